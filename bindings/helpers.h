@@ -1,0 +1,52 @@
+/*
+ * helpers.h -- what every binding needs: failures, types, checked arguments.
+ */
+#ifndef UP_HELPERS_H
+#define UP_HELPERS_H
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <stdint.h>
+
+struct up_error;
+struct up_config;
+
+/* Push nil, message, code word; returns 3. */
+int up_push_fail(lua_State *L, const struct up_error *err);
+
+/* A metatable `name` whose __index is a table of methods of its own, so that
+ * scripts cannot reach metamethods by name. */
+void up_new_type(lua_State *L, const char *name, const luaL_Reg *metamethods, const luaL_Reg *methods);
+
+/* A non-negative integer argument: bytes, offsets, counts. Raises otherwise. */
+uint64_t up_check_bytes(lua_State *L, int arg);
+
+/* Fields of the table at `index` (absolute or negative). A field of another
+ * type raises, naming it; an absent one gives the default. Strings stay owned by the table. */
+const char *up_field_string(lua_State *L, int index, const char *name, const char *otherwise);
+uint64_t up_field_integer(lua_State *L, int index, const char *name, uint64_t otherwise);
+int up_field_boolean(lua_State *L, int index, const char *name, int otherwise);
+
+/* Set t[name] on the table at the top of the stack. */
+void up_set_string(lua_State *L, const char *name, const char *value);
+void up_set_integer(lua_State *L, const char *name, uint64_t value);
+void up_set_boolean(lua_State *L, const char *name, int value);
+
+/* The normalised table of lua/update/config.lua at `index` as a C structure;
+ * raises on a field of the wrong type. Release with up_config_free(). */
+void up_check_config(lua_State *L, int index, struct up_config *out);
+
+/* Handles that one binding gives and another takes. They raise on another
+ * type and on a closed handle. The taker anchors the userdata while it uses it. */
+struct up_loop *up_check_loop(lua_State *L, int arg);
+struct up_source *up_check_source(lua_State *L, int arg);
+struct up_package *up_check_package(lua_State *L, int arg);
+struct up_device *up_check_device(lua_State *L, int arg);
+
+/* Type names of those userdata; each begins with a pointer that is NULL once closed. */
+#define UP_LOOP_TYPE "update.native.loop"
+#define UP_SOURCE_TYPE "update.native.source"
+#define UP_PACKAGE_TYPE "update.native.package"
+#define UP_DEVICE_TYPE "update.native.device"
+
+#endif

@@ -1,0 +1,30 @@
+/*
+ * preload.h -- the bindings that are linked into the host.
+ */
+#ifndef UP_PRELOAD_H
+#define UP_PRELOAD_H
+
+#include <lua.h>
+
+/* Symbols that plain lua5.4 looks up when a binding is a module of its own. */
+#define UP_EXPORT __attribute__((visibility("default")))
+
+UP_EXPORT int luaopen_update_native_error(lua_State *L);
+UP_EXPORT int luaopen_update_native_json(lua_State *L);
+UP_EXPORT int luaopen_update_native_digest(lua_State *L);
+UP_EXPORT int luaopen_update_native_minisign(lua_State *L);
+UP_EXPORT int luaopen_update_native_package(lua_State *L);
+UP_EXPORT int luaopen_update_native_pack(lua_State *L);
+UP_EXPORT int luaopen_update_native_source(lua_State *L);
+UP_EXPORT int luaopen_update_native_loop(lua_State *L);
+UP_EXPORT int luaopen_update_native_fetch(lua_State *L);
+UP_EXPORT int luaopen_update_native_channel(lua_State *L);
+UP_EXPORT int luaopen_update_native_httpd(lua_State *L);
+UP_EXPORT int luaopen_update_native_device(lua_State *L);
+UP_EXPORT int luaopen_update_native_transfer(lua_State *L);
+UP_EXPORT int luaopen_update_native_policy(lua_State *L);
+
+/* Put every binding into package.preload, so that require finds it built in. */
+void up_preload(lua_State *L);
+
+#endif

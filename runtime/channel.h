@@ -1,0 +1,45 @@
+/*
+ * channel.h -- lines over Unix sockets: the control socket and the pairs
+ * between supervisor and children.
+ *
+ * A line is at most UP_LINE_MAX bytes and ends with '\n'. Nothing here waits:
+ * receive says UP_AGAIN; what cannot be sent at once is queued, bounded.
+ */
+#ifndef UP_CHANNEL_H
+#define UP_CHANNEL_H
+
+#include <stddef.h>
+
+#define UP_LINE_MAX 65536
+#define UP_CHANNEL_QUEUE (256 * 1024) /* bytes waiting to be sent, at most */
+
+struct up_error;
+struct up_listener;
+struct up_channel;
+
+/* Listen at path (mode 0600); a stale socket file is replaced, a live one is
+ * UP_BUSY. close() unlinks the path. All descriptors are close-on-exec. */
+int up_listener_open(struct up_listener **out, const char *path, struct up_error *err);
+int up_listener_fd(const struct up_listener *l);
+/* UP_AGAIN when nobody waits. Peers of another user than ours or root are dropped. */
+int up_listener_accept(struct up_listener *l, struct up_channel **out, struct up_error *err);
+void up_listener_close(struct up_listener *l);
+
+/* Errors: UP_NOTHING nobody listens there; UP_WRITE. */
+int up_channel_connect(struct up_channel **out, const char *path, struct up_error *err);
+/* Take over a connected descriptor, also one inherited by number. */
+int up_channel_from_fd(struct up_channel **out, int fd, struct up_error *err);
+int up_channel_fd(const struct up_channel *c);
+int up_channel_wants_write(const struct up_channel *c); /* queue not empty: poll for writing too */
+
+/* Queue a line (without '\n' in it) and send what goes at once.
+ * Errors: UP_USAGE too long or with '\n'; UP_BUSY queue full; UP_NETWORK peer gone. */
+int up_channel_send(struct up_channel *c, const char *line, size_t len, struct up_error *err);
+/* Send what is queued: 0, UP_AGAIN, or UP_NETWORK. */
+int up_channel_flush(struct up_channel *c, struct up_error *err);
+/* The next line without '\n', NUL-terminated, valid until the next receive:
+ * its length, UP_AGAIN, UP_NOTHING at the end, UP_CORRUPT line too long. */
+long up_channel_receive(struct up_channel *c, const char **line, struct up_error *err);
+void up_channel_close(struct up_channel *c);
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * config.h -- what a device is told about itself, as a C structure.
+ *
+ * The file is a Lua table read as data by lua/update/config.lua, which checks
+ * every field and names the wrong one; bindings/config.c carries the table
+ * over. Identity comes from here and nowhere else.
+ */
+#ifndef UP_CONFIG_H
+#define UP_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "manifest.h"
+
+#define UP_SLOTS 2
+#define UP_ARGV_MAX 16
+
+enum up_boot_driver { UP_BOOT_NONE, UP_BOOT_FILE }; /* none: no core slots configured */
+enum up_restart_mode { UP_RESTART_SUPERVISOR, UP_RESTART_COMMAND, UP_RESTART_EXIT };
+
+struct up_config {
+    char *path; /* absolute path of the file, for messages and for children */
+    char project[UP_NAME_SIZE];
+    char product_key[65]; /* SHA-256 hex of the configured key; the key itself is not kept */
+    char hardware[UP_VERSION_SIZE];
+    char id[65];
+    char *state, *keys; /* absolute directories */
+    char *slot[UP_SLOTS]; /* absolute; NULL both when the device has no core slots */
+    enum up_boot_driver boot;
+    enum up_restart_mode restart;
+    char *restart_argv[UP_ARGV_MAX + 1]; /* with UP_RESTART_COMMAND, NULL-terminated */
+    uint32_t heartbeat; /* seconds of silence after which a child is killed; 60 */
+    uint32_t deadline;  /* default seconds of a trial start; 600 */
+};
+
+void up_config_init(struct up_config *c); /* zeros and defaults */
+void up_config_free(struct up_config *c);
+
+#endif

@@ -1,0 +1,110 @@
+/*
+ * device.h -- one device: its journal, slots, generations and boot loader,
+ * and the transactions on them (DESIGN section 6).
+ *
+ * Every step can be repeated; intent is journaled before its effect. Who may
+ * write is decided by the phase: idle, fetching, installing and arming belong
+ * to the agent (or to a verb that holds the lock); armed, trial, confirming
+ * and rolling_back to the supervisor (or that verb).
+ *
+ *   install:  begin -> [blocks, by transfer.h] -> finish -> armed
+ *   boot:     start -> what to run; trial_start before each start of the script
+ *   verdict:  confirm | rollback
+ */
+#ifndef UP_DEVICE_H
+#define UP_DEVICE_H
+
+#include "config.h"
+#include "gates.h"
+#include "journal.h"
+#include "manifest.h"
+#include "storage.h"
+
+struct up_device;
+struct up_keyring;
+struct up_package;
+struct up_error;
+
+enum up_device_open_flags {
+    UP_DEVICE_READ = 0,   /* status, history, explain, doctor: writes and repairs nothing */
+    UP_DEVICE_LOCK = 1,   /* take <state>/lock */
+    UP_DEVICE_CHILD = 2   /* the parent holds the lock for us */
+};
+
+/* Errors: UP_BUSY another process holds the lock; UP_USAGE not provisioned
+ * ("run moult provision"); UP_STATELOST; UP_WRITE. */
+int up_device_open(struct up_device **out, struct up_storage *storage, const struct up_config *config,
+                   unsigned flags, struct up_error *err);
+void up_device_close(struct up_device *d);
+
+/* The journal's newest record; valid until the next call on d. */
+const struct up_journal_state *up_device_state(const struct up_device *d);
+/* Read the journal again: after the other owner of the phases wrote it. */
+int up_device_reload(struct up_device *d, struct up_error *err);
+const struct up_config *up_device_config(const struct up_device *d);
+struct up_storage *up_device_storage(const struct up_device *d);
+/* Running slot by the boot driver: 0 or 1; 0 without slots. */
+int up_device_running(const struct up_device *d);
+/* Seconds since 1970: max(system clock, build time, newest confirmed issued). */
+uint64_t up_device_time(const struct up_device *d);
+/* <state>/<name> into buf; name may be "tx", "control", ... Aborts when it does not fit. */
+const char *up_device_path(const struct up_device *d, const char *name, char *buf, size_t len);
+/* <state>/script/<n>: the directory of a generation. */
+const char *up_device_generation_path(const struct up_device *d, uint32_t n, char *buf, size_t len);
+/* The generation to run now: the trial's while on trial, else the running slot's. */
+uint32_t up_device_generation(const struct up_device *d);
+
+/* What the gates say of a manifest, one line each, in *report. 0 when all are
+ * open, else the code of the first closed one with its sentence in err. */
+int up_device_gates(const struct up_device *d, const struct up_manifest *m, struct up_gate_report *report,
+                    struct up_error *err);
+
+/*
+ * Open a transaction for the package whose verified head lies in <state>/tx,
+ * or continue the one that is open for the same manifest. Another manifest
+ * replaces one that is not yet armed. Gates are asked again here.
+ * Errors: gates; UP_BUSY armed or on trial; UP_NOSPACE; UP_WRITE.
+ */
+int up_device_begin(struct up_device *d, const struct up_manifest *m, struct up_error *err);
+/* Every block is in place: sync, read back, extract, ask the gates, arm.
+ * Takes long; call step until it is 0 (UP_AGAIN: go on). */
+int up_device_finish_step(struct up_device *d, struct up_error *err);
+/* Drop a transaction that is not armed. 0 also when there is none. */
+int up_device_abandon(struct up_device *d, int code, const char *why, struct up_error *err);
+
+/* What to do after a start (or a power cut): repairs, cleans, decides. */
+enum up_start_action {
+    UP_START_RUN,     /* run up_device_generation() */
+    UP_START_RESTART  /* the boot loader must choose again: restart first */
+};
+/* One boot of the device. With the boot driver `file` this plays the boot
+ * loader, once a process. Errors: UP_WRITE, UP_STATELOST, ... */
+int up_device_start(struct up_device *d, enum up_start_action *action, struct up_error *err);
+/* Without restarting the device: begin the trial of an armed script-only
+ * release. Errors: UP_NOTHING not armed; UP_RESTART needs a restart. */
+int up_device_begin_trial(struct up_device *d, struct up_error *err);
+/* 1 when the pair is on trial. */
+int up_device_on_trial(const struct up_device *d);
+/*
+ * Count one start of the script on trial, before it is started. When three are
+ * spent this rolls back and returns UP_ROLLEDBACK: *action then says whether
+ * a restart is needed.
+ */
+int up_device_trial_start(struct up_device *d, enum up_start_action *action, struct up_error *err);
+/* Remember that the current trial start failed for a reason we saw (crash,
+ * hang, wrong globals), so that it is not taken for a power loss. */
+int up_device_trial_failed(struct up_device *d, const char *why, struct up_error *err);
+/* The pair on trial becomes the confirmed one. UP_NOTHING without a trial. */
+int up_device_confirm(struct up_device *d, struct up_error *err);
+/*
+ * Back to the old pair: from armed (disarm) or trial (quarantined when
+ * `failed`). *action says whether a restart is needed to get there.
+ * Errors: UP_NOTHING nothing armed or on trial.
+ */
+int up_device_rollback(struct up_device *d, int failed, const char *why, enum up_start_action *action,
+                       struct up_error *err);
+
+/* The factory: make an empty state from the package whose verified head lies
+ * in `source`'s file; see transfer.h for how blocks come. */
+
+#endif

@@ -1,0 +1,39 @@
+/*
+ * digest.h -- message digests, by OpenSSL.
+ *
+ * One context hashes any number of messages, one after another, without
+ * allocating again.
+ */
+#ifndef UP_DIGEST_H
+#define UP_DIGEST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define UP_SHA256_SIZE 32
+#define UP_BLAKE2B_SIZE 64
+#define UP_DIGEST_MAX 64
+
+enum up_digest_kind { UP_SHA256, UP_BLAKE2B512, UP_MD5 }; /* MD5: a vendor's corruption hint, never trust */
+
+struct up_digest; /* opaque; released with up_digest_free() */
+struct up_error;
+
+/* Errors: UP_INTERNAL no memory, or OpenSSL refuses the algorithm. */
+int up_digest_new(struct up_digest **out, enum up_digest_kind kind, struct up_error *err);
+void up_digest_free(struct up_digest *d);
+/* Start a message anew. A fresh context has one started. */
+void up_digest_reset(struct up_digest *d);
+void up_digest_update(struct up_digest *d, const void *data, size_t len);
+/* Write the digest and start anew; returns its size in bytes. */
+size_t up_digest_final(struct up_digest *d, uint8_t out[UP_DIGEST_MAX]);
+
+/* SHA-256 of one buffer. Cannot fail: aborts when OpenSSL has no SHA-256. */
+void up_sha256(const void *data, size_t len, uint8_t out[UP_SHA256_SIZE]);
+
+/* Lower-case hex with NUL: 2 * len + 1 bytes. */
+void up_hex(const uint8_t *data, size_t len, char *out);
+/* 0, or -1 when text is not exactly 2 * len hex digits. */
+int up_unhex(const char *text, uint8_t *out, size_t len);
+
+#endif

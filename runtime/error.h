@@ -1,0 +1,76 @@
+/*
+ * error.h -- the one failure shape of the C side.
+ *
+ * A function that can fail returns 0 (or a count) or one of the negative
+ * codes below, and fills the caller's struct up_error with a sentence that
+ * names the object and the cause. The code words, exit codes and vendor
+ * numbers are one table (DESIGN section 10), read by the command line, by
+ * `moult doctor CODE` and by the dialects.
+ */
+#ifndef UP_ERROR_H
+#define UP_ERROR_H
+
+#include <stddef.h>
+
+enum {
+    UP_OK = 0,
+    UP_INTERNAL = -1,
+    UP_USAGE = -2,
+    UP_NOTHING = -3,
+    UP_RESTART = -4,
+    UP_BUSY = -5,
+    UP_NETWORK = -10,
+    UP_MISSING = -11,
+    UP_EXPIRED = -12,
+    UP_CORRUPT = -13,
+    UP_UNTRUSTED = -14,
+    UP_INCOMPATIBLE = -15,
+    UP_NOSPACE = -16,
+    UP_WRITE = -17,
+    UP_ROLLEDBACK = -18,
+    UP_REFUSED = -19,
+    UP_DEFERRED = -20,
+    UP_STATELOST = -21,
+
+    /* Not a failure and never shown to people: nothing can be had without
+     * waiting; poll the loop and call again. */
+    UP_AGAIN = -100
+};
+
+struct up_error {
+    int code;
+    char message[512]; /* one sentence, NUL-terminated, cut when too long */
+};
+
+/* One row of the table. `exit` is the process exit code (-code). A vendor
+ * number of UP_NOT_REPORTED means that the word is told to no cloud. */
+#define UP_NOT_REPORTED 1000
+struct up_code_info {
+    int code;
+    const char *word;
+    int exit;
+    int tencent, aliyun;
+    const char *meaning; /* what happened, for `moult doctor CODE` */
+    const char *advice;  /* what to do next */
+};
+
+/* Fill *err (may be NULL) and return `code`. The message is formatted as by
+ * printf; control characters in it become '?'. */
+int up_fail(struct up_error *err, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Put "prefix: " before the message, at a stage boundary; returns err->code. */
+int up_fail_in(struct up_error *err, const char *prefix);
+
+/* UP_NOSPACE for ENOSPC and EDQUOT, else `otherwise`. */
+int up_code_of_errno(int error, int otherwise);
+
+/* The row of a code or of a word; NULL when there is none. Rows are static. */
+const struct up_code_info *up_code_info(int code);
+const struct up_code_info *up_code_find(const char *word);
+/* Row `i` from 0, NULL past the last: for listings. */
+const struct up_code_info *up_code_row(size_t i);
+/* The word of a code; "internal" for one that is not in the table. */
+const char *up_code_word(int code);
+
+#endif

@@ -1,0 +1,80 @@
+/*
+ * fetch.h -- chunked download over HTTP and HTTPS, pulled.
+ *
+ * One up_fetch is one request. It never waits: read() says UP_AGAIN, the
+ * caller polls the loop. Memory is bounded: a reader that does not pull
+ * pauses the transfer. Bodies are never decoded automatically. A query string
+ * is never put into a message.
+ */
+#ifndef UP_FETCH_H
+#define UP_FETCH_H
+
+#include <stdint.h>
+
+#include "loop.h"
+#include "source.h"
+
+struct up_fetch;
+
+struct up_fetch_options {
+    uint64_t offset;          /* first byte wanted; with `ranged` */
+    uint64_t length;          /* bytes wanted; 0: to the end */
+    int ranged;               /* send Range */
+    const char *if_range;     /* entity tag or date; NULL for none */
+    const char *proxy;        /* NULL: none, whatever the environment says */
+    const char *ca_file;      /* NULL: the system's */
+    const char *const *headers; /* extra "Name: value", NULL-terminated; or NULL */
+    const char *method;       /* NULL: GET */
+    const void *body;         /* request body, copied; NULL for none */
+    size_t body_len;
+    unsigned max_redirects;   /* 0: a redirect is the answer, not followed */
+    const char *redirect_prefix; /* followed only below this URL; NULL: anywhere http(s) */
+    unsigned connect_timeout; /* seconds; 0: 15 */
+    unsigned low_speed_limit; /* bytes a second; 0: 100 */
+    unsigned low_speed_time;  /* seconds below it that end the transfer; 0: 30 */
+    unsigned deadline;        /* seconds for the whole request; 0: none */
+    uint64_t max_body;        /* bytes; more is UP_CORRUPT. 0: no limit */
+};
+
+/* Start a request. Strings are copied.
+ * Errors: UP_USAGE not http or https, control characters in the URL. */
+int up_fetch_open(struct up_fetch **out, struct up_loop *loop, const char *url,
+                  const struct up_fetch_options *options, struct up_error *err);
+
+/* Body bytes: a count > 0, 0 at the end, UP_AGAIN, or UP_NETWORK (connect,
+ * broken off, too slow, shorter than announced), UP_CORRUPT (longer than
+ * announced or than max_body). Any HTTP status has a body here. */
+long up_fetch_read(struct up_fetch *f, void *buf, size_t len, struct up_error *err);
+
+/* 0 while the answer's head is not complete; then the HTTP status. */
+int up_fetch_status(const struct up_fetch *f);
+/* A header of the last answer, name without case; NULL when absent. Valid until close. */
+const char *up_fetch_header(const struct up_fetch *f, const char *name);
+/* Size of the whole object by Content-Range or Content-Length; UINT64_MAX unknown. */
+uint64_t up_fetch_total(const struct up_fetch *f);
+/* First byte of the body within the object: Content-Range's; 0 for 200. */
+uint64_t up_fetch_start(const struct up_fetch *f);
+uint64_t up_fetch_received(const struct up_fetch *f); /* body bytes off the wire */
+const char *up_fetch_url(const struct up_fetch *f);   /* after redirects */
+void up_fetch_close(struct up_fetch *f);
+
+/*
+ * A package behind a URL as a source: ranges of at most 4 MiB with If-Range,
+ * the right answers checked (206 at the right offset; 200 means from the
+ * start, skipped up to the offset without being kept; 416 with the known size is the end; a
+ * changed entity tag or total is UP_CORRUPT). Retries are the caller's.
+ *
+ * An answer that is no object (a status other than 200, 206, 416) is
+ * UP_NETWORK for 5xx and 429, UP_MISSING for 404 and 410, UP_EXPIRED for 401
+ * and 403, UP_REFUSED otherwise; its status and first 64 KiB of body can be
+ * had from up_source_http_answer(), for the dialect to read.
+ * `options`: proxy, ca_file, headers, limits; the range fields are ours.
+ */
+int up_source_http(struct up_source **out, struct up_loop *loop, const char *url,
+                   const struct up_fetch_options *options, struct up_error *err);
+/* Status of the last answer and the body of one that was no object (NULL when
+ * none), Location in *location (NULL when none). Valid until the next read. */
+int up_source_http_answer(const struct up_source *s, const char **body, size_t *len,
+                          const char **location);
+
+#endif

@@ -1,0 +1,67 @@
+/*
+ * index.h -- the block index of one part: <part>.idx.
+ *
+ * A head, then one fixed entry a block, little-endian:
+ *
+ *   head, 32 bytes
+ *     0  8  magic "MOULTIX1"
+ *     8  4  block count
+ *    12  4  block size, bytes
+ *    16  8  content size, bytes
+ *    24  4  codec window, bytes: what a decoder must be ready to hold
+ *    28  4  zero
+ *   entry, 80 bytes
+ *     0  1  encoding
+ *     1  3  zero
+ *     4  4  stored length, bytes in <part>.dat (0 for zeros and copy)
+ *     8  8  source offset (copy and delta), else 0
+ *    16 32  SHA-256 of the stored bytes; zero for raw, zeros and copy
+ *    48 32  SHA-256 of the decoded bytes
+ *
+ * Stored blocks follow one another in <part>.dat without gaps. Block i decodes
+ * to block size bytes, the last one to what remains.
+ */
+#ifndef UP_INDEX_H
+#define UP_INDEX_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "manifest.h"
+
+#define UP_INDEX_HEAD 32
+#define UP_INDEX_ENTRY 80
+
+enum up_encoding { UP_ZEROS, UP_RAW, UP_ZSTD, UP_LZMA, UP_COPY, UP_DELTA, UP_ENCODINGS };
+
+struct up_index_head {
+    uint32_t block_count, block_size, window;
+    uint64_t content_size;
+};
+
+struct up_block {
+    enum up_encoding encoding;
+    uint32_t stored;  /* bytes in <part>.dat */
+    uint32_t length;  /* bytes decoded; from the head, not stored */
+    uint64_t source;  /* offset in the old image, for copy and delta */
+    uint8_t stored_digest[32]; /* equals `digest` for raw */
+    uint8_t digest[32];
+};
+
+const char *up_encoding_name(enum up_encoding encoding);
+/* The encoding of that name; UP_ENCODINGS when there is none. */
+enum up_encoding up_encoding_find(const char *name);
+
+void up_index_put_head(uint8_t out[UP_INDEX_HEAD], const struct up_index_head *head);
+void up_index_put_block(uint8_t out[UP_INDEX_ENTRY], const struct up_block *block);
+
+/* Check a head against its part of the manifest: sizes, count, window.
+ * Errors: UP_UNTRUSTED. */
+int up_index_get_head(struct up_index_head *head, const uint8_t in[UP_INDEX_HEAD],
+                      const struct up_part *part, struct up_error *err);
+/* Decode and check entry number i of that index. Errors: UP_UNTRUSTED;
+ * UP_INCOMPATIBLE copy and delta, which this version cannot apply. */
+int up_index_get_block(struct up_block *block, const uint8_t in[UP_INDEX_ENTRY],
+                       const struct up_index_head *head, uint32_t i, struct up_error *err);
+
+#endif

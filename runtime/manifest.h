@@ -1,0 +1,87 @@
+/*
+ * manifest.h -- the signed description of a package (DESIGN section 5).
+ *
+ * Parsed once, after its signature was verified, by jansson: duplicate keys,
+ * depth over 8, real numbers, unknown keys, part kinds or rules are refused.
+ * Strings are bounded and free of control characters.
+ */
+#ifndef UP_MANIFEST_H
+#define UP_MANIFEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define UP_MANIFEST_MAX 65536
+#define UP_NAME_SIZE 65      /* project, core name: 64 characters and NUL */
+#define UP_VERSION_SIZE 33   /* release, script version: 32 and NUL */
+#define UP_HARDWARE_MAX 16
+#define UP_TEXT_SIZE 1025
+#define UP_INDEX_MAX (16u << 20)
+#define UP_PART_MAX ((uint64_t)8 << 30) /* parts are smaller than this in format 1 */
+#define UP_BLOCK_MIN 4096u
+#define UP_BLOCK_MAX (1u << 20)
+#define UP_BLOCK_DEFAULT (256u << 10)
+
+enum up_part_kind { UP_SCRIPT, UP_CORE, UP_PART_KINDS }; /* also the order in a package */
+
+/* Rules of policy that the publisher may skip; gates are never skipped. */
+enum up_override { UP_OVERRIDE_VERSION = 1, UP_OVERRIDE_WINDOW = 2, UP_OVERRIDE_BATTERY = 4, UP_OVERRIDE_BUDGET = 8 };
+
+struct up_part {
+    enum up_part_kind kind;
+    uint64_t size;       /* decoded content, bytes */
+    uint32_t block_size; /* power of two, UP_BLOCK_MIN to UP_BLOCK_MAX */
+    uint64_t index_size; /* bytes of <part>.idx */
+    uint8_t index_digest[32];
+    uint64_t data_size;  /* bytes of <part>.dat */
+    bool delta;          /* made against a source: */
+    uint64_t source_size;
+    uint8_t source_digest[32];
+};
+
+struct up_manifest {
+    uint8_t digest[32]; /* SHA-256 of the manifest's bytes: names the package */
+    char project[UP_NAME_SIZE];
+    char product_key[65]; /* lower-case SHA-256 hex of the key */
+    char hardware[UP_HARDWARE_MAX][UP_VERSION_SIZE];
+    unsigned hardware_count; /* 0: any hardware */
+    uint64_t sequence;       /* 1 to 2^63 - 1 */
+    char release[UP_VERSION_SIZE];
+    char script_version[UP_VERSION_SIZE]; /* with a script part; else "" */
+    char core_name[UP_NAME_SIZE];         /* with a core part; else "" */
+    uint64_t core_version;
+    char requires_core[UP_NAME_SIZE]; /* "" when nothing is required */
+    uint64_t requires_version;
+    char min_moult[UP_VERSION_SIZE]; /* "" when any */
+    uint64_t issued;                 /* seconds since 1970; 0 when not said */
+    uint64_t not_after;              /* 0: never expires */
+    uint32_t deadline;               /* seconds of a trial start; 0: default 600 */
+    unsigned override;               /* bits of enum up_override */
+    char text[UP_TEXT_SIZE];
+    unsigned part_count;
+    struct up_part part[UP_PART_KINDS]; /* in package order */
+};
+
+struct up_error;
+
+/* "script" and "core", also the stem of the member names. */
+const char *up_part_name(enum up_part_kind kind);
+/* The part of that kind; NULL when the package has none. */
+const struct up_part *up_manifest_part(const struct up_manifest *m, enum up_part_kind kind);
+
+/* Parse and check; fills m->digest too.
+ * Errors: UP_UNTRUSTED malformed (it is signed, so the message says whether
+ * the form is newer than this program: UP_INCOMPATIBLE then). */
+int up_manifest_parse(struct up_manifest *m, const char *text, size_t len, struct up_error *err);
+
+/* The canonical text of m (sorted keys), freshly allocated; m->digest is not
+ * used. The inverse of parse: parse(format(m)) gives m back.
+ * Errors: UP_USAGE a field is out of its bounds; UP_INTERNAL. */
+int up_manifest_format(const struct up_manifest *m, char **out, size_t *len, struct up_error *err);
+
+/* Compare two dotted versions number by number ("1.10" > "1.9"; missing
+ * numbers count as 0; what is not a number compares as text): <0, 0, >0. */
+int up_version_compare(const char *a, const char *b);
+
+#endif

@@ -1,0 +1,62 @@
+/*
+ * minisign.h -- keys and signatures in the minisign file format, so that the
+ * stock tool signs for us and checks after us.
+ *
+ * Only the prehashed form ("ED": Ed25519 over BLAKE2b-512) is accepted. The
+ * trusted comment is covered by a second signature and always checked.
+ * Small-order public keys and R, non-canonical S and wrong lengths are refused.
+ */
+#ifndef UP_MINISIGN_H
+#define UP_MINISIGN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define UP_MINISIG_MAX 1024      /* bytes of a signature file */
+#define UP_TRUSTED_COMMENT_MAX 256
+
+struct up_error;
+struct up_storage;
+struct up_keyring; /* the trusted public keys of one directory */
+struct up_secret;  /* one unencrypted secret key */
+
+/*
+ * Read every *.pub file in dir. Unreadable or malformed ones are skipped and
+ * counted; a ring without keys verifies nothing.
+ * Errors: UP_UNTRUSTED no readable key (message says how many files were
+ * skipped and why the first one was); UP_INTERNAL.
+ */
+int up_keyring_load(struct up_keyring **out, struct up_storage *storage, const char *dir,
+                    struct up_error *err);
+/* A ring of the one public key file at path. Errors as above. */
+int up_keyring_load_file(struct up_keyring **out, struct up_storage *storage, const char *path,
+                         struct up_error *err);
+void up_keyring_free(struct up_keyring *ring);
+size_t up_keyring_count(const struct up_keyring *ring);
+size_t up_keyring_skipped(const struct up_keyring *ring);
+
+/*
+ * Check that one of the ring's keys made the signature file `sig` over `data`.
+ * On success `comment` holds the trusted comment, NUL-terminated.
+ * Errors: UP_UNTRUSTED unknown key, malformed file, wrong signature.
+ */
+int up_keyring_verify(const struct up_keyring *ring, const void *data, size_t len,
+                      const char *sig, size_t sig_len,
+                      char comment[UP_TRUSTED_COMMENT_MAX], struct up_error *err);
+
+/* Read a secret key as `minisign -G -W` writes it. An encrypted one is
+ * refused with the hint how to convert it (UP_USAGE). */
+int up_secret_load(struct up_secret **out, struct up_storage *storage, const char *path,
+                   struct up_error *err);
+void up_secret_free(struct up_secret *key); /* wipes it */
+
+/* Write the signature file for `data` into out; deterministic.
+ * Errors: UP_USAGE comment too long or with control characters; UP_INTERNAL. */
+int up_secret_sign(const struct up_secret *key, const void *data, size_t len, const char *comment,
+                   char out[UP_MINISIG_MAX], size_t *out_len, struct up_error *err);
+
+/* Make a key pair: NAME.key (mode 0600) and NAME.pub. Overwrites nothing.
+ * Errors: UP_USAGE exists; UP_WRITE. */
+int up_keygen(struct up_storage *storage, const char *name, struct up_error *err);
+
+#endif

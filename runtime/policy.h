@@ -1,0 +1,37 @@
+/*
+ * policy.h -- ask the policy process one question.
+ *
+ * Policy runs in a fresh process of the host with two pipes and nothing else
+ * (runtime/sandbox.c). This side starts it, writes the question, reads the
+ * answer, and kills it when 2 s are over. It never waits: poll the fd.
+ */
+#ifndef UP_POLICY_H
+#define UP_POLICY_H
+
+#include <stddef.h>
+
+#define UP_POLICY_ANSWER_MAX 65536
+#define UP_POLICY_QUESTION_MAX (1u << 20)
+#define UP_POLICY_WALL_MS 2000
+
+struct up_error;
+struct up_policy; /* one running question */
+
+/*
+ * Start `program` (the host) as policy process as `user` (a name; NULL or
+ * when we are not root: unchanged) and hand it the question, one JSON text.
+ * Errors: UP_INTERNAL cannot start; UP_USAGE question too long.
+ */
+int up_policy_start(struct up_policy **out, const char *program, const char *user,
+                    const char *question, size_t len, struct up_error *err);
+int up_policy_fd(const struct up_policy *p); /* readable when there is something to do */
+int up_policy_wants_write(const struct up_policy *p, int *fd); /* and the descriptor to watch for it */
+/* Milliseconds until the kill; 0 when it is due. */
+int up_policy_remaining(const struct up_policy *p);
+/* The answer's length with *answer NUL-terminated and owned by p; UP_AGAIN;
+ * or UP_REFUSED with what was wrong: killed for time, for memory (rlimit),
+ * by the system call filter, no answer, answer too long. */
+long up_policy_step(struct up_policy *p, const char **answer, struct up_error *err);
+void up_policy_close(struct up_policy *p); /* kills and reaps */
+
+#endif

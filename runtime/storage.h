@@ -1,0 +1,124 @@
+/*
+ * storage.h -- the seam: every durable effect and every clock of the C side.
+ *
+ * Mechanism never calls the system for these directly; it goes through this
+ * table, so that the crash simulator (spec/crash) can take the system's place
+ * and cut the power at every single operation. What is not durable (sockets,
+ * processes, memory) does not pass here.
+ *
+ * All functions return 0 (or a count) or -1 with errno set. Paths are
+ * NUL-terminated; a file is a small non-negative number that is only
+ * meaningful to the storage that gave it. Bytes are not durable until
+ * sync() of the file, names not until sync_dir() of their directory.
+ */
+#ifndef UP_STORAGE_H
+#define UP_STORAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum up_open_flags {
+    UP_READ = 0,
+    UP_WRITE_ONLY_NEW = 1, /* read and write; create, fail with EEXIST */
+    UP_UPDATE = 2,         /* read and write; must exist */
+    UP_CREATE = 4,         /* read and write; create when missing, keep content */
+    UP_EXCLUSIVE = 8       /* with UP_UPDATE, on a block device: O_EXCL */
+};
+
+enum up_node_kind { UP_NODE_FILE, UP_NODE_DIR, UP_NODE_LINK, UP_NODE_BLOCK, UP_NODE_CHAR, UP_NODE_OTHER };
+
+struct up_stat {
+    enum up_node_kind kind;
+    uint64_t size;   /* bytes; for a block device, its capacity */
+    unsigned mode;   /* permission bits */
+    uint64_t device; /* of the file system it lies on */
+    uint64_t inode;
+};
+
+struct up_storage; /* what the functions are handed; first member of an implementation */
+
+/* Called once a name; return 0 to go on, anything else to stop. */
+typedef int up_list_fn(void *user, const char *name, enum up_node_kind kind);
+
+struct up_storage_ops {
+    int (*open)(struct up_storage *s, const char *path, unsigned flags, unsigned mode);
+    int (*close)(struct up_storage *s, int file);
+    /* Bytes read, fewer than asked only at the end of the file. */
+    long long (*pread)(struct up_storage *s, int file, void *buf, size_t len, uint64_t offset);
+    /* All of it or -1: a short write is finished or reported (ENOSPC). */
+    int (*pwrite)(struct up_storage *s, int file, const void *buf, size_t len, uint64_t offset);
+    int (*sync)(struct up_storage *s, int file);
+    int (*sync_dir)(struct up_storage *s, const char *path);
+    int (*rename)(struct up_storage *s, const char *from, const char *to);
+    int (*link)(struct up_storage *s, const char *from, const char *to);
+    int (*unlink)(struct up_storage *s, const char *path);
+    int (*mkdir)(struct up_storage *s, const char *path, unsigned mode);
+    int (*rmdir)(struct up_storage *s, const char *path);
+    int (*symlink)(struct up_storage *s, const char *target, const char *path);
+    /* Length of the target, cut to len - 1 and NUL-terminated. */
+    int (*readlink)(struct up_storage *s, const char *path, char *buf, size_t len);
+    int (*chmod)(struct up_storage *s, const char *path, unsigned mode);
+    /* Does not follow a final symbolic link. */
+    int (*stat)(struct up_storage *s, const char *path, struct up_stat *out);
+    /* Free bytes for an unprivileged writer in the file system that holds path. */
+    int (*space)(struct up_storage *s, const char *path, uint64_t *free_bytes);
+    int (*list)(struct up_storage *s, const char *path, up_list_fn *fn, void *user);
+    int (*truncate)(struct up_storage *s, int file, uint64_t size);
+    /* Make a range read as zeros, by a hole or by writing. */
+    int (*zero_range)(struct up_storage *s, int file, uint64_t offset, uint64_t len);
+    /* Write back and drop the range from the cache, so that the next pread
+     * comes from the medium. Best effort on file systems without a cache. */
+    int (*drop_cache)(struct up_storage *s, int file, uint64_t offset, uint64_t len);
+    /* Start writing the range back without waiting: a hint, never durable. */
+    int (*start_writeback)(struct up_storage *s, int file, uint64_t offset, uint64_t len);
+    /* Exclusive, dies with the process; EWOULDBLOCK when another holds it. */
+    int (*lock)(struct up_storage *s, int file);
+    /* Whether the block device or regular file at path is mounted (itself or
+     * through a loop device): 1, 0 or -1. */
+    int (*mounted)(struct up_storage *s, const char *path);
+
+    /* Identity of this boot of the kernel, NUL-terminated, at most 36 characters. */
+    int (*boot_id)(struct up_storage *s, char out[37]);
+    uint64_t (*now)(struct up_storage *s);          /* system clock, seconds since 1970 */
+    uint64_t (*monotonic)(struct up_storage *s);    /* milliseconds, from any origin */
+    int (*random)(struct up_storage *s, void *buf, size_t len);
+    /* Run the restart command (NULL-terminated) and wait for it to end. The
+     * device may go down before this returns. */
+    int (*restart)(struct up_storage *s, char *const argv[]);
+};
+
+struct up_storage {
+    const struct up_storage_ops *ops;
+};
+
+/* The operating system. Static, shared, never freed. */
+struct up_storage *up_storage_system(void);
+
+/*
+ * Conveniences over the table. They fill err with the path and the cause.
+ */
+struct up_error;
+
+/* Read a whole file of at most `limit` bytes into a fresh NUL-terminated
+ * buffer; *len may be NULL. The caller frees it.
+ * Errors: UP_MISSING no such file; UP_USAGE larger than limit; UP_WRITE else. */
+int up_storage_read_file(struct up_storage *s, const char *path, size_t limit,
+                         char **out, size_t *len, struct up_error *err);
+
+/* Create `path` whole and durable, or not at all: written as path.new, synced,
+ * renamed, directory synced. Errors: UP_NOSPACE, UP_WRITE. */
+int up_storage_write_file(struct up_storage *s, const char *path, const void *data,
+                          size_t len, unsigned mode, struct up_error *err);
+
+/* Remove a tree, or nothing when path does not exist; links are not followed.
+ * Not durable until the parent is synced. Errors: UP_WRITE. */
+int up_storage_remove_tree(struct up_storage *s, const char *path, struct up_error *err);
+
+/* mkdir unless it is there as a directory; the parent is synced when made. */
+int up_storage_make_dir(struct up_storage *s, const char *path, unsigned mode, struct up_error *err);
+
+/* Sync the directory that holds `path`. */
+int up_storage_sync_parent(struct up_storage *s, const char *path, struct up_error *err);
+
+#endif
