@@ -61,11 +61,14 @@ struct up_storage_ops {
     int (*chmod)(struct up_storage *s, const char *path, unsigned mode);
     /* Does not follow a final symbolic link. */
     int (*stat)(struct up_storage *s, const char *path, struct up_stat *out);
+    /* The same of an open file, which was found through links. */
+    int (*stat_file)(struct up_storage *s, int file, struct up_stat *out);
     /* Free bytes for an unprivileged writer in the file system that holds path. */
     int (*space)(struct up_storage *s, const char *path, uint64_t *free_bytes);
+    /* In no order, without "." and "..". fn may remove the entry it was given. */
     int (*list)(struct up_storage *s, const char *path, up_list_fn *fn, void *user);
     int (*truncate)(struct up_storage *s, int file, uint64_t size);
-    /* Make a range read as zeros, by a hole or by writing. */
+    /* Make a range read as zeros; the file grows when the range ends past it. */
     int (*zero_range)(struct up_storage *s, int file, uint64_t offset, uint64_t len);
     /* Write back and drop the range from the cache, so that the next pread
      * comes from the medium. Best effort on file systems without a cache. */
@@ -83,8 +86,8 @@ struct up_storage_ops {
     uint64_t (*now)(struct up_storage *s);          /* system clock, seconds since 1970 */
     uint64_t (*monotonic)(struct up_storage *s);    /* milliseconds, from any origin */
     int (*random)(struct up_storage *s, void *buf, size_t len);
-    /* Run the restart command (NULL-terminated) and wait for it to end. The
-     * device may go down before this returns. */
+    /* Run the restart command (NULL-terminated) and wait for it to end; -1 with
+     * ECANCELED when it fails. The device may go down before this returns. */
     int (*restart)(struct up_storage *s, char *const argv[]);
 };
 
@@ -102,12 +105,15 @@ struct up_error;
 
 /* Read a whole file of at most `limit` bytes into a fresh NUL-terminated
  * buffer; *len may be NULL. The caller frees it.
- * Errors: UP_MISSING no such file; UP_USAGE larger than limit; UP_WRITE else. */
+ * Errors: UP_MISSING no such file; UP_USAGE larger than limit; UP_INTERNAL no
+ * memory; UP_WRITE else. */
 int up_storage_read_file(struct up_storage *s, const char *path, size_t limit,
                          char **out, size_t *len, struct up_error *err);
 
 /* Create `path` whole and durable, or not at all: written as path.new, synced,
- * renamed, directory synced. Errors: UP_NOSPACE, UP_WRITE. */
+ * renamed, directory synced. The umask applies to mode. When only the last
+ * sync fails, the new content is in place but a power cut may undo it.
+ * Errors: UP_NOSPACE, UP_WRITE. */
 int up_storage_write_file(struct up_storage *s, const char *path, const void *data,
                           size_t len, unsigned mode, struct up_error *err);
 

@@ -1,0 +1,226 @@
+/*
+ * storage.c -- conveniences that run over any storage.
+ */
+#include "storage.h"
+
+#include "error.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_READ 4096u
+
+/* The directory that holds path, into out. */
+static int parent_of(const char *path, char out[PATH_MAX])
+{
+    size_t len = strlen(path);
+
+    while (len > 1 && path[len - 1] == '/')
+        len--;
+    while (len > 0 && path[len - 1] != '/')
+        len--;
+    while (len > 1 && path[len - 1] == '/')
+        len--;
+    if (len >= PATH_MAX) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    memcpy(out, len > 0 ? path : ".", len > 0 ? len : 1);
+    out[len > 0 ? len : 1] = '\0';
+    return 0;
+}
+
+/* Read on until the end of the file or one byte past limit. */
+static int read_all(struct up_storage *s, int file, size_t limit, char **out, size_t *len)
+{
+    size_t size = 0, room = FIRST_READ;
+    char *data = malloc(room + 1);
+
+    while (data) {
+        size_t want = room - size;
+        long long n = s->ops->pread(s, file, data + size, want, size);
+        char *more;
+
+        if (n < 0)
+            break;
+        size += (size_t)n;
+        if ((size_t)n < want || size > limit) {
+            data[size] = '\0';
+            *out = data;
+            *len = size;
+            return 0;
+        }
+        room *= 2;
+        more = realloc(data, room + 1);
+        if (!more)
+            errno = ENOMEM;
+        else
+            data = more;
+        if (!more)
+            break;
+    }
+    free(data);
+    return -1;
+}
+
+int up_storage_read_file(struct up_storage *s, const char *path, size_t limit, char **out, size_t *len,
+                         struct up_error *err)
+{
+    int file = s->ops->open(s, path, UP_READ, 0);
+    size_t size;
+    int r, why;
+
+    *out = NULL;
+    if (file < 0)
+        return up_fail(err, errno == ENOENT || errno == ENOTDIR ? UP_MISSING : UP_WRITE, "%s: %s", path,
+                       strerror(errno));
+    r = read_all(s, file, limit, out, &size);
+    why = errno;
+    s->ops->close(s, file);
+    if (r < 0)
+        return up_fail(err, why == ENOMEM ? UP_INTERNAL : UP_WRITE, "%s: read: %s", path, strerror(why));
+    if (size > limit) {
+        free(*out);
+        *out = NULL;
+        return up_fail(err, UP_USAGE, "%s: larger than %zu bytes", path, limit);
+    }
+    if (len)
+        *len = size;
+    return 0;
+}
+
+/* Make path.new hold the data, durably; on failure it is taken away again. */
+static int write_new(struct up_storage *s, const char *temporary, const void *data, size_t len, unsigned mode)
+{
+    int file, r, why;
+
+    /* One that a power cut left behind, whatever it is. */
+    if (s->ops->unlink(s, temporary) < 0 && errno != ENOENT)
+        return -1;
+    file = s->ops->open(s, temporary, UP_WRITE_ONLY_NEW, mode);
+    if (file < 0)
+        return -1;
+    r = s->ops->pwrite(s, file, data, len, 0);
+    if (r == 0)
+        r = s->ops->sync(s, file);
+    why = errno;
+    if (s->ops->close(s, file) < 0 && r == 0) {
+        r = -1;
+        why = errno;
+    }
+    if (r < 0)
+        s->ops->unlink(s, temporary);
+    errno = why;
+    return r;
+}
+
+int up_storage_write_file(struct up_storage *s, const char *path, const void *data, size_t len, unsigned mode,
+                          struct up_error *err)
+{
+    char temporary[PATH_MAX];
+    int why;
+
+    if (snprintf(temporary, sizeof temporary, "%s.new", path) >= (int)sizeof temporary)
+        return up_fail(err, UP_WRITE, "%.200s...: %s", path, strerror(ENAMETOOLONG));
+    if (write_new(s, temporary, data, len, mode) < 0)
+        return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: write: %s", temporary, strerror(errno));
+    if (s->ops->rename(s, temporary, path) < 0) {
+        why = errno;
+        s->ops->unlink(s, temporary);
+        return up_fail(err, up_code_of_errno(why, UP_WRITE), "%s: rename: %s", path, strerror(why));
+    }
+    return up_storage_sync_parent(s, path, err);
+}
+
+/* One path for the whole descent: it grows and shrinks at its end. */
+struct removal {
+    struct up_storage *storage;
+    char path[PATH_MAX];
+    size_t len;
+    int error; /* errno of the first failure, 0 while there is none */
+};
+
+static void remove_node(struct removal *r, enum up_node_kind kind);
+
+static int remove_entry(void *user, const char *name, enum up_node_kind kind)
+{
+    struct removal *r = user;
+    size_t before = r->len, len = strlen(name);
+
+    if (before + 1 + len >= sizeof r->path) {
+        r->error = ENAMETOOLONG;
+        return 1;
+    }
+    r->path[before] = '/';
+    memcpy(r->path + before + 1, name, len + 1);
+    r->len = before + 1 + len;
+    remove_node(r, kind);
+    if (r->error != 0)
+        return 1; /* the path stays at the culprit, for the message */
+    r->len = before;
+    r->path[before] = '\0';
+    return 0;
+}
+
+static void remove_node(struct removal *r, enum up_node_kind kind)
+{
+    struct up_storage *s = r->storage;
+
+    if (kind == UP_NODE_DIR) {
+        if (s->ops->list(s, r->path, remove_entry, r) < 0)
+            r->error = errno;
+        if (r->error == 0 && s->ops->rmdir(s, r->path) < 0)
+            r->error = errno;
+    } else if (s->ops->unlink(s, r->path) < 0) {
+        r->error = errno;
+    }
+}
+
+int up_storage_remove_tree(struct up_storage *s, const char *path, struct up_error *err)
+{
+    struct removal r = {.storage = s};
+    struct up_stat st;
+
+    if (s->ops->stat(s, path, &st) < 0) {
+        if (errno == ENOENT)
+            return 0;
+        return up_fail(err, UP_WRITE, "%s: %s", path, strerror(errno));
+    }
+    r.len = strlen(path);
+    if (r.len >= sizeof r.path)
+        return up_fail(err, UP_WRITE, "%.200s...: %s", path, strerror(ENAMETOOLONG));
+    memcpy(r.path, path, r.len + 1);
+    remove_node(&r, st.kind);
+    if (r.error != 0)
+        return up_fail(err, UP_WRITE, "%s: remove: %s", r.path, strerror(r.error));
+    return 0;
+}
+
+int up_storage_make_dir(struct up_storage *s, const char *path, unsigned mode, struct up_error *err)
+{
+    struct up_stat st;
+
+    if (s->ops->mkdir(s, path, mode) == 0)
+        return up_storage_sync_parent(s, path, err);
+    if (errno != EEXIST)
+        return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: mkdir: %s", path, strerror(errno));
+    if (s->ops->stat(s, path, &st) < 0)
+        return up_fail(err, UP_WRITE, "%s: %s", path, strerror(errno));
+    if (st.kind != UP_NODE_DIR)
+        return up_fail(err, UP_WRITE, "%s: is there, but is not a directory", path);
+    return 0;
+}
+
+int up_storage_sync_parent(struct up_storage *s, const char *path, struct up_error *err)
+{
+    char parent[PATH_MAX];
+
+    if (parent_of(path, parent) < 0)
+        return up_fail(err, UP_WRITE, "%.200s...: %s", path, strerror(errno));
+    if (s->ops->sync_dir(s, parent) < 0)
+        return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: sync: %s", parent, strerror(errno));
+    return 0;
+}

@@ -1,0 +1,208 @@
+/*
+ * storage_mounted.c -- mounts by /proc/self/mountinfo, stacking by sysfs.
+ *
+ * A slot that only backs something mounted (dm-verity, a loop device, a
+ * partition of it) is as much in use as one that is mounted itself.
+ */
+#include "storage_mounted.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/loop.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#define MAX_STACK 16 /* devices above one another; more is a loop in sysfs */
+
+static int device_mounted(dev_t device, unsigned depth);
+
+/* Undo mountinfo's \040 and the like, in place. */
+static void unescape(char *text)
+{
+    char *out = text;
+
+    for (char *p = text; *p; p++) {
+        if (p[0] == '\\' && p[1] >= '0' && p[1] <= '3' && p[2] >= '0' && p[2] <= '7' && p[3] >= '0' && p[3] <= '7') {
+            *out++ = (char)((p[1] - '0') << 6 | (p[2] - '0') << 3 | (p[3] - '0'));
+            p += 3;
+        } else {
+            *out++ = *p;
+        }
+    }
+    *out = '\0';
+}
+
+/*
+ * Whether a line of mountinfo is a mount of the device. The third field is its
+ * number, but file systems over several devices (btrfs) show one of their own
+ * there, so the source, the second field after " - ", counts too.
+ */
+static bool line_names(char *line, dev_t device)
+{
+    char *save = NULL, *source = strstr(line, " - ");
+    unsigned major_number, minor_number;
+    struct stat st;
+
+    if (sscanf(line, "%*s %*s %u:%u", &major_number, &minor_number) == 2 &&
+        makedev(major_number, minor_number) == device)
+        return true;
+    if (!source || !strtok_r(source + 3, " \n", &save))
+        return false;
+    source = strtok_r(NULL, " \n", &save);
+    if (!source || source[0] != '/')
+        return false;
+    unescape(source);
+    return stat(source, &st) == 0 && S_ISBLK(st.st_mode) && st.st_rdev == device;
+}
+
+static int in_mountinfo(dev_t device)
+{
+    FILE *f = fopen("/proc/self/mountinfo", "re");
+    char *line = NULL;
+    size_t size = 0;
+    int found = 0;
+
+    if (!f)
+        return -1;
+    while (!found && getline(&line, &size, f) >= 0)
+        found = line_names(line, device);
+    if (!found && ferror(f))
+        found = -1;
+    free(line);
+    fclose(f);
+    return found;
+}
+
+/* Read one line of a small sysfs file; false when there is none. */
+static bool read_line(const char *path, char *out, size_t size)
+{
+    FILE *f = fopen(path, "re");
+    bool got;
+
+    if (!f)
+        return false;
+    got = fgets(out, (int)size, f) != NULL;
+    fclose(f);
+    if (got)
+        out[strcspn(out, "\n")] = '\0';
+    return got;
+}
+
+/* The device whose number stands in `dir`/name/dev. */
+static bool device_at(const char *dir, const char *name, dev_t *device)
+{
+    char path[512], text[32];
+    unsigned major_number, minor_number;
+
+    snprintf(path, sizeof path, "%s/%s/dev", dir, name);
+    if (!read_line(path, text, sizeof text) || sscanf(text, "%u:%u", &major_number, &minor_number) != 2)
+        return false;
+    *device = makedev(major_number, minor_number);
+    return true;
+}
+
+/* Whether a device that sysfs shows as an entry of `dir` is mounted. */
+static int entries_mounted(const char *dir, bool partitions_only, unsigned depth)
+{
+    DIR *d = opendir(dir);
+    struct dirent *entry;
+    char path[512];
+    dev_t device;
+    int r = 0;
+
+    if (!d)
+        return errno == ENOENT ? 0 : -1;
+    while (r == 0 && (entry = readdir(d))) {
+        if (entry->d_name[0] == '.')
+            continue;
+        snprintf(path, sizeof path, "%s/%.200s/partition", dir, entry->d_name);
+        if (partitions_only && access(path, F_OK) < 0)
+            continue;
+        if (device_at(dir, entry->d_name, &device))
+            r = device_mounted(device, depth + 1);
+    }
+    closedir(d);
+    return r;
+}
+
+/* Whether the loop device `name` reads from the file or device described by
+ * st. The path in sysfs may be of another mount namespace or of a file that
+ * was deleted; then the device itself is asked. */
+static bool loop_reads(const char *name, const struct stat *st)
+{
+    char path[512], backing[4200];
+    struct loop_info64 info;
+    struct stat found;
+    bool same = false;
+    int fd;
+
+    snprintf(path, sizeof path, "/sys/block/%.200s/loop/backing_file", name);
+    if (!read_line(path, backing, sizeof backing))
+        return false;
+    if (stat(backing, &found) == 0 && found.st_dev == st->st_dev && found.st_ino == st->st_ino)
+        return true;
+    snprintf(path, sizeof path, "/dev/%.200s", name);
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return false;
+    if (ioctl(fd, LOOP_GET_STATUS64, &info) == 0) {
+        if (S_ISBLK(st->st_mode))
+            same = info.lo_rdevice == st->st_rdev;
+        else
+            same = info.lo_device == st->st_dev && info.lo_inode == st->st_ino;
+    }
+    close(fd);
+    return same;
+}
+
+static int loops_mounted(const struct stat *st, unsigned depth)
+{
+    DIR *d = opendir("/sys/block");
+    struct dirent *entry;
+    dev_t device;
+    int r = 0;
+
+    if (!d)
+        return errno == ENOENT ? 0 : -1;
+    while (r == 0 && (entry = readdir(d)))
+        if (strncmp(entry->d_name, "loop", 4) == 0 && loop_reads(entry->d_name, st) &&
+            device_at("/sys/block", entry->d_name, &device))
+            r = device_mounted(device, depth + 1);
+    closedir(d);
+    return r;
+}
+
+static int device_mounted(dev_t device, unsigned depth)
+{
+    char dir[128], holders[160];
+    struct stat st = {.st_mode = S_IFBLK, .st_rdev = device};
+    int r;
+
+    if (depth > MAX_STACK)
+        return 1;
+    if ((r = in_mountinfo(device)) != 0)
+        return r;
+    snprintf(dir, sizeof dir, "/sys/dev/block/%u:%u", major(device), minor(device));
+    snprintf(holders, sizeof holders, "%s/holders", dir);
+    if ((r = entries_mounted(dir, true, depth)) != 0 || (r = entries_mounted(holders, false, depth)) != 0)
+        return r;
+    return loops_mounted(&st, depth);
+}
+
+int up_storage_mounted(const char *path)
+{
+    struct stat st;
+
+    if (stat(path, &st) < 0)
+        return -1;
+    if (S_ISBLK(st.st_mode))
+        return device_mounted(st.st_rdev, 0);
+    return S_ISREG(st.st_mode) ? loops_mounted(&st, 0) : 0;
+}
