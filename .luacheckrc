@@ -1,0 +1,25 @@
+std = "lua54"
+max_line_length = 120
+exclude_files = { "build*/" }
+
+-- Pure modules see no operating system at all: facts are handed in.
+local pure = {
+  "lua/update/policy.lua", "lua/update/version.lua", "lua/update/offer.lua",
+  "lua/update/luat.lua",
+}
+local no_system = {
+  "os", "io", "package", "debug", "dofile", "loadfile", "load", "collectgarbage", "print",
+}
+for _, file in ipairs(pure) do
+  files[file] = { not_globals = no_system }
+end
+
+files["spec/**/*.lua"] = { std = "+busted" }
+files["**/*_spec.lua"] = { std = "+busted" }
+
+-- What a device script says of itself, and Luat's own names.
+files["examples/**/main.lua"] = { globals = { "PROJECT", "VERSION", "PRODUCT_KEY" } }
+files["examples/*.lua"] = { globals = { "PROJECT", "VERSION", "PRODUCT_KEY" } }
+
+-- A policy file may be edited on a device; it returns its table and sets nothing.
+files["examples/policy*.lua"] = { not_globals = no_system }

@@ -1,0 +1,209 @@
+-- Checks the arrows between the parts: who may include, require or call what.
+--
+-- Run from the top of the tree: lua5.4 scripts/layers.lua. Prints each arrow
+-- that points the wrong way and exits 1, or nothing and exits 0. A new file
+-- needs a place in the lists below; that is the point.
+
+-- runtime/: a module includes only modules of a lower floor, and on the ground
+-- floor also its neighbours.
+local floors = {
+  { "error", "bytes", "storage" },
+  { "storage_system", "digest", "record", "tar", "source", "loop", "channel", "host" },
+  { "minisign", "manifest", "fetch", "policy", "history", "sandbox" },
+  { "index", "config", "source_http", "httpd" },
+  { "codec", "package", "boot", "slot", "generation", "journal" },
+  { "pack", "gates" },
+  { "device" },
+  { "transfer", "supervisor" },
+  { "main" },
+}
+
+-- The only files of runtime/ that know Lua.
+local knows_lua = { host = true, sandbox = true, main = true }
+
+-- Durable effects and clocks pass the seam in storage.h. What is not durable,
+-- or runs before there is a device, is listed with its reason.
+local seam = { storage_system = true }
+local effects = {
+  "open", "openat", "creat", "fopen", "freopen", "pwrite", "pwritev", "fsync", "fdatasync", "sync", "syncfs",
+  "sync_file_range", "rename", "renameat", "link", "linkat", "unlink", "unlinkat", "remove", "mkdir", "mkdirat",
+  "rmdir", "symlink", "readlink", "chmod", "fchmod", "stat", "lstat", "fstat", "statvfs", "statfs", "opendir",
+  "truncate", "ftruncate", "fallocate", "posix_fallocate", "posix_fadvise", "flock", "lockf", "mkstemp", "mkdtemp",
+  "time", "gettimeofday", "clock_gettime", "getrandom", "reboot", "system", "popen",
+}
+local excused = {
+  channel = { unlink = "its socket, which is no data", chmod = "its socket", lstat = "its socket",
+    stat = "its socket" },
+}
+
+-- bindings/x.c includes x.h; what else a binding needs, and why.
+local binding_includes = {
+  source = { "fetch", "loop" },     -- source.http() is up_source_http() of fetch.h
+}
+local binding_helpers = { helpers = true, preload = true, error = true }
+
+-- lua/update: facts in, decision out. luacheck forbids them os, io and the like.
+local pure = { "update.policy", "update.version", "update.offer", "update.luat" }
+
+-- Top level of the tree, besides dot-files.
+local top = {
+  ["CMakeLists.txt"] = true, runtime = true, bindings = true, lua = true, scripts = true, examples = true,
+  spec = true, ["README.md"] = true, LICENSE = true,
+}
+
+local broken = 0
+
+local function complain(format, ...)
+  broken = broken + 1
+  print(format:format(...))
+end
+
+local function lines_of(command)
+  local pipe = assert(io.popen(command))
+  local result = {}
+  for line in pipe:lines() do
+    result[#result + 1] = line
+  end
+  pipe:close()
+  return result
+end
+
+local function read(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read("a")
+  file:close()
+  return text
+end
+
+-- C without comments and the contents of strings, line breaks kept.
+local function bare(text)
+  text = text:gsub("/%*.-%*/", function(comment)
+    return (comment:gsub("[^\n]", ""))
+  end)
+  text = text:gsub("//[^\n]*", "")
+  text = text:gsub('\\.', "")
+  return (text:gsub('"[^"\n]*"', '""'))
+end
+
+local function set(list)
+  local result = {}
+  for _, name in ipairs(list) do
+    result[name] = true
+  end
+  return result
+end
+
+local function stem(path)
+  return path:match("([^/]+)%.[ch]$")
+end
+
+local function includes(text)
+  return text:gmatch('#%s*include%s+(["<])([^">]+)[">]')
+end
+
+local function check_runtime()
+  local floor_of = {}
+  for floor, names in ipairs(floors) do
+    for _, name in ipairs(names) do
+      floor_of[name] = floor
+    end
+  end
+  for _, path in ipairs(lines_of("git ls-files 'runtime/*.c' 'runtime/*.h'")) do
+    local name, text = stem(path), read(path)
+    local floor = floor_of[name]
+    if not floor then
+      complain("%s: not on any floor of scripts/layers.lua", path)
+    end
+    for kind, file in includes(text) do
+      local other = file:match("^([%w_]+)%.h$")
+      if kind == '"' and other and other ~= name then
+        local below = floor_of[other]
+        if not below and not knows_lua[name] then
+          complain("%s includes %s, which has no floor", path, file)
+        elseif below and floor and below >= floor and not (below == 1 and floor == 1) then
+          complain("%s (floor %d) includes %s (floor %d)", path, floor, file, below)
+        end
+      end
+      if (file == "lua.h" or file == "lauxlib.h" or file == "lualib.h") and not knows_lua[name] then
+        complain("%s includes %s: mechanism knows no Lua", path, file)
+      end
+    end
+    if path:find("%.c$") and not seam[name] then
+      local code = bare(text)
+      for _, call in ipairs(effects) do
+        local at = code:find("%f[%w_.>]" .. call .. "%s*%(")
+        if at and not (excused[name] and excused[name][call]) then
+          local _, line = code:sub(1, at):gsub("\n", "\n")
+          complain("%s:%d calls %s(): durable effects and clocks go through storage.h", path, line + 1, call)
+        end
+      end
+    end
+  end
+end
+
+local function check_bindings()
+  for _, path in ipairs(lines_of("git ls-files 'bindings/*.c'")) do
+    local name, text = stem(path), read(path)
+    local allowed = set(binding_includes[name] or {})
+    allowed[name] = true
+    if name ~= "helpers" and name ~= "preload" then
+      for kind, file in includes(text) do
+        local other = file:match("^([%w_]+)%.h$")
+        if kind == '"' and other and not allowed[other] and not binding_helpers[other] then
+          complain("%s includes %s: a binding exposes one module", path, file)
+        end
+      end
+    end
+    if bare(text):find("%f[%w_]lua_p?callk?%s*%(") then
+      complain("%s calls back into Lua", path)
+    end
+  end
+end
+
+local function check_lua()
+  local is_pure = set(pure)
+  for _, path in ipairs(lines_of("git ls-files 'lua/*.lua'")) do
+    local name = path:match("^lua/(.+)%.lua$"):gsub("/init$", ""):gsub("/", ".")
+    local text = read(path):gsub("%-%-[^\n]*", "")
+    for other in text:gmatch("require%s*%(?%s*[\"']([%w_.]+)[\"']") do
+      if is_pure[name] and not is_pure[other] then
+        complain("%s is pure and requires %s", path, other)
+      end
+      local from, to = name:match("^%w+"), other:match("^%w+")
+      if (from == "update" or from == "sys") and (to == "cli" or to == "depot") then
+        complain("%s requires %s: never this way round", path, other)
+      end
+    end
+  end
+  for _, path in ipairs(lines_of("git ls-files 'examples/*.lua'")) do
+    local folder = path:match("^(.*)/")
+    local text = read(path):gsub("%-%-[^\n]*", "")
+    for other in text:gmatch("require%s*%(?%s*[\"']([%w_.]+)[\"']") do
+      local own = io.open(folder .. "/" .. other:gsub("%.", "/") .. ".lua")
+      if own then
+        own:close()
+      elseif not (other == "update" or other == "sys" or path:find("_spec%.lua$")) then
+        complain("%s requires %s: an example needs only update and sys", path, other)
+      end
+    end
+  end
+end
+
+local function check_tree()
+  for _, path in ipairs(lines_of("git ls-files")) do
+    local first = path:match("^[^/]+")
+    if not top[first] and first:sub(1, 1) ~= "." then
+      complain("%s: not one of the folders of this tree", path)
+    end
+  end
+  local words = "git grep -nIE '\\b(TO" .. "DO|FIX" .. "ME|XX" .. "X)\\b|/(work|tmp)/(main|shared|wt|build)' -- ."
+  for _, hit in ipairs(lines_of(words)) do
+    complain("%s", hit)
+  end
+end
+
+check_runtime()
+check_bindings()
+check_lua()
+check_tree()
+os.exit(broken == 0)
