@@ -25,13 +25,13 @@ struct up_config {
     char product_key[65]; /* SHA-256 hex of the configured key; the key itself is not kept */
     char hardware[UP_VERSION_SIZE];
     char id[65];
-    char *state, *keys; /* absolute directories */
+    char *state, *keys;   /* absolute directories */
     char *slot[UP_SLOTS]; /* absolute; NULL both when the device has no core slots */
     enum up_boot_driver boot;
     enum up_restart_mode restart;
     char *restart_argv[UP_ARGV_MAX + 1]; /* with UP_RESTART_COMMAND, NULL-terminated */
-    uint32_t heartbeat; /* seconds of silence after which a child is killed; 60 */
-    uint32_t deadline;  /* default seconds of a trial start; 600 */
+    uint32_t heartbeat;                  /* seconds of silence after which a child is killed; 60 */
+    uint32_t deadline;                   /* default seconds of a trial start; 600 */
 };
 
 void up_config_init(struct up_config *c); /* zeros and defaults */

@@ -26,9 +26,9 @@ struct up_package;
 struct up_error;
 
 enum up_device_open_flags {
-    UP_DEVICE_READ = 0,   /* status, history, explain, doctor: writes and repairs nothing */
-    UP_DEVICE_LOCK = 1,   /* take <state>/lock */
-    UP_DEVICE_CHILD = 2   /* the parent holds the lock for us */
+    UP_DEVICE_READ = 0, /* status, history, explain, doctor: writes and repairs nothing */
+    UP_DEVICE_LOCK = 1, /* take <state>/lock */
+    UP_DEVICE_CHILD = 2 /* the parent holds the lock for us */
 };
 
 /* Errors: UP_BUSY another process holds the lock; UP_USAGE not provisioned
@@ -74,8 +74,8 @@ int up_device_abandon(struct up_device *d, int code, const char *why, struct up_
 
 /* What to do after a start (or a power cut): repairs, cleans, decides. */
 enum up_start_action {
-    UP_START_RUN,     /* run up_device_generation() */
-    UP_START_RESTART  /* the boot loader must choose again: restart first */
+    UP_START_RUN,    /* run up_device_generation() */
+    UP_START_RESTART /* the boot loader must choose again: restart first */
 };
 /* One boot of the device. With the boot driver `file` this plays the boot
  * loader, once a process. Errors: UP_WRITE, UP_STATELOST, ... */

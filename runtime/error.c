@@ -45,7 +45,8 @@ static const struct up_code_info table[] = {
      "Policy wants to wait: battery, time window, data budget.",
      "None needed: it is asked again. `moult explain PKG` shows the rule."},
     {UP_STATELOST, "statelost", 21, -5, -1, "Both journal records are unreadable.",
-     "The running pair is left as it is. Keep a copy of the state directory, then provision the device again."},
+     "The running pair is left as it is. Keep a copy of the state directory, then provision the device "
+     "again."},
 };
 
 #define ROWS (sizeof table / sizeof table[0])

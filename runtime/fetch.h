@@ -17,23 +17,23 @@
 struct up_fetch;
 
 struct up_fetch_options {
-    uint64_t offset;          /* first byte wanted; with `ranged` */
-    uint64_t length;          /* bytes wanted; 0: to the end */
-    int ranged;               /* send Range */
-    const char *if_range;     /* entity tag or date; NULL for none */
-    const char *proxy;        /* NULL: none, whatever the environment says */
-    const char *ca_file;      /* NULL: the system's */
+    uint64_t offset;            /* first byte wanted; with `ranged` */
+    uint64_t length;            /* bytes wanted; 0: to the end */
+    int ranged;                 /* send Range */
+    const char *if_range;       /* entity tag or date; NULL for none */
+    const char *proxy;          /* NULL: none, whatever the environment says */
+    const char *ca_file;        /* NULL: the system's */
     const char *const *headers; /* extra "Name: value", NULL-terminated; or NULL */
-    const char *method;       /* NULL: GET */
-    const void *body;         /* request body, copied; NULL for none */
+    const char *method;         /* NULL: GET */
+    const void *body;           /* request body, copied; NULL for none */
     size_t body_len;
-    unsigned max_redirects;   /* 0: a redirect is the answer, not followed */
+    unsigned max_redirects;      /* 0: a redirect is the answer, not followed */
     const char *redirect_prefix; /* followed only below this URL; NULL: anywhere http(s) */
-    unsigned connect_timeout; /* seconds; 0: 15 */
-    unsigned low_speed_limit; /* bytes a second; 0: 100 */
-    unsigned low_speed_time;  /* seconds below it that end the transfer; 0: 30 */
-    unsigned deadline;        /* seconds for the whole request; 0: none */
-    uint64_t max_body;        /* bytes; more is UP_CORRUPT. 0: no limit */
+    unsigned connect_timeout;    /* seconds; 0: 15 */
+    unsigned low_speed_limit;    /* bytes a second; 0: 100 */
+    unsigned low_speed_time;     /* seconds below it that end the transfer; 0: 30 */
+    unsigned deadline;           /* seconds for the whole request; 0: none */
+    uint64_t max_body;           /* bytes; more is UP_CORRUPT. 0: no limit */
 };
 
 /* Start a request. Strings are copied.
@@ -74,7 +74,6 @@ int up_source_http(struct up_source **out, struct up_loop *loop, const char *url
                    const struct up_fetch_options *options, struct up_error *err);
 /* Status of the last answer and the body of one that was no object (NULL when
  * none), Location in *location (NULL when none). Valid until the next read. */
-int up_source_http_answer(const struct up_source *s, const char **body, size_t *len,
-                          const char **location);
+int up_source_http_answer(const struct up_source *s, const char **body, size_t *len, const char **location);
 
 #endif

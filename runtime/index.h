@@ -41,9 +41,9 @@ struct up_index_head {
 
 struct up_block {
     enum up_encoding encoding;
-    uint32_t stored;  /* bytes in <part>.dat */
-    uint32_t length;  /* bytes decoded; from the head, not stored */
-    uint64_t source;  /* offset in the old image, for copy and delta */
+    uint32_t stored;           /* bytes in <part>.dat */
+    uint32_t length;           /* bytes decoded; from the head, not stored */
+    uint64_t source;           /* offset in the old image, for copy and delta */
     uint8_t stored_digest[32]; /* equals `digest` for raw */
     uint8_t digest[32];
 };
@@ -57,8 +57,8 @@ void up_index_put_block(uint8_t out[UP_INDEX_ENTRY], const struct up_block *bloc
 
 /* Check a head against its part of the manifest: sizes, count, window.
  * Errors: UP_UNTRUSTED. */
-int up_index_get_head(struct up_index_head *head, const uint8_t in[UP_INDEX_HEAD],
-                      const struct up_part *part, struct up_error *err);
+int up_index_get_head(struct up_index_head *head, const uint8_t in[UP_INDEX_HEAD], const struct up_part *part,
+                      struct up_error *err);
 /* Decode and check entry number i of that index. Errors: UP_UNTRUSTED;
  * UP_INCOMPATIBLE copy and delta, which this version cannot apply. */
 int up_index_get_block(struct up_block *block, const uint8_t in[UP_INDEX_ENTRY],

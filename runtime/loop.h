@@ -13,8 +13,8 @@ struct up_loop; /* opaque; everything registered with it must go before it */
 
 struct up_watch {
     int fd;
-    bool read, write;   /* what to wait for */
-    bool ready;         /* set by up_loop_poll */
+    bool read, write; /* what to wait for */
+    bool ready;       /* set by up_loop_poll */
 };
 
 int up_loop_new(struct up_loop **out, struct up_error *err);

@@ -13,8 +13,8 @@
 #include <stdint.h>
 
 #define UP_MANIFEST_MAX 65536
-#define UP_NAME_SIZE 65      /* project, core name: 64 characters and NUL */
-#define UP_VERSION_SIZE 33   /* release, script version: 32 and NUL */
+#define UP_NAME_SIZE 65    /* project, core name: 64 characters and NUL */
+#define UP_VERSION_SIZE 33 /* release, script version: 32 and NUL */
 #define UP_HARDWARE_MAX 16
 #define UP_TEXT_SIZE 1025
 #define UP_INDEX_MAX (16u << 20)
@@ -26,7 +26,12 @@
 enum up_part_kind { UP_SCRIPT, UP_CORE, UP_PART_KINDS }; /* also the order in a package */
 
 /* Rules of policy that the publisher may skip; gates are never skipped. */
-enum up_override { UP_OVERRIDE_VERSION = 1, UP_OVERRIDE_WINDOW = 2, UP_OVERRIDE_BATTERY = 4, UP_OVERRIDE_BUDGET = 8 };
+enum up_override {
+    UP_OVERRIDE_VERSION = 1,
+    UP_OVERRIDE_WINDOW = 2,
+    UP_OVERRIDE_BATTERY = 4,
+    UP_OVERRIDE_BUDGET = 8
+};
 
 struct up_part {
     enum up_part_kind kind;
@@ -34,8 +39,8 @@ struct up_part {
     uint32_t block_size; /* power of two, UP_BLOCK_MIN to UP_BLOCK_MAX */
     uint64_t index_size; /* bytes of <part>.idx */
     uint8_t index_digest[32];
-    uint64_t data_size;  /* bytes of <part>.dat */
-    bool delta;          /* made against a source: */
+    uint64_t data_size; /* bytes of <part>.dat */
+    bool delta;         /* made against a source: */
     uint64_t source_size;
     uint8_t source_digest[32];
 };

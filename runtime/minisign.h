@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define UP_MINISIG_MAX 1024      /* bytes of a signature file */
+#define UP_MINISIG_MAX 1024 /* bytes of a signature file */
 #define UP_TRUSTED_COMMENT_MAX 256
 
 struct up_error;
@@ -40,9 +40,8 @@ size_t up_keyring_skipped(const struct up_keyring *ring);
  * On success `comment` holds the trusted comment, NUL-terminated.
  * Errors: UP_UNTRUSTED unknown key, malformed file, wrong signature.
  */
-int up_keyring_verify(const struct up_keyring *ring, const void *data, size_t len,
-                      const char *sig, size_t sig_len,
-                      char comment[UP_TRUSTED_COMMENT_MAX], struct up_error *err);
+int up_keyring_verify(const struct up_keyring *ring, const void *data, size_t len, const char *sig,
+                      size_t sig_len, char comment[UP_TRUSTED_COMMENT_MAX], struct up_error *err);
 
 /* Read a secret key as `minisign -G -W` writes it. An encrypted one is
  * refused with the hint how to convert it (UP_USAGE). */

@@ -66,7 +66,7 @@ void up_layout_of(struct up_layout *layout, const struct up_manifest *m, uint64_
  * members' contents: headers, padding, end of archive. The range must not
  * touch the contents of manifest, signature, an index or a .dat.
  */
-void up_layout_fill(const struct up_layout *layout, const struct up_manifest *m, uint64_t offset,
-                    void *out, size_t len);
+void up_layout_fill(const struct up_layout *layout, const struct up_manifest *m, uint64_t offset, void *out,
+                    size_t len);
 
 #endif

@@ -22,9 +22,9 @@ struct up_policy; /* one running question */
  * when we are not root: unchanged) and hand it the question, one JSON text.
  * Errors: UP_INTERNAL cannot start; UP_USAGE question too long.
  */
-int up_policy_start(struct up_policy **out, const char *program, const char *user,
-                    const char *question, size_t len, struct up_error *err);
-int up_policy_fd(const struct up_policy *p); /* readable when there is something to do */
+int up_policy_start(struct up_policy **out, const char *program, const char *user, const char *question,
+                    size_t len, struct up_error *err);
+int up_policy_fd(const struct up_policy *p);                   /* readable when there is something to do */
 int up_policy_wants_write(const struct up_policy *p, int *fd); /* and the descriptor to watch for it */
 /* Milliseconds until the kill; 0 when it is due. */
 int up_policy_remaining(const struct up_policy *p);

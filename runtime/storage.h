@@ -83,8 +83,8 @@ struct up_storage_ops {
 
     /* Identity of this boot of the kernel, NUL-terminated, at most 36 characters. */
     int (*boot_id)(struct up_storage *s, char out[37]);
-    uint64_t (*now)(struct up_storage *s);          /* system clock, seconds since 1970 */
-    uint64_t (*monotonic)(struct up_storage *s);    /* milliseconds, from any origin */
+    uint64_t (*now)(struct up_storage *s);       /* system clock, seconds since 1970 */
+    uint64_t (*monotonic)(struct up_storage *s); /* milliseconds, from any origin */
     int (*random)(struct up_storage *s, void *buf, size_t len);
     /* Run the restart command (NULL-terminated) and wait for it to end; -1 with
      * ECANCELED when it fails. The device may go down before this returns. */
@@ -107,15 +107,15 @@ struct up_error;
  * buffer; *len may be NULL. The caller frees it.
  * Errors: UP_MISSING no such file; UP_USAGE larger than limit; UP_INTERNAL no
  * memory; UP_WRITE else. */
-int up_storage_read_file(struct up_storage *s, const char *path, size_t limit,
-                         char **out, size_t *len, struct up_error *err);
+int up_storage_read_file(struct up_storage *s, const char *path, size_t limit, char **out, size_t *len,
+                         struct up_error *err);
 
 /* Create `path` whole and durable, or not at all: written as path.new, synced,
  * renamed, directory synced. The umask applies to mode. When only the last
  * sync fails, the new content is in place but a power cut may undo it.
  * Errors: UP_NOSPACE, UP_WRITE. */
-int up_storage_write_file(struct up_storage *s, const char *path, const void *data,
-                          size_t len, unsigned mode, struct up_error *err);
+int up_storage_write_file(struct up_storage *s, const char *path, const void *data, size_t len, unsigned mode,
+                          struct up_error *err);
 
 /* Remove a tree, or nothing when path does not exist; links are not followed.
  * Not durable until the parent is synced. Errors: UP_WRITE. */

@@ -263,7 +263,7 @@ static enum up_node_kind kind_of_entry(DIR *dir, const struct dirent *entry)
     if (entry->d_type != DT_UNKNOWN)
         return kind_of_mode(DTTOIF(entry->d_type));
     return fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ? UP_NODE_OTHER
-                                                                           : kind_of_mode(st.st_mode);
+                                                                            : kind_of_mode(st.st_mode);
 }
 
 static int sys_list(struct up_storage *s, const char *path, up_list_fn *fn, void *user)
