@@ -32,6 +32,7 @@ struct up_config {
     char *restart_argv[UP_ARGV_MAX + 1]; /* with UP_RESTART_COMMAND, NULL-terminated */
     uint32_t heartbeat;                  /* seconds of silence after which a child is killed; 60 */
     uint32_t deadline;                   /* default seconds of a trial start; 600 */
+    uint64_t script_memory;              /* bytes the Lua state of the user's script may own; 64 MiB */
 };
 
 void up_config_init(struct up_config *c); /* zeros and defaults */

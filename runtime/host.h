@@ -1,15 +1,36 @@
 /*
  * host.h -- the Lua state of a process: libraries, module path, budget.
+ *
+ * Lua code finds the process it runs in as `require "update.native.host"`:
+ * {version, program, lua_dir, control, channel}; the last two are nil unless
+ * up_host_set_*() put them there.
  */
 #ifndef UP_HOST_H
 #define UP_HOST_H
 
+#include <stddef.h>
+
 struct lua_State;
+struct up_config;
 struct up_error;
 
 /* A state with the standard libraries, every binding preloaded, and
  * package.path led by our Lua folder. NULL when memory is short. */
 struct lua_State *up_host_new(void);
+
+/* From now on the state may own at most `bytes`; beyond that Lua reports "not
+ * enough memory" to the script. At least what it owns already stays. Returns
+ * -1 when memory is short. The state must be released with up_host_close(). */
+int up_host_limit(struct lua_State *L, size_t bytes);
+void up_host_close(struct lua_State *L);
+
+/* Let package.path begin with `dir`. Errors: UP_INTERNAL. */
+int up_host_lead_path(struct lua_State *L, const char *dir, struct up_error *err);
+
+/* What `require "update"` and `sys` need to reach agent and supervisor: the
+ * path of the control socket (NULL: none), and whether descriptor 3 is the
+ * channel to the supervisor. Errors: UP_INTERNAL. */
+int up_host_connect(struct lua_State *L, const char *control, int supervised, struct up_error *err);
 
 /* The folder with our Lua modules: <exe>/lua in a build tree, else
  * <exe>/../share/moult/lua. Static; NULL when neither exists. */
@@ -25,5 +46,10 @@ int up_host_run_file(struct lua_State *L, const char *path, int argc, char **arg
 /* require(module) and call its result's `main` with the arguments as strings;
  * the integer that it returns is the exit code. */
 int up_host_run_module(struct lua_State *L, const char *module, int argc, char **argv);
+
+/* Read a configuration file through lua/update/config.lua, in a state of its
+ * own that is gone afterwards. Release *out with up_config_free().
+ * Errors: UP_USAGE, naming the wrong field; UP_INTERNAL. */
+int up_host_config(struct up_config *out, const char *path, struct up_error *err);
 
 #endif

@@ -1,0 +1,49 @@
+#include "preload.h"
+
+#include <lauxlib.h>
+#include <stddef.h>
+
+/* Until every binding has landed, one that is missing is a null address. */
+#pragma weak luaopen_update_native_error
+#pragma weak luaopen_update_native_json
+#pragma weak luaopen_update_native_digest
+#pragma weak luaopen_update_native_minisign
+#pragma weak luaopen_update_native_package
+#pragma weak luaopen_update_native_pack
+#pragma weak luaopen_update_native_source
+#pragma weak luaopen_update_native_loop
+#pragma weak luaopen_update_native_fetch
+#pragma weak luaopen_update_native_channel
+#pragma weak luaopen_update_native_httpd
+#pragma weak luaopen_update_native_device
+#pragma weak luaopen_update_native_transfer
+#pragma weak luaopen_update_native_policy
+
+static const luaL_Reg bindings[] = {
+    {"update.native.error", luaopen_update_native_error},
+    {"update.native.json", luaopen_update_native_json},
+    {"update.native.digest", luaopen_update_native_digest},
+    {"update.native.minisign", luaopen_update_native_minisign},
+    {"update.native.package", luaopen_update_native_package},
+    {"update.native.pack", luaopen_update_native_pack},
+    {"update.native.source", luaopen_update_native_source},
+    {"update.native.loop", luaopen_update_native_loop},
+    {"update.native.fetch", luaopen_update_native_fetch},
+    {"update.native.channel", luaopen_update_native_channel},
+    {"update.native.httpd", luaopen_update_native_httpd},
+    {"update.native.device", luaopen_update_native_device},
+    {"update.native.transfer", luaopen_update_native_transfer},
+    {"update.native.policy", luaopen_update_native_policy},
+};
+
+void up_preload(lua_State *L)
+{
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+    for (size_t i = 0; i < sizeof bindings / sizeof *bindings; i++) {
+        if (!bindings[i].func)
+            continue;
+        lua_pushcfunction(L, bindings[i].func);
+        lua_setfield(L, -2, bindings[i].name);
+    }
+    lua_pop(L, 1);
+}

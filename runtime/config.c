@@ -1,0 +1,24 @@
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void up_config_init(struct up_config *c)
+{
+    memset(c, 0, sizeof *c);
+    c->heartbeat = 60;
+    c->deadline = 600;
+    c->script_memory = 64u << 20;
+}
+
+void up_config_free(struct up_config *c)
+{
+    free(c->path);
+    free(c->state);
+    free(c->keys);
+    for (int i = 0; i < UP_SLOTS; i++)
+        free(c->slot[i]);
+    for (int i = 0; i < UP_ARGV_MAX; i++)
+        free(c->restart_argv[i]);
+    memset(c, 0, sizeof *c);
+}

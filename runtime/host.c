@@ -1,0 +1,330 @@
+#include "host.h"
+
+#include <lauxlib.h>
+#include <limits.h>
+#include <lualib.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "error.h"
+#include "helpers.h"
+#include "preload.h"
+
+#define HOST "update.native.host"
+
+/* The memory budget of a state: what it owns and what it may own, in bytes. */
+struct budget {
+    size_t used, limit;
+};
+
+const char *up_host_program(void)
+{
+    static char path[PATH_MAX];
+
+    if (!*path) {
+        ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+
+        path[n > 0 ? n : 0] = '\0';
+    }
+    return path;
+}
+
+const char *up_host_lua_dir(void)
+{
+    static const char *const places[] = {"lua", "../share/moult/lua"};
+    static char path[PATH_MAX];
+    const char *program = up_host_program();
+    const char *slash = strrchr(program, '/');
+    struct stat st;
+
+    for (size_t i = 0; !*path && slash && i < sizeof places / sizeof *places; i++) {
+        char guess[PATH_MAX + 64];
+
+        snprintf(guess, sizeof guess, "%.*s/%s", (int)(slash - program), program, places[i]);
+        if (stat(guess, &st) == 0 && S_ISDIR(st.st_mode) && !realpath(guess, path))
+            *path = '\0';
+    }
+    return *path ? path : NULL;
+}
+
+static void lead_path(lua_State *L, const char *dir)
+{
+    lua_getglobal(L, "package");
+    lua_getfield(L, -1, "path");
+    lua_pushfstring(L, "%s/?.lua;%s/?/init.lua;%s", dir, dir, lua_tostring(L, -1));
+    lua_setfield(L, -3, "path");
+    lua_pop(L, 2);
+}
+
+static int setup(lua_State *L)
+{
+    const char *dir = up_host_lua_dir();
+
+    luaL_openlibs(L);
+    up_preload(L);
+    if (dir)
+        lead_path(L, dir);
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    lua_newtable(L);
+    up_set_string(L, "version", MOULT_VERSION);
+    up_set_string(L, "program", up_host_program());
+    if (dir)
+        up_set_string(L, "lua_dir", dir);
+    lua_setfield(L, -2, HOST);
+    return 0;
+}
+
+lua_State *up_host_new(void)
+{
+    lua_State *L = luaL_newstate();
+
+    if (!L)
+        return NULL;
+    lua_pushcfunction(L, setup);
+    if (lua_pcall(L, 0, 0, 0) != LUA_OK) {
+        lua_close(L);
+        return NULL;
+    }
+    return L;
+}
+
+static void *allocate(void *user, void *block, size_t old_size, size_t new_size)
+{
+    struct budget *budget = user;
+    void *grown;
+
+    if (!block)
+        old_size = 0; /* then it is the kind of object */
+    if (new_size == 0) {
+        free(block);
+        budget->used -= old_size;
+        return NULL;
+    }
+    if (new_size > old_size && new_size - old_size > budget->limit - budget->used)
+        return NULL;
+    grown = realloc(block, new_size);
+    if (grown)
+        budget->used = budget->used - old_size + new_size;
+    return grown;
+}
+
+int up_host_limit(lua_State *L, size_t bytes)
+{
+    struct budget *budget = malloc(sizeof *budget);
+
+    if (!budget)
+        return -1;
+    budget->used = (size_t)lua_gc(L, LUA_GCCOUNT) * 1024 + (size_t)lua_gc(L, LUA_GCCOUNTB);
+    budget->limit = bytes > budget->used ? bytes : budget->used;
+    lua_setallocf(L, allocate, budget);
+    return 0;
+}
+
+void up_host_close(lua_State *L)
+{
+    void *user;
+    int limited = lua_getallocf(L, &user) == allocate;
+
+    lua_close(L);
+    if (limited)
+        free(user);
+}
+
+/* Run what was pushed: a function that takes one light userdata. */
+static int protect(lua_State *L, lua_CFunction function, void *user, struct up_error *err)
+{
+    lua_pushcfunction(L, function);
+    lua_pushlightuserdata(L, user);
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
+        const char *why = lua_tostring(L, -1);
+
+        up_fail(err, UP_INTERNAL, "%s", why ? why : "error object is not a string");
+        lua_pop(L, 1);
+        return UP_INTERNAL;
+    }
+    return 0;
+}
+
+static int do_lead_path(lua_State *L)
+{
+    lead_path(L, lua_touserdata(L, 1));
+    return 0;
+}
+
+int up_host_lead_path(lua_State *L, const char *dir, struct up_error *err)
+{
+    return protect(L, do_lead_path, (void *)(uintptr_t)dir, err);
+}
+
+struct connection {
+    const char *control;
+    int supervised;
+};
+
+static int do_connect(lua_State *L)
+{
+    const struct connection *c = lua_touserdata(L, 1);
+
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    lua_getfield(L, -1, HOST);
+    if (c->control)
+        up_set_string(L, "control", c->control);
+    if (c->supervised)
+        up_set_integer(L, "channel", 3);
+    return 0;
+}
+
+int up_host_connect(lua_State *L, const char *control, int supervised, struct up_error *err)
+{
+    struct connection c = {control, supervised};
+
+    return protect(L, do_connect, &c, err);
+}
+
+/* What a protected run is given and what it leaves. */
+struct run {
+    const char *name;
+    int argc;
+    char **argv;
+    int exit;
+};
+
+static int traceback(lua_State *L)
+{
+    const char *message = lua_tostring(L, 1);
+
+    if (!message) {
+        if (luaL_callmeta(L, 1, "__tostring") && lua_type(L, -1) == LUA_TSTRING)
+            return 1;
+        message = lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, 1));
+    }
+    luaL_traceback(L, L, message, 1);
+    return 1;
+}
+
+static int push_arguments(lua_State *L, const struct run *run)
+{
+    luaL_checkstack(L, run->argc + 8, "too many arguments");
+    for (int i = 0; i < run->argc; i++)
+        lua_pushstring(L, run->argv[i]);
+    return run->argc;
+}
+
+static int do_file(lua_State *L)
+{
+    struct run *run = lua_touserdata(L, 1);
+
+    lua_createtable(L, run->argc, 2);
+    lua_pushstring(L, up_host_program());
+    lua_rawseti(L, -2, -1);
+    lua_pushstring(L, run->name);
+    lua_rawseti(L, -2, 0);
+    for (int i = 0; i < run->argc; i++) {
+        lua_pushstring(L, run->argv[i]);
+        lua_rawseti(L, -2, i + 1);
+    }
+    lua_setglobal(L, "arg");
+    if (luaL_loadfilex(L, run->name, "t") != LUA_OK)
+        return 1; /* a mistake in the text has no traceback */
+    lua_call(L, push_arguments(L, run), 0);
+    run->exit = 0;
+    return 0;
+}
+
+static int do_module(lua_State *L)
+{
+    struct run *run = lua_touserdata(L, 1);
+    int is_integer;
+
+    lua_getglobal(L, "require");
+    lua_pushstring(L, run->name);
+    lua_call(L, 1, 1);
+    if (!lua_istable(L, -1) || lua_getfield(L, -1, "main") != LUA_TFUNCTION)
+        return luaL_error(L, "module '%s' has no function 'main'", run->name);
+    lua_call(L, push_arguments(L, run), 1);
+    run->exit = (int)lua_tointegerx(L, -1, &is_integer);
+    if (!is_integer)
+        return luaL_error(L, "module '%s': main returned a %s, not an exit code", run->name,
+                          luaL_typename(L, -1));
+    return 0;
+}
+
+/* `function` returns nothing, or a message that is not worth a traceback. */
+static int run_protected(lua_State *L, lua_CFunction function, struct run *run)
+{
+    int failed;
+
+    lua_pushcfunction(L, traceback);
+    lua_pushcfunction(L, function);
+    lua_pushlightuserdata(L, run);
+    run->exit = 1;
+    failed = lua_pcall(L, 1, 1, -3) != LUA_OK;
+    if (failed || !lua_isnil(L, -1)) {
+        const char *why = lua_tostring(L, -1);
+
+        fflush(stdout);
+        fprintf(stderr, "moult: %s\n", why ? why : "error without a message");
+        run->exit = 1;
+    }
+    lua_pop(L, 2);
+    return run->exit;
+}
+
+int up_host_run_file(lua_State *L, const char *path, int argc, char **argv)
+{
+    struct run run = {path, argc, argv, 1};
+
+    return run_protected(L, do_file, &run);
+}
+
+int up_host_run_module(lua_State *L, const char *module, int argc, char **argv)
+{
+    struct run run = {module, argc, argv, 1};
+
+    return run_protected(L, do_module, &run);
+}
+
+struct config_request {
+    const char *path;
+    struct up_config *out;
+    struct up_error *err;
+    int result;
+};
+
+static int do_config(lua_State *L)
+{
+    struct config_request *r = lua_touserdata(L, 1);
+
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "update.config");
+    lua_call(L, 1, 1);
+    lua_getfield(L, -1, "load");
+    lua_pushstring(L, r->path);
+    lua_call(L, 1, 3);
+    if (lua_isnil(L, -3)) {
+        const char *why = lua_tostring(L, -2);
+
+        r->result = up_fail(r->err, UP_USAGE, "%s", why ? why : r->path);
+    } else {
+        up_check_config(L, -3, r->out);
+        r->result = 0;
+    }
+    return 0;
+}
+
+int up_host_config(struct up_config *out, const char *path, struct up_error *err)
+{
+    struct config_request r = {path, out, err, 0};
+    lua_State *L = up_host_new();
+    int n;
+
+    if (!L)
+        return up_fail(err, UP_INTERNAL, "%s: not enough memory", path);
+    n = protect(L, do_config, &r, err);
+    lua_close(L);
+    return n < 0 ? n : r.result;
+}

@@ -1,0 +1,226 @@
+/*
+ * main.c -- which process this is: supervisor, agent, script, policy, a verb
+ * of the command line, or a plain Lua interpreter.
+ *
+ *     moult --policy [USER]               runtime/sandbox.c
+ *     moult --agent -c CONFIG             lua/update/agent.lua
+ *     moult --script -c CONFIG DIR        DIR/main.lua, under the supervisor
+ *     moult run [-c CONFIG]               runtime/supervisor.c
+ *     moult run SCRIPT [ARGUMENT...]      one script, without a state
+ *     moult FILE.lua [ARGUMENT...]        as plain lua
+ *     moult VERB ...                      lua/cli
+ */
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "error.h"
+#include "host.h"
+#include "sandbox.h"
+#include "supervisor.h"
+
+#define DEFAULT_CONFIG "/etc/moult/config.lua"
+
+#pragma weak up_sandbox_main
+#pragma weak up_supervisor_run
+
+static int complain(const char *verb, const struct up_error *err)
+{
+    fprintf(stderr, "moult%s%s: %s (%s)\n", *verb ? " " : "", verb, err->message, up_code_word(err->code));
+    return -err->code;
+}
+
+static int complain_memory(const char *verb)
+{
+    struct up_error err;
+
+    up_fail(&err, UP_INTERNAL, "not enough memory for a Lua state");
+    return complain(verb, &err);
+}
+
+static int is_file(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && !S_ISDIR(st.st_mode);
+}
+
+/* A word that names a script to run rather than a verb. */
+static int is_script(const char *word)
+{
+    size_t n = strlen(word);
+
+    if (*word == '-')
+        return 0;
+    return (n > 4 && strcmp(word + n - 4, ".lua") == 0) || (strchr(word, '/') && is_file(word));
+}
+
+static int run_module(const char *module, int argc, char **argv)
+{
+    struct lua_State *L = up_host_new();
+    int code;
+
+    if (!L)
+        return complain_memory("");
+    code = up_host_run_module(L, module, argc, argv);
+    up_host_close(L);
+    return code;
+}
+
+static int run_plain(int argc, char **argv)
+{
+    struct lua_State *L = up_host_new();
+    int code;
+
+    if (!L)
+        return complain_memory("");
+    code = up_host_run_file(L, argv[0], argc - 1, argv + 1);
+    up_host_close(L);
+    return code;
+}
+
+/* Run `path` as a device's script: its own folder leads package.path, memory
+ * is bounded, and `require "update"` finds the agent at `control`. */
+static int run_device_script(const char *path, const struct up_config *config, const char *control,
+                             int supervised, int argc, char **argv)
+{
+    struct lua_State *L = up_host_new();
+    struct up_error err;
+    char dir[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    int code;
+
+    if (!L)
+        return complain_memory("run");
+    snprintf(dir, sizeof dir, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
+    if (up_host_lead_path(L, *dir ? dir : "/", &err) < 0 || up_host_connect(L, control, supervised, &err) < 0)
+        code = complain("run", &err);
+    else if (up_host_limit(L, config->script_memory) < 0)
+        code = complain_memory("run");
+    else
+        code = up_host_run_file(L, path, argc, argv);
+    up_host_close(L);
+    return code;
+}
+
+/* moult --policy [USER] */
+static int mode_policy(int argc, char **argv)
+{
+    if (!up_sandbox_main)
+        return 1;
+    return up_sandbox_main(argc > 0 ? argv[0] : NULL);
+}
+
+/* moult --agent -c CONFIG */
+static int mode_agent(int argc, char **argv)
+{
+    return run_module("update.agent", argc, argv);
+}
+
+/* moult --script -c CONFIG DIR */
+static int mode_script(int argc, char **argv)
+{
+    char path[PATH_MAX], control[PATH_MAX];
+    struct up_config config;
+    struct up_error err;
+    int code;
+
+    if (argc != 3 || strcmp(argv[0], "-c") != 0) {
+        up_fail(&err, UP_USAGE, "--script is for the supervisor: -c CONFIG DIR");
+        return complain("", &err);
+    }
+    up_config_init(&config);
+    if (up_host_config(&config, argv[1], &err) < 0) {
+        code = complain("run", &err);
+    } else {
+        snprintf(path, sizeof path, "%s/main.lua", argv[2]);
+        snprintf(control, sizeof control, "%s/control", config.state);
+        code = run_device_script(path, &config, control, 1, 0, NULL);
+    }
+    up_config_free(&config);
+    return code;
+}
+
+static int run_supervisor(const char *path)
+{
+    struct up_config config;
+    struct up_error err;
+    int n;
+
+    up_config_init(&config);
+    n = up_host_config(&config, path, &err);
+    if (n == 0 && !up_supervisor_run)
+        n = up_fail(&err, UP_INTERNAL, "built without the supervisor");
+    else if (n == 0)
+        n = up_supervisor_run(&config, up_host_program(), &err);
+    up_config_free(&config);
+    return n < 0 ? complain("run", &err) : 0;
+}
+
+static int run_alone(int argc, char **argv)
+{
+    struct up_config config;
+    int code;
+
+    up_config_init(&config);
+    code = run_device_script(argv[0], &config, NULL, 0, argc - 1, argv + 1);
+    up_config_free(&config);
+    return code;
+}
+
+/* moult run ...; -1 when the command line should have it: help and mistakes. */
+static int mode_run(int argc, char **argv)
+{
+    const char *path = getenv("MOULT_CONFIG");
+
+    for (int i = 0; i < argc; i++) {
+        if (strcmp(argv[i], "-c") == 0 && i + 1 < argc)
+            path = argv[++i];
+        else if (*argv[i] != '-' && i == 0)
+            return run_alone(argc, argv);
+        else
+            return -1;
+    }
+    return run_supervisor(path && *path ? path : DEFAULT_CONFIG);
+}
+
+static void ignore(int number)
+{
+    (void)number;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *word;
+        int (*run)(int argc, char **argv);
+    } modes[] = {
+        {"--policy", mode_policy},
+        {"--agent", mode_agent},
+        {"--script", mode_script},
+        {"run", mode_run},
+    };
+    struct sigaction quiet = {.sa_handler = ignore, .sa_flags = SA_RESTART};
+
+    /* A handler, not SIG_IGN: programs that are started from here get the default back. */
+    sigaction(SIGPIPE, &quiet, NULL);
+    for (size_t i = 0; argc > 1 && i < sizeof modes / sizeof *modes; i++) {
+        int code = -1;
+
+        if (strcmp(argv[1], modes[i].word) == 0)
+            code = modes[i].run(argc - 2, argv + 2);
+        if (code >= 0)
+            return code;
+    }
+    if (argc == 2 && strcmp(argv[1], "--version") == 0)
+        return puts("moult " MOULT_VERSION) < 0;
+    if (argc > 1 && is_script(argv[1]))
+        return run_plain(argc - 1, argv + 1);
+    return run_module("cli", argc - 1, argv + 1);
+}
