@@ -10,6 +10,14 @@ int up_push_fail(lua_State *L, const struct up_error *err)
     return 3;
 }
 
+int up_push_again(lua_State *L)
+{
+    lua_pushnil(L);
+    lua_pushliteral(L, "nothing yet");
+    lua_pushliteral(L, "again");
+    return 3;
+}
+
 void up_new_type(lua_State *L, const char *name, const luaL_Reg *metamethods, const luaL_Reg *methods)
 {
     luaL_newmetatable(L, name);

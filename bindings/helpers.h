@@ -14,6 +14,9 @@ struct up_config;
 /* Push nil, message, code word; returns 3. */
 int up_push_fail(lua_State *L, const struct up_error *err);
 
+/* Push nil, "nothing yet", "again": what UP_AGAIN is in Lua; returns 3. */
+int up_push_again(lua_State *L);
+
 /* A metatable `name` whose __index is a table of methods of its own, so that
  * scripts cannot reach metamethods by name. */
 void up_new_type(lua_State *L, const char *name, const luaL_Reg *metamethods, const luaL_Reg *methods);

@@ -9,24 +9,39 @@
 #include <stddef.h>
 
 struct up_error;
-struct up_loop; /* opaque; everything registered with it must go before it */
+struct up_loop; /* opaque */
 
 struct up_watch {
     int fd;
     bool read, write; /* what to wait for */
-    bool ready;       /* set by up_loop_poll */
+    bool ready;       /* set by up_loop_poll: can be read or written, or hung up */
 };
 
 int up_loop_new(struct up_loop **out, struct up_error *err);
+/* NULL is allowed. With transfers still open, the last of them releases it. */
 void up_loop_free(struct up_loop *loop);
 
 /* Wait for transfers, for `count` extra descriptors, or timeout_ms (0 polls,
  * negative waits without limit; at most 60 s all the same), and drive the
- * transfers. Errors: UP_INTERNAL. */
+ * transfers. Descriptors below 0 are never ready. Errors: UP_INTERNAL. */
 int up_loop_poll(struct up_loop *loop, struct up_watch *watches, size_t count, int timeout_ms,
                  struct up_error *err);
 
-/* The CURLM handle, for fetch.c. */
-void *up_loop_multi(struct up_loop *loop);
+/*
+ * For fetch.c, which owns the transfers. `easy` is a CURL handle, `result` a
+ * CURLcode. done() is called outside of any curl callback, once the handle
+ * has ended, and may remove it or add another.
+ */
+struct up_transfer {
+    void (*done)(struct up_transfer *t, int result);
+};
+
+/* Errors: UP_INTERNAL. */
+int up_loop_add(struct up_loop *loop, void *easy, struct up_transfer *t, struct up_error *err);
+void up_loop_remove(struct up_loop *loop, void *easy);
+/* Let every transfer do what it can without waiting. Errors: UP_INTERNAL. */
+int up_loop_drive(struct up_loop *loop, struct up_error *err);
+/* Something came for an owner who did not just ask: the next poll must not wait. */
+void up_loop_stir(struct up_loop *loop);
 
 #endif

@@ -1,0 +1,237 @@
+/*
+ * update.native.channel -- lines over Unix sockets.
+ *
+ *     local listener = assert(channel.listen("state/control"))   -- mode 0600
+ *     local peer = listener:accept()         -- channel | nil, text, "again"
+ *     peer:send("hello")                     -- queued; sent at once when it goes
+ *     local line, why, code = peer:receive() -- line | nil, text, "again" | "nothing"
+ *
+ * Nothing waits: give fd() to loop:poll, and watch for writing while
+ * wants_write().
+ */
+#include "channel.h"
+
+#include "error.h"
+#include "helpers.h"
+#include "preload.h"
+
+#define LISTENER "update.native.channel.listener"
+#define CHANNEL "update.native.channel"
+
+struct listener_handle {
+    struct up_listener *listener; /* NULL once closed, and while opening */
+};
+
+struct channel_handle {
+    struct up_channel *channel; /* NULL once closed, and while opening */
+};
+
+static struct up_listener *check_listener(lua_State *L)
+{
+    struct listener_handle *h = luaL_checkudata(L, 1, LISTENER);
+
+    if (!h->listener)
+        luaL_error(L, "attempt to use a closed listener");
+    return h->listener;
+}
+
+static struct up_channel *check_channel(lua_State *L)
+{
+    struct channel_handle *h = luaL_checkudata(L, 1, CHANNEL);
+
+    if (!h->channel)
+        luaL_error(L, "attempt to use a closed channel");
+    return h->channel;
+}
+
+static struct channel_handle *new_channel(lua_State *L)
+{
+    struct channel_handle *h = lua_newuserdatauv(L, sizeof *h, 0);
+
+    h->channel = NULL;
+    luaL_setmetatable(L, CHANNEL);
+    return h;
+}
+
+/* listen(path) -> listener | nil, message, code ("busy": somebody listens there) */
+static int f_listen(lua_State *L)
+{
+    const char *path = luaL_checkstring(L, 1);
+    struct listener_handle *h = lua_newuserdatauv(L, sizeof *h, 0);
+    struct up_error err;
+
+    h->listener = NULL;
+    luaL_setmetatable(L, LISTENER);
+    if (up_listener_open(&h->listener, path, &err) < 0)
+        return up_push_fail(L, &err);
+    return 1;
+}
+
+/* connect(path) -> channel | nil, message, code ("nothing": nobody listens) */
+static int f_connect(lua_State *L)
+{
+    const char *path = luaL_checkstring(L, 1);
+    struct channel_handle *h = new_channel(L);
+    struct up_error err;
+
+    if (up_channel_connect(&h->channel, path, &err) < 0)
+        return up_push_fail(L, &err);
+    return 1;
+}
+
+/* from_fd(descriptor) -> channel | nil, message, code
+ * The descriptor, a connected stream socket, belongs to the channel then. */
+static int f_from_fd(lua_State *L)
+{
+    lua_Integer fd = luaL_checkinteger(L, 1);
+    struct channel_handle *h;
+    struct up_error err;
+
+    luaL_argcheck(L, fd >= 0 && fd <= 0xfffff, 1, "not a descriptor");
+    h = new_channel(L);
+    if (up_channel_from_fd(&h->channel, (int)fd, &err) < 0)
+        return up_push_fail(L, &err);
+    return 1;
+}
+
+/* listener:fd() -> descriptor, for loop:poll */
+static int m_listener_fd(lua_State *L)
+{
+    lua_pushinteger(L, up_listener_fd(check_listener(L)));
+    return 1;
+}
+
+/* listener:accept() -> channel | nil, message, code ("again": nobody waits) */
+static int m_accept(lua_State *L)
+{
+    struct up_listener *l = check_listener(L);
+    struct channel_handle *h = new_channel(L);
+    struct up_error err;
+    int rc = up_listener_accept(l, &h->channel, &err);
+
+    if (rc == UP_AGAIN)
+        return up_push_again(L);
+    if (rc < 0)
+        return up_push_fail(L, &err);
+    return 1;
+}
+
+/* listener:close(), also __gc and __close; removes the socket file. Safe to call twice. */
+static int m_listener_close(lua_State *L)
+{
+    struct listener_handle *h = luaL_checkudata(L, 1, LISTENER);
+
+    up_listener_close(h->listener);
+    h->listener = NULL;
+    return 0;
+}
+
+/* channel:fd() -> descriptor, for loop:poll */
+static int m_fd(lua_State *L)
+{
+    lua_pushinteger(L, up_channel_fd(check_channel(L)));
+    return 1;
+}
+
+/* channel:send(line) -> true | nil, message, code ("usage" too long or with an
+ * end of line in it, "busy" the peer does not read, "network" the peer is gone) */
+static int m_send(lua_State *L)
+{
+    struct up_channel *c = check_channel(L);
+    size_t len;
+    const char *line = luaL_checklstring(L, 2, &len);
+    struct up_error err;
+
+    if (up_channel_send(c, line, len, &err) < 0)
+        return up_push_fail(L, &err);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+/* channel:receive() -> line | nil, message, code ("again" nothing yet,
+ * "nothing" the peer has closed, "corrupt" a line longer than 65535 bytes) */
+static int m_receive(lua_State *L)
+{
+    struct up_channel *c = check_channel(L);
+    const char *line;
+    struct up_error err;
+    long n = up_channel_receive(c, &line, &err);
+
+    if (n == UP_AGAIN)
+        return up_push_again(L);
+    if (n < 0)
+        return up_push_fail(L, &err);
+    lua_pushlstring(L, line, (size_t)n);
+    return 1;
+}
+
+/* channel:wants_write() -> whether something waits to be sent */
+static int m_wants_write(lua_State *L)
+{
+    lua_pushboolean(L, up_channel_wants_write(check_channel(L)));
+    return 1;
+}
+
+/* channel:flush() -> true | nil, message, code ("again": some is still queued) */
+static int m_flush(lua_State *L)
+{
+    struct up_channel *c = check_channel(L);
+    struct up_error err;
+    int rc = up_channel_flush(c, &err);
+
+    if (rc == UP_AGAIN)
+        return up_push_again(L);
+    if (rc < 0)
+        return up_push_fail(L, &err);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+/* channel:close(), also __gc and __close. Safe to call twice. */
+static int m_close(lua_State *L)
+{
+    struct channel_handle *h = luaL_checkudata(L, 1, CHANNEL);
+
+    up_channel_close(h->channel);
+    h->channel = NULL;
+    return 0;
+}
+
+static const luaL_Reg listener_metamethods[] = {
+    {"__gc", m_listener_close},
+    {"__close", m_listener_close},
+    {NULL, NULL},
+};
+
+static const luaL_Reg listener_methods[] = {
+    {"fd", m_listener_fd},
+    {"accept", m_accept},
+    {"close", m_listener_close},
+    {NULL, NULL},
+};
+
+static const luaL_Reg metamethods[] = {
+    {"__gc", m_close},
+    {"__close", m_close},
+    {NULL, NULL},
+};
+
+static const luaL_Reg methods[] = {
+    {"fd", m_fd},       {"send", m_send},   {"receive", m_receive}, {"wants_write", m_wants_write},
+    {"flush", m_flush}, {"close", m_close}, {NULL, NULL},
+};
+
+static const luaL_Reg functions[] = {
+    {"listen", f_listen},
+    {"connect", f_connect},
+    {"from_fd", f_from_fd},
+    {NULL, NULL},
+};
+
+int luaopen_update_native_channel(lua_State *L)
+{
+    up_new_type(L, LISTENER, listener_metamethods, listener_methods);
+    up_new_type(L, CHANNEL, metamethods, methods);
+    luaL_newlib(L, functions);
+    return 1;
+}

@@ -1,0 +1,355 @@
+#include "channel.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "error.h"
+
+#define BACKLOG 16
+
+struct up_listener {
+    int fd;
+    char path[sizeof((struct sockaddr_un *)0)->sun_path];
+    dev_t device; /* of the socket file we made: another one is not ours to unlink */
+    ino_t inode;
+};
+
+struct up_channel {
+    int fd;
+    bool ended;  /* the peer will send no more */
+    bool broken; /* the framing is lost: nothing more is received */
+    char *queue; /* bytes to be sent: [sent, queued) */
+    size_t sent, queued, room;
+    size_t begin, filled; /* received and not yet handed out: [begin, filled) */
+    size_t scanned;       /* bytes from begin on known to hold no '\n' */
+    char in[UP_LINE_MAX + 1];
+};
+
+static int address_of(struct sockaddr_un *out, const char *path, struct up_error *err)
+{
+    size_t len = strlen(path);
+
+    memset(out, 0, sizeof *out);
+    out->sun_family = AF_UNIX;
+    if (len == 0 || len >= sizeof out->sun_path)
+        return up_fail(err, UP_USAGE, "socket %s: path empty or longer than %zu bytes", path,
+                       sizeof out->sun_path - 1);
+    memcpy(out->sun_path, path, len + 1);
+    return 0;
+}
+
+static int socket_new(const char *path, struct up_error *err)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    return fd < 0 ? up_fail(err, UP_INTERNAL, "socket %s: %s", path, strerror(errno)) : fd;
+}
+
+/* Remove a socket file that nobody listens on; UP_BUSY when somebody does. */
+static int clear_stale(const struct sockaddr_un *address, struct up_error *err)
+{
+    const char *path = address->sun_path;
+    struct stat st;
+    int fd, rc;
+
+    if (lstat(path, &st) < 0)
+        return errno == ENOENT ? 0 : up_fail(err, UP_WRITE, "socket %s: %s", path, strerror(errno));
+    if (!S_ISSOCK(st.st_mode))
+        return up_fail(err, UP_WRITE, "socket %s: the path is taken by something else", path);
+    fd = socket_new(path, err);
+    if (fd < 0)
+        return fd;
+    rc = connect(fd, (const struct sockaddr *)address, sizeof *address);
+    if (rc < 0 && errno == ECONNREFUSED)
+        rc = unlink(path) < 0 ? up_fail(err, UP_WRITE, "socket %s: %s", path, strerror(errno)) : 0;
+    else
+        rc = up_fail(err, UP_BUSY, "socket %s: another process listens there", path);
+    close(fd);
+    return rc;
+}
+
+static int listen_at(struct up_listener *l, const struct sockaddr_un *address, struct up_error *err)
+{
+    struct stat st;
+    mode_t mask;
+    int rc;
+
+    /* Mode 0600 from its first moment: bind() obeys the umask, and a chmod
+     * after it would leave a gap. */
+    mask = umask(0177);
+    rc = bind(l->fd, (const struct sockaddr *)address, sizeof *address);
+    umask(mask);
+    if (rc < 0)
+        return up_fail(err, errno == EADDRINUSE ? UP_BUSY : up_code_of_errno(errno, UP_WRITE),
+                       "socket %s: %s", l->path, strerror(errno));
+    if (lstat(l->path, &st) == 0) {
+        l->device = st.st_dev;
+        l->inode = st.st_ino;
+    }
+    if (listen(l->fd, BACKLOG) < 0)
+        return up_fail(err, UP_INTERNAL, "socket %s: %s", l->path, strerror(errno));
+    return 0;
+}
+
+int up_listener_open(struct up_listener **out, const char *path, struct up_error *err)
+{
+    struct sockaddr_un address;
+    struct up_listener *l;
+    int rc;
+
+    if ((rc = address_of(&address, path, err)) < 0 || (rc = clear_stale(&address, err)) < 0)
+        return rc;
+    l = calloc(1, sizeof *l);
+    if (!l)
+        return up_fail(err, UP_INTERNAL, "socket %s: out of memory", path);
+    memcpy(l->path, address.sun_path, sizeof l->path);
+    rc = l->fd = socket_new(path, err);
+    if (rc >= 0)
+        rc = listen_at(l, &address, err);
+    if (rc < 0) {
+        up_listener_close(l);
+        return rc;
+    }
+    *out = l;
+    return 0;
+}
+
+int up_listener_fd(const struct up_listener *l)
+{
+    return l->fd;
+}
+
+static bool trusted_peer(int fd)
+{
+    struct ucred peer;
+    socklen_t len = sizeof peer;
+
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
+           (peer.uid == 0 || peer.uid == geteuid());
+}
+
+int up_listener_accept(struct up_listener *l, struct up_channel **out, struct up_error *err)
+{
+    for (;;) {
+        int fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+        if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
+            continue;
+        if (fd < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+            return UP_AGAIN;
+        if (fd < 0)
+            return up_fail(err, UP_INTERNAL, "socket %s: accept: %s", l->path, strerror(errno));
+        if (trusted_peer(fd))
+            return up_channel_from_fd(out, fd, err);
+        close(fd);
+    }
+}
+
+void up_listener_close(struct up_listener *l)
+{
+    struct stat st;
+
+    if (!l)
+        return;
+    if (l->inode && lstat(l->path, &st) == 0 && st.st_ino == l->inode && st.st_dev == l->device)
+        unlink(l->path);
+    if (l->fd >= 0)
+        close(l->fd);
+    free(l);
+}
+
+int up_channel_connect(struct up_channel **out, const char *path, struct up_error *err)
+{
+    struct sockaddr_un address;
+    int fd, rc = address_of(&address, path, err);
+
+    if (rc < 0)
+        return rc;
+    fd = socket_new(path, err);
+    if (fd < 0)
+        return fd;
+    do
+        rc = connect(fd, (struct sockaddr *)&address, sizeof address);
+    while (rc < 0 && errno == EINTR);
+    if (rc < 0) {
+        int cause = errno;
+
+        close(fd);
+        if (cause == ENOENT || cause == ECONNREFUSED)
+            return up_fail(err, UP_NOTHING, "socket %s: nobody listens there", path);
+        return up_fail(err, UP_WRITE, "socket %s: %s", path, strerror(cause));
+    }
+    return up_channel_from_fd(out, fd, err);
+}
+
+int up_channel_from_fd(struct up_channel **out, int fd, struct up_error *err)
+{
+    int type, flags;
+    socklen_t len = sizeof type;
+    struct up_channel *c;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_STREAM)
+        return up_fail(err, UP_USAGE, "descriptor %d is not a connected socket", fd);
+    flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
+        int cause = errno;
+
+        close(fd);
+        return up_fail(err, UP_INTERNAL, "descriptor %d: %s", fd, strerror(cause));
+    }
+    c = malloc(sizeof *c);
+    if (!c) {
+        close(fd);
+        return up_fail(err, UP_INTERNAL, "descriptor %d: out of memory", fd);
+    }
+    memset(c, 0, offsetof(struct up_channel, in));
+    c->fd = fd;
+    *out = c;
+    return 0;
+}
+
+int up_channel_fd(const struct up_channel *c)
+{
+    return c->fd;
+}
+
+int up_channel_wants_write(const struct up_channel *c)
+{
+    return c->queued > c->sent;
+}
+
+/* Room for `more` bytes at the end of the queue. */
+static int make_room(struct up_channel *c, size_t more, struct up_error *err)
+{
+    size_t waiting = c->queued - c->sent, room;
+    char *queue;
+
+    if (waiting + more > UP_CHANNEL_QUEUE)
+        return up_fail(err, UP_BUSY, "channel: the peer does not read, %zu bytes wait", waiting);
+    if (c->sent > 0) {
+        memmove(c->queue, c->queue + c->sent, waiting);
+        c->sent = 0;
+        c->queued = waiting;
+    }
+    if (waiting + more <= c->room)
+        return 0;
+    room = waiting + more < 4096 ? 4096 : waiting + more;
+    queue = realloc(c->queue, room);
+    if (!queue)
+        return up_fail(err, UP_INTERNAL, "channel: out of memory");
+    c->queue = queue;
+    c->room = room;
+    return 0;
+}
+
+int up_channel_send(struct up_channel *c, const char *line, size_t len, struct up_error *err)
+{
+    int rc;
+
+    if (len >= UP_LINE_MAX)
+        return up_fail(err, UP_USAGE, "channel: a line of %zu bytes, at most %d are sent", len,
+                       UP_LINE_MAX - 1);
+    if (memchr(line, '\n', len))
+        return up_fail(err, UP_USAGE, "channel: a line with an end of line in it");
+    rc = make_room(c, len + 1, err);
+    if (rc < 0)
+        return rc;
+    memcpy(c->queue + c->queued, line, len);
+    c->queue[c->queued + len] = '\n';
+    c->queued += len + 1;
+    rc = up_channel_flush(c, err);
+    return rc == UP_AGAIN ? 0 : rc;
+}
+
+int up_channel_flush(struct up_channel *c, struct up_error *err)
+{
+    while (c->sent < c->queued) {
+        ssize_t n = send(c->fd, c->queue + c->sent, c->queued - c->sent, MSG_NOSIGNAL);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+            return UP_AGAIN;
+        if (n < 0) {
+            c->sent = c->queued = 0;
+            return up_fail(err, UP_NETWORK, "channel: the peer is gone: %s", strerror(errno));
+        }
+        c->sent += (size_t)n;
+    }
+    c->sent = c->queued = 0;
+    return 0;
+}
+
+/* One read from the socket: bytes, 0 at the end, UP_AGAIN or an error. */
+static long fill(struct up_channel *c, struct up_error *err)
+{
+    ssize_t n;
+
+    if (c->begin > 0) {
+        memmove(c->in, c->in + c->begin, c->filled - c->begin);
+        c->filled -= c->begin;
+        c->begin = 0;
+    }
+    do
+        n = recv(c->fd, c->in + c->filled, UP_LINE_MAX - c->filled, 0);
+    while (n < 0 && errno == EINTR);
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        return UP_AGAIN;
+    /* A peer that died with our bytes unread resets the connection: for a
+     * reader that is an end like any other. */
+    if (n < 0 && errno != ECONNRESET)
+        return up_fail(err, UP_NETWORK, "channel: %s", strerror(errno));
+    if (n <= 0)
+        return 0;
+    c->filled += (size_t)n;
+    return n;
+}
+
+long up_channel_receive(struct up_channel *c, const char **line, struct up_error *err)
+{
+    while (!c->broken) {
+        char *start = c->in + c->begin, *end = NULL;
+        size_t waiting = c->filled - c->begin;
+        long n;
+
+        if (waiting > c->scanned)
+            end = memchr(start + c->scanned, '\n', waiting - c->scanned);
+        if (end) {
+            *end = '\0';
+            *line = start;
+            c->begin += (size_t)(end - start) + 1;
+            c->scanned = 0;
+            return end - start;
+        }
+        c->scanned = waiting;
+        if (waiting == UP_LINE_MAX) {
+            c->broken = true;
+            break;
+        }
+        if (c->ended || (n = fill(c, err)) == 0) {
+            c->ended = true;
+            return up_fail(err, UP_NOTHING,
+                           waiting ? "channel: the peer went away in the middle of a line"
+                                   : "channel: the peer is gone");
+        }
+        if (n < 0)
+            return n;
+    }
+    return up_fail(err, UP_CORRUPT, "channel: a line longer than %d bytes", UP_LINE_MAX - 1);
+}
+
+void up_channel_close(struct up_channel *c)
+{
+    if (!c)
+        return;
+    close(c->fd);
+    free(c->queue);
+    free(c);
+}

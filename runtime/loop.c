@@ -1,0 +1,143 @@
+#include "loop.h"
+
+#include <curl/curl.h>
+#include <stdlib.h>
+
+#include "error.h"
+
+#define WAIT_MAX_MS 60000
+#define WATCHES_MAX 1024
+#define IDLE_CONNECTIONS 8
+
+struct up_loop {
+    CURLM *multi;
+    size_t users; /* transfers added and not removed */
+    bool driven;  /* since the last wait: no need to do so again before the next */
+    bool stirred; /* something came that its owner may not have seen */
+    bool closing; /* up_loop_free was called: goes with its last user */
+};
+
+int up_loop_new(struct up_loop **out, struct up_error *err)
+{
+    struct up_loop *loop;
+
+    /* Counted by libcurl: each loop holds one. */
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        return up_fail(err, UP_INTERNAL, "loop: libcurl does not start");
+    loop = calloc(1, sizeof *loop);
+    if (loop)
+        loop->multi = curl_multi_init();
+    if (!loop || !loop->multi) {
+        free(loop);
+        curl_global_cleanup();
+        return up_fail(err, UP_INTERNAL, "loop: out of memory");
+    }
+    curl_multi_setopt(loop->multi, CURLMOPT_MAXCONNECTS, (long)IDLE_CONNECTIONS);
+    *out = loop;
+    return 0;
+}
+
+static void release(struct up_loop *loop)
+{
+    curl_multi_cleanup(loop->multi);
+    free(loop);
+    curl_global_cleanup();
+}
+
+void up_loop_free(struct up_loop *loop)
+{
+    if (!loop)
+        return;
+    loop->closing = true;
+    if (loop->users == 0)
+        release(loop);
+}
+
+int up_loop_add(struct up_loop *loop, void *easy, struct up_transfer *t, struct up_error *err)
+{
+    CURLMcode rc;
+
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, t);
+    rc = curl_multi_add_handle(loop->multi, easy);
+    if (rc != CURLM_OK)
+        return up_fail(err, UP_INTERNAL, "loop: %s", curl_multi_strerror(rc));
+    loop->users++;
+    loop->driven = false;
+    return 0;
+}
+
+void up_loop_remove(struct up_loop *loop, void *easy)
+{
+    curl_multi_remove_handle(loop->multi, easy);
+    loop->users--;
+    if (loop->closing && loop->users == 0)
+        release(loop);
+}
+
+int up_loop_drive(struct up_loop *loop, struct up_error *err)
+{
+    int running, left;
+    CURLMcode rc = curl_multi_perform(loop->multi, &running);
+    CURLMsg *m;
+
+    if (rc != CURLM_OK)
+        return up_fail(err, UP_INTERNAL, "loop: %s", curl_multi_strerror(rc));
+    loop->driven = true;
+    while ((m = curl_multi_info_read(loop->multi, &left))) {
+        struct up_transfer *t = NULL;
+
+        if (m->msg != CURLMSG_DONE)
+            continue;
+        curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&t);
+        loop->stirred = true;
+        t->done(t, (int)m->data.result);
+    }
+    return 0;
+}
+
+void up_loop_stir(struct up_loop *loop)
+{
+    loop->stirred = true;
+}
+
+static short wanted(const struct up_watch *w)
+{
+    return (short)((w->read ? CURL_WAIT_POLLIN : 0) | (w->write ? CURL_WAIT_POLLOUT : 0));
+}
+
+int up_loop_poll(struct up_loop *loop, struct up_watch *watches, size_t count, int timeout_ms,
+                 struct up_error *err)
+{
+    struct curl_waitfd fds[32], *all = fds;
+    unsigned n = 0;
+    CURLMcode rc;
+    int driven;
+
+    if (count > WATCHES_MAX)
+        return up_fail(err, UP_INTERNAL, "loop: more than %d descriptors", WATCHES_MAX);
+    /* A reader that was just told UP_AGAIN has driven everything already. What
+     * arrives while waiting is left to the next read, which takes it straight
+     * into its own buffer, or to the next poll. */
+    if (!loop->driven && (driven = up_loop_drive(loop, err)) < 0)
+        return driven;
+    if (count > sizeof fds / sizeof fds[0] && !(all = calloc(count, sizeof *all)))
+        return up_fail(err, UP_INTERNAL, "loop: out of memory");
+    for (size_t i = 0; i < count; i++)
+        if (watches[i].fd >= 0)
+            all[n++] = (struct curl_waitfd){.fd = watches[i].fd, .events = wanted(&watches[i])};
+    if (timeout_ms < 0 || timeout_ms > WAIT_MAX_MS)
+        timeout_ms = WAIT_MAX_MS;
+    if (loop->stirred)
+        timeout_ms = 0;
+    loop->stirred = false;
+    rc = curl_multi_poll(loop->multi, all, n, timeout_ms, NULL);
+    loop->driven = false;
+    n = 0;
+    for (size_t i = 0; i < count; i++)
+        watches[i].ready = watches[i].fd >= 0 && all[n++].revents != 0;
+    if (all != fds)
+        free(all);
+    if (rc != CURLM_OK)
+        return up_fail(err, UP_INTERNAL, "loop: %s", curl_multi_strerror(rc));
+    return 0;
+}
