@@ -8,11 +8,11 @@
 -- floor also its neighbours.
 local floors = {
   { "error", "bytes", "storage" },
-  { "storage_system", "digest", "record", "tar", "source", "loop", "channel", "host" },
-  { "minisign", "manifest", "fetch", "policy", "history", "sandbox" },
+  { "storage_system", "digest", "ed25519", "record", "tar", "source", "loop", "channel", "host" },
+  { "minisign", "manifest", "tree", "fetch", "policy", "history", "sandbox" },
   { "index", "config", "source_http", "httpd" },
   { "codec", "package", "boot", "slot", "generation", "journal" },
-  { "pack", "gates" },
+  { "pack", "verify", "gates" },
   { "device" },
   { "transfer", "supervisor" },
   { "main" },
