@@ -10,7 +10,7 @@ local floors = {
   { "error", "bytes", "storage" },
   { "storage_system", "digest", "ed25519", "record", "tar", "source", "loop", "channel", "host" },
   { "minisign", "manifest", "tree", "fetch", "policy", "history", "sandbox" },
-  { "index", "config", "source_http", "httpd" },
+  { "manifest_format", "index", "config", "source_http", "httpd" },
   { "codec", "package", "boot", "slot", "generation", "journal" },
   { "pack", "verify", "gates" },
   { "device" },
