@@ -8,8 +8,8 @@
 -- floor also its neighbours.
 local floors = {
   { "error", "bytes", "storage" },
-  { "storage_system", "digest", "ed25519", "record", "tar", "source", "loop", "channel", "host" },
-  { "minisign", "manifest", "tree", "fetch", "policy", "history", "sandbox" },
+  { "storage_mounted", "digest", "ed25519", "record", "tar", "source", "loop", "channel", "host" },
+  { "minisign", "manifest", "tree", "fetch", "policy", "history", "sandbox", "storage_system" },
   { "manifest_format", "index", "config", "source_http", "httpd" },
   { "codec", "package", "boot", "slot", "generation", "journal" },
   { "pack", "verify", "gates" },
@@ -23,7 +23,7 @@ local knows_lua = { host = true, sandbox = true, main = true }
 
 -- Durable effects and clocks pass the seam in storage.h. What is not durable,
 -- or runs before there is a device, is listed with its reason.
-local seam = { storage_system = true }
+local seam = { storage_system = true, storage_mounted = true }
 local effects = {
   "open", "openat", "creat", "fopen", "freopen", "pwrite", "pwritev", "fsync", "fdatasync", "sync", "syncfs",
   "sync_file_range", "rename", "renameat", "link", "linkat", "unlink", "unlinkat", "remove", "mkdir", "mkdirat",

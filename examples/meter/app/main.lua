@@ -1,0 +1,35 @@
+-- A data logger: reads what the system tells about itself, keeps the last
+-- readings in memory and appends each to a file that cannot grow without end.
+
+PROJECT, VERSION, PRODUCT_KEY = "METER", "1.0.0", "k-123"
+
+local sys = require "sys"
+local update = require "update"
+local sensor = require "meter.sensor"
+local series = require "meter.series"
+local settings = require "meter.settings"
+local store = require "meter.store"
+
+local folder = os.getenv("METER_DATA") or "data"
+local log = assert(store.open(folder .. "/readings.csv", settings.columns, settings.keep_bytes))
+local recent = series.new(settings.columns, settings.window)
+
+sys.taskInit(function()
+  while true do
+    local reading = sensor.read(settings.columns)
+    recent:add(reading)
+    assert(log:append(os.time(), VERSION, reading))
+    sys.wait(settings.interval * 1000)
+  end
+end)
+
+-- Readings of the last minutes, for whoever looks at the device's log.
+sys.timerLoopStart(function()
+  print(recent:summary())
+end, 60000)
+
+update.on("state", function(event)
+  print("update: " .. tostring(event.phase))
+end)
+
+sys.run()

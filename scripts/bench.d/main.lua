@@ -1,0 +1,156 @@
+--- The figures, one line each: see `scripts/bench --help`.
+
+local rig = require "rig"
+
+local MOULT = rig.run("readlink -f build/moult"):match("%S+")
+local RESTART = { [4] = true } -- install's exit code when a restart is needed, which is success here
+
+local quick = false
+local wanted = {}
+
+local function median(list)
+  local sorted = table.move(list, 1, #list, 1, {})
+  table.sort(sorted)
+  local middle = #sorted // 2
+  return #sorted % 2 == 1 and sorted[middle + 1] or (sorted[middle] + sorted[middle + 1]) / 2
+end
+
+local function column(runs, field)
+  local result = {}
+  for i, run in ipairs(runs) do
+    result[i] = run[field]
+  end
+  return result
+end
+
+local function report(name, format, ...)
+  print(("bench: %-26s " .. format):format(name, ...))
+  io.stdout:flush()
+end
+
+-- Medians of two programs' runs, and their quotient, the median of the pairs' quotients.
+local function compare(name, ours, floor, aim)
+  for _, field in ipairs { "wall", "cpu" } do
+    local quotients = {}
+    for i = 1, #ours do
+      quotients[i] = ours[i][field] / floor[i][field]
+    end
+    report(name .. " " .. field, "%.3f s, floor %.3f s, %.3f x%s", median(column(ours, field)),
+      median(column(floor, field)), median(quotients), aim and (" (aim <= %.2f x)"):format(aim) or "")
+  end
+end
+
+local measurements = {}
+
+function measurements.install()
+  local mib, pairs_wanted = quick and 16 or 128, quick and 2 or 9
+  local bench = rig.new(MOULT)
+  bench:device(mib)
+  bench:package("update.upd", mib, 2)
+  bench:serve()
+  local install = ("%s install %s -c %s -q"):format(rig.quote(MOULT), bench:url("update.upd"), bench.config)
+  local floor = ("build/bench_floor %s %s"):format(bench:url("update.upd"), bench.target)
+  local runs = { ours = {}, floor = {}, floor_sync = {} }
+  -- The first pair only warms the caches of the package file.
+  for i = 0, pairs_wanted do
+    local steps = {
+      { "floor_sync", floor, nil },
+      { "ours", install, RESTART },
+      { "floor", floor .. " --readback", nil },
+    }
+    if i % 2 == 1 then
+      steps[1], steps[3] = steps[3], steps[1]
+    end
+    for _, step in ipairs(steps) do
+      bench:reset()
+      local run = rig.measure("", step[2], step[3])
+      if i > 0 then
+        table.insert(runs[step[1]], run)
+      end
+    end
+  end
+  compare(("install %d MiB, read back"):format(mib), runs.ours, runs.floor, 1.10)
+  bench:close()
+end
+
+function measurements.memory()
+  local peaks = {}
+  for _, mib in ipairs(quick and { 4, 16 } or { 16, 128, 1024 }) do
+    local bench = rig.new(MOULT)
+    bench:device(mib)
+    bench:package("update.upd", mib, 2)
+    bench:serve()
+    bench:reset()
+    local run = rig.measure("--memory", ("%s install %s -c %s -q"):format(rig.quote(MOULT),
+      bench:url("update.upd"), bench.config), RESTART)
+    peaks[#peaks + 1] = run.anon
+    report(("memory %d MiB"):format(mib), "%d KiB anonymous at the peak, %d processes", run.anon, run.processes)
+    bench:close()
+  end
+  report("memory growth", "%+.1f %% from the smallest to the largest (aim: none)",
+    (peaks[#peaks] / peaks[1] - 1) * 100)
+end
+
+function measurements.kills()
+  local mib, kills = quick and 16 or 128, 10
+  local rate = (quick and 8 or 32) << 20
+  local bench = rig.new(MOULT)
+  bench:device(mib)
+  bench:package("update.upd", mib, 2)
+  -- A rate like a network's, so that what nginx sent is what the device
+  -- received, not what lay in the sockets of this machine.
+  bench:serve(rate)
+  bench:reset()
+  local size = tonumber(rig.run(("stat -c %%s %s/www/update.upd"):format(bench.dir)):match("%d+"))
+  local install = ("%s install %s -c %s -q"):format(rig.quote(MOULT), bench:url("update.upd"), bench.config)
+  local left, struck = kills, 0
+  local whole = size / rate * 1000
+  while left > 0 do
+    local run = rig.measure(("--kill %d"):format(math.random(whole // 40, whole // 8)), install,
+      { [4] = true, [137] = true })
+    assert(run.exit == 137, "the install was done before its tenth kill")
+    left, struck = left - 1, struck + 1
+  end
+  rig.measure("", install, RESTART)
+  local sent, answers = bench:sent()
+  local extra = sent - size
+  report("kills", "%d kills: %d bytes sent for %d, %.4f x, %.0f KiB a kill, %d answers (aim: one block, 256 KiB, a kill)",
+    struck, sent, size, sent / size, extra / struck / 1024, answers)
+  bench:close()
+end
+
+function measurements.start()
+  local bench = rig.new(MOULT)
+  local runs, count = {}, quick and 5 or 41
+  for i = 1, count do
+    runs[i] = rig.measure("", rig.quote(MOULT) .. " --version")
+  end
+  local memory = rig.measure("--memory", rig.quote(MOULT) .. " -e 'local t = os.clock() + 0.1 while os.clock() < t do end'")
+  report("start", "%.1f ms wall, %.1f ms cpu: moult --version, median of %d", median(column(runs, "wall")) * 1000,
+    median(column(runs, "cpu")) * 1000, count)
+  report("start memory", "%d KiB anonymous, %d KiB proportional: an empty script", memory.anon, memory.pss)
+  bench:device(1)
+  bench:reset()
+  local idle = rig.measure(("--memory --for %d"):format(quick and 1500 or 4000),
+    ("%s run -c %s"):format(rig.quote(MOULT), bench.config), { [143] = true })
+  report("run", "%d KiB anonymous, %d KiB proportional, %d processes: supervisor, agent and script, idle", idle.anon,
+    idle.pss, idle.processes)
+  bench:close()
+end
+
+for _, word in ipairs(arg) do
+  if word == "--quick" then
+    quick = true
+  elseif word ~= "all" and not measurements[word] then
+    io.stderr:write(("bench: no measurement called %s; try --help\n"):format(word))
+    os.exit(2)
+  elseif word ~= "all" then
+    wanted[#wanted + 1] = word
+  end
+end
+if #wanted == 0 then
+  wanted = { "install", "memory", "kills", "start", "policy", "hook" }
+end
+for _, word in ipairs(wanted) do
+  measurements[word]()
+end

@@ -1,0 +1,173 @@
+--- What a measurement stands on: a temporary directory, a local nginx, a
+-- signed package of random bytes and a provisioned device.
+--
+-- Everything lives below one directory that `close` removes; nginx listens on
+-- a free port of 127.0.0.1 and is stopped by its own pid file.
+
+local socket = require "socket"
+
+local M = {}
+
+local Rig = {}
+Rig.__index = Rig
+
+local function quote(text)
+  return "'" .. tostring(text):gsub("'", "'\\''") .. "'"
+end
+
+--- Run a shell command; raises with its output when it fails.
+-- @tparam string command
+-- @tparam[opt] table codes exit codes that are fine besides 0
+-- @treturn string what it printed
+function M.run(command, codes)
+  local pipe = assert(io.popen("{ " .. command .. "; } 2>&1"))
+  local output = pipe:read("a")
+  local _, _, code = pipe:close()
+  if code ~= 0 and not (codes and codes[code]) then
+    error(("exit %d: %s\n%s"):format(code, command, output), 2)
+  end
+  return output
+end
+
+function M.write(path, text)
+  local file = assert(io.open(path, "wb"))
+  assert(file:write(text))
+  assert(file:close())
+end
+
+local function free_port()
+  local server = assert(socket.bind("127.0.0.1", 0))
+  local _, port = server:getsockname()
+  server:close()
+  return port
+end
+
+--- A rig in a fresh directory.
+-- @tparam string moult absolute path of the program
+-- @treturn Rig
+function M.new(moult)
+  local dir = M.run("mktemp -d \"${TMPDIR:-/tmp}/moult-bench.XXXXXX\""):match("%S+")
+  local rig = setmetatable({ dir = dir, moult = moult }, Rig)
+  M.run(("mkdir -p %s/www %s/device/keys %s/app && cd %s && %s keygen bench && cp bench.pub device/keys/"):format(
+    dir, dir, dir, dir, quote(moult)))
+  M.write(dir .. "/app/main.lua",
+    'PROJECT, VERSION, PRODUCT_KEY = "BENCH", "1.0.0", "bench"\nlocal sys = require "sys"\nsys.run()\n')
+  return rig
+end
+
+--- Serve <dir>/www by nginx.
+-- @tparam[opt] integer rate bytes a second for each connection
+function Rig:serve(rate)
+  self:stop()
+  self.port = free_port()
+  self.log = self.dir .. "/access.log"
+  local user = M.run("id -u"):match("%d+") == "0" and "user root;" or ""
+  M.write(self.dir .. "/nginx.conf", ([[
+%s worker_processes 1; pid nginx.pid; error_log error.log warn;
+events { worker_connections 64; }
+http {
+  log_format bytes '$status $body_bytes_sent "$http_range" "$request"';
+  access_log %s bytes;
+  client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
+  uwsgi_temp_path uwsgi; scgi_temp_path scgi;
+  sendfile on; tcp_nodelay on; keepalive_requests 100000; default_type application/octet-stream;
+  server { listen 127.0.0.1:%d sndbuf=%s; root %s/www; %s }
+}
+]]):format(user, self.log, self.port, rate and "65536" or "4194304", self.dir,
+    rate and ("limit_rate %d;"):format(rate) or ""))
+  M.run(("/usr/sbin/nginx -p %s/ -c nginx.conf -e error.log"):format(quote(self.dir)))
+end
+
+function Rig:url(name)
+  return ("http://127.0.0.1:%d/%s"):format(self.port, name)
+end
+
+--- Bytes of bodies that nginx sent since the last call, and in how many answers.
+function Rig:sent()
+  -- nginx writes its log line when the connection is done with: let it.
+  M.run(("kill -USR1 $(cat %s/nginx.pid)"):format(quote(self.dir)))
+  socket.sleep(0.1)
+  local bytes, answers = 0, 0
+  for line in io.lines(self.log) do
+    bytes = bytes + (math.tointeger(line:match("^%d+ (%d+)")) or 0)
+    answers = answers + 1
+  end
+  M.run(": > " .. quote(self.log))
+  return bytes, answers
+end
+
+function Rig:stop()
+  if self.port then
+    M.run(("kill -QUIT $(cat %s/nginx.pid); while [ -e %s/nginx.pid ]; do sleep 0.05; done"):format(
+      quote(self.dir), quote(self.dir)))
+    self.port = nil
+  end
+end
+
+--- Make www/<name>: a signed package whose core is `mib` MiB of random bytes,
+-- raw, which no codec can make smaller.
+function Rig:package(name, mib, sequence, with_script)
+  M.run(("head -c %d /dev/urandom > %s/core.img"):format(mib << 20, quote(self.dir)))
+  M.write(self.dir .. "/recipe.lua", ([[return {
+  project = "BENCH", product_key = "bench", hardware = { "rig" }, sequence = %d, %s
+  core = { name = "Core", version = %d, image = "core.img", encoding = "raw" },
+}
+]]):format(sequence, with_script and 'version = "1.0.0", script = { dir = "app" },' or "", sequence))
+  M.run(("cd %s && %s pack recipe.lua -o www/%s -k bench.key -q && rm core.img"):format(
+    quote(self.dir), quote(self.moult), name))
+end
+
+--- A provisioned device with slots of `mib` MiB, kept aside for `reset`.
+function Rig:device(mib)
+  self.slot_mib = mib
+  self:package("base.upd", 1, 1, true)
+  M.write(self.dir .. "/device/config.lua", [[return {
+  project = "BENCH", product_key = "bench", hardware = "rig", id = "bench-1",
+  state = "state", keys = "keys",
+  core = { slots = { a = "slot-a.img", b = "slot-b.img" }, boot = "file" },
+}
+]])
+  M.run(([[cd %s/device && rm -rf state state.new slot-a.img && head -c %d /dev/zero > slot-a.img &&
+    head -c %d /dev/zero > slot-b.img && %s provision ../www/base.upd -c config.lua -q &&
+    cp -a state state.new]]):format(
+    quote(self.dir), mib << 20, mib << 20, quote(self.moult)))
+  self.config = self.dir .. "/device/config.lua"
+  self.target = self.dir .. "/device/slot-b.img"
+end
+
+--- The device as it was provisioned; its free slot all zeros and on the disk,
+-- so that each run overwrites the same, allocated extents.
+function Rig:reset()
+  M.run(([[cd %s/device && rm -rf state && cp -a state.new state &&
+    dd if=/dev/zero of=slot-b.img bs=1M count=%d conv=notrunc,fsync status=none && sync]]):format(
+    quote(self.dir), self.slot_mib))
+end
+
+--- Run a command under the measure program.
+-- @tparam string options of measure
+-- @tparam string command words, quoted by the caller
+-- @tparam table codes exit codes that are fine
+-- @treturn table wall, user, sys, cpu (seconds), anon, pss (KiB), processes, exit, output
+function M.measure(options, command, codes)
+  local output = M.run(("build/bench_measure %s %s"):format(options, command))
+  local result = { output = output }
+  local last = output:match("measure: (wall[^\n]*)\n*$")
+  assert(last, output)
+  for name, value in last:gmatch("(%l+) (%S+)") do
+    result[name] = tonumber(value)
+  end
+  result.cpu = result.user + result.sys
+  if result.exit ~= 0 and not (codes and codes[result.exit]) then
+    error(("exit %d: %s\n%s"):format(result.exit, command, output), 2)
+  end
+  return result
+end
+
+function Rig:close()
+  self:stop()
+  M.run("rm -rf " .. quote(self.dir))
+end
+
+M.quote = quote
+
+return M

@@ -1,0 +1,111 @@
+--- A slow network between a device and a depot, and a meter on it.
+--
+--   lua5.4 slowlink.lua PORT BYTES_A_SECOND COUNT_FILE
+--
+-- Prints the free port of 127.0.0.1 it listens on, relays every connection to
+-- PORT of 127.0.0.1, lets no more than that many bytes a second pass towards
+-- the device, and keeps the number that passed in COUNT_FILE.
+
+local socket = require "socket"
+
+local PIECE = 8192
+
+local target, rate, count_path = math.tointeger(arg[1]), tonumber(arg[2]), arg[3]
+local listener = assert(socket.bind("127.0.0.1", 0))
+listener:settimeout(0)
+print((select(2, listener:getsockname())))
+io.stdout:flush()
+
+local flows = {}    -- {from, to, pending, metered, pair}; a connection is two of them
+local passed, budget, last = 0, 0, socket.gettime()
+
+local function note()
+  local file = assert(io.open(count_path, "w"))
+  file:write(("%d\n"):format(passed))
+  file:close()
+end
+
+local function accept()
+  local device = listener:accept()
+  if not device then
+    return
+  end
+  local depot = socket.connect("127.0.0.1", target)
+  if not depot then
+    device:close()
+    return
+  end
+  device:settimeout(0)
+  depot:settimeout(0)
+  -- A small buffer, so that what passed the meter is what the device got.
+  pcall(device.setoption, device, "send-buffer-size", 2 * PIECE)
+  local pair = { device, depot }
+  flows[#flows + 1] = { from = device, to = depot, pending = "", pair = pair }
+  flows[#flows + 1] = { from = depot, to = device, pending = "", pair = pair, metered = true }
+end
+
+local function pull(flow)
+  local room = flow.metered and math.min(PIECE, budget // 1 | 0) or PIECE
+  local data, why, part = flow.from:receive(room)
+  data = data or part
+  if data and #data > 0 then
+    flow.pending = data
+    if flow.metered then
+      budget = budget - #data
+    end
+  elseif why == "closed" then
+    flow.pair.over = true
+  end
+end
+
+local function push(flow)
+  local sent, why, partial = flow.to:send(flow.pending)
+  local count = sent or partial
+  if flow.metered and count > 0 then
+    passed = passed + count
+    note()
+  end
+  flow.pending = flow.pending:sub(count + 1)
+  if why == "closed" then
+    flow.pair.over = true
+  end
+end
+
+local function bury()
+  local alive = {}
+  for _, flow in ipairs(flows) do
+    if flow.pair.over then
+      flow.from:close()
+    else
+      alive[#alive + 1] = flow
+    end
+  end
+  flows = alive
+end
+
+note()
+while true do
+  local readers, writers = { listener }, {}
+  for _, flow in ipairs(flows) do
+    if flow.pending ~= "" then
+      writers[#writers + 1] = flow.to
+    elseif not flow.metered or budget >= 1024 then
+      readers[#readers + 1] = flow.from
+    end
+  end
+  local readable, writable = socket.select(readers, writers, budget < 1024 and 0.005 or 0.25)
+  local now = socket.gettime()
+  budget = math.min(budget + rate * (now - last), 4 * PIECE)
+  last = now
+  if readable[listener] then
+    accept()
+  end
+  for _, flow in ipairs(flows) do
+    if flow.pending ~= "" and writable[flow.to] then
+      push(flow)
+    elseif flow.pending == "" and readable[flow.from] then
+      pull(flow)
+    end
+  end
+  bury()
+end
