@@ -1,0 +1,291 @@
+--- What a device is told about itself: a Lua table file, read as data.
+--
+-- The file is text (bytecode is refused), runs in an empty environment with an
+-- instruction limit, and returns one table. Every field is checked; a field
+-- that is unknown, missing or of the wrong kind is named. Relative paths count
+-- from the file's folder, so a device can live in one directory.
+--
+-- @module update.config
+
+local M = {}
+
+local INSTRUCTIONS = 100000 -- far more than a table constructor needs
+local SIZE = 1024 * 1024
+
+--- Every field: name, type, default, meaning; `required`, or the bounds of its
+-- type: `max` characters or `min`, `max`; `choices` of a word; `fields` of a table.
+M.fields = {
+  { name = "project", type = "string", required = true, max = 64, meaning = "name of the product; a package must name the same" },
+  { name = "product_key", type = "string", required = true, max = 128, meaning = "key of the product; a package carries its SHA-256" },
+  { name = "hardware", type = "string", required = true, max = 32, meaning = "revision of the board; a package lists those it is for" },
+  { name = "id", type = "string", required = true, max = 64, meaning = "name of this one device, its IMEI for instance" },
+  { name = "state", type = "path", required = true, meaning = "directory of journal, scripts and spools; outside both slots" },
+  { name = "keys", type = "path", meaning = "directory of trusted public keys; default: keys in the state directory" },
+  { name = "core", type = "table", meaning = "the two slots of the system image; absent: only the script is updated", fields = {
+    { name = "slots", type = "table", required = true, meaning = "where the images lie", fields = {
+      { name = "a", type = "path", required = true, meaning = "file or block device of slot a" },
+      { name = "b", type = "path", required = true, meaning = "file or block device of slot b" },
+    } },
+    { name = "boot", type = "word", choices = { "file" }, default = "file", meaning = "boot driver; with \"file\" each start of `moult run` is one boot" },
+  } },
+  { name = "restart", type = "restart", meaning = "command that restarts the device (array of words), or \"exit\": leave with code 4; absent: `moult run` starts over" },
+  { name = "cloud", type = "table", meaning = "where to ask for updates", fields = {
+    { name = "kind", type = "word", required = true, choices = { "luat" }, meaning = "dialect" },
+    { name = "url", type = "url", required = true, meaning = "address to ask" },
+    { name = "name", type = "string", max = 32, meaning = "for messages and policy; default: the kind" },
+    { name = "period", type = "integer", min = 1, max = 31536000, default = 14400, meaning = "seconds between two questions" },
+    { name = "redirect", type = "boolean", default = false, meaning = "ask the server to answer with a redirect to the package" },
+    { name = "ca_file", type = "path", meaning = "certificates to trust for https, instead of the general ca_file" },
+    { name = "proxy", type = "url", meaning = "proxy, instead of the general one" },
+  } },
+  { name = "clouds", type = "array", meaning = "several of cloud; the first valid offer wins" },
+  { name = "policy", type = "path", meaning = "the owner's policy, asked before the release's own" },
+  { name = "limits", type = "data", meaning = "numbers, strings and tables handed to policy as they are" },
+  { name = "user", type = "string", max = 32, default = "nobody", meaning = "user that policy runs as when we are root" },
+  { name = "confirm", type = "word", choices = { "auto", "script" }, default = "auto", meaning = "\"script\": only update.confirm() confirms a trial" },
+  { name = "confirm_after", type = "integer", min = 1, max = 86400, default = 60, meaning = "seconds without an error after which \"auto\" confirms" },
+  { name = "deadline", type = "integer", min = 1, max = 604800, default = 600, meaning = "seconds a trial start may take to be confirmed" },
+  { name = "heartbeat", type = "integer", min = 1, max = 3600, default = 60, meaning = "seconds of silence after which a process is killed" },
+  { name = "script_memory", type = "integer", min = 1048576, max = 1 << 40, default = 67108864, meaning = "bytes of Lua memory the script may use" },
+  { name = "backoff", type = "table", default = {}, meaning = "pauses between tries after a failure; they double and carry jitter", fields = {
+    { name = "least", type = "integer", min = 1, max = 86400, default = 10, meaning = "first pause in seconds" },
+    { name = "most", type = "integer", min = 1, max = 604800, default = 3600, meaning = "longest pause in seconds" },
+  } },
+  { name = "proxy", type = "url", meaning = "proxy for every cloud and download; the environment's is never used" },
+  { name = "ca_file", type = "path", meaning = "certificates to trust for https; default: the system's" },
+}
+
+local check_fields
+
+-- Each checker: (value, field, context) -> normalised value | nil, what is wrong.
+local checkers = {}
+
+function checkers.string(value, field)
+  if type(value) ~= "string" or value == "" then return nil, "must be a string that is not empty" end
+  if field.max and #value > field.max then return nil, ("is longer than %d bytes"):format(field.max) end
+  if value:find("%c") then return nil, "must not hold control characters" end
+  return value
+end
+
+function checkers.path(value, field, context)
+  local text, wrong = checkers.string(value, field)
+  if not text then return nil, wrong end
+  if #text > 3072 then return nil, "is too long for a path" end
+  if text:sub(1, 1) == "/" then return text end
+  return context.folder .. "/" .. text
+end
+
+function checkers.url(value, field)
+  local text, wrong = checkers.string(value, field)
+  if not text then return nil, wrong end
+  if not text:find("^https?://[^/]") then return nil, "must begin with http:// or https:// and name a host" end
+  return text
+end
+
+function checkers.boolean(value)
+  if type(value) ~= "boolean" then return nil, "must be true or false" end
+  return value
+end
+
+function checkers.integer(value, field)
+  local number = math.type(value) and math.tointeger(value)
+  if not number then return nil, "must be an integer" end
+  if number < field.min or number > field.max then
+    return nil, ("must be from %d to %d"):format(field.min, field.max)
+  end
+  return number
+end
+
+function checkers.word(value, field)
+  for _, choice in ipairs(field.choices) do
+    if value == choice then return value end
+  end
+  local quoted = {}
+  for i, choice in ipairs(field.choices) do quoted[i] = ("%q"):format(choice) end
+  return nil, "must be " .. table.concat(quoted, " or ")
+end
+
+function checkers.table(value, field, context)
+  if type(value) ~= "table" then return nil, "must be a table" end
+  return check_fields(value, field.fields, context)
+end
+
+function checkers.restart(value)
+  if value == "exit" then return value end
+  if type(value) ~= "table" or #value == 0 then return nil, "must be \"exit\" or an array of words" end
+  if #value > 16 then return nil, "has more than 16 words" end
+  local count = 0
+  for _, word in pairs(value) do
+    count = count + 1
+    if type(word) ~= "string" or word == "" or word:find("%z") then return nil, "must be an array of words" end
+  end
+  if count ~= #value then return nil, "must be an array of words" end
+  return value
+end
+
+local function check_data(value, depth)
+  local kind = type(value)
+  if kind == "string" or kind == "boolean" or math.type(value) == "integer" then return value end
+  if kind == "number" and value == value and value - value == 0 then return value end
+  if kind ~= "table" then return nil, ("must not hold a %s"):format(kind == "number" and "number that is not finite" or kind) end
+  if depth > 8 then return nil, "is nested too deeply" end
+  for key, element in pairs(value) do
+    if type(key) ~= "string" and math.type(key) ~= "integer" then return nil, "must have words or numbers as keys" end
+    local ok, wrong = check_data(element, depth + 1)
+    if ok == nil then return nil, wrong end
+  end
+  return value
+end
+
+function checkers.data(value)
+  if type(value) ~= "table" then return nil, "must be a table" end
+  return check_data(value, 1)
+end
+
+local function cloud_field()
+  for _, field in ipairs(M.fields) do
+    if field.name == "cloud" then return field end
+  end
+end
+
+function checkers.array(value, _, context)
+  if type(value) ~= "table" or #value == 0 then return nil, "must be an array of tables" end
+  local out, count = {}, 0
+  for _ in pairs(value) do count = count + 1 end
+  if count ~= #value then return nil, "must be an array of tables" end
+  for i, cloud in ipairs(value) do
+    local wrong
+    out[i], wrong = checkers.table(cloud, cloud_field(), { folder = context.folder, prefix = ("clouds[%d]."):format(i) })
+    if not out[i] then return nil, wrong, true end
+  end
+  return out
+end
+
+local function names(fields)
+  local list = {}
+  for i, field in ipairs(fields) do list[i] = field.name end
+  return list
+end
+
+local function unknown(key, fields, context)
+  if type(key) ~= "string" then
+    return ("%s holds a value without a name"):format(context.prefix == "" and "the table" or "field " .. context.prefix:sub(1, -2))
+  end
+  return ("unknown field %s%s; known are %s"):format(context.prefix, key, table.concat(names(fields), ", "))
+end
+
+-- The third value says that the message names its field already.
+function check_fields(given, fields, context)
+  local out, known = {}, {}
+  for _, field in ipairs(fields) do
+    local value = given[field.name]
+    known[field.name] = true
+    if value == nil then value = field.default end
+    if value == nil and field.required then
+      return nil, ("field %s%s is missing: %s"):format(context.prefix, field.name, field.meaning), true
+    end
+    if value ~= nil then
+      local inner = field.fields and { folder = context.folder, prefix = context.prefix .. field.name .. "." } or context
+      local checked, wrong, named = checkers[field.type](value, field, inner)
+      if checked == nil then
+        return nil, named and wrong or ("field %s%s %s"):format(context.prefix, field.name, wrong), true
+      end
+      out[field.name] = checked
+    end
+  end
+  for key in pairs(given) do
+    if not known[key] then return nil, unknown(key, fields, context), true end
+  end
+  return out
+end
+
+local function relations(config)
+  if config.cloud and config.clouds then return "cloud and clouds are both given; use one of them" end
+  local slots = config.core and config.core.slots
+  if not slots then return end
+  if slots.a == slots.b then return "core.slots.a and core.slots.b are the same" end
+  for name, path in pairs(slots) do
+    if (config.state .. "/"):sub(1, #path + 1) == path .. "/" then
+      return ("state lies in core.slots.%s; it must outlive both slots"):format(name)
+    end
+  end
+end
+
+--- Check a table and make it whole.
+-- @tparam table given what the file returned
+-- @tparam string folder absolute path that relative ones count from
+-- @tparam function sha256 text -> hex
+-- @treturn table every field of M.fields, defaults filled in, paths absolute; besides:
+--   `product_key` is the hash and `product_key_text` what was given; `clouds` is
+--   always an array
+-- @treturn nil,string,string message without the file's name, "usage"
+function M.normalise(given, folder, sha256)
+  if type(given) ~= "table" then return nil, "must return one table", "usage" end
+  local config, wrong = check_fields(given, M.fields, { folder = folder, prefix = "" })
+  if not config then return nil, wrong, "usage" end
+  wrong = relations(config)
+  if wrong then return nil, wrong, "usage" end
+  config.keys = config.keys or config.state .. "/keys"
+  config.limits = config.limits or {}
+  config.clouds = config.clouds or { config.cloud }
+  config.cloud = nil
+  for _, cloud in ipairs(config.clouds) do
+    cloud.name = cloud.name or cloud.kind
+    cloud.ca_file = cloud.ca_file or config.ca_file
+    cloud.proxy = cloud.proxy or config.proxy
+  end
+  if config.backoff.most < config.backoff.least then
+    return nil, "field backoff.most must not be below backoff.least", "usage"
+  end
+  config.product_key_text = config.product_key
+  config.product_key = sha256(config.product_key)
+  return config
+end
+
+-- Run a chunk that can neither call anything nor go on for ever.
+local function evaluate(chunk)
+  local thread = coroutine.create(chunk)
+  debug.sethook(thread, function() error("takes too long; it must only return a table", 0) end, "", INSTRUCTIONS)
+  local ok, result = coroutine.resume(thread)
+  if coroutine.status(thread) == "suspended" then return nil, "must only return a table" end
+  if not ok then return nil, tostring(result) end
+  return result
+end
+
+local function read(path)
+  local file, why = io.open(path, "rb")
+  if not file then return nil, ("%s"):format(why) end
+  local text, cause = file:read(SIZE + 1)
+  file:close()
+  if not text and cause then return nil, ("%s: %s"):format(path, cause) end
+  if text and #text > SIZE then return nil, ("%s: larger than %d bytes; not a configuration"):format(path, SIZE) end
+  return text or ""
+end
+
+local function absolute(path)
+  if path:sub(1, 1) == "/" then return path end
+  local ok, host = pcall(require, "update.native.host")
+  local here = ok and host.cwd or os.getenv("PWD") or "."
+  return here .. "/" .. path:gsub("^%./+", "")
+end
+
+--- Read, run and check a configuration file.
+-- @tparam string path
+-- @treturn table as normalise() gives it, and `path`, absolute
+-- @treturn nil,string,string message that names the file and the field, "usage"
+function M.load(path)
+  local text, why = read(path)
+  if not text then return nil, why, "usage" end
+  path = absolute(path)
+  local chunk, wrong = load(text, "=" .. path, "t", {})
+  if not chunk then return nil, wrong, "usage" end
+  local given
+  given, wrong = evaluate(chunk)
+  if wrong then return nil, ("%s: %s"):format(path, wrong), "usage" end
+  local config, message, code = M.normalise(given, path:match("^(.*)/[^/]*$"), require("update.native.digest").sha256)
+  if not config then return nil, ("%s: %s"):format(path, message), code end
+  config.path = path
+  return config
+end
+
+return M
