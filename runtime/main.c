@@ -146,6 +146,16 @@ static int mode_script(int argc, char **argv)
     return code;
 }
 
+/* The file may name a command to run as us. */
+static void warn_of_writers(const char *path)
+{
+    struct up_storage *storage = up_storage_system();
+    struct up_stat st;
+
+    if (storage->ops->stat(storage, path, &st) == 0 && st.kind == UP_NODE_FILE && st.mode & 022)
+        fprintf(stderr, "moult run: warning: %s can be changed by other users (mode %04o)\n", path, st.mode);
+}
+
 static int run_supervisor(const char *path)
 {
     struct up_config config;
@@ -154,6 +164,8 @@ static int run_supervisor(const char *path)
 
     up_config_init(&config);
     n = up_host_config(&config, path, &err);
+    if (n == 0)
+        warn_of_writers(config.path);
     if (n == 0 && !up_supervisor_run)
         n = up_fail(&err, UP_INTERNAL, "built without the supervisor");
     else if (n == 0)

@@ -7,53 +7,15 @@
 --
 -- @module update.config
 
+local natives = require "update.natives"
+
 local M = {}
 
 local INSTRUCTIONS = 100000 -- far more than a table constructor needs
 local SIZE = 1024 * 1024
 
---- Every field: name, type, default, meaning; `required`, or the bounds of its
--- type: `max` characters or `min`, `max`; `choices` of a word; `fields` of a table.
-M.fields = {
-  { name = "project", type = "string", required = true, max = 64, meaning = "name of the product; a package must name the same" },
-  { name = "product_key", type = "string", required = true, max = 128, meaning = "key of the product; a package carries its SHA-256" },
-  { name = "hardware", type = "string", required = true, max = 32, meaning = "revision of the board; a package lists those it is for" },
-  { name = "id", type = "string", required = true, max = 64, meaning = "name of this one device, its IMEI for instance" },
-  { name = "state", type = "path", required = true, meaning = "directory of journal, scripts and spools; outside both slots" },
-  { name = "keys", type = "path", meaning = "directory of trusted public keys; default: keys in the state directory" },
-  { name = "core", type = "table", meaning = "the two slots of the system image; absent: only the script is updated", fields = {
-    { name = "slots", type = "table", required = true, meaning = "where the images lie", fields = {
-      { name = "a", type = "path", required = true, meaning = "file or block device of slot a" },
-      { name = "b", type = "path", required = true, meaning = "file or block device of slot b" },
-    } },
-    { name = "boot", type = "word", choices = { "file" }, default = "file", meaning = "boot driver; with \"file\" each start of `moult run` is one boot" },
-  } },
-  { name = "restart", type = "restart", meaning = "command that restarts the device (array of words), or \"exit\": leave with code 4; absent: `moult run` starts over" },
-  { name = "cloud", type = "table", meaning = "where to ask for updates", fields = {
-    { name = "kind", type = "word", required = true, choices = { "luat" }, meaning = "dialect" },
-    { name = "url", type = "url", required = true, meaning = "address to ask" },
-    { name = "name", type = "string", max = 32, meaning = "for messages and policy; default: the kind" },
-    { name = "period", type = "integer", min = 1, max = 31536000, default = 14400, meaning = "seconds between two questions" },
-    { name = "redirect", type = "boolean", default = false, meaning = "ask the server to answer with a redirect to the package" },
-    { name = "ca_file", type = "path", meaning = "certificates to trust for https, instead of the general ca_file" },
-    { name = "proxy", type = "url", meaning = "proxy, instead of the general one" },
-  } },
-  { name = "clouds", type = "array", meaning = "several of cloud; the first valid offer wins" },
-  { name = "policy", type = "path", meaning = "the owner's policy, asked before the release's own" },
-  { name = "limits", type = "data", meaning = "numbers, strings and tables handed to policy as they are" },
-  { name = "user", type = "string", max = 32, default = "nobody", meaning = "user that policy runs as when we are root" },
-  { name = "confirm", type = "word", choices = { "auto", "script" }, default = "auto", meaning = "\"script\": only update.confirm() confirms a trial" },
-  { name = "confirm_after", type = "integer", min = 1, max = 86400, default = 60, meaning = "seconds without an error after which \"auto\" confirms" },
-  { name = "deadline", type = "integer", min = 1, max = 604800, default = 600, meaning = "seconds a trial start may take to be confirmed" },
-  { name = "heartbeat", type = "integer", min = 1, max = 3600, default = 60, meaning = "seconds of silence after which a process is killed" },
-  { name = "script_memory", type = "integer", min = 1048576, max = 1 << 40, default = 67108864, meaning = "bytes of Lua memory the script may use" },
-  { name = "backoff", type = "table", default = {}, meaning = "pauses between tries after a failure; they double and carry jitter", fields = {
-    { name = "least", type = "integer", min = 1, max = 86400, default = 10, meaning = "first pause in seconds" },
-    { name = "most", type = "integer", min = 1, max = 604800, default = 3600, meaning = "longest pause in seconds" },
-  } },
-  { name = "proxy", type = "url", meaning = "proxy for every cloud and download; the environment's is never used" },
-  { name = "ca_file", type = "path", meaning = "certificates to trust for https; default: the system's" },
-}
+--- Every field: see update.config_fields.
+M.fields = require "update.config_fields"
 
 local check_fields
 
@@ -127,7 +89,8 @@ local function check_data(value, depth)
   local kind = type(value)
   if kind == "string" or kind == "boolean" or math.type(value) == "integer" then return value end
   if kind == "number" and value == value and value - value == 0 then return value end
-  if kind ~= "table" then return nil, ("must not hold a %s"):format(kind == "number" and "number that is not finite" or kind) end
+  if kind == "number" then return nil, "must not hold a number that is not finite" end
+  if kind ~= "table" then return nil, "must not hold a " .. kind end
   if depth > 8 then return nil, "is nested too deeply" end
   for key, element in pairs(value) do
     if type(key) ~= "string" and math.type(key) ~= "integer" then return nil, "must have words or numbers as keys" end
@@ -142,20 +105,15 @@ function checkers.data(value)
   return check_data(value, 1)
 end
 
-local function cloud_field()
-  for _, field in ipairs(M.fields) do
-    if field.name == "cloud" then return field end
-  end
-end
-
-function checkers.array(value, _, context)
+function checkers.array(value, field, context)
   if type(value) ~= "table" or #value == 0 then return nil, "must be an array of tables" end
   local out, count = {}, 0
   for _ in pairs(value) do count = count + 1 end
   if count ~= #value then return nil, "must be an array of tables" end
   for i, cloud in ipairs(value) do
     local wrong
-    out[i], wrong = checkers.table(cloud, cloud_field(), { folder = context.folder, prefix = ("clouds[%d]."):format(i) })
+    local inner = { folder = context.folder, prefix = ("%s[%d]."):format(field.name, i) }
+    out[i], wrong = checkers.table(cloud, field, inner)
     if not out[i] then return nil, wrong, true end
   end
   return out
@@ -169,7 +127,8 @@ end
 
 local function unknown(key, fields, context)
   if type(key) ~= "string" then
-    return ("%s holds a value without a name"):format(context.prefix == "" and "the table" or "field " .. context.prefix:sub(1, -2))
+    local where = context.prefix == "" and "the table" or "field " .. context.prefix:sub(1, -2)
+    return where .. " holds a value without a name"
   end
   return ("unknown field %s%s; known are %s"):format(context.prefix, key, table.concat(names(fields), ", "))
 end
@@ -185,10 +144,12 @@ function check_fields(given, fields, context)
       return nil, ("field %s%s is missing: %s"):format(context.prefix, field.name, field.meaning), true
     end
     if value ~= nil then
-      local inner = field.fields and { folder = context.folder, prefix = context.prefix .. field.name .. "." } or context
+      local inner = context
+      if field.fields then inner = { folder = context.folder, prefix = context.prefix .. field.name .. "." } end
       local checked, wrong, named = checkers[field.type](value, field, inner)
       if checked == nil then
-        return nil, named and wrong or ("field %s%s %s"):format(context.prefix, field.name, wrong), true
+        if not named then wrong = ("field %s%s %s"):format(context.prefix, field.name, wrong) end
+        return nil, wrong, true
       end
       out[field.name] = checked
     end
@@ -226,7 +187,6 @@ function M.normalise(given, folder, sha256)
   wrong = relations(config)
   if wrong then return nil, wrong, "usage" end
   config.keys = config.keys or config.state .. "/keys"
-  config.limits = config.limits or {}
   config.clouds = config.clouds or { config.cloud }
   config.cloud = nil
   for _, cloud in ipairs(config.clouds) do
@@ -245,7 +205,9 @@ end
 -- Run a chunk that can neither call anything nor go on for ever.
 local function evaluate(chunk)
   local thread = coroutine.create(chunk)
-  debug.sethook(thread, function() error("takes too long; it must only return a table", 0) end, "", INSTRUCTIONS)
+  debug.sethook(thread, function()
+    error("takes too long; it must only return a table", 0)
+  end, "", INSTRUCTIONS)
   local ok, result = coroutine.resume(thread)
   if coroutine.status(thread) == "suspended" then return nil, "must only return a table" end
   if not ok then return nil, tostring(result) end
@@ -254,7 +216,7 @@ end
 
 local function read(path)
   local file, why = io.open(path, "rb")
-  if not file then return nil, ("%s"):format(why) end
+  if not file then return nil, why end
   local text, cause = file:read(SIZE + 1)
   file:close()
   if not text and cause then return nil, ("%s: %s"):format(path, cause) end
@@ -278,11 +240,14 @@ function M.load(path)
   if not text then return nil, why, "usage" end
   path = absolute(path)
   local chunk, wrong = load(text, "=" .. path, "t", {})
-  if not chunk then return nil, wrong, "usage" end
+  if not chunk then
+    if not wrong:find(path, 1, true) then wrong = ("%s: %s"):format(path, wrong) end
+    return nil, wrong, "usage"
+  end
   local given
   given, wrong = evaluate(chunk)
   if wrong then return nil, ("%s: %s"):format(path, wrong), "usage" end
-  local config, message, code = M.normalise(given, path:match("^(.*)/[^/]*$"), require("update.native.digest").sha256)
+  local config, message, code = M.normalise(given, path:match("^(.*)/[^/]*$"), natives.digest.sha256)
   if not config then return nil, ("%s: %s"):format(path, message), code end
   config.path = path
   return config

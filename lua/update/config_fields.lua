@@ -1,0 +1,70 @@
+--- The fields of a configuration: what update.config checks and `moult doctor` lists.
+--
+-- An array of {name, type, default, meaning} with, by type: `required`, `max`
+-- (bytes of a string), `min` and `max` (of an integer), `choices` (of a word),
+-- `fields` (of a table).
+--
+-- @module update.config_fields
+
+local function field(name, kind, meaning, options)
+  local row = options or {}
+  row.name, row.type, row.meaning = name, kind, meaning
+  return row
+end
+
+local slots = {
+  field("a", "path", "file or block device of slot a", { required = true }),
+  field("b", "path", "file or block device of slot b", { required = true }),
+}
+
+local core = {
+  field("slots", "table", "where the two images lie", { required = true, fields = slots }),
+  field("boot", "word", "boot driver; with \"file\" each start of `moult run` is one boot",
+    { choices = { "file" }, default = "file" }),
+}
+
+local cloud = {
+  field("kind", "word", "dialect that the server speaks", { required = true, choices = { "luat" } }),
+  field("url", "url", "address to ask", { required = true }),
+  field("name", "string", "for messages and policy; default: the kind", { max = 32 }),
+  field("period", "integer", "seconds between two questions", { min = 1, max = 31536000, default = 14400 }),
+  field("redirect", "boolean", "ask the server to answer with a redirect to the package", { default = false }),
+  field("ca_file", "path", "certificates to trust for https, instead of the general ca_file"),
+  field("proxy", "url", "proxy, instead of the general one"),
+}
+
+local backoff = {
+  field("least", "integer", "first pause in seconds", { min = 1, max = 86400, default = 10 }),
+  field("most", "integer", "longest pause in seconds", { min = 1, max = 604800, default = 3600 }),
+}
+
+return {
+  field("project", "string", "name of the product; a package must name the same", { required = true, max = 64 }),
+  field("product_key", "string", "key of the product; a package carries its SHA-256", { required = true, max = 128 }),
+  field("hardware", "string", "revision of the board; a package lists those it is for", { required = true, max = 32 }),
+  field("id", "string", "name of this one device, its IMEI for instance", { required = true, max = 64 }),
+  field("state", "path", "directory of journal, scripts and spools; outside both slots", { required = true }),
+  field("keys", "path", "directory of trusted public keys; default: keys in the state directory"),
+  field("core", "table", "the two slots of the system image; absent: only the script is updated", { fields = core }),
+  field("restart", "restart", "command that restarts the device (array of words), or \"exit\": leave with code 4; "
+    .. "absent: `moult run` starts over"),
+  field("cloud", "table", "where to ask for updates", { fields = cloud }),
+  field("clouds", "array", "several of cloud; the first valid offer wins", { fields = cloud }),
+  field("policy", "path", "the owner's policy, asked before the release's own"),
+  field("limits", "data", "numbers, strings and tables handed to policy as they are", { default = {} }),
+  field("user", "string", "user that policy runs as when we are root", { max = 32, default = "nobody" }),
+  field("confirm", "word", "\"script\": only update.confirm() confirms a trial",
+    { choices = { "auto", "script" }, default = "auto" }),
+  field("confirm_after", "integer", "seconds without an error after which \"auto\" confirms",
+    { min = 1, max = 86400, default = 60 }),
+  field("deadline", "integer", "seconds a trial start may take to be confirmed; a manifest may say otherwise",
+    { min = 1, max = 604800, default = 600 }),
+  field("heartbeat", "integer", "seconds of silence after which a process is killed",
+    { min = 1, max = 3600, default = 60 }),
+  field("script_memory", "integer", "bytes of Lua memory that the script may use",
+    { min = 1048576, max = 1 << 40, default = 67108864 }),
+  field("backoff", "table", "pauses between tries after a failure; they double and carry jitter",
+    { default = {}, fields = backoff }),
+  field("proxy", "url", "proxy for every cloud and download; the environment's is never used"),
+  field("ca_file", "path", "certificates to trust for https; default: the system's"),
+}

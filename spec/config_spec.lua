@@ -1,0 +1,200 @@
+local config = require "update.config"
+
+local function given(overrides)
+  local t = {
+    project = "METER", product_key = "k-123", hardware = "rev-a", id = "866714040000001", state = "state",
+    core = { slots = { a = "slot-a.img", b = "slot-b.img" }, boot = "file" },
+    cloud = { kind = "luat", url = "http://127.0.0.1:8080/api" },
+  }
+  for key, value in pairs(overrides or {}) do
+    if value == "absent" then t[key] = nil else t[key] = value end
+  end
+  return t
+end
+
+local function fake_sha256(text)
+  return "hash of " .. text
+end
+
+local function normalise(overrides)
+  return config.normalise(given(overrides), "/device", fake_sha256)
+end
+
+describe("config.normalise", function()
+  it("makes the smallest configuration whole", function()
+    local got = assert(normalise { cloud = "absent", core = "absent" })
+    assert.same({
+      project = "METER", product_key = "hash of k-123", product_key_text = "k-123", hardware = "rev-a",
+      id = "866714040000001", state = "/device/state", keys = "/device/state/keys", clouds = {}, limits = {},
+      user = "nobody", confirm = "auto", confirm_after = 60, deadline = 600, heartbeat = 60,
+      script_memory = 64 * 1024 * 1024, backoff = { least = 10, most = 3600 },
+    }, got)
+  end)
+
+  it("makes relative paths absolute and leaves absolute ones", function()
+    local got = assert(normalise { keys = "/etc/keys", policy = "policy.lua" })
+    assert.same({ "/device/state", "/etc/keys", "/device/policy.lua", "/device/slot-a.img" },
+      { got.state, got.keys, got.policy, got.core.slots.a })
+  end)
+
+  it("gives every cloud its name, period and the general proxy", function()
+    local got = assert(normalise { cloud = "absent", proxy = "http://p:1", clouds = {
+      { kind = "luat", url = "http://one/x" },
+      { kind = "luat", url = "https://two/x", name = "second", proxy = "http://q:2" },
+    } })
+    assert.same({ "luat", 14400, "http://p:1" }, { got.clouds[1].name, got.clouds[1].period, got.clouds[1].proxy })
+    assert.same({ "second", "http://q:2" }, { got.clouds[2].name, got.clouds[2].proxy })
+  end)
+
+  it("hands limits on as they are", function()
+    local limits = { battery = 30, window = { from = "01:00", to = "04:30", offset = -60 }, tags = { "x", "y" } }
+    assert.same(limits, assert(normalise { limits = limits }).limits)
+  end)
+
+  it("accepts each boundary of a number and refuses what lies past it", function()
+    for _, field in ipairs(config.fields) do
+      if field.type == "integer" then
+        assert.equal(field.min, assert(normalise { [field.name] = field.min })[field.name])
+        assert.equal(field.max, assert(normalise { [field.name] = field.max })[field.name])
+        for _, value in ipairs { field.min - 1, field.max + 1 } do
+          local got, message, code = normalise { [field.name] = value }
+          assert.same({ nil, "usage" }, { got, code })
+          assert.matches("field " .. field.name .. " must be from", message, 1, true)
+        end
+      end
+    end
+  end)
+
+  it("says of every field what it is and what it means", function()
+    for _, field in ipairs(config.fields) do
+      assert.is_string(field.name)
+      assert.is_string(field.type)
+      assert.is_true(#field.meaning > 10)
+    end
+  end)
+
+  local refused = {
+    { "a table that is none",       nil,                                             "must return one table" },
+    { "a missing project",          { project = "absent" },                          "field project is missing" },
+    { "a missing product key",      { product_key = "absent" },                      "field product_key is missing" },
+    { "a missing hardware",         { hardware = "absent" },                         "field hardware is missing" },
+    { "a missing id",               { id = "absent" },                               "field id is missing" },
+    { "a missing state",            { state = "absent" },                            "field state is missing" },
+    { "an unknown field",
+      { stat = "x" }, "unknown field stat; known are project" },
+    { "a value without a name",     { [1] = "x" },                                   "without a name" },
+    { "an empty project",
+      { project = "" }, "field project must be a string" },
+    { "a project of 65 bytes",      { project = ("p"):rep(65) },                     "longer than 64" },
+    { "a hardware of 33 bytes",     { hardware = ("p"):rep(33) },                    "longer than 32" },
+    { "a line break in the id",     { id = "a\nb" },                                 "control characters" },
+    { "a number for a string",
+      { project = 7 }, "field project must be a string" },
+    { "a period that is a word",
+      { cloud = { kind = "luat", url = "http://h/", period = "1h" } }, "field cloud.period must be an integer" },
+    { "a fraction of a second",
+      { heartbeat = 1.5 }, "field heartbeat must be an integer" },
+    { "an unknown dialect",
+      { cloud = { kind = "lua", url = "http://h/" } }, 'field cloud.kind must be "luat"' },
+    { "a url of another kind",
+      { cloud = { kind = "luat", url = "ftp://h/" } }, "field cloud.url must begin with http://" },
+    { "a cloud without a url",      { cloud = { kind = "luat" } },                   "field cloud.url is missing" },
+    { "an unknown cloud field",
+      { cloud = { kind = "luat", url = "http://h/", perod = 1 } }, "unknown field cloud.perod" },
+    { "cloud and clouds together",  { clouds = { { kind = "luat", url = "http://h/" } } }, "cloud and clouds" },
+    { "a broken entry of clouds",
+      { cloud = "absent", clouds = { { kind = "luat" } } }, "field clouds[1].url is missing" },
+    { "clouds with a hole",
+      { cloud = "absent", clouds = { a = 1 } }, "field clouds must be an array" },
+    { "a core without slots",       { core = {} },                                   "field core.slots is missing" },
+    { "one slot only",
+      { core = { slots = { a = "x" } } }, "field core.slots.b is missing" },
+    { "the same slot twice",        { core = { slots = { a = "x", b = "x" } } },     "are the same" },
+    { "an unknown boot driver",
+      { core = { slots = { a = "x", b = "y" }, boot = "grub" } }, 'field core.boot must be "file"' },
+    { "a state inside a slot",
+      { state = "x/state", core = { slots = { a = "x", b = "y" } } }, "state lies in core.slots.a" },
+    { "a restart that is no array",
+      { restart = "reboot" }, 'field restart must be "exit" or' },
+    { "a restart with a number",
+      { restart = { "reboot", 1 } }, "field restart must be an array of words" },
+    { "an empty restart",           { restart = {} },                                "field restart must be" },
+    { "an unknown confirm",
+      { confirm = "never" }, 'field confirm must be "auto" or "script"' },
+    { "limits with a function",
+      { limits = { f = print } }, "field limits must not hold a function" },
+    { "limits that are not finite", { limits = { f = 1 / 0 } },                      "not finite" },
+    { "backoff that falls",         { backoff = { least = 20, most = 19 } },         "backoff.most" },
+  }
+  for _, case in ipairs(refused) do
+    local name, overrides, fragment = table.unpack(case, 1, 3)
+    it("refuses " .. name, function()
+      local got, message, code = config.normalise(overrides and given(overrides), "/device", fake_sha256)
+      assert.same({ nil, "usage" }, { got, code })
+      assert.matches(fragment, message, 1, true)
+    end)
+  end
+end)
+
+describe("config.load", function()
+  local path
+
+  local function write(text)
+    path = os.tmpname()
+    local file = assert(io.open(path, "wb"))
+    file:write(text)
+    file:close()
+    return path
+  end
+
+  after_each(function()
+    if path then os.remove(path) end
+    path = nil
+  end)
+
+  it("reads a file, counts paths from its folder and hashes the key", function()
+    write [[-- a comment
+      return { project = "METER", product_key = "k-123", hardware = "rev-a", id = "1", state = "state" }]]
+    local folder = path:match("^(.*)/")
+    local got = assert(config.load(path))
+    assert.same({ path, folder .. "/state" }, { got.path, got.state })
+    assert.equal(require("update.native.digest").sha256("k-123"), got.product_key)
+  end)
+
+  local broken = {
+    { "an endless loop",         "while true do end",                 "takes too long" },
+    { "a yield by goto",         "::again:: goto again",              "takes too long" },
+    { "bytecode",                string.dump(function() end),         "binary chunk" },
+    { "a mistake in the text",   "return {",                          "expected" },
+    { "a call of a library",     "return { state = os.getenv('X') }", "os" },
+    { "a call of print",         "print 'x'",                         "print" },
+    { "no table",                "return 1",                          "must return one table" },
+    { "nothing",                 "",                                  "must return one table" },
+    { "an error",                "local x = nil; x()",                "x" },
+    { "a file of two megabytes", (" "):rep(2 * 1024 * 1024),          "larger than" },
+  }
+  for _, case in ipairs(broken) do
+    local name, text, fragment = table.unpack(case)
+    it("refuses " .. name .. " and names the file", function()
+      local got, message, code = config.load(write(text))
+      assert.same({ nil, "usage" }, { got, code })
+      assert.matches(fragment, message, 1, true)
+      assert.matches(path, message, 1, true)
+    end)
+  end
+
+  it("refuses a file that is not there", function()
+    local got, message, code = config.load("/nowhere/config.lua")
+    assert.same({ nil, "usage" }, { got, code })
+    assert.matches("/nowhere/config.lua", message, 1, true)
+  end)
+
+  it("survives a valid file cut at every byte", function()
+    local text = [[return { project = "METER", product_key = "k-123", hardware = "rev-a", id = "1", state = "s" }]]
+    for n = 0, #text - 1 do
+      local got, _, code = config.load(write(text:sub(1, n)))
+      assert.same({ nil, "usage" }, { got, code })
+      os.remove(path)
+    end
+  end)
+end)
