@@ -104,8 +104,16 @@ static const luaL_Reg methods[] = {
     {NULL, NULL},
 };
 
+/* now() -> seconds from any origin, never set back: to count timeouts on */
+static int f_now(lua_State *L)
+{
+    lua_pushnumber(L, up_loop_now());
+    return 1;
+}
+
 static const luaL_Reg functions[] = {
     {"new", f_new},
+    {"now", f_now},
     {NULL, NULL},
 };
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "error.h"
+#include "storage.h"
 
 #define WAIT_MAX_MS 60000
 #define WATCHES_MAX 1024
@@ -140,4 +141,11 @@ int up_loop_poll(struct up_loop *loop, struct up_watch *watches, size_t count, i
     if (rc != CURLM_OK)
         return up_fail(err, UP_INTERNAL, "loop: %s", curl_multi_strerror(rc));
     return 0;
+}
+
+double up_loop_now(void)
+{
+    struct up_storage *storage = up_storage_system();
+
+    return (double)storage->ops->monotonic(storage) / 1000;
 }

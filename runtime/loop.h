@@ -27,6 +27,9 @@ void up_loop_free(struct up_loop *loop);
 int up_loop_poll(struct up_loop *loop, struct up_watch *watches, size_t count, int timeout_ms,
                  struct up_error *err);
 
+/* The clock to count timeouts on: seconds from any origin, never set back. */
+double up_loop_now(void);
+
 /*
  * For fetch.c, which owns the transfers. `easy` is a CURL handle, `result` a
  * CURLcode. done() is called outside of any curl callback, once the handle

@@ -34,6 +34,13 @@ describe("loop", function()
     assert.is_true(watches[3].ready)
   end)
 
+  it("has a clock that a wait moves on by at least its timeout", function()
+    local before = loop.now()
+    assert(l:poll(20))
+    local passed = loop.now() - before
+    assert.is_true(passed >= 0.019, passed)
+  end)
+
   it("does not wait with a timeout of 0, nor when nothing is there", function()
     local watches = { { fd = here:fd(), read = true } }
     assert.is_true(l:poll(0, watches))
