@@ -5,7 +5,8 @@ describe("cli.args", function()
     { name = "allow", value = "ID", help = "", list = true } }
 
   local good = {
-    { "options before and after positionals", { "-c", "x.lua", "pkg", "--json" }, { "pkg" }, { config = "x.lua", json = true } },
+    { "options before and after positionals", { "-c", "x.lua", "pkg", "--json" }, { "pkg" },
+      { config = "x.lua", json = true } },
     { "a value after an equals sign", { "--config=a=b" }, {}, { config = "a=b" } },
     { "an attached short value", { "-cx.lua" }, {}, { config = "x.lua" } },
     { "flags together", { "-qv" }, {}, { quiet = true, verbose = true } },

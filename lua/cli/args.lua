@@ -12,7 +12,8 @@ local M = {}
 
 --- Options that every verb understands.
 M.common = {
-  { name = "config", short = "c", value = "CONFIG", help = "configuration (else MOULT_CONFIG, else /etc/moult/config.lua)" },
+  { name = "config", short = "c", value = "CONFIG",
+    help = "configuration (else MOULT_CONFIG, else /etc/moult/config.lua)" },
   { name = "key", short = "k", value = "KEY", help = "secret key to sign with, or public key to check against" },
   { name = "out", short = "o", value = "OUT", help = "file to write; replaced whole or not at all" },
   { name = "json", help = "print the result as JSON" },
@@ -135,11 +136,9 @@ function M.parse(words, options)
       local option = short[word:sub(at, at)]
       if not option then return unknown("-" .. word:sub(at, at), names) end
       if option.value then
-        local value, message, code = word:sub(at + 1), nil, nil
-        if value == "" then
-          value, message, code = value_of(option, "-" .. option.short)
-          if not value then return nil, message, code end
-        end
+        if at < #word then return store(out.opts, option, word:sub(at + 1)) end
+        local value, message, code = value_of(option, "-" .. option.short)
+        if not value then return nil, message, code end
         return store(out.opts, option, value)
       end
       store(out.opts, option, true)

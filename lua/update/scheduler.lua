@@ -1,0 +1,158 @@
+--- Tasks of the agent and of verbs: coroutines over the one loop.
+--
+-- A task waits for time, for descriptors, for the loop, or for an event that
+-- another task sets. Only run() ever waits in the kernel. Waiting functions
+-- may only be called in a task.
+--
+-- @module update.scheduler
+
+local M = {}
+
+local Scheduler = {}
+Scheduler.__index = Scheduler
+
+--- @tparam table o loop (update.native.loop handle), now (function: seconds,
+--   monotonic), on_error (function(task name, traceback): a task failed)
+function M.new(o)
+  return setmetatable({
+    loop = o.loop, now = o.now, on_error = o.on_error, tasks = {}, ready = {},
+  }, Scheduler)
+end
+
+--- Start a task; it runs at the next turn.
+-- @tparam string name for messages
+-- @tparam function fn
+-- @treturn table task; task.dead once it ended
+function Scheduler:spawn(name, fn, ...)
+  local task = { name = name, thread = coroutine.create(fn) }
+  self.tasks[task] = true
+  self:wake(task, ...)
+  return task
+end
+
+-- Put the running task to sleep. `how`: at (time to wake), watches, loop
+-- (true: whenever the loop woke).
+function Scheduler:sleep(how)
+  local task = assert(self.current, "not in a task")
+  task.at, task.watches, task.loop = how.at, how.watches, how.loop
+  return coroutine.yield()
+end
+
+--- Wait for seconds.
+function Scheduler:wait(seconds)
+  self:sleep { at = self.now() + seconds }
+end
+
+--- Let other tasks run.
+function Scheduler:turn()
+  self:sleep { at = 0 }
+end
+
+--- Wait until the loop moved something: call again what said "again".
+-- @tparam[opt=1] number seconds at most
+function Scheduler:idle(seconds)
+  self:sleep { at = self.now() + (seconds or 1), loop = true }
+end
+
+--- Wait for descriptors.
+-- @tparam {table,...} watches {fd, read, write}; `ready` is set on each
+-- @tparam[opt] number seconds at most
+-- @treturn boolean false when the time was over first
+function Scheduler:watch(watches, seconds)
+  return self:sleep { at = seconds and self.now() + seconds, watches = watches } == true
+end
+
+--- Wait until another task calls set(event, ...) or the time is over.
+-- @tparam table event any table used for this alone
+-- @tparam[opt] number seconds at most
+-- @return what set() was given, or nothing
+function Scheduler:await(event, seconds)
+  local task = self.current
+  event[#event + 1] = task
+  local values = table.pack(self:sleep { at = seconds and self.now() + seconds })
+  for i = #event, 1, -1 do
+    if event[i] == task then table.remove(event, i) end
+  end
+  return table.unpack(values, 1, values.n)
+end
+
+--- Wake everyone who awaits the event now.
+function Scheduler:set(event, ...)
+  local waiting = table.move(event, 1, #event, 1, {})
+  for i = #event, 1, -1 do event[i] = nil end
+  for _, task in ipairs(waiting) do
+    self:wake(task, ...)
+  end
+end
+
+function Scheduler:wake(task, ...)
+  if task.queued or task.dead then return end
+  task.at, task.watches, task.loop = nil, nil, nil
+  task.queued = true
+  table.insert(self.ready, { task, table.pack(...) })
+end
+
+function Scheduler:resume(task, values)
+  task.queued = nil
+  self.current = task
+  local ok, message = coroutine.resume(task.thread, table.unpack(values, 1, values.n))
+  self.current = nil
+  if coroutine.status(task.thread) == "dead" then
+    task.dead = true
+    self.tasks[task] = nil
+    if not ok then self.on_error(task.name, debug.traceback(task.thread, tostring(message))) end
+  end
+end
+
+-- Milliseconds until the next task is due; what all of them watch.
+function Scheduler:survey()
+  local now, due = self.now(), nil
+  local watches = {}
+  for task in pairs(self.tasks) do
+    if task.at and (not due or task.at < due) then due = task.at end
+    for _, watch in ipairs(task.watches or {}) do
+      watch.ready = false
+      watches[#watches + 1] = watch
+    end
+  end
+  if #self.ready > 0 then return 0, watches end
+  return due and math.max(0, math.ceil((due - now) * 1000)) or 60000, watches
+end
+
+function Scheduler:wake_due()
+  local now = self.now()
+  for task in pairs(self.tasks) do
+    local hit = task.loop
+    for _, watch in ipairs(task.watches or {}) do
+      hit = hit or watch.ready
+    end
+    if hit then
+      self:wake(task, true)
+    elseif task.at and task.at <= now then
+      self:wake(task)
+    end
+  end
+end
+
+--- Run until stop() or until no task is left.
+function Scheduler:run()
+  while not self.stopped and next(self.tasks) do
+    local ready = self.ready
+    self.ready = {}
+    for _, entry in ipairs(ready) do
+      self:resume(entry[1], entry[2])
+    end
+    if self.stopped or not next(self.tasks) then break end
+    local timeout, watches = self:survey()
+    local ok, message = self.loop:poll(timeout, watches)
+    if not ok then error("the loop failed: " .. message) end
+    self:wake_due()
+  end
+end
+
+--- End run() after the current turn.
+function Scheduler:stop()
+  self.stopped = true
+end
+
+return M

@@ -1,0 +1,71 @@
+local offer = require "update.offer"
+
+local function manifest(fields)
+  local m = {
+    project = "METER", sequence = 18, release = "1.0.1-V22", script_version = "1.0.1",
+    core_name = "Luat_RDA8910", core_version = 22,
+    parts = { { kind = "script", data_size = 100 }, { kind = "core", data_size = 1000 } },
+  }
+  for k, v in pairs(fields or {}) do m[k] = v end
+  return m
+end
+
+describe("update.offer", function()
+  it("takes everything but size and cloud from the manifest", function()
+    local m = manifest()
+    assert.same({
+      cloud = "luat", release = "1.0.1-V22", version = "1.0.1", core = { name = "Luat_RDA8910", version = 22 },
+      sequence = 18, size = 5000, to_fetch = 5000, permit = false, manifest = m,
+    }, offer.of(m, { cloud = "luat", size = 5000 }))
+  end)
+
+  it("leaves out what the package has no part for", function()
+    local script = offer.of(manifest { parts = { { kind = "script" } } }, { size = 1 })
+    assert.is_nil(script.core)
+    local core = offer.of(manifest { parts = { { kind = "core" } } }, { size = 1 })
+    assert.is_nil(core.version)
+  end)
+
+  it("calls what came by hand a file", function()
+    assert.equal("file", offer.of(manifest(), { size = 1 }).cloud)
+  end)
+
+  local cases = {
+    { "all of it without a transaction", nil, 5000 },
+    { "the rest of an open transaction", { sequence = 18, release = "1.0.1-V22", done = 1200 }, 3800 },
+    { "nothing when all is there", { sequence = 18, release = "1.0.1-V22", done = 6000 }, 0 },
+    { "all of it when another release is open", { sequence = 17, release = "1.0.0", done = 1200 }, 5000 },
+    { "all of it when the release differs", { sequence = 18, release = "1.0.1", done = 1200 }, 5000 },
+  }
+  for _, case in ipairs(cases) do
+    local name, transaction, expected = table.unpack(case)
+    it("has to fetch " .. name, function()
+      assert.equal(expected, offer.of(manifest(), { size = 5000, transaction = transaction }).to_fetch)
+    end)
+  end
+
+  it("describes itself in a line", function()
+    assert.equal("1.0.1-V22 (sequence 18: script 1.0.1, core Luat_RDA8910 22; 5000 bytes)",
+      offer.describe(offer.of(manifest(), { size = 5000 })))
+  end)
+
+  local locations = {
+    { "http://h/p.upd?token=1", "http://h/p.upd" },
+    { "https://user:secret@h:1/p#x", "https://h:1/p" },
+    { "http://h/p", "http://h/p" },
+    { "file?name.upd", "file?name.upd" },
+  }
+  for _, case in ipairs(locations) do
+    it("prints " .. case[1] .. " as " .. case[2], function()
+      assert.equal(case[2], offer.printable(case[1]))
+    end)
+  end
+
+  it("tells URLs from paths", function()
+    assert.is_true(offer.is_url("http://h/p"))
+    assert.is_true(offer.is_url("HTTPS://h/p"))
+    assert.is_false(offer.is_url("ftp://h/p"))
+    assert.is_false(offer.is_url("http.upd"))
+    assert.is_false(offer.is_url("/tmp/http://x"))
+  end)
+end)

@@ -1,0 +1,111 @@
+local scheduler = require "update.scheduler"
+
+-- A loop whose clock jumps to the end of every wait; `due` maps a descriptor
+-- to the time from which it is ready.
+local function fake_loop()
+  local loop = { at = 0, polls = 0, due = {} }
+  function loop.poll(_, timeout, watches)
+    loop.polls = loop.polls + 1
+    assert(loop.polls < 1000, "spins")
+    local till = loop.at + timeout / 1000
+    for _, watch in ipairs(watches) do
+      local at = loop.due[watch.fd]
+      if at and at < till then till = math.max(at, loop.at) end
+    end
+    loop.at = till
+    for _, watch in ipairs(watches) do
+      watch.ready = (loop.due[watch.fd] or math.huge) <= loop.at
+    end
+    return true
+  end
+  return loop
+end
+
+describe("update.scheduler", function()
+  local loop, tasks, said, errors
+
+  before_each(function()
+    loop, said, errors = fake_loop(), {}, {}
+    tasks = scheduler.new {
+      loop = loop, now = function() return loop.at end,
+      on_error = function(name, trace) errors[#errors + 1] = name .. ": " .. trace end,
+    }
+  end)
+
+  local function say(text) said[#said + 1] = ("%g %s"):format(loop.at, text) end
+
+  it("runs tasks by their times", function()
+    tasks:spawn("a", function() tasks:wait(3) say "a" end)
+    tasks:spawn("b", function() tasks:wait(1) say "b" tasks:wait(1) say "b again" end)
+    tasks:run()
+    assert.same({ "1 b", "2 b again", "3 a" }, said)
+  end)
+
+  it("wakes a task when its descriptor is ready, or says that the time was over", function()
+    loop.due[7] = 2
+    tasks:spawn("ready", function() say(tostring(tasks:watch({ { fd = 7, read = true } }, 5))) end)
+    tasks:spawn("late", function() say(tostring(tasks:watch({ { fd = 8, read = true } }, 1))) end)
+    tasks:run()
+    assert.same({ "1 false", "2 true" }, said)
+  end)
+
+  it("hands an event's values to everyone who awaits it, once", function()
+    local event = {}
+    for _, name in ipairs { "a", "b" } do
+      tasks:spawn(name, function()
+        say(name .. tostring((tasks:await(event))))
+        say(name .. tostring((tasks:await(event, 1))))
+      end)
+    end
+    tasks:spawn("setter", function() tasks:wait(1) tasks:set(event, 5) end)
+    tasks:run()
+    table.sort(said)
+    assert.same({ "1 a5", "1 b5", "2 anil", "2 bnil" }, said)
+  end)
+
+  it("does not wake who gave up waiting for an event", function()
+    local event = {}
+    tasks:spawn("a", function()
+      assert(tasks:await(event, 1) == nil)
+      tasks:wait(5)
+      say "slept"
+    end)
+    tasks:spawn("setter", function() tasks:wait(2) tasks:set(event, 1) end)
+    tasks:run()
+    assert.same({ "6 slept" }, said)
+  end)
+
+  it("lets others run between turns", function()
+    for _, name in ipairs { "a", "b" } do
+      tasks:spawn(name, function()
+        for i = 1, 2 do say(name .. i) tasks:turn() end
+      end)
+    end
+    tasks:run()
+    assert.same({ "0 a1", "0 b1", "0 a2", "0 b2" }, said)
+  end)
+
+  it("wakes an idle task whenever the loop woke", function()
+    loop.due[7] = 0.25
+    tasks:spawn("idle", function() tasks:idle() say "idle" end)
+    tasks:spawn("watch", function() tasks:watch { { fd = 7, read = true } } end)
+    tasks:run()
+    assert.same({ "0.25 idle" }, said)
+  end)
+
+  it("reports a failing task by name and goes on with the others", function()
+    tasks:spawn("bad", function() error("boom") end)
+    tasks:spawn("good", function() tasks:wait(1) say "good" end)
+    tasks:run()
+    assert.same({ "1 good" }, said)
+    assert.equal(1, #errors)
+    assert.matches("^bad: .*boom.*traceback", errors[1])
+  end)
+
+  it("stops when told, with tasks left", function()
+    tasks:spawn("ever", function() while true do tasks:wait(1) end end)
+    tasks:spawn("stop", function() tasks:wait(3.5) tasks:stop() end)
+    tasks:run()
+    assert.equal(3.5, loop.at)
+  end)
+end)
