@@ -1,0 +1,165 @@
+#include "gates.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "error.h"
+
+#define TENTH(n) ((n) + (n) / 10)
+
+static void add(struct up_gate_report *r, const char *gate, int code, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+static void add(struct up_gate_report *r, const char *gate, int code, const char *format, ...)
+{
+    struct up_gate_line *line = &r->line[r->count++];
+    va_list args;
+
+    line->gate = gate;
+    line->code = code;
+    line->open = code == UP_OK;
+    va_start(args, format);
+    vsnprintf(line->text, sizeof line->text, format, args);
+    va_end(args);
+}
+
+uint64_t up_gate_space(const struct up_manifest *m)
+{
+    const struct up_part *script = up_manifest_part(m, UP_SCRIPT);
+    uint64_t sum = UP_MANIFEST_MAX;
+
+    for (unsigned i = 0; i < m->part_count; i++)
+        sum += m->part[i].index_size;
+    if (script)
+        sum += 2 * script->size; /* spooled, then extracted */
+    return TENTH(sum);
+}
+
+static void ask_identity(struct up_gate_report *r, const struct up_manifest *m, const struct up_config *c)
+{
+    bool ours = m->hardware_count == 0;
+
+    if (strcmp(m->project, c->project) == 0)
+        add(r, "project", UP_OK, "%s", c->project);
+    else
+        add(r, "project", UP_INCOMPATIBLE, "the package is for project %s, this device is %s", m->project, c->project);
+
+    if (strcmp(m->product_key, c->product_key) == 0)
+        add(r, "product_key", UP_OK, "matches");
+    else
+        add(r, "product_key", UP_INCOMPATIBLE, "the package is for another product key");
+
+    for (unsigned i = 0; i < m->hardware_count; i++)
+        ours = ours || strcmp(m->hardware[i], c->hardware) == 0;
+    if (ours)
+        add(r, "hardware", UP_OK, "%s", m->hardware_count ? c->hardware : "any");
+    else
+        add(r, "hardware", UP_INCOMPATIBLE, "the package is for %s%s, this device is %s", m->hardware[0],
+            m->hardware_count > 1 ? " and others" : "", c->hardware[0] ? c->hardware : "of unnamed hardware");
+}
+
+static void ask_parts(struct up_gate_report *r, const struct up_manifest *m, const struct up_gate_facts *f)
+{
+    const struct up_part *core = up_manifest_part(m, UP_CORE);
+
+    if (!core)
+        add(r, "slot", UP_OK, "script only, no slot needed");
+    else if (f->config->boot == UP_BOOT_NONE)
+        add(r, "slot", UP_INCOMPATIBLE, "the package has a core, this device has no core slots configured");
+    else if (core->size > f->slot_size)
+        add(r, "slot", UP_NOSPACE, "the core takes %" PRIu64 " bytes, slot %c holds %" PRIu64, core->size,
+            f->running ? 'a' : 'b', f->slot_size);
+    else
+        add(r, "slot", UP_OK, "slot %c holds %" PRIu64 " bytes of core", f->running ? 'a' : 'b', core->size);
+
+    /* Blocks of the old core, or a difference to it, come with a later form. */
+    if (core && core->delta)
+        add(r, "source", UP_INCOMPATIBLE, "the core is a delta, which this version cannot apply");
+    else
+        add(r, "source", UP_OK, "full image, needs no old core");
+}
+
+static void ask_floor(struct up_gate_report *r, const struct up_manifest *m, const struct up_journal_state *s)
+{
+    for (unsigned i = 0; i < m->part_count; i++) {
+        enum up_part_kind kind = m->part[i].kind;
+
+        if (m->sequence <= s->floor[kind]) {
+            add(r, "floor", UP_INCOMPATIBLE, "sequence %" PRIu64 " is not above the %s floor %" PRIu64, m->sequence,
+                up_part_name(kind), s->floor[kind]);
+            return;
+        }
+    }
+    add(r, "floor", UP_OK, "sequence %" PRIu64, m->sequence);
+}
+
+static void ask_requires(struct up_gate_report *r, const struct up_manifest *m, const struct up_pair *running)
+{
+    const char *name = running->core_name;
+    uint64_t version = running->core_version;
+
+    /* What the package itself brings counts. */
+    if (up_manifest_part(m, UP_CORE)) {
+        name = m->core_name;
+        version = m->core_version;
+    }
+    if (!m->requires_core[0])
+        add(r, "requires", UP_OK, "nothing");
+    else if (strcmp(m->requires_core, name) != 0 || version < m->requires_version)
+        add(r, "requires", UP_INCOMPATIBLE, "needs core %s from version %" PRIu64 ", this device has %s %" PRIu64,
+            m->requires_core, m->requires_version, name[0] ? name : "none", version);
+    else
+        add(r, "requires", UP_OK, "core %s %" PRIu64, name, version);
+}
+
+static void ask_quarantine(struct up_gate_report *r, const struct up_manifest *m, const struct up_journal_state *s)
+{
+    for (int i = 0; i < UP_QUARANTINE_MAX; i++) {
+        const struct up_quarantined *q = &s->quarantine[i];
+
+        if (q->sequence == m->sequence && q->strikes > 1 && strcmp(q->project, m->project) == 0) {
+            add(r, "quarantine", UP_INCOMPATIBLE, "sequence %" PRIu64 " failed its trial on this device", m->sequence);
+            return;
+        }
+    }
+    add(r, "quarantine", UP_OK, "not in it");
+}
+
+static void ask_time(struct up_gate_report *r, const struct up_manifest *m, const struct up_gate_facts *f)
+{
+    if (m->min_moult[0] && up_version_compare(f->version, m->min_moult) < 0)
+        add(r, "min_moult", UP_INCOMPATIBLE, "needs Moult %s, this is %s", m->min_moult, f->version);
+    else
+        add(r, "min_moult", UP_OK, "%s", m->min_moult[0] ? m->min_moult : "any");
+
+    if (m->not_after && f->time > m->not_after)
+        add(r, "not_after", UP_INCOMPATIBLE, "valid until %" PRIu64 ", it is %" PRIu64 " (seconds since 1970)",
+            m->not_after, f->time);
+    else
+        add(r, "not_after", UP_OK, "%s", m->not_after ? "still valid" : "never expires");
+}
+
+int up_gates_ask(struct up_gate_report *report, const struct up_manifest *m, const struct up_gate_facts *f,
+                 struct up_error *err)
+{
+    report->count = 0;
+    ask_identity(report, m, f->config);
+    ask_floor(report, m, f->state);
+    ask_requires(report, m, &f->state->slot[f->running]);
+    ask_time(report, m, f);
+    ask_quarantine(report, m, f->state);
+    ask_parts(report, m, f);
+    if (!f->same_open && f->free_bytes < f->need_bytes)
+        add(report, "space", UP_NOSPACE, "%s has %" PRIu64 " bytes free, the install takes %" PRIu64, f->config->state,
+            f->free_bytes, f->need_bytes);
+    else
+        add(report, "space", UP_OK, "%" PRIu64 " of %" PRIu64 " free bytes", f->need_bytes, f->free_bytes);
+
+    for (unsigned i = 0; i < report->count; i++)
+        if (!report->line[i].open)
+            return up_fail(err, report->line[i].code, "release %s: gate %s: %s", m->release, report->line[i].gate,
+                           report->line[i].text);
+    return 0;
+}

@@ -1,0 +1,53 @@
+/*
+ * gates.h -- may this package be installed on this device at all?
+ *
+ * Asked on the signed manifest, before policy and again before arming. Pure:
+ * everything that decides is an argument, so the answer can be explained
+ * without a device. Policy can ask for this report but not change it.
+ */
+#ifndef UP_GATES_H
+#define UP_GATES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "journal.h"
+#include "manifest.h"
+
+struct up_error;
+
+struct up_gate_line {
+    const char *gate; /* "project", "floor", ...; static */
+    bool open;
+    int code;       /* why closed; UP_OK when open */
+    char text[256]; /* one clause: what was compared */
+};
+
+#define UP_GATES_MAX 12
+struct up_gate_report {
+    unsigned count;
+    struct up_gate_line line[UP_GATES_MAX];
+};
+
+struct up_gate_facts {
+    const struct up_config *config;
+    const struct up_journal_state *state;
+    unsigned running;     /* slot */
+    uint64_t time;        /* seconds since 1970, see up_device_time() */
+    const char *version;  /* of this program */
+    uint64_t free_bytes;  /* in the file system of the state directory */
+    uint64_t need_bytes;  /* up_gate_space() */
+    uint64_t slot_size;   /* capacity of the slot that is not running; UINT64_MAX unbounded */
+    bool same_open;       /* the open transaction is for this manifest: it does not block itself */
+};
+
+/* Bytes that an install takes in the state directory: spool, generation,
+ * head, and a tenth more. */
+uint64_t up_gate_space(const struct up_manifest *m);
+
+/* 0 when every gate is open, else the code of the first closed one, with its
+ * sentence in err. *report always holds a line for every gate. */
+int up_gates_ask(struct up_gate_report *report, const struct up_manifest *m, const struct up_gate_facts *facts,
+                 struct up_error *err);
+
+#endif

@@ -1,0 +1,120 @@
+#include "history.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bytes.h"
+#include "error.h"
+#include "record.h"
+#include "storage.h"
+
+#define RING_SIZE ((size_t)UP_HISTORY_RECORDS * UP_HISTORY_RECORD)
+
+static int ring_path(const char *state_dir, char out[1024], struct up_error *err)
+{
+    if (snprintf(out, 1024, "%s/history", state_dir) >= 1024)
+        return up_fail(err, UP_USAGE, "state %s: path too long", state_dir);
+    return 0;
+}
+
+static void encode(const struct up_event *e, uint8_t out[UP_HISTORY_RECORD])
+{
+    memset(out, 0, UP_HISTORY_RECORD);
+    up_put64(out, e->number);
+    up_put64(out + 8, e->time);
+    up_put64(out + 16, e->sequence);
+    up_put32(out + 24, (uint32_t)e->code);
+    up_put32(out + 28, e->transaction);
+    memcpy(out + 32, e->name, sizeof e->name);
+    memcpy(out + 56, e->release, sizeof e->release);
+    memcpy(out + 96, e->message, sizeof e->message);
+    up_put32(out + UP_HISTORY_RECORD - 4, up_crc32c(out, UP_HISTORY_RECORD - 4));
+}
+
+static int decode(struct up_event *e, const uint8_t in[UP_HISTORY_RECORD])
+{
+    memset(e, 0, sizeof *e);
+    if (up_get32(in + UP_HISTORY_RECORD - 4) != up_crc32c(in, UP_HISTORY_RECORD - 4))
+        return -1;
+    e->number = up_get64(in);
+    e->time = up_get64(in + 8);
+    e->sequence = up_get64(in + 16);
+    e->code = (int32_t)up_get32(in + 24);
+    e->transaction = up_get32(in + 28);
+    memcpy(e->name, in + 32, sizeof e->name - 1);
+    memcpy(e->release, in + 56, sizeof e->release - 1);
+    memcpy(e->message, in + 96, sizeof e->message - 1);
+    return e->number ? 0 : -1;
+}
+
+int up_history_create(struct up_storage *storage, const char *state_dir, struct up_error *err)
+{
+    char path[1024];
+    uint8_t *zeros;
+    int rc;
+
+    if (ring_path(state_dir, path, err) < 0)
+        return err->code;
+    zeros = calloc(1, RING_SIZE);
+    if (!zeros)
+        return up_fail(err, UP_INTERNAL, "history: out of memory");
+    rc = up_storage_write_file(storage, path, zeros, RING_SIZE, 0600, err);
+    free(zeros);
+    return rc;
+}
+
+int up_history_read(struct up_storage *storage, const char *state_dir, struct up_event out[UP_HISTORY_RECORDS],
+                    struct up_error *err)
+{
+    struct up_event event;
+    char path[1024], *ring;
+    unsigned oldest = 0, count = 0;
+    uint64_t least = UINT64_MAX;
+    size_t len;
+
+    if (ring_path(state_dir, path, err) < 0)
+        return err->code;
+    if (up_storage_read_file(storage, path, RING_SIZE, &ring, &len, err) < 0)
+        return err->code == UP_MISSING ? 0 : err->code;
+    for (unsigned i = 0; i < len / UP_HISTORY_RECORD; i++)
+        if (decode(&event, (uint8_t *)ring + i * UP_HISTORY_RECORD) == 0 && event.number < least) {
+            least = event.number;
+            oldest = i;
+        }
+    for (unsigned i = 0; i < len / UP_HISTORY_RECORD; i++) {
+        unsigned at = (oldest + i) % UP_HISTORY_RECORDS;
+
+        if (decode(&event, (uint8_t *)ring + at * UP_HISTORY_RECORD) == 0)
+            out[count++] = event;
+    }
+    free(ring);
+    return (int)count;
+}
+
+int up_history_add(struct up_storage *storage, const char *state_dir, struct up_event *event, struct up_error *err)
+{
+    struct up_event *events = malloc(UP_HISTORY_RECORDS * sizeof *events);
+    uint8_t record[UP_HISTORY_RECORD];
+    char path[1024];
+    int count, file, rc = 0;
+
+    if (!events)
+        return up_fail(err, UP_INTERNAL, "history: out of memory");
+    count = up_history_read(storage, state_dir, events, err);
+    event->number = count > 0 ? events[count - 1].number + 1 : 1;
+    free(events);
+    if (count < 0 || ring_path(state_dir, path, err) < 0)
+        return err->code;
+    encode(event, record);
+    file = storage->ops->open(storage, path, UP_UPDATE, 0);
+    if (file < 0)
+        return up_fail(err, UP_WRITE, "%s: open: %s", path, strerror(errno));
+    if (storage->ops->pwrite(storage, file, record, sizeof record,
+                             (event->number - 1) % UP_HISTORY_RECORDS * UP_HISTORY_RECORD) < 0 ||
+        storage->ops->sync(storage, file) < 0)
+        rc = up_fail(err, UP_WRITE, "%s: write: %s", path, strerror(errno));
+    storage->ops->close(storage, file);
+    return rc;
+}

@@ -1,0 +1,40 @@
+/*
+ * history.h -- the last 256 events of a device, for people.
+ *
+ * A ring of fixed records in <state>/history, preallocated. It decides
+ * nothing: a line that cannot be written, or was torn, is lost alone.
+ */
+#ifndef UP_HISTORY_H
+#define UP_HISTORY_H
+
+#include <stdint.h>
+
+#include "manifest.h"
+
+#define UP_HISTORY_RECORDS 256
+#define UP_HISTORY_RECORD 384 /* bytes of one on the medium */
+
+struct up_event {
+    uint64_t number; /* rises by one; 0: unused */
+    uint64_t time;   /* seconds since 1970 */
+    uint64_t sequence;
+    uint32_t transaction;
+    int32_t code;
+    char name[24]; /* "provisioned", "armed", "trial", "confirmed", "rolledback", ... */
+    char release[UP_VERSION_SIZE];
+    char message[200];
+};
+
+struct up_error;
+struct up_storage;
+
+/* Preallocate <state_dir>/history. Errors: UP_WRITE, UP_NOSPACE. */
+int up_history_create(struct up_storage *storage, const char *state_dir, struct up_error *err);
+/* Append; event->number is set. Errors: UP_WRITE, which callers ignore. */
+int up_history_add(struct up_storage *storage, const char *state_dir, struct up_event *event,
+                   struct up_error *err);
+/* Up to UP_HISTORY_RECORDS events, oldest first; the count, or UP_WRITE. */
+int up_history_read(struct up_storage *storage, const char *state_dir,
+                    struct up_event out[UP_HISTORY_RECORDS], struct up_error *err);
+
+#endif

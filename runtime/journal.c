@@ -1,0 +1,251 @@
+#include "journal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bytes.h"
+#include "error.h"
+#include "record.h"
+#include "storage.h"
+
+#define FORM 1 /* raised when the fields below change */
+
+struct up_journal {
+    struct up_record record;
+    char path[1024];
+};
+
+static const char *const phase_names[UP_PHASES] = {"idle",  "fetching", "installing", "arming",
+                                                   "armed", "trial",    "confirming", "rolling_back"};
+
+const char *up_phase_name(enum up_phase phase)
+{
+    return phase < UP_PHASES ? phase_names[phase] : "unknown";
+}
+
+/*
+ * The fields are walked by one function for both directions, so that reader
+ * and writer cannot disagree.
+ */
+struct walk {
+    uint8_t *out;      /* writing when not NULL */
+    const uint8_t *in; /* reading when not NULL */
+    size_t at, len;
+    bool bad;
+};
+
+static void walk_bytes(struct walk *w, void *field, size_t size)
+{
+    if (w->len - w->at < size) {
+        w->bad = true;
+        return;
+    }
+    if (w->out)
+        memcpy(w->out + w->at, field, size);
+    else
+        memcpy(field, w->in + w->at, size);
+    w->at += size;
+}
+
+static void walk_u64(struct walk *w, uint64_t *field)
+{
+    uint8_t raw[8];
+
+    up_put64(raw, *field);
+    walk_bytes(w, raw, sizeof raw);
+    if (w->in && !w->bad)
+        *field = up_get64(raw);
+}
+
+static void walk_u32(struct walk *w, uint32_t *field)
+{
+    uint64_t wide = *field;
+
+    walk_u64(w, &wide);
+    w->bad = w->bad || wide > UINT32_MAX;
+    *field = (uint32_t)wide;
+}
+
+static void walk_u8(struct walk *w, uint8_t *field)
+{
+    walk_bytes(w, field, 1);
+}
+
+static void walk_flag(struct walk *w, bool *field)
+{
+    uint8_t raw = *field;
+
+    walk_bytes(w, &raw, 1);
+    w->bad = w->bad || raw > 1;
+    *field = raw == 1;
+}
+
+/* A fixed field that must end in NUL. */
+static void walk_text(struct walk *w, char *field, size_t size)
+{
+    walk_bytes(w, field, size);
+    if (w->in && !w->bad && field[size - 1] != '\0') {
+        field[size - 1] = '\0';
+        w->bad = true;
+    }
+}
+
+static void walk_pair(struct walk *w, struct up_pair *p)
+{
+    walk_flag(w, &p->present);
+    walk_bytes(w, p->digest, sizeof p->digest);
+    walk_text(w, p->release, sizeof p->release);
+    walk_text(w, p->core_name, sizeof p->core_name);
+    walk_u64(w, &p->core_version);
+    walk_u64(w, &p->core_size);
+    walk_text(w, p->script_version, sizeof p->script_version);
+    walk_u32(w, &p->generation);
+}
+
+static void walk_transaction(struct walk *w, struct up_transaction *t)
+{
+    walk_u32(w, &t->id);
+    walk_u8(w, &t->parts);
+    walk_u8(w, &t->target);
+    w->bad = w->bad || t->target >= UP_SLOTS;
+    walk_u32(w, &t->generation);
+    walk_u64(w, &t->sequence);
+    walk_u64(w, &t->issued);
+    walk_u32(w, &t->deadline);
+    walk_pair(w, &t->pair);
+    walk_text(w, t->project, sizeof t->project);
+    walk_text(w, t->boot_id, sizeof t->boot_id);
+    walk_text(w, t->fetch_id, sizeof t->fetch_id);
+    walk_u64(w, &t->hint);
+    walk_u8(w, &t->starts);
+    walk_u8(w, &t->failures);
+    walk_u8(w, &t->restarts);
+    walk_flag(w, &t->failed);
+    walk_text(w, t->why, sizeof t->why);
+}
+
+static void walk_state(struct walk *w, struct up_journal_state *s)
+{
+    uint32_t phase = s->phase, code = (uint32_t)s->last.code;
+
+    walk_u32(w, &phase);
+    w->bad = w->bad || phase >= UP_PHASES;
+    s->phase = w->bad ? UP_IDLE : (enum up_phase)phase;
+    for (int i = 0; i < UP_SLOTS; i++)
+        walk_pair(w, &s->slot[i]);
+    for (int i = 0; i < UP_PART_KINDS; i++)
+        walk_u64(w, &s->floor[i]);
+    walk_u64(w, &s->issued);
+    walk_u32(w, &s->next_generation);
+    walk_u32(w, &s->next_transaction);
+    for (int i = 0; i < UP_QUARANTINE_MAX; i++) {
+        walk_u64(w, &s->quarantine[i].sequence);
+        walk_u8(w, &s->quarantine[i].parts);
+        walk_u8(w, &s->quarantine[i].strikes);
+        walk_text(w, s->quarantine[i].project, sizeof s->quarantine[i].project);
+    }
+    walk_transaction(w, &s->tx);
+    walk_flag(w, &s->has_last);
+    walk_u32(w, &code);
+    s->last.code = (int32_t)code;
+    walk_u64(w, &s->last.sequence);
+    walk_u64(w, &s->last.time);
+    walk_text(w, s->last.message, sizeof s->last.message);
+}
+
+size_t up_journal_encode(const struct up_journal_state *s, uint8_t out[UP_JOURNAL_CAPACITY])
+{
+    struct walk w = {.out = out, .len = UP_JOURNAL_CAPACITY};
+    struct up_journal_state copy = *s;
+    uint32_t form = FORM;
+
+    walk_u32(&w, &form);
+    walk_state(&w, &copy);
+    return w.at;
+}
+
+int up_journal_decode(struct up_journal_state *s, const uint8_t *in, size_t len, struct up_error *err)
+{
+    struct walk w = {.in = in, .len = len};
+    uint32_t form = 0;
+
+    memset(s, 0, sizeof *s);
+    walk_u32(&w, &form);
+    if (!w.bad && form > FORM)
+        return up_fail(err, UP_INCOMPATIBLE, "journal: form %u is newer than this program, which reads form %d",
+                       form, FORM);
+    walk_state(&w, s);
+    if (w.bad || form != FORM || w.at != len)
+        return up_fail(err, UP_CORRUPT, "journal: the record is not of the form that this program writes");
+    return 0;
+}
+
+int up_journal_open(struct up_journal **out, struct up_storage *storage, const char *state_dir,
+                    struct up_error *err)
+{
+    struct up_journal *j = calloc(1, sizeof *j);
+
+    if (!j)
+        return up_fail(err, UP_INTERNAL, "journal: out of memory");
+    if (strlen(state_dir) + sizeof "/journal" > sizeof j->path) {
+        free(j);
+        return up_fail(err, UP_USAGE, "state %s: path too long", state_dir);
+    }
+    strcpy(j->path, state_dir);
+    strcat(j->path, "/journal");
+    j->record = (struct up_record){.storage = storage, .path = j->path, .magic = "MOULTJN1",
+                                   .capacity = UP_RECORD_HEAD + UP_JOURNAL_CAPACITY};
+    *out = j;
+    return 0;
+}
+
+void up_journal_close(struct up_journal *j)
+{
+    free(j);
+}
+
+int up_journal_create(struct up_journal *j, struct up_error *err)
+{
+    return up_record_create(&j->record, err);
+}
+
+int up_journal_read(struct up_journal *j, struct up_journal_state *out, struct up_error *err)
+{
+    uint8_t *bytes = malloc(UP_JOURNAL_CAPACITY);
+    size_t len;
+    int rc;
+
+    if (!bytes)
+        return up_fail(err, UP_INTERNAL, "journal: out of memory");
+    rc = up_record_read(&j->record, bytes, UP_JOURNAL_CAPACITY, &len, err);
+    if (rc == 0) {
+        rc = up_journal_decode(out, bytes, len, err);
+        if (rc == UP_CORRUPT)
+            rc = up_fail(err, UP_STATELOST, "%s: the newest record cannot be understood", j->path);
+    }
+    free(bytes);
+    return rc;
+}
+
+static int write_with(int (*writer)(const struct up_record *, const void *, size_t, struct up_error *),
+                      struct up_journal *j, const struct up_journal_state *s, struct up_error *err)
+{
+    uint8_t *bytes = malloc(UP_JOURNAL_CAPACITY);
+    int rc;
+
+    if (!bytes)
+        return up_fail(err, UP_INTERNAL, "journal: out of memory");
+    rc = writer(&j->record, bytes, up_journal_encode(s, bytes), err);
+    free(bytes);
+    return rc;
+}
+
+int up_journal_write(struct up_journal *j, const struct up_journal_state *s, struct up_error *err)
+{
+    return write_with(up_record_write, j, s, err);
+}
+
+int up_journal_write_first(struct up_journal *j, const struct up_journal_state *s, struct up_error *err)
+{
+    return write_with(up_record_write_first, j, s, err);
+}

@@ -1,0 +1,113 @@
+/*
+ * journal.h -- what a device knows about itself, in one record.
+ *
+ * One value holds everything that must change together: what each slot
+ * carries, floors, quarantine, and the open transaction. Writing it is one
+ * two-slot record write (record.h), so any change of it is atomic.
+ */
+#ifndef UP_JOURNAL_H
+#define UP_JOURNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config.h"
+#include "manifest.h"
+
+#define UP_QUARANTINE_MAX 16
+#define UP_JOURNAL_CAPACITY 12288
+#define UP_LAST_SIZE 200
+
+enum up_phase {
+    UP_IDLE,
+    UP_FETCHING,
+    UP_INSTALLING,
+    UP_ARMING,
+    UP_ARMED,
+    UP_TRIAL,
+    UP_CONFIRMING,
+    UP_ROLLING_BACK,
+    UP_PHASES
+};
+
+/* What a slot carries: the core in it and the generation that goes with it. */
+struct up_pair {
+    bool present; /* false: nothing that may be started */
+    uint8_t digest[32]; /* of the manifest that last changed the pair */
+    char release[UP_VERSION_SIZE];
+    char core_name[UP_NAME_SIZE];
+    uint64_t core_version;
+    uint64_t core_size; /* bytes of the image in the slot */
+    char script_version[UP_VERSION_SIZE];
+    uint32_t generation; /* 0: none */
+};
+
+struct up_quarantined {
+    uint64_t sequence; /* 0: free entry */
+    uint8_t parts;     /* bit per enum up_part_kind */
+    uint8_t strikes;   /* 1: lost power alone, one more try; 2: blocked */
+    char project[UP_NAME_SIZE];
+};
+
+struct up_transaction {
+    uint32_t id; /* rises by one a transaction */
+    uint8_t parts;
+    uint8_t target;     /* slot that receives the core */
+    uint32_t generation; /* the pair's generation when this is confirmed */
+    uint64_t sequence, issued;
+    uint32_t deadline; /* seconds of a trial start */
+    struct up_pair pair; /* what the device becomes */
+    char project[UP_NAME_SIZE];
+    char boot_id[37];  /* of the boot loader's boot, at arming */
+    char fetch_id[37]; /* of the kernel's boot in which `hint` was true */
+    uint64_t hint;     /* blocks in place, all parts, in package order */
+    uint8_t starts;    /* of the script on trial */
+    uint8_t failures;  /* of them that failed for a reason we saw */
+    uint8_t restarts;  /* asked of the boot loader without reaching the slot it should choose */
+    bool failed;       /* rolling back because the release is bad */
+    char why[UP_LAST_SIZE];
+};
+
+struct up_last {
+    int32_t code; /* UP_OK, UP_ROLLEDBACK, ... */
+    uint64_t sequence, time;
+    char message[UP_LAST_SIZE];
+};
+
+struct up_journal_state {
+    enum up_phase phase;
+    struct up_pair slot[UP_SLOTS];
+    uint64_t floor[UP_PART_KINDS];
+    uint64_t issued; /* newest confirmed */
+    uint32_t next_generation, next_transaction;
+    struct up_quarantined quarantine[UP_QUARANTINE_MAX]; /* newest first */
+    struct up_transaction tx; /* meaningful unless idle */
+    bool has_last;
+    struct up_last last;
+};
+
+struct up_error;
+struct up_storage;
+struct up_journal; /* the open record; released with up_journal_close() */
+
+const char *up_phase_name(enum up_phase phase);
+
+/* `state_dir` is copied. Opens nothing yet. Errors: UP_INTERNAL. */
+int up_journal_open(struct up_journal **out, struct up_storage *storage, const char *state_dir,
+                    struct up_error *err);
+void up_journal_close(struct up_journal *j);
+/* Preallocate. Errors: UP_WRITE, UP_NOSPACE. */
+int up_journal_create(struct up_journal *j, struct up_error *err);
+/* Errors: UP_NOTHING not provisioned; UP_STATELOST; UP_INCOMPATIBLE written by
+ * a newer form; UP_WRITE. */
+int up_journal_read(struct up_journal *j, struct up_journal_state *out, struct up_error *err);
+int up_journal_write(struct up_journal *j, const struct up_journal_state *s, struct up_error *err);
+/* The factory's last step: see up_record_write_first(). */
+int up_journal_write_first(struct up_journal *j, const struct up_journal_state *s, struct up_error *err);
+
+/* The bytes of a state and back. decode refuses what encode cannot have
+ * written (UP_CORRUPT, or UP_INCOMPATIBLE for a newer form). */
+size_t up_journal_encode(const struct up_journal_state *s, uint8_t out[UP_JOURNAL_CAPACITY]);
+int up_journal_decode(struct up_journal_state *s, const uint8_t *in, size_t len, struct up_error *err);
+
+#endif

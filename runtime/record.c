@@ -1,0 +1,264 @@
+#include "record.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bytes.h"
+#include "error.h"
+#include "storage.h"
+
+#define PATH_SIZE 1024
+
+enum half_state { HALF_ABSENT, HALF_BLANK, HALF_BROKEN, HALF_WHOLE };
+
+/* One of the two files as read. */
+struct half {
+    enum half_state state;
+    uint64_t sequence;
+    size_t len;
+    uint8_t *bytes; /* capacity bytes; the payload starts at UP_RECORD_HEAD */
+};
+
+uint32_t up_crc32c(const void *data, size_t len)
+{
+    /* Four bits at a time: the table of the 16 remainders. */
+    static const uint32_t table[16] = {
+        0x00000000u, 0x105ec76fu, 0x20bd8edeu, 0x30e349b1u, 0x417b1dbcu, 0x5125dad3u, 0x61c69362u, 0x7198540du,
+        0x82f63b78u, 0x92a8fc17u, 0xa24bb5a6u, 0xb21572c9u, 0xc38d26c4u, 0xd3d3e1abu, 0xe330a81au, 0xf36e6f75u};
+    const uint8_t *p = data;
+    uint32_t crc = 0xffffffffu;
+
+    while (len--) {
+        crc ^= *p++;
+        crc = crc >> 4 ^ table[crc & 15];
+        crc = crc >> 4 ^ table[crc & 15];
+    }
+    return ~crc;
+}
+
+static int half_path(const struct up_record *r, int i, char out[PATH_SIZE], struct up_error *err)
+{
+    if (snprintf(out, PATH_SIZE, "%s.%d", r->path, i) >= PATH_SIZE)
+        return up_fail(err, UP_USAGE, "%s: path too long", r->path);
+    return 0;
+}
+
+/* Covers head and payload; the CRC field itself counts as zero. */
+static uint32_t record_crc(const uint8_t *bytes, size_t len)
+{
+    uint8_t head[UP_RECORD_HEAD];
+    uint32_t parts[2];
+
+    memcpy(head, bytes, sizeof head);
+    up_put32(head + 28, 0);
+    parts[0] = up_crc32c(head, sizeof head);
+    parts[1] = up_crc32c(bytes + UP_RECORD_HEAD, len);
+    up_put32(head, parts[0]);
+    up_put32(head + 4, parts[1]);
+    return up_crc32c(head, 8);
+}
+
+static void classify(const struct up_record *r, struct half *h, size_t got)
+{
+    bool blank = true;
+
+    for (size_t i = 0; i < got && blank; i++)
+        blank = h->bytes[i] == 0;
+    h->state = blank ? HALF_BLANK : HALF_BROKEN;
+    if (blank || got < UP_RECORD_HEAD || memcmp(h->bytes, r->magic, 8) != 0)
+        return;
+    h->sequence = up_get64(h->bytes + 8);
+    h->len = up_get32(h->bytes + 16);
+    if (h->len > got - UP_RECORD_HEAD || up_get32(h->bytes + 28) != record_crc(h->bytes, h->len))
+        return;
+    h->state = HALF_WHOLE;
+}
+
+static int half_read(const struct up_record *r, int i, struct half *h, bool past_cache, struct up_error *err)
+{
+    struct up_storage *s = r->storage;
+    char path[PATH_SIZE];
+    long long got;
+    int file;
+
+    if (half_path(r, i, path, err) < 0)
+        return err->code;
+    file = s->ops->open(s, path, UP_READ, 0);
+    if (file < 0 && errno == ENOENT) {
+        h->state = HALF_ABSENT;
+        return 0;
+    }
+    if (file < 0)
+        return up_fail(err, UP_WRITE, "%s: open: %s", path, strerror(errno));
+    if (past_cache)
+        s->ops->drop_cache(s, file, 0, r->capacity);
+    got = s->ops->pread(s, file, h->bytes, r->capacity, 0);
+    s->ops->close(s, file);
+    /* An unreadable half is a broken one: the other may be whole. */
+    if (got < 0)
+        h->state = HALF_BROKEN;
+    else
+        classify(r, h, (size_t)got);
+    return 0;
+}
+
+static int both_read(const struct up_record *r, struct half h[2], struct up_error *err)
+{
+    memset(h, 0, 2 * sizeof *h);
+    for (int i = 0; i < 2; i++) {
+        h[i].bytes = malloc(r->capacity);
+        if (!h[i].bytes) {
+            free(h[0].bytes);
+            return up_fail(err, UP_INTERNAL, "%s: out of memory", r->path);
+        }
+    }
+    for (int i = 0; i < 2; i++)
+        if (half_read(r, i, &h[i], false, err) < 0) {
+            free(h[0].bytes);
+            free(h[1].bytes);
+            return err->code;
+        }
+    return 0;
+}
+
+/* The newer whole half, or -1. */
+static int newest(const struct half h[2])
+{
+    bool whole[2] = {h[0].state == HALF_WHOLE, h[1].state == HALF_WHOLE};
+
+    if (whole[0] && whole[1])
+        return h[1].sequence > h[0].sequence;
+    return whole[0] ? 0 : whole[1] ? 1 : -1;
+}
+
+int up_record_create(const struct up_record *r, struct up_error *err)
+{
+    struct up_storage *s = r->storage;
+    uint8_t *zeros = calloc(1, r->capacity);
+    char path[PATH_SIZE];
+    int rc = 0;
+
+    if (!zeros)
+        return up_fail(err, UP_INTERNAL, "%s: out of memory", r->path);
+    for (int i = 0; i < 2 && rc == 0; i++) {
+        int file;
+
+        rc = half_path(r, i, path, err);
+        if (rc < 0)
+            break;
+        file = s->ops->open(s, path, UP_CREATE, 0600);
+        if (file < 0) {
+            rc = up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: create: %s", path, strerror(errno));
+            break;
+        }
+        /* Written, not punched: the blocks must be allocated now, so that no
+         * later write can fail for want of space. */
+        if (s->ops->truncate(s, file, 0) < 0 || s->ops->pwrite(s, file, zeros, r->capacity, 0) < 0 ||
+            s->ops->sync(s, file) < 0)
+            rc = up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: preallocate: %s", path, strerror(errno));
+        s->ops->close(s, file);
+    }
+    free(zeros);
+    return rc < 0 ? rc : up_storage_sync_parent(s, path, err);
+}
+
+int up_record_read(const struct up_record *r, void *buf, size_t size, size_t *len, struct up_error *err)
+{
+    struct half h[2];
+    int rc, at;
+
+    rc = both_read(r, h, err);
+    if (rc < 0)
+        return rc;
+    at = newest(h);
+    /* The second file is first written once the first holds a whole record
+     * (write_first); before that the value does not exist. */
+    if (h[1].state == HALF_ABSENT || h[1].state == HALF_BLANK)
+        rc = up_fail(err, UP_NOTHING, "%s: no record yet", r->path);
+    else if (at < 0)
+        rc = up_fail(err, UP_STATELOST, "%s: both records are unreadable", r->path);
+    else if (h[at].len > size)
+        rc = up_fail(err, UP_INTERNAL, "%s: record of %zu bytes", r->path, h[at].len);
+    else {
+        memcpy(buf, h[at].bytes + UP_RECORD_HEAD, h[at].len);
+        *len = h[at].len;
+    }
+    free(h[0].bytes);
+    free(h[1].bytes);
+    return rc;
+}
+
+static int half_write(const struct up_record *r, int i, uint64_t sequence, const void *data, size_t len,
+                      struct half *scratch, struct up_error *err)
+{
+    struct up_storage *s = r->storage;
+    uint8_t *bytes = calloc(1, r->capacity);
+    char path[PATH_SIZE];
+    int file, rc;
+
+    if (!bytes)
+        return up_fail(err, UP_INTERNAL, "%s: out of memory", r->path);
+    memcpy(bytes, r->magic, 8);
+    up_put64(bytes + 8, sequence);
+    up_put32(bytes + 16, (uint32_t)len);
+    memcpy(bytes + UP_RECORD_HEAD, data, len);
+    up_put32(bytes + 28, record_crc(bytes, len));
+
+    rc = half_path(r, i, path, err);
+    if (rc < 0)
+        goto out;
+    file = s->ops->open(s, path, UP_UPDATE, 0);
+    if (file < 0) {
+        rc = up_fail(err, UP_WRITE, "%s: open: %s", path, strerror(errno));
+        goto out;
+    }
+    if (s->ops->pwrite(s, file, bytes, r->capacity, 0) < 0)
+        rc = up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: write: %s", path, strerror(errno));
+    else if (s->ops->sync(s, file) < 0)
+        rc = up_fail(err, UP_WRITE, "%s: sync: %s", path, strerror(errno));
+    s->ops->close(s, file);
+    if (rc < 0)
+        goto out;
+    rc = half_read(r, i, scratch, true, err);
+    if (rc == 0 && (scratch->state != HALF_WHOLE || memcmp(scratch->bytes, bytes, r->capacity) != 0))
+        rc = up_fail(err, UP_WRITE, "%s: read back differs from what was written", path);
+out:
+    free(bytes);
+    return rc;
+}
+
+int up_record_write(const struct up_record *r, const void *data, size_t len, struct up_error *err)
+{
+    struct half h[2];
+    uint64_t sequence;
+    int rc, at;
+
+    if (len > r->capacity - UP_RECORD_HEAD)
+        return up_fail(err, UP_INTERNAL, "%s: record of %zu bytes is too long", r->path, len);
+    rc = both_read(r, h, err);
+    if (rc < 0)
+        return rc;
+    at = newest(h);
+    sequence = at < 0 ? 1 : h[at].sequence + 1;
+    rc = half_write(r, at < 0 ? 0 : !at, sequence, data, len, &h[at < 0 ? 0 : !at], err);
+    free(h[0].bytes);
+    free(h[1].bytes);
+    return rc;
+}
+
+int up_record_write_first(const struct up_record *r, const void *data, size_t len, struct up_error *err)
+{
+    struct half scratch = {.bytes = malloc(r->capacity)};
+    int rc;
+
+    if (!scratch.bytes)
+        return up_fail(err, UP_INTERNAL, "%s: out of memory", r->path);
+    rc = half_write(r, 0, 1, data, len, &scratch, err);
+    if (rc == 0)
+        rc = half_write(r, 1, 2, data, len, &scratch, err);
+    free(scratch.bytes);
+    return rc;
+}
