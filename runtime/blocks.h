@@ -1,0 +1,31 @@
+/*
+ * blocks.h -- the blocks of one part, by a spooled index.
+ *
+ * The index stays on the medium and is read by entry, a few KiB at a time;
+ * its digest was checked when it was spooled.
+ */
+#ifndef UP_BLOCKS_H
+#define UP_BLOCKS_H
+
+#include "index.h"
+
+struct up_storage;
+struct up_blocks; /* opaque; released with up_blocks_close() */
+
+/* Open <spool>/<part>.idx. Errors: UP_MISSING, UP_CORRUPT wrong size,
+ * UP_UNTRUSTED, UP_WRITE. */
+int up_blocks_open(struct up_blocks **out, struct up_storage *storage, const char *spool,
+                   const struct up_part *part, struct up_error *err);
+void up_blocks_close(struct up_blocks *b);
+uint32_t up_blocks_count(const struct up_blocks *b);
+/* Entry i; cheap when asked in rising order. */
+int up_blocks_get(struct up_blocks *b, uint32_t i, struct up_block *out, struct up_error *err);
+
+/*
+ * Read block i of the decoded content from `file` and compare its digest:
+ * 1 it is there, 0 it is not. Call drop_cache before to judge the medium.
+ * Errors: UP_WRITE the read failed.
+ */
+int up_blocks_match(struct up_blocks *b, uint32_t i, int file, struct up_error *err);
+
+#endif
