@@ -14,6 +14,8 @@
 #ifndef UP_DEVICE_H
 #define UP_DEVICE_H
 
+#include <stdbool.h>
+
 #include "config.h"
 #include "gates.h"
 #include "journal.h"
@@ -59,6 +61,10 @@ uint32_t up_device_generation(const struct up_device *d);
 int up_device_gates(const struct up_device *d, const struct up_manifest *m, struct up_gate_report *report,
                     struct up_error *err);
 
+/* <state>/tx, made when it is missing: where the head of a package is spooled
+ * before up_device_begin(). */
+int up_device_spool(struct up_device *d, char *buf, size_t len, struct up_error *err);
+
 /*
  * Open a transaction for the package whose verified head lies in <state>/tx,
  * or continue the one that is open for the same manifest. Another manifest
@@ -66,28 +72,48 @@ int up_device_gates(const struct up_device *d, const struct up_manifest *m, stru
  * Errors: gates; UP_BUSY armed or on trial; UP_NOSPACE; UP_WRITE.
  */
 int up_device_begin(struct up_device *d, const struct up_manifest *m, struct up_error *err);
-/* Every block is in place: sync, read back, extract, ask the gates, arm.
- * Takes long; call step until it is 0 (UP_AGAIN: go on). */
-int up_device_finish_step(struct up_device *d, struct up_error *err);
-/* Drop a transaction that is not armed. 0 also when there is none. */
+/*
+ * Every block is in place (transfer.h): sync, read back past the cache,
+ * compare, extract, ask the gates, arm. Takes long: UP_AGAIN means call again,
+ * nothing to wait for; 0 means armed, or provisioned.
+ * Errors: UP_CORRUPT or UP_WRITE the medium gave something else back;
+ * UP_UNTRUSTED the script archive; gates; UP_NOSPACE. None arms anything.
+ */
+int up_device_finish(struct up_device *d, const struct up_manifest *m, struct up_error *err);
+/* Drop a transaction that is not armed, and remember why. UP_NOTHING without one. */
 int up_device_abandon(struct up_device *d, int code, const char *why, struct up_error *err);
 
-/* What to do after a start (or a power cut): repairs, cleans, decides. */
+/*
+ * The factory: a device over an empty state, on which begin, blocks and finish
+ * make the first confirmed pair. The first journal record is written last; a
+ * power cut before that leaves a state that is still empty.
+ * Errors: UP_USAGE there is a device already; UP_BUSY; UP_WRITE; UP_NOSPACE.
+ */
+int up_device_provision(struct up_device **out, struct up_storage *storage, const struct up_config *config,
+                        struct up_error *err);
+
 enum up_start_action {
     UP_START_RUN,    /* run up_device_generation() */
     UP_START_RESTART /* the boot loader must choose again: restart first */
 };
-/* One boot of the device. With the boot driver `file` this plays the boot
- * loader, once a process. Errors: UP_WRITE, UP_STATELOST, ... */
+
+/*
+ * One boot of the device: repair, clean, decide. With the boot driver `file`
+ * this plays the boot loader, so it is called once a start of `moult run`.
+ * Errors: UP_WRITE, UP_STATELOST.
+ */
 int up_device_start(struct up_device *d, enum up_start_action *action, struct up_error *err);
+/* Whether the pair is on trial (or its confirmation is under way). */
+bool up_device_on_trial(const struct up_device *d);
 /* Without restarting the device: begin the trial of an armed script-only
- * release. Errors: UP_NOTHING not armed; UP_RESTART needs a restart. */
+ * release. Errors: UP_NOTHING not armed; UP_RESTART it needs a restart. */
 int up_device_begin_trial(struct up_device *d, struct up_error *err);
-/* 1 when the pair is on trial. */
-int up_device_on_trial(const struct up_device *d);
+/* Whether what is armed or on trial came with a core, so that changing to it,
+ * or back, takes a restart. */
+bool up_device_has_core(const struct up_device *d);
 /*
  * Count one start of the script on trial, before it is started. When three are
- * spent this rolls back and returns UP_ROLLEDBACK: *action then says whether
+ * spent this rolls back and returns UP_ROLLEDBACK; *action then says whether
  * a restart is needed.
  */
 int up_device_trial_start(struct up_device *d, enum up_start_action *action, struct up_error *err);
@@ -99,12 +125,30 @@ int up_device_confirm(struct up_device *d, struct up_error *err);
 /*
  * Back to the old pair: from armed (disarm) or trial (quarantined when
  * `failed`). *action says whether a restart is needed to get there.
- * Errors: UP_NOTHING nothing armed or on trial.
+ * Errors: UP_NOTHING nothing armed or on trial; UP_WRITE.
  */
-int up_device_rollback(struct up_device *d, int failed, const char *why, enum up_start_action *action,
+int up_device_rollback(struct up_device *d, bool failed, const char *why, enum up_start_action *action,
                        struct up_error *err);
 
-/* The factory: make an empty state from the package whose verified head lies
- * in `source`'s file; see transfer.h for how blocks come. */
+/* Remove what no longer belongs to anything: spools, unnamed generations.
+ * Called by start, confirm and rollback; safe at any time by the phase's owner. */
+int up_device_clean(struct up_device *d, struct up_error *err);
+
+/* Where a part's decoded blocks go: the target slot, or the spool of the
+ * script archive. Meaningful while a transaction is open. */
+const char *up_device_target(const struct up_device *d, enum up_part_kind kind, char *buf, size_t len);
+
+/* The factory found its slot mounted: it is compared and adopted, never written. */
+bool up_device_adopts(const struct up_device *d);
+bool up_device_provisioning(const struct up_device *d);
+/* Whether the open transaction was begun by this process and no transfer was
+ * opened for it yet; only the first call says so. */
+bool up_device_take_fresh(struct up_device *d);
+
+/* The hint that resumes a transfer: blocks in place, in package order. */
+int up_device_hint(struct up_device *d, uint64_t blocks, struct up_error *err);
+
+/* Tries that the boot loader still gives the slot on trial; 0 when none is. */
+unsigned up_device_tries(const struct up_device *d);
 
 #endif

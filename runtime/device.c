@@ -1,0 +1,303 @@
+#include "device.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "device_private.h"
+#include "error.h"
+#include "generation.h"
+#include "history.h"
+
+const struct up_journal_state *up_device_state(const struct up_device *d)
+{
+    return &d->state;
+}
+
+const struct up_config *up_device_config(const struct up_device *d)
+{
+    return d->config;
+}
+
+struct up_storage *up_device_storage(const struct up_device *d)
+{
+    return d->storage;
+}
+
+int up_device_running(const struct up_device *d)
+{
+    return d->boot_state.running;
+}
+
+unsigned up_device_tries(const struct up_device *d)
+{
+    unsigned target = d->state.tx.target;
+
+    return up_device_on_trial(d) && up_device_has_core(d) ? d->boot_state.tries[target] : 0;
+}
+
+bool up_device_on_trial(const struct up_device *d)
+{
+    return d->state.phase == UP_TRIAL || d->state.phase == UP_CONFIRMING;
+}
+
+bool up_device_has_core(const struct up_device *d)
+{
+    return d->state.phase != UP_IDLE && (d->state.tx.parts & 1u << UP_CORE) != 0;
+}
+
+bool up_device_provisioning(const struct up_device *d)
+{
+    return d->provisioning;
+}
+
+bool up_device_adopts(const struct up_device *d)
+{
+    return d->provisioning && d->config->slot[0] &&
+           d->storage->ops->mounted(d->storage, d->config->slot[0]) == 1;
+}
+
+bool up_device_take_fresh(struct up_device *d)
+{
+    bool fresh = d->fresh;
+
+    d->fresh = false;
+    return fresh;
+}
+
+uint32_t up_device_generation(const struct up_device *d)
+{
+    if (up_device_on_trial(d) && !up_device_has_core(d))
+        return d->state.tx.generation;
+    return d->state.slot[d->boot_state.running].generation;
+}
+
+uint64_t up_device_time(const struct up_device *d)
+{
+    uint64_t now = d->storage->ops->now(d->storage);
+
+    if (now < MOULT_BUILD_TIME)
+        now = MOULT_BUILD_TIME;
+    return now < d->state.issued ? d->state.issued : now;
+}
+
+const char *up_device_path(const struct up_device *d, const char *name, char *buf, size_t len)
+{
+    if (snprintf(buf, len, "%s/%s", d->config->state, name) >= (int)len)
+        abort();
+    return buf;
+}
+
+const char *up_device_generation_path(const struct up_device *d, uint32_t n, char *buf, size_t len)
+{
+    if (snprintf(buf, len, "%s/script/%" PRIu32, d->config->state, n) >= (int)len)
+        abort();
+    return buf;
+}
+
+int up_device_spool(struct up_device *d, char *buf, size_t len, struct up_error *err)
+{
+    return up_storage_make_dir(d->storage, up_device_path(d, "tx", buf, len), 0700, err);
+}
+
+/* Paths are built from the state directory without checks later on. */
+static int check_config(const struct up_config *config, struct up_error *err)
+{
+    if (strlen(config->state) > UP_PATH_SIZE / 2)
+        return up_fail(err, UP_USAGE, "state %s: path too long", config->state);
+    return 0;
+}
+
+static int take_lock(struct up_device *d, struct up_error *err)
+{
+    char path[UP_PATH_SIZE];
+
+    up_device_path(d, "lock", path, sizeof path);
+    d->lock = d->storage->ops->open(d->storage, path, UP_CREATE, 0600);
+    if (d->lock < 0 && errno == ENOENT)
+        return up_fail(err, UP_USAGE, "state %s: no such directory; run moult provision", d->config->state);
+    if (d->lock < 0)
+        return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: %s", path, strerror(errno));
+    if (d->storage->ops->lock(d->storage, d->lock) < 0)
+        return up_fail(err, errno == EWOULDBLOCK ? UP_BUSY : UP_WRITE, "state %s: %s", d->config->state,
+                       errno == EWOULDBLOCK ? "another moult process works on it" : strerror(errno));
+    return 0;
+}
+
+static int allocate(struct up_device **out, struct up_storage *storage, const struct up_config *config,
+                    struct up_error *err)
+{
+    struct up_device *d;
+
+    if (check_config(config, err) < 0)
+        return err->code;
+    d = calloc(1, sizeof *d);
+    if (!d)
+        return up_fail(err, UP_INTERNAL, "device: out of memory");
+    d->storage = storage;
+    d->config = config;
+    d->lock = -1;
+    *out = d;
+    if (up_journal_open(&d->journal, storage, config->state, err) < 0)
+        return err->code;
+    return up_boot_open(&d->boot, storage, config, err);
+}
+
+int up_device_reload(struct up_device *d, struct up_error *err)
+{
+    if (d->provisioning)
+        return 0;
+    if (up_journal_read(d->journal, &d->state, err) < 0) {
+        if (err->code == UP_NOTHING)
+            return up_fail(err, UP_USAGE, "state %s: holds no device yet; run moult provision", d->config->state);
+        return err->code;
+    }
+    return up_boot_read(d->boot, &d->boot_state, err);
+}
+
+int up_device_open(struct up_device **out, struct up_storage *storage, const struct up_config *config, unsigned flags,
+                   struct up_error *err)
+{
+    struct up_device *d = NULL;
+
+    if (allocate(&d, storage, config, err) < 0 || (flags & UP_DEVICE_LOCK && take_lock(d, err) < 0) ||
+        up_device_reload(d, err) < 0) {
+        up_device_close(d);
+        return err->code;
+    }
+    *out = d;
+    return 0;
+}
+
+void up_device_close(struct up_device *d)
+{
+    if (!d)
+        return;
+    up_device_finish_free(d);
+    if (d->lock >= 0)
+        d->storage->ops->close(d->storage, d->lock);
+    up_boot_close(d->boot);
+    up_journal_close(d->journal);
+    free(d);
+}
+
+int up_device_provision(struct up_device **out, struct up_storage *storage, const struct up_config *config,
+                        struct up_error *err)
+{
+    struct up_device *d = NULL;
+    struct up_journal_state state;
+    char path[UP_PATH_SIZE];
+
+    if (allocate(&d, storage, config, err) < 0 || up_storage_make_dir(storage, config->state, 0700, err) < 0 ||
+        take_lock(d, err) < 0)
+        goto fail;
+    switch (up_journal_read(d->journal, &state, err)) {
+    case UP_NOTHING:
+        break;
+    case 0:
+        up_fail(err, UP_USAGE, "state %s: is provisioned already, with release %s", config->state,
+                state.slot[0].present ? state.slot[0].release : state.slot[1].release);
+        goto fail;
+    case UP_STATELOST:
+        up_fail(err, UP_STATELOST, "state %s: held a device whose journal is unreadable; move it away first",
+                config->state);
+        goto fail;
+    default:
+        goto fail;
+    }
+    if (up_storage_make_dir(storage, up_device_path(d, "script", path, sizeof path), 0755, err) < 0 ||
+        up_storage_make_dir(storage, up_device_path(d, "policy", path, sizeof path), 0700, err) < 0)
+        goto fail;
+    d->provisioning = true;
+    d->state.next_generation = 1;
+    d->state.next_transaction = 1;
+    *out = d;
+    return 0;
+fail:
+    up_device_close(d);
+    return err->code;
+}
+
+int up_device_save(struct up_device *d, const struct up_journal_state *next, struct up_error *err)
+{
+    if (!d->provisioning && up_journal_write(d->journal, next, err) < 0)
+        return err->code;
+    d->state = *next;
+    return 0;
+}
+
+int up_device_set_boot(struct up_device *d, const struct up_boot_state *next, struct up_error *err)
+{
+    if (!d->provisioning && up_boot_write(d->boot, next, err) < 0)
+        return err->code;
+    d->boot_state = *next;
+    return 0;
+}
+
+int up_device_disarm(struct up_device *d, unsigned target, struct up_error *err)
+{
+    struct up_boot_state next = d->boot_state;
+
+    if (next.count == 1 && next.order[0] != target && !next.good[target] && next.tries[target] == 0)
+        return 0;
+    next.order[0] = (uint8_t)!target;
+    next.count = 1;
+    next.good[target] = false;
+    next.tries[target] = 0;
+    return up_device_set_boot(d, &next, err);
+}
+
+void up_device_note(struct up_device *d, const char *event, int code, const char *release, uint64_t sequence,
+                    const char *message)
+{
+    struct up_event e = {.time = up_device_time(d), .sequence = sequence, .transaction = d->state.tx.id, .code = code};
+    struct up_error ignored;
+
+    snprintf(e.name, sizeof e.name, "%s", event);
+    snprintf(e.release, sizeof e.release, "%s", release);
+    snprintf(e.message, sizeof e.message, "%s", message);
+    up_history_add(d->storage, d->config->state, &e, &ignored);
+}
+
+int up_device_gates(const struct up_device *d, const struct up_manifest *m, struct up_gate_report *report,
+                    struct up_error *err)
+{
+    struct up_gate_facts facts = {.config = d->config,
+                                  .state = &d->state,
+                                  .running = d->boot_state.running,
+                                  .time = up_device_time(d),
+                                  .version = MOULT_VERSION,
+                                  .need_bytes = up_gate_space(m),
+                                  .slot_size = 0};
+    const char *slot = d->config->slot[d->provisioning ? 0 : !d->boot_state.running];
+
+    facts.same_open = d->state.phase != UP_IDLE &&
+                      memcmp(d->state.tx.pair.digest, m->digest, sizeof m->digest) == 0;
+    if (d->storage->ops->space(d->storage, d->config->state, &facts.free_bytes) < 0)
+        return up_fail(err, UP_WRITE, "state %s: free space: %s", d->config->state, strerror(errno));
+    if (slot && up_slot_capacity(d->storage, slot, &facts.slot_size, err) < 0)
+        return err->code;
+    return up_gates_ask(report, m, &facts, err);
+}
+
+int up_device_clean(struct up_device *d, struct up_error *err)
+{
+    uint32_t keep[UP_SLOTS + 1];
+    char path[UP_PATH_SIZE];
+    unsigned count = 0;
+
+    if (d->state.phase == UP_IDLE &&
+        up_storage_remove_tree(d->storage, up_device_path(d, "tx", path, sizeof path), err) < 0)
+        return err->code;
+    for (int i = 0; i < UP_SLOTS; i++)
+        if (d->state.slot[i].present)
+            keep[count++] = d->state.slot[i].generation;
+    if (d->state.phase != UP_IDLE)
+        keep[count++] = d->state.tx.generation;
+    up_device_path(d, "script", path, sizeof path);
+    if (up_generation_clean(d->storage, path, keep, count, err) < 0)
+        return err->code;
+    return up_generation_link(d->storage, path, up_device_generation(d), err);
+}

@@ -1,0 +1,44 @@
+/*
+ * device_private.h -- the device's state, for device.c, install.c and trial.c.
+ */
+#ifndef UP_DEVICE_PRIVATE_H
+#define UP_DEVICE_PRIVATE_H
+
+#include "boot.h"
+#include "device.h"
+#include "slot.h"
+
+#define UP_PATH_SIZE 1024
+
+struct up_finish; /* where up_device_finish() stands */
+
+struct up_device {
+    struct up_storage *storage;
+    const struct up_config *config; /* the caller's, outlives the device */
+    struct up_journal *journal;
+    struct up_boot *boot;
+    struct up_boot_state boot_state; /* as last read or written */
+    struct up_journal_state state;   /* as last read or written */
+    bool provisioning;               /* nothing is on record yet */
+    bool fresh;                      /* see up_device_take_fresh() */
+    int lock;                        /* -1 when not held by us */
+    struct up_finish *finish;        /* NULL when not under way */
+};
+
+/* Write `next` and take it over; on failure the old state stays. While
+ * provisioning it is only taken over. */
+int up_device_save(struct up_device *d, const struct up_journal_state *next, struct up_error *err);
+/* Append to the history; what goes wrong with it is not an error. */
+void up_device_note(struct up_device *d, const char *event, int code, const char *release, uint64_t sequence,
+                    const char *message);
+/* One boot-variable write, taken over when it succeeded. */
+int up_device_set_boot(struct up_device *d, const struct up_boot_state *next, struct up_error *err);
+/* Take `target` out of the order, not good, no tries; unless it is so already. */
+int up_device_disarm(struct up_device *d, unsigned target, struct up_error *err);
+/* One write: target first in the order, with all its tries. */
+int up_device_arm_boot(struct up_device *d, struct up_error *err);
+/* What `status` shows as the last outcome. */
+void up_device_set_last(const struct up_device *d, struct up_journal_state *next, int code, const char *why);
+void up_device_finish_free(struct up_device *d);
+
+#endif

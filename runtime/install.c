@@ -1,0 +1,324 @@
+/*
+ * install.c -- the first half of a transaction: begin, finish, abandon.
+ *
+ * Order of durable steps: journal fetching; boot loader forgets the target
+ * slot; journal forgets it too; blocks (transfer.c); journal installing; sync
+ * and read-back; generation; journal arming; one boot-variable write; journal
+ * armed. Each can be repeated.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "blocks.h"
+#include "device_private.h"
+#include "error.h"
+#include "generation.h"
+#include "history.h"
+
+#define MATCHES_A_CALL 16 /* blocks read back before the caller gets a turn */
+
+struct up_finish {
+    unsigned part;    /* of the manifest, being read back */
+    uint32_t block;   /* next one of it */
+    struct up_blocks *blocks;
+    int file;
+};
+
+static bool has_part(const struct up_manifest *m, enum up_part_kind kind)
+{
+    return up_manifest_part(m, kind) != NULL;
+}
+
+/* What the running pair becomes by m. */
+static void make_pair(struct up_pair *pair, const struct up_pair *running, const struct up_manifest *m)
+{
+    *pair = *running;
+    pair->present = true;
+    memcpy(pair->digest, m->digest, sizeof pair->digest);
+    snprintf(pair->release, sizeof pair->release, "%s", m->release);
+    if (has_part(m, UP_CORE)) {
+        snprintf(pair->core_name, sizeof pair->core_name, "%s", m->core_name);
+        pair->core_version = m->core_version;
+        pair->core_size = up_manifest_part(m, UP_CORE)->size;
+    }
+    if (has_part(m, UP_SCRIPT))
+        snprintf(pair->script_version, sizeof pair->script_version, "%s", m->script_version);
+}
+
+static void make_transaction(struct up_journal_state *next, const struct up_manifest *m, unsigned running,
+                             bool provisioning, uint32_t deadline)
+{
+    struct up_transaction *t = &next->tx;
+
+    memset(t, 0, sizeof *t);
+    t->id = next->next_transaction++;
+    for (unsigned i = 0; i < m->part_count; i++)
+        t->parts |= (uint8_t)(1u << m->part[i].kind);
+    t->target = (uint8_t)(provisioning ? 0 : has_part(m, UP_CORE) ? !running : running);
+    t->sequence = m->sequence;
+    t->issued = m->issued;
+    t->deadline = m->deadline ? m->deadline : deadline;
+    snprintf(t->project, sizeof t->project, "%s", m->project);
+    make_pair(&t->pair, &next->slot[running], m);
+    t->generation = has_part(m, UP_SCRIPT) ? next->next_generation++ : next->slot[running].generation;
+    t->pair.generation = t->generation;
+    next->phase = UP_FETCHING;
+}
+
+static int check_provision(const struct up_device *d, const struct up_manifest *m, struct up_error *err)
+{
+    if (!has_part(m, UP_SCRIPT))
+        return up_fail(err, UP_INCOMPATIBLE, "release %s: has no script; the first package of a device needs one",
+                       m->release);
+    if (d->config->boot != UP_BOOT_NONE && !has_part(m, UP_CORE))
+        return up_fail(err, UP_INCOMPATIBLE,
+                       "release %s: has no core; the first package of a device with core slots needs one", m->release);
+    return 0;
+}
+
+int up_device_begin(struct up_device *d, const struct up_manifest *m, struct up_error *err)
+{
+    struct up_journal_state next = d->state;
+    bool open = d->state.phase == UP_FETCHING || d->state.phase == UP_INSTALLING;
+    struct up_gate_report report;
+
+    if (!open && d->state.phase != UP_IDLE)
+        return up_fail(err, UP_BUSY, "release %s: release %s is %s; confirm it or roll it back first", m->release,
+                       d->state.tx.pair.release, up_phase_name(d->state.phase));
+    up_device_finish_free(d);
+    if (d->provisioning && check_provision(d, m, err) < 0)
+        return err->code;
+    if (up_device_gates(d, m, &report, err) < 0)
+        return err->code;
+
+    if (!open || memcmp(d->state.tx.pair.digest, m->digest, sizeof m->digest) != 0) {
+        make_transaction(&next, m, d->boot_state.running, d->provisioning, d->config->deadline);
+        if (up_device_save(d, &next, err) < 0)
+            return err->code;
+        d->fresh = true;
+        if (!d->provisioning)
+            up_device_note(d, "begun", UP_OK, m->release, m->sequence, "");
+    }
+    if (d->provisioning || !has_part(m, UP_CORE))
+        return 0;
+    if (up_device_disarm(d, d->state.tx.target, err) < 0)
+        return err->code;
+    if (!d->state.slot[d->state.tx.target].present)
+        return 0;
+    next = d->state;
+    memset(&next.slot[next.tx.target], 0, sizeof next.slot[0]);
+    return up_device_save(d, &next, err);
+}
+
+int up_device_hint(struct up_device *d, uint64_t blocks, struct up_error *err)
+{
+    struct up_journal_state next = d->state;
+
+    next.tx.hint = blocks;
+    if (d->storage->ops->boot_id(d->storage, next.tx.fetch_id) < 0)
+        return up_fail(err, UP_INTERNAL, "boot id: %s", strerror(errno));
+    return up_device_save(d, &next, err);
+}
+
+void up_device_finish_free(struct up_device *d)
+{
+    if (!d->finish)
+        return;
+    up_blocks_close(d->finish->blocks);
+    if (d->finish->file >= 0)
+        d->storage->ops->close(d->storage, d->finish->file);
+    free(d->finish);
+    d->finish = NULL;
+}
+
+const char *up_device_target(const struct up_device *d, enum up_part_kind kind, char *buf, size_t len)
+{
+    if (kind == UP_CORE) {
+        if (snprintf(buf, len, "%s", d->config->slot[d->state.tx.target]) >= (int)len)
+            abort();
+        return buf;
+    }
+    return up_device_path(d, "tx/script.tar", buf, len);
+}
+
+/* Sync the part's target and make ready to read it from the medium. */
+static int open_part(struct up_device *d, const struct up_part *part, struct up_error *err)
+{
+    struct up_finish *f = d->finish;
+    char path[UP_PATH_SIZE], spool[UP_PATH_SIZE];
+    struct up_storage *s = d->storage;
+    bool adopt = part->kind == UP_CORE && up_device_adopts(d);
+    struct up_stat st;
+
+    up_device_target(d, part->kind, path, sizeof path);
+    up_device_path(d, "tx", spool, sizeof spool);
+    if (up_blocks_open(&f->blocks, s, spool, part, err) < 0)
+        return err->code;
+    f->file = s->ops->open(s, path, adopt ? UP_READ : UP_UPDATE, 0);
+    if (f->file < 0)
+        return up_fail(err, UP_WRITE, "%s: open: %s", path, strerror(errno));
+    f->block = 0;
+    if (adopt)
+        return 0;
+    if (s->ops->stat(s, path, &st) == 0 && st.kind == UP_NODE_FILE && st.size > part->size &&
+        s->ops->truncate(s, f->file, part->size) < 0)
+        return up_fail(err, UP_WRITE, "%s: truncate: %s", path, strerror(errno));
+    if (s->ops->sync(s, f->file) < 0)
+        return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: sync: %s", path, strerror(errno));
+    if (s->ops->drop_cache(s, f->file, 0, part->size) < 0)
+        return up_fail(err, UP_WRITE, "%s: drop cache: %s", path, strerror(errno));
+    return 0;
+}
+
+static void close_part(struct up_device *d)
+{
+    struct up_finish *f = d->finish;
+
+    up_blocks_close(f->blocks);
+    f->blocks = NULL;
+    d->storage->ops->close(d->storage, f->file);
+    f->file = -1;
+}
+
+/* Some blocks of the current part: UP_AGAIN, or 0 when it is all there. */
+static int read_back(struct up_device *d, const struct up_part *part, struct up_error *err)
+{
+    struct up_finish *f = d->finish;
+
+    for (int n = 0; n < MATCHES_A_CALL && f->block < up_blocks_count(f->blocks); n++, f->block++) {
+        int match = up_blocks_match(f->blocks, f->block, f->file, err);
+
+        if (match < 0)
+            return match;
+        if (match == 0)
+            return up_fail(err, UP_WRITE, "%s: block %u reads back differently from what was written",
+                           up_part_name(part->kind), f->block);
+    }
+    return f->block < up_blocks_count(f->blocks) ? UP_AGAIN : 0;
+}
+
+static int extract(struct up_device *d, const struct up_part *script, struct up_error *err)
+{
+    char spool[UP_PATH_SIZE], dir[UP_PATH_SIZE];
+
+    up_device_target(d, UP_SCRIPT, spool, sizeof spool);
+    up_device_path(d, "script", dir, sizeof dir);
+    return up_generation_extract(d->storage, spool, script->size, dir, d->state.tx.generation, err);
+}
+
+/* Everything is in place and read back: let the boot loader choose it. */
+static int arm(struct up_device *d, struct up_error *err)
+{
+    struct up_journal_state next = d->state;
+    struct up_transaction *t = &next.tx;
+
+    if (t->parts & 1u << UP_CORE) {
+        next.phase = UP_ARMING;
+        next.slot[t->target] = t->pair;
+        up_boot_id(d->boot, &d->boot_state, t->boot_id);
+        if (up_device_save(d, &next, err) < 0 || up_device_arm_boot(d, err) < 0)
+            return err->code;
+    }
+    next.phase = UP_ARMED;
+    if (up_device_save(d, &next, err) < 0)
+        return err->code;
+    up_device_note(d, "armed", UP_OK, t->pair.release, t->sequence, "");
+    return 0;
+}
+
+/* The factory's end: boot record, history, and the first journal record last. */
+static int commit_provision(struct up_device *d, struct up_error *err)
+{
+    struct up_journal_state next = d->state;
+    struct up_boot_state boot = {.order = {0, 1}, .count = 1, .good = {true, false}};
+    char path[UP_PATH_SIZE];
+
+    next.slot[0] = next.tx.pair;
+    for (int i = 0; i < UP_PART_KINDS; i++)
+        next.floor[i] = next.tx.parts & 1u << i ? next.tx.sequence : 0;
+    next.issued = next.tx.issued;
+    next.phase = UP_IDLE;
+    up_device_path(d, "script", path, sizeof path);
+    if (up_boot_create(d->boot, &boot, err) < 0 || up_history_create(d->storage, d->config->state, err) < 0 ||
+        up_journal_create(d->journal, err) < 0 || up_generation_link(d->storage, path, next.tx.generation, err) < 0)
+        return err->code;
+    up_device_note(d, "provisioned", UP_OK, next.slot[0].release, next.tx.sequence, "");
+    if (up_journal_write_first(d->journal, &next, err) < 0)
+        return err->code;
+    d->state = next;
+    d->boot_state = boot;
+    d->provisioning = false;
+    return up_device_clean(d, err);
+}
+
+/* A medium that does not give back what was written is not to be trusted with
+ * what a hint says of it. */
+static int condemn(struct up_device *d, struct up_error *err)
+{
+    struct up_error ignored;
+    int code = err->code;
+
+    up_device_finish_free(d);
+    if (d->state.tx.hint > 0)
+        up_device_hint(d, 0, &ignored);
+    return code;
+}
+
+int up_device_finish(struct up_device *d, const struct up_manifest *m, struct up_error *err)
+{
+    struct up_journal_state next = d->state;
+    const struct up_part *part;
+    struct up_gate_report report;
+    int rc;
+
+    if ((d->state.phase != UP_FETCHING && d->state.phase != UP_INSTALLING) ||
+        memcmp(d->state.tx.pair.digest, m->digest, sizeof m->digest) != 0)
+        return up_fail(err, UP_NOTHING, "release %s: no transaction of it to finish", m->release);
+    if (!d->finish) {
+        next.phase = UP_INSTALLING;
+        if (next.phase != d->state.phase && up_device_save(d, &next, err) < 0)
+            return err->code;
+        d->finish = calloc(1, sizeof *d->finish);
+        if (!d->finish)
+            return up_fail(err, UP_INTERNAL, "install: out of memory");
+        d->finish->file = -1;
+    }
+    if (d->finish->part < m->part_count) {
+        part = &m->part[d->finish->part];
+        if (!d->finish->blocks && open_part(d, part, err) < 0)
+            return condemn(d, err);
+        rc = read_back(d, part, err);
+        if (rc == UP_AGAIN)
+            return rc;
+        if (rc < 0)
+            return condemn(d, err);
+        close_part(d);
+        if (part->kind == UP_SCRIPT && extract(d, part, err) < 0)
+            return condemn(d, err);
+        d->finish->part++;
+        return UP_AGAIN;
+    }
+    up_device_finish_free(d);
+    if (d->provisioning)
+        return commit_provision(d, err);
+    if (up_device_gates(d, m, &report, err) < 0)
+        return err->code;
+    return arm(d, err);
+}
+
+int up_device_abandon(struct up_device *d, int code, const char *why, struct up_error *err)
+{
+    struct up_journal_state next = d->state;
+
+    if (d->state.phase != UP_FETCHING && d->state.phase != UP_INSTALLING)
+        return up_fail(err, UP_NOTHING, "no transaction to abandon: the device is %s", up_phase_name(d->state.phase));
+    up_device_finish_free(d);
+    next.phase = UP_IDLE;
+    up_device_set_last(d, &next, code, why);
+    if (up_device_save(d, &next, err) < 0)
+        return err->code;
+    up_device_note(d, "abandoned", code, next.tx.pair.release, next.tx.sequence, why);
+    return up_device_clean(d, err);
+}

@@ -1,0 +1,301 @@
+/*
+ * trial.c -- the second half of a transaction: boots, trial, verdict.
+ *
+ * Confirm: journal confirming; boot loader marks the slot good; journal idle
+ * with the new floors. Roll back: journal rolling_back; boot loader forgets
+ * the slot; journal idle with the quarantine. Script-only releases have no
+ * boot variables, so the last journal write is the switch.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "device_private.h"
+#include "error.h"
+
+#define TRIAL_STARTS 3
+#define RESTARTS_MAX 3 /* asked of a boot loader that does not do what it was told */
+
+static unsigned target_of(const struct up_device *d)
+{
+    return d->state.tx.target;
+}
+
+/* Whether the running slot is the one that the transaction is about. */
+static bool on_target(const struct up_device *d)
+{
+    return !up_device_has_core(d) || d->boot_state.running == target_of(d);
+}
+
+void up_device_set_last(const struct up_device *d, struct up_journal_state *next, int code, const char *why)
+{
+    next->has_last = true;
+    next->last.code = code;
+    next->last.sequence = next->tx.sequence;
+    next->last.time = up_device_time(d);
+    snprintf(next->last.message, sizeof next->last.message, "%s", why);
+}
+
+int up_device_arm_boot(struct up_device *d, struct up_error *err)
+{
+    struct up_boot_state next = d->boot_state;
+    unsigned target = target_of(d);
+
+    next.order[0] = (uint8_t)target;
+    next.order[1] = (uint8_t)!target;
+    next.count = 2;
+    next.tries[target] = UP_BOOT_TRIES;
+    next.good[target] = false;
+    return up_device_set_boot(d, &next, err);
+}
+
+static void quarantine(struct up_journal_state *next)
+{
+    const struct up_transaction *t = &next->tx;
+    struct up_quarantined entry = {.sequence = t->sequence, .parts = t->parts};
+    int at = UP_QUARANTINE_MAX - 1;
+
+    /* Lost power alone is no proof against a release: one more try. */
+    entry.strikes = t->failures > 0 ? 2 : 1;
+    memcpy(entry.project, t->project, sizeof entry.project);
+    for (int i = 0; i < UP_QUARANTINE_MAX; i++)
+        if (next->quarantine[i].sequence == t->sequence && next->quarantine[i].parts == t->parts &&
+            strcmp(next->quarantine[i].project, t->project) == 0) {
+            entry.strikes = 2;
+            at = i;
+        }
+    memmove(&next->quarantine[1], &next->quarantine[0], (size_t)at * sizeof entry);
+    next->quarantine[0] = entry;
+}
+
+/* The old pair runs (or is about to, for a script): close the transaction. */
+static int end_rollback(struct up_device *d, struct up_error *err)
+{
+    struct up_journal_state next = d->state;
+    const struct up_transaction *t = &d->state.tx;
+
+    if (up_device_has_core(d)) {
+        if (up_device_disarm(d, target_of(d), err) < 0)
+            return err->code;
+        memset(&next.slot[t->target], 0, sizeof next.slot[0]);
+    }
+    if (t->failed)
+        quarantine(&next);
+    next.phase = UP_IDLE;
+    up_device_set_last(d, &next, t->failed ? UP_ROLLEDBACK : UP_OK, t->why);
+    if (up_device_save(d, &next, err) < 0)
+        return err->code;
+    up_device_note(d, t->failed ? "rolledback" : "disarmed", t->failed ? UP_ROLLEDBACK : UP_OK, t->pair.release,
+                   t->sequence, t->why);
+    return up_device_clean(d, err);
+}
+
+static int begin_rollback(struct up_device *d, bool failed, const char *why, struct up_error *err)
+{
+    struct up_journal_state next = d->state;
+
+    next.phase = UP_ROLLING_BACK;
+    next.tx.failed = failed;
+    next.tx.restarts = 0;
+    snprintf(next.tx.why, sizeof next.tx.why, "%s", why);
+    return up_device_save(d, &next, err);
+}
+
+/* Whether another restart may be asked for; counts it. */
+static int count_restart(struct up_device *d, bool *may, struct up_error *err)
+{
+    struct up_journal_state next = d->state;
+
+    *may = d->state.tx.restarts < RESTARTS_MAX;
+    if (!*may)
+        return 0;
+    next.tx.restarts++;
+    return up_device_save(d, &next, err);
+}
+
+/* From phase rolling_back: go on as far as this boot can. */
+static int roll_back(struct up_device *d, enum up_start_action *action, struct up_error *err)
+{
+    bool may;
+
+    *action = UP_START_RUN;
+    if (!up_device_has_core(d) || !on_target(d))
+        return end_rollback(d, err);
+    if (up_device_disarm(d, target_of(d), err) < 0 || count_restart(d, &may, err) < 0)
+        return err->code;
+    /* A loader that keeps choosing the slot it was told to forget: a device
+     * that runs the wrong release is better than one that only restarts. */
+    *action = may ? UP_START_RESTART : UP_START_RUN;
+    return 0;
+}
+
+/* We did not see why: it may have been the power. */
+static int give_up(struct up_device *d, const char *why, enum up_start_action *action, struct up_error *err)
+{
+    if (begin_rollback(d, true, why, err) < 0)
+        return err->code;
+    return roll_back(d, action, err);
+}
+
+int up_device_rollback(struct up_device *d, bool failed, const char *why, enum up_start_action *action,
+                       struct up_error *err)
+{
+    *action = UP_START_RUN;
+    switch (d->state.phase) {
+    case UP_TRIAL:
+        if (failed && up_device_trial_failed(d, why, err) < 0)
+            return err->code;
+        /* fall through */
+    case UP_ARMING:
+    case UP_ARMED:
+        if (begin_rollback(d, failed, why, err) < 0)
+            return err->code;
+        return roll_back(d, action, err);
+    case UP_ROLLING_BACK:
+        return roll_back(d, action, err);
+    default:
+        return up_fail(err, UP_NOTHING, "nothing to roll back: the device is %s", up_phase_name(d->state.phase));
+    }
+}
+
+static int enter_trial(struct up_device *d, struct up_error *err)
+{
+    struct up_journal_state next = d->state;
+
+    next.phase = UP_TRIAL;
+    if (up_device_save(d, &next, err) < 0)
+        return err->code;
+    up_device_note(d, "trial", UP_OK, next.tx.pair.release, next.tx.sequence, "");
+    return 0;
+}
+
+/* From confirming: mark good, then the one record that makes it final. */
+static int end_confirm(struct up_device *d, struct up_error *err)
+{
+    struct up_journal_state next = d->state;
+    struct up_boot_state boot = d->boot_state;
+    const struct up_transaction *t = &d->state.tx;
+
+    if (up_device_has_core(d)) {
+        boot.good[t->target] = true;
+        boot.tries[t->target] = 0;
+        if (up_device_set_boot(d, &boot, err) < 0)
+            return err->code;
+    }
+    next.slot[t->target] = t->pair;
+    for (int i = 0; i < UP_PART_KINDS; i++)
+        if (t->parts & 1u << i && t->sequence > next.floor[i])
+            next.floor[i] = t->sequence;
+    if (t->issued > next.issued)
+        next.issued = t->issued;
+    next.phase = UP_IDLE;
+    up_device_set_last(d, &next, UP_OK, "confirmed");
+    if (up_device_save(d, &next, err) < 0)
+        return err->code;
+    up_device_note(d, "confirmed", UP_OK, t->pair.release, t->sequence, "");
+    return up_device_clean(d, err);
+}
+
+int up_device_confirm(struct up_device *d, struct up_error *err)
+{
+    struct up_journal_state next = d->state;
+
+    if (d->state.phase != UP_TRIAL && d->state.phase != UP_CONFIRMING)
+        return up_fail(err, UP_NOTHING, "nothing to confirm: the device is %s", up_phase_name(d->state.phase));
+    if (!on_target(d))
+        return up_fail(err, UP_NOTHING, "nothing to confirm: release %s is not what runs", d->state.tx.pair.release);
+    next.phase = UP_CONFIRMING;
+    if (d->state.phase != UP_CONFIRMING && up_device_save(d, &next, err) < 0)
+        return err->code;
+    return end_confirm(d, err);
+}
+
+int up_device_begin_trial(struct up_device *d, struct up_error *err)
+{
+    if (d->state.phase != UP_ARMED)
+        return up_fail(err, UP_NOTHING, "nothing is armed: the device is %s", up_phase_name(d->state.phase));
+    if (!on_target(d))
+        return up_fail(err, UP_RESTART, "release %s: has a core and starts with the next restart",
+                       d->state.tx.pair.release);
+    return enter_trial(d, err);
+}
+
+int up_device_trial_failed(struct up_device *d, const char *why, struct up_error *err)
+{
+    struct up_journal_state next = d->state;
+
+    if (d->state.phase != UP_TRIAL)
+        return up_fail(err, UP_NOTHING, "no trial: the device is %s", up_phase_name(d->state.phase));
+    if (next.tx.failures < UINT8_MAX)
+        next.tx.failures++;
+    snprintf(next.tx.why, sizeof next.tx.why, "%s", why);
+    return up_device_save(d, &next, err);
+}
+
+int up_device_trial_start(struct up_device *d, enum up_start_action *action, struct up_error *err)
+{
+    struct up_journal_state next = d->state;
+    char why[UP_LAST_SIZE];
+
+    *action = UP_START_RUN;
+    if (d->state.phase != UP_TRIAL)
+        return up_fail(err, UP_NOTHING, "no trial: the device is %s", up_phase_name(d->state.phase));
+    if (next.tx.starts >= TRIAL_STARTS) {
+        snprintf(why, sizeof why, "%d starts without confirmation%s%.100s", TRIAL_STARTS,
+                 next.tx.failures ? ", the last failed: " : " (power was lost, or the core hung)",
+                 next.tx.failures ? next.tx.why : "");
+        if (give_up(d, why, action, err) < 0)
+            return err->code;
+        return up_fail(err, UP_ROLLEDBACK, "release %s: %s", next.tx.pair.release, why);
+    }
+    next.tx.starts++;
+    return up_device_save(d, &next, err);
+}
+
+/* Armed, and the old slot runs: has the loader been told, and does it obey? */
+static int start_armed(struct up_device *d, enum up_start_action *action, struct up_error *err)
+{
+    unsigned target = target_of(d);
+    bool told = d->boot_state.order[0] == target, may;
+
+    if (on_target(d))
+        return enter_trial(d, err);
+    if (told && d->boot_state.tries[target] == 0)
+        return give_up(d, "the boot loader fell back: all its tries of the new core were spent", action, err);
+    if (!told && up_device_arm_boot(d, err) < 0)
+        return err->code;
+    if (count_restart(d, &may, err) < 0)
+        return err->code;
+    if (!may)
+        return give_up(d, "the boot loader did not choose the armed slot", action, err);
+    *action = UP_START_RESTART;
+    return 0;
+}
+
+static int resume_phase(struct up_device *d, enum up_start_action *action, struct up_error *err)
+{
+    switch (d->state.phase) {
+    case UP_ARMING:
+    case UP_ARMED:
+        return start_armed(d, action, err);
+    case UP_TRIAL:
+        if (on_target(d))
+            return 0;
+        return give_up(d, "the boot loader fell back: the new core did not start", action, err);
+    case UP_CONFIRMING:
+        if (on_target(d))
+            return end_confirm(d, err);
+        return give_up(d, "the boot loader fell back while the release was being confirmed", action, err);
+    case UP_ROLLING_BACK:
+        return roll_back(d, action, err);
+    default:
+        return 0; /* idle, or a transfer that the agent goes on with */
+    }
+}
+
+int up_device_start(struct up_device *d, enum up_start_action *action, struct up_error *err)
+{
+    *action = UP_START_RUN;
+    if (up_boot_select(d->boot, &d->boot_state, err) < 0 || resume_phase(d, action, err) < 0)
+        return err->code;
+    return up_device_clean(d, err);
+}
