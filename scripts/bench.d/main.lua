@@ -126,7 +126,38 @@ function measurements.start()
     runs[i] = rig.measure("", rig.quote(MOULT) .. " --version")
   end
   local memory = rig.measure("--memory", rig.quote(MOULT) .. " scripts/bench.d/wait.lua")
-"):format(word))
+  report("start", "%.1f ms wall, %.1f ms cpu: moult --version, median of %d", median(column(runs, "wall")) * 1000,
+    median(column(runs, "cpu")) * 1000, count)
+  report("start memory", "%d KiB anonymous, %d KiB proportional: a script that does nothing", memory.anon, memory.pss)
+  bench:device(1)
+  bench:reset()
+  local idle = rig.measure(("--memory --for %d"):format(quick and 1500 or 4000),
+    ("%s run -c %s"):format(rig.quote(MOULT), bench.config), { [143] = true })
+  report("run", "%d KiB anonymous, %d KiB proportional, %d processes: supervisor, agent and script, idle", idle.anon,
+    idle.pss, idle.processes)
+  bench:close()
+end
+
+function measurements.policy()
+  local count = quick and 5 or 51
+  local median_ms = rig.run(("%s scripts/bench.d/policy.lua %d"):format(rig.quote(MOULT), count)):match("%S+")
+  report("policy", "%s ms for a decision in a process of its own, median of %d", median_ms, count)
+end
+
+function measurements.hook()
+  local mib = quick and 16 or 128
+  local path = rig.run("mktemp"):match("%S+")
+  rig.run(("head -c %d /dev/urandom > %s"):format(mib << 20, path))
+  local read, call = rig.run(("%s scripts/bench.d/hook.lua %s"):format(rig.quote(MOULT), path)):match("(%S+) (%S+)")
+  report("hook", "%s us a call of a Lua function; %s us to have 64 KiB as a Lua string", call, read)
+  os.remove(path)
+end
+
+for _, word in ipairs(arg) do
+  if word == "--quick" then
+    quick = true
+  elseif word ~= "all" and not measurements[word] then
+    io.stderr:write(("bench: no measurement called %s; try --help\n"):format(word))
     os.exit(2)
   elseif word ~= "all" then
     wanted[#wanted + 1] = word
