@@ -263,16 +263,9 @@ static const luaL_Reg functions[] = {
 };
 
 static const luaL_Reg methods[] = {
-    {"address", m_address},
-    {"fd", m_fd},
-    {"timeout", m_timeout},
-    {"run", m_run},
-    {"next", m_next},
-    {"reply", m_reply},
-    {"reply_file", m_reply_file},
-    {"finished", m_finished},
-    {"close", m_close},
-    {NULL, NULL},
+    {"address", m_address}, {"fd", m_fd},       {"timeout", m_timeout},       {"run", m_run},
+    {"next", m_next},       {"reply", m_reply}, {"reply_file", m_reply_file}, {"finished", m_finished},
+    {"close", m_close},     {NULL, NULL},
 };
 
 static const luaL_Reg metamethods[] = {

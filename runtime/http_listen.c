@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,13 +17,15 @@
 #define OTHER_FILES 64 /* descriptors that are not ours to use up */
 
 /* HOST:PORT into *host (NULL for every address) and *port, inside `copy`. */
-static int split_listen(const char *text, char *copy, size_t len, char **host, char **port, struct up_error *err)
+static int split_listen(const char *text, char *copy, size_t len, char **host, char **port,
+                        struct up_error *err)
 {
     char *colon;
 
     if (strlen(text) >= len || !(colon = strrchr(strcpy(copy, text), ':')) || !colon[1] ||
         strspn(colon + 1, "0123456789") != strlen(colon + 1) || strtoul(colon + 1, NULL, 10) > 65535)
-        return up_fail(err, UP_USAGE, "listen address '%s': expected HOST:PORT, for example 127.0.0.1:8080", text);
+        return up_fail(err, UP_USAGE, "listen address '%s': expected HOST:PORT, for example 127.0.0.1:8080",
+                       text);
     *colon = '\0';
     *port = colon + 1;
     *host = copy;
@@ -38,7 +42,7 @@ static int split_listen(const char *text, char *copy, size_t len, char **host, c
 
 static int bind_to(const struct addrinfo *where)
 {
-    int on = 1;
+    int on = 1, patience = 5; /* seconds */
     int saved;
     int fd = socket(where->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, where->ai_protocol);
 
@@ -46,6 +50,8 @@ static int bind_to(const struct addrinfo *where)
         return -1;
     /* A depot that is started anew takes its port back at once. */
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    /* A connection shows up together with its first bytes (http_door.h). */
+    setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &patience, sizeof patience);
     if (bind(fd, where->ai_addr, where->ai_addrlen) < 0 || listen(fd, SOMAXCONN) < 0) {
         saved = errno;
         close(fd);

@@ -15,6 +15,7 @@
 
 #include "error.h"
 #include "http_answer.h"
+#include "http_door.h"
 #include "http_listen.h"
 #include "http_text.h"
 #include "storage.h"
@@ -48,14 +49,6 @@ struct request {
     char target[]; /* split in place */
 };
 
-/* One of these a connection, as its socket context. */
-struct visitor {
-    struct visitor *next, *prev;
-    int fd;
-    bool served;    /* a complete request is being answered */
-    uint64_t since; /* ms: when it connected or got its last answer */
-};
-
 struct list {
     struct request *first, *last;
 };
@@ -64,12 +57,11 @@ struct up_httpd {
     struct MHD_Daemon *daemon;
     struct up_storage *storage;
     struct list open, ended;
-    struct visitor *visitors;
+    struct up_door door;
     struct request *shown; /* what finished() gave last */
     size_t ended_count;
-    uint64_t last_id, swept; /* ms */
+    uint64_t last_id;
     size_t body_max;
-    unsigned timeout; /* seconds */
     char address[NI_MAXHOST + NI_MAXSERV + 4];
 };
 
@@ -114,7 +106,8 @@ static void free_request(struct request *r)
 /* Bytes that the peer has acknowledged on this connection so far. */
 static uint64_t acknowledged(struct MHD_Connection *connection)
 {
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     struct tcp_info tcp;
     socklen_t len = sizeof tcp;
 
@@ -125,7 +118,7 @@ static uint64_t acknowledged(struct MHD_Connection *connection)
     return tcp.tcpi_bytes_acked;
 }
 
-static struct visitor *visitor_of(struct MHD_Connection *connection)
+static struct up_visitor *visitor_of(struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
@@ -138,42 +131,13 @@ static void on_connection(void *user, struct MHD_Connection *connection, void **
                           enum MHD_ConnectionNotificationCode what)
 {
     struct up_httpd *h = user;
-    struct visitor *v = *context;
 
-    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-        v = calloc(1, sizeof *v);
-        *context = v;
-        if (!v)
-            return; /* served without the drip limit */
-        v->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-        v->since = now(h);
-        v->next = h->visitors;
-        if (v->next)
-            v->next->prev = v;
-        h->visitors = v;
-    } else if (v) {
-        if (v->prev)
-            v->prev->next = v->next;
-        else
-            h->visitors = v->next;
-        if (v->next)
-            v->next->prev = v->prev;
-        free(v);
-    }
-}
-
-/* The library closes idle connections, but one byte now and then keeps it
- * content; a request has to be complete in time all the same. */
-static void drop_dripping(struct up_httpd *h)
-{
-    uint64_t t = now(h);
-
-    if (t - h->swept < 1000)
-        return;
-    h->swept = t;
-    for (struct visitor *v = h->visitors; v; v = v->next)
-        if (!v->served && t - v->since > h->timeout * UINT64_C(1000))
-            shutdown(v->fd, SHUT_RDWR);
+    if (what == MHD_CONNECTION_NOTIFY_STARTED)
+        *context = up_door_enter(
+            &h->door, MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd,
+            now(h));
+    else
+        up_door_leave(&h->door, *context);
 }
 
 /* Called with each request line: makes the request that the rest is about. */
@@ -206,14 +170,15 @@ static void set_client(struct request *r)
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     socklen_t len = info && info->client_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
-                                                                      : sizeof(struct sockaddr_in);
+                                                                     : sizeof(struct sockaddr_in);
 
-    if (!info || getnameinfo(info->client_addr, len, r->client, sizeof r->client, NULL, 0, NI_NUMERICHOST) != 0)
+    if (!info ||
+        getnameinfo(info->client_addr, len, r->client, sizeof r->client, NULL, 0, NI_NUMERICHOST) != 0)
         r->client[0] = '\0';
 }
 
-static int set_answer(struct request *r, unsigned status, const char *const *headers, struct MHD_Response *response,
-                      uint64_t length, struct up_error *err);
+static int set_answer(struct request *r, unsigned status, const char *const *headers,
+                      struct MHD_Response *response, uint64_t length, struct up_error *err);
 
 /* Answer a request that is not worth handing out. */
 static enum MHD_Result turn_away(struct request *r, unsigned status, const char *why)
@@ -279,12 +244,13 @@ static enum MHD_Result take_body(struct up_httpd *h, struct request *r, const ch
  * The library calls this when the headers are complete, for each piece of the
  * body, when all is there, and once more after a suspended request was resumed.
  */
-static enum MHD_Result on_request(void *user, struct MHD_Connection *connection, const char *url, const char *method,
-                                  const char *version, const char *data, size_t *len, void **context)
+static enum MHD_Result on_request(void *user, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *data, size_t *len,
+                                  void **context)
 {
     struct up_httpd *h = user;
     struct request *r = *context;
-    struct visitor *v = visitor_of(connection);
+    struct up_visitor *v = visitor_of(connection);
     enum MHD_Result result;
 
     (void)url;
@@ -322,11 +288,12 @@ static void on_completed(void *user, struct MHD_Connection *connection, void **c
 {
     struct up_httpd *h = user;
     struct request *r = *context;
-    struct visitor *v = visitor_of(connection);
+    struct up_visitor *v = visitor_of(connection);
     uint64_t acked;
 
     if (v) {
         v->served = false;
+        v->known = true;
         v->since = now(h);
     }
     *context = NULL;
@@ -360,7 +327,7 @@ int up_httpd_open(struct up_httpd **out, const char *listen, const struct up_htt
 {
     static const struct up_httpd_options defaults;
     struct up_httpd *h = calloc(1, sizeof *h);
-    unsigned connections;
+    unsigned connections, timeout;
     size_t head_max;
     int fd;
 
@@ -369,7 +336,8 @@ int up_httpd_open(struct up_httpd **out, const char *listen, const struct up_htt
     if (!options)
         options = &defaults;
     h->storage = up_storage_system();
-    h->timeout = options->timeout ? options->timeout : 60;
+    timeout = options->timeout ? options->timeout : 60;
+    h->door.limit = timeout * UINT64_C(1000);
     h->body_max = options->body_max ? options->body_max : 65536;
     head_max = options->head_max ? options->head_max : 16384;
     if ((fd = up_http_listen(listen, h->address, sizeof h->address, err)) < 0) {
@@ -378,12 +346,13 @@ int up_httpd_open(struct up_httpd **out, const char *listen, const struct up_htt
     }
     connections = up_http_fit_connections(options->connections ? options->connections : 1000);
     /* SIGPIPE is seen to in run(), which lets the library use sendfile. */
-    h->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, h, MHD_OPTION_LISTEN_SOCKET,
-        (MHD_socket)fd, MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_CONNECTION_TIMEOUT, h->timeout,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, head_max, MHD_OPTION_NOTIFY_COMPLETED, on_completed, h,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_URI_LOG_CALLBACK, on_target, h,
-        MHD_OPTION_UNESCAPE_CALLBACK, leave_encoded, NULL, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
+    h->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, h,
+                                 MHD_OPTION_LISTEN_SOCKET, (MHD_socket)fd, MHD_OPTION_CONNECTION_LIMIT,
+                                 connections, MHD_OPTION_CONNECTION_TIMEOUT, timeout + 2,
+                                 MHD_OPTION_CONNECTION_MEMORY_LIMIT, head_max, MHD_OPTION_NOTIFY_COMPLETED,
+                                 on_completed, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,
+                                 MHD_OPTION_URI_LOG_CALLBACK, on_target, h, MHD_OPTION_UNESCAPE_CALLBACK,
+                                 leave_encoded, NULL, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
     if (!h->daemon) {
         close(fd);
         free(h);
@@ -416,13 +385,15 @@ int up_httpd_run(struct up_httpd *h, struct up_error *err)
 {
     sigset_t before;
     bool pending = up_sigpipe_hold(&before);
-    enum MHD_Result result = MHD_run(h->daemon);
+    enum MHD_Result result;
 
+    /* Before the library's own timeouts, which say nothing. */
+    up_door_sweep(&h->door, now(h));
+    result = MHD_run(h->daemon);
     /* Each run moves 128 KiB a connection: a few before the loop turns, but
      * not so many that a new request waits for old downloads. */
     for (int i = 0; i < 8 && result == MHD_YES && up_httpd_timeout(h) == 0; i++)
         result = MHD_run(h->daemon);
-    drop_dripping(h);
     up_sigpipe_release(&before, pending);
     if (result != MHD_YES)
         return up_fail(err, UP_INTERNAL, "http server on %s: waiting for clients failed", h->address);
@@ -441,7 +412,8 @@ int up_httpd_next(struct up_httpd *h, const struct up_httpd_request **out)
     return UP_AGAIN;
 }
 
-const char *up_httpd_header(const struct up_httpd *h, const struct up_httpd_request *request, const char *name)
+const char *up_httpd_header(const struct up_httpd *h, const struct up_httpd_request *request,
+                            const char *name)
 {
     for (const struct request *r = h->open.first; r; r = r->next)
         if (&r->public == request)
@@ -449,20 +421,19 @@ const char *up_httpd_header(const struct up_httpd *h, const struct up_httpd_requ
     return NULL;
 }
 
-static int find_taken(struct up_httpd *h, uint64_t id, struct request **out, struct up_error *err)
+/* The request that was handed out as `id`; NULL with *err filled. */
+static struct request *find_taken(struct up_httpd *h, uint64_t id, struct up_error *err)
 {
-    for (struct request *r = h->open.first; r; r = r->next) {
-        if (r->public.id == id && r->stage == TAKEN) {
-            *out = r;
-            return 0;
-        }
-    }
-    return up_fail(err, UP_USAGE, "request %" PRIu64 " is not waiting for an answer", id);
+    for (struct request *r = h->open.first; r; r = r->next)
+        if (r->public.id == id && r->stage == TAKEN)
+            return r;
+    up_fail(err, UP_USAGE, "request %" PRIu64 " is not waiting for an answer", id);
+    return NULL;
 }
 
 /* The response is ours from here, also on failure. */
-static int set_answer(struct request *r, unsigned status, const char *const *headers, struct MHD_Response *response,
-                      uint64_t length, struct up_error *err)
+static int set_answer(struct request *r, unsigned status, const char *const *headers,
+                      struct MHD_Response *response, uint64_t length, struct up_error *err)
 {
     for (; headers && *headers; headers++) {
         if (up_http_add_header(response, *headers) < 0) {
@@ -477,15 +448,15 @@ static int set_answer(struct request *r, unsigned status, const char *const *hea
     return 0;
 }
 
-int up_httpd_reply(struct up_httpd *h, uint64_t id, unsigned status, const char *const *headers, const void *body,
-                   size_t len, struct up_error *err)
+int up_httpd_reply(struct up_httpd *h, uint64_t id, unsigned status, const char *const *headers,
+                   const void *body, size_t len, struct up_error *err)
 {
     struct MHD_Response *response;
-    struct request *r;
-    int rc = find_taken(h, id, &r, err);
+    struct request *r = find_taken(h, id, err);
+    int rc;
 
-    if (rc < 0)
-        return rc;
+    if (!r)
+        return UP_USAGE;
     response = MHD_create_response_from_buffer(len, (void *)body, MHD_RESPMEM_MUST_COPY);
     if (!response)
         return up_fail(err, UP_INTERNAL, "http server: out of memory");
@@ -500,11 +471,11 @@ int up_httpd_reply_file(struct up_httpd *h, uint64_t id, const char *path, const
 {
     struct up_http_conditions asked;
     struct up_http_answer answer;
-    struct request *r;
-    int rc = find_taken(h, id, &r, err);
+    struct request *r = find_taken(h, id, err);
+    int rc;
 
-    if (rc < 0)
-        return rc;
+    if (!r)
+        return UP_USAGE;
     asked.get = strcmp(r->method, "GET") == 0;
     asked.range = header(r, "Range");
     asked.if_range = header(r, "If-Range");

@@ -35,11 +35,11 @@ struct up_httpd_options {
 /* A request, owned by the server until it is answered. Strings are "" when
  * absent, header values NULL. */
 struct up_httpd_request {
-    uint64_t id;           /* rising from 1 */
-    const char *method;    /* at most 15 characters */
-    const char *path;      /* decoded once; begins with '/'; no "..", no control characters */
-    const char *query;     /* as sent, without '?' */
-    const char *client;    /* numeric address */
+    uint64_t id;        /* rising from 1 */
+    const char *method; /* at most 15 characters */
+    const char *path;   /* decoded once; begins with '/'; no "..", no control characters */
+    const char *query;  /* as sent, without '?' */
+    const char *client; /* numeric address */
     const void *body;
     size_t body_len;
 };
@@ -47,12 +47,13 @@ struct up_httpd_request {
 /* What became of a request. */
 struct up_httpd_event {
     uint64_t id;
-    const char *method, *path, *client; /* path as in the request; without query; control characters are '?' */
-    unsigned status;                    /* 0: gone before it was answered */
-    bool complete;                      /* the whole answer was handed to the system */
-    uint64_t bytes; /* of the body; when not complete, what the client acknowledged, head included;
+    const char *method, *path,
+        *client;     /* path as in the request; without query; control characters are '?' */
+    unsigned status; /* 0: gone before it was answered */
+    bool complete;   /* the whole answer was handed to the system */
+    uint64_t bytes;  /* of the body; when not complete, what the client acknowledged, head included;
                      * UINT64_MAX when the system does not tell */
-    uint64_t ms;    /* from the request line to the end */
+    uint64_t ms;     /* from the request line to the end */
 };
 
 /*
@@ -77,7 +78,8 @@ int up_httpd_run(struct up_httpd *h, struct up_error *err);
 /* The next complete request: 0, or UP_AGAIN. *out is valid until it is answered. */
 int up_httpd_next(struct up_httpd *h, const struct up_httpd_request **out);
 /* A header of a request that was handed out, name without case; NULL when absent. */
-const char *up_httpd_header(const struct up_httpd *h, const struct up_httpd_request *request, const char *name);
+const char *up_httpd_header(const struct up_httpd *h, const struct up_httpd_request *request,
+                            const char *name);
 
 /*
  * Answer a request; `body` is copied and, to HEAD, only counted. `headers` are
@@ -85,8 +87,8 @@ const char *up_httpd_header(const struct up_httpd *h, const struct up_httpd_requ
  * Errors: UP_USAGE no such request, or it is answered already, or a header is
  * malformed; UP_INTERNAL.
  */
-int up_httpd_reply(struct up_httpd *h, uint64_t id, unsigned status, const char *const *headers, const void *body,
-                   size_t len, struct up_error *err);
+int up_httpd_reply(struct up_httpd *h, uint64_t id, unsigned status, const char *const *headers,
+                   const void *body, size_t len, struct up_error *err);
 
 /*
  * Answer GET or HEAD with a regular file: 200, 206, 304 or 416 by Range,
