@@ -152,7 +152,7 @@ end
 --- What the server's answer means.
 -- @tparam table answer status (integer), body (string or nil), location (string or nil)
 -- @treturn table {kind = "package"}; {kind = "redirect", url = string}; or {kind = "wait", seconds = 30,
---   message = string, number = 43}. When there is nothing to be had: nil, message, code word and the vendor's number, if any
+--   message = string, number = 43}. When there is nothing to be had: nil, message, code word, vendor's number if any
 function M.decode(answer)
   local status, body = answer.status, answer.body or ""
   if status == 200 or status == 206 then
