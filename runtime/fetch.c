@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "error.h"
-#include "fetch_options.h"
 #include "url.h"
 
 #define UNKNOWN UINT64_MAX

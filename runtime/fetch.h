@@ -11,36 +11,11 @@
 
 #include <stdint.h>
 
+#include "fetch_options.h"
 #include "loop.h"
 #include "source.h"
 
 struct up_fetch;
-
-struct up_fetch_options {
-    uint64_t offset;            /* first byte wanted; with `ranged` */
-    uint64_t length;            /* bytes wanted; 0: to the end */
-    int ranged;                 /* send Range */
-    const char *if_range;       /* entity tag or date; NULL for none */
-    const char *proxy;          /* NULL: none, whatever the environment says */
-    const char *ca_file;        /* NULL: the system's */
-    const char *const *headers; /* extra "Name: value", NULL-terminated; or NULL. Not sent to another
-                                 * origin after a redirect */
-    const char *method;         /* NULL: GET, with a body POST */
-    const void *body;           /* request body, copied; NULL for none */
-    size_t body_len;
-    unsigned max_redirects;      /* 0: a redirect is the answer, not followed */
-    const char *redirect_prefix; /* followed only below this URL; NULL: anywhere http(s) */
-    unsigned connect_timeout;    /* seconds; 0: 15 */
-    unsigned low_speed_limit;    /* bytes a second; 0: 100 */
-    unsigned low_speed_time;     /* seconds below it that end the transfer; 0: 30 */
-    unsigned deadline;           /* seconds for the whole request; 0: none */
-    uint64_t max_body;           /* bytes; more is UP_CORRUPT. 0: no limit */
-};
-
-/* A copy that owns its strings, and its release. Errors: UP_INTERNAL. */
-int up_fetch_options_copy(struct up_fetch_options *out, const struct up_fetch_options *in,
-                          struct up_error *err);
-void up_fetch_options_free(struct up_fetch_options *o);
 
 /* Start a request. Strings are copied, the loop is kept; options NULL: all
  * defaults.

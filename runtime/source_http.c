@@ -7,7 +7,6 @@
 
 #include "error.h"
 #include "fetch.h"
-#include "fetch_options.h"
 #include "url.h"
 
 #define UNKNOWN UINT64_MAX

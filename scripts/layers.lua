@@ -9,7 +9,8 @@
 -- it that implement the rest of x.h.
 local floors = {
   { "error", "bytes", "storage" },
-  { "storage_mounted", "digest", "ed25519", "record", "tar", "source", "loop", "channel" },
+  { "storage_mounted", "digest", "ed25519", "record", "tar", "source", "loop", "channel",
+    "url", "fetch_options" },
   { "minisign", "manifest", "tree", "fetch", "policy", "storage_system",
     "http_text", "http_listen", "http_door" },
   { "manifest_format", "index", "config", "source_http", "http_answer", "history" },
