@@ -12,9 +12,10 @@
 
 struct up_loop {
     CURLM *multi;
-    size_t users; /* up_loop_new and up_loop_keep less up_loop_free */
+    size_t users; /* transfers added and not removed */
     bool driven;  /* since the last wait: no need to do so again before the next */
     bool stirred; /* something came that its owner may not have seen */
+    bool closing; /* up_loop_free was called: goes with its last user */
 };
 
 int up_loop_new(struct up_loop **out, struct up_error *err)
@@ -33,23 +34,24 @@ int up_loop_new(struct up_loop **out, struct up_error *err)
         return up_fail(err, UP_INTERNAL, "loop: out of memory");
     }
     curl_multi_setopt(loop->multi, CURLMOPT_MAXCONNECTS, (long)IDLE_CONNECTIONS);
-    loop->users = 1;
     *out = loop;
     return 0;
 }
 
-void up_loop_keep(struct up_loop *loop)
+static void release(struct up_loop *loop)
 {
-    loop->users++;
+    curl_multi_cleanup(loop->multi);
+    free(loop);
+    curl_global_cleanup();
 }
 
 void up_loop_free(struct up_loop *loop)
 {
-    if (!loop || --loop->users > 0)
+    if (!loop)
         return;
-    curl_multi_cleanup(loop->multi);
-    free(loop);
-    curl_global_cleanup();
+    loop->closing = true;
+    if (loop->users == 0)
+        release(loop);
 }
 
 int up_loop_add(struct up_loop *loop, void *easy, struct up_transfer *t, struct up_error *err)
@@ -60,6 +62,7 @@ int up_loop_add(struct up_loop *loop, void *easy, struct up_transfer *t, struct 
     rc = curl_multi_add_handle(loop->multi, easy);
     if (rc != CURLM_OK)
         return up_fail(err, UP_INTERNAL, "loop: %s", curl_multi_strerror(rc));
+    loop->users++;
     loop->driven = false;
     return 0;
 }
@@ -67,6 +70,9 @@ int up_loop_add(struct up_loop *loop, void *easy, struct up_transfer *t, struct 
 void up_loop_remove(struct up_loop *loop, void *easy)
 {
     curl_multi_remove_handle(loop->multi, easy);
+    loop->users--;
+    if (loop->closing && loop->users == 0)
+        release(loop);
 }
 
 int up_loop_drive(struct up_loop *loop, struct up_error *err)

@@ -1,0 +1,215 @@
+/*
+ * sim.h -- a storage in memory whose power can be cut at every operation.
+ *
+ * It stands where the operating system stands behind runtime/storage.h. What
+ * the running system sees is always what it wrote (the cache). What a power cut
+ * leaves is built afterwards from the last durable state and the log of all
+ * that happened since, under one of two models and a choice:
+ *
+ *   SIM_ORDERED      like a journaling file system. Changes of names, modes and
+ *                    explicit truncations survive as a prefix of the order in
+ *                    which they were made, at least up to the last sync of any
+ *                    file or directory. Content and growth of files that were
+ *                    not synced survive or not, independently of that.
+ *   SIM_INDEPENDENT  nothing orders anything. Each change of an entry survives
+ *                    for sure only after a sync of its directory, else by
+ *                    chance; content, size and mode of a file only after a sync
+ *                    of that file, which does nothing for its name.
+ *
+ * In both, rename is atomic, and of writes since the last sync of their file
+ * each 512-byte sector survives on its own, in one of the versions it had; one
+ * may hold garbage. A rename into another directory is durable after a sync of
+ * either. A block device is synced by itself and orders no names.
+ *
+ * Enumeration of a flow, recovery cuts left out:
+ *
+ *     for (k = 1;; k++) {
+ *         struct sim *s = sim_clone(start);          counters are 0 in it
+ *         sim_cut_at(s, k);
+ *         flow(sim_storage(s));                      fails with EIO from the cut on
+ *         for (i = 0; i < sim_choices(s); i++) {
+ *             struct sim_choice c = sim_choice(s, i);
+ *             struct sim *r = sim_reboot(s, &c);
+ *             recover(sim_storage(r));               check r here
+ *             sim_free(r);
+ *         }
+ *         finished = !sim_is_cut(s);                 k was past the last operation;
+ *         sim_free(s);                               its reboots were checked too
+ *         if (finished)
+ *             break;
+ *     }
+ *
+ * The operation at which the power goes may or may not have happened: its
+ * effect is one more that nothing made durable. A sync cut short is covered by
+ * the choices; one that was completed is the cut one operation later.
+ *
+ * Everything is deterministic. A simulator is single-threaded; those cloned
+ * from one another share memory and must stay in one thread. Running out of
+ * memory aborts.
+ */
+#ifndef SIM_H
+#define SIM_H
+
+#include "storage.h"
+
+#include <stdio.h>
+
+struct sim; /* opaque; released with sim_free() */
+
+/* An empty root directory, the power on, clocks at 1700000000 s and 1000 ms. */
+struct sim *sim_new(void);
+/* Same content, pending changes, open files, counters, faults and clocks. */
+struct sim *sim_clone(const struct sim *sim);
+void sim_free(struct sim *sim);
+/* Valid as long as the simulator. */
+struct up_storage *sim_storage(struct sim *sim);
+
+/* Fixtures: durable at once, not counted, never cut or failed. They may only be
+ * used while nothing is pending: after sim_new(), sim_settle() or a reboot.
+ * Missing parent directories are made (mode 0755); what is there is replaced,
+ * never a directory. sim_put_block() makes a block device of zeros. */
+void sim_put(struct sim *sim, const char *path, const void *data, size_t len, unsigned mode);
+void sim_put_text(struct sim *sim, const char *path, const char *text);
+void sim_put_dir(struct sim *sim, const char *path, unsigned mode);
+void sim_put_link(struct sim *sim, const char *path, const char *target);
+void sim_put_block(struct sim *sim, const char *path, uint64_t size);
+/* What storage->mounted() answers for this file or device; survives reboots. */
+void sim_set_mounted(struct sim *sim, const char *path, bool mounted);
+/* All that happened until now becomes durable; sim_reset_counters(). */
+void sim_settle(struct sim *sim);
+
+/* Inspection, as the running system sees it; neither counted nor failed. */
+
+/* Content of a file into a fresh NUL-terminated buffer that the caller frees;
+ * NULL when there is no such file. len may be NULL. */
+char *sim_get(const struct sim *sim, const char *path, size_t *len);
+bool sim_exists(const struct sim *sim, const char *path);
+/* The tree at path (may be "/") in canonical text, one line a node in the order
+ * of names: kind, mode, size, digest or target, path. The caller frees it. */
+char *sim_dump(const struct sim *sim, const char *path);
+/* Equal for equal trees. Names, kinds, modes, sizes, content, targets. */
+uint64_t sim_fingerprint(const struct sim *sim);
+/* Files that were opened and not closed. */
+unsigned sim_open_files(const struct sim *sim);
+/* How often storage->restart() was called since the counters were reset. */
+unsigned sim_restarts(const struct sim *sim);
+
+/* The power. */
+
+/* Cut it at the k-th operation with a durable effect, counted from 1 since the
+ * counters were reset: open that creates, pwrite, sync, sync_dir, rename, link,
+ * unlink, mkdir, rmdir, symlink, chmod, truncate, zero_range. Calls that fail
+ * do not count. From then on every call that can fail does, with EIO. 0: never. */
+void sim_cut_at(struct sim *sim, unsigned k);
+bool sim_is_cut(const struct sim *sim);
+/* Operations with a durable effect, and syncs (of files and directories, those
+ * ignored too) among them, since the counters were reset. */
+unsigned sim_ops(const struct sim *sim);
+unsigned sim_syncs(const struct sim *sim);
+void sim_reset_counters(struct sim *sim);
+
+enum sim_model { SIM_ORDERED, SIM_INDEPENDENT };
+
+enum sim_loss {
+    SIM_NONE,   /* of what is pending, nothing survives */
+    SIM_ALL,    /* all of it */
+    SIM_NAMES,  /* names, modes and sizes, but no content */
+    SIM_DATA,   /* content, but no names, modes or sizes */
+    SIM_FRONT,  /* what came first, up to a sector that `seed` picks */
+    SIM_BACK,   /* what came last; SIM_ORDERED: of the content, names by seed */
+    SIM_RANDOM, /* each change and each sector by a coin */
+    SIM_BITS    /* the i-th pending change whole when bit i of `seed` is set */
+};
+
+struct sim_choice {
+    enum sim_model model;
+    enum sim_loss loss;
+    uint64_t seed;
+    bool garbage; /* one sector among those pending is left half-erased */
+};
+
+/* What the device finds when the power returns, as a new simulator; `sim` stays
+ * as it is. Nothing is pending, no file is open or locked, the boot id is
+ * another, counters and faults are reset, the power stays; what was told by
+ * sim_ignore_sync_of(), sim_set_free() and the system clock are kept, the
+ * monotonic clock starts anew. Works without a cut too: an unclean restart. */
+struct sim *sim_reboot(const struct sim *sim, const struct sim_choice *choice);
+/* What a new process finds after the old one was killed at the cut (which had
+ * happened): pending changes stay pending and visible, same boot. */
+struct sim *sim_respawn(const struct sim *sim);
+
+/* The standard choices for this state, at least one: all of the above in both
+ * models, and every subset of the pending changes when they are few. One when
+ * nothing is pending. */
+unsigned sim_choices(const struct sim *sim);
+struct sim_choice sim_choice(const struct sim *sim, unsigned i);
+/* How many changes could be lost under a model. */
+unsigned sim_pending(const struct sim *sim, enum sim_model model);
+/* "independent random 7 garbage", for messages. */
+const char *sim_choice_text(const struct sim_choice *choice, char out[64]);
+
+/* Mutants: a sync that was forgotten. It reports success and does nothing. */
+
+/* The n-th sync or sync_dir, counted from 1 since the counters were reset; 0: none. */
+void sim_ignore_sync(struct sim *sim, unsigned n);
+/* Every sync of a file or directory whose path, as it was opened, matches the
+ * fnmatch(3) pattern, in clones and after reboots too. NULL: none. The pattern
+ * must outlive them. */
+void sim_ignore_sync_of(struct sim *sim, const char *pattern);
+/* "sync /state/journal.0" of the n-th sync, NULL when there was none. Valid
+ * until the counters are reset. */
+const char *sim_sync_name(const struct sim *sim, unsigned n);
+
+/* Faults. */
+
+enum sim_op {
+    SIM_OPEN,
+    SIM_PREAD,
+    SIM_PWRITE,
+    SIM_SYNC,
+    SIM_SYNC_DIR,
+    SIM_RENAME,
+    SIM_LINK,
+    SIM_UNLINK,
+    SIM_MKDIR,
+    SIM_RMDIR,
+    SIM_SYMLINK,
+    SIM_READLINK,
+    SIM_CHMOD,
+    SIM_STAT,
+    SIM_SPACE,
+    SIM_LIST,
+    SIM_TRUNCATE,
+    SIM_ZERO_RANGE,
+    SIM_DROP_CACHE,
+    SIM_START_WRITEBACK,
+    SIM_LOCK,
+    SIM_MOUNTED,
+    SIM_BOOT_ID,
+    SIM_GET_RANDOM,
+    SIM_RESTART,
+    SIM_OPS,    /* how many there are */
+    SIM_CHANGES /* any that changes something: counts all those listed at sim_cut_at() */
+};
+
+/* The n-th call of `op` (counted from 1 since the counters were reset, failed
+ * ones too) fails with `error`, and when `forever` all later ones. One fault
+ * at a time; n = 0 takes it back. A sync that fails leaves its file's pending
+ * content unsure for good: a later sync does not make it durable. */
+void sim_fail(struct sim *sim, enum sim_op op, unsigned n, int error, bool forever);
+unsigned sim_calls(const struct sim *sim, enum sim_op op);
+const char *sim_op_name(enum sim_op op);
+/* The n-th pwrite stores one flipped bit and reports success; 0: none. */
+void sim_flip_write(struct sim *sim, unsigned n);
+/* Room for new blocks of 4096 bytes; writes that need more store what fits and
+ * fail with ENOSPC. Removing and truncating give back. UINT64_MAX: no limit. */
+void sim_set_free(struct sim *sim, uint64_t bytes);
+
+/* Clocks: seconds since 1970, milliseconds. */
+void sim_set_now(struct sim *sim, uint64_t seconds);
+void sim_advance(struct sim *sim, uint64_t milliseconds);
+
+/* Print every counted operation to f; NULL stops. Kept by clones and reboots. */
+void sim_trace(struct sim *sim, FILE *f);
+
+#endif

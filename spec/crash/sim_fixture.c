@@ -1,0 +1,208 @@
+/*
+ * sim_fixture.c -- put things into a simulator and look at what is there.
+ */
+#include "sim_log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A fixture that is misused ends the check, in a release build too. */
+static void must(bool condition)
+{
+    if (!condition)
+        abort();
+}
+
+/* Directories on the way to path, which begins with '/'. */
+static void put_parents(struct sim *sim, const char *path)
+{
+    char parent[4096];
+    const char *end = strrchr(path, '/');
+
+    if (!end || end == path)
+        return;
+    must((size_t)(end - path) < sizeof parent);
+    memcpy(parent, path, (size_t)(end - path));
+    parent[end - path] = '\0';
+    sim_put_dir(sim, parent, 0755);
+}
+
+/* Put a node at path, replacing what is there; takes over the reference. */
+static void put_node(struct sim *sim, const char *path, struct inode *inode)
+{
+    struct place at;
+    struct name *name;
+    unsigned ino;
+
+    must(sim->log_count == 0);
+    put_parents(sim, path);
+    if (tree_walk(&sim->live, path, false, &at) < 0)
+        abort();
+    if (at.ino) {
+        must(inode->kind != UP_NODE_DIR && sim->live.nodes[at.ino].inode->kind != UP_NODE_DIR);
+        inode_drop(sim->live.nodes[at.ino].inode);
+        sim->live.nodes[at.ino].inode = inode;
+    } else {
+        ino = tree_add(&sim->live, inode);
+        sim->live.nodes[ino].links = 1;
+        name = name_new(at.name);
+        dir_set(inode_own(&sim->live.nodes[at.dir]), name, ino);
+        name_drop(name);
+    }
+    sim_rebase(sim);
+}
+
+void sim_put(struct sim *sim, const char *path, const void *data, size_t len, unsigned mode)
+{
+    struct inode *file = inode_new(UP_NODE_FILE, mode);
+
+    file_write(file, data, len, 0);
+    put_node(sim, path, file);
+}
+
+void sim_put_text(struct sim *sim, const char *path, const char *text)
+{
+    sim_put(sim, path, text, strlen(text), 0644);
+}
+
+void sim_put_dir(struct sim *sim, const char *path, unsigned mode)
+{
+    if (!sim_exists(sim, path))
+        put_node(sim, path, inode_new(UP_NODE_DIR, mode));
+}
+
+void sim_put_link(struct sim *sim, const char *path, const char *target)
+{
+    struct inode *link = inode_new(UP_NODE_LINK, 0777);
+
+    link->target = name_new(target);
+    link->size = strlen(target);
+    put_node(sim, path, link);
+}
+
+void sim_put_block(struct sim *sim, const char *path, uint64_t size)
+{
+    struct inode *block = inode_new(UP_NODE_BLOCK, 0660);
+
+    file_resize(block, size);
+    put_node(sim, path, block);
+}
+
+void sim_set_mounted(struct sim *sim, const char *path, bool mounted)
+{
+    struct place at;
+
+    must(sim->log_count == 0);
+    if (tree_walk(&sim->live, path, true, &at) < 0 || !at.ino)
+        abort();
+    sim->live.nodes[at.ino].mounted = mounted;
+    sim_rebase(sim);
+}
+
+static struct inode *inode_of(const struct sim *sim, const char *path, bool follow)
+{
+    struct place at;
+
+    if (tree_walk(&sim->live, path, follow, &at) < 0 || !at.ino)
+        return NULL;
+    return sim->live.nodes[at.ino].inode;
+}
+
+char *sim_get(const struct sim *sim, const char *path, size_t *len)
+{
+    const struct inode *file = inode_of(sim, path, true);
+    char *data;
+
+    if (!file || (file->kind != UP_NODE_FILE && file->kind != UP_NODE_BLOCK))
+        return NULL;
+    data = sim_realloc(NULL, (size_t)file->size + 1);
+    file_read(file, data, (size_t)file->size, 0);
+    data[file->size] = '\0';
+    if (len)
+        *len = (size_t)file->size;
+    return data;
+}
+
+bool sim_exists(const struct sim *sim, const char *path)
+{
+    return inode_of(sim, path, false) != NULL;
+}
+
+static uint64_t mix(uint64_t h, uint64_t word)
+{
+    h = (h ^ word) * 0xff51afd7ed558ccdu;
+    return h ^ h >> 31;
+}
+
+static uint64_t text_hash(uint64_t h, const char *text)
+{
+    while (*text)
+        h = mix(h, (uint8_t)*text++);
+    return mix(h, 256);
+}
+
+static uint64_t content_hash(const struct inode *inode)
+{
+    uint64_t h = mix(1, inode->size);
+
+    /* A hole and a page of zeros are the same content. */
+    for (size_t i = 0; i < inode->page_count; i++) {
+        uint64_t page = page_hash(inode->pages[i]);
+
+        if (page)
+            h = mix(mix(h, i), page);
+    }
+    return h;
+}
+
+static uint64_t node_hash(const struct tree *tree, const struct inode *inode)
+{
+    uint64_t h = mix((uint64_t)inode->kind << 16 | inode->mode, content_hash(inode));
+
+    if (inode->target)
+        h = text_hash(h, inode->target->text);
+    for (size_t i = 0; i < inode->entry_count; i++)
+        h = mix(text_hash(h, inode->entries[i].name->text), node_hash(tree, tree->nodes[inode->entries[i].ino].inode));
+    return h;
+}
+
+uint64_t sim_fingerprint(const struct sim *sim)
+{
+    return node_hash(&sim->live, sim->live.nodes[SIM_ROOT].inode);
+}
+
+static void dump_node(FILE *out, const struct tree *tree, const struct inode *inode, const char *path)
+{
+    static const char kinds[] = "fdlbco";
+    size_t len = strlen(path);
+
+    fprintf(out, "%c %04o ", kinds[inode->kind], inode->mode);
+    if (inode->kind == UP_NODE_LINK)
+        fprintf(out, "%s ", inode->target->text);
+    else if (inode->kind != UP_NODE_DIR)
+        fprintf(out, "%llu %016llx ", (unsigned long long)inode->size, (unsigned long long)content_hash(inode));
+    fprintf(out, "%s\n", len > 0 ? path : "/");
+    for (size_t i = 0; i < inode->entry_count; i++) {
+        const struct entry *e = &inode->entries[i];
+        char *child = sim_alloc(len + strlen(e->name->text) + 2);
+
+        sprintf(child, "%s/%s", path, e->name->text);
+        dump_node(out, tree, tree->nodes[e->ino].inode, child);
+        free(child);
+    }
+}
+
+char *sim_dump(const struct sim *sim, const char *path)
+{
+    const struct inode *inode = inode_of(sim, path, false);
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+
+    if (!out)
+        abort();
+    if (inode)
+        dump_node(out, &sim->live, inode, strcmp(path, "/") == 0 ? "" : path);
+    fclose(out);
+    return text;
+}

@@ -1,0 +1,105 @@
+/*
+ * sim_log.h -- the inside of the crash simulator: what happened since the last
+ * durable state, and how durable each change has become.
+ *
+ * Only for spec/crash/sim*.c.
+ */
+#ifndef SIM_LOG_H
+#define SIM_LOG_H
+
+#include "sim.h"
+#include "sim_tree.h"
+
+enum change_kind {
+    CHANGE_NAMES,  /* up to two entries, together or not at all */
+    CHANGE_DATA,   /* sectors, and perhaps the size */
+    CHANGE_RESIZE, /* truncate */
+    CHANGE_MODE
+};
+
+struct entry_change {
+    unsigned dir;
+    struct name *name;
+    unsigned ino; /* 0: removed */
+};
+
+/* Never altered once it is logged; shared by clones. */
+struct change {
+    unsigned refs;
+    enum change_kind kind;
+    unsigned ino;        /* the node concerned; for names, the one made or moved */
+    struct inode *made;  /* NAMES: the node as it was created, else NULL */
+    struct entry_change entries[2];
+    unsigned entry_count;
+    uint64_t size;       /* DATA, RESIZE: of the file afterwards */
+    unsigned mode;
+    uint64_t first;      /* DATA: first sector, and how many */
+    size_t sectors;
+    size_t page_count;   /* DATA: the pages that hold them, as they were afterwards */
+    struct page *pages[];
+};
+
+struct logged {
+    struct change *change;
+    bool durable[2]; /* by enum sim_model */
+    bool doomed;     /* a sync of it failed: later ones do not help */
+};
+
+struct base {
+    unsigned refs;
+    struct tree tree;
+};
+
+struct handle {
+    struct name *path; /* NULL: free */
+    unsigned ino;
+    bool writes, locks;
+};
+
+struct fault {
+    enum sim_op op;
+    unsigned n;
+    int error;
+    bool forever;
+};
+
+struct sim {
+    struct up_storage storage; /* first: the operations are handed this */
+    struct base *base;         /* what is durable whatever happens */
+    struct tree live;          /* what the running system sees */
+    struct logged *log;
+    size_t log_count, log_room;
+    struct handle *handles;
+    size_t handle_count;
+
+    unsigned ops, syncs, restarts, calls[SIM_OPS];
+    struct name **sync_names;
+    unsigned cut_at;
+    bool cut;
+    unsigned ignored_sync;
+    const char *ignored_pattern;
+    struct fault fault;
+    unsigned flipped_write;
+    uint64_t capacity; /* bytes that files may hold */
+
+    uint64_t now, monotonic, random;
+    unsigned boot;
+    FILE *trace;
+};
+
+extern const struct up_storage_ops sim_ops_table;
+
+struct change *change_new(enum change_kind kind, unsigned ino, size_t pages);
+void change_drop(struct change *change);
+bool change_is_data(const struct logged *entry);
+/* Apply to a tree whose nodes all exist; links are kept up to date. */
+void apply_names(struct tree *tree, const struct change *change);
+/* Append; takes over the reference. */
+void log_add(struct sim *sim, struct change *change);
+void log_clear(struct sim *sim);
+/* The base becomes what is live now. */
+void sim_rebase(struct sim *sim);
+void sim_close_all(struct sim *sim);
+uint64_t sim_mix(uint64_t *state); /* the next random number */
+
+#endif

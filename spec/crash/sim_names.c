@@ -1,0 +1,247 @@
+/*
+ * sim_names.c -- the operations on names, and what all operations begin and
+ * end with.
+ */
+#include "sim_ops.h"
+
+#include <errno.h>
+#include <string.h>
+
+int op_fail(int error)
+{
+    errno = error;
+    return -1;
+}
+
+struct sim *op_sim(struct up_storage *s)
+{
+    return (struct sim *)s;
+}
+
+static bool hit(const struct sim *sim, enum sim_op op, unsigned count)
+{
+    const struct fault *f = &sim->fault;
+
+    return f->n > 0 && f->op == op && (count == f->n || (f->forever && count > f->n));
+}
+
+int op_begin(struct sim *sim, enum sim_op op)
+{
+    sim->calls[op]++;
+    if (sim->cut)
+        return op_fail(EIO);
+    return hit(sim, op, sim->calls[op]) ? op_fail(sim->fault.error) : 0;
+}
+
+int op_step(struct sim *sim, enum sim_op op, const char *path)
+{
+    sim->ops++;
+    if (sim->trace)
+        fprintf(sim->trace, "%4u %s %s\n", sim->ops, sim_op_name(op), path);
+    return hit(sim, SIM_CHANGES, sim->ops) ? op_fail(sim->fault.error) : 0;
+}
+
+int op_done(struct sim *sim)
+{
+    if (sim->ops != sim->cut_at)
+        return 0;
+    sim->cut = true;
+    return op_fail(EIO);
+}
+
+struct inode *op_inode(const struct sim *sim, unsigned ino)
+{
+    return sim->live.nodes[ino].inode;
+}
+
+int op_find(struct sim *sim, const char *path, bool follow, struct place *at)
+{
+    if (tree_walk(&sim->live, path, follow, at) < 0)
+        return -1;
+    return at->ino ? 0 : op_fail(ENOENT);
+}
+
+static void set_entry(struct change *c, unsigned dir, const char *name, unsigned ino)
+{
+    c->entries[c->entry_count++] = (struct entry_change){dir, name_new(name), ino};
+}
+
+unsigned op_create(struct sim *sim, const struct place *at, struct inode *made)
+{
+    unsigned ino = tree_add(&sim->live, made);
+    struct change *c = change_new(CHANGE_NAMES, ino, 0);
+
+    c->made = inode_ref(made);
+    set_entry(c, at->dir, at->name, ino);
+    apply_names(&sim->live, c);
+    log_add(sim, c);
+    return ino;
+}
+
+/* Log and apply a change of names. */
+static int change_names(struct sim *sim, struct change *c)
+{
+    log_add(sim, c);
+    apply_names(&sim->live, c);
+    return op_done(sim);
+}
+
+static bool inside(const struct sim *sim, unsigned dir, unsigned ino)
+{
+    const struct inode *inode = op_inode(sim, dir);
+
+    if (dir == ino)
+        return true;
+    for (size_t i = 0; i < inode->entry_count; i++)
+        if (op_inode(sim, inode->entries[i].ino)->kind == UP_NODE_DIR && inside(sim, inode->entries[i].ino, ino))
+            return true;
+    return false;
+}
+
+static int may_replace(const struct sim *sim, const struct place *from, const struct place *to)
+{
+    const struct inode *moved = op_inode(sim, from->ino), *old = to->ino ? op_inode(sim, to->ino) : NULL;
+
+    if (!*from->name || !*to->name)
+        return op_fail(EBUSY);
+    if (moved->kind == UP_NODE_DIR && inside(sim, from->ino, to->dir))
+        return op_fail(EINVAL);
+    if (!old)
+        return 0;
+    if (moved->kind == UP_NODE_DIR && old->kind != UP_NODE_DIR)
+        return op_fail(ENOTDIR);
+    if (moved->kind != UP_NODE_DIR && old->kind == UP_NODE_DIR)
+        return op_fail(EISDIR);
+    return old->entry_count > 0 ? op_fail(ENOTEMPTY) : 0;
+}
+
+int sim_rename(struct up_storage *s, const char *from, const char *to)
+{
+    struct sim *sim = op_sim(s);
+    struct place a, b;
+    struct change *c;
+
+    if (op_begin(sim, SIM_RENAME) < 0 || op_find(sim, from, false, &a) < 0 || tree_walk(&sim->live, to, false, &b) < 0)
+        return -1;
+    if (a.ino == b.ino)
+        return 0;
+    if (may_replace(sim, &a, &b) < 0 || op_step(sim, SIM_RENAME, to) < 0)
+        return -1;
+    c = change_new(CHANGE_NAMES, a.ino, 0);
+    set_entry(c, b.dir, b.name, a.ino);
+    set_entry(c, a.dir, a.name, 0);
+    return change_names(sim, c);
+}
+
+int sim_link(struct up_storage *s, const char *from, const char *to)
+{
+    struct sim *sim = op_sim(s);
+    struct place a, b;
+    struct change *c;
+
+    if (op_begin(sim, SIM_LINK) < 0 || op_find(sim, from, false, &a) < 0 || tree_walk(&sim->live, to, false, &b) < 0)
+        return -1;
+    if (b.ino)
+        return op_fail(EEXIST);
+    if (op_inode(sim, a.ino)->kind == UP_NODE_DIR)
+        return op_fail(EPERM);
+    if (op_step(sim, SIM_LINK, to) < 0)
+        return -1;
+    c = change_new(CHANGE_NAMES, a.ino, 0);
+    set_entry(c, b.dir, b.name, a.ino);
+    return change_names(sim, c);
+}
+
+static int remove_name(struct sim *sim, enum sim_op op, const char *path, bool directory)
+{
+    struct place at;
+    struct change *c;
+
+    if (op_begin(sim, op) < 0 || op_find(sim, path, false, &at) < 0)
+        return -1;
+    if (!*at.name)
+        return op_fail(EBUSY);
+    if (directory != (op_inode(sim, at.ino)->kind == UP_NODE_DIR))
+        return op_fail(directory ? ENOTDIR : EISDIR);
+    if (op_inode(sim, at.ino)->entry_count > 0)
+        return op_fail(ENOTEMPTY);
+    if (op_step(sim, op, path) < 0)
+        return -1;
+    c = change_new(CHANGE_NAMES, at.ino, 0);
+    set_entry(c, at.dir, at.name, 0);
+    return change_names(sim, c);
+}
+
+int sim_unlink(struct up_storage *s, const char *path)
+{
+    return remove_name(op_sim(s), SIM_UNLINK, path, false);
+}
+
+int sim_rmdir(struct up_storage *s, const char *path)
+{
+    return remove_name(op_sim(s), SIM_RMDIR, path, true);
+}
+
+/* Where a new node may go. */
+static int vacant(struct sim *sim, enum sim_op op, const char *path, struct place *at)
+{
+    if (op_begin(sim, op) < 0 || tree_walk(&sim->live, path, false, at) < 0)
+        return -1;
+    return at->ino ? op_fail(EEXIST) : op_step(sim, op, path);
+}
+
+int sim_mkdir(struct up_storage *s, const char *path, unsigned mode)
+{
+    struct sim *sim = op_sim(s);
+    struct place at;
+
+    if (vacant(sim, SIM_MKDIR, path, &at) < 0)
+        return -1;
+    op_create(sim, &at, inode_new(UP_NODE_DIR, mode));
+    return op_done(sim);
+}
+
+int sim_symlink(struct up_storage *s, const char *target, const char *path)
+{
+    struct sim *sim = op_sim(s);
+    struct inode *made;
+    struct place at;
+
+    if (vacant(sim, SIM_SYMLINK, path, &at) < 0)
+        return -1;
+    made = inode_new(UP_NODE_LINK, 0777);
+    made->target = name_new(target);
+    made->size = strlen(target);
+    op_create(sim, &at, made);
+    return op_done(sim);
+}
+
+int sim_readlink(struct up_storage *s, const char *path, char *buf, size_t len)
+{
+    struct sim *sim = op_sim(s);
+    const struct inode *inode;
+    struct place at;
+
+    if (op_begin(sim, SIM_READLINK) < 0 || op_find(sim, path, false, &at) < 0)
+        return -1;
+    inode = op_inode(sim, at.ino);
+    if (inode->kind != UP_NODE_LINK)
+        return op_fail(EINVAL);
+    return snprintf(buf, len, "%s", inode->target->text) < (int)len ? (int)inode->size : (int)len - 1;
+}
+
+int sim_chmod(struct up_storage *s, const char *path, unsigned mode)
+{
+    struct sim *sim = op_sim(s);
+    struct change *c;
+    struct place at;
+
+    if (op_begin(sim, SIM_CHMOD) < 0 || op_find(sim, path, true, &at) < 0 || op_step(sim, SIM_CHMOD, path) < 0)
+        return -1;
+    inode_own(&sim->live.nodes[at.ino])->mode = mode & 07777;
+    c = change_new(CHANGE_MODE, at.ino, 0);
+    c->mode = mode & 07777;
+    log_add(sim, c);
+    return op_done(sim);
+}
+

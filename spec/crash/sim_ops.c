@@ -1,0 +1,466 @@
+/*
+ * sim_ops.c -- the operations of runtime/storage.h on open files, and the rest
+ * that is not about names.
+ */
+#include "sim_ops.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LARGEST_FILE (UINT64_C(1) << 30)
+#define UNLIMITED_SPACE (UINT64_C(1) << 30)
+
+static struct handle *handle_of(struct sim *sim, int file)
+{
+    if (file < 0 || (size_t)file >= sim->handle_count || !sim->handles[file].path) {
+        errno = EBADF;
+        return NULL;
+    }
+    return &sim->handles[file];
+}
+
+static int new_handle(struct sim *sim, unsigned ino, const char *path, bool writes)
+{
+    size_t i = 0;
+
+    while (i < sim->handle_count && sim->handles[i].path)
+        i++;
+    if (i == sim->handle_count) {
+        sim->handles = sim_realloc(sim->handles, (i + 1) * sizeof *sim->handles);
+        sim->handle_count++;
+    }
+    sim->handles[i] = (struct handle){.path = name_new(path), .ino = ino, .writes = writes};
+    sim->live.nodes[ino].opens++;
+    return (int)i;
+}
+
+static int sim_open(struct up_storage *s, const char *path, unsigned flags, unsigned mode)
+{
+    struct sim *sim = op_sim(s);
+    bool writes = flags & (UP_WRITE_ONLY_NEW | UP_UPDATE | UP_CREATE);
+    struct place at;
+
+    if (op_begin(sim, SIM_OPEN) < 0 || tree_walk(&sim->live, path, !(flags & UP_WRITE_ONLY_NEW), &at) < 0)
+        return -1;
+    if (at.ino) {
+        if (flags & UP_WRITE_ONLY_NEW)
+            return op_fail(EEXIST);
+        if (writes && op_inode(sim, at.ino)->kind == UP_NODE_DIR)
+            return op_fail(EISDIR);
+        if (flags & UP_EXCLUSIVE && op_inode(sim, at.ino)->kind == UP_NODE_BLOCK && sim->live.nodes[at.ino].mounted)
+            return op_fail(EBUSY);
+        return new_handle(sim, at.ino, path, writes);
+    }
+    if (!(flags & (UP_WRITE_ONLY_NEW | UP_CREATE)))
+        return op_fail(ENOENT);
+    if (op_step(sim, SIM_OPEN, path) < 0)
+        return -1;
+    at.ino = op_create(sim, &at, inode_new(UP_NODE_FILE, mode));
+    return op_done(sim) < 0 ? -1 : new_handle(sim, at.ino, path, writes);
+}
+
+static int sim_close(struct up_storage *s, int file)
+{
+    struct sim *sim = op_sim(s);
+    struct handle *h = handle_of(sim, file);
+    struct node *node;
+
+    if (!h)
+        return -1;
+    node = &sim->live.nodes[h->ino];
+    node->opens--;
+    if (h->locks)
+        node->locked = false;
+    tree_forget(&sim->live, h->ino);
+    name_drop(h->path);
+    h->path = NULL;
+    return sim->cut ? op_fail(EIO) : 0;
+}
+
+static long long sim_pread(struct up_storage *s, int file, void *buf, size_t len, uint64_t offset)
+{
+    struct sim *sim = op_sim(s);
+    struct handle *h = handle_of(sim, file);
+    const struct inode *inode;
+
+    if (!h || op_begin(sim, SIM_PREAD) < 0)
+        return -1;
+    inode = op_inode(sim, h->ino);
+    if (inode->kind == UP_NODE_DIR)
+        return op_fail(EISDIR);
+    if (offset >= inode->size)
+        return 0;
+    if (len > inode->size - offset)
+        len = (size_t)(inode->size - offset);
+    file_read(inode, buf, len, offset);
+    return (long long)len;
+}
+
+/* The open file, when it may be written. */
+static struct handle *writable(struct sim *sim, int file, enum sim_op op)
+{
+    struct handle *h = handle_of(sim, file);
+
+    if (!h || op_begin(sim, op) < 0)
+        return NULL;
+    if (!h->writes)
+        errno = EBADF;
+    return h->writes ? h : NULL;
+}
+
+/* How much of a range fits onto the device or into the space that is left. */
+static size_t room_for(const struct sim *sim, const struct inode *inode, size_t len, uint64_t offset)
+{
+    uint64_t end = offset + len, used;
+
+    if (inode->kind == UP_NODE_BLOCK)
+        return offset >= inode->size ? 0 : (size_t)((end < inode->size ? end : inode->size) - offset);
+    if (sim->capacity == UINT64_MAX)
+        return len;
+    used = tree_used(&sim->live);
+    for (uint64_t at = offset; at < end; at = (at / SIM_PAGE + 1) * SIM_PAGE) {
+        size_t index = (size_t)(at / SIM_PAGE);
+
+        if (index < inode->page_count && inode->pages[index])
+            continue;
+        used += SIM_PAGE;
+        if (used > sim->capacity)
+            return (size_t)(at - offset);
+    }
+    return len;
+}
+
+/* Log the sectors of a range with the content that they have now. */
+static void log_data(struct sim *sim, unsigned ino, uint64_t offset, uint64_t len)
+{
+    const struct inode *inode = op_inode(sim, ino);
+    size_t first = (size_t)(offset / SIM_PAGE), last = (size_t)((offset + len - 1) / SIM_PAGE);
+    struct change *c = change_new(CHANGE_DATA, ino, last - first + 1);
+
+    c->first = offset / SIM_SECTOR;
+    c->sectors = (size_t)((offset + len - 1) / SIM_SECTOR - c->first + 1);
+    c->size = inode->size;
+    for (size_t i = 0; i < c->page_count; i++)
+        c->pages[i] = page_ref(inode->pages[first + i]);
+    log_add(sim, c);
+}
+
+static int sim_pwrite(struct up_storage *s, int file, const void *buf, size_t len, uint64_t offset)
+{
+    struct sim *sim = op_sim(s);
+    struct handle *h = writable(sim, file, SIM_PWRITE);
+    size_t fits;
+
+    if (!h)
+        return -1;
+    if (len == 0)
+        return 0;
+    if (offset > LARGEST_FILE || len > LARGEST_FILE - offset)
+        return op_fail(EFBIG);
+    fits = room_for(sim, op_inode(sim, h->ino), len, offset);
+    if (fits == 0)
+        return op_fail(ENOSPC);
+    if (op_step(sim, SIM_PWRITE, h->path->text) < 0)
+        return -1;
+    file_write(inode_own(&sim->live.nodes[h->ino]), buf, fits, offset);
+    if (sim->flipped_write == sim->calls[SIM_PWRITE]) {
+        uint64_t at = offset + fits / 2;
+
+        file_page(op_inode(sim, h->ino), (size_t)(at / SIM_PAGE))->data[at % SIM_PAGE] ^= 0x10;
+    }
+    log_data(sim, h->ino, offset, fits);
+    if (op_done(sim) < 0)
+        return -1;
+    return fits < len ? op_fail(ENOSPC) : 0;
+}
+
+/* A sync of `ino`, or of the directory that it is, is complete. */
+static void make_durable(struct sim *sim, unsigned ino)
+{
+    bool commits = op_inode(sim, ino)->kind != UP_NODE_BLOCK;
+
+    for (size_t i = 0; i < sim->log_count; i++) {
+        struct logged *e = &sim->log[i];
+        const struct change *c = e->change;
+        bool own = c->kind != CHANGE_NAMES && c->ino == ino;
+
+        for (unsigned n = 0; n < c->entry_count; n++)
+            own = own || c->entries[n].dir == ino;
+        if (e->doomed)
+            continue;
+        if (own)
+            e->durable[SIM_INDEPENDENT] = true;
+        if (own || (commits && c->kind != CHANGE_DATA))
+            e->durable[SIM_ORDERED] = true;
+    }
+}
+
+/* A sync failed: the cache calls the pages clean, the medium does not have them. */
+static int doom(struct sim *sim, unsigned ino)
+{
+    for (size_t i = 0; i < sim->log_count; i++)
+        if (sim->log[i].change->kind == CHANGE_DATA && sim->log[i].change->ino == ino &&
+            !sim->log[i].durable[SIM_INDEPENDENT])
+            sim->log[i].doomed = true;
+    return -1;
+}
+
+static void note_sync(struct sim *sim, enum sim_op op, const char *path)
+{
+    struct name *name = sim_realloc(NULL, sizeof *name + strlen(path) + 16);
+
+    name->refs = 1;
+    sprintf(name->text, "%s %s", sim_op_name(op), path);
+    sim->sync_names = sim_realloc(sim->sync_names, (sim->syncs + 1) * sizeof(struct name *));
+    sim->sync_names[sim->syncs++] = name;
+}
+
+static int sync_node(struct sim *sim, enum sim_op op, unsigned ino, const char *path)
+{
+    if (op_step(sim, op, path) < 0)
+        return doom(sim, ino);
+    note_sync(sim, op, path);
+    /* Cut here, nothing is sure; completed, it is the cut one operation later. */
+    if (op_done(sim) < 0)
+        return -1;
+    if (sim->syncs == sim->ignored_sync ||
+        (sim->ignored_pattern && fnmatch(sim->ignored_pattern, path, 0) == 0))
+        return 0;
+    make_durable(sim, ino);
+    return 0;
+}
+
+static int sim_sync(struct up_storage *s, int file)
+{
+    struct sim *sim = op_sim(s);
+    struct handle *h = handle_of(sim, file);
+
+    if (!h)
+        return -1;
+    if (op_begin(sim, SIM_SYNC) < 0)
+        return sim->cut ? -1 : doom(sim, h->ino);
+    return sync_node(sim, SIM_SYNC, h->ino, h->path->text);
+}
+
+static int sim_sync_dir(struct up_storage *s, const char *path)
+{
+    struct sim *sim = op_sim(s);
+    struct place at;
+
+    if (op_begin(sim, SIM_SYNC_DIR) < 0 || op_find(sim, path, true, &at) < 0)
+        return -1;
+    if (op_inode(sim, at.ino)->kind != UP_NODE_DIR)
+        return op_fail(ENOTDIR);
+    return sync_node(sim, SIM_SYNC_DIR, at.ino, path);
+}
+
+static int fill_stat(const struct sim *sim, unsigned ino, struct up_stat *out)
+{
+    const struct inode *inode = op_inode(sim, ino);
+
+    *out = (struct up_stat){inode->kind, inode->size, inode->mode, 1, ino};
+    return 0;
+}
+
+static int sim_stat(struct up_storage *s, const char *path, struct up_stat *out)
+{
+    struct sim *sim = op_sim(s);
+    struct place at;
+
+    if (op_begin(sim, SIM_STAT) < 0 || op_find(sim, path, false, &at) < 0)
+        return -1;
+    return fill_stat(sim, at.ino, out);
+}
+
+static int sim_stat_file(struct up_storage *s, int file, struct up_stat *out)
+{
+    struct sim *sim = op_sim(s);
+    struct handle *h = handle_of(sim, file);
+
+    return h && op_begin(sim, SIM_STAT) == 0 ? fill_stat(sim, h->ino, out) : -1;
+}
+
+static int sim_space(struct up_storage *s, const char *path, uint64_t *free_bytes)
+{
+    struct sim *sim = op_sim(s);
+    struct place at;
+    uint64_t used;
+
+    if (op_begin(sim, SIM_SPACE) < 0 || op_find(sim, path, true, &at) < 0)
+        return -1;
+    used = tree_used(&sim->live);
+    *free_bytes = UNLIMITED_SPACE;
+    if (sim->capacity != UINT64_MAX)
+        *free_bytes = used < sim->capacity ? sim->capacity - used : 0;
+    return 0;
+}
+
+static int sim_list(struct up_storage *s, const char *path, up_list_fn *fn, void *user)
+{
+    struct sim *sim = op_sim(s);
+    struct inode *dir;
+    struct place at;
+
+    if (op_begin(sim, SIM_LIST) < 0 || op_find(sim, path, true, &at) < 0)
+        return -1;
+    if (op_inode(sim, at.ino)->kind != UP_NODE_DIR)
+        return op_fail(ENOTDIR);
+    /* Held, so that what fn does goes to a copy. */
+    dir = inode_ref(op_inode(sim, at.ino));
+    for (size_t i = 0; i < dir->entry_count; i++) {
+        const struct inode *inode = op_inode(sim, dir->entries[i].ino);
+
+        if (inode && fn(user, dir->entries[i].name->text, inode->kind) != 0)
+            break;
+    }
+    inode_drop(dir);
+    return 0;
+}
+
+static int sim_truncate(struct up_storage *s, int file, uint64_t size)
+{
+    struct sim *sim = op_sim(s);
+    struct handle *h = writable(sim, file, SIM_TRUNCATE);
+    struct change *c;
+
+    if (!h)
+        return -1;
+    if (op_inode(sim, h->ino)->kind != UP_NODE_FILE)
+        return op_fail(EINVAL);
+    if (size > LARGEST_FILE)
+        return op_fail(EFBIG);
+    if (op_step(sim, SIM_TRUNCATE, h->path->text) < 0)
+        return -1;
+    file_resize(inode_own(&sim->live.nodes[h->ino]), size);
+    c = change_new(CHANGE_RESIZE, h->ino, 0);
+    c->size = size;
+    log_add(sim, c);
+    return op_done(sim);
+}
+
+static int sim_zero_range(struct up_storage *s, int file, uint64_t offset, uint64_t len)
+{
+    struct sim *sim = op_sim(s);
+    struct handle *h = writable(sim, file, SIM_ZERO_RANGE);
+
+    if (!h)
+        return -1;
+    if (len == 0)
+        return 0;
+    if (offset > LARGEST_FILE || len > LARGEST_FILE - offset)
+        return op_fail(EFBIG);
+    if (room_for(sim, op_inode(sim, h->ino), (size_t)len, offset) < len)
+        return op_fail(ENOSPC);
+    if (op_step(sim, SIM_ZERO_RANGE, h->path->text) < 0)
+        return -1;
+    file_zero(inode_own(&sim->live.nodes[h->ino]), offset, len);
+    log_data(sim, h->ino, offset, len);
+    return op_done(sim);
+}
+
+static int sim_drop_cache(struct up_storage *s, int file, uint64_t offset, uint64_t len)
+{
+    (void)offset;
+    (void)len;
+    return handle_of(op_sim(s), file) ? op_begin(op_sim(s), SIM_DROP_CACHE) : -1;
+}
+
+static int sim_start_writeback(struct up_storage *s, int file, uint64_t offset, uint64_t len)
+{
+    (void)offset;
+    (void)len;
+    return handle_of(op_sim(s), file) ? op_begin(op_sim(s), SIM_START_WRITEBACK) : -1;
+}
+
+static int sim_lock(struct up_storage *s, int file)
+{
+    struct sim *sim = op_sim(s);
+    struct handle *h = handle_of(sim, file);
+
+    if (!h || op_begin(sim, SIM_LOCK) < 0)
+        return -1;
+    if (sim->live.nodes[h->ino].locked && !h->locks)
+        return op_fail(EWOULDBLOCK);
+    sim->live.nodes[h->ino].locked = h->locks = true;
+    return 0;
+}
+
+static int sim_mounted(struct up_storage *s, const char *path)
+{
+    struct sim *sim = op_sim(s);
+    struct place at;
+
+    if (op_begin(sim, SIM_MOUNTED) < 0 || op_find(sim, path, true, &at) < 0)
+        return -1;
+    return sim->live.nodes[at.ino].mounted;
+}
+
+static int sim_boot_id(struct up_storage *s, char out[37])
+{
+    if (op_begin(op_sim(s), SIM_BOOT_ID) < 0)
+        return -1;
+    snprintf(out, 37, "00000000-0000-4000-8000-%012x", op_sim(s)->boot);
+    return 0;
+}
+
+static uint64_t sim_now(struct up_storage *s)
+{
+    return op_sim(s)->now;
+}
+
+static uint64_t sim_monotonic(struct up_storage *s)
+{
+    return op_sim(s)->monotonic;
+}
+
+static int sim_random(struct up_storage *s, void *buf, size_t len)
+{
+    if (op_begin(op_sim(s), SIM_GET_RANDOM) < 0)
+        return -1;
+    for (size_t i = 0; i < len; i++)
+        ((uint8_t *)buf)[i] = (uint8_t)sim_mix(&op_sim(s)->random);
+    return 0;
+}
+
+static int sim_restart(struct up_storage *s, char *const argv[])
+{
+    (void)argv;
+    if (op_begin(op_sim(s), SIM_RESTART) < 0)
+        return -1;
+    op_sim(s)->restarts++;
+    return 0;
+}
+
+const struct up_storage_ops sim_ops_table = {
+    .open = sim_open,
+    .close = sim_close,
+    .pread = sim_pread,
+    .pwrite = sim_pwrite,
+    .sync = sim_sync,
+    .sync_dir = sim_sync_dir,
+    .rename = sim_rename,
+    .link = sim_link,
+    .unlink = sim_unlink,
+    .mkdir = sim_mkdir,
+    .rmdir = sim_rmdir,
+    .symlink = sim_symlink,
+    .readlink = sim_readlink,
+    .chmod = sim_chmod,
+    .stat = sim_stat,
+    .stat_file = sim_stat_file,
+    .space = sim_space,
+    .list = sim_list,
+    .truncate = sim_truncate,
+    .zero_range = sim_zero_range,
+    .drop_cache = sim_drop_cache,
+    .start_writeback = sim_start_writeback,
+    .lock = sim_lock,
+    .mounted = sim_mounted,
+    .boot_id = sim_boot_id,
+    .now = sim_now,
+    .monotonic = sim_monotonic,
+    .random = sim_random,
+    .restart = sim_restart,
+};

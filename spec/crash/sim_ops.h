@@ -1,0 +1,39 @@
+/*
+ * sim_ops.h -- what the operations of the simulated storage share.
+ *
+ * Each is checked first as the system would; only then it counts, is applied to
+ * what is live and logged as not durable. The power goes after that.
+ *
+ * Only for spec/crash/sim*.c.
+ */
+#ifndef SIM_OPS_H
+#define SIM_OPS_H
+
+#include "sim_log.h"
+
+struct sim *op_sim(struct up_storage *s);
+/* Set errno and return -1. */
+int op_fail(int error);
+/* Every call begins here: -1 when there is no power, or for the fault that was asked for. */
+int op_begin(struct sim *sim, enum sim_op op);
+/* A durable effect is about to happen: count it. */
+int op_step(struct sim *sim, enum sim_op op, const char *path);
+/* It happened, and the power may go. */
+int op_done(struct sim *sim);
+
+struct inode *op_inode(const struct sim *sim, unsigned ino);
+/* Walk to something that is there. */
+int op_find(struct sim *sim, const char *path, bool follow, struct place *at);
+/* Put a new node where a walk found nothing; returns its number. */
+unsigned op_create(struct sim *sim, const struct place *at, struct inode *made);
+
+int sim_rename(struct up_storage *s, const char *from, const char *to);
+int sim_link(struct up_storage *s, const char *from, const char *to);
+int sim_unlink(struct up_storage *s, const char *path);
+int sim_mkdir(struct up_storage *s, const char *path, unsigned mode);
+int sim_rmdir(struct up_storage *s, const char *path);
+int sim_symlink(struct up_storage *s, const char *target, const char *path);
+int sim_readlink(struct up_storage *s, const char *path, char *buf, size_t len);
+int sim_chmod(struct up_storage *s, const char *path, unsigned mode);
+
+#endif

@@ -1,0 +1,323 @@
+/*
+ * sim_reboot.c -- what survives a power cut.
+ *
+ * The log is replayed onto the durable state. Changes that became durable are
+ * applied whole; of the others the choice picks. An entry always ends as one of
+ * the things it stood for, a sector as one of the contents it had.
+ */
+#include "sim_log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What is picked of one pending change. */
+struct share {
+    bool whole;       /* a name, mode or size survives */
+    size_t from, to;  /* these sectors survive */
+    bool by_coin;     /* each of these sectors only by a coin */
+};
+
+struct replay {
+    const struct sim *sim;
+    const struct sim_choice *choice;
+    struct tree tree;
+    uint64_t random;
+    size_t ordered_left; /* SIM_ORDERED: so many pending changes but data survive */
+    uint64_t total, cut; /* SIM_FRONT, SIM_BACK: sectors and changes pending, where they part */
+    uint64_t at;         /* position among them */
+    size_t index;        /* number of the pending change */
+    uint64_t garbage;    /* which pending sector is garbage, counted from 0 */
+    uint64_t data_at;    /* pending sectors so far */
+    bool *touched, *blocked; /* by inode number */
+};
+
+static bool pending(const struct logged *e, enum sim_model model)
+{
+    return !e->durable[model];
+}
+
+static uint64_t weight(const struct logged *e)
+{
+    return change_is_data(e) ? e->change->sectors : 1;
+}
+
+/* How many of the pending names, modes and sizes a journal still got out. */
+static size_t ordered_prefix(struct replay *r, size_t names)
+{
+    size_t index = 0, kept = 0;
+
+    switch (r->choice->loss) {
+    case SIM_NONE:
+    case SIM_DATA:
+        return 0;
+    case SIM_ALL:
+    case SIM_NAMES:
+    case SIM_FRONT: /* the cut position decides */
+        return names;
+    case SIM_BACK:
+    case SIM_RANDOM:
+        return (size_t)(sim_mix(&r->random) % (names + 1));
+    case SIM_BITS:
+        break;
+    }
+    for (size_t i = 0; i < r->sim->log_count; i++) {
+        const struct logged *e = &r->sim->log[i];
+
+        if (!pending(e, SIM_ORDERED))
+            continue;
+        if (!change_is_data(e)) {
+            if (!(r->choice->seed >> (index & 63) & 1))
+                break;
+            kept++;
+        }
+        index++;
+    }
+    return kept;
+}
+
+static void prepare(struct replay *r)
+{
+    size_t names = 0;
+    uint64_t sectors = 0;
+
+    for (size_t i = 0; i < r->sim->log_count; i++) {
+        const struct logged *e = &r->sim->log[i];
+
+        if (!pending(e, r->choice->model))
+            continue;
+        if (change_is_data(e))
+            sectors += e->change->sectors;
+        else
+            names++;
+    }
+    r->total = sectors + names;
+    r->cut = r->choice->seed % (r->total + 1);
+    r->garbage = r->choice->garbage && sectors > 0 ? sim_mix(&r->random) % sectors : UINT64_MAX;
+    r->ordered_left = ordered_prefix(r, names);
+}
+
+static struct share share_of_data(struct replay *r, const struct logged *e, uint64_t begin)
+{
+    size_t n = e->change->sectors;
+    uint64_t until = r->cut > begin ? r->cut - begin : 0; /* the part before the cut */
+
+    if (until > n)
+        until = n;
+    switch (r->choice->loss) {
+    case SIM_NONE:
+        break;
+    case SIM_ALL:
+        return (struct share){.whole = true, .to = n};
+    case SIM_NAMES:
+        return (struct share){.whole = true};
+    case SIM_DATA:
+        return (struct share){.to = n};
+    case SIM_FRONT:
+        return (struct share){.whole = until > 0, .to = (size_t)until};
+    case SIM_BACK:
+        return (struct share){.whole = until < n, .from = (size_t)until, .to = n};
+    case SIM_RANDOM:
+        return (struct share){.whole = sim_mix(&r->random) & 1, .to = n, .by_coin = true};
+    case SIM_BITS:
+        if (r->choice->seed >> (r->index & 63) & 1)
+            return (struct share){.whole = true, .to = n};
+        break;
+    }
+    return (struct share){0};
+}
+
+static bool keep_name(struct replay *r, uint64_t begin)
+{
+    if (r->choice->loss == SIM_FRONT)
+        return begin < r->cut;
+    if (r->choice->model == SIM_ORDERED) {
+        if (r->ordered_left == 0)
+            return false;
+        r->ordered_left--;
+        return true;
+    }
+    switch (r->choice->loss) {
+    case SIM_ALL:
+    case SIM_NAMES:
+        return true;
+    case SIM_BACK:
+        return begin >= r->cut;
+    case SIM_RANDOM:
+        return sim_mix(&r->random) & 1;
+    case SIM_BITS:
+        return r->choice->seed >> (r->index & 63) & 1;
+    default:
+        return false;
+    }
+}
+
+static struct share share_of(struct replay *r, const struct logged *e)
+{
+    struct share share = {.whole = true, .to = e->change->sectors};
+
+    if (!pending(e, r->choice->model))
+        return share;
+    if (change_is_data(e))
+        share = share_of_data(r, e, r->at);
+    else
+        share = (struct share){.whole = keep_name(r, r->at)};
+    r->at += weight(e);
+    r->index++;
+    return share;
+}
+
+/* Sectors from..to of a change, all or each by a coin. */
+static void replay_sectors(struct replay *r, const struct change *c, const struct share *share)
+{
+    const size_t each = SIM_PAGE / SIM_SECTOR;
+    struct inode *file = inode_own(&r->tree.nodes[c->ino]);
+    size_t i = share->from;
+
+    while (i < share->to) {
+        uint64_t sector = c->first + i;
+        size_t index = (size_t)(sector / each), at = (size_t)(sector % each) * SIM_SECTOR;
+        struct page *page = c->pages[index - (size_t)(c->first / each)];
+
+        if (at == 0 && share->to - i >= each && !share->by_coin) {
+            file_put_page(file, index, page_ref(page));
+            i += each;
+            continue;
+        }
+        if (!share->by_coin || sim_mix(&r->random) & 1)
+            memcpy(file_page(file, index)->data + at, page->data + at, SIM_SECTOR);
+        i++;
+    }
+}
+
+/* Half-erased: what comes later may still overwrite it. */
+static void put_garbage(struct replay *r, struct inode *file, uint64_t sector)
+{
+    uint64_t each = SIM_PAGE / SIM_SECTOR, kind = sim_mix(&r->random) % 4;
+    uint8_t *data = file_page(file, (size_t)(sector / each))->data + (size_t)(sector % each) * SIM_SECTOR;
+
+    if (kind == 0)
+        memset(data, 0xff, SIM_SECTOR);
+    else if (kind == 1)
+        memset(data + SIM_SECTOR / 2, 0xff, SIM_SECTOR / 2);
+    else
+        for (size_t i = 0; i < SIM_SECTOR; i++)
+            data[i] = (uint8_t)sim_mix(&r->random);
+}
+
+static void replay_data(struct replay *r, const struct logged *e, const struct share *share)
+{
+    const struct change *c = e->change;
+    struct node *node = &r->tree.nodes[c->ino];
+
+    if (!r->blocked[c->ino]) {
+        replay_sectors(r, c, share);
+        if (pending(e, r->choice->model) && r->garbage >= r->data_at && r->garbage - r->data_at < c->sectors)
+            put_garbage(r, inode_own(node), c->first + (r->garbage - r->data_at));
+        if (share->whole)
+            inode_own(node)->size = c->size;
+    }
+    if (pending(e, r->choice->model))
+        r->data_at += c->sectors;
+    r->touched[c->ino] = true;
+}
+
+/* A rename that was lost must not leave its file under two names when a later
+ * one of the same file survived. */
+static void drop_stale_names(struct replay *r, size_t before, unsigned ino)
+{
+    for (size_t i = 0; i < before; i++) {
+        const struct change *c = r->sim->log[i].change;
+        const struct entry_change *from = &c->entries[1];
+        struct node *dir;
+
+        if (c->kind != CHANGE_NAMES || c->ino != ino || c->entry_count < 2)
+            continue;
+        dir = &r->tree.nodes[from->dir];
+        if (dir_find(dir->inode, from->name->text) == ino)
+            dir_set(inode_own(dir), from->name, 0);
+    }
+}
+
+static void replay_one(struct replay *r, size_t i)
+{
+    const struct logged *e = &r->sim->log[i];
+    const struct change *c = e->change;
+    struct node *node = &r->tree.nodes[c->ino];
+    struct share share = share_of(r, e);
+
+    if (c->made)
+        node->inode = inode_ref(c->made);
+    switch (c->kind) {
+    case CHANGE_DATA:
+        replay_data(r, e, &share);
+        break;
+    case CHANGE_NAMES:
+        if (share.whole && c->entry_count == 2)
+            drop_stale_names(r, i, c->ino);
+        if (share.whole)
+            apply_names(&r->tree, c);
+        break;
+    case CHANGE_MODE:
+        if (share.whole)
+            inode_own(node)->mode = c->mode;
+        break;
+    case CHANGE_RESIZE:
+        if (share.whole)
+            file_resize(inode_own(node), c->size);
+        else if (r->choice->model == SIM_ORDERED)
+            r->blocked[c->ino] = true; /* its later blocks belong to a later journal entry */
+        break;
+    }
+}
+
+static void replay_all(struct replay *r)
+{
+    size_t known = r->sim->base->tree.count, count = r->sim->live.count;
+
+    tree_copy(&r->tree, &r->sim->base->tree);
+    r->tree.nodes = sim_realloc(r->tree.nodes, count * sizeof *r->tree.nodes);
+    memset(r->tree.nodes + known, 0, (count - known) * sizeof *r->tree.nodes);
+    r->tree.count = count;
+    /* Nothing is forgotten before the end: what lost its name may get another. */
+    for (size_t i = 0; i < count; i++)
+        r->tree.nodes[i].opens = 1;
+    r->touched = sim_alloc(count * sizeof *r->touched);
+    r->blocked = sim_alloc(count * sizeof *r->blocked);
+    prepare(r);
+    for (size_t i = 0; i < r->sim->log_count; i++)
+        replay_one(r, i);
+    for (size_t i = 0; i < count; i++)
+        if (r->touched[i] && r->tree.nodes[i].inode)
+            file_resize(inode_own(&r->tree.nodes[i]), r->tree.nodes[i].inode->size);
+    tree_collect(&r->tree);
+    free(r->touched);
+    free(r->blocked);
+}
+
+struct sim *sim_reboot(const struct sim *from, const struct sim_choice *choice)
+{
+    struct replay r = {.sim = from, .choice = choice, .random = choice->seed ^ (uint64_t)from->ops << 32};
+    struct sim *sim = sim_alloc(sizeof *sim);
+
+    replay_all(&r);
+    sim->storage.ops = &sim_ops_table;
+    sim->live = r.tree;
+    sim->ignored_pattern = from->ignored_pattern;
+    sim->capacity = from->capacity;
+    sim->now = from->now;
+    sim->monotonic = 1000;
+    sim->random = from->random + choice->seed;
+    sim->boot = from->boot + 1;
+    sim->trace = from->trace;
+    sim_rebase(sim);
+    return sim;
+}
+
+unsigned sim_pending(const struct sim *sim, enum sim_model model)
+{
+    unsigned n = 0;
+
+    for (size_t i = 0; i < sim->log_count; i++)
+        n += pending(&sim->log[i], model);
+    return n;
+}
