@@ -1,0 +1,370 @@
+#include "world.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "device.h"
+#include "fixture.h"
+#include "minisign.h"
+#include "package.h"
+#include "source.h"
+#include "transfer.h"
+
+#define STATE "/device/state"
+#define KEYS "/device/keys"
+#define BOOTS_MAX 8
+
+static const char *const package_paths[WORLD_PACKAGES] = {"/packages/factory.upd", "/packages/script.upd",
+                                                          "/packages/core.upd", "/packages/both.upd"};
+
+/* One power-on. */
+struct life {
+    struct sim *sim;
+    struct up_storage *storage;
+    const struct world_plan *plan;
+    struct world_log *log;
+    struct up_config config;
+    struct up_device *device;
+    struct up_error err;
+};
+
+static void configure(struct up_config *c)
+{
+    up_config_init(c);
+    strcpy(c->project, FIXTURE_PROJECT);
+    strcpy(c->product_key, fixture_product_key());
+    strcpy(c->hardware, "rev-a");
+    c->state = strdup(STATE);
+    c->keys = strdup(KEYS);
+    c->slot[0] = strdup("/device/slot-a.img");
+    c->slot[1] = strdup("/device/slot-b.img");
+    c->boot = UP_BOOT_FILE;
+}
+
+static void bad(struct world_log *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void bad(struct world_log *log, const char *format, ...)
+{
+    va_list args;
+
+    if (log->bad[0])
+        return;
+    va_start(args, format);
+    vsnprintf(log->bad, sizeof log->bad, format, args);
+    va_end(args);
+}
+
+/* The number of the release whose script this is, 0 for none whole. */
+static unsigned script_of(struct sim *sim, const char *dir)
+{
+    for (unsigned n = 1; n <= 2; n++)
+        if (fixture_is_script(sim, dir, n))
+            return n;
+    return 0;
+}
+
+static unsigned core_of(struct sim *sim, unsigned slot)
+{
+    for (unsigned n = 1; n <= 2; n++)
+        if (fixture_is_core(sim, slot ? "/device/slot-b.img" : "/device/slot-a.img", n))
+            return n;
+    return 0;
+}
+
+/* What would be started now: script and core must be a pair that somebody
+ * released, and never the new one when the plan never installs it. */
+static void check_pair(struct life *l, bool new_allowed)
+{
+    enum world_package package = l->plan->package;
+    unsigned new_script = package == WORLD_CORE ? 1 : 2, new_core = package == WORLD_SCRIPT ? 1 : 2;
+    char dir[256];
+    unsigned script, core;
+
+    up_device_generation_path(l->device, up_device_generation(l->device), dir, sizeof dir);
+    script = script_of(l->sim, dir);
+    core = core_of(l->sim, (unsigned)up_device_running(l->device));
+    if (script == 1 && core == 1)
+        return;
+    if (package != WORLD_FACTORY && new_allowed && script == new_script && core == new_core)
+        return;
+    bad(l->log, "would start script %u with core %u (0: broken)", script, core);
+}
+
+/* Head, begin, blocks, finish: what the agent does. */
+static int install(struct life *l, const char *path)
+{
+    struct up_package *package = NULL;
+    struct up_transfer *transfer = NULL;
+    struct up_keyring *ring = NULL;
+    struct up_source *source = NULL;
+    char spool[256];
+    int rc;
+
+    if (up_keyring_load(&ring, l->storage, KEYS, &l->err) < 0)
+        return l->err.code;
+    rc = up_source_file(&source, l->storage, path, &l->err);
+    if (rc == 0)
+        rc = up_device_spool(l->device, spool, sizeof spool, &l->err);
+    if (rc == 0)
+        rc = up_package_open(&package, source, l->storage, ring, spool, &l->err);
+    if (rc == 0)
+        rc = up_package_step(package, &l->err);
+    if (rc == 0)
+        rc = up_device_begin(l->device, up_package_manifest(package), &l->err);
+    if (rc == 0)
+        rc = up_transfer_open(&transfer, l->device, package, source, &l->err);
+    while (rc == 0 && (rc = up_transfer_step(transfer, &l->err)) == 1)
+        rc = 0;
+    up_transfer_close(transfer);
+    if (rc == 0)
+        do
+            rc = up_device_finish(l->device, up_package_manifest(package), &l->err);
+        while (rc == UP_AGAIN);
+    up_package_free(package);
+    if (source)
+        source->ops->close(source);
+    up_keyring_free(ring);
+    return rc;
+}
+
+/* A power-on before there is a device. */
+static enum world_result factory(struct life *l)
+{
+    if (l->plan->provisioned || l->log->confirmed) {
+        bad(l->log, "the device forgot that it was provisioned: %s", l->err.message);
+        return WORLD_SETTLED;
+    }
+    if (up_device_provision(&l->device, l->storage, &l->config, &l->err) < 0 ||
+        install(l, package_paths[WORLD_FACTORY]) < 0) {
+        if (!sim_is_cut(l->sim))
+            bad(l->log, "provision: %s", l->err.message);
+        return WORLD_CUT;
+    }
+    l->log->confirmed = true;
+    return WORLD_RESTART;
+}
+
+static enum world_result failed(struct life *l, const char *what)
+{
+    if (sim_is_cut(l->sim))
+        return WORLD_CUT;
+    bad(l->log, "%s: %s", what, l->err.message);
+    return WORLD_SETTLED;
+}
+
+static enum world_result after(enum up_start_action action)
+{
+    return action == UP_START_RESTART ? WORLD_RESTART : WORLD_SETTLED;
+}
+
+static enum world_result trial(struct life *l)
+{
+    enum up_start_action action;
+    int rc = up_device_trial_start(l->device, &action, &l->err);
+
+    if (rc == UP_ROLLEDBACK)
+        return after(action);
+    if (rc < 0)
+        return failed(l, "trial start");
+    check_pair(l, true);
+    switch (l->plan->verdict) {
+    case WORLD_CONFIRM:
+        if (up_device_confirm(l->device, &l->err) < 0)
+            return failed(l, "confirm");
+        l->log->confirmed = true;
+        return WORLD_SETTLED;
+    case WORLD_CRASH:
+        if (up_device_trial_failed(l->device, "the script crashed", &l->err) < 0)
+            return failed(l, "trial failed");
+        return trial(l);
+    default:
+        if (up_device_rollback(l->device, true, "not healthy", &action, &l->err) < 0)
+            return failed(l, "roll back");
+        return after(action);
+    }
+}
+
+/* Whether the agent still has something to install. */
+static bool wants_install(const struct life *l, bool online)
+{
+    const struct up_journal_state *s = up_device_state(l->device);
+
+    if (!online || l->plan->package == WORLD_FACTORY || l->log->refused || l->log->disarmed)
+        return false;
+    return s->phase == UP_FETCHING || s->phase == UP_INSTALLING ||
+           (s->phase == UP_IDLE && s->floor[UP_SCRIPT] < 2 && s->floor[UP_CORE] < 2);
+}
+
+static enum world_result armed(struct life *l)
+{
+    enum up_start_action action;
+
+    if (l->plan->verdict == WORLD_DISARM) {
+        if (up_device_rollback(l->device, false, "by hand", &action, &l->err) < 0)
+            return failed(l, "disarm");
+        l->log->disarmed = true;
+        return after(action);
+    }
+    if (up_device_has_core(l->device))
+        return WORLD_RESTART;
+    if (up_device_begin_trial(l->device, &l->err) < 0)
+        return failed(l, "begin trial");
+    return trial(l);
+}
+
+static enum world_result run(struct life *l, bool online)
+{
+    enum up_start_action action;
+
+    if (up_device_start(l->device, &action, &l->err) < 0)
+        return failed(l, "start");
+    if (action == UP_START_RESTART)
+        return WORLD_RESTART;
+    check_pair(l, true);
+    if (wants_install(l, online) && install(l, package_paths[l->plan->package]) < 0) {
+        if (sim_is_cut(l->sim))
+            return WORLD_CUT;
+        if (l->err.code != UP_INCOMPATIBLE) {
+            bad(l->log, "install: %s", l->err.message);
+            return WORLD_SETTLED;
+        }
+        l->log->refused = true;
+        return WORLD_RESTART; /* the next start sweeps the head away */
+    }
+    switch (up_device_state(l->device)->phase) {
+    case UP_ARMED:
+        return armed(l);
+    case UP_TRIAL:
+        return trial(l);
+    default:
+        return WORLD_SETTLED;
+    }
+}
+
+enum world_result world_boot(struct sim *sim, const struct world_plan *plan, bool online, struct world_log *log)
+{
+    struct life l = {.sim = sim, .storage = sim_storage(sim), .plan = plan, .log = log};
+    enum world_result result;
+    int rc;
+
+    log->boots++;
+    configure(&l.config);
+    rc = up_device_open(&l.device, l.storage, &l.config, UP_DEVICE_LOCK, &l.err);
+    if (rc == UP_USAGE)
+        result = factory(&l);
+    else if (rc < 0)
+        result = failed(&l, "open");
+    else
+        result = run(&l, online);
+    if (sim_is_cut(sim))
+        result = WORLD_CUT;
+    up_device_close(l.device);
+    up_config_free(&l.config);
+    return result;
+}
+
+enum world_result world_live(struct sim *sim, const struct world_plan *plan, bool online, struct world_log *log)
+{
+    enum world_result result = WORLD_RESTART;
+
+    for (unsigned i = 0; i < BOOTS_MAX && result == WORLD_RESTART; i++)
+        result = world_boot(sim, plan, online, log);
+    if (result == WORLD_RESTART)
+        bad(log, "not settled after %d starts", BOOTS_MAX);
+    return result;
+}
+
+/* Names that may stand in the state directory once all is done. */
+static void check_leftovers(struct sim *sim, struct life *l)
+{
+    const struct up_journal_state *s = up_device_state(l->device);
+    static const char *const allowed[] = {"",           "/boot.0",    "/boot.1", "/history", "/journal.0",
+                                          "/journal.1", "/lock",      "/policy", "/script",  "/script/current"};
+    char *dump = sim_dump(sim, STATE), *line, *rest = NULL, prefix[2][64] = {"", ""};
+
+    for (int i = 0; i < UP_SLOTS; i++)
+        if (s->slot[i].present)
+            snprintf(prefix[i], sizeof prefix[i], STATE "/script/%u", s->slot[i].generation);
+    for (line = strtok_r(dump, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        const char *path = strstr(line, STATE);
+        bool known = false;
+
+        if (!path)
+            continue;
+        for (size_t i = 0; i < sizeof allowed / sizeof allowed[0]; i++)
+            known = known || strcmp(path + strlen(STATE), allowed[i]) == 0;
+        for (int i = 0; i < UP_SLOTS; i++) {
+            size_t n = strlen(prefix[i]);
+
+            known = known || (n && strncmp(path, prefix[i], n) == 0 && (path[n] == '\0' || path[n] == '/'));
+        }
+        if (!known)
+            bad(l->log, "left over: %s", path);
+    }
+    free(dump);
+}
+
+static void check_outcome(struct life *l, bool online)
+{
+    const struct up_journal_state *s = up_device_state(l->device);
+    enum world_package package = l->plan->package;
+    bool is_new = s->floor[UP_SCRIPT] == 2 || s->floor[UP_CORE] == 2;
+
+    check_pair(l, is_new);
+    if (l->plan->verdict == WORLD_CONFIRM && package != WORLD_FACTORY && !is_new) {
+        if (l->log->confirmed)
+            bad(l->log, "a confirmed update was lost");
+        else if (online && !l->log->refused)
+            bad(l->log, "settled on the old release although the new one is healthy");
+    }
+    if (l->plan->verdict != WORLD_CONFIRM && is_new)
+        bad(l->log, "a release that was never confirmed raised the floor");
+    if (s->phase != UP_IDLE) {
+        /* Alone, without a server, an open transfer waits for it. */
+        if (online || (s->phase != UP_FETCHING && s->phase != UP_INSTALLING))
+            bad(l->log, "settled in phase %s", up_phase_name(s->phase));
+        return;
+    }
+    check_leftovers(l->sim, l);
+}
+
+void world_check(struct sim *sim, const struct world_plan *plan, bool online, struct world_log *log)
+{
+    struct life l = {.sim = sim, .storage = sim_storage(sim), .plan = plan, .log = log};
+
+    configure(&l.config);
+    if (up_device_open(&l.device, l.storage, &l.config, UP_DEVICE_READ, &l.err) < 0)
+        bad(log, "settled, but cannot be opened: %s", l.err.message);
+    else
+        check_outcome(&l, online);
+    up_device_close(l.device);
+    up_config_free(&l.config);
+}
+
+struct sim *world_new(const struct world_plan *plan)
+{
+    static const struct world_plan factory_plan = {.name = "factory", .package = WORLD_FACTORY};
+    struct sim *sim = sim_new();
+    struct world_log log = {0};
+
+    sim_put_dir(sim, "/device", 0755);
+    sim_put_text(sim, KEYS "/release.pub", fixture_public_key());
+    for (int i = 0; i < WORLD_PACKAGES; i++) {
+        unsigned sequence = i == WORLD_FACTORY ? 1 : 2;
+        size_t len;
+        void *bytes = fixture_package(sequence, i != WORLD_CORE ? sequence : 0, i != WORLD_SCRIPT ? sequence : 0, &len);
+
+        sim_put(sim, package_paths[i], bytes, len, 0644);
+        free(bytes);
+    }
+    if (plan->provisioned) {
+        if (world_live(sim, &factory_plan, false, &log) != WORLD_SETTLED || log.bad[0]) {
+            fprintf(stderr, "the factory does not work: %s\n", log.bad);
+            abort();
+        }
+        sim_settle(sim);
+    }
+    return sim;
+}

@@ -1,0 +1,62 @@
+/*
+ * world.h -- a device in the simulator: its factory, its packages, and what
+ * supervisor and agent do with it from one power-on to the next.
+ */
+#ifndef WORLD_H
+#define WORLD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "error.h"
+#include "sim.h"
+
+/* Which parts the package of a plan carries. The old release is number 1. */
+enum world_package { WORLD_FACTORY, WORLD_SCRIPT, WORLD_CORE, WORLD_BOTH, WORLD_PACKAGES };
+
+enum world_verdict {
+    WORLD_CONFIRM,  /* the new release is healthy */
+    WORLD_FAIL,     /* it is not: rolled back and quarantined */
+    WORLD_CRASH,    /* it crashes at each start: three starts, then rolled back */
+    WORLD_DISARM    /* rolled back by hand while armed */
+};
+
+/* What the device is to live through. */
+struct world_plan {
+    const char *name;
+    bool provisioned;           /* it begins with release 1 confirmed */
+    enum world_package package; /* what the agent installs */
+    enum world_verdict verdict;
+};
+
+/* What happened so far, over all power-ons of one life. */
+struct world_log {
+    bool confirmed; /* confirm said yes before the power went */
+    bool refused;   /* the gates refused the package: quarantine or floor */
+    bool disarmed;
+    unsigned boots;
+    char bad[512];  /* the first broken promise; "" while there is none */
+};
+
+enum world_result {
+    WORLD_SETTLED, /* nothing is left to do */
+    WORLD_RESTART, /* power on again */
+    WORLD_CUT      /* the power is gone */
+};
+
+/* The world before the first power-on of `plan`: keys, packages and, when the
+ * plan says so, a device. Settled. */
+struct sim *world_new(const struct world_plan *plan);
+
+/* One power-on. With `online` the agent has a server and goes on with the
+ * package; without, the device is alone with what it has. */
+enum world_result world_boot(struct sim *sim, const struct world_plan *plan, bool online, struct world_log *log);
+
+/* Power on until settled, at most 8 times. The last result. */
+enum world_result world_live(struct sim *sim, const struct world_plan *plan, bool online, struct world_log *log);
+
+/* The promises on a settled device: exactly the old or the new pair runs,
+ * a confirmed release is not lost, nothing is left over. Sets log->bad. */
+void world_check(struct sim *sim, const struct world_plan *plan, bool online, struct world_log *log);
+
+#endif
