@@ -101,35 +101,45 @@ static uint32_t read_seconds(lua_State *L, int index, const char *name, uint32_t
     return (uint32_t)v;
 }
 
-static int fill(lua_State *L)
+/* Owns what was copied until all of it was, so that nothing leaks when a field raises. */
+static int m_gc(lua_State *L)
 {
-    struct up_config *out = lua_touserdata(L, 2);
-
-    out->path = copy_path(L, 1, "path");
-    copy_string(L, 1, "project", out->project, sizeof out->project);
-    copy_string(L, 1, "product_key", out->product_key, sizeof out->product_key);
-    copy_string(L, 1, "hardware", out->hardware, sizeof out->hardware);
-    copy_string(L, 1, "id", out->id, sizeof out->id);
-    out->state = copy_path(L, 1, "state");
-    out->keys = copy_path(L, 1, "keys");
-    read_core(L, 1, out);
-    read_restart(L, 1, out);
-    out->heartbeat = read_seconds(L, 1, "heartbeat", out->heartbeat);
-    out->deadline = read_seconds(L, 1, "deadline", out->deadline);
-    out->script_memory = up_field_integer(L, 1, "script_memory", out->script_memory);
+    up_config_free(lua_touserdata(L, 1));
     return 0;
+}
+
+static struct up_config *new_draft(lua_State *L)
+{
+    struct up_config *draft = lua_newuserdatauv(L, sizeof *draft, 0);
+
+    up_config_init(draft);
+    lua_createtable(L, 0, 1);
+    lua_pushcfunction(L, m_gc);
+    lua_setfield(L, -2, "__gc");
+    lua_setmetatable(L, -2);
+    return draft;
 }
 
 void up_check_config(lua_State *L, int index, struct up_config *out)
 {
+    struct up_config *draft;
+
     index = lua_absindex(L, index);
     luaL_checktype(L, index, LUA_TTABLE);
-    up_config_init(out);
-    lua_pushcfunction(L, fill);
-    lua_pushvalue(L, index);
-    lua_pushlightuserdata(L, out);
-    if (lua_pcall(L, 2, 0, 0) != LUA_OK) {
-        up_config_free(out);
-        lua_error(L);
-    }
+    draft = new_draft(L);
+    draft->path = copy_path(L, index, "path");
+    copy_string(L, index, "project", draft->project, sizeof draft->project);
+    copy_string(L, index, "product_key", draft->product_key, sizeof draft->product_key);
+    copy_string(L, index, "hardware", draft->hardware, sizeof draft->hardware);
+    copy_string(L, index, "id", draft->id, sizeof draft->id);
+    draft->state = copy_path(L, index, "state");
+    draft->keys = copy_path(L, index, "keys");
+    read_core(L, index, draft);
+    read_restart(L, index, draft);
+    draft->heartbeat = read_seconds(L, index, "heartbeat", draft->heartbeat);
+    draft->deadline = read_seconds(L, index, "deadline", draft->deadline);
+    draft->script_memory = up_field_integer(L, index, "script_memory", draft->script_memory);
+    *out = *draft;
+    memset(draft, 0, sizeof *draft);
+    lua_pop(L, 1);
 }

@@ -11,39 +11,25 @@
 
 #include <stdint.h>
 
+#include "fetch_options.h"
 #include "loop.h"
 #include "source.h"
 
 struct up_fetch;
 
-struct up_fetch_options {
-    uint64_t offset;            /* first byte wanted; with `ranged` */
-    uint64_t length;            /* bytes wanted; 0: to the end */
-    int ranged;                 /* send Range */
-    const char *if_range;       /* entity tag or date; NULL for none */
-    const char *proxy;          /* NULL: none, whatever the environment says */
-    const char *ca_file;        /* NULL: the system's */
-    const char *const *headers; /* extra "Name: value", NULL-terminated; or NULL */
-    const char *method;         /* NULL: GET */
-    const void *body;           /* request body, copied; NULL for none */
-    size_t body_len;
-    unsigned max_redirects;      /* 0: a redirect is the answer, not followed */
-    const char *redirect_prefix; /* followed only below this URL; NULL: anywhere http(s) */
-    unsigned connect_timeout;    /* seconds; 0: 15 */
-    unsigned low_speed_limit;    /* bytes a second; 0: 100 */
-    unsigned low_speed_time;     /* seconds below it that end the transfer; 0: 30 */
-    unsigned deadline;           /* seconds for the whole request; 0: none */
-    uint64_t max_body;           /* bytes; more is UP_CORRUPT. 0: no limit */
-};
-
-/* Start a request. Strings are copied.
- * Errors: UP_USAGE not http or https, control characters in the URL. */
+/* Start a request. Strings are copied, the loop is kept; options NULL: all
+ * defaults.
+ * Errors: UP_USAGE not http or https, control characters in the URL, a method
+ * or a header. */
 int up_fetch_open(struct up_fetch **out, struct up_loop *loop, const char *url,
                   const struct up_fetch_options *options, struct up_error *err);
 
-/* Body bytes: a count > 0, 0 at the end, UP_AGAIN, or UP_NETWORK (connect,
- * broken off, too slow, shorter than announced), UP_CORRUPT (longer than
- * announced or than max_body). Any HTTP status has a body here. */
+/* Body bytes: a count > 0, 0 at the end, UP_AGAIN, UP_NETWORK (connect, broken
+ * off, too slow, shorter than announced, not HTTP, too many redirects),
+ * UP_CORRUPT (longer than announced or than max_body, or the answer to a range
+ * is another range), or UP_REFUSED (a redirect that must not be followed).
+ * Any HTTP status has a body here. What arrives while this call lasts goes
+ * straight into buf; beside that at most two small buffers are kept. */
 long up_fetch_read(struct up_fetch *f, void *buf, size_t len, struct up_error *err);
 
 /* 0 while the answer's head is not complete; then the HTTP status. */
@@ -54,6 +40,8 @@ const char *up_fetch_header(const struct up_fetch *f, const char *name);
 uint64_t up_fetch_total(const struct up_fetch *f);
 /* First byte of the body within the object: Content-Range's; 0 for 200. */
 uint64_t up_fetch_start(const struct up_fetch *f);
+/* Bytes the body is to have; UINT64_MAX unknown. */
+uint64_t up_fetch_span(const struct up_fetch *f);
 uint64_t up_fetch_received(const struct up_fetch *f); /* body bytes off the wire */
 const char *up_fetch_url(const struct up_fetch *f);   /* after redirects */
 void up_fetch_close(struct up_fetch *f);

@@ -6,13 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "config.h"
 #include "error.h"
 #include "helpers.h"
 #include "preload.h"
+#include "storage.h"
 
 #define HOST "update.native.host"
 
@@ -26,9 +26,10 @@ const char *up_host_program(void)
     static char path[PATH_MAX];
 
     if (!*path) {
-        ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+        struct up_storage *storage = up_storage_system();
 
-        path[n > 0 ? n : 0] = '\0';
+        if (storage->ops->readlink(storage, "/proc/self/exe", path, sizeof path) < 0)
+            *path = '\0';
     }
     return path;
 }
@@ -39,13 +40,12 @@ const char *up_host_lua_dir(void)
     static char path[PATH_MAX];
     const char *program = up_host_program();
     const char *slash = strrchr(program, '/');
-    struct stat st;
 
     for (size_t i = 0; !*path && slash && i < sizeof places / sizeof *places; i++) {
         char guess[PATH_MAX + 64];
 
         snprintf(guess, sizeof guess, "%.*s/%s", (int)(slash - program), program, places[i]);
-        if (stat(guess, &st) == 0 && S_ISDIR(st.st_mode) && !realpath(guess, path))
+        if (!realpath(guess, path))
             *path = '\0';
     }
     return *path ? path : NULL;
@@ -63,6 +63,7 @@ static void lead_path(lua_State *L, const char *dir)
 static int setup(lua_State *L)
 {
     const char *dir = up_host_lua_dir();
+    char cwd[PATH_MAX];
 
     luaL_openlibs(L);
     up_preload(L);
@@ -74,6 +75,8 @@ static int setup(lua_State *L)
     up_set_string(L, "program", up_host_program());
     if (dir)
         up_set_string(L, "lua_dir", dir);
+    if (getcwd(cwd, sizeof cwd))
+        up_set_string(L, "cwd", cwd);
     lua_setfield(L, -2, HOST);
     return 0;
 }
@@ -162,7 +165,7 @@ int up_host_lead_path(lua_State *L, const char *dir, struct up_error *err)
 
 struct connection {
     const char *control;
-    int supervised;
+    unsigned heartbeat;
 };
 
 static int do_connect(lua_State *L)
@@ -173,14 +176,16 @@ static int do_connect(lua_State *L)
     lua_getfield(L, -1, HOST);
     if (c->control)
         up_set_string(L, "control", c->control);
-    if (c->supervised)
+    if (c->heartbeat > 0) {
         up_set_integer(L, "channel", 3);
+        up_set_integer(L, "heartbeat", c->heartbeat);
+    }
     return 0;
 }
 
-int up_host_connect(lua_State *L, const char *control, int supervised, struct up_error *err)
+int up_host_connect(lua_State *L, const char *control, unsigned heartbeat, struct up_error *err)
 {
-    struct connection c = {control, supervised};
+    struct connection c = {control, heartbeat};
 
     return protect(L, do_connect, &c, err);
 }

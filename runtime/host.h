@@ -2,8 +2,8 @@
  * host.h -- the Lua state of a process: libraries, module path, budget.
  *
  * Lua code finds the process it runs in as `require "update.native.host"`:
- * {version, program, lua_dir, control, channel}; the last two are nil unless
- * up_host_set_*() put them there.
+ * {version, program, lua_dir, cwd (at the start)} and, after
+ * up_host_connect(), {control, channel, heartbeat}.
  */
 #ifndef UP_HOST_H
 #define UP_HOST_H
@@ -28,9 +28,10 @@ void up_host_close(struct lua_State *L);
 int up_host_lead_path(struct lua_State *L, const char *dir, struct up_error *err);
 
 /* What `require "update"` and `sys` need to reach agent and supervisor: the
- * path of the control socket (NULL: none), and whether descriptor 3 is the
- * channel to the supervisor. Errors: UP_INTERNAL. */
-int up_host_connect(struct lua_State *L, const char *control, int supervised, struct up_error *err);
+ * path of the control socket (NULL: none), and after how many seconds of
+ * silence on descriptor 3 the supervisor kills us (0: there is none).
+ * Errors: UP_INTERNAL. */
+int up_host_connect(struct lua_State *L, const char *control, unsigned heartbeat, struct up_error *err);
 
 /* The folder with our Lua modules: <exe>/lua in a build tree, else
  * <exe>/../share/moult/lua. Static; NULL when neither exists. */

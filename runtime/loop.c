@@ -12,10 +12,9 @@
 
 struct up_loop {
     CURLM *multi;
-    size_t users; /* transfers added and not removed */
+    size_t users; /* up_loop_new and up_loop_keep less up_loop_free */
     bool driven;  /* since the last wait: no need to do so again before the next */
     bool stirred; /* something came that its owner may not have seen */
-    bool closing; /* up_loop_free was called: goes with its last user */
 };
 
 int up_loop_new(struct up_loop **out, struct up_error *err)
@@ -34,24 +33,23 @@ int up_loop_new(struct up_loop **out, struct up_error *err)
         return up_fail(err, UP_INTERNAL, "loop: out of memory");
     }
     curl_multi_setopt(loop->multi, CURLMOPT_MAXCONNECTS, (long)IDLE_CONNECTIONS);
+    loop->users = 1;
     *out = loop;
     return 0;
 }
 
-static void release(struct up_loop *loop)
+void up_loop_keep(struct up_loop *loop)
 {
-    curl_multi_cleanup(loop->multi);
-    free(loop);
-    curl_global_cleanup();
+    loop->users++;
 }
 
 void up_loop_free(struct up_loop *loop)
 {
-    if (!loop)
+    if (!loop || --loop->users > 0)
         return;
-    loop->closing = true;
-    if (loop->users == 0)
-        release(loop);
+    curl_multi_cleanup(loop->multi);
+    free(loop);
+    curl_global_cleanup();
 }
 
 int up_loop_add(struct up_loop *loop, void *easy, struct up_transfer *t, struct up_error *err)
@@ -62,7 +60,6 @@ int up_loop_add(struct up_loop *loop, void *easy, struct up_transfer *t, struct 
     rc = curl_multi_add_handle(loop->multi, easy);
     if (rc != CURLM_OK)
         return up_fail(err, UP_INTERNAL, "loop: %s", curl_multi_strerror(rc));
-    loop->users++;
     loop->driven = false;
     return 0;
 }
@@ -70,9 +67,6 @@ int up_loop_add(struct up_loop *loop, void *easy, struct up_transfer *t, struct 
 void up_loop_remove(struct up_loop *loop, void *easy)
 {
     curl_multi_remove_handle(loop->multi, easy);
-    loop->users--;
-    if (loop->closing && loop->users == 0)
-        release(loop);
 }
 
 int up_loop_drive(struct up_loop *loop, struct up_error *err)

@@ -18,8 +18,10 @@ struct up_watch {
 };
 
 int up_loop_new(struct up_loop **out, struct up_error *err);
-/* NULL is allowed. With transfers still open, the last of them releases it. */
-void up_loop_free(struct up_loop *loop);
+/* Whoever goes on using the loop keeps it: it is released by as many
+ * up_loop_free() as there were up_loop_new() and up_loop_keep(). */
+void up_loop_keep(struct up_loop *loop);
+void up_loop_free(struct up_loop *loop); /* NULL is allowed */
 
 /* Wait for transfers, for `count` extra descriptors, or timeout_ms (0 polls,
  * negative waits without limit; at most 60 s all the same), and drive the

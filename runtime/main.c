@@ -10,19 +10,17 @@
  *     moult FILE.lua [ARGUMENT...]        as plain lua
  *     moult VERB ...                      lua/cli
  */
-#include <errno.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "config.h"
 #include "error.h"
 #include "host.h"
 #include "sandbox.h"
+#include "storage.h"
 #include "supervisor.h"
 
 #define DEFAULT_CONFIG "/etc/moult/config.lua"
@@ -46,9 +44,10 @@ static int complain_memory(const char *verb)
 
 static int is_file(const char *path)
 {
-    struct stat st;
+    struct up_storage *storage = up_storage_system();
+    struct up_stat st;
 
-    return stat(path, &st) == 0 && !S_ISDIR(st.st_mode);
+    return storage->ops->stat(storage, path, &st) == 0 && st.kind != UP_NODE_DIR;
 }
 
 /* A word that names a script to run rather than a verb. */
@@ -88,7 +87,7 @@ static int run_plain(int argc, char **argv)
 /* Run `path` as a device's script: its own folder leads package.path, memory
  * is bounded, and `require "update"` finds the agent at `control`. */
 static int run_device_script(const char *path, const struct up_config *config, const char *control,
-                             int supervised, int argc, char **argv)
+                             unsigned heartbeat, int argc, char **argv)
 {
     struct lua_State *L = up_host_new();
     struct up_error err;
@@ -99,7 +98,7 @@ static int run_device_script(const char *path, const struct up_config *config, c
     if (!L)
         return complain_memory("run");
     snprintf(dir, sizeof dir, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
-    if (up_host_lead_path(L, *dir ? dir : "/", &err) < 0 || up_host_connect(L, control, supervised, &err) < 0)
+    if (up_host_lead_path(L, *dir ? dir : "/", &err) < 0 || up_host_connect(L, control, heartbeat, &err) < 0)
         code = complain("run", &err);
     else if (up_host_limit(L, config->script_memory) < 0)
         code = complain_memory("run");
@@ -141,10 +140,20 @@ static int mode_script(int argc, char **argv)
     } else {
         snprintf(path, sizeof path, "%s/main.lua", argv[2]);
         snprintf(control, sizeof control, "%s/control", config.state);
-        code = run_device_script(path, &config, control, 1, 0, NULL);
+        code = run_device_script(path, &config, control, config.heartbeat, 0, NULL);
     }
     up_config_free(&config);
     return code;
+}
+
+/* The file may name a command to run as us. */
+static void warn_of_writers(const char *path)
+{
+    struct up_storage *storage = up_storage_system();
+    struct up_stat st;
+
+    if (storage->ops->stat(storage, path, &st) == 0 && st.kind == UP_NODE_FILE && st.mode & 022)
+        fprintf(stderr, "moult run: warning: %s can be changed by other users (mode %04o)\n", path, st.mode);
 }
 
 static int run_supervisor(const char *path)
@@ -155,6 +164,8 @@ static int run_supervisor(const char *path)
 
     up_config_init(&config);
     n = up_host_config(&config, path, &err);
+    if (n == 0)
+        warn_of_writers(config.path);
     if (n == 0 && !up_supervisor_run)
         n = up_fail(&err, UP_INTERNAL, "built without the supervisor");
     else if (n == 0)

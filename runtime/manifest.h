@@ -70,6 +70,8 @@ struct up_manifest {
 
 struct up_error;
 
+/* "version", "window", ... of one bit; NULL when it is no rule's. */
+const char *up_override_name(unsigned bit);
 /* "script" and "core", also the stem of the member names. */
 const char *up_part_name(enum up_part_kind kind);
 /* The part of that kind; NULL when the package has none. */

@@ -14,6 +14,8 @@
 
 #define UP_MINISIG_MAX 1024 /* bytes of a signature file */
 #define UP_TRUSTED_COMMENT_MAX 256
+/* First line of what is signed here, and by `minisign -S` without -c. */
+#define UP_UNTRUSTED_COMMENT "untrusted comment: signature from minisign secret key\n"
 
 struct up_error;
 struct up_storage;

@@ -1,0 +1,336 @@
+--- One update, from where a package lies to armed.
+--
+-- Everything that it touches is handed in. The order of durable steps:
+--
+--   1. the verified head goes to the device's spool   (nothing is journaled yet)
+--   2. gates, then policy; refuse or defer closes the source
+--   3. device:begin: the transaction is on record
+--   4. blocks, each verified before it is decoded or written
+--   5. device:finish: read back, extract, gates again, arm
+--
+-- Every step can be repeated. Nothing but the journal and what lies on the
+-- medium is remembered: after a restart the same package, from whatever URL or
+-- path, goes on where verified content ends. URLs are never written to the
+-- state directory, because they carry secrets; a cloud offers again, and a
+-- person repeats the verb.
+--
+-- `where` names a package: {cloud = name, location = URL or path, renew =
+-- function -> a fresh location (when the link expired), answered =
+-- function(answer) -> what the server's refusal means (see persist)}.
+--
+-- @module update.engine
+
+local offers = require "update.offer"
+
+local M = {}
+
+local Engine = {}
+Engine.__index = Engine
+
+local RENEWALS = 3
+local PAUSE_LEAST, PAUSE_MOST = 1, 300 -- seconds between tries
+local PROGRESS_EVERY = 0.25            -- seconds between progress events
+
+-- In these phases the supervisor owns the state.
+local OWNED = { armed = true, trial = true, confirming = true, rolling_back = true }
+
+-- Failures that leave the transaction open: the same package goes on later.
+local RESUMABLE = { network = true, missing = true, expired = true, busy = true }
+
+--- @tparam table o natives ({package, source, transfer}), device, loop, keys
+--   (directory), tasks (scheduler), ask (function(offer, facts) -> decision,
+--   tree, name of the policy | nil, message, code), facts (function -> table
+--   added to the device's), http (options of natives.source.http), log
+--   (function(line)), on (function(event)), spent (function(bytes) off the
+--   wire), random (function -> 0 to 1), tries (attempts in a row without
+--   progress that end it; 30)
+function M.new(o)
+  return setmetatable({
+    natives = o.natives, device = o.device, loop = o.loop, keys = o.keys, tasks = o.tasks, ask = o.ask,
+    facts = o.facts or function() return {} end, http = o.http or {}, log = o.log, on = o.on or function() end,
+    spent = o.spent or function() end, random = o.random or math.random, tries = o.tries or 30,
+  }, Engine)
+end
+
+function Engine:open_source(where)
+  if not offers.is_url(where.location) then return self.natives.source.file(where.location) end
+  local options = {}
+  for name, value in pairs(self.http) do options[name] = value end
+  for name, value in pairs(where.http or {}) do options[name] = value end
+  return self.natives.source.http(self.loop, where.location, options)
+end
+
+function Engine:close_source(where, head)
+  if not head.source then return end
+  if offers.is_url(where.location) then self.spent(head.source:received()) end
+  head.source:close()
+  head.source = nil
+end
+
+--- Close what read_head() opened.
+function Engine:close(where, head)
+  head.package:close()
+  self:close_source(where, head)
+end
+
+-- One attempt at the head: {source, package, manifest, offer}, or nil,
+-- message, code, false, the server's answer.
+function Engine:read_head(where, spool)
+  local head, ok = {}, nil
+  local source, message, code = self:open_source(where)
+  if not source then return nil, message, code end
+  head.source = source
+  head.package, message, code = self.natives.package.open(source, self.keys, spool)
+  while head.package do
+    ok, message, code = head.package:step()
+    if ok or code ~= "again" then break end
+    self.tasks:idle()
+  end
+  if not ok then
+    local answer = head.source.answer and head.source:answer() or nil
+    if head.package then head.package:close() end
+    self:close_source(where, head)
+    return nil, message, code, false, answer
+  end
+  head.manifest = head.package:manifest()
+  local transaction = self.device:status().transaction
+  head.offer = offers.of(head.manifest, {
+    cloud = where.cloud, size = head.package:layout().size, transaction = transaction, fallback = where.fallback,
+  })
+  head.id = head.manifest.digest:sub(1, 8)
+  return head
+end
+
+--- Seconds to wait before try number n (from 1): doubling, with jitter, so
+-- that a fleet does not come back in step.
+function Engine:pause(n)
+  return math.min(PAUSE_MOST, PAUSE_LEAST * 2 ^ (n - 1)) * (0.5 + self.random() / 2)
+end
+
+-- Call attempt() until it gives something, fails for good, or patience is over.
+-- attempt() -> result | nil, message, code, moved (progress was made), answer.
+-- where.answered(answer) may say {wait = seconds} or {location = URL}, both
+-- meaning try again, or nil, message, code, which then stands.
+function Engine:persist(where, attempt)
+  local tries, renewals, repeated = 0, 0, false
+  while true do
+    local result, message, code, moved, answer = attempt()
+    if result then return result end
+    if moved then tries, renewals, repeated = 0, 0, false end
+    local advice
+    if answer and where.answered then
+      local said, why
+      advice, said, why = where.answered(answer)
+      if not advice then message, code = said or message, why or code end
+    end
+    if self.cancelled then
+      return nil, self.cancelled, "refused"
+    elseif advice then
+      where.location = advice.location or where.location
+      if advice.wait then self.tasks:wait(advice.wait) end
+    elseif code == "network" and tries + 1 < self.tries then
+      tries = tries + 1
+      local pause = self:pause(tries)
+      self.on { event = "retry", message = message, code = code, seconds = pause, try = tries }
+      self.log(("%s (network); try %d of %d in %.0f s"):format(message, tries + 1, self.tries, pause))
+      self.tasks:wait(pause)
+    elseif code == "expired" and where.renew and renewals < RENEWALS then
+      renewals = renewals + 1
+      self.log(("%s (expired); asking for link %d of %d"):format(message, renewals, RENEWALS))
+      local location, failed, word = where.renew()
+      if not location then return nil, failed, word end
+      where.location = location
+    elseif code == "corrupt" and not repeated then
+      repeated = true
+      self.log(("%s (corrupt); once more"):format(message))
+    else
+      return nil, message, code
+    end
+  end
+end
+
+--- What gates and policy say of a head. Changes nothing.
+-- @tparam table head of inspect()
+-- @treturn table {offer, decision = {action, reason, retry_after}, code (word
+--   when it is not to be installed), message, by (name of the policy), tree =
+--   {{gate|rule = word, result = "ok"|"skip"|"stop", text}, ...}}
+function Engine:judge(head)
+  local verdict = { offer = head.offer, tree = {} }
+  local gates = self.device:gates(head.package)
+  for _, line in ipairs(gates.lines) do
+    table.insert(verdict.tree, { gate = line.gate, result = line.open and "ok" or "stop", text = line.text })
+  end
+  if not gates.open then
+    verdict.decision = { action = "refuse", reason = gates.code }
+    verdict.code, verdict.message = gates.code, gates.message
+    return verdict
+  end
+  local facts = self.device:facts()
+  for name, value in pairs(self.facts()) do
+    if facts[name] == nil then facts[name] = value end
+  end
+  local decision, tree, by = self.ask(head.offer, facts)
+  if not decision then
+    decision, tree, by = { action = "defer", reason = "policy", retry_after = 900 },
+      { { rule = "policy", result = "stop", text = tree } }, nil
+  end
+  table.move(tree, 1, #tree, #verdict.tree + 1, verdict.tree)
+  verdict.decision, verdict.by = decision, by
+  if decision.action ~= "install" then
+    local last = tree[#tree]
+    verdict.code = decision.action == "defer" and "deferred" or "refused"
+    verdict.message = ("%s: policy says %s%s%s"):format(head.offer.release, decision.action,
+      decision.reason and (" (%s)"):format(decision.reason) or "", last and ": " .. last.text or "")
+  end
+  return verdict
+end
+
+--- Read a head and judge it, without touching the state.
+-- @tparam table where
+-- @treturn table verdict of judge() | nil, message, code
+function Engine:inspect(where)
+  local head, message, code = self:persist(where, function() return self:read_head(where) end)
+  if not head then return nil, message, code end
+  local verdict = self:judge(head)
+  self:close(where, head)
+  return verdict
+end
+
+local function log_verdict(self, head, verdict)
+  self.log(("update %s: %s from %s: %s%s"):format(head.id, offers.describe(head.offer), head.offer.cloud,
+    verdict.decision.action, verdict.code and (" (%s)"):format(verdict.code) or ""))
+  for _, line in ipairs(verdict.tree) do
+    self.log(("update %s:   %s %s: %s"):format(head.id, line.gate and "gate" or "rule", line.gate or line.rule,
+      ("%s, %s"):format(line.result, line.text)))
+  end
+end
+
+function Engine:progress(head, transfer, force)
+  local now = self.tasks.now()
+  if not force and self.told and now - self.told < PROGRESS_EVERY then return end
+  self.told = now
+  local done, total, part = transfer:progress()
+  self.on { event = "progress", release = head.offer.release, sequence = head.offer.sequence,
+    part = part, done = done, total = total }
+end
+
+-- One attempt at the blocks: true, or nil, message, code, whether it got further than ever before.
+function Engine:read_blocks(where, head)
+  local transfer, message, code
+  if not head.source then
+    head.source, message, code = self:open_source(where)
+    if not head.source then return nil, message, code, false end
+  end
+  transfer, message, code = self.natives.transfer.open(self.device, head.package, head.source)
+  local result
+  while transfer do
+    if self.cancelled then
+      result, message, code = nil, self.cancelled, "refused"
+      break
+    end
+    result, message, code = transfer:step()
+    if result == "block" then
+      self:progress(head, transfer)
+      self.tasks:turn()
+    elseif code == "again" then
+      self.tasks:idle()
+    else
+      break
+    end
+  end
+  local moved, answer = false, head.source.answer and head.source:answer() or nil
+  if transfer then
+    local done = transfer:progress()
+    moved = done > (head.best or 0)
+    head.best = math.max(done, head.best or 0)
+    if result then self:progress(head, transfer, true) end
+    transfer:close()
+  end
+  self:close_source(where, head)
+  if result == "done" then return true end
+  return nil, message, code, moved, answer
+end
+
+function Engine:finish(head)
+  self.on { event = "state", phase = "installing", release = head.offer.release }
+  while true do
+    local result, message, code = self.device:finish(head.package)
+    if result or code ~= "again" then return result, message, code end
+    self.tasks:turn()
+  end
+end
+
+-- The durable steps, with the head verified and allowed.
+function Engine:carry_out(where, head)
+  local ok, message, code = self.device:begin(head.package)
+  if not ok then return nil, message, code end
+  self.log(("update %s: fetching %s"):format(head.id, offers.printable(where.location)))
+  self.on { event = "state", phase = "fetching", release = head.offer.release }
+  ok, message, code = self:persist(where, function() return self:read_blocks(where, head) end)
+  if ok then
+    self.log(("update %s: every block is in place; installing"):format(head.id))
+    ok, message, code = self:finish(head)
+  end
+  if ok then
+    self.log(("update %s: armed"):format(head.id))
+    self.on { event = "state", phase = "armed", release = head.offer.release }
+    return true
+  end
+  if RESUMABLE[code] then
+    self.log(("update %s: %s (%s); it goes on with the next offer of this package"):format(head.id, message, code))
+  else
+    self.log(("update %s: %s (%s); dropped"):format(head.id, message, code))
+    self.device:abandon(code, message)
+  end
+  return nil, message, code
+end
+
+function Engine:run(where)
+  local status = self.device:status()
+  if OWNED[status.phase] then
+    local release = status.transaction and status.transaction.release or "a release"
+    return nil, ("%s is %s; wait for its end, or drop it with `moult rollback`"):format(release,
+      status.phase == "armed" and "armed" or "on trial"), "busy"
+  end
+  local spool, message, code = self.device:spool()
+  if not spool then return nil, message, code end
+  local head
+  head, message, code = self:persist(where, function() return self:read_head(where, spool) end)
+  if not head then return nil, message, code end
+  local verdict = self:judge(head)
+  log_verdict(self, head, verdict)
+  self.on { event = "offer", cloud = head.offer.cloud, release = head.offer.release, version = head.offer.version,
+    core = head.offer.core, sequence = head.offer.sequence, size = head.offer.size,
+    to_fetch = head.offer.to_fetch, action = verdict.decision.action, reason = verdict.decision.reason }
+  if verdict.code then
+    self:close(where, head)
+    return nil, verdict.message, verdict.code, verdict
+  end
+  local ok
+  ok, message, code = self:carry_out(where, head)
+  self:close(where, head)
+  if not ok then return nil, message, code, verdict end
+  return { release = head.offer.release, sequence = head.offer.sequence,
+    needs_restart = self.device:needs_restart() }
+end
+
+--- Install what lies at `where`, up to armed.
+-- @tparam table where
+-- @treturn table|nil {release, sequence, needs_restart (the device, not only
+--   the script)} | nil, message, code, verdict (when gates or policy refused or deferred)
+function Engine:install(where)
+  if self.busy then return nil, "another update is under way; `moult status` shows it", "busy" end
+  self.busy, self.cancelled, self.told = true, nil, nil
+  local results = table.pack(xpcall(self.run, debug.traceback, self, where))
+  self.busy = nil
+  if not results[1] then error(results[2], 0) end
+  return table.unpack(results, 2, results.n)
+end
+
+--- Drop the update that is under way; install() then returns "refused".
+-- @tparam string why
+function Engine:cancel(why)
+  if self.busy then self.cancelled = why end
+end
+
+return M

@@ -1,0 +1,32 @@
+/*
+ * ed25519.h -- Ed25519 by OpenSSL, with the checks that OpenSSL leaves out.
+ */
+#ifndef UP_ED25519_H
+#define UP_ED25519_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define UP_ED25519_KEY 32       /* bytes of a public key, and of a seed */
+#define UP_ED25519_SIGNATURE 64 /* R, then S */
+
+struct up_error;
+
+/* Whether the encoded point is canonical and not of small order. OpenSSL takes
+ * small-order points, and under such a key one signature fits many messages.
+ * The sign bit matters to neither property. */
+bool up_ed25519_good_point(const uint8_t point[UP_ED25519_KEY]);
+/* R a good point, and S below the order of the group, so that nobody can turn
+ * one signature into another. */
+bool up_ed25519_good_signature(const uint8_t signature[UP_ED25519_SIGNATURE]);
+/* Key and signature must have been found good before. */
+bool up_ed25519_verify(const uint8_t key[UP_ED25519_KEY], const void *data, size_t len,
+                       const uint8_t signature[UP_ED25519_SIGNATURE]);
+
+/* Errors: UP_INTERNAL. */
+int up_ed25519_sign(const uint8_t seed[UP_ED25519_KEY], const void *data, size_t len,
+                    uint8_t signature[UP_ED25519_SIGNATURE], struct up_error *err);
+int up_ed25519_public(const uint8_t seed[UP_ED25519_KEY], uint8_t out[UP_ED25519_KEY], struct up_error *err);
+
+#endif

@@ -1,0 +1,453 @@
+#include "fetch.h"
+
+#include <ctype.h>
+#include <curl/curl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "url.h"
+
+#define UNKNOWN UINT64_MAX
+#define HEAD_MAX (64 * 1024)      /* bytes of one answer's head */
+#define REDIRECT_BODY (64 * 1024) /* read to keep the connection; more ends it */
+
+struct up_fetch {
+    struct up_transfer transfer; /* first: what the loop hands back */
+    struct up_loop *loop;
+    CURL *easy;
+    struct curl_slist *headers; /* as sent now */
+    struct up_fetch_options o;
+    char *url;
+    char shown[UP_URL_SHOWN];
+    char why[CURL_ERROR_SIZE];
+    bool added;         /* to the loop */
+    bool foreign;       /* redirected to another origin: extra headers stay behind */
+    unsigned redirects; /* followed */
+    uint64_t earlier;   /* bytes received before the last redirect */
+    int64_t elapsed;    /* microseconds, likewise */
+
+    int status; /* 0 until the head is complete */
+    bool redirecting;
+    size_t head_bytes;
+    uint64_t start, total, span; /* UNKNOWN when not said */
+    uint64_t body;               /* bytes of it taken from libcurl */
+
+    uint8_t *into; /* the read in progress: [into + got, into + room) is free */
+    size_t room, got;
+    uint8_t hold[CURL_MAX_WRITE_SIZE]; /* what came beyond that: [held_at, held) */
+    size_t held_at, held;
+    bool paused; /* the hold is full: libcurl keeps the rest and stops receiving */
+
+    bool finished;
+    struct up_error error; /* code 0: none */
+};
+
+static bool parse_number(const char **p, uint64_t *out)
+{
+    uint64_t v = 0;
+
+    if (!isdigit((unsigned char)**p))
+        return false;
+    for (; isdigit((unsigned char)**p); (*p)++) {
+        unsigned digit = (unsigned)(**p - '0');
+
+        if (v > ((uint64_t)INT64_MAX - digit) / 10)
+            return false;
+        v = v * 10 + digit;
+    }
+    *out = v;
+    return true;
+}
+
+/* "bytes FIRST-LAST/TOTAL", either side of the slash possibly "*". A missing
+ * range leaves *span UNKNOWN. */
+static bool parse_content_range(const char *p, uint64_t *start, uint64_t *span, uint64_t *total)
+{
+    uint64_t last;
+
+    *start = *span = *total = UNKNOWN;
+    if (strncasecmp(p, "bytes ", 6) != 0)
+        return false;
+    p += 6;
+    if (*p == '*') {
+        p++;
+    } else {
+        if (!parse_number(&p, start) || *p++ != '-' || !parse_number(&p, &last) || last < *start)
+            return false;
+        *span = last - *start + 1;
+    }
+    if (*p++ != '/')
+        return false;
+    if (*p == '*')
+        return p[1] == '\0' && *span != UNKNOWN;
+    return parse_number(&p, total) && *p == '\0' && (*span == UNKNOWN || *start + *span <= *total);
+}
+
+static const char *header_of(const struct up_fetch *f, const char *name, size_t *amount)
+{
+    struct curl_header *h;
+
+    *amount = 0;
+    if (curl_easy_header(f->easy, name, 0, CURLH_HEADER, -1, &h) != CURLHE_OK)
+        return NULL;
+    *amount = h->amount;
+    return h->value;
+}
+
+/* The answer to a range: is it the range asked for, and consistent? */
+static int check_partial(struct up_fetch *f, uint64_t length)
+{
+    size_t amount;
+    const char *range = header_of(f, "Content-Range", &amount);
+
+    if (!f->o.ranged)
+        return up_fail(&f->error, UP_CORRUPT, "%s: a part came, but the whole was asked for", f->shown);
+    if (!range || amount != 1 || !parse_content_range(range, &f->start, &f->span, &f->total) ||
+        f->span == UNKNOWN)
+        return up_fail(&f->error, UP_CORRUPT, "%s: a part came without a usable Content-Range", f->shown);
+    if (f->start != f->o.offset)
+        return up_fail(&f->error, UP_CORRUPT,
+                       "%s: bytes from %" PRIu64 " came, asked for were those from %" PRIu64, f->shown,
+                       f->start, f->o.offset);
+    if (f->o.length && f->span > f->o.length)
+        return up_fail(&f->error, UP_CORRUPT, "%s: %" PRIu64 " bytes are announced, asked for were %" PRIu64,
+                       f->shown, f->span, f->o.length);
+    if (length != UNKNOWN && length != f->span)
+        return up_fail(&f->error, UP_CORRUPT, "%s: Content-Length and Content-Range contradict each other",
+                       f->shown);
+    return 0;
+}
+
+static int on_head(struct up_fetch *f, int status)
+{
+    size_t amount;
+    const char *text = header_of(f, "Content-Length", &amount);
+    uint64_t length = UNKNOWN;
+    int rc = 0;
+
+    f->start = f->total = f->span = UNKNOWN;
+    if (f->o.max_redirects &&
+        (status == 301 || status == 302 || status == 303 || status == 307 || status == 308) &&
+        header_of(f, "Location", &amount)) {
+        f->redirecting = true;
+        return 0;
+    }
+    if (text && (!parse_number(&text, &length) || *text))
+        return up_fail(&f->error, UP_NETWORK, "%s: a Content-Length that is no number", f->shown);
+    if (header_of(f, "Transfer-Encoding", &amount))
+        length = UNKNOWN; /* chunks have the last word: RFC 9112, 6.3 */
+    if (status == 206) {
+        rc = check_partial(f, length);
+    } else if (status == 416) {
+        text = header_of(f, "Content-Range", &amount);
+        if (text && !parse_content_range(text, &f->start, &f->span, &f->total))
+            f->total = UNKNOWN;
+        f->start = 0;
+        f->span = length;
+    } else {
+        f->start = 0;
+        f->span = f->total = length;
+    }
+    f->status = status;
+    up_loop_stir(f->loop);
+    return rc;
+}
+
+static size_t header_in(char *data, size_t size, size_t count, void *user)
+{
+    struct up_fetch *f = user;
+    size_t n = size * count;
+    long status = 0;
+
+    f->head_bytes += n;
+    if (f->head_bytes > HEAD_MAX) {
+        up_fail(&f->error, UP_NETWORK, "%s: the head of the answer is longer than %d bytes", f->shown,
+                HEAD_MAX);
+        return 0;
+    }
+    /* An empty line ends a head; what comes after the body are trailers. */
+    if (f->status || f->redirecting || (data[0] != '\r' && data[0] != '\n'))
+        return n;
+    curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (status < 200)
+        return n;
+    return on_head(f, (int)status) < 0 ? 0 : n;
+}
+
+static int check_length(struct up_fetch *f, size_t more)
+{
+    f->body += more;
+    if (f->span != UNKNOWN && f->body > f->span)
+        return up_fail(&f->error, UP_CORRUPT, "%s: more than the announced %" PRIu64 " bytes came", f->shown,
+                       f->span);
+    if (f->o.max_body && f->body > f->o.max_body)
+        return up_fail(&f->error, UP_CORRUPT, "%s: more than %" PRIu64 " bytes came", f->shown,
+                       f->o.max_body);
+    return 0;
+}
+
+static size_t body_in(char *data, size_t size, size_t count, void *user)
+{
+    struct up_fetch *f = user;
+    size_t n = size * count, direct;
+
+    if (f->redirecting) {
+        f->body += n;
+        return f->body > REDIRECT_BODY ? 0 : n;
+    }
+    if (f->held > f->held_at) {
+        f->paused = true;
+        return CURL_WRITEFUNC_PAUSE;
+    }
+    if (check_length(f, n) < 0)
+        return 0;
+    direct = f->room - f->got < n ? f->room - f->got : n;
+    if (direct)
+        memcpy(f->into + f->got, data, direct);
+    f->got += direct;
+    f->held_at = 0;
+    f->held = n - direct;
+    if (f->held)
+        memcpy(f->hold, data + direct, f->held);
+    if (!f->into)
+        up_loop_stir(f->loop);
+    return n;
+}
+
+static int start(struct up_fetch *f)
+{
+    f->status = 0;
+    f->redirecting = false;
+    f->head_bytes = 0;
+    f->body = 0;
+    up_url_show(f->url, f->shown);
+    curl_easy_reset(f->easy);
+    if (up_fetch_options_apply(&f->o, f->easy, f->url, f->foreign, f->elapsed, &f->headers, &f->error) < 0)
+        return f->error.code;
+    curl_easy_setopt(f->easy, CURLOPT_ERRORBUFFER, f->why);
+    curl_easy_setopt(f->easy, CURLOPT_HEADERFUNCTION, header_in);
+    curl_easy_setopt(f->easy, CURLOPT_HEADERDATA, f);
+    curl_easy_setopt(f->easy, CURLOPT_WRITEFUNCTION, body_in);
+    curl_easy_setopt(f->easy, CURLOPT_WRITEDATA, f);
+    if (up_loop_add(f->loop, f->easy, &f->transfer, &f->error) < 0)
+        return f->error.code;
+    f->added = true;
+    return 0;
+}
+
+static void stop(struct up_fetch *f)
+{
+    if (f->added)
+        up_loop_remove(f->loop, f->easy);
+    f->added = false;
+}
+
+static uint64_t off_the_wire(const struct up_fetch *f)
+{
+    curl_off_t n = 0;
+
+    curl_easy_getinfo(f->easy, CURLINFO_SIZE_DOWNLOAD_T, &n);
+    return (uint64_t)n;
+}
+
+static void become_get(struct up_fetch *f)
+{
+    free((char *)f->o.method);
+    free((void *)f->o.body);
+    f->o.method = NULL;
+    f->o.body = NULL;
+    f->o.body_len = 0;
+}
+
+static int follow(struct up_fetch *f)
+{
+    size_t amount;
+    const char *location = header_of(f, "Location", &amount);
+    curl_off_t took = 0;
+    long status = 0;
+    char *url;
+
+    if (f->redirects++ == f->o.max_redirects)
+        return up_fail(&f->error, UP_NETWORK, "%s: more than %u redirects", f->shown, f->o.max_redirects);
+    if (up_url_follow(&url, f->url, location, f->o.redirect_prefix, &f->error) < 0)
+        return up_fail_in(&f->error, f->shown);
+    f->foreign = f->foreign || !up_url_same_origin(url, f->url);
+    free(f->url);
+    f->url = url;
+    curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (status == 303 || (status <= 302 && f->o.body))
+        become_get(f);
+    f->earlier += off_the_wire(f);
+    curl_easy_getinfo(f->easy, CURLINFO_TOTAL_TIME_T, &took);
+    f->elapsed += took;
+    return start(f);
+}
+
+static int check_end(struct up_fetch *f, CURLcode result)
+{
+    bool head_only = f->o.method && strcmp(f->o.method, "HEAD") == 0;
+
+    if (result != CURLE_OK)
+        return up_fail(&f->error, result == CURLE_OUT_OF_MEMORY ? UP_INTERNAL : UP_NETWORK, "%s: %s",
+                       f->shown, f->why[0] ? f->why : curl_easy_strerror(result));
+    if (!f->status)
+        return up_fail(&f->error, UP_NETWORK, "%s: the answer has no head", f->shown);
+    if (f->status == 206 && !head_only && f->body < f->span)
+        return up_fail(&f->error, UP_NETWORK, "%s: ended after %" PRIu64 " of %" PRIu64 " bytes", f->shown,
+                       f->body, f->span);
+    return 0;
+}
+
+static void on_done(struct up_transfer *t, int result)
+{
+    struct up_fetch *f = (struct up_fetch *)t;
+
+    stop(f);
+    if (!f->error.code && f->redirecting && follow(f) == 0)
+        return;
+    if (!f->error.code)
+        check_end(f, (CURLcode)result);
+    f->finished = true;
+}
+
+int up_fetch_open(struct up_fetch **out, struct up_loop *loop, const char *url,
+                  const struct up_fetch_options *options, struct up_error *err)
+{
+    struct up_fetch *f;
+    int rc = up_url_check(url, err);
+
+    if (rc < 0 || (rc = up_fetch_options_check(options, err)) < 0)
+        return rc;
+    f = malloc(sizeof *f);
+    if (!f)
+        return up_fail(err, UP_INTERNAL, "fetch: out of memory");
+    memset(f, 0, offsetof(struct up_fetch, hold));
+    f->held_at = f->held = 0;
+    f->paused = f->finished = false;
+    f->error.code = 0;
+    f->transfer.done = on_done;
+    f->loop = loop;
+    up_loop_keep(loop);
+    f->start = f->total = f->span = UNKNOWN;
+    rc = up_fetch_options_copy(&f->o, options, err);
+    if (rc == 0 && (!(f->easy = curl_easy_init()) || !(f->url = strdup(url))))
+        rc = up_fail(err, UP_INTERNAL, "fetch: out of memory");
+    if (rc == 0 && start(f) < 0)
+        rc = up_fail(err, f->error.code, "%s", f->error.message);
+    if (rc < 0) {
+        up_fetch_close(f);
+        return rc;
+    }
+    *out = f;
+    return 0;
+}
+
+static void take_held(struct up_fetch *f)
+{
+    size_t n = f->held - f->held_at;
+
+    if (n > f->room - f->got)
+        n = f->room - f->got;
+    memcpy(f->into + f->got, f->hold + f->held_at, n);
+    f->got += n;
+    f->held_at += n;
+}
+
+/* Receive into the registered buffer until it is full or nothing more is there. */
+static int receive(struct up_fetch *f, struct up_error *err)
+{
+    size_t before;
+    int rc;
+
+    if (f->paused && f->got < f->room) {
+        f->paused = false;
+        /* Calls body_in() with what libcurl kept. A failure of that shows up
+         * as the end of the transfer. */
+        curl_easy_pause(f->easy, CURLPAUSE_CONT);
+    }
+    while (!f->finished && f->got < f->room) {
+        before = f->got;
+        rc = up_loop_drive(f->loop, err);
+        if (rc < 0)
+            return rc;
+        if (f->got == before)
+            break;
+    }
+    return 0;
+}
+
+long up_fetch_read(struct up_fetch *f, void *buf, size_t len, struct up_error *err)
+{
+    int rc;
+
+    if (len == 0)
+        return up_fail(err, UP_USAGE, "%s: a read of no bytes", f->shown);
+    f->into = buf;
+    f->room = len;
+    f->got = 0;
+    take_held(f);
+    rc = receive(f, err);
+    len = f->got;
+    f->into = NULL;
+    f->room = f->got = 0;
+    if (len > 0)
+        return (long)len;
+    if (rc < 0)
+        return rc;
+    if (!f->finished)
+        return UP_AGAIN;
+    return f->error.code ? up_fail(err, f->error.code, "%s", f->error.message) : 0;
+}
+
+int up_fetch_status(const struct up_fetch *f)
+{
+    return f->status;
+}
+
+const char *up_fetch_header(const struct up_fetch *f, const char *name)
+{
+    size_t amount;
+
+    return f->status ? header_of(f, name, &amount) : NULL;
+}
+
+uint64_t up_fetch_total(const struct up_fetch *f)
+{
+    return f->total;
+}
+
+uint64_t up_fetch_start(const struct up_fetch *f)
+{
+    return f->start;
+}
+
+uint64_t up_fetch_span(const struct up_fetch *f)
+{
+    return f->span;
+}
+
+uint64_t up_fetch_received(const struct up_fetch *f)
+{
+    return f->earlier + off_the_wire(f);
+}
+
+const char *up_fetch_url(const struct up_fetch *f)
+{
+    return f->url;
+}
+
+void up_fetch_close(struct up_fetch *f)
+{
+    if (!f)
+        return;
+    stop(f);
+    curl_easy_cleanup(f->easy);
+    up_loop_free(f->loop);
+    curl_slist_free_all(f->headers);
+    up_fetch_options_free(&f->o);
+    free(f->url);
+    free(f);
+}

@@ -1,0 +1,32 @@
+/*
+ * http_listen.h -- what a server asks of the process: a listening socket,
+ * enough descriptors, and no SIGPIPE.
+ */
+#ifndef UP_HTTP_LISTEN_H
+#define UP_HTTP_LISTEN_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct up_error;
+
+/*
+ * A socket that listens on "HOST:PORT", not blocking and close-on-exec, and
+ * its real numeric address in `address`. Errors: UP_USAGE, UP_NETWORK, UP_INTERNAL.
+ */
+int up_http_listen(const char *text, char *address, size_t len, struct up_error *err);
+
+/* How many of `wanted` connections, each with a socket and a file, the limit
+ * of open files allows, after raising the soft limit as far as they need. */
+unsigned up_http_fit_connections(unsigned wanted);
+
+/*
+ * sendfile to a closed connection raises SIGPIPE in the calling thread. Keep
+ * it off, and on release take what came, so that the rest of the process sees
+ * none of it: pending = hold(&before); ...; release(&before, pending).
+ */
+bool up_sigpipe_hold(sigset_t *before);
+void up_sigpipe_release(const sigset_t *before, bool was_pending);
+
+#endif

@@ -1,0 +1,203 @@
+#include "digest.h"
+#include "error.h"
+#include "manifest.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* jansson takes the reference of what is set, also when it fails, and dumping
+ * an object that is incomplete is caught by parsing it again: so nothing here
+ * is checked one by one. */
+static void put_string(json_t *object, const char *name, const char *value)
+{
+    if (value[0])
+        json_object_set_new(object, name, json_string(value));
+}
+
+static void put_integer(json_t *object, const char *name, uint64_t value)
+{
+    json_object_set_new(object, name, json_integer((json_int_t)value));
+}
+
+static void put_optional(json_t *object, const char *name, uint64_t value)
+{
+    if (value)
+        put_integer(object, name, value);
+}
+
+static void put_digest(json_t *object, const char *name, const uint8_t digest[UP_SHA256_SIZE])
+{
+    char hex[2 * UP_SHA256_SIZE + 1];
+
+    up_hex(digest, UP_SHA256_SIZE, hex);
+    put_string(object, name, hex);
+}
+
+static json_t *part_object(const struct up_part *part)
+{
+    json_t *object = json_object();
+
+    put_string(object, "kind", up_part_name(part->kind));
+    put_integer(object, "size", part->size);
+    put_integer(object, "block_size", part->block_size);
+    put_integer(object, "index_size", part->index_size);
+    put_digest(object, "index_sha256", part->index_digest);
+    put_integer(object, "data_size", part->data_size);
+    if (part->delta) {
+        json_t *source = json_object();
+
+        put_integer(source, "size", part->source_size);
+        put_digest(source, "sha256", part->source_digest);
+        json_object_set_new(object, "source", source);
+    }
+    return object;
+}
+
+static json_t *name_and_version(const char *key, const char *name, uint64_t version)
+{
+    json_t *object = json_object();
+
+    put_string(object, key, name);
+    put_integer(object, "version", version);
+    return object;
+}
+
+static void put_override(json_t *object, unsigned bits)
+{
+    json_t *list = json_array();
+
+    for (unsigned bit = 1; up_override_name(bit); bit <<= 1)
+        if (bits & bit)
+            json_array_append_new(list, json_string(up_override_name(bit)));
+    if (bits)
+        json_object_set_new(object, "override", list);
+    else
+        json_decref(list);
+}
+
+static json_t *manifest_object(const struct up_manifest *m)
+{
+    json_t *object = json_object(), *hardware = json_array(), *parts = json_array();
+
+    put_string(object, "format", "moult-manifest-1");
+    put_string(object, "project", m->project);
+    put_string(object, "product_key", m->product_key);
+    for (unsigned i = 0; i < m->hardware_count && i < UP_HARDWARE_MAX; i++)
+        json_array_append_new(hardware, json_string(m->hardware[i]));
+    if (m->hardware_count)
+        json_object_set(object, "hardware", hardware);
+    json_decref(hardware);
+    put_integer(object, "sequence", m->sequence);
+    put_string(object, "release", m->release);
+    if (m->script_version[0]) {
+        json_t *script = json_object();
+
+        put_string(script, "version", m->script_version);
+        json_object_set_new(object, "script", script);
+    }
+    if (m->core_name[0])
+        json_object_set_new(object, "core", name_and_version("name", m->core_name, m->core_version));
+    if (m->requires_core[0])
+        json_object_set_new(object, "requires",
+                            name_and_version("core", m->requires_core, m->requires_version));
+    put_string(object, "min_moult", m->min_moult);
+    put_optional(object, "issued", m->issued);
+    put_optional(object, "not_after", m->not_after);
+    put_optional(object, "deadline", m->deadline);
+    put_override(object, m->override);
+    put_string(object, "text", m->text);
+    for (unsigned i = 0; i < m->part_count && i < UP_PART_KINDS; i++)
+        json_array_append_new(parts, part_object(&m->part[i]));
+    json_object_set_new(object, "parts", parts);
+    return object;
+}
+
+/* Whether both say the same; the digest is of a text and does not count. */
+static bool same(const struct up_manifest *a, const struct up_manifest *b)
+{
+    return strcmp(a->project, b->project) == 0 && strcmp(a->product_key, b->product_key) == 0 &&
+           a->hardware_count == b->hardware_count && a->sequence == b->sequence &&
+           strcmp(a->release, b->release) == 0 && strcmp(a->script_version, b->script_version) == 0 &&
+           strcmp(a->core_name, b->core_name) == 0 && a->core_version == b->core_version &&
+           strcmp(a->requires_core, b->requires_core) == 0 && a->requires_version == b->requires_version &&
+           strcmp(a->min_moult, b->min_moult) == 0 && a->issued == b->issued &&
+           a->not_after == b->not_after && a->deadline == b->deadline && a->override == b->override &&
+           strcmp(a->text, b->text) == 0 && a->part_count == b->part_count;
+}
+
+int up_manifest_format(const struct up_manifest *m, char **out, size_t *len, struct up_error *err)
+{
+    json_t *object = manifest_object(m);
+    char *text = json_dumps(object, JSON_SORT_KEYS | JSON_COMPACT);
+    struct up_manifest again;
+    struct up_error why;
+    int rc;
+
+    json_decref(object);
+    if (!text)
+        return up_fail(err, UP_USAGE, "manifest: a text in it is not UTF-8");
+    /* The reader's checks are the writer's too, in one place. */
+    rc = up_manifest_parse(&again, text, strlen(text), &why);
+    if (rc == 0 && !same(m, &again))
+        rc = up_fail(&why, UP_USAGE, "manifest: a field is out of its bounds");
+    if (rc < 0) {
+        free(text);
+        return up_fail(err, rc == UP_UNTRUSTED ? UP_USAGE : rc, "%s", why.message);
+    }
+    *out = text;
+    *len = strlen(text);
+    return 0;
+}
+
+/* One piece of a dotted version: its end, and whether it is a number. */
+static const char *piece_end(const char *s, bool *number)
+{
+    *number = *s != 0 && *s != '.';
+    for (; *s && *s != '.'; s++)
+        if (*s < '0' || *s > '9')
+            *number = false;
+    return s;
+}
+
+static int compare_texts(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+    int order = memcmp(a, b, a_len < b_len ? a_len : b_len);
+
+    if (order == 0 && a_len != b_len)
+        return a_len < b_len ? -1 : 1;
+    return (order > 0) - (order < 0);
+}
+
+static int compare_numbers(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+    for (; a_len > 0 && *a == '0'; a_len--)
+        a++;
+    for (; b_len > 0 && *b == '0'; b_len--)
+        b++;
+    if (a_len != b_len)
+        return a_len < b_len ? -1 : 1;
+    return compare_texts(a, a_len, b, b_len);
+}
+
+int up_version_compare(const char *a, const char *b)
+{
+    bool more_a = true, more_b = true;
+
+    while (more_a || more_b) {
+        const char *p = more_a ? a : "0", *q = more_b ? b : "0";
+        bool p_number, q_number;
+        const char *p_end = piece_end(p, &p_number), *q_end = piece_end(q, &q_number);
+        size_t p_len = (size_t)(p_end - p), q_len = (size_t)(q_end - q);
+        int order =
+            p_number && q_number ? compare_numbers(p, p_len, q, q_len) : compare_texts(p, p_len, q, q_len);
+
+        if (order)
+            return order;
+        more_a = more_a && *p_end == '.';
+        more_b = more_b && *q_end == '.';
+        a = more_a ? p_end + 1 : a;
+        b = more_b ? q_end + 1 : b;
+    }
+    return 0;
+}

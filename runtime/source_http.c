@@ -1,0 +1,387 @@
+#include <curl/curl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "error.h"
+#include "fetch.h"
+#include "url.h"
+
+#define UNKNOWN UINT64_MAX
+#define RANGE_MAX (4 * 1024 * 1024) /* bytes of one request */
+#define ANSWER_MAX (64 * 1024)      /* bytes kept of an answer that is no object */
+#define SKIP_MAX (16 * 1024)        /* reading over a gap is cheaper than a new connection */
+#define VALIDATOR_MAX 256
+#define MODIFIED_AGE 60 /* seconds before its answer that make a date a strong validator: RFC 9110, 8.8.2.2 */
+
+/* What identified the object in the first answer; empty: not said. */
+struct validators {
+    char tag[VALIDATOR_MAX];
+    char modified[VALIDATOR_MAX];
+    bool tag_strong, modified_strong;
+};
+
+struct source_http {
+    struct up_source base; /* first: what source.h promises */
+    struct up_loop *loop;
+    char *url;
+    char shown[UP_URL_SHOWN];
+    struct up_fetch_options o;
+    struct validators seen;
+    uint64_t want_end; /* 0: nobody said */
+    uint64_t before;   /* bytes received by requests that are closed */
+
+    struct up_fetch *f; /* NULL between requests */
+    uint64_t asked;     /* first byte this request is for */
+    bool checked;       /* its head came and belongs to an object */
+    bool refused;       /* its head came and does not: the body is kept for the caller */
+    bool whole;         /* 200: the body begins at the first byte of the object */
+    uint64_t at;        /* place of the next body byte in the object */
+
+    int status;
+    char *answer, *location; /* of the last answer that was no object, or NULL */
+    size_t answer_len;
+};
+
+static void drop(struct source_http *h)
+{
+    if (!h->f)
+        return;
+    h->before += up_fetch_received(h->f);
+    h->base.received = h->before;
+    up_fetch_close(h->f);
+    h->f = NULL;
+}
+
+static void forget_answer(struct source_http *h)
+{
+    free(h->answer);
+    free(h->location);
+    h->answer = h->location = NULL;
+    h->answer_len = 0;
+}
+
+static int ask(struct source_http *h, uint64_t offset, struct up_error *err)
+{
+    struct up_fetch_options o = h->o;
+    uint64_t end = offset + RANGE_MAX;
+
+    if (h->want_end > offset && h->want_end < end)
+        end = h->want_end;
+    if (h->base.size < end)
+        end = h->base.size;
+    o.ranged = 1;
+    o.offset = offset;
+    o.length = end - offset;
+    o.if_range = h->seen.tag_strong ? h->seen.tag : h->seen.modified_strong ? h->seen.modified : NULL;
+    h->asked = offset;
+    h->checked = h->refused = h->whole = false;
+    return up_fetch_open(&h->f, h->loop, h->url, &o, err);
+}
+
+static void keep_text(char out[VALIDATOR_MAX], const char *value)
+{
+    out[0] = '\0';
+    if (value && strlen(value) < VALIDATOR_MAX)
+        strcpy(out, value);
+}
+
+static void read_validators(const struct up_fetch *f, struct validators *v)
+{
+    const char *date = up_fetch_header(f, "Date");
+    time_t modified, now = date ? curl_getdate(date, NULL) : -1;
+
+    keep_text(v->tag, up_fetch_header(f, "ETag"));
+    keep_text(v->modified, up_fetch_header(f, "Last-Modified"));
+    modified = v->modified[0] ? curl_getdate(v->modified, NULL) : -1;
+    v->tag_strong = v->tag[0] == '"';
+    v->modified_strong = modified != -1 && now != -1 && now - modified >= MODIFIED_AGE;
+}
+
+/* The same object as in the first answer? */
+static int check_same(struct source_http *h, struct up_error *err)
+{
+    struct validators now;
+    uint64_t total = up_fetch_total(h->f);
+
+    read_validators(h->f, &now);
+    if (now.tag[0] && h->seen.tag[0] && strcmp(now.tag, h->seen.tag) != 0)
+        return up_fail(err, UP_CORRUPT, "%s: changed on the server, its entity tag was %s and is %s",
+                       h->shown, h->seen.tag, now.tag);
+    if (!(now.tag[0] && h->seen.tag[0]) && now.modified[0] && h->seen.modified[0] &&
+        strcmp(now.modified, h->seen.modified) != 0)
+        return up_fail(err, UP_CORRUPT, "%s: changed on the server, its date was %s and is %s", h->shown,
+                       h->seen.modified, now.modified);
+    if (total != UNKNOWN && h->base.size != UNKNOWN && total != h->base.size)
+        return up_fail(err, UP_CORRUPT, "%s: changed on the server, its size was %" PRIu64 " and is %" PRIu64,
+                       h->shown, h->base.size, total);
+    if (!h->seen.tag[0] && !h->seen.modified[0])
+        h->seen = now;
+    return 0;
+}
+
+/* An encoding we never asked for: offsets into it mean nothing. A name that
+ * ends in gz is an archive that some servers label so; its bytes are right. */
+static int check_plain(struct source_http *h, struct up_error *err)
+{
+    const char *encoding = up_fetch_header(h->f, "Content-Encoding");
+    size_t len = strlen(h->shown);
+
+    if (!encoding || !encoding[0] || strcasecmp(encoding, "identity") == 0)
+        return 0;
+    if (len > 2 && strcasecmp(h->shown + len - 2, "gz") == 0)
+        return 0;
+    return up_fail(err, UP_CORRUPT, "%s: came with Content-Encoding %.32s, which was not asked for", h->shown,
+                   encoding);
+}
+
+static int check_unsatisfiable(struct source_http *h, struct up_error *err)
+{
+    uint64_t total = up_fetch_total(h->f);
+
+    if (total == UNKNOWN)
+        return up_fail(err, UP_CORRUPT, "%s: no byte from %" PRIu64 " on, and no size said (HTTP 416)",
+                       h->shown, h->asked);
+    if (h->base.size != UNKNOWN && total != h->base.size)
+        return up_fail(err, UP_CORRUPT, "%s: changed on the server, its size was %" PRIu64 " and is %" PRIu64,
+                       h->shown, h->base.size, total);
+    if (h->asked < total)
+        return up_fail(err, UP_CORRUPT,
+                       "%s: has %" PRIu64 " bytes, yet refuses those from %" PRIu64 " (HTTP 416)", h->shown,
+                       total, h->asked);
+    h->base.size = total;
+    return 0;
+}
+
+/* Judge the head of the answer, once. */
+static int check_head(struct source_http *h, struct up_error *err)
+{
+    int status = h->status = up_fetch_status(h->f), rc;
+
+    forget_answer(h);
+    if (status != 200 && status != 206 && status != 416) {
+        const char *location = up_fetch_header(h->f, "Location");
+
+        h->refused = true;
+        h->location = location ? strdup(location) : NULL;
+        h->answer = calloc(1, ANSWER_MAX + 1);
+        return h->answer ? 0 : up_fail(err, UP_INTERNAL, "%s: out of memory", h->shown);
+    }
+    if (status == 416)
+        return check_unsatisfiable(h, err);
+    if ((rc = check_plain(h, err)) < 0 || (rc = check_same(h, err)) < 0)
+        return rc;
+    if (up_fetch_total(h->f) != UNKNOWN)
+        h->base.size = up_fetch_total(h->f);
+    h->checked = true;
+    h->whole = status == 200;
+    h->at = up_fetch_start(h->f);
+    return 0;
+}
+
+static int refuse(struct source_http *h, struct up_error *err)
+{
+    int s = h->status;
+    int code = s >= 500 || s == 429   ? UP_NETWORK
+               : s == 404 || s == 410 ? UP_MISSING
+               : s == 401 || s == 403 ? UP_EXPIRED
+                                      : UP_REFUSED;
+
+    drop(h);
+    return up_fail(err, code, "%s: the server answered HTTP %d", h->shown, s);
+}
+
+/* Take the body of an answer that is no object; n as up_fetch_read() gave it. */
+static int keep_answer(struct source_http *h, const void *data, long n, struct up_error *err)
+{
+    size_t room = ANSWER_MAX - h->answer_len;
+
+    if (n == UP_AGAIN)
+        return UP_AGAIN;
+    if (n <= 0)
+        return refuse(h, err);
+    if ((size_t)n > room)
+        n = (long)room;
+    memcpy(h->answer + h->answer_len, data, (size_t)n);
+    h->answer_len += (size_t)n;
+    return h->answer_len == ANSWER_MAX ? refuse(h, err) : 0;
+}
+
+/* Can the open request still give the byte at `offset`? */
+static bool serves(const struct source_http *h, uint64_t offset)
+{
+    if (!h->checked)
+        return offset == h->asked;
+    return offset >= h->at && (h->whole || offset - h->at <= SKIP_MAX);
+}
+
+/* The body is at its end: 0 when the object is too, 1 when more is to be asked for. */
+static int end_of_body(struct source_http *h, uint64_t offset, struct up_error *err)
+{
+    uint64_t at = h->at;
+    bool whole = h->whole;
+
+    drop(h);
+    if (!whole)
+        return 1;
+    if (h->base.size == UNKNOWN)
+        h->base.size = at;
+    if (at < h->base.size)
+        return up_fail(err, UP_NETWORK, "%s: ended after %" PRIu64 " of %" PRIu64 " bytes", h->shown, at,
+                       h->base.size);
+    return offset < h->base.size ? 1 : 0;
+}
+
+/* n bytes of the object came into buf: count them, and keep only those from
+ * `offset` on, at the front. Returns how many these are. */
+static long place(struct source_http *h, uint64_t offset, void *buf, long n, struct up_error *err)
+{
+    uint64_t skip = offset - h->at;
+
+    if (h->base.size != UNKNOWN && (uint64_t)n > h->base.size - h->at)
+        return up_fail(err, UP_CORRUPT, "%s: more than its %" PRIu64 " bytes came", h->shown, h->base.size);
+    h->at += (uint64_t)n;
+    if (skip >= (uint64_t)n)
+        return 0;
+    if (skip > 0)
+        memmove(buf, (char *)buf + skip, (size_t)n - (size_t)skip);
+    return n - (long)skip;
+}
+
+/* When a range is drained and the next is sure to be wanted, ask for it now:
+ * it travels while the caller works on what it has. */
+static void ask_ahead(struct source_http *h)
+{
+    struct up_error err;
+    char none;
+
+    if (h->whole || h->at - h->asked < up_fetch_span(h->f) || up_fetch_read(h->f, &none, 1, &err) != 0)
+        return;
+    drop(h);
+    if (h->at < h->base.size && h->base.size != UNKNOWN && (h->want_end == 0 || h->at < h->want_end) &&
+        ask(h, h->at, &err) == 0)
+        up_loop_drive(h->loop, &err);
+}
+
+/* One step of the open request: a count > 0, UP_AGAIN, an error, or 0 to go
+ * round again (h->f may be NULL then, for the next range); *end at the end. */
+static long step(struct source_http *h, uint64_t offset, void *buf, size_t len, bool *end,
+                 struct up_error *err)
+{
+    long n = up_fetch_read(h->f, buf, len, err), kept;
+    int rc;
+
+    h->base.received = h->before + up_fetch_received(h->f);
+    if (!h->checked && !h->refused && up_fetch_status(h->f)) {
+        /* A lie in the head that fetch.c found comes as the error of the read. */
+        if (n < 0 && n != UP_AGAIN && n != UP_NETWORK)
+            return n;
+        rc = check_head(h, err);
+        if (rc < 0)
+            return rc;
+        /* 416, or 200 for an object that is shorter than thought. */
+        if (offset >= h->base.size) {
+            *end = true;
+            return 0;
+        }
+    }
+    if (h->refused)
+        return keep_answer(h, buf, n, err);
+    if (n < 0)
+        return n;
+    if (n == 0) {
+        rc = end_of_body(h, offset, err);
+        *end = rc == 0;
+        return rc < 0 ? rc : 0;
+    }
+    kept = place(h, offset, buf, n, err);
+    if (kept > 0)
+        ask_ahead(h);
+    return kept;
+}
+
+static long source_read(struct up_source *s, uint64_t offset, void *buf, size_t len, struct up_error *err)
+{
+    struct source_http *h = (struct source_http *)s;
+    bool end = false;
+    long n = 0;
+
+    if (len == 0)
+        return up_fail(err, UP_USAGE, "%s: a read of no bytes", h->shown);
+    if (s->size != UNKNOWN && offset >= s->size)
+        return 0;
+    if (h->f && !serves(h, offset))
+        drop(h);
+    while (n == 0 && !end) {
+        if (!h->f && (n = ask(h, offset, err)) < 0)
+            return n;
+        n = step(h, offset, buf, len, &end, err);
+    }
+    if (end || (n < 0 && n != UP_AGAIN))
+        drop(h);
+    return n;
+}
+
+static void source_want(struct up_source *s, uint64_t offset, uint64_t len)
+{
+    struct source_http *h = (struct source_http *)s;
+
+    h->want_end = len < UNKNOWN - offset ? offset + len : UNKNOWN;
+}
+
+static void source_close(struct up_source *s)
+{
+    struct source_http *h = (struct source_http *)s;
+
+    if (!h)
+        return;
+    drop(h);
+    forget_answer(h);
+    up_fetch_options_free(&h->o);
+    if (h->loop)
+        up_loop_free(h->loop);
+    free(h->url);
+    free(h);
+}
+
+static const struct up_source_ops ops = {.read = source_read, .want = source_want, .close = source_close};
+
+int up_source_http(struct up_source **out, struct up_loop *loop, const char *url,
+                   const struct up_fetch_options *options, struct up_error *err)
+{
+    struct source_http *h;
+    int rc = up_url_check(url, err);
+
+    if (rc < 0 || (rc = up_fetch_options_check(options, err)) < 0)
+        return rc;
+    h = calloc(1, sizeof *h);
+    if (!h)
+        return up_fail(err, UP_INTERNAL, "source: out of memory");
+    h->base.ops = &ops;
+    h->base.size = UNKNOWN;
+    h->loop = loop;
+    up_loop_keep(loop);
+    up_url_show(url, h->shown);
+    h->url = strdup(url);
+    rc = up_fetch_options_copy(&h->o, options, err);
+    if (rc == 0 && !h->url)
+        rc = up_fail(err, UP_INTERNAL, "source: out of memory");
+    if (rc < 0) {
+        source_close(&h->base);
+        return rc;
+    }
+    *out = &h->base;
+    return 0;
+}
+
+int up_source_http_answer(const struct up_source *s, const char **body, size_t *len, const char **location)
+{
+    const struct source_http *h = (const struct source_http *)s;
+
+    *body = h->answer;
+    *len = h->answer_len;
+    *location = h->location;
+    return h->status;
+}

@@ -1,0 +1,35 @@
+/*
+ * url.h -- web addresses: which are taken, how they are shown, where a
+ * redirect leads.
+ *
+ * What is secret in an address (user, password, query) is never shown.
+ */
+#ifndef UP_URL_H
+#define UP_URL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct up_error;
+
+#define UP_URL_SHOWN 256
+
+/* Errors: UP_USAGE not http or https, no host, unreadable, control characters or spaces. */
+int up_url_check(const char *url, struct up_error *err);
+
+/* scheme://host[:port]/path, cut when too long, for messages. */
+void up_url_show(const char *url, char out[UP_URL_SHOWN]);
+
+/*
+ * Where `location`, given by the answer to `base`, leads: a fresh absolute
+ * URL, which the caller frees. With `prefix` it must lie below that URL.
+ * Errors: UP_REFUSED unreadable, not http or https, from https to http, or
+ * out of prefix.
+ */
+int up_url_follow(char **out, const char *base, const char *location, const char *prefix,
+                  struct up_error *err);
+
+/* Same scheme, host and port. */
+bool up_url_same_origin(const char *a, const char *b);
+
+#endif

@@ -1,0 +1,243 @@
+# shellcheck shell=bash
+# The words and hands of scripts/demo, which sets $moult, $work and $here.
+#
+# Processes are started in the background and ended by the ids kept here.
+
+checks=0
+steps=0
+link_port=
+depot_pid=
+link_pid=
+device_pid=
+core_bytes=$((28 << 20))
+
+say() { printf '   %s\n' "$*"; }
+
+step() {
+  steps=$((steps + 1))
+  printf '\n%d. %s\n\n' "$steps" "$*"
+}
+
+ok() {
+  checks=$((checks + 1))
+  printf '   ok  %s\n' "$*"
+}
+
+# The demo's claim does not hold: show what there is to know, and end.
+broken() {
+  printf '   NOT SO: %s\n' "$*"
+  for log in device depot author; do
+    if [ -s "$work/$log.log" ]; then
+      printf -- '--- the end of %s.log\n' "$log"
+      tail -n 25 "$work/$log.log"
+    fi
+  done
+  if [ -e "$work/device/state" ]; then
+    printf -- '--- status\n'
+    device_says status || true
+  fi
+  exit 1
+}
+
+leave() {
+  local code=$?
+  for pid in $device_pid $depot_pid $link_pid; do
+    kill "$pid" 2>/dev/null || true
+    wait "$pid" 2>/dev/null || true
+  done
+  if $keep; then
+    say "Left in $work"
+  else
+    rm -rf "$work"
+  fi
+  exit "$code"
+}
+
+device_says() { "$moult" "$@" -c "$work/device/config.lua" 2>&1; }
+
+# device VERB ARGUMENTS: must succeed.
+device() {
+  device_says "$@" >>"$work/device.log" || broken "moult $1 failed with exit code $?"
+}
+
+field() {
+  "$moult" status --json -c "$work/device/config.lua" 2>/dev/null | lua5.4 scripts/demo.d/field.lua "$1" 2>/dev/null ||
+    echo unknown
+}
+
+# want FIELD VALUE: the status says so now.
+want() {
+  local found
+  found=$(field "$1")
+  [ "$found" = "$2" ] || broken "status: $1 should be $2, it is $found"
+  ok "$1 is $2"
+}
+
+# status_is FIELD VALUE...: one of the values.
+status_is() {
+  local name=$1 found
+  shift
+  found=$(field "$name")
+  for value in "$@"; do
+    [ "$found" != "$value" ] || return 0
+  done
+  return 1
+}
+
+# holds CLAIM COMMAND...
+holds() {
+  local claim=$1
+  shift
+  "$@" >>"$work/author.log" 2>&1 || broken "$claim ($*)"
+  ok "$claim"
+}
+
+# until_true SECONDS CLAIM COMMAND...: it becomes true in time.
+until_true() {
+  local over=$((SECONDS + $1)) claim=$2
+  shift 2
+  until "$@" >/dev/null 2>&1; do
+    if [ "$SECONDS" -ge "$over" ]; then broken "$claim: not in time ($*)"; fi
+    if [ -n "$device_pid" ] && ! kill -0 "$device_pid" 2>/dev/null; then broken "$claim: moult run has ended"; fi
+    sleep 0.1
+  done
+  ok "$claim"
+}
+
+until_field() {
+  until_true "$1" "$2 is $3" status_is "$2" "$3"
+}
+
+start_depot() {
+  "$moult" depot "$work/packages" --listen 127.0.0.1:0 >"$work/depot.out" 2>"$work/depot.log" &
+  depot_pid=$!
+  until_true 10 "the depot listens" grep -q 'listening on' "$work/depot.out"
+  depot_port=$(sed -n 's/.*listening on http:..[^:]*:\([0-9]*\).*/\1/p' "$work/depot.out")
+}
+
+# Three MiB a second towards the device, counted.
+start_link() {
+  lua5.4 scripts/demo.d/slowlink.lua "$depot_port" $((3 << 20)) "$work/passed" >"$work/link.out" 2>>"$work/author.log" &
+  link_pid=$!
+  until_true 10 "the network is up, at 3 MiB a second" test -s "$work/link.out"
+  link_port=$(cat "$work/link.out")
+}
+
+# Bytes that the network carried towards the device so far.
+passed() { cat "$work/passed"; }
+
+passed_at_least() { [ "$(passed)" -ge "$1" ]; }
+
+start_device() {
+  METER_DATA=$work/data "$moult" run -c "$work/device/config.lua" >>"$work/device.log" 2>&1 &
+  device_pid=$!
+}
+
+# As if the plug were pulled, for everything but the page cache.
+kill_device() {
+  kill -9 "$device_pid"
+  wait "$device_pid" 2>/dev/null || true
+  device_pid=
+}
+
+# make_core VERSION: an ext4 image with programs of this machine.
+make_core() {
+  local root=$work/core$1 used=0 size
+  mkdir -p "$root/etc" "$root/bin"
+  echo "$1" >"$root/etc/core-version"
+  for file in /usr/bin/*; do
+    if [ -f "$file" ] && [ ! -L "$file" ] && [ -r "$file" ]; then
+      size=$(stat -c %s "$file")
+      # Different cores are different choices of the same shelf.
+      if [ "$size" -lt 2000000 ] && [ $(((size + $1) % 3)) -ne 0 ]; then
+        cp "$file" "$root/bin/"
+        used=$((used + size))
+      fi
+      [ "$used" -lt 16000000 ] || break
+    fi
+  done
+  mke2fs -q -F -t ext4 -O ^has_journal -L "core$1" -d "$root" "$work/core$1.img" $((core_bytes >> 10))k
+  rm -rf "$root"
+}
+
+core_says() {
+  local slot
+  slot=$(field core.running)
+  [ "$(debugfs -R 'cat /etc/core-version' "$work/device/slot-$slot.img" 2>/dev/null)" = "$1" ]
+}
+
+# edit SED FILE: the author's working copy of the application.
+edit() {
+  [ -d "$work/app" ] || cp -r examples/meter/app "$work/app"
+  local before
+  before=$(cat "$work/app/$2")
+  sed -i "$1" "$work/app/$2"
+  [ "$before" != "$(cat "$work/app/$2")" ] || broken "the edit $1 changed nothing in $2"
+}
+
+# package VERSION SEQUENCE [--core N] [--to DIR] [--name FILE] [--key FILE]
+package() {
+  local version=$1 sequence=$2 core='' to=$work/packages name=METER_$1.upd key=$work/release.key
+  shift 2
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --core) core=$2 ;;
+      --to) to=$2 ;;
+      --name) name=$2 ;;
+      --key) key=$2 ;;
+    esac
+    shift 2
+  done
+  edit_version "$version"
+  {
+    echo 'return {'
+    echo '  project = "METER", product_key = "k-123", hardware = { "rev-a" },'
+    echo "  sequence = $sequence, version = \"$version\", script = { dir = \"app\" },"
+    if [ -n "$core" ]; then
+      echo "  core = { name = \"Luat_RDA8910\", version = $core, image = \"core$core.img\" },"
+    fi
+    echo '}'
+  } >"$work/recipe.lua"
+  "$moult" pack "$work/recipe.lua" -o "$to/$name" -k "$key" >>"$work/author.log" 2>&1 ||
+    broken "packing $version failed"
+}
+
+edit_version() {
+  [ -d "$work/app" ] || cp -r examples/meter/app "$work/app"
+  sed -i "/^PROJECT, VERSION/s/= \"METER\", \"[^\"]*\"/= \"METER\", \"$1\"/" "$work/app/main.lua"
+}
+
+# reading_after TIME VERSION: a line of that version, written at TIME or later.
+reading_after() {
+  tail -n 1 "$work/data/readings.csv" | awk -F, -v t="$1" -v v="$2" '{ exit !($1 >= t && $2 == v) }'
+}
+
+# flip FROM TO OFFSET: a copy with one bit changed.
+flip() {
+  lua5.4 - "$@" <<'EOF'
+local from, to, offset = arg[1], arg[2], math.tointeger(arg[3])
+local file = assert(io.open(from, "rb"))
+local text = file:read("a")
+file:close()
+file = assert(io.open(to, "wb"))
+file:write(text:sub(1, offset), string.char(text:byte(offset + 1) ~ 1), text:sub(offset + 2))
+file:close()
+EOF
+}
+
+# refused CODEWORDS FILE: install says no with one of these words, and why.
+refused() {
+  local output
+  if output=$(device_says install "$2"); then
+    echo "installed: $output"
+    return 1
+  fi
+  printf '%s\n' "$output" | tail -n 1 >"$work/reason"
+  printf '%s\n' "$output"
+  grep -qE "\(($1)\)" "$work/reason"
+}
+
+# refuses CODEWORD VERSION: the same for a package of the depot.
+refuses() {
+  refused "$1" "$work/packages/METER_$2.upd"
+}

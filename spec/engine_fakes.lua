@@ -1,0 +1,101 @@
+--- Fakes for what the engine is handed: a device, packages and sources that
+-- follow a script and write down what was done to them, in order.
+
+local M = {}
+
+local again = { nil, "nothing yet", "again" }
+
+--- A scheduler without waiting: sleeps are written down.
+function M.tasks(log)
+  local clock = { at = 0 }
+  return {
+    now = function() return clock.at end,
+    wait = function(_, seconds) clock.at = clock.at + seconds log("wait %.1f", seconds) end,
+    idle = function() clock.at = clock.at + 0.01 end,
+    turn = function() clock.at = clock.at + 0.1 end,
+  }
+end
+
+--- `o`: head = array of answers of package:step (true or {nil, message, code}),
+-- blocks = array of runs of a transfer; each an array of "block", "done" or
+-- {nil, message, code}; finish = answers of device:finish, gates, phase, begin.
+function M.new(o)
+  local self = { log = {}, opened = 0, sources = {}, done = 0 }
+  local function log(format, ...) self.log[#self.log + 1] = format:format(...) end
+  self.tasks = M.tasks(log)
+  local head, runs = o.head or { again, true }, o.blocks or { { "block", again, "done" } }
+  local finish = o.finish or { again, true }
+
+  local function source(location)
+    log("open %s", location)
+    local s = { closed = false }
+    function s.close() s.closed = true log("close source") end
+    function s.received() return 100 end
+    function s.answer() return o.answers and table.remove(o.answers, 1) or nil end
+    table.insert(self.sources, s)
+    return s
+  end
+
+  local manifest = {
+    digest = ("ab"):rep(32), project = "METER", sequence = 18, release = "1.0.1", script_version = "1.0.1",
+    parts = { { kind = "script", size = 10, data_size = 10 } },
+  }
+
+  local function next_of(list) return table.remove(list, 1) or error("the fake has no more answers") end
+  local function give(answer)
+    if type(answer) == "table" then return answer[1], answer[2], answer[3] end
+    return answer
+  end
+
+  self.natives = {
+    source = {
+      file = function(path) return source(path) end,
+      http = function(_, url, options) self.options = options return source(url) end,
+    },
+    package = {
+      open = function(_, _, spool)
+        log(spool and "package in spool" or "package without spool")
+        return {
+          step = function() return give(next_of(head)) end,
+          manifest = function() return manifest end,
+          layout = function() return { size = 5000 } end,
+          close = function() log("close package") end,
+        }
+      end,
+    },
+    transfer = {
+      open = function(_, _, s)
+        assert(not s.closed, "a transfer over a closed source")
+        log("transfer")
+        local run = next_of(runs)
+        return {
+          step = function()
+            local answer = next_of(run)
+            if answer == "block" then self.done = self.done + 1000 end
+            return give(answer)
+          end,
+          progress = function() return self.done, 5000, "script" end,
+          close = function() log("close transfer") end,
+        }
+      end,
+    },
+  }
+
+  self.device = {
+    status = function() return { phase = o.phase or "idle", transaction = o.transaction } end,
+    spool = function() return "/state/tx" end,
+    facts = function() return { project = "METER", release = "1.0.0" } end,
+    gates = function()
+      log("gates")
+      return o.gates or { open = true, lines = { { gate = "project", open = true, text = "METER" } } }
+    end,
+    begin = function() log("begin") return give(o.begin or true) end,
+    finish = function() log("finish") return give(next_of(finish)) end,
+    abandon = function(_, code) log("abandon %s", code) return true end,
+    needs_restart = function() return o.needs_restart or false end,
+  }
+  self.write = log
+  return self
+end
+
+return M

@@ -1,0 +1,280 @@
+local engine = require "update.engine"
+local fakes = require "spec.engine_fakes"
+
+local INSTALL = { action = "install", reason = "newer" }
+
+-- An engine over fakes; what happened is in the second result.
+local function make(o)
+  local f = fakes.new(o)
+  local lines, events, asked = {}, {}, {}
+  local e = engine.new {
+    natives = f.natives, device = f.device, loop = {}, keys = "/keys", tasks = f.tasks, tries = o.tries,
+    ask = function(offer, facts)
+      f.write("ask")
+      asked[#asked + 1] = { offer = offer, facts = facts }
+      if o.silent then return nil, "the policy process was killed", "refused" end
+      return o.decision or INSTALL, { { rule = "higher", result = "ok", text = "the script is new" } }, "default"
+    end,
+    facts = function() return { battery = 80, project = "FORGED" } end,
+    http = { proxy = "http://proxy" },
+    log = function(line) lines[#lines + 1] = line end,
+    on = function(event) events[#events + 1] = event end,
+    random = function() return 1 end,
+  }
+  return e, f, lines, events, asked
+end
+
+local function where(fields)
+  local w = { cloud = "luat", location = "http://h/p.upd?token=secret" }
+  for k, v in pairs(fields or {}) do w[k] = v end
+  return w
+end
+
+local function fail(code, message) return { nil, message or code .. " happened", code } end
+
+local URL = "open http://h/p.upd?token=secret"
+local ALL = { URL, "package in spool", "gates", "ask", "begin", "transfer", "close transfer", "close source", "finish",
+  "finish", "close package" }
+
+describe("update.engine", function()
+  it("reads the head, asks gates and policy, journals, fetches and finishes, in this order", function()
+    local e, f = make {}
+    assert.same({ release = "1.0.1", sequence = 18, needs_restart = false }, e:install(where()))
+    assert.same(ALL, f.log)
+  end)
+
+  it("says whether the device has to restart", function()
+    local e = make { needs_restart = true }
+    assert.is_true(e:install(where()).needs_restart)
+  end)
+
+  it("never writes a query string into a log", function()
+    local e, _, lines = make { head = { fail "network", true } }
+    assert(e:install(where()))
+    assert.is_true(#lines > 3)
+    assert.is_nil(table.concat(lines, "\n"):find("secret", 1, true))
+  end)
+
+  it("logs the transaction's id on every edge, and the whole reason tree", function()
+    local e, _, lines = make {}
+    assert(e:install(where()))
+    local all = table.concat(lines, "\n")
+    for _, text in ipairs { "from luat: install", "gate project: ok, METER", "rule higher: ok, the script is new",
+      "fetching http://h/p.upd", "every block is in place", "armed" } do
+      assert.truthy(all:find(text, 1, true), text)
+    end
+    for _, line in ipairs(lines) do assert.matches("^update abababab: ", line) end
+  end)
+
+  it("takes a path for a file and asks no server", function()
+    local e, f = make {}
+    assert(e:install { cloud = "file", location = "/tmp/p.upd" })
+    assert.equal("open /tmp/p.upd", f.log[1])
+    assert.is_nil(f.options)
+  end)
+
+  it("hands facts of the script to policy, but never over the device's own", function()
+    local e, _, _, _, asked = make {}
+    assert(e:install(where()))
+    assert.equal(80, asked[1].facts.battery)
+    assert.equal("METER", asked[1].facts.project)
+    assert.equal("luat", asked[1].offer.cloud)
+    assert.equal(5000, asked[1].offer.size)
+  end)
+
+  describe("before the transaction", function()
+    local cases = {
+      { "refuse", { decision = { action = "refuse", reason = "same" } }, "refused",
+        "refuse %(same%): the script is new" },
+      { "defer", { decision = { action = "defer", reason = "battery", retry_after = 900 } }, "deferred",
+        "defer %(battery%)" },
+      { "a policy that does not answer", { silent = true }, "deferred", "was killed" },
+    }
+    for _, case in ipairs(cases) do
+      local name, o, code, text = table.unpack(case)
+      it(name .. " closes the source and journals nothing", function()
+        local e, f = make(o)
+        local ok, message, word, verdict = e:install(where())
+        assert.same({ nil, code }, { ok, word })
+        assert.matches(text, message)
+        assert.same({ URL, "package in spool", "gates", "ask", "close package", "close source" }, f.log)
+        assert.equal(o.silent and "defer" or o.decision.action, verdict.decision.action)
+        assert.is_true(f.sources[1].closed)
+      end)
+    end
+
+    it("a closed gate is not shown to policy", function()
+      local e, f = make { gates = { open = false, code = "incompatible", message = "sequence 18 is not above 18",
+        lines = { { gate = "floor", open = false, text = "18 is not above 18" } } } }
+      local ok, message, code = e:install(where())
+      assert.same({ nil, "sequence 18 is not above 18", "incompatible" }, { ok, message, code })
+      assert.same({ URL, "package in spool", "gates", "close package", "close source" }, f.log)
+    end)
+
+    for _, phase in ipairs { "armed", "trial", "confirming", "rolling_back" } do
+      it("nothing is opened while the phase is " .. phase, function()
+        local e, f = make { phase = phase, transaction = { release = "1.0.1" } }
+        local ok, message, code = e:install(where())
+        assert.same({ nil, "busy" }, { ok, code })
+        assert.matches("^1.0.1 is ", message)
+        assert.same({}, f.log)
+      end)
+    end
+
+    it("inspecting touches neither spool nor journal", function()
+      local e, f = make {}
+      assert.equal("install", e:inspect(where()).decision.action)
+      assert.same({ URL, "package without spool", "gates", "ask", "close package", "close source" }, f.log)
+    end)
+
+    it("an untrusted head ends it at once", function()
+      local e, f = make { head = { fail "untrusted" } }
+      local _, _, code = e:install(where())
+      assert.equal("untrusted", code)
+      assert.same({ URL, "package in spool", "close package", "close source" }, f.log)
+    end)
+  end)
+
+  describe("when the network fails", function()
+    it("tries again with pauses that double, and goes on where it was", function()
+      local e, f, _, events = make { head = { fail "network", fail "network", true },
+        blocks = { { "block", fail "network" }, { fail "network" }, { "block", "done" } } }
+      assert(e:install(where()))
+      assert.same({
+        URL, "package in spool", "close package", "close source", "wait 1.0",
+        URL, "package in spool", "close package", "close source", "wait 2.0",
+        URL, "package in spool", "gates", "ask", "begin",
+        "transfer", "close transfer", "close source", "wait 1.0", -- further than before: patience starts anew
+        URL, "transfer", "close transfer", "close source", "wait 2.0",
+        URL, "transfer", "close transfer", "close source", "finish", "finish", "close package",
+      }, f.log)
+      local retries = 0
+      for _, event in ipairs(events) do retries = retries + (event.event == "retry" and 1 or 0) end
+      assert.equal(4, retries)
+    end)
+
+    it("gives up after its tries and leaves the transaction open", function()
+      local e, f = make { tries = 3, blocks = { { fail "network" }, { fail "network" }, { fail "network" } } }
+      local ok, message, code = e:install(where())
+      assert.same({ nil, "network happened", "network" }, { ok, message, code })
+      assert.is_nil(table.concat(f.log, ","):find("abandon", 1, true))
+      assert.equal("close package", f.log[#f.log])
+    end)
+
+    it("waits at most five minutes, with jitter down to half", function()
+      local e = make {}
+      assert.equal(300, e:pause(30))
+      e.random = function() return 0 end
+      assert.equal(150, e:pause(30))
+      assert.equal(0.5, e:pause(1))
+    end)
+  end)
+
+  describe("when the link expired", function()
+    it("asks for a fresh one", function()
+      local e, f = make { blocks = { { "block", fail "expired" }, { "block", "done" } } }
+      assert(e:install(where { renew = function() return "http://h/fresh" end }))
+      assert.truthy(table.concat(f.log, ","):find("open http://h/fresh,transfer", 1, true))
+    end)
+
+    it("gives up after three renewals in a row without progress", function()
+      local renewals = 0
+      local e, f = make { head = { fail "expired", fail "expired", fail "expired", fail "expired" } }
+      local function renew() renewals = renewals + 1 return "http://h/" .. renewals end
+      local _, _, code = e:install(where { renew = renew })
+      assert.equal("expired", code)
+      assert.equal(3, renewals)
+      assert.equal("open http://h/3", f.log[#f.log - 3])
+    end)
+
+    it("ends at once when nobody can renew it", function()
+      local e = make { head = { fail "expired" } }
+      assert.equal("expired", select(3, e:install(where())))
+    end)
+  end)
+
+  describe("when a block is corrupt", function()
+    it("fetches it once more", function()
+      local e, f = make { blocks = { { "block", fail "corrupt" }, { "block", "done" } } }
+      assert(e:install(where()))
+      assert.truthy(table.concat(f.log, ","):find("close source,open http://h/p.upd?token=secret,transfer", 1, true))
+      assert.is_nil(table.concat(f.log, ","):find("wait", 1, true))
+    end)
+
+    it("ends the transaction when it is corrupt again", function()
+      local e, f = make { blocks = { { "block", fail "corrupt" }, { fail "corrupt" } } }
+      local _, _, code = e:install(where())
+      assert.equal("corrupt", code)
+      assert.equal("abandon corrupt", f.log[#f.log - 1])
+    end)
+
+    it("forgives again after progress", function()
+      local e = make { blocks = { { "block", fail "corrupt" }, { "block", fail "corrupt" }, { "block", "done" } } }
+      assert(e:install(where()))
+    end)
+  end)
+
+  for _, code in ipairs { "untrusted", "nospace", "write", "incompatible" } do
+    it("drops a transaction whose blocks end with " .. code, function()
+      local e, f = make { blocks = { { "block", fail(code) } } }
+      assert.equal(code, select(3, e:install(where())))
+      assert.equal("abandon " .. code, f.log[#f.log - 1])
+    end)
+  end
+
+  it("drops a transaction whose finish fails", function()
+    local e, f = make { finish = { { nil, "nothing yet", "again" }, fail "write" } }
+    assert.equal("write", select(3, e:install(where())))
+    assert.same({ "finish", "finish", "abandon write", "close package" }, table.move(f.log, #f.log - 3, #f.log, 1, {}))
+  end)
+
+  it("reads what a server's refusal means by the cloud's dialect", function()
+    local seen = {}
+    local e, f = make { head = { fail "missing", fail "missing", fail "refused", true },
+      answers = { { status = 404, body = "43" }, { status = 302 }, { status = 404, body = "27" } } }
+    local ok, message, code = e:install(where { answered = function(answer)
+      seen[#seen + 1] = answer.status
+      if answer.body == "43" then return { wait = 30 } end
+      if answer.status == 302 then return { location = "http://oss/p" } end
+      return nil, "no newer release", "nothing"
+    end })
+    assert.same({ nil, "no newer release", "nothing" }, { ok, message, code })
+    assert.same({ 404, 302, 404 }, seen)
+    assert.truthy(table.concat(f.log, ","):find("wait 30.0,open http://h/p", 1, true))
+    assert.truthy(table.concat(f.log, ","):find("open http://oss/p", 1, true))
+  end)
+
+  it("tells progress at most four times a second, and at the end", function()
+    local run = {}
+    for i = 1, 50 do run[i] = "block" end -- each takes a tenth of a second
+    run[#run + 1] = "done"
+    local e, _, _, events = make { blocks = { run } }
+    assert(e:install(where()))
+    local count = 0
+    for _, event in ipairs(events) do count = count + (event.event == "progress" and 1 or 0) end
+    assert.is_true(count >= 16 and count <= 21, count)
+  end)
+
+  it("drops the transaction when it is cancelled", function()
+    local e, f
+    e, f = make { blocks = { { "block", "block", "block" } } }
+    e.on = function(event)
+      if event.event == "progress" then e:cancel("dropped by hand") end
+    end
+    local ok, message, code = e:install(where())
+    assert.same({ nil, "dropped by hand", "refused" }, { ok, message, code })
+    assert.equal("abandon refused", f.log[#f.log - 1])
+  end)
+
+  it("does one update at a time, also after one that raised", function()
+    local e
+    e = make {}
+    e.on = function()
+      assert.equal("busy", select(3, e:install(where())))
+      e.on = function() error("a watcher failed") end
+    end
+    assert.has_error(function() e:install(where()) end)
+    e.on = function() end
+    assert.is_nil(e.busy)
+  end)
+end)
