@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "device.h"
-#include "fixture.h"
+#include "variants.h"
 #include "minisign.h"
 #include "package.h"
 #include "source.h"
@@ -33,8 +33,8 @@ struct life {
 static void configure(struct up_config *c)
 {
     up_config_init(c);
-    strcpy(c->project, FIXTURE_PROJECT);
-    strcpy(c->product_key, fixture_product_key());
+    strcpy(c->project, VARIANT_PROJECT);
+    strcpy(c->product_key, variant_product_key());
     strcpy(c->hardware, "rev-a");
     c->state = strdup(STATE);
     c->keys = strdup(KEYS);
@@ -60,7 +60,7 @@ static void bad(struct world_log *log, const char *format, ...)
 static unsigned script_of(struct sim *sim, const char *dir)
 {
     for (unsigned n = 1; n <= 2; n++)
-        if (fixture_is_script(sim, dir, n))
+        if (variant_is_script(sim, dir, n))
             return n;
     return 0;
 }
@@ -68,7 +68,7 @@ static unsigned script_of(struct sim *sim, const char *dir)
 static unsigned core_of(struct sim *sim, unsigned slot)
 {
     for (unsigned n = 1; n <= 2; n++)
-        if (fixture_is_core(sim, slot ? "/device/slot-b.img" : "/device/slot-a.img", n))
+        if (variant_is_core(sim, slot ? "/device/slot-b.img" : "/device/slot-a.img", n))
             return n;
     return 0;
 }
@@ -350,11 +350,11 @@ struct sim *world_new(const struct world_plan *plan)
     struct world_log log = {0};
 
     sim_put_dir(sim, "/device", 0755);
-    sim_put_text(sim, KEYS "/release.pub", fixture_public_key());
+    sim_put_text(sim, KEYS "/release.pub", variant_public_key());
     for (int i = 0; i < WORLD_PACKAGES; i++) {
         unsigned sequence = i == WORLD_FACTORY ? 1 : 2;
         size_t len;
-        void *bytes = fixture_package(sequence, i != WORLD_CORE ? sequence : 0, i != WORLD_SCRIPT ? sequence : 0, &len);
+        void *bytes = variant_package(sequence, i != WORLD_CORE ? sequence : 0, i != WORLD_SCRIPT ? sequence : 0, &len);
 
         sim_put(sim, package_paths[i], bytes, len, 0644);
         free(bytes);

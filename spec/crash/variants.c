@@ -1,4 +1,4 @@
-#include "fixture.h"
+#include "variants.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,11 +16,11 @@ static void must(int rc, const struct up_error *err)
 {
     if (rc >= 0 || rc == UP_AGAIN)
         return;
-    fprintf(stderr, "fixture: %s\n", err->message);
+    fprintf(stderr, "variants: %s\n", err->message);
     abort();
 }
 
-const char *fixture_product_key(void)
+const char *variant_product_key(void)
 {
     static char hex[65];
     uint8_t digest[UP_SHA256_SIZE];
@@ -44,7 +44,7 @@ static struct sim *key_store(void)
     return store;
 }
 
-const char *fixture_public_key(void)
+const char *variant_public_key(void)
 {
     static char *text;
 
@@ -56,7 +56,7 @@ const char *fixture_public_key(void)
 static void script_files(unsigned n, char main_lua[256], char module[256])
 {
     snprintf(main_lua, 256,
-             "PROJECT, VERSION, PRODUCT_KEY = \"" FIXTURE_PROJECT "\", \"1.0.%u\", \"k-123\"\nrequire \"lib.meter\"\n", n);
+             "PROJECT, VERSION, PRODUCT_KEY = \"" VARIANT_PROJECT "\", \"1.0.%u\", \"k-123\"\nrequire \"lib.meter\"\n", n);
     snprintf(module, 256, "return { variant = %u }\n", n);
 }
 
@@ -76,7 +76,7 @@ static void core_image(unsigned n, uint8_t image[CORE_SIZE])
     memset(image + 2 * BLOCK, 0, BLOCK);
 }
 
-void *fixture_package(unsigned sequence, unsigned script, unsigned core, size_t *len)
+void *variant_package(unsigned sequence, unsigned script, unsigned core, size_t *len)
 {
     struct up_manifest m = {.sequence = sequence, .core_version = core};
     struct up_pack_part script_part = {.path = "/script", .encoding = UP_ZSTD, .block_size = BLOCK};
@@ -91,8 +91,8 @@ void *fixture_package(unsigned sequence, unsigned script, unsigned core, size_t 
     void *bytes;
     int rc;
 
-    strcpy(m.project, FIXTURE_PROJECT);
-    strcpy(m.product_key, fixture_product_key());
+    strcpy(m.project, VARIANT_PROJECT);
+    strcpy(m.product_key, variant_product_key());
     snprintf(m.release, sizeof m.release, "%u", sequence);
     if (script) {
         script_files(script, main_lua, module);
@@ -144,7 +144,7 @@ static unsigned nodes(struct sim *sim, const char *dir)
     return count;
 }
 
-bool fixture_is_script(struct sim *sim, const char *dir, unsigned n)
+bool variant_is_script(struct sim *sim, const char *dir, unsigned n)
 {
     char main_lua[256], module[256];
 
@@ -153,7 +153,7 @@ bool fixture_is_script(struct sim *sim, const char *dir, unsigned n)
            nodes(sim, dir) == 4;
 }
 
-bool fixture_is_core(struct sim *sim, const char *path, unsigned n)
+bool variant_is_core(struct sim *sim, const char *path, unsigned n)
 {
     uint8_t image[CORE_SIZE];
     size_t len = 0;
