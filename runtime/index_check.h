@@ -1,0 +1,38 @@
+/*
+ * index_check.h -- an index verified while it streams by, whatever its size.
+ *
+ *     begin -> feed* -> end
+ */
+#ifndef UP_INDEX_CHECK_H
+#define UP_INDEX_CHECK_H
+
+#include "error.h"
+#include "index.h"
+
+struct up_digest;
+
+struct up_index_check {
+    const struct up_part *part; /* must stay valid */
+    struct up_digest *digest;
+    struct up_index_head head;    /* once the first bytes were fed */
+    uint64_t fed;                 /* bytes so far */
+    uint64_t stored;              /* sum of the stored lengths so far */
+    uint8_t rest[UP_INDEX_ENTRY]; /* an entry that came in pieces */
+    size_t held;
+    int rc; /* of the first head or entry that is wrong, and why */
+    struct up_error why;
+};
+
+/* Errors: UP_INTERNAL. After success the check must be released. */
+int up_index_check_begin(struct up_index_check *c, const struct up_part *part, struct up_error *err);
+void up_index_check_release(struct up_index_check *c); /* also after a failed begin, and twice */
+
+/* The next bytes, in pieces of any length. What is wrong in them is told at
+ * the end: before the digest is known to fit, it means nothing. */
+void up_index_check_feed(struct up_index_check *c, const void *data, size_t len);
+
+/* After the last byte: digest, length, every entry, and that the stored
+ * blocks fill <part>.dat exactly. Errors: UP_UNTRUSTED, UP_INCOMPATIBLE. */
+int up_index_check_end(struct up_index_check *c, struct up_error *err);
+
+#endif

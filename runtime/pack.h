@@ -1,0 +1,54 @@
+/*
+ * pack.h -- make a package: the same input and key give the same bytes.
+ *
+ * Runs where packages are made, not on devices. Pull style, a block a step,
+ * so that a caller can show progress. OUT.data holds the blocks until the
+ * manifest is known; OUT.new becomes OUT, whole or not at all.
+ *
+ *     open -> step until 0 -> close
+ */
+#ifndef UP_PACK_H
+#define UP_PACK_H
+
+#include "index.h"
+#include "manifest.h"
+
+struct up_error;
+struct up_pack; /* opaque; released with up_pack_close() */
+struct up_secret;
+struct up_storage;
+
+struct up_pack_part {
+    const char *path;          /* script: the directory with main.lua; core: the image file */
+    enum up_encoding encoding; /* UP_RAW, UP_ZSTD or UP_LZMA; blocks that it does not shrink stay raw */
+    uint32_t block_size;       /* 0: UP_BLOCK_DEFAULT */
+};
+
+struct up_pack_options {
+    const struct up_manifest *manifest; /* all but digest and parts, which are made here */
+    const struct up_pack_part *script;  /* NULL when the package has none */
+    const struct up_pack_part *core;
+    const struct up_secret *key; /* must outlive the packer */
+};
+
+/*
+ * Errors: UP_USAGE the manifest's fields are out of bounds or do not fit the
+ * parts, a part is empty, too large, or a tree that cannot be packed;
+ * UP_MISSING; UP_WRITE; UP_NOSPACE.
+ */
+int up_pack_open(struct up_pack **out, struct up_storage *storage, const struct up_pack_options *options,
+                 const char *path, struct up_error *err);
+
+/* Go on: UP_AGAIN while there is more to do (nothing is waited for), 0 when
+ * the package lies at its path, durable. */
+int up_pack_step(struct up_pack *p, struct up_error *err);
+
+/* Content bytes encoded so far, and of all parts. */
+void up_pack_progress(const struct up_pack *p, uint64_t *done, uint64_t *total);
+/* What was packed; whole after step() returned 0. */
+const struct up_manifest *up_pack_manifest(const struct up_pack *p);
+uint64_t up_pack_size(const struct up_pack *p); /* bytes of the package; 0 until then */
+/* NULL is allowed. Before the end this removes what was begun. */
+void up_pack_close(struct up_pack *p);
+
+#endif

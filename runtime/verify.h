@@ -1,0 +1,38 @@
+/*
+ * verify.h -- a whole package checked to the end of the file: signature,
+ * indexes, every block as stored and as decoded, every byte in between.
+ *
+ * For packages in files, where they are made. A device does the same while it
+ * installs. Pull style, a block a step; memory is two blocks.
+ *
+ *     open -> step until 0 -> close
+ */
+#ifndef UP_VERIFY_H
+#define UP_VERIFY_H
+
+#include "package.h"
+
+struct up_verify; /* opaque; released with up_verify_close() */
+
+struct up_verify_counts {
+    uint64_t blocks[UP_ENCODINGS]; /* of all parts, by encoding */
+    uint64_t done, total;          /* content bytes */
+};
+
+/* `source` and `ring` must outlive it; the source must be a file.
+ * Errors: UP_INTERNAL. */
+int up_verify_open(struct up_verify **out, struct up_source *source, struct up_storage *storage,
+                   const struct up_keyring *ring, struct up_error *err);
+
+/* Go on: UP_AGAIN while there is more to check, 0 when all of it is good.
+ * Errors: those of up_package_step; UP_CORRUPT a block, or bytes after the end;
+ * UP_UNTRUSTED bytes between the members. */
+int up_verify_step(struct up_verify *v, struct up_error *err);
+
+void up_verify_counts(const struct up_verify *v, struct up_verify_counts *out);
+/* NULL until the signature was verified. */
+const struct up_manifest *up_verify_manifest(const struct up_verify *v);
+const struct up_layout *up_verify_layout(const struct up_verify *v);
+void up_verify_close(struct up_verify *v); /* NULL is allowed */
+
+#endif
