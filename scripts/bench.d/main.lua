@@ -24,52 +24,50 @@ local function column(runs, field)
 end
 
 local function report(name, format, ...)
-  print(("bench: %-26s " .. format):format(name, ...))
+  print(("bench: %-28s " .. format):format(name, ...))
   io.stdout:flush()
 end
 
--- Medians of two programs' runs, and their quotient, the median of the pairs' quotients.
-local function compare(name, ours, floor, aim)
-  for _, field in ipairs { "wall", "cpu" } do
-    local quotients = {}
-    for i = 1, #ours do
-      quotients[i] = ours[i][field] / floor[i][field]
-    end
-    report(name .. " " .. field, "%.3f s, floor %.3f s, %.3f x%s", median(column(ours, field)),
-      median(column(floor, field)), median(quotients), aim and (" (aim <= %.2f x)"):format(aim) or "")
+-- Medians of two programs' runs, and the median of the pairs' quotients.
+local function compare(name, field, ours, floor, aim)
+  local quotients = {}
+  for i = 1, #ours do
+    quotients[i] = ours[i][field] / floor[i][field]
   end
+  report(name, "%.3f s, floor %.3f s, %.3f x (aim <= %.2f x; %.3f to %.3f in %d pairs)", median(column(ours, field)),
+    median(column(floor, field)), median(quotients), aim, math.min(table.unpack(quotients)),
+    math.max(table.unpack(quotients)), #ours)
 end
 
 local measurements = {}
 
 function measurements.install()
-  local mib, pairs_wanted = quick and 16 or 128, quick and 2 or 9
+  local mib, pairs_wanted = quick and 16 or 128, quick and 3 or 11
   local bench = rig.new(MOULT)
   bench:device(mib)
   bench:package("update.upd", mib, 2)
   bench:serve()
-  local install = ("%s install %s -c %s -q"):format(rig.quote(MOULT), bench:url("update.upd"), bench.config)
-  local floor = ("build/bench_floor %s %s"):format(bench:url("update.upd"), bench.target)
-  local runs = { ours = {}, floor = {}, floor_sync = {} }
-  -- The first pair only warms the caches of the package file.
+  local steps = {
+    { "ours", ("%s install %s -c %s -q"):format(rig.quote(MOULT), bench:url("update.upd"), bench.config), RESTART },
+    { "floor", ("build/bench_floor %s %s --readback"):format(bench:url("update.upd"), bench.target) },
+  }
+  local runs = { ours = {}, floor = {} }
+  -- The first pair only warms the caches; then each pair begins with the other program.
   for i = 0, pairs_wanted do
-    local steps = {
-      { "floor_sync", floor, nil },
-      { "ours", install, RESTART },
-      { "floor", floor .. " --readback", nil },
-    }
-    if i % 2 == 1 then
-      steps[1], steps[3] = steps[3], steps[1]
-    end
-    for _, step in ipairs(steps) do
+    for turn = 0, 1 do
+      local step = steps[(i + turn) % 2 + 1]
       bench:reset()
-      local run = rig.measure("", step[2], step[3])
+      local run = bench:measure_synced(step[2], step[3])
       if i > 0 then
         table.insert(runs[step[1]], run)
       end
     end
   end
-  compare(("install %d MiB, read back"):format(mib), runs.ours, runs.floor, 1.10)
+  local name = ("install %d MiB "):format(mib)
+  compare(name .. "sync, wall", "sync_wall", runs.ours, runs.floor, 1.05)
+  compare(name .. "sync, cpu", "sync_cpu", runs.ours, runs.floor, 1.05)
+  compare(name .. "all, wall", "wall", runs.ours, runs.floor, 1.10)
+  compare(name .. "all, cpu", "cpu", runs.ours, runs.floor, 1.10)
   bench:close()
 end
 

@@ -151,7 +151,7 @@ end
 function M.measure(options, command, codes)
   local output = M.run(("build/bench_measure %s %s"):format(options, command))
   local result = { output = output }
-  local last = output:match("measure: (wall[^\n]*)\n*$")
+  local last = output:match("measure: (begun[^\n]*)\n*$")
   assert(last, output)
   for name, value in last:gmatch("(%l+) (%S+)") do
     result[name] = tonumber(value)
@@ -160,6 +160,21 @@ function M.measure(options, command, codes)
   if result.exit ~= 0 and not (codes and codes[result.exit]) then
     error(("exit %d: %s\n%s"):format(result.exit, command, output), 2)
   end
+  return result
+end
+
+--- The same with the moment at which the free slot was synced.
+-- @treturn table as measure(), with sync_wall and sync_cpu (seconds)
+function Rig:measure_synced(command, codes)
+  local stamp = self.dir .. "/stamp"
+  os.remove(stamp)
+  local library = M.run("readlink -f build/bench_stamp.so"):match("%S+")
+  local result = M.measure("", ("env LD_PRELOAD=%s BENCH_TARGET=%s BENCH_STAMP=%s %s"):format(M.quote(library),
+    M.quote(self.target), M.quote(stamp), command), codes)
+  local file = assert(io.open(stamp), "the target was never synced")
+  local at, cpu = file:read("n", "n")
+  file:close()
+  result.sync_wall, result.sync_cpu = at - result.begun, cpu
   return result
 end
 
