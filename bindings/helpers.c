@@ -1,6 +1,9 @@
 #include "helpers.h"
 
+#include <limits.h>
+
 #include "error.h"
+#include "fetch_options.h"
 
 int up_push_fail(lua_State *L, const struct up_error *err)
 {
@@ -125,4 +128,85 @@ struct up_package *up_check_package(lua_State *L, int arg)
 struct up_device *up_check_device(lua_State *L, int arg)
 {
     return check_handle(L, arg, UP_DEVICE_TYPE);
+}
+
+static unsigned field_unsigned(lua_State *L, int index, const char *name)
+{
+    uint64_t v = up_field_integer(L, index, name, 0);
+
+    if (v > INT_MAX)
+        luaL_error(L, "field '%s' is too large", name);
+    return (unsigned)v;
+}
+
+/* range = {offset [, length]} */
+static void check_range(lua_State *L, int index, struct up_fetch_options *o)
+{
+    int type = lua_getfield(L, index, "range");
+
+    if (type != LUA_TNIL) {
+        luaL_argcheck(L, type == LUA_TTABLE, index, "field 'range' is {offset, length}");
+        lua_rawgeti(L, -1, 1);
+        lua_rawgeti(L, -2, 2);
+        luaL_argcheck(L, lua_isinteger(L, -2) && lua_tointeger(L, -2) >= 0, index,
+                      "range: the offset is an integer");
+        luaL_argcheck(L, lua_isnil(L, -1) || (lua_isinteger(L, -1) && lua_tointeger(L, -1) > 0), index,
+                      "range: the length is an integer above 0");
+        o->ranged = 1;
+        o->offset = (uint64_t)lua_tointeger(L, -2);
+        o->length = lua_isnil(L, -1) ? 0 : (uint64_t)lua_tointeger(L, -1);
+        lua_pop(L, 2);
+    }
+    lua_pop(L, 1);
+}
+
+/* headers = {name = value}: pushes what owns the list, at one stack place. */
+static void check_headers(lua_State *L, int index, struct up_fetch_options *o)
+{
+    const char **list;
+    size_t n = 0;
+    int owner;
+
+    if (lua_getfield(L, index, "headers") == LUA_TNIL)
+        return;
+    luaL_argcheck(L, lua_istable(L, -1), index, "field 'headers' is a table of name = value");
+    for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1))
+        n++;
+    list = lua_newuserdatauv(L, (n + 1) * sizeof *list, 1);
+    lua_createtable(L, (int)n, 0);
+    owner = lua_gettop(L);
+    n = 0;
+    for (lua_pushnil(L); lua_next(L, owner - 2); lua_pop(L, 1)) {
+        luaL_argcheck(L, lua_type(L, -2) == LUA_TSTRING && lua_type(L, -1) == LUA_TSTRING, index,
+                      "field 'headers' is a table of name = value");
+        list[n] = lua_pushfstring(L, "%s: %s", lua_tostring(L, -2), lua_tostring(L, -1));
+        lua_rawseti(L, owner, (lua_Integer)++n);
+    }
+    list[n] = NULL;
+    lua_setiuservalue(L, owner - 1, 1);
+    lua_remove(L, -2);
+    o->headers = list;
+}
+
+void up_check_fetch_options(lua_State *L, int index, struct up_fetch_options *o)
+{
+    luaL_checktype(L, index, LUA_TTABLE);
+    check_range(L, index, o);
+    o->if_range = up_field_string(L, index, "if_range", NULL);
+    o->proxy = up_field_string(L, index, "proxy", NULL);
+    o->ca_file = up_field_string(L, index, "ca_file", NULL);
+    o->method = up_field_string(L, index, "method", NULL);
+    o->redirect_prefix = up_field_string(L, index, "redirect_prefix", NULL);
+    o->max_redirects = field_unsigned(L, index, "max_redirects");
+    o->connect_timeout = field_unsigned(L, index, "connect_timeout");
+    o->low_speed_limit = field_unsigned(L, index, "low_speed_limit");
+    o->low_speed_time = field_unsigned(L, index, "low_speed_time");
+    o->deadline = field_unsigned(L, index, "deadline");
+    o->max_body = up_field_integer(L, index, "max_body", 0);
+    if ((o->body = up_field_string(L, index, "body", NULL))) {
+        lua_getfield(L, index, "body");
+        o->body_len = lua_rawlen(L, -1);
+        lua_pop(L, 1);
+    }
+    check_headers(L, index, o);
 }

@@ -10,6 +10,7 @@
 
 struct up_error;
 struct up_config;
+struct up_fetch_options;
 
 /* Push nil, message, code word; returns 3. */
 int up_push_fail(lua_State *L, const struct up_error *err);
@@ -38,6 +39,14 @@ void up_set_boolean(lua_State *L, const char *name, int value);
 /* The normalised table of lua/update/config.lua at `index` as a C structure;
  * raises on a field of the wrong type. Release with up_config_free(). */
 void up_check_config(lua_State *L, int index, struct up_config *out);
+
+/* The options of a request, a table at `arg`, into *out, which is zeroed before;
+ * strings stay owned by the table and by what this leaves on the stack. Fields:
+ * range = {offset [, length]}, if_range, method, body, headers = {name = value},
+ * max_redirects (none are followed by default), redirect_prefix, proxy, ca_file,
+ * max_body (bytes), connect_timeout, low_speed_time, deadline (seconds),
+ * low_speed_limit (bytes a second). */
+void up_check_fetch_options(lua_State *L, int arg, struct up_fetch_options *out);
 
 /* Handles that one binding gives and another takes. They raise on another
  * type and on a closed handle. The taker anchors the userdata while it uses it. */

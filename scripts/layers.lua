@@ -48,7 +48,7 @@ local excused = {
 
 -- bindings/x.c includes x.h; what else a binding needs, and why.
 local binding_includes = {
-  source = { "fetch", "loop" },     -- source.http() is up_source_http() of fetch.h
+  source = { "fetch", "storage" },  -- source.http() is up_source_http() of fetch.h
   digest = { "storage" },           -- digest.file() reads through the seam
   httpd = { "http_text" },          -- a query becomes a table
 }

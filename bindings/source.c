@@ -1,0 +1,182 @@
+/*
+ * update.native.source -- where the bytes of a package come from.
+ *
+ *     local s = assert(source.file "METER.upd")
+ *     local s = assert(source.http(loop, url, { max_redirects = 5 }))
+ *     local data, why, code = s:read(offset)   -- string | false at the end
+ *     s:close()
+ *
+ * Nothing waits: with code "again" poll the loop and read again.
+ */
+#include "source.h"
+
+#include "error.h"
+#include "fetch.h"
+#include "helpers.h"
+#include "preload.h"
+#include "storage.h"
+
+#define READ_DEFAULT 65536
+#define READ_MAX (1024 * 1024)
+
+struct handle {
+    struct up_source *source; /* first: see helpers.h. NULL once closed, and while opening */
+    int is_http;
+};
+
+static struct handle *new_handle(lua_State *L)
+{
+    struct handle *h = lua_newuserdatauv(L, sizeof *h, 0);
+
+    h->source = NULL;
+    h->is_http = 0;
+    luaL_setmetatable(L, UP_SOURCE_TYPE);
+    return h;
+}
+
+/* file(path) -> source | nil, message, code ("missing", "write") */
+static int f_file(lua_State *L)
+{
+    const char *path = luaL_checkstring(L, 1);
+    struct handle *h = new_handle(L);
+    struct up_error err;
+
+    if (up_source_file(&h->source, up_storage_system(), path, &err) < 0)
+        return up_push_fail(L, &err);
+    return 1;
+}
+
+/* http(loop, url [, options]) -> source | nil, message, "usage"
+ * options as of update.native.fetch, but for range and if_range. */
+static int f_http(lua_State *L)
+{
+    struct up_loop *loop = up_check_loop(L, 1);
+    const char *url = luaL_checkstring(L, 2);
+    struct up_fetch_options options = {0};
+    struct handle *h;
+    struct up_error err;
+
+    if (!lua_isnoneornil(L, 3))
+        up_check_fetch_options(L, 3, &options);
+    h = new_handle(L);
+    h->is_http = 1;
+    if (up_source_http(&h->source, loop, url, &options, &err) < 0)
+        return up_push_fail(L, &err);
+    return 1;
+}
+
+/* source:read(offset [, max]) -> data, not empty, at most max (default 64 KiB)
+ * bytes | false at the end | nil, message, code ("again": poll the loop first) */
+static int m_read(lua_State *L)
+{
+    struct up_source *s = up_check_source(L, 1);
+    uint64_t offset = up_check_bytes(L, 2);
+    lua_Integer max = luaL_optinteger(L, 3, READ_DEFAULT);
+    struct up_error err;
+    luaL_Buffer b;
+    char *data;
+    long n;
+
+    luaL_argcheck(L, max > 0 && max <= READ_MAX, 3, "between 1 byte and 1 MiB");
+    data = luaL_buffinitsize(L, &b, (size_t)max);
+    n = s->ops->read(s, offset, data, (size_t)max, &err);
+    luaL_pushresultsize(&b, n > 0 ? (size_t)n : 0);
+    if (n > 0)
+        return 1;
+    if (n == UP_AGAIN)
+        return up_push_again(L);
+    if (n < 0)
+        return up_push_fail(L, &err);
+    lua_pushboolean(L, 0);
+    return 1;
+}
+
+/* source:want(offset, len): what will be read next, so that no more is asked for */
+static int m_want(lua_State *L)
+{
+    struct up_source *s = up_check_source(L, 1);
+    uint64_t offset = up_check_bytes(L, 2), len = up_check_bytes(L, 3);
+
+    if (s->ops->want)
+        s->ops->want(s, offset, len);
+    return 0;
+}
+
+/* source:size() -> bytes | nil while unknown */
+static int m_size(lua_State *L)
+{
+    struct up_source *s = up_check_source(L, 1);
+
+    if (s->size == UINT64_MAX)
+        lua_pushnil(L);
+    else
+        lua_pushinteger(L, (lua_Integer)s->size);
+    return 1;
+}
+
+/* source:received() -> bytes that came over the wire, or from the file */
+static int m_received(lua_State *L)
+{
+    lua_pushinteger(L, (lua_Integer)up_check_source(L, 1)->received);
+    return 1;
+}
+
+/* source:answer() -> {status =, body =, location =} of the last answer, the
+ * body only of one that was no object | nil: a file, or no answer yet */
+static int m_answer(lua_State *L)
+{
+    struct handle *h = luaL_checkudata(L, 1, UP_SOURCE_TYPE);
+    struct up_source *s = up_check_source(L, 1);
+    const char *body = NULL, *location = NULL;
+    size_t len = 0;
+    int status = h->is_http ? up_source_http_answer(s, &body, &len, &location) : 0;
+
+    if (!status) {
+        lua_pushnil(L);
+        return 1;
+    }
+    lua_createtable(L, 0, 3);
+    up_set_integer(L, "status", (uint64_t)status);
+    if (body) {
+        lua_pushlstring(L, body, len);
+        lua_setfield(L, -2, "body");
+    }
+    if (location)
+        up_set_string(L, "location", location);
+    return 1;
+}
+
+/* source:close(), also __gc and __close. Safe to call twice. */
+static int m_close(lua_State *L)
+{
+    struct handle *h = luaL_checkudata(L, 1, UP_SOURCE_TYPE);
+
+    if (h->source)
+        h->source->ops->close(h->source);
+    h->source = NULL;
+    return 0;
+}
+
+static const luaL_Reg metamethods[] = {
+    {"__gc", m_close},
+    {"__close", m_close},
+    {NULL, NULL},
+};
+
+static const luaL_Reg methods[] = {
+    {"read", m_read},     {"want", m_want},   {"size", m_size}, {"received", m_received},
+    {"answer", m_answer}, {"close", m_close}, {NULL, NULL},
+};
+
+static const luaL_Reg functions[] = {
+    {"file", f_file},
+    {"http", f_http},
+    {NULL, NULL},
+};
+
+int luaopen_update_native_source(lua_State *L)
+{
+    up_new_type(L, UP_SOURCE_TYPE, metamethods, methods);
+    luaL_newlib(L, functions);
+    return 1;
+}
