@@ -15,11 +15,18 @@
 #define UP_POLICY_WALL_MS 2000
 
 struct up_error;
+struct up_storage;
 struct up_policy; /* one running question */
+
+/* The sources of a question, besides the default: named in its answer, and the
+ * file under which the last good text of each is kept. */
+#define UP_POLICY_NAME_MAX 32 /* bytes; lower-case letters */
+#define UP_POLICY_TEXT_MAX (256u << 10)
 
 /*
  * Start `program` (the host) as policy process as `user` (a name; NULL or
  * when we are not root: unchanged) and hand it the question, one JSON text.
+ * The caller does not let SIGPIPE end it.
  * Errors: UP_INTERNAL cannot start; UP_USAGE question too long.
  */
 int up_policy_start(struct up_policy **out, const char *program, const char *user, const char *question,
@@ -32,6 +39,21 @@ int up_policy_remaining(const struct up_policy *p);
  * or UP_REFUSED with what was wrong: killed for time, for memory (rlimit),
  * by the system call filter, no answer, answer too long. */
 long up_policy_step(struct up_policy *p, const char **answer, struct up_error *err);
+/* The process, for logs; it is ended and reaped by step or close. */
+long up_policy_pid(const struct up_policy *p);
 void up_policy_close(struct up_policy *p); /* kills and reaps */
+
+/*
+ * The last text of a policy that loaded and answered, kept with its digest in
+ * <state>/policy/good/<name>, so that a text torn by a power cut is not taken
+ * for a policy. Keeping is whole and durable, or not at all.
+ * Errors: UP_USAGE bad name, text too long; UP_NOSPACE, UP_WRITE.
+ */
+int up_policy_keep(struct up_storage *storage, const char *state, const char *name, const char *text,
+                   size_t len, struct up_error *err);
+/* *text is allocated and NUL-terminated; the caller frees it.
+ * Errors: UP_MISSING none kept; UP_CORRUPT; UP_USAGE; UP_INTERNAL. */
+int up_policy_kept(struct up_storage *storage, const char *state, const char *name, char **text, size_t *len,
+                   struct up_error *err);
 
 #endif

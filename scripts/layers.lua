@@ -11,9 +11,9 @@ local floors = {
   { "error", "bytes", "storage" },
   { "storage_mounted", "digest", "ed25519", "record", "tar", "source", "loop", "channel",
     "url", "fetch_options" },
-  { "minisign", "manifest", "tree", "fetch", "policy", "storage_system",
+  { "minisign", "manifest", "tree", "fetch", "policy", "sandbox_lock", "sandbox_lua", "storage_system",
     "http_text", "http_listen", "http_door" },
-  { "manifest_format", "index", "config", "source_http", "http_answer", "history" },
+  { "manifest_format", "index", "config", "source_http", "http_answer", "history", "policy_good" },
   { "host", "httpd" },
   { "codec", "index_check", "blocks", "boot", "slot", "generation", "journal" },
   { "package" },
@@ -26,7 +26,7 @@ local floors = {
 }
 
 -- The only files of runtime/ that know Lua.
-local knows_lua = { host = true, sandbox = true, main = true }
+local knows_lua = { host = true, sandbox = true, sandbox_lua = true, main = true }
 
 -- Durable effects and clocks pass the seam in storage.h. What is not durable,
 -- or runs before there is a device, is listed with its reason.
@@ -42,6 +42,7 @@ local excused = {
   channel = { unlink = "its socket, which is no data", chmod = "its socket", lstat = "its socket",
     stat = "its socket" },
   host = { readlink = "where the program lies", stat = "where its Lua folder lies" },
+  sandbox_lock = { open = "/dev/null", fopen = "/proc, for a limit" },
   main = { stat = "whether a word is a script" },
   http_answer = { open = "serves files, changes nothing", fstat = "of a file it serves" },
 }
@@ -50,12 +51,16 @@ local excused = {
 local binding_includes = {
   source = { "fetch", "storage" },  -- source.http() is up_source_http() of fetch.h
   digest = { "storage" },           -- digest.file() reads through the seam
+  policy = { "storage" },           -- keep() and kept() go through the seam
   httpd = { "http_text" },          -- a query becomes a table
 }
 local binding_helpers = { helpers = true, preload = true, error = true }
 
 -- lua/update: facts in, decision out. luacheck forbids them os, io and the like.
 local pure = { "update.policy", "update.version", "update.offer", "update.luat", "update.luat_request" }
+
+-- What the policy process lets a policy require.
+local for_policies = { ["update.policy"] = true, ["update.version"] = true }
 
 -- Top level of the tree, besides dot-files.
 local top = {
@@ -197,7 +202,7 @@ local function check_lua()
       local own = io.open(folder .. "/" .. other:gsub("%.", "/") .. ".lua")
       if own then
         own:close()
-      elseif not (other == "update" or other == "sys" or path:find("_spec%.lua$")) then
+      elseif not (other == "update" or other == "sys" or for_policies[other] or path:find("_spec%.lua$")) then
         complain("%s requires %s: an example needs only update and sys", path, other)
       end
     end

@@ -1,0 +1,463 @@
+/*
+ * sandbox.c -- the policy process: read one question, answer it, end.
+ *
+ *     read our modules -> lock down -> read the question -> for each source: a
+ *     fresh Lua state, load, and if it defines the function: ask, check, write
+ *
+ * It answers whatever happens: what fails, errs or answers something malformed
+ * is named as broken. A policy that does not come to an end is ended here,
+ * first by the count of instructions, then (in C loops such as patterns, where
+ * the count does not run) by a timer, and in any case by the kill of the asking
+ * side. Both ends write the answer that was prepared and leave the process at
+ * once; no Lua code runs after them, so there is nothing that could catch them.
+ */
+#include "sandbox.h"
+
+#include "error.h"
+#include "host.h"
+#include "policy.h"
+#include "sandbox_lock.h"
+#include "sandbox_lua.h"
+#include "storage.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <lauxlib.h>
+#include <limits.h>
+#include <lua.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#define MODULE_MAX (256 << 10) /* bytes of one of our own modules */
+#define MESSAGE_MAX 400        /* bytes */
+#define DEFAULT_NAME "default"
+#define RETRY_MAX (366 * 86400) /* seconds */
+
+/* What the signal handler needs lies here: the answers for a source that does not end. */
+static struct {
+    char slow[512], busy[512];
+    volatile sig_atomic_t answering;
+} last_words;
+
+static void write_all(const char *text, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = write(1, text, len);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            _exit(1);
+        text += n;
+        len -= (size_t)n;
+    }
+}
+
+/* Ends the process. False: too long, or no memory for it. */
+static bool answer(const json_t *value)
+{
+    char *text = value ? json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    size_t len = text ? strlen(text) : 0;
+
+    if (len == 0 || len > UP_POLICY_ANSWER_MAX) {
+        free(text);
+        return false;
+    }
+    last_words.answering = 1;
+    write_all(text, len);
+    _exit(0);
+}
+
+static json_t *refusal(const char *source, const char *message)
+{
+    return json_pack("{s:b, s:s, s:[s]}", "ok", 0, "message", message, "broken", source);
+}
+
+/* Ends the process. */
+static void refuse(const char *source, const char *message)
+{
+    char cut[MESSAGE_MAX];
+    size_t len = strlen(message);
+
+    /* The source may have made the message: not too long, and UTF-8 or nothing. */
+    if (len >= sizeof cut) {
+        for (len = sizeof cut - 1; len > 0 && ((unsigned char)message[len] & 0xc0) == 0x80;)
+            len--;
+    }
+    memcpy(cut, message, len);
+    cut[len] = '\0';
+    answer(refusal(source, cut));
+    answer(refusal(source, "it failed, and its message is not UTF-8"));
+    _exit(1);
+}
+
+static void refuse_question(const char *message)
+{
+    (void)answer(json_pack("{s:b, s:s, s:[]}", "ok", 0, "message", message, "broken"));
+    _exit(1);
+}
+
+static void on_timer(int number)
+{
+    (void)number;
+    if (last_words.answering)
+        return;
+    last_words.answering = 1;
+    write_all(last_words.slow, strlen(last_words.slow));
+    _exit(0);
+}
+
+static void on_count(void)
+{
+    last_words.answering = 1;
+    write_all(last_words.busy, strlen(last_words.busy));
+    _exit(0);
+}
+
+static void prepare(char *buf, size_t len, const char *source, const char *format, int number)
+{
+    char message[128];
+    json_t *value;
+    char *text;
+
+    snprintf(message, sizeof message, format, number);
+    value = refusal(source, message);
+    text = value ? json_dumps(value, JSON_COMPACT) : NULL;
+    snprintf(buf, len, "%s",
+             text && strlen(text) < len ? text : "{\"broken\":[],\"message\":\"\",\"ok\":false}");
+    free(text);
+    json_decref(value);
+}
+
+static void prepare_last_words(const char *source)
+{
+    prepare(last_words.busy, sizeof last_words.busy, source, "it ran more than %d instructions",
+            UP_SANDBOX_LUA_INSTRUCTIONS);
+    prepare(last_words.slow, sizeof last_words.slow, source, "it took more than %d ms", UP_SANDBOX_CPU_MS);
+}
+
+/* Processor time, so that a busy machine does not make a good policy look bad. */
+static void start_timer(void)
+{
+    struct sigaction action = {.sa_handler = on_timer};
+    struct itimerval timer = {.it_value = {UP_SANDBOX_CPU_MS / 1000, UP_SANDBOX_CPU_MS % 1000 * 1000}};
+
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGPROF);
+    if (sigprocmask(SIG_UNBLOCK, &set, NULL) < 0 || sigaction(SIGPROF, &action, NULL) < 0 ||
+        setitimer(ITIMER_PROF, &timer, NULL) < 0)
+        _exit(1);
+}
+
+/* One source and the question put to it. */
+struct ask {
+    const char *word; /* decide, choose, healthy */
+    const char *name; /* of the source */
+    const char *text; /* NULL for the default policy */
+    size_t len;
+    const json_t *question;
+    bool defined; /* the source has that function */
+    json_t *answer, *tree;
+};
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+
+    return text ? text : "";
+}
+
+static bool is_one_of(const char *word, const char *const *words)
+{
+    while (*words && strcmp(*words, word) != 0)
+        words++;
+    return *words;
+}
+
+/* decide: {action, reason, retry_after, prefer} and the reason tree. */
+static void check_decision(lua_State *L, struct ask *ask)
+{
+    static const char *const actions[] = {"install", "defer", "refuse", NULL};
+    static const char *const wishes[] = {"delta", "full", NULL};
+    json_t *decision = up_sandbox_lua_get(L, -2);
+    json_t *retry = json_object_get(decision, "retry_after");
+    json_t *prefer = json_object_get(decision, "prefer");
+    double seconds = json_number_value(retry);
+
+    ask->answer = decision;
+    if (!json_is_object(decision))
+        luaL_error(L, "decide must return a table such as { action = \"install\" }");
+    if (!is_one_of(text_of(decision, "action"), actions))
+        luaL_error(L, "decide: action must be \"install\", \"defer\" or \"refuse\"");
+    if (!json_object_get(decision, "reason"))
+        json_object_set_new(decision, "reason", json_string(text_of(decision, "action")));
+    if (strlen(text_of(decision, "reason")) < 1 || strlen(text_of(decision, "reason")) > 64)
+        luaL_error(L, "decide: reason must be a word of 1 to 64 bytes");
+    if (retry && (!json_is_number(retry) || !(seconds >= 0 && seconds <= RETRY_MAX)))
+        luaL_error(L, "decide: retry_after must be 0 to %d seconds", RETRY_MAX);
+    if (retry)
+        json_object_set_new(decision, "retry_after", json_integer((json_int_t)seconds));
+    if (prefer && !is_one_of(text_of(decision, "prefer"), wishes))
+        luaL_error(L, "decide: prefer must be \"delta\" or \"full\"");
+}
+
+static void check_tree(lua_State *L, struct ask *ask)
+{
+    static const char *const results[] = {"ok", "skip", "stop", NULL};
+    json_t *tree = lua_isnil(L, -1) ? json_array() : up_sandbox_lua_get(L, -1);
+    json_t *line;
+    size_t i;
+
+    ask->tree = tree;
+    if (!json_is_array(tree))
+        luaL_error(L, "decide: the reason tree must be an array of { rule, result, text }");
+    json_array_foreach(tree, i, line)
+    {
+        if (!is_one_of(text_of(line, "result"), results) || !json_is_string(json_object_get(line, "rule")) ||
+            !json_is_string(json_object_get(line, "text")))
+            luaL_error(
+                L,
+                "decide: line %d of the reason tree is not { rule, result = \"ok\"|\"skip\"|\"stop\", text }",
+                (int)i + 1);
+    }
+    /* A policy of the user's is a rule, too, and has the last word. */
+    if (ask->text)
+        json_array_append_new(
+            tree, json_pack("{s:s, s:s, s:o}", "rule", "policy", "result",
+                            strcmp(text_of(ask->answer, "action"), "install") == 0 ? "ok" : "stop", "text",
+                            json_sprintf("policy '%s' says %s: %s", ask->name, text_of(ask->answer, "action"),
+                                         text_of(ask->answer, "reason"))));
+}
+
+static bool was_offered(const json_t *hotfixes, const char *name)
+{
+    json_t *fix;
+    size_t i;
+
+    json_array_foreach(hotfixes, i, fix)
+    {
+        if (strcmp(text_of(fix, "name"), name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* choose: names that were offered, each once. */
+static void check_names(lua_State *L, struct ask *ask)
+{
+    const json_t *hotfixes = json_object_get(ask->question, "hotfixes");
+    json_t *names = up_sandbox_lua_get(L, -2);
+    json_t *seen = json_object();
+    json_t *name;
+    size_t i;
+
+    if (!json_is_array(names))
+        luaL_error(L, "choose must return an array of names");
+    json_array_foreach(names, i, name)
+    {
+        const char *text = json_string_value(name);
+
+        if (!text || !was_offered(hotfixes, text))
+            luaL_error(L, "choose: name %d was not offered", (int)i + 1);
+        if (json_object_get(seen, text))
+            luaL_error(L, "choose: name %d comes twice", (int)i + 1);
+        json_object_set_new(seen, text, json_true());
+    }
+    json_decref(seen);
+    ask->answer = json_pack("{s:o}", "names", names);
+}
+
+/* healthy: true, false or nil, and a sentence. */
+static void check_health(lua_State *L, struct ask *ask)
+{
+    if (!lua_isnil(L, -2) && !lua_isboolean(L, -2))
+        luaL_error(L, "healthy must return true, false or nil");
+    ask->answer = json_pack("{s:o}", "healthy", up_sandbox_lua_get(L, -2));
+    if (lua_isnil(L, -1))
+        return;
+    if (lua_type(L, -1) != LUA_TSTRING)
+        luaL_error(L, "healthy: the reason must be text");
+    json_object_set_new(ask->answer, "reason", up_sandbox_lua_get(L, -1));
+}
+
+static const struct {
+    const char *word;
+    const char *arguments[4];
+    void (*check)(lua_State *L, struct ask *ask);
+    void (*check_more)(lua_State *L, struct ask *ask);
+} asks[] = {
+    {"decide", {"offer", "device", "limits", NULL}, check_decision, check_tree},
+    {"choose", {"hotfixes", "device", NULL}, check_names, NULL},
+    {"healthy", {"facts", "limits", NULL}, check_health, NULL},
+};
+
+static int row_of(const char *word)
+{
+    for (size_t i = 0; i < sizeof asks / sizeof *asks; i++) {
+        if (strcmp(asks[i].word, word) == 0)
+            return (int)i;
+    }
+    return -1;
+}
+
+/* Load the source and push the table of its functions. */
+static void push_source(lua_State *L, const struct ask *ask)
+{
+    char chunk[72]; /* "=": messages begin with the name as it is */
+
+    if (!ask->text) {
+        up_sandbox_lua_push_default(L);
+        return;
+    }
+    snprintf(chunk, sizeof chunk, "=%s", ask->name);
+    if (luaL_loadbufferx(L, ask->text, ask->len, chunk, "t") != LUA_OK)
+        lua_error(L);
+    lua_call(L, 0, 1);
+    if (!lua_istable(L, -1))
+        luaL_error(L, "it must return a table of functions, not a %s", luaL_typename(L, -1));
+}
+
+/* Runs protected, with a struct ask. */
+static int put_question(lua_State *L)
+{
+    struct ask *ask = lua_touserdata(L, 1);
+    int row = row_of(ask->word), count = 0;
+
+    lua_settop(L, 0);
+    push_source(L, ask);
+    lua_pushstring(L, ask->word);
+    /* The default's table is a read-only view, and ours; a user's is read without metamethods. */
+    if (ask->text)
+        lua_rawget(L, 1);
+    else
+        lua_gettable(L, 1);
+    if (lua_isnil(L, -1))
+        return 0;
+    if (!lua_isfunction(L, -1))
+        return luaL_error(L, "%s must be a function, not a %s", ask->word, luaL_typename(L, -1));
+    ask->defined = true;
+    for (; asks[row].arguments[count]; count++) {
+        const json_t *value = json_object_get(ask->question, asks[row].arguments[count]);
+
+        if (value && !json_is_null(value))
+            up_sandbox_lua_push(L, value);
+        else
+            lua_newtable(L);
+    }
+    lua_call(L, count, 2);
+    asks[row].check(L, ask);
+    if (asks[row].check_more)
+        asks[row].check_more(L, ask);
+    return 0;
+}
+
+/* Ask one source; returns only when it does not define the function. */
+static void ask_source(struct ask *ask, const struct up_sandbox_modules *modules)
+{
+    char why[256];
+    lua_State *L;
+
+    prepare_last_words(ask->name);
+    L = up_sandbox_lua_new(modules, on_count, why, sizeof why);
+    if (!L)
+        refuse(ask->name, why);
+    lua_pushcfunction(L, put_question);
+    lua_pushlightuserdata(L, ask);
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
+        /* Not lua_tostring on whatever was thrown: a text or nothing. */
+        if (lua_type(L, -1) == LUA_TSTRING)
+            refuse(ask->name, lua_tostring(L, -1));
+        snprintf(why, sizeof why, "it threw a %s", luaL_typename(L, -1));
+        refuse(ask->name, why);
+    }
+    if (ask->defined && !answer(json_pack("{s:b, s:o, s:o, s:s}", "ok", 1, "answer", ask->answer, "tree",
+                                          ask->tree ? ask->tree : json_array(), "by", ask->name)))
+        refuse(ask->name, "its answer is longer than 64 KiB");
+    lua_close(L);
+}
+
+static void ask_all(const json_t *question, const struct up_sandbox_modules *modules)
+{
+    struct ask ask = {.word = text_of(question, "ask"), .question = question};
+    const json_t *sources = json_object_get(question, "sources");
+    json_t *source;
+    size_t i;
+
+    if (row_of(ask.word) < 0)
+        refuse_question("the question is none: ask must be decide, choose or healthy");
+    json_array_foreach(sources, i, source)
+    {
+        const json_t *text = json_object_get(source, "text");
+
+        ask.name = text_of(source, "name");
+        ask.text = json_string_value(text);
+        ask.len = json_string_length(text);
+        if (!ask.text || !*ask.name || strlen(ask.name) > 64)
+            refuse_question("a source needs a text and a name of 1 to 64 bytes");
+        ask_source(&ask, modules);
+    }
+    ask.name = DEFAULT_NAME;
+    ask.text = NULL;
+    ask_source(&ask, modules);
+    _exit(1); /* the default policy defines everything */
+}
+
+/* Allocated; ends the process when it cannot be read. */
+static char *read_module(const char *name)
+{
+    const char *dir = up_host_lua_dir();
+    char path[PATH_MAX];
+    struct up_error err;
+    char *text;
+
+    snprintf(path, sizeof path, "%s/update/%s.lua", dir ? dir : ".", name);
+    if (up_storage_read_file(up_storage_system(), path, MODULE_MAX, &text, NULL, &err) < 0)
+        refuse_question(err.message);
+    return text;
+}
+
+static json_t *read_question(void)
+{
+    char *text = malloc(UP_POLICY_QUESTION_MAX + 1);
+    size_t len = 0;
+    json_error_t error;
+    json_t *question;
+
+    while (text && len <= UP_POLICY_QUESTION_MAX) {
+        ssize_t n = read(0, text + len, UP_POLICY_QUESTION_MAX + 1 - len);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            break;
+        len += (size_t)n;
+    }
+    if (!text || len > UP_POLICY_QUESTION_MAX)
+        refuse_question("the question is too long");
+    question = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+    free(text);
+    if (!question)
+        refuse_question("the question is not JSON");
+    return question;
+}
+
+int up_sandbox_main(const char *user)
+{
+    struct up_sandbox_modules modules = {read_module("version"), read_module("policy")};
+    struct up_error err;
+
+    /* jansson seeds its tables from a file that will be out of reach. */
+    json_object_seed(0);
+    start_timer();
+    if (up_sandbox_lock(user, &err) < 0)
+        refuse_question(err.message);
+    ask_all(read_question(), &modules);
+    return 1;
+}

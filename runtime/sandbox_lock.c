@@ -1,0 +1,232 @@
+/*
+ * sandbox_lock.c -- give up every right that answering a question does not need.
+ *
+ * Several walls, each enough for what it covers, so that a hole in one (or a
+ * kernel without it) is not a hole in the sandbox: no descriptor, no user's
+ * rights, no memory, no file (Landlock), no system call (seccomp).
+ */
+#include "sandbox_lock.h"
+
+#include "error.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <seccomp.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* AddressSanitizer maps terabytes for its shadow and makes system calls of its
+ * own, so a sanitizer build has neither memory limits nor the system call
+ * filter. It tests the code; the Release build is what is shipped. */
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZER 1
+#endif
+#endif
+#ifndef SANITIZER
+#define SANITIZER 0
+#endif
+
+static int fail(struct up_error *err, const char *what)
+{
+    return up_fail(err, UP_INTERNAL, "policy process: %s: %s", what, strerror(errno));
+}
+
+/* Whatever the caller had open, also what it forgot to mark close-on-exec. */
+static int close_descriptors(struct up_error *err)
+{
+    int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+    /* Nobody reads the messages of a policy process: it has an answer for them. */
+    if (null < 0)
+        close(2);
+    else if (dup2(null, 2) < 0)
+        return fail(err, "descriptor 2");
+    if (null > 2)
+        close(null);
+#ifdef SYS_close_range
+    if (syscall(SYS_close_range, 3U, ~0U, 0U) == 0)
+        return 0;
+#endif
+    for (long fd = 3, end = sysconf(_SC_OPEN_MAX); fd < (end < 3 || end > 65536 ? 65536 : end); fd++)
+        close((int)fd);
+    return 0;
+}
+
+static int set_limit(int what, uint64_t value, const char *name, struct up_error *err)
+{
+    struct rlimit limit = {.rlim_cur = (rlim_t)value, .rlim_max = (rlim_t)value};
+    struct rlimit now;
+
+    /* A limit that is lower already stays. */
+    if (getrlimit((unsigned)what, &now) == 0 && now.rlim_max < limit.rlim_max)
+        limit.rlim_cur = limit.rlim_max = now.rlim_max;
+    if (setrlimit((unsigned)what, &limit) < 0)
+        return fail(err, name);
+    return 0;
+}
+
+/* Bytes of address space in use; 0 when /proc is not there. */
+static uint64_t address_space(void)
+{
+    unsigned long long pages = 0;
+    FILE *f = fopen("/proc/self/statm", "re");
+
+    if (!f)
+        return 0;
+    if (fscanf(f, "%llu", &pages) != 1)
+        pages = 0;
+    fclose(f);
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static int set_limits(uint64_t mapped, struct up_error *err)
+{
+    /* NOFILE 0 forbids new descriptors and leaves 0 and 1 open. */
+    if (set_limit(RLIMIT_CPU, 2, "RLIMIT_CPU", err) < 0 ||
+        set_limit(RLIMIT_CORE, 0, "RLIMIT_CORE", err) < 0 ||
+        set_limit(RLIMIT_FSIZE, 0, "RLIMIT_FSIZE", err) < 0 ||
+        set_limit(RLIMIT_NOFILE, 0, "RLIMIT_NOFILE", err) < 0 ||
+        set_limit(RLIMIT_NPROC, 0, "RLIMIT_NPROC", err) < 0)
+        return err->code;
+    if (SANITIZER)
+        return 0;
+    if (mapped && set_limit(RLIMIT_AS, mapped + UP_SANDBOX_DATA_MAX, "RLIMIT_AS", err) < 0)
+        return err->code;
+    return set_limit(RLIMIT_DATA, UP_SANDBOX_DATA_MAX, "RLIMIT_DATA", err);
+}
+
+static int find_user(const char *user, uid_t *uid, gid_t *gid, struct up_error *err)
+{
+    const struct passwd *pw;
+
+    errno = 0;
+    pw = getpwnam(user);
+    if (!pw)
+        return up_fail(err, UP_USAGE, "policy process: there is no user %s", user);
+    if (pw->pw_uid == 0)
+        return up_fail(err, UP_USAGE, "policy process: user %s is root", user);
+    *uid = pw->pw_uid;
+    *gid = pw->pw_gid;
+    return 0;
+}
+
+static int become(uid_t uid, gid_t gid, struct up_error *err)
+{
+    if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
+        return fail(err, "give up root");
+    if (setuid(0) == 0)
+        return up_fail(err, UP_INTERNAL, "policy process: root came back");
+    return 0;
+}
+
+/* The kernel's structure as far as we know it; how much of it a kernel takes
+ * depends on its version, so the size is given with it. */
+struct landlock_attr {
+    uint64_t fs, net, scoped;
+};
+
+/* Handle every right and grant none. Where Landlock is missing or not enabled
+ * the other walls stand alone. */
+static int refuse_files(struct up_error *err)
+{
+#ifdef SYS_landlock_create_ruleset
+    long abi = syscall(SYS_landlock_create_ruleset, NULL, 0UL, 1U);
+    struct landlock_attr attr = {0, 0, 0};
+    size_t size = abi >= 6 ? 24 : abi >= 4 ? 16 : 8;
+    int fd;
+
+    if (abi < 1)
+        return 0;
+    attr.fs = (UINT64_C(1) << (abi >= 5 ? 16 : abi >= 3 ? 15 : abi == 2 ? 14 : 13)) - 1;
+    attr.net = abi >= 4 ? 3 : 0;
+    attr.scoped = abi >= 6 ? 3 : 0;
+    fd = (int)syscall(SYS_landlock_create_ruleset, &attr, size, 0U);
+    if (fd < 0)
+        return fail(err, "Landlock rules");
+    if (syscall(SYS_landlock_restrict_self, fd, 0U) < 0)
+        return fail(err, "Landlock");
+    close(fd);
+#else
+    (void)err;
+#endif
+    return 0;
+}
+
+/* Names, since not every architecture has every one of them. */
+static const char *const allowed[] = {
+    "exit_group",      "exit",      "brk",           "munmap",    "mremap",
+    "madvise",         "futex",     "clock_gettime", "time",      "gettimeofday",
+    "clock_gettime64", "getrandom", "rt_sigreturn",  "sigreturn", "restart_syscall",
+};
+
+static int allow(scmp_filter_ctx filter, const char *name, unsigned count, const struct scmp_arg_cmp *args)
+{
+    int number = seccomp_syscall_resolve_name(name);
+
+    return number < 0 ? 0 : seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, number, count, args);
+}
+
+static int refuse_calls(struct up_error *err)
+{
+    const struct scmp_arg_cmp from = {.arg = 0, .op = SCMP_CMP_EQ, .datum_a = 0};
+    const struct scmp_arg_cmp to = {.arg = 0, .op = SCMP_CMP_EQ, .datum_a = 1};
+    /* Memory, never code and never a file. */
+    const struct scmp_arg_cmp memory[] = {
+        {.arg = 2, .op = SCMP_CMP_MASKED_EQ, .datum_a = PROT_EXEC, .datum_b = 0},
+        {.arg = 3, .op = SCMP_CMP_MASKED_EQ, .datum_a = MAP_ANONYMOUS, .datum_b = MAP_ANONYMOUS},
+    };
+    scmp_filter_ctx filter = seccomp_init(seccomp_api_get() >= 3 ? SCMP_ACT_KILL_PROCESS : SCMP_ACT_KILL);
+    int rc = filter ? 0 : -ENOMEM;
+
+    for (size_t i = 0; rc == 0 && i < sizeof allowed / sizeof *allowed; i++)
+        rc = allow(filter, allowed[i], 0, NULL);
+    if (rc == 0)
+        rc = allow(filter, "read", 1, &from);
+    if (rc == 0)
+        rc = allow(filter, "write", 1, &to);
+    if (rc == 0)
+        rc = allow(filter, "mmap", 2, memory);
+    if (rc == 0)
+        rc = allow(filter, "mmap2", 2, memory);
+    if (rc == 0)
+        rc = seccomp_load(filter);
+    seccomp_release(filter);
+    if (rc == 0)
+        return 0;
+    errno = -rc;
+    return fail(err, "system call filter");
+}
+
+int up_sandbox_lock(const char *user, struct up_error *err)
+{
+    bool root = geteuid() == 0 && user;
+    uint64_t mapped = address_space();
+    uid_t uid = 0;
+    gid_t gid = 0;
+
+    if (root && find_user(user, &uid, &gid, err) < 0)
+        return err->code;
+    if (close_descriptors(err) < 0)
+        return err->code;
+    if (root && become(uid, gid, err) < 0)
+        return err->code;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return fail(err, "no new privileges");
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+        return fail(err, "no dumps");
+    if (refuse_files(err) < 0 || set_limits(mapped, err) < 0)
+        return err->code;
+    return SANITIZER ? 0 : refuse_calls(err);
+}

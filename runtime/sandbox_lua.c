@@ -1,0 +1,407 @@
+/*
+ * sandbox_lua.c -- a Lua state in which a policy can do nothing but compute.
+ *
+ * The environment is built up from nothing rather than stripped down, so that
+ * what a newer Lua adds is not in it. Libraries are handed out as empty tables
+ * whose __index is the real one: neither assignment nor rawset, setmetatable or
+ * the functions of `table` reach what is behind.
+ */
+#include "sandbox_lua.h"
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HOOK_EVERY 1000 /* instructions */
+#define QUESTION_DEPTH 32
+
+/* Registry keys. */
+#define MODULES "moult.modules"
+#define SHIELD "moult.shield" /* shield -> true */
+
+/* One process answers one question: what it used is counted here, over all its states. */
+static struct {
+    size_t memory;
+    long instructions;
+    up_sandbox_over_fn *over;
+} used;
+
+static void *allocate(void *ud, void *old, size_t old_size, size_t new_size)
+{
+    void *p;
+
+    (void)ud;
+    if (!old)
+        old_size = 0; /* then it is the kind of object */
+    if (new_size == 0) {
+        free(old);
+        used.memory -= old_size;
+        return NULL;
+    }
+    /* Shrinking must not fail. */
+    if (new_size > old_size && new_size - old_size > UP_SANDBOX_LUA_MEMORY - used.memory)
+        return NULL;
+    p = realloc(old, new_size);
+    if (p)
+        used.memory += new_size - old_size;
+    return p;
+}
+
+/* Coroutines inherit it, and nothing in the environment can take it away. */
+static void count(lua_State *L, lua_Debug *ar)
+{
+    (void)L;
+    (void)ar;
+    used.instructions += HOOK_EVERY;
+    if (used.instructions >= UP_SANDBOX_LUA_INSTRUCTIONS)
+        used.over();
+}
+
+static int read_only(lua_State *L)
+{
+    return luaL_error(L, "attempt to change a read-only library");
+}
+
+/* Replace the table at the top by a read-only view of it. */
+static void shield(lua_State *L)
+{
+    lua_newtable(L);
+    lua_createtable(L, 0, 3);
+    lua_pushvalue(L, -3);
+    lua_setfield(L, -2, "__index");
+    lua_pushcfunction(L, read_only);
+    lua_setfield(L, -2, "__newindex");
+    lua_pushliteral(L, "locked");
+    lua_setfield(L, -2, "__metatable");
+    lua_setmetatable(L, -2);
+    lua_remove(L, -2);
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, SHIELD);
+    lua_pushvalue(L, -2);
+    lua_pushboolean(L, 1);
+    lua_rawset(L, -3);
+    lua_pop(L, 1);
+}
+
+/* rawset(t, k, v): not on a shield, where it would hide the library. */
+static int f_rawset(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    luaL_checkany(L, 2);
+    luaL_checkany(L, 3);
+    lua_settop(L, 3);
+    lua_getfield(L, LUA_REGISTRYINDEX, SHIELD);
+    lua_pushvalue(L, 1);
+    if (lua_rawget(L, -2) != LUA_TNIL)
+        return read_only(L);
+    lua_settop(L, 3);
+    lua_rawset(L, 1);
+    return 1;
+}
+
+/* setmetatable(t, mt): no finalizers. A __gc that is added later has no effect. */
+static int f_setmetatable(lua_State *L)
+{
+    int type = lua_type(L, 2);
+
+    luaL_checktype(L, 1, LUA_TTABLE);
+    luaL_argexpected(L, type == LUA_TNIL || type == LUA_TTABLE, 2, "nil or table");
+    if (luaL_getmetafield(L, 1, "__metatable") != LUA_TNIL)
+        return luaL_error(L, "cannot change a protected metatable");
+    if (type == LUA_TTABLE) {
+        lua_pushliteral(L, "__gc");
+        if (lua_rawget(L, 2) != LUA_TNIL)
+            return luaL_error(L, "a policy cannot have finalizers (__gc)");
+    }
+    lua_settop(L, 2);
+    lua_setmetatable(L, 1);
+    return 1;
+}
+
+/* require(name): one of ours. */
+static int f_require(lua_State *L)
+{
+    const char *name = luaL_checkstring(L, 1);
+
+    lua_getfield(L, LUA_REGISTRYINDEX, MODULES);
+    lua_pushvalue(L, 1);
+    if (lua_rawget(L, -2) == LUA_TNIL)
+        return luaL_error(L, "a policy cannot require '%s': only update.version and update.policy", name);
+    return 1;
+}
+
+/* print(...): nobody reads it; a policy that was tried on a PC may have one left. */
+static int f_print(lua_State *L)
+{
+    (void)L;
+    return 0;
+}
+
+static const char *const base_names[] = {
+    "assert", "error",  "getmetatable", "ipairs",   "next",     "pairs", "pcall",  "rawequal",
+    "rawget", "rawlen", "select",       "tonumber", "tostring", "type",  "xpcall", "_VERSION",
+};
+
+static const luaL_Reg own_functions[] = {
+    {"rawset", f_rawset}, {"setmetatable", f_setmetatable}, {"require", f_require}, {"print", f_print},
+    {NULL, NULL},
+};
+
+static const luaL_Reg libraries[] = {
+    {LUA_STRLIBNAME, luaopen_string}, {LUA_TABLIBNAME, luaopen_table},    {LUA_MATHLIBNAME, luaopen_math},
+    {LUA_UTF8LIBNAME, luaopen_utf8},  {LUA_COLIBNAME, luaopen_coroutine}, {NULL, NULL},
+};
+
+/* Push a fresh environment; `base` and the shielded libraries lie at these indexes. */
+static void push_environment(lua_State *L, int base, int shielded)
+{
+    lua_newtable(L);
+    for (size_t i = 0; i < sizeof base_names / sizeof *base_names; i++) {
+        lua_getfield(L, base, base_names[i]);
+        lua_setfield(L, -2, base_names[i]);
+    }
+    luaL_setfuncs(L, own_functions, 0);
+    for (const luaL_Reg *lib = libraries; lib->name; lib++) {
+        lua_getfield(L, shielded, lib->name);
+        lua_setfield(L, -2, lib->name);
+    }
+    lua_pushvalue(L, -1);
+    lua_setfield(L, -2, "_G");
+}
+
+/* Open the libraries and push a table of their shields. */
+static void open_libraries(lua_State *L)
+{
+    lua_newtable(L);
+    for (const luaL_Reg *lib = libraries; lib->name; lib++) {
+        luaL_requiref(L, lib->name, lib->func, 0);
+        if (lib->func == luaopen_string) {
+            lua_pushnil(L);
+            lua_setfield(L, -2, "dump");
+        }
+        shield(L);
+        lua_setfield(L, -2, lib->name);
+    }
+    lua_pushliteral(L, "");
+    lua_getmetatable(L, -1);
+    lua_pushliteral(L, "locked");
+    lua_setfield(L, -2, "__metatable");
+    lua_pop(L, 2);
+}
+
+/* Run one of our modules in the environment at the top; require will find it. */
+static void add_module(lua_State *L, const char *name, const char *text)
+{
+    if (luaL_loadbufferx(L, text, strlen(text), name, "t") != LUA_OK)
+        lua_error(L);
+    lua_pushvalue(L, -2);
+    lua_setupvalue(L, -2, 1);
+    lua_call(L, 0, 1);
+    shield(L);
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, MODULES);
+    lua_insert(L, -2);
+    lua_setfield(L, -2, name + 1);
+    lua_pop(L, 1);
+}
+
+static int build(lua_State *L)
+{
+    const struct up_sandbox_modules *modules = lua_touserdata(L, 1);
+
+    lua_settop(L, 0);
+    luaL_requiref(L, LUA_GNAME, luaopen_base, 0); /* 1 */
+    open_libraries(L);                            /* 2 */
+    push_environment(L, 1, 2);                    /* 3: of our modules, out of the user's reach */
+    add_module(L, "=update.version", modules->version);
+    add_module(L, "=update.policy", modules->policy);
+    push_environment(L, 1, 2); /* 4: of the user's policy */
+    up_sandbox_lua_push_default(L);
+    lua_setfield(L, 4, "default");
+    lua_rawseti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS);
+    /* luaL_requiref left the plain libraries here. */
+    lua_pushnil(L);
+    lua_setfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    return 0;
+}
+
+struct lua_State *up_sandbox_lua_new(const struct up_sandbox_modules *modules, up_sandbox_over_fn *over,
+                                     char *why, size_t len)
+{
+    lua_State *L = lua_newstate(allocate, NULL);
+
+    if (!L) {
+        snprintf(why, len, "out of memory");
+        return NULL;
+    }
+    used.over = over;
+    lua_sethook(L, count, LUA_MASKCOUNT, HOOK_EVERY);
+    lua_pushcfunction(L, build);
+    lua_pushlightuserdata(L, (void *)(uintptr_t)modules);
+    if (lua_pcall(L, 1, 0, 0) == LUA_OK)
+        return L;
+    snprintf(why, len, "%s", lua_tostring(L, -1));
+    lua_close(L);
+    return NULL;
+}
+
+void up_sandbox_lua_push_default(struct lua_State *L)
+{
+    lua_getfield(L, LUA_REGISTRYINDEX, MODULES);
+    lua_getfield(L, -1, "update.policy");
+    lua_remove(L, -2);
+}
+
+static void push(lua_State *L, const json_t *value, int depth)
+{
+    const char *key;
+    json_t *item;
+    size_t i;
+
+    if (depth > QUESTION_DEPTH)
+        luaL_error(L, "the question is nested deeper than %d", QUESTION_DEPTH);
+    luaL_checkstack(L, 4, "question");
+    switch (json_typeof(value)) {
+    case JSON_OBJECT:
+        lua_createtable(L, 0, (int)json_object_size(value));
+        /* The macro drops const; nothing is changed. */
+        json_object_foreach((json_t *)(uintptr_t)value, key, item)
+        {
+            push(L, item, depth + 1);
+            lua_setfield(L, -2, key);
+        }
+        break;
+    case JSON_ARRAY:
+        lua_createtable(L, (int)json_array_size(value), 0);
+        json_array_foreach(value, i, item)
+        {
+            push(L, item, depth + 1);
+            lua_rawseti(L, -2, (lua_Integer)i + 1);
+        }
+        break;
+    case JSON_STRING:
+        lua_pushlstring(L, json_string_value(value), json_string_length(value));
+        break;
+    case JSON_INTEGER:
+        lua_pushinteger(L, json_integer_value(value));
+        break;
+    case JSON_REAL:
+        lua_pushnumber(L, json_real_value(value));
+        break;
+    case JSON_TRUE:
+    case JSON_FALSE:
+        lua_pushboolean(L, json_is_true(value));
+        break;
+    default:
+        lua_pushnil(L);
+    }
+}
+
+void up_sandbox_lua_push(struct lua_State *L, const json_t *value)
+{
+    push(L, value, 1);
+}
+
+/* What an answer may still hold. */
+struct room {
+    int values;
+    size_t bytes;
+};
+
+static json_t *get(lua_State *L, int index, int depth, struct room *room);
+
+static json_t *get_text(lua_State *L, int index, struct room *room)
+{
+    size_t len;
+    const char *s = lua_tolstring(L, index, &len);
+    json_t *value;
+
+    if (len > room->bytes)
+        luaL_error(L, "too much text in the answer");
+    room->bytes -= len;
+    value = memchr(s, 0, len) ? NULL : json_stringn(s, len);
+    if (!value)
+        luaL_error(L, "a text in the answer is not UTF-8");
+    return value;
+}
+
+static json_t *get_array(lua_State *L, int index, lua_Integer n, int depth, struct room *room)
+{
+    json_t *array = json_array();
+
+    for (lua_Integer i = 1; i <= n; i++) {
+        lua_rawgeti(L, index, i);
+        json_array_append_new(array, get(L, -1, depth + 1, room));
+        lua_pop(L, 1);
+    }
+    return array;
+}
+
+/* An array when the keys are 1 to n (an empty table too), else every key a string. */
+static json_t *get_table(lua_State *L, int index, int depth, struct room *room)
+{
+    lua_Integer n = 0;
+    bool is_array = true;
+    json_t *object;
+
+    if (depth > UP_SANDBOX_LUA_DEPTH)
+        luaL_error(L, "the answer is nested deeper than %d tables", UP_SANDBOX_LUA_DEPTH);
+    luaL_checkstack(L, 4, "answer");
+    for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
+        is_array = is_array && lua_isinteger(L, -2) && lua_tointeger(L, -2) >= 1;
+        if (++n > UP_SANDBOX_LUA_VALUES)
+            luaL_error(L, "more than %d values in the answer", UP_SANDBOX_LUA_VALUES);
+    }
+    /* n positive integers, the n-th of which is there and none is above it. */
+    for (lua_Integer i = 1; is_array && i <= n; i++) {
+        is_array = lua_rawgeti(L, index, i) != LUA_TNIL;
+        lua_pop(L, 1);
+    }
+    if (is_array)
+        return get_array(L, index, n, depth, room);
+    object = json_object();
+    for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
+        if (lua_type(L, -2) != LUA_TSTRING)
+            luaL_error(L, "a table in the answer has a key that is neither text nor its place");
+        json_t *key = get_text(L, -2, room);
+        json_object_set_new(object, json_string_value(key), get(L, -1, depth + 1, room));
+        json_decref(key);
+    }
+    return object;
+}
+
+static json_t *get(lua_State *L, int index, int depth, struct room *room)
+{
+    if (--room->values < 0)
+        luaL_error(L, "more than %d values in the answer", UP_SANDBOX_LUA_VALUES);
+    switch (lua_type(L, index)) {
+    case LUA_TTABLE:
+        return get_table(L, lua_absindex(L, index), depth, room);
+    case LUA_TSTRING:
+        return get_text(L, index, room);
+    case LUA_TBOOLEAN:
+        return json_boolean(lua_toboolean(L, index));
+    case LUA_TNIL:
+        return json_null();
+    case LUA_TNUMBER:
+        if (lua_isinteger(L, index))
+            return json_integer(lua_tointeger(L, index));
+        if (isfinite(lua_tonumber(L, index)))
+            return json_real(lua_tonumber(L, index));
+        luaL_error(L, "a number in the answer is not finite");
+        break;
+    default:
+        luaL_error(L, "a %s in the answer", luaL_typename(L, index));
+    }
+    return NULL;
+}
+
+json_t *up_sandbox_lua_get(struct lua_State *L, int index)
+{
+    struct room room = {UP_SANDBOX_LUA_VALUES, UP_SANDBOX_LUA_BYTES};
+
+    return get(L, lua_absindex(L, index), 1, &room);
+}

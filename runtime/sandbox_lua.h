@@ -1,0 +1,50 @@
+/*
+ * sandbox_lua.h -- a Lua state in which a policy can do nothing but compute.
+ *
+ * It has the base functions that neither load, print nor steer the collector,
+ * and the libraries string, table, math, utf8 and coroutine, all read-only;
+ * `require` gives "update.version" and "update.policy" and nothing else. There
+ * are no finalizers, because the instruction count does not run in them. Memory
+ * and instructions are counted over all states of the process.
+ */
+#ifndef UP_SANDBOX_LUA_H
+#define UP_SANDBOX_LUA_H
+
+#include <jansson.h>
+#include <stddef.h>
+
+#define UP_SANDBOX_LUA_MEMORY (12 << 20)     /* bytes of all Lua objects */
+#define UP_SANDBOX_LUA_INSTRUCTIONS 10000000 /* virtual machine instructions */
+#define UP_SANDBOX_LUA_DEPTH 8               /* nested tables in an answer */
+#define UP_SANDBOX_LUA_VALUES 8192           /* values in an answer */
+#define UP_SANDBOX_LUA_BYTES 60000           /* bytes of text in an answer */
+
+struct lua_State;
+
+/* Our own modules, as text. */
+struct up_sandbox_modules {
+    const char *version, *policy;
+};
+
+/* Called when the instructions are spent; must not return, since an error
+ * raised in its place could be caught. */
+typedef void up_sandbox_over_fn(void);
+
+/* A state with the user's environment as its globals, and `default` in it.
+ * NULL with a sentence in why[len]. Release with lua_close(). */
+struct lua_State *up_sandbox_lua_new(const struct up_sandbox_modules *modules, up_sandbox_over_fn *over,
+                                     char *why, size_t len);
+
+/* Push the table of the default policy. May raise for memory. */
+void up_sandbox_lua_push_default(struct lua_State *L);
+
+/* Push a JSON value: integers exact, null and its keys absent. Raises when it
+ * is nested deeper than 32, or for memory. */
+void up_sandbox_lua_push(struct lua_State *L, const json_t *value);
+
+/* The value at `index` as JSON (a new reference), read without metamethods.
+ * Raises with a sentence when there is something in it that is no plain value
+ * or more than the limits above. */
+json_t *up_sandbox_lua_get(struct lua_State *L, int index);
+
+#endif
