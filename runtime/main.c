@@ -10,6 +10,7 @@
  *     moult FILE.lua [ARGUMENT...]        as plain lua
  *     moult VERB ...                      lua/cli
  */
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,9 +25,7 @@
 #include "supervisor.h"
 
 #define DEFAULT_CONFIG "/etc/moult/config.lua"
-
-#pragma weak up_sandbox_main
-#pragma weak up_supervisor_run
+#define SUPERVISOR_FD 3
 
 static int complain(const char *verb, const struct up_error *err)
 {
@@ -111,14 +110,19 @@ static int run_device_script(const char *path, const struct up_config *config, c
 /* moult --policy [USER] */
 static int mode_policy(int argc, char **argv)
 {
-    if (!up_sandbox_main)
-        return 1;
     return up_sandbox_main(argc > 0 ? argv[0] : NULL);
+}
+
+/* The channel to the supervisor must not reach programs that we start. */
+static void keep_channel(void)
+{
+    fcntl(SUPERVISOR_FD, F_SETFD, FD_CLOEXEC);
 }
 
 /* moult --agent -c CONFIG */
 static int mode_agent(int argc, char **argv)
 {
+    keep_channel();
     return run_module("update.agent", argc, argv);
 }
 
@@ -130,6 +134,7 @@ static int mode_script(int argc, char **argv)
     struct up_error err;
     int code;
 
+    keep_channel();
     if (argc != 3 || strcmp(argv[0], "-c") != 0) {
         up_fail(&err, UP_USAGE, "--script is for the supervisor: -c CONFIG DIR");
         return complain("", &err);
@@ -156,7 +161,7 @@ static void warn_of_writers(const char *path)
         fprintf(stderr, "moult run: warning: %s can be changed by other users (mode %04o)\n", path, st.mode);
 }
 
-static int run_supervisor(const char *path)
+static int run_supervisor(const char *path, enum up_verbosity verbosity)
 {
     struct up_config config;
     struct up_error err;
@@ -166,10 +171,8 @@ static int run_supervisor(const char *path)
     n = up_host_config(&config, path, &err);
     if (n == 0)
         warn_of_writers(config.path);
-    if (n == 0 && !up_supervisor_run)
-        n = up_fail(&err, UP_INTERNAL, "built without the supervisor");
-    else if (n == 0)
-        n = up_supervisor_run(&config, up_host_program(), &err);
+    if (n == 0)
+        n = up_supervisor_run(&config, up_host_program(), verbosity, &err);
     up_config_free(&config);
     return n < 0 ? complain("run", &err) : 0;
 }
@@ -189,16 +192,21 @@ static int run_alone(int argc, char **argv)
 static int mode_run(int argc, char **argv)
 {
     const char *path = getenv("MOULT_CONFIG");
+    enum up_verbosity verbosity = UP_NORMAL;
 
     for (int i = 0; i < argc; i++) {
         if (strcmp(argv[i], "-c") == 0 && i + 1 < argc)
             path = argv[++i];
+        else if (strcmp(argv[i], "-q") == 0)
+            verbosity = UP_QUIET;
+        else if (strcmp(argv[i], "-v") == 0)
+            verbosity = UP_VERBOSE;
         else if (*argv[i] != '-' && i == 0)
             return run_alone(argc, argv);
         else
             return -1;
     }
-    return run_supervisor(path && *path ? path : DEFAULT_CONFIG);
+    return run_supervisor(path && *path ? path : DEFAULT_CONFIG, verbosity);
 }
 
 static void ignore(int number)

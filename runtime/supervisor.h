@@ -3,6 +3,16 @@
  *
  * Holds <state>/lock, plays or asks the boot loader, counts trial starts,
  * enforces the deadline, restarts children with back-off, speaks sd_notify.
+ * Lines between supervisor and children (child.h), one word and its rest:
+ *
+ *     from both     beat
+ *     from agent    armed | restart | confirm | rollback REASON | failed REASON
+ *     from script   restart REASON
+ *     to agent      phase WORD | script up PID START | script down REASON
+ *                   answer confirm|rollback ok | answer confirm|rollback CODE MESSAGE
+ *
+ * The phases armed, trial, confirming and rolling_back of the journal are
+ * written here and nowhere else while this runs.
  */
 #ifndef UP_SUPERVISOR_H
 #define UP_SUPERVISOR_H
@@ -10,9 +20,15 @@
 struct up_config;
 struct up_error;
 
-/* Run until told to stop (SIGTERM, SIGINT: 0) or until a restart is due and
- * the configuration says exit (UP_RESTART). `program` is the host's path.
+enum up_verbosity { UP_QUIET = -1, UP_NORMAL = 0, UP_VERBOSE = 1 };
+
+/* Run until told to stop (SIGTERM, SIGINT, SIGHUP: 0) or until a restart is
+ * due and the configuration says exit (UP_RESTART). `program` is the host's
+ * absolute path; to start over it is executed again in this process. A state
+ * that cannot be read (UP_STATELOST) does not stop the device: the script of
+ * <state>/current runs, without updates.
  * Errors: those of up_device_open() and up_device_start(). */
-int up_supervisor_run(const struct up_config *config, const char *program, struct up_error *err);
+int up_supervisor_run(const struct up_config *config, const char *program, enum up_verbosity verbosity,
+                      struct up_error *err);
 
 #endif

@@ -13,7 +13,8 @@ local floors = {
     "url", "fetch_options" },
   { "minisign", "manifest", "tree", "fetch", "policy", "sandbox_lock", "sandbox_lua", "storage_system",
     "http_text", "http_listen", "http_door" },
-  { "manifest_format", "index", "config", "source_http", "http_answer", "history", "policy_good" },
+  { "manifest_format", "index", "config", "source_http", "http_answer", "history", "policy_good",
+    "child", "notify" },
   { "host", "httpd" },
   { "codec", "index_check", "blocks", "boot", "slot", "generation", "journal" },
   { "package" },
@@ -21,7 +22,8 @@ local floors = {
   { "device" },
   { "device_private" },
   { "install", "trial" },
-  { "transfer", "supervisor", "sandbox" },
+  { "transfer", "supervisor_private", "sandbox" },
+  { "supervisor", "supervisor_script", "supervisor_lines" },
   { "main" },
 }
 
@@ -41,9 +43,8 @@ local effects = {
 local excused = {
   channel = { unlink = "its socket, which is no data", chmod = "its socket", lstat = "its socket",
     stat = "its socket" },
-  host = { readlink = "where the program lies", stat = "where its Lua folder lies" },
   sandbox_lock = { open = "/dev/null", fopen = "/proc, for a limit" },
-  main = { stat = "whether a word is a script" },
+  child = { open = "/dev/null for the standard input of children" },
   http_answer = { open = "serves files, changes nothing", fstat = "of a file it serves" },
 }
 

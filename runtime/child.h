@@ -1,0 +1,68 @@
+/*
+ * child.h -- one process under the supervisor: start, hear, stop, start again.
+ *
+ * A child runs in a process group of its own with a line channel to us on its
+ * descriptor 3, and dies when we do. It must say "beat" within `heartbeat`
+ * seconds, again and again, or it is killed. When it ends, whatever else runs
+ * in its group is killed too. Nothing here waits; times are milliseconds of
+ * the monotonic clock, handed in.
+ *
+ *     start -> [hear, tell, tick]* -> ended -> [due] -> start ...
+ */
+#ifndef UP_CHILD_H
+#define UP_CHILD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define UP_CHILD_GRACE_MS 5000        /* from SIGTERM to SIGKILL */
+#define UP_CHILD_DELAY_MS 1000        /* first pause before it is started again; doubles */
+#define UP_CHILD_DELAY_MOST_MS 300000 /* longest pause */
+#define UP_CHILD_STEADY_MS 60000      /* having run so long, the pause is the first one again */
+
+struct up_error;
+struct up_child;
+
+/* `name` is kept, for messages. Errors: UP_INTERNAL. */
+int up_child_new(struct up_child **out, const char *name, unsigned heartbeat, struct up_error *err);
+/* Kills at once and waits for the end. */
+void up_child_free(struct up_child *c);
+
+/* argv[0] is the program's path. Errors: UP_INTERNAL; then it counts as ended,
+ * so that it becomes due later. */
+int up_child_start(struct up_child *c, const char *const argv[], uint64_t now, struct up_error *err);
+bool up_child_running(const struct up_child *c); /* also while it is being stopped */
+bool up_child_stopping(const struct up_child *c);
+pid_t up_child_pid(const struct up_child *c);
+unsigned up_child_starts(const struct up_child *c); /* since up_child_new() */
+
+int up_child_fd(const struct up_child *c);       /* -1 when there is nothing to hear */
+short up_child_events(const struct up_child *c); /* for poll() */
+/* The next line, valid until the next call; beats are noted and returned too.
+ * NULL when there is none now. */
+const char *up_child_hear(struct up_child *c, uint64_t now);
+/* Queue a line, formatted as by printf; dropped when the child is not there. */
+void up_child_tell(struct up_child *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Ask it to end: SIGTERM now, SIGKILL after the grace. */
+void up_child_stop(struct up_child *c, uint64_t now);
+/* End it now; `why` becomes the reason. */
+void up_child_kill(struct up_child *c, const char *why);
+
+/* Do what is due: the kill after a silence or after the grace; send what is queued. */
+void up_child_tick(struct up_child *c, uint64_t now);
+/* When tick has something to do next; UINT64_MAX: never. */
+uint64_t up_child_next_tick(const struct up_child *c);
+
+/* Whether the process is over, without forgetting it: hear its last lines first. */
+bool up_child_over(const struct up_child *c);
+/* Forget a process that is over and decide when it may start again. */
+void up_child_reap(struct up_child *c, uint64_t now);
+/* Why it ended, as a clause: "exited with code 1". */
+const char *up_child_reason(const struct up_child *c);
+uint64_t up_child_due(const struct up_child *c);          /* when it may start again */
+void up_child_postpone(struct up_child *c, uint64_t now); /* it could not be started: later */
+void up_child_hurry(struct up_child *c);                  /* it may start at once, and pauses begin anew */
+
+#endif

@@ -1,0 +1,322 @@
+#include "supervisor.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "storage.h"
+#include "supervisor_private.h"
+
+#define RESTART_RETRY_MS 60000 /* the restart command ran and the device is still up */
+#define RESTART_RETRY_MOST_MS 3600000
+
+uint64_t up_supervisor_now(const struct up_supervisor *s)
+{
+    return s->storage->ops->monotonic(s->storage);
+}
+
+void up_say(const struct up_supervisor *s, const char *format, ...)
+{
+    va_list arguments;
+
+    if (s->verbosity < UP_NORMAL)
+        return;
+    va_start(arguments, format);
+    fputs("moult run: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    va_end(arguments);
+}
+
+void up_warn(const char *what, const struct up_error *err)
+{
+    fprintf(stderr, "moult run: %s: %s (%s)\n", what, err->message, up_code_word(err->code));
+}
+
+enum up_phase up_supervisor_phase(const struct up_supervisor *s)
+{
+    return s->device ? up_device_state(s->device)->phase : UP_IDLE;
+}
+
+/* The agent may have written the journal since we read it. */
+void up_supervisor_refresh(struct up_supervisor *s)
+{
+    struct up_error err;
+
+    if (s->device && up_device_reload(s->device, &err) < 0)
+        up_warn("journal", &err);
+}
+
+void up_tell_phase(struct up_supervisor *s)
+{
+    const char *phase = up_phase_name(up_supervisor_phase(s));
+
+    up_child_tell(s->agent, "phase %s", phase);
+    up_notify_send(&s->notify, "STATUS=%s %s", s->config->project, phase);
+}
+
+void up_tell_script(struct up_supervisor *s)
+{
+    if (up_child_running(s->script))
+        up_child_tell(s->agent, "script up %d %u", (int)up_child_pid(s->script), up_child_starts(s->script));
+    else if (up_child_starts(s->script) > 0)
+        up_child_tell(s->agent, "script down %s", up_child_reason(s->script));
+}
+
+void up_tell_answer(struct up_supervisor *s, const char *verb, int result, const struct up_error *err)
+{
+    if (result < 0)
+        up_child_tell(s->agent, "answer %s %s %s", verb, up_code_word(result), err->message);
+    else
+        up_child_tell(s->agent, "answer %s ok", verb);
+}
+
+/*
+ * Stopping and restarting.
+ */
+
+static void leave(struct up_supervisor *s, enum up_leave how)
+{
+    if (s->leave == UP_LEAVE_STOP || s->leave == how)
+        return;
+    s->leave = how;
+    up_notify_send(&s->notify, how == UP_LEAVE_STOP ? "STOPPING=1" : "STATUS=restarting");
+    up_child_stop(s->script, up_supervisor_now(s));
+    up_child_stop(s->agent, up_supervisor_now(s));
+}
+
+void up_leave_to_restart(struct up_supervisor *s, const char *why)
+{
+    up_say(s, "restarting the device: %s", why);
+    leave(s, UP_LEAVE_RESTART);
+}
+
+/* Become a fresh `moult run`: with the boot driver `file` that is one boot. */
+static int start_over(struct up_supervisor *s, struct up_error *err)
+{
+    const char *argv[] = {s->program, "run", "-c", s->config->path, NULL, NULL};
+
+    if (s->verbosity != UP_NORMAL)
+        argv[4] = s->verbosity == UP_QUIET ? "-q" : "-v";
+    fflush(NULL);
+    sigprocmask(SIG_SETMASK, &s->old_mask, NULL);
+    execv(s->program, (char *const *)argv);
+    return up_fail(err, UP_INTERNAL, "%s: cannot start over: %s", s->program, strerror(errno));
+}
+
+/* The children are down. 0: the device is expected to go down; go on meanwhile. */
+static int restart_device(struct up_supervisor *s, struct up_error *err)
+{
+    int status;
+
+    if (s->config->restart == UP_RESTART_EXIT)
+        return up_fail(err, UP_RESTART, "a restart of the device is due");
+    if (s->config->restart == UP_RESTART_SUPERVISOR)
+        return start_over(s, err);
+    status = s->storage->ops->restart(s->storage, s->config->restart_argv);
+    if (status < 0)
+        fprintf(stderr, "moult run: %s: %s\n", s->config->restart_argv[0], strerror(errno));
+    s->restart_delay = s->restart_delay ? s->restart_delay * 2 : RESTART_RETRY_MS;
+    if (s->restart_delay > RESTART_RETRY_MOST_MS)
+        s->restart_delay = RESTART_RETRY_MOST_MS;
+    s->restart_at = up_supervisor_now(s) + s->restart_delay;
+    s->leave = UP_LEAVE_NOT;
+    up_child_hurry(s->agent);
+    up_child_hurry(s->script);
+    up_say(s, "if the device is still up in %llu s, the restart is tried again",
+           (unsigned long long)(s->restart_delay / 1000));
+    return 0;
+}
+
+/*
+ * The loop.
+ */
+
+static void drain_signals(struct up_supervisor *s)
+{
+    struct signalfd_siginfo info;
+
+    while (read(s->signals, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGCHLD)
+            continue;
+        up_say(s, "stopping: %s", strsignal((int)info.ssi_signo));
+        leave(s, UP_LEAVE_STOP);
+    }
+}
+
+static void start_agent(struct up_supervisor *s)
+{
+    const char *argv[] = {s->program, "--agent", "-c", s->config->path, NULL};
+    struct up_error err;
+
+    if (up_child_start(s->agent, argv, up_supervisor_now(s), &err) < 0) {
+        up_warn("agent", &err);
+        return;
+    }
+    up_supervisor_refresh(s);
+    up_tell_phase(s);
+    up_tell_script(s);
+}
+
+static void look_after_agent(struct up_supervisor *s)
+{
+    if (!s->device)
+        return;
+    if (up_child_running(s->agent)) {
+        up_child_tick(s->agent, up_supervisor_now(s));
+        if (up_child_over(s->agent)) {
+            up_hear_agent(s);
+            up_child_reap(s->agent, up_supervisor_now(s));
+            up_say(s, "agent %s", up_child_reason(s->agent));
+        }
+    }
+    if (!up_child_running(s->agent) && s->leave == UP_LEAVE_NOT &&
+        up_supervisor_now(s) >= up_child_due(s->agent))
+        start_agent(s);
+}
+
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int poll_timeout(const struct up_supervisor *s)
+{
+    uint64_t now = up_supervisor_now(s), next = now + 60000;
+
+    next = sooner(next, sooner(up_child_next_tick(s->agent), up_child_next_tick(s->script)));
+    if (s->leave == UP_LEAVE_NOT && s->device && !up_child_running(s->agent))
+        next = sooner(next, up_child_due(s->agent));
+    next = sooner(next, up_script_due(s));
+    if (up_supervisor_phase(s) == UP_TRIAL && s->trial_until > 0)
+        next = sooner(next, s->trial_until);
+    if (s->restart_at > 0)
+        next = sooner(next, s->restart_at);
+    return next <= now ? 0 : (int)(next - now);
+}
+
+static void wait_for_something(struct up_supervisor *s)
+{
+    struct pollfd fds[3] = {
+        {.fd = s->signals, .events = POLLIN},
+        {.fd = up_child_fd(s->agent), .events = up_child_events(s->agent)},
+        {.fd = up_child_fd(s->script), .events = up_child_events(s->script)},
+    };
+
+    if (poll(fds, 3, poll_timeout(s)) <= 0)
+        return;
+    if (fds[0].revents)
+        drain_signals(s);
+    if (fds[1].revents)
+        up_hear_agent(s);
+    if (fds[2].revents)
+        up_hear_script(s);
+}
+
+static int supervise(struct up_supervisor *s, struct up_error *err)
+{
+    for (;;) {
+        int n;
+
+        look_after_agent(s);
+        up_look_after_script(s);
+        if (s->restart_at > 0 && s->leave == UP_LEAVE_NOT && up_supervisor_now(s) >= s->restart_at) {
+            s->restart_at = 0;
+            up_leave_to_restart(s, "it did not go down the last time");
+        }
+        if (s->leave != UP_LEAVE_NOT && !up_child_running(s->agent) && !up_child_running(s->script)) {
+            if (s->leave == UP_LEAVE_STOP)
+                return 0;
+            n = restart_device(s, err);
+            if (n < 0)
+                return n;
+        }
+        wait_for_something(s);
+    }
+}
+
+static int open_signals(struct up_supervisor *s, struct up_error *err)
+{
+    sigset_t mask;
+
+    sigemptyset(&mask);
+    sigaddset(&mask, SIGCHLD);
+    sigaddset(&mask, SIGTERM);
+    sigaddset(&mask, SIGINT);
+    sigaddset(&mask, SIGHUP);
+    if (sigprocmask(SIG_BLOCK, &mask, &s->old_mask) < 0)
+        return up_fail(err, UP_INTERNAL, "signals: %s", strerror(errno));
+    s->signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (s->signals < 0)
+        return up_fail(err, UP_INTERNAL, "signals: %s", strerror(errno));
+    return 0;
+}
+
+/* The device, or none when its state is lost but a script is there to run. */
+static int open_device(struct up_supervisor *s, enum up_start_action *action, struct up_error *err)
+{
+    char path[PATH_MAX];
+    struct up_stat st;
+    int n = up_device_open(&s->device, s->storage, s->config, UP_DEVICE_LOCK, err);
+
+    *action = UP_START_RUN;
+    if (n == 0)
+        n = up_device_start(s->device, action, err);
+    if (n != UP_STATELOST)
+        return n;
+    snprintf(path, sizeof path, "%s/current", s->config->state);
+    if (s->storage->ops->stat(s->storage, path, &st) < 0)
+        return n;
+    up_warn("STATE LOST", err);
+    fprintf(stderr, "moult run: STATE LOST: %s runs WITHOUT UPDATES until the device is provisioned anew\n",
+            path);
+    up_device_close(s->device);
+    s->device = NULL;
+    return 0;
+}
+
+static int run(struct up_supervisor *s, struct up_error *err)
+{
+    enum up_start_action action;
+
+    if (open_signals(s, err) < 0 || open_device(s, &action, err) < 0 ||
+        up_child_new(&s->agent, "agent", s->config->heartbeat, err) < 0 ||
+        up_child_new(&s->script, "script", s->config->heartbeat, err) < 0)
+        return err->code;
+    if (action == UP_START_RESTART)
+        up_leave_to_restart(s, "the boot loader has to choose again");
+    up_notify_send(&s->notify, "READY=1\nSTATUS=%s %s", s->config->project,
+                   up_phase_name(up_supervisor_phase(s)));
+    return supervise(s, err);
+}
+
+int up_supervisor_run(const struct up_config *config, const char *program, enum up_verbosity verbosity,
+                      struct up_error *err)
+{
+    struct up_supervisor s = {.config = config,
+                              .program = program,
+                              .verbosity = verbosity,
+                              .storage = up_storage_system(),
+                              .signals = -1};
+    int n;
+
+    up_notify_open(&s.notify);
+    n = run(&s, err);
+    up_child_free(s.script);
+    up_child_free(s.agent);
+    up_device_close(s.device);
+    up_notify_close(&s.notify);
+    if (s.signals >= 0) {
+        close(s.signals);
+        sigprocmask(SIG_SETMASK, &s.old_mask, NULL);
+    }
+    return n;
+}

@@ -1,0 +1,137 @@
+/*
+ * What the children say: one line, one word and its rest (supervisor.h).
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "error.h"
+#include "supervisor_private.h"
+
+#define LINES_AT_ONCE 32
+
+/* Go to what is armed; false when nothing is. */
+static bool go_to_armed(struct up_supervisor *s)
+{
+    up_supervisor_refresh(s);
+    if (up_supervisor_phase(s) != UP_ARMED)
+        return false;
+    if (up_device_has_core(s->device))
+        up_leave_to_restart(s, "a new core is armed");
+    else
+        up_intend(s, UP_INTENT_TRIAL, "a new script is armed");
+    return true;
+}
+
+static void hear_confirm(struct up_supervisor *s)
+{
+    struct up_error err;
+    int n;
+
+    up_supervisor_refresh(s);
+    n = up_device_confirm(s->device, &err);
+    up_tell_answer(s, "confirm", n, &err);
+    up_tell_phase(s);
+    if (n == 0)
+        up_say(s, "confirmed");
+}
+
+static void hear_rollback(struct up_supervisor *s, const char *why)
+{
+    struct up_error err;
+
+    up_supervisor_refresh(s);
+    if (up_supervisor_phase(s) != UP_TRIAL && up_supervisor_phase(s) != UP_ARMED) {
+        up_tell_answer(s, "rollback",
+                       up_fail(&err, UP_NOTHING, "nothing to roll back: the device is %s",
+                               up_phase_name(up_supervisor_phase(s))),
+                       &err);
+        return;
+    }
+    s->answer_rollback = true;
+    if (up_supervisor_phase(s) == UP_TRIAL) {
+        up_intend(s, UP_INTENT_ROLLBACK, why);
+    } else {
+        snprintf(s->why, sizeof s->why, "%s", why);
+        s->intent = s->intent == UP_INTENT_TRIAL ? UP_INTENT_ANEW : s->intent;
+        up_supervisor_rollback(s);
+    }
+}
+
+static void hear_failed(struct up_supervisor *s, const char *why)
+{
+    up_supervisor_refresh(s);
+    if (up_supervisor_phase(s) == UP_TRIAL)
+        up_child_kill(s->script, why);
+}
+
+/* The rest of a line after `word` and a space; NULL when it begins otherwise. */
+static const char *after(const char *line, const char *word)
+{
+    size_t n = strlen(word);
+
+    if (strncmp(line, word, n) != 0 || (line[n] != ' ' && line[n] != '\0'))
+        return NULL;
+    return line[n] ? line + n + 1 : "";
+}
+
+static void hear_agent(struct up_supervisor *s, const char *line)
+{
+    const char *rest;
+
+    if (after(line, "beat")) {
+        if (s->notify.watchdog)
+            up_notify_send(&s->notify, "WATCHDOG=1");
+    } else if (after(line, "armed")) {
+        up_supervisor_refresh(s);
+        up_say(s, "%s is armed", up_device_state(s->device)->tx.pair.release);
+        up_tell_phase(s);
+    } else if (after(line, "restart")) {
+        go_to_armed(s);
+    } else if (after(line, "confirm")) {
+        hear_confirm(s);
+    } else if ((rest = after(line, "rollback"))) {
+        hear_rollback(s, *rest ? rest : "asked for");
+    } else if ((rest = after(line, "failed"))) {
+        hear_failed(s, *rest ? rest : "failed");
+    } else {
+        up_say(s, "the agent says something unknown: %.80s", line);
+    }
+}
+
+static void hear_script(struct up_supervisor *s, const char *line)
+{
+    const char *why;
+
+    if (after(line, "beat"))
+        return;
+    why = after(line, "restart");
+    if (!why) {
+        up_say(s, "the script says something unknown: %.80s", line);
+        return;
+    }
+    up_say(s, "the script asks for a restart: %s", *why ? why : "no reason given");
+    if (!go_to_armed(s))
+        up_intend(s, UP_INTENT_ANEW, why);
+}
+
+static void hear(struct up_supervisor *s, struct up_child *child,
+                 void (*handle)(struct up_supervisor *, const char *))
+{
+    const char *line;
+
+    for (int i = 0; i < LINES_AT_ONCE && (line = up_child_hear(child, up_supervisor_now(s))) != NULL; i++) {
+        if (s->verbosity > 0 && strcmp(line, "beat") != 0)
+            up_say(s, "%s: %.200s", child == s->agent ? "agent" : "script", line);
+        handle(s, line);
+    }
+}
+
+void up_hear_agent(struct up_supervisor *s)
+{
+    hear(s, s->agent, hear_agent);
+}
+
+void up_hear_script(struct up_supervisor *s)
+{
+    hear(s, s->script, hear_script);
+}

@@ -1,0 +1,78 @@
+/*
+ * supervisor_private.h -- what the files of the supervisor share: supervisor.c
+ * (loop, stop, restart), supervisor_script.c (the script and its trial),
+ * supervisor_lines.c (what the children say).
+ */
+#ifndef UP_SUPERVISOR_PRIVATE_H
+#define UP_SUPERVISOR_PRIVATE_H
+
+#include <signal.h>
+
+#include "child.h"
+#include "config.h"
+#include "device.h"
+#include "notify.h"
+
+#define UP_WHY_SIZE 200
+
+/* What happens when the script is down. */
+enum up_intent {
+    UP_INTENT_NONE,     /* it ended by itself: start it again after a pause */
+    UP_INTENT_ANEW,     /* it was asked to end: start it at once */
+    UP_INTENT_TRIAL,    /* begin the trial of what is armed */
+    UP_INTENT_ROLLBACK, /* give up what is on trial */
+};
+
+/* What happens when both children are down. */
+enum up_leave { UP_LEAVE_NOT, UP_LEAVE_STOP, UP_LEAVE_RESTART };
+
+struct up_supervisor {
+    const struct up_config *config;
+    const char *program;
+    int verbosity; /* enum up_verbosity; above 0: say what the children say */
+    struct up_storage *storage;
+    struct up_device *device; /* NULL: the state is lost */
+    struct up_child *agent, *script;
+    struct up_notify notify;
+    sigset_t old_mask;
+    int signals;
+    enum up_intent intent;
+    bool answer_rollback; /* the agent waits to hear how the intent ended */
+    char why[UP_WHY_SIZE];
+    enum up_leave leave;
+    bool counted;         /* this start of a device without a script is counted */
+    uint64_t trial_until; /* ms; meaningful on trial */
+    uint64_t restart_at;  /* ms; when to try the restart command again; 0: not */
+    uint64_t restart_delay;
+};
+
+/* A line on stderr unless quiet; warn() always. */
+void up_say(const struct up_supervisor *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void up_warn(const char *what, const struct up_error *err);
+
+uint64_t up_supervisor_now(const struct up_supervisor *s); /* ms, monotonic */
+enum up_phase up_supervisor_phase(const struct up_supervisor *s);
+/* Read the journal: the agent may have written it. */
+void up_supervisor_refresh(struct up_supervisor *s);
+void up_tell_phase(struct up_supervisor *s);
+void up_tell_script(struct up_supervisor *s);
+/* The agent asked for `verb`: how it ended. err is read when result < 0. */
+void up_tell_answer(struct up_supervisor *s, const char *verb, int result, const struct up_error *err);
+
+/* Stop both children, then restart the device. */
+void up_leave_to_restart(struct up_supervisor *s, const char *why);
+
+/* The script is to end, for `intent`; a stronger one that stands already stays. */
+void up_intend(struct up_supervisor *s, enum up_intent intent, const char *why);
+/* Roll back or disarm now, for s->why. The script is down, or only armed is undone. */
+void up_supervisor_rollback(struct up_supervisor *s);
+/* Start the script, watch it, follow up when it ended. */
+void up_look_after_script(struct up_supervisor *s);
+/* When it is to be started, ms; UINT64_MAX: it runs, or there is none to start. */
+uint64_t up_script_due(const struct up_supervisor *s);
+
+/* Up to a bounded number of lines, so that a flood from one child starves nobody. */
+void up_hear_agent(struct up_supervisor *s);
+void up_hear_script(struct up_supervisor *s);
+
+#endif

@@ -1,0 +1,187 @@
+/*
+ * The script: started, counted while on trial, watched; and what follows when
+ * it ended. Nothing is changed under a script that still runs.
+ */
+#include <limits.h>
+#include <stdio.h>
+
+#include "error.h"
+#include "supervisor_private.h"
+
+static void arm_deadline(struct up_supervisor *s)
+{
+    uint32_t seconds = up_device_state(s->device)->tx.deadline;
+
+    s->trial_until = up_supervisor_now(s) + (uint64_t)(seconds ? seconds : s->config->deadline) * 1000;
+}
+
+/* Count a start on trial. False: it must not be started now. */
+static bool may_start(struct up_supervisor *s)
+{
+    enum up_start_action action = UP_START_RUN;
+    struct up_error err;
+    int n;
+
+    up_supervisor_refresh(s);
+    if (up_supervisor_phase(s) != UP_TRIAL)
+        return true;
+    n = up_device_trial_start(s->device, &action, &err);
+    if (n == 0) {
+        arm_deadline(s);
+        return true;
+    }
+    up_warn("trial", &err);
+    up_tell_phase(s);
+    if (n != UP_ROLLEDBACK)
+        return false; /* an uncounted start could go on for ever */
+    if (action == UP_START_RESTART)
+        up_leave_to_restart(s, "back to the old release");
+    return action == UP_START_RUN;
+}
+
+static bool script_path(const struct up_supervisor *s, char *buf, size_t len)
+{
+    if (!s->device) {
+        snprintf(buf, len, "%s/current", s->config->state);
+        return true;
+    }
+    if (up_device_generation(s->device) == 0)
+        return false;
+    up_device_generation_path(s->device, up_device_generation(s->device), buf, len);
+    return true;
+}
+
+uint64_t up_script_due(const struct up_supervisor *s)
+{
+    char dir[PATH_MAX];
+
+    if (s->leave != UP_LEAVE_NOT || up_child_running(s->script))
+        return UINT64_MAX;
+    /* A device without a script has its starts counted all the same, once a boot. */
+    if (s->counted && !script_path(s, dir, sizeof dir))
+        return UINT64_MAX;
+    return up_child_due(s->script);
+}
+
+static void start_script(struct up_supervisor *s)
+{
+    char dir[PATH_MAX];
+    const char *argv[] = {s->program, "--script", "-c", s->config->path, dir, NULL};
+    struct up_error err;
+    uint64_t now = up_supervisor_now(s);
+
+    if (!may_start(s)) {
+        up_child_postpone(s->script, now);
+        return;
+    }
+    s->counted = true;
+    if (!script_path(s, dir, sizeof dir))
+        return;
+    if (up_child_start(s->script, argv, now, &err) < 0) {
+        up_warn("script", &err);
+        return;
+    }
+    up_say(s, "script %s started (process %d)%s", dir, (int)up_child_pid(s->script),
+           up_supervisor_phase(s) == UP_TRIAL ? ", on trial" : "");
+    up_tell_script(s);
+}
+
+/* The script is to end, for `intent`; a stronger intent stays. */
+void up_intend(struct up_supervisor *s, enum up_intent intent, const char *why)
+{
+    if (s->leave != UP_LEAVE_NOT || intent < s->intent)
+        return;
+    s->intent = intent;
+    snprintf(s->why, sizeof s->why, "%s", why);
+    up_child_stop(s->script, up_supervisor_now(s));
+}
+
+void up_supervisor_rollback(struct up_supervisor *s)
+{
+    enum up_start_action action = UP_START_RUN;
+    bool trial = up_supervisor_phase(s) == UP_TRIAL;
+    struct up_error err;
+    int n = up_device_rollback(s->device, trial, s->why, &action, &err);
+
+    if (s->answer_rollback)
+        up_tell_answer(s, "rollback", n, &err);
+    s->answer_rollback = false;
+    up_tell_phase(s);
+    if (n < 0) {
+        up_warn("rollback", &err);
+    } else {
+        up_say(s, "%s: %s", trial ? "rolled back" : "disarmed", s->why);
+        if (action == UP_START_RESTART)
+            up_leave_to_restart(s, "back to the old release");
+    }
+}
+
+static void do_trial(struct up_supervisor *s)
+{
+    struct up_error err;
+    int n = up_device_begin_trial(s->device, &err);
+
+    up_tell_phase(s);
+    s->trial_until = 0;
+    if (n == UP_RESTART)
+        up_leave_to_restart(s, "a new core is armed");
+    else if (n < 0)
+        up_warn("trial", &err);
+}
+
+/* The script is down and something was to follow. */
+static void follow_intent(struct up_supervisor *s)
+{
+    enum up_intent intent = s->intent;
+
+    s->intent = UP_INTENT_NONE;
+    if (intent == UP_INTENT_NONE || s->leave != UP_LEAVE_NOT)
+        return;
+    up_child_hurry(s->script);
+    up_supervisor_refresh(s);
+    if (intent == UP_INTENT_ROLLBACK)
+        up_supervisor_rollback(s);
+    else if (intent == UP_INTENT_TRIAL)
+        do_trial(s);
+}
+
+static void script_ended(struct up_supervisor *s)
+{
+    struct up_error err;
+
+    up_child_reap(s->script, up_supervisor_now(s));
+    up_say(s, "script %s", up_child_reason(s->script));
+    up_tell_script(s);
+    if (s->leave != UP_LEAVE_NOT || s->intent != UP_INTENT_NONE || !s->device)
+        return;
+    up_supervisor_refresh(s);
+    if (up_supervisor_phase(s) != UP_TRIAL)
+        return;
+    /* Even a clean end: on trial a script has to stay until it is confirmed. */
+    if (up_device_trial_failed(s->device, up_child_reason(s->script), &err) < 0)
+        up_warn("trial", &err);
+    up_tell_phase(s);
+}
+
+void up_look_after_script(struct up_supervisor *s)
+{
+    uint64_t now = up_supervisor_now(s);
+
+    if (up_supervisor_phase(s) == UP_TRIAL && s->intent < UP_INTENT_ROLLBACK && s->trial_until > 0 &&
+        now >= s->trial_until) {
+        s->trial_until = 0;
+        up_intend(s, UP_INTENT_ROLLBACK, "not confirmed before the deadline");
+    }
+    if (up_child_running(s->script)) {
+        up_child_tick(s->script, now);
+        if (up_child_over(s->script)) {
+            up_hear_script(s);
+            script_ended(s);
+        }
+    }
+    if (up_child_running(s->script))
+        return;
+    follow_intent(s);
+    if (up_supervisor_now(s) >= up_script_due(s))
+        start_script(s);
+}
