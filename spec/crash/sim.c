@@ -229,11 +229,11 @@ unsigned sim_calls(const struct sim *sim, enum sim_op op)
 
 const char *sim_op_name(enum sim_op op)
 {
-    static const char *const names[] = {"open",       "pread",     "pwrite",   "sync",           "sync_dir", "rename",
-                                        "link",       "unlink",    "mkdir",    "rmdir",          "symlink",  "readlink",
-                                        "chmod",      "stat",      "space",    "list",           "truncate", "zero_range",
-                                        "drop_cache", "start_writeback", "lock", "mounted",      "boot_id",  "random",
-                                        "restart",    "none",      "any change"};
+    static const char *const names[] = {
+        "open",    "pread",   "pwrite",   "sync",       "sync_dir",   "rename",          "link",
+        "unlink",  "mkdir",   "rmdir",    "symlink",    "readlink",   "chmod",           "stat",
+        "space",   "list",    "truncate", "zero_range", "drop_cache", "start_writeback", "lock",
+        "mounted", "boot_id", "random",   "restart",    "none",       "any change"};
 
     return names[op];
 }

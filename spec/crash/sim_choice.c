@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-#define FEW 3          /* so many pending changes are tried in every subset */
-#define FEW_NAMES 5    /* the same when none of them is data */
+#define FEW 3       /* so many pending changes are tried in every subset */
+#define FEW_NAMES 5 /* the same when none of them is data */
 #define MOST_PREFIXES 16
 
 /* Choices are counted; the wanted one is kept on the way. */

@@ -162,7 +162,8 @@ static uint64_t node_hash(const struct tree *tree, const struct inode *inode)
     if (inode->target)
         h = text_hash(h, inode->target->text);
     for (size_t i = 0; i < inode->entry_count; i++)
-        h = mix(text_hash(h, inode->entries[i].name->text), node_hash(tree, tree->nodes[inode->entries[i].ino].inode));
+        h = mix(text_hash(h, inode->entries[i].name->text),
+                node_hash(tree, tree->nodes[inode->entries[i].ino].inode));
     return h;
 }
 
@@ -180,7 +181,8 @@ static void dump_node(FILE *out, const struct tree *tree, const struct inode *in
     if (inode->kind == UP_NODE_LINK)
         fprintf(out, "%s ", inode->target->text);
     else if (inode->kind != UP_NODE_DIR)
-        fprintf(out, "%llu %016llx ", (unsigned long long)inode->size, (unsigned long long)content_hash(inode));
+        fprintf(out, "%llu %016llx ", (unsigned long long)inode->size,
+                (unsigned long long)content_hash(inode));
     fprintf(out, "%s\n", len > 0 ? path : "/");
     for (size_t i = 0; i < inode->entry_count; i++) {
         const struct entry *e = &inode->entries[i];

@@ -27,15 +27,15 @@ struct entry_change {
 struct change {
     unsigned refs;
     enum change_kind kind;
-    unsigned ino;        /* the node concerned; for names, the one made or moved */
-    struct inode *made;  /* NAMES: the node as it was created, else NULL */
+    unsigned ino;       /* the node concerned; for names, the one made or moved */
+    struct inode *made; /* NAMES: the node as it was created, else NULL */
     struct entry_change entries[2];
     unsigned entry_count;
-    uint64_t size;       /* DATA, RESIZE: of the file afterwards */
+    uint64_t size; /* DATA, RESIZE: of the file afterwards */
     unsigned mode;
-    uint64_t first;      /* DATA: first sector, and how many */
+    uint64_t first; /* DATA: first sector, and how many */
     size_t sectors;
-    size_t page_count;   /* DATA: the pages that hold them, as they were afterwards */
+    size_t page_count; /* DATA: the pages that hold them, as they were afterwards */
     struct page *pages[];
 };
 

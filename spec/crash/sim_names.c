@@ -93,7 +93,8 @@ static bool inside(const struct sim *sim, unsigned dir, unsigned ino)
     if (dir == ino)
         return true;
     for (size_t i = 0; i < inode->entry_count; i++)
-        if (op_inode(sim, inode->entries[i].ino)->kind == UP_NODE_DIR && inside(sim, inode->entries[i].ino, ino))
+        if (op_inode(sim, inode->entries[i].ino)->kind == UP_NODE_DIR &&
+            inside(sim, inode->entries[i].ino, ino))
             return true;
     return false;
 }
@@ -121,7 +122,8 @@ int sim_rename(struct up_storage *s, const char *from, const char *to)
     struct place a, b;
     struct change *c;
 
-    if (op_begin(sim, SIM_RENAME) < 0 || op_find(sim, from, false, &a) < 0 || tree_walk(&sim->live, to, false, &b) < 0)
+    if (op_begin(sim, SIM_RENAME) < 0 || op_find(sim, from, false, &a) < 0 ||
+        tree_walk(&sim->live, to, false, &b) < 0)
         return -1;
     if (a.ino == b.ino)
         return 0;
@@ -139,7 +141,8 @@ int sim_link(struct up_storage *s, const char *from, const char *to)
     struct place a, b;
     struct change *c;
 
-    if (op_begin(sim, SIM_LINK) < 0 || op_find(sim, from, false, &a) < 0 || tree_walk(&sim->live, to, false, &b) < 0)
+    if (op_begin(sim, SIM_LINK) < 0 || op_find(sim, from, false, &a) < 0 ||
+        tree_walk(&sim->live, to, false, &b) < 0)
         return -1;
     if (b.ino)
         return op_fail(EEXIST);
@@ -236,7 +239,8 @@ int sim_chmod(struct up_storage *s, const char *path, unsigned mode)
     struct change *c;
     struct place at;
 
-    if (op_begin(sim, SIM_CHMOD) < 0 || op_find(sim, path, true, &at) < 0 || op_step(sim, SIM_CHMOD, path) < 0)
+    if (op_begin(sim, SIM_CHMOD) < 0 || op_find(sim, path, true, &at) < 0 ||
+        op_step(sim, SIM_CHMOD, path) < 0)
         return -1;
     inode_own(&sim->live.nodes[at.ino])->mode = mode & 07777;
     c = change_new(CHANGE_MODE, at.ino, 0);
@@ -244,4 +248,3 @@ int sim_chmod(struct up_storage *s, const char *path, unsigned mode)
     log_add(sim, c);
     return op_done(sim);
 }
-

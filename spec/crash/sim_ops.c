@@ -49,7 +49,8 @@ static int sim_open(struct up_storage *s, const char *path, unsigned flags, unsi
             return op_fail(EEXIST);
         if (writes && op_inode(sim, at.ino)->kind == UP_NODE_DIR)
             return op_fail(EISDIR);
-        if (flags & UP_EXCLUSIVE && op_inode(sim, at.ino)->kind == UP_NODE_BLOCK && sim->live.nodes[at.ino].mounted)
+        if (flags & UP_EXCLUSIVE && op_inode(sim, at.ino)->kind == UP_NODE_BLOCK &&
+            sim->live.nodes[at.ino].mounted)
             return op_fail(EBUSY);
         return new_handle(sim, at.ino, path, writes);
     }

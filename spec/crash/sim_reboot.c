@@ -12,9 +12,9 @@
 
 /* What is picked of one pending change. */
 struct share {
-    bool whole;       /* a name, mode or size survives */
-    size_t from, to;  /* these sectors survive */
-    bool by_coin;     /* each of these sectors only by a coin */
+    bool whole;      /* a name, mode or size survives */
+    size_t from, to; /* these sectors survive */
+    bool by_coin;    /* each of these sectors only by a coin */
 };
 
 struct replay {
@@ -22,12 +22,12 @@ struct replay {
     const struct sim_choice *choice;
     struct tree tree;
     uint64_t random;
-    size_t ordered_left; /* SIM_ORDERED: so many pending changes but data survive */
-    uint64_t total, cut; /* SIM_FRONT, SIM_BACK: sectors and changes pending, where they part */
-    uint64_t at;         /* position among them */
-    size_t index;        /* number of the pending change */
-    uint64_t garbage;    /* which pending sector is garbage, counted from 0 */
-    uint64_t data_at;    /* pending sectors so far */
+    size_t ordered_left;     /* SIM_ORDERED: so many pending changes but data survive */
+    uint64_t total, cut;     /* SIM_FRONT, SIM_BACK: sectors and changes pending, where they part */
+    uint64_t at;             /* position among them */
+    size_t index;            /* number of the pending change */
+    uint64_t garbage;        /* which pending sector is garbage, counted from 0 */
+    uint64_t data_at;        /* pending sectors so far */
     bool *touched, *blocked; /* by inode number */
 };
 

@@ -90,7 +90,8 @@ static int walk_on(struct walk *w, const char *path, bool follow, struct place *
         if (look(w, path, len, out) < 0)
             return -1;
         if (last && (!follow || !out->ino || w->tree->nodes[out->ino].inode->kind != UP_NODE_LINK))
-            return *rest && out->ino && w->tree->nodes[out->ino].inode->kind != UP_NODE_DIR ? fail(ENOTDIR) : 0;
+            return *rest && out->ino && w->tree->nodes[out->ino].inode->kind != UP_NODE_DIR ? fail(ENOTDIR)
+                                                                                            : 0;
         if (step_into(w, &(struct place){out->dir, "", out->ino}, out) < 0)
             return -1;
         if (last)

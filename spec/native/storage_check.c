@@ -473,7 +473,7 @@ static void a_failed_write_leaves_the_old_file(void **state)
         enum sim_op op;
         int error, code;
     } faults[] = {
-        {SIM_OPEN, EROFS, UP_WRITE}, {SIM_PWRITE, ENOSPC, UP_NOSPACE}, {SIM_SYNC, EIO, UP_WRITE},
+        {SIM_OPEN, EROFS, UP_WRITE},      {SIM_PWRITE, ENOSPC, UP_NOSPACE}, {SIM_SYNC, EIO, UP_WRITE},
         {SIM_RENAME, EDQUOT, UP_NOSPACE}, {SIM_UNLINK, EACCES, UP_WRITE},
     };
     struct up_error err;
@@ -485,7 +485,8 @@ static void a_failed_write_leaves_the_old_file(void **state)
 
         sim_put_text(sim, "/d/f", "old");
         sim_fail(sim, faults[i].op, 1, faults[i].error, false);
-        assert_int_equal(up_storage_write_file(sim_storage(sim), "/d/f", "new text", 8, 0644, &err), faults[i].code);
+        assert_int_equal(up_storage_write_file(sim_storage(sim), "/d/f", "new text", 8, 0644, &err),
+                         faults[i].code);
         assert_non_null(strstr(err.message, strerror(faults[i].error)));
         assert_true(old_or_new(sim, &is_new));
         assert_false(is_new);
