@@ -11,7 +11,7 @@ local floors = {
   { "error", "bytes", "storage" },
   { "storage_mounted", "digest", "ed25519", "record", "tar", "source", "loop", "channel",
     "url", "fetch_options" },
-  { "minisign", "manifest", "tree", "fetch", "policy", "sandbox_lock", "sandbox_lua", "storage_system",
+  { "minisign", "manifest", "tree", "fetch", "policy", "sandbox_answer", "sandbox_lock", "sandbox_lua", "storage_system",
     "http_text", "http_listen", "http_door" },
   { "manifest_format", "index", "config", "source_http", "http_answer", "history", "policy_good",
     "child", "notify" },
