@@ -110,15 +110,14 @@ local function is_delta(manifest)
   return false
 end
 
--- Whether the device's core, by name and number, may take the package.
-local function suits_core(manifest, core, number)
-  if manifest.core_name and manifest.core_name ~= core then
-    return false
-  end
-  if not manifest.requires_core then
-    return true
-  end
-  return manifest.requires_core == core and number ~= nil and number >= (manifest.requires_version or 0)
+-- Whether the package is made for the core of that name, whatever its number.
+local function names_core(manifest, core)
+  return (not manifest.core_name or manifest.core_name == core)
+    and (not manifest.requires_core or manifest.requires_core == core)
+end
+
+local function suits_number(manifest, number)
+  return not manifest.requires_core or number ~= nil and number >= (manifest.requires_version or 0)
 end
 
 -- Whether the package is newer than what the device runs. A part that the
@@ -149,8 +148,9 @@ function M.answer(query, entries, sha256)
     local manifest = entry.manifest
     local core = manifest.product_key == key and core_of(asked.firmware, manifest.project)
     project_known = project_known or manifest.product_key == key
+    core = core and names_core(manifest, core)
     firmware_known = firmware_known or core
-    if core and not is_delta(manifest) and suits_core(manifest, core, asked.core_version)
+    if core and not is_delta(manifest) and suits_number(manifest, asked.core_version)
         and is_newer(manifest, asked) and (not best or manifest.sequence > best.manifest.sequence) then
       if entry.devices and not entry.devices[asked.id] then
         unlisted = true
