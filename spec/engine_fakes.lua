@@ -75,6 +75,7 @@ function M.new(o)
             return give(answer)
           end,
           progress = function() return self.done, 5000, "script" end,
+          wasted = function() return o.wasted or 0 end,
           close = function() log("close transfer") end,
         }
       end,

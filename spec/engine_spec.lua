@@ -193,15 +193,21 @@ describe("update.engine", function()
     end)
   end)
 
-  describe("when a block is corrupt", function()
-    it("fetches it once more", function()
+  describe("when it is corrupt", function()
+    it("ends at once after a block that was wrong twice", function()
+      local e, f = make { wasted = 1000, blocks = { { "block", fail "corrupt" } } }
+      assert.equal("corrupt", select(3, e:install(where())))
+      assert.equal("abandon corrupt", f.log[#f.log - 1])
+    end)
+
+    it("goes on once with an object that changed on the server", function()
       local e, f = make { blocks = { { "block", fail "corrupt" }, { "block", "done" } } }
       assert(e:install(where()))
       assert.truthy(table.concat(f.log, ","):find("close source,open http://h/p.upd?token=secret,transfer", 1, true))
       assert.is_nil(table.concat(f.log, ","):find("wait", 1, true))
     end)
 
-    it("ends the transaction when it is corrupt again", function()
+    it("ends the transaction when it changed again", function()
       local e, f = make { blocks = { { "block", fail "corrupt" }, { fail "corrupt" } } }
       local _, _, code = e:install(where())
       assert.equal("corrupt", code)

@@ -16,7 +16,8 @@
 --
 -- `where` names a package: {cloud = name, location = URL or path, renew =
 -- function -> a fresh location (when the link expired), answered =
--- function(answer) -> what the server's refusal means (see persist)}.
+-- function(answer) -> what the server's refusal means (see persist), http =
+-- options of its own, tries = instead of the engine's}.
 --
 -- @module update.engine
 
@@ -28,6 +29,7 @@ local Engine = {}
 Engine.__index = Engine
 
 local RENEWALS = 3
+local REDIRECTS = 30 -- in a row; two servers that point at each other end here
 local PAUSE_LEAST, PAUSE_MOST = 1, 300 -- seconds between tries
 local PROGRESS_EVERY = 0.25            -- seconds between progress events
 
@@ -74,7 +76,7 @@ function Engine:close(where, head)
 end
 
 -- One attempt at the head: {source, package, manifest, offer}, or nil,
--- message, code, false, the server's answer.
+-- message, code, {answer}: see persist.
 function Engine:read_head(where, spool)
   local head, ok = {}, nil
   local source, message, code = self:open_source(where)
@@ -90,7 +92,7 @@ function Engine:read_head(where, spool)
     local answer = head.source.answer and head.source:answer() or nil
     if head.package then head.package:close() end
     self:close_source(where, head)
-    return nil, message, code, false, answer
+    return nil, message, code, { answer = answer }
   end
   head.manifest = head.package:manifest()
   local transaction = self.device:status().transaction
@@ -108,31 +110,38 @@ function Engine:pause(n)
 end
 
 -- Call attempt() until it gives something, fails for good, or patience is over.
--- attempt() -> result | nil, message, code, moved (progress was made), answer.
--- where.answered(answer) may say {wait = seconds} or {location = URL}, both
+-- attempt() -> result | nil, message, code, {moved = further than ever before,
+-- final = trying again is no use, answer = what the server said instead}.
+-- where.answered(answer) may say {wait = seconds, location = URL, message},
 -- meaning try again, or nil, message, code, which then stands.
 function Engine:persist(where, attempt)
-  local tries, renewals, repeated = 0, 0, false
+  local tries, renewals, redirects, repeated = 0, 0, 0, false
+  local limit = where.tries or self.tries
   while true do
-    local result, message, code, moved, answer = attempt()
+    local result, message, code, how = attempt()
     if result then return result end
-    if moved then tries, renewals, repeated = 0, 0, false end
+    how = how or {}
+    if how.moved then tries, renewals, redirects, repeated = 0, 0, 0, false end
     local advice
-    if answer and where.answered then
+    if how.answer and (how.answer.status or 0) > 0 and where.answered then
       local said, why
-      advice, said, why = where.answered(answer)
+      advice, said, why = where.answered(how.answer)
       if not advice then message, code = said or message, why or code end
     end
     if self.cancelled then
       return nil, self.cancelled, "refused"
+    elseif advice and redirects == REDIRECTS then
+      return nil, ("%s: redirected %d times"):format(offers.printable(where.location), redirects), "network"
     elseif advice then
+      redirects = advice.location and redirects + 1 or redirects
       where.location = advice.location or where.location
+      if advice.message then self.log(advice.message) end
       if advice.wait then self.tasks:wait(advice.wait) end
-    elseif code == "network" and tries + 1 < self.tries then
+    elseif code == "network" and tries + 1 < limit then
       tries = tries + 1
       local pause = self:pause(tries)
       self.on { event = "retry", message = message, code = code, seconds = pause, try = tries }
-      self.log(("%s (network); try %d of %d in %.0f s"):format(message, tries + 1, self.tries, pause))
+      self.log(("%s (network); try %d of %d in %.0f s"):format(message, tries + 1, limit, pause))
       self.tasks:wait(pause)
     elseif code == "expired" and where.renew and renewals < RENEWALS then
       renewals = renewals + 1
@@ -140,7 +149,7 @@ function Engine:persist(where, attempt)
       local location, failed, word = where.renew()
       if not location then return nil, failed, word end
       where.location = location
-    elseif code == "corrupt" and not repeated then
+    elseif code == "corrupt" and not repeated and not how.final then
       repeated = true
       self.log(("%s (corrupt); once more"):format(message))
     else
@@ -214,12 +223,13 @@ function Engine:progress(head, transfer, force)
     part = part, done = done, total = total }
 end
 
--- One attempt at the blocks: true, or nil, message, code, whether it got further than ever before.
+-- One attempt at the blocks: true, or nil, message, code, how: see persist. A
+-- block that was wrong came twice already (transfer.h) and ends it.
 function Engine:read_blocks(where, head)
   local transfer, message, code
   if not head.source then
     head.source, message, code = self:open_source(where)
-    if not head.source then return nil, message, code, false end
+    if not head.source then return nil, message, code end
   end
   transfer, message, code = self.natives.transfer.open(self.device, head.package, head.source)
   local result
@@ -238,17 +248,18 @@ function Engine:read_blocks(where, head)
       break
     end
   end
-  local moved, answer = false, head.source.answer and head.source:answer() or nil
+  local how = { answer = head.source.answer and head.source:answer() or nil }
   if transfer then
     local done = transfer:progress()
-    moved = done > (head.best or 0)
+    how.moved = done > (head.best or 0)
+    how.final = transfer:wasted() > 0
     head.best = math.max(done, head.best or 0)
     if result then self:progress(head, transfer, true) end
     transfer:close()
   end
   self:close_source(where, head)
   if result == "done" then return true end
-  return nil, message, code, moved, answer
+  return nil, message, code, how
 end
 
 function Engine:finish(head)

@@ -1,0 +1,178 @@
+--- The agent's side of clouds: own polls, and what the script asks for with
+-- update.request().
+--
+-- @module update.agent_clouds
+
+local clouds = require "update.clouds"
+local luat_request = require "update.luat_request"
+
+local M = {}
+
+-- Failures after which the next poll comes sooner than the period.
+local SOONER = { network = true, missing = true, expired = true, internal = true, write = true, nospace = true }
+
+local function jitter(random, seconds)
+  return seconds * (0.9 + 0.2 * random())
+end
+
+-- One harmless question, to learn whether the cloud can be reached at all.
+local function probe(agent, cloud)
+  local where = clouds.where(agent.config, cloud, agent.device:facts())
+  if not where then return false end
+  local fetch = agent.natives.fetch.open(agent.loop, where.location, {
+    range = { 0, 1 }, proxy = where.http.proxy, ca_file = where.http.ca_file, connect_timeout = 10, deadline = 20,
+    max_redirects = 0,
+  })
+  if not fetch then return false end
+  while not fetch:status() do
+    local data, _, code = fetch:read()
+    if data ~= nil or code ~= "again" then break end
+    agent.tasks:idle()
+  end
+  local status = fetch:status()
+  fetch:close()
+  return clouds.reached(status)
+end
+
+-- Seconds until the next poll.
+local function poll(agent, cloud, failures)
+  local where, message, code = clouds.where(agent.config, cloud, agent.device:facts())
+  local result, verdict
+  if where then result, message, code, verdict = agent:update(where, "poll") end
+  if result then return cloud.period, 0 end
+  if code == "deferred" then
+    local after = verdict and verdict.decision.retry_after or cloud.period
+    return math.min(after, cloud.period), 0
+  elseif SOONER[code] then
+    failures = failures + 1
+    local backoff = agent.config.backoff
+    agent.log(("cloud %s: %s (%s)"):format(cloud.name, message, code))
+    return math.min(cloud.period, backoff.most, backoff.least * 2 ^ (failures - 1)), failures
+  end
+  agent.log(("cloud %s: %s (%s)"):format(cloud.name, message, code))
+  return cloud.period, 0
+end
+
+-- Polls one cloud for ever. While a release is armed or on trial nothing can
+-- be installed: then it only finds out whether the cloud can be reached.
+local function follow(agent, cloud)
+  local failures = 0
+  while true do
+    local phase = agent:phase()
+    if phase == "trial" then
+      if agent.trial.cloud_reached then
+        agent.tasks:await(agent.stirred, 5)
+      elseif probe(agent, cloud) then
+        agent.log(("cloud %s: reached"):format(cloud.name))
+        agent.trial.cloud_reached = true
+      else
+        agent.tasks:await(agent.stirred, 2)
+      end
+    elseif phase == "armed" or phase == "confirming" or phase == "rolling_back" then
+      agent.tasks:await(agent.stirred, 5)
+    else
+      local pause
+      pause, failures = poll(agent, cloud, failures)
+      agent.tasks:await(agent.poll_now, jitter(agent.random, pause))
+    end
+  end
+end
+
+--- One task for each cloud of the configuration.
+function M.start(agent)
+  for _, cloud in ipairs(agent.config.clouds) do
+    agent.tasks:spawn("cloud " .. cloud.name, follow, agent, cloud)
+  end
+end
+
+-- What became of one attempt, in the words of update.luat_request.
+local function event_of(where, result, code)
+  if result then return { type = "armed" } end
+  if code == "network" then return { type = "failed" } end
+  if code == "expired" or code == "missing" then return { type = "expired" } end
+  local advice = where.advice
+  if advice and advice.location then return { type = "redirect", url = advice.location } end
+  if advice and advice.wait then return { type = "wait", seconds = advice.wait } end
+  return { type = "none" }
+end
+
+local Requests = {}
+Requests.__index = Requests
+
+--- What update.request() of the script asks for; one task at a time, with
+-- arguments that stick (see update.luat_request).
+function M.requests(agent)
+  return setmetatable({ agent = agent, state = luat_request.new(), waiting = {} }, Requests)
+end
+
+-- One question to the server, without retries of its own: the machine does them.
+function Requests:ask(link)
+  local agent, state = self.agent, self.state
+  local cloud = agent.config.clouds[1] or {}
+  local where, message = clouds.luat(agent.config, {
+    name = cloud.name or "luat", url = state.url or cloud.url, redirect = state.redirect or cloud.redirect,
+    ca_file = cloud.ca_file or agent.config.ca_file, proxy = cloud.proxy or agent.config.proxy,
+  }, agent.device:facts(), link)
+  if not where then
+    agent.log(("request: %s"):format(message))
+    return { type = "none" }
+  end
+  local meaning = where.answered
+  where.renew = nil
+  function where.answered(answer)
+    local advice, why, code = meaning(answer)
+    where.advice = advice
+    if advice then return nil, advice.message or "redirected", "refused" end
+    return nil, why, code
+  end
+  local result, why, code = agent:update(where, "request")
+  if not result then agent.log(("request: %s (%s)"):format(why, code)) end
+  return event_of(where, result, code)
+end
+
+-- Everyone who waits is told; with a period the script hears of later rounds by an event.
+function Requests:finished(action)
+  local waiting = self.waiting
+  self.waiting = {}
+  for _, done in ipairs(waiting) do
+    done.result = action.ok
+    self.agent.tasks:set(done)
+  end
+  if #waiting == 0 then self.agent:tell { event = "request", ok = action.ok } end
+  if action.restart then self.agent:restart("update") end
+end
+
+function Requests:drive(action)
+  local agent = self.agent
+  while action do
+    local event
+    if action.type == "ask" then
+      event = self:ask(action.url)
+    elseif action.type == "sleep" then
+      agent.tasks:wait(action.seconds * (action.jitter and 0.5 + agent.random() / 2 or 1))
+      event = { type = "timer" }
+    elseif action.type == "finish" then
+      self:finished(action)
+      if not action.sleep then return end
+      agent.tasks:wait(action.sleep)
+      event = { type = "timer" }
+    end
+    self.state, action = luat_request.step(self.state, event)
+  end
+end
+
+--- A call of update.request().
+-- @tparam table request url, period (ms), redirect, callback (boolean)
+-- @treturn boolean true when a release is armed and ready, when it ends
+function Requests:call(request)
+  local done = {}
+  table.insert(self.waiting, done)
+  local state, action = luat_request.step(self.state, { type = "call", callback = request.callback ~= false,
+    url = request.url, period = request.period, redirect = request.redirect })
+  self.state = state
+  if action then self.agent.tasks:spawn("request", self.drive, self, action) end
+  while done.result == nil do self.agent.tasks:await(done) end
+  return done.result
+end
+
+return M

@@ -1,0 +1,134 @@
+--- What the agent answers on its control socket; see update.control.
+--
+-- @module update.agent_verbs
+
+local clouds = require "update.clouds"
+
+local M = {}
+
+local DROPPABLE = { fetching = true, installing = true, arming = true }
+
+-- An offer without its manifest: what fits a line of the control socket.
+local function brief(offer)
+  local out = {}
+  for name, value in pairs(offer) do
+    if name ~= "manifest" then out[name] = value end
+  end
+  return out
+end
+
+local function text(value)
+  return type(value) == "string" and value ~= "" and value or nil
+end
+
+--- Handlers by verb: function(request, peer) -> result | nil, message, code.
+-- @tparam table agent
+function M.of(agent)
+  local verbs = {}
+
+  function verbs.status()
+    return agent:status()
+  end
+
+  function verbs.history()
+    local events, message, code = agent.device:history()
+    if not events then return nil, message, code end
+    return agent.natives.json.array(events)
+  end
+
+  function verbs.watch(_, peer)
+    peer.watching = true
+    return true
+  end
+
+  function verbs.check()
+    local verdict, message, code = clouds.check(agent.config, agent.engine, agent.device:facts())
+    if not verdict then return nil, message, code end
+    agent:tell { event = "offer", offer = brief(verdict.offer), action = verdict.decision.action }
+    return { cloud = verdict.cloud, offer = brief(verdict.offer), decision = verdict.decision, tree = verdict.tree,
+      by = verdict.by, code = verdict.code, message = verdict.message }
+  end
+
+  local function install(source, cloud)
+    local result, message, code = agent:update({ cloud = cloud, location = source }, "install")
+    if not result then return nil, message, code end
+    if agent.config.restart_when == "now" then agent:restart("install", 0.3) end
+    return result
+  end
+
+  function verbs.install(request)
+    if request.permit then return nil, "permits are not supported by this version", "usage" end
+    local source = text(request.source)
+    if not source then return nil, "install needs a source: a URL or an absolute path", "usage" end
+    return install(source, "file")
+  end
+
+  function verbs.apply(request)
+    local offer = type(request.offer) == "table" and request.offer or {}
+    local source = text(offer.source)
+    if source then return install(source, text(offer.cloud) or "file") end
+    for _, cloud in ipairs(agent.config.clouds) do
+      if cloud.name == offer.cloud then
+        local where, message, code = clouds.where(agent.config, cloud, agent.device:facts())
+        if not where then return nil, message, code end
+        local result
+        result, message, code = agent:update(where, "apply")
+        if not result then return nil, message, code end
+        if agent.config.restart_when == "now" then agent:restart("apply", 0.3) end
+        return result
+      end
+    end
+    return nil, "the offer names neither a source nor a cloud of the configuration", "usage"
+  end
+
+  function verbs.request(request)
+    return agent.requests:call {
+      url = text(request.url), period = math.type(request.period) and request.period or nil,
+      redirect = request.redirect == true, callback = request.callback,
+    }
+  end
+
+  function verbs.confirm(request)
+    if agent:phase() ~= "trial" then return nil, "no release is on trial", "nothing" end
+    agent.trial.confirm_called = true
+    if request.force then return agent:order("confirm") end
+    agent:stir()
+    return true
+  end
+
+  function verbs.rollback(request)
+    local reason = text(request.reason) or "asked for"
+    local phase = agent:phase()
+    if DROPPABLE[phase] then return agent:drop(reason) end
+    if phase ~= "armed" and phase ~= "trial" then
+      return nil, "nothing is armed or on trial; a confirmed release stays", "nothing"
+    end
+    return agent:order("rollback", reason)
+  end
+
+  function verbs.globals(request, peer)
+    peer.script = true
+    return agent:globals(request)
+  end
+
+  function verbs.error(request)
+    agent.trial.errors = agent.trial.errors + 1
+    agent.log(("script: a task failed: %s"):format(tostring(request.message)))
+    agent:tell { event = "error", message = tostring(request.message), code = "internal" }
+    return true
+  end
+
+  -- The answer to {"event":"facts","id":n}; itself it has no answer.
+  function verbs.facts(request)
+    local asked = agent.facts_asked[request.id]
+    if asked and type(request.facts) == "table" then
+      asked.facts = request.facts
+      agent.tasks:set(asked)
+    end
+    return true
+  end
+
+  return verbs
+end
+
+return M

@@ -1,0 +1,102 @@
+--- Clouds of the configuration as places to look for a package.
+--
+-- Pure: a dialect says what to ask and what an answer means; the engine and
+-- the agent own sockets, timers and retries.
+--
+-- @module update.clouds
+
+local luat = require "update.luat"
+local luat_request = require "update.luat_request"
+
+local M = {}
+
+-- A link that a cloud gave speaks no dialect: its refusals mean that it is no
+-- longer good, and the cloud is asked for another.
+local EXPIRED = { [401] = true, [403] = true, [404] = true, [410] = true }
+
+--- What a Luat device says of itself.
+-- @tparam table config of update.config
+-- @tparam table facts release, version, core of the running pair
+-- @treturn table device of update.luat
+function M.luat_device(config, facts)
+  return {
+    project = config.project, product_key = config.product_key_text, id = config.id,
+    version = facts.version or facts.release, core = facts.core,
+  }
+end
+
+--- Where a Luat server may have a package for this device.
+-- @tparam table config of update.config
+-- @tparam table cloud url, redirect, name, ca_file, proxy
+-- @tparam table facts of the running pair
+-- @tparam[opt] string link to use untouched instead of the query
+-- @treturn table|nil where, for update.engine | nil, message, code
+function M.luat(config, cloud, facts, link)
+  local request, message, code = luat.request(M.luat_device(config, facts),
+    { url = cloud.url, redirect = cloud.redirect })
+  if not request then return nil, message, code end
+  local query = request.url
+  local where = {
+    cloud = cloud.name or "luat", location = link or query,
+    http = { ca_file = cloud.ca_file, proxy = cloud.proxy, max_redirects = 0 },
+  }
+  function where.renew()
+    return query
+  end
+  function where.answered(answer)
+    if where.location ~= query and EXPIRED[answer.status] then
+      return nil, ("the link is no longer good (HTTP %d)"):format(answer.status), "expired"
+    end
+    local said, why, word = luat.decode(answer)
+    if not said then return nil, ("%s: %s"):format(where.cloud, why), word end
+    if said.kind == "wait" then
+      return { wait = said.seconds, message = ("%s: %s"):format(where.cloud, said.message) }
+    elseif said.kind == "redirect" then
+      return { wait = luat_request.REDIRECT_PAUSE, location = said.url }
+    end
+    return nil -- an object after all: what the transfer says stands
+  end
+  return where
+end
+
+--- Where a cloud may have a package for this device.
+-- @tparam table config of update.config
+-- @tparam table cloud a row of config.clouds
+-- @tparam table facts of the running pair
+-- @treturn table|nil where, for update.engine | nil, message, code
+function M.where(config, cloud, facts)
+  if cloud.kind == "luat" then return M.luat(config, cloud, facts) end
+  return nil, ("cloud %s: kind %q is not in this version"):format(cloud.name, cloud.kind), "usage"
+end
+
+--- Whether an HTTP status proves that the cloud itself was reached.
+function M.reached(status)
+  return status ~= nil and status >= 200 and status < 500
+end
+
+--- Ask every cloud in turn; the first valid offer wins.
+-- @tparam table config of update.config
+-- @tparam table engine update.engine
+-- @tparam table facts of the running pair
+-- @treturn table|nil verdict of engine:inspect() and `cloud` | nil, message,
+--   code: "nothing" when no cloud has anything, else the first cloud's failure
+function M.check(config, engine, facts)
+  if #config.clouds == 0 then
+    return nil, "no cloud is configured; name one in the configuration, or use `moult install PKG`", "usage"
+  end
+  local failed
+  for _, cloud in ipairs(config.clouds) do
+    local where, verdict, message, code
+    where, message, code = M.where(config, cloud, facts)
+    if where then verdict, message, code = engine:inspect(where) end
+    if verdict then
+      verdict.cloud = cloud.name
+      return verdict
+    elseif not failed or failed[2] == "nothing" then
+      failed = { message, code }
+    end
+  end
+  return nil, failed[1], failed[2]
+end
+
+return M
