@@ -32,7 +32,7 @@ local function explain(word, env)
   if not found then
     local near = args.nearest(word, words)
     return nil, ("no code word %q%s; the words are %s"):format(word,
-      near and (", did you mean %s?"):format(near) or "", table.concat(words, ", ")), "usage"
+      near and (" (did you mean %s?)"):format(near) or "", table.concat(words, ", ")), "usage"
   end
   if env.json then
     env.out(natives.json.encode(found))

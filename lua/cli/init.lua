@@ -43,7 +43,7 @@ function M.find(name)
   end
   local near = args.nearest(name, names)
   return nil, ("unknown verb %q%s; `moult help` lists them"):format(name,
-    near and (", did you mean %s?"):format(near) or ""), "usage"
+    near and (" (did you mean %s?)"):format(near) or ""), "usage"
 end
 
 local function writer(file)
@@ -105,7 +105,7 @@ end
 
 local function fail(env, name, message, code)
   env.finish()
-  env.err(("moult %s: %s (%s)"):format(name, message, code))
+  env.err(("%s: %s (%s)"):format(name and "moult " .. name or "moult", message, code))
   if env.verbose then env.err(("`moult doctor %s` explains the word"):format(code)) end
   return exit_code(code)
 end
@@ -154,7 +154,7 @@ function M.main(...)
     return exit_code("usage")
   end
   if name:sub(1, 1) == "-" then
-    return fail(environment({}), "", ("options come after the verb; %s stands before it"):format(name), "usage")
+    return fail(environment({}), nil, ("options come after the verb; %s stands before it"):format(name), "usage")
   end
   local module, message, code = M.find(name)
   if not module then

@@ -1,0 +1,45 @@
+--- `moult check`.
+--
+-- @module cli.check
+
+local natives = require "update.natives"
+local session = require "cli.session"
+local verdicts = require "cli.verdict"
+
+local M = {}
+
+M.verb = {
+  name = "check",
+  usage = "check [-c CONFIG] [--json]",
+  summary = "ask the clouds of the configuration whether there is an update",
+  text = "Installs nothing. Exits 0 when there is one that would be installed, 3 when there is nothing, else with the\n"
+    .. "code of the reason against it.",
+  positional = { 0, 0 },
+  common = { "config", "json" },
+  example = "moult check && moult status",
+}
+
+local function ask(s)
+  local agent = s:agent()
+  if agent then return agent:call("check") end
+  local device, message, code = s:device("read")
+  if not device then return nil, message, code end
+  return require("update.clouds").check(s.config, s:engine(device), device:facts())
+end
+
+function M.run(parsed, env)
+  return session.run(parsed, env, function(s)
+    local verdict, message, code = ask(s)
+    if not verdict then return nil, message, code end
+    if env.json then
+      local object = verdicts.object(verdict)
+      object.cloud = verdict.cloud
+      env.out(natives.json.encode(object))
+    else
+      env.out(("%s offers %s"):format(verdict.cloud, verdicts.text(verdict)))
+    end
+    return verdict.code and natives.error.find(verdict.code).exit or 0
+  end)
+end
+
+return M

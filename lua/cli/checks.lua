@@ -1,0 +1,173 @@
+--- The checks of `moult doctor`: a line each, and what to do.
+--
+-- @module cli.checks
+
+local natives = require "update.natives"
+local progress = require "cli.progress"
+local session = require "cli.session"
+
+local M = {}
+
+local SPACE_LEAST = 8 * 1024 * 1024 -- below this a script of any size is in doubt
+
+-- Each check: (session, report) where report(level, what, text, advice).
+local checks = {}
+
+local function public_keys(dir)
+  local names = {}
+  local pipe = io.popen(("ls -1 -- '%s' 2>/dev/null"):format((dir:gsub("'", "'\\''"))))
+  for name in pipe:lines() do
+    if name:find("%.pub$") then names[#names + 1] = name end
+  end
+  pipe:close()
+  return names
+end
+
+local function read_file(path)
+  local file, message = io.open(path, "rb")
+  if not file then return nil, message end
+  local text = file:read("a")
+  file:close()
+  return text or ""
+end
+
+function checks.keys(s, report)
+  local names = public_keys(s.config.keys)
+  local good, bad = {}, {}
+  for _, name in ipairs(names) do
+    local text = read_file(s.config.keys .. "/" .. name)
+    local body = text and text:match("^[^\n]*\n([%w+/=]+)\r?\n?")
+    table.insert(body and #body == 56 and body:sub(1, 2) == "RW" and good or bad, name)
+  end
+  if #good == 0 then
+    return report("fail", "keys", ("no public key in %s: nothing will install"):format(s.config.keys),
+      "copy the NAME.pub that `moult keygen NAME` made there", "untrusted")
+  end
+  if #bad > 0 then
+    report("warn", "keys", ("%s: %s is no minisign public key"):format(s.config.keys, table.concat(bad, ", ")),
+      "remove it, or copy the key again")
+  end
+  report("ok", "keys", ("%s in %s"):format(table.concat(good, ", "), s.config.keys))
+end
+
+function checks.state(s, report)
+  local device, message, code = s:device("read")
+  if not device then
+    local advice = code == "statelost" and "keep a copy of the state directory, then provision the device again"
+      or "run `moult provision PKG` on a new device, or correct `state` in the configuration"
+    return report("fail", "state", message, advice, code)
+  end
+  local status = device:status()
+  s.status, s.facts = status, device:facts()
+  report("ok", "state", ("%s, phase %s, sequence floor %d"):format(status.release, status.phase,
+    math.max(status.floor.script or 0, status.floor.core or 0)))
+  if status.last and status.last.code ~= "ok" then
+    report("warn", "last", ("%s: %s"):format(status.last.code, status.last.message),
+      ("`moult doctor %s` explains it, `moult history` has the rest"):format(status.last.code))
+  end
+end
+
+function checks.slots(s, report)
+  local core = s.config.core
+  if not core then return report("ok", "slots", "none configured: only the script is updated") end
+  for _, name in ipairs { "a", "b" } do
+    local path = core.slots[name]
+    local file, message = io.open(path, "r+b")
+    if not file then
+      report("fail", "slot " .. name, message, "make the image file or the device node, writable for this user", "write")
+    else
+      local size = file:seek("end")
+      file:close()
+      report("ok", "slot " .. name, size and size > 0 and ("%s, %s"):format(path, progress.size(size)) or path)
+    end
+  end
+  if s.status then
+    report("ok", "boot", ("driver %q, running from slot %s"):format(core.boot,
+      s.status.core and s.status.core.running or "?"))
+  end
+end
+
+function checks.space(s, report)
+  if not s.facts then return end
+  local free = s.facts.free
+  if free < SPACE_LEAST then
+    return report("warn", "space", ("%s free in %s"):format(progress.size(free), s.config.state),
+      "an update needs its packed and unpacked script and a tenth more: free some space")
+  end
+  report("ok", "space", ("%s free in %s"):format(progress.size(free), s.config.state))
+end
+
+function checks.clock(s, report)
+  if not s.facts then return end
+  if s.facts.time_trusted == false then
+    return report("warn", "clock", "the system clock lies before this program was built; a later known time is used",
+      "set the clock (NTP); time windows are not kept until then")
+  end
+  report("ok", "clock", os.date("!%Y-%m-%d %H:%M:%S UTC", s.facts.time))
+end
+
+function checks.policy(s, report)
+  if not s.opened then return end
+  local ask = s:asker(s.opened)
+  local state, message = ask.healthy { uptime = 0, starts = 1, errors = 0, confirm_called = false }
+  local named = s.config.policy and ("%s"):format(s.config.policy) or "the default"
+  if message == nil then
+    return report("fail", "policy", ("%s gives no answer"):format(named), "run its spec with busted", "refused")
+  end
+  report("ok", "policy", ("%s answers (healthy: %s, %s)"):format(named, tostring(state), message))
+end
+
+function checks.clouds(s, report)
+  if #s.config.clouds == 0 then
+    return report("warn", "clouds", "none configured", "name one in the configuration, or install by hand")
+  end
+  for _, cloud in ipairs(s.config.clouds) do
+    local host = cloud.url:match("^%a+://[^/?#]+")
+    local fetch, message = natives.fetch.open(s.loop, host .. "/", { proxy = cloud.proxy, ca_file = cloud.ca_file,
+      connect_timeout = 5, deadline = 8 })
+    local status = 0
+    while fetch and status == 0 do
+      local data, why, code = fetch:read()
+      status, message = fetch:status() or 0, why
+      if data ~= nil or code ~= "again" then break end
+      s.tasks:idle()
+    end
+    if fetch then fetch:close() end
+    if status > 0 then
+      report("ok", "cloud " .. cloud.name, ("%s answers"):format(host))
+    else
+      report("warn", "cloud " .. cloud.name, message or "no answer", "check the URL, the proxy and the route to the server")
+    end
+  end
+end
+
+function checks.agent(s, report)
+  if s:agent() then return report("ok", "agent", "running") end
+  report("warn", "agent", "not running", "start it with `moult run`; until then nothing is fetched by itself")
+end
+
+local ORDER = { "keys", "state", "slots", "space", "clock", "policy", "clouds", "agent" }
+
+local function print_row(env, row)
+  env.out(("%-4s  %-10s %s"):format(row.level, row.what, row.text))
+  if row.advice and row.level ~= "ok" then env.out(("      %-10s -> %s"):format("", row.advice)) end
+end
+
+function M.run(parsed, env)
+  return session.run(parsed, env, function(s)
+    local rows, exit = {}, 0
+    local function report(level, what, text, advice, code)
+      local row = { level = level, what = what, text = text, advice = advice, code = code }
+      rows[#rows + 1] = row
+      if level == "fail" and exit == 0 then exit = natives.error.find(code or "usage").exit end
+      if not env.json then print_row(env, row) end
+    end
+    report("ok", "config", s.config.path)
+    for _, name in ipairs(ORDER) do checks[name](s, report) end
+    if env.json then env.out(natives.json.encode(natives.json.array(rows))) end
+    if exit == 0 then env.note("this device is usable") end
+    return exit
+  end)
+end
+
+return M

@@ -1,0 +1,44 @@
+--- `moult explain PKG`.
+--
+-- @module cli.explain
+
+local natives = require "update.natives"
+local session = require "cli.session"
+local verdicts = require "cli.verdict"
+
+local M = {}
+
+M.verb = {
+  name = "explain",
+  usage = "explain PKG [-c CONFIG] [--json]",
+  summary = "show what this device would decide about a package, and why",
+  text = "PKG is a file or a URL; only its head is read. Takes no lock and changes nothing. Exits 0 when it would be\n"
+    .. "installed, else with the code of the reason.",
+  positional = { 1, 1 },
+  common = { "config", "json" },
+  example = "moult explain METER_1.0.1.upd",
+}
+
+--- Judge a package on this device, without a lock.
+-- @treturn table|nil verdict | nil, message, code
+function M.judge(s, location)
+  local device, message, code = s:device("read")
+  if not device then return nil, message, code end
+  return s:engine(device):inspect { cloud = "file", location = location }
+end
+
+--- Print a verdict; the exit code of what it says.
+function M.show(env, verdict)
+  env.out(env.json and natives.json.encode(verdicts.object(verdict)) or verdicts.text(verdict))
+  return verdict.code and natives.error.find(verdict.code).exit or 0
+end
+
+function M.run(parsed, env)
+  return session.run(parsed, env, function(s)
+    local verdict, message, code = M.judge(s, parsed.positional[1])
+    if not verdict then return nil, message, code end
+    return M.show(env, verdict)
+  end)
+end
+
+return M

@@ -1,0 +1,96 @@
+--- `moult install PKG`.
+--
+-- @module cli.install
+
+local offers = require "update.offer"
+local session = require "cli.session"
+
+local M = {}
+
+M.verb = {
+  name = "install",
+  usage = "install PKG [-c CONFIG] [--dry-run] [--progress=FORM]",
+  summary = "install a package from a file or a URL, up to armed",
+  text = "The running agent does it when there is one, and starts the trial by itself. Without an agent it is done\n"
+    .. "here, and the trial begins with the next `moult run` or restart. Exits 4 when a release is armed, 0 when\n"
+    .. "nothing is left to do. Interrupted, the same command goes on where verified content ends.",
+  positional = { 1, 1 },
+  common = { "config", "dry-run", "json", "progress", "permit" },
+  example = "moult install METER_1.0.1.upd\nmoult install https://updates.example/METER_1.0.1.upd --progress=plain",
+}
+
+-- The agent has its own working directory: paths are made absolute for it.
+local function absolute(location)
+  if offers.is_url(location) or location:sub(1, 1) == "/" then return location end
+  return require("update.natives").host.cwd .. "/" .. location
+end
+
+-- Tell people what goes on.
+local function teller(env)
+  return function(event)
+    if event.event == "progress" then
+      env.progress(event.done, event.total, "fetching " .. event.release)
+    elseif event.event == "offer" then
+      env.note(("%s: %s"):format(event.release, event.action))
+    elseif event.event == "state" and event.phase == "installing" then
+      env.note("every block is in place; reading back and installing")
+    elseif event.event == "retry" then
+      env.note(("%s (%s); trying again in %.0f s"):format(event.message, event.code, event.seconds))
+    end
+  end
+end
+
+local function by_agent(s, agent, location, on)
+  local ok, message, code = agent:call("watch")
+  if not ok then return nil, message, code end
+  local result
+  result, message, code = agent:call("install", { source = absolute(location) }, on)
+  if result then result.agent = s.config.restart_when == "now" end
+  return result, message, code
+end
+
+local function here(s, location, on)
+  local device, message, code = s:device("lock")
+  if not device then return nil, message, code end
+  return s:engine(device, on):install { cloud = "file", location = location }
+end
+
+local function dry_run(s, env, location)
+  local explain = require "cli.explain"
+  local verdict, message, code = explain.judge(s, location)
+  if not verdict then return nil, message, code end
+  return explain.show(env, verdict)
+end
+
+local function report(env, result)
+  if env.json then
+    env.out(require("update.natives").json.encode { armed = result.release, sequence = result.sequence,
+      needs_restart = result.needs_restart })
+  elseif result.agent then
+    env.note(("%s is armed; the agent starts its trial now"):format(result.release))
+  elseif result.needs_restart then
+    env.note(("%s is armed; restart the device, and its trial begins"):format(result.release))
+  else
+    env.note(("%s is armed; its trial begins with the next `moult run`"):format(result.release))
+  end
+  return 4
+end
+
+function M.run(parsed, env)
+  if parsed.opts.permit then return nil, "permits are not supported by this version", "usage" end
+  local location = parsed.positional[1]
+  return session.run(parsed, env, function(s)
+    if env.dry_run then return dry_run(s, env, location) end
+    local agent = s:agent()
+    local result, message, code
+    if agent then
+      result, message, code = by_agent(s, agent, location, teller(env))
+    else
+      result, message, code = here(s, location, teller(env))
+    end
+    if not result then return nil, message, code end
+    return report(env, result)
+  end)
+end
+
+return M

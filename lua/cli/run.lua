@@ -1,0 +1,23 @@
+--- `moult run`, as far as Lua knows it: the host does the work itself.
+--
+-- @module cli.run
+
+local M = {}
+
+M.verb = {
+  name = "run",
+  usage = "run [-c CONFIG] [-q|-v] | run SCRIPT [ARGUMENT...]",
+  summary = "supervise agent and script, or try one script without a state",
+  text = "Three processes: the supervisor, the agent (clouds, fetching, installing) and the script (main.lua of the\n"
+    .. "running generation). Ends on SIGTERM or SIGINT with 0, or with 4 when a restart is due and the configuration\n"
+    .. "says restart = \"exit\". With boot = \"file\" each start counts as one boot of the device.",
+  common = { "config" },
+  example = "moult run -c device/config.lua\nmoult run main.lua",
+}
+
+-- Only mistakes come here: the host takes what it understands.
+function M.run()
+  return nil, "usage: moult run [-c CONFIG], or moult run SCRIPT [ARGUMENT...]", "usage"
+end
+
+return M

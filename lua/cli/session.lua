@@ -1,0 +1,105 @@
+--- What a verb on the device works with: the configuration, the running agent
+-- or the state itself, and tasks to wait in.
+--
+-- @module cli.session
+
+local natives = require "update.natives"
+
+local M = {}
+
+local Session = {}
+Session.__index = Session
+
+--- The configuration that the options or the environment name.
+-- @treturn table|nil nil, message, "usage"
+function M.config(opts)
+  local path, from = opts.config, "-c"
+  if not path then path, from = os.getenv("MOULT_CONFIG"), "MOULT_CONFIG" end
+  if not path or path == "" then path, from = "/etc/moult/config.lua", nil end
+  local config, message, code = require("update.config").load(path)
+  if config then return config end
+  if not from then message = message .. "; name the configuration with -c CONFIG or MOULT_CONFIG" end
+  return nil, message, code
+end
+
+--- Run fn(session) in a task, and the loop until it ends.
+-- @tparam table parsed positional and opts
+-- @tparam table env of the dispatcher
+-- @tparam function fn -> exit code | nil, message, code
+-- @return what fn returned
+function M.run(parsed, env, fn)
+  local config, message, code = M.config(parsed.opts)
+  if not config then return nil, message, code end
+  local loop
+  loop, message, code = natives.loop.new()
+  if not loop then return nil, message, code end
+  local failed
+  local self = setmetatable({ config = config, env = env, loop = loop, opts = parsed.opts }, Session)
+  self.tasks = require("update.scheduler").new {
+    loop = loop, now = natives.loop.now, on_error = function(_, trace) failed = failed or trace end,
+  }
+  local results
+  self.tasks:spawn("verb", function()
+    results = table.pack(fn(self))
+    self.tasks:stop()
+  end)
+  self.tasks:run()
+  self:close()
+  if failed then error(failed, 0) end
+  return table.unpack(results, 1, results.n)
+end
+
+function Session:close()
+  if self.client then self.client:close() end
+  if self.opened then self.opened:close() end
+  self.loop:close()
+end
+
+--- The running agent.
+-- @treturn table|nil a client of update.control; nil when no agent runs
+function Session:agent()
+  if not self.client then
+    local channel = natives.channel.connect(self.config.state .. "/control")
+    if not channel then return nil end
+    self.client = require("update.control").client { channel = channel, json = natives.json, tasks = self.tasks }
+  end
+  return self.client
+end
+
+--- The state itself.
+-- @tparam string mode "read" or "lock"
+-- @treturn device|nil nil, message, code
+function Session:device(mode)
+  local message, code
+  self.opened, message, code = natives.device.open(self.config, mode)
+  if not self.opened and code == "busy" then
+    message = message .. "; if `moult run` is starting, try again in a second"
+  end
+  return self.opened, message, code
+end
+
+--- Who asks policy for this device.
+-- @treturn table decide(offer, device) and healthy(facts)
+function Session:asker(device)
+  return require("update.asker").new { config = self.config, device = device, tasks = self.tasks,
+    log = function(line) if self.env.verbose then self.env.err(line) end end }
+end
+
+--- An engine over the state, for a verb without an agent.
+-- @tparam device device
+-- @tparam function on called with events
+-- @treturn table update.engine
+function Session:engine(device, on)
+  local env = self.env
+  local config = self.config
+  return require("update.engine").new {
+    natives = natives, device = device, loop = self.loop, keys = config.keys, tasks = self.tasks,
+    ask = self:asker(device).decide,
+    facts = require("update.facts").system,
+    http = { proxy = config.proxy, ca_file = config.ca_file, max_redirects = 5 },
+    log = function(line) if env.verbose then env.err(line) end end,
+    on = on, tries = 5,
+  }
+end
+
+return M

@@ -1,0 +1,117 @@
+--- `moult status`.
+--
+-- @module cli.status
+
+local natives = require "update.natives"
+local progress = require "cli.progress"
+local session = require "cli.session"
+
+local M = {}
+
+M.verb = {
+  name = "status",
+  usage = "status [-c CONFIG] [--json]",
+  summary = "show what runs and what is under way",
+  text = "Takes no lock and repairs nothing. With --json: one object, the fields of DESIGN section 10.",
+  positional = { 0, 0 },
+  common = { "config", "json" },
+  example = "moult status -c device/config.lua\nmoult status --json | jq .release",
+}
+
+-- The fields of --json, in full: absent ones are null, so that readers need not guess.
+local FIELDS = { "phase", "release", "core", "script", "floor", "transaction", "last", "hotfixes" }
+
+local function pick(from, names)
+  if from == nil or from == natives.json.null then return natives.json.null end
+  local out = {}
+  for _, name in ipairs(names) do
+    out[name] = from[name] == nil and natives.json.null or from[name]
+  end
+  return out
+end
+
+local PARTS = {
+  core = { "name", "version", "running", "tries" },
+  script = { "version", "generation" },
+  floor = { "core", "script" },
+  transaction = { "sequence", "release", "part", "done", "total" },
+  last = { "code", "message", "sequence", "time" },
+}
+
+--- The object of `status --json`.
+-- @tparam table status of the device or the agent
+-- @treturn table ready to encode
+function M.object(status)
+  local out = pick(status, FIELDS)
+  for name, fields in pairs(PARTS) do out[name] = pick(status[name], fields) end
+  out.hotfixes = natives.json.array(status.hotfixes or {})
+  return out
+end
+
+local function when(time)
+  return time and time > 0 and os.date("!%Y-%m-%d %H:%M:%S UTC", time) or "at an unknown time"
+end
+
+local function transaction_line(t, phase)
+  local line = ("%s %s (sequence %d)"):format(phase, t.release, t.sequence)
+  if t.total and t.total > 0 and (phase == "fetching" or phase == "installing") then
+    line = ("%s: %s of %s in place (%d%%)"):format(line, progress.size(t.done), progress.size(t.total),
+      t.done * 100 // t.total)
+  end
+  return line
+end
+
+--- One screen for people.
+-- @tparam table status
+-- @tparam boolean running whether the agent answered
+-- @treturn {string,...} lines
+function M.lines(status, running)
+  local lines = {}
+  local function add(name, format, ...) lines[#lines + 1] = ("%-12s "):format(name) .. format:format(...) end
+  add("release", "%s", status.release)
+  if status.script then add("script", "%s (generation %d)", status.script.version, status.script.generation) end
+  if status.core then
+    add("core", "%s %d, running from slot %s", status.core.name, status.core.version, status.core.running)
+  end
+  add("phase", "%s", status.phase)
+  if status.transaction then add("transaction", "%s", transaction_line(status.transaction, status.phase)) end
+  if status.trial then
+    add("trial", "start %d of 3, %d failed", status.trial.starts, status.trial.failures)
+  end
+  add("floor", "script %d, core %d", status.floor.script, status.floor.core)
+  if status.last then
+    add("last", "%s %s: %s%s", when(status.last.time), status.last.code, status.last.message,
+      status.last.sequence and status.last.sequence > 0 and (" (sequence %d)"):format(status.last.sequence) or "")
+  end
+  add("agent", "%s", running and "running" or "not running")
+  return lines
+end
+
+--- The status from the agent, or else from the state.
+-- @treturn table|nil, boolean|string whether the agent answered | message, code
+function M.fetch(s)
+  local agent = s:agent()
+  if agent then
+    local status, message, code = agent:call("status")
+    if status then return status, true end
+    if code ~= "network" then return nil, message, code end
+  end
+  local device, message, code = s:device("read")
+  if not device then return nil, message, code end
+  return device:status(), false
+end
+
+function M.run(parsed, env)
+  return session.run(parsed, env, function(s)
+    local status, running, code = M.fetch(s)
+    if not status then return nil, running, code end
+    if env.json then
+      env.out(natives.json.encode(M.object(status)))
+    else
+      env.out(table.concat(M.lines(status, running), "\n"))
+    end
+    return 0
+  end)
+end
+
+return M

@@ -1,0 +1,47 @@
+--- What gates and policy said of a package, for people and as JSON.
+--
+-- @module cli.verdict
+
+local offers = require "update.offer"
+
+local M = {}
+
+local SIGN = { ok = "ok  ", skip = "skip", stop = "STOP" }
+
+--- Lines of the reason tree.
+-- @tparam table verdict of update.engine, or what the agent's check answers
+-- @treturn {string,...}
+function M.lines(verdict)
+  local lines = {}
+  for _, line in ipairs(verdict.tree) do
+    lines[#lines + 1] = ("  %s  %s %-12s %s"):format(SIGN[line.result] or line.result,
+      line.gate and "gate" or "rule", line.gate or line.rule, line.text)
+  end
+  local decision = verdict.decision
+  local text = ("decision: %s"):format(decision.action)
+  if decision.reason then text = ("%s (%s)"):format(text, decision.reason) end
+  if decision.action == "defer" and decision.retry_after then
+    text = ("%s, asked again in %d s"):format(text, decision.retry_after)
+  end
+  if verdict.by then text = ("%s, by policy %s"):format(text, verdict.by) end
+  lines[#lines + 1] = text
+  return lines
+end
+
+--- The whole, headed by the package.
+function M.text(verdict)
+  local lines = M.lines(verdict)
+  table.insert(lines, 1, offers.describe(verdict.offer))
+  return table.concat(lines, "\n")
+end
+
+--- The whole as a table ready for JSON.
+function M.object(verdict)
+  local offer = {}
+  for name, value in pairs(verdict.offer) do
+    if name ~= "manifest" then offer[name] = value end
+  end
+  return { offer = offer, decision = verdict.decision, tree = verdict.tree, by = verdict.by, code = verdict.code }
+end
+
+return M
