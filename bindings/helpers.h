@@ -10,6 +10,7 @@
 
 struct up_error;
 struct up_config;
+struct up_manifest;
 struct up_fetch_options;
 
 /* Push nil, message, code word; returns 3. */
@@ -47,6 +48,9 @@ void up_check_config(lua_State *L, int index, struct up_config *out);
  * max_body (bytes), connect_timeout, low_speed_time, deadline (seconds),
  * low_speed_limit (bytes a second). */
 void up_check_fetch_options(lua_State *L, int arg, struct up_fetch_options *out);
+
+/* Push a table of the manifest's fields, as update.native.package documents them. */
+void up_push_manifest(lua_State *L, const struct up_manifest *m);
 
 /* Handles that one binding gives and another takes. They raise on another
  * type and on a closed handle. The taker anchors the userdata while it uses it. */

@@ -10,6 +10,7 @@
 #pragma weak luaopen_update_native_minisign
 #pragma weak luaopen_update_native_package
 #pragma weak luaopen_update_native_pack
+#pragma weak luaopen_update_native_verify
 #pragma weak luaopen_update_native_source
 #pragma weak luaopen_update_native_loop
 #pragma weak luaopen_update_native_fetch
@@ -26,6 +27,7 @@ static const luaL_Reg bindings[] = {
     {"update.native.minisign", luaopen_update_native_minisign},
     {"update.native.package", luaopen_update_native_package},
     {"update.native.pack", luaopen_update_native_pack},
+    {"update.native.verify", luaopen_update_native_verify},
     {"update.native.source", luaopen_update_native_source},
     {"update.native.loop", luaopen_update_native_loop},
     {"update.native.fetch", luaopen_update_native_fetch},

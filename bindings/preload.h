@@ -15,6 +15,7 @@ UP_EXPORT int luaopen_update_native_digest(lua_State *L);
 UP_EXPORT int luaopen_update_native_minisign(lua_State *L);
 UP_EXPORT int luaopen_update_native_package(lua_State *L);
 UP_EXPORT int luaopen_update_native_pack(lua_State *L);
+UP_EXPORT int luaopen_update_native_verify(lua_State *L);
 UP_EXPORT int luaopen_update_native_source(lua_State *L);
 UP_EXPORT int luaopen_update_native_loop(lua_State *L);
 UP_EXPORT int luaopen_update_native_fetch(lua_State *L);

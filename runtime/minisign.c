@@ -207,6 +207,18 @@ int up_keyring_load_file(struct up_keyring **out, struct up_storage *storage, co
     return 0;
 }
 
+int up_keyring_open(struct up_keyring **out, struct up_storage *storage, const char *path,
+                    struct up_error *err)
+{
+    size_t len = strlen(path);
+    struct up_stat st;
+
+    if ((len > 4 && strcmp(path + len - 4, ".pub") == 0) ||
+        (storage->ops->stat(storage, path, &st) == 0 && st.kind == UP_NODE_FILE))
+        return up_keyring_load_file(out, storage, path, err);
+    return up_keyring_load(out, storage, path, err);
+}
+
 void up_keyring_free(struct up_keyring *ring)
 {
     free(ring);

@@ -33,6 +33,9 @@ int up_keyring_load(struct up_keyring **out, struct up_storage *storage, const c
 /* A ring of the one public key file at path. Errors as above. */
 int up_keyring_load_file(struct up_keyring **out, struct up_storage *storage, const char *path,
                          struct up_error *err);
+/* Either, by what lies at path. */
+int up_keyring_open(struct up_keyring **out, struct up_storage *storage, const char *path,
+                    struct up_error *err);
 void up_keyring_free(struct up_keyring *ring);
 size_t up_keyring_count(const struct up_keyring *ring);
 size_t up_keyring_skipped(const struct up_keyring *ring);

@@ -53,6 +53,11 @@ local binding_includes = {
   source = { "fetch", "storage" },  -- source.http() is up_source_http() of fetch.h
   digest = { "storage" },           -- digest.file() reads through the seam
   policy = { "storage" },           -- keep() and kept() go through the seam
+  manifest = { "digest" },          -- names a digest in hex
+  minisign = { "storage" },         -- the system's: keys are files
+  package = { "minisign", "storage" }, -- the ring that is trusted, and the spool
+  verify = { "minisign", "storage" },
+  pack = { "digest", "minisign", "storage" }, -- hashes the product key, loads the secret one
   httpd = { "http_text" },          -- a query becomes a table
 }
 local binding_helpers = { helpers = true, preload = true, error = true }

@@ -1,0 +1,82 @@
+/*
+ * manifest.c -- a struct up_manifest as a Lua table.
+ */
+#include "manifest.h"
+
+#include "digest.h"
+#include "helpers.h"
+
+static void set_text(lua_State *L, const char *name, const char *value)
+{
+    if (value[0])
+        up_set_string(L, name, value);
+}
+
+static void set_number(lua_State *L, const char *name, uint64_t value)
+{
+    if (value)
+        up_set_integer(L, name, value);
+}
+
+static void push_part(lua_State *L, const struct up_part *part)
+{
+    lua_createtable(L, 0, 6);
+    up_set_string(L, "kind", up_part_name(part->kind));
+    up_set_integer(L, "size", part->size);
+    up_set_integer(L, "block_size", part->block_size);
+    up_set_integer(L, "index_size", part->index_size);
+    up_set_integer(L, "data_size", part->data_size);
+    up_set_boolean(L, "delta", part->delta);
+}
+
+static void set_lists(lua_State *L, const struct up_manifest *m)
+{
+    lua_Integer n = 0;
+
+    lua_createtable(L, (int)m->hardware_count, 0);
+    for (unsigned i = 0; i < m->hardware_count; i++) {
+        lua_pushstring(L, m->hardware[i]);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    lua_setfield(L, -2, "hardware");
+    lua_newtable(L);
+    for (unsigned bit = 1; up_override_name(bit); bit <<= 1)
+        if (m->override & bit) {
+            lua_pushstring(L, up_override_name(bit));
+            lua_rawseti(L, -2, ++n);
+        }
+    lua_setfield(L, -2, "override");
+    lua_createtable(L, (int)m->part_count, 0);
+    for (unsigned i = 0; i < m->part_count; i++) {
+        push_part(L, &m->part[i]);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    lua_setfield(L, -2, "parts");
+}
+
+void up_push_manifest(lua_State *L, const struct up_manifest *m)
+{
+    char digest[2 * UP_SHA256_SIZE + 1];
+
+    luaL_checkstack(L, 6, NULL);
+    lua_createtable(L, 0, 20);
+    up_hex(m->digest, UP_SHA256_SIZE, digest);
+    up_set_string(L, "digest", digest);
+    up_set_string(L, "project", m->project);
+    up_set_string(L, "product_key", m->product_key);
+    up_set_integer(L, "sequence", m->sequence);
+    up_set_string(L, "release", m->release);
+    set_text(L, "script_version", m->script_version);
+    set_text(L, "core_name", m->core_name);
+    if (m->core_name[0])
+        up_set_integer(L, "core_version", m->core_version);
+    set_text(L, "requires_core", m->requires_core);
+    if (m->requires_core[0])
+        up_set_integer(L, "requires_version", m->requires_version);
+    set_text(L, "min_moult", m->min_moult);
+    set_number(L, "issued", m->issued);
+    set_number(L, "not_after", m->not_after);
+    set_number(L, "deadline", m->deadline);
+    set_text(L, "text", m->text);
+    set_lists(L, m);
+}
