@@ -16,6 +16,8 @@
 #pragma weak luaopen_update_native_fetch
 #pragma weak luaopen_update_native_channel
 #pragma weak luaopen_update_native_httpd
+#pragma weak luaopen_update_native_folder
+#pragma weak luaopen_update_native_signals
 #pragma weak luaopen_update_native_device
 #pragma weak luaopen_update_native_transfer
 #pragma weak luaopen_update_native_policy
@@ -33,6 +35,8 @@ static const luaL_Reg bindings[] = {
     {"update.native.fetch", luaopen_update_native_fetch},
     {"update.native.channel", luaopen_update_native_channel},
     {"update.native.httpd", luaopen_update_native_httpd},
+    {"update.native.folder", luaopen_update_native_folder},
+    {"update.native.signals", luaopen_update_native_signals},
     {"update.native.device", luaopen_update_native_device},
     {"update.native.transfer", luaopen_update_native_transfer},
     {"update.native.policy", luaopen_update_native_policy},

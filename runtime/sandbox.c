@@ -16,6 +16,7 @@
 #include "error.h"
 #include "host.h"
 #include "policy.h"
+#include "sandbox_answer.h"
 #include "sandbox_lock.h"
 #include "sandbox_lua.h"
 #include "storage.h"
@@ -36,7 +37,6 @@
 #define MODULE_MAX (256 << 10) /* bytes of one of our own modules */
 #define MESSAGE_MAX 400        /* bytes */
 #define DEFAULT_NAME "default"
-#define RETRY_MAX (366 * 86400) /* seconds */
 
 /* What the signal handler needs lies here: the answers for a source that does not end. */
 static struct {
@@ -163,8 +163,8 @@ struct ask {
     const char *text; /* NULL for the default policy */
     size_t len;
     const json_t *question;
-    bool defined; /* the source has that function */
-    json_t *answer, *tree;
+    bool defined;           /* the source has that function, which returned: */
+    json_t *first, *second; /* nil as JSON null */
 };
 
 static const char *text_of(const json_t *object, const char *key)
@@ -172,139 +172,6 @@ static const char *text_of(const json_t *object, const char *key)
     const char *text = json_string_value(json_object_get(object, key));
 
     return text ? text : "";
-}
-
-static bool is_one_of(const char *word, const char *const *words)
-{
-    while (*words && strcmp(*words, word) != 0)
-        words++;
-    return *words;
-}
-
-/* decide: {action, reason, retry_after, prefer} and the reason tree. */
-static void check_decision(lua_State *L, struct ask *ask)
-{
-    static const char *const actions[] = {"install", "defer", "refuse", NULL};
-    static const char *const wishes[] = {"delta", "full", NULL};
-    json_t *decision = up_sandbox_lua_get(L, -2);
-    json_t *retry = json_object_get(decision, "retry_after");
-    json_t *prefer = json_object_get(decision, "prefer");
-    double seconds = json_number_value(retry);
-
-    ask->answer = decision;
-    if (!json_is_object(decision))
-        luaL_error(L, "decide must return a table such as { action = \"install\" }");
-    if (!is_one_of(text_of(decision, "action"), actions))
-        luaL_error(L, "decide: action must be \"install\", \"defer\" or \"refuse\"");
-    if (!json_object_get(decision, "reason"))
-        json_object_set_new(decision, "reason", json_string(text_of(decision, "action")));
-    if (strlen(text_of(decision, "reason")) < 1 || strlen(text_of(decision, "reason")) > 64)
-        luaL_error(L, "decide: reason must be a word of 1 to 64 bytes");
-    if (retry && (!json_is_number(retry) || !(seconds >= 0 && seconds <= RETRY_MAX)))
-        luaL_error(L, "decide: retry_after must be 0 to %d seconds", RETRY_MAX);
-    if (retry)
-        json_object_set_new(decision, "retry_after", json_integer((json_int_t)seconds));
-    if (prefer && !is_one_of(text_of(decision, "prefer"), wishes))
-        luaL_error(L, "decide: prefer must be \"delta\" or \"full\"");
-}
-
-static void check_tree(lua_State *L, struct ask *ask)
-{
-    static const char *const results[] = {"ok", "skip", "stop", NULL};
-    json_t *tree = lua_isnil(L, -1) ? json_array() : up_sandbox_lua_get(L, -1);
-    json_t *line;
-    size_t i;
-
-    ask->tree = tree;
-    if (!json_is_array(tree))
-        luaL_error(L, "decide: the reason tree must be an array of { rule, result, text }");
-    json_array_foreach(tree, i, line)
-    {
-        if (!is_one_of(text_of(line, "result"), results) || !json_is_string(json_object_get(line, "rule")) ||
-            !json_is_string(json_object_get(line, "text")))
-            luaL_error(
-                L,
-                "decide: line %d of the reason tree is not { rule, result = \"ok\"|\"skip\"|\"stop\", text }",
-                (int)i + 1);
-    }
-    /* A policy of the user's is a rule, too, and has the last word. */
-    if (ask->text)
-        json_array_append_new(
-            tree, json_pack("{s:s, s:s, s:o}", "rule", "policy", "result",
-                            strcmp(text_of(ask->answer, "action"), "install") == 0 ? "ok" : "stop", "text",
-                            json_sprintf("policy '%s' says %s: %s", ask->name, text_of(ask->answer, "action"),
-                                         text_of(ask->answer, "reason"))));
-}
-
-static bool was_offered(const json_t *hotfixes, const char *name)
-{
-    json_t *fix;
-    size_t i;
-
-    json_array_foreach(hotfixes, i, fix)
-    {
-        if (strcmp(text_of(fix, "name"), name) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* choose: names that were offered, each once. */
-static void check_names(lua_State *L, struct ask *ask)
-{
-    const json_t *hotfixes = json_object_get(ask->question, "hotfixes");
-    json_t *names = up_sandbox_lua_get(L, -2);
-    json_t *seen = json_object();
-    json_t *name;
-    size_t i;
-
-    if (!json_is_array(names))
-        luaL_error(L, "choose must return an array of names");
-    json_array_foreach(names, i, name)
-    {
-        const char *text = json_string_value(name);
-
-        if (!text || !was_offered(hotfixes, text))
-            luaL_error(L, "choose: name %d was not offered", (int)i + 1);
-        if (json_object_get(seen, text))
-            luaL_error(L, "choose: name %d comes twice", (int)i + 1);
-        json_object_set_new(seen, text, json_true());
-    }
-    json_decref(seen);
-    ask->answer = json_pack("{s:o}", "names", names);
-}
-
-/* healthy: true, false or nil, and a sentence. */
-static void check_health(lua_State *L, struct ask *ask)
-{
-    if (!lua_isnil(L, -2) && !lua_isboolean(L, -2))
-        luaL_error(L, "healthy must return true, false or nil");
-    ask->answer = json_pack("{s:o}", "healthy", up_sandbox_lua_get(L, -2));
-    if (lua_isnil(L, -1))
-        return;
-    if (lua_type(L, -1) != LUA_TSTRING)
-        luaL_error(L, "healthy: the reason must be text");
-    json_object_set_new(ask->answer, "reason", up_sandbox_lua_get(L, -1));
-}
-
-static const struct {
-    const char *word;
-    const char *arguments[4];
-    void (*check)(lua_State *L, struct ask *ask);
-    void (*check_more)(lua_State *L, struct ask *ask);
-} asks[] = {
-    {"decide", {"offer", "device", "limits", NULL}, check_decision, check_tree},
-    {"choose", {"hotfixes", "device", NULL}, check_names, NULL},
-    {"healthy", {"facts", "limits", NULL}, check_health, NULL},
-};
-
-static int row_of(const char *word)
-{
-    for (size_t i = 0; i < sizeof asks / sizeof *asks; i++) {
-        if (strcmp(asks[i].word, word) == 0)
-            return (int)i;
-    }
-    return -1;
 }
 
 /* Load the source and push the table of its functions. */
@@ -328,7 +195,8 @@ static void push_source(lua_State *L, const struct ask *ask)
 static int put_question(lua_State *L)
 {
     struct ask *ask = lua_touserdata(L, 1);
-    int row = row_of(ask->word), count = 0;
+    const char *const *argument = up_sandbox_arguments(ask->word);
+    int count = 0;
 
     lua_settop(L, 0);
     push_source(L, ask);
@@ -343,8 +211,8 @@ static int put_question(lua_State *L)
     if (!lua_isfunction(L, -1))
         return luaL_error(L, "%s must be a function, not a %s", ask->word, luaL_typename(L, -1));
     ask->defined = true;
-    for (; asks[row].arguments[count]; count++) {
-        const json_t *value = json_object_get(ask->question, asks[row].arguments[count]);
+    for (; argument[count]; count++) {
+        const json_t *value = json_object_get(ask->question, argument[count]);
 
         if (value && !json_is_null(value))
             up_sandbox_lua_push(L, value);
@@ -352,10 +220,21 @@ static int put_question(lua_State *L)
             lua_newtable(L);
     }
     lua_call(L, count, 2);
-    asks[row].check(L, ask);
-    if (asks[row].check_more)
-        asks[row].check_more(L, ask);
+    ask->first = up_sandbox_lua_get(L, -2);
+    ask->second = up_sandbox_lua_get(L, -1);
     return 0;
+}
+
+static void reply(const struct ask *ask)
+{
+    char why[256];
+    json_t *value, *tree;
+
+    if (!up_sandbox_check(ask->word, ask->text ? ask->name : NULL, ask->question, ask->first, ask->second,
+                          &value, &tree, why, sizeof why))
+        refuse(ask->name, why);
+    if (!answer(json_pack("{s:b, s:o, s:o, s:s}", "ok", 1, "answer", value, "tree", tree, "by", ask->name)))
+        refuse(ask->name, "its answer is longer than 64 KiB");
 }
 
 /* Ask one source; returns only when it does not define the function. */
@@ -377,9 +256,8 @@ static void ask_source(struct ask *ask, const struct up_sandbox_modules *modules
         snprintf(why, sizeof why, "it threw a %s", luaL_typename(L, -1));
         refuse(ask->name, why);
     }
-    if (ask->defined && !answer(json_pack("{s:b, s:o, s:o, s:s}", "ok", 1, "answer", ask->answer, "tree",
-                                          ask->tree ? ask->tree : json_array(), "by", ask->name)))
-        refuse(ask->name, "its answer is longer than 64 KiB");
+    if (ask->defined)
+        reply(ask);
     lua_close(L);
 }
 
@@ -390,7 +268,7 @@ static void ask_all(const json_t *question, const struct up_sandbox_modules *mod
     json_t *source;
     size_t i;
 
-    if (row_of(ask.word) < 0)
+    if (!up_sandbox_arguments(ask.word))
         refuse_question("the question is none: ask must be decide, choose or healthy");
     json_array_foreach(sources, i, source)
     {

@@ -18,7 +18,8 @@
 
 #define HINT_BYTES (8u << 20)      /* decoded bytes between two hints */
 #define WINDOW_BYTES (4u << 20)    /* decoded bytes after which write-back is started */
-#define WANT_BYTES (4u << 20)      /* how far ahead a source is told */
+#define WANT_BYTES (8u << 20)      /* how far ahead a source is told, */
+#define WANT_AGAIN (4u << 20)      /* and told again when less of it is left */
 
 struct part {
     const struct up_part *info;
@@ -243,7 +244,7 @@ static int want(struct up_transfer *t, uint64_t from, struct up_error *err)
     struct up_block block;
     uint32_t i;
 
-    if (!t->source->ops->want || from < t->want_end)
+    if (!t->source->ops->want || from + WANT_AGAIN < t->want_end)
         return 0;
     for (i = t->at_block; i < p->count && !has_block(p, i) && end - from < WANT_BYTES; i++) {
         if (up_blocks_get(p->blocks, i, &block, err) < 0)

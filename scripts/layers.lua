@@ -11,8 +11,9 @@ local floors = {
   { "error", "bytes", "storage" },
   { "storage_mounted", "digest", "ed25519", "record", "tar", "source", "loop", "channel",
     "url", "fetch_options" },
-  { "minisign", "manifest", "tree", "fetch", "policy", "sandbox_lock", "sandbox_lua", "storage_system",
-    "http_text", "http_listen", "http_door" },
+  { "minisign", "manifest", "tree", "fetch", "policy", "sandbox_answer", "sandbox_lock", "sandbox_lua", "storage_system",
+    "http_text", "http_listen", "http_door",
+    "folder", "signals" },
   { "manifest_format", "index", "config", "source_http", "http_answer", "history", "policy_good",
     "child", "notify" },
   { "host", "httpd" },
@@ -45,6 +46,7 @@ local excused = {
     stat = "its socket" },
   sandbox_lock = { open = "/dev/null", fopen = "/proc, for a limit" },
   child = { open = "/dev/null for the standard input of children" },
+  folder = { opendir = "reads a server's folder, changes nothing" },
   http_answer = { open = "serves files, changes nothing", fstat = "of a file it serves" },
 }
 

@@ -136,7 +136,8 @@ function checks.clouds(s, report)
     if status > 0 then
       report("ok", "cloud " .. cloud.name, ("%s answers"):format(host))
     else
-      report("warn", "cloud " .. cloud.name, message or "no answer", "check the URL, the proxy and the route to the server")
+      report("warn", "cloud " .. cloud.name, message or "no answer",
+        "check the URL, the proxy and the route to the server")
     end
   end
 end

@@ -1,0 +1,188 @@
+--- The packages in a folder, and what their manifests say.
+--
+-- The folder may change at any time: packages are copied in and taken away
+-- while devices ask. A file is read anew when its size or time of change
+-- differs from what was seen; one that cannot be trusted or is not whole yet
+-- is kept on the list as skipped, with the reason, and is looked at again once
+-- it changes. Effects come in through `natives`: folder, package, source.
+--
+-- @module depot.catalog
+
+local M = {}
+
+local Catalog = {}
+Catalog.__index = Catalog
+
+-- Bytes of a .devices file, at most: 16 characters for each of four million.
+local DEVICES_MAX = 64 * 1024 * 1024
+
+--- A catalog of `dir`; empty until refresh() is called.
+-- @tparam table natives update.natives
+-- @tparam string dir
+-- @tparam[opt] string keys folder of public keys, or one .pub file; else dir when it has *.pub, else dir/keys
+function M.new(natives, dir, keys)
+  return setmetatable({ natives = natives, dir = dir, keys = keys, entries = {}, known = {} }, Catalog)
+end
+
+-- The manifest of the package at path, when a key verifies it and the file is
+-- as long as the manifest says.
+local function read_manifest(natives, path, keys)
+  local source, message, code = natives.source.file(path)
+  if not source then
+    return nil, message, code
+  end
+  local package, manifest, done
+  package, message, code = natives.package.open(source, keys)
+  if package then
+    done, message, code = package:step()
+    manifest = done and package:manifest()
+    local size = done and package:layout().size
+    if done and size ~= source:size() then
+      manifest, message = nil, ("%d bytes of %d"):format(source:size(), size)
+    end
+    package:close()
+  end
+  source:close()
+  return manifest or nil, message, code
+end
+
+--- The ids in a .devices file: one a line, "#" begins a comment.
+-- @tparam string text
+-- @treturn table {id = true}
+function M.parse_devices(text)
+  local devices = {}
+  for line in text:gmatch("[^\r\n]+") do
+    local id = line:gsub("#.*", ""):match("^%s*(.-)%s*$")
+    if id ~= "" then
+      devices[id] = true
+    end
+  end
+  return devices
+end
+
+local function read_devices(path)
+  local file, message = io.open(path, "rb")
+  if not file then
+    return nil, message
+  end
+  local text
+  text, message = file:read(DEVICES_MAX)
+  file:close()
+  if not text and message then
+    return nil, message
+  end
+  return M.parse_devices(text or "")
+end
+
+local function stamp(found)
+  return found and ("%d/%d"):format(found.size, found.changed) or ""
+end
+
+function Catalog:_keys(files)
+  if self.keys then
+    return self.keys
+  end
+  for name in pairs(files) do
+    if name:find("%.pub$") then
+      return self.dir
+    end
+  end
+  return self.dir .. "/keys"
+end
+
+-- What changes the trust in every package: the public keys.
+local function keys_stamp(natives, keys)
+  local parts = {}
+  for _, found in ipairs(natives.folder.list(keys) or {}) do
+    if found.name:find("%.pub$") then
+      parts[#parts + 1] = found.name .. stamp(found)
+    end
+  end
+  table.sort(parts)
+  return keys .. "\n" .. table.concat(parts, "\n")
+end
+
+function Catalog:_load(name, found, list, keys)
+  local entry = { name = name, path = self.dir .. "/" .. name, size = found.size }
+  local message, code
+  entry.manifest, message, code = read_manifest(self.natives, entry.path, keys)
+  if entry.manifest and list then
+    entry.devices, message = read_devices(entry.path .. ".devices")
+    if not entry.devices then
+      -- Better for nobody than for those it was kept from.
+      entry.manifest, code = nil, "write"
+    end
+  end
+  if not entry.manifest then
+    entry.reason = ("%s (%s)"):format(message or "cannot be read", code or "corrupt")
+  end
+  return entry
+end
+
+--- Look at the folder and read what changed.
+-- @treturn {table,...} names of what changed: {name, change = "added"|"changed"|"skipped"|"removed", reason}, sorted;
+--   or nil, message, code when the folder cannot be read: the catalog stays as it was
+function Catalog:refresh()
+  local listing, message, code = self.natives.folder.list(self.dir)
+  if not listing then
+    return nil, message, code
+  end
+  local files, changes, known, entries = {}, {}, {}, {}
+  for _, found in ipairs(listing) do
+    if found.regular then
+      files[found.name] = found
+    end
+  end
+  local keys = self:_keys(files)
+  local trust = keys_stamp(self.natives, keys)
+  for name, found in pairs(files) do
+    if name:find("%.upd$") then
+      local list = files[name .. ".devices"]
+      local mark = stamp(found) .. "," .. stamp(list) .. "," .. trust
+      local before = self.known[name]
+      if before and before.mark == mark then
+        known[name] = before
+      else
+        local entry = self:_load(name, found, list, keys)
+        known[name] = { mark = mark, entry = entry }
+        changes[#changes + 1] = { name = name, reason = entry.reason,
+          change = entry.reason and "skipped" or before and not before.entry.reason and "changed" or "added" }
+      end
+    end
+  end
+  for name in pairs(self.known) do
+    if not known[name] then
+      changes[#changes + 1] = { name = name, change = "removed" }
+    end
+  end
+  self.known = known
+  for _, seen in pairs(known) do
+    entries[#entries + 1] = seen.entry
+  end
+  local function by_name(a, b) return a.name < b.name end
+  table.sort(changes, by_name)
+  table.sort(entries, by_name)
+  self.entries = entries
+  return changes
+end
+
+--- The packages that a key verified, in the order of their names.
+-- @treturn {table,...} {name, path, size (bytes), manifest, devices = {id = true} or nil: for all}
+function Catalog:packages()
+  local list = {}
+  for _, entry in ipairs(self.entries) do
+    if entry.manifest then
+      list[#list + 1] = entry
+    end
+  end
+  return list
+end
+
+--- The file of that name, verified or not: devices check for themselves.
+-- @treturn table|nil {name, path, size}
+function Catalog:file(name)
+  local seen = self.known[name]
+  return seen and seen.entry
+end
+
+return M

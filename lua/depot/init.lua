@@ -1,0 +1,139 @@
+--- The depot: a folder of packages, served to devices that ask for updates.
+--
+--     local depot = assert(require("depot").open { dir = "packages", listen = "127.0.0.1:0" })
+--     while not stop do depot:step(1000) end
+--     depot:close()
+--
+-- One loop, no thread: the HTTP server is polled, requests are answered from
+-- the catalog, packages go from the file to the socket. The folder is looked
+-- at every two seconds, and before a request is answered.
+--
+-- @module depot
+
+local catalog = require "depot.catalog"
+local natives = require "update.natives"
+local site = require "depot.site"
+
+local M = {}
+
+local Depot = {}
+Depot.__index = Depot
+
+--- Seconds between two looks at the folder while nobody asks.
+M.LOOK = 2
+-- Seconds within which a look counts as fresh when somebody does.
+local FRESH = 0.25
+
+local function silent() end
+
+--- Open a depot; nothing is served before the first step().
+-- @tparam table options dir; listen ("HOST:PORT"); keys, url (base of links); all strings, the last two optional;
+--   watch: array of further {fd, read} to poll; on_request(event), on_change(change), called from step():
+--   event {method, path, client, status, complete, bytes, ms, note}, change as from depot.catalog
+-- @treturn table depot; or nil, message, code
+function M.open(options)
+  local self = setmetatable({
+    on_request = options.on_request or silent,
+    on_change = options.on_change or silent,
+    catalog = catalog.new(natives, options.dir, options.keys),
+    notes = {}, -- of requests that are being answered, by id
+  }, Depot)
+  local message, code
+  local ok
+  ok, message, code = self:look()
+  if not ok then
+    return nil, message, code
+  end
+  self.loop, message, code = natives.loop.new()
+  if not self.loop then
+    return nil, message, code
+  end
+  self.server, message, code = natives.httpd.open(options.listen)
+  if not self.server then
+    self.loop:close()
+    return nil, message, code
+  end
+  self.watches = { { fd = self.server:fd(), read = true }, table.unpack(options.watch or {}) }
+  self.site = {
+    url = options.url,
+    address = self.server:address(),
+    sha256 = natives.digest.sha256,
+    packages = function() return self.catalog:packages() end,
+    entries = function() return self.catalog.entries end,
+    file = function(name) return self.catalog:file(name) end,
+  }
+  return self
+end
+
+--- "HOST:PORT" as it really listens.
+function Depot:address()
+  return self.server:address()
+end
+
+--- Look at the folder now.
+-- @treturn true|nil nil, message, code when it cannot be read; what was known stays
+function Depot:look()
+  local changes, message, code = self.catalog:refresh()
+  self.looked = natives.loop.now()
+  if not changes then
+    return nil, message, code
+  end
+  for _, change in ipairs(changes) do
+    self.on_change(change)
+  end
+  return true
+end
+
+function Depot:_answer(request)
+  local answer = site.answer(self.site, request)
+  self.notes[request.id] = answer.note
+  if answer.path then
+    local ok, _, code = self.server:reply_file(request.id, answer.path, answer.headers)
+    if ok then
+      return
+    end
+    local status = code == "missing" and 404 or 503
+    answer = { status = status, headers = { ["Content-Type"] = "application/json" },
+      body = status == 404 and '{"error":"the package was taken away"}\n' or '{"error":"try again later"}\n' }
+  end
+  self.server:reply(request.id, answer.status, answer.headers, answer.body)
+end
+
+--- Wait for work, at most `timeout_ms`, and do it.
+-- @tparam integer timeout_ms
+-- @treturn true|nil nil, message, code when the loop or the server failed
+function Depot:step(timeout_ms)
+  local until_look = math.max(0, math.ceil((self.looked + M.LOOK - natives.loop.now()) * 1000))
+  local limit = self.server:timeout()
+  timeout_ms = math.min(timeout_ms, until_look, limit >= 0 and limit or timeout_ms)
+  local ok, message, code = self.loop:poll(timeout_ms, self.watches)
+  if ok then
+    ok, message, code = self.server:run()
+  end
+  if not ok then
+    return nil, message, code
+  end
+  local request = self.server:next()
+  if natives.loop.now() - self.looked > (request and FRESH or M.LOOK) then
+    self:look() -- a folder that is gone for a moment is no reason to stop
+  end
+  while request do
+    self:_answer(request)
+    request = self.server:next()
+  end
+  local event = self.server:finished()
+  while event do
+    event.note, self.notes[event.id] = self.notes[event.id], nil
+    self.on_request(event)
+    event = self.server:finished()
+  end
+  return true
+end
+
+--- Stop serving; transfers under way are broken off.
+function Depot:close()
+  self.server:close()
+  self.loop:close()
+end
+
+return M

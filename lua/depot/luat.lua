@@ -1,0 +1,174 @@
+--- The server's side of Luat: which package answers a firmware_upgrade query.
+--
+-- Pure: query and packages in, answer out. Three generations of clients ask in
+-- three forms, and tell different things about themselves:
+--
+--     724U      project_key imei firmware_name=PROJECT_<core> core_version=17 dfota=1 version=1.0.0
+--     older     project_key imei device_key firmware_name=PROJECT_<core with _V0017_> version=1.0.0
+--     LuatOS    project_key imei|mac|uid firmware_name=PROJECT_<core> version=2012.001.000
+--
+-- LuatOS's version is core number, first and last part of VERSION; the middle
+-- part is not sent, so a release that differs only there cannot be seen.
+--
+-- As on the vendor's platform, a package is given only when it is strictly newer, in
+-- script or core, and lower in neither.
+--
+-- @module depot.luat
+
+local version = require "update.version"
+
+local M = {}
+
+--- The path that devices ask at.
+M.PATH = "/api/site/firmware_upgrade"
+
+local function refusal(status, code, msg)
+  return { kind = "refusal", status = status, code = code, msg = msg }
+end
+
+local function present(value)
+  return value and value ~= "" and value or nil
+end
+
+--- What a query says about the device that sent it.
+-- @tparam table query name -> value, decoded
+-- @treturn table {id, project_key, firmware, core_version (integer or nil), version = VERSION, or major and minor:
+--   its first and last part}; or nil and a refusal as from answer()
+function M.parse(query)
+  local asked = {
+    id = present(query.imei) or present(query.mac) or present(query.uid),
+    project_key = present(query.project_key),
+    firmware = present(query.firmware_name),
+    redirect = query.need_oss_url == "1",
+  }
+  local text = present(query.version)
+  if not asked.id or #asked.id > 64 or asked.id:find("%c") then
+    return nil, refusal(403, 3, "invalid device: the query has no usable imei, mac or uid")
+  elseif not asked.project_key then
+    return nil, refusal(404, 25, "invalid project: the query has no project_key")
+  elseif not asked.firmware then
+    return nil, refusal(404, 26, "invalid firmware: the query has no firmware_name")
+  elseif not text or #text > 32 then
+    return nil, refusal(400, 26, "invalid firmware: the query has no usable version")
+  end
+
+  if query.core_version or query.dfota then
+    asked.version = text
+    asked.core_version = math.tointeger(tonumber((query.core_version or ""):match("^%d+$")))
+    if present(query.core_version) and not asked.core_version then
+      return nil, refusal(400, 26, "invalid firmware: core_version is not a number")
+    end
+  elseif asked.firmware:find("_V%d+") then
+    asked.version = text
+    asked.core_version = math.tointeger(tonumber(asked.firmware:match("_V(%d+)")))
+    asked.firmware = asked.firmware:gsub("_V%d+", "", 1)
+  else
+    local core
+    core, asked.major, asked.minor = text:match("^(%d+)%.([^.]+)%.([^.]+)$")
+    asked.core_version = math.tointeger(tonumber(core))
+    if not asked.core_version then
+      return nil, refusal(400, 26, "invalid firmware: version is not of the form CORE.X.Z")
+    end
+  end
+  return asked
+end
+
+-- The name of the device's core when its firmware is `project`; "" when it
+-- tells none; nil when it is another project's.
+local function core_of(firmware, project)
+  if firmware == project then
+    return ""
+  end
+  local start = project .. "_"
+  return firmware:sub(1, #start) == start and firmware:sub(#start + 1) or nil
+end
+
+local function compare_script(asked, offered)
+  if asked.version then
+    return version.compare(offered, asked.version)
+  end
+  local major, minor = offered:match("^([^.]+)"), offered:match("([^.]+)$")
+  local order = version.compare(major, asked.major)
+  return order ~= 0 and order or version.compare(minor, asked.minor)
+end
+
+local function has_override(manifest, rule)
+  for _, name in ipairs(manifest.override or {}) do
+    if name == rule then
+      return true
+    end
+  end
+  return false
+end
+
+local function is_delta(manifest)
+  for _, part in ipairs(manifest.parts) do
+    if part.delta then
+      return true
+    end
+  end
+  return false
+end
+
+-- Whether the package is made for the core of that name, whatever its number.
+local function names_core(manifest, core)
+  return (not manifest.core_name or manifest.core_name == core)
+    and (not manifest.requires_core or manifest.requires_core == core)
+end
+
+local function suits_number(manifest, number)
+  return not manifest.requires_core or number ~= nil and number >= (manifest.requires_version or 0)
+end
+
+-- Whether the package is newer than what the device runs. A part that the
+-- publisher let pass the VERSION rule need only differ.
+local function is_newer(manifest, asked)
+  local script = manifest.script_version and compare_script(asked, manifest.script_version) or 0
+  local core = manifest.core_name and manifest.core_version - (asked.core_version or -1) or 0
+  if has_override(manifest, "version") then
+    return script ~= 0 or core ~= 0
+  end
+  return script >= 0 and core >= 0 and (script > 0 or core > 0)
+end
+
+--- The answer to a query.
+-- @tparam table query name -> value, decoded
+-- @tparam {table,...} entries the catalog: {name, manifest, devices = {id = true} or nil}
+-- @tparam function sha256 text -> lower-case hex
+-- @treturn table {kind = "package", entry, redirect = boolean}, or {kind = "refusal", status (HTTP), code (vendor's),
+--   msg}
+function M.answer(query, entries, sha256)
+  local asked, problem = M.parse(query)
+  if not asked then
+    return problem
+  end
+  local key = sha256(asked.project_key)
+  local project_known, firmware_known, unlisted, best = false, false, false, nil
+  for _, entry in ipairs(entries) do
+    local manifest = entry.manifest
+    local core = manifest.product_key == key and core_of(asked.firmware, manifest.project)
+    project_known = project_known or manifest.product_key == key
+    core = core and names_core(manifest, core)
+    firmware_known = firmware_known or core
+    if core and not is_delta(manifest) and suits_number(manifest, asked.core_version)
+        and is_newer(manifest, asked) and (not best or manifest.sequence > best.manifest.sequence) then
+      if entry.devices and not entry.devices[asked.id] then
+        unlisted = true
+      else
+        best = entry
+      end
+    end
+  end
+
+  if best then
+    return { kind = "package", entry = best, redirect = asked.redirect }
+  elseif not project_known then
+    return refusal(404, 25, "invalid project: no package has this project_key")
+  elseif not firmware_known then
+    return refusal(404, 26, "invalid firmware: no package is made for this firmware_name")
+  end
+  return refusal(404, 27, unlisted and "the device is not on the list of the newer package"
+    or "the device's version is already the latest")
+end
+
+return M

@@ -1,0 +1,132 @@
+--- What stands where on a depot.
+--
+-- Pure: a request and the catalog in, an answer out. An answer is {status,
+-- headers, body}, or {path, headers} for a file, and may carry `note`, what to
+-- say of it in the log beyond method, path and status. Nothing here puts a
+-- project key into a note.
+--
+-- @module depot.site
+
+local luat = require "depot.luat"
+
+local M = {}
+
+local function json(status, text, headers)
+  headers = headers or {}
+  headers["Content-Type"] = "application/json"
+  return { status = status, headers = headers, body = text .. "\n" }
+end
+
+local function quote(text)
+  return '"' .. text:gsub('[%c"\\]', function(c) return ("\\u%04x"):format(c:byte()) end) .. '"'
+end
+
+local function failure(status, message, headers)
+  return json(status, ('{"error":%s}'):format(quote(message)), headers)
+end
+
+-- A name as a piece of a URL.
+local function encode(name)
+  return (name:gsub("[^%w%-%._~]", function(c) return ("%%%02X"):format(c:byte()) end))
+end
+
+local function file(entry, note)
+  return {
+    path = entry.path,
+    note = note,
+    headers = {
+      ["Content-Type"] = "application/octet-stream",
+      ["Content-Disposition"] = ('attachment; filename="%s"'):format(entry.name:gsub('[%c"\\\127-\255]', "_")),
+    },
+  }
+end
+
+-- The base of links: as the operator says, else where the client found us.
+local function base_of(site, request)
+  if site.url then
+    return (site.url:gsub("/+$", ""))
+  end
+  local host = request.headers.host
+  return "http://" .. (host and host:find("^[%w%.%-:%[%]]+$") and host or site.address)
+end
+
+-- For the log: what harmless fields of a query say.
+local function describe(query, outcome)
+  local parts = {}
+  for _, name in ipairs { "imei", "mac", "uid", "core_version", "version" } do
+    if query[name] and query[name] ~= "" then
+      parts[#parts + 1] = name .. "=" .. query[name]:sub(1, 64):gsub("[^\33-\126]", "?")
+    end
+  end
+  parts[#parts + 1] = "-> " .. outcome
+  return table.concat(parts, " ")
+end
+
+local function firmware_upgrade(site, request)
+  local answer = luat.answer(request.query, site.packages(), site.sha256)
+  if answer.kind == "refusal" then
+    local text = ('{"code":%d,"msg":%s}'):format(answer.code, quote(answer.msg))
+    local given = json(answer.status, text, { ["Cache-Control"] = "no-store" })
+    given.note = describe(request.query, ("code %d"):format(answer.code))
+    return given
+  end
+  local note = describe(request.query, answer.entry.name)
+  if answer.redirect then
+    local location = base_of(site, request) .. "/" .. encode(answer.entry.name)
+    return { status = 302, note = note, body = "",
+      headers = { Location = location, ["Cache-Control"] = "no-store" } }
+  end
+  local given = file(answer.entry, note)
+  given.headers["Cache-Control"] = "no-store"
+  return given
+end
+
+local function line_of(entry)
+  if not entry.manifest then
+    return ("%s\t%d bytes\tskipped: %s"):format(entry.name, entry.size, entry.reason)
+  end
+  local m = entry.manifest
+  local parts = { ("%s %s"):format(m.project, m.release), ("sequence %d"):format(m.sequence) }
+  if m.script_version then
+    parts[#parts + 1] = "script " .. m.script_version
+  end
+  if m.core_name then
+    parts[#parts + 1] = ("core %s %d"):format(m.core_name, m.core_version)
+  end
+  if entry.devices then
+    parts[#parts + 1] = "listed devices only"
+  end
+  return ("%s\t%d bytes\t%s"):format(entry.name, entry.size, table.concat(parts, ", "))
+end
+
+local function listing(site)
+  local lines = {}
+  for i, entry in ipairs(site.entries()) do
+    lines[i] = line_of(entry):gsub("[%c\127]", function(c) return c == "\t" and c or "?" end) .. "\n"
+  end
+  return { status = 200, headers = { ["Content-Type"] = "text/plain; charset=utf-8", ["Cache-Control"] = "no-store" },
+    body = #lines > 0 and table.concat(lines) or "no packages\n" }
+end
+
+--- The answer to a request.
+-- @tparam table site packages() and entries() of the catalog, file(name), sha256(text), url (base of links, or nil),
+--   address ("HOST:PORT" listened on)
+-- @tparam table request method, path, query, headers, as update.native.httpd gives it
+-- @treturn table see above
+function M.answer(site, request)
+  if request.method ~= "GET" and request.method ~= "HEAD" then
+    return failure(405, "only GET and HEAD are understood here", { Allow = "GET, HEAD" })
+  elseif request.path == "/" then
+    return listing(site)
+  elseif request.path == luat.PATH then
+    return firmware_upgrade(site, request)
+  end
+  local name = request.path:match("^/([^/]+)$")
+  local entry = name and site.file(name)
+  if not entry then
+    return failure(404, "there is nothing of this name; / lists the packages")
+  end
+  return file(entry)
+end
+
+return M

@@ -1,0 +1,47 @@
+#include "folder.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "error.h"
+
+/* A struct up_folder is the DIR itself: it has nothing to add. */
+
+int up_folder_open(struct up_folder **out, const char *path, struct up_error *err)
+{
+    DIR *dir = opendir(path);
+
+    if (!dir)
+        return up_fail(err, errno == ENOENT || errno == ENOTDIR ? UP_MISSING : UP_WRITE, "folder %s: %s",
+                       path, strerror(errno));
+    *out = (struct up_folder *)dir;
+    return 0;
+}
+
+int up_folder_next(struct up_folder *f, struct up_folder_entry *out)
+{
+    DIR *dir = (DIR *)f;
+    struct dirent *entry;
+    struct stat st;
+
+    while ((entry = readdir(dir))) {
+        /* What went away in between, or is a link to nowhere, is not there. */
+        if (entry->d_name[0] == '.' || fstatat(dirfd(dir), entry->d_name, &st, 0) < 0)
+            continue;
+        out->name = entry->d_name;
+        out->regular = S_ISREG(st.st_mode);
+        out->size = (uint64_t)st.st_size;
+        out->changed = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+        return 1;
+    }
+    return 0;
+}
+
+void up_folder_close(struct up_folder *f)
+{
+    if (f)
+        closedir((DIR *)f);
+}

@@ -1,0 +1,29 @@
+/*
+ * folder.h -- what lies in a folder, for those who serve it.
+ *
+ * Reads only, and of the system at hand: not for the device's own state,
+ * which is behind storage.h.
+ */
+#ifndef UP_FOLDER_H
+#define UP_FOLDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct up_error;
+struct up_folder;
+
+struct up_folder_entry {
+    const char *name; /* valid until the next call */
+    bool regular;     /* a file; links are followed */
+    uint64_t size;    /* bytes */
+    int64_t changed;  /* of the content: nanoseconds since 1970 */
+};
+
+/* Errors: UP_MISSING no such folder; UP_WRITE cannot be read. */
+int up_folder_open(struct up_folder **out, const char *path, struct up_error *err);
+/* 1 and the next entry, in no order, without names that begin with '.'; 0 at the end. */
+int up_folder_next(struct up_folder *f, struct up_folder_entry *out);
+void up_folder_close(struct up_folder *f); /* NULL is allowed */
+
+#endif

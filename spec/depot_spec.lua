@@ -1,0 +1,281 @@
+local catalog = require "depot.catalog"
+local luat = require "depot.luat"
+local site = require "depot.site"
+
+local KEY = "k-123"
+
+local function sha256(text)
+  return "sha256 of " .. text
+end
+
+--- A package as the catalog knows it: script and core 22 for METER, unless told otherwise.
+local function entry(overrides)
+  local manifest = {
+    project = "METER", product_key = sha256(KEY), sequence = 5, release = "1.0.1", script_version = "1.0.1",
+    core_name = "Luat_RDA8910", core_version = 22, parts = { { kind = "script" }, { kind = "core" } },
+  }
+  local e = { name = "a.upd", path = "/packages/a.upd", size = 1000, manifest = manifest }
+  for name, value in pairs(overrides or {}) do
+    if name == "name" or name == "devices" or name == "path" then
+      e[name] = value
+    elseif value == "none" then
+      manifest[name] = nil
+    else
+      manifest[name] = value
+    end
+  end
+  return e
+end
+
+local function script_only(overrides)
+  local e = entry(overrides)
+  e.manifest.core_name, e.manifest.core_version, e.manifest.parts = nil, nil, { { kind = "script" } }
+  return e
+end
+
+local function core_only(overrides)
+  local e = entry(overrides)
+  e.manifest.script_version, e.manifest.parts = nil, { { kind = "core" } }
+  return e
+end
+
+local function query(overrides)
+  local q = {
+    project_key = KEY, imei = "866714040000001", firmware_name = "METER_Luat_RDA8910", core_version = "17",
+    dfota = "1", version = "1.0.0",
+  }
+  for name, value in pairs(overrides or {}) do
+    q[name] = value ~= "none" and value or nil
+  end
+  return q
+end
+
+local function libfota(overrides)
+  local q = { project_key = KEY, imei = "866714040000001", firmware_name = "METER_Luat_RDA8910", version = "17.1.0" }
+  for name, value in pairs(overrides or {}) do
+    q[name] = value ~= "none" and value or nil
+  end
+  return q
+end
+
+--- Name of the package given, or the vendor's code.
+local function outcome(q, ...)
+  local answer = luat.answer(q, { ... }, sha256)
+  return answer.kind == "package" and answer.entry.name or answer.code, answer
+end
+
+describe("depot.luat", function()
+  describe("gives a 724U", function()
+    local cases = {
+      { "what is newer in both parts",      {},                                            entry(),       "a.upd" },
+      { "a newer script with its core",     { core_version = "22" },                       entry(),       "a.upd" },
+      { "a newer core with its script",     { version = "1.0.1" },                         entry(),       "a.upd" },
+      { "nothing when both are equal",      { version = "1.0.1", core_version = "22" },    entry(),       27 },
+      { "nothing when its script is newer", { version = "1.0.2" },                         entry(),       27 },
+      { "nothing when its core is newer",   { core_version = "23" },                       entry(),       27 },
+      { "1.0.10 above 1.0.9",  { version = "1.0.9" },       entry { script_version = "1.0.10" },          "a.upd" },
+      { "a newer script alone",             {},                                            script_only(), "a.upd" },
+      { "no older script alone",            { version = "1.0.1" },                         script_only(), 27 },
+      { "a newer core alone",               {},                                            core_only(),   "a.upd" },
+      { "no equal core alone",              { core_version = "22" },                       core_only(),   27 },
+      { "no core of another name",          { firmware_name = "METER_Luat_ASR1802" },      entry(),       26 },
+      { "no core when it tells none",       { firmware_name = "METER", core_version = "none" }, entry(),  26 },
+      { "a script when it tells no core",   { firmware_name = "METER", core_version = "none" }, script_only(),
+        "a.upd" },
+      { "a script for its core", {}, script_only { requires_core = "Luat_RDA8910", requires_version = 17 }, "a.upd" },
+      { "no script for a later core", {}, script_only { requires_core = "Luat_RDA8910", requires_version = 18 }, 27 },
+      { "no script for another core", {}, script_only { requires_core = "Luat_ASR1802", requires_version = 1 }, 26 },
+      { "no core that needs a later one", {}, entry { requires_core = "Luat_RDA8910", requires_version = 20 }, 27 },
+      { "no delta yet", {}, entry { parts = { { kind = "script" }, { kind = "core", delta = true } } },    27 },
+      { "an older version when the publisher says so", { version = "1.0.2" },
+        script_only { override = { "version" } },                                                         "a.upd" },
+      { "but not the one that it has", { version = "1.0.1" }, script_only { override = { "version" } },   27 },
+      { "nothing of another product",       { project_key = "other" },                     entry(),       25 },
+      { "nothing of another project",       { firmware_name = "METERS_Luat_RDA8910" },     entry(),       26 },
+      { "a package that lists it",          {}, entry { devices = { ["866714040000001"] = true } },       "a.upd" },
+      { "none that lists others",           {}, entry { devices = { ["866714040000002"] = true } },       27 },
+      { "none that lists nobody",           {}, entry { devices = {} },                                   27 },
+    }
+    for _, case in ipairs(cases) do
+      it(case[1], function()
+        assert.equal(case[4], (outcome(query(case[2]), case[3])))
+      end)
+    end
+  end)
+
+  describe("gives LuatOS", function()
+    -- VERSION 1.y.0 on core 17
+    local cases = {
+      { "what is newer in both parts",        {},                             entry(),                 "a.upd" },
+      { "a newer last part",                  {},                             script_only(),           "a.upd" },
+      { "a newer first part",                 {}, script_only { script_version = "2.0.0" },            "a.upd" },
+      { "nothing for the middle, which it does not tell", {}, script_only { script_version = "1.5.0" }, 27 },
+      { "nothing lower in the first part",    { version = "17.2.0" },         script_only(),           27 },
+      { "a version with leading zeros", { version = "0017.001.000" },
+        script_only { script_version = "001.000.001" }, "a.upd" },
+      { "nothing when all is equal",          { version = "22.1.1" },         entry(),                 27 },
+      { "an answer by mac",                   { imei = "none", mac = "A0B1C2D3E4F5" },   entry(),      "a.upd" },
+      { "an answer by uid",                   { imei = "none", uid = "0102030405" },     entry(),      "a.upd" },
+    }
+    for _, case in ipairs(cases) do
+      it(case[1], function()
+        assert.equal(case[4], (outcome(libfota(case[2]), case[3])))
+      end)
+    end
+  end)
+
+  it("understands the older form, with the core's number in its name", function()
+    local q = query { core_version = "none", dfota = "none", firmware_name = "METER_Luat_V0017_RDA8910" }
+    assert.equal("a.upd", (outcome(q, entry())))
+    q.firmware_name = "METER_Luat_V0022_RDA8910"
+    assert.equal("a.upd", (outcome(q, entry())))
+    q.version = "1.0.1"
+    assert.equal(27, (outcome(q, entry())))
+  end)
+
+  it("gives the newest that fits, not the newest", function()
+    local old = script_only { name = "old.upd", sequence = 6, script_version = "1.0.1" }
+    local new = script_only { name = "new.upd", sequence = 7, script_version = "1.0.2" }
+    local listed = script_only { name = "listed.upd", sequence = 8, script_version = "1.0.3", devices = { x = true } }
+    local later = script_only { name = "later.upd", sequence = 9, script_version = "1.0.4",
+      requires_core = "Luat_RDA8910", requires_version = 18 }
+    local other = script_only { name = "other.upd", sequence = 10, project = "PUMP" }
+    assert.equal("new.upd", (outcome(query(), old, new, listed, later, other)))
+    assert.equal("new.upd", (outcome(query(), other, later, listed, new, old)))
+    assert.equal("later.upd", (outcome(query { core_version = "18" }, old, new, listed, later)))
+    assert.equal("listed.upd", (outcome(query { imei = "x" }, old, new, listed, later)))
+    assert.equal(27, (outcome(query { version = "1.0.2" }, old, new, listed, later)))
+  end)
+
+  local broken = {
+    { "without an id",              { imei = "none" },               403, 3 },
+    { "with an empty id",           { imei = "" },                   403, 3 },
+    { "with an endless id",         { imei = ("1"):rep(65) },        403, 3 },
+    { "with a line end in the id",  { imei = "1\n2" },               403, 3 },
+    { "without a project_key",      { project_key = "none" },        404, 25 },
+    { "without a firmware_name",    { firmware_name = "none" },      404, 26 },
+    { "without a version",          { version = "none" },            400, 26 },
+    { "with an endless version",    { version = ("1"):rep(33) },     400, 26 },
+    { "with a core that is no number", { core_version = "V17" },     400, 26 },
+    { "with a negative core",       { core_version = "-1" },         400, 26 },
+  }
+  for _, case in ipairs(broken) do
+    it(("refuses a query %s with code %d"):format(case[1], case[4]), function()
+      local code, answer = outcome(query(case[2]), entry())
+      assert.same({ case[3], case[4] }, { answer.status, code })
+      assert.is_true(#answer.msg > 0)
+    end)
+  end
+
+  it("refuses a LuatOS query whose version is not CORE.X.Z", function()
+    for _, text in ipairs { "1.0", "1.2.3.4", "x.0.0", "1..0", "99999999999999999999.0.0" } do
+      assert.equal(26, (outcome(libfota { version = text }, entry())))
+    end
+  end)
+
+  it("says so when there is no package at all", function()
+    assert.equal(25, (outcome(query())))
+  end)
+
+  it("tells a device that is not listed from one that is up to date", function()
+    assert.matches("not on the list", select(2, outcome(query(), entry { devices = {} })).msg, 1, true)
+    assert.matches("already the latest", select(2, outcome(query { version = "2" }, entry())).msg, 1, true)
+  end)
+end)
+
+describe("depot.site", function()
+  local function ask(fields, overrides)
+    local packages = { entry { name = 'me ter"1.upd' } }
+    local s = {
+      packages = function() return packages end,
+      entries = function()
+        return { packages[1], { name = "b\27.upd", size = 3, reason = "no key made its signature (untrusted)" } }
+      end,
+      file = function(name) return name == packages[1].name and packages[1] or nil end,
+      sha256 = sha256,
+      address = "127.0.0.1:8080",
+    }
+    for name, value in pairs(overrides or {}) do
+      s[name] = value
+    end
+    local request = { method = "GET", path = "/", query = {}, headers = {} }
+    for name, value in pairs(fields) do
+      request[name] = value
+    end
+    return site.answer(s, request)
+  end
+
+  it("serves the package in answer to the query", function()
+    local got = ask { path = luat.PATH, query = query() }
+    assert.equal("/packages/a.upd", got.path)
+    assert.equal('attachment; filename="me ter_1.upd"', got.headers["Content-Disposition"])
+    assert.equal("no-store", got.headers["Cache-Control"])
+  end)
+
+  it("says in the log who asked and what it got, but not the key", function()
+    local got = ask { path = luat.PATH, query = query { version = "0.9\n" } }
+    assert.equal('imei=866714040000001 core_version=17 version=0.9? -> me ter"1.upd', got.note)
+    got = ask { path = luat.PATH, query = query { version = "1.0.1", core_version = "22" } }
+    assert.equal("imei=866714040000001 core_version=22 version=1.0.1 -> code 27", got.note)
+  end)
+
+  it("refuses as the platform does", function()
+    local got = ask { path = luat.PATH, query = query { version = "1.0.1", core_version = "22" } }
+    assert.equal(404, got.status)
+    assert.equal('{"code":27,"msg":"the device\'s version is already the latest"}\n', got.body)
+    assert.equal("application/json", got.headers["Content-Type"])
+  end)
+
+  describe("gives a link", function()
+    local cases = {
+      { "below the host that was asked",      { headers = { host = "depot.lan:8080" } }, {}, "http://depot.lan:8080" },
+      { "below an IPv6 host",                 { headers = { host = "[::1]:80" } },       {}, "http://[::1]:80" },
+      { "below the address when there is no host",       {},                             {}, "http://127.0.0.1:8080" },
+      { "below the address when the host is not one",    { headers = { host = "a/b" } }, {}, "http://127.0.0.1:8080" },
+      { "below the base that it was told", { headers = { host = "x" } }, { url = "https://cdn/up/" },
+        "https://cdn/up" },
+    }
+    for _, case in ipairs(cases) do
+      it(case[1], function()
+        case[2].path, case[2].query = luat.PATH, query { need_oss_url = "1" }
+        local got = ask(case[2], case[3])
+        assert.equal(302, got.status)
+        assert.equal(case[4] .. "/me%20ter%221.upd", got.headers.Location)
+      end)
+    end
+  end)
+
+  it("serves packages by name", function()
+    assert.equal("/packages/a.upd", ask({ path = '/me ter"1.upd' }).path)
+  end)
+
+  for _, path in ipairs { "/absent.upd", "/keys/release.pub", "/a.upd/", "//", "/api", luat.PATH .. "/" } do
+    it("has nothing at " .. path, function()
+      local got = ask { path = path }
+      assert.same({ 404, "application/json" }, { got.status, got.headers["Content-Type"] })
+    end)
+  end
+
+  it("lists what there is, safe to print", function()
+    local got = ask {}
+    assert.equal('me ter"1.upd\t1000 bytes\tMETER 1.0.1, sequence 5, script 1.0.1, core Luat_RDA8910 22\n'
+      .. "b?.upd\t3 bytes\tskipped: no key made its signature (untrusted)\n", got.body)
+    assert.equal("no packages\n", ask({}, { entries = function() return {} end }).body)
+  end)
+
+  it("understands GET and HEAD only", function()
+    assert.equal(200, ask({ method = "HEAD" }).status)
+    for _, method in ipairs { "POST", "PUT", "DELETE", "PROPFIND" } do
+      local got = ask { method = method, path = luat.PATH, query = query() }
+      assert.same({ 405, "GET, HEAD" }, { got.status, got.headers.Allow })
+    end
+  end)
+end)
+
+describe("depot.catalog.parse_devices", function()
+  it("takes one id a line and leaves comments out", function()
+    assert.same({ ["1"] = true, ["2"] = true, ["a b"] = true },
+      catalog.parse_devices("# field test\n1\r\n\n  2  # Anna's\n#3\na b"))
+    assert.same({}, catalog.parse_devices(""))
+  end)
+end)
