@@ -249,8 +249,9 @@ static uint64_t off_the_wire(const struct up_fetch *f)
 {
     curl_off_t n = 0;
 
+    /* Libcurl's own count is behind for chunks, ours while it holds some back. */
     curl_easy_getinfo(f->easy, CURLINFO_SIZE_DOWNLOAD_T, &n);
-    return (uint64_t)n;
+    return (uint64_t)n > f->body ? (uint64_t)n : f->body;
 }
 
 static void become_get(struct up_fetch *f)
@@ -290,6 +291,9 @@ static int check_end(struct up_fetch *f, CURLcode result)
 {
     bool head_only = f->o.method && strcmp(f->o.method, "HEAD") == 0;
 
+    /* What libcurl says of a header line that it will not hold. */
+    if (result == CURLE_OUT_OF_MEMORY && !f->status)
+        return up_fail(&f->error, UP_NETWORK, "%s: the head of the answer is too long", f->shown);
     if (result != CURLE_OK)
         return up_fail(&f->error, result == CURLE_OUT_OF_MEMORY ? UP_INTERNAL : UP_NETWORK, "%s: %s",
                        f->shown, f->why[0] ? f->why : curl_easy_strerror(result));
