@@ -125,6 +125,15 @@ describe("ask, with the policy process", function()
     end)
   end
 
+  it("asks the policy of the examples", function()
+    local file = assert(io.open("examples/policy/maintenance.lua"))
+    local self = asker { native = fake_native(), owner = "/o", files = { ["/o"] = file:read("a") } }
+    file:close()
+    local decision, tree, by = self:decide(offer, { version = "1.0.0", battery = 49 })
+    assert.same({ "defer", "charge", "owner" }, { decision.action, decision.reason, by })
+    assert.matches("stop battery at 49 %, 50 % needed", texts(tree), 1, true)
+  end)
+
   it("reads the file anew for every question and keeps what answered", function()
     local native = fake_native()
     local self, files = asker { native = native, owner = "/owner.lua" }

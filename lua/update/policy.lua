@@ -4,12 +4,23 @@
 -- below. A device may have its own (`policy = "path"` in the configuration),
 -- a generation may bring one (`policy.lua` beside main.lua); each function is
 -- taken from the first of these that defines it, else from this file. A policy
--- may `require "update.version"`, and calls what it replaces through the
--- global `default`: `default.decide(offer, device, limits)`.
+-- can call what it replaces:
 --
--- Pure: facts come in, a decision goes out. There is no io, os or debug where
--- policy runs; a policy that takes longer than a second, wants more than a few
--- megabytes or fails is replaced by the last one that answered.
+--     local default = require "update.policy"
+--     local M = {}
+--     function M.decide(offer, device, limits)
+--       if device.pump_running then
+--         return { action = "defer", reason = "pump", retry_after = 600 }
+--       end
+--       return default.decide(offer, device, limits)
+--     end
+--     return M
+--
+-- Pure: facts come in, a decision goes out. Where policy runs there are only the
+-- libraries string, table, math, utf8 and coroutine, and `require` gives this
+-- module and update.version. A policy that uses more than half a second of
+-- processor time or 12 MiB, fails, or answers nonsense is broken: the text of
+-- it that last answered is asked instead (lua/update/ask.lua).
 --
 -- Every field may be nil when it is not known; then the rule that needs it is
 -- skipped, and the reason tree says so. Sizes are bytes, times seconds.
