@@ -1,0 +1,100 @@
+--- `moult info PKG`.
+--
+-- @module cli.info
+
+local natives = require "update.natives"
+local signed = require "cli.signed"
+
+local M = {}
+
+M.verb = {
+  name = "info",
+  usage = "info PKG [-k KEYS]",
+  summary = "show what a package says of itself",
+  text = "Without -k the signature is not checked, and the first line says so; with it, the signature and the indexes\n"
+    .. "are. `moult verify` checks every block.",
+  positional = { 1, 1 },
+  common = { "key", "json" },
+  example = "moult info METER_1.0.1.upd -k release.pub",
+}
+
+-- Verify the head: true, or why not.
+local function verify_head(path, keys)
+  local source <close>, message, code = natives.source.file(path)
+  if not source then return nil, message, code end
+  local package <close>, why, word = natives.package.open(source, keys)
+  if not package then return nil, why, word end
+  local ok
+  ok, message, code = package:step()
+  if not ok then return nil, ("%s: %s"):format(path, message), code end
+  return true
+end
+
+-- What a package brought along may hold anything: nothing of it moves a terminal.
+local function clean(value)
+  return (tostring(value):gsub("%c", "?"))
+end
+
+local function date(seconds)
+  return math.type(seconds) == "integer" and os.date("!%Y-%m-%d %H:%M:%S UTC", seconds) or clean(seconds)
+end
+
+local function list(values)
+  local texts = {}
+  for i, value in ipairs(type(values) == "table" and values or {}) do texts[i] = clean(value) end
+  return table.concat(texts, ", ")
+end
+
+local function named(object, name)
+  return type(object) == "table" and ("%s %s"):format(clean(object[name]), clean(object.version)) or clean(object)
+end
+
+local function part_line(part)
+  if type(part) ~= "table" then return "part         " .. clean(part) end
+  return ("part         %s: %s bytes, stored as %s, in blocks of %s%s"):format(clean(part.kind), clean(part.size),
+    clean(part.data_size), clean(part.block_size), part.source and ", a delta" or "")
+end
+
+local function lines_of(m)
+  local lines = {}
+  local function add(label, value)
+    if value ~= nil then lines[#lines + 1] = ("%-12s %s"):format(label, value) end
+  end
+  add("project", clean(m.project))
+  add("release", clean(m.release))
+  add("sequence", clean(m.sequence))
+  add("hardware", m.hardware and list(m.hardware) or "any")
+  add("script", type(m.script) == "table" and clean(m.script.version) or nil)
+  add("core", m.core and named(m.core, "name"))
+  add("requires", m.requires and named(m.requires, "core") .. " or higher")
+  add("min_moult", m.min_moult and clean(m.min_moult))
+  add("issued", m.issued and date(m.issued))
+  add("not_after", m.not_after and date(m.not_after))
+  add("deadline", m.deadline and clean(m.deadline) .. " s a trial start")
+  add("override", m.override and list(m.override))
+  add("text", m.text and clean(m.text))
+  for _, part in ipairs(type(m.parts) == "table" and m.parts or {}) do lines[#lines + 1] = part_line(part) end
+  return lines
+end
+
+function M.run(parsed, env)
+  local path, keys = parsed.positional[1], parsed.opts.key
+  local seen, message, code = signed.peek(path)
+  if not seen then return nil, message, code end
+  if keys then
+    local ok
+    ok, message, code = verify_head(path, keys)
+    if not ok then return nil, message, code end
+  end
+  local state = keys and "verified" or "not checked"
+  if env.json then
+    env.out(natives.json.encode { manifest = seen.manifest, key = seen.key, signature = state })
+    return 0
+  end
+  env.out(("%-12s %s, by key %s%s"):format("signature", state, seen.key or "unknown",
+    keys and "" or "; give -k KEYS to check it"))
+  for _, line in ipairs(lines_of(seen.manifest)) do env.out(line) end
+  return 0
+end
+
+return M

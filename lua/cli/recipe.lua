@@ -1,0 +1,230 @@
+--- A recipe: what a package is made of, as a Lua table read as data.
+--
+-- The file is text (bytecode is refused), runs in an empty environment with an
+-- instruction limit, and returns one table. Every field is checked; a field
+-- that is unknown, missing or of the wrong kind is named. Relative paths count
+-- from the recipe's folder.
+--
+-- @module cli.recipe
+
+local M = {}
+
+local INSTRUCTIONS = 100000 -- far more than a table constructor needs
+local SIZE = 1024 * 1024
+local YEAR_9999 = 253402300799
+
+local part_fields = {
+  { name = "encoding", type = "word", choices = { "zstd", "raw", "lzma" }, default = "zstd" },
+  { name = "block_size", type = "block_size" },
+}
+
+--- Every field: name, type, whether it is required, bounds.
+M.fields = {
+  { name = "project", type = "text", required = true, max = 64 },
+  { name = "product_key", type = "text", required = true, max = 1024 },
+  { name = "hardware", type = "list", max = 32, most = 16 },
+  { name = "sequence", type = "integer", required = true, min = 1, most = math.maxinteger },
+  { name = "version", type = "text", required = true, max = 32 },
+  { name = "release", type = "text", max = 32 },
+  { name = "script", type = "table", fields = {
+    { name = "dir", type = "path", required = true },
+    table.unpack(part_fields),
+  } },
+  { name = "core", type = "table", fields = {
+    { name = "name", type = "text", required = true, max = 64 },
+    { name = "version", type = "integer", required = true, min = 0, most = math.maxinteger },
+    { name = "image", type = "path", required = true },
+    { name = "from", type = "from" },
+    table.unpack(part_fields),
+  } },
+  { name = "requires", type = "table", fields = {
+    { name = "core", type = "text", required = true, max = 64 },
+    { name = "version", type = "integer", required = true, min = 0, most = math.maxinteger },
+  } },
+  { name = "min_moult", type = "text", max = 32 },
+  { name = "issued", type = "integer", min = 1, most = YEAR_9999 },
+  { name = "not_after", type = "integer", min = 1, most = YEAR_9999 },
+  { name = "deadline", type = "integer", min = 1, most = 7 * 86400 },
+  { name = "override", type = "list", max = 32, most = 4, choices = { "version", "window", "battery", "budget" } },
+  { name = "text", type = "text", max = 1024 },
+  { name = "block_size", type = "block_size" },
+}
+
+local check_fields
+
+-- Each checker: (value, field, folder, where) -> checked value | nil, what is wrong.
+local checkers = {}
+
+function checkers.text(value, field)
+  if type(value) ~= "string" or value == "" then return nil, "must be a string that is not empty" end
+  if #value > field.max then return nil, ("is longer than %d bytes"):format(field.max) end
+  if value:find("%c") then return nil, "has control characters" end
+  if not utf8.len(value) then return nil, "is not UTF-8" end
+  return value
+end
+
+function checkers.word(value, field)
+  for _, choice in ipairs(field.choices) do
+    if value == choice then return value end
+  end
+  return nil, "must be one of " .. table.concat(field.choices, ", ")
+end
+
+function checkers.path(value, _, folder)
+  if type(value) ~= "string" or value == "" or value:find("\0", 1, true) then
+    return nil, "must be the name of a file or directory"
+  end
+  return value:sub(1, 1) == "/" and value or folder .. "/" .. value
+end
+
+function checkers.integer(value, field)
+  local number = math.type(value) and math.tointeger(value)
+  if not number or number < field.min or number > field.most then
+    return nil, ("must be an integer from %d to %d"):format(field.min, field.most)
+  end
+  return number
+end
+
+function checkers.block_size(value)
+  local number = math.type(value) and math.tointeger(value)
+  if not number or number < 4096 or number > 1048576 or number & (number - 1) ~= 0 then
+    return nil, "must be a power of two from 4096 to 1048576"
+  end
+  return number
+end
+
+function checkers.list(value, field)
+  if type(value) ~= "table" then return nil, "must be a list" end
+  local count = 0
+  for _ in pairs(value) do count = count + 1 end
+  if count ~= #value or count > field.most then return nil, ("must be a list of at most %d"):format(field.most) end
+  local seen = {}
+  for _, element in ipairs(value) do
+    local checker = field.choices and checkers.word or checkers.text
+    local ok, wrong = checker(element, field)
+    if not ok then return nil, "holds an element that " .. wrong end
+    if seen[element] then return nil, ("names %s twice"):format(element) end
+    seen[element] = true
+  end
+  return count > 0 and { table.unpack(value) } or nil
+end
+
+function checkers.from()
+  return nil, "asks for a delta, and this version of Moult makes none yet; leave it out for a full image"
+end
+
+function checkers.table(value, field, folder, where)
+  if type(value) ~= "table" then return nil, "must be a table" end
+  return check_fields(value, field.fields, folder, where .. field.name .. ".")
+end
+
+local function known(fields, name)
+  for _, field in ipairs(fields) do
+    if field.name == name then return true end
+  end
+  return false
+end
+
+function check_fields(given, fields, folder, where)
+  for name in pairs(given) do
+    if not known(fields, name) then
+      return nil, nil, ("unknown field %s%s"):format(where, tostring(name))
+    end
+  end
+  local result = {}
+  for _, field in ipairs(fields) do
+    local value = given[field.name]
+    if value == nil and field.required then
+      return nil, nil, ("field %s%s is missing"):format(where, field.name)
+    elseif value ~= nil then
+      local checked, wrong, whole = checkers[field.type](value, field, folder, where)
+      if wrong or whole then
+        return nil, nil, whole or ("field %s%s %s"):format(where, field.name, wrong)
+      end
+      result[field.name] = checked
+    else
+      result[field.name] = field.default
+    end
+  end
+  return result
+end
+
+--- Check a table and make it whole.
+-- @tparam table given what the recipe returned
+-- @tparam string folder that relative paths count from
+-- @tparam[opt] integer epoch seconds since 1970 for `issued` when it is not said
+-- @treturn table the fields, `release` filled in, `script.version` set, paths relative to nothing
+-- @treturn nil,string,string message, "usage"
+function M.normalise(given, folder, epoch)
+  if type(given) ~= "table" then return nil, "must return one table", "usage" end
+  local recipe, _, wrong = check_fields(given, M.fields, folder, "")
+  if not recipe then return nil, wrong, "usage" end
+  if not recipe.script and not recipe.core then return nil, "has neither script nor core", "usage" end
+  if not recipe.release then
+    recipe.release = recipe.version
+    if not recipe.script then recipe.release = ("%s-V%d"):format(recipe.version, recipe.core.version) end
+    if #recipe.release > 32 then
+      return nil, "field release is missing, and its default is longer than 32 bytes", "usage"
+    end
+  end
+  recipe.issued = recipe.issued or epoch
+  for _, part in ipairs { recipe.script or {}, recipe.core or {} } do
+    part.block_size = part.block_size or recipe.block_size
+  end
+  if recipe.script then recipe.script.version = recipe.version end
+  return recipe
+end
+
+-- Run a chunk that can neither call anything nor go on for ever.
+local function evaluate(chunk)
+  local thread = coroutine.create(chunk)
+  debug.sethook(thread, function()
+    error("takes too long; it must only return a table", 0)
+  end, "", INSTRUCTIONS)
+  local ok, result = coroutine.resume(thread)
+  if not ok then return nil, tostring(result) end
+  return result
+end
+
+local function read(path)
+  local file, why = io.open(path, "rb")
+  if not file then return nil, why end
+  local text, cause = file:read(SIZE + 1)
+  file:close()
+  if not text then return nil, ("%s: %s"):format(path, cause or "is empty") end
+  if #text > SIZE then return nil, ("%s: larger than %d bytes; not a recipe"):format(path, SIZE) end
+  return text
+end
+
+--- The default of `issued` for builds that can be repeated.
+-- @tparam string|nil text the environment's SOURCE_DATE_EPOCH
+-- @treturn integer|nil
+-- @treturn string message when it is set and is no time
+function M.epoch(text)
+  if not text or text == "" then return nil end
+  local number = text:find("^%d+$") and math.tointeger(tonumber(text))
+  if not number or number < 1 or number > YEAR_9999 then
+    return nil, "SOURCE_DATE_EPOCH is not a number of seconds since 1970"
+  end
+  return number
+end
+
+--- Read, run and check a recipe file.
+-- @tparam string path
+-- @treturn table as normalise() gives it
+-- @treturn nil,string,string message that names the file and the field, code word
+function M.load(path)
+  local text, why = read(path)
+  if not text then return nil, why, "usage" end
+  local chunk, wrong = load(text, "=" .. path, "t", {})
+  if not chunk then return nil, wrong, "usage" end
+  local given, failed = evaluate(chunk)
+  if failed then return nil, ("%s: %s"):format(path, failed), "usage" end
+  local epoch, bad = M.epoch(os.getenv("SOURCE_DATE_EPOCH"))
+  if bad then return nil, bad, "usage" end
+  local recipe, message, code = M.normalise(given, path:match("^(.*)/[^/]*$") or ".", epoch)
+  if not recipe then return nil, ("%s: %s"):format(path, message), code end
+  return recipe
+end
+
+return M

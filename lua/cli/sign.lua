@@ -1,0 +1,53 @@
+--- `moult sign FILE`.
+--
+-- @module cli.sign
+
+local natives = require "update.natives"
+local signed = require "cli.signed"
+
+local M = {}
+
+M.verb = {
+  name = "sign",
+  usage = "sign FILE -k KEY [-o OUT]",
+  summary = "sign a manifest, a permit or a list of keys",
+  text = "FILE is JSON that begins with one of Moult's formats; the signature goes to FILE.minisig or OUT. Packages\n"
+    .. "are signed by `moult pack`. What this writes, stock `minisign -V` checks.",
+  positional = { 1, 1 },
+  common = { "key", "out" },
+  example = "moult sign permit.json -k release.key",
+}
+
+-- Whole or not at all: written beside it, then renamed.
+local function replace(path, text)
+  local fresh = path .. ".new"
+  local file, why = io.open(fresh, "wb")
+  if not file then return nil, why, "write" end
+  local ok, cause = file:write(text)
+  local closed, late = file:close()
+  if not ok or not closed then
+    os.remove(fresh)
+    return nil, ("%s: %s"):format(fresh, cause or late), "write"
+  end
+  ok, why = os.rename(fresh, path)
+  if not ok then return nil, why, "write" end
+  return true
+end
+
+function M.run(parsed, env)
+  local path, key = parsed.positional[1], parsed.opts.key
+  if not key then return nil, "needs -k KEY, the secret key to sign with", "usage" end
+  local text, comment, code = signed.load(path)
+  if not text then return nil, comment, code end
+  local sig, message
+  sig, message, code = natives.minisign.sign(key, text, comment)
+  if not sig then return nil, message, code end
+  local out = parsed.opts.out or path .. ".minisig"
+  local ok
+  ok, message, code = replace(out, sig)
+  if not ok then return nil, message, code end
+  env.note(("%s: signed as \"%s\""):format(out, comment))
+  return 0
+end
+
+return M
