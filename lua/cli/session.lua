@@ -71,6 +71,7 @@ end
 -- @treturn device|nil nil, message, code
 function Session:device(mode)
   local message, code
+  self.mode = mode
   self.opened, message, code = natives.device.open(self.config, mode)
   if not self.opened and code == "busy" then
     message = message .. "; if `moult run` is starting, try again in a second"
@@ -79,9 +80,11 @@ function Session:device(mode)
 end
 
 --- Who asks policy for this device.
--- @treturn table decide(offer, device) and healthy(facts)
-function Session:asker(device)
-  return require("update.asker").new { config = self.config, device = device, tasks = self.tasks,
+-- @tparam device device
+-- @tparam boolean keep whether the last good policy may be written
+-- @treturn table see update.asker
+function Session:asker(device, keep)
+  return require("update.asker").new { config = self.config, device = device, tasks = self.tasks, keep = keep,
     log = function(line) if self.env.verbose then self.env.err(line) end end }
 end
 
@@ -92,9 +95,10 @@ end
 function Session:engine(device, on)
   local env = self.env
   local config = self.config
+  local asker = self:asker(device, self.mode == "lock")
   return require("update.engine").new {
     natives = natives, device = device, loop = self.loop, keys = config.keys, tasks = self.tasks,
-    ask = self:asker(device).decide,
+    ask = function(offer, facts) return asker:decide(offer, facts) end,
     facts = require("update.facts").system,
     http = { proxy = config.proxy, ca_file = config.ca_file, max_redirects = 5 },
     log = function(line) if env.verbose then env.err(line) end end,

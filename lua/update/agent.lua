@@ -271,10 +271,12 @@ local function open(self)
   listener, message, code = natives.channel.listen(config.state .. "/control")
   if not listener then return nil, message, code end
   self.current_phase = self.device:status().phase
-  self.ask = require("update.asker").new { config = config, device = self.device, tasks = self.tasks, log = self.log }
+  self.asker = require("update.asker").new { config = config, device = self.device, tasks = self.tasks, keep = true,
+    log = self.log }
   self.engine = require("update.engine").new {
     natives = natives, device = self.device, loop = self.loop, keys = config.keys, tasks = self.tasks,
-    ask = self.ask.decide, facts = function() return self:facts() end, log = self.log,
+    ask = function(offer, facts) return self.asker:decide(offer, facts) end,
+    facts = function() return self:facts() end, log = self.log,
     http = { proxy = config.proxy, ca_file = config.ca_file, max_redirects = 5 },
     on = function(event) self:on_event(event) end, spent = function(bytes) self:spend(bytes) end, tries = 5,
   }

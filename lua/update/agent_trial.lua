@@ -41,7 +41,7 @@ end
 -- One question, and what follows from its answer.
 function Trial:look()
   local agent = self.agent
-  local healthy, why = agent.ask.healthy(self:facts())
+  local healthy, why = agent.asker:healthy(self:facts())
   if why ~= self.said then agent.log(("trial: %s: %s"):format(tostring(healthy), tostring(why))) end
   self.said = why
   if agent:phase() ~= "trial" or not self.since then return end
