@@ -65,7 +65,8 @@ local binding_includes = {
 local binding_helpers = { helpers = true, preload = true, error = true }
 
 -- lua/update: facts in, decision out. luacheck forbids them os, io and the like.
-local pure = { "update.policy", "update.version", "update.offer", "update.luat", "update.luat_request" }
+local pure = { "update.policy", "update.version", "update.offer", "update.luat", "update.luat_request",
+  "update.clouds" }
 
 -- What the policy process lets a policy require.
 local for_policies = { ["update.policy"] = true, ["update.version"] = true }

@@ -48,6 +48,9 @@ return {
   field("core", "table", "the two slots of the system image; absent: only the script is updated", { fields = core }),
   field("restart", "restart", "command that restarts the device (array of words), or \"exit\": leave with code 4; "
     .. "absent: `moult run` starts over"),
+  field("restart_when", "word", "when to go over to what was fetched without being asked for: \"now\", or when it is "
+    .. "\"asked\" for by the script (sys.restart) or at the next start of the device",
+    { choices = { "now", "asked" }, default = "now" }),
   field("cloud", "table", "where to ask for updates", { fields = cloud }),
   field("clouds", "array", "several of cloud; the first valid offer wins", { fields = cloud }),
   field("policy", "path", "the owner's policy, asked before the release's own"),

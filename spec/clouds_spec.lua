@@ -1,0 +1,103 @@
+local clouds = require "update.clouds"
+
+local config = { project = "METER", product_key_text = "k-123", id = "866714040000001", clouds = {} }
+local cloud = { kind = "luat", name = "home", url = "http://h/api", redirect = false, ca_file = "/ca",
+  proxy = "http://p" }
+local facts = { release = "1.0.0", version = "1.0.0", core = { name = "Luat_RDA8910", version = 17 } }
+
+local function where(fields)
+  local c = {}
+  for name, value in pairs(cloud) do c[name] = value end
+  for name, value in pairs(fields or {}) do c[name] = value end
+  return assert(clouds.where(config, c, facts))
+end
+
+describe("update.clouds", function()
+  it("asks with what the device is, and follows redirects itself", function()
+    local w = where()
+    assert.equal("home", w.cloud)
+    assert.equal("http://h/api?project_key=k-123&imei=866714040000001&firmware_name=METER_Luat_RDA8910"
+      .. "&core_version=17&dfota=1&version=1.0.0", w.location)
+    assert.same({ ca_file = "/ca", proxy = "http://p", max_redirects = 0 }, w.http)
+  end)
+
+  it("tells the release where there is no script version", function()
+    local w = assert(clouds.where(config, cloud, { release = "7" }))
+    assert.matches("version=7$", w.location)
+  end)
+
+  it("has no cloud of an unknown kind", function()
+    local w, message, code = clouds.where(config, { kind = "x", name = "n" }, facts)
+    assert.same({ nil, 'cloud n: kind "x" is not in this version', "usage" }, { w, message, code })
+  end)
+
+  local answers = {
+    { "the latest already", { status = 404, body = '{"code":27,"msg":"latest"}' }, nil, "home: latest %(code 27%)",
+      "nothing" },
+    { "a package that is being made", { status = 404, body = '{"code":43}' }, { wait = 30 } },
+    { "a redirect", { status = 302, location = "http://oss/p?t=1" },
+      { wait = 2, location = "http://oss/p?t=1" } },
+    { "a failing server", { status = 500, body = "" }, nil, "home: the server answered 500", "network" },
+    { "a package, whose transfer failed for another reason", { status = 206 }, nil },
+  }
+  for _, case in ipairs(answers) do
+    local name, answer, advice, text, code = table.unpack(case)
+    it("understands " .. name, function()
+      local got, message, word = where().answered(answer)
+      if advice then
+        assert.same({ advice.wait, advice.location }, { got.wait, got.location })
+      else
+        assert.is_nil(got)
+        assert.equal(code, word)
+        if text then assert.matches(text, message) else assert.is_nil(message) end
+      end
+    end)
+  end
+
+  for _, status in ipairs { 401, 403, 404, 410 } do
+    it("takes " .. status .. " of a link for expired, and asks the cloud again", function()
+      local w = where()
+      local query = w.location
+      w.location = "http://oss/p?t=1"
+      assert.equal("expired", select(3, w.answered { status = status, body = "" }))
+      assert.equal(query, w.renew())
+    end)
+  end
+
+  it("counts every answer below 500 as reached", function()
+    assert.same({ true, true, true, false, false },
+      { clouds.reached(200), clouds.reached(404), clouds.reached(302), clouds.reached(500), clouds.reached(nil) })
+  end)
+
+  describe("check", function()
+    local function check(list, results)
+      local asked = {}
+      local engine = {
+        inspect = function(_, w)
+          asked[#asked + 1] = w.cloud
+          return table.unpack(results[w.cloud])
+        end,
+      }
+      local c = { project = "METER", product_key_text = "k", id = "1", clouds = {} }
+      for i, name in ipairs(list) do c.clouds[i] = { kind = "luat", name = name, url = "http://" .. name } end
+      return asked, clouds.check(c, engine, facts)
+    end
+
+    it("takes the first valid offer", function()
+      local asked, verdict = check({ "a", "b", "c" }, { a = { nil, "latest", "nothing" }, b = { { decision = {} } } })
+      assert.same({ "a", "b" }, asked)
+      assert.equal("b", verdict.cloud)
+    end)
+
+    it("tells a failure rather than that another has nothing", function()
+      local _, verdict, message, code = check({ "a", "b" },
+        { a = { nil, "latest", "nothing" }, b = { nil, "no route", "network" } })
+      assert.same({ nil, "no route", "network" }, { verdict, message, code })
+    end)
+
+    it("says that no cloud is configured", function()
+      local _, verdict, _, code = check({}, {})
+      assert.same({ nil, "usage" }, { verdict, code })
+    end)
+  end)
+end)
