@@ -15,7 +15,7 @@
 #define REDIRECT_BODY (64 * 1024) /* read to keep the connection; more ends it */
 
 struct up_fetch {
-    struct up_transfer transfer; /* first: what the loop hands back */
+    struct up_loop_transfer transfer; /* first: what the loop hands back */
     struct up_loop *loop;
     CURL *easy;
     struct curl_slist *headers; /* as sent now */
@@ -305,7 +305,7 @@ static int check_end(struct up_fetch *f, CURLcode result)
     return 0;
 }
 
-static void on_done(struct up_transfer *t, int result)
+static void on_done(struct up_loop_transfer *t, int result)
 {
     struct up_fetch *f = (struct up_fetch *)t;
 

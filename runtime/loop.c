@@ -52,7 +52,7 @@ void up_loop_free(struct up_loop *loop)
     curl_global_cleanup();
 }
 
-int up_loop_add(struct up_loop *loop, void *easy, struct up_transfer *t, struct up_error *err)
+int up_loop_add(struct up_loop *loop, void *easy, struct up_loop_transfer *t, struct up_error *err)
 {
     CURLMcode rc;
 
@@ -79,7 +79,7 @@ int up_loop_drive(struct up_loop *loop, struct up_error *err)
         return up_fail(err, UP_INTERNAL, "loop: %s", curl_multi_strerror(rc));
     loop->driven = true;
     while ((m = curl_multi_info_read(loop->multi, &left))) {
-        struct up_transfer *t = NULL;
+        struct up_loop_transfer *t = NULL;
 
         if (m->msg != CURLMSG_DONE)
             continue;

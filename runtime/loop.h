@@ -37,12 +37,12 @@ double up_loop_now(void);
  * CURLcode. done() is called outside of any curl callback, once the handle
  * has ended, and may remove it or add another.
  */
-struct up_transfer {
-    void (*done)(struct up_transfer *t, int result);
+struct up_loop_transfer {
+    void (*done)(struct up_loop_transfer *t, int result);
 };
 
 /* Errors: UP_INTERNAL. */
-int up_loop_add(struct up_loop *loop, void *easy, struct up_transfer *t, struct up_error *err);
+int up_loop_add(struct up_loop *loop, void *easy, struct up_loop_transfer *t, struct up_error *err);
 void up_loop_remove(struct up_loop *loop, void *easy);
 /* Let every transfer do what it can without waiting. Errors: UP_INTERNAL. */
 int up_loop_drive(struct up_loop *loop, struct up_error *err);

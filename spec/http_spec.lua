@@ -15,13 +15,20 @@ describe("http", function()
 
   setup(function()
     server = faulty.start()
-    l = assert(loop.new())
-    -- Connections of its own: one that a case has spoilt must not answer here.
     reporter = assert(loop.new())
   end)
 
-  teardown(function()
+  -- Connections of its own for each case: one that a lie has spoilt must not
+  -- answer in another.
+  before_each(function()
+    l = assert(loop.new())
+  end)
+
+  after_each(function()
     l:close()
+  end)
+
+  teardown(function()
     reporter:close()
     server.stop()
     collectgarbage()
