@@ -141,6 +141,7 @@ int up_policy_start(struct up_policy **out, const char *program, const char *use
                     size_t len, struct up_error *err)
 {
     struct up_policy *p;
+    int rc;
 
     *out = NULL;
     if (len > UP_POLICY_QUESTION_MAX)
@@ -158,9 +159,10 @@ int up_policy_start(struct up_policy **out, const char *program, const char *use
     memcpy(p->question, question, len);
     p->len = len;
     p->deadline = now_ms() + UP_POLICY_WALL_MS;
-    if (start(p, program, user, err) < 0) {
+    rc = start(p, program, user, err);
+    if (rc < 0) {
         up_policy_close(p);
-        return err->code;
+        return rc;
     }
     *out = p;
     return 0;

@@ -51,14 +51,17 @@ int up_policy_keep(struct up_storage *storage, const char *state, const char *na
 {
     char path[PATH_MAX], head[HEAD + 1];
     char *whole;
-    int rc;
+    int rc = path_of(path, sizeof path, state, name, err);
 
-    if (path_of(path, sizeof path, state, name, err) < 0)
-        return err->code;
+    if (rc < 0)
+        return rc;
     if (len > UP_POLICY_TEXT_MAX)
         return up_fail(err, UP_USAGE, "policy %s: %zu bytes, at most %u", name, len, UP_POLICY_TEXT_MAX);
-    if (make_folder(storage, state, "policy", err) < 0 || make_folder(storage, state, "policy/good", err) < 0)
-        return err->code;
+    rc = make_folder(storage, state, "policy", err);
+    if (rc == 0)
+        rc = make_folder(storage, state, "policy/good", err);
+    if (rc < 0)
+        return rc;
     whole = malloc(HEAD + len + 1);
     if (!whole)
         return up_fail(err, UP_INTERNAL, "policy %s: out of memory", name);
@@ -76,12 +79,13 @@ int up_policy_kept(struct up_storage *storage, const char *state, const char *na
     char path[PATH_MAX], head[HEAD + 1];
     char *whole;
     size_t size;
+    int rc = path_of(path, sizeof path, state, name, err);
 
     *text = NULL;
-    if (path_of(path, sizeof path, state, name, err) < 0)
-        return err->code;
-    if (up_storage_read_file(storage, path, HEAD + UP_POLICY_TEXT_MAX, &whole, &size, err) < 0)
-        return err->code;
+    if (rc == 0)
+        rc = up_storage_read_file(storage, path, HEAD + UP_POLICY_TEXT_MAX, &whole, &size, err);
+    if (rc < 0)
+        return rc;
     if (size >= HEAD)
         head_of(head, whole + HEAD, size - HEAD);
     if (size < HEAD || memcmp(whole, head, HEAD) != 0) {

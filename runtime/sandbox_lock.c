@@ -94,17 +94,24 @@ static uint64_t address_space(void)
 static int set_limits(uint64_t mapped, struct up_error *err)
 {
     /* NOFILE 0 forbids new descriptors and leaves 0 and 1 open. */
-    if (set_limit(RLIMIT_CPU, 2, "RLIMIT_CPU", err) < 0 ||
-        set_limit(RLIMIT_CORE, 0, "RLIMIT_CORE", err) < 0 ||
-        set_limit(RLIMIT_FSIZE, 0, "RLIMIT_FSIZE", err) < 0 ||
-        set_limit(RLIMIT_NOFILE, 0, "RLIMIT_NOFILE", err) < 0 ||
-        set_limit(RLIMIT_NPROC, 0, "RLIMIT_NPROC", err) < 0)
-        return err->code;
-    if (SANITIZER)
-        return 0;
-    if (mapped && set_limit(RLIMIT_AS, mapped + UP_SANDBOX_DATA_MAX, "RLIMIT_AS", err) < 0)
-        return err->code;
-    return set_limit(RLIMIT_DATA, UP_SANDBOX_DATA_MAX, "RLIMIT_DATA", err);
+    static const struct {
+        int what;
+        uint64_t value;
+        const char *name;
+    } limits[] = {
+        {RLIMIT_CPU, 2, "RLIMIT_CPU"},     {RLIMIT_CORE, 0, "RLIMIT_CORE"},
+        {RLIMIT_FSIZE, 0, "RLIMIT_FSIZE"}, {RLIMIT_NOFILE, 0, "RLIMIT_NOFILE"},
+        {RLIMIT_NPROC, 0, "RLIMIT_NPROC"},
+    };
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < sizeof limits / sizeof *limits; i++)
+        rc = set_limit(limits[i].what, limits[i].value, limits[i].name, err);
+    if (rc == 0 && mapped && !SANITIZER)
+        rc = set_limit(RLIMIT_AS, mapped + UP_SANDBOX_DATA_MAX, "RLIMIT_AS", err);
+    if (rc == 0 && !SANITIZER)
+        rc = set_limit(RLIMIT_DATA, UP_SANDBOX_DATA_MAX, "RLIMIT_DATA", err);
+    return rc;
 }
 
 static int find_user(const char *user, uid_t *uid, gid_t *gid, struct up_error *err)
@@ -215,18 +222,21 @@ int up_sandbox_lock(const char *user, struct up_error *err)
     uint64_t mapped = address_space();
     uid_t uid = 0;
     gid_t gid = 0;
+    int rc = root ? find_user(user, &uid, &gid, err) : 0;
 
-    if (root && find_user(user, &uid, &gid, err) < 0)
-        return err->code;
-    if (close_descriptors(err) < 0)
-        return err->code;
-    if (root && become(uid, gid, err) < 0)
-        return err->code;
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-        return fail(err, "no new privileges");
-    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-        return fail(err, "no dumps");
-    if (refuse_files(err) < 0 || set_limits(mapped, err) < 0)
-        return err->code;
-    return SANITIZER ? 0 : refuse_calls(err);
+    if (rc == 0)
+        rc = close_descriptors(err);
+    if (rc == 0 && root)
+        rc = become(uid, gid, err);
+    if (rc == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        rc = fail(err, "no new privileges");
+    if (rc == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+        rc = fail(err, "no dumps");
+    if (rc == 0)
+        rc = refuse_files(err);
+    if (rc == 0)
+        rc = set_limits(mapped, err);
+    if (rc == 0 && !SANITIZER)
+        rc = refuse_calls(err);
+    return rc;
 }

@@ -1,0 +1,137 @@
+/*
+ * policy_check.c -- the last good policy survives any power cut whole.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "error.h"
+#include "policy.h"
+#include "sim.h"
+
+#define STATE "/state"
+#define OLD "return { old = true }"
+
+static char fresh[3000]; /* more than a sector, so that it can be torn */
+
+static int keep(struct sim *sim, const char *text)
+{
+    return up_policy_keep(sim_storage(sim), STATE, "owner", text, strlen(text), NULL);
+}
+
+/* What the next process finds: allocated text, or NULL with its code. */
+static char *kept(struct sim *sim, int *code)
+{
+    char *text = NULL;
+    size_t len = 0;
+
+    *code = up_policy_kept(sim_storage(sim), STATE, "owner", &text, &len, NULL);
+    if (*code == 0)
+        assert_int_equal(len, strlen(text));
+    return text;
+}
+
+static struct sim *start(bool with_old)
+{
+    struct sim *sim = sim_new();
+
+    sim_put_dir(sim, STATE, 0755);
+    if (with_old)
+        assert_int_equal(keep(sim, OLD), 0);
+    sim_settle(sim);
+    return sim;
+}
+
+/* Old or new and nothing else; new for sure once keep() said so. */
+static void check_reboot(struct sim *after, bool with_old, bool done)
+{
+    int code;
+    char *text = kept(after, &code);
+
+    if (text && strcmp(text, fresh) == 0) {
+        free(text);
+        return;
+    }
+    assert_false(done);
+    if (with_old) {
+        assert_non_null(text);
+        assert_string_equal(text, OLD);
+    } else {
+        assert_null(text);
+        assert_int_equal(code, UP_MISSING);
+    }
+    free(text);
+    /* And it can be kept now. */
+    assert_int_equal(keep(after, fresh), 0);
+    text = kept(after, &code);
+    assert_non_null(text);
+    assert_string_equal(text, fresh);
+    free(text);
+}
+
+static void cut_everywhere(bool with_old)
+{
+    struct sim *begin = start(with_old);
+    bool finished = false;
+
+    for (unsigned k = 1; !finished; k++) {
+        struct sim *sim = sim_clone(begin);
+        int rc;
+
+        sim_cut_at(sim, k);
+        rc = keep(sim, fresh);
+        finished = !sim_is_cut(sim);
+        if (finished)
+            assert_int_equal(rc, 0);
+        for (unsigned i = 0; i < sim_choices(sim); i++) {
+            struct sim_choice choice = sim_choice(sim, i);
+            struct sim *after = sim_reboot(sim, &choice);
+
+            check_reboot(after, with_old, rc == 0);
+            sim_free(after);
+        }
+        sim_free(sim);
+    }
+    sim_free(begin);
+}
+
+static void test_first(void **state)
+{
+    (void)state;
+    cut_everywhere(false);
+}
+
+static void test_another(void **state)
+{
+    (void)state;
+    cut_everywhere(true);
+}
+
+static void test_nothing_open(void **state)
+{
+    struct sim *sim = start(true);
+    int code;
+
+    (void)state;
+    free(kept(sim, &code));
+    assert_int_equal(sim_open_files(sim), 0);
+    sim_free(sim);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_first),
+        cmocka_unit_test(test_another),
+        cmocka_unit_test(test_nothing_open),
+    };
+
+    memset(fresh, 'x', sizeof fresh - 1);
+    memcpy(fresh, "return {} --", 12);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
