@@ -144,7 +144,9 @@ local function read_request(peer)
     peer:fill()
   end
   request.body, peer.buffer = peer.buffer, ""
-  request.path, request.query = request.line:match("^%u+ ([^ ?]+)%??(%S*) HTTP/1.1$")
+  -- A proxy is asked for whole URLs.
+  local target = request.line:match("^%u+ (%S+) HTTP/1.1$"):gsub("^http://[^/]+", "")
+  request.path, request.query = target:match("^([^?]+)%??(.*)$")
   request.range = request.headers.range
   return request
 end

@@ -84,6 +84,11 @@ for name, change in pairs(changed) do
   end
 end
 
+-- The head of the right answer only.
+function cases.head(peer, request)
+  answer(peer, request)
+end
+
 -- The first request is answered well, the next with something changed.
 local later = {
   tag_changes = { tag = '"two"', body = large },
@@ -232,6 +237,12 @@ end
 function cases.redirect(peer, request)
   peer:head("302 Found", { "Location: " .. request.query, "Content-Length: 5" })
   peer:send "moved"
+end
+
+-- With the status that the query begins with.
+function cases.redirect_as(peer, request)
+  local status, place = request.query:match("^(%d+),(.*)$")
+  peer:head(status .. " Moved", { "Location: " .. place, "Content-Length: 0" })
 end
 
 function cases.redirect_forever(peer, request, n)
