@@ -62,6 +62,7 @@ struct up_httpd {
     size_t ended_count;
     uint64_t last_id;
     size_t body_max;
+    bool resumed; /* answers are set that run() has not seen to */
     char address[NI_MAXHOST + NI_MAXSERV + 4];
 };
 
@@ -376,6 +377,8 @@ int up_httpd_timeout(struct up_httpd *h)
 {
     MHD_UNSIGNED_LONG_LONG ms;
 
+    if (h->resumed)
+        return 0;
     if (MHD_get_timeout(h->daemon, &ms) != MHD_YES)
         return -1;
     return ms > 60000 ? 60000 : (int)ms;
@@ -389,6 +392,7 @@ int up_httpd_run(struct up_httpd *h, struct up_error *err)
 
     /* Before the library's own timeouts, which say nothing. */
     up_door_sweep(&h->door, now(h));
+    h->resumed = false;
     result = MHD_run(h->daemon);
     /* Each run moves 128 KiB a connection: a few before the loop turns, but
      * not so many that a new request waits for old downloads. */
@@ -448,6 +452,13 @@ static int set_answer(struct request *r, unsigned status, const char *const *hea
     return 0;
 }
 
+/* The library forgets resumed connections when it is asked for its timeout. */
+static void resume(struct up_httpd *h, struct request *r)
+{
+    h->resumed = true;
+    MHD_resume_connection(r->connection);
+}
+
 int up_httpd_reply(struct up_httpd *h, uint64_t id, unsigned status, const char *const *headers,
                    const void *body, size_t len, struct up_error *err)
 {
@@ -462,7 +473,7 @@ int up_httpd_reply(struct up_httpd *h, uint64_t id, unsigned status, const char 
         return up_fail(err, UP_INTERNAL, "http server: out of memory");
     if ((rc = set_answer(r, status, headers, response, len, err)) < 0)
         return rc;
-    MHD_resume_connection(r->connection);
+    resume(h, r);
     return 0;
 }
 
@@ -483,7 +494,7 @@ int up_httpd_reply_file(struct up_httpd *h, uint64_t id, const char *path, const
     if ((rc = up_http_answer_file(&answer, path, tag, &asked, err)) < 0 ||
         (rc = set_answer(r, answer.status, headers, answer.response, answer.length, err)) < 0)
         return rc;
-    MHD_resume_connection(r->connection);
+    resume(h, r);
     return 0;
 }
 

@@ -432,6 +432,20 @@ describe("httpd", function()
       assert.equal("missing", code)
     end)
 
+    it("and wants to run at once when it has an answer", function()
+      local held
+      function handle(request)
+        held = request.id
+      end
+      local client = raw.connect(server:address())
+      client:send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+      raw.pump(step, { client }, function() return held end)
+      assert.are_not.equal(0, server:timeout())
+      server:reply(held, 200)
+      assert.equal(0, server:timeout())
+      client:close()
+    end)
+
     it("and closes with requests unanswered", function()
       local held = 0
       function handle()
