@@ -96,6 +96,7 @@ static int run_device_script(const char *path, const struct up_config *config, c
 
     if (!L)
         return complain_memory("run");
+    setvbuf(stdout, NULL, _IOLBF, 0); /* what a device prints is a log, whoever reads it */
     snprintf(dir, sizeof dir, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
     if (up_host_lead_path(L, *dir ? dir : "/", &err) < 0 || up_host_connect(L, control, heartbeat, &err) < 0)
         code = complain("run", &err);

@@ -102,6 +102,45 @@ describe("update.scheduler", function()
     assert.matches("^bad: .*boom.*traceback", errors[1])
   end)
 
+  it("starts a task at once when asked, also from inside another", function()
+    tasks:spawn("a", function()
+      say "a"
+      tasks:start("b", function() say "b" tasks:wait(1) say "b again" end)
+      say "a again"
+    end)
+    tasks:run()
+    assert.same({ "0 a", "0 b", "0 a again", "1 b again" }, said)
+  end)
+
+  it("drops a task where it waits, and closes what it holds", function()
+    local task = tasks:spawn("a", function()
+      local _ <close> = setmetatable({}, { __close = function() say "closed" end })
+      tasks:wait(10)
+      say "never"
+    end)
+    tasks:spawn("b", function() tasks:wait(1) tasks:drop(task) tasks:drop(task) end)
+    tasks:run()
+    assert.same({ "1 closed" }, said)
+  end)
+
+  it("blocks outside of a task until the function returned, and raises when it failed", function()
+    tasks:spawn("other", function() tasks:wait(1) say "other" end)
+    assert.same({ 1, nil, 3, n = 3 }, table.pack(tasks:block(function(...) tasks:wait(2) return ... end, 1, nil, 3)))
+    say "main"
+    assert.same({ "1 other", "2 main" }, said)
+    assert.has_error(function() tasks:block(function() tasks:wait(1) error("boom") end) end)
+    assert.matches("boom", errors[1])
+  end)
+
+  it("runs what is due together in the order of its times, then of its making", function()
+    loop.poll = function() loop.at = 10 return true end
+    for i, at in ipairs { 3, 1, 2, 1 } do
+      tasks:spawn("t", function() tasks:wait(at) say(at .. "/" .. i) end)
+    end
+    tasks:run()
+    assert.same({ "10 1/2", "10 1/4", "10 2/3", "10 3/1" }, said)
+  end)
+
   it("stops when told, with tasks left", function()
     tasks:spawn("ever", function() while true do tasks:wait(1) end end)
     tasks:spawn("stop", function() tasks:wait(3.5) tasks:stop() end)

@@ -1,12 +1,15 @@
 --- Tasks of the agent and of verbs: coroutines over the one loop.
 --
 -- A task waits for time, for descriptors, for the loop, or for an event that
--- another task sets. Only run() ever waits in the kernel. Waiting functions
--- may only be called in a task.
+-- another task sets. Only run() and step() ever wait in the kernel. Waiting
+-- functions may only be called in a task. Tasks that are due together run in
+-- the order of their times, then of their making.
 --
 -- @module update.scheduler
 
 local M = {}
+
+local TICK = 1e-6 -- seconds; what sums of fractions may be off by
 
 local Scheduler = {}
 Scheduler.__index = Scheduler
@@ -15,7 +18,7 @@ Scheduler.__index = Scheduler
 --   monotonic), on_error (function(task name, traceback): a task failed)
 function M.new(o)
   return setmetatable({
-    loop = o.loop, now = o.now, on_error = o.on_error, tasks = {}, ready = {},
+    loop = o.loop, now = o.now, on_error = o.on_error, tasks = {}, ready = {}, made = 0,
   }, Scheduler)
 end
 
@@ -24,10 +27,46 @@ end
 -- @tparam function fn
 -- @treturn table task; task.dead once it ended
 function Scheduler:spawn(name, fn, ...)
-  local task = { name = name, thread = coroutine.create(fn) }
+  self.made = self.made + 1
+  local task = { name = name, thread = coroutine.create(fn), number = self.made }
   self.tasks[task] = true
   self:wake(task, ...)
   return task
+end
+
+--- Start a task that runs at once until it first waits.
+-- @treturn table as spawn()
+function Scheduler:start(name, fn, ...)
+  local task = self:spawn(name, fn, ...)
+  local entry = table.remove(self.ready) -- it was queued last
+  self:resume(entry[1], entry[2])
+  return task
+end
+
+--- End a task where it waits; one that runs right now goes on to its next wait.
+function Scheduler:drop(task)
+  if task.dead then return end
+  task.dead = true
+  self.tasks[task] = nil
+  if coroutine.status(task.thread) == "suspended" then coroutine.close(task.thread) end
+end
+
+--- Whether the caller runs in a task, so that it may wait.
+-- False in a coroutine that a task made by itself.
+function Scheduler:inside()
+  return self.current ~= nil and self.current.thread == coroutine.running()
+end
+
+--- Run a function that waits, from anywhere: in a task it is simply called;
+-- outside of one, all tasks run on until it returned.
+-- @return what fn returned
+function Scheduler:block(fn, ...)
+  if self:inside() then return fn(...) end
+  local results
+  local task = self:spawn("main", function(...) results = table.pack(fn(...)) end, ...)
+  while not task.dead and not self.stopped do self:step(task) end
+  if not results then error("the wait was ended by an error; see above", 2) end
+  return table.unpack(results, 1, results.n)
 end
 
 -- Put the running task to sleep. `how`: at (time to wake), watches, loop
@@ -94,9 +133,11 @@ end
 
 function Scheduler:resume(task, values)
   task.queued = nil
+  if task.dead then return end
+  local outer = self.current -- not nil when step() is called inside of a task
   self.current = task
   local ok, message = coroutine.resume(task.thread, table.unpack(values, 1, values.n))
-  self.current = nil
+  self.current = outer
   if coroutine.status(task.thread) == "dead" then
     task.dead = true
     self.tasks[task] = nil
@@ -116,38 +157,49 @@ function Scheduler:survey()
     end
   end
   if #self.ready > 0 then return 0, watches end
-  return due and math.max(0, math.ceil((due - now) * 1000)) or 60000, watches
+  return due and math.max(0, math.ceil((due - now - TICK) * 1000)) or 60000, watches
 end
 
 function Scheduler:wake_due()
-  local now = self.now()
+  local now, due = self.now(), {}
   for task in pairs(self.tasks) do
     local hit = task.loop
     for _, watch in ipairs(task.watches or {}) do
       hit = hit or watch.ready
     end
-    if hit then
-      self:wake(task, true)
-    elseif task.at and task.at <= now then
-      self:wake(task)
-    end
+    if hit or task.at and task.at <= now + TICK then due[#due + 1] = { task = task, at = task.at or now, hit = hit } end
   end
+  table.sort(due, function(a, b)
+    if a.at ~= b.at then return a.at < b.at end
+    return a.task.number < b.task.number
+  end)
+  for _, entry in ipairs(due) do
+    if entry.hit then self:wake(entry.task, true) else self:wake(entry.task) end
+  end
+end
+
+function Scheduler:run_ready()
+  for _ = 1, #self.ready do
+    local entry = table.remove(self.ready, 1)
+    if not entry then break end -- a turn inside of a task took it
+    self:resume(entry[1], entry[2])
+  end
+end
+
+--- One turn: run what is ready, wait in the loop, see what is due.
+-- @tparam[opt] table task stop before the wait when it ended
+function Scheduler:step(task)
+  self:run_ready()
+  if self.stopped or not next(self.tasks) or task and task.dead then return end
+  local timeout, watches = self:survey()
+  local ok, message = self.loop:poll(timeout, watches)
+  if not ok then error("the loop failed: " .. message) end
+  self:wake_due()
 end
 
 --- Run until stop() or until no task is left.
 function Scheduler:run()
-  while not self.stopped and next(self.tasks) do
-    local ready = self.ready
-    self.ready = {}
-    for _, entry in ipairs(ready) do
-      self:resume(entry[1], entry[2])
-    end
-    if self.stopped or not next(self.tasks) then break end
-    local timeout, watches = self:survey()
-    local ok, message = self.loop:poll(timeout, watches)
-    if not ok then error("the loop failed: " .. message) end
-    self:wake_due()
-  end
+  while not self.stopped and next(self.tasks) do self:step() end
 end
 
 --- End run() after the current turn.

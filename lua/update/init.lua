@@ -1,0 +1,23 @@
+--- Updates, as a device's script sees them.
+--
+--     PROJECT, VERSION, PRODUCT_KEY = "METER", "1.0.0", "..."
+--     local sys, update = require "sys", require "update"
+--     update.request(function(ready) if ready then sys.restart "update" end end, nil, 4 * 3600 * 1000)
+--     sys.run()
+--
+-- The functions are those of update.surface.
+--
+-- @module update
+
+local natives = require "update.natives"
+local sys = require "sys"
+
+local has_host, host = pcall(require, "update.native.host")
+local control = has_host and host.control
+
+return require("update.surface").new {
+  sys = sys, tasks = sys.scheduler(), json = natives.json,
+  connect = control and function() return natives.channel.connect(control) end,
+  globals = function() return _G end,
+  log = function(line) io.stderr:write("script: ", line, "\n") end,
+}
