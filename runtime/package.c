@@ -2,7 +2,7 @@
 
 #include "digest.h"
 #include "error.h"
-#include "index_check.h"
+#include "index_reader.h"
 #include "minisign.h"
 #include "storage.h"
 #include "tar.h"
@@ -34,7 +34,7 @@ struct up_package {
     char *text; /* the manifest as it came */
     size_t text_size;
     unsigned part; /* the one whose index is read */
-    struct up_index_check check;
+    struct up_index_reader check;
     int file; /* its spool, -1 when there is none */
 };
 
@@ -63,7 +63,7 @@ int up_package_open(struct up_package **out, struct up_source *source, struct up
 
 static void close_index(struct up_package *p)
 {
-    up_index_check_release(&p->check);
+    up_index_reader_release(&p->check);
     if (p->file >= 0)
         p->storage->ops->close(p->storage, p->file);
     p->file = -1;
@@ -270,22 +270,22 @@ static int step_signature(struct up_package *p, struct up_error *err)
 static int check_spooled(struct up_storage *storage, const char *path, const struct up_part *part,
                          struct up_error *err)
 {
-    struct up_index_check check;
+    struct up_index_reader check;
     uint8_t chunk[4096];
     long long n = -1;
     int file = storage->ops->open(storage, path, UP_READ, 0), rc;
 
     if (file < 0)
         return up_fail(err, errno == ENOENT ? UP_MISSING : UP_WRITE, "%s: %s", path, strerror(errno));
-    rc = up_index_check_begin(&check, part, err);
+    rc = up_index_reader_begin(&check, part, err);
     while (rc == 0 && check.fed <= part->index_size &&
            (n = storage->ops->pread(storage, file, chunk, sizeof chunk, check.fed)) > 0)
-        up_index_check_feed(&check, chunk, (size_t)n);
+        up_index_reader_feed(&check, chunk, (size_t)n);
     if (rc == 0 && n < 0)
         rc = up_fail(err, UP_WRITE, "%s: %s", path, strerror(errno));
     if (rc == 0)
-        rc = up_index_check_end(&check, err);
-    up_index_check_release(&check);
+        rc = up_index_reader_end(&check, err);
+    up_index_reader_release(&check);
     storage->ops->close(storage, file);
     return rc;
 }
@@ -332,7 +332,7 @@ static int step_part(struct up_package *p, struct up_error *err)
         p->state = PADDING;
         return 0;
     }
-    rc = up_index_check_begin(&p->check, part, err);
+    rc = up_index_reader_begin(&p->check, part, err);
     if (rc == 0)
         p->state = INDEX;
     return rc;
@@ -340,7 +340,7 @@ static int step_part(struct up_package *p, struct up_error *err)
 
 static int end_index(struct up_package *p, struct up_error *err)
 {
-    int rc = up_index_check_end(&p->check, err);
+    int rc = up_index_reader_end(&p->check, err);
 
     if (rc == 0 && p->file >= 0 && p->storage->ops->sync(p->storage, p->file) < 0)
         rc = up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: sync of an index: %s", p->spool,
@@ -361,7 +361,7 @@ static int step_index(struct up_package *p, struct up_error *err)
     if (p->file >= 0 && p->storage->ops->pwrite(p->storage, p->file, p->buffer, len, p->check.fed) < 0)
         return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: write of an index: %s", p->spool,
                        strerror(errno));
-    up_index_check_feed(&p->check, p->buffer, len);
+    up_index_reader_feed(&p->check, p->buffer, len);
     consume(p, len);
     return left > len ? 0 : end_index(p, err);
 }

@@ -3,7 +3,7 @@
 #include "codec.h"
 #include "digest.h"
 #include "error.h"
-#include "index_check.h"
+#include "index_reader.h"
 #include "tar.h"
 
 #include <stdlib.h>
@@ -16,8 +16,8 @@ struct up_verify {
     const struct up_layout *layout;
     unsigned part;
     uint32_t block;
-    uint64_t stored_at;          /* of the block in the file */
-    struct up_index_check check; /* the index is read again, so it is checked again */
+    uint64_t stored_at;           /* of the block in the file */
+    struct up_index_reader check; /* the index is read again, so it is checked again */
     struct up_verify_counts counts;
     struct up_codec *codec;
     uint8_t *stored, *content; /* a block each */
@@ -53,7 +53,7 @@ void up_verify_close(struct up_verify *v)
 {
     if (!v)
         return;
-    up_index_check_release(&v->check);
+    up_index_reader_release(&v->check);
     up_package_free(v->package);
     up_codec_free(v->codec);
     free(v->stored);
@@ -102,9 +102,9 @@ static int begin_part(struct up_verify *v, struct up_error *err)
     if (rc == 0)
         rc = read_all(v, v->layout->index_offset[v->part], head, sizeof head, err);
     if (rc == 0)
-        rc = up_index_check_begin(&v->check, &v->manifest->part[v->part], err);
+        rc = up_index_reader_begin(&v->check, &v->manifest->part[v->part], err);
     if (rc == 0)
-        up_index_check_feed(&v->check, head, sizeof head);
+        up_index_reader_feed(&v->check, head, sizeof head);
     v->stored_at = data;
     return rc;
 }
@@ -113,9 +113,9 @@ static int end_part(struct up_verify *v, struct up_error *err)
 {
     const struct up_part *part = &v->manifest->part[v->part];
     uint64_t end = v->layout->data_offset[v->part] + part->data_size;
-    int rc = up_index_check_end(&v->check, err);
+    int rc = up_index_reader_end(&v->check, err);
 
-    up_index_check_release(&v->check);
+    up_index_reader_release(&v->check);
     if (rc == 0)
         rc = check_frame(v, end, v->layout->data_offset[v->part] + up_tar_padded(part->data_size), err);
     v->block = 0;
@@ -144,7 +144,7 @@ static int check_block(struct up_verify *v, struct up_error *err)
 
     if (rc < 0)
         return rc;
-    up_index_check_feed(&v->check, entry, sizeof entry);
+    up_index_reader_feed(&v->check, entry, sizeof entry);
     if ((rc = up_index_get_block(&block, entry, &v->check.head, v->block, err)) < 0 ||
         (rc = read_all(v, v->stored_at, v->stored, block.stored, err)) < 0)
         return rc;

@@ -17,7 +17,7 @@ local floors = {
   { "manifest_format", "index", "config", "source_http", "http_answer", "history", "policy_good",
     "child", "notify" },
   { "host", "httpd" },
-  { "codec", "index_check", "blocks", "boot", "slot", "generation", "journal" },
+  { "codec", "index_reader", "blocks", "boot", "slot", "generation", "journal" },
   { "package" },
   { "layout", "pack", "verify", "gates" },
   { "device" },

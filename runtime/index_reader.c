@@ -1,25 +1,25 @@
-#include "index_check.h"
+#include "index_reader.h"
 
 #include "digest.h"
 #include "error.h"
 
 #include <string.h>
 
-int up_index_check_begin(struct up_index_check *c, const struct up_part *part, struct up_error *err)
+int up_index_reader_begin(struct up_index_reader *c, const struct up_part *part, struct up_error *err)
 {
     memset(c, 0, sizeof *c);
     c->part = part;
     return up_digest_new(&c->digest, UP_SHA256, err);
 }
 
-void up_index_check_release(struct up_index_check *c)
+void up_index_reader_release(struct up_index_reader *c)
 {
     up_digest_free(c->digest);
     c->digest = NULL;
 }
 
 /* A whole head or entry lies in c->rest. */
-static int take_piece(struct up_index_check *c)
+static int take_piece(struct up_index_reader *c)
 {
     struct up_block block;
     uint64_t i;
@@ -34,7 +34,7 @@ static int take_piece(struct up_index_check *c)
     return rc;
 }
 
-void up_index_check_feed(struct up_index_check *c, const void *data, size_t len)
+void up_index_reader_feed(struct up_index_reader *c, const void *data, size_t len)
 {
     const uint8_t *in = data;
 
@@ -56,7 +56,7 @@ void up_index_check_feed(struct up_index_check *c, const void *data, size_t len)
     }
 }
 
-int up_index_check_end(struct up_index_check *c, struct up_error *err)
+int up_index_reader_end(struct up_index_reader *c, struct up_error *err)
 {
     const char *name = up_part_name(c->part->kind);
     uint8_t digest[UP_DIGEST_MAX];

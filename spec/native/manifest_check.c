@@ -1,0 +1,386 @@
+/* The manifest: every field at its bounds, and everything that is refused. */
+#include "scratch.h"
+
+#include "digest.h"
+#include "manifest.h"
+
+static const char key[] = "3605a9e4358da4302f8acea41f0f52cef85d0e3f727c7b020fc7305aec8d56b4";
+
+static void fill(struct up_manifest *m)
+{
+    memset(m, 0, sizeof *m);
+    strcpy(m->project, "METER");
+    strcpy(m->product_key, key);
+    strcpy(m->hardware[0], "rev-a");
+    strcpy(m->hardware[1], "rev-b");
+    m->hardware_count = 2;
+    m->sequence = 18;
+    strcpy(m->release, "1.0.1");
+    strcpy(m->script_version, "1.0.1");
+    strcpy(m->core_name, "Luat_RDA8910");
+    m->core_version = 22;
+    strcpy(m->requires_core, "Luat_RDA8910");
+    m->requires_version = 17;
+    strcpy(m->min_moult, "0.1.0");
+    m->issued = 1700000000;
+    m->not_after = 1800000000;
+    m->deadline = 300;
+    m->override = UP_OVERRIDE_VERSION | UP_OVERRIDE_BUDGET;
+    strcpy(m->text, "fixes the display \xe2\x82\xac");
+    m->part_count = 2;
+    m->part[0] = (struct up_part){
+        .kind = UP_SCRIPT, .size = 4096, .block_size = 4096, .index_size = 112, .data_size = 4096};
+    m->part[1] = (struct up_part){.kind = UP_CORE,
+                                  .size = UP_PART_MAX - 1,
+                                  .block_size = UP_BLOCK_MAX,
+                                  .index_size = 32 + 80 * 8192,
+                                  .data_size = UP_PART_MAX - 2};
+    memset(m->part[1].index_digest, 0xab, 32);
+}
+
+static char *format(const struct up_manifest *m)
+{
+    struct up_error err;
+    size_t len;
+    char *text;
+
+    must(up_manifest_format(m, &text, &len, &err), &err);
+    assert_int_equal(len, strlen(text));
+    return text;
+}
+
+static int parse(struct up_manifest *m, const char *text, struct up_error *err)
+{
+    return up_manifest_parse(m, text, strlen(text), err);
+}
+
+static void test_round_trip(void **state)
+{
+    struct up_manifest m, again;
+    struct up_error err;
+    char *text, *second;
+
+    (void)state;
+    for (int variant = 0; variant < 4; variant++) {
+        fill(&m);
+        if (variant == 1) { /* script only, and nothing optional */
+            m.part_count = 1;
+            m.core_name[0] = m.requires_core[0] = m.min_moult[0] = m.text[0] = 0;
+            m.core_version = m.requires_version = m.issued = m.not_after = 0;
+            m.deadline = m.override = m.hardware_count = 0;
+            memset(m.hardware, 0, sizeof m.hardware);
+            memset(&m.part[1], 0, sizeof m.part[1]);
+        } else if (variant == 2) { /* core only, a delta */
+            m.part[0] = m.part[1];
+            memset(&m.part[1], 0, sizeof m.part[1]);
+            m.part_count = 1;
+            m.script_version[0] = 0;
+            memset(m.script_version, 0, sizeof m.script_version);
+            m.part[0].delta = true;
+            m.part[0].source_size = 12345;
+            memset(m.part[0].source_digest, 0xcd, 32);
+        } else if (variant == 3) { /* the highest numbers */
+            m.sequence = m.core_version = m.requires_version = INT64_MAX;
+            m.issued = m.not_after = 253402300799;
+            m.deadline = 7 * 86400;
+            m.override = 15;
+        }
+        text = format(&m);
+        must(parse(&again, text, &err), &err);
+        up_sha256(text, strlen(text), m.digest);
+        if (variant == 1) {
+            memset(m.core_name, 0, sizeof m.core_name);
+            memset(m.requires_core, 0, sizeof m.requires_core);
+            memset(m.min_moult, 0, sizeof m.min_moult);
+            memset(m.text, 0, sizeof m.text);
+        }
+        assert_memory_equal(&m, &again, sizeof m);
+        second = format(&again);
+        assert_string_equal(text, second);
+        free(second);
+        free(text);
+    }
+}
+
+/* `text` with the one place of `from` replaced. */
+static char *replaced(const char *text, const char *from, const char *to)
+{
+    const char *at = strstr(text, from);
+    char *out = malloc(strlen(text) + strlen(to) + 1);
+
+    if (!at)
+        fail_msg("%s is not in %s", from, text);
+    sprintf(out, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
+    return out;
+}
+
+struct change {
+    const char *from, *to, *message;
+    int code;
+};
+
+#define T UP_UNTRUSTED
+#define S32 "0123456789abcdef0123456789abcdef"
+
+static const struct change good[] = {
+    {"\"sequence\":18", "\"sequence\":1", "", 0},
+    {"\"sequence\":18", "\"sequence\":9223372036854775807", "", 0},
+    {"\"release\":\"1.0.1\"", "\"release\":\"" S32 "\"", "", 0},
+    {"\"project\":\"METER\"", "\"project\":\"" S32 S32 "\"", "", 0},
+    {"\"deadline\":300", "\"deadline\":1", "", 0},
+    {"\"deadline\":300", "\"deadline\":604800", "", 0},
+    {"\"hardware\":[\"rev-a\",\"rev-b\"],", "", "", 0},
+    {"{\"core\"", " \t\r\n{ \"core\"", "", 0},
+    {"METER", "\\u004dETER", "", 0},
+    {"\"version\":22", "\"version\":0", "", 0},
+};
+
+static const struct change bad[] = {
+    {"moult-manifest-1", "moult-manifest-2", "newer", UP_INCOMPATIBLE},
+    {"moult-manifest-1", "moult-manifest-99", "newer", UP_INCOMPATIBLE},
+    {"moult-manifest-1", "moult-manifest-0", "format", T},
+    {"moult-manifest-1", "moult-manifest-2x", "format", T},
+    {"moult-manifest-1", "moult-permit-1", "format", T},
+    {"\"format\":\"moult-manifest-1\",", "", "format is missing", T},
+    {"\"kind\":\"core\"", "\"kind\":\"files\"", "files", UP_INCOMPATIBLE},
+    {"\"kind\":\"core\"", "\"kind\":\"hotfix\"", "hotfix", UP_INCOMPATIBLE},
+    {"\"kind\":\"core\"", "\"kind\":\"boot\"", "unknown kind", T},
+    {"\"kind\":\"core\"", "\"kind\":\"script\"", "at most once", T},
+    {"{\"core\"", "{\"extra\":1,\"core\"", "unknown field \"extra\"", T},
+    {"\"kind\":\"script\"", "\"kind\":\"script\",\"x\":0", "part 1: unknown field \"x\"", T},
+    {"\"name\":\"Luat_RDA8910\"", "\"name\":\"Luat_RDA8910\",\"x\":0", "core.unknown field", T},
+    {"{\"core\"", "{\"sequence\":18,\"core\"", "duplicate", T},
+    {"\"sequence\":18", "\"sequence\":0", "sequence", T},
+    {"\"sequence\":18", "\"sequence\":-1", "sequence", T},
+    {"\"sequence\":18", "\"sequence\":9223372036854775808", "integer", T},
+    {"\"sequence\":18", "\"sequence\":18.0", "integer", T},
+    {"\"sequence\":18", "\"sequence\":1e3", "integer", T},
+    {"\"sequence\":18", "\"sequence\":\"18\"", "integer", T},
+    {"\"sequence\":18", "\"sequence\":true", "integer", T},
+    {"\"sequence\":18,", "", "sequence is missing", T},
+    {"\"project\":\"METER\",", "", "project is missing", T},
+    {"\"project\":\"METER\"", "\"project\":\"\"", "project", T},
+    {"\"project\":\"METER\"", "\"project\":\"" S32 S32 "x\"", "project", T},
+    {"\"project\":\"METER\"", "\"project\":7", "project", T},
+    {"METER", "ME\\nTER", "control", T},
+    {"METER", "ME\\u007fTER", "control", T},
+    {"METER", "ME\\u0085TER", "control", T},
+    {"METER", "ME\\u0000TER", "line", T},
+    {"METER", "ME\xffTER", "line", T},
+    {"\"release\":\"1.0.1\"", "\"release\":\"" S32 "x\"", "release", T},
+    {"\"release\":\"1.0.1\",", "", "release is missing", T},
+    {"3605a9e4", "3605A9E4", "product_key", T},
+    {"3605a9e4", "3605a9e", "product_key", T},
+    {"3605a9e4", "3605a9eg", "product_key", T},
+    {"[\"rev-a\",\"rev-b\"]", "[]", "hardware", T},
+    {"[\"rev-a\",\"rev-b\"]", "\"rev-a\"", "hardware", T},
+    {"[\"rev-a\",\"rev-b\"]", "[\"rev-a\",1]", "hardware", T},
+    {"[\"rev-a\",\"rev-b\"]",
+     "[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\",\"10\",\"11\",\"12\",\"13\",\"14\",\"15\","
+     "\"16\",\"17\"]",
+     "hardware", T},
+    {"\"script\":{\"version\":\"1.0.1\"},", "", "script.version", T},
+    {"\"script\":{\"version\":\"1.0.1\"}", "\"script\":{}", "version is missing", T},
+    {"\"script\":{\"version\":\"1.0.1\"}", "\"script\":\"1.0.1\"", "must be an object", T},
+    {"\"core\":{\"name\":\"Luat_RDA8910\",\"version\":22},", "", "core.name", T},
+    {"\"core\":{\"name\":\"Luat_RDA8910\",\"version\":22}", "\"core\":{\"name\":\"x\"}", "version is missing",
+     T},
+    {"\"version\":22", "\"version\":-1", "core.version", T},
+    {"\"requires\":{\"core\":\"Luat_RDA8910\",\"version\":17}", "\"requires\":{\"core\":\"x\"}",
+     "version is missing", T},
+    {"\"issued\":1700000000", "\"issued\":0", "issued", T},
+    {"\"issued\":1700000000", "\"issued\":253402300800", "issued", T},
+    {"\"not_after\":1800000000", "\"not_after\":0", "not_after", T},
+    {"\"deadline\":300", "\"deadline\":0", "deadline", T},
+    {"\"deadline\":300", "\"deadline\":604801", "deadline", T},
+    {"[\"version\",\"budget\"]", "[]", "override", T},
+    {"[\"version\",\"budget\"]", "[\"floor\"]", "unknown rule", T},
+    {"[\"version\",\"budget\"]", "[\"version\",\"version\"]", "twice", T},
+    {"[\"version\",\"budget\"]", "[7]", "unknown rule", T},
+    {"[\"version\",\"budget\"]", "7", "override", T},
+    {"\"block_size\":4096", "\"block_size\":2048", "block_size", T},
+    {"\"block_size\":4096", "\"block_size\":4097", "power of two", T},
+    {"\"block_size\":1048576", "\"block_size\":2097152", "block_size", T},
+    {"\"index_size\":112", "\"index_size\":111", "index_size", T},
+    {"\"index_size\":112", "\"index_size\":192", "index_size", T},
+    {"\"index_size\":112", "\"index_size\":18446744073709551728", "integer", T},
+    {"\"data_size\":4096", "\"data_size\":4097", "data_size", T},
+    {"\"data_size\":4096", "\"data_size\":-1", "data_size", T},
+    {"\"size\":8589934591", "\"size\":8589934592", "size", T},
+    {"\"size\":8589934591", "\"size\":0", "size", T},
+    {"\"kind\":\"script\"", "\"kind\":\"script\",\"source\":{\"size\":1,\"sha256\":\"" S32 S32 "\"}", "delta",
+     T},
+    {"\"kind\":\"core\"", "\"kind\":\"core\",\"source\":{\"size\":1}", "sha256 is missing", T},
+    {"\"kind\":\"core\"", "\"kind\":\"core\",\"source\":7", "must be an object", T},
+    {"\"abababab", "\"ABababab", "index_sha256", T},
+    {"{\"core\"", "[{\"core\"", "line", T},
+    {"\"text\":\"", "\"text\":[[[[[[[[0]]]]]]]],\"t\":\"", "deeper", T},
+};
+
+static void test_fields(void **state)
+{
+    struct up_manifest m;
+    struct up_error err;
+    char *text, *changed;
+
+    (void)state;
+    fill(&m);
+    text = format(&m);
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        changed = replaced(text, good[i].from, good[i].to);
+        must(parse(&m, changed, &err), &err);
+        free(changed);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        int rc;
+
+        changed = replaced(text, bad[i].from, bad[i].to);
+        rc = parse(&m, changed, &err);
+        if (rc != bad[i].code || !strstr(err.message, bad[i].message))
+            fail_msg("%s -> %s: code %d, %s", bad[i].from, bad[i].to, rc, rc < 0 ? err.message : "accepted");
+        free(changed);
+    }
+    free(text);
+}
+
+static void test_cut_and_padded(void **state)
+{
+    struct up_manifest m;
+    struct up_error err;
+    char *text, *large;
+    size_t len;
+
+    (void)state;
+    fill(&m);
+    text = format(&m);
+    len = strlen(text);
+    for (size_t cut = 0; cut < len; cut++) {
+        char *copy = malloc(cut ? cut : 1); /* so that reading past the end is seen */
+
+        memcpy(copy, text, cut);
+        assert_int_equal(up_manifest_parse(&m, copy, cut, &err), UP_UNTRUSTED);
+        free(copy);
+    }
+    assert_int_equal(up_manifest_parse(&m, text, len + 1, &err), UP_UNTRUSTED); /* the NUL */
+    large = malloc(UP_MANIFEST_MAX + 1);
+    memset(large, ' ', UP_MANIFEST_MAX + 1);
+    memcpy(large, text, len);
+    must(up_manifest_parse(&m, large, UP_MANIFEST_MAX, &err), &err);
+    must_fail(up_manifest_parse(&m, large, UP_MANIFEST_MAX + 1, &err), UP_UNTRUSTED, "larger", &err);
+    memset(large, '[', UP_MANIFEST_MAX);
+    must_fail(up_manifest_parse(&m, large, UP_MANIFEST_MAX, &err), UP_UNTRUSTED, "deeper", &err);
+    free(large);
+    free(text);
+}
+
+/* Any byte may become any other: nothing crashes, and what is accepted can be written again. */
+static void test_every_byte(void **state)
+{
+    struct up_manifest m;
+    struct up_error err;
+    char *text, *again;
+    size_t len;
+
+    (void)state;
+    fill(&m);
+    text = format(&m);
+    for (size_t i = 0; text[i]; i++) {
+        char kept = text[i];
+
+        for (int k = 0; k < 8; k++) {
+            text[i] = (char)(kept ^ 1 << k);
+            if (parse(&m, text, &err) == 0) {
+                must(up_manifest_format(&m, &again, &len, &err), &err);
+                free(again);
+            }
+        }
+        text[i] = kept;
+    }
+    free(text);
+}
+
+static void refused_format(const struct up_manifest *m, const char *part)
+{
+    struct up_error err;
+    size_t len;
+    char *text;
+
+    must_fail(up_manifest_format(m, &text, &len, &err), UP_USAGE, part, &err);
+}
+
+static void test_format_refuses(void **state)
+{
+    struct up_manifest m;
+
+    (void)state;
+    fill(&m);
+    m.sequence = 0;
+    refused_format(&m, "sequence");
+    fill(&m);
+    m.sequence = (uint64_t)INT64_MAX + 1;
+    refused_format(&m, "sequence");
+    fill(&m);
+    strcpy(m.project, "a\nb");
+    refused_format(&m, "control");
+    fill(&m);
+    strcpy(m.text, "\xff");
+    refused_format(&m, "");
+    fill(&m);
+    m.project[0] = 0;
+    refused_format(&m, "project");
+    fill(&m);
+    m.part_count = 0;
+    refused_format(&m, "parts");
+    fill(&m);
+    m.override = 16;
+    refused_format(&m, "override");
+    fill(&m);
+    m.script_version[0] = 0;
+    refused_format(&m, "script.version");
+    fill(&m);
+    m.requires_core[0] = 0; /* a version without a name would be lost */
+    refused_format(&m, "bounds");
+}
+
+static void test_versions(void **state)
+{
+    static const struct {
+        const char *a, *b;
+        int order;
+    } cases[] = {
+        {"1.0.0", "1.0.0", 0},
+        {"1.10", "1.9", 1},
+        {"1.9", "1.10", -1},
+        {"1.0", "1.0.0", 0},
+        {"1", "1.0.1", -1},
+        {"01.002", "1.2", 0},
+        {"2", "10", -1},
+        {"1.a", "1.b", -1},
+        {"1.0-rc", "1.0", 1},
+        {"", "0", -1},
+        {"1.", "1.0", -1},
+        {"1..1", "1.0.1", -1},
+        {"99999999999999999999999999999", "100000000000000000000000000000", -1},
+        {"1.0.0", "1.0.0.0.0", 0},
+        {"a", "ab", -1},
+        {"12", "12a", -1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        if (up_version_compare(cases[i].a, cases[i].b) != cases[i].order ||
+            up_version_compare(cases[i].b, cases[i].a) != -cases[i].order)
+            fail_msg("%s and %s", cases[i].a, cases[i].b);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_round_trip),     cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_cut_and_padded), cmocka_unit_test(test_every_byte),
+        cmocka_unit_test(test_format_refuses), cmocka_unit_test(test_versions),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
