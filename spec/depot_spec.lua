@@ -16,7 +16,7 @@ local function entry(overrides)
   }
   local e = { name = "a.upd", path = "/packages/a.upd", size = 1000, manifest = manifest }
   for name, value in pairs(overrides or {}) do
-    if name == "name" or name == "devices" or name == "path" then
+    if name == "name" or name == "devices" then
       e[name] = value
     elseif value == "none" then
       manifest[name] = nil
@@ -145,6 +145,21 @@ describe("depot.luat", function()
     assert.equal("later.upd", (outcome(query { core_version = "18" }, old, new, listed, later)))
     assert.equal("listed.upd", (outcome(query { imei = "x" }, old, new, listed, later)))
     assert.equal(27, (outcome(query { version = "1.0.2" }, old, new, listed, later)))
+  end)
+
+  it("goes on with what a device has begun, while that still fits", function()
+    local begun = script_only { name = "begun.upd", sequence = 6 }
+    local newer = script_only { name = "newer.upd", sequence = 7, script_version = "1.0.2" }
+    local newest = script_only { name = "newest.upd", sequence = 8, script_version = "1.0.3" }
+    begun.tag, newer.tag, newest.tag = '"b"', '"n"', '"m"'
+    local function given(tag, version)
+      return luat.answer(query { version = version }, { newer, begun, newest }, sha256, tag).entry.name
+    end
+    assert.equal("begun.upd", given('"b"'))
+    assert.equal("newer.upd", given('"n"'))
+    assert.equal("newest.upd", given('"gone"'))
+    assert.equal("newest.upd", given(nil))
+    assert.equal("newest.upd", given('"b"', "1.0.1"))
   end)
 
   local broken = {

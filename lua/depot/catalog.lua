@@ -74,6 +74,13 @@ local function read_devices(path)
   return M.parse_devices(text or "")
 end
 
+--- The entity tag that update.native.httpd gives a file, as long as it does not change.
+-- @tparam table found as from folder.list(): size (bytes), changed (ns)
+-- @treturn string with its quotes
+function M.tag(found)
+  return ('"%x-%x%08x"'):format(found.size, found.changed // 1000000000, found.changed % 1000000000)
+end
+
 local function stamp(found)
   return found and ("%d/%d"):format(found.size, found.changed) or ""
 end
@@ -103,7 +110,7 @@ local function keys_stamp(natives, keys)
 end
 
 function Catalog:_load(name, found, list, keys)
-  local entry = { name = name, path = self.dir .. "/" .. name, size = found.size }
+  local entry = { name = name, path = self.dir .. "/" .. name, size = found.size, tag = M.tag(found) }
   local message, code
   entry.manifest, message, code = read_manifest(self.natives, entry.path, keys)
   if entry.manifest and list then
@@ -167,7 +174,7 @@ function Catalog:refresh()
 end
 
 --- The packages that a key verified, in the order of their names.
--- @treturn {table,...} {name, path, size (bytes), manifest, devices = {id = true} or nil: for all}
+-- @treturn {table,...} {name, path, size (bytes), tag (entity tag), manifest, devices = {id = true} or nil: for all}
 function Catalog:packages()
   local list = {}
   for _, entry in ipairs(self.entries) do

@@ -131,13 +131,24 @@ local function is_newer(manifest, asked)
   return script >= 0 and core >= 0 and (script > 0 or core > 0)
 end
 
+local function better(best, entry, begun)
+  if not best or begun and entry.tag == begun then
+    return entry
+  elseif begun and best.tag == begun then
+    return best
+  end
+  return entry.manifest.sequence > best.manifest.sequence and entry or best
+end
+
 --- The answer to a query.
 -- @tparam table query name -> value, decoded
--- @tparam {table,...} entries the catalog: {name, manifest, devices = {id = true} or nil}
+-- @tparam {table,...} entries the catalog: {name, tag, manifest, devices = {id = true} or nil}
 -- @tparam function sha256 text -> lower-case hex
+-- @tparam[opt] string begun entity tag of what the device has a part of already (If-Range): while that still fits, it
+--   is given before a newer one, so that publishing spoils no download under way
 -- @treturn table {kind = "package", entry, redirect = boolean}, or {kind = "refusal", status (HTTP), code (vendor's),
 --   msg}
-function M.answer(query, entries, sha256)
+function M.answer(query, entries, sha256, begun)
   local asked, problem = M.parse(query)
   if not asked then
     return problem
@@ -151,11 +162,11 @@ function M.answer(query, entries, sha256)
     core = core and names_core(manifest, core)
     firmware_known = firmware_known or core
     if core and not is_delta(manifest) and suits_number(manifest, asked.core_version)
-        and is_newer(manifest, asked) and (not best or manifest.sequence > best.manifest.sequence) then
+        and is_newer(manifest, asked) then
       if entry.devices and not entry.devices[asked.id] then
         unlisted = true
       else
-        best = entry
+        best = better(best, entry, begun)
       end
     end
   end

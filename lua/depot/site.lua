@@ -63,7 +63,7 @@ local function describe(query, outcome)
 end
 
 local function firmware_upgrade(site, request)
-  local answer = luat.answer(request.query, site.packages(), site.sha256)
+  local answer = luat.answer(request.query, site.packages(), site.sha256, request.headers["if-range"])
   if answer.kind == "refusal" then
     local text = ('{"code":%d,"msg":%s}'):format(answer.code, quote(answer.msg))
     local given = json(answer.status, text, { ["Cache-Control"] = "no-store" })
