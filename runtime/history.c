@@ -36,9 +36,11 @@ static void encode(const struct up_event *e, uint8_t out[UP_HISTORY_RECORD])
 static int decode(struct up_event *e, const uint8_t in[UP_HISTORY_RECORD])
 {
     memset(e, 0, sizeof *e);
+    e->number = up_get64(in);
+    if (e->number == 0)
+        return -1;
     if (up_get32(in + UP_HISTORY_RECORD - 4) != up_crc32c(in, UP_HISTORY_RECORD - 4))
         return -1;
-    e->number = up_get64(in);
     e->time = up_get64(in + 8);
     e->sequence = up_get64(in + 16);
     e->code = (int32_t)up_get32(in + 24);
@@ -46,7 +48,7 @@ static int decode(struct up_event *e, const uint8_t in[UP_HISTORY_RECORD])
     memcpy(e->name, in + 32, sizeof e->name - 1);
     memcpy(e->release, in + 56, sizeof e->release - 1);
     memcpy(e->message, in + 96, sizeof e->message - 1);
-    return e->number ? 0 : -1;
+    return 0;
 }
 
 int up_history_create(struct up_storage *storage, const char *state_dir, struct up_error *err)

@@ -1,6 +1,7 @@
 #include "slot.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "error.h"
@@ -9,6 +10,7 @@
 int up_slot_capacity(struct up_storage *storage, const char *path, uint64_t *out, struct up_error *err)
 {
     struct up_stat st = {.kind = UP_NODE_FILE};
+    char dir[1024];
     uint64_t free_bytes;
 
     if (storage->ops->stat(storage, path, &st) < 0 && errno != ENOENT)
@@ -19,7 +21,11 @@ int up_slot_capacity(struct up_storage *storage, const char *path, uint64_t *out
     }
     if (st.kind != UP_NODE_FILE)
         return up_fail(err, UP_USAGE, "slot %s: neither a regular file nor a block device", path);
-    if (storage->ops->space(storage, path, &free_bytes) < 0)
+    /* The file need not be there yet; its directory must. */
+    if (snprintf(dir, sizeof dir, "%s", path) >= (int)sizeof dir || !strrchr(dir, '/'))
+        return up_fail(err, UP_USAGE, "slot %s: not an absolute path, or too long", path);
+    *strrchr(dir, '/') = '\0';
+    if (storage->ops->space(storage, dir[0] ? dir : "/", &free_bytes) < 0)
         return up_fail(err, errno == ENOENT ? UP_MISSING : UP_WRITE, "slot %s: %s", path, strerror(errno));
     *out = st.size + free_bytes;
     return 0;

@@ -40,6 +40,7 @@ static struct sim *key_store(void)
     if (!store) {
         store = sim_new();
         must(up_keygen(sim_storage(store), "/release", &err), &err);
+        sim_settle(store);
     }
     return store;
 }
@@ -155,13 +156,16 @@ bool variant_is_script(struct sim *sim, const char *dir, unsigned n)
 
 bool variant_is_core(struct sim *sim, const char *path, unsigned n)
 {
-    uint8_t image[CORE_SIZE];
+    static uint8_t images[4][CORE_SIZE]; /* asked thousands of times: made once */
+    static bool made[4];
     size_t len = 0;
     char *content = sim_get(sim, path, &len);
     bool same;
 
-    core_image(n, image);
-    same = content && len == sizeof image && memcmp(content, image, sizeof image) == 0;
+    if (!made[n % 4])
+        core_image(n % 4, images[n % 4]);
+    made[n % 4] = true;
+    same = content && len == CORE_SIZE && memcmp(content, images[n % 4], CORE_SIZE) == 0;
     free(content);
     return same;
 }
