@@ -79,9 +79,7 @@ int up_boot_create(struct up_boot *b, const struct up_boot_state *first, struct 
     if (b->driver == UP_BOOT_NONE)
         return 0;
     encode(first, bytes);
-    if (up_record_create(&b->record, err) < 0)
-        return err->code;
-    return up_record_write_first(&b->record, bytes, sizeof bytes, err);
+    return up_record_create(&b->record, bytes, sizeof bytes, err);
 }
 
 int up_boot_read(struct up_boot *b, struct up_boot_state *out, struct up_error *err)

@@ -242,10 +242,10 @@ static int commit_provision(struct up_device *d, struct up_error *err)
     next.phase = UP_IDLE;
     up_device_path(d, "script", path, sizeof path);
     if (up_boot_create(d->boot, &boot, err) < 0 || up_history_create(d->storage, d->config->state, err) < 0 ||
-        up_journal_create(d->journal, err) < 0 || up_generation_link(d->storage, path, next.tx.generation, err) < 0)
+        up_generation_link(d->storage, path, next.tx.generation, err) < 0)
         return err->code;
     up_device_note(d, "provisioned", UP_OK, next.slot[0].release, next.tx.sequence, "");
-    if (up_journal_write_first(d->journal, &next, err) < 0)
+    if (up_journal_create(d->journal, &next, err) < 0)
         return err->code;
     d->state = next;
     d->boot_state = boot;

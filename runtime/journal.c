@@ -204,11 +204,6 @@ void up_journal_close(struct up_journal *j)
     free(j);
 }
 
-int up_journal_create(struct up_journal *j, struct up_error *err)
-{
-    return up_record_create(&j->record, err);
-}
-
 int up_journal_read(struct up_journal *j, struct up_journal_state *out, struct up_error *err)
 {
     uint8_t *bytes = malloc(UP_JOURNAL_CAPACITY);
@@ -245,7 +240,7 @@ int up_journal_write(struct up_journal *j, const struct up_journal_state *s, str
     return write_with(up_record_write, j, s, err);
 }
 
-int up_journal_write_first(struct up_journal *j, const struct up_journal_state *s, struct up_error *err)
+int up_journal_create(struct up_journal *j, const struct up_journal_state *first, struct up_error *err)
 {
-    return write_with(up_record_write_first, j, s, err);
+    return write_with(up_record_create, j, first, err);
 }

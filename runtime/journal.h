@@ -96,14 +96,12 @@ const char *up_phase_name(enum up_phase phase);
 int up_journal_open(struct up_journal **out, struct up_storage *storage, const char *state_dir,
                     struct up_error *err);
 void up_journal_close(struct up_journal *j);
-/* Preallocate. Errors: UP_WRITE, UP_NOSPACE. */
-int up_journal_create(struct up_journal *j, struct up_error *err);
+/* The factory's last step: see up_record_create(). Errors: UP_WRITE, UP_NOSPACE. */
+int up_journal_create(struct up_journal *j, const struct up_journal_state *first, struct up_error *err);
 /* Errors: UP_NOTHING not provisioned; UP_STATELOST; UP_INCOMPATIBLE written by
  * a newer form; UP_WRITE. */
 int up_journal_read(struct up_journal *j, struct up_journal_state *out, struct up_error *err);
 int up_journal_write(struct up_journal *j, const struct up_journal_state *s, struct up_error *err);
-/* The factory's last step: see up_record_write_first(). */
-int up_journal_write_first(struct up_journal *j, const struct up_journal_state *s, struct up_error *err);
 
 /* The bytes of a state and back. decode refuses what encode cannot have
  * written (UP_CORRUPT, or UP_INCOMPATIBLE for a newer form). */

@@ -12,7 +12,7 @@
 
 #define PATH_SIZE 1024
 
-enum half_state { HALF_ABSENT, HALF_BLANK, HALF_BROKEN, HALF_WHOLE };
+enum half_state { HALF_ABSENT, HALF_BROKEN, HALF_WHOLE };
 
 /* One of the two files as read. */
 struct half {
@@ -63,12 +63,8 @@ static uint32_t record_crc(const uint8_t *bytes, size_t len)
 
 static void classify(const struct up_record *r, struct half *h, size_t got)
 {
-    bool blank = true;
-
-    for (size_t i = 0; i < got && blank; i++)
-        blank = h->bytes[i] == 0;
-    h->state = blank ? HALF_BLANK : HALF_BROKEN;
-    if (blank || got < UP_RECORD_HEAD || memcmp(h->bytes, r->magic, 8) != 0)
+    h->state = HALF_BROKEN;
+    if (got < UP_RECORD_HEAD || memcmp(h->bytes, r->magic, 8) != 0)
         return;
     h->sequence = up_get64(h->bytes + 8);
     h->len = up_get32(h->bytes + 16);
@@ -134,37 +130,6 @@ static int newest(const struct half h[2])
     return whole[0] ? 0 : whole[1] ? 1 : -1;
 }
 
-int up_record_create(const struct up_record *r, struct up_error *err)
-{
-    struct up_storage *s = r->storage;
-    uint8_t *zeros = calloc(1, r->capacity);
-    char path[PATH_SIZE];
-    int rc = 0;
-
-    if (!zeros)
-        return up_fail(err, UP_INTERNAL, "%s: out of memory", r->path);
-    for (int i = 0; i < 2 && rc == 0; i++) {
-        int file;
-
-        rc = half_path(r, i, path, err);
-        if (rc < 0)
-            break;
-        file = s->ops->open(s, path, UP_CREATE, 0600);
-        if (file < 0) {
-            rc = up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: create: %s", path, strerror(errno));
-            break;
-        }
-        /* Written, not punched: the blocks must be allocated now, so that no
-         * later write can fail for want of space. */
-        if (s->ops->truncate(s, file, 0) < 0 || s->ops->pwrite(s, file, zeros, r->capacity, 0) < 0 ||
-            s->ops->sync(s, file) < 0)
-            rc = up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: preallocate: %s", path, strerror(errno));
-        s->ops->close(s, file);
-    }
-    free(zeros);
-    return rc < 0 ? rc : up_storage_sync_parent(s, path, err);
-}
-
 int up_record_read(const struct up_record *r, void *buf, size_t size, size_t *len, struct up_error *err)
 {
     struct half h[2];
@@ -174,9 +139,8 @@ int up_record_read(const struct up_record *r, void *buf, size_t size, size_t *le
     if (rc < 0)
         return rc;
     at = newest(h);
-    /* The second file is first written once the first holds a whole record
-     * (write_first); before that the value does not exist. */
-    if (h[1].state == HALF_ABSENT || h[1].state == HALF_BLANK)
+    /* create() makes the second file last. */
+    if (h[1].state == HALF_ABSENT)
         rc = up_fail(err, UP_NOTHING, "%s: no record yet", r->path);
     else if (at < 0)
         rc = up_fail(err, UP_STATELOST, "%s: both records are unreadable", r->path);
@@ -191,74 +155,86 @@ int up_record_read(const struct up_record *r, void *buf, size_t size, size_t *le
     return rc;
 }
 
-static int half_write(const struct up_record *r, int i, uint64_t sequence, const void *data, size_t len,
-                      struct half *scratch, struct up_error *err)
+/* A whole file's bytes, freshly allocated; NULL when memory is short. */
+static uint8_t *format(const struct up_record *r, uint64_t sequence, const void *data, size_t len)
 {
-    struct up_storage *s = r->storage;
     uint8_t *bytes = calloc(1, r->capacity);
-    char path[PATH_SIZE];
-    int file, rc;
 
     if (!bytes)
-        return up_fail(err, UP_INTERNAL, "%s: out of memory", r->path);
+        return NULL;
     memcpy(bytes, r->magic, 8);
     up_put64(bytes + 8, sequence);
     up_put32(bytes + 16, (uint32_t)len);
     memcpy(bytes + UP_RECORD_HEAD, data, len);
     up_put32(bytes + 28, record_crc(bytes, len));
+    return bytes;
+}
 
-    rc = half_path(r, i, path, err);
-    if (rc < 0)
-        goto out;
-    file = s->ops->open(s, path, UP_UPDATE, 0);
-    if (file < 0) {
-        rc = up_fail(err, UP_WRITE, "%s: open: %s", path, strerror(errno));
-        goto out;
+static int check_length(const struct up_record *r, size_t len, struct up_error *err)
+{
+    if (len > r->capacity - UP_RECORD_HEAD)
+        return up_fail(err, UP_INTERNAL, "%s: record of %zu bytes is too long", r->path, len);
+    return 0;
+}
+
+int up_record_create(const struct up_record *r, const void *data, size_t len, struct up_error *err)
+{
+    char path[PATH_SIZE];
+
+    if (check_length(r, len, err) < 0)
+        return err->code;
+    for (int i = 0; i < 2; i++) {
+        uint8_t *bytes = format(r, (uint64_t)i + 1, data, len);
+        int rc = bytes ? half_path(r, i, path, err) : up_fail(err, UP_INTERNAL, "%s: out of memory", r->path);
+
+        if (rc == 0)
+            rc = up_storage_write_file(r->storage, path, bytes, r->capacity, 0600, err);
+        free(bytes);
+        if (rc < 0)
+            return rc;
     }
+    return 0;
+}
+
+/* Overwrite half i in place, sync, and compare what the medium gives back. */
+static int half_write(const struct up_record *r, int i, const uint8_t *bytes, struct half *scratch,
+                      struct up_error *err)
+{
+    struct up_storage *s = r->storage;
+    char path[PATH_SIZE];
+    int file, rc = 0;
+
+    if (half_path(r, i, path, err) < 0)
+        return err->code;
+    file = s->ops->open(s, path, UP_UPDATE, 0);
+    if (file < 0)
+        return up_fail(err, UP_WRITE, "%s: open: %s", path, strerror(errno));
     if (s->ops->pwrite(s, file, bytes, r->capacity, 0) < 0)
         rc = up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: write: %s", path, strerror(errno));
     else if (s->ops->sync(s, file) < 0)
         rc = up_fail(err, UP_WRITE, "%s: sync: %s", path, strerror(errno));
     s->ops->close(s, file);
-    if (rc < 0)
-        goto out;
-    rc = half_read(r, i, scratch, true, err);
+    if (rc == 0)
+        rc = half_read(r, i, scratch, true, err);
     if (rc == 0 && (scratch->state != HALF_WHOLE || memcmp(scratch->bytes, bytes, r->capacity) != 0))
         rc = up_fail(err, UP_WRITE, "%s: read back differs from what was written", path);
-out:
-    free(bytes);
     return rc;
 }
 
 int up_record_write(const struct up_record *r, const void *data, size_t len, struct up_error *err)
 {
     struct half h[2];
-    uint64_t sequence;
-    int rc, at;
+    uint8_t *bytes;
+    int rc, at, older;
 
-    if (len > r->capacity - UP_RECORD_HEAD)
-        return up_fail(err, UP_INTERNAL, "%s: record of %zu bytes is too long", r->path, len);
-    rc = both_read(r, h, err);
-    if (rc < 0)
-        return rc;
+    if (check_length(r, len, err) < 0 || both_read(r, h, err) < 0)
+        return err->code;
     at = newest(h);
-    sequence = at < 0 ? 1 : h[at].sequence + 1;
-    rc = half_write(r, at < 0 ? 0 : !at, sequence, data, len, &h[at < 0 ? 0 : !at], err);
+    older = at < 0 ? 0 : !at;
+    bytes = format(r, at < 0 ? 1 : h[at].sequence + 1, data, len);
+    rc = bytes ? half_write(r, older, bytes, &h[older], err) : up_fail(err, UP_INTERNAL, "%s: out of memory", r->path);
+    free(bytes);
     free(h[0].bytes);
     free(h[1].bytes);
-    return rc;
-}
-
-int up_record_write_first(const struct up_record *r, const void *data, size_t len, struct up_error *err)
-{
-    struct half scratch = {.bytes = malloc(r->capacity)};
-    int rc;
-
-    if (!scratch.bytes)
-        return up_fail(err, UP_INTERNAL, "%s: out of memory", r->path);
-    rc = half_write(r, 0, 1, data, len, &scratch, err);
-    if (rc == 0)
-        rc = half_write(r, 1, 2, data, len, &scratch, err);
-    free(scratch.bytes);
     return rc;
 }

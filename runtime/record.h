@@ -25,26 +25,22 @@ struct up_record {
     size_t capacity;      /* bytes of each file */
 };
 
-/* Make both files anew, filled with zeros and synced; the directory too. */
-int up_record_create(const struct up_record *r, struct up_error *err);
+/*
+ * The first value. Each file appears under its name only when it holds the
+ * value whole and durable, the second one last: before that, read() says
+ * UP_NOTHING. Errors: UP_WRITE, UP_NOSPACE; UP_INTERNAL too long.
+ */
+int up_record_create(const struct up_record *r, const void *data, size_t len, struct up_error *err);
 
 /*
- * The newest whole record into buf. Errors: UP_NOTHING never written to its
- * end (files absent, or the second still blank); UP_STATELOST neither record
- * is readable; UP_WRITE.
+ * The newest whole record into buf. Errors: UP_NOTHING create() never came to
+ * its end; UP_STATELOST neither record is readable; UP_WRITE.
  */
 int up_record_read(const struct up_record *r, void *buf, size_t size, size_t *len,
                    struct up_error *err);
 
 /* Replace the older record. Errors: UP_WRITE, UP_NOSPACE; UP_INTERNAL too long. */
 int up_record_write(const struct up_record *r, const void *data, size_t len, struct up_error *err);
-
-/*
- * The first value after create(): both files are written, one after the
- * other. Until the second is whole, read() says UP_NOTHING.
- */
-int up_record_write_first(const struct up_record *r, const void *data, size_t len,
-                          struct up_error *err);
 
 /* CRC-32C (Castagnoli, reflected 0x82F63B78) of a buffer. */
 uint32_t up_crc32c(const void *data, size_t len);

@@ -7,7 +7,8 @@
  * recovery itself is cut as well. Then every sync is left out, one place at a
  * time: the enumeration must notice, or the place is listed with its reason.
  *
- *     crash [--quick | --long] [FLOW]
+ *     crash [--long] [FLOW]     cut everything; --long cuts recoveries far more often
+ *     crash --mutants           leave out syncs
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@ static const struct world_plan plans[] = {
     {"script fails", true, WORLD_SCRIPT, WORLD_FAIL},   {"both fails", true, WORLD_BOTH, WORLD_FAIL},
     {"script crashes", true, WORLD_SCRIPT, WORLD_CRASH}, {"slot crashes", true, WORLD_CORE, WORLD_CRASH},
     {"script disarmed", true, WORLD_SCRIPT, WORLD_DISARM}, {"both disarmed", true, WORLD_BOTH, WORLD_DISARM},
+    {"slot dead", true, WORLD_CORE, WORLD_DEAD},         {"both dead", true, WORLD_BOTH, WORLD_DEAD},
 };
 #define PLANS (sizeof plans / sizeof plans[0])
 
@@ -32,6 +34,13 @@ struct excuse {
 };
 static const struct excuse excuses[] = {
     {"/device/state/history", "history is for people: a torn or lost line is dropped alone"},
+    {"/device/state/history.new", "as above; the file is there before the device is"},
+    {"/device/state/tx", "the head is verified at each use; what is lost is fetched again"},
+    {"/device/state/tx/manifest.json.new", "verified by its signature at each use"},
+    {"/device/state/tx/manifest.minisig.new", "verifies the manifest at each use, or does not"},
+    {"/device/state/tx/script.idx", "its digest in the manifest is compared at each use"},
+    {"/device/state/tx/core.idx", "its digest in the manifest is compared at each use"},
+    {"/device/state/tx/script.tar", "hashed against the index before the generation is made of it"},
 };
 
 struct effort {
@@ -234,21 +243,22 @@ static unsigned mutants(const struct effort *effort)
 
 int main(int argc, char **argv)
 {
-    struct effort effort = {.choices = 0, .second_choices = 3, .second_every = 16};
-    struct effort mutant_effort = {.choices = 0};
+    struct effort effort = {.choices = 0, .second_choices = 2, .second_every = 64};
+    bool only_mutants = false;
     const char *only = NULL;
     struct totals totals = {0};
-    unsigned missed = 0;
 
+    setvbuf(stdout, NULL, _IOLBF, 0);
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--long") == 0)
-            effort = (struct effort){.choices = 0, .second_choices = 12, .second_every = 4};
-        else if (strcmp(argv[i], "--quick") == 0)
-            effort = (struct effort){.choices = 6};
+            effort = (struct effort){.choices = 0, .second_choices = 8, .second_every = 4};
+        else if (strcmp(argv[i], "--mutants") == 0)
+            only_mutants = true;
         else
             only = argv[i];
     }
-    setvbuf(stdout, NULL, _IOLBF, 0);
+    if (only_mutants)
+        return mutants(&(struct effort){.choices = 12}) ? 1 : 0;
     for (size_t i = 0; i < PLANS; i++) {
         unsigned long before = totals.states;
 
@@ -257,8 +267,6 @@ int main(int argc, char **argv)
         enumerate(&totals, &plans[i], &effort);
         printf("  %s: %lu states\n", plans[i].name, totals.states - before);
     }
-    if (!only)
-        missed = mutants(&mutant_effort);
     printf("crash: %lu states, %lu bad\n", totals.states, totals.bad);
-    return totals.bad || missed ? 1 : 0;
+    return totals.bad ? 1 : 0;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "boot.h"
 #include "device.h"
 #include "variants.h"
 #include "minisign.h"
@@ -15,6 +16,7 @@
 #define STATE "/device/state"
 #define KEYS "/device/keys"
 #define BOOTS_MAX 8
+#define DEAD_BOOTS (2 * UP_BOOT_TRIES)
 
 static const char *const package_paths[WORLD_PACKAGES] = {"/packages/factory.upd", "/packages/script.upd",
                                                           "/packages/core.upd", "/packages/both.upd"};
@@ -243,6 +245,22 @@ static enum world_result run(struct life *l, bool online)
     }
 }
 
+/* The boot loader is about to choose a core on trial that hangs before it can
+ * start anything: it counts the try down, and a watchdog resets the device. */
+static bool dies(struct life *l)
+{
+    struct up_boot_state state;
+    struct up_boot *boot;
+    bool dead = false;
+
+    if (l->plan->verdict != WORLD_DEAD || up_boot_open(&boot, l->storage, &l->config, &l->err) < 0)
+        return false;
+    if (up_boot_read(boot, &state, &l->err) == 0 && !state.good[state.order[0]] && state.tries[state.order[0]] > 0)
+        dead = up_boot_select(boot, &state, &l->err) == 0 || sim_is_cut(l->sim);
+    up_boot_close(boot);
+    return dead;
+}
+
 enum world_result world_boot(struct sim *sim, const struct world_plan *plan, bool online, struct world_log *log)
 {
     struct life l = {.sim = sim, .storage = sim_storage(sim), .plan = plan, .log = log};
@@ -251,6 +269,10 @@ enum world_result world_boot(struct sim *sim, const struct world_plan *plan, boo
 
     log->boots++;
     configure(&l.config);
+    if (dies(&l)) {
+        up_config_free(&l.config);
+        return sim_is_cut(sim) ? WORLD_CUT : WORLD_RESTART;
+    }
     rc = up_device_open(&l.device, l.storage, &l.config, UP_DEVICE_LOCK, &l.err);
     if (rc == UP_USAGE)
         result = factory(&l);
@@ -269,10 +291,12 @@ enum world_result world_live(struct sim *sim, const struct world_plan *plan, boo
 {
     enum world_result result = WORLD_RESTART;
 
-    for (unsigned i = 0; i < BOOTS_MAX && result == WORLD_RESTART; i++)
+    unsigned most = BOOTS_MAX + (plan->verdict == WORLD_DEAD ? DEAD_BOOTS : 0);
+
+    for (unsigned i = 0; i < most && result == WORLD_RESTART; i++)
         result = world_boot(sim, plan, online, log);
     if (result == WORLD_RESTART)
-        bad(log, "not settled after %d starts", BOOTS_MAX);
+        bad(log, "not settled after %u starts", most);
     return result;
 }
 

@@ -18,6 +18,7 @@ enum world_verdict {
     WORLD_CONFIRM,  /* the new release is healthy */
     WORLD_FAIL,     /* it is not: rolled back and quarantined */
     WORLD_CRASH,    /* it crashes at each start: three starts, then rolled back */
+    WORLD_DEAD,     /* its core never gets as far as the supervisor */
     WORLD_DISARM    /* rolled back by hand while armed */
 };
 
@@ -52,7 +53,8 @@ struct sim *world_new(const struct world_plan *plan);
  * package; without, the device is alone with what it has. */
 enum world_result world_boot(struct sim *sim, const struct world_plan *plan, bool online, struct world_log *log);
 
-/* Power on until settled, at most 8 times. The last result. */
+/* Power on until settled, at most 8 times (a dead core adds the boot loader's
+ * six tries of it: two installs, three each). The last result. */
 enum world_result world_live(struct sim *sim, const struct world_plan *plan, bool online, struct world_log *log);
 
 /* The promises on a settled device: exactly the old or the new pair runs,
