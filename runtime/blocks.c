@@ -96,8 +96,8 @@ int up_blocks_match(struct up_blocks *b, uint32_t i, int file, struct up_error *
         return err->code;
     if (!b->content && !(b->content = malloc(b->head.block_size)))
         return up_fail(err, UP_INTERNAL, "%s: out of memory", up_part_name(b->kind));
-    got = b->storage->ops->pread(b->storage, file, b->content, block.length,
-                                 (uint64_t)i * b->head.block_size);
+    got =
+        b->storage->ops->pread(b->storage, file, b->content, block.length, (uint64_t)i * b->head.block_size);
     if (got < 0)
         return up_fail(err, UP_WRITE, "%s: read back: %s", up_part_name(b->kind), strerror(errno));
     if ((uint32_t)got < block.length)

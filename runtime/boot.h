@@ -21,8 +21,8 @@ struct up_boot_state {
     uint8_t count;           /* of them */
     uint8_t tries[UP_SLOTS]; /* left; counted down for a slot that is not good */
     bool good[UP_SLOTS];
-    uint8_t running;         /* the slot that this boot started */
-    uint64_t boots;          /* since provision */
+    uint8_t running; /* the slot that this boot started */
+    uint64_t boots;  /* since provision */
 };
 
 struct up_error;

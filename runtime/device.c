@@ -151,14 +151,15 @@ int up_device_reload(struct up_device *d, struct up_error *err)
         return 0;
     if (up_journal_read(d->journal, &d->state, err) < 0) {
         if (err->code == UP_NOTHING)
-            return up_fail(err, UP_USAGE, "state %s: holds no device yet; run moult provision", d->config->state);
+            return up_fail(err, UP_USAGE, "state %s: holds no device yet; run moult provision",
+                           d->config->state);
         return err->code;
     }
     return up_boot_read(d->boot, &d->boot_state, err);
 }
 
-int up_device_open(struct up_device **out, struct up_storage *storage, const struct up_config *config, unsigned flags,
-                   struct up_error *err)
+int up_device_open(struct up_device **out, struct up_storage *storage, const struct up_config *config,
+                   unsigned flags, struct up_error *err)
 {
     struct up_device *d = NULL;
 
@@ -190,8 +191,8 @@ int up_device_provision(struct up_device **out, struct up_storage *storage, cons
     struct up_journal_state state;
     char path[UP_PATH_SIZE];
 
-    if (allocate(&d, storage, config, err) < 0 || up_storage_make_dir(storage, config->state, 0700, err) < 0 ||
-        take_lock(d, err) < 0)
+    if (allocate(&d, storage, config, err) < 0 ||
+        up_storage_make_dir(storage, config->state, 0700, err) < 0 || take_lock(d, err) < 0)
         goto fail;
     switch (up_journal_read(d->journal, &state, err)) {
     case UP_NOTHING:
@@ -252,7 +253,8 @@ int up_device_disarm(struct up_device *d, unsigned target, struct up_error *err)
 void up_device_note(struct up_device *d, const char *event, int code, const char *release, uint64_t sequence,
                     const char *message)
 {
-    struct up_event e = {.time = up_device_time(d), .sequence = sequence, .transaction = d->state.tx.id, .code = code};
+    struct up_event e = {
+        .time = up_device_time(d), .sequence = sequence, .transaction = d->state.tx.id, .code = code};
     struct up_error ignored;
 
     snprintf(e.name, sizeof e.name, "%s", event);
@@ -273,8 +275,8 @@ int up_device_gates(const struct up_device *d, const struct up_manifest *m, stru
                                   .slot_size = 0};
     const char *slot = d->config->slot[d->provisioning ? 0 : !d->boot_state.running];
 
-    facts.same_open = d->state.phase != UP_IDLE &&
-                      memcmp(d->state.tx.pair.digest, m->digest, sizeof m->digest) == 0;
+    facts.same_open =
+        d->state.phase != UP_IDLE && memcmp(d->state.tx.pair.digest, m->digest, sizeof m->digest) == 0;
     if (d->storage->ops->space(d->storage, d->config->state, &facts.free_bytes) < 0)
         return up_fail(err, UP_WRITE, "state %s: free space: %s", d->config->state, strerror(errno));
     if (slot && up_slot_capacity(d->storage, slot, &facts.slot_size, err) < 0)

@@ -44,7 +44,8 @@ static void ask_identity(struct up_gate_report *r, const struct up_manifest *m, 
     if (strcmp(m->project, c->project) == 0)
         add(r, "project", UP_OK, "%s", c->project);
     else
-        add(r, "project", UP_INCOMPATIBLE, "the package is for project %s, this device is %s", m->project, c->project);
+        add(r, "project", UP_INCOMPATIBLE, "the package is for project %s, this device is %s", m->project,
+            c->project);
 
     if (strcmp(m->product_key, c->product_key) == 0)
         add(r, "product_key", UP_OK, "matches");
@@ -87,8 +88,8 @@ static void ask_floor(struct up_gate_report *r, const struct up_manifest *m, con
         enum up_part_kind kind = m->part[i].kind;
 
         if (m->sequence <= s->floor[kind]) {
-            add(r, "floor", UP_INCOMPATIBLE, "sequence %" PRIu64 " is not above the %s floor %" PRIu64, m->sequence,
-                up_part_name(kind), s->floor[kind]);
+            add(r, "floor", UP_INCOMPATIBLE, "sequence %" PRIu64 " is not above the %s floor %" PRIu64,
+                m->sequence, up_part_name(kind), s->floor[kind]);
             return;
         }
     }
@@ -108,19 +109,22 @@ static void ask_requires(struct up_gate_report *r, const struct up_manifest *m, 
     if (!m->requires_core[0])
         add(r, "requires", UP_OK, "nothing");
     else if (strcmp(m->requires_core, name) != 0 || version < m->requires_version)
-        add(r, "requires", UP_INCOMPATIBLE, "needs core %s from version %" PRIu64 ", this device has %s %" PRIu64,
-            m->requires_core, m->requires_version, name[0] ? name : "none", version);
+        add(r, "requires", UP_INCOMPATIBLE,
+            "needs core %s from version %" PRIu64 ", this device has %s %" PRIu64, m->requires_core,
+            m->requires_version, name[0] ? name : "none", version);
     else
         add(r, "requires", UP_OK, "core %s %" PRIu64, name, version);
 }
 
-static void ask_quarantine(struct up_gate_report *r, const struct up_manifest *m, const struct up_journal_state *s)
+static void ask_quarantine(struct up_gate_report *r, const struct up_manifest *m,
+                           const struct up_journal_state *s)
 {
     for (int i = 0; i < UP_QUARANTINE_MAX; i++) {
         const struct up_quarantined *q = &s->quarantine[i];
 
         if (q->sequence == m->sequence && q->strikes > 1 && strcmp(q->project, m->project) == 0) {
-            add(r, "quarantine", UP_INCOMPATIBLE, "sequence %" PRIu64 " failed its trial on this device", m->sequence);
+            add(r, "quarantine", UP_INCOMPATIBLE, "sequence %" PRIu64 " failed its trial on this device",
+                m->sequence);
             return;
         }
     }
@@ -135,8 +139,8 @@ static void ask_time(struct up_gate_report *r, const struct up_manifest *m, cons
         add(r, "min_moult", UP_OK, "%s", m->min_moult[0] ? m->min_moult : "any");
 
     if (m->not_after && f->time > m->not_after)
-        add(r, "not_after", UP_INCOMPATIBLE, "valid until %" PRIu64 ", it is %" PRIu64 " (seconds since 1970)",
-            m->not_after, f->time);
+        add(r, "not_after", UP_INCOMPATIBLE,
+            "valid until %" PRIu64 ", it is %" PRIu64 " (seconds since 1970)", m->not_after, f->time);
     else
         add(r, "not_after", UP_OK, "%s", m->not_after ? "still valid" : "never expires");
 }
@@ -152,14 +156,14 @@ int up_gates_ask(struct up_gate_report *report, const struct up_manifest *m, con
     ask_quarantine(report, m, f->state);
     ask_parts(report, m, f);
     if (!f->same_open && f->free_bytes < f->need_bytes)
-        add(report, "space", UP_NOSPACE, "%s has %" PRIu64 " bytes free, the install takes %" PRIu64, f->config->state,
-            f->free_bytes, f->need_bytes);
+        add(report, "space", UP_NOSPACE, "%s has %" PRIu64 " bytes free, the install takes %" PRIu64,
+            f->config->state, f->free_bytes, f->need_bytes);
     else
         add(report, "space", UP_OK, "%" PRIu64 " of %" PRIu64 " free bytes", f->need_bytes, f->free_bytes);
 
     for (unsigned i = 0; i < report->count; i++)
         if (!report->line[i].open)
-            return up_fail(err, report->line[i].code, "release %s: gate %s: %s", m->release, report->line[i].gate,
-                           report->line[i].text);
+            return up_fail(err, report->line[i].code, "release %s: gate %s: %s", m->release,
+                           report->line[i].gate, report->line[i].text);
     return 0;
 }

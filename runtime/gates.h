@@ -32,13 +32,13 @@ struct up_gate_report {
 struct up_gate_facts {
     const struct up_config *config;
     const struct up_journal_state *state;
-    unsigned running;     /* slot */
-    uint64_t time;        /* seconds since 1970, see up_device_time() */
-    const char *version;  /* of this program */
-    uint64_t free_bytes;  /* in the file system of the state directory */
-    uint64_t need_bytes;  /* up_gate_space() */
-    uint64_t slot_size;   /* capacity of the slot that is not running; UINT64_MAX unbounded */
-    bool same_open;       /* the open transaction is for this manifest: it does not block itself */
+    unsigned running;    /* slot */
+    uint64_t time;       /* seconds since 1970, see up_device_time() */
+    const char *version; /* of this program */
+    uint64_t free_bytes; /* in the file system of the state directory */
+    uint64_t need_bytes; /* up_gate_space() */
+    uint64_t slot_size;  /* capacity of the slot that is not running; UINT64_MAX unbounded */
+    bool same_open;      /* the open transaction is for this manifest: it does not block itself */
 };
 
 /* Bytes that an install takes in the state directory: spool, generation,
@@ -47,7 +47,7 @@ uint64_t up_gate_space(const struct up_manifest *m);
 
 /* 0 when every gate is open, else the code of the first closed one, with its
  * sentence in err. *report always holds a line for every gate. */
-int up_gates_ask(struct up_gate_report *report, const struct up_manifest *m, const struct up_gate_facts *facts,
-                 struct up_error *err);
+int up_gates_ask(struct up_gate_report *report, const struct up_manifest *m,
+                 const struct up_gate_facts *facts, struct up_error *err);
 
 #endif

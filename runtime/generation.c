@@ -40,8 +40,8 @@ static int extract_file(struct work *w, const struct up_tar_entry *entry, uint64
         return w->err->code;
     file = s->ops->open(s, path, UP_WRITE_ONLY_NEW, entry->mode);
     if (file < 0)
-        return up_fail(w->err, errno == EEXIST ? UP_UNTRUSTED : up_code_of_errno(errno, UP_WRITE), "%s: create: %s",
-                       path, strerror(errno));
+        return up_fail(w->err, errno == EEXIST ? UP_UNTRUSTED : up_code_of_errno(errno, UP_WRITE),
+                       "%s: create: %s", path, strerror(errno));
     for (uint64_t done = 0; done < entry->size && rc == 0;) {
         size_t n = entry->size - done < CHUNK ? (size_t)(entry->size - done) : CHUNK;
 
@@ -66,8 +66,8 @@ static int visit_extract(struct work *w, const struct up_tar_entry *entry, uint6
     if (join(path, w->dir, entry->name, w->err) < 0)
         return w->err->code;
     if (w->storage->ops->mkdir(w->storage, path, entry->mode) < 0)
-        return up_fail(w->err, errno == EEXIST ? UP_UNTRUSTED : up_code_of_errno(errno, UP_WRITE), "%s: mkdir: %s",
-                       path, strerror(errno));
+        return up_fail(w->err, errno == EEXIST ? UP_UNTRUSTED : up_code_of_errno(errno, UP_WRITE),
+                       "%s: mkdir: %s", path, strerror(errno));
     return 0;
 }
 
@@ -104,7 +104,9 @@ static int walk(struct work *w, int (*visit)(struct work *, const struct up_tar_
         if (more < 0)
             return more;
         if (more == 0)
-            return w->size - at == UP_TAR_END ? 0 : up_fail(w->err, UP_UNTRUSTED, "script: bytes after the end mark");
+            return w->size - at == UP_TAR_END
+                       ? 0
+                       : up_fail(w->err, UP_UNTRUSTED, "script: bytes after the end mark");
         at += UP_TAR_BLOCK;
         if (strcmp(last, entry.name) >= 0)
             return up_fail(w->err, UP_UNTRUSTED, "script: member %s out of order", entry.name);
@@ -130,8 +132,8 @@ static int fill(struct work *w, const char *main_path)
     return 0;
 }
 
-int up_generation_extract(struct up_storage *storage, const char *spool, uint64_t size, const char *script_dir,
-                          uint32_t n, struct up_error *err)
+int up_generation_extract(struct up_storage *storage, const char *spool, uint64_t size,
+                          const char *script_dir, uint32_t n, struct up_error *err)
 {
     struct work w = {.storage = storage, .spool = -1, .size = size, .err = err};
     char dir[PATH_SIZE], unfinished[PATH_SIZE], main_path[PATH_SIZE];
@@ -190,8 +192,8 @@ static int collect(void *user, const char *name, enum up_node_kind kind)
     return d->count == sizeof d->name / sizeof d->name[0];
 }
 
-int up_generation_clean(struct up_storage *storage, const char *script_dir, const uint32_t *keep, unsigned count,
-                        struct up_error *err)
+int up_generation_clean(struct up_storage *storage, const char *script_dir, const uint32_t *keep,
+                        unsigned count, struct up_error *err)
 {
     struct doomed d = {.keep = keep, .keep_count = count};
     char path[PATH_SIZE];

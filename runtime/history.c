@@ -67,8 +67,8 @@ int up_history_create(struct up_storage *storage, const char *state_dir, struct 
     return rc;
 }
 
-int up_history_read(struct up_storage *storage, const char *state_dir, struct up_event out[UP_HISTORY_RECORDS],
-                    struct up_error *err)
+int up_history_read(struct up_storage *storage, const char *state_dir,
+                    struct up_event out[UP_HISTORY_RECORDS], struct up_error *err)
 {
     struct up_event event;
     char path[1024], *ring;
@@ -95,7 +95,8 @@ int up_history_read(struct up_storage *storage, const char *state_dir, struct up
     return (int)count;
 }
 
-int up_history_add(struct up_storage *storage, const char *state_dir, struct up_event *event, struct up_error *err)
+int up_history_add(struct up_storage *storage, const char *state_dir, struct up_event *event,
+                   struct up_error *err)
 {
     struct up_event *events = malloc(UP_HISTORY_RECORDS * sizeof *events);
     uint8_t record[UP_HISTORY_RECORD];

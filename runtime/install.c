@@ -20,8 +20,8 @@
 #define MATCHES_A_CALL 16 /* blocks read back before the caller gets a turn */
 
 struct up_finish {
-    unsigned part;    /* of the manifest, being read back */
-    uint32_t block;   /* next one of it */
+    unsigned part;  /* of the manifest, being read back */
+    uint32_t block; /* next one of it */
     struct up_blocks *blocks;
     int file;
 };
@@ -70,11 +70,12 @@ static void make_transaction(struct up_journal_state *next, const struct up_mani
 static int check_provision(const struct up_device *d, const struct up_manifest *m, struct up_error *err)
 {
     if (!has_part(m, UP_SCRIPT))
-        return up_fail(err, UP_INCOMPATIBLE, "release %s: has no script; the first package of a device needs one",
-                       m->release);
+        return up_fail(err, UP_INCOMPATIBLE,
+                       "release %s: has no script; the first package of a device needs one", m->release);
     if (d->config->boot != UP_BOOT_NONE && !has_part(m, UP_CORE))
         return up_fail(err, UP_INCOMPATIBLE,
-                       "release %s: has no core; the first package of a device with core slots needs one", m->release);
+                       "release %s: has no core; the first package of a device with core slots needs one",
+                       m->release);
     return 0;
 }
 
@@ -85,8 +86,8 @@ int up_device_begin(struct up_device *d, const struct up_manifest *m, struct up_
     struct up_gate_report report;
 
     if (!open && d->state.phase != UP_IDLE)
-        return up_fail(err, UP_BUSY, "release %s: release %s is %s; confirm it or roll it back first", m->release,
-                       d->state.tx.pair.release, up_phase_name(d->state.phase));
+        return up_fail(err, UP_BUSY, "release %s: release %s is %s; confirm it or roll it back first",
+                       m->release, d->state.tx.pair.release, up_phase_name(d->state.phase));
     up_device_finish_free(d);
     if (d->provisioning && check_provision(d, m, err) < 0)
         return err->code;
@@ -313,7 +314,8 @@ int up_device_abandon(struct up_device *d, int code, const char *why, struct up_
     struct up_journal_state next = d->state;
 
     if (d->state.phase != UP_FETCHING && d->state.phase != UP_INSTALLING)
-        return up_fail(err, UP_NOTHING, "no transaction to abandon: the device is %s", up_phase_name(d->state.phase));
+        return up_fail(err, UP_NOTHING, "no transaction to abandon: the device is %s",
+                       up_phase_name(d->state.phase));
     up_device_finish_free(d);
     next.phase = UP_IDLE;
     up_device_set_last(d, &next, code, why);

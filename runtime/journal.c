@@ -172,8 +172,8 @@ int up_journal_decode(struct up_journal_state *s, const uint8_t *in, size_t len,
     memset(s, 0, sizeof *s);
     walk_u32(&w, &form);
     if (!w.bad && form > FORM)
-        return up_fail(err, UP_INCOMPATIBLE, "journal: form %u is newer than this program, which reads form %d",
-                       form, FORM);
+        return up_fail(err, UP_INCOMPATIBLE,
+                       "journal: form %u is newer than this program, which reads form %d", form, FORM);
     walk_state(&w, s);
     if (w.bad || form != FORM || w.at != len)
         return up_fail(err, UP_CORRUPT, "journal: the record is not of the form that this program writes");
@@ -193,7 +193,9 @@ int up_journal_open(struct up_journal **out, struct up_storage *storage, const c
     }
     strcpy(j->path, state_dir);
     strcat(j->path, "/journal");
-    j->record = (struct up_record){.storage = storage, .path = j->path, .magic = "MOULTJN1",
+    j->record = (struct up_record){.storage = storage,
+                                   .path = j->path,
+                                   .magic = "MOULTJN1",
                                    .capacity = UP_RECORD_HEAD + UP_JOURNAL_CAPACITY};
     *out = j;
     return 0;

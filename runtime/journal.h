@@ -32,7 +32,7 @@ enum up_phase {
 
 /* What a slot carries: the core in it and the generation that goes with it. */
 struct up_pair {
-    bool present; /* false: nothing that may be started */
+    bool present;       /* false: nothing that may be started */
     uint8_t digest[32]; /* of the manifest that last changed the pair */
     char release[UP_VERSION_SIZE];
     char core_name[UP_NAME_SIZE];
@@ -52,10 +52,10 @@ struct up_quarantined {
 struct up_transaction {
     uint32_t id; /* rises by one a transaction */
     uint8_t parts;
-    uint8_t target;     /* slot that receives the core */
+    uint8_t target;      /* slot that receives the core */
     uint32_t generation; /* the pair's generation when this is confirmed */
     uint64_t sequence, issued;
-    uint32_t deadline; /* seconds of a trial start */
+    uint32_t deadline;   /* seconds of a trial start */
     struct up_pair pair; /* what the device becomes */
     char project[UP_NAME_SIZE];
     char boot_id[37];  /* of the boot loader's boot, at arming */
@@ -81,7 +81,7 @@ struct up_journal_state {
     uint64_t issued; /* newest confirmed */
     uint32_t next_generation, next_transaction;
     struct up_quarantined quarantine[UP_QUARANTINE_MAX]; /* newest first */
-    struct up_transaction tx; /* meaningful unless idle */
+    struct up_transaction tx;                            /* meaningful unless idle */
     bool has_last;
     struct up_last last;
 };

@@ -25,9 +25,10 @@ struct half {
 uint32_t up_crc32c(const void *data, size_t len)
 {
     /* Four bits at a time: the table of the 16 remainders. */
-    static const uint32_t table[16] = {
-        0x00000000u, 0x105ec76fu, 0x20bd8edeu, 0x30e349b1u, 0x417b1dbcu, 0x5125dad3u, 0x61c69362u, 0x7198540du,
-        0x82f63b78u, 0x92a8fc17u, 0xa24bb5a6u, 0xb21572c9u, 0xc38d26c4u, 0xd3d3e1abu, 0xe330a81au, 0xf36e6f75u};
+    static const uint32_t table[16] = {0x00000000u, 0x105ec76fu, 0x20bd8edeu, 0x30e349b1u,
+                                       0x417b1dbcu, 0x5125dad3u, 0x61c69362u, 0x7198540du,
+                                       0x82f63b78u, 0x92a8fc17u, 0xa24bb5a6u, 0xb21572c9u,
+                                       0xc38d26c4u, 0xd3d3e1abu, 0xe330a81au, 0xf36e6f75u};
     const uint8_t *p = data;
     uint32_t crc = 0xffffffffu;
 
@@ -232,7 +233,8 @@ int up_record_write(const struct up_record *r, const void *data, size_t len, str
     at = newest(h);
     older = at < 0 ? 0 : !at;
     bytes = format(r, at < 0 ? 1 : h[at].sequence + 1, data, len);
-    rc = bytes ? half_write(r, older, bytes, &h[older], err) : up_fail(err, UP_INTERNAL, "%s: out of memory", r->path);
+    rc = bytes ? half_write(r, older, bytes, &h[older], err)
+               : up_fail(err, UP_INTERNAL, "%s: out of memory", r->path);
     free(bytes);
     free(h[0].bytes);
     free(h[1].bytes);

@@ -20,9 +20,9 @@ struct up_storage;
 
 struct up_record {
     struct up_storage *storage;
-    const char *path;     /* without ".0"; stays the caller's */
-    char magic[8];        /* what the record is; part of the check */
-    size_t capacity;      /* bytes of each file */
+    const char *path; /* without ".0"; stays the caller's */
+    char magic[8];    /* what the record is; part of the check */
+    size_t capacity;  /* bytes of each file */
 };
 
 /*
@@ -36,8 +36,7 @@ int up_record_create(const struct up_record *r, const void *data, size_t len, st
  * The newest whole record into buf. Errors: UP_NOTHING create() never came to
  * its end; UP_STATELOST neither record is readable; UP_WRITE.
  */
-int up_record_read(const struct up_record *r, void *buf, size_t size, size_t *len,
-                   struct up_error *err);
+int up_record_read(const struct up_record *r, void *buf, size_t size, size_t *len, struct up_error *err);
 
 /* Replace the older record. Errors: UP_WRITE, UP_NOSPACE; UP_INTERNAL too long. */
 int up_record_write(const struct up_record *r, const void *data, size_t len, struct up_error *err);

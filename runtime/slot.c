@@ -45,7 +45,8 @@ int up_slot_open(struct up_storage *storage, const char *path, struct up_error *
             return up_fail(err, UP_USAGE, "slot %s: neither a regular file nor a block device", path);
         mounted = storage->ops->mounted(storage, path);
         if (mounted < 0)
-            return up_fail(err, UP_WRITE, "slot %s: cannot tell whether it is mounted: %s", path, strerror(errno));
+            return up_fail(err, UP_WRITE, "slot %s: cannot tell whether it is mounted: %s", path,
+                           strerror(errno));
         if (mounted)
             return up_fail(err, UP_BUSY, "slot %s: is mounted, and a mounted slot is never written", path);
     } else if (errno == ENOENT) {
@@ -55,8 +56,8 @@ int up_slot_open(struct up_storage *storage, const char *path, struct up_error *
     }
     file = storage->ops->open(storage, path, flags, 0600);
     if (file < 0)
-        return up_fail(err, errno == EBUSY ? UP_BUSY : up_code_of_errno(errno, UP_WRITE), "slot %s: open: %s", path,
-                       strerror(errno));
+        return up_fail(err, errno == EBUSY ? UP_BUSY : up_code_of_errno(errno, UP_WRITE), "slot %s: open: %s",
+                       path, strerror(errno));
     if (fresh && up_storage_sync_parent(storage, path, err) < 0) {
         storage->ops->close(storage, file);
         return err->code;

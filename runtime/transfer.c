@@ -16,10 +16,10 @@
 #include "source.h"
 #include "storage.h"
 
-#define HINT_BYTES (8u << 20)      /* decoded bytes between two hints */
-#define WINDOW_BYTES (4u << 20)    /* decoded bytes after which write-back is started */
-#define WANT_BYTES (8u << 20)      /* how far ahead a source is told, */
-#define WANT_AGAIN (4u << 20)      /* and told again when less of it is left */
+#define HINT_BYTES (8u << 20)   /* decoded bytes between two hints */
+#define WINDOW_BYTES (4u << 20) /* decoded bytes after which write-back is started */
+#define WANT_BYTES (8u << 20)   /* how far ahead a source is told, */
+#define WANT_AGAIN (4u << 20)   /* and told again when less of it is left */
 
 struct part {
     const struct up_part *info;
@@ -46,9 +46,9 @@ struct up_transfer {
     uint64_t want_end;    /* up to where the source was told */
     uint64_t compared_to; /* the file was compared, or skipped, up to here */
     uint8_t *stored, *decoded;
-    uint32_t filled;      /* bytes of `stored` */
-    bool second_try;      /* of the current block */
-    bool fresh;           /* begun just now: nothing can be in place */
+    uint32_t filled;              /* bytes of `stored` */
+    bool second_try;              /* of the current block */
+    bool fresh;                   /* begun just now: nothing can be in place */
     uint64_t unhinted, unwritten; /* decoded bytes since the last hint, write-back */
     struct up_transfer_progress progress;
 };
@@ -119,7 +119,8 @@ static int find_blocks(struct up_transfer *t, unsigned n, struct up_error *err)
         if (match)
             set_block(p, i);
         else if (p->adopt)
-            return up_fail(err, UP_INCOMPATIBLE, "slot %s: is mounted and holds another image than release %s",
+            return up_fail(err, UP_INCOMPATIBLE,
+                           "slot %s: is mounted and holds another image than release %s",
                            up_device_config(t->device)->slot[tx->target], t->manifest->release);
         if (match && i >= hinted)
             t->unhinted += p->info->block_size;
@@ -320,7 +321,8 @@ static bool matches(struct up_transfer *t, const void *data, size_t len, const u
 }
 
 /* Verify, decode, verify: *out is what to write. UP_CORRUPT otherwise. */
-static int decode(struct up_transfer *t, const struct up_block *block, const uint8_t **out, struct up_error *err)
+static int decode(struct up_transfer *t, const struct up_block *block, const uint8_t **out,
+                  struct up_error *err)
 {
     const char *name = up_part_name(t->part[t->at_part].info->kind);
 
@@ -330,14 +332,17 @@ static int decode(struct up_transfer *t, const struct up_block *block, const uin
     if (block->encoding == UP_RAW)
         return 0;
     *out = t->decoded;
-    if (up_codec_decode(t->codec, block->encoding, t->stored, block->stored, t->decoded, block->length, err) < 0)
+    if (up_codec_decode(t->codec, block->encoding, t->stored, block->stored, t->decoded, block->length, err) <
+        0)
         return err->code;
     if (!matches(t, t->decoded, block->length, block->digest))
-        return up_fail(err, UP_CORRUPT, "%s: block %u decodes to something else than was signed", name, t->at_block);
+        return up_fail(err, UP_CORRUPT, "%s: block %u decodes to something else than was signed", name,
+                       t->at_block);
     return 0;
 }
 
-static int write_block(struct up_transfer *t, const struct up_block *block, const uint8_t *data, struct up_error *err)
+static int write_block(struct up_transfer *t, const struct up_block *block, const uint8_t *data,
+                       struct up_error *err)
 {
     struct part *p = &t->part[t->at_part];
     uint64_t at = (uint64_t)t->at_block * p->info->block_size;
@@ -348,11 +353,12 @@ static int write_block(struct up_transfer *t, const struct up_block *block, cons
     else
         rc = t->storage->ops->pwrite(t->storage, p->file, data, block->length, at);
     if (rc < 0)
-        return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: write block %u: %s", up_part_name(p->info->kind),
-                       t->at_block, strerror(errno));
+        return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: write block %u: %s",
+                       up_part_name(p->info->kind), t->at_block, strerror(errno));
     t->unwritten += block->length;
     if (t->unwritten >= WINDOW_BYTES) {
-        t->storage->ops->start_writeback(t->storage, p->file, at + block->length - t->unwritten, t->unwritten);
+        t->storage->ops->start_writeback(t->storage, p->file, at + block->length - t->unwritten,
+                                         t->unwritten);
         t->unwritten = 0;
     }
     return 0;

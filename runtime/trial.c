@@ -84,8 +84,8 @@ static int end_rollback(struct up_device *d, struct up_error *err)
     up_device_set_last(d, &next, t->failed ? UP_ROLLEDBACK : UP_OK, t->why);
     if (up_device_save(d, &next, err) < 0)
         return err->code;
-    up_device_note(d, t->failed ? "rolledback" : "disarmed", t->failed ? UP_ROLLEDBACK : UP_OK, t->pair.release,
-                   t->sequence, t->why);
+    up_device_note(d, t->failed ? "rolledback" : "disarmed", t->failed ? UP_ROLLEDBACK : UP_OK,
+                   t->pair.release, t->sequence, t->why);
     return up_device_clean(d, err);
 }
 
@@ -153,7 +153,8 @@ int up_device_rollback(struct up_device *d, bool failed, const char *why, enum u
     case UP_ROLLING_BACK:
         return roll_back(d, action, err);
     default:
-        return up_fail(err, UP_NOTHING, "nothing to roll back: the device is %s", up_phase_name(d->state.phase));
+        return up_fail(err, UP_NOTHING, "nothing to roll back: the device is %s",
+                       up_phase_name(d->state.phase));
     }
 }
 
@@ -200,9 +201,11 @@ int up_device_confirm(struct up_device *d, struct up_error *err)
     struct up_journal_state next = d->state;
 
     if (d->state.phase != UP_TRIAL && d->state.phase != UP_CONFIRMING)
-        return up_fail(err, UP_NOTHING, "nothing to confirm: the device is %s", up_phase_name(d->state.phase));
+        return up_fail(err, UP_NOTHING, "nothing to confirm: the device is %s",
+                       up_phase_name(d->state.phase));
     if (!on_target(d))
-        return up_fail(err, UP_NOTHING, "nothing to confirm: release %s is not what runs", d->state.tx.pair.release);
+        return up_fail(err, UP_NOTHING, "nothing to confirm: release %s is not what runs",
+                       d->state.tx.pair.release);
     next.phase = UP_CONFIRMING;
     if (d->state.phase != UP_CONFIRMING && up_device_save(d, &next, err) < 0)
         return err->code;

@@ -18,12 +18,18 @@
 
 /* A first installation, then each way that a transaction can go. */
 static const struct world_plan plans[] = {
-    {"provision", false, WORLD_FACTORY, WORLD_CONFIRM}, {"script", true, WORLD_SCRIPT, WORLD_CONFIRM},
-    {"slot", true, WORLD_CORE, WORLD_CONFIRM},          {"both", true, WORLD_BOTH, WORLD_CONFIRM},
-    {"script fails", true, WORLD_SCRIPT, WORLD_FAIL},   {"both fails", true, WORLD_BOTH, WORLD_FAIL},
-    {"script crashes", true, WORLD_SCRIPT, WORLD_CRASH}, {"slot crashes", true, WORLD_CORE, WORLD_CRASH},
-    {"script disarmed", true, WORLD_SCRIPT, WORLD_DISARM}, {"both disarmed", true, WORLD_BOTH, WORLD_DISARM},
-    {"slot dead", true, WORLD_CORE, WORLD_DEAD},         {"both dead", true, WORLD_BOTH, WORLD_DEAD},
+    {"provision", false, WORLD_FACTORY, WORLD_CONFIRM},
+    {"script", true, WORLD_SCRIPT, WORLD_CONFIRM},
+    {"slot", true, WORLD_CORE, WORLD_CONFIRM},
+    {"both", true, WORLD_BOTH, WORLD_CONFIRM},
+    {"script fails", true, WORLD_SCRIPT, WORLD_FAIL},
+    {"both fails", true, WORLD_BOTH, WORLD_FAIL},
+    {"script crashes", true, WORLD_SCRIPT, WORLD_CRASH},
+    {"slot crashes", true, WORLD_CORE, WORLD_CRASH},
+    {"script disarmed", true, WORLD_SCRIPT, WORLD_DISARM},
+    {"both disarmed", true, WORLD_BOTH, WORLD_DISARM},
+    {"slot dead", true, WORLD_CORE, WORLD_DEAD},
+    {"both dead", true, WORLD_BOTH, WORLD_DEAD},
 };
 #define PLANS (sizeof plans / sizeof plans[0])
 
@@ -56,16 +62,16 @@ struct totals {
     const char *last_bad_flow;
 };
 
-static void report(struct totals *t, const struct world_plan *plan, unsigned cut, const struct sim_choice *choice,
-                   unsigned second, const struct world_log *log)
+static void report(struct totals *t, const struct world_plan *plan, unsigned cut,
+                   const struct sim_choice *choice, unsigned second, const struct world_log *log)
 {
     char text[64];
 
     t->bad++;
     t->last_bad_flow = plan->name;
     if (!t->stop_at_first && t->bad <= 20)
-        printf("bad: %s, cut %u (%s), cut %u in recovery: %s\n", plan->name, cut, sim_choice_text(choice, text), second,
-               log->bad);
+        printf("bad: %s, cut %u (%s), cut %u in recovery: %s\n", plan->name, cut,
+               sim_choice_text(choice, text), second, log->bad);
 }
 
 /* A medium after a cut: settle, judge. */
@@ -236,8 +242,8 @@ static unsigned mutants(const struct effort *effort)
             printf("  without sync of %s: NOT CAUGHT, and no reason is given\n", places[i]);
         }
     }
-    printf("crash: %u places that sync: %u caught when left out, %u listed with a reason, %u unexplained\n", count,
-           killed, listed, missed);
+    printf("crash: %u places that sync: %u caught when left out, %u listed with a reason, %u unexplained\n",
+           count, killed, listed, missed);
     return missed;
 }
 

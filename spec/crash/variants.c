@@ -6,15 +6,13 @@
 
 #include "digest.h"
 #include "error.h"
-#include "minisign.h"
-#include "pack.h"
+#include "fixture.h"
 
-#define BLOCK 4096u
-#define CORE_SIZE (4 * BLOCK + 700)
+#define VARIANTS 4
 
 static void must(int rc, const struct up_error *err)
 {
-    if (rc >= 0 || rc == UP_AGAIN)
+    if (rc == 0)
         return;
     fprintf(stderr, "variants: %s\n", err->message);
     abort();
@@ -30,108 +28,45 @@ const char *variant_product_key(void)
     return hex;
 }
 
-/* A key pair in a file system of its own; the simulator's randomness is the
- * same each time, so the key is too. */
-static struct sim *key_store(void)
+void variant_put_key(struct sim *sim, const char *dir)
 {
-    static struct sim *store;
+    struct sim *scratch = sim_new();
     struct up_error err;
+    char path[256], *text;
 
-    if (!store) {
-        store = sim_new();
-        must(up_keygen(sim_storage(store), "/release", &err), &err);
-        sim_settle(store);
-    }
-    return store;
+    must(up_fixture_keys(sim_storage(scratch), "/", false, &err), &err);
+    text = sim_get(scratch, "/" VARIANT_KEY_FILE, NULL);
+    snprintf(path, sizeof path, "%s/" VARIANT_KEY_FILE, dir);
+    sim_put_text(sim, path, text);
+    free(text);
+    sim_free(scratch);
 }
 
-const char *variant_public_key(void)
+/* Script and core of the same number come from the same fixture. */
+static struct up_fixture variant(unsigned sequence, unsigned n, char version[16])
 {
-    static char *text;
-
-    if (!text)
-        text = sim_get(key_store(), "/release.pub", NULL);
-    return text;
-}
-
-static void script_files(unsigned n, char main_lua[256], char module[256])
-{
-    snprintf(main_lua, 256,
-             "PROJECT, VERSION, PRODUCT_KEY = \"" VARIANT_PROJECT "\", \"1.0.%u\", \"k-123\"\nrequire \"lib.meter\"\n", n);
-    snprintf(module, 256, "return { variant = %u }\n", n);
-}
-
-/* Noise, text that compresses, zeros, noise, and the beginning of a block. */
-static void core_image(unsigned n, uint8_t image[CORE_SIZE])
-{
-    uint32_t state = 2463534242u + n;
-
-    for (size_t i = 0; i < CORE_SIZE; i++) {
-        state ^= state << 13;
-        state ^= state >> 17;
-        state ^= state << 5;
-        image[i] = (uint8_t)state;
-    }
-    for (size_t i = BLOCK; i < 2 * BLOCK; i++)
-        image[i] = (uint8_t)("core variant "[i % 13] + n);
-    memset(image + 2 * BLOCK, 0, BLOCK);
+    snprintf(version, 16, "1.0.%u", n);
+    return (struct up_fixture){
+        .sequence = sequence, .version = version, .core_version = n, .encoding = UP_ZSTD, .seed = n};
 }
 
 void *variant_package(unsigned sequence, unsigned script, unsigned core, size_t *len)
 {
-    struct up_manifest m = {.sequence = sequence, .core_version = core};
-    struct up_pack_part script_part = {.path = "/script", .encoding = UP_ZSTD, .block_size = BLOCK};
-    struct up_pack_part core_part = {.path = "/core.img", .encoding = UP_LZMA, .block_size = BLOCK};
-    struct up_pack_options options = {.manifest = &m};
-    struct up_secret *key = NULL;
-    struct up_pack *pack = NULL;
-    char main_lua[256], module[256];
-    uint8_t image[CORE_SIZE];
-    struct sim *sim = sim_clone(key_store());
+    struct sim *scratch = sim_new();
     struct up_error err;
+    char version[16], release[16];
+    struct up_fixture f = variant(sequence, script ? script : core, version);
     void *bytes;
-    int rc;
 
-    strcpy(m.project, VARIANT_PROJECT);
-    strcpy(m.product_key, variant_product_key());
-    snprintf(m.release, sizeof m.release, "%u", sequence);
-    if (script) {
-        script_files(script, main_lua, module);
-        sim_put_text(sim, "/script/main.lua", main_lua);
-        sim_put_text(sim, "/script/lib/meter.lua", module);
-        snprintf(m.script_version, sizeof m.script_version, "1.0.%u", script);
-        options.script = &script_part;
-    }
-    if (core) {
-        core_image(core, image);
-        sim_put(sim, "/core.img", image, sizeof image, 0644);
-        strcpy(m.core_name, "core");
-        options.core = &core_part;
-    }
-    must(up_secret_load(&key, sim_storage(sim), "/release.key", &err), &err);
-    options.key = key;
-    must(up_pack_open(&pack, sim_storage(sim), &options, "/out.upd", &err), &err);
-    do {
-        rc = up_pack_step(pack, &err);
-        must(rc, &err);
-    } while (rc == UP_AGAIN);
-    up_pack_close(pack);
-    up_secret_free(key);
-    bytes = sim_get(sim, "/out.upd", len);
-    sim_free(sim);
+    snprintf(release, sizeof release, "%u", sequence);
+    f.release = release;
+    f.script = script != 0;
+    f.core = core != 0;
+    sim_put_dir(scratch, "/work", 0755);
+    must(up_fixture_pack(sim_storage(scratch), "/out.upd", "/work", &f, &err), &err);
+    bytes = sim_get(scratch, "/out.upd", len);
+    sim_free(scratch);
     return bytes;
-}
-
-static bool is_file(struct sim *sim, const char *dir, const char *name, const char *text)
-{
-    char path[512], *content;
-    bool same;
-
-    snprintf(path, sizeof path, "%s/%s", dir, name);
-    content = sim_get(sim, path, NULL);
-    same = content && strcmp(content, text) == 0;
-    free(content);
-    return same;
 }
 
 static unsigned nodes(struct sim *sim, const char *dir)
@@ -147,25 +82,38 @@ static unsigned nodes(struct sim *sim, const char *dir)
 
 bool variant_is_script(struct sim *sim, const char *dir, unsigned n)
 {
-    char main_lua[256], module[256];
+    static const char *const names[] = {"main.lua", "lib/part1.lua", "lib/part2.lua"};
+    char version[16], path[512], text[512];
+    struct up_fixture f = variant(n, n, version);
 
-    script_files(n, main_lua, module);
-    return is_file(sim, dir, "main.lua", main_lua) && is_file(sim, dir, "lib/meter.lua", module) &&
-           nodes(sim, dir) == 4;
+    for (int i = 0; i < 3; i++) {
+        char *content;
+        bool same;
+
+        snprintf(path, sizeof path, "%s/%s", dir, names[i]);
+        content = sim_get(sim, path, NULL);
+        up_fixture_file(&f, names[i], text, sizeof text);
+        same = content && strcmp(content, text) == 0;
+        free(content);
+        if (!same)
+            return false;
+    }
+    return nodes(sim, dir) == 5; /* the directory itself, lib, and the three */
 }
 
 bool variant_is_core(struct sim *sim, const char *path, unsigned n)
 {
-    static uint8_t images[4][CORE_SIZE]; /* asked thousands of times: made once */
-    static bool made[4];
+    static uint8_t *images[VARIANTS]; /* asked thousands of times: made once */
+    static size_t sizes[VARIANTS];
+    char version[16];
+    struct up_fixture f = variant(n, n, version);
     size_t len = 0;
     char *content = sim_get(sim, path, &len);
     bool same;
 
-    if (!made[n % 4])
-        core_image(n % 4, images[n % 4]);
-    made[n % 4] = true;
-    same = content && len == CORE_SIZE && memcmp(content, images[n % 4], CORE_SIZE) == 0;
+    if (!images[n % VARIANTS])
+        images[n % VARIANTS] = up_fixture_core(&f, &sizes[n % VARIANTS]);
+    same = content && len == sizes[n % VARIANTS] && memcmp(content, images[n % VARIANTS], len) == 0;
     free(content);
     return same;
 }

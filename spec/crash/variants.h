@@ -1,10 +1,6 @@
 /*
- * variants.h -- small signed packages for checks, and how to recognise what
- * they install.
- *
- * Script and core come in numbered variants. A script has main.lua and a
- * module in a folder; a core is a few blocks of 4096 bytes that exercise every
- * encoding, and ends within a block.
+ * variants.h -- numbered releases for whole-device checks: what they carry and
+ * how to recognise it once it is installed.
  */
 #ifndef VARIANTS_H
 #define VARIANTS_H
@@ -15,14 +11,16 @@
 #include "sim.h"
 
 #define VARIANT_PROJECT "METER"
+#define VARIANT_KEY_FILE "fixture.pub"
 
 /* SHA-256 hex of the product key, as manifests carry it. */
 const char *variant_product_key(void);
-/* The file that verifies them, text of a .pub. */
-const char *variant_public_key(void);
+/* Put the public key into a directory of the simulator, as a fixture. */
+void variant_put_key(struct sim *sim, const char *dir);
 
-/* A package with script variant `script` and core variant `core` (0: without
- * that part), release "<sequence>". The caller frees it. Aborts on failure. */
+/* A signed package with script variant `script` and core variant `core` (0:
+ * without that part), release "<sequence>". The caller frees it. Aborts on
+ * failure. */
 void *variant_package(unsigned sequence, unsigned script, unsigned core, size_t *len);
 
 /* Whether the directory holds exactly script variant n. */

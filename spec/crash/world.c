@@ -7,11 +7,11 @@
 
 #include "boot.h"
 #include "device.h"
-#include "variants.h"
 #include "minisign.h"
 #include "package.h"
 #include "source.h"
 #include "transfer.h"
+#include "variants.h"
 
 #define STATE "/device/state"
 #define KEYS "/device/keys"
@@ -255,13 +255,15 @@ static bool dies(struct life *l)
 
     if (l->plan->verdict != WORLD_DEAD || up_boot_open(&boot, l->storage, &l->config, &l->err) < 0)
         return false;
-    if (up_boot_read(boot, &state, &l->err) == 0 && !state.good[state.order[0]] && state.tries[state.order[0]] > 0)
+    if (up_boot_read(boot, &state, &l->err) == 0 && !state.good[state.order[0]] &&
+        state.tries[state.order[0]] > 0)
         dead = up_boot_select(boot, &state, &l->err) == 0 || sim_is_cut(l->sim);
     up_boot_close(boot);
     return dead;
 }
 
-enum world_result world_boot(struct sim *sim, const struct world_plan *plan, bool online, struct world_log *log)
+enum world_result world_boot(struct sim *sim, const struct world_plan *plan, bool online,
+                             struct world_log *log)
 {
     struct life l = {.sim = sim, .storage = sim_storage(sim), .plan = plan, .log = log};
     enum world_result result;
@@ -287,7 +289,8 @@ enum world_result world_boot(struct sim *sim, const struct world_plan *plan, boo
     return result;
 }
 
-enum world_result world_live(struct sim *sim, const struct world_plan *plan, bool online, struct world_log *log)
+enum world_result world_live(struct sim *sim, const struct world_plan *plan, bool online,
+                             struct world_log *log)
 {
     enum world_result result = WORLD_RESTART;
 
@@ -304,8 +307,8 @@ enum world_result world_live(struct sim *sim, const struct world_plan *plan, boo
 static void check_leftovers(struct sim *sim, struct life *l)
 {
     const struct up_journal_state *s = up_device_state(l->device);
-    static const char *const allowed[] = {"",           "/boot.0",    "/boot.1", "/history", "/journal.0",
-                                          "/journal.1", "/lock",      "/policy", "/script",  "/script/current"};
+    static const char *const allowed[] = {"",           "/boot.0", "/boot.1", "/history", "/journal.0",
+                                          "/journal.1", "/lock",   "/policy", "/script",  "/script/current"};
     char *dump = sim_dump(sim, STATE), *line, *rest = NULL, prefix[2][64] = {"", ""};
 
     for (int i = 0; i < UP_SLOTS; i++)
@@ -374,11 +377,12 @@ struct sim *world_new(const struct world_plan *plan)
     struct world_log log = {0};
 
     sim_put_dir(sim, "/device", 0755);
-    sim_put_text(sim, KEYS "/release.pub", variant_public_key());
+    variant_put_key(sim, KEYS);
     for (int i = 0; i < WORLD_PACKAGES; i++) {
         unsigned sequence = i == WORLD_FACTORY ? 1 : 2;
         size_t len;
-        void *bytes = variant_package(sequence, i != WORLD_CORE ? sequence : 0, i != WORLD_SCRIPT ? sequence : 0, &len);
+        void *bytes =
+            variant_package(sequence, i != WORLD_CORE ? sequence : 0, i != WORLD_SCRIPT ? sequence : 0, &len);
 
         sim_put(sim, package_paths[i], bytes, len, 0644);
         free(bytes);

@@ -15,11 +15,11 @@
 enum world_package { WORLD_FACTORY, WORLD_SCRIPT, WORLD_CORE, WORLD_BOTH, WORLD_PACKAGES };
 
 enum world_verdict {
-    WORLD_CONFIRM,  /* the new release is healthy */
-    WORLD_FAIL,     /* it is not: rolled back and quarantined */
-    WORLD_CRASH,    /* it crashes at each start: three starts, then rolled back */
-    WORLD_DEAD,     /* its core never gets as far as the supervisor */
-    WORLD_DISARM    /* rolled back by hand while armed */
+    WORLD_CONFIRM, /* the new release is healthy */
+    WORLD_FAIL,    /* it is not: rolled back and quarantined */
+    WORLD_CRASH,   /* it crashes at each start: three starts, then rolled back */
+    WORLD_DEAD,    /* its core never gets as far as the supervisor */
+    WORLD_DISARM   /* rolled back by hand while armed */
 };
 
 /* What the device is to live through. */
@@ -36,7 +36,7 @@ struct world_log {
     bool refused;   /* the gates refused the package: quarantine or floor */
     bool disarmed;
     unsigned boots;
-    char bad[512];  /* the first broken promise; "" while there is none */
+    char bad[512]; /* the first broken promise; "" while there is none */
 };
 
 enum world_result {
@@ -51,11 +51,13 @@ struct sim *world_new(const struct world_plan *plan);
 
 /* One power-on. With `online` the agent has a server and goes on with the
  * package; without, the device is alone with what it has. */
-enum world_result world_boot(struct sim *sim, const struct world_plan *plan, bool online, struct world_log *log);
+enum world_result world_boot(struct sim *sim, const struct world_plan *plan, bool online,
+                             struct world_log *log);
 
 /* Power on until settled, at most 8 times (a dead core adds the boot loader's
  * six tries of it: two installs, three each). The last result. */
-enum world_result world_live(struct sim *sim, const struct world_plan *plan, bool online, struct world_log *log);
+enum world_result world_live(struct sim *sim, const struct world_plan *plan, bool online,
+                             struct world_log *log);
 
 /* The promises on a settled device: exactly the old or the new pair runs,
  * a confirmed release is not lost, nothing is left over. Sets log->bad. */

@@ -1,0 +1,471 @@
+/*
+ * update.native.device -- one device: journal, slots, generations, boot loader.
+ *
+ *   local device = require "update.native.device"
+ *   local d = assert(device.open(config, "lock"))
+ *   local head = package.open(source, config.keys, d:spool())
+ *   ... head:step() until it is whole, d:gates(head), ask policy ...
+ *   d:begin(head)            -- then update.native.transfer carries the blocks
+ *   repeat local ok, _, code = d:finish(head) until ok or code ~= "again"
+ *
+ * `config` is what update.config.load() returns. Modes: "read" (takes no
+ * lock, writes nothing), "lock", "child" (the parent holds the lock).
+ */
+#include "device.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "digest.h"
+#include "error.h"
+#include "helpers.h"
+#include "history.h"
+#include "package.h"
+#include "preload.h"
+
+struct handle {
+    struct up_device *device; /* NULL once closed, and while opening */
+    struct up_config config;  /* the device refers to it */
+};
+
+static struct handle *check_handle(lua_State *L)
+{
+    struct handle *h = luaL_checkudata(L, 1, UP_DEVICE_TYPE);
+
+    if (!h->device)
+        luaL_error(L, "attempt to use a closed device");
+    return h;
+}
+
+static struct up_device *check_open(lua_State *L)
+{
+    return check_handle(L)->device;
+}
+
+static const struct up_manifest *check_manifest(lua_State *L, int arg)
+{
+    struct up_package *p = up_check_package(L, arg);
+
+    luaL_argcheck(L, up_package_has_manifest(p), arg, "the head of the package is not verified yet");
+    return up_package_manifest(p);
+}
+
+static struct handle *new_handle(lua_State *L)
+{
+    struct handle *h = lua_newuserdatauv(L, sizeof *h, 0);
+
+    h->device = NULL;
+    up_config_init(&h->config);
+    luaL_setmetatable(L, UP_DEVICE_TYPE);
+    return h;
+}
+
+/* open(config, mode) -> device | nil, message, code */
+static int f_open(lua_State *L)
+{
+    static const char *const modes[] = {"read", "lock", "child", NULL};
+    static const unsigned flags[] = {UP_DEVICE_READ, UP_DEVICE_LOCK, UP_DEVICE_CHILD};
+    int mode = luaL_checkoption(L, 2, "read", modes);
+    struct handle *h;
+    struct up_error err;
+
+    luaL_checktype(L, 1, LUA_TTABLE);
+    h = new_handle(L);
+    up_check_config(L, 1, &h->config);
+    if (up_device_open(&h->device, up_storage_system(), &h->config, flags[mode], &err) < 0)
+        return up_push_fail(L, &err);
+    return 1;
+}
+
+/* provision(config) -> device over an empty state | nil, message, code */
+static int f_provision(lua_State *L)
+{
+    struct handle *h;
+    struct up_error err;
+
+    luaL_checktype(L, 1, LUA_TTABLE);
+    h = new_handle(L);
+    up_check_config(L, 1, &h->config);
+    if (up_device_provision(&h->device, up_storage_system(), &h->config, &err) < 0)
+        return up_push_fail(L, &err);
+    return 1;
+}
+
+static void set_core(lua_State *L, const struct up_pair *pair)
+{
+    if (!pair->core_name[0])
+        return;
+    lua_createtable(L, 0, 4);
+    up_set_string(L, "name", pair->core_name);
+    up_set_integer(L, "version", pair->core_version);
+    lua_setfield(L, -2, "core");
+}
+
+static void set_floor(lua_State *L, const struct up_journal_state *s)
+{
+    lua_createtable(L, 0, UP_PART_KINDS);
+    for (int i = 0; i < UP_PART_KINDS; i++)
+        up_set_integer(L, up_part_name((enum up_part_kind)i), s->floor[i]);
+    lua_setfield(L, -2, "floor");
+}
+
+/* The pair that runs: the one on trial while it is on trial. */
+static const struct up_pair *running_pair(const struct up_device *d)
+{
+    const struct up_journal_state *s = up_device_state(d);
+
+    if (up_device_on_trial(d) && (!up_device_has_core(d) || s->tx.target == up_device_running(d)))
+        return &s->tx.pair;
+    return &s->slot[up_device_running(d)];
+}
+
+static void set_transaction(lua_State *L, const struct up_device *d)
+{
+    const struct up_transaction *t = &up_device_state(d)->tx;
+    char hex[65];
+
+    lua_createtable(L, 0, 10);
+    up_set_integer(L, "id", t->id);
+    up_set_integer(L, "sequence", t->sequence);
+    up_set_string(L, "release", t->pair.release);
+    up_set_string(L, "version", t->pair.script_version);
+    up_hex(t->pair.digest, sizeof t->pair.digest, hex);
+    up_set_string(L, "digest", hex);
+    up_set_integer(L, "parts", t->parts);
+    up_set_boolean(L, "has_core", t->parts >> UP_CORE & 1);
+    up_set_integer(L, "generation", t->generation);
+    up_set_integer(L, "starts", t->starts);
+    up_set_integer(L, "failures", t->failures);
+    up_set_integer(L, "deadline", t->deadline);
+    lua_setfield(L, -2, "transaction");
+}
+
+/* device:status() -> { phase, release, core {name, version, running, tries},
+ * script {version, generation}, floor, transaction, last } */
+static int m_status(lua_State *L)
+{
+    struct up_device *d = check_open(L);
+    const struct up_journal_state *s = up_device_state(d);
+    const struct up_pair *pair = running_pair(d);
+
+    lua_createtable(L, 0, 8);
+    up_set_string(L, "phase", up_phase_name(s->phase));
+    up_set_string(L, "release", pair->release);
+    set_core(L, pair);
+    if (lua_getfield(L, -1, "core") == LUA_TTABLE) {
+        up_set_string(L, "running", up_device_running(d) ? "b" : "a");
+        up_set_integer(L, "tries", up_device_tries(d));
+    }
+    lua_pop(L, 1);
+    lua_createtable(L, 0, 2);
+    up_set_string(L, "version", pair->script_version);
+    up_set_integer(L, "generation", up_device_generation(d));
+    lua_setfield(L, -2, "script");
+    set_floor(L, s);
+    if (s->phase != UP_IDLE)
+        set_transaction(L, d);
+    if (s->has_last) {
+        lua_createtable(L, 0, 4);
+        up_set_string(L, "code", up_code_word(s->last.code));
+        up_set_string(L, "message", s->last.message);
+        up_set_integer(L, "sequence", s->last.sequence);
+        up_set_integer(L, "time", s->last.time);
+        lua_setfield(L, -2, "last");
+    }
+    return 1;
+}
+
+/* device:facts() -> the `device` table of policy, as far as the device knows it */
+static int m_facts(lua_State *L)
+{
+    struct up_device *d = check_open(L);
+    const struct up_config *c = up_device_config(d);
+    struct up_storage *storage = up_device_storage(d);
+    const struct up_journal_state *s = up_device_state(d);
+    const struct up_pair *pair = &s->slot[up_device_running(d)];
+    uint64_t free_bytes;
+
+    lua_createtable(L, 0, 12);
+    up_set_string(L, "project", c->project);
+    up_set_string(L, "hardware", c->hardware);
+    up_set_string(L, "id", c->id);
+    up_set_string(L, "release", pair->release);
+    up_set_string(L, "version", pair->script_version);
+    set_core(L, pair);
+    set_floor(L, s);
+    if (storage->ops->space(storage, c->state, &free_bytes) == 0)
+        up_set_integer(L, "free", free_bytes);
+    up_set_integer(L, "time", up_device_time(d));
+    /* A clock behind the floor of what we know was never set. */
+    up_set_boolean(L, "time_trusted", storage->ops->now(storage) == up_device_time(d));
+    return 1;
+}
+
+/* device:history() -> array of { number, time, event, sequence, transaction, release, code, message } */
+static int m_history(lua_State *L)
+{
+    struct up_device *d = check_open(L);
+    struct up_event *events = lua_newuserdatauv(L, UP_HISTORY_RECORDS * sizeof *events, 0);
+    struct up_error err;
+    int count = up_history_read(up_device_storage(d), up_device_config(d)->state, events, &err);
+
+    if (count < 0)
+        return up_push_fail(L, &err);
+    lua_createtable(L, count, 0);
+    for (int i = 0; i < count; i++) {
+        lua_createtable(L, 0, 8);
+        up_set_integer(L, "number", events[i].number);
+        up_set_integer(L, "time", events[i].time);
+        up_set_string(L, "event", events[i].name);
+        up_set_integer(L, "sequence", events[i].sequence);
+        up_set_integer(L, "transaction", events[i].transaction);
+        up_set_string(L, "release", events[i].release);
+        up_set_string(L, "code", up_code_word(events[i].code));
+        up_set_string(L, "message", events[i].message);
+        lua_rawseti(L, -2, i + 1);
+    }
+    return 1;
+}
+
+/* device:gates(package) -> { open, code, message, lines = { { gate, open, text }, ... } } */
+static int m_gates(lua_State *L)
+{
+    struct up_device *d = check_open(L);
+    const struct up_manifest *m = check_manifest(L, 2);
+    struct up_gate_report report = {0};
+    struct up_error err;
+    int rc = up_device_gates(d, m, &report, &err);
+
+    if (rc < 0 && report.count == 0)
+        return up_push_fail(L, &err);
+    lua_createtable(L, 0, 4);
+    up_set_boolean(L, "open", rc == 0);
+    if (rc < 0) {
+        up_set_string(L, "code", up_code_word(rc));
+        up_set_string(L, "message", err.message);
+    }
+    lua_createtable(L, (int)report.count, 0);
+    for (unsigned i = 0; i < report.count; i++) {
+        lua_createtable(L, 0, 3);
+        up_set_string(L, "gate", report.line[i].gate);
+        up_set_boolean(L, "open", report.line[i].open);
+        up_set_string(L, "text", report.line[i].text);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    lua_setfield(L, -2, "lines");
+    return 1;
+}
+
+static int push_done(lua_State *L, int rc, const struct up_error *err)
+{
+    if (rc < 0)
+        return up_push_fail(L, err);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+/* device:reload() -> true */
+static int m_reload(lua_State *L)
+{
+    struct up_error err;
+
+    return push_done(L, up_device_reload(check_open(L), &err), &err);
+}
+
+/* device:spool() -> path of the directory for a package's head */
+static int m_spool(lua_State *L)
+{
+    char path[1024];
+    struct up_error err;
+
+    if (up_device_spool(check_open(L), path, sizeof path, &err) < 0)
+        return up_push_fail(L, &err);
+    lua_pushstring(L, path);
+    return 1;
+}
+
+/* device:begin(package) -> true */
+static int m_begin(lua_State *L)
+{
+    struct up_device *d = check_open(L);
+    struct up_error err;
+
+    return push_done(L, up_device_begin(d, check_manifest(L, 2), &err), &err);
+}
+
+/* device:finish(package) -> "armed" | "provisioned" | nil, message, "again" | nil, message, code */
+static int m_finish(lua_State *L)
+{
+    struct up_device *d = check_open(L);
+    const struct up_manifest *m = check_manifest(L, 2);
+    struct up_error err = {.code = UP_AGAIN};
+    int rc = up_device_finish(d, m, &err);
+
+    if (rc == UP_AGAIN)
+        return up_push_again(L);
+    if (rc < 0)
+        return up_push_fail(L, &err);
+    lua_pushstring(L, up_device_state(d)->phase == UP_ARMED ? "armed" : "provisioned");
+    return 1;
+}
+
+/* device:abandon(code, why) -> true */
+static int m_abandon(lua_State *L)
+{
+    struct up_device *d = check_open(L);
+    const struct up_code_info *info = up_code_find(luaL_checkstring(L, 2));
+    const char *why = luaL_checkstring(L, 3);
+    struct up_error err;
+
+    luaL_argcheck(L, info, 2, "not a code word");
+    return push_done(L, up_device_abandon(d, info->code, why, &err), &err);
+}
+
+static int push_action(lua_State *L, int rc, enum up_start_action action, const struct up_error *err)
+{
+    if (rc < 0)
+        return up_push_fail(L, err);
+    lua_pushstring(L, action == UP_START_RUN ? "run" : "restart");
+    return 1;
+}
+
+/* device:start() -> "run" | "restart" */
+static int m_start(lua_State *L)
+{
+    enum up_start_action action;
+    struct up_error err;
+    int rc = up_device_start(check_open(L), &action, &err);
+
+    return push_action(L, rc, action, &err);
+}
+
+/* device:begin_trial() -> true */
+static int m_begin_trial(lua_State *L)
+{
+    struct up_error err;
+
+    return push_done(L, up_device_begin_trial(check_open(L), &err), &err);
+}
+
+/* device:trial_start() -> "run" | nil, message, "rolledback", "run" or "restart" */
+static int m_trial_start(lua_State *L)
+{
+    enum up_start_action action;
+    struct up_error err;
+    int rc = up_device_trial_start(check_open(L), &action, &err);
+
+    if (rc != UP_ROLLEDBACK)
+        return push_action(L, rc, action, &err);
+    up_push_fail(L, &err);
+    lua_pushstring(L, action == UP_START_RUN ? "run" : "restart");
+    return 4;
+}
+
+/* device:trial_failed(why) -> true */
+static int m_trial_failed(lua_State *L)
+{
+    struct up_device *d = check_open(L);
+    struct up_error err;
+
+    return push_done(L, up_device_trial_failed(d, luaL_checkstring(L, 2), &err), &err);
+}
+
+/* device:confirm() -> true */
+static int m_confirm(lua_State *L)
+{
+    struct up_error err;
+
+    return push_done(L, up_device_confirm(check_open(L), &err), &err);
+}
+
+/* device:rollback(failed, why) -> "run" | "restart" */
+static int m_rollback(lua_State *L)
+{
+    struct up_device *d = check_open(L);
+    const char *why = luaL_checkstring(L, 3);
+    enum up_start_action action;
+    struct up_error err;
+    int rc = up_device_rollback(d, lua_toboolean(L, 2), why, &action, &err);
+
+    return push_action(L, rc, action, &err);
+}
+
+/* device:needs_restart() -> whether what is armed or on trial came with a core */
+static int m_needs_restart(lua_State *L)
+{
+    lua_pushboolean(L, up_device_has_core(check_open(L)));
+    return 1;
+}
+
+/* device:path(name) -> <state>/<name> */
+static int m_path(lua_State *L)
+{
+    struct up_device *d = check_open(L);
+
+    lua_pushfstring(L, "%s/%s", up_device_config(d)->state, luaL_checkstring(L, 2));
+    return 1;
+}
+
+/* device:generation() -> number, path */
+static int m_generation(lua_State *L)
+{
+    struct up_device *d = check_open(L);
+    char path[1024];
+
+    lua_pushinteger(L, up_device_generation(d));
+    lua_pushstring(L, up_device_generation_path(d, up_device_generation(d), path, sizeof path));
+    return 2;
+}
+
+/* device:close(), also __gc and __close. Safe to call twice. */
+static int m_close(lua_State *L)
+{
+    struct handle *h = luaL_checkudata(L, 1, UP_DEVICE_TYPE);
+
+    up_device_close(h->device);
+    h->device = NULL;
+    up_config_free(&h->config);
+    return 0;
+}
+
+static const luaL_Reg functions[] = {
+    {"open", f_open},
+    {"provision", f_provision},
+    {NULL, NULL},
+};
+
+static const luaL_Reg methods[] = {
+    {"status", m_status},
+    {"facts", m_facts},
+    {"history", m_history},
+    {"gates", m_gates},
+    {"reload", m_reload},
+    {"spool", m_spool},
+    {"begin", m_begin},
+    {"finish", m_finish},
+    {"abandon", m_abandon},
+    {"start", m_start},
+    {"begin_trial", m_begin_trial},
+    {"trial_start", m_trial_start},
+    {"trial_failed", m_trial_failed},
+    {"confirm", m_confirm},
+    {"rollback", m_rollback},
+    {"needs_restart", m_needs_restart},
+    {"path", m_path},
+    {"generation", m_generation},
+    {"close", m_close},
+    {NULL, NULL},
+};
+
+static const luaL_Reg metamethods[] = {
+    {"__gc", m_close},
+    {"__close", m_close},
+    {NULL, NULL},
+};
+
+int luaopen_update_native_device(lua_State *L)
+{
+    up_new_type(L, UP_DEVICE_TYPE, metamethods, methods);
+    luaL_newlib(L, functions);
+    return 1;
+}

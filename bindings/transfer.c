@@ -1,0 +1,128 @@
+/*
+ * update.native.transfer -- carry the blocks of an open transaction.
+ *
+ *   local t = assert(transfer.open(device, package, source))
+ *   repeat
+ *     local what, message, code = t:step()   -- "block", "done"
+ *     if code == "again" then loop:poll(...) end
+ *   until what == "done" or not what and code ~= "again"
+ */
+#include "transfer.h"
+
+#include "error.h"
+#include "helpers.h"
+#include "preload.h"
+
+#define TRANSFER "update.native.transfer"
+
+struct handle {
+    struct up_transfer *transfer; /* NULL once closed, and while opening */
+};
+
+static struct up_transfer *check_open(lua_State *L)
+{
+    struct handle *h = luaL_checkudata(L, 1, TRANSFER);
+
+    if (!h->transfer)
+        luaL_error(L, "attempt to use a closed transfer");
+    return h->transfer;
+}
+
+/* open(device, package, source) -> transfer | nil, message, code */
+static int f_open(lua_State *L)
+{
+    struct up_device *device = up_check_device(L, 1);
+    struct up_package *package = up_check_package(L, 2);
+    struct up_source *source = up_check_source(L, 3);
+    struct handle *h = lua_newuserdatauv(L, sizeof *h, 3);
+    struct up_error err;
+
+    h->transfer = NULL;
+    luaL_setmetatable(L, TRANSFER);
+    /* The transfer refers to all three: keep them from being collected. */
+    for (int i = 1; i <= 3; i++) {
+        lua_pushvalue(L, i);
+        lua_setiuservalue(L, -2, i);
+    }
+    if (up_transfer_open(&h->transfer, device, package, source, &err) < 0)
+        return up_push_fail(L, &err);
+    return 1;
+}
+
+/* Raise when one of the three was closed under the transfer. */
+static struct up_transfer *check_usable(lua_State *L)
+{
+    struct up_transfer *t = check_open(L);
+
+    lua_getiuservalue(L, 1, 1);
+    up_check_device(L, -1);
+    lua_getiuservalue(L, 1, 2);
+    up_check_package(L, -1);
+    lua_getiuservalue(L, 1, 3);
+    up_check_source(L, -1);
+    lua_pop(L, 3);
+    return t;
+}
+
+/* transfer:step() -> "block" | "done" | nil, message, code ("again": poll the loop) */
+static int m_step(lua_State *L)
+{
+    struct up_error err = {.code = UP_AGAIN};
+    int rc = up_transfer_step(check_usable(L), &err);
+
+    if (rc == UP_AGAIN)
+        return up_push_again(L);
+    if (rc < 0)
+        return up_push_fail(L, &err);
+    lua_pushstring(L, rc ? "block" : "done");
+    return 1;
+}
+
+/* transfer:progress() -> done, total (stored bytes), part, reused, wasted */
+static int m_progress(lua_State *L)
+{
+    struct up_transfer_progress progress;
+
+    up_transfer_progress(check_open(L), &progress);
+    lua_pushinteger(L, (lua_Integer)progress.done);
+    lua_pushinteger(L, (lua_Integer)progress.total);
+    lua_pushstring(L, up_part_name(progress.part));
+    lua_pushinteger(L, (lua_Integer)progress.reused);
+    lua_pushinteger(L, (lua_Integer)progress.wasted);
+    return 5;
+}
+
+/* transfer:close(), also __gc and __close. Safe to call twice. */
+static int m_close(lua_State *L)
+{
+    struct handle *h = luaL_checkudata(L, 1, TRANSFER);
+
+    up_transfer_close(h->transfer);
+    h->transfer = NULL;
+    return 0;
+}
+
+static const luaL_Reg functions[] = {
+    {"open", f_open},
+    {NULL, NULL},
+};
+
+static const luaL_Reg methods[] = {
+    {"step", m_step},
+    {"progress", m_progress},
+    {"close", m_close},
+    {NULL, NULL},
+};
+
+static const luaL_Reg metamethods[] = {
+    {"__gc", m_close},
+    {"__close", m_close},
+    {NULL, NULL},
+};
+
+int luaopen_update_native_transfer(lua_State *L)
+{
+    up_new_type(L, TRANSFER, metamethods, methods);
+    luaL_newlib(L, functions);
+    return 1;
+}
