@@ -1,0 +1,319 @@
+/*
+ * The processes under the supervisor: real ones, made of the shell. Time is an
+ * argument of child.h, so nothing here waits for longer than a process takes
+ * to start or to end.
+ */
+#include <limits.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "child.h"
+#include "error.h"
+#include "notify.h"
+
+#define HEARTBEAT 10
+#define PATIENCE_MS 20000 /* after which a process is broken, not slow */
+
+static struct up_child *child;
+
+static int setup(void **state)
+{
+    (void)state;
+    return up_child_new(&child, "child", HEARTBEAT, NULL);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    up_child_free(child);
+    return 0;
+}
+
+static void start(const char *script, uint64_t now)
+{
+    const char *argv[] = {"/bin/sh", "-c", script, NULL};
+
+    assert_int_equal(up_child_start(child, argv, now, NULL), 0);
+}
+
+/* The next line that the child says. */
+static const char *hear(uint64_t now)
+{
+    const char *line;
+
+    while (!(line = up_child_hear(child, now))) {
+        struct pollfd fd = {.fd = up_child_fd(child), .events = up_child_events(child)};
+
+        assert_int_equal(poll(&fd, 1, PATIENCE_MS), 1);
+    }
+    return line;
+}
+
+static void wait_over(void)
+{
+    for (int i = 0; !up_child_over(child); i++) {
+        assert_true(i < PATIENCE_MS);
+        poll(NULL, 0, 1);
+    }
+}
+
+static void runs_with_a_channel_and_nothing_else(void **state)
+{
+    int pair[2];
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0); /* would be inherited */
+    start("echo \"fds\" $(cd /proc/self/fd && ls -d 0 1 2 3 4 5 6 7 8 9 2>/dev/null) >&3;"
+          "readlink /proc/self/fd/0 >&3; exit 3",
+          1);
+    /* ls itself holds a descriptor of the directory: the lowest free one */
+    assert_null(strstr(hear(1), "5"));
+    assert_string_equal(hear(1), "/dev/null");
+    wait_over();
+    up_child_reap(child, 1);
+    assert_string_equal(up_child_reason(child), "exited with code 3");
+    assert_false(up_child_running(child));
+    close(pair[0]);
+    close(pair[1]);
+}
+
+static void hears_and_is_heard(void **state)
+{
+    (void)state;
+    start("read line <&3; echo \"got $line\" >&3; read line <&3; echo \"got $line\" >&3", 1);
+    up_child_tell(child, "phase %s", "idle");
+    assert_string_equal(hear(1), "got phase idle");
+    up_child_tell(child, "two\nlines");
+    assert_string_equal(hear(1), "got two lines");
+    wait_over();
+    up_child_tell(child, "nobody there"); /* must not raise SIGPIPE */
+    up_child_reap(child, 1);
+    up_child_tell(child, "nobody at all");
+    assert_int_equal(up_child_fd(child), -1);
+}
+
+static void last_words_are_heard_after_the_end(void **state)
+{
+    (void)state;
+    start("echo beat >&3; echo 'restart why not' >&3", 1);
+    wait_over();
+    assert_string_equal(hear(1), "beat");
+    assert_string_equal(hear(1), "restart why not");
+    assert_null(up_child_hear(child, 1));
+    up_child_reap(child, 1);
+}
+
+static void silence_is_killed_and_a_beat_is_not(void **state)
+{
+    (void)state;
+    start("echo beat >&3; sleep 1000", 1000);
+    assert_int_equal(up_child_next_tick(child), 1000 + HEARTBEAT * 1000);
+    hear(5000);
+    up_child_tick(child, 1000 + HEARTBEAT * 1000);
+    assert_false(up_child_stopping(child));
+    up_child_tick(child, 5000 + HEARTBEAT * 1000 - 1);
+    assert_false(up_child_stopping(child));
+    up_child_tick(child, 5000 + HEARTBEAT * 1000);
+    assert_true(up_child_stopping(child));
+    wait_over();
+    up_child_reap(child, 20000);
+    assert_string_equal(up_child_reason(child), "gave no sign of life for 10 s");
+}
+
+static void a_closed_or_broken_channel_is_silence(void **state)
+{
+    char flood[200];
+
+    (void)state;
+    snprintf(flood, sizeof flood, "head -c 200000 /dev/zero | tr '\\0' x >&3; exec 3>&-; sleep 1000");
+    start(flood, 1);
+    for (int i = 0; up_child_fd(child) >= 0; i++) {
+        assert_true(i < PATIENCE_MS);
+        assert_null(up_child_hear(child, 1));
+        poll(NULL, 0, 1);
+    }
+    assert_true(up_child_running(child));
+    up_child_tick(child, HEARTBEAT * 1000 + 1);
+    wait_over();
+    up_child_reap(child, 1);
+}
+
+static void stop_asks_first_and_kills_later(void **state)
+{
+    (void)state;
+    start("trap 'echo asked >&3' TERM; echo up >&3; while :; do sleep 0.05; done", 1);
+    assert_string_equal(hear(1), "up");
+    up_child_stop(child, 100);
+    assert_string_equal(hear(100), "asked");
+    assert_int_equal(up_child_next_tick(child), 100 + UP_CHILD_GRACE_MS);
+    up_child_tick(child, 100 + UP_CHILD_GRACE_MS - 1);
+    assert_false(up_child_over(child));
+    up_child_tick(child, 100 + UP_CHILD_GRACE_MS);
+    wait_over();
+    up_child_reap(child, 6000);
+    assert_string_equal(up_child_reason(child), "did not stop when asked");
+}
+
+static void a_stop_that_is_obeyed_names_the_signal(void **state)
+{
+    (void)state;
+    start("echo up >&3; kill -STOP $$; sleep 1000", 1); /* a stopped one has to hear it too */
+    hear(1);
+    up_child_stop(child, 1);
+    up_child_stop(child, 2);
+    wait_over();
+    up_child_reap(child, 2);
+    assert_non_null(strstr(up_child_reason(child), "was killed by signal 15"));
+}
+
+static void its_own_children_go_with_it(void **state)
+{
+    pid_t grandchild;
+
+    (void)state;
+    start("sleep 1000 & echo $! >&3; exit 0", 1);
+    grandchild = (pid_t)atoi(hear(1));
+    assert_true(grandchild > 1);
+    wait_over();
+    up_child_reap(child, 1);
+    for (int i = 0; kill(grandchild, 0) == 0; i++) {
+        char path[64], state_letter = 'Z';
+        FILE *file;
+
+        /* Where nobody reaps orphans it stays as a zombie. */
+        snprintf(path, sizeof path, "/proc/%d/stat", (int)grandchild);
+        file = fopen(path, "r");
+        if (file) {
+            if (fscanf(file, "%*d %*s %c", &state_letter) != 1)
+                state_letter = 'Z';
+            fclose(file);
+        }
+        if (state_letter == 'Z')
+            break;
+        assert_true(i < PATIENCE_MS);
+        poll(NULL, 0, 1);
+    }
+}
+
+/* Ends at once at `now`; the pause until it may start again. */
+static uint64_t pause_after(uint64_t started, uint64_t ended)
+{
+    start("exit 1", started);
+    wait_over();
+    up_child_reap(child, ended);
+    return up_child_due(child) - ended;
+}
+
+static void pauses_double_up_to_a_limit_and_begin_anew(void **state)
+{
+    uint64_t expected = UP_CHILD_DELAY_MS;
+
+    (void)state;
+    for (int i = 0; i < 12; i++) {
+        assert_int_equal(pause_after(1000, 1001), expected);
+        expected = expected * 2 < UP_CHILD_DELAY_MOST_MS ? expected * 2 : UP_CHILD_DELAY_MOST_MS;
+    }
+    assert_int_equal(expected, UP_CHILD_DELAY_MOST_MS);
+    assert_int_equal(pause_after(1000, 1000 + UP_CHILD_STEADY_MS - 1), UP_CHILD_DELAY_MOST_MS);
+    assert_int_equal(pause_after(1000, 1000 + UP_CHILD_STEADY_MS), UP_CHILD_DELAY_MS);
+    assert_int_equal(pause_after(1000, 1001), 2 * UP_CHILD_DELAY_MS);
+    up_child_hurry(child);
+    assert_int_equal(up_child_due(child), 0);
+    assert_int_equal(pause_after(1000, 1001), UP_CHILD_DELAY_MS);
+    up_child_postpone(child, 5000);
+    assert_int_equal(up_child_due(child), 5000 + 2 * UP_CHILD_DELAY_MS);
+}
+
+static void a_program_that_is_not_there_ends_by_itself(void **state)
+{
+    const char *argv[] = {"/nowhere/program", NULL};
+
+    (void)state;
+    assert_int_equal(up_child_start(child, argv, 1, NULL), 0);
+    wait_over();
+    up_child_reap(child, 1);
+    assert_string_equal(up_child_reason(child), "exited with code 127");
+    assert_int_equal(up_child_starts(child), 1);
+}
+
+static void free_ends_a_running_child(void **state)
+{
+    struct up_child *other;
+    const char *argv[] = {"/bin/sh", "-c", "trap '' TERM; sleep 1000", NULL};
+    pid_t pid;
+
+    (void)state;
+    assert_int_equal(up_child_new(&other, "other", HEARTBEAT, NULL), 0);
+    assert_int_equal(up_child_start(other, argv, 1, NULL), 0);
+    pid = up_child_pid(other);
+    up_child_free(other);
+    assert_int_equal(kill(pid, 0), -1);
+}
+
+static void the_manager_hears_datagrams(void **state)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct up_notify n;
+    char text[64] = "";
+    int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+
+    (void)state;
+    snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "moult-check-%d", (int)getpid());
+    assert_int_equal(
+        bind(fd, (struct sockaddr *)&address,
+             (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(address.sun_path + 1))),
+        0);
+    address.sun_path[0] = '@';
+    setenv("NOTIFY_SOCKET", address.sun_path, 1);
+    setenv("WATCHDOG_USEC", "1000", 1);
+    up_notify_open(&n);
+    assert_true(n.watchdog);
+    up_notify_send(&n, "READY=%d", 1);
+    assert_int_equal(recv(fd, text, sizeof text, 0), 7);
+    assert_string_equal(text, "READY=1");
+    close(fd);
+    up_notify_send(&n, "WATCHDOG=1"); /* nobody listens: no harm */
+    up_notify_close(&n);
+    unsetenv("NOTIFY_SOCKET");
+    unsetenv("WATCHDOG_USEC");
+    up_notify_open(&n);
+    assert_int_equal(n.fd, -1);
+    up_notify_send(&n, "READY=1");
+    up_notify_close(&n);
+    setenv("NOTIFY_SOCKET", "relative", 1);
+    up_notify_open(&n);
+    assert_int_equal(n.fd, -1);
+    unsetenv("NOTIFY_SOCKET");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(runs_with_a_channel_and_nothing_else, setup, teardown),
+        cmocka_unit_test_setup_teardown(hears_and_is_heard, setup, teardown),
+        cmocka_unit_test_setup_teardown(last_words_are_heard_after_the_end, setup, teardown),
+        cmocka_unit_test_setup_teardown(silence_is_killed_and_a_beat_is_not, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_closed_or_broken_channel_is_silence, setup, teardown),
+        cmocka_unit_test_setup_teardown(stop_asks_first_and_kills_later, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_stop_that_is_obeyed_names_the_signal, setup, teardown),
+        cmocka_unit_test_setup_teardown(its_own_children_go_with_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(pauses_double_up_to_a_limit_and_begin_anew, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_program_that_is_not_there_ends_by_itself, setup, teardown),
+        cmocka_unit_test_setup_teardown(free_ends_a_running_child, setup, teardown),
+        cmocka_unit_test(the_manager_hears_datagrams),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
