@@ -78,8 +78,7 @@ static void runs_with_a_channel_and_nothing_else(void **state)
     start("echo \"fds\" $(cd /proc/self/fd && ls -d 0 1 2 3 4 5 6 7 8 9 2>/dev/null) >&3;"
           "readlink /proc/self/fd/0 >&3; exit 3",
           1);
-    /* ls itself holds a descriptor of the directory: the lowest free one */
-    assert_null(strstr(hear(1), "5"));
+    assert_string_equal(hear(1), "fds 0 1 2 3");
     assert_string_equal(hear(1), "/dev/null");
     wait_over();
     up_child_reap(child, 1);
@@ -137,7 +136,7 @@ static void a_closed_or_broken_channel_is_silence(void **state)
     char flood[200];
 
     (void)state;
-    snprintf(flood, sizeof flood, "head -c 200000 /dev/zero | tr '\\0' x >&3; exec 3>&-; sleep 1000");
+    snprintf(flood, sizeof flood, "head -c 200000 /dev/zero | tr '\\0' x 2>/dev/null >&3; exec 3>&-; sleep 1000");
     start(flood, 1);
     for (int i = 0; up_child_fd(child) >= 0; i++) {
         assert_true(i < PATIENCE_MS);
