@@ -22,6 +22,7 @@
 #include "history.h"
 #include "package.h"
 #include "preload.h"
+#include "status.h"
 
 struct handle {
     struct up_device *device; /* NULL once closed, and while opening */
@@ -122,9 +123,17 @@ static const struct up_pair *running_pair(const struct up_device *d)
 static void set_transaction(lua_State *L, const struct up_device *d)
 {
     const struct up_transaction *t = &up_device_state(d)->tx;
+    struct up_status_progress progress;
+    struct up_error err;
     char hex[65];
 
-    lua_createtable(L, 0, 10);
+    /* The head may be gone, or the keys; nothing is known of the blocks then. */
+    if (up_status_progress(d, &progress, &err) < 0)
+        progress = (struct up_status_progress){.part = t->parts & 1u << UP_SCRIPT ? UP_SCRIPT : UP_CORE};
+    lua_createtable(L, 0, 14);
+    up_set_string(L, "part", up_part_name(progress.part));
+    up_set_integer(L, "done", progress.done);
+    up_set_integer(L, "total", progress.total);
     up_set_integer(L, "id", t->id);
     up_set_integer(L, "sequence", t->sequence);
     up_set_string(L, "release", t->pair.release);

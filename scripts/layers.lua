@@ -23,7 +23,7 @@ local floors = {
   { "device" },
   { "device_private" },
   { "install", "trial" },
-  { "transfer", "supervisor_private", "sandbox" },
+  { "transfer", "status", "supervisor_private", "sandbox" },
   { "supervisor", "supervisor_script", "supervisor_lines" },
   { "main" },
 }
@@ -57,6 +57,8 @@ local binding_includes = {
   policy = { "storage" },           -- keep() and kept() go through the seam
   manifest = { "digest" },          -- names a digest in hex
   minisign = { "storage" },         -- the system's: keys are files
+  device = { "digest", "history", "package", "status" }, -- what it tells, and whose manifest it takes
+  transfer = { "package" },
   package = { "minisign", "storage" }, -- the ring that is trusted, and the spool
   verify = { "minisign", "storage" },
   pack = { "digest", "minisign", "storage" }, -- hashes the product key, loads the secret one

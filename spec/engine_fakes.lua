@@ -74,8 +74,7 @@ function M.new(o)
             if answer == "block" then self.done = self.done + 1000 end
             return give(answer)
           end,
-          progress = function() return self.done, 5000, "script" end,
-          wasted = function() return o.wasted or 0 end,
+          progress = function() return self.done, 5000, "script", 0, o.wasted or 0 end,
           close = function() log("close transfer") end,
         }
       end,

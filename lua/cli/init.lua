@@ -128,7 +128,7 @@ local function run_verb(module, parsed, env)
   local done, result
   done, result, message, code = xpcall(module.run, function(text)
     trace = debug.traceback(tostring(text), 2)
-    return tostring(text)
+    return (tostring(text):match("^[^\n]*"))
   end, parsed, env)
   if not done then
     code = fail(env, verb.name, result, "internal")

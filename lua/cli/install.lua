@@ -31,7 +31,7 @@ local function teller(env)
     if event.event == "progress" then
       env.progress(event.done, event.total, "fetching " .. event.release)
     elseif event.event == "offer" then
-      env.note(("%s: %s"):format(event.release, event.action))
+      env.note(("%s: %s"):format(offers.describe(event.offer), event.action))
     elseif event.event == "state" and event.phase == "installing" then
       env.note("every block is in place; reading back and installing")
     elseif event.event == "retry" then

@@ -3,7 +3,6 @@
 -- @module cli.provision
 
 local natives = require "update.natives"
-local offers = require "update.offer"
 local session = require "cli.session"
 
 local M = {}
@@ -20,54 +19,48 @@ M.verb = {
   example = "moult provision METER_1.0.0.upd -c device/config.lua",
 }
 
--- Steps of a native until it says something else than "again".
-local function until_done(tasks, step)
-  while true do
-    local result, message, code = step()
-    if result or code ~= "again" then return result, message, code end
-    tasks:idle(0.05)
-  end
+-- The blocks, into the slot and the spool of the script.
+local function carry(s, env, device, package, source)
+  local transfer, message, code = natives.transfer.open(device, package, source)
+  if not transfer then return nil, message, code end
+  local what
+  repeat
+    what, message, code = transfer:step()
+    local done, total = transfer:progress()
+    if what then env.progress(done, total, "writing " .. package:manifest().release) end
+    if code == "again" then s.tasks:idle() end
+  until what == "done" or (not what and code ~= "again")
+  transfer:close()
+  return what, message, code
 end
 
-local function provision(s, env, source, package)
-  local ok, message, code = until_done(s.tasks, function() return package:step() end)
+local function provision(s, env, where)
+  local device, message, code = natives.device.provision(s.config)
+  if not device then return nil, message, code end
+  s.opened = device
+  local engine = s:engine(device)
+  local spool, head, ok
+  spool, message, code = device:spool()
+  if spool then head, message, code = engine:read_head(where, spool) end
+  if not head then return nil, message, code end
+  ok, message, code = device:begin(head.package)
+  if ok then ok, message, code = carry(s, env, device, head.package, head.source) end
+  if ok then
+    repeat
+      ok, message, code = device:finish(head.package)
+    until ok or code ~= "again"
+  end
+  engine:close(where, head)
   if not ok then return nil, message, code end
-  local transfer
-  transfer, message, code = natives.transfer.provision(s.config, package, source)
-  if not transfer then return nil, message, code end
-  local release = package:manifest().release
-  repeat
-    ok, message, code = until_done(s.tasks, function() return transfer:step() end)
-    if ok then
-      local done, total = transfer:progress()
-      env.progress(done, total, "writing " .. release)
-      s.tasks:turn()
-    end
-  until ok ~= "block"
-  transfer:close()
-  if not ok then return nil, message, code end
-  env.note(("%s is provisioned; `moult run` starts it"):format(release))
-  return 0
+  return head.offer
 end
 
 function M.run(parsed, env)
-  local location = parsed.positional[1]
   return session.run(parsed, env, function(s)
-    local source, package, message, code
-    if offers.is_url(location) then
-      source, message, code = natives.source.http(s.loop, location,
-        { proxy = s.config.proxy, ca_file = s.config.ca_file, max_redirects = 5 })
-    else
-      source, message, code = natives.source.file(location)
-    end
-    if not source then return nil, message, code end
-    package, message, code = natives.package.open(source, s.config.keys)
-    if not package then return nil, message, code end
-    local result
-    result, message, code = provision(s, env, source, package)
-    package:close()
-    source:close()
-    return result, message, code
+    local offer, message, code = provision(s, env, { cloud = "file", location = parsed.positional[1] })
+    if not offer then return nil, message, code end
+    env.note(("%s is provisioned; `moult run` starts it"):format(offer.release))
+    return 0
   end)
 end
 

@@ -75,8 +75,8 @@ function M.lines(status, running)
   end
   add("phase", "%s", status.phase)
   if status.transaction then add("transaction", "%s", transaction_line(status.transaction, status.phase)) end
-  if status.trial then
-    add("trial", "start %d of 3, %d failed", status.trial.starts, status.trial.failures)
+  if status.phase == "trial" then
+    add("trial", "start %d of 3, %d failed", status.transaction.starts, status.transaction.failures)
   end
   add("floor", "script %d, core %d", status.floor.script, status.floor.core)
   if status.last then

@@ -37,11 +37,10 @@ end
 
 --- The whole as a table ready for JSON.
 function M.object(verdict)
-  local offer = {}
-  for name, value in pairs(verdict.offer) do
-    if name ~= "manifest" then offer[name] = value end
-  end
-  return { offer = offer, decision = verdict.decision, tree = verdict.tree, by = verdict.by, code = verdict.code }
+  return {
+    offer = offers.brief(verdict.offer), decision = verdict.decision, tree = verdict.tree, by = verdict.by,
+    code = verdict.code,
+  }
 end
 
 return M

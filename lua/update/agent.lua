@@ -120,7 +120,7 @@ end
 function Agent:globals(given)
   local natives, config = self.natives, self.config
   local status = self.device:status()
-  local version = status.running_version or (status.script and status.script.version)
+  local version = status.script and status.script.version
   local wrong
   if given.project and given.project ~= config.project then
     wrong = ("PROJECT is %q, the configuration says %q"):format(tostring(given.project), config.project)

@@ -146,6 +146,9 @@ function Requests:drive(action)
   local agent = self.agent
   while action do
     local event
+    for _, message in ipairs(action.publish or {}) do
+      agent:tell { event = "publish", message = message }
+    end
     if action.type == "ask" then
       event = self:ask(action.url)
     elseif action.type == "sleep" then

@@ -3,19 +3,11 @@
 -- @module update.agent_verbs
 
 local clouds = require "update.clouds"
+local offers = require "update.offer"
 
 local M = {}
 
 local DROPPABLE = { fetching = true, installing = true, arming = true }
-
--- An offer without its manifest: what fits a line of the control socket.
-local function brief(offer)
-  local out = {}
-  for name, value in pairs(offer) do
-    if name ~= "manifest" then out[name] = value end
-  end
-  return out
-end
 
 local function text(value)
   return type(value) == "string" and value ~= "" and value or nil
@@ -44,9 +36,11 @@ function M.of(agent)
   function verbs.check()
     local verdict, message, code = clouds.check(agent.config, agent.engine, agent.device:facts())
     if not verdict then return nil, message, code end
-    agent:tell { event = "offer", offer = brief(verdict.offer), action = verdict.decision.action }
-    return { cloud = verdict.cloud, offer = brief(verdict.offer), decision = verdict.decision, tree = verdict.tree,
-      by = verdict.by, code = verdict.code, message = verdict.message }
+    agent:tell { event = "offer", offer = offers.brief(verdict.offer), action = verdict.decision.action }
+    return {
+      cloud = verdict.cloud, offer = offers.brief(verdict.offer), decision = verdict.decision, tree = verdict.tree,
+      by = verdict.by, code = verdict.code, message = verdict.message,
+    }
   end
 
   local function install(source, cloud)

@@ -250,9 +250,9 @@ function Engine:read_blocks(where, head)
   end
   local how = { answer = head.source.answer and head.source:answer() or nil }
   if transfer then
-    local done = transfer:progress()
+    local done, _, _, _, wasted = transfer:progress()
     how.moved = done > (head.best or 0)
-    how.final = transfer:wasted() > 0
+    how.final = wasted > 0
     head.best = math.max(done, head.best or 0)
     if result then self:progress(head, transfer, true) end
     transfer:close()
@@ -310,9 +310,8 @@ function Engine:run(where)
   if not head then return nil, message, code end
   local verdict = self:judge(head)
   log_verdict(self, head, verdict)
-  self.on { event = "offer", cloud = head.offer.cloud, release = head.offer.release, version = head.offer.version,
-    core = head.offer.core, sequence = head.offer.sequence, size = head.offer.size,
-    to_fetch = head.offer.to_fetch, action = verdict.decision.action, reason = verdict.decision.reason }
+  self.on { event = "offer", offer = offers.brief(head.offer), action = verdict.decision.action,
+    reason = verdict.decision.reason }
   if verdict.code then
     self:close(where, head)
     return nil, verdict.message, verdict.code, verdict

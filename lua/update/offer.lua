@@ -47,6 +47,17 @@ function M.of(manifest, facts)
   }
 end
 
+--- An offer without its manifest: what fits a line of the control socket.
+-- @tparam table offer
+-- @treturn table
+function M.brief(offer)
+  local out = {}
+  for name, value in pairs(offer) do
+    if name ~= "manifest" then out[name] = value end
+  end
+  return out
+end
+
 --- One line for people and logs.
 -- @tparam table offer
 -- @treturn string

@@ -1,0 +1,27 @@
+/*
+ * status.h -- what a device is, for people and programs: read from the
+ * journal, never remembered.
+ */
+#ifndef UP_STATUS_H
+#define UP_STATUS_H
+
+#include "device.h"
+
+/* The pair that is in force: confirmed, whatever is fetched, armed or on trial. */
+const struct up_pair *up_status_confirmed(const struct up_device *d);
+/* The pair whose generation is to run now. */
+const struct up_pair *up_status_running(const struct up_device *d);
+
+struct up_status_progress {
+    enum up_part_kind part; /* being fetched, or the last one */
+    uint64_t done, total;   /* stored bytes, of all parts; 0 and 0 when the head is gone */
+};
+
+/*
+ * How far the open transaction is: its head is read from <state>/tx, its
+ * blocks are counted up to the last hint, so a transfer that runs may be
+ * further. Errors: UP_UNTRUSTED, UP_WRITE, ...; UP_NOTHING no transaction.
+ */
+int up_status_progress(const struct up_device *d, struct up_status_progress *out, struct up_error *err);
+
+#endif
