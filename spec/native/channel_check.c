@@ -1,0 +1,274 @@
+/*
+ * channel_check.c -- framing of lines over sockets: cut at every byte, too
+ * long, not read, peers that go.
+ */
+#include "channel.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "error.h"
+#include "loop.h"
+
+struct pair {
+    struct up_channel *channel;
+    int peer;
+};
+
+static struct pair pair_new(void)
+{
+    struct pair p;
+    int fds[2];
+    struct up_error err;
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    assert_int_equal(up_channel_from_fd(&p.channel, fds[0], &err), 0);
+    p.peer = fds[1];
+    return p;
+}
+
+static void pair_free(struct pair *p)
+{
+    up_channel_close(p->channel);
+    if (p->peer >= 0)
+        close(p->peer);
+}
+
+static void say(struct pair *p, const char *data, size_t len)
+{
+    assert_int_equal(send(p->peer, data, len, MSG_NOSIGNAL), (long)len);
+}
+
+static void expect_line(struct pair *p, const char *text, size_t len)
+{
+    const char *line;
+    struct up_error err;
+
+    assert_int_equal(up_channel_receive(p->channel, &line, &err), (long)len);
+    assert_memory_equal(line, text, len);
+    assert_int_equal(line[len], '\0');
+}
+
+static void expect_code(struct pair *p, int code)
+{
+    const char *line;
+    struct up_error err;
+
+    assert_int_equal(up_channel_receive(p->channel, &line, &err), code);
+}
+
+static void lines_survive_a_cut_at_every_byte(void **state)
+{
+    static const char text[] = "beat\n\nconfirm\0x\nrollback because\n";
+    static const struct {
+        const char *text;
+        size_t len;
+    } lines[] = {{"beat", 4}, {"", 0}, {"confirm\0x", 9}, {"rollback because", 16}};
+    const size_t size = sizeof text - 1;
+
+    (void)state;
+    for (size_t cut = 0; cut <= size; cut++) {
+        struct pair p = pair_new();
+        size_t whole = 0, end = 0;
+
+        say(&p, text, cut);
+        while (whole < 4 && end + lines[whole].len + 1 <= cut) {
+            expect_line(&p, lines[whole].text, lines[whole].len);
+            end += lines[whole++].len + 1;
+        }
+        expect_code(&p, UP_AGAIN);
+        expect_code(&p, UP_AGAIN);
+        say(&p, text + cut, size - cut);
+        while (whole < 4) {
+            expect_line(&p, lines[whole].text, lines[whole].len);
+            whole++;
+        }
+        expect_code(&p, UP_AGAIN);
+        pair_free(&p);
+    }
+}
+
+static void bytes_one_by_one_make_the_same_lines(void **state)
+{
+    static const char text[] = "one\ntwo\n";
+    struct pair p = pair_new();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof text - 1; i++) {
+        say(&p, text + i, 1);
+        if (text[i] == '\n')
+            expect_line(&p, text + (i == 3 ? 0 : 4), 3);
+        else
+            expect_code(&p, UP_AGAIN);
+    }
+    pair_free(&p);
+}
+
+static void the_longest_line_passes_and_one_byte_more_does_not(void **state)
+{
+    char *big = malloc(UP_LINE_MAX + 1);
+    struct up_error err;
+
+    (void)state;
+    memset(big, 'x', UP_LINE_MAX);
+    for (size_t len = UP_LINE_MAX - 1; len <= UP_LINE_MAX; len++) {
+        struct pair p = pair_new();
+        const char *line;
+
+        big[len] = '\n';
+        say(&p, big, len + 1);
+        big[len] = 'x';
+        if (len < UP_LINE_MAX) {
+            expect_line(&p, big, len);
+        } else {
+            assert_int_equal(up_channel_receive(p.channel, &line, &err), UP_CORRUPT);
+            assert_non_null(strstr(err.message, "longer than 65535"));
+            /* The framing is lost for good. */
+            say(&p, "ok\n", 3);
+            expect_code(&p, UP_CORRUPT);
+        }
+        pair_free(&p);
+    }
+    free(big);
+}
+
+static void a_peer_that_goes_in_the_middle_of_a_line_loses_only_that_line(void **state)
+{
+    struct pair p = pair_new();
+    const char *line;
+    struct up_error err;
+
+    (void)state;
+    say(&p, "whole\nhal", 9);
+    close(p.peer);
+    p.peer = -1;
+    expect_line(&p, "whole", 5);
+    assert_int_equal(up_channel_receive(p.channel, &line, &err), UP_NOTHING);
+    assert_non_null(strstr(err.message, "middle of a line"));
+    expect_code(&p, UP_NOTHING);
+    pair_free(&p);
+}
+
+static void a_peer_that_died_with_our_bytes_unread_is_an_end_like_any_other(void **state)
+{
+    struct pair p = pair_new();
+    struct up_error err;
+
+    (void)state;
+    assert_int_equal(up_channel_send(p.channel, "unread", 6, &err), 0);
+    say(&p, "last\n", 5);
+    close(p.peer);
+    p.peer = -1;
+    expect_line(&p, "last", 4);
+    expect_code(&p, UP_NOTHING);
+    assert_int_equal(up_channel_send(p.channel, "x", 1, &err), UP_NETWORK);
+    assert_non_null(strstr(err.message, "gone"));
+    pair_free(&p);
+}
+
+static void a_full_queue_is_busy_and_drains_in_order(void **state)
+{
+    struct pair p = pair_new();
+    char line[1001], got[4096];
+    size_t sent = 0, seen = 0;
+    struct up_error err;
+    ssize_t n;
+    int rc;
+
+    (void)state;
+    memset(line, 'y', sizeof line);
+    while ((rc = up_channel_send(p.channel, line, 1000, &err)) == 0)
+        sent++;
+    assert_int_equal(rc, UP_BUSY);
+    assert_true(up_channel_wants_write(p.channel));
+    assert_int_equal(up_channel_flush(p.channel, &err), UP_AGAIN);
+    /* The queue is bounded and holds at least that much beside the socket's own. */
+    assert_true(sent * 1001 >= UP_CHANNEL_QUEUE - 1001);
+    while ((n = recv(p.peer, got, sizeof got, MSG_DONTWAIT)) > 0) {
+        for (ssize_t i = 0; i < n; i++, seen++)
+            assert_int_equal(got[i], seen % 1001 == 1000 ? '\n' : 'y');
+        rc = up_channel_flush(p.channel, &err);
+        assert_true(rc == 0 || rc == UP_AGAIN);
+    }
+    assert_int_equal(seen, sent * 1001);
+    assert_false(up_channel_wants_write(p.channel));
+    assert_int_equal(up_channel_flush(p.channel, &err), 0);
+    pair_free(&p);
+}
+
+static void lines_that_would_break_the_framing_are_refused(void **state)
+{
+    struct pair p = pair_new();
+    char *big = calloc(1, UP_LINE_MAX);
+    char got[8];
+    struct up_error err;
+
+    (void)state;
+    assert_int_equal(up_channel_send(p.channel, "a\nb", 3, &err), UP_USAGE);
+    assert_int_equal(up_channel_send(p.channel, big, UP_LINE_MAX, &err), UP_USAGE);
+    assert_int_equal(recv(p.peer, got, sizeof got, MSG_DONTWAIT), -1);
+    free(big);
+    pair_free(&p);
+}
+
+static void descriptors_that_are_no_sockets_are_left_alone(void **state)
+{
+    struct up_channel *c;
+    struct up_error err;
+    int fds[2];
+
+    (void)state;
+    assert_int_equal(pipe(fds), 0);
+    assert_int_equal(up_channel_from_fd(&c, fds[0], &err), UP_USAGE);
+    assert_int_equal(close(fds[0]), 0);
+    assert_int_equal(close(fds[1]), 0);
+    assert_int_equal(up_channel_from_fd(&c, 12345, &err), UP_USAGE);
+}
+
+static void the_loop_sees_pipes_hung_up(void **state)
+{
+    struct up_loop *loop;
+    struct up_error err;
+    struct up_watch watch = {.read = true};
+    int fds[2];
+
+    (void)state;
+    assert_int_equal(up_loop_new(&loop, &err), 0);
+    assert_int_equal(pipe(fds), 0);
+    watch.fd = fds[0];
+    assert_int_equal(up_loop_poll(loop, &watch, 1, 0, &err), 0);
+    assert_false(watch.ready);
+    close(fds[1]);
+    assert_int_equal(up_loop_poll(loop, &watch, 1, -1, &err), 0);
+    assert_true(watch.ready);
+    close(fds[0]);
+    watch.fd = -1;
+    assert_int_equal(up_loop_poll(loop, &watch, 1, 0, &err), 0);
+    assert_false(watch.ready);
+    up_loop_free(loop);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(lines_survive_a_cut_at_every_byte),
+        cmocka_unit_test(bytes_one_by_one_make_the_same_lines),
+        cmocka_unit_test(the_longest_line_passes_and_one_byte_more_does_not),
+        cmocka_unit_test(a_peer_that_goes_in_the_middle_of_a_line_loses_only_that_line),
+        cmocka_unit_test(a_peer_that_died_with_our_bytes_unread_is_an_end_like_any_other),
+        cmocka_unit_test(a_full_queue_is_busy_and_drains_in_order),
+        cmocka_unit_test(lines_that_would_break_the_framing_are_refused),
+        cmocka_unit_test(descriptors_that_are_no_sockets_are_left_alone),
+        cmocka_unit_test(the_loop_sees_pipes_hung_up),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
