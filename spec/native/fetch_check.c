@@ -1,0 +1,315 @@
+/*
+ * fetch_check.c -- which URLs are taken, shown and followed; answers cut and
+ * garbled at every byte.
+ *
+ * The server is a listening socket of this very process: what it says is in
+ * the socket before the client looks.
+ */
+#include "fetch.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "error.h"
+#include "url.h"
+
+static void urls_are_shown_without_their_secrets(void **state)
+{
+    static const char *const cases[][2] = {
+        {"http://host/path", "http://host/path"},
+        {"HTTP://HOST:8080/path?token=1#part", "http://HOST:8080/path"},
+        {"https://me:secret@host/a%20b?x", "https://host/a%20b"},
+        {"http://[::1]:80/", "http://[::1]:80/"},
+        {"file:///etc/passwd?x", "file:///etc/passwd"},
+        {"http://host", "http://host/"},
+        {"no url at all", "(unreadable URL)"},
+        {"", "(unreadable URL)"},
+    };
+    char shown[UP_URL_SHOWN], *longest = malloc(4001);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        up_url_show(cases[i][0], shown);
+        assert_string_equal(shown, cases[i][1]);
+    }
+    memset(longest, 'x', 4000);
+    longest[4000] = '\0';
+    memcpy(longest, "http://h/", 9);
+    up_url_show(longest, shown);
+    assert_int_equal(strlen(shown), UP_URL_SHOWN - 1);
+    free(longest);
+}
+
+static void only_web_addresses_are_taken(void **state)
+{
+    static const struct {
+        const char *url;
+        int code;
+    } cases[] = {
+        {"http://host/", 0},
+        {"https://host:8443/x?y", 0},
+        {"http://me:pass@host/", 0},
+        {"http://1.2.3.4/", 0},
+        {"HTTPS://host/", 0},
+        {"ftp://host/", UP_USAGE},
+        {"file:///x", UP_USAGE},
+        {"host/path", UP_USAGE},
+        {"http://", UP_USAGE},
+        {"", UP_USAGE},
+        {"http://host/a b", UP_USAGE},
+        {"http://host/\r\n", UP_USAGE},
+        {"http://host:99999/", UP_USAGE},
+        {"javascript:x", UP_USAGE},
+    };
+    struct up_error err;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        if (up_url_check(cases[i].url, &err) != cases[i].code)
+            fail_msg("%s is not judged %d", cases[i].url, cases[i].code);
+}
+
+static void redirects_lead_where_they_may(void **state)
+{
+    static const struct {
+        const char *base, *location, *prefix, *to; /* to: NULL when refused */
+    } cases[] = {
+        {"http://a/x/y?q", "z", NULL, "http://a/x/z"},
+        {"http://a/x/y?q", "/z?r", NULL, "http://a/z?r"},
+        {"http://a/x/y", "../../../z", NULL, "http://a/z"},
+        {"http://a/x", "//b/z", NULL, "http://b/z"},
+        {"https://a/x", "//b/z", NULL, "https://b/z"},
+        {"http://a/x", "https://b/z", NULL, "https://b/z"},
+        {"http://a/x", "/with space", NULL, "http://a/with%20space"},
+        {"https://a/x", "http://a/x", NULL, NULL},
+        {"https://a/x", "HTTP://a/x", NULL, NULL},
+        {"http://a/x", "file:///x", NULL, NULL},
+        {"http://a/x", "ftp://a/x", NULL, NULL},
+        {"http://a/x", "data:text/plain,x", NULL, NULL},
+        {"https://a/p/1", "2", "https://a/p/", "https://a/p/2"},
+        {"https://a/p/1", "https://A/p/2", "https://a/p/", NULL},
+        {"https://a/p/1", "/p", "https://a/p", "https://a/p"},
+        {"https://a/p/1", "/p?x", "https://a/p", "https://a/p?x"},
+        {"https://a/p/1", "/pp", "https://a/p", NULL},
+        {"https://a/p/1", "/p/../q", "https://a/p", NULL},
+        {"https://a/p/1", "/p/%2E%2e/q", "https://a/p", NULL},
+        {"https://a/p/1", "/p/..%2fq", "https://a/p", NULL},
+        {"https://a/p/1", "/p/..\\q", "https://a/p", NULL},
+        {"https://a/p/1", "https://a.evil/p/2", "https://a", NULL},
+        {"https://a/p/1", "https://a@evil/p/2", "https://a", NULL},
+        {"https://a/p/1", "https://a:444/p/2", "https://a", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct up_error err;
+        char *to = NULL;
+        int rc = up_url_follow(&to, cases[i].base, cases[i].location, cases[i].prefix, &err);
+
+        if (rc != (cases[i].to ? 0 : UP_REFUSED))
+            fail_msg("%s from %s: %d", cases[i].location, cases[i].base, rc);
+        if (cases[i].to)
+            assert_string_equal(to, cases[i].to);
+        free(to);
+    }
+}
+
+static void an_origin_is_scheme_host_and_port(void **state)
+{
+    (void)state;
+    assert_true(up_url_same_origin("http://a/x", "http://A:80/y?z"));
+    assert_true(up_url_same_origin("https://u@a/x", "https://a:443/"));
+    assert_false(up_url_same_origin("http://a/", "https://a/"));
+    assert_false(up_url_same_origin("http://a/", "http://a:81/"));
+    assert_false(up_url_same_origin("http://a/", "http://b/"));
+}
+
+struct rig {
+    struct up_loop *loop;
+    int listener, peer; /* peer: who connected, -1 for nobody */
+    char url[64];
+};
+
+static struct rig rig_new(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t len = sizeof address;
+    struct up_error err;
+    struct rig r = {.peer = -1};
+
+    assert_int_equal(up_loop_new(&r.loop, &err), 0);
+    r.listener = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(r.listener, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(r.listener, 8), 0);
+    assert_int_equal(getsockname(r.listener, (struct sockaddr *)&address, &len), 0);
+    snprintf(r.url, sizeof r.url, "http://127.0.0.1:%d/x?secret", ntohs(address.sin_port));
+    return r;
+}
+
+static void rig_free(struct rig *r)
+{
+    close(r->listener);
+    up_loop_free(r->loop);
+}
+
+/* Wait for what comes next. Who connects and has sent a request is answered
+ * with these bytes and hung up on. */
+static void turn(struct rig *r, const char *text, size_t len)
+{
+    struct up_watch watch = {.fd = r->peer < 0 ? r->listener : r->peer, .read = true};
+    struct up_error err;
+    char said[2048];
+
+    assert_int_equal(up_loop_poll(r->loop, &watch, 1, 5000, &err), 0);
+    if (!watch.ready)
+        return;
+    if (r->peer < 0) {
+        r->peer = accept(r->listener, NULL, NULL);
+        return;
+    }
+    if (recv(r->peer, said, sizeof said, 0) > 0)
+        assert_int_equal(send(r->peer, text, len, MSG_NOSIGNAL), (long)len);
+    close(r->peer);
+    r->peer = -1;
+}
+
+struct result {
+    char body[256];
+    size_t len;
+    int code; /* 0 or an error */
+    char message[512];
+};
+
+static struct result request(struct rig *r, const struct up_fetch_options *o, const char *text, size_t len)
+{
+    struct result result = {.len = 0};
+    struct up_error err;
+    struct up_fetch *f;
+    long n;
+
+    assert_int_equal(up_fetch_open(&f, r->loop, r->url, o, &err), 0);
+    while ((n = up_fetch_read(f, result.body + result.len, sizeof result.body - result.len, &err)) != 0) {
+        if (n == UP_AGAIN) {
+            turn(r, text, len);
+            continue;
+        }
+        if (n < 0) {
+            result.code = (int)n;
+            memcpy(result.message, err.message, sizeof result.message);
+            break;
+        }
+        result.len += (size_t)n;
+        assert_true(result.len < sizeof result.body);
+    }
+    assert_true(up_fetch_received(f) >= result.len);
+    up_fetch_close(f);
+    return result;
+}
+
+static const char ranged[] = "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 5-14/100\r\n"
+                             "Content-Length: 10\r\nETag: \"x\"\r\n\r\n0123456789";
+static const char chunked[] = "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 5-14/100\r\n"
+                              "Transfer-Encoding: chunked\r\n\r\n4\r\n0123\r\n6;x=y\r\n456789\r\n0\r\n\r\n";
+
+static void an_answer_cut_at_any_byte_is_never_taken_for_whole(void **state)
+{
+    static const char *const texts[] = {ranged, chunked};
+    const struct up_fetch_options o = {.ranged = 1, .offset = 5, .length = 10};
+    struct rig r = rig_new();
+
+    (void)state;
+    for (size_t t = 0; t < 2; t++) {
+        size_t size = strlen(texts[t]);
+
+        for (size_t cut = 0; cut <= size; cut++) {
+            struct result got = request(&r, &o, texts[t], cut);
+
+            assert_true(got.len <= 10);
+            assert_memory_equal(got.body, "0123456789", got.len);
+            if (got.code == 0)
+                assert_true(got.len == 10 && (cut == size || t == 1));
+            else
+                assert_int_equal(got.code, UP_NETWORK);
+            if (cut == size)
+                assert_int_equal(got.code, 0);
+            assert_null(strstr(got.message, "secret"));
+        }
+    }
+    rig_free(&r);
+}
+
+/* One wrong byte can move where the body begins, which only digests find; but
+ * a range never grows, and nothing is taken for whole that is not. */
+static void an_answer_garbled_at_any_byte_does_no_harm(void **state)
+{
+    static const char with[] = {'\0', ' ', '9', '\n', '\r', ':', '-', '\x80'};
+    const struct up_fetch_options o = {.ranged = 1, .offset = 5, .length = 10, .deadline = 20};
+    const size_t size = strlen(ranged), head = size - 10;
+    struct rig r = rig_new();
+    char text[256];
+
+    (void)state;
+    for (size_t at = 0; at < head; at++) {
+        for (size_t i = 0; i < sizeof with; i++) {
+            struct result got;
+
+            memcpy(text, ranged, size);
+            text[at] = with[i];
+            got = request(&r, &o, text, size);
+            if (strncmp(text, "HTTP/1.1 206 ", 13) == 0)
+                assert_true(got.len <= 10 && (got.code != 0 || got.len == 10));
+            assert_true(got.code == 0 || got.code == UP_NETWORK || got.code == UP_CORRUPT);
+        }
+    }
+    rig_free(&r);
+}
+
+static void a_source_reads_what_a_range_holds(void **state)
+{
+    static const char text[] = "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-9/10\r\n"
+                               "Content-Length: 10\r\n\r\n0123456789";
+    struct rig r = rig_new();
+    struct up_source *s;
+    struct up_error err;
+    char got[16];
+    long n;
+
+    (void)state;
+    assert_int_equal(up_source_http(&s, r.loop, r.url, NULL, &err), 0);
+    assert_true(s->size == UINT64_MAX);
+    while ((n = s->ops->read(s, 0, got, sizeof got, &err)) == UP_AGAIN)
+        turn(&r, text, strlen(text));
+    assert_int_equal(n, 10);
+    assert_memory_equal(got, "0123456789", 10);
+    assert_true(s->size == 10 && s->received == 10);
+    assert_int_equal(s->ops->read(s, 10, got, sizeof got, &err), 0);
+    assert_int_equal(s->ops->read(s, 0, got, 0, &err), UP_USAGE);
+    s->ops->close(s);
+    rig_free(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(urls_are_shown_without_their_secrets),
+        cmocka_unit_test(only_web_addresses_are_taken),
+        cmocka_unit_test(redirects_lead_where_they_may),
+        cmocka_unit_test(an_origin_is_scheme_host_and_port),
+        cmocka_unit_test(an_answer_cut_at_any_byte_is_never_taken_for_whole),
+        cmocka_unit_test(an_answer_garbled_at_any_byte_does_no_harm),
+        cmocka_unit_test(a_source_reads_what_a_range_holds),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
