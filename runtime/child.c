@@ -277,7 +277,9 @@ static void describe(struct up_child *c, int status)
 {
     if (*c->reason) /* we killed it and know better */
         return;
-    if (WIFEXITED(status))
+    if (c->kill_at > 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM)
+        snprintf(c->reason, sizeof c->reason, "stopped when asked");
+    else if (WIFEXITED(status))
         snprintf(c->reason, sizeof c->reason, "exited with code %d", WEXITSTATUS(status));
     else
         snprintf(c->reason, sizeof c->reason, "was killed by signal %d (%s)", WTERMSIG(status),

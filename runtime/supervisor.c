@@ -147,7 +147,8 @@ static void drain_signals(struct up_supervisor *s)
     while (read(s->signals, &info, sizeof info) == (ssize_t)sizeof info) {
         if (info.ssi_signo == SIGCHLD)
             continue;
-        up_say(s, "stopping: %s", strsignal((int)info.ssi_signo));
+        if (s->leave != UP_LEAVE_STOP)
+            up_say(s, "stopping: %s", strsignal((int)info.ssi_signo));
         leave(s, UP_LEAVE_STOP);
     }
 }
@@ -272,7 +273,7 @@ static int open_device(struct up_supervisor *s, enum up_start_action *action, st
         n = up_device_start(s->device, action, err);
     if (n != UP_STATELOST)
         return n;
-    snprintf(path, sizeof path, "%s/current", s->config->state);
+    snprintf(path, sizeof path, "%s/script/current", s->config->state);
     if (s->storage->ops->stat(s->storage, path, &st) < 0)
         return n;
     up_warn("STATE LOST", err);

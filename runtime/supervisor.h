@@ -26,7 +26,7 @@ enum up_verbosity { UP_QUIET = -1, UP_NORMAL = 0, UP_VERBOSE = 1 };
  * due and the configuration says exit (UP_RESTART). `program` is the host's
  * absolute path; to start over it is executed again in this process. A state
  * that cannot be read (UP_STATELOST) does not stop the device: the script of
- * <state>/current runs, without updates.
+ * <state>/script/current runs, without updates.
  * Errors: those of up_device_open() and up_device_start(). */
 int up_supervisor_run(const struct up_config *config, const char *program, enum up_verbosity verbosity,
                       struct up_error *err);

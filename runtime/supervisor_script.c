@@ -42,7 +42,7 @@ static bool may_start(struct up_supervisor *s)
 static bool script_path(const struct up_supervisor *s, char *buf, size_t len)
 {
     if (!s->device) {
-        snprintf(buf, len, "%s/current", s->config->state);
+        snprintf(buf, len, "%s/script/current", s->config->state);
         return true;
     }
     if (up_device_generation(s->device) == 0)

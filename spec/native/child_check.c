@@ -136,7 +136,8 @@ static void a_closed_or_broken_channel_is_silence(void **state)
     char flood[200];
 
     (void)state;
-    snprintf(flood, sizeof flood, "head -c 200000 /dev/zero | tr '\\0' x 2>/dev/null >&3; exec 3>&-; sleep 1000");
+    snprintf(flood, sizeof flood,
+             "head -c 200000 /dev/zero | tr '\\0' x 2>/dev/null >&3; exec 3>&-; sleep 1000");
     start(flood, 1);
     for (int i = 0; up_child_fd(child) >= 0; i++) {
         assert_true(i < PATIENCE_MS);
@@ -165,16 +166,25 @@ static void stop_asks_first_and_kills_later(void **state)
     assert_string_equal(up_child_reason(child), "did not stop when asked");
 }
 
-static void a_stop_that_is_obeyed_names_the_signal(void **state)
+static void a_signal_of_somebody_else_is_named(void **state)
 {
     (void)state;
-    start("echo up >&3; kill -STOP $$; sleep 1000", 1); /* a stopped one has to hear it too */
+    start("kill -SEGV $$", 1);
+    wait_over();
+    up_child_reap(child, 1);
+    assert_non_null(strstr(up_child_reason(child), "was killed by signal 11"));
+}
+
+static void a_stop_reaches_a_stopped_process_too(void **state)
+{
+    (void)state;
+    start("echo up >&3; kill -STOP $$; sleep 1000", 1);
     hear(1);
     up_child_stop(child, 1);
     up_child_stop(child, 2);
     wait_over();
     up_child_reap(child, 2);
-    assert_non_null(strstr(up_child_reason(child), "was killed by signal 15"));
+    assert_string_equal(up_child_reason(child), "stopped when asked");
 }
 
 static void its_own_children_go_with_it(void **state)
@@ -306,7 +316,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(silence_is_killed_and_a_beat_is_not, setup, teardown),
         cmocka_unit_test_setup_teardown(a_closed_or_broken_channel_is_silence, setup, teardown),
         cmocka_unit_test_setup_teardown(stop_asks_first_and_kills_later, setup, teardown),
-        cmocka_unit_test_setup_teardown(a_stop_that_is_obeyed_names_the_signal, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_signal_of_somebody_else_is_named, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_stop_reaches_a_stopped_process_too, setup, teardown),
         cmocka_unit_test_setup_teardown(its_own_children_go_with_it, setup, teardown),
         cmocka_unit_test_setup_teardown(pauses_double_up_to_a_limit_and_begin_anew, setup, teardown),
         cmocka_unit_test_setup_teardown(a_program_that_is_not_there_ends_by_itself, setup, teardown),
