@@ -290,16 +290,30 @@ static int check_spooled(struct up_storage *storage, const char *path, const str
     return rc;
 }
 
-/* Open the spool of the part's index; 1 when a good one is there already. */
+/* A good index that another process left may still be in the cache only. */
+static bool make_durable(struct up_storage *storage, const char *path)
+{
+    int file = storage->ops->open(storage, path, UP_UPDATE, 0);
+    bool good = file >= 0 && storage->ops->sync(storage, file) == 0;
+
+    if (file >= 0)
+        storage->ops->close(storage, file);
+    return good;
+}
+
+/* Open a fresh spool for the part's index; 1 when a good one is there already. */
 static int open_spool(struct up_package *p, const struct up_part *part, struct up_error *err)
 {
     char path[PATH_SIZE];
 
     spool_path(p->spool, up_part_name(part->kind), ".idx", path);
-    if (check_spooled(p->storage, path, part, NULL) == 0)
+    if (check_spooled(p->storage, path, part, NULL) == 0 && make_durable(p->storage, path))
         return 1;
-    p->file = p->storage->ops->open(p->storage, path, UP_CREATE, 0644);
-    if (p->file < 0 || p->storage->ops->truncate(p->storage, p->file, 0) < 0)
+    /* Not written over: a file whose sync failed once stays unsure. */
+    if (p->storage->ops->unlink(p->storage, path) < 0 && errno != ENOENT)
+        return up_fail(err, UP_WRITE, "%s: %s", path, strerror(errno));
+    p->file = p->storage->ops->open(p->storage, path, UP_WRITE_ONLY_NEW, 0644);
+    if (p->file < 0)
         return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: %s", path, strerror(errno));
     return 0;
 }
@@ -342,9 +356,13 @@ static int end_index(struct up_package *p, struct up_error *err)
 {
     int rc = up_index_reader_end(&p->check, err);
 
-    if (rc == 0 && p->file >= 0 && p->storage->ops->sync(p->storage, p->file) < 0)
-        rc = up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: sync of an index: %s", p->spool,
-                     strerror(errno));
+    if (rc == 0 && p->file >= 0 && p->storage->ops->sync(p->storage, p->file) < 0) {
+        char path[PATH_SIZE];
+
+        spool_path(p->spool, up_part_name(p->check.part->kind), ".idx", path);
+        rc = up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: sync: %s", path, strerror(errno));
+        p->storage->ops->unlink(p->storage, path);
+    }
     close_index(p);
     p->state = PADDING;
     return rc;
