@@ -65,10 +65,14 @@ void up_tell_phase(struct up_supervisor *s)
 
 void up_tell_script(struct up_supervisor *s)
 {
+    unsigned starts = up_supervisor_phase(s) == UP_TRIAL ? up_device_state(s->device)->tx.starts : 0;
+
     if (up_child_running(s->script))
-        up_child_tell(s->agent, "script up %d %u", (int)up_child_pid(s->script), up_child_starts(s->script));
+        up_child_tell(s->agent, "script up %d %u", (int)up_child_pid(s->script), starts);
     else if (up_child_starts(s->script) > 0)
         up_child_tell(s->agent, "script down %s", up_child_reason(s->script));
+    else if (s->counted) /* the device has none, which is as good as one that runs */
+        up_child_tell(s->agent, "script up 0 %u", starts);
 }
 
 void up_tell_answer(struct up_supervisor *s, const char *verb, int result, const struct up_error *err)

@@ -75,8 +75,10 @@ static void start_script(struct up_supervisor *s)
         return;
     }
     s->counted = true;
-    if (!script_path(s, dir, sizeof dir))
+    if (!script_path(s, dir, sizeof dir)) {
+        up_tell_script(s);
         return;
+    }
     if (up_child_start(s->script, argv, now, &err) < 0) {
         up_warn("script", &err);
         return;
