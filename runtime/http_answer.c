@@ -53,6 +53,8 @@ static int make(struct up_http_answer *out, int fd, uint64_t size, const char *t
     int rc = 0;
 
     out->length = 0;
+    out->fd = -1;
+    out->end = range.offset + range.length;
     if (up_tag_listed(asked->if_none_match, tag))
         out->status = 304;
     else if (range.kind == UP_RANGE_OUTSIDE)
@@ -64,6 +66,7 @@ static int make(struct up_http_answer *out, int fd, uint64_t size, const char *t
         out->response = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
     } else {
         out->length = range.length;
+        out->fd = fd;
         out->response = MHD_create_response_from_fd_at_offset64(range.length, fd, range.offset);
     }
     if (!out->response || out->status >= 300)
@@ -84,6 +87,13 @@ static int make(struct up_http_answer *out, int fd, uint64_t size, const char *t
     if (rc < 0)
         MHD_destroy_response(out->response);
     return rc;
+}
+
+bool up_http_answer_cut(int fd, uint64_t end)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && (uint64_t)st.st_size < end;
 }
 
 int up_http_answer_file(struct up_http_answer *out, const char *path, const char *tag,

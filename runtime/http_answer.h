@@ -20,6 +20,8 @@ struct up_http_answer {
     struct MHD_Response *response; /* the taker's */
     unsigned status;               /* 200, 206, 304 or 416 */
     uint64_t length;               /* bytes of body that go out to GET */
+    int fd;                        /* of the file, the response's; -1 when no part of it goes out */
+    uint64_t end;                  /* first byte of the file that does not go out */
 };
 
 /* Add "Name: value"; -1 when it is none, or has control characters. */
@@ -32,5 +34,8 @@ int up_http_add_header(struct MHD_Response *response, const char *line);
  */
 int up_http_answer_file(struct up_http_answer *out, const char *path, const char *tag,
                         const struct up_http_conditions *asked, struct up_error *err);
+
+/* Whether the file has become shorter than what is to go out of it. */
+bool up_http_answer_cut(int fd, uint64_t end);
 
 #endif

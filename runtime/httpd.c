@@ -21,6 +21,7 @@
 #include "storage.h"
 
 #define FINISHED_MAX 1024
+#define CHECK_MS 1000 /* between two looks at the files under way */
 
 enum stage {
     ARRIVING, /* the body is being read */
@@ -39,6 +40,8 @@ struct request {
     unsigned status;
     bool complete;
     uint64_t length;  /* of the answer's body as sent */
+    int fd;           /* of the file under way, the response's; -1: none */
+    uint64_t end;     /* its first byte that is not sent */
     uint64_t acked;   /* bytes the peer had acknowledged when the answer began; UINT64_MAX unknown */
     uint64_t bytes;   /* once ENDED */
     uint64_t started; /* ms; duration once ENDED */
@@ -61,6 +64,7 @@ struct up_httpd {
     struct request *shown; /* what finished() gave last */
     size_t ended_count;
     uint64_t last_id;
+    uint64_t checked; /* ms: when the files under way were looked at */
     size_t body_max;
     bool resumed; /* answers are set that run() has not seen to */
     char address[NI_MAXHOST + NI_MAXSERV + 4];
@@ -152,6 +156,7 @@ static void *on_target(void *user, const char *target, struct MHD_Connection *co
         return NULL;
     memcpy(r->target, target, len);
     r->connection = connection;
+    r->fd = -1;
     r->started = now(h);
     r->public.id = ++h->last_id;
     append(&h->open, r);
@@ -181,6 +186,18 @@ static void set_client(struct request *r)
 static int set_answer(struct request *r, unsigned status, const char *const *headers,
                       struct MHD_Response *response, uint64_t length, struct up_error *err);
 
+/* Give the library the answer that is set. */
+static enum MHD_Result send_answer(struct request *r)
+{
+    enum MHD_Result result;
+
+    r->acked = acknowledged(r->connection);
+    result = MHD_queue_response(r->connection, r->status, r->response);
+    MHD_destroy_response(r->response);
+    r->response = NULL;
+    return result;
+}
+
 /* Answer a request that is not worth handing out. */
 static enum MHD_Result turn_away(struct request *r, unsigned status, const char *why)
 {
@@ -188,14 +205,10 @@ static enum MHD_Result turn_away(struct request *r, unsigned status, const char 
     char body[160];
     int len = snprintf(body, sizeof body, "{\"error\":\"%s\"}\n", why);
     struct MHD_Response *response = MHD_create_response_from_buffer((size_t)len, body, MHD_RESPMEM_MUST_COPY);
-    enum MHD_Result result;
 
     if (!response || set_answer(r, status, headers, response, (uint64_t)len, NULL) < 0)
         return MHD_NO;
-    result = MHD_queue_response(r->connection, status, r->response);
-    MHD_destroy_response(r->response);
-    r->response = NULL;
-    return result;
+    return send_answer(r);
 }
 
 static const char *header(const struct request *r, const char *name)
@@ -274,13 +287,32 @@ static enum MHD_Result on_request(void *user, struct MHD_Connection *connection,
         MHD_suspend_connection(connection);
         return MHD_YES;
     }
-    if (r->stage != ANSWERED || !r->response)
-        return MHD_YES;
-    r->acked = acknowledged(connection);
-    result = MHD_queue_response(connection, r->status, r->response);
-    MHD_destroy_response(r->response);
-    r->response = NULL;
-    return result;
+    return r->stage == ANSWERED && r->response ? send_answer(r) : MHD_YES;
+}
+
+/* The library waits for ever for the rest of a file that was cut short, as
+ * happens when somebody copies over a package: let the client try again. */
+static void break_off_cut_files(struct up_httpd *h)
+{
+    uint64_t t = now(h);
+
+    if (t - h->checked < CHECK_MS)
+        return;
+    h->checked = t;
+    for (struct request *r = h->open.first; r; r = r->next) {
+        struct up_visitor *v = r->fd >= 0 ? visitor_of(r->connection) : NULL;
+
+        if (v && up_http_answer_cut(r->fd, r->end))
+            shutdown(v->fd, SHUT_RDWR);
+    }
+}
+
+static bool has_files_under_way(const struct up_httpd *h)
+{
+    for (const struct request *r = h->open.first; r; r = r->next)
+        if (r->fd >= 0)
+            return true;
+    return false;
 }
 
 /* Called when the answer is out, or the client or we gave up. */
@@ -381,6 +413,8 @@ int up_httpd_timeout(struct up_httpd *h)
         return 0;
     if (MHD_get_timeout(h->daemon, &ms) != MHD_YES)
         return -1;
+    if (ms > CHECK_MS && has_files_under_way(h))
+        return CHECK_MS;
     return ms > 60000 ? 60000 : (int)ms;
 }
 
@@ -398,6 +432,7 @@ int up_httpd_run(struct up_httpd *h, struct up_error *err)
      * not so many that a new request waits for old downloads. */
     for (int i = 0; i < 8 && result == MHD_YES && up_httpd_timeout(h) == 0; i++)
         result = MHD_run(h->daemon);
+    break_off_cut_files(h);
     up_sigpipe_release(&before, pending);
     if (result != MHD_YES)
         return up_fail(err, UP_INTERNAL, "http server on %s: waiting for clients failed", h->address);
@@ -494,6 +529,8 @@ int up_httpd_reply_file(struct up_httpd *h, uint64_t id, const char *path, const
     if ((rc = up_http_answer_file(&answer, path, tag, &asked, err)) < 0 ||
         (rc = set_answer(r, answer.status, headers, answer.response, answer.length, err)) < 0)
         return rc;
+    r->fd = answer.fd;
+    r->end = answer.end;
     resume(h, r);
     return 0;
 }

@@ -365,6 +365,35 @@ describe("httpd", function()
       assert.is_true(events[1].bytes > 0 and events[1].bytes < SIZE * 20000)
     end)
 
+    it("and drops who stops reading", function()
+      open { timeout = 1 }
+      write("file", CONTENT:rep(20000))
+      local client = raw.connect(server:address())
+      client.reading = false
+      client:send("GET /f HTTP/1.1\r\nHost: a\r\n\r\n")
+      raw.pump(step, { client }, function() return #events == 1 end)
+      assert.is_false(events[1].complete)
+      client:close()
+    end)
+
+    it("and breaks off a file that was cut short meanwhile", function()
+      write("file", CONTENT:rep(20000))
+      local client = raw.connect(server:address())
+      client.reading = false
+      client:send("GET /f HTTP/1.1\r\nHost: a\r\n\r\n")
+      raw.pump(step, { client }, function() return client.unsent == "" end)
+      for _ = 1, 20 do
+        step()
+      end
+      write("file", "")
+      client.reading = true
+      raw.pump(step, { client }, function() return client.closed end)
+      assert.is_nil(client:answer())
+      raw.pump(step, {}, function() return #events == 1 end)
+      assert.is_false(events[1].complete)
+      client:close()
+    end)
+
     it("no more than the limit; the next waits for its turn", function()
       open { connections = 2 }
       local clients = {}
@@ -444,6 +473,35 @@ describe("httpd", function()
       server:reply(held, 200)
       assert.equal(0, server:timeout())
       client:close()
+    end)
+
+    it("and closes files that are under way when it closes", function()
+      local function descriptors()
+        collectgarbage() -- sockets of earlier specs
+        return #assert(folder.list("/proc/self/fd"))
+      end
+      server:close()
+      local before = descriptors()
+      open()
+      write("file", CONTENT:rep(20000))
+      local clients = {}
+      for i = 1, 5 do
+        clients[i] = raw.connect(server:address())
+        clients[i]:send("GET /f HTTP/1.1\r\nHost: a\r\n\r\n")
+      end
+      raw.pump(step, clients, function()
+        for _, client in ipairs(clients) do
+          if #client.received == 0 then
+            return false
+          end
+        end
+        return true
+      end)
+      server:close()
+      for _, client in ipairs(clients) do
+        client:close()
+      end
+      assert.equal(before, descriptors())
     end)
 
     it("and closes with requests unanswered", function()
