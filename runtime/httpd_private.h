@@ -1,0 +1,84 @@
+/*
+ * httpd_private.h -- what the server and the life of a request share.
+ */
+#ifndef UP_HTTPD_PRIVATE_H
+#define UP_HTTPD_PRIVATE_H
+
+#include <microhttpd.h>
+#include <netdb.h>
+#include <netinet/in.h>
+
+#include "http_door.h"
+#include "httpd.h"
+
+enum stage {
+    ARRIVING, /* the body is being read */
+    QUEUED,   /* complete, suspended, for next() */
+    TAKEN,    /* handed out */
+    ANSWERED, /* response set, resumed */
+    ENDED     /* on the list of finished ones */
+};
+
+struct request {
+    struct request *next, *prev;
+    struct up_httpd_request public;
+    enum stage stage;
+    struct MHD_Connection *connection; /* NULL once ENDED */
+    struct MHD_Response *response;     /* ours while ANSWERED and not yet queued */
+    unsigned status;
+    bool complete;
+    uint64_t length;  /* of the answer's body as sent */
+    int fd;           /* of the file under way, the response's; -1: none */
+    uint64_t end;     /* its first byte that is not sent */
+    uint64_t acked;   /* bytes the peer had acknowledged when the answer began; UINT64_MAX unknown */
+    uint64_t bytes;   /* once ENDED */
+    uint64_t started; /* ms; duration once ENDED */
+    size_t body_len;
+    char *body;
+    char method[16];
+    char client[INET6_ADDRSTRLEN];
+    char target[]; /* split in place */
+};
+
+struct request_list {
+    struct request *first, *last;
+};
+
+struct up_httpd {
+    struct MHD_Daemon *daemon;
+    struct up_storage *storage;
+    struct request_list open, ended;
+    struct up_door door;
+    struct request *shown; /* what finished() gave last */
+    size_t ended_count;
+    uint64_t last_id;
+    uint64_t checked; /* ms: when the files under way were looked at */
+    size_t body_max;
+    bool resumed; /* answers are set that run() has not seen to */
+    char address[NI_MAXHOST + NI_MAXSERV + 4];
+};
+
+uint64_t up_httpd_now(const struct up_httpd *h); /* ms */
+
+/* What the library calls; `user` is the server. */
+void up_httpd_on_connection(void *user, struct MHD_Connection *connection, void **context,
+                            enum MHD_ConnectionNotificationCode what);
+void *up_httpd_on_target(void *user, const char *target, struct MHD_Connection *connection);
+size_t up_httpd_leave_encoded(void *user, struct MHD_Connection *connection, char *text);
+enum MHD_Result up_httpd_on_request(void *user, struct MHD_Connection *connection, const char *url,
+                                    const char *method, const char *version, const char *data, size_t *len,
+                                    void **context);
+void up_httpd_on_completed(void *user, struct MHD_Connection *connection, void **context,
+                           enum MHD_RequestTerminationCode why);
+
+/* The visitor behind a connection; NULL when there was no memory for one. */
+struct up_visitor *up_httpd_visitor(struct MHD_Connection *connection);
+/* A header of a request that has not ended; NULL when absent. */
+const char *up_httpd_request_header(const struct request *r, const char *name);
+/* Make `response` the answer. It is ours from here, also on failure. Errors: UP_USAGE malformed header. */
+int up_httpd_set_answer(struct request *r, unsigned status, const char *const *headers,
+                        struct MHD_Response *response, uint64_t length, struct up_error *err);
+void up_httpd_take_out(struct request_list *list, struct request *r);
+void up_httpd_free_request(struct request *r); /* NULL is allowed */
+
+#endif

@@ -1,0 +1,289 @@
+#include "httpd_private.h"
+
+#include <linux/tcp.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "error.h"
+#include "http_answer.h"
+#include "http_text.h"
+#include "storage.h"
+
+#define FINISHED_MAX 1024
+
+static void append(struct request_list *list, struct request *r)
+{
+    r->next = NULL;
+    r->prev = list->last;
+    if (list->last)
+        list->last->next = r;
+    else
+        list->first = r;
+    list->last = r;
+}
+
+void up_httpd_take_out(struct request_list *list, struct request *r)
+{
+    if (r->prev)
+        r->prev->next = r->next;
+    else
+        list->first = r->next;
+    if (r->next)
+        r->next->prev = r->prev;
+    else
+        list->last = r->prev;
+}
+
+uint64_t up_httpd_now(const struct up_httpd *h)
+{
+    return h->storage->ops->monotonic(h->storage);
+}
+
+void up_httpd_free_request(struct request *r)
+{
+    if (!r)
+        return;
+    if (r->response)
+        MHD_destroy_response(r->response);
+    free(r->body);
+    free(r);
+}
+
+/* Bytes that the peer has acknowledged on this connection so far. */
+static uint64_t acknowledged(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    struct tcp_info tcp;
+    socklen_t len = sizeof tcp;
+
+    memset(&tcp, 0, sizeof tcp);
+    if (!info || getsockopt(info->connect_fd, IPPROTO_TCP, TCP_INFO, &tcp, &len) < 0 ||
+        len < offsetof(struct tcp_info, tcpi_bytes_acked) + sizeof tcp.tcpi_bytes_acked)
+        return UINT64_MAX;
+    return tcp.tcpi_bytes_acked;
+}
+
+struct up_visitor *up_httpd_visitor(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+    return info ? info->socket_context : NULL;
+}
+
+/* Called by the server library for each connection that comes and goes. */
+void up_httpd_on_connection(void *user, struct MHD_Connection *connection, void **context,
+                            enum MHD_ConnectionNotificationCode what)
+{
+    struct up_httpd *h = user;
+
+    if (what == MHD_CONNECTION_NOTIFY_STARTED)
+        *context = up_door_enter(
+            &h->door, MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd,
+            up_httpd_now(h));
+    else
+        up_door_leave(&h->door, *context);
+}
+
+/* Called with each request line: makes the request that the rest is about. */
+void *up_httpd_on_target(void *user, const char *target, struct MHD_Connection *connection)
+{
+    struct up_httpd *h = user;
+    size_t len = strlen(target);
+    struct request *r = calloc(1, sizeof *r + len + 1);
+
+    if (!r)
+        return NULL;
+    memcpy(r->target, target, len);
+    r->connection = connection;
+    r->fd = -1;
+    r->started = up_httpd_now(h);
+    r->public.id = ++h->last_id;
+    append(&h->open, r);
+    return r;
+}
+
+/* The target stays raw: it is decoded once, by us. */
+size_t up_httpd_leave_encoded(void *user, struct MHD_Connection *connection, char *text)
+{
+    (void)user;
+    (void)connection;
+    return strlen(text);
+}
+
+static void set_client(struct request *r)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    socklen_t len = info && info->client_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+                                                                     : sizeof(struct sockaddr_in);
+
+    if (!info ||
+        getnameinfo(info->client_addr, len, r->client, sizeof r->client, NULL, 0, NI_NUMERICHOST) != 0)
+        r->client[0] = '\0';
+}
+
+const char *up_httpd_request_header(const struct request *r, const char *name)
+{
+    return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
+}
+
+/* The response is ours from here, also on failure. */
+int up_httpd_set_answer(struct request *r, unsigned status, const char *const *headers,
+                        struct MHD_Response *response, uint64_t length, struct up_error *err)
+{
+    for (; headers && *headers; headers++) {
+        if (up_http_add_header(response, *headers) < 0) {
+            MHD_destroy_response(response);
+            return up_fail(err, UP_USAGE, "malformed header '%s'", *headers);
+        }
+    }
+    r->response = response;
+    r->status = status;
+    r->length = strcmp(r->method, "HEAD") == 0 ? 0 : length;
+    r->stage = ANSWERED;
+    return 0;
+}
+
+/* Give the library the answer that is set. */
+static enum MHD_Result send_answer(struct request *r)
+{
+    enum MHD_Result result;
+
+    r->acked = acknowledged(r->connection);
+    result = MHD_queue_response(r->connection, r->status, r->response);
+    MHD_destroy_response(r->response);
+    r->response = NULL;
+    return result;
+}
+
+/* Answer a request that is not worth handing out. */
+static enum MHD_Result turn_away(struct request *r, unsigned status, const char *why)
+{
+    static const char *const headers[] = {"Content-Type: application/json", NULL};
+    char body[160];
+    int len = snprintf(body, sizeof body, "{\"error\":\"%s\"}\n", why);
+    struct MHD_Response *response = MHD_create_response_from_buffer((size_t)len, body, MHD_RESPMEM_MUST_COPY);
+
+    if (!response || up_httpd_set_answer(r, status, headers, response, (uint64_t)len, NULL) < 0)
+        return MHD_NO;
+    return send_answer(r);
+}
+
+static enum MHD_Result begin(struct up_httpd *h, struct request *r, const char *method)
+{
+    const char *length = up_httpd_request_header(r, "Content-Length");
+    char *path = r->target, *query = r->target + strlen(r->target);
+    bool fine;
+
+    snprintf(r->method, sizeof r->method, "%s", method);
+    set_client(r);
+    r->public.method = r->method;
+    r->public.client = r->client;
+    fine = up_target_split(r->target, &path, &query);
+    r->public.path = path;
+    r->public.query = query;
+    if (!fine)
+        return turn_away(r, 400, "bad path in the request");
+    if (up_httpd_request_header(r, "Transfer-Encoding"))
+        return turn_away(r, 411, "a body needs a Content-Length");
+    if (length && strtoull(length, NULL, 10) > h->body_max)
+        return turn_away(r, 413, "the body is too large");
+    return MHD_YES;
+}
+
+static enum MHD_Result take_body(struct up_httpd *h, struct request *r, const char *data, size_t len)
+{
+    char *grown;
+
+    if (len > h->body_max - r->body_len)
+        return MHD_NO;
+    grown = realloc(r->body, r->body_len + len + 1);
+    if (!grown)
+        return MHD_NO;
+    memcpy(grown + r->body_len, data, len);
+    r->body = grown;
+    r->body_len += len;
+    r->body[r->body_len] = '\0';
+    return MHD_YES;
+}
+
+/*
+ * The library calls this when the headers are complete, for each piece of the
+ * body, when all is there, and once more after a suspended request was resumed.
+ */
+enum MHD_Result up_httpd_on_request(void *user, struct MHD_Connection *connection, const char *url,
+                                    const char *method, const char *version, const char *data, size_t *len,
+                                    void **context)
+{
+    struct up_httpd *h = user;
+    struct request *r = *context;
+    struct up_visitor *v = up_httpd_visitor(connection);
+    enum MHD_Result result;
+
+    (void)url;
+    (void)version;
+    if (!r)
+        return MHD_NO; /* no memory for it */
+    if (!r->public.method)
+        return begin(h, r, method);
+    if (*len) {
+        result = take_body(h, r, data, *len);
+        *len = 0;
+        return result;
+    }
+    if (r->stage == ARRIVING) {
+        r->stage = QUEUED;
+        r->public.body = r->body ? r->body : "";
+        r->public.body_len = r->body_len;
+        if (v)
+            v->served = true;
+        MHD_suspend_connection(connection);
+        return MHD_YES;
+    }
+    return r->stage == ANSWERED && r->response ? send_answer(r) : MHD_YES;
+}
+
+/* Called when the answer is out, or the client or we gave up. */
+void up_httpd_on_completed(void *user, struct MHD_Connection *connection, void **context,
+                           enum MHD_RequestTerminationCode why)
+{
+    struct up_httpd *h = user;
+    struct request *r = *context;
+    struct up_visitor *v = up_httpd_visitor(connection);
+    uint64_t acked;
+
+    if (v) {
+        v->served = false;
+        v->known = true;
+        v->since = up_httpd_now(h);
+    }
+    *context = NULL;
+    if (!r)
+        return;
+    up_httpd_take_out(&h->open, r);
+    if (!r->public.method) { /* went away before its headers were complete */
+        up_httpd_free_request(r);
+        return;
+    }
+    r->complete = why == MHD_REQUEST_TERMINATED_COMPLETED_OK;
+    acked = acknowledged(connection);
+    if (r->complete)
+        r->bytes = r->length;
+    else
+        r->bytes = acked == UINT64_MAX || r->acked == UINT64_MAX ? UINT64_MAX : acked - r->acked;
+    r->started = up_httpd_now(h) - r->started;
+    r->stage = ENDED;
+    r->connection = NULL;
+    append(&h->ended, r);
+    if (++h->ended_count > FINISHED_MAX) {
+        r = h->ended.first;
+        up_httpd_take_out(&h->ended, r);
+        h->ended_count--;
+        up_httpd_free_request(r);
+    }
+}
