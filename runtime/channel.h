@@ -27,7 +27,9 @@ void up_listener_close(struct up_listener *l);
 
 /* Errors: UP_NOTHING nobody listens there; UP_WRITE. */
 int up_channel_connect(struct up_channel **out, const char *path, struct up_error *err);
-/* Take over a connected descriptor, also one inherited by number. */
+/* Take over a connected stream socket, also one inherited by number; it is
+ * closed with the channel. Errors: UP_USAGE not such a socket, and left alone;
+ * UP_INTERNAL, and closed. */
 int up_channel_from_fd(struct up_channel **out, int fd, struct up_error *err);
 int up_channel_fd(const struct up_channel *c);
 int up_channel_wants_write(const struct up_channel *c); /* queue not empty: poll for writing too */

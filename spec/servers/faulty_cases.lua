@@ -126,6 +126,27 @@ function cases.short_ranges(peer, request)
   peer:send(small:sub(first + 1, last + 1))
 end
 
+-- Never says how long the object is, but knows where it ends.
+function cases.unknown_total(peer, request)
+  local first, last = wanted(request, #large)
+  if first >= #large then
+    return peer:head("416 Range Not Satisfiable", { "Content-Length: 0", "Content-Range: bytes */" .. #large })
+  end
+  peer:send((answer(peer, request, { body = large, range = ("bytes %d-%d/*"):format(first, last) })))
+end
+
+function cases.old_http(peer)
+  peer:send "HTTP/1.0 200 OK\r\n\r\n"
+  peer:send(small)
+  peer:close()
+end
+
+function cases.transfer_gzip(peer)
+  peer:head("200 OK", { "Transfer-Encoding: gzip, chunked" })
+  chunks(peer, small, 10000)
+  peer:send "0\r\n\r\n"
+end
+
 function cases.cut(peer, request)
   local body = answer(peer, request)
   peer:send(body:sub(1, 100000))
