@@ -366,7 +366,7 @@ static int receive(struct up_fetch *f, struct up_error *err)
     size_t before;
     int rc;
 
-    if (f->paused && f->got < f->room) {
+    if (f->paused && !f->finished && f->got < f->room) {
         f->paused = false;
         /* Calls body_in() with what libcurl kept. A failure of that shows up
          * as the end of the transfer. */
