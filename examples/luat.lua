@@ -1,4 +1,7 @@
--- The smallest device script: it works, and asks its cloud for an update every four hours.
+-- The smallest device script: it works, and asks its cloud for an update every four hours. Try it alone, or as
+-- the main.lua of a device whose cloud is a depot (README.md, "The smallest device"):
+--     moult run examples/luat.lua
+--     moult depot packages
 PROJECT, VERSION, PRODUCT_KEY = "METER", "1.0.0", "k-123"
 local sys, update = require "sys", require "update"
 
