@@ -273,11 +273,8 @@ static int parse_signature(struct signature *s, const char *sig, size_t len, str
 /* minisign shows a key id as one hexadecimal number. */
 static void id_text(const uint8_t id[ID_SIZE], char out[2 * ID_SIZE + 1])
 {
-    uint8_t turned[ID_SIZE];
-
     for (int i = 0; i < ID_SIZE; i++)
-        turned[i] = id[ID_SIZE - 1 - i];
-    up_hex(turned, ID_SIZE, out);
+        snprintf(out + 2 * i, 3, "%02X", id[ID_SIZE - 1 - i]);
 }
 
 int up_keyring_verify(const struct up_keyring *ring, const void *data, size_t len, const char *sig,

@@ -101,7 +101,11 @@ static int list_dir(struct up_tree *t, const char *name, struct up_error *err)
     if ((rc = full_path(t, name, path, err)) < 0)
         return rc;
     if (t->storage->ops->list(t->storage, path, list_name, &l) < 0 && l.rc == 0)
-        return up_fail(err, errno == ENOENT ? UP_MISSING : UP_WRITE, "%s: %s", path, strerror(errno));
+        return up_fail(err,
+                       errno == ENOENT    ? UP_MISSING
+                       : errno == ENOTDIR ? UP_USAGE
+                                          : UP_WRITE,
+                       "%s: %s", path, strerror(errno));
     return l.rc;
 }
 

@@ -34,13 +34,15 @@ local function split_values(right)
   local at = 1
   while true do
     local quote, value, after = right:match("^%s*([\"'])([^\"'\\]*)%1%s*()", at)
-    if not quote then
-      values[#values + 1] = false
+    local rest = quote and right:sub(after) or ""
+    if rest:sub(1, 1) == "," then
+      values[#values + 1] = value
+      at = after + 1
+    else
+      -- Only the end of the statement may follow the last one.
+      values[#values + 1] = quote and (rest == "" or rest:find("^;%s*$") or rest:find("^;?%s*%-%-")) and value or false
       return values
     end
-    values[#values + 1] = value
-    if right:sub(after, after) ~= "," then return values end
-    at = after + 1
   end
 end
 

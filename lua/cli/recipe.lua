@@ -217,7 +217,10 @@ function M.load(path)
   local text, why = read(path)
   if not text then return nil, why, "usage" end
   local chunk, wrong = load(text, "=" .. path, "t", {})
-  if not chunk then return nil, wrong, "usage" end
+  if not chunk then
+    if not wrong:find(path, 1, true) then wrong = ("%s: %s"):format(path, wrong) end
+    return nil, wrong, "usage"
+  end
   local given, failed = evaluate(chunk)
   if failed then return nil, ("%s: %s"):format(path, failed), "usage" end
   local epoch, bad = M.epoch(os.getenv("SOURCE_DATE_EPOCH"))

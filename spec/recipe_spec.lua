@@ -1,0 +1,170 @@
+local recipe = require "cli.recipe"
+
+local function given(changes)
+  local made = {
+    project = "METER", product_key = "k-123", hardware = { "rev-a" }, sequence = 18, version = "1.0.1",
+    script = { dir = "app" }, core = { name = "Luat_RDA8910", version = 22, image = "core22.img" },
+  }
+  for name, value in pairs(changes or {}) do
+    if value == "none" then made[name] = nil else made[name] = value end
+  end
+  return made
+end
+
+describe("cli.recipe.normalise", function()
+  it("fills in what is not said", function()
+    local made = assert(recipe.normalise(given(), "folder"))
+    assert.equal("1.0.1", made.release)
+    assert.same({ dir = "folder/app", encoding = "zstd", version = "1.0.1" }, made.script)
+    assert.same({ image = "folder/core22.img", encoding = "zstd", name = "Luat_RDA8910", version = 22 }, made.core)
+    assert.is_nil(made.issued)
+  end)
+
+  it("names a core-only release after both versions", function()
+    assert.equal("1.0.1-V22", assert(recipe.normalise(given { script = "none" }, ".")).release)
+  end)
+
+  it("takes issued from the epoch unless it is said", function()
+    assert.equal(7, assert(recipe.normalise(given(), ".", 7)).issued)
+    assert.equal(8, assert(recipe.normalise(given { issued = 8 }, ".", 7)).issued)
+  end)
+
+  it("keeps absolute paths and a block size of a part's own", function()
+    local made = assert(recipe.normalise(given { block_size = 8192,
+      script = { dir = "/srv/app", block_size = 4096, encoding = "raw" } }, "folder"))
+    assert.same({ dir = "/srv/app", encoding = "raw", block_size = 4096, version = "1.0.1" }, made.script)
+    assert.equal(8192, made.core.block_size)
+  end)
+
+  local fine = {
+    { "the lowest sequence", { sequence = 1 } },
+    { "the highest sequence", { sequence = math.maxinteger } },
+    { "a release of 32 bytes", { release = ("r"):rep(32) } },
+    { "a text of 1024 bytes", { text = ("t"):rep(1024) } },
+    { "the largest block", { block_size = 1048576 } },
+    { "all overrides", { override = { "version", "window", "battery", "budget" } } },
+    { "requires", { requires = { core = "Luat", version = 0 } } },
+    { "an empty list", { hardware = {} } },
+    { "script only", { core = "none" } },
+  }
+  for _, case in ipairs(fine) do
+    it("accepts " .. case[1], function()
+      assert.is_table(recipe.normalise(given(case[2]), "."))
+    end)
+  end
+
+  local function core(changes)
+    local made = { name = "L", version = 1, image = "i" }
+    for name, value in pairs(changes) do made[name] = value end
+    return { core = made }
+  end
+
+  local wrong = {
+    { "an unknown field", { colour = "red" }, "unknown field colour" },
+    { "an unknown field of a part", core { colour = 1 }, "unknown field core.colour" },
+    { "a value without a name", { "lost" }, "unknown field 1" },
+    { "a missing project", { project = "none" }, "field project is missing" },
+    { "a missing product key", { product_key = "none" }, "field product_key is missing" },
+    { "a missing sequence", { sequence = "none" }, "field sequence is missing" },
+    { "a missing version", { version = "none" }, "field version is missing" },
+    { "neither part", { script = "none", core = "none" }, "neither script nor core" },
+    { "sequence 0", { sequence = 0 }, "field sequence must be an integer" },
+    { "a sequence that is no integer", { sequence = 1.5 }, "field sequence must be an integer" },
+    { "a sequence in quotes", { sequence = "18" }, "field sequence must be an integer" },
+    { "a release of 33 bytes", { release = ("r"):rep(33) }, "field release is longer than 32" },
+    { "a project of 65 bytes", { project = ("p"):rep(65) }, "field project is longer than 64" },
+    { "control characters", { text = "a\nb" }, "field text has control characters" },
+    { "bytes that are not UTF-8", { text = "\xff" }, "field text is not UTF%-8" },
+    { "an empty text", { text = "" }, "field text must be a string that is not empty" },
+    { "a part that is no table", { script = "app" }, "field script must be a table" },
+    { "a part without its place", { script = {} }, "field script.dir is missing" },
+    { "an unknown encoding", core { encoding = "gzip" }, "field core.encoding must be one of zstd, raw, lzma" },
+    { "a delta, for now", core { from = { { version = 17, image = "x" } } }, "field core.from asks for a delta" },
+    { "a block size that is no power of two", { block_size = 5000 }, "field block_size must be a power of two" },
+    { "a block size too small", { block_size = 2048 }, "field block_size" },
+    { "an unknown rule", { override = { "floor" } }, "field override holds an element that must be one of" },
+    { "a rule twice", { override = { "version", "version" } }, "field override names version twice" },
+    { "a list with names", { hardware = { a = "b" } }, "field hardware must be a list" },
+    { "17 names", { hardware = { "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16",
+      "17" } }, "field hardware must be a list of at most 16" },
+    { "a deadline of 0", { deadline = 0 }, "field deadline" },
+    { "a deadline over a week", { deadline = 604801 }, "field deadline" },
+    { "requires without a version", { requires = { core = "L" } }, "field requires.version is missing" },
+  }
+  for _, case in ipairs(wrong) do
+    it("refuses " .. case[1], function()
+      local made, message, code = recipe.normalise(given(case[2]), ".")
+      assert.is_nil(made)
+      assert.matches(case[3], message)
+      assert.equal("usage", code)
+    end)
+  end
+
+  it("refuses a default release that is too long", function()
+    local made, message = recipe.normalise(given { script = "none", version = ("1"):rep(31) }, ".")
+    assert.is_nil(made)
+    assert.matches("release is missing", message)
+  end)
+
+  it("refuses what is no table", function()
+    assert.is_nil(recipe.normalise("text", "."))
+  end)
+end)
+
+describe("cli.recipe.load", function()
+  local path
+
+  before_each(function() path = os.tmpname() end)
+  after_each(function() os.remove(path) end)
+
+  local function load_text(text)
+    local file = assert(io.open(path, "wb"))
+    file:write(text)
+    file:close()
+    return recipe.load(path)
+  end
+
+  it("reads a table as data", function()
+    local made = assert(load_text [[return { project = "P", product_key = "k", sequence = 1, version = "1",
+      script = { dir = "app" } }]])
+    assert.equal(path:match("^(.*)/") .. "/app", made.script.dir)
+  end)
+
+  local wrong = {
+    { "a syntax error", "return {", "expected" },
+    { "bytecode", string.dump(function() return {} end), "attempt to load a binary chunk" },
+    { "a call", "return { project = os.getenv 'HOME' }", "os" },
+    { "an endless loop", "while true do end", "takes too long" },
+    { "no table", "return 7", "must return one table" },
+    { "nothing", "local a = 1", "must return one table" },
+  }
+  for _, case in ipairs(wrong) do
+    it("refuses " .. case[1], function()
+      local made, message, code = load_text(case[2])
+      assert.is_nil(made)
+      assert.matches(case[3], message)
+      assert.truthy(message:find(path, 1, true))
+      assert.equal("usage", code)
+    end)
+  end
+
+  it("names a file that is not there", function()
+    local made, message, code = recipe.load(path .. ".absent")
+    assert.is_nil(made)
+    assert.truthy(message:find(path .. ".absent", 1, true))
+    assert.equal("usage", code)
+  end)
+end)
+
+describe("cli.recipe.epoch", function()
+  it("takes seconds, and nothing else", function()
+    assert.equal(1700000000, recipe.epoch("1700000000"))
+    assert.same({}, { recipe.epoch(nil) })
+    assert.same({}, { recipe.epoch("") })
+    for _, text in ipairs { "0", "-1", "1.5", "yesterday", "99999999999999999999" } do
+      local value, message = recipe.epoch(text)
+      assert.is_nil(value)
+      assert.matches("SOURCE_DATE_EPOCH", message)
+    end
+  end)
+end)
