@@ -226,6 +226,10 @@ int up_device_save(struct up_device *d, const struct up_journal_state *next, str
     if (!d->provisioning && up_journal_write(d->journal, next, err) < 0)
         return err->code;
     d->state = *next;
+    /* A verdict goes into both halves of the record: later, when one of them
+     * can no longer be read, the other still knows it. */
+    if (!d->provisioning && next->phase == UP_IDLE)
+        return up_journal_write(d->journal, next, err);
     return 0;
 }
 

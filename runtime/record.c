@@ -11,6 +11,7 @@
 #include "storage.h"
 
 #define PATH_SIZE 1024
+#define READ_TRIES 3 /* flash that is read at the wrong moment may answer the next time */
 
 enum half_state { HALF_ABSENT, HALF_BROKEN, HALF_WHOLE };
 
@@ -78,7 +79,7 @@ static int half_read(const struct up_record *r, int i, struct half *h, bool past
 {
     struct up_storage *s = r->storage;
     char path[PATH_SIZE];
-    long long got;
+    long long got = -1;
     int file;
 
     if (half_path(r, i, path, err) < 0)
@@ -92,12 +93,12 @@ static int half_read(const struct up_record *r, int i, struct half *h, bool past
         return up_fail(err, UP_WRITE, "%s: open: %s", path, strerror(errno));
     if (past_cache)
         s->ops->drop_cache(s, file, 0, r->capacity);
-    got = s->ops->pread(s, file, h->bytes, r->capacity, 0);
+    for (int try = 0; try < READ_TRIES && got < 0; try++)
+        got = s->ops->pread(s, file, h->bytes, r->capacity, 0);
     s->ops->close(s, file);
     /* An unreadable half is a broken one: the other may be whole. */
-    if (got < 0)
-        h->state = HALF_BROKEN;
-    else
+    h->state = HALF_BROKEN;
+    if (got >= 0)
         classify(r, h, (size_t)got);
     return 0;
 }
@@ -225,16 +226,19 @@ static int half_write(const struct up_record *r, int i, const uint8_t *bytes, st
 int up_record_write(const struct up_record *r, const void *data, size_t len, struct up_error *err)
 {
     struct half h[2];
-    uint8_t *bytes;
-    int rc, at, older;
+    uint8_t *bytes = NULL;
+    int rc, at;
 
     if (check_length(r, len, err) < 0 || both_read(r, h, err) < 0)
         return err->code;
     at = newest(h);
-    older = at < 0 ? 0 : !at;
-    bytes = format(r, at < 0 ? 1 : h[at].sequence + 1, data, len);
-    rc = bytes ? half_write(r, older, bytes, &h[older], err)
-               : up_fail(err, UP_INTERNAL, "%s: out of memory", r->path);
+    /* Not knowing which half is the older one, a write could destroy the newer. */
+    if (at < 0)
+        rc = up_fail(err, UP_STATELOST, "%s: both records are unreadable", r->path);
+    else if (!(bytes = format(r, h[at].sequence + 1, data, len)))
+        rc = up_fail(err, UP_INTERNAL, "%s: out of memory", r->path);
+    else
+        rc = half_write(r, !at, bytes, &h[!at], err);
     free(bytes);
     free(h[0].bytes);
     free(h[1].bytes);

@@ -38,7 +38,8 @@ int up_record_create(const struct up_record *r, const void *data, size_t len, st
  */
 int up_record_read(const struct up_record *r, void *buf, size_t size, size_t *len, struct up_error *err);
 
-/* Replace the older record. Errors: UP_WRITE, UP_NOSPACE; UP_INTERNAL too long. */
+/* Replace the older record. Errors: UP_WRITE, UP_NOSPACE; UP_STATELOST neither
+ * is readable, so nothing is written; UP_INTERNAL too long. */
 int up_record_write(const struct up_record *r, const void *data, size_t len, struct up_error *err);
 
 /* CRC-32C (Castagnoli, reflected 0x82F63B78) of a buffer. */

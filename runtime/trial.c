@@ -274,6 +274,23 @@ static int start_armed(struct up_device *d, enum up_start_action *action, struct
     return 0;
 }
 
+/*
+ * The loader started a slot that the journal holds no pair for: the journal
+ * lost its newest record to a bad block, after the slot had been armed. What
+ * the journal does know is the other slot.
+ */
+static int start_unknown(struct up_device *d, enum up_start_action *action, struct up_error *err)
+{
+    unsigned running = d->boot_state.running;
+
+    if (d->state.slot[running].present || !d->state.slot[!running].present)
+        return 0;
+    if (up_device_disarm(d, running, err) < 0)
+        return err->code;
+    *action = UP_START_RESTART;
+    return 0;
+}
+
 static int resume_phase(struct up_device *d, enum up_start_action *action, struct up_error *err)
 {
     switch (d->state.phase) {
@@ -291,7 +308,8 @@ static int resume_phase(struct up_device *d, enum up_start_action *action, struc
     case UP_ROLLING_BACK:
         return roll_back(d, action, err);
     default:
-        return 0; /* idle, or a transfer that the agent goes on with */
+        /* Idle, or a transfer that the agent goes on with. */
+        return start_unknown(d, action, err);
     }
 }
 

@@ -53,6 +53,7 @@ local excused = {
 
 -- bindings/x.c includes x.h; what else a binding needs, and why.
 local binding_includes = {
+  device = { "digest", "history", "package" }, -- hex of a digest; device:history(); heads by handle
   source = { "fetch", "storage" },  -- source.http() is up_source_http() of fetch.h
   digest = { "storage" },           -- digest.file() reads through the seam
   policy = { "storage" },           -- keep() and kept() go through the seam

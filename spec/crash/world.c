@@ -32,7 +32,7 @@ struct life {
     struct up_error err;
 };
 
-static void configure(struct up_config *c)
+void world_configure(struct up_config *c)
 {
     up_config_init(c);
     strcpy(c->project, VARIANT_PROJECT);
@@ -94,6 +94,17 @@ static void check_pair(struct life *l, bool new_allowed)
     bad(l->log, "would start script %u with core %u (0: broken)", script, core);
 }
 
+static void count_bytes(struct life *l, const struct up_transfer *transfer)
+{
+    struct up_transfer_progress progress;
+
+    if (!transfer)
+        return;
+    up_transfer_progress(transfer, &progress);
+    l->log->block_bytes += progress.done - progress.reused + progress.wasted;
+    l->log->content_bytes = progress.total;
+}
+
 /* Head, begin, blocks, finish: what the agent does. */
 static int install(struct life *l, const char *path)
 {
@@ -119,6 +130,7 @@ static int install(struct life *l, const char *path)
         rc = up_transfer_open(&transfer, l->device, package, source, &l->err);
     while (rc == 0 && (rc = up_transfer_step(transfer, &l->err)) == 1)
         rc = 0;
+    count_bytes(l, transfer);
     up_transfer_close(transfer);
     if (rc == 0)
         do
@@ -203,6 +215,7 @@ static enum world_result armed(struct life *l)
 {
     enum up_start_action action;
 
+    l->log->armed = true;
     if (l->plan->verdict == WORLD_DISARM) {
         if (up_device_rollback(l->device, false, "by hand", &action, &l->err) < 0)
             return failed(l, "disarm");
@@ -228,7 +241,7 @@ static enum world_result run(struct life *l, bool online)
     if (wants_install(l, online) && install(l, package_paths[l->plan->package]) < 0) {
         if (sim_is_cut(l->sim))
             return WORLD_CUT;
-        if (l->err.code != UP_INCOMPATIBLE) {
+        if (l->err.code != UP_INCOMPATIBLE && !l->log->tampered) {
             bad(l->log, "install: %s", l->err.message);
             return WORLD_SETTLED;
         }
@@ -265,12 +278,13 @@ static bool dies(struct life *l)
 enum world_result world_boot(struct sim *sim, const struct world_plan *plan, bool online,
                              struct world_log *log)
 {
-    struct life l = {.sim = sim, .storage = sim_storage(sim), .plan = plan, .log = log};
+    struct life l = {
+        .sim = sim, .storage = sim_storage(sim), .plan = plan, .log = log, .err = {.code = UP_OK}};
     enum world_result result;
     int rc;
 
     log->boots++;
-    configure(&l.config);
+    world_configure(&l.config);
     if (dies(&l)) {
         up_config_free(&l.config);
         return sim_is_cut(sim) ? WORLD_CUT : WORLD_RESTART;
@@ -284,6 +298,7 @@ enum world_result world_boot(struct sim *sim, const struct world_plan *plan, boo
         result = run(&l, online);
     if (sim_is_cut(sim))
         result = WORLD_CUT;
+    log->code = l.err.code;
     up_device_close(l.device);
     up_config_free(&l.config);
     return result;
@@ -361,7 +376,7 @@ void world_check(struct sim *sim, const struct world_plan *plan, bool online, st
 {
     struct life l = {.sim = sim, .storage = sim_storage(sim), .plan = plan, .log = log};
 
-    configure(&l.config);
+    world_configure(&l.config);
     if (up_device_open(&l.device, l.storage, &l.config, UP_DEVICE_READ, &l.err) < 0)
         bad(log, "settled, but cannot be opened: %s", l.err.message);
     else

@@ -35,8 +35,13 @@ struct world_log {
     bool confirmed; /* confirm said yes before the power went */
     bool refused;   /* the gates refused the package: quarantine or floor */
     bool disarmed;
+    bool armed;    /* something was, at some time */
+    bool tampered; /* told by the caller: the package is not to be accepted */
     unsigned boots;
-    char bad[512]; /* the first broken promise; "" while there is none */
+    uint64_t block_bytes;   /* stored bytes that transfers took from the source */
+    uint64_t content_bytes; /* of the package */
+    int code;               /* of the last failure */
+    char bad[512];          /* the first broken promise; "" while there is none */
 };
 
 enum world_result {
@@ -44,6 +49,10 @@ enum world_result {
     WORLD_RESTART, /* power on again */
     WORLD_CUT      /* the power is gone */
 };
+
+struct up_config;
+/* The configuration of the device; release with up_config_free(). */
+void world_configure(struct up_config *config);
 
 /* The world before the first power-on of `plan`: keys, packages and, when the
  * plan says so, a device. Settled. */

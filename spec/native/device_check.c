@@ -1,0 +1,478 @@
+/*
+ * device_check.c -- gates, faults of the medium, resuming: the device as a
+ * whole over the simulator.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "device.h"
+#include "error.h"
+#include "variants.h"
+#include "world.h"
+
+#define BOTH "/packages/both.upd"
+
+static const struct world_plan plan = {"both", true, WORLD_BOTH, WORLD_CONFIRM};
+
+static struct up_manifest a_manifest(void)
+{
+    struct up_manifest m = {.sequence = 2, .part_count = 1, .core_version = 0};
+
+    strcpy(m.project, "METER");
+    strcpy(m.product_key, variant_product_key());
+    strcpy(m.release, "1.0.1");
+    strcpy(m.script_version, "1.0.1");
+    m.part[0] = (struct up_part){.kind = UP_SCRIPT, .size = 10000, .block_size = 4096, .index_size = 272};
+    return m;
+}
+
+struct gate_case {
+    const char *what;
+    void (*change)(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f);
+    const char *gate; /* the one that closes; NULL when all are open */
+    int code;
+};
+
+static void as_is(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
+{
+    (void)m, (void)s, (void)f;
+}
+
+static void other_project(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
+{
+    (void)s, (void)f;
+    strcpy(m->project, "PUMP");
+}
+
+static void other_key(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
+{
+    (void)s, (void)f;
+    m->product_key[0] = m->product_key[0] == '0' ? '1' : '0';
+}
+
+static void other_hardware(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
+{
+    (void)s, (void)f;
+    m->hardware_count = 1;
+    strcpy(m->hardware[0], "rev-b");
+}
+
+static void our_hardware_second(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
+{
+    other_hardware(m, s, f);
+    m->hardware_count = 2;
+    strcpy(m->hardware[1], "rev-a");
+}
+
+static void at_the_floor(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
+{
+    (void)m, (void)f;
+    s->floor[UP_SCRIPT] = 2;
+}
+
+static void floor_of_another_part(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
+{
+    (void)m, (void)f;
+    s->floor[UP_CORE] = 9;
+}
+
+static void older_core(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
+{
+    (void)s, (void)f;
+    strcpy(m->requires_core, "core");
+    m->requires_version = 18;
+}
+
+static void core_new_enough(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
+{
+    older_core(m, s, f);
+    m->requires_version = 17;
+}
+
+static void other_core(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
+{
+    core_new_enough(m, s, f);
+    strcpy(m->requires_core, "another");
+}
+
+static void newer_moult(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
+{
+    (void)s, (void)f;
+    strcpy(m->min_moult, "1.10.1");
+}
+
+static void this_moult(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
+{
+    (void)s, (void)f;
+    strcpy(m->min_moult, "1.10");
+}
+
+static void expired(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
+{
+    (void)s;
+    m->not_after = f->time - 1;
+}
+
+static void last_second(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
+{
+    (void)s;
+    m->not_after = f->time;
+}
+
+static void quarantine(struct up_journal_state *s, uint8_t strikes)
+{
+    s->quarantine[15] = (struct up_quarantined){.sequence = 2, .strikes = strikes, .project = "METER"};
+}
+
+static void quarantined(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
+{
+    (void)m, (void)f;
+    quarantine(s, 2);
+}
+
+static void lost_power_once(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
+{
+    (void)m, (void)f;
+    quarantine(s, 1);
+}
+
+static void needs_slots(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
+{
+    (void)s, (void)f;
+    m->part[0].kind = UP_CORE;
+}
+
+static void delta(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
+{
+    needs_slots(m, s, f);
+    m->part[0].delta = true;
+    ((struct up_config *)f->config)->boot = UP_BOOT_FILE;
+}
+
+static void core_too_large(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
+{
+    needs_slots(m, s, f);
+    ((struct up_config *)f->config)->boot = UP_BOOT_FILE;
+    f->slot_size = m->part[0].size - 1;
+}
+
+static void core_fits_to_the_byte(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
+{
+    core_too_large(m, s, f);
+    f->slot_size = m->part[0].size;
+}
+
+static void a_byte_too_few(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
+{
+    (void)s;
+    f->need_bytes = up_gate_space(m);
+    f->free_bytes = f->need_bytes - 1;
+}
+
+static void space_to_the_byte(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
+{
+    a_byte_too_few(m, s, f);
+    f->free_bytes++;
+}
+
+static const struct gate_case gate_cases[] = {
+    {"opens for a newer package", as_is, NULL, UP_OK},
+    {"refuses another project", other_project, "project", UP_INCOMPATIBLE},
+    {"refuses another product key", other_key, "product_key", UP_INCOMPATIBLE},
+    {"refuses other hardware", other_hardware, "hardware", UP_INCOMPATIBLE},
+    {"accepts hardware named second", our_hardware_second, NULL, UP_OK},
+    {"refuses a sequence at the floor", at_the_floor, "floor", UP_INCOMPATIBLE},
+    {"does not look at the floor of a part that is not there", floor_of_another_part, NULL, UP_OK},
+    {"refuses when the core is older than required", older_core, "requires", UP_INCOMPATIBLE},
+    {"accepts the required core", core_new_enough, NULL, UP_OK},
+    {"refuses on a core of another name", other_core, "requires", UP_INCOMPATIBLE},
+    {"refuses what needs a newer Moult", newer_moult, "min_moult", UP_INCOMPATIBLE},
+    {"accepts what needs this Moult", this_moult, NULL, UP_OK},
+    {"refuses a second after the end", expired, "not_after", UP_INCOMPATIBLE},
+    {"accepts in the last second", last_second, NULL, UP_OK},
+    {"refuses what failed here", quarantined, "quarantine", UP_INCOMPATIBLE},
+    {"allows one more try after power loss", lost_power_once, NULL, UP_OK},
+    {"refuses a core on a device without slots", needs_slots, "slot", UP_INCOMPATIBLE},
+    {"refuses a delta", delta, "source", UP_INCOMPATIBLE},
+    {"refuses a core a byte larger than the slot", core_too_large, "slot", UP_NOSPACE},
+    {"accepts a core that fits to the byte", core_fits_to_the_byte, NULL, UP_OK},
+    {"refuses with a byte too little space", a_byte_too_few, "space", UP_NOSPACE},
+    {"accepts with space to the byte", space_to_the_byte, NULL, UP_OK},
+};
+
+static void gates_open_and_close(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof gate_cases / sizeof gate_cases[0]; i++) {
+        const struct gate_case *c = &gate_cases[i];
+        struct up_manifest m = a_manifest();
+        struct up_journal_state s = {.slot[0] = {.present = true, .core_name = "core", .core_version = 17}};
+        struct up_config config = {.boot = UP_BOOT_NONE};
+        struct up_gate_facts f = {.config = &config,
+                                  .state = &s,
+                                  .time = 1700000000,
+                                  .version = "1.10.0",
+                                  .free_bytes = 1 << 20,
+                                  .need_bytes = 1000,
+                                  .slot_size = UINT64_MAX};
+        struct up_gate_report report;
+        struct up_error err = {0};
+        int rc;
+
+        strcpy(config.project, "METER");
+        strcpy(config.product_key, variant_product_key());
+        strcpy(config.hardware, "rev-a");
+        c->change(&m, &s, &f);
+        rc = up_gates_ask(&report, &m, &f, &err);
+        if (rc != c->code || (c->gate && !strstr(err.message, c->gate)))
+            fail_msg("%s: code %d, message '%s'", c->what, rc, err.message);
+        for (unsigned n = 0; n < report.count; n++)
+            if (!report.line[n].open && strcmp(report.line[n].gate, c->gate ? c->gate : "") != 0)
+                fail_msg("%s: gate %s closed too: %s", c->what, report.line[n].gate, report.line[n].text);
+    }
+}
+
+/* Whether the old pair is whole and runs, whatever went wrong. */
+static void assert_old_pair(struct sim *sim)
+{
+    assert_true(variant_is_core(sim, "/device/slot-a.img", 1));
+    assert_true(variant_is_script(sim, "/device/state/script/1", 1));
+}
+
+/*
+ * The n-th call of each operation fails, for n = 1, 2, ... until the update
+ * does not meet it any more; once, or from then on. Then the fault is gone
+ * and the device starts again: it must end on the new release, since a fault
+ * of the medium is no fault of the release.
+ */
+static void fail_each_call(enum sim_op op, int error, bool forever, unsigned long *count)
+{
+    for (unsigned n = 1;; n++) {
+        struct sim *sim = world_new(&plan);
+        struct world_log log = {.tampered = true};
+        bool met;
+
+        sim_reset_counters(sim);
+        sim_fail(sim, op, n, error, forever);
+        world_live(sim, &plan, true, &log);
+        met = sim_calls(sim, op) >= n;
+        sim_fail(sim, op, 0, 0, false);
+        assert_old_pair(sim);
+
+        log = (struct world_log){0};
+        world_live(sim, &plan, true, &log);
+        if (!log.bad[0])
+            world_check(sim, &plan, true, &log);
+        if (log.bad[0] || sim_open_files(sim) > 0)
+            fail_msg("call %u of %s failed with %s%s: then %s, %u files left open", n, sim_op_name(op),
+                     strerror(error), forever ? " for ever" : "", log.bad, sim_open_files(sim));
+        assert_true(variant_is_core(sim, "/device/slot-b.img", 2));
+        sim_free(sim);
+        (*count)++;
+        if (!met)
+            return;
+    }
+}
+
+static void survives_the_nth_failure_of_every_call(void **state)
+{
+    static const enum sim_op ops[] = {SIM_OPEN,       SIM_PREAD,  SIM_PWRITE, SIM_SYNC,     SIM_SYNC_DIR,
+                                      SIM_RENAME,     SIM_UNLINK, SIM_MKDIR,  SIM_RMDIR,    SIM_SYMLINK,
+                                      SIM_STAT,       SIM_SPACE,  SIM_LIST,   SIM_TRUNCATE, SIM_ZERO_RANGE,
+                                      SIM_DROP_CACHE, SIM_MOUNTED};
+    unsigned long count = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
+        fail_each_call(ops[i], EIO, false, &count);
+        fail_each_call(ops[i], EIO, true, &count);
+        fail_each_call(ops[i], EROFS, true, &count);
+    }
+    fail_each_call(SIM_PWRITE, ENOSPC, true, &count);
+    print_message("fail-nth: %lu failing calls, 0 bad\n", count);
+}
+
+/* Less and less space: the old pair stays, and the word is nospace. */
+static void a_full_disk_leaves_the_old_pair(void **state)
+{
+    unsigned refused = 0;
+
+    (void)state;
+    for (uint64_t room = 0; room < 256 << 10; room += 4096) {
+        struct sim *sim = world_new(&plan);
+        struct world_log log = {0};
+
+        sim_set_free(sim, room);
+        world_live(sim, &plan, true, &log);
+        assert_old_pair(sim);
+        if (!log.confirmed) {
+            refused++;
+            if (log.code != UP_NOSPACE)
+                fail_msg("with %u bytes free: %s (%s)", (unsigned)room, log.bad, up_code_word(log.code));
+        }
+        sim_set_free(sim, UINT64_MAX);
+        log = (struct world_log){0};
+        world_live(sim, &plan, true, &log);
+        if (!log.bad[0])
+            world_check(sim, &plan, true, &log);
+        assert_string_equal(log.bad, "");
+        sim_free(sim);
+    }
+    assert_true(refused > 0);
+}
+
+/* A medium that stores one bit wrong is noticed before anything is armed. */
+static void a_flipped_bit_on_the_medium_is_noticed(void **state)
+{
+    (void)state;
+    for (unsigned n = 1;; n++) {
+        struct sim *sim = world_new(&plan);
+        struct world_log log = {.tampered = true};
+        bool met;
+
+        sim_reset_counters(sim);
+        sim_flip_write(sim, n);
+        world_live(sim, &plan, true, &log);
+        met = sim_calls(sim, SIM_PWRITE) >= n;
+        assert_old_pair(sim);
+        if (log.confirmed && (!variant_is_core(sim, "/device/slot-b.img", 2)))
+            fail_msg("write %u stored a flipped bit, and it was confirmed", n);
+        sim_free(sim);
+        if (!met)
+            return;
+    }
+}
+
+/*
+ * The process dies at each operation; the next one goes on. What it fetched
+ * in vain is at most one block (and the head, which is verified again).
+ */
+static void a_killed_transfer_wastes_at_most_a_block(void **state)
+{
+    unsigned deaths = 0;
+
+    (void)state;
+    for (unsigned k = 1;; k++) {
+        struct sim *sim = world_new(&plan), *next;
+        struct world_log log = {0};
+        uint64_t first;
+        bool cut;
+
+        sim_reset_counters(sim);
+        sim_cut_at(sim, k);
+        world_live(sim, &plan, true, &log);
+        cut = sim_is_cut(sim);
+        first = log.block_bytes;
+        next = sim_respawn(sim);
+        sim_free(sim);
+        log.block_bytes = 0;
+        world_live(next, &plan, true, &log);
+        if (!log.bad[0])
+            world_check(next, &plan, true, &log);
+        assert_string_equal(log.bad, "");
+        assert_true(variant_is_core(next, "/device/slot-b.img", 2));
+        if (first + log.block_bytes > log.content_bytes + 4096)
+            fail_msg("died at operation %u: %u + %u bytes for %u", k, (unsigned)first,
+                     (unsigned)log.block_bytes, (unsigned)log.content_bytes);
+        deaths++;
+        sim_free(next);
+        if (!cut)
+            break;
+    }
+    print_message("resume: killed at %u operations, at most one block fetched again each\n", deaths);
+}
+
+static void a_second_process_is_told_that_it_is_busy(void **state)
+{
+    struct sim *sim = world_new(&plan);
+    struct up_device *first = NULL, *second = NULL;
+    struct up_config config;
+    struct up_error err;
+
+    (void)state;
+    world_configure(&config);
+    assert_int_equal(up_device_open(&first, sim_storage(sim), &config, UP_DEVICE_LOCK, &err), 0);
+    assert_int_equal(up_device_open(&second, sim_storage(sim), &config, UP_DEVICE_LOCK, &err), UP_BUSY);
+    assert_non_null(strstr(err.message, "another moult process"));
+    assert_int_equal(up_device_open(&second, sim_storage(sim), &config, UP_DEVICE_READ, &err), 0);
+    up_device_close(second);
+    up_device_close(first);
+    up_config_free(&config);
+    sim_free(sim);
+}
+
+static void provision_refuses_a_device_that_is_there(void **state)
+{
+    struct sim *sim = world_new(&plan);
+    struct up_device *device = NULL;
+    struct up_config config;
+    struct up_error err;
+
+    (void)state;
+    world_configure(&config);
+    assert_int_equal(up_device_provision(&device, sim_storage(sim), &config, &err), UP_USAGE);
+    assert_non_null(strstr(err.message, "is provisioned already"));
+    up_config_free(&config);
+    sim_free(sim);
+}
+
+static void a_lost_journal_is_said_and_nothing_is_touched(void **state)
+{
+    struct sim *sim = world_new(&plan);
+    struct up_device *device = NULL;
+    struct up_config config;
+    struct up_error err;
+
+    (void)state;
+    sim_put_text(sim, "/device/state/journal.0", "rubbish");
+    sim_put_text(sim, "/device/state/journal.1", "rubbish");
+    world_configure(&config);
+    assert_int_equal(up_device_open(&device, sim_storage(sim), &config, UP_DEVICE_LOCK, &err), UP_STATELOST);
+    assert_int_equal(up_device_provision(&device, sim_storage(sim), &config, &err), UP_STATELOST);
+    assert_old_pair(sim);
+    up_config_free(&config);
+    sim_free(sim);
+}
+
+static void a_mounted_slot_is_not_written(void **state)
+{
+    struct sim *sim = world_new(&plan);
+    struct world_log log = {.tampered = true};
+    char *content;
+
+    (void)state;
+    sim_put_text(sim, "/device/slot-b.img", "somebody else's file system");
+    sim_set_mounted(sim, "/device/slot-b.img", true);
+    world_live(sim, &plan, true, &log);
+    assert_false(log.armed);
+    content = sim_get(sim, "/device/slot-b.img", NULL);
+    assert_string_equal(content, "somebody else's file system");
+    free(content);
+    assert_old_pair(sim);
+    sim_free(sim);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(gates_open_and_close),
+        cmocka_unit_test(survives_the_nth_failure_of_every_call),
+        cmocka_unit_test(a_full_disk_leaves_the_old_pair),
+        cmocka_unit_test(a_flipped_bit_on_the_medium_is_noticed),
+        cmocka_unit_test(a_killed_transfer_wastes_at_most_a_block),
+        cmocka_unit_test(a_second_process_is_told_that_it_is_busy),
+        cmocka_unit_test(provision_refuses_a_device_that_is_there),
+        cmocka_unit_test(a_lost_journal_is_said_and_nothing_is_touched),
+        cmocka_unit_test(a_mounted_slot_is_not_written),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
