@@ -77,7 +77,7 @@ describe("README", function()
     local server = assert(socket.bind("127.0.0.1", 0))
     local _, port = server:getsockname()
     server:close()
-    local text = readme:gsub("127%.0%.0%.1:8080", "127.0.0.1:" .. port)
+    local text = readme:gsub("127%.0%.0%.1:8080", "127.0.0.1:" .. port):gsub("moult depot packages", "%%0 --listen 127.0.0.1:" .. port)
 
     os.execute(("mkdir -p '%s/app' '%s/bin'"):format(dir, dir))
     os.execute(("ln -s \"$(readlink /proc/$PPID/exe)\" '%s/bin/moult'"):format(dir))

@@ -109,7 +109,7 @@ until_field() {
 }
 
 start_depot() {
-  "$moult" depot "$work/packages" --listen 127.0.0.1:0 >"$work/depot.out" 2>"$work/depot.log" &
+  "$moult" depot "$work/packages" --keys "$work/release.pub" --listen 127.0.0.1:0 >"$work/depot.out" 2>"$work/depot.log" &
   depot_pid=$!
   until_true 10 "the depot listens" grep -q 'listening on' "$work/depot.out"
   depot_port=$(sed -n 's/.*listening on http:..[^:]*:\([0-9]*\).*/\1/p' "$work/depot.out")
