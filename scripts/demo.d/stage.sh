@@ -156,7 +156,8 @@ make_core() {
       [ "$used" -lt 16000000 ] || break
     fi
   done
-  mke2fs -q -F -t ext4 -O ^has_journal -L "core$1" -d "$root" "$work/core$1.img" $((core_bytes >> 10))k
+  mke2fs -q -F -t ext4 -O ^has_journal -L "core$1" -d "$root" "$work/core$1.img" $((core_bytes >> 10))k >>"$work/author.log" 2>&1 ||
+    broken "mke2fs failed"
   rm -rf "$root"
 }
 
