@@ -30,11 +30,11 @@ describe("meter", function()
   end)
 
   it("raises on a column that no sensor has", function()
-    assert.has_error(function() sensor.read { "humidity" } end)
+    assert.has_error(function() sensor.reader { "humidity" } end)
   end)
 
   it("reads this machine", function()
-    local reading = sensor.read { "load", "memory", "uptime" }
+    local reading = sensor.reader { "load", "memory", "uptime" } ()
     assert.is_true(reading.load >= 0 and reading.memory > 0 and reading.uptime > 0)
   end)
 

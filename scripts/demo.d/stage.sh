@@ -5,6 +5,7 @@
 
 checks=0
 steps=0
+told=1
 link_port=
 depot_pid=
 link_pid=
@@ -17,6 +18,16 @@ step() {
   steps=$((steps + 1))
   printf '\n%d. %s\n\n' "$steps" "$*"
 }
+
+# What the device wrote into its history since the last time.
+tell() {
+  device_says history >"$work/history.now"
+  tail -n +$((told + 1)) "$work/history.now" | sed -E 's/^[0-9-]+ /   |   /'
+  told=$(wc -l <"$work/history.now")
+}
+
+# The reason that refused() was given.
+because() { sed -E 's/^moult [a-z]+: /       /; s|[^ ]*/||g' "$work/reason" | fold -s -w 92 | sed '2,$s/^/       /'; }
 
 ok() {
   checks=$((checks + 1))
@@ -106,6 +117,13 @@ until_true() {
 
 until_field() {
   until_true "$1" "$2 is $3" status_is "$2" "$3"
+}
+
+settled() { status_is release "$1" && status_is phase idle; }
+
+# until_settled SECONDS RELEASE: confirmed, nothing under way.
+until_settled() {
+  until_true "$1" "$2 is the confirmed release" settled "$2"
 }
 
 start_depot() {

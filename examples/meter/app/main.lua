@@ -11,12 +11,13 @@ local settings = require "meter.settings"
 local store = require "meter.store"
 
 local folder = os.getenv("METER_DATA") or "data"
+local read = sensor.reader(settings.columns)
 local log = assert(store.open(folder .. "/readings.csv", settings.columns, settings.keep_bytes))
 local recent = series.new(settings.columns, settings.window)
 
 sys.taskInit(function()
   while true do
-    local reading = sensor.read(settings.columns)
+    local reading = read()
     recent:add(reading)
     assert(log:append(os.time(), VERSION, reading))
     sys.wait(settings.interval * 1000)
@@ -28,8 +29,8 @@ sys.timerLoopStart(function()
   print(recent:summary())
 end, 60000)
 
-update.on("state", function(event)
-  print("update: " .. tostring(event.phase))
+update.on("state", function(phase)
+  print("update: " .. phase)
 end)
 
 sys.run()

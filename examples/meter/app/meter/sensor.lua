@@ -28,20 +28,23 @@ local probes = {
   end,
 }
 
---- Read every column.
+--- A function that reads all of these columns.
 -- @tparam {string,...} columns names of readings; an unknown one is a mistake
---   of whoever wrote the settings and raises
--- @treturn table name = number; what cannot be read now is absent
-function M.read(columns)
-  local reading = {}
+--   of whoever wrote the settings and raises, when the program starts
+-- @treturn function -> {name = number, ...}; what cannot be read now is absent
+function M.reader(columns)
   for _, name in ipairs(columns) do
-    local probe = probes[name]
-    if not probe then
-      error(("no sensor is called %q"):format(name))
+    if not probes[name] then
+      error(("no sensor is called %q"):format(name), 2)
     end
-    reading[name] = probe()
   end
-  return reading
+  return function()
+    local reading = {}
+    for _, name in ipairs(columns) do
+      reading[name] = probes[name]()
+    end
+    return reading
+  end
 end
 
 return M
