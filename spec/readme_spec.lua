@@ -77,7 +77,8 @@ describe("README", function()
     local server = assert(socket.bind("127.0.0.1", 0))
     local _, port = server:getsockname()
     server:close()
-    local text = readme:gsub("127%.0%.0%.1:8080", "127.0.0.1:" .. port):gsub("moult depot packages", "%%0 --listen 127.0.0.1:" .. port)
+    local text = readme:gsub("127%.0%.0%.1:8080", "127.0.0.1:" .. port)
+      :gsub("moult depot packages", "%0 --listen 127.0.0.1:" .. port)
 
     os.execute(("mkdir -p '%s/app' '%s/bin'"):format(dir, dir))
     os.execute(("ln -s \"$(readlink /proc/$PPID/exe)\" '%s/bin/moult'"):format(dir))
@@ -110,10 +111,12 @@ describe("README", function()
         shown = block
       end
     end
-    local policy = assert(load(shown, "README.md", "t", {}))()
-    assert.equal("defer", policy.decide({}, { battery = 10 }, { battery = 30 }).action)
-    assert.equal("install", policy.decide({}, { battery = 90 }, { battery = 30 }).action)
-    assert.equal("install", policy.decide({}, {}, {}).action)
+    local policy = assert(load(shown, "README.md", "t", { require = require }))()
+    local offer = { version = "1.0.1", sequence = 2, size = 10, to_fetch = 10, manifest = { parts = {} } }
+    local device = { version = "1.0.0", floor = { script = 1, core = 0 } }
+    assert.equal("install", policy.decide(offer, device, {}).action)
+    device.pump_running = true
+    assert.equal("defer", policy.decide(offer, device, {}).action)
   end)
 
   it("names only files that are there", function()

@@ -109,10 +109,10 @@ end
 function Rig:package(name, mib, sequence, with_script)
   M.run(("head -c %d /dev/urandom > %s/core.img"):format(mib << 20, quote(self.dir)))
   M.write(self.dir .. "/recipe.lua", ([[return {
-  project = "BENCH", product_key = "bench", hardware = { "rig" }, sequence = %d, %s
+  project = "BENCH", product_key = "bench", hardware = { "rig" }, sequence = %d, version = "1.0.0", %s
   core = { name = "Core", version = %d, image = "core.img", encoding = "raw" },
 }
-]]):format(sequence, with_script and 'version = "1.0.0", script = { dir = "app" },' or "", sequence))
+]]):format(sequence, with_script and 'script = { dir = "app" },' or "", sequence))
   M.run(("cd %s && %s pack recipe.lua -o www/%s -k bench.key -q && rm core.img"):format(
     quote(self.dir), quote(self.moult), name))
 end
