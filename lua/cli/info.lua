@@ -32,7 +32,7 @@ end
 
 -- What a package brought along may hold anything: nothing of it moves a terminal.
 local function clean(value)
-  return (tostring(value):gsub("%c", "?"))
+  return (tostring(value):gsub("%c", "?"):gsub("\xc2[\x80-\x9f]", "?"))
 end
 
 local function date(seconds)

@@ -54,6 +54,42 @@ static int parse(struct up_manifest *m, const char *text, struct up_error *err)
     return up_manifest_parse(m, text, strlen(text), err);
 }
 
+static void same_parts(const struct up_part *a, const struct up_part *b)
+{
+    assert_int_equal(a->kind, b->kind);
+    assert_true(a->size == b->size && a->data_size == b->data_size && a->index_size == b->index_size);
+    assert_int_equal(a->block_size, b->block_size);
+    assert_memory_equal(a->index_digest, b->index_digest, 32);
+    assert_int_equal(a->delta, b->delta);
+    assert_true(a->source_size == b->source_size);
+    assert_memory_equal(a->source_digest, b->source_digest, 32);
+}
+
+static void same_fields(const struct up_manifest *a, const struct up_manifest *b)
+{
+    assert_memory_equal(a->digest, b->digest, 32);
+    assert_string_equal(a->project, b->project);
+    assert_string_equal(a->product_key, b->product_key);
+    assert_int_equal(a->hardware_count, b->hardware_count);
+    for (unsigned i = 0; i < a->hardware_count; i++)
+        assert_string_equal(a->hardware[i], b->hardware[i]);
+    assert_true(a->sequence == b->sequence);
+    assert_string_equal(a->release, b->release);
+    assert_string_equal(a->script_version, b->script_version);
+    assert_string_equal(a->core_name, b->core_name);
+    assert_true(a->core_version == b->core_version);
+    assert_string_equal(a->requires_core, b->requires_core);
+    assert_true(a->requires_version == b->requires_version);
+    assert_string_equal(a->min_moult, b->min_moult);
+    assert_true(a->issued == b->issued && a->not_after == b->not_after);
+    assert_int_equal(a->deadline, b->deadline);
+    assert_int_equal(a->override, b->override);
+    assert_string_equal(a->text, b->text);
+    assert_int_equal(a->part_count, b->part_count);
+    for (unsigned i = 0; i < a->part_count; i++)
+        same_parts(&a->part[i], &b->part[i]);
+}
+
 static void test_round_trip(void **state)
 {
     struct up_manifest m, again;
@@ -68,14 +104,10 @@ static void test_round_trip(void **state)
             m.core_name[0] = m.requires_core[0] = m.min_moult[0] = m.text[0] = 0;
             m.core_version = m.requires_version = m.issued = m.not_after = 0;
             m.deadline = m.override = m.hardware_count = 0;
-            memset(m.hardware, 0, sizeof m.hardware);
-            memset(&m.part[1], 0, sizeof m.part[1]);
         } else if (variant == 2) { /* core only, a delta */
             m.part[0] = m.part[1];
-            memset(&m.part[1], 0, sizeof m.part[1]);
             m.part_count = 1;
             m.script_version[0] = 0;
-            memset(m.script_version, 0, sizeof m.script_version);
             m.part[0].delta = true;
             m.part[0].source_size = 12345;
             memset(m.part[0].source_digest, 0xcd, 32);
@@ -88,13 +120,7 @@ static void test_round_trip(void **state)
         text = format(&m);
         must(parse(&again, text, &err), &err);
         up_sha256(text, strlen(text), m.digest);
-        if (variant == 1) {
-            memset(m.core_name, 0, sizeof m.core_name);
-            memset(m.requires_core, 0, sizeof m.requires_core);
-            memset(m.min_moult, 0, sizeof m.min_moult);
-            memset(m.text, 0, sizeof m.text);
-        }
-        assert_memory_equal(&m, &again, sizeof m);
+        same_fields(&m, &again);
         second = format(&again);
         assert_string_equal(text, second);
         free(second);

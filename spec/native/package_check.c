@@ -335,8 +335,9 @@ static void test_spool(void **state)
     must(read_head(&sample, s->storage, &source, spool, &m, &layout, &err), &err);
     whole = source.base.received;
     must(up_package_load(&loaded, &again, s->storage, sample.ring, spool, &err), &err);
-    assert_memory_equal(&m, &loaded, sizeof m);
-    assert_memory_equal(&layout, &again, sizeof layout);
+    assert_memory_equal(m.digest, loaded.digest, sizeof m.digest);
+    assert_int_equal(loaded.part_count, 2);
+    assert_true(layout.size == again.size && layout.head_size == again.head_size);
 
     /* The same head again: the indexes need not come. */
     memory_init(&source, sample.data, sample.size);
