@@ -58,6 +58,12 @@ static uint64_t measure(struct up_storage *storage, int file)
     return low;
 }
 
+static int refuse(struct up_error *err, const char *path)
+{
+    return up_fail(err, errno == ENOENT || errno == ENOTDIR ? UP_MISSING : UP_WRITE, "%s: %s", path,
+                   strerror(errno));
+}
+
 int up_source_file(struct up_source **out, struct up_storage *storage, const char *path, struct up_error *err)
 {
     size_t len = strlen(path) + 1;
@@ -69,17 +75,20 @@ int up_source_file(struct up_source **out, struct up_storage *storage, const cha
     memcpy(f->path, path, len);
     f->storage = storage;
     f->base.ops = &file_ops;
-    if (storage->ops->stat(storage, path, &st) < 0 ||
-        (f->file = storage->ops->open(storage, path, UP_READ, 0)) < 0) {
-        int cause = errno;
-
+    if (storage->ops->stat(storage, path, &st) < 0) {
         free(f);
-        return up_fail(err, cause == ENOENT || cause == ENOTDIR ? UP_MISSING : UP_WRITE, "%s: %s", path,
-                       strerror(cause));
+        return refuse(err, path);
     }
-    if (st.kind == UP_NODE_DIR) {
-        file_close(&f->base);
-        return up_fail(err, UP_MISSING, "%s: a directory, not a package", path);
+    /* Opening a pipe would wait for its other end. */
+    if (st.kind != UP_NODE_FILE && st.kind != UP_NODE_LINK && st.kind != UP_NODE_BLOCK) {
+        free(f);
+        return up_fail(err, UP_MISSING, "%s: %s, not a file", path,
+                       st.kind == UP_NODE_DIR ? "a directory" : "a device, pipe or socket");
+    }
+    f->file = storage->ops->open(storage, path, UP_READ, 0);
+    if (f->file < 0) {
+        free(f);
+        return refuse(err, path);
     }
     f->base.size = st.kind == UP_NODE_FILE ? st.size : measure(storage, f->file);
     *out = &f->base;
