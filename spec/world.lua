@@ -1,5 +1,7 @@
 --- A device, a depot and their packages in a temporary directory, for specs
 -- that run the real program. Everything listens on 127.0.0.1, port 0.
+--
+-- Without the host there is nothing to run: M.new is nil then.
 
 local loop_native = require "update.native.loop"
 
@@ -8,7 +10,9 @@ local M = {}
 local World = {}
 World.__index = World
 
-local PROGRAM = require("update.native.host").program
+local has_host, host = pcall(require, "update.native.host")
+if not has_host then return M end
+local PROGRAM = host.program
 
 local function quote(text)
   return "'" .. text:gsub("'", "'\\''") .. "'"
@@ -64,9 +68,13 @@ function World:start(name, words)
   self.running[name] = tonumber(self:read(name .. ".pid"))
 end
 
+-- A process that ended and that nobody has waited for yet is not alive.
 function World:alive(name)
-  local pid = self.running[name]
-  return pid and os.execute(("kill -0 %d 2>/dev/null"):format(pid)) == true
+  local file = self.running[name] and io.open(("/proc/%d/stat"):format(self.running[name]))
+  if not file then return false end
+  local text = file:read("a") or ""
+  file:close()
+  return text:match("%) (%a)") ~= "Z" and text ~= ""
 end
 
 --- Send a signal, and wait for the end of the process.
@@ -189,11 +197,87 @@ function World:wait_status(expected, seconds)
   end, seconds)
 end
 
+-- Deterministic bytes that do not compress.
+local function noise(size, seed)
+  local parts, state = {}, seed
+  for i = 1, size // 8 do
+    state = state * 6364136223846793005 + 1442695040888963407
+    parts[i] = string.pack("<i8", state ~ (state >> 29))
+  end
+  return table.concat(parts)
+end
+
+--- A core of some version, for pack().
+-- @tparam integer version
+-- @tparam[opt=65536] integer size bytes
+function M.core(version, size)
+  return { version = version, image = noise(size or 65536, version) }
+end
+
+--- Slots, a depot that is asked every `period` seconds, and release 1.0.0 with
+-- core 17 provisioned. `o`: body (Lua of main.lua), config (Lua of further
+-- fields), period, slot (bytes), port (of the depot as the device sees it)
+function World:device(o)
+  o = o or {}
+  for _, name in ipairs { "a", "b" } do
+    self:write(("slot-%s.img"):format(name), ("\0"):rep(o.slot or 1 << 20))
+  end
+  if not self.url then self:serve() end
+  self:configure(([[
+  core = { slots = { a = "slot-a.img", b = "slot-b.img" }, boot = "file" },
+  cloud = { kind = "luat", url = "http://127.0.0.1:%d/api/site/firmware_upgrade", period = %d },
+  %s]]):format(o.port or tonumber(self.url:match(":(%d+)$")), o.period or 1, o.config or ""))
+  self:pack { sequence = 1, version = "1.0.0", core = M.core(17), body = o.body }
+  local code, _, err = self:moult "provision p1.upd -q"
+  assert(code == 0, err)
+end
+
+--- Offer release 1.0.1, sequence 2, at the depot. `o` as for pack().
+function World:publish(o)
+  o = o or {}
+  o.sequence, o.version, o.name = o.sequence or 2, o.version or "1.0.1", "depot/p2.upd"
+  return self:pack(o)
+end
+
+--- Relay the depot through a slow link.
+-- @tparam integer rate bytes a second towards the device
+-- @treturn integer the relay's port; self:passed() tells how many bytes passed
+function World:slow_link(rate)
+  local pipe = assert(io.popen(("echo $$; exec lua5.4 scripts/demo.d/slowlink.lua %s %d %s"):format(
+    self.url:match(":(%d+)$"), rate, quote(self:path("passed")))))
+  self.running.link = pipe:read("n")
+  self.link = pipe
+  return pipe:read("n")
+end
+
+function World:passed()
+  return tonumber(self:read("passed") or "") or 0
+end
+
+--- Wait until the last outcome has this code word.
+function World:wait_last(code, seconds)
+  return self:wait("last " .. code, function()
+    local status = self:status()
+    return status and type(status.last) == "table" and status.last.code == code and status
+  end, seconds)
+end
+
+--- The history, an array of "event release".
+function World:history()
+  local _, out = self:moult "history --json"
+  local events = {}
+  for _, event in ipairs(require("update.native.json").decode(out)) do
+    events[#events + 1] = ("%s %s"):format(event.event, event.release)
+  end
+  return events
+end
+
 --- End every process and remove the directory.
 function World:close()
   for name in pairs(self.running) do
     if self:alive(name) then self:stop(name, "KILL") end
   end
+  if self.link then self.link:close() end
   self.loop:close()
   os.execute("rm -rf " .. quote(self.dir))
 end

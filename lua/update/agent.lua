@@ -89,7 +89,11 @@ end
 -- @return as engine:install()
 function Agent:update(where, why)
   if why == "request" then where.tries = 1 end
+  if why == "poll" then where.head_tries = 1 end
+  -- One that only asks its server yet is waited for; a transaction is not.
+  while self.engine.busy and not self.engine.begun do self.tasks:await(self.engine_free, 5) end
   local result, message, code, verdict = self.engine:install(where)
+  self.tasks:set(self.engine_free)
   if self:phase() ~= self.device:status().phase then self:refresh() end
   if result then
     self:send "armed"
@@ -242,8 +246,11 @@ end
 
 local function make(config, natives)
   local loop = assert(natives.loop.new())
-  local self = setmetatable({ config = config, natives = natives, loop = loop, stirred = {}, poll_now = {},
-    answers = {}, facts_asked = {}, spent_bytes = 0, random = math.random }, Agent)
+  local self = setmetatable({
+    config = config, natives = natives, loop = loop, stirred = {}, answers = {}, facts_asked = {}, spent_bytes = 0,
+    engine_free = {},
+    random = math.random,
+  }, Agent)
   function self.log(line)
     io.stderr:write("agent: ", line:gsub("%c", " "), "\n")
   end

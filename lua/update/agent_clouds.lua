@@ -53,27 +53,33 @@ local function poll(agent, cloud, failures)
   return cloud.period, 0
 end
 
--- Polls one cloud for ever. While a release is armed or on trial nothing can
--- be installed: then it only finds out whether the cloud can be reached.
+-- While a release is on trial nothing can be installed: all there is to learn
+-- is whether the cloud can be reached from the new release.
+local function probe_once(agent, cloud)
+  if not agent.trial.cloud_reached and probe(agent, cloud) then
+    agent.log(("cloud %s: reached"):format(cloud.name))
+    agent.trial.cloud_reached = true
+  end
+  agent.tasks:await(agent.stirred, agent.trial.cloud_reached and 60 or 2)
+end
+
+-- Follows one cloud for ever: polls it while the agent owns the state.
 local function follow(agent, cloud)
-  local failures = 0
+  local tasks, failures, due = agent.tasks, 0, 0
   while true do
     local phase = agent:phase()
     if phase == "trial" then
-      if agent.trial.cloud_reached then
-        agent.tasks:await(agent.stirred, 5)
-      elseif probe(agent, cloud) then
-        agent.log(("cloud %s: reached"):format(cloud.name))
-        agent.trial.cloud_reached = true
+      probe_once(agent, cloud)
+    elseif phase == "idle" or phase == "fetching" or phase == "installing" or phase == "arming" then
+      if tasks.now() >= due then
+        local pause
+        pause, failures = poll(agent, cloud, failures)
+        due = tasks.now() + jitter(agent.random, pause)
       else
-        agent.tasks:await(agent.stirred, 2)
+        tasks:await(agent.stirred, due - tasks.now())
       end
-    elseif phase == "armed" or phase == "confirming" or phase == "rolling_back" then
-      agent.tasks:await(agent.stirred, 5)
     else
-      local pause
-      pause, failures = poll(agent, cloud, failures)
-      agent.tasks:await(agent.poll_now, jitter(agent.random, pause))
+      tasks:await(agent.stirred, 60)
     end
   end
 end

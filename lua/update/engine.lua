@@ -17,7 +17,8 @@
 -- `where` names a package: {cloud = name, location = URL or path, renew =
 -- function -> a fresh location (when the link expired), answered =
 -- function(answer) -> what the server's refusal means (see persist), http =
--- options of its own, tries = instead of the engine's}.
+-- options of its own, tries = instead of the engine's, head_tries = the same
+-- for the head alone}.
 --
 -- @module update.engine
 
@@ -109,14 +110,17 @@ function Engine:pause(n)
   return math.min(PAUSE_MOST, PAUSE_LEAST * 2 ^ (n - 1)) * (0.5 + self.random() / 2)
 end
 
+function Engine:head_tries(where)
+  return where.head_tries or where.tries or self.tries
+end
+
 -- Call attempt() until it gives something, fails for good, or patience is over.
 -- attempt() -> result | nil, message, code, {moved = further than ever before,
 -- final = trying again is no use, answer = what the server said instead}.
 -- where.answered(answer) may say {wait = seconds, location = URL, message},
 -- meaning try again, or nil, message, code, which then stands.
-function Engine:persist(where, attempt)
+function Engine:persist(where, limit, attempt)
   local tries, renewals, redirects, repeated = 0, 0, 0, false
-  local limit = where.tries or self.tries
   while true do
     local result, message, code, how = attempt()
     if result then return result end
@@ -198,14 +202,20 @@ end
 -- @tparam table where
 -- @treturn table verdict of judge() | nil, message, code
 function Engine:inspect(where)
-  local head, message, code = self:persist(where, function() return self:read_head(where) end)
+  local head, message, code = self:persist(where, self:head_tries(where), function()
+    return self:read_head(where)
+  end)
   if not head then return nil, message, code end
   local verdict = self:judge(head)
   self:close(where, head)
   return verdict
 end
 
+-- A verdict that a poll brings again is not told again.
 local function log_verdict(self, head, verdict)
+  local key = table.concat({ head.id, verdict.decision.action, tostring(verdict.decision.reason) }, " ")
+  if verdict.code and key == self.logged then return end
+  self.logged = key
   self.log(("update %s: %s from %s: %s%s"):format(head.id, offers.describe(head.offer), head.offer.cloud,
     verdict.decision.action, verdict.code and (" (%s)"):format(verdict.code) or ""))
   for _, line in ipairs(verdict.tree) do
@@ -275,9 +285,12 @@ end
 function Engine:carry_out(where, head)
   local ok, message, code = self.device:begin(head.package)
   if not ok then return nil, message, code end
+  self.begun = true
   self.log(("update %s: fetching %s"):format(head.id, offers.printable(where.location)))
   self.on { event = "state", phase = "fetching", release = head.offer.release }
-  ok, message, code = self:persist(where, function() return self:read_blocks(where, head) end)
+  ok, message, code = self:persist(where, where.tries or self.tries, function()
+    return self:read_blocks(where, head)
+  end)
   if ok then
     self.log(("update %s: every block is in place; installing"):format(head.id))
     ok, message, code = self:finish(head)
@@ -306,7 +319,9 @@ function Engine:run(where)
   local spool, message, code = self.device:spool()
   if not spool then return nil, message, code end
   local head
-  head, message, code = self:persist(where, function() return self:read_head(where, spool) end)
+  head, message, code = self:persist(where, self:head_tries(where), function()
+    return self:read_head(where, spool)
+  end)
   if not head then return nil, message, code end
   local verdict = self:judge(head)
   log_verdict(self, head, verdict)
@@ -332,7 +347,7 @@ function Engine:install(where)
   if self.busy then return nil, "another update is under way; `moult status` shows it", "busy" end
   self.busy, self.cancelled, self.told = true, nil, nil
   local results = table.pack(xpcall(self.run, debug.traceback, self, where))
-  self.busy = nil
+  self.busy, self.begun = nil, nil
   if not results[1] then error(results[2], 0) end
   return table.unpack(results, 2, results.n)
 end
