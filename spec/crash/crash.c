@@ -176,20 +176,18 @@ static const struct excuse *excuse_for(const char *place)
     return NULL;
 }
 
-/* The path of a sync with the numbers of generations and halves made general,
- * as an fnmatch pattern: what one line of code syncs. */
+/* The path of a sync with its numbers made general, as an fnmatch pattern:
+ * what one line of code syncs. */
 static void place_of(const char *name, char out[128])
 {
     const char *path = strchr(name, '/');
     size_t n = 0;
 
-    for (const char *p = path ? path : name; *p && n < 126; p++) {
+    for (const char *p = path ? path : name; *p && n < 127; p++) {
         bool number = *p >= '0' && *p <= '9';
 
-        if (number && p > path && (p[-1] == '/' || p[-1] == '.'))
-            out[n++] = '*';
-        else if (!number)
-            out[n++] = *p;
+        if (!number || n == 0 || out[n - 1] != '*')
+            out[n++] = number ? '*' : *p;
     }
     out[n] = '\0';
 }
