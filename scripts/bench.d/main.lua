@@ -73,16 +73,25 @@ end
 
 function measurements.memory()
   local peaks = {}
-  for _, mib in ipairs(quick and { 4, 16 } or { 16, 128, 1024 }) do
+  for _, size in ipairs(quick and { { 4, 2 }, { 16, 2 } } or { { 16, 9 }, { 128, 9 }, { 1024, 5 } }) do
+    local mib, runs = table.unpack(size)
     local bench = rig.new(MOULT)
     bench:device(mib)
     bench:package("update.upd", mib, 2)
     bench:serve()
-    bench:reset()
-    local run = rig.measure("--memory", ("%s install %s -c %s -q"):format(rig.quote(MOULT),
-      bench:url("update.upd"), bench.config), RESTART)
-    peaks[#peaks + 1] = run.anon
-    report(("memory %d MiB"):format(mib), "%d KiB anonymous at the peak, %d processes", run.anon, run.processes)
+    -- The peak lasts some milliseconds, while policy runs: one run may miss it.
+    local peak = { anon = 0 }
+    for _ = 1, runs do
+      bench:reset()
+      local run = rig.measure("--memory", ("%s install %s -c %s -q"):format(rig.quote(MOULT),
+        bench:url("update.upd"), bench.config), RESTART)
+      if run.anon > peak.anon then
+        peak = run
+      end
+    end
+    peaks[#peaks + 1] = peak.anon
+    report(("memory %d MiB"):format(mib), "%d KiB anonymous at the peak of %d runs, %d processes", peak.anon, runs,
+      peak.processes)
     bench:close()
   end
   report("memory growth", "%+.1f %% from the smallest to the largest (aim: none)",
