@@ -285,7 +285,8 @@ local function open(self)
     ask = function(offer, facts) return self.asker:decide(offer, facts) end,
     facts = function() return self:facts() end, log = self.log,
     http = { proxy = config.proxy, ca_file = config.ca_file, max_redirects = 5 },
-    on = function(event) self:on_event(event) end, spent = function(bytes) self:spend(bytes) end, tries = 5,
+    on = function(event) self:on_event(event) end, spent = function(bytes) self:spend(bytes) end,
+    tries = 30, head_tries = 3,
   }
   self.trial = require("update.agent_trial").new(self)
   self.requests = require("update.agent_clouds").requests(self)

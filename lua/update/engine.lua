@@ -46,12 +46,13 @@ local RESUMABLE = { network = true, missing = true, expired = true, busy = true 
 --   added to the device's), http (options of natives.source.http), log
 --   (function(line)), on (function(event)), spent (function(bytes) off the
 --   wire), random (function -> 0 to 1), tries (attempts in a row without
---   progress that end it; 30)
+--   progress that end it; 30), head_tries (the same for the head)
 function M.new(o)
   return setmetatable({
     natives = o.natives, device = o.device, loop = o.loop, keys = o.keys, tasks = o.tasks, ask = o.ask,
     facts = o.facts or function() return {} end, http = o.http or {}, log = o.log, on = o.on or function() end,
     spent = o.spent or function() end, random = o.random or math.random, tries = o.tries or 30,
+    tries_of_head = o.head_tries,
   }, Engine)
 end
 
@@ -93,6 +94,8 @@ function Engine:read_head(where, spool)
     local answer = head.source.answer and head.source:answer() or nil
     if head.package then head.package:close() end
     self:close_source(where, head)
+    local name = offers.printable(where.location)
+    if not message:find(name, 1, true) then message = ("%s: %s"):format(name, message) end
     return nil, message, code, { answer = answer }
   end
   head.manifest = head.package:manifest()
@@ -111,7 +114,7 @@ function Engine:pause(n)
 end
 
 function Engine:head_tries(where)
-  return where.head_tries or where.tries or self.tries
+  return where.head_tries or where.tries or self.tries_of_head or self.tries
 end
 
 -- Call attempt() until it gives something, fails for good, or patience is over.
