@@ -1,0 +1,211 @@
+/*
+ * journal_check.c -- the journal's form, boot record and history.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "boot.h"
+#include "error.h"
+#include "history.h"
+#include "journal.h"
+#include "sim.h"
+
+/* Every field set to something of its own. */
+static struct up_journal_state full_state(void)
+{
+    struct up_journal_state s;
+    uint8_t *bytes = (uint8_t *)&s.tx.pair.digest;
+
+    memset(&s, 0, sizeof s);
+    s.phase = UP_TRIAL;
+    s.floor[UP_SCRIPT] = 1ull << 40;
+    s.floor[UP_CORE] = UINT64_MAX;
+    s.issued = 1700000000;
+    s.next_generation = 7;
+    s.next_transaction = UINT32_MAX;
+    s.slot[1] = (struct up_pair){.present = true,
+                                 .release = "1.0.1",
+                                 .core_name = "core",
+                                 .core_version = 22,
+                                 .core_size = 1ull << 33,
+                                 .script_version = "1.0.1",
+                                 .generation = 6};
+    memset(s.slot[1].digest, 0xa5, sizeof s.slot[1].digest);
+    s.quarantine[15] = (struct up_quarantined){.sequence = 9, .parts = 3, .strikes = 2, .project = "METER"};
+    s.tx.id = 12;
+    s.tx.parts = 3;
+    s.tx.target = 1;
+    s.tx.sequence = 18;
+    memset(s.tx.project, 'p', sizeof s.tx.project - 1);
+    strcpy(s.tx.boot_id, "boot-3");
+    strcpy(s.tx.why, "because");
+    s.tx.failed = true;
+    s.tx.starts = 2;
+    bytes[31] = 1;
+    s.has_last = true;
+    s.last = (struct up_last){.code = UP_ROLLEDBACK, .sequence = 17, .time = 1, .message = "it crashed"};
+    return s;
+}
+
+static void a_state_comes_back_as_it_was(void **state)
+{
+    struct up_journal_state in = full_state(), out;
+    uint8_t *bytes = malloc(UP_JOURNAL_CAPACITY), *again = malloc(UP_JOURNAL_CAPACITY);
+    struct up_error err;
+    size_t len = up_journal_encode(&in, bytes);
+
+    (void)state;
+    assert_int_equal(up_journal_decode(&out, bytes, len, &err), 0);
+    assert_int_equal(out.phase, UP_TRIAL);
+    assert_int_equal(out.slot[1].core_size, 1ull << 33);
+    assert_int_equal(out.last.code, UP_ROLLEDBACK);
+    assert_string_equal(out.last.message, "it crashed");
+    assert_string_equal(out.tx.boot_id, "boot-3");
+    assert_int_equal(up_journal_encode(&out, again), len);
+    assert_memory_equal(bytes, again, len);
+    free(bytes);
+    free(again);
+}
+
+static void a_cut_state_is_refused_at_every_length(void **state)
+{
+    struct up_journal_state in = full_state(), out;
+    uint8_t *bytes = malloc(UP_JOURNAL_CAPACITY);
+    struct up_error err;
+    size_t len = up_journal_encode(&in, bytes);
+
+    (void)state;
+    assert_true(len < UP_JOURNAL_CAPACITY);
+    for (size_t n = 0; n < len; n++) {
+        uint8_t *exact = malloc(n ? n : 1); /* so that a sanitizer sees a read beyond */
+
+        memcpy(exact, bytes, n);
+        assert_int_equal(up_journal_decode(&out, exact, n, &err), UP_CORRUPT);
+        free(exact);
+    }
+    assert_int_equal(up_journal_decode(&out, bytes, len + 1, &err), UP_CORRUPT);
+    free(bytes);
+}
+
+static void impossible_values_are_refused(void **state)
+{
+    static const struct {
+        size_t at;
+        uint8_t value;
+    } changes[] = {{8, UP_PHASES}, {16, 2} /* slot a present: neither 0 nor 1 */};
+    struct up_journal_state in = full_state(), out;
+    uint8_t *bytes = malloc(UP_JOURNAL_CAPACITY);
+    struct up_error err;
+    size_t len = up_journal_encode(&in, bytes);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+        uint8_t kept = bytes[changes[i].at];
+
+        bytes[changes[i].at] = changes[i].value;
+        assert_int_equal(up_journal_decode(&out, bytes, len, &err), UP_CORRUPT);
+        bytes[changes[i].at] = kept;
+    }
+    bytes[0]++;
+    assert_int_equal(up_journal_decode(&out, bytes, len, &err), UP_INCOMPATIBLE);
+    free(bytes);
+}
+
+static struct up_boot *boot_of(struct sim *sim, struct up_config *config)
+{
+    struct up_boot *b;
+    struct up_error err;
+
+    up_config_init(config);
+    config->state = strdup("/state");
+    config->boot = UP_BOOT_FILE;
+    sim_put_dir(sim, "/state", 0700);
+    assert_int_equal(up_boot_open(&b, sim_storage(sim), config, &err), 0);
+    return b;
+}
+
+/* Slot b on trial: three boots of it, then a for ever. */
+static void the_file_loader_counts_a_trial_down(void **state)
+{
+    static const uint8_t expected[] = {1, 1, 1, 0, 0};
+    struct up_boot_state first = {.order = {1, 0},
+                                  .count = 2,
+                                  .tries = {0, UP_BOOT_TRIES},
+                                  .good = {true, false}},
+                         got;
+    struct sim *sim = sim_new();
+    struct up_config config;
+    struct up_boot *b = boot_of(sim, &config);
+    struct up_error err;
+    char id[2][37];
+
+    (void)state;
+    assert_int_equal(up_boot_create(b, &first, &err), 0);
+    for (size_t i = 0; i < sizeof expected; i++) {
+        assert_int_equal(up_boot_select(b, &got, &err), 0);
+        assert_int_equal(got.running, expected[i]);
+        up_boot_id(b, &got, id[i % 2]);
+        assert_string_not_equal(id[0], id[1]);
+    }
+    got.order[0] = 1;
+    got.good[1] = true;
+    assert_int_equal(up_boot_write(b, &got, &err), 0);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(up_boot_select(b, &got, &err), 0);
+    assert_int_equal(got.running, 1);
+    up_boot_close(b);
+    up_config_free(&config);
+    sim_free(sim);
+}
+
+static void history_keeps_the_newest_events_in_order(void **state)
+{
+    static struct up_event events[UP_HISTORY_RECORDS];
+    struct sim *sim = sim_new();
+    struct up_storage *s = sim_storage(sim);
+    struct up_error err;
+    size_t len;
+    char *ring;
+
+    (void)state;
+    sim_put_dir(sim, "/state", 0700);
+    assert_int_equal(up_history_create(s, "/state", &err), 0);
+    assert_int_equal(up_history_read(s, "/state", events, &err), 0);
+    for (unsigned i = 0; i < UP_HISTORY_RECORDS + 10; i++) {
+        struct up_event e = {.sequence = i, .name = "armed", .code = -13};
+
+        assert_int_equal(up_history_add(s, "/state", &e, &err), 0);
+    }
+    assert_int_equal(up_history_read(s, "/state", events, &err), UP_HISTORY_RECORDS);
+    for (unsigned i = 0; i < UP_HISTORY_RECORDS; i++)
+        assert_int_equal(events[i].sequence, i + 10);
+    assert_int_equal(events[0].code, -13);
+
+    /* A torn record is lost alone. */
+    sim_settle(sim);
+    ring = sim_get(sim, "/state/history", &len);
+    ring[100 * UP_HISTORY_RECORD + 30] ^= 1;
+    sim_put(sim, "/state/history", ring, len, 0600);
+    free(ring);
+    assert_int_equal(up_history_read(s, "/state", events, &err), UP_HISTORY_RECORDS - 1);
+    sim_free(sim);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_state_comes_back_as_it_was),
+        cmocka_unit_test(a_cut_state_is_refused_at_every_length),
+        cmocka_unit_test(impossible_values_are_refused),
+        cmocka_unit_test(the_file_loader_counts_a_trial_down),
+        cmocka_unit_test(history_keeps_the_newest_events_in_order),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
