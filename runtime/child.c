@@ -25,7 +25,7 @@ struct up_child {
     struct up_channel *channel;
     uint64_t started, heard;
     uint64_t kill_at; /* while it is being stopped; else 0 */
-    bool killed;
+    bool killed, beaten;
     unsigned starts;
     char reason[200];
     uint64_t delay, due;
@@ -134,7 +134,7 @@ int up_child_start(struct up_child *c, const char *const argv[], uint64_t now, s
     setpgid(c->pid, c->pid); /* here too, so that it holds before the first kill */
     c->started = c->heard = now;
     c->kill_at = 0;
-    c->killed = false;
+    c->killed = c->beaten = false;
     c->starts++;
     *c->reason = '\0';
     c->channel = NULL;
@@ -189,9 +189,16 @@ const char *up_child_hear(struct up_child *c, uint64_t now)
         close_channel(c);
         return NULL;
     }
-    if (strcmp(line, "beat") == 0)
+    if (strcmp(line, "beat") == 0) {
         c->heard = now;
+        c->beaten = true;
+    }
     return line;
+}
+
+bool up_child_lively(const struct up_child *c, uint64_t now)
+{
+    return c->pid > 0 && !up_child_stopping(c) && c->beaten && now - c->heard < c->heartbeat / 2;
 }
 
 void up_child_tell(struct up_child *c, const char *format, ...)

@@ -42,6 +42,8 @@ short up_child_events(const struct up_child *c); /* for poll() */
 /* The next line, valid until the next call; beats are noted and returned too.
  * NULL when there is none now. */
 const char *up_child_hear(struct up_child *c, uint64_t now);
+/* Whether it runs, is not being stopped, and has beaten within half of the heartbeat. */
+bool up_child_lively(const struct up_child *c, uint64_t now);
 /* Queue a line, formatted as by printf; dropped when the child is not there. */
 void up_child_tell(struct up_child *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -71,8 +71,6 @@ void up_tell_script(struct up_supervisor *s)
         up_child_tell(s->agent, "script up %d %u", (int)up_child_pid(s->script), starts);
     else if (up_child_starts(s->script) > 0)
         up_child_tell(s->agent, "script down %s", up_child_reason(s->script));
-    else if (s->counted) /* the device has none, which is as good as one that runs */
-        up_child_tell(s->agent, "script up 0 %u", starts);
 }
 
 void up_tell_answer(struct up_supervisor *s, const char *verb, int result, const struct up_error *err)
@@ -166,6 +164,7 @@ static void start_agent(struct up_supervisor *s)
         up_warn("agent", &err);
         return;
     }
+    up_say(s, "agent started (process %d)", (int)up_child_pid(s->agent));
     up_supervisor_refresh(s);
     up_tell_phase(s);
     up_tell_script(s);

@@ -11,8 +11,9 @@
  *     to agent      phase WORD | script up PID START | script down REASON
  *                   answer confirm|rollback ok | answer confirm|rollback CODE MESSAGE
  *
- * START counts the starts of a trial, 0 outside of one; PID is 0 on a device
- * without a script.
+ * START counts the starts of a trial, 0 outside of one. A confirm is answered
+ * "deferred" until the script that is on trial has beaten lately: a script
+ * that hangs must not be confirmed before its silence is noticed.
  *
  * The phases armed, trial, confirming and rolling_back of the journal are
  * written here and nowhere else while this runs.

@@ -28,7 +28,10 @@ static void hear_confirm(struct up_supervisor *s)
     int n;
 
     up_supervisor_refresh(s);
-    n = up_device_confirm(s->device, &err);
+    if (up_supervisor_phase(s) == UP_TRIAL && !up_child_lively(s->script, up_supervisor_now(s)))
+        n = up_fail(&err, UP_DEFERRED, "the script gives no sign of life");
+    else
+        n = up_device_confirm(s->device, &err);
     up_tell_answer(s, "confirm", n, &err);
     up_tell_phase(s);
     if (n == 0)

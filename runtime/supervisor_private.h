@@ -40,7 +40,6 @@ struct up_supervisor {
     bool answer_rollback; /* the agent waits to hear how the intent ended */
     char why[UP_WHY_SIZE];
     enum up_leave leave;
-    bool counted;         /* this start of a device without a script is counted */
     uint64_t trial_until; /* ms; meaningful on trial */
     uint64_t restart_at;  /* ms; when to try the restart command again; 0: not */
     uint64_t restart_delay;
@@ -68,7 +67,7 @@ void up_intend(struct up_supervisor *s, enum up_intent intent, const char *why);
 void up_supervisor_rollback(struct up_supervisor *s);
 /* Start the script, watch it, follow up when it ended. */
 void up_look_after_script(struct up_supervisor *s);
-/* When it is to be started, ms; UINT64_MAX: it runs, or there is none to start. */
+/* When it is to be started, ms; UINT64_MAX: it runs. */
 uint64_t up_script_due(const struct up_supervisor *s);
 
 /* Up to a bounded number of lines, so that a flood from one child starves nobody. */

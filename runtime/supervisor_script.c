@@ -39,28 +39,17 @@ static bool may_start(struct up_supervisor *s)
     return action == UP_START_RUN;
 }
 
-static bool script_path(const struct up_supervisor *s, char *buf, size_t len)
+static void script_path(const struct up_supervisor *s, char *buf, size_t len)
 {
-    if (!s->device) {
+    if (s->device)
+        up_device_generation_path(s->device, up_device_generation(s->device), buf, len);
+    else
         snprintf(buf, len, "%s/script/current", s->config->state);
-        return true;
-    }
-    if (up_device_generation(s->device) == 0)
-        return false;
-    up_device_generation_path(s->device, up_device_generation(s->device), buf, len);
-    return true;
 }
 
 uint64_t up_script_due(const struct up_supervisor *s)
 {
-    char dir[PATH_MAX];
-
-    if (s->leave != UP_LEAVE_NOT || up_child_running(s->script))
-        return UINT64_MAX;
-    /* A device without a script has its starts counted all the same, once a boot. */
-    if (s->counted && !script_path(s, dir, sizeof dir))
-        return UINT64_MAX;
-    return up_child_due(s->script);
+    return s->leave == UP_LEAVE_NOT && !up_child_running(s->script) ? up_child_due(s->script) : UINT64_MAX;
 }
 
 static void start_script(struct up_supervisor *s)
@@ -74,11 +63,7 @@ static void start_script(struct up_supervisor *s)
         up_child_postpone(s->script, now);
         return;
     }
-    s->counted = true;
-    if (!script_path(s, dir, sizeof dir)) {
-        up_tell_script(s);
-        return;
-    }
+    script_path(s, dir, sizeof dir); /* only now: counting the start may have rolled back */
     if (up_child_start(s->script, argv, now, &err) < 0) {
         up_warn("script", &err);
         return;

@@ -118,14 +118,18 @@ static void silence_is_killed_and_a_beat_is_not(void **state)
 {
     (void)state;
     start("echo beat >&3; sleep 1000", 1000);
+    assert_false(up_child_lively(child, 1000)); /* started is not alive */
     assert_int_equal(up_child_next_tick(child), 1000 + HEARTBEAT * 1000);
     hear(5000);
+    assert_true(up_child_lively(child, 5000 + HEARTBEAT * 500 - 1));
+    assert_false(up_child_lively(child, 5000 + HEARTBEAT * 500));
     up_child_tick(child, 1000 + HEARTBEAT * 1000);
     assert_false(up_child_stopping(child));
     up_child_tick(child, 5000 + HEARTBEAT * 1000 - 1);
     assert_false(up_child_stopping(child));
     up_child_tick(child, 5000 + HEARTBEAT * 1000);
     assert_true(up_child_stopping(child));
+    assert_false(up_child_lively(child, 5000));
     wait_over();
     up_child_reap(child, 20000);
     assert_string_equal(up_child_reason(child), "gave no sign of life for 10 s");
