@@ -111,6 +111,8 @@ int up_device_begin_trial(struct up_device *d, struct up_error *err);
 /* Whether what is armed or on trial came with a core, so that changing to it,
  * or back, takes a restart. */
 bool up_device_has_core(const struct up_device *d);
+#define UP_TRIAL_STARTS 3
+
 /*
  * Count one start of the script on trial, before it is started. When three are
  * spent this rolls back and returns UP_ROLLEDBACK; *action then says whether

@@ -147,6 +147,8 @@ static void script_ended(struct up_supervisor *s)
     /* Even a clean end: on trial a script has to stay until it is confirmed. */
     if (up_device_trial_failed(s->device, up_child_reason(s->script), &err) < 0)
         up_warn("trial", &err);
+    if (up_device_state(s->device)->tx.starts >= UP_TRIAL_STARTS)
+        up_child_hurry(s->script); /* to the old release */
     up_tell_phase(s);
 }
 

@@ -12,7 +12,6 @@
 #include "device_private.h"
 #include "error.h"
 
-#define TRIAL_STARTS 3
 #define RESTARTS_MAX 3 /* asked of a boot loader that does not do what it was told */
 
 static unsigned target_of(const struct up_device *d)
@@ -242,8 +241,8 @@ int up_device_trial_start(struct up_device *d, enum up_start_action *action, str
     *action = UP_START_RUN;
     if (d->state.phase != UP_TRIAL)
         return up_fail(err, UP_NOTHING, "no trial: the device is %s", up_phase_name(d->state.phase));
-    if (next.tx.starts >= TRIAL_STARTS) {
-        snprintf(why, sizeof why, "%d starts without confirmation%s%.100s", TRIAL_STARTS,
+    if (next.tx.starts >= UP_TRIAL_STARTS) {
+        snprintf(why, sizeof why, "%d starts without confirmation%s%.100s", UP_TRIAL_STARTS,
                  next.tx.failures ? ", the last failed: " : " (power was lost, or the core hung)",
                  next.tx.failures ? next.tx.why : "");
         if (give_up(d, why, action, err) < 0)

@@ -1,6 +1,5 @@
--- The three processes, for real: what a script, the agent or the power does
--- to them, and that the updater outlives it. Devices of one group run side by
--- side, because most of their time is pauses and deadlines.
+-- The three processes, for real: what a script, the agent or a signal does to
+-- them, and that the updater outlives it.
 
 local world = require "spec.world"
 
@@ -14,21 +13,15 @@ local function lines(text, pattern)
   return list
 end
 
--- A provisioned device that runs 1.0.0. `o`: fields (Lua text for the
--- configuration), body (of 1.0.0), core (of 1.0.0).
+-- A provisioned device that runs 1.0.0. `o`: fields and numbers of the
+-- configuration, body (of 1.0.0), core (of 1.0.0).
 local function device(o)
   local w = world.new()
-  w:configure(o.fields)
+  w:configure(o.fields, o.numbers)
   local first = w:pack { version = "1.0.0", sequence = 1, body = o.body or TICK, core = o.core }
   local code, _, err = w:moult("provision", first)
   assert(code == 0, err)
   return w
-end
-
-local function history(w)
-  local code, out, err = w:moult("history --json")
-  assert(code == 0, err)
-  return out
 end
 
 describe("moult run", function()
@@ -143,173 +136,5 @@ describe("moult run", function()
     w:wait_log("device", "STATE LOST.*WITHOUT UPDATES.*working 1.0.0")
     w:stop("device")
     assert.equal(0, #lines(w:read("device.log"), "agent started"))
-  end)
-
-  describe("with a release on trial that", function()
-    local bad = {
-      { "loops for ever",          'while true do end',                          "gave no sign of life" },
-      { "crashes",                 'error("boom")',                              "exited with code 1" },
-      { "exits",                   'sys.taskInit(function() sys.wait(50) os.exit(0) end)', "exited with code 0" },
-      { "leaks memory",            'local t = {} while true do t[#t + 1] = ("x"):rep(999) .. #t end', "not enough memory" },
-      { "kills itself",            'os.execute("kill -SEGV $PPID")',             "killed by signal 11" },
-      { "calls itself otherwise",   'rawset(_G, "VERSION", "9.9.9")',             "VERSION" },
-      { "does not parse",          '))(',                                        "exited with code 1" },
-    }
-
-    it("is bad, goes back to the old release and never installs it again", function()
-      for i, case in ipairs(bad) do
-        local w = new { fields = "script_memory = 4 * 1024 * 1024," }
-        w.case = case
-        w:run()
-        w.package = w:pack { version = "1.0.1", sequence = 2, body = case[2] .. "\n" .. TICK }
-        w:shell("true")
-        local code, _, err = w:moult("install -q", w.package)
-        assert.equal(4, code, case[1] .. ": " .. err)
-        worlds[i] = w
-      end
-      for _, w in ipairs(worlds) do
-        local name, _, reason = table.unpack(w.case)
-        local status = w:wait("the roll-back of a release that " .. name, function()
-          local now = w:status()
-          return now and now.phase == "idle" and now.last and now.last.code == "rolledback" and now
-        end, 40)
-        assert.equal("1.0.0", status.release)
-        local log = w:read("device.log")
-        assert.equal(3, #lines(log, "on trial\n"), name)
-        assert.matches(reason, log, 1, true)
-        w:wait("the old release after one that " .. name, function()
-          return w:read("device.log"):match("on trial\n.*working 1%.0%.0")
-        end)
-        local code, _, err = w:moult("install -q", w.package)
-        assert.equal(15, code, err)
-        assert.matches("quarantine", err, 1, true)
-        assert.matches("rolledback", history(w), 1, true)
-      end
-    end)
-
-    it("is never confirmed, goes back at the deadline", function()
-      local w = new { fields = 'confirm = "script",' }
-      w:configure('confirm = "script",')
-      w:write("config.lua", (w:read("config.lua"):gsub("deadline = 20", "deadline = 2")))
-      w:run()
-      local package = w:pack { version = "1.0.1", sequence = 2, body = TICK }
-      w:moult("install -q", package)
-      w:wait_log("device", "on trial\n")
-      w:wait_log("device", "rolled back: not confirmed before the deadline")
-      w:wait_status { phase = "idle", release = "1.0.0" }
-      assert.equal(1, #lines(w:read("device.log"), "on trial\n"))
-      w:wait_log("device", "on trial\n.*working 1%.0%.0")
-    end)
-
-    it("says itself that it is bad, goes back at once", function()
-      local w = new()
-      w:run()
-      w:moult("install -q", w:pack { version = "1.0.1", sequence = 2,
-        body = 'sys.taskInit(function() print("said", update.rollback("no sensor")) end)' })
-      w:wait_log("device", "rolled back: no sensor")
-      w:wait_status { phase = "idle", release = "1.0.0" }
-    end)
-
-    it("is well, is confirmed, also by its own word and over its own restart", function()
-      local w = new { fields = 'confirm = "script",' }
-      w:run()
-      w:moult("install -q", w:pack { version = "1.0.1", sequence = 2, body = TICK .. [[
-        local file = io.open("seen")
-        if not file then
-          io.open("seen", "w"):close()
-          sys.taskInit(function() sys.wait(50) sys.restart("first start") end)
-        else
-          sys.taskInit(function() print("confirm", update.confirm()) end)
-        end]] })
-      w:wait_log("device", "confirmed\n")
-      w:wait_status { phase = "idle", release = "1.0.1" }
-      assert.equal(2, #lines(w:read("device.log"), "on trial\n"))
-      assert.matches("confirm\ttrue", w:read("device.log"))
-    end)
-
-    it("runs when everything stops, goes on with its trial afterwards", function()
-      local w = new { fields = 'confirm = "script",' }
-      w:run()
-      w:moult("install -q", w:pack { version = "1.0.1", sequence = 2, body = TICK })
-      w:wait_log("device", "working 1.0.1")
-      w:stop("device", "KILL")
-      w:run()
-      w:wait("the second start", function() return #lines(w:read("device.log"), "on trial\n") == 2 end)
-      assert.equal("trial", w:status().phase)
-      assert.equal(0, (w:moult("confirm -q")))
-      w:wait_status { phase = "idle", release = "1.0.1" }
-    end)
-  end)
-
-  describe("with a core", function()
-    local SLOTS = 'core = { slots = { a = "slot-a.img", b = "slot-b.img" }, boot = "file" },'
-
-    local function core(version)
-      return { version = version, image = ("core %d "):format(version):rep(20000) }
-    end
-
-    it("starts over into the new pair, confirms it, and keeps it", function()
-      local w = new { fields = SLOTS, core = core(17) }
-      w:run()
-      local code, _, err = w:moult("install -q",
-        w:pack { version = "1.0.1", sequence = 2, body = TICK, core = core(18) })
-      assert.equal(4, code, err)
-      w:wait_log("device", "restarting the device: a new core is armed")
-      w:wait_status { phase = "idle", release = "1.0.1" }
-      assert.same({ "b", 18 }, { w:status().core.running, w:status().core.version })
-      w:stop("device")
-      w:run()
-      assert.equal("1.0.1", w:status().release)
-    end)
-
-    it("goes back to the old pair when the new script fails", function()
-      local w = new { fields = SLOTS, core = core(17) }
-      w:run()
-      w:moult("install -q", w:pack { version = "1.0.1", sequence = 2, body = 'error("boom")', core = core(18) })
-      local status = w:wait("the roll-back", function()
-        local now = w:status()
-        return now and now.phase == "idle" and now.last and now.last.code == "rolledback" and now
-      end, 30)
-      assert.same({ "a", 17, "1.0.0" }, { status.core.running, status.core.version, status.release })
-      w:wait_log("device", "back to the old release.*working 1%.0%.0")
-    end)
-
-    it("confirms a core alone, on a device without a script", function()
-      local w = world.new()
-      worlds[1] = w
-      w:configure(SLOTS)
-      local code, _, err = w:moult("provision", w:pack { sequence = 1, core = core(17), manifest = 'version = "1",' })
-      assert.equal(0, code, err)
-      w:run()
-      w:moult("install -q", w:pack { sequence = 2, core = core(18), manifest = 'version = "1",' })
-      w:wait("the confirmation", function()
-        local now = w:status()
-        return now and now.phase == "idle" and now.core.version == 18
-      end, 20)
-    end)
-
-    it('exits 4 when the configuration says restart = "exit"', function()
-      local w = new { fields = SLOTS .. 'restart = "exit",', core = core(17) }
-      local code, _, err = w:moult("install -q",
-        w:pack { version = "1.0.1", sequence = 2, body = TICK, core = core(18) })
-      assert.equal(4, code, err)
-      -- The next start is the restart that was due; the roll-back asks for another.
-      w:start("device", "run")
-      w:wait_status { phase = "idle", release = "1.0.1" }
-      w:moult("install -q",
-        w:pack { version = "1.0.2", sequence = 3, body = TICK, core = core(19) })
-      w:wait("the exit", function() return not w:alive("device") end)
-      assert.matches("a restart of the device is due (restart)", w:read("device.log"), 1, true)
-    end)
-
-    it("runs the restart command, and goes on while the device is up", function()
-      local w = new { fields = SLOTS .. 'restart = { "/bin/sh", "-c", "echo asked >>asked" },', core = core(17) }
-      w:run()
-      w:moult("install -q", w:pack { version = "1.0.1", sequence = 2, body = TICK, core = core(18) })
-      w:wait("the command", function() return w:read("asked") end)
-      w:wait("the old pair meanwhile", function() return #lines(w:read("device.log"), "script %S+ started") == 2 end)
-      w:wait_status { phase = "armed", release = "1.0.0" }
-      assert.equal("asked\n", w:read("asked"))
-    end)
   end)
 end)

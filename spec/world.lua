@@ -118,15 +118,17 @@ function World:wait_log(name, pattern, seconds)
   end, seconds)
 end
 
---- Write config.lua; `fields` is Lua text of further fields.
-function World:configure(fields)
+--- Write config.lua; `fields` is Lua text of further fields, `numbers` replaces
+-- heartbeat, confirm_after and deadline.
+function World:configure(fields, numbers)
+  numbers = numbers or {}
   self:write("config.lua", ([[
 return {
   project = "METER", product_key = "k-123", hardware = "rev-a", id = "866714040000001",
-  state = "state", keys = "keys", heartbeat = 3, confirm_after = 1, deadline = 20,
+  state = "state", keys = "keys", heartbeat = %d, confirm_after = %d, deadline = %d,
   %s
 }
-]]):format(fields or ""))
+]]):format(numbers.heartbeat or 3, numbers.confirm_after or 1, numbers.deadline or 20, fields or ""))
 end
 
 local MAIN = [[
