@@ -274,14 +274,17 @@ function World:history()
   return events
 end
 
---- End every process and remove the directory.
+--- End every process and remove the directory. Fails when a process of ours
+-- was found faulty by a sanitizer.
 function World:close()
   for name in pairs(self.running) do
     if self:alive(name) then self:stop(name, "KILL") end
   end
+  local logs = self:logs()
   if self.link then self.link:close() end
   self.loop:close()
   os.execute("rm -rf " .. quote(self.dir))
+  assert(not logs:find("Sanitizer", 1, true) and not logs:find("runtime error:", 1, true), logs)
 end
 
 return M
