@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -16,6 +18,7 @@
 
 struct up_listener {
     int fd;
+    int folder; /* see address_of() */
     char path[sizeof((struct sockaddr_un *)0)->sun_path];
     dev_t device; /* of the socket file we made: another one is not ours to unlink */
     ino_t inode;
@@ -32,17 +35,41 @@ struct up_channel {
     char in[UP_LINE_MAX + 1];
 };
 
-static int address_of(struct sockaddr_un *out, const char *path, struct up_error *err)
+/*
+ * The address of a path. One that is too long for it is reached through a
+ * descriptor of its folder, which the caller closes when the address is no
+ * longer needed; -1 when there is none.
+ */
+static int address_of(struct sockaddr_un *out, const char *path, int *folder, struct up_error *err)
 {
     size_t len = strlen(path);
+    const char *slash = strrchr(path, '/');
+    char dir[PATH_MAX];
+    int n;
 
+    *folder = -1;
     memset(out, 0, sizeof *out);
     out->sun_family = AF_UNIX;
-    if (len == 0 || len >= sizeof out->sun_path)
-        return up_fail(err, UP_USAGE, "socket %s: path empty or longer than %zu bytes", path,
-                       sizeof out->sun_path - 1);
-    memcpy(out->sun_path, path, len + 1);
+    if (len > 0 && len < sizeof out->sun_path) {
+        memcpy(out->sun_path, path, len + 1);
+        return 0;
+    }
+    if (!slash || len >= sizeof dir)
+        return up_fail(err, UP_USAGE, "socket %s: path empty or too long", path);
+    snprintf(dir, sizeof dir, "%.*s", (int)(slash - path), path);
+    *folder = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (*folder < 0)
+        return up_fail(err, errno == ENOENT ? UP_NOTHING : UP_WRITE, "socket %s: %s", path, strerror(errno));
+    n = snprintf(out->sun_path, sizeof out->sun_path, "/proc/self/fd/%d%s", *folder, slash);
+    if (n < 0 || (size_t)n >= sizeof out->sun_path)
+        return up_fail(err, UP_USAGE, "socket %s: its name is too long", path);
     return 0;
+}
+
+static void close_folder(int folder)
+{
+    if (folder >= 0)
+        close(folder);
 }
 
 static int socket_new(const char *path, struct up_error *err)
@@ -101,16 +128,19 @@ static int listen_at(struct up_listener *l, const struct sockaddr_un *address, s
 int up_listener_open(struct up_listener **out, const char *path, struct up_error *err)
 {
     struct sockaddr_un address;
-    struct up_listener *l;
+    struct up_listener *l = calloc(1, sizeof *l);
     int rc;
 
-    if ((rc = address_of(&address, path, err)) < 0 || (rc = clear_stale(&address, err)) < 0)
-        return rc;
-    l = calloc(1, sizeof *l);
     if (!l)
         return up_fail(err, UP_INTERNAL, "socket %s: out of memory", path);
-    memcpy(l->path, address.sun_path, sizeof l->path);
-    rc = l->fd = socket_new(path, err);
+    l->fd = -1;
+    rc = address_of(&address, path, &l->folder, err);
+    if (rc == 0)
+        rc = clear_stale(&address, err);
+    if (rc == 0) {
+        memcpy(l->path, address.sun_path, sizeof l->path);
+        rc = l->fd = socket_new(path, err);
+    }
     if (rc >= 0)
         rc = listen_at(l, &address, err);
     if (rc < 0) {
@@ -162,19 +192,20 @@ void up_listener_close(struct up_listener *l)
         unlink(l->path);
     if (l->fd >= 0)
         close(l->fd);
+    close_folder(l->folder);
     free(l);
 }
 
 int up_channel_connect(struct up_channel **out, const char *path, struct up_error *err)
 {
     struct sockaddr_un address;
-    int fd, rc = address_of(&address, path, err);
+    int folder, fd, rc = address_of(&address, path, &folder, err);
 
-    if (rc < 0)
-        return rc;
-    fd = socket_new(path, err);
-    if (fd < 0)
+    fd = rc < 0 ? rc : socket_new(path, err);
+    if (fd < 0) {
+        close_folder(folder);
         return fd;
+    }
     do
         rc = connect(fd, (struct sockaddr *)&address, sizeof address);
     while (rc < 0 && errno == EINTR);
@@ -182,10 +213,12 @@ int up_channel_connect(struct up_channel **out, const char *path, struct up_erro
         int cause = errno;
 
         close(fd);
+        close_folder(folder);
         if (cause == ENOENT || cause == ECONNREFUSED)
             return up_fail(err, UP_NOTHING, "socket %s: nobody listens there", path);
         return up_fail(err, UP_WRITE, "socket %s: %s", path, strerror(cause));
     }
+    close_folder(folder);
     return up_channel_from_fd(out, fd, err);
 }
 

@@ -10,7 +10,8 @@ function M.tasks(log)
   local clock = { at = 0 }
   return {
     now = function() return clock.at end,
-    wait = function(_, seconds) clock.at = clock.at + seconds log("wait %.1f", seconds) end,
+    await = function(_, _, seconds) clock.at = clock.at + seconds log("wait %.1f", seconds) end,
+    set = function() log("wake") end,
     idle = function() clock.at = clock.at + 0.01 end,
     turn = function() clock.at = clock.at + 0.1 end,
   }

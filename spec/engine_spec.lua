@@ -272,6 +272,15 @@ describe("update.engine", function()
     assert.equal("abandon refused", f.log[#f.log - 1])
   end)
 
+  it("cancels a pause between tries", function()
+    local e, f
+    e, f = make { blocks = { { "block", fail "network" } } }
+    f.tasks.await = function() e:cancel("dropped by hand") end
+    local _, message, code = e:install(where())
+    assert.same({ "dropped by hand", "refused" }, { message, code })
+    assert.same({ "wake", "abandon refused", "close package" }, table.move(f.log, #f.log - 2, #f.log, 1, {}))
+  end)
+
   it("does one update at a time, also after one that raised", function()
     local e
     e = make {}

@@ -15,11 +15,10 @@ local checks = {}
 
 local function public_keys(dir)
   local names = {}
-  local pipe = io.popen(("ls -1 -- '%s' 2>/dev/null"):format((dir:gsub("'", "'\\''"))))
-  for name in pipe:lines() do
-    if name:find("%.pub$") then names[#names + 1] = name end
+  for _, entry in ipairs(natives.folder.list(dir) or {}) do
+    if entry.regular and entry.name:find("%.pub$") then names[#names + 1] = entry.name end
   end
-  pipe:close()
+  table.sort(names)
   return names
 end
 

@@ -34,12 +34,27 @@ local function probe(agent, cloud)
   return clouds.reached(status)
 end
 
--- Seconds until the next poll.
+-- While a package is still being made other clouds need not wait for it.
+local function come_back_later(where)
+  local meaning = where.answered
+  function where.answered(answer)
+    local advice, why, code = meaning(answer)
+    if not advice or advice.location then return advice, why, code end
+    where.later = advice.wait
+    return nil, advice.message, "busy"
+  end
+end
+
+-- Ask once; seconds until the next time, and the failures in a row.
 local function poll(agent, cloud, failures)
   local where, message, code = clouds.where(agent.config, cloud, agent.device:facts())
   local result, verdict
-  if where then result, message, code, verdict = agent:update(where, "poll") end
+  if where then
+    come_back_later(where)
+    result, message, code, verdict = agent:update(where, "poll")
+  end
   if result then return cloud.period, 0 end
+  if where and where.later then return where.later, 0 end
   if code == "deferred" then
     local after = verdict and verdict.decision.retry_after or cloud.period
     return math.min(after, cloud.period), 0

@@ -52,7 +52,7 @@ function M.new(o)
     natives = o.natives, device = o.device, loop = o.loop, keys = o.keys, tasks = o.tasks, ask = o.ask,
     facts = o.facts or function() return {} end, http = o.http or {}, log = o.log, on = o.on or function() end,
     spent = o.spent or function() end, random = o.random or math.random, tries = o.tries or 30,
-    tries_of_head = o.head_tries,
+    tries_of_head = o.head_tries, resting = {},
   }, Engine)
 end
 
@@ -113,6 +113,11 @@ function Engine:pause(n)
   return math.min(PAUSE_MOST, PAUSE_LEAST * 2 ^ (n - 1)) * (0.5 + self.random() / 2)
 end
 
+-- Wait, unless cancel() ends it.
+function Engine:rest(seconds)
+  self.tasks:await(self.resting, seconds)
+end
+
 function Engine:head_tries(where)
   return where.head_tries or where.tries or self.tries_of_head or self.tries
 end
@@ -125,6 +130,7 @@ end
 function Engine:persist(where, limit, attempt)
   local tries, renewals, redirects, repeated = 0, 0, 0, false
   while true do
+    if self.cancelled then return nil, self.cancelled, "refused" end
     local result, message, code, how = attempt()
     if result then return result end
     how = how or {}
@@ -135,21 +141,19 @@ function Engine:persist(where, limit, attempt)
       advice, said, why = where.answered(how.answer)
       if not advice then message, code = said or message, why or code end
     end
-    if self.cancelled then
-      return nil, self.cancelled, "refused"
-    elseif advice and redirects == REDIRECTS then
+    if advice and redirects == REDIRECTS then
       return nil, ("%s: redirected %d times"):format(offers.printable(where.location), redirects), "network"
     elseif advice then
       redirects = advice.location and redirects + 1 or redirects
       where.location = advice.location or where.location
       if advice.message then self.log(advice.message) end
-      if advice.wait then self.tasks:wait(advice.wait) end
+      if advice.wait then self:rest(advice.wait) end
     elseif code == "network" and tries + 1 < limit then
       tries = tries + 1
       local pause = self:pause(tries)
       self.on { event = "retry", message = message, code = code, seconds = pause, try = tries }
       self.log(("%s (network); try %d of %d in %.0f s"):format(message, tries + 1, limit, pause))
-      self.tasks:wait(pause)
+      self:rest(pause)
     elseif code == "expired" and where.renew and renewals < RENEWALS then
       renewals = renewals + 1
       self.log(("%s (expired); asking for link %d of %d"):format(message, renewals, RENEWALS))
@@ -358,7 +362,9 @@ end
 --- Drop the update that is under way; install() then returns "refused".
 -- @tparam string why
 function Engine:cancel(why)
-  if self.busy then self.cancelled = why end
+  if not self.busy then return end
+  self.cancelled = why
+  self.tasks:set(self.resting)
 end
 
 return M
