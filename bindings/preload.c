@@ -3,25 +3,6 @@
 #include <lauxlib.h>
 #include <stddef.h>
 
-/* Until every binding has landed, one that is missing is a null address. */
-#pragma weak luaopen_update_native_error
-#pragma weak luaopen_update_native_json
-#pragma weak luaopen_update_native_digest
-#pragma weak luaopen_update_native_minisign
-#pragma weak luaopen_update_native_package
-#pragma weak luaopen_update_native_pack
-#pragma weak luaopen_update_native_verify
-#pragma weak luaopen_update_native_source
-#pragma weak luaopen_update_native_loop
-#pragma weak luaopen_update_native_fetch
-#pragma weak luaopen_update_native_channel
-#pragma weak luaopen_update_native_httpd
-#pragma weak luaopen_update_native_folder
-#pragma weak luaopen_update_native_signals
-#pragma weak luaopen_update_native_device
-#pragma weak luaopen_update_native_transfer
-#pragma weak luaopen_update_native_policy
-
 static const luaL_Reg bindings[] = {
     {"update.native.error", luaopen_update_native_error},
     {"update.native.json", luaopen_update_native_json},
@@ -46,8 +27,6 @@ void up_preload(lua_State *L)
 {
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
     for (size_t i = 0; i < sizeof bindings / sizeof *bindings; i++) {
-        if (!bindings[i].func)
-            continue;
         lua_pushcfunction(L, bindings[i].func);
         lua_setfield(L, -2, bindings[i].name);
     }

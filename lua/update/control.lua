@@ -24,7 +24,7 @@ function Peer:send(object)
     self.server.log(("control: a peer is dropped: %s"):format(message))
     self:close()
   elseif self.channel:wants_write() then
-    self.server.tasks:set(self.stirred)
+    self.server.tasks:wake(self.task) -- so that it watches for writing too
   end
 end
 
@@ -32,6 +32,7 @@ function Peer:close()
   if self.closed then return end
   self.closed = true
   self.channel:close()
+  self.server.tasks:wake(self.task) -- its descriptor is no longer there to be watched
   self.server.peers[self] = nil
   if self.server.on_leave then self.server.on_leave(self) end
 end
@@ -78,7 +79,7 @@ function Peer:run()
       return self:close()
     else
       watch.write = self.channel:wants_write()
-      self.server.tasks:watch({ watch }, watch.write and 1 or 0.5)
+      self.server.tasks:watch { watch }
       if not self.closed and watch.write then self.channel:flush() end
     end
   end
@@ -109,9 +110,9 @@ function Server:accept()
       channel:send(self.json.encode { ok = false, message = "too many connections to the agent", code = "busy" })
       channel:close()
     elseif channel then
-      local peer = setmetatable({ channel = channel, server = self, stirred = {} }, Peer)
+      local peer = setmetatable({ channel = channel, server = self }, Peer)
       self.peers[peer] = true
-      self.tasks:spawn("peer", peer.run, peer)
+      peer.task = self.tasks:spawn("peer", peer.run, peer)
     elseif code == "again" then
       self.tasks:watch { watch }
     else
