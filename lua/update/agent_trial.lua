@@ -5,6 +5,7 @@
 
 local M = {}
 
+local VERDICTS = { [true] = "well", [false] = "ill" }
 local EVERY = 1 -- seconds between two questions
 
 local Trial = {}
@@ -42,8 +43,10 @@ end
 function Trial:look()
   local agent = self.agent
   local healthy, why = agent.asker:healthy(self:facts())
-  if why ~= self.said then agent.log(("trial: %s: %s"):format(tostring(healthy), tostring(why))) end
-  self.said = why
+  -- "the script ran 3 of 60 s" and "4 of 60 s" are the same news.
+  local news = tostring(healthy) .. tostring(why):gsub("%d+", "")
+  if news ~= self.said then agent.log(("trial: %s: %s"):format(VERDICTS[healthy] or "not yet", tostring(why))) end
+  self.said = news
   if agent:phase() ~= "trial" or not self.since then return end
   if healthy == true then
     local ok, message, code = agent:order("confirm")
