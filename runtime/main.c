@@ -11,6 +11,7 @@
  *     moult VERB ...                      lua/cli
  */
 #include <fcntl.h>
+#include <getopt.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -192,21 +193,31 @@ static int run_alone(int argc, char **argv)
 /* moult run ...; -1 when the command line should have it: help and mistakes. */
 static int mode_run(int argc, char **argv)
 {
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"quiet", no_argument, NULL, 'q'},
+        {"verbose", no_argument, NULL, 'v'},
+        {0},
+    };
     const char *path = getenv("MOULT_CONFIG");
     enum up_verbosity verbosity = UP_NORMAL;
+    int letter;
 
-    for (int i = 0; i < argc; i++) {
-        if (strcmp(argv[i], "-c") == 0 && i + 1 < argc)
-            path = argv[++i];
-        else if (strcmp(argv[i], "-q") == 0)
+    if (argc > 0 && *argv[0] != '-')
+        return run_alone(argc, argv);
+    opterr = 0;
+    while ((letter = getopt_long(argc + 1, argv - 1, "+c:qv", options, NULL)) != -1) {
+        if (letter == 'c')
+            path = optarg;
+        else if (letter == 'q')
             verbosity = UP_QUIET;
-        else if (strcmp(argv[i], "-v") == 0)
+        else if (letter == 'v')
             verbosity = UP_VERBOSE;
-        else if (*argv[i] != '-' && i == 0)
-            return run_alone(argc, argv);
         else
             return -1;
     }
+    if (optind <= argc)
+        return -1;
     return run_supervisor(path && *path ? path : DEFAULT_CONFIG, verbosity);
 }
 

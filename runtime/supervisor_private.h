@@ -18,7 +18,7 @@
 /* What happens when the script is down. */
 enum up_intent {
     UP_INTENT_NONE,     /* it ended by itself: start it again after a pause */
-    UP_INTENT_ANEW,     /* it was asked to end: start it at once */
+    UP_INTENT_ANEW,     /* it asked for it: start it again after the usual pause */
     UP_INTENT_TRIAL,    /* begin the trial of what is armed */
     UP_INTENT_ROLLBACK, /* give up what is on trial */
 };

@@ -124,7 +124,9 @@ static void follow_intent(struct up_supervisor *s)
     s->intent = UP_INTENT_NONE;
     if (intent == UP_INTENT_NONE || s->leave != UP_LEAVE_NOT)
         return;
-    up_child_hurry(s->script);
+    /* A script that asks to be started anew again and again gets growing pauses. */
+    if (intent != UP_INTENT_ANEW)
+        up_child_hurry(s->script);
     up_supervisor_refresh(s);
     if (intent == UP_INTENT_ROLLBACK)
         up_supervisor_rollback(s);

@@ -59,6 +59,52 @@ describe("moult run", function()
     assert.equal(0, code)
   end)
 
+  it("understands every form of its options and refuses others", function()
+    local w = world.new()
+    worlds[1] = w
+    for _, words in ipairs {
+      "-c none.lua", "-cnone.lua", "-qc none.lua", "--config none.lua", "--config=none.lua -v",
+    } do
+      local code, _, err = w:moult("run", words)
+      assert.equal(2, code)
+      assert.matches("none.lua: No such file", err, 1, true)
+    end
+    for _, words in ipairs { "-x", "-c", "--config", "-q none.lua", "--json" } do
+      local code, _, err = w:moult("run", words)
+      assert.equal(2, code)
+      assert.not_matches("none.lua", err, 1, true)
+    end
+    local code, out = w:moult("run --help")
+    assert.equal(0, code)
+    assert.matches("moult run -c", out, 1, true)
+  end)
+
+  it("tells the service manager", function()
+    local unix = require "socket.unix"
+    local w = new()
+    local manager = assert(unix.dgram())
+    assert(manager:bind(w:path("notify")))
+    manager:settimeout(0)
+    local heard = {}
+    local function told(what)
+      w:wait(what, function()
+        local text = manager:receive()
+        if text then heard[#heard + 1] = text end
+        return table.concat(heard, "\n"):find(what, 1, true)
+      end)
+    end
+    local program = require("update.native.host").program
+    w:shell(("{ NOTIFY_SOCKET=$PWD/notify WATCHDOG_USEC=60000000 exec '%s' run -c config.lua >device.log 2>&1 & } ; "
+      .. "echo $! >device.pid"):format(program))
+    w.running.device = tonumber(w:read("device.pid"))
+    told "READY=1"
+    told "STATUS=METER idle"
+    told "WATCHDOG=1"
+    w:stop("device")
+    told "STOPPING=1"
+    manager:close()
+  end)
+
   it("names what is missing", function()
     local w = world.new()
     worlds[1] = w
@@ -107,7 +153,7 @@ describe("moult run", function()
     w:run()
   end)
 
-  it("starts the script at once when it asks for that, and ends what it started", function()
+  it("starts the script again when it asks for that, and ends what it started", function()
     local w = new { body = [[
       os.execute("sleep 1000 & echo $! >>" .. require("update.native.host").cwd .. "/sleeps")
       sys.taskInit(function() sys.wait(100) if io.open("go") then sys.restart("wanted") end end)]] }
