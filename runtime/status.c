@@ -27,8 +27,8 @@ const struct up_pair *up_status_running(const struct up_device *d)
 }
 
 /* Stored bytes of the first `count` blocks of a part. */
-static int count_stored(const struct up_device *d, const char *spool, const struct up_part *part, uint64_t count,
-                        uint64_t *sum, struct up_error *err)
+static int count_stored(const struct up_device *d, const char *spool, const struct up_part *part,
+                        uint64_t count, uint64_t *sum, struct up_error *err)
 {
     struct up_blocks *blocks;
     struct up_block block;

@@ -11,9 +11,8 @@ local floors = {
   { "error", "bytes", "storage" },
   { "storage_mounted", "digest", "ed25519", "record", "tar", "source", "loop", "channel",
     "url", "fetch_options" },
-  { "minisign", "manifest", "tree", "fetch", "policy", "sandbox_answer", "sandbox_lock", "sandbox_lua", "storage_system",
-    "http_text", "http_listen", "http_door",
-    "folder", "signals" },
+  { "minisign", "manifest", "tree", "fetch", "policy", "sandbox_answer", "sandbox_lock", "sandbox_lua",
+    "storage_system", "http_text", "http_listen", "http_door", "folder", "signals" },
   { "minisign_private", "manifest_format", "index", "config", "source_http", "http_answer", "history", "policy_good",
     "child", "notify" },
   { "host", "httpd" },
@@ -53,7 +52,6 @@ local excused = {
 
 -- bindings/x.c includes x.h; what else a binding needs, and why.
 local binding_includes = {
-  device = { "digest", "history", "package" }, -- hex of a digest; device:history(); heads by handle
   source = { "fetch", "storage" },  -- source.http() is up_source_http() of fetch.h
   digest = { "storage" },           -- digest.file() reads through the seam
   policy = { "storage" },           -- keep() and kept() go through the seam

@@ -156,7 +156,9 @@ describe("policy.decide", function()
       lines[i] = line.rule .. " " .. line.result
       assert.is_string(line.text)
     end
-    assert.same({ "version ok", "core ok", "higher ok", "battery skip", "window skip", "budget skip", "data_cap skip" }, lines)
+    assert.same({
+      "version ok", "core ok", "higher ok", "battery skip", "window skip", "budget skip", "data_cap skip",
+    }, lines)
   end)
 
   it("says which fact a skipped rule misses", function()

@@ -186,7 +186,8 @@ local attacks = {
       local mt = {} mt.__tostring = function(t) return tostring(t) end
       return tostring(setmetatable({}, mt))]], "overflow" },
   { "endless recursion through coroutines", during [[
-      local function f() return select(2, coroutine.resume(coroutine.create(f))) end return not f():find "overflow"]], HELD },
+      local function f() return select(2, coroutine.resume(coroutine.create(f))) end
+      return not f():find "overflow"]], HELD },
   { "a stack overflow in the error handler", during [[
       local function h() return h() + 1 end
       return (select(2, xpcall(error, h))) == nil]], HELD },

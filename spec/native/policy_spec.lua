@@ -76,7 +76,8 @@ describe("native.policy", function()
 
   it("keeps integers exact", function()
     local policy = "return { healthy = function(f) return f.n == math.maxinteger and math.type(f.n) == 'integer' end }"
-    local text = finish(native.start('{"ask":"healthy","facts":{"n":9223372036854775807},"sources":[{"name":"owner","text":"'
+    local text = finish(native.start(
+      '{"ask":"healthy","facts":{"n":9223372036854775807},"sources":[{"name":"owner","text":"'
       .. policy .. '"}]}'))
     assert.matches('"healthy":true', text)
   end)

@@ -60,7 +60,8 @@ static inline void scratch_write(const struct scratch *s, const char *name, cons
 }
 
 /* The whole file, NUL-terminated; the caller frees it. */
-__attribute__((noinline, unused)) static char *scratch_read(const struct scratch *s, const char *name, size_t *len)
+__attribute__((noinline, unused)) static char *scratch_read(const struct scratch *s, const char *name,
+                                                            size_t *len)
 {
     char path[512], *text = NULL;
     struct up_error err;

@@ -59,6 +59,7 @@ describe("source.http", function()
     assert.is_nil(s)
     assert.equal("usage", code)
     assert.matches("not an http or https URL", message)
+    local _
     s, _, code = source.http(l, "http://127.0.0.1/", { method = "a b" })
     assert.is_nil(s)
     assert.equal("usage", code)
@@ -74,7 +75,7 @@ describe("source.http", function()
     assert.is_nil(s:answer())
     s:read(0)
     l:close()
-    s, l = nil, nil
+    s, l = nil, nil -- luacheck: ignore 311
     collectgarbage()
     collectgarbage()
   end)
