@@ -16,23 +16,22 @@
 --
 -- `where` names a package: {cloud = name, location = URL or path, renew =
 -- function -> a fresh location (when the link expired), answered =
--- function(answer) -> what the server's refusal means (see persist), http =
+-- function(answer) -> what the server's refusal means (see update.persist), http =
 -- options of its own, tries = instead of the engine's, head_tries = the same
 -- for the head alone}.
 --
 -- @module update.engine
 
 local offers = require "update.offer"
+local persist = require "update.persist"
+local verdicts = require "update.verdict"
 
 local M = {}
 
 local Engine = {}
 Engine.__index = Engine
 
-local RENEWALS = 3
-local REDIRECTS = 30 -- in a row; two servers that point at each other end here
-local PAUSE_LEAST, PAUSE_MOST = 1, 300 -- seconds between tries
-local PROGRESS_EVERY = 0.25            -- seconds between progress events
+local PROGRESS_EVERY = 0.25 -- seconds between progress events
 
 -- In these phases the supervisor owns the state.
 local OWNED = { armed = true, trial = true, confirming = true, rolling_back = true }
@@ -78,7 +77,7 @@ function Engine:close(where, head)
 end
 
 -- One attempt at the head: {source, package, manifest, offer}, or nil,
--- message, code, {answer}: see persist.
+-- message, code, {answer}: see update.persist.
 function Engine:read_head(where, spool)
   local head, ok = {}, nil
   local source, message, code = self:open_source(where)
@@ -107,128 +106,21 @@ function Engine:read_head(where, spool)
   return head
 end
 
---- Seconds to wait before try number n (from 1): doubling, with jitter, so
--- that a fleet does not come back in step.
-function Engine:pause(n)
-  return math.min(PAUSE_MOST, PAUSE_LEAST * 2 ^ (n - 1)) * (0.5 + self.random() / 2)
-end
-
--- Wait, unless cancel() ends it.
-function Engine:rest(seconds)
-  self.tasks:await(self.resting, seconds)
-end
-
-function Engine:head_tries(where)
+local function head_tries(self, where)
   return where.head_tries or where.tries or self.tries_of_head or self.tries
-end
-
--- Call attempt() until it gives something, fails for good, or patience is over.
--- attempt() -> result | nil, message, code, {moved = further than ever before,
--- final = trying again is no use, answer = what the server said instead}.
--- where.answered(answer) may say {wait = seconds, location = URL, message},
--- meaning try again, or nil, message, code, which then stands.
-function Engine:persist(where, limit, attempt)
-  local tries, renewals, redirects, repeated = 0, 0, 0, false
-  while true do
-    if self.cancelled then return nil, self.cancelled, "refused" end
-    local result, message, code, how = attempt()
-    if result then return result end
-    how = how or {}
-    if how.moved then tries, renewals, redirects, repeated = 0, 0, 0, false end
-    local advice
-    if how.answer and (how.answer.status or 0) > 0 and where.answered then
-      local said, why
-      advice, said, why = where.answered(how.answer)
-      if not advice then message, code = said or message, why or code end
-    end
-    if advice and redirects == REDIRECTS then
-      return nil, ("%s: redirected %d times"):format(offers.printable(where.location), redirects), "network"
-    elseif advice then
-      redirects = advice.location and redirects + 1 or redirects
-      where.location = advice.location or where.location
-      if advice.message then self.log(advice.message) end
-      if advice.wait then self:rest(advice.wait) end
-    elseif code == "network" and tries + 1 < limit then
-      tries = tries + 1
-      local pause = self:pause(tries)
-      self.on { event = "retry", message = message, code = code, seconds = pause, try = tries }
-      self.log(("%s (network); try %d of %d in %.0f s"):format(message, tries + 1, limit, pause))
-      self:rest(pause)
-    elseif code == "expired" and where.renew and renewals < RENEWALS then
-      renewals = renewals + 1
-      self.log(("%s (expired); asking for link %d of %d"):format(message, renewals, RENEWALS))
-      local location, failed, word = where.renew()
-      if not location then return nil, failed, word end
-      where.location = location
-    elseif code == "corrupt" and not repeated and not how.final then
-      repeated = true
-      self.log(("%s (corrupt); once more"):format(message))
-    else
-      return nil, message, code
-    end
-  end
-end
-
---- What gates and policy say of a head. Changes nothing.
--- @tparam table head of inspect()
--- @treturn table {offer, decision = {action, reason, retry_after}, code (word
---   when it is not to be installed), message, by (name of the policy), tree =
---   {{gate|rule = word, result = "ok"|"skip"|"stop", text}, ...}}
-function Engine:judge(head)
-  local verdict = { offer = head.offer, tree = {} }
-  local gates = self.device:gates(head.package)
-  for _, line in ipairs(gates.lines) do
-    table.insert(verdict.tree, { gate = line.gate, result = line.open and "ok" or "stop", text = line.text })
-  end
-  if not gates.open then
-    verdict.decision = { action = "refuse", reason = gates.code }
-    verdict.code, verdict.message = gates.code, gates.message
-    return verdict
-  end
-  local facts = self.device:facts()
-  for name, value in pairs(self.facts()) do
-    if facts[name] == nil then facts[name] = value end
-  end
-  local decision, tree, by = self.ask(head.offer, facts)
-  if not decision then
-    decision, tree, by = { action = "defer", reason = "policy", retry_after = 900 },
-      { { rule = "policy", result = "stop", text = tree } }, nil
-  end
-  table.move(tree, 1, #tree, #verdict.tree + 1, verdict.tree)
-  verdict.decision, verdict.by = decision, by
-  if decision.action ~= "install" then
-    local last = tree[#tree]
-    verdict.code = decision.action == "defer" and "deferred" or "refused"
-    verdict.message = ("%s: policy says %s%s%s"):format(head.offer.release, decision.action,
-      decision.reason and (" (%s)"):format(decision.reason) or "", last and ": " .. last.text or "")
-  end
-  return verdict
 end
 
 --- Read a head and judge it, without touching the state.
 -- @tparam table where
--- @treturn table verdict of judge() | nil, message, code
+-- @treturn table verdict of update.verdict | nil, message, code
 function Engine:inspect(where)
-  local head, message, code = self:persist(where, self:head_tries(where), function()
+  local head, message, code = persist.run(self, where, head_tries(self, where), function()
     return self:read_head(where)
   end)
   if not head then return nil, message, code end
-  local verdict = self:judge(head)
+  local verdict = verdicts.judge(self, head)
   self:close(where, head)
   return verdict
-end
-
--- A verdict that a poll brings again is not told again.
-local function log_verdict(self, head, verdict)
-  local key = table.concat({ head.id, verdict.decision.action, tostring(verdict.decision.reason) }, " ")
-  if verdict.code and key == self.logged then return end
-  self.logged = key
-  self.log(("update %s: %s from %s: %s%s"):format(head.id, offers.describe(head.offer), head.offer.cloud,
-    verdict.decision.action, verdict.code and (" (%s)"):format(verdict.code) or ""))
-  for _, line in ipairs(verdict.tree) do
-    self.log(("update %s:   %s %s: %s"):format(head.id, line.gate and "gate" or "rule", line.gate or line.rule,
-      ("%s, %s"):format(line.result, line.text)))
-  end
 end
 
 function Engine:progress(head, transfer, force)
@@ -240,7 +132,7 @@ function Engine:progress(head, transfer, force)
     part = part, done = done, total = total }
 end
 
--- One attempt at the blocks: true, or nil, message, code, how: see persist. A
+-- One attempt at the blocks: true, or nil, message, code, how: see update.persist. A
 -- block that was wrong came twice already (transfer.h) and ends it.
 function Engine:read_blocks(where, head)
   local transfer, message, code
@@ -295,7 +187,7 @@ function Engine:carry_out(where, head)
   self.begun = true
   self.log(("update %s: fetching %s"):format(head.id, offers.printable(where.location)))
   self.on { event = "state", phase = "fetching", release = head.offer.release }
-  ok, message, code = self:persist(where, where.tries or self.tries, function()
+  ok, message, code = persist.run(self, where, where.tries or self.tries, function()
     return self:read_blocks(where, head)
   end)
   if ok then
@@ -326,12 +218,12 @@ function Engine:run(where)
   local spool, message, code = self.device:spool()
   if not spool then return nil, message, code end
   local head
-  head, message, code = self:persist(where, self:head_tries(where), function()
+  head, message, code = persist.run(self, where, head_tries(self, where), function()
     return self:read_head(where, spool)
   end)
   if not head then return nil, message, code end
-  local verdict = self:judge(head)
-  log_verdict(self, head, verdict)
+  local verdict = verdicts.judge(self, head)
+  verdicts.log(self, head, verdict)
   self.on { event = "offer", offer = offers.brief(head.offer), action = verdict.decision.action,
     reason = verdict.decision.reason }
   if verdict.code then

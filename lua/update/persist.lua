@@ -1,0 +1,109 @@
+--- Try again, with patience: what each kind of failure is worth.
+--
+-- network: after a pause that doubles, with jitter, so that a fleet does not
+-- come back in step. expired: with a fresh link, three times. corrupt: once
+-- more, because the object may have changed on the server. Progress makes
+-- patience new. Any other failure stands.
+--
+-- @module update.persist
+
+local offers = require "update.offer"
+
+local M = {}
+
+local RENEWALS = 3
+local REDIRECTS = 30 -- in a row; two servers that point at each other end here
+local PAUSE_LEAST, PAUSE_MOST = 1, 300 -- seconds
+
+--- Seconds to wait before try number n.
+-- @tparam integer n from 1
+-- @tparam number random 0 to 1
+function M.pause(n, random)
+  return math.min(PAUSE_MOST, PAUSE_LEAST * 2 ^ (n - 1)) * (0.5 + random / 2)
+end
+
+-- Wait, unless engine:cancel() ends it.
+local function rest(engine, seconds)
+  engine.tasks:await(engine.resting, seconds)
+end
+
+-- What the server said instead of an object, by the dialect of its cloud:
+-- advice, or nil, message, code.
+local function advise(where, answer, message, code)
+  if not answer or (answer.status or 0) == 0 or not where.answered then return nil, message, code end
+  local advice, said, why = where.answered(answer)
+  if advice then return advice end
+  return nil, said or message, why or code
+end
+
+local function follow(engine, where, spent, advice)
+  if spent.redirects == REDIRECTS then
+    return nil, ("%s: redirected %d times"):format(offers.printable(where.location), REDIRECTS), "network"
+  end
+  if advice.location then
+    spent.redirects = spent.redirects + 1
+    where.location = advice.location
+  end
+  if advice.message then engine.log(advice.message) end
+  if advice.wait then rest(engine, advice.wait) end
+  return true
+end
+
+-- What to do about a failure: true to try again, or nil, message, code.
+local remedies = {}
+
+function remedies.network(engine, _, spent, message)
+  if spent.tries + 1 >= spent.limit then return nil, message, "network" end
+  spent.tries = spent.tries + 1
+  local pause = M.pause(spent.tries, engine.random())
+  engine.on { event = "retry", message = message, code = "network", seconds = pause, try = spent.tries }
+  engine.log(("%s (network); try %d of %d in %.0f s"):format(message, spent.tries + 1, spent.limit, pause))
+  rest(engine, pause)
+  return true
+end
+
+function remedies.expired(engine, where, spent, message)
+  if not where.renew or spent.renewals == RENEWALS then return nil, message, "expired" end
+  spent.renewals = spent.renewals + 1
+  engine.log(("%s (expired); asking for link %d of %d"):format(message, spent.renewals, RENEWALS))
+  local location, failed, code = where.renew()
+  if not location then return nil, failed, code end
+  where.location = location
+  return true
+end
+
+function remedies.corrupt(engine, _, spent, message, how)
+  if spent.repeated or how.final then return nil, message, "corrupt" end
+  spent.repeated = true
+  engine.log(("%s (corrupt); once more"):format(message))
+  return true
+end
+
+--- Call attempt() until it gives something, fails for good, or patience is over.
+-- @tparam table engine update.engine: tasks, log, on, random, cancelled
+-- @tparam table where see update.engine. where.answered(answer) may say {wait =
+--   seconds, location = URL, message}, meaning try again, or nil, message, code, which then stands
+-- @tparam integer limit attempts in a row that the network may fail
+-- @tparam function attempt -> result | nil, message, code, {moved = further than
+--   ever before, final = trying again is no use, answer = what the server said instead}
+-- @return result | nil, message, code
+function M.run(engine, where, limit, attempt)
+  local spent = { limit = limit, tries = 0, renewals = 0, redirects = 0 }
+  while true do
+    if engine.cancelled then return nil, engine.cancelled, "refused" end
+    local result, message, code, how = attempt()
+    if result then return result end
+    how = how or {}
+    if how.moved then spent = { limit = limit, tries = 0, renewals = 0, redirects = 0 } end
+    local advice, again
+    advice, message, code = advise(where, how.answer, message, code)
+    if advice then
+      again, message, code = follow(engine, where, spent, advice)
+    elseif remedies[code] then
+      again, message, code = remedies[code](engine, where, spent, message, how)
+    end
+    if not again then return nil, message, code end
+  end
+end
+
+return M
