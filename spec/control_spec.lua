@@ -155,6 +155,32 @@ describe("update.control", function()
     end)
   end)
 
+  -- Ask for `count` answers of 60 kB at once, read later; how many came whole.
+  local function much(count)
+    server.handlers.much = function() return ("x"):rep(60000) end
+    local got = 0
+    with_client(function(client)
+      for id = 1, count do assert(client.channel:send(json.encode { verb = "much", id = id })) end
+      tasks:wait(0.2)
+      repeat
+        local line, _, code = client.channel:receive()
+        if line then got = got + 1 end
+        if code == "again" then tasks:watch { { fd = client.channel:fd(), read = true } } end
+      until got == count or (code and code ~= "again")
+    end)
+    return got
+  end
+
+  it("keeps what a socket does not hold for a peer that takes its time", function()
+    assert.equal(6, much(6))
+    assert.same({}, lines)
+  end)
+
+  it("drops a peer that does not read", function()
+    assert.is_true(much(60) < 60)
+    assert.matches("^control: a peer is dropped", lines[1])
+  end)
+
   it("says that the agent went away", function()
     with_client(function(client)
       assert(client:call("echo"))

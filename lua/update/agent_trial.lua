@@ -49,11 +49,11 @@ function Trial:look()
   self.said = news
   if agent:phase() ~= "trial" or not self.since then return end
   if healthy == true then
-    local ok, message, code = agent:order("confirm")
+    local ok, message, code = agent.supervisor:order("confirm")
     if not ok and message ~= self.unconfirmed then agent.log(("trial: confirm: %s (%s)"):format(message, code)) end
     self.unconfirmed = message
   elseif healthy == false then
-    local ok, message, code = agent:order("rollback", "policy: " .. tostring(why))
+    local ok, message, code = agent.supervisor:order("rollback", "policy: " .. tostring(why))
     if not ok then agent.log(("trial: rollback: %s (%s)"):format(message, code)) end
   end
 end

@@ -85,7 +85,7 @@ function M.of(agent)
   function verbs.confirm(request)
     if agent:phase() ~= "trial" then return nil, "no release is on trial", "nothing" end
     agent.trial.confirm_called = true
-    if request.force then return agent:order("confirm") end
+    if request.force then return agent.supervisor:order("confirm") end
     agent:stir()
     return true
   end
@@ -97,12 +97,12 @@ function M.of(agent)
     if phase ~= "armed" and phase ~= "trial" then
       return nil, "nothing is armed or on trial; a confirmed release stays", "nothing"
     end
-    return agent:order("rollback", reason)
+    return agent.supervisor:order("rollback", reason)
   end
 
   function verbs.globals(request, peer)
     peer.script = true
-    return agent:globals(request)
+    return agent.script:globals(request)
   end
 
   function verbs.error(request)
@@ -114,11 +114,7 @@ function M.of(agent)
 
   -- The answer to {"event":"facts","id":n}; itself it has no answer.
   function verbs.facts(request)
-    local asked = agent.facts_asked[request.id]
-    if asked and type(request.facts) == "table" then
-      asked.facts = request.facts
-      agent.tasks:set(asked)
-    end
+    agent.script:told(request.id, request.facts)
     return true
   end
 
