@@ -79,22 +79,53 @@ static int check_provision(const struct up_device *d, const struct up_manifest *
     return 0;
 }
 
+/* Back from arming, whether or not the boot loader had been told: by disarming
+ * first, a power cut in between finds either arming or installing. */
+static int reopen(struct up_device *d, struct up_error *err)
+{
+    struct up_journal_state next = d->state;
+
+    if (up_device_disarm(d, d->state.tx.target, err) < 0)
+        return err->code;
+    next.phase = UP_INSTALLING;
+    memset(&next.slot[next.tx.target], 0, sizeof next.slot[0]);
+    return up_device_save(d, &next, err);
+}
+
+/* Neither boot loader nor journal may name what is about to be overwritten. */
+static int forget_target(struct up_device *d, struct up_error *err)
+{
+    struct up_journal_state next;
+
+    if (up_device_disarm(d, d->state.tx.target, err) < 0)
+        return err->code;
+    if (!d->state.slot[d->state.tx.target].present)
+        return 0;
+    next = d->state;
+    memset(&next.slot[next.tx.target], 0, sizeof next.slot[0]);
+    return up_device_save(d, &next, err);
+}
+
 int up_device_begin(struct up_device *d, const struct up_manifest *m, struct up_error *err)
 {
     struct up_journal_state next = d->state;
-    bool open = d->state.phase == UP_FETCHING || d->state.phase == UP_INSTALLING;
+    bool same = d->state.phase != UP_IDLE && memcmp(d->state.tx.pair.digest, m->digest, sizeof m->digest) == 0;
+    bool arming = d->state.phase == UP_ARMING && same;
+    bool open = d->state.phase == UP_FETCHING || d->state.phase == UP_INSTALLING || arming;
     struct up_gate_report report;
 
     if (!open && d->state.phase != UP_IDLE)
-        return up_fail(err, UP_BUSY, "release %s: release %s is %s; confirm it or roll it back first",
-                       m->release, d->state.tx.pair.release, up_phase_name(d->state.phase));
+        return up_fail(err, UP_BUSY, "release %s: release %s is %s; confirm it or roll it back first", m->release,
+                       d->state.tx.pair.release, up_phase_name(d->state.phase));
     up_device_finish_free(d);
     if (d->provisioning && check_provision(d, m, err) < 0)
         return err->code;
     if (up_device_gates(d, m, &report, err) < 0)
         return err->code;
+    if (arming)
+        return reopen(d, err);
 
-    if (!open || memcmp(d->state.tx.pair.digest, m->digest, sizeof m->digest) != 0) {
+    if (!open || !same) {
         make_transaction(&next, m, d->boot_state.running, d->provisioning, d->config->deadline);
         if (up_device_save(d, &next, err) < 0)
             return err->code;
@@ -104,13 +135,7 @@ int up_device_begin(struct up_device *d, const struct up_manifest *m, struct up_
     }
     if (d->provisioning || !has_part(m, UP_CORE))
         return 0;
-    if (up_device_disarm(d, d->state.tx.target, err) < 0)
-        return err->code;
-    if (!d->state.slot[d->state.tx.target].present)
-        return 0;
-    next = d->state;
-    memset(&next.slot[next.tx.target], 0, sizeof next.slot[0]);
-    return up_device_save(d, &next, err);
+    return forget_target(d, err);
 }
 
 int up_device_hint(struct up_device *d, uint64_t blocks, struct up_error *err)
