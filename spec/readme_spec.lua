@@ -56,7 +56,12 @@ until [ -S state/control ] || [ $tries -gt 200 ]; do tries=$((tries + 1)); sleep
 . ./block2.sh
 set -e
 until_is phase trial
-moult confirm -c config.lua
+tries=0
+until moult confirm -c config.lua; do # the script has to show a sign of life first
+  tries=$((tries + 1))
+  if [ $tries -gt 100 ]; then exit 1; fi
+  sleep 0.1
+done
 until_is phase idle
 moult status -c config.lua --json >status.json
 ]=]
