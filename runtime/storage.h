@@ -36,6 +36,13 @@ struct up_stat {
     uint64_t inode;
 };
 
+/* One variable of the boot loader's environment. "" means that there is none of this name. */
+#define UP_BOOT_VALUE_SIZE 64
+struct up_boot_variable {
+    const char *name;
+    char value[UP_BOOT_VALUE_SIZE];
+};
+
 struct up_storage; /* what the functions are handed; first member of an implementation */
 
 /* Called once a name; return 0 to go on, anything else to stop. */
@@ -80,6 +87,18 @@ struct up_storage_ops {
     /* Whether the block device or regular file at path is mounted (itself or
      * through a loop device): 1, 0 or -1. */
     int (*mounted)(struct up_storage *s, const char *path);
+
+    /* Variables of the U-Boot environment that the file at `config` describes, as
+     * fw_env.config(5) does. Get fills the values of all that are named, from
+     * one state of the environment; set changes all of them in one durable
+     * write: after a power cut either all are as they were or all are new.
+     * ENODATA no copy of the environment is valid; EOPNOTSUPP (set) there is but
+     * one copy, so that a write cut short would lose it; ERANGE a value that is
+     * there is longer than UP_BOOT_VALUE_SIZE - 1. */
+    int (*boot_get)(struct up_storage *s, const char *config, struct up_boot_variable *variables,
+                    size_t count);
+    int (*boot_set)(struct up_storage *s, const char *config, const struct up_boot_variable *variables,
+                    size_t count);
 
     /* Identity of this boot of the kernel, NUL-terminated, at most 36 characters. */
     int (*boot_id)(struct up_storage *s, char out[37]);

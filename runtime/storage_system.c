@@ -5,10 +5,12 @@
  * descriptor survives an exec. Files are opened without waiting, so that a pipe
  * put where a file belongs is an error and not a hang.
  *
- * Whether a slot is mounted is answered in storage_mounted.c.
+ * Whether a slot is mounted is answered in storage_mounted.c; the boot
+ * loader's variables are in storage_boot.c.
  */
 #include "storage.h"
 
+#include "storage_boot.h"
 #include "storage_mounted.h"
 
 #include <dirent.h>
@@ -396,6 +398,20 @@ static int sys_mounted(struct up_storage *s, const char *path)
     return up_storage_mounted(path);
 }
 
+static int sys_boot_get(struct up_storage *s, const char *config, struct up_boot_variable *variables,
+                        size_t count)
+{
+    (void)s;
+    return up_storage_boot_get(config, variables, count);
+}
+
+static int sys_boot_set(struct up_storage *s, const char *config, const struct up_boot_variable *variables,
+                        size_t count)
+{
+    (void)s;
+    return up_storage_boot_set(config, variables, count);
+}
+
 static int sys_boot_id(struct up_storage *s, char out[37])
 {
     int fd = open_again("/proc/sys/kernel/random/boot_id", O_RDONLY, 0);
@@ -516,6 +532,8 @@ struct up_storage *up_storage_system(void)
         .start_writeback = sys_start_writeback,
         .lock = sys_lock,
         .mounted = sys_mounted,
+        .boot_get = sys_boot_get,
+        .boot_set = sys_boot_set,
         .boot_id = sys_boot_id,
         .now = sys_now,
         .monotonic = sys_monotonic,

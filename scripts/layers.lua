@@ -9,7 +9,7 @@
 -- it that implement the rest of x.h.
 local floors = {
   { "error", "bytes", "storage" },
-  { "storage_mounted", "digest", "ed25519", "record", "tar", "source", "loop", "channel",
+  { "storage_mounted", "storage_boot", "digest", "ed25519", "record", "tar", "source", "loop", "channel",
     "url", "fetch_options" },
   { "minisign", "manifest", "tree", "fetch", "policy", "sandbox_answer", "sandbox_lock", "sandbox_lua",
     "storage_system", "http_text", "http_listen", "http_door", "folder", "signals" },
@@ -33,7 +33,7 @@ local knows_lua = { host = true, sandbox = true, sandbox_lua = true, main = true
 
 -- Durable effects and clocks pass the seam in storage.h. What is not durable,
 -- or runs before there is a device, is listed with its reason.
-local seam = { storage_system = true, storage_mounted = true }
+local seam = { storage_system = true, storage_mounted = true, storage_boot = true }
 local effects = {
   "open", "openat", "creat", "fopen", "freopen", "pwrite", "pwritev", "fsync", "fdatasync", "sync", "syncfs",
   "sync_file_range", "rename", "renameat", "link", "linkat", "unlink", "unlinkat", "remove", "mkdir", "mkdirat",

@@ -28,6 +28,7 @@ void change_drop(struct change *change)
     for (unsigned i = 0; i < change->entry_count; i++)
         name_drop(change->entries[i].name);
     inode_drop(change->made);
+    env_drop(change->env);
     free(change);
 }
 
@@ -72,6 +73,7 @@ static void base_drop(struct base *base)
 {
     if (base && --base->refs == 0) {
         tree_clear(&base->tree);
+        env_drop(base->env);
         free(base);
     }
 }
@@ -81,6 +83,7 @@ void sim_rebase(struct sim *sim)
     base_drop(sim->base);
     sim->base = sim_alloc(sizeof *sim->base);
     sim->base->refs = 1;
+    sim->base->env = env_ref(sim->env);
     tree_copy(&sim->base->tree, &sim->live);
     tree_collect(&sim->base->tree);
     log_clear(sim);
@@ -99,6 +102,7 @@ struct sim *sim_new(void)
     struct sim *sim = sim_alloc(sizeof *sim);
 
     sim->storage.ops = &sim_ops_table;
+    sim->env = env_new("");
     tree_add(&sim->live, NULL); /* number 0 is nothing */
     tree_add(&sim->live, inode_new(UP_NODE_DIR, 0755));
     sim->live.nodes[SIM_ROOT].links = 1;
@@ -120,6 +124,7 @@ struct sim *sim_clone(const struct sim *from)
     struct sim *sim = copy_array(from, sizeof *from);
 
     sim->base->refs++;
+    sim->env = env_ref(from->env);
     tree_copy(&sim->live, &from->live);
     sim->log_room = from->log_count;
     sim->log = copy_array(from->log, from->log_count * sizeof *from->log);
@@ -143,6 +148,7 @@ void sim_free(struct sim *sim)
     log_clear(sim);
     base_drop(sim->base);
     tree_clear(&sim->live);
+    env_drop(sim->env);
     free(sim->handles);
     free(sim->sync_names);
     free(sim->log);
@@ -229,11 +235,12 @@ unsigned sim_calls(const struct sim *sim, enum sim_op op)
 
 const char *sim_op_name(enum sim_op op)
 {
-    static const char *const names[] = {
-        "open",    "pread",   "pwrite",   "sync",       "sync_dir",   "rename",          "link",
-        "unlink",  "mkdir",   "rmdir",    "symlink",    "readlink",   "chmod",           "stat",
-        "space",   "list",    "truncate", "zero_range", "drop_cache", "start_writeback", "lock",
-        "mounted", "boot_id", "random",   "restart",    "none",       "any change"};
+    static const char *const names[] = {"open",    "pread",    "pwrite",     "sync",       "sync_dir",
+                                        "rename",  "link",     "unlink",     "mkdir",      "rmdir",
+                                        "symlink", "readlink", "chmod",      "stat",       "space",
+                                        "list",    "truncate", "zero_range", "drop_cache", "start_writeback",
+                                        "lock",    "mounted",  "boot_get",   "boot_set",   "boot_id",
+                                        "random",  "restart",  "none",       "any change"};
 
     return names[op];
 }

@@ -21,6 +21,10 @@
  * may hold garbage. A rename into another directory is durable after a sync of
  * either. A block device is synced by itself and orders no names.
  *
+ * The boot loader's environment is redundant: setting variables is atomic, and
+ * durable when it returns. One that the power cut short happened or did not,
+ * whatever became of all else.
+ *
  * Enumeration of a flow, recovery cuts left out:
  *
  *     for (k = 1;; k++) {
@@ -73,6 +77,8 @@ void sim_put_text(struct sim *sim, const char *path, const char *text);
 void sim_put_dir(struct sim *sim, const char *path, unsigned mode);
 void sim_put_link(struct sim *sim, const char *path, const char *target);
 void sim_put_block(struct sim *sim, const char *path, uint64_t size);
+/* A variable of the boot loader's environment; "" removes it. */
+void sim_put_variable(struct sim *sim, const char *name, const char *value);
 /* What storage->mounted() answers for this file or device; survives reboots. */
 void sim_set_mounted(struct sim *sim, const char *path, bool mounted);
 /* All that happened until now becomes durable; sim_reset_counters(). */
@@ -84,6 +90,8 @@ void sim_settle(struct sim *sim);
  * NULL when there is no such file. len may be NULL. */
 char *sim_get(const struct sim *sim, const char *path, size_t *len);
 bool sim_exists(const struct sim *sim, const char *path);
+/* A variable of the boot loader's environment, "" when there is none. */
+void sim_variable(const struct sim *sim, const char *name, char out[UP_BOOT_VALUE_SIZE]);
 /* The tree at path (may be "/") in canonical text, one line a node in the order
  * of names: kind, mode, size, digest or target, path. The caller frees it. */
 char *sim_dump(const struct sim *sim, const char *path);
@@ -98,7 +106,7 @@ unsigned sim_restarts(const struct sim *sim);
 
 /* Cut it at the k-th operation with a durable effect, counted from 1 since the
  * counters were reset: open that creates, pwrite, sync, sync_dir, rename, link,
- * unlink, mkdir, rmdir, symlink, chmod, truncate, zero_range. Calls that fail
+ * unlink, mkdir, rmdir, symlink, chmod, truncate, zero_range, boot_set. Calls that fail
  * do not count. From then on every call that can fail does, with EIO. 0: never. */
 void sim_cut_at(struct sim *sim, unsigned k);
 bool sim_is_cut(const struct sim *sim);
@@ -185,6 +193,8 @@ enum sim_op {
     SIM_START_WRITEBACK,
     SIM_LOCK,
     SIM_MOUNTED,
+    SIM_BOOT_GET,
+    SIM_BOOT_SET,
     SIM_BOOT_ID,
     SIM_GET_RANDOM,
     SIM_RESTART,

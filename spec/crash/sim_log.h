@@ -14,7 +14,14 @@ enum change_kind {
     CHANGE_NAMES,  /* up to two entries, together or not at all */
     CHANGE_DATA,   /* sectors, and perhaps the size */
     CHANGE_RESIZE, /* truncate */
-    CHANGE_MODE
+    CHANGE_MODE,
+    CHANGE_ENV /* the boot loader's environment as a whole */
+};
+
+/* Variables of the boot loader: lines of NAME=VALUE. Never altered; shared. */
+struct env {
+    unsigned refs;
+    char text[];
 };
 
 struct entry_change {
@@ -33,7 +40,8 @@ struct change {
     unsigned entry_count;
     uint64_t size; /* DATA, RESIZE: of the file afterwards */
     unsigned mode;
-    uint64_t first; /* DATA: first sector, and how many */
+    struct env *env; /* ENV: as it was afterwards */
+    uint64_t first;  /* DATA: first sector, and how many */
     size_t sectors;
     size_t page_count; /* DATA: the pages that hold them, as they were afterwards */
     struct page *pages[];
@@ -47,6 +55,7 @@ struct logged {
 
 struct base {
     unsigned refs;
+    struct env *env;
     struct tree tree;
 };
 
@@ -67,6 +76,7 @@ struct sim {
     struct up_storage storage; /* first: the operations are handed this */
     struct base *base;         /* what is durable whatever happens */
     struct tree live;          /* what the running system sees */
+    struct env *env;           /* and of the boot loader's variables */
     struct logged *log;
     size_t log_count, log_room;
     struct handle *handles;
@@ -92,6 +102,11 @@ extern const struct up_storage_ops sim_ops_table;
 struct change *change_new(enum change_kind kind, unsigned ino, size_t pages);
 void change_drop(struct change *change);
 bool change_is_data(const struct logged *entry);
+/* On another medium than the tree: no journal orders it. */
+bool change_is_env(const struct logged *entry);
+struct env *env_new(const char *text);
+struct env *env_ref(struct env *env);
+void env_drop(struct env *env); /* NULL allowed */
 /* Apply to a tree whose nodes all exist; links are kept up to date. */
 void apply_names(struct tree *tree, const struct change *change);
 /* Append; takes over the reference. */

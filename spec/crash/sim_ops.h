@@ -27,6 +27,9 @@ int op_find(struct sim *sim, const char *path, bool follow, struct place *at);
 /* Put a new node where a walk found nothing; returns its number. */
 unsigned op_create(struct sim *sim, const struct place *at, struct inode *made);
 
+int sim_boot_get(struct up_storage *s, const char *config, struct up_boot_variable *variables, size_t count);
+int sim_boot_set(struct up_storage *s, const char *config, const struct up_boot_variable *variables,
+                 size_t count);
 int sim_rename(struct up_storage *s, const char *from, const char *to);
 int sim_link(struct up_storage *s, const char *from, const char *to);
 int sim_unlink(struct up_storage *s, const char *path);

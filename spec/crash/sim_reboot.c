@@ -21,6 +21,7 @@ struct replay {
     const struct sim *sim;
     const struct sim_choice *choice;
     struct tree tree;
+    struct env *env;
     uint64_t random;
     size_t ordered_left;     /* SIM_ORDERED: so many pending changes but data survive */
     uint64_t total, cut;     /* SIM_FRONT, SIM_BACK: sectors and changes pending, where they part */
@@ -65,7 +66,7 @@ static size_t ordered_prefix(struct replay *r, size_t names)
 
         if (!pending(e, SIM_ORDERED))
             continue;
-        if (!change_is_data(e)) {
+        if (!change_is_data(e) && !change_is_env(e)) {
             if (!(r->choice->seed >> (index & 63) & 1))
                 break;
             kept++;
@@ -77,7 +78,7 @@ static size_t ordered_prefix(struct replay *r, size_t names)
 
 static void prepare(struct replay *r)
 {
-    size_t names = 0;
+    size_t names = 0, others = 0;
     uint64_t sectors = 0;
 
     for (size_t i = 0; i < r->sim->log_count; i++) {
@@ -87,10 +88,12 @@ static void prepare(struct replay *r)
             continue;
         if (change_is_data(e))
             sectors += e->change->sectors;
+        else if (change_is_env(e))
+            others++;
         else
             names++;
     }
-    r->total = sectors + names;
+    r->total = sectors + names + others;
     r->cut = r->choice->seed % (r->total + 1);
     r->garbage = r->choice->garbage && sectors > 0 ? sim_mix(&r->random) % sectors : UINT64_MAX;
     r->ordered_left = ordered_prefix(r, names);
@@ -126,11 +129,11 @@ static struct share share_of_data(struct replay *r, const struct logged *e, uint
     return (struct share){0};
 }
 
-static bool keep_name(struct replay *r, uint64_t begin)
+static bool keep_name(struct replay *r, uint64_t begin, bool ordered)
 {
     if (r->choice->loss == SIM_FRONT)
         return begin < r->cut;
-    if (r->choice->model == SIM_ORDERED) {
+    if (ordered) {
         if (r->ordered_left == 0)
             return false;
         r->ordered_left--;
@@ -160,7 +163,8 @@ static struct share share_of(struct replay *r, const struct logged *e)
     if (change_is_data(e))
         share = share_of_data(r, e, r->at);
     else
-        share = (struct share){.whole = keep_name(r, r->at)};
+        share = (struct share){.whole =
+                                   keep_name(r, r->at, r->choice->model == SIM_ORDERED && !change_is_env(e))};
     r->at += weight(e);
     r->index++;
     return share;
@@ -267,6 +271,12 @@ static void replay_one(struct replay *r, size_t i)
         else if (r->choice->model == SIM_ORDERED)
             r->blocked[c->ino] = true; /* its later blocks belong to a later journal entry */
         break;
+    case CHANGE_ENV:
+        if (share.whole) {
+            env_drop(r->env);
+            r->env = env_ref(c->env);
+        }
+        break;
     }
 }
 
@@ -274,6 +284,7 @@ static void replay_all(struct replay *r)
 {
     size_t known = r->sim->base->tree.count, count = r->sim->live.count;
 
+    r->env = env_ref(r->sim->base->env);
     tree_copy(&r->tree, &r->sim->base->tree);
     r->tree.nodes = sim_realloc(r->tree.nodes, count * sizeof *r->tree.nodes);
     memset(r->tree.nodes + known, 0, (count - known) * sizeof *r->tree.nodes);
@@ -302,6 +313,7 @@ struct sim *sim_reboot(const struct sim *from, const struct sim_choice *choice)
     replay_all(&r);
     sim->storage.ops = &sim_ops_table;
     sim->live = r.tree;
+    sim->env = r.env;
     sim->ignored_pattern = from->ignored_pattern;
     sim->capacity = from->capacity;
     sim->now = from->now;

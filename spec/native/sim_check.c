@@ -671,9 +671,66 @@ static void a_lock_is_held_by_one(void **state)
     sim_free(sim);
 }
 
+static void set_order(struct up_storage *s, const char *order, const char *tries, int result)
+{
+    struct up_boot_variable v[] = {{.name = "BOOT_ORDER"}, {.name = "BOOT_b_LEFT"}};
+
+    strcpy(v[0].value, order);
+    strcpy(v[1].value, tries);
+    assert_int_equal(s->ops->boot_set(s, "/fw_env.config", v, 2), result);
+}
+
+/* All variables of one call change together; which state a reboot finds. */
+static unsigned orders_after(const struct sim *sim)
+{
+    unsigned seen = 0;
+
+    for (unsigned i = 0; i < sim_choices(sim); i++) {
+        struct sim_choice c = sim_choice(sim, i);
+        struct sim *after = sim_reboot(sim, &c);
+        char order[UP_BOOT_VALUE_SIZE], tries[UP_BOOT_VALUE_SIZE];
+
+        sim_variable(after, "BOOT_ORDER", order);
+        sim_variable(after, "BOOT_b_LEFT", tries);
+        if (strcmp(order, "a") == 0 && strcmp(tries, "") == 0)
+            seen |= 1;
+        else if (strcmp(order, "b a") == 0 && strcmp(tries, "3") == 0)
+            seen |= 2;
+        else
+            fail_msg("BOOT_ORDER=%s BOOT_b_LEFT=%s", order, tries);
+        sim_free(after);
+    }
+    return seen;
+}
+
+static void boot_variables_change_together_or_not(void **state)
+{
+    struct sim *sim = with_a("old"), *cut;
+    int file;
+
+    (void)state;
+    sim_put_variable(sim, "BOOT_ORDER", "a");
+    cut = sim_clone(sim);
+    file = sim_storage(cut)->ops->open(sim_storage(cut), "/d/a", UP_UPDATE, 0);
+    sim_storage(cut)->ops->pwrite(sim_storage(cut), file, "new", 3, 0);
+    sim_cut_at(cut, 2);
+    set_order(sim_storage(cut), "b a", "3", -1);
+    assert_int_equal(orders_after(cut), 3);
+    sim_free(cut);
+    set_order(sim_storage(sim), "b a", "3", 0);
+    assert_int_equal(orders_after(sim), 2);
+    sim_fail(sim, SIM_BOOT_SET, 2, EIO, false);
+    set_order(sim_storage(sim), "a", "", -1);
+    assert_int_equal(orders_after(sim), 2);
+    set_order(sim_storage(sim), "a", "", 0);
+    assert_int_equal(orders_after(sim), 1);
+    sim_free(sim);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(boot_variables_change_together_or_not),
         cmocka_unit_test(a_write_without_sync_may_be_lost),
         cmocka_unit_test(a_synced_write_is_never_lost),
         cmocka_unit_test(a_new_file_needs_its_directory_synced_when_nothing_orders),
