@@ -120,6 +120,17 @@ static const struct up_pair *running_pair(const struct up_device *d)
     return &s->slot[up_device_running(d)];
 }
 
+/* The pair that clouds are told of: while a new core is on trial, the old one. */
+static const struct up_pair *confirmed_pair(const struct up_device *d)
+{
+    const struct up_journal_state *s = up_device_state(d);
+    int running = up_device_running(d);
+
+    if (up_device_on_trial(d) && up_device_has_core(d) && s->tx.target == running)
+        running = !running;
+    return &s->slot[running];
+}
+
 static void set_transaction(lua_State *L, const struct up_device *d)
 {
     const struct up_transaction *t = &up_device_state(d)->tx;
@@ -191,7 +202,7 @@ static int m_facts(lua_State *L)
     const struct up_config *c = up_device_config(d);
     struct up_storage *storage = up_device_storage(d);
     const struct up_journal_state *s = up_device_state(d);
-    const struct up_pair *pair = &s->slot[up_device_running(d)];
+    const struct up_pair *pair = confirmed_pair(d);
     uint64_t free_bytes;
 
     lua_createtable(L, 0, 12);
@@ -315,6 +326,24 @@ static int m_finish(lua_State *L)
     if (rc < 0)
         return up_push_fail(L, &err);
     lua_pushstring(L, up_device_state(d)->phase == UP_ARMED ? "armed" : "provisioned");
+    return 1;
+}
+
+/* device:parts(package) -> array of the parts that this device would take; one
+ * of the version that runs is left out, unless that leaves nothing */
+static int m_parts(lua_State *L)
+{
+    struct up_device *d = check_open(L);
+    unsigned parts = up_device_parts(d, check_manifest(L, 2));
+    lua_Integer n = 0;
+
+    lua_newtable(L);
+    for (int kind = 0; kind < UP_PART_KINDS; kind++) {
+        if (!(parts & 1u << kind))
+            continue;
+        lua_pushstring(L, up_part_name((enum up_part_kind)kind));
+        lua_rawseti(L, -2, ++n);
+    }
     return 1;
 }
 
@@ -452,6 +481,7 @@ static const luaL_Reg methods[] = {
     {"spool", m_spool},
     {"begin", m_begin},
     {"finish", m_finish},
+    {"parts", m_parts},
     {"abandon", m_abandon},
     {"start", m_start},
     {"begin_trial", m_begin_trial},

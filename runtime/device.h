@@ -65,6 +65,10 @@ int up_device_gates(const struct up_device *d, const struct up_manifest *m, stru
  * before up_device_begin(). */
 int up_device_spool(struct up_device *d, char *buf, size_t len, struct up_error *err);
 
+/* Which parts of m this device would take, a bit each of enum up_part_kind: a
+ * part of the version that runs is left out, unless that leaves nothing. */
+unsigned up_device_parts(const struct up_device *d, const struct up_manifest *m);
+
 /*
  * Open a transaction for the package whose verified head lies in <state>/tx,
  * or continue the one that is open for the same manifest. Another manifest

@@ -31,38 +31,57 @@ static bool has_part(const struct up_manifest *m, enum up_part_kind kind)
     return up_manifest_part(m, kind) != NULL;
 }
 
-/* What the running pair becomes by m. */
-static void make_pair(struct up_pair *pair, const struct up_pair *running, const struct up_manifest *m)
+unsigned up_device_parts(const struct up_device *d, const struct up_manifest *m)
+{
+    const struct up_pair *running = &d->state.slot[d->boot_state.running];
+    unsigned all = 0, other = 0;
+
+    for (unsigned i = 0; i < m->part_count; i++) {
+        enum up_part_kind kind = m->part[i].kind;
+        bool same = kind == UP_CORE ? strcmp(m->core_name, running->core_name) == 0 &&
+                                          m->core_version == running->core_version
+                                    : up_version_compare(m->script_version, running->script_version) == 0;
+
+        all |= 1u << kind;
+        other |= same ? 0 : 1u << kind;
+    }
+    return d->provisioning || !other ? all : other;
+}
+
+/* What the running pair becomes by those parts of m. */
+static void make_pair(struct up_pair *pair, const struct up_pair *running, const struct up_manifest *m,
+                      unsigned parts)
 {
     *pair = *running;
     pair->present = true;
     memcpy(pair->digest, m->digest, sizeof pair->digest);
     snprintf(pair->release, sizeof pair->release, "%s", m->release);
-    if (has_part(m, UP_CORE)) {
+    if (parts & 1u << UP_CORE) {
         snprintf(pair->core_name, sizeof pair->core_name, "%s", m->core_name);
         pair->core_version = m->core_version;
         pair->core_size = up_manifest_part(m, UP_CORE)->size;
     }
-    if (has_part(m, UP_SCRIPT))
+    if (parts & 1u << UP_SCRIPT)
         snprintf(pair->script_version, sizeof pair->script_version, "%s", m->script_version);
 }
 
-static void make_transaction(struct up_journal_state *next, const struct up_manifest *m, unsigned running,
-                             bool provisioning, uint32_t deadline)
+static void make_transaction(const struct up_device *d, struct up_journal_state *next,
+                             const struct up_manifest *m)
 {
+    unsigned running = d->boot_state.running, parts = up_device_parts(d, m);
+    bool has_core = parts & 1u << UP_CORE;
     struct up_transaction *t = &next->tx;
 
     memset(t, 0, sizeof *t);
     t->id = next->next_transaction++;
-    for (unsigned i = 0; i < m->part_count; i++)
-        t->parts |= (uint8_t)(1u << m->part[i].kind);
-    t->target = (uint8_t)(provisioning ? 0 : has_part(m, UP_CORE) ? !running : running);
+    t->parts = (uint8_t)parts;
+    t->target = (uint8_t)(d->provisioning ? 0 : has_core ? !running : running);
     t->sequence = m->sequence;
     t->issued = m->issued;
-    t->deadline = m->deadline ? m->deadline : deadline;
+    t->deadline = m->deadline ? m->deadline : d->config->deadline;
     snprintf(t->project, sizeof t->project, "%s", m->project);
-    make_pair(&t->pair, &next->slot[running], m);
-    t->generation = has_part(m, UP_SCRIPT) ? next->next_generation++ : next->slot[running].generation;
+    make_pair(&t->pair, &next->slot[running], m, parts);
+    t->generation = parts & 1u << UP_SCRIPT ? next->next_generation++ : next->slot[running].generation;
     t->pair.generation = t->generation;
     next->phase = UP_FETCHING;
 }
@@ -109,14 +128,15 @@ static int forget_target(struct up_device *d, struct up_error *err)
 int up_device_begin(struct up_device *d, const struct up_manifest *m, struct up_error *err)
 {
     struct up_journal_state next = d->state;
-    bool same = d->state.phase != UP_IDLE && memcmp(d->state.tx.pair.digest, m->digest, sizeof m->digest) == 0;
+    bool same =
+        d->state.phase != UP_IDLE && memcmp(d->state.tx.pair.digest, m->digest, sizeof m->digest) == 0;
     bool arming = d->state.phase == UP_ARMING && same;
     bool open = d->state.phase == UP_FETCHING || d->state.phase == UP_INSTALLING || arming;
     struct up_gate_report report;
 
     if (!open && d->state.phase != UP_IDLE)
-        return up_fail(err, UP_BUSY, "release %s: release %s is %s; confirm it or roll it back first", m->release,
-                       d->state.tx.pair.release, up_phase_name(d->state.phase));
+        return up_fail(err, UP_BUSY, "release %s: release %s is %s; confirm it or roll it back first",
+                       m->release, d->state.tx.pair.release, up_phase_name(d->state.phase));
     up_device_finish_free(d);
     if (d->provisioning && check_provision(d, m, err) < 0)
         return err->code;
@@ -126,14 +146,14 @@ int up_device_begin(struct up_device *d, const struct up_manifest *m, struct up_
         return reopen(d, err);
 
     if (!open || !same) {
-        make_transaction(&next, m, d->boot_state.running, d->provisioning, d->config->deadline);
+        make_transaction(d, &next, m);
         if (up_device_save(d, &next, err) < 0)
             return err->code;
         d->fresh = true;
         if (!d->provisioning)
             up_device_note(d, "begun", UP_OK, m->release, m->sequence, "");
     }
-    if (d->provisioning || !has_part(m, UP_CORE))
+    if (d->provisioning || !up_device_has_core(d))
         return 0;
     return forget_target(d, err);
 }
@@ -311,6 +331,8 @@ int up_device_finish(struct up_device *d, const struct up_manifest *m, struct up
             return up_fail(err, UP_INTERNAL, "install: out of memory");
         d->finish->file = -1;
     }
+    while (d->finish->part < m->part_count && !(d->state.tx.parts & 1u << m->part[d->finish->part].kind))
+        d->finish->part++;
     if (d->finish->part < m->part_count) {
         part = &m->part[d->finish->part];
         if (!d->finish->blocks && open_part(d, part, err) < 0)

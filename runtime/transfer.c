@@ -27,7 +27,8 @@ struct part {
     int file;
     uint8_t *have; /* a bit a block */
     uint32_t count;
-    bool adopt; /* compared, never written: the factory's mounted slot */
+    bool left_out; /* of the version that runs: not fetched */
+    bool adopt;    /* compared, never written: the factory's mounted slot */
 };
 
 struct up_transfer {
@@ -148,6 +149,9 @@ static int open_part(struct up_transfer *t, unsigned n, struct up_error *err)
     char spool[1024];
 
     p->info = &t->manifest->part[n];
+    p->left_out = !(up_device_state(t->device)->tx.parts & 1u << p->info->kind);
+    if (p->left_out)
+        return 0;
     up_device_path(t->device, "tx", spool, sizeof spool);
     if (up_blocks_open(&p->blocks, t->storage, spool, p->info, err) < 0 || open_target(t, p, err) < 0)
         return err->code;
@@ -252,8 +256,9 @@ static int want(struct up_transfer *t, uint64_t from, struct up_error *err)
             return err->code;
         end += block.stored;
     }
-    /* What follows the last block is compared too: ask for it along with it. */
-    if (i == p->count) {
+    /* What follows the last block is compared too: ask for it along with it.
+     * Before a part that is left out, only its header is wanted. */
+    if (i == p->count && (!p->left_out || from >= end)) {
         bool last = t->at_part + 1 == t->manifest->part_count;
 
         end = last ? t->layout->size : t->layout->data_offset[t->at_part + 1];
@@ -434,6 +439,8 @@ int up_transfer_step(struct up_transfer *t, struct up_error *err)
     rc = compare(t, t->layout->data_offset[t->at_part], err);
     if (rc < 0)
         return rc;
+    if (p->left_out)
+        t->offset = t->layout->data_offset[t->at_part] + p->info->data_size;
     while (t->at_block < p->count) {
         if (up_blocks_get(p->blocks, t->at_block, &block, err) < 0)
             return err->code;

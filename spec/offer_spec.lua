@@ -44,6 +44,12 @@ describe("update.offer", function()
     end)
   end
 
+  it("does not have to fetch a part that is left out", function()
+    local m = manifest { parts = { { kind = "script", data_size = 800 }, { kind = "core", data_size = 3000 } } }
+    assert.equal(2000, offer.of(m, { size = 5000, parts = { "script" } }).to_fetch)
+    assert.equal(5000, offer.of(m, { size = 5000, parts = { "script", "core" } }).to_fetch)
+  end)
+
   it("describes itself in a line", function()
     assert.equal("1.0.1-V22 (sequence 18: script 1.0.1, core Luat_RDA8910 22; 5000 bytes)",
       offer.describe(offer.of(manifest(), { size = 5000 })))

@@ -101,6 +101,7 @@ function Engine:read_head(where, spool)
   local transaction = self.device:status().transaction
   head.offer = offers.of(head.manifest, {
     cloud = where.cloud, size = head.package:layout().size, transaction = transaction, fallback = where.fallback,
+    parts = self.device:parts(head.package),
   })
   head.id = head.manifest.digest:sub(1, 8)
   return head

@@ -18,8 +18,14 @@ end
 -- @tparam table manifest verified
 -- @tparam integer size of the whole package, bytes
 -- @tparam table|nil transaction the open one {sequence, release, done}
+-- @tparam table|nil parts names of those that the device takes; nil: all
 -- @treturn integer
-function M.to_fetch(manifest, size, transaction)
+function M.to_fetch(manifest, size, transaction, parts)
+  local taken = {}
+  for _, kind in ipairs(parts or {}) do taken[kind] = true end
+  for _, row in ipairs(parts and manifest.parts or {}) do
+    if not taken[row.kind] then size = size - row.data_size end
+  end
   if not transaction or transaction.sequence ~= manifest.sequence or transaction.release ~= manifest.release then
     return size
   end
@@ -29,7 +35,8 @@ end
 --- Normalise.
 -- @tparam table manifest verified, as update.native.package gives it
 -- @tparam table facts cloud (name), size (bytes of the package), transaction
---   (the open one or nil), permit (boolean), fallback (boolean: a full package
+--   (the open one or nil), parts (names of those that the device takes; nil:
+--   all), permit (boolean), fallback (boolean: a full package
 --   because no delta fits)
 -- @treturn table the offer; this function does not fail
 function M.of(manifest, facts)
@@ -40,7 +47,7 @@ function M.of(manifest, facts)
     core = part(manifest, "core") and { name = manifest.core_name, version = manifest.core_version } or nil,
     sequence = manifest.sequence,
     size = facts.size,
-    to_fetch = M.to_fetch(manifest, facts.size, facts.transaction),
+    to_fetch = M.to_fetch(manifest, facts.size, facts.transaction, facts.parts),
     permit = facts.permit or false,
     fallback = facts.fallback or nil,
     manifest = manifest,

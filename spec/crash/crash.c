@@ -28,6 +28,7 @@ static const struct world_plan plans[] = {
     {"slot crashes", true, WORLD_CORE, WORLD_CRASH},
     {"script disarmed", true, WORLD_SCRIPT, WORLD_DISARM},
     {"both disarmed", true, WORLD_BOTH, WORLD_DISARM},
+    {"core left out", true, WORLD_SAME_CORE, WORLD_CONFIRM},
     {"slot dead", true, WORLD_CORE, WORLD_DEAD},
     {"both dead", true, WORLD_BOTH, WORLD_DEAD},
 };

@@ -62,6 +62,7 @@ void *variant_package(unsigned sequence, unsigned script, unsigned core, size_t 
     f.release = release;
     f.script = script != 0;
     f.core = core != 0;
+    f.core_version = core;
     sim_put_dir(scratch, "/work", 0755);
     must(up_fixture_pack(sim_storage(scratch), "/out.upd", "/work", &f, &err), &err);
     bytes = sim_get(scratch, "/out.upd", len);

@@ -19,7 +19,8 @@
 #define DEAD_BOOTS (2 * UP_BOOT_TRIES)
 
 static const char *const package_paths[WORLD_PACKAGES] = {"/packages/factory.upd", "/packages/script.upd",
-                                                          "/packages/core.upd", "/packages/both.upd"};
+                                                          "/packages/core.upd", "/packages/both.upd",
+                                                          "/packages/same-core.upd"};
 
 /* One power-on. */
 struct life {
@@ -80,7 +81,8 @@ static unsigned core_of(struct sim *sim, unsigned slot)
 static void check_pair(struct life *l, bool new_allowed)
 {
     enum world_package package = l->plan->package;
-    unsigned new_script = package == WORLD_CORE ? 1 : 2, new_core = package == WORLD_SCRIPT ? 1 : 2;
+    unsigned new_script = package == WORLD_CORE ? 1 : 2,
+             new_core = package == WORLD_SCRIPT || package == WORLD_SAME_CORE ? 1 : 2;
     char dir[256];
     unsigned script, core;
 
@@ -395,9 +397,9 @@ struct sim *world_new(const struct world_plan *plan)
     variant_put_key(sim, KEYS);
     for (int i = 0; i < WORLD_PACKAGES; i++) {
         unsigned sequence = i == WORLD_FACTORY ? 1 : 2;
+        unsigned core = i == WORLD_SCRIPT ? 0 : i == WORLD_SAME_CORE ? 1 : sequence;
         size_t len;
-        void *bytes =
-            variant_package(sequence, i != WORLD_CORE ? sequence : 0, i != WORLD_SCRIPT ? sequence : 0, &len);
+        void *bytes = variant_package(sequence, i != WORLD_CORE ? sequence : 0, core, &len);
 
         sim_put(sim, package_paths[i], bytes, len, 0644);
         free(bytes);

@@ -11,8 +11,9 @@
 #include "error.h"
 #include "sim.h"
 
-/* Which parts the package of a plan carries. The old release is number 1. */
-enum world_package { WORLD_FACTORY, WORLD_SCRIPT, WORLD_CORE, WORLD_BOTH, WORLD_PACKAGES };
+/* Which parts the package of a plan carries. The old release is number 1; of a
+ * package with the core that runs already, only the script is taken. */
+enum world_package { WORLD_FACTORY, WORLD_SCRIPT, WORLD_CORE, WORLD_BOTH, WORLD_SAME_CORE, WORLD_PACKAGES };
 
 enum world_verdict {
     WORLD_CONFIRM, /* the new release is healthy */
