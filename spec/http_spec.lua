@@ -149,8 +149,9 @@ describe("http", function()
       says = "its size was 4494305 and is 4494306" },
     { "a size that changes, sent whole", "size_changes_whole", content = large, code = "corrupt",
       says = "its size was 4494305" },
+    -- When a read ends just where the object does, what follows is never looked at, and all is well.
     { "a body without end for the second range", "endless_later", content = large, code = "corrupt",
-      says = "more than its 4494305" },
+      says = "more than its 4494305", or_whole = true },
     { "an object that goes in the middle", "gone_later", content = large, code = "missing", says = "HTTP 404" },
     { "an encoding nobody asked for", "gzip", code = "corrupt", says = "Content%-Encoding gzip" },
     { "redirects for ever", "redirect_forever", options = { max_redirects = 5 }, code = "network",
@@ -191,6 +192,9 @@ describe("http", function()
       local url = place(f[2], f[3])
       local s <close> = open(url, f.options)
       local text, message, code = drain(s, 0)
+      if f.or_whole and not code then
+        return assert.is_true(text == f.content)
+      end
       assert.equal(f.code, code)
       assert.matches(f.says, message)
       assert.matches("^http://127%.0%.0%.1:%d+/" .. f[2], message)
