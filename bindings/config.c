@@ -41,15 +41,24 @@ static char *copy_path(lua_State *L, int index, const char *name)
     return duplicate(L, value);
 }
 
-/* core = { slots = { a, b }, boot = "file" } */
+static enum up_boot_driver boot_driver(lua_State *L, const char *name)
+{
+    if (strcmp(name, "uboot") == 0)
+        return UP_BOOT_UBOOT;
+    if (strcmp(name, "file") != 0)
+        luaL_error(L, "field 'core.boot': unknown driver '%s'", name);
+    return UP_BOOT_FILE;
+}
+
+/* core = { slots = { a, b }, boot = "file" | "uboot" [, fw_env] [, cmdline] } */
 static void read_core(lua_State *L, int index, struct up_config *out)
 {
     if (lua_getfield(L, index, "core") == LUA_TTABLE) {
-        const char *boot = up_field_string(L, -1, "boot", "file");
-
-        if (strcmp(boot, "file") != 0)
-            luaL_error(L, "field 'core.boot': unknown driver '%s'", boot);
-        out->boot = UP_BOOT_FILE;
+        out->boot = boot_driver(L, up_field_string(L, -1, "boot", "file"));
+        if (out->boot == UP_BOOT_UBOOT) {
+            out->fw_env = copy_path(L, lua_gettop(L), "fw_env");
+            out->cmdline = copy_path(L, lua_gettop(L), "cmdline");
+        }
         if (lua_getfield(L, -1, "slots") != LUA_TTABLE)
             luaL_error(L, "field 'core.slots' must be a table");
         out->slot[0] = copy_path(L, lua_gettop(L), "a");

@@ -18,6 +18,7 @@ static const luaL_Reg bindings[] = {
     {"update.native.httpd", luaopen_update_native_httpd},
     {"update.native.folder", luaopen_update_native_folder},
     {"update.native.signals", luaopen_update_native_signals},
+    {"update.native.boot", luaopen_update_native_boot},
     {"update.native.device", luaopen_update_native_device},
     {"update.native.transfer", luaopen_update_native_transfer},
     {"update.native.policy", luaopen_update_native_policy},

@@ -23,6 +23,7 @@ UP_EXPORT int luaopen_update_native_channel(lua_State *L);
 UP_EXPORT int luaopen_update_native_httpd(lua_State *L);
 UP_EXPORT int luaopen_update_native_folder(lua_State *L);
 UP_EXPORT int luaopen_update_native_signals(lua_State *L);
+UP_EXPORT int luaopen_update_native_boot(lua_State *L);
 UP_EXPORT int luaopen_update_native_device(lua_State *L);
 UP_EXPORT int luaopen_update_native_transfer(lua_State *L);
 UP_EXPORT int luaopen_update_native_policy(lua_State *L);

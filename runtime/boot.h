@@ -2,9 +2,19 @@
  * boot.h -- which slot starts: the boot loader's variables.
  *
  * One call sets all of them, and that one write is the commit point of arming,
- * confirming and rolling back. Driver `file` keeps them in <state>/boot, a
- * two-slot record, and plays the boot loader itself: each start of `moult
- * run` is one boot.
+ * confirming and rolling back.
+ *
+ * Driver `file` keeps them in <state>/boot, a two-slot record, and plays the
+ * boot loader itself: each start of `moult run` is one boot.
+ *
+ * Driver `uboot` keeps them in the U-Boot environment, where a boot script
+ * (examples/uboot) chooses and counts down:
+ *
+ *   BOOT_ORDER    slots that may start, first choice first: "b a"
+ *   BOOT_x_LEFT   not set: slot x is good and never counted; else the tries it
+ *                 has left, counted down before each of them
+ *
+ * and says on the kernel command line which one it started: moult.slot=b.
  */
 #ifndef UP_BOOT_H
 #define UP_BOOT_H
@@ -34,11 +44,19 @@ struct up_boot; /* opaque; released with up_boot_close() */
 int up_boot_open(struct up_boot **out, struct up_storage *storage, const struct up_config *config,
                  struct up_error *err);
 void up_boot_close(struct up_boot *b);
-/* Preallocate (driver `file`). */
+/* The slot that the boot loader says it started, 0 or 1; -1 when it says
+ * nothing, so that nothing is running from a slot as far as we know. Before
+ * there is a device; afterwards up_boot_read() knows. Errors: UP_WRITE. */
+int up_boot_started(struct up_boot *b, int *slot, struct up_error *err);
+/* The first variables; preallocates (driver `file`). Errors: UP_WRITE,
+ * UP_NOSPACE; UP_USAGE, UP_STATELOST an environment that cannot be used. */
 int up_boot_create(struct up_boot *b, const struct up_boot_state *first, struct up_error *err);
-/* Errors: UP_STATELOST both records unreadable; UP_NOTHING not provisioned. */
+/* Errors: UP_STATELOST both records (copies of the environment) unreadable;
+ * UP_NOTHING not provisioned; UP_USAGE no environment, or a boot script that
+ * does not name the slot; UP_WRITE. */
 int up_boot_read(struct up_boot *b, struct up_boot_state *out, struct up_error *err);
-/* One durable write of all variables. Errors: UP_WRITE. */
+/* One durable write of all variables. Errors: UP_WRITE; UP_STATELOST; UP_USAGE
+ * the environment has only one copy. */
 int up_boot_write(struct up_boot *b, const struct up_boot_state *s, struct up_error *err);
 /* Play the boot loader: choose, count down, remember. Driver `file` only;
  * with others it just reads. */

@@ -16,6 +16,8 @@ void up_config_free(struct up_config *c)
     free(c->path);
     free(c->state);
     free(c->keys);
+    free(c->fw_env);
+    free(c->cmdline);
     for (int i = 0; i < UP_SLOTS; i++)
         free(c->slot[i]);
     for (int i = 0; i < UP_ARGV_MAX; i++)

@@ -16,7 +16,7 @@
 #define UP_SLOTS 2
 #define UP_ARGV_MAX 16
 
-enum up_boot_driver { UP_BOOT_NONE, UP_BOOT_FILE }; /* none: no core slots configured */
+enum up_boot_driver { UP_BOOT_NONE, UP_BOOT_FILE, UP_BOOT_UBOOT }; /* none: no core slots configured */
 enum up_restart_mode { UP_RESTART_SUPERVISOR, UP_RESTART_COMMAND, UP_RESTART_EXIT };
 
 struct up_config {
@@ -28,6 +28,7 @@ struct up_config {
     char *state, *keys;   /* absolute directories */
     char *slot[UP_SLOTS]; /* absolute; NULL both when the device has no core slots */
     enum up_boot_driver boot;
+    char *fw_env, *cmdline; /* with UP_BOOT_UBOOT: fw_env.config(5), and the kernel command line */
     enum up_restart_mode restart;
     char *restart_argv[UP_ARGV_MAX + 1]; /* with UP_RESTART_COMMAND, NULL-terminated */
     uint32_t heartbeat;                  /* seconds of silence after which a child is killed; 60 */

@@ -55,8 +55,9 @@ bool up_device_provisioning(const struct up_device *d)
 
 bool up_device_adopts(const struct up_device *d)
 {
-    return d->provisioning && d->config->slot[0] &&
-           d->storage->ops->mounted(d->storage, d->config->slot[0]) == 1;
+    const char *slot = d->config->slot[d->boot_state.running];
+
+    return d->provisioning && slot && (d->runs_slot || d->storage->ops->mounted(d->storage, slot) == 1);
 }
 
 bool up_device_take_fresh(struct up_device *d)
@@ -190,6 +191,7 @@ int up_device_provision(struct up_device **out, struct up_storage *storage, cons
     struct up_device *d = NULL;
     struct up_journal_state state;
     char path[UP_PATH_SIZE];
+    int started;
 
     if (allocate(&d, storage, config, err) < 0 ||
         up_storage_make_dir(storage, config->state, 0700, err) < 0 || take_lock(d, err) < 0)
@@ -211,6 +213,10 @@ int up_device_provision(struct up_device **out, struct up_storage *storage, cons
     if (up_storage_make_dir(storage, up_device_path(d, "script", path, sizeof path), 0755, err) < 0 ||
         up_storage_make_dir(storage, up_device_path(d, "policy", path, sizeof path), 0700, err) < 0)
         goto fail;
+    if (up_boot_started(d->boot, &started, err) < 0)
+        goto fail;
+    d->runs_slot = started >= 0;
+    d->boot_state.running = (uint8_t)(d->runs_slot ? started : 0);
     d->provisioning = true;
     d->state.next_generation = 1;
     d->state.next_transaction = 1;
@@ -277,7 +283,7 @@ int up_device_gates(const struct up_device *d, const struct up_manifest *m, stru
                                   .version = MOULT_VERSION,
                                   .need_bytes = up_gate_space(m),
                                   .slot_size = 0};
-    const char *slot = d->config->slot[d->provisioning ? 0 : !d->boot_state.running];
+    const char *slot = d->config->slot[d->provisioning ? d->boot_state.running : !d->boot_state.running];
 
     facts.same_open =
         d->state.phase != UP_IDLE && memcmp(d->state.tx.pair.digest, m->digest, sizeof m->digest) == 0;

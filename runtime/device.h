@@ -144,7 +144,7 @@ int up_device_clean(struct up_device *d, struct up_error *err);
  * script archive. Meaningful while a transaction is open. */
 const char *up_device_target(const struct up_device *d, enum up_part_kind kind, char *buf, size_t len);
 
-/* The factory found its slot mounted: it is compared and adopted, never written. */
+/* The factory found its slot running or mounted: it is compared and adopted, never written. */
 bool up_device_adopts(const struct up_device *d);
 bool up_device_provisioning(const struct up_device *d);
 /* Whether the open transaction was begun by this process and no transfer was

@@ -20,6 +20,7 @@ struct up_device {
     struct up_boot_state boot_state; /* as last read or written */
     struct up_journal_state state;   /* as last read or written */
     bool provisioning;               /* nothing is on record yet */
+    bool runs_slot;                  /* while provisioning: we were started from the running slot */
     bool fresh;                      /* see up_device_take_fresh() */
     int lock;                        /* -1 when not held by us */
     struct up_finish *finish;        /* NULL when not under way */

@@ -75,7 +75,7 @@ static void make_transaction(const struct up_device *d, struct up_journal_state 
     memset(t, 0, sizeof *t);
     t->id = next->next_transaction++;
     t->parts = (uint8_t)parts;
-    t->target = (uint8_t)(d->provisioning ? 0 : has_core ? !running : running);
+    t->target = (uint8_t)(!d->provisioning && has_core ? !running : running);
     t->sequence = m->sequence;
     t->issued = m->issued;
     t->deadline = m->deadline ? m->deadline : d->config->deadline;
@@ -278,10 +278,12 @@ static int arm(struct up_device *d, struct up_error *err)
 static int commit_provision(struct up_device *d, struct up_error *err)
 {
     struct up_journal_state next = d->state;
-    struct up_boot_state boot = {.order = {0, 1}, .count = 1, .good = {true, false}};
+    uint8_t slot = next.tx.target;
+    struct up_boot_state boot = {.order = {slot, !slot}, .count = 1, .running = slot};
     char path[UP_PATH_SIZE];
 
-    next.slot[0] = next.tx.pair;
+    boot.good[slot] = true;
+    next.slot[slot] = next.tx.pair;
     for (int i = 0; i < UP_PART_KINDS; i++)
         next.floor[i] = next.tx.parts & 1u << i ? next.tx.sequence : 0;
     next.issued = next.tx.issued;
@@ -290,7 +292,7 @@ static int commit_provision(struct up_device *d, struct up_error *err)
     if (up_boot_create(d->boot, &boot, err) < 0 || up_history_create(d->storage, d->config->state, err) < 0 ||
         up_generation_link(d->storage, path, next.tx.generation, err) < 0)
         return err->code;
-    up_device_note(d, "provisioned", UP_OK, next.slot[0].release, next.tx.sequence, "");
+    up_device_note(d, "provisioned", UP_OK, next.slot[slot].release, next.tx.sequence, "");
     if (up_journal_create(d->journal, &next, err) < 0)
         return err->code;
     d->state = next;

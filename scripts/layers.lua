@@ -16,7 +16,7 @@ local floors = {
   { "minisign_private", "manifest_format", "index", "config", "source_http", "http_answer", "history", "policy_good",
     "child", "notify" },
   { "host", "httpd" },
-  { "minisign_format", "minisign_secret", "codec", "index_reader", "blocks", "boot", "slot", "generation", "journal",
+  { "minisign_format", "minisign_secret", "codec", "index_reader", "blocks", "boot", "boot_private", "boot_file", "boot_uboot", "slot", "generation", "journal",
     "httpd_private" },
   { "package", "httpd_request" },
   { "layout", "pack", "verify", "gates" },
@@ -53,6 +53,7 @@ local excused = {
 -- bindings/x.c includes x.h; what else a binding needs, and why.
 local binding_includes = {
   source = { "fetch", "storage" },  -- source.http() is up_source_http() of fetch.h
+  boot = { "config", "storage" },   -- the configuration it reads, of the system
   digest = { "storage" },           -- digest.file() reads through the seam
   policy = { "storage" },           -- keep() and kept() go through the seam
   manifest = { "digest" },          -- names a digest in hex

@@ -37,6 +37,15 @@ describe("config.normalise", function()
       { got.state, got.keys, got.policy, got.core.slots.a })
   end)
 
+  it("knows where a U-Boot board has its environment, and how it restarts", function()
+    local slots = { a = "/dev/mmcblk0p2", b = "/dev/mmcblk0p3" }
+    local got = assert(normalise { core = { slots = slots, boot = "uboot" } })
+    assert.same({ slots = slots, boot = "uboot", fw_env = "/etc/fw_env.config", cmdline = "/proc/cmdline" }, got.core)
+    assert.same({ "reboot" }, got.restart)
+    got = assert(normalise { core = { slots = slots, boot = "uboot", fw_env = "env" }, restart = "exit" })
+    assert.same({ "/device/env", "exit" }, { got.core.fw_env, got.restart })
+  end)
+
   it("gives every cloud its name, period and the general proxy", function()
     local got = assert(normalise { cloud = "absent", proxy = "http://p:1", clouds = {
       { kind = "luat", url = "http://one/x" },
@@ -111,7 +120,9 @@ describe("config.normalise", function()
       { core = { slots = { a = "x" } } }, "field core.slots.b is missing" },
     { "the same slot twice",        { core = { slots = { a = "x", b = "x" } } },     "are the same" },
     { "an unknown boot driver",
-      { core = { slots = { a = "x", b = "y" }, boot = "grub" } }, 'field core.boot must be "file"' },
+      { core = { slots = { a = "x", b = "y" }, boot = "grub" } }, 'field core.boot must be "file" or "uboot"' },
+    { "an environment without U-Boot",
+      { core = { slots = { a = "x", b = "y" }, fw_env = "z" } }, 'core.fw_env is only for core.boot = "uboot"' },
     { "a state inside a slot",
       { state = "x/state", core = { slots = { a = "x", b = "y" } } }, "state lies in core.slots.a" },
     { "a restart that is no array",

@@ -81,10 +81,41 @@ function checks.slots(s, report)
       report("ok", "slot " .. name, size and size > 0 and ("%s, %s"):format(path, progress.size(size)) or path)
     end
   end
-  if s.status then
-    report("ok", "boot", ("driver %q, running from slot %s"):format(core.boot,
-      s.status.core and s.status.core.running or "?"))
+end
+
+-- A power cut while the only copy of an environment is written loses it.
+local function count_copies(path)
+  local text, count = read_file(path), 0
+  for line in (text or ""):gmatch "[^\n]+" do
+    if not line:find "^#" and line:find "^%s*%S+%s+%S+%s+%S+" then count = count + 1 end
   end
+  return count
+end
+
+local function describe(state)
+  local parts = {}
+  for _, name in ipairs(state.order) do
+    local slot = state[name]
+    parts[#parts + 1] = name .. (slot.good and " (good)" or (" (%d tries)"):format(slot.tries))
+  end
+  return table.concat(parts, ", then ")
+end
+
+function checks.boot(s, report)
+  local core = s.config.core
+  if not core then return end
+  if core.boot == "uboot" and count_copies(core.fw_env) == 1 then
+    report("fail", "boot", core.fw_env .. ": names one copy of the U-Boot environment",
+      "build U-Boot with a redundant environment and name both copies", "usage")
+  end
+  local state, message, code = natives.boot.read(s.config)
+  if state then
+    return report("ok", "boot", ("driver %q, running from slot %s; starts %s"):format(core.boot, state.running,
+      describe(state)))
+  end
+  if code == "nothing" then return end -- before there is a device, checks.state says it
+  report("fail", "boot", message, core.boot == "uboot" and "see examples/uboot/README.md: boot script, environment and "
+    .. "fw_env.config of the board" or "keep a copy of the state directory, then provision the device again", code)
 end
 
 function checks.space(s, report)
@@ -147,7 +178,7 @@ function checks.agent(s, report)
   report("warn", "agent", "not running", "start it with `moult run`; until then nothing is fetched by itself")
 end
 
-local ORDER = { "keys", "state", "slots", "space", "clock", "policy", "clouds", "agent" }
+local ORDER = { "keys", "state", "slots", "boot", "space", "clock", "policy", "clouds", "agent" }
 
 local function print_row(env, row)
   env.out(("%-4s  %-10s %s"):format(row.level, row.what, row.text))

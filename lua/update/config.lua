@@ -164,12 +164,26 @@ local function relations(config)
   if config.cloud and config.clouds then return "cloud and clouds are both given; use one of them" end
   local slots = config.core and config.core.slots
   if not slots then return end
+  for _, name in ipairs { "fw_env", "cmdline" } do
+    if config.core[name] and config.core.boot ~= "uboot" then
+      return ("core.%s is only for core.boot = \"uboot\""):format(name)
+    end
+  end
   if slots.a == slots.b then return "core.slots.a and core.slots.b are the same" end
   for name, path in pairs(slots) do
     if (config.state .. "/"):sub(1, #path + 1) == path .. "/" then
       return ("state lies in core.slots.%s; it must outlive both slots"):format(name)
     end
   end
+end
+
+-- What a U-Boot board needs unless told otherwise.
+local function board(config)
+  local core = config.core
+  if not core or core.boot ~= "uboot" then return end
+  core.fw_env = core.fw_env or "/etc/fw_env.config"
+  core.cmdline = core.cmdline or "/proc/cmdline"
+  config.restart = config.restart or { "reboot" }
 end
 
 --- Check a table and make it whole.
@@ -186,6 +200,7 @@ function M.normalise(given, folder, sha256)
   if not config then return nil, wrong, "usage" end
   wrong = relations(config)
   if wrong then return nil, wrong, "usage" end
+  board(config)
   config.keys = config.keys or config.state .. "/keys"
   config.clouds = config.clouds or { config.cloud }
   config.cloud = nil

@@ -19,8 +19,12 @@ local slots = {
 
 local core = {
   field("slots", "table", "where the two images lie", { required = true, fields = slots }),
-  field("boot", "word", "boot driver; with \"file\" each start of `moult run` is one boot",
-    { choices = { "file" }, default = "file" }),
+  field("boot", "word", "boot driver; with \"file\" each start of `moult run` is one boot, with \"uboot\" the U-Boot "
+    .. "environment says which slot starts", { choices = { "file", "uboot" }, default = "file" }),
+  field("fw_env", "path", "with boot = \"uboot\": where the environment lies, as fw_setenv is told; default: "
+    .. "/etc/fw_env.config"),
+  field("cmdline", "path", "with boot = \"uboot\": the kernel command line, whose moult.slot= names the running slot; "
+    .. "default: /proc/cmdline"),
 }
 
 local cloud = {
@@ -47,7 +51,7 @@ return {
   field("keys", "path", "directory of trusted public keys; default: keys in the state directory"),
   field("core", "table", "the two slots of the system image; absent: only the script is updated", { fields = core }),
   field("restart", "restart", "command that restarts the device (array of words), or \"exit\": leave with code 4; "
-    .. "absent: `moult run` starts over"),
+    .. "absent: `moult run` starts over, and with core.boot = \"uboot\" it is { \"reboot\" }"),
   field("restart_when", "word", "when to go over to what was fetched without being asked for: \"now\", or when it is "
     .. "\"asked\" for by the script (sys.restart) or at the next start of the device",
     { choices = { "now", "asked" }, default = "now" }),

@@ -1,6 +1,7 @@
 /*
  * boot_check.c -- the boot loader's variables on real files: a redundant U-Boot
- * environment in a temporary directory, read back by the stock fw_printenv.
+ * environment in a temporary directory, read back by the stock fw_printenv; and
+ * the driver over it.
  */
 #include "scratch.h"
 
@@ -8,6 +9,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 #include <zlib.h>
+
+#include "boot.h"
+#include "sim.h"
 
 #define ENV_SIZE 4096
 
@@ -226,6 +230,187 @@ static void a_value_that_is_too_long_is_not_cut(void **state)
     is(b, "bootdelay", "2");
 }
 
+/*
+ * The driver, in the simulator.
+ */
+
+static struct up_boot *open_uboot(struct sim *sim, struct up_config *config)
+{
+    struct up_error err;
+    struct up_boot *boot;
+
+    up_config_init(config);
+    config->state = strdup("/state");
+    config->boot = UP_BOOT_UBOOT;
+    config->fw_env = strdup("/etc/fw_env.config");
+    config->cmdline = strdup("/proc/cmdline");
+    must(up_boot_open(&boot, sim_storage(sim), config, &err), &err);
+    return boot;
+}
+
+static void put_variables(struct sim *sim, const char *order, const char *a, const char *b)
+{
+    sim_put_variable(sim, "BOOT_ORDER", order);
+    sim_put_variable(sim, "BOOT_a_LEFT", a);
+    sim_put_variable(sim, "BOOT_b_LEFT", b);
+}
+
+static void show(const struct up_boot_state *s, char out[64])
+{
+    int n = snprintf(out, 64, "%d:", s->running);
+
+    for (int i = 0; i < s->count; i++)
+        n += snprintf(out + n, 64 - (size_t)n, " %c%s%d", 'a' + s->order[i], s->good[s->order[i]] ? "+" : "-",
+                      s->tries[s->order[i]]);
+}
+
+static void variables_are_understood_as_the_boot_script_does(void **state)
+{
+    static const struct {
+        const char *order, *a, *b, *shown;
+    } cases[] = {
+        {"a", "", "0", "0: a+0"},      {"b a", "", "3", "0: b-3 a+0"},    {"b a", "", "0", "0: b-0 a+0"},
+        {"b a", "", "", "0: b+0 a+0"}, {"", "", "", "0: a+0 b+0"},        {"", "", "2", "0: a+0 b-2"},
+        {"A B", "", "", "0: a+0 b+0"}, {"rescue  b ", "", "1", "0: b-1"}, {"a a b", "", "", "0: a+0 b+0"},
+        {"ab", "0", "", "0: a-0 b+0"}, {"b", "", "x", "0: b-0"},          {"b", "", "12", "0: b-0"},
+    };
+    struct sim *sim = sim_new();
+    struct up_config config;
+    struct up_boot *boot = open_uboot(sim, &config);
+
+    (void)state;
+    sim_put_text(sim, "/proc/cmdline", "moult.slot=a\n");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct up_boot_state s;
+        struct up_error err;
+        char shown[64];
+
+        put_variables(sim, cases[i].order, cases[i].a, cases[i].b);
+        must(up_boot_select(boot, &s, &err), &err);
+        show(&s, shown);
+        assert_string_equal(shown, cases[i].shown);
+    }
+    assert_int_equal(sim_ops(sim), 0); /* the loader chose: nothing is written */
+    up_boot_close(boot);
+    up_config_free(&config);
+    sim_free(sim);
+}
+
+static void what_is_written_is_one_write_and_reads_back(void **state)
+{
+    static const struct {
+        struct up_boot_state state;
+        const char *order, *a, *b;
+    } cases[] = {
+        {{.order = {0}, .count = 1, .good = {true}}, "a", "", "0"},
+        {{.order = {1, 0}, .count = 2, .good = {true}, .tries = {0, 3}}, "b a", "", "3"},
+        {{.order = {1, 0}, .count = 2, .good = {true, true}}, "b a", "", ""},
+        {{.order = {1}, .count = 1, .good = {false, true}}, "b", "0", ""},
+    };
+    struct sim *sim = sim_new();
+    struct up_config config;
+    struct up_boot *boot = open_uboot(sim, &config);
+
+    (void)state;
+    sim_put_text(sim, "/proc/cmdline", "console=ttyS0 moult.slot=b");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct up_boot_state s;
+        struct up_error err;
+        char value[3][UP_BOOT_VALUE_SIZE], want[64], got[64];
+
+        must(up_boot_write(boot, &cases[i].state, &err), &err);
+        assert_int_equal(sim_ops(sim), i + 1);
+        sim_variable(sim, "BOOT_ORDER", value[0]);
+        sim_variable(sim, "BOOT_a_LEFT", value[1]);
+        sim_variable(sim, "BOOT_b_LEFT", value[2]);
+        assert_string_equal(value[0], cases[i].order);
+        assert_string_equal(value[1], cases[i].a);
+        assert_string_equal(value[2], cases[i].b);
+        must(up_boot_read(boot, &s, &err), &err);
+        assert_int_equal(s.running, 1);
+        s.running = 0;
+        show(&s, got);
+        show(&cases[i].state, want);
+        assert_string_equal(got, want);
+    }
+    up_boot_close(boot);
+    up_config_free(&config);
+    sim_free(sim);
+}
+
+static void the_slot_is_a_word_of_the_command_line(void **state)
+{
+    static const struct {
+        const char *text;
+        int slot;
+    } cases[] = {
+        {"moult.slot=a", 0},
+        {"moult.slot=b\n", 1},
+        {"quiet moult.slot=b root=/dev/x", 1},
+        {"moult.slot=a moult.slot=b", 1},
+        {"", -1},
+        {"quiet", -1},
+        {"xmoult.slot=a", -1},
+        {"moult.slot=", -1},
+        {"moult.slot=c", -1},
+        {"moult.slot=ab", -1},
+        {"moult.slot=a moult.slot=", -1},
+    };
+    struct sim *sim = sim_new();
+    struct up_config config;
+    struct up_boot *boot = open_uboot(sim, &config);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct up_boot_state s;
+        struct up_error err;
+        int slot;
+
+        sim_put_text(sim, "/proc/cmdline", cases[i].text);
+        must(up_boot_started(boot, &slot, &err), &err);
+        assert_int_equal(slot, cases[i].slot);
+        if (slot < 0)
+            must_fail(up_boot_read(boot, &s, &err), UP_USAGE, "moult.slot=", &err);
+        else
+            must(up_boot_read(boot, &s, &err), &err);
+    }
+    up_boot_close(boot);
+    up_config_free(&config);
+    sim_free(sim);
+}
+
+static void failures_say_what_to_do(void **state)
+{
+    static const struct {
+        int error, code;
+        const char *part;
+    } cases[] = {
+        {ENODATA, UP_STATELOST, "saveenv"},
+        {EOPNOTSUPP, UP_USAGE, "redundant"},
+        {ENOENT, UP_USAGE, "/etc/fw_env.config"},
+        {EIO, UP_WRITE, "/etc/fw_env.config"},
+    };
+    struct sim *sim = sim_new();
+    struct up_config config;
+    struct up_boot *boot = open_uboot(sim, &config);
+
+    (void)state;
+    sim_put_text(sim, "/proc/cmdline", "moult.slot=a");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct up_boot_state s = {.order = {0}, .count = 1, .good = {true}};
+        struct up_error err;
+
+        sim_reset_counters(sim);
+        sim_fail(sim, SIM_BOOT_SET, 1, cases[i].error, false);
+        must_fail(up_boot_write(boot, &s, &err), cases[i].code, cases[i].part, &err);
+        sim_fail(sim, SIM_BOOT_GET, 1, cases[i].error, false);
+        must_fail(up_boot_read(boot, &s, &err), cases[i].code, cases[i].part, &err);
+    }
+    up_boot_close(boot);
+    up_config_free(&config);
+    sim_free(sim);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,6 +421,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_copy_is_read_but_never_written, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_not_there_is_said, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_value_that_is_too_long_is_not_cut, set_up, tear_down),
+        cmocka_unit_test(variables_are_understood_as_the_boot_script_does),
+        cmocka_unit_test(what_is_written_is_one_write_and_reads_back),
+        cmocka_unit_test(the_slot_is_a_word_of_the_command_line),
+        cmocka_unit_test(failures_say_what_to_do),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,108 @@
+/*
+ * boot_file.c -- boot driver `file`: variables in a two-slot record, and the
+ * boot loader played by us.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "boot_private.h"
+#include "bytes.h"
+#include "error.h"
+
+#define RECORD_SIZE 24
+
+static void encode(const struct up_boot_state *s, uint8_t out[RECORD_SIZE])
+{
+    memset(out, 0, RECORD_SIZE);
+    out[0] = s->count;
+    for (int i = 0; i < UP_SLOTS; i++) {
+        out[1 + i] = s->order[i];
+        out[3 + i] = s->tries[i];
+        out[5 + i] = s->good[i];
+    }
+    out[7] = s->running;
+    up_put64(out + 8, s->boots);
+}
+
+static int decode(struct up_boot_state *s, const uint8_t *in, size_t len)
+{
+    memset(s, 0, sizeof *s);
+    if (len != RECORD_SIZE || in[0] < 1 || in[0] > UP_SLOTS || in[7] >= UP_SLOTS)
+        return -1;
+    s->count = in[0];
+    for (int i = 0; i < UP_SLOTS; i++) {
+        if (in[1 + i] >= UP_SLOTS || in[5 + i] > 1)
+            return -1;
+        s->order[i] = in[1 + i];
+        s->tries[i] = in[3 + i];
+        s->good[i] = in[5 + i];
+    }
+    s->running = in[7];
+    s->boots = up_get64(in + 8);
+    return 0;
+}
+
+/* Nothing is started from a slot: the images are data. */
+static int file_started(struct up_boot *b, int *slot, struct up_error *err)
+{
+    (void)b, (void)err;
+    *slot = -1;
+    return 0;
+}
+
+static int file_create(struct up_boot *b, const struct up_boot_state *first, struct up_error *err)
+{
+    uint8_t bytes[RECORD_SIZE];
+
+    encode(first, bytes);
+    return up_record_create(&b->record, bytes, sizeof bytes, err);
+}
+
+static int file_read(struct up_boot *b, struct up_boot_state *out, struct up_error *err)
+{
+    uint8_t bytes[RECORD_SIZE];
+    size_t len;
+
+    if (up_record_read(&b->record, bytes, sizeof bytes, &len, err) < 0)
+        return err->code;
+    if (decode(out, bytes, len) < 0)
+        return up_fail(err, UP_STATELOST, "%s: the newest record cannot be understood", b->path);
+    return 0;
+}
+
+static int file_write(struct up_boot *b, const struct up_boot_state *s, struct up_error *err)
+{
+    uint8_t bytes[RECORD_SIZE];
+
+    encode(s, bytes);
+    return up_record_write(&b->record, bytes, sizeof bytes, err);
+}
+
+static int file_select(struct up_boot *b, struct up_boot_state *out, struct up_error *err)
+{
+    if (file_read(b, out, err) < 0)
+        return err->code;
+    out->boots++;
+    for (int i = 0; i < out->count; i++) {
+        uint8_t slot = out->order[i];
+
+        if (!out->good[slot] && out->tries[slot] == 0)
+            continue;
+        if (!out->good[slot])
+            out->tries[slot]--;
+        out->running = slot;
+        return file_write(b, out, err);
+    }
+    /* Nothing in the order may start: a real loader would stop here. The slot
+     * that ran last is the best guess there is. */
+    return file_write(b, out, err);
+}
+
+static void file_id(struct up_boot *b, const struct up_boot_state *s, char out[37])
+{
+    (void)b;
+    snprintf(out, 37, "boot-%llu", (unsigned long long)s->boots);
+}
+
+const struct up_boot_driver_ops up_boot_file_ops = {file_started, file_create, file_read,
+                                                    file_write,   file_select, file_id};

@@ -1,0 +1,30 @@
+/*
+ * boot_private.h -- the drivers behind boot.h: boot_file.c and boot_uboot.c.
+ */
+#ifndef UP_BOOT_PRIVATE_H
+#define UP_BOOT_PRIVATE_H
+
+#include "boot.h"
+#include "record.h"
+
+/* Each as the function of boot.h with the same name. */
+struct up_boot_driver_ops {
+    int (*started)(struct up_boot *b, int *slot, struct up_error *err);
+    int (*create)(struct up_boot *b, const struct up_boot_state *first, struct up_error *err);
+    int (*read)(struct up_boot *b, struct up_boot_state *out, struct up_error *err);
+    int (*write)(struct up_boot *b, const struct up_boot_state *s, struct up_error *err);
+    int (*select)(struct up_boot *b, struct up_boot_state *out, struct up_error *err);
+    void (*id)(struct up_boot *b, const struct up_boot_state *s, char out[37]);
+};
+
+struct up_boot {
+    const struct up_boot_driver_ops *ops;
+    struct up_storage *storage;
+    struct up_record record;      /* file */
+    char path[1024];              /* file: <state>/boot */
+    const char *fw_env, *cmdline; /* uboot: the configuration's */
+};
+
+extern const struct up_boot_driver_ops up_boot_file_ops, up_boot_uboot_ops;
+
+#endif
