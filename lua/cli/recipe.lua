@@ -13,42 +13,8 @@ local INSTRUCTIONS = 100000 -- far more than a table constructor needs
 local SIZE = 1024 * 1024
 local YEAR_9999 = 253402300799
 
-local part_fields = {
-  { name = "encoding", type = "word", choices = { "zstd", "raw", "lzma" }, default = "zstd" },
-  { name = "block_size", type = "block_size" },
-}
-
---- Every field: name, type, whether it is required, bounds.
-M.fields = {
-  { name = "project", type = "text", required = true, max = 64 },
-  { name = "product_key", type = "text", required = true, max = 1024 },
-  { name = "hardware", type = "list", max = 32, most = 16 },
-  { name = "sequence", type = "integer", required = true, min = 1, most = math.maxinteger },
-  { name = "version", type = "text", required = true, max = 32 },
-  { name = "release", type = "text", max = 32 },
-  { name = "script", type = "table", fields = {
-    { name = "dir", type = "path", required = true },
-    table.unpack(part_fields),
-  } },
-  { name = "core", type = "table", fields = {
-    { name = "name", type = "text", required = true, max = 64 },
-    { name = "version", type = "integer", required = true, min = 0, most = math.maxinteger },
-    { name = "image", type = "path", required = true },
-    { name = "from", type = "from" },
-    table.unpack(part_fields),
-  } },
-  { name = "requires", type = "table", fields = {
-    { name = "core", type = "text", required = true, max = 64 },
-    { name = "version", type = "integer", required = true, min = 0, most = math.maxinteger },
-  } },
-  { name = "min_moult", type = "text", max = 32 },
-  { name = "issued", type = "integer", min = 1, most = YEAR_9999 },
-  { name = "not_after", type = "integer", min = 1, most = YEAR_9999 },
-  { name = "deadline", type = "integer", min = 1, most = 7 * 86400 },
-  { name = "override", type = "list", max = 32, most = 4, choices = { "version", "window", "battery", "budget" } },
-  { name = "text", type = "text", max = 1024 },
-  { name = "block_size", type = "block_size" },
-}
+--- Every field: see cli.recipe_fields.
+M.fields = require "cli.recipe_fields"
 
 local check_fields
 

@@ -12,7 +12,8 @@ M.verb = {
   name = "status",
   usage = "status [-c CONFIG] [--json]",
   summary = "show what runs and what is under way",
-  text = "Takes no lock and repairs nothing. With --json: one object, the fields of DESIGN section 10.",
+  text = "Takes no lock and repairs nothing. With --json: one object of phase, release, core, script,\n"
+    .. "floor, transaction, last and hotfixes; what there is none of is null.",
   positional = { 0, 0 },
   common = { "config", "json" },
   example = "moult status -c device/config.lua\nmoult status --json | jq .release",

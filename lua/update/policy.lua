@@ -22,63 +22,12 @@
 -- processor time or 12 MiB, fails, or answers nonsense is broken: the text of
 -- it that last answered is asked instead (lua/update/ask.lua).
 --
--- Every field may be nil when it is not known; then the rule that needs it is
--- skipped, and the reason tree says so. Sizes are bytes, times seconds.
---
--- **offer**: what is to be had. It is signed and passed every gate already.
---
---     cloud     string   name of the cloud that offered it; "file" by hand
---     release   string   the release that it makes of the device
---     version   string   VERSION of its script; nil without a script
---     core      table    {name = string, version = integer}; nil without a core
---     sequence  integer  number of the package
---     size      integer  of the package
---     to_fetch  integer  bytes that still have to come over the link
---     fallback  boolean  true: a full package because no delta fits this device
---     permit    boolean  true: a signed permit allows an older version
---     manifest  table    the verified manifest: digest, project, hardware, text, issued,
---                        not_after, override {"version"|"window"|"battery"|"budget", ...},
---                        parts {{kind = "script"|"core", size, data_size, delta = boolean}, ...}
---
--- **device**: what runs now.
---
---     project, hardware  string
---     release   string   the confirmed release
---     version   string   VERSION of the script that runs
---     core      table    {name = string, version = integer}; nil without core slots
---     floor     table    {script = integer, core = integer}: highest sequence confirmed
---     free      integer  bytes free in the state directory
---     memory    integer  bytes of memory available
---     battery   number   percent, 0 to 100
---     time      integer  since 1970 in UTC
---     time_trusted boolean  false when the clock was never set
---     uptime    integer  seconds since the device started
---     metered   boolean  true: every byte costs
---     spent_today integer  bytes fetched over the metered link since 00:00 UTC
---
--- Battery, metered and anything else that only the device's script can know
--- come from `update.setup { facts = fn }`, and keep the names that it gives.
---
--- **limits**: `limits = {...}` of the configuration, as it stands there.
---
---     battery   number   least percent to install with
---     window    table    {from = "HH:MM", to = "HH:MM", offset = minutes east of UTC}:
---                        when to install. The clock is UTC plus `offset` (0 when absent),
---                        because a device seldom knows its zone and never a law about
---                        summer time; from > to passes midnight, from == to is all day
---     budget    integer  bytes a day (UTC) over a metered link
---     data_cap  integer  most bytes of a full package where a delta was hoped for,
---                        over a metered link
---     confirm   string   "auto" or "script": who confirms a release (see healthy)
---     confirm_after integer  seconds without an error before "auto" confirms; 60
---
--- **facts**: how the release on trial does.
---
---     uptime    integer  seconds since its script started
---     starts    integer  how often it was started, this time included
---     confirm_called boolean  the script called update.confirm()
---     cloud_reached boolean  a cloud answered since it started; nil: no cloud configured
---     errors    integer  errors of its tasks since it started
+-- Every field of offer, device, limits and facts is listed with its type and
+-- unit in lua/update/policy_fields.lua and in moult-policy(7). Every one may be
+-- nil when it is not known; then the rule that needs it is skipped, and the
+-- reason tree says so. Sizes are bytes, times seconds. Battery, metered and
+-- anything else that only the device's script can know come from
+-- `update.setup { facts = fn }`, and keep the names that it gives.
 --
 -- @module update.policy
 
@@ -277,9 +226,9 @@ end
 local order = { "version", "core", "higher", "battery", "window", "budget", "data_cap" }
 
 --- Decide about an offer. Rules run in order; the first that says stop ends it.
--- @tparam table offer see above
--- @tparam table device see above
--- @tparam table limits see above; may be empty
+-- @tparam table offer what is to be had; signed, and every gate passed already
+-- @tparam table device what runs now
+-- @tparam table limits those of the configuration; may be empty
 -- @treturn table decision {action = "install"|"defer"|"refuse", reason = word,
 --   retry_after = seconds (with "defer"), prefer = "delta"|"full"}
 -- @treturn table the reason tree: an array of {rule = word, result =
@@ -299,7 +248,7 @@ end
 --- Choose hotfixes: all that are not applied yet, in the order offered.
 -- @tparam {table,...} hotfixes {name = string, version = string, applied =
 --   string (the version that is applied now) or nil}
--- @tparam table _device see above; the default does not look at it
+-- @tparam table _device what runs now; the default does not look at it
 -- @treturn {string,...} names of those to apply, in order
 function M.choose(hotfixes, _device)
   local names = {}
@@ -315,7 +264,7 @@ end
 -- Default: the script called update.confirm(); or, with `confirm = "auto"`,
 -- it ran `confirm_after` seconds without an error and a cloud answered. What
 -- errs is never confirmed by itself: the deadline of the trial rolls it back.
--- @tparam table facts see above
+-- @tparam table facts how the release on trial does
 -- @tparam[opt] table limits confirm, confirm_after
 -- @treturn boolean|nil true confirms, false rolls back at once, nil: not yet
 -- @treturn string a sentence: why

@@ -1,0 +1,69 @@
+--- Tables of fields, as manual pages list them: configuration, recipe, policy.
+--
+-- @module fields
+
+local roff = require "roff"
+
+local M = {}
+
+local function quoted(list)
+  local out = {}
+  for i, word in ipairs(list) do out[i] = ("`\"%s\"`"):format(word) end
+  return table.concat(out, ", ")
+end
+
+local function default_of(field)
+  local value = field.default
+  if value == nil or type(value) == "table" then return nil end
+  return type(value) == "string" and ("`\"%s\"`"):format(value) or ("`%s`"):format(tostring(value))
+end
+
+-- The bounds of a field as sentences.
+local function bounds(field)
+  local out = {}
+  local most = field.type == "integer" and (field.most or field.max)
+  if field.choices then out[#out + 1] = ("One of %s."):format(quoted(field.choices)) end
+  if most and most == math.maxinteger then
+    out[#out + 1] = ("At least %d."):format(field.min)
+  elseif most then
+    out[#out + 1] = ("From %d to %d."):format(field.min, most)
+  elseif field.type == "list" then
+    out[#out + 1] = ("At most %d elements."):format(field.most)
+  elseif field.max then
+    out[#out + 1] = ("At most %d bytes."):format(field.max)
+  end
+  if default_of(field) then out[#out + 1] = ("Default %s."):format(default_of(field)) end
+  return table.concat(out, " ")
+end
+
+-- What a type's name alone does not say.
+local types = { word = "string", text = "string", list = "array", path = "path", url = "URL", data = "table",
+  block_size = "integer", from = "array", restart = "array or string" }
+
+local function sentence(text)
+  text = text:sub(1, 1):upper() .. text:sub(2)
+  return text:find("[.)]$") and text or text .. "."
+end
+
+--- The term of a field.
+function M.term(name, field)
+  local kind = types[field.type] or field.type
+  return ("%s (%s%s)"):format(roff.bold(name), kind, field.required and ", required" or "")
+end
+
+--- Put every field on the page, those of tables under their full name.
+-- @tparam table page
+-- @tparam {table,...} list fields
+-- @tparam[opt] string prefix "core."
+function M.put(page, list, prefix)
+  for _, field in ipairs(list) do
+    local name = (prefix or "") .. field.name
+    local text = sentence(field.meaning or "")
+    page:item(M.term(name, field), (text .. " " .. bounds(field)))
+    if field.fields then
+      M.put(page, field.fields, name .. (field.type == "array" and "[]." or "."))
+    end
+  end
+end
+
+return M

@@ -1,0 +1,41 @@
+--- moult-native(7): from the comments of bindings/*.c.
+
+local bindings = require "bindings"
+local roff = require "roff"
+
+-- The head comment: its first sentence, its example, what else it says.
+local function put_head(page, head)
+  local title, rest = head:match("^(.-)\n%s*\n(.*)$")
+  local said = (title or head):gsub("^[%w_]+%.c %-%- ", ""):gsub("^update%.native%.[%w_]+ %-%- ", "")
+  page:text((said:gsub("^update%.native%.[%w_]+: ", ""):gsub("^%l", string.upper)))
+  local example, prose = {}, {}
+  for line in ((rest or "") .. "\n"):gmatch("(.-)\n") do
+    if line:find("^  ") then example[#example + 1] = line else prose[#prose + 1] = line end
+  end
+  local indent = example[1] and example[1]:match("^ *")
+  for i, line in ipairs(example) do example[i] = line:sub(#indent + 1) end
+  if #example > 0 then page:verbatim(table.concat(example, "\n")) end
+  page:text(table.concat(prose, "\n"))
+end
+
+return function(head)
+  local page = roff.page { name = "moult-native", section = 7, title = "native modules of Moult for Lua scripts",
+    date = head.date, source = head.source }
+  page:section "DESCRIPTION"
+  page:text [[
+These modules are built into `moult`, and come as shared objects for a plain `lua5.4`; `require
+"update.native.NAME"` gives one. Sizes and offsets are bytes, times seconds, where nothing else is said.
+
+What the world does wrong is `nil, message, code`, with one of the code words that `moult doctor` explains. Misuse
+raises: a wrong type, a negative size, a handle that was closed. Nothing waits: what is not there yet is `nil,
+message, "again"`; then poll the loop and call again.]]
+  for _, binding in ipairs(bindings.all(head.bindings, bindings.names(head.bindings))) do
+    page:section("update.native." .. binding.name)
+    put_head(page, binding.head)
+    for _, entry in ipairs(binding.functions) do
+      if entry.signature then page:item(roff.bold(entry.signature), (entry.text:gsub("^%l", string.upper))) end
+    end
+  end
+  page:see_also { { "lua", 1 }, { "moult", 1 }, { "moult-script", 7 } }
+  return page
+end

@@ -1,0 +1,102 @@
+--- moult-package(5): the file format, and the recipe from cli.recipe_fields.
+
+local fields = require "fields"
+local roff = require "roff"
+
+--- The fields of a manifest. A spec compares them with those that runtime/manifest.c takes.
+local manifest = {
+  { "format", "string", "Always `moult-manifest-1`." },
+  { "project", "string", "Name of the product." },
+  { "product_key", "string", "SHA-256 of the product's key, in hex." },
+  { "hardware", "array", "Revisions of the board that it is for; absent: every one." },
+  { "sequence", "integer", "Number of the package. Only one above the device's floor installs." },
+  { "release", "string", "What the package makes of the device." },
+  { "script.version", "string", "VERSION of the script." },
+  { "core.name", "string", "Name of the core." },
+  { "core.version", "integer", "Version of the core." },
+  { "requires.core", "string", "Name of the core that the device has to have." },
+  { "requires.version", "integer", "Least version of that core." },
+  { "min_moult", "string", "Least version of Moult on the device." },
+  { "issued", "integer", "When it was made, in seconds since 1970 UTC." },
+  { "not_after", "integer", "Until when it may be installed, in seconds since 1970 UTC." },
+  { "deadline", "integer", "Seconds that a start on trial may take to be confirmed." },
+  { "override", "array", "Rules of the default policy that it skips; never gates." },
+  { "text", "string", "What people are to know about it." },
+  { "parts", "array", "Its parts, script before core." },
+  { "parts[].kind", "string", "`script` or `core`." },
+  { "parts[].size", "integer", "Bytes of the content." },
+  { "parts[].block_size", "integer", "Bytes of a block, a power of two." },
+  { "parts[].index_size", "integer", "Bytes of the index." },
+  { "parts[].index_sha256", "string", "SHA-256 of the index." },
+  { "parts[].data_size", "integer", "Bytes of the content as stored." },
+  { "parts[].source.size", "integer", "Of a delta: bytes of what it is made against." },
+  { "parts[].source.sha256", "string", "Of a delta: SHA-256 of what it is made against." },
+}
+
+local RECIPE = [[
+return {
+  project = "METER", product_key = "k-123", hardware = { "rev-a" }, sequence = 18,
+  version = "1.0.1",
+  script  = { dir = "app" },
+  core    = { name = "Luat_RDA8910", version = 22, image = "core22.img" },
+}]]
+
+local INDEX = [[
+head, 32 bytes
+   0   8  magic "MOULTIX1"
+   8   4  number of blocks
+  12   4  bytes of a block
+  16   8  bytes of the content
+  24   4  codec window in bytes: what a decoder must be ready to hold
+  28   4  zero
+entry, 80 bytes
+   0   1  encoding: 0 zeros, 1 raw, 2 zstd, 3 lzma, 4 copy, 5 delta
+   1   3  zero
+   4   4  bytes as stored
+   8   8  offset in the source (copy and delta), else zero
+  16  32  SHA-256 of the bytes as stored; zero for zeros, raw and copy
+  48  32  SHA-256 of the decoded bytes]]
+
+return function(head)
+  local page = roff.page { name = "moult-package", section = 5, title = "packages and recipes of Moult",
+    date = head.date, source = head.source }
+  page:section "DESCRIPTION"
+  page:text [[
+A package, a file `NAME.upd`, is a plain ustar archive that any `tar`(1) lists and extracts. It carries a script,
+the device's Lua tree, a core, the system image below it, or both, under one signed manifest. `moult pack` makes one
+from a recipe, `moult info` shows it, `moult verify` checks it to its last byte.]]
+  page:section "MEMBERS"
+  page:text "Exactly these, in this order:"
+  page:item(roff.bold "manifest.json", "The manifest, at most 65536 bytes.")
+  page:item(roff.bold "manifest.minisig", "Its signature, at most 1024 bytes.")
+  page:item(roff.bold "script.idx" .. ", " .. roff.bold "core.idx", "The index of each part: a digest for each block.")
+  page:item(roff.bold "script.dat" .. ", " .. roff.bold "core.dat", "The blocks of each part, one after another.")
+  page:text [[
+Tar headers and padding are a function of the verified manifest: they are compared, not parsed, up to the end of the
+file. The content of a script part is itself such a tar, of regular files and directories only.]]
+  page:section "MANIFEST"
+  page:text "JSON with sorted keys and integers only. Unknown and duplicate keys are refused."
+  for _, field in ipairs(manifest) do
+    page:item(("%s (%s)"):format(roff.bold(field[1]), field[2]), field[3])
+  end
+  page:section "INDEX"
+  page:text "Little-endian, of fixed size; offsets and sizes in bytes:"
+  page:verbatim(INDEX)
+  page:text [[
+Each block stands alone. Nothing is decoded or written before its digest fits; fetching goes on at any block after
+any interruption; the memory needed is that of one block.]]
+  page:section "SIGNATURES"
+  page:text [[
+Keys and signatures are files of `minisign`(1), prehashed. The trusted comment is checked too: `moult manifest
+sequence N`. A device trusts the public keys in the directory that its configuration names as `keys`; when it can
+read none, nothing installs. The same recipe and key give the same bytes.]]
+  page:section "RECIPE"
+  page:text [[
+A Lua file that returns one table, read as data as `moult-config`(5) says. Paths count from the recipe's folder.
+These are the fields:]]
+  fields.put(page, (require "cli.recipe_fields"))
+  page:section "EXAMPLE"
+  page:verbatim(RECIPE)
+  page:see_also { { "minisign", 1 }, { "moult", 1 }, { "tar", 1 }, { "moult-config", 5 }, { "moult-policy", 7 } }
+  return page, { manifest = manifest, recipe = RECIPE }
+end

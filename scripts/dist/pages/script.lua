@@ -1,0 +1,73 @@
+--- moult-script(7): what a device's script has, from the LDoc comments of update.surface, sys and update.luat_sys.
+
+local ldoc = require "ldoc"
+local roff = require "roff"
+
+local EXAMPLE = [[
+PROJECT, VERSION, PRODUCT_KEY = "METER", "1.0.0", "k-123"
+local sys, update = require "sys", require "update"
+
+update.request(nil, nil, 4 * 3600 * 1000)
+
+sys.taskInit(function()
+  while true do
+    print("working, version " .. VERSION)
+    sys.wait(1000)
+  end
+end)
+sys.run()]]
+
+local function read(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read("a")
+  file:close()
+  return text
+end
+
+local function put_functions(page, list)
+  for _, entry in ipairs(list) do
+    local items = {}
+    local text = entry.text
+    -- A list of cases, each in a line of its own.
+    text = text:gsub("\n%s*%- ([^\n]+)", function(item)
+      items[#items + 1] = item
+      return ""
+    end)
+    page:item(roff.bold(entry.signature), text:gsub("\n%s*\n", "\n"))
+    table.move(entry.tags, 1, #entry.tags, #items + 1, items)
+    if #items > 0 then page:enter() end
+    for _, line in ipairs(items) do page:text(line:sub(1, 1):upper() .. line:sub(2) .. ".") end
+    if #items > 0 then page:leave() end
+  end
+end
+
+return function(head)
+  local page = roff.page { name = "moult-script", section = 7, title = "what a device's script has: update and sys",
+    date = head.date, source = head.source }
+  local lua = require("update.native.host").lua_dir
+  page:section "DESCRIPTION"
+  page:text [[
+`moult run` starts `main.lua` of the running generation in a process of its own. It is plain Lua 5.4, and may
+require its own modules, the native ones (`moult-native`(7)) and these two.]]
+  page:verbatim(EXAMPLE)
+  page:text [[
+A script that ends or fails is started again; on trial that is a failed start, and three of them roll the release
+back. While `sys.run()`, or a function that waits, is at work, the script tells the supervisor that it is alive; one
+that is busy for longer than `heartbeat` of the configuration is killed. Its Lua memory is bounded by
+`script_memory`.
+
+The globals `PROJECT`, `VERSION` and `PRODUCT_KEY` have to be those of the package.]]
+  page:section "UPDATE"
+  page:text "Failure is `nil, message, code`, the code \"nothing\" without an agent. What waits lets other tasks run."
+  put_functions(page, ldoc.functions(read(lua .. "/update/surface.lua"), "update"))
+  page:section "SYS"
+  page:text "Tasks, messages and timers under Luat's names; times are in milliseconds."
+  local functions, seen = ldoc.functions(read(lua .. "/sys.lua"), "sys"), {}
+  for _, entry in ipairs(functions) do seen[entry.name] = true end
+  for _, entry in ipairs(ldoc.functions(read(lua .. "/update/luat_sys.lua"), "sys")) do
+    if not seen[entry.name] then functions[#functions + 1] = entry end
+  end
+  put_functions(page, functions)
+  page:see_also { { "moult", 1 }, { "moult-config", 5 }, { "moult-native", 7 }, { "moult-policy", 7 } }
+  return page
+end

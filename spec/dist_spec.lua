@@ -1,0 +1,311 @@
+-- The manual pages and the completion: made as the build makes them, and
+-- compared with the code, so that neither can be behind the other.
+
+local has_host, host = pcall(require, "update.native.host")
+if not has_host then
+  describe("manual pages", function() pending "need the host" end)
+  return
+end
+
+package.path = "scripts/dist/?.lua;" .. package.path
+
+local bindings = require "bindings"
+local config_fields = require "update.config_fields"
+local policy_fields = require "update.policy_fields"
+local recipe_fields = require "cli.recipe_fields"
+
+local PAGES = { "moult.1", "moult-config.5", "moult-package.5", "moult-native.7", "moult-policy.7", "moult-script.7" }
+
+local function read(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read("a")
+  file:close()
+  return text
+end
+
+local function output_of(command)
+  local pipe = assert(io.popen(command .. " 2>&1"))
+  local text = pipe:read("a")
+  local _, _, code = pipe:close()
+  return text, code
+end
+
+-- Names of an array of fields, those of tables with a dot.
+local function names_of(fields, prefix, into)
+  into = into or {}
+  for _, field in ipairs(fields) do
+    local name = (prefix or "") .. field.name
+    into[#into + 1] = name
+    if field.fields then names_of(field.fields, name .. (field.type == "array" and "[]." or "."), into) end
+  end
+  return into
+end
+
+local function set_of(list)
+  local set = {}
+  for _, name in ipairs(list) do set[name] = true end
+  return set
+end
+
+local function keys_of(t)
+  local set = {}
+  for name in pairs(t) do set[name] = true end
+  return set
+end
+
+local function field_set(fields)
+  local set = {}
+  for _, field in ipairs(fields) do set[field.name] = true end
+  return set
+end
+
+-- Every match of a pattern in a text, as a set.
+local function matches(text, pattern)
+  local set = {}
+  for name in text:gmatch(pattern) do set[name] = true end
+  return set
+end
+
+local function union(...)
+  local set = {}
+  for _, other in ipairs { ... } do
+    for name in pairs(other) do set[name] = true end
+  end
+  return set
+end
+
+-- The body of a C function.
+local function function_of(text, name)
+  return assert(text:match("\n[%w ]+%*?" .. name .. "%b()%s*(%b{})"), name)
+end
+
+describe("manual pages", function()
+  local dir, pages = nil, {}
+
+  setup(function()
+    dir = output_of("mktemp -d"):match("[^\n]+")
+    local text, code = output_of(("'%s' scripts/dist/man.lua '%s' 2026-01-02"):format(host.program, dir))
+    assert.equal(0, code, text)
+    for _, page in ipairs(PAGES) do pages[page] = read(dir .. "/" .. page) end
+  end)
+
+  teardown(function() os.execute(("rm -rf '%s'"):format(dir)) end)
+
+  local function assert_items(page, names)
+    local text = pages[page]:gsub("\\%-", "-")
+    for _, name in ipairs(names) do
+      assert(text:find("\n.TP\n\\fB" .. name:gsub("%p", "%%%0") .. "\\fR"), ("%s does not list %s"):format(page, name))
+    end
+    return #names
+  end
+
+  it("are what mandoc accepts without a warning", function()
+    if not os.execute("command -v mandoc >/dev/null") then return pending "needs mandoc" end
+    for _, page in ipairs(PAGES) do
+      local said = output_of(("mandoc -T lint -W warning '%s/%s'"):format(dir, page))
+      assert.equal("", said)
+    end
+  end)
+
+  it("carry the version and the date", function()
+    for _, page in ipairs(PAGES) do
+      assert.truthy(pages[page]:find("\"2026-01-02\" \"moult " .. host.version .. "\"", 1, true))
+    end
+  end)
+
+  it("list every verb, every option and every code word", function()
+    local cli, text = require "cli", pages["moult.1"]:gsub("\\%-", "-")
+    for _, name in ipairs(cli.names()) do
+      local verb = cli.find(name).verb
+      assert.truthy(text:find("\n.SS \"moult " .. verb.usage, 1, true), name)
+      for _, option in ipairs(verb.options or {}) do
+        assert.truthy(text:find("\\fB--" .. option.name .. "\\fR", 1, true), name .. " --" .. option.name)
+      end
+    end
+    for _, option in ipairs(require("cli.args").common) do
+      assert.truthy(text:find("\\fB--" .. option.name .. "\\fR", 1, true), option.name)
+    end
+    for _, row in ipairs(require("update.native.error").codes()) do
+      assert.truthy(text:find(("\n\\fB%s\\fR (%d)\n"):format(row.word, row.exit), 1, true), row.word)
+    end
+  end)
+
+  it("list every field of the configuration, the recipe and policy", function()
+    assert.is_true(assert_items("moult-config.5", names_of(config_fields)) > 20)
+    assert.is_true(assert_items("moult-package.5", names_of(recipe_fields)) > 20)
+    for name, fields in pairs(policy_fields) do assert_items("moult-policy.7", names_of(fields, name .. ".")) end
+  end)
+
+  it("list the fields that a manifest may have, and no others", function()
+    local _, facts = require("pages.package") { date = "", source = "" }
+    local documented = {}
+    for _, field in ipairs(facts.manifest) do
+      for name in field[1]:gmatch("[%w_]+") do documented[name] = true end
+    end
+    local source = read("runtime/manifest.c")
+    local taken = union(matches(source, "take%(f, \"([%w_]+)\""), matches(source, "take_%a+%(&?%l+, \"([%w_]+)\""),
+      matches(source, "enter%(&%l+, f, \"([%w_]+)\""))
+    assert.same(taken, documented)
+  end)
+
+  it("have examples that work", function()
+    local config = assert(require("update.config").load "scripts/dist/config.lua")
+    assert.equal("/var/lib/moult", config.state)
+    local _, facts = require("pages.package") { date = "", source = "" }
+    local given = assert(load(facts.recipe, "=recipe", "t", {}))()
+    assert(require("cli.recipe").normalise(given, "."))
+  end)
+
+  it("list every function of every native module, and those exist", function()
+    local count, text = 0, pages["moult-native.7"]:gsub("\\%-", "-")
+    for _, name in ipairs(bindings.names("bindings")) do
+      local documented, there = {}, {}
+      for _, entry in ipairs(bindings.parse(read(("bindings/%s.c"):format(name))).functions) do
+        assert(entry.signature, ("bindings/%s.c: %s has no comment with its Lua signature"):format(name, entry.name))
+        if not entry.method then documented[entry.name] = true end
+        assert.truthy(text:find("\\fB" .. entry.signature, 1, true), entry.signature)
+        count = count + 1
+      end
+      for key, value in pairs(require("update.native." .. name)) do
+        local callable = type(value) == "function" or type(value) == "table" and getmetatable(value)
+          and getmetatable(value).__call
+        if callable then there[key] = true end
+      end
+      assert.same(there, documented, name)
+    end
+    assert.is_true(count > 100)
+  end)
+
+  it("say of a binding without comments that it has none", function()
+    local parsed = bindings.parse("/* x -- y. */\nstatic int f_a(lua_State *L)\n{}\n/* b(n) -> m */\n"
+      .. "static int f_b(lua_State *L)\n{}\nstatic const luaL_Reg functions[] = {{\"a\", f_a}, {\"b\", f_b}};\n")
+    assert.same({ "a", "b" }, { parsed.functions[1].name, parsed.functions[2].name })
+    assert.is_nil(parsed.functions[1].signature)
+    assert.same({ "b(n)", "-> m" }, { parsed.functions[2].signature, parsed.functions[2].text })
+  end)
+
+  it("list what a script has", function()
+    local update = require("update.surface").new { tasks = {}, globals = function() return {} end }
+    for name in pairs(update) do
+      assert.truthy(pages["moult-script.7"]:find("\\fBupdate." .. name .. "(", 1, true), "update." .. name)
+    end
+    local sys = require("update.luat_sys").new(require("update.scheduler").new {
+      loop = {}, now = function() return 0 end, on_error = error,
+    })
+    for name in pairs(sys) do
+      assert.truthy(pages["moult-script.7"]:find("\\fBsys." .. name .. "(", 1, true), "sys." .. name)
+    end
+  end)
+end)
+
+describe("the fields of policy", function()
+  it("are those of the manifest that Lua is given", function()
+    local source = read("bindings/manifest.c")
+    local given = union(matches(source, "set_%a+%(L, \"([%w_]+)\""),
+      matches(source, "lua_setfield%(L, %-?%d, \"([%w_]+)\""))
+    local manifest
+    for _, field in ipairs(policy_fields.offer) do
+      if field.name == "manifest" then manifest = field end
+    end
+    local parts = manifest.fields[#manifest.fields]
+    assert.same(given, union(field_set(manifest.fields), field_set(parts.fields)))
+  end)
+
+  it("are those of an offer", function()
+    local offer = require("update.offer").of({
+      release = "r", script_version = "1", core_name = "c", core_version = 1, sequence = 1,
+      parts = { { kind = "script" }, { kind = "core" } },
+    }, { cloud = "luat", size = 1, permit = true, fallback = true })
+    assert.same(field_set(policy_fields.offer), keys_of(offer))
+  end)
+
+  it("are those of the device, and what only its script knows", function()
+    local source = read("bindings/device.c")
+    local known = matches(function_of(source, "m_facts"), "up_set_%a+%(L, \"([%w_]+)\"")
+    local system = keys_of(require("update.facts").system())
+    assert.same(field_set(policy_fields.device), union(known, system,
+      set_of { "core", "floor", "spent_today", "battery", "metered" }))
+  end)
+
+  it("are those of a trial", function()
+    local trial = require("update.agent_trial").new {
+      config = { clouds = { {} } }, tasks = { now = function() return 0 end },
+    }
+    trial:script(true, 1)
+    assert.same(field_set(policy_fields.facts), keys_of(trial:facts()))
+  end)
+
+  it("are all that the default looks at", function()
+    local source = read("lua/update/policy.lua"):gsub("%-%-[^\n]*", "")
+    for argument, fields in pairs { offer = policy_fields.offer, device = policy_fields.device,
+      limits = policy_fields.limits, facts = policy_fields.facts } do
+      local used = matches(source, "%f[%w_]" .. argument .. "%.([%w_]+)")
+      assert.truthy(next(used))
+      for name in pairs(used) do
+        assert(field_set(fields)[name], ("policy.lua looks at %s.%s, which is not listed"):format(argument, name))
+      end
+    end
+  end)
+end)
+
+describe("completion", function()
+  local dir
+
+  setup(function()
+    dir = output_of("mktemp -d"):match("[^\n]+")
+    assert.truthy(os.execute(("'%s' scripts/dist/man.lua '%s' 2026-01-02 && cd '%s' && mkdir folder && "
+      .. "touch a.upd b.lua c.txt 'with space.upd'"):format(host.program, dir, dir)))
+  end)
+
+  teardown(function() os.execute(("rm -rf '%s'"):format(dir)) end)
+
+  -- What bash would offer for a line, cut into words as readline does it; sorted.
+  local function complete(...)
+    local words = {}
+    for i, word in ipairs { ... } do words[i] = "'" .. word .. "'" end
+    local text = output_of(("cd '%s' && bash --norc -c 'set -u; source ./moult.bash; COMP_WORDS=(moult \"$@\"); "
+      .. "COMP_CWORD=$#; _moult; printf \"%%s\\n\" \"${COMPREPLY[@]}\" | sort' complete %s"):format(dir,
+      table.concat(words, " ")))
+    local list = {}
+    for line in text:gmatch("[^\n]+") do list[#list + 1] = line end
+    return list
+  end
+
+  local cases = {
+    { "offers verbs",                 { "pro" },                        { "provision" } },
+    { "offers scripts beside verbs",  { "b" },                          { "b.lua" } },
+    { "offers options",               { "install", "--pr" },            { "--progress" } },
+    { "offers what an option takes",  { "install", "--progress", "p" }, { "plain" } },
+    { "offers it behind an equals sign", { "install", "--progress", "=", "ba" }, { "bar" } },
+    { "offers it right at the equals sign", { "install", "--progress", "=" },
+      { "auto", "bar", "json", "none", "plain" } },
+    { "offers a verb's own options",  { "depot", "--l" },               { "--listen" } },
+    { "offers packages and folders",  { "verify", "" },                 { "a.upd", "b.lua", "c.txt", "folder",
+      "moult-config.5", "moult-native.7", "moult-package.5", "moult-policy.7", "moult-script.7", "moult.1",
+      "moult.bash", "with space.upd" } },
+    { "offers only packages and folders to install", { "install", "" }, { "a.upd", "folder", "with space.upd" } },
+    { "offers recipes",               { "pack", "" },                   { "b.lua", "folder" } },
+    { "offers a configuration",       { "status", "-c", "b" },          { "b.lua" } },
+    { "offers folders only",          { "depot", "" },                  { "folder" } },
+    { "offers verbs to help",         { "help", "key" },                { "keygen" } },
+    { "offers code words",            { "doctor", "untr" },             { "untrusted" } },
+    { "offers nothing where nothing fits", { "keygen", "" },            {} },
+  }
+  for _, case in ipairs(cases) do
+    it(case[1], function() assert.same(case[3], complete(table.unpack(case[2]))) end)
+  end
+
+  it("knows every verb and every option of it", function()
+    local cli = require "cli"
+    for _, name in ipairs(cli.names()) do
+      assert.is_true(set_of(complete(""))[name], name)
+      local offered = set_of(complete(name, "-"))
+      for _, option in ipairs(cli.find(name).verb.options or {}) do
+        assert.is_true(offered["--" .. option.name], name .. " --" .. option.name)
+      end
+      for _, common in ipairs(cli.find(name).verb.common or {}) do
+        assert.is_true(offered["--" .. common], name .. " --" .. common)
+      end
+    end
+  end)
+end)
