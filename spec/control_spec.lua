@@ -56,6 +56,32 @@ describe("update.control", function()
     end)
   end)
 
+  it("hands events to who follows, until told to stop", function()
+    with_client(function(client)
+      local seen = {}
+      tasks:spawn("shouting", function()
+        tasks:wait(0.02)
+        for i = 1, 3 do server:broadcast { event = "progress", done = i } end
+      end)
+      assert.is_true(client:follow(function(event)
+        seen[#seen + 1] = event.done
+        return event.done == 2
+      end))
+      assert.same({ 1, 2 }, seen)
+    end)
+  end)
+
+  it("tells who follows that the agent went away", function()
+    with_client(function(client)
+      tasks:spawn("ending", function()
+        tasks:wait(0.02)
+        for peer in pairs(server.peers) do peer:close() end
+      end)
+      local ok, message, code = client:follow(function() end)
+      assert.same({ nil, "the agent went away", "network" }, { ok, message, code })
+    end)
+  end)
+
   it("carries a failure over", function()
     with_client(function(client)
       assert.same({ nil, "not today", "busy" }, { client:call("no") })

@@ -16,8 +16,8 @@ local M = {}
 
 --- Verbs in the order of the listing, by group.
 M.groups = {
-  { "On the device", { "run", "provision", "check", "install", "confirm", "rollback", "status", "history", "explain",
-    "doctor" } },
+  { "On the device", { "run", "provision", "check", "install", "confirm", "rollback", "status", "watch", "history",
+    "explain", "doctor" } },
   { "Making packages", { "keygen", "pack", "sign", "verify", "info" } },
   { "Serving them", { "depot" } },
   { "Help", { "help" } },

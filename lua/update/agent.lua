@@ -31,10 +31,12 @@ end
 function Agent:refresh()
   local ok, message, code = self.device:reload()
   if not ok then self.log(("state: %s (%s)"):format(message, code)) end
-  local phase = self.device:status().phase
-  if phase ~= self.current_phase then
-    self.current_phase = phase
-    self:tell { event = "state", phase = phase }
+  local status = self.device:status()
+  if status.phase ~= self.current_phase then
+    self.current_phase = status.phase
+    -- Back to idle: `last` says how it ended.
+    self:tell { event = "state", phase = status.phase, release = status.release,
+      last = status.phase == "idle" and status.last or nil }
   end
   self:stir()
 end

@@ -138,6 +138,24 @@ function M.client(o)
   return setmetatable({ channel = o.channel, json = o.json, tasks = o.tasks, id = 0 }, Client)
 end
 
+-- The next object from the agent: nil, message, code when there will be none.
+function Client:receive()
+  local watch = { fd = self.channel:fd(), read = true }
+  while true do
+    local line, message, code = self.channel:receive()
+    if line then
+      local object, why = self.json.decode(line)
+      if type(object) == "table" then return object end
+      return nil, ("the agent answered no JSON: %s"):format(why), "internal"
+    elseif code ~= "again" then
+      return nil, code == "nothing" and "the agent went away" or ("the agent: %s"):format(message), "network"
+    end
+    watch.write = self.channel:wants_write()
+    self.tasks:watch { watch }
+    if watch.write then self.channel:flush() end
+  end
+end
+
 --- Ask and wait for the answer.
 -- @tparam string verb
 -- @tparam[opt] table fields of the request
@@ -150,31 +168,32 @@ function Client:call(verb, fields, on_event)
   request.id = self.id
   local ok, message, code = self.channel:send(self.json.encode(request))
   if not ok then return nil, ("the agent: %s"):format(message), code end
-  local watch = { fd = self.channel:fd(), read = true }
   while true do
-    local line
-    line, message, code = self.channel:receive()
-    if line then
-      local object
-      object, message = self.json.decode(line)
-      if type(object) ~= "table" then return nil, ("the agent answered no JSON: %s"):format(message), "internal" end
-      if object.event then
-        if on_event then on_event(object) end
-      elseif object.id == request.id or object.id == nil then
-        if object.ok then return object.result end
-        return nil, object.message, object.code
-      end
-    elseif code == "again" then
-      watch.write = self.channel:wants_write()
-      self.tasks:watch { watch }
-      if watch.write then self.channel:flush() end
-    elseif code == "nothing" then
-      return nil, ("the agent went away before it answered %s; `moult status` shows how far it got"):format(verb),
-        "network"
-    else
-      return nil, ("the agent: %s"):format(message), code
+    local object
+    object, message, code = self:receive()
+    if not object then
+      return nil, ("%s before it answered %s; `moult status` shows how far it got"):format(message, verb), code
+    elseif object.event then
+      if on_event then on_event(object) end
+    elseif object.id == request.id or object.id == nil then
+      if object.ok then return object.result end
+      return nil, object.message, object.code
     end
   end
+end
+
+--- Hand every event to fn, until the agent goes away or fn gives true.
+-- @tparam function fn called with an event (a table)
+-- @treturn true|nil nil, message, "network" when the agent went away
+function Client:follow(fn)
+  local ok, message, code = self:call("watch", nil, fn)
+  while ok do
+    local object
+    object, message, code = self:receive()
+    if not object then return nil, message, code end
+    if object.event and fn(object) then return true end
+  end
+  return nil, message, code
 end
 
 function Client:close()
