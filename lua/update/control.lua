@@ -19,9 +19,10 @@ Peer.__index = Peer
 --- Send one object; a peer that does not read is dropped.
 function Peer:send(object)
   if self.closed then return end
-  local ok, message = self.channel:send(self.server.json.encode(object))
+  local ok, message, code = self.channel:send(self.server.json.encode(object))
   if not ok then
-    self.server.log(("control: a peer is dropped: %s"):format(message))
+    -- That somebody went before the answer came is no news.
+    if code ~= "network" then self.server.log(("control: a peer is dropped: %s"):format(message)) end
     self:close()
   elseif self.channel:wants_write() then
     self.server.tasks:wake(self.task) -- so that it watches for writing too
