@@ -7,6 +7,7 @@
 
 #include "digest.h"
 #include "error.h"
+#include "slot.h"
 #include "storage.h"
 
 #define ENTRIES_AHEAD 64
@@ -72,6 +73,16 @@ uint32_t up_blocks_count(const struct up_blocks *b)
     return b->head.block_count;
 }
 
+uint32_t up_blocks_size(const struct up_blocks *b)
+{
+    return b->head.block_size;
+}
+
+uint64_t up_blocks_content(const struct up_blocks *b)
+{
+    return b->head.content_size;
+}
+
 int up_blocks_get(struct up_blocks *b, uint32_t i, struct up_block *out, struct up_error *err)
 {
     if (i < b->first || i >= b->first + b->held) {
@@ -86,7 +97,7 @@ int up_blocks_get(struct up_blocks *b, uint32_t i, struct up_block *out, struct 
     return up_index_get_block(out, b->ahead + (size_t)(i - b->first) * UP_INDEX_ENTRY, &b->head, i, err);
 }
 
-int up_blocks_match(struct up_blocks *b, uint32_t i, int file, struct up_error *err)
+int up_blocks_match(struct up_blocks *b, uint32_t i, struct up_slot *target, struct up_error *err)
 {
     uint8_t digest[UP_DIGEST_MAX];
     struct up_block block;
@@ -96,10 +107,9 @@ int up_blocks_match(struct up_blocks *b, uint32_t i, int file, struct up_error *
         return err->code;
     if (!b->content && !(b->content = malloc(b->head.block_size)))
         return up_fail(err, UP_INTERNAL, "%s: out of memory", up_part_name(b->kind));
-    got =
-        b->storage->ops->pread(b->storage, file, b->content, block.length, (uint64_t)i * b->head.block_size);
+    got = up_slot_read(target, b->content, block.length, (uint64_t)i * b->head.block_size, err);
     if (got < 0)
-        return up_fail(err, UP_WRITE, "%s: read back: %s", up_part_name(b->kind), strerror(errno));
+        return (int)got;
     if ((uint32_t)got < block.length)
         return 0;
     up_digest_update(b->digest, b->content, block.length);

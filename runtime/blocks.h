@@ -9,6 +9,7 @@
 
 #include "index.h"
 
+struct up_slot;
 struct up_storage;
 struct up_blocks; /* opaque; released with up_blocks_close() */
 
@@ -18,14 +19,17 @@ int up_blocks_open(struct up_blocks **out, struct up_storage *storage, const cha
                    const struct up_part *part, struct up_error *err);
 void up_blocks_close(struct up_blocks *b);
 uint32_t up_blocks_count(const struct up_blocks *b);
+/* Bytes of a block (the last may be shorter) and of the whole content. */
+uint32_t up_blocks_size(const struct up_blocks *b);
+uint64_t up_blocks_content(const struct up_blocks *b);
 /* Entry i; cheap when asked in rising order. */
 int up_blocks_get(struct up_blocks *b, uint32_t i, struct up_block *out, struct up_error *err);
 
 /*
- * Read block i of the decoded content from `file` and compare its digest:
- * 1 it is there, 0 it is not. Call drop_cache before to judge the medium.
- * Errors: UP_WRITE the read failed.
+ * Read block i of the decoded content from `target` and compare its digest:
+ * 1 it is there, 0 it is not. Call up_slot_drop_cache() before to judge the
+ * medium. Errors: UP_WRITE the read failed.
  */
-int up_blocks_match(struct up_blocks *b, uint32_t i, int file, struct up_error *err);
+int up_blocks_match(struct up_blocks *b, uint32_t i, struct up_slot *target, struct up_error *err);
 
 #endif

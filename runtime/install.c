@@ -23,7 +23,7 @@ struct up_finish {
     unsigned part;  /* of the manifest, being read back */
     uint32_t block; /* next one of it */
     struct up_blocks *blocks;
-    int file;
+    struct up_slot *target;
 };
 
 static bool has_part(const struct up_manifest *m, enum up_part_kind kind)
@@ -173,8 +173,7 @@ void up_device_finish_free(struct up_device *d)
     if (!d->finish)
         return;
     up_blocks_close(d->finish->blocks);
-    if (d->finish->file >= 0)
-        d->storage->ops->close(d->storage, d->finish->file);
+    up_slot_close(d->finish->target);
     free(d->finish);
     d->finish = NULL;
 }
@@ -194,27 +193,22 @@ static int open_part(struct up_device *d, const struct up_part *part, struct up_
 {
     struct up_finish *f = d->finish;
     char path[UP_PATH_SIZE], spool[UP_PATH_SIZE];
-    struct up_storage *s = d->storage;
-    bool adopt = part->kind == UP_CORE && up_device_adopts(d);
-    struct up_stat st;
+    bool core = part->kind == UP_CORE, adopt = core && up_device_adopts(d);
 
     up_device_target(d, part->kind, path, sizeof path);
     up_device_path(d, "tx", spool, sizeof spool);
-    if (up_blocks_open(&f->blocks, s, spool, part, err) < 0)
-        return err->code;
-    f->file = s->ops->open(s, path, adopt ? UP_READ : UP_UPDATE, 0);
-    if (f->file < 0)
-        return up_fail(err, UP_WRITE, "%s: open: %s", path, strerror(errno));
     f->block = 0;
+    if (up_blocks_open(&f->blocks, d->storage, spool, part, err) < 0 ||
+        up_slot_open(&f->target, d->storage, path,
+                     adopt  ? UP_SLOT_READ
+                     : core ? UP_SLOT_WRITE
+                            : UP_SLOT_SPOOL,
+                     part->size, err) < 0)
+        return err->code;
     if (adopt)
         return 0;
-    if (s->ops->stat(s, path, &st) == 0 && st.kind == UP_NODE_FILE && st.size > part->size &&
-        s->ops->truncate(s, f->file, part->size) < 0)
-        return up_fail(err, UP_WRITE, "%s: truncate: %s", path, strerror(errno));
-    if (s->ops->sync(s, f->file) < 0)
-        return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: sync: %s", path, strerror(errno));
-    if (s->ops->drop_cache(s, f->file, 0, part->size) < 0)
-        return up_fail(err, UP_WRITE, "%s: drop cache: %s", path, strerror(errno));
+    if (up_slot_sync(f->target, err) < 0 || up_slot_drop_cache(f->target, err) < 0)
+        return err->code;
     return 0;
 }
 
@@ -224,8 +218,8 @@ static void close_part(struct up_device *d)
 
     up_blocks_close(f->blocks);
     f->blocks = NULL;
-    d->storage->ops->close(d->storage, f->file);
-    f->file = -1;
+    up_slot_close(f->target);
+    f->target = NULL;
 }
 
 /* Some blocks of the current part: UP_AGAIN, or 0 when it is all there. */
@@ -234,7 +228,7 @@ static int read_back(struct up_device *d, const struct up_part *part, struct up_
     struct up_finish *f = d->finish;
 
     for (int n = 0; n < MATCHES_A_CALL && f->block < up_blocks_count(f->blocks); n++, f->block++) {
-        int match = up_blocks_match(f->blocks, f->block, f->file, err);
+        int match = up_blocks_match(f->blocks, f->block, f->target, err);
 
         if (match < 0)
             return match;
@@ -331,7 +325,6 @@ int up_device_finish(struct up_device *d, const struct up_manifest *m, struct up
         d->finish = calloc(1, sizeof *d->finish);
         if (!d->finish)
             return up_fail(err, UP_INTERNAL, "install: out of memory");
-        d->finish->file = -1;
     }
     while (d->finish->part < m->part_count && !(d->state.tx.parts & 1u << m->part[d->finish->part].kind))
         d->finish->part++;

@@ -2,65 +2,268 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "error.h"
-#include "storage.h"
+#include "slot_private.h"
+
+#define WINDOW_BYTES (4u << 20) /* written bytes after which write-back is started */
+
+int up_slot_failed(const struct up_slot *s, const char *what, struct up_error *err)
+{
+    return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s%s: %s: %s",
+                   s->use == UP_SLOT_SPOOL ? "" : "slot ", s->path, what, strerror(errno));
+}
+
+static int wrong_kind(const char *path, struct up_error *err)
+{
+    return up_fail(err, UP_USAGE, "slot %s: neither a regular file nor a block device, MTD or UBI volume",
+                   path);
+}
+
+/* Regular files and block devices: the system does the work. */
+
+static int plain_written(struct up_slot *s, size_t len, uint64_t offset)
+{
+    s->since += len;
+    if (s->since < WINDOW_BYTES)
+        return 0;
+    s->storage->ops->start_writeback(s->storage, s->file, offset + len - s->since, s->since);
+    s->since = 0;
+    return 0;
+}
+
+static int plain_write(struct up_slot *s, const void *data, size_t len, uint64_t offset, struct up_error *err)
+{
+    if (s->storage->ops->pwrite(s->storage, s->file, data, len, offset) < 0)
+        return up_slot_failed(s, "write", err);
+    return plain_written(s, len, offset);
+}
+
+static int plain_zero(struct up_slot *s, size_t len, uint64_t offset, struct up_error *err)
+{
+    if (s->storage->ops->zero_range(s->storage, s->file, offset, len) < 0)
+        return up_slot_failed(s, "write zeros", err);
+    return plain_written(s, len, offset);
+}
+
+static int plain_sync(struct up_slot *s, struct up_error *err)
+{
+    struct up_stat st;
+
+    if (s->traits.node == UP_NODE_FILE && s->storage->ops->stat_file(s->storage, s->file, &st) == 0 &&
+        st.size > s->size && s->storage->ops->truncate(s->storage, s->file, s->size) < 0)
+        return up_slot_failed(s, "truncate", err);
+    if (s->storage->ops->sync(s->storage, s->file) < 0)
+        return up_slot_failed(s, "sync", err);
+    return 0;
+}
+
+static int plain_drop_cache(struct up_slot *s, struct up_error *err)
+{
+    if (s->storage->ops->drop_cache(s->storage, s->file, 0, s->size) < 0)
+        return up_slot_failed(s, "drop cache", err);
+    return 0;
+}
+
+static long long plain_read(struct up_slot *s, void *buf, size_t len, uint64_t offset, struct up_error *err)
+{
+    long long got = s->storage->ops->pread(s->storage, s->file, buf, len, offset);
+
+    return got < 0 ? up_slot_failed(s, "read", err) : got;
+}
+
+static const struct up_slot_ops plain_ops = {
+    .write = plain_write,
+    .zero = plain_zero,
+    .sync = plain_sync,
+    .drop_cache = plain_drop_cache,
+    .read = plain_read,
+};
+
+/* Free bytes where a file lies; the file need not be there, its directory must. */
+static int space_beside(struct up_storage *storage, const char *path, uint64_t *out, struct up_error *err)
+{
+    char dir[1024];
+
+    if (snprintf(dir, sizeof dir, "%s", path) >= (int)sizeof dir || !strrchr(dir, '/'))
+        return up_fail(err, UP_USAGE, "slot %s: not an absolute path, or too long", path);
+    *strrchr(dir, '/') = '\0';
+    if (storage->ops->space(storage, dir[0] ? dir : "/", out) < 0)
+        return up_fail(err, errno == ENOENT ? UP_MISSING : UP_WRITE, "slot %s: %s", path, strerror(errno));
+    return 0;
+}
+
+static int flash_capacity(struct up_storage *storage, const char *path, uint64_t *out, struct up_error *err)
+{
+    struct up_flash flash;
+    int file = storage->ops->open(storage, path, UP_READ, 0), rc;
+
+    if (file < 0)
+        return up_fail(err, errno == EBUSY ? UP_BUSY : UP_WRITE, "slot %s: open: %s", path, strerror(errno));
+    if (storage->ops->flash_info(storage, file, &flash) < 0)
+        rc = up_fail(err, UP_WRITE, "slot %s: what it is: %s", path, strerror(errno));
+    else if (flash.kind == UP_FLASH_NONE)
+        rc = wrong_kind(path, err);
+    else
+        rc = up_slot_mtd_capacity(storage, file, &flash, path, out, err);
+    storage->ops->close(storage, file);
+    return rc;
+}
 
 int up_slot_capacity(struct up_storage *storage, const char *path, uint64_t *out, struct up_error *err)
 {
     struct up_stat st = {.kind = UP_NODE_FILE};
-    char dir[1024];
     uint64_t free_bytes;
 
     if (storage->ops->stat(storage, path, &st) < 0 && errno != ENOENT)
         return up_fail(err, UP_WRITE, "slot %s: %s", path, strerror(errno));
-    if (st.kind == UP_NODE_BLOCK) {
+    switch (st.kind) {
+    case UP_NODE_BLOCK:
         *out = st.size;
         return 0;
+    case UP_NODE_CHAR:
+        return flash_capacity(storage, path, out, err);
+    case UP_NODE_FILE:
+        if (space_beside(storage, path, &free_bytes, err) < 0)
+            return err->code;
+        *out = st.size + free_bytes;
+        return 0;
+    default:
+        return wrong_kind(path, err);
     }
-    if (st.kind != UP_NODE_FILE)
-        return up_fail(err, UP_USAGE, "slot %s: neither a regular file nor a block device", path);
-    /* The file need not be there yet; its directory must. */
-    if (snprintf(dir, sizeof dir, "%s", path) >= (int)sizeof dir || !strrchr(dir, '/'))
-        return up_fail(err, UP_USAGE, "slot %s: not an absolute path, or too long", path);
-    *strrchr(dir, '/') = '\0';
-    if (storage->ops->space(storage, dir[0] ? dir : "/", &free_bytes) < 0)
-        return up_fail(err, errno == ENOENT ? UP_MISSING : UP_WRITE, "slot %s: %s", path, strerror(errno));
-    *out = st.size + free_bytes;
+}
+
+static int refuse_mounted(struct up_storage *storage, const char *path, struct up_error *err)
+{
+    int mounted = storage->ops->mounted(storage, path);
+
+    if (mounted < 0)
+        return up_fail(err, UP_WRITE, "slot %s: cannot tell whether it is mounted: %s", path,
+                       strerror(errno));
+    if (mounted)
+        return up_fail(err, UP_BUSY, "slot %s: is mounted, and a mounted slot is never written", path);
     return 0;
 }
 
-int up_slot_open(struct up_storage *storage, const char *path, struct up_error *err)
+/* Look at what is there, and open it as its kind asks for. */
+static int open_node(struct up_slot *s, struct up_error *err)
 {
-    struct up_stat st;
-    unsigned flags = UP_CREATE;
+    enum up_slot_use use = s->use;
+    unsigned flags = use == UP_SLOT_READ ? UP_READ : UP_CREATE;
+    struct up_stat st = {.kind = UP_NODE_FILE};
     bool fresh = false;
-    int mounted, file;
 
-    if (storage->ops->stat(storage, path, &st) == 0) {
-        if (st.kind == UP_NODE_BLOCK)
-            flags = UP_UPDATE | UP_EXCLUSIVE;
-        else if (st.kind != UP_NODE_FILE)
-            return up_fail(err, UP_USAGE, "slot %s: neither a regular file nor a block device", path);
-        mounted = storage->ops->mounted(storage, path);
-        if (mounted < 0)
-            return up_fail(err, UP_WRITE, "slot %s: cannot tell whether it is mounted: %s", path,
+    if (use != UP_SLOT_SPOOL) {
+        fresh = s->storage->ops->stat(s->storage, s->path, &st) < 0;
+        if (fresh && (errno != ENOENT || use == UP_SLOT_READ))
+            return up_fail(err, errno == ENOENT ? UP_MISSING : UP_WRITE, "slot %s: %s", s->path,
                            strerror(errno));
-        if (mounted)
-            return up_fail(err, UP_BUSY, "slot %s: is mounted, and a mounted slot is never written", path);
-    } else if (errno == ENOENT) {
-        fresh = true;
-    } else {
-        return up_fail(err, UP_WRITE, "slot %s: %s", path, strerror(errno));
     }
-    file = storage->ops->open(storage, path, flags, 0600);
-    if (file < 0)
-        return up_fail(err, errno == EBUSY ? UP_BUSY : up_code_of_errno(errno, UP_WRITE), "slot %s: open: %s",
-                       path, strerror(errno));
-    if (fresh && up_storage_sync_parent(storage, path, err) < 0) {
-        storage->ops->close(storage, file);
+    if (st.kind != UP_NODE_FILE && st.kind != UP_NODE_BLOCK && st.kind != UP_NODE_CHAR)
+        return wrong_kind(s->path, err);
+    if (use == UP_SLOT_WRITE && !fresh && refuse_mounted(s->storage, s->path, err) < 0)
+        return err->code;
+    if (use == UP_SLOT_WRITE && st.kind != UP_NODE_FILE)
+        flags = UP_UPDATE | (st.kind == UP_NODE_BLOCK ? UP_EXCLUSIVE : 0);
+    s->traits.node = st.kind;
+    s->file = s->storage->ops->open(s->storage, s->path, flags, 0600);
+    if (s->file < 0)
+        return errno == EBUSY ? up_fail(err, UP_BUSY, "slot %s: open: %s", s->path, strerror(errno))
+                              : up_slot_failed(s, "open", err);
+    return fresh ? up_storage_sync_parent(s->storage, s->path, err) : 0;
+}
+
+static int use_flash(struct up_slot *s, struct up_error *err)
+{
+    if (s->storage->ops->flash_info(s->storage, s->file, &s->traits.flash) < 0)
+        return up_slot_failed(s, "what it is", err);
+    if (s->traits.flash.kind == UP_FLASH_NONE)
+        return wrong_kind(s->path, err);
+    if (s->use == UP_SLOT_WRITE && !s->traits.flash.writable)
+        return up_fail(err, UP_WRITE, "slot %s: the flash is read-only", s->path);
+    return s->traits.flash.kind == UP_FLASH_UBI ? up_slot_use_ubi(s, err) : up_slot_use_mtd(s, err);
+}
+
+int up_slot_open(struct up_slot **out, struct up_storage *storage, const char *path, enum up_slot_use use,
+                 uint64_t size, struct up_error *err)
+{
+    size_t len = strlen(path);
+    struct up_slot *s = calloc(1, sizeof *s + len + 1);
+
+    if (!s)
+        return up_fail(err, UP_INTERNAL, "slot %s: out of memory", path);
+    memcpy(s->path, path, len + 1);
+    s->ops = &plain_ops;
+    s->storage = storage;
+    s->use = use;
+    s->size = size;
+    s->file = -1;
+    if (open_node(s, err) < 0 || (s->traits.node == UP_NODE_CHAR && use_flash(s, err) < 0)) {
+        up_slot_close(s);
         return err->code;
     }
-    return file;
+    *out = s;
+    return 0;
+}
+
+void up_slot_close(struct up_slot *s)
+{
+    if (!s)
+        return;
+    if (s->ops->close)
+        s->ops->close(s);
+    if (s->file >= 0)
+        s->storage->ops->close(s->storage, s->file);
+    free(s);
+}
+
+const struct up_slot_traits *up_slot_traits(const struct up_slot *s)
+{
+    return &s->traits;
+}
+
+int up_slot_write(struct up_slot *s, const void *data, size_t len, uint64_t offset, struct up_error *err)
+{
+    return s->ops->write(s, data, len, offset, err);
+}
+
+int up_slot_zero(struct up_slot *s, size_t len, uint64_t offset, struct up_error *err)
+{
+    static const char zeros[4096];
+    int moved = 0;
+
+    if (s->ops->zero)
+        return s->ops->zero(s, len, offset, err);
+    for (size_t n; len > 0; len -= n, offset += n) {
+        int rc;
+
+        n = len < sizeof zeros ? len : sizeof zeros;
+        rc = s->ops->write(s, zeros, n, offset, err);
+        if (rc < 0)
+            return rc;
+        moved |= rc;
+    }
+    return moved;
+}
+
+int up_slot_flush(struct up_slot *s, struct up_error *err)
+{
+    return s->ops->flush ? s->ops->flush(s, err) : 0;
+}
+
+int up_slot_sync(struct up_slot *s, struct up_error *err)
+{
+    return s->ops->sync(s, err);
+}
+
+int up_slot_drop_cache(struct up_slot *s, struct up_error *err)
+{
+    return s->ops->drop_cache ? s->ops->drop_cache(s, err) : 0;
+}
+
+long long up_slot_read(struct up_slot *s, void *buf, size_t len, uint64_t offset, struct up_error *err)
+{
+    return s->ops->read(s, buf, len, offset, err);
 }

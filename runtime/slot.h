@@ -1,30 +1,90 @@
 /*
- * slot.h -- a core slot: a regular file or a block device, written front to
- * back.
+ * slot.h -- where a core image lies: a regular file, a block device, raw flash
+ * (MTD, NOR or NAND) or a UBI volume, all written the same way.
  *
- * Bytes are not durable until the file is synced; a power cut before that
- * leaves the slot in an unspecified state, which is why a slot is marked not
+ * Offsets are those of the content, from 0. A power cut before up_slot_sync()
+ * leaves a slot in an unspecified state, which is why it is marked not
  * bootable before its first byte is written, and armed only after sync and
- * read-back.
+ * read-back. What a medium asks of the writer:
+ *
+ *   file, block   nothing. Blocks in place are found again after a cut.
+ *   NOR, NAND     an erase block is written when all of it is known or at
+ *                 up_slot_flush(): erased, then its pages in order, those at
+ *                 its end left out that would hold only 0xff. What lay in it
+ *                 and was not written anew is put back. Content goes over the
+ *                 good blocks in order, as U-Boot reads it, so offsets past a
+ *                 bad one are farther on. A block that fails is given up when
+ *                 one of the next takes the content, and only then marked. A
+ *                 cut costs at most one erase block of what was in place.
+ *   UBI           the whole image in order from byte 0 (UBI_IOCVOLUP); UBI
+ *                 itself marks the volume damaged until the last byte. Nothing
+ *                 is kept of one begun and not ended.
+ *
+ *     open -> (write | zero)* at rising offsets -> sync -> read* -> close
+ *
+ * Past the end of the content nothing is promised; a regular file ends there.
  */
 #ifndef UP_SLOT_H
 #define UP_SLOT_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-struct up_error;
-struct up_storage;
+#include "storage.h"
 
-/* Capacity in bytes: of a block device its size; of a regular file what it
- * holds and what the file system has free. A file that is not there yet
- * counts as empty. Errors: UP_MISSING its directory is not there; UP_WRITE;
- * UP_USAGE neither a file nor a block device. */
+struct up_error;
+struct up_slot; /* opaque; released with up_slot_close() */
+
+enum up_slot_use {
+    UP_SLOT_READ,  /* compare only: nothing is written */
+    UP_SLOT_WRITE, /* refused when it is mounted or in use; a file is made when missing */
+    UP_SLOT_SPOOL  /* a regular file of ours, made when missing */
+};
+
+/* Capacity in bytes: of a device its size without bad blocks; of a regular
+ * file what it holds and what the file system has free. A file that is not
+ * there yet counts as empty. Errors: UP_MISSING its directory is not there;
+ * UP_WRITE; UP_USAGE neither a file nor a device that can be a slot. */
 int up_slot_capacity(struct up_storage *storage, const char *path, uint64_t *out, struct up_error *err);
 
 /*
- * Open for writing; the storage's file number, to be closed by the caller.
- * Errors: UP_BUSY mounted or in use; UP_WRITE; UP_NOSPACE.
+ * `size` is that of the content. The path is copied, the storage is not.
+ * Errors: UP_BUSY mounted or in use; UP_WRITE, also a flash that is read-only;
+ * UP_NOSPACE; UP_USAGE nothing that can be a slot.
  */
-int up_slot_open(struct up_storage *storage, const char *path, struct up_error *err);
+int up_slot_open(struct up_slot **out, struct up_storage *storage, const char *path, enum up_slot_use use,
+                 uint64_t size, struct up_error *err);
+
+/* What up_slot_flush() did not write yet is dropped. Safe with NULL. */
+void up_slot_close(struct up_slot *s);
+
+struct up_slot_traits {
+    enum up_node_kind node;
+    struct up_flash flash; /* kind UP_FLASH_NONE for a file or a block device */
+};
+const struct up_slot_traits *up_slot_traits(const struct up_slot *s);
+
+/*
+ * Write, or make zeros. 0; or 1: written, but a block went bad and what lay
+ * beyond the end of this range has moved or is gone.
+ * Errors: UP_WRITE, UP_NOSPACE; the slot is of no use any more.
+ */
+int up_slot_write(struct up_slot *s, const void *data, size_t len, uint64_t offset, struct up_error *err);
+int up_slot_zero(struct up_slot *s, size_t len, uint64_t offset, struct up_error *err);
+
+/* Hand what was held back to the medium. Returns as up_slot_write(). */
+int up_slot_flush(struct up_slot *s, struct up_error *err);
+
+/* Flush, make durable, and end a regular file at the content's size.
+ * Errors: UP_WRITE, UP_NOSPACE. */
+int up_slot_sync(struct up_slot *s, struct up_error *err);
+
+/* The next read comes from the medium. Errors: UP_WRITE. */
+int up_slot_drop_cache(struct up_slot *s, struct up_error *err);
+
+/* Bytes read; fewer than asked at the end and where a flash cannot be read.
+ * What was written has to be flushed before. Errors: UP_WRITE. */
+long long up_slot_read(struct up_slot *s, void *buf, size_t len, uint64_t offset, struct up_error *err);
 
 #endif

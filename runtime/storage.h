@@ -43,6 +43,21 @@ struct up_boot_variable {
     char value[UP_BOOT_VALUE_SIZE];
 };
 
+enum up_flash_kind {
+    UP_FLASH_NONE, /* no flash: a file, a block device, another character device */
+    UP_FLASH_NOR,  /* raw MTD: erase, then write; no bad blocks */
+    UP_FLASH_NAND, /* raw MTD: erase, then write whole pages once and in order; some blocks are bad */
+    UP_FLASH_UBI   /* a UBI volume, replaced as a whole */
+};
+
+struct up_flash {
+    enum up_flash_kind kind;
+    uint64_t size;       /* bytes, those of bad blocks included */
+    uint32_t erase_size; /* bytes that are erased together; UBI: of a logical block */
+    uint32_t write_size; /* least bytes that are written together */
+    bool writable;
+};
+
 struct up_storage; /* what the functions are handed; first member of an implementation */
 
 /* Called once a name; return 0 to go on, anything else to stop. */
@@ -99,6 +114,24 @@ struct up_storage_ops {
                     size_t count);
     int (*boot_set)(struct up_storage *s, const char *config, const struct up_boot_variable *variables,
                     size_t count);
+
+    /*
+     * Raw flash and UBI volumes: open character devices. What was erased or
+     * written when a call returned is on the medium; there is no cache. A
+     * range that cannot be corrected reads as garbage or fails (EIO, EBADMSG).
+     */
+
+    /* What kind of flash it is; kind UP_FLASH_NONE and 0 when it is none. */
+    int (*flash_info)(struct up_storage *s, int file, struct up_flash *out);
+    /* Whether the erase block at offset is bad: 1, 0 or -1. */
+    int (*flash_bad)(struct up_storage *s, int file, uint64_t offset);
+    /* Erase one block; EIO when it has gone bad. */
+    int (*flash_erase)(struct up_storage *s, int file, uint64_t offset, uint32_t erase_size);
+    /* Never use the block again; EOPNOTSUPP where blocks cannot go bad. */
+    int (*flash_mark_bad)(struct up_storage *s, int file, uint64_t offset);
+    /* Begin to replace a UBI volume by `size` bytes, which follow in order by
+     * pwrite. Until the last of them the volume reads as damaged (EBADF, EBUSY). */
+    int (*flash_update)(struct up_storage *s, int file, uint64_t size);
 
     /* Identity of this boot of the kernel, NUL-terminated, at most 36 characters. */
     int (*boot_id)(struct up_storage *s, char out[37]);

@@ -2,9 +2,12 @@
  * storage_mounted.c -- mounts by /proc/self/mountinfo, stacking by sysfs.
  *
  * A slot that only backs something mounted (dm-verity, a loop device, a
- * partition of it) is as much in use as one that is mounted itself.
+ * partition of it) is as much in use as one that is mounted itself. Flash is
+ * mounted by name: jffs2 and ubifs have no block device.
  */
 #include "storage_mounted.h"
+
+#include "storage_flash.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -40,6 +43,19 @@ static void unescape(char *text)
     *out = '\0';
 }
 
+/* The source of a mount, the second field after " - ", in place; or NULL. */
+static char *source_of(char *line)
+{
+    char *save = NULL, *source = strstr(line, " - ");
+
+    if (!source || !strtok_r(source + 3, " \n", &save))
+        return NULL;
+    source = strtok_r(NULL, " \n", &save);
+    if (source)
+        unescape(source);
+    return source;
+}
+
 /*
  * Whether a line of mountinfo is a mount of the device. The third field is its
  * number, but file systems over several devices (btrfs) show one of their own
@@ -47,23 +63,31 @@ static void unescape(char *text)
  */
 static bool line_names(char *line, dev_t device)
 {
-    char *save = NULL, *source = strstr(line, " - ");
     unsigned major_number, minor_number;
     struct stat st;
+    char *source;
 
     if (sscanf(line, "%*s %*s %u:%u", &major_number, &minor_number) == 2 &&
         makedev(major_number, minor_number) == device)
         return true;
-    if (!source || !strtok_r(source + 3, " \n", &save))
-        return false;
-    source = strtok_r(NULL, " \n", &save);
-    if (!source || source[0] != '/')
-        return false;
-    unescape(source);
-    return stat(source, &st) == 0 && S_ISBLK(st.st_mode) && st.st_rdev == device;
+    source = source_of(line);
+    return source && source[0] == '/' && stat(source, &st) == 0 && S_ISBLK(st.st_mode) &&
+           st.st_rdev == device;
 }
 
-static int in_mountinfo(dev_t device)
+/* Whether a line is a mount of one of the names, which end with an empty one. */
+static bool line_has_source(char *line, const char *names)
+{
+    const char *source = source_of(line);
+
+    for (const char *name = names; source && *name; name += strlen(name) + 1)
+        if (strcmp(source, name) == 0)
+            return true;
+    return false;
+}
+
+/* By the device, or when there are names by those. */
+static int in_mountinfo(dev_t device, const char *names)
 {
     FILE *f = fopen("/proc/self/mountinfo", "re");
     char *line = NULL;
@@ -73,7 +97,7 @@ static int in_mountinfo(dev_t device)
     if (!f)
         return -1;
     while (!found && getline(&line, &size, f) >= 0)
-        found = line_names(line, device);
+        found = names ? line_has_source(line, names) : line_names(line, device);
     if (!found && ferror(f))
         found = -1;
     free(line);
@@ -188,13 +212,30 @@ static int device_mounted(dev_t device, unsigned depth)
 
     if (depth > MAX_STACK)
         return 1;
-    if ((r = in_mountinfo(device)) != 0)
+    if ((r = in_mountinfo(device, NULL)) != 0)
         return r;
     snprintf(dir, sizeof dir, "/sys/dev/block/%u:%u", major(device), minor(device));
     snprintf(holders, sizeof holders, "%s/holders", dir);
     if ((r = entries_mounted(dir, true, depth)) != 0 || (r = entries_mounted(holders, false, depth)) != 0)
         return r;
     return loops_mounted(&st, depth);
+}
+
+/* Itself, UBI on it, or the block device made of it. */
+static int flash_mounted(const struct stat *flash)
+{
+    char names[512];
+    struct stat st;
+    int r;
+
+    if (up_flash_names(flash, names, sizeof names) == 0)
+        return 0;
+    if ((r = up_flash_attached(flash)) != 0 || (r = in_mountinfo(0, names)) != 0)
+        return r;
+    for (const char *name = names; *name; name += strlen(name) + 1)
+        if (stat(name, &st) == 0 && S_ISBLK(st.st_mode) && (r = device_mounted(st.st_rdev, 0)) != 0)
+            return r;
+    return 0;
 }
 
 int up_storage_mounted(const char *path)
@@ -205,5 +246,7 @@ int up_storage_mounted(const char *path)
         return -1;
     if (S_ISBLK(st.st_mode))
         return device_mounted(st.st_rdev, 0);
+    if (S_ISCHR(st.st_mode))
+        return flash_mounted(&st);
     return S_ISREG(st.st_mode) ? loops_mounted(&st, 0) : 0;
 }

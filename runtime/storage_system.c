@@ -5,12 +5,13 @@
  * descriptor survives an exec. Files are opened without waiting, so that a pipe
  * put where a file belongs is an error and not a hang.
  *
- * Whether a slot is mounted is answered in storage_mounted.c; the boot
- * loader's variables are in storage_boot.c.
+ * Whether a slot is mounted is answered in storage_mounted.c, flash is handled
+ * in storage_flash.c, the boot loader's environment in storage_boot.c.
  */
 #include "storage.h"
 
 #include "storage_boot.h"
+#include "storage_flash.h"
 #include "storage_mounted.h"
 
 #include <dirent.h>
@@ -534,6 +535,11 @@ struct up_storage *up_storage_system(void)
         .mounted = sys_mounted,
         .boot_get = sys_boot_get,
         .boot_set = sys_boot_set,
+        .flash_info = up_flash_info,
+        .flash_bad = up_flash_bad,
+        .flash_erase = up_flash_erase,
+        .flash_mark_bad = up_flash_mark_bad,
+        .flash_update = up_flash_update,
         .boot_id = sys_boot_id,
         .now = sys_now,
         .monotonic = sys_monotonic,

@@ -11,21 +11,21 @@
 #include "device.h"
 #include "digest.h"
 #include "error.h"
+#include "inventory.h"
 #include "package.h"
 #include "slot.h"
 #include "source.h"
 #include "storage.h"
 
-#define HINT_BYTES (8u << 20)   /* decoded bytes between two hints */
-#define WINDOW_BYTES (4u << 20) /* decoded bytes after which write-back is started */
-#define WANT_BYTES (8u << 20)   /* how far ahead a source is told, */
-#define WANT_AGAIN (4u << 20)   /* and told again when less of it is left */
+#define HINT_BYTES (8u << 20) /* decoded bytes between two hints */
+#define WANT_BYTES (8u << 20) /* how far ahead a source is told, */
+#define WANT_AGAIN (4u << 20) /* and told again when less of it is left */
 
 struct part {
     const struct up_part *info;
     struct up_blocks *blocks;
-    int file;
-    uint8_t *have; /* a bit a block */
+    struct up_slot *target;
+    struct up_inventory *in_place;
     uint32_t count;
     bool left_out; /* of the version that runs: not fetched */
     bool adopt;    /* compared, never written: the factory's mounted slot */
@@ -47,21 +47,17 @@ struct up_transfer {
     uint64_t want_end;    /* up to where the source was told */
     uint64_t compared_to; /* the file was compared, or skipped, up to here */
     uint8_t *stored, *decoded;
-    uint32_t filled;              /* bytes of `stored` */
-    bool second_try;              /* of the current block */
-    bool fresh;                   /* begun just now: nothing can be in place */
-    uint64_t unhinted, unwritten; /* decoded bytes since the last hint, write-back */
+    uint32_t filled;   /* bytes of `stored` */
+    bool second_try;   /* of the current block */
+    bool fresh;        /* begun just now: nothing can be in place */
+    bool held_back;    /* the slot may hold back what was written */
+    uint64_t unhinted; /* decoded bytes since the last hint */
     struct up_transfer_progress progress;
 };
 
 static bool has_block(const struct part *p, uint32_t i)
 {
-    return p->have[i / 8] >> (i % 8) & 1;
-}
-
-static void set_block(struct part *p, uint32_t i)
-{
-    p->have[i / 8] |= (uint8_t)(1u << (i % 8));
+    return up_inventory_has(p->in_place, i);
 }
 
 /* Blocks of the parts before part number n. */
@@ -76,16 +72,12 @@ static uint64_t blocks_before(const struct up_transfer *t, unsigned n)
 
 static int open_target(struct up_transfer *t, struct part *p, struct up_error *err)
 {
+    enum up_slot_use use = p->info->kind == UP_CORE ? UP_SLOT_WRITE : UP_SLOT_SPOOL;
     char path[1024];
 
     up_device_target(t->device, p->info->kind, path, sizeof path);
     p->adopt = p->info->kind == UP_CORE && up_device_adopts(t->device);
-    if (p->info->kind == UP_CORE && !p->adopt)
-        return (p->file = up_slot_open(t->storage, path, err)) < 0 ? err->code : 0;
-    p->file = t->storage->ops->open(t->storage, path, p->adopt ? UP_READ : UP_CREATE, 0600);
-    if (p->file < 0)
-        return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: open: %s", path, strerror(errno));
-    return 0;
+    return up_slot_open(&p->target, t->storage, path, p->adopt ? UP_SLOT_READ : use, p->info->size, err);
 }
 
 /*
@@ -110,20 +102,17 @@ static int find_blocks(struct up_transfer *t, unsigned n, struct up_error *err)
     end = tx->hint + ahead > before ? tx->hint + ahead - before : 0;
     if (end > p->count || p->adopt)
         end = p->count;
-    if (!same_boot && t->storage->ops->drop_cache(t->storage, p->file, 0, p->info->size) < 0)
-        return up_fail(err, UP_WRITE, "%s: drop cache: %s", up_part_name(p->info->kind), strerror(errno));
+    if (!same_boot && up_slot_drop_cache(p->target, err) < 0)
+        return err->code;
+    if (up_inventory_find(p->in_place, p->blocks, p->target, same_boot ? (uint32_t)hinted : 0, (uint32_t)end,
+                          err) < 0)
+        return err->code;
     for (uint32_t i = 0; i < end; i++) {
-        int match = i < hinted && same_boot ? 1 : up_blocks_match(p->blocks, i, p->file, err);
-
-        if (match < 0)
-            return match;
-        if (match)
-            set_block(p, i);
-        else if (p->adopt)
+        if (!has_block(p, i) && p->adopt)
             return up_fail(err, UP_INCOMPATIBLE,
                            "slot %s: is mounted and holds another image than release %s",
                            up_device_config(t->device)->slot[tx->target], t->manifest->release);
-        if (match && i >= hinted)
+        if (has_block(p, i) && i >= hinted)
             t->unhinted += p->info->block_size;
     }
     return 0;
@@ -156,10 +145,7 @@ static int open_part(struct up_transfer *t, unsigned n, struct up_error *err)
     if (up_blocks_open(&p->blocks, t->storage, spool, p->info, err) < 0 || open_target(t, p, err) < 0)
         return err->code;
     p->count = up_blocks_count(p->blocks);
-    p->have = calloc(1, p->count / 8 + 1);
-    if (!p->have)
-        return up_fail(err, UP_INTERNAL, "transfer: out of memory");
-    if (find_blocks(t, n, err) < 0)
+    if (up_inventory_new(&p->in_place, p->count, err) < 0 || find_blocks(t, n, err) < 0)
         return err->code;
     t->progress.total += p->info->data_size;
     return count_reused(t, p, err);
@@ -200,8 +186,6 @@ int up_transfer_open(struct up_transfer **out, struct up_device *device, const s
     t->manifest = m;
     t->layout = up_package_layout(package);
     t->fresh = up_device_take_fresh(device);
-    for (int i = 0; i < UP_PART_KINDS; i++)
-        t->part[i].file = -1;
     if (allocate(t, err) < 0)
         goto fail;
     for (unsigned i = 0; i < m->part_count; i++)
@@ -219,13 +203,17 @@ fail:
 
 void up_transfer_close(struct up_transfer *t)
 {
+    struct up_error ignored;
+
     if (!t)
         return;
+    /* What is verified stays, also when the source failed. */
+    if (t->held_back)
+        up_slot_flush(t->part[t->at_part].target, &ignored);
     for (int i = 0; i < UP_PART_KINDS; i++) {
         up_blocks_close(t->part[i].blocks);
-        free(t->part[i].have);
-        if (t->part[i].file >= 0)
-            t->storage->ops->close(t->storage, t->part[i].file);
+        up_inventory_free(t->part[i].in_place);
+        up_slot_close(t->part[i].target);
     }
     up_codec_free(t->codec);
     up_digest_free(t->digest);
@@ -346,6 +334,24 @@ static int decode(struct up_transfer *t, const struct up_block *block, const uin
     return 0;
 }
 
+/* A block of the flash went bad: what lay beyond the current block of the
+ * content has moved. */
+static int forget_beyond(struct up_transfer *t, struct part *p, uint32_t first, struct up_error *err)
+{
+    struct up_block block;
+
+    for (uint32_t i = first; i < p->count; i++) {
+        if (!has_block(p, i))
+            continue;
+        if (up_blocks_get(p->blocks, i, &block, err) < 0)
+            return err->code;
+        up_inventory_set(p->in_place, i, false);
+        t->progress.done -= block.stored;
+    }
+    t->want_end = 0;
+    return 0;
+}
+
 static int write_block(struct up_transfer *t, const struct up_block *block, const uint8_t *data,
                        struct up_error *err)
 {
@@ -353,20 +359,28 @@ static int write_block(struct up_transfer *t, const struct up_block *block, cons
     uint64_t at = (uint64_t)t->at_block * p->info->block_size;
     int rc;
 
+    t->held_back = true;
     if (block->encoding == UP_ZEROS)
-        rc = t->storage->ops->zero_range(t->storage, p->file, at, block->length);
+        rc = up_slot_zero(p->target, block->length, at, err);
     else
-        rc = t->storage->ops->pwrite(t->storage, p->file, data, block->length, at);
+        rc = up_slot_write(p->target, data, block->length, at, err);
     if (rc < 0)
-        return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: write block %u: %s",
-                       up_part_name(p->info->kind), t->at_block, strerror(errno));
-    t->unwritten += block->length;
-    if (t->unwritten >= WINDOW_BYTES) {
-        t->storage->ops->start_writeback(t->storage, p->file, at + block->length - t->unwritten,
-                                         t->unwritten);
-        t->unwritten = 0;
-    }
-    return 0;
+        t->held_back = false;
+    return rc == 1 ? forget_beyond(t, p, t->at_block + 1, err) : rc;
+}
+
+/* Before blocks in place are passed over, what was written before them must
+ * be: it may move them. */
+static int let_go(struct up_transfer *t, struct up_error *err)
+{
+    struct part *p = &t->part[t->at_part];
+    int rc;
+
+    if (!t->held_back)
+        return 0;
+    t->held_back = false;
+    rc = up_slot_flush(p->target, err);
+    return rc == 1 ? forget_beyond(t, p, t->at_block, err) : rc;
 }
 
 /* All of the current part is in place: what follows it in the file, and on. */
@@ -376,11 +390,10 @@ static int next_part(struct up_transfer *t, struct up_error *err)
     uint64_t end = last ? t->layout->size : t->layout->data_offset[t->at_part + 1];
     int rc = compare(t, end, err);
 
-    if (rc < 0)
+    if (rc < 0 || (rc = let_go(t, err)) < 0)
         return rc;
     t->at_part++;
     t->at_block = 0;
-    t->unwritten = 0;
     if (!last)
         t->offset = end;
     return 1;
@@ -390,7 +403,7 @@ static int block_done(struct up_transfer *t, const struct up_block *block, struc
 {
     struct part *p = &t->part[t->at_part];
 
-    set_block(p, t->at_block);
+    up_inventory_set(p->in_place, t->at_block, true);
     t->progress.done += block->stored;
     t->unhinted += block->length;
     if (t->unhinted >= HINT_BYTES && !up_device_provisioning(t->device)) {
@@ -442,6 +455,8 @@ int up_transfer_step(struct up_transfer *t, struct up_error *err)
     if (p->left_out)
         t->offset = t->layout->data_offset[t->at_part] + p->info->data_size;
     while (t->at_block < p->count) {
+        if (has_block(p, t->at_block) && let_go(t, err) < 0)
+            return err->code;
         if (up_blocks_get(p->blocks, t->at_block, &block, err) < 0)
             return err->code;
         if (!has_block(p, t->at_block)) {

@@ -9,16 +9,16 @@
 -- it that implement the rest of x.h.
 local floors = {
   { "error", "bytes", "storage" },
-  { "storage_mounted", "storage_boot", "digest", "ed25519", "record", "tar", "source", "loop", "channel",
+  { "storage_flash", "storage_boot", "digest", "ed25519", "record", "tar", "source", "loop", "channel",
     "url", "fetch_options" },
-  { "minisign", "manifest", "tree", "fetch", "policy", "sandbox_answer", "sandbox_lock", "sandbox_lua",
-    "storage_system", "http_text", "http_listen", "http_door", "folder", "signals" },
-  { "minisign_private", "manifest_format", "index", "config", "source_http", "http_answer", "history", "policy_good",
-    "child", "notify" },
-  { "host", "httpd" },
-  { "minisign_format", "minisign_secret", "codec", "index_reader", "blocks", "boot", "slot", "generation", "journal",
+  { "storage_mounted", "slot", "minisign", "manifest", "tree", "fetch", "policy", "sandbox_answer", "sandbox_lock",
+    "sandbox_lua", "http_text", "http_listen", "http_door", "folder", "signals" },
+  { "storage_system", "slot_private", "minisign_private", "manifest_format", "index", "config", "source_http",
+    "http_answer", "history", "policy_good", "child", "notify" },
+  { "slot_mtd", "slot_ubi", "host", "httpd" },
+  { "minisign_format", "minisign_secret", "codec", "index_reader", "blocks", "boot", "generation", "journal",
     "httpd_private" },
-  { "boot_private", "package", "httpd_request" },
+  { "boot_private", "package", "httpd_request", "inventory" },
   { "boot_file", "boot_uboot", "layout", "pack", "verify", "gates" },
   { "device" },
   { "device_private" },
@@ -33,7 +33,7 @@ local knows_lua = { host = true, sandbox = true, sandbox_lua = true, main = true
 
 -- Durable effects and clocks pass the seam in storage.h. What is not durable,
 -- or runs before there is a device, is listed with its reason.
-local seam = { storage_system = true, storage_mounted = true, storage_boot = true }
+local seam = { storage_system = true, storage_mounted = true, storage_flash = true, storage_boot = true }
 local effects = {
   "open", "openat", "creat", "fopen", "freopen", "pwrite", "pwritev", "fsync", "fdatasync", "sync", "syncfs",
   "sync_file_range", "rename", "renameat", "link", "linkat", "unlink", "unlinkat", "remove", "mkdir", "mkdirat",

@@ -1,0 +1,39 @@
+/*
+ * inventory.h -- which blocks of a part are in place.
+ *
+ * There is no record of it that would be believed: what is in place is what
+ * reads back with the right digest, minus what the medium makes doubtful.
+ */
+#ifndef UP_INVENTORY_H
+#define UP_INVENTORY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct up_blocks;
+struct up_error;
+struct up_slot;
+struct up_inventory; /* opaque; released with up_inventory_free() */
+
+/* Of `count` blocks, none in place. Errors: UP_INTERNAL. */
+int up_inventory_new(struct up_inventory **out, uint32_t count, struct up_error *err);
+void up_inventory_free(struct up_inventory *v);
+
+bool up_inventory_has(const struct up_inventory *v, uint32_t block);
+void up_inventory_set(struct up_inventory *v, uint32_t block, bool has);
+
+/*
+ * Read the target and hash: the blocks below `until`. Those below `sure` are
+ * taken as there without reading, but on flash nothing is. Doubtful is, on
+ * flash,
+ *
+ *   - the erase block in which what is in place ends: the power may have gone
+ *     while it was written, and pages written weakly read well only for a while;
+ *   - all of a UBI volume of which a block is missing: it can only be replaced.
+ *
+ * Errors: UP_WRITE a file or block device cannot be read; those of blocks.h.
+ */
+int up_inventory_find(struct up_inventory *v, struct up_blocks *blocks, struct up_slot *target, uint32_t sure,
+                      uint32_t until, struct up_error *err);
+
+#endif

@@ -1,0 +1,56 @@
+/*
+ * slot_ubi.c -- a slot on a UBI volume, static or dynamic.
+ *
+ * The volume is replaced as a whole by the kernel's volume update, which marks
+ * it damaged until the last byte came: nothing can start half an image. The
+ * price is that an interrupted update starts anew. (Single logical blocks could
+ * be changed one by one, but only on dynamic volumes, and nothing would mark
+ * the volume as damaged meanwhile.)
+ */
+#include "slot_private.h"
+
+#include <errno.h>
+
+#include "error.h"
+
+static int ubi_write(struct up_slot *s, const void *data, size_t len, uint64_t offset, struct up_error *err)
+{
+    if (offset == 0) {
+        s->since = 0;
+        if (s->storage->ops->flash_update(s->storage, s->file, s->size) < 0)
+            return errno == EBUSY ? up_fail(err, UP_BUSY, "slot %s: the volume is in use", s->path)
+                                  : up_slot_failed(s, "volume update", err);
+    }
+    if (offset != s->since)
+        return up_fail(err, UP_WRITE, "slot %s: a volume is written in order, not at byte %llu", s->path,
+                       (unsigned long long)offset);
+    if (s->storage->ops->pwrite(s->storage, s->file, data, len, offset) < 0)
+        return up_slot_failed(s, "write", err);
+    s->since += len;
+    return 0;
+}
+
+static int ubi_sync(struct up_slot *s, struct up_error *err)
+{
+    return s->storage->ops->sync(s->storage, s->file) < 0 ? up_slot_failed(s, "sync", err) : 0;
+}
+
+/* A damaged volume reads as nothing. */
+static long long ubi_read(struct up_slot *s, void *buf, size_t len, uint64_t offset, struct up_error *err)
+{
+    long long got = s->storage->ops->pread(s->storage, s->file, buf, len, offset);
+
+    (void)err;
+    return got < 0 ? 0 : got;
+}
+
+static const struct up_slot_ops ubi_ops = {.write = ubi_write, .sync = ubi_sync, .read = ubi_read};
+
+int up_slot_use_ubi(struct up_slot *s, struct up_error *err)
+{
+    if (s->size > s->traits.flash.size)
+        return up_fail(err, UP_NOSPACE, "slot %s: the volume holds %llu bytes, the image has %llu", s->path,
+                       (unsigned long long)s->traits.flash.size, (unsigned long long)s->size);
+    s->ops = &ubi_ops;
+    return 0;
+}
