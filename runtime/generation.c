@@ -30,6 +30,14 @@ static int join(char out[PATH_SIZE], const char *dir, const char *name, struct u
     return 0;
 }
 
+/* In a directory that was just made, these come from the archive alone: a name
+ * twice, a member below a file or below a directory that is none of its members. */
+static int code_of(int error)
+{
+    return error == EEXIST || error == ENOENT || error == ENOTDIR ? UP_UNTRUSTED
+                                                                  : up_code_of_errno(error, UP_WRITE);
+}
+
 static int extract_file(struct work *w, const struct up_tar_entry *entry, uint64_t at)
 {
     struct up_storage *s = w->storage;
@@ -40,8 +48,7 @@ static int extract_file(struct work *w, const struct up_tar_entry *entry, uint64
         return w->err->code;
     file = s->ops->open(s, path, UP_WRITE_ONLY_NEW, entry->mode);
     if (file < 0)
-        return up_fail(w->err, errno == EEXIST ? UP_UNTRUSTED : up_code_of_errno(errno, UP_WRITE),
-                       "%s: create: %s", path, strerror(errno));
+        return up_fail(w->err, code_of(errno), "%s: create: %s", path, strerror(errno));
     for (uint64_t done = 0; done < entry->size && rc == 0;) {
         size_t n = entry->size - done < CHUNK ? (size_t)(entry->size - done) : CHUNK;
 
@@ -66,8 +73,7 @@ static int visit_extract(struct work *w, const struct up_tar_entry *entry, uint6
     if (join(path, w->dir, entry->name, w->err) < 0)
         return w->err->code;
     if (w->storage->ops->mkdir(w->storage, path, entry->mode) < 0)
-        return up_fail(w->err, errno == EEXIST ? UP_UNTRUSTED : up_code_of_errno(errno, UP_WRITE),
-                       "%s: mkdir: %s", path, strerror(errno));
+        return up_fail(w->err, code_of(errno), "%s: mkdir: %s", path, strerror(errno));
     return 0;
 }
 

@@ -72,7 +72,7 @@ int up_history_read(struct up_storage *storage, const char *state_dir,
 {
     struct up_event event;
     char path[1024], *ring;
-    unsigned oldest = 0, count = 0;
+    unsigned oldest = 0, count = 0, records;
     uint64_t least = UINT64_MAX;
     size_t len;
 
@@ -80,13 +80,14 @@ int up_history_read(struct up_storage *storage, const char *state_dir,
         return err->code;
     if (up_storage_read_file(storage, path, RING_SIZE, &ring, &len, err) < 0)
         return err->code == UP_MISSING ? 0 : err->code;
-    for (unsigned i = 0; i < len / UP_HISTORY_RECORD; i++)
+    records = (unsigned)(len / UP_HISTORY_RECORD); /* fewer than were made, when the file was cut */
+    for (unsigned i = 0; i < records; i++)
         if (decode(&event, (uint8_t *)ring + i * UP_HISTORY_RECORD) == 0 && event.number < least) {
             least = event.number;
             oldest = i;
         }
-    for (unsigned i = 0; i < len / UP_HISTORY_RECORD; i++) {
-        unsigned at = (oldest + i) % UP_HISTORY_RECORDS;
+    for (unsigned i = 0; i < records; i++) {
+        unsigned at = (oldest + i) % records;
 
         if (decode(&event, (uint8_t *)ring + at * UP_HISTORY_RECORD) == 0)
             out[count++] = event;

@@ -15,6 +15,7 @@
 #include "storage.h"
 
 #define HOST "update.native.host"
+#define CONFIG_MEMORY ((size_t)32 << 20) /* bytes that reading a configuration may take */
 
 /* The memory budget of a state: what it owns and what it may own, in bytes. */
 struct budget {
@@ -327,9 +328,12 @@ int up_host_config(struct up_config *out, const char *path, struct up_error *err
     lua_State *L = up_host_new();
     int n;
 
-    if (!L)
+    if (!L || up_host_limit(L, CONFIG_MEMORY) < 0) {
+        if (L)
+            lua_close(L);
         return up_fail(err, UP_INTERNAL, "%s: not enough memory", path);
+    }
     n = protect(L, do_config, &r, err);
-    lua_close(L);
+    up_host_close(L);
     return n < 0 ? n : r.result;
 }

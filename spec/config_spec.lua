@@ -179,6 +179,11 @@ describe("config.load", function()
     { "a mistake in the text",   "return {",                          "expected" },
     { "a call of a library",     "return { state = os.getenv('X') }", "os" },
     { "a call of print",         "print 'x'",                         "print" },
+    { "a method of a string",    "return { id = ('x'):rep(1 << 30) }", "index a string" },
+    { "values without end",
+      "local t = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10} for _ = 1, 6 do t = {t, t, t, t, t, t, t, t, t, t} end " ..
+      "return { project = 'P', product_key = 'k', hardware = 'h', id = '1', state = 's', limits = t }",
+                                                                      "more than 10000 values" },
     { "no table",                "return 1",                          "must return one table" },
     { "nothing",                 "",                                  "must return one table" },
     { "an error",                "local x = nil; x()",                "x" },
@@ -193,6 +198,12 @@ describe("config.load", function()
       assert.matches(path, message, 1, true)
     end)
   end
+
+  it("gives strings their methods back", function()
+    config.load(write "return { id = ('x'):rep(2) }")
+    config.load(write "return {")
+    assert.equal("xx", ("x"):rep(2))
+  end)
 
   it("refuses a file that is not there", function()
     local got, message, code = config.load("/nowhere/config.lua")

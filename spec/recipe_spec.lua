@@ -134,6 +134,7 @@ describe("cli.recipe.load", function()
     { "a syntax error", "return {", "expected" },
     { "bytecode", string.dump(function() return {} end), "attempt to load a binary chunk" },
     { "a call", "return { project = os.getenv 'HOME' }", "os" },
+    { "a method of a string", "return { text = ('x'):rep(9) }", "index a string" },
     { "an endless loop", "while true do end", "takes too long" },
     { "no table", "return 7", "must return one table" },
     { "nothing", "local a = 1", "must return one table" },

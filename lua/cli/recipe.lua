@@ -1,16 +1,15 @@
 --- A recipe: what a package is made of, as a Lua table read as data.
 --
--- The file is text (bytecode is refused), runs in an empty environment with an
--- instruction limit, and returns one table. Every field is checked; a field
+-- The file is read by update.table_file. Every field is checked; a field
 -- that is unknown, missing or of the wrong kind is named. Relative paths count
 -- from the recipe's folder.
 --
 -- @module cli.recipe
 
+local table_file = require "update.table_file"
+
 local M = {}
 
-local INSTRUCTIONS = 100000 -- far more than a table constructor needs
-local SIZE = 1024 * 1024
 local YEAR_9999 = 253402300799
 
 --- Every field: see cli.recipe_fields.
@@ -141,27 +140,6 @@ function M.normalise(given, folder, epoch)
   return recipe
 end
 
--- Run a chunk that can neither call anything nor go on for ever.
-local function evaluate(chunk)
-  local thread = coroutine.create(chunk)
-  debug.sethook(thread, function()
-    error("takes too long; it must only return a table", 0)
-  end, "", INSTRUCTIONS)
-  local ok, result = coroutine.resume(thread)
-  if not ok then return nil, tostring(result) end
-  return result
-end
-
-local function read(path)
-  local file, why = io.open(path, "rb")
-  if not file then return nil, why end
-  local text, cause = file:read(SIZE + 1)
-  file:close()
-  if not text then return nil, ("%s: %s"):format(path, cause or "is empty") end
-  if #text > SIZE then return nil, ("%s: larger than %d bytes; not a recipe"):format(path, SIZE) end
-  return text
-end
-
 --- The default of `issued` for builds that can be repeated.
 -- @tparam string|nil text the environment's SOURCE_DATE_EPOCH
 -- @treturn integer|nil
@@ -180,15 +158,8 @@ end
 -- @treturn table as normalise() gives it
 -- @treturn nil,string,string message that names the file and the field, code word
 function M.load(path)
-  local text, why = read(path)
-  if not text then return nil, why, "usage" end
-  local chunk, wrong = load(text, "=" .. path, "t", {})
-  if not chunk then
-    if not wrong:find(path, 1, true) then wrong = ("%s: %s"):format(path, wrong) end
-    return nil, wrong, "usage"
-  end
-  local given, failed = evaluate(chunk)
-  if failed then return nil, ("%s: %s"):format(path, failed), "usage" end
+  local given, why, failure = table_file.load(path, "recipe")
+  if not given then return nil, why, failure end
   local epoch, bad = M.epoch(os.getenv("SOURCE_DATE_EPOCH"))
   if bad then return nil, bad, "usage" end
   local recipe, message, code = M.normalise(given, path:match("^(.*)/[^/]*$") or ".", epoch)

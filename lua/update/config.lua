@@ -1,18 +1,17 @@
 --- What a device is told about itself: a Lua table file, read as data.
 --
--- The file is text (bytecode is refused), runs in an empty environment with an
--- instruction limit, and returns one table. Every field is checked; a field
+-- The file is read by update.table_file. Every field is checked; a field
 -- that is unknown, missing or of the wrong kind is named. Relative paths count
 -- from the file's folder, so a device can live in one directory.
 --
 -- @module update.config
 
 local natives = require "update.natives"
+local table_file = require "update.table_file"
 
 local M = {}
 
-local INSTRUCTIONS = 100000 -- far more than a table constructor needs
-local SIZE = 1024 * 1024
+local VALUES = 10000 -- in one field of free form
 
 --- Every field: see update.config_fields.
 M.fields = require "update.config_fields"
@@ -85,7 +84,8 @@ function checkers.restart(value)
   return value
 end
 
-local function check_data(value, depth)
+-- A table may be in it many times, so what is looked at is counted.
+local function check_data(value, depth, looked)
   local kind = type(value)
   if kind == "string" or kind == "boolean" or math.type(value) == "integer" then return value end
   if kind == "number" and value == value and value - value == 0 then return value end
@@ -94,7 +94,9 @@ local function check_data(value, depth)
   if depth > 8 then return nil, "is nested too deeply" end
   for key, element in pairs(value) do
     if type(key) ~= "string" and math.type(key) ~= "integer" then return nil, "must have words or numbers as keys" end
-    local ok, wrong = check_data(element, depth + 1)
+    looked.count = looked.count + 1
+    if looked.count > VALUES then return nil, ("holds more than %d values"):format(VALUES) end
+    local ok, wrong = check_data(element, depth + 1, looked)
     if ok == nil then return nil, wrong end
   end
   return value
@@ -102,7 +104,7 @@ end
 
 function checkers.data(value)
   if type(value) ~= "table" then return nil, "must be a table" end
-  return check_data(value, 1)
+  return check_data(value, 1, { count = 0 })
 end
 
 function checkers.array(value, field, context)
@@ -217,28 +219,6 @@ function M.normalise(given, folder, sha256)
   return config
 end
 
--- Run a chunk that can neither call anything nor go on for ever.
-local function evaluate(chunk)
-  local thread = coroutine.create(chunk)
-  debug.sethook(thread, function()
-    error("takes too long; it must only return a table", 0)
-  end, "", INSTRUCTIONS)
-  local ok, result = coroutine.resume(thread)
-  if coroutine.status(thread) == "suspended" then return nil, "must only return a table" end
-  if not ok then return nil, tostring(result) end
-  return result
-end
-
-local function read(path)
-  local file, why = io.open(path, "rb")
-  if not file then return nil, why end
-  local text, cause = file:read(SIZE + 1)
-  file:close()
-  if not text and cause then return nil, ("%s: %s"):format(path, cause) end
-  if text and #text > SIZE then return nil, ("%s: larger than %d bytes; not a configuration"):format(path, SIZE) end
-  return text or ""
-end
-
 local function absolute(path)
   if path:sub(1, 1) == "/" then return path end
   local ok, host = pcall(require, "update.native.host")
@@ -251,17 +231,10 @@ end
 -- @treturn table as normalise() gives it, and `path`, absolute
 -- @treturn nil,string,string message that names the file and the field, "usage"
 function M.load(path)
-  local text, why = read(path)
-  if not text then return nil, why, "usage" end
-  path = absolute(path)
-  local chunk, wrong = load(text, "=" .. path, "t", {})
-  if not chunk then
-    if not wrong:find(path, 1, true) then wrong = ("%s: %s"):format(path, wrong) end
-    return nil, wrong, "usage"
-  end
-  local given
-  given, wrong = evaluate(chunk)
-  if wrong then return nil, ("%s: %s"):format(path, wrong), "usage" end
+  local shown = absolute(path)
+  local given, why, failure = table_file.load(path, "configuration", shown)
+  if not given then return nil, why, failure end
+  path = shown
   local config, message, code = M.normalise(given, path:match("^(.*)/[^/]*$"), natives.digest.sha256)
   if not config then return nil, ("%s: %s"):format(path, message), code end
   config.path = path

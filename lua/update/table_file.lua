@@ -1,0 +1,60 @@
+--- A Lua file that is data: text that returns one table.
+--
+-- Bytecode is refused. The chunk runs in an empty environment, in which strings
+-- have no methods either, and with an instruction limit: it can neither call
+-- anything nor go on for ever.
+--
+-- @module update.table_file
+
+local M = {}
+
+local INSTRUCTIONS = 100000 -- far more than a table constructor needs
+local SIZE = 1024 * 1024
+
+local strings = getmetatable("")
+
+local function evaluate(chunk)
+  local thread, methods = coroutine.create(chunk), strings.__index
+  debug.sethook(thread, function()
+    error("takes too long; it must only return a table", 0)
+  end, "", INSTRUCTIONS)
+  strings.__index = nil
+  local ok, result = coroutine.resume(thread)
+  strings.__index = methods
+  if coroutine.status(thread) == "suspended" then return nil, "must only return a table" end
+  if not ok then return nil, tostring(result) end
+  return result
+end
+
+local function read(path, what)
+  local file, why = io.open(path, "rb")
+  if not file then return nil, why end
+  local text, cause = file:read(SIZE + 1)
+  file:close()
+  if not text and cause then return nil, ("%s: %s"):format(path, cause) end
+  if text and #text > SIZE then return nil, ("%s: larger than %d bytes; not a %s"):format(path, SIZE, what) end
+  return text or ""
+end
+
+--- Read and run such a file.
+-- @tparam string path
+-- @tparam string what it is, for messages: "configuration"
+-- @tparam[opt] string shown the path in messages
+-- @return what it returned, checked by nobody; nil, message that names the file, "usage"
+function M.load(path, what, shown)
+  local text, why = read(path, what)
+  if not text then return nil, why, "usage" end
+  shown = shown or path
+  local chunk, wrong = load(text, "=" .. shown, "t", {})
+  if not chunk then
+    if not wrong:find(shown, 1, true) then wrong = ("%s: %s"):format(shown, wrong) end
+    return nil, wrong, "usage"
+  end
+  local given
+  given, wrong = evaluate(chunk)
+  if wrong then return nil, ("%s: %s"):format(shown, wrong), "usage" end
+  if type(given) ~= "table" then return nil, ("%s: must return one table"):format(shown), "usage" end
+  return given
+end
+
+return M

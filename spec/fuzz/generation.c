@@ -1,0 +1,133 @@
+/*
+ * A script archive extracted on the simulator: whatever it is made of, nothing
+ * appears outside of the generation's directory, and only a whole generation
+ * appears under its number.
+ *
+ * The input is a list of blocks, so that mutations keep the archive's rhythm:
+ * a byte of kind, then what that kind needs.
+ */
+#include "generation.h"
+
+#include "error.h"
+#include "fuzz.h"
+#include "sim.h"
+#include "tar.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BLOCKS_MAX 64
+
+enum kind { CANONICAL, ODD, CONTENT, ZEROS, TAIL, KINDS };
+
+static void seal(uint8_t *block)
+{
+    unsigned sum = 0;
+
+    memset(block + 148, ' ', 8);
+    for (int i = 0; i < UP_TAR_BLOCK; i++)
+        sum += block[i];
+    snprintf((char *)block + 148, 8, "%06o", sum & 0777777);
+}
+
+/* A member's header as the writer makes it, when it makes one. */
+static void put_canonical(uint8_t *block, struct fuzz *in)
+{
+    struct up_tar_entry entry = {0};
+    uint8_t bits = fuzz_u8(in);
+    const uint8_t *name;
+    size_t n;
+
+    entry.directory = bits & 1;
+    entry.mode = bits & 1 || bits & 2 ? 0755 : 0644;
+    entry.size = bits & 1 ? 0 : fuzz_u16(in) % 2048;
+    n = fuzz_take(in, &name, fuzz_u8(in));
+    if (n)
+        memcpy(entry.name, name, n);
+    up_tar_put(block, &entry, NULL);
+}
+
+/* The same with one field replaced and the checksum right. */
+static void put_odd(uint8_t *block, struct fuzz *in)
+{
+    uint16_t at;
+    const uint8_t *bytes;
+    size_t n;
+
+    put_canonical(block, in);
+    at = fuzz_u16(in) % UP_TAR_BLOCK;
+    n = fuzz_take(in, &bytes, fuzz_u8(in) % 16);
+    if (n > (size_t)(UP_TAR_BLOCK - at))
+        n = (size_t)(UP_TAR_BLOCK - at);
+    if (n)
+        memcpy(block + at, bytes, n);
+    seal(block);
+}
+
+static size_t build(uint8_t *out, struct fuzz *in)
+{
+    size_t size = 0;
+
+    for (int i = 0; i < BLOCKS_MAX && in->left; i++) {
+        uint8_t *block = out + size;
+        const uint8_t *bytes;
+        size_t n;
+
+        memset(block, 0, UP_TAR_BLOCK);
+        size += UP_TAR_BLOCK;
+        switch (fuzz_u8(in) % KINDS) {
+        case CANONICAL:
+            put_canonical(block, in);
+            break;
+        case ODD:
+            put_odd(block, in);
+            break;
+        case CONTENT:
+            n = fuzz_take(in, &bytes, fuzz_u8(in));
+            if (n)
+                memcpy(block, bytes, n);
+            break;
+        case ZEROS:
+            break;
+        default: /* an archive that ends within a block */
+            size -= UP_TAR_BLOCK - fuzz_u16(in) % UP_TAR_BLOCK;
+        }
+    }
+    return size;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static uint8_t archive[(BLOCKS_MAX + 1) * UP_TAR_BLOCK];
+    struct fuzz in = {data, size};
+    size_t len = build(archive, &in);
+    struct sim *sim = sim_new();
+    struct up_error err;
+    uint64_t before;
+    int rc;
+
+    sim_put_text(sim, "/state/secret", "not to be touched");
+    sim_put_dir(sim, "/state/script/6", 0755);
+    sim_put(sim, "/state/spool", archive, len, 0600);
+    sim_put_dir(sim, "/state/script/7.new", 0755);
+    before = fuzz_outside(sim, "/state/script/7.new");
+    up_storage_remove_tree(sim_storage(sim), "/state/script/7.new", NULL);
+    rc = up_generation_extract(sim_storage(sim), "/state/spool", len, "/state/script", 7, &err);
+    FUZZ_REQUIRE(sim_open_files(sim) == 0);
+    if (rc == 0) {
+        uint64_t first = sim_fingerprint(sim);
+
+        FUZZ_REQUIRE(sim_exists(sim, "/state/script/7/main.lua") && !sim_exists(sim, "/state/script/7.new"));
+        FUZZ_REQUIRE(fuzz_outside(sim, "/state/script/7") == before);
+        FUZZ_REQUIRE(up_generation_extract(sim_storage(sim), "/state/spool", len, "/state/script", 7, &err) ==
+                     0);
+        FUZZ_REQUIRE(sim_fingerprint(sim) == first);
+    } else {
+        FUZZ_REQUIRE(rc == UP_UNTRUSTED);
+        FUZZ_REQUIRE(!sim_exists(sim, "/state/script/7"));
+        FUZZ_REQUIRE(fuzz_outside(sim, "/state/script/7.new") == before);
+    }
+    sim_free(sim);
+    return 0;
+}

@@ -1,0 +1,73 @@
+/* The ring of events: order, wrapping, and files that lost a part. */
+#include "scratch.h"
+
+#include "history.h"
+
+static struct up_event events[UP_HISTORY_RECORDS];
+
+static void add(const struct scratch *s, unsigned count)
+{
+    struct up_event event = {.name = "armed", .release = "1.0.0", .message = "a message"};
+    struct up_error err;
+
+    for (unsigned i = 0; i < count; i++)
+        must(up_history_add(s->storage, s->dir, &event, &err), &err);
+}
+
+static int read_all(const struct scratch *s)
+{
+    struct up_error err;
+    int n = up_history_read(s->storage, s->dir, events, &err);
+
+    if (n < 0)
+        fail_msg("%s", err.message);
+    for (int i = 1; i < n; i++)
+        assert_true(events[i].number > events[i - 1].number);
+    return n;
+}
+
+static void test_order(void **state)
+{
+    struct scratch *s = *state;
+    struct up_error err;
+
+    must(up_history_create(s->storage, s->dir, &err), &err);
+    assert_int_equal(read_all(s), 0);
+    add(s, 3);
+    assert_int_equal(read_all(s), 3);
+    assert_string_equal(events[0].name, "armed");
+    assert_string_equal(events[2].message, "a message");
+    add(s, UP_HISTORY_RECORDS);
+    assert_int_equal(read_all(s), UP_HISTORY_RECORDS);
+    assert_int_equal(events[0].number, 4);
+}
+
+/* A file system that was repaired may have cut the file anywhere; what is
+ * left of it is told, and nothing behind its end is read. */
+static void test_cut(void **state)
+{
+    struct scratch *s = *state;
+    struct up_error err;
+    size_t size;
+    char *whole;
+
+    must(up_history_create(s->storage, s->dir, &err), &err);
+    add(s, UP_HISTORY_RECORDS + 2); /* the oldest is number 3, the third in the file */
+    whole = scratch_read(s, "history", &size);
+    assert_int_equal(size, UP_HISTORY_RECORDS * UP_HISTORY_RECORD);
+    for (unsigned records = 0; records < 8; records++) {
+        scratch_write(s, "history", whole, records * UP_HISTORY_RECORD + 7);
+        assert_int_equal(read_all(s), records);
+    }
+    free(whole);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_order, scratch_set_up, scratch_tear_down),
+        cmocka_unit_test_setup_teardown(test_cut, scratch_set_up, scratch_tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
