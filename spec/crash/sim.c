@@ -29,12 +29,13 @@ void change_drop(struct change *change)
         name_drop(change->entries[i].name);
     inode_drop(change->made);
     env_drop(change->env);
+    inode_drop(change->after);
     free(change);
 }
 
 bool change_is_data(const struct logged *entry)
 {
-    return entry->change->kind == CHANGE_DATA;
+    return entry->change->kind == CHANGE_DATA || entry->change->kind == CHANGE_FLASH;
 }
 
 void apply_names(struct tree *tree, const struct change *change)
@@ -235,12 +236,14 @@ unsigned sim_calls(const struct sim *sim, enum sim_op op)
 
 const char *sim_op_name(enum sim_op op)
 {
-    static const char *const names[] = {"open",    "pread",    "pwrite",     "sync",       "sync_dir",
-                                        "rename",  "link",     "unlink",     "mkdir",      "rmdir",
-                                        "symlink", "readlink", "chmod",      "stat",       "space",
-                                        "list",    "truncate", "zero_range", "drop_cache", "start_writeback",
-                                        "lock",    "mounted",  "boot_get",   "boot_set",   "boot_id",
-                                        "random",  "restart",  "none",       "any change"};
+    static const char *const names[] = {
+        "open",           "pread",        "pwrite",     "sync",       "sync_dir",
+        "rename",         "link",         "unlink",     "mkdir",      "rmdir",
+        "symlink",        "readlink",     "chmod",      "stat",       "space",
+        "list",           "truncate",     "zero_range", "drop_cache", "start_writeback",
+        "lock",           "mounted",      "boot_get",   "boot_set",   "boot_id",
+        "random",         "restart",      "flash_info", "flash_bad",  "flash_erase",
+        "flash_mark_bad", "flash_update", "none",       "any change"};
 
     return names[op];
 }

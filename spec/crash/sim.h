@@ -86,9 +86,11 @@ void sim_settle(struct sim *sim);
 
 /* Inspection, as the running system sees it; neither counted nor failed. */
 
-/* Content of a file into a fresh NUL-terminated buffer that the caller frees;
+/* Content of a file, a block device or a flash (its good blocks) into a fresh NUL-terminated buffer that the caller frees;
  * NULL when there is no such file. len may be NULL. */
 char *sim_get(const struct sim *sim, const char *path, size_t *len);
+/* Of what is there, links followed; UP_NODE_OTHER when there is nothing. */
+enum up_node_kind sim_kind(const struct sim *sim, const char *path);
 bool sim_exists(const struct sim *sim, const char *path);
 /* A variable of the boot loader's environment, "" when there is none. */
 void sim_variable(const struct sim *sim, const char *name, char out[UP_BOOT_VALUE_SIZE]);
@@ -198,6 +200,11 @@ enum sim_op {
     SIM_BOOT_ID,
     SIM_GET_RANDOM,
     SIM_RESTART,
+    SIM_FLASH_INFO,
+    SIM_FLASH_BAD,
+    SIM_FLASH_ERASE,
+    SIM_FLASH_MARK_BAD,
+    SIM_FLASH_UPDATE,
     SIM_OPS,    /* how many there are */
     SIM_CHANGES /* any that changes something: counts all those listed at sim_cut_at() */
 };

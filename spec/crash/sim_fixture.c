@@ -27,8 +27,7 @@ static void put_parents(struct sim *sim, const char *path)
     sim_put_dir(sim, parent, 0755);
 }
 
-/* Put a node at path, replacing what is there; takes over the reference. */
-static void put_node(struct sim *sim, const char *path, struct inode *inode)
+void fixture_put(struct sim *sim, const char *path, struct inode *inode)
 {
     struct place at;
     struct name *name;
@@ -57,7 +56,7 @@ void sim_put(struct sim *sim, const char *path, const void *data, size_t len, un
     struct inode *file = inode_new(UP_NODE_FILE, mode);
 
     file_write(file, data, len, 0);
-    put_node(sim, path, file);
+    fixture_put(sim, path, file);
 }
 
 void sim_put_text(struct sim *sim, const char *path, const char *text)
@@ -68,7 +67,7 @@ void sim_put_text(struct sim *sim, const char *path, const char *text)
 void sim_put_dir(struct sim *sim, const char *path, unsigned mode)
 {
     if (!sim_exists(sim, path))
-        put_node(sim, path, inode_new(UP_NODE_DIR, mode));
+        fixture_put(sim, path, inode_new(UP_NODE_DIR, mode));
 }
 
 void sim_put_link(struct sim *sim, const char *path, const char *target)
@@ -77,7 +76,7 @@ void sim_put_link(struct sim *sim, const char *path, const char *target)
 
     link->target = name_new(target);
     link->size = strlen(target);
-    put_node(sim, path, link);
+    fixture_put(sim, path, link);
 }
 
 void sim_put_block(struct sim *sim, const char *path, uint64_t size)
@@ -85,7 +84,7 @@ void sim_put_block(struct sim *sim, const char *path, uint64_t size)
     struct inode *block = inode_new(UP_NODE_BLOCK, 0660);
 
     file_resize(block, size);
-    put_node(sim, path, block);
+    fixture_put(sim, path, block);
 }
 
 void sim_set_mounted(struct sim *sim, const char *path, bool mounted)
@@ -113,6 +112,8 @@ char *sim_get(const struct sim *sim, const char *path, size_t *len)
     const struct inode *file = inode_of(sim, path, true);
     char *data;
 
+    if (file && file->flash)
+        return flash_get(file, len);
     if (!file || (file->kind != UP_NODE_FILE && file->kind != UP_NODE_BLOCK))
         return NULL;
     data = sim_realloc(NULL, (size_t)file->size + 1);
@@ -121,6 +122,13 @@ char *sim_get(const struct sim *sim, const char *path, size_t *len)
     if (len)
         *len = (size_t)file->size;
     return data;
+}
+
+enum up_node_kind sim_kind(const struct sim *sim, const char *path)
+{
+    const struct inode *inode = inode_of(sim, path, true);
+
+    return inode ? inode->kind : UP_NODE_OTHER;
 }
 
 bool sim_exists(const struct sim *sim, const char *path)

@@ -15,7 +15,8 @@ enum change_kind {
     CHANGE_DATA,   /* sectors, and perhaps the size */
     CHANGE_RESIZE, /* truncate */
     CHANGE_MODE,
-    CHANGE_ENV /* the boot loader's environment as a whole */
+    CHANGE_ENV,  /* the boot loader's environment as a whole */
+    CHANGE_FLASH /* durable when it is done: only a cut leaves one pending */
 };
 
 /* Variables of the boot loader: lines of NAME=VALUE. Never altered; shared. */
@@ -40,8 +41,10 @@ struct change {
     unsigned entry_count;
     uint64_t size; /* DATA, RESIZE: of the file afterwards */
     unsigned mode;
-    struct env *env; /* ENV: as it was afterwards */
-    uint64_t first;  /* DATA: first sector, and how many */
+    struct env *env;     /* ENV: as it was afterwards */
+    struct inode *after; /* FLASH: the node as it was afterwards */
+    bool erase;
+    uint64_t first; /* DATA: first sector, and how many; FLASH: units */
     size_t sectors;
     size_t page_count; /* DATA: the pages that hold them, as they were afterwards */
     struct page *pages[];
@@ -101,6 +104,7 @@ extern const struct up_storage_ops sim_ops_table;
 
 struct change *change_new(enum change_kind kind, unsigned ino, size_t pages);
 void change_drop(struct change *change);
+/* Data or flash: counted by sectors or units. */
 bool change_is_data(const struct logged *entry);
 /* On another medium than the tree: no journal orders it. */
 bool change_is_env(const struct logged *entry);
@@ -115,6 +119,18 @@ void log_clear(struct sim *sim);
 /* The base becomes what is live now. */
 void sim_rebase(struct sim *sim);
 void sim_close_all(struct sim *sim);
+/* Put a node at path as a fixture, replacing what is there; takes over the reference. */
+void fixture_put(struct sim *sim, const char *path, struct inode *inode);
+
+/* What sim_flash.c does for the others. */
+enum up_flash_kind flash_kind(const struct inode *inode);
+char *flash_get(const struct inode *inode, size_t *len); /* as sim_get(); torn pages read wrong */
+long long flash_pread(struct sim *sim, unsigned ino, void *buf, size_t len, uint64_t offset);
+int flash_pwrite(struct sim *sim, unsigned ino, const void *buf, size_t len, uint64_t offset);
+void flash_closed(struct sim *sim, unsigned ino);
+/* A change that was cut: its first `whole` units were done, and the next was
+ * begun when `torn`. Of an erase, all are torn unless none was begun. */
+void flash_replay(struct node *node, const struct change *c, size_t whole, bool torn, uint64_t *random);
 uint64_t sim_mix(uint64_t *state); /* the next random number */
 
 #endif

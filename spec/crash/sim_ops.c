@@ -12,7 +12,7 @@
 #define LARGEST_FILE (UINT64_C(1) << 30)
 #define UNLIMITED_SPACE (UINT64_C(1) << 30)
 
-static struct handle *handle_of(struct sim *sim, int file)
+struct handle *op_handle(struct sim *sim, int file)
 {
     if (file < 0 || (size_t)file >= sim->handle_count || !sim->handles[file].path) {
         errno = EBADF;
@@ -65,12 +65,14 @@ static int sim_open(struct up_storage *s, const char *path, unsigned flags, unsi
 static int sim_close(struct up_storage *s, int file)
 {
     struct sim *sim = op_sim(s);
-    struct handle *h = handle_of(sim, file);
+    struct handle *h = op_handle(sim, file);
     struct node *node;
 
     if (!h)
         return -1;
     node = &sim->live.nodes[h->ino];
+    if (node->inode->flash && h->writes)
+        flash_closed(sim, h->ino);
     node->opens--;
     if (h->locks)
         node->locked = false;
@@ -83,7 +85,7 @@ static int sim_close(struct up_storage *s, int file)
 static long long sim_pread(struct up_storage *s, int file, void *buf, size_t len, uint64_t offset)
 {
     struct sim *sim = op_sim(s);
-    struct handle *h = handle_of(sim, file);
+    struct handle *h = op_handle(sim, file);
     const struct inode *inode;
 
     if (!h || op_begin(sim, SIM_PREAD) < 0)
@@ -91,10 +93,12 @@ static long long sim_pread(struct up_storage *s, int file, void *buf, size_t len
     inode = op_inode(sim, h->ino);
     if (inode->kind == UP_NODE_DIR)
         return op_fail(EISDIR);
-    if (offset >= inode->size)
+    if (offset >= inode->size || len == 0)
         return 0;
     if (len > inode->size - offset)
         len = (size_t)(inode->size - offset);
+    if (inode->flash)
+        return flash_pread(sim, h->ino, buf, len, offset);
     file_read(inode, buf, len, offset);
     return (long long)len;
 }
@@ -102,7 +106,7 @@ static long long sim_pread(struct up_storage *s, int file, void *buf, size_t len
 /* The open file, when it may be written. */
 static struct handle *writable(struct sim *sim, int file, enum sim_op op)
 {
-    struct handle *h = handle_of(sim, file);
+    struct handle *h = op_handle(sim, file);
 
     if (!h || op_begin(sim, op) < 0)
         return NULL;
@@ -160,6 +164,8 @@ static int sim_pwrite(struct up_storage *s, int file, const void *buf, size_t le
         return 0;
     if (offset > LARGEST_FILE || len > LARGEST_FILE - offset)
         return op_fail(EFBIG);
+    if (op_inode(sim, h->ino)->flash)
+        return flash_pwrite(sim, h->ino, buf, len, offset);
     fits = room_for(sim, op_inode(sim, h->ino), len, offset);
     if (fits == 0)
         return op_fail(ENOSPC);
@@ -236,12 +242,16 @@ static int sync_node(struct sim *sim, enum sim_op op, unsigned ino, const char *
 static int sim_sync(struct up_storage *s, int file)
 {
     struct sim *sim = op_sim(s);
-    struct handle *h = handle_of(sim, file);
+    struct handle *h = op_handle(sim, file);
 
     if (!h)
         return -1;
     if (op_begin(sim, SIM_SYNC) < 0)
         return sim->cut ? -1 : doom(sim, h->ino);
+    /* MTD has nothing to sync, and says so. */
+    if (flash_kind(op_inode(sim, h->ino)) == UP_FLASH_NOR ||
+        flash_kind(op_inode(sim, h->ino)) == UP_FLASH_NAND)
+        return op_fail(EINVAL);
     return sync_node(sim, SIM_SYNC, h->ino, h->path->text);
 }
 
@@ -278,7 +288,7 @@ static int sim_stat(struct up_storage *s, const char *path, struct up_stat *out)
 static int sim_stat_file(struct up_storage *s, int file, struct up_stat *out)
 {
     struct sim *sim = op_sim(s);
-    struct handle *h = handle_of(sim, file);
+    struct handle *h = op_handle(sim, file);
 
     return h && op_begin(sim, SIM_STAT) == 0 ? fill_stat(sim, h->ino, out) : -1;
 }
@@ -350,6 +360,8 @@ static int sim_zero_range(struct up_storage *s, int file, uint64_t offset, uint6
         return -1;
     if (len == 0)
         return 0;
+    if (op_inode(sim, h->ino)->flash)
+        return op_fail(EINVAL);
     if (offset > LARGEST_FILE || len > LARGEST_FILE - offset)
         return op_fail(EFBIG);
     if (room_for(sim, op_inode(sim, h->ino), (size_t)len, offset) < len)
@@ -365,20 +377,20 @@ static int sim_drop_cache(struct up_storage *s, int file, uint64_t offset, uint6
 {
     (void)offset;
     (void)len;
-    return handle_of(op_sim(s), file) ? op_begin(op_sim(s), SIM_DROP_CACHE) : -1;
+    return op_handle(op_sim(s), file) ? op_begin(op_sim(s), SIM_DROP_CACHE) : -1;
 }
 
 static int sim_start_writeback(struct up_storage *s, int file, uint64_t offset, uint64_t len)
 {
     (void)offset;
     (void)len;
-    return handle_of(op_sim(s), file) ? op_begin(op_sim(s), SIM_START_WRITEBACK) : -1;
+    return op_handle(op_sim(s), file) ? op_begin(op_sim(s), SIM_START_WRITEBACK) : -1;
 }
 
 static int sim_lock(struct up_storage *s, int file)
 {
     struct sim *sim = op_sim(s);
-    struct handle *h = handle_of(sim, file);
+    struct handle *h = op_handle(sim, file);
 
     if (!h || op_begin(sim, SIM_LOCK) < 0)
         return -1;
@@ -459,6 +471,11 @@ const struct up_storage_ops sim_ops_table = {
     .start_writeback = sim_start_writeback,
     .lock = sim_lock,
     .mounted = sim_mounted,
+    .flash_info = sim_flash_info,
+    .flash_bad = sim_flash_bad,
+    .flash_erase = sim_flash_erase,
+    .flash_mark_bad = sim_flash_mark_bad,
+    .flash_update = sim_flash_update,
     .boot_get = sim_boot_get,
     .boot_set = sim_boot_set,
     .boot_id = sim_boot_id,

@@ -21,6 +21,7 @@ int op_step(struct sim *sim, enum sim_op op, const char *path);
 /* It happened, and the power may go. */
 int op_done(struct sim *sim);
 
+struct handle *op_handle(struct sim *sim, int file); /* NULL with EBADF */
 struct inode *op_inode(const struct sim *sim, unsigned ino);
 /* Walk to something that is there. */
 int op_find(struct sim *sim, const char *path, bool follow, struct place *at);
@@ -30,6 +31,11 @@ unsigned op_create(struct sim *sim, const struct place *at, struct inode *made);
 int sim_boot_get(struct up_storage *s, const char *config, struct up_boot_variable *variables, size_t count);
 int sim_boot_set(struct up_storage *s, const char *config, const struct up_boot_variable *variables,
                  size_t count);
+int sim_flash_info(struct up_storage *s, int file, struct up_flash *out);
+int sim_flash_bad(struct up_storage *s, int file, uint64_t offset);
+int sim_flash_erase(struct up_storage *s, int file, uint64_t offset, uint32_t erase_size);
+int sim_flash_mark_bad(struct up_storage *s, int file, uint64_t offset);
+int sim_flash_update(struct up_storage *s, int file, uint64_t size);
 int sim_rename(struct up_storage *s, const char *from, const char *to);
 int sim_link(struct up_storage *s, const char *from, const char *to);
 int sim_unlink(struct up_storage *s, const char *path);

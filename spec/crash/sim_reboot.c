@@ -242,6 +242,24 @@ static void drop_stale_names(struct replay *r, size_t before, unsigned ino)
     }
 }
 
+static void replay_flash(struct replay *r, const struct logged *e, const struct share *share)
+{
+    const struct change *c = e->change;
+    size_t whole = share->to;
+    bool torn = whole > 0 && whole < c->sectors;
+
+    if (c->sectors == 0 && !share->whole)
+        return;
+    if (pending(e, r->choice->model)) {
+        if (share->by_coin || share->from > 0)
+            whole = (size_t)(sim_mix(&r->random) % (c->sectors + 1));
+        torn = whole < c->sectors && (torn || share->by_coin || share->from > 0);
+        torn = torn || (r->garbage >= r->data_at && r->garbage - r->data_at < c->sectors);
+        r->data_at += c->sectors;
+    }
+    flash_replay(&r->tree.nodes[c->ino], c, whole, torn, &r->random);
+}
+
 static void replay_one(struct replay *r, size_t i)
 {
     const struct logged *e = &r->sim->log[i];
@@ -254,6 +272,9 @@ static void replay_one(struct replay *r, size_t i)
     switch (c->kind) {
     case CHANGE_DATA:
         replay_data(r, e, &share);
+        break;
+    case CHANGE_FLASH:
+        replay_flash(r, e, &share);
         break;
     case CHANGE_NAMES:
         if (share.whole && c->entry_count == 2)

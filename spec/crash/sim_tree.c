@@ -111,6 +111,7 @@ void inode_drop(struct inode *inode)
     for (size_t i = 0; i < inode->entry_count; i++)
         name_drop(inode->entries[i].name);
     name_drop(inode->target);
+    flash_free(inode->flash);
     free(inode->pages);
     free(inode->entries);
     free(inode);
@@ -135,6 +136,8 @@ static struct inode *inode_copy(const struct inode *from)
             to->entries[i] = (struct entry){name_ref(from->entries[i].name), from->entries[i].ino};
     }
     name_ref(to->target);
+    if (from->flash)
+        to->flash = flash_copy(from->flash);
     return to;
 }
 

@@ -34,6 +34,10 @@ struct entry {
     unsigned ino;
 };
 
+struct flash; /* the state of flash beside its content: sim_flash.c */
+struct flash *flash_copy(const struct flash *from);
+void flash_free(struct flash *flash); /* NULL allowed */
+
 struct inode {
     unsigned refs;
     enum up_node_kind kind;
@@ -44,6 +48,7 @@ struct inode {
     size_t entry_count; /* sorted by name */
     struct entry *entries;
     struct name *target;
+    struct flash *flash; /* NULL: none */
 };
 
 struct node {

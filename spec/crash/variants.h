@@ -25,7 +25,7 @@ void *variant_package(unsigned sequence, unsigned script, unsigned core, size_t 
 
 /* Whether the directory holds exactly script variant n. */
 bool variant_is_script(struct sim *sim, const char *dir, unsigned n);
-/* Whether the file holds exactly core variant n. */
+/* Whether the file holds exactly core variant n, or the device begins with it. */
 bool variant_is_core(struct sim *sim, const char *path, unsigned n);
 
 #endif

@@ -1,0 +1,419 @@
+/*
+ * slot_check.c -- a slot on each medium: what is written reads back, whatever
+ * is bad, wherever the power goes; and the rules of flash, which the simulated
+ * parts enforce, are kept.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "error.h"
+#include "sim.h"
+#include "sim_flash.h"
+#include "slot.h"
+
+#define PATH "/dev/slot"
+#define ERASE 4096u
+#define BLOCKS 6u
+
+struct medium {
+    const char *name;
+    enum up_node_kind node;
+    enum up_flash_kind flash;
+    uint32_t page;
+};
+
+static const struct medium media[] = {
+    {"file", UP_NODE_FILE, UP_FLASH_NONE, 0},
+    {"block device", UP_NODE_BLOCK, UP_FLASH_NONE, 0},
+    {"NOR", UP_NODE_CHAR, UP_FLASH_NOR, 1},
+    {"NAND", UP_NODE_CHAR, UP_FLASH_NAND, 512},
+    {"NAND, large pages", UP_NODE_CHAR, UP_FLASH_NAND, 2048},
+    {"UBI", UP_NODE_CHAR, UP_FLASH_UBI, 1},
+};
+#define MEDIA (sizeof media / sizeof media[0])
+
+static struct sim *make(const struct medium *m)
+{
+    struct sim *sim = sim_new();
+
+    sim_put_dir(sim, "/dev", 0755);
+    if (m->node == UP_NODE_BLOCK)
+        sim_put_block(sim, PATH, BLOCKS * ERASE);
+    else if (m->node == UP_NODE_CHAR)
+        sim_put_flash(sim, PATH, m->flash, BLOCKS, ERASE, m->page);
+    return sim;
+}
+
+/* Content that has no byte where it is expected by accident, with a stretch of
+ * 0xff, which flash need not be written for. */
+static uint8_t *content(size_t size, unsigned seed)
+{
+    uint8_t *data = malloc(size + 1);
+
+    for (size_t i = 0; i < size; i++)
+        data[i] = (uint8_t)(i * 7 + i / 251 * 13 + seed);
+    if (size > 3000)
+        memset(data + 2500, 0xff, 400);
+    return data;
+}
+
+static int write_some(struct up_storage *storage, const uint8_t *data, size_t size, size_t step, size_t from,
+                      size_t to, struct up_error *err)
+{
+    struct up_slot *slot = NULL;
+    int rc = up_slot_open(&slot, storage, PATH, UP_SLOT_WRITE, size, err);
+
+    for (size_t at = from; rc >= 0 && at < to; at += step)
+        rc = up_slot_write(slot, data + at, to - at < step ? to - at : step, at, err);
+    if (rc >= 0)
+        rc = up_slot_sync(slot, err);
+    up_slot_close(slot);
+    return rc < 0 ? rc : 0;
+}
+
+static bool reads_back(struct up_storage *storage, const uint8_t *data, size_t size)
+{
+    struct up_slot *slot = NULL;
+    struct up_error err;
+    uint8_t *got = calloc(1, size + 1);
+    bool same;
+
+    assert_int_equal(up_slot_open(&slot, storage, PATH, UP_SLOT_READ, size, &err), 0);
+    same = up_slot_drop_cache(slot, &err) == 0 && up_slot_read(slot, got, size, 0, &err) == (long long)size &&
+           memcmp(got, data, size) == 0;
+    up_slot_close(slot);
+    free(got);
+    return same;
+}
+
+static void what_is_written_in_steps_reads_back(void **state)
+{
+    static const size_t sizes[] = {1, 511, 4096, 4097, 9000, BLOCKS * ERASE};
+    static const size_t steps[] = {4096, 512, 1000, 5000, BLOCKS * ERASE};
+    struct up_error err;
+
+    (void)state;
+    for (size_t m = 0; m < MEDIA; m++)
+        for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+            for (size_t k = 0; k < sizeof steps / sizeof steps[0]; k++) {
+                struct sim *sim = make(&media[m]);
+                uint8_t *old = content(BLOCKS * ERASE, 99), *data = content(sizes[i], 1);
+
+                /* Over what another image left. */
+                assert_int_equal(
+                    write_some(sim_storage(sim), old, BLOCKS * ERASE, 4096, 0, BLOCKS * ERASE, &err), 0);
+                if (write_some(sim_storage(sim), data, sizes[i], steps[k], 0, sizes[i], &err) < 0)
+                    fail_msg("%s: %s", media[m].name, err.message);
+                if (!reads_back(sim_storage(sim), data, sizes[i]))
+                    fail_msg("%s: %u bytes in steps of %u differ", media[m].name, (unsigned)sizes[i],
+                             (unsigned)steps[k]);
+                assert_int_equal(sim_open_files(sim), 0);
+                free(old);
+                free(data);
+                sim_free(sim);
+            }
+}
+
+static void zeros_are_written_as_content(void **state)
+{
+    (void)state;
+    for (size_t m = 0; m < MEDIA; m++) {
+        struct sim *sim = make(&media[m]);
+        struct up_slot *slot = NULL;
+        struct up_error err;
+        uint8_t *data = content(10000, 3);
+
+        memset(data + 2000, 0, 7000);
+        assert_int_equal(up_slot_open(&slot, sim_storage(sim), PATH, UP_SLOT_WRITE, 10000, &err), 0);
+        assert_int_equal(up_slot_write(slot, data, 2000, 0, &err), 0);
+        assert_int_equal(up_slot_zero(slot, 7000, 2000, &err), 0);
+        assert_int_equal(up_slot_write(slot, data + 9000, 1000, 9000, &err), 0);
+        assert_int_equal(up_slot_sync(slot, &err), 0);
+        up_slot_close(slot);
+        assert_true(reads_back(sim_storage(sim), data, 10000));
+        free(data);
+        sim_free(sim);
+    }
+}
+
+/* What lies before and after in the same erase block stays. */
+static void the_rest_of_an_erase_block_is_kept(void **state)
+{
+    (void)state;
+    for (size_t m = 0; m < MEDIA; m++) {
+        uint8_t *data = content(BLOCKS * ERASE, 5);
+
+        if (media[m].flash == UP_FLASH_UBI)
+            continue;
+        for (size_t from = 0; from < BLOCKS * ERASE; from += 1500) {
+            struct sim *sim = make(&media[m]);
+            struct up_error err;
+            size_t to = from + 2500 < BLOCKS * ERASE ? from + 2500 : BLOCKS * ERASE;
+
+            assert_int_equal(
+                write_some(sim_storage(sim), data, BLOCKS * ERASE, 4096, 0, BLOCKS * ERASE, &err), 0);
+            memset(data + from, 0x21, to - from);
+            if (write_some(sim_storage(sim), data, BLOCKS * ERASE, 700, from, to, &err) < 0)
+                fail_msg("%s: %s", media[m].name, err.message);
+            assert_true(reads_back(sim_storage(sim), data, BLOCKS * ERASE));
+            sim_free(sim);
+        }
+        free(data);
+    }
+}
+
+static void capacity_is_counted_to_the_byte(void **state)
+{
+    struct up_error err;
+    uint64_t capacity = 0;
+
+    (void)state;
+    for (size_t m = 1; m < MEDIA; m++) {
+        struct sim *sim = make(&media[m]);
+        unsigned good = BLOCKS;
+        uint8_t *data = content(BLOCKS * ERASE + 1, 6);
+
+        assert_int_equal(up_slot_capacity(sim_storage(sim), PATH, &capacity, &err), 0);
+        assert_int_equal(capacity, BLOCKS * ERASE);
+        if (media[m].flash == UP_FLASH_NAND) {
+            sim_flash_make_bad(sim, PATH, 0);
+            sim_flash_make_bad(sim, PATH, 4);
+            good -= 2;
+            assert_int_equal(up_slot_capacity(sim_storage(sim), PATH, &capacity, &err), 0);
+            assert_int_equal(capacity, good * ERASE);
+        }
+        assert_int_equal(write_some(sim_storage(sim), data, good * ERASE, 4096, 0, good * ERASE, &err), 0);
+        assert_true(reads_back(sim_storage(sim), data, good * ERASE));
+        assert_int_equal(
+            write_some(sim_storage(sim), data, good * ERASE + 1, 4096, 0, good * ERASE + 1, &err),
+            UP_NOSPACE);
+        free(data);
+        sim_free(sim);
+    }
+}
+
+static const struct medium *nand = &media[3];
+
+/* Bad from the factory, or going bad when it is erased or written: at each
+ * place the content comes out whole, and only such a block is marked. */
+static void a_bad_block_at_each_place_is_passed_over(void **state)
+{
+    const size_t size = 4 * ERASE + 100;
+    uint8_t *data = content(size, 8);
+
+    (void)state;
+    for (unsigned kind = 0; kind < 3; kind++)
+        for (unsigned bad = 0; bad < BLOCKS; bad++) {
+            struct sim *sim = make(nand);
+            struct up_error err;
+
+            if (kind == 0)
+                sim_flash_make_bad(sim, PATH, bad);
+            else
+                sim_flash_wear(sim, PATH, bad, kind == 1 ? SIM_WEAR_ERASE : SIM_WEAR_PROGRAM);
+            if (write_some(sim_storage(sim), data, size, 3000, 0, size, &err) < 0)
+                fail_msg("block %u: %s", bad, err.message);
+            assert_true(reads_back(sim_storage(sim), data, size));
+            for (unsigned i = 0; i < BLOCKS; i++)
+                assert_int_equal(sim_flash_is_bad(sim, PATH, i), i == bad && (kind == 0 || bad < 5));
+            sim_free(sim);
+        }
+    free(data);
+}
+
+static void two_bad_blocks_side_by_side_are_passed_over(void **state)
+{
+    const size_t size = 4 * ERASE;
+    uint8_t *data = content(size, 8);
+
+    (void)state;
+    for (unsigned bad = 0; bad + 1 < BLOCKS; bad++) {
+        struct sim *sim = make(nand);
+        struct up_error err;
+
+        sim_flash_wear(sim, PATH, bad, SIM_WEAR_PROGRAM);
+        sim_flash_wear(sim, PATH, bad + 1, SIM_WEAR_ERASE);
+        if (write_some(sim_storage(sim), data, size, 3000, 0, size, &err) < 0)
+            fail_msg("block %u: %s", bad, err.message);
+        assert_true(reads_back(sim_storage(sim), data, size));
+        sim_free(sim);
+    }
+    free(data);
+}
+
+/* When a block goes bad, the writer is told that what lay beyond has moved. */
+static void a_move_is_told(void **state)
+{
+    struct sim *sim = make(nand);
+    struct up_slot *slot = NULL;
+    struct up_error err;
+    uint8_t *data = content(5 * ERASE, 8);
+
+    (void)state;
+    sim_flash_wear(sim, PATH, 1, SIM_WEAR_ERASE);
+    assert_int_equal(up_slot_open(&slot, sim_storage(sim), PATH, UP_SLOT_WRITE, 5 * ERASE, &err), 0);
+    assert_int_equal(up_slot_write(slot, data, ERASE, 0, &err), 0);
+    assert_int_equal(up_slot_write(slot, data + ERASE, ERASE - 1, ERASE, &err), 0);
+    assert_int_equal(up_slot_flush(slot, &err), 1);
+    assert_int_equal(up_slot_write(slot, data + 2 * ERASE, 3 * ERASE, 2 * ERASE, &err), 0);
+    up_slot_close(slot);
+    free(data);
+    sim_free(sim);
+}
+
+/* A controller that refuses everything must not cost the chip its blocks. */
+static void a_flash_that_refuses_everything_loses_no_blocks(void **state)
+{
+    static const enum sim_op ops[] = {SIM_FLASH_ERASE, SIM_PWRITE};
+    uint8_t *data = content(2 * ERASE, 8);
+
+    (void)state;
+    for (size_t o = 0; o < 2; o++)
+        for (size_t m = 2; m < 4; m++) {
+            struct sim *sim = make(&media[m]);
+            struct up_error err;
+
+            sim_fail(sim, ops[o], 1, EIO, true);
+            assert_int_equal(write_some(sim_storage(sim), data, 2 * ERASE, ERASE, 0, 2 * ERASE, &err),
+                             UP_WRITE);
+            for (unsigned i = 0; i < BLOCKS; i++)
+                assert_false(sim_flash_is_bad(sim, PATH, i));
+            sim_free(sim);
+        }
+    free(data);
+}
+
+static void too_many_bad_blocks_are_no_space(void **state)
+{
+    struct sim *sim = make(nand);
+    uint8_t *data = content(4 * ERASE, 8);
+    struct up_error err;
+
+    (void)state;
+    sim_flash_wear(sim, PATH, 2, SIM_WEAR_ERASE);
+    sim_flash_wear(sim, PATH, 4, SIM_WEAR_ERASE);
+    sim_flash_wear(sim, PATH, 5, SIM_WEAR_ERASE);
+    assert_int_equal(write_some(sim_storage(sim), data, 4 * ERASE, ERASE, 0, 4 * ERASE, &err), UP_NOSPACE);
+    assert_non_null(strstr(err.message, "good blocks"));
+    free(data);
+    sim_free(sim);
+}
+
+static void what_cannot_be_a_slot_is_refused(void **state)
+{
+    struct sim *sim = make(nand);
+    struct up_slot *slot = NULL;
+    struct up_error err;
+    uint64_t capacity;
+
+    (void)state;
+    sim_flash_read_only(sim, PATH);
+    assert_int_equal(up_slot_open(&slot, sim_storage(sim), PATH, UP_SLOT_WRITE, 100, &err), UP_WRITE);
+    assert_non_null(strstr(err.message, "read-only"));
+    sim_put_flash(sim, "/dev/odd", UP_FLASH_NAND, 4, 4096, 512);
+    sim_set_mounted(sim, "/dev/odd", true);
+    assert_int_equal(up_slot_open(&slot, sim_storage(sim), "/dev/odd", UP_SLOT_WRITE, 100, &err), UP_BUSY);
+    sim_put_flash(sim, "/dev/null", UP_FLASH_NONE, 1, 4096, 512);
+    assert_int_equal(up_slot_open(&slot, sim_storage(sim), "/dev/null", UP_SLOT_WRITE, 100, &err), UP_USAGE);
+    assert_int_equal(up_slot_capacity(sim_storage(sim), "/dev/null", &capacity, &err), UP_USAGE);
+    assert_int_equal(up_slot_open(&slot, sim_storage(sim), "/dev", UP_SLOT_WRITE, 100, &err), UP_USAGE);
+    assert_int_equal(up_slot_open(&slot, sim_storage(sim), "/dev/none", UP_SLOT_READ, 100, &err), UP_MISSING);
+    assert_int_equal(sim_open_files(sim), 0);
+    sim_free(sim);
+}
+
+/* A volume that is in use, written out of order, or not to its end. */
+static void a_volume_is_replaced_as_a_whole(void **state)
+{
+    struct sim *sim = make(&media[5]);
+    struct up_slot *slot = NULL;
+    uint8_t *data = content(9000, 4);
+    struct up_error err;
+    int other;
+
+    (void)state;
+    assert_int_equal(write_some(sim_storage(sim), data, 9000, 4096, 0, 9000, &err), 0);
+    other = sim_storage(sim)->ops->open(sim_storage(sim), PATH, UP_READ, 0);
+    assert_int_equal(write_some(sim_storage(sim), data, 9000, 4096, 0, 9000, &err), UP_BUSY);
+    sim_storage(sim)->ops->close(sim_storage(sim), other);
+    assert_true(reads_back(sim_storage(sim), data, 9000));
+    assert_int_equal(up_slot_open(&slot, sim_storage(sim), PATH, UP_SLOT_WRITE, 9000, &err), 0);
+    assert_int_equal(up_slot_write(slot, data, 4096, 4096, &err), UP_WRITE);
+    assert_true(reads_back(sim_storage(sim), data, 9000));
+    assert_int_equal(up_slot_write(slot, data, 4096, 0, &err), 0);
+    up_slot_close(slot);
+    assert_false(reads_back(sim_storage(sim), data, 9000));
+    assert_int_equal(write_some(sim_storage(sim), data, 9000, 4096, 0, 9000, &err), 0);
+    assert_true(reads_back(sim_storage(sim), data, 9000));
+    free(data);
+    sim_free(sim);
+}
+
+/* Cut at each operation and in each way; then all is written again. */
+static void after_a_cut_anywhere_it_can_be_written_again(void **state)
+{
+    unsigned states = 0;
+
+    (void)state;
+    for (size_t m = 0; m < MEDIA; m++) {
+        const size_t size = 3 * ERASE + 700;
+        uint8_t *data = content(size, 2);
+
+        for (unsigned k = 1;; k++) {
+            struct sim *sim = make(&media[m]);
+            struct up_error err;
+            bool cut;
+
+            if (media[m].flash == UP_FLASH_NAND)
+                sim_flash_wear(sim, PATH, 1, SIM_WEAR_PROGRAM);
+            sim_reset_counters(sim);
+            sim_cut_at(sim, k);
+            write_some(sim_storage(sim), data, size, 3000, 0, size, &err);
+            cut = sim_is_cut(sim);
+            for (unsigned i = 0; i < sim_choices(sim); i++) {
+                struct sim_choice choice = sim_choice(sim, i);
+                struct sim *after = sim_reboot(sim, &choice);
+
+                if (write_some(sim_storage(after), data, size, 3000, 0, size, &err) < 0)
+                    fail_msg("%s, cut %u: %s", media[m].name, k, err.message);
+                if (!reads_back(sim_storage(after), data, size))
+                    fail_msg("%s, cut %u: reads back differently", media[m].name, k);
+                states++;
+                sim_free(after);
+            }
+            sim_free(sim);
+            if (!cut)
+                break;
+        }
+        free(data);
+    }
+    print_message("slot: %u media after cuts, 0 bad\n", states);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_written_in_steps_reads_back),
+        cmocka_unit_test(zeros_are_written_as_content),
+        cmocka_unit_test(the_rest_of_an_erase_block_is_kept),
+        cmocka_unit_test(capacity_is_counted_to_the_byte),
+        cmocka_unit_test(a_bad_block_at_each_place_is_passed_over),
+        cmocka_unit_test(two_bad_blocks_side_by_side_are_passed_over),
+        cmocka_unit_test(a_move_is_told),
+        cmocka_unit_test(a_flash_that_refuses_everything_loses_no_blocks),
+        cmocka_unit_test(too_many_bad_blocks_are_no_space),
+        cmocka_unit_test(what_cannot_be_a_slot_is_refused),
+        cmocka_unit_test(a_volume_is_replaced_as_a_whole),
+        cmocka_unit_test(after_a_cut_anywhere_it_can_be_written_again),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
