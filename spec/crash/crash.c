@@ -18,19 +18,48 @@
 
 /* A first installation, then each way that a transaction can go. */
 static const struct world_plan plans[] = {
-    {"provision", false, WORLD_FACTORY, WORLD_CONFIRM},
-    {"script", true, WORLD_SCRIPT, WORLD_CONFIRM},
-    {"slot", true, WORLD_CORE, WORLD_CONFIRM},
-    {"both", true, WORLD_BOTH, WORLD_CONFIRM},
-    {"script fails", true, WORLD_SCRIPT, WORLD_FAIL},
-    {"both fails", true, WORLD_BOTH, WORLD_FAIL},
-    {"script crashes", true, WORLD_SCRIPT, WORLD_CRASH},
-    {"slot crashes", true, WORLD_CORE, WORLD_CRASH},
-    {"script disarmed", true, WORLD_SCRIPT, WORLD_DISARM},
-    {"both disarmed", true, WORLD_BOTH, WORLD_DISARM},
-    {"core left out", true, WORLD_SAME_CORE, WORLD_CONFIRM},
-    {"slot dead", true, WORLD_CORE, WORLD_DEAD},
-    {"both dead", true, WORLD_BOTH, WORLD_DEAD},
+    {.name = "provision", .package = WORLD_FACTORY},
+    {.name = "script", .provisioned = true, .package = WORLD_SCRIPT},
+    {.name = "slot", .provisioned = true, .package = WORLD_CORE},
+    {.name = "both", .provisioned = true, .package = WORLD_BOTH},
+    {.name = "script fails", .provisioned = true, .package = WORLD_SCRIPT, .verdict = WORLD_FAIL},
+    {.name = "both fails", .provisioned = true, .package = WORLD_BOTH, .verdict = WORLD_FAIL},
+    {.name = "script crashes", .provisioned = true, .package = WORLD_SCRIPT, .verdict = WORLD_CRASH},
+    {.name = "slot crashes", .provisioned = true, .package = WORLD_CORE, .verdict = WORLD_CRASH},
+    {.name = "script disarmed", .provisioned = true, .package = WORLD_SCRIPT, .verdict = WORLD_DISARM},
+    {.name = "both disarmed", .provisioned = true, .package = WORLD_BOTH, .verdict = WORLD_DISARM},
+    {.name = "core left out", .provisioned = true, .package = WORLD_SAME_CORE},
+    {.name = "slot dead", .provisioned = true, .package = WORLD_CORE, .verdict = WORLD_DEAD},
+    {.name = "both dead", .provisioned = true, .package = WORLD_BOTH, .verdict = WORLD_DEAD},
+    {.name = "uboot provision", .package = WORLD_FACTORY, .loader = WORLD_UBOOT},
+    {.name = "uboot script", .provisioned = true, .package = WORLD_SCRIPT, .loader = WORLD_UBOOT},
+    {.name = "uboot slot", .provisioned = true, .package = WORLD_CORE, .loader = WORLD_UBOOT},
+    {.name = "uboot both", .provisioned = true, .package = WORLD_BOTH, .loader = WORLD_UBOOT},
+    {.name = "uboot both fails",
+     .provisioned = true,
+     .package = WORLD_BOTH,
+     .verdict = WORLD_FAIL,
+     .loader = WORLD_UBOOT},
+    {.name = "uboot slot crashes",
+     .provisioned = true,
+     .package = WORLD_CORE,
+     .verdict = WORLD_CRASH,
+     .loader = WORLD_UBOOT},
+    {.name = "uboot both disarmed",
+     .provisioned = true,
+     .package = WORLD_BOTH,
+     .verdict = WORLD_DISARM,
+     .loader = WORLD_UBOOT},
+    {.name = "uboot slot dead",
+     .provisioned = true,
+     .package = WORLD_CORE,
+     .verdict = WORLD_DEAD,
+     .loader = WORLD_UBOOT},
+    {.name = "uboot both dead",
+     .provisioned = true,
+     .package = WORLD_BOTH,
+     .verdict = WORLD_DEAD,
+     .loader = WORLD_UBOOT},
 };
 #define PLANS (sizeof plans / sizeof plans[0])
 
@@ -120,7 +149,6 @@ static void cut_recovery(struct totals *t, const struct sim *medium, const struc
         all = sim_choices(sim);
         count = all < effort->second_choices ? all : effort->second_choices;
         for (unsigned i = 0; i < count && !finished && !done(t); i++) {
-            /* Another stretch of the choices at each cut, so that all get their turn. */
             struct sim_choice choice = sim_choice(sim, (pick(i, count, all) + k) % all);
             struct sim *after = sim_reboot(sim, &choice);
 
@@ -153,7 +181,8 @@ static void enumerate(struct totals *t, const struct world_plan *plan, const str
         all = sim_choices(sim);
         count = effort->choices && effort->choices < all ? effort->choices : all;
         for (unsigned i = 0; i < count && !done(t); i++) {
-            struct sim_choice choice = sim_choice(sim, pick(i, count, all));
+            /* Another stretch at each cut, so that all get their turn. */
+            struct sim_choice choice = sim_choice(sim, (pick(i, count, all) + k) % all);
             struct sim *medium = sim_reboot(sim, &choice);
 
             judge(t, medium, plan, &log, true, k, &choice, 0);
@@ -248,7 +277,7 @@ static unsigned mutants(const struct effort *effort)
 
 int main(int argc, char **argv)
 {
-    struct effort effort = {.choices = 0, .second_choices = 2, .second_every = 64};
+    struct effort effort = {.choices = 16, .second_choices = 2, .second_every = 64};
     bool only_mutants = false;
     const char *only = NULL;
     struct totals totals = {0};

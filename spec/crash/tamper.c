@@ -55,7 +55,7 @@ static const char *judge(struct sim *sim, const struct world_log *log, const str
 
 static void read_images(struct images *images)
 {
-    static const struct world_plan whole = {"whole", true, WORLD_BOTH, WORLD_CONFIRM};
+    static const struct world_plan whole = {.name = "whole", .provisioned = true, .package = WORLD_BOTH};
     struct sim *sim = world_new(&whole);
     struct world_log log = {0};
 
@@ -71,7 +71,7 @@ static void read_images(struct images *images)
 
 int main(void)
 {
-    static const struct world_plan plan = {"tampered", true, WORLD_BOTH, WORLD_CONFIRM};
+    static const struct world_plan plan = {.name = "tampered", .provisioned = true, .package = WORLD_BOTH};
     struct sim *start = world_new(&plan);
     struct images images;
     size_t len;

@@ -33,6 +33,12 @@ struct life {
     struct up_error err;
 };
 
+/* U-Boot hands the kernel this; a fixture each, since it is no storage. */
+static const char *cmdline(char slot)
+{
+    return slot == 'a' ? "/proc/cmdline-a" : slot == 'b' ? "/proc/cmdline-b" : "/proc/cmdline-none";
+}
+
 void world_configure(struct up_config *c)
 {
     up_config_init(c);
@@ -44,6 +50,17 @@ void world_configure(struct up_config *c)
     c->slot[0] = strdup("/device/slot-a.img");
     c->slot[1] = strdup("/device/slot-b.img");
     c->boot = UP_BOOT_FILE;
+}
+
+/* The same with the plan's loader, after it started log->slot. */
+static void configure(struct up_config *c, const struct world_plan *plan, const struct world_log *log)
+{
+    world_configure(c);
+    if (plan->loader == WORLD_FILE)
+        return;
+    c->boot = UP_BOOT_UBOOT;
+    c->fw_env = strdup("/etc/fw_env.config");
+    c->cmdline = strdup(cmdline(log->slot));
 }
 
 static void bad(struct world_log *log, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -260,6 +277,36 @@ static enum world_result run(struct life *l, bool online)
     }
 }
 
+/* The boot script: the first slot of the order that is good or has a try left,
+ * which is counted down durably before it is started. Returns whether it is on
+ * trial. On a board without our variables, something else starts the factory. */
+static bool u_boot(struct life *l)
+{
+    struct up_boot_variable order = {.name = "BOOT_ORDER"}, left;
+    char name[16];
+
+    l->log->slot = 0;
+    if (l->storage->ops->boot_get(l->storage, "", &order, 1) < 0)
+        return false;
+    for (const char *p = order.value; *p; p++) {
+        if (*p == ' ')
+            continue;
+        snprintf(name, sizeof name, "BOOT_%c_LEFT", *p);
+        left = (struct up_boot_variable){.name = name};
+        l->storage->ops->boot_get(l->storage, "", &left, 1);
+        if (strcmp(left.value, "0") == 0)
+            continue;
+        l->log->slot = *p;
+        if (left.value[0] == '\0')
+            return false;
+        left.value[0]--;
+        return l->storage->ops->boot_set(l->storage, "", &left, 1) == 0;
+    }
+    if (order.value[0])
+        bad(l->log, "U-Boot has nothing to start: BOOT_ORDER=%s", order.value);
+    return false;
+}
+
 /* The boot loader is about to choose a core on trial that hangs before it can
  * start anything: it counts the try down, and a watchdog resets the device. */
 static bool dies(struct life *l)
@@ -268,6 +315,8 @@ static bool dies(struct life *l)
     struct up_boot *boot;
     bool dead = false;
 
+    if (l->plan->loader == WORLD_UBOOT)
+        return u_boot(l) && l->plan->verdict == WORLD_DEAD;
     if (l->plan->verdict != WORLD_DEAD || up_boot_open(&boot, l->storage, &l->config, &l->err) < 0)
         return false;
     if (up_boot_read(boot, &state, &l->err) == 0 && !state.good[state.order[0]] &&
@@ -286,11 +335,13 @@ enum world_result world_boot(struct sim *sim, const struct world_plan *plan, boo
     int rc;
 
     log->boots++;
-    world_configure(&l.config);
-    if (dies(&l)) {
+    configure(&l.config, plan, log);
+    if (dies(&l) || sim_is_cut(sim)) {
         up_config_free(&l.config);
         return sim_is_cut(sim) ? WORLD_CUT : WORLD_RESTART;
     }
+    up_config_free(&l.config);
+    configure(&l.config, plan, log);
     rc = up_device_open(&l.device, l.storage, &l.config, UP_DEVICE_LOCK, &l.err);
     if (rc == UP_USAGE)
         result = factory(&l);
@@ -378,7 +429,7 @@ void world_check(struct sim *sim, const struct world_plan *plan, bool online, st
 {
     struct life l = {.sim = sim, .storage = sim_storage(sim), .plan = plan, .log = log};
 
-    world_configure(&l.config);
+    configure(&l.config, plan, log);
     if (up_device_open(&l.device, l.storage, &l.config, UP_DEVICE_READ, &l.err) < 0)
         bad(log, "settled, but cannot be opened: %s", l.err.message);
     else
@@ -389,12 +440,16 @@ void world_check(struct sim *sim, const struct world_plan *plan, bool online, st
 
 struct sim *world_new(const struct world_plan *plan)
 {
-    static const struct world_plan factory_plan = {.name = "factory", .package = WORLD_FACTORY};
+    const struct world_plan factory_plan = {
+        .name = "factory", .package = WORLD_FACTORY, .loader = plan->loader};
     struct sim *sim = sim_new();
     struct world_log log = {0};
 
     sim_put_dir(sim, "/device", 0755);
     variant_put_key(sim, KEYS);
+    sim_put_text(sim, cmdline('a'), "console=ttyS0 moult.slot=a\n");
+    sim_put_text(sim, cmdline('b'), "console=ttyS0 moult.slot=b\n");
+    sim_put_text(sim, cmdline(0), "console=ttyS0\n");
     for (int i = 0; i < WORLD_PACKAGES; i++) {
         unsigned sequence = i == WORLD_FACTORY ? 1 : 2;
         unsigned core = i == WORLD_SCRIPT ? 0 : i == WORLD_SAME_CORE ? 1 : sequence;

@@ -23,12 +23,17 @@ enum world_verdict {
     WORLD_DISARM   /* rolled back by hand while armed */
 };
 
+/* What chooses the slot at each power-on: the boot driver `file`, or a U-Boot
+ * with the boot script of examples/uboot and the boot driver `uboot`. */
+enum world_loader { WORLD_FILE, WORLD_UBOOT };
+
 /* What the device is to live through. */
 struct world_plan {
     const char *name;
     bool provisioned;           /* it begins with release 1 confirmed */
     enum world_package package; /* what the agent installs */
     enum world_verdict verdict;
+    enum world_loader loader;
 };
 
 /* What happened so far, over all power-ons of one life. */
@@ -38,6 +43,7 @@ struct world_log {
     bool disarmed;
     bool armed;    /* something was, at some time */
     bool tampered; /* told by the caller: the package is not to be accepted */
+    char slot;     /* WORLD_UBOOT: the slot it started last, 'a' or 'b'; 0: none, before there is a device */
     unsigned boots;
     uint64_t block_bytes;   /* stored bytes that transfers took from the source */
     uint64_t content_bytes; /* of the package */

@@ -20,7 +20,7 @@
 
 #define BOTH "/packages/both.upd"
 
-static const struct world_plan plan = {"both", true, WORLD_BOTH, WORLD_CONFIRM};
+static const struct world_plan plan = {.name = "both", .provisioned = true, .package = WORLD_BOTH};
 
 static struct up_manifest a_manifest(void)
 {
