@@ -1,6 +1,7 @@
 --- The figures, one line each: see `scripts/bench --help`.
 
 local rig = require "rig"
+local swupdate = require "swupdate"
 
 local MOULT = rig.run("readlink -f build/moult"):match("%S+")
 local RESTART = { [4] = true } -- install's exit code when a restart is needed, which is success here
@@ -68,6 +69,46 @@ function measurements.install()
   compare(name .. "sync, cpu", "sync_cpu", runs.ours, runs.floor, 1.05)
   compare(name .. "all, wall", "wall", runs.ours, runs.floor, 1.10)
   compare(name .. "all, cpu", "cpu", runs.ours, runs.floor, 1.10)
+  bench:close()
+end
+
+function measurements.swupdate()
+  if not swupdate.present() then
+    return report("swupdate", "not measured: needs swupdate and cpio (apt-get install swupdate cpio)")
+  end
+  local mib, pairs_wanted = quick and 16 or 128, quick and 3 or 11
+  local bench = rig.new(MOULT)
+  bench:device(mib)
+  bench:package("update.upd", mib, 2)
+  swupdate.package(bench)
+  bench:serve()
+  local commands = {
+    { "ours", ("%s install %s -c %s -q"):format(rig.quote(MOULT), bench:url("update.upd"), bench.config), RESTART },
+    { "theirs", swupdate.command(bench) },
+  }
+  local runs, anon = { ours = {}, theirs = {} }, { ours = 0, theirs = 0 }
+  for i = 0, pairs_wanted do
+    for turn = 0, 1 do
+      local name, command, codes = table.unpack(commands[(i + turn) % 2 + 1])
+      bench:reset()
+      local run = name == "ours" and bench:measure_synced(command, codes) or rig.measure("", command, codes)
+      if i > 0 then table.insert(runs[name], run) end
+      if i <= 3 then
+        bench:reset()
+        anon[name] = math.max(anon[name], rig.measure("--memory", command, codes).anon)
+      end
+    end
+  end
+  -- It neither syncs nor reads back: our part up to the sync is what it does, too.
+  for _, field in ipairs { "sync_cpu", "cpu" } do
+    local quotients = {}
+    for i = 1, #runs.ours do quotients[i] = runs.ours[i][field] / runs.theirs[i].cpu end
+    report("swupdate cpu, " .. (field == "cpu" and "all" or "sync"), "%.3f s, swupdate %.3f s, %.3f x (aim <= 0.65 x)",
+      median(column(runs.ours, field)), median(column(runs.theirs, "cpu")), median(quotients))
+  end
+  report("swupdate wall", "%.3f s, swupdate %.3f s", median(column(runs.ours, "wall")),
+    median(column(runs.theirs, "wall")))
+  report("swupdate memory", "%d KiB anonymous, swupdate %d KiB", anon.ours, anon.theirs)
   bench:close()
 end
 
@@ -171,7 +212,7 @@ for _, word in ipairs(arg) do
   end
 end
 if #wanted == 0 then
-  wanted = { "install", "memory", "kills", "start", "policy", "hook" }
+  wanted = { "install", "swupdate", "memory", "kills", "start", "policy", "hook" }
 end
 for _, word in ipairs(wanted) do
   measurements[word]()

@@ -1,0 +1,42 @@
+--- Another updater for comparison: swupdate, where it is installed.
+--
+-- The same bytes from the same nginx into the same file. It verifies a signed
+-- description and one SHA-256 over the stream, as Debian builds it; it does
+-- not sync what it wrote, does not read it back, and keeps no state.
+
+local rig = require "rig"
+
+local M = {}
+
+--- Whether it is there, with what its update files are made of.
+function M.present()
+  return os.execute("command -v swupdate cpio openssl >/dev/null 2>&1") == true
+end
+
+--- Make www/update.swu of the core of www/update.upd, signed.
+function M.package(bench)
+  rig.run(([[
+cd %s && mkdir -p swu && tar -xOf www/update.upd core.dat > swu/core.img && cd swu
+openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=bench \
+  -addext extendedKeyUsage=emailProtection -addext keyUsage=digitalSignature 2>/dev/null
+cat > sw-description <<TEXT
+software = {
+  version = "1.0.0";
+  hardware-compatibility: [ "1.0" ];
+  images: ({ filename = "core.img"; device = "%s"; type = "raw"; installed-directly = true;
+             sha256 = "$(sha256sum core.img | cut -d ' ' -f 1)"; });
+}
+TEXT
+openssl cms -sign -in sw-description -out sw-description.sig -signer cert.pem -inkey key.pem -outform DER \
+  -nosmimecap -binary
+printf '%%s\n' sw-description sw-description.sig core.img | cpio -o -H crc -O ../www/update.swu 2>/dev/null
+rm core.img]]):format(rig.quote(bench.dir), bench.target))
+end
+
+--- The command that installs it from nginx.
+function M.command(bench)
+  return ("swupdate -l 0 -H board:1.0 -k %s/swu/cert.pem -d '-u %s -t 5'"):format(rig.quote(bench.dir),
+    bench:url("update.swu"))
+end
+
+return M
