@@ -91,6 +91,19 @@ static int visit_sync(struct work *w, const struct up_tar_entry *entry, uint64_t
     return 0;
 }
 
+/* What nobody reads must be zeros: at most a block of them. */
+static int check_zeros(struct work *w, uint64_t at, uint64_t len)
+{
+    uint8_t bytes[UP_TAR_BLOCK];
+
+    if (w->storage->ops->pread(w->storage, w->spool, bytes, (size_t)len, at) != (long long)len)
+        return up_fail(w->err, UP_WRITE, "script spool: read: %s", strerror(errno));
+    for (size_t i = 0; i < len; i++)
+        if (bytes[i])
+            return up_fail(w->err, UP_UNTRUSTED, "script: bytes where the archive must have zeros");
+    return 0;
+}
+
 /* Call visit for each member. The archive must be canonical to its last byte
  * and its names must rise, which also excludes duplicates. */
 static int walk(struct work *w, int (*visit)(struct work *, const struct up_tar_entry *, uint64_t))
@@ -111,14 +124,15 @@ static int walk(struct work *w, int (*visit)(struct work *, const struct up_tar_
             return more;
         if (more == 0)
             return w->size - at == UP_TAR_END
-                       ? 0
+                       ? check_zeros(w, at + UP_TAR_BLOCK, UP_TAR_BLOCK)
                        : up_fail(w->err, UP_UNTRUSTED, "script: bytes after the end mark");
         at += UP_TAR_BLOCK;
         if (strcmp(last, entry.name) >= 0)
             return up_fail(w->err, UP_UNTRUSTED, "script: member %s out of order", entry.name);
         if (w->size - at < up_tar_padded(entry.size))
             return up_fail(w->err, UP_UNTRUSTED, "script: member %s is cut short", entry.name);
-        if (visit(w, &entry, at) < 0)
+        if (visit(w, &entry, at) < 0 ||
+            check_zeros(w, at + entry.size, up_tar_padded(entry.size) - entry.size) < 0)
             return w->err->code;
         at += up_tar_padded(entry.size);
         strcpy(last, entry.name);
