@@ -43,10 +43,14 @@ const char *up_host_lua_dir(void)
     const char *slash = strrchr(program, '/');
 
     for (size_t i = 0; !*path && slash && i < sizeof places / sizeof *places; i++) {
-        char guess[PATH_MAX + 64];
+        struct up_storage *storage = up_storage_system();
+        char guess[PATH_MAX + 64], module[PATH_MAX + 96];
+        struct up_stat st;
 
+        /* Beside an installed program, `lua` is the interpreter. */
         snprintf(guess, sizeof guess, "%.*s/%s", (int)(slash - program), program, places[i]);
-        if (!realpath(guess, path))
+        snprintf(module, sizeof module, "%s/update/config.lua", guess);
+        if (storage->ops->stat(storage, module, &st) < 0 || !realpath(guess, path))
             *path = '\0';
     }
     return *path ? path : NULL;

@@ -1,0 +1,106 @@
+# Debian packages by `cpack -G DEB`: moult (what a device and an author need) and
+# moult-depot (the server). `scripts/package` builds, checks and lists them.
+#
+# Component x_files is what `cmake --install` installs too, x_system what only a
+# package may: files in /etc and directories in /var.
+
+find_program(GZIP gzip REQUIRED)
+
+function(moult_compress source target)
+  add_custom_command(OUTPUT ${target} COMMAND ${GZIP} -9nc ${source} > ${target} DEPENDS ${source} VERBATIM)
+endfunction()
+
+# The manual pages, as Debian wants them.
+set(MOULT_COMPRESSED)
+foreach(page IN LISTS MOULT_PAGES)
+  string(REGEX MATCH "[0-9]$" section ${page})
+  moult_compress(${CMAKE_BINARY_DIR}/man/${page} ${CMAKE_BINARY_DIR}/man/${page}.gz)
+  list(APPEND MOULT_COMPRESSED ${CMAKE_BINARY_DIR}/man/${page}.gz)
+  install(FILES ${CMAKE_BINARY_DIR}/man/${page}.gz DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
+endforeach()
+install(FILES ${CMAKE_BINARY_DIR}/man/moult.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
+  RENAME moult)
+
+# A plain lua5.4 finds update.policy and update.version, to try a policy with.
+file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/dist)
+file(CREATE_LINK ../../moult/lua/update ${CMAKE_BINARY_DIR}/dist/update SYMBOLIC)
+install(FILES ${CMAKE_BINARY_DIR}/dist/update DESTINATION ${CMAKE_INSTALL_DATADIR}/lua/5.4)
+
+install(FILES scripts/dist/moult.service DESTINATION lib/systemd/system)
+install(FILES scripts/dist/moult-depot.service DESTINATION lib/systemd/system COMPONENT depot_files)
+install(FILES scripts/dist/config.lua DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/moult/examples)
+install(DIRECTORY examples/ DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/moult/examples)
+
+install(FILES scripts/dist/default.moult DESTINATION /etc/default RENAME moult
+  COMPONENT host_system EXCLUDE_FROM_ALL)
+install(FILES scripts/dist/debian/moult/lintian-overrides DESTINATION /usr/share/lintian/overrides RENAME moult
+  COMPONENT host_system EXCLUDE_FROM_ALL)
+install(DIRECTORY DESTINATION /etc/moult/keys COMPONENT host_system EXCLUDE_FROM_ALL)
+install(DIRECTORY DESTINATION /var/lib/moult COMPONENT host_system EXCLUDE_FROM_ALL
+  DIRECTORY_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE)
+install(FILES scripts/dist/default.moult-depot DESTINATION /etc/default RENAME moult-depot
+  COMPONENT depot_system EXCLUDE_FROM_ALL)
+install(DIRECTORY DESTINATION /etc/moult-depot/keys COMPONENT depot_system EXCLUDE_FROM_ALL)
+install(DIRECTORY DESTINATION /var/lib/moult-depot COMPONENT depot_system EXCLUDE_FROM_ALL)
+
+string(TIMESTAMP MOULT_CHANGED "%a, %d %b %Y %H:%M:%S +0000" UTC)
+configure_file(scripts/dist/debian/changelog.in ${CMAKE_BINARY_DIR}/dist/changelog @ONLY)
+moult_compress(${CMAKE_BINARY_DIR}/dist/changelog ${CMAKE_BINARY_DIR}/dist/changelog.gz)
+foreach(package moult moult-depot)
+  string(REPLACE "moult-depot" "depot_system" component ${package})
+  string(REGEX REPLACE "^moult$" "host_system" component ${component})
+  install(FILES ${CMAKE_BINARY_DIR}/dist/changelog.gz scripts/dist/debian/copyright
+    DESTINATION /usr/share/doc/${package} COMPONENT ${component} EXCLUDE_FROM_ALL)
+endforeach()
+add_custom_target(dist ALL DEPENDS ${MOULT_COMPRESSED} ${CMAKE_BINARY_DIR}/dist/changelog.gz)
+
+set(CPACK_GENERATOR DEB)
+set(CPACK_PACKAGE_NAME moult)
+set(CPACK_PACKAGE_VENDOR "The Moult authors")
+set(CPACK_PACKAGE_CONTACT "The Moult authors <moult@packages.invalid>")
+set(CPACK_PACKAGE_DIRECTORY ${CMAKE_BINARY_DIR}/packages)
+set(CPACK_SET_DESTDIR ON) # files below /etc and /var
+set(CPACK_INSTALL_PREFIX /usr)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS
+  OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
+set(CPACK_DEB_COMPONENT_INSTALL ON)
+set(CPACK_COMPONENTS_ALL host_files host_system depot_files depot_system)
+set(CPACK_COMPONENT_HOST_FILES_GROUP host)
+set(CPACK_COMPONENT_HOST_SYSTEM_GROUP host)
+set(CPACK_COMPONENT_DEPOT_FILES_GROUP depot)
+set(CPACK_COMPONENT_DEPOT_SYSTEM_GROUP depot)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SECTION admin)
+set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
+
+set(CPACK_DEBIAN_HOST_PACKAGE_NAME moult)
+set(CPACK_DEBIAN_HOST_DESCRIPTION "update runtime for embedded Linux, scriptable in Lua
+Fetches, verifies and installs signed releases of a device's system image and
+of its Lua scripts, as a pair: written beside what runs, armed by one write,
+run on trial, then confirmed or rolled back. Power may go at any instant.
+.
+What to update and when is policy, a Lua file. This package brings the
+program, its Lua modules, native modules for lua5.4, and the service.")
+set(CPACK_DEBIAN_HOST_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_HOST_PACKAGE_DEPENDS "init-system-helpers (>= 1.54~)")
+set(CPACK_DEBIAN_HOST_PACKAGE_RECOMMENDS "ca-certificates")
+set(CPACK_DEBIAN_HOST_PACKAGE_SUGGESTS "lua5.4, minisign, moult-depot")
+
+set(CPACK_DEBIAN_DEPOT_PACKAGE_NAME moult-depot)
+set(CPACK_DEBIAN_DEPOT_DESCRIPTION "server of packages for devices that run moult
+Answers the update queries of devices and serves signed packages from a
+directory, with ranges and entity tags. Packages may be copied in and taken
+away at any time; what no key verifies is not offered.")
+set(CPACK_DEBIAN_DEPOT_PACKAGE_ARCHITECTURE all)
+set(CPACK_DEBIAN_DEPOT_PACKAGE_DEPENDS "moult (= ${PROJECT_VERSION}), init-system-helpers (>= 1.54~)")
+set(CPACK_DEBIAN_DEPOT_PACKAGE_SECTION net)
+
+foreach(pair HOST:moult DEPOT:moult-depot)
+  string(REGEX MATCH "^[A-Z]+" name ${pair})
+  string(REGEX MATCH "[a-z-]+$" package ${pair})
+  set(control ${CMAKE_CURRENT_SOURCE_DIR}/scripts/dist/debian/${package})
+  set(CPACK_DEBIAN_${name}_PACKAGE_CONTROL_EXTRA
+    ${control}/conffiles ${control}/postinst ${control}/prerm ${control}/postrm)
+endforeach()
+include(CPack)
