@@ -11,6 +11,7 @@
  * Duplicate keys, invalid UTF-8, numbers out of range, deep nesting and text
  * behind the value are refused.
  */
+#include <errno.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 
 #include "error.h"
 #include "helpers.h"
+#include "json_load.h"
 #include "preload.h"
 
 #define GUARD "update.native.json.guard"
@@ -156,7 +158,9 @@ static int f_decode(lua_State *L)
         return up_push_fail(L, &err);
     }
     g = new_guard(L);
-    g->root = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &e);
+    g->root = up_json_load(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &e);
+    if (!g->root && errno == ENOMEM)
+        return luaL_error(L, "not enough memory");
     if (!g->root)
         return push_syntax(L, &e);
     if (deeper_than(g->root, (unsigned)depth)) {

@@ -2,7 +2,9 @@
 
 #include "digest.h"
 #include "error.h"
+#include "json_load.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -359,7 +361,9 @@ int up_manifest_parse(struct up_manifest *m, const char *text, size_t len, struc
         return up_fail(err, UP_UNTRUSTED, "manifest: larger than %d bytes", UP_MANIFEST_MAX);
     if (too_deep(text, len))
         return up_fail(err, UP_UNTRUSTED, "manifest: nested deeper than %d", DEPTH_MAX);
-    f.object = json_loadb(text, len, JSON_REJECT_DUPLICATES, &why);
+    f.object = up_json_load(text, len, JSON_REJECT_DUPLICATES, &why);
+    if (!f.object && errno == ENOMEM)
+        return up_fail(err, UP_INTERNAL, "manifest: out of memory");
     if (!f.object)
         return up_fail(err, UP_UNTRUSTED, "manifest: line %d: %s", why.line, why.text);
     if (!json_is_object(f.object))

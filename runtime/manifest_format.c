@@ -2,13 +2,14 @@
 #include "error.h"
 #include "manifest.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* jansson takes the reference of what is set, also when it fails, and dumping
- * an object that is incomplete is caught by parsing it again: so nothing here
- * is checked one by one. */
+/* jansson takes the reference of what is set, also when it fails, and an object
+ * that is incomplete is noticed when it is parsed again and compared: so nothing
+ * here is checked one by one. */
 static void put_string(json_t *object, const char *name, const char *value)
 {
     if (value[0])
@@ -113,6 +114,22 @@ static json_t *manifest_object(const struct up_manifest *m)
     return object;
 }
 
+static bool same_parts(const struct up_manifest *a, const struct up_manifest *b)
+{
+    for (unsigned i = 0; i < a->part_count && i < UP_PART_KINDS; i++) {
+        const struct up_part *p = &a->part[i], *q = &b->part[i];
+
+        if (p->kind != q->kind || p->size != q->size || p->block_size != q->block_size ||
+            p->index_size != q->index_size || p->data_size != q->data_size || p->delta != q->delta ||
+            memcmp(p->index_digest, q->index_digest, sizeof p->index_digest) != 0)
+            return false;
+        if (p->delta && (p->source_size != q->source_size ||
+                         memcmp(p->source_digest, q->source_digest, sizeof p->source_digest) != 0))
+            return false;
+    }
+    return a->part_count == b->part_count;
+}
+
 /* Whether both say the same; the digest is of a text and does not count. */
 static bool same(const struct up_manifest *a, const struct up_manifest *b)
 {
@@ -123,20 +140,26 @@ static bool same(const struct up_manifest *a, const struct up_manifest *b)
            strcmp(a->requires_core, b->requires_core) == 0 && a->requires_version == b->requires_version &&
            strcmp(a->min_moult, b->min_moult) == 0 && a->issued == b->issued &&
            a->not_after == b->not_after && a->deadline == b->deadline && a->override == b->override &&
-           strcmp(a->text, b->text) == 0 && a->part_count == b->part_count;
+           strcmp(a->text, b->text) == 0 && same_parts(a, b);
 }
 
 int up_manifest_format(const struct up_manifest *m, char **out, size_t *len, struct up_error *err)
 {
-    json_t *object = manifest_object(m);
-    char *text = json_dumps(object, JSON_SORT_KEYS | JSON_COMPACT);
+    json_t *object;
     struct up_manifest again;
     struct up_error why;
+    char *text;
     int rc;
 
+    errno = 0;
+    object = manifest_object(m);
+    text = json_dumps(object, JSON_SORT_KEYS | JSON_COMPACT);
     json_decref(object);
-    if (!text)
-        return up_fail(err, UP_USAGE, "manifest: a text in it is not UTF-8");
+    /* A field that could not be made for want of memory is missing in the text. */
+    if (!text || errno == ENOMEM) {
+        free(text);
+        return up_fail(err, UP_INTERNAL, "manifest: out of memory");
+    }
     /* The reader's checks are the writer's too, in one place. */
     rc = up_manifest_parse(&again, text, strlen(text), &why);
     if (rc == 0 && !same(m, &again))

@@ -15,6 +15,7 @@
 
 #include "error.h"
 #include "host.h"
+#include "json_load.h"
 #include "policy.h"
 #include "sandbox_answer.h"
 #include "sandbox_lock.h"
@@ -319,7 +320,7 @@ static json_t *read_question(void)
     }
     if (!text || len > UP_POLICY_QUESTION_MAX)
         refuse_question("the question is too long");
-    question = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+    question = up_json_load(text, len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
     free(text);
     if (!question)
         refuse_question("the question is not JSON");

@@ -9,7 +9,7 @@
 -- it that implement the rest of x.h.
 local floors = {
   { "error", "bytes", "storage" },
-  { "storage_flash", "storage_boot", "digest", "ed25519", "record", "tar", "source", "loop", "channel",
+  { "storage_flash", "storage_boot", "digest", "ed25519", "record", "json_load", "tar", "source", "loop", "channel",
     "url", "fetch_options" },
   { "storage_mounted", "slot", "minisign", "manifest", "tree", "fetch", "policy", "sandbox_answer", "sandbox_lock",
     "sandbox_lua", "http_text", "http_listen", "http_door", "folder", "signals" },
@@ -54,6 +54,7 @@ local excused = {
 local binding_includes = {
   source = { "fetch", "storage" },  -- source.http() is up_source_http() of fetch.h
   boot = { "config", "storage" },   -- the configuration it reads, of the system
+  json = { "json_load" },           -- json has no module of its own in runtime/
   digest = { "storage" },           -- digest.file() reads through the seam
   policy = { "storage" },           -- keep() and kept() go through the seam
   manifest = { "digest" },          -- names a digest in hex

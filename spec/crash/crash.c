@@ -8,6 +8,7 @@
  * time: the enumeration must notice, or the place is listed with its reason.
  *
  *     crash [--long] [FLOW]     cut everything; --long cuts recoveries far more often
+ *     crash --sample [FLOW]     two media of each cut: for builds that are slow
  *     crash --mutants           leave out syncs
  */
 #include <stdio.h>
@@ -286,6 +287,8 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--long") == 0)
             effort = (struct effort){.choices = 0, .second_choices = 8, .second_every = 4};
+        else if (strcmp(argv[i], "--sample") == 0)
+            effort = (struct effort){.choices = 2, .second_choices = 1, .second_every = 128};
         else if (strcmp(argv[i], "--mutants") == 0)
             only_mutants = true;
         else

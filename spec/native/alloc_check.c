@@ -1,0 +1,193 @@
+/*
+ * alloc_check.c -- memory runs out at the n-th allocation, for every n of
+ * every flow: the failure is said as what it is, nothing leaks, and the next
+ * try succeeds.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "codec.h"
+#include "error.h"
+#include "failing.h"
+#include "fixture.h"
+#include "minisign.h"
+#include "source.h"
+#include "variants.h"
+#include "verify.h"
+#include "world.h"
+
+static unsigned long failed_allocations;
+
+static void done_with(const char *what, unsigned long n)
+{
+    if (failing_live() > 0)
+        fail_msg("%s, allocation %lu failed: %zu blocks leaked", what, n, failing_live());
+    failed_allocations++;
+}
+
+/* A shortage is an internal error, and no word about package or medium, but for
+ * a key or a signature that could not be looked at: that is not trusted. What
+ * the flow itself answers (a trial that failed, a release in quarantine) may
+ * come too. */
+static bool may_say(const struct world_plan *plan, int code)
+{
+    bool fails = plan->verdict != WORLD_CONFIRM;
+
+    return code == UP_OK || code == UP_INTERNAL || code == UP_UNTRUSTED ||
+           (fails && (code == UP_ROLLEDBACK || code == UP_INCOMPATIBLE));
+}
+
+static void run_out(const struct world_plan *plan)
+{
+    struct sim *start = world_new(plan);
+    bool met = true;
+
+    for (unsigned long n = 1; met; n++) {
+        struct sim *sim = sim_clone(start);
+        struct world_log log = {.tampered = true};
+        enum world_result result = WORLD_RESTART;
+
+        failing_start(n);
+        for (unsigned i = 0; i < 20 && result == WORLD_RESTART; i++) {
+            result = world_boot(sim, plan, true, &log);
+            if (!may_say(plan, log.code))
+                fail_msg("%s, allocation %lu failed: %s (%s)", plan->name, n, up_code_word(log.code),
+                         log.bad);
+        }
+        met = failing_stop() >= n;
+        done_with(plan->name, n);
+        if (strstr(log.bad, "would start"))
+            fail_msg("%s, allocation %lu failed: %s", plan->name, n, log.bad);
+        log = (struct world_log){.slot = log.slot};
+        world_live(sim, plan, true, &log);
+        if (!log.bad[0])
+            world_check(sim, plan, true, &log);
+        if (log.bad[0] || sim_open_files(sim) > 0)
+            fail_msg("%s, allocation %lu failed: then %s, %u files left open", plan->name, n, log.bad,
+                     sim_open_files(sim));
+        sim_free(sim);
+    }
+    sim_free(start);
+}
+
+static void a_device_survives_running_out_of_memory(void **state)
+{
+    static const struct world_plan plans[] = {
+        {"both", true, WORLD_BOTH, WORLD_CONFIRM, WORLD_FILE},
+        {"script crashes", true, WORLD_SCRIPT, WORLD_CRASH, WORLD_FILE},
+        {"both fails", true, WORLD_BOTH, WORLD_FAIL, WORLD_FILE},
+        {"slot disarmed", true, WORLD_CORE, WORLD_DISARM, WORLD_FILE},
+        {"slot dead", true, WORLD_CORE, WORLD_DEAD, WORLD_FILE},
+        {"both, U-Boot", true, WORLD_BOTH, WORLD_CONFIRM, WORLD_UBOOT},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof plans / sizeof plans[0]; i++)
+        run_out(&plans[i]);
+}
+
+/* What is tried again and again, one failing allocation after the other. */
+struct attempt {
+    const char *what;
+    int (*make)(struct sim *sim, struct up_error *err);
+};
+
+static int make_keys(struct sim *sim, struct up_error *err)
+{
+    return up_fixture_keys(sim_storage(sim), "/work", true, err);
+}
+
+static int make_package(struct sim *sim, const struct up_fixture *fixture, struct up_error *err)
+{
+    return up_fixture_pack(sim_storage(sim), "/work/p.upd", "/work", fixture, err);
+}
+
+static int make_raw_package(struct sim *sim, struct up_error *err)
+{
+    return make_package(sim, &(struct up_fixture){.script = true, .core = true}, err);
+}
+
+static int make_zstd_package(struct sim *sim, struct up_error *err)
+{
+    return make_package(sim, &(struct up_fixture){.core = true, .encoding = UP_ZSTD}, err);
+}
+
+static int make_lzma_package(struct sim *sim, struct up_error *err)
+{
+    return make_package(sim, &(struct up_fixture){.core = true, .encoding = UP_LZMA}, err);
+}
+
+static int verify_package(struct sim *sim, struct up_error *err)
+{
+    struct up_keyring *ring = NULL;
+    struct up_source *source = NULL;
+    struct up_verify *verify = NULL;
+    int rc = up_keyring_load_file(&ring, sim_storage(sim), "/work/fixture.pub", err);
+
+    if (rc == 0)
+        rc = up_source_file(&source, sim_storage(sim), "/work/p.upd", err);
+    if (rc == 0)
+        rc = up_verify_open(&verify, source, sim_storage(sim), ring, err);
+    while (rc == 0 && (rc = up_verify_step(verify, err)) == UP_AGAIN)
+        rc = 0;
+    up_verify_close(verify);
+    if (source)
+        source->ops->close(source);
+    up_keyring_free(ring);
+    return rc;
+}
+
+static void authoring_survives_running_out_of_memory(void **state)
+{
+    static const struct attempt attempts[] = {
+        {"keys", make_keys},
+        {"pack raw", make_raw_package},
+        {"verify raw", verify_package},
+        {"pack zstd", make_zstd_package},
+        {"verify zstd", verify_package},
+        {"pack lzma", make_lzma_package},
+        {"verify lzma", verify_package},
+    };
+    struct sim *sim = sim_new();
+
+    (void)state;
+    sim_put_dir(sim, "/work", 0755);
+    for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++) {
+        bool met = true;
+
+        sim_settle(sim);
+        variant_put_key(sim, "/work"); /* packing a fixture takes its keys away */
+        for (unsigned long n = 1; met; n++) {
+            struct up_error err = {.code = UP_OK};
+            int rc;
+
+            failing_start(n);
+            rc = attempts[i].make(sim, &err);
+            met = failing_stop() >= n;
+            done_with(attempts[i].what, n);
+            if (rc != 0 && ((rc != UP_INTERNAL && rc != UP_UNTRUSTED) || !met))
+                fail_msg("%s, allocation %lu failed: %s (%s)", attempts[i].what, n, err.message,
+                         up_code_word(rc));
+            assert_int_equal(sim_open_files(sim), 0);
+        }
+    }
+    sim_free(sim);
+    print_message("fail-nth-malloc: %lu allocations failed, 0 bad\n", failed_allocations);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_device_survives_running_out_of_memory),
+        cmocka_unit_test(authoring_survives_running_out_of_memory),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,22 @@
+/*
+ * failing.h -- memory that runs out at the n-th allocation.
+ *
+ * Linked with --wrap (CMakeLists.txt), so that what the runtime allocates, by
+ * itself and through the crypto, compression and JSON libraries, is asked for
+ * here. The simulator and the
+ * checks themselves always get what they ask for.
+ */
+#ifndef FAILING_H
+#define FAILING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* From now on count; the n-th allocation fails, once. 0: none does. */
+void failing_start(unsigned long n);
+/* No more failures; returns how many allocations were asked for. */
+unsigned long failing_stop(void);
+/* Blocks that were allocated here and not freed. */
+size_t failing_live(void);
+
+#endif
