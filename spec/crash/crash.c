@@ -7,9 +7,12 @@
  * recovery itself is cut as well. Then every sync is left out, one place at a
  * time: the enumeration must notice, or the place is listed with its reason.
  *
- *     crash [--long] [FLOW]     cut everything; --long cuts recoveries far more often
- *     crash --sample [FLOW]     two media of each cut: for builds that are slow
- *     crash --mutants           leave out syncs
+ *     crash [--long] [--share I/N] [FLOW]   cut everything
+ *     crash --sample [FLOW]                 two media of each cut: for builds that are slow
+ *     crash --mutants                       leave out syncs
+ *
+ * --long looks at every medium and cuts far more recoveries; --share takes the
+ * I-th of N shares of the flows, so that N processes can divide them.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -282,15 +285,19 @@ int main(int argc, char **argv)
     bool only_mutants = false;
     const char *only = NULL;
     struct totals totals = {0};
+    unsigned share = 0, shares = 1;
 
     setvbuf(stdout, NULL, _IOLBF, 0);
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--long") == 0)
-            effort = (struct effort){.choices = 0, .second_choices = 8, .second_every = 4};
+            effort = (struct effort){.choices = 0, .second_choices = 8, .second_every = 12};
         else if (strcmp(argv[i], "--sample") == 0)
             effort = (struct effort){.choices = 2, .second_choices = 1, .second_every = 128};
         else if (strcmp(argv[i], "--mutants") == 0)
             only_mutants = true;
+        else if (strcmp(argv[i], "--share") == 0 && i + 1 < argc &&
+                 sscanf(argv[i + 1], "%u/%u", &share, &shares) == 2 && share < shares)
+            i++;
         else
             only = argv[i];
     }
@@ -299,7 +306,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < PLANS; i++) {
         unsigned long before = totals.states;
 
-        if (only && strcmp(only, plans[i].name) != 0)
+        if (i % shares != share || (only && strcmp(only, plans[i].name) != 0))
             continue;
         enumerate(&totals, &plans[i], &effort);
         printf("  %s: %lu states\n", plans[i].name, totals.states - before);
