@@ -10,6 +10,8 @@
 #include "error.h"
 #include "generation.h"
 #include "history.h"
+#include "minisign.h"
+#include "permit.h"
 
 const struct up_journal_state *up_device_state(const struct up_device *d)
 {
@@ -178,6 +180,7 @@ void up_device_close(struct up_device *d)
     if (!d)
         return;
     up_device_finish_free(d);
+    free(d->permit);
     if (d->lock >= 0)
         d->storage->ops->close(d->storage, d->lock);
     up_boot_close(d->boot);
@@ -227,8 +230,15 @@ fail:
     return err->code;
 }
 
-int up_device_save(struct up_device *d, const struct up_journal_state *next, struct up_error *err)
+int up_device_save(struct up_device *d, const struct up_journal_state *given, struct up_error *err)
 {
+    struct up_journal_state copy = *given;
+    const struct up_journal_state *next = &copy;
+
+    /* What runs is confirmed, or about to be left for something newer: no
+     * older Moult has to read this record. */
+    if (next->phase <= UP_FETCHING)
+        copy.form = UP_JOURNAL_FORM;
     if (!d->provisioning && up_journal_write(d->journal, next, err) < 0)
         return err->code;
     d->state = *next;
@@ -273,6 +283,31 @@ void up_device_note(struct up_device *d, const char *event, int code, const char
     up_history_add(d->storage, d->config->state, &e, &ignored);
 }
 
+int up_device_permit(struct up_device *d, const char *path, struct up_error *err)
+{
+    struct up_permit *permit = NULL;
+    struct up_keyring *ring;
+    int rc = 0;
+
+    free(d->permit);
+    d->permit = NULL;
+    if (!path)
+        return 0;
+    if (up_keyring_open(&ring, d->storage, d->config->keys, err) < 0)
+        return err->code;
+    permit = malloc(sizeof *permit);
+    if (!permit)
+        rc = up_fail(err, UP_INTERNAL, "permit %s: out of memory", path);
+    else
+        rc = up_permit_load(permit, d->storage, ring, path, err);
+    up_keyring_free(ring);
+    if (rc == 0)
+        d->permit = permit;
+    else
+        free(permit);
+    return rc;
+}
+
 int up_device_gates(const struct up_device *d, const struct up_manifest *m, struct up_gate_report *report,
                     struct up_error *err)
 {
@@ -282,6 +317,7 @@ int up_device_gates(const struct up_device *d, const struct up_manifest *m, stru
                                   .time = up_device_time(d),
                                   .version = MOULT_VERSION,
                                   .need_bytes = up_gate_space(m),
+                                  .permit = d->permit,
                                   .slot_size = 0};
     const char *slot = d->config->slot[d->provisioning ? d->boot_state.running : !d->boot_state.running];
 

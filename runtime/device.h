@@ -56,6 +56,14 @@ const char *up_device_generation_path(const struct up_device *d, uint32_t n, cha
 /* The generation to run now: the trial's while on trial, else the running slot's. */
 uint32_t up_device_generation(const struct up_device *d);
 
+/*
+ * Verify the permit file at `path` (permit.h) by the release keys and have the
+ * gates look at it from now on; NULL drops it. A transaction that begins with
+ * it keeps it: after a restart the file is not needed again.
+ * Errors: up_permit_load()'s; the permit at hand is dropped then, too.
+ */
+int up_device_permit(struct up_device *d, const char *path, struct up_error *err);
+
 /* What the gates say of a manifest, one line each, in *report. 0 when all are
  * open, else the code of the first closed one with its sentence in err. */
 int up_device_gates(const struct up_device *d, const struct up_manifest *m, struct up_gate_report *report,

@@ -10,6 +10,7 @@
 
 #define UP_PATH_SIZE 1024
 
+struct up_permit;
 struct up_finish; /* where up_device_finish() stands */
 
 struct up_device {
@@ -23,11 +24,13 @@ struct up_device {
     bool runs_slot;                  /* while provisioning: we were started from the running slot */
     bool fresh;                      /* see up_device_take_fresh() */
     int lock;                        /* -1 when not held by us */
+    struct up_permit *permit;        /* at hand, verified; or NULL */
     struct up_finish *finish;        /* NULL when not under way */
 };
 
 /* Write `next` and take it over; on failure the old state stays. While
- * provisioning it is only taken over. */
+ * provisioning it is only taken over. The record keeps its form from armed to
+ * the verdict: see journal.h. */
 int up_device_save(struct up_device *d, const struct up_journal_state *next, struct up_error *err);
 /* Append to the history; what goes wrong with it is not an error. */
 void up_device_note(struct up_device *d, const char *event, int code, const char *release, uint64_t sequence,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "permit.h"
 
 #define TENTH(n) ((n) + (n) / 10)
 
@@ -82,18 +83,66 @@ static void ask_parts(struct up_gate_report *r, const struct up_manifest *m, con
         add(r, "source", UP_OK, "full image, needs no old core");
 }
 
-static void ask_floor(struct up_gate_report *r, const struct up_manifest *m, const struct up_journal_state *s)
+/* Why the permit at hand does not hold for this package; NULL when it does. */
+static const char *permit_flaw(const struct up_manifest *m, const struct up_gate_facts *f)
 {
+    const struct up_permit *p = f->permit;
+
+    if (strcmp(p->project, f->config->project) != 0)
+        return "is for another project";
+    if (memcmp(p->manifest, m->digest, sizeof p->manifest) != 0)
+        return "is for another package";
+    if (!up_permit_names(p, f->config->id))
+        return "does not name this device";
+    if (f->time > p->not_after)
+        return "is over";
+    if (up_journal_permit_used(f->state, p->digest))
+        return "was used before";
+    if (!up_journal_permit_room(f->state, f->time))
+        return "comes after too many that are still valid";
+    return NULL;
+}
+
+/* The permit that the open transaction began with, else the one at hand. */
+static const char *ask_permit(struct up_gate_report *r, const struct up_manifest *m,
+                              const struct up_gate_facts *f)
+{
+    const struct up_permit_mark *begun = &f->state->tx.permit;
+    const char *flaw = NULL;
+
+    if (f->same_open && begun->not_after) {
+        r->permitted = f->time <= begun->not_after;
+        flaw = r->permitted ? NULL : "is over";
+    }
+    if (f->permit && !r->permitted) {
+        flaw = permit_flaw(m, f);
+        r->permitted = !flaw;
+        r->permit = flaw ? NULL : f->permit;
+    }
+    return flaw;
+}
+
+static void ask_floor(struct up_gate_report *r, const struct up_manifest *m, const struct up_gate_facts *f)
+{
+    const char *flaw = ask_permit(r, m, f);
+    const char *joint = flaw ? "; the permit " : "";
+
+    flaw = flaw ? flaw : "";
     for (unsigned i = 0; i < m->part_count; i++) {
         enum up_part_kind kind = m->part[i].kind;
+        uint64_t floor = f->state->floor[kind];
 
-        if (m->sequence <= s->floor[kind]) {
-            add(r, "floor", UP_INCOMPATIBLE, "sequence %" PRIu64 " is not above the %s floor %" PRIu64,
-                m->sequence, up_part_name(kind), s->floor[kind]);
-            return;
-        }
+        if (m->sequence > floor)
+            continue;
+        if (r->permitted)
+            add(r, "floor", UP_OK, "a permit allows sequence %" PRIu64 " under the %s floor %" PRIu64,
+                m->sequence, up_part_name(kind), floor);
+        else
+            add(r, "floor", UP_INCOMPATIBLE, "sequence %" PRIu64 " is not above the %s floor %" PRIu64 "%s%s",
+                m->sequence, up_part_name(kind), floor, joint, flaw);
+        return;
     }
-    add(r, "floor", UP_OK, "sequence %" PRIu64, m->sequence);
+    add(r, "floor", UP_OK, "sequence %" PRIu64 "%s%s", m->sequence, joint, flaw);
 }
 
 static void ask_requires(struct up_gate_report *r, const struct up_manifest *m, const struct up_pair *running)
@@ -149,8 +198,10 @@ int up_gates_ask(struct up_gate_report *report, const struct up_manifest *m, con
                  struct up_error *err)
 {
     report->count = 0;
+    report->permitted = false;
+    report->permit = NULL;
     ask_identity(report, m, f->config);
-    ask_floor(report, m, f->state);
+    ask_floor(report, m, f);
     ask_requires(report, m, &f->state->slot[f->running]);
     ask_time(report, m, f);
     ask_quarantine(report, m, f->state);

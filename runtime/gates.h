@@ -15,6 +15,7 @@
 #include "manifest.h"
 
 struct up_error;
+struct up_permit;
 
 struct up_gate_line {
     const char *gate; /* "project", "floor", ...; static */
@@ -26,19 +27,22 @@ struct up_gate_line {
 #define UP_GATES_MAX 12
 struct up_gate_report {
     unsigned count;
+    bool permitted;                 /* a permit holds: policy skips its rule `version` */
+    const struct up_permit *permit; /* the one at hand, when it is that which holds; else NULL */
     struct up_gate_line line[UP_GATES_MAX];
 };
 
 struct up_gate_facts {
     const struct up_config *config;
     const struct up_journal_state *state;
-    unsigned running;    /* slot */
-    uint64_t time;       /* seconds since 1970, see up_device_time() */
-    const char *version; /* of this program */
-    uint64_t free_bytes; /* in the file system of the state directory */
-    uint64_t need_bytes; /* up_gate_space() */
-    uint64_t slot_size;  /* capacity of the slot that is not running; UINT64_MAX unbounded */
-    bool same_open;      /* the open transaction is for this manifest: it does not block itself */
+    unsigned running;               /* slot */
+    uint64_t time;                  /* seconds since 1970, see up_device_time() */
+    const char *version;            /* of this program */
+    uint64_t free_bytes;            /* in the file system of the state directory */
+    uint64_t need_bytes;            /* up_gate_space() */
+    uint64_t slot_size;             /* capacity of the slot that is not running; UINT64_MAX unbounded */
+    const struct up_permit *permit; /* verified, at hand; or NULL */
+    bool same_open;                 /* the open transaction is for this manifest: it does not block itself */
 };
 
 /* Bytes that an install takes in the state directory: spool, generation,

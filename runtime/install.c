@@ -16,6 +16,7 @@
 #include "error.h"
 #include "generation.h"
 #include "history.h"
+#include "permit.h"
 
 #define MATCHES_A_CALL 16 /* blocks read back before the caller gets a turn */
 
@@ -98,15 +99,24 @@ static int check_provision(const struct up_device *d, const struct up_manifest *
     return 0;
 }
 
+/* The permit that holds goes on record with the transaction. */
+static void take_permit(struct up_journal_state *next, const struct up_permit *permit)
+{
+    memcpy(next->tx.permit.digest, permit->digest, sizeof permit->digest);
+    next->tx.permit.not_after = permit->not_after;
+}
+
 /* Back from arming, whether or not the boot loader had been told: by disarming
  * first, a power cut in between finds either arming or installing. */
-static int reopen(struct up_device *d, struct up_error *err)
+static int reopen(struct up_device *d, const struct up_permit *permit, struct up_error *err)
 {
     struct up_journal_state next = d->state;
 
     if (up_device_disarm(d, d->state.tx.target, err) < 0)
         return err->code;
     next.phase = UP_INSTALLING;
+    if (permit)
+        take_permit(&next, permit);
     memset(&next.slot[next.tx.target], 0, sizeof next.slot[0]);
     return up_device_save(d, &next, err);
 }
@@ -143,15 +153,22 @@ int up_device_begin(struct up_device *d, const struct up_manifest *m, struct up_
     if (up_device_gates(d, m, &report, err) < 0)
         return err->code;
     if (arming)
-        return reopen(d, err);
+        return reopen(d, report.permit, err);
 
     if (!open || !same) {
         make_transaction(d, &next, m);
+        if (report.permit)
+            take_permit(&next, report.permit);
         if (up_device_save(d, &next, err) < 0)
             return err->code;
         d->fresh = true;
         if (!d->provisioning)
-            up_device_note(d, "begun", UP_OK, m->release, m->sequence, "");
+            up_device_note(d, "begun", UP_OK, m->release, m->sequence, report.permit ? "by a permit" : "");
+    } else if (report.permit) {
+        next.phase = UP_FETCHING; /* what is in place is found again */
+        take_permit(&next, report.permit);
+        if (up_device_save(d, &next, err) < 0)
+            return err->code;
     }
     if (d->provisioning || !up_device_has_core(d))
         return 0;

@@ -8,8 +8,6 @@
 #include "record.h"
 #include "storage.h"
 
-#define FORM 1 /* raised when the fields below change */
-
 struct up_journal {
     struct up_record record;
     char path[1024];
@@ -21,6 +19,43 @@ static const char *const phase_names[UP_PHASES] = {"idle",  "fetching", "install
 const char *up_phase_name(enum up_phase phase)
 {
     return phase < UP_PHASES ? phase_names[phase] : "unknown";
+}
+
+bool up_journal_permit_used(const struct up_journal_state *s, const uint8_t digest[32])
+{
+    for (int i = 0; i < UP_PERMITS_MAX; i++)
+        if (s->used[i].not_after && memcmp(s->used[i].digest, digest, sizeof s->used[i].digest) == 0)
+            return true;
+    return false;
+}
+
+/* The entry that ends first, a free one before all others. */
+static int first_to_go(const struct up_journal_state *s)
+{
+    int at = 0;
+
+    for (int i = 1; i < UP_PERMITS_MAX; i++)
+        if (s->used[i].not_after < s->used[at].not_after)
+            at = i;
+    return at;
+}
+
+bool up_journal_permit_room(const struct up_journal_state *s, uint64_t time)
+{
+    uint64_t end = s->used[first_to_go(s)].not_after;
+
+    return end == 0 || end < time;
+}
+
+void up_journal_permit_remember(struct up_journal_state *s, const struct up_permit_mark *mark)
+{
+    struct up_permit_mark *entry = &s->used[first_to_go(s)];
+
+    if (up_journal_permit_used(s, mark->digest))
+        return;
+    if (entry->not_after && entry->not_after >= s->issued)
+        s->issued = entry->not_after + 1;
+    *entry = *mark;
 }
 
 /*
@@ -102,6 +137,12 @@ static void walk_pair(struct walk *w, struct up_pair *p)
     walk_u32(w, &p->generation);
 }
 
+static void walk_mark(struct walk *w, struct up_permit_mark *m)
+{
+    walk_bytes(w, m->digest, sizeof m->digest);
+    walk_u64(w, &m->not_after);
+}
+
 static void walk_transaction(struct walk *w, struct up_transaction *t)
 {
     walk_u32(w, &t->id);
@@ -151,15 +192,21 @@ static void walk_state(struct walk *w, struct up_journal_state *s)
     walk_u64(w, &s->last.sequence);
     walk_u64(w, &s->last.time);
     walk_text(w, s->last.message, sizeof s->last.message);
+    if (s->form < 2)
+        return;
+    walk_mark(w, &s->tx.permit);
+    for (int i = 0; i < UP_PERMITS_MAX; i++)
+        walk_mark(w, &s->used[i]);
 }
 
 size_t up_journal_encode(const struct up_journal_state *s, uint8_t out[UP_JOURNAL_CAPACITY])
 {
     struct walk w = {.out = out, .len = UP_JOURNAL_CAPACITY};
     struct up_journal_state copy = *s;
-    uint32_t form = FORM;
 
-    walk_u32(&w, &form);
+    if (copy.form == 0)
+        copy.form = UP_JOURNAL_FORM;
+    walk_u32(&w, &copy.form);
     walk_state(&w, &copy);
     return w.at;
 }
@@ -167,15 +214,15 @@ size_t up_journal_encode(const struct up_journal_state *s, uint8_t out[UP_JOURNA
 int up_journal_decode(struct up_journal_state *s, const uint8_t *in, size_t len, struct up_error *err)
 {
     struct walk w = {.in = in, .len = len};
-    uint32_t form = 0;
 
     memset(s, 0, sizeof *s);
-    walk_u32(&w, &form);
-    if (!w.bad && form > FORM)
+    walk_u32(&w, &s->form);
+    if (!w.bad && s->form > UP_JOURNAL_FORM)
         return up_fail(err, UP_INCOMPATIBLE,
-                       "journal: form %u is newer than this program, which reads form %d", form, FORM);
+                       "journal: form %u is newer than this program, which reads up to form %d", s->form,
+                       UP_JOURNAL_FORM);
     walk_state(&w, s);
-    if (w.bad || form != FORM || w.at != len)
+    if (w.bad || s->form == 0 || w.at != len)
         return up_fail(err, UP_CORRUPT, "journal: the record is not of the form that this program writes");
     return 0;
 }

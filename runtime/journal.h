@@ -4,6 +4,15 @@
  * One value holds everything that must change together: what each slot
  * carries, floors, quarantine, and the open transaction. Writing it is one
  * two-slot record write (record.h), so any change of it is atomic.
+ *
+ * The record has a form. A new Moult reads every form before its own, and
+ * writes the one it found as long as the device may still fall back to the
+ * Moult that wrote it: from armed to the verdict. It takes its own form when
+ * the device is idle or begins a transaction (up_device_save), because what
+ * runs then is confirmed.
+ *
+ *     1  slots, floors, quarantine, transaction, last outcome
+ *     2  also the permit of the transaction, and the permits that were used
  */
 #ifndef UP_JOURNAL_H
 #define UP_JOURNAL_H
@@ -14,7 +23,9 @@
 #include "config.h"
 #include "manifest.h"
 
+#define UP_JOURNAL_FORM 2
 #define UP_QUARANTINE_MAX 16
+#define UP_PERMITS_MAX 64
 #define UP_JOURNAL_CAPACITY 12288
 #define UP_LAST_SIZE 200
 
@@ -49,6 +60,12 @@ struct up_quarantined {
     char project[UP_NAME_SIZE];
 };
 
+/* A permit, by what a device has to remember of it. */
+struct up_permit_mark {
+    uint8_t digest[32]; /* of the permit's bytes */
+    uint64_t not_after; /* seconds since 1970; 0: none, a free entry */
+};
+
 struct up_transaction {
     uint32_t id; /* rises by one a transaction */
     uint8_t parts;
@@ -58,13 +75,14 @@ struct up_transaction {
     uint32_t deadline;   /* seconds of a trial start */
     struct up_pair pair; /* what the device becomes */
     char project[UP_NAME_SIZE];
-    char boot_id[37];  /* of the boot loader's boot, at arming */
-    char fetch_id[37]; /* of the kernel's boot in which `hint` was true */
-    uint64_t hint;     /* blocks in place, all parts, in package order */
-    uint8_t starts;    /* of the script on trial */
-    uint8_t failures;  /* of them that failed for a reason we saw */
-    uint8_t restarts;  /* asked of the boot loader without reaching the slot it should choose */
-    bool failed;       /* rolling back because the release is bad */
+    char boot_id[37];             /* of the boot loader's boot, at arming */
+    char fetch_id[37];            /* of the kernel's boot in which `hint` was true */
+    uint64_t hint;                /* blocks in place, all parts, in package order */
+    uint8_t starts;               /* of the script on trial */
+    uint8_t failures;             /* of them that failed for a reason we saw */
+    uint8_t restarts;             /* asked of the boot loader without reaching the slot it should choose */
+    bool failed;                  /* rolling back because the release is bad */
+    struct up_permit_mark permit; /* what it began with; form 2 */
     char why[UP_LAST_SIZE];
 };
 
@@ -75,6 +93,7 @@ struct up_last {
 };
 
 struct up_journal_state {
+    uint32_t form; /* that is or was written; 0: UP_JOURNAL_FORM */
     enum up_phase phase;
     struct up_pair slot[UP_SLOTS];
     uint64_t floor[UP_PART_KINDS];
@@ -82,6 +101,7 @@ struct up_journal_state {
     uint32_t next_generation, next_transaction;
     struct up_quarantined quarantine[UP_QUARANTINE_MAX]; /* newest first */
     struct up_transaction tx;                            /* meaningful unless idle */
+    struct up_permit_mark used[UP_PERMITS_MAX];          /* by confirmed releases; form 2 */
     bool has_last;
     struct up_last last;
 };
@@ -91,6 +111,14 @@ struct up_storage;
 struct up_journal; /* the open record; released with up_journal_close() */
 
 const char *up_phase_name(enum up_phase phase);
+
+/* Whether a release was confirmed by this permit before. */
+bool up_journal_permit_used(const struct up_journal_state *s, const uint8_t digest[32]);
+/* Whether one more can be remembered at `time`: an entry is free, or its permit is over. */
+bool up_journal_permit_room(const struct up_journal_state *s, uint64_t time);
+/* Remember one. The entry of a permit that is over is taken when none is free;
+ * `issued` then rises to its end, so that a clock set back does not revive it. */
+void up_journal_permit_remember(struct up_journal_state *s, const struct up_permit_mark *mark);
 
 /* `state_dir` is copied. Opens nothing yet. Errors: UP_INTERNAL. */
 int up_journal_open(struct up_journal **out, struct up_storage *storage, const char *state_dir,
@@ -103,7 +131,7 @@ int up_journal_create(struct up_journal *j, const struct up_journal_state *first
 int up_journal_read(struct up_journal *j, struct up_journal_state *out, struct up_error *err);
 int up_journal_write(struct up_journal *j, const struct up_journal_state *s, struct up_error *err);
 
-/* The bytes of a state and back. decode refuses what encode cannot have
+/* The bytes of a state, in the form it names, and back. decode refuses what encode cannot have
  * written (UP_CORRUPT, or UP_INCOMPATIBLE for a newer form). */
 size_t up_journal_encode(const struct up_journal_state *s, uint8_t out[UP_JOURNAL_CAPACITY]);
 int up_journal_decode(struct up_journal_state *s, const uint8_t *in, size_t len, struct up_error *err);

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RING_MAX 64
-
 struct public_key {
     uint8_t id[ID_SIZE];
     uint8_t key[KEY_SIZE];
@@ -16,31 +14,23 @@ struct public_key {
 
 struct up_keyring {
     size_t count, skipped;
-    struct public_key key[RING_MAX];
+    struct public_key key[UP_KEYRING_MAX];
     struct up_error why; /* of the first file that was skipped */
 };
 
-static int ring_add(struct up_keyring *ring, struct up_storage *storage, const char *path,
+static int ring_add(struct up_keyring *ring, const uint8_t raw[PUBLIC_SIZE], const char *path,
                     struct up_error *err)
 {
-    struct public_key *key = &ring->key[ring->count];
-    uint8_t raw[PUBLIC_SIZE];
-    char *text;
-    size_t size;
-    bool good;
-    int rc = up_storage_read_file(storage, path, KEY_FILE_MAX, &text, &size, err);
+    struct public_key key;
 
-    if (rc < 0)
-        return rc;
-    good = up_minisign_read_key(text, size, raw, sizeof raw) && memcmp(raw, "Ed", 2) == 0;
-    free(text);
-    if (!good)
-        return up_fail(err, UP_UNTRUSTED, "%s: not a minisign public key", path);
-    if (!up_ed25519_good_point(raw + 2 + ID_SIZE))
-        return up_fail(err, UP_UNTRUSTED, "%s: a key of small order, which would accept forgeries", path);
-    memcpy(key->id, raw + 2, ID_SIZE);
-    memcpy(key->key, raw + 2 + ID_SIZE, KEY_SIZE);
-    ring->count++;
+    memcpy(key.id, raw + 2, ID_SIZE);
+    memcpy(key.key, raw + 2 + ID_SIZE, KEY_SIZE);
+    for (size_t i = 0; i < ring->count; i++)
+        if (memcmp(&ring->key[i], &key, sizeof key) == 0)
+            return 0;
+    if (ring->count == UP_KEYRING_MAX)
+        return up_fail(err, UP_UNTRUSTED, "%s: more than %d keys", path, UP_KEYRING_MAX);
+    ring->key[ring->count++] = key;
     return 0;
 }
 
@@ -48,7 +38,23 @@ struct scan {
     struct up_keyring *ring;
     struct up_storage *storage;
     const char *dir;
+    const struct up_keyset *set;
 };
+
+static int add_file(const struct scan *scan, const char *path, struct up_error *err)
+{
+    uint8_t raw[PUBLIC_SIZE];
+    char id[UP_KEY_ID_TEXT];
+    int rc = up_public_key_load(raw, scan->storage, path, err);
+
+    if (rc < 0)
+        return rc;
+    if (up_keyset_revoked(scan->set, raw + 2)) {
+        up_key_id_format(raw + 2, id);
+        return up_fail(err, UP_UNTRUSTED, "%s: key %s was revoked", path, id);
+    }
+    return ring_add(scan->ring, raw, path, err);
+}
 
 static int scan_name(void *user, const char *name, enum up_node_kind kind)
 {
@@ -62,24 +68,26 @@ static int scan_name(void *user, const char *name, enum up_node_kind kind)
         return 0;
     if ((size_t)snprintf(path, sizeof path, "%s/%s", scan->dir, name) >= sizeof path)
         up_fail(&why, UP_UNTRUSTED, "%s: the path is too long", name);
-    else if (ring->count == RING_MAX)
-        up_fail(&why, UP_UNTRUSTED, "%s: more than %d keys", path, RING_MAX);
-    else if (ring_add(ring, scan->storage, path, &why) == 0)
+    else if (add_file(scan, path, &why) == 0)
         return 0;
     if (ring->skipped++ == 0)
         ring->why = why;
     return 0;
 }
 
-int up_keyring_load(struct up_keyring **out, struct up_storage *storage, const char *dir,
-                    struct up_error *err)
+/* `set` says who is revoked, in whatever directory. */
+static int load(struct up_keyring **out, struct up_storage *storage, const char *dir,
+                const struct up_keyset *set, bool pending, struct up_error *err)
 {
     struct up_keyring *ring = calloc(1, sizeof *ring);
-    struct scan scan = {ring, storage, dir};
+    struct scan scan = {ring, storage, dir, set};
+    struct up_error ignored;
     int rc = 0;
 
     if (!ring)
         return up_fail(err, UP_INTERNAL, "keys %s: out of memory", dir);
+    for (unsigned i = 0; pending && i < set->pending_count; i++)
+        ring_add(ring, set->pending[i].raw, dir, &ignored);
     if (storage->ops->list(storage, dir, scan_name, &scan) < 0)
         rc = up_fail(err, UP_UNTRUSTED, "keys %s: the directory cannot be read", dir);
     else if (ring->count == 0 && ring->skipped)
@@ -95,15 +103,47 @@ int up_keyring_load(struct up_keyring **out, struct up_storage *storage, const c
     return 0;
 }
 
+static int load_with_set(struct up_keyring **out, struct up_storage *storage, const char *dir,
+                         const char *keys, bool pending, struct up_error *err)
+{
+    struct up_keyset *set = malloc(sizeof *set);
+    int rc;
+
+    if (!set)
+        return up_fail(err, UP_INTERNAL, "keys %s: out of memory", keys);
+    rc = up_keyset_read(set, storage, keys, err);
+    if (rc == 0)
+        rc = load(out, storage, dir, set, pending, err);
+    free(set);
+    return rc;
+}
+
+int up_keyring_load(struct up_keyring **out, struct up_storage *storage, const char *dir,
+                    struct up_error *err)
+{
+    return load_with_set(out, storage, dir, dir, true, err);
+}
+
+int up_keyring_load_root(struct up_keyring **out, struct up_storage *storage, const char *dir,
+                         struct up_error *err)
+{
+    char root[4096];
+
+    if ((size_t)snprintf(root, sizeof root, "%s/" UP_KEYS_ROOT, dir) >= sizeof root)
+        return up_fail(err, UP_UNTRUSTED, "keys %s: path too long", dir);
+    return load_with_set(out, storage, root, dir, false, err);
+}
+
 int up_keyring_load_file(struct up_keyring **out, struct up_storage *storage, const char *path,
                          struct up_error *err)
 {
     struct up_keyring *ring = calloc(1, sizeof *ring);
+    uint8_t raw[PUBLIC_SIZE];
     struct up_error why;
 
     if (!ring)
         return up_fail(err, UP_INTERNAL, "key %s: out of memory", path);
-    if (ring_add(ring, storage, path, &why) < 0) {
+    if (up_public_key_load(raw, storage, path, &why) < 0 || ring_add(ring, raw, path, &why) < 0) {
         free(ring);
         return up_fail(err, UP_UNTRUSTED, "%s", why.message);
     }
@@ -191,7 +231,7 @@ int up_keyring_verify(const struct up_keyring *ring, const void *data, size_t le
     comment_len = (size_t)(s.comment.end - s.comment.at);
     memcpy(global, s.data, SIGNATURE_SIZE);
     memcpy(global + SIGNATURE_SIZE, s.comment.at, comment_len);
-    up_minisign_id_text(s.id, id);
+    up_key_id_format(s.id, id);
     /* Key ids are eight random bytes; two keys may share one. */
     for (size_t i = 0; i < ring->count; i++) {
         const struct public_key *key = &ring->key[i];

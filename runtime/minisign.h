@@ -9,11 +9,18 @@
 #ifndef UP_MINISIGN_H
 #define UP_MINISIGN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "keyset.h"
+
 #define UP_MINISIG_MAX 1024 /* bytes of a signature file */
 #define UP_TRUSTED_COMMENT_MAX 256
+#define UP_KEYRING_MAX 64      /* keys of one directory */
+#define UP_PUBLIC_KEY_TEXT 160 /* bytes of a public key file as we write it, with NUL */
+#define UP_KEY_ID_TEXT 17      /* 16 hexadecimal digits and NUL */
+#define UP_KEYS_ROOT "root"    /* folder of the root keys in a directory of keys */
 /* First line of what is signed here, and by `minisign -S` without -c. */
 #define UP_UNTRUSTED_COMMENT "untrusted comment: signature from minisign secret key\n"
 
@@ -23,13 +30,18 @@ struct up_keyring; /* the trusted public keys of one directory */
 struct up_secret;  /* one unencrypted secret key */
 
 /*
- * Read every *.pub file in dir. Unreadable or malformed ones are skipped and
- * counted; a ring without keys verifies nothing.
+ * Read every *.pub file in dir, but not in folders of it. Unreadable, malformed
+ * and revoked ones (keyset.h) are skipped and counted; a ring without keys
+ * verifies nothing.
  * Errors: UP_UNTRUSTED no readable key (message says how many files were
- * skipped and why the first one was); UP_INTERNAL.
+ * skipped and why the first one was), or who is revoked cannot be known; UP_INTERNAL.
  */
 int up_keyring_load(struct up_keyring **out, struct up_storage *storage, const char *dir,
                     struct up_error *err);
+/* The root keys of a directory of keys: the *.pub files in <dir>/root that are
+ * not revoked. They verify key lists and nothing else. Errors as above. */
+int up_keyring_load_root(struct up_keyring **out, struct up_storage *storage, const char *dir,
+                         struct up_error *err);
 /* A ring of the one public key file at path. Errors as above. */
 int up_keyring_load_file(struct up_keyring **out, struct up_storage *storage, const char *path,
                          struct up_error *err);
@@ -47,6 +59,20 @@ size_t up_keyring_skipped(const struct up_keyring *ring);
  */
 int up_keyring_verify(const struct up_keyring *ring, const void *data, size_t len, const char *sig,
                       size_t sig_len, char comment[UP_TRUSTED_COMMENT_MAX], struct up_error *err);
+
+/*
+ * A public key as 42 bytes: from the file at path, and from the base64 line of
+ * one. Errors: UP_UNTRUSTED malformed, or of small order; UP_MISSING, UP_WRITE.
+ */
+int up_public_key_load(uint8_t raw[UP_KEY_RAW_SIZE], struct up_storage *storage, const char *path,
+                       struct up_error *err);
+int up_public_key_parse(uint8_t raw[UP_KEY_RAW_SIZE], const char *base64, struct up_error *err);
+/* The file for it, and its id. */
+void up_public_key_format(const uint8_t raw[UP_KEY_RAW_SIZE], char out[UP_PUBLIC_KEY_TEXT]);
+const uint8_t *up_public_key_id(const uint8_t raw[UP_KEY_RAW_SIZE]);
+/* Ids as minisign shows them: 16 hexadecimal digits. */
+void up_key_id_format(const uint8_t id[UP_KEY_ID_SIZE], char out[UP_KEY_ID_TEXT]);
+bool up_key_id_parse(uint8_t id[UP_KEY_ID_SIZE], const char *text);
 
 /* Read a secret key as `minisign -G -W` writes it. An encrypted one is
  * refused with the hint how to convert it (UP_USAGE). */

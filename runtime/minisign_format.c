@@ -57,12 +57,6 @@ bool up_minisign_read_key(const char *text, size_t size, uint8_t *out, size_t le
     return up_minisign_unbase64(&rest, out, len);
 }
 
-void up_minisign_id_text(const uint8_t id[ID_SIZE], char out[2 * ID_SIZE + 1])
-{
-    for (int i = 0; i < ID_SIZE; i++)
-        snprintf(out + 2 * i, 3, "%02X", id[ID_SIZE - 1 - i]);
-}
-
 int up_minisign_prehash(const void *data, size_t len, uint8_t out[UP_DIGEST_MAX], struct up_error *err)
 {
     struct up_digest *d;

@@ -10,10 +10,10 @@
 
 #include <stdbool.h>
 
-#define ID_SIZE 8
+#define ID_SIZE UP_KEY_ID_SIZE
 #define KEY_SIZE UP_ED25519_KEY
 #define SIGNATURE_SIZE UP_ED25519_SIGNATURE
-#define PUBLIC_SIZE (2 + ID_SIZE + KEY_SIZE)          /* "Ed", id, key */
+#define PUBLIC_SIZE UP_KEY_RAW_SIZE                   /* "Ed", id, key */
 #define SIGNED_SIZE (2 + ID_SIZE + SIGNATURE_SIZE)    /* "ED", id, signature */
 #define SECRET_HEAD 54                                /* "Ed", kdf, "B2", salt, two limits */
 #define SECRET_SIZE (SECRET_HEAD + ID_SIZE + 64 + 32) /* id, seed and public key, checksum */
@@ -36,8 +36,6 @@ bool up_minisign_unbase64(const struct up_text *line, uint8_t *out, size_t len);
 /* The two lines of a key file: a comment, then `len` bytes in base64. Keys
  * pass through editors and mail, so the ends of lines may vary. */
 bool up_minisign_read_key(const char *text, size_t size, uint8_t *out, size_t len);
-/* minisign shows a key id as one hexadecimal number. */
-void up_minisign_id_text(const uint8_t id[ID_SIZE], char out[2 * ID_SIZE + 1]);
 /* What is signed in place of the data. Errors: UP_INTERNAL. */
 int up_minisign_prehash(const void *data, size_t len, uint8_t out[UP_DIGEST_MAX], struct up_error *err);
 

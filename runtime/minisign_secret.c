@@ -109,11 +109,11 @@ static int write_new(struct up_storage *storage, const char *path, const char *t
 }
 
 /* The texts of both files of a fresh key. */
-static int make_pair(struct up_storage *storage, char *secret, char *public, size_t room,
+static int make_pair(struct up_storage *storage, char *secret, size_t room, char public[UP_PUBLIC_KEY_TEXT],
                      struct up_error *err)
 {
     uint8_t raw[SECRET_SIZE] = {'E', 'd', 0, 0, 'B', '2'}, open[PUBLIC_SIZE] = {'E', 'd'};
-    char text[BASE64_SIZE(SECRET_SIZE) + 1], id[2 * ID_SIZE + 1];
+    char text[BASE64_SIZE(SECRET_SIZE) + 1];
     uint8_t *at = raw + SECRET_HEAD;
     int rc;
 
@@ -125,9 +125,7 @@ static int make_pair(struct up_storage *storage, char *secret, char *public, siz
         EVP_EncodeBlock((uint8_t *)text, raw, sizeof raw);
         /* minisign heads unencrypted keys so, too; the bytes after "Ed" tell. */
         snprintf(secret, room, "%sminisign encrypted secret key\n%s\n", UP_MINISIGN_UNTRUSTED, text);
-        EVP_EncodeBlock((uint8_t *)text, open, sizeof open);
-        up_minisign_id_text(at, id);
-        snprintf(public, room, "%sminisign public key %s\n%s\n", UP_MINISIGN_UNTRUSTED, id, text);
+        up_public_key_format(open, public);
     }
     OPENSSL_cleanse(raw, sizeof raw);
     OPENSSL_cleanse(text, sizeof text);
@@ -136,7 +134,7 @@ static int make_pair(struct up_storage *storage, char *secret, char *public, siz
 
 int up_keygen(struct up_storage *storage, const char *name, struct up_error *err)
 {
-    char secret[512], public[512], secret_path[4096], public_path[4096];
+    char secret[512], public[UP_PUBLIC_KEY_TEXT], secret_path[4096], public_path[4096];
     struct up_stat st;
     int rc;
 
@@ -145,7 +143,7 @@ int up_keygen(struct up_storage *storage, const char *name, struct up_error *err
         return up_fail(err, UP_USAGE, "keygen: the name is too long");
     if (storage->ops->stat(storage, public_path, &st) == 0)
         return up_fail(err, UP_USAGE, "%s: is there already; a key is never overwritten", public_path);
-    rc = make_pair(storage, secret, public, sizeof secret, err);
+    rc = make_pair(storage, secret, sizeof secret, public, err);
     if (rc == 0)
         rc = write_new(storage, secret_path, secret, 0600, err);
     OPENSSL_cleanse(secret, sizeof secret);

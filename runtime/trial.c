@@ -11,6 +11,7 @@
 
 #include "device_private.h"
 #include "error.h"
+#include "keys.h"
 
 #define RESTARTS_MAX 3 /* asked of a boot loader that does not do what it was told */
 
@@ -187,6 +188,8 @@ static int end_confirm(struct up_device *d, struct up_error *err)
             next.floor[i] = t->sequence;
     if (t->issued > next.issued)
         next.issued = t->issued;
+    if (t->permit.not_after)
+        up_journal_permit_remember(&next, &t->permit);
     next.phase = UP_IDLE;
     up_device_set_last(d, &next, UP_OK, "confirmed");
     if (up_device_save(d, &next, err) < 0)
@@ -314,7 +317,11 @@ static int resume_phase(struct up_device *d, enum up_start_action *action, struc
 
 int up_device_start(struct up_device *d, enum up_start_action *action, struct up_error *err)
 {
+    struct up_error ignored;
+
     *action = UP_START_RUN;
+    /* The set is in force already; only its files may be behind. */
+    up_keys_settle(d->storage, d->config->keys, &ignored);
     if (up_boot_select(d->boot, &d->boot_state, err) < 0 || resume_phase(d, action, err) < 0)
         return err->code;
     return up_device_clean(d, err);

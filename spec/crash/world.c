@@ -113,19 +113,20 @@ static void check_pair(struct life *l, bool new_allowed)
     bad(l->log, "would start script %u with core %u (0: broken)", script, core);
 }
 
-static void count_bytes(struct life *l, const struct up_transfer *transfer)
+static void count_bytes(struct world_log *log, const struct up_transfer *transfer)
 {
     struct up_transfer_progress progress;
 
-    if (!transfer)
+    if (!transfer || !log)
         return;
     up_transfer_progress(transfer, &progress);
-    l->log->block_bytes += progress.done - progress.reused + progress.wasted;
-    l->log->content_bytes = progress.total;
+    log->block_bytes += progress.done - progress.reused + progress.wasted;
+    log->content_bytes = progress.total;
 }
 
 /* Head, begin, blocks, finish: what the agent does. */
-static int install(struct life *l, const char *path)
+static int install_counted(struct up_device *device, struct up_storage *storage, const char *path,
+                           struct world_log *log, struct up_error *err)
 {
     struct up_package *package = NULL;
     struct up_transfer *transfer = NULL;
@@ -134,32 +135,42 @@ static int install(struct life *l, const char *path)
     char spool[256];
     int rc;
 
-    if (up_keyring_load(&ring, l->storage, KEYS, &l->err) < 0)
-        return l->err.code;
-    rc = up_source_file(&source, l->storage, path, &l->err);
+    if (up_keyring_load(&ring, storage, KEYS, err) < 0)
+        return err->code;
+    rc = up_source_file(&source, storage, path, err);
     if (rc == 0)
-        rc = up_device_spool(l->device, spool, sizeof spool, &l->err);
+        rc = up_device_spool(device, spool, sizeof spool, err);
     if (rc == 0)
-        rc = up_package_open(&package, source, l->storage, ring, spool, &l->err);
+        rc = up_package_open(&package, source, storage, ring, spool, err);
     if (rc == 0)
-        rc = up_package_step(package, &l->err);
+        rc = up_package_step(package, err);
     if (rc == 0)
-        rc = up_device_begin(l->device, up_package_manifest(package), &l->err);
+        rc = up_device_begin(device, up_package_manifest(package), err);
     if (rc == 0)
-        rc = up_transfer_open(&transfer, l->device, package, source, &l->err);
-    while (rc == 0 && (rc = up_transfer_step(transfer, &l->err)) == 1)
+        rc = up_transfer_open(&transfer, device, package, source, err);
+    while (rc == 0 && (rc = up_transfer_step(transfer, err)) == 1)
         rc = 0;
-    count_bytes(l, transfer);
+    count_bytes(log, transfer);
     up_transfer_close(transfer);
     if (rc == 0)
         do
-            rc = up_device_finish(l->device, up_package_manifest(package), &l->err);
+            rc = up_device_finish(device, up_package_manifest(package), err);
         while (rc == UP_AGAIN);
     up_package_free(package);
     if (source)
         source->ops->close(source);
     up_keyring_free(ring);
     return rc;
+}
+
+int world_install(struct up_device *device, struct up_storage *storage, const char *path, struct up_error *err)
+{
+    return install_counted(device, storage, path, NULL, err);
+}
+
+static int install(struct life *l, const char *path)
+{
+    return install_counted(l->device, l->storage, path, l->log, &l->err);
 }
 
 /* A power-on before there is a device. */

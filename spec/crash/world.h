@@ -65,6 +65,10 @@ void world_configure(struct up_config *config);
  * plan says so, a device. Settled. */
 struct sim *world_new(const struct world_plan *plan);
 
+struct up_device;
+/* Head, begin, blocks, finish, as the agent does them: 0 when it is armed. */
+int world_install(struct up_device *device, struct up_storage *storage, const char *path, struct up_error *err);
+
 /* One power-on. With `online` the agent has a server and goes on with the
  * package; without, the device is alone with what it has. */
 enum world_result world_boot(struct sim *sim, const struct world_plan *plan, bool online,

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "boot.h"
+#include "digest.h"
 #include "error.h"
 #include "history.h"
 #include "journal.h"
@@ -91,6 +92,80 @@ static void a_cut_state_is_refused_at_every_length(void **state)
     }
     assert_int_equal(up_journal_decode(&out, bytes, len + 1, &err), UP_CORRUPT);
     free(bytes);
+}
+
+/* What devices in the field hold never changes: these bytes were written by
+ * the first program that had a journal. */
+static void form_1_is_written_and_read_as_it_always_was(void **state)
+{
+    static const char golden[] = "dfc2fa4be2ce8e9b452d469798d1138d6d4ed990009c93f3a4f45793993dcffa";
+    struct up_journal_state in = full_state(), out;
+    uint8_t *bytes = malloc(UP_JOURNAL_CAPACITY), digest[UP_SHA256_SIZE];
+    struct up_error err;
+    char hex[65];
+    size_t len;
+
+    (void)state;
+    in.form = 1;
+    in.used[0].not_after = 1; /* has no place in form 1 */
+    len = up_journal_encode(&in, bytes);
+    assert_int_equal(len, 2438);
+    up_sha256(bytes, len, digest);
+    up_hex(digest, sizeof digest, hex);
+    assert_string_equal(hex, golden);
+    assert_int_equal(up_journal_decode(&out, bytes, len, &err), 0);
+    assert_int_equal(out.form, 1);
+    assert_int_equal(out.used[0].not_after, 0);
+    assert_string_equal(out.tx.why, "because");
+    free(bytes);
+}
+
+static void form_2_keeps_permits(void **state)
+{
+    struct up_journal_state in = full_state(), out;
+    uint8_t *bytes = malloc(UP_JOURNAL_CAPACITY);
+    struct up_error err;
+    size_t len;
+
+    (void)state;
+    memset(in.tx.permit.digest, 7, 32);
+    in.tx.permit.not_after = 1800000000;
+    in.used[UP_PERMITS_MAX - 1] = in.tx.permit;
+    len = up_journal_encode(&in, bytes);
+    assert_int_equal(up_journal_decode(&out, bytes, len, &err), 0);
+    assert_int_equal(out.form, 2);
+    assert_memory_equal(&out.tx.permit, &in.tx.permit, sizeof in.tx.permit);
+    assert_true(up_journal_permit_used(&out, in.tx.permit.digest));
+    free(bytes);
+}
+
+/* When all entries are taken, only a permit that is over makes room, and the
+ * time floor rises past it. */
+static void used_permits_are_forgotten_only_when_they_are_over(void **state)
+{
+    struct up_journal_state s = {.issued = 50};
+    struct up_permit_mark mark = {.not_after = 100};
+
+    (void)state;
+    for (unsigned i = 0; i < UP_PERMITS_MAX; i++) {
+        assert_true(up_journal_permit_room(&s, 0) || i > 0);
+        memset(mark.digest, (int)i + 1, sizeof mark.digest);
+        mark.not_after = 100 + i;
+        up_journal_permit_remember(&s, &mark);
+        up_journal_permit_remember(&s, &mark);
+        assert_int_equal(s.issued, 50);
+    }
+    assert_false(up_journal_permit_room(&s, 100));
+    assert_true(up_journal_permit_room(&s, 101));
+    memset(mark.digest, 0xff, sizeof mark.digest);
+    mark.not_after = 500;
+    up_journal_permit_remember(&s, &mark);
+    assert_true(up_journal_permit_used(&s, mark.digest));
+    memset(mark.digest, 1, sizeof mark.digest);
+    assert_false(up_journal_permit_used(&s, mark.digest));
+    assert_int_equal(s.issued, 101);
+    memset(mark.digest, 2, sizeof mark.digest);
+    assert_true(up_journal_permit_used(&s, mark.digest));
 }
 
 static void impossible_values_are_refused(void **state)
@@ -202,6 +277,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_state_comes_back_as_it_was),
         cmocka_unit_test(a_cut_state_is_refused_at_every_length),
+        cmocka_unit_test(form_1_is_written_and_read_as_it_always_was),
+        cmocka_unit_test(form_2_keeps_permits),
+        cmocka_unit_test(used_permits_are_forgotten_only_when_they_are_over),
         cmocka_unit_test(impossible_values_are_refused),
         cmocka_unit_test(the_file_loader_counts_a_trial_down),
         cmocka_unit_test(history_keeps_the_newest_events_in_order),

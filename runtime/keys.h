@@ -1,0 +1,70 @@
+/*
+ * keys.h -- change whom a device trusts, by a signed list of keys.
+ *
+ * A JSON object, format "moult-keys-1", signed by a key in <keys>/root with
+ * the trusted comment "moult keys serial N":
+ *
+ *     serial   integer, from 1; only a higher one is applied after it
+ *     add      list of at most 16 {"name": file name without .pub, "key": base64}
+ *     revoke   list of at most 64 key ids, 16 hexadecimal digits as minisign shows them
+ *
+ * A revoked key is never trusted again, neither for packages nor as a root
+ * key. Release keys cannot change the set, and root keys verify no package
+ * (unless their owner puts them into <keys> as well).
+ *
+ * Order of durable steps: the record of keyset.h, which is the instant of the
+ * change; the files NAME.pub; the files of revoked keys go; the record again,
+ * settled. Cut anywhere, the old or the new set is trusted; settling goes on
+ * with up_keys_settle().
+ */
+#ifndef UP_KEYS_H
+#define UP_KEYS_H
+
+#include "keyset.h"
+
+#define UP_KEYS_MAX 65536 /* bytes of a list */
+#define UP_KEYS_COMMENT "moult keys serial "
+
+struct up_key_list {
+    uint8_t digest[32]; /* SHA-256 of its bytes */
+    uint64_t serial;
+    unsigned add_count, revoke_count;
+    struct up_key_add add[UP_KEYS_ADD_MAX];
+    uint8_t revoke[UP_KEYS_REVOKE_MAX][UP_KEY_ID_SIZE];
+};
+
+/* Errors: UP_UNTRUSTED malformed; UP_INCOMPATIBLE a newer form. */
+int up_keys_parse(struct up_key_list *k, const char *text, size_t len, struct up_error *err);
+
+/*
+ * Verify the list at `path` (signature path.minisig) and carry it out in the
+ * directory `dir`. *serial is the list's. Applying the last one again is no
+ * error and repairs its files.
+ * Errors: UP_UNTRUSTED not signed by a root key, malformed; UP_INCOMPATIBLE the
+ * serial is not above the last one, a key was revoked before, a name is taken
+ * by another key, no root key would be left; UP_MISSING; UP_BUSY another
+ * process does the same; UP_WRITE, UP_NOSPACE.
+ */
+int up_keys_apply(uint64_t *serial, struct up_storage *storage, const char *dir, const char *path,
+                  struct up_error *err);
+
+/* Finish what a list began, if it was cut short. Errors: UP_WRITE, UP_NOSPACE, UP_UNTRUSTED. */
+int up_keys_settle(struct up_storage *storage, const char *dir, struct up_error *err);
+
+enum up_key_state { UP_KEY_TRUSTED, UP_KEY_REVOKED, UP_KEY_UNREADABLE };
+
+struct up_key_info {
+    const char *name; /* of the file without .pub; valid during the call */
+    char id[17];      /* "" when unreadable */
+    bool root;
+    enum up_key_state state;
+    const char *why; /* with UP_KEY_UNREADABLE */
+};
+
+/* Every key file of the directory and of its root folder, in no order, and
+ * what the record says. Errors: UP_UNTRUSTED the directory or the record
+ * cannot be read. */
+int up_keys_list(struct up_keyset *set, struct up_storage *storage, const char *dir,
+                 void (*each)(void *user, const struct up_key_info *key), void *user, struct up_error *err);
+
+#endif

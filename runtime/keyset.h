@@ -1,0 +1,51 @@
+/*
+ * keyset.h -- what signed key lists decided about a directory of keys.
+ *
+ * A two-slot record (record.h) in the directory itself, <keys>/set.0 and
+ * set.1, so that it belongs to the keys whatever state a device is in. Its
+ * write is the instant at which a list takes effect: from then on revoked
+ * keys are not trusted, whoever copies their files back, and pending ones are
+ * trusted, although their files may not be there yet. A directory without a
+ * record is one that no list was ever applied to.
+ */
+#ifndef UP_KEYSET_H
+#define UP_KEYSET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define UP_KEY_ID_SIZE 8
+#define UP_KEY_RAW_SIZE 42  /* "Ed", id, key: what a .pub file holds */
+#define UP_KEY_NAME_SIZE 65 /* of a file without ".pub" */
+#define UP_KEYS_ADD_MAX 16
+#define UP_KEYS_REVOKE_MAX 64   /* of one list */
+#define UP_KEYS_REVOKED_MAX 256 /* of all */
+
+struct up_key_add {
+    char name[UP_KEY_NAME_SIZE];
+    uint8_t raw[UP_KEY_RAW_SIZE];
+};
+
+struct up_keyset {
+    uint64_t serial;    /* of the last list; 0: none */
+    uint8_t digest[32]; /* of its bytes */
+    bool settled;       /* the files are as it says */
+    unsigned revoked_count;
+    uint8_t revoked[UP_KEYS_REVOKED_MAX][UP_KEY_ID_SIZE]; /* by all lists */
+    unsigned pending_count;                               /* 0 once settled */
+    struct up_key_add pending[UP_KEYS_ADD_MAX];
+};
+
+struct up_error;
+struct up_storage;
+
+/* All zeros when the directory has no record. Errors: UP_UNTRUSTED the record
+ * is unreadable: who is revoked is not known, so nobody is trusted; UP_INTERNAL. */
+int up_keyset_read(struct up_keyset *set, struct up_storage *storage, const char *dir, struct up_error *err);
+/* Errors: UP_WRITE, UP_NOSPACE; UP_INTERNAL. */
+int up_keyset_write(const struct up_keyset *set, struct up_storage *storage, const char *dir,
+                    struct up_error *err);
+bool up_keyset_revoked(const struct up_keyset *set, const uint8_t id[UP_KEY_ID_SIZE]);
+
+#endif

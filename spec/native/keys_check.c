@@ -1,0 +1,501 @@
+/*
+ * keys_check.c -- signed key lists: what is refused, what changes, and that a
+ * power cut leaves the old or the new set.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "keys.h"
+#include "minisign.h"
+#include "sim.h"
+
+#define KEYS "/keys"
+#define ID_A "0123456789ABCDEF"
+#define GOOD_KEY "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3"
+
+struct bad_list {
+    const char *text, *fragment;
+    int code;
+};
+
+#define HEAD "{\"format\":\"moult-keys-1\",\"serial\":1,"
+static const struct bad_list bad_lists[] = {
+    {"", "line", UP_UNTRUSTED},
+    {"[]", "not a JSON object", UP_UNTRUSTED},
+    {"{\"serial\":1}", "format is missing", UP_UNTRUSTED},
+    {"{\"format\":\"moult-permit-1\",\"serial\":1}", "not moult-keys-1", UP_UNTRUSTED},
+    {"{\"format\":\"moult-keys-2\",\"serial\":1}", "newer", UP_INCOMPATIBLE},
+    {"{\"format\":\"moult-keys-1\",\"revoke\":[\"" ID_A "\"]}", "serial is missing", UP_UNTRUSTED},
+    {"{\"format\":\"moult-keys-1\",\"serial\":0,\"revoke\":[\"" ID_A "\"]}", "serial must lie", UP_UNTRUSTED},
+    {"{\"format\":\"moult-keys-1\",\"serial\":1.0,\"revoke\":[\"" ID_A "\"]}", "integer", UP_UNTRUSTED},
+    {"{\"format\":\"moult-keys-1\",\"serial\":-1,\"revoke\":[\"" ID_A "\"]}", "serial must lie",
+     UP_UNTRUSTED},
+    {"{\"format\":\"moult-keys-1\",\"serial\":1,\"serial\":2,\"revoke\":[\"" ID_A "\"]}", "duplicate",
+     UP_UNTRUSTED},
+    {"{\"format\":\"moult-keys-1\",\"serial\":1}", "neither adds nor revokes", UP_UNTRUSTED},
+    {HEAD "\"other\":1,\"revoke\":[\"" ID_A "\"]}", "unknown field", UP_UNTRUSTED},
+    {HEAD "\"revoke\":[]}", "list of 1 to 64", UP_UNTRUSTED},
+    {HEAD "\"revoke\":\"" ID_A "\"}", "list of 1 to 64", UP_UNTRUSTED},
+    {HEAD "\"revoke\":[\"0123\"]}", "not a key id", UP_UNTRUSTED},
+    {HEAD "\"revoke\":[\"0123456789ABCDEG\"]}", "not a key id", UP_UNTRUSTED},
+    {HEAD "\"revoke\":[\"" ID_A "\",\"0123456789abcdef\"]}", "twice", UP_UNTRUSTED},
+    {HEAD "\"add\":{}}", "list of 1 to 16", UP_UNTRUSTED},
+    {HEAD "\"add\":[1]}", "objects of name and key", UP_UNTRUSTED},
+    {HEAD "\"add\":[{\"name\":\"a\"}]}", "key is missing", UP_UNTRUSTED},
+    {HEAD "\"add\":[{\"key\":\"" GOOD_KEY "\"}]}", "name is missing", UP_UNTRUSTED},
+    {HEAD "\"add\":[{\"name\":\"a\",\"key\":\"" GOOD_KEY "\",\"x\":1}]}", "unknown field", UP_UNTRUSTED},
+    {HEAD "\"add\":[{\"name\":\"../a\",\"key\":\"" GOOD_KEY "\"}]}", "name", UP_UNTRUSTED},
+    {HEAD "\"add\":[{\"name\":\"a/b\",\"key\":\"" GOOD_KEY "\"}]}", "name", UP_UNTRUSTED},
+    {HEAD "\"add\":[{\"name\":\".a\",\"key\":\"" GOOD_KEY "\"}]}", "name", UP_UNTRUSTED},
+    {HEAD "\"add\":[{\"name\":\"\",\"key\":\"" GOOD_KEY "\"}]}", "1 to 64 bytes", UP_UNTRUSTED},
+    {HEAD "\"add\":[{\"name\":\"a\",\"key\":\"RWQ\"}]}", "not a minisign public key", UP_UNTRUSTED},
+    {HEAD "\"add\":[{\"name\":\"a\",\"key\":\"" GOOD_KEY "=\"}]}", "not a minisign public key", UP_UNTRUSTED},
+    /* Of small order: all zeros after the id. */
+    {HEAD "\"add\":[{\"name\":\"a\",\"key\":\"RWQBAgMEBQYHCAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}]}",
+     "small order", UP_UNTRUSTED},
+    {HEAD "\"add\":[{\"name\":\"a\",\"key\":\"" GOOD_KEY "\"},{\"name\":\"b\",\"key\":\"" GOOD_KEY "\"}]}",
+     "twice", UP_UNTRUSTED},
+    {HEAD "\"add\":[{\"name\":\"a\",\"key\":\"" GOOD_KEY "\"}],\"revoke\":[\"E7620F1842B4E81F\"]}",
+     "both added and revoked", UP_UNTRUSTED},
+    {HEAD "\"x\":[[[[[[[[1]]]]]]]]}", "nested", UP_UNTRUSTED},
+};
+
+static void malformed_lists_are_refused(void **state)
+{
+    static struct up_key_list k;
+    struct up_error err;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad_lists / sizeof bad_lists[0]; i++) {
+        const struct bad_list *c = &bad_lists[i];
+
+        err.message[0] = '\0';
+        if (up_keys_parse(&k, c->text, strlen(c->text), &err) != c->code || !strstr(err.message, c->fragment))
+            fail_msg("%s: %s", c->text, err.message);
+    }
+}
+
+static void a_list_cut_anywhere_is_refused(void **state)
+{
+    static const char text[] =
+        HEAD "\"add\":[{\"name\":\"a-1.b_C\",\"key\":\"" GOOD_KEY "\"}],\"revoke\":[\"" ID_A "\"]}";
+    static struct up_key_list k;
+    struct up_error err;
+    char id[UP_KEY_ID_TEXT];
+
+    (void)state;
+    for (size_t n = 0; n < sizeof text - 1; n++) {
+        char *exact = malloc(n ? n : 1);
+
+        memcpy(exact, text, n);
+        assert_int_equal(up_keys_parse(&k, exact, n, &err), UP_UNTRUSTED);
+        free(exact);
+    }
+    assert_int_equal(up_keys_parse(&k, text, sizeof text - 1, &err), 0);
+    assert_int_equal(k.serial, 1);
+    assert_string_equal(k.add[0].name, "a-1.b_C");
+    up_key_id_format(k.revoke[0], id);
+    assert_string_equal(id, ID_A);
+}
+
+/* A directory with release keys r1 and r2 and root keys o1 and o2; n1, n2 are
+ * not in it. All secret keys lie in /secret. */
+static struct sim *a_keys_directory(void)
+{
+    static const char *const names[] = {"r1", "r2", "o1", "o2", "n1", "n2"};
+    static const char *const places[] = {KEYS "/r1.pub",      KEYS "/r2.pub", KEYS "/root/o1.pub",
+                                         KEYS "/root/o2.pub", NULL,           NULL};
+    struct sim *sim = sim_new();
+    struct up_error err;
+    char path[64];
+
+    sim_put_dir(sim, "/secret", 0700);
+    sim_put_dir(sim, KEYS "/root", 0755);
+    for (size_t i = 0; i < 6; i++) {
+        snprintf(path, sizeof path, "/secret/%s", names[i]);
+        assert_int_equal(up_keygen(sim_storage(sim), path, &err), 0);
+    }
+    sim_settle(sim);
+    for (size_t i = 0; i < 6; i++) {
+        char *text, sig[UP_MINISIG_MAX];
+        struct up_secret *key;
+        size_t len;
+
+        snprintf(path, sizeof path, "/secret/%s.key", names[i]);
+        assert_int_equal(up_secret_load(&key, sim_storage(sim), path, &err), 0);
+        assert_int_equal(up_secret_sign(key, "x", 1, "c", sig, &len, &err), 0);
+        up_secret_free(key);
+        snprintf(path, sizeof path, "/secret/%s.sample", names[i]);
+        sim_put(sim, path, sig, len, 0644);
+        snprintf(path, sizeof path, "/secret/%s.pub", names[i]);
+        text = sim_get(sim, path, NULL);
+        if (places[i])
+            sim_put_text(sim, places[i], text);
+        free(text);
+    }
+    return sim;
+}
+
+/* The key's base64 line. */
+static const char *key_of(struct sim *sim, const char *name)
+{
+    static char lines[4][80];
+    static int next;
+    char path[64], *text;
+
+    snprintf(path, sizeof path, "/secret/%s.pub", name);
+    text = sim_get(sim, path, NULL);
+    next = (next + 1) % 4;
+    snprintf(lines[next], sizeof lines[next], "%.56s", strchr(text, '\n') + 1);
+    free(text);
+    return lines[next];
+}
+
+static const char *id_of(struct sim *sim, const char *name)
+{
+    static char ids[4][UP_KEY_ID_TEXT];
+    static int next;
+    uint8_t raw[UP_KEY_RAW_SIZE];
+    struct up_error err;
+
+    assert_int_equal(up_public_key_parse(raw, key_of(sim, name), &err), 0);
+    next = (next + 1) % 4;
+    up_key_id_format(up_public_key_id(raw), ids[next]);
+    return ids[next];
+}
+
+static void sign_as(struct sim *sim, const char *path, const char *text, const char *key, const char *comment)
+{
+    char secret[64], beside[64], sig[UP_MINISIG_MAX];
+    struct up_secret *s;
+    struct up_error err;
+    size_t len;
+
+    snprintf(secret, sizeof secret, "/secret/%s.key", key);
+    snprintf(beside, sizeof beside, "%s.minisig", path);
+    assert_int_equal(up_secret_load(&s, sim_storage(sim), secret, &err), 0);
+    assert_int_equal(up_secret_sign(s, text, strlen(text), comment, sig, &len, &err), 0);
+    up_secret_free(s);
+    sim_settle(sim);
+    sim_put_text(sim, path, text);
+    sim_put(sim, beside, sig, len, 0644);
+}
+
+/* A list as /list: add a key under its own name ("" for none), revoke one. */
+static void put_list(struct sim *sim, unsigned serial, const char *add, const char *revoke, const char *by)
+{
+    char text[512], comment[64], part[2][200] = {"", ""};
+
+    if (add[0])
+        snprintf(part[0], sizeof part[0], ",\"add\":[{\"name\":\"%s\",\"key\":\"%s\"}]", add,
+                 key_of(sim, add));
+    if (revoke[0])
+        snprintf(part[1], sizeof part[1], ",\"revoke\":[\"%s\"]", id_of(sim, revoke));
+    snprintf(text, sizeof text, "{\"format\":\"moult-keys-1\",\"serial\":%u%s%s}", serial, part[0], part[1]);
+    snprintf(comment, sizeof comment, "moult keys serial %u", serial);
+    sign_as(sim, "/list", text, by, comment);
+}
+
+static int apply(struct sim *sim, struct up_error *err)
+{
+    uint64_t serial;
+
+    return up_keys_apply(&serial, sim_storage(sim), KEYS, "/list", err);
+}
+
+/* Whether what this key signs is verified by the ring. */
+static bool trusted(struct sim *sim, const char *name, bool as_root)
+{
+    char path[64], comment[UP_TRUSTED_COMMENT_MAX], *sig;
+    struct up_storage *s = sim_storage(sim);
+    struct up_keyring *ring;
+    struct up_error err;
+    size_t len;
+    int rc;
+
+    snprintf(path, sizeof path, "/secret/%s.sample", name);
+    sig = sim_get(sim, path, &len);
+    rc = as_root ? up_keyring_load_root(&ring, s, KEYS, &err) : up_keyring_load(&ring, s, KEYS, &err);
+    if (rc == 0) {
+        rc = up_keyring_verify(ring, "x", 1, sig, len, comment, &err);
+        up_keyring_free(ring);
+    }
+    free(sig);
+    return rc == 0;
+}
+
+/* "r1 r2": the release keys that are trusted. */
+static const char *ring_of(struct sim *sim)
+{
+    static const char *const names[] = {"r1", "r2", "o1", "o2", "n1", "n2"};
+    static char text[64];
+
+    text[0] = '\0';
+    for (size_t i = 0; i < 6; i++)
+        if (trusted(sim, names[i], false)) {
+            strcat(text, text[0] ? " " : "");
+            strcat(text, names[i]);
+        }
+    return text;
+}
+
+#define assert_refused(sim, code, fragment)                \
+    do {                                                   \
+        struct up_error e = {0};                           \
+        int got = apply(sim, &e);                          \
+        if (got != (code) || !strstr(e.message, fragment)) \
+            fail_msg("%d: %s", got, e.message);            \
+        assert_string_equal(ring_of(sim), before);         \
+    } while (0)
+
+static void a_list_adds_and_revokes(void **state)
+{
+    struct sim *sim = a_keys_directory();
+    struct up_error err;
+    char *kept;
+
+    (void)state;
+    assert_string_equal(ring_of(sim), "r1 r2");
+    kept = sim_get(sim, KEYS "/r1.pub", NULL);
+    put_list(sim, 1, "n1", "r1", "o1");
+    if (apply(sim, &err) < 0)
+        fail_msg("%s", err.message);
+    assert_string_equal(ring_of(sim), "r2 n1");
+    assert_false(sim_exists(sim, KEYS "/r1.pub"));
+    assert_true(sim_exists(sim, KEYS "/n1.pub"));
+
+    /* Whoever copies the file back, under whatever name, changes nothing. */
+    sim_settle(sim);
+    sim_put_text(sim, KEYS "/again.pub", kept);
+    assert_string_equal(ring_of(sim), "r2 n1");
+    free(kept);
+
+    /* A key that its owner takes away by hand stays away. */
+    sim_storage(sim)->ops->unlink(sim_storage(sim), KEYS "/n1.pub");
+    assert_string_equal(ring_of(sim), "r2");
+    /* The same list again is no error; it puts its files right. */
+    assert_int_equal(apply(sim, &err), 0);
+    assert_string_equal(ring_of(sim), "r2 n1");
+    assert_false(sim_exists(sim, KEYS "/again.pub"));
+    put_list(sim, 2, "n2", "n1", "o2");
+    assert_int_equal(apply(sim, &err), 0);
+    assert_string_equal(ring_of(sim), "r2 n2");
+    assert_int_equal(sim_open_files(sim), 0);
+    sim_free(sim);
+}
+
+static void who_may_change_the_set(void **state)
+{
+    struct sim *sim = a_keys_directory();
+    const char *before = "r1 r2";
+    struct up_error err;
+
+    (void)state;
+    /* A stolen release key; a key that nobody knows; a root key for packages. */
+    put_list(sim, 1, "n1", "", "r1");
+    assert_refused(sim, UP_UNTRUSTED, "not trusted");
+    put_list(sim, 1, "n1", "", "n1");
+    assert_refused(sim, UP_UNTRUSTED, "not trusted");
+    assert_false(trusted(sim, "o1", false));
+    assert_true(trusted(sim, "o1", true));
+    assert_false(trusted(sim, "r1", true));
+
+    /* What else a root key signed is no list, and the comment must fit. */
+    sign_as(sim, "/list", "{\"format\":\"moult-permit-1\"}", "o1", "moult permit");
+    assert_refused(sim, UP_UNTRUSTED, "not moult-keys-1");
+    sign_as(sim, "/list", HEAD "\"revoke\":[\"" ID_A "\"]}", "o1", "moult keys serial 2");
+    assert_refused(sim, UP_UNTRUSTED, "not as \"moult keys serial 1\"");
+
+    /* A byte changed; no signature; no list; no root keys. */
+    put_list(sim, 1, "n1", "", "o1");
+    sim_put_text(sim, "/list", HEAD "\"revoke\":[\"" ID_A "\"]}");
+    assert_refused(sim, UP_UNTRUSTED, "did not sign");
+    sim_storage(sim)->ops->unlink(sim_storage(sim), "/list.minisig");
+    assert_refused(sim, UP_MISSING, "list.minisig");
+    sim_storage(sim)->ops->unlink(sim_storage(sim), "/list");
+    assert_refused(sim, UP_MISSING, "/list");
+    put_list(sim, 1, "n1", "o2", "o1");
+    assert_int_equal(apply(sim, &err), 0);
+    before = "r1 r2 n1";
+    put_list(sim, 2, "n2", "", "o2"); /* a revoked root key */
+    assert_refused(sim, UP_UNTRUSTED, "not trusted");
+    put_list(sim, 2, "n2", "o1", "o1");
+    assert_refused(sim, UP_INCOMPATIBLE, "no root key");
+    sim_free(sim);
+}
+
+static void serials_rise_and_nothing_is_taken_back(void **state)
+{
+    struct sim *sim = a_keys_directory();
+    const char *before = "r2 n1";
+    struct up_error err;
+
+    (void)state;
+    put_list(sim, 5, "n1", "r1", "o1");
+    assert_int_equal(apply(sim, &err), 0);
+    put_list(sim, 4, "n2", "", "o1");
+    assert_refused(sim, UP_INCOMPATIBLE, "list 5 was applied already");
+    put_list(sim, 5, "n2", "", "o1");
+    assert_refused(sim, UP_INCOMPATIBLE, "another list of this serial");
+    put_list(sim, 6, "r1", "", "o1");
+    assert_refused(sim, UP_INCOMPATIBLE, "which was revoked before");
+    sim_put_text(sim, KEYS "/n2.pub", "untrusted comment: x\n" GOOD_KEY "\n");
+    put_list(sim, 6, "n2", "", "o1");
+    assert_refused(sim, UP_INCOMPATIBLE, "holds another key");
+    sim_free(sim);
+}
+
+/* Not knowing who is revoked, nobody is trusted. */
+static void a_damaged_record_trusts_nobody(void **state)
+{
+    struct sim *sim = a_keys_directory();
+    struct up_error err;
+    char *half;
+    size_t len;
+
+    (void)state;
+    put_list(sim, 1, "n1", "r1", "o1");
+    assert_int_equal(apply(sim, &err), 0);
+    sim_settle(sim);
+    half = sim_get(sim, KEYS "/set.0", &len);
+    sim_put_text(sim, KEYS "/set.0", "rubbish");
+    assert_string_equal(ring_of(sim), "r2 n1"); /* the other half knows it, too */
+    sim_put_text(sim, KEYS "/set.1", "rubbish");
+    assert_string_equal(ring_of(sim), "");
+    sim_put(sim, KEYS "/set.0", half, len, 0600);
+    assert_string_equal(ring_of(sim), "r2 n1");
+    free(half);
+    sim_free(sim);
+}
+
+/* What a medium after a cut trusts, and that the same list then ends it. */
+static void judge(const struct sim *medium, const char *old, const char *new, unsigned cut)
+{
+    struct sim *sim = sim_clone(medium);
+    const char *ring = ring_of(sim);
+    struct up_error err;
+
+    if (strcmp(ring, old) != 0 && strcmp(ring, new) != 0)
+        fail_msg("cut at operation %u: trusts \"%s\"", cut, ring);
+    if (strcmp(ring, new) == 0) {
+        /* In force: settling, as every start of the device does, is enough. */
+        assert_int_equal(up_keys_settle(sim_storage(sim), KEYS, &err), 0);
+        assert_string_equal(ring_of(sim), new);
+        assert_false(sim_exists(sim, KEYS "/r1.pub"));
+        assert_true(sim_exists(sim, KEYS "/n1.pub"));
+    }
+    if (apply(sim, &err) < 0)
+        fail_msg("cut at operation %u: %s", cut, err.message);
+    assert_string_equal(ring_of(sim), new);
+    assert_false(sim_exists(sim, KEYS "/r1.pub"));
+    sim_free(sim);
+}
+
+/* Cut at each operation, in both storage models, settling cut as well. With
+ * `before`, a list was applied already. */
+static unsigned long cut_everywhere(bool before, const char *old, const char *new)
+{
+    struct sim *start = a_keys_directory();
+    unsigned long states = 0;
+    struct up_error err;
+
+    if (before) {
+        put_list(start, 1, "n2", "r2", "o1");
+        assert_int_equal(apply(start, &err), 0);
+    }
+    put_list(start, 2, "n1", "r1", "o1");
+    sim_settle(start);
+    for (unsigned k = 1;; k++) {
+        struct sim *sim = sim_clone(start);
+        bool cut;
+
+        sim_cut_at(sim, k);
+        apply(sim, &err);
+        cut = sim_is_cut(sim);
+        for (unsigned i = 0; i < sim_choices(sim); i++) {
+            struct sim_choice choice = sim_choice(sim, i);
+            struct sim *medium = sim_reboot(sim, &choice), *again, *after;
+
+            judge(medium, old, new, k);
+            states++;
+            /* A second cut, while the files are brought behind the record. */
+            again = sim_clone(medium);
+            sim_cut_at(again, 1 + k % 7);
+            up_keys_settle(sim_storage(again), KEYS, &err);
+            choice = sim_choice(again, (i + k) % sim_choices(again));
+            after = sim_reboot(again, &choice);
+            judge(after, old, new, k);
+            states++;
+            sim_free(after);
+            sim_free(again);
+            sim_free(medium);
+        }
+        sim_free(sim);
+        if (!cut)
+            break;
+    }
+    sim_free(start);
+    return states;
+}
+
+static void a_power_cut_leaves_the_old_or_the_new_set(void **state)
+{
+    unsigned long states = cut_everywhere(false, "r1 r2", "r2 n1");
+
+    (void)state;
+    states += cut_everywhere(true, "r1 n2", "n1 n2");
+    print_message("keys: %lu states after power cuts, 0 bad\n", states);
+}
+
+/* Every write that fails, once or for ever: the old set or the new one. */
+static void a_failing_medium_leaves_the_old_or_the_new_set(void **state)
+{
+    static const enum sim_op ops[] = {SIM_OPEN,     SIM_PREAD,  SIM_PWRITE, SIM_SYNC,
+                                      SIM_SYNC_DIR, SIM_RENAME, SIM_UNLINK};
+    struct sim *start = a_keys_directory();
+    struct up_error err;
+
+    (void)state;
+    put_list(start, 1, "n1", "r1", "o1");
+    sim_settle(start);
+    for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++)
+        for (unsigned n = 1;; n++) {
+            struct sim *sim = sim_clone(start);
+            bool met;
+
+            sim_fail(sim, ops[i], n, 5, n % 2);
+            apply(sim, &err);
+            met = sim_calls(sim, ops[i]) >= n;
+            sim_fail(sim, ops[i], 0, 0, false);
+            judge(sim, "r1 r2", "r2 n1", n);
+            assert_int_equal(sim_open_files(sim), 0);
+            sim_free(sim);
+            if (!met)
+                break;
+        }
+    sim_free(start);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(malformed_lists_are_refused),
+        cmocka_unit_test(a_list_cut_anywhere_is_refused),
+        cmocka_unit_test(a_list_adds_and_revokes),
+        cmocka_unit_test(who_may_change_the_set),
+        cmocka_unit_test(serials_rise_and_nothing_is_taken_back),
+        cmocka_unit_test(a_damaged_record_trusts_nobody),
+        cmocka_unit_test(a_power_cut_leaves_the_old_or_the_new_set),
+        cmocka_unit_test(a_failing_medium_leaves_the_old_or_the_new_set),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
