@@ -247,7 +247,7 @@ static int m_history(lua_State *L)
     return 1;
 }
 
-/* device:gates(package) -> { open, code, message, lines = { { gate, open, text }, ... } } */
+/* device:gates(package) -> { open, permitted, code, message, lines = { { gate, open, text }, ... } } */
 static int m_gates(lua_State *L)
 {
     struct up_device *d = check_open(L);
@@ -260,6 +260,7 @@ static int m_gates(lua_State *L)
         return up_push_fail(L, &err);
     lua_createtable(L, 0, 4);
     up_set_boolean(L, "open", rc == 0);
+    up_set_boolean(L, "permitted", report.permitted);
     if (rc < 0) {
         up_set_string(L, "code", up_code_word(rc));
         up_set_string(L, "message", err.message);
@@ -273,6 +274,19 @@ static int m_gates(lua_State *L)
         lua_rawseti(L, -2, (lua_Integer)i + 1);
     }
     lua_setfield(L, -2, "lines");
+    return 1;
+}
+
+/* device:permit(path) -> true | nil, message, code: verify a permit file and have
+ * the gates look at it; device:permit(nil) drops it */
+static int m_permit(lua_State *L)
+{
+    struct up_device *d = check_open(L);
+    struct up_error err;
+
+    if (up_device_permit(d, luaL_optstring(L, 2, NULL), &err) < 0)
+        return up_push_fail(L, &err);
+    lua_pushboolean(L, 1);
     return 1;
 }
 
@@ -477,6 +491,7 @@ static const luaL_Reg methods[] = {
     {"facts", m_facts},
     {"history", m_history},
     {"gates", m_gates},
+    {"permit", m_permit},
     {"reload", m_reload},
     {"spool", m_spool},
     {"begin", m_begin},

@@ -8,6 +8,8 @@ static const luaL_Reg bindings[] = {
     {"update.native.json", luaopen_update_native_json},
     {"update.native.digest", luaopen_update_native_digest},
     {"update.native.minisign", luaopen_update_native_minisign},
+    {"update.native.keys", luaopen_update_native_keys},
+    {"update.native.permit", luaopen_update_native_permit},
     {"update.native.package", luaopen_update_native_package},
     {"update.native.pack", luaopen_update_native_pack},
     {"update.native.verify", luaopen_update_native_verify},

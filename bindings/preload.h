@@ -13,6 +13,8 @@ UP_EXPORT int luaopen_update_native_error(lua_State *L);
 UP_EXPORT int luaopen_update_native_json(lua_State *L);
 UP_EXPORT int luaopen_update_native_digest(lua_State *L);
 UP_EXPORT int luaopen_update_native_minisign(lua_State *L);
+UP_EXPORT int luaopen_update_native_keys(lua_State *L);
+UP_EXPORT int luaopen_update_native_permit(lua_State *L);
 UP_EXPORT int luaopen_update_native_package(lua_State *L);
 UP_EXPORT int luaopen_update_native_pack(lua_State *L);
 UP_EXPORT int luaopen_update_native_verify(lua_State *L);

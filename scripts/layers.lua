@@ -59,6 +59,7 @@ local binding_includes = {
   digest = { "storage" },           -- digest.file() reads through the seam
   policy = { "storage" },           -- keep() and kept() go through the seam
   manifest = { "digest" },          -- names a digest in hex
+  keys = { "minisign", "storage" },        -- ids as minisign shows them; the system's
   minisign = { "storage" },         -- the system's: keys are files
   device = { "digest", "history", "package", "status" }, -- what it tells, and whose manifest it takes
   transfer = { "package" },

@@ -50,6 +50,9 @@ local function bad(fragment, word, ...)
   assert.equal(word, code)
 end
 
+local permit = ('{"format":"moult-permit-1","project":"METER","devices":["a","b"],"manifest":"%s",'
+  .. '"not_after":1800000000}'):format(("ab"):rep(32))
+
 local main = 'PROJECT, VERSION, PRODUCT_KEY = "METER", "1.0.1", "k-123"\nreturn 1\n'
 
 local function recipe(extra)
@@ -179,7 +182,7 @@ describe("moult verify", function()
 end)
 
 describe("moult sign", function()
-  local permit = '{"format":"moult-permit-1","project":"METER"}'
+  local list = '{"format":"moult-keys-1","serial":3,"revoke":["0123456789ABCDEF"]}'
 
   it("signs a permit that verify accepts, and nobody alters", function()
     write("permit.json", permit)
@@ -190,13 +193,13 @@ describe("moult sign", function()
   end)
 
   it("names what it signs in the trusted comment", function()
-    write("keys.json", '{"format":"moult-keys-1","serial":3}')
+    write("keys.json", list)
     good("sign", { path("keys.json") }, { key = path("release.key"), out = path("sig") })
     assert.matches("trusted comment: moult keys serial 3\n", read("sig"))
   end)
 
   it("does not pass one kind off as another", function()
-    write("keys.json", '{"format":"moult-keys-1","serial":3}')
+    write("keys.json", list)
     local sig = assert(require("update.native.minisign").sign(path("release.key"), read("keys.json"), "moult permit"))
     write("keys.json.minisig", sig)
     bad("which it is not", "untrusted", "verify", { path("keys.json") }, { key = path("release.pub") })
@@ -206,6 +209,10 @@ describe("moult sign", function()
     local options = { key = path("release.key") }
     bad("not JSON", "usage", "sign", { write("a", "text") }, options)
     bad("none of those", "usage", "sign", { write("a", '{"format":"other"}') }, options)
+    bad("neither adds nor revokes", "untrusted", "sign", { write("a", '{"format":"moult-keys-1","serial":3}') },
+      options)
+    bad("devices is missing", "untrusted", "sign", { write("a", '{"format":"moult-permit-1","project":"METER"}') },
+      options)
     bad("no number", "usage", "sign", { write("a", '{"format":"moult-keys-1"}') }, options)
     bad("larger", "usage", "sign", { write("a", ("x"):rep(70000)) }, options)
     bad("absent", "missing", "sign", { path("absent") }, options)
@@ -214,6 +221,33 @@ describe("moult sign", function()
 end)
 
 describe("moult info", function()
+  it("shows a permit and a list of keys", function()
+    write("permit.json", permit)
+    assert.matches("^signature    none\n", (good("info", { path("permit.json") })))
+    good("sign", { path("permit.json") }, { key = path("release.key") })
+    assert.matches("^signature    not checked, by key %x+; give %-k", (good("info", { path("permit.json") })))
+    local out = good("info", { path("permit.json") }, { key = path("release.pub") })
+    for _, line in ipairs { "signature    verified, by key ", "project      METER", "devices      a, b",
+      "manifest     abab", "not_after    2027-01-15 08:00:00 UTC" } do
+      assert.truthy(out:find(line, 1, true), line)
+    end
+    write("keys.json", '{"format":"moult-keys-1","serial":3,"revoke":["0123456789ABCDEF"]}')
+    good("sign", { path("keys.json") }, { key = path("release.key") })
+    out = good("info", { path("keys.json") })
+    assert.truthy(out:find("serial       3\nrevoke       0123456789ABCDEF", 1, true))
+    local object = assert(json.decode((good("info", { path("keys.json") }, {}, { json = true }))))
+    assert.same({ 3, "moult keys serial 3", "not checked" }, { object.object.serial, object.comment, object.signature })
+    good("keygen", { path("other") })
+    bad("not trusted", "untrusted", "info", { path("keys.json") }, { key = path("other.pub") })
+  end)
+
+  it("shows the digest that a permit names", function()
+    pack()
+    local out = good("verify", { path("p.upd") }, { key = path("release.pub") }, { json = true })
+    local digest = assert(json.decode(out)).digest
+    assert.truthy((good("info", { path("p.upd") })):find("manifest     " .. digest, 1, true))
+  end)
+
   it("shows a package, checked or not, and says which", function()
     pack("issued = 1700000000, requires = { core = 'Luat', version = 17 }, override = { 'version' }")
     local out = good("info", { path("p.upd") })

@@ -47,7 +47,8 @@ describe("moult", function()
       { "run --frobnicate",         2, "moult run: unknown option" },
       { "status -c none.lua",       2, "moult status: none.lua: No such file" },
       { "doctor untrusteed",        2, 'moult doctor: no code word "untrusteed" %(did you mean untrusted%?%)' },
-      { "install p.upd --permit f", 2, "moult install: permits are not supported by this version" },
+      { "keys forget",              2, 'moult keys: no action "forget": list or apply' },
+      { "keys apply",               2, "moult keys: apply needs FILE" },
     }
     for _, case in ipairs(wrong) do
       local words, exit, text = table.unpack(case)

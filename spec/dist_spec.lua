@@ -287,7 +287,7 @@ describe("completion", function()
     { "offers recipes",               { "pack", "" },                   { "b.lua", "folder" } },
     { "offers a configuration",       { "status", "-c", "b" },          { "b.lua" } },
     { "offers folders only",          { "depot", "" },                  { "folder" } },
-    { "offers verbs to help",         { "help", "key" },                { "keygen" } },
+    { "offers verbs to help",         { "help", "key" },                { "keygen", "keys" } },
     { "offers code words",            { "doctor", "untr" },             { "untrusted" } },
     { "offers nothing where nothing fits", { "keygen", "" },            {} },
   }

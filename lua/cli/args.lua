@@ -22,7 +22,7 @@ M.common = {
   { name = "quiet", short = "q", help = "errors only" },
   { name = "verbose", short = "v", help = "say more" },
   { name = "dry-run", help = "say what would be done; change nothing" },
-  { name = "permit", value = "FILE", help = "signed permit" },
+  { name = "permit", value = "FILE", help = "signed permit for a package below the floor" },
   { name = "help", short = "h", help = "this text" },
 }
 

@@ -10,21 +10,23 @@ local M = {}
 
 M.verb = {
   name = "explain",
-  usage = "explain PKG [-c CONFIG] [--json]",
+  usage = "explain PKG [-c CONFIG] [--permit FILE] [--json]",
   summary = "show what this device would decide about a package, and why",
   text = "PKG is a file or a URL; only its head is read. Takes no lock and changes nothing. Exits 0 when it would be\n"
     .. "installed, else with the code of the reason.",
   positional = { 1, 1 },
-  common = { "config", "json" },
-  example = "moult explain METER_1.0.1.upd",
+  common = { "config", "json", "permit" },
+  example = "moult explain METER_1.0.1.upd\nmoult explain METER_1.0.0.upd --permit back-to-1.0.0.json",
 }
 
 --- Judge a package on this device, without a lock.
+-- @tparam table s session
+-- @tparam table where of update.engine
 -- @treturn table|nil verdict | nil, message, code
-function M.judge(s, location)
+function M.judge(s, where)
   local device, message, code = s:device("read")
   if not device then return nil, message, code end
-  return s:engine(device):inspect { cloud = "file", location = location }
+  return s:engine(device):inspect(where)
 end
 
 --- Print a verdict; the exit code of what it says.
@@ -35,7 +37,8 @@ end
 
 function M.run(parsed, env)
   return session.run(parsed, env, function(s)
-    local verdict, message, code = M.judge(s, parsed.positional[1])
+    local verdict, message, code = M.judge(s, { cloud = "file", location = parsed.positional[1],
+      permit = parsed.opts.permit })
     if not verdict then return nil, message, code end
     return M.show(env, verdict)
   end)

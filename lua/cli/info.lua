@@ -1,4 +1,4 @@
---- `moult info PKG`.
+--- `moult info FILE`.
 --
 -- @module cli.info
 
@@ -9,13 +9,14 @@ local M = {}
 
 M.verb = {
   name = "info",
-  usage = "info PKG [-k KEYS]",
-  summary = "show what a package says of itself",
+  usage = "info FILE [-k KEYS]",
+  summary = "show what a package, a permit or a list of keys says of itself",
   text = "Without -k the signature is not checked, and the first line says so; with it, the signature and the indexes\n"
-    .. "are. `moult verify` checks every block.",
+    .. "are. `moult verify` checks every block. Of a permit or a list of keys the signature is\n"
+    .. "FILE.minisig; for a list, KEYS are the root keys.",
   positional = { 1, 1 },
   common = { "key", "json" },
-  example = "moult info METER_1.0.1.upd -k release.pub",
+  example = "moult info METER_1.0.1.upd -k release.pub\nmoult info permit.json -k release.pub",
 }
 
 -- Verify the head: true, or why not.
@@ -55,7 +56,7 @@ local function part_line(part)
     clean(part.data_size), clean(part.block_size), part.source and ", a delta" or "")
 end
 
-local function lines_of(m)
+local function lines_of(m, digest)
   local lines = {}
   local function add(label, value)
     if value ~= nil then lines[#lines + 1] = ("%-12s %s"):format(label, value) end
@@ -63,6 +64,7 @@ local function lines_of(m)
   add("project", clean(m.project))
   add("release", clean(m.release))
   add("sequence", clean(m.sequence))
+  add("manifest", digest)
   add("hardware", m.hardware and list(m.hardware) or "any")
   add("script", type(m.script) == "table" and clean(m.script.version) or nil)
   add("core", m.core and named(m.core, "name"))
@@ -77,8 +79,46 @@ local function lines_of(m)
   return lines
 end
 
+local function permit_lines(p, add)
+  add("project", clean(p.project))
+  add("devices", type(p.devices) == "table" and list(p.devices) or clean(p.devices))
+  add("manifest", clean(p.manifest))
+  add("not_after", date(p.not_after))
+end
+
+local function keys_lines(k, add)
+  add("serial", clean(k.serial))
+  for _, key in ipairs(k.add or {}) do add("add", ("%s  %s"):format(clean(key.name), clean(key.key))) end
+  for _, id in ipairs(k.revoke or {}) do add("revoke", clean(id)) end
+end
+
+-- A permit or a list of keys; a manifest by itself has nothing of its own.
+local lines_by_format = { ["moult-permit-1"] = permit_lines, ["moult-keys-1"] = keys_lines }
+
+local function show_signature(env, state, key)
+  env.out(("%-12s %s, by key %s%s"):format("signature", state, key or "unknown",
+    state == "verified" and "" or "; give -k KEYS to check it"))
+end
+
+local function show_file(path, keys, env)
+  local seen, message, code = signed.beside(path, keys)
+  if not seen then return nil, message, code end
+  local state = keys and "verified" or seen.key and "not checked" or "none"
+  if env.json then
+    env.out(natives.json.encode { object = seen.object, comment = seen.comment, key = seen.key, signature = state })
+    return 0
+  end
+  if seen.key then show_signature(env, state, seen.key) else env.out(("%-12s none"):format("signature")) end
+  local function add(label, value) env.out(("%-12s %s"):format(label, value)) end
+  add("format", clean(seen.object.format))
+  local lines = lines_by_format[seen.object.format]
+  if lines then lines(seen.object, add) end
+  return 0
+end
+
 function M.run(parsed, env)
   local path, keys = parsed.positional[1], parsed.opts.key
+  if signed.read(path, 0, 1) == "{" then return show_file(path, keys, env) end
   local seen, message, code = signed.peek(path)
   if not seen then return nil, message, code end
   if keys then
@@ -88,12 +128,12 @@ function M.run(parsed, env)
   end
   local state = keys and "verified" or "not checked"
   if env.json then
-    env.out(natives.json.encode { manifest = seen.manifest, key = seen.key, signature = state })
+    env.out(natives.json.encode { manifest = seen.manifest, key = seen.key, signature = state,
+      digest = seen.digest })
     return 0
   end
-  env.out(("%-12s %s, by key %s%s"):format("signature", state, seen.key or "unknown",
-    keys and "" or "; give -k KEYS to check it"))
-  for _, line in ipairs(lines_of(seen.manifest)) do env.out(line) end
+  show_signature(env, state, seen.key)
+  for _, line in ipairs(lines_of(seen.manifest, seen.digest)) do env.out(line) end
   return 0
 end
 

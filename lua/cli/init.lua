@@ -17,7 +17,7 @@ local M = {}
 --- Verbs in the order of the listing, by group.
 M.groups = {
   { "On the device", { "run", "provision", "check", "install", "confirm", "rollback", "status", "watch", "history",
-    "explain", "doctor" } },
+    "explain", "keys", "doctor" } },
   { "Making packages", { "keygen", "pack", "sign", "verify", "info" } },
   { "Serving them", { "depot" } },
   { "Help", { "help" } },

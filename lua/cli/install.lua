@@ -9,14 +9,17 @@ local M = {}
 
 M.verb = {
   name = "install",
-  usage = "install PKG [-c CONFIG] [--dry-run] [--progress=FORM]",
+  usage = "install PKG [-c CONFIG] [--dry-run] [--permit FILE] [--progress=FORM]",
   summary = "install a package from a file or a URL, up to armed",
   text = "The running agent does it when there is one, and starts the trial by itself. Without an agent it is done\n"
     .. "here, and the trial begins with the next `moult run` or restart. Exits 4 when a release is armed, 0 when\n"
-    .. "nothing is left to do. Interrupted, the same command goes on where verified content ends.",
+    .. "nothing is left to do. Interrupted, the same command goes on where verified content ends.\n\n"
+    .. "--permit FILE, with FILE.minisig beside it and signed by a release key, lets one package in that is not above\n"
+    .. "the highest sequence ever confirmed, or whose version is lower; once. `moult help sign` shows its form.",
   positional = { 1, 1 },
   common = { "config", "dry-run", "json", "progress", "permit" },
-  example = "moult install METER_1.0.1.upd\nmoult install https://updates.example/METER_1.0.1.upd --progress=plain",
+  example = "moult install METER_1.0.1.upd\nmoult install https://updates.example/METER_1.0.1.upd --progress=plain\n"
+    .. "moult install METER_1.0.0.upd --permit back-to-1.0.0.json",
 }
 
 -- The agent has its own working directory: paths are made absolute for it.
@@ -40,24 +43,25 @@ local function teller(env)
   end
 end
 
-local function by_agent(s, agent, location, on)
+local function by_agent(s, agent, where, on)
   local ok, message, code = agent:call("watch")
   if not ok then return nil, message, code end
   local result
-  result, message, code = agent:call("install", { source = absolute(location) }, on)
+  result, message, code = agent:call("install", { source = absolute(where.location),
+    permit = where.permit and absolute(where.permit) }, on)
   if result then result.agent = s.config.restart_when == "now" end
   return result, message, code
 end
 
-local function here(s, location, on)
+local function here(s, where, on)
   local device, message, code = s:device("lock")
   if not device then return nil, message, code end
-  return s:engine(device, on):install { cloud = "file", location = location }
+  return s:engine(device, on):install(where)
 end
 
-local function dry_run(s, env, location)
+local function dry_run(s, env, where)
   local explain = require "cli.explain"
-  local verdict, message, code = explain.judge(s, location)
+  local verdict, message, code = explain.judge(s, where)
   if not verdict then return nil, message, code end
   return explain.show(env, verdict)
 end
@@ -77,16 +81,15 @@ local function report(env, result)
 end
 
 function M.run(parsed, env)
-  if parsed.opts.permit then return nil, "permits are not supported by this version", "usage" end
-  local location = parsed.positional[1]
+  local where = { cloud = "file", location = parsed.positional[1], permit = parsed.opts.permit }
   return session.run(parsed, env, function(s)
-    if env.dry_run then return dry_run(s, env, location) end
+    if env.dry_run then return dry_run(s, env, where) end
     local agent = s:agent()
     local result, message, code
     if agent then
-      result, message, code = by_agent(s, agent, location, teller(env))
+      result, message, code = by_agent(s, agent, where, teller(env))
     else
-      result, message, code = here(s, location, teller(env))
+      result, message, code = here(s, where, teller(env))
     end
     if not result then return nil, message, code end
     return report(env, result)

@@ -6,6 +6,12 @@ local natives = require "update.natives"
 
 local M = {}
 
+-- What no device would take is not signed either.
+local checkers = {
+  ["moult-permit-1"] = function(text) return natives.permit.check(text) end,
+  ["moult-keys-1"] = function(text) return natives.keys.check(text) end,
+}
+
 local LIMIT = 65536
 
 -- The trusted comment names what was signed, so that one kind never passes as another.
@@ -40,6 +46,7 @@ end
 -- @tparam string path
 -- @treturn string text
 -- @treturn string the trusted comment that belongs to it
+-- @treturn table the decoded object
 -- @treturn nil,string,string message, code word
 function M.load(path)
   local text, message, code = M.read(path, 0, LIMIT + 1)
@@ -53,7 +60,32 @@ function M.load(path)
   end
   comment = comment(object)
   if not comment then return nil, ("%s: has no number to sign it by"):format(path), "usage" end
-  return text, comment
+  local ok, flaw
+  local check = checkers[object.format]
+  if check then ok, flaw, code = check(text) else ok = true end
+  if not ok then return nil, ("%s: %s"):format(path, flaw), code end
+  return text, comment, object
+end
+
+--- A file that is signed by itself, with or without its signature verified.
+-- @tparam string path
+-- @tparam[opt] string keys a public key file or a directory of them
+-- @treturn table {object, comment, key = id of the key that signed it, or nil}
+-- @treturn nil,string,string message, code word
+function M.beside(path, keys)
+  local text, expected, object = M.load(path)
+  if not text then return nil, expected, object end
+  local sig, message, code = M.read(path .. ".minisig", 0, 4096)
+  if not sig and keys then return nil, message, code end
+  local comment
+  if keys then
+    comment, message, code = natives.minisign.verify(keys, text, sig)
+    if not comment then return nil, ("%s: %s"):format(path, message), code end
+    if comment ~= expected then
+      return nil, ("%s: signed as %q, which it is not"):format(path, comment), "untrusted"
+    end
+  end
+  return { object = object, comment = expected, key = sig and M.key_id(sig) }
 end
 
 -- A member's size from its tar header.
@@ -64,7 +96,8 @@ end
 
 --- Manifest and signature of a package, not verified: for people to look at.
 -- @tparam string path
--- @treturn table {manifest = decoded JSON, key = id of the key that signed it}
+-- @treturn table {manifest = decoded JSON, key = id of the key that signed it,
+--   digest = of the manifest, as a permit names it}
 -- @treturn nil,string,string message, code word
 function M.peek(path)
   local text, message, code = M.read(path, 0, 512 + LIMIT + 512 + 1024)
@@ -76,7 +109,7 @@ function M.peek(path)
   local manifest, why = natives.json.decode(text:sub(513, 512 + size))
   if type(manifest) ~= "table" then return nil, ("%s: manifest: %s"):format(path, why or "no object"), "untrusted" end
   local id = M.key_id(text:sub(at + 513, at + 512 + sig_size))
-  return { manifest = manifest, key = id }
+  return { manifest = manifest, key = id, digest = natives.digest.sha256(text:sub(513, 512 + size)) }
 end
 
 local alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"

@@ -19,19 +19,10 @@ M.verb = {
 }
 
 local function verify_file(path, keys, env)
-  local text, expected, code = signed.load(path)
-  if not text then return nil, expected, code end
-  local sig, message
-  sig, message, code = signed.read(path .. ".minisig", 0, 4096)
-  if not sig then return nil, message, code end
-  local comment
-  comment, message, code = natives.minisign.verify(keys, text, sig)
-  if not comment then return nil, ("%s: %s"):format(path, message), code end
-  if comment ~= expected then
-    return nil, ("%s: signed as %q, which it is not"):format(path, comment), "untrusted"
-  end
-  env.out(env.json and natives.json.encode { file = path, comment = comment }
-    or ("%s: good signature, \"%s\""):format(path, comment))
+  local seen, message, code = signed.beside(path, keys)
+  if not seen then return nil, message, code end
+  env.out(env.json and natives.json.encode { file = path, comment = seen.comment }
+    or ("%s: good signature, \"%s\""):format(path, seen.comment))
   return 0
 end
 

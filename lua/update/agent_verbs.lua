@@ -43,18 +43,17 @@ function M.of(agent)
     }
   end
 
-  local function install(source, cloud)
-    local result, message, code = agent:update({ cloud = cloud, location = source }, "install")
+  local function install(source, cloud, permit)
+    local result, message, code = agent:update({ cloud = cloud, location = source, permit = permit }, "install")
     if not result then return nil, message, code end
     if agent.config.restart_when == "now" then agent:restart("install", 0.3) end
     return result
   end
 
   function verbs.install(request)
-    if request.permit then return nil, "permits are not supported by this version", "usage" end
     local source = text(request.source)
     if not source then return nil, "install needs a source: a URL or an absolute path", "usage" end
-    return install(source, "file")
+    return install(source, "file", text(request.permit))
   end
 
   function verbs.apply(request)

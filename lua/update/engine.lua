@@ -18,7 +18,7 @@
 -- function -> a fresh location (when the link expired), answered =
 -- function(answer) -> what the server's refusal means (see update.persist), http =
 -- options of its own, tries = instead of the engine's, head_tries = the same
--- for the head alone}.
+-- for the head alone, permit = path of a signed permit}.
 --
 -- @module update.engine
 
@@ -103,7 +103,7 @@ function Engine:read_head(where, spool)
     cloud = where.cloud, size = head.package:layout().size, transaction = transaction, fallback = where.fallback,
     parts = self.device:parts(head.package),
   })
-  head.id = head.manifest.digest:sub(1, 8)
+  head.id, head.permit = head.manifest.digest:sub(1, 8), where.permit
   return head
 end
 
@@ -183,7 +183,7 @@ end
 
 -- The durable steps, with the head verified and allowed.
 function Engine:carry_out(where, head)
-  local ok, message, code = self.device:begin(head.package)
+  local ok, message, code = verdicts.with_permit(self.device, head, self.device.begin)
   if not ok then return nil, message, code end
   self.begun = true
   self.log(("update %s: fetching %s"):format(head.id, offers.printable(where.location)))

@@ -8,6 +8,27 @@ local M = {}
 
 local BROKEN_RETRY = 900 -- seconds
 
+--- Call method(device, package) while the device looks at the head's permit, if
+-- there is one. It is verified anew and dropped at once: nothing else that the
+-- agent judges meanwhile may pass by it.
+-- @treturn any what the method returned | nil, message, code
+function M.with_permit(device, head, method)
+  if not head.permit then return method(device, head.package) end
+  local ok, message, code = device:permit(head.permit)
+  if not ok then return nil, message, code end
+  local result
+  result, message, code = method(device, head.package)
+  device:permit(nil)
+  return result, message, code
+end
+
+-- What the gates say; a permit that is none closes the one it was to open.
+local function gates_of(device, head)
+  local gates, message, code = M.with_permit(device, head, device.gates)
+  return gates or { open = false, code = code, message = message,
+    lines = { { gate = "floor", open = false, text = message } } }
+end
+
 -- The gates' lines into the tree; true when all are open.
 local function ask_gates(verdict, gates)
   for _, line in ipairs(gates.lines) do
@@ -36,7 +57,9 @@ end
 --   {{gate|rule = word, result = "ok"|"skip"|"stop", text}, ...}}
 function M.judge(engine, head)
   local verdict = { offer = head.offer, tree = {} }
-  if not ask_gates(verdict, engine.device:gates(head.package)) then return verdict end
+  local gates = gates_of(engine.device, head)
+  if not ask_gates(verdict, gates) then return verdict end
+  head.offer.permit = gates.permitted == true
   local decision, tree, by = engine.ask(head.offer, device_facts(engine))
   if not decision then
     decision = { action = "defer", reason = "policy", retry_after = BROKEN_RETRY }

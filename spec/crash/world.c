@@ -163,7 +163,8 @@ static int install_counted(struct up_device *device, struct up_storage *storage,
     return rc;
 }
 
-int world_install(struct up_device *device, struct up_storage *storage, const char *path, struct up_error *err)
+int world_install(struct up_device *device, struct up_storage *storage, const char *path,
+                  struct up_error *err)
 {
     return install_counted(device, storage, path, NULL, err);
 }

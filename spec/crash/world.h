@@ -67,7 +67,8 @@ struct sim *world_new(const struct world_plan *plan);
 
 struct up_device;
 /* Head, begin, blocks, finish, as the agent does them: 0 when it is armed. */
-int world_install(struct up_device *device, struct up_storage *storage, const char *path, struct up_error *err);
+int world_install(struct up_device *device, struct up_storage *storage, const char *path,
+                  struct up_error *err);
 
 /* One power-on. With `online` the agent has a server and goes on with the
  * package; without, the device is alone with what it has. */
