@@ -136,17 +136,21 @@ describe("manual pages", function()
     for name, fields in pairs(policy_fields) do assert_items("moult-policy.7", names_of(fields, name .. ".")) end
   end)
 
-  it("list the fields that a manifest may have, and no others", function()
-    local _, facts = require("pages.package") { date = "", source = "" }
-    local documented = {}
-    for _, field in ipairs(facts.manifest) do
-      for name in field[1]:gmatch("[%w_]+") do documented[name] = true end
-    end
-    local source = read("runtime/manifest.c")
-    local taken = union(matches(source, "take%(f, \"([%w_]+)\""), matches(source, "take_%a+%(&?%l+, \"([%w_]+)\""),
-      matches(source, "enter%(&%l+, f, \"([%w_]+)\""))
-    assert.same(taken, documented)
-  end)
+  local formats = { manifest = "runtime/manifest.c", permit = "runtime/permit.c", keys = "runtime/keys_format.c" }
+  for kind, path in pairs(formats) do
+    it(("list the fields that a %s may have, and no others"):format(kind), function()
+      local _, facts = require("pages.package") { date = "", source = "" }
+      local documented = {}
+      for _, field in ipairs(facts[kind]) do
+        for name in field[1]:gmatch("[%w_]+") do documented[name] = true end
+      end
+      local source = read(path)
+      local taken = union(matches(source, "up_fields_%a+%(&?%l+, \"([%w_]+)\""), matches(source,
+        "take_list%(&?%l+, \"([%w_]+)\""), matches(source, "up_fields_enter%(&%l+, f, \"([%w_]+)\""))
+      taken.format = true -- by up_fields_open()
+      assert.same(taken, documented)
+    end)
+  end
 
   it("have examples that work", function()
     local config = assert(require("update.config").load "scripts/dist/config.lua")

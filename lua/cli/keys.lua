@@ -52,7 +52,6 @@ function actions.list(config, env)
 end
 
 function actions.apply(config, env, path)
-  if not path then return nil, "apply needs FILE, the signed list of keys", "usage" end
   local serial, message, code = natives.keys.apply(config.keys, path)
   if not serial then return nil, message, code end
   local count = 0
@@ -73,6 +72,7 @@ function M.run(parsed, env)
   local action = actions[name]
   if not action then return nil, ("no action %q: list or apply"):format(name), "usage" end
   if name == "list" and path then return nil, "list takes no file", "usage" end
+  if name == "apply" and not path then return nil, "apply needs FILE, the signed list of keys", "usage" end
   local config, message, code = session.config(parsed.opts)
   if not config then return nil, message, code end
   return action(config, env, path)

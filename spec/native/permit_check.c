@@ -26,7 +26,8 @@
 #define HEAD "{\"format\":\"moult-permit-1\",\"project\":\"METER\","
 #define TAIL "\"manifest\":\"" DIGEST "\",\"not_after\":1800000000}"
 
-static const struct world_plan plan = {"script", true, WORLD_SCRIPT, WORLD_CONFIRM};
+static const struct world_plan plan = {
+    .name = "script", .provisioned = true, .package = WORLD_SCRIPT, .verdict = WORLD_CONFIRM};
 
 struct bad_permit {
     const char *text, *fragment;
@@ -453,7 +454,8 @@ static unsigned form_of_record(struct sim *sim)
  */
 static void the_old_form_is_written_until_the_verdict(void **state)
 {
-    static const struct world_plan core = {"slot", true, WORLD_CORE, WORLD_CONFIRM};
+    static const struct world_plan core = {
+        .name = "slot", .provisioned = true, .package = WORLD_CORE, .verdict = WORLD_CONFIRM};
 
     (void)state;
     for (int confirm = 0; confirm < 2; confirm++) {

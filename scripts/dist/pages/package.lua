@@ -33,6 +33,24 @@ local manifest = {
   { "parts[].source.sha256", "string", "Of a delta: SHA-256 of what it is made against." },
 }
 
+--- The fields of a permit and of a list of keys, as runtime/permit.c and runtime/keys_format.c take them.
+local permit = {
+  { "format", "string", "Always `moult-permit-1`." },
+  { "project", "string", "Name of the product." },
+  { "devices", "string or array", "The devices that it is for: their ids, at most 256, or `*` for all." },
+  { "manifest", "string", "SHA-256 of the package's manifest, which `moult info` shows." },
+  { "not_after", "integer", "The last second at which it is valid, since 1970 UTC." },
+}
+
+local keys = {
+  { "format", "string", "Always `moult-keys-1`." },
+  { "serial", "integer", "Number of the list. Only one above the last applied is." },
+  { "add", "array", "Keys to trust from now on, at most 16." },
+  { "add[].name", "string", "Name of its file, without `.pub`." },
+  { "add[].key", "string", "The second line of its public key file." },
+  { "revoke", "array", "Ids of keys never to be trusted again, at most 64." },
+}
+
 local RECIPE = [[
 return {
   project = "METER", product_key = "k-123", hardware = { "rev-a" }, sequence = 18,
@@ -57,6 +75,12 @@ entry, 80 bytes
   16  32  SHA-256 of the bytes as stored; zero for zeros, raw and copy
   48  32  SHA-256 of the decoded bytes]]
 
+local function list(page, rows)
+  for _, field in ipairs(rows) do
+    page:item(("%s (%s)"):format(roff.bold(field[1]), field[2]), field[3])
+  end
+end
+
 return function(head)
   local page = roff.page { name = "moult-package", section = 5, title = "packages and recipes of Moult",
     date = head.date, source = head.source }
@@ -76,9 +100,7 @@ Tar headers and padding are a function of the verified manifest: they are compar
 file. The content of a script part is itself such a tar, of regular files and directories only.]]
   page:section "MANIFEST"
   page:text "JSON with sorted keys and integers only. Unknown and duplicate keys are refused."
-  for _, field in ipairs(manifest) do
-    page:item(("%s (%s)"):format(roff.bold(field[1]), field[2]), field[3])
-  end
+  list(page, manifest)
   page:section "INDEX"
   page:text "Little-endian, of fixed size; offsets and sizes in bytes:"
   page:verbatim(INDEX)
@@ -90,6 +112,19 @@ any interruption; the memory needed is that of one block.]]
 Keys and signatures are files of `minisign`(1), prehashed. The trusted comment is checked too: `moult manifest
 sequence N`. A device trusts the public keys in the directory that its configuration names as `keys`; when it can
 read none, nothing installs. The same recipe and key give the same bytes.]]
+  page:section "PERMITS"
+  page:text [[
+A permit lets one package in that is not above a device's floor, or whose version is lower, and passes nothing else.
+It is used up when that release is confirmed. It is JSON, signed by a release key (`moult sign`), with its signature
+beside it as FILE.minisig and the trusted comment `moult permit`. All fields are needed:]]
+  list(page, permit)
+  page:section "LISTS OF KEYS"
+  page:text [[
+Whom a device trusts is changed by a list, signed by a key in the folder `root` of its directory of keys, with the
+trusted comment `moult keys serial N`, and applied by `moult keys apply`. Release keys cannot sign one; root keys
+verify no package. A revoked key stays revoked, whoever copies its file back; that is recorded in `set.0` and `set.1`
+beside the keys. Power may fail at any point: the old or the new set is trusted.]]
+  list(page, keys)
   page:section "RECIPE"
   page:text [[
 A Lua file that returns one table, read as data as `moult-config`(5) says. Paths count from the recipe's folder.
@@ -98,5 +133,5 @@ These are the fields:]]
   page:section "EXAMPLE"
   page:verbatim(RECIPE)
   page:see_also { { "minisign", 1 }, { "moult", 1 }, { "tar", 1 }, { "moult-config", 5 }, { "moult-policy", 7 } }
-  return page, { manifest = manifest, recipe = RECIPE }
+  return page, { manifest = manifest, permit = permit, keys = keys, recipe = RECIPE }
 end
