@@ -26,6 +26,12 @@ describe("moult", function()
     assert.equal(exit, code, err)
   end
 
+  -- On a busy machine the script's first sign of life may take a while.
+  local function confirm()
+    w:wait_status { phase = "trial" }
+    w:wait("the confirmation", function() return (w:moult "confirm") == 0 end)
+  end
+
   local function public(name)
     return w:read(name .. ".pub"):match("\n(%S+)")
   end
@@ -56,8 +62,7 @@ describe("moult", function()
       good "provision p1.upd -q"
       good("install p2.upd -q", 4)
       w:run()
-      w:wait_status { phase = "trial" }
-      good "confirm"
+      confirm()
       w:wait_status { phase = "idle", release = "1.0.1" }
     end)
 
@@ -79,8 +84,7 @@ describe("moult", function()
       assert.truthy(out:find("decision: install", 1, true), out)
       bad(15, "not above the script floor 2", "install p1.upd") -- explain left nothing behind
       good("install p1.upd --permit back.json", 4)
-      w:wait_status { phase = "trial" }
-      good "confirm"
+      confirm()
       local status = w:wait_status { phase = "idle", release = "1.0.0" }
       assert.equal(2, status.floor.script)
 
