@@ -145,25 +145,21 @@ function measurements.kills()
   local bench = rig.new(MOULT)
   bench:device(mib)
   bench:package("update.upd", mib, 2)
-  -- A rate like a network's, so that what nginx sent is what the device
-  -- received, not what lay in the sockets of this machine.
   bench:serve(rate)
   bench:reset()
   local size = tonumber(rig.run(("stat -c %%s %s/www/update.upd"):format(bench.dir)):match("%d+"))
-  local install = ("%s install %s -c %s -q"):format(rig.quote(MOULT), bench:url("update.upd"), bench.config)
-  local left, struck = kills, 0
-  local whole = size / rate * 1000
-  while left > 0 do
+  local prefix, received = bench:count_received()
+  local install = ("%s%s install %s -c %s -q"):format(prefix, rig.quote(MOULT), bench:url("update.upd"), bench.config)
+  local whole = size / rate * 1000 -- milliseconds at that rate
+  for _ = 1, kills do
     local run = rig.measure(("--kill %d"):format(math.random(whole // 40, whole // 8)), install,
       { [4] = true, [137] = true })
     assert(run.exit == 137, "the install was done before its tenth kill")
-    left, struck = left - 1, struck + 1
   end
   rig.measure("", install, RESTART)
-  local sent, answers = bench:sent()
-  local extra = sent - size
-  report("kills", "%d kills: %d bytes sent for %d, %.4f x, %.0f KiB a kill, %d answers (aim <= 256 KiB a kill)",
-    struck, sent, size, sent / size, extra / struck / 1024, answers)
+  local bytes = received()
+  report("kills", "%d kills: %d bytes received for %d, %.4f x, %.0f KiB a kill (aim <= 256 KiB a kill)", kills, bytes,
+    size, bytes / size, (bytes - size) / kills / 1024)
   bench:close()
 end
 

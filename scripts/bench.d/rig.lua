@@ -60,40 +60,24 @@ end
 function Rig:serve(rate)
   self:stop()
   self.port = free_port()
-  self.log = self.dir .. "/access.log"
   local user = M.run("id -u"):match("%d+") == "0" and "user root;" or ""
   M.write(self.dir .. "/nginx.conf", ([[
 %s worker_processes 1; pid nginx.pid; error_log error.log warn;
 events { worker_connections 64; }
 http {
-  log_format bytes '$status $body_bytes_sent "$http_range" "$request"';
-  access_log %s bytes;
+  access_log off;
   client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
   uwsgi_temp_path uwsgi; scgi_temp_path scgi;
   sendfile on; tcp_nodelay on; keepalive_requests 100000; default_type application/octet-stream;
   server { listen 127.0.0.1:%d sndbuf=%s; root %s/www; %s }
 }
-]]):format(user, self.log, self.port, rate and "65536" or "4194304", self.dir,
+]]):format(user, self.port, rate and "65536" or "4194304", self.dir,
     rate and ("limit_rate %d;"):format(rate) or ""))
   M.run(("/usr/sbin/nginx -p %s/ -c nginx.conf -e error.log"):format(quote(self.dir)))
 end
 
 function Rig:url(name)
   return ("http://127.0.0.1:%d/%s"):format(self.port, name)
-end
-
---- Bytes of bodies that nginx sent since the last call, and in how many answers.
-function Rig:sent()
-  -- nginx writes its log line when the connection is done with: let it.
-  M.run(("kill -USR1 $(cat %s/nginx.pid)"):format(quote(self.dir)))
-  socket.sleep(0.1)
-  local bytes, answers = 0, 0
-  for line in io.lines(self.log) do
-    bytes = bytes + (math.tointeger(line:match("^%d+ (%d+)")) or 0)
-    answers = answers + 1
-  end
-  M.run(": > " .. quote(self.log))
-  return bytes, answers
 end
 
 function Rig:stop()
@@ -176,6 +160,21 @@ function Rig:measure_synced(command, codes)
   file:close()
   result.sync_wall, result.sync_cpu = at - result.begun, cpu
   return result
+end
+
+--- A fresh counter of received bytes, kept through kills.
+-- @treturn string what to put before a command whose bytes count
+-- @treturn function -> bytes so far, heads of the answers included
+function Rig:count_received()
+  local path = self.dir .. "/received"
+  M.write(path, ("\0"):rep(8))
+  local library = M.run("readlink -f build/bench_stamp.so"):match("%S+")
+  return ("env LD_PRELOAD=%s BENCH_RECEIVED=%s "):format(M.quote(library), M.quote(path)), function()
+    local file = assert(io.open(path, "rb"))
+    local text = file:read("a")
+    file:close()
+    return (string.unpack("<I8", text))
+  end
 end
 
 function Rig:close()
