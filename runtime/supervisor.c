@@ -25,15 +25,18 @@ uint64_t up_supervisor_now(const struct up_supervisor *s)
 
 void up_say(const struct up_supervisor *s, const char *format, ...)
 {
+    struct up_error line;
     va_list arguments;
+    char text[sizeof line.message];
 
     if (s->verbosity < UP_NORMAL)
         return;
     va_start(arguments, format);
-    fputs("moult run: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    /* What a script says may be in it, and is not to drive a terminal. */
+    up_fail(&line, UP_OK, "%s", text);
+    fprintf(stderr, "moult run: %s\n", line.message);
 }
 
 void up_warn(const char *what, const struct up_error *err)

@@ -17,7 +17,10 @@ describe("agent and script", function()
           local file = io.open(%q, "a")
           file:write(tostring(ready), "\n")
           file:close()
-          if ready then sys.restart("update") end
+          if not ready then return end
+          sys.raw = require("update.native.channel").from_fd(3)
+          sys.raw:send("odd\27[2J")
+          sys.restart("update")
         end, nil, 300)
       end)]]):format(w:path("called")) }
     w:run()
@@ -26,6 +29,8 @@ describe("agent and script", function()
     w:wait_status { phase = "idle", release = "1.0.1" }
     assert.matches("^false\nfalse\n.*true\n$", w:read("called"))
     assert.matches("the script asks for a restart: update", w:read("device.log"))
+    -- What a script says drives no terminal.
+    assert.matches("the script says something unknown: odd?[2J", w:read("device.log"), 1, true)
   end)
 
   it("request: the restart follows at once without a callback", function()
