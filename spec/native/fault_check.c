@@ -1,0 +1,138 @@
+/*
+ * fault_check.c -- one call of the storage fails, in every flow and in every
+ * recovery: the device says so, keeps a pair that runs, and once the fault is
+ * gone comes to the end that it would have come to.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "variants.h"
+#include "world.h"
+
+static const struct world_plan plans[] = {
+    {"provision", false, WORLD_FACTORY, WORLD_CONFIRM, WORLD_FILE},
+    {"script", true, WORLD_SCRIPT, WORLD_CONFIRM, WORLD_FILE},
+    {"both", true, WORLD_BOTH, WORLD_CONFIRM, WORLD_UBOOT},
+    {"script crashes", true, WORLD_SCRIPT, WORLD_CRASH, WORLD_FILE},
+    {"both fails", true, WORLD_BOTH, WORLD_FAIL, WORLD_FILE},
+    {"slot disarmed", true, WORLD_CORE, WORLD_DISARM, WORLD_FILE},
+    {"slot dead", true, WORLD_CORE, WORLD_DEAD, WORLD_FILE},
+};
+#define PLANS (sizeof plans / sizeof plans[0])
+
+/* Calls that a flow makes; those that change something count as one more. */
+static const enum sim_op ops[] = {SIM_OPEN,     SIM_PREAD,      SIM_PWRITE,     SIM_SYNC,       SIM_SYNC_DIR,
+                                  SIM_RENAME,   SIM_UNLINK,     SIM_MKDIR,      SIM_RMDIR,      SIM_SYMLINK,
+                                  SIM_READLINK, SIM_CHMOD,      SIM_STAT,       SIM_SPACE,      SIM_LIST,
+                                  SIM_LOCK,     SIM_TRUNCATE,   SIM_ZERO_RANGE, SIM_DROP_CACHE, SIM_MOUNTED,
+                                  SIM_BOOT_ID,  SIM_GET_RANDOM, SIM_CHANGES};
+#define OPS (sizeof ops / sizeof ops[0])
+
+struct fault {
+    enum sim_op op;
+    unsigned n;
+    bool forever;
+};
+
+/* Live with the fault, then without. False when the flow did not meet it. */
+static bool live_through(const struct sim *start, const struct world_plan *plan,
+                         const struct world_log *before, const struct fault *fault, const char *when)
+{
+    struct sim *sim = sim_clone(start);
+    struct world_log log = *before;
+    bool met;
+
+    log.tampered = true; /* whatever an install answers, it may */
+    log.boots = 0;
+    sim_reset_counters(sim);
+    sim_fail(sim, fault->op, fault->n, EIO, fault->forever);
+    world_live(sim, plan, true, &log);
+    met = sim_calls(sim, fault->op) >= fault->n;
+    sim_fail(sim, fault->op, 0, 0, false);
+    if (strstr(log.bad, "would start"))
+        fail_msg("%s: %s, %s %u failed: %s", plan->name, when, sim_op_name(fault->op), fault->n, log.bad);
+
+    log = (struct world_log){.slot = log.slot};
+    world_live(sim, plan, true, &log);
+    if (!log.bad[0])
+        world_check(sim, plan, true, &log);
+    if (log.bad[0] || sim_open_files(sim) > 0)
+        fail_msg("%s: %s, %s %u failed%s: then %s, %u files left open", plan->name, when,
+                 sim_op_name(fault->op), fault->n, fault->forever ? " for ever" : "", log.bad,
+                 sim_open_files(sim));
+    sim_free(sim);
+    return met;
+}
+
+static void any_call_of_any_flow_may_fail(void **state)
+{
+    unsigned long count = 0;
+
+    (void)state;
+    for (size_t p = 0; p < PLANS; p++) {
+        struct sim *start = world_new(&plans[p]);
+        const struct world_log fresh = {0};
+
+        for (size_t i = 0; i < 2 * OPS; i++) {
+            struct fault fault = {.op = ops[i / 2], .n = 1, .forever = i % 2};
+
+            for (; live_through(start, &plans[p], &fresh, &fault, "in the flow"); fault.n++)
+                count++;
+        }
+        sim_free(start);
+    }
+    print_message("fail-nth-flows: %lu failing calls, 0 bad\n", count);
+}
+
+/* After a cut at every eleventh operation, the recovery meets the fault. */
+static void any_call_of_a_recovery_may_fail(void **state)
+{
+    unsigned long count = 0;
+
+    (void)state;
+    for (size_t p = 1; p < PLANS; p++) {
+        struct sim *start = world_new(&plans[p]);
+        bool finished = false;
+
+        for (unsigned cut = 3; !finished; cut += 11) {
+            struct sim *sim = sim_clone(start), *medium;
+            struct world_log log = {0};
+            struct fault fault = {.n = 1};
+            char when[32];
+
+            sim_cut_at(sim, cut);
+            world_live(sim, &plans[p], true, &log);
+            finished = !sim_is_cut(sim);
+            medium = sim_reboot(sim, &(struct sim_choice){SIM_ORDERED, SIM_ALL, 0, false});
+            snprintf(when, sizeof when, "after cut %u", cut);
+            /* Another kind of call after each cut, and always those that change something. */
+            fault.op = ops[cut % OPS];
+            for (; live_through(medium, &plans[p], &log, &fault, when); fault.n++)
+                count++;
+            fault = (struct fault){.op = SIM_CHANGES, .n = 1};
+            for (; live_through(medium, &plans[p], &log, &fault, when); fault.n++)
+                count++;
+            sim_free(medium);
+            sim_free(sim);
+        }
+        sim_free(start);
+    }
+    print_message("fail-nth-recovery: %lu failing calls, 0 bad\n", count);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(any_call_of_any_flow_may_fail),
+        cmocka_unit_test(any_call_of_a_recovery_may_fail),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
