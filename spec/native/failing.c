@@ -60,12 +60,17 @@ static void died(const void *block)
     }
 }
 
-static bool fails(void)
+bool failing_now(int error)
 {
     if (!counting || ++asked != victim)
         return false;
-    errno = ENOMEM;
+    errno = error;
     return true;
+}
+
+static bool fails(void)
+{
+    return failing_now(ENOMEM);
 }
 
 void failing_start(unsigned long n)

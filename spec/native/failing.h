@@ -1,5 +1,6 @@
 /*
- * failing.h -- memory that runs out at the n-th allocation.
+ * failing.h -- memory that runs out at the n-th allocation; with failing_calls.c,
+ * system calls that fail, too.
  *
  * Linked with --wrap (CMakeLists.txt), so that what the runtime allocates, by
  * itself and through the crypto, compression and JSON libraries, is asked for
@@ -16,6 +17,8 @@
 void failing_start(unsigned long n);
 /* No more failures; returns how many allocations were asked for. */
 unsigned long failing_stop(void);
+/* Asked by a wrapped call: whether it is the one that fails, with `error`. */
+bool failing_now(int error);
 /* Blocks that were allocated here and not freed. */
 size_t failing_live(void);
 

@@ -1,0 +1,285 @@
+/*
+ * calls_check.c -- a system call or an allocation fails, the n-th for every n,
+ * below channels, children, listeners and the system's storage: it is said,
+ * and neither descriptors nor memory are lost.
+ */
+#include "scratch.h"
+
+#include <dirent.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "channel.h"
+#include "child.h"
+#include "failing.h"
+#include "folder.h"
+#include "http_listen.h"
+#include "loop.h"
+#include "notify.h"
+#include "policy.h"
+#include "signals.h"
+
+static unsigned long failed_calls;
+
+static unsigned open_descriptors(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    unsigned count = 0;
+
+    while (readdir(dir))
+        count++;
+    closedir(dir);
+    return count;
+}
+
+/* One use of a module from its beginning to its end; 0 or a code. */
+typedef int attempt_fn(const struct scratch *s, struct up_error *err);
+
+static int talk(const struct scratch *s, struct up_error *err)
+{
+    struct up_listener *listener = NULL;
+    struct up_channel *ours = NULL, *theirs = NULL;
+    const char *line;
+    char path[512];
+    long rc = up_listener_open(&listener, scratch_path(s, "socket", path), err);
+
+    if (rc == 0)
+        rc = up_channel_connect(&ours, path, err);
+    if (rc == 0)
+        rc = up_listener_accept(listener, &theirs, err);
+    if (rc == 0)
+        rc = up_channel_send(ours, "hello", 5, err);
+    if (rc == 0)
+        rc = up_channel_flush(ours, err);
+    if (rc == 0)
+        rc = up_channel_receive(theirs, &line, err);
+    if (rc > 0)
+        rc = 0;
+    up_channel_close(ours);
+    up_channel_close(theirs);
+    up_listener_close(listener);
+    return (int)rc;
+}
+
+static int raise_child(const struct scratch *s, struct up_error *err)
+{
+    const char *const argv[] = {"/bin/sleep", "60", NULL};
+    struct up_child *child = NULL;
+    int rc = up_child_new(&child, "child", 60, err);
+
+    (void)s;
+    if (rc == 0)
+        rc = up_child_start(child, argv, 1000, err);
+    if (rc == 0) {
+        up_child_tell(child, "hello");
+        up_child_tick(child, 2000);
+        (void)up_child_hear(child, 2000);
+        up_child_kill(child, "enough");
+        up_child_reap(child, 3000);
+    }
+    up_child_free(child);
+    return rc;
+}
+
+static int ask_policy(const struct scratch *s, struct up_error *err)
+{
+    struct up_policy *policy = NULL;
+    const char *answer;
+    long rc = up_policy_start(&policy, "/bin/false", "nobody", "{}", 2, err);
+
+    (void)s;
+    while (rc == 0 && (rc = up_policy_step(policy, &answer, err)) == UP_AGAIN) {
+        rc = 0;
+        usleep(200);
+    }
+    up_policy_close(policy);
+    return rc == UP_REFUSED ? 0 : (int)rc; /* it has no answer: that is one */
+}
+
+static int wait_once(const struct scratch *s, struct up_error *err)
+{
+    struct up_loop *loop = NULL;
+    int rc = up_loop_new(&loop, err);
+
+    (void)s;
+    if (rc == 0)
+        rc = up_loop_poll(loop, NULL, 0, 0, err);
+    up_loop_free(loop);
+    return rc;
+}
+
+static int listen_once(const struct scratch *s, struct up_error *err)
+{
+    char address[64];
+    int fd = up_http_listen("127.0.0.1:0", address, sizeof address, err);
+
+    (void)s;
+    if (fd < 0)
+        return fd;
+    close(fd);
+    return 0;
+}
+
+static int watch_signals(const struct scratch *s, struct up_error *err)
+{
+    struct up_signals *signals = NULL;
+    int rc = up_signals_open(&signals, err);
+
+    (void)s;
+    if (rc == 0)
+        (void)up_signals_next(signals);
+    up_signals_close(signals);
+    return rc;
+}
+
+static int tell_the_manager(const struct scratch *s, struct up_error *err)
+{
+    struct up_notify notify;
+    char path[512];
+
+    (void)err;
+    setenv("NOTIFY_SOCKET", scratch_path(s, "nobody-listens", path), 1);
+    up_notify_open(&notify);
+    up_notify_send(&notify, "READY=1");
+    up_notify_close(&notify);
+    unsetenv("NOTIFY_SOCKET");
+    return 0;
+}
+
+static int read_folder(const struct scratch *s, struct up_error *err)
+{
+    struct up_folder_entry entry;
+    struct up_folder *folder = NULL;
+    int rc = up_folder_open(&folder, s->dir, err);
+
+    while (rc == 0 && up_folder_next(folder, &entry) > 0)
+        ;
+    if (rc == 0)
+        up_folder_close(folder);
+    return rc;
+}
+
+static int keep_files(const struct scratch *s, struct up_error *err)
+{
+    char dir[512], path[512], *text = NULL;
+    int rc = up_storage_make_dir(s->storage, scratch_path(s, "dir", dir), 0755, err);
+
+    if (rc == 0)
+        rc = up_storage_write_file(s->storage, scratch_path(s, "dir/file", path), "text", 4, 0644, err);
+    if (rc == 0)
+        rc = up_storage_read_file(s->storage, path, 100, &text, NULL, err);
+    if (rc == 0) {
+        free(text);
+        rc = up_storage_sync_parent(s->storage, path, err);
+    }
+    if (rc == 0)
+        rc = up_storage_remove_tree(s->storage, dir, err);
+    return rc;
+}
+
+static int count_entry(void *user, const char *name, enum up_node_kind kind)
+{
+    (void)name, (void)kind;
+    ++*(unsigned *)user;
+    return 0;
+}
+
+/* Every function of the table once; what each answers is storage_check's matter. */
+static int use_table(const struct scratch *s, struct up_error *err)
+{
+    const struct up_storage_ops *ops = s->storage->ops;
+    char *const nothing[] = {(char[]){"/bin/true"}, NULL};
+    char path[512], other[512], buf[64], boot[37];
+    struct up_stat st;
+    uint64_t room;
+    unsigned count = 0;
+    int file = ops->open(s->storage, scratch_path(s, "table", path), UP_CREATE, 0644);
+
+    (void)err;
+    scratch_path(s, "other", other);
+    if (file >= 0) {
+        (void)ops->pwrite(s->storage, file, "text", 4, 0);
+        (void)ops->pread(s->storage, file, buf, 4, 0);
+        (void)ops->zero_range(s->storage, file, 0, 8192);
+        (void)ops->truncate(s->storage, file, 4096);
+        (void)ops->lock(s->storage, file);
+        (void)ops->sync(s->storage, file);
+        (void)ops->drop_cache(s->storage, file, 0, 4096);
+        (void)ops->start_writeback(s->storage, file, 0, 4096);
+        (void)ops->stat_file(s->storage, file, &st);
+        (void)ops->close(s->storage, file);
+    }
+    (void)ops->link(s->storage, path, other);
+    (void)ops->unlink(s->storage, other);
+    (void)ops->symlink(s->storage, "table", other);
+    (void)ops->readlink(s->storage, other, buf, sizeof buf);
+    (void)ops->rename(s->storage, other, path);
+    (void)ops->chmod(s->storage, s->dir, 0700);
+    (void)ops->stat(s->storage, path, &st);
+    (void)ops->space(s->storage, s->dir, &room);
+    (void)ops->list(s->storage, s->dir, count_entry, &count);
+    (void)ops->sync_dir(s->storage, s->dir);
+    (void)ops->mounted(s->storage, path);
+    (void)ops->boot_id(s->storage, boot);
+    (void)ops->random(s->storage, buf, sizeof buf);
+    (void)ops->restart(s->storage, nothing);
+    (void)ops->unlink(s->storage, path);
+    return 0;
+}
+
+static void fail_each(const struct scratch *s, const char *what, attempt_fn *attempt)
+{
+    struct up_error err = {.code = UP_OK};
+    bool met = true;
+
+    must(attempt(s, &err), &err); /* and what is made once for all is made */
+    for (unsigned long n = 1; met; n++) {
+        unsigned before = open_descriptors();
+        int rc;
+
+        err = (struct up_error){.code = UP_OK};
+        failing_start(n);
+        rc = attempt(s, &err);
+        met = failing_stop() >= n;
+        if (rc != 0 && (!met || rc != err.code || !err.message[0]))
+            fail_msg("%s, call %lu failed: %d, '%s'", what, n, rc, err.message);
+        if (failing_live() > 0)
+            fail_msg("%s, call %lu failed: %zu blocks leaked", what, n, failing_live());
+        if (open_descriptors() != before)
+            fail_msg("%s, call %lu failed: descriptors were left open", what, n);
+        failed_calls++;
+    }
+}
+
+static void any_call_below_may_fail(void **state)
+{
+    static const struct {
+        const char *what;
+        attempt_fn *attempt;
+    } cases[] = {
+        {"channel", talk},
+        {"child", raise_child},
+        {"policy", ask_policy},
+        {"loop", wait_once},
+        {"http_listen", listen_once},
+        {"signals", watch_signals},
+        {"notify", tell_the_manager},
+        {"folder", read_folder},
+        {"files", keep_files},
+        {"table", use_table},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        fail_each(*state, cases[i].what, cases[i].attempt);
+    print_message("fail-nth-call: %lu system calls and allocations failed, 0 bad\n", failed_calls);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(any_call_below_may_fail, scratch_set_up, scratch_tear_down),
+    };
+
+    signal(SIGPIPE, SIG_IGN); /* as the host does */
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,104 @@
+/*
+ * failing_calls.c -- system calls that fail when told to, by the linker's --wrap.
+ */
+#include "failing.h"
+
+#include <curl/curl.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+/* A call that does what it always does, or gives `failure`. */
+#define CALL(type, name, failure, parameters, arguments)             \
+    type __real_##name parameters;                                   \
+    type __wrap_##name parameters;                                   \
+    type __wrap_##name parameters                                    \
+    {                                                                \
+        return failing_now(EIO) ? failure : __real_##name arguments; \
+    }
+
+CALL(int, socket, -1, (int domain, int type, int protocol), (domain, type, protocol))
+CALL(int, bind, -1, (int fd, const struct sockaddr *address, socklen_t len), (fd, address, len))
+CALL(int, listen, -1, (int fd, int backlog), (fd, backlog))
+CALL(int, connect, -1, (int fd, const struct sockaddr *address, socklen_t len), (fd, address, len))
+CALL(int, accept4, -1, (int fd, struct sockaddr *address, socklen_t *len, int flags),
+     (fd, address, len, flags))
+CALL(int, setsockopt, -1, (int fd, int level, int name, const void *value, socklen_t len),
+     (fd, level, name, value, len))
+CALL(int, getsockname, -1, (int fd, struct sockaddr *address, socklen_t *len), (fd, address, len))
+CALL(ssize_t, send, -1, (int fd, const void *data, size_t len, int flags), (fd, data, len, flags))
+CALL(ssize_t, recv, -1, (int fd, void *data, size_t len, int flags), (fd, data, len, flags))
+CALL(int, socketpair, -1, (int domain, int type, int protocol, int fds[2]), (domain, type, protocol, fds))
+CALL(int, pipe2, -1, (int fds[2], int flags), (fds, flags))
+CALL(ssize_t, read, -1, (int fd, void *data, size_t len), (fd, data, len))
+CALL(ssize_t, write, -1, (int fd, const void *data, size_t len), (fd, data, len))
+CALL(ssize_t, pread, -1, (int fd, void *data, size_t len, off_t offset), (fd, data, len, offset))
+CALL(ssize_t, pwrite, -1, (int fd, const void *data, size_t len, off_t offset), (fd, data, len, offset))
+CALL(int, fstat, -1, (int fd, struct stat *st), (fd, st))
+CALL(int, lstat, -1, (const char *path, struct stat *st), (path, st))
+CALL(int, stat, -1, (const char *path, struct stat *st), (path, st))
+CALL(int, fstatat, -1, (int fd, const char *path, struct stat *st, int flags), (fd, path, st, flags))
+CALL(int, statvfs, -1, (const char *path, struct statvfs *st), (path, st))
+CALL(int, fsync, -1, (int fd), (fd))
+CALL(int, ftruncate, -1, (int fd, off_t size), (fd, size))
+CALL(int, fallocate, -1, (int fd, int mode, off_t offset, off_t len), (fd, mode, offset, len))
+CALL(int, posix_fadvise, EIO, (int fd, off_t offset, off_t len, int advice), (fd, offset, len, advice))
+CALL(int, flock, -1, (int fd, int operation), (fd, operation))
+CALL(int, rename, -1, (const char *from, const char *to), (from, to))
+CALL(int, link, -1, (const char *from, const char *to), (from, to))
+CALL(int, unlink, -1, (const char *path), (path))
+CALL(int, mkdir, -1, (const char *path, mode_t mode), (path, mode))
+CALL(int, rmdir, -1, (const char *path), (path))
+CALL(int, symlink, -1, (const char *target, const char *path), (target, path))
+CALL(ssize_t, readlink, -1, (const char *path, char *buf, size_t len), (path, buf, len))
+CALL(int, chmod, -1, (const char *path, mode_t mode), (path, mode))
+CALL(DIR *, opendir, NULL, (const char *path), (path))
+CALL(DIR *, fdopendir, NULL, (int fd), (fd))
+CALL(FILE *, fopen, NULL, (const char *path, const char *mode), (path, mode))
+CALL(ssize_t, getrandom, -1, (void *data, size_t len, unsigned flags), (data, len, flags))
+CALL(int, signalfd, -1, (int fd, const sigset_t *set, int flags), (fd, set, flags))
+CALL(pid_t, fork, -1, (void), ())
+CALL(int, posix_spawn_file_actions_init, ENOMEM, (posix_spawn_file_actions_t * actions), (actions))
+CALL(int, posix_spawn_file_actions_adddup2, ENOMEM, (posix_spawn_file_actions_t * actions, int from, int to),
+     (actions, from, to))
+CALL(int, posix_spawnattr_init, ENOMEM, (posix_spawnattr_t * attributes), (attributes))
+CALL(CURLM *, curl_multi_init, NULL, (void), ())
+CALL(CURL *, curl_easy_init, NULL, (void), ())
+
+int __real_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...);
+int __real_fcntl(int fd, int command, ...);
+int __wrap_fcntl(int fd, int command, ...);
+
+int __wrap_open(const char *path, int flags, ...)
+{
+    va_list more;
+    unsigned mode;
+
+    va_start(more, flags);
+    mode = flags & O_CREAT ? va_arg(more, unsigned) : 0;
+    va_end(more);
+    return failing_now(EIO) ? -1 : __real_open(path, flags, mode);
+}
+
+int __wrap_fcntl(int fd, int command, ...)
+{
+    va_list more;
+    long argument;
+
+    va_start(more, command);
+    argument = va_arg(more, long);
+    va_end(more);
+    return failing_now(EIO) ? -1 : __real_fcntl(fd, command, argument);
+}
