@@ -202,6 +202,7 @@ void up_check_fetch_options(lua_State *L, int index, struct up_fetch_options *o)
     o->low_speed_limit = field_unsigned(L, index, "low_speed_limit");
     o->low_speed_time = field_unsigned(L, index, "low_speed_time");
     o->deadline = field_unsigned(L, index, "deadline");
+    o->time_floor = up_field_integer(L, index, "time_floor", 0);
     o->max_body = up_field_integer(L, index, "max_body", 0);
     if ((o->body = up_field_string(L, index, "body", NULL))) {
         lua_getfield(L, index, "body");

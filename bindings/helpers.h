@@ -44,7 +44,7 @@ void up_check_config(lua_State *L, int index, struct up_config *out);
 /* The options of a request, a table at `arg`, into *out, which is zeroed before;
  * strings stay owned by the table and by what this leaves on the stack. Fields:
  * range = {offset [, length]}, if_range, method, body, headers = {name = value},
- * max_redirects (none are followed by default), redirect_prefix, proxy, ca_file,
+ * time_floor (seconds since 1970), max_redirects (none are followed by default), redirect_prefix, proxy, ca_file,
  * max_body (bytes), connect_timeout, low_speed_time, deadline (seconds),
  * low_speed_limit (bytes a second). */
 void up_check_fetch_options(lua_State *L, int arg, struct up_fetch_options *out);

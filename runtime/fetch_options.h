@@ -30,7 +30,10 @@ struct up_fetch_options {
     unsigned low_speed_limit;    /* bytes a second; 0: 100 */
     unsigned low_speed_time;     /* seconds below it that end the transfer; 0: 30 */
     unsigned deadline;           /* seconds for the whole request; 0: none */
-    uint64_t max_body;           /* bytes; more is UP_CORRUPT. 0: no limit */
+    uint64_t time_floor; /* seconds since 1970, when the system clock was never set and all that is known
+                                  * is that it is not earlier: certificates that ended before it are refused,
+                                  * those that begin after it are not. 0: the system clock judges */
+    uint64_t max_body;   /* bytes; more is UP_CORRUPT. 0: no limit */
 };
 
 /* Errors: UP_USAGE a method, a header, a validator or a range that is none. NULL is fine. */

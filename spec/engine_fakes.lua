@@ -85,7 +85,13 @@ function M.new(o)
   self.device = {
     status = function() return { phase = o.phase or "idle", transaction = o.transaction } end,
     spool = function() return "/state/tx" end,
-    facts = function() return { project = "METER", release = "1.0.0" } end,
+    facts = function()
+      return { project = "METER", release = "1.0.0", time = 1700000000, time_trusted = o.time_trusted }
+    end,
+    permit = function(_, path)
+      log(path and "permit " .. path or "no permit")
+      return give(path and o.permit or true)
+    end,
     gates = function()
       log("gates")
       return o.gates or { open = true, lines = { { gate = "project", open = true, text = "METER" } } }

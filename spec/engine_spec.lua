@@ -38,6 +38,35 @@ local ALL = { URL, "package in spool", "gates", "ask", "begin", "transfer", "clo
   "finish", "close package" }
 
 describe("update.engine", function()
+  it("shows a permit to the gates and to begin, and to nothing else", function()
+    local e, f, _, _, asked = make { gates = { open = true, permitted = true, lines = {} } }
+    assert.truthy(e:install(where { permit = "/p.json" }))
+    assert.same({ URL, "package in spool", "permit /p.json", "gates", "no permit", "ask", "permit /p.json", "begin",
+      "no permit", "transfer" }, table.move(f.log, 1, 10, 1, {}))
+    assert.is_true(asked[1].offer.permit)
+    e, f, _, _, asked = make {}
+    assert.truthy(e:install(where()))
+    assert.same(ALL, f.log)
+    assert.is_false(asked[1].offer.permit)
+  end)
+
+  it("takes a permit that is none for a closed gate", function()
+    local e, f = make { permit = { nil, "/p.json: signed by a stranger", "untrusted" } }
+    local ok, message, code, verdict = e:install(where { permit = "/p.json" })
+    assert.same({ nil, "/p.json: signed by a stranger", "untrusted" }, { ok, message, code })
+    assert.same({ gate = "floor", result = "stop", text = message }, verdict.tree[1])
+    assert.same({ URL, "package in spool", "permit /p.json", "close package", "close source" }, f.log)
+  end)
+
+  it("has certificates judged by what is known of the time while the clock was never set", function()
+    for _, case in ipairs { { false, 1700000000 }, { true }, {} } do
+      local e, f = make { time_trusted = case[1] }
+      e:install(where())
+      assert.equal(case[2], f.options.time_floor)
+      assert.equal("http://proxy", f.options.proxy)
+    end
+  end)
+
   it("reads the head, asks gates and policy, journals, fetches and finishes, in this order", function()
     local e, f = make {}
     assert.same({ release = "1.0.1", sequence = 18, needs_restart = false }, e:install(where()))

@@ -155,7 +155,7 @@ function checks.clouds(s, report)
   for _, cloud in ipairs(s.config.clouds) do
     local host = cloud.url:match("^%a+://[^/?#]+")
     local fetch, message = natives.fetch.open(s.loop, host .. "/", { proxy = cloud.proxy, ca_file = cloud.ca_file,
-      connect_timeout = 5, deadline = 8 })
+      connect_timeout = 5, deadline = 8, time_floor = s.facts and require("update.engine").time_floor(s.facts) })
     local status = 0
     while fetch and status == 0 do
       local data, why, code = fetch:read()

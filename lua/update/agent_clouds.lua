@@ -17,11 +17,12 @@ end
 
 -- One harmless question, to learn whether the cloud can be reached at all.
 local function probe(agent, cloud)
-  local where = clouds.where(agent.config, cloud, agent.device:facts())
+  local facts = agent.device:facts()
+  local where = clouds.where(agent.config, cloud, facts)
   if not where then return false end
   local fetch = agent.natives.fetch.open(agent.loop, where.location, {
     range = { 0, 1 }, proxy = where.http.proxy, ca_file = where.http.ca_file, connect_timeout = 10, deadline = 20,
-    max_redirects = 0,
+    max_redirects = 0, time_floor = require("update.engine").time_floor(facts),
   })
   if not fetch then return false end
   while not fetch:status() do

@@ -55,11 +55,19 @@ function M.new(o)
   }, Engine)
 end
 
+--- By what certificates are judged when the clock was never set.
+-- @tparam table facts of the device: time, time_trusted
+-- @treturn integer|nil option `time_floor` of update.native.fetch
+function M.time_floor(facts)
+  if facts.time_trusted == false then return facts.time end
+end
+
 function Engine:open_source(where)
   if not offers.is_url(where.location) then return self.natives.source.file(where.location) end
   local options = {}
   for name, value in pairs(self.http) do options[name] = value end
   for name, value in pairs(where.http or {}) do options[name] = value end
+  options.time_floor = M.time_floor(self.device:facts())
   return self.natives.source.http(self.loop, where.location, options)
 end
 

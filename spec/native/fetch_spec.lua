@@ -359,6 +359,30 @@ describe("fetch over TLS", function()
     assert.matches("certificate", message)
   end)
 
+  it("judges certificates by what is known of the time when the clock was never set", function()
+    local day = 86400
+    local function at(time, ca, host)
+      return get((host and url:gsub("127.0.0.1", host) or url) .. "hello",
+        { ca_file = folder .. "/" .. (ca or "cert"), time_floor = time })
+    end
+    -- The certificate is valid from now on for two days.
+    assert.equal("hello", at(os.time() - 3650 * day)) -- it may well have begun since
+    assert.equal("hello", at(os.time() + day))
+    assert.equal("hello", at(os.time() + 2 * day - 60))
+    for _, time in ipairs { os.time() + 2 * day + 60, 2 ^ 31 | 0, (2 ^ 32 | 0) + 1 } do
+      local _, message, code = at(time) -- ended for certain
+      assert.equal("network", code)
+      assert.matches("expired", message)
+    end
+    -- Everything else is checked as ever.
+    local _, message, code = at(os.time() - 3650 * day, "none")
+    assert.equal("network", code)
+    assert.matches("certificate", message)
+    _, message, code = at(os.time() - 3650 * day, nil, "localhost")
+    assert.equal("network", code)
+    assert.matches("name", message)
+  end)
+
   it("checks the name in the certificate", function()
     local _, message, code = get(url:gsub("127.0.0.1", "localhost") .. "hello", { ca_file = folder .. "/cert" })
     assert.equal("network", code)
