@@ -126,6 +126,18 @@ static const struct text_seed texts[] = {
      "  core = { name = \"Luat\", version = 22, image = \"core22.img\", encoding = \"lzma\", block_size = "
      "4096 },\n"
      "  requires = { core = \"Luat\", version = 17 }, override = { \"battery\" }, text = \"new\" }\n"},
+    {"permit", "all", -1,
+     "{\"devices\":\"*\",\"format\":\"moult-permit-1\",\"manifest\":"
+     "\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\",\"not_after\":1900000000,"
+     "\"project\":\"METER\"}"},
+    {"permit", "some", -1,
+     "{\"devices\":[\"866714040000001\",\"2\"],\"format\":\"moult-permit-1\",\"manifest\":"
+     "\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\",\"not_after\":1,"
+     "\"project\":\"M\"}"},
+    {"keys", "list", 0,
+     "{\"add\":[{\"key\":\"RWRPUoVncs56JFFcatoDJUvTqcmmd1ZvT2MORP8OsTfj6H6y980RoowF\",\"name\":\"new-1\"}],"
+     "\"format\":\"moult-keys-1\",\"revoke\":[\"16F202CDF2AFA717\"],\"serial\":3}"},
+    {"keys", "revoke", 0, "{\"format\":\"moult-keys-1\",\"revoke\":[\"16F202CDF2AFA717\"],\"serial\":1}"},
     {"answer", "decide", 0,
      "{\"action\":\"defer\",\"reason\":\"battery\",\"retry_after\":900.5}|"
      "[{\"rule\":\"battery\",\"result\":\"stop\",\"text\":\"29 < 30\"}]|{}"},
@@ -268,7 +280,20 @@ static void state_seeds(void)
     static const uint8_t boot[24] = {2, 1, 0, 3, 0, 0, 1, 0, 5}, tried[24] = {1, 0, 0, 0, 0, 1, 0, 0, 9};
     static uint8_t bytes[UP_JOURNAL_CAPACITY];
     static struct up_journal_state s;
+    struct bytes *keys = calloc(1, sizeof *keys);
 
+    FUZZ_REQUIRE(keys);
+    put_number(keys, 1, 1); /* the record */
+    put_number(keys, 1, 8); /* form */
+    put_number(keys, 5, 8); /* serial */
+    put(keys, (uint8_t[32]){7}, 32);
+    put_number(keys, 1, 8); /* settled */
+    put_number(keys, 1, 4); /* a revoked key, */
+    put_number(keys, 1, 4); /* a pending one */
+    put_number(keys, 0x16F202CDF2AFA717, 8);
+    put(keys, (uint8_t[107]){'n', 'e', 'w'}, 107);
+    save("keys", "record", keys->data, keys->len);
+    free(keys);
     save("boot", "trial", boot, sizeof boot);
     save("boot", "good", tried, sizeof tried);
     save("record", "whole", "\0\0", 2);
