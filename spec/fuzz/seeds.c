@@ -324,7 +324,7 @@ static void codec_seeds(void)
     for (int i = 0; i < 3; i++) {
         enum up_encoding encoding = encodings[i];
         struct bytes *b = calloc(1, sizeof *b);
-        size_t len;
+        size_t len = 0;
 
         FUZZ_REQUIRE(b &&
                      up_codec_encode(codec, &encoding, image + UP_FIXTURE_BLOCK, 1500, out, &len, NULL) == 0);
