@@ -21,6 +21,8 @@
 #define BOTH "/packages/both.upd"
 
 static const struct world_plan plan = {.name = "both", .provisioned = true, .package = WORLD_BOTH};
+static const struct world_plan on_uboot = {
+    .name = "both", .provisioned = true, .package = WORLD_BOTH, .loader = WORLD_UBOOT};
 
 static struct up_manifest a_manifest(void)
 {
@@ -253,24 +255,25 @@ static void assert_old_pair(struct sim *sim)
  * and the device starts again: it must end on the new release, since a fault
  * of the medium is no fault of the release.
  */
-static void fail_each_call(enum sim_op op, int error, bool forever, unsigned long *count)
+static void fail_each_call(const struct world_plan *p, enum sim_op op, int error, bool forever,
+                           unsigned long *count)
 {
     for (unsigned n = 1;; n++) {
-        struct sim *sim = world_new(&plan);
+        struct sim *sim = world_new(p);
         struct world_log log = {.tampered = true};
         bool met;
 
         sim_reset_counters(sim);
         sim_fail(sim, op, n, error, forever);
-        world_live(sim, &plan, true, &log);
+        world_live(sim, p, true, &log);
         met = sim_calls(sim, op) >= n;
         sim_fail(sim, op, 0, 0, false);
         assert_old_pair(sim);
 
         log = (struct world_log){0};
-        world_live(sim, &plan, true, &log);
+        world_live(sim, p, true, &log);
         if (!log.bad[0])
-            world_check(sim, &plan, true, &log);
+            world_check(sim, p, true, &log);
         if (log.bad[0] || sim_open_files(sim) > 0)
             fail_msg("call %u of %s failed with %s%s: then %s, %u files left open", n, sim_op_name(op),
                      strerror(error), forever ? " for ever" : "", log.bad, sim_open_files(sim));
@@ -288,15 +291,20 @@ static void survives_the_nth_failure_of_every_call(void **state)
                                       SIM_RENAME,     SIM_UNLINK, SIM_MKDIR,  SIM_RMDIR,    SIM_SYMLINK,
                                       SIM_STAT,       SIM_SPACE,  SIM_LIST,   SIM_TRUNCATE, SIM_ZERO_RANGE,
                                       SIM_DROP_CACHE, SIM_MOUNTED};
+    static const enum sim_op board_ops[] = {SIM_BOOT_GET, SIM_BOOT_SET, SIM_OPEN, SIM_PREAD, SIM_PWRITE};
     unsigned long count = 0;
 
     (void)state;
     for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
-        fail_each_call(ops[i], EIO, false, &count);
-        fail_each_call(ops[i], EIO, true, &count);
-        fail_each_call(ops[i], EROFS, true, &count);
+        fail_each_call(&plan, ops[i], EIO, false, &count);
+        fail_each_call(&plan, ops[i], EIO, true, &count);
+        fail_each_call(&plan, ops[i], EROFS, true, &count);
     }
-    fail_each_call(SIM_PWRITE, ENOSPC, true, &count);
+    fail_each_call(&plan, SIM_PWRITE, ENOSPC, true, &count);
+    for (size_t i = 0; i < sizeof board_ops / sizeof board_ops[0]; i++) {
+        fail_each_call(&on_uboot, board_ops[i], EIO, false, &count);
+        fail_each_call(&on_uboot, board_ops[i], EIO, true, &count);
+    }
     print_message("fail-nth: %lu failing calls, 0 bad\n", count);
 }
 
@@ -460,10 +468,54 @@ static void a_mounted_slot_is_not_written(void **state)
     sim_free(sim);
 }
 
+/* The factory on a board that U-Boot started from slot b: the image is there,
+ * is compared and never written. */
+static void a_board_that_runs_from_b_is_adopted_there(void **state)
+{
+    static const struct world_plan factory = {.name = "factory", .loader = WORLD_UBOOT};
+    struct sim *made = world_new(&on_uboot), *sim = world_new(&factory);
+    struct world_log log = {0};
+    char order[UP_BOOT_VALUE_SIZE], left[UP_BOOT_VALUE_SIZE], *image;
+    size_t len;
+
+    (void)state;
+    image = sim_get(made, "/device/slot-a.img", &len);
+    sim_put(sim, "/device/slot-b.img", image, len, 0400);
+    sim_put_variable(sim, "BOOT_ORDER", "b");
+    sim_settle(sim);
+    world_live(sim, &factory, true, &log);
+    world_check(sim, &factory, true, &log);
+    assert_string_equal(log.bad, "");
+    assert_int_equal(log.slot, 'b');
+    sim_variable(sim, "BOOT_ORDER", order);
+    sim_variable(sim, "BOOT_a_LEFT", left);
+    assert_string_equal(order, "b");
+    assert_string_equal(left, "0");
+    assert_false(sim_exists(sim, "/device/slot-a.img"));
+
+    /* Another image there is refused, and left alone. */
+    sim_free(sim);
+    sim = world_new(&factory);
+    image[0] ^= 1;
+    sim_put(sim, "/device/slot-b.img", image, len, 0400);
+    sim_put_variable(sim, "BOOT_ORDER", "b");
+    log = (struct world_log){0};
+    world_live(sim, &factory, true, &log);
+    assert_true(strstr(log.bad, "provision") != NULL);
+    free(image);
+    image = sim_get(sim, "/device/slot-b.img", NULL);
+    assert_false(variant_is_core(sim, "/device/slot-b.img", 1));
+    assert_false(sim_exists(sim, "/device/slot-a.img"));
+    free(image);
+    sim_free(sim);
+    sim_free(made);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gates_open_and_close),
+        cmocka_unit_test(a_board_that_runs_from_b_is_adopted_there),
         cmocka_unit_test(survives_the_nth_failure_of_every_call),
         cmocka_unit_test(a_full_disk_leaves_the_old_pair),
         cmocka_unit_test(a_flipped_bit_on_the_medium_is_noticed),
