@@ -73,6 +73,7 @@ int up_keyset_read(struct up_keyset *set, struct up_storage *storage, const char
 {
     uint8_t *bytes = malloc(CAPACITY);
     char path[PATH_SIZE];
+    struct up_error none;
     struct up_record r;
     size_t len;
     int rc;
@@ -82,12 +83,14 @@ int up_keyset_read(struct up_keyset *set, struct up_storage *storage, const char
         return up_fail(err, UP_INTERNAL, "keys %s: out of memory", dir);
     rc = record_of(&r, path, storage, dir, err);
     if (rc == 0)
-        rc = up_record_read(&r, bytes, CAPACITY, &len, err);
+        rc = up_record_read(&r, bytes, CAPACITY, &len, &none);
     if (rc == UP_NOTHING)
-        rc = 0;
+        rc = 0; /* no error: err stays as it was */
+    else if (rc == UP_INTERNAL)
+        rc = up_fail(err, UP_INTERNAL, "keys %s: out of memory", dir);
     else if (rc == 0 && !decode(set, bytes, len))
         rc = up_fail(err, UP_UNTRUSTED, "keys %s: the record of revoked keys is of another form", dir);
-    else if (rc < 0 && rc != UP_INTERNAL)
+    else if (rc < 0)
         rc = up_fail(err, UP_UNTRUSTED, "keys %s: the record of revoked keys, set.0 and set.1, is unreadable",
                      dir);
     free(bytes);

@@ -321,7 +321,8 @@ int up_device_start(struct up_device *d, enum up_start_action *action, struct up
 
     *action = UP_START_RUN;
     /* The set is in force already; only its files may be behind. */
-    up_keys_settle(d->storage, d->config->keys, &ignored);
+    if (up_keys_settle(d->storage, d->config->keys, &ignored) == UP_INTERNAL)
+        return up_fail(err, UP_INTERNAL, "%s", ignored.message);
     if (up_boot_select(d->boot, &d->boot_state, err) < 0 || resume_phase(d, action, err) < 0)
         return err->code;
     return up_device_clean(d, err);
