@@ -35,12 +35,12 @@ static void done_with(const char *what, unsigned long n)
 /* A shortage is an internal error, and no word about package or medium, but for
  * a key or a signature that could not be looked at: that is not trusted. What
  * the flow itself answers (a trial that failed, a release in quarantine) may
- * come too, and `nothing` is what reading a record of keys that is not there leaves. */
+ * come too. */
 static bool may_say(const struct world_plan *plan, int code)
 {
     bool fails = plan->verdict != WORLD_CONFIRM;
 
-    return code == UP_OK || code == UP_INTERNAL || code == UP_UNTRUSTED || code == UP_NOTHING ||
+    return code == UP_OK || code == UP_INTERNAL || code == UP_UNTRUSTED ||
            (fails && (code == UP_ROLLEDBACK || code == UP_INCOMPATIBLE));
 }
 
