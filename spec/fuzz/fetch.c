@@ -79,7 +79,8 @@ static void read_object(struct up_source *s, struct fuzz *in)
             continue;
         }
         if (n <= 0) {
-            FUZZ_REQUIRE(n < 0 || s->size == at);
+            /* An object without validators may have shrunk between two requests. */
+            FUZZ_REQUIRE(n < 0 || s->size <= at);
             return;
         }
         FUZZ_REQUIRE((size_t)n <= sizeof buf);
