@@ -1,0 +1,200 @@
+/*
+ * bindings_check.c -- Lua's memory runs out at the n-th allocation, for every
+ * n of a script that uses the bindings: it ends in "not enough memory", and
+ * once the state is closed nothing is left, neither memory nor descriptors.
+ */
+#include "scratch.h"
+
+#include <dirent.h>
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "failing.h"
+#include "preload.h"
+
+struct budget {
+    unsigned long asked, victim;
+    size_t blocks;
+    bool cut_short; /* Lua had no memory to call a finalizer, and gave that object up */
+};
+
+static void *allocate(void *user, void *old, size_t old_size, size_t size)
+{
+    struct budget *b = user;
+    void *block;
+
+    (void)old_size;
+    if (size == 0) {
+        b->blocks -= old != NULL;
+        free(old);
+        return NULL;
+    }
+    /* Shrinking never fails: Lua relies on it. After a failure it collects garbage
+     * and asks once more. */
+    if ((!old || size > old_size) && ++b->asked >= b->victim && b->asked <= b->victim + 1 && b->victim > 0)
+        return NULL;
+    block = realloc(old, size);
+    b->blocks += !old;
+    return block;
+}
+
+static const char script[] =
+    "local dir = ...\n"
+    "local function need(name) return require('update.native.' .. name) end\n"
+    "local json, digest, minisign = need 'json', need 'digest', need 'minisign'\n"
+    "local text = json.encode { b = { 1, 2, 3 }, a = 'x', c = { d = true } }\n"
+    "assert(json.decode(text).b[3] == 3)\n"
+    "json.decode '{\"broken\": '\n"
+    "assert(#digest.sha256 'abc' == 64)\n"
+    "local d <close> = digest.new 'md5'\n"
+    "d:update 'abc'\n"
+    "d:final()\n"
+    "os.remove(dir .. '/k.key') os.remove(dir .. '/k.pub')\n"
+    "assert(minisign.keygen(dir .. '/k'))\n"
+    "local signature = assert(minisign.sign(dir .. '/k.key', 'text', 'comment'))\n"
+    "assert(minisign.verify(dir .. '/k.pub', 'text', signature) == 'comment')\n"
+    "local pack, source, package = need 'pack', need 'source', need 'package'\n"
+    "local packer <close> = assert(pack.open({ project = 'METER', product_key = 'k', sequence = 1,\n"
+    "  release = '1', script = { dir = dir .. '/app', version = '1' } }, dir .. '/p.upd', dir .. '/k.key'))\n"
+    "repeat local word = assert(packer:step()) until word == 'done'\n"
+    "local file <close> = assert(source.file(dir .. '/p.upd'))\n"
+    "local head <close> = assert(package.open(file, dir .. '/k.pub'))\n"
+    "repeat local done = head:step() until done\n"
+    "assert(head:manifest().project == 'METER' and head:layout().size > 0)\n"
+    "local verify = need 'verify'\n"
+    "local loop <close> = need 'loop'.new()\n"
+    "loop:poll(0, {})\n"
+    "local channel = need 'channel'\n"
+    "local listener <close> = assert(channel.listen(dir .. '/socket'))\n"
+    "local ours <close> = assert(channel.connect(dir .. '/socket'))\n"
+    "local theirs <close> = assert(listener:accept())\n"
+    "ours:send 'hello'\n"
+    "assert(theirs:receive() == 'hello')\n"
+    "local fetch = need 'fetch'\n"
+    "local f <close> = assert(fetch.open(loop, 'http://127.0.0.1:1/x', { headers = { a = 'b' } }))\n"
+    "f:read()\n"
+    "need('error').codes()\n";
+
+static int open_all(lua_State *L)
+{
+    luaL_openlibs(L);
+    up_preload(L);
+    return 0;
+}
+
+static int run(lua_State *L, const char *dir)
+{
+    int rc;
+
+    lua_pushcfunction(L, open_all);
+    rc = lua_pcall(L, 0, 0, 0);
+    if (rc == LUA_OK)
+        rc = luaL_loadbufferx(L, script, sizeof script - 1, "=script", "t");
+    if (rc == LUA_OK) {
+        lua_pushstring(L, dir); /* short: it fits what the state has, or raises outside of a call */
+        rc = lua_pcall(L, 1, 0, 0);
+    }
+    return rc;
+}
+
+static unsigned open_descriptors(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    unsigned count = 0;
+
+    while (readdir(dir))
+        count++;
+    closedir(dir);
+    return count;
+}
+
+static void on_warning(void *user, const char *message, int more)
+{
+    struct budget *b = user;
+
+    (void)message, (void)more;
+    b->cut_short = true;
+}
+
+static jmp_buf panicked;
+
+static int on_panic(lua_State *L)
+{
+    (void)L;
+    longjmp(panicked, 1);
+}
+
+/* The first allocation outside of a protected call belongs to the caller. */
+static int live(struct budget *b, const char *dir, bool *enough)
+{
+    lua_State *L = lua_newstate(allocate, b);
+    volatile int rc = LUA_ERRMEM;
+
+    *enough = false;
+    if (!L)
+        return rc;
+    lua_atpanic(L, on_panic);
+    lua_setwarnf(L, on_warning, b);
+    if (setjmp(panicked) == 0) {
+        rc = run(L, dir);
+        *enough = rc == LUA_OK;
+        if (rc != LUA_OK && rc != LUA_ERRMEM)
+            print_message("%s\n", lua_tostring(L, -1));
+    }
+    b->victim = 0;
+    lua_close(L);
+    return rc;
+}
+
+static void lua_may_run_out_of_memory(void **state)
+{
+    const struct scratch *s = *state;
+    unsigned long failed = 0, given_up = 0;
+    size_t lost = 0;
+    bool enough;
+    char path[512];
+
+    must(up_storage_make_dir(s->storage, scratch_path(s, "app", path), 0755, NULL), NULL);
+    scratch_write(s, "app/main.lua", "return 1\n", 9);
+    assert_int_equal(live(&(struct budget){0}, s->dir, &enough), LUA_OK);
+    for (unsigned long n = 1;; n++) {
+        struct budget b = {.victim = n};
+        unsigned before = open_descriptors();
+        int rc;
+
+        failing_start(0);
+        rc = live(&b, s->dir, &enough);
+        failing_stop();
+        if (b.cut_short) {
+            given_up++;
+            lost = failing_live();
+            continue;
+        }
+        if (b.blocks > 0 || failing_live() > lost || open_descriptors() != before)
+            fail_msg("allocation %lu failed: %zu blocks of Lua, %zu others, %d descriptors are left", n,
+                     b.blocks, failing_live(), (int)open_descriptors() - (int)before);
+        if (b.asked < n)
+            break;
+        if (enough) /* Lua can do without: a larger table of strings */
+            continue;
+        /* A binding that is handed a failure by Lua passes it on; it invents none. */
+        if (rc != LUA_ERRMEM)
+            fail_msg("allocation %lu failed, and it was no shortage of memory: %d", n, rc);
+        failed++;
+    }
+    print_message("fail-nth-lua: %lu allocations of Lua failed, 0 bad; %lu in a finalizer's call\n", failed,
+                  given_up);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(lua_may_run_out_of_memory, scratch_set_up, scratch_tear_down),
+    };
+
+    signal(SIGPIPE, SIG_IGN);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
