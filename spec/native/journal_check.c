@@ -218,7 +218,7 @@ static void the_file_loader_counts_a_trial_down(void **state)
     struct up_config config;
     struct up_boot *b = boot_of(sim, &config);
     struct up_error err;
-    char id[2][37];
+    char id[2][37] = {"", ""};
 
     (void)state;
     assert_int_equal(up_boot_create(b, &first, &err), 0);
