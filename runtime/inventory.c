@@ -39,53 +39,66 @@ void up_inventory_set(struct up_inventory *v, uint32_t block, bool has)
     v->bits[block / 8] = (uint8_t)(has ? v->bits[block / 8] | bit : v->bits[block / 8] & ~bit);
 }
 
-/* A volume is whole or of no use. */
-static void whole_or_nothing(struct up_inventory *v)
+uint32_t up_inventory_front(const struct up_inventory *v)
 {
-    bool whole = true;
+    uint32_t n = 0;
 
-    for (uint32_t i = 0; i < v->count; i++)
-        whole = whole && up_inventory_has(v, i);
-    for (uint32_t i = 0; i < v->count && !whole; i++)
-        up_inventory_set(v, i, false);
+    while (n < v->count && up_inventory_has(v, n))
+        n++;
+    return n;
 }
 
-/* Where a run of blocks in place ends, its last erase block is written anew.
- * When the run ends within an erase block, that happens with the next block. */
-static void doubt_ends(struct up_inventory *v, uint64_t block_size, uint64_t size, uint64_t erase_size)
+/* Read on from block `first` until one does not match or reaches past `end`. */
+static int match_on(struct up_inventory *v, struct up_blocks *blocks, struct up_slot *target, uint32_t first,
+                    uint64_t end, struct up_error *err)
 {
-    for (uint32_t i = 1; i <= v->count; i++) {
-        uint64_t end = i == v->count ? size : i * block_size;
+    for (uint32_t i = first; i < v->count; i++) {
+        uint64_t until =
+            i + 1 == v->count ? up_blocks_content(blocks) : (i + UINT64_C(1)) * up_blocks_size(blocks);
+        int match = until <= end ? up_blocks_match(blocks, i, target, err) : 0;
 
-        if (!up_inventory_has(v, i - 1) ||
-            (i < v->count && (up_inventory_has(v, i) || end % erase_size != 0)))
-            continue;
-        for (uint32_t b = i; b > 0 && b * block_size > (end - 1) / erase_size * erase_size; b--)
-            up_inventory_set(v, b - 1, false);
+        if (match < 0)
+            return match;
+        if (!match)
+            return 0;
+        up_inventory_set(v, i, true);
     }
+    return 0;
+}
+
+static int find_on_flash(struct up_inventory *v, struct up_blocks *blocks, struct up_slot *target, bool cut,
+                         struct up_error *err)
+{
+    bool volume = up_slot_traits(target)->flash.kind == UP_FLASH_UBI;
+    uint64_t block_size = up_blocks_size(blocks), end, from;
+    uint32_t front, first;
+
+    if (match_on(v, blocks, target, 0, UINT64_MAX, err) < 0)
+        return err->code;
+    front = first = up_inventory_front(v);
+    end = from = front == v->count ? up_blocks_content(blocks) : front * block_size;
+    if (volume)
+        first = front < v->count ? 0 : front;
+    else if (cut && up_slot_refresh(target, &end, &from, err) < 0)
+        return err->code;
+    if (!volume && from < front * block_size)
+        first = (uint32_t)(from / block_size);
+    for (uint32_t i = first; i < front; i++)
+        up_inventory_set(v, i, false);
+    return volume ? 0 : match_on(v, blocks, target, first, end, err);
 }
 
 int up_inventory_find(struct up_inventory *v, struct up_blocks *blocks, struct up_slot *target, uint32_t sure,
-                      uint32_t until, struct up_error *err)
+                      uint32_t until, bool cut, struct up_error *err)
 {
-    const struct up_flash *flash = &up_slot_traits(target)->flash;
-
-    if (flash->kind != UP_FLASH_NONE)
-        sure = 0;
-    if (flash->kind == UP_FLASH_UBI)
-        until = v->count;
+    if (up_slot_traits(target)->flash.kind != UP_FLASH_NONE)
+        return find_on_flash(v, blocks, target, cut, err);
     for (uint32_t i = 0; i < until && i < v->count; i++) {
         int match = i < sure ? 1 : up_blocks_match(blocks, i, target, err);
 
         if (match < 0)
             return match;
         up_inventory_set(v, i, match);
-        if (!match && flash->kind == UP_FLASH_UBI)
-            break;
     }
-    if (flash->kind == UP_FLASH_UBI)
-        whole_or_nothing(v);
-    else if (flash->kind != UP_FLASH_NONE)
-        doubt_ends(v, up_blocks_size(blocks), up_blocks_content(blocks), flash->erase_size);
     return 0;
 }

@@ -22,18 +22,23 @@ void up_inventory_free(struct up_inventory *v);
 bool up_inventory_has(const struct up_inventory *v, uint32_t block);
 void up_inventory_set(struct up_inventory *v, uint32_t block, bool has);
 
+/* How many blocks are in place from the first on without a gap. */
+uint32_t up_inventory_front(const struct up_inventory *v);
+
 /*
  * Read the target and hash: the blocks below `until`. Those below `sure` are
- * taken as there without reading, but on flash nothing is. Doubtful is, on
- * flash,
+ * taken as there without reading, and `cut` says that the power may have gone
+ * since they were written. Flash is written from front to back, so there
  *
- *   - the erase block in which what is in place ends: the power may have gone
- *     while it was written, and pages written weakly read well only for a while;
- *   - all of a UBI volume of which a block is missing: it can only be replaced.
+ *   - nothing is taken as there without reading, and nothing counts after the
+ *     first block that is missing;
+ *   - after a cut, the end of what is in place is written anew and read again
+ *     (up_slot_refresh());
+ *   - of a UBI volume all is in place or nothing: it can only be replaced.
  *
  * Errors: UP_WRITE a file or block device cannot be read; those of blocks.h.
  */
 int up_inventory_find(struct up_inventory *v, struct up_blocks *blocks, struct up_slot *target, uint32_t sure,
-                      uint32_t until, struct up_error *err);
+                      uint32_t until, bool cut, struct up_error *err);
 
 #endif

@@ -232,25 +232,31 @@ int up_slot_write(struct up_slot *s, const void *data, size_t len, uint64_t offs
 int up_slot_zero(struct up_slot *s, size_t len, uint64_t offset, struct up_error *err)
 {
     static const char zeros[4096];
-    int moved = 0;
 
     if (s->ops->zero)
         return s->ops->zero(s, len, offset, err);
     for (size_t n; len > 0; len -= n, offset += n) {
-        int rc;
-
         n = len < sizeof zeros ? len : sizeof zeros;
-        rc = s->ops->write(s, zeros, n, offset, err);
-        if (rc < 0)
-            return rc;
-        moved |= rc;
+        if (s->ops->write(s, zeros, n, offset, err) < 0)
+            return err->code;
     }
-    return moved;
+    return 0;
 }
 
 int up_slot_flush(struct up_slot *s, struct up_error *err)
 {
     return s->ops->flush ? s->ops->flush(s, err) : 0;
+}
+
+int up_slot_prepare(struct up_slot *s, uint64_t offset, struct up_error *err)
+{
+    return s->ops->prepare ? s->ops->prepare(s, offset, err) : 0;
+}
+
+int up_slot_refresh(struct up_slot *s, uint64_t *end, uint64_t *from, struct up_error *err)
+{
+    *from = *end;
+    return s->ops->refresh && *end > 0 ? s->ops->refresh(s, end, from, err) : 0;
 }
 
 int up_slot_sync(struct up_slot *s, struct up_error *err)

@@ -8,14 +8,17 @@
  * read-back. What a medium asks of the writer:
  *
  *   file, block   nothing. Blocks in place are found again after a cut.
- *   NOR, NAND     an erase block is written when all of it is known or at
- *                 up_slot_flush(): erased, then its pages in order, those at
- *                 its end left out that would hold only 0xff. What lay in it
- *                 and was not written anew is put back. Content goes over the
- *                 good blocks in order, as U-Boot reads it, so offsets past a
- *                 bad one are farther on. A block that fails is given up when
- *                 one of the next takes the content, and only then marked. A
- *                 cut costs at most one erase block of what was in place.
+ *   NOR, NAND     before the first byte, what lies beyond it is erased, from the
+ *                 end on; then each erase block is written when all of it is
+ *                 known or at up_slot_flush(): erased, then its pages in order,
+ *                 those at its end left out that would hold only 0xff. What lay
+ *                 in it before the first byte written is put back. Content goes
+ *                 over the good blocks in order, as U-Boot reads it, so offsets
+ *                 past a bad one are farther on. A block that fails is given up
+ *                 when another takes the content, and only then marked. So after
+ *                 a cut, what reads right ends with the block that was being
+ *                 written, but for blank ones; up_slot_refresh() makes sure of
+ *                 it. A cut costs at most one erase block of what was in place.
  *   UBI           the whole image in order from byte 0 (UBI_IOCVOLUP); UBI
  *                 itself marks the volume damaged until the last byte. Nothing
  *                 is kept of one begun and not ended.
@@ -66,15 +69,29 @@ struct up_slot_traits {
 const struct up_slot_traits *up_slot_traits(const struct up_slot *s);
 
 /*
- * Write, or make zeros. 0; or 1: written, but a block went bad and what lay
- * beyond the end of this range has moved or is gone.
+ * Write, or make zeros; on flash without gaps from the first byte written on.
  * Errors: UP_WRITE, UP_NOSPACE; the slot is of no use any more.
  */
 int up_slot_write(struct up_slot *s, const void *data, size_t len, uint64_t offset, struct up_error *err);
 int up_slot_zero(struct up_slot *s, size_t len, uint64_t offset, struct up_error *err);
 
-/* Hand what was held back to the medium. Returns as up_slot_write(). */
+/* Hand what was held back to the medium. Errors as up_slot_write(). */
 int up_slot_flush(struct up_slot *s, struct up_error *err);
+
+/*
+ * Make ready to write from `offset` on: 1 call again, 0 it is. One erase a
+ * call, which may take a second; without these calls the first write does all.
+ * Errors: UP_WRITE, UP_NOSPACE.
+ */
+int up_slot_prepare(struct up_slot *s, uint64_t offset, struct up_error *err);
+
+/*
+ * After a power cut, when the content reads right from 0 to *end: pages that
+ * were being written when the power went may read well only for a while, so
+ * they are written anew from *from on, and have to be verified again; *end is
+ * then what may be kept. *from is *end where nothing had to be done.
+ */
+int up_slot_refresh(struct up_slot *s, uint64_t *end, uint64_t *from, struct up_error *err);
 
 /* Flush, make durable, and end a regular file at the content's size.
  * Errors: UP_WRITE, UP_NOSPACE. */

@@ -2,10 +2,16 @@
  * slot_mtd.c -- a slot on raw flash: NOR or NAND.
  *
  * One erase block is collected in memory. Written, it is erased and its pages
- * follow in order, so a page is written once and only after an erase that was
- * not cut short. Blocks that are bad are left out of the map from content to
- * flash; one that fails is left out too, but marked only when another took the
- * content: a controller that refuses everything must not cost the whole chip.
+ * follow in order, so a page is written once, after an erase that was not cut
+ * short. Before that all of the content beyond was erased, the last block
+ * first: at each instant what lies beyond the block that is being changed is
+ * blank. So what reads right from the start of the slot on ends with that
+ * block, whatever an older image had there, but for blocks whose content is
+ * blank; and a torn block is found although it still reads right.
+ *
+ * Blocks that are bad are left out of the map from content to flash. One that
+ * fails is left out too, but marked only when another took the content: a
+ * controller that refuses everything must not cost the whole chip.
  */
 #include "slot_private.h"
 
@@ -17,14 +23,19 @@
 
 #define ERASE_MAX (16u << 20) /* bytes of an erase block that we hold in memory */
 #define NOWHERE UINT32_MAX
-#define TAKE_MOST 4 /* blocks tried for one block's content */
+#define FAILED_MOST 4 /* blocks that may fail before one takes the content */
 
 struct mtd {
     uint32_t *good; /* the erase blocks in use, by their number in the content */
     uint32_t count;
+    bool *blank;        /* by number on the flash: erased by us, and not written since */
+    uint32_t clear_to;  /* blocks of the content before this one may be not blank yet */
+    bool clear;         /* all beyond the first written is */
     uint32_t at;        /* which one is collected; NOWHERE */
     uint32_t low, high; /* of it, these bytes are there */
     uint8_t *buffer;
+    uint32_t failed[FAILED_MOST]; /* numbers on the flash; to be marked */
+    unsigned failures;
 };
 
 static bool fits(const struct up_flash *f)
@@ -64,105 +75,190 @@ int up_slot_mtd_capacity(struct up_storage *storage, int file, const struct up_f
     return 0;
 }
 
-/* What a block holds from `from` on. A page that cannot be read is left as it
- * is in buf and counted. */
-static unsigned load(struct up_slot *s, uint32_t block, uint32_t from, uint32_t to, uint8_t *buf)
+/* The content of a block up to byte `to`. A page that cannot be read is 0xff. */
+static void load(struct up_slot *s, uint32_t block, uint32_t to, uint8_t *buf)
 {
     const struct up_flash *f = &s->traits.flash;
     struct mtd *m = s->medium;
     uint64_t base = (uint64_t)m->good[block] * f->erase_size;
     uint32_t step = f->write_size < 512 ? 512 : f->write_size;
-    unsigned lost = 0;
 
-    if (from >= to ||
-        s->storage->ops->pread(s->storage, s->file, buf, to - from, base + from) == (long long)(to - from))
-        return 0;
-    for (uint32_t n; from < to; from += n, buf += n) {
-        n = step - from % step;
-        if (n > to - from)
-            n = to - from;
-        if (s->storage->ops->pread(s->storage, s->file, buf, n, base + from) != (long long)n) {
-            memset(buf, 0xff, n);
-            lost++;
-        }
+    if (to == 0 || s->storage->ops->pread(s->storage, s->file, buf, to, base) == (long long)to)
+        return;
+    for (uint32_t at = 0, n; at < to; at += n) {
+        n = step < to - at ? step : to - at;
+        if (s->storage->ops->pread(s->storage, s->file, buf + at, n, base + at) != (long long)n)
+            memset(buf + at, 0xff, n);
     }
-    return lost;
 }
 
-/* Erase a block and write the collected content, without the pages at its end
- * that would hold nothing. */
+/* A block failed with errno: take it out of the map, when that is what errno says. */
+static int leave_out(struct up_slot *s, uint32_t block, struct up_error *err)
+{
+    struct mtd *m = s->medium;
+
+    if (errno != EIO || s->traits.flash.kind != UP_FLASH_NAND || m->failures == FAILED_MOST)
+        return up_slot_failed(s, "write", err);
+    m->failed[m->failures++] = m->good[block];
+    m->count--;
+    memmove(m->good + block, m->good + block + 1, (m->count - block) * sizeof *m->good);
+    return 0;
+}
+
+/* Make a block of the content blank. */
+static int erase(struct up_slot *s, uint32_t block, struct up_error *err)
+{
+    const struct up_flash *f = &s->traits.flash;
+    struct mtd *m = s->medium;
+
+    for (;;) {
+        if (block >= m->count)
+            return up_fail(err, UP_NOSPACE, "slot %s: no good blocks are left", s->path);
+        if (m->blank[m->good[block]])
+            return 0;
+        if (s->storage->ops->flash_erase(s->storage, s->file, (uint64_t)m->good[block] * f->erase_size,
+                                         f->erase_size) == 0) {
+            m->blank[m->good[block]] = true;
+            return 0;
+        }
+        if (leave_out(s, block, err) < 0)
+            return err->code;
+    }
+}
+
+/* Write the collected content, without the pages at its end that would hold
+ * nothing. -1 with errno. */
 static int program(struct up_slot *s, uint32_t block)
 {
     const struct up_flash *f = &s->traits.flash;
     struct mtd *m = s->medium;
-    uint64_t base = (uint64_t)m->good[block] * f->erase_size;
     uint32_t len = f->erase_size;
 
     while (len > 0 && m->buffer[len - 1] == 0xff)
         len--;
     len = (len + f->write_size - 1) / f->write_size * f->write_size;
-    if (s->storage->ops->flash_erase(s->storage, s->file, base, f->erase_size) < 0)
-        return -1;
-    return len > 0 ? s->storage->ops->pwrite(s->storage, s->file, m->buffer, len, base) : 0;
+    if (len == 0)
+        return 0;
+    m->blank[m->good[block]] = false;
+    return s->storage->ops->pwrite(s->storage, s->file, m->buffer, len,
+                                   (uint64_t)m->good[block] * f->erase_size);
 }
 
-/* The blocks from number `first` on that failed are given up. */
-static int give_up(struct up_slot *s, uint32_t first, uint32_t count, struct up_error *err)
+/* Others took the content. */
+static int mark_failed(struct up_slot *s, struct up_error *err)
 {
     struct mtd *m = s->medium;
 
-    for (uint32_t i = first; i < first + count; i++)
-        if (s->storage->ops->flash_mark_bad(s->storage, s->file,
-                                            (uint64_t)m->good[i] * s->traits.flash.erase_size) < 0)
+    while (m->failures > 0)
+        if (s->storage->ops->flash_mark_bad(
+                s->storage, s->file, (uint64_t)m->failed[--m->failures] * s->traits.flash.erase_size) < 0)
             return up_slot_failed(s, "mark a block bad", err);
-    m->count -= count;
-    memmove(m->good + first, m->good + first + count, (m->count - first) * sizeof *m->good);
-    return count > 0;
+    return 0;
+}
+
+static uint32_t blocks_of(const struct up_slot *s)
+{
+    return (uint32_t)((s->size + s->traits.flash.erase_size - 1) / s->traits.flash.erase_size);
+}
+
+/* Whether a block reads as erased. */
+static bool reads_blank(struct up_slot *s, uint32_t block)
+{
+    const struct up_flash *f = &s->traits.flash;
+    struct mtd *m = s->medium;
+    uint8_t part[512];
+
+    for (uint32_t at = 0, n; at < f->erase_size; at += n) {
+        n = f->erase_size - at < sizeof part ? f->erase_size - at : (uint32_t)sizeof part;
+        if (s->storage->ops->pread(s->storage, s->file, part, n,
+                                   (uint64_t)m->good[block] * f->erase_size + at) != (long long)n)
+            return false;
+        for (uint32_t i = 0; i < n; i++)
+            if (part[i] != 0xff)
+                return false;
+    }
+    return true;
+}
+
+static int mtd_prepare(struct up_slot *s, uint64_t offset, struct up_error *err)
+{
+    struct mtd *m = s->medium;
+    uint32_t keep = (uint32_t)(offset / s->traits.flash.erase_size) + 1, count = m->count;
+
+    if (blocks_of(s) > m->count)
+        return up_fail(err, UP_NOSPACE, "slot %s: no good blocks are left", s->path);
+    while (!m->clear && m->clear_to > keep) {
+        uint32_t block = --m->clear_to;
+
+        if (reads_blank(s, block))
+            continue;
+        if (erase(s, block, err) < 0 || mark_failed(s, err) < 0)
+            return err->code;
+        /* What follows has moved up, and another block has become the last. */
+        if (m->count < count)
+            m->clear_to = blocks_of(s);
+        return 1;
+    }
+    m->clear = true;
+    return 0;
 }
 
 /* Put the collected block where the next good one takes it. */
 static int commit(struct up_slot *s, struct up_error *err)
 {
-    const struct up_flash *f = &s->traits.flash;
     struct mtd *m = s->medium;
-    uint32_t at = m->at, tries = f->kind == UP_FLASH_NAND ? TAKE_MOST : 1;
+    uint32_t at = m->at, last = blocks_of(s) - 1;
 
     m->at = NOWHERE;
-    for (uint32_t i = 0; i < tries; i++) {
-        if (at + i >= m->count)
-            return up_fail(err, UP_NOSPACE, "slot %s: no good blocks are left", s->path);
-        if (program(s, at + i) == 0)
-            return give_up(s, at, i, err);
-        if (errno != EIO)
-            break;
+    for (;;) {
+        if (erase(s, at, err) < 0)
+            return err->code;
+        if (m->failures > 0 && last > at && last < m->count && !reads_blank(s, last) &&
+            erase(s, last, err) < 0)
+            return err->code;
+        if (program(s, at) == 0)
+            return mark_failed(s, err);
+        if (leave_out(s, at, err) < 0)
+            return err->code;
     }
-    return up_slot_failed(s, "write", err);
 }
 
 static int mtd_flush(struct up_slot *s, struct up_error *err)
 {
     const struct up_flash *f = &s->traits.flash;
     struct mtd *m = s->medium;
-    uint64_t start = (uint64_t)m->at * f->erase_size;
-    uint32_t end = f->erase_size;
 
     if (m->at == NOWHERE)
         return 0;
-    if (s->size < start + end)
-        end = s->size > start ? (uint32_t)(s->size - start) : 0;
-    /* What lies before was found in place: without it, nothing is written. What
-     * comes after may be anything. */
-    if (load(s, m->at, 0, m->low, m->buffer) > 0) {
-        m->at = NOWHERE;
-        return up_fail(err, UP_WRITE, "slot %s: block %u cannot be read any more", s->path,
-                       (unsigned)(start / f->erase_size));
-    }
-    if (m->high < end)
-        load(s, m->at, m->high, end, m->buffer + m->high);
-    else
-        end = m->high;
-    memset(m->buffer + end, 0xff, f->erase_size - end);
+    load(s, m->at, m->low, m->buffer);
+    memset(m->buffer + m->high, 0xff, f->erase_size - m->high);
     return commit(s, err);
+}
+
+/* The last block that is not blank is the one that may be torn. Blank ones
+ * after it may be half-erased: they are not kept. */
+static int mtd_refresh(struct up_slot *s, uint64_t *end, uint64_t *from, struct up_error *err)
+{
+    const struct up_flash *f = &s->traits.flash;
+    struct mtd *m = s->medium;
+    uint32_t block = (uint32_t)((*end - 1) / f->erase_size) + 1, held = 0, to = 0;
+
+    while (block > 0 && held == 0) {
+        block--;
+        to = (uint32_t)(*end - (uint64_t)block * f->erase_size);
+        if (to > f->erase_size)
+            to = f->erase_size;
+        load(s, block, to, m->buffer);
+        for (held = to; held > 0 && m->buffer[held - 1] == 0xff;)
+            held--;
+    }
+    *from = (uint64_t)block * f->erase_size;
+    *end = held > 0 ? *from + to : 0;
+    if (held == 0)
+        return 0;
+    m->at = block;
+    m->low = m->high = to;
+    return mtd_flush(s, err);
 }
 
 static int mtd_write(struct up_slot *s, const void *data, size_t len, uint64_t offset, struct up_error *err)
@@ -170,18 +266,19 @@ static int mtd_write(struct up_slot *s, const void *data, size_t len, uint64_t o
     const struct up_flash *f = &s->traits.flash;
     struct mtd *m = s->medium;
     const uint8_t *in = data;
-    int moved = 0, rc;
+    int rc = 1;
 
+    while (rc == 1)
+        rc = mtd_prepare(s, offset, err);
+    if (rc < 0)
+        return rc;
     while (len > 0) {
         uint64_t block = offset / f->erase_size;
         uint32_t at = (uint32_t)(offset % f->erase_size);
         uint32_t n = len < f->erase_size - at ? (uint32_t)len : f->erase_size - at;
 
-        if (m->at != NOWHERE && (m->at != block || m->high != at)) {
-            if ((rc = mtd_flush(s, err)) < 0)
-                return rc;
-            moved |= rc;
-        }
+        if (m->at != NOWHERE && (m->at != block || m->high != at) && mtd_flush(s, err) < 0)
+            return err->code;
         if (block >= m->count)
             return up_fail(err, UP_NOSPACE, "slot %s: byte %llu is past its good blocks", s->path,
                            (unsigned long long)offset);
@@ -191,24 +288,19 @@ static int mtd_write(struct up_slot *s, const void *data, size_t len, uint64_t o
         }
         memcpy(m->buffer + at, in, n);
         m->high = at + n;
-        if (m->high == f->erase_size) {
-            if ((rc = mtd_flush(s, err)) < 0)
-                return rc;
-            moved |= rc;
-        }
+        if (m->high == f->erase_size && mtd_flush(s, err) < 0)
+            return err->code;
         in += n;
         offset += n;
         len -= n;
     }
-    return moved;
+    return 0;
 }
 
 /* A program that returned is on the medium. */
 static int mtd_sync(struct up_slot *s, struct up_error *err)
 {
-    int rc = mtd_flush(s, err);
-
-    return rc < 0 ? rc : 0;
+    return mtd_flush(s, err);
 }
 
 static long long mtd_read(struct up_slot *s, void *buf, size_t len, uint64_t offset, struct up_error *err)
@@ -240,6 +332,7 @@ static void mtd_close(struct up_slot *s)
     if (!m)
         return;
     free(m->good);
+    free(m->blank);
     free(m->buffer);
     free(m);
 }
@@ -247,6 +340,8 @@ static void mtd_close(struct up_slot *s)
 static const struct up_slot_ops mtd_ops = {
     .write = mtd_write,
     .flush = mtd_flush,
+    .prepare = mtd_prepare,
+    .refresh = mtd_refresh,
     .sync = mtd_sync,
     .read = mtd_read,
     .close = mtd_close,
@@ -264,9 +359,11 @@ int up_slot_use_mtd(struct up_slot *s, struct up_error *err)
     blocks = (uint32_t)(f->size / f->erase_size);
     s->ops = &mtd_ops;
     s->medium = m = calloc(1, sizeof *m);
-    if (!m || !(m->good = calloc(blocks + 1u, sizeof *m->good)) || !(m->buffer = malloc(f->erase_size)))
+    if (!m || !(m->good = calloc(blocks + 1u, sizeof *m->good)) ||
+        !(m->blank = calloc(blocks + 1u, sizeof *m->blank)) || !(m->buffer = malloc(f->erase_size)))
         return up_fail(err, UP_INTERNAL, "slot %s: out of memory", s->path);
     m->at = NOWHERE;
+    m->clear_to = blocks_of(s);
     for (uint32_t i = 0; i < blocks; i++) {
         int good = is_good(s->storage, s->file, f, i);
 

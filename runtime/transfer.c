@@ -28,6 +28,7 @@ struct part {
     struct up_inventory *in_place;
     uint32_t count;
     bool left_out; /* of the version that runs: not fetched */
+    bool ready;    /* to be written */
     bool adopt;    /* compared, never written: the factory's mounted slot */
 };
 
@@ -50,6 +51,7 @@ struct up_transfer {
     uint32_t filled;   /* bytes of `stored` */
     bool second_try;   /* of the current block */
     bool fresh;        /* begun just now: nothing can be in place */
+    bool refreshed;    /* flash was read for the first time since a boot */
     bool held_back;    /* the slot may hold back what was written */
     uint64_t unhinted; /* decoded bytes since the last hint */
     struct up_transfer_progress progress;
@@ -105,8 +107,9 @@ static int find_blocks(struct up_transfer *t, unsigned n, struct up_error *err)
     if (!same_boot && up_slot_drop_cache(p->target, err) < 0)
         return err->code;
     if (up_inventory_find(p->in_place, p->blocks, p->target, same_boot ? (uint32_t)hinted : 0, (uint32_t)end,
-                          err) < 0)
+                          !same_boot && !p->adopt, err) < 0)
         return err->code;
+    t->refreshed = t->refreshed || (!same_boot && up_slot_traits(p->target)->flash.kind != UP_FLASH_NONE);
     for (uint32_t i = 0; i < end; i++) {
         if (!has_block(p, i) && p->adopt)
             return up_fail(err, UP_INCOMPATIBLE,
@@ -151,6 +154,25 @@ static int open_part(struct up_transfer *t, unsigned n, struct up_error *err)
     return count_reused(t, p, err);
 }
 
+/* All parts were read since this boot: on record, so that flash is not written
+ * anew at each try. */
+static int note_boot(struct up_transfer *t, struct up_error *err)
+{
+    uint64_t front = 0;
+
+    if (!t->refreshed || up_device_provisioning(t->device))
+        return 0;
+    for (unsigned i = 0; i < t->manifest->part_count; i++) {
+        const struct part *p = &t->part[i];
+        uint32_t n = p->left_out ? p->count : up_inventory_front(p->in_place);
+
+        front += n;
+        if (n < p->count)
+            break;
+    }
+    return up_device_hint(t->device, front, err);
+}
+
 static int allocate(struct up_transfer *t, struct up_error *err)
 {
     size_t size = 0;
@@ -191,6 +213,8 @@ int up_transfer_open(struct up_transfer **out, struct up_device *device, const s
     for (unsigned i = 0; i < m->part_count; i++)
         if (open_part(t, i, err) < 0)
             goto fail;
+    if (note_boot(t, err) < 0)
+        goto fail;
     t->progress.reused = t->progress.done;
     t->offset = t->layout->data_offset[0];
     t->compared_to = t->layout->head_size;
@@ -334,24 +358,6 @@ static int decode(struct up_transfer *t, const struct up_block *block, const uin
     return 0;
 }
 
-/* A block of the flash went bad: what lay beyond the current block of the
- * content has moved. */
-static int forget_beyond(struct up_transfer *t, struct part *p, uint32_t first, struct up_error *err)
-{
-    struct up_block block;
-
-    for (uint32_t i = first; i < p->count; i++) {
-        if (!has_block(p, i))
-            continue;
-        if (up_blocks_get(p->blocks, i, &block, err) < 0)
-            return err->code;
-        up_inventory_set(p->in_place, i, false);
-        t->progress.done -= block.stored;
-    }
-    t->want_end = 0;
-    return 0;
-}
-
 static int write_block(struct up_transfer *t, const struct up_block *block, const uint8_t *data,
                        struct up_error *err)
 {
@@ -366,21 +372,7 @@ static int write_block(struct up_transfer *t, const struct up_block *block, cons
         rc = up_slot_write(p->target, data, block->length, at, err);
     if (rc < 0)
         t->held_back = false;
-    return rc == 1 ? forget_beyond(t, p, t->at_block + 1, err) : rc;
-}
-
-/* Before blocks in place are passed over, what was written before them must
- * be: it may move them. */
-static int let_go(struct up_transfer *t, struct up_error *err)
-{
-    struct part *p = &t->part[t->at_part];
-    int rc;
-
-    if (!t->held_back)
-        return 0;
-    t->held_back = false;
-    rc = up_slot_flush(p->target, err);
-    return rc == 1 ? forget_beyond(t, p, t->at_block, err) : rc;
+    return rc;
 }
 
 /* All of the current part is in place: what follows it in the file, and on. */
@@ -390,8 +382,11 @@ static int next_part(struct up_transfer *t, struct up_error *err)
     uint64_t end = last ? t->layout->size : t->layout->data_offset[t->at_part + 1];
     int rc = compare(t, end, err);
 
-    if (rc < 0 || (rc = let_go(t, err)) < 0)
+    if (rc < 0)
         return rc;
+    t->held_back = false;
+    if (!t->part[t->at_part].left_out && up_slot_flush(t->part[t->at_part].target, err) < 0)
+        return err->code;
     t->at_part++;
     t->at_block = 0;
     if (!last)
@@ -441,6 +436,15 @@ static int take_block(struct up_transfer *t, const struct up_block *block, struc
     return block_done(t, block, err);
 }
 
+/* Before the first write, a piece a call: 1 there is more, 0 done. */
+static int make_ready(struct part *p, uint64_t offset, struct up_error *err)
+{
+    int rc = p->ready ? 0 : up_slot_prepare(p->target, offset, err);
+
+    p->ready = p->ready || rc == 0;
+    return rc;
+}
+
 int up_transfer_step(struct up_transfer *t, struct up_error *err)
 {
     struct part *p = &t->part[t->at_part];
@@ -455,11 +459,12 @@ int up_transfer_step(struct up_transfer *t, struct up_error *err)
     if (p->left_out)
         t->offset = t->layout->data_offset[t->at_part] + p->info->data_size;
     while (t->at_block < p->count) {
-        if (has_block(p, t->at_block) && let_go(t, err) < 0)
-            return err->code;
         if (up_blocks_get(p->blocks, t->at_block, &block, err) < 0)
             return err->code;
         if (!has_block(p, t->at_block)) {
+            rc = make_ready(p, (uint64_t)t->at_block * p->info->block_size, err);
+            if (rc != 0)
+                return rc;
             rc = take_block(t, &block, err);
             if (rc < 0 || !has_block(p, t->at_block))
                 return rc;

@@ -64,6 +64,61 @@ static const struct world_plan plans[] = {
      .package = WORLD_BOTH,
      .verdict = WORLD_DEAD,
      .loader = WORLD_UBOOT},
+    {.name = "provision on block devices", .package = WORLD_FACTORY, .medium = WORLD_ON_BLOCK},
+    {.name = "slot on block devices", .provisioned = true, .package = WORLD_CORE, .medium = WORLD_ON_BLOCK},
+    {.name = "both on block devices", .provisioned = true, .package = WORLD_BOTH, .medium = WORLD_ON_BLOCK},
+    {.name = "both fails on block devices",
+     .provisioned = true,
+     .package = WORLD_BOTH,
+     .verdict = WORLD_FAIL,
+     .medium = WORLD_ON_BLOCK},
+    {.name = "provision on NOR", .package = WORLD_FACTORY, .medium = WORLD_ON_NOR},
+    {.name = "slot on NOR", .provisioned = true, .package = WORLD_CORE, .medium = WORLD_ON_NOR},
+    {.name = "both on NOR", .provisioned = true, .package = WORLD_BOTH, .medium = WORLD_ON_NOR},
+    {.name = "both fails on NOR",
+     .provisioned = true,
+     .package = WORLD_BOTH,
+     .verdict = WORLD_FAIL,
+     .medium = WORLD_ON_NOR},
+    {.name = "provision on NAND", .package = WORLD_FACTORY, .medium = WORLD_ON_NAND},
+    {.name = "slot on NAND", .provisioned = true, .package = WORLD_CORE, .medium = WORLD_ON_NAND},
+    {.name = "both on NAND", .provisioned = true, .package = WORLD_BOTH, .medium = WORLD_ON_NAND},
+    {.name = "both fails on NAND",
+     .provisioned = true,
+     .package = WORLD_BOTH,
+     .verdict = WORLD_FAIL,
+     .medium = WORLD_ON_NAND},
+    {.name = "provision on small NAND", .package = WORLD_FACTORY, .medium = WORLD_ON_SMALL_NAND},
+    {.name = "slot on small NAND", .provisioned = true, .package = WORLD_CORE, .medium = WORLD_ON_SMALL_NAND},
+    {.name = "both on small NAND", .provisioned = true, .package = WORLD_BOTH, .medium = WORLD_ON_SMALL_NAND},
+    {.name = "both fails on small NAND",
+     .provisioned = true,
+     .package = WORLD_BOTH,
+     .verdict = WORLD_FAIL,
+     .medium = WORLD_ON_SMALL_NAND},
+    {.name = "provision on UBI", .package = WORLD_FACTORY, .medium = WORLD_ON_UBI},
+    {.name = "slot on UBI", .provisioned = true, .package = WORLD_CORE, .medium = WORLD_ON_UBI},
+    {.name = "both on UBI", .provisioned = true, .package = WORLD_BOTH, .medium = WORLD_ON_UBI},
+    {.name = "both fails on UBI",
+     .provisioned = true,
+     .package = WORLD_BOTH,
+     .verdict = WORLD_FAIL,
+     .medium = WORLD_ON_UBI},
+    {.name = "slot disarmed on NAND",
+     .provisioned = true,
+     .package = WORLD_CORE,
+     .verdict = WORLD_DISARM,
+     .medium = WORLD_ON_NAND},
+    {.name = "uboot both on NAND",
+     .provisioned = true,
+     .package = WORLD_BOTH,
+     .loader = WORLD_UBOOT,
+     .medium = WORLD_ON_NAND},
+    {.name = "uboot both on UBI",
+     .provisioned = true,
+     .package = WORLD_BOTH,
+     .loader = WORLD_UBOOT,
+     .medium = WORLD_ON_UBI},
 };
 #define PLANS (sizeof plans / sizeof plans[0])
 
@@ -261,8 +316,10 @@ static unsigned mutants(const struct effort *effort)
         struct totals t = {.stop_at_first = true, .only = places[i]};
         const struct excuse *excuse = excuse_for(places[i]);
 
+        /* What syncs is the same wherever the slots lie. */
         for (size_t p = 0; p < PLANS && !done(&t); p++)
-            enumerate(&t, &plans[p], effort);
+            if (plans[p].medium == WORLD_ON_FILES)
+                enumerate(&t, &plans[p], effort);
         if (t.bad) {
             killed++;
             printf("  without sync of %s: caught in flow %s\n", places[i], t.last_bad_flow);
@@ -281,7 +338,7 @@ static unsigned mutants(const struct effort *effort)
 
 int main(int argc, char **argv)
 {
-    struct effort effort = {.choices = 16, .second_choices = 2, .second_every = 64};
+    struct effort effort = {.choices = 16, .second_choices = 2, .second_every = 64}, elsewhere;
     bool only_mutants = false;
     const char *only = NULL;
     struct totals totals = {0};
@@ -301,6 +358,10 @@ int main(int argc, char **argv)
         else
             only = argv[i];
     }
+    /* Where the slots lie makes a difference at few of the cuts. */
+    elsewhere = effort;
+    elsewhere.choices = (effort.choices + 3) / 4;
+    elsewhere.second_every = 4 * effort.second_every;
     if (only_mutants)
         return mutants(&(struct effort){.choices = 12}) ? 1 : 0;
     for (size_t i = 0; i < PLANS; i++) {
@@ -308,7 +369,7 @@ int main(int argc, char **argv)
 
         if (i % shares != share || (only && strcmp(only, plans[i].name) != 0))
             continue;
-        enumerate(&totals, &plans[i], &effort);
+        enumerate(&totals, &plans[i], plans[i].medium == WORLD_ON_FILES ? &effort : &elsewhere);
         printf("  %s: %lu states\n", plans[i].name, totals.states - before);
     }
     printf("crash: %lu states, %lu bad\n", totals.states, totals.bad);

@@ -138,6 +138,26 @@ static struct flash *fixture(struct sim *sim, const char *path)
     return inode_own(&sim->live.nodes[at.ino])->flash;
 }
 
+void sim_flash_fill(struct sim *sim, const char *path, const void *data, size_t len)
+{
+    struct flash *f = fixture(sim, path);
+    struct inode *inode = find(sim, path);
+    uint32_t per_block = f->erase_size / f->unit;
+    const uint8_t *in = data;
+
+    for (uint32_t i = 0; i < f->units && len > 0; i++) {
+        size_t n = len < f->unit ? len : f->unit;
+
+        if (f->marks[i / per_block] & BLOCK_BAD)
+            continue;
+        file_write(inode, in, n, (uint64_t)i * f->unit);
+        f->state[i] = UNIT_WRITTEN;
+        in += n;
+        len -= n;
+    }
+    sim_rebase(sim);
+}
+
 void sim_flash_make_bad(struct sim *sim, const char *path, unsigned block)
 {
     fixture(sim, path)->marks[block] |= BLOCK_BAD;

@@ -26,6 +26,8 @@
  * is 1 for NOR. A UBI volume is empty and has logical blocks. */
 void sim_put_flash(struct sim *sim, const char *path, enum up_flash_kind kind, unsigned blocks,
                    uint32_t erase_size, uint32_t page);
+/* Written with this from its first good block on, as an image of old. */
+void sim_flash_fill(struct sim *sim, const char *path, const void *data, size_t len);
 /* The block is bad from the factory. */
 void sim_flash_make_bad(struct sim *sim, const char *path, unsigned block);
 enum sim_wear { SIM_WEAR_ERASE, SIM_WEAR_PROGRAM };

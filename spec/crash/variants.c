@@ -102,22 +102,28 @@ bool variant_is_script(struct sim *sim, const char *dir, unsigned n)
     return nodes(sim, dir) == 5; /* the directory itself, lib, and the three */
 }
 
-bool variant_is_core(struct sim *sim, const char *path, unsigned n)
+const void *variant_core(unsigned n, size_t *len)
 {
-    static uint8_t *images[VARIANTS]; /* asked thousands of times: made once */
+    static uint8_t *images[VARIANTS]; /* asked thousands of times */
     static size_t sizes[VARIANTS];
     char version[16];
     struct up_fixture f = variant(n, n, version);
-    size_t len = 0;
-    char *content = sim_get(sim, path, &len);
-    bool same;
 
     if (!images[n % VARIANTS])
         images[n % VARIANTS] = up_fixture_core(&f, &sizes[n % VARIANTS]);
+    *len = sizes[n % VARIANTS];
+    return images[n % VARIANTS];
+}
+
+bool variant_is_core(struct sim *sim, const char *path, unsigned n)
+{
+    size_t len = 0, size;
+    const void *image = variant_core(n, &size);
+    char *content = sim_get(sim, path, &len);
     /* A device goes on after the image. */
-    same = content &&
-           (sim_kind(sim, path) == UP_NODE_FILE ? len == sizes[n % VARIANTS] : len >= sizes[n % VARIANTS]) &&
-           memcmp(content, images[n % VARIANTS], sizes[n % VARIANTS]) == 0;
+    bool same = content && (sim_kind(sim, path) == UP_NODE_FILE ? len == size : len >= size) &&
+                memcmp(content, image, size) == 0;
+
     free(content);
     return same;
 }

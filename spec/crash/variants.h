@@ -23,6 +23,8 @@ void variant_put_key(struct sim *sim, const char *dir);
  * failure. */
 void *variant_package(unsigned sequence, unsigned script, unsigned core, size_t *len);
 
+/* The image of core variant n; made once, not to be freed or changed. */
+const void *variant_core(unsigned n, size_t *len);
 /* Whether the directory holds exactly script variant n. */
 bool variant_is_script(struct sim *sim, const char *dir, unsigned n);
 /* Whether the file holds exactly core variant n, or the device begins with it. */

@@ -9,12 +9,15 @@
 #include "device.h"
 #include "minisign.h"
 #include "package.h"
+#include "sim_flash.h"
 #include "source.h"
 #include "transfer.h"
 #include "variants.h"
 
 #define STATE "/device/state"
 #define KEYS "/device/keys"
+#define SLOT_A "/device/slot-a.img"
+#define SLOT_B "/device/slot-b.img"
 #define BOOTS_MAX 8
 #define DEAD_BOOTS (2 * UP_BOOT_TRIES)
 
@@ -47,8 +50,8 @@ void world_configure(struct up_config *c)
     strcpy(c->hardware, "rev-a");
     c->state = strdup(STATE);
     c->keys = strdup(KEYS);
-    c->slot[0] = strdup("/device/slot-a.img");
-    c->slot[1] = strdup("/device/slot-b.img");
+    c->slot[0] = strdup(SLOT_A);
+    c->slot[1] = strdup(SLOT_B);
     c->boot = UP_BOOT_FILE;
 }
 
@@ -88,7 +91,7 @@ static unsigned script_of(struct sim *sim, const char *dir)
 static unsigned core_of(struct sim *sim, unsigned slot)
 {
     for (unsigned n = 1; n <= 2; n++)
-        if (variant_is_core(sim, slot ? "/device/slot-b.img" : "/device/slot-a.img", n))
+        if (variant_is_core(sim, slot ? SLOT_B : SLOT_A, n))
             return n;
     return 0;
 }
@@ -453,6 +456,51 @@ void world_check(struct sim *sim, const struct world_plan *plan, bool online, st
     up_config_free(&l.config);
 }
 
+struct flash_slot {
+    enum up_flash_kind kind;
+    unsigned blocks;
+    uint32_t erase_size, page;
+    int bad, worn;  /* of slot b; -1: none */
+    unsigned wrong; /* block of the new image in slot b */
+};
+
+static void put_flash(struct sim *sim, const char *path, const struct flash_slot *f, bool second)
+{
+    size_t len;
+    const uint8_t *image = variant_core(2, &len);
+    uint8_t *old = malloc(len);
+
+    sim_put_flash(sim, path, f->kind, f->blocks, f->erase_size, f->page);
+    if (second && f->bad >= 0)
+        sim_flash_make_bad(sim, path, (unsigned)f->bad);
+    if (second && f->worn >= 0)
+        sim_flash_wear(sim, path, (unsigned)f->worn, SIM_WEAR_PROGRAM);
+    memcpy(old, image, len);
+    old[f->wrong * 4096 + 77] ^= 1;
+    if (second)
+        sim_flash_fill(sim, path, old, len);
+    free(old);
+}
+
+static void put_slots(struct sim *sim, enum world_medium medium)
+{
+    static const struct flash_slot flashes[] = {
+        [WORLD_ON_NOR] = {UP_FLASH_NOR, 2, 8192, 1, -1, -1, 1},
+        [WORLD_ON_NAND] = {UP_FLASH_NAND, 5, 8192, 4096, 0, 2, 1},
+        [WORLD_ON_SMALL_NAND] = {UP_FLASH_NAND, 6, 4096, 512, 1, 0, 0},
+        [WORLD_ON_UBI] = {UP_FLASH_UBI, 2, 8192, 1, -1, -1, 2},
+    };
+
+    for (int i = 0; i < UP_SLOTS; i++) {
+        const char *path = i ? SLOT_B : SLOT_A;
+
+        if (medium == WORLD_ON_BLOCK)
+            sim_put_block(sim, path, 16384);
+        else if (medium != WORLD_ON_FILES)
+            put_flash(sim, path, &flashes[medium], i == 1);
+    }
+}
+
 struct sim *world_new(const struct world_plan *plan)
 {
     const struct world_plan factory_plan = {
@@ -461,6 +509,7 @@ struct sim *world_new(const struct world_plan *plan)
     struct world_log log = {0};
 
     sim_put_dir(sim, "/device", 0755);
+    put_slots(sim, plan->medium);
     variant_put_key(sim, KEYS);
     sim_put_text(sim, cmdline('a'), "console=ttyS0 moult.slot=a\n");
     sim_put_text(sim, cmdline('b'), "console=ttyS0 moult.slot=b\n");

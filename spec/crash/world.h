@@ -27,6 +27,19 @@ enum world_verdict {
  * with the boot script of examples/uboot and the boot driver `uboot`. */
 enum world_loader { WORLD_FILE, WORLD_UBOOT };
 
+/* What the slots lie on. NOR and NAND have erase blocks of two blocks of the
+ * package, small NAND of one. On NAND one block of slot b is bad from the
+ * factory and another goes bad when it is written. Slot b of a flash holds the
+ * new image with one block wrong, so that a start over finds much in place. */
+enum world_medium {
+    WORLD_ON_FILES,
+    WORLD_ON_BLOCK,
+    WORLD_ON_NOR,
+    WORLD_ON_NAND,
+    WORLD_ON_SMALL_NAND,
+    WORLD_ON_UBI
+};
+
 /* What the device is to live through. */
 struct world_plan {
     const char *name;
@@ -34,6 +47,7 @@ struct world_plan {
     enum world_package package; /* what the agent installs */
     enum world_verdict verdict;
     enum world_loader loader;
+    enum world_medium medium;
 };
 
 /* What happened so far, over all power-ons of one life. */

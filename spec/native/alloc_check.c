@@ -80,12 +80,12 @@ static void run_out(const struct world_plan *plan)
 static void a_device_survives_running_out_of_memory(void **state)
 {
     static const struct world_plan plans[] = {
-        {"both", true, WORLD_BOTH, WORLD_CONFIRM, WORLD_FILE},
-        {"script crashes", true, WORLD_SCRIPT, WORLD_CRASH, WORLD_FILE},
-        {"both fails", true, WORLD_BOTH, WORLD_FAIL, WORLD_FILE},
-        {"slot disarmed", true, WORLD_CORE, WORLD_DISARM, WORLD_FILE},
-        {"slot dead", true, WORLD_CORE, WORLD_DEAD, WORLD_FILE},
-        {"both, U-Boot", true, WORLD_BOTH, WORLD_CONFIRM, WORLD_UBOOT},
+        {"both", true, WORLD_BOTH, WORLD_CONFIRM, WORLD_FILE, WORLD_ON_FILES},
+        {"script crashes", true, WORLD_SCRIPT, WORLD_CRASH, WORLD_FILE, WORLD_ON_FILES},
+        {"both fails", true, WORLD_BOTH, WORLD_FAIL, WORLD_FILE, WORLD_ON_FILES},
+        {"slot disarmed", true, WORLD_CORE, WORLD_DISARM, WORLD_FILE, WORLD_ON_FILES},
+        {"slot dead", true, WORLD_CORE, WORLD_DEAD, WORLD_FILE, WORLD_ON_FILES},
+        {"both, U-Boot", true, WORLD_BOTH, WORLD_CONFIRM, WORLD_UBOOT, WORLD_ON_FILES},
     };
 
     (void)state;

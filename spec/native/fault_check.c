@@ -17,13 +17,13 @@
 #include "world.h"
 
 static const struct world_plan plans[] = {
-    {"provision", false, WORLD_FACTORY, WORLD_CONFIRM, WORLD_FILE},
-    {"script", true, WORLD_SCRIPT, WORLD_CONFIRM, WORLD_FILE},
-    {"both", true, WORLD_BOTH, WORLD_CONFIRM, WORLD_UBOOT},
-    {"script crashes", true, WORLD_SCRIPT, WORLD_CRASH, WORLD_FILE},
-    {"both fails", true, WORLD_BOTH, WORLD_FAIL, WORLD_FILE},
-    {"slot disarmed", true, WORLD_CORE, WORLD_DISARM, WORLD_FILE},
-    {"slot dead", true, WORLD_CORE, WORLD_DEAD, WORLD_FILE},
+    {"provision", false, WORLD_FACTORY, WORLD_CONFIRM, WORLD_FILE, WORLD_ON_FILES},
+    {"script", true, WORLD_SCRIPT, WORLD_CONFIRM, WORLD_FILE, WORLD_ON_FILES},
+    {"both", true, WORLD_BOTH, WORLD_CONFIRM, WORLD_UBOOT, WORLD_ON_FILES},
+    {"script crashes", true, WORLD_SCRIPT, WORLD_CRASH, WORLD_FILE, WORLD_ON_FILES},
+    {"both fails", true, WORLD_BOTH, WORLD_FAIL, WORLD_FILE, WORLD_ON_FILES},
+    {"slot disarmed", true, WORLD_CORE, WORLD_DISARM, WORLD_FILE, WORLD_ON_FILES},
+    {"slot dead", true, WORLD_CORE, WORLD_DEAD, WORLD_FILE, WORLD_ON_FILES},
 };
 #define PLANS (sizeof plans / sizeof plans[0])
 
