@@ -110,27 +110,6 @@ static void set_floor(lua_State *L, const struct up_journal_state *s)
     lua_setfield(L, -2, "floor");
 }
 
-/* The pair that runs: the one on trial while it is on trial. */
-static const struct up_pair *running_pair(const struct up_device *d)
-{
-    const struct up_journal_state *s = up_device_state(d);
-
-    if (up_device_on_trial(d) && (!up_device_has_core(d) || s->tx.target == up_device_running(d)))
-        return &s->tx.pair;
-    return &s->slot[up_device_running(d)];
-}
-
-/* The pair that clouds are told of: while a new core is on trial, the old one. */
-static const struct up_pair *confirmed_pair(const struct up_device *d)
-{
-    const struct up_journal_state *s = up_device_state(d);
-    int running = up_device_running(d);
-
-    if (up_device_on_trial(d) && up_device_has_core(d) && s->tx.target == running)
-        running = !running;
-    return &s->slot[running];
-}
-
 static void set_transaction(lua_State *L, const struct up_device *d)
 {
     const struct up_transaction *t = &up_device_state(d)->tx;
@@ -166,7 +145,7 @@ static int m_status(lua_State *L)
 {
     struct up_device *d = check_open(L);
     const struct up_journal_state *s = up_device_state(d);
-    const struct up_pair *pair = running_pair(d);
+    const struct up_pair *pair = up_status_running(d);
 
     lua_createtable(L, 0, 8);
     up_set_string(L, "phase", up_phase_name(s->phase));
@@ -202,7 +181,7 @@ static int m_facts(lua_State *L)
     const struct up_config *c = up_device_config(d);
     struct up_storage *storage = up_device_storage(d);
     const struct up_journal_state *s = up_device_state(d);
-    const struct up_pair *pair = confirmed_pair(d);
+    const struct up_pair *pair = up_status_confirmed(d);
     uint64_t free_bytes;
 
     lua_createtable(L, 0, 12);
