@@ -20,13 +20,20 @@ static void set_number(lua_State *L, const char *name, uint64_t value)
 
 static void push_part(lua_State *L, const struct up_part *part)
 {
-    lua_createtable(L, 0, 6);
+    char digest[2 * UP_SHA256_SIZE + 1];
+
+    lua_createtable(L, 0, 8);
     up_set_string(L, "kind", up_part_name(part->kind));
     up_set_integer(L, "size", part->size);
     up_set_integer(L, "block_size", part->block_size);
     up_set_integer(L, "index_size", part->index_size);
     up_set_integer(L, "data_size", part->data_size);
     up_set_boolean(L, "delta", part->delta);
+    if (!part->delta)
+        return;
+    up_hex(part->source_digest, UP_SHA256_SIZE, digest);
+    up_set_integer(L, "source_size", part->source_size);
+    up_set_string(L, "source_sha256", digest);
 }
 
 static void set_lists(lua_State *L, const struct up_manifest *m)

@@ -20,7 +20,7 @@ void up_codec_free(struct up_codec *c);
 
 /* Decode exactly `out_len` bytes. `stored` was verified before.
  * Errors: UP_CORRUPT the bytes do not decode to that length; UP_INTERNAL;
- * UP_INCOMPATIBLE copy and delta. */
+ * UP_INCOMPATIBLE copy and delta, which take an old image (delta.h). */
 int up_codec_decode(struct up_codec *c, enum up_encoding encoding, const void *stored, size_t stored_len,
                     void *out, size_t out_len, struct up_error *err);
 

@@ -59,6 +59,7 @@ int up_index_get_head(struct up_index_head *head, const uint8_t in[UP_INDEX_HEAD
     head->block_size = up_get32(in + 12);
     head->content_size = up_get64(in + 16);
     head->window = up_get32(in + 24);
+    head->source_size = part->delta ? part->source_size : 0;
     if (head->block_size != part->block_size || head->content_size != part->size ||
         head->block_count != (part->size + part->block_size - 1) / part->block_size)
         return up_fail(err, UP_UNTRUSTED, "%s.idx: sizes differ from the manifest's", name);
@@ -68,15 +69,22 @@ int up_index_get_head(struct up_index_head *head, const uint8_t in[UP_INDEX_HEAD
 }
 
 /* Whether the stored length and the source offset fit the encoding. */
-static bool sizes_fit(const struct up_block *block)
+static bool sizes_fit(const struct up_block *block, uint64_t source_size)
 {
+    bool fewer = block->stored > 0 && block->stored < block->length;
+
     switch (block->encoding) {
     case UP_ZEROS:
         return block->stored == 0 && block->source == 0;
     case UP_RAW:
         return block->stored == block->length && block->source == 0;
+    case UP_COPY:
+        return block->stored == 0 && block->length <= source_size &&
+               block->source <= source_size - block->length;
+    case UP_DELTA:
+        return fewer && block->source <= source_size;
     default:
-        return block->stored > 0 && block->stored < block->length && block->source == 0;
+        return fewer && block->source == 0;
     }
 }
 
@@ -95,10 +103,10 @@ int up_index_get_block(struct up_block *block, const uint8_t in[UP_INDEX_ENTRY],
     block->length = head->block_size;
     if (i == head->block_count - 1)
         block->length = (uint32_t)(head->content_size - (uint64_t)i * head->block_size);
-    if (encoding == UP_COPY || encoding == UP_DELTA)
-        return up_fail(err, UP_INCOMPATIBLE, "index: block %u: %s, which this version of Moult cannot apply",
-                       i, names[encoding]);
-    if (!sizes_fit(block))
+    if ((encoding == UP_COPY || encoding == UP_DELTA) && head->source_size == 0)
+        return up_fail(err, UP_UNTRUSTED, "index: block %u: %s, and the part is no delta", i,
+                       names[encoding]);
+    if (!sizes_fit(block, head->source_size))
         return up_fail(err, UP_UNTRUSTED, "index: block %u: sizes do not fit its encoding", i);
     if (is_coded(block->encoding) && head->window == 0)
         return up_fail(err, UP_UNTRUSTED, "index: block %u: needs a window and none is declared", i);

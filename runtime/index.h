@@ -19,7 +19,9 @@
  *    48 32  SHA-256 of the decoded bytes
  *
  * Stored blocks follow one another in <part>.dat without gaps. Block i decodes
- * to block size bytes, the last one to what remains.
+ * to block size bytes, the last one to what remains. Blocks `copy` and `delta`
+ * belong to parts that are a delta: a copy is the source's bytes from its
+ * offset on, a delta is what runtime/delta.h makes of the source.
  */
 #ifndef UP_INDEX_H
 #define UP_INDEX_H
@@ -37,6 +39,7 @@ enum up_encoding { UP_ZEROS, UP_RAW, UP_ZSTD, UP_LZMA, UP_COPY, UP_DELTA, UP_ENC
 struct up_index_head {
     uint32_t block_count, block_size, window;
     uint64_t content_size;
+    uint64_t source_size; /* from the manifest, not stored; 0: the part is no delta */
 };
 
 struct up_block {
@@ -59,8 +62,8 @@ void up_index_put_block(uint8_t out[UP_INDEX_ENTRY], const struct up_block *bloc
  * Errors: UP_UNTRUSTED. */
 int up_index_get_head(struct up_index_head *head, const uint8_t in[UP_INDEX_HEAD], const struct up_part *part,
                       struct up_error *err);
-/* Decode and check entry number i of that index. Errors: UP_UNTRUSTED;
- * UP_INCOMPATIBLE copy and delta, which this version cannot apply. */
+/* Decode and check entry number i of that index: no copy reaches past its
+ * source, no delta begins past it. Errors: UP_UNTRUSTED. */
 int up_index_get_block(struct up_block *block, const uint8_t in[UP_INDEX_ENTRY],
                        const struct up_index_head *head, uint32_t i, struct up_error *err);
 

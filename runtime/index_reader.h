@@ -32,7 +32,7 @@ void up_index_reader_release(struct up_index_reader *c); /* also after a failed 
 void up_index_reader_feed(struct up_index_reader *c, const void *data, size_t len);
 
 /* After the last byte: digest, length, every entry, and that the stored
- * blocks fill <part>.dat exactly. Errors: UP_UNTRUSTED, UP_INCOMPATIBLE. */
+ * blocks fill <part>.dat exactly. Errors: UP_UNTRUSTED. */
 int up_index_reader_end(struct up_index_reader *c, struct up_error *err);
 
 #endif

@@ -53,7 +53,7 @@ end
 local function part_line(part)
   if type(part) ~= "table" then return "part         " .. clean(part) end
   return ("part         %s: %s bytes, stored as %s, in blocks of %s%s"):format(clean(part.kind), clean(part.size),
-    clean(part.data_size), clean(part.block_size), part.source and ", a delta" or "")
+    clean(part.data_size), clean(part.block_size), part.delta and ", a delta" or "")
 end
 
 local function lines_of(m, digest)

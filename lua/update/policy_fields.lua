@@ -19,6 +19,8 @@ local part = {
   field("index_size", "integer", "bytes of its index"),
   field("data_size", "integer", "bytes of it as stored"),
   field("delta", "boolean", "true: a delta against the running slot"),
+  field("source_size", "integer", "bytes of the image that a delta is made against"),
+  field("source_sha256", "string", "SHA-256 of the image that a delta is made against, hex"),
 }
 
 local manifest = {

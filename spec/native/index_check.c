@@ -73,8 +73,8 @@ static void test_entries(void **state)
         {UP_LZMA, 2, 100, 0, UP_UNTRUSTED},
         {UP_LZMA, 1, 50, 7, UP_UNTRUSTED},
         {UP_RAW, 3, 100, 0, UP_UNTRUSTED},
-        {UP_COPY, 0, 0, 0, UP_INCOMPATIBLE},
-        {UP_DELTA, 0, 10, 4096, UP_INCOMPATIBLE},
+        {UP_COPY, 0, 0, 0, UP_UNTRUSTED}, /* the part is no delta */
+        {UP_DELTA, 0, 10, 4096, UP_UNTRUSTED},
     };
     struct up_index_head no_window = head;
     uint8_t raw[UP_INDEX_ENTRY];
@@ -96,6 +96,63 @@ static void test_entries(void **state)
         raw[3] = 0;
         raw[0] = UP_ENCODINGS;
         must_fail(get(raw, &head, 0, &err), UP_UNTRUSTED, "no such block", &err);
+    }
+}
+
+/* Against an old image of 5000 bytes. */
+static void test_delta_entries(void **state)
+{
+    static const struct {
+        enum up_encoding encoding;
+        uint32_t i, stored;
+        uint64_t source;
+        int code;
+    } cases[] = {
+        {UP_COPY, 0, 0, 0, 0},
+        {UP_COPY, 0, 0, 904, 0},
+        {UP_COPY, 0, 0, 905, UP_UNTRUSTED},
+        {UP_COPY, 0, 0, UINT64_MAX, UP_UNTRUSTED},
+        {UP_COPY, 0, 0, UINT64_MAX - 4095, UP_UNTRUSTED},
+        {UP_COPY, 0, 1, 0, UP_UNTRUSTED},
+        {UP_COPY, 2, 0, 4900, 0},
+        {UP_COPY, 2, 0, 4901, UP_UNTRUSTED},
+        {UP_DELTA, 0, 1, 0, 0},
+        {UP_DELTA, 0, 4095, 5000, 0},
+        {UP_DELTA, 0, 4095, 5001, UP_UNTRUSTED},
+        {UP_DELTA, 0, 4095, UINT64_MAX, UP_UNTRUSTED},
+        {UP_DELTA, 0, 4096, 0, UP_UNTRUSTED},
+        {UP_DELTA, 0, 0, 0, UP_UNTRUSTED},
+        {UP_DELTA, 2, 99, 17, 0},
+        {UP_DELTA, 2, 100, 17, UP_UNTRUSTED},
+        {UP_ZSTD, 0, 10, 1, UP_UNTRUSTED},
+        {UP_RAW, 0, 4096, 1, UP_UNTRUSTED},
+        {UP_ZEROS, 0, 0, 1, UP_UNTRUSTED},
+        {UP_LZMA, 0, 10, 0, 0},
+    };
+    struct up_index_head with = head, small;
+    uint8_t raw[UP_INDEX_ENTRY];
+    struct up_error err;
+
+    (void)state;
+    with.source_size = 5000;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct up_block block = {
+            .encoding = cases[i].encoding, .stored = cases[i].stored, .source = cases[i].source};
+
+        up_index_put_block(raw, &block);
+        if (get(raw, &with, cases[i].i, &err) != cases[i].code)
+            fail_msg("case %zu", i);
+        if (cases[i].code == 0 && cases[i].encoding == UP_COPY) {
+            small = with;
+            small.source_size = cases[i].i == 2 ? 99 : 4095; /* smaller than the block itself */
+            must_fail(get(raw, &small, cases[i].i, &err), UP_UNTRUSTED, "sizes do not fit", &err);
+            raw[20] = 1;
+            must_fail(get(raw, &with, cases[i].i, &err), UP_UNTRUSTED, "a digest where none", &err);
+        } else if (cases[i].encoding == UP_DELTA) {
+            small = with;
+            small.window = 0;
+            assert_int_equal(get(raw, &small, cases[i].i, &err), UP_UNTRUSTED);
+        }
     }
 }
 
@@ -184,7 +241,7 @@ static void test_signed_mistakes(void **state)
     make_index(raw);
     raw[UP_INDEX_HEAD] = UP_DELTA;
     up_sha256(raw, sizeof raw, part.index_digest);
-    must_fail(read_in_pieces(raw, sizeof raw, 64, &err), UP_INCOMPATIBLE, "delta", &err);
+    must_fail(read_in_pieces(raw, sizeof raw, 64, &err), UP_UNTRUSTED, "delta", &err);
     make_index(raw);
     up_put32(raw + 24, 4097);
     up_sha256(raw, sizeof raw, part.index_digest);
@@ -194,8 +251,9 @@ static void test_signed_mistakes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_head),   cmocka_unit_test(test_entries),         cmocka_unit_test(test_digests),
-        cmocka_unit_test(test_stream), cmocka_unit_test(test_signed_mistakes),
+        cmocka_unit_test(test_head),          cmocka_unit_test(test_entries),
+        cmocka_unit_test(test_delta_entries), cmocka_unit_test(test_digests),
+        cmocka_unit_test(test_stream),        cmocka_unit_test(test_signed_mistakes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

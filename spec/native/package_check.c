@@ -150,6 +150,10 @@ static void try_head(const struct scratch *s, const struct sample *sample, const
     free(text);
 }
 
+#define KIND "\"kind\":\"core\","
+#define ZEROS16 "0000000000000000"
+#define SOURCE(size) KIND "\"source\":{\"sha256\":\"" ZEROS16 ZEROS16 ZEROS16 ZEROS16 "\",\"size\":" size "},"
+
 static void test_signed_heads(void **state)
 {
     static const char comment[] = "moult manifest sequence 9";
@@ -164,8 +168,13 @@ static void test_signed_heads(void **state)
     try_head(s, &sample, &raw, "moult manifest sequence 90", NULL, NULL, UP_UNTRUSTED, "trusted comment");
     try_head(s, &sample, &raw, "moult manifest sequence 09", NULL, NULL, UP_UNTRUSTED, "trusted comment");
     try_head(s, &sample, &raw, "", NULL, NULL, UP_UNTRUSTED, "trusted comment");
-    try_head(s, &sample, &copy, comment, NULL, NULL, UP_INCOMPATIBLE, "copy");
-    try_head(s, &sample, &delta, comment, NULL, NULL, UP_INCOMPATIBLE, "delta");
+    try_head(s, &sample, &copy, comment, NULL, NULL, UP_UNTRUSTED, "copy, and the part is no delta");
+    try_head(s, &sample, &delta, comment, NULL, NULL, UP_UNTRUSTED, "delta, and the part is no delta");
+    try_head(s, &sample, &copy, comment, KIND, SOURCE("4096"), 0, "");
+    try_head(s, &sample, &copy, comment, KIND, SOURCE("4095"), UP_UNTRUSTED, "sizes do not fit");
+    try_head(s, &sample, &delta, comment, KIND, SOURCE("4096"), 0, "");
+    try_head(s, &sample, &delta, comment, KIND, SOURCE("4095"), UP_UNTRUSTED, "sizes do not fit");
+    try_head(s, &sample, &raw, comment, KIND, SOURCE("1"), 0, "");
     try_head(s, &sample, &raw, comment, "manifest-1", "manifest-2", UP_INCOMPATIBLE, "newer");
     try_head(s, &sample, &raw, comment, "\"kind\":\"core\"", "\"kind\":\"hotfix\"", UP_INCOMPATIBLE,
              "hotfix");
