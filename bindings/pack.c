@@ -116,13 +116,15 @@ static void copy_part(lua_State *L, const char *path, struct up_pack_part *part)
         luaL_error(L, "field '%s' is missing", path);
     part->encoding = up_encoding_find(up_field_string(L, -1, "encoding", "zstd"));
     part->block_size = (uint32_t)up_field_integer(L, -1, "block_size", 0);
+    part->from = up_field_string(L, -1, "from", NULL);
 }
 
 /* open(recipe, out, key_file) -> packer | nil, message, code.
  * recipe: {project, product_key (in clear), hardware (list), sequence, release,
  * min_moult, issued, not_after, deadline, override (list), text, requires =
  * {core, version}, script = {dir, version, encoding, block_size}, core = {image,
- * name, version, encoding, block_size}}; what is nil is left out. */
+ * name, version, encoding, block_size, from = path of the old image that the
+ * package is a delta against}}; what is nil is left out. */
 static int f_open(lua_State *L)
 {
     const char *out = luaL_checkstring(L, 2), *key_path = luaL_checkstring(L, 3);
@@ -169,7 +171,8 @@ static int m_step(lua_State *L)
     return 1;
 }
 
-/* packer:progress() -> content bytes encoded, of how many */
+/* packer:progress() -> content bytes encoded, of how many; those of a delta
+ * count twice, once for being compared */
 static int m_progress(lua_State *L)
 {
     uint64_t done, total;

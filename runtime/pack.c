@@ -1,6 +1,7 @@
 #include "pack.h"
 
 #include "codec.h"
+#include "delta_blocks.h"
 #include "digest.h"
 #include "error.h"
 #include "minisign.h"
@@ -22,9 +23,12 @@
 struct input {
     enum up_encoding encoding;
     struct up_tree *tree;     /* script, or */
-    struct up_source *source; /* core */
-    uint8_t *index;           /* the whole .idx */
-    uint64_t data_at;         /* of its blocks in OUT.data */
+    struct up_source *source; /* core, whole, or */
+    struct up_delta_blocks *delta;
+    bool ready;        /* the delta's images are compared */
+    uint8_t *index;    /* the whole .idx */
+    uint64_t data_at;  /* of its blocks in OUT.data */
+    uint64_t compared; /* of a delta: content bytes, for progress */
     struct up_index_head head;
 };
 
@@ -50,14 +54,23 @@ static int refuse_errno(struct up_error *err, const char *path)
     return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: %s", path, strerror(errno));
 }
 
+static uint32_t block_size_of(const struct up_pack_part *part)
+{
+    uint32_t otherwise = part->from ? UP_DELTA_BLOCK_SIZE : UP_BLOCK_DEFAULT;
+
+    return part->block_size ? part->block_size : otherwise;
+}
+
 /* The part's sizes, as far as they are known before it is encoded. */
 static int size_part(struct up_pack *p, struct input *in, struct up_part *part,
                      const struct up_pack_part *from, struct up_error *err)
 {
     uint64_t blocks;
 
-    part->size = in->tree ? up_tree_size(in->tree) : in->source->size;
-    part->block_size = from->block_size ? from->block_size : UP_BLOCK_DEFAULT;
+    part->size = in->tree    ? up_tree_size(in->tree)
+                 : in->delta ? up_delta_blocks_size(in->delta)
+                             : in->source->size;
+    part->block_size = block_size_of(from);
     if (part->size == 0 || part->size >= UP_PART_MAX)
         return up_fail(err, UP_USAGE, "%s: %llu bytes; a part has 1 byte to less than 8 GiB", from->path,
                        (unsigned long long)part->size);
@@ -74,7 +87,7 @@ static int size_part(struct up_pack *p, struct input *in, struct up_part *part,
     in->head.block_size = part->block_size;
     in->head.content_size = part->size;
     in->index = malloc((size_t)part->index_size);
-    p->total += part->size;
+    p->total += in->delta ? 2 * part->size : part->size;
     return in->index ? 0 : up_fail(err, UP_INTERNAL, "%s: out of memory", from->path);
 }
 
@@ -90,12 +103,19 @@ static int add_part(struct up_pack *p, enum up_part_kind kind, const struct up_p
     part->kind = kind;
     in->encoding = from->encoding;
     p->manifest.part_count++;
+    if (from->from && kind != UP_CORE)
+        return up_fail(err, UP_USAGE, "%s: only a core can be a delta; a script is always whole", from->path);
     if (kind == UP_SCRIPT)
         rc = up_tree_open(&in->tree, p->storage, from->path, err);
+    else if (from->from)
+        rc = up_delta_blocks_open(&in->delta, p->storage, from->from, from->path, from->encoding,
+                                  block_size_of(from), err);
     else
         rc = up_source_file(&in->source, p->storage, from->path, err);
     if (rc < 0)
         return rc;
+    part->delta = in->delta != NULL;
+    part->source_size = in->delta ? up_delta_blocks_old_size(in->delta) : 0;
     if (in->tree && !up_tree_has(in->tree, "main.lua"))
         return up_fail(err, UP_USAGE, "%s: has no main.lua", from->path);
     return size_part(p, in, part, from, err);
@@ -188,6 +208,9 @@ static void end_part(struct up_pack *p, struct input *in, struct up_part *part)
     up_index_put_head(in->index, &in->head);
     up_sha256(in->index, (size_t)part->index_size, part->index_digest);
     part->data_size = p->data_end - in->data_at;
+    /* The images are large. */
+    up_delta_blocks_close(in->delta);
+    in->delta = NULL;
     p->block = 0;
     p->part++;
     if (p->part == p->manifest.part_count)
@@ -196,29 +219,64 @@ static void end_part(struct up_pack *p, struct input *in, struct up_part *part)
         p->input[p->part].data_at = p->data_end;
 }
 
+/* The current block by itself. */
+static int encode_block(struct up_pack *p, struct input *in, struct up_block *block, struct up_error *err)
+{
+    const struct up_part *part = &p->manifest.part[p->part];
+    uint64_t offset = (uint64_t)p->block * part->block_size, left = part->size - offset;
+    size_t stored;
+    int rc;
+
+    block->length = left < part->block_size ? (uint32_t)left : part->block_size;
+    if ((rc = read_content(in, offset, p->content, block->length, err)) < 0 ||
+        (rc = up_codec_encode(p->codec, &block->encoding, p->content, block->length, p->stored, &stored,
+                              err)) < 0)
+        return rc;
+    block->stored = (uint32_t)stored;
+    up_sha256(p->content, block->length, block->digest);
+    up_sha256(p->stored, stored, block->stored_digest);
+    return 0;
+}
+
+/* Before the first block of a delta: UP_AGAIN, or 0 when blocks can be had. */
+static int compare_images(struct up_pack *p, struct input *in, struct up_part *part, struct up_error *err)
+{
+    uint64_t done, total, before = p->done - in->compared;
+    int rc;
+
+    if (!in->delta || in->ready)
+        return 0;
+    rc = up_delta_blocks_step(in->delta, err);
+    if (rc < 0 && rc != UP_AGAIN)
+        return rc;
+    up_delta_blocks_progress(in->delta, &done, &total);
+    in->compared = rc == 0 ? part->size : part->size / total * done;
+    p->done = before + in->compared;
+    in->ready = rc == 0;
+    if (rc == 0)
+        memcpy(part->source_digest, up_delta_blocks_old_digest(in->delta), sizeof part->source_digest);
+    return rc;
+}
+
 static int step_encode(struct up_pack *p, struct up_error *err)
 {
     struct input *in = &p->input[p->part];
     struct up_part *part = &p->manifest.part[p->part];
-    uint64_t offset = (uint64_t)p->block * part->block_size, left = part->size - offset;
     struct up_block block = {.encoding = in->encoding};
-    size_t stored;
-    int rc;
+    int rc = compare_images(p, in, part, err);
 
-    block.length = left < part->block_size ? (uint32_t)left : part->block_size;
-    if ((rc = read_content(in, offset, p->content, block.length, err)) < 0 ||
-        (rc = up_codec_encode(p->codec, &block.encoding, p->content, block.length, p->stored, &stored, err)) <
-            0)
+    if (rc != 0)
         return rc;
-    block.stored = (uint32_t)stored;
-    up_sha256(p->content, block.length, block.digest);
-    up_sha256(p->stored, stored, block.stored_digest);
-    if (block.encoding == UP_ZSTD || block.encoding == UP_LZMA)
+    rc = in->delta ? up_delta_blocks_get(in->delta, p->block, &block, p->stored, err)
+                   : encode_block(p, in, &block, err);
+    if (rc < 0)
+        return rc;
+    if (block.encoding != UP_RAW && block.stored > 0)
         in->head.window = part->block_size;
     up_index_put_block(in->index + UP_INDEX_HEAD + (size_t)p->block * UP_INDEX_ENTRY, &block);
-    if (p->storage->ops->pwrite(p->storage, p->data, p->stored, stored, p->data_end) < 0)
+    if (p->storage->ops->pwrite(p->storage, p->data, p->stored, block.stored, p->data_end) < 0)
         return refuse_errno(err, p->data_path);
-    p->data_end += stored;
+    p->data_end += block.stored;
     p->done += block.length;
     if (++p->block == in->head.block_count)
         end_part(p, in, part);
@@ -370,6 +428,7 @@ void up_pack_close(struct up_pack *p)
         up_tree_close(p->input[i].tree);
         if (p->input[i].source)
             p->input[i].source->ops->close(p->input[i].source);
+        up_delta_blocks_close(p->input[i].delta);
         free(p->input[i].index);
     }
     up_codec_free(p->codec);

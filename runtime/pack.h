@@ -3,7 +3,8 @@
  *
  * Runs where packages are made, not on devices. Pull style, a block a step,
  * so that a caller can show progress. OUT.data holds the blocks until the
- * manifest is known; OUT.new becomes OUT, whole or not at all.
+ * manifest is known; OUT.new becomes OUT, whole or not at all. Memory is two
+ * blocks and the indexes; a delta takes what delta_blocks.h says.
  *
  *     open -> step until 0 -> close
  */
@@ -21,7 +22,8 @@ struct up_storage;
 struct up_pack_part {
     const char *path;          /* script: the directory with main.lua; core: the image file */
     enum up_encoding encoding; /* UP_RAW, UP_ZSTD or UP_LZMA; blocks that it does not shrink stay raw */
-    uint32_t block_size;       /* 0: UP_BLOCK_DEFAULT */
+    uint32_t block_size;       /* 0: UP_BLOCK_DEFAULT; UP_DELTA_BLOCK_SIZE of a delta */
+    const char *from;          /* core: the old image that a delta is made against; NULL: a full image */
 };
 
 struct up_pack_options {
@@ -43,7 +45,8 @@ int up_pack_open(struct up_pack **out, struct up_storage *storage, const struct 
  * the package lies at its path, durable. */
 int up_pack_step(struct up_pack *p, struct up_error *err);
 
-/* Content bytes encoded so far, and of all parts. */
+/* Content bytes encoded so far, and of all parts; those of a delta count twice,
+ * once for being compared. */
 void up_pack_progress(const struct up_pack *p, uint64_t *done, uint64_t *total);
 /* What was packed; whole after step() returned 0. */
 const struct up_manifest *up_pack_manifest(const struct up_pack *p);

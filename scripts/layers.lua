@@ -19,7 +19,7 @@ local floors = {
   { "slot_mtd", "slot_ubi", "host", "httpd" },
   { "minisign_format", "minisign_public", "minisign_secret", "signed", "codec", "delta_maker", "index_reader", "blocks",
     "boot", "generation", "journal", "httpd_private" },
-  { "boot_private", "package", "permit", "keys", "httpd_request", "inventory" },
+  { "boot_private", "package", "delta_blocks", "permit", "keys", "httpd_request", "inventory" },
   { "boot_file", "boot_uboot", "layout", "pack", "verify", "gates", "keys_format" },
   { "device" },
   { "device_private" },

@@ -60,8 +60,14 @@ uint8_t *up_fixture_core(const struct up_fixture *f, size_t *size)
 {
     unsigned blocks = f->core_blocks ? f->core_blocks : 4;
     uint32_t state = 2463534242u + 977 * (uint32_t)(f->core_version ? f->core_version : 1) + 31337 * f->seed;
-    uint8_t *image = calloc(blocks, UP_FIXTURE_BLOCK);
+    uint8_t *image;
 
+    if (f->image) {
+        *size = f->image_size;
+        image = malloc(*size ? *size : 1);
+        return image ? memcpy(image, f->image, *size) : NULL;
+    }
+    image = calloc(blocks, UP_FIXTURE_BLOCK);
     *size = (size_t)blocks * UP_FIXTURE_BLOCK - UP_FIXTURE_BLOCK / 2;
     for (size_t i = 0; image && i < *size; i++) {
         size_t kind = i / UP_FIXTURE_BLOCK % 3;
@@ -171,9 +177,12 @@ static int pack_in(struct up_storage *s, const char *path, const char *dir, cons
                    struct up_error *err)
 {
     enum up_encoding encoding = f->encoding == UP_ZEROS ? UP_RAW : f->encoding;
-    char app[512], image[512], key_path[512];
-    struct up_pack_part script = {app, encoding, UP_FIXTURE_BLOCK},
-                        core = {image, encoding, UP_FIXTURE_BLOCK};
+    char app[512], image[512], old[512], key_path[512];
+    struct up_pack_part script = {.path = app, .encoding = encoding, .block_size = UP_FIXTURE_BLOCK},
+                        core = {.path = image,
+                                .encoding = encoding,
+                                .block_size = UP_FIXTURE_BLOCK,
+                                .from = f->old ? old : NULL};
     struct up_manifest m;
     struct up_pack_options options = {&m, f->script ? &script : NULL, f->core ? &core : NULL, NULL};
     struct up_secret *key = NULL;
@@ -181,6 +190,7 @@ static int pack_in(struct up_storage *s, const char *path, const char *dir, cons
 
     snprintf(app, sizeof app, "%s/app", dir);
     snprintf(image, sizeof image, "%s/core.img", dir);
+    snprintf(old, sizeof old, "%s/old.img", dir);
     snprintf(key_path, sizeof key_path, "%s/fixture.key", dir);
     describe(&m, f);
     if ((rc = up_fixture_keys(s, dir, false, err)) < 0 || (rc = up_secret_load(&key, s, key_path, err)) < 0)
@@ -190,6 +200,8 @@ static int pack_in(struct up_storage *s, const char *path, const char *dir, cons
         rc = put_script(s, app, f, err);
     if (rc == 0 && f->core)
         rc = put_core(s, image, f, err);
+    if (rc == 0 && f->old)
+        rc = up_storage_write_file(s, old, f->old, f->old_size, 0644, err);
     if (rc == 0)
         rc = run_pack(s, path, &options, err);
     up_secret_free(key);

@@ -7,6 +7,8 @@
 #ifndef UP_FIXTURE_H
 #define UP_FIXTURE_H
 
+#include <stddef.h>
+
 #include "index.h"
 #include "manifest.h"
 
@@ -29,6 +31,10 @@ struct up_fixture {
     unsigned script_files;     /* beside main.lua; 0: 2 */
     enum up_encoding encoding; /* UP_ZEROS: UP_RAW */
     unsigned seed;             /* other contents for the same versions */
+    const void *image;         /* the core itself; NULL: made of the above */
+    size_t image_size;
+    const void *old; /* the core is packed as a delta against this; NULL: whole */
+    size_t old_size;
     uint64_t not_after, issued;
     uint32_t deadline;
     const char *requires_core;

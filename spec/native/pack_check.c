@@ -178,7 +178,7 @@ static void test_refused_trees(void **state)
     };
     struct scratch *s = *state;
     char app[512];
-    struct up_pack_part script = {app, UP_ZSTD, 0};
+    struct up_pack_part script = {.path = app, .encoding = UP_ZSTD};
     struct up_error err;
 
     scratch_path(s, "app", app);
@@ -194,7 +194,7 @@ static void test_refused_parts(void **state)
 {
     struct scratch *s = *state;
     char image[512], path[512], *before, *after;
-    struct up_pack_part core = {image, UP_ZSTD, 0};
+    struct up_pack_part core = {.path = image, .encoding = UP_ZSTD};
     struct up_error err;
     size_t before_len, after_len;
     int fd;

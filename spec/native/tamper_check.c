@@ -1,18 +1,27 @@
 /* Every byte of a small package flipped, one at a time: none is accepted. */
+#include "delta_images.h"
 #include "sample.h"
 
 static void test_tamper(void **state)
 {
-    static const enum up_encoding encodings[] = {UP_RAW, UP_ZSTD, UP_LZMA};
+    static const enum up_encoding encodings[] = {UP_RAW, UP_ZSTD, UP_LZMA, UP_LZMA};
     struct scratch *s = *state;
+    struct delta_images images;
     size_t flipped = 0, accepted = 0;
 
+    delta_images_make(&images, DELTA_LONGER);
     for (size_t e = 0; e < sizeof encodings / sizeof encodings[0]; e++) {
         struct up_fixture f = {
             .script = true, .core = true, .core_blocks = 3, .script_files = 1, .encoding = encodings[e]};
         struct sample sample;
         struct up_error err;
 
+        if (e == 3) { /* copies, deltas and new blocks */
+            f.image = images.fresh;
+            f.image_size = images.fresh_size;
+            f.old = images.old;
+            f.old_size = images.old_size;
+        }
         make_sample(&sample, s, &f);
         must(verify_bytes(&sample, s, sample.data, sample.size, &err), &err);
         for (size_t i = 0; i < sample.size; i++) {
@@ -30,6 +39,7 @@ static void test_tamper(void **state)
         must(verify_bytes(&sample, s, sample.data, sample.size, &err), &err);
         drop_sample(&sample);
     }
+    delta_images_free(&images);
     print_message("tamper: %zu bytes flipped, %zu accepted\n", flipped, accepted);
     assert_int_equal(accepted, 0);
 }
