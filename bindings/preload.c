@@ -18,6 +18,7 @@ static const luaL_Reg bindings[] = {
     {"update.native.fetch", luaopen_update_native_fetch},
     {"update.native.channel", luaopen_update_native_channel},
     {"update.native.httpd", luaopen_update_native_httpd},
+    {"update.native.database", luaopen_update_native_database},
     {"update.native.folder", luaopen_update_native_folder},
     {"update.native.signals", luaopen_update_native_signals},
     {"update.native.boot", luaopen_update_native_boot},

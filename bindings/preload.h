@@ -23,6 +23,7 @@ UP_EXPORT int luaopen_update_native_loop(lua_State *L);
 UP_EXPORT int luaopen_update_native_fetch(lua_State *L);
 UP_EXPORT int luaopen_update_native_channel(lua_State *L);
 UP_EXPORT int luaopen_update_native_httpd(lua_State *L);
+UP_EXPORT int luaopen_update_native_database(lua_State *L);
 UP_EXPORT int luaopen_update_native_folder(lua_State *L);
 UP_EXPORT int luaopen_update_native_signals(lua_State *L);
 UP_EXPORT int luaopen_update_native_boot(lua_State *L);
