@@ -1,5 +1,5 @@
 /*
- * update.native.digest -- SHA-256, and MD5 for vendors that still send it.
+ * update.native.digest -- SHA-256, MD5 for vendors that still send it, and HMAC for their log-ins.
  *
  *     local digest = require "update.native.digest"
  *     local hex = digest.sha256("text")
@@ -91,6 +91,27 @@ static int f_md5(lua_State *L)
     return of_text(L, UP_MD5);
 }
 
+/* hmac(kind, key, text) -> hex | nil, message, code; kind: "sha256", "sha1" */
+static int f_hmac(lua_State *L)
+{
+    static const char *const hmac_kinds[] = {"sha256", "sha1", NULL};
+    static const enum up_hmac_kind hmac_kind_of[] = {UP_HMAC_SHA256, UP_HMAC_SHA1};
+    enum up_hmac_kind kind = hmac_kind_of[luaL_checkoption(L, 1, NULL, hmac_kinds)];
+    size_t key_len, len;
+    const char *key = luaL_checklstring(L, 2, &key_len);
+    const char *text = luaL_checklstring(L, 3, &len);
+    uint8_t raw[UP_DIGEST_MAX];
+    char hex[2 * UP_DIGEST_MAX + 1];
+    struct up_error err;
+    int size = up_hmac(kind, key, key_len, text, len, raw, &err);
+
+    if (size < 0)
+        return up_push_fail(L, &err);
+    up_hex(raw, (size_t)size, hex);
+    lua_pushstring(L, hex);
+    return 1;
+}
+
 static int hash_file(struct up_digest *d, const char *path, struct up_error *err)
 {
     struct up_storage *s = up_storage_system();
@@ -166,7 +187,7 @@ static const luaL_Reg methods[] = {
 };
 
 static const luaL_Reg functions[] = {
-    {"new", f_new}, {"sha256", f_sha256}, {"md5", f_md5}, {"file", f_file}, {NULL, NULL},
+    {"new", f_new}, {"sha256", f_sha256}, {"md5", f_md5}, {"file", f_file}, {"hmac", f_hmac}, {NULL, NULL},
 };
 
 int luaopen_update_native_digest(lua_State *L)

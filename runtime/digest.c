@@ -10,7 +10,10 @@
 #include "error.h"
 
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <stdlib.h>
+
+#define HMAC_KEY_MAX 1024U
 
 struct up_digest {
     EVP_MD *algorithm;
@@ -84,6 +87,19 @@ void up_sha256(const void *data, size_t len, uint8_t out[UP_SHA256_SIZE])
 
     if (!EVP_Digest(len > 0 ? data : "", len, out, &written, EVP_sha256(), NULL) || written != UP_SHA256_SIZE)
         abort();
+}
+
+int up_hmac(enum up_hmac_kind kind, const void *key, size_t key_len, const void *text, size_t len,
+            uint8_t out[UP_DIGEST_MAX], struct up_error *err)
+{
+    unsigned written = 0;
+
+    if (key_len > HMAC_KEY_MAX)
+        return up_fail(err, UP_USAGE, "hmac: a key of %zu bytes, at most %u", key_len, HMAC_KEY_MAX);
+    if (!HMAC(kind == UP_HMAC_SHA1 ? EVP_sha1() : EVP_sha256(), key_len > 0 ? key : "", (int)key_len, text,
+              len, out, &written))
+        return up_fail(err, UP_INTERNAL, "hmac: OpenSSL refuses");
+    return (int)written;
 }
 
 void up_hex(const uint8_t *data, size_t len, char *out)

@@ -31,6 +31,14 @@ size_t up_digest_final(struct up_digest *d, uint8_t out[UP_DIGEST_MAX]);
 /* SHA-256 of one buffer. Cannot fail: aborts when OpenSSL has no SHA-256. */
 void up_sha256(const void *data, size_t len, uint8_t out[UP_SHA256_SIZE]);
 
+/* How a cloud has a device sign what it connects with. SHA-1 only because a vendor asks for it. */
+enum up_hmac_kind { UP_HMAC_SHA256, UP_HMAC_SHA1 };
+
+/* Returns the size of the code in bytes, 32 or 20. Errors: UP_INTERNAL OpenSSL
+ * refuses the algorithm or has no memory; UP_USAGE a key of more than 1 KiB. */
+int up_hmac(enum up_hmac_kind kind, const void *key, size_t key_len, const void *text, size_t len,
+            uint8_t out[UP_DIGEST_MAX], struct up_error *err);
+
 /* Lower-case hex with NUL: 2 * len + 1 bytes. */
 void up_hex(const uint8_t *data, size_t len, char *out);
 /* 0, or -1 when text is not exactly 2 * len hex digits. */

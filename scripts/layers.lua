@@ -72,7 +72,8 @@ local binding_helpers = { helpers = true, preload = true, error = true }
 
 -- lua/update: facts in, decision out. luacheck forbids them os, io and the like.
 local pure = { "update.policy", "update.version", "update.offer", "update.luat", "update.luat_request",
-  "update.clouds" }
+  "update.clouds", "update.offer_fields", "update.base64", "update.aliyun_dialect", "update.tencent",
+  "update.mqtt_session" }
 
 -- What the policy process lets a policy require.
 local for_policies = { ["update.policy"] = true, ["update.version"] = true }

@@ -110,10 +110,44 @@ static void hex_is_read_exactly(void **state)
     assert_string_equal(hex, "");
 }
 
+struct hmac_vector {
+    enum up_hmac_kind kind;
+    const char *key, *text, *hex;
+};
+
+/* RFC 4231 case 2 and RFC 2202 case 2. */
+static const struct hmac_vector hmac_vectors[] = {
+    {UP_HMAC_SHA256, "Jefe", "what do ya want for nothing?",
+     "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"},
+    {UP_HMAC_SHA1, "Jefe", "what do ya want for nothing?", "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79"},
+    {UP_HMAC_SHA256, "", "", "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad"},
+};
+
+static void hmacs_match_published_values(void **state)
+{
+    static const char long_key[1025];
+    uint8_t out[UP_DIGEST_MAX];
+    char hex[2 * UP_DIGEST_MAX + 1];
+    struct up_error err;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof hmac_vectors / sizeof hmac_vectors[0]; i++) {
+        const struct hmac_vector *v = &hmac_vectors[i];
+        int size = up_hmac(v->kind, v->key, strlen(v->key), v->text, strlen(v->text), out, &err);
+
+        assert_int_equal(size, strlen(v->hex) / 2);
+        up_hex(out, (size_t)size, hex);
+        assert_string_equal(hex, v->hex);
+    }
+    assert_true(up_hmac(UP_HMAC_SHA1, long_key, 1024, "", 0, out, &err) == 20);
+    assert_int_equal(up_hmac(UP_HMAC_SHA1, long_key, 1025, "", 0, out, &err), UP_USAGE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(digests_match_published_values),
+        cmocka_unit_test(hmacs_match_published_values),
         cmocka_unit_test(a_context_hashes_one_message_after_another),
         cmocka_unit_test(one_buffer_is_hashed_at_once),
         cmocka_unit_test(hex_is_read_exactly),
