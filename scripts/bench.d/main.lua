@@ -1,5 +1,6 @@
 --- The figures, one line each: see `scripts/bench --help`.
 
+local delta = require "delta"
 local rig = require "rig"
 local swupdate = require "swupdate"
 
@@ -197,9 +198,22 @@ function measurements.hook()
   os.remove(path)
 end
 
+local corpus, only -- of the deltas
+
+function measurements.delta()
+  local cache = os.getenv("XDG_CACHE_HOME") or (os.getenv("HOME") or "/tmp") .. "/.cache"
+  delta.measure({ moult = MOULT, corpus = corpus or cache .. "/moult-bench", only = only, quick = quick }, report)
+end
+
 for _, word in ipairs(arg) do
+  local name, value = word:match("^%-%-(%l+)=(.+)$")
   if word == "--quick" then
     quick = true
+  elseif name == "corpus" then
+    corpus = rig.run("mkdir -p " .. rig.quote(value) .. " && readlink -f " .. rig.quote(value)):match("[^\n]+")
+  elseif name == "pair" then
+    only = only or {}
+    only[#only + 1] = value
   elseif word ~= "all" and not measurements[word] then
     io.stderr:write(("bench: no measurement called %s; try --help\n"):format(word))
     os.exit(2)

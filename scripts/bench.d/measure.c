@@ -12,10 +12,10 @@
  * The command's output goes where ours goes, except that our last line, on
  * stderr, is
  *
- *     measure: begun S wall S user S sys S anon KIB pss KIB processes N exit CODE
+ *     measure: begun S wall S user S sys S rss KIB anon KIB pss KIB processes N exit CODE
  *
- * with seconds (begun: CLOCK_MONOTONIC at the start), the peaks of the samples (anon and pss are 0 without
- * --memory) and 128 + the signal for a killed command. Exit code 0 when the
+ * with seconds (begun: CLOCK_MONOTONIC at the start), the resident peak of the largest process, libraries
+ * included, the peaks of the samples (anon and pss are 0 without --memory) and 128 + the signal for a killed command. Exit code 0 when the
  * command could be started. We are the subreaper of everything below, so no
  * grandchild escapes the sum.
  */
@@ -225,9 +225,10 @@ int main(int argc, char **argv)
 
     struct rusage usage_all;
     getrusage(RUSAGE_CHILDREN, &usage_all);
-    fprintf(stderr,
-            "measure: begun %.6f wall %.6f user %.6f sys %.6f anon %ld pss %ld processes %d exit %d\n", begun,
-            ended - begun, seconds(usage_all.ru_utime), seconds(usage_all.ru_stime), anon, pss, processes,
-            code);
+    fprintf(
+        stderr,
+        "measure: begun %.6f wall %.6f user %.6f sys %.6f rss %ld anon %ld pss %ld processes %d exit %d\n",
+        begun, ended - begun, seconds(usage_all.ru_utime), seconds(usage_all.ru_stime), usage_all.ru_maxrss,
+        anon, pss, processes, code);
     return code == 127 ? 1 : 0;
 }
