@@ -224,7 +224,12 @@ static int start(struct up_fetch *f)
     f->head_bytes = 0;
     f->body = 0;
     up_url_show(f->url, f->shown);
-    curl_easy_reset(f->easy);
+    /* A fresh handle for each request: one that was used may point to headers
+     * that are gone (libcurl before 8.1). The connection stays with the loop. */
+    curl_easy_cleanup(f->easy);
+    f->easy = curl_easy_init();
+    if (!f->easy)
+        return up_fail(&f->error, UP_INTERNAL, "fetch: out of memory");
     if (up_fetch_options_apply(&f->o, f->easy, f->url, f->foreign, f->elapsed, &f->headers, &f->error) < 0)
         return f->error.code;
     curl_easy_setopt(f->easy, CURLOPT_ERRORBUFFER, f->why);
@@ -337,7 +342,7 @@ int up_fetch_open(struct up_fetch **out, struct up_loop *loop, const char *url,
     up_loop_keep(loop);
     f->start = f->total = f->span = UNKNOWN;
     rc = up_fetch_options_copy(&f->o, options, err);
-    if (rc == 0 && (!(f->easy = curl_easy_init()) || !(f->url = strdup(url))))
+    if (rc == 0 && !(f->url = strdup(url)))
         rc = up_fail(err, UP_INTERNAL, "fetch: out of memory");
     if (rc == 0 && start(f) < 0)
         rc = up_fail(err, f->error.code, "%s", f->error.message);
