@@ -10,6 +10,7 @@ local M = {}
 
 local INSTRUCTIONS = 100000 -- far more than a table constructor needs
 local SIZE = 1024 * 1024
+local PIECE = 4096 -- of what is read; one read of SIZE would take that much memory for a file of a few lines
 
 local strings = getmetatable("")
 
@@ -29,11 +30,19 @@ end
 local function read(path, what)
   local file, why = io.open(path, "rb")
   if not file then return nil, why end
-  local text, cause = file:read(SIZE + 1)
+  local pieces, size = {}, 0
+  repeat
+    local text, cause = file:read(PIECE)
+    if cause then
+      file:close()
+      return nil, ("%s: %s"):format(path, cause)
+    end
+    pieces[#pieces + 1] = text
+    size = size + #(text or "")
+  until not text or size > SIZE
   file:close()
-  if not text and cause then return nil, ("%s: %s"):format(path, cause) end
-  if text and #text > SIZE then return nil, ("%s: larger than %d bytes; not a %s"):format(path, SIZE, what) end
-  return text or ""
+  if size > SIZE then return nil, ("%s: larger than %d bytes; not a %s"):format(path, SIZE, what) end
+  return table.concat(pieces)
 end
 
 --- Read and run such a file.

@@ -2,10 +2,10 @@
  * chosen is what is read. */
 #include "boot.h"
 
+#include "disk.h"
 #include "error.h"
 #include "fuzz.h"
 #include "record.h"
-#include "sim.h"
 
 #include <string.h>
 
@@ -18,8 +18,8 @@ static void check(const struct up_boot_state *s)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct sim *sim = sim_new();
-    struct up_record r = {sim_storage(sim), "/state/boot", "MOULTBT1", 512};
+    static struct disk *disk;
+    struct up_record r = {NULL, "/state/boot", "MOULTBT1", 512};
     struct up_config config;
     struct up_boot_state before, chosen, after;
     struct up_boot *boot;
@@ -30,11 +30,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     up_config_init(&config);
     config.state = (char[]){"/state"};
     config.boot = UP_BOOT_FILE;
-    sim_put_dir(sim, "/state", 0755);
+    if (!disk)
+        disk = disk_new();
+    disk_clear(disk);
+    disk_put_dir(disk, "/state");
+    r.storage = disk_storage(disk);
     if (size > r.capacity - UP_RECORD_HEAD)
         size = r.capacity - UP_RECORD_HEAD;
     FUZZ_REQUIRE(up_record_create(&r, data, size, &err) == 0);
-    FUZZ_REQUIRE(up_boot_open(&boot, sim_storage(sim), &config, &err) == 0);
+    FUZZ_REQUIRE(up_boot_open(&boot, r.storage, &config, &err) == 0);
     rc = up_boot_read(boot, &before, &err);
     FUZZ_REQUIRE(rc == 0 || rc == UP_STATELOST || rc == UP_INTERNAL);
     if (rc == 0) {
@@ -51,6 +55,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                          (!before.good[i] && after.tries[i] + 1 == before.tries[i]));
     }
     up_boot_close(boot);
-    sim_free(sim);
+    FUZZ_REQUIRE(disk_open_files(disk) == 0);
     return 0;
 }

@@ -13,8 +13,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct sim;
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* The bytes not yet used. Past the end there are zeros. */
@@ -39,9 +37,5 @@ void fuzz_require(bool holds, const char *file, int line, const char *what);
 
 /* Memory that must not run out. */
 void *fuzz_memory(size_t size);
-
-/* What lies in `sim` outside of `dir`: equal before and after whatever was
- * only allowed to work inside. */
-uint64_t fuzz_outside(const struct sim *sim, const char *dir);
 
 #endif

@@ -5,11 +5,11 @@
  */
 #include "keys.h"
 
+#include "disk.h"
 #include "ed25519.h"
 #include "error.h"
 #include "fuzz.h"
 #include "record.h"
-#include "sim.h"
 
 #include <string.h>
 
@@ -37,24 +37,27 @@ static void fuzz_list(const uint8_t *data, size_t size)
 static void fuzz_record(const uint8_t *data, size_t size)
 {
     static struct up_keyset set, again;
-    struct sim *sim = sim_new();
-    struct up_record r = {sim_storage(sim), "/keys/set", "MOULTKS1", UP_RECORD_HEAD + 8192};
+    static struct disk *disk;
+    struct up_record r = {NULL, "/keys/set", "MOULTKS1", UP_RECORD_HEAD + 8192};
     struct up_error err;
     int rc;
 
-    sim_put_dir(sim, "/keys", 0755);
+    if (!disk)
+        disk = disk_new();
+    disk_clear(disk);
+    disk_put_dir(disk, "/keys");
+    r.storage = disk_storage(disk);
     FUZZ_REQUIRE(up_record_create(&r, data, size < 8192 ? size : 8192, &err) == 0);
-    rc = up_keyset_read(&set, sim_storage(sim), "/keys", &err);
+    rc = up_keyset_read(&set, r.storage, "/keys", &err);
     FUZZ_REQUIRE(rc == 0 || rc == UP_UNTRUSTED || rc == UP_INTERNAL);
     if (rc == 0) {
         FUZZ_REQUIRE(set.revoked_count <= UP_KEYS_REVOKED_MAX && set.pending_count <= UP_KEYS_ADD_MAX);
-        FUZZ_REQUIRE(up_keyset_write(&set, sim_storage(sim), "/keys", &err) == 0);
-        FUZZ_REQUIRE(up_keyset_read(&again, sim_storage(sim), "/keys", &err) == 0);
+        FUZZ_REQUIRE(up_keyset_write(&set, r.storage, "/keys", &err) == 0);
+        FUZZ_REQUIRE(up_keyset_read(&again, r.storage, "/keys", &err) == 0);
         FUZZ_REQUIRE(memcmp(&set, &again, sizeof set) == 0);
         for (unsigned i = 0; i < set.revoked_count; i++)
             FUZZ_REQUIRE(up_keyset_revoked(&set, set.revoked[i]));
     }
-    sim_free(sim);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
