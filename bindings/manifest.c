@@ -34,6 +34,7 @@ static void push_part(lua_State *L, const struct up_part *part)
     up_hex(part->source_digest, UP_SHA256_SIZE, digest);
     up_set_integer(L, "source_size", part->source_size);
     up_set_string(L, "source_sha256", digest);
+    up_set_integer(L, "source_version", part->source_version);
 }
 
 static void set_lists(lua_State *L, const struct up_manifest *m)

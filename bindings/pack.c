@@ -117,6 +117,7 @@ static void copy_part(lua_State *L, const char *path, struct up_pack_part *part)
     part->encoding = up_encoding_find(up_field_string(L, -1, "encoding", "zstd"));
     part->block_size = (uint32_t)up_field_integer(L, -1, "block_size", 0);
     part->from = up_field_string(L, -1, "from", NULL);
+    part->from_version = up_field_integer(L, -1, "from_version", 0);
 }
 
 /* open(recipe, out, key_file) -> packer | nil, message, code.
@@ -124,7 +125,7 @@ static void copy_part(lua_State *L, const char *path, struct up_pack_part *part)
  * min_moult, issued, not_after, deadline, override (list), text, requires =
  * {core, version}, script = {dir, version, encoding, block_size}, core = {image,
  * name, version, encoding, block_size, from = path of the old image that the
- * package is a delta against}}; what is nil is left out. */
+ * package is a delta against, from_version of that core}}; what is nil is left out. */
 static int f_open(lua_State *L)
 {
     const char *out = luaL_checkstring(L, 2), *key_path = luaL_checkstring(L, 3);

@@ -92,7 +92,7 @@ static int m_step(lua_State *L)
  * requires_core, requires_version, min_moult, issued, not_after (seconds since
  * 1970), deadline (seconds), override (list), text, parts: list of {kind, size,
  * block_size, index_size, data_size (bytes), delta, and of a delta source_size
- * (bytes), source_sha256 (hex)}. What is not said is nil. */
+ * (bytes), source_sha256 (hex), source_version (of the core)}. What is not said is nil. */
 static int m_manifest(lua_State *L)
 {
     struct up_package *p = up_check_package(L, 1);

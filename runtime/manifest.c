@@ -84,6 +84,7 @@ static void take_part(struct up_fields *f, struct up_part *part)
         part->delta = true;
         part->source_size = up_fields_integer(&source, "size", true, 1, UP_PART_MAX - 1);
         up_fields_digest(&source, "sha256", part->source_digest);
+        part->source_version = up_fields_integer(&source, "version", true, 0, INT64_MAX);
         up_fields_leave(&source, f);
     }
     if (f->rc < 0)

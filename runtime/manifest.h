@@ -43,6 +43,7 @@ struct up_part {
     bool delta;         /* made against a source: */
     uint64_t source_size;
     uint8_t source_digest[32];
+    uint64_t source_version; /* of the core that the source is, for people and servers */
 };
 
 struct up_manifest {

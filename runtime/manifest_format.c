@@ -50,6 +50,7 @@ static json_t *part_object(const struct up_part *part)
 
         put_integer(source, "size", part->source_size);
         put_digest(source, "sha256", part->source_digest);
+        put_integer(source, "version", part->source_version);
         json_object_set_new(object, "source", source);
     }
     return object;
@@ -123,7 +124,7 @@ static bool same_parts(const struct up_manifest *a, const struct up_manifest *b)
             p->index_size != q->index_size || p->data_size != q->data_size || p->delta != q->delta ||
             memcmp(p->index_digest, q->index_digest, sizeof p->index_digest) != 0)
             return false;
-        if (p->delta && (p->source_size != q->source_size ||
+        if (p->delta && (p->source_size != q->source_size || p->source_version != q->source_version ||
                          memcmp(p->source_digest, q->source_digest, sizeof p->source_digest) != 0))
             return false;
     }

@@ -116,6 +116,7 @@ static int add_part(struct up_pack *p, enum up_part_kind kind, const struct up_p
         return rc;
     part->delta = in->delta != NULL;
     part->source_size = in->delta ? up_delta_blocks_old_size(in->delta) : 0;
+    part->source_version = in->delta ? from->from_version : 0;
     if (in->tree && !up_tree_has(in->tree, "main.lua"))
         return up_fail(err, UP_USAGE, "%s: has no main.lua", from->path);
     return size_part(p, in, part, from, err);

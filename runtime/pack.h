@@ -24,6 +24,7 @@ struct up_pack_part {
     enum up_encoding encoding; /* UP_RAW, UP_ZSTD or UP_LZMA; blocks that it does not shrink stay raw */
     uint32_t block_size;       /* 0: UP_BLOCK_DEFAULT; UP_DELTA_BLOCK_SIZE of a delta */
     const char *from;          /* core: the old image that a delta is made against; NULL: a full image */
+    uint64_t from_version;     /* of the core that it is */
 };
 
 struct up_pack_options {

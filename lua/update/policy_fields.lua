@@ -21,6 +21,7 @@ local part = {
   field("delta", "boolean", "true: a delta against the running slot"),
   field("source_size", "integer", "bytes of the image that a delta is made against"),
   field("source_sha256", "string", "SHA-256 of the image that a delta is made against, hex"),
+  field("source_version", "integer", "version of the core that a delta is made against"),
 }
 
 local manifest = {

@@ -61,7 +61,7 @@ static void same_parts(const struct up_part *a, const struct up_part *b)
     assert_int_equal(a->block_size, b->block_size);
     assert_memory_equal(a->index_digest, b->index_digest, 32);
     assert_int_equal(a->delta, b->delta);
-    assert_true(a->source_size == b->source_size);
+    assert_true(a->source_size == b->source_size && a->source_version == b->source_version);
     assert_memory_equal(a->source_digest, b->source_digest, 32);
 }
 
@@ -110,6 +110,7 @@ static void test_round_trip(void **state)
             m.script_version[0] = 0;
             m.part[0].delta = true;
             m.part[0].source_size = 12345;
+            m.part[0].source_version = 17;
             memset(m.part[0].source_digest, 0xcd, 32);
         } else if (variant == 3) { /* the highest numbers */
             m.sequence = m.core_version = m.requires_version = INT64_MAX;
@@ -234,9 +235,11 @@ static const struct change bad[] = {
     {"\"data_size\":4096", "\"data_size\":-1", "data_size", T},
     {"\"size\":8589934591", "\"size\":8589934592", "size", T},
     {"\"size\":8589934591", "\"size\":0", "size", T},
-    {"\"kind\":\"script\"", "\"kind\":\"script\",\"source\":{\"size\":1,\"sha256\":\"" S32 S32 "\"}", "delta",
-     T},
+    {"\"kind\":\"script\"",
+     "\"kind\":\"script\",\"source\":{\"size\":1,\"sha256\":\"" S32 S32 "\",\"version\":1}", "delta", T},
     {"\"kind\":\"core\"", "\"kind\":\"core\",\"source\":{\"size\":1}", "sha256 is missing", T},
+    {"\"kind\":\"core\"", "\"kind\":\"core\",\"source\":{\"size\":1,\"sha256\":\"" S32 S32 "\"}",
+     "version is missing", T},
     {"\"kind\":\"core\"", "\"kind\":\"core\",\"source\":7", "must be an object", T},
     {"\"abababab", "\"ABababab", "index_sha256", T},
     {"{\"core\"", "[{\"core\"", "line", T},

@@ -152,7 +152,8 @@ static void try_head(const struct scratch *s, const struct sample *sample, const
 
 #define KIND "\"kind\":\"core\","
 #define ZEROS16 "0000000000000000"
-#define SOURCE(size) KIND "\"source\":{\"sha256\":\"" ZEROS16 ZEROS16 ZEROS16 ZEROS16 "\",\"size\":" size "},"
+#define SOURCE(size) \
+    KIND "\"source\":{\"sha256\":\"" ZEROS16 ZEROS16 ZEROS16 ZEROS16 "\",\"size\":" size ",\"version\":1},"
 
 static void test_signed_heads(void **state)
 {

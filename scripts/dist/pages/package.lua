@@ -31,6 +31,7 @@ local manifest = {
   { "parts[].data_size", "integer", "Bytes of the content as stored." },
   { "parts[].source.size", "integer", "Of a delta: bytes of what it is made against." },
   { "parts[].source.sha256", "string", "Of a delta: SHA-256 of what it is made against." },
+  { "parts[].source.version", "integer", "Of a delta: the version of the core that this is, for people and servers." },
 }
 
 --- The fields of a permit and of a list of keys, as runtime/permit.c and runtime/keys_format.c take them.
