@@ -13,6 +13,7 @@
  */
 #include "device.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -297,6 +298,44 @@ static int m_spool(lua_State *L)
     return 1;
 }
 
+/* device:learn_source(package) -> true | nil, message, "again" (call again) | nil,
+ * message, code: read the running slot for the gate of a delta, a few MiB a call */
+static int m_learn_source(lua_State *L)
+{
+    struct up_device *d = check_open(L);
+    struct up_error err;
+    int rc = up_device_learn_source(d, check_manifest(L, 2), &err);
+
+    return rc == UP_AGAIN ? up_push_again(L) : push_done(L, rc, &err);
+}
+
+/* device:source() -> { slot = "a" | "b", mounted = "no" | "read-only" | "read-write" } of
+ * the core that runs, which a delta would be against | nil without core slots |
+ * nil, message, code: cannot be told */
+static int m_source(lua_State *L)
+{
+    static const char *const states[] = {
+        [UP_NOT_MOUNTED] = "no", [UP_MOUNTED] = "read-only", [UP_MOUNTED_WRITABLE] = "read-write"};
+    struct up_device *d = check_open(L);
+    const char *path = up_device_config(d)->slot[up_device_running(d)];
+    struct up_error err;
+    int mounted;
+
+    if (!path) {
+        lua_pushnil(L);
+        return 1;
+    }
+    mounted = up_device_source_mounted(d);
+    if (mounted < 0) {
+        up_fail(&err, UP_WRITE, "slot %s: cannot tell whether it is mounted: %s", path, strerror(errno));
+        return up_push_fail(L, &err);
+    }
+    lua_createtable(L, 0, 2);
+    up_set_string(L, "slot", up_device_running(d) ? "b" : "a");
+    up_set_string(L, "mounted", states[mounted]);
+    return 1;
+}
+
 /* device:begin(package) -> true */
 static int m_begin(lua_State *L)
 {
@@ -473,6 +512,8 @@ static const luaL_Reg methods[] = {
     {"permit", m_permit},
     {"reload", m_reload},
     {"spool", m_spool},
+    {"learn_source", m_learn_source},
+    {"source", m_source},
     {"begin", m_begin},
     {"finish", m_finish},
     {"parts", m_parts},

@@ -59,7 +59,8 @@ bool up_device_adopts(const struct up_device *d)
 {
     const char *slot = d->config->slot[d->boot_state.running];
 
-    return d->provisioning && slot && (d->runs_slot || d->storage->ops->mounted(d->storage, slot) == 1);
+    return d->provisioning && slot &&
+           (d->runs_slot || d->storage->ops->mounted(d->storage, slot) > UP_NOT_MOUNTED);
 }
 
 bool up_device_take_fresh(struct up_device *d)
@@ -180,6 +181,7 @@ void up_device_close(struct up_device *d)
     if (!d)
         return;
     up_device_finish_free(d);
+    up_device_source_free(d);
     free(d->permit);
     if (d->lock >= 0)
         d->storage->ops->close(d->storage, d->lock);
@@ -319,8 +321,14 @@ int up_device_gates(const struct up_device *d, const struct up_manifest *m, stru
                                   .need_bytes = up_gate_space(m),
                                   .permit = d->permit,
                                   .slot_size = 0};
+    const struct up_part *core = up_manifest_part(m, UP_CORE);
     const char *slot = d->config->slot[d->provisioning ? d->boot_state.running : !d->boot_state.running];
 
+    facts.core_left_out = !(up_device_parts(d, m) & 1u << UP_CORE);
+    if (core && core->delta) {
+        facts.source_mounted = up_device_source_mounted(d);
+        facts.source_digest = up_device_source_digest(d, core->source_size);
+    }
     facts.same_open =
         d->state.phase != UP_IDLE && memcmp(d->state.tx.pair.digest, m->digest, sizeof m->digest) == 0;
     if (d->storage->ops->space(d->storage, d->config->state, &facts.free_bytes) < 0)

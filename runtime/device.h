@@ -78,6 +78,17 @@ int up_device_spool(struct up_device *d, char *buf, size_t len, struct up_error 
 unsigned up_device_parts(const struct up_device *d, const struct up_manifest *m);
 
 /*
+ * Read the running slot and learn its digest, which the gate of a delta
+ * compares. UP_AGAIN: call again, nothing to wait for; 0: known, or not asked
+ * for. begin() does what is left of it at one go, which may take long.
+ * Errors: UP_INCOMPATIBLE the slot cannot be read; UP_INTERNAL.
+ */
+int up_device_learn_source(struct up_device *d, const struct up_manifest *m, struct up_error *err);
+/* The enum up_mounted of the running slot, or -1 with errno: one that can be
+ * written is no source of a delta. UP_NOT_MOUNTED without slots. */
+int up_device_source_mounted(const struct up_device *d);
+
+/*
  * Open a transaction for the package whose verified head lies in <state>/tx,
  * or continue the one that is open for the same manifest. Another manifest
  * replaces one that is not yet armed. Gates are asked again here.

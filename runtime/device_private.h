@@ -11,7 +11,15 @@
 #define UP_PATH_SIZE 1024
 
 struct up_permit;
-struct up_finish; /* where up_device_finish() stands */
+struct up_source_check; /* the running slot while it is hashed */
+struct up_finish;       /* where up_device_finish() stands */
+
+/* What the running slot held when it was hashed. */
+struct up_known_source {
+    uint64_t size; /* bytes from its start; 0: nothing is known */
+    uint8_t slot;
+    uint8_t digest[32];
+};
 
 struct up_device {
     struct up_storage *storage;
@@ -26,6 +34,8 @@ struct up_device {
     int lock;                        /* -1 when not held by us */
     struct up_permit *permit;        /* at hand, verified; or NULL */
     struct up_finish *finish;        /* NULL when not under way */
+    struct up_known_source source;
+    struct up_source_check *source_check; /* NULL when not under way */
 };
 
 /* Write `next` and take it over; on failure the old state stays. While
@@ -44,5 +54,8 @@ int up_device_arm_boot(struct up_device *d, struct up_error *err);
 /* What `status` shows as the last outcome. */
 void up_device_set_last(const struct up_device *d, struct up_journal_state *next, int code, const char *why);
 void up_device_finish_free(struct up_device *d);
+void up_device_source_free(struct up_device *d);
+/* Of the first `size` bytes of the running slot; NULL while that is not known. */
+const uint8_t *up_device_source_digest(const struct up_device *d, uint64_t size);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "error.h"
 #include "permit.h"
+#include "storage.h"
 
 #define TENTH(n) ((n) + (n) / 10)
 
@@ -75,12 +76,38 @@ static void ask_parts(struct up_gate_report *r, const struct up_manifest *m, con
             f->running ? 'a' : 'b', f->slot_size);
     else
         add(r, "slot", UP_OK, "slot %c holds %" PRIu64 " bytes of core", f->running ? 'a' : 'b', core->size);
+}
 
-    /* Blocks of the old core, or a difference to it, come with a later form. */
-    if (core && core->delta)
-        add(r, "source", UP_INCOMPATIBLE, "the core is a delta, which this version cannot apply");
+/* Whether the core that runs is the one that a delta was made against. */
+static void ask_source(struct up_gate_report *r, const struct up_manifest *m, const struct up_gate_facts *f)
+{
+    const struct up_part *core = up_manifest_part(m, UP_CORE);
+    const struct up_pair *running = &f->state->slot[f->running];
+    char slot = f->running ? 'b' : 'a';
+
+    if (!core || !core->delta)
+        add(r, "source", UP_OK, core ? "full image, needs no old core" : "script only, needs no old core");
+    else if (f->core_left_out)
+        add(r, "source", UP_OK, "not needed: the core of that version runs");
+    else if (f->config->boot == UP_BOOT_NONE || !running->present || !running->core_name[0])
+        add(r, "source", UP_INCOMPATIBLE,
+            "the core is a delta, and there is no old core in a slot of its own to apply it to");
+    else if (f->source_mounted < 0)
+        add(r, "source", UP_INCOMPATIBLE,
+            "the core is a delta, and whether slot %c is mounted read-write cannot be told", slot);
+    else if (f->source_mounted == UP_MOUNTED_WRITABLE)
+        add(r, "source", UP_INCOMPATIBLE,
+            "the core is a delta, and slot %c is mounted read-write: it no longer holds what was installed",
+            slot);
+    else if (running->core_size != core->source_size)
+        add(r, "source", UP_INCOMPATIBLE,
+            "the delta is against a core of %" PRIu64 " bytes, that in slot %c has %" PRIu64,
+            core->source_size, slot, running->core_size);
+    else if (f->source_digest && memcmp(f->source_digest, core->source_digest, 32) != 0)
+        add(r, "source", UP_INCOMPATIBLE, "the delta is against another core than that in slot %c", slot);
     else
-        add(r, "source", UP_OK, "full image, needs no old core");
+        add(r, "source", UP_OK, "a delta against the core in slot %c%s", slot,
+            f->source_digest || f->same_open ? "" : ", whose digest is compared before anything is written");
 }
 
 /* Why the permit at hand does not hold for this package; NULL when it does. */
@@ -206,6 +233,7 @@ int up_gates_ask(struct up_gate_report *report, const struct up_manifest *m, con
     ask_time(report, m, f);
     ask_quarantine(report, m, f->state);
     ask_parts(report, m, f);
+    ask_source(report, m, f);
     if (!f->same_open && f->free_bytes < f->need_bytes)
         add(report, "space", UP_NOSPACE, "%s has %" PRIu64 " bytes free, the install takes %" PRIu64,
             f->config->state, f->free_bytes, f->need_bytes);

@@ -42,6 +42,9 @@ struct up_gate_facts {
     uint64_t need_bytes;            /* up_gate_space() */
     uint64_t slot_size;             /* capacity of the slot that is not running; UINT64_MAX unbounded */
     const struct up_permit *permit; /* verified, at hand; or NULL */
+    bool core_left_out;             /* the core of the package is not taken */
+    int source_mounted;             /* of a delta: the enum up_mounted of the running slot, or -1 */
+    const uint8_t *source_digest;   /* of as many bytes of it as the source has; NULL: not known */
     bool same_open;                 /* the open transaction is for this manifest: it does not block itself */
 };
 

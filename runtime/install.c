@@ -126,6 +126,8 @@ static int forget_target(struct up_device *d, struct up_error *err)
 {
     struct up_journal_state next;
 
+    if (d->source.slot == d->state.tx.target)
+        d->source.size = 0;
     if (up_device_disarm(d, d->state.tx.target, err) < 0)
         return err->code;
     if (!d->state.slot[d->state.tx.target].present)
@@ -143,6 +145,7 @@ int up_device_begin(struct up_device *d, const struct up_manifest *m, struct up_
     bool arming = d->state.phase == UP_ARMING && same;
     bool open = d->state.phase == UP_FETCHING || d->state.phase == UP_INSTALLING || arming;
     struct up_gate_report report;
+    int rc;
 
     if (!open && d->state.phase != UP_IDLE)
         return up_fail(err, UP_BUSY, "release %s: release %s is %s; confirm it or roll it back first",
@@ -150,6 +153,11 @@ int up_device_begin(struct up_device *d, const struct up_manifest *m, struct up_
     up_device_finish_free(d);
     if (d->provisioning && check_provision(d, m, err) < 0)
         return err->code;
+    do
+        rc = up_device_learn_source(d, m, err);
+    while (rc == UP_AGAIN);
+    if (rc < 0)
+        return rc;
     if (up_device_gates(d, m, &report, err) < 0)
         return err->code;
     if (arming)

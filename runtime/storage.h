@@ -58,6 +58,12 @@ struct up_flash {
     bool writable;
 };
 
+enum up_mounted {
+    UP_NOT_MOUNTED,
+    UP_MOUNTED,         /* every mount of it is read-only: its content stays what it is */
+    UP_MOUNTED_WRITABLE /* its content may change at any time */
+};
+
 struct up_storage; /* what the functions are handed; first member of an implementation */
 
 /* Called once a name; return 0 to go on, anything else to stop. */
@@ -99,8 +105,8 @@ struct up_storage_ops {
     int (*start_writeback)(struct up_storage *s, int file, uint64_t offset, uint64_t len);
     /* Exclusive, dies with the process; EWOULDBLOCK when another holds it. */
     int (*lock)(struct up_storage *s, int file);
-    /* Whether the block device or regular file at path is mounted (itself or
-     * through a loop device): 1, 0 or -1. */
+    /* Whether the block device, regular file or flash at path is mounted
+     * (itself or through what lies on it): an enum up_mounted, or -1. */
     int (*mounted)(struct up_storage *s, const char *path);
 
     /* Variables of the U-Boot environment that the file at `config` describes, as

@@ -7,6 +7,7 @@
  */
 #include "storage_mounted.h"
 
+#include "storage.h"
 #include "storage_flash.h"
 
 #include <dirent.h>
@@ -43,17 +44,37 @@ static void unescape(char *text)
     *out = '\0';
 }
 
-/* The source of a mount, the second field after " - ", in place; or NULL. */
-static char *source_of(char *line)
+/* What was found first is answered, unless something worse follows. */
+static bool settled(int r)
 {
-    char *save = NULL, *source = strstr(line, " - ");
+    return r < 0 || r == UP_MOUNTED_WRITABLE;
+}
 
-    if (!source || !strtok_r(source + 3, " \n", &save))
-        return NULL;
-    source = strtok_r(NULL, " \n", &save);
-    if (source)
-        unescape(source);
-    return source;
+static int worse(int a, int b)
+{
+    return a < 0 || b < 0 ? -1 : a > b ? a : b;
+}
+
+/* What follows " - " in a line of mountinfo, cut up in place. */
+struct mount {
+    char *source;  /* the second field; NULL when there is none */
+    bool writable; /* the file system itself, by the third: a mount of it may still be read-only */
+};
+
+static struct mount mount_of(char *line)
+{
+    char *save = NULL, *tail = strstr(line, " - ");
+    struct mount m = {NULL, true};
+    const char *options;
+
+    if (!tail || !strtok_r(tail + 3, " \n", &save))
+        return m;
+    m.source = strtok_r(NULL, " \n", &save);
+    if (m.source)
+        unescape(m.source);
+    options = strtok_r(NULL, " \n", &save);
+    m.writable = !options || (strcmp(options, "ro") != 0 && strncmp(options, "ro,", 3) != 0);
+    return m;
 }
 
 /*
@@ -61,25 +82,21 @@ static char *source_of(char *line)
  * number, but file systems over several devices (btrfs) show one of their own
  * there, so the source, the second field after " - ", counts too.
  */
-static bool line_names(char *line, dev_t device)
+static bool line_names(const char *line, const char *source, dev_t device)
 {
     unsigned major_number, minor_number;
     struct stat st;
-    char *source;
 
     if (sscanf(line, "%*s %*s %u:%u", &major_number, &minor_number) == 2 &&
         makedev(major_number, minor_number) == device)
         return true;
-    source = source_of(line);
     return source && source[0] == '/' && stat(source, &st) == 0 && S_ISBLK(st.st_mode) &&
            st.st_rdev == device;
 }
 
-/* Whether a line is a mount of one of the names, which end with an empty one. */
-static bool line_has_source(char *line, const char *names)
+/* Whether it is a mount of one of the names, which end with an empty one. */
+static bool is_one_of(const char *source, const char *names)
 {
-    const char *source = source_of(line);
-
     for (const char *name = names; source && *name; name += strlen(name) + 1)
         if (strcmp(source, name) == 0)
             return true;
@@ -96,9 +113,13 @@ static int in_mountinfo(dev_t device, const char *names)
 
     if (!f)
         return -1;
-    while (!found && getline(&line, &size, f) >= 0)
-        found = names ? line_has_source(line, names) : line_names(line, device);
-    if (!found && ferror(f))
+    while (!settled(found) && getline(&line, &size, f) >= 0) {
+        struct mount m = mount_of(line);
+
+        if (names ? is_one_of(m.source, names) : line_names(line, m.source, device))
+            found = worse(found, m.writable ? UP_MOUNTED_WRITABLE : UP_MOUNTED);
+    }
+    if (!settled(found) && ferror(f))
         found = -1;
     free(line);
     fclose(f);
@@ -144,14 +165,14 @@ static int entries_mounted(const char *dir, bool partitions_only, unsigned depth
 
     if (!d)
         return errno == ENOENT ? 0 : -1;
-    while (r == 0 && (entry = readdir(d))) {
+    while (!settled(r) && (entry = readdir(d))) {
         if (entry->d_name[0] == '.')
             continue;
         snprintf(path, sizeof path, "%s/%.200s/partition", dir, entry->d_name);
         if (partitions_only && access(path, F_OK) < 0)
             continue;
         if (device_at(dir, entry->d_name, &device))
-            r = device_mounted(device, depth + 1);
+            r = worse(r, device_mounted(device, depth + 1));
     }
     closedir(d);
     return r;
@@ -196,10 +217,10 @@ static int loops_mounted(const struct stat *st, unsigned depth)
 
     if (!d)
         return errno == ENOENT ? 0 : -1;
-    while (r == 0 && (entry = readdir(d)))
+    while (!settled(r) && (entry = readdir(d)))
         if (strncmp(entry->d_name, "loop", 4) == 0 && loop_reads(entry->d_name, st) &&
             device_at("/sys/block", entry->d_name, &device))
-            r = device_mounted(device, depth + 1);
+            r = worse(r, device_mounted(device, depth + 1));
     closedir(d);
     return r;
 }
@@ -211,14 +232,14 @@ static int device_mounted(dev_t device, unsigned depth)
     int r;
 
     if (depth > MAX_STACK)
-        return 1;
-    if ((r = in_mountinfo(device, NULL)) != 0)
-        return r;
+        return UP_MOUNTED_WRITABLE;
     snprintf(dir, sizeof dir, "/sys/dev/block/%u:%u", major(device), minor(device));
     snprintf(holders, sizeof holders, "%s/holders", dir);
-    if ((r = entries_mounted(dir, true, depth)) != 0 || (r = entries_mounted(holders, false, depth)) != 0)
-        return r;
-    return loops_mounted(&st, depth);
+    if (!settled(r = in_mountinfo(device, NULL)) &&
+        !settled(r = worse(r, entries_mounted(dir, true, depth))) &&
+        !settled(r = worse(r, entries_mounted(holders, false, depth))))
+        r = worse(r, loops_mounted(&st, depth));
+    return r;
 }
 
 /* Itself, UBI on it, or the block device made of it. */
@@ -230,12 +251,13 @@ static int flash_mounted(const struct stat *flash)
 
     if (up_flash_names(flash, names, sizeof names) == 0)
         return 0;
-    if ((r = up_flash_attached(flash)) != 0 || (r = in_mountinfo(0, names)) != 0)
-        return r;
-    for (const char *name = names; *name; name += strlen(name) + 1)
-        if (stat(name, &st) == 0 && S_ISBLK(st.st_mode) && (r = device_mounted(st.st_rdev, 0)) != 0)
-            return r;
-    return 0;
+    if ((r = up_flash_attached(flash)) != 0)
+        return r < 0 ? r : UP_MOUNTED_WRITABLE; /* UBI moves what lies on it */
+    r = in_mountinfo(0, names);
+    for (const char *name = names; !settled(r) && *name; name += strlen(name) + 1)
+        if (stat(name, &st) == 0 && S_ISBLK(st.st_mode))
+            r = worse(r, device_mounted(st.st_rdev, 0));
+    return r;
 }
 
 int up_storage_mounted(const char *path)

@@ -7,11 +7,12 @@
 #define UP_STORAGE_MOUNTED_H
 
 /*
- * 1 when the block device or regular file at path (links are followed) is
- * mounted in this process's mount namespace: itself, one of its partitions, a
- * device stacked on it (device mapper, RAID), or a loop device it backs; 0 when
- * not; -1 with errno when that cannot be told. A directory or the like is
- * never mounted in this sense.
+ * The enum up_mounted of a block device or regular file (links are followed) in
+ * this process's mount namespace: itself, one of its partitions, a device
+ * stacked on it (device mapper, RAID), or a loop device it backs; -1 with errno
+ * when that cannot be told. It is writable when one of those file systems is,
+ * whatever its mounts say, and as flash that UBI works on. A directory or the
+ * like is never mounted in this sense.
  */
 int up_storage_mounted(const char *path);
 

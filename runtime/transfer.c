@@ -8,10 +8,12 @@
 
 #include "blocks.h"
 #include "codec.h"
+#include "delta.h"
 #include "device.h"
 #include "digest.h"
 #include "error.h"
 #include "inventory.h"
+#include "old_image.h"
 #include "package.h"
 #include "slot.h"
 #include "source.h"
@@ -40,6 +42,8 @@ struct up_transfer {
     const struct up_layout *layout;
     struct up_codec *codec;
     struct up_digest *digest;
+    struct up_old_image *old; /* the running slot, when a part is a delta against it */
+    struct up_delta *delta;
     struct part part[UP_PART_KINDS];
 
     unsigned at_part;
@@ -135,6 +139,22 @@ static int count_reused(struct up_transfer *t, struct part *p, struct up_error *
     return 0;
 }
 
+/* The running slot, for a part that is a delta. */
+static int open_old(struct up_transfer *t, const struct part *p, struct up_error *err)
+{
+    const struct up_config *config = up_device_config(t->device);
+    const char *slot = config->slot[up_device_running(t->device)];
+
+    if (!p->info->delta || t->old)
+        return 0;
+    if (!slot)
+        return up_fail(err, UP_INCOMPATIBLE, "release %s: its core is a delta, and this device has no slots",
+                       t->manifest->release);
+    if (up_delta_new(&t->delta, err) < 0)
+        return err->code;
+    return up_old_image_open(&t->old, t->storage, slot, p->info->source_size, err);
+}
+
 static int open_part(struct up_transfer *t, unsigned n, struct up_error *err)
 {
     struct part *p = &t->part[n];
@@ -145,7 +165,8 @@ static int open_part(struct up_transfer *t, unsigned n, struct up_error *err)
     if (p->left_out)
         return 0;
     up_device_path(t->device, "tx", spool, sizeof spool);
-    if (up_blocks_open(&p->blocks, t->storage, spool, p->info, err) < 0 || open_target(t, p, err) < 0)
+    if (up_blocks_open(&p->blocks, t->storage, spool, p->info, err) < 0 || open_old(t, p, err) < 0 ||
+        open_target(t, p, err) < 0)
         return err->code;
     p->count = up_blocks_count(p->blocks);
     if (up_inventory_new(&p->in_place, p->count, err) < 0 || find_blocks(t, n, err) < 0)
@@ -240,6 +261,8 @@ void up_transfer_close(struct up_transfer *t)
         up_slot_close(t->part[i].target);
     }
     up_codec_free(t->codec);
+    up_delta_free(t->delta);
+    up_old_image_close(t->old);
     up_digest_free(t->digest);
     free(t->stored);
     free(t->decoded);
@@ -337,18 +360,47 @@ static bool matches(struct up_transfer *t, const void *data, size_t len, const u
     return memcmp(got, digest, 32) == 0;
 }
 
-/* Verify, decode, verify: *out is what to write. UP_CORRUPT otherwise. */
+/* A block out of the old image; what was stored is verified, so that a wrong
+ * result is the old image's fault. It is read past the cache once more; then
+ * it does not help to fetch the block again. */
+static int decode_old(struct up_transfer *t, const struct up_block *block, struct up_error *err)
+{
+    uint64_t at = (uint64_t)t->at_block * t->part[t->at_part].info->block_size;
+    int rc = 0;
+
+    for (int try = 0; try < 2; try++) {
+        if (try)
+            up_old_image_drop_cache(t->old);
+        rc = block->encoding == UP_COPY
+                 ? up_old_image_read(t->old, t->decoded, block->length, block->source, err)
+                 : up_delta_decode(t->delta, up_old_image_old(t->old), block->source, at, t->stored,
+                                   block->stored, t->decoded, block->length, err);
+        if (rc == 0 && matches(t, t->decoded, block->length, block->digest))
+            return 0;
+        if (rc < 0 && rc != UP_INCOMPATIBLE)
+            return rc;
+    }
+    if (rc < 0)
+        return rc;
+    return up_fail(err, UP_INCOMPATIBLE, "core: block %u: slot %c no longer holds what the delta is against",
+                   t->at_block, up_device_running(t->device) ? 'b' : 'a');
+}
+
+/* Verify, decode, verify: *out is what to write. UP_CORRUPT otherwise, but
+ * UP_INCOMPATIBLE when it is the old image that does not fit. */
 static int decode(struct up_transfer *t, const struct up_block *block, const uint8_t **out,
                   struct up_error *err)
 {
     const char *name = up_part_name(t->part[t->at_part].info->kind);
 
-    if (!matches(t, t->stored, block->stored, block->stored_digest))
+    if (block->stored > 0 && !matches(t, t->stored, block->stored, block->stored_digest))
         return up_fail(err, UP_CORRUPT, "%s: block %u does not have its signed digest", name, t->at_block);
     *out = t->stored;
     if (block->encoding == UP_RAW)
         return 0;
     *out = t->decoded;
+    if (block->encoding == UP_COPY || block->encoding == UP_DELTA)
+        return decode_old(t, block, err);
     if (up_codec_decode(t->codec, block->encoding, t->stored, block->stored, t->decoded, block->length, err) <
         0)
         return err->code;

@@ -6,7 +6,12 @@
  * verified index; bytes outside of blocks are compared with what the manifest
  * implies. There is no counter of truth: at open, what is in place is found
  * by reading it back and hashing, and only the rest is asked for. Memory is
- * one stored and one decoded block.
+ * one stored and one decoded block, with a delta also its decoder.
+ *
+ * Blocks of a delta are made from the running slot, which is read and never
+ * mapped or written. Should it not hold any more what it held when its digest
+ * was compared, the block's own digest says so: UP_INCOMPATIBLE, and nothing
+ * of it is written; a full package is then the way.
  *
  *     up_device_begin -> open -> step until 0 -> close -> up_device_finish
  */
@@ -25,7 +30,8 @@ struct up_transfer;
 
 /* Device, package and source outlive the transfer.
  * Errors: UP_NOTHING no transaction for this package; UP_BUSY slot mounted;
- * UP_WRITE, UP_NOSPACE; UP_CORRUPT the source has another size. */
+ * UP_WRITE, UP_NOSPACE; UP_CORRUPT the source has another size;
+ * UP_INCOMPATIBLE the running slot cannot be read for a delta. */
 int up_transfer_open(struct up_transfer **out, struct up_device *device, const struct up_package *package,
                      struct up_source *source, struct up_error *err);
 
@@ -33,7 +39,8 @@ int up_transfer_open(struct up_transfer **out, struct up_device *device, const s
  * At most one block: 1 go on, 0 everything is in place, UP_AGAIN wait for the
  * source. After an error the transfer is over, but what is in place stays.
  * Errors: those of the source; UP_CORRUPT a block is wrong twice; UP_UNTRUSTED
- * bytes outside of blocks differ from what was signed; UP_WRITE, UP_NOSPACE.
+ * bytes outside of blocks differ from what was signed; UP_INCOMPATIBLE the old
+ * image gives no such block; UP_WRITE, UP_NOSPACE.
  */
 int up_transfer_step(struct up_transfer *t, struct up_error *err);
 

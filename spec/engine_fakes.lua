@@ -97,6 +97,7 @@ function M.new(o)
       return o.gates or { open = true, lines = { { gate = "project", open = true, text = "METER" } } }
     end,
     parts = function() return { "script", "core" } end,
+    learn_source = function() return give(o.learn_source or true) end,
     begin = function() log("begin") return give(o.begin or true) end,
     finish = function() log("finish") return give(next_of(finish)) end,
     abandon = function(_, code) log("abandon %s", code) return true end,

@@ -189,9 +189,19 @@ function Engine:finish(head)
   end
 end
 
+-- What the gate of a delta wants to know takes a while to be read.
+function Engine:learn_source(head)
+  while true do
+    local ok, message, code = self.device:learn_source(head.package)
+    if ok or code ~= "again" then return ok, message, code end
+    self.tasks:turn()
+  end
+end
+
 -- The durable steps, with the head verified and allowed.
 function Engine:carry_out(where, head)
-  local ok, message, code = verdicts.with_permit(self.device, head, self.device.begin)
+  local ok, message, code = self:learn_source(head)
+  if ok then ok, message, code = verdicts.with_permit(self.device, head, self.device.begin) end
   if not ok then return nil, message, code end
   self.begun = true
   self.log(("update %s: fetching %s"):format(head.id, offers.printable(where.location)))

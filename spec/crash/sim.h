@@ -80,7 +80,7 @@ void sim_put_block(struct sim *sim, const char *path, uint64_t size);
 /* A variable of the boot loader's environment; "" removes it. */
 void sim_put_variable(struct sim *sim, const char *name, const char *value);
 /* What storage->mounted() answers for this file or device; survives reboots. */
-void sim_set_mounted(struct sim *sim, const char *path, bool mounted);
+void sim_set_mounted(struct sim *sim, const char *path, enum up_mounted mounted);
 /* All that happened until now becomes durable; sim_reset_counters(). */
 void sim_settle(struct sim *sim);
 

@@ -87,7 +87,7 @@ void sim_put_block(struct sim *sim, const char *path, uint64_t size)
     fixture_put(sim, path, block);
 }
 
-void sim_set_mounted(struct sim *sim, const char *path, bool mounted)
+void sim_set_mounted(struct sim *sim, const char *path, enum up_mounted mounted)
 {
     struct place at;
 

@@ -54,7 +54,8 @@ struct inode {
 struct node {
     struct inode *inode; /* NULL: gone */
     unsigned links, opens;
-    bool mounted, locked;
+    enum up_mounted mounted;
+    bool locked;
 };
 
 struct tree {

@@ -156,7 +156,69 @@ static void delta(struct up_manifest *m, struct up_journal_state *s, struct up_g
 {
     needs_slots(m, s, f);
     m->part[0].delta = true;
+    m->part[0].source_size = 5000;
+    memset(m->part[0].source_digest, 7, sizeof m->part[0].source_digest);
+    s->slot[0].core_size = 5000;
     ((struct up_config *)f->config)->boot = UP_BOOT_FILE;
+}
+
+static void delta_of_another_size(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
+{
+    delta(m, s, f);
+    s->slot[0].core_size = 4999;
+}
+
+static void delta_by_digest(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
+{
+    static const uint8_t same[32] = {7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7,
+                                     7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7};
+
+    delta(m, s, f);
+    f->source_digest = same;
+}
+
+static void delta_of_another_digest(struct up_manifest *m, struct up_journal_state *s,
+                                    struct up_gate_facts *f)
+{
+    delta_by_digest(m, s, f);
+    m->part[0].source_digest[31] ^= 1;
+}
+
+static void delta_mounted_sealed(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
+{
+    delta(m, s, f);
+    f->source_mounted = UP_MOUNTED;
+}
+
+static void delta_mounted_open(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
+{
+    delta(m, s, f);
+    f->source_mounted = UP_MOUNTED_WRITABLE;
+}
+
+static void delta_mounted_somehow(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
+{
+    delta(m, s, f);
+    f->source_mounted = -1;
+}
+
+static void delta_without_a_pair(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
+{
+    delta(m, s, f);
+    s->slot[0].present = false;
+}
+
+static void delta_without_a_core(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
+{
+    delta(m, s, f);
+    s->slot[0].core_name[0] = '\0';
+}
+
+/* The core of the package runs already, so that nothing is made from it. */
+static void delta_left_out(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
+{
+    delta_mounted_open(m, s, f);
+    f->core_left_out = true;
 }
 
 static void core_too_large(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
@@ -203,7 +265,16 @@ static const struct gate_case gate_cases[] = {
     {"refuses what failed here", quarantined, "quarantine", UP_INCOMPATIBLE},
     {"allows one more try after power loss", lost_power_once, NULL, UP_OK},
     {"refuses a core on a device without slots", needs_slots, "slot", UP_INCOMPATIBLE},
-    {"refuses a delta", delta, "source", UP_INCOMPATIBLE},
+    {"accepts a delta against what runs, as far as it is known", delta, NULL, UP_OK},
+    {"accepts a delta against what runs", delta_by_digest, NULL, UP_OK},
+    {"refuses a delta against a core of another size", delta_of_another_size, "source", UP_INCOMPATIBLE},
+    {"refuses a delta against another core", delta_of_another_digest, "source", UP_INCOMPATIBLE},
+    {"accepts a delta against what is mounted read-only", delta_mounted_sealed, NULL, UP_OK},
+    {"refuses a delta against what is mounted read-write", delta_mounted_open, "source", UP_INCOMPATIBLE},
+    {"refuses a delta when mounts cannot be told", delta_mounted_somehow, "source", UP_INCOMPATIBLE},
+    {"refuses a delta before there is a pair", delta_without_a_pair, "source", UP_INCOMPATIBLE},
+    {"refuses a delta when no core runs", delta_without_a_core, "source", UP_INCOMPATIBLE},
+    {"needs no old core for a core that is left out", delta_left_out, NULL, UP_OK},
     {"refuses a core a byte larger than the slot", core_too_large, "slot", UP_NOSPACE},
     {"accepts a core that fits to the byte", core_fits_to_the_byte, NULL, UP_OK},
     {"refuses with a byte too little space", a_byte_too_few, "space", UP_NOSPACE},
@@ -458,7 +529,7 @@ static void a_mounted_slot_is_not_written(void **state)
 
     (void)state;
     sim_put_text(sim, "/device/slot-b.img", "somebody else's file system");
-    sim_set_mounted(sim, "/device/slot-b.img", true);
+    sim_set_mounted(sim, "/device/slot-b.img", UP_MOUNTED);
     world_live(sim, &plan, true, &log);
     assert_false(log.armed);
     content = sim_get(sim, "/device/slot-b.img", NULL);

@@ -299,7 +299,7 @@ static void what_cannot_be_a_slot_is_refused(void **state)
     assert_int_equal(up_slot_open(&slot, sim_storage(sim), PATH, UP_SLOT_WRITE, 100, &err), UP_WRITE);
     assert_non_null(strstr(err.message, "read-only"));
     sim_put_flash(sim, "/dev/odd", UP_FLASH_NAND, 4, 4096, 512);
-    sim_set_mounted(sim, "/dev/odd", true);
+    sim_set_mounted(sim, "/dev/odd", UP_MOUNTED);
     assert_int_equal(up_slot_open(&slot, sim_storage(sim), "/dev/odd", UP_SLOT_WRITE, 100, &err), UP_BUSY);
     sim_put_flash(sim, "/dev/null", UP_FLASH_NONE, 1, 4096, 512);
     assert_int_equal(up_slot_open(&slot, sim_storage(sim), "/dev/null", UP_SLOT_WRITE, 100, &err), UP_USAGE);

@@ -342,7 +342,7 @@ static void what_is_mounted_is_told(void **state)
     struct up_storage *s = up_storage_system();
     struct up_stat st;
     char image[PATH_MAX], mountpoint[PATH_MAX];
-    bool mounted;
+    int mounted, sealed;
 
     (void)state;
     put("f", "text");
@@ -357,9 +357,13 @@ static void what_is_mounted_is_told(void **state)
     assert_int_equal(s->ops->mkdir(s, mountpoint, 0755), 0);
     if (run("mount -o loop %s %s 2>/dev/null", image, mountpoint) != 0)
         skip();
-    mounted = s->ops->mounted(s, image) == 1;
+    mounted = s->ops->mounted(s, image);
     assert_int_equal(run("umount %s%s", mountpoint, ""), 0);
-    assert_true(mounted);
+    assert_int_equal(mounted, UP_MOUNTED_WRITABLE);
+    assert_int_equal(run("mount -o loop,ro %s %s", image, mountpoint), 0);
+    sealed = s->ops->mounted(s, image);
+    assert_int_equal(run("umount %s%s", mountpoint, ""), 0);
+    assert_int_equal(sealed, UP_MOUNTED);
     assert_int_equal(s->ops->mounted(s, image), 0);
     assert_int_equal(s->ops->stat(s, image, &st), 0);
     assert_int_equal(st.size, 1 << 20);

@@ -1,0 +1,304 @@
+/*
+ * Cores by delta on a device: every pair of images from the packer to the
+ * armed slot; what is no source is refused before anything is written; what
+ * goes wrong while it is read ends the transaction and nothing else.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "delta_images.h"
+#include "device.h"
+#include "digest.h"
+#include "error.h"
+#include "fixture.h"
+#include "sim.h"
+#include "sim_flash.h"
+#include "variants.h"
+#include "world.h"
+
+#define FULL "/packages/full.upd"
+#define DELTA "/packages/delta.upd"
+#define SLOT_A "/device/slot-a.img"
+#define SLOT_B "/device/slot-b.img"
+
+struct bench {
+    struct sim *sim;
+    struct up_storage *storage;
+    struct up_config config;
+    struct up_device *device;
+    struct delta_images images;
+};
+
+static void must(int rc, const struct up_error *err)
+{
+    if (rc != 0)
+        fail_msg("%s", err->message);
+}
+
+static void put_package(struct bench *b, const char *path, struct up_fixture f)
+{
+    struct up_error err;
+
+    f.product_key = "k-123";
+    f.encoding = UP_ZSTD;
+    must(up_fixture_pack(b->storage, path, "/packages", &f, &err), &err);
+}
+
+/* The full package of the old image, with a script, and the delta to the new one. */
+static void put_packages(struct bench *b)
+{
+    put_package(b, FULL,
+                (struct up_fixture){.script = true,
+                                    .core = true,
+                                    .sequence = 1,
+                                    .image = b->images.old,
+                                    .image_size = b->images.old_size});
+    put_package(b, DELTA,
+                (struct up_fixture){.core = true,
+                                    .sequence = 2,
+                                    .core_version = 2,
+                                    .image = b->images.fresh,
+                                    .image_size = b->images.fresh_size,
+                                    .old = b->images.old,
+                                    .old_size = b->images.old_size});
+}
+
+/* A device with the old core in slot a, and the delta at hand. */
+static struct bench *bench_new(enum delta_case which, enum up_node_kind kind)
+{
+    struct bench *b = calloc(1, sizeof *b);
+    struct up_error err;
+
+    delta_images_make(&b->images, which);
+    b->sim = sim_new();
+    b->storage = sim_storage(b->sim);
+    sim_put_dir(b->sim, "/device", 0755);
+    sim_put_dir(b->sim, "/packages", 0755);
+    for (int i = 0; i < UP_SLOTS && kind == UP_NODE_BLOCK; i++)
+        sim_put_block(b->sim, i ? SLOT_B : SLOT_A, 65536);
+    world_configure(&b->config);
+    variant_put_key(b->sim, b->config.keys);
+    put_packages(b);
+    must(up_device_provision(&b->device, b->storage, &b->config, &err), &err);
+    must(world_install(b->device, b->storage, FULL, &err), &err);
+    sim_settle(b->sim);
+    return b;
+}
+
+static void bench_free(struct bench *b)
+{
+    up_device_close(b->device);
+    assert_int_equal(sim_open_files(b->sim), 0);
+    up_config_free(&b->config);
+    sim_free(b->sim);
+    delta_images_free(&b->images);
+    free(b);
+}
+
+static bool slot_holds(const struct bench *b, const char *slot, const uint8_t *image, size_t size)
+{
+    size_t len = 0;
+    char *content = sim_get(b->sim, slot, &len);
+    bool same = content && len >= size && memcmp(content, image, size) == 0;
+
+    free(content);
+    return same;
+}
+
+static void every_pair_of_images_is_installed(void **state)
+{
+    static const enum up_node_kind kinds[] = {UP_NODE_FILE, UP_NODE_BLOCK};
+
+    (void)state;
+    for (int k = 0; k < 2; k++)
+        for (enum delta_case which = 0; which < DELTA_CASES; which++) {
+            struct bench *b = bench_new(which, kinds[k]);
+            struct up_error err;
+            int rc = world_install(b->device, b->storage, DELTA, &err);
+
+            if (rc != 0)
+                fail_msg("%s: %s", b->images.name, err.message);
+            assert_int_equal(up_device_state(b->device)->phase, UP_ARMED);
+            if (!slot_holds(b, SLOT_B, b->images.fresh, b->images.fresh_size) ||
+                !slot_holds(b, SLOT_A, b->images.old, b->images.old_size))
+                fail_msg("%s: not what was packed", b->images.name);
+            bench_free(b);
+        }
+}
+
+/* A refusal before anything: not a byte of the device is another than before. */
+static void refused(struct bench *b, const char *message)
+{
+    char *before = sim_dump(b->sim, "/device"), *after;
+    struct up_error err;
+    int rc;
+
+    sim_reset_counters(b->sim);
+    rc = world_install(b->device, b->storage, DELTA, &err);
+    if (rc != UP_INCOMPATIBLE || !strstr(err.message, message))
+        fail_msg("%s: code %d, %s", message, rc, err.message);
+    assert_int_equal(up_device_state(b->device)->phase, UP_IDLE);
+    assert_false(sim_exists(b->sim, SLOT_B));
+    must(up_device_clean(b->device, &err), &err); /* the head in <state>/tx */
+    after = sim_dump(b->sim, "/device");
+    assert_string_equal(before, after);
+    free(before);
+    free(after);
+}
+
+static void change_slot(struct bench *b, size_t at)
+{
+    size_t len;
+    char *content = sim_get(b->sim, SLOT_A, &len);
+
+    content[at] ^= 1;
+    sim_put(b->sim, SLOT_A, content, len, 0600);
+    free(content);
+    sim_settle(b->sim);
+}
+
+static void what_is_no_source_is_refused(void **state)
+{
+    struct bench *b;
+    size_t len;
+    char *content;
+
+    (void)state;
+    for (size_t at = 0; at < DELTA_IMAGE; at += at < DELTA_IMAGE - 1 && at + 6000 > DELTA_IMAGE ? 1 : 6000) {
+        b = bench_new(DELTA_ONE_BYTE, UP_NODE_FILE);
+        change_slot(b, at);
+        refused(b, "against another core");
+        bench_free(b);
+        if (at + 6000 > DELTA_IMAGE)
+            break;
+    }
+    b = bench_new(DELTA_ONE_BYTE, UP_NODE_FILE);
+    content = sim_get(b->sim, SLOT_A, &len);
+    sim_put(b->sim, SLOT_A, content, len - 1, 0600);
+    free(content);
+    refused(b, "ends at byte");
+    bench_free(b);
+
+    b = bench_new(DELTA_ONE_BYTE, UP_NODE_FILE);
+    sim_set_mounted(b->sim, SLOT_A, UP_MOUNTED_WRITABLE);
+    refused(b, "mounted read-write");
+    bench_free(b);
+
+    b = bench_new(DELTA_ONE_BYTE, UP_NODE_FILE); /* of a source of another size */
+    put_package(b, DELTA,
+                (struct up_fixture){.core = true,
+                                    .sequence = 2,
+                                    .core_version = 2,
+                                    .image = b->images.fresh,
+                                    .image_size = b->images.fresh_size,
+                                    .old = b->images.old,
+                                    .old_size = b->images.old_size - 1});
+    sim_settle(b->sim);
+    refused(b, "against a core of 19999 bytes");
+    bench_free(b);
+}
+
+/* Mounted read-only is what a root file system of images is. */
+static void what_is_mounted_read_only_is_a_source(void **state)
+{
+    struct bench *b = bench_new(DELTA_SHUFFLED, UP_NODE_BLOCK);
+    struct up_error err;
+
+    (void)state;
+    sim_set_mounted(b->sim, SLOT_A, UP_MOUNTED);
+    must(world_install(b->device, b->storage, DELTA, &err), &err);
+    assert_true(slot_holds(b, SLOT_B, b->images.fresh, b->images.fresh_size));
+    bench_free(b);
+}
+
+/* The factory has no old core. */
+static void a_device_is_not_provisioned_by_delta(void **state)
+{
+    struct bench *b = bench_new(DELTA_ONE_BYTE, UP_NODE_FILE);
+    struct up_config config;
+    struct up_device *device;
+    struct up_error err;
+
+    (void)state;
+    put_package(b, DELTA,
+                (struct up_fixture){.script = true,
+                                    .core = true,
+                                    .sequence = 2,
+                                    .image = b->images.fresh,
+                                    .image_size = b->images.fresh_size,
+                                    .old = b->images.old,
+                                    .old_size = b->images.old_size});
+    world_configure(&config);
+    free(config.state);
+    config.state = strdup("/device/other");
+    must(up_device_provision(&device, b->storage, &config, &err), &err);
+    assert_int_equal(world_install(device, b->storage, DELTA, &err), UP_INCOMPATIBLE);
+    assert_non_null(strstr(err.message, "no old core"));
+    up_device_close(device);
+    up_config_free(&config);
+    bench_free(b);
+}
+
+/* Every call that can fail, once and for ever; then the fault is gone. Nothing
+ * is ever armed but the new image, and the old slot is never written. */
+static void faults_of_the_old_slot_end_the_transaction(void **state)
+{
+    static const enum sim_op ops[] = {SIM_OPEN, SIM_PREAD, SIM_STAT, SIM_MOUNTED, SIM_DROP_CACHE};
+    unsigned long failed = 0, went_on = 0, old_slot = 0;
+
+    (void)state;
+    for (size_t o = 0; o < sizeof ops / sizeof ops[0]; o++)
+        for (int forever = 0; forever < 2; forever++)
+            for (unsigned n = 1;; n++) {
+                struct bench *b = bench_new(DELTA_SHUFFLED, UP_NODE_FILE);
+                struct up_error err = {0};
+                unsigned calls;
+                int rc;
+
+                sim_reset_counters(b->sim);
+                sim_fail(b->sim, ops[o], n, EIO, forever);
+                rc = world_install(b->device, b->storage, DELTA, &err);
+                calls = sim_calls(b->sim, ops[o]);
+                sim_fail(b->sim, ops[o], 0, 0, false);
+                if (rc == UP_INTERNAL ||
+                    (rc < 0 && strstr(err.message, "old image") && rc != UP_INCOMPATIBLE))
+                    fail_msg("%s, call %u: %s: %s", sim_op_name(ops[o]), n, up_code_word(rc), err.message);
+                failed += rc < 0;
+                old_slot += rc == UP_INCOMPATIBLE;
+                went_on += rc == 0 && calls >= n;
+                if (rc < 0)
+                    must(world_install(b->device, b->storage, DELTA, &err), &err);
+                assert_true(slot_holds(b, SLOT_B, b->images.fresh, b->images.fresh_size));
+                assert_true(slot_holds(b, SLOT_A, b->images.old, b->images.old_size));
+                for (int q = 0; q < UP_QUARANTINE_MAX; q++)
+                    assert_int_equal(up_device_state(b->device)->quarantine[q].sequence, 0);
+                bench_free(b);
+                if (calls < n)
+                    break;
+            }
+    assert_true(failed > 20 && old_slot > 10);
+    print_message(
+        "delta: %lu calls failed while installing, %lu of the old slot, %lu made no difference, 0 bad\n",
+        failed + went_on, old_slot, went_on);
+}
+
+#define CHECK(name) cmocka_unit_test(name)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CHECK(every_pair_of_images_is_installed),          CHECK(what_is_no_source_is_refused),
+        CHECK(what_is_mounted_read_only_is_a_source),      CHECK(a_device_is_not_provisioned_by_delta),
+        CHECK(faults_of_the_old_slot_end_the_transaction),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
