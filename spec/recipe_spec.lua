@@ -36,6 +36,15 @@ describe("cli.recipe.normalise", function()
     assert.equal(8192, made.core.block_size)
   end)
 
+  it("reads older cores, their paths from its folder", function()
+    local made = assert(recipe.normalise(given { core = { name = "L", version = 22, image = "core22.img",
+      from = { { version = 17, image = "core17.img" }, { version = 30, image = "/srv/core30.img" } } } }, "folder"))
+    assert.same({ { version = 17, image = "folder/core17.img" }, { version = 30, image = "/srv/core30.img" } },
+      made.core.from)
+    made = assert(recipe.normalise(given { core = { name = "L", version = 22, image = "i", from = {} } }, "."))
+    assert.is_nil(made.core.from)
+  end)
+
   local fine = {
     { "the lowest sequence", { sequence = 1 } },
     { "the highest sequence", { sequence = math.maxinteger } },
@@ -79,7 +88,16 @@ describe("cli.recipe.normalise", function()
     { "a part that is no table", { script = "app" }, "field script must be a table" },
     { "a part without its place", { script = {} }, "field script.dir is missing" },
     { "an unknown encoding", core { encoding = "gzip" }, "field core.encoding must be one of zstd, raw, lzma" },
-    { "a delta, for now", core { from = { { version = 17, image = "x" } } }, "field core.from asks for a delta" },
+    { "a source that is no table", core { from = { "core17.img" } }, "field core.from must be a list of tables" },
+    { "a source alone", core { from = { version = 17, image = "x" } }, "field core.from must be a list" },
+    { "a source without a version", core { from = { { image = "x" } } }, "field core.from%[1%].version is missing" },
+    { "a source without an image", core { from = { { version = 0 } } }, "field core.from%[1%].image is missing" },
+    { "an unknown field of a source", core { from = { { version = 0, image = "x", name = "L" } } },
+      "unknown field core.from%[1%].name" },
+    { "a source twice", core { from = { { version = 17, image = "x" }, { version = 17, image = "y" } } },
+      "field core.from%[2%].version is 17" },
+    { "the core as its own source", core { version = 17, from = { { version = 17, image = "x" } } },
+      "field core.from%[1%].version is 17, which is the core's own" },
     { "a block size that is no power of two", { block_size = 5000 }, "field block_size must be a power of two" },
     { "a block size too small", { block_size = 2048 }, "field block_size" },
     { "an unknown rule", { override = { "floor" } }, "field override holds an element that must be one of" },

@@ -52,8 +52,12 @@ end
 
 local function part_line(part)
   if type(part) ~= "table" then return "part         " .. clean(part) end
+  local source, against = part.source, ""
+  if type(source) == "table" then
+    against = (", a delta against core version %s, %s bytes"):format(clean(source.version), clean(source.size))
+  end
   return ("part         %s: %s bytes, stored as %s, in blocks of %s%s"):format(clean(part.kind), clean(part.size),
-    clean(part.data_size), clean(part.block_size), part.delta and ", a delta" or "")
+    clean(part.data_size), clean(part.block_size), against)
 end
 
 local function lines_of(m, digest)

@@ -2,8 +2,9 @@
 --
 -- @module cli.pack
 
-local globals = require "cli.globals"
+local compressed = require "cli.compressed"
 local natives = require "update.natives"
+local packing = require "cli.packing"
 local recipe = require "cli.recipe"
 
 local M = {}
@@ -15,45 +16,37 @@ M.verb = {
   text = "The recipe is a Lua table; paths in it count from its folder. The same recipe, contents and key give the\n"
     .. "same bytes; SOURCE_DATE_EPOCH, when set, becomes `issued`. Without -o the package is PROJECT_RELEASE.upd in\n"
     .. "the current directory. VERSION, and PROJECT and PRODUCT_KEY where they stand, in the script's main.lua must\n"
-    .. "equal the recipe's: they are read as plain lines such as VERSION = \"1.0.1\", without running the script.",
+    .. "equal the recipe's: they are read as plain lines such as VERSION = \"1.0.1\", without running the script.\n\n"
+    .. "For each older core in the recipe's core.from, OUT-from-VERSION.upd is made beside OUT.upd: the same release\n"
+    .. "as a delta, for devices that run exactly that core. Making one takes memory: five times the older image and\n"
+    .. "once the new one, and at most 80 MiB; an image of 2 GiB or more cannot be a delta's.",
   positional = { 1, 1 },
   common = { "key", "out", "json", "progress", "dry-run" },
   example = "moult pack recipe.lua -o METER_1.0.1.upd -k release.key",
 }
 
-local function check_main(made)
-  if not made.script then return true end
-  local path = made.script.dir .. "/main.lua"
-  local file, why = io.open(path, "rb")
-  local text, cause
-  if file then
-    text, cause = file:read("a")
-    file:close()
-  end
-  if not text then return nil, why or ("%s: %s"):format(path, cause) end
-  local ok, message = globals.check(text, made)
-  if not ok then return nil, ("%s: %s"):format(path, message) end
-  return true
+local function as_json(one)
+  return { package = one.path, size = one.size, release = one.release, sequence = one.sequence, digest = one.digest,
+    from = one.from }
 end
 
-local function run(packer, env)
-  local label = "packing"
-  while true do
-    local word, message, code = packer:step()
-    if not word then return nil, message, code end
-    local done, total = packer:progress()
-    env.progress(done, total, label)
-    if word == "done" then return true end
-  end
-end
-
-local function report(packer, out, env)
-  local manifest = packer:manifest()
+local function report(written, env)
+  local full = written[1]
   if env.json then
-    env.out(natives.json.encode { package = out, size = packer:size(), release = manifest.release,
-      sequence = manifest.sequence, digest = manifest.digest })
-  else
-    env.out(("%s: release %s, sequence %d, %d bytes"):format(out, manifest.release, manifest.sequence, packer:size()))
+    local object = as_json(full)
+    for i = 2, #written do
+      object.deltas = object.deltas or {}
+      object.deltas[i - 1] = as_json(written[i])
+    end
+    env.out(natives.json.encode(object))
+    return
+  end
+  for _, one in ipairs(written) do
+    local text = ("%s: release %s, sequence %d, %d bytes"):format(one.path, one.release, one.sequence, one.size)
+    if one.from then
+      text = ("%s, %.1f %% of the full package, for core version %d"):format(text, one.size / full.size * 100, one.from)
+    end
+    env.out(text)
   end
 end
 
@@ -63,23 +56,24 @@ function M.run(parsed, env)
   local made, message, code = recipe.load(parsed.positional[1])
   if not made then return nil, message, code end
   local ok
-  ok, message = check_main(made)
-  if not ok then return nil, message, "usage" end
-  local out = parsed.opts.out or ("%s_%s.upd"):format(made.project, made.release):gsub("/", "_")
-  if env.dry_run then
-    env.out(("%s: would be release %s, sequence %d"):format(out, made.release, made.sequence))
-    return 0
-  end
-  local packer
-  packer, message, code = natives.pack.open(made, out, key)
-  if not packer then return nil, message, code end
-  ok, message, code = run(packer, env)
-  if ok then
-    env.finish()
-    report(packer, out, env)
-  end
-  packer:close()
+  ok, message, code = packing.check(made)
   if not ok then return nil, message, code end
+  local wanted, written = packing.all(made, parsed.opts.out or packing.name(made)), {}
+  local warning = #wanted > 1 and compressed.warning(made.core.image)
+  if warning then env.note("warning: " .. warning) end
+  for i, one in ipairs(wanted) do
+    if env.dry_run then
+      env.out(("%s: would be release %s, sequence %d%s"):format(one.path, made.release, made.sequence,
+        one.from and (", from core version %d"):format(one.from) or ""))
+    else
+      written[i], message, code = packing.write(one, key, env.progress)
+      if not written[i] then return nil, message, code end
+    end
+  end
+  if not env.dry_run then
+    env.finish()
+    report(written, env)
+  end
   return 0
 end
 

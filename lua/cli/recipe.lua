@@ -74,8 +74,20 @@ function checkers.list(value, field)
   return count > 0 and { table.unpack(value) } or nil
 end
 
-function checkers.from()
-  return nil, "asks for a delta, and this version of Moult makes none yet; leave it out for a full image"
+-- A list of tables of one form.
+function checkers.array(value, field, folder, where)
+  if type(value) ~= "table" then return nil, "must be a list of tables" end
+  local count = 0
+  for _ in pairs(value) do count = count + 1 end
+  if count ~= #value or count > field.most then return nil, ("must be a list of at most %d"):format(field.most) end
+  local result = {}
+  for i, element in ipairs(value) do
+    if type(element) ~= "table" then return nil, "must be a list of tables" end
+    local _, wrong
+    result[i], _, wrong = check_fields(element, field.fields, folder, ("%s%s[%d]."):format(where, field.name, i))
+    if wrong then return nil, nil, wrong end
+  end
+  return count > 0 and result or nil
 end
 
 function checkers.table(value, field, folder, where)
@@ -114,6 +126,17 @@ function check_fields(given, fields, folder, where)
   return result
 end
 
+-- Each older core once, and not the new one.
+local function check_from(core)
+  local seen = { [core.version] = true }
+  for i, old in ipairs(core.from or {}) do
+    if seen[old.version] then
+      return ("field core.from[%d].version is %d, which is the core's own or was named before"):format(i, old.version)
+    end
+    seen[old.version] = true
+  end
+end
+
 --- Check a table and make it whole.
 -- @tparam table given what the recipe returned
 -- @tparam string folder that relative paths count from
@@ -125,6 +148,8 @@ function M.normalise(given, folder, epoch)
   local recipe, _, wrong = check_fields(given, M.fields, folder, "")
   if not recipe then return nil, wrong, "usage" end
   if not recipe.script and not recipe.core then return nil, "has neither script nor core", "usage" end
+  wrong = recipe.core and check_from(recipe.core)
+  if wrong then return nil, wrong, "usage" end
   if not recipe.release then
     recipe.release = recipe.version
     if not recipe.script then recipe.release = ("%s-V%d"):format(recipe.version, recipe.core.version) end

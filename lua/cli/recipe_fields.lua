@@ -2,8 +2,8 @@
 --
 -- An array of {name, type, meaning} with, by type: `required`, `default`, `max`
 -- (bytes of a text, or of a list's element), `min` and `most` (of an integer),
--- `most` (elements of a list), `choices` (of a word or of a list), `fields` (of
--- a table).
+-- `most` (elements of a list or an array), `choices` (of a word or of a list),
+-- `fields` (of a table, or of each table in an array).
 --
 -- @module cli.recipe_fields
 
@@ -44,7 +44,13 @@ return {
     field("name", "text", "name of the core; a device takes only the one it has", { required = true, max = 64 }),
     field("version", "integer", "version of the core", { required = true, min = 0, most = math.maxinteger }),
     field("image", "path", "the image file", { required = true }),
-    field("from", "from", "older images to make deltas against; this version makes none and refuses it"),
+    field("from", "array", "older images: beside the full package, one that is a delta is made for each", {
+      most = 64, fields = {
+        field("version", "integer", "version of the core that it is", { required = true, min = 0,
+          most = math.maxinteger }),
+        field("image", "path", "the image file, to the byte what runs on devices", { required = true }),
+      },
+    }),
     encoding(),
     block_size("instead of the general one"),
   } }),
@@ -62,5 +68,5 @@ return {
   field("override", "list", "rules of the default policy that it skips",
     { max = 32, most = 4, choices = { "version", "window", "battery", "budget" } }),
   field("text", "text", "what people are to know about it", { max = 1024 }),
-  block_size("bytes of a block, a power of two; absent: 262144"),
+  block_size("bytes of a block, a power of two; absent: 262144, and 1048576 of a delta"),
 }

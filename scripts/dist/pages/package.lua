@@ -57,7 +57,8 @@ return {
   project = "METER", product_key = "k-123", hardware = { "rev-a" }, sequence = 18,
   version = "1.0.1",
   script  = { dir = "app" },
-  core    = { name = "Luat_RDA8910", version = 22, image = "core22.img" },
+  core    = { name = "Luat_RDA8910", version = 22, image = "core22.img",
+              from = { { version = 17, image = "core17.img" } } },
 }]]
 
 local INDEX = [[

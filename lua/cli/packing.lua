@@ -1,0 +1,85 @@
+--- The packages that a recipe makes: the full one, and a delta for each older
+-- core in `from`, of the same release and sequence.
+--
+-- @module cli.packing
+
+local globals = require "cli.globals"
+local natives = require "update.natives"
+
+local M = {}
+
+--- The default name of the full package.
+function M.name(made)
+  return (("%s_%s.upd"):format(made.project, made.release):gsub("/", "_"))
+end
+
+--- The file of a delta beside that of the full package.
+-- @tparam string out "METER.upd"
+-- @tparam integer version of the older core
+-- @treturn string "METER-from-17.upd"
+function M.beside(out, version)
+  local stem = out:match("^(.*)%.upd$")
+  return stem and ("%s-from-%d.upd"):format(stem, version) or ("%s-from-%d"):format(out, version)
+end
+
+-- The recipe of one package as update.native.pack takes it.
+local function with_source(made, old)
+  local copy, core = {}, {}
+  for name, value in pairs(made) do copy[name] = value end
+  for name, value in pairs(made.core or {}) do core[name] = value end
+  core.from, core.from_version = old and old.image, old and old.version
+  copy.core = made.core and core
+  return copy
+end
+
+--- Every package that a recipe makes, the full one first.
+-- @tparam table made a recipe as cli.recipe gives it
+-- @tparam string out path of the full package
+-- @treturn {table,...} {path, recipe (for write), from (version of the older core; nil: the full package)}
+function M.all(made, out)
+  local list = { { path = out, recipe = with_source(made) } }
+  for _, old in ipairs(made.core and made.core.from or {}) do
+    list[#list + 1] = { path = M.beside(out, old.version), recipe = with_source(made, old), from = old.version }
+  end
+  return list
+end
+
+--- Compare main.lua with the recipe.
+-- @treturn true|nil nil, message, "usage"
+function M.check(made)
+  if not made.script then return true end
+  local path = made.script.dir .. "/main.lua"
+  local file, why = io.open(path, "rb")
+  local text, cause
+  if file then
+    text, cause = file:read("a")
+    file:close()
+  end
+  if not text then return nil, why or ("%s: %s"):format(path, cause), "usage" end
+  local ok, message = globals.check(text, made)
+  if not ok then return nil, ("%s: %s"):format(path, message), "usage" end
+  return true
+end
+
+--- Make one package; whole at its path, or not at all.
+-- @tparam table one as from all()
+-- @tparam string key secret key file
+-- @tparam function progress(done, total, label)
+-- @treturn table {path, size (bytes), release, sequence, digest, from}; or nil, message, code
+function M.write(one, key, progress)
+  local packer <close>, message, code = natives.pack.open(one.recipe, one.path, key)
+  if not packer then return nil, message, code end
+  local label = one.from and ("packing, from %d"):format(one.from) or "packing"
+  local word, why, failure
+  repeat
+    word, why, failure = packer:step()
+    if not word then return nil, why, failure end
+    local done, total = packer:progress()
+    progress(done, total, label)
+  until word == "done"
+  local manifest = packer:manifest()
+  return { path = one.path, size = packer:size(), release = manifest.release, sequence = manifest.sequence,
+    digest = manifest.digest, from = one.from }
+end
+
+return M
