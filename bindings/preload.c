@@ -21,6 +21,7 @@ static const luaL_Reg bindings[] = {
     {"update.native.database", luaopen_update_native_database},
     {"update.native.folder", luaopen_update_native_folder},
     {"update.native.signals", luaopen_update_native_signals},
+    {"update.native.mqtt", luaopen_update_native_mqtt},
     {"update.native.boot", luaopen_update_native_boot},
     {"update.native.device", luaopen_update_native_device},
     {"update.native.transfer", luaopen_update_native_transfer},

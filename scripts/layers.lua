@@ -10,13 +10,13 @@
 local floors = {
   { "error", "bytes", "storage" },
   { "storage_flash", "storage_boot", "digest", "ed25519", "record", "json_load", "tar", "source", "loop", "channel",
-    "url", "fetch_options", "delta", "match" },
+    "url", "fetch_options", "delta", "match", "resolver", "mqtt_queue" },
   { "fields", "keyset" },
   { "storage_mounted", "slot", "minisign", "manifest", "tree", "fetch", "policy", "sandbox_answer", "sandbox_lock",
-    "sandbox_lua", "http_text", "http_listen", "http_door", "folder", "signals" },
+    "sandbox_lua", "http_text", "http_listen", "http_door", "folder", "signals", "mqtt" },
   { "storage_system", "slot_private", "minisign_private", "manifest_format", "index", "config", "source_http",
-    "http_answer", "history", "old_image", "policy_good", "child", "notify" },
-  { "slot_mtd", "slot_ubi", "host", "httpd" },
+    "http_answer", "history", "old_image", "policy_good", "child", "notify", "mqtt_private", "mqtt_tls" },
+  { "slot_mtd", "slot_ubi", "host", "httpd", "mqtt_events", "mqtt_link" },
   { "minisign_format", "minisign_public", "minisign_secret", "signed", "codec", "delta_maker", "index_reader", "blocks",
     "boot", "generation", "journal", "httpd_private" },
   { "boot_private", "package", "delta_blocks", "permit", "keys", "httpd_request", "inventory" },
@@ -57,6 +57,7 @@ local binding_includes = {
   boot = { "config", "storage" },   -- the configuration it reads, of the system
   json = { "json_load" },           -- json has no module of its own in runtime/
   digest = { "storage" },           -- digest.file() reads through the seam
+  mqtt = { "storage" },             -- the clock and chance are the system's
   policy = { "storage" },           -- keep() and kept() go through the seam
   manifest = { "digest" },          -- names a digest in hex
   keys = { "minisign", "storage" },        -- ids as minisign shows them; the system's

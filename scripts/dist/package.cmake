@@ -94,6 +94,7 @@ directory, with ranges and entity tags. Packages may be copied in and taken
 away at any time; what no key verifies is not offered.")
 set(CPACK_DEBIAN_DEPOT_PACKAGE_ARCHITECTURE all)
 set(CPACK_DEBIAN_DEPOT_PACKAGE_DEPENDS "moult (= ${PROJECT_VERSION}), init-system-helpers (>= 1.54~)")
+set(CPACK_DEBIAN_DEPOT_PACKAGE_SUGGESTS "mosquitto")
 set(CPACK_DEBIAN_DEPOT_PACKAGE_SECTION net)
 
 foreach(pair HOST:moult DEPOT:moult-depot)

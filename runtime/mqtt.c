@@ -1,0 +1,349 @@
+#include "mqtt.h"
+
+#include <mosquitto.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "mqtt_private.h"
+#include "storage.h"
+
+#define CONNECT_MS 30000 /* for a look-up, and for each address */
+#define STEADY_MS 30000  /* online so long, and the pauses begin anew */
+#define REMAINING_MAX 60000
+
+static uint64_t now_of(const struct up_mqtt *m)
+{
+    return m->storage->ops->monotonic(m->storage);
+}
+
+static int check_options(const struct up_mqtt_options *o, struct up_error *err)
+{
+    if (!o->host || !*o->host || o->port < 1 || o->port > 65535)
+        return up_fail(err, UP_USAGE, "mqtt: a host and a port from 1 to 65535 are needed");
+    if (o->keepalive < 5 || o->keepalive > 65535)
+        return up_fail(err, UP_USAGE, "mqtt: keepalive is 5 to 65535 seconds");
+    if (o->back_off_min < 1 || o->back_off_max < o->back_off_min)
+        return up_fail(err, UP_USAGE, "mqtt: the pauses between attempts are empty or the wrong way round");
+    if (o->queue < 1 || o->queue > UP_MQTT_QUEUE)
+        return up_fail(err, UP_USAGE, "mqtt: the queue has room for 1 to %d messages", UP_MQTT_QUEUE);
+    if (!o->clean && !o->client_id)
+        return up_fail(err, UP_USAGE, "mqtt: a session that is kept needs a client id");
+    if (o->password && !o->user)
+        return up_fail(err, UP_USAGE, "mqtt: a password needs a user");
+    if (o->will_topic && (o->will_len > UP_MQTT_PAYLOAD || o->will_qos < 0 || o->will_qos > 1))
+        return up_fail(err, UP_USAGE, "mqtt: the last will is too large, or its QoS not 0 or 1");
+    return 0;
+}
+
+int up_mqtt_open(struct up_mqtt **out, struct up_storage *storage, const struct up_mqtt_options *o,
+                 struct up_error *err)
+{
+    struct up_mqtt *m;
+    int rc = check_options(o, err);
+
+    if (rc < 0)
+        return rc;
+    m = calloc(1, sizeof *m);
+    if (!m)
+        return up_fail(err, UP_INTERNAL, "mqtt: out of memory");
+    m->storage = storage;
+    m->port = o->port;
+    m->keepalive = o->keepalive;
+    m->back_off_min = o->back_off_min;
+    m->back_off_max = o->back_off_max;
+    m->last = &m->first;
+    up_mqtt_queue_init(&m->queue, o->queue);
+    m->due = now_of(m);
+    m->host = strdup(o->host);
+    rc = m->host ? up_mqtt_link_new(m, o, err) : up_fail(err, UP_INTERNAL, "mqtt: out of memory");
+    if (rc < 0) {
+        up_mqtt_close(m);
+        return rc;
+    }
+    *out = m;
+    return 0;
+}
+
+/* Half of the pause is certain, the other left to chance. */
+static uint64_t pause_of(struct up_mqtt *m)
+{
+    uint64_t most = m->back_off ? m->back_off * 2 : m->back_off_min * 2;
+    uint32_t chance = 0;
+
+    if (most > m->back_off_max)
+        most = m->back_off_max;
+    m->back_off = most;
+    m->storage->ops->random(m->storage, &chance, sizeof chance);
+    most = most / 2 + most / 2 * chance / UINT32_MAX;
+    return most < m->back_off_min ? m->back_off_min : most;
+}
+
+/* No connection, whether there was one or not: say so, and when the next is tried. */
+static void lose(struct up_mqtt *m, const struct up_error *why)
+{
+    uint64_t now = now_of(m);
+    struct up_error said;
+    struct up_mqtt_event e = {.kind = UP_MQTT_DISCONNECTED, .code = why->code, .message = said.message};
+
+    up_mqtt_link_drop(m);
+    up_mqtt_queue_lost(&m->queue);
+    if (m->phase == UP_MQTT_ONLINE && now - m->since >= STEADY_MS)
+        m->back_off = 0;
+    m->phase = UP_MQTT_WAITING;
+    e.retry_after = pause_of(m);
+    m->due = now + e.retry_after;
+    up_fail(&said, why->code, "mqtt %s:%u: %s", m->host, m->port, why->message);
+    up_mqtt_tell(m, &e);
+}
+
+/* The next of the broker's addresses; `err` says what was wrong with the one before. */
+static void try_next_address(struct up_mqtt *m, struct up_error *err)
+{
+    up_mqtt_link_drop(m);
+    while (m->next_address < m->addresses.count) {
+        m->phase = UP_MQTT_CONNECTING;
+        m->due = now_of(m) + CONNECT_MS;
+        if (up_mqtt_link_connect(m, m->addresses.text[m->next_address++], err) == 0)
+            return;
+    }
+    lose(m, err);
+}
+
+static void use_addresses(struct up_mqtt *m)
+{
+    struct up_error err;
+
+    up_fail(&err, UP_NETWORK, "no address");
+    m->next_address = 0;
+    try_next_address(m, &err);
+}
+
+static void begin(struct up_mqtt *m)
+{
+    struct up_error err;
+
+    m->attempts++;
+    if (up_resolver_numeric(m->host)) {
+        m->addresses.count = 1;
+        strncpy(m->addresses.text[0], m->host, sizeof m->addresses.text[0] - 1);
+        use_addresses(m);
+        return;
+    }
+    m->phase = UP_MQTT_RESOLVING;
+    m->due = now_of(m) + CONNECT_MS;
+    /* One that the system has not finished since the attempt before goes on. */
+    if (!m->resolver && up_resolver_start(&m->resolver, m->host, &err) < 0)
+        lose(m, &err);
+}
+
+static void await_addresses(struct up_mqtt *m)
+{
+    struct up_error err;
+    int rc = up_resolver_result(m->resolver, &m->addresses, &err);
+
+    if (rc == UP_AGAIN) {
+        if (now_of(m) < m->due)
+            return;
+        up_fail(&err, UP_NETWORK, "the name server does not answer");
+        lose(m, &err);
+        return;
+    }
+    up_resolver_free(m->resolver);
+    m->resolver = NULL;
+    if (rc < 0)
+        lose(m, &err);
+    else
+        use_addresses(m);
+}
+
+static void go_online(struct up_mqtt *m)
+{
+    m->phase = UP_MQTT_ONLINE;
+    m->since = now_of(m);
+    up_mqtt_tell(m, &(struct up_mqtt_event){.kind = UP_MQTT_CONNECTED, .session = m->session});
+    for (struct up_mqtt_subscription *s = m->subscriptions; s; s = s->next)
+        up_mqtt_link_subscribe(m, s);
+}
+
+static void tell_published(struct up_mqtt *m)
+{
+    struct up_mqtt_outgoing *o;
+
+    while ((o = up_mqtt_queue_take(&m->queue))) {
+        up_mqtt_tell(m, &(struct up_mqtt_event){.kind = UP_MQTT_PUBLISHED, .id = o->id});
+        free(o);
+    }
+}
+
+static void work_link(struct up_mqtt *m)
+{
+    struct up_error err;
+    int rc = up_mqtt_link_work(m, &err);
+
+    tell_published(m);
+    if (rc == 0 && m->phase == UP_MQTT_CONNECTING && m->answered)
+        go_online(m);
+    if (rc == 0 && m->phase == UP_MQTT_CONNECTING && now_of(m) >= m->due)
+        rc = up_fail(&err, UP_NETWORK, "no answer within %d s", CONNECT_MS / 1000);
+    if (rc < 0 && m->phase == UP_MQTT_CONNECTING && !m->answered)
+        try_next_address(m, &err);
+    else if (rc < 0)
+        lose(m, &err);
+    else
+        up_mqtt_link_pump(m);
+    tell_published(m);
+}
+
+static void work(struct up_mqtt *m)
+{
+    switch (m->phase) {
+    case UP_MQTT_WAITING:
+        if (now_of(m) >= m->due)
+            begin(m);
+        break;
+    case UP_MQTT_RESOLVING:
+        await_addresses(m);
+        break;
+    default:
+        work_link(m);
+    }
+}
+
+bool up_mqtt_step(struct up_mqtt *m, struct up_mqtt_event *out)
+{
+    if (!m->first && !m->round_over) {
+        work(m);
+        m->round_over = m->first != NULL;
+    }
+    if (up_mqtt_next_event(m, out))
+        return true;
+    m->round_over = false;
+    return false;
+}
+
+int up_mqtt_fd(const struct up_mqtt *m)
+{
+    switch (m->phase) {
+    case UP_MQTT_WAITING:
+        return -1;
+    case UP_MQTT_RESOLVING:
+        return up_resolver_fd(m->resolver);
+    default:
+        return up_mqtt_link_fd(m);
+    }
+}
+
+bool up_mqtt_wants_write(const struct up_mqtt *m)
+{
+    return m->phase >= UP_MQTT_CONNECTING && up_mqtt_link_wants_write(m);
+}
+
+int up_mqtt_remaining(const struct up_mqtt *m)
+{
+    uint64_t now = now_of(m), left;
+
+    if (m->first || m->trouble || (m->phase >= UP_MQTT_CONNECTING && up_mqtt_link_holds_bytes(m)))
+        return 0;
+    /* Online the library counts the keep-alive itself, in seconds; the broker
+     * gives half of it as grace. */
+    if (m->phase == UP_MQTT_ONLINE)
+        left = m->keepalive * 1000 / 8;
+    else
+        left = m->due > now ? m->due - now : 0;
+    return left > REMAINING_MAX ? REMAINING_MAX : (int)left;
+}
+
+int up_mqtt_publish(struct up_mqtt *m, const char *topic, const void *payload, size_t len, int qos,
+                    bool retain, uint64_t *id, struct up_error *err)
+{
+    int rc;
+
+    if (mosquitto_pub_topic_check(topic) != MOSQ_ERR_SUCCESS ||
+        mosquitto_validate_utf8(topic, (int)strlen(topic)) != MOSQ_ERR_SUCCESS)
+        return up_fail(err, UP_USAGE, "mqtt: nothing can be published to '%s'", topic);
+    if (qos < 0 || qos > 1)
+        return up_fail(err, UP_USAGE, "mqtt: QoS is 0 or 1");
+    if (len > UP_MQTT_PAYLOAD)
+        return up_fail(err, UP_NETWORK, "mqtt: a message of %zu bytes, at most %d are sent", len,
+                       UP_MQTT_PAYLOAD);
+    rc = up_mqtt_queue_add(&m->queue, topic, payload, len, qos, retain, err);
+    if (rc < 0)
+        return rc;
+    *id = m->queue.newest;
+    up_mqtt_link_pump(m);
+    tell_published(m);
+    return 0;
+}
+
+static struct up_mqtt_subscription **find(struct up_mqtt *m, const char *topic)
+{
+    struct up_mqtt_subscription **at = &m->subscriptions;
+
+    while (*at && strcmp((*at)->topic, topic) != 0)
+        at = &(*at)->next;
+    return at;
+}
+
+int up_mqtt_subscribe(struct up_mqtt *m, const char *topic, int qos, struct up_error *err)
+{
+    struct up_mqtt_subscription **at = find(m, topic);
+    size_t size = strlen(topic) + 1;
+
+    if (mosquitto_sub_topic_check(topic) != MOSQ_ERR_SUCCESS || qos < 0 || qos > 1)
+        return up_fail(err, UP_USAGE, "mqtt: '%s' with QoS %d cannot be subscribed to", topic, qos);
+    if (!*at) {
+        if (m->subscribed >= UP_MQTT_SUBSCRIPTIONS)
+            return up_fail(err, UP_USAGE, "mqtt: more than %d subscriptions", UP_MQTT_SUBSCRIPTIONS);
+        *at = calloc(1, sizeof **at + size);
+        if (!*at)
+            return up_fail(err, UP_INTERNAL, "mqtt: out of memory");
+        memcpy((*at)->topic, topic, size);
+        m->subscribed++;
+    }
+    (*at)->qos = qos;
+    if (m->phase == UP_MQTT_ONLINE)
+        up_mqtt_link_subscribe(m, *at);
+    return 0;
+}
+
+int up_mqtt_unsubscribe(struct up_mqtt *m, const char *topic, struct up_error *err)
+{
+    struct up_mqtt_subscription **at = find(m, topic), *s = *at;
+
+    if (!s)
+        return up_fail(err, UP_NOTHING, "mqtt: '%s' is not subscribed to", topic);
+    *at = s->next;
+    free(s);
+    m->subscribed--;
+    if (m->phase == UP_MQTT_ONLINE)
+        up_mqtt_link_unsubscribe(m, topic);
+    return 0;
+}
+
+void up_mqtt_status(const struct up_mqtt *m, struct up_mqtt_status *out)
+{
+    out->connected = m->phase == UP_MQTT_ONLINE;
+    out->queued = m->queue.count;
+    out->attempts = m->attempts;
+}
+
+void up_mqtt_close(struct up_mqtt *m)
+{
+    if (!m)
+        return;
+    if (m->phase == UP_MQTT_ONLINE)
+        up_mqtt_link_farewell(m);
+    up_mqtt_link_free(m);
+    up_resolver_free(m->resolver);
+    up_mqtt_queue_clear(&m->queue);
+    up_mqtt_forget_events(m);
+    while (m->subscriptions) {
+        struct up_mqtt_subscription *s = m->subscriptions;
+
+        m->subscriptions = s->next;
+        free(s);
+    }
+    free(m->host);
+    free(m);
+}

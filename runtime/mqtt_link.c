@@ -1,0 +1,420 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <linux/tcp.h>
+#include <mosquitto.h>
+#include <netinet/in.h>
+#include <openssl/ssl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "mqtt_private.h"
+#include "mqtt_tls.h"
+
+#define WINDOW 16                   /* messages of QoS 1 that are not acknowledged */
+#define PACKET_MAX (1024 * 1024)    /* bytes of one packet that comes */
+#define RECEIVE_BUFFER (128 * 1024) /* so that no more comes at once than is looked at */
+#define FAREWELL_MS 1000
+#define FAREWELL_TURNS 10
+#define FREE 4
+
+/*
+ * What the library calls, from within the functions below. They only note
+ * what happened: the library holds locks then.
+ */
+
+static void on_connect(struct mosquitto *client, void *user, int answer, int flags)
+{
+    struct up_mqtt *m = user;
+
+    (void)client;
+    if (m->deaf)
+        return;
+    if (m->answered)
+        m->lie = "the broker accepted the connection twice";
+    m->answered = true;
+    m->answer = answer;
+    m->session = flags & 1;
+}
+
+static void on_message(struct mosquitto *client, void *user, const struct mosquitto_message *msg)
+{
+    struct up_mqtt *m = user;
+    struct up_mqtt_event e = {.kind = UP_MQTT_MESSAGE,
+                              .topic = msg->topic,
+                              .payload = msg->payload,
+                              .len = (size_t)msg->payloadlen,
+                              .qos = msg->qos,
+                              .retain = msg->retain};
+
+    (void)client;
+    if (m->deaf)
+        return;
+    if (e.len > UP_MQTT_PAYLOAD) {
+        e.kind = UP_MQTT_DROPPED;
+        e.payload = NULL;
+        e.code = UP_CORRUPT;
+        e.message = "the message is larger than 65536 bytes";
+    }
+    up_mqtt_tell(m, &e);
+}
+
+static void on_publish(struct mosquitto *client, void *user, int mid)
+{
+    struct up_mqtt *m = user;
+
+    (void)client;
+    up_mqtt_queue_done(&m->queue, mid);
+}
+
+static void on_subscribe(struct mosquitto *client, void *user, int mid, int count, const int *granted)
+{
+    struct up_mqtt *m = user;
+    struct up_mqtt_event e = {.kind = UP_MQTT_SUBSCRIBED};
+
+    (void)client;
+    for (struct up_mqtt_subscription *s = m->subscriptions; s; s = s->next)
+        if (s->mid == mid && count > 0) {
+            s->mid = 0;
+            e.topic = s->topic;
+            e.qos = granted[0];
+            if (e.qos > 2) {
+                e.kind = UP_MQTT_DENIED;
+                e.qos = 0;
+                e.code = UP_UNTRUSTED;
+                e.message = "the broker does not allow this subscription";
+            }
+            up_mqtt_tell(m, &e);
+            return;
+        }
+}
+
+/* Only here does the library tell that a packet came which it keeps to itself.
+ * It keeps messages of QoS 2 until the broker releases them, without limit. */
+static void on_log(struct mosquitto *client, void *user, int level, const char *text)
+{
+    struct up_mqtt *m = user;
+    const char *received = strstr(text, " received ");
+
+    (void)client, (void)level;
+    if (!received)
+        return;
+    m->completed = true;
+    if (strncmp(received, " received PUBLISH (", 19) == 0 && strncmp(received + 19 + 2, ", q2,", 5) == 0)
+        m->lie = "the broker sent with QoS 2, which was not asked for";
+}
+
+int up_mqtt_link_new(struct up_mqtt *m, const struct up_mqtt_options *o, struct up_error *err)
+{
+    int rc;
+
+    m->pair[0] = m->pair[1] = -1;
+    /* Counted by the library, and never undone: it would unload the modules of
+     * OpenSSL's configuration under everybody else in the process. */
+    mosquitto_lib_init();
+    if (o->tls && (rc = up_mqtt_tls_new(&m->tls, o, err)) < 0)
+        return rc;
+    m->client = mosquitto_new(o->client_id, o->clean, m);
+    if (!m->client)
+        return up_fail(err, errno == EINVAL ? UP_USAGE : UP_INTERNAL, "mqtt: %s",
+                       errno == EINVAL ? "the client id is empty or not text" : "out of memory");
+    mosquitto_connect_with_flags_callback_set(m->client, on_connect);
+    mosquitto_message_callback_set(m->client, on_message);
+    mosquitto_publish_callback_set(m->client, on_publish);
+    mosquitto_subscribe_callback_set(m->client, on_subscribe);
+    mosquitto_log_callback_set(m->client, on_log);
+    mosquitto_max_inflight_messages_set(m->client, WINDOW);
+    rc = mosquitto_int_option(m->client, MOSQ_OPT_TCP_NODELAY, 1);
+    if (rc == MOSQ_ERR_SUCCESS && o->user)
+        rc = mosquitto_username_pw_set(m->client, o->user, o->password);
+    if (rc == MOSQ_ERR_SUCCESS && o->will_topic)
+        rc = mosquitto_will_set(m->client, o->will_topic, (int)o->will_len, o->will_payload, o->will_qos,
+                                o->will_retain);
+    if (rc == MOSQ_ERR_SUCCESS && m->tls)
+        rc = mosquitto_void_option(m->client, MOSQ_OPT_SSL_CTX, up_mqtt_tls_context(m->tls));
+    if (rc == MOSQ_ERR_SUCCESS && m->tls)
+        rc = mosquitto_int_option(m->client, MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, 0);
+    if (rc != MOSQ_ERR_SUCCESS)
+        return up_fail(err, rc == MOSQ_ERR_NOMEM ? UP_INTERNAL : UP_USAGE, "mqtt: %s",
+                       mosquitto_strerror(rc));
+    return 0;
+}
+
+/* The sentence for what the library answered. `error`: errno then. */
+static int explain(const struct up_mqtt *m, int rc, int error, struct up_error *err)
+{
+    static const char *const refused[] = {"",
+                                          "the broker does not speak this version of MQTT",
+                                          "the broker refuses the client id",
+                                          "the broker is not available",
+                                          "the broker refuses user or password",
+                                          "the broker does not authorise this client"};
+    static const int codes[] = {UP_NETWORK, UP_INCOMPATIBLE, UP_UNTRUSTED,
+                                UP_NETWORK, UP_UNTRUSTED,    UP_UNTRUSTED};
+    int code = m->tls ? up_mqtt_tls_failure(m->tls, err) : 0;
+
+    if (code < 0)
+        return code;
+    if (m->answered && m->answer > 0 && m->answer < 6)
+        return up_fail(err, codes[m->answer], "%s", refused[m->answer]);
+    switch (rc) {
+    case MOSQ_ERR_CONN_LOST:
+    case MOSQ_ERR_NO_CONN:
+        return up_fail(err, UP_NETWORK, "the broker ended the connection");
+    case MOSQ_ERR_KEEPALIVE:
+        return up_fail(err, UP_NETWORK, "the broker is silent");
+    case MOSQ_ERR_ERRNO:
+        return up_fail(err, UP_NETWORK, "%s", error ? strerror(error) : "the broker ended the connection");
+    case MOSQ_ERR_NOMEM:
+        return up_fail(err, UP_INTERNAL, "out of memory");
+    case MOSQ_ERR_TLS:
+        return up_fail(err, UP_NETWORK, "no TLS with the broker");
+    default:
+        return up_fail(err, UP_NETWORK, "the broker does not speak MQTT: %s", mosquitto_strerror(rc));
+    }
+}
+
+/*
+ * The library's descriptors would be inherited by other programs. Its socket is
+ * known; those of a pair that it opens beside, to wake up a thread that is not
+ * there, are the pair's before, or among the lowest that were free. The pair
+ * need not hold much.
+ */
+static void note_free_descriptors(int lowest[FREE])
+{
+    for (size_t i = 0; i < FREE; i++)
+        lowest[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    for (size_t i = 0; i < FREE; i++)
+        if (lowest[i] >= 0)
+            close(lowest[i]);
+}
+
+static bool is_local_socket(int fd)
+{
+    int domain;
+    socklen_t len = sizeof domain;
+
+    return fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_UNIX;
+}
+
+static void keep_descriptors(struct up_mqtt *m, const int lowest[FREE])
+{
+    int candidates[FREE + 2] = {m->pair[0], m->pair[1]}, found = 0, least = 0;
+    int fd = mosquitto_socket(m->client);
+
+    if (fd >= 0)
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+    memcpy(candidates + 2, lowest, FREE * sizeof *lowest);
+    m->pair[0] = m->pair[1] = -1;
+    for (size_t i = 0; i < FREE + 2 && found < 2; i++)
+        if (is_local_socket(candidates[i])) {
+            fcntl(candidates[i], F_SETFD, FD_CLOEXEC);
+            setsockopt(candidates[i], SOL_SOCKET, SO_SNDBUF, &least, sizeof least);
+            m->pair[found++] = candidates[i];
+        }
+}
+
+int up_mqtt_link_connect(struct up_mqtt *m, const char *address, struct up_error *err)
+{
+    int lowest[FREE], room = RECEIVE_BUFFER, rc, error;
+
+    m->answered = m->session = m->measured = false;
+    m->answer = m->trouble = 0;
+    m->lie = NULL;
+    if (m->tls)
+        up_mqtt_tls_begin(m->tls);
+    note_free_descriptors(lowest);
+    rc = mosquitto_connect_bind_async(m->client, address, (int)m->port, (int)m->keepalive, NULL);
+    error = errno;
+    keep_descriptors(m, lowest);
+    if (rc != MOSQ_ERR_SUCCESS || mosquitto_socket(m->client) < 0)
+        return explain(m, rc == MOSQ_ERR_SUCCESS ? MOSQ_ERR_NO_CONN : rc, error, err);
+    setsockopt(mosquitto_socket(m->client), SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+    return 0;
+}
+
+int up_mqtt_link_fd(const struct up_mqtt *m)
+{
+    return mosquitto_socket(m->client);
+}
+
+static bool may_hand_over(const struct up_mqtt *m)
+{
+    const struct up_mqtt_outgoing *o = m->queue.first;
+
+    while (o && o->handed)
+        o = o->next;
+    return o && m->phase == UP_MQTT_ONLINE && m->trouble == 0 &&
+           (o->qos == 0 || up_mqtt_queue_in_flight(&m->queue) < WINDOW);
+}
+
+bool up_mqtt_link_wants_write(const struct up_mqtt *m)
+{
+    return mosquitto_want_write(m->client) || may_hand_over(m);
+}
+
+bool up_mqtt_link_holds_bytes(const struct up_mqtt *m)
+{
+    SSL *ssl = mosquitto_ssl_get(m->client);
+
+    return ssl && SSL_pending(ssl) > 0;
+}
+
+/* The library's number of a message of QoS 0 comes back before it returns. */
+void up_mqtt_link_pump(struct up_mqtt *m)
+{
+    while (may_hand_over(m) && !mosquitto_want_write(m->client)) {
+        struct up_mqtt_outgoing *o = m->queue.first;
+        int rc;
+
+        while (o->handed)
+            o = o->next;
+        o->handed = true;
+        rc = mosquitto_publish(m->client, &o->mid, o->topic, (int)o->len, o->payload, o->qos, o->retain);
+        if (rc == MOSQ_ERR_NOMEM)
+            o->handed = false;
+        if (rc != MOSQ_ERR_SUCCESS)
+            m->trouble = rc;
+    }
+}
+
+void up_mqtt_link_subscribe(struct up_mqtt *m, struct up_mqtt_subscription *s)
+{
+    int rc = mosquitto_subscribe(m->client, &s->mid, s->topic, s->qos);
+
+    if (rc != MOSQ_ERR_SUCCESS)
+        m->trouble = rc;
+}
+
+void up_mqtt_link_unsubscribe(struct up_mqtt *m, const char *topic)
+{
+    int rc = mosquitto_unsubscribe(m->client, NULL, topic);
+
+    if (rc != MOSQ_ERR_SUCCESS)
+        m->trouble = rc;
+}
+
+/* Bytes of the connection that have been read so far. */
+static uint64_t consumed(int fd)
+{
+    struct tcp_info info = {0};
+    socklen_t len = sizeof info;
+    int waiting = 0;
+
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0 || ioctl(fd, SIOCINQ, &waiting) < 0)
+        return 0;
+    return info.tcpi_bytes_received - (uint64_t)waiting;
+}
+
+/* The library takes a packet of any size and says nothing until it is whole. */
+static void weigh(struct up_mqtt *m)
+{
+    uint64_t now;
+
+    if (m->completed) {
+        m->measured = false;
+        return;
+    }
+    now = consumed(mosquitto_socket(m->client));
+    if (!m->measured)
+        m->unaccounted = now;
+    m->measured = true;
+    if (now > m->unaccounted + PACKET_MAX)
+        m->lie = "the broker sends a packet of more than 1 MiB";
+}
+
+/* What the library would not notice: it takes an end in the middle of the
+ * handshake for one that goes on. */
+static int look_at_handshake(const struct up_mqtt *m, int fd, short ready)
+{
+    SSL *ssl = mosquitto_ssl_get(m->client);
+    int error = 0;
+    socklen_t len = sizeof error;
+    char byte;
+
+    if (ready & (POLLERR | POLLHUP) && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error)
+        return error;
+    if (ssl && !SSL_is_init_finished(ssl) && ready & (POLLIN | POLLHUP) &&
+        recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+        return ECONNRESET;
+    return 0;
+}
+
+static int exchange(struct up_mqtt *m, struct up_error *err)
+{
+    struct pollfd p = {.fd = mosquitto_socket(m->client), .events = POLLIN};
+    int rc = m->trouble, error = 0;
+
+    if (p.fd < 0 || rc != MOSQ_ERR_SUCCESS)
+        return explain(m, rc ? rc : MOSQ_ERR_NO_CONN, 0, err);
+    if (mosquitto_want_write(m->client))
+        p.events |= POLLOUT;
+    if (poll(&p, 1, 0) < 0)
+        p.revents = 0;
+    if (m->phase == UP_MQTT_CONNECTING && (error = look_at_handshake(m, p.fd, p.revents)) != 0)
+        return explain(m, MOSQ_ERR_ERRNO, error, err);
+    m->completed = false;
+    errno = 0;
+    if (p.revents & (POLLIN | POLLHUP | POLLERR) || up_mqtt_link_holds_bytes(m))
+        rc = mosquitto_loop_read(m->client, 1);
+    if (rc == MOSQ_ERR_SUCCESS && p.revents & POLLOUT)
+        rc = mosquitto_loop_write(m->client, 1);
+    if (rc == MOSQ_ERR_SUCCESS)
+        rc = mosquitto_loop_misc(m->client);
+    error = errno;
+    if (rc != MOSQ_ERR_SUCCESS || (m->answered && m->answer) || mosquitto_socket(m->client) < 0)
+        return explain(m, rc ? rc : MOSQ_ERR_KEEPALIVE, error, err);
+    if (p.revents & POLLIN)
+        weigh(m);
+    return 0;
+}
+
+int up_mqtt_link_work(struct up_mqtt *m, struct up_error *err)
+{
+    int rc = exchange(m, err);
+
+    if (rc == 0 && m->lie)
+        rc = up_fail(err, UP_NETWORK, "%s", m->lie);
+    return rc;
+}
+
+/* The library has no way to end a connection without a farewell, after which
+ * the broker would keep the last will to itself. */
+void up_mqtt_link_drop(struct up_mqtt *m)
+{
+    int fd = mosquitto_socket(m->client);
+
+    if (fd < 0)
+        return;
+    shutdown(fd, SHUT_RDWR);
+    m->deaf = true;
+    for (int i = 0; i < 1000 && mosquitto_socket(m->client) >= 0; i++)
+        if (mosquitto_loop_read(m->client, 1) != MOSQ_ERR_SUCCESS)
+            break;
+    m->deaf = false;
+}
+
+void up_mqtt_link_farewell(struct up_mqtt *m)
+{
+    up_mqtt_link_pump(m);
+    m->deaf = true;
+    if (mosquitto_disconnect(m->client) != MOSQ_ERR_SUCCESS)
+        return;
+    for (int i = 0; i < FAREWELL_TURNS && mosquitto_socket(m->client) >= 0; i++) {
+        struct pollfd p = {.fd = mosquitto_socket(m->client), .events = POLLOUT};
+
+        if (poll(&p, 1, FAREWELL_MS / FAREWELL_TURNS) > 0 &&
+            mosquitto_loop_write(m->client, 1) != MOSQ_ERR_SUCCESS)
+            return;
+    }
+}
+
+void up_mqtt_link_free(struct up_mqtt *m)
+{
+    mosquitto_destroy(m->client);
+    up_mqtt_tls_free(m->tls);
+}

@@ -1,0 +1,88 @@
+/*
+ * mqtt_private.h -- what the files of mqtt.h share: the client (mqtt.c), its
+ * connection over libmosquitto (mqtt_link.c), what has happened (mqtt_events.c).
+ */
+#ifndef UP_MQTT_PRIVATE_H
+#define UP_MQTT_PRIVATE_H
+
+#include "mqtt.h"
+
+#include "mqtt_queue.h"
+#include "resolver.h"
+
+struct mosquitto;
+struct up_mqtt_tls;
+
+enum up_mqtt_phase {
+    UP_MQTT_WAITING,    /* until `due` */
+    UP_MQTT_RESOLVING,  /* until `due` at most */
+    UP_MQTT_CONNECTING, /* TCP, TLS, CONNACK; until `due` at most */
+    UP_MQTT_ONLINE
+};
+
+struct up_mqtt_node {
+    struct up_mqtt_node *next;
+    struct up_mqtt_event event;
+    char text[]; /* its strings */
+};
+
+struct up_mqtt_subscription {
+    struct up_mqtt_subscription *next;
+    int qos;
+    int mid;
+    char topic[];
+};
+
+struct up_mqtt {
+    struct up_storage *storage;
+    char *host;
+    unsigned port, keepalive;
+    uint64_t back_off_min, back_off_max, back_off; /* ms */
+
+    enum up_mqtt_phase phase;
+    uint64_t due, since; /* ms of the storage's clock; since: online */
+    uint64_t attempts;
+    struct up_resolver *resolver;
+    struct up_addresses addresses;
+    size_t next_address;
+
+    struct mosquitto *client;
+    struct up_mqtt_tls *tls; /* NULL without */
+    int pair[2];             /* descriptors that the library opened beside its socket; -1 none */
+    int trouble;             /* what the library answered to a write; 0 */
+    bool answered, session;  /* CONNACK came */
+    int answer;              /* its code */
+    const char *lie;         /* what the broker did that it must not do; NULL */
+    bool deaf;               /* the connection is over: what still comes is not told */
+    bool completed;          /* a packet came whole in this round */
+    bool measured;           /* else `unaccounted` says nothing */
+    uint64_t unaccounted;    /* bytes read when a packet was last whole */
+
+    struct up_mqtt_queue queue;
+    struct up_mqtt_subscription *subscriptions;
+    size_t subscribed;
+    struct up_mqtt_node *first, **last, *told;
+    bool round_over; /* events were given: say so before reading again */
+};
+
+/* mqtt_events.c: strings and payload are copied; without memory the
+ * connection ends, so that nothing goes missing unseen. */
+void up_mqtt_tell(struct up_mqtt *m, const struct up_mqtt_event *event);
+bool up_mqtt_next_event(struct up_mqtt *m, struct up_mqtt_event *out);
+void up_mqtt_forget_events(struct up_mqtt *m);
+
+/* mqtt_link.c. Functions that return int give 0 or the code of the error that ended the connection. */
+int up_mqtt_link_new(struct up_mqtt *m, const struct up_mqtt_options *o, struct up_error *err);
+int up_mqtt_link_connect(struct up_mqtt *m, const char *address, struct up_error *err);
+int up_mqtt_link_work(struct up_mqtt *m, struct up_error *err);
+int up_mqtt_link_fd(const struct up_mqtt *m);
+bool up_mqtt_link_wants_write(const struct up_mqtt *m);
+bool up_mqtt_link_holds_bytes(const struct up_mqtt *m); /* read by TLS, not yet by us */
+void up_mqtt_link_pump(struct up_mqtt *m);              /* hand over what waits, as far as it goes */
+void up_mqtt_link_subscribe(struct up_mqtt *m, struct up_mqtt_subscription *s);
+void up_mqtt_link_unsubscribe(struct up_mqtt *m, const char *topic);
+void up_mqtt_link_drop(struct up_mqtt *m);     /* without a farewell */
+void up_mqtt_link_farewell(struct up_mqtt *m); /* waits a second at most */
+void up_mqtt_link_free(struct up_mqtt *m);
+
+#endif

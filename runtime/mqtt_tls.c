@@ -1,0 +1,173 @@
+#include "mqtt_tls.h"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "mqtt.h"
+#include "resolver.h"
+
+struct up_mqtt_tls {
+    SSL_CTX *context;
+    char *name;       /* NULL: the broker is named by an address, and nothing is asked for */
+    bool lenient;     /* the clock was never set: see fetch_options.h */
+    int verify_error; /* X509_V_OK, or why the broker's certificate was refused */
+    int alert;        /* what the broker said when it refused ours; -1 nothing */
+};
+
+static int fail_file(struct up_error *err, const char *what, const char *path)
+{
+    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+
+    up_fail(err, UP_USAGE, "%s %s: %s", what, path, reason ? reason : "it cannot be used");
+    ERR_clear_error();
+    return UP_USAGE;
+}
+
+/* A key with a passphrase is refused: nobody is there to type it. */
+static int no_passphrase(char *buf, int size, int writing, void *user)
+{
+    (void)buf, (void)size, (void)writing, (void)user;
+    return -1;
+}
+
+static int judge(int good, X509_STORE_CTX *chain)
+{
+    SSL *ssl = X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx());
+    struct up_mqtt_tls *t = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+
+    if (good)
+        return 1;
+    if (t->lenient && X509_STORE_CTX_get_error(chain) == X509_V_ERR_CERT_NOT_YET_VALID) {
+        X509_STORE_CTX_set_error(chain, X509_V_OK);
+        return 1;
+    }
+    t->verify_error = X509_STORE_CTX_get_error(chain);
+    return 0;
+}
+
+/* The library has just set the address as the name to ask for; the handshake
+ * has not said anything yet. */
+static void on_info(const SSL *ssl, int where, int value)
+{
+    struct up_mqtt_tls *t = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+
+    if (where & SSL_CB_HANDSHAKE_START && !SSL_is_init_finished(ssl))
+        SSL_set_tlsext_host_name((SSL *)ssl, t->name);
+    if ((where & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT && (value & 0xff) != SSL_AD_CLOSE_NOTIFY)
+        t->alert = value & 0xff;
+}
+
+static int load_files(SSL_CTX *c, const struct up_mqtt_options *o, struct up_error *err)
+{
+    if (o->ca && SSL_CTX_load_verify_file(c, o->ca) != 1)
+        return fail_file(err, "certificates", o->ca);
+    if (!o->ca && SSL_CTX_set_default_verify_paths(c) != 1)
+        return up_fail(err, UP_INTERNAL, "mqtt: no certificates of the system");
+    if (!o->cert != !o->key)
+        return up_fail(err, UP_USAGE, "mqtt: a certificate needs its key, and a key its certificate");
+    if (o->cert && SSL_CTX_use_certificate_chain_file(c, o->cert) != 1)
+        return fail_file(err, "certificate", o->cert);
+    if (o->key && SSL_CTX_use_PrivateKey_file(c, o->key, SSL_FILETYPE_PEM) != 1)
+        return fail_file(err, "key", o->key);
+    if (o->key && SSL_CTX_check_private_key(c) != 1)
+        return fail_file(err, "key", o->key);
+    return 0;
+}
+
+static int set_expectations(struct up_mqtt_tls *t, const struct up_mqtt_options *o, struct up_error *err)
+{
+    const char *name = o->server_name ? o->server_name : o->host;
+    X509_VERIFY_PARAM *param = SSL_CTX_get0_param(t->context);
+    bool numeric = up_resolver_numeric(name);
+
+    if (!numeric && !(t->name = strdup(name)))
+        return up_fail(err, UP_INTERNAL, "mqtt: out of memory");
+    if ((numeric ? X509_VERIFY_PARAM_set1_ip_asc(param, name)
+                 : X509_VERIFY_PARAM_set1_host(param, name, 0)) != 1)
+        return up_fail(err, UP_USAGE, "mqtt: no server is called %s", name);
+    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    if (o->time_floor) {
+        t->lenient = true;
+        X509_VERIFY_PARAM_set_time(param, (time_t)o->time_floor);
+    }
+    SSL_CTX_set_verify(t->context, o->insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, judge);
+    return 0;
+}
+
+int up_mqtt_tls_new(struct up_mqtt_tls **out, const struct up_mqtt_options *o, struct up_error *err)
+{
+    struct up_mqtt_tls *t = calloc(1, sizeof *t);
+    int rc;
+
+    if (t)
+        t->context = SSL_CTX_new(TLS_client_method());
+    if (!t || !t->context || SSL_CTX_set_min_proto_version(t->context, TLS1_2_VERSION) != 1) {
+        up_mqtt_tls_free(t);
+        return up_fail(err, UP_INTERNAL, "mqtt: no TLS");
+    }
+    SSL_CTX_set_app_data(t->context, t);
+    SSL_CTX_set_default_passwd_cb(t->context, no_passphrase);
+    SSL_CTX_set_info_callback(t->context, on_info);
+    /* What is not wholly written stays in the library's packet, at another place
+     * perhaps after more was queued. */
+    SSL_CTX_set_mode(t->context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    up_mqtt_tls_begin(t);
+    rc = load_files(t->context, o, err);
+    if (rc == 0)
+        rc = set_expectations(t, o, err);
+    if (rc < 0) {
+        up_mqtt_tls_free(t);
+        return rc;
+    }
+    *out = t;
+    return 0;
+}
+
+void *up_mqtt_tls_context(struct up_mqtt_tls *t)
+{
+    return t->context;
+}
+
+void up_mqtt_tls_begin(struct up_mqtt_tls *t)
+{
+    t->verify_error = X509_V_OK;
+    t->alert = -1;
+}
+
+static bool about_our_certificate(int alert)
+{
+    static const int those[] = {SSL_AD_BAD_CERTIFICATE,     SSL_AD_UNSUPPORTED_CERTIFICATE,
+                                SSL_AD_CERTIFICATE_REVOKED, SSL_AD_CERTIFICATE_EXPIRED,
+                                SSL_AD_CERTIFICATE_UNKNOWN, SSL_AD_UNKNOWN_CA,
+                                SSL_AD_ACCESS_DENIED,       SSL_AD_CERTIFICATE_REQUIRED};
+
+    for (size_t i = 0; i < sizeof those / sizeof *those; i++)
+        if (those[i] == alert)
+            return true;
+    return false;
+}
+
+int up_mqtt_tls_failure(const struct up_mqtt_tls *t, struct up_error *err)
+{
+    if (t->verify_error != X509_V_OK)
+        return up_fail(err, UP_UNTRUSTED, "the certificate of the broker: %s",
+                       X509_verify_cert_error_string(t->verify_error));
+    if (t->alert >= 0)
+        return up_fail(err, about_our_certificate(t->alert) ? UP_UNTRUSTED : UP_NETWORK,
+                       "the broker ended TLS: %s", SSL_alert_desc_string_long(t->alert));
+    return 0;
+}
+
+void up_mqtt_tls_free(struct up_mqtt_tls *t)
+{
+    if (!t)
+        return;
+    SSL_CTX_free(t->context);
+    free(t->name);
+    free(t);
+}
