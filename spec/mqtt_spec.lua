@@ -10,7 +10,7 @@ describe("mqtt", function()
   local l, b, clients
 
   setup(function()
-    b = broker.start()
+    b = broker.start { persistence = true }
   end)
 
   before_each(function()
@@ -83,7 +83,7 @@ describe("mqtt", function()
   end)
 
   it("keeps what is published while there is no broker, in order", function()
-    local far = open { client_id = "far" }
+    local far = open { client_id = "far", clean = false } -- the broker keeps what comes for it
     far:subscribe("q", 1)
     await(far, "subscribed")
     b:stop()
