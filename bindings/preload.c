@@ -23,6 +23,7 @@ static const luaL_Reg bindings[] = {
     {"update.native.signals", luaopen_update_native_signals},
     {"update.native.mqtt", luaopen_update_native_mqtt},
     {"update.native.boot", luaopen_update_native_boot},
+    {"update.native.slot", luaopen_update_native_slot},
     {"update.native.device", luaopen_update_native_device},
     {"update.native.transfer", luaopen_update_native_transfer},
     {"update.native.policy", luaopen_update_native_policy},

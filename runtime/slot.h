@@ -51,6 +51,28 @@ enum up_slot_use {
  * UP_WRITE; UP_USAGE neither a file nor a device that can be a slot. */
 int up_slot_capacity(struct up_storage *storage, const char *path, uint64_t *out, struct up_error *err);
 
+struct up_slot_traits {
+    enum up_node_kind node;
+    struct up_flash flash; /* kind UP_FLASH_NONE for a file or a block device */
+};
+
+/* What lies at a path, for doctor: looked at, opened, not written. */
+struct up_slot_view {
+    struct up_slot_traits traits;
+    bool there;        /* a regular file is made when it is needed */
+    bool mounted;      /* itself or through a loop device */
+    bool writable;     /* for this user */
+    char why[64];      /* it is not */
+    uint64_t capacity; /* as up_slot_capacity() */
+    uint64_t size;     /* of what is there; bad blocks included */
+    uint32_t blocks;   /* NOR, NAND: erase blocks */
+    uint32_t bad;      /* of these */
+};
+
+/* Errors: those of up_slot_capacity(). */
+int up_slot_inspect(struct up_slot_view *out, struct up_storage *storage, const char *path,
+                    struct up_error *err);
+
 /*
  * `size` is that of the content. The path is copied, the storage is not.
  * Errors: UP_BUSY mounted or in use; UP_WRITE, also a flash that is read-only;
@@ -62,10 +84,6 @@ int up_slot_open(struct up_slot **out, struct up_storage *storage, const char *p
 /* What up_slot_flush() did not write yet is dropped. Safe with NULL. */
 void up_slot_close(struct up_slot *s);
 
-struct up_slot_traits {
-    enum up_node_kind node;
-    struct up_flash flash; /* kind UP_FLASH_NONE for a file or a block device */
-};
 const struct up_slot_traits *up_slot_traits(const struct up_slot *s);
 
 /*

@@ -16,7 +16,7 @@ local floors = {
     "sandbox_lua", "http_text", "http_listen", "http_door", "folder", "signals", "mqtt" },
   { "storage_system", "slot_private", "minisign_private", "manifest_format", "index", "config", "source_http",
     "http_answer", "history", "old_image", "policy_good", "child", "notify", "mqtt_private", "mqtt_tls" },
-  { "slot_mtd", "slot_ubi", "host", "httpd", "mqtt_events", "mqtt_link" },
+  { "slot_mtd", "slot_ubi", "slot_inspect", "host", "httpd", "mqtt_events", "mqtt_link" },
   { "minisign_format", "minisign_public", "minisign_secret", "signed", "codec", "delta_maker", "index_reader", "blocks",
     "boot", "generation", "journal", "httpd_private" },
   { "boot_private", "package", "delta_blocks", "permit", "keys", "httpd_request", "inventory" },
@@ -55,6 +55,7 @@ local excused = {
 local binding_includes = {
   source = { "fetch", "storage" },  -- source.http() is up_source_http() of fetch.h
   boot = { "config", "storage" },   -- the configuration it reads, of the system
+  slot = { "storage" },             -- of the system
   json = { "json_load" },           -- json has no module of its own in runtime/
   digest = { "storage" },           -- digest.file() reads through the seam
   mqtt = { "storage" },             -- the clock and chance are the system's

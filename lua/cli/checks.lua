@@ -5,6 +5,7 @@
 local natives = require "update.natives"
 local progress = require "cli.progress"
 local session = require "cli.session"
+local slot_check = require "cli.slot_check"
 
 local M = {}
 
@@ -69,18 +70,20 @@ end
 function checks.slots(s, report)
   local core = s.config.core
   if not core then return report("ok", "slots", "none configured: only the script is updated") end
+  local boot, views = natives.boot.read(s.config), {}
   for _, name in ipairs { "a", "b" } do
-    local path = core.slots[name]
-    local file, message = io.open(path, "r+b")
-    if not file then
-      report("fail", "slot " .. name, message, "make the image file or the device node, writable for this user",
-        "write")
+    local view, message, code = natives.slot.inspect(core.slots[name])
+    views[name] = view
+    if view then
+      local level, text, advice, word = slot_check.judge(core.slots[name], view, boot and boot.running == name)
+      report(level, "slot " .. name, text, advice, word)
     else
-      local size = file:seek("end")
-      file:close()
-      report("ok", "slot " .. name, size and size > 0 and ("%s, %s"):format(path, progress.size(size)) or path)
+      report("fail", "slot " .. name, message, "name a file, a block device, a raw flash partition (/dev/mtdN) or a "
+        .. "UBI volume (/dev/ubiN_M)", code)
     end
   end
+  local text, advice = slot_check.compare(views.a, views.b)
+  if text then report("warn", "slots", text, advice) end
 end
 
 -- A power cut while the only copy of an environment is written loses it.

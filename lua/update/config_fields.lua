@@ -13,8 +13,10 @@ local function field(name, kind, meaning, options)
 end
 
 local slots = {
-  field("a", "path", "file or block device of slot a", { required = true }),
-  field("b", "path", "file or block device of slot b", { required = true }),
+  field("a", "path", "slot a: a file, a block device, raw flash (/dev/mtdN) or a UBI volume (/dev/ubiN_M)",
+    { required = true }),
+  field("b", "path", "slot b: a file, a block device, raw flash (/dev/mtdN) or a UBI volume (/dev/ubiN_M)",
+    { required = true }),
 }
 
 local core = {

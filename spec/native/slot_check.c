@@ -310,6 +310,77 @@ static void what_cannot_be_a_slot_is_refused(void **state)
     sim_free(sim);
 }
 
+/* What doctor tells of it, without a change to it. */
+static void a_slot_is_looked_at_and_left_alone(void **state)
+{
+    struct up_slot_view v;
+    struct up_error err;
+
+    (void)state;
+    for (size_t m = 0; m < MEDIA; m++) {
+        struct sim *sim = make(&media[m]);
+        bool is_flash = media[m].flash != UP_FLASH_NONE, is_raw = is_flash && media[m].flash != UP_FLASH_UBI;
+        unsigned bad = media[m].flash == UP_FLASH_NAND ? 2 : 0;
+
+        if (bad) {
+            sim_flash_make_bad(sim, PATH, 0);
+            sim_flash_make_bad(sim, PATH, 4);
+        }
+        if (m == 0)
+            sim_put_text(sim, PATH, "an image");
+        sim_set_mounted(sim, PATH, m == 1);
+        sim_reset_counters(sim);
+        assert_int_equal(up_slot_inspect(&v, sim_storage(sim), PATH, &err), 0);
+        assert_int_equal(v.traits.flash.kind, media[m].flash);
+        assert_true(v.there && v.writable && v.mounted == (m == 1));
+        assert_int_equal(v.blocks, is_raw ? BLOCKS : 0);
+        assert_int_equal(v.bad, bad);
+        if (m > 0)
+            assert_int_equal(v.capacity, (BLOCKS - bad) * ERASE);
+        if (is_flash) {
+            assert_int_equal(v.size, BLOCKS * ERASE);
+            sim_flash_read_only(sim, PATH);
+            assert_int_equal(up_slot_inspect(&v, sim_storage(sim), PATH, &err), 0);
+            assert_true(!v.writable && v.why[0]);
+        }
+        assert_int_equal(sim_ops(sim), 0);
+        assert_int_equal(sim_open_files(sim), 0);
+        sim_free(sim);
+    }
+}
+
+static void what_cannot_be_looked_at_says_why(void **state)
+{
+    static const enum sim_op calls[] = {SIM_STAT, SIM_FLASH_INFO, SIM_FLASH_BAD, SIM_MOUNTED};
+    struct sim *sim = make(nand);
+    struct up_slot_view v;
+    struct up_error err;
+
+    (void)state;
+    assert_int_equal(up_slot_inspect(&v, sim_storage(sim), "/dev/none", &err), 0);
+    assert_true(!v.there && !v.mounted);
+    assert_int_equal(up_slot_inspect(&v, sim_storage(sim), "/none/at/all", &err), UP_MISSING);
+    assert_int_equal(up_slot_inspect(&v, sim_storage(sim), "/dev", &err), UP_USAGE);
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        sim_reset_counters(sim);
+        sim_fail(sim, calls[i], 1, EIO, false);
+        assert_int_equal(up_slot_inspect(&v, sim_storage(sim), PATH, &err), UP_WRITE);
+    }
+    sim_reset_counters(sim);
+    /* The first look opens it to count; what cannot be opened for writing can still be seen. */
+    sim_fail(sim, SIM_OPEN, 2, EACCES, false);
+    assert_int_equal(up_slot_inspect(&v, sim_storage(sim), PATH, &err), 0);
+    assert_true(!v.writable && strstr(v.why, "ermission"));
+    sim_reset_counters(sim);
+    sim_fail(sim, SIM_OPEN, 2, EACCES, true);
+    assert_int_equal(up_slot_inspect(&v, sim_storage(sim), PATH, &err), UP_WRITE);
+    sim_reset_counters(sim);
+    sim_fail(sim, SIM_FLASH_INFO, 2, EIO, false);
+    assert_int_equal(up_slot_inspect(&v, sim_storage(sim), PATH, &err), UP_WRITE);
+    assert_int_equal(sim_open_files(sim), 0);
+    sim_free(sim);
+}
+
 /* A volume that is in use, written out of order, or not to its end. */
 static void a_volume_is_replaced_as_a_whole(void **state)
 {
@@ -497,6 +568,8 @@ int main(void)
         cmocka_unit_test(a_flash_that_refuses_everything_loses_no_blocks),
         cmocka_unit_test(too_many_bad_blocks_are_no_space),
         cmocka_unit_test(what_cannot_be_a_slot_is_refused),
+        cmocka_unit_test(a_slot_is_looked_at_and_left_alone),
+        cmocka_unit_test(what_cannot_be_looked_at_says_why),
         cmocka_unit_test(a_volume_is_replaced_as_a_whole),
         cmocka_unit_test(after_a_cut_anywhere_it_can_be_written_again),
         cmocka_unit_test(a_resumed_slot_has_no_torn_page_left),

@@ -1,0 +1,65 @@
+/*
+ * update.native.slot -- what the device files of the slots are, for doctor.
+ *
+ *   local slot = require "update.native.slot"
+ *   local view = assert(slot.inspect "/dev/mtd4")
+ *   print(view.kind, view.capacity, view.bad)
+ *
+ * Reads and changes nothing.
+ */
+#include "slot.h"
+
+#include "error.h"
+#include "helpers.h"
+#include "preload.h"
+#include "storage.h"
+
+static const char *kind_of(const struct up_slot_traits *t)
+{
+    switch (t->flash.kind) {
+    case UP_FLASH_NOR:
+        return "nor";
+    case UP_FLASH_NAND:
+        return "nand";
+    case UP_FLASH_UBI:
+        return "ubi";
+    default:
+        return t->node == UP_NODE_BLOCK ? "block" : "file";
+    }
+}
+
+/* inspect(path) -> { kind = "file"|"block"|"nor"|"nand"|"ubi", there, mounted, writable, why, size, capacity,
+ *   erase_size, write_size, blocks, bad } (bytes and counts; why it is not writable) | nil, message, code */
+static int f_inspect(lua_State *L)
+{
+    const char *path = luaL_checkstring(L, 1);
+    struct up_slot_view v;
+    struct up_error err;
+
+    if (up_slot_inspect(&v, up_storage_system(), path, &err) < 0)
+        return up_push_fail(L, &err);
+    lua_createtable(L, 0, 12);
+    up_set_string(L, "kind", kind_of(&v.traits));
+    up_set_boolean(L, "there", v.there);
+    up_set_boolean(L, "mounted", v.mounted);
+    up_set_boolean(L, "writable", v.writable);
+    up_set_string(L, "why", v.why);
+    up_set_integer(L, "size", v.size);
+    up_set_integer(L, "capacity", v.capacity);
+    up_set_integer(L, "erase_size", v.traits.flash.erase_size);
+    up_set_integer(L, "write_size", v.traits.flash.write_size);
+    up_set_integer(L, "blocks", v.blocks);
+    up_set_integer(L, "bad", v.bad);
+    return 1;
+}
+
+static const luaL_Reg functions[] = {
+    {"inspect", f_inspect},
+    {NULL, NULL},
+};
+
+int luaopen_update_native_slot(lua_State *L)
+{
+    luaL_newlib(L, functions);
+    return 1;
+}

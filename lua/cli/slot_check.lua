@@ -1,0 +1,68 @@
+--- What `moult doctor` says of a slot.
+--
+-- Pure: what update.native.slot saw in, a line out.
+--
+-- @module cli.slot_check
+
+local progress = require "cli.progress"
+
+local M = {}
+
+-- Makers of NAND promise that no more than about a fiftieth of the blocks go bad in the life of a chip.
+local BAD_SHARE = 50
+
+local NAMES = { file = "regular file", block = "block device", nor = "NOR flash", nand = "NAND flash",
+  ubi = "UBI volume" }
+
+local function geometry(view)
+  if view.kind == "ubi" then return (", logical blocks of %s"):format(progress.size(view.erase_size)) end
+  if view.kind ~= "nor" and view.kind ~= "nand" then return "" end
+  local text = (", erase blocks of %s"):format(progress.size(view.erase_size))
+  if view.kind == "nand" then
+    text = text .. (", pages of %s, %d of %d blocks bad, %s usable"):format(progress.size(view.write_size), view.bad,
+      view.blocks, progress.size(view.capacity))
+  end
+  return text
+end
+
+--- @tparam string path
+-- @tparam table view as update.native.slot.inspect() gives it
+-- @tparam boolean running whether the device runs from this slot, as far as one knows
+-- @treturn string "ok", "warn" or "fail"
+-- @treturn string what there is to say
+-- @treturn string|nil what to do about it
+-- @treturn string|nil code word of a failure
+function M.judge(path, view, running)
+  if not view.there then
+    return "fail", path .. ": no such file or directory",
+      "make the image file or the device node, writable for this user", "write"
+  end
+  local text = ("%s, %s of %s%s"):format(path, NAMES[view.kind], progress.size(view.size), geometry(view))
+  if view.mounted and not running then
+    return "fail", text .. ": is mounted, and a mounted slot is never written",
+      "unmount it; only the slot that runs may be mounted", "busy"
+  end
+  if not view.writable then
+    local advice = (view.kind == "nor" or view.kind == "nand")
+      and "take `read-only` or `ro` off this partition in the device tree or in mtdparts, and unlock the flash"
+      or "give it to the user that `moult run` runs as"
+    return "fail", ("%s: cannot be written: %s"):format(text, view.why), advice, "write"
+  end
+  if view.bad * BAD_SHARE > view.blocks then
+    return "warn", text, "the flash wears out: more blocks are bad than makers of NAND allow for its life"
+  end
+  return "ok", text
+end
+
+--- Two devices of which one holds less than the other.
+-- @tparam table|nil a view of slot a
+-- @tparam table|nil b and of slot b
+-- @treturn string|nil what there is to say
+-- @treturn string|nil what to do about it
+function M.compare(a, b)
+  if not a or not b or a.kind == "file" or b.kind == "file" or a.size == b.size then return nil end
+  return ("one of %s, the other of %s"):format(progress.size(math.min(a.size, b.size)),
+    progress.size(math.max(a.size, b.size))), "make both partitions as large as the largest image will be"
+end
+
+return M

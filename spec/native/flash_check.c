@@ -1,0 +1,492 @@
+/*
+ * flash_check.c -- raw flash, UBI volumes and mounts as the kernel shows them,
+ * with the kernel played here.
+ *
+ * By the linker's --wrap, paths below /sys, /proc and /dev lead into a scratch
+ * directory. A file below its dev/ is a node when it says which: "c 90:4". What
+ * a driver answers to ioctl() is set by the check.
+ */
+#include "storage_flash.h"
+#include "storage_mounted.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/loop.h>
+#include <mtd/mtd-user.h>
+#include <mtd/ubi-user.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "scratch.h"
+#include "storage.h"
+
+static struct scratch *place;
+static const char *root = "";
+
+/* The driver. */
+static struct {
+    struct mtd_info_user info;
+    struct loop_info64 loop;
+    unsigned long request; /* the last one */
+    uint64_t offset, length;
+    int answer; /* -1: fails with `error` */
+    int error;
+} driver;
+
+static const char *moved(const char *path, char out[512])
+{
+    bool ours = strncmp(path, "/sys/", 5) == 0 || strncmp(path, "/proc/self/", 11) == 0 ||
+                strncmp(path, "/dev/", 5) == 0;
+
+    if (!root[0] || !ours)
+        return path;
+    snprintf(out, 512, "%s%s", root, path);
+    return out;
+}
+
+static int as_node(int fd, struct stat *st)
+{
+    unsigned major_number, minor_number;
+    char text[32] = "", kind;
+
+    if (S_ISREG(st->st_mode) && pread(fd, text, sizeof text - 1, 0) > 0 &&
+        sscanf(text, "%c %u:%u", &kind, &major_number, &minor_number) == 3) {
+        st->st_mode = (st->st_mode & 07777u) | (kind == 'c' ? S_IFCHR : S_IFBLK);
+        st->st_rdev = makedev(major_number, minor_number);
+    }
+    return 0;
+}
+
+FILE *__real_fopen(const char *path, const char *mode);
+FILE *__wrap_fopen(const char *path, const char *mode);
+DIR *__real_opendir(const char *path);
+DIR *__wrap_opendir(const char *path);
+ssize_t __real_readlink(const char *path, char *out, size_t size);
+ssize_t __wrap_readlink(const char *path, char *out, size_t size);
+int __real_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...);
+int __real_stat(const char *path, struct stat *st);
+int __wrap_stat(const char *path, struct stat *st);
+int __real_fstat(int fd, struct stat *st);
+int __wrap_fstat(int fd, struct stat *st);
+int __real_access(const char *path, int mode);
+int __wrap_access(const char *path, int mode);
+int __wrap_ioctl(int fd, unsigned long request, ...);
+
+FILE *__wrap_fopen(const char *path, const char *mode)
+{
+    char to[512];
+
+    return __real_fopen(moved(path, to), mode);
+}
+
+DIR *__wrap_opendir(const char *path)
+{
+    char to[512];
+
+    return __real_opendir(moved(path, to));
+}
+
+ssize_t __wrap_readlink(const char *path, char *out, size_t size)
+{
+    char to[512];
+
+    return __real_readlink(moved(path, to), out, size);
+}
+
+int __wrap_access(const char *path, int mode)
+{
+    char to[512];
+
+    return __real_access(moved(path, to), mode);
+}
+
+int __wrap_open(const char *path, int flags, ...)
+{
+    char to[512];
+
+    return __real_open(moved(path, to), flags, 0600);
+}
+
+int __wrap_fstat(int fd, struct stat *st)
+{
+    return __real_fstat(fd, st) < 0 ? -1 : as_node(fd, st);
+}
+
+int __wrap_stat(const char *path, struct stat *st)
+{
+    char to[512];
+    int fd, rc = __real_stat(moved(path, to), st);
+
+    if (rc < 0 || !S_ISREG(st->st_mode))
+        return rc;
+    fd = __real_open(moved(path, to), O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    rc = as_node(fd, st);
+    close(fd);
+    return rc;
+}
+
+int __wrap_ioctl(int fd, unsigned long request, ...)
+{
+    va_list args;
+    void *argument;
+
+    (void)fd;
+    va_start(args, request);
+    argument = va_arg(args, void *);
+    va_end(args);
+    driver.request = request;
+    if (driver.answer < 0) {
+        errno = driver.error;
+        return -1;
+    }
+    if (request == MEMGETINFO) {
+        memcpy(argument, &driver.info, sizeof driver.info);
+    } else if (request == LOOP_GET_STATUS64) {
+        memcpy(argument, &driver.loop, sizeof driver.loop);
+    } else if (request == MEMERASE64) {
+        driver.offset = ((struct erase_info_user64 *)argument)->start;
+        driver.length = ((struct erase_info_user64 *)argument)->length;
+    } else {
+        memcpy(&driver.offset, argument, sizeof driver.offset);
+    }
+    return driver.answer;
+}
+
+static void put(const char *path, const char *text)
+{
+    char full[512];
+    FILE *f;
+
+    snprintf(full, sizeof full, "%s%s", root, path);
+    for (char *slash = full + strlen(root) + 1; (slash = strchr(slash, '/')); slash++) {
+        *slash = '\0';
+        assert_true(mkdir(full, 0700) == 0 || errno == EEXIST);
+        *slash = '/';
+    }
+    f = __real_fopen(full, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    assert_int_equal(fclose(f), 0);
+}
+
+static void put_link(const char *path, const char *target)
+{
+    char full[512];
+
+    snprintf(full, sizeof full, "%s%s", root, path);
+    assert_int_equal(symlink(target, full), 0);
+}
+
+static void take(const char *path)
+{
+    char full[512];
+
+    snprintf(full, sizeof full, "%s%s", root, path);
+    assert_int_equal(unlink(full), 0);
+}
+
+static int begin(void **state)
+{
+    if (scratch_set_up(state) < 0)
+        return -1;
+    place = *state;
+    root = place->dir;
+    memset(&driver, 0, sizeof driver);
+    put("/proc/self/mountinfo", "21 1 8:9 / / rw - ext4 /dev/other rw\n");
+    put("/sys/block/none", "");
+    put("/dev/mtd2", "c 90:4");
+    put("/dev/mtd2ro", "c 90:5");
+    put("/sys/dev/char/90:4/size", "6442450944\n");
+    put("/sys/dev/char/90:4/name", "core a\n");
+    put("/dev/ubi0_1", "c 245:2");
+    put("/sys/devices/virtual/ubi/ubi0/ubi0_1/reserved_ebs", "100\n");
+    put("/sys/devices/virtual/ubi/ubi0/ubi0_1/usable_eb_size", "126976\n");
+    put("/sys/devices/virtual/ubi/ubi0/ubi0_1/name", "rootfs\n");
+    put_link("/sys/devices/virtual/ubi/ubi0/ubi0_1/subsystem", "../../../../../class/ubi");
+    put_link("/sys/dev/char/245:2", "../../devices/virtual/ubi/ubi0/ubi0_1");
+    put("/dev/sda3", "b 8:3");
+    put("/sys/dev/block/8:3/holders/none", "");
+    return 0;
+}
+
+static int end(void **state)
+{
+    root = "";
+    return scratch_tear_down(state);
+}
+
+static int info_of(const char *path, struct up_flash *out)
+{
+    struct up_storage *s = up_storage_system();
+    int file = s->ops->open(s, path, UP_READ, 0), rc;
+
+    assert_true(file >= 0);
+    rc = s->ops->flash_info(s, file, out);
+    s->ops->close(s, file);
+    return rc;
+}
+
+static void flash_is_told_by_its_driver(void **state)
+{
+    static const struct {
+        int type;
+        enum up_flash_kind kind;
+    } cases[] = {
+        {MTD_NANDFLASH, UP_FLASH_NAND}, {MTD_MLCNANDFLASH, UP_FLASH_NAND}, {MTD_NORFLASH, UP_FLASH_NOR},
+        {MTD_DATAFLASH, UP_FLASH_NOR},  {MTD_RAM, UP_FLASH_NOR},           {MTD_ROM, UP_FLASH_NONE},
+        {MTD_ABSENT, UP_FLASH_NONE},    {MTD_UBIVOLUME, UP_FLASH_NONE},
+    };
+    struct up_flash f;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        driver.info = (struct mtd_info_user){.type = (uint8_t)cases[i].type,
+                                             .flags = MTD_WRITEABLE,
+                                             .size = 1 << 20,
+                                             .erasesize = 131072,
+                                             .writesize = 2048};
+        assert_int_equal(info_of("/dev/mtd2", &f), 0);
+        assert_int_equal(f.kind, cases[i].kind);
+        if (f.kind == UP_FLASH_NONE)
+            continue;
+        assert_true(f.size == 6442450944u && f.erase_size == 131072 && f.write_size == 2048 && f.writable);
+    }
+    driver.info.type = MTD_NORFLASH;
+    assert_int_equal(info_of("/dev/mtd2ro", &f), 0); /* has no size in this sysfs, and may not be written */
+    assert_true(f.size == 1 << 20 && !f.writable);
+    put("/sys/dev/char/90:4/size", "what?\n");
+    driver.info.flags = 0;
+    assert_int_equal(info_of("/dev/mtd2", &f), 0);
+    assert_true(f.size == 1 << 20 && !f.writable);
+    put("/sys/dev/char/90:4/size", "");
+    assert_int_equal(info_of("/dev/mtd2", &f), 0);
+    assert_int_equal(f.size, 1 << 20);
+    driver.answer = -1;
+    driver.error = EIO;
+    assert_int_equal(info_of("/dev/mtd2", &f), -1);
+}
+
+static void a_ubi_volume_is_told_by_sysfs(void **state)
+{
+    static const struct {
+        const char *file, *text;
+        enum up_flash_kind kind;
+    } cases[] = {
+        {"usable_eb_size", "0", UP_FLASH_NONE},
+        {"usable_eb_size", "184467440737095517", UP_FLASH_NONE}, /* 100 of them have no size */
+        {"usable_eb_size", "", UP_FLASH_NONE},
+        {"usable_eb_size", "126976", UP_FLASH_UBI},
+        {"reserved_ebs", "99999999999999999999999", UP_FLASH_NONE},
+        {"reserved_ebs", "1", UP_FLASH_UBI},
+    };
+    struct up_flash f;
+
+    (void)state;
+    assert_int_equal(info_of("/dev/ubi0_1", &f), 0);
+    assert_true(f.kind == UP_FLASH_UBI && f.size == 12697600 && f.erase_size == 126976 && f.writable);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char path[128];
+
+        snprintf(path, sizeof path, "/sys/devices/virtual/ubi/ubi0/ubi0_1/%s", cases[i].file);
+        put(path, cases[i].text);
+        assert_int_equal(info_of("/dev/ubi0_1", &f), 0);
+        assert_int_equal(f.kind, cases[i].kind);
+    }
+    take("/sys/devices/virtual/ubi/ubi0/ubi0_1/subsystem");
+    put_link("/sys/devices/virtual/ubi/ubi0/ubi0_1/subsystem", "../../class/tty");
+    assert_int_equal(info_of("/dev/ubi0_1", &f), 0);
+    assert_int_equal(f.kind, UP_FLASH_NONE);
+    take("/sys/devices/virtual/ubi/ubi0/ubi0_1/subsystem");
+    put_link("/sys/devices/virtual/ubi/ubi0/ubi0_1/subsystem", "ubi");
+    assert_int_equal(info_of("/dev/ubi0_1", &f), 0);
+    assert_int_equal(f.kind, UP_FLASH_NONE);
+    put("/dev/null", "c 1:3"); /* of no subsystem at all */
+    assert_int_equal(info_of("/dev/null", &f), 0);
+    assert_int_equal(f.kind, UP_FLASH_NONE);
+    assert_int_equal(info_of("/dev/sda3", &f), 0);
+    assert_int_equal(f.kind, UP_FLASH_NONE);
+    assert_int_equal(up_flash_info(NULL, -1, &f), -1);
+}
+
+static void each_call_is_the_ioctl_for_it(void **state)
+{
+    const uint64_t far = (uint64_t)5 << 30;
+
+    (void)state;
+    driver.answer = 1;
+    assert_int_equal(up_flash_bad(NULL, 0, far), 1);
+    assert_true(driver.request == MEMGETBADBLOCK && driver.offset == far);
+    driver.answer = 0;
+    assert_int_equal(up_flash_erase(NULL, 0, far, 131072), 0);
+    assert_true(driver.request == MEMERASE64 && driver.offset == far && driver.length == 131072);
+    assert_int_equal(up_flash_mark_bad(NULL, 0, far), 0);
+    assert_true(driver.request == MEMSETBADBLOCK && driver.offset == far);
+    assert_int_equal(up_flash_update(NULL, 0, far), 0);
+    assert_true(driver.request == UBI_IOCVOLUP && driver.offset == far);
+    driver.answer = -1;
+    driver.error = EIO;
+    assert_int_equal(up_flash_bad(NULL, 0, 0), -1);
+    assert_int_equal(errno, EIO);
+}
+
+/* The lines of mountinfo by which flash is mounted; jffs2 and ubifs have no device. */
+static void flash_is_mounted_by_its_names(void **state)
+{
+    static const struct {
+        const char *slot, *source;
+        int mounted;
+    } cases[] = {
+        {"/dev/mtd2", "mtd2", 1},
+        {"/dev/mtd2", "mtd:core\\040a", 1},
+        {"/dev/mtd2", "/dev/mtdblock2", 1},
+        {"/dev/mtd2", "/dev/mtd2", 1},
+        {"/dev/mtd2", "mtd22", 0},
+        {"/dev/mtd2", "mtd:core", 0},
+        {"/dev/mtd2ro", "mtd2", 1},
+        {"/dev/ubi0_1", "ubi0_1", 1},
+        {"/dev/ubi0_1", "ubi0:rootfs", 1},
+        {"/dev/ubi0_1", "/dev/ubi0_1", 1},
+        {"/dev/ubi0_1", "/dev/ubiblock0_1", 1},
+        {"/dev/ubi0_1", "ubi0_10", 0},
+        {"/dev/ubi0_1", "ubi1:rootfs", 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char line[256];
+
+        snprintf(line, sizeof line, "odd line\n22 1 0:30 / /m rw shared:1 - ubifs %s rw\n", cases[i].source);
+        put("/proc/self/mountinfo", line);
+        assert_int_equal(up_storage_mounted(cases[i].slot), cases[i].mounted);
+    }
+    put("/proc/self/mountinfo", "22 1 0:30 / /m rw - ubifs\n");
+    assert_int_equal(up_storage_mounted("/dev/mtd2"), 0);
+    put("/dev/null", "c 1:3");
+    assert_int_equal(up_storage_mounted("/dev/null"), 0);
+}
+
+/* As a block device, by a volume on it, or by what lies above that. */
+static void flash_is_in_use_by_what_is_above_it(void **state)
+{
+    (void)state;
+    assert_int_equal(up_storage_mounted("/dev/mtd2"), 0); /* no UBI in this kernel */
+    put("/sys/class/ubi/ubi0/mtd_num", "3\n");
+    put("/sys/class/ubi/ubi0_1/name", "rootfs\n");
+    assert_int_equal(up_storage_mounted("/dev/mtd2"), 0);
+    put("/sys/class/ubi/ubi1/mtd_num", "2\n");
+    assert_int_equal(up_storage_mounted("/dev/mtd2"), 1);
+    assert_int_equal(up_storage_mounted("/dev/ubi0_1"), 0);
+    put("/dev/ubiblock0_1", "b 253:7");
+    assert_int_equal(up_storage_mounted("/dev/ubi0_1"), 0);
+    put("/proc/self/mountinfo", "22 1 253:7 / /m ro - squashfs /dev/root ro\n");
+    assert_int_equal(up_storage_mounted("/dev/ubi0_1"), 1);
+    take("/sys/dev/char/245:2"); /* a volume without a place in sysfs is none */
+    assert_int_equal(up_storage_mounted("/dev/ubi0_1"), 0);
+}
+
+static void a_device_is_in_use_by_what_is_above_it(void **state)
+{
+    (void)state;
+    assert_int_equal(up_storage_mounted("/dev/sda3"), 0);
+    put("/proc/self/mountinfo", "22 1 8:3 / /m rw - ext4 /dev/root rw\n");
+    assert_int_equal(up_storage_mounted("/dev/sda3"), 1);
+    put("/proc/self/mountinfo", "22 1 0:30 / /m rw - btrfs /dev/sda3 rw\n");
+    assert_int_equal(up_storage_mounted("/dev/sda3"), 1);
+    put("/proc/self/mountinfo", "22 1 254:1 / /m rw - ext4 /dev/mapper/x rw\n");
+    assert_int_equal(up_storage_mounted("/dev/sda3"), 0);
+    put("/sys/dev/block/8:3/holders/.hidden/dev", "254:1\n");
+    put("/sys/dev/block/8:3/holders/dm-0/dev", "what?\n");
+    assert_int_equal(up_storage_mounted("/dev/sda3"), 0);
+    put("/sys/dev/block/8:3/holders/dm-0/dev", "254:1\n");
+    assert_int_equal(up_storage_mounted("/dev/sda3"), 1);
+    put("/dev/sda", "b 8:0");
+    put("/sys/dev/block/8:0/sda3/dev", "8:3\n");
+    assert_int_equal(up_storage_mounted("/dev/sda"), 0); /* is no partition of it */
+    put("/sys/dev/block/8:0/sda3/partition", "3\n");
+    assert_int_equal(up_storage_mounted("/dev/sda"), 1);
+}
+
+/* Devices above one another without end are a lie of sysfs, and not written to. */
+static void a_ring_of_devices_counts_as_mounted(void **state)
+{
+    (void)state;
+    put("/sys/dev/block/8:3/holders/dm-0/dev", "8:3\n");
+    assert_int_equal(up_storage_mounted("/dev/sda3"), 1);
+}
+
+static void a_loop_device_holds_what_it_reads(void **state)
+{
+    char file[128], line[160];
+    struct stat st;
+
+    (void)state;
+    put("/image", "of a slot");
+    snprintf(file, sizeof file, "%s/image", root);
+    put("/proc/self/mountinfo", "22 1 7:1 / /m ro - ext4 /dev/loop1 ro\n");
+    assert_int_equal(up_storage_mounted(file), 0);
+    put("/sys/block/loop0/size", "0");
+    snprintf(line, sizeof line, "%s\n", file);
+    put("/sys/block/loop1/loop/backing_file", line);
+    assert_int_equal(up_storage_mounted(file), 0); /* its number is not known */
+    put("/sys/block/loop1/dev", "7:1\n");
+    assert_int_equal(up_storage_mounted(file), 1);
+    /* A path of another namespace: the device itself is asked. */
+    put("/sys/block/loop1/loop/backing_file", "/elsewhere\n");
+    assert_int_equal(up_storage_mounted(file), 0);
+    put("/dev/loop1", "b 7:1");
+    assert_int_equal(up_storage_mounted(file), 0);
+    assert_int_equal(__real_stat(file, &st), 0);
+    driver.loop.lo_device = st.st_dev;
+    driver.loop.lo_inode = st.st_ino;
+    assert_int_equal(up_storage_mounted(file), 1);
+    driver.loop.lo_inode++;
+    assert_int_equal(up_storage_mounted(file), 0);
+    driver.loop.lo_rdevice = makedev(8, 3);
+    assert_int_equal(up_storage_mounted("/dev/sda3"), 1);
+    driver.answer = -1;
+    driver.error = ENXIO;
+    assert_int_equal(up_storage_mounted("/dev/sda3"), 0);
+}
+
+static void what_cannot_be_told_is_an_error(void **state)
+{
+    (void)state;
+    assert_int_equal(up_storage_mounted("/dev/none"), -1);
+    assert_int_equal(up_storage_mounted("/dev"), 0);
+    take("/proc/self/mountinfo");
+    assert_int_equal(up_storage_mounted("/dev/sda3"), -1);
+    assert_int_equal(up_storage_mounted("/dev/mtd2"), -1);
+    put("/sys/class/ubi", "no directory");
+    assert_int_equal(up_storage_mounted("/dev/mtd2"), -1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(flash_is_told_by_its_driver, begin, end),
+        cmocka_unit_test_setup_teardown(a_ubi_volume_is_told_by_sysfs, begin, end),
+        cmocka_unit_test_setup_teardown(each_call_is_the_ioctl_for_it, begin, end),
+        cmocka_unit_test_setup_teardown(flash_is_mounted_by_its_names, begin, end),
+        cmocka_unit_test_setup_teardown(flash_is_in_use_by_what_is_above_it, begin, end),
+        cmocka_unit_test_setup_teardown(a_device_is_in_use_by_what_is_above_it, begin, end),
+        cmocka_unit_test_setup_teardown(a_ring_of_devices_counts_as_mounted, begin, end),
+        cmocka_unit_test_setup_teardown(a_loop_device_holds_what_it_reads, begin, end),
+        cmocka_unit_test_setup_teardown(what_cannot_be_told_is_an_error, begin, end),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,59 @@
+-- What doctor says of a slot, by what was seen of it.
+
+local slot_check = require "cli.slot_check"
+
+local KIB, MIB = 1024, 1024 * 1024
+
+local function view(overrides)
+  local v = { kind = "nand", there = true, mounted = false, writable = true, why = "", size = 64 * MIB,
+    capacity = 64 * MIB, erase_size = 128 * KIB, write_size = 2 * KIB, blocks = 512, bad = 0 }
+  for key, value in pairs(overrides) do v[key] = value end
+  return v
+end
+
+describe("slot_check.judge", function()
+  local cases = {
+    { "tells the geometry of NAND",       {}, false, "ok",
+      "/s, NAND flash of 64.0 MiB, erase blocks of 128 KiB, pages of 2.00 KiB, 0 of 512 blocks bad, 64.0 MiB usable" },
+    { "takes a fiftieth of bad blocks",   { bad = 10 }, false, "ok", "10 of 512 blocks bad" },
+    { "warns of more",                    { bad = 11 }, false, "warn", "11 of 512", "wears out" },
+    { "tells the erase blocks of NOR",    { kind = "nor", erase_size = 64 * KIB }, false, "ok",
+      "/s, NOR flash of 64.0 MiB, erase blocks of 64.0 KiB" },
+    { "refuses flash that is read-only",  { writable = false, why = "the flash is read-only" }, false, "fail",
+      "cannot be written: the flash is read-only", "device tree", "write" },
+    { "tells what UBI divides",           { kind = "ubi", erase_size = 126 * KIB, blocks = 0 }, false, "ok",
+      "/s, UBI volume of 64.0 MiB, logical blocks of 126 KiB" },
+    { "tells a block device",             { kind = "block", erase_size = 0, blocks = 0 }, false, "ok",
+      "/s, block device of 64.0 MiB" },
+    { "refuses what nobody here may write", { kind = "block", blocks = 0, writable = false, why = "Permission denied" },
+      false, "fail", "cannot be written: Permission denied", "user", "write" },
+    { "takes the running slot mounted",   { kind = "block", mounted = true, blocks = 0 }, true, "ok", "block device" },
+    { "refuses the other one mounted",    { kind = "block", mounted = true, blocks = 0 }, false, "fail", "is mounted",
+      "unmount", "busy" },
+    { "refuses what is not there",        { there = false }, false, "fail", "/s: no such file", "make the image",
+      "write" },
+  }
+  for _, case in ipairs(cases) do
+    local name, overrides, running, level, text, advice, code = table.unpack(case)
+    it(name, function()
+      local got = { slot_check.judge("/s", view(overrides), running) }
+      assert.equal(level, got[1])
+      assert.truthy(got[2]:find(text, 1, true), got[2])
+      assert.equal(code, got[4])
+      if advice then assert.truthy(got[3]:find(advice, 1, true), got[3]) else assert.is_nil(got[3]) end
+    end)
+  end
+end)
+
+describe("slot_check.compare", function()
+  it("says that one device is smaller", function()
+    local text = slot_check.compare(view {}, view { size = 32 * MIB })
+    assert.equal("one of 32.0 MiB, the other of 64.0 MiB", text)
+  end)
+
+  it("has nothing to say of equal devices, of files, or of one that was not seen", function()
+    assert.is_nil(slot_check.compare(view {}, view {}))
+    assert.is_nil(slot_check.compare(view { kind = "file" }, view { size = 1 }))
+    assert.is_nil(slot_check.compare(nil, view {}))
+  end)
+end)
