@@ -19,7 +19,9 @@ end
 
 --- `o`: head = array of answers of package:step (true or {nil, message, code}),
 -- blocks = array of runs of a transfer; each an array of "block", "done" or
--- {nil, message, code}; finish = answers of device:finish, gates, phase, begin.
+-- {nil, message, code}; finish = answers of device:finish, gates, phase, begin;
+-- manifest of every package, or manifests = of one after another; gates may be
+-- a function of the package, learn_source is one.
 function M.new(o)
   local self = { log = {}, opened = 0, sources = {}, done = 0 }
   local function log(format, ...) self.log[#self.log + 1] = format:format(...) end
@@ -37,7 +39,7 @@ function M.new(o)
     return s
   end
 
-  local manifest = {
+  local manifest = o.manifest or {
     digest = ("ab"):rep(32), project = "METER", sequence = 18, release = "1.0.1", script_version = "1.0.1",
     parts = { { kind = "script", size = 10, data_size = 10 } },
   }
@@ -56,9 +58,10 @@ function M.new(o)
     package = {
       open = function(_, _, spool)
         log(spool and "package in spool" or "package without spool")
+        local one = o.manifests and next_of(o.manifests) or manifest
         return {
           step = function() return give(next_of(head)) end,
-          manifest = function() return manifest end,
+          manifest = function() return one end,
           layout = function() return { size = 5000 } end,
           close = function() log("close package") end,
         }
@@ -92,12 +95,13 @@ function M.new(o)
       log(path and "permit " .. path or "no permit")
       return give(path and o.permit or true)
     end,
-    gates = function()
+    gates = function(_, package)
       log("gates")
+      if type(o.gates) == "function" then return o.gates(package) end
       return o.gates or { open = true, lines = { { gate = "project", open = true, text = "METER" } } }
     end,
-    parts = function() return { "script", "core" } end,
-    learn_source = function() return give(o.learn_source or true) end,
+    parts = function() return o.parts or { "script", "core" } end,
+    learn_source = function(_, package) return give(o.learn_source and o.learn_source(package) or true) end,
     begin = function() log("begin") return give(o.begin or true) end,
     finish = function() log("finish") return give(next_of(finish)) end,
     abandon = function(_, code) log("abandon %s", code) return true end,

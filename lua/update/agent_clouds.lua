@@ -35,15 +35,25 @@ local function probe(agent, cloud)
   return clouds.reached(status)
 end
 
+-- Put `answered` in front of what a dialect says of answers, also those about the full package.
+local function intercept(where, answered)
+  local meaning, full = where.answered, where.full
+  function where.answered(answer) return answered(meaning(answer)) end
+  if not full then return end
+  function where.full()
+    local other = full()
+    if other then intercept(other, answered) end
+    return other
+  end
+end
+
 -- While a package is still being made other clouds need not wait for it.
 local function come_back_later(where)
-  local meaning = where.answered
-  function where.answered(answer)
-    local advice, why, code = meaning(answer)
+  intercept(where, function(advice, why, code)
     if not advice or advice.location then return advice, why, code end
     where.later = advice.wait
     return nil, advice.message, "busy"
-  end
+  end)
 end
 
 -- Ask once; seconds until the next time, and the failures in a row.
@@ -139,14 +149,12 @@ function Requests:ask(link)
     agent.log(("request: %s"):format(message))
     return { type = "none" }
   end
-  local meaning = where.answered
   where.renew = nil
-  function where.answered(answer)
-    local advice, why, code = meaning(answer)
+  intercept(where, function(advice, why, code)
     where.advice = advice
     if advice then return nil, advice.message or "redirected", "refused" end
     return nil, why, code
-  end
+  end)
   local result, why, code = agent:update(where, "request")
   if not result then agent.log(("request: %s (%s)"):format(why, code)) end
   return event_of(where, result, code)

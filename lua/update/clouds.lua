@@ -30,10 +30,11 @@ end
 -- @tparam table cloud url, redirect, name, ca_file, proxy
 -- @tparam table facts of the running pair
 -- @tparam[opt] string link to use untouched instead of the query
+-- @tparam[opt] boolean full ask for no delta
 -- @treturn table|nil where, for update.engine | nil, message, code
-function M.luat(config, cloud, facts, link)
+function M.luat(config, cloud, facts, link, full)
   local request, message, code = luat.request(M.luat_device(config, facts),
-    { url = cloud.url, redirect = cloud.redirect })
+    { url = cloud.url, redirect = cloud.redirect, full = full })
   if not request then return nil, message, code end
   local query = request.url
   local where = {
@@ -42,6 +43,13 @@ function M.luat(config, cloud, facts, link)
   }
   function where.renew()
     return query
+  end
+  -- A URL that is used untouched asks nothing that could be put otherwise.
+  if facts.core and not full and query:find("[?&]dfota=1&") then
+    where.hoped = true
+    function where.full()
+      return M.luat(config, cloud, facts, nil, true)
+    end
   end
   function where.answered(answer)
     if where.location ~= query and EXPIRED[answer.status] then

@@ -18,10 +18,13 @@
 -- function -> a fresh location (when the link expired), answered =
 -- function(answer) -> what the server's refusal means (see update.persist), http =
 -- options of its own, tries = instead of the engine's, head_tries = the same
--- for the head alone, permit = path of a signed permit}.
+-- for the head alone, permit = path of a signed permit, hoped = true when a
+-- delta was asked for, full = function -> the place of the full package: see
+-- update.fallback}.
 --
 -- @module update.engine
 
+local fallback = require "update.fallback"
 local offers = require "update.offer"
 local persist = require "update.persist"
 local verdicts = require "update.verdict"
@@ -106,10 +109,10 @@ function Engine:read_head(where, spool)
     return nil, message, code, { answer = answer }
   end
   head.manifest = head.package:manifest()
-  local transaction = self.device:status().transaction
+  local transaction, parts = self.device:status().transaction, self.device:parts(head.package)
   head.offer = offers.of(head.manifest, {
-    cloud = where.cloud, size = head.package:layout().size, transaction = transaction, fallback = where.fallback,
-    parts = self.device:parts(head.package),
+    cloud = where.cloud, size = head.package:layout().size, transaction = transaction, parts = parts,
+    fallback = where.fallback or fallback.instead(where, head.manifest, parts),
   })
   head.id, head.permit = head.manifest.digest:sub(1, 8), where.permit
   return head
@@ -119,17 +122,24 @@ local function head_tries(self, where)
   return where.head_tries or where.tries or self.tries_of_head or self.tries
 end
 
---- Read a head and judge it, without touching the state.
--- @tparam table where
--- @treturn table verdict of update.verdict | nil, message, code
-function Engine:inspect(where)
+-- One place: its verdict, also as the fourth result.
+function Engine:look(where)
   local head, message, code = persist.run(self, where, head_tries(self, where), function()
     return self:read_head(where)
   end)
   if not head then return nil, message, code end
   local verdict = verdicts.judge(self, head)
   self:close(where, head)
-  return verdict
+  return verdict, nil, nil, verdict
+end
+
+--- Read a head and judge it, without touching the state.
+-- @tparam table where
+-- @treturn table verdict of update.verdict | nil, message, code
+function Engine:inspect(where)
+  local verdict, message, code = fallback.run(self, where, function(place) return self:look(place) end)
+  if verdict then return verdict end
+  return nil, message, code
 end
 
 function Engine:progress(head, transfer, force)
@@ -227,7 +237,8 @@ function Engine:carry_out(where, head)
   return nil, message, code
 end
 
-function Engine:run(where)
+-- One place, up to armed.
+function Engine:attempt(where)
   local status = self.device:status()
   if OWNED[status.phase] then
     local release = status.transaction and status.transaction.release or "a release"
@@ -245,7 +256,7 @@ function Engine:run(where)
   verdicts.log(self, head, verdict)
   self.on { event = "offer", offer = offers.brief(head.offer), action = verdict.decision.action,
     reason = verdict.decision.reason }
-  if verdict.code then
+  if verdict.code or fallback.preferred(where, verdict) then
     self:close(where, head)
     return nil, verdict.message, verdict.code, verdict
   end
@@ -255,6 +266,10 @@ function Engine:run(where)
   if not ok then return nil, message, code, verdict end
   return { release = head.offer.release, sequence = head.offer.sequence,
     needs_restart = self.device:needs_restart() }
+end
+
+function Engine:run(where)
+  return fallback.run(self, where, function(place) return self:attempt(place) end)
 end
 
 --- Install what lies at `where`, up to armed.

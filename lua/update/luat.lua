@@ -40,7 +40,8 @@ end
 --- The request of a device that looks for an update.
 -- @tparam table device project, version, product_key, id (IMEI), core = {name, version (integer)} or nil
 -- @tparam[opt] table options url (replaces what stands before the "?"; with the
---   prefix "###" it is used untouched), redirect (boolean: ask for a link), offset (bytes: go on from there)
+--   prefix "###" it is used untouched), redirect (boolean: ask for a link), offset (bytes: go on from there),
+--   full (boolean: no delta, please)
 -- @treturn table {url = string, headers = {name = value}}; or nil, message, "usage" when the device lacks a field
 function M.request(device, options)
   options = options or {}
@@ -67,7 +68,7 @@ function M.request(device, options)
   if core then
     fields[#fields + 1] = ("core_version=%d"):format(core.version)
   end
-  fields[#fields + 1] = "dfota=1"
+  fields[#fields + 1] = options.full and "dfota=0" or "dfota=1"
   fields[#fields + 1] = "version=" .. encode(device.version)
   if options.redirect then
     fields[#fields + 1] = "need_oss_url=1"
