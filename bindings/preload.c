@@ -12,6 +12,7 @@ static const luaL_Reg bindings[] = {
     {"update.native.permit", luaopen_update_native_permit},
     {"update.native.package", luaopen_update_native_package},
     {"update.native.pack", luaopen_update_native_pack},
+    {"update.native.patch", luaopen_update_native_patch},
     {"update.native.verify", luaopen_update_native_verify},
     {"update.native.source", luaopen_update_native_source},
     {"update.native.loop", luaopen_update_native_loop},

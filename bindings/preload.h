@@ -17,6 +17,7 @@ UP_EXPORT int luaopen_update_native_keys(lua_State *L);
 UP_EXPORT int luaopen_update_native_permit(lua_State *L);
 UP_EXPORT int luaopen_update_native_package(lua_State *L);
 UP_EXPORT int luaopen_update_native_pack(lua_State *L);
+UP_EXPORT int luaopen_update_native_patch(lua_State *L);
 UP_EXPORT int luaopen_update_native_verify(lua_State *L);
 UP_EXPORT int luaopen_update_native_source(lua_State *L);
 UP_EXPORT int luaopen_update_native_loop(lua_State *L);

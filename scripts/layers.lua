@@ -20,7 +20,9 @@ local floors = {
   { "minisign_format", "minisign_public", "minisign_secret", "signed", "codec", "delta_maker", "index_reader", "blocks",
     "boot", "generation", "journal", "httpd_private" },
   { "boot_private", "package", "delta_blocks", "permit", "keys", "httpd_request", "inventory" },
-  { "boot_file", "boot_uboot", "layout", "pack", "verify", "gates", "keys_format" },
+  { "boot_file", "boot_uboot", "layout", "pack", "patch", "verify", "gates", "keys_format" },
+  { "patch_private" },
+  { "patch_make", "patch_apply" },
   { "device" },
   { "device_private" },
   { "install", "trial", "device_source" },
@@ -67,6 +69,7 @@ local binding_includes = {
   transfer = { "package" },
   package = { "minisign", "storage" }, -- the ring that is trusted, and the spool
   verify = { "minisign", "storage" },
+  patch = { "storage" },            -- files of the system
   pack = { "digest", "minisign", "storage" }, -- hashes the product key, loads the secret one
   httpd = { "http_text" },          -- a query becomes a table
 }

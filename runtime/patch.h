@@ -1,0 +1,55 @@
+/*
+ * patch.h -- the difference between two files, in a file of its own.
+ *
+ * What `moult delta` makes and applies: blocks like those of a package whose
+ * core is a delta, without signature and manifest. Integers are little-endian.
+ *
+ *     0  8  magic "MOULTPD1"
+ *     8  8  bytes of the old file
+ *    16 32  SHA-256 of the old file
+ *    48  8  bytes of the new file
+ *    56 32  SHA-256 of the new file
+ *    88  4  bytes of a block
+ *    92     the index (index.h), then the stored blocks
+ *
+ * Host side. Pull style, a piece of work a step. OUT.new becomes OUT, whole
+ * or not at all.
+ *
+ *     make | apply -> step until 0 -> close
+ */
+#ifndef UP_PATCH_H
+#define UP_PATCH_H
+
+#include "index.h"
+
+#define UP_PATCH_HEAD 92
+
+struct up_error;
+struct up_patch; /* opaque; released with up_patch_close() */
+struct up_storage;
+
+/* `encoding` of what the old file is of no use for: UP_RAW, UP_ZSTD or UP_LZMA.
+ * Memory: delta_blocks.h. Errors: up_delta_blocks_open()'s; UP_WRITE, UP_NOSPACE. */
+int up_patch_make(struct up_patch **out, struct up_storage *storage, const char *old_path,
+                  const char *new_path, const char *path, enum up_encoding encoding, struct up_error *err);
+
+/* Memory: the index, two blocks and a decoder. Errors: UP_CORRUPT not a patch, or
+ * a broken one; UP_INCOMPATIBLE the old file has another size; UP_MISSING;
+ * UP_WRITE; UP_NOSPACE. */
+int up_patch_apply(struct up_patch **out, struct up_storage *storage, const char *old_path,
+                   const char *patch_path, const char *path, struct up_error *err);
+
+/*
+ * UP_AGAIN while there is more to do (nothing is waited for), 0 when the file
+ * lies at its path, durable. Errors: those above; UP_INCOMPATIBLE the old file
+ * has another content; UP_CORRUPT a block, or the whole, is not what it should be.
+ */
+int up_patch_step(struct up_patch *p, struct up_error *err);
+
+/* In units of their own; total is above zero. */
+void up_patch_progress(const struct up_patch *p, uint64_t *done, uint64_t *total);
+uint64_t up_patch_size(const struct up_patch *p); /* bytes of OUT; 0 until then */
+/* NULL is allowed. Before the end this removes what was begun. */
+void up_patch_close(struct up_patch *p);
+
+#endif

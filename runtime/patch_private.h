@@ -1,0 +1,32 @@
+/*
+ * patch_private.h -- a patch under way, for patch.c, patch_make.c, patch_apply.c.
+ */
+#ifndef UP_PATCH_PRIVATE_H
+#define UP_PATCH_PRIVATE_H
+
+#include <stdbool.h>
+
+#include "patch.h"
+
+#define UP_PATCH_PATH 4096
+
+struct up_patch {
+    struct up_storage *storage;
+    char out[UP_PATCH_PATH], fresh[UP_PATCH_PATH];
+    int file; /* OUT.new; -1 while not open */
+    bool done;
+    uint64_t size;                                         /* of OUT */
+    int (*work)(struct up_patch *p, struct up_error *err); /* the next piece: UP_AGAIN, 0 or an error */
+    void (*progress)(const struct up_patch *p, uint64_t *done, uint64_t *total);
+    void (*release)(struct up_patch *p); /* what follows */
+    struct up_patch_make *make;
+    struct up_patch_apply *apply;
+};
+
+/* What both begin with: OUT's names, nothing written. Errors: UP_USAGE, UP_INTERNAL. */
+int up_patch_new(struct up_patch **out, struct up_storage *storage, const char *path, struct up_error *err);
+/* Open OUT.new, empty. */
+int up_patch_create(struct up_patch *p, struct up_error *err);
+int up_patch_put(struct up_patch *p, const void *data, size_t len, uint64_t offset, struct up_error *err);
+
+#endif
