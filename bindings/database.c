@@ -14,9 +14,11 @@
  *
  * Not for a device's state, whose effects pass storage.h.
  */
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdbool.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "error.h"
 #include "helpers.h"
@@ -95,8 +97,18 @@ static int configure(sqlite3 *db, bool readonly, bool wal)
     return rc;
 }
 
+/* An empty file is an empty database: made here, so that nobody else may read what comes into it. One that is there is
+ * not opened, because closing it would give up the locks that this process holds on it. */
+static void make_private(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+    if (fd >= 0)
+        close(fd);
+}
+
 /* open(path [, {readonly = boolean, wal = boolean (true), timeout = ms (5000)}]) -> db | nil, message, code
- * Made when it is absent, unless read-only. Every commit is durable. */
+ * Made when it is absent, unless read-only, with mode 0600. Every commit is durable. */
 static int f_open(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
@@ -116,6 +128,8 @@ static int f_open(lua_State *L)
     h = lua_newuserdatauv(L, sizeof *h, 0);
     h->db = NULL;
     luaL_setmetatable(L, DATABASE);
+    if (!readonly)
+        make_private(path);
     rc = sqlite3_open_v2(path, &h->db,
                          readonly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
     if (rc == SQLITE_OK)

@@ -39,7 +39,8 @@ static struct up_httpd *check_open(lua_State *L)
     return h->server;
 }
 
-/* open(listen [, {connections, timeout (seconds), head_max, body_max (bytes)}]) -> server | nil, message, code */
+/* open(listen [, {connections, timeout (seconds), head_max, body_max (bytes), cert, key (PEM texts, for HTTPS)}])
+ * -> server | nil, message, code */
 static int f_open(lua_State *L)
 {
     const char *listen = luaL_checkstring(L, 1);
@@ -54,6 +55,8 @@ static int f_open(lua_State *L)
         options.timeout = (unsigned)up_field_integer(L, 2, "timeout", 0);
         options.head_max = up_field_integer(L, 2, "head_max", 0);
         options.body_max = up_field_integer(L, 2, "body_max", 0);
+        options.cert = up_field_string(L, 2, "cert", NULL);
+        options.key = up_field_string(L, 2, "key", NULL);
     }
     h = lua_newuserdatauv(L, sizeof *h, 0);
     h->server = NULL;

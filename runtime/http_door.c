@@ -67,6 +67,8 @@ struct up_visitor *up_door_enter(struct up_door *door, int fd, uint64_t now)
         v->next->prev = v;
     door->first = v;
 
+    if (door->encrypted)
+        return v;
     len = recv(fd, first, sizeof first, MSG_PEEK | MSG_DONTWAIT);
     if (len > 0 && !up_looks_like_http(first, (unsigned)len)) {
         show_out(fd);
@@ -96,7 +98,7 @@ void up_door_sweep(struct up_door *door, uint64_t now)
     for (struct up_visitor *v = door->first; v; v = v->next) {
         if (v->served || now - v->since < door->limit)
             continue;
-        if (!v->known)
+        if (!v->known && !door->encrypted)
             say(v->fd,
                 "HTTP/1.1 408 Request Timeout\r\nContent-Type: application/json\r\nContent-Length: 50\r\n"
                 "Connection: close\r\n\r\n{\"error\":\"the request was not complete in time\"}\r\n");

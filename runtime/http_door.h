@@ -24,6 +24,7 @@ struct up_door {
     struct up_visitor *first;
     uint64_t swept; /* ms */
     uint64_t limit; /* ms from `since` to the next complete request */
+    bool encrypted; /* the bytes are TLS: nothing can be read from them, nor said */
 };
 
 /* Whether the first bytes of a connection can begin a request: method, space,

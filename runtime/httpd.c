@@ -3,6 +3,9 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <microhttpd.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,22 +45,54 @@ static bool has_files_under_way(const struct up_httpd *h)
     return false;
 }
 
+/* The library says nothing but "no" when it cannot use them. */
+static int check_pair(const char *cert, const char *key, struct up_error *err)
+{
+    BIO *in = BIO_new_mem_buf(cert, -1);
+    X509 *x = in ? PEM_read_bio_X509(in, NULL, NULL, NULL) : NULL;
+    EVP_PKEY *k = NULL;
+    char no_password[] = ""; /* or the library would ask on the terminal */
+    int rc = 0;
+
+    BIO_free(in);
+    in = BIO_new_mem_buf(key, -1);
+    if (in)
+        k = PEM_read_bio_PrivateKey(in, NULL, NULL, no_password);
+    BIO_free(in);
+    if (!x)
+        rc = up_fail(err, UP_USAGE, "http server: the certificate is no PEM certificate");
+    else if (!k)
+        rc = up_fail(err, UP_USAGE, "http server: the key is no unencrypted PEM key");
+    else if (X509_check_private_key(x, k) != 1)
+        rc = up_fail(err, UP_USAGE, "http server: the key does not belong to the certificate");
+    X509_free(x);
+    EVP_PKEY_free(k);
+    ERR_clear_error();
+    return rc;
+}
+
 int up_httpd_open(struct up_httpd **out, const char *listen, const struct up_httpd_options *options,
                   struct up_error *err)
 {
     static const struct up_httpd_options defaults;
-    struct up_httpd *h = calloc(1, sizeof *h);
+    struct up_httpd *h;
     unsigned connections, timeout;
     size_t head_max;
-    int fd;
+    int fd, rc;
 
-    if (!h)
-        return up_fail(err, UP_INTERNAL, "http server: out of memory");
     if (!options)
         options = &defaults;
+    if (!options->cert != !options->key)
+        return up_fail(err, UP_USAGE, "http server: certificate and key go together");
+    if (options->cert && (rc = check_pair(options->cert, options->key, err)) < 0)
+        return rc;
+    h = calloc(1, sizeof *h);
+    if (!h)
+        return up_fail(err, UP_INTERNAL, "http server: out of memory");
     h->storage = up_storage_system();
     timeout = options->timeout ? options->timeout : 60;
     h->door.limit = timeout * UINT64_C(1000);
+    h->door.encrypted = options->cert != NULL;
     h->body_max = options->body_max ? options->body_max : 65536;
     head_max = options->head_max ? options->head_max : 16384;
     if ((fd = up_http_listen(listen, h->address, sizeof h->address, err)) < 0) {
@@ -66,14 +101,15 @@ int up_httpd_open(struct up_httpd **out, const char *listen, const struct up_htt
     }
     connections = up_http_fit_connections(options->connections ? options->connections : 1000);
     /* SIGPIPE is seen to in run(), which lets the library use sendfile. */
-    h->daemon =
-        MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, up_httpd_on_request, h,
-                         MHD_OPTION_LISTEN_SOCKET, (MHD_socket)fd, MHD_OPTION_CONNECTION_LIMIT, connections,
-                         MHD_OPTION_CONNECTION_TIMEOUT, timeout + 2, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                         head_max, MHD_OPTION_NOTIFY_COMPLETED, up_httpd_on_completed, h,
-                         MHD_OPTION_NOTIFY_CONNECTION, up_httpd_on_connection, h, MHD_OPTION_URI_LOG_CALLBACK,
-                         up_httpd_on_target, h, MHD_OPTION_UNESCAPE_CALLBACK, up_httpd_leave_encoded, NULL,
-                         MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
+    h->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (options->cert ? MHD_USE_TLS : 0), 0, NULL, NULL,
+        up_httpd_on_request, h, MHD_OPTION_LISTEN_SOCKET, (MHD_socket)fd, MHD_OPTION_CONNECTION_LIMIT,
+        connections, MHD_OPTION_CONNECTION_TIMEOUT, timeout + 2, MHD_OPTION_CONNECTION_MEMORY_LIMIT, head_max,
+        MHD_OPTION_NOTIFY_COMPLETED, up_httpd_on_completed, h, MHD_OPTION_NOTIFY_CONNECTION,
+        up_httpd_on_connection, h, MHD_OPTION_URI_LOG_CALLBACK, up_httpd_on_target, h,
+        MHD_OPTION_UNESCAPE_CALLBACK, up_httpd_leave_encoded, NULL, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
+        options->cert ? MHD_OPTION_HTTPS_MEM_CERT : MHD_OPTION_END, options->cert, MHD_OPTION_HTTPS_MEM_KEY,
+        options->key, MHD_OPTION_END);
     if (!h->daemon) {
         close(fd);
         free(h);

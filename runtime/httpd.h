@@ -30,6 +30,8 @@ struct up_httpd_options {
     unsigned timeout;     /* seconds; 0: 60 */
     size_t head_max;      /* bytes of request line and headers; 0: 16 KiB */
     size_t body_max;      /* bytes of a request body; 0: 64 KiB */
+    const char *cert;     /* PEM of the certificate, followed by those above it: HTTPS; NULL: HTTP */
+    const char *key;      /* PEM of its key, unencrypted; both or neither. Copied */
 };
 
 /* A request, owned by the server until it is answered. Strings are "" when
@@ -61,7 +63,8 @@ struct up_httpd_event {
  * one). `options` may be NULL. Raises the soft limit of open files as far as
  * the connections need and the hard limit allows.
  *
- * Errors: UP_USAGE not of that form; UP_NETWORK cannot be resolved or bound; UP_INTERNAL.
+ * Errors: UP_USAGE not of that form, or certificate and key are none or no
+ * pair; UP_NETWORK cannot be resolved or bound; UP_INTERNAL.
  */
 int up_httpd_open(struct up_httpd **out, const char *listen, const struct up_httpd_options *options,
                   struct up_error *err);

@@ -6,11 +6,13 @@
 --
 -- One loop, no thread: the HTTP server is polled, requests are answered from
 -- the catalog, packages go from the file to the socket. The folder is looked
--- at every two seconds, and before a request is answered.
+-- at every two seconds, and before a request is answered. With `mqtt`, the
+-- depot is also the cloud of the devices on a broker (depot.fleet).
 --
 -- @module depot
 
 local catalog = require "depot.catalog"
+local mqtt = require "depot.mqtt"
 local natives = require "update.natives"
 local site = require "depot.site"
 
@@ -29,12 +31,15 @@ local function silent() end
 --- Open a depot; nothing is served before the first step().
 -- @tparam table options dir; listen ("HOST:PORT"); keys, url (base of links); all strings, the last two optional;
 --   watch: array of further {fd, read} to poll; on_request(event), on_change(change), called from step():
---   event {method, path, client, status, complete, bytes, ms, note}, change as from depot.catalog
+--   event {method, path, client, status, complete, bytes, ms, note}, change as from depot.catalog;
+--   tls {cert, key}: PEM texts, to serve HTTPS; mqtt: as depot.mqtt takes it, with expiry, pace, settle, auto
+--   (false: by jobs only) and on_message (function(event), as depot.fleet tells it)
 -- @treturn table depot; or nil, message, code
 function M.open(options)
   local self = setmetatable({
     on_request = options.on_request or silent,
     on_change = options.on_change or silent,
+    on_message = options.on_message or silent,
     catalog = catalog.new(natives, options.dir, options.keys),
     notes = {}, -- of requests that are being answered, by id
   }, Depot)
@@ -48,7 +53,7 @@ function M.open(options)
   if not self.loop then
     return nil, message, code
   end
-  self.server, message, code = natives.httpd.open(options.listen)
+  self.server, message, code = natives.httpd.open(options.listen, options.tls)
   if not self.server then
     self.loop:close()
     return nil, message, code
@@ -56,13 +61,39 @@ function M.open(options)
   self.watches = { { fd = self.server:fd(), read = true }, table.unpack(options.watch or {}) }
   self.site = {
     url = options.url,
+    scheme = options.tls and "https" or "http",
     address = self.server:address(),
     sha256 = natives.digest.sha256,
     packages = function() return self.catalog:packages() end,
     entries = function() return self.catalog.entries end,
     file = function(name) return self.catalog:file(name) end,
   }
+  if options.mqtt then
+    ok, message, code = self:_join(options)
+    if not ok then
+      self:close()
+      return nil, message, code
+    end
+  end
   return self
+end
+
+-- Be the cloud of the devices on a broker.
+function Depot:_join(options)
+  local base = (options.url or self.site.scheme .. "://" .. self.site.address):gsub("/+$", "")
+  local cloud, message, code = mqtt.open(natives, {
+    dir = options.dir, mqtt = options.mqtt, expiry = options.expiry, pace = options.pace, settle = options.settle,
+    auto = options.auto, on_event = options.on_message or silent,
+    base = function() return base end,
+    packages = self.site.packages,
+  })
+  if not cloud then
+    return nil, message, code
+  end
+  self.cloud, self.fleet = cloud, cloud.fleet
+  self.site.check = cloud.check
+  self.fleet:look()
+  return true
 end
 
 --- "HOST:PORT" as it really listens.
@@ -77,6 +108,9 @@ function Depot:look()
   self.looked = natives.loop.now()
   if not changes then
     return nil, message, code
+  end
+  if self.fleet and #changes > 0 then
+    self.fleet:look()
   end
   for _, change in ipairs(changes) do
     self.on_change(change)
@@ -99,14 +133,24 @@ function Depot:_answer(request)
   self.server:reply(request.id, answer.status, answer.headers, answer.body)
 end
 
+-- What to poll: the broker's descriptor comes and goes.
+function Depot:_watches()
+  local fd = self.fleet and self.fleet:fd()
+  if not fd then
+    return self.watches
+  end
+  return { { fd = fd, read = true, write = self.fleet:wants_write() }, table.unpack(self.watches) }
+end
+
 --- Wait for work, at most `timeout_ms`, and do it.
 -- @tparam integer timeout_ms
 -- @treturn true|nil nil, message, code when the loop or the server failed
 function Depot:step(timeout_ms)
   local until_look = math.max(0, math.ceil((self.looked + M.LOOK - natives.loop.now()) * 1000))
   local limit = self.server:timeout()
-  timeout_ms = math.min(timeout_ms, until_look, limit >= 0 and limit or timeout_ms)
-  local ok, message, code = self.loop:poll(timeout_ms, self.watches)
+  timeout_ms = math.min(timeout_ms, until_look, limit >= 0 and limit or timeout_ms,
+    self.fleet and self.fleet:timeout() or timeout_ms)
+  local ok, message, code = self.loop:poll(timeout_ms, self:_watches())
   if ok then
     ok, message, code = self.server:run()
   end
@@ -127,11 +171,25 @@ function Depot:step(timeout_ms)
     self.on_request(event)
     event = self.server:finished()
   end
+  return self:_fleet_step()
+end
+
+-- A store that fails is tried again, and is no reason not to serve packages.
+function Depot:_fleet_step()
+  if self.fleet then
+    local ok, message, code = self.fleet:step()
+    if not ok then
+      self.on_message { kind = "store", text = ("%s (%s)"):format(message, code) }
+    end
+  end
   return true
 end
 
 --- Stop serving; transfers under way are broken off.
 function Depot:close()
+  if self.cloud then
+    self.cloud:close()
+  end
   self.server:close()
   self.loop:close()
 end

@@ -7,6 +7,7 @@
 --
 -- @module depot.site
 
+local links = require "depot.links"
 local luat = require "depot.luat"
 
 local M = {}
@@ -23,11 +24,6 @@ end
 
 local function failure(status, message, headers)
   return json(status, ('{"error":%s}'):format(quote(message)), headers)
-end
-
--- A name as a piece of a URL.
-local function encode(name)
-  return (name:gsub("[^%w%-%._~]", function(c) return ("%%%02X"):format(c:byte()) end))
 end
 
 local function file(entry, note)
@@ -47,7 +43,7 @@ local function base_of(site, request)
     return (site.url:gsub("/+$", ""))
   end
   local host = request.headers.host
-  return "http://" .. (host and host:find("^[%w%.%-:%[%]]+$") and host or site.address)
+  return (site.scheme or "http") .. "://" .. (host and host:find("^[%w%.%-:%[%]]+$") and host or site.address)
 end
 
 -- For the log: what harmless fields of a query say.
@@ -72,7 +68,7 @@ local function firmware_upgrade(site, request)
   end
   local note = describe(request.query, answer.entry.name)
   if answer.redirect then
-    local location = base_of(site, request) .. "/" .. encode(answer.entry.name)
+    local location = base_of(site, request) .. "/" .. links.escape(answer.entry.name)
     return { status = 302, note = note, body = "",
       headers = { Location = location, ["Cache-Control"] = "no-store" } }
   end
@@ -110,7 +106,8 @@ end
 
 --- The answer to a request.
 -- @tparam table site packages() and entries() of the catalog, file(name), sha256(text), url (base of links, or nil),
---   address ("HOST:PORT" listened on)
+--   address ("HOST:PORT" listened on), scheme (or nil: "http"), check (function(name, query) -> what is wrong with a
+--   signed link, or nil; nil where no links are signed)
 -- @tparam table request method, path, query, headers, as update.native.httpd gives it
 -- @treturn table see above
 function M.answer(site, request)
@@ -125,6 +122,10 @@ function M.answer(site, request)
   local entry = name and site.file(name)
   if not entry then
     return failure(404, "there is nothing of this name; / lists the packages")
+  end
+  local problem = site.check and site.check(name, request.query)
+  if problem then
+    return links.refusal(problem)
   end
   return file(entry)
 end

@@ -7,7 +7,8 @@ local M = {}
 -- What a placeholder of a usage line stands for; any other one is a file.
 local kinds = {
   VERB = "verbs", CODE = "codes", DIR = "folders", KEYS = "files", NAME = "none", REASON = "none", BASE = "none",
-  ["HOST:PORT"] = "none", PKG = "packages", RECIPE = "recipes", SCRIPT = "scripts", CONFIG = "scripts",
+  ["HOST:PORT"] = "none", N = "none", SECONDS = "none", PRODUCT = "none", RELEASE = "none",
+  PKG = "packages", RECIPE = "recipes", SCRIPT = "scripts", CONFIG = "scripts",
 }
 
 local HEAD = [=[

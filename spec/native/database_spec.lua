@@ -70,6 +70,20 @@ describe("native.database", function()
     assert.not_equal(before, db:prepare("PRAGMA data_version"):first().data_version)
   end)
 
+  it("makes files that only their owner may read", function()
+    local fresh = os.tmpname()
+    os.remove(fresh)
+    do
+      local other <close> = assert(database.open(fresh))
+      assert(other:execute "CREATE TABLE t (a)")
+      for _, name in ipairs { fresh, fresh .. "-wal" } do
+        local pipe <close> = assert(io.popen("stat -c %a " .. name))
+        assert.equal("600\n", pipe:read "a")
+      end
+    end
+    os.remove(fresh)
+  end)
+
   it("reads only, when told so", function()
     local other <close> = assert(database.open(path, { readonly = true }))
     local _, _, code = other:execute "DELETE FROM t"

@@ -1,0 +1,134 @@
+--- What the actions of `moult depot` have in common: the folder's packages and
+-- the store, and which devices the options mean.
+--
+-- Each action is a module with run(context); a context is {dir, name (of a
+-- package, or nil), opts, env, natives}. They work beside a running depot: each
+-- changes rows in one transaction, and the depot finds those that are due.
+--
+-- @module depot.actions.base
+
+local catalog = require "depot.catalog"
+local choice = require "depot.choice"
+local store = require "depot.store"
+
+local M = {}
+
+--- Milliseconds since 1970.
+function M.now()
+  return os.time() * 1000
+end
+
+--- Open the store and read the folder.
+-- @treturn table|nil the context with store, packages (array), by_digest; nil, message, code
+function M.open(context)
+  local natives = context.natives
+  local known = catalog.new(natives, context.dir, context.opts.keys)
+  local changes, message, code = known:refresh()
+  if not changes then return nil, message, code end
+  context.catalog, context.packages, context.by_digest = known, known:packages(), {}
+  for _, entry in ipairs(context.packages) do
+    context.by_digest[entry.manifest.digest] = entry
+  end
+  context.store, message, code = store.open(natives, context.dir)
+  if not context.store then return nil, message, code end
+  return context
+end
+
+--- The package that is meant: by its name, else the newest of --product.
+-- @treturn table|nil entry of the catalog; nil, message, code
+function M.package(context)
+  if not context.name then
+    if not context.opts.product then
+      return nil, "name a package, or the --product whose newest is meant", "usage"
+    end
+    local entry = choice.newest(context.packages, context.natives.digest.sha256(context.opts.product))
+    if entry then return entry end
+    return nil, ("no package in %s belongs to product %s"):format(context.dir, context.opts.product), "missing"
+  end
+  local name = context.name:match "[^/]+$"
+  local entry = name and context.catalog:file(name)
+  if not entry then return nil, ("%s has no package %s"):format(context.dir, context.name), "missing" end
+  if not entry.manifest then return nil, ("%s: %s"):format(name, entry.reason), "untrusted" end
+  if choice.is_delta(entry.manifest) then
+    return nil, name .. " is a delta; a full package is offered", "incompatible"
+  end
+  return entry
+end
+
+local function set_of(list)
+  if not list then return nil end
+  local set = {}
+  for _, name in ipairs(list) do
+    set[name] = true
+  end
+  return set
+end
+
+--- The devices that the options mean.
+-- @tparam table context
+-- @tparam[opt] table entry only devices of this package's product
+-- @treturn {table,...}|nil rows; nil, message, code
+function M.devices(context, entry)
+  local opts = context.opts
+  local rows, message, code = context.store:devices()
+  if not rows then return nil, message, code end
+  local names, meant = set_of(opts.device), {}
+  for _, row in ipairs(rows) do
+    if (not names or names[row.device])
+        and (not opts.product or opts.product == row.product)
+        and (not opts.cloud or opts.cloud == row.cloud)
+        and (not opts.from or opts.from == row.release or opts.from == row.other)
+        and (not entry or entry.manifest.product_key == row.hash) then
+      meant[#meant + 1] = row
+    end
+  end
+  return meant
+end
+
+--- A row for a device that was never heard of, as far as the options say which.
+-- @treturn table|nil nil: --cloud and --product do not both tell, or not this package's product
+function M.unheard(context, entry, name)
+  local opts = context.opts
+  if not opts.cloud or not opts.product then return nil end
+  local hash = context.natives.digest.sha256(opts.product)
+  if hash ~= entry.manifest.product_key then return nil end
+  return { cloud = opts.cloud, product = opts.product, device = name, hash = hash }
+end
+
+--- Do something in one transaction.
+-- @tparam table context
+-- @tparam function work returns a value; or nil, message, code, and then nothing was changed
+function M.change(context, work)
+  local ok, message, code = context.store:change()
+  if not ok then return nil, message, code end
+  local result
+  result, message, code = work()
+  if result == nil then
+    context.store:abandon()
+    return nil, message, code
+  end
+  ok, message, code = context.store:commit()
+  if not ok then return nil, message, code end
+  return result
+end
+
+--- Say that no depot is there to do it, when so.
+function M.warn_when_alone(context)
+  if not store.is_served(context.natives, context.dir) then
+    context.env.note(("no depot with --mqtt serves %s now; the jobs wait for one"):format(context.dir))
+  end
+end
+
+--- Open, run, close.
+-- @tparam table context
+-- @tparam function work function(context)
+function M.within(context, work)
+  local opened, message, code = M.open(context)
+  if not opened then return nil, message, code end
+  local result
+  result, message, code = work(opened)
+  opened.store:close()
+  return result, message, code
+end
+
+return M

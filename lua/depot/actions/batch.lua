@@ -1,0 +1,121 @@
+--- `moult depot batch DIR [PACKAGE]`: a package that a device has verified, for many.
+--
+-- @module depot.actions.batch
+
+local base = require "depot.actions.base"
+local choice = require "depot.choice"
+local jobs = require "depot.jobs"
+
+local M = {}
+
+-- Why a device gets no new job; nil: it gets one.
+local function obstacle(row, entry)
+  if not choice.fits(entry, row) then return "unlisted" end
+  if jobs.has(row, entry.manifest.release) then return "current" end
+  if row.package == entry.manifest.digest then
+    if jobs.is_open(row) then return "open" end
+    if row.state == "failed" then return "failed" end
+  elseif row.state == "upgrading" then
+    return "busy"
+  end
+end
+
+-- The rows that were named and never heard of.
+local function add_unheard(context, entry, rows)
+  local seen = {}
+  for _, row in ipairs(rows) do
+    seen[row.device] = true
+  end
+  for _, name in ipairs(context.opts.device or {}) do
+    if not seen[name] then
+      local row = base.unheard(context, entry, name)
+      if not row then
+        return nil, ("no device %s of this package's product was heard of; --cloud and --product name one that will be")
+          :format(name), "missing"
+      end
+      rows[#rows + 1], seen[name] = row, true
+    end
+  end
+  return rows
+end
+
+-- So that devices heard of later get it, too; the same rollout only once.
+local function roll_out(context, entry, now)
+  local opts, manifest = context.opts, entry.manifest
+  local rollouts, message, code = context.store:rollouts()
+  for _, old in ipairs(rollouts or {}) do
+    if old.package == manifest.digest and old.cloud == opts.cloud and old.product == opts.product
+        and old.source == opts.from then
+      return true
+    end
+  end
+  if not rollouts then return nil, message, code end
+  return context.store:roll_out({ package = manifest.digest, target = manifest.release, hash = manifest.product_key,
+    cloud = opts.cloud, product = opts.product, source = opts.from }, now)
+end
+
+local function assign(context, entry)
+  local counts = { started = 0, current = 0, open = 0, failed = 0, busy = 0, unlisted = 0 }
+  local now = base.now()
+  local rows, message, code = base.devices(context, entry)
+  if rows then
+    rows, message, code = add_unheard(context, entry, rows)
+  end
+  if not rows then return nil, message, code end
+  for _, row in ipairs(rows) do
+    local why = obstacle(row, entry)
+    counts[why or "started"] = counts[why or "started"] + 1
+    if not why then
+      jobs.begin(row, { package = entry.manifest.digest, target = entry.manifest.release, kind = "batch" }, now)
+      local ok
+      ok, message, code = context.store:put(row)
+      if not ok then return nil, message, code end
+    end
+  end
+  if not context.opts.device then
+    local ok
+    ok, message, code = roll_out(context, entry, now)
+    if not ok then return nil, message, code end
+  end
+  return counts
+end
+
+local WORDS = {
+  { "current", "run it already" }, { "open", "have the job already" }, { "failed", "failed before (see retry)" },
+  { "busy", "are upgrading to something else" }, { "unlisted", "are not on its list" },
+}
+
+local function tell(context, entry, counts)
+  if context.env.json then
+    context.env.out(context.natives.json.encode(counts))
+    return 0
+  end
+  local parts = { ("%s: %d jobs"):format(entry.name, counts.started) }
+  for _, word in ipairs(WORDS) do
+    if counts[word[1]] > 0 then parts[#parts + 1] = ("%d %s"):format(counts[word[1]], word[2]) end
+  end
+  context.env.out(table.concat(parts, ", "))
+  return 0
+end
+
+local function run(context)
+  local entry, message, code = base.package(context)
+  if not entry then return nil, message, code end
+  local proof
+  proof, message, code = context.store:is_verified(entry.manifest.digest)
+  if proof == nil then return nil, message, code end
+  if not proof then
+    return nil, ("no device has verified %s; `moult depot verify` comes first"):format(entry.name), "refused"
+  end
+  local counts
+  counts, message, code = base.change(context, function() return assign(context, entry) end)
+  if not counts then return nil, message, code end
+  base.warn_when_alone(context)
+  return tell(context, entry, counts)
+end
+
+function M.run(context)
+  return base.within(context, run)
+end
+
+return M

@@ -1,0 +1,83 @@
+--- `moult depot status DIR`: what the devices run, and how their jobs are.
+--
+-- @module depot.actions.status
+
+local base = require "depot.actions.base"
+local store = require "depot.store"
+
+local M = {}
+
+local FIELDS = { "cloud", "product", "device", "release", "target", "state", "step", "code", "text" }
+
+local function object_of(row, null)
+  local object = {}
+  for _, name in ipairs(FIELDS) do
+    object[name] = row[name] == nil and null or row[name]
+  end
+  return object
+end
+
+local function rollout_of(row, packages, null)
+  local entry = packages[row.package]
+  return { package = entry and entry.name or null, release = row.target, cloud = row.cloud or null,
+    product = row.product or null, from = row.source or null }
+end
+
+local function line_of(row)
+  local parts = { row.cloud, row.product .. "/" .. row.device, row.release or "?" }
+  if row.state then
+    parts[#parts + 1] = ("-> %s %s"):format(row.target, row.state)
+    if row.step and row.state == "upgrading" then parts[#parts + 1] = ("%d %%"):format(row.step) end
+    if row.code then parts[#parts + 1] = ("(%d)"):format(row.code) end
+    parts[#parts + 1] = row.text
+  end
+  return table.concat(parts, " ")
+end
+
+local function summary(rows)
+  local counts, parts = {}, {}
+  for _, row in ipairs(rows) do
+    local state = row.state or "without a job"
+    counts[state] = (counts[state] or 0) + 1
+  end
+  for _, state in ipairs { "pending", "upgrading", "succeeded", "failed", "cancelled", "without a job" } do
+    if counts[state] then parts[#parts + 1] = ("%d %s"):format(counts[state], state) end
+  end
+  return #parts > 0 and table.concat(parts, ", ") or "no devices"
+end
+
+local function show(context)
+  local env, json = context.env, context.natives.json
+  local rows, message, code = base.devices(context)
+  if not rows then return nil, message, code end
+  local rollouts
+  rollouts, message, code = context.store:rollouts()
+  if not rollouts then return nil, message, code end
+  local served = store.is_served(context.natives, context.dir)
+  if env.json then
+    local devices, plans = json.array {}, json.array {}
+    for i, row in ipairs(rows) do
+      devices[i] = object_of(row, json.null)
+    end
+    for i, row in ipairs(rollouts) do
+      plans[i] = rollout_of(row, context.by_digest, json.null)
+    end
+    env.out(json.encode { devices = devices, rollouts = plans, served = served })
+    return 0
+  end
+  for _, row in ipairs(rows) do
+    env.out(line_of(row))
+  end
+  for _, row in ipairs(rollouts) do
+    env.out(("rollout of %s to %s%s"):format(row.target, row.product or "its product",
+      row.source and " from " .. row.source or ""))
+  end
+  env.out(summary(rows) .. (served and "" or "; no depot with --mqtt serves this folder now"))
+  return 0
+end
+
+function M.run(context)
+  return base.within(context, show)
+end
+
+return M

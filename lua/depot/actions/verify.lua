@@ -1,0 +1,109 @@
+--- `moult depot verify DIR [PACKAGE] --device NAME`: one device tries a package.
+--
+-- @module depot.actions.verify
+
+local base = require "depot.actions.base"
+local dialects = require "depot.dialects"
+local jobs = require "depot.jobs"
+
+local M = {}
+
+local TIMEOUT = 3600 -- seconds
+local LOOK = 200     -- ms between two looks
+
+-- The one device that is meant.
+local function find(context, entry)
+  local names = context.opts.device or {}
+  if #names ~= 1 then return nil, "say with --device NAME which device tries it; one", "usage" end
+  local rows, message, code = base.devices(context, entry)
+  if not rows then return nil, message, code end
+  if #rows == 1 then return rows[1] end
+  if #rows > 1 then
+    return nil, ("%d devices are called %s; --cloud and --product tell them apart"):format(#rows, names[1]), "usage"
+  end
+  local row = base.unheard(context, entry, names[1])
+  if row then return row end
+  return nil, ("no device %s of this package's product was heard of; --cloud and --product name one that will be")
+    :format(names[1]), "missing"
+end
+
+-- Give it the job: true; "done" when it runs the package already; nil, message, code.
+local function start(context, entry, row)
+  local now = base.now()
+  local store, manifest = context.store, entry.manifest
+  if entry.devices and not entry.devices[row.device] then
+    return nil, ("%s is not on the list %s.devices"):format(row.device, entry.name), "refused"
+  elseif jobs.has(row, manifest.release) then
+    row.package, row.target = manifest.digest, manifest.release
+    local ok, message, code = store:verify(row, now)
+    return ok and "done", message, code
+  elseif row.state == "upgrading" and row.package ~= manifest.digest then
+    return nil, ("%s is upgrading to %s; wait, or cancel that"):format(row.device, row.target), "busy"
+  end
+  jobs.begin(row, { package = manifest.digest, target = manifest.release, kind = "verify" }, now)
+  local ok, message, code = store:put(row)
+  return ok and true, message, code
+end
+
+local function verdict(context, entry, row)
+  local env = context.env
+  if env.json then
+    env.out(context.natives.json.encode { device = row.device, release = row.release or context.natives.json.null,
+      target = row.target, state = row.state, code = row.code, text = row.text })
+  end
+  if row.state == "succeeded" then
+    if not env.json then env.out(("%s runs %s: %s is verified"):format(row.device, row.release, entry.name)) end
+    return 0
+  elseif row.state == "failed" then
+    return nil, ("%s failed: %s (%d)"):format(row.device, row.text, row.code), dialects.word(row.cloud, row.code)
+  end
+  return nil, ("the job of %s was cancelled"):format(row.device), "refused"
+end
+
+local function watch(context, entry, device)
+  local loop <close> = context.natives.loop.new()
+  local limit = context.natives.loop.now() + (context.opts.timeout or TIMEOUT)
+  local shown
+  while context.natives.loop.now() < limit do
+    local row, message, code = context.store:get(device.cloud, device.product, device.device)
+    if not row then return nil, message or "the device's row is gone", code or "internal" end
+    if row.package ~= entry.manifest.digest then
+      return nil, ("%s got another job meanwhile, %s"):format(row.device, row.target), "busy"
+    elseif not jobs.is_open(row) then
+      return verdict(context, entry, row)
+    end
+    local line = row.state .. (row.step and (" %d %%"):format(row.step) or "")
+    if line ~= shown then
+      context.env.note(("%s: %s"):format(row.device, line))
+      shown = line
+    end
+    loop:poll(LOOK)
+  end
+  return nil, ("no result of %s in time; its job goes on"):format(device.device), "busy"
+end
+
+local function run(context)
+  local entry, message, code = base.package(context)
+  if not entry then return nil, message, code end
+  local row
+  local started
+  started, message, code = base.change(context, function()
+    local why, word
+    row, why, word = find(context, entry)
+    if not row then return nil, why, word end
+    return start(context, entry, row)
+  end)
+  if not started then return nil, message, code end
+  if started == "done" then
+    row.state = "succeeded"
+    return verdict(context, entry, row)
+  end
+  base.warn_when_alone(context)
+  return watch(context, entry, row)
+end
+
+function M.run(context)
+  return base.within(context, run)
+end
+
+return M

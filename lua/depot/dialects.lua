@@ -1,0 +1,147 @@
+--- The clouds that the depot stands in for, each as the devices see it.
+--
+-- Pure: a topic and a decoded message in, an event out; an offer in, a topic
+-- and a message out. How the vendors' messages look is in update.aliyun_dialect
+-- and update.tencent; here both become one form, so that jobs know no vendor.
+--
+-- @module depot.dialects
+
+local aliyun = require "update.aliyun_dialect"
+local tencent = require "update.tencent"
+
+local M = {}
+
+--- What the depot subscribes to: topic and QoS. Not what it publishes itself.
+M.filters = {
+  { "/ota/device/inform/+/+", 1 },
+  { "/ota/device/progress/+/+", 1 },
+  { "/ota/device/request/+/+", 1 },
+  { "/sys/+/+/thing/ota/firmware/get", 1 },
+  { "$ota/report/+/+", 1 },
+}
+
+local NAME_MAX = 64 -- bytes of a product's or device's name
+
+local function is_name(text)
+  return #text <= NAME_MAX and not text:find("[^\33-\126]")
+end
+
+local clouds = {}
+
+clouds.aliyun = {
+  heard = { inform = true, progress = true, request = true, get = true },
+  kinds = { version = "version", request = "ask", get = "ask", progress = "progress", fail = "fail" },
+  meanings = { [-1] = "the upgrade failed", [-2] = "the download failed", [-3] = "the check of the firmware failed",
+    [-4] = "writing the firmware failed" },
+  generic = -1,
+}
+
+clouds.tencent = {
+  heard = { report = true },
+  kinds = { version = "version", progress = "progress", burning = "finished", updating = "finished", done = "finished",
+    fail = "fail" },
+  meanings = { [-1] = "the download timed out", [-2] = "the file is not there",
+    [-3] = "the signature of the link has expired", [-4] = "the MD5 does not match", [-5] = "the upgrade failed" },
+  generic = -5,
+}
+
+--- Which device a topic is about.
+-- @treturn table|nil {cloud, product, device, topic = kind of it}; nil when it is none that devices talk on
+function M.place(topic)
+  for cloud, dialect in pairs { aliyun = aliyun, tencent = tencent } do
+    local kind, product, device = dialect.parse_topic(topic)
+    if kind and clouds[cloud].heard[kind] and is_name(product) and is_name(device) then
+      return { cloud = cloud, product = product, device = device, topic = kind }
+    end
+  end
+end
+
+--- What a device said.
+-- @tparam table place as place() gives it
+-- @tparam any object decoded JSON
+-- @treturn table|nil {cloud, product, device, kind, ...}: "version": release, module; "ask": release or nil, module,
+--   topic, id; "progress": percent, target; "finished": target; "fail": number (below 0), text, target. `target` is
+--   the release that it is about, nil when the dialect does not tell. nil: nothing for us | nil, message, code
+function M.hear(place, object)
+  local dialect, cloud = place.cloud == "aliyun" and aliyun or tencent, clouds[place.cloud]
+  local heard, message, code = dialect.heard(place.topic, object)
+  if not heard then return nil, message, code end
+  local kind = cloud.kinds[heard.kind]
+  if not kind then return nil end
+  local event = { cloud = place.cloud, product = place.product, device = place.device, topic = place.topic, kind = kind,
+    module = heard.module, id = heard.id }
+  if kind == "version" or kind == "ask" then
+    event.release = heard.version
+  else
+    event.target = heard.version
+  end
+  if kind == "progress" then
+    event.percent = heard.percent
+  elseif kind == "fail" then
+    event.number = heard.number < 0 and heard.number or cloud.generic
+    event.text = heard.text ~= "" and heard.text or cloud.meanings[event.number] or "no reason given"
+  end
+  return event
+end
+
+--- The vendor's number for an upgrade that failed for no reason of its own.
+-- @treturn integer below 0
+function M.generic(cloud)
+  return clouds[cloud].generic
+end
+
+-- Numbers that the vendor gives a reason of ours, which the command line knows by word.
+local words = {
+  aliyun = { [-2] = "network", [-3] = "corrupt", [-4] = "write" },
+  tencent = { [-1] = "network", [-2] = "missing", [-3] = "expired", [-4] = "corrupt" },
+}
+
+--- The code word that comes nearest to a vendor's number.
+function M.word(cloud, number)
+  return words[cloud][number] or "internal"
+end
+
+--- The offer of a package, as the device's cloud would put it.
+-- @tparam table to cloud, product, device, module
+-- @tparam table offer version, url, size (bytes), md5 (hex)
+-- @tparam integer id of the message
+-- @tparam[opt] table ask the event that it answers; absent: a push
+-- @treturn string topic
+-- @treturn table object to send as JSON
+-- @treturn integer QoS
+function M.offer(to, offer, id, ask)
+  if to.cloud == "tencent" then
+    return tencent.topics(to.product, to.device).update, tencent.push(offer), 1
+  end
+  local topics = aliyun.topics(to.product, to.device)
+  local full = { version = offer.version, url = offer.url, size = offer.size, md5 = offer.md5, module = to.module }
+  if ask and ask.topic == "get" then
+    return topics.get_reply, aliyun.push(full, ask.id or id, true), 1
+  end
+  return ask and topics.request or topics.upgrade, aliyun.push(full, id), 1
+end
+
+--- What is said at once to what a device said, before any offer.
+-- @tparam table event
+-- @treturn string|nil topic; nil when the dialect answers nothing
+-- @treturn table object to send as JSON
+-- @treturn integer QoS
+function M.answer(event)
+  if event.cloud == "tencent" and event.kind == "version" then
+    return tencent.topics(event.product, event.device).update, tencent.reply(event.release), 1
+  end
+end
+
+--- What a device is told that asked while there is nothing for it.
+-- @treturn string|nil topic; nil when the dialect answers nothing then
+-- @treturn table object to send as JSON
+-- @treturn integer QoS
+function M.nothing(event)
+  if event.topic == "get" then
+    local id = event.id ~= nil and tostring(event.id) or "0"
+    return aliyun.topics(event.product, event.device).get_reply,
+      { id = id, code = 200, message = "success", data = {} }, 1
+  end
+end
+
+return M

@@ -1,0 +1,83 @@
+--- Links that end: signed with the depot's secret, refused when their time is over.
+--
+-- Pure. `/NAME?Expires=SECONDS&Signature=HEX`, the signature being the HMAC-SHA256 of
+-- both lines "NAME" and "SECONDS". A request without either field is no
+-- signed link and none of our business; one with a part of them is a wrong one.
+-- The refusals read like those of the vendors' object stores, by which clients
+-- tell an expired link from a damaged one.
+--
+-- @module depot.links
+
+local M = {}
+
+local function sign(hmac, secret, name, expires)
+  return hmac("sha256", secret, ("%s\n%d"):format(name, expires))
+end
+
+-- In a time that does not tell where they differ.
+local function equal(a, b)
+  if #a ~= #b then return false end
+  local different = 0
+  for i = 1, #a do
+    different = different | (a:byte(i) ~ b:byte(i))
+  end
+  return different == 0
+end
+
+--- A name as a piece of a URL.
+function M.escape(name)
+  return (name:gsub("[^%w%-%._~]", function(c) return ("%%%02X"):format(c:byte()) end))
+end
+
+--- The query of a link to the package `name`.
+-- @tparam function hmac function(kind, key, text) -> hex
+-- @tparam string secret
+-- @tparam string name
+-- @tparam integer expires last second since 1970
+-- @treturn string
+function M.query(hmac, secret, name, expires)
+  return ("Expires=%d&Signature=%s"):format(expires, sign(hmac, secret, name, expires))
+end
+
+--- What is wrong with the link that a request came by.
+-- @tparam function hmac
+-- @tparam string secret
+-- @tparam string name
+-- @tparam table query fields of the request
+-- @tparam integer now seconds since 1970
+-- @treturn string|nil "expired", "signature"; nil: nothing
+function M.check(hmac, secret, name, query, now)
+  if not query.Expires and not query.Signature then return nil end
+  local text = query.Expires or ""
+  local expires = #text <= 12 and text:find("^%d+$") and math.tointeger(tonumber(text))
+  if not expires or not query.Signature
+      or not equal(sign(hmac, secret, name, expires), query.Signature:lower()) then
+    return "signature"
+  end
+  return now > expires and "expired" or nil
+end
+
+local TEMPLATE = [[
+<?xml version="1.0" encoding="UTF-8"?>
+<Error>
+  <Code>%s</Code>
+  <Message>%s</Message>
+</Error>
+]]
+
+local refusals = {
+  expired = { "AccessDenied", "Request has expired." },
+  signature = { "SignatureDoesNotMatch",
+    "The request signature we calculated does not match the signature you provided." },
+}
+
+--- The answer to a request by a wrong link.
+-- @tparam string problem as check() gives it
+-- @treturn table {status, headers, body, note}
+function M.refusal(problem)
+  return { status = 403, note = problem == "expired" and "the link has expired" or "the link's signature is wrong",
+    headers = { ["Content-Type"] = "application/xml", ["Cache-Control"] = "no-store" },
+    body = TEMPLATE:format(table.unpack(refusals[problem])) }
+end
+
+return M

@@ -1,0 +1,92 @@
+--- What the depot needs to be a cloud on a broker, put together.
+--
+-- The lock of the folder first, so that two depots do not fight for one
+-- session; then the store and the secret in it, then the client. The client's
+-- name comes from the secret: the same depot finds its session again.
+--
+-- @module depot.mqtt
+
+local digests = require "depot.digests"
+local fleet = require "depot.fleet"
+local links = require "depot.links"
+local store = require "depot.store"
+
+local M = {}
+
+--- Seconds for which links live, unless told otherwise.
+M.EXPIRY = 1800
+
+local Cloud = {}
+Cloud.__index = Cloud
+
+local function random()
+  local file <close> = assert(io.open("/dev/urandom", "rb"))
+  return (file:read(32):gsub(".", function(c) return ("%02x"):format(c:byte()) end))
+end
+
+-- Milliseconds since 1970 that never go back while the process lives.
+local function clock(natives)
+  local base = os.time() - natives.loop.now()
+  return function() return math.floor((base + natives.loop.now()) * 1000) end
+end
+
+-- Closes what was opened, in turn, when a later piece fails.
+local function undo(opened, message, code)
+  for i = #opened, 1, -1 do
+    opened[i]:close()
+  end
+  return nil, message, code
+end
+
+local function open_client(natives, options, secret)
+  local client = { client_id = "moult-depot-" .. natives.digest.sha256(secret):sub(1, 12), clean = false,
+    keepalive = 30 }
+  for _, name in ipairs { "host", "port", "user", "password", "tls" } do
+    client[name] = options[name]
+  end
+  return natives.mqtt.open(client)
+end
+
+--- @tparam table natives update.natives
+-- @tparam table options dir; mqtt: host, port, user, password, tls as update.native.mqtt takes them; expiry (seconds),
+--   pace (offers a second), settle (ms), auto (boolean), on_event; base: function() -> where devices reach us,
+--   "http://host:port"; packages: function() -> array of the catalog
+-- @treturn table|nil fleet, link (for depot.site: check(name, query) -> problem), close(); nil, message, code
+function M.open(natives, options)
+  local opened = {}
+  local function keep(part, message, code)
+    opened[#opened + 1] = part
+    return part, message, code
+  end
+  local lock, kept, secret, client, message, code
+  lock, message, code = keep(store.lock(natives, options.dir))
+  if not lock then return undo(opened, message, code) end
+  kept, message, code = keep(store.open(natives, options.dir))
+  if not kept then return undo(opened, message, code) end
+  secret, message, code = kept:secret(random)
+  if not secret then return undo(opened, message, code) end
+  client, message, code = keep(open_client(natives, options.mqtt, secret))
+  if not client then return undo(opened, message, code) end
+
+  local hmac, now = natives.digest.hmac, clock(natives)
+  kept:hasten(now() + 60000)
+  local self = setmetatable({ lock = lock, store = kept }, Cloud)
+  self.fleet = fleet.new({
+    mqtt = client, store = kept, digests = digests.new(natives, kept), json = natives.json,
+    sha256 = natives.digest.sha256, packages = options.packages, now = now, on_event = options.on_event,
+    link = function(entry)
+      return options.base() .. "/" .. links.escape(entry.name) .. "?"
+        .. links.query(hmac, secret, entry.name, os.time() + (options.expiry or M.EXPIRY))
+    end,
+  }, { pace = options.pace, settle = options.settle, auto = options.auto })
+  self.check = function(name, query) return links.check(hmac, secret, name, query, os.time()) end
+  return self
+end
+
+function Cloud:close()
+  self.fleet:close()
+  self.store:close()
+  self.lock:close()
+end
+
+return M

@@ -1,0 +1,409 @@
+-- The depot as a cloud, with a client of the broker that only pretends: what is
+-- said, what is written down, and what happens when either goes wrong.
+
+local fleet = require "depot.fleet"
+local natives = require "update.natives"
+local store = require "depot.store"
+
+local json = natives.json
+
+-- Stands in for update.native.mqtt: events are put in, publications taken out.
+local function fake_mqtt()
+  local mqtt = { events = {}, sent = {}, topics = {}, last = 0, room = math.huge }
+  function mqtt:subscribe(topic) self.topics[#self.topics + 1] = topic end
+  function mqtt:step() return table.remove(self.events, 1) end
+  function mqtt:publish(topic, payload, qos)
+    if self.room <= 0 then return nil, "the queue is full", "network" end
+    self.room, self.last = self.room - 1, self.last + 1
+    self.sent[#self.sent + 1] = { topic = topic, object = json.decode(payload), qos = qos, id = self.last }
+    return self.last
+  end
+  function mqtt.fd() return 1 end
+  function mqtt.wants_write() return false end
+  function mqtt.remaining() return 60000 end
+  function mqtt:close() self.closed = true end
+  return mqtt
+end
+
+describe("depot.fleet", function()
+  local dir, mqtt, kept, depot, now, told, packages, md5_ready, options
+
+  local function entry(release, sequence, product)
+    return { name = "METER_" .. release .. ".upd", size = 1000 + sequence, tag = "t", manifest = {
+      digest = "digest of " .. release, release = release, sequence = sequence, parts = { { kind = "script" } },
+      product_key = natives.digest.sha256(product or "pk") } }
+  end
+
+  local function open()
+    mqtt = fake_mqtt()
+    kept = assert(store.open(natives, dir))
+    depot = fleet.new({
+      mqtt = mqtt, store = kept, json = json, sha256 = natives.digest.sha256, now = function() return now end,
+      packages = function() return packages end,
+      link = function(e) return "http://h/" .. e.name .. "?at=" .. now end,
+      digests = { of = function() return md5_ready and "0123" or nil end, step = function() end,
+        busy = function() return not md5_ready end, close = function() end },
+      on_event = function(event) told[#told + 1] = event end,
+    }, options)
+    depot:look()
+    mqtt.events[1] = { kind = "connected", session = false }
+  end
+
+  local function step(ms)
+    now = now + (ms or 0)
+    assert(depot:step())
+  end
+
+  local function publish(topic, object, retain)
+    table.insert(mqtt.events, { kind = "message", topic = topic, payload = type(object) == "string" and object
+      or json.encode(object), qos = 1, retain = retain or false })
+  end
+
+  local function report(release, device)
+    publish("/ota/device/inform/pk/" .. (device or "dn"), { id = "1", params = { version = release } })
+  end
+
+  local function progress(percent, device)
+    publish("/ota/device/progress/pk/" .. (device or "dn"),
+      { id = 1, params = { step = tostring(percent), desc = "" } })
+  end
+
+  local function sent()
+    local list = mqtt.sent
+    mqtt.sent = {}
+    return list
+  end
+
+  local function acknowledge(list)
+    for _, message in ipairs(list) do
+      table.insert(mqtt.events, { kind = "published", id = message.id })
+    end
+    step()
+  end
+
+  local function row(device, cloud)
+    return kept:get(cloud or "aliyun", "pk", device or "dn")
+  end
+
+  local function reopen()
+    depot:close()
+    kept:close()
+    open()
+  end
+
+  before_each(function()
+    dir = os.tmpname()
+    os.remove(dir)
+    assert(os.execute("mkdir " .. dir))
+    now, told, packages, md5_ready, options = 1000000000, {}, { entry("2.0.0", 2) }, true, { auto = true }
+    open()
+  end)
+
+  after_each(function()
+    depot:close()
+    kept:close()
+    os.execute("rm -r " .. dir)
+    collectgarbage()
+  end)
+
+  it("hears devices, and not itself", function()
+    assert.same({ "/ota/device/inform/+/+", "/ota/device/progress/+/+", "/ota/device/request/+/+",
+      "/sys/+/+/thing/ota/firmware/get", "$ota/report/+/+" }, mqtt.topics)
+  end)
+
+  it("takes an Aliyun device from its report to success", function()
+    report "1.0.0"
+    step()
+    assert.same({}, sent()) -- a second report may come
+    step(2001)
+    local offers = sent()
+    assert.same({ "/ota/device/upgrade/pk/dn", 1, "2.0.0", 1002, "0123" }, { offers[1].topic, offers[1].qos,
+      offers[1].object.data.version, offers[1].object.data.size, offers[1].object.data.md5 })
+    assert.equal("pending", row().state)
+    acknowledge(offers)
+    assert.is_nil(row().due)
+    progress(0)
+    step()
+    assert.equal("upgrading", row().state)
+    progress(100)
+    step()
+    assert.same({ "upgrading", 100 }, { row().state, row().step })
+    report "2.0.0"
+    step()
+    assert.same({ "succeeded", "2.0.0" }, { row().state, row().release })
+    step(5000)
+    assert.same({}, sent())
+    assert.equal("dn", kept:is_verified("digest of 2.0.0").device)
+  end)
+
+  it("answers Tencent at once, and offers then", function()
+    publish("$ota/report/pk/dn", { type = "report_version", report = { version = "1.0.0" } })
+    step()
+    assert.same({ result_code = 0, result_msg = "success", type = "report_version_rsp", version = "1.0.0" },
+      sent()[1].object)
+    step(2001)
+    local offer = sent()[1]
+    assert.same({ "$ota/update/pk/dn", "update_firmware", "2.0.0" }, { offer.topic, offer.object.type,
+      offer.object.version })
+    assert.same({ "pending" }, { row("dn", "tencent").state })
+  end)
+
+  it("answers who asks, with a link of now", function()
+    report "1.0.0"
+    step()
+    step(2001)
+    acknowledge(sent())
+    publish("/ota/device/request/pk/dn", { id = 0, params = { version = "1.0.0" } })
+    step(10)
+    local answer = sent()[1]
+    assert.same({ "/ota/device/request/pk/dn", "http://h/METER_2.0.0.upd?at=" .. now },
+      { answer.topic, answer.object.data.url })
+    publish("/sys/pk/dn/thing/ota/firmware/get", { id = 5, params = {} })
+    step()
+    assert.same({ "/sys/pk/dn/thing/ota/firmware/get_reply", "5" }, { mqtt.sent[1].topic, mqtt.sent[1].object.id })
+    sent()
+    packages = {}
+    depot:look()
+    publish("/sys/pk/other/thing/ota/firmware/get", { id = 6, params = {} })
+    step()
+    assert.same({}, sent()[1].object.data)
+  end)
+
+  it("keeps to its pace", function()
+    options = { auto = true, pace = 20 }
+    reopen()
+    for i = 1, 100 do
+      report("1.0.0", "dev" .. i)
+    end
+    step()
+    step(2001)
+    local first = #sent()
+    assert.is_true(first >= 1 and first <= 5) -- a quarter of a second's
+    local count = 0
+    for _ = 1, 20 do
+      step(100)
+      count = count + #sent()
+    end
+    assert.is_true(count >= 38 and count <= 41, count)
+    for _ = 1, 40 do
+      step(100)
+      count = count + #sent()
+    end
+    assert.equal(100, first + count)
+    assert.equal(100, #assert(kept.db:prepare("SELECT 1 FROM device WHERE state = 'pending'"):all()))
+  end)
+
+  it("offers nothing while the broker is away, and then does", function()
+    report "1.0.0"
+    step()
+    table.insert(mqtt.events, { kind = "disconnected", message = "gone", code = "network" })
+    step(2001)
+    assert.same({}, sent())
+    table.insert(mqtt.events, { kind = "connected", session = true })
+    step(1)
+    assert.equal(1, #sent())
+  end)
+
+  it("pushes again what the broker has not taken", function()
+    report "1.0.0"
+    step()
+    step(2001)
+    assert.equal(1, #sent())
+    step(30000)
+    assert.same({}, sent())
+    reopen()
+    step(30001)
+    assert.equal(1, #sent())
+  end)
+
+  it("waits when its queue is full", function()
+    report "1.0.0"
+    step()
+    mqtt.room = 0
+    step(2001)
+    assert.same({}, sent())
+    mqtt.room = 1
+    step(200)
+    assert.equal(1, #sent())
+  end)
+
+  it("waits until a package is hashed, and for one that was taken away", function()
+    md5_ready = false
+    report "1.0.0"
+    step()
+    step(2001)
+    assert.same({}, sent())
+    assert.equal(0, depot:timeout())
+    packages = {}
+    depot:look()
+    step(200)
+    assert.same({ "pending", "the package is not in the folder" }, { row().state, row().text })
+    md5_ready, packages = true, { entry("2.0.0", 2) }
+    depot:look()
+    step(10001)
+    assert.equal(1, #sent())
+    assert.is_nil(row().text)
+  end)
+
+  it("goes on after a restart where it was", function()
+    report "1.0.0"
+    step()
+    step(2001)
+    acknowledge(sent())
+    progress(40)
+    step()
+    reopen()
+    step()
+    assert.same({ "upgrading", 40 }, { row().state, row().step })
+    step(100000)
+    assert.same({}, sent()) -- the device goes on by itself
+    report "1.0.0"
+    step()
+    step(2001)
+    assert.equal(1, #sent())
+    report "2.0.0"
+    step()
+    assert.equal("succeeded", row().state)
+  end)
+
+  it("gives devices up that fell silent for a day", function()
+    report "1.0.0"
+    step()
+    step(2001)
+    acknowledge(sent())
+    progress(40)
+    step()
+    step(24 * 3600 * 1000 - 1000)
+    assert.equal("upgrading", row().state)
+    step(61000)
+    assert.same({ "failed", -1, "not heard of for a day" }, { row().state, row().code, row().text })
+  end)
+
+  it("does nothing about what is damaged, retained or not its own", function()
+    publish("/ota/device/inform/pk/dn", "{")
+    publish("/ota/device/inform/pk/dn", ("["):rep(100))
+    publish("/ota/device/inform/pk/dn", '{"params":{"version":"' .. ("1"):rep(20000) .. '"}}')
+    publish("/ota/device/inform/pk/dn", { id = 1, params = { version = "2.0.0" } }, true)
+    publish("/ota/device/upgrade/pk/dn", { id = 1, params = { version = "2.0.0" } })
+    publish("elsewhere", "x")
+    step()
+    step(5000)
+    assert.is_false(row())
+    assert.same({}, sent())
+    local garbled = 0
+    for _, event in ipairs(told) do
+      garbled = garbled + (event.kind == "garbled" and 1 or 0)
+    end
+    assert.equal(3, garbled)
+  end)
+
+  it("loses nothing when the store is busy for long", function()
+    local other = assert(natives.database.open(dir .. "/depot.db"))
+    assert(other:execute "BEGIN IMMEDIATE")
+    assert(kept.db:execute "PRAGMA busy_timeout = 0")
+    report "1.0.0"
+    report("1.0.0", "dev2")
+    local ok, _, code = depot:step()
+    assert.same({ nil, "busy" }, { ok, code })
+    assert.is_true(depot:timeout() > 0)
+    now = now + 1000
+    assert.is_nil(depot:step())
+    other:close()
+    step(1000)
+    assert.equal("1.0.0", row().release)
+    assert.equal("1.0.0", row("dev2").release)
+  end)
+
+  it("finds the jobs and rollouts that others write", function()
+    options = {}
+    reopen()
+    step()
+    local other = assert(store.open(natives, dir))
+    report "1.0.0"
+    step()
+    step(2001)
+    assert.same({}, sent()) -- nothing by itself
+    assert(other:roll_out({ package = "digest of 2.0.0", target = "2.0.0", hash = natives.digest.sha256 "pk" }, now))
+    step(501)
+    report("1.0.0", "dev2")
+    step()
+    step(2001)
+    assert.equal("/ota/device/upgrade/pk/dev2", sent()[1].topic)
+    other:close()
+  end)
+end)
+
+describe("depot.store", function()
+  local dir
+
+  before_each(function()
+    dir = os.tmpname()
+    os.remove(dir)
+    assert(os.execute("mkdir " .. dir))
+  end)
+
+  after_each(function()
+    os.execute("rm -r " .. dir)
+    collectgarbage()
+  end)
+
+  it("gives rows back as they were put", function()
+    local s = assert(store.open(natives, dir))
+    local row = { cloud = "aliyun", product = "p", device = "d", hash = "h", release = "1", target = "2", package = "x",
+      kind = "batch", state = "failed", step = 40, code = -3, text = "MD5", tries = 1, renewals = 2, due = 5, heard = 6,
+      changed = 7 }
+    assert(s:put(row))
+    assert.same(row, s:get("aliyun", "p", "d"))
+    assert.is_false(s:get("tencent", "p", "d"))
+    assert.same({ row }, s:due(5, 10))
+    assert.same({}, s:due(4, 10))
+    assert.equal(5, s:next_due())
+    row.due = nil
+    assert(s:put(row))
+    assert.is_nil(s:next_due())
+    s:close()
+  end)
+
+  it("makes one secret and keeps it, where only its owner reads", function()
+    local s = assert(store.open(natives, dir))
+    assert.equal("first", s:secret(function() return "first" end))
+    s:close()
+    s = assert(store.open(natives, dir))
+    assert.equal("first", s:secret(function() return "second" end))
+    s:close()
+    local pipe <close> = assert(io.popen("stat -c %a " .. dir .. "/depot.db"))
+    assert.equal("600\n", pipe:read "a")
+  end)
+
+  it("takes back what is not committed", function()
+    local s = assert(store.open(natives, dir))
+    assert(s:change())
+    assert(s:put { cloud = "aliyun", product = "p", device = "d", hash = "h" })
+    s:abandon()
+    assert.is_false(s:get("aliyun", "p", "d"))
+    s:close()
+  end)
+
+  it("refuses what a later version wrote, and what is no database", function()
+    local s = assert(store.open(natives, dir))
+    assert(s.db:execute "PRAGMA user_version = 2")
+    s:close()
+    local opened, message, code = store.open(natives, dir)
+    assert.same({ nil, "incompatible" }, { opened, code })
+    assert.matches("later moult", message)
+    local file = assert(io.open(dir .. "/depot.db", "wb"))
+    file:write(("x"):rep(4096))
+    file:close()
+    os.remove(dir .. "/depot.db-wal")
+    os.remove(dir .. "/depot.db-shm")
+    assert.equal("corrupt", (select(3, store.open(natives, dir))))
+  end)
+
+  it("is locked by one depot at a time", function()
+    assert.is_false(store.is_served(natives, dir))
+    local lock = assert(store.lock(natives, dir))
+    assert.is_true(store.is_served(natives, dir))
+    lock:close()
+    assert.is_false(store.is_served(natives, dir))
+  end)
+end)
