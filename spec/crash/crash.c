@@ -119,6 +119,22 @@ static const struct world_plan plans[] = {
      .package = WORLD_BOTH,
      .loader = WORLD_UBOOT,
      .medium = WORLD_ON_UBI},
+    {.name = "delta", .provisioned = true, .package = WORLD_DELTA},
+    {.name = "both by delta", .provisioned = true, .package = WORLD_BOTH_DELTA},
+    {.name = "delta fails", .provisioned = true, .package = WORLD_DELTA, .verdict = WORLD_FAIL},
+    {.name = "delta dead", .provisioned = true, .package = WORLD_DELTA, .verdict = WORLD_DEAD},
+    {.name = "uboot both by delta", .provisioned = true, .package = WORLD_BOTH_DELTA, .loader = WORLD_UBOOT},
+    {.name = "both by delta on block devices",
+     .provisioned = true,
+     .package = WORLD_BOTH_DELTA,
+     .medium = WORLD_ON_BLOCK},
+    {.name = "delta on NOR", .provisioned = true, .package = WORLD_DELTA, .medium = WORLD_ON_NOR},
+    {.name = "delta on NAND", .provisioned = true, .package = WORLD_DELTA, .medium = WORLD_ON_NAND},
+    {.name = "delta on small NAND",
+     .provisioned = true,
+     .package = WORLD_DELTA,
+     .medium = WORLD_ON_SMALL_NAND},
+    {.name = "delta on UBI", .provisioned = true, .package = WORLD_DELTA, .medium = WORLD_ON_UBI},
 };
 #define PLANS (sizeof plans / sizeof plans[0])
 

@@ -12,8 +12,16 @@
 #include "variants.h"
 #include "world.h"
 
-#define PACKAGE "/packages/both.upd"
 #define BLOCK 4096u
+
+/* A package whole, and one whose core is a delta. */
+static const struct {
+    struct world_plan plan;
+    const char *package;
+} plans[] = {
+    {{.name = "both", .provisioned = true, .package = WORLD_BOTH}, "/packages/both.upd"},
+    {{.name = "both by delta", .provisioned = true, .package = WORLD_BOTH_DELTA}, "/packages/both-delta.upd"},
+};
 
 /* What the factory's slot and the new one should hold. */
 struct images {
@@ -53,13 +61,12 @@ static const char *judge(struct sim *sim, const struct world_log *log, const str
     return NULL;
 }
 
-static void read_images(struct images *images)
+static void read_images(struct images *images, const struct world_plan *plan)
 {
-    static const struct world_plan whole = {.name = "whole", .provisioned = true, .package = WORLD_BOTH};
-    struct sim *sim = world_new(&whole);
+    struct sim *sim = world_new(plan);
     struct world_log log = {0};
 
-    world_live(sim, &whole, true, &log);
+    world_live(sim, plan, true, &log);
     images->old_core = sim_get(sim, "/device/slot-a.img", &images->old_size);
     images->new_core = sim_get(sim, "/device/slot-b.img", &images->new_size);
     if (log.bad[0] || !log.confirmed || !images->new_core) {
@@ -69,38 +76,50 @@ static void read_images(struct images *images)
     sim_free(sim);
 }
 
-int main(void)
+/* Flip every byte of one package. Returns how many are accepted. */
+static unsigned long flip_all(const struct world_plan *plan, const char *path, size_t *flipped)
 {
-    static const struct world_plan plan = {.name = "tampered", .provisioned = true, .package = WORLD_BOTH};
-    struct sim *start = world_new(&plan);
+    struct sim *start = world_new(plan);
     struct images images;
     size_t len;
-    char *package = sim_get(start, PACKAGE, &len);
+    char *package = sim_get(start, path, &len);
     unsigned long accepted = 0;
 
-    read_images(&images);
+    read_images(&images, plan);
     for (size_t i = 0; i < len; i++) {
         struct sim *sim = sim_clone(start);
         struct world_log log = {.tampered = true};
         const char *why;
 
         package[i] ^= (char)(1 << i % 8);
-        sim_put(sim, PACKAGE, package, len, 0644);
+        sim_put(sim, path, package, len, 0644);
         package[i] ^= (char)(1 << i % 8);
-        world_boot(sim, &plan, true, &log);
+        world_boot(sim, plan, true, &log);
         why = log.bad[0] ? log.bad : judge(sim, &log, &images);
         if (why) {
             accepted++;
-            printf("bad: byte %zu flipped: %s\n", i, why);
+            printf("bad: %s: byte %zu flipped: %s\n", plan->name, i, why);
         }
         sim_free(sim);
     }
-    printf("tamper: %zu bytes of a package flipped one by one, %lu accepted; nothing armed, no unsigned "
-           "block written\n",
-           len, accepted);
+    *flipped += len;
     free(package);
     free(images.old_core);
     free(images.new_core);
     sim_free(start);
+    return accepted;
+}
+
+int main(void)
+{
+    unsigned long accepted = 0;
+    size_t flipped = 0;
+
+    for (size_t i = 0; i < sizeof plans / sizeof plans[0]; i++)
+        accepted += flip_all(&plans[i].plan, plans[i].package, &flipped);
+    printf(
+        "tamper: %zu bytes of packages, whole and by delta, flipped one by one, %lu accepted; nothing armed, "
+        "no unsigned block written\n",
+        flipped, accepted);
     return accepted ? 1 : 0;
 }

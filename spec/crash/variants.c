@@ -50,7 +50,7 @@ static struct up_fixture variant(unsigned sequence, unsigned n, char version[16]
         .sequence = sequence, .version = version, .core_version = n, .encoding = UP_ZSTD, .seed = n};
 }
 
-void *variant_package(unsigned sequence, unsigned script, unsigned core, size_t *len)
+static void *make_package(unsigned sequence, unsigned script, unsigned from, unsigned core, size_t *len)
 {
     struct sim *scratch = sim_new();
     struct up_error err;
@@ -58,6 +58,10 @@ void *variant_package(unsigned sequence, unsigned script, unsigned core, size_t 
     struct up_fixture f = variant(sequence, script ? script : core, version);
     void *bytes;
 
+    if (core == VARIANT_KIN)
+        f.image = variant_core(core, &f.image_size);
+    if (from)
+        f.old = variant_core(from, &f.old_size);
     snprintf(release, sizeof release, "%u", sequence);
     f.release = release;
     f.script = script != 0;
@@ -68,6 +72,16 @@ void *variant_package(unsigned sequence, unsigned script, unsigned core, size_t 
     bytes = sim_get(scratch, "/out.upd", len);
     sim_free(scratch);
     return bytes;
+}
+
+void *variant_package(unsigned sequence, unsigned script, unsigned core, size_t *len)
+{
+    return make_package(sequence, script, 0, core, len);
+}
+
+void *variant_delta(unsigned sequence, unsigned script, unsigned from, unsigned core, size_t *len)
+{
+    return make_package(sequence, script, from, core, len);
 }
 
 static unsigned nodes(struct sim *sim, const char *dir)
@@ -102,6 +116,16 @@ bool variant_is_script(struct sim *sim, const char *dir, unsigned n)
     return nodes(sim, dir) == 5; /* the directory itself, lib, and the three */
 }
 
+/* VARIANT_KIN: what this image of noise, text and zeros becomes. */
+static void derive(uint8_t *image, const uint8_t *old)
+{
+    memcpy(image, old + UP_FIXTURE_BLOCK, UP_FIXTURE_BLOCK);
+    memcpy(image + UP_FIXTURE_BLOCK, old, UP_FIXTURE_BLOCK);
+    memcpy(image + 2 * UP_FIXTURE_BLOCK, old + UP_FIXTURE_BLOCK / 2, UP_FIXTURE_BLOCK);
+    for (size_t i = UP_FIXTURE_BLOCK; i < 2 * UP_FIXTURE_BLOCK; i += 500)
+        image[i] = (uint8_t)(image[i] + 1);
+}
+
 const void *variant_core(unsigned n, size_t *len)
 {
     static uint8_t *images[VARIANTS]; /* asked thousands of times */
@@ -109,8 +133,15 @@ const void *variant_core(unsigned n, size_t *len)
     char version[16];
     struct up_fixture f = variant(n, n, version);
 
-    if (!images[n % VARIANTS])
+    if (!images[n % VARIANTS]) {
         images[n % VARIANTS] = up_fixture_core(&f, &sizes[n % VARIANTS]);
+        if (n == VARIANT_KIN) {
+            size_t old_len;
+            const uint8_t *old = variant_core(1, &old_len);
+
+            derive(images[n], old);
+        }
+    }
     *len = sizes[n % VARIANTS];
     return images[n % VARIANTS];
 }

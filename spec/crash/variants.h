@@ -23,6 +23,13 @@ void variant_put_key(struct sim *sim, const char *dir);
  * failure. */
 void *variant_package(unsigned sequence, unsigned script, unsigned core, size_t *len);
 
+/* The same, its core packed as a delta against that of variant `from`. */
+void *variant_delta(unsigned sequence, unsigned script, unsigned from, unsigned core, size_t *len);
+
+/* Core variant made of variant 1's: a block of it moved, one changed here and
+ * there, one of its bytes across blocks, and a new one. */
+#define VARIANT_KIN 3
+
 /* The image of core variant n; made once, not to be freed or changed. */
 const void *variant_core(unsigned n, size_t *len);
 /* Whether the directory holds exactly script variant n. */

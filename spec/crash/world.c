@@ -21,9 +21,9 @@
 #define BOOTS_MAX 8
 #define DEAD_BOOTS (2 * UP_BOOT_TRIES)
 
-static const char *const package_paths[WORLD_PACKAGES] = {"/packages/factory.upd", "/packages/script.upd",
-                                                          "/packages/core.upd", "/packages/both.upd",
-                                                          "/packages/same-core.upd"};
+static const char *const package_paths[WORLD_PACKAGES] = {
+    "/packages/factory.upd",   "/packages/script.upd", "/packages/core.upd",      "/packages/both.upd",
+    "/packages/same-core.upd", "/packages/delta.upd",  "/packages/both-delta.upd"};
 
 /* One power-on. */
 struct life {
@@ -90,10 +90,27 @@ static unsigned script_of(struct sim *sim, const char *dir)
 
 static unsigned core_of(struct sim *sim, unsigned slot)
 {
-    for (unsigned n = 1; n <= 2; n++)
+    for (unsigned n = 1; n <= VARIANT_KIN; n++)
         if (variant_is_core(sim, slot ? SLOT_B : SLOT_A, n))
             return n;
     return 0;
+}
+
+static bool has_script(enum world_package package)
+{
+    return package != WORLD_CORE && package != WORLD_DELTA;
+}
+
+static bool is_delta(enum world_package package)
+{
+    return package == WORLD_DELTA || package == WORLD_BOTH_DELTA;
+}
+
+unsigned world_new_core(enum world_package package)
+{
+    if (is_delta(package))
+        return VARIANT_KIN;
+    return package == WORLD_FACTORY || package == WORLD_SCRIPT || package == WORLD_SAME_CORE ? 1 : 2;
 }
 
 /* What would be started now: script and core must be a pair that somebody
@@ -101,8 +118,7 @@ static unsigned core_of(struct sim *sim, unsigned slot)
 static void check_pair(struct life *l, bool new_allowed)
 {
     enum world_package package = l->plan->package;
-    unsigned new_script = package == WORLD_CORE ? 1 : 2,
-             new_core = package == WORLD_SCRIPT || package == WORLD_SAME_CORE ? 1 : 2;
+    unsigned new_script = has_script(package) ? 2 : 1, new_core = world_new_core(package);
     char dir[256];
     unsigned script, core;
 
@@ -464,10 +480,11 @@ struct flash_slot {
     unsigned wrong; /* block of the new image in slot b */
 };
 
-static void put_flash(struct sim *sim, const char *path, const struct flash_slot *f, bool second)
+static void put_flash(struct sim *sim, const char *path, const struct flash_slot *f, unsigned core,
+                      bool second)
 {
     size_t len;
-    const uint8_t *image = variant_core(2, &len);
+    const uint8_t *image = variant_core(core, &len);
     uint8_t *old = malloc(len);
 
     sim_put_flash(sim, path, f->kind, f->blocks, f->erase_size, f->page);
@@ -482,7 +499,7 @@ static void put_flash(struct sim *sim, const char *path, const struct flash_slot
     free(old);
 }
 
-static void put_slots(struct sim *sim, enum world_medium medium)
+static void put_slots(struct sim *sim, enum world_medium medium, unsigned core)
 {
     static const struct flash_slot flashes[] = {
         [WORLD_ON_NOR] = {UP_FLASH_NOR, 2, 8192, 1, -1, -1, 1},
@@ -497,8 +514,23 @@ static void put_slots(struct sim *sim, enum world_medium medium)
         if (medium == WORLD_ON_BLOCK)
             sim_put_block(sim, path, 16384);
         else if (medium != WORLD_ON_FILES)
-            put_flash(sim, path, &flashes[medium], i == 1);
+            put_flash(sim, path, &flashes[medium], core, i == 1);
     }
+}
+
+/* The same bytes each time; made once. */
+static void put_package(struct sim *sim, enum world_package package)
+{
+    static void *made[WORLD_PACKAGES];
+    static size_t sizes[WORLD_PACKAGES];
+    unsigned sequence = package == WORLD_FACTORY ? 1 : 2;
+    unsigned script = has_script(package) ? sequence : 0;
+    unsigned core = package == WORLD_SCRIPT ? 0 : world_new_core(package);
+
+    if (!made[package])
+        made[package] = is_delta(package) ? variant_delta(sequence, script, 1, core, &sizes[package])
+                                          : variant_package(sequence, script, core, &sizes[package]);
+    sim_put(sim, package_paths[package], made[package], sizes[package], 0644);
 }
 
 struct sim *world_new(const struct world_plan *plan)
@@ -509,20 +541,13 @@ struct sim *world_new(const struct world_plan *plan)
     struct world_log log = {0};
 
     sim_put_dir(sim, "/device", 0755);
-    put_slots(sim, plan->medium);
+    put_slots(sim, plan->medium, is_delta(plan->package) ? VARIANT_KIN : 2);
     variant_put_key(sim, KEYS);
     sim_put_text(sim, cmdline('a'), "console=ttyS0 moult.slot=a\n");
     sim_put_text(sim, cmdline('b'), "console=ttyS0 moult.slot=b\n");
     sim_put_text(sim, cmdline(0), "console=ttyS0\n");
-    for (int i = 0; i < WORLD_PACKAGES; i++) {
-        unsigned sequence = i == WORLD_FACTORY ? 1 : 2;
-        unsigned core = i == WORLD_SCRIPT ? 0 : i == WORLD_SAME_CORE ? 1 : sequence;
-        size_t len;
-        void *bytes = variant_package(sequence, i != WORLD_CORE ? sequence : 0, core, &len);
-
-        sim_put(sim, package_paths[i], bytes, len, 0644);
-        free(bytes);
-    }
+    for (int i = 0; i < WORLD_PACKAGES; i++)
+        put_package(sim, (enum world_package)i);
     if (plan->provisioned) {
         if (world_live(sim, &factory_plan, false, &log) != WORLD_SETTLED || log.bad[0]) {
             fprintf(stderr, "the factory does not work: %s\n", log.bad);

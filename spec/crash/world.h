@@ -12,8 +12,20 @@
 #include "sim.h"
 
 /* Which parts the package of a plan carries. The old release is number 1; of a
- * package with the core that runs already, only the script is taken. */
-enum world_package { WORLD_FACTORY, WORLD_SCRIPT, WORLD_CORE, WORLD_BOTH, WORLD_SAME_CORE, WORLD_PACKAGES };
+ * package with the core that runs already, only the script is taken. A delta is
+ * against the old core, and its blocks are copies, deltas and a new one. */
+enum world_package {
+    WORLD_FACTORY,
+    WORLD_SCRIPT,
+    WORLD_CORE,
+    WORLD_BOTH,
+    WORLD_SAME_CORE,
+    WORLD_DELTA,
+    WORLD_BOTH_DELTA,
+    WORLD_PACKAGES
+};
+/* Which core variant (variants.h) runs once the package is confirmed. */
+unsigned world_new_core(enum world_package package);
 
 enum world_verdict {
     WORLD_CONFIRM, /* the new release is healthy */

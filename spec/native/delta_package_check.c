@@ -5,6 +5,7 @@
 #include "codec.h"
 #include "delta.h"
 #include "digest.h"
+#include "variants.h"
 
 static struct up_fixture fixture_of(const struct delta_images *images)
 {
@@ -151,11 +152,45 @@ static void test_refused(void **state)
     delta_images_free(&images);
 }
 
+/* What the crash enumeration installs has blocks of every kind that it is there for. */
+static void test_variant(void **state)
+{
+    struct scratch *s = *state;
+    struct delta_images images = {.name = "variant"};
+    unsigned counts[UP_ENCODINGS] = {0};
+    struct up_fixture f = {.core = true};
+    struct sample sample;
+    struct memory source;
+    struct up_manifest m;
+    struct up_layout layout;
+    struct up_error err;
+    const void *fresh, *old;
+    uint8_t *image;
+
+    make_sample(&sample, s, &f); /* for its keys */
+    free(sample.data);
+    sample.data = variant_delta(2, 0, 1, VARIANT_KIN, &sample.size);
+    fresh = variant_core(VARIANT_KIN, &images.fresh_size);
+    old = variant_core(1, &images.old_size);
+    images.old = memcpy(malloc(images.old_size), old, images.old_size);
+    images.fresh = memcpy(malloc(images.fresh_size), fresh, images.fresh_size);
+    memory_init(&source, sample.data, sample.size);
+    must(read_head(&sample, s->storage, &source, NULL, &m, &layout, &err), &err);
+    image = apply(&sample, &m, &layout, &images, counts);
+    assert_memory_equal(image, images.fresh, images.fresh_size);
+    assert_int_equal(counts[UP_COPY], 2);
+    assert_int_equal(counts[UP_DELTA], 1);
+    assert_int_equal(counts[UP_RAW], 1);
+    free(image);
+    drop_sample(&sample);
+    delta_images_free(&images);
+}
+
 #define CHECK(name) cmocka_unit_test_setup_teardown(name, scratch_set_up, scratch_tear_down)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {CHECK(test_images), CHECK(test_refused)};
+    const struct CMUnitTest tests[] = {CHECK(test_images), CHECK(test_variant), CHECK(test_refused)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

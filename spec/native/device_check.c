@@ -21,6 +21,8 @@
 #define BOTH "/packages/both.upd"
 
 static const struct world_plan plan = {.name = "both", .provisioned = true, .package = WORLD_BOTH};
+static const struct world_plan by_delta = {
+    .name = "both by delta", .provisioned = true, .package = WORLD_BOTH_DELTA};
 static const struct world_plan on_uboot = {
     .name = "both", .provisioned = true, .package = WORLD_BOTH, .loader = WORLD_UBOOT};
 
@@ -434,30 +436,29 @@ static void a_flipped_bit_on_the_medium_is_noticed(void **state)
  * The process dies at each operation; the next one goes on. What it fetched
  * in vain is at most one block (and the head, which is verified again).
  */
-static void a_killed_transfer_wastes_at_most_a_block(void **state)
+static void kill_everywhere(const struct world_plan *p)
 {
     unsigned deaths = 0;
 
-    (void)state;
     for (unsigned k = 1;; k++) {
-        struct sim *sim = world_new(&plan), *next;
+        struct sim *sim = world_new(p), *next;
         struct world_log log = {0};
         uint64_t first;
         bool cut;
 
         sim_reset_counters(sim);
         sim_cut_at(sim, k);
-        world_live(sim, &plan, true, &log);
+        world_live(sim, p, true, &log);
         cut = sim_is_cut(sim);
         first = log.block_bytes;
         next = sim_respawn(sim);
         sim_free(sim);
         log.block_bytes = 0;
-        world_live(next, &plan, true, &log);
+        world_live(next, p, true, &log);
         if (!log.bad[0])
-            world_check(next, &plan, true, &log);
+            world_check(next, p, true, &log);
         assert_string_equal(log.bad, "");
-        assert_true(variant_is_core(next, "/device/slot-b.img", 2));
+        assert_true(variant_is_core(next, "/device/slot-b.img", world_new_core(p->package)));
         if (first + log.block_bytes > log.content_bytes + 4096)
             fail_msg("died at operation %u: %u + %u bytes for %u", k, (unsigned)first,
                      (unsigned)log.block_bytes, (unsigned)log.content_bytes);
@@ -466,7 +467,15 @@ static void a_killed_transfer_wastes_at_most_a_block(void **state)
         if (!cut)
             break;
     }
-    print_message("resume: killed at %u operations, at most one block fetched again each\n", deaths);
+    print_message("resume: %s: killed at %u operations, at most one block fetched again each\n", p->name,
+                  deaths);
+}
+
+static void a_killed_transfer_wastes_at_most_a_block(void **state)
+{
+    (void)state;
+    kill_everywhere(&plan);
+    kill_everywhere(&by_delta);
 }
 
 static void a_second_process_is_told_that_it_is_busy(void **state)

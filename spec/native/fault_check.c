@@ -24,6 +24,7 @@ static const struct world_plan plans[] = {
     {"both fails", true, WORLD_BOTH, WORLD_FAIL, WORLD_FILE, WORLD_ON_FILES},
     {"slot disarmed", true, WORLD_CORE, WORLD_DISARM, WORLD_FILE, WORLD_ON_FILES},
     {"slot dead", true, WORLD_CORE, WORLD_DEAD, WORLD_FILE, WORLD_ON_FILES},
+    {"delta", true, WORLD_DELTA, WORLD_CONFIRM, WORLD_FILE, WORLD_ON_FILES},
 };
 #define PLANS (sizeof plans / sizeof plans[0])
 

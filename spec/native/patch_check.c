@@ -154,41 +154,47 @@ static void test_wrong_old(void **state)
     delta_images_free(&images);
 }
 
+static int apply_bytes(struct sim *sim, const void *patch, size_t size, struct up_error *err)
+{
+    sim_settle(sim);
+    sim_put(sim, "/w/patch", patch, size, 0644);
+    return apply(sim_storage(sim), "/w", err);
+}
+
 /* Every byte of a patch flipped, and it cut short at every byte: never another file than the new one. */
 static void test_damage(void **state)
 {
-    struct scratch *s = *state;
+    struct sim *sim = sim_new();
     struct delta_images images;
     struct up_error err;
     size_t size;
-    char *patch, path[512];
+    char *patch;
 
+    (void)state;
     delta_images_make(&images, DELTA_MOVED);
-    put(s, &images);
-    must(make(s->storage, s->dir, UP_LZMA, &err), &err);
-    patch = scratch_read(s, "patch", &size);
+    sim_put_dir(sim, "/w", 0755);
+    sim_put(sim, "/w/old", images.old, images.old_size, 0644);
+    sim_put(sim, "/w/fresh", images.fresh, images.fresh_size, 0644);
+    must(make(sim_storage(sim), "/w", UP_LZMA, &err), &err);
+    patch = sim_get(sim, "/w/patch", &size);
     for (size_t i = 0; i < size; i++) {
         int rc;
 
         patch[i] ^= (char)(1 << i % 8);
-        scratch_write(s, "patch", patch, size);
-        rc = apply(s->storage, s->dir, &err);
+        rc = apply_bytes(sim, patch, size, &err);
         /* The codec's window may be declared larger than is needed. */
         if (rc != UP_CORRUPT && rc != UP_INCOMPATIBLE && (rc != 0 || i / 4 != (UP_PATCH_HEAD + 24) / 4))
             fail_msg("byte %zu: code %d", i, rc);
         patch[i] ^= (char)(1 << i % 8);
-        scratch_write(s, "patch", patch, i);
-        must_fail(apply(s->storage, s->dir, &err), UP_CORRUPT, "patch", &err);
+        must_fail(apply_bytes(sim, patch, i, &err), UP_CORRUPT, "patch", &err);
     }
-    scratch_write(s, "patch", patch, size);
-    must(apply(s->storage, s->dir, &err), &err);
+    must(apply_bytes(sim, patch, size, &err), &err);
     patch = realloc(patch, size + 1);
     patch[size] = 0;
-    scratch_write(s, "patch", patch, size + 1);
-    must_fail(apply(s->storage, s->dir, &err), UP_CORRUPT, "its blocks end", &err);
-    unlink(scratch_path(s, "patch", path));
-    must_fail(apply(s->storage, s->dir, &err), UP_MISSING, "patch", &err);
-    no_leftovers(s);
+    must_fail(apply_bytes(sim, patch, size + 1, &err), UP_CORRUPT, "its blocks end", &err);
+    assert_false(sim_exists(sim, "/w/out.new"));
+    assert_int_equal(sim_open_files(sim), 0);
+    sim_free(sim);
     free(patch);
     delta_images_free(&images);
 }
