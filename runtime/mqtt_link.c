@@ -23,94 +23,48 @@
 #define FREE 4
 
 /*
- * What the library calls, from within the functions below. They only note
- * what happened: the library holds locks then.
+ * The library's descriptors would be inherited by other programs. Its socket is
+ * known; those of a pair that it opens beside, to wake up a thread that is not
+ * there, are the pair's before, or among the lowest that were free. The pair
+ * need not hold much.
  */
-
-static void on_connect(struct mosquitto *client, void *user, int answer, int flags)
+static void note_free_descriptors(int lowest[FREE])
 {
-    struct up_mqtt *m = user;
-
-    (void)client;
-    if (m->deaf)
-        return;
-    if (m->answered)
-        m->lie = "the broker accepted the connection twice";
-    m->answered = true;
-    m->answer = answer;
-    m->session = flags & 1;
+    for (size_t i = 0; i < FREE; i++)
+        lowest[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    for (size_t i = 0; i < FREE; i++)
+        if (lowest[i] >= 0)
+            close(lowest[i]);
 }
 
-static void on_message(struct mosquitto *client, void *user, const struct mosquitto_message *msg)
+static bool is_local_socket(int fd)
 {
-    struct up_mqtt *m = user;
-    struct up_mqtt_event e = {.kind = UP_MQTT_MESSAGE,
-                              .topic = msg->topic,
-                              .payload = msg->payload,
-                              .len = (size_t)msg->payloadlen,
-                              .qos = msg->qos,
-                              .retain = msg->retain};
+    int domain;
+    socklen_t len = sizeof domain;
 
-    (void)client;
-    if (m->deaf)
-        return;
-    if (e.len > UP_MQTT_PAYLOAD) {
-        e.kind = UP_MQTT_DROPPED;
-        e.payload = NULL;
-        e.code = UP_CORRUPT;
-        e.message = "the message is larger than 65536 bytes";
-    }
-    up_mqtt_tell(m, &e);
+    return fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_UNIX;
 }
 
-static void on_publish(struct mosquitto *client, void *user, int mid)
+static void keep_descriptors(struct up_mqtt *m, const int lowest[FREE])
 {
-    struct up_mqtt *m = user;
+    int candidates[FREE + 2] = {m->pair[0], m->pair[1]}, found = 0, least = 0;
+    int fd = m->client ? mosquitto_socket(m->client) : -1;
 
-    (void)client;
-    up_mqtt_queue_done(&m->queue, mid);
-}
-
-static void on_subscribe(struct mosquitto *client, void *user, int mid, int count, const int *granted)
-{
-    struct up_mqtt *m = user;
-    struct up_mqtt_event e = {.kind = UP_MQTT_SUBSCRIBED};
-
-    (void)client;
-    for (struct up_mqtt_subscription *s = m->subscriptions; s; s = s->next)
-        if (s->mid == mid && count > 0) {
-            s->mid = 0;
-            e.topic = s->topic;
-            e.qos = granted[0];
-            if (e.qos > 2) {
-                e.kind = UP_MQTT_DENIED;
-                e.qos = 0;
-                e.code = UP_UNTRUSTED;
-                e.message = "the broker does not allow this subscription";
-            }
-            up_mqtt_tell(m, &e);
-            return;
+    if (fd >= 0)
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+    memcpy(candidates + 2, lowest, FREE * sizeof *lowest);
+    m->pair[0] = m->pair[1] = -1;
+    for (size_t i = 0; i < FREE + 2 && found < 2; i++)
+        if (is_local_socket(candidates[i])) {
+            fcntl(candidates[i], F_SETFD, FD_CLOEXEC);
+            setsockopt(candidates[i], SOL_SOCKET, SO_SNDBUF, &least, sizeof least);
+            m->pair[found++] = candidates[i];
         }
-}
-
-/* Only here does the library tell that a packet came which it keeps to itself.
- * It keeps messages of QoS 2 until the broker releases them, without limit. */
-static void on_log(struct mosquitto *client, void *user, int level, const char *text)
-{
-    struct up_mqtt *m = user;
-    const char *received = strstr(text, " received ");
-
-    (void)client, (void)level;
-    if (!received)
-        return;
-    m->completed = true;
-    if (strncmp(received, " received PUBLISH (", 19) == 0 && strncmp(received + 19 + 2, ", q2,", 5) == 0)
-        m->lie = "the broker sent with QoS 2, which was not asked for";
 }
 
 int up_mqtt_link_new(struct up_mqtt *m, const struct up_mqtt_options *o, struct up_error *err)
 {
-    int rc;
+    int lowest[FREE], rc, error;
 
     m->pair[0] = m->pair[1] = -1;
     /* Counted by the library, and never undone: it would unload the modules of
@@ -118,15 +72,14 @@ int up_mqtt_link_new(struct up_mqtt *m, const struct up_mqtt_options *o, struct 
     mosquitto_lib_init();
     if (o->tls && (rc = up_mqtt_tls_new(&m->tls, o, err)) < 0)
         return rc;
+    note_free_descriptors(lowest);
     m->client = mosquitto_new(o->client_id, o->clean, m);
+    error = errno;
+    keep_descriptors(m, lowest);
     if (!m->client)
-        return up_fail(err, errno == EINVAL ? UP_USAGE : UP_INTERNAL, "mqtt: %s",
-                       errno == EINVAL ? "the client id is empty or not text" : "out of memory");
-    mosquitto_connect_with_flags_callback_set(m->client, on_connect);
-    mosquitto_message_callback_set(m->client, on_message);
-    mosquitto_publish_callback_set(m->client, on_publish);
-    mosquitto_subscribe_callback_set(m->client, on_subscribe);
-    mosquitto_log_callback_set(m->client, on_log);
+        return up_fail(err, error == EINVAL ? UP_USAGE : UP_INTERNAL, "mqtt: %s",
+                       error == EINVAL ? "the client id is empty or not text" : "out of memory");
+    up_mqtt_calls_set(m);
     mosquitto_max_inflight_messages_set(m->client, WINDOW);
     rc = mosquitto_int_option(m->client, MOSQ_OPT_TCP_NODELAY, 1);
     if (rc == MOSQ_ERR_SUCCESS && o->user)
@@ -155,7 +108,9 @@ static int explain(const struct up_mqtt *m, int rc, int error, struct up_error *
                                           "the broker does not authorise this client"};
     static const int codes[] = {UP_NETWORK, UP_INCOMPATIBLE, UP_UNTRUSTED,
                                 UP_NETWORK, UP_UNTRUSTED,    UP_UNTRUSTED};
-    int code = m->tls ? up_mqtt_tls_failure(m->tls, err) : 0;
+    bool cut = rc == MOSQ_ERR_TLS || rc == MOSQ_ERR_CONN_LOST || error == EPROTO || error == ECONNRESET ||
+               error == EPIPE;
+    int code = m->tls ? up_mqtt_tls_failure(m->tls, cut && !m->answered, err) : 0;
 
     if (code < 0)
         return code;
@@ -171,51 +126,9 @@ static int explain(const struct up_mqtt *m, int rc, int error, struct up_error *
         return up_fail(err, UP_NETWORK, "%s", error ? strerror(error) : "the broker ended the connection");
     case MOSQ_ERR_NOMEM:
         return up_fail(err, UP_INTERNAL, "out of memory");
-    case MOSQ_ERR_TLS:
-        return up_fail(err, UP_NETWORK, "no TLS with the broker");
     default:
         return up_fail(err, UP_NETWORK, "the broker does not speak MQTT: %s", mosquitto_strerror(rc));
     }
-}
-
-/*
- * The library's descriptors would be inherited by other programs. Its socket is
- * known; those of a pair that it opens beside, to wake up a thread that is not
- * there, are the pair's before, or among the lowest that were free. The pair
- * need not hold much.
- */
-static void note_free_descriptors(int lowest[FREE])
-{
-    for (size_t i = 0; i < FREE; i++)
-        lowest[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    for (size_t i = 0; i < FREE; i++)
-        if (lowest[i] >= 0)
-            close(lowest[i]);
-}
-
-static bool is_local_socket(int fd)
-{
-    int domain;
-    socklen_t len = sizeof domain;
-
-    return fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_UNIX;
-}
-
-static void keep_descriptors(struct up_mqtt *m, const int lowest[FREE])
-{
-    int candidates[FREE + 2] = {m->pair[0], m->pair[1]}, found = 0, least = 0;
-    int fd = mosquitto_socket(m->client);
-
-    if (fd >= 0)
-        fcntl(fd, F_SETFD, FD_CLOEXEC);
-    memcpy(candidates + 2, lowest, FREE * sizeof *lowest);
-    m->pair[0] = m->pair[1] = -1;
-    for (size_t i = 0; i < FREE + 2 && found < 2; i++)
-        if (is_local_socket(candidates[i])) {
-            fcntl(candidates[i], F_SETFD, FD_CLOEXEC);
-            setsockopt(candidates[i], SOL_SOCKET, SO_SNDBUF, &least, sizeof least);
-            m->pair[found++] = candidates[i];
-        }
 }
 
 int up_mqtt_link_connect(struct up_mqtt *m, const char *address, struct up_error *err)
@@ -328,20 +241,19 @@ static void weigh(struct up_mqtt *m)
 }
 
 /* What the library would not notice: it takes an end in the middle of the
- * handshake for one that goes on. */
+ * handshake for one that goes on. What came before the end is read first. */
 static int look_at_handshake(const struct up_mqtt *m, int fd, short ready)
 {
     SSL *ssl = mosquitto_ssl_get(m->client);
-    int error = 0;
-    socklen_t len = sizeof error;
+    ssize_t n;
     char byte;
 
-    if (ready & (POLLERR | POLLHUP) && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error)
-        return error;
-    if (ssl && !SSL_is_init_finished(ssl) && ready & (POLLIN | POLLHUP) &&
-        recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
-        return ECONNRESET;
-    return 0;
+    if (!(ready & (POLLIN | POLLERR | POLLHUP)))
+        return 0;
+    n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (n < 0)
+        return errno == EAGAIN || errno == EINTR ? 0 : errno;
+    return n == 0 && ssl && !SSL_is_init_finished(ssl) ? ECONNRESET : 0;
 }
 
 static int exchange(struct up_mqtt *m, struct up_error *err)

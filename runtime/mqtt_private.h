@@ -1,6 +1,6 @@
 /*
  * mqtt_private.h -- what the files of mqtt.h share: the client (mqtt.c), its
- * connection over libmosquitto (mqtt_link.c), what has happened (mqtt_events.c).
+ * connection over libmosquitto (mqtt_link.c, mqtt_calls.c), what has happened (mqtt_events.c).
  */
 #ifndef UP_MQTT_PRIVATE_H
 #define UP_MQTT_PRIVATE_H
@@ -70,6 +70,9 @@ struct up_mqtt {
 void up_mqtt_tell(struct up_mqtt *m, const struct up_mqtt_event *event);
 bool up_mqtt_next_event(struct up_mqtt *m, struct up_mqtt_event *out);
 void up_mqtt_forget_events(struct up_mqtt *m);
+
+/* mqtt_calls.c: what the library calls. */
+void up_mqtt_calls_set(struct up_mqtt *m);
 
 /* mqtt_link.c. Functions that return int give 0 or the code of the error that ended the connection. */
 int up_mqtt_link_new(struct up_mqtt *m, const struct up_mqtt_options *o, struct up_error *err);

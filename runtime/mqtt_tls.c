@@ -3,7 +3,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
-#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +17,8 @@ struct up_mqtt_tls {
     bool lenient;     /* the clock was never set: see fetch_options.h */
     int verify_error; /* X509_V_OK, or why the broker's certificate was refused */
     int alert;        /* what the broker said when it refused ours; -1 nothing */
+    bool complete;    /* the handshake */
+    char reason[100]; /* of OpenSSL; "" none */
 };
 
 static int fail_file(struct up_error *err, const char *what, const char *path)
@@ -60,6 +62,8 @@ static void on_info(const SSL *ssl, int where, int value)
         SSL_set_tlsext_host_name((SSL *)ssl, t->name);
     if ((where & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT && (value & 0xff) != SSL_AD_CLOSE_NOTIFY)
         t->alert = value & 0xff;
+    if (where & SSL_CB_HANDSHAKE_DONE)
+        t->complete = true;
 }
 
 static int load_files(SSL_CTX *c, const struct up_mqtt_options *o, struct up_error *err)
@@ -137,6 +141,14 @@ void up_mqtt_tls_begin(struct up_mqtt_tls *t)
 {
     t->verify_error = X509_V_OK;
     t->alert = -1;
+    t->complete = false;
+    t->reason[0] = '\0';
+}
+
+void up_mqtt_tls_note(struct up_mqtt_tls *t, const char *reason)
+{
+    if (!t->reason[0])
+        snprintf(t->reason, sizeof t->reason, "%s", reason);
 }
 
 static bool about_our_certificate(int alert)
@@ -152,7 +164,7 @@ static bool about_our_certificate(int alert)
     return false;
 }
 
-int up_mqtt_tls_failure(const struct up_mqtt_tls *t, struct up_error *err)
+int up_mqtt_tls_failure(const struct up_mqtt_tls *t, bool cut, struct up_error *err)
 {
     if (t->verify_error != X509_V_OK)
         return up_fail(err, UP_UNTRUSTED, "the certificate of the broker: %s",
@@ -160,6 +172,13 @@ int up_mqtt_tls_failure(const struct up_mqtt_tls *t, struct up_error *err)
     if (t->alert >= 0)
         return up_fail(err, about_our_certificate(t->alert) ? UP_UNTRUSTED : UP_NETWORK,
                        "the broker ended TLS: %s", SSL_alert_desc_string_long(t->alert));
+    if (cut && t->complete)
+        return up_fail(
+            err, UP_NETWORK,
+            "the broker ended the connection once there was TLS; does it want another certificate?");
+    if (cut)
+        return up_fail(err, UP_NETWORK, "no TLS with the broker: %s",
+                       t->reason[0] ? t->reason : "it ended the connection");
     return 0;
 }
 

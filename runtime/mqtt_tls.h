@@ -8,6 +8,8 @@
 #ifndef UP_MQTT_TLS_H
 #define UP_MQTT_TLS_H
 
+#include <stdbool.h>
+
 struct up_error;
 struct up_mqtt_options;
 struct up_mqtt_tls;
@@ -18,9 +20,13 @@ int up_mqtt_tls_new(struct up_mqtt_tls **out, const struct up_mqtt_options *o, s
 void *up_mqtt_tls_context(struct up_mqtt_tls *t);
 /* Forget what the connection before said. */
 void up_mqtt_tls_begin(struct up_mqtt_tls *t);
-/* When certificates are why the connection ended: fills err and returns UP_UNTRUSTED; UP_NETWORK
- * another fault of TLS that the broker named; 0 nothing is known. */
-int up_mqtt_tls_failure(const struct up_mqtt_tls *t, struct up_error *err);
+/* What OpenSSL says; the first counts. */
+void up_mqtt_tls_note(struct up_mqtt_tls *t, const char *reason);
+/* Why the connection ended, as far as TLS is to blame: fills err and returns UP_UNTRUSTED for
+ * certificates, UP_NETWORK for the rest; 0 nothing is known. `cut`: it ended before the broker said
+ * anything. One that does not like our certificate may say so too late to be heard: with TLS 1.3 we
+ * speak before it has looked. */
+int up_mqtt_tls_failure(const struct up_mqtt_tls *t, bool cut, struct up_error *err);
 void up_mqtt_tls_free(struct up_mqtt_tls *t); /* NULL is allowed */
 
 #endif

@@ -1,0 +1,340 @@
+/*
+ * mqtt_check.c -- the client against a clock and a broker of the check's own:
+ * pauses over simulated days, what goes over the wire, what is left behind.
+ */
+#include "mqtt_peer.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <semaphore.h>
+
+static sem_t answer;
+
+int __real_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **out);
+int __wrap_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **out);
+
+/* two.test has two addresses, and nobody listens at the first; slow.test has
+ * none before it is told to answer. */
+int __wrap_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **out)
+{
+    int rc;
+
+    if (!strstr(node, ".test") || hints->ai_flags & AI_NUMERICHOST)
+        return __real_getaddrinfo(node, service, hints, out);
+    if (strcmp(node, "none.test") == 0)
+        return EAI_AGAIN;
+    if (strcmp(node, "slow.test") == 0)
+        sem_wait(&answer);
+    rc = __real_getaddrinfo("127.0.0.2", service, hints, out);
+    return rc != 0 ? rc : __real_getaddrinfo("127.0.0.1", service, hints, &(*out)->ai_next);
+}
+
+static unsigned count_descriptors(bool inherited)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    unsigned count = 0;
+
+    for (const struct dirent *e; (e = readdir(dir));)
+        if (e->d_name[0] != '.' && atoi(e->d_name) > 2)
+            count += !inherited || !(fcntl(atoi(e->d_name), F_GETFD) & FD_CLOEXEC);
+    closedir(dir);
+    return count - !inherited;
+}
+
+/* Another client of the same set, with other options. */
+static void reopen(struct set *s, const struct up_mqtt_options *o)
+{
+    up_mqtt_close(s->m);
+    peer_drop(&s->peer);
+    must_open(s, o);
+}
+
+static uint64_t must_publish(struct set *s, const char *payload, int qos)
+{
+    struct up_error err;
+    uint64_t id = 0;
+
+    if (up_mqtt_publish(s->m, "t", payload, strlen(payload), qos, false, &id, &err) < 0)
+        fail_msg("%s", err.message);
+    return id;
+}
+
+static void hours_offline_lose_nothing(void **state)
+{
+    struct set *s = *state;
+    struct up_mqtt_status status;
+    uint64_t until = s->fake.now + 3 * 86400000ULL, least = UINT64_MAX, sum = 0;
+    unsigned pauses = 0, descriptors;
+
+    for (int i = 0; i < UP_MQTT_QUEUE; i++)
+        must_publish(s, "x", 1);
+    wait_for(s, UP_MQTT_DISCONNECTED);
+    assert_in_range(s->event.retry_after, 1000, 2000);
+    descriptors = count_descriptors(false);
+    while (s->fake.now < until) {
+        s->fake.now += (uint64_t)up_mqtt_remaining(s->m);
+        if (!saw(s, UP_MQTT_DISCONNECTED))
+            continue;
+        assert_int_equal(s->event.code, UP_NETWORK);
+        assert_in_range(s->event.retry_after, ++pauses < 8 ? 1000 : 150000, 300000);
+        least = pauses >= 8 && s->event.retry_after < least ? s->event.retry_after : least;
+        sum += pauses >= 8 ? s->event.retry_after : 0;
+    }
+    assert_in_range(pauses, 3 * 86400 / 300, 3 * 86400 / 150 + 8);
+    assert_in_range(sum / (pauses - 7), 210000, 240000); /* chance is even: 225000 on average */
+    assert_in_range(least, 150000, 155000);
+    assert_int_equal(count_descriptors(false), descriptors);
+    up_mqtt_status(s->m, &status);
+    assert_int_equal(status.queued, UP_MQTT_QUEUE);
+    assert_int_equal(status.attempts, pauses + 1);
+    peer_listen(&s->peer);
+    s->fake.now += 300000;
+    go_online(s);
+    for (unsigned char i = 1; i <= UP_MQTT_QUEUE; i++) {
+        wait_for_packet(s, 0x32);
+        peer_say(&s->peer, (unsigned char[]){0x40, 2, s->packet[5], s->packet[6]}, 4);
+        wait_for(s, UP_MQTT_PUBLISHED);
+        assert_int_equal(s->event.id, i);
+    }
+}
+
+static void a_fleet_does_not_come_back_as_one(void **state)
+{
+    struct set *s = *state;
+    struct up_mqtt_options o = options(s->peer.port);
+    unsigned quarters[4] = {0};
+
+    for (uint32_t i = 0; i < 200; i++) {
+        s->fake.chance = i * 2654435761U;
+        reopen(s, &o);
+        wait_for(s, UP_MQTT_DISCONNECTED);
+        quarters[(s->event.retry_after - 1000) / 251]++;
+    }
+    for (int i = 0; i < 4; i++)
+        assert_in_range(quarters[i], 25, 75);
+}
+
+static void only_a_connection_that_lasts_makes_the_pauses_short_again(void **state)
+{
+    struct set *s = *state;
+
+    for (uint64_t most = 2000; most <= 16000; most *= 2) {
+        go_online(s);
+        peer_drop(&s->peer);
+        expect_end(s, UP_NETWORK, "ended the connection");
+        assert_in_range(s->event.retry_after, most / 2, most);
+        s->fake.now += most;
+    }
+    go_online(s);
+    s->fake.now += 30000;
+    peer_drop(&s->peer);
+    expect_end(s, UP_NETWORK, "ended the connection");
+    assert_in_range(s->event.retry_after, 1000, 2000);
+}
+
+static void what_is_not_acknowledged_is_sent_again_and_marked(void **state)
+{
+    struct set *s = *state;
+    unsigned char mid[2];
+    uint64_t id;
+
+    go_online(s);
+    id = must_publish(s, "one", 1);
+    wait_for_packet(s, 0x32);
+    memcpy(mid, s->packet + 5, 2);
+    peer_drop(&s->peer);
+    wait_for(s, UP_MQTT_DISCONNECTED);
+    s->fake.now += 300000;
+    go_online(s);
+    wait_for_packet(s, 0x3a);
+    assert_memory_equal(s->packet + 5, mid, 2);
+    assert_memory_equal(s->packet + 7, "one", 3);
+    peer_say(&s->peer, "\x40\x02\x77\x77", 4); /* one that there never was */
+    peer_say(&s->peer, (unsigned char[]){0x40, 2, mid[0], mid[1], 0x40, 2, mid[0], mid[1]}, 8);
+    wait_for(s, UP_MQTT_PUBLISHED);
+    assert_int_equal(s->event.id, id);
+    must_publish(s, "two", 1);
+    wait_for_packet(s, 0x32);
+}
+
+static void subscriptions_are_said_anew_and_may_be_denied(void **state)
+{
+    struct set *s = *state;
+    struct up_error err;
+
+    assert_int_equal(up_mqtt_subscribe(s->m, "a", 1, &err), 0);
+    assert_int_equal(up_mqtt_subscribe(s->m, "b", 0, &err), 0);
+    assert_int_equal(up_mqtt_unsubscribe(s->m, "b", &err), 0);
+    for (int i = 0; i < 2; i++) {
+        go_online(s);
+        wait_for_packet(s, 0x82);
+        assert_memory_equal(s->packet + 4, "\0\1a\1", 4);
+        peer_say(&s->peer, (unsigned char[]){0x90, 3, s->packet[2], s->packet[3], i ? 0x80 : 1}, 5);
+        wait_for(s, i ? UP_MQTT_DENIED : UP_MQTT_SUBSCRIBED);
+        assert_int_equal(s->event.code, i ? UP_UNTRUSTED : 0);
+        assert_int_equal(s->event.qos, i ? 0 : 1);
+        if (i == 0) {
+            peer_drop(&s->peer);
+            wait_for(s, UP_MQTT_DISCONNECTED);
+            s->fake.now += 300000;
+        }
+    }
+    assert_int_equal(up_mqtt_unsubscribe(s->m, "a", &err), 0);
+    wait_for_packet(s, 0xa2);
+    assert_int_equal(up_mqtt_unsubscribe(s->m, "a", &err), UP_NOTHING);
+}
+
+static void a_broker_that_says_nothing_is_left(void **state)
+{
+    struct set *s = *state;
+
+    wait_for_packet(s, 0x10);
+    s->fake.now += 29999;
+    assert_false(saw(s, UP_MQTT_DISCONNECTED));
+    s->fake.now += 1;
+    expect_end(s, UP_NETWORK, "no answer within 30 s");
+}
+
+static void a_broker_that_does_not_read_stops_nobody(void **state)
+{
+    static char large[UP_MQTT_PAYLOAD + 1];
+    struct set *s = *state;
+    struct up_mqtt_status status;
+    struct up_error err;
+    uint64_t id;
+    unsigned sent = 0;
+
+    go_online(s);
+    while (up_mqtt_publish(s->m, "t", large, UP_MQTT_PAYLOAD, 0, false, &id, &err) == 0) {
+        assert_true(++sent < 2000);
+        saw(s, UP_MQTT_DISCONNECTED);
+    }
+    assert_int_equal(err.code, UP_NETWORK);
+    assert_non_null(strstr(err.message, "64 messages wait"));
+    assert_true(up_mqtt_wants_write(s->m));
+    do { /* it reads again */
+        saw(s, UP_MQTT_DISCONNECTED);
+        turn(s);
+        while (peer_take(&s->peer, s->packet) > 0)
+            sent--;
+        up_mqtt_status(s->m, &status);
+    } while (sent > 0);
+    assert_int_equal(status.queued, 0);
+    assert_int_equal(up_mqtt_publish(s->m, "t", large, sizeof large, 0, false, &id, &err), UP_NETWORK);
+    assert_non_null(strstr(err.message, "65537 bytes"));
+}
+
+static void it_takes_leave_and_leaves_nothing(void **state)
+{
+    struct set *s = *state;
+    struct up_mqtt_options o = options(s->peer.port);
+    unsigned descriptors, inherited;
+
+    up_mqtt_close(s->m);
+    s->m = NULL;
+    descriptors = count_descriptors(false);
+    inherited = count_descriptors(true);
+    must_open(s, &o);
+    go_online(s);
+    assert_int_equal(count_descriptors(true), inherited);
+    must_publish(s, "last", 0);
+    up_mqtt_close(s->m);
+    s->m = NULL;
+    do
+        peer_turn(&s->peer);
+    while (s->peer.filled < 11);
+    assert_memory_equal(s->peer.in, "\x30\x07\0\1tlast\xe0\0", 11);
+    peer_drop(&s->peer);
+    assert_int_equal(count_descriptors(false), descriptors);
+}
+
+static void every_address_is_tried_before_a_pause(void **state)
+{
+    struct set *s = *state;
+    struct up_mqtt_options o = options(s->peer.port);
+
+    o.host = "two.test";
+    reopen(s, &o);
+    go_online(s);
+    o.host = "none.test";
+    reopen(s, &o);
+    expect_end(s, UP_NETWORK, "none.test");
+}
+
+static void a_slow_name_server_stops_nobody(void **state)
+{
+    struct set *s = *state;
+    struct up_mqtt_options o = options(s->peer.port);
+
+    o.host = "slow.test";
+    reopen(s, &o);
+    assert_false(saw(s, UP_MQTT_DISCONNECTED));
+    s->fake.now += 30000;
+    expect_end(s, UP_NETWORK, "the name server does not answer");
+    s->fake.now += 300000; /* the next attempt waits for the same look-up */
+    assert_false(saw(s, UP_MQTT_DISCONNECTED));
+    sem_post(&answer);
+    go_online(s);
+    reopen(s, &o);
+    assert_false(saw(s, UP_MQTT_DISCONNECTED));
+    reopen(s, &o); /* the one before is not waited for */
+    sem_post(&answer);
+    sem_post(&answer);
+    go_online(s);
+}
+
+static void options_that_cannot_be_are_refused(void **state)
+{
+    struct set *s = *state;
+    struct up_mqtt_options cases[14];
+    size_t n = sizeof cases / sizeof *cases;
+
+    for (size_t i = 0; i < n; i++)
+        cases[i] = options(s->peer.port);
+    cases[0].host = NULL;
+    cases[1].host = "";
+    cases[2].port = 0;
+    cases[3].port = 65536;
+    cases[4].keepalive = 4;
+    cases[5].keepalive = 65536;
+    cases[6].back_off_min = 0;
+    cases[7].back_off_max = 999;
+    cases[8].queue = 0;
+    cases[9].queue = UP_MQTT_QUEUE + 1;
+    cases[10].client_id = NULL, cases[10].clean = false;
+    cases[11].password = "secret";
+    cases[12].will_topic = "a/#";
+    cases[13].client_id = "";
+    for (size_t i = 0; i < n; i++) {
+        struct up_mqtt *m;
+        struct up_error err = {0};
+
+        if (up_mqtt_open(&m, &s->fake.storage, &cases[i], &err) != UP_USAGE || strstr(err.message, "secret"))
+            fail_msg("case %zu: %s", i, err.message);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(hours_offline_lose_nothing, set_up_offline, tear_down),
+        cmocka_unit_test_setup_teardown(a_fleet_does_not_come_back_as_one, set_up_offline, tear_down),
+        cmocka_unit_test_setup_teardown(only_a_connection_that_lasts_makes_the_pauses_short_again, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(what_is_not_acknowledged_is_sent_again_and_marked, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(subscriptions_are_said_anew_and_may_be_denied, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_broker_that_says_nothing_is_left, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_broker_that_does_not_read_stops_nobody, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(it_takes_leave_and_leaves_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(every_address_is_tried_before_a_pause, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_slow_name_server_stops_nobody, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(options_that_cannot_be_are_refused, set_up, tear_down),
+    };
+
+    sem_init(&answer, 0, 0);
+    return cmocka_run_group_tests_name("mqtt", tests, NULL, NULL);
+}
