@@ -134,6 +134,9 @@ describe("moult", function()
       local states = {}
       for _, key in ipairs(set.keys) do states[key.name] = key.state end
       assert.same({ again = "revoked", next = "trusted", root = "trusted" }, states)
+      local _, told = w:moult "doctor"
+      assert.matches("ok +keys +next.pub in [^\n]*, root/root.pub, key list 1\n", told)
+      assert.matches("warn +keys +[^\n]*: again.pub was revoked", told)
       good "keys apply keys.json" -- again: no harm, and the copy goes
       assert.is_nil(w:read "keys/again.pub")
       w:shell "cp next.key release.key" -- the world signs with release.key

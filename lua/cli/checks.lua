@@ -2,6 +2,7 @@
 --
 -- @module cli.checks
 
+local key_check = require "cli.key_check"
 local natives = require "update.natives"
 local progress = require "cli.progress"
 local session = require "cli.session"
@@ -14,15 +15,6 @@ local SPACE_LEAST = 8 * 1024 * 1024 -- below this a script of any size is in dou
 -- Each check: (session, report) where report(level, what, text, advice).
 local checks = {}
 
-local function public_keys(dir)
-  local names = {}
-  for _, entry in ipairs(natives.folder.list(dir) or {}) do
-    if entry.regular and entry.name:find("%.pub$") then names[#names + 1] = entry.name end
-  end
-  table.sort(names)
-  return names
-end
-
 local function read_file(path)
   local file, message = io.open(path, "rb")
   if not file then return nil, message end
@@ -32,22 +24,14 @@ local function read_file(path)
 end
 
 function checks.keys(s, report)
-  local names = public_keys(s.config.keys)
-  local good, bad = {}, {}
-  for _, name in ipairs(names) do
-    local text = read_file(s.config.keys .. "/" .. name)
-    local body = text and text:match("^[^\n]*\n([%w+/=]+)\r?\n?")
-    table.insert(body and #body == 56 and body:sub(1, 2) == "RW" and good or bad, name)
+  local set, message, code = natives.keys.list(s.config.keys)
+  if not set then
+    return report("fail", "keys", message,
+      "nothing installs until it is repaired: bring the directory of keys back from a copy, set.0 and set.1 too", code)
   end
-  if #good == 0 then
-    return report("fail", "keys", ("no public key in %s: nothing will install"):format(s.config.keys),
-      "copy the NAME.pub that `moult keygen NAME` made there", "untrusted")
+  for _, line in ipairs(key_check.judge(s.config.keys, set)) do
+    report(line.level, "keys", line.text, line.advice, line.code)
   end
-  if #bad > 0 then
-    report("warn", "keys", ("%s: %s is no minisign public key"):format(s.config.keys, table.concat(bad, ", ")),
-      "remove it, or copy the key again")
-  end
-  report("ok", "keys", ("%s in %s"):format(table.concat(good, ", "), s.config.keys))
 end
 
 function checks.state(s, report)

@@ -188,8 +188,12 @@ int world_install(struct up_device *device, struct up_storage *storage, const ch
     return install_counted(device, storage, path, NULL, err);
 }
 
+/* With a permit it is handed over once; what was begun with it goes on without. */
 static int install(struct life *l, const char *path)
 {
+    if (l->plan->permit && up_device_state(l->device)->phase == UP_IDLE &&
+        up_device_permit(l->device, WORLD_PERMIT, &l->err) < 0)
+        return l->err.code;
     return install_counted(l->device, l->storage, path, l->log, &l->err);
 }
 
@@ -250,6 +254,17 @@ static enum world_result trial(struct life *l)
     }
 }
 
+/* Whether the release of the plan was confirmed: it raised the floor, or used
+ * up the permit. */
+static bool is_new(const struct life *l)
+{
+    const struct up_journal_state *s = up_device_state(l->device);
+
+    if (!l->plan->permit)
+        return s->floor[UP_SCRIPT] == 2 || s->floor[UP_CORE] == 2;
+    return world_permit_used(l->sim, s);
+}
+
 /* Whether the agent still has something to install. */
 static bool wants_install(const struct life *l, bool online)
 {
@@ -257,8 +272,7 @@ static bool wants_install(const struct life *l, bool online)
 
     if (!online || l->plan->package == WORLD_FACTORY || l->log->refused || l->log->disarmed)
         return false;
-    return s->phase == UP_FETCHING || s->phase == UP_INSTALLING ||
-           (s->phase == UP_IDLE && s->floor[UP_SCRIPT] < 2 && s->floor[UP_CORE] < 2);
+    return s->phase == UP_FETCHING || s->phase == UP_INSTALLING || (s->phase == UP_IDLE && !is_new(l));
 }
 
 static enum world_result armed(struct life *l)
@@ -439,17 +453,18 @@ static void check_outcome(struct life *l, bool online)
 {
     const struct up_journal_state *s = up_device_state(l->device);
     enum world_package package = l->plan->package;
-    bool is_new = s->floor[UP_SCRIPT] == 2 || s->floor[UP_CORE] == 2;
+    bool taken = package != WORLD_FACTORY && is_new(l);
 
-    check_pair(l, is_new);
-    if (l->plan->verdict == WORLD_CONFIRM && package != WORLD_FACTORY && !is_new) {
+    check_pair(l, taken);
+    if (l->plan->verdict == WORLD_CONFIRM && package != WORLD_FACTORY && !taken) {
         if (l->log->confirmed)
             bad(l->log, "a confirmed update was lost");
         else if (online && !l->log->refused)
             bad(l->log, "settled on the old release although the new one is healthy");
     }
-    if (l->plan->verdict != WORLD_CONFIRM && is_new)
-        bad(l->log, "a release that was never confirmed raised the floor");
+    if (l->plan->verdict != WORLD_CONFIRM && taken)
+        bad(l->log, "a release that was never confirmed %s",
+            l->plan->permit ? "used up the permit" : "raised the floor");
     if (s->phase != UP_IDLE) {
         /* Alone, without a server, an open transfer waits for it. */
         if (online || (s->phase != UP_FETCHING && s->phase != UP_INSTALLING))
@@ -554,6 +569,10 @@ struct sim *world_new(const struct world_plan *plan)
             abort();
         }
         sim_settle(sim);
+    }
+    if (plan->permit) {
+        world_put_permit(sim, package_paths[plan->package]);
+        world_raise_floor(sim, STATE);
     }
     return sim;
 }

@@ -60,6 +60,7 @@ struct world_plan {
     enum world_verdict verdict;
     enum world_loader loader;
     enum world_medium medium;
+    bool permit; /* its floor is that of the package already; a permit is given when the install begins */
 };
 
 /* What happened so far, over all power-ons of one life. */
@@ -90,6 +91,15 @@ void world_configure(struct up_config *config);
 /* The world before the first power-on of `plan`: keys, packages and, when the
  * plan says so, a device. Settled. */
 struct sim *world_new(const struct world_plan *plan);
+
+#define WORLD_PERMIT "/packages/permit"
+struct up_journal_state;
+/* A permit for the package at `path`, signed by the key of all fixtures. */
+void world_put_permit(struct sim *sim, const char *path);
+/* Whether the journal says that it was used. */
+bool world_permit_used(struct sim *sim, const struct up_journal_state *s);
+/* The floors as after sequence 2, which somebody wants to go back from. */
+void world_raise_floor(struct sim *sim, const char *state);
 
 struct up_device;
 /* Head, begin, blocks, finish, as the agent does them: 0 when it is armed. */

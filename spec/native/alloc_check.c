@@ -80,12 +80,13 @@ static void run_out(const struct world_plan *plan)
 static void a_device_survives_running_out_of_memory(void **state)
 {
     static const struct world_plan plans[] = {
-        {"both", true, WORLD_BOTH, WORLD_CONFIRM, WORLD_FILE, WORLD_ON_FILES},
-        {"script crashes", true, WORLD_SCRIPT, WORLD_CRASH, WORLD_FILE, WORLD_ON_FILES},
-        {"both fails", true, WORLD_BOTH, WORLD_FAIL, WORLD_FILE, WORLD_ON_FILES},
-        {"slot disarmed", true, WORLD_CORE, WORLD_DISARM, WORLD_FILE, WORLD_ON_FILES},
-        {"slot dead", true, WORLD_CORE, WORLD_DEAD, WORLD_FILE, WORLD_ON_FILES},
-        {"both, U-Boot", true, WORLD_BOTH, WORLD_CONFIRM, WORLD_UBOOT, WORLD_ON_FILES},
+        {.name = "both", .provisioned = true, .package = WORLD_BOTH},
+        {.name = "script crashes", .provisioned = true, .package = WORLD_SCRIPT, .verdict = WORLD_CRASH},
+        {.name = "both fails", .provisioned = true, .package = WORLD_BOTH, .verdict = WORLD_FAIL},
+        {.name = "slot disarmed", .provisioned = true, .package = WORLD_CORE, .verdict = WORLD_DISARM},
+        {.name = "slot dead", .provisioned = true, .package = WORLD_CORE, .verdict = WORLD_DEAD},
+        {.name = "both, U-Boot", .provisioned = true, .package = WORLD_BOTH, .loader = WORLD_UBOOT},
+        {.name = "script by permit", .provisioned = true, .package = WORLD_SCRIPT, .permit = true},
     };
 
     (void)state;

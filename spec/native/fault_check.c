@@ -17,14 +17,15 @@
 #include "world.h"
 
 static const struct world_plan plans[] = {
-    {"provision", false, WORLD_FACTORY, WORLD_CONFIRM, WORLD_FILE, WORLD_ON_FILES},
-    {"script", true, WORLD_SCRIPT, WORLD_CONFIRM, WORLD_FILE, WORLD_ON_FILES},
-    {"both", true, WORLD_BOTH, WORLD_CONFIRM, WORLD_UBOOT, WORLD_ON_FILES},
-    {"script crashes", true, WORLD_SCRIPT, WORLD_CRASH, WORLD_FILE, WORLD_ON_FILES},
-    {"both fails", true, WORLD_BOTH, WORLD_FAIL, WORLD_FILE, WORLD_ON_FILES},
-    {"slot disarmed", true, WORLD_CORE, WORLD_DISARM, WORLD_FILE, WORLD_ON_FILES},
-    {"slot dead", true, WORLD_CORE, WORLD_DEAD, WORLD_FILE, WORLD_ON_FILES},
-    {"delta", true, WORLD_DELTA, WORLD_CONFIRM, WORLD_FILE, WORLD_ON_FILES},
+    {.name = "provision", .package = WORLD_FACTORY},
+    {.name = "script", .provisioned = true, .package = WORLD_SCRIPT},
+    {.name = "script by permit", .provisioned = true, .package = WORLD_SCRIPT, .permit = true},
+    {.name = "both", .provisioned = true, .package = WORLD_BOTH, .loader = WORLD_UBOOT},
+    {.name = "script crashes", .provisioned = true, .package = WORLD_SCRIPT, .verdict = WORLD_CRASH},
+    {.name = "both fails", .provisioned = true, .package = WORLD_BOTH, .verdict = WORLD_FAIL},
+    {.name = "slot disarmed", .provisioned = true, .package = WORLD_CORE, .verdict = WORLD_DISARM},
+    {.name = "slot dead", .provisioned = true, .package = WORLD_CORE, .verdict = WORLD_DEAD},
+    {.name = "delta", .provisioned = true, .package = WORLD_DELTA},
 };
 #define PLANS (sizeof plans / sizeof plans[0])
 

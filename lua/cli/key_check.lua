@@ -1,0 +1,73 @@
+--- What `moult doctor` says of a directory of keys.
+--
+-- Pure: what update.native.keys.list() gave in, lines out.
+--
+-- @module cli.key_check
+
+local M = {}
+
+local function sorted(keys, wanted)
+  local names, seen = {}, {}
+  for _, key in ipairs(keys) do
+    if wanted(key) and not seen[key.name] then
+      seen[key.name] = true
+      names[#names + 1] = (key.root and "root/" or "") .. key.name .. ".pub"
+    end
+  end
+  table.sort(names)
+  return table.concat(names, ", "), #names
+end
+
+local function is(state, root)
+  return function(key) return key.state == state and (root == nil or key.root == root) end
+end
+
+-- Keys that verify packages and change the set: a stolen one does both.
+local function both(keys)
+  local root = {}
+  for _, key in ipairs(keys) do
+    if key.root and key.state == "trusted" then root[key.id] = true end
+  end
+  return sorted(keys, function(key) return not key.root and key.state == "trusted" and root[key.id] end)
+end
+
+--- @tparam string dir
+-- @tparam table set as update.native.keys.list() gives it
+-- @treturn table lines {level = "ok"|"warn"|"fail", text, advice (nil when ok), code (of a failure)}
+function M.judge(dir, set)
+  local lines = {}
+  local function line(level, text, advice, code)
+    lines[#lines + 1] = { level = level, text = text, advice = advice, code = code }
+  end
+  local release, count = sorted(set.keys, is("trusted", false))
+  local root = sorted(set.keys, is("trusted", true))
+  if count == 0 then
+    line("fail", ("no public key that is trusted in %s: nothing will install"):format(dir),
+      root ~= "" and "apply a key list that adds one: `moult keys apply FILE`"
+        or "copy the NAME.pub that `moult keygen NAME` made there", "untrusted")
+  else
+    line("ok", ("%s in %s%s%s"):format(release, dir, root ~= "" and ", " .. root or "",
+      set.serial > 0 and (", key list %d"):format(set.serial) or ""))
+  end
+  local names, bad = sorted(set.keys, is "unreadable")
+  if bad > 0 then
+    line("warn", ("%s: %s is no minisign public key"):format(dir, names), "remove it, or copy the key again")
+  end
+  names, bad = sorted(set.keys, is "revoked")
+  if bad > 0 then
+    line("warn", ("%s: %s was revoked by a key list and is not trusted"):format(dir, names),
+      "remove the file; who copied it there may not know")
+  end
+  names, bad = both(set.keys)
+  if bad > 0 then
+    line("warn", ("%s: %s verifies packages and changes the set of keys as well"):format(dir, names),
+      "use keys of their own below root/, kept off the machine that builds releases")
+  end
+  if not set.settled then
+    line("warn", ("key list %d is in force, but its files are not all in place"):format(set.serial),
+      "the next start of `moult run` sees to it; make the directory writable if it does not")
+  end
+  return lines
+end
+
+return M
