@@ -223,7 +223,7 @@ describe("depot", function()
     end)
     for i, client in ipairs(clients) do
       assert.equal(whole, client:answer().body)
-      assert.matches("^imei=device%-%d+ core_version=17 version=1.0.0 %-> a.upd$", requests[i].note)
+      assert.matches("^imei=device%-%d+ core_version=17 version=1.0.0 %-> a.upd %(full, no smaller", requests[i].note)
       client:close()
     end
   end)

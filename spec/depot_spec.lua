@@ -16,7 +16,7 @@ local function entry(overrides)
   }
   local e = { name = "a.upd", path = "/packages/a.upd", size = 1000, manifest = manifest }
   for name, value in pairs(overrides or {}) do
-    if name == "name" or name == "devices" then
+    if name == "name" or name == "devices" or name == "size" or name == "tag" or name == "pending" then
       e[name] = value
     elseif value == "none" then
       manifest[name] = nil
@@ -25,6 +25,10 @@ local function entry(overrides)
     end
   end
   return e
+end
+
+local function delta(version)
+  return { { kind = "script" }, { kind = "core", delta = true, source_version = version } }
 end
 
 local function script_only(overrides)
@@ -86,7 +90,10 @@ describe("depot.luat", function()
       { "no script for a later core", {}, script_only { requires_core = "Luat_RDA8910", requires_version = 18 }, 27 },
       { "no script for another core", {}, script_only { requires_core = "Luat_ASR1802", requires_version = 1 }, 26 },
       { "no core that needs a later one", {}, entry { requires_core = "Luat_RDA8910", requires_version = 20 }, 27 },
-      { "no delta yet", {}, entry { parts = { { kind = "script" }, { kind = "core", delta = true } } },    27 },
+      { "a delta against its core", {}, entry { parts = delta(17) },                                       "a.upd" },
+      { "no delta against another core", {}, entry { parts = delta(16) },                                  27 },
+      { "no delta when it wants none", { dfota = "0" }, entry { parts = delta(17) },                       27 },
+      { "no delta when it tells no core", { core_version = "none" }, entry { parts = delta(0) },           27 },
       { "an older version when the publisher says so", { version = "1.0.2" },
         script_only { override = { "version" } },                                                         "a.upd" },
       { "but not the one that it has", { version = "1.0.1" }, script_only { override = { "version" } },   27 },
@@ -162,6 +169,84 @@ describe("depot.luat", function()
     assert.equal("newest.upd", given('"b"', "1.0.1"))
   end)
 
+  describe("of one release gives", function()
+    local function release(...)
+      return entry { name = "full.upd", size = 1000 }, entry { name = "d17.upd", size = 100, parts = delta(17) },
+        entry { name = "d16.upd", size = 50, parts = delta(16) }, ...
+    end
+    local cases = {
+      { "the delta against the core that runs", {},                      "d17.upd",  "delta against core 17" },
+      { "another core its own delta",   { core_version = "16" },         "d16.upd",  "delta against core 16" },
+      { "the full package to other cores", { core_version = "15" },      "full.upd",
+        "full, no smaller delta against core 15" },
+      { "the full package when that is asked for", { dfota = "0" },      "full.upd", "full, asks for no delta" },
+      { "no delta to a client of another form", { dfota = "none" },      "full.upd", "full, asks for no delta" },
+    }
+    for _, case in ipairs(cases) do
+      it(case[1], function()
+        local list = { release() }
+        for _ = 1, #list do
+          table.insert(list, 1, table.remove(list))
+          local name, answer = outcome(query(case[2]), table.unpack(list))
+          assert.same({ case[3], case[4] }, { name, answer.why })
+        end
+      end)
+    end
+
+    it("a delta to nobody for whom the full package is smaller", function()
+      local full = entry { name = "full.upd", size = 99 }
+      local d17 = entry { name = "d17.upd", size = 100, parts = delta(17) }
+      local name, answer = outcome(query(), full, d17)
+      assert.same({ "full.upd", "full, no smaller delta against core 17" }, { name, answer.why })
+    end)
+
+    it("the newest release before the smallest package", function()
+      local newest = entry { name = "newest.upd", size = 5000, sequence = 6 }
+      assert.equal("newest.upd", (outcome(query(), release(newest))))
+    end)
+
+    it("what was begun, whichever it is", function()
+      local full, d17 = release()
+      full.tag, d17.tag = '"f"', '"d"'
+      local answer = luat.answer(query(), { full, d17 }, sha256, '"f"')
+      assert.same({ "full.upd", "goes on with it" }, { answer.entry.name, answer.why })
+      answer = luat.answer(query { dfota = "0" }, { full, d17 }, sha256, '"d"')
+      assert.equal("full.upd", answer.entry.name)
+    end)
+  end)
+
+  describe("while packages are being made", function()
+    local coming = { entry { name = "m.upd", sequence = 6, pending = true },
+      entry { name = "m-from-17.upd", sequence = 6, parts = delta(17), pending = true } }
+    local old = entry { name = "old.upd", script_version = "1.0.0", core_version = 20 }
+    local function given(q, entries, begun)
+      local answer = luat.answer(q, entries, sha256, begun, coming)
+      return answer.kind == "package" and answer.entry.name or answer.code, answer
+    end
+
+    it("asks those to wait who will be given one", function()
+      for _, q in ipairs { query(), query { core_version = "16" }, query { dfota = "0" }, libfota() } do
+        local code, answer = given(q, { old })
+        assert.same({ 43, 404, "1.0.1 is being made; ask again in 30 s" }, { code, answer.status, answer.msg })
+      end
+    end)
+
+    it("lets nobody wait for a delta against another core, or for what he has", function()
+      local full = entry { name = "m.upd", sequence = 6, size = 1000 }
+      table.remove(coming, 1)
+      assert.equal(43, (given(query(), { full })))
+      assert.equal("m.upd", (given(query { core_version = "16" }, { full })))
+      assert.equal("m.upd", (given(query { dfota = "0" }, { full })))
+      assert.equal(27, (given(query { core_version = "22", version = "1.0.1" }, { full })))
+      assert.equal(25, (given(query { project_key = "other" }, { full })))
+    end)
+
+    it("goes on with what was begun", function()
+      local full = entry { name = "m.upd", sequence = 6, size = 1000, tag = '"f"' }
+      assert.equal("m.upd", (given(query(), { full }, '"f"')))
+    end)
+  end)
+
   local broken = {
     { "without an id",              { imei = "none" },               403, 3 },
     { "with an empty id",           { imei = "" },                   403, 3 },
@@ -229,9 +314,17 @@ describe("depot.site", function()
 
   it("says in the log who asked and what it got, but not the key", function()
     local got = ask { path = luat.PATH, query = query { version = "0.9\n" } }
-    assert.equal('imei=866714040000001 core_version=17 version=0.9? -> me ter"1.upd', got.note)
+    assert.equal('imei=866714040000001 core_version=17 version=0.9? -> me ter"1.upd '
+      .. "(full, no smaller delta against core 17)", got.note)
     got = ask { path = luat.PATH, query = query { version = "1.0.1", core_version = "22" } }
     assert.equal("imei=866714040000001 core_version=22 version=1.0.1 -> code 27", got.note)
+  end)
+
+  it("asks to wait as the platform does", function()
+    local pending = { entry { sequence = 6, script_version = "1.0.2", pending = true } }
+    local got = ask({ path = luat.PATH, query = query() }, { pending = function() return pending end })
+    assert.same({ 404, '{"code":43,"msg":"1.0.1 is being made; ask again in 30 s"}\n' }, { got.status, got.body })
+    assert.matches("%-> code 43$", got.note)
   end)
 
   it("refuses as the platform does", function()
@@ -275,6 +368,8 @@ describe("depot.site", function()
     local got = ask {}
     assert.equal('me ter"1.upd\t1000 bytes\tMETER 1.0.1, sequence 5, script 1.0.1, core Luat_RDA8910 22\n'
       .. "b?.upd\t3 bytes\tskipped: no key made its signature (untrusted)\n", got.body)
+    got = ask({}, { entries = function() return { entry { parts = delta(17) } } end })
+    assert.matches("core Luat_RDA8910 22, delta against core 17\n", got.body)
     assert.equal("no packages\n", ask({}, { entries = function() return {} end }).body)
   end)
 

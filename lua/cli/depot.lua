@@ -11,7 +11,7 @@ local ACTIONS = { status = true, verify = true, batch = true, retry = true, canc
 
 M.verb = {
   name = "depot",
-  usage = "depot DIR [OPTIONS] | depot verify|batch|retry|cancel|status DIR [PACKAGE] [OPTIONS]",
+  usage = "depot DIR [OPTIONS] | depot pack|verify|batch|retry|cancel|status DIR [PACKAGE] [OPTIONS]",
   summary = "serve the packages in DIR to devices that ask for updates",
   text = [[
 Answers Luat's query at /api/site/firmware_upgrade and serves each package at /NAME; / lists them. Prints
@@ -25,6 +25,7 @@ newest package; with --staged only devices with a job are, as on the vendors' co
 when it reports the package's release, and one that failed is left alone until `retry`, or a newer package. What is
 known of devices is in DIR/depot.db.
 
+  depot pack DIR -k KEY                      make what is missing of the packages of DIR/recipe.lua
   depot verify DIR [PACKAGE] --device NAME   try a package on one device, and wait for what becomes of it
   depot batch DIR [PACKAGE]                  give a package that a device has verified to all, also to those heard
                                              of later; or to those on --from RELEASE, or to each --device
@@ -33,7 +34,12 @@ known of devices is in DIR/depot.db.
   depot status DIR                           what the devices run, and how their jobs are
 
 PACKAGE is a file's name in DIR, or absent for the newest of --product. The actions work with and without a
-running depot, which sees their jobs within a second.]],
+running depot, which sees their jobs within a second.
+
+`depot pack` makes the full package, and a delta against each older core in the folder. Cores are found by name:
+beside the recipe's core22.img, version 22, core17.img is core 17. A higher one is the new core, and raises core
+version and sequence by as much. A package is there when its sequence, release, core and source are the recipe's.
+Meanwhile a depot on this machine asks devices that are to be given one of them to wait (Luat's code 43).]],
   positional = { 1, 3 },
   options = {
     { name = "listen", value = "HOST:PORT", help = "where to listen (127.0.0.1:8080); port 0 picks a free one" },
@@ -55,10 +61,11 @@ running depot, which sees their jobs within a second.]],
     { name = "from", value = "RELEASE", help = "with batch: only devices that report this release" },
     { name = "timeout", value = "SECONDS", help = "with verify: how long to wait (3600)" },
   },
-  common = { "json", "quiet" },
+  common = { "json", "quiet", "key", "progress", "dry-run" },
   example = "moult depot packages --listen 0.0.0.0:8080 --url http://updates.example:8080 --mqtt broker.example:1883\n"
     .. "moult depot verify packages METER_1.0.1.upd --device meter-0001\n"
-    .. "moult depot batch packages METER_1.0.1.upd --from 1.0.0",
+    .. "moult depot batch packages METER_1.0.1.upd --from 1.0.0\n"
+    .. "moult depot pack packages -k release.key",
 }
 
 -- One line of the log.
@@ -233,7 +240,7 @@ end
 -- @treturn integer 0; or nil, message, code
 function M.run(args, env)
   local action = args.positional[1]
-  if not ACTIONS[action] then
+  if not ACTIONS[action] and action ~= "pack" then
     if #args.positional > 1 then
       return nil, ("%s is no action, and only one folder is served; `moult help depot`"):format(action), "usage"
     end
@@ -241,6 +248,10 @@ function M.run(args, env)
   end
   if not args.positional[2] then
     return nil, ("usage: moult depot %s DIR (a folder of that name is ./%s)"):format(action, action), "usage"
+  end
+  if action == "pack" then
+    if args.positional[3] then return nil, "usage: moult depot pack DIR; the recipe names the packages", "usage" end
+    return require("cli.depot_pack").run(args.positional[2], args.opts, env)
   end
   local ok, message, code = number_of(args.opts, "timeout")
   if not ok then return nil, message, code end

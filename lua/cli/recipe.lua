@@ -137,6 +137,11 @@ local function check_from(core)
   end
 end
 
+--- The release of a recipe that names none.
+function M.release(recipe)
+  return recipe.script and recipe.version or ("%s-V%d"):format(recipe.version, recipe.core.version)
+end
+
 --- Check a table and make it whole.
 -- @tparam table given what the recipe returned
 -- @tparam string folder that relative paths count from
@@ -151,8 +156,7 @@ function M.normalise(given, folder, epoch)
   wrong = recipe.core and check_from(recipe.core)
   if wrong then return nil, wrong, "usage" end
   if not recipe.release then
-    recipe.release = recipe.version
-    if not recipe.script then recipe.release = ("%s-V%d"):format(recipe.version, recipe.core.version) end
+    recipe.release = M.release(recipe)
     if #recipe.release > 32 then
       return nil, "field release is missing, and its default is longer than 32 bytes", "usage"
     end

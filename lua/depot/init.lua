@@ -14,6 +14,7 @@
 local catalog = require "depot.catalog"
 local mqtt = require "depot.mqtt"
 local natives = require "update.natives"
+local pending = require "depot.pending"
 local site = require "depot.site"
 
 local M = {}
@@ -67,6 +68,7 @@ function M.open(options)
     packages = function() return self.catalog:packages() end,
     entries = function() return self.catalog.entries end,
     file = function(name) return self.catalog:file(name) end,
+    pending = function() return pending.read(natives, options.dir) end,
   }
   if options.mqtt then
     ok, message, code = self:_join(options)

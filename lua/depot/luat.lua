@@ -11,7 +11,9 @@
 -- part is not sent, so a release that differs only there cannot be seen.
 --
 -- As on the vendor's platform, a package is given only when it is strictly newer, in
--- script or core, and lower in neither.
+-- script or core, and lower in neither. A 724U that asks with dfota=1 is given the
+-- delta against its core where there is one, and else the full package, like all others;
+-- while a package for it is still being made it is asked to wait (code 43).
 --
 -- @module depot.luat
 
@@ -32,8 +34,8 @@ end
 
 --- What a query says about the device that sent it.
 -- @tparam table query name -> value, decoded
--- @treturn table {id, project_key, firmware, core_version (integer or nil), version = VERSION, or major and minor:
---   its first and last part}; or nil and a refusal as from answer()
+-- @treturn table {id, project_key, firmware, core_version (integer or nil), deltas (boolean: asks for them), version =
+--   VERSION, or major and minor: its first and last part}; or nil and a refusal as from answer()
 function M.parse(query)
   local asked = {
     id = present(query.imei) or present(query.mac) or present(query.uid),
@@ -53,6 +55,7 @@ function M.parse(query)
   end
 
   if query.core_version or query.dfota then
+    asked.deltas = query.dfota == "1"
     asked.version = text
     asked.core_version = math.tointeger(tonumber((query.core_version or ""):match("^%d+$")))
     if present(query.core_version) and not asked.core_version then
@@ -101,13 +104,18 @@ local function has_override(manifest, rule)
   return false
 end
 
-local function is_delta(manifest)
+local function delta_of(manifest)
   for _, part in ipairs(manifest.parts) do
     if part.delta then
-      return true
+      return part
     end
   end
-  return false
+end
+
+-- A delta is for one core, and for those who ask for deltas.
+local function suits_source(manifest, asked)
+  local delta = delta_of(manifest)
+  return not delta or asked.deltas and asked.core_version ~= nil and asked.core_version == delta.source_version
 end
 
 -- Whether the package is made for the core of that name, whatever its number.
@@ -131,13 +139,41 @@ local function is_newer(manifest, asked)
   return script >= 0 and core >= 0 and (script > 0 or core > 0)
 end
 
+-- Bytes, to choose between a release's packages: a delta is worth waiting for, a full package is not.
+local function cost(entry)
+  if entry.pending then
+    return delta_of(entry.manifest) and 0 or math.huge
+  end
+  return entry.size
+end
+
 local function better(best, entry, begun)
   if not best or begun and entry.tag == begun then
     return entry
   elseif begun and best.tag == begun then
     return best
   end
-  return entry.manifest.sequence > best.manifest.sequence and entry or best
+  local later, sequence = entry.manifest.sequence, best.manifest.sequence
+  if later == sequence and (delta_of(entry.manifest) or delta_of(best.manifest)) then
+    return cost(entry) < cost(best) and entry or best
+  end
+  return later > sequence and entry or best
+end
+
+-- Why this package of its release, where there might be several.
+local function reason(asked, entry, begun)
+  local delta = delta_of(entry.manifest)
+  if begun and entry.tag == begun then
+    return "goes on with it"
+  elseif delta then
+    return ("delta against core %d"):format(delta.source_version)
+  elseif not entry.manifest.core_name then
+    return nil
+  elseif not asked.deltas then
+    return "full, asks for no delta"
+  end
+  return asked.core_version and ("full, no smaller delta against core %d"):format(asked.core_version)
+    or "full, its core is not known"
 end
 
 --- The answer to a query.
@@ -146,22 +182,24 @@ end
 -- @tparam function sha256 text -> lower-case hex
 -- @tparam[opt] string begun entity tag of what the device has a part of already (If-Range): while that still fits, it
 --   is given before a newer one, so that publishing spoils no download under way
--- @treturn table {kind = "package", entry, redirect = boolean}, or {kind = "refusal", status (HTTP), code (vendor's),
---   msg}
-function M.answer(query, entries, sha256, begun)
+-- @tparam[opt] {table,...} pending entries of packages that are still being made: see depot.pending
+-- @treturn table {kind = "package", entry, redirect = boolean, why = string or nil}, or {kind = "refusal", status
+--   (HTTP), code (vendor's), msg}
+function M.answer(query, entries, sha256, begun, pending)
   local asked, problem = M.parse(query)
   if not asked then
     return problem
   end
   local key = sha256(asked.project_key)
   local project_known, firmware_known, unlisted, best = false, false, false, nil
-  for _, entry in ipairs(entries) do
+  local all = table.move(pending or {}, 1, #(pending or {}), #entries + 1, table.move(entries, 1, #entries, 1, {}))
+  for _, entry in ipairs(all) do
     local manifest = entry.manifest
     local core = manifest.product_key == key and core_of(asked.firmware, manifest.project)
     project_known = project_known or manifest.product_key == key
     core = core and names_core(manifest, core)
     firmware_known = firmware_known or core
-    if core and not is_delta(manifest) and suits_number(manifest, asked.core_version)
+    if core and suits_source(manifest, asked) and suits_number(manifest, asked.core_version)
         and is_newer(manifest, asked) then
       if entry.devices and not entry.devices[asked.id] then
         unlisted = true
@@ -171,8 +209,10 @@ function M.answer(query, entries, sha256, begun)
     end
   end
 
-  if best then
-    return { kind = "package", entry = best, redirect = asked.redirect }
+  if best and best.pending then
+    return refusal(404, 43, ("%s is being made; ask again in 30 s"):format(best.manifest.release))
+  elseif best then
+    return { kind = "package", entry = best, redirect = asked.redirect, why = reason(asked, best, begun) }
   elseif not project_known then
     return refusal(404, 25, "invalid project: no package has this project_key")
   elseif not firmware_known then

@@ -59,14 +59,15 @@ local function describe(query, outcome)
 end
 
 local function firmware_upgrade(site, request)
-  local answer = luat.answer(request.query, site.packages(), site.sha256, request.headers["if-range"])
+  local answer = luat.answer(request.query, site.packages(), site.sha256, request.headers["if-range"],
+    site.pending and site.pending())
   if answer.kind == "refusal" then
     local text = ('{"code":%d,"msg":%s}'):format(answer.code, quote(answer.msg))
     local given = json(answer.status, text, { ["Cache-Control"] = "no-store" })
     given.note = describe(request.query, ("code %d"):format(answer.code))
     return given
   end
-  local note = describe(request.query, answer.entry.name)
+  local note = describe(request.query, answer.entry.name .. (answer.why and (" (%s)"):format(answer.why) or ""))
   if answer.redirect then
     local location = base_of(site, request) .. "/" .. links.escape(answer.entry.name)
     return { status = 302, note = note, body = "",
@@ -89,6 +90,11 @@ local function line_of(entry)
   if m.core_name then
     parts[#parts + 1] = ("core %s %d"):format(m.core_name, m.core_version)
   end
+  for _, part in ipairs(m.parts) do
+    if part.delta then
+      parts[#parts + 1] = ("delta against core %d"):format(part.source_version)
+    end
+  end
   if entry.devices then
     parts[#parts + 1] = "listed devices only"
   end
@@ -107,7 +113,8 @@ end
 --- The answer to a request.
 -- @tparam table site packages() and entries() of the catalog, file(name), sha256(text), url (base of links, or nil),
 --   address ("HOST:PORT" listened on), scheme (or nil: "http"), check (function(name, query) -> what is wrong with a
---   signed link, or nil; nil where no links are signed)
+--   signed link, or nil; nil where no links are signed), pending (function -> what is being made: see depot.pending;
+--   or nil)
 -- @tparam table request method, path, query, headers, as update.native.httpd gives it
 -- @treturn table see above
 function M.answer(site, request)
