@@ -36,6 +36,8 @@ function M.show(env, verdict)
 end
 
 function M.run(parsed, env)
+  local fine, why, word = require("cli.bare_delta").refuse(parsed.positional[1])
+  if not fine then return nil, why, word end
   return session.run(parsed, env, function(s)
     local verdict, message, code = M.judge(s, { cloud = "file", location = parsed.positional[1],
       permit = parsed.opts.permit })

@@ -18,7 +18,7 @@ local M = {}
 M.groups = {
   { "On the device", { "run", "provision", "check", "install", "confirm", "rollback", "status", "watch", "history",
     "explain", "keys", "doctor" } },
-  { "Making packages", { "keygen", "pack", "sign", "verify", "info" } },
+  { "Making packages", { "keygen", "pack", "sign", "verify", "info", "delta" } },
   { "Serving them", { "depot" } },
   { "Help", { "help" } },
 }

@@ -2,6 +2,7 @@
 --
 -- @module cli.install
 
+local bare_delta = require "cli.bare_delta"
 local offers = require "update.offer"
 local session = require "cli.session"
 
@@ -82,6 +83,8 @@ end
 
 function M.run(parsed, env)
   local where = { cloud = "file", location = parsed.positional[1], permit = parsed.opts.permit }
+  local fine, why, word = bare_delta.refuse(where.location)
+  if not fine then return nil, why, word end
   return session.run(parsed, env, function(s)
     if env.dry_run then return dry_run(s, env, where) end
     local agent = s:agent()

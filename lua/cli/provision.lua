@@ -56,6 +56,8 @@ local function provision(s, env, where)
 end
 
 function M.run(parsed, env)
+  local fine, why, word = require("cli.bare_delta").refuse(parsed.positional[1])
+  if not fine then return nil, why, word end
   return session.run(parsed, env, function(s)
     local offer, message, code = provision(s, env, { cloud = "file", location = parsed.positional[1] })
     if not offer then return nil, message, code end

@@ -54,6 +54,8 @@ end
 function M.run(parsed, env)
   local path, keys = parsed.positional[1], parsed.opts.key
   if not keys then return nil, "needs -k KEYS, a public key file or a directory of them", "usage" end
+  local fine, why, word = require("cli.bare_delta").refuse(path)
+  if not fine then return nil, why, word end
   local start, message, code = signed.read(path, 0, 1)
   if not start then return nil, message, code end
   if start == "{" then return verify_file(path, keys, env) end
