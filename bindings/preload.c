@@ -7,6 +7,8 @@ static const luaL_Reg bindings[] = {
     {"update.native.error", luaopen_update_native_error},
     {"update.native.json", luaopen_update_native_json},
     {"update.native.digest", luaopen_update_native_digest},
+    {"update.native.secret", luaopen_update_native_secret},
+    {"update.native.cloud_record", luaopen_update_native_cloud_record},
     {"update.native.minisign", luaopen_update_native_minisign},
     {"update.native.keys", luaopen_update_native_keys},
     {"update.native.permit", luaopen_update_native_permit},

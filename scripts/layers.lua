@@ -11,7 +11,7 @@ local floors = {
   { "error", "bytes", "storage" },
   { "storage_flash", "storage_boot", "digest", "ed25519", "record", "json_load", "tar", "source", "loop", "channel",
     "url", "fetch_options", "delta", "match", "resolver", "mqtt_queue" },
-  { "fields", "keyset" },
+  { "fields", "keyset", "secret", "cloud_record" },
   { "storage_mounted", "slot", "minisign", "manifest", "tree", "fetch", "policy", "sandbox_answer", "sandbox_lock",
     "sandbox_lua", "http_text", "http_listen", "http_door", "folder", "signals", "mqtt" },
   { "storage_system", "slot_private", "minisign_private", "manifest_format", "index", "config", "source_http",
@@ -61,6 +61,8 @@ local binding_includes = {
   json = { "json_load" },           -- json has no module of its own in runtime/
   digest = { "storage" },           -- digest.file() reads through the seam
   mqtt = { "storage" },             -- the clock and chance are the system's
+  secret = { "storage" },           -- the system's
+  cloud_record = { "storage" },
   policy = { "storage" },           -- keep() and kept() go through the seam
   manifest = { "digest" },          -- names a digest in hex
   keys = { "minisign", "storage" },        -- ids as minisign shows them; the system's
@@ -78,7 +80,8 @@ local binding_helpers = { helpers = true, preload = true, error = true }
 -- lua/update: facts in, decision out. luacheck forbids them os, io and the like.
 local pure = { "update.policy", "update.version", "update.offer", "update.luat", "update.luat_request",
   "update.clouds", "update.offer_fields", "update.base64", "update.aliyun_dialect", "update.tencent",
-  "update.mqtt_session" }
+  "update.mqtt_session", "update.config_clouds",
+  "update.resume_record", "update.mqtt_dialects" }
 
 -- What the policy process lets a policy require.
 local for_policies = { ["update.policy"] = true, ["update.version"] = true }

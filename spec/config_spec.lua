@@ -55,6 +55,18 @@ describe("config.normalise", function()
     assert.same({ "second", "http://q:2" }, { got.clouds[2].name, got.clouds[2].proxy })
   end)
 
+  it("knows what an MQTT cloud needs, beside others", function()
+    local got = assert(normalise { cloud = "absent", ca_file = "ca", clouds = {
+      { kind = "luat", url = "http://one/x" },
+      { kind = "aliyun", product = "a1", secret = "s", tls = { cert = "c", key = "k" } },
+      { kind = "tencent", product = "t1", device = "d1", secret_file = "f", host = "h", port = 1884 },
+    } })
+    assert.same({ kind = "aliyun", name = "aliyun", product = "a1", device = "866714040000001", secret = "s",
+      ca_file = "/device/ca", tls = { cert = "/device/c", key = "/device/k" } }, got.clouds[2])
+    assert.same({ kind = "tencent", name = "tencent", product = "t1", device = "d1", secret_file = "/device/f",
+      host = "h", port = 1884, ca_file = "/device/ca" }, got.clouds[3])
+  end)
+
   it("hands limits on as they are", function()
     local limits = { battery = 30, window = { from = "01:00", to = "04:30", offset = -60 }, tags = { "x", "y" } }
     assert.same(limits, assert(normalise { limits = limits }).limits)
@@ -104,10 +116,34 @@ describe("config.normalise", function()
     { "a fraction of a second",
       { heartbeat = 1.5 }, "field heartbeat must be an integer" },
     { "an unknown dialect",
-      { cloud = { kind = "lua", url = "http://h/" } }, 'field cloud.kind must be "luat"' },
+      { cloud = { kind = "lua", url = "http://h/" } }, 'field cloud.kind must be "luat" or "aliyun"' },
     { "a url of another kind",
       { cloud = { kind = "luat", url = "ftp://h/" } }, "field cloud.url must begin with http://" },
     { "a cloud without a url",      { cloud = { kind = "luat" } },                   "field cloud.url is missing" },
+    { "an MQTT cloud without a product",
+      { cloud = { kind = "aliyun", secret = "s" } }, "field cloud.product is missing" },
+    { "an MQTT cloud without a secret",
+      { cloud = { kind = "tencent", product = "p" } }, "one of the fields cloud.secret and cloud.secret_file" },
+    { "a secret told twice", { cloud = { kind = "aliyun", product = "p", secret = "s", secret_file = "f" } },
+      "one of the fields cloud.secret" },
+    { "an address for an MQTT cloud", { cloud = { kind = "aliyun", product = "p", secret = "s", url = "http://h/" } },
+      'field cloud.url is not for a cloud of kind "aliyun"' },
+    { "a secret for Luat", { cloud = { kind = "luat", url = "http://h/", secret = "s" } },
+      'field cloud.secret is not for a cloud of kind "luat"' },
+    { "a module for Tencent", { cloud = { kind = "tencent", product = "p", secret = "s", module = "m" } },
+      "field cloud.module is not for" },
+    { "a product with a wildcard", { cloud = { kind = "aliyun", product = "p+", secret = "s" } },
+      "field cloud.product must be of printable" },
+    { "a device with a level of its own", { cloud = { kind = "aliyun", product = "p", device = "a/b", secret = "s" } },
+      "field cloud.device must be of printable" },
+    { "half a certificate", { cloud = { kind = "aliyun", product = "p", secret = "s", tls = { cert = "c" } } },
+      "cloud.tls.cert and tls.key are given together" },
+    { "a port that is none", { cloud = { kind = "aliyun", product = "p", secret = "s", port = 0 } },
+      "field cloud.port must be from 1" },
+    { "a name that is no file name", { cloud = { kind = "aliyun", name = "../x", product = "p", secret = "s" } },
+      "field cloud.name must be of letters" },
+    { "two MQTT clouds of one name", { cloud = "absent", clouds = { { kind = "aliyun", product = "p", secret = "s" },
+      { kind = "aliyun", product = "q", secret = "s" } } }, "two clouds have the name aliyun" },
     { "an unknown cloud field",
       { cloud = { kind = "luat", url = "http://h/", perod = 1 } }, "unknown field cloud.perod" },
     { "cloud and clouds together",  { clouds = { { kind = "luat", url = "http://h/" } } }, "cloud and clouds" },
@@ -198,6 +234,18 @@ describe("config.load", function()
       assert.matches(path, message, 1, true)
     end)
   end
+
+  it("takes a secret only from a file that nobody else may read, and does not repeat it", function()
+    write [[return { project = "METER", product_key = "k-123", hardware = "rev-a", id = "1", state = "state",
+      cloud = { kind = "aliyun", product = "p", secret = "s3cret" } }]]
+    os.execute("chmod 640 " .. path)
+    local got, message, code = config.load(path)
+    assert.same({ nil, "usage" }, { got, code })
+    assert.matches("has mode 0640; make it private: chmod 600", message, 1, true)
+    assert.is_nil(message:find("s3cret", 1, true))
+    os.execute("chmod 600 " .. path)
+    assert.equal("s3cret", assert(config.load(path)).clouds[1].secret)
+  end)
 
   it("gives strings their methods back", function()
     config.load(write "return { id = ('x'):rep(2) }")

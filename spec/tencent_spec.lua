@@ -1,6 +1,7 @@
 local base64 = require "update.base64"
 local digest = require "update.native.digest"
 local json = require "update.native.json"
+local resume = require "update.resume_record"
 local tencent = require "update.tencent"
 
 local MD5 = "36eb5951179db14a631463a37a9322a2"
@@ -131,20 +132,22 @@ describe("tencent: topics and credentials", function()
   end)
 end)
 
-describe("tencent: the resume record", function()
-  it("has the SDK's fields and two more", function()
-    local record = { version = "0.2", size = 10, md5 = MD5, offset = 4 }
-    assert.equal(('{"downloaded_size":4,"file_size":10,"md5sum":"%s","version":"0.2"}'):format(MD5),
-      json.encode(tencent.resume(record)))
-    assert.same(record, tencent.read_resume(tencent.resume(record)))
+describe("the resume record", function()
+  it("has the SDK's fields and more", function()
+    local record = { version = "0.2", size = 10, md5 = MD5, offset = 4, stage = "failed", code = "corrupt", text = "x" }
+    assert.equal(('{"code":"corrupt","downloaded_size":4,"file_size":10,"md5sum":"%s","stage":"failed","text":"x",'
+      .. '"version":"0.2"}'):format(MD5), json.encode(resume.encode(record)))
+    assert.same(record, resume.decode(resume.encode(record)))
   end)
 
   it("is read in the SDK's own form, and not when it is damaged", function()
-    assert.same({ version = "0.2", offset = 139972 },
-      tencent.read_resume(json.decode '{"version":"0.2", "downloaded_size":139972}'))
+    assert.same({ version = "0.2", offset = 139972, stage = "fetching" },
+      resume.decode(json.decode '{"version":"0.2", "downloaded_size":139972}'))
     for _, text in ipairs { "[]", "7", "{}", '{"version":"0.2"}', '{"version":"0.2","downloaded_size":-1}' } do
-      assert.is_nil(tencent.read_resume(json.decode(text)))
+      assert.is_nil(resume.decode(json.decode(text)))
     end
+    assert.same({ version = "1", offset = 0, stage = "fetching" },
+      resume.decode(json.decode '{"version":"1","downloaded_size":0,"stage":"x","code":[],"md5sum":7}'))
   end)
 end)
 

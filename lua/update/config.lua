@@ -6,6 +6,7 @@
 --
 -- @module update.config
 
+local config_clouds = require "update.config_clouds"
 local natives = require "update.natives"
 local table_file = require "update.table_file"
 
@@ -26,6 +27,16 @@ function checkers.string(value, field)
   if field.max and #value > field.max then return nil, ("is longer than %d bytes"):format(field.max) end
   if value:find("%c") then return nil, "must not hold control characters" end
   return value
+end
+
+-- One level of an MQTT topic.
+function checkers.topic(value, field)
+  local text, wrong = checkers.string(value, field)
+  if not text then return nil, wrong end
+  if text:find("[^\33-\126]") or text:find("[/+#]") then
+    return nil, "must be of printable characters without blank, /, + and #"
+  end
+  return text
 end
 
 function checkers.path(value, field, context)
@@ -163,7 +174,8 @@ function check_fields(given, fields, context)
 end
 
 local function relations(config)
-  if config.cloud and config.clouds then return "cloud and clouds are both given; use one of them" end
+  local wrong = config_clouds.wrong(config)
+  if wrong then return wrong end
   local slots = config.core and config.core.slots
   if not slots then return end
   for _, name in ipairs { "fw_env", "cmdline" } do
@@ -206,11 +218,7 @@ function M.normalise(given, folder, sha256)
   config.keys = config.keys or config.state .. "/keys"
   config.clouds = config.clouds or { config.cloud }
   config.cloud = nil
-  for _, cloud in ipairs(config.clouds) do
-    cloud.name = cloud.name or cloud.kind
-    cloud.ca_file = cloud.ca_file or config.ca_file
-    cloud.proxy = cloud.proxy or config.proxy
-  end
+  for _, cloud in ipairs(config.clouds) do config_clouds.complete(cloud, config) end
   if config.backoff.most < config.backoff.least then
     return nil, "field backoff.most must not be below backoff.least", "usage"
   end
@@ -238,6 +246,11 @@ function M.load(path)
   local config, message, code = M.normalise(given, path:match("^(.*)/[^/]*$"), natives.digest.sha256)
   if not config then return nil, ("%s: %s"):format(path, message), code end
   config.path = path
+  if config_clouds.holds_secret(config) then
+    local private
+    private, message = natives.secret.check(path)
+    if not private then return nil, message, "usage" end
+  end
   return config
 end
 

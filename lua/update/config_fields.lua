@@ -29,14 +29,31 @@ local core = {
     .. "default: /proc/cmdline"),
 }
 
+local tls = {
+  field("ca", "path", "certificates to trust; default: the cloud's ca_file, else the system's"),
+  field("cert", "path", "certificate of this device"),
+  field("key", "path", "private key of that certificate"),
+  field("server_name", "string", "name that the server's certificate must carry; default: host", { max = 255 }),
+}
+
 local cloud = {
-  field("kind", "word", "dialect that the server speaks", { required = true, choices = { "luat" } }),
-  field("url", "url", "address to ask", { required = true }),
+  field("kind", "word", "dialect that the server speaks", { required = true,
+    choices = { "luat", "aliyun", "tencent" } }),
+  field("url", "url", "address to ask; luat, where it is needed"),
   field("name", "string", "for messages and policy; default: the kind", { max = 32 }),
-  field("period", "integer", "seconds between two questions", { min = 1, max = 31536000, default = 14400 }),
-  field("redirect", "boolean", "ask the server to answer with a redirect to the package", { default = false }),
+  field("period", "integer", "seconds between two questions; luat", { min = 1, max = 31536000, default = 14400 }),
+  field("redirect", "boolean", "ask the server to answer with a redirect to the package; luat", { default = false }),
   field("ca_file", "path", "certificates to trust for https, instead of the general ca_file"),
-  field("proxy", "url", "proxy, instead of the general one"),
+  field("proxy", "url", "proxy for https and http, instead of the general one"),
+  field("product", "topic", "productKey (aliyun) or productId (tencent)", { max = 64 }),
+  field("device", "topic", "deviceName (aliyun, tencent); default: the id", { max = 64 }),
+  field("secret", "string", "device secret (aliyun), or device key in base64 (tencent); with it, only its owner may "
+    .. "read the configuration: mode 0600", { max = 256 }),
+  field("secret_file", "path", "file that holds the secret instead, mode 0600"),
+  field("module", "topic", "name of the module whose firmware this is (aliyun); default: none", { max = 64 }),
+  field("host", "string", "MQTT server; default: the vendor's, by product", { max = 255 }),
+  field("port", "integer", "port of that server; default: 1883; tencent with tls: 8883", { min = 1, max = 65535 }),
+  field("tls", "table", "speak MQTT over TLS; {} takes every default", { fields = tls }),
 }
 
 local backoff = {

@@ -159,21 +159,4 @@ end
 --- What a refusal of a server of objects means; its errors have the same names as Aliyun's.
 M.refusal = aliyun.refusal
 
---- What the SDK keeps of a download that was interrupted, as a table for JSON.
--- @tparam table record version, size, md5, offset (bytes)
-function M.resume(record)
-  return { version = record.version, downloaded_size = record.offset, file_size = record.size, md5sum = record.md5 }
-end
-
---- Read what resume() made; the vendor's own record has only version and downloaded_size.
--- @tparam any object decoded JSON
--- @treturn table|nil version, offset, size or nil, md5 or nil; nil when it is no such record
-function M.read_resume(object)
-  if type(object) ~= "table" then return nil end
-  local version, offset = fields.version(object.version), fields.integer(object.downloaded_size)
-  if not version or not offset or offset < 0 then return nil end
-  return { version = version, offset = offset, size = fields.size(object.file_size),
-    md5 = fields.digest("md5", object.md5sum) }
-end
-
 return M

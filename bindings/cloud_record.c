@@ -1,0 +1,98 @@
+/*
+ * update.native.cloud_record -- what is remembered of an offer of a cloud, over a restart.
+ *
+ *     local record = require "update.native.cloud_record"
+ *     assert(record.keep(state, "aliyun", text))
+ *     local text = record.read(state, "aliyun")
+ */
+#include "cloud_record.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "helpers.h"
+#include "preload.h"
+#include "storage.h"
+
+#define BOX "update.native.cloud_record.text"
+
+/* keep(state, name, text) -> true | nil, message, code; replaces what was there, at most 4 KiB */
+static int f_keep(lua_State *L)
+{
+    const char *state = luaL_checkstring(L, 1);
+    const char *name = luaL_checkstring(L, 2);
+    size_t len;
+    const char *text = luaL_checklstring(L, 3, &len);
+    struct up_error err;
+
+    if (up_cloud_record_keep(up_storage_system(), state, name, text, len, &err) < 0)
+        return up_push_fail(L, &err);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+/* read(state, name) -> text | nil, message, code ("missing" when there is none) */
+static int f_read(lua_State *L)
+{
+    const char *state = luaL_checkstring(L, 1);
+    const char *name = luaL_checkstring(L, 2);
+    struct up_error err;
+    /* The buffer is the state's before there is a text to lose. */
+    char **box = lua_newuserdatauv(L, sizeof *box, 0);
+    size_t len;
+
+    *box = NULL;
+    luaL_setmetatable(L, BOX);
+    if (up_cloud_record_read(up_storage_system(), state, name, box, &len, &err) < 0)
+        return up_push_fail(L, &err);
+    lua_pushlstring(L, *box, len);
+    free(*box);
+    *box = NULL;
+    return 1;
+}
+
+/* forget(state, name) -> true | nil, message, code; true also when there is none */
+static int f_forget(lua_State *L)
+{
+    const char *state = luaL_checkstring(L, 1);
+    const char *name = luaL_checkstring(L, 2);
+    struct up_error err;
+
+    if (up_cloud_record_forget(up_storage_system(), state, name, &err) < 0)
+        return up_push_fail(L, &err);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+static int box_gc(lua_State *L)
+{
+    char **box = luaL_checkudata(L, 1, BOX);
+
+    free(*box);
+    *box = NULL;
+    return 0;
+}
+
+static const luaL_Reg box_metamethods[] = {
+    {"__gc", box_gc},
+    {NULL, NULL},
+};
+
+static const luaL_Reg no_methods[] = {
+    {NULL, NULL},
+};
+
+static const luaL_Reg functions[] = {
+    {"keep", f_keep},
+    {"read", f_read},
+    {"forget", f_forget},
+    {NULL, NULL},
+};
+
+int luaopen_update_native_cloud_record(lua_State *L)
+{
+    up_new_type(L, BOX, box_metamethods, no_methods);
+    luaL_newlib(L, functions);
+    return 1;
+}

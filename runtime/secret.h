@@ -1,0 +1,31 @@
+/*
+ * secret.h -- secrets in files that nobody else may read.
+ *
+ * A device's secret lies in a file of its own, or in the configuration; either
+ * file must be a regular one without any permission for group and others. No
+ * message carries what was read.
+ */
+#ifndef UP_SECRET_H
+#define UP_SECRET_H
+
+#include <stddef.h>
+
+#define UP_SECRET_MAX 256 /* bytes; clouds hand out some 30 */
+
+struct up_error;
+struct up_storage;
+
+/* Errors: UP_MISSING no such file; UP_USAGE others may read or write it, or it
+ * is no regular file; UP_WRITE else. */
+int up_secret_check(struct up_storage *storage, const char *path, struct up_error *err);
+
+/*
+ * Check the file and read its one line, without the line's end, NUL-terminated.
+ *
+ * Errors: as up_secret_check(); UP_USAGE empty, longer than UP_SECRET_MAX bytes,
+ * more than one line, or with a byte that is not printable.
+ */
+int up_secret_read(struct up_storage *storage, const char *path, char out[UP_SECRET_MAX + 1],
+                   struct up_error *err);
+
+#endif
