@@ -26,9 +26,9 @@ describe("update.clouds", function()
     assert.matches("version=7$", w.location)
   end)
 
-  it("has no cloud of an unknown kind", function()
+  it("has nothing to ask of a cloud that pushes", function()
     local w, message, code = clouds.where(config, { kind = "x", name = "n" }, facts)
-    assert.same({ nil, 'cloud n: kind "x" is not in this version', "usage" }, { w, message, code })
+    assert.same({ nil, 'cloud n: pushes its offers to the agent; none is waiting', "nothing" }, { w, message, code })
   end)
 
   local answers = {

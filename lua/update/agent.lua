@@ -10,6 +10,8 @@
 
 local M = {}
 
+local REPORT_WITHIN = 1 -- seconds for the last report before a restart
+
 local Agent = {}
 Agent.__index = Agent
 
@@ -55,23 +57,30 @@ end
 
 --- One update. What armed it by itself also restarts, unless told otherwise.
 -- @tparam table where see update.engine
--- @tparam string why "poll", "request", "install", "apply"
+-- @tparam string why "poll", "offer", "request", "install", "apply"
 -- @return as engine:install()
 function Agent:update(where, why)
   if why == "request" then where.tries = 1 end
   if why == "poll" then where.head_tries = 1 end
   -- One that only asks its server yet is waited for; a transaction is not.
   while self.engine.busy and not self.engine.begun do self.tasks:await(self.engine_free, 5) end
+  local free = not self.engine.busy
+  if free then self.watcher = where.watch end
   local result, message, code, verdict = self.engine:install(where)
+  if free then self.watcher = nil end
   self.tasks:set(self.engine_free)
   if self:phase() ~= self.device:status().phase then self:refresh() end
   if result then
     self.supervisor:send "armed"
     self:tell { event = "done", release = result.release, sequence = result.sequence }
-    if why == "poll" and self.config.restart_when == "now" then self:restart("poll") end
+    if self.config.restart_when == "now" then
+      if why == "poll" then self:restart("poll") end
+      if why == "offer" then self:restart("offer", REPORT_WITHIN) end
+    end
   elseif code ~= "nothing" and code ~= "deferred" then
     self:tell { event = "error", message = message, code = code }
   end
+  self:stir()
   return result, message, code, verdict
 end
 
@@ -101,6 +110,7 @@ function Agent:status()
 end
 
 function Agent:on_event(event)
+  if self.watcher then self.watcher(event) end
   if event.event == "progress" then
     self.live = event
   elseif event.event == "state" then

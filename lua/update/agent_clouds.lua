@@ -4,6 +4,7 @@
 -- @module update.agent_clouds
 
 local clouds = require "update.clouds"
+local config_clouds = require "update.config_clouds"
 local luat_request = require "update.luat_request"
 
 local M = {}
@@ -110,10 +111,15 @@ local function follow(agent, cloud)
   end
 end
 
---- One task for each cloud of the configuration.
+--- Poll those that are asked, listen to those that push.
 function M.start(agent)
+  agent.listeners = {}
   for _, cloud in ipairs(agent.config.clouds) do
-    agent.tasks:spawn("cloud " .. cloud.name, follow, agent, cloud)
+    if config_clouds.is_mqtt(cloud) then
+      agent.listeners[cloud.name] = require("update.agent_mqtt").start(agent, cloud)
+    else
+      agent.tasks:spawn("cloud " .. cloud.name, follow, agent, cloud)
+    end
   end
 end
 
@@ -137,10 +143,18 @@ function M.requests(agent)
   return setmetatable({ agent = agent, state = luat_request.new(), waiting = {} }, Requests)
 end
 
+-- The cloud that scripts ask when they name no address.
+local function asked(config)
+  for _, cloud in ipairs(config.clouds) do
+    if not config_clouds.is_mqtt(cloud) then return cloud end
+  end
+  return {}
+end
+
 -- One question to the server, without retries of its own: the machine does them.
 function Requests:ask(link)
   local agent, state = self.agent, self.state
-  local cloud = agent.config.clouds[1] or {}
+  local cloud = asked(agent.config)
   local where, message = clouds.luat(agent.config, {
     name = cloud.name or "luat", url = state.url or cloud.url, redirect = state.redirect or cloud.redirect,
     ca_file = cloud.ca_file or agent.config.ca_file, proxy = cloud.proxy or agent.config.proxy,

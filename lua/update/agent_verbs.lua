@@ -33,8 +33,14 @@ function M.of(agent)
     return true
   end
 
+  -- What a cloud pushed and what waits.
+  local function offered(name)
+    local listener = agent.listeners[name]
+    return listener and listener:offered()
+  end
+
   function verbs.check()
-    local verdict, message, code = clouds.check(agent.config, agent.engine, agent.device:facts())
+    local verdict, message, code = clouds.check(agent.config, agent.engine, agent.device:facts(), offered)
     if not verdict then return nil, message, code end
     agent:tell { event = "offer", offer = offers.brief(verdict.offer), action = verdict.decision.action }
     return {
@@ -62,7 +68,8 @@ function M.of(agent)
     if source then return install(source, text(offer.cloud) or "file") end
     for _, cloud in ipairs(agent.config.clouds) do
       if cloud.name == offer.cloud then
-        local where, message, code = clouds.where(agent.config, cloud, agent.device:facts())
+        local where, message, code = offered(cloud.name), nil, nil
+        if not where then where, message, code = clouds.where(agent.config, cloud, agent.device:facts()) end
         if not where then return nil, message, code end
         local result
         result, message, code = agent:update(where, "apply")

@@ -74,7 +74,7 @@ end
 -- @treturn table|nil where, for update.engine | nil, message, code
 function M.where(config, cloud, facts)
   if cloud.kind == "luat" then return M.luat(config, cloud, facts) end
-  return nil, ("cloud %s: kind %q is not in this version"):format(cloud.name, cloud.kind), "usage"
+  return nil, ("cloud %s: pushes its offers to the agent; none is waiting"):format(cloud.name), "nothing"
 end
 
 --- Whether an HTTP status proves that the cloud itself was reached.
@@ -86,16 +86,18 @@ end
 -- @tparam table config of update.config
 -- @tparam table engine update.engine
 -- @tparam table facts of the running pair
+-- @tparam[opt] function offered (name of a cloud) -> where, of an offer that was pushed
 -- @treturn table|nil verdict of engine:inspect() and `cloud` | nil, message,
 --   code: "nothing" when no cloud has anything, else the first cloud's failure
-function M.check(config, engine, facts)
+function M.check(config, engine, facts, offered)
   if #config.clouds == 0 then
     return nil, "no cloud is configured; name one in the configuration, or use `moult install PKG`", "usage"
   end
   local failed
   for _, cloud in ipairs(config.clouds) do
     local where, verdict, message, code
-    where, message, code = M.where(config, cloud, facts)
+    where = offered and offered(cloud.name)
+    if not where then where, message, code = M.where(config, cloud, facts) end
     if where then verdict, message, code = engine:inspect(where) end
     if verdict then
       verdict.cloud = cloud.name

@@ -20,7 +20,8 @@
 -- options of its own, tries = instead of the engine's, head_tries = the same
 -- for the head alone, permit = path of a signed permit, hoped = true when a
 -- delta was asked for, full = function -> the place of the full package: see
--- update.fallback}.
+-- update.fallback, release = what the package is to make of the device, size =
+-- bytes that it was announced with, a hint}.
 --
 -- @module update.engine
 
@@ -237,6 +238,19 @@ function Engine:carry_out(where, head)
   return nil, message, code
 end
 
+-- A cloud that waits for one release would take every other for a failure.
+function Engine:as_announced(where, head)
+  local release, size = head.manifest.release, head.package:layout().size
+  if where.release and where.release ~= release then
+    return nil, ("the package makes %s of the device, not %s, which the cloud offers"):format(release, where.release),
+      "incompatible"
+  end
+  if where.size and where.size ~= size then
+    self.log(("update %s: the cloud announced %d bytes, the signed package has %d"):format(head.id, where.size, size))
+  end
+  return true
+end
+
 -- One place, up to armed.
 function Engine:attempt(where)
   local status = self.device:status()
@@ -247,11 +261,16 @@ function Engine:attempt(where)
   end
   local spool, message, code = self.device:spool()
   if not spool then return nil, message, code end
-  local head
+  local head, ok
   head, message, code = persist.run(self, where, head_tries(self, where), function()
     return self:read_head(where, spool)
   end)
   if not head then return nil, message, code end
+  ok, message, code = self:as_announced(where, head)
+  if not ok then
+    self:close(where, head)
+    return nil, message, code
+  end
   local verdict = verdicts.judge(self, head)
   verdicts.log(self, head, verdict)
   self.on { event = "offer", offer = offers.brief(head.offer), action = verdict.decision.action,
@@ -260,7 +279,6 @@ function Engine:attempt(where)
     self:close(where, head)
     return nil, verdict.message, verdict.code, verdict
   end
-  local ok
   ok, message, code = self:carry_out(where, head)
   self:close(where, head)
   if not ok then return nil, message, code, verdict end

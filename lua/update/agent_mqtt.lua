@@ -1,0 +1,298 @@
+--- The agent's side of a cloud that pushes over MQTT: drives update.mqtt_session.
+--
+-- One task holds the connection, one watches the phase of the device, one
+-- installs while there is something to install. What is said and heard is
+-- logged without payloads and links: they carry secrets.
+--
+-- @module update.agent_mqtt
+
+local dialects = require "update.mqtt_dialects"
+local options = require "update.mqtt_options"
+local resume = require "update.resume_record"
+local session = require "update.mqtt_session"
+
+local M = {}
+
+local LINK_WITHIN = 30      -- seconds that a cloud has for a fresh link
+local OPEN_AGAIN = 60       -- seconds, while the secret cannot be read
+local REACHED_EVERY = 2     -- seconds between two questions on trial
+local MESSAGE = { depth = 8, size = 65536 }
+
+-- In these phases nothing is reported, and nothing installed.
+local UNSETTLED = { armed = true, trial = true, confirming = true, rolling_back = true }
+
+local Cloud = {}
+Cloud.__index = Cloud
+
+function Cloud:log(format, ...)
+  self.agent.log(("cloud %s: %s"):format(self.name, format:format(...)))
+end
+
+-- Hand an event to the machine and do what it says.
+function Cloud:drive(event)
+  local actions
+  self.state, actions = session.step(self.state, event)
+  for _, action in ipairs(actions) do self[action.type](self, action) end
+  self.agent.tasks:set(self.moved)
+end
+
+-- Actions of update.mqtt_session.
+
+-- The vendor's number of a code word.
+local function number_of(self, code)
+  local find = self.agent.natives.error.find
+  local row = find(code)
+  return row and row[self.cloud.kind] or find("internal")[self.cloud.kind]
+end
+
+function Cloud:report(action)
+  local report = action.report
+  report.module = self.cloud.module
+  if report.kind == "fail" then
+    report.number = number_of(self, report.code)
+    self:log("%s failed, reported as %d: %s (%s)", report.version, report.number, report.text, report.code)
+  elseif report.kind ~= "progress" then
+    self:log("reported: %s %s", report.kind, report.version or "")
+  end
+  self.messages = self.messages + 1
+  local kind, object, qos = self.dialect.encode(report, self.messages)
+  local id, message = self.mqtt:publish(self.topics[kind], self.agent.natives.json.encode(object), qos)
+  if not id then
+    self:log("a report is lost: %s", message)
+    return
+  end
+  if qos > 0 then self.sent[id] = report.kind end
+  if self.agent.tasks.current ~= self.task then self.agent.tasks:wake(self.task) end
+end
+
+function Cloud:remember(action)
+  local natives = self.agent.natives
+  local ok, message = natives.cloud_record.keep(self.agent.config.state, self.name,
+    natives.json.encode(resume.encode(action.record)))
+  if not ok then self:log("the record of %s is not kept: %s", action.record.version, message) end
+end
+
+function Cloud:forget()
+  local ok, message = self.agent.natives.cloud_record.forget(self.agent.config.state, self.name)
+  if not ok then self:log("%s", message) end
+end
+
+-- Only the last of each kind counts.
+function Cloud:wait(action)
+  local tasks, number = self.agent.tasks, (self.timers[action.what] or 0) + 1
+  self.timers[action.what] = number
+  tasks:spawn("wait", function()
+    tasks:wait(action.seconds)
+    if self.timers[action.what] == number then self:drive { type = "timer", what = action.what } end
+  end)
+end
+
+function Cloud:link(action)
+  self.answer = action
+  self.agent.tasks:set(self.linked)
+end
+
+-- A fresh link for the transfer that runs; see update.persist.
+function Cloud:renew()
+  self.answer = nil
+  self:drive { type = "expired" }
+  if not self.answer then self.agent.tasks:await(self.linked, LINK_WITHIN) end
+  local answer = self.answer or { code = "expired" }
+  if answer.offer then return answer.offer.url end
+  if answer.code == "network" then return nil, "the cloud cannot be asked for another link", "network" end
+  return nil, "the cloud gives no fresh link", "expired"
+end
+
+local heard = {}
+
+function heard.progress(self, event)
+  self:drive { type = "progress", done = event.done, total = event.total, now = self.agent.tasks.now() }
+end
+
+function heard.state(self, event)
+  if event.phase == "fetching" then
+    self:drive { type = "begun", now = self.agent.tasks.now() }
+  elseif event.phase == "installing" then
+    self:drive { type = "installing" }
+  end
+end
+
+--- Where the engine finds what is offered.
+-- @tparam table offer of the dialect
+function Cloud:where(offer)
+  return {
+    cloud = self.name, location = offer.url, release = offer.version, size = offer.size,
+    http = { proxy = self.cloud.proxy, ca_file = self.cloud.ca_file },
+    renew = function() return self:renew() end,
+    answered = function(answer)
+      local why = self.dialect.refusal(answer)
+      if why then return nil, why, "expired" end
+    end,
+    watch = function(event)
+      if heard[event.event] then heard[event.event](self, event) end
+    end,
+  }
+end
+
+function Cloud:install(action)
+  local agent, offer = self.agent, action.offer
+  self:log("offers %s, %d bytes", offer.version, offer.size)
+  agent.tasks:spawn("install " .. self.name, function()
+    local result, message, code, verdict = agent:update(self:where(offer), "offer")
+    self:drive { type = "ended", code = not result and code or nil, text = message,
+      retry_after = verdict and verdict.decision.retry_after }
+  end)
+end
+
+--- The offer that waits for its turn or for policy, if there is one.
+-- @treturn table|nil where, for update.engine
+function Cloud:offered()
+  local job = self.state.job
+  local offer = self.state.next or job and (job.stage == "waiting" or job.stage == "fetching") and job.offer
+  return offer and self:where(offer) or nil
+end
+
+-- What the connection tells.
+local on = {}
+
+function on.connected(self)
+  self:log("connected")
+  self:drive { type = "connected" }
+end
+
+function on.disconnected(self, event)
+  self:log("no connection: %s; again in %d s", event.message, event.retry_after)
+  self:drive { type = "disconnected" }
+end
+
+-- An answer of the broker that came on trial: the cloud can be reached from the new release.
+function on.subscribed(self)
+  local trial = self.agent.trial
+  if self.agent:phase() ~= "trial" or not trial.since or trial.cloud_reached then return end
+  self:log("reached")
+  trial.cloud_reached = true
+  self.agent:stir()
+end
+
+function on.published(self, event)
+  local kind = self.sent[event.id]
+  self.sent[event.id] = nil
+  if kind then self:drive { type = "acked", kind = kind } end
+end
+
+function on.denied(self, event)
+  self:log("%s: %s", event.topic, event.message)
+end
+
+function on.dropped(self, event)
+  self:log("a message of %d bytes is not read: %s", event.size, event.message)
+end
+
+local function act(self, message, retained)
+  if message.kind == "offer" then
+    if retained then self:log("%s was retained by the broker: stale, not looked at", message.offer.version) end
+    self:drive { type = "offer", offer = message.offer, retained = retained }
+  elseif message.kind == "reply" then
+    if not message.ok then self:log("the version was not taken: %s", message.text) end
+    self:drive { type = "reply", ok = message.ok, text = message.text }
+  end
+end
+
+function on.message(self, event)
+  local kind, product, device = self.dialect.parse_topic(event.topic)
+  if product ~= self.cloud.product or device ~= self.cloud.device then return end
+  local object, message = self.agent.natives.json.decode(event.payload, MESSAGE)
+  local meaning
+  if object ~= nil then meaning, message = self.dialect.decode(kind, object, self.cloud.module) end
+  if not meaning then return self:log("a message is not usable: %s", message) end
+  act(self, meaning, event.retain)
+end
+
+local function open(self)
+  while true do
+    local facts = self.agent.device:facts()
+    local o, message = options.of(self.cloud, self.agent.natives, require("update.engine").time_floor(facts))
+    if o then
+      self.mqtt, message = self.agent.natives.mqtt.open(o)
+      if self.mqtt then return end
+    end
+    self:log("%s", message)
+    self.agent.tasks:wait(OPEN_AGAIN)
+  end
+end
+
+local function converse(self)
+  open(self)
+  for _, row in ipairs(self.dialect.subscriptions(self.cloud.product, self.cloud.device)) do
+    self.mqtt:subscribe(row[1], row[2])
+  end
+  while true do
+    for event in self.mqtt.step, self.mqtt do
+      if on[event.kind] then on[event.kind](self, event) end
+    end
+    local fd = self.mqtt:fd()
+    local watches = fd and { { fd = fd, read = true, write = self.mqtt:wants_write() } } or {}
+    self.agent.tasks:watch(watches, self.mqtt:remaining() / 1000)
+  end
+end
+
+-- On trial: an answer of the broker is asked for until there was one.
+local function ask_on_trial(self)
+  if self.agent:phase() ~= "trial" or self.agent.trial.cloud_reached then return 60 end
+  if self.mqtt and self.mqtt:status().connected then
+    local row = self.dialect.subscriptions(self.cloud.product, self.cloud.device)[1]
+    self.mqtt:subscribe(row[1], row[2])
+    self.agent.tasks:wake(self.task)
+  end
+  return REACHED_EVERY
+end
+
+local function tell_phase(self)
+  local agent, phase = self.agent, self.agent:phase()
+  if UNSETTLED[phase] then
+    if self.settled ~= false then self:drive { type = "unsettled" } end
+    self.settled = false
+    return
+  end
+  local release = agent.device:facts().release
+  if self.settled == release then return end
+  local last = agent.device:status().last or {}
+  self.settled = release
+  self:drive { type = "settled", release = release, code = last.code or "ok", text = last.message,
+    open = phase ~= "idle" }
+end
+
+local function follow_phase(self)
+  while true do
+    tell_phase(self)
+    local job = self.state.job
+    if job and job.stage == "waiting" and job.busy and self.settled and not self.agent.engine.busy then
+      self:drive { type = "timer", what = "retry" }
+    end
+    self.agent.tasks:await(self.agent.stirred, ask_on_trial(self))
+  end
+end
+
+local function remembered(self)
+  local natives = self.agent.natives
+  local text = natives.cloud_record.read(self.agent.config.state, self.name)
+  return text and resume.decode((natives.json.decode(text))) or nil
+end
+
+--- Begin.
+-- @tparam table agent
+-- @tparam table cloud a row of config.clouds
+-- @treturn table offered()
+function M.start(agent, cloud)
+  local self = setmetatable({ agent = agent, cloud = cloud, name = cloud.name, dialect = dialects[cloud.kind],
+    timers = {}, sent = {}, linked = {}, moved = {}, messages = 0 }, Cloud)
+  self.topics = self.dialect.topics(cloud.product, cloud.device)
+  local traits = dialects.traits(cloud.kind)
+  traits.record = remembered(self)
+  self.state = session.new(traits)
+  self.task = agent.tasks:spawn("cloud " .. cloud.name, converse, self)
+  agent.tasks:spawn("phase " .. cloud.name, follow_phase, self)
+  return self
+end
+
+return M

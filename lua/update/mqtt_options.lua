@@ -1,0 +1,46 @@
+--- What a cloud of the configuration makes of update.native.mqtt: address, log-in, TLS.
+--
+-- @module update.mqtt_options
+
+local dialects = require "update.mqtt_dialects"
+
+local M = {}
+
+local LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+local function nonce(random)
+  local out = {}
+  for i = 1, 5 do
+    local at = random(#LETTERS)
+    out[i] = LETTERS:sub(at, at)
+  end
+  return table.concat(out)
+end
+
+local function tls_of(cloud, time_floor)
+  local given = cloud.tls
+  if not given then return nil end
+  return { ca = given.ca or cloud.ca_file, cert = given.cert, key = given.key, server_name = given.server_name,
+    time_floor = time_floor }
+end
+
+--- Options for update.native.mqtt. What they hold is secret.
+-- @tparam table cloud a row of config.clouds
+-- @tparam table natives secret, digest
+-- @tparam[opt] integer time_floor seconds since 1970, see update.engine
+-- @tparam[opt] function random as math.random
+-- @treturn table|nil nil, message, code when the secret cannot be read
+function M.of(cloud, natives, time_floor, random)
+  local secret, unread, why = cloud.secret, nil, nil
+  if not secret then secret, unread, why = natives.secret.read(cloud.secret_file) end
+  if not secret then return nil, unread, why end
+  local connection, message, code = dialects[cloud.kind].connection(
+    { product = cloud.product, device = cloud.device, secret = secret, tls = cloud.tls ~= nil, host = cloud.host,
+      port = cloud.port },
+    { hmac = natives.digest.hmac, nonce = nonce(random or math.random) })
+  if not connection then return nil, message, code end
+  connection.tls = tls_of(cloud, time_floor)
+  return connection
+end
+
+return M
