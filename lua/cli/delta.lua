@@ -25,7 +25,8 @@ M.verb = {
       choices = { "lzma", "zstd", "raw" } },
   },
   common = { "out", "json", "progress", "dry-run" },
-  example = "moult delta core17.img core22.img -o 17-22.delta\nmoult delta --apply core17.img 17-22.delta -o core22.img",
+  example = "moult delta core17.img core22.img -o 17-22.delta\n"
+    .. "moult delta --apply core17.img 17-22.delta -o core22.img",
 }
 
 local function size_of(path)
