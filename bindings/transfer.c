@@ -78,7 +78,8 @@ static int m_step(lua_State *L)
     return 1;
 }
 
-/* transfer:progress() -> done, total (stored bytes), part, reused, wasted */
+/* transfer:progress() -> done, total (stored bytes), part, reused (of done, what did
+ * not come from the source), wasted */
 static int m_progress(lua_State *L)
 {
     struct up_transfer_progress progress;

@@ -33,6 +33,7 @@ struct up_config {
     char *restart_argv[UP_ARGV_MAX + 1]; /* with UP_RESTART_COMMAND, NULL-terminated */
     uint32_t heartbeat;                  /* seconds of silence after which a child is killed; 60 */
     uint32_t deadline;                   /* default seconds of a trial start; 600 */
+    bool reuse;                          /* blocks of a full core that the device has are not fetched; true */
     uint64_t script_memory;              /* bytes the Lua state of the user's script may own; 64 MiB */
 };
 

@@ -170,6 +170,14 @@ bool up_device_provisioning(const struct up_device *d);
  * opened for it yet; only the first call says so. */
 bool up_device_take_fresh(struct up_device *d);
 
+/*
+ * What a transfer of the open transaction found elsewhere on the device, kept
+ * for the next one of this process; the device owns it meanwhile. NULL: none.
+ */
+struct up_reuse;
+void up_device_keep_reuse(struct up_device *d, struct up_reuse *found);
+struct up_reuse *up_device_take_reuse(struct up_device *d);
+
 /* The hint that resumes a transfer: blocks in place, in package order. */
 int up_device_hint(struct up_device *d, uint64_t blocks, struct up_error *err);
 

@@ -36,6 +36,8 @@ struct up_device {
     struct up_finish *finish;        /* NULL when not under way */
     struct up_known_source source;
     struct up_source_check *source_check; /* NULL when not under way */
+    struct up_reuse *reuse;               /* see up_device_keep_reuse() */
+    uint32_t reuse_of;                    /* the transaction */
 };
 
 /* Write `next` and take it over; on failure the old state stays. While

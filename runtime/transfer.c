@@ -1,73 +1,24 @@
 #include "transfer.h"
 
-#include <errno.h>
-#include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "blocks.h"
 #include "codec.h"
 #include "delta.h"
-#include "device.h"
 #include "digest.h"
 #include "error.h"
-#include "inventory.h"
 #include "old_image.h"
 #include "package.h"
 #include "slot.h"
 #include "source.h"
-#include "storage.h"
+#include "transfer_private.h"
 
-#define HINT_BYTES (8u << 20) /* decoded bytes between two hints */
 #define WANT_BYTES (8u << 20) /* how far ahead a source is told, */
 #define WANT_AGAIN (4u << 20) /* and told again when less of it is left */
+#define WANT_GAP (16u << 10)  /* bytes that are not needed, over which a source reads on */
 
-struct part {
-    const struct up_part *info;
-    struct up_blocks *blocks;
-    struct up_slot *target;
-    struct up_inventory *in_place;
-    uint32_t count;
-    bool left_out; /* of the version that runs: not fetched */
-    bool ready;    /* to be written */
-    bool adopt;    /* compared, never written: the factory's mounted slot */
-};
-
-struct up_transfer {
-    struct up_device *device;
-    struct up_storage *storage;
-    struct up_source *source;
-    const struct up_manifest *manifest;
-    const struct up_layout *layout;
-    struct up_codec *codec;
-    struct up_digest *digest;
-    struct up_old_image *old; /* the running slot, when a part is a delta against it */
-    struct up_delta *delta;
-    struct part part[UP_PART_KINDS];
-
-    unsigned at_part;
-    uint32_t at_block;
-    uint64_t offset;      /* of at_block's stored bytes in the file */
-    uint64_t want_end;    /* up to where the source was told */
-    uint64_t compared_to; /* the file was compared, or skipped, up to here */
-    uint8_t *stored, *decoded;
-    uint32_t filled;   /* bytes of `stored` */
-    bool second_try;   /* of the current block */
-    bool fresh;        /* begun just now: nothing can be in place */
-    bool refreshed;    /* flash was read for the first time since a boot */
-    bool held_back;    /* the slot may hold back what was written */
-    uint64_t unhinted; /* decoded bytes since the last hint */
-    struct up_transfer_progress progress;
-};
-
-static bool has_block(const struct part *p, uint32_t i)
-{
-    return up_inventory_has(p->in_place, i);
-}
-
-/* Blocks of the parts before part number n. */
-static uint64_t blocks_before(const struct up_transfer *t, unsigned n)
+uint64_t up_transfer_before(const struct up_transfer *t, unsigned n)
 {
     uint64_t sum = 0;
 
@@ -76,224 +27,33 @@ static uint64_t blocks_before(const struct up_transfer *t, unsigned n)
     return sum;
 }
 
-static int open_target(struct up_transfer *t, struct part *p, struct up_error *err)
-{
-    enum up_slot_use use = p->info->kind == UP_CORE ? UP_SLOT_WRITE : UP_SLOT_SPOOL;
-    char path[1024];
-
-    up_device_target(t->device, p->info->kind, path, sizeof path);
-    p->adopt = p->info->kind == UP_CORE && up_device_adopts(t->device);
-    return up_slot_open(&p->target, t->storage, path, p->adopt ? UP_SLOT_READ : use, p->info->size, err);
-}
-
-/*
- * Which blocks of part n are in place. Up to the hint they are, when this is
- * still the same boot of the kernel, whose cache holds them. Otherwise, and
- * for as many blocks beyond as may have been written since the hint, the
- * medium is read and hashed.
- */
-static int find_blocks(struct up_transfer *t, unsigned n, struct up_error *err)
-{
-    const struct up_transaction *tx = &up_device_state(t->device)->tx;
-    struct part *p = &t->part[n];
-    uint64_t before = blocks_before(t, n), ahead = HINT_BYTES / p->info->block_size + 1, end;
-    uint64_t hinted = tx->hint > before ? tx->hint - before : 0;
-    char boot_id[37] = "";
-    bool same_boot;
-
-    if (t->fresh && !p->adopt)
-        return 0;
-    t->storage->ops->boot_id(t->storage, boot_id);
-    same_boot = boot_id[0] && strcmp(boot_id, tx->fetch_id) == 0;
-    end = tx->hint + ahead > before ? tx->hint + ahead - before : 0;
-    if (end > p->count || p->adopt)
-        end = p->count;
-    if (!same_boot && up_slot_drop_cache(p->target, err) < 0)
-        return err->code;
-    if (up_inventory_find(p->in_place, p->blocks, p->target, same_boot ? (uint32_t)hinted : 0, (uint32_t)end,
-                          !same_boot && !p->adopt, err) < 0)
-        return err->code;
-    t->refreshed = t->refreshed || (!same_boot && up_slot_traits(p->target)->flash.kind != UP_FLASH_NONE);
-    for (uint32_t i = 0; i < end; i++) {
-        if (!has_block(p, i) && p->adopt)
-            return up_fail(err, UP_INCOMPATIBLE,
-                           "slot %s: is mounted and holds another image than release %s",
-                           up_device_config(t->device)->slot[tx->target], t->manifest->release);
-        if (has_block(p, i) && i >= hinted)
-            t->unhinted += p->info->block_size;
-    }
-    return 0;
-}
-
-static int count_reused(struct up_transfer *t, struct part *p, struct up_error *err)
-{
-    struct up_block block;
-
-    for (uint32_t i = 0; i < p->count; i++) {
-        if (!has_block(p, i))
-            continue;
-        if (up_blocks_get(p->blocks, i, &block, err) < 0)
-            return err->code;
-        t->progress.done += block.stored;
-    }
-    return 0;
-}
-
-/* The running slot, for a part that is a delta. */
-static int open_old(struct up_transfer *t, const struct part *p, struct up_error *err)
-{
-    const struct up_config *config = up_device_config(t->device);
-    const char *slot = config->slot[up_device_running(t->device)];
-
-    if (!p->info->delta || t->old)
-        return 0;
-    if (!slot)
-        return up_fail(err, UP_INCOMPATIBLE, "release %s: its core is a delta, and this device has no slots",
-                       t->manifest->release);
-    if (up_delta_new(&t->delta, err) < 0)
-        return err->code;
-    return up_old_image_open(&t->old, t->storage, slot, p->info->source_size, err);
-}
-
-static int open_part(struct up_transfer *t, unsigned n, struct up_error *err)
-{
-    struct part *p = &t->part[n];
-    char spool[1024];
-
-    p->info = &t->manifest->part[n];
-    p->left_out = !(up_device_state(t->device)->tx.parts & 1u << p->info->kind);
-    if (p->left_out)
-        return 0;
-    up_device_path(t->device, "tx", spool, sizeof spool);
-    if (up_blocks_open(&p->blocks, t->storage, spool, p->info, err) < 0 || open_old(t, p, err) < 0 ||
-        open_target(t, p, err) < 0)
-        return err->code;
-    p->count = up_blocks_count(p->blocks);
-    if (up_inventory_new(&p->in_place, p->count, err) < 0 || find_blocks(t, n, err) < 0)
-        return err->code;
-    t->progress.total += p->info->data_size;
-    return count_reused(t, p, err);
-}
-
-/* All parts were read since this boot: on record, so that flash is not written
- * anew at each try. */
-static int note_boot(struct up_transfer *t, struct up_error *err)
-{
-    uint64_t front = 0;
-
-    if (!t->refreshed || up_device_provisioning(t->device))
-        return 0;
-    for (unsigned i = 0; i < t->manifest->part_count; i++) {
-        const struct part *p = &t->part[i];
-        uint32_t n = p->left_out ? p->count : up_inventory_front(p->in_place);
-
-        front += n;
-        if (n < p->count)
-            break;
-    }
-    return up_device_hint(t->device, front, err);
-}
-
-static int allocate(struct up_transfer *t, struct up_error *err)
-{
-    size_t size = 0;
-
-    for (unsigned i = 0; i < t->manifest->part_count; i++)
-        if (t->manifest->part[i].block_size > size)
-            size = t->manifest->part[i].block_size;
-    t->stored = malloc(size);
-    t->decoded = malloc(size);
-    if (!t->stored || !t->decoded)
-        return up_fail(err, UP_INTERNAL, "transfer: out of memory");
-    if (up_codec_new(&t->codec, err) < 0)
-        return err->code;
-    return up_digest_new(&t->digest, UP_SHA256, err);
-}
-
-int up_transfer_open(struct up_transfer **out, struct up_device *device, const struct up_package *package,
-                     struct up_source *source, struct up_error *err)
-{
-    const struct up_manifest *m = up_package_manifest(package);
-    const struct up_journal_state *state = up_device_state(device);
-    struct up_transfer *t;
-
-    if ((state->phase != UP_FETCHING && state->phase != UP_INSTALLING) ||
-        memcmp(state->tx.pair.digest, m->digest, sizeof m->digest) != 0)
-        return up_fail(err, UP_NOTHING, "release %s: no transaction is open for it", m->release);
-    t = calloc(1, sizeof *t);
-    if (!t)
-        return up_fail(err, UP_INTERNAL, "transfer: out of memory");
-    t->device = device;
-    t->storage = up_device_storage(device);
-    t->source = source;
-    t->manifest = m;
-    t->layout = up_package_layout(package);
-    t->fresh = up_device_take_fresh(device);
-    if (allocate(t, err) < 0)
-        goto fail;
-    for (unsigned i = 0; i < m->part_count; i++)
-        if (open_part(t, i, err) < 0)
-            goto fail;
-    if (note_boot(t, err) < 0)
-        goto fail;
-    t->progress.reused = t->progress.done;
-    t->offset = t->layout->data_offset[0];
-    t->compared_to = t->layout->head_size;
-    *out = t;
-    return 0;
-fail:
-    up_transfer_close(t);
-    return err->code;
-}
-
-void up_transfer_close(struct up_transfer *t)
-{
-    struct up_error ignored;
-
-    if (!t)
-        return;
-    /* What is verified stays, also when the source failed. */
-    if (t->held_back)
-        up_slot_flush(t->part[t->at_part].target, &ignored);
-    for (int i = 0; i < UP_PART_KINDS; i++) {
-        up_blocks_close(t->part[i].blocks);
-        up_inventory_free(t->part[i].in_place);
-        up_slot_close(t->part[i].target);
-    }
-    up_codec_free(t->codec);
-    up_delta_free(t->delta);
-    up_old_image_close(t->old);
-    up_digest_free(t->digest);
-    free(t->stored);
-    free(t->decoded);
-    free(t);
-}
-
 void up_transfer_progress(const struct up_transfer *t, struct up_transfer_progress *out)
 {
     *out = t->progress;
     out->part = t->manifest->part[t->at_part < t->manifest->part_count ? t->at_part : 0].kind;
 }
 
-/* Tell the source how far the bytes from `from` on are wanted without a gap:
- * over the missing blocks that follow the current one. */
+/* Tell the source how far the bytes from `from` on are wanted: over the missing
+ * blocks that follow the current one, and over small gaps between them. */
 static int want(struct up_transfer *t, uint64_t from, struct up_error *err)
 {
-    struct part *p = &t->part[t->at_part];
-    uint64_t end = t->offset;
+    struct up_transfer_part *p = &t->part[t->at_part];
+    uint64_t at = t->offset, end = at;
     struct up_block block;
     uint32_t i;
 
     if (!t->source->ops->want || from + WANT_AGAIN < t->want_end)
         return 0;
-    for (i = t->at_block; i < p->count && !has_block(p, i) && end - from < WANT_BYTES; i++) {
+    for (i = t->at_block; i < p->count && at - end <= WANT_GAP && end - from < WANT_BYTES; i++) {
         if (up_blocks_get(p->blocks, i, &block, err) < 0)
             return err->code;
-        end += block.stored;
+        at += block.stored;
+        if (!up_transfer_has(p, i) && !up_transfer_seen(t, &block))
+            end = at;
     }
     /* What follows the last block is compared too: ask for it along with it.
      * Before a part that is left out, only its header is wanted. */
-    if (i == p->count && (!p->left_out || from >= end)) {
+    if (i == p->count && at - end <= WANT_GAP && (!p->left_out || from >= end)) {
         bool last = t->at_part + 1 == t->manifest->part_count;
 
         end = last ? t->layout->size : t->layout->data_offset[t->at_part + 1];
@@ -351,7 +111,7 @@ static int fill(struct up_transfer *t, const struct up_block *block, struct up_e
     return 0;
 }
 
-static bool matches(struct up_transfer *t, const void *data, size_t len, const uint8_t digest[32])
+bool up_transfer_matches(struct up_transfer *t, const void *data, size_t len, const uint8_t digest[32])
 {
     uint8_t got[UP_DIGEST_MAX];
 
@@ -375,7 +135,7 @@ static int decode_old(struct up_transfer *t, const struct up_block *block, struc
                  ? up_old_image_read(t->old, t->decoded, block->length, block->source, err)
                  : up_delta_decode(t->delta, up_old_image_old(t->old), block->source, at, t->stored,
                                    block->stored, t->decoded, block->length, err);
-        if (rc == 0 && matches(t, t->decoded, block->length, block->digest))
+        if (rc == 0 && up_transfer_matches(t, t->decoded, block->length, block->digest))
             return 0;
         if (rc < 0 && rc != UP_INCOMPATIBLE)
             return rc;
@@ -393,7 +153,7 @@ static int decode(struct up_transfer *t, const struct up_block *block, const uin
 {
     const char *name = up_part_name(t->part[t->at_part].info->kind);
 
-    if (block->stored > 0 && !matches(t, t->stored, block->stored, block->stored_digest))
+    if (block->stored > 0 && !up_transfer_matches(t, t->stored, block->stored, block->stored_digest))
         return up_fail(err, UP_CORRUPT, "%s: block %u does not have its signed digest", name, t->at_block);
     *out = t->stored;
     if (block->encoding == UP_RAW)
@@ -404,7 +164,7 @@ static int decode(struct up_transfer *t, const struct up_block *block, const uin
     if (up_codec_decode(t->codec, block->encoding, t->stored, block->stored, t->decoded, block->length, err) <
         0)
         return err->code;
-    if (!matches(t, t->decoded, block->length, block->digest))
+    if (!up_transfer_matches(t, t->decoded, block->length, block->digest))
         return up_fail(err, UP_CORRUPT, "%s: block %u decodes to something else than was signed", name,
                        t->at_block);
     return 0;
@@ -413,7 +173,7 @@ static int decode(struct up_transfer *t, const struct up_block *block, const uin
 static int write_block(struct up_transfer *t, const struct up_block *block, const uint8_t *data,
                        struct up_error *err)
 {
-    struct part *p = &t->part[t->at_part];
+    struct up_transfer_part *p = &t->part[t->at_part];
     uint64_t at = (uint64_t)t->at_block * p->info->block_size;
     int rc;
 
@@ -448,14 +208,14 @@ static int next_part(struct up_transfer *t, struct up_error *err)
 
 static int block_done(struct up_transfer *t, const struct up_block *block, struct up_error *err)
 {
-    struct part *p = &t->part[t->at_part];
+    struct up_transfer_part *p = &t->part[t->at_part];
 
     up_inventory_set(p->in_place, t->at_block, true);
     t->progress.done += block->stored;
     t->unhinted += block->length;
-    if (t->unhinted >= HINT_BYTES && !up_device_provisioning(t->device)) {
+    if (t->unhinted >= UP_HINT_BYTES && !up_device_provisioning(t->device)) {
         t->unhinted = 0;
-        if (up_device_hint(t->device, blocks_before(t, t->at_part) + t->at_block + 1, err) < 0)
+        if (up_device_hint(t->device, up_transfer_before(t, t->at_part) + t->at_block + 1, err) < 0)
             return err->code;
     }
     return 1;
@@ -467,7 +227,10 @@ static int take_block(struct up_transfer *t, const struct up_block *block, struc
     const uint8_t *data = NULL;
     int rc = 0;
 
-    if (block->encoding != UP_ZEROS) {
+    if (up_transfer_copy(t, block)) {
+        t->progress.reused += block->stored;
+        data = t->decoded;
+    } else if (block->encoding != UP_ZEROS) {
         rc = fill(t, block, err);
         if (rc < 0)
             return rc;
@@ -489,7 +252,7 @@ static int take_block(struct up_transfer *t, const struct up_block *block, struc
 }
 
 /* Before the first write, a piece a call: 1 there is more, 0 done. */
-static int make_ready(struct part *p, uint64_t offset, struct up_error *err)
+static int make_ready(struct up_transfer_part *p, uint64_t offset, struct up_error *err)
 {
     int rc = p->ready ? 0 : up_slot_prepare(p->target, offset, err);
 
@@ -499,12 +262,14 @@ static int make_ready(struct part *p, uint64_t offset, struct up_error *err)
 
 int up_transfer_step(struct up_transfer *t, struct up_error *err)
 {
-    struct part *p = &t->part[t->at_part];
+    struct up_transfer_part *p = &t->part[t->at_part];
     struct up_block block;
     int rc;
 
     if (t->at_part == t->manifest->part_count)
         return 0;
+    if ((rc = up_transfer_look(t, err)) != 0)
+        return rc;
     rc = compare(t, t->layout->data_offset[t->at_part], err);
     if (rc < 0)
         return rc;
@@ -513,12 +278,12 @@ int up_transfer_step(struct up_transfer *t, struct up_error *err)
     while (t->at_block < p->count) {
         if (up_blocks_get(p->blocks, t->at_block, &block, err) < 0)
             return err->code;
-        if (!has_block(p, t->at_block)) {
+        if (!up_transfer_has(p, t->at_block)) {
             rc = make_ready(p, (uint64_t)t->at_block * p->info->block_size, err);
             if (rc != 0)
                 return rc;
             rc = take_block(t, &block, err);
-            if (rc < 0 || !has_block(p, t->at_block))
+            if (rc < 0 || !up_transfer_has(p, t->at_block))
                 return rc;
         } else {
             rc = 0;

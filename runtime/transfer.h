@@ -8,6 +8,9 @@
  * by reading it back and hashing, and only the rest is asked for. Memory is
  * one stored and one decoded block, with a delta also its decoder.
  *
+ * Of a full core, blocks are looked for on the device first (reuse.h) when the
+ * configuration says so and the source is one to fetch from.
+ *
  * Blocks of a delta are made from the running slot, which is read and never
  * mapped or written. Should it not hold any more what it held when its digest
  * was compared, the block's own digest says so: UP_INCOMPATIBLE, and nothing
@@ -47,7 +50,7 @@ int up_transfer_step(struct up_transfer *t, struct up_error *err);
 struct up_transfer_progress {
     enum up_part_kind part;
     uint64_t done, total; /* stored bytes in place, of all parts */
-    uint64_t reused;      /* of them, in place at open */
+    uint64_t reused;      /* of them, in place at open or found elsewhere on the device */
     uint64_t wasted;      /* stored bytes received for blocks that were wrong */
 };
 void up_transfer_progress(const struct up_transfer *t, struct up_transfer_progress *out);

@@ -89,6 +89,8 @@ return {
     { min = 1, max = 3600, default = 60 }),
   field("script_memory", "integer", "bytes of Lua memory that the script may use",
     { min = 1048576, max = 1 << 40, default = 67108864 }),
+  field("reuse", "boolean", "of a full core, look for its blocks in the slot that runs and in the target, and fetch "
+    .. "only what is missing", { default = true }),
   field("backoff", "table", "pauses between tries after a failure; they double and carry jitter",
     { default = {}, fields = backoff }),
   field("proxy", "url", "proxy for every cloud and download; the environment's is never used"),

@@ -147,6 +147,13 @@ static const struct world_plan plans[] = {
      .package = WORLD_DELTA,
      .medium = WORLD_ON_SMALL_NAND},
     {.name = "delta on UBI", .provisioned = true, .package = WORLD_DELTA, .medium = WORLD_ON_UBI},
+    {.name = "remote", .provisioned = true, .package = WORLD_REMOTE},
+    {.name = "remote on block devices",
+     .provisioned = true,
+     .package = WORLD_REMOTE,
+     .medium = WORLD_ON_BLOCK},
+    {.name = "remote on NAND", .provisioned = true, .package = WORLD_REMOTE, .medium = WORLD_ON_NAND},
+    {.name = "remote on UBI", .provisioned = true, .package = WORLD_REMOTE, .medium = WORLD_ON_UBI},
 };
 #define PLANS (sizeof plans / sizeof plans[0])
 

@@ -18,12 +18,13 @@
 #define KEYS "/device/keys"
 #define SLOT_A "/device/slot-a.img"
 #define SLOT_B "/device/slot-b.img"
+#define REMOTE "/packages/remote.upd" /* whose source has a want(), as one over a network */
 #define BOOTS_MAX 8
 #define DEAD_BOOTS (2 * UP_BOOT_TRIES)
 
 static const char *const package_paths[WORLD_PACKAGES] = {
-    "/packages/factory.upd",   "/packages/script.upd", "/packages/core.upd",      "/packages/both.upd",
-    "/packages/same-core.upd", "/packages/delta.upd",  "/packages/both-delta.upd"};
+    "/packages/factory.upd",   "/packages/script.upd", "/packages/core.upd",       "/packages/both.upd",
+    "/packages/same-core.upd", "/packages/delta.upd",  "/packages/both-delta.upd", REMOTE};
 
 /* One power-on. */
 struct life {
@@ -98,7 +99,7 @@ static unsigned core_of(struct sim *sim, unsigned slot)
 
 static bool has_script(enum world_package package)
 {
-    return package != WORLD_CORE && package != WORLD_DELTA;
+    return package != WORLD_CORE && package != WORLD_DELTA && package != WORLD_REMOTE;
 }
 
 static bool is_delta(enum world_package package)
@@ -108,7 +109,7 @@ static bool is_delta(enum world_package package)
 
 unsigned world_new_core(enum world_package package)
 {
-    if (is_delta(package))
+    if (is_delta(package) || package == WORLD_REMOTE)
         return VARIANT_KIN;
     return package == WORLD_FACTORY || package == WORLD_SCRIPT || package == WORLD_SAME_CORE ? 1 : 2;
 }
@@ -143,6 +144,49 @@ static void count_bytes(struct world_log *log, const struct up_transfer *transfe
     log->content_bytes = progress.total;
 }
 
+/* A file that is read as if it had to be fetched. */
+struct remote {
+    struct up_source base;
+    struct up_source *file;
+};
+
+static long remote_read(struct up_source *s, uint64_t offset, void *buf, size_t len, struct up_error *err)
+{
+    struct up_source *file = ((struct remote *)s)->file;
+
+    return file->ops->read(file, offset, buf, len, err);
+}
+
+static void remote_want(struct up_source *s, uint64_t offset, uint64_t len)
+{
+    (void)s, (void)offset, (void)len;
+}
+
+static void remote_close(struct up_source *s)
+{
+    struct up_source *file = ((struct remote *)s)->file;
+
+    file->ops->close(file);
+    free(s);
+}
+
+static int open_source(struct up_source **out, struct up_storage *storage, const char *path,
+                       struct up_error *err)
+{
+    static const struct up_source_ops ops = {remote_read, remote_want, remote_close};
+    struct remote *remote;
+
+    if (up_source_file(out, storage, path, err) < 0)
+        return err->code;
+    if (strcmp(path, REMOTE) != 0)
+        return 0;
+    remote = calloc(1, sizeof *remote);
+    remote->base = (struct up_source){.ops = &ops, .size = (*out)->size};
+    remote->file = *out;
+    *out = &remote->base;
+    return 0;
+}
+
 /* Head, begin, blocks, finish: what the agent does. */
 static int install_counted(struct up_device *device, struct up_storage *storage, const char *path,
                            struct world_log *log, struct up_error *err)
@@ -156,7 +200,7 @@ static int install_counted(struct up_device *device, struct up_storage *storage,
 
     if (up_keyring_load(&ring, storage, KEYS, err) < 0)
         return err->code;
-    rc = up_source_file(&source, storage, path, err);
+    rc = open_source(&source, storage, path, err);
     if (rc == 0)
         rc = up_device_spool(device, spool, sizeof spool, err);
     if (rc == 0)
@@ -556,7 +600,7 @@ struct sim *world_new(const struct world_plan *plan)
     struct world_log log = {0};
 
     sim_put_dir(sim, "/device", 0755);
-    put_slots(sim, plan->medium, is_delta(plan->package) ? VARIANT_KIN : 2);
+    put_slots(sim, plan->medium, world_new_core(plan->package) == VARIANT_KIN ? VARIANT_KIN : 2);
     variant_put_key(sim, KEYS);
     sim_put_text(sim, cmdline('a'), "console=ttyS0 moult.slot=a\n");
     sim_put_text(sim, cmdline('b'), "console=ttyS0 moult.slot=b\n");

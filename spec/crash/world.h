@@ -22,6 +22,7 @@ enum world_package {
     WORLD_SAME_CORE,
     WORLD_DELTA,
     WORLD_BOTH_DELTA,
+    WORLD_REMOTE, /* a core, fetched but for the blocks that the device has */
     WORLD_PACKAGES
 };
 /* Which core variant (variants.h) runs once the package is confirmed. */

@@ -85,6 +85,7 @@ static void a_device_survives_running_out_of_memory(void **state)
         {.name = "both fails", .provisioned = true, .package = WORLD_BOTH, .verdict = WORLD_FAIL},
         {.name = "slot disarmed", .provisioned = true, .package = WORLD_CORE, .verdict = WORLD_DISARM},
         {.name = "slot dead", .provisioned = true, .package = WORLD_CORE, .verdict = WORLD_DEAD},
+        {.name = "remote", .provisioned = true, .package = WORLD_REMOTE},
         {.name = "both, U-Boot", .provisioned = true, .package = WORLD_BOTH, .loader = WORLD_UBOOT},
         {.name = "script by permit", .provisioned = true, .package = WORLD_SCRIPT, .permit = true},
     };

@@ -23,6 +23,7 @@
 static const struct world_plan plan = {.name = "both", .provisioned = true, .package = WORLD_BOTH};
 static const struct world_plan by_delta = {
     .name = "both by delta", .provisioned = true, .package = WORLD_BOTH_DELTA};
+static const struct world_plan remote = {.name = "remote", .provisioned = true, .package = WORLD_REMOTE};
 static const struct world_plan on_uboot = {
     .name = "both", .provisioned = true, .package = WORLD_BOTH, .loader = WORLD_UBOOT};
 
@@ -476,6 +477,7 @@ static void a_killed_transfer_wastes_at_most_a_block(void **state)
     (void)state;
     kill_everywhere(&plan);
     kill_everywhere(&by_delta);
+    kill_everywhere(&remote);
 }
 
 static void a_second_process_is_told_that_it_is_busy(void **state)

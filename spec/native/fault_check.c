@@ -25,6 +25,7 @@ static const struct world_plan plans[] = {
     {.name = "both fails", .provisioned = true, .package = WORLD_BOTH, .verdict = WORLD_FAIL},
     {.name = "slot disarmed", .provisioned = true, .package = WORLD_CORE, .verdict = WORLD_DISARM},
     {.name = "slot dead", .provisioned = true, .package = WORLD_CORE, .verdict = WORLD_DEAD},
+    {.name = "remote", .provisioned = true, .package = WORLD_REMOTE},
     {.name = "delta", .provisioned = true, .package = WORLD_DELTA},
 };
 #define PLANS (sizeof plans / sizeof plans[0])

@@ -1,0 +1,79 @@
+/*
+ * transfer_private.h -- a transfer under way, for transfer.c and transfer_open.c,
+ * transfer_reuse.c.
+ */
+#ifndef UP_TRANSFER_PRIVATE_H
+#define UP_TRANSFER_PRIVATE_H
+
+#include <stdbool.h>
+
+#include "device.h"
+#include "inventory.h"
+#include "reuse.h"
+#include "transfer.h"
+
+#define UP_HINT_BYTES (8u << 20) /* decoded bytes between two hints */
+
+struct up_transfer_part {
+    const struct up_part *info;
+    struct up_blocks *blocks;
+    struct up_slot *target;
+    struct up_inventory *in_place;
+    uint32_t count;
+    bool left_out; /* of the version that runs: not fetched */
+    bool ready;    /* to be written */
+    bool adopt;    /* compared, never written: the factory's mounted slot */
+};
+
+struct up_transfer {
+    struct up_device *device;
+    struct up_storage *storage;
+    struct up_source *source;
+    const struct up_manifest *manifest;
+    const struct up_layout *layout;
+    struct up_codec *codec;
+    struct up_digest *digest;
+    struct up_old_image *old; /* the running slot, when a part is a delta against it */
+    struct up_delta *delta;
+    struct up_transfer_part part[UP_PART_KINDS];
+
+    unsigned at_part;
+    uint32_t at_block;
+    uint64_t offset;      /* of at_block's stored bytes in the file */
+    uint64_t want_end;    /* up to where the source was told */
+    uint64_t compared_to; /* the file was compared, or skipped, up to here */
+    uint8_t *stored, *decoded;
+    uint32_t filled;   /* bytes of `stored` */
+    bool second_try;   /* of the current block */
+    bool fresh;        /* begun just now: nothing can be in place */
+    bool refreshed;    /* flash was read for the first time since a boot */
+    bool held_back;    /* the slot may hold back what was written */
+    uint64_t unhinted; /* decoded bytes since the last hint */
+    struct up_transfer_progress progress;
+
+    /* Blocks that the device has elsewhere; see transfer_reuse.c. */
+    struct up_reuse *reuse;                          /* NULL: none are looked for */
+    struct up_old_image *elsewhere[UP_REUSE_PLACES]; /* NULL: not there */
+    enum { UP_REUSE_ASKED, UP_REUSE_LOOKING, UP_REUSE_DONE } reuse_state;
+    enum up_reuse_place looking_at;
+};
+
+static inline bool up_transfer_has(const struct up_transfer_part *p, uint32_t i)
+{
+    return up_inventory_has(p->in_place, i);
+}
+
+/* Blocks of the parts before part number n. */
+uint64_t up_transfer_before(const struct up_transfer *t, unsigned n);
+/* Whether these bytes have the digest. */
+bool up_transfer_matches(struct up_transfer *t, const void *data, size_t len, const uint8_t digest[32]);
+
+/* Before the current part is looked at: 1 call again, 0 what is on the device is known. */
+int up_transfer_look(struct up_transfer *t, struct up_error *err);
+/* Whether the block was seen on the device, and need not come. */
+bool up_transfer_seen(const struct up_transfer *t, const struct up_block *block);
+/* Read such a block into t->decoded: true when it was still there. */
+bool up_transfer_copy(struct up_transfer *t, const struct up_block *block);
+void up_transfer_close_reuse(struct up_transfer *t);
+
+#endif

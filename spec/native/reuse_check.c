@@ -1,0 +1,398 @@
+/*
+ * Blocks that the device has: found in the slot that runs and in the target,
+ * copied instead of fetched, and fetched after all when they are not there.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "device.h"
+#include "error.h"
+#include "fixture.h"
+#include "minisign.h"
+#include "package.h"
+#include "sim.h"
+#include "source.h"
+#include "transfer.h"
+#include "variants.h"
+#include "world.h"
+
+#define BLOCK UP_FIXTURE_BLOCK
+#define BLOCKS 8u
+#define SLOT_A "/device/slot-a.img"
+#define SLOT_B "/device/slot-b.img"
+#define WANTS 64
+
+/* A file, and what of it was asked for and read. */
+struct remote {
+    struct up_source base;
+    struct up_source *file;
+    uint64_t begin[WANTS], end[WANTS]; /* ranges that were announced */
+    unsigned wants;
+    uint64_t data_at, data_end, data_read; /* of the core's blocks */
+};
+
+struct bench {
+    struct sim *sim;
+    struct up_storage *storage;
+    struct up_config config;
+    struct up_device *device;
+    struct up_package *package;
+    struct up_keyring *ring;
+    struct remote source;
+    struct up_transfer *transfer;
+    uint8_t old[BLOCKS * BLOCK], fresh[BLOCKS * BLOCK];
+    size_t size;
+};
+
+static void must(int rc, const struct up_error *err)
+{
+    if (rc != 0)
+        fail_msg("%s", err->message);
+}
+
+static long remote_read(struct up_source *s, uint64_t offset, void *buf, size_t len, struct up_error *err)
+{
+    struct remote *r = (struct remote *)s;
+    long n = r->file->ops->read(r->file, offset, buf, len, err);
+
+    if (n > 0 && offset >= r->data_at && offset < r->data_end)
+        r->data_read += (uint64_t)n;
+    return n;
+}
+
+static void remote_want(struct up_source *s, uint64_t offset, uint64_t len)
+{
+    struct remote *r = (struct remote *)s;
+
+    if (r->wants < WANTS) {
+        r->begin[r->wants] = offset;
+        r->end[r->wants++] = offset + len;
+    }
+}
+
+static const struct up_source_ops remote_ops = {remote_read, remote_want, NULL};
+
+/* Block of noise number n, of which there are as many as you like. */
+static void fill(uint8_t *block, unsigned n)
+{
+    uint32_t seed = n * 2654435761u + 1;
+
+    for (size_t i = 0; i < BLOCK; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        block[i] = (uint8_t)(seed >> 24);
+    }
+}
+
+/* Images by the numbers of their blocks; -1 is zeros. */
+static void make_image(uint8_t *image, const int *blocks)
+{
+    for (unsigned i = 0; i < BLOCKS; i++) {
+        if (blocks[i] < 0)
+            memset(image + (size_t)i * BLOCK, 0, BLOCK);
+        else
+            fill(image + (size_t)i * BLOCK, (unsigned)blocks[i]);
+    }
+}
+
+static void put_package(struct bench *b, const char *path, unsigned sequence, const uint8_t *image,
+                        size_t size)
+{
+    struct up_fixture f = {.script = sequence == 1,
+                           .core = true,
+                           .sequence = sequence,
+                           .core_version = sequence,
+                           .image = image,
+                           .image_size = size};
+    struct up_error err;
+
+    must(up_fixture_pack(b->storage, path, "/packages", &f, &err), &err);
+}
+
+static const int old_blocks[BLOCKS] = {0, 1, 2, 3, 4, 5, 6, 7};
+
+static struct bench *bench_new(const int fresh[BLOCKS], size_t size)
+{
+    struct bench *b = calloc(1, sizeof *b);
+    struct up_error err;
+
+    b->sim = sim_new();
+    b->storage = sim_storage(b->sim);
+    b->size = size;
+    make_image(b->old, old_blocks);
+    make_image(b->fresh, fresh);
+    sim_put_dir(b->sim, "/device", 0755);
+    sim_put_dir(b->sim, "/packages", 0755);
+    world_configure(&b->config);
+    variant_put_key(b->sim, b->config.keys);
+    put_package(b, "/packages/old.upd", 1, b->old, sizeof b->old);
+    put_package(b, "/packages/new.upd", 2, b->fresh, size);
+    must(up_device_provision(&b->device, b->storage, &b->config, &err), &err);
+    must(world_install(b->device, b->storage, "/packages/old.upd", &err), &err);
+    must(up_keyring_load(&b->ring, b->storage, b->config.keys, &err), &err);
+    sim_settle(b->sim);
+    return b;
+}
+
+static void close_transfer(struct bench *b)
+{
+    up_transfer_close(b->transfer);
+    b->transfer = NULL;
+    up_package_free(b->package);
+    b->package = NULL;
+    b->source.file->ops->close(b->source.file);
+}
+
+static void bench_free(struct bench *b)
+{
+    up_device_close(b->device);
+    up_keyring_free(b->ring);
+    assert_int_equal(sim_open_files(b->sim), 0);
+    up_config_free(&b->config);
+    sim_free(b->sim);
+    free(b);
+}
+
+/* Up to where blocks are carried. */
+static void open_transfer(struct bench *b)
+{
+    struct up_error err;
+    char spool[256];
+    const struct up_layout *layout;
+
+    memset(&b->source, 0, sizeof b->source);
+    must(up_source_file(&b->source.file, b->storage, "/packages/new.upd", &err), &err);
+    b->source.base = (struct up_source){.ops = &remote_ops, .size = b->source.file->size};
+    must(up_device_spool(b->device, spool, sizeof spool, &err), &err);
+    must(up_package_open(&b->package, &b->source.base, b->storage, b->ring, spool, &err), &err);
+    must(up_package_step(b->package, &err), &err);
+    must(up_device_begin(b->device, up_package_manifest(b->package), &err), &err);
+    layout = up_package_layout(b->package);
+    b->source.data_at = layout->data_offset[0];
+    b->source.data_end = b->source.data_at + up_package_manifest(b->package)->part[0].data_size;
+    b->source.wants = 0;
+    must(up_transfer_open(&b->transfer, b->device, b->package, &b->source.base, &err), &err);
+}
+
+static int steps(struct bench *b, unsigned most, struct up_error *err)
+{
+    int rc = 1;
+
+    while (most-- > 0 && (rc = up_transfer_step(b->transfer, err)) == 1)
+        ;
+    return rc;
+}
+
+/* To the end: how many blocks were fetched, the rest being told as reused. */
+static unsigned fetch_all(struct bench *b)
+{
+    struct up_transfer_progress progress;
+    struct up_error err;
+
+    must(steps(b, UINT32_MAX, &err), &err);
+    up_transfer_progress(b->transfer, &progress);
+    assert_int_equal(progress.done, progress.total);
+    assert_int_equal(progress.done - progress.reused + progress.wasted, b->source.data_read);
+    assert_int_equal(b->source.data_read % BLOCK == 0 || b->size % BLOCK != 0, 1);
+    return (unsigned)((b->source.data_read + BLOCK - 1) / BLOCK);
+}
+
+static void finish(struct bench *b)
+{
+    struct up_error err;
+    size_t len;
+    char *slot;
+    int rc;
+
+    do
+        rc = up_device_finish(b->device, up_package_manifest(b->package), &err);
+    while (rc == UP_AGAIN);
+    must(rc, &err);
+    slot = sim_get(b->sim, SLOT_B, &len);
+    assert_int_equal(len, b->size);
+    assert_memory_equal(slot, b->fresh, len);
+    free(slot);
+}
+
+struct reuse_case {
+    const char *what;
+    int fresh[BLOCKS], target[BLOCKS]; /* what slot b holds before; first -2: no slot b yet */
+    unsigned fetched;
+    bool off;
+};
+
+#define NO_TARGET               \
+    {                           \
+        -2, 0, 0, 0, 0, 0, 0, 0 \
+    }
+
+static const struct reuse_case cases[] = {
+    {"the same image", {0, 1, 2, 3, 4, 5, 6, 7}, NO_TARGET, 0, false},
+    {"switched off", {0, 1, 2, 3, 4, 5, 6, 7}, NO_TARGET, 8, true},
+    {"shuffled", {7, 6, 5, 4, 3, 2, 1, 0}, NO_TARGET, 0, false},
+    {"one of them new", {0, 1, 2, 20, 4, 5, 6, 7}, NO_TARGET, 1, false},
+    {"all new", {20, 21, 22, 23, 24, 25, 26, 27}, NO_TARGET, 8, false},
+    {"zeros need nothing", {-1, 21, -1, 3, 3, 3, 3, -1}, NO_TARGET, 1, false},
+    {"in the target where they belong",
+     {20, 21, 22, 23, 4, 5, 6, 27},
+     {20, 21, 22, 23, 0, 0, 0, 27},
+     0,
+     false},
+    {"in the target farther on", {20, 21, 22, 23, 4, 5, 6, 7}, {30, 31, 32, 33, 20, 21, 22, 23}, 0, false},
+    /* Block 1 of the target is overwritten before block 4 is made. */
+    {"in the target, but overwritten", {0, 1, 2, 3, 21, 5, 6, 7}, {30, 21, 32, 33, 34, 35, 36, 37}, 1, false},
+    {"switched off with a target", {20, 21, 2, 3, 4, 5, 6, 7}, {20, 21, 2, 3, 4, 5, 6, 7}, 8, true},
+};
+
+static void what_the_device_has_is_not_fetched(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct reuse_case *c = &cases[i];
+        struct bench *b = bench_new(c->fresh, BLOCKS * BLOCK);
+        uint8_t target[BLOCKS * BLOCK];
+        unsigned fetched;
+
+        if (c->target[0] != -2) {
+            make_image(target, c->target);
+            sim_put(b->sim, SLOT_B, target, sizeof target, 0600);
+            sim_settle(b->sim);
+        }
+        b->config.reuse = !c->off;
+        open_transfer(b);
+        fetched = fetch_all(b);
+        if (fetched != c->fetched)
+            fail_msg("%s: %u blocks fetched, not %u", c->what, fetched, c->fetched);
+        finish(b);
+        close_transfer(b);
+        bench_free(b);
+    }
+}
+
+/* The last block is shorter than the old one at its place, or lies there in full. */
+static void the_last_block_may_be_short(void **state)
+{
+    for (int shorter = 0; shorter < 2; shorter++) {
+        struct bench *b = bench_new(old_blocks, BLOCKS * BLOCK - (shorter ? 1000 : 0));
+
+        (void)state;
+        open_transfer(b);
+        assert_int_equal(fetch_all(b), shorter);
+        finish(b);
+        close_transfer(b);
+        bench_free(b);
+    }
+}
+
+/* A run of missing blocks is asked for as one range, with what frames it; a
+ * block that is there, 4 KiB, is read over, and five of them are not. */
+static void ranges_are_those_of_what_is_missing(void **state)
+{
+    static const int fresh[BLOCKS] = {20, 1, 22, 3, 4, 5, 6, 7};
+    struct bench *b = bench_new(fresh, sizeof b->fresh);
+
+    (void)state;
+    open_transfer(b);
+    assert_int_equal(fetch_all(b), 2);
+    assert_int_equal(b->source.begin[0], b->source.data_at - 512); /* with its header */
+    assert_int_equal(b->source.end[0], b->source.data_at + 3 * BLOCK);
+    for (unsigned i = 1; i < b->source.wants; i++) {
+        bool tail = b->source.begin[i] >= b->source.data_end && b->source.end[i] == b->source.base.size;
+
+        assert_true(tail || b->source.end[i] == b->source.end[0]);
+    }
+    finish(b);
+    close_transfer(b);
+    bench_free(b);
+}
+
+/* What changed, or cannot be read, after it was seen is fetched. */
+static void what_is_gone_is_fetched(void **state)
+{
+    for (int how = 0; how < 2; how++) {
+        struct bench *b = bench_new(old_blocks, sizeof b->fresh);
+        struct up_error err;
+        char *slot;
+        size_t len;
+
+        (void)state;
+        open_transfer(b);
+        assert_int_equal(steps(b, 5, &err), 1); /* looked through, and the first blocks are made */
+        slot = sim_get(b->sim, SLOT_A, &len);
+        slot[6 * BLOCK + 5] ^= 1;
+        if (how == 0) {
+            int file = b->storage->ops->open(b->storage, SLOT_A, UP_UPDATE, 0);
+
+            assert_int_equal(b->storage->ops->pwrite(b->storage, file, slot, len, 0), 0);
+            b->storage->ops->close(b->storage, file);
+        }
+        free(slot);
+        if (how == 1) {
+            sim_reset_counters(b->sim);
+            sim_fail(b->sim, SIM_PREAD, 1, EIO, false);
+        }
+        assert_int_equal(fetch_all(b), 1);
+        finish(b);
+        close_transfer(b);
+        bench_free(b);
+    }
+}
+
+/* A slot that cannot be opened or read at all is as good as none. */
+static void a_slot_that_cannot_be_read_is_no_obstacle(void **state)
+{
+    struct bench *b = bench_new(old_blocks, sizeof b->fresh);
+    struct up_error err;
+
+    (void)state;
+    must(b->storage->ops->unlink(b->storage, SLOT_A) == 0 ? 0 : up_fail(&err, UP_WRITE, "unlink"), &err);
+    open_transfer(b);
+    assert_int_equal(fetch_all(b), BLOCKS);
+    finish(b);
+    close_transfer(b);
+    bench_free(b);
+}
+
+/* The next transfer of the same process does not look again. */
+static void what_was_seen_is_kept_for_the_next_try(void **state)
+{
+    static const int fresh[BLOCKS] = {0, 1, 2, 3, 24, 5, 6, 7};
+    struct bench *b = bench_new(fresh, sizeof b->fresh);
+    struct up_error err;
+    unsigned first, second;
+
+    (void)state;
+    open_transfer(b);
+    sim_reset_counters(b->sim);
+    assert_int_equal(steps(b, 6, &err), 1);
+    first = sim_calls(b->sim, SIM_PREAD);
+    close_transfer(b);
+    open_transfer(b);
+    sim_reset_counters(b->sim);
+    assert_int_equal(fetch_all(b), 1);
+    second = sim_calls(b->sim, SIM_PREAD);
+    assert_true(first >= BLOCKS);
+    assert_true(second < first + BLOCKS);
+    finish(b);
+    close_transfer(b);
+    bench_free(b);
+}
+
+#define CHECK(name) cmocka_unit_test(name)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CHECK(what_the_device_has_is_not_fetched),        CHECK(the_last_block_may_be_short),
+        CHECK(ranges_are_those_of_what_is_missing),       CHECK(what_is_gone_is_fetched),
+        CHECK(a_slot_that_cannot_be_read_is_no_obstacle), CHECK(what_was_seen_is_kept_for_the_next_try),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
