@@ -2,34 +2,80 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 
-/* jansson hands its allocator nothing of the caller's. */
-static _Thread_local bool ran_out;
+/*
+ * jansson's reader does not look whether the buffer that it gathers a token in
+ * could grow; it leaves the character out and later runs past the end of what
+ * it has. So what cannot be had comes from a reserve made before, large enough
+ * for that buffer, and the text ends right there, before another one is asked
+ * for. jansson hands its allocator nothing of the caller's, hence the statics.
+ */
+static _Thread_local struct {
+    void *block;
+    size_t size;
+    bool used; /* memory was short */
+} reserve;
 
 static void *allocate(size_t size)
 {
     void *block = malloc(size);
+    bool first = !reserve.used;
 
-    ran_out = ran_out || !block;
-    return block;
+    if (block)
+        return block;
+    reserve.used = true;
+    return first && size <= reserve.size ? reserve.block : NULL;
+}
+
+static void release(void *block)
+{
+    if (block != reserve.block)
+        free(block);
+}
+
+struct text {
+    const char *at;
+    size_t left;
+};
+
+/* A byte at a time: not one more is looked at once memory was short. */
+static size_t next(void *buffer, size_t room, void *user)
+{
+    struct text *text = user;
+
+    if (text->left == 0 || room == 0 || reserve.used)
+        return 0;
+    *(char *)buffer = *text->at++;
+    text->left--;
+    return 1;
 }
 
 json_t *up_json_load(const char *text, size_t len, size_t flags, json_error_t *why)
 {
-    json_malloc_t before;
-    json_free_t release;
-    json_t *value;
+    struct text source = {text, len};
+    json_malloc_t before_malloc;
+    json_free_t before_free;
+    json_t *value = NULL;
+    bool short_of_memory;
 
-    json_get_alloc_funcs(&before, &release);
-    json_set_alloc_funcs(allocate, free);
-    ran_out = false;
-    value = json_loadb(text, len, flags, why);
-    json_set_alloc_funcs(before, release);
-    if (ran_out) {
-        json_decref(value);
-        value = NULL;
+    reserve.size = len <= SIZE_MAX / 4 ? 2 * len + 64 : 0; /* it doubles */
+    reserve.block = reserve.size ? malloc(reserve.size) : NULL;
+    reserve.used = !reserve.block;
+    if (reserve.block) {
+        json_get_alloc_funcs(&before_malloc, &before_free);
+        json_set_alloc_funcs(allocate, release);
+        value = json_load_callback(next, &source, flags, why);
+        if (reserve.used) {
+            json_decref(value);
+            value = NULL;
+        }
+        json_set_alloc_funcs(before_malloc, before_free);
     }
-    errno = ran_out ? ENOMEM : EINVAL;
+    short_of_memory = reserve.used;
+    free(reserve.block);
+    reserve.block = NULL;
+    errno = short_of_memory ? ENOMEM : EINVAL;
     return value;
 }

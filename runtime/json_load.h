@@ -2,8 +2,9 @@
  * json_load.h -- JSON, read whole or not at all.
  *
  * jansson's reader leaves out a character of a text when the buffer that it
- * gathers it in cannot grow, and goes on as if nothing were. What was signed
- * must not be read as something else because memory was short for a moment.
+ * gathers it in cannot grow, goes on as if nothing were, and may read and write
+ * past its end. What was signed must not be read as something else because
+ * memory was short for a moment, nor may what anybody sent do harm then.
  */
 #ifndef UP_JSON_LOAD_H
 #define UP_JSON_LOAD_H

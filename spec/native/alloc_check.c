@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include "error.h"
 #include "failing.h"
 #include "fixture.h"
+#include "json_load.h"
 #include "minisign.h"
 #include "source.h"
 #include "variants.h"
@@ -184,10 +186,39 @@ static void authoring_survives_running_out_of_memory(void **state)
     print_message("fail-nth-malloc: %lu allocations failed, 0 bad\n", failed_allocations);
 }
 
+/* Tokens that outgrow the reader's buffer again and again, one failing
+ * allocation after the other: all of the text or nothing. */
+static void a_text_is_read_whole_or_not_at_all(void **state)
+{
+    char text[4096], *at = text;
+    json_t *whole, *got;
+    json_error_t why;
+    bool met = true;
+
+    (void)state;
+    at += sprintf(at, "{\"number\":-9223372036854775807,\"texts\":[");
+    for (int len = 1; len < 1000; len = 2 * len + 3)
+        at += sprintf(at, "\"%0*d\xc3\xa4\\u00e4\",", len, 7);
+    sprintf(at, "true,null,1.5e10]}");
+    whole = up_json_load(text, strlen(text), 0, &why);
+    assert_non_null(whole);
+    for (unsigned long n = 1; met; n++) {
+        failing_start(n);
+        got = up_json_load(text, strlen(text), 0, &why);
+        met = failing_stop() >= n;
+        if (got ? !json_equal(got, whole) : errno != ENOMEM || !met)
+            fail_msg("allocation %lu failed: %s", n, got ? "read as something else" : why.text);
+        json_decref(got);
+        done_with("JSON", n);
+    }
+    json_decref(whole);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_device_survives_running_out_of_memory),
+        cmocka_unit_test(a_text_is_read_whole_or_not_at_all),
         cmocka_unit_test(authoring_survives_running_out_of_memory),
     };
 
