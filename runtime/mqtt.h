@@ -11,8 +11,8 @@
  * What is published waits in a queue of its own until the broker has it:
  * across lost connections and hours without one. Messages of QoS 1 are sent
  * again until they are acknowledged; those of QoS 0 that were not wholly
- * written when the connection broke, too. The order is kept; the broker may see
- * a message of QoS 1 twice.
+ * written when the connection broke, too. They go in the order in which they were
+ * published; the broker may see one of QoS 1 twice.
  *
  * The name of the broker is looked up by resolver.h, in a thread: the library
  * would stop the loop for it. The library is given the address, and the TLS

@@ -17,8 +17,10 @@ static void on_connect(struct mosquitto *client, void *user, int answer, int fla
     (void)client;
     if (m->deaf)
         return;
-    if (m->answered)
-        m->lie = "the broker accepted the connection twice";
+    if (m->answered) {
+        m->lie = "the broker answered the connection twice";
+        return;
+    }
     m->answered = true;
     m->answer = answer;
     m->session = flags & 1;

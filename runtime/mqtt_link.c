@@ -289,7 +289,7 @@ int up_mqtt_link_work(struct up_mqtt *m, struct up_error *err)
 {
     int rc = exchange(m, err);
 
-    if (rc == 0 && m->lie)
+    if (m->lie)
         rc = up_fail(err, UP_NETWORK, "%s", m->lie);
     return rc;
 }

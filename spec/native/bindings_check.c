@@ -76,6 +76,12 @@ static const char script[] =
     "local fetch = need 'fetch'\n"
     "local f <close> = assert(fetch.open(loop, 'http://127.0.0.1:1/x', { headers = { a = 'b' } }))\n"
     "f:read()\n"
+    "local mqtt = need 'mqtt'\n"
+    "local m <close> = assert(mqtt.open { host = '127.0.0.1', port = 1, will = { topic = 'a' } })\n"
+    "m:subscribe('a', 1)\n"
+    "m:publish('a', 'b', 1)\n"
+    "for event in m.step, m do assert(event.kind == 'disconnected') end\n"
+    "assert(m:status().queued == 1)\n"
     "need('error').codes()\n";
 
 static int open_all(lua_State *L)

@@ -15,6 +15,7 @@
 #include "folder.h"
 #include "http_listen.h"
 #include "loop.h"
+#include "mqtt.h"
 #include "notify.h"
 #include "policy.h"
 #include "signals.h"
@@ -159,6 +160,35 @@ static int read_folder(const struct scratch *s, struct up_error *err)
     return rc;
 }
 
+/* Without a broker; what fails then is told in an event. */
+static int stay_connected(const struct scratch *s, struct up_error *err)
+{
+    const struct up_mqtt_options o = {.host = "127.0.0.1",
+                                      .port = 1,
+                                      .client_id = "check",
+                                      .keepalive = 60,
+                                      .clean = true,
+                                      .back_off_min = 1000,
+                                      .back_off_max = 1000,
+                                      .queue = 2,
+                                      .tls = true,
+                                      .insecure = true};
+    struct up_mqtt *m = NULL;
+    struct up_mqtt_event event;
+    uint64_t id;
+    int rc = up_mqtt_open(&m, s->storage, &o, err);
+
+    if (rc == 0)
+        rc = up_mqtt_publish(m, "t", "x", 1, 1, false, &id, err);
+    if (rc == 0)
+        rc = up_mqtt_subscribe(m, "t", 1, err);
+    for (int i = 0; rc == 0 && i < 3; i++)
+        while (up_mqtt_step(m, &event))
+            ;
+    up_mqtt_close(m);
+    return rc;
+}
+
 static int keep_files(const struct scratch *s, struct up_error *err)
 {
     char dir[512], path[512], *text = NULL;
@@ -265,6 +295,7 @@ static void any_call_below_may_fail(void **state)
         {"signals", watch_signals},
         {"notify", tell_the_manager},
         {"folder", read_folder},
+        {"mqtt", stay_connected},
         {"files", keep_files},
         {"table", use_table},
     };
