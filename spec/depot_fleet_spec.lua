@@ -85,10 +85,11 @@ describe("depot.fleet", function()
     return kept:get(cloud or "aliyun", "pk", device or "dn")
   end
 
-  local function reopen()
+  local function reopen(session)
     depot:close()
     kept:close()
     open()
+    mqtt.events[1].session = session ~= false
   end
 
   before_each(function()
@@ -264,6 +265,28 @@ describe("depot.fleet", function()
     report "2.0.0"
     step()
     assert.equal("succeeded", row().state)
+  end)
+
+  it("offers anew what a broker has forgotten that lost the session", function()
+    for _, name in ipairs { "waits", "loads", "burns", "runs" } do
+      report("1.0.0", name)
+    end
+    step()
+    step(2001)
+    acknowledge(sent())
+    progress(40, "loads")
+    progress(100, "burns")
+    report("2.0.0", "runs")
+    step()
+    reopen(false)
+    step()
+    step(100)
+    local topics = {}
+    for i, message in ipairs(sent()) do
+      topics[i] = message.topic:match "[^/]+$"
+    end
+    table.sort(topics)
+    assert.same({ "loads", "waits" }, topics)
   end)
 
   it("gives devices up that fell silent for a day", function()

@@ -53,6 +53,8 @@ Meanwhile a depot on this machine asks devices that are to be given one of them 
     { name = "mqtt-ca", value = "FILE", help = "speak TLS to the broker, and trust these certificates" },
     { name = "expiry", value = "SECONDS", help = "how long the links in offers work (1800)" },
     { name = "pace", value = "N", help = "offers a second, at most (100)" },
+    { name = "settle", value = "SECONDS",
+      help = "silence after a report before an offer, since vendors' clients report twice (2)" },
     { name = "staged", help = "offer packages by jobs only: verify on one device, then batch" },
     { name = "device", value = "NAME", list = true, help = "with an action: only this device; may be repeated" },
     { name = "product", value = "PRODUCT", help = "with an action: only devices of this product" },
@@ -123,12 +125,12 @@ local function read_file(path, option)
   return text
 end
 
-local function number_of(opts, name)
+local function number_of(opts, name, least)
   local text = opts[name]
   if not text then return true end
   local number = #text <= 9 and text:find "^%d+$" and math.tointeger(tonumber(text))
-  if not number or number < 1 then
-    return nil, ("--%s %s: expected a number from 1"):format(name, text), "usage"
+  if not number or number < least then
+    return nil, ("--%s %s: expected a number from %d"):format(name, text, least), "usage"
   end
   opts[name] = number
   return true
@@ -179,8 +181,8 @@ local function settings(opts)
   if url and not url:find "^https?://[^%s%c]+$" then
     return nil, ("--url %s: expected http:// or https:// and a host"):format(url), "usage"
   end
-  for _, name in ipairs { "expiry", "pace" } do
-    local ok, message, code = number_of(opts, name)
+  for name, least in pairs { expiry = 1, pace = 1, settle = 0 } do
+    local ok, message, code = number_of(opts, name, least)
     if not ok then return nil, message, code end
   end
   local ok, message, code = check_base(opts)
@@ -213,6 +215,7 @@ local function serve(args, env)
     mqtt = set.mqtt,
     expiry = opts.expiry,
     pace = opts.pace,
+    settle = opts.settle and opts.settle * 1000,
     auto = not opts.staged,
     watch = { { fd = signals:fd(), read = true } },
     on_request = on_request(env),
@@ -253,7 +256,7 @@ function M.run(args, env)
     if args.positional[3] then return nil, "usage: moult depot pack DIR; the recipe names the packages", "usage" end
     return require("cli.depot_pack").run(args.positional[2], args.opts, env)
   end
-  local ok, message, code = number_of(args.opts, "timeout")
+  local ok, message, code = number_of(args.opts, "timeout", 1)
   if not ok then return nil, message, code end
   return require("depot.actions." .. action).run {
     dir = args.positional[2], name = args.positional[3], opts = args.opts, env = env, natives = natives,

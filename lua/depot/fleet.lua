@@ -10,7 +10,8 @@
 -- step ends; a failed one is done again. A pushed offer stays due, a minute
 -- ahead, until the broker has taken it. So a depot that is killed pushes again
 -- at worst. The session at the broker outlives the depot: what devices said
--- meanwhile with QoS 1 is heard later.
+-- meanwhile with QoS 1 is heard later. When the broker has lost it, open jobs
+-- are offered anew.
 --
 -- @module depot.fleet
 
@@ -46,7 +47,7 @@ function M.new(parts, options)
   local self = setmetatable({
     pace = options.pace or 100, settle = options.settle or jobs.SETTLE, auto = options.auto,
     connected = false, allowance = 1, refilled = parts.now(), next_look = 0, next_sweep = parts.now() + SWEEP,
-    waiting = {}, answers = {}, batch = {}, backlog = {}, resume_at = 0, message_id = 0,
+    granted = 0, waiting = {}, answers = {}, batch = {}, backlog = {}, resume_at = 0, message_id = 0,
   }, Fleet)
   for name, part in pairs(parts) do
     self[name] = part
@@ -216,12 +217,19 @@ function Fleet:_handle(event, now)
     return self:_taken(event.id)
   end
   if event.kind == "connected" or event.kind == "disconnected" then
-    self.connected = event.kind == "connected"
+    self.connected, self.granted = event.kind == "connected", 0
+  elseif event.kind == "subscribed" then
+    self.granted = self.granted + 1
+    if self.granted == #dialects.filters then self.on_event { kind = "listening" } end
   end
-  if event.message or event.kind == "connected" then
-    self.on_event { kind = event.kind, text = event.message }
+  if event.message then self.on_event { kind = event.kind, text = event.message } end
+  if event.kind ~= "connected" or event.session then return true end
+  -- The broker has forgotten us, and perhaps reports of devices with us.
+  local ok, message, code = self.store:change()
+  if ok then
+    ok, message, code = self.store:offer_anew(now)
   end
-  return true
+  return ok and true, message, code
 end
 
 -- Handle what came, first what failed before.

@@ -49,6 +49,7 @@ local STATEMENTS = {
   next_due = "SELECT min(due) AS due FROM device WHERE due IS NOT NULL",
   stale = "SELECT * FROM device WHERE state = 'upgrading' AND changed < ? AND coalesce(heard, 0) < ? LIMIT ?",
   postpone = "UPDATE device SET due = ? WHERE due > ?",
+  hasten = "UPDATE device SET due = ? WHERE state = 'pending' OR state = 'upgrading' AND finished IS NULL",
   every = "SELECT * FROM device ORDER BY cloud, product, device",
   rollouts = "SELECT * FROM rollout ORDER BY id DESC",
   roll_out = "INSERT INTO rollout (package, target, hash, cloud, product, source, made) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -176,6 +177,11 @@ end
 --- Bring due times back that lie beyond `latest`, as after a clock that was set back.
 function Store:hasten(latest)
   return self.statements.postpone:run(latest, latest)
+end
+
+--- Make every open job due whose firmware may still have to be offered.
+function Store:offer_anew(now)
+  return self.statements.hasten:run(now)
 end
 
 --- Every device, sorted.
