@@ -15,6 +15,7 @@
 #include "storage.h"
 #include "supervisor_private.h"
 
+#define READY_MS 20000         /* systemd waits 90 s, and would stop the script, too */
 #define RESTART_RETRY_MS 60000 /* the restart command ran and the device is still up */
 #define RESTART_RETRY_MOST_MS 3600000
 
@@ -82,6 +83,19 @@ void up_tell_answer(struct up_supervisor *s, const char *verb, int result, const
         up_child_tell(s->agent, "answer %s %s %s", verb, up_code_word(result), err->message);
     else
         up_child_tell(s->agent, "answer %s ok", verb);
+}
+
+/*
+ * Whoever is started after us may ask the agent at once: it listens before its
+ * first beat. But one that cannot start is no reason to be taken for hung.
+ */
+void up_tell_ready(struct up_supervisor *s)
+{
+    if (s->ready_by == 0)
+        return;
+    s->ready_by = 0;
+    up_notify_send(&s->notify, "READY=1\nSTATUS=%s %s", s->config->project,
+                   up_phase_name(up_supervisor_phase(s)));
 }
 
 /*
@@ -183,6 +197,7 @@ static void look_after_agent(struct up_supervisor *s)
             up_hear_agent(s);
             up_child_reap(s->agent, up_supervisor_now(s));
             up_say(s, "agent %s", up_child_reason(s->agent));
+            up_tell_ready(s);
         }
     }
     if (!up_child_running(s->agent) && s->leave == UP_LEAVE_NOT &&
@@ -207,6 +222,8 @@ static int poll_timeout(const struct up_supervisor *s)
         next = sooner(next, s->trial_until);
     if (s->restart_at > 0)
         next = sooner(next, s->restart_at);
+    if (s->ready_by > 0)
+        next = sooner(next, s->ready_by);
     return next <= now ? 0 : (int)(next - now);
 }
 
@@ -235,6 +252,8 @@ static int supervise(struct up_supervisor *s, struct up_error *err)
 
         look_after_agent(s);
         up_look_after_script(s);
+        if (!s->device || s->leave != UP_LEAVE_NOT || up_supervisor_now(s) >= s->ready_by)
+            up_tell_ready(s);
         if (s->restart_at > 0 && s->leave == UP_LEAVE_NOT && up_supervisor_now(s) >= s->restart_at) {
             s->restart_at = 0;
             up_leave_to_restart(s, "it did not go down the last time");
@@ -300,8 +319,7 @@ static int run(struct up_supervisor *s, struct up_error *err)
         return err->code;
     if (action == UP_START_RESTART)
         up_leave_to_restart(s, "the boot loader has to choose again");
-    up_notify_send(&s->notify, "READY=1\nSTATUS=%s %s", s->config->project,
-                   up_phase_name(up_supervisor_phase(s)));
+    s->ready_by = up_supervisor_now(s) + READY_MS;
     return supervise(s, err);
 }
 

@@ -11,6 +11,9 @@
  *     to agent      phase WORD | script up PID START | script down REASON
  *                   answer confirm|rollback ok | answer confirm|rollback CODE MESSAGE
  *
+ * The service manager is told READY=1 at the agent's first beat, which it sends
+ * when it listens on <state>/control; or when it cannot start, or after 20 s.
+ *
  * START counts the starts of a trial, 0 outside of one. A confirm is answered
  * "deferred" until the script that is on trial has beaten lately: a script
  * that hangs must not be confirmed before its silence is noticed.

@@ -82,6 +82,7 @@ static void hear_agent(struct up_supervisor *s, const char *line)
     const char *rest;
 
     if (after(line, "beat")) {
+        up_tell_ready(s);
         if (s->notify.watchdog)
             up_notify_send(&s->notify, "WATCHDOG=1");
     } else if (after(line, "armed")) {

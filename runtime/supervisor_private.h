@@ -43,6 +43,7 @@ struct up_supervisor {
     uint64_t trial_until; /* ms; meaningful on trial */
     uint64_t restart_at;  /* ms; when to try the restart command again; 0: not */
     uint64_t restart_delay;
+    uint64_t ready_by; /* ms; the service manager is told then at the latest; 0: it was */
 };
 
 /* A line on stderr unless quiet; warn() always. */
@@ -55,6 +56,8 @@ enum up_phase up_supervisor_phase(const struct up_supervisor *s);
 void up_supervisor_refresh(struct up_supervisor *s);
 void up_tell_phase(struct up_supervisor *s);
 void up_tell_script(struct up_supervisor *s);
+/* READY=1, once. */
+void up_tell_ready(struct up_supervisor *s);
 /* The agent asked for `verb`: how it ended. err is read when result < 0. */
 void up_tell_answer(struct up_supervisor *s, const char *verb, int result, const struct up_error *err);
 

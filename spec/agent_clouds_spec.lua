@@ -40,6 +40,15 @@ describe("agent and script", function()
     w:wait_status { phase = "idle", release = "1.0.1" }
   end)
 
+  it("request: a script whose callback does nothing is started anew all the same, after restart_after", function()
+    w:device { period = 86400, config = "restart_after = 1,",
+      body = "sys.taskInit(function() update.request(function() end, nil, 300) end)" }
+    w:run()
+    w:publish()
+    w:wait_status { phase = "idle", release = "1.0.1" }
+    assert.matches("restart: the script did not", w:read("device.log"))
+  end)
+
   it("request: asks the address that it is given", function()
     w:serve()
     local url = w.url .. "/api/site/firmware_upgrade"

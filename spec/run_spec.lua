@@ -79,29 +79,45 @@ describe("moult run", function()
     assert.matches("moult run -c", out, 1, true)
   end)
 
-  it("tells the service manager", function()
-    local unix = require "socket.unix"
-    local w = new()
-    local manager = assert(unix.dgram())
+  -- Start it as systemd would; told(what) waits until it has said so.
+  local function managed(w)
+    local manager = assert(require("socket.unix").dgram())
     assert(manager:bind(w:path("notify")))
     manager:settimeout(0)
+    w:shell(("{ NOTIFY_SOCKET=$PWD/notify WATCHDOG_USEC=60000000 exec '%s' run -c config.lua >device.log 2>&1 & } ; "
+      .. "echo $! >device.pid"):format(require("update.native.host").program))
+    w.running.device = tonumber(w:read("device.pid"))
     local heard = {}
-    local function told(what)
+    return manager, function(what)
       w:wait(what, function()
         local text = manager:receive()
         if text then heard[#heard + 1] = text end
         return table.concat(heard, "\n"):find(what, 1, true)
       end)
     end
-    local program = require("update.native.host").program
-    w:shell(("{ NOTIFY_SOCKET=$PWD/notify WATCHDOG_USEC=60000000 exec '%s' run -c config.lua >device.log 2>&1 & } ; "
-      .. "echo $! >device.pid"):format(program))
-    w.running.device = tonumber(w:read("device.pid"))
+  end
+
+  it("tells the service manager, and answers as soon as it says that it is ready", function()
+    local w = new()
+    local manager, told = managed(w)
     told "READY=1"
+    local code, out = w:moult "status"
+    assert.equal(0, code)
+    assert.matches("agent +running", out)
     told "STATUS=METER idle"
     told "WATCHDOG=1"
     w:stop("device")
     told "STOPPING=1"
+    manager:close()
+  end)
+
+  it("is ready without an agent that cannot start", function()
+    local w = new()
+    assert(w:shell("mkdir state/control"))
+    local manager, told = managed(w)
+    told "READY=1"
+    assert.matches("agent exited", w:read("device.log"))
+    w:stop("device")
     manager:close()
   end)
 

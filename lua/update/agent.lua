@@ -47,9 +47,10 @@ end
 -- @tparam string why
 -- @tparam[opt] number delay seconds, so that an answer can leave first
 function Agent:restart(why, delay)
+  local armed = self.armed_times
   self.tasks:spawn("restart", function()
     if delay then self.tasks:wait(delay) end
-    if self:phase() ~= "armed" then return end
+    if self:phase() ~= "armed" or self.armed_times ~= armed then return end
     self.log(("restart: %s"):format(why))
     self.supervisor:send "restart"
   end)
@@ -71,11 +72,14 @@ function Agent:update(where, why)
   self.tasks:set(self.engine_free)
   if self:phase() ~= self.device:status().phase then self:refresh() end
   if result then
+    self.armed_times = self.armed_times + 1
     self.supervisor:send "armed"
     self:tell { event = "done", release = result.release, sequence = result.sequence }
     if self.config.restart_when == "now" then
       if why == "poll" then self:restart("poll") end
       if why == "offer" then self:restart("offer", REPORT_WITHIN) end
+      -- Its callback was told, and decides when: but not never, or nothing else could be installed.
+      if why == "request" then self:restart("the script did not", self.config.restart_after) end
     end
   elseif code ~= "nothing" and code ~= "deferred" then
     self:tell { event = "error", message = message, code = code }
@@ -124,7 +128,7 @@ end
 local function make(config, natives)
   local loop = assert(natives.loop.new())
   local self = setmetatable({
-    config = config, natives = natives, loop = loop, stirred = {}, engine_free = {},
+    config = config, natives = natives, loop = loop, stirred = {}, engine_free = {}, armed_times = 0,
     random = math.random,
   }, Agent)
   function self.log(line)
@@ -154,12 +158,14 @@ local function open(self)
   self.current_phase = self.device:status().phase
   self.asker = require("update.asker").new { config = config, device = self.device, tasks = self.tasks, keep = true,
     log = self.log }
+  self.spending = require("update.spending").new { path = config.state .. "/spent", now = os.time, log = self.log }
   self.engine = require("update.engine").new {
     natives = natives, device = self.device, loop = self.loop, keys = config.keys, tasks = self.tasks,
     ask = function(offer, facts) return self.asker:decide(offer, facts) end,
     facts = function() return self.script:facts() end, log = self.log,
     http = { proxy = config.proxy, ca_file = config.ca_file, max_redirects = 5 },
-    on = function(event) self:on_event(event) end, spent = function(bytes) self.script:spend(bytes) end,
+    on = function(event) self:on_event(event) end,
+    spent = function(bytes, goes_on) self.spending:add(bytes, goes_on) end,
     tries = 30, head_tries = 3,
   }
   self.script = require("update.agent_script").new(self)

@@ -1,5 +1,4 @@
---- What the agent knows of the script and from it: its name, its facts, and
--- what was spent on the link.
+--- What the agent knows of the script and from it: its name and its facts.
 --
 -- @module update.agent_script
 
@@ -12,7 +11,7 @@ Script.__index = Script
 
 --- @tparam table agent
 function M.new(agent)
-  return setmetatable({ agent = agent, asked = {}, asked_id = 0, spent = 0 }, Script)
+  return setmetatable({ agent = agent, asked = {}, asked_id = 0 }, Script)
 end
 
 -- What is wrong with the globals of main.lua, or nil. What it does not set is not wrong.
@@ -69,21 +68,11 @@ local function ask(self)
   return {}
 end
 
---- Count bytes that came off the wire today (UTC). Kept in memory: an agent
--- that was started again counts anew.
--- @tparam integer bytes
-function Script:spend(bytes)
-  local day = os.time() // 86400
-  if self.day ~= day then self.day, self.spent = day, 0 end
-  self.spent = self.spent + bytes
-end
-
 --- Facts for policy besides those of the device: of the system, of the link, of the script.
 -- @treturn table
 function Script:facts()
-  self:spend(0)
   local facts = require("update.facts").system()
-  facts.spent_today = self.spent
+  facts.spent_today = self.agent.spending:today()
   for name, value in pairs(ask(self)) do
     if facts[name] == nil then facts[name] = value end
   end

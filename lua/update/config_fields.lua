@@ -74,6 +74,8 @@ return {
   field("restart_when", "word", "when to go over to what was fetched without being asked for: \"now\", or when it is "
     .. "\"asked\" for by the script (sys.restart) or at the next start of the device",
     { choices = { "now", "asked" }, default = "now" }),
+  field("restart_after", "integer", "seconds that a script may take to go over to what its own request fetched; then "
+    .. "that is done without it (with restart_when = \"now\")", { min = 1, max = 31536000, default = 86400 }),
   field("cloud", "table", "where to ask for updates", { fields = cloud }),
   field("clouds", "array", "several of cloud; the first valid offer wins", { fields = cloud }),
   field("policy", "path", "the owner's policy, asked before the release's own"),

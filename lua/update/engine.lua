@@ -47,9 +47,10 @@ local RESUMABLE = { network = true, missing = true, expired = true, busy = true 
 --   (directory), tasks (scheduler), ask (function(offer, facts) -> decision,
 --   tree, name of the policy | nil, message, code), facts (function -> table
 --   added to the device's), http (options of natives.source.http), log
---   (function(line)), on (function(event)), spent (function(bytes) off the
---   wire), random (function -> 0 to 1), tries (attempts in a row without
---   progress that end it; 30), head_tries (the same for the head)
+--   (function(line)), on (function(event)), spent (function(bytes, goes_on)
+--   off the wire; goes_on: more of the transfer follows), random (function ->
+--   0 to 1), tries (attempts in a row without progress that end it; 30),
+--   head_tries (the same for the head)
 function M.new(o)
   return setmetatable({
     natives = o.natives, device = o.device, loop = o.loop, keys = o.keys, tasks = o.tasks, ask = o.ask,
@@ -75,11 +76,19 @@ function Engine:open_source(where)
   return self.natives.source.http(self.loop, where.location, options)
 end
 
+-- What came off the wire since the last time.
+function Engine:count(where, head, goes_on)
+  if not offers.is_url(where.location) then return end
+  local received = head.source:received()
+  self.spent(received - (head.counted or 0), goes_on)
+  head.counted = received
+end
+
 function Engine:close_source(where, head)
   if not head.source then return end
-  if offers.is_url(where.location) then self.spent(head.source:received()) end
+  self:count(where, head)
   head.source:close()
-  head.source = nil
+  head.source, head.counted = nil, nil
 end
 
 --- Close what read_head() opened.
@@ -169,6 +178,7 @@ function Engine:read_blocks(where, head)
     end
     result, message, code = transfer:step()
     if result == "block" then
+      self:count(where, head, true)
       self:progress(head, transfer)
       self.tasks:turn()
     elseif code == "again" then
