@@ -55,7 +55,7 @@ struct up_mqtt_options {
     const char *cert, *key;  /* files, both or none */
     const char *server_name; /* NULL: host */
     bool insecure;           /* any certificate will do: for trying only */
-    uint64_t time_floor;     /* as in fetch_options.h */
+    uint64_t time_floor;     /* as in fetch_options.h, while the system clock is behind it */
 
     const char *will_topic; /* NULL: no last will */
     const void *will_payload;

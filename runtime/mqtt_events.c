@@ -29,6 +29,7 @@ void up_mqtt_tell(struct up_mqtt *m, const struct up_mqtt_event *event)
         m->lie = "out of memory";
         return;
     }
+    m->told_bytes += sizeof *n + payload;
     at = n->text;
     n->next = NULL;
     n->event = *event;

@@ -14,9 +14,12 @@
 #include "error.h"
 #include "mqtt_private.h"
 #include "mqtt_tls.h"
+#include "storage.h"
 
-#define WINDOW 16                   /* messages of QoS 1 that are not acknowledged */
-#define PACKET_MAX (1024 * 1024)    /* bytes of one packet that comes */
+#define WINDOW 16                /* messages of QoS 1 that are not acknowledged */
+#define PACKET_MAX (1024 * 1024) /* bytes of one packet that comes */
+#define PACKETS_AT_ONCE 256
+#define BYTES_AT_ONCE (512 * 1024)
 #define RECEIVE_BUFFER (128 * 1024) /* so that no more comes at once than is looked at */
 #define FAREWELL_MS 1000
 #define FAREWELL_TURNS 10
@@ -139,7 +142,7 @@ int up_mqtt_link_connect(struct up_mqtt *m, const char *address, struct up_error
     m->answer = m->trouble = 0;
     m->lie = NULL;
     if (m->tls)
-        up_mqtt_tls_begin(m->tls);
+        up_mqtt_tls_begin(m->tls, m->storage->ops->now(m->storage));
     note_free_descriptors(lowest);
     rc = mosquitto_connect_bind_async(m->client, address, (int)m->port, (int)m->keepalive, NULL);
     error = errno;
@@ -256,6 +259,26 @@ static int look_at_handshake(const struct up_mqtt *m, int fd, short ready)
     return n == 0 && ssl && !SSL_is_init_finished(ssl) ? ECONNRESET : 0;
 }
 
+static bool readable(const struct up_mqtt *m)
+{
+    struct pollfd p = {.fd = mosquitto_socket(m->client), .events = POLLIN};
+
+    return p.fd >= 0 && (up_mqtt_link_holds_bytes(m) || (poll(&p, 1, 0) > 0 && p.revents & POLLIN));
+}
+
+/* Whoever asks gets many messages at once, and his turn while more come. */
+static int read_some(struct up_mqtt *m)
+{
+    int rc, packets = 0;
+
+    m->told_bytes = 0;
+    do
+        rc = mosquitto_loop_read(m->client, 1);
+    while (rc == MOSQ_ERR_SUCCESS && m->phase == UP_MQTT_ONLINE && !m->lie && ++packets < PACKETS_AT_ONCE &&
+           m->told_bytes < BYTES_AT_ONCE && readable(m));
+    return rc;
+}
+
 static int exchange(struct up_mqtt *m, struct up_error *err)
 {
     struct pollfd p = {.fd = mosquitto_socket(m->client), .events = POLLIN};
@@ -272,7 +295,7 @@ static int exchange(struct up_mqtt *m, struct up_error *err)
     m->completed = false;
     errno = 0;
     if (p.revents & (POLLIN | POLLHUP | POLLERR) || up_mqtt_link_holds_bytes(m))
-        rc = mosquitto_loop_read(m->client, 1);
+        rc = read_some(m);
     if (rc == MOSQ_ERR_SUCCESS && p.revents & POLLOUT)
         rc = mosquitto_loop_write(m->client, 1);
     if (rc == MOSQ_ERR_SUCCESS)

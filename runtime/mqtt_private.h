@@ -56,6 +56,7 @@ struct up_mqtt {
     bool deaf;               /* the connection is over: what still comes is not told */
     bool completed;          /* a packet came whole in this round */
     bool measured;           /* else `unaccounted` says nothing */
+    size_t told_bytes;       /* of events since a round of reading began */
     uint64_t unaccounted;    /* bytes read when a packet was last whole */
 
     struct up_mqtt_queue queue;

@@ -14,6 +14,7 @@
 struct up_mqtt_tls {
     SSL_CTX *context;
     char *name;       /* NULL: the broker is named by an address, and nothing is asked for */
+    uint64_t floor;   /* 0 none */
     bool lenient;     /* the clock was never set: see fetch_options.h */
     int verify_error; /* X509_V_OK, or why the broker's certificate was refused */
     int alert;        /* what the broker said when it refused ours; -1 nothing */
@@ -95,10 +96,7 @@ static int set_expectations(struct up_mqtt_tls *t, const struct up_mqtt_options 
                  : X509_VERIFY_PARAM_set1_host(param, name, 0)) != 1)
         return up_fail(err, UP_USAGE, "mqtt: no server is called %s", name);
     X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    if (o->time_floor) {
-        t->lenient = true;
-        X509_VERIFY_PARAM_set_time(param, (time_t)o->time_floor);
-    }
+    t->floor = o->time_floor;
     SSL_CTX_set_verify(t->context, o->insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, judge);
     return 0;
 }
@@ -120,7 +118,6 @@ int up_mqtt_tls_new(struct up_mqtt_tls **out, const struct up_mqtt_options *o, s
     /* What is not wholly written stays in the library's packet, at another place
      * perhaps after more was queued. */
     SSL_CTX_set_mode(t->context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    up_mqtt_tls_begin(t);
     rc = load_files(t->context, o, err);
     if (rc == 0)
         rc = set_expectations(t, o, err);
@@ -137,8 +134,15 @@ void *up_mqtt_tls_context(struct up_mqtt_tls *t)
     return t->context;
 }
 
-void up_mqtt_tls_begin(struct up_mqtt_tls *t)
+void up_mqtt_tls_begin(struct up_mqtt_tls *t, uint64_t now)
 {
+    X509_VERIFY_PARAM *param = SSL_CTX_get0_param(t->context);
+
+    t->lenient = now < t->floor;
+    if (t->lenient)
+        X509_VERIFY_PARAM_set_time(param, (time_t)t->floor);
+    else
+        X509_VERIFY_PARAM_clear_flags(param, X509_V_FLAG_USE_CHECK_TIME);
     t->verify_error = X509_V_OK;
     t->alert = -1;
     t->complete = false;

@@ -9,6 +9,7 @@
 #define UP_MQTT_TLS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct up_error;
 struct up_mqtt_options;
@@ -18,8 +19,9 @@ struct up_mqtt_tls;
 int up_mqtt_tls_new(struct up_mqtt_tls **out, const struct up_mqtt_options *o, struct up_error *err);
 /* The SSL_CTX; whoever keeps it counts a reference of its own. */
 void *up_mqtt_tls_context(struct up_mqtt_tls *t);
-/* Forget what the connection before said. */
-void up_mqtt_tls_begin(struct up_mqtt_tls *t);
+/* Forget what the connection before said. `now`: the system clock, seconds since 1970. While it is behind
+ * the options' time_floor, that is the time; see fetch_options.h. */
+void up_mqtt_tls_begin(struct up_mqtt_tls *t, uint64_t now);
 /* What OpenSSL says; the first counts. */
 void up_mqtt_tls_note(struct up_mqtt_tls *t, const char *reason);
 /* Why the connection ended, as far as TLS is to blame: fills err and returns UP_UNTRUSTED for

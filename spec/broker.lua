@@ -60,7 +60,7 @@ function M.certificates(dir)
   write(dir .. "/server.ext", "subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:broker.test\n")
   write(dir .. "/client.ext", "extendedKeyUsage=clientAuth\n")
   local new = "openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
-  assert(shell([[cd '%s' && { %s -x509 -days 2 -subj /CN=authority -keyout ca.key -out ca.crt &&
+  assert(shell([[cd '%s' && { %s -x509 -days 20000 -subj /CN=authority -keyout ca.key -out ca.crt &&
     %s -x509 -days 2 -subj /CN=stranger -keyout other.key -out other.crt &&
     for name in server client; do
       %s -subj /CN=$name -keyout $name.key -out $name.csr &&

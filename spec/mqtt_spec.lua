@@ -399,6 +399,26 @@ describe("mqtt", function()
       end)
     end
 
+    it("accepts a certificate that is not valid yet only while the clock is known to be behind", function()
+      local later = broker.start { tls = true }
+      finally(function() later:close() end)
+      local file = assert(io.open(later:file "ca.cnf", "w"))
+      file:write("[ca]\ndefault_ca=d\n[d]\nnew_certs_dir=.\ndatabase=index\nrand_serial=yes\ndefault_md=sha256\n",
+        "policy=p\nx509_extensions=e\n[p]\ncommonName=supplied\n[e]\nsubjectAltName=IP:127.0.0.1\n")
+      file:close()
+      assert(os.execute(([[cd '%s' && : >index && openssl ca -batch -config ca.cnf -cert ca.crt -keyfile ca.key \
+        -in server.csr -startdate 20500101000000Z -enddate 20600101000000Z -notext -out server.crt 2>ca.log]]):format(
+        later.dir)))
+      later:restart()
+      local m = open { port = later.port, tls = { ca = later:file "ca.crt" } }
+      local event = await(m, "disconnected")
+      assert.equal("untrusted", event.code)
+      assert.matches("not yet valid", event.message)
+      m = open { port = later.port, tls = { ca = later:file "ca.crt", time_floor = 2208988800 } } -- 2040
+      await(m, "connected")
+      tried = tried + 2
+    end)
+
     -- With TLS 1.3 what the broker has against a certificate may come too late to be heard.
     it("says that the broker does not like its certificate, or asks", function()
       for _, o in ipairs { {}, { cert = strict:file "other.crt", key = strict:file "other.key" } } do
