@@ -17,11 +17,13 @@
 #include "minisign.h"
 #include "sim.h"
 #include "tar.h"
+#include "variants.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define PACKAGES 3
+#define PACKAGES 4
+#define DELTA 3
 #define READS_MAX 65536
 #define SIGNED_MAX 256 /* a digest, or a signature and its comment */
 
@@ -37,13 +39,16 @@ static void set_up(void)
 {
     struct up_fixture f[PACKAGES] = {{.script = true, .encoding = UP_ZSTD},
                                      {.core = true, .encoding = UP_LZMA, .core_blocks = 9},
-                                     {.script = true, .core = true, .hardware = "rev-a", .sequence = 77}};
+                                     {.script = true, .core = true, .hardware = "rev-a", .sequence = 77},
+                                     {.core = true, .core_version = 3}};
     struct sim *sim = sim_new();
     struct up_storage *s = sim_storage(sim);
     struct up_error err;
 
     world.disk = disk_new();
     sim_put_dir(sim, "/keys", 0755);
+    f[DELTA].image = variant_core(VARIANT_KIN, &f[DELTA].image_size);
+    f[DELTA].old = variant_core(1, &f[DELTA].old_size);
     for (int i = 0; i < PACKAGES; i++) {
         FUZZ_REQUIRE(up_fixture_pack(s, "/package", "/keys", &f[i], &err) == 0);
         world.data[i] = (uint8_t *)sim_get(sim, "/package", &world.size[i]);
@@ -146,18 +151,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t bits, *package;
     struct memory m = {.base = {.ops = &ops, .size = UINT64_MAX}};
     unsigned which;
+    bool whole;
 
     if (!world.disk)
         set_up();
     bits = fuzz_u8(&in);
-    which = bits % 4;
+    which = bits % 4 == 1 && bits & 64 ? DELTA : bits % 4;
+    whole = bits % 4 == 3;
     m.hesitant = bits & 4;
     m.piece = bits & 8 ? 7 + (size_t)fuzz_u8(&in) : SIZE_MAX;
-    m.size = which < PACKAGES ? world.size[which] : in.left;
+    m.size = whole ? in.left : world.size[which];
     package = fuzz_memory(m.size);
     if (m.size)
-        memcpy(package, which < PACKAGES ? world.data[which] : in.at, m.size);
-    if (which < PACKAGES) {
+        memcpy(package, whole ? in.at : world.data[which], m.size);
+    if (!whole) {
         if (bits & 16)
             m.size = fuzz_u16(&in) % (m.size + 1);
         while (in.left && m.size) {
@@ -169,7 +176,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     m.data = package;
     if (bits & 32)
         m.base.size = m.size;
-    read_head(&m, which < PACKAGES ? world.digest[which] : NULL);
+    read_head(&m, whole ? NULL : world.digest[which]);
     free(package);
     return 0;
 }

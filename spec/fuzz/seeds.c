@@ -11,8 +11,10 @@
 #include "journal.h"
 #include "minisign.h"
 #include "package.h"
+#include "patch.h"
 #include "sim.h"
 #include "tar.h"
+#include "variants.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -161,7 +163,8 @@ static void index_seed(const char *name, const uint8_t *package, const struct up
     FUZZ_REQUIRE(b);
     while (UP_BLOCK_MIN << log < part->block_size)
         log++;
-    put_number(b, part->kind == UP_CORE, 1);
+    /* Of a delta, a source that is large enough: see spec/fuzz/index.c. */
+    put_number(b, part->delta ? 0xff : part->kind == UP_CORE, 1);
     put_number(b, log, 1);
     put_number(b, part->size - 1, 4);
     put_number(b, part->data_size, 4);
@@ -212,14 +215,54 @@ static void package_seeds(struct up_storage *s, struct sim *sim)
                                            .deadline = 90,
                                            .requires_core = "Luat_RDA8910",
                                            .min_moult = "0.1"};
+    struct up_fixture delta = {.core = true, .core_version = 3, .encoding = UP_ZSTD};
 
     package_seed(s, sim, "script", &script);
     package_seed(s, sim, "core", &core);
     package_seed(s, sim, "both", &both);
+    delta.image = variant_core(VARIANT_KIN, &delta.image_size);
+    delta.old = variant_core(1, &delta.old_size);
+    package_seed(s, sim, "delta", &delta);
+    save("package", "delta-changed", "\x41\x00\x08\x01", 4);
     /* A changed byte, a cut, a source that hesitates. */
     save("package", "changed", "\x02\x00\x08\x01", 4);
     save("package", "cut", "\x10\x00\x04", 3);
     save("package", "hesitant", "\x2e\x20", 2);
+}
+
+/* A patch whole, and one whose bytes are changed in head, index and block. */
+static void patch_seeds(struct up_storage *s, struct sim *sim)
+{
+    struct bytes *b = calloc(1, sizeof *b);
+    struct up_patch *p;
+    struct up_error err;
+    const void *image;
+    size_t len;
+    char *made;
+    int rc;
+
+    FUZZ_REQUIRE(b);
+    image = variant_core(1, &len);
+    sim_put(sim, "/old", image, len, 0644);
+    image = variant_core(VARIANT_KIN, &len);
+    sim_put(sim, "/new", image, len, 0644);
+    FUZZ_REQUIRE(up_patch_make(&p, s, "/old", "/new", "/patch", UP_LZMA, &err) == 0);
+    while ((rc = up_patch_step(p, &err)) == UP_AGAIN)
+        ;
+    FUZZ_REQUIRE(rc == 0);
+    up_patch_close(p);
+    made = sim_get(sim, "/patch", &len);
+    put_number(b, 1, 1);
+    put(b, made, len);
+    save("patch", "whole", b->data, b->len);
+    save("patch", "good", "", 1);
+    save("patch", "cut", "\x02\x40\x00", 3);
+    save("patch", "head", "\x00\x5a\x00\x01", 4);
+    save("patch", "entry", "\x00\x7c\x00\x03", 4);
+    save("patch", "block", "\x04\xd0\x00\xff\xd4\x00\x7f", 7);
+    save("patch", "end", "\x04\xff\xff\xff", 4);
+    free(made);
+    free(b);
 }
 
 static void minisign_seeds(struct up_storage *s, struct sim *sim)
@@ -354,6 +397,8 @@ int main(int argc, char **argv)
     FUZZ_REQUIRE(up_fixture_keys(s, "/keys", false, NULL) == 0);
     text_seeds();
     package_seeds(s, sim);
+    sim_settle(sim);
+    patch_seeds(s, sim);
     minisign_seeds(s, sim);
     archive_seeds();
     state_seeds();
