@@ -228,7 +228,7 @@ local function check_lua()
       local own = io.open(folder .. "/" .. other:gsub("%.", "/") .. ".lua")
       if own then
         own:close()
-      elseif not (other == "update" or other == "sys" or for_policies[other] or path:find("_spec%.lua$")) then
+      elseif not (other == "update" or other == "update.aliyun" or other == "sys" or for_policies[other] or path:find("_spec%.lua$")) then
         complain("%s requires %s: an example needs only update and sys", path, other)
       end
     end

@@ -66,7 +66,7 @@ describe("clouds over MQTT", function()
     w:close()
   end)
 
-  -- A provisioned device of these clouds; `o`: body, core, config.
+  -- A provisioned device of these clouds; `o`: body, files, config, numbers.
   local function device(kinds, o)
     o = o or {}
     local rows = {}
@@ -84,7 +84,7 @@ describe("clouds over MQTT", function()
     for _, name in ipairs { "a", "b" } do w:write(("slot-%s.img"):format(name), ("\0"):rep(4 << 20)) end
     w:configure(([[core = { slots = { a = "slot-a.img", b = "slot-b.img" }, boot = "file" },
       clouds = { %s }, %s]]):format(table.concat(text), o.config or ""), o.numbers)
-    w:pack { sequence = 1, version = "1.0.0", core = world.core(17), body = o.body }
+    w:pack { sequence = 1, version = "1.0.0", core = world.core(17), body = o.body, files = o.files }
     local code, _, err = w:moult "provision p1.upd -q"
     assert.equal(0, code, err)
   end
@@ -311,6 +311,108 @@ describe("clouds over MQTT", function()
     w:wait_log("device", "makes 1%.0%.1 of the device, not 7%.7%.7")
     assert.equal("idle", w:status().phase)
     push_aliyun "token=t1"
+    wait_line("inform 1.0.1", aliyun_line)
+  end)
+
+  it("doctor logs in, says what is wrong with a secret, and shows none", function()
+    device { aliyun = true, tencent = true }
+    local _, out = w:moult "doctor"
+    assert.matches(("ok +cloud aliyun +127.0.0.1:%d lets this device in"):format(broker.port), out)
+    assert.matches("cloud tencent", out)
+    w:shell "chmod 640 aliyun.secret && rm tencent.secret"
+    local code
+    code, out = w:moult "doctor"
+    assert.not_equal(0, code)
+    assert.matches("aliyun.secret: holds a secret and has mode 0640", out, 1, true)
+    assert.matches("tencent.secret: No such file", out, 1, true)
+    assert.is_nil(out:find(ALIYUN.secret, 1, true))
+    broker:stop()
+    w:shell "chmod 600 aliyun.secret"
+    _, out = w:moult "doctor"
+    assert.matches("warn +cloud aliyun", out)
+  end)
+
+  -- Release 1.0.0 is an example; 1.0.1 is the same, newer.
+  local function example(name, kinds)
+    local file = assert(io.open(("examples/%s.lua"):format(name)))
+    local text = file:read "a"
+    file:close()
+    device(kinds, { files = { ["main.lua"] = text } })
+    w:run()
+    w:publish { files = { ["main.lua"] = (text:gsub("1%.0%.0", "1.0.1")) } }
+    server:allow "t1"
+  end
+
+  it("the example for Aliyun fetches by its own calls", function()
+    example("aliyun", { aliyun = true })
+    wait_line("inform 1.0.0", aliyun_line)
+    w:wait_log("device", "ready, version 1.0.0")
+    push_aliyun "token=t1"
+    wait_line("inform 1.0.1", aliyun_line)
+    w:wait_log("device", "update: (%d+) of %1 bytes")
+    w:wait_log("device", "the script asks for a restart: update")
+  end)
+
+  it("the example for Tencent watches and confirms", function()
+    example("tencent", { tencent = true })
+    wait_line("version 1.0.0", tencent_line)
+    push_tencent "token=t1"
+    wait_line("done 1.0.1 0", tencent_line)
+    w:wait_log("device", "update: armed")
+  end)
+
+  it("a script that drives Aliyun's updates: every call, and its end gives them back", function()
+    device({ aliyun = true }, { body = ([[
+      local ota = require "update.aliyun"
+      local function put(...)
+        local file, list = assert(io.open(%q, "a")), table.pack(...)
+        for i = 1, list.n do list[i] = tostring(list[i]) end
+        file:write(table.concat(list, " "), "\n")
+        file:close()
+      end
+      sys.taskInit(function()
+        put("other", select(3, ota.init("xx")))
+        local h = assert(ota.init("a1PK", "dev1"))
+        put("second", select(3, ota.init()))
+        put("version", h:report_version("1.0.0"), select(3, h:report_version("9.9.9")))
+        put("idle", h:is_fetching(), h:is_fetch_finish(), select(3, h:ioctl "version"), select(3, h:fetch_yield(0)))
+        put("progress", select(3, h:report_progress(101)), select(3, h:report_progress(5)))
+        while not h:is_fetching() do sys.wait(50) end
+        put("offered", h:ioctl "version", h:ioctl "fetched_size", h:ioctl "file_size" > 0, #h:ioctl "md5",
+          select(3, h:ioctl "check_firmware"))
+        put("given up", h:report_progress(-4, "no flash"), h:is_fetch_finish(), select(3, h:fetch_yield()))
+        while not h:is_fetching() do sys.wait(50) end
+        local sum = 0
+        repeat sum = sum + assert(h:fetch_yield(1)) until h:is_fetch_finish()
+        put("fetched", sum == h:ioctl "file_size", h:ioctl "check_firmware", h:deinit(), (pcall(h.is_fetching, h)))
+      end)]]):format(w:path "said") })
+    w:run()
+    w:publish()
+    server:allow "t1"
+    w:wait("its progress", function() return (w:read "said" or ""):find "progress" end)
+    push_aliyun "token=t1"
+    wait_line("progress -4", aliyun_line)
+    push_aliyun "token=t1"
+    w:wait("its end", function() return (w:read "said" or ""):find "fetched [^\n]*\n" end)
+    assert.equal("other nothing\nsecond busy\nversion true incompatible\nidle false false nothing nothing\n"
+      .. "progress usage nothing\noffered 1.0.1 0 true 32 nothing\ngiven up true true write\n"
+      .. "fetched true true true false\n", w:read "said")
+    assert.equal("armed", w:status().phase)
+  end)
+
+  it("a script that holds an offer and dies strands nothing", function()
+    device({ aliyun = true }, { body = [[
+      sys.taskInit(function()
+        local h = assert(require "update.aliyun".init())
+        while not h:is_fetching() do sys.wait(50) end
+        os.exit(1)
+      end)]] })
+    w:run()
+    wait_line("inform 1.0.0", aliyun_line)
+    w:publish()
+    server:allow "t1"
+    push_aliyun "token=t1"
+    w:wait_status({ phase = "idle", release = "1.0.1" }, 40)
     wait_line("inform 1.0.1", aliyun_line)
   end)
 

@@ -193,6 +193,9 @@ describe("manual pages", function()
     for name in pairs(update) do
       assert.truthy(pages["moult-script.7"]:find("\\fBupdate." .. name .. "(", 1, true), "update." .. name)
     end
+    for name in pairs(require("update.aliyun_calls").new(function() end)) do
+      assert.truthy(pages["moult-script.7"]:find("\\fBota." .. name .. "(", 1, true), "ota." .. name)
+    end
     local sys = require("update.luat_sys").new(require("update.scheduler").new {
       loop = {}, now = function() return 0 end, on_error = error,
     })

@@ -58,7 +58,7 @@ end
 
 --- One update. What armed it by itself also restarts, unless told otherwise.
 -- @tparam table where see update.engine
--- @tparam string why "poll", "offer", "request", "install", "apply"
+-- @tparam string why "poll", "offer", "held" (an offer that a script drives), "request", "install", "apply"
 -- @return as engine:install()
 function Agent:update(where, why)
   if why == "request" then where.tries = 1 end
@@ -174,6 +174,7 @@ local function open(self)
   self.server = require("update.control").serve {
     listener = listener, json = natives.json, tasks = self.tasks, log = self.log,
     handlers = require("update.agent_verbs").of(self),
+    on_leave = function(peer) require("update.agent_ota").left(self, peer) end,
   }
   return true
 end

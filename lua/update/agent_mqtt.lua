@@ -1,8 +1,8 @@
 --- The agent's side of a cloud that pushes over MQTT: drives update.mqtt_session.
 --
--- One task holds the connection, one watches the phase of the device, one
--- installs while there is something to install. What is said and heard is
--- logged without payloads and links: they carry secrets.
+-- One task holds the connection, one watches the phase of the device; what is
+-- installed, see update.agent_mqtt_job. What is said and heard is logged without
+-- payloads and links: they carry secrets.
 --
 -- @module update.agent_mqtt
 
@@ -13,7 +13,6 @@ local session = require "update.mqtt_session"
 
 local M = {}
 
-local LINK_WITHIN = 30      -- seconds that a cloud has for a fresh link
 local OPEN_AGAIN = 60       -- seconds, while the secret cannot be read
 local REACHED_EVERY = 2     -- seconds between two questions on trial
 local MESSAGE = { depth = 8, size = 65536 }
@@ -21,7 +20,7 @@ local MESSAGE = { depth = 8, size = 65536 }
 -- In these phases nothing is reported, and nothing installed.
 local UNSETTLED = { armed = true, trial = true, confirming = true, rolling_back = true }
 
-local Cloud = {}
+local Cloud = setmetatable({}, { __index = require "update.agent_mqtt_job" })
 Cloud.__index = Cloud
 
 function Cloud:log(format, ...)
@@ -85,71 +84,6 @@ function Cloud:wait(action)
     tasks:wait(action.seconds)
     if self.timers[action.what] == number then self:drive { type = "timer", what = action.what } end
   end)
-end
-
-function Cloud:link(action)
-  self.answer = action
-  self.agent.tasks:set(self.linked)
-end
-
--- A fresh link for the transfer that runs; see update.persist.
-function Cloud:renew()
-  self.answer = nil
-  self:drive { type = "expired" }
-  if not self.answer then self.agent.tasks:await(self.linked, LINK_WITHIN) end
-  local answer = self.answer or { code = "expired" }
-  if answer.offer then return answer.offer.url end
-  if answer.code == "network" then return nil, "the cloud cannot be asked for another link", "network" end
-  return nil, "the cloud gives no fresh link", "expired"
-end
-
-local heard = {}
-
-function heard.progress(self, event)
-  self:drive { type = "progress", done = event.done, total = event.total, now = self.agent.tasks.now() }
-end
-
-function heard.state(self, event)
-  if event.phase == "fetching" then
-    self:drive { type = "begun", now = self.agent.tasks.now() }
-  elseif event.phase == "installing" then
-    self:drive { type = "installing" }
-  end
-end
-
---- Where the engine finds what is offered.
--- @tparam table offer of the dialect
-function Cloud:where(offer)
-  return {
-    cloud = self.name, location = offer.url, release = offer.version, size = offer.size,
-    http = { proxy = self.cloud.proxy, ca_file = self.cloud.ca_file },
-    renew = function() return self:renew() end,
-    answered = function(answer)
-      local why = self.dialect.refusal(answer)
-      if why then return nil, why, "expired" end
-    end,
-    watch = function(event)
-      if heard[event.event] then heard[event.event](self, event) end
-    end,
-  }
-end
-
-function Cloud:install(action)
-  local agent, offer = self.agent, action.offer
-  self:log("offers %s, %d bytes", offer.version, offer.size)
-  agent.tasks:spawn("install " .. self.name, function()
-    local result, message, code, verdict = agent:update(self:where(offer), "offer")
-    self:drive { type = "ended", code = not result and code or nil, text = message,
-      retry_after = verdict and verdict.decision.retry_after }
-  end)
-end
-
---- The offer that waits for its turn or for policy, if there is one.
--- @treturn table|nil where, for update.engine
-function Cloud:offered()
-  local job = self.state.job
-  local offer = self.state.next or job and (job.stage == "waiting" or job.stage == "fetching") and job.offer
-  return offer and self:where(offer) or nil
 end
 
 -- What the connection tells.
@@ -285,7 +219,7 @@ end
 -- @treturn table offered()
 function M.start(agent, cloud)
   local self = setmetatable({ agent = agent, cloud = cloud, name = cloud.name, dialect = dialects[cloud.kind],
-    timers = {}, sent = {}, linked = {}, moved = {}, messages = 0 }, Cloud)
+    timers = {}, sent = {}, linked = {}, moved = {}, messages = 0, jobs = 0, fetched = 0 }, Cloud)
   self.topics = self.dialect.topics(cloud.product, cloud.device)
   local traits = dialects.traits(cloud.kind)
   traits.record = remembered(self)

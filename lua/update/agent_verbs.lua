@@ -88,6 +88,10 @@ function M.of(agent)
     }
   end
 
+  function verbs.ota(request, peer)
+    return require("update.agent_ota").call(agent, request, peer)
+  end
+
   function verbs.confirm(request)
     if agent:phase() ~= "trial" then return nil, "no release is on trial", "nothing" end
     agent.trial.confirm_called = true

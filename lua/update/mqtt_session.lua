@@ -16,6 +16,7 @@
 -- - `offer`: offer, retained. A retained one is stale: no cloud retains them, and a fresh one follows each report
 -- - `begun`: now: policy agreed, blocks are fetched
 -- - `progress`: done, total (stored bytes), now (seconds, monotonic)
+-- - `say`: percent, text, now: what a script says of the transfer
 -- - `installing`: every block is in place
 -- - `expired`: the transfer needs another link
 -- - `ended`: code, text, retry_after: what became of the install; armed without a code
@@ -230,6 +231,20 @@ function on.begun(s, event, out)
   end
 end
 
+-- At most once a second, and only upwards.
+local function tell_progress(s, percent, text, now, out)
+  local job = s.job
+  if percent <= job.percent or job.told_at and now - job.told_at < PROGRESS_EVERY or not may_speak(s) then return end
+  job.percent, job.told_at = percent, now
+  report(out, { kind = "progress", percent = percent, text = text, version = job.offer.version })
+end
+
+function on.say(s, event, out)
+  local job = s.job
+  if not job or job.stage ~= "fetching" or job.full or event.percent >= 100 then return end
+  tell_progress(s, event.percent, event.text, event.now, out)
+end
+
 function on.progress(s, event, out)
   local job = s.job
   if not job or job.stage ~= "fetching" or job.full then return end
@@ -239,11 +254,7 @@ function on.progress(s, event, out)
     job.full = "due" -- go_on() tells it, now or when it can be
     return
   end
-  if percent <= job.percent or job.told_at and event.now - job.told_at < PROGRESS_EVERY or not may_speak(s) then
-    return
-  end
-  job.percent, job.told_at = percent, event.now
-  report(out, { kind = "progress", percent = percent, text = "", version = job.offer.version })
+  tell_progress(s, percent, "", event.now, out)
   if percent - (job.kept or 0) >= RECORD_EVERY then
     job.kept = percent
     push(out, { type = "remember", record = record_of(job, "fetching") })

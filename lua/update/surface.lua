@@ -212,6 +212,16 @@ local function add_work(update, self)
     return ask(self, "rollback", { reason = reason })
   end
 
+  --- Ask the agent for a verb of its control socket (update.control).
+  -- @tparam string verb
+  -- @tparam[opt] table fields of the request
+  -- @return what it answers | nil, message, code
+  function update.ask(verb, fields)
+    check_type(verb, "string", "update.ask: verb")
+    check_type(fields, "table", "update.ask: fields")
+    return ask(self, verb, fields)
+  end
+
   --- How the device stands, as `moult status --json` prints it.
   -- @treturn table | nil, message, code
   function update.status()
@@ -223,7 +233,7 @@ end
 -- @tparam table o sys (update.luat_sys), tasks (update.scheduler), json, connect
 --   (function -> channel | nil, message, code; nil: there is no agent), globals
 --   (function -> table with PROJECT, VERSION, PRODUCT_KEY), log (function(line))
--- @treturn table setup, on, request, check, apply, confirm, rollback, status, introduce, report
+-- @treturn table setup, on, request, check, apply, confirm, rollback, ask, status, introduce, report
 function M.new(o)
   local update = {}
   local self = {

@@ -60,6 +60,11 @@ The globals `PROJECT`, `VERSION` and `PRODUCT_KEY` have to be those of the packa
   page:section "UPDATE"
   page:text "Failure is `nil, message, code`, the code \"nothing\" without an agent. What waits lets other tasks run."
   put_functions(page, ldoc.functions(read(lua .. "/update/surface.lua"), "update"))
+  page:section "ALIYUN"
+  page:text [[
+`require "update.aliyun"` gives the calls of the vendor's C SDK, for a script that drives the updates of its Aliyun
+cloud as a program of the SDK does; without it the agent does all of it by itself. Each is also a method of the handle.]]
+  put_functions(page, ldoc.functions(read(lua .. "/update/aliyun_calls.lua"), "ota"))
   page:section "SYS"
   page:text "Tasks, messages and timers under Luat's names; times are in milliseconds."
   local functions, seen = ldoc.functions(read(lua .. "/sys.lua"), "sys"), {}
