@@ -86,13 +86,13 @@ local function add_calls(ota, self)
     return count
   end
 
-  --- Whether the fetching is over, well or not.
+  --- Whether the fetching is over: fetch_yield() told of every byte, or it failed.
   -- @treturn boolean | nil, message, code
   function ota.is_fetch_finish(h)
     check_handle(self, h)
     local state, message, code = state_of(self, h)
     if not state then return nil, message, code end
-    return state.finished
+    return state.finished and (state.code ~= nil or h.known >= state.fetched)
   end
 
   --- Tell the cloud how far the script thinks it is. Percents go out at most once a second and only
