@@ -7,16 +7,21 @@
  * recovery itself is cut as well. Then every sync is left out, one place at a
  * time: the enumeration must notice, or the place is listed with its reason.
  *
- *     crash [--long] [--share I/N] [FLOW]   cut everything
+ *     crash [--long] [--jobs N] [FLOW]      cut everything
  *     crash --sample [FLOW]                 two media of each cut: for builds that are slow
  *     crash --mutants                       leave out syncs
  *
- * --long looks at every medium and cuts far more recoveries; --share takes the
- * I-th of N shares of the flows, so that N processes can divide them.
+ * --long looks at every medium and cuts far more recoveries; --jobs has so many
+ * processes take one flow after the other.
  */
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "world.h"
 
@@ -371,13 +376,69 @@ static unsigned mutants(const struct effort *effort)
     return missed;
 }
 
+/* What processes that divide the flows share. */
+struct board {
+    atomic_uint next, ended; /* flows: taken, done with */
+    atomic_ulong states, bad;
+};
+
+static unsigned wanted(const char *only)
+{
+    unsigned count = 0;
+
+    for (size_t i = 0; i < PLANS; i++)
+        count += !only || strcmp(only, plans[i].name) == 0;
+    return count;
+}
+
+static void take_flows(struct board *board, const struct effort *effort, const char *only)
+{
+    /* Where the slots lie makes a difference at few of the cuts. */
+    const struct effort elsewhere = {(effort->choices + 3) / 4, effort->second_choices,
+                                     4 * effort->second_every};
+
+    for (unsigned i; (i = atomic_fetch_add(&board->next, 1)) < PLANS;) {
+        struct totals totals = {0};
+        time_t began = time(NULL);
+
+        if (only && strcmp(only, plans[i].name) != 0)
+            continue;
+        enumerate(&totals, &plans[i], plans[i].medium == WORLD_ON_FILES ? effort : &elsewhere);
+        atomic_fetch_add(&board->states, totals.states);
+        atomic_fetch_add(&board->bad, totals.bad);
+        printf("  [%u/%u] %s: %lu states, %ld s\n", atomic_fetch_add(&board->ended, 1) + 1, wanted(only),
+               plans[i].name, totals.states, (long)(time(NULL) - began));
+    }
+}
+
+static int cut_all(const struct effort *effort, const char *only, unsigned jobs)
+{
+    struct board *board =
+        mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    int status;
+
+    if (board == MAP_FAILED)
+        abort();
+    for (unsigned i = 1; i < jobs; i++)
+        if (fork() == 0) {
+            take_flows(board, effort, only);
+            exit(0);
+        }
+    take_flows(board, effort, only);
+    while (wait(&status) > 0)
+        if (status != 0) /* a process that died took its flow along */
+            atomic_fetch_add(&board->bad, 1);
+    if (board->ended != wanted(only) || board->ended == 0)
+        printf("bad: %u of %u flows came to their end\n", board->ended, wanted(only));
+    printf("crash: %lu states, %lu bad\n", board->states, board->bad);
+    return board->bad || board->ended != wanted(only) || board->ended == 0;
+}
+
 int main(int argc, char **argv)
 {
-    struct effort effort = {.choices = 16, .second_choices = 2, .second_every = 64}, elsewhere;
-    bool only_mutants = false;
+    struct effort effort = {.choices = 16, .second_choices = 2, .second_every = 64};
     const char *only = NULL;
-    struct totals totals = {0};
-    unsigned share = 0, shares = 1;
+    unsigned jobs = 1;
 
     setvbuf(stdout, NULL, _IOLBF, 0);
     for (int i = 1; i < argc; i++) {
@@ -386,27 +447,11 @@ int main(int argc, char **argv)
         else if (strcmp(argv[i], "--sample") == 0)
             effort = (struct effort){.choices = 2, .second_choices = 1, .second_every = 128};
         else if (strcmp(argv[i], "--mutants") == 0)
-            only_mutants = true;
-        else if (strcmp(argv[i], "--share") == 0 && i + 1 < argc &&
-                 sscanf(argv[i + 1], "%u/%u", &share, &shares) == 2 && share < shares)
+            return mutants(&(struct effort){.choices = 12}) ? 1 : 0;
+        else if (strcmp(argv[i], "--jobs") == 0 && i + 1 < argc && sscanf(argv[i + 1], "%u", &jobs) == 1)
             i++;
         else
             only = argv[i];
     }
-    /* Where the slots lie makes a difference at few of the cuts. */
-    elsewhere = effort;
-    elsewhere.choices = (effort.choices + 3) / 4;
-    elsewhere.second_every = 4 * effort.second_every;
-    if (only_mutants)
-        return mutants(&(struct effort){.choices = 12}) ? 1 : 0;
-    for (size_t i = 0; i < PLANS; i++) {
-        unsigned long before = totals.states;
-
-        if (i % shares != share || (only && strcmp(only, plans[i].name) != 0))
-            continue;
-        enumerate(&totals, &plans[i], plans[i].medium == WORLD_ON_FILES ? &effort : &elsewhere);
-        printf("  %s: %lu states\n", plans[i].name, totals.states - before);
-    }
-    printf("crash: %lu states, %lu bad\n", totals.states, totals.bad);
-    return totals.bad ? 1 : 0;
+    return cut_all(&effort, only, jobs);
 }

@@ -149,10 +149,11 @@ static void what_lies_before_the_first_byte_stays(void **state)
 {
     (void)state;
     for (size_t m = 0; m < MEDIA; m++) {
-        uint8_t *data = content(BLOCKS * ERASE, 5);
+        uint8_t *data;
 
         if (media[m].flash == UP_FLASH_UBI)
             continue;
+        data = content(BLOCKS * ERASE, 5);
         for (size_t from = 0; from < BLOCKS * ERASE; from += 1500) {
             struct sim *sim = make(&media[m]);
             struct up_error err;
