@@ -54,6 +54,18 @@ describe("update.clouds", function()
     end)
   end
 
+  it("can be told not to wait for a package that is being made", function()
+    local w = where()
+    clouds.come_back_later(w)
+    local being_made = { status = 404, body = '{"code":43,"msg":"soon"}' }
+    assert.same({ nil, "home: soon", "busy" }, { w.answered(being_made) })
+    assert.equal(30, w.later)
+    assert.equal("http://oss/p", w.answered({ status = 302, location = "http://oss/p" }).location)
+    w.later = nil
+    assert.same({ nil, "home: soon", "busy" }, { w.full().answered(being_made) }) -- nor for the full one
+    assert.equal(30, w.later)
+  end)
+
   for _, status in ipairs { 401, 403, 404, 410 } do
     it("takes " .. status .. " of a link for expired, and asks the cloud again", function()
       local w = where()

@@ -141,7 +141,7 @@ sys.run()
 
 --- Make a package of a script, a core or both; `o`: version, sequence, body
 -- (Lua between the requires and sys.run), files ({[name] = text} beside
--- main.lua), core ({version, image = text, name}), manifest (Lua text of
+-- main.lua), core ({version, image = text, name, from = {version, image}}), manifest (Lua text of
 -- further recipe fields), name (file name). @return its path
 function World:pack(o)
   local folder = "src-" .. o.sequence
@@ -155,8 +155,13 @@ function World:pack(o)
   end
   if o.core then
     self:write(folder .. "/core.img", o.core.image)
-    recipe[#recipe + 1] = ('core = { name = %q, version = %d, image = "core.img", encoding = %q },'):format(
-      o.core.name or "Luat_RDA8910", o.core.version, o.core.encoding or "zstd")
+    local old, from = o.core.from, ""
+    if old then
+      self:write(folder .. "/old.img", old.image)
+      from = ('from = { { version = %d, image = "old.img" } }'):format(old.version)
+    end
+    recipe[#recipe + 1] = ('core = { name = %q, version = %d, image = "core.img", encoding = %q, %s },'):format(
+      o.core.name or "Luat_RDA8910", o.core.version, o.core.encoding or "zstd", from)
   end
   recipe[#recipe + 1] = (o.manifest or "") .. "}"
   self:write(folder .. "/recipe.lua", table.concat(recipe, "\n"))

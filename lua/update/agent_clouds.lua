@@ -36,33 +36,12 @@ local function probe(agent, cloud)
   return clouds.reached(status)
 end
 
--- Put `answered` in front of what a dialect says of answers, also those about the full package.
-local function intercept(where, answered)
-  local meaning, full = where.answered, where.full
-  function where.answered(answer) return answered(meaning(answer)) end
-  if not full then return end
-  function where.full()
-    local other = full()
-    if other then intercept(other, answered) end
-    return other
-  end
-end
-
--- While a package is still being made other clouds need not wait for it.
-local function come_back_later(where)
-  intercept(where, function(advice, why, code)
-    if not advice or advice.location then return advice, why, code end
-    where.later = advice.wait
-    return nil, advice.message, "busy"
-  end)
-end
-
 -- Ask once; seconds until the next time, and the failures in a row.
 local function poll(agent, cloud, failures)
   local where, message, code = clouds.where(agent.config, cloud, agent.device:facts())
   local result, verdict
   if where then
-    come_back_later(where)
+    clouds.come_back_later(where)
     result, message, code, verdict = agent:update(where, "poll")
   end
   if result then return cloud.period, 0 end
@@ -164,7 +143,7 @@ function Requests:ask(link)
     return { type = "none" }
   end
   where.renew = nil
-  intercept(where, function(advice, why, code)
+  clouds.intercept(where, function(advice, why, code)
     where.advice = advice
     if advice then return nil, advice.message or "redirected", "refused" end
     return nil, why, code

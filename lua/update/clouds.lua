@@ -77,6 +77,31 @@ function M.where(config, cloud, facts)
   return nil, ("cloud %s: pushes its offers to the agent; none is waiting"):format(cloud.name), "nothing"
 end
 
+--- Put a function in front of what a dialect says of answers, also those about the full package.
+-- @tparam table where changed
+-- @tparam function answered(advice, message, code) -> the same, or others
+function M.intercept(where, answered)
+  local meaning, full = where.answered, where.full
+  if not meaning then return end
+  function where.answered(answer) return answered(meaning(answer)) end
+  if not full then return end
+  function where.full()
+    local other = full()
+    if other then M.intercept(other, answered) end
+    return other
+  end
+end
+
+--- Do not wait for a package that is still being made: "busy", and where.later
+-- says in how many seconds to ask again.
+function M.come_back_later(where)
+  M.intercept(where, function(advice, why, code)
+    if not advice or advice.location then return advice, why, code end
+    where.later = advice.wait
+    return nil, advice.message, "busy"
+  end)
+end
+
 --- Whether an HTTP status proves that the cloud itself was reached.
 function M.reached(status)
   return status ~= nil and status >= 200 and status < 500
@@ -97,7 +122,10 @@ function M.check(config, engine, facts, offered)
   for _, cloud in ipairs(config.clouds) do
     local where, verdict, message, code
     where = offered and offered(cloud.name)
-    if not where then where, message, code = M.where(config, cloud, facts) end
+    if not where then
+      where, message, code = M.where(config, cloud, facts)
+      if where then M.come_back_later(where) end
+    end
     if where then verdict, message, code = engine:inspect(where) end
     if verdict then
       verdict.cloud = cloud.name
