@@ -89,6 +89,8 @@ static void ask_source(struct up_gate_report *r, const struct up_manifest *m, co
         add(r, "source", UP_OK, core ? "full image, needs no old core" : "script only, needs no old core");
     else if (f->core_left_out)
         add(r, "source", UP_OK, "not needed: the core of that version runs");
+    else if (f->same_open) /* and from then on each block is compared */
+        add(r, "source", UP_OK, "a delta against the core in slot %c, as compared when it began", slot);
     else if (f->config->boot == UP_BOOT_NONE || !running->present || !running->core_name[0])
         add(r, "source", UP_INCOMPATIBLE,
             "the core is a delta, and there is no old core in a slot of its own to apply it to");
@@ -107,7 +109,7 @@ static void ask_source(struct up_gate_report *r, const struct up_manifest *m, co
         add(r, "source", UP_INCOMPATIBLE, "the delta is against another core than that in slot %c", slot);
     else
         add(r, "source", UP_OK, "a delta against the core in slot %c%s", slot,
-            f->source_digest || f->same_open ? "" : ", whose digest is compared before anything is written");
+            f->source_digest ? "" : ", whose digest is compared before anything is written");
 }
 
 /* Why the permit at hand does not hold for this package; NULL when it does. */

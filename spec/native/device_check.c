@@ -199,6 +199,14 @@ static void delta_mounted_open(struct up_manifest *m, struct up_journal_state *s
     f->source_mounted = UP_MOUNTED_WRITABLE;
 }
 
+/* It was not when the transaction began; each block is compared. */
+static void delta_mounted_meanwhile(struct up_manifest *m, struct up_journal_state *s,
+                                    struct up_gate_facts *f)
+{
+    delta_mounted_open(m, s, f);
+    f->same_open = true;
+}
+
 static void delta_mounted_somehow(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
 {
     delta(m, s, f);
@@ -274,6 +282,7 @@ static const struct gate_case gate_cases[] = {
     {"refuses a delta against another core", delta_of_another_digest, "source", UP_INCOMPATIBLE},
     {"accepts a delta against what is mounted read-only", delta_mounted_sealed, NULL, UP_OK},
     {"refuses a delta against what is mounted read-write", delta_mounted_open, "source", UP_INCOMPATIBLE},
+    {"goes on with a delta when that is mounted meanwhile", delta_mounted_meanwhile, NULL, UP_OK},
     {"refuses a delta when mounts cannot be told", delta_mounted_somehow, "source", UP_INCOMPATIBLE},
     {"refuses a delta before there is a pair", delta_without_a_pair, "source", UP_INCOMPATIBLE},
     {"refuses a delta when no core runs", delta_without_a_core, "source", UP_INCOMPATIBLE},
