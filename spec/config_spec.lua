@@ -154,7 +154,7 @@ describe("config.normalise", function()
       { cloud = "absent", clouds = { a = 1 } }, "field clouds must be an array" },
     { "a core without slots",       { core = {} },                                   "field core.slots is missing" },
     { "one slot only",
-      { core = { slots = { a = "x" } } }, "field core.slots.b is missing" },
+      { core = { slots = { a = "x" } } }, "never changed in place" },
     { "the same slot twice",        { core = { slots = { a = "x", b = "x" } } },     "are the same" },
     { "an unknown boot driver",
       { core = { slots = { a = "x", b = "y" }, boot = "grub" } }, 'field core.boot must be "file" or "uboot"' },

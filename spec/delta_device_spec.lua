@@ -37,6 +37,12 @@ describe("a device and deltas", function()
     assert.matches("gate source: ok, a delta against the core in slot a", w:read("device.log"))
   end)
 
+  it("is told by doctor whether deltas can be made from the slot that runs", function()
+    w:device {}
+    local _, out = w:moult "doctor"
+    assert.matches("ok    deltas     slot a, which runs, is not mounted: deltas can be made from it", out)
+  end)
+
   it("asks for the full package when its core is another of that version", function()
     w:device {}
     local core = next_core { version = 17, image = old.image:sub(1, -2) .. "?" }

@@ -57,3 +57,23 @@ describe("slot_check.compare", function()
     assert.is_nil(slot_check.compare(nil, view {}))
   end)
 end)
+
+describe("slot_check.source", function()
+  local cases = {
+    { "takes a slot that is not mounted",     { slot = "a", mounted = "no" }, nil, "ok",
+      "slot a, which runs, is not mounted" },
+    { "takes one that is mounted read-only",  { slot = "b", mounted = "read-only" }, nil, "ok", "mounted read-only" },
+    { "warns of one that is mounted read-write", { slot = "b", mounted = "read-write" }, nil, "warn",
+      "slot b, which runs, is mounted read-write: it is no source of a delta", "read-only" },
+    { "warns when that cannot be told",       nil, "slot /s: cannot tell", "warn", "cannot tell: no delta", "/proc" },
+  }
+  for _, case in ipairs(cases) do
+    local name, source, message, level, text, advice = table.unpack(case, 1, 6)
+    it(name, function()
+      local got = { slot_check.source(source, message) }
+      assert.equal(level, got[1])
+      assert.truthy(got[2]:find(text, 1, true), got[2])
+      if advice then assert.truthy(got[3]:find(advice, 1, true), got[3]) else assert.is_nil(got[3]) end
+    end)
+  end
+end)

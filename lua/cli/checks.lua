@@ -70,6 +70,12 @@ function checks.slots(s, report)
   if text then report("warn", "slots", text, advice) end
 end
 
+function checks.source(s, report)
+  if not s.config.core or not s.opened then return end
+  local level, text, advice = slot_check.source(s.opened:source())
+  report(level, "deltas", text, advice)
+end
+
 -- A power cut while the only copy of an environment is written loses it.
 local function count_copies(path)
   local text, count = read_file(path), 0
@@ -202,7 +208,7 @@ function checks.agent(s, report)
   report("warn", "agent", "not running", "start it with `moult run`; until then nothing is fetched by itself")
 end
 
-local ORDER = { "keys", "state", "slots", "boot", "space", "clock", "policy", "clouds", "agent" }
+local ORDER = { "keys", "state", "slots", "source", "boot", "space", "clock", "policy", "clouds", "agent" }
 
 local function print_row(env, row)
   env.out(("%-4s  %-10s %s"):format(row.level, row.what, row.text))

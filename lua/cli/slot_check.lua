@@ -54,6 +54,23 @@ function M.judge(path, view, running)
   return "ok", text
 end
 
+--- Whether a delta can be made from the core that runs.
+-- @tparam table|nil source as device:source() gives it: slot, mounted
+-- @tparam string|nil message why that cannot be told
+-- @treturn string "ok" or "warn"
+-- @treturn string what there is to say
+-- @treturn string|nil what to do about it
+function M.source(source, message)
+  if not source then
+    return "warn", ("%s: no delta can be applied"):format(message), "run it with /proc mounted; full packages go on"
+  elseif source.mounted == "read-write" then
+    return "warn", ("slot %s, which runs, is mounted read-write: it is no source of a delta"):format(source.slot),
+      "mount the root file system read-only (`ro`) with an overlay for what changes; until then full packages come"
+  end
+  return "ok", ("slot %s, which runs, is %s: deltas can be made from it"):format(source.slot,
+    source.mounted == "no" and "not mounted" or "mounted read-only")
+end
+
 --- Two devices of which one holds less than the other.
 -- @tparam table|nil a view of slot a
 -- @tparam table|nil b and of slot b

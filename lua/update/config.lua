@@ -183,7 +183,7 @@ local function relations(config)
       return ("core.%s is only for core.boot = \"uboot\""):format(name)
     end
   end
-  if slots.a == slots.b then return "core.slots.a and core.slots.b are the same" end
+  if slots.a == slots.b then return "core.slots.a and core.slots.b are the same: no core is changed in place" end
   for name, path in pairs(slots) do
     if (config.state .. "/"):sub(1, #path + 1) == path .. "/" then
       return ("state lies in core.slots.%s; it must outlive both slots"):format(name)

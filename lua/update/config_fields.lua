@@ -15,8 +15,8 @@ end
 local slots = {
   field("a", "path", "slot a: a file, a block device, raw flash (/dev/mtdN) or a UBI volume (/dev/ubiN_M)",
     { required = true }),
-  field("b", "path", "slot b: a file, a block device, raw flash (/dev/mtdN) or a UBI volume (/dev/ubiN_M)",
-    { required = true }),
+  field("b", "path", "slot b: a file, a block device, raw flash (/dev/mtdN) or a UBI volume (/dev/ubiN_M); a core "
+    .. "is never changed in place, not by a delta either, so it takes two", { required = true }),
 }
 
 local core = {

@@ -61,7 +61,7 @@ M.offer = {
   field("sequence", "integer", "number of the package"),
   field("size", "integer", "bytes of the package"),
   field("to_fetch", "integer", "bytes that still have to come over the link"),
-  field("fallback", "boolean", "true: a full package because no delta fits this device"),
+  field("fallback", "boolean", "true: a full package where a delta was asked for, because none fits this device"),
   field("permit", "boolean", "true: a signed permit allows an older version"),
   field("manifest", "table", "the verified manifest", manifest),
 }
@@ -125,7 +125,8 @@ M.decision = {
   field("action", "string", "\"install\", \"defer\" or \"refuse\""),
   field("reason", "string", "a word for logs and clouds"),
   field("retry_after", "integer", "with \"defer\": seconds until it is asked again"),
-  field("prefer", "string", "\"delta\" or \"full\""),
+  field("prefer", "string", "with \"install\": \"full\" has the cloud asked for the full package when the offer is "
+    .. "a delta, which is taken where there is no other; \"delta\" or nil takes what was offered"),
 }
 
 return M

@@ -36,8 +36,8 @@ local rules = {
   window = "The time must lie within `limits.window`; else it is asked again when the window opens.",
   budget = "Over a metered link, what is to be fetched and what was spent today must stay within `limits.budget`; else "
     .. "it is asked again on the next day.",
-  data_cap = "A full package in place of a delta must not need more than `limits.data_cap` over a metered link; else "
-    .. "it is asked again after six hours.",
+  data_cap = "A full package where a delta was asked for must not need more than `limits.data_cap` over a metered "
+    .. "link; else it is asked again after six hours. The manifest's override of the budget skips this rule, too.",
 }
 
 -- The rules in the order in which they run.
