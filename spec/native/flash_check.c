@@ -367,11 +367,16 @@ static void flash_is_mounted_by_its_names(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char line[256];
+        for (int writable = 0; writable < 2; writable++) {
+            char line[256];
 
-        snprintf(line, sizeof line, "odd line\n22 1 0:30 / /m rw shared:1 - ubifs %s rw\n", cases[i].source);
-        put("/proc/self/mountinfo", line);
-        assert_int_equal(up_storage_mounted(cases[i].slot), cases[i].mounted);
+            snprintf(line, sizeof line, "odd line\n22 1 0:30 / /m rw shared:1 - ubifs %s %s\n",
+                     cases[i].source, writable ? "rw,sync" : "ro");
+            put("/proc/self/mountinfo", line);
+            assert_int_equal(up_storage_mounted(cases[i].slot), !cases[i].mounted ? UP_NOT_MOUNTED
+                                                                : writable        ? UP_MOUNTED_WRITABLE
+                                                                                  : UP_MOUNTED);
+        }
     }
     put("/proc/self/mountinfo", "22 1 0:30 / /m rw - ubifs\n");
     assert_int_equal(up_storage_mounted("/dev/mtd2"), 0);
@@ -388,7 +393,7 @@ static void flash_is_in_use_by_what_is_above_it(void **state)
     put("/sys/class/ubi/ubi0_1/name", "rootfs\n");
     assert_int_equal(up_storage_mounted("/dev/mtd2"), 0);
     put("/sys/class/ubi/ubi1/mtd_num", "2\n");
-    assert_int_equal(up_storage_mounted("/dev/mtd2"), 1);
+    assert_int_equal(up_storage_mounted("/dev/mtd2"), UP_MOUNTED_WRITABLE);
     assert_int_equal(up_storage_mounted("/dev/ubi0_1"), 0);
     put("/dev/ubiblock0_1", "b 253:7");
     assert_int_equal(up_storage_mounted("/dev/ubi0_1"), 0);
@@ -402,22 +407,26 @@ static void a_device_is_in_use_by_what_is_above_it(void **state)
 {
     (void)state;
     assert_int_equal(up_storage_mounted("/dev/sda3"), 0);
-    put("/proc/self/mountinfo", "22 1 8:3 / /m rw - ext4 /dev/root rw\n");
-    assert_int_equal(up_storage_mounted("/dev/sda3"), 1);
+    put("/proc/self/mountinfo",
+        "22 1 8:3 / /m rw - ext4 /dev/root ro\n23 1 8:3 / /n ro - ext4 /dev/root ro,x\n");
+    assert_int_equal(up_storage_mounted("/dev/sda3"), UP_MOUNTED);
+    put("/proc/self/mountinfo",
+        "22 1 8:3 / /m ro - ext4 /dev/root ro\n23 1 8:3 / /n ro - ext4 /dev/root rw\n");
+    assert_int_equal(up_storage_mounted("/dev/sda3"), UP_MOUNTED_WRITABLE);
     put("/proc/self/mountinfo", "22 1 0:30 / /m rw - btrfs /dev/sda3 rw\n");
-    assert_int_equal(up_storage_mounted("/dev/sda3"), 1);
+    assert_int_equal(up_storage_mounted("/dev/sda3"), UP_MOUNTED_WRITABLE);
     put("/proc/self/mountinfo", "22 1 254:1 / /m rw - ext4 /dev/mapper/x rw\n");
     assert_int_equal(up_storage_mounted("/dev/sda3"), 0);
     put("/sys/dev/block/8:3/holders/.hidden/dev", "254:1\n");
     put("/sys/dev/block/8:3/holders/dm-0/dev", "what?\n");
     assert_int_equal(up_storage_mounted("/dev/sda3"), 0);
     put("/sys/dev/block/8:3/holders/dm-0/dev", "254:1\n");
-    assert_int_equal(up_storage_mounted("/dev/sda3"), 1);
+    assert_int_equal(up_storage_mounted("/dev/sda3"), UP_MOUNTED_WRITABLE);
     put("/dev/sda", "b 8:0");
     put("/sys/dev/block/8:0/sda3/dev", "8:3\n");
     assert_int_equal(up_storage_mounted("/dev/sda"), 0); /* is no partition of it */
     put("/sys/dev/block/8:0/sda3/partition", "3\n");
-    assert_int_equal(up_storage_mounted("/dev/sda"), 1);
+    assert_int_equal(up_storage_mounted("/dev/sda"), UP_MOUNTED_WRITABLE);
 }
 
 /* Devices above one another without end are a lie of sysfs, and not written to. */
@@ -425,7 +434,7 @@ static void a_ring_of_devices_counts_as_mounted(void **state)
 {
     (void)state;
     put("/sys/dev/block/8:3/holders/dm-0/dev", "8:3\n");
-    assert_int_equal(up_storage_mounted("/dev/sda3"), 1);
+    assert_int_equal(up_storage_mounted("/dev/sda3"), UP_MOUNTED_WRITABLE);
 }
 
 static void a_loop_device_holds_what_it_reads(void **state)
