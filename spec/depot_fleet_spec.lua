@@ -346,6 +346,7 @@ describe("depot.fleet", function()
     step()
     step(2001)
     assert.same({}, sent()) -- nothing by itself
+    step()
     assert(other:roll_out({ package = "digest of 2.0.0", target = "2.0.0", hash = natives.digest.sha256 "pk" }, now))
     step(501)
     report("1.0.0", "dev2")

@@ -6,8 +6,8 @@
 -- actions of the command line make rows due as well, so that a running depot
 -- finds their jobs by looking.
 --
--- Durable order: a step's messages are one transaction, committed before the
--- step ends; a failed one is done again. A pushed offer stays due, a minute
+-- Durable order: the messages of 50 ms at most are one transaction; one that
+-- fails is done again. A pushed offer stays due, a minute
 -- ahead, until the broker has taken it. So a depot that is killed pushes again
 -- at worst. The session at the broker outlives the depot: what devices said
 -- meanwhile with QoS 1 is heard later. When the broker has lost it, open jobs
@@ -29,6 +29,7 @@ local ACKNOWLEDGE = 60000 -- for the broker to take an offer
 local ABSENT = 10000      -- until a package that is not there is looked for again
 local HASHING = 100
 local LOOK = 500          -- between two looks for what other processes changed
+local TOGETHER = 50       -- of changes in one transaction, while more and more comes
 local SWEEP = 60000       -- between two looks for devices that fell silent
 local PAUSE = 1000        -- after the store has failed
 local SILENT = 24 * 3600 * 1000 -- an upgrade without a word for this long has failed
@@ -237,7 +238,7 @@ function Fleet:_receive(now)
   for _ = 1, AT_ONCE do
     local event = table.remove(self.backlog, 1) or self.mqtt:step()
     if not event then return true end
-    self.batch[#self.batch + 1] = event
+    self.batch[#self.batch + 1], self.busy = event, true
     local ok, message, code = self:_handle(event, now)
     if not ok then return nil, message, code end
   end
@@ -258,15 +259,19 @@ function Fleet:_push(now)
   if not self.connected or self.allowance < 1 or not next_due or next_due > now then return true end
   local ok, message, code = self.store:change()
   if not ok then return nil, message, code end
-  local rows
-  rows, message, code = self.store:due(now, AT_ONCE)
-  if not rows then return nil, message, code end
-  for _, row in ipairs(rows) do
-    if self.allowance < 1 then break end
-    if self:_consider(row, now) then self.allowance = self.allowance - 1 end
-    ok, message, code = self.store:put(row)
-    if not ok then return nil, message, code end
-  end
+  -- No more than can be pushed, since each row is read; those that get nothing cost nothing.
+  local left = AT_ONCE
+  repeat
+    local rows
+    rows, message, code = self.store:due(now, math.min(left, math.ceil(self.allowance)))
+    if not rows then return nil, message, code end
+    for _, row in ipairs(rows) do
+      if self:_consider(row, now) then self.allowance = self.allowance - 1 end
+      ok, message, code = self.store:put(row)
+      if not ok then return nil, message, code end
+    end
+    left, self.busy = left - #rows, true
+  until #rows == 0 or left <= 0 or self.allowance < 1
   return true
 end
 
@@ -287,6 +292,19 @@ function Fleet:_sweep(now)
   return rows and true, message, code
 end
 
+-- Commit: at once when this step brought nothing more, else when enough has come together.
+function Fleet:_settle(now)
+  if not self.store.changing then
+    self.batch = {}
+    return true
+  end
+  self.commit_at = self.commit_at or now + TOGETHER
+  if self.busy and now < self.commit_at and #self.batch < AT_ONCE then return true end
+  local ok, message, code = self.store:commit()
+  if ok then self.batch, self.commit_at = {}, nil end
+  return ok, message, code
+end
+
 local STAGES = { "_refresh", "_receive", "_flush", "_push", "_sweep" }
 
 --- Do what there is to do; call after each poll.
@@ -294,23 +312,22 @@ local STAGES = { "_refresh", "_receive", "_flush", "_push", "_sweep" }
 function Fleet:step()
   local now = self.now()
   if now < self.resume_at then return true end
-  self.more = false
+  self.more, self.busy = false, false
   self.digests:step()
   local ok, message, code = true, nil, nil
   for _, stage in ipairs(STAGES) do
     if ok then ok, message, code = self[stage](self, now) end
   end
   if ok then
-    ok, message, code = self.store:commit()
+    ok, message, code = self:_settle(now)
   else
     self.store:abandon()
   end
   if not ok then
-    -- Nothing of this step has happened: what came is handled again.
+    -- Nothing since the last commit has happened: what came is handled again.
     table.move(self.backlog, 1, #self.backlog, #self.batch + 1, self.batch)
-    self.backlog, self.resume_at = self.batch, now + PAUSE
+    self.backlog, self.batch, self.commit_at, self.resume_at = self.batch, {}, nil, now + PAUSE
   end
-  self.batch = {}
   return ok, message, code
 end
 
@@ -319,7 +336,7 @@ function Fleet:timeout()
   local now = self.now()
   if self.resume_at > now then return self.resume_at - now end
   if self.more or self.digests:busy() then return 0 end
-  local wait = math.min(LOOK, self.mqtt:remaining())
+  local wait = math.min(LOOK, self.mqtt:remaining(), self.commit_at and self.commit_at - now or LOOK)
   local next_due = self.connected and self.store:next_due()
   if next_due and wait > 0 then
     local refill = math.max(0, (1 - self.allowance) * 1000 / self.pace)
@@ -330,6 +347,7 @@ end
 
 --- Leave the broker; its session stays.
 function Fleet:close()
+  self.store:commit()
   self.mqtt:close()
   self.digests:close()
 end

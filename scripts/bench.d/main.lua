@@ -205,7 +205,26 @@ function measurements.delta()
   delta.measure({ moult = MOULT, corpus = corpus or cache .. "/moult-bench", only = only, quick = quick }, report)
 end
 
-for _, word in ipairs(arg) do
+local devices -- of the fleet
+
+function measurements.fleet()
+  local n = devices or quick and 200 or 10000
+  local output = rig.run(("%s scripts/bench.d/fleet.lua %s %s %d"):format(rig.quote(MOULT), rig.quote(MOULT),
+    rig.quote(rig.run("readlink -f build/bench_fleet"):match("%S+")), n))
+  local f = {}
+  for name, value in output:gmatch "(%S+)\t(%S+)\n" do
+    f[name] = tonumber(value)
+  end
+  report(("fleet %d"):format(n), "%.1f s until %d of %d devices have succeeded, %d lost (aim: none), at %d offers a "
+    .. "second", f.seconds, f.succeeded, n, n - f.succeeded, f.pace)
+  report("fleet messages", "%d from devices, %d to them, %d a second; %d downloads, %d of them again; %d processes of "
+    .. "devices", f.published, f.received, f.rate, f.downloads, f.again, f.processes)
+  report("fleet cpu", "depot %.1f s, broker %.1f s", f.depot_cpu, f.broker_cpu)
+  report("fleet memory", "depot %d KiB resident at first, %d KiB at the peak: %.0f bytes a device; database %.0f bytes "
+    .. "a device", f.depot_before, f.depot_peak, (f.depot_peak - f.depot_before) * 1024 / n, f.database / n)
+end
+
+for i, word in ipairs(arg) do
   local name, value = word:match("^%-%-(%l+)=(.+)$")
   if word == "--quick" then
     quick = true
@@ -214,6 +233,8 @@ for _, word in ipairs(arg) do
   elseif name == "pair" then
     only = only or {}
     only[#only + 1] = value
+  elseif arg[i - 1] == "fleet" and word:find "^%d+$" then
+    devices = math.max(1, math.tointeger(word))
   elseif word ~= "all" and not measurements[word] then
     io.stderr:write(("bench: no measurement called %s; try --help\n"):format(word))
     os.exit(2)
