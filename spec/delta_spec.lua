@@ -173,6 +173,12 @@ describe("moult delta", function()
     assert.is_nil(read("p"))
   end)
 
+  it("refuses an old image of 2 GiB before it reads it", function()
+    assert(os.execute(("truncate -s 2147483648 %s"):format(path("old"))))
+    write("new", b)
+    bad("a delta is made of less than 2 GiB", "usage", { path("old"), path("new") }, { out = path("p") })
+  end)
+
   it("writes nothing on a dry run", function()
     write("old", a)
     write("new", b)

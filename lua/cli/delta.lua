@@ -5,6 +5,7 @@
 local bare_delta = require "cli.bare_delta"
 local compressed = require "cli.compressed"
 local natives = require "update.natives"
+local packing = require "cli.packing"
 
 local M = {}
 
@@ -69,6 +70,8 @@ end
 local function make(old, new, out, opts, env)
   local old_size, message, code = size_of(old)
   if not old_size then return nil, message, code end
+  local wrong = packing.too_large(old, old_size)
+  if wrong then return nil, wrong, "usage" end
   local new_size
   new_size, message, code = size_of(new)
   if not new_size then return nil, message, code end

@@ -61,12 +61,32 @@ function M.check(made)
   return true
 end
 
+local SOURCE_MAX = 1 << 31 -- bytes; positions in it are 32-bit while it is sorted
+
+--- Whether an image is too large to make a delta of.
+-- @tparam string path
+-- @tparam integer size bytes
+-- @treturn string|nil what to say then
+function M.too_large(path, size)
+  if size < SOURCE_MAX then return nil end
+  return ("%s: %d bytes; a delta is made of less than 2 GiB: full packages it is for this one"):format(path, size)
+end
+
+-- Before it is read for nothing.
+local function source_flaw(path)
+  local file <close> = io.open(path, "rb")
+  local size = file and file:seek("end")
+  return size and M.too_large(path, size)
+end
+
 --- Make one package; whole at its path, or not at all.
 -- @tparam table one as from all()
 -- @tparam string key secret key file
 -- @tparam function progress(done, total, label)
 -- @treturn table {path, size (bytes), release, sequence, digest, from}; or nil, message, code
 function M.write(one, key, progress)
+  local wrong = one.from and source_flaw(one.recipe.core.from)
+  if wrong then return nil, wrong, "usage" end
   local packer <close>, message, code = natives.pack.open(one.recipe, one.path, key)
   if not packer then return nil, message, code end
   local label = one.from and ("packing, from %d"):format(one.from) or "packing"

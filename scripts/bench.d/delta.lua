@@ -102,6 +102,18 @@ local function best_peer(made)
   return best
 end
 
+-- The best of the programs that are not here and met these images elsewhere: bytes, name.
+local function best_elsewhere(pair, made)
+  local known = peers.elsewhere[pair.old_sha256:sub(1, 12) .. " " .. pair.new_sha256:sub(1, 12)] or {}
+  local bytes, name
+  for peer, size in pairs(known) do
+    local here = false
+    for _, one in ipairs(made) do here = here or one.row.name == peer end
+    if not here and (not bytes or size < bytes) then bytes, name = size, peer end
+  end
+  return bytes, name
+end
+
 local function show(report, pair, made, idle)
   local best = best_peer(made)
   for _, one in ipairs(made) do
@@ -114,6 +126,11 @@ local function show(report, pair, made, idle)
       local aim = pair.new_size > MIB and 0.93 or 1.05
       report(("delta %s, size"):format(pair.name), "%.3f x the best peer, %s (aim <= %.2f x)",
         created.bytes / best.created.bytes, best.row.name, aim)
+      local bytes, name = best_elsewhere(pair, made)
+      if bytes then
+        report(("delta %s, size"):format(pair.name), "%.3f x %s, which made %d bytes of these images elsewhere",
+          created.bytes / bytes, name, bytes)
+      end
     end
   end
   local by_name = {}

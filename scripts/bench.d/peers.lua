@@ -75,6 +75,18 @@ M.list = {
   },
 }
 
+--- What programs that Debian lacks made of the very same images elsewhere: bytes,
+-- by how the SHA-256 of the old image and of the new one begin. Compared with
+-- where the program is not here.
+M.elsewhere = {
+  ["55019c10d21b aa01e614af63"] = { -- libcrypto 3.0.17 -> 3.0.22
+    hdiffz = 255506, detools = 250140,
+  },
+  ["ede0ebab818d b2b9d602a316"] = { -- vmlinux 6.1.170-3 -> 6.1.192-2
+    hdiffz = 3224561, detools = 3205719,
+  },
+}
+
 --- Moult as a row; there is none while the program does not know the verb.
 -- @tparam string moult path of the program, quoted
 function M.moult(moult)
