@@ -237,7 +237,7 @@ describe("depot.fleet", function()
     assert.equal(0, depot:timeout())
     packages = {}
     depot:look()
-    step(200)
+    step(501)
     assert.same({ "pending", "the package is not in the folder" }, { row().state, row().text })
     md5_ready, packages = true, { entry("2.0.0", 2) }
     depot:look()

@@ -17,7 +17,7 @@ local PIECE = 256 * 1024
 --- @tparam table natives update.natives
 -- @tparam table store depot.store
 function M.new(natives, store)
-  return setmetatable({ natives = natives, store = store, known = {} }, Digests)
+  return setmetatable({ natives = natives, store = store, known = {}, wanted = {} }, Digests)
 end
 
 --- The MD5 of a package; asking for one that is not known begins to hash it.
@@ -31,8 +31,11 @@ function Digests:of(entry)
     self.known[entry.name] = { tag = entry.tag, md5 = md5 }
     return md5
   end
-  if self.work and self.work.name == entry.name and self.work.tag == entry.tag then return nil end
-  if not self.work then self:_begin(entry) end
+  if not self.work then
+    self:_begin(entry)
+  elseif self.work.name ~= entry.name or self.work.tag ~= entry.tag then
+    self.wanted[entry.name] = entry
+  end
 end
 
 function Digests:_begin(entry)
@@ -45,6 +48,11 @@ function Digests:_end()
   self.work.file:close()
   self.work.md5:close()
   self.work = nil
+  local name, entry = next(self.wanted)
+  if entry then
+    self.wanted[name] = nil
+    self:of(entry)
+  end
 end
 
 --- Whether there is something to hash, so that step() wants to be called soon.
@@ -69,6 +77,7 @@ function Digests:step()
 end
 
 function Digests:close()
+  self.wanted = {}
   if self.work then self:_end() end
 end
 

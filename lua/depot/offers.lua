@@ -1,0 +1,179 @@
+--- What is said to devices: offers by the pace, and answers at once.
+--
+-- Rows that are due are looked at in order. A pushed offer stays due, a minute
+-- ahead, until the broker has taken it, so that none is lost with the process.
+-- Answers wait in memory while the client's queue is full.
+--
+-- @module depot.offers
+
+local choice = require "depot.choice"
+local dialects = require "depot.dialects"
+local jobs = require "depot.jobs"
+
+local M = {}
+
+local Offers = {}
+Offers.__index = Offers
+
+-- Milliseconds.
+local ACKNOWLEDGE = 60000 -- for the broker to take an offer
+local ABSENT = 10000      -- until a package that is not there is looked for again
+local HASHING = 500       -- until it is asked again whether a package is hashed
+local FULL = 50           -- until the client's queue has room again
+
+local AT_ONCE = 500   -- rows a step, at most
+local ANSWERS = 10000 -- that wait for the client's queue; a device that gets none asks again
+
+--- @tparam table parts mqtt, store, digests, json, packages, link as depot.fleet takes them; tell: function(kind, row,
+--   fields)
+-- @tparam table options pace (offers a second), auto (boolean)
+-- @tparam integer now ms
+function M.new(parts, options, now)
+  return setmetatable({
+    mqtt = parts.mqtt, store = parts.store, digests = parts.digests, json = parts.json, packages = parts.packages,
+    link = parts.link, tell = parts.tell, pace = options.pace or 100, auto = options.auto,
+    allowance = 1, refilled = now, waiting = {}, answers = {}, message_id = 0, rollouts = {}, by_digest = {},
+  }, Offers)
+end
+
+--- The catalog has changed.
+function Offers:look()
+  self.by_digest = {}
+  for _, entry in ipairs(self.packages()) do
+    self.by_digest[entry.manifest.digest] = entry
+    self.digests:of(entry) -- hashed before anybody needs it
+  end
+end
+
+--- Say something at once, or as soon as the client's queue takes it. Nothing without a topic.
+function Offers:answer(topic, object, qos)
+  if topic and #self.answers < ANSWERS then
+    self.answers[#self.answers + 1] = { topic, self.json.encode(object), qos }
+  end
+end
+
+--- Say what waits, as far as the client's queue has room.
+function Offers:flush()
+  local said = 0
+  for _, answer in ipairs(self.answers) do
+    if not self.mqtt:publish(table.unpack(answer)) then break end
+    said = said + 1
+  end
+  if said > 0 then
+    self.answers = table.move(self.answers, said + 1, #self.answers, 1, {})
+  end
+end
+
+-- Put the row's package before its device; false when it has to wait, with the row due then.
+function Offers:_offer(row, now, ask)
+  local entry = self.by_digest[row.package]
+  if not entry then
+    if row.text ~= "the package is not in the folder" then
+      row.text = "the package is not in the folder"
+      self.tell("absent", row, { release = row.target })
+    end
+    row.due = now + ABSENT
+    return false
+  end
+  row.text = row.code and row.text or nil
+  local md5 = self.digests:of(entry)
+  if not md5 then
+    row.due = now + HASHING
+    return false
+  end
+  self.message_id = self.message_id % 0x7FFFFFFF + 1
+  local topic, object, qos = dialects.offer(row, { version = row.target, url = self.link(entry), size = entry.size,
+    md5 = md5 }, self.message_id, ask)
+  local id = self.mqtt:publish(topic, self.json.encode(object), qos)
+  if not id then
+    row.due = now + FULL
+    return false
+  end
+  row.due = now + ACKNOWLEDGE
+  self.waiting[id] = { cloud = row.cloud, product = row.product, device = row.device, due = row.due }
+  self.tell("offered", row, { release = row.target, package = entry.name })
+  return true
+end
+
+--- The job of a row went over to `what`: say so, and keep what others need to know.
+function Offers:went(row, what, now)
+  if what == "succeeded" then
+    self.store:verify(row, now)
+  end
+  self.tell(what, row, { release = row.target, code = row.code, text = row.text })
+end
+
+--- Look at a row whose time has come, or whose device asks; the caller writes it down.
+-- @tparam table row changed in place
+-- @tparam integer now ms
+-- @tparam[opt] table ask the event that is answered
+-- @treturn boolean|nil true: offered; false: it will be; nil: there is nothing for it
+function Offers:consider(row, now, ask)
+  local job
+  if not jobs.is_open(row) then
+    job = choice.job(row, { packages = self.packages(), by_digest = self.by_digest, rollouts = self.rollouts,
+      auto = self.auto })
+  end
+  local what = jobs.consider(row, job, dialects.generic(row.cloud), now)
+  if what == "offer" then return self:_offer(row, now, ask) end
+  if what then self:went(row, what, now) end
+  return nil
+end
+
+--- The broker has taken a message: if it was an offer, it need not be pushed again.
+-- @treturn true|nil nil, message, code
+function Offers:taken(id)
+  local offer = self.waiting[id]
+  if not offer then return true end
+  local ok, message, code = self.store:change()
+  if not ok then return nil, message, code end
+  self.waiting[id] = nil
+  local row
+  row, message, code = self.store:get(offer.cloud, offer.product, offer.device)
+  if row == nil then return nil, message, code end
+  if not row or row.due ~= offer.due then return true end
+  row.due = nil
+  return self.store:put(row)
+end
+
+-- Each moment allows some offers more, up to those of a quarter of a second.
+function Offers:_refill(now)
+  local burst = math.max(1, self.pace / 4)
+  self.allowance = math.min(burst, self.allowance + (now - self.refilled) * self.pace / 1000)
+  self.refilled = now
+end
+
+--- Look at the rows whose time has come, as far as the pace allows.
+-- @treturn boolean|nil whether there were any; nil, message, code
+function Offers:push(now)
+  self:_refill(now)
+  local next_due = self.store:next_due()
+  if self.allowance < 1 or not next_due or next_due > now then return false end
+  local ok, message, code = self.store:change()
+  if not ok then return nil, message, code end
+  -- No more than can be pushed, since each row is read; those that get nothing cost nothing.
+  local left = AT_ONCE
+  repeat
+    local rows
+    rows, message, code = self.store:due(now, math.min(left, math.ceil(self.allowance)))
+    if not rows then return nil, message, code end
+    for _, row in ipairs(rows) do
+      if self:consider(row, now) then self.allowance = self.allowance - 1 end
+      ok, message, code = self.store:put(row)
+      if not ok then return nil, message, code end
+    end
+    left = left - #rows
+  until #rows == 0 or left <= 0 or self.allowance < 1
+  return true
+end
+
+--- Milliseconds until push() has something to do, as far as is known now.
+-- @treturn integer|nil nil: nothing is due
+function Offers:timeout(now)
+  local next_due = self.store:next_due()
+  if not next_due then return nil end
+  local refill = math.max(0, (1 - self.allowance) * 1000 / self.pace)
+  return math.max(0, next_due - now, math.ceil(refill))
+end
+
+return M

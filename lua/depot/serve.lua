@@ -1,0 +1,182 @@
+--- `moult depot DIR`: serve until told to stop.
+--
+-- @module depot.serve
+
+local natives = require "update.natives"
+
+local M = {}
+
+-- One line of the log.
+local function line_of(event)
+  local parts = { event.client, event.method, event.path }
+  if event.note then
+    parts[#parts + 1] = event.note
+  end
+  parts[#parts + 1] = tostring(event.status)
+  parts[#parts + 1] = event.bytes and ("%d bytes"):format(event.bytes) or "? bytes"
+  parts[#parts + 1] = ("%d ms"):format(event.ms)
+  if not event.complete then
+    parts[#parts + 1] = "broken off"
+  end
+  return table.concat(parts, " ")
+end
+
+local function on_change(env)
+  return function(change)
+    env.note(("%s: %s%s"):format(change.name, change.change, change.reason and ": " .. change.reason or ""))
+  end
+end
+
+local function on_request(env)
+  return function(event)
+    if env.json then
+      env.out(natives.json.encode(event))
+    elseif not env.quiet then
+      env.out(line_of(event))
+    end
+  end
+end
+
+-- What a device's message or job makes a line of the log of.
+local function on_message(env)
+  return function(event)
+    if env.json then
+      env.out(natives.json.encode(event))
+    elseif event.device then
+      local parts = { event.cloud, event.product .. "/" .. event.device, event.kind, event.release }
+      if event.code then parts[#parts + 1] = ("(%d)"):format(event.code) end
+      parts[#parts + 1] = event.text
+      if not env.quiet then env.out(table.concat(parts, " ")) end
+    else
+      env.note(("mqtt: %s%s"):format(event.kind, event.text and ": " .. event.text or ""))
+    end
+  end
+end
+
+local function read_file(path, option)
+  local file, why = io.open(path, "rb")
+  local text = file and file:read "a"
+  if file then file:close() end
+  if not text then return nil, ("--%s %s"):format(option, why or path .. ": cannot be read"), "usage" end
+  return text
+end
+
+--- Make a number of an option's text.
+-- @treturn true|nil nil, message, "usage"
+function M.number_of(opts, name, least)
+  local text = opts[name]
+  if not text then return true end
+  local number = #text <= 9 and text:find "^%d+$" and math.tointeger(tonumber(text))
+  if not number or number < least then
+    return nil, ("--%s %s: expected a number from %d"):format(name, text, least), "usage"
+  end
+  opts[name] = number
+  return true
+end
+
+-- {cert, key} of --tls-cert and --tls-key; false without.
+local function tls_of(opts)
+  local cert, key = opts["tls-cert"], opts["tls-key"]
+  if not cert and not key then return false end
+  if not cert or not key then return nil, "--tls-cert and --tls-key go together", "usage" end
+  local message, code
+  cert, message, code = read_file(cert, "tls-cert")
+  if not cert then return nil, message, code end
+  key, message, code = read_file(key, "tls-key")
+  if not key then return nil, message, code end
+  return { cert = cert, key = key }
+end
+
+-- The broker of --mqtt; false without.
+local function mqtt_of(opts)
+  if not opts.mqtt then return false end
+  local host, port = opts.mqtt:match "^%[?([^%[%]%s]+)%]?:(%d+)$"
+  port = math.tointeger(tonumber(port))
+  if not port or port < 1 or port > 65535 then
+    return nil, ("--mqtt %s: expected HOST:PORT, for example 127.0.0.1:1883"):format(opts.mqtt), "usage"
+  end
+  local password
+  if opts["mqtt-password"] then
+    local text, message, code = read_file(opts["mqtt-password"], "mqtt-password")
+    if not text then return nil, message, code end
+    password = text:match "^[^\r\n]*"
+  end
+  return { host = host, port = port, user = opts["mqtt-user"], password = password,
+    tls = opts["mqtt-ca"] and { ca = opts["mqtt-ca"] } or nil }
+end
+
+-- Devices are told where we are: an address that means "every one" tells them nothing.
+local function check_base(opts)
+  if opts.mqtt and not opts.url and (opts.listen or ""):find "^%[?[0:.]*%]?:%d+$" then
+    return nil, ("with --mqtt, say with --url where devices reach %s"):format(opts.listen), "usage"
+  end
+  return true
+end
+
+-- What the options say, checked; or nil, message, code.
+local function settings(opts)
+  local url = opts.url
+  if url and not url:find "^https?://[^%s%c]+$" then
+    return nil, ("--url %s: expected http:// or https:// and a host"):format(url), "usage"
+  end
+  for name, least in pairs { expiry = 1, pace = 1, settle = 0 } do
+    local ok, message, code = M.number_of(opts, name, least)
+    if not ok then return nil, message, code end
+  end
+  local ok, message, code = check_base(opts)
+  if not ok then return nil, message, code end
+  local tls, mqtt
+  tls, message, code = tls_of(opts)
+  if tls == nil then return nil, message, code end
+  mqtt, message, code = mqtt_of(opts)
+  if mqtt == nil then return nil, message, code end
+  return { tls = tls or nil, mqtt = mqtt or nil }
+end
+
+--- Serve a folder until SIGTERM or SIGINT.
+-- @tparam string dir
+-- @tparam table opts of the verb
+-- @tparam table env out, note, json, quiet
+-- @treturn integer 0; or nil, message, code
+function M.run(dir, opts, env)
+  local set, message, code = settings(opts)
+  if not set then
+    return nil, message, code
+  end
+  local signals <close>, why, word = natives.signals.open()
+  if not signals then
+    return nil, why, word
+  end
+  local depot
+  depot, message, code = require("depot").open {
+    dir = dir,
+    listen = opts.listen or "127.0.0.1:8080",
+    url = opts.url,
+    keys = opts.keys,
+    tls = set.tls,
+    mqtt = set.mqtt,
+    expiry = opts.expiry,
+    pace = opts.pace,
+    settle = opts.settle and opts.settle * 1000,
+    auto = not opts.staged,
+    watch = { { fd = signals:fd(), read = true } },
+    on_request = on_request(env),
+    on_change = on_change(env),
+    on_message = on_message(env),
+  }
+  if not depot then
+    return nil, message, code
+  end
+  env.out(("listening on %s://%s"):format(set.tls and "https" or "http", depot:address()))
+  repeat
+    local ok
+    ok, message, code = depot:step(60000)
+  until not ok or signals:next()
+  depot:close()
+  if not message then
+    return 0
+  end
+  return nil, message, code
+end
+
+return M
