@@ -9,6 +9,8 @@
  */
 #include "transfer.h"
 
+#include <stdbool.h>
+
 #include "error.h"
 #include "helpers.h"
 #include "preload.h"
@@ -28,15 +30,19 @@ static struct up_transfer *check_open(lua_State *L)
     return h->transfer;
 }
 
-/* open(device, package, source) -> transfer | nil, message, code */
+/* open(device, package, source [, reuse]) -> transfer | nil, message, code; reuse =
+ * false: fetch also the blocks that the device has */
 static int f_open(lua_State *L)
 {
     struct up_device *device = up_check_device(L, 1);
     struct up_package *package = up_check_package(L, 2);
     struct up_source *source = up_check_source(L, 3);
-    struct handle *h = lua_newuserdatauv(L, sizeof *h, 3);
+    bool fetch_all = lua_isboolean(L, 4) && !lua_toboolean(L, 4);
+    struct handle *h;
     struct up_error err;
 
+    lua_settop(L, 3);
+    h = lua_newuserdatauv(L, sizeof *h, 3);
     h->transfer = NULL;
     luaL_setmetatable(L, TRANSFER);
     /* The transfer refers to all three: keep them from being collected. */
@@ -46,6 +52,8 @@ static int f_open(lua_State *L)
     }
     if (up_transfer_open(&h->transfer, device, package, source, &err) < 0)
         return up_push_fail(L, &err);
+    if (fetch_all)
+        up_transfer_fetch_all(h->transfer);
     return 1;
 }
 

@@ -38,6 +38,10 @@ struct up_transfer;
 int up_transfer_open(struct up_transfer **out, struct up_device *device, const struct up_package *package,
                      struct up_source *source, struct up_error *err);
 
+/* Fetch every block, whatever the configuration says of those that the device
+ * has. Before the first step. */
+void up_transfer_fetch_all(struct up_transfer *t);
+
 /*
  * At most one block: 1 go on, 0 everything is in place, UP_AGAIN wait for the
  * source. After an error the transfer is over, but what is in place stays.

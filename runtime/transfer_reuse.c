@@ -47,6 +47,11 @@ static bool applies(const struct up_transfer *t, const struct up_transfer_part *
            !up_device_provisioning(t->device) && up_inventory_front(p->in_place) < p->count;
 }
 
+void up_transfer_fetch_all(struct up_transfer *t)
+{
+    t->reuse_state = UP_REUSE_DONE;
+}
+
 /* 1 when there is something to look through. */
 static int begin(struct up_transfer *t, struct up_transfer_part *p, struct up_error *err)
 {

@@ -68,7 +68,8 @@ function M.new(o)
       end,
     },
     transfer = {
-      open = function(_, _, s)
+      open = function(_, _, s, reuse)
+        if reuse ~= nil then log("reuse %s", reuse) end
         assert(not s.closed, "a transfer over a closed source")
         log("transfer")
         local run = next_of(runs)

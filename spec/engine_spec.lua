@@ -50,6 +50,12 @@ describe("update.engine", function()
     assert.is_false(asked[1].offer.permit)
   end)
 
+  it("hands on what policy says of blocks that the device has", function()
+    local e, f = make { decision = { action = "install", reason = "newer", reuse = false } }
+    assert.truthy(e:install(where()))
+    assert.same({ "reuse false", "transfer" }, table.move(f.log, 6, 7, 1, {}))
+  end)
+
   it("takes a permit that is none for a closed gate", function()
     local e, f = make { permit = { nil, "/p.json: signed by a stranger", "untrusted" } }
     local ok, message, code, verdict = e:install(where { permit = "/p.json" })

@@ -61,6 +61,18 @@ describe("reuse", function()
     assert.is_true(install() > 8 * BLOCK)
   end)
 
+  it("can be switched off by policy", function()
+    w:write("policy.lua", [[
+      local default = require "update.policy"
+      return { decide = function(...)
+        local decision, tree = default.decide(...)
+        decision.reuse = false
+        return decision, tree
+      end }]])
+    device('policy = "policy.lua",')
+    assert.is_true(install() > 8 * BLOCK)
+  end)
+
   it("finds what an earlier try left in the target", function()
     device("")
     w:write("slot-a.img", ("\0"):rep(#old)) -- nothing to be had there

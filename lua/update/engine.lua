@@ -169,7 +169,7 @@ function Engine:read_blocks(where, head)
     head.source, message, code = self:open_source(where)
     if not head.source then return nil, message, code end
   end
-  transfer, message, code = self.natives.transfer.open(self.device, head.package, head.source)
+  transfer, message, code = self.natives.transfer.open(self.device, head.package, head.source, head.reuse)
   local result
   while transfer do
     if self.cancelled then
@@ -289,6 +289,7 @@ function Engine:attempt(where)
     self:close(where, head)
     return nil, verdict.message, verdict.code, verdict
   end
+  head.reuse = verdict.decision.reuse
   ok, message, code = self:carry_out(where, head)
   self:close(where, head)
   if not ok then return nil, message, code, verdict end

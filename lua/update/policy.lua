@@ -230,7 +230,7 @@ local order = { "version", "core", "higher", "battery", "window", "budget", "dat
 -- @tparam table device what runs now
 -- @tparam table limits those of the configuration; may be empty
 -- @treturn table decision {action = "install"|"defer"|"refuse", reason = word,
---   retry_after = seconds (with "defer"), prefer = "delta"|"full"}
+--   retry_after = seconds (with "defer"), prefer = "delta"|"full", reuse = false or nil}
 -- @treturn table the reason tree: an array of {rule = word, result =
 --   "ok"|"skip"|"stop", text = sentence}, a line for each rule that ran
 function M.decide(offer, device, limits)

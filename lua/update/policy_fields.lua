@@ -125,6 +125,8 @@ M.decision = {
   field("action", "string", "\"install\", \"defer\" or \"refuse\""),
   field("reason", "string", "a word for logs and clouds"),
   field("retry_after", "integer", "with \"defer\": seconds until it is asked again"),
+  field("reuse", "boolean", "with \"install\": false fetches every block of a full core, also those that the device "
+    .. "has; nil leaves it to the configuration"),
   field("prefer", "string", "with \"install\": \"full\" has the cloud asked for the full package when the offer is "
     .. "a delta, which is taken where there is no other; \"delta\" or nil takes what was offered"),
 }

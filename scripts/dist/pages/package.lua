@@ -111,10 +111,11 @@ Each block stands alone. Nothing is decoded or written before its digest fits; f
 any interruption; the memory needed is that of one block.]]
   page:section "DELTAS"
   page:text [[
-A core may be a delta against one older core. Its blocks are then also copies of the old image's bytes, or deltas, made
-from the old image's bytes around an offset and what is stored; each is decoded by itself, and the index has the digest of
-what comes out. A device takes such a package only while the slot that it runs from holds the very image that the manifest
-names, by size and SHA-256, and is not mounted read-write; else it asks its cloud for the full package of that release.]]
+A core may be a delta against one older core. Its blocks are then also copies of the old image's bytes, or deltas,
+made from the old image's bytes around an offset and what is stored; each is decoded by itself, and the index has the
+digest of what comes out. A device takes such a package only while the slot that it runs from holds the very image
+that the manifest names, by size and SHA-256, and is not mounted read-write; else it asks its cloud for the full
+package of that release.]]
   page:section "SIGNATURES"
   page:text [[
 Keys and signatures are files of `minisign`(1), prehashed. The trusted comment is checked too: `moult manifest
