@@ -9,10 +9,10 @@
 -- it that implement the rest of x.h.
 local floors = {
   { "error", "bytes", "storage" },
-  { "storage_flash", "storage_boot", "digest", "ed25519", "record", "json_load", "tar", "source", "loop", "channel",
+  { "storage_flash", "storage_boot", "storage_files", "digest", "ed25519", "record", "json_load", "tar", "source", "loop", "channel",
     "url", "fetch_options", "delta", "match", "resolver", "mqtt_queue" },
   { "fields", "keyset", "secret", "cloud_record" },
-  { "storage_mounted", "slot", "minisign", "manifest", "tree", "fetch", "policy", "sandbox_answer", "sandbox_lock",
+  { "storage_mounted", "storage_names", "slot", "minisign", "manifest", "tree", "fetch", "policy", "sandbox_answer", "sandbox_lock",
     "sandbox_lua", "http_text", "http_listen", "http_door", "folder", "signals", "mqtt" },
   { "storage_system", "slot_private", "minisign_private", "manifest_format", "index", "config", "source_http",
     "http_answer", "history", "old_image", "policy_good", "child", "notify", "mqtt_private", "mqtt_tls" },
@@ -38,7 +38,7 @@ local knows_lua = { host = true, sandbox = true, sandbox_lua = true, main = true
 
 -- Durable effects and clocks pass the seam in storage.h. What is not durable,
 -- or runs before there is a device, is listed with its reason.
-local seam = { storage_system = true, storage_mounted = true, storage_flash = true, storage_boot = true }
+local seam = { storage_system = true, storage_files = true, storage_names = true, storage_mounted = true, storage_flash = true, storage_boot = true }
 local effects = {
   "open", "openat", "creat", "fopen", "freopen", "pwrite", "pwritev", "fsync", "fdatasync", "sync", "syncfs",
   "sync_file_range", "rename", "renameat", "link", "linkat", "unlink", "unlinkat", "remove", "mkdir", "mkdirat",
