@@ -12,8 +12,9 @@
  *
  * Events by `kind`: connected {session}, disconnected {message, code, retry_after (s)},
  * message {topic, payload, qos, retain}, published {id}, subscribed {topic, qos},
- * denied {topic, message, code}, dropped {topic, size, message, code}. Pass over a kind that
- * you do not know.
+ * denied {topic, message, code}, dropped {topic, size, message, code: too large a message came},
+ * lost {id, message, code: the broker ends connections over this message}. Pass over a kind that you
+ * do not know.
  */
 #include "mqtt.h"
 
@@ -165,9 +166,10 @@ static int m_remaining(lua_State *L)
 }
 
 static const char *const kinds[] = {
-    [UP_MQTT_CONNECTED] = "connected", [UP_MQTT_DISCONNECTED] = "disconnected", [UP_MQTT_MESSAGE] = "message",
-    [UP_MQTT_PUBLISHED] = "published", [UP_MQTT_SUBSCRIBED] = "subscribed",     [UP_MQTT_DENIED] = "denied",
-    [UP_MQTT_DROPPED] = "dropped",
+    [UP_MQTT_CONNECTED] = "connected",   [UP_MQTT_DISCONNECTED] = "disconnected",
+    [UP_MQTT_MESSAGE] = "message",       [UP_MQTT_PUBLISHED] = "published",
+    [UP_MQTT_SUBSCRIBED] = "subscribed", [UP_MQTT_DENIED] = "denied",
+    [UP_MQTT_DROPPED] = "dropped",       [UP_MQTT_LOST] = "lost",
 };
 
 static void set_failure(lua_State *L, const struct up_mqtt_event *e)
@@ -194,6 +196,10 @@ static void set_fields(lua_State *L, const struct up_mqtt_event *e)
         break;
     case UP_MQTT_PUBLISHED:
         up_set_integer(L, "id", e->id);
+        break;
+    case UP_MQTT_LOST:
+        up_set_integer(L, "id", e->id);
+        set_failure(L, e);
         break;
     case UP_MQTT_SUBSCRIBED:
         up_set_integer(L, "qos", (uint64_t)e->qos);

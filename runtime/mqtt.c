@@ -11,52 +11,29 @@
 #define CONNECT_MS 30000 /* for a look-up, and for each address */
 #define STEADY_MS 30000  /* online so long, and the pauses begin anew */
 #define REMAINING_MAX 60000
+#define CAREFUL_AFTER 3 /* connections that the broker ended over one message: see blame() */
+#define GIVE_UP_AFTER 10
 
 static uint64_t now_of(const struct up_mqtt *m)
 {
     return m->storage->ops->monotonic(m->storage);
 }
 
-static int check_options(const struct up_mqtt_options *o, struct up_error *err)
-{
-    if (!o->host || !*o->host || o->port < 1 || o->port > 65535)
-        return up_fail(err, UP_USAGE, "mqtt: a host and a port from 1 to 65535 are needed");
-    if (o->keepalive < 5 || o->keepalive > 65535)
-        return up_fail(err, UP_USAGE, "mqtt: keepalive is 5 to 65535 seconds");
-    if (o->back_off_min < 1 || o->back_off_max < o->back_off_min)
-        return up_fail(err, UP_USAGE, "mqtt: the pauses between attempts are empty or the wrong way round");
-    if (o->queue < 1 || o->queue > UP_MQTT_QUEUE)
-        return up_fail(err, UP_USAGE, "mqtt: the queue has room for 1 to %d messages", UP_MQTT_QUEUE);
-    if (!o->clean && !o->client_id)
-        return up_fail(err, UP_USAGE, "mqtt: a session that is kept needs a client id");
-    if (o->password && !o->user)
-        return up_fail(err, UP_USAGE, "mqtt: a password needs a user");
-    if (o->will_topic && (o->will_len > UP_MQTT_PAYLOAD || o->will_qos < 0 || o->will_qos > 1))
-        return up_fail(err, UP_USAGE, "mqtt: the last will is too large, or its QoS not 0 or 1");
-    return 0;
-}
-
 int up_mqtt_open(struct up_mqtt **out, struct up_storage *storage, const struct up_mqtt_options *o,
                  struct up_error *err)
 {
-    struct up_mqtt *m;
-    int rc = check_options(o, err);
+    struct up_mqtt *m = calloc(1, sizeof *m);
+    int rc;
 
-    if (rc < 0)
-        return rc;
-    m = calloc(1, sizeof *m);
     if (!m)
         return up_fail(err, UP_INTERNAL, "mqtt: out of memory");
     m->storage = storage;
-    m->port = o->port;
-    m->keepalive = o->keepalive;
-    m->back_off_min = o->back_off_min;
-    m->back_off_max = o->back_off_max;
     m->last = &m->first;
     up_mqtt_queue_init(&m->queue, o->queue);
     m->due = now_of(m);
-    m->host = strdup(o->host);
-    rc = m->host ? up_mqtt_link_new(m, o, err) : up_fail(err, UP_INTERNAL, "mqtt: out of memory");
+    rc = up_mqtt_options_copy(&m->o, o, err);
+    if (rc == 0)
+        rc = up_mqtt_link_new(m, o, err);
     if (rc < 0) {
         up_mqtt_close(m);
         return rc;
@@ -68,15 +45,39 @@ int up_mqtt_open(struct up_mqtt **out, struct up_storage *storage, const struct 
 /* Half of the pause is certain, the other left to chance. */
 static uint64_t pause_of(struct up_mqtt *m)
 {
-    uint64_t most = m->back_off ? m->back_off * 2 : m->back_off_min * 2;
+    uint64_t most = m->back_off ? m->back_off * 2 : m->o.back_off_min * 2;
     uint32_t chance = 0;
 
-    if (most > m->back_off_max)
-        most = m->back_off_max;
+    if (most > m->o.back_off_max)
+        most = m->o.back_off_max;
     m->back_off = most;
     m->storage->ops->random(m->storage, &chance, sizeof chance);
     most = most / 2 + most / 2 * chance / UINT32_MAX;
-    return most < m->back_off_min ? m->back_off_min : most;
+    return most < m->o.back_off_min ? m->o.back_off_min : most;
+}
+
+/*
+ * A broker that ends the connection whenever it gets a certain message would
+ * keep the client away for ever. When it ended it so some times, soon and with
+ * the same message unacknowledged, messages go one by one; when it goes on with
+ * the same one, that is given up. A network that fails otherwise blames nobody.
+ */
+static void blame(struct up_mqtt *m, uint64_t now)
+{
+    uint64_t suspect = m->cut && now - m->since < STEADY_MS ? up_mqtt_queue_oldest(&m->queue) : 0;
+
+    m->blamed = suspect && suspect == m->suspect ? m->blamed + 1 : suspect != 0;
+    m->suspect = suspect;
+    if (m->blamed == CAREFUL_AFTER && up_mqtt_link_renew(m) == 0)
+        m->careful = true;
+    if (m->blamed < GIVE_UP_AFTER || up_mqtt_link_renew(m) < 0)
+        return;
+    up_mqtt_queue_drop(&m->queue, suspect);
+    m->suspect = m->blamed = 0;
+    up_mqtt_tell(m, &(struct up_mqtt_event){.kind = UP_MQTT_LOST,
+                                            .id = suspect,
+                                            .code = UP_REFUSED,
+                                            .message = "the broker ends the connection over this message"});
 }
 
 /* No connection, whether there was one or not: say so, and when the next is tried. */
@@ -90,10 +91,12 @@ static void lose(struct up_mqtt *m, const struct up_error *why)
     up_mqtt_queue_lost(&m->queue);
     if (m->phase == UP_MQTT_ONLINE && now - m->since >= STEADY_MS)
         m->back_off = 0;
+    if (m->phase == UP_MQTT_ONLINE)
+        blame(m, now);
     m->phase = UP_MQTT_WAITING;
     e.retry_after = pause_of(m);
     m->due = now + e.retry_after;
-    up_fail(&said, why->code, "mqtt %s:%u: %s", m->host, m->port, why->message);
+    up_fail(&said, why->code, "mqtt %s:%u: %s", m->o.host, m->o.port, why->message);
     up_mqtt_tell(m, &e);
 }
 
@@ -124,16 +127,16 @@ static void begin(struct up_mqtt *m)
     struct up_error err;
 
     m->attempts++;
-    if (up_resolver_numeric(m->host)) {
+    if (up_resolver_numeric(m->o.host)) {
         m->addresses.count = 1;
-        strncpy(m->addresses.text[0], m->host, sizeof m->addresses.text[0] - 1);
+        strncpy(m->addresses.text[0], m->o.host, sizeof m->addresses.text[0] - 1);
         use_addresses(m);
         return;
     }
     m->phase = UP_MQTT_RESOLVING;
     m->due = now_of(m) + CONNECT_MS;
     /* One that the system has not finished since the attempt before goes on. */
-    if (!m->resolver && up_resolver_start(&m->resolver, m->host, &err) < 0)
+    if (!m->resolver && up_resolver_start(&m->resolver, m->o.host, &err) < 0)
         lose(m, &err);
 }
 
@@ -182,6 +185,8 @@ static void work_link(struct up_mqtt *m)
     int rc = up_mqtt_link_work(m, &err);
 
     tell_published(m);
+    if (m->careful && m->phase == UP_MQTT_ONLINE && now_of(m) - m->since >= STEADY_MS)
+        m->careful = false;
     if (rc == 0 && m->phase == UP_MQTT_CONNECTING && m->answered)
         go_online(m);
     if (rc == 0 && m->phase == UP_MQTT_CONNECTING && now_of(m) >= m->due)
@@ -248,7 +253,7 @@ int up_mqtt_remaining(const struct up_mqtt *m)
     /* Online the library counts the keep-alive itself, in seconds; the broker
      * gives half of it as grace. */
     if (m->phase == UP_MQTT_ONLINE)
-        left = m->keepalive * 1000 / 8;
+        left = m->o.keepalive * 1000 / 8;
     else
         left = m->due > now ? m->due - now : 0;
     return left > REMAINING_MAX ? REMAINING_MAX : (int)left;
@@ -344,6 +349,6 @@ void up_mqtt_close(struct up_mqtt *m)
         m->subscriptions = s->next;
         free(s);
     }
-    free(m->host);
+    up_mqtt_options_free(&m->o);
     free(m);
 }

@@ -12,7 +12,9 @@
  * across lost connections and hours without one. Messages of QoS 1 are sent
  * again until they are acknowledged; those of QoS 0 that were not wholly
  * written when the connection broke, too. They go in the order in which they were
- * published; the broker may see one of QoS 1 twice.
+ * published; the broker may see one of QoS 1 twice. One is given up only when the
+ * broker itself ended ten connections in a row over it, which would otherwise
+ * keep the client away for ever.
  *
  * The name of the broker is looked up by resolver.h, in a thread: the library
  * would stop the loop for it. The library is given the address, and the TLS
@@ -71,7 +73,8 @@ enum up_mqtt_kind {
     UP_MQTT_PUBLISHED,    /* id: acknowledged, or with QoS 0 wholly handed to the system */
     UP_MQTT_SUBSCRIBED,   /* topic, qos as granted: on every connection */
     UP_MQTT_DENIED,       /* topic, code, message: the broker refused a subscription */
-    UP_MQTT_DROPPED       /* topic, len, code, message: too large a message came */
+    UP_MQTT_DROPPED,      /* topic, len, code, message: too large a message came */
+    UP_MQTT_LOST          /* id, code, message: given up, see above */
 };
 
 /* Strings are owned by the client and valid until its next call. */

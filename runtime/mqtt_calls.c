@@ -95,11 +95,11 @@ static void on_log(struct mosquitto *client, void *user, int level, const char *
         m->lie = "the broker sent with QoS 2, which was not asked for";
 }
 
-void up_mqtt_calls_set(struct up_mqtt *m)
+void up_mqtt_calls_set(struct mosquitto *client)
 {
-    mosquitto_connect_with_flags_callback_set(m->client, on_connect);
-    mosquitto_message_callback_set(m->client, on_message);
-    mosquitto_publish_callback_set(m->client, on_publish);
-    mosquitto_subscribe_callback_set(m->client, on_subscribe);
-    mosquitto_log_callback_set(m->client, on_log);
+    mosquitto_connect_with_flags_callback_set(client, on_connect);
+    mosquitto_message_callback_set(client, on_message);
+    mosquitto_publish_callback_set(client, on_publish);
+    mosquitto_subscribe_callback_set(client, on_subscribe);
+    mosquitto_log_callback_set(client, on_log);
 }

@@ -48,10 +48,9 @@ static bool is_local_socket(int fd)
     return fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_UNIX;
 }
 
-static void keep_descriptors(struct up_mqtt *m, const int lowest[FREE])
+static void keep_descriptors(struct up_mqtt *m, int fd, const int lowest[FREE])
 {
     int candidates[FREE + 2] = {m->pair[0], m->pair[1]}, found = 0, least = 0;
-    int fd = m->client ? mosquitto_socket(m->client) : -1;
 
     if (fd >= 0)
         fcntl(fd, F_SETFD, FD_CLOEXEC);
@@ -65,9 +64,51 @@ static void keep_descriptors(struct up_mqtt *m, const int lowest[FREE])
         }
 }
 
-int up_mqtt_link_new(struct up_mqtt *m, const struct up_mqtt_options *o, struct up_error *err)
+static int set_up(struct mosquitto *c, struct up_mqtt *m, struct up_error *err)
+{
+    const struct up_mqtt_options *o = &m->o;
+    int rc = mosquitto_int_option(c, MOSQ_OPT_TCP_NODELAY, 1);
+
+    up_mqtt_calls_set(c);
+    mosquitto_max_inflight_messages_set(c, WINDOW);
+    if (rc == MOSQ_ERR_SUCCESS && o->user)
+        rc = mosquitto_username_pw_set(c, o->user, o->password);
+    if (rc == MOSQ_ERR_SUCCESS && o->will_topic)
+        rc = mosquitto_will_set(c, o->will_topic, (int)o->will_len, o->will_payload, o->will_qos,
+                                o->will_retain);
+    if (rc == MOSQ_ERR_SUCCESS && m->tls)
+        rc = mosquitto_void_option(c, MOSQ_OPT_SSL_CTX, up_mqtt_tls_context(m->tls));
+    if (rc == MOSQ_ERR_SUCCESS && m->tls)
+        rc = mosquitto_int_option(c, MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, 0);
+    if (rc != MOSQ_ERR_SUCCESS)
+        return up_fail(err, rc == MOSQ_ERR_NOMEM ? UP_INTERNAL : UP_USAGE, "mqtt: %s",
+                       mosquitto_strerror(rc));
+    return 0;
+}
+
+static int make_client(struct up_mqtt *m, struct mosquitto **out, struct up_error *err)
 {
     int lowest[FREE], rc, error;
+    struct mosquitto *c;
+
+    note_free_descriptors(lowest);
+    c = mosquitto_new(m->o.client_id, m->o.clean, m);
+    error = errno;
+    keep_descriptors(m, -1, lowest);
+    if (!c)
+        return up_fail(err, error == EINVAL ? UP_USAGE : UP_INTERNAL, "mqtt: %s",
+                       error == EINVAL ? "the client id is empty or not text" : "out of memory");
+    rc = set_up(c, m, err);
+    if (rc < 0)
+        mosquitto_destroy(c);
+    else
+        *out = c;
+    return rc;
+}
+
+int up_mqtt_link_new(struct up_mqtt *m, const struct up_mqtt_options *o, struct up_error *err)
+{
+    int rc;
 
     m->pair[0] = m->pair[1] = -1;
     /* Counted by the library, and never undone: it would unload the modules of
@@ -75,33 +116,24 @@ int up_mqtt_link_new(struct up_mqtt *m, const struct up_mqtt_options *o, struct 
     mosquitto_lib_init();
     if (o->tls && (rc = up_mqtt_tls_new(&m->tls, o, err)) < 0)
         return rc;
-    note_free_descriptors(lowest);
-    m->client = mosquitto_new(o->client_id, o->clean, m);
-    error = errno;
-    keep_descriptors(m, lowest);
-    if (!m->client)
-        return up_fail(err, error == EINVAL ? UP_USAGE : UP_INTERNAL, "mqtt: %s",
-                       error == EINVAL ? "the client id is empty or not text" : "out of memory");
-    up_mqtt_calls_set(m);
-    mosquitto_max_inflight_messages_set(m->client, WINDOW);
-    rc = mosquitto_int_option(m->client, MOSQ_OPT_TCP_NODELAY, 1);
-    if (rc == MOSQ_ERR_SUCCESS && o->user)
-        rc = mosquitto_username_pw_set(m->client, o->user, o->password);
-    if (rc == MOSQ_ERR_SUCCESS && o->will_topic)
-        rc = mosquitto_will_set(m->client, o->will_topic, (int)o->will_len, o->will_payload, o->will_qos,
-                                o->will_retain);
-    if (rc == MOSQ_ERR_SUCCESS && m->tls)
-        rc = mosquitto_void_option(m->client, MOSQ_OPT_SSL_CTX, up_mqtt_tls_context(m->tls));
-    if (rc == MOSQ_ERR_SUCCESS && m->tls)
-        rc = mosquitto_int_option(m->client, MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, 0);
-    if (rc != MOSQ_ERR_SUCCESS)
-        return up_fail(err, rc == MOSQ_ERR_NOMEM ? UP_INTERNAL : UP_USAGE, "mqtt: %s",
-                       mosquitto_strerror(rc));
+    return make_client(m, &m->client, err);
+}
+
+int up_mqtt_link_renew(struct up_mqtt *m)
+{
+    struct mosquitto *fresh;
+    int rc = make_client(m, &fresh, NULL);
+
+    if (rc < 0)
+        return rc;
+    mosquitto_destroy(m->client);
+    m->client = fresh;
+    up_mqtt_queue_renew(&m->queue);
     return 0;
 }
 
 /* The sentence for what the library answered. `error`: errno then. */
-static int explain(const struct up_mqtt *m, int rc, int error, struct up_error *err)
+static int explain(struct up_mqtt *m, int rc, int error, struct up_error *err)
 {
     static const char *const refused[] = {"",
                                           "the broker does not speak this version of MQTT",
@@ -115,6 +147,7 @@ static int explain(const struct up_mqtt *m, int rc, int error, struct up_error *
                error == EPIPE;
     int code = m->tls ? up_mqtt_tls_failure(m->tls, cut && !m->answered, err) : 0;
 
+    m->cut = cut;
     if (code < 0)
         return code;
     if (m->answered && m->answer > 0 && m->answer < 6)
@@ -138,15 +171,15 @@ int up_mqtt_link_connect(struct up_mqtt *m, const char *address, struct up_error
 {
     int lowest[FREE], room = RECEIVE_BUFFER, rc, error;
 
-    m->answered = m->session = m->measured = false;
-    m->answer = m->trouble = 0;
+    m->answered = m->session = m->measured = m->cut = false;
+    m->answer = m->trouble = m->trouble_error = 0;
     m->lie = NULL;
     if (m->tls)
         up_mqtt_tls_begin(m->tls, m->storage->ops->now(m->storage));
     note_free_descriptors(lowest);
-    rc = mosquitto_connect_bind_async(m->client, address, (int)m->port, (int)m->keepalive, NULL);
+    rc = mosquitto_connect_bind_async(m->client, address, (int)m->o.port, (int)m->o.keepalive, NULL);
     error = errno;
-    keep_descriptors(m, lowest);
+    keep_descriptors(m, mosquitto_socket(m->client), lowest);
     if (rc != MOSQ_ERR_SUCCESS || mosquitto_socket(m->client) < 0)
         return explain(m, rc == MOSQ_ERR_SUCCESS ? MOSQ_ERR_NO_CONN : rc, error, err);
     setsockopt(mosquitto_socket(m->client), SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
@@ -165,7 +198,7 @@ static bool may_hand_over(const struct up_mqtt *m)
     while (o && o->handed)
         o = o->next;
     return o && m->phase == UP_MQTT_ONLINE && m->trouble == 0 &&
-           (o->qos == 0 || up_mqtt_queue_in_flight(&m->queue) < WINDOW);
+           (o->qos == 0 || up_mqtt_queue_in_flight(&m->queue) < (m->careful ? 1 : WINDOW));
 }
 
 bool up_mqtt_link_wants_write(const struct up_mqtt *m)
@@ -178,6 +211,13 @@ bool up_mqtt_link_holds_bytes(const struct up_mqtt *m)
     SSL *ssl = mosquitto_ssl_get(m->client);
 
     return ssl && SSL_pending(ssl) > 0;
+}
+
+/* The next round of work ends the connection. */
+static void note_trouble(struct up_mqtt *m, int rc)
+{
+    m->trouble = rc;
+    m->trouble_error = errno;
 }
 
 /* The library's number of a message of QoS 0 comes back before it returns. */
@@ -193,8 +233,7 @@ void up_mqtt_link_pump(struct up_mqtt *m)
         rc = mosquitto_publish(m->client, &o->mid, o->topic, (int)o->len, o->payload, o->qos, o->retain);
         if (rc == MOSQ_ERR_NOMEM)
             o->handed = false;
-        if (rc != MOSQ_ERR_SUCCESS)
-            m->trouble = rc;
+        note_trouble(m, rc);
     }
 }
 
@@ -202,16 +241,14 @@ void up_mqtt_link_subscribe(struct up_mqtt *m, struct up_mqtt_subscription *s)
 {
     int rc = mosquitto_subscribe(m->client, &s->mid, s->topic, s->qos);
 
-    if (rc != MOSQ_ERR_SUCCESS)
-        m->trouble = rc;
+    note_trouble(m, rc);
 }
 
 void up_mqtt_link_unsubscribe(struct up_mqtt *m, const char *topic)
 {
     int rc = mosquitto_unsubscribe(m->client, NULL, topic);
 
-    if (rc != MOSQ_ERR_SUCCESS)
-        m->trouble = rc;
+    note_trouble(m, rc);
 }
 
 /* Bytes of the connection that have been read so far. */
@@ -285,7 +322,7 @@ static int exchange(struct up_mqtt *m, struct up_error *err)
     int rc = m->trouble, error = 0;
 
     if (p.fd < 0 || rc != MOSQ_ERR_SUCCESS)
-        return explain(m, rc ? rc : MOSQ_ERR_NO_CONN, 0, err);
+        return explain(m, rc ? rc : MOSQ_ERR_NO_CONN, m->trouble_error, err);
     if (mosquitto_want_write(m->client))
         p.events |= POLLOUT;
     if (poll(&p, 1, 0) < 0)

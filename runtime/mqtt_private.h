@@ -35,9 +35,8 @@ struct up_mqtt_subscription {
 
 struct up_mqtt {
     struct up_storage *storage;
-    char *host;
-    unsigned port, keepalive;
-    uint64_t back_off_min, back_off_max, back_off; /* ms */
+    struct up_mqtt_options o; /* strings are its own; those of TLS are not kept */
+    uint64_t back_off;        /* ms */
 
     enum up_mqtt_phase phase;
     uint64_t due, since; /* ms of the storage's clock; since: online */
@@ -50,6 +49,8 @@ struct up_mqtt {
     struct up_mqtt_tls *tls; /* NULL without */
     int pair[2];             /* descriptors that the library opened beside its socket; -1 none */
     int trouble;             /* what the library answered to a write; 0 */
+    int trouble_error;       /* errno then */
+    bool cut;                /* the broker ended the connection, no matter how */
     bool answered, session;  /* CONNACK came */
     int answer;              /* its code */
     const char *lie;         /* what the broker did that it must not do; NULL */
@@ -59,12 +60,20 @@ struct up_mqtt {
     size_t told_bytes;       /* of events since a round of reading began */
     uint64_t unaccounted;    /* bytes read when a packet was last whole */
 
+    uint64_t suspect; /* the message over which the broker may have ended the connection; 0 */
+    unsigned blamed;  /* how often in a row */
+    bool careful;     /* one message at a time */
+
     struct up_mqtt_queue queue;
     struct up_mqtt_subscription *subscriptions;
     size_t subscribed;
     struct up_mqtt_node *first, **last, *told;
     bool round_over; /* events were given: say so before reading again */
 };
+
+/* mqtt_options.c: check and copy. Errors: UP_USAGE, UP_INTERNAL. */
+int up_mqtt_options_copy(struct up_mqtt_options *out, const struct up_mqtt_options *o, struct up_error *err);
+void up_mqtt_options_free(struct up_mqtt_options *o);
 
 /* mqtt_events.c: strings and payload are copied; without memory the
  * connection ends, so that nothing goes missing unseen. */
@@ -73,10 +82,12 @@ bool up_mqtt_next_event(struct up_mqtt *m, struct up_mqtt_event *out);
 void up_mqtt_forget_events(struct up_mqtt *m);
 
 /* mqtt_calls.c: what the library calls. */
-void up_mqtt_calls_set(struct up_mqtt *m);
+void up_mqtt_calls_set(struct mosquitto *client);
 
 /* mqtt_link.c. Functions that return int give 0 or the code of the error that ended the connection. */
 int up_mqtt_link_new(struct up_mqtt *m, const struct up_mqtt_options *o, struct up_error *err);
+/* Begin anew without anything handed over. UP_INTERNAL, and all stays as it is. */
+int up_mqtt_link_renew(struct up_mqtt *m);
 int up_mqtt_link_connect(struct up_mqtt *m, const char *address, struct up_error *err);
 int up_mqtt_link_work(struct up_mqtt *m, struct up_error *err);
 int up_mqtt_link_fd(const struct up_mqtt *m);

@@ -41,20 +41,46 @@ void up_mqtt_queue_done(struct up_mqtt_queue *q, int mid)
         }
 }
 
+static struct up_mqtt_outgoing *unlink_at(struct up_mqtt_queue *q, struct up_mqtt_outgoing **at)
+{
+    struct up_mqtt_outgoing *o = *at;
+
+    *at = o->next;
+    if (q->last == &o->next)
+        q->last = at;
+    q->count--;
+    return o;
+}
+
 struct up_mqtt_outgoing *up_mqtt_queue_take(struct up_mqtt_queue *q)
 {
-    for (struct up_mqtt_outgoing **at = &q->first; *at; at = &(*at)->next) {
-        struct up_mqtt_outgoing *o = *at;
-
-        if (!o->done)
-            continue;
-        *at = o->next;
-        if (q->last == &o->next)
-            q->last = at;
-        q->count--;
-        return o;
-    }
+    for (struct up_mqtt_outgoing **at = &q->first; *at; at = &(*at)->next)
+        if ((*at)->done)
+            return unlink_at(q, at);
     return NULL;
+}
+
+uint64_t up_mqtt_queue_oldest(const struct up_mqtt_queue *q)
+{
+    for (const struct up_mqtt_outgoing *o = q->first; o; o = o->next)
+        if (o->qos > 0 && o->handed && !o->done)
+            return o->id;
+    return 0;
+}
+
+void up_mqtt_queue_renew(struct up_mqtt_queue *q)
+{
+    for (struct up_mqtt_outgoing *o = q->first; o; o = o->next)
+        o->handed = o->done;
+}
+
+void up_mqtt_queue_drop(struct up_mqtt_queue *q, uint64_t id)
+{
+    for (struct up_mqtt_outgoing **at = &q->first; *at; at = &(*at)->next)
+        if ((*at)->id == id) {
+            free(unlink_at(q, at));
+            return;
+        }
 }
 
 size_t up_mqtt_queue_in_flight(const struct up_mqtt_queue *q)

@@ -42,6 +42,12 @@ size_t up_mqtt_queue_in_flight(const struct up_mqtt_queue *q);
 /* The connection is gone: what of QoS 0 the library held is to be handed over
  * again. It keeps those of QoS 1 itself. */
 void up_mqtt_queue_lost(struct up_mqtt_queue *q);
+/* The id of the oldest message of QoS 1 that the library holds; 0 none. */
+uint64_t up_mqtt_queue_oldest(const struct up_mqtt_queue *q);
+/* The library has forgotten everything: all is to be handed over again. */
+void up_mqtt_queue_renew(struct up_mqtt_queue *q);
+/* Give the message up. */
+void up_mqtt_queue_drop(struct up_mqtt_queue *q, uint64_t id);
 void up_mqtt_queue_clear(struct up_mqtt_queue *q);
 
 #endif

@@ -16,7 +16,7 @@ local floors = {
     "sandbox_lua", "http_text", "http_listen", "http_door", "folder", "signals", "mqtt" },
   { "storage_system", "slot_private", "minisign_private", "manifest_format", "index", "config", "source_http",
     "http_answer", "history", "old_image", "policy_good", "child", "notify", "mqtt_private", "mqtt_tls" },
-  { "slot_mtd", "slot_ubi", "slot_inspect", "host", "httpd", "mqtt_events", "mqtt_calls", "mqtt_link" },
+  { "slot_mtd", "slot_ubi", "slot_inspect", "host", "httpd", "mqtt_options", "mqtt_events", "mqtt_calls", "mqtt_link" },
   { "minisign_format", "minisign_public", "minisign_secret", "signed", "codec", "delta_maker", "index_reader", "blocks",
     "boot", "generation", "journal", "httpd_private" },
   { "boot_private", "package", "delta_blocks", "permit", "keys", "httpd_request", "inventory" },

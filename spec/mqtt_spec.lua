@@ -227,6 +227,18 @@ describe("mqtt", function()
     tried = tried + 1
   end)
 
+  it("gives up a message over which the broker ends every connection", function()
+    local small = broker.start { lines = { "max_packet_size 1000" } }
+    finally(function() small:close() end)
+    local m = open { port = small.port, back_off_max = 0.02 }
+    local first, large, last = m:publish("a", "x", 1), m:publish("a", ("x"):rep(2000), 1), m:publish("a", "x", 1)
+    assert.equal(first, await(m, "published").id)
+    local event = await(m, "lost")
+    assert.same({ large, "refused" }, { event.id, event.code })
+    assert.equal(last, await(m, "published").id)
+    tried = tried + 1
+  end)
+
   it("leaves a last will when it is cut off, and none when it takes leave", function()
     local watcher = open()
     watcher:subscribe("will", 1)

@@ -161,6 +161,52 @@ static void what_is_not_acknowledged_is_sent_again_and_marked(void **state)
     wait_for_packet(s, 0x32);
 }
 
+/* A broker that ends the connection over `bad` and takes the rest; how often it was so,
+ * until nothing is queued. *lost: the id that was given up, 0 none. */
+static unsigned serve(struct set *s, const char *bad, unsigned patience, uint64_t *lost)
+{
+    struct up_mqtt_status status;
+    struct up_mqtt_event e;
+    unsigned ended = 0;
+
+    *lost = 0;
+    for (int i = 0; i < TURNS; i++) {
+        while (up_mqtt_step(s->m, &e)) {
+            s->fake.now += e.kind == UP_MQTT_DISCONNECTED ? e.retry_after : 0;
+            *lost = e.kind == UP_MQTT_LOST ? e.id : *lost;
+        }
+        up_mqtt_status(s->m, &status);
+        if (status.queued == 0)
+            return ended;
+        turn(s);
+        while ((s->len = peer_take(&s->peer, s->packet)) > 0)
+            if (s->packet[0] == 0x10)
+                peer_say(&s->peer, "\x20\x02\0\0", 4);
+            else if (memcmp(s->packet + 7, bad, strlen(bad)) == 0 && ended < patience)
+                ended++, peer_drop(&s->peer);
+            else
+                peer_say(&s->peer, (unsigned char[]){0x40, 2, s->packet[5], s->packet[6]}, 4);
+    }
+    fail_msg("%zu messages are queued", status.queued);
+    return 0;
+}
+
+static void one_message_cannot_keep_it_away_for_ever(void **state)
+{
+    struct set *s = *state;
+    uint64_t lost, bad;
+
+    must_publish(s, "first", 1);
+    bad = must_publish(s, "bad", 1);
+    for (int i = 0; i < 20; i++)
+        must_publish(s, "more", 1);
+    assert_in_range(serve(s, "bad", 100, &lost), 10, 12);
+    assert_int_equal(lost, bad);
+    must_publish(s, "bad", 1);
+    assert_int_equal(serve(s, "bad", 9, &lost), 9);
+    assert_int_equal(lost, 0);
+}
+
 static void subscriptions_are_said_anew_and_may_be_denied(void **state)
 {
     struct set *s = *state;
@@ -326,6 +372,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(only_a_connection_that_lasts_makes_the_pauses_short_again, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(what_is_not_acknowledged_is_sent_again_and_marked, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(one_message_cannot_keep_it_away_for_ever, set_up, tear_down),
         cmocka_unit_test_setup_teardown(subscriptions_are_said_anew_and_may_be_denied, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_broker_that_says_nothing_is_left, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_broker_that_does_not_read_stops_nobody, set_up, tear_down),
