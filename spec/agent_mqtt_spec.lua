@@ -53,17 +53,25 @@ describe("clouds over MQTT", function()
 
   before_each(function()
     w = world.new()
-    broker = brokers.start()
+    broker = brokers.start { persistence = true }
     server = links.start(w:path "depot")
     cloud = fake_cloud.new(broker, { answers = true,
       filters = { "/ota/#", "/sys/+/+/thing/ota/firmware/get", "$ota/report/#" } })
+    -- The cloud answers while the spec waits for anything.
+    local wait = w.wait
+    function w:wait(what, fn, seconds)
+      return wait(self, what, function()
+        cloud:step()
+        return fn()
+      end, seconds)
+    end
   end)
 
   after_each(function()
+    w:close()
     cloud:close()
     server:stop()
     broker:close()
-    w:close()
   end)
 
   -- A provisioned device of these clouds; `o`: body, files, config, numbers.
@@ -236,6 +244,57 @@ describe("clouds over MQTT", function()
     broker:restart()
     w:wait_status({ phase = "idle", release = "1.0.1" }, 40)
     wait_line("done 1.0.1 0", tencent_line)
+  end)
+
+  it("is told of, once, whenever the broker goes: idle, fetching, armed, on trial", function()
+    device({ aliyun = true, tencent = true }, { config = 'restart_when = "asked", confirm = "script",', body = ([[
+      local function wait_for(name) while not io.open(%q .. "/" .. name) do sys.wait(50) end end
+      sys.taskInit(function()
+        wait_for("confirm")
+        update.confirm()
+      end)
+      update.on("done", function()
+        wait_for("restart")
+        sys.restart("asked")
+      end)]]):format(w.dir) })
+    local function gone()
+      broker:stop()
+      local log = #w:read "device.log"
+      broker:restart()
+      w:wait("both connections", function()
+        local text = w:read("device.log"):sub(log)
+        return text:find("cloud aliyun: connected", 1, true) and text:find("cloud tencent: connected", 1, true)
+      end)
+    end
+    w:run()
+    wait_line("inform 1.0.0", aliyun_line)
+    wait_line("version 1.0.0", tencent_line)
+    gone()
+    wait_line("get", aliyun_line)
+    w:publish { core = world.core(18, 1 << 20), body = ('while not io.open(%q .. "/confirm") do sys.wait(50) end '
+      .. "update.confirm()"):format(w.dir) }
+    server:allow "t1"
+    push_tencent "token=t1&rate=300000"
+    wait_line("downloading 1.0.1 0", tencent_line)
+    gone()
+    w:wait_status({ phase = "armed" }, 40)
+    gone()
+    w:write("restart", "")
+    w:wait_status({ phase = "trial" }, 40)
+    gone()
+    w:write("confirm", "")
+    w:wait_status({ phase = "idle", release = "1.0.1" }, 40)
+    wait_line("inform 1.0.1", aliyun_line)
+    wait_line("done 1.0.1 0", tencent_line)
+    gone()
+    wait_line("get", aliyun_line, 2)
+    local counts = {}
+    for _, line in ipairs(cloud:lines(aliyun_line)) do counts[line] = (counts[line] or 0) + 1 end
+    for _, line in ipairs(cloud:lines(tencent_line)) do counts[line] = (counts[line] or 0) + 1 end
+    assert.same({ 1, 1, 1, 1 }, { counts["inform 1.0.0"], counts["inform 1.0.1"], counts["downloading 1.0.1 0"],
+      counts["done 1.0.1 0"] })
+    -- Not at all when the connection came back after the download was over.
+    assert((counts["downloading 1.0.1 100"] or 0) <= 1)
   end)
 
   it("is killed in mid-download, and goes on with the offer that comes again", function()

@@ -117,8 +117,10 @@ describe("aliyun: what a device says", function()
       { { kind = "version", version = "1.0.0", module = "m" }, "inform",
         '{"id":"7","params":{"module":"m","version":"1.0.0"}}', 1 },
       { { kind = "ask", version = "1.0.0" }, "request", '{"id":"7","params":{"version":"1.0.0"}}', 1 },
-      { { kind = "get" }, "get", '{"id":"7","params":{}}', 0 },
+      { { kind = "get" }, "get", '{"id":"7","params":{}}', 1 },
       { { kind = "progress", percent = 11, text = "" }, "progress", '{"id":"7","params":{"desc":"","step":"11"}}', 0 },
+      { { kind = "progress", percent = 100, text = "x" }, "progress",
+        '{"id":"7","params":{"desc":"x","step":"100"}}', 1 },
       { { kind = "fail", number = -3, text = "bad\n" }, "progress",
         '{"id":"7","params":{"desc":"bad ","step":"-3"}}', 1 },
     }

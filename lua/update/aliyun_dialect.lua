@@ -143,12 +143,10 @@ function M.encode(report, id)
   if kind == "version" or kind == "ask" then
     params.version = report.version
     kind = kind == "ask" and "request" or "inform"
-  elseif kind == "get" then
-    qos = 0
-  else
+  elseif kind ~= "get" then
     params.step = tostring(report.number or report.percent)
     params.desc = fields.text(report.text, DESC_MAX)
-    kind, qos = "progress", report.kind == "fail" and 1 or 0
+    kind, qos = "progress", (report.kind == "fail" or report.percent == 100) and 1 or 0
   end
   return kind, { id = tostring(id), params = params }, qos
 end

@@ -106,7 +106,7 @@ function M.encode(report)
     result_code = tostring(report.number or 0), result_msg = fields.text(report.text, TEXT_MAX) }
   if state ~= "fail" then progress.result_msg = "" end
   return "report", { type = "report_progress", report = { progress = progress, version = report.version } },
-    state == "downloading" and 0 or 1
+    state == "downloading" and report.percent < 100 and 0 or 1
 end
 
 --- What a device's message means to a cloud.
