@@ -328,6 +328,21 @@ describe("clouds over MQTT", function()
     assert.equal(1, begun)
   end)
 
+  it("gets what was pushed while it was away, and describes what it does", function()
+    device { aliyun = true }
+    w:run()
+    wait_line("inform 1.0.0", aliyun_line)
+    w:stop "device"
+    w:publish()
+    server:allow "t1"
+    push_aliyun "token=t1" -- waits at the broker
+    w:run()
+    wait_line("inform 1.0.1", aliyun_line)
+    for _, text in ipairs(cloud:lines(function(m) return m.object and m.object.params and m.object.params.desc end)) do
+      assert.is_true(#text > 0)
+    end
+  end)
+
   it("works beside the others: each hears of what any of them brought", function()
     w:serve()
     device { aliyun = true, tencent = true, luat = true }

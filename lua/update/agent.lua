@@ -78,8 +78,8 @@ function Agent:update(where, why)
     if self.config.restart_when == "now" then
       if why == "poll" then self:restart("poll") end
       if why == "offer" then self:restart("offer", REPORT_WITHIN) end
-      -- Its callback was told, and decides when: but not never, or nothing else could be installed.
-      if why == "request" then self:restart("the script did not", self.config.restart_after) end
+      -- The script was told, and decides when: but not never, or nothing else could be installed.
+      if why == "request" or why == "held" then self:restart("the script did not", self.config.restart_after) end
     end
   elseif code ~= "nothing" and code ~= "deferred" then
     self:tell { event = "error", message = message, code = code }

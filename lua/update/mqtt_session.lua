@@ -254,7 +254,7 @@ function on.progress(s, event, out)
     job.full = "due" -- go_on() tells it, now or when it can be
     return
   end
-  tell_progress(s, percent, "", event.now, out)
+  tell_progress(s, percent, ("%d of %d bytes"):format(event.done, event.total), event.now, out)
   if percent - (job.kept or 0) >= RECORD_EVERY then
     job.kept = percent
     push(out, { type = "remember", record = record_of(job, "fetching") })
