@@ -84,6 +84,25 @@ describe("a device and deltas", function()
     assert.matches("p2.upd %(full, asks for no delta%)", w:read("depot.log"))
   end)
 
+  it("is given what `depot pack` makes of a folder of cores", function()
+    w:device {}
+    local core = next_core()
+    w:write("depot/core17.img", old.image)
+    w:write("depot/core18.img", core.image)
+    w:shell "cp -r src-1/app depot/app"
+    w:write("depot/recipe.lua", [[return { project = "METER", product_key = "k-123", sequence = 7, version = "1.0.0",
+      script = { dir = "app" }, core = { name = "Luat_RDA8910", version = 17, image = "core17.img" } }]])
+    local code, out, err = w:moult "depot pack depot -k release.key -q"
+    assert.equal(0, code, err)
+    assert.matches("METER_1.0.0%-V18%-from%-17.upd: release 1%.0%.0%-V18, sequence 8, %d+ bytes, for core version 17",
+      out)
+    w:run()
+    local status = w:wait_status { phase = "idle", release = "1.0.0-V18" }
+    assert.same({ 18, "b" }, { status.core.version, status.core.running })
+    assert_slot("b", core.image)
+    assert.matches("%-> METER_1.0.0%-V18%-from%-17.upd %(delta against core 17%)", w:read("depot.log"))
+  end)
+
   it("waits while the depot's packages are being made", function()
     local natives, pending = require "update.natives", require "depot.pending"
     w:device {}
