@@ -15,9 +15,12 @@
  * Not for a device's state, whose effects pass storage.h.
  */
 #include <fcntl.h>
+#include <limits.h>
 #include <sqlite3.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "error.h"
@@ -97,18 +100,34 @@ static int configure(sqlite3 *db, bool readonly, bool wal)
     return rc;
 }
 
+/* What root makes belongs to whom the folder belongs: an action by hand must not shut out the service. */
+static void give_to_owner(int fd, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char folder[PATH_MAX] = ".";
+    struct stat st;
+
+    if (slash && (size_t)(slash - path) < sizeof folder)
+        snprintf(folder, sizeof folder, "%.*s/", (int)(slash - path), path);
+    if (geteuid() == 0 && stat(folder, &st) == 0 && fchown(fd, st.st_uid, st.st_gid) < 0)
+        return; /* a file system without owners */
+}
+
 /* An empty file is an empty database: made here, so that nobody else may read what comes into it. One that is there is
  * not opened, because closing it would give up the locks that this process holds on it. */
 static void make_private(const char *path)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
-    if (fd >= 0)
+    if (fd >= 0) {
+        give_to_owner(fd, path);
         close(fd);
+    }
 }
 
 /* open(path [, {readonly = boolean, wal = boolean (true), timeout = ms (5000)}]) -> db | nil, message, code
- * Made when it is absent, unless read-only, with mode 0600. Every commit is durable. */
+ * Made when it is absent, unless read-only, with mode 0600. Every commit is durable. The path ":memory:" is
+ * a database that is gone with its handle. */
 static int f_open(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
@@ -128,7 +147,7 @@ static int f_open(lua_State *L)
     h = lua_newuserdatauv(L, sizeof *h, 0);
     h->db = NULL;
     luaL_setmetatable(L, DATABASE);
-    if (!readonly)
+    if (!readonly && strcmp(path, ":memory:") != 0)
         make_private(path);
     rc = sqlite3_open_v2(path, &h->db,
                          readonly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);

@@ -82,6 +82,13 @@ static const char script[] =
     "m:publish('a', 'b', 1)\n"
     "for event in m.step, m do assert(event.kind == 'disconnected') end\n"
     "assert(m:status().queued == 1)\n"
+    "do\n"
+    "  local db <close> = assert(need 'database'.open ':memory:')\n"
+    "  assert(db:execute 'CREATE TABLE t (a, b)')\n"
+    "  assert(db:prepare('INSERT INTO t VALUES (?, ?)'):run('text', 1))\n"
+    "  assert(db:prepare('SELECT * FROM t'):all()[1].a == 'text')\n"
+    "  assert(db:prepare('SELECT * FROM t WHERE a = ?'):first(1.5) == false)\n"
+    "end\n"
     "need('error').codes()\n";
 
 static int open_all(lua_State *L)
