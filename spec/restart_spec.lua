@@ -2,26 +2,7 @@
 
 local world = require "spec.world"
 
-local TICK = [[
-sys.taskInit(function() while true do print("working " .. VERSION) sys.wait(200) end end)
-]]
-
-local function lines(text, pattern)
-  local list = {}
-  for match in (text or ""):gmatch(pattern) do list[#list + 1] = match end
-  return list
-end
-
--- A provisioned device that runs 1.0.0. `o`: fields and numbers of the
--- configuration, body (of 1.0.0), core (of 1.0.0).
-local function device(o)
-  local w = world.new()
-  w:configure(o.fields, o.numbers)
-  local first = w:pack { version = "1.0.0", sequence = 1, body = o.body or TICK, core = o.core }
-  local code, _, err = w:moult("provision", first)
-  assert(code == 0, err)
-  return w
-end
+local TICK, lines, device = world.TICK, world.lines, world.provisioned
 
 describe("a restart of the device", function()
   local worlds = {}

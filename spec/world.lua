@@ -292,4 +292,27 @@ function World:close()
   assert(not logs:find("Sanitizer", 1, true) and not logs:find("runtime error:", 1, true), logs)
 end
 
+--- The body of a script that works and says so.
+M.TICK = [[
+sys.taskInit(function() while true do print("working " .. VERSION) sys.wait(200) end end)
+]]
+
+--- What a pattern finds in a text, an array.
+function M.lines(text, pattern)
+  local list = {}
+  for match in (text or ""):gmatch(pattern) do list[#list + 1] = match end
+  return list
+end
+
+--- A provisioned device that runs 1.0.0.
+-- @tparam table o fields and numbers of the configuration, body and core of 1.0.0
+function M.provisioned(o)
+  local w = M.new()
+  w:configure(o.fields, o.numbers)
+  local first = w:pack { version = "1.0.0", sequence = 1, body = o.body or M.TICK, core = o.core }
+  local code, _, err = w:moult("provision", first)
+  assert(code == 0, err)
+  return w
+end
+
 return M
