@@ -157,6 +157,20 @@ describe("update.engine", function()
       end)
     end
 
+    it("a package that makes another release than the cloud announced is not looked at further", function()
+      local e, f = make {}
+      local ok, message, code = e:install(where { release = "9.9.9" })
+      assert.same({ nil, "incompatible" }, { ok, code })
+      assert.matches("not 9.9.9, which the cloud offers", message, 1, true)
+      assert.same({ URL, "package in spool", "close package", "close source" }, f.log)
+    end)
+
+    it("a size that differs from the announced one is a hint, no more", function()
+      local e, _, lines = make {}
+      assert(e:install(where { size = 5001, release = "1.0.1" }))
+      assert.matches("announced 5001 bytes, the signed package has 5000", table.concat(lines, "\n"), 1, true)
+    end)
+
     it("inspecting touches neither spool nor journal", function()
       local e, f = make {}
       assert.equal("install", e:inspect(where()).decision.action)

@@ -304,14 +304,19 @@ function judge.install(world, action)
   if action.offer.version == world.release then broken(world, "an install of what runs") end
   world.offers = world.offers - 1
   if world.offers < 0 then broken(world, "an install that nobody offered") end
-  world.percent, world.progress_at = -1, -math.huge
+  world.percent, world.progress_at, world.done = -1, -math.huge, 0
+  if world.wanted == action.offer.version then world.wanted = nil end
   world.installing, world.working = action.offer, action.offer.version
 end
 
 function judge.remember(world, action) world.record = action.record end
 function judge.forget(world) world.record = nil end
 function judge.wait() end
-function judge.link(world) broken(world, "a link that nobody asked for") end
+function judge.link(world, action)
+  if not world.asked then broken(world, "a link that nobody asked for") end
+  if action.offer and action.offer.version ~= world.working then broken(world, "a link to something else") end
+  world.asked = false
+end
 
 local function send(world, type, fields)
   local event = fields or {}
@@ -328,9 +333,13 @@ end
 
 local function end_install(world, code, retry_after)
   local was = world.installing
-  world.installing = nil
+  world.installing, world.asked = nil, false
   if code and was then
-    if code == "deferred" then world.offers = world.offers + 1 else world.failures = world.failures + 1 end
+    if code == "deferred" then
+      world.offers = world.offers + 1
+    elseif code ~= "network" or world.online then
+      world.failures = world.failures + 1
+    end
   elseif was then
     send(world, "installing")
     world.armed, world.unsettled = was.version, true
@@ -354,18 +363,30 @@ local events = {
     send(w, "reply", { ok = true })
   end,
   offer_a = function(w) w.offers = w.offers + 1 send(w, "offer", { offer = A }) end,
-  offer_b = function(w) w.offers = w.offers + 1 send(w, "offer", { offer = B }) end,
+  offer_b = function(w)
+    local job = w.state.job
+    w.offers = w.offers + 1
+    if w.release ~= B.version and not (job and job.offer.version == B.version) then w.wanted = B.version end
+    send(w, "offer", { offer = B })
+  end,
   retained = function(w) send(w, "offer", { offer = B, retained = true }) end,
   progress = function(w)
-    w.now, w.done = w.now + 0.6, w.done + 50
+    w.now, w.done = w.now + 0.6, math.min(100, w.done + 34)
     send(w, "progress", { done = w.done, total = 100, now = w.now })
   end,
   armed = function(w) end_install(w) end,
   failed = function(w) end_install(w, "corrupt") end,
+  lost = function(w) end_install(w, "network") end,
+  expired = function(w)
+    if w.asked then return end -- it is waited for
+    w.asked = w.installing ~= nil
+    send(w, "expired")
+  end,
   deferred = function(w) end_install(w, "deferred", 10) end,
   retry = function(w) send(w, "timer", { what = "retry" }) end,
   confirmed = function(w)
     if w.armed then w.release, w.successes = w.armed, w.successes + 1 end
+    if w.wanted == w.release then w.wanted = nil end
     w.armed = nil
     settle(w, "ok")
   end,
@@ -378,6 +399,7 @@ local events = {
     local o = copy(traits[w.cloud])
     o.record = w.record
     w.state, w.online, w.told, w.answered, w.installing = session.new(o), false, false, false, nil
+    w.wanted, w.asked = nil, false -- the cloud offers it anew
     -- What was not told yet may be told once more after a restart.
     if w.record and w.record.stage == "failed" then w.failures = math.max(w.failures, 1) end
     if w.unsettled then send(w, "unsettled") else settle(w, "ok") end
@@ -388,10 +410,11 @@ local events = {
 local function check_state(w)
   local s = w.state
   if w.online and w.told and not w.unsettled and (w.answered or w.cloud == "aliyun") then
-    if s.next and not w.installing then broken(w, "an offer is forgotten") end
+    if (s.next or w.wanted) and not w.installing then broken(w, "the newest offer is forgotten") end
     if w.failures > 0 then broken(w, "a failure is not told") end
     if w.cloud == "tencent" and w.successes > 0 then broken(w, "a success is not told") end
   end
+  if w.asked and not w.online then broken(w, "a transfer waits for a link for ever") end
   if w.online and not w.unsettled and not w.reported[w.release] then broken(w, "the release is not told") end
   if w.cloud == "aliyun" and not w.restarted and (w.reported[w.release] or 0) > 1 then broken(w, "told twice") end
 end
@@ -428,6 +451,7 @@ describe("mqtt_session: all sequences of five of nine events", function()
       "confirmed" },
     ["interruptions"] = { "connected", "disconnected", "reply", "retained", "offer_a", "deferred", "retry", "armed",
       "rolledback" },
+    ["links"] = { "connected", "disconnected", "reply", "offer_a", "offer_b", "expired", "lost", "armed", "confirmed" },
     ["restarts"] = { "connected", "reply", "offer_a", "offer_b", "armed", "failed", "confirmed", "rolledback",
       "restart" },
   }
