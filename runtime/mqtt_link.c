@@ -280,11 +280,17 @@ static void weigh(struct up_mqtt *m)
         m->lie = "the broker sends a packet of more than 1 MiB";
 }
 
+static bool shaking_hands(const struct up_mqtt *m)
+{
+    SSL *ssl = mosquitto_ssl_get(m->client);
+
+    return ssl && !SSL_is_init_finished(ssl);
+}
+
 /* What the library would not notice: it takes an end in the middle of the
  * handshake for one that goes on. What came before the end is read first. */
 static int look_at_handshake(const struct up_mqtt *m, int fd, short ready)
 {
-    SSL *ssl = mosquitto_ssl_get(m->client);
     ssize_t n;
     char byte;
 
@@ -293,7 +299,7 @@ static int look_at_handshake(const struct up_mqtt *m, int fd, short ready)
     n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     if (n < 0)
         return errno == EAGAIN || errno == EINTR ? 0 : errno;
-    return n == 0 && ssl && !SSL_is_init_finished(ssl) ? ECONNRESET : 0;
+    return n == 0 && shaking_hands(m) ? ECONNRESET : 0;
 }
 
 static bool readable(const struct up_mqtt *m)
@@ -331,7 +337,9 @@ static int exchange(struct up_mqtt *m, struct up_error *err)
         return explain(m, MOSQ_ERR_ERRNO, error, err);
     m->completed = false;
     errno = 0;
-    if (p.revents & (POLLIN | POLLHUP | POLLERR) || up_mqtt_link_holds_bytes(m))
+    /* The library shakes hands in its reading, also when that has something to say. */
+    if (p.revents & (POLLIN | POLLHUP | POLLERR) || up_mqtt_link_holds_bytes(m) ||
+        (p.revents && shaking_hands(m)))
         rc = read_some(m);
     if (rc == MOSQ_ERR_SUCCESS && p.revents & POLLOUT)
         rc = mosquitto_loop_write(m->client, 1);

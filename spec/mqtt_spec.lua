@@ -2,12 +2,13 @@
 
 local broker = require "spec.broker"
 local mqtt = require "update.native.mqtt"
+local narrow = require "spec.narrow"
 local loop_native = require "update.native.loop"
 
 local PATIENCE = 20 -- seconds after which something is broken, not slow
 
 describe("mqtt", function()
-  local l, b, clients, pending
+  local l, b, clients, pending, relay
   local tried = 0
 
   setup(function()
@@ -16,7 +17,7 @@ describe("mqtt", function()
 
   before_each(function()
     l = assert(loop_native.new())
-    clients, pending = {}, {}
+    clients, pending, relay = {}, {}, nil
     if not b:alive() then b:restart() end
   end)
 
@@ -47,7 +48,9 @@ describe("mqtt", function()
       if fd then watches[#watches + 1] = { fd = fd, read = true, write = m:wants_write() } end
       timeout = math.min(timeout, m:remaining())
     end
+    if relay then table.move(relay:watches(), 1, 2, #watches + 1, watches) end
     assert(l:poll(timeout, watches))
+    if relay then relay:turn() end
     for _, m in ipairs(clients) do
       for event in m.step, m do pending[#pending + 1] = { event = event, from = m } end
     end
@@ -460,6 +463,19 @@ describe("mqtt", function()
       end)
       wait("the last acknowledgement", function() return m:status().queued == 0 end)
       assert.same(sent, got)
+    end)
+
+    it("shakes hands and talks in pieces of a few bytes", function()
+      relay = narrow.new(tls.port, 7)
+      local m = open { port = relay.port, tls = { ca = tls:file "ca.crt" } }
+      m:subscribe("pieces", 1)
+      await(m, "subscribed")
+      assert(m:publish("pieces", ("x"):rep(1000), 1))
+      assert.equal(1000, #await(m, "message").payload)
+      relay:close()
+      relay = nil
+      await(m, "disconnected")
+      tried = tried + 1
     end)
 
     it("comes back after the broker, and notices one that speaks no TLS", function()

@@ -245,6 +245,51 @@ static void a_broker_that_says_nothing_is_left(void **state)
     expect_end(s, UP_NETWORK, "no answer within 30 s");
 }
 
+/* As over a long way: the listener's queue is full, so that connecting takes until
+ * there is room and the kernel has asked again, a second later. */
+static void connecting_may_take_its_time(void **state, bool tls, unsigned char first)
+{
+    struct set *s = *state;
+    struct up_mqtt_options o = options(s->peer.port);
+    struct sockaddr_in a = {.sin_family = AF_INET,
+                            .sin_port = htons((uint16_t)s->peer.port),
+                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int others[3];
+
+    listen(s->peer.listener, 0);
+    for (int i = 0; i < 3; i++) {
+        others[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        (void)!connect(others[i], (struct sockaddr *)&a, sizeof a);
+    }
+    o.tls = o.insecure = tls;
+    reopen(s, &o);
+    for (int i = 0; i < 20; i++)
+        assert_false(saw(s, UP_MQTT_DISCONNECTED));
+    assert_true(up_mqtt_wants_write(s->m));
+    assert_int_equal(up_mqtt_remaining(s->m), 30000);
+    for (int i = 0; i < 3; i++)
+        close(others[i]);
+    for (int i = 0; i < TURNS && (s->peer.filled == 0 || s->peer.in[0] != first); i++) {
+        struct pollfd p = {.fd = s->peer.fd, .events = POLLIN};
+
+        if (s->peer.fd >= 0 && poll(&p, 1, 0) > 0 && recv(s->peer.fd, s->packet, 1, MSG_PEEK) == 0)
+            peer_drop(&s->peer); /* one of the others */
+        saw(s, UP_MQTT_DISCONNECTED);
+        turn(s);
+    }
+    assert_int_equal(s->peer.in[0], first);
+}
+
+static void a_slow_way_to_the_broker_stops_nobody(void **state)
+{
+    connecting_may_take_its_time(state, false, 0x10);
+}
+
+static void a_slow_way_delays_tls_until_there_is_a_connection(void **state)
+{
+    connecting_may_take_its_time(state, true, 0x16);
+}
+
 static void a_broker_that_does_not_read_stops_nobody(void **state)
 {
     static char large[UP_MQTT_PAYLOAD + 1];
@@ -375,6 +420,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(one_message_cannot_keep_it_away_for_ever, set_up, tear_down),
         cmocka_unit_test_setup_teardown(subscriptions_are_said_anew_and_may_be_denied, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_broker_that_says_nothing_is_left, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_slow_way_to_the_broker_stops_nobody, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_slow_way_delays_tls_until_there_is_a_connection, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_broker_that_does_not_read_stops_nobody, set_up, tear_down),
         cmocka_unit_test_setup_teardown(it_takes_leave_and_leaves_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(every_address_is_tried_before_a_pause, set_up, tear_down),
