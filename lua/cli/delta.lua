@@ -17,7 +17,7 @@ M.verb = {
     .. "images give the same bytes. It is not signed, and no device installs it: a recipe's core.from makes signed\n"
     .. "packages of the same blocks (`moult help pack`).\n\n"
     .. "Making one takes memory: five times OLD and once NEW, and at most 100 MiB, so less than 9 x OLD for images of\n"
-    .. "like size from 35 MB on. OLD is smaller than 2 GiB, NEW than 8 GiB. Applying one takes about 3 MiB, whatever\n"
+    .. "like size from 35 MB on. OLD is smaller than 2 GiB, NEW than 8 GiB. Applying one takes about 5 MiB, whatever\n"
     .. "the sizes. OLD has to be what it was made of, to the byte; it is only read, and never changed in place.",
   positional = { 2, 2 },
   options = {
