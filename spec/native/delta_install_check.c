@@ -19,8 +19,11 @@
 #include "digest.h"
 #include "error.h"
 #include "fixture.h"
+#include "minisign.h"
+#include "package.h"
 #include "sim.h"
-#include "sim_flash.h"
+#include "source.h"
+#include "transfer.h"
 #include "variants.h"
 #include "world.h"
 
@@ -71,13 +74,13 @@ static void put_packages(struct bench *b)
                                     .old_size = b->images.old_size});
 }
 
-/* A device with the old core in slot a, and the delta at hand. */
-static struct bench *bench_new(enum delta_case which, enum up_node_kind kind)
+/* A device with the old core in slot a, and the delta at hand; takes the images over. */
+static struct bench *bench_with(const struct delta_images *images, enum up_node_kind kind)
 {
     struct bench *b = calloc(1, sizeof *b);
     struct up_error err;
 
-    delta_images_make(&b->images, which);
+    b->images = *images;
     b->sim = sim_new();
     b->storage = sim_storage(b->sim);
     sim_put_dir(b->sim, "/device", 0755);
@@ -91,6 +94,14 @@ static struct bench *bench_new(enum delta_case which, enum up_node_kind kind)
     must(world_install(b->device, b->storage, FULL, &err), &err);
     sim_settle(b->sim);
     return b;
+}
+
+static struct bench *bench_new(enum delta_case which, enum up_node_kind kind)
+{
+    struct delta_images images;
+
+    delta_images_make(&images, which);
+    return bench_with(&images, kind);
 }
 
 static void bench_free(struct bench *b)
@@ -290,14 +301,143 @@ static void faults_of_the_old_slot_end_the_transaction(void **state)
         failed + went_on, old_slot, went_on);
 }
 
+/* Up to where blocks are carried; drop() ends it. */
+struct carry {
+    struct up_source *source;
+    struct up_keyring *ring;
+    struct up_package *package;
+    struct up_transfer *transfer;
+};
+
+static void open_head(struct bench *b, struct carry *c)
+{
+    struct up_error err;
+    char spool[256];
+
+    memset(c, 0, sizeof *c);
+    must(up_source_file(&c->source, b->storage, DELTA, &err), &err);
+    must(up_keyring_load(&c->ring, b->storage, b->config.keys, &err), &err);
+    must(up_device_spool(b->device, spool, sizeof spool, &err), &err);
+    must(up_package_open(&c->package, c->source, b->storage, c->ring, spool, &err), &err);
+    must(up_package_step(c->package, &err), &err);
+}
+
+static void drop(struct carry *c)
+{
+    up_transfer_close(c->transfer);
+    up_package_free(c->package);
+    up_keyring_free(c->ring);
+    c->source->ops->close(c->source);
+}
+
+/* Write into the running slot, as nobody should. */
+static void spoil(struct bench *b, size_t at)
+{
+    int file = b->storage->ops->open(b->storage, SLOT_A, UP_UPDATE, 0);
+    char byte;
+
+    assert_int_equal(b->storage->ops->pread(b->storage, file, &byte, 1, at), 1);
+    byte ^= 1;
+    assert_int_equal(b->storage->ops->pwrite(b->storage, file, &byte, 1, at), 0);
+    b->storage->ops->close(b->storage, file);
+}
+
+/* The slot changes after its digest was compared: wherever, what is written is
+ * signed, and the transaction ends as incompatible; a full package installs. */
+static void a_source_that_changes_is_noticed_by_the_block(void **state)
+{
+    static const enum delta_case pairs[] = {DELTA_IDENTICAL, DELTA_MOVED, DELTA_SHUFFLED};
+    unsigned noticed = 0;
+
+    (void)state;
+    for (size_t n = 0; n < sizeof pairs / sizeof pairs[0]; n++)
+        for (size_t at = 100; at < DELTA_IMAGE; at += 3777) {
+            struct bench *b = bench_new(pairs[n], UP_NODE_FILE);
+            struct up_error err;
+            struct carry c;
+            size_t len;
+            char *slot;
+            int rc;
+
+            open_head(b, &c);
+            must(up_device_begin(b->device, up_package_manifest(c.package), &err), &err);
+            must(up_transfer_open(&c.transfer, b->device, c.package, c.source, &err), &err);
+            spoil(b, at);
+            while ((rc = up_transfer_step(c.transfer, &err)) == 1)
+                ;
+            drop(&c);
+            if (rc != UP_INCOMPATIBLE || !strstr(err.message, "no longer holds"))
+                fail_msg("%s, byte %zu: code %d, %s", b->images.name, at, rc, err.message);
+            slot = sim_get(b->sim, SLOT_B, &len);
+            for (size_t i = 0; i < len; i += UP_FIXTURE_BLOCK)
+                assert_memory_equal(slot + i, b->images.fresh + i,
+                                    len - i < UP_FIXTURE_BLOCK ? len - i : UP_FIXTURE_BLOCK);
+            free(slot);
+            must(up_device_abandon(b->device, rc, err.message, &err), &err);
+            for (int q = 0; q < UP_QUARANTINE_MAX; q++)
+                assert_int_equal(up_device_state(b->device)->quarantine[q].sequence, 0);
+            put_package(b, FULL,
+                        (struct up_fixture){.core = true,
+                                            .sequence = 2,
+                                            .core_version = 2,
+                                            .image = b->images.fresh,
+                                            .image_size = b->images.fresh_size});
+            must(world_install(b->device, b->storage, FULL, &err), &err);
+            assert_true(slot_holds(b, SLOT_B, b->images.fresh, b->images.fresh_size));
+            noticed++;
+            bench_free(b);
+        }
+    print_message("delta: the source changed under way %u times, noticed each time\n", noticed);
+}
+
+/* A large slot is read a few MiB a call, once. */
+static void the_digest_of_a_large_slot_is_learned_in_pieces(void **state)
+{
+    enum { MIB = 1 << 20 };
+    struct delta_images images = {.old_size = 9 * MIB + 1, .fresh_size = 9 * MIB + 1};
+    struct up_error err;
+    struct bench *b;
+    struct carry c;
+    unsigned calls = 0, reads;
+    int rc;
+
+    (void)state;
+    images.old = calloc(1, images.old_size);
+    images.fresh = calloc(1, images.fresh_size);
+    b = bench_with(&images, UP_NODE_FILE);
+    open_head(b, &c);
+    sim_reset_counters(b->sim);
+    while ((rc = up_device_learn_source(b->device, up_package_manifest(c.package), &err)) == UP_AGAIN)
+        calls++;
+    must(rc, &err);
+    assert_int_equal(calls, 2);
+    reads = sim_calls(b->sim, SIM_PREAD);
+    assert_int_equal(reads, 9 * 16 + 1); /* of 64 KiB */
+    must(up_device_learn_source(b->device, up_package_manifest(c.package), &err), &err);
+    assert_int_equal(sim_calls(b->sim, SIM_PREAD), reads);
+    assert_int_equal(sim_calls(b->sim, SIM_PWRITE), 0);
+    assert_int_equal(up_device_state(b->device)->phase, UP_IDLE);
+    must(up_device_begin(b->device, up_package_manifest(c.package), &err), &err);
+    /* The open transaction is not compared again. */
+    reads = sim_calls(b->sim, SIM_MOUNTED);
+    must(up_device_learn_source(b->device, up_package_manifest(c.package), &err), &err);
+    assert_int_equal(sim_calls(b->sim, SIM_MOUNTED), reads);
+    drop(&c);
+    bench_free(b);
+}
+
 #define CHECK(name) cmocka_unit_test(name)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CHECK(every_pair_of_images_is_installed),          CHECK(what_is_no_source_is_refused),
-        CHECK(what_is_mounted_read_only_is_a_source),      CHECK(a_device_is_not_provisioned_by_delta),
+        CHECK(every_pair_of_images_is_installed),
+        CHECK(what_is_no_source_is_refused),
+        CHECK(what_is_mounted_read_only_is_a_source),
+        CHECK(a_device_is_not_provisioned_by_delta),
         CHECK(faults_of_the_old_slot_end_the_transaction),
+        CHECK(a_source_that_changes_is_noticed_by_the_block),
+        CHECK(the_digest_of_a_large_slot_is_learned_in_pieces),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
