@@ -258,6 +258,41 @@ static void a_device_is_not_provisioned_by_delta(void **state)
     bench_free(b);
 }
 
+/* No second slot to write to: never in place, and a clear word. */
+static void a_device_without_two_slots_refuses_a_delta(void **state)
+{
+    struct bench *b = bench_new(DELTA_ONE_BYTE, UP_NODE_FILE);
+    struct up_config config;
+    struct up_device *device;
+    struct up_error err;
+    char *before, *after;
+
+    (void)state;
+    put_package(b, FULL, (struct up_fixture){.script = true, .sequence = 1});
+    world_configure(&config);
+    for (int i = 0; i < UP_SLOTS; i++) {
+        free(config.slot[i]);
+        config.slot[i] = NULL;
+    }
+    config.boot = UP_BOOT_NONE;
+    free(config.state);
+    config.state = strdup("/device/other");
+    must(up_device_provision(&device, b->storage, &config, &err), &err);
+    must(world_install(device, b->storage, FULL, &err), &err);
+    before = sim_dump(b->sim, "/device");
+    assert_int_equal(up_device_source_mounted(device), UP_NOT_MOUNTED);
+    assert_int_equal(world_install(device, b->storage, DELTA, &err), UP_INCOMPATIBLE);
+    assert_non_null(strstr(err.message, "no core slots"));
+    must(up_device_clean(device, &err), &err);
+    after = sim_dump(b->sim, "/device");
+    assert_string_equal(before, after);
+    free(before);
+    free(after);
+    up_device_close(device);
+    up_config_free(&config);
+    bench_free(b);
+}
+
 /* Every call that can fail, once and for ever; then the fault is gone. Nothing
  * is ever armed but the new image, and the old slot is never written. */
 static void faults_of_the_old_slot_end_the_transaction(void **state)
@@ -435,6 +470,7 @@ int main(void)
         CHECK(what_is_no_source_is_refused),
         CHECK(what_is_mounted_read_only_is_a_source),
         CHECK(a_device_is_not_provisioned_by_delta),
+        CHECK(a_device_without_two_slots_refuses_a_delta),
         CHECK(faults_of_the_old_slot_end_the_transaction),
         CHECK(a_source_that_changes_is_noticed_by_the_block),
         CHECK(the_digest_of_a_large_slot_is_learned_in_pieces),
