@@ -577,6 +577,87 @@ describe("httpd", function()
       assert.matches(":%d+$", other:address())
     end)
   end)
+
+  describe("with a certificate", function()
+    local pair = {}
+
+    local function text_of(name)
+      local file <close> = assert(io.open(path(name), "rb"))
+      return file:read "a"
+    end
+
+    setup(function()
+      for _, name in ipairs { "one", "two" } do
+        assert(os.execute(("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 "
+          .. "-subj /CN=test -addext subjectAltName=IP:127.0.0.1 -keyout %s.key -out %s.crt >/dev/null 2>&1"):format(path(name),
+          path(name))))
+      end
+      pair = { cert = text_of "one.crt", key = text_of "one.key" }
+    end)
+
+    -- What curl says while the server is driven: its format's output, then its exit code.
+    local function curl(options)
+      write("said", "")
+      assert(os.execute(("{ curl -s -o '%s' %s 'https://%s/f'; echo \" $?\"; } >'%s' 2>&1 &"):format(path "got",
+        options, server:address(), path "said")))
+      local said
+      raw.pump(step, {}, function()
+        said = text_of "said"
+        return said:find "\n$"
+      end)
+      return said
+    end
+
+    it("serves HTTPS, whole and in ranges", function()
+      write("file", CONTENT:rep(3000))
+      open(pair)
+      assert.equal("200 0\n", curl("-w '%{http_code}' --cacert " .. path "one.crt"))
+      assert.equal(CONTENT:rep(3000), text_of "got")
+      assert.equal("206 0\n", curl("-w '%{http_code}' -r 5-9 --cacert " .. path "one.crt"))
+      assert.equal("56789", text_of "got")
+      assert.same({ true, 3000 * SIZE, true, 5 },
+        { events[1].complete, events[1].bytes, events[2].complete, events[2].bytes })
+    end)
+
+    it("is refused by who does not trust it", function()
+      open(pair)
+      assert.equal("000 60\n", curl("-w '%{http_code}' --cacert " .. path "two.crt"))
+    end)
+
+    it("does not talk to who speaks plainly", function()
+      open(pair)
+      local client = raw.connect(server:address())
+      client:send("GET /f HTTP/1.1\r\nHost: a\r\n\r\n")
+      raw.pump(step, { client }, function() return client.closed end)
+      assert.is_nil(client.received:find("HTTP", 1, true))
+      client:close()
+    end)
+
+    it("drops who never ends the handshake", function()
+      pair.timeout = 1
+      open(pair)
+      pair.timeout = nil
+      local client = raw.connect(server:address())
+      client:send "\22\3\1\2\0\1\0"
+      raw.pump(step, { client }, function() return client.closed end)
+      client:close()
+    end)
+
+    it("is not opened with what is no pair", function()
+      local cases = {
+        { { cert = pair.cert }, "go together" },
+        { { key = pair.key }, "go together" },
+        { { cert = "x", key = pair.key }, "certificate is no PEM" },
+        { { cert = pair.cert, key = "x" }, "key is no unencrypted PEM" },
+        { { cert = pair.cert, key = text_of "two.key" }, "does not belong" },
+      }
+      for _, case in ipairs(cases) do
+        local got, message, code = httpd.open("127.0.0.1:0", case[1])
+        assert.same({ nil, "usage" }, { got, code })
+        assert.matches(case[2], message, 1, true)
+      end
+    end)
+  end)
 end)
 
 describe("folder", function()
