@@ -9,6 +9,8 @@ local pure = {
   "lua/update/offer_fields.lua", "lua/update/base64.lua", "lua/update/aliyun_dialect.lua", "lua/update/tencent.lua",
   "lua/update/mqtt_session.lua", "lua/update/config_clouds.lua",
   "lua/update/resume_record.lua", "lua/update/mqtt_dialects.lua",
+  "lua/depot/luat.lua", "lua/depot/site.lua", "lua/depot/links.lua", "lua/depot/dialects.lua", "lua/depot/jobs.lua",
+  "lua/depot/choice.lua",
 }
 local no_system = {
   "os", "io", "package", "debug", "dofile", "loadfile", "load", "collectgarbage", "print",

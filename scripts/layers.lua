@@ -83,7 +83,8 @@ local binding_helpers = { helpers = true, preload = true, error = true }
 local pure = { "update.policy", "update.version", "update.offer", "update.luat", "update.luat_request",
   "update.clouds", "update.fallback", "update.offer_fields", "update.base64", "update.aliyun_dialect", "update.tencent",
   "update.mqtt_session", "update.config_clouds",
-  "update.resume_record", "update.mqtt_dialects" }
+  "update.resume_record", "update.mqtt_dialects",
+  "depot.luat", "depot.site", "depot.links", "depot.dialects", "depot.jobs", "depot.choice" }
 
 -- What the policy process lets a policy require.
 local for_policies = { ["update.policy"] = true, ["update.version"] = true }

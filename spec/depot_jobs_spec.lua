@@ -424,6 +424,11 @@ describe("depot.choice", function()
     assert.is_nil(job({ hash = "h", device = "dn", release = "x", other = "1.2" }, list, nil, true))
     assert.is_nil(job({ hash = "h", device = "dn", release = "1.10" }, list, nil, true)) -- not in the catalog
     assert.equal("auto 1.2", job({ hash = "h", device = "dn", release = "1.1.9" }, list, nil, true))
+    local cores = { entry(2, "1.1-V22") }
+    assert.is_nil(job({ hash = "h", device = "dn", release = "1.1-V23" }, cores, nil, true))
+    assert.is_nil(job({ hash = "h", device = "dn", release = "1.2-V9" }, cores, nil, true))
+    assert.equal("auto 1.1-V22", job({ hash = "h", device = "dn", release = "1.1-V9" }, cores, nil, true))
+    assert.equal("auto 1.1-V22", job({ hash = "h", device = "dn", release = "1.1" }, cores, nil, true))
     assert.equal("auto 1.2", job({ hash = "h", device = "dn", release = "app-2018" }, list, nil, true))
     assert.is_nil(job({ hash = "h", device = "dn" }, list, nil, true)) -- nothing reported yet
   end)

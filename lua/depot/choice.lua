@@ -44,6 +44,21 @@ function M.newest(packages, hash, device)
   return best
 end
 
+-- VERSION and core of a release that is named after them: "1.0.1", "1.0.1-V22".
+local function read_release(text)
+  local script, core = text:match "^(%d+%.[%d.]*%d)%-V(%d+)$"
+  return script or text:match "^%d+%.[%d.]*%d$", core or "0"
+end
+
+-- Whether a release is older than another; taken to be when the names do not tell.
+local function is_lower(release, than)
+  local script, core = read_release(release)
+  local their_script, their_core = read_release(than)
+  if not script or not their_script then return true end
+  local order = version.compare(script, their_script)
+  return order < 0 or order == 0 and version.compare(core, their_core) < 0
+end
+
 -- Whether a device runs something that is not older than the newest package: by sequence when the catalog has what it
 -- runs, else as far as dotted versions tell.
 local function is_current(packages, row, newest)
@@ -55,8 +70,7 @@ local function is_current(packages, row, newest)
       known = true
     end
   end
-  return not known and row.release ~= nil and row.release:find("^%d+%.[%d.]*%d$") ~= nil
-    and version.compare(row.release, newest.release) >= 0
+  return not known and not is_lower(row.release, newest.release)
 end
 
 local function job_of(entry, kind)

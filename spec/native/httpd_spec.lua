@@ -589,8 +589,8 @@ describe("httpd", function()
     setup(function()
       for _, name in ipairs { "one", "two" } do
         assert(os.execute(("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 "
-          .. "-subj /CN=test -addext subjectAltName=IP:127.0.0.1 -keyout %s.key -out %s.crt >/dev/null 2>&1"):format(path(name),
-          path(name))))
+          .. "-subj /CN=test -addext subjectAltName=IP:127.0.0.1 -keyout %s.key -out %s.crt >/dev/null 2>&1")
+          :format(path(name), path(name))))
       end
       pair = { cert = text_of "one.crt", key = text_of "one.key" }
     end)
