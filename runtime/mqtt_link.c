@@ -16,121 +16,12 @@
 #include "mqtt_tls.h"
 #include "storage.h"
 
-#define WINDOW 16                /* messages of QoS 1 that are not acknowledged */
 #define PACKET_MAX (1024 * 1024) /* bytes of one packet that comes */
 #define PACKETS_AT_ONCE 256
 #define BYTES_AT_ONCE (512 * 1024)
 #define RECEIVE_BUFFER (128 * 1024) /* so that no more comes at once than is looked at */
 #define FAREWELL_MS 1000
 #define FAREWELL_TURNS 10
-#define FREE 4
-
-/*
- * The library's descriptors would be inherited by other programs. Its socket is
- * known; those of a pair that it opens beside, to wake up a thread that is not
- * there, are the pair's before, or among the lowest that were free. The pair
- * need not hold much.
- */
-static void note_free_descriptors(int lowest[FREE])
-{
-    for (size_t i = 0; i < FREE; i++)
-        lowest[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    for (size_t i = 0; i < FREE; i++)
-        if (lowest[i] >= 0)
-            close(lowest[i]);
-}
-
-static bool is_local_socket(int fd)
-{
-    int domain;
-    socklen_t len = sizeof domain;
-
-    return fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_UNIX;
-}
-
-static void keep_descriptors(struct up_mqtt *m, int fd, const int lowest[FREE])
-{
-    int candidates[FREE + 2] = {m->pair[0], m->pair[1]}, found = 0, least = 0;
-
-    if (fd >= 0)
-        fcntl(fd, F_SETFD, FD_CLOEXEC);
-    memcpy(candidates + 2, lowest, FREE * sizeof *lowest);
-    m->pair[0] = m->pair[1] = -1;
-    for (size_t i = 0; i < FREE + 2 && found < 2; i++)
-        if (is_local_socket(candidates[i])) {
-            fcntl(candidates[i], F_SETFD, FD_CLOEXEC);
-            setsockopt(candidates[i], SOL_SOCKET, SO_SNDBUF, &least, sizeof least);
-            m->pair[found++] = candidates[i];
-        }
-}
-
-static int set_up(struct mosquitto *c, struct up_mqtt *m, struct up_error *err)
-{
-    const struct up_mqtt_options *o = &m->o;
-    int rc = mosquitto_int_option(c, MOSQ_OPT_TCP_NODELAY, 1);
-
-    up_mqtt_calls_set(c);
-    mosquitto_max_inflight_messages_set(c, WINDOW);
-    if (rc == MOSQ_ERR_SUCCESS && o->user)
-        rc = mosquitto_username_pw_set(c, o->user, o->password);
-    if (rc == MOSQ_ERR_SUCCESS && o->will_topic)
-        rc = mosquitto_will_set(c, o->will_topic, (int)o->will_len, o->will_payload, o->will_qos,
-                                o->will_retain);
-    if (rc == MOSQ_ERR_SUCCESS && m->tls)
-        rc = mosquitto_void_option(c, MOSQ_OPT_SSL_CTX, up_mqtt_tls_context(m->tls));
-    if (rc == MOSQ_ERR_SUCCESS && m->tls)
-        rc = mosquitto_int_option(c, MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, 0);
-    if (rc != MOSQ_ERR_SUCCESS)
-        return up_fail(err, rc == MOSQ_ERR_NOMEM ? UP_INTERNAL : UP_USAGE, "mqtt: %s",
-                       mosquitto_strerror(rc));
-    return 0;
-}
-
-static int make_client(struct up_mqtt *m, struct mosquitto **out, struct up_error *err)
-{
-    int lowest[FREE], rc, error;
-    struct mosquitto *c;
-
-    note_free_descriptors(lowest);
-    c = mosquitto_new(m->o.client_id, m->o.clean, m);
-    error = errno;
-    keep_descriptors(m, -1, lowest);
-    if (!c)
-        return up_fail(err, error == EINVAL ? UP_USAGE : UP_INTERNAL, "mqtt: %s",
-                       error == EINVAL ? "the client id is empty or not text" : "out of memory");
-    rc = set_up(c, m, err);
-    if (rc < 0)
-        mosquitto_destroy(c);
-    else
-        *out = c;
-    return rc;
-}
-
-int up_mqtt_link_new(struct up_mqtt *m, const struct up_mqtt_options *o, struct up_error *err)
-{
-    int rc;
-
-    m->pair[0] = m->pair[1] = -1;
-    /* Counted by the library, and never undone: it would unload the modules of
-     * OpenSSL's configuration under everybody else in the process. */
-    mosquitto_lib_init();
-    if (o->tls && (rc = up_mqtt_tls_new(&m->tls, o, err)) < 0)
-        return rc;
-    return make_client(m, &m->client, err);
-}
-
-int up_mqtt_link_renew(struct up_mqtt *m)
-{
-    struct mosquitto *fresh;
-    int rc = make_client(m, &fresh, NULL);
-
-    if (rc < 0)
-        return rc;
-    mosquitto_destroy(m->client);
-    m->client = fresh;
-    up_mqtt_queue_renew(&m->queue);
-    return 0;
-}
 
 /* The sentence for what the library answered. `error`: errno then. */
 static int explain(struct up_mqtt *m, int rc, int error, struct up_error *err)
@@ -169,17 +60,17 @@ static int explain(struct up_mqtt *m, int rc, int error, struct up_error *err)
 
 int up_mqtt_link_connect(struct up_mqtt *m, const char *address, struct up_error *err)
 {
-    int lowest[FREE], room = RECEIVE_BUFFER, rc, error;
+    int lowest[UP_MQTT_FREE], room = RECEIVE_BUFFER, rc, error;
 
     m->answered = m->session = m->measured = m->cut = false;
     m->answer = m->trouble = m->trouble_error = 0;
     m->lie = NULL;
     if (m->tls)
         up_mqtt_tls_begin(m->tls, m->storage->ops->now(m->storage));
-    note_free_descriptors(lowest);
+    up_mqtt_note_descriptors(lowest);
     rc = mosquitto_connect_bind_async(m->client, address, (int)m->o.port, (int)m->o.keepalive, NULL);
     error = errno;
-    keep_descriptors(m, mosquitto_socket(m->client), lowest);
+    up_mqtt_keep_descriptors(m, mosquitto_socket(m->client), lowest);
     if (rc != MOSQ_ERR_SUCCESS || mosquitto_socket(m->client) < 0)
         return explain(m, rc == MOSQ_ERR_SUCCESS ? MOSQ_ERR_NO_CONN : rc, error, err);
     setsockopt(mosquitto_socket(m->client), SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
@@ -198,12 +89,28 @@ static bool may_hand_over(const struct up_mqtt *m)
     while (o && o->handed)
         o = o->next;
     return o && m->phase == UP_MQTT_ONLINE && m->trouble == 0 &&
-           (o->qos == 0 || up_mqtt_queue_in_flight(&m->queue) < (m->careful ? 1 : WINDOW));
+           (o->qos == 0 || up_mqtt_queue_in_flight(&m->queue) < (m->careful ? 1 : UP_MQTT_WINDOW));
+}
+
+static bool shaking_hands(const struct up_mqtt *m)
+{
+    SSL *ssl = mosquitto_ssl_get(m->client);
+
+    return ssl && !SSL_is_init_finished(ssl);
+}
+
+/* Once the library had to wait before it could say hello, it would go on
+ * wanting to write until the handshake is over. */
+static bool library_wants_write(const struct up_mqtt *m)
+{
+    if (shaking_hands(m))
+        return SSL_want_write(mosquitto_ssl_get(m->client));
+    return mosquitto_want_write(m->client);
 }
 
 bool up_mqtt_link_wants_write(const struct up_mqtt *m)
 {
-    return mosquitto_want_write(m->client) || may_hand_over(m);
+    return library_wants_write(m) || may_hand_over(m);
 }
 
 bool up_mqtt_link_holds_bytes(const struct up_mqtt *m)
@@ -280,13 +187,6 @@ static void weigh(struct up_mqtt *m)
         m->lie = "the broker sends a packet of more than 1 MiB";
 }
 
-static bool shaking_hands(const struct up_mqtt *m)
-{
-    SSL *ssl = mosquitto_ssl_get(m->client);
-
-    return ssl && !SSL_is_init_finished(ssl);
-}
-
 /* What the library would not notice: it takes an end in the middle of the
  * handshake for one that goes on. What came before the end is read first. */
 static int look_at_handshake(const struct up_mqtt *m, int fd, short ready)
@@ -329,7 +229,7 @@ static int exchange(struct up_mqtt *m, struct up_error *err)
 
     if (p.fd < 0 || rc != MOSQ_ERR_SUCCESS)
         return explain(m, rc ? rc : MOSQ_ERR_NO_CONN, m->trouble_error, err);
-    if (mosquitto_want_write(m->client))
+    if (library_wants_write(m))
         p.events |= POLLOUT;
     if (poll(&p, 1, 0) < 0)
         p.revents = 0;

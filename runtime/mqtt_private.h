@@ -1,6 +1,6 @@
 /*
  * mqtt_private.h -- what the files of mqtt.h share: the client (mqtt.c), its
- * connection over libmosquitto (mqtt_link.c, mqtt_calls.c), what has happened (mqtt_events.c).
+ * connection over libmosquitto (mqtt_client.c, mqtt_link.c, mqtt_calls.c), what has happened (mqtt_events.c).
  */
 #ifndef UP_MQTT_PRIVATE_H
 #define UP_MQTT_PRIVATE_H
@@ -9,6 +9,9 @@
 
 #include "mqtt_queue.h"
 #include "resolver.h"
+
+#define UP_MQTT_WINDOW 16 /* messages of QoS 1 that are not acknowledged */
+#define UP_MQTT_FREE 4
 
 struct mosquitto;
 struct up_mqtt_tls;
@@ -84,10 +87,15 @@ void up_mqtt_forget_events(struct up_mqtt *m);
 /* mqtt_calls.c: what the library calls. */
 void up_mqtt_calls_set(struct mosquitto *client);
 
-/* mqtt_link.c. Functions that return int give 0 or the code of the error that ended the connection. */
+/* mqtt_client.c: the library's client, and its descriptors. */
 int up_mqtt_link_new(struct up_mqtt *m, const struct up_mqtt_options *o, struct up_error *err);
 /* Begin anew without anything handed over. UP_INTERNAL, and all stays as it is. */
 int up_mqtt_link_renew(struct up_mqtt *m);
+/* Around each call in which the library opens descriptors; `fd` is its socket. */
+void up_mqtt_note_descriptors(int lowest[UP_MQTT_FREE]);
+void up_mqtt_keep_descriptors(struct up_mqtt *m, int fd, const int lowest[UP_MQTT_FREE]);
+
+/* mqtt_link.c. Functions that return int give 0 or the code of the error that ended the connection. */
 int up_mqtt_link_connect(struct up_mqtt *m, const char *address, struct up_error *err);
 int up_mqtt_link_work(struct up_mqtt *m, struct up_error *err);
 int up_mqtt_link_fd(const struct up_mqtt *m);

@@ -278,6 +278,8 @@ static void connecting_may_take_its_time(void **state, bool tls, unsigned char f
         turn(s);
     }
     assert_int_equal(s->peer.in[0], first);
+    assert_false(up_mqtt_wants_write(s->m)); /* now it is the broker's turn */
+    assert_in_range(up_mqtt_remaining(s->m), 1, 30000);
 }
 
 static void a_slow_way_to_the_broker_stops_nobody(void **state)
