@@ -29,8 +29,8 @@ function M.decode(object)
   if not version or not offset or offset < 0 then return nil end
   return { version = version, offset = offset, size = fields.size(object.file_size),
     md5 = fields.digest("md5", object.md5sum), stage = STAGES[object.stage] and object.stage or "fetching",
-    code = type(object.code) == "string" and object.code or nil,
-    text = type(object.text) == "string" and object.text or nil }
+    code = type(object.code) == "string" and object.code:match("^%l+$") or nil,
+    text = type(object.text) == "string" and fields.text(object.text, TEXT_MAX) or nil }
 end
 
 return M
