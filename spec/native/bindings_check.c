@@ -52,8 +52,13 @@ static const char script[] =
     "local d <close> = digest.new 'md5'\n"
     "d:update 'abc'\n"
     "d:final()\n"
+    "assert(#digest.hmac('sha1', 'key', 'text') == 40)\n"
+    "local record = need 'cloud_record'\n"
+    "assert(record.keep(dir, 'c', 'text') and record.read(dir, 'c') == 'text' and record.forget(dir, 'c'))\n"
     "os.remove(dir .. '/k.key') os.remove(dir .. '/k.pub')\n"
     "assert(minisign.keygen(dir .. '/k'))\n"
+    "assert(need('secret').check(dir .. '/k.key'))\n"
+    "need('secret').read(dir .. '/k.key')\n" /* two lines: refused */
     "local signature = assert(minisign.sign(dir .. '/k.key', 'text', 'comment'))\n"
     "assert(minisign.verify(dir .. '/k.pub', 'text', signature) == 'comment')\n"
     "local pack, source, package = need 'pack', need 'source', need 'package'\n"
