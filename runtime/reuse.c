@@ -166,6 +166,14 @@ bool up_reuse_find(const struct up_reuse *r, const uint8_t digest[32], enum up_r
     return true;
 }
 
+void up_reuse_written(struct up_reuse *r, const uint8_t digest[32], uint32_t block)
+{
+    uint32_t *at = entry(r, digest);
+
+    if (at && *at == UNSEEN)
+        *at = block | IN_TARGET;
+}
+
 void up_reuse_forget(struct up_reuse *r, const uint8_t digest[32])
 {
     uint32_t *at = entry(r, digest);

@@ -47,6 +47,8 @@ int up_reuse_step(struct up_reuse *r, enum up_reuse_place place, struct up_old_i
 /* Where a block with this digest was seen, and at which byte. */
 bool up_reuse_find(const struct up_reuse *r, const uint8_t digest[32], enum up_reuse_place *place,
                    uint64_t *offset);
+/* Block number `block` of the target was written just now. */
+void up_reuse_written(struct up_reuse *r, const uint8_t digest[32], uint32_t block);
 /* It is not there any more. */
 void up_reuse_forget(struct up_reuse *r, const uint8_t digest[32]);
 

@@ -211,6 +211,7 @@ static int block_done(struct up_transfer *t, const struct up_block *block, struc
     struct up_transfer_part *p = &t->part[t->at_part];
 
     up_inventory_set(p->in_place, t->at_block, true);
+    up_transfer_written(t, block);
     t->progress.done += block->stored;
     t->unhinted += block->length;
     if (t->unhinted >= UP_HINT_BYTES && !up_device_provisioning(t->device)) {

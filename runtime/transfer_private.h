@@ -74,6 +74,8 @@ int up_transfer_look(struct up_transfer *t, struct up_error *err);
 bool up_transfer_seen(const struct up_transfer *t, const struct up_block *block);
 /* Read such a block into t->decoded: true when it was still there. */
 bool up_transfer_copy(struct up_transfer *t, const struct up_block *block);
+/* The current block is in the target now, for others like it. */
+void up_transfer_written(struct up_transfer *t, const struct up_block *block);
 void up_transfer_close_reuse(struct up_transfer *t);
 
 #endif

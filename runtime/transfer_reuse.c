@@ -143,6 +143,12 @@ bool up_transfer_copy(struct up_transfer *t, const struct up_block *block)
     return false;
 }
 
+void up_transfer_written(struct up_transfer *t, const struct up_block *block)
+{
+    if (t->reuse && t->part[t->at_part].info->kind == UP_CORE)
+        up_reuse_written(t->reuse, block->digest, t->at_block);
+}
+
 void up_transfer_close_reuse(struct up_transfer *t)
 {
     for (int i = 0; i < UP_REUSE_PLACES; i++)

@@ -18,7 +18,6 @@ describe("reuse", function()
 
   before_each(function()
     w = world.new()
-    w:serve()
   end)
 
   after_each(function()
@@ -32,6 +31,7 @@ describe("reuse", function()
     w:pack { sequence = 1, version = "1.0.0", core = { version = 1, image = old } }
     assert.equal(0, (w:moult("provision p1.upd")))
     w:pack { sequence = 2, version = "1.0.0", core = { version = 2, image = fresh }, name = "depot/new.upd" }
+    w:serve()
   end
 
   -- Bytes of the package that the depot sent for an install, and in how many answers.

@@ -79,12 +79,16 @@ static void remote_want(struct up_source *s, uint64_t offset, uint64_t len)
 
 static const struct up_source_ops remote_ops = {remote_read, remote_want, NULL};
 
+#define TEXT 100 /* a block that takes few bytes as stored */
+
 /* Block of noise number n, of which there are as many as you like. */
 static void fill(uint8_t *block, unsigned n)
 {
     uint32_t seed = n * 2654435761u + 1;
 
-    for (size_t i = 0; i < BLOCK; i++) {
+    for (size_t i = 0; i < BLOCK && n == TEXT; i++)
+        block[i] = (uint8_t)("what is the same all over, "[i % 27]);
+    for (size_t i = 0; i < BLOCK && n != TEXT; i++) {
         seed = seed * 1664525u + 1013904223u;
         block[i] = (uint8_t)(seed >> 24);
     }
@@ -108,6 +112,7 @@ static void put_package(struct bench *b, const char *path, unsigned sequence, co
                            .core = true,
                            .sequence = sequence,
                            .core_version = sequence,
+                           .encoding = UP_ZSTD,
                            .image = image,
                            .image_size = size};
     struct up_error err;
@@ -199,7 +204,6 @@ static unsigned fetch_all(struct bench *b)
     up_transfer_progress(b->transfer, &progress);
     assert_int_equal(progress.done, progress.total);
     assert_int_equal(progress.done - progress.reused + progress.wasted, b->source.data_read);
-    assert_int_equal(b->source.data_read % BLOCK == 0 || b->size % BLOCK != 0, 1);
     return (unsigned)((b->source.data_read + BLOCK - 1) / BLOCK);
 }
 
@@ -239,6 +243,7 @@ static const struct reuse_case cases[] = {
     {"one of them new", {0, 1, 2, 20, 4, 5, 6, 7}, NO_TARGET, 1, false},
     {"all new", {20, 21, 22, 23, 24, 25, 26, 27}, NO_TARGET, 8, false},
     {"zeros need nothing", {-1, 21, -1, 3, 3, 3, 3, -1}, NO_TARGET, 1, false},
+    {"the same block again and again", {20, 21, 20, 20, 21, 0, 21, 20}, NO_TARGET, 2, false},
     {"in the target where they belong",
      {20, 21, 22, 23, 4, 5, 6, 27},
      {20, 21, 22, 23, 0, 0, 0, 27},
@@ -247,6 +252,11 @@ static const struct reuse_case cases[] = {
     {"in the target farther on", {20, 21, 22, 23, 4, 5, 6, 7}, {30, 31, 32, 33, 20, 21, 22, 23}, 0, false},
     /* Block 1 of the target is overwritten before block 4 is made. */
     {"in the target, but overwritten", {0, 1, 2, 3, 21, 5, 6, 7}, {30, 21, 32, 33, 34, 35, 36, 37}, 1, false},
+    {"less is missing than looking is worth",
+     {-1, -1, -1, -1, -1, -1, -1, TEXT},
+     {-1, -1, -1, -1, -1, -1, -1, TEXT},
+     1,
+     false},
     {"switched off with a target", {20, 21, 2, 3, 4, 5, 6, 7}, {20, 21, 2, 3, 4, 5, 6, 7}, 8, true},
 };
 
