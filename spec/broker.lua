@@ -74,7 +74,7 @@ local function config_of(self)
   local function add(format, ...)
     lines[#lines + 1] = format:format(...)
   end
-  add("listener %d 127.0.0.1", self.port)
+  add("listener %d %s", self.port, self.host)
   add("user root") -- said to no effect when it is not root that runs it
   add("allow_anonymous %s", o.users and "false" or "true")
   add("log_dest file %s/broker.log", self.dir)
@@ -100,9 +100,9 @@ local function config_of(self)
 end
 
 local function accepts(self)
-  local probe = socket.tcp()
+  local probe = self.host:find ":" and socket.tcp6() or socket.tcp()
   probe:settimeout(1)
-  local ok = probe:connect("127.0.0.1", self.port)
+  local ok = probe:connect(self.host, self.port)
   probe:close()
   return ok and self:alive()
 end
@@ -129,12 +129,13 @@ end
 
 --- Start a broker. `options`: tls (true), require_certificate (of clients),
 -- users = {[name] = password}, acl (text of an acl_file), persistence (sessions
--- survive a restart), lines (further lines of mosquitto.conf).
+-- survive a restart), lines (further lines of mosquitto.conf), address (127.0.0.1).
 function M.start(options)
   local pipe = assert(io.popen("mktemp -d"))
   local dir = pipe:read("l")
   pipe:close()
-  local self = setmetatable({ dir = dir, host = "127.0.0.1", options = options or {} }, Broker)
+  options = options or {}
+  local self = setmetatable({ dir = dir, host = options.address or "127.0.0.1", options = options }, Broker)
   if self.options.tls then M.certificates(dir) end
   for _ = 1, TRIES do
     self.port = free_port()

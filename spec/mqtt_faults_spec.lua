@@ -201,6 +201,32 @@ describe("mqtt", function()
     end
   end)
 
+  it("survives packets in which bytes were changed", function()
+    local whole = raw.suback(1, 1) .. PUBLISH .. raw.puback(1) .. raw.publish("topic", "payload", { retain = true })
+      .. "\xd0\0" .. raw.publish("topic", "payload", { qos = 1, mid = 8, dup = true })
+    math.randomseed(1) -- the same each time
+    local m = open()
+    m:subscribe("topic", 1)
+    for _ = 1, 150 do
+      wait("the client", function()
+        local said = server:take()
+        return said and said.kind == 1
+      end)
+      local bytes = whole
+      for _ = 1, math.random(3) do
+        local at = math.random(#bytes)
+        bytes = bytes:sub(1, at - 1) .. string.char(math.random(0, 255)) .. bytes:sub(at + 1)
+      end
+      server:say(raw.connack() .. bytes)
+      flush()
+      turn(0)
+      server:cut()
+      await "disconnected"
+      tried = tried + 1
+    end
+    make_up(m)
+  end)
+
   it("takes what comes byte by byte", function()
     local m = open()
     m:subscribe("t", 1)

@@ -102,6 +102,16 @@ describe("mqtt", function()
     assert.same({ connected = true, queued = 0, attempts = 1 }, m:status())
   end)
 
+  it("connects over IPv6", function()
+    local probe = require("socket").tcp6()
+    local has = probe and probe:bind("::1", 0)
+    if probe then probe:close() end
+    if not has then return pending "no IPv6 here" end
+    local six = broker.start { address = "::1" }
+    finally(function() six:close() end)
+    await(open { host = "::1", port = six.port }, "connected")
+  end)
+
   it("keeps what is published while there is no broker, in order", function()
     local far = open { client_id = "far", clean = false } -- the broker keeps what comes for it
     far:subscribe("q", 1)

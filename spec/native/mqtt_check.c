@@ -289,7 +289,19 @@ static void a_slow_way_to_the_broker_stops_nobody(void **state)
 
 static void a_slow_way_delays_tls_until_there_is_a_connection(void **state)
 {
+    struct set *s = *state;
+
     connecting_may_take_its_time(state, true, 0x16);
+    for (int i = 0; i < 3; i++) { /* a broker that stalls in the middle of it is left, and tried again */
+        s->fake.now += 30000;
+        expect_end(s, UP_NETWORK, "no answer within 30 s");
+        s->fake.now += s->event.retry_after;
+        for (int j = 0; j < TURNS && s->peer.filled < 100; j++) {
+            saw(s, UP_MQTT_DISCONNECTED);
+            turn(s);
+        }
+        assert_int_equal(s->peer.in[0], 0x16);
+    }
 }
 
 static void a_broker_that_does_not_read_stops_nobody(void **state)
