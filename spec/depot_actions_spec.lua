@@ -334,6 +334,15 @@ describe("depot actions", function()
     end)
   end
 
+  it("tell of a folder without touching it", function()
+    local before = natives.folder.list(dir .. "/packages")
+    assert.same({ devices = {}, rollouts = {}, served = false }, status())
+    local code, output = act "status packages"
+    assert.same({ 0, "no devices; no depot with --mqtt serves this folder now\n" }, { code, output })
+    assert.equal(#before, #natives.folder.list(dir .. "/packages"))
+    assert.equal(11, (act "status absent"))
+  end)
+
   it("know no package and no device that is not there", function()
     serve "--staged"
     assert.equal(11, (act "verify packages absent.upd --device dev1"))

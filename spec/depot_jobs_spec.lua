@@ -106,6 +106,41 @@ describe("depot.dialects", function()
     end)
   end
 
+  it("survives messages that are cut anywhere, and anything where something else should be", function()
+    local count = 0
+    local function try(where, object)
+      local event, message, code = dialects.hear(where, object)
+      assert.is_true(event ~= nil or message == nil or code == "corrupt")
+      if event then
+        jobs.hear({ cloud = where.cloud, target = "0.2", state = "pending", tries = 0, renewals = 0 }, event, 1)
+      end
+      count = count + 1
+    end
+    local others = { true, false, 0, -1, 1.5, math.maxinteger, "", "-1", ("9"):rep(400), {}, json.array {}, { {} },
+      json.null, "\0\255" }
+    -- Each field of `object`, at any depth, replaced by each of the others.
+    local function mutate(where, root, object)
+      for name, value in pairs(object) do
+        for _, other in ipairs(others) do
+          object[name] = other
+          try(where, root)
+        end
+        object[name] = value
+        if type(value) == "table" then mutate(where, root, value) end
+      end
+    end
+    for _, case in ipairs(messages) do
+      local where = dialects.place(case[2])
+      for length = 0, #case[3] - 1 do
+        assert.is_nil(json.decode(case[3]:sub(1, length)))
+      end
+      local object = assert(json.decode(case[3]))
+      mutate(where, object, object)
+      for _, other in ipairs(others) do try(where, other) end
+    end
+    assert.is_true(count > 1000)
+  end)
+
   for _, name in ipairs { "/ota/device/upgrade/a/b", "$ota/update/a/b", "/ota/device/inform/a", "/ota/x", "",
     "/ota/device/inform/a/" .. ("b"):rep(65), "/ota/device/inform/a/b\1" } do
     it(("has no ear for %q"):format(name), function() assert.is_nil(dialects.place(name)) end)

@@ -258,8 +258,20 @@ function M.lock(natives, dir)
   return nil, message, code
 end
 
+local function exists(path)
+  local file = io.open(path, "rb")
+  if file then file:close() end
+  return file ~= nil
+end
+
+--- Whether a depot ever kept something in this folder.
+function M.exists(dir)
+  return exists(dir .. "/depot.db")
+end
+
 --- Whether a depot holds the lock.
 function M.is_served(natives, dir)
+  if not exists(dir .. "/depot.lock") then return false end
   local db, _, code = natives.database.open(dir .. "/depot.lock", { wal = false, timeout = 0 })
   if db then
     _, _, code = db:execute "BEGIN EXCLUSIVE; ROLLBACK"

@@ -18,7 +18,7 @@ function M.now()
   return os.time() * 1000
 end
 
---- Open the store and read the folder.
+--- Open the store, unless the context has one, and read the folder.
 -- @treturn table|nil the context with store, packages (array), by_digest; nil, message, code
 function M.open(context)
   local natives = context.natives
@@ -29,8 +29,10 @@ function M.open(context)
   for _, entry in ipairs(context.packages) do
     context.by_digest[entry.manifest.digest] = entry
   end
-  context.store, message, code = store.open(natives, context.dir)
-  if not context.store then return nil, message, code end
+  if not context.store then
+    context.store, message, code = store.open(natives, context.dir)
+    if not context.store then return nil, message, code end
+  end
   return context
 end
 

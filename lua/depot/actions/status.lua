@@ -76,7 +76,11 @@ local function show(context)
   return 0
 end
 
+-- A folder that no depot with --mqtt has served is left as it is.
+local nothing = { devices = function() return {} end, rollouts = function() return {} end, close = function() end }
+
 function M.run(context)
+  if not store.exists(context.dir) then context.store = nothing end
   return base.within(context, show)
 end
 
