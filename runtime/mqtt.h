@@ -25,7 +25,8 @@
  * one that comes is read, up to 1 MiB, and told as dropped; beyond that, and when
  * the broker sends with QoS 2, which nobody asked for, the connection is ended.
  *
- * Neither user, password nor payloads ever appear in messages.
+ * Neither user, password nor payloads ever appear in messages. SIGPIPE is ignored in
+ * the process once there was a client: libmosquitto does that.
  */
 #ifndef UP_MQTT_H
 #define UP_MQTT_H

@@ -37,6 +37,7 @@ static void on_message(struct mosquitto *client, void *user, const struct mosqui
                               .retain = msg->retain};
 
     (void)client;
+    m->completed = true;
     if (m->deaf)
         return;
     if (e.len > UP_MQTT_PAYLOAD) {
@@ -53,6 +54,7 @@ static void on_publish(struct mosquitto *client, void *user, int mid)
     struct up_mqtt *m = user;
 
     (void)client;
+    m->completed = true;
     up_mqtt_queue_done(&m->queue, mid);
 }
 

@@ -272,7 +272,7 @@ void up_mqtt_link_drop(struct up_mqtt *m)
         return;
     shutdown(fd, SHUT_RDWR);
     m->deaf = true;
-    for (int i = 0; i < 1000 && mosquitto_socket(m->client) >= 0; i++)
+    for (int i = 0; i < 1000 && mosquitto_socket(m->client) >= 0 && !shaking_hands(m); i++)
         if (mosquitto_loop_read(m->client, 1) != MOSQ_ERR_SUCCESS)
             break;
     m->deaf = false;
