@@ -6,6 +6,8 @@
 #include "scratch.h"
 
 #include <dirent.h>
+#include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -305,10 +307,181 @@ static void any_call_below_may_fail(void **state)
     print_message("fail-nth-call: %lu system calls and allocations failed, 0 bad\n", failed_calls);
 }
 
+/* What one call to the table does, on an open file of 4096 bytes. */
+typedef int step_fn(const struct scratch *s, int file);
+
+static int reopen(const struct scratch *s, int file)
+{
+    char path[512];
+    int again = s->storage->ops->open(s->storage, scratch_path(s, "steps", path), UP_READ, 0);
+
+    (void)file;
+    return again < 0 ? -1 : s->storage->ops->close(s->storage, again);
+}
+
+static int write_some(const struct scratch *s, int file)
+{
+    return s->storage->ops->pwrite(s->storage, file, "text", 4, 100);
+}
+
+static int read_some(const struct scratch *s, int file)
+{
+    char buf[8];
+
+    return s->storage->ops->pread(s->storage, file, buf, sizeof buf, 4092) == 4 ? 0 : -1;
+}
+
+static int zero_some(const struct scratch *s, int file)
+{
+    char buf[200];
+    int rc = s->storage->ops->zero_range(s->storage, file, 50, 100);
+
+    if (rc == 0 && s->storage->ops->pread(s->storage, file, buf, sizeof buf, 0) == sizeof buf)
+        for (int i = 50; i < 150; i++)
+            rc = buf[i] ? -1 : rc;
+    return rc;
+}
+
+static int shorten(const struct scratch *s, int file)
+{
+    return s->storage->ops->truncate(s->storage, file, 4096);
+}
+
+static int lock_it(const struct scratch *s, int file)
+{
+    return s->storage->ops->lock(s->storage, file);
+}
+
+static int sync_it(const struct scratch *s, int file)
+{
+    return s->storage->ops->sync(s->storage, file);
+}
+
+static int sync_its_folder(const struct scratch *s, int file)
+{
+    (void)file;
+    return s->storage->ops->sync_dir(s->storage, s->dir);
+}
+
+static int drop_it(const struct scratch *s, int file)
+{
+    return s->storage->ops->drop_cache(s->storage, file, 0, 4096);
+}
+
+static int start_it(const struct scratch *s, int file)
+{
+    return s->storage->ops->start_writeback(s->storage, file, 0, 4096);
+}
+
+static int ask_space(const struct scratch *s, int file)
+{
+    uint64_t room;
+
+    (void)file;
+    return s->storage->ops->space(s->storage, s->dir, &room);
+}
+
+static int ask_chance(const struct scratch *s, int file)
+{
+    char buf[64];
+
+    (void)file;
+    return s->storage->ops->random(s->storage, buf, sizeof buf);
+}
+
+static int ask_boot(const struct scratch *s, int file)
+{
+    char boot[37];
+
+    (void)file;
+    return s->storage->ops->boot_id(s->storage, boot);
+}
+
+/* Each of the first `most` calls of the system under a step fails once with
+ * `error`, and that is made good. */
+static void made_good(const struct scratch *s, int error, const char *what, step_fn *step, unsigned long most)
+{
+    char path[512];
+    int file = s->storage->ops->open(s->storage, scratch_path(s, "steps", path), UP_CREATE, 0644);
+    bool met = true;
+
+    assert_true(file >= 0);
+    assert_int_equal(s->storage->ops->truncate(s->storage, file, 4096), 0);
+    for (unsigned long n = 1; met && n <= most; n++) {
+        int rc;
+
+        failing_error(error);
+        failing_start(n);
+        rc = step(s, file);
+        met = failing_stop() >= n;
+        failing_error(0);
+        if (rc < 0)
+            fail_msg("%s, call %lu failed with %s: %s", what, n, strerror(error), strerror(errno));
+    }
+    s->storage->ops->close(s->storage, file);
+}
+
+static void what_was_interrupted_is_done_again(void **state)
+{
+    static const struct {
+        const char *what;
+        step_fn *step;
+    } steps[] = {
+        {"open", reopen},          {"pwrite", write_some},        {"pread", read_some},
+        {"zero_range", zero_some}, {"truncate", shorten},         {"lock", lock_it},
+        {"sync", sync_it},         {"sync_dir", sync_its_folder}, {"writeback", start_it},
+        {"space", ask_space},      {"random", ask_chance},        {"boot_id", ask_boot},
+    };
+
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
+        made_good(*state, EINTR, steps[i].what, steps[i].step, ULONG_MAX);
+    made_good(*state, EINTR, "drop_cache", drop_it, 1); /* nothing interrupts what is only advice */
+}
+
+/* File systems without a cache, or that punch no zeros. */
+static void what_a_file_system_lacks_is_done_without(void **state)
+{
+    static const int errors[] = {EOPNOTSUPP, EINVAL, ENOSYS};
+
+    for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
+        made_good(*state, errors[i], "drop_cache", drop_it, ULONG_MAX);
+        made_good(*state, errors[i], "writeback", start_it, ULONG_MAX);
+    }
+}
+
+static void zeros_are_written_where_they_cannot_be_asked_for(void **state)
+{
+    static const int errors[] = {EOPNOTSUPP, EINVAL, ENOSYS, EBUSY};
+    const struct scratch *s = *state;
+    char path[512];
+
+    for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
+        int file = s->storage->ops->open(s->storage, scratch_path(s, "zeros", path), UP_CREATE, 0644);
+
+        assert_int_equal(s->storage->ops->pwrite(s->storage, file, path, 200, 0), 0);
+        failing_error(errors[i]);
+        failing_start(1);
+        assert_int_equal(zero_some(s, file), 0);
+        assert_true(failing_stop() >= 1);
+        failing_error(EIO);
+        failing_start(1);
+        assert_int_equal(zero_some(s, file), -1);
+        failing_stop();
+        failing_error(0);
+        s->storage->ops->close(s->storage, file);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(any_call_below_may_fail, scratch_set_up, scratch_tear_down),
+        cmocka_unit_test_setup_teardown(what_was_interrupted_is_done_again, scratch_set_up,
+                                        scratch_tear_down),
+        cmocka_unit_test_setup_teardown(what_a_file_system_lacks_is_done_without, scratch_set_up,
+                                        scratch_tear_down),
+        cmocka_unit_test_setup_teardown(zeros_are_written_where_they_cannot_be_asked_for, scratch_set_up,
+                                        scratch_tear_down),
     };
 
     signal(SIGPIPE, SIG_IGN); /* as the host does */

@@ -60,11 +60,18 @@ static void died(const void *block)
     }
 }
 
+static int forced;
+
+void failing_error(int error)
+{
+    forced = error;
+}
+
 bool failing_now(int error)
 {
     if (!counting || ++asked != victim)
         return false;
-    errno = error;
+    errno = forced ? forced : error;
     return true;
 }
 

@@ -17,6 +17,8 @@
 void failing_start(unsigned long n);
 /* No more failures; returns how many allocations were asked for. */
 unsigned long failing_stop(void);
+/* Calls of the system fail with this from now on; 0: with what suits each. */
+void failing_error(int error);
 /* Asked by a wrapped call: whether it is the one that fails, with `error`. */
 bool failing_now(int error);
 /* Blocks that were allocated here and not freed. */
