@@ -166,6 +166,7 @@ describe("config.normalise", function()
       { restart = "reboot" }, 'field restart must be "exit" or' },
     { "a restart with a number",
       { restart = { "reboot", 1 } }, "field restart must be an array of words" },
+    { "a restart with a hole",      { restart = { "a", "b", e = "c", [4] = "d" } }, "field restart must be" },
     { "an empty restart",           { restart = {} },                                "field restart must be" },
     { "an unknown confirm",
       { confirm = "never" }, 'field confirm must be "auto" or "script"' },

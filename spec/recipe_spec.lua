@@ -102,6 +102,7 @@ describe("cli.recipe.normalise", function()
     { "a block size too small", { block_size = 2048 }, "field block_size" },
     { "an unknown rule", { override = { "floor" } }, "field override holds an element that must be one of" },
     { "a rule twice", { override = { "version", "version" } }, "field override names version twice" },
+    { "a list with a hole", { hardware = { "a", "b", e = "c", [4] = "d" } }, "field hardware must be a list" },
     { "a list with names", { hardware = { a = "b" } }, "field hardware must be a list" },
     { "17 names", { hardware = { "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16",
       "17" } }, "field hardware must be a list of at most 16" },

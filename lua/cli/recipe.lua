@@ -60,9 +60,8 @@ end
 
 function checkers.list(value, field)
   if type(value) ~= "table" then return nil, "must be a list" end
-  local count = 0
-  for _ in pairs(value) do count = count + 1 end
-  if count ~= #value or count > field.most then return nil, ("must be a list of at most %d"):format(field.most) end
+  local count = table_file.length(value)
+  if not count or count > field.most then return nil, ("must be a list of at most %d"):format(field.most) end
   local seen = {}
   for _, element in ipairs(value) do
     local checker = field.choices and checkers.word or checkers.text
@@ -77,9 +76,8 @@ end
 -- A list of tables of one form.
 function checkers.array(value, field, folder, where)
   if type(value) ~= "table" then return nil, "must be a list of tables" end
-  local count = 0
-  for _ in pairs(value) do count = count + 1 end
-  if count ~= #value or count > field.most then return nil, ("must be a list of at most %d"):format(field.most) end
+  local count = table_file.length(value)
+  if not count or count > field.most then return nil, ("must be a list of at most %d"):format(field.most) end
   local result = {}
   for i, element in ipairs(value) do
     if type(element) ~= "table" then return nil, "must be a list of tables" end

@@ -84,14 +84,12 @@ end
 
 function checkers.restart(value)
   if value == "exit" then return value end
-  if type(value) ~= "table" or #value == 0 then return nil, "must be \"exit\" or an array of words" end
-  if #value > 16 then return nil, "has more than 16 words" end
-  local count = 0
-  for _, word in pairs(value) do
-    count = count + 1
+  local count = type(value) == "table" and table_file.length(value)
+  if not count or count == 0 then return nil, "must be \"exit\" or an array of words" end
+  if count > 16 then return nil, "has more than 16 words" end
+  for _, word in ipairs(value) do
     if type(word) ~= "string" or word == "" or word:find("%z") then return nil, "must be an array of words" end
   end
-  if count ~= #value then return nil, "must be an array of words" end
   return value
 end
 
@@ -119,10 +117,9 @@ function checkers.data(value)
 end
 
 function checkers.array(value, field, context)
-  if type(value) ~= "table" or #value == 0 then return nil, "must be an array of tables" end
-  local out, count = {}, 0
-  for _ in pairs(value) do count = count + 1 end
-  if count ~= #value then return nil, "must be an array of tables" end
+  local count = type(value) == "table" and table_file.length(value)
+  if not count or count == 0 then return nil, "must be an array of tables" end
+  local out = {}
   for i, cloud in ipairs(value) do
     local wrong
     local inner = { folder = context.folder, prefix = ("%s[%d]."):format(field.name, i) }

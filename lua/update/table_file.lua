@@ -45,6 +45,16 @@ local function read(path, what)
   return table.concat(pieces)
 end
 
+--- How many elements an array has; nil for a table with holes or names, whose `#` says nothing.
+function M.length(value)
+  local count = 0
+  for _ in pairs(value) do count = count + 1 end
+  for i = 1, count do
+    if value[i] == nil then return nil end
+  end
+  return count
+end
+
 --- Read and run such a file.
 -- @tparam string path
 -- @tparam string what it is, for messages: "configuration"

@@ -388,6 +388,125 @@ static void a_damaged_record_trusts_nobody(void **state)
     sim_free(sim);
 }
 
+/* Somebody else is changing them. */
+static void one_at_a_time(void **state)
+{
+    struct sim *sim = a_keys_directory();
+    struct up_storage *s = sim_storage(sim);
+    struct up_error err;
+    int file;
+
+    (void)state;
+    put_list(sim, 1, "n1", "r1", "o1");
+    file = s->ops->open(s, KEYS "/lock", UP_CREATE, 0600);
+    assert_int_equal(s->ops->lock(s, file), 0);
+    assert_int_equal(apply(sim, &err), UP_BUSY);
+    assert_string_equal(ring_of(sim), "r1 r2");
+    s->ops->close(s, file);
+    assert_int_equal(apply(sim, &err), 0);
+    assert_string_equal(ring_of(sim), "r2 n1");
+    assert_int_equal(sim_open_files(sim), 0);
+    sim_free(sim);
+}
+
+/* Revoking again changes nothing, but there is an end to how many can be. */
+static void revoked_keys_have_their_limit(void **state)
+{
+    struct sim *sim = a_keys_directory();
+    struct up_keyset set;
+    struct up_error err;
+
+    (void)state;
+    put_list(sim, 1, "n1", "r1", "o1");
+    assert_int_equal(apply(sim, &err), 0);
+    put_longer_list(sim, 2, "", "r1", 60, "o1");
+    assert_int_equal(apply(sim, &err), 0);
+    assert_int_equal(up_keyset_read(&set, sim_storage(sim), KEYS, &err), 0);
+    assert_int_equal(set.revoked_count, 61);
+    while (set.revoked_count < UP_KEYS_REVOKED_MAX) {
+        memset(set.revoked[set.revoked_count], 0x77, UP_KEY_ID_SIZE);
+        set.revoked[set.revoked_count][0] = (uint8_t)set.revoked_count;
+        set.revoked_count++;
+    }
+    assert_int_equal(up_keyset_write(&set, sim_storage(sim), KEYS, &err), 0);
+    put_list(sim, 3, "", "r1", "o1");
+    assert_int_equal(apply(sim, &err), 0);
+    put_list(sim, 4, "", "r2", "o1");
+    assert_int_equal(apply(sim, &err), UP_INCOMPATIBLE);
+    assert_non_null(strstr(err.message, "keys revoked"));
+    assert_string_equal(ring_of(sim), "r2 n1");
+    sim_free(sim);
+}
+
+/* A list whose files were not all in place is carried out before the next. */
+static void an_unsettled_list_is_settled_by_the_next(void **state)
+{
+    struct sim *sim = a_keys_directory();
+    uint8_t raw[UP_KEY_RAW_SIZE];
+    struct up_keyset set;
+    struct up_error err;
+
+    (void)state;
+    put_list(sim, 1, "n1", "", "o1");
+    assert_int_equal(apply(sim, &err), 0);
+    assert_int_equal(up_keyset_read(&set, sim_storage(sim), KEYS, &err), 0);
+    assert_int_equal(up_public_key_parse(raw, key_of(sim, "r2"), &err), 0);
+    memcpy(set.revoked[set.revoked_count++], up_public_key_id(raw), UP_KEY_ID_SIZE);
+    set.settled = false;
+    assert_int_equal(up_keyset_write(&set, sim_storage(sim), KEYS, &err), 0);
+    assert_true(sim_exists(sim, KEYS "/r2.pub"));
+    put_list(sim, 2, "", "r1", "o1");
+    assert_int_equal(apply(sim, &err), 0);
+    assert_false(sim_exists(sim, KEYS "/r2.pub"));
+    assert_string_equal(ring_of(sim), "n1");
+    sim_free(sim);
+}
+
+struct counted {
+    unsigned trusted, revoked, unreadable;
+};
+
+static void count_key(void *user, const struct up_key_info *key)
+{
+    struct counted *c = user;
+
+    c->trusted += key->state == UP_KEY_TRUSTED;
+    c->revoked += key->state == UP_KEY_REVOKED;
+    c->unreadable += key->state == UP_KEY_UNREADABLE && key->why;
+}
+
+static void keys_are_listed_as_what_they_are(void **state)
+{
+    struct sim *sim = a_keys_directory();
+    struct up_storage *s = sim_storage(sim);
+    struct counted c = {0};
+    struct up_keyset set;
+    struct up_error err;
+    char long_name[1200], *text = sim_get(sim, KEYS "/r1.pub", NULL);
+
+    (void)state;
+    sim_put_text(sim, KEYS "/odd.pub", "no key");
+    sim_put_text(sim, KEYS "/README", "not looked at");
+    assert_int_equal(up_keys_list(&set, s, KEYS, count_key, &c, &err), 0);
+    assert_true(c.trusted >= 3 && c.revoked == 0 && c.unreadable == 1);
+    put_list(sim, 1, "", "r1", "o1");
+    assert_int_equal(apply(sim, &err), 0);
+    sim_settle(sim);
+    sim_put_text(sim, KEYS "/back.pub", text);
+    memset(&c, 0, sizeof c);
+    assert_int_equal(up_keys_list(&set, s, KEYS, count_key, &c, &err), 0);
+    assert_int_equal(c.revoked, 1);
+    assert_int_equal(up_keys_list(&set, s, "/none", count_key, &c, &err), UP_UNTRUSTED);
+    memset(long_name, 'k', sizeof long_name);
+    long_name[0] = '/';
+    long_name[sizeof long_name - 1] = '\0';
+    assert_int_equal(up_keys_list(&set, s, long_name, count_key, &c, &err), UP_UNTRUSTED);
+    assert_int_equal(up_keyset_read(&set, s, long_name, &err), UP_UNTRUSTED);
+    assert_int_equal(up_keyset_write(&set, s, long_name, &err), UP_USAGE);
+    free(text);
+    sim_free(sim);
+}
+
 /* What a medium after a cut trusts: the old or the new set, and the new one
  * when the list was `done`; and that the same list then ends it. What is wrong
  * with it, or NULL. */
@@ -587,6 +706,10 @@ int main(void)
         cmocka_unit_test(a_damaged_record_trusts_nobody),
         cmocka_unit_test(a_power_cut_leaves_the_old_or_the_new_set),
         cmocka_unit_test(every_sync_is_needed),
+        cmocka_unit_test(one_at_a_time),
+        cmocka_unit_test(revoked_keys_have_their_limit),
+        cmocka_unit_test(an_unsettled_list_is_settled_by_the_next),
+        cmocka_unit_test(keys_are_listed_as_what_they_are),
         cmocka_unit_test(a_failing_medium_leaves_the_old_or_the_new_set),
     };
 
