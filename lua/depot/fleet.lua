@@ -8,8 +8,10 @@
 -- Durable order: the messages of 50 ms at most are one transaction; one that
 -- fails is done again. Offers are written down before they are forgotten, so a
 -- depot that is killed pushes again at worst. The session at the broker
--- outlives the depot: what devices said meanwhile with QoS 1 is heard later.
--- When the broker has lost it, open jobs are offered anew.
+-- outlives the depot: what devices said meanwhile with QoS 1 is heard later. The
+-- client acknowledges what it takes, though, so that a depot that is killed
+-- loses what it took in its last moment. After that, and when the broker has
+-- lost the session, open jobs are offered anew.
 --
 -- @module depot.fleet
 
@@ -25,6 +27,7 @@ Fleet.__index = Fleet
 -- Milliseconds.
 local LOOK = 500          -- between two looks for what other processes changed
 local TOGETHER = 50       -- of changes in one transaction, while more and more comes
+local GATHER = 1          -- to wait for more
 local SWEEP = 60000       -- between two looks for devices that fell silent
 local PAUSE = 1000        -- after the store has failed
 local SILENT = 24 * 3600 * 1000 -- an upgrade without a word for this long has failed
@@ -222,14 +225,23 @@ function Fleet:timeout()
   local now = self.now()
   if self.resume_at > now then return self.resume_at - now end
   if self.more or self.digests:busy() then return 0 end
-  local wait = math.min(LOOK, self.mqtt:remaining(), self.commit_at and self.commit_at - now or LOOK)
+  local wait = math.min(LOOK, self.mqtt:remaining(), self.commit_at and GATHER or LOOK)
   local due = self.connected and self.offers:timeout(now)
   return math.max(0, due and math.min(wait, due) or wait)
 end
 
+-- Handle what the client has taken from the broker already: it will not come again.
+function Fleet:_drain()
+  local now = self.now()
+  for event in self.mqtt.step, self.mqtt do
+    if not self:_handle(event, now) then break end
+  end
+  if self.store:commit() then self.store:set_running(false) end
+end
+
 --- Leave the broker; its session stays.
 function Fleet:close()
-  self.store:commit()
+  self:_drain()
   self.mqtt:close()
   self.digests:close()
 end

@@ -70,6 +70,12 @@ function M.open(natives, options)
 
   local hmac, now = natives.digest.hmac, clock(natives)
   kept:hasten(now() + 60000)
+  local began
+  began, message, code = kept:set_running(true)
+  if began == false then
+    began, message, code = kept:offer_anew(now())
+  end
+  if not began then return undo(opened, message, code) end
   local self = setmetatable({ lock = lock, store = kept }, Cloud)
   self.fleet = fleet.new({
     mqtt = client, store = kept, digests = digests.new(natives, kept), json = natives.json,

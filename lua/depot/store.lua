@@ -60,6 +60,7 @@ local STATEMENTS = {
   put_file = "INSERT OR REPLACE INTO file VALUES (?, ?, ?)",
   setting = "SELECT value FROM setting WHERE name = ?",
   set = "INSERT OR IGNORE INTO setting VALUES (?, ?)",
+  unset = "DELETE FROM setting WHERE name = ?",
   version = "PRAGMA data_version",
 }
 
@@ -237,6 +238,19 @@ function Store:secret(random)
   row, message, code = self.statements.setting:first "secret"
   if not row then return nil, message, code end
   return row.value
+end
+
+--- Keep in mind whether a depot runs: one that finds the mark was not ended in order.
+-- @treturn boolean|nil whether this changed anything; nil, message, code
+function Store:set_running(running)
+  local changed, message, code
+  if running then
+    changed, message, code = self.statements.set:run("running", "1")
+  else
+    changed, message, code = self.statements.unset:run "running"
+  end
+  if not changed then return nil, message, code end
+  return changed > 0
 end
 
 function Store:close()
