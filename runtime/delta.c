@@ -1,30 +1,19 @@
-#include "delta.h"
+#include "delta_private.h"
 
-#include "bytes.h"
 #include "error.h"
 
-#include <lzma.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK_MAX ((size_t)1 << 20)
-
-struct up_delta {
-    lzma_stream lzma;
-    uint8_t *stream[3];
-};
+#define TELLS 16u /* bytes of a copy that say how their surroundings moved */
 
 int up_delta_new(struct up_delta **out, struct up_error *err)
 {
-    static const lzma_stream empty = LZMA_STREAM_INIT;
     struct up_delta *d = calloc(1, sizeof *d);
 
-    if (!d)
-        return up_fail(err, UP_INTERNAL, "delta: out of memory");
-    d->lzma = empty;
-    for (int i = 0; i < 3; i++)
-        d->stream[i] = malloc(2 * BLOCK_MAX);
-    if (!d->stream[0] || !d->stream[1] || !d->stream[2]) {
+    if (d)
+        d->literal = up_literal_new();
+    if (!d || !d->literal) {
         up_delta_free(d);
         return up_fail(err, UP_INTERNAL, "delta: out of memory");
     }
@@ -36,98 +25,277 @@ void up_delta_free(struct up_delta *d)
 {
     if (!d)
         return;
-    for (int i = 0; i < 3; i++)
-        free(d->stream[i]);
-    lzma_end(&d->lzma);
+    up_literal_free(d->literal);
+    up_moves_free(&d->moves[0]);
+    up_moves_free(&d->moves[1]);
+    free(d->ops);
     free(d);
 }
 
-static long unpack(struct up_delta *d, int i, const uint8_t *in, size_t len)
-{
-    lzma_options_lzma options;
-    lzma_filter filters[] = {{LZMA_FILTER_LZMA2, &options}, {LZMA_VLI_UNKNOWN, NULL}};
-
-    lzma_lzma_preset(&options, 9);
-    options.dict_size = BLOCK_MAX;
-    if (lzma_raw_decoder(&d->lzma, filters) != LZMA_OK)
-        return -1;
-    d->lzma.next_in = in;
-    d->lzma.avail_in = len;
-    d->lzma.next_out = d->stream[i];
-    d->lzma.avail_out = 2 * BLOCK_MAX;
-    if (lzma_code(&d->lzma, LZMA_FINISH) != LZMA_STREAM_END || d->lzma.avail_in)
-        return -1;
-    return (long)(2 * BLOCK_MAX - d->lzma.avail_out);
-}
-
-static int bad(struct up_error *err)
+static int refuse(struct up_error *err)
 {
     return up_fail(err, UP_CORRUPT, "delta: the block does not decode");
 }
 
-static int number(const uint8_t **p, const uint8_t *end, uint64_t *out)
+static void reset_models(struct up_delta_models *m)
 {
-    uint64_t v = 0;
+    up_number_reset(&m->literal);
+    up_number_reset(&m->copy);
+    up_number_reset(&m->seek);
+    for (int i = 0; i < 4; i++)
+        up_number_reset(&m->gap[i]);
+    up_bits_reset(m->content[0], sizeof m->content / sizeof **m->content);
+    up_bits_reset(m->other[0][0], sizeof m->other / sizeof ***m->other);
+    up_bits_reset(m->replaced, UP_FIELD_KINDS);
+    up_bits_reset(m->same[0], sizeof m->same / sizeof **m->same);
+    up_bits_reset(m->below[0][0], sizeof m->below / sizeof ***m->below);
+    up_bits_reset(m->above[0], sizeof m->above / sizeof **m->above);
+    up_bits_reset(m->still, UP_FIELD_KINDS);
+    up_bits_reset(m->low[0], sizeof m->low / sizeof **m->low);
+    up_number_reset(&m->by[0]);
+    up_number_reset(&m->by[1]);
+}
 
-    for (int shift = 0; shift < 63 && *p < end; shift += 7) {
-        uint8_t b = *(*p)++;
+static void reset(struct up_delta *d)
+{
+    reset_models(&d->models);
+    up_literal_reset(d->literal);
+    memset(d->targets, 0, sizeof d->targets);
+    d->moves[0].count = d->moves[1].count = 0;
+    d->gap_at = 0;
+}
 
-        v |= (uint64_t)(b & 0x7f) << shift;
-        if (!(b & 0x80)) {
-            *out = v;
-            return 0;
+struct up_delta_op *up_delta_add(struct up_delta *d)
+{
+    if (d->count == UP_DELTA_OPS)
+        return NULL;
+    if (d->count == d->room) {
+        uint32_t room = d->room ? 2 * d->room : 256;
+        struct up_delta_op *more = realloc(d->ops, room * sizeof *more);
+
+        if (!more)
+            return NULL;
+        d->ops = more;
+        d->room = room;
+    }
+    d->ops[d->count] = (struct up_delta_op){0};
+    return &d->ops[d->count++];
+}
+
+/* The operations, until they fill the block. */
+static int code_ops(struct up_delta *d, const struct up_old *old, uint64_t source, uint32_t len,
+                    struct up_error *err)
+{
+    struct up_delta_models *m = &d->models;
+    struct up_coder *c = &d->coder;
+    enum up_content content = UP_PLAIN;
+    uint32_t left = len, i = 0;
+    uint64_t from = source;
+
+    if (!d->want)
+        d->count = 0;
+    while (left > 0) {
+        struct up_delta_op *op = d->want ? &d->ops[i++] : up_delta_add(d);
+
+        if (!op || c->over)
+            return refuse(err);
+        op->literal = up_code_number(c, &m->literal, op->literal);
+        op->copy = up_code_number(c, &m->copy, op->copy);
+        if (op->literal > left || op->copy > left - op->literal || op->literal + op->copy == 0)
+            return refuse(err);
+        left -= op->literal + op->copy;
+        if (op->copy == 0)
+            continue;
+        op->from = from + (uint64_t)(int64_t)up_code_signed(c, &m->seek, (int32_t)(op->from - from));
+        content = op->content = up_code_tree(c, m->content[content], 3, op->content);
+        if (content >= UP_CONTENTS || op->from > old->size || op->copy > old->size - op->from)
+            return refuse(err);
+        from = op->from + op->copy;
+    }
+    return 0;
+}
+
+/* The block's own copies say how some of the image moved. */
+static int learn_from_ops(struct up_delta *d, uint64_t at)
+{
+    struct up_moves *moves = &d->moves[1];
+
+    for (uint32_t i = 0; i < d->count; i++) {
+        const struct up_delta_op *op = &d->ops[i];
+
+        at += op->literal;
+        if (op->copy >= TELLS &&
+            up_moves_note(moves, (long)moves->count - 1, (uint32_t)op->from, (uint32_t)(at - op->from)) < 0)
+            return -1;
+        at += op->copy;
+    }
+    up_moves_sort(moves);
+    return 0;
+}
+
+/* 0 to 15, each four times as far as the one before. */
+static unsigned distance_class(uint32_t distance)
+{
+    return distance ? (31 - (unsigned)__builtin_clz(distance)) / 2 : 0;
+}
+
+/* By how much what the field points at has moved; `still` is the answer that
+ * leaves the field as it was. */
+static uint32_t code_by(struct up_delta *d, const struct up_field *f, uint32_t still, uint32_t by)
+{
+    struct up_delta_models *m = &d->models;
+    struct up_moves *moves = &d->moves[f->relative];
+    struct up_target *t = &d->targets[f->relative][f->target * 0x9e3779b1u >> (32 - UP_TARGET_BITS)];
+    long i = up_moves_find(moves, f->target);
+    uint32_t below = i >= 0 ? moves->list[i].by : still;
+    uint32_t above = i + 1 < (long)moves->count ? moves->list[i + 1].by : below;
+    unsigned distance = i >= 0 ? distance_class(f->target - moves->list[i].from) : 15;
+    bool known = t->known && t->target == f->target;
+    uint32_t ruled_out = known ? t->by : below + 1, got, low;
+
+    if (known && !up_code_bit(&d->coder, &m->same[f->kind][t->sure], by != t->by)) {
+        t->sure += t->sure < 3;
+        return t->by;
+    }
+    if (below != ruled_out &&
+        !up_code_bit(&d->coder, &m->below[f->kind][below == above][distance], by != below)) {
+        got = below;
+    } else {
+        if (above != below && (!known || above != ruled_out) &&
+            !up_code_bit(&d->coder, &m->above[f->kind][known], by != above)) {
+            got = above;
+        } else if (still != below && still != above && (!known || still != ruled_out) &&
+                   !up_code_bit(&d->coder, &m->still[f->kind], by != still)) {
+            got = still;
+        } else { /* functions are aligned, so the lowest bits say the least */
+            low = up_code_tree(&d->coder, m->low[f->relative], 4, (by - below) & 15);
+            got = (uint32_t)up_code_signed(&d->coder, &m->by[f->relative], (int32_t)(by - below) >> 4);
+            got = below + (got << 4 | low);
+        }
+        if (up_moves_note(moves, i, f->target, got) < 0)
+            d->coder.over = true;
+    }
+    *t = (struct up_target){.target = f->target, .by = got, .known = 1};
+    return got;
+}
+
+/* A field that lay at `from` and lies at `at`. */
+static void code_field(struct up_delta *d, const struct up_field *f, uint8_t *out, const uint8_t *want,
+                       uint64_t from, uint64_t at)
+{
+    uint32_t still = up_field_shift(f, from, at), value = 0;
+    bool replaced = want && !up_field_fits(f->shape, out, want, &value);
+
+    if (f->shape != UP_WORD && up_code_bit(&d->coder, &d->models.replaced[f->kind], replaced)) {
+        for (int i = 0; i < 4; i++)
+            out[i] = (uint8_t)(out[i] + up_code_tree(&d->coder, d->models.other[UP_PLAIN][0], 8,
+                                                     want ? (uint8_t)(want[i] - out[i]) : 0));
+        return;
+    }
+    up_field_put(f->shape, out, f->value + code_by(d, f, still, value - f->value + still) - still);
+}
+
+/* How many bytes are equal before the next that is not. */
+static uint32_t next_gap(struct up_delta *d, uint32_t last)
+{
+    uint32_t gap = d->want && d->gap_at < d->gap_count ? d->gaps[d->gap_at++] : UINT32_MAX;
+
+    return up_code_number(&d->coder, &d->models.gap[last == 0 ? 0 : last < 4 ? 1 : last < 64 ? 2 : 3], gap);
+}
+
+struct gap {
+    uint32_t left, last;
+};
+
+/* `out` holds the old bytes and gets the new ones. */
+static void code_copy(struct up_delta *d, const struct up_delta_op *op, uint8_t *out, const uint8_t *want,
+                      uint64_t at, uint64_t size, struct gap *gap)
+{
+    size_t pos = 0;
+
+    while (pos < op->copy && !d->coder.over) {
+        struct up_field f;
+        bool field = up_field_next(&f, op->content, out, op->copy, pos, op->from, size);
+        size_t stop = field ? f.at : op->copy;
+
+        while (stop - pos > gap->left) {
+            uint8_t *p = out + pos + gap->left;
+
+            *p = (uint8_t)(*p + up_code_tree(&d->coder, d->models.other[op->content][gap->last > 0], 8,
+                                             want ? (uint8_t)(want[pos + gap->left] - *p) : 0));
+            pos += gap->left + 1;
+            gap->last = gap->left;
+            gap->left = next_gap(d, gap->last);
+        }
+        gap->left -= (uint32_t)(stop - pos);
+        pos = stop;
+        if (field) {
+            code_field(d, &f, out + pos, want ? want + pos : NULL, op->from + pos, at + pos);
+            pos += 4;
         }
     }
-    return -1;
+}
+
+/* What followed the last copy in the old image may resemble what follows now. */
+static int code_literal(struct up_delta *d, const struct up_old *old, uint64_t beside, uint8_t *block,
+                        uint32_t at, uint32_t len, struct up_error *err)
+{
+    while (len > 0) {
+        uint32_t n = len < UP_BESIDE ? len : UP_BESIDE;
+        uint32_t have = beside >= old->size ? 0 : old->size - beside < n ? (uint32_t)(old->size - beside) : n;
+
+        if (have > 0 && old->read(old->context, d->beside, have, beside, err) < 0)
+            return err->code;
+        up_literal_code(d->literal, &d->coder, block, at, n, d->want ? d->want + at : NULL, d->beside, have);
+        if (d->coder.over)
+            return refuse(err);
+        beside += n;
+        at += n;
+        len -= n;
+    }
+    return 0;
+}
+
+int up_delta_code(struct up_delta *d, const struct up_old *old, uint64_t source, uint64_t at, uint8_t *out,
+                  uint32_t len, struct up_error *err)
+{
+    struct gap gap = {.last = UINT32_MAX};
+    uint64_t beside = source;
+    uint32_t done = 0;
+
+    reset(d);
+    if (code_ops(d, old, source, len, err) < 0)
+        return err->code;
+    if (learn_from_ops(d, at) < 0)
+        return up_fail(err, UP_INTERNAL, "delta: out of memory");
+    gap.left = next_gap(d, gap.last);
+    for (uint32_t i = 0; i < d->count; i++) {
+        const struct up_delta_op *op = &d->ops[i];
+
+        if (code_literal(d, old, beside, out, done, op->literal, err) < 0)
+            return err->code;
+        done += op->literal;
+        if (op->copy == 0)
+            continue;
+        if (old->read(old->context, out + done, op->copy, op->from, err) < 0)
+            return err->code;
+        code_copy(d, op, out + done, d->want ? d->want + done : NULL, at + done, old->size, &gap);
+        if (d->coder.over)
+            return refuse(err);
+        done += op->copy;
+        beside = op->from + op->copy;
+    }
+    return 0;
 }
 
 int up_delta_decode(struct up_delta *d, const struct up_old *old, uint64_t source, uint64_t at,
                     const void *stored, size_t stored_len, void *out, size_t out_len, struct up_error *err)
 {
-    const uint8_t *in = stored, *p, *end;
-    uint8_t *to = out;
-    size_t a, b, len[3], diff = 0, literal = 0, done = 0;
-    uint64_t from = source;
+    int rc;
 
-    (void)at;
-    if (stored_len < 8)
-        return bad(err);
-    a = up_get32(in);
-    b = up_get32(in + 4);
-    if (a > stored_len - 8 || b > stored_len - 8 - a)
-        return bad(err);
-    for (int i = 0; i < 3; i++) {
-        long n = unpack(d, i, in + 8 + (i > 0 ? a : 0) + (i > 1 ? b : 0),
-                        i == 0   ? a
-                        : i == 1 ? b
-                                 : stored_len - 8 - a - b);
-
-        if (n < 0)
-            return bad(err);
-        len[i] = (size_t)n;
-    }
-    p = d->stream[0];
-    end = p + len[0];
-    while (p < end) {
-        uint64_t seek, copy, fill;
-
-        if (number(&p, end, &fill) < 0 || number(&p, end, &copy) < 0 || number(&p, end, &seek) < 0)
-            return bad(err);
-        if (fill > out_len - done || fill > len[2] - literal)
-            return bad(err);
-        memcpy(to + done, d->stream[2] + literal, fill);
-        done += fill;
-        literal += fill;
-        from += (seek >> 1) ^ (0 - (seek & 1));
-        if (copy > out_len - done || copy > len[1] - diff || from > old->size || copy > old->size - from)
-            return bad(err);
-        if (copy > 0 && old->read(old->context, to + done, copy, from, err) < 0)
-            return err->code;
-        for (size_t i = 0; i < copy; i++)
-            to[done + i] = (uint8_t)(to[done + i] + d->stream[1][diff + i]);
-        from += copy;
-        done += copy;
-        diff += copy;
-    }
-    return done == out_len ? 0 : bad(err);
+    if (out_len > UINT32_MAX)
+        return refuse(err);
+    up_coder_decode(&d->coder, stored, stored_len);
+    rc = up_delta_code(d, old, source, at, out, (uint32_t)out_len, err);
+    return rc == 0 && up_coder_end(&d->coder) < 0 ? refuse(err) : rc;
 }

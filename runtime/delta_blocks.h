@@ -3,9 +3,9 @@
  * way that takes the fewest bytes: zeros, a copy, a delta, or compressed by
  * itself. Host side; the same images give the same bytes.
  *
- * Both images are read into memory and the old one is sorted: five times the
- * size of the old image, once that of the new one, and at most 100 MiB. Old
- * images of 2 GiB and more are refused.
+ * Both images are read into memory, copied and sorted: six times the size of
+ * the old image, twice that of the new one, and at most 100 MiB. Old images of
+ * 2 GiB and more are refused.
  *
  *     open -> step until 0 -> get each block -> close
  */

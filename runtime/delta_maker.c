@@ -1,23 +1,40 @@
 #include "delta_maker.h"
 
-#include "bytes.h"
+#include "delta_cost.h"
+#include "delta_plan.h"
+#include "delta_private.h"
 #include "error.h"
-#include "match.h"
 
-#include <lzma.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define CHUNK 256u /* of a copy, taken for one thing or another */
+
+struct gaps {
+    uint32_t *list;
+    size_t count, room;
+};
+
+/* The cheapest way to take a copy for this and that: chunk after chunk, what
+ * it costs up to there if the last one is taken for each content, and what the
+ * one before is then taken for. */
+struct chunk {
+    unsigned cost[UP_CONTENTS];
+    uint8_t before[UP_CONTENTS];
+};
+
 struct up_delta_maker {
-    const uint8_t *old, *fresh;
-    uint64_t old_size, fresh_size;
+    struct up_images images;
     uint32_t block_size;
-    struct up_matcher *matcher;
+    struct up_plan *plan;
     const struct up_match *found;
     size_t count;
-    uint8_t *stream[3], *packed;
-    size_t len[3];
+    struct up_delta *delta;
+    struct up_lessons lessons;
+    struct chunk *chunks; /* of a block */
+    struct gaps gaps;
+    uint8_t *result; /* what the block decodes to */
 };
 
 int up_delta_maker_new(struct up_delta_maker **out, const uint8_t *old, uint64_t old_size,
@@ -27,58 +44,49 @@ int up_delta_maker_new(struct up_delta_maker **out, const uint8_t *old, uint64_t
 
     if (!m)
         return up_fail(err, UP_INTERNAL, "delta: out of memory");
-    m->old = old;
-    m->old_size = old_size;
-    m->fresh = fresh;
-    m->fresh_size = fresh_size;
+    m->images = (struct up_images){old, fresh, old_size, fresh_size};
     m->block_size = block_size;
-    m->packed = malloc(block_size);
-    for (int i = 0; i < 3; i++)
-        m->stream[i] = malloc(2 * (size_t)block_size);
-    if (up_matcher_new(&m->matcher, old, old_size, fresh, fresh_size, err) < 0) {
-        up_delta_maker_free(m);
-        return err->code;
+    m->result = malloc(block_size);
+    m->chunks = malloc((block_size / CHUNK + 1) * sizeof *m->chunks);
+    if (!m->result || !m->chunks)
+        up_fail(err, UP_INTERNAL, "delta: out of memory");
+    else if (up_delta_new(&m->delta, err) == 0 && up_plan_new(&m->plan, &m->images, err) == 0) {
+        *out = m;
+        return 0;
     }
-    *out = m;
-    return 0;
+    up_delta_maker_free(m);
+    return err->code;
 }
 
 void up_delta_maker_free(struct up_delta_maker *m)
 {
     if (!m)
         return;
-    up_matcher_free(m->matcher);
-    for (int i = 0; i < 3; i++)
-        free(m->stream[i]);
-    free(m->packed);
+    up_plan_free(m->plan);
+    up_delta_free(m->delta);
+    up_lessons_free(&m->lessons);
+    free(m->chunks);
+    free(m->gaps.list);
+    free(m->result);
     free(m);
 }
 
 int up_delta_maker_step(struct up_delta_maker *m, uint64_t *done, uint64_t *total, struct up_error *err)
 {
-    int rc = up_matcher_step(m->matcher, done, err);
+    int rc = up_plan_step(m->plan, done, total, err);
 
-    *total = m->fresh_size;
-    m->found = up_matcher_found(m->matcher, &m->count);
+    if (rc == 0)
+        m->found = up_plan_found(m->plan, &m->count);
     return rc;
 }
 
-static long pack(const uint8_t *in, size_t len, uint8_t *out, size_t room)
+static int read_old(void *context, void *buf, size_t len, uint64_t offset, struct up_error *err)
 {
-    lzma_options_lzma options;
-    lzma_filter filters[] = {{LZMA_FILTER_LZMA2, &options}, {LZMA_VLI_UNKNOWN, NULL}};
-    size_t n = 0;
+    struct up_delta_maker *m = context;
 
-    lzma_lzma_preset(&options, 9 | LZMA_PRESET_EXTREME);
-    options.dict_size = 1u << 20;
-    return lzma_raw_buffer_encode(filters, NULL, in, len, out, &n, room) == LZMA_OK ? (long)n : -1;
-}
-
-static void put(struct up_delta_maker *m, uint64_t v)
-{
-    for (; v >= 0x80; v >>= 7)
-        m->stream[0][m->len[0]++] = (uint8_t)(v | 0x80);
-    m->stream[0][m->len[0]++] = (uint8_t)v;
+    (void)err;
+    memcpy(buf, m->images.old + offset, len);
+    return 0;
 }
 
 static bool all_zeros(const uint8_t *in, size_t len)
@@ -86,78 +94,212 @@ static bool all_zeros(const uint8_t *in, size_t len)
     return len > 0 && in[0] == 0 && memcmp(in, in + 1, len - 1) == 0;
 }
 
+static bool push(struct up_delta *d, uint32_t literal, uint32_t copy, uint64_t from, enum up_content content)
+{
+    struct up_delta_op *op = up_delta_add(d);
+
+    if (op)
+        *op = (struct up_delta_op){literal, copy, from, content};
+    return op != NULL;
+}
+
+static unsigned weigh(struct up_delta_maker *m, uint64_t at, uint64_t from, uint32_t len)
+{
+    unsigned n = 0, best = 0;
+
+    memset(&m->chunks[0], 0, sizeof m->chunks[0]);
+    for (uint32_t done = 0; done < len; done += CHUNK, n++) {
+        uint32_t size = len - done < CHUNK ? len - done : CHUNK;
+        const struct chunk *last = &m->chunks[n];
+        struct chunk *next = &m->chunks[n + 1];
+
+        for (enum up_content c = 0; c < UP_CONTENTS; c++) {
+            unsigned cost =
+                up_delta_cost(&m->images, m->found, m->count, &m->lessons, c, at + done, from + done, size);
+
+            next->before[c] = (uint8_t)c;
+            next->cost[c] = last->cost[c];
+            for (enum up_content b = 0; b < UP_CONTENTS; b++)
+                if (last->cost[b] + UP_COST_SWITCH < next->cost[c]) {
+                    next->cost[c] = last->cost[b] + UP_COST_SWITCH;
+                    next->before[c] = (uint8_t)b;
+                }
+            next->cost[c] += cost;
+        }
+    }
+    for (unsigned c = 1; c < UP_CONTENTS; c++)
+        if (m->chunks[n].cost[c] < m->chunks[n].cost[best])
+            best = c;
+    return best;
+}
+
+/* A copy, as one operation for each stretch of it that is taken for one thing. */
+static bool push_copy(struct up_delta_maker *m, uint32_t literal, uint64_t at, uint64_t from, uint32_t len)
+{
+    uint8_t content[(1u << 20) / CHUNK + 1];
+    unsigned n = (len + CHUNK - 1) / CHUNK, best = weigh(m, at, from, len);
+    uint32_t begin = 0;
+
+    for (unsigned i = n; i > 0; i--) {
+        content[i - 1] = (uint8_t)best;
+        best = m->chunks[i].before[best];
+    }
+    for (unsigned i = 1; i <= n; i++) {
+        uint32_t end = i == n ? len : i * CHUNK;
+
+        if (i < n && content[i] == content[i - 1])
+            continue;
+        if (!push(m->delta, begin ? 0 : literal, end - begin, from + begin, content[i - 1]))
+            return false;
+        begin = end;
+    }
+    return true;
+}
+
+static int push_gap(struct gaps *g, uint32_t gap)
+{
+    if (g->count == g->room) {
+        size_t room = g->room ? 2 * g->room : 1024;
+        uint32_t *more = realloc(g->list, room * sizeof *more);
+
+        if (!more)
+            return -1;
+        g->list = more;
+        g->room = room;
+    }
+    g->list[g->count++] = gap;
+    return 0;
+}
+
+/* How many bytes between fields are equal before each that is not. */
+static int find_gaps(struct up_delta_maker *m, uint64_t at)
+{
+    uint32_t gap = 0;
+
+    m->gaps.count = 0;
+    for (uint32_t i = 0; i < m->delta->count; i++) {
+        const struct up_delta_op *op = &m->delta->ops[i];
+        const uint8_t *old = m->images.old + op->from;
+        struct up_field f;
+
+        at += op->literal;
+        for (size_t pos = 0; pos < op->copy;) {
+            bool field = up_field_next(&f, op->content, old, op->copy, pos, op->from, m->images.old_size);
+            size_t stop = field ? f.at : op->copy;
+
+            for (; pos < stop; pos++) {
+                if (old[pos] == m->images.fresh[at + pos]) {
+                    gap++;
+                    continue;
+                }
+                if (push_gap(&m->gaps, gap) < 0)
+                    return -1;
+                gap = 0;
+            }
+            pos += field ? 4 : 0;
+        }
+        at += op->copy;
+    }
+    return 0;
+}
+
+/* The first match that ends behind `at`. */
+static size_t first_match(const struct up_delta_maker *m, uint64_t at)
+{
+    size_t low = 0, high = m->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (m->found[middle].at + m->found[middle].len > at)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+/* The part of a match that lies in [begin, end). */
+static struct up_match clip(struct up_match m, uint64_t begin, uint64_t end)
+{
+    uint64_t cut = m.at < begin ? begin - m.at : 0;
+
+    if (m.at + m.len > end)
+        m.len = end - m.at;
+    return (struct up_match){m.at + cut, m.from + cut, m.len - cut};
+}
+
+/* Whether the whole block lies in the old image: *source. */
+static bool is_copy(const struct up_delta_maker *m, uint64_t begin, uint64_t end, uint64_t *source)
+{
+    size_t k = first_match(m, begin);
+    struct up_match first;
+
+    if (k == m->count || m->found[k].at > begin)
+        return false;
+    first = clip(m->found[k], begin, end);
+    *source = first.from;
+    return first.len == end - begin &&
+           memcmp(m->images.fresh + begin, m->images.old + first.from, (size_t)first.len) == 0;
+}
+
+/* The operations of a block: false when there are too many. *source is where
+ * the first copy begins. */
+static bool make_ops(struct up_delta_maker *m, uint64_t begin, uint64_t end, uint64_t *source)
+{
+    struct up_delta *d = m->delta;
+    uint64_t at = begin;
+
+    d->count = 0;
+    *source = 0;
+    up_lessons_forget(&m->lessons);
+    for (size_t k = first_match(m, begin); k < m->count && m->found[k].at < end; k++) {
+        struct up_match copy = clip(m->found[k], begin, end);
+
+        if (d->count == 0)
+            *source = copy.from;
+        if (!push_copy(m, (uint32_t)(copy.at - at), copy.at, copy.from, (uint32_t)copy.len))
+            return false;
+        at = copy.at + copy.len;
+    }
+    return at == end || push(d, (uint32_t)(end - at), 0, 0, UP_PLAIN);
+}
+
 int up_delta_maker_block(struct up_delta_maker *m, uint32_t i, enum up_encoding *encoding, uint64_t *source,
                          void *out, size_t *out_len, struct up_error *err)
 {
-    uint64_t start = (uint64_t)i * m->block_size, end = start + m->block_size, at = start, from = 0;
-    size_t k = 0, high = m->count;
-    size_t used = 8;
-    bool first = true;
+    uint64_t begin = (uint64_t)i * m->block_size, left = m->images.fresh_size - begin;
+    uint32_t len = left < m->block_size ? (uint32_t)left : m->block_size;
+    const uint8_t *fresh = m->images.fresh + begin;
+    struct up_old old = {read_old, m, m->images.old_size};
+    struct up_delta *d = m->delta;
+    long stored;
 
-    (void)err;
-    if (end > m->fresh_size)
-        end = m->fresh_size;
+    *encoding = UP_ZEROS;
     *source = 0;
     *out_len = 0;
-    if (all_zeros(m->fresh + start, end - start)) {
-        *encoding = UP_ZEROS;
+    if (all_zeros(fresh, len))
         return 0;
-    }
-    while (k < high) { /* the first match that ends behind the start */
-        size_t middle = k + (high - k) / 2;
-
-        if (m->found[middle].at + m->found[middle].len > start)
-            high = middle;
-        else
-            k = middle + 1;
-    }
-    memset(m->len, 0, sizeof m->len);
-    for (; k < m->count && m->found[k].at < end; k++) {
-        uint64_t a = m->found[k].at, b = a + m->found[k].len, f = m->found[k].from;
-
-        if (a < start) {
-            f += start - a;
-            a = start;
-        }
-        if (b > end)
-            b = end;
-        if (a == start && b == end && memcmp(m->fresh + a, m->old + f, b - a) == 0) {
-            *encoding = UP_COPY;
-            *source = f;
-            return 0;
-        }
-        if (first)
-            *source = from = f;
-        first = false;
-        put(m, a - at);
-        put(m, b - a);
-        put(m, f >= from ? (f - from) << 1 : ((from - f - 1) << 1) | 1);
-        memcpy(m->stream[2] + m->len[2], m->fresh + at, a - at);
-        m->len[2] += a - at;
-        for (uint64_t j = 0; j < b - a; j++)
-            m->stream[1][m->len[1]++] = (uint8_t)(m->fresh[a + j] - m->old[f + j]);
-        from = f + (b - a);
-        at = b;
-    }
-    if (at < end) {
-        put(m, end - at);
-        put(m, 0);
-        put(m, 0);
-        memcpy(m->stream[2] + m->len[2], m->fresh + at, end - at);
-        m->len[2] += end - at;
-    }
+    *encoding = UP_COPY;
+    if (is_copy(m, begin, begin + len, source))
+        return 0;
     *encoding = UP_RAW;
-    for (int s = 0; s < 3; s++) {
-        long n = pack(m->stream[s], m->len[s], (uint8_t *)m->packed, m->block_size);
-
-        if (n < 0 || used + (size_t)n >= end - start)
-            return 0;
-        memcpy((uint8_t *)out + used, m->packed, (size_t)n);
-        if (s < 2)
-            up_put32((uint8_t *)out + 4 * s, (uint32_t)n);
-        used += (size_t)n;
-    }
+    if (!make_ops(m, begin, begin + len, source))
+        return 0;
+    if (find_gaps(m, begin) < 0)
+        return up_fail(err, UP_INTERNAL, "delta: out of memory");
+    d->want = fresh;
+    d->gaps = m->gaps.list;
+    d->gap_count = m->gaps.count;
+    up_coder_encode(&d->coder, out, len - 1);
+    if (up_delta_code(d, &old, *source, begin, m->result, len, err) < 0)
+        return err->code == UP_CORRUPT ? 0 : err->code;
+    stored = up_coder_end(&d->coder);
+    if (stored < 0)
+        return 0;
+    if (memcmp(m->result, fresh, len) != 0)
+        return up_fail(err, UP_INTERNAL, "delta: block %u does not come out as it went in", i);
     *encoding = UP_DELTA;
-    *out_len = used;
+    *out_len = (size_t)stored;
     return 0;
 }

@@ -16,8 +16,8 @@ M.verb = {
   text = "The file has sizes and digests, an index and blocks of at most 1 MiB, each of which stands alone; the same\n"
     .. "images give the same bytes. It is not signed, and no device installs it: a recipe's core.from makes signed\n"
     .. "packages of the same blocks (`moult help pack`).\n\n"
-    .. "Making one takes memory: five times OLD and once NEW, and at most 100 MiB, so less than 9 x OLD for images of\n"
-    .. "like size from 35 MB on. OLD is smaller than 2 GiB, NEW than 8 GiB. Applying one takes about 5 MiB, whatever\n"
+    .. "Making one takes memory: six times OLD and twice NEW, and at most 100 MiB, so less than 9 x OLD for images of\n"
+    .. "like size from 100 MB on. OLD is smaller than 2 GiB, NEW than 8 GiB. Applying one takes about 5 MiB, whatever\n"
     .. "the sizes. OLD has to be what it was made of, to the byte; it is only read, and never changed in place.",
   positional = { 2, 2 },
   options = {

@@ -18,8 +18,8 @@ M.verb = {
     .. "the current directory. VERSION, and PROJECT and PRODUCT_KEY where they stand, in the script's main.lua must\n"
     .. "equal the recipe's: they are read as plain lines such as VERSION = \"1.0.1\", without running the script.\n\n"
     .. "For each older core in the recipe's core.from, OUT-from-VERSION.upd is made beside OUT.upd: the same release\n"
-    .. "as a delta, for devices that run exactly that core. Making one takes memory: five times the older image and\n"
-    .. "once the new one, and at most 100 MiB; an image of 2 GiB or more cannot be a delta's.",
+    .. "as a delta, for devices that run exactly that core. Making one takes memory: six times the older image and\n"
+    .. "twice the new one, and at most 100 MiB; an image of 2 GiB or more cannot be a delta's.",
   positional = { 1, 1 },
   common = { "key", "out", "json", "progress", "dry-run" },
   example = "moult pack recipe.lua -o METER_1.0.1.upd -k release.key",

@@ -1,0 +1,32 @@
+/*
+ * delta_plan.h -- how two images correspond, addresses considered. Host side.
+ *
+ * The images are matched as they are. That says where things moved, so in
+ * copies of both each address is replaced by the place in the new image that
+ * it points to: what differed by addresses alone is equal in these. They are
+ * matched again. Where the two answers differ, the cheaper one is taken, piece
+ * by piece.
+ *
+ * Memory: that of match.h, and a copy of each image.
+ *
+ *     new -> step until 0 -> found -> free
+ */
+#ifndef UP_DELTA_PLAN_H
+#define UP_DELTA_PLAN_H
+
+#include "delta_cost.h"
+
+struct up_error;
+struct up_plan; /* opaque; released with up_plan_free() */
+
+/* Images are borrowed. Errors: UP_USAGE too large; UP_INTERNAL. */
+int up_plan_new(struct up_plan **out, const struct up_images *images, struct up_error *err);
+void up_plan_free(struct up_plan *p); /* NULL is allowed */
+
+/* UP_AGAIN while there is more to do, then 0. Errors: UP_INTERNAL. */
+int up_plan_step(struct up_plan *p, uint64_t *done, uint64_t *total, struct up_error *err);
+
+/* Rising, not overlapping; what lies between has nothing like it. */
+const struct up_match *up_plan_found(const struct up_plan *p, size_t *count);
+
+#endif
