@@ -8,6 +8,7 @@
 #include <zstd.h>
 
 #define ZSTD_LEVEL 14 /* in blocks of 256 KiB: what is above takes twice the time for one percent */
+#define ZSTD_FAST 1
 #define WINDOW_LOG 20 /* UP_BLOCK_MAX */
 
 struct up_codec {
@@ -135,7 +136,8 @@ static long encode_lzma(struct up_codec *c, const void *in, size_t in_len, void 
     }
 }
 
-static long encode_zstd(struct up_codec *c, const void *in, size_t in_len, void *out, struct up_error *err)
+static long encode_zstd(struct up_codec *c, int level, const void *in, size_t in_len, void *out,
+                        struct up_error *err)
 {
     size_t n;
 
@@ -143,11 +145,22 @@ static long encode_zstd(struct up_codec *c, const void *in, size_t in_len, void 
         c->pack = ZSTD_createCCtx();
         if (!c->pack)
             return up_fail(err, UP_INTERNAL, "zstd: out of memory");
-        ZSTD_CCtx_setParameter(c->pack, ZSTD_c_compressionLevel, ZSTD_LEVEL);
     }
+    ZSTD_CCtx_setParameter(c->pack, ZSTD_c_compressionLevel, level);
     n = ZSTD_compress2(c->pack, out, in_len, in, in_len);
     /* Anything but a result means that it did not fit, where raw is as good. */
     return ZSTD_isError(n) || n >= in_len ? 0 : (long)n;
+}
+
+int up_codec_guess(struct up_codec *c, const void *in, size_t in_len, void *out, size_t *len,
+                   struct up_error *err)
+{
+    long n = encode_zstd(c, ZSTD_FAST, in, in_len, out, err);
+
+    if (n < 0)
+        return (int)n;
+    *len = n > 0 ? (size_t)n : in_len;
+    return 0;
 }
 
 static bool all_zeros(const uint8_t *in, size_t len)
@@ -168,7 +181,7 @@ int up_codec_encode(struct up_codec *c, enum up_encoding *encoding, const void *
     if (*encoding != UP_RAW && *encoding != UP_ZEROS && *encoding != UP_ZSTD && *encoding != UP_LZMA)
         return up_fail(err, UP_INTERNAL, "codec: an encoding that this version of Moult does not make");
     if (*encoding == UP_ZSTD)
-        n = encode_zstd(c, in, in_len, out, err);
+        n = encode_zstd(c, ZSTD_LEVEL, in, in_len, out, err);
     else if (*encoding == UP_LZMA)
         n = encode_lzma(c, in, in_len, out, err);
     if (n < 0)

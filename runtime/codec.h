@@ -31,4 +31,10 @@ int up_codec_decode(struct up_codec *c, enum up_encoding encoding, const void *s
 int up_codec_encode(struct up_codec *c, enum up_encoding *encoding, const void *in, size_t in_len, void *out,
                     size_t *out_len, struct up_error *err);
 
+/* How many bytes a fast encoder makes of a block, at most in_len; `out` is
+ * scratch for as many. Rarely three times what the best one makes.
+ * Errors: UP_INTERNAL. */
+int up_codec_guess(struct up_codec *c, const void *in, size_t in_len, void *out, size_t *len,
+                   struct up_error *err);
+
 #endif

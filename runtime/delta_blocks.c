@@ -12,8 +12,8 @@
 #include <string.h>
 
 #define READ_SIZE ((size_t)4 << 20) /* bytes a step */
-#define CLEARLY_SMALL 256           /* a delta of so small a part of the block is not tried to be beaten */
-#define PHASES 1000                 /* units of progress for the comparison */
+#define CLEARLY_SMALLER 3 /* times than a guess of what the block takes by itself: not tried to be beaten */
+#define PHASES 1000       /* units of progress for the comparison */
 
 struct image {
     char *path;
@@ -188,28 +188,44 @@ const uint8_t *up_delta_blocks_digest(const struct up_delta_blocks *b)
     return b->fresh.digest;
 }
 
+/* Whether it is worth trying what the block takes by itself, which is slow. */
+static int compare_alone(struct up_delta_blocks *b, const uint8_t *content, const struct up_block *block,
+                         size_t len, bool *alone, struct up_error *err)
+{
+    size_t guess;
+    int rc;
+
+    *alone = block->encoding == UP_RAW;
+    if (block->encoding != UP_DELTA || b->encoding == UP_RAW)
+        return 0;
+    rc = up_codec_guess(b->codec, content, block->length, b->other, &guess, err);
+    *alone = rc == 0 && len >= guess / CLEARLY_SMALLER;
+    return rc;
+}
+
 int up_delta_blocks_get(struct up_delta_blocks *b, uint32_t i, struct up_block *block, uint8_t *stored,
                         struct up_error *err)
 {
     const uint8_t *content = b->fresh.bytes + (size_t)i * b->block_size;
     uint64_t left = b->fresh.size - (uint64_t)i * b->block_size;
-    enum up_encoding alone = b->encoding;
+    enum up_encoding encoding = b->encoding;
     size_t len = 0, other;
+    bool alone;
     int rc;
 
     memset(block, 0, sizeof *block);
     block->length = left < b->block_size ? (uint32_t)left : b->block_size;
     up_sha256(content, block->length, block->digest);
     rc = up_delta_maker_block(b->maker, i, &block->encoding, &block->source, stored, &len, err);
-    if (rc < 0)
+    if (rc < 0 || (rc = compare_alone(b, content, block, len, &alone, err)) < 0)
         return rc;
-    if (block->encoding == UP_RAW || (block->encoding == UP_DELTA && len >= block->length / CLEARLY_SMALL)) {
-        rc = up_codec_encode(b->codec, &alone, content, block->length, b->other, &other, err);
+    if (alone) {
+        rc = up_codec_encode(b->codec, &encoding, content, block->length, b->other, &other, err);
         if (rc < 0)
             return rc;
         if (block->encoding == UP_RAW || other <= len) {
             memcpy(stored, b->other, other);
-            block->encoding = alone;
+            block->encoding = encoding;
             block->source = 0;
             len = other;
         }

@@ -106,6 +106,33 @@ static void test_wrong_bytes(void **state)
     up_codec_free(codec);
 }
 
+/* A guess is between what the best encoder makes and the block, and changes nothing of that. */
+static void test_guess(void **state)
+{
+    uint8_t in[5000], out[5000], best[5000], again[5000];
+    size_t len, best_len, again_len;
+    struct up_codec *codec;
+    struct up_error err;
+
+    (void)state;
+    must(up_codec_new(&codec, &err), &err);
+    fill(in, sizeof in, TEXT);
+    for (enum up_encoding encoding = UP_ZSTD; encoding <= UP_LZMA; encoding++) {
+        enum up_encoding used = encoding;
+
+        must(up_codec_encode(codec, &used, in, sizeof in, best, &best_len, &err), &err);
+        must(up_codec_guess(codec, in, sizeof in, out, &len, &err), &err);
+        assert_true(len > 0 && len < sizeof in && len / 3 <= best_len);
+        must(up_codec_encode(codec, &used, in, sizeof in, again, &again_len, &err), &err);
+        assert_int_equal(again_len, best_len);
+        assert_memory_equal(again, best, best_len);
+    }
+    fill(in, sizeof in, NOISE);
+    must(up_codec_guess(codec, in, sizeof in, out, &len, &err), &err);
+    assert_int_equal(len, sizeof in);
+    up_codec_free(codec);
+}
+
 static void test_refusals(void **state)
 {
     uint8_t in[16] = {1}, out[16];
@@ -130,6 +157,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_wrong_bytes),
+        cmocka_unit_test(test_guess),
         cmocka_unit_test(test_refusals),
     };
 
