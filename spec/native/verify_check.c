@@ -1,0 +1,192 @@
+/*
+ * verify_check.c -- a package that ends, changes or cannot be read anywhere
+ * between its first and its last byte is never taken for whole.
+ */
+#include "verify.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "fixture.h"
+#include "minisign.h"
+#include "sim.h"
+#include "source.h"
+
+/* Bytes of memory, up to `size`; from `broken` on they cannot be read; at most
+ * `piece` at a time. */
+struct memory {
+    struct up_source base;
+    const uint8_t *data;
+    size_t size, broken, piece;
+};
+
+static long memory_read(struct up_source *s, uint64_t offset, void *buf, size_t len, struct up_error *err)
+{
+    struct memory *m = (struct memory *)s;
+
+    if (offset >= m->size)
+        return 0;
+    if (len > m->size - offset)
+        len = (size_t)(m->size - offset);
+    if (len > m->piece)
+        len = m->piece;
+    if (offset + len > m->broken)
+        return up_fail(err, UP_WRITE, "the medium is broken at byte %zu", m->broken);
+    memcpy(buf, m->data + offset, len);
+    return (long)len;
+}
+
+static const struct up_source_ops memory_ops = {memory_read, NULL, NULL};
+
+struct rig {
+    struct sim *sim;
+    struct up_keyring *ring;
+    uint8_t *package;
+    size_t size;
+};
+
+static struct rig rig_new(const struct up_fixture *fixture)
+{
+    struct rig r = {.sim = sim_new()};
+    struct up_storage *s = sim_storage(r.sim);
+    struct up_error err;
+
+    sim_put_dir(r.sim, "/work", 0755);
+    if (up_fixture_pack(s, "/package", "/work", fixture, &err) < 0 ||
+        up_fixture_keys(s, "/work", false, &err) < 0 ||
+        up_keyring_load_file(&r.ring, s, "/work/fixture.pub", &err) < 0)
+        fail_msg("%s", err.message);
+    r.package = (uint8_t *)sim_get(r.sim, "/package", &r.size);
+    /* One byte more, for a package that does not end where it should. */
+    r.package = realloc(r.package, r.size + 1);
+    r.package[r.size] = 0;
+    return r;
+}
+
+static void rig_free(struct rig *r)
+{
+    up_keyring_free(r->ring);
+    free(r->package);
+    sim_free(r->sim);
+}
+
+static int verify(const struct rig *r, size_t size, size_t broken, size_t piece,
+                  struct up_verify_counts *counts, struct up_error *err)
+{
+    /* A source that does not know its size is only read. */
+    struct memory m = {{&memory_ops, size > r->size ? UINT64_MAX : size, 0}, r->package, size, broken, piece};
+    struct up_verify *v;
+    int rc = up_verify_open(&v, &m.base, sim_storage(r->sim), r->ring, err);
+
+    if (rc < 0)
+        return rc;
+    while ((rc = up_verify_step(v, err)) == UP_AGAIN)
+        ;
+    if (counts)
+        up_verify_counts(v, counts);
+    up_verify_close(v);
+    return rc;
+}
+
+static const struct up_fixture fixtures[] = {
+    {.script = true},
+    {.script = true, .core = true, .core_blocks = 2, .encoding = UP_ZSTD},
+    {.core = true, .core_blocks = 3, .encoding = UP_LZMA},
+};
+#define FIXTURES (sizeof fixtures / sizeof fixtures[0])
+
+static void a_whole_package_is_good_in_any_pieces(void **state)
+{
+    static const size_t pieces[] = {SIZE_MAX, 4096, 511, 7};
+
+    (void)state;
+    for (size_t f = 0; f < FIXTURES; f++) {
+        struct rig r = rig_new(&fixtures[f]);
+
+        for (size_t p = 0; p < sizeof pieces / sizeof pieces[0]; p++) {
+            struct up_verify_counts counts;
+            struct up_error err;
+
+            if (verify(&r, r.size, SIZE_MAX, pieces[p], &counts, &err) != 0)
+                fail_msg("pieces of %zu: %s", pieces[p], err.message);
+            assert_true(counts.done == counts.total && counts.done > 0);
+        }
+        rig_free(&r);
+    }
+}
+
+/* A cut is noticed wherever it is, and what cannot be read is said as that. */
+static void no_byte_of_it_may_be_missing(void **state)
+{
+    (void)state;
+    for (size_t f = 0; f < FIXTURES; f++) {
+        struct rig r = rig_new(&fixtures[f]);
+
+        for (size_t at = 0; at < r.size; at += at % 512 == 511 || at % 512 == 0 ? 1 : 85) {
+            struct up_error err = {0};
+            int rc = verify(&r, at, SIZE_MAX, SIZE_MAX, NULL, &err);
+
+            if (rc != UP_CORRUPT && rc != UP_UNTRUSTED)
+                fail_msg("cut at %zu of %zu: %d: %s", at, r.size, rc, err.message);
+            rc = verify(&r, r.size, at, SIZE_MAX, NULL, &err);
+            if (rc != UP_WRITE || !strstr(err.message, "the medium is broken"))
+                fail_msg("broken at %zu of %zu: %d: %s", at, r.size, rc, err.message);
+        }
+        rig_free(&r);
+    }
+}
+
+static void nothing_may_follow_its_end(void **state)
+{
+    struct rig r = rig_new(&fixtures[0]);
+    struct up_error err;
+
+    (void)state;
+    assert_int_equal(verify(&r, r.size + 1, SIZE_MAX, SIZE_MAX, NULL, &err), UP_CORRUPT);
+    assert_non_null(strstr(err.message, "bytes after its end"));
+    assert_int_equal(verify(&r, r.size + 1, r.size, SIZE_MAX, NULL, &err), UP_WRITE);
+    rig_free(&r);
+}
+
+/* Of every stretch of it a byte, in turn: none is without a check. */
+static void no_byte_of_it_may_be_another(void **state)
+{
+    (void)state;
+    for (size_t f = 0; f < FIXTURES; f++) {
+        struct rig r = rig_new(&fixtures[f]);
+
+        for (size_t at = 0; at < r.size; at += 13) {
+            struct up_error err = {0};
+            int rc;
+
+            r.package[at] ^= 0x04;
+            rc = verify(&r, r.size, SIZE_MAX, SIZE_MAX, NULL, &err);
+            /* The untrusted comment is what its name says. */
+            if (rc == 0 && !memmem(r.package + (at < 64 ? 0 : at - 64), 128, "untrusted", 9) &&
+                !memmem(r.package + (at < 64 ? 0 : at - 64), 128, "comment", 7))
+                fail_msg("byte %zu of %zu is not looked at", at, r.size);
+            r.package[at] ^= 0x04;
+        }
+        rig_free(&r);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_whole_package_is_good_in_any_pieces),
+        cmocka_unit_test(no_byte_of_it_may_be_missing),
+        cmocka_unit_test(nothing_may_follow_its_end),
+        cmocka_unit_test(no_byte_of_it_may_be_another),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
