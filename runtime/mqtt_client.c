@@ -105,7 +105,7 @@ int up_mqtt_link_new(struct up_mqtt *m, const struct up_mqtt_options *o, struct 
 
 int up_mqtt_link_renew(struct up_mqtt *m)
 {
-    struct mosquitto *fresh;
+    struct mosquitto *fresh = NULL;
     int rc = make_client(m, &fresh, NULL);
 
     if (rc < 0)
