@@ -198,6 +198,7 @@ describe("aliyun: a server of objects that refuses", function()
   local cases = {
     { "expired", { status = 403, body = "<Code>AccessDenied</Code><Message>Request has expired.</Message>" },
       "the link has expired" },
+    { "with a token that expired", { status = 400, body = "<Code>ExpiredToken</Code>" }, "the link has expired" },
     { "wrongly signed", { status = 403, body = "<Error><Code>SignatureDoesNotMatch</Code></Error>" },
       "the signature of the link is not valid" },
     { "for another reason", { status = 403, body = "no" }, "refuses it %(HTTP 403%)" },
@@ -207,6 +208,6 @@ describe("aliyun: a server of objects that refuses", function()
   end
 
   it("is another matter with other statuses", function()
-    for _, status in ipairs { 200, 206, 404, 416, 500 } do assert.is_nil(aliyun.refusal { status = status }) end
+    for _, status in ipairs { 200, 206, 400, 404, 416, 500 } do assert.is_nil(aliyun.refusal { status = status }) end
   end)
 end)

@@ -16,6 +16,8 @@ end
 
 -- A fresh link for the transfer that runs; see update.persist.
 function Job:renew()
+  local job = self.state.job
+  if not job or job.stage ~= "fetching" then return nil, "nothing is being fetched", "expired" end
   self.answer = nil
   self:drive { type = "expired" }
   if not self.answer then self.agent.tasks:await(self.linked, LINK_WITHIN) end

@@ -192,8 +192,9 @@ end
 -- @tparam table answer status, body
 -- @treturn string|nil message, nil when the refusal has nothing to do with the link
 function M.refusal(answer)
-  if answer.status ~= 403 and answer.status ~= 401 then return nil end
   local body = answer.body or ""
+  local old_token = answer.status == 400 and body:find("Expired", 1, true) -- the stores say it so, too
+  if answer.status ~= 403 and answer.status ~= 401 and not old_token then return nil end
   if body:find("SignatureDoesNotMatch", 1, true) or body:find("InvalidAccessKeyId", 1, true) then
     return "the signature of the link is not valid: it was cut or changed on the way"
   elseif body:lower():find("expired", 1, true) then
