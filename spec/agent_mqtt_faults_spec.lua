@@ -19,7 +19,10 @@ describe("clouds over MQTT, in trouble", function()
     c.world:publish { core = world.core(18, 3 << 20) }
     c.server:allow("t1"):allow "t3"
     c:push_aliyun "token=t1&cut=900000&rate=400000"
-    c.world:wait("half of it", function() return #c.server:requests() > 0 and c.world:status().phase == "fetching" end)
+    c.world:wait("some of it", function()
+      local status = c.world:status()
+      return status and type(status.transaction) == "table" and status.transaction.done > 0
+    end)
     c.server:expire "t1"
     c:wait_line("request 1.0.0", aliyun_line)
     c:push_aliyun "token=t2" -- nobody signed that
@@ -31,7 +34,7 @@ describe("clouds over MQTT, in trouble", function()
     c.world:wait_log("device", "the signature of the link is not valid")
     local requests = c.server:requests()
     local first = requests[#requests]:match("^t3 206 (%d+)$")
-    assert(tonumber(first) > 500000, "began anew: " .. requests[#requests])
+    assert(tonumber(first) > 200000, "began anew: " .. requests[#requests])
     assert.is_nil(table.concat(c.cloud:lines(aliyun_line), ","):find("progress -", 1, true))
     c:no_secrets_in_the_log()
   end)
