@@ -2,6 +2,7 @@
 -- said, what is written down, and what happens when either goes wrong.
 
 local fleet = require "depot.fleet"
+local lock = require "depot.lock"
 local natives = require "update.natives"
 local store = require "depot.store"
 
@@ -445,10 +446,10 @@ describe("depot.store", function()
   end)
 
   it("is locked by one depot at a time", function()
-    assert.is_false(store.is_served(natives, dir))
-    local lock = assert(store.lock(natives, dir))
-    assert.is_true(store.is_served(natives, dir))
-    lock:close()
-    assert.is_false(store.is_served(natives, dir))
+    assert.is_false(lock.is_held(natives, dir))
+    local held = assert(lock.hold(natives, dir))
+    assert.is_true(lock.is_held(natives, dir))
+    held:close()
+    assert.is_false(lock.is_held(natives, dir))
   end)
 end)

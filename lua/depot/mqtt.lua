@@ -8,6 +8,7 @@
 
 local digests = require "depot.digests"
 local fleet = require "depot.fleet"
+local holding = require "depot.lock"
 local links = require "depot.links"
 local store = require "depot.store"
 
@@ -59,7 +60,7 @@ function M.open(natives, options)
     return part, message, code
   end
   local lock, kept, secret, client, message, code
-  lock, message, code = keep(store.lock(natives, options.dir))
+  lock, message, code = keep(holding.hold(natives, options.dir))
   if not lock then return undo(opened, message, code) end
   kept, message, code = keep(store.open(natives, options.dir))
   if not kept then return undo(opened, message, code) end

@@ -257,41 +257,11 @@ function Store:close()
   self.db:close()
 end
 
---- Be the only depot of a folder until the process ends.
--- @treturn table|nil lock, with close(); nil, message, code: "busy" when another is
-function M.lock(natives, dir)
-  -- Whoever asks is_served() holds it for a moment, too.
-  local db, message, code = natives.database.open(dir .. "/depot.lock", { wal = false, timeout = 1000 })
-  local ok
-  if db then
-    ok, message, code = db:execute "BEGIN EXCLUSIVE"
-    if ok then return db end
-    db:close()
-  end
-  if code == "busy" then message = "another depot serves " .. dir end
-  return nil, message, code
-end
-
-local function exists(path)
-  local file = io.open(path, "rb")
-  if file then file:close() end
-  return file ~= nil
-end
-
 --- Whether a depot ever kept something in this folder.
 function M.exists(dir)
-  return exists(dir .. "/depot.db")
-end
-
---- Whether a depot holds the lock.
-function M.is_served(natives, dir)
-  if not exists(dir .. "/depot.lock") then return false end
-  local db, _, code = natives.database.open(dir .. "/depot.lock", { wal = false, timeout = 0 })
-  if db then
-    _, _, code = db:execute "BEGIN EXCLUSIVE; ROLLBACK"
-    db:close()
-  end
-  return code == "busy"
+  local file = io.open(dir .. "/depot.db", "rb")
+  if file then file:close() end
+  return file ~= nil
 end
 
 return M

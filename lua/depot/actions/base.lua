@@ -9,6 +9,7 @@
 
 local catalog = require "depot.catalog"
 local choice = require "depot.choice"
+local lock = require "depot.lock"
 local store = require "depot.store"
 
 local M = {}
@@ -116,7 +117,7 @@ end
 
 --- Say that no depot is there to do it, when so.
 function M.warn_when_alone(context)
-  if not store.is_served(context.natives, context.dir) then
+  if not lock.is_held(context.natives, context.dir) then
     context.env.note(("no depot with --mqtt serves %s now; the jobs wait for one"):format(context.dir))
   end
 end

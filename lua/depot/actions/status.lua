@@ -3,6 +3,7 @@
 -- @module depot.actions.status
 
 local base = require "depot.actions.base"
+local lock = require "depot.lock"
 local store = require "depot.store"
 
 local M = {}
@@ -53,7 +54,7 @@ local function show(context)
   local rollouts
   rollouts, message, code = context.store:rollouts()
   if not rollouts then return nil, message, code end
-  local served = store.is_served(context.natives, context.dir)
+  local served = lock.is_held(context.natives, context.dir)
   if env.json then
     local devices, plans = json.array {}, json.array {}
     for i, row in ipairs(rows) do

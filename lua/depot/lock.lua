@@ -1,0 +1,48 @@
+--- One depot with --mqtt a folder: two would fight for one session at the broker.
+--
+-- A lock of the system on <folder>/depot.lock, which goes with the process that
+-- holds it, however that ends.
+--
+-- @module depot.lock
+
+local M = {}
+
+local NAME = "depot.lock"
+
+local function path_of(dir) return dir .. "/" .. NAME end
+
+-- Not by opening it: closing it would give up the locks that this process holds on it.
+local function exists(natives, dir)
+  for _, found in ipairs(natives.folder.list(dir) or {}) do
+    if found.name == NAME then return true end
+  end
+  return false
+end
+
+--- Be the only depot of a folder until the process ends.
+-- @treturn table|nil lock, with close(); nil, message, code: "busy" when another is
+function M.hold(natives, dir)
+  -- Whoever asks is_held() holds it for a moment, too.
+  local db, message, code = natives.database.open(path_of(dir), { wal = false, timeout = 1000 })
+  local ok
+  if db then
+    ok, message, code = db:execute "BEGIN EXCLUSIVE"
+    if ok then return db end
+    db:close()
+  end
+  if code == "busy" then message = "another depot serves " .. dir end
+  return nil, message, code
+end
+
+--- Whether a depot holds the lock.
+function M.is_held(natives, dir)
+  if not exists(natives, dir) then return false end
+  local db, _, code = natives.database.open(path_of(dir), { wal = false, timeout = 0 })
+  if db then
+    _, _, code = db:execute "BEGIN EXCLUSIVE; ROLLBACK"
+    db:close()
+  end
+  return code == "busy"
+end
+
+return M
