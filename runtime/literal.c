@@ -21,7 +21,8 @@
 #define WEIGHT_MAX (1 << 22)
 
 struct up_literal {
-    /* Chance of a one, 12 bits, then how often seen, 4 bits. */
+    /* Chance of a one, 12 bits, then how often seen, 4 bits; all that turned by
+     * EVEN, so that zeros stand for models that know nothing. */
     uint16_t hashed[HASHED][1u << SLOT_BITS];
     uint16_t beside[256][256];
     uint16_t match[2 * (MATCH_MAX + 1)];
@@ -71,17 +72,11 @@ void up_literal_free(struct up_literal *l)
     free(l);
 }
 
-static void make_even(uint16_t *slots, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        slots[i] = EVEN;
-}
-
 void up_literal_reset(struct up_literal *l)
 {
-    make_even(l->hashed[0], sizeof l->hashed / sizeof **l->hashed);
-    make_even(l->beside[0], sizeof l->beside / sizeof **l->beside);
-    make_even(l->match, sizeof l->match / sizeof *l->match);
+    memset(l->hashed, 0, sizeof l->hashed);
+    memset(l->beside, 0, sizeof l->beside);
+    memset(l->match, 0, sizeof l->match);
     memset(l->seen, 0, sizeof l->seen);
     l->noted = MATCH_MIN;
     l->length = 0;
@@ -92,10 +87,10 @@ void up_literal_reset(struct up_literal *l)
 
 static void learn(uint16_t *slot, int bit)
 {
-    int n = *slot & 15, p = *slot >> 4;
+    int n = *slot & 15, p = (*slot ^ EVEN) >> 4;
 
     p += ((bit ? 4095 : 0) - p) / (n + 2);
-    *slot = (uint16_t)(p << 4 | (n < OFTEN ? n + 1 : n));
+    *slot = (uint16_t)((p << 4 | (n < OFTEN ? n + 1 : n)) ^ EVEN);
 }
 
 static uint32_t hash(uint32_t v)
@@ -175,7 +170,7 @@ static int code_bit(struct up_literal *l, struct up_coder *c, const struct byte 
     slot[MATCH] = holds ? &l->match[b->length * 2 + next] : NULL;
     in[BIAS] = 256;
     for (int k = 0; k < BIAS; k++)
-        in[k] = slot[k] ? l->stretch[*slot[k] >> 4] : 0;
+        in[k] = slot[k] ? l->stretch[(*slot[k] ^ EVEN) >> 4] : 0;
     for (int k = 0; k < INPUTS; k++)
         sum += (int64_t)in[k] * weight[k];
     p = squash(sum > 1 << 28 ? 2047 : sum < -(1 << 28) ? -2047 : (int)(sum / 65536));

@@ -355,6 +355,36 @@ static void state_seeds(void)
     save("journal", "trial", bytes, up_journal_encode(&s, bytes));
 }
 
+/* Pairs of images to make deltas of; and bytes that are none. */
+static void delta_seeds(void)
+{
+    static const char *const names[] = {"calls", "words", "text"};
+
+    for (int i = 0; i < 3; i++) {
+        struct bytes *b = calloc(1, sizeof *b);
+        uint8_t image[600];
+
+        FUZZ_REQUIRE(b);
+        for (size_t k = 0; k < sizeof image; k += 8) {
+            memcpy(image + k, i == 2 ? "moved by" : "\x48\x89\xe8\x40\0\0\0\x90", 8);
+            if (i < 2)
+                image[k + 3] = (uint8_t)(k * 7 >> 3);
+            if (i == 1)
+                image[k] = image[k + 1] = image[k + 2] = 0;
+        }
+        put_number(b, 1, 1);
+        put_number(b, sizeof image - 1, 2);
+        put(b, image, sizeof image);
+        put(b, image, 240);
+        put(b, "what is new in the middle of it", 31);
+        image[400]++;
+        put(b, image + 240, sizeof image - 240);
+        save("delta", names[i], b->data, b->len);
+        free(b);
+    }
+    save("delta", "any", "\0\0\4\0\0\0\0\0\0\1\2\3\4\5\6\7\10\11\12\13\14\15\16\17", 24);
+}
+
 static void codec_seeds(void)
 {
     static const enum up_encoding encodings[] = {UP_RAW, UP_ZSTD, UP_LZMA};
@@ -403,6 +433,7 @@ int main(int argc, char **argv)
     archive_seeds();
     state_seeds();
     codec_seeds();
+    delta_seeds();
     sim_free(sim);
     return 0;
 }
