@@ -1,6 +1,5 @@
 #include "fetch.h"
 
-#include <ctype.h>
 #include <curl/curl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -8,9 +7,9 @@
 #include <string.h>
 
 #include "error.h"
+#include "fetch_head.h"
 #include "url.h"
 
-#define UNKNOWN UINT64_MAX
 #define HEAD_MAX (64 * 1024)      /* bytes of one answer's head */
 #define REDIRECT_BODY (64 * 1024) /* read to keep the connection; more ends it */
 
@@ -30,10 +29,9 @@ struct up_fetch {
     int64_t elapsed;    /* microseconds, likewise */
 
     int status; /* 0 until the head is complete */
-    bool redirecting;
+    struct up_fetch_head head;
     size_t head_bytes;
-    uint64_t start, total, span; /* UNKNOWN when not said */
-    uint64_t body;               /* bytes of it taken from libcurl */
+    uint64_t body; /* bytes of it taken from libcurl */
 
     uint8_t *into; /* the read in progress: [into + got, into + room) is free */
     size_t room, got;
@@ -45,112 +43,12 @@ struct up_fetch {
     struct up_error error; /* code 0: none */
 };
 
-static bool parse_number(const char **p, uint64_t *out)
-{
-    uint64_t v = 0;
-
-    if (!isdigit((unsigned char)**p))
-        return false;
-    for (; isdigit((unsigned char)**p); (*p)++) {
-        unsigned digit = (unsigned)(**p - '0');
-
-        if (v > ((uint64_t)INT64_MAX - digit) / 10)
-            return false;
-        v = v * 10 + digit;
-    }
-    *out = v;
-    return true;
-}
-
-/* "bytes FIRST-LAST/TOTAL", either side of the slash possibly "*". A missing
- * range leaves *span UNKNOWN. */
-static bool parse_content_range(const char *p, uint64_t *start, uint64_t *span, uint64_t *total)
-{
-    uint64_t last;
-
-    *start = *span = *total = UNKNOWN;
-    if (strncasecmp(p, "bytes ", 6) != 0)
-        return false;
-    p += 6;
-    if (*p == '*') {
-        p++;
-    } else {
-        if (!parse_number(&p, start) || *p++ != '-' || !parse_number(&p, &last) || last < *start)
-            return false;
-        *span = last - *start + 1;
-    }
-    if (*p++ != '/')
-        return false;
-    if (*p == '*')
-        return p[1] == '\0' && *span != UNKNOWN;
-    return parse_number(&p, total) && *p == '\0' && (*span == UNKNOWN || *start + *span <= *total);
-}
-
-static const char *header_of(const struct up_fetch *f, const char *name, size_t *amount)
-{
-    struct curl_header *h;
-
-    *amount = 0;
-    if (curl_easy_header(f->easy, name, 0, CURLH_HEADER, -1, &h) != CURLHE_OK)
-        return NULL;
-    *amount = h->amount;
-    return h->value;
-}
-
-/* The answer to a range: is it the range asked for, and consistent? */
-static int check_partial(struct up_fetch *f, uint64_t length)
-{
-    size_t amount;
-    const char *range = header_of(f, "Content-Range", &amount);
-
-    if (!f->o.ranged)
-        return up_fail(&f->error, UP_CORRUPT, "%s: a part came, but the whole was asked for", f->shown);
-    if (!range || amount != 1 || !parse_content_range(range, &f->start, &f->span, &f->total) ||
-        f->span == UNKNOWN)
-        return up_fail(&f->error, UP_CORRUPT, "%s: a part came without a usable Content-Range", f->shown);
-    if (f->start != f->o.offset)
-        return up_fail(&f->error, UP_CORRUPT,
-                       "%s: bytes from %" PRIu64 " came, asked for were those from %" PRIu64, f->shown,
-                       f->start, f->o.offset);
-    if (f->o.length && f->span > f->o.length)
-        return up_fail(&f->error, UP_CORRUPT, "%s: %" PRIu64 " bytes are announced, asked for were %" PRIu64,
-                       f->shown, f->span, f->o.length);
-    if (length != UNKNOWN && length != f->span)
-        return up_fail(&f->error, UP_CORRUPT, "%s: Content-Length and Content-Range contradict each other",
-                       f->shown);
-    return 0;
-}
-
 static int on_head(struct up_fetch *f, int status)
 {
-    size_t amount;
-    const char *text = header_of(f, "Content-Length", &amount);
-    uint64_t length = UNKNOWN;
-    int rc = 0;
+    int rc = up_fetch_head_read(&f->head, f->easy, status, &f->o, f->shown, &f->error);
 
-    f->start = f->total = f->span = UNKNOWN;
-    if (f->o.max_redirects &&
-        (status == 301 || status == 302 || status == 303 || status == 307 || status == 308) &&
-        header_of(f, "Location", &amount)) {
-        f->redirecting = true;
-        return 0;
-    }
-    if (text && (!parse_number(&text, &length) || *text))
-        return up_fail(&f->error, UP_NETWORK, "%s: a Content-Length that is no number", f->shown);
-    if (header_of(f, "Transfer-Encoding", &amount))
-        length = UNKNOWN; /* chunks have the last word: RFC 9112, 6.3 */
-    if (status == 206) {
-        rc = check_partial(f, length);
-    } else if (status == 416) {
-        text = header_of(f, "Content-Range", &amount);
-        if (text && !parse_content_range(text, &f->start, &f->span, &f->total))
-            f->total = UNKNOWN;
-        f->start = 0;
-        f->span = length;
-    } else {
-        f->start = 0;
-        f->span = f->total = length;
-    }
+    if (rc == UP_NETWORK || f->head.redirecting)
+        return rc;
     f->status = status;
     up_loop_stir(f->loop);
     return rc;
@@ -169,7 +67,7 @@ static size_t header_in(char *data, size_t size, size_t count, void *user)
         return 0;
     }
     /* An empty line ends a head; what comes after the body are trailers. */
-    if (f->status || f->redirecting || (data[0] != '\r' && data[0] != '\n'))
+    if (f->status || f->head.redirecting || (data[0] != '\r' && data[0] != '\n'))
         return n;
     curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
     if (status < 200)
@@ -180,9 +78,9 @@ static size_t header_in(char *data, size_t size, size_t count, void *user)
 static int check_length(struct up_fetch *f, size_t more)
 {
     f->body += more;
-    if (f->span != UNKNOWN && f->body > f->span)
+    if (f->head.span != UP_FETCH_UNKNOWN && f->body > f->head.span)
         return up_fail(&f->error, UP_CORRUPT, "%s: more than the announced %" PRIu64 " bytes came", f->shown,
-                       f->span);
+                       f->head.span);
     if (f->o.max_body && f->body > f->o.max_body)
         return up_fail(&f->error, UP_CORRUPT, "%s: more than %" PRIu64 " bytes came", f->shown,
                        f->o.max_body);
@@ -194,7 +92,7 @@ static size_t body_in(char *data, size_t size, size_t count, void *user)
     struct up_fetch *f = user;
     size_t n = size * count, direct;
 
-    if (f->redirecting) {
+    if (f->head.redirecting) {
         f->body += n;
         return f->body > REDIRECT_BODY ? 0 : n;
     }
@@ -220,7 +118,7 @@ static size_t body_in(char *data, size_t size, size_t count, void *user)
 static int start(struct up_fetch *f)
 {
     f->status = 0;
-    f->redirecting = false;
+    f->head.redirecting = false;
     f->head_bytes = 0;
     f->body = 0;
     up_url_show(f->url, f->shown);
@@ -271,7 +169,7 @@ static void become_get(struct up_fetch *f)
 static int follow(struct up_fetch *f)
 {
     size_t amount;
-    const char *location = header_of(f, "Location", &amount);
+    const char *location = up_fetch_head_value(f->easy, "Location", &amount);
     curl_off_t took = 0;
     long status = 0;
     char *url;
@@ -304,9 +202,9 @@ static int check_end(struct up_fetch *f, CURLcode result)
                        f->shown, f->why[0] ? f->why : curl_easy_strerror(result));
     if (!f->status)
         return up_fail(&f->error, UP_NETWORK, "%s: the answer has no head", f->shown);
-    if (f->status == 206 && !head_only && f->body < f->span)
+    if (f->status == 206 && !head_only && f->body < f->head.span)
         return up_fail(&f->error, UP_NETWORK, "%s: ended after %" PRIu64 " of %" PRIu64 " bytes", f->shown,
-                       f->body, f->span);
+                       f->body, f->head.span);
     return 0;
 }
 
@@ -315,7 +213,7 @@ static void on_done(struct up_loop_transfer *t, int result)
     struct up_fetch *f = (struct up_fetch *)t;
 
     stop(f);
-    if (!f->error.code && f->redirecting && follow(f) == 0)
+    if (!f->error.code && f->head.redirecting && follow(f) == 0)
         return;
     if (!f->error.code)
         check_end(f, (CURLcode)result);
@@ -340,7 +238,7 @@ int up_fetch_open(struct up_fetch **out, struct up_loop *loop, const char *url,
     f->transfer.done = on_done;
     f->loop = loop;
     up_loop_keep(loop);
-    f->start = f->total = f->span = UNKNOWN;
+    f->head.start = f->head.total = f->head.span = UP_FETCH_UNKNOWN;
     rc = up_fetch_options_copy(&f->o, options, err);
     if (rc == 0 && !(f->url = strdup(url)))
         rc = up_fail(err, UP_INTERNAL, "fetch: out of memory");
@@ -420,22 +318,22 @@ const char *up_fetch_header(const struct up_fetch *f, const char *name)
 {
     size_t amount;
 
-    return f->status ? header_of(f, name, &amount) : NULL;
+    return f->status ? up_fetch_head_value(f->easy, name, &amount) : NULL;
 }
 
 uint64_t up_fetch_total(const struct up_fetch *f)
 {
-    return f->total;
+    return f->head.total;
 }
 
 uint64_t up_fetch_start(const struct up_fetch *f)
 {
-    return f->start;
+    return f->head.start;
 }
 
 uint64_t up_fetch_span(const struct up_fetch *f)
 {
-    return f->span;
+    return f->head.span;
 }
 
 uint64_t up_fetch_received(const struct up_fetch *f)

@@ -11,7 +11,7 @@ local floors = {
   { "error", "bytes", "storage" },
   { "storage_flash", "storage_boot", "storage_files", "digest", "ed25519", "record", "json_load", "tar", "source", "loop", "channel",
     "url", "fetch_options", "coder", "address", "moves", "elf", "match", "resolver", "mqtt_queue" },
-  { "fields", "keyset", "secret", "cloud_record", "literal", "delta", "delta_cost" },
+  { "fields", "keyset", "fetch_head", "secret", "cloud_record", "literal", "delta", "delta_cost" },
   { "storage_mounted", "storage_names", "slot", "minisign", "manifest", "tree", "fetch", "policy", "sandbox_answer", "sandbox_lock",
     "sandbox_lua", "http_text", "http_listen", "http_door", "folder", "signals", "mqtt", "delta_private", "delta_plan" },
   { "storage_system", "slot_private", "minisign_private", "manifest_format", "index", "config", "source_http",

@@ -1,0 +1,120 @@
+#include "fetch_head.h"
+
+#include <ctype.h>
+#include <curl/curl.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "error.h"
+#include "fetch_options.h"
+
+static bool parse_number(const char **p, uint64_t *out)
+{
+    uint64_t v = 0;
+
+    if (!isdigit((unsigned char)**p))
+        return false;
+    for (; isdigit((unsigned char)**p); (*p)++) {
+        unsigned digit = (unsigned)(**p - '0');
+
+        if (v > ((uint64_t)INT64_MAX - digit) / 10)
+            return false;
+        v = v * 10 + digit;
+    }
+    *out = v;
+    return true;
+}
+
+/* "bytes FIRST-LAST/TOTAL", either side of the slash possibly "*". A missing
+ * range leaves *span UP_FETCH_UNKNOWN. */
+static bool parse_content_range(const char *p, uint64_t *start, uint64_t *span, uint64_t *total)
+{
+    uint64_t last;
+
+    *start = *span = *total = UP_FETCH_UNKNOWN;
+    if (strncasecmp(p, "bytes ", 6) != 0)
+        return false;
+    p += 6;
+    if (*p == '*') {
+        p++;
+    } else {
+        if (!parse_number(&p, start) || *p++ != '-' || !parse_number(&p, &last) || last < *start)
+            return false;
+        *span = last - *start + 1;
+    }
+    if (*p++ != '/')
+        return false;
+    if (*p == '*')
+        return p[1] == '\0' && *span != UP_FETCH_UNKNOWN;
+    return parse_number(&p, total) && *p == '\0' && (*span == UP_FETCH_UNKNOWN || *start + *span <= *total);
+}
+
+const char *up_fetch_head_value(void *easy, const char *name, size_t *amount)
+{
+    struct curl_header *h;
+
+    *amount = 0;
+    if (curl_easy_header(easy, name, 0, CURLH_HEADER, -1, &h) != CURLHE_OK)
+        return NULL;
+    *amount = h->amount;
+    return h->value;
+}
+
+/* The answer to a range: is it the range asked for, and consistent? */
+static int check_partial(struct up_fetch_head *h, void *easy, uint64_t length,
+                         const struct up_fetch_options *o, const char *shown, struct up_error *err)
+{
+    size_t amount;
+    const char *range = up_fetch_head_value(easy, "Content-Range", &amount);
+
+    if (!o->ranged)
+        return up_fail(err, UP_CORRUPT, "%s: a part came, but the whole was asked for", shown);
+    if (!range || amount != 1 || !parse_content_range(range, &h->start, &h->span, &h->total) ||
+        h->span == UP_FETCH_UNKNOWN)
+        return up_fail(err, UP_CORRUPT, "%s: a part came without a usable Content-Range", shown);
+    if (h->start != o->offset)
+        return up_fail(err, UP_CORRUPT, "%s: bytes from %" PRIu64 " came, asked for were those from %" PRIu64,
+                       shown, h->start, o->offset);
+    if (o->length && h->span > o->length)
+        return up_fail(err, UP_CORRUPT, "%s: %" PRIu64 " bytes are announced, asked for were %" PRIu64, shown,
+                       h->span, o->length);
+    if (length != UP_FETCH_UNKNOWN && length != h->span)
+        return up_fail(err, UP_CORRUPT, "%s: Content-Length and Content-Range contradict each other", shown);
+    return 0;
+}
+
+int up_fetch_head_read(struct up_fetch_head *h, void *easy, int status, const struct up_fetch_options *o,
+                       const char *shown, struct up_error *err)
+{
+    size_t amount;
+    const char *text = up_fetch_head_value(easy, "Content-Length", &amount);
+    uint64_t length = UP_FETCH_UNKNOWN;
+    int rc = 0;
+
+    h->redirecting = false;
+    h->start = h->total = h->span = UP_FETCH_UNKNOWN;
+    if (o->max_redirects &&
+        (status == 301 || status == 302 || status == 303 || status == 307 || status == 308) &&
+        up_fetch_head_value(easy, "Location", &amount)) {
+        h->redirecting = true;
+        return 0;
+    }
+    if (text && (!parse_number(&text, &length) || *text))
+        return up_fail(err, UP_NETWORK, "%s: a Content-Length that is no number", shown);
+    if (up_fetch_head_value(easy, "Transfer-Encoding", &amount))
+        length = UP_FETCH_UNKNOWN; /* chunks have the last word: RFC 9112, 6.3 */
+    if (status == 206) {
+        rc = check_partial(h, easy, length, o, shown, err);
+    } else if (status == 416) {
+        text = up_fetch_head_value(easy, "Content-Range", &amount);
+        if (text && !parse_content_range(text, &h->start, &h->span, &h->total))
+            h->total = UP_FETCH_UNKNOWN;
+        h->start = 0;
+        h->span = length;
+    } else {
+        h->start = 0;
+        h->span = h->total = length;
+    }
+    return rc;
+}

@@ -1,0 +1,31 @@
+/*
+ * fetch_head.h -- what the head of an answer says: a redirect, or how much of
+ * the object comes from where on.
+ */
+#ifndef UP_FETCH_HEAD_H
+#define UP_FETCH_HEAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct up_error;
+struct up_fetch_options;
+
+#define UP_FETCH_UNKNOWN UINT64_MAX
+
+struct up_fetch_head {
+    bool redirecting;            /* Location is to be followed */
+    uint64_t start, total, span; /* UP_FETCH_UNKNOWN when not said */
+};
+
+/* The first header of this name in the last answer of the handle of libcurl, and
+ * how many there are; NULL. Valid until its next request. */
+const char *up_fetch_head_value(void *easy, const char *name, size_t *amount);
+
+/* `shown` is the URL, for messages. Errors: UP_NETWORK a length that is none;
+ * UP_CORRUPT another part than was asked for. */
+int up_fetch_head_read(struct up_fetch_head *h, void *easy, int status, const struct up_fetch_options *o,
+                       const char *shown, struct up_error *err);
+
+#endif
