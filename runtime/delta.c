@@ -97,6 +97,8 @@ static int code_ops(struct up_delta *d, const struct up_old *old, uint64_t sourc
     while (left > 0) {
         struct up_delta_op *op = d->want ? &d->ops[i++] : up_delta_add(d);
 
+        if (!op && d->count < UP_DELTA_OPS)
+            return up_fail(err, UP_INTERNAL, "delta: out of memory");
         if (!op || c->over)
             return refuse(err);
         op->literal = up_code_number(c, &m->literal, op->literal);

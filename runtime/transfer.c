@@ -121,8 +121,8 @@ bool up_transfer_matches(struct up_transfer *t, const void *data, size_t len, co
 }
 
 /* A block out of the old image; what was stored is verified, so that a wrong
- * result is the old image's fault. It is read past the cache once more; then
- * it does not help to fetch the block again. */
+ * result, or none, is the old image's fault. It is read past the cache once
+ * more; then it does not help to fetch the block again. */
 static int decode_old(struct up_transfer *t, const struct up_block *block, struct up_error *err)
 {
     uint64_t at = (uint64_t)t->at_block * t->part[t->at_part].info->block_size;
@@ -137,10 +137,10 @@ static int decode_old(struct up_transfer *t, const struct up_block *block, struc
                                    block->stored, t->decoded, block->length, err);
         if (rc == 0 && up_transfer_matches(t, t->decoded, block->length, block->digest))
             return 0;
-        if (rc < 0 && rc != UP_INCOMPATIBLE)
+        if (rc < 0 && rc != UP_INCOMPATIBLE && rc != UP_CORRUPT)
             return rc;
     }
-    if (rc < 0)
+    if (rc == UP_INCOMPATIBLE)
         return rc;
     return up_fail(err, UP_INCOMPATIBLE, "core: block %u: slot %c no longer holds what the delta is against",
                    t->at_block, up_device_running(t->device) ? 'b' : 'a');

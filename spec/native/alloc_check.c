@@ -20,6 +20,7 @@
 #include "fixture.h"
 #include "json_load.h"
 #include "minisign.h"
+#include "patch.h"
 #include "source.h"
 #include "variants.h"
 #include "verify.h"
@@ -87,6 +88,7 @@ static void a_device_survives_running_out_of_memory(void **state)
         {.name = "both fails", .provisioned = true, .package = WORLD_BOTH, .verdict = WORLD_FAIL},
         {.name = "slot disarmed", .provisioned = true, .package = WORLD_CORE, .verdict = WORLD_DISARM},
         {.name = "slot dead", .provisioned = true, .package = WORLD_CORE, .verdict = WORLD_DEAD},
+        {.name = "both by delta", .provisioned = true, .package = WORLD_BOTH_DELTA},
         {.name = "remote", .provisioned = true, .package = WORLD_REMOTE},
         {.name = "both, U-Boot", .provisioned = true, .package = WORLD_BOTH, .loader = WORLD_UBOOT},
         {.name = "script by permit", .provisioned = true, .package = WORLD_SCRIPT, .permit = true},
@@ -128,6 +130,39 @@ static int make_lzma_package(struct sim *sim, struct up_error *err)
     return make_package(sim, &(struct up_fixture){.core = true, .encoding = UP_LZMA}, err);
 }
 
+static int make_delta_package(struct sim *sim, struct up_error *err)
+{
+    struct up_fixture f = {.core = true, .encoding = UP_LZMA};
+
+    f.image = variant_core(VARIANT_KIN, &f.image_size);
+    f.old = variant_core(1, &f.old_size);
+    return make_package(sim, &f, err);
+}
+
+static int run_patch(struct up_patch *patch, int rc, struct up_error *err)
+{
+    while (rc == 0 && (rc = up_patch_step(patch, err)) == UP_AGAIN)
+        rc = 0;
+    up_patch_close(patch);
+    return rc;
+}
+
+static int make_patch(struct sim *sim, struct up_error *err)
+{
+    struct up_patch *patch = NULL;
+    int rc = up_patch_make(&patch, sim_storage(sim), "/work/old", "/work/new", "/work/patch", UP_LZMA, err);
+
+    return run_patch(patch, rc, err);
+}
+
+static int apply_patch(struct sim *sim, struct up_error *err)
+{
+    struct up_patch *patch = NULL;
+    int rc = up_patch_apply(&patch, sim_storage(sim), "/work/old", "/work/patch", "/work/out", err);
+
+    return run_patch(patch, rc, err);
+}
+
 static int verify_package(struct sim *sim, struct up_error *err)
 {
     struct up_keyring *ring = NULL;
@@ -158,11 +193,21 @@ static void authoring_survives_running_out_of_memory(void **state)
         {"verify zstd", verify_package},
         {"pack lzma", make_lzma_package},
         {"verify lzma", verify_package},
+        {"pack by delta", make_delta_package},
+        {"verify by delta", verify_package},
+        {"make a patch", make_patch},
+        {"apply a patch", apply_patch},
     };
     struct sim *sim = sim_new();
+    const void *image;
+    size_t size;
 
     (void)state;
     sim_put_dir(sim, "/work", 0755);
+    image = variant_core(1, &size);
+    sim_put(sim, "/work/old", image, size, 0644);
+    image = variant_core(VARIANT_KIN, &size);
+    sim_put(sim, "/work/new", image, size, 0644);
     for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++) {
         bool met = true;
 

@@ -386,7 +386,7 @@ static void a_source_that_changes_is_noticed_by_the_block(void **state)
 
     (void)state;
     for (size_t n = 0; n < sizeof pairs / sizeof pairs[0]; n++)
-        for (size_t at = 100; at < DELTA_IMAGE; at += 3777) {
+        for (size_t at = 100; at < DELTA_IMAGE; at += 487) {
             struct bench *b = bench_new(pairs[n], UP_NODE_FILE);
             struct up_error err;
             struct carry c;
