@@ -145,6 +145,22 @@ describe("clouds over MQTT", function()
     end)())
   end)
 
+  it("says nothing of what policy defers; check shows it", function()
+    c:device({ aliyun = true }, { config = "limits = { battery = 50 },",
+      body = "update.setup { facts = function() return { battery = 20 } end }" })
+    c.world:run()
+    c:wait_line("inform 1.0.0", aliyun_line)
+    c.world:publish()
+    c.server:allow "t1"
+    c:push_aliyun "token=t1"
+    c.world:wait_log("device", "rule battery: stop")
+    c.world:wait("the offer to wait", function() return (c.world:moult "check") == 20 end)
+    local _, out = c.world:moult "check --json"
+    assert.matches('"cloud":"aliyun"', out, 1, true)
+    assert.same({ "inform 1.0.0" }, c.cloud:lines(aliyun_line))
+    assert.equal("idle", c.world:status().phase)
+  end)
+
   it("doctor logs in, says what is wrong with a secret, and shows none", function()
     c:device { aliyun = true, tencent = true }
     assert.equal(3, (c.world:moult "check"))

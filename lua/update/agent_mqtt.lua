@@ -64,14 +64,18 @@ function Cloud:report(action)
   if self.agent.tasks.current ~= self.task then self.agent.tasks:wake(self.task) end
 end
 
+-- An offer that policy defers comes again and again; flash is not worn for that.
 function Cloud:remember(action)
   local natives = self.agent.natives
-  local ok, message = natives.cloud_record.keep(self.agent.config.state, self.name,
-    natives.json.encode(resume.encode(action.record)))
+  local text = natives.json.encode(resume.encode(action.record))
+  if text == self.kept then return end
+  local ok, message = natives.cloud_record.keep(self.agent.config.state, self.name, text)
+  self.kept = ok and text
   if not ok then self:log("the record of %s is not kept: %s", action.record.version, message) end
 end
 
 function Cloud:forget()
+  self.kept = nil
   local ok, message = self.agent.natives.cloud_record.forget(self.agent.config.state, self.name)
   if not ok then self:log("%s", message) end
 end
