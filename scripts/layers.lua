@@ -9,11 +9,12 @@
 -- it that implement the rest of x.h.
 local floors = {
   { "error", "bytes", "storage" },
-  { "storage_flash", "storage_boot", "storage_files", "digest", "ed25519", "record", "json_load", "tar", "source", "loop", "channel",
-    "url", "fetch_options", "coder", "address", "moves", "elf", "match", "resolver", "mqtt_queue" },
+  { "storage_flash", "storage_boot", "storage_files", "digest", "ed25519", "record", "json_load", "tar", "source", "loop",
+    "channel", "url", "fetch_options", "coder", "address", "moves", "elf", "match", "resolver", "mqtt_queue" },
   { "fields", "keyset", "fetch_head", "secret", "cloud_record", "literal", "delta", "delta_cost" },
-  { "storage_mounted", "storage_names", "slot", "minisign", "manifest", "tree", "fetch", "policy", "sandbox_answer", "sandbox_lock",
-    "sandbox_lua", "http_text", "http_listen", "http_door", "folder", "signals", "mqtt", "delta_private", "delta_plan" },
+  { "storage_mounted", "storage_names", "slot", "minisign", "manifest", "tree", "fetch", "policy", "sandbox_answer",
+    "sandbox_lock", "sandbox_lua", "http_text", "http_listen", "http_door", "folder", "signals", "mqtt", "delta_private",
+    "delta_plan" },
   { "storage_system", "slot_private", "minisign_private", "manifest_format", "index", "config", "source_http",
     "http_answer", "history", "old_image", "policy_good", "child", "notify", "mqtt_private", "mqtt_tls" },
   { "slot_mtd", "slot_ubi", "slot_inspect", "host", "httpd", "mqtt_options", "mqtt_events", "mqtt_calls", "mqtt_client",
@@ -39,7 +40,8 @@ local knows_lua = { host = true, sandbox = true, sandbox_lua = true, main = true
 
 -- Durable effects and clocks pass the seam in storage.h. What is not durable,
 -- or runs before there is a device, is listed with its reason.
-local seam = { storage_system = true, storage_files = true, storage_names = true, storage_mounted = true, storage_flash = true, storage_boot = true }
+local seam = { storage_system = true, storage_files = true, storage_names = true, storage_mounted = true,
+  storage_flash = true, storage_boot = true }
 local effects = {
   "open", "openat", "creat", "fopen", "freopen", "pwrite", "pwritev", "fsync", "fdatasync", "sync", "syncfs",
   "sync_file_range", "rename", "renameat", "link", "linkat", "unlink", "unlinkat", "remove", "mkdir", "mkdirat",
@@ -89,6 +91,9 @@ local pure = { "update.policy", "update.version", "update.offer", "update.luat",
 
 -- What the policy process lets a policy require.
 local for_policies = { ["update.policy"] = true, ["update.version"] = true }
+
+-- What a device's script requires.
+local for_scripts = { ["update"] = true, ["update.aliyun"] = true, ["sys"] = true }
 
 -- Top level of the tree, besides dot-files.
 local top = {
@@ -230,8 +235,8 @@ local function check_lua()
       local own = io.open(folder .. "/" .. other:gsub("%.", "/") .. ".lua")
       if own then
         own:close()
-      elseif not (other == "update" or other == "update.aliyun" or other == "sys" or for_policies[other] or path:find("_spec%.lua$")) then
-        complain("%s requires %s: an example needs only update and sys", path, other)
+      elseif not (for_scripts[other] or for_policies[other] or path:find("_spec%.lua$")) then
+        complain("%s requires %s: an example needs only update, update.aliyun and sys", path, other)
       end
     end
   end

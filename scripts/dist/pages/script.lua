@@ -63,7 +63,8 @@ The globals `PROJECT`, `VERSION` and `PRODUCT_KEY` have to be those of the packa
   page:section "ALIYUN"
   page:text [[
 `require "update.aliyun"` gives the calls of the vendor's C SDK, for a script that drives the updates of its Aliyun
-cloud as a program of the SDK does; without it the agent does all of it by itself. Each is also a method of the handle.]]
+cloud as a program of the SDK does; without it the agent does all of it by itself. Each is also a method of the
+handle.]]
   put_functions(page, ldoc.functions(read(lua .. "/update/aliyun_calls.lua"), "ota"))
   page:section "SYS"
   page:text "Tasks, messages and timers under Luat's names; times are in milliseconds."
