@@ -9,12 +9,12 @@
 -- it that implement the rest of x.h.
 local floors = {
   { "error", "bytes", "storage" },
-  { "storage_flash", "storage_boot", "storage_files", "digest", "ed25519", "record", "json_load", "tar", "source", "loop",
-    "channel", "url", "fetch_options", "coder", "address", "moves", "elf", "match", "resolver", "mqtt_queue" },
+  { "storage_flash", "storage_boot", "storage_files", "digest", "ed25519", "record", "json_load", "tar", "source",
+    "loop", "channel", "url", "fetch_options", "coder", "address", "moves", "elf", "match", "resolver", "mqtt_queue" },
   { "fields", "keyset", "fetch_head", "secret", "cloud_record", "literal", "delta", "delta_cost" },
   { "storage_mounted", "storage_names", "slot", "minisign", "manifest", "tree", "fetch", "policy", "sandbox_answer",
-    "sandbox_lock", "sandbox_lua", "http_text", "http_listen", "http_door", "folder", "signals", "mqtt", "delta_private",
-    "delta_plan" },
+    "sandbox_lock", "sandbox_lua", "http_text", "http_listen", "http_door", "folder", "signals", "mqtt",
+    "delta_private", "delta_plan" },
   { "storage_system", "slot_private", "minisign_private", "manifest_format", "index", "config", "source_http",
     "http_answer", "history", "old_image", "policy_good", "child", "notify", "mqtt_private", "mqtt_tls" },
   { "slot_mtd", "slot_ubi", "slot_inspect", "host", "httpd", "mqtt_options", "mqtt_events", "mqtt_calls", "mqtt_client",
