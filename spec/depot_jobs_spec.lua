@@ -381,6 +381,32 @@ describe("depot.jobs", function()
     assert.equal("offer", consider { package = "e", target = "2.0.1", kind = "auto" })
   end)
 
+  it("leaves a device's modules alone", function()
+    row.release = nil
+    assert.is_nil(say { kind = "version", release = "3.0", module = "radio" })
+    assert.is_nil(say { kind = "version", release = "1.0.0" }) -- the firmware
+    assert.equal("1.0.0", row.release)
+    assert.is_nil(row.other or row.module)
+    begin()
+    assert.equal("aside", say { kind = "version", release = "2.0.0", module = "radio" })
+    assert.equal("aside", say { kind = "progress", percent = 10, module = "radio" })
+    assert.equal("aside", say { kind = "fail", number = -1, text = "x", module = "radio" })
+    assert.equal("aside", say { kind = "ask", module = "radio" })
+    assert.same({ "pending", "1.0.0" }, { row.state, row.release })
+    assert.equal("succeeded", version "2.0.0")
+  end)
+
+  it("takes the module of a device that reports nothing else for its firmware", function()
+    row.release = nil
+    assert.is_nil(say { kind = "version", release = "1.0.0", module = "main" })
+    begin()
+    assert.equal("offer", consider())
+    assert.equal("main", row.module)
+    assert.equal("upgrading", say { kind = "progress", percent = 10, module = "main" })
+    assert.equal("aside", say { kind = "version", release = "2.0.0", module = "radio" })
+    assert.equal("succeeded", say { kind = "version", release = "2.0.0", module = "main" })
+  end)
+
   it("answers a device that asks", function()
     begin()
     assert.is_nil(say { kind = "ask", release = "1.0.0" })

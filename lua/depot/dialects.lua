@@ -68,8 +68,9 @@ function M.hear(place, object)
   if not heard then return nil, message, code end
   local kind = cloud.kinds[heard.kind]
   if not kind then return nil end
+  local module = heard.module ~= "default" and heard.module ~= "" and heard.module or nil
   local event = { cloud = place.cloud, product = place.product, device = place.device, topic = place.topic, kind = kind,
-    module = heard.module, id = heard.id }
+    module = module, id = heard.id }
   if kind == "version" or kind == "ask" then
     event.release = heard.version
   else

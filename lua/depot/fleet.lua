@@ -111,7 +111,11 @@ function Fleet:_hear(message, now)
   if row == nil then return nil, text, code end
   row = row or fresh(place, self.sha256)
   local what = jobs.hear(row, event, now, self.settle)
-  if event.kind == "version" then self:_tell("reports", row, { release = event.release }) end
+  if event.kind == "version" then self:_tell("reports", row, { release = event.release, module = event.module }) end
+  if what == "aside" then
+    self.offers:answer(dialects.nothing(event))
+    return self.store:put(row)
+  end
   if what and what ~= "ignored" then self.offers:went(row, what, now) end
   self.offers:answer(dialects.answer(event))
   if event.kind == "ask" and self.offers:consider(row, now, event) == nil then

@@ -89,7 +89,6 @@ end
 local heard = {}
 
 function heard.version(row, event, now, settle)
-  row.module = event.module
   if row.target and event.release == row.target then
     row.release, row.other = event.release, nil
     if row.state == "succeeded" then return nil end
@@ -148,9 +147,17 @@ function heard.fail(row, event, now)
 end
 
 function heard.ask(row, event, now)
-  row.module = event.module
   if event.release and event.release == row.target then return heard.version(row, event, now) end
   if event.release then row.release = event.release end
+end
+
+-- Whether a message is about a module of the device beside its firmware. Packages are for the firmware, which is
+-- reported without a module; a device that names one in its first report, and never reports without, means that.
+local function is_aside(row, event)
+  if event.module == row.module then return false end
+  if event.kind ~= "version" or event.module and row.release then return true end
+  row.module, row.release, row.other = event.module, nil, nil
+  return false
 end
 
 --- A device said something.
@@ -159,9 +166,10 @@ end
 -- @tparam integer now ms
 -- @tparam[opt] integer settle ms of silence before a report is answered with an offer; SETTLE when absent
 -- @treturn string|nil "upgrading", "succeeded", "failed", "expired": the job went over to that; "ignored": it is not
---   about an open job; nil: nothing to tell
+--   about an open job; "aside": it is about a module that is not updated here; nil: nothing to tell
 function M.hear(row, event, now, settle)
   row.heard = now
+  if is_aside(row, event) then return "aside" end
   return heard[event.kind](row, event, now, settle or M.SETTLE)
 end
 
