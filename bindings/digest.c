@@ -66,6 +66,21 @@ static int f_new(lua_State *L)
     return 1;
 }
 
+/* The same, and the digest goes now: one that is collected deep down in a
+ * parser, where Lua has no room for the call, would be lost. */
+static int push_last_hex(lua_State *L, struct handle *h)
+{
+    uint8_t raw[UP_DIGEST_MAX];
+    char hex[2 * UP_DIGEST_MAX + 1];
+    size_t len = up_digest_final(h->digest, raw);
+
+    up_digest_free(h->digest);
+    h->digest = NULL;
+    up_hex(raw, len, hex);
+    lua_pushstring(L, hex);
+    return 1;
+}
+
 static int of_text(lua_State *L, enum up_digest_kind kind)
 {
     size_t len;
@@ -76,7 +91,7 @@ static int of_text(lua_State *L, enum up_digest_kind kind)
     if (up_digest_new(&h->digest, kind, &err) < 0)
         return luaL_error(L, "%s", err.message);
     up_digest_update(h->digest, text, len);
-    return push_hex(L, h->digest);
+    return push_last_hex(L, h);
 }
 
 /* sha256(text) -> hex */
