@@ -6,6 +6,7 @@
 
 local LINK_WITHIN = 30  -- seconds that a cloud has for a fresh link
 local HOLD_WITHIN = 600 -- seconds that a script has to begin; then the agent does
+local GONE = 5          -- seconds after which a script that went has not gone for a restart
 
 local Job = {}
 
@@ -59,6 +60,12 @@ function Job:where(offer)
   }
 end
 
+-- Nobody else will go over to what was fetched for a script.
+local function restart_for(self)
+  local agent = self.agent
+  if agent.config.restart_when == "now" then agent:restart("the script that fetched it is gone", GONE) end
+end
+
 -- Install the offer, at once or when a script that drives its updates says so.
 local function begin(self, offer, why)
   local agent = self.agent
@@ -72,6 +79,7 @@ local function begin(self, offer, why)
     self.outcome = { code = not result and code or "ok", message = message }
     self:drive { type = "ended", code = not result and code or nil, text = message,
       retry_after = verdict and verdict.decision.retry_after }
+    if result and why == "held" and not self.holder then restart_for(self) end
   end)
 end
 
@@ -101,11 +109,16 @@ function Job:hold(peer)
   return true
 end
 
---- The script went, or does not want to any more.
+--- The script went, or does not want to any more: the agent goes on where it left.
 function Job:let_go(peer)
   if self.holder ~= peer then return end
   self.holder = nil
-  if self.held_back then begin(self, self.held_back, "offer") end
+  local job = self.state.job
+  if self.held_back then
+    begin(self, self.held_back, "offer")
+  elseif job and job.stage == "armed" then
+    restart_for(self)
+  end
 end
 
 --- Fetch what is held back; the script restarts when it is armed.
