@@ -577,6 +577,22 @@ static void put_slots(struct sim *sim, enum world_medium medium, unsigned core)
     }
 }
 
+/* What an earlier try may have left in slot b: of the new image the first two
+ * blocks in each other's place, so that one is overwritten before it can be
+ * copied; the third where it belongs; and not the last. */
+static void put_leftovers(struct sim *sim)
+{
+    const size_t block = 4096;
+    uint8_t content[3 * 4096];
+    size_t len;
+    const uint8_t *image = variant_core(VARIANT_KIN, &len);
+
+    memcpy(content, image + block, block);
+    memcpy(content + block, image, block);
+    memcpy(content + 2 * block, image + 2 * block, block);
+    sim_put(sim, SLOT_B, content, sizeof content, 0600);
+}
+
 /* The same bytes each time; made once. */
 static void put_package(struct sim *sim, enum world_package package)
 {
@@ -601,6 +617,8 @@ struct sim *world_new(const struct world_plan *plan)
 
     sim_put_dir(sim, "/device", 0755);
     put_slots(sim, plan->medium, world_new_core(plan->package) == VARIANT_KIN ? VARIANT_KIN : 2);
+    if (plan->package == WORLD_REMOTE && plan->medium == WORLD_ON_FILES)
+        put_leftovers(sim);
     variant_put_key(sim, KEYS);
     sim_put_text(sim, cmdline('a'), "console=ttyS0 moult.slot=a\n");
     sim_put_text(sim, cmdline('b'), "console=ttyS0 moult.slot=b\n");
