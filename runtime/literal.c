@@ -16,9 +16,9 @@
 #define SEEN_BITS 14
 #define MATCH_MIN 4u
 #define MATCH_MAX 15u
-#define OFTEN 8 /* a context that was seen more often learns no slower */
+#define OFTEN 8 /* a context that was seen more often learns no slower; below 16 */
 #define EVEN (1u << 15)
-#define WEIGHT_MAX (1 << 22)
+#define WEIGHT_MAX ((1 << 20) - 1) /* times an input, no more than an int holds */
 
 struct up_literal {
     /* Chance of a one, 12 bits, then how often seen, 4 bits; all that turned by
@@ -87,10 +87,12 @@ void up_literal_reset(struct up_literal *l)
 
 static void learn(uint16_t *slot, int bit)
 {
-    int n = *slot & 15, p = (*slot ^ EVEN) >> 4;
+    /* 65536 / (n + 2) */
+    static const int32_t rate[OFTEN + 1] = {32768, 21845, 16384, 13107, 10922, 9362, 8192, 7281, 6553};
+    int32_t n = *slot & 15, p = (*slot ^ EVEN) >> 4;
 
-    p += ((bit ? 4095 : 0) - p) / (n + 2);
-    *slot = (uint16_t)((p << 4 | (n < OFTEN ? n + 1 : n)) ^ EVEN);
+    p += ((bit ? 4095 : 0) - p) * rate[n] >> 16;
+    *slot = (uint16_t)((p << 4 | (n + (n < OFTEN))) ^ EVEN);
 }
 
 static uint32_t hash(uint32_t v)
@@ -162,7 +164,7 @@ static int code_bit(struct up_literal *l, struct up_coder *c, const struct byte 
     int32_t *weight = l->weight[(holds ? b->length : 0) * 2 + (b->beside >= 0)];
     uint16_t *slot[BIAS];
     int in[INPUTS], p, error;
-    int64_t sum = 0;
+    int32_t sum = 0;
 
     for (int k = 0; k < HASHED; k++)
         slot[k] = &l->hashed[k][(b->context[k] * 0x2545f491u + node * 0x9e3779b1u) >> (32 - SLOT_BITS)];
@@ -172,12 +174,12 @@ static int code_bit(struct up_literal *l, struct up_coder *c, const struct byte 
     for (int k = 0; k < BIAS; k++)
         in[k] = slot[k] ? l->stretch[(*slot[k] ^ EVEN) >> 4] : 0;
     for (int k = 0; k < INPUTS; k++)
-        sum += (int64_t)in[k] * weight[k];
-    p = squash(sum > 1 << 28 ? 2047 : sum < -(1 << 28) ? -2047 : (int)(sum / 65536));
+        sum += in[k] * weight[k] >> 5;
+    p = squash(sum >> 11);
     bit = up_code_chance(c, (uint32_t)(4096 - p), bit);
     error = (bit ? 4095 : 0) - p;
     for (int k = 0; k < INPUTS; k++)
-        weight[k] = bounded(weight[k] + in[k] * error / 4096);
+        weight[k] = bounded(weight[k] + (in[k] * error >> 12));
     for (int k = 0; k < BIAS; k++)
         if (slot[k])
             learn(slot[k], bit);
