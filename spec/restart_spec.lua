@@ -73,4 +73,16 @@ describe("a restart of the device", function()
     w:wait_status { phase = "armed", release = "1.0.0" }
     assert.equal("asked\n", w:read("asked"))
   end)
+
+  it("says that the restart command fails, and can be disarmed meanwhile", function()
+    local w = new { fields = SLOTS .. 'restart = { "false" },', core = core(17) }
+    w:run()
+    w:moult("install -q", w:pack { version = "1.0.1", sequence = 2, body = TICK, core = core(18) })
+    w:wait_log("device", "moult run: false: .*still up in 60 s, the restart is tried again")
+    w:wait_log("device", "working 1%.0%.0.*still up.*working 1%.0%.0")
+    local code, _, err = w:moult "rollback"
+    assert.equal(0, code, err)
+    w:wait_status { phase = "idle", release = "1.0.0" }
+    assert.matches("disarmed: ", w:read("device.log"))
+  end)
 end)

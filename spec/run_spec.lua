@@ -102,6 +102,42 @@ describe("moult run", function()
     manager:close()
   end)
 
+  it("says as much as it is told to", function()
+    local w = new()
+    assert(w:shell("chmod 666 config.lua"))
+    w:start("device", "run -v")
+    w:wait_log("device", "working 1.0.0")
+    w:moult("install -q", w:pack { version = "1.0.1", sequence = 2, body = TICK })
+    w:wait_log("device", "moult run: agent: armed")
+    assert.matches("config.lua can be changed by other users %(mode 0666%)", w:read("device.log"))
+    w:stop("device")
+    w:write("device.log", "")
+    w:start("device", "run -q")
+    w:wait_log("device", "working 1.0.%d")
+    w:stop("device")
+    assert.not_matches("moult run: script", w:read("device.log"))
+  end)
+
+  it("runs one script without a device", function()
+    local w = world.new()
+    worlds[1] = w
+    w:write("try.lua", 'local sys = require "sys"\nprint("args", ...)\nsys.taskInit(function() sys.wait(1) '
+      .. 'print "waited" os.exit(7) end)\nsys.run()\n')
+    local code, out = w:moult "run try.lua one two"
+    assert.equal("args\tone\ttwo\nwaited\n", out)
+    assert.equal(7, code)
+  end)
+
+  it("starts its own processes only as the supervisor does", function()
+    local w = world.new()
+    worlds[1] = w
+    for _, words in ipairs { "--script", "--script -c", "--script -c none.lua .", "--agent", "--agent -c none.lua" } do
+      local code, _, err = w:moult(words)
+      assert.equal(2, code, words)
+      assert.matches("%(usage%)\n$", err)
+    end
+  end)
+
   it("names what is missing", function()
     local w = world.new()
     worlds[1] = w
