@@ -14,6 +14,7 @@
 #include "channel.h"
 #include "child.h"
 #include "failing.h"
+#include "fetch.h"
 #include "folder.h"
 #include "http_listen.h"
 #include "loop.h"
@@ -21,6 +22,7 @@
 #include "notify.h"
 #include "policy.h"
 #include "signals.h"
+#include "url.h"
 
 static unsigned long failed_calls;
 
@@ -56,7 +58,7 @@ static int talk(const struct scratch *s, struct up_error *err)
         rc = up_channel_flush(ours, err);
     if (rc == 0)
         rc = up_channel_receive(theirs, &line, err);
-    if (rc > 0)
+    if (rc > 0 || rc == UP_AGAIN)
         rc = 0;
     up_channel_close(ours);
     up_channel_close(theirs);
@@ -191,6 +193,83 @@ static int stay_connected(const struct scratch *s, struct up_error *err)
     return rc;
 }
 
+/* Nobody listens there: that it cannot connect is the answer. */
+static int fetch_once(const struct scratch *s, struct up_error *err)
+{
+    const char *const headers[] = {"X-One: 1", "X-Two: 2", NULL};
+    const struct up_fetch_options o = {.ranged = 1,
+                                       .offset = 5,
+                                       .length = 10,
+                                       .if_range = "\"tag\"",
+                                       .method = "POST",
+                                       .body = "body",
+                                       .body_len = 4,
+                                       .headers = headers,
+                                       .max_redirects = 1,
+                                       .redirect_prefix = "http://127.0.0.1",
+                                       .proxy = "http://127.0.0.1:1"};
+    struct up_loop *loop = NULL;
+    struct up_fetch *f = NULL;
+    char byte;
+    long rc = up_loop_new(&loop, err);
+
+    (void)s;
+    if (rc == 0)
+        rc = up_fetch_open(&f, loop, "http://127.0.0.1:1/x", &o, err);
+    while (rc == 0 && (rc = up_fetch_read(f, &byte, 1, err)) == UP_AGAIN)
+        rc = up_loop_poll(loop, NULL, 0, 20, err) < 0 ? err->code : 0;
+    up_fetch_close(f);
+    up_loop_free(loop);
+    return rc == UP_NETWORK ? 0 : (int)rc;
+}
+
+static int read_object(const struct scratch *s, struct up_error *err)
+{
+    struct up_loop *loop = NULL;
+    struct up_source *source = NULL;
+    char byte;
+    long rc = up_loop_new(&loop, err);
+
+    (void)s;
+    if (rc == 0)
+        rc = up_source_http(&source, loop, "http://127.0.0.1:1/x", NULL, err);
+    while (rc == 0 && (rc = source->ops->read(source, 0, &byte, 1, err)) == UP_AGAIN)
+        rc = up_loop_poll(loop, NULL, 0, 20, err) < 0 ? err->code : 0;
+    if (source)
+        source->ops->close(source);
+    up_loop_free(loop);
+    return rc == UP_NETWORK ? 0 : (int)rc;
+}
+
+static int follow_links(const struct scratch *s, struct up_error *err)
+{
+    char *to = NULL;
+    int rc = up_url_check("http://host/a", err);
+
+    (void)s;
+    if (rc == 0)
+        rc = up_url_follow(&to, "http://host/a/b", "../c", "http://host/", err);
+    free(to);
+    return rc;
+}
+
+static int listen_elsewhere(const struct scratch *s, struct up_error *err)
+{
+    static const char *const places[] = {"[::1]:0", "localhost:0", "0.0.0.0:0"};
+    char address[64];
+
+    (void)s;
+    for (int i = 0; i < 3; i++) {
+        int fd = up_http_listen(places[i], address, sizeof address, err);
+
+        if (fd >= 0)
+            close(fd);
+        else if (i == 2) /* names and IPv6 are not everywhere */
+            return fd;
+    }
+    return 0;
+}
+
 static int keep_files(const struct scratch *s, struct up_error *err)
 {
     char dir[512], path[512], *text = NULL;
@@ -293,6 +372,10 @@ static void any_call_below_may_fail(void **state)
         {"child", raise_child},
         {"policy", ask_policy},
         {"loop", wait_once},
+        {"fetch", fetch_once},
+        {"source", read_object},
+        {"url", follow_links},
+        {"http_listen elsewhere", listen_elsewhere},
         {"http_listen", listen_once},
         {"signals", watch_signals},
         {"notify", tell_the_manager},
@@ -304,6 +387,12 @@ static void any_call_below_may_fail(void **state)
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         fail_each(*state, cases[i].what, cases[i].attempt);
+    failing_error(EINTR); /* interrupted: done again, or said */
+    fail_each(*state, "channel, interrupted", talk);
+    fail_each(*state, "child, interrupted", raise_child);
+    failing_error(EAGAIN); /* not yet */
+    fail_each(*state, "channel, later", talk);
+    failing_error(0);
     print_message("fail-nth-call: %lu system calls and allocations failed, 0 bad\n", failed_calls);
 }
 
