@@ -162,7 +162,8 @@ local function add_work(update, self)
   --- Luat's call: ask the cloud now, and again every `period`.
   -- Arguments stick: nil keeps the earlier value; `redirect` stays true once it was.
   -- @tparam[opt] function callback called with true when a new release is armed and
-  --   sys.restart() leads to it, else with false; without one the restart follows by itself
+  --   sys.restart() leads to it, else with false; without one the restart follows by itself, and
+  --   with one that never does it the agent restarts after `restart_after` seconds
   -- @tparam[opt] string url instead of the configured one; what stands after `?` is replaced
   -- @tparam[opt] number period ms; absent: once
   -- @tparam[opt] boolean redirect ask for a link rather than for the package itself

@@ -90,7 +90,7 @@ and `--help`.]]
   page:item(roff.bold "SOURCE_DATE_EPOCH", "Seconds since 1970 UTC; `moult pack` writes them as `issued` when the "
     .. "recipe has none.")
   page:item(roff.bold "NOTIFY_SOCKET" .. ", " .. roff.bold "WATCHDOG_USEC", "Set by `systemd`(1): `moult run` says "
-    .. "when it is ready and, as long as its agent is alive, that it is.")
+    .. "when it is ready, which is when its agent answers, and, as long as its agent is alive, that it is.")
   page:section "FILES"
   page:item(roff.bold "/etc/moult/config.lua", "The configuration when neither `-c` nor `MOULT_CONFIG` is given.")
   page:item(roff.bold "/etc/moult/keys/", "Where the example configuration has its trusted public keys.")
