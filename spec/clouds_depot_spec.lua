@@ -99,6 +99,19 @@ describe("device and depot over MQTT", function()
     w:wait_log("device", "reported: get 1.0.1")
   end)
 
+  for _, kind in ipairs { "aliyun", "tencent" } do
+    it(kind .. ": a package that comes later, and a report that was lost, are asked for", function()
+      broker = brokers.start()
+      device(kind, "period = 2")
+      w:run()
+      w:wait_log("device", "reported: version 1.0.0") -- to nobody
+      serve()
+      w:wait("the device at the depot", function() return known().release == "1.0.0" end)
+      w:publish()
+      wait_state("succeeded", "1.0.1")
+    end)
+  end
+
   it("a link that expires in mid-download is asked for again", function()
     local probe = assert(socket.bind("127.0.0.1", 0))
     local _, port = probe:getsockname()

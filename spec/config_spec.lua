@@ -63,9 +63,9 @@ describe("config.normalise", function()
       { kind = "tencent", product = "t1", device = "d1", secret_file = "f", host = "h", port = 1884 },
     } })
     assert.same({ kind = "aliyun", name = "aliyun", product = "a1", device = "866714040000001", secret = "s",
-      ca_file = "/device/ca", tls = { cert = "/device/c", key = "/device/k" } }, got.clouds[2])
+      period = 14400, ca_file = "/device/ca", tls = { cert = "/device/c", key = "/device/k" } }, got.clouds[2])
     assert.same({ kind = "tencent", name = "tencent", product = "t1", device = "d1", secret_file = "/device/f",
-      host = "h", port = 1884, ca_file = "/device/ca" }, got.clouds[3])
+      host = "h", port = 1884, period = 14400, ca_file = "/device/ca" }, got.clouds[3])
   end)
 
   it("hands limits on as they are", function()

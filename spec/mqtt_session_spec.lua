@@ -77,6 +77,17 @@ describe("mqtt_session", function()
     assert.same({ "version 1.0.1" }, m.said())
   end)
 
+  it("asks now and then, with what runs, and not while there is something to do", function()
+    local m = machine("aliyun").send("ask").settled().send("connected").send "ask"
+    assert.same({ "version 1.0.0", "ask 1.0.0" }, m.said())
+    m.send("offer", { offer = A }).send "ask"
+    assert.same({ "remember 2.0.0 fetching", "install 2.0.0" }, m.said())
+    m = machine("tencent").settled().send("connected").send "ask"
+    m.said()
+    m.send("reply", { ok = true }).send("ask").send("reply", { ok = true }).send("unsettled").send "ask"
+    assert.same({ "ask 1.0.0" }, m.said())
+  end)
+
   it("reports it on each connection to a cloud that answers, and waits for the answer", function()
     local m = machine("tencent").settled().send "connected"
     m.send("offer", { offer = A })
@@ -370,6 +381,7 @@ local events = {
     send(w, "offer", { offer = B })
   end,
   retained = function(w) send(w, "offer", { offer = B, retained = true }) end,
+  ask = function(w) send(w, "ask") end,
   progress = function(w)
     w.now, w.done = w.now + 0.6, math.min(100, w.done + 34)
     send(w, "progress", { done = w.done, total = 100, now = w.now })
@@ -451,7 +463,7 @@ describe("mqtt_session: all sequences of five of nine events", function()
       "confirmed" },
     ["interruptions"] = { "connected", "disconnected", "reply", "retained", "offer_a", "deferred", "retry", "armed",
       "rolledback" },
-    ["links"] = { "connected", "disconnected", "reply", "offer_a", "offer_b", "expired", "lost", "armed", "confirmed" },
+    ["links"] = { "connected", "disconnected", "reply", "ask", "offer_a", "offer_b", "expired", "lost", "armed" },
     ["restarts"] = { "connected", "reply", "offer_a", "offer_b", "armed", "failed", "confirmed", "rolledback",
       "restart" },
   }

@@ -1,8 +1,9 @@
 --- The agent's side of a cloud that pushes over MQTT: drives update.mqtt_session.
 --
--- One task holds the connection, one watches the phase of the device; what is
--- installed, see update.agent_mqtt_job. What is said and heard is logged without
--- payloads and links: they carry secrets.
+-- One task holds the connection, one watches the phase of the device, one asks
+-- now and then whether there is something; what is installed, see
+-- update.agent_mqtt_job. What is said and heard is logged without payloads and
+-- links: they carry secrets.
 --
 -- @module update.agent_mqtt
 
@@ -211,6 +212,13 @@ local function follow_phase(self)
   end
 end
 
+local function ask_now_and_then(self)
+  while true do
+    self.agent.tasks:wait(self.cloud.period * (0.9 + 0.2 * self.agent.random()))
+    self:drive { type = "ask" }
+  end
+end
+
 local function remembered(self)
   local natives = self.agent.natives
   local text = natives.cloud_record.read(self.agent.config.state, self.name)
@@ -230,6 +238,7 @@ function M.start(agent, cloud)
   self.state = session.new(traits)
   self.task = agent.tasks:spawn("cloud " .. cloud.name, converse, self)
   agent.tasks:spawn("phase " .. cloud.name, follow_phase, self)
+  agent.tasks:spawn("ask " .. cloud.name, ask_now_and_then, self)
   return self
 end
 

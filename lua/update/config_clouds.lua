@@ -68,7 +68,7 @@ function M.complete(cloud, config)
   cloud.proxy = cloud.proxy or config.proxy
   if M.is_mqtt(cloud) then
     cloud.device = cloud.device or config.id
-    cloud.period, cloud.redirect = nil, nil
+    cloud.redirect = nil
   end
 end
 

@@ -23,6 +23,7 @@
 -- - `settled`: release, code, text, open: the agent owns the state; what is confirmed, how the last transaction ended,
 --   whether one is open still
 -- - `unsettled`: something is armed or on trial
+-- - `ask`: it is time to ask whether there is something: what was said or pushed may be lost
 -- - `timer`: what: the time of that `wait` is over
 -- - `acked`: kind: a report arrived
 --
@@ -181,6 +182,10 @@ function on.disconnected(s, _, out)
     s.job.asked = nil
     push(out, { type = "link", code = "network" })
   end
+end
+
+function on.ask(s)
+  if may_speak(s) and s.settled and not s.job then s.ask = "ask" end
 end
 
 function on.reply(s, event, out)
