@@ -184,7 +184,7 @@ static int entries_mounted(const char *dir, bool partitions_only, unsigned depth
 static bool loop_reads(const char *name, const struct stat *st)
 {
     char path[512], backing[4200];
-    struct loop_info64 info;
+    struct loop_info64 info = {0};
     struct stat found;
     bool same = false;
     int fd;
