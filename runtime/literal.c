@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PLAIN 4       /* contexts of the 1 to 4 bytes before, */
-#define HASHED 6      /* and two of columns */
+#define PLAIN 3       /* contexts of the 1 to 3 bytes before, */
+#define HASHED 5      /* and two of columns */
 #define BESIDE HASHED /* by the old byte */
 #define MATCH (BESIDE + 1)
 #define BIAS (MATCH + 1)

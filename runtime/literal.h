@@ -1,11 +1,11 @@
 /*
  * literal.h -- code the bytes of a delta that the old image does not hold.
  *
- * Each bit is foretold by several models: by one to four bytes before it, by
+ * Each bit is foretold by several models: by one to three bytes before it, by
  * the bytes above it in a table of words, by the old byte that would have come
  * next, and by what followed the same bytes earlier in the block. A small
  * mixer learns whom to believe. Integers only, so that all machines agree.
- * Takes about half a microsecond a byte, and 700 KiB of memory.
+ * Takes about half a microsecond a byte, and 600 KiB of memory.
  */
 #ifndef UP_LITERAL_H
 #define UP_LITERAL_H
