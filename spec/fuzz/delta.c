@@ -46,7 +46,7 @@ static const uint8_t *old_image(void)
             memcpy(old + i,
                    (uint8_t[]){0x48, 0x89, 0xe8, (uint8_t)(x >> 12), (uint8_t)(x >> 24 & 15), 0, 0, 0x90}, 8);
         } else {
-            memcpy(old + i, "firmware" + 0, 8);
+            memcpy(old + i, "firmware", 8);
             old[i + x % 8] = (uint8_t)(x >> 24);
         }
     }
