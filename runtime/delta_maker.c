@@ -40,8 +40,12 @@ struct up_delta_maker {
 int up_delta_maker_new(struct up_delta_maker **out, const uint8_t *old, uint64_t old_size,
                        const uint8_t *fresh, uint64_t fresh_size, uint32_t block_size, struct up_error *err)
 {
-    struct up_delta_maker *m = calloc(1, sizeof *m);
+    struct up_delta_maker *m;
 
+    if (block_size < UP_BLOCK_MIN || block_size > UP_BLOCK_MAX)
+        return up_fail(err, UP_USAGE, "delta: blocks of %u bytes; they have %u to %u", block_size,
+                       UP_BLOCK_MIN, UP_BLOCK_MAX);
+    m = calloc(1, sizeof *m);
     if (!m)
         return up_fail(err, UP_INTERNAL, "delta: out of memory");
     m->images = (struct up_images){old, fresh, old_size, fresh_size};
@@ -136,7 +140,7 @@ static unsigned weigh(struct up_delta_maker *m, uint64_t at, uint64_t from, uint
 /* A copy, as one operation for each stretch of it that is taken for one thing. */
 static bool push_copy(struct up_delta_maker *m, uint32_t literal, uint64_t at, uint64_t from, uint32_t len)
 {
-    uint8_t content[(1u << 20) / CHUNK + 1];
+    uint8_t content[UP_BLOCK_MAX / CHUNK + 1];
     unsigned n = (len + CHUNK - 1) / CHUNK, best = weigh(m, at, from, len);
     uint32_t begin = 0;
 

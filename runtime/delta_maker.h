@@ -1,8 +1,8 @@
 /*
  * delta_maker.h -- make the blocks that delta.h decodes. Host side.
  *
- * The same images give the same bytes. Memory: what match.h says, besides the
- * two images.
+ * The same images give the same bytes. Memory: what delta_plan.h says, besides
+ * the two images.
  *
  *     new -> step until 0 -> block*, in any order -> free
  */
@@ -18,7 +18,8 @@ struct up_delta_maker; /* opaque; released with up_delta_maker_free() */
 struct up_error;
 
 /* Both images lie in memory and are borrowed until the end. Sorts the old one,
- * which takes seconds. Errors: UP_USAGE too large; UP_INTERNAL. */
+ * which takes seconds. Blocks have UP_BLOCK_MIN to UP_BLOCK_MAX bytes.
+ * Errors: UP_USAGE too large; UP_INTERNAL. */
 int up_delta_maker_new(struct up_delta_maker **out, const uint8_t *old, uint64_t old_size,
                        const uint8_t *fresh, uint64_t fresh_size, uint32_t block_size, struct up_error *err);
 void up_delta_maker_free(struct up_delta_maker *m); /* NULL is allowed */

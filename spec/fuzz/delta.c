@@ -15,8 +15,8 @@
 
 #define OLD_SIZE 16384u
 #define LENGTH_MAX 8192u
-#define IMAGE_MAX 3000u
-#define BLOCK 1024u
+#define IMAGE_MAX 6000u
+#define BLOCK 4096u
 #define GUARD 64u
 
 struct image {
