@@ -12,6 +12,9 @@
 #include <string.h>
 
 #define READ_SIZE ((size_t)4 << 20) /* bytes a step */
+/* A second decoder costs a device as much memory as a block: for less than
+ * this part of a delta's bytes it is not asked to have one. */
+#define WORTH 64
 #define CLEARLY_SMALLER 3 /* times than a guess of what the block takes by itself: not tried to be beaten */
 #define PHASES 1000       /* units of progress for the comparison */
 
@@ -223,7 +226,7 @@ int up_delta_blocks_get(struct up_delta_blocks *b, uint32_t i, struct up_block *
         rc = up_codec_encode(b->codec, &encoding, content, block->length, b->other, &other, err);
         if (rc < 0)
             return rc;
-        if (block->encoding == UP_RAW || other <= len) {
+        if (block->encoding == UP_RAW || other <= len - len / WORTH) {
             memcpy(stored, b->other, other);
             block->encoding = encoding;
             block->source = 0;
