@@ -356,9 +356,9 @@ static unsigned mutants(const struct effort *effort)
         struct totals t = {.stop_at_first = true, .only = places[i]};
         const struct excuse *excuse = excuse_for(places[i]);
 
-        /* What syncs is the same wherever the slots lie. */
+        /* What syncs is the same wherever the slots lie, and by a permit. */
         for (size_t p = 0; p < PLANS && !done(&t); p++)
-            if (plans[p].medium == WORLD_ON_FILES)
+            if (plans[p].medium == WORLD_ON_FILES && !plans[p].permit)
                 enumerate(&t, &plans[p], effort);
         if (t.bad) {
             killed++;
