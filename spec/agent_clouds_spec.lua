@@ -61,8 +61,9 @@ describe("agent and script", function()
 
   it("facts of the script reach policy, which defers", function()
     w:device { config = "limits = { battery = 50 },",
-      body = "update.setup { facts = function() return { battery = 20 } end }" }
+      body = world.battery(20) }
     w:run()
+    w:wait_log("device", "the agent is there")
     w:wait_log("device", "cloud luat: ")
     w:publish()
     w:wait_log("device", "rule battery: stop, battery at 20 %%, below 50 %%")

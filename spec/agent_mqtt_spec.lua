@@ -147,8 +147,9 @@ describe("clouds over MQTT", function()
 
   it("says nothing of what policy defers; check shows it", function()
     c:device({ aliyun = true }, { config = "limits = { battery = 50 },",
-      body = "update.setup { facts = function() return { battery = 20 } end }" })
+      body = world.battery(20) })
     c.world:run()
+    c.world:wait_log("device", "the agent is there")
     c:wait_line("inform 1.0.0", aliyun_line)
     c.world:publish()
     c.server:allow "t1"

@@ -292,6 +292,17 @@ function World:close()
   assert(not logs:find("Sanitizer", 1, true) and not logs:find("runtime error:", 1, true), logs)
 end
 
+--- The body of a script that knows how full its battery is, and says when the
+-- agent can ask it: before that, policy skips the rule.
+function M.battery(percent)
+  return ([[
+update.setup { facts = function() return { battery = %d } end }
+sys.taskInit(function()
+  update.status()
+  print("the agent is there")
+end)]]):format(percent)
+end
+
 --- The body of a script that works and says so.
 M.TICK = [[
 sys.taskInit(function() while true do print("working " .. VERSION) sys.wait(200) end end)
