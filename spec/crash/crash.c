@@ -7,12 +7,13 @@
  * recovery itself is cut as well. Then every sync is left out, one place at a
  * time: the enumeration must notice, or the place is listed with its reason.
  *
- *     crash [--long] [--jobs N] [FLOW]      cut everything
- *     crash --sample [FLOW]                 two media of each cut: for builds that are slow
- *     crash --mutants                       leave out syncs
+ *     crash [--long|--all] [--jobs N] [FLOW]   cut everything
+ *     crash --sample [FLOW]                    two media of each cut: for builds that are slow
+ *     crash --mutants                          leave out syncs
  *
- * --long looks at every medium and cuts far more recoveries; --jobs has so many
- * processes take one flow after the other.
+ * --long looks at up to eight times as many media of each cut, and cuts the
+ * recovery from every fifteenth; --all looks at every medium, which takes hours;
+ * --jobs has so many processes take one flow after the other.
  */
 #include <stdatomic.h>
 #include <stdio.h>
@@ -443,6 +444,8 @@ int main(int argc, char **argv)
     setvbuf(stdout, NULL, _IOLBF, 0);
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--long") == 0)
+            effort = (struct effort){.choices = 128, .second_choices = 2, .second_every = 15};
+        else if (strcmp(argv[i], "--all") == 0)
             effort = (struct effort){.choices = 0, .second_choices = 8, .second_every = 12};
         else if (strcmp(argv[i], "--sample") == 0)
             effort = (struct effort){.choices = 2, .second_choices = 1, .second_every = 128};
