@@ -1,5 +1,6 @@
 #include "codec.h"
 
+#include "bytes.h"
 #include "error.h"
 
 #include <lzma.h>
@@ -163,17 +164,12 @@ int up_codec_guess(struct up_codec *c, const void *in, size_t in_len, void *out,
     return 0;
 }
 
-static bool all_zeros(const uint8_t *in, size_t len)
-{
-    return len > 0 && in[0] == 0 && memcmp(in, in + 1, len - 1) == 0;
-}
-
 int up_codec_encode(struct up_codec *c, enum up_encoding *encoding, const void *in, size_t in_len, void *out,
                     size_t *out_len, struct up_error *err)
 {
     long n = 0;
 
-    if (all_zeros(in, in_len)) {
+    if (in_len > 0 && up_all_zeros(in, in_len)) {
         *encoding = UP_ZEROS;
         *out_len = 0;
         return 0;

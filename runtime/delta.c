@@ -32,8 +32,10 @@ void up_delta_free(struct up_delta *d)
     free(d);
 }
 
-static int refuse(struct up_error *err)
+static int refuse(const struct up_delta *d, struct up_error *err)
 {
+    if (d->starved)
+        return up_fail(err, UP_INTERNAL, "delta: out of memory");
     return up_fail(err, UP_CORRUPT, "delta: the block does not decode");
 }
 
@@ -63,6 +65,7 @@ static void reset(struct up_delta *d)
     memset(d->targets, 0, sizeof d->targets);
     d->moves[0].count = d->moves[1].count = 0;
     d->gap_at = 0;
+    d->starved = false;
 }
 
 struct up_delta_op *up_delta_add(struct up_delta *d)
@@ -73,6 +76,7 @@ struct up_delta_op *up_delta_add(struct up_delta *d)
         uint32_t room = d->room ? 2 * d->room : 256;
         struct up_delta_op *more = realloc(d->ops, room * sizeof *more);
 
+        d->starved = !more;
         if (!more)
             return NULL;
         d->ops = more;
@@ -97,21 +101,19 @@ static int code_ops(struct up_delta *d, const struct up_old *old, uint64_t sourc
     while (left > 0) {
         struct up_delta_op *op = d->want ? &d->ops[i++] : up_delta_add(d);
 
-        if (!op && d->count < UP_DELTA_OPS)
-            return up_fail(err, UP_INTERNAL, "delta: out of memory");
         if (!op || c->over)
-            return refuse(err);
+            return refuse(d, err);
         op->literal = up_code_number(c, &m->literal, op->literal);
         op->copy = up_code_number(c, &m->copy, op->copy);
         if (op->literal > left || op->copy > left - op->literal || op->literal + op->copy == 0)
-            return refuse(err);
+            return refuse(d, err);
         left -= op->literal + op->copy;
         if (op->copy == 0)
             continue;
         op->from = from + (uint64_t)(int64_t)up_code_signed(c, &m->seek, (int32_t)(op->from - from));
         content = op->content = up_code_tree(c, m->content[content], 3, op->content);
         if (content >= UP_CONTENTS || op->from > old->size || op->copy > old->size - op->from)
-            return refuse(err);
+            return refuse(d, err);
         from = op->from + op->copy;
     }
     return 0;
@@ -175,7 +177,7 @@ static uint32_t code_by(struct up_delta *d, const struct up_field *f, uint32_t s
             got = below + (got << 4 | low);
         }
         if (up_moves_note(moves, i, f->target, got) < 0)
-            d->coder.over = true;
+            d->coder.over = d->starved = true;
     }
     *t = (struct up_target){.target = f->target, .by = got, .known = 1};
     return got;
@@ -250,7 +252,7 @@ static int code_literal(struct up_delta *d, const struct up_old *old, uint64_t b
             return err->code;
         up_literal_code(d->literal, &d->coder, block, at, n, d->want ? d->want + at : NULL, d->beside, have);
         if (d->coder.over)
-            return refuse(err);
+            return refuse(d, err);
         beside += n;
         at += n;
         len -= n;
@@ -283,7 +285,7 @@ int up_delta_code(struct up_delta *d, const struct up_old *old, uint64_t source,
             return err->code;
         code_copy(d, op, out + done, d->want ? d->want + done : NULL, at + done, old->size, &gap);
         if (d->coder.over)
-            return refuse(err);
+            return refuse(d, err);
         done += op->copy;
         beside = op->from + op->copy;
     }
@@ -296,8 +298,8 @@ int up_delta_decode(struct up_delta *d, const struct up_old *old, uint64_t sourc
     int rc;
 
     if (out_len > UINT32_MAX)
-        return refuse(err);
+        return refuse(d, err);
     up_coder_decode(&d->coder, stored, stored_len);
     rc = up_delta_code(d, old, source, at, out, (uint32_t)out_len, err);
-    return rc == 0 && up_coder_end(&d->coder) < 0 ? refuse(err) : rc;
+    return rc == 0 && up_coder_end(&d->coder) < 0 ? refuse(d, err) : rc;
 }

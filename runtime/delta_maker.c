@@ -1,5 +1,6 @@
 #include "delta_maker.h"
 
+#include "bytes.h"
 #include "delta_cost.h"
 #include "delta_plan.h"
 #include "delta_private.h"
@@ -91,11 +92,6 @@ static int read_old(void *context, void *buf, size_t len, uint64_t offset, struc
     (void)err;
     memcpy(buf, m->images.old + offset, len);
     return 0;
-}
-
-static bool all_zeros(const uint8_t *in, size_t len)
-{
-    return len > 0 && in[0] == 0 && memcmp(in, in + 1, len - 1) == 0;
 }
 
 static bool push(struct up_delta *d, uint32_t literal, uint32_t copy, uint64_t from, enum up_content content)
@@ -282,15 +278,16 @@ int up_delta_maker_block(struct up_delta_maker *m, uint32_t i, enum up_encoding 
     *encoding = UP_ZEROS;
     *source = 0;
     *out_len = 0;
-    if (all_zeros(fresh, len))
+    if (up_all_zeros(fresh, len))
         return 0;
     *encoding = UP_COPY;
     if (is_copy(m, begin, begin + len, source))
         return 0;
     *encoding = UP_RAW;
-    if (!make_ops(m, begin, begin + len, source))
+    d->starved = false;
+    if (!make_ops(m, begin, begin + len, source) && !d->starved)
         return 0;
-    if (find_gaps(m, begin) < 0)
+    if (d->starved || find_gaps(m, begin) < 0)
         return up_fail(err, UP_INTERNAL, "delta: out of memory");
     d->want = fresh;
     d->gaps = m->gaps.list;

@@ -58,6 +58,7 @@ struct up_delta {
     struct up_delta_op *ops;
     uint32_t count, room;
     uint8_t beside[UP_BESIDE];
+    bool starved; /* memory ran out */
 
     /* Encoding: the block, and each number of equal bytes in order. */
     const uint8_t *want; /* NULL when decoding */
@@ -65,7 +66,7 @@ struct up_delta {
     size_t gap_count, gap_at;
 };
 
-/* One more operation; NULL when there are too many, or no memory. */
+/* One more operation; NULL when there are too many, or no memory (`starved`). */
 struct up_delta_op *up_delta_add(struct up_delta *d);
 
 /*

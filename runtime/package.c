@@ -1,5 +1,6 @@
 #include "package.h"
 
+#include "bytes.h"
 #include "digest.h"
 #include "error.h"
 #include "index_reader.h"
@@ -118,13 +119,6 @@ static void consume(struct up_package *p, size_t len)
     p->have = 0;
 }
 
-static bool all_zeros(const uint8_t *p, size_t len)
-{
-    while (len > 0 && p[len - 1] == 0)
-        len--;
-    return len == 0;
-}
-
 /* The header of one of the first two members, whose sizes are all that is
  * taken from a package before its signature is verified. */
 static int first_header(const uint8_t *in, const char *name, uint64_t limit, uint64_t *size,
@@ -162,7 +156,7 @@ static int step_manifest(struct up_package *p, struct up_error *err)
 
     if (rc < 0)
         return rc;
-    if (!all_zeros(p->buffer + size, padded - size))
+    if (!up_all_zeros(p->buffer + size, padded - size))
         return up_fail(err, UP_UNTRUSTED, "package: bytes that nobody signed after manifest.json");
     rc = first_header(p->buffer + padded, "manifest.minisig", UP_MINISIG_MAX, &p->layout.signature_size, err);
     if (rc < 0)
@@ -247,7 +241,7 @@ static int step_signature(struct up_package *p, struct up_error *err)
 
     if (rc < 0)
         return rc;
-    if (!all_zeros(p->buffer + size, padded - size))
+    if (!up_all_zeros(p->buffer + size, padded - size))
         return up_fail(err, UP_UNTRUSTED, "package: bytes that nobody signed after manifest.minisig");
     rc = verify_manifest(&p->manifest, p->ring, p->text, p->text_size, (const char *)p->buffer, size, err);
     if (rc < 0)
@@ -392,7 +386,7 @@ static int step_padding(struct up_package *p, struct up_error *err)
 
     if (rc < 0)
         return rc;
-    if (!all_zeros(p->buffer, len))
+    if (!up_all_zeros(p->buffer, len))
         return up_fail(err, UP_UNTRUSTED, "package: bytes that nobody signed after an index");
     consume(p, len);
     p->part++;
