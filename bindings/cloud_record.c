@@ -7,15 +7,12 @@
  */
 #include "cloud_record.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "error.h"
 #include "helpers.h"
 #include "preload.h"
 #include "storage.h"
-
-#define BOX "update.native.cloud_record.text"
 
 /* keep(state, name, text) -> true | nil, message, code; replaces what was there, at most 4 KiB */
 static int f_keep(lua_State *L)
@@ -38,18 +35,12 @@ static int f_read(lua_State *L)
     const char *state = luaL_checkstring(L, 1);
     const char *name = luaL_checkstring(L, 2);
     struct up_error err;
-    /* The buffer is the state's before there is a text to lose. */
-    char **box = lua_newuserdatauv(L, sizeof *box, 0);
+    char **text = up_new_text(L);
     size_t len;
 
-    *box = NULL;
-    luaL_setmetatable(L, BOX);
-    if (up_cloud_record_read(up_storage_system(), state, name, box, &len, &err) < 0)
+    if (up_cloud_record_read(up_storage_system(), state, name, text, &len, &err) < 0)
         return up_push_fail(L, &err);
-    lua_pushlstring(L, *box, len);
-    free(*box);
-    *box = NULL;
-    return 1;
+    return up_push_text(L, text, len);
 }
 
 /* forget(state, name) -> true | nil, message, code; true also when there is none */
@@ -65,24 +56,6 @@ static int f_forget(lua_State *L)
     return 1;
 }
 
-static int box_gc(lua_State *L)
-{
-    char **box = luaL_checkudata(L, 1, BOX);
-
-    free(*box);
-    *box = NULL;
-    return 0;
-}
-
-static const luaL_Reg box_metamethods[] = {
-    {"__gc", box_gc},
-    {NULL, NULL},
-};
-
-static const luaL_Reg no_methods[] = {
-    {NULL, NULL},
-};
-
 static const luaL_Reg functions[] = {
     {"keep", f_keep},
     {"read", f_read},
@@ -92,7 +65,6 @@ static const luaL_Reg functions[] = {
 
 int luaopen_update_native_cloud_record(lua_State *L)
 {
-    up_new_type(L, BOX, box_metamethods, no_methods);
     luaL_newlib(L, functions);
     return 1;
 }

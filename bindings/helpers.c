@@ -1,6 +1,7 @@
 #include "helpers.h"
 
 #include <limits.h>
+#include <stdlib.h>
 
 #include "error.h"
 #include "fetch_options.h"
@@ -31,6 +32,36 @@ void up_new_type(lua_State *L, const char *name, const luaL_Reg *metamethods, co
     lua_pushliteral(L, "locked");
     lua_setfield(L, -2, "__metatable");
     lua_pop(L, 1);
+}
+
+#define TEXT "update.native.text"
+
+static int text_gc(lua_State *L)
+{
+    char **text = luaL_checkudata(L, 1, TEXT);
+
+    free(*text);
+    *text = NULL;
+    return 0;
+}
+
+char **up_new_text(lua_State *L)
+{
+    static const luaL_Reg metamethods[] = {{"__gc", text_gc}, {NULL, NULL}}, no_methods[] = {{NULL, NULL}};
+    char **text = lua_newuserdatauv(L, sizeof *text, 0);
+
+    *text = NULL;
+    up_new_type(L, TEXT, metamethods, no_methods);
+    luaL_setmetatable(L, TEXT);
+    return text;
+}
+
+int up_push_text(lua_State *L, char **text, size_t len)
+{
+    lua_pushlstring(L, *text, len);
+    free(*text);
+    *text = NULL;
+    return 1;
 }
 
 uint64_t up_check_bytes(lua_State *L, int arg)

@@ -6,6 +6,7 @@
 
 #include <lauxlib.h>
 #include <lua.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct up_error;
@@ -22,6 +23,11 @@ int up_push_again(lua_State *L);
 /* A metatable `name` whose __index is a table of methods of its own, so that
  * scripts cannot reach metamethods by name. */
 void up_new_type(lua_State *L, const char *name, const luaL_Reg *metamethods, const luaL_Reg *methods);
+
+/* Push a place for a text that C allocates: the text belongs to the state before
+ * anything can raise. up_push_text() turns it into a string of Lua; returns 1. */
+char **up_new_text(lua_State *L);
+int up_push_text(lua_State *L, char **text, size_t len);
 
 /* A non-negative integer argument: bytes, offsets, counts. Raises otherwise. */
 uint64_t up_check_bytes(lua_State *L, int arg);

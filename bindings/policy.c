@@ -13,7 +13,6 @@
  */
 #include "policy.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "error.h"
@@ -76,27 +75,12 @@ static int f_kept(lua_State *L)
     const char *state = luaL_checkstring(L, 1);
     const char *name = luaL_checkstring(L, 2);
     struct up_error err;
-    /* The buffer is the state's before there is a text to lose. */
-    char **box = lua_newuserdatauv(L, sizeof *box, 0);
+    char **text = up_new_text(L);
     size_t len;
 
-    *box = NULL;
-    luaL_setmetatable(L, POLICY ".text");
-    if (up_policy_kept(up_storage_system(), state, name, box, &len, &err) < 0)
+    if (up_policy_kept(up_storage_system(), state, name, text, &len, &err) < 0)
         return up_push_fail(L, &err);
-    lua_pushlstring(L, *box, len);
-    free(*box);
-    *box = NULL;
-    return 1;
-}
-
-static int text_gc(lua_State *L)
-{
-    char **box = luaL_checkudata(L, 1, POLICY ".text");
-
-    free(*box);
-    *box = NULL;
-    return 0;
+    return up_push_text(L, text, len);
 }
 
 /* p:fd() -> the descriptor to watch for reading */
@@ -167,11 +151,6 @@ static const luaL_Reg metamethods[] = {
     {NULL, NULL},
 };
 
-static const luaL_Reg text_metamethods[] = {
-    {"__gc", text_gc},
-    {NULL, NULL},
-};
-
 static const luaL_Reg methods[] = {
     {"fd", m_fd},
     {"wants_write", m_wants_write},
@@ -179,10 +158,6 @@ static const luaL_Reg methods[] = {
     {"pid", m_pid},
     {"step", m_step},
     {"close", m_close},
-    {NULL, NULL},
-};
-
-static const luaL_Reg no_methods[] = {
     {NULL, NULL},
 };
 
@@ -196,7 +171,6 @@ static const luaL_Reg functions[] = {
 int luaopen_update_native_policy(lua_State *L)
 {
     up_new_type(L, POLICY, metamethods, methods);
-    up_new_type(L, POLICY ".text", text_metamethods, no_methods);
     luaL_newlib(L, functions);
     return 1;
 }
