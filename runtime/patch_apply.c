@@ -19,6 +19,7 @@ struct up_patch_apply {
     struct up_index_head head;
     uint8_t new_digest[UP_SHA256_SIZE];
     uint8_t *index, *stored, *content;
+    size_t room; /* of stored and of content: a block, or all that comes out when that is less */
     uint64_t hashed, stored_at;
     uint32_t at;
 };
@@ -128,9 +129,10 @@ static int read_index(struct up_patch_apply *a, struct up_error *err)
     struct up_block block;
     int rc;
 
+    a->room = a->part.size < a->part.block_size ? (size_t)a->part.size : a->part.block_size;
     a->index = malloc((size_t)a->part.index_size);
-    a->stored = malloc(a->part.block_size);
-    a->content = malloc(a->part.block_size);
+    a->stored = malloc(a->room);
+    a->content = malloc(a->room);
     if (!a->index || !a->stored || !a->content)
         return up_fail(err, UP_INTERNAL, "patch: out of memory");
     if ((rc = read_all(a->patch, a->index, (size_t)a->part.index_size, UP_PATCH_HEAD, UP_CORRUPT, err)) < 0)
@@ -152,7 +154,7 @@ static int read_index(struct up_patch_apply *a, struct up_error *err)
 static int check_old(struct up_patch_apply *a, struct up_error *err)
 {
     uint64_t left = a->part.source_size - a->hashed;
-    size_t len = left < a->part.block_size ? (size_t)left : a->part.block_size;
+    size_t len = left < a->room ? (size_t)left : a->room;
     uint8_t digest[UP_DIGEST_MAX];
     int rc = read_all(a->old, a->content, len, a->hashed, UP_INCOMPATIBLE, err);
 

@@ -12,7 +12,7 @@
 #include "disk.h"
 #include "error.h"
 #include "fuzz.h"
-#include "variants.h"
+#include "patch_images.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -32,17 +32,14 @@ static void set_up(void)
 {
     struct up_patch *p;
     struct up_error err;
-    const void *image;
-    size_t len;
-    uint8_t *made;
+    uint8_t old[PATCH_OLD_SIZE], fresh[PATCH_IMAGE_SIZE], *made;
     int rc;
 
+    patch_images(old, fresh);
     world.disk = disk_new();
     disk_put_dir(world.disk, "/w");
-    image = variant_core(1, &len);
-    disk_put(world.disk, OLD, image, len);
-    image = variant_core(VARIANT_KIN, &len);
-    disk_put(world.disk, "/w/new", image, len);
+    disk_put(world.disk, OLD, old, sizeof old);
+    disk_put(world.disk, "/w/new", fresh, sizeof fresh);
     FUZZ_REQUIRE(up_patch_make(&p, disk_storage(world.disk), OLD, "/w/new", PATCH, UP_LZMA, &err) == 0);
     while ((rc = up_patch_step(p, &err)) == UP_AGAIN)
         ;

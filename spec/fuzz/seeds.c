@@ -5,6 +5,8 @@
  *     fuzz_seeds DIRECTORY      makes DIRECTORY/<target>/seed-<name>
  */
 #include "codec.h"
+#include "delta_image.h"
+#include "delta_maker.h"
 #include "error.h"
 #include "fixture.h"
 #include "fuzz.h"
@@ -12,6 +14,7 @@
 #include "minisign.h"
 #include "package.h"
 #include "patch.h"
+#include "patch_images.h"
 #include "sim.h"
 #include "tar.h"
 #include "variants.h"
@@ -235,17 +238,16 @@ static void patch_seeds(struct up_storage *s, struct sim *sim)
 {
     struct bytes *b = calloc(1, sizeof *b);
     struct up_patch *p;
+    uint8_t old[PATCH_OLD_SIZE], fresh[PATCH_IMAGE_SIZE];
     struct up_error err;
-    const void *image;
     size_t len;
     char *made;
     int rc;
 
     FUZZ_REQUIRE(b);
-    image = variant_core(1, &len);
-    sim_put(sim, "/old", image, len, 0644);
-    image = variant_core(VARIANT_KIN, &len);
-    sim_put(sim, "/new", image, len, 0644);
+    patch_images(old, fresh);
+    sim_put(sim, "/old", old, sizeof old, 0644);
+    sim_put(sim, "/new", fresh, sizeof fresh, 0644);
     FUZZ_REQUIRE(up_patch_make(&p, s, "/old", "/new", "/patch", UP_LZMA, &err) == 0);
     while ((rc = up_patch_step(p, &err)) == UP_AGAIN)
         ;
@@ -355,8 +357,54 @@ static void state_seeds(void)
     save("journal", "trial", bytes, up_journal_encode(&s, bytes));
 }
 
-/* Pairs of images to make deltas of; and bytes that are none. */
+/* What an image of `len` bytes is against delta_image(). */
+static void delta_seed(const char *name, const uint8_t *fresh, size_t len)
+{
+    static uint8_t old[DELTA_IMAGE_SIZE], stored[UP_BLOCK_MIN];
+    struct bytes *b = calloc(1, sizeof *b);
+    enum up_encoding encoding;
+    struct up_delta_maker *m = NULL;
+    uint64_t source, done, total;
+    size_t stored_len;
+
+    delta_image(old);
+    FUZZ_REQUIRE(b && up_delta_maker_new(&m, old, sizeof old, fresh, len, UP_BLOCK_MIN, NULL) == 0);
+    while (up_delta_maker_step(m, &done, &total, NULL) == UP_AGAIN)
+        ;
+    FUZZ_REQUIRE(up_delta_maker_block(m, 0, &encoding, &source, stored, &stored_len, NULL) == 0);
+    FUZZ_REQUIRE(encoding == UP_DELTA);
+    put_number(b, len - 1, 2);
+    put_number(b, source, 2);
+    put_number(b, 0, 4);
+    put(b, stored, stored_len);
+    save("delta", name, b->data, b->len);
+    up_delta_maker_free(m);
+    free(b);
+}
+
+/* Deltas as they are made, and bytes that are none. */
 static void delta_seeds(void)
+{
+    uint8_t old[DELTA_IMAGE_SIZE], fresh[500];
+
+    delta_image(old);
+    memcpy(fresh, old + 2100, sizeof fresh);
+    memset(fresh + 200, 0x55, 40);
+    fresh[400]++;
+    delta_seed("text", fresh, sizeof fresh);
+    memcpy(fresh, old + 64, sizeof fresh);
+    for (size_t i = 3; i < sizeof fresh; i += 8)
+        fresh[i] = (uint8_t)(fresh[i] + 64); /* where calls lead has moved, too */
+    delta_seed("calls", fresh, sizeof fresh);
+    memcpy(fresh, old + 8000, 250);
+    memcpy(fresh + 250, old + 2000, 250);
+    memcpy(fresh + 120, "what is new in the middle of it", 31);
+    delta_seed("both", fresh, sizeof fresh);
+    save("delta", "any", "\0\4\0\0\0\0\0\0\1\2\3\4\5\6\7\10\11\12\13\14\15\16\17", 23);
+}
+
+/* Pairs of images to make deltas of. */
+static void delta_maker_seeds(void)
 {
     static const char *const names[] = {"calls", "words", "text"};
 
@@ -372,17 +420,15 @@ static void delta_seeds(void)
             if (i == 1)
                 image[k] = image[k + 1] = image[k + 2] = 0;
         }
-        put_number(b, 1, 1);
         put_number(b, sizeof image - 1, 2);
         put(b, image, sizeof image);
         put(b, image, 240);
         put(b, "what is new in the middle of it", 31);
         image[400]++;
         put(b, image + 240, sizeof image - 240);
-        save("delta", names[i], b->data, b->len);
+        save("delta_maker", names[i], b->data, b->len);
         free(b);
     }
-    save("delta", "any", "\0\0\4\0\0\0\0\0\0\1\2\3\4\5\6\7\10\11\12\13\14\15\16\17", 24);
 }
 
 static void codec_seeds(void)
@@ -434,6 +480,7 @@ int main(int argc, char **argv)
     state_seeds();
     codec_seeds();
     delta_seeds();
+    delta_maker_seeds();
     sim_free(sim);
     return 0;
 }
