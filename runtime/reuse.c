@@ -10,6 +10,8 @@
 #include "old_image.h"
 
 #define BYTES_A_CALL (4u << 20)
+#define SHARE_FIRST 16
+#define LEAST_FIRST 64
 #define UNSEEN UINT32_MAX
 #define IN_TARGET 0x80000000u /* bit of `at`; the rest is the block's number there */
 
@@ -20,6 +22,9 @@ struct up_reuse {
     uint32_t *at;  /* where it was seen */
     struct up_digest *digest;
     uint32_t next; /* block of the image that is looked through */
+    uint32_t step; /* to the one after it; 0: no image has begun */
+    uint32_t seen; /* multiples of this were looked at before; 0: none */
+    bool useful;   /* some block of the image */
 };
 
 static uint64_t key_of(const uint8_t digest[32])
@@ -117,27 +122,57 @@ static int note(struct up_reuse *r, enum up_reuse_place place, const uint8_t dig
     uint32_t *at = entry(r, digest);
     struct up_block block;
 
+    r->useful = r->useful || at;
     if (at && *at == UNSEEN)
         *at = r->next | (place == UP_REUSE_TARGET ? IN_TARGET : 0);
     if (place != UP_REUSE_TARGET || r->next >= up_blocks_count(blocks))
         return 0;
     if (up_blocks_get(blocks, r->next, &block, err) < 0)
         return err->code;
-    if (memcmp(block.digest, digest, sizeof block.digest) == 0)
+    if (memcmp(block.digest, digest, sizeof block.digest) == 0) {
         up_inventory_set(in_place, r->next, true);
+        r->useful = true;
+    }
     return 0;
+}
+
+/* Of so many blocks, each how-manieth is looked at first. */
+static uint32_t stride(uint64_t blocks)
+{
+    uint64_t first = blocks / SHARE_FIRST > LEAST_FIRST ? blocks / SHARE_FIRST : LEAST_FIRST;
+
+    return blocks > first ? (uint32_t)(blocks / first) : 1;
+}
+
+/* The image, or a first look at it, has ended: 1 when there is more to look at. */
+static int end_of_look(struct up_reuse *r)
+{
+    bool again = r->step > 1 && r->useful;
+
+    r->seen = again ? r->step : 0;
+    r->step = again;
+    r->next = 0;
+    r->useful = false;
+    return again;
 }
 
 int up_reuse_step(struct up_reuse *r, enum up_reuse_place place, struct up_old_image *image,
                   struct up_blocks *blocks, struct up_inventory *in_place, void *buffer, struct up_error *err)
 {
-    uint64_t size = up_old_image_old(image)->size, offset = (uint64_t)r->next * r->block_size;
+    uint64_t size = up_old_image_old(image)->size, offset;
     uint8_t digest[UP_DIGEST_MAX];
     struct up_error ignored;
+    uint32_t done = 0;
 
-    for (uint32_t done = 0; done < BYTES_A_CALL && offset < size; done += r->block_size) {
+    if (r->step == 0)
+        r->step = stride((size + r->block_size - 1) / r->block_size);
+    for (; (offset = (uint64_t)r->next * r->block_size) < size; r->next += r->step) {
         size_t len = size - offset < r->block_size ? (size_t)(size - offset) : r->block_size;
 
+        if (r->seen && r->next % r->seen == 0)
+            continue;
+        if (done >= BYTES_A_CALL)
+            return 1;
         /* What cannot be read is fetched. */
         if (up_old_image_read(image, buffer, len, offset, &ignored) < 0)
             break;
@@ -145,13 +180,9 @@ int up_reuse_step(struct up_reuse *r, enum up_reuse_place place, struct up_old_i
         up_digest_final(r->digest, digest);
         if (note(r, place, digest, blocks, in_place, err) < 0)
             return err->code;
-        r->next++;
-        offset += len;
-        if (offset < size && done + r->block_size >= BYTES_A_CALL)
-            return 1;
+        done += r->block_size;
     }
-    r->next = 0;
-    return 0;
+    return end_of_look(r);
 }
 
 bool up_reuse_find(const struct up_reuse *r, const uint8_t digest[32], enum up_reuse_place *place,

@@ -2,10 +2,15 @@
  * reuse.h -- which blocks of a full image the device has already.
  *
  * A new image mostly repeats the one that runs, and the target may still hold
- * one before that, or a part of the new one. Every block of those is hashed
- * once, and what the new image wants is found by the digest of its content,
- * wherever it lies. Only whole blocks at their places are found; what moved
- * by a few bytes takes a delta.
+ * one before that, or a part of the new one. Blocks of those are hashed, and
+ * what the new image wants is found by the digest of its content, wherever it
+ * lies. Only whole blocks at their places are found; what moved by a few bytes
+ * takes a delta.
+ *
+ * Of a large image, one block in sixteen is looked at first, or 64 of them
+ * evenly, and the others only when one of those is wanted: an image that is
+ * compressed as a whole shares nothing with the next, and hashing all of it
+ * would cost as much as installing.
  *
  * Where a block was seen is a hint: who uses it compares the digest.
  *

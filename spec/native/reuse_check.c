@@ -25,6 +25,7 @@
 
 #define BLOCK UP_FIXTURE_BLOCK
 #define BLOCKS 8u
+#define LARGE 136u /* every second one is looked at first */
 #define SLOT_A "/device/slot-a.img"
 #define SLOT_B "/device/slot-b.img"
 #define WANTS 64
@@ -47,7 +48,7 @@ struct bench {
     struct up_keyring *ring;
     struct remote source;
     struct up_transfer *transfer;
-    uint8_t old[BLOCKS * BLOCK], fresh[BLOCKS * BLOCK];
+    uint8_t old[LARGE * BLOCK], fresh[LARGE * BLOCK];
     size_t size;
 };
 
@@ -95,9 +96,9 @@ static void fill(uint8_t *block, unsigned n)
 }
 
 /* Images by the numbers of their blocks; -1 is zeros. */
-static void make_image(uint8_t *image, const int *blocks)
+static void make_image(uint8_t *image, const int *blocks, unsigned count)
 {
-    for (unsigned i = 0; i < BLOCKS; i++) {
+    for (unsigned i = 0; i < count; i++) {
         if (blocks[i] < 0)
             memset(image + (size_t)i * BLOCK, 0, BLOCK);
         else
@@ -122,7 +123,8 @@ static void put_package(struct bench *b, const char *path, unsigned sequence, co
 
 static const int old_blocks[BLOCKS] = {0, 1, 2, 3, 4, 5, 6, 7};
 
-static struct bench *bench_new(const int fresh[BLOCKS], size_t size)
+/* A device with the one image, and a package of the other, `size` bytes of it. */
+static struct bench *bench_with(const int *old, const int *fresh, unsigned count, size_t size)
 {
     struct bench *b = calloc(1, sizeof *b);
     struct up_error err;
@@ -130,19 +132,24 @@ static struct bench *bench_new(const int fresh[BLOCKS], size_t size)
     b->sim = sim_new();
     b->storage = sim_storage(b->sim);
     b->size = size;
-    make_image(b->old, old_blocks);
-    make_image(b->fresh, fresh);
+    make_image(b->old, old, count);
+    make_image(b->fresh, fresh, count);
     sim_put_dir(b->sim, "/device", 0755);
     sim_put_dir(b->sim, "/packages", 0755);
     world_configure(&b->config);
     variant_put_key(b->sim, b->config.keys);
-    put_package(b, "/packages/old.upd", 1, b->old, sizeof b->old);
+    put_package(b, "/packages/old.upd", 1, b->old, (size_t)count * BLOCK);
     put_package(b, "/packages/new.upd", 2, b->fresh, size);
     must(up_device_provision(&b->device, b->storage, &b->config, &err), &err);
     must(world_install(b->device, b->storage, "/packages/old.upd", &err), &err);
     must(up_keyring_load(&b->ring, b->storage, b->config.keys, &err), &err);
     sim_settle(b->sim);
     return b;
+}
+
+static struct bench *bench_new(const int fresh[BLOCKS], size_t size)
+{
+    return bench_with(old_blocks, fresh, BLOCKS, size);
 }
 
 static void close_transfer(struct bench *b)
@@ -270,7 +277,7 @@ static void what_the_device_has_is_not_fetched(void **state)
         unsigned fetched;
 
         if (c->target[0] != -2) {
-            make_image(target, c->target);
+            make_image(target, c->target, BLOCKS);
             sim_put(b->sim, SLOT_B, target, sizeof target, 0600);
             sim_settle(b->sim);
         }
@@ -305,7 +312,7 @@ static void the_last_block_may_be_short(void **state)
 static void ranges_are_those_of_what_is_missing(void **state)
 {
     static const int fresh[BLOCKS] = {20, 1, 22, 3, 4, 5, 6, 7};
-    struct bench *b = bench_new(fresh, sizeof b->fresh);
+    struct bench *b = bench_new(fresh, (size_t)BLOCKS * BLOCK);
 
     (void)state;
     open_transfer(b);
@@ -326,7 +333,7 @@ static void ranges_are_those_of_what_is_missing(void **state)
 static void what_is_gone_is_fetched(void **state)
 {
     for (int how = 0; how < 2; how++) {
-        struct bench *b = bench_new(old_blocks, sizeof b->fresh);
+        struct bench *b = bench_new(old_blocks, (size_t)BLOCKS * BLOCK);
         struct up_error err;
         char *slot;
         size_t len;
@@ -357,7 +364,7 @@ static void what_is_gone_is_fetched(void **state)
 /* A slot that cannot be opened or read at all is as good as none. */
 static void a_slot_that_cannot_be_read_is_no_obstacle(void **state)
 {
-    struct bench *b = bench_new(old_blocks, sizeof b->fresh);
+    struct bench *b = bench_new(old_blocks, (size_t)BLOCKS * BLOCK);
     struct up_error err;
 
     (void)state;
@@ -373,7 +380,7 @@ static void a_slot_that_cannot_be_read_is_no_obstacle(void **state)
 static void what_was_seen_is_kept_for_the_next_try(void **state)
 {
     static const int fresh[BLOCKS] = {0, 1, 2, 3, 24, 5, 6, 7};
-    struct bench *b = bench_new(fresh, sizeof b->fresh);
+    struct bench *b = bench_new(fresh, (size_t)BLOCKS * BLOCK);
     struct up_error err;
     unsigned first, second;
 
@@ -394,14 +401,49 @@ static void what_was_seen_is_kept_for_the_next_try(void **state)
     bench_free(b);
 }
 
+/* Every second block of the old image is looked at; the others only when one of
+ * those is of use. */
+static void of_a_large_image_a_part_is_looked_at_first(void **state)
+{
+    static const struct {
+        unsigned from, to; /* blocks that the images share */
+        unsigned fetched;
+    } large[] = {
+        {0, 0, LARGE},
+        {0, LARGE, 0},
+        {40, 42, LARGE - 2},
+        {40, 41, LARGE - 1},
+        {41, 42, LARGE}, /* which is missed */
+        {LARGE - 2, LARGE, LARGE - 2},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof large / sizeof large[0]; i++) {
+        int old[LARGE], fresh[LARGE];
+        struct bench *b;
+
+        for (unsigned k = 0; k < LARGE; k++) {
+            old[k] = (int)k + 200;
+            fresh[k] = old[k] + (k >= large[i].from && k < large[i].to ? 0 : 400);
+        }
+        b = bench_with(old, fresh, LARGE, (size_t)LARGE * BLOCK);
+        open_transfer(b);
+        assert_int_equal(fetch_all(b), large[i].fetched);
+        finish(b);
+        close_transfer(b);
+        bench_free(b);
+    }
+}
+
 #define CHECK(name) cmocka_unit_test(name)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CHECK(what_the_device_has_is_not_fetched),        CHECK(the_last_block_may_be_short),
-        CHECK(ranges_are_those_of_what_is_missing),       CHECK(what_is_gone_is_fetched),
-        CHECK(a_slot_that_cannot_be_read_is_no_obstacle), CHECK(what_was_seen_is_kept_for_the_next_try),
+        CHECK(what_the_device_has_is_not_fetched),         CHECK(the_last_block_may_be_short),
+        CHECK(ranges_are_those_of_what_is_missing),        CHECK(what_is_gone_is_fetched),
+        CHECK(a_slot_that_cannot_be_read_is_no_obstacle),  CHECK(what_was_seen_is_kept_for_the_next_try),
+        CHECK(of_a_large_image_a_part_is_looked_at_first),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
