@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bytes.h"
 #include "digest.h"
 #include "error.h"
+#include "seal.h"
 #include "slot.h"
 #include "storage.h"
 
@@ -21,6 +23,8 @@ struct up_blocks {
     uint32_t first, held; /* entries in `ahead` */
     uint8_t ahead[ENTRIES_AHEAD * UP_INDEX_ENTRY];
     uint8_t *content; /* one block, allocated when first needed */
+    uint32_t zeros;   /* so many of them have this digest; 0: none was asked for yet */
+    uint8_t zeros_digest[32];
 };
 
 int up_blocks_open(struct up_blocks **out, struct up_storage *storage, const char *spool,
@@ -97,9 +101,27 @@ int up_blocks_get(struct up_blocks *b, uint32_t i, struct up_block *out, struct 
     return up_index_get_block(out, b->ahead + (size_t)(i - b->first) * UP_INDEX_ENTRY, &b->head, i, err);
 }
 
-int up_blocks_match(struct up_blocks *b, uint32_t i, struct up_slot *target, struct up_error *err)
+/* Whether the content just read is that of the block. */
+static bool has_digest(struct up_blocks *b, const struct up_block *block)
 {
     uint8_t digest[UP_DIGEST_MAX];
+
+    if (block->encoding == UP_ZEROS && !up_all_zeros(b->content, block->length))
+        return false;
+    if (block->encoding == UP_ZEROS && b->zeros == block->length)
+        return memcmp(b->zeros_digest, block->digest, sizeof block->digest) == 0;
+    up_digest_update(b->digest, b->content, block->length);
+    up_digest_final(b->digest, digest);
+    if (block->encoding == UP_ZEROS) {
+        b->zeros = block->length;
+        memcpy(b->zeros_digest, digest, sizeof b->zeros_digest);
+    }
+    return memcmp(digest, block->digest, sizeof block->digest) == 0;
+}
+
+int up_blocks_intact(struct up_blocks *b, uint32_t i, struct up_slot *target, struct up_seal *seal,
+                     struct up_error *err)
+{
     struct up_block block;
     long long got;
 
@@ -112,7 +134,12 @@ int up_blocks_match(struct up_blocks *b, uint32_t i, struct up_slot *target, str
         return (int)got;
     if ((uint32_t)got < block.length)
         return 0;
-    up_digest_update(b->digest, b->content, block.length);
-    up_digest_final(b->digest, digest);
-    return memcmp(digest, block.digest, sizeof block.digest) == 0;
+    if (seal && up_seal_has(seal, i))
+        return up_seal_fits(seal, i, b->content, block.length);
+    return has_digest(b, &block);
+}
+
+int up_blocks_match(struct up_blocks *b, uint32_t i, struct up_slot *target, struct up_error *err)
+{
+    return up_blocks_intact(b, i, target, NULL, err);
 }

@@ -182,7 +182,7 @@ void up_device_close(struct up_device *d)
         return;
     up_device_finish_free(d);
     up_device_source_free(d);
-    up_device_keep_reuse(d, NULL);
+    up_device_forget_kept(d);
     free(d->permit);
     if (d->lock >= 0)
         d->storage->ops->close(d->storage, d->lock);

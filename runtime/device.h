@@ -171,12 +171,16 @@ bool up_device_provisioning(const struct up_device *d);
 bool up_device_take_fresh(struct up_device *d);
 
 /*
- * What a transfer of the open transaction found elsewhere on the device, kept
- * for the next one of this process; the device owns it meanwhile. NULL: none.
+ * What a transfer of the open transaction leaves for the next one of this
+ * process, and for the read-back: what it found elsewhere on the device, and
+ * the seals of what it wrote. The device owns them meanwhile. NULL: none.
  */
 struct up_reuse;
+struct up_seal;
 void up_device_keep_reuse(struct up_device *d, struct up_reuse *found);
 struct up_reuse *up_device_take_reuse(struct up_device *d);
+void up_device_keep_seal(struct up_device *d, enum up_part_kind kind, struct up_seal *seal);
+struct up_seal *up_device_take_seal(struct up_device *d, enum up_part_kind kind);
 
 /* The hint that resumes a transfer: blocks in place, in package order. */
 int up_device_hint(struct up_device *d, uint64_t blocks, struct up_error *err);

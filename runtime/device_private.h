@@ -21,6 +21,13 @@ struct up_known_source {
     uint8_t digest[32];
 };
 
+/* What transfers of the open transaction leave for later; each may be NULL. */
+struct up_kept {
+    uint32_t transaction;
+    struct up_reuse *reuse;
+    struct up_seal *seal[UP_PART_KINDS];
+};
+
 struct up_device {
     struct up_storage *storage;
     const struct up_config *config; /* the caller's, outlives the device */
@@ -36,8 +43,7 @@ struct up_device {
     struct up_finish *finish;        /* NULL when not under way */
     struct up_known_source source;
     struct up_source_check *source_check; /* NULL when not under way */
-    struct up_reuse *reuse;               /* see up_device_keep_reuse() */
-    uint32_t reuse_of;                    /* the transaction */
+    struct up_kept kept;
 };
 
 /* Write `next` and take it over; on failure the old state stays. While
@@ -57,6 +63,7 @@ int up_device_arm_boot(struct up_device *d, struct up_error *err);
 void up_device_set_last(const struct up_device *d, struct up_journal_state *next, int code, const char *why);
 void up_device_finish_free(struct up_device *d);
 void up_device_source_free(struct up_device *d);
+void up_device_forget_kept(struct up_device *d);
 /* Of the first `size` bytes of the running slot; NULL while that is not known. */
 const uint8_t *up_device_source_digest(const struct up_device *d, uint64_t size);
 

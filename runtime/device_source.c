@@ -1,6 +1,5 @@
 /*
- * device_source.c -- the core that runs, as the source of a delta, and what is
- * known of it besides.
+ * device_source.c -- the core that runs, as the source of a delta.
  *
  * The journal knows its size, which is compared first. Its digest is taken
  * from the slot, once, before a transaction begins; from then on the digest of
@@ -13,7 +12,6 @@
 #include "digest.h"
 #include "error.h"
 #include "old_image.h"
-#include "reuse.h"
 
 #define CHUNK ((size_t)64 << 10)
 #define CHUNKS_A_CALL 64 /* 4 MiB before the caller gets a turn */
@@ -67,24 +65,6 @@ static bool wants_digest(const struct up_device *d, const struct up_manifest *m)
         return false;
     mounted = up_device_source_mounted(d);
     return mounted == UP_NOT_MOUNTED || mounted == UP_MOUNTED;
-}
-
-void up_device_keep_reuse(struct up_device *d, struct up_reuse *found)
-{
-    up_reuse_free(d->reuse);
-    d->reuse = found;
-    d->reuse_of = d->state.tx.id;
-}
-
-struct up_reuse *up_device_take_reuse(struct up_device *d)
-{
-    struct up_reuse *found = d->reuse;
-
-    d->reuse = NULL;
-    if (d->reuse_of == d->state.tx.id)
-        return found;
-    up_reuse_free(found);
-    return NULL;
 }
 
 static int begin_check(struct up_device *d, uint64_t size, struct up_error *err)

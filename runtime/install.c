@@ -17,6 +17,7 @@
 #include "generation.h"
 #include "history.h"
 #include "permit.h"
+#include "seal.h"
 
 #define MATCHES_A_CALL 16 /* blocks read back before the caller gets a turn */
 
@@ -25,6 +26,7 @@ struct up_finish {
     uint32_t block; /* next one of it */
     struct up_blocks *blocks;
     struct up_slot *target;
+    struct up_seal *seal; /* of what this process wrote of it; NULL: nothing */
 };
 
 static bool has_part(const struct up_manifest *m, enum up_part_kind kind)
@@ -199,6 +201,7 @@ void up_device_finish_free(struct up_device *d)
         return;
     up_blocks_close(d->finish->blocks);
     up_slot_close(d->finish->target);
+    up_seal_free(d->finish->seal);
     free(d->finish);
     d->finish = NULL;
 }
@@ -223,6 +226,7 @@ static int open_part(struct up_device *d, const struct up_part *part, struct up_
     up_device_target(d, part->kind, path, sizeof path);
     up_device_path(d, "tx", spool, sizeof spool);
     f->block = 0;
+    f->seal = up_device_take_seal(d, part->kind);
     if (up_blocks_open(&f->blocks, d->storage, spool, part, err) < 0 ||
         up_slot_open(&f->target, d->storage, path,
                      adopt  ? UP_SLOT_READ
@@ -245,6 +249,8 @@ static void close_part(struct up_device *d)
     f->blocks = NULL;
     up_slot_close(f->target);
     f->target = NULL;
+    up_seal_free(f->seal);
+    f->seal = NULL;
 }
 
 /* Some blocks of the current part: UP_AGAIN, or 0 when it is all there. */
@@ -253,7 +259,7 @@ static int read_back(struct up_device *d, const struct up_part *part, struct up_
     struct up_finish *f = d->finish;
 
     for (int n = 0; n < MATCHES_A_CALL && f->block < up_blocks_count(f->blocks); n++, f->block++) {
-        int match = up_blocks_match(f->blocks, f->block, f->target, err);
+        int match = up_blocks_intact(f->blocks, f->block, f->target, f->seal, err);
 
         if (match < 0)
             return match;
@@ -328,6 +334,7 @@ static int condemn(struct up_device *d, struct up_error *err)
     int code = err->code;
 
     up_device_finish_free(d);
+    up_device_forget_kept(d);
     if (d->state.tx.hint > 0)
         up_device_hint(d, 0, &ignored);
     return code;
@@ -369,6 +376,7 @@ int up_device_finish(struct up_device *d, const struct up_manifest *m, struct up
         return UP_AGAIN;
     }
     up_device_finish_free(d);
+    up_device_forget_kept(d);
     if (d->provisioning)
         return commit_provision(d, err);
     if (up_device_gates(d, m, &report, err) < 0)
@@ -384,6 +392,7 @@ int up_device_abandon(struct up_device *d, int code, const char *why, struct up_
         return up_fail(err, UP_NOTHING, "no transaction to abandon: the device is %s",
                        up_phase_name(d->state.phase));
     up_device_finish_free(d);
+    up_device_forget_kept(d);
     next.phase = UP_IDLE;
     up_device_set_last(d, &next, code, why);
     if (up_device_save(d, &next, err) < 0)

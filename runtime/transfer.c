@@ -10,6 +10,7 @@
 #include "error.h"
 #include "old_image.h"
 #include "package.h"
+#include "seal.h"
 #include "slot.h"
 #include "source.h"
 #include "transfer_private.h"
@@ -184,6 +185,8 @@ static int write_block(struct up_transfer *t, const struct up_block *block, cons
         rc = up_slot_write(p->target, data, block->length, at, err);
     if (rc < 0)
         t->held_back = false;
+    else if (p->seal && block->encoding != UP_ZEROS)
+        up_seal_put(p->seal, t->at_block, data, block->length);
     return rc;
 }
 

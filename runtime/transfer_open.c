@@ -13,6 +13,7 @@
 #include "error.h"
 #include "old_image.h"
 #include "package.h"
+#include "seal.h"
 #include "slot.h"
 #include "source.h"
 #include "storage.h"
@@ -97,6 +98,18 @@ static int open_old(struct up_transfer *t, const struct up_transfer_part *p, str
     return up_old_image_open(&t->old, t->storage, slot, p->info->source_size, err);
 }
 
+/* With those of an earlier transfer of this process. That there can be none is no error. */
+static void seal_part(struct up_transfer *t, struct up_transfer_part *p)
+{
+    struct up_error ignored;
+
+    if (p->adopt)
+        return;
+    p->seal = up_device_take_seal(t->device, p->info->kind);
+    if (!p->seal)
+        up_seal_new(&p->seal, t->storage, p->count, &ignored);
+}
+
 static int open_part(struct up_transfer *t, unsigned n, struct up_error *err)
 {
     struct up_transfer_part *p = &t->part[n];
@@ -111,6 +124,7 @@ static int open_part(struct up_transfer *t, unsigned n, struct up_error *err)
         open_target(t, p, err) < 0)
         return err->code;
     p->count = up_blocks_count(p->blocks);
+    seal_part(t, p);
     if (up_inventory_new(&p->in_place, p->count, err) < 0 || find_blocks(t, n, err) < 0)
         return err->code;
     t->progress.total += p->info->data_size;
@@ -201,6 +215,8 @@ void up_transfer_close(struct up_transfer *t)
         up_blocks_close(t->part[i].blocks);
         up_inventory_free(t->part[i].in_place);
         up_slot_close(t->part[i].target);
+        if (t->part[i].seal)
+            up_device_keep_seal(t->device, t->part[i].info->kind, t->part[i].seal);
     }
     up_transfer_close_reuse(t);
     up_codec_free(t->codec);

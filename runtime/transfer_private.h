@@ -19,6 +19,7 @@ struct up_transfer_part {
     struct up_blocks *blocks;
     struct up_slot *target;
     struct up_inventory *in_place;
+    struct up_seal *seal; /* NULL: blocks are read back by their digests */
     uint32_t count;
     bool left_out; /* of the version that runs: not fetched */
     bool ready;    /* to be written */

@@ -9,8 +9,9 @@
 -- it that implement the rest of x.h.
 local floors = {
   { "error", "bytes", "storage" },
-  { "storage_flash", "storage_boot", "storage_files", "digest", "ed25519", "record", "json_load", "tar", "source",
-    "loop", "channel", "url", "fetch_options", "coder", "address", "moves", "elf", "match", "resolver", "mqtt_queue" },
+  { "storage_flash", "storage_boot", "storage_files", "digest", "seal", "ed25519", "record", "json_load", "tar",
+    "source", "loop", "channel", "url", "fetch_options", "coder", "address", "moves", "elf", "match", "resolver",
+    "mqtt_queue" },
   { "fields", "keyset", "fetch_head", "secret", "cloud_record", "literal", "delta", "delta_cost" },
   { "storage_mounted", "storage_names", "slot", "minisign", "manifest", "tree", "fetch", "policy", "sandbox_answer",
     "sandbox_lock", "sandbox_lua", "http_text", "http_listen", "http_door", "folder", "signals", "mqtt",
@@ -27,7 +28,7 @@ local floors = {
   { "patch_make", "patch_apply" },
   { "device" },
   { "device_private" },
-  { "install", "trial", "device_source" },
+  { "install", "trial", "device_source", "device_kept" },
   { "transfer", "status", "supervisor_private", "sandbox" },
   { "transfer_private" },
   { "transfer_open", "transfer_reuse" },

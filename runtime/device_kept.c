@@ -1,0 +1,59 @@
+/*
+ * device_kept.c -- what a transfer knew when it ended, for whoever goes on in
+ * this process: the next transfer, or the read-back.
+ *
+ * Nothing of it is needed, and nothing of it is true of another transaction.
+ */
+#include <stddef.h>
+
+#include "device_private.h"
+#include "reuse.h"
+#include "seal.h"
+
+void up_device_forget_kept(struct up_device *d)
+{
+    up_reuse_free(d->kept.reuse);
+    for (int i = 0; i < UP_PART_KINDS; i++)
+        up_seal_free(d->kept.seal[i]);
+    d->kept = (struct up_kept){.transaction = d->state.tx.id};
+}
+
+static void begin_with(struct up_device *d)
+{
+    if (d->kept.transaction != d->state.tx.id)
+        up_device_forget_kept(d);
+}
+
+void up_device_keep_reuse(struct up_device *d, struct up_reuse *found)
+{
+    begin_with(d);
+    up_reuse_free(d->kept.reuse);
+    d->kept.reuse = found;
+}
+
+struct up_reuse *up_device_take_reuse(struct up_device *d)
+{
+    struct up_reuse *found;
+
+    begin_with(d);
+    found = d->kept.reuse;
+    d->kept.reuse = NULL;
+    return found;
+}
+
+void up_device_keep_seal(struct up_device *d, enum up_part_kind kind, struct up_seal *seal)
+{
+    begin_with(d);
+    up_seal_free(d->kept.seal[kind]);
+    d->kept.seal[kind] = seal;
+}
+
+struct up_seal *up_device_take_seal(struct up_device *d, enum up_part_kind kind)
+{
+    struct up_seal *seal;
+
+    begin_with(d);
+    seal = d->kept.seal[kind];
+    d->kept.seal[kind] = NULL;
+    return seal;
+}

@@ -1,0 +1,99 @@
+/*
+ * seal_check.c -- seals tell whatever a medium may do to a block.
+ */
+#include "seal.h"
+
+#include "error.h"
+#include "sim.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define LENGTH 70000u
+#define BLOCKS 3u
+
+static uint8_t *block_of(uint8_t first)
+{
+    uint8_t *block = malloc(LENGTH);
+
+    assert_non_null(block);
+    for (size_t i = 0; i < LENGTH; i++)
+        block[i] = (uint8_t)(first + i * 7 + (i >> 8));
+    return block;
+}
+
+static void a_block_fits_its_own_seal_only(void **state)
+{
+    struct sim *sim = sim_new();
+    uint8_t *block = block_of(1), *other = block_of(2);
+    struct up_seal *s;
+    struct up_error err;
+
+    (void)state;
+    assert_int_equal(up_seal_new(&s, sim_storage(sim), BLOCKS, &err), 0);
+    for (uint32_t i = 0; i < BLOCKS; i++)
+        assert_false(up_seal_has(s, i));
+    up_seal_put(s, 0, block, LENGTH);
+    up_seal_put(s, 2, other, LENGTH);
+    assert_true(up_seal_has(s, 0));
+    assert_false(up_seal_has(s, 1));
+    assert_true(up_seal_fits(s, 0, block, LENGTH));
+    assert_true(up_seal_fits(s, 2, other, LENGTH));
+    assert_false(up_seal_fits(s, 0, other, LENGTH)); /* changed places */
+    assert_false(up_seal_fits(s, 0, block, LENGTH - 1));
+    up_seal_put(s, 0, other, LENGTH); /* written anew */
+    assert_true(up_seal_fits(s, 0, other, LENGTH));
+    assert_false(up_seal_fits(s, 0, block, LENGTH));
+    up_seal_free(s);
+    up_seal_free(NULL);
+    free(block);
+    free(other);
+    sim_free(sim);
+}
+
+static void any_bit_and_any_piece_counts(void **state)
+{
+    struct sim *sim = sim_new();
+    uint8_t *block = block_of(1), *changed = block_of(1);
+    struct up_seal *s;
+    struct up_error err;
+
+    (void)state;
+    assert_int_equal(up_seal_new(&s, sim_storage(sim), 1, &err), 0);
+    up_seal_put(s, 0, block, LENGTH);
+    for (size_t bit = 0; bit < LENGTH * 8; bit += bit < 4096 ? 1 : 997) {
+        changed[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        assert_false(up_seal_fits(s, 0, changed, LENGTH));
+        changed[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+    for (size_t at = 0; at + 1024 <= LENGTH; at += 512) { /* two sectors that changed places */
+        memcpy(changed + at, block + at + 512, 512);
+        memcpy(changed + at + 512, block + at, 512);
+        assert_false(up_seal_fits(s, 0, changed, LENGTH));
+        memcpy(changed + at, block + at, 1024);
+    }
+    for (size_t at = 0; at + 512 <= LENGTH; at += 512) { /* one that was never written */
+        memset(changed + at, 0xff, 512);
+        assert_false(up_seal_fits(s, 0, changed, LENGTH));
+        memcpy(changed + at, block + at, 512);
+    }
+    assert_true(up_seal_fits(s, 0, changed, LENGTH));
+    up_seal_free(s);
+    free(block);
+    free(changed);
+    sim_free(sim);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_block_fits_its_own_seal_only),
+        cmocka_unit_test(any_bit_and_any_piece_counts),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
