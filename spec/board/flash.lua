@@ -1,0 +1,130 @@
+--- The program on flash that a real kernel drives: nandsim, mtdram, UBI. Runs
+-- inside the emulated board, see scripts/board; the argument is where the
+-- kernel's modules are.
+--
+-- On each medium: provision, then releases that go to one slot after the other,
+-- each installed under kills at random and confirmed by its script. What lies
+-- on the flash is then read by mtd-utils, which skips bad blocks as U-Boot does.
+
+local loop = require "update.native.loop"
+local world = require "spec.world"
+
+local MODULES = ...
+local RELEASES, KILLS = 6, 8
+local IMAGE = 2 * 1024 * 1024 + 5000 -- bytes; ends within an erase block
+
+local CONFIRM = [[
+sys.taskInit(function()
+  while not update.confirm() do sys.wait(500) end
+  print("confirmed " .. VERSION)
+end)
+]]
+
+local function run(command)
+  local pipe = assert(io.popen(command .. " 2>&1"))
+  local output = pipe:read "a"
+  local ok = pipe:close()
+  if not ok then error(("%s: %s"):format(command, output), 2) end
+  return output
+end
+
+local function load_module(name, options)
+  run(("modprobe -d %s %s %s"):format(MODULES, name, options or ""))
+end
+
+-- The number of the MTD with that name.
+local function mtd(name)
+  return assert(run("cat /proc/mtd"):match('mtd(%d+): %x+ %x+ "' .. name .. '"'), name)
+end
+
+local function bad_blocks()
+  local sum = 0
+  for count in run("cat /sys/class/mtd/mtd?/bad_blocks"):gmatch "%d+" do sum = sum + tonumber(count) end
+  return sum
+end
+
+-- 64 MiB in blocks of 128 KiB: two slots of 5 MiB and 30 MiB for UBI. Blocks 3, 44 and 45 are
+-- bad from the factory; 10 can be erased once, and 50 twice.
+local function load_nand()
+  load_module("nandsim", "first_id_byte=0x20 second_id_byte=0xa2 third_id_byte=0x00 fourth_id_byte=0x15 "
+    .. "parts=40,40,240 badblocks=3,44,45 weakblocks=10:1,50:2")
+end
+
+local media = {}
+
+function media.nand()
+  local a, b = mtd "NAND simulator partition 0", mtd "NAND simulator partition 1"
+  return { a = "/dev/mtd" .. a, b = "/dev/mtd" .. b },
+    function(path, size) return ("nanddump -q --bb=skipbad -l %d %s | head -c %d"):format(size, path, size) end
+end
+
+function media.nor()
+  load_module("mtdram", "total_size=12288 erase_size=64")
+  local whole = "/dev/mtd" .. mtd "mtdram test device"
+  run(("mtdpart add %s nor_a 0 %d && mtdpart add %s nor_b %d %d"):format(whole, 6 << 20, whole, 6 << 20, 6 << 20))
+  return { a = "/dev/mtd" .. mtd "nor_a", b = "/dev/mtd" .. mtd "nor_b" },
+    function(path, size) return ("head -c %d %s"):format(size, path) end
+end
+
+function media.ubi()
+  load_module "ubi"
+  run(("ubiattach -m %s"):format(mtd "NAND simulator partition 2"))
+  run "ubimkvol /dev/ubi0 -N slot-a -s 5MiB && ubimkvol /dev/ubi0 -N slot-b -s 5MiB"
+  return { a = "/dev/ubi0_0", b = "/dev/ubi0_1" },
+    function(path, size) return ("head -c %d %s"):format(size, path) end
+end
+
+-- Installs release n, killed some times in the `whole` seconds that it takes, when
+-- that is known. @return how many kills hit
+local function install(w, n, whole)
+  local package, hit = w:pack { sequence = n, version = "1.0." .. n, body = CONFIRM, core = world.core(n, IMAGE) }, 0
+  for _ = 1, whole and KILLS or 0 do
+    w:start("install", ("install %s -q"):format(package))
+    w:sleep(math.random() * whole / 2)
+    if w:alive "install" then hit = hit + 1 end
+    w:stop("install", "KILL")
+    if w:status().phase == "armed" then return hit end
+    assert(w:status().release == "1.0." .. n - 1)
+  end
+  local code, _, err = w:moult("install", package, "-q")
+  assert(code == 4, err)
+  return hit
+end
+
+local function check(medium)
+  local slots, reader = media[medium]()
+  local w = world.new()
+  w:configure(('core = { slots = { a = %q, b = %q }, boot = "file" },'):format(slots.a, slots.b),
+    { heartbeat = 60, confirm_after = 1, deadline = 900 })
+  local first = w:pack { sequence = 1, version = "1.0.1", body = CONFIRM, core = world.core(1, IMAGE) }
+  local code, _, err = w:moult("provision", first, "-q")
+  assert(code == 0, err)
+  local whole, kills, bad = nil, 0, bad_blocks()
+  for n = 1, RELEASES do
+    if n > 1 then
+      local started = loop.now()
+      kills = kills + install(w, n, whole)
+      whole = whole or loop.now() - started
+      w:start("device", "run")
+      w:wait("release " .. n, function()
+        local status = w:status()
+        return status and status.phase == "idle" and status.release == "1.0." .. n
+      end, 240)
+      w:stop "device"
+    end
+    local slot = slots[w:status().core.running]
+    w:write("want", world.core(n, IMAGE).image)
+    run(("%s > %s && cmp %s %s"):format(reader(slot, IMAGE), w:path "got", w:path "want", w:path "got"))
+  end
+  local _, doctor = w:moult "doctor"
+  print(doctor)
+  w:close()
+  print(("board: %s: %d releases, %d kills of their installs, %d blocks went bad, every slot reads as signed"):format(
+    medium, RELEASES, kills, bad_blocks() - bad))
+end
+
+load_nand()
+local ok, message = xpcall(function()
+  for _, medium in ipairs { "nor", "ubi", "nand" } do check(medium) end
+end, debug.traceback)
+print(ok and "board: flash done, kernel " .. run("uname -r"):gsub("\n", "") or "board FAILED: " .. message)
