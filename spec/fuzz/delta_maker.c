@@ -39,14 +39,12 @@ static void make_block(struct up_delta_maker *m, struct up_delta *d, const struc
     struct up_error err;
     uint64_t source;
 
-    FUZZ_REQUIRE(
-        up_delta_maker_block(m, (uint32_t)(at / BLOCK), &encoding, &source, stored, &n, &err) == 0);
+    FUZZ_REQUIRE(up_delta_maker_block(m, (uint32_t)(at / BLOCK), &encoding, &source, stored, &n, &err) == 0);
     if (encoding == UP_COPY)
         FUZZ_REQUIRE(source <= old->size && len <= old->size - source &&
                      memcmp(old->bytes + source, fresh->bytes + at, len) == 0);
     if (encoding == UP_DELTA)
-        FUZZ_REQUIRE(n < len &&
-                     up_delta_decode(d, &access, source, at, stored, n, out, len, &err) == 0 &&
+        FUZZ_REQUIRE(n < len && up_delta_decode(d, &access, source, at, stored, n, out, len, &err) == 0 &&
                      memcmp(out, fresh->bytes + at, len) == 0);
 }
 
