@@ -120,8 +120,13 @@ function Depot:look()
   return true
 end
 
-function Depot:_answer(request)
+-- What is not here may have come since the last look: it is looked for once more.
+function Depot:_answer(request, asked)
   local answer = site.answer(self.site, request)
+  if not answer.path and self.looked < asked then
+    self:look()
+    answer = site.answer(self.site, request)
+  end
   self.notes[request.id] = answer.note
   if answer.path then
     local ok, _, code = self.server:reply_file(request.id, answer.path, answer.headers)
@@ -159,12 +164,12 @@ function Depot:step(timeout_ms)
   if not ok then
     return nil, message, code
   end
-  local request = self.server:next()
-  if natives.loop.now() - self.looked > (request and FRESH or M.LOOK) then
+  local request, now = self.server:next(), natives.loop.now()
+  if now - self.looked > (request and FRESH or M.LOOK) then
     self:look() -- a folder that is gone for a moment is no reason to stop
   end
   while request do
-    self:_answer(request)
+    self:_answer(request, now)
     request = self.server:next()
   end
   local event = self.server:finished()
