@@ -75,20 +75,21 @@ function media.ubi()
 end
 
 -- Installs release n, killed some times in the `whole` seconds that it takes, when
--- that is known. @return how many kills hit
+-- that is known. @return how many kills hit, and how long the last one took
 local function install(w, n, whole)
   local package, hit = w:pack { sequence = n, version = "1.0." .. n, body = CONFIRM, core = world.core(n, IMAGE) }, 0
   for _ = 1, whole and KILLS or 0 do
     w:start("install", ("install %s -q"):format(package))
-    w:sleep(math.random() * whole / 2)
+    w:sleep(math.random() * whole)
     if w:alive "install" then hit = hit + 1 end
     w:stop("install", "KILL")
-    if w:status().phase == "armed" then return hit end
+    if w:status().phase == "armed" then return hit, whole end
     assert(w:status().release == "1.0." .. n - 1)
   end
+  local started = loop.now()
   local code, _, err = w:moult("install", package, "-q")
   assert(code == 4, err)
-  return hit
+  return hit, loop.now() - started
 end
 
 local function check(medium)
@@ -102,9 +103,8 @@ local function check(medium)
   local whole, kills, bad = nil, 0, bad_blocks()
   for n = 1, RELEASES do
     if n > 1 then
-      local started = loop.now()
-      kills = kills + install(w, n, whole)
-      whole = whole or loop.now() - started
+      local hit, seconds = install(w, n, whole)
+      kills, whole = kills + hit, whole or seconds
       w:start("device", "run")
       w:wait("release " .. n, function()
         local status = w:status()
