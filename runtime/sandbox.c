@@ -59,15 +59,15 @@ static void write_all(const char *text, size_t len)
     }
 }
 
-/* Ends the process. False: too long, or no memory for it. */
-static bool answer(const json_t *value)
+/* Ends the process; returns when that is too long, or there is no memory for it. */
+static void answer(const json_t *value)
 {
     char *text = value ? json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     size_t len = text ? strlen(text) : 0;
 
     if (len == 0 || len > UP_POLICY_ANSWER_MAX) {
         free(text);
-        return false;
+        return;
     }
     last_words.answering = 1;
     write_all(text, len);
@@ -79,8 +79,7 @@ static json_t *refusal(const char *source, const char *message)
     return json_pack("{s:b, s:s, s:[s]}", "ok", 0, "message", message, "broken", source);
 }
 
-/* Ends the process. */
-static void refuse(const char *source, const char *message)
+_Noreturn static void refuse(const char *source, const char *message)
 {
     char cut[MESSAGE_MAX];
     size_t len = strlen(message);
@@ -92,14 +91,15 @@ static void refuse(const char *source, const char *message)
     }
     memcpy(cut, message, len);
     cut[len] = '\0';
-    answer(refusal(source, cut));
-    answer(refusal(source, "it failed, and its message is not UTF-8"));
+    if (len > 0)
+        answer(refusal(source, cut));
+    answer(refusal(source, "it failed, and its message is empty or not UTF-8"));
     _exit(1);
 }
 
-static void refuse_question(const char *message)
+_Noreturn static void refuse_question(const char *message)
 {
-    (void)answer(json_pack("{s:b, s:s, s:[]}", "ok", 0, "message", message, "broken"));
+    answer(json_pack("{s:b, s:s, s:[]}", "ok", 0, "message", message, "broken"));
     _exit(1);
 }
 
@@ -226,7 +226,7 @@ static int put_question(lua_State *L)
     return 0;
 }
 
-static void reply(const struct ask *ask)
+_Noreturn static void reply(const struct ask *ask)
 {
     char why[256];
     json_t *value, *tree;
@@ -234,8 +234,8 @@ static void reply(const struct ask *ask)
     if (!up_sandbox_check(ask->word, ask->text ? ask->name : NULL, ask->question, ask->first, ask->second,
                           &value, &tree, why, sizeof why))
         refuse(ask->name, why);
-    if (!answer(json_pack("{s:b, s:o, s:o, s:s}", "ok", 1, "answer", value, "tree", tree, "by", ask->name)))
-        refuse(ask->name, "its answer is longer than 64 KiB");
+    answer(json_pack("{s:b, s:o, s:o, s:s}", "ok", 1, "answer", value, "tree", tree, "by", ask->name));
+    refuse(ask->name, "its answer is longer than 64 KiB");
 }
 
 /* Ask one source; returns only when it does not define the function. */
@@ -262,7 +262,7 @@ static void ask_source(struct ask *ask, const struct up_sandbox_modules *modules
     lua_close(L);
 }
 
-static void ask_all(const json_t *question, const struct up_sandbox_modules *modules)
+_Noreturn static void ask_all(const json_t *question, const struct up_sandbox_modules *modules)
 {
     struct ask ask = {.word = text_of(question, "ask"), .question = question};
     const json_t *sources = json_object_get(question, "sources");
@@ -338,5 +338,4 @@ int up_sandbox_main(const char *user)
     if (up_sandbox_lock(user, &err) < 0)
         refuse_question(err.message);
     ask_all(read_question(), &modules);
-    return 1;
 }

@@ -249,6 +249,7 @@ local attacks = {
   { "next on a library", during "return next(string) ~= nil", HELD },
   { "pairs on a library", during "local _, t = pairs(string) return t.rep ~= nil and t ~= string", HELD },
   { "writing into the default policy", during "default.decide = nil", "read%-only" },
+  { "what is no metatable", during "setmetatable({}, 1)", "nil or table expected" },
   { "rawset on the default policy", during "rawset(require 'update.policy', 'decide', 1)", "read%-only" },
   { "poisoning what the default policy uses", during [[
       version, ipairs, math, string = nil, error, nil, nil
@@ -282,6 +283,14 @@ local attacks = {
     "not finite" },
   { "a wait of ages",
     "return { decide = function() return { action = 'defer', retry_after = 1e12 } end }", "retry_after" },
+  { "a wait that is no number",
+    "return { decide = function() return { action = 'defer', retry_after = '60' } end }", "retry_after" },
+  { "a wish that is none", "return { decide = function() return { action = 'install', prefer = 'both' } end }",
+    "prefer must be" },
+  { "a place before the first", "return { decide = function() return { action = 'defer', [0] = 1 } end }", "key" },
+  { "an answer of many values in many tables", [[
+      local t = {} for i = 1, 100 do t[i] = {} for j = 1, 100 do t[i][j] = j end end
+      return { decide = function() return { action = "install", x = t } end }]], "values in the answer" },
   { "a wait backwards",
     "return { decide = function() return { action = 'defer', retry_after = -1 } end }", "retry_after" },
   { "broken UTF-8 in the answer",
@@ -310,6 +319,10 @@ local attacks = {
   { "an error without an object", during "error()", "threw a nil" },
   { "an error message that is not UTF-8", during "error('\\255')", "not UTF%-8" },
   { "a very long error message", during "error(('x'):rep(1 << 20))", "xxx$" },
+  { "a long error message, cut between two letters", during "error(('\u{e4}'):rep(400), 0)",
+    "^" .. ("\u{e4}"):rep(199) .. "$" },
+  { "a long error message without a letter to cut at", during "error(('\\x80'):rep(400), 0)", "not UTF%-8" },
+  { "an empty error message", during "error('', 0)", "its message is empty" },
 }
 
 -- What ends a policy on a machine that is too busy to give it 500 ms in time.
@@ -345,6 +358,43 @@ describe("the sandbox", function()
     file:close()
     return text
   end
+
+  it("lets a policy print, and use tables of its own as everywhere", function()
+    local got = try(during [[
+      print("tried on a PC")
+      local t = setmetatable(rawset({}, "a", 1), { __index = { b = 2 } })
+      return t.a == 1 and t.b == 2 and setmetatable(t, nil) == t and t.b == nil]])
+    assert.equal("through", got.answer.reason)
+  end)
+
+  it("hands over fractions, and takes whole seconds back", function()
+    local got = try([[return { decide = function(offer)
+      return { action = "defer", reason = "later", retry_after = offer.half * 3 } end }]], { offer = { half = 0.5 } })
+    assert.equal(1, got.answer.retry_after)
+  end)
+
+  it("gives an empty table for what the question leaves open", function()
+    local text = "return { decide = function(...) local n = 0 for _, t in ipairs { ... } do assert(next(t) == nil) "
+      .. "n = n + 1 end return { action = 'defer', reason = 'of ' .. n } end }"
+    local p = assert(native.start(('{"ask":"decide","offer":null,"sources":[{"name":"owner","text":%s}]}'):format(
+      json.encode(text))))
+    local got = p:step()
+    while not got do
+      assert(loop:poll(p:remaining(), { { fd = p:fd(), read = true } }))
+      got = p:step()
+    end
+    p:close()
+    assert.equal("of 3", json.decode(got).answer.reason)
+  end)
+
+  it("takes each name that was offered once", function()
+    local function choose(names)
+      return try(("return { choose = function() return { %s } end }"):format(names),
+        { ask = "choose", hotfixes = { { name = "one" }, { name = "two" } } })
+    end
+    assert.same({ "two", "one" }, choose("'two', 'one'").answer.names)
+    assert.matches("a name comes twice", choose("'one', 'two', 'one'").message)
+  end)
 
   -- Look at a policy process while its policy runs until the timer ends it.
   local function watch(body, look)

@@ -1,3 +1,4 @@
+local HOST = require "update.native.host"
 local native = require "update.native.policy"
 local loop = assert(require("update.native.loop").new())
 
@@ -65,6 +66,8 @@ describe("native.policy", function()
     { "what is not JSON", "{", "not JSON" },
     { "a question of its own", '{"ask":"format"}', "ask must be" },
     { "a source without text", '{"ask":"decide","sources":[{"name":"owner"}]}', "needs a text" },
+    { "a source with a long name", '{"ask":"decide","sources":[{"name":"' .. ("n"):rep(65) .. '","text":""}]}',
+      "1 to 64 bytes" },
     { "a source without a name", '{"ask":"decide","sources":[{"text":""}]}', "needs a text" },
     { "a question nested too deep", '{"ask":"decide","offer":' .. ("["):rep(50) .. ("]"):rep(50) .. "}", "deeper" },
   }
@@ -89,6 +92,20 @@ describe("native.policy", function()
     local text = finish(native.start('{"ask":"healthy","facts":{"n":null},"sources":[{"name":"owner","text":"'
       .. policy .. '"}]}'))
     assert.matches('"healthy":true', text)
+  end)
+
+  it("answers a question that is longer than any, whoever asks it", function()
+    local pipe = assert(io.popen(("head -c 1048577 /dev/zero | '%s' --policy"):format(HOST.program)))
+    local text = pipe:read("a")
+    assert.is_true(pipe:close())
+    assert.matches("the question is too long", text)
+  end)
+
+  it("answers when its own modules are not there", function()
+    assert(os.execute(("cp '%s' %s/moult"):format(HOST.program, dir)))
+    local text = assert(finish(native.start('{"ask":"decide"}', nil, dir .. "/moult")))
+    assert.matches('"ok":false', text)
+    assert.matches("update/version.lua: No such file", text)
   end)
 
   it("says what cannot be started", function()
@@ -131,6 +148,7 @@ describe("native.policy", function()
   it("says which limit killed it", function()
     fails("refused", "system call filter", finish(native.start("{}", nil, program "kill -s SYS $$")))
     fails("refused", "processor time or memory", finish(native.start("{}", nil, program "kill -s XCPU $$")))
+    fails("refused", "processor time or memory", finish(native.start("{}", nil, program "kill -s KILL $$")))
     fails("refused", "Segmentation fault", finish(native.start("{}", nil, program "kill -s SEGV $$")))
   end)
 
