@@ -1,12 +1,16 @@
 /*
- * digest_check.c -- digests against published values, contexts used again, hex.
+ * digest_check.c -- digests against published values, contexts used again, hex;
+ * and that none is given out that OpenSSL did not compute.
  */
 #include "digest.h"
 
 #include "error.h"
 
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -143,6 +147,109 @@ static void hmacs_match_published_values(void **state)
     assert_int_equal(up_hmac(UP_HMAC_SHA1, long_key, 1025, "", 0, out, &err), UP_USAGE);
 }
 
+/* OpenSSL, of which one function fails, and what abort() does then. */
+static const char *broken = "";
+static jmp_buf aborted;
+
+#define BREAKABLE(type, name, failure, parameters, arguments)                  \
+    type __real_##name parameters;                                             \
+    type __wrap_##name parameters;                                             \
+    type __wrap_##name parameters                                              \
+    {                                                                          \
+        return strcmp(broken, #name) == 0 ? failure : __real_##name arguments; \
+    }
+
+BREAKABLE(int, EVP_DigestInit_ex2, 0, (EVP_MD_CTX * c, const EVP_MD *type, const OSSL_PARAM *p), (c, type, p))
+BREAKABLE(int, EVP_DigestUpdate, 0, (EVP_MD_CTX * c, const void *data, size_t len), (c, data, len))
+BREAKABLE(int, EVP_DigestFinal_ex, 0, (EVP_MD_CTX * c, unsigned char *out, unsigned *len), (c, out, len))
+BREAKABLE(unsigned char *, HMAC, NULL,
+          (const EVP_MD *type, const void *key, int key_len, const unsigned char *data, size_t len,
+           unsigned char *out, unsigned *written),
+          (type, key, key_len, data, len, out, written))
+
+int __real_EVP_Digest(const void *data, size_t len, unsigned char *out, unsigned *written, const EVP_MD *type,
+                      ENGINE *e);
+int __wrap_EVP_Digest(const void *data, size_t len, unsigned char *out, unsigned *written, const EVP_MD *type,
+                      ENGINE *e);
+
+int __wrap_EVP_Digest(const void *data, size_t len, unsigned char *out, unsigned *written, const EVP_MD *type,
+                      ENGINE *e)
+{
+    int rc = __real_EVP_Digest(data, len, out, written, type, e);
+
+    if (strcmp(broken, "a short EVP_Digest") == 0)
+        *written = 20;
+    return strcmp(broken, "EVP_Digest") == 0 ? 0 : rc;
+}
+
+_Noreturn void __wrap_abort(void);
+
+_Noreturn void __wrap_abort(void)
+{
+    longjmp(aborted, 1);
+}
+
+static void reset(struct up_digest *d)
+{
+    up_digest_reset(d);
+}
+
+static void update(struct up_digest *d)
+{
+    up_digest_update(d, "abc", 3);
+}
+
+static void final(struct up_digest *d)
+{
+    uint8_t out[UP_DIGEST_MAX];
+
+    up_digest_final(d, out);
+}
+
+static void at_once(struct up_digest *d)
+{
+    uint8_t out[UP_SHA256_SIZE];
+
+    (void)d;
+    up_sha256("abc", 3, out);
+}
+
+static void what_was_not_computed_is_given_to_nobody(void **state)
+{
+    static const struct {
+        const char *broken;
+        void (*step)(struct up_digest *d);
+    } cases[] = {
+        {"EVP_DigestInit_ex2", reset}, {"EVP_DigestUpdate", update},    {"EVP_DigestFinal_ex", final},
+        {"EVP_Digest", at_once},       {"a short EVP_Digest", at_once},
+    };
+    uint8_t out[UP_DIGEST_MAX];
+    struct up_digest *d;
+    struct up_error err;
+
+    (void)state;
+    assert_int_equal(up_digest_new(&d, UP_SHA256, &err), 0);
+    for (volatile size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        volatile bool came_back = false;
+
+        broken = cases[i].broken;
+        if (setjmp(aborted) == 0) {
+            cases[i].step(d);
+            came_back = true;
+        }
+        broken = "";
+        if (came_back)
+            fail_msg("%s failed, and it went on", cases[i].broken);
+    }
+    up_digest_free(d);
+    broken = "HMAC";
+    assert_int_equal(up_hmac(UP_HMAC_SHA256, "key", 3, "text", 4, out, &err), UP_INTERNAL);
+    broken = "";
+    assert_int_equal(up_digest_new(&d, (enum up_digest_kind)99, &err), UP_INTERNAL);
+    assert_non_null(strstr(err.message, "digest unknown"));
+    assert_null(d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -151,6 +258,7 @@ int main(void)
         cmocka_unit_test(a_context_hashes_one_message_after_another),
         cmocka_unit_test(one_buffer_is_hashed_at_once),
         cmocka_unit_test(hex_is_read_exactly),
+        cmocka_unit_test(what_was_not_computed_is_given_to_nobody),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
