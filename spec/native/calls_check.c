@@ -7,24 +7,33 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <unistd.h>
 
+#include "boot.h"
 #include "channel.h"
 #include "child.h"
+#include "cloud_record.h"
+#include "config.h"
 #include "failing.h"
 #include "fetch.h"
 #include "folder.h"
+#include "history.h"
 #include "http_listen.h"
 #include "loop.h"
 #include "mqtt.h"
 #include "notify.h"
 #include "policy.h"
+#include "seal.h"
+#include "secret.h"
 #include "signals.h"
 #include "url.h"
 
 static unsigned long failed_calls;
+
+int __real_pipe2(int fds[2], int flags);
 
 static unsigned open_descriptors(void)
 {
@@ -110,6 +119,27 @@ static int wait_once(const struct scratch *s, struct up_error *err)
     if (rc == 0)
         rc = up_loop_poll(loop, NULL, 0, 0, err);
     up_loop_free(loop);
+    return rc;
+}
+
+/* More descriptors than lie on the stack; one of them ends the wait at once. */
+static int wait_for_many(const struct scratch *s, struct up_error *err)
+{
+    struct up_watch watches[40];
+    struct up_loop *loop = NULL;
+    int pair[2], rc;
+
+    (void)s;
+    assert_int_equal(__real_pipe2(pair, O_CLOEXEC), 0);
+    close(pair[1]);
+    for (int i = 0; i < 40; i++)
+        watches[i] = (struct up_watch){.fd = i == 30 ? pair[0] : -1, .read = true};
+    rc = up_loop_new(&loop, err);
+    if (rc == 0 && (rc = up_loop_poll(loop, watches, 40, -1, err)) == 0)
+        for (int i = 0; i < 40; i++)
+            assert_int_equal(watches[i].ready, i == 30);
+    up_loop_free(loop);
+    close(pair[0]);
     return rc;
 }
 
@@ -288,6 +318,79 @@ static int keep_files(const struct scratch *s, struct up_error *err)
     return rc;
 }
 
+static int keep_history(const struct scratch *s, struct up_error *err)
+{
+    struct up_event event = {.name = "armed"}, events[UP_HISTORY_RECORDS];
+    int rc = up_history_create(s->storage, s->dir, err);
+
+    if (rc == 0)
+        rc = up_history_add(s->storage, s->dir, &event, err);
+    if (rc == 0)
+        rc = up_history_read(s->storage, s->dir, events, err);
+    return rc > 0 ? 0 : rc;
+}
+
+static int read_secret(const struct scratch *s, struct up_error *err)
+{
+    char path[512], secret[UP_SECRET_MAX + 1];
+    int rc = up_storage_write_file(s->storage, scratch_path(s, "secret", path), "word\n", 5, 0600, err);
+
+    if (rc == 0)
+        rc = up_secret_check(s->storage, path, err);
+    if (rc == 0)
+        rc = up_secret_read(s->storage, path, secret, err);
+    return rc;
+}
+
+static int keep_record(const struct scratch *s, struct up_error *err)
+{
+    char *text = NULL;
+    int rc = up_cloud_record_keep(s->storage, s->dir, "cloud", "text", 4, err);
+
+    if (rc == 0)
+        rc = up_cloud_record_read(s->storage, s->dir, "cloud", &text, NULL, err);
+    free(text);
+    if (rc == 0)
+        rc = up_cloud_record_forget(s->storage, s->dir, "cloud", err);
+    return rc;
+}
+
+static int seal_block(const struct scratch *s, struct up_error *err)
+{
+    struct up_seal *seal = NULL;
+    int rc = up_seal_new(&seal, s->storage, 1, err);
+
+    if (rc == 0) {
+        up_seal_put(seal, 0, "block", 5);
+        assert_true(up_seal_fits(seal, 0, "block", 5));
+        up_seal_free(seal);
+    }
+    return rc;
+}
+
+static int ask_loader(const struct scratch *s, struct up_error *err)
+{
+    struct up_config config;
+    struct up_boot *boot = NULL;
+    struct up_boot_state state;
+    char id[37];
+    int slot, rc;
+
+    up_config_init(&config);
+    config.state = (char *)(uintptr_t)s->dir;
+    rc = up_boot_open(&boot, s->storage, &config, err);
+    config.state = NULL;
+    if (rc == 0)
+        rc = up_boot_started(boot, &slot, err);
+    if (rc == 0)
+        rc = up_boot_read(boot, &state, err);
+    if (rc == 0)
+        up_boot_id(boot, &state, id);
+    up_boot_close(boot);
+    up_config_free(&config);
+    return rc;
+}
+
 static int count_entry(void *user, const char *name, enum up_node_kind kind)
 {
     (void)name, (void)kind;
@@ -372,6 +475,7 @@ static void any_call_below_may_fail(void **state)
         {"child", raise_child},
         {"policy", ask_policy},
         {"loop", wait_once},
+        {"loop with many", wait_for_many},
         {"fetch", fetch_once},
         {"source", read_object},
         {"url", follow_links},
@@ -382,6 +486,11 @@ static void any_call_below_may_fail(void **state)
         {"folder", read_folder},
         {"mqtt", stay_connected},
         {"files", keep_files},
+        {"history", keep_history},
+        {"secret", read_secret},
+        {"cloud record", keep_record},
+        {"seal", seal_block},
+        {"boot", ask_loader},
         {"table", use_table},
     };
 
@@ -390,6 +499,7 @@ static void any_call_below_may_fail(void **state)
     failing_error(EINTR); /* interrupted: done again, or said */
     fail_each(*state, "channel, interrupted", talk);
     fail_each(*state, "child, interrupted", raise_child);
+    fail_each(*state, "policy, interrupted", ask_policy);
     failing_error(EAGAIN); /* not yet */
     fail_each(*state, "channel, later", talk);
     failing_error(0);

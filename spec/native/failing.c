@@ -152,6 +152,21 @@ lzma_ret __wrap_lzma_raw_decoder(lzma_stream *stream, const lzma_filter *filters
 lzma_ret __real_lzma_raw_encoder(lzma_stream *stream, const lzma_filter *filters);
 lzma_ret __wrap_lzma_raw_encoder(lzma_stream *stream, const lzma_filter *filters);
 
+EVP_MAC *__real_EVP_MAC_fetch(OSSL_LIB_CTX *context, const char *name, const char *properties);
+EVP_MAC *__wrap_EVP_MAC_fetch(OSSL_LIB_CTX *context, const char *name, const char *properties);
+EVP_MAC_CTX *__real_EVP_MAC_CTX_new(EVP_MAC *algorithm);
+EVP_MAC_CTX *__wrap_EVP_MAC_CTX_new(EVP_MAC *algorithm);
+
+EVP_MAC *__wrap_EVP_MAC_fetch(OSSL_LIB_CTX *context, const char *name, const char *properties)
+{
+    return fails() ? NULL : __real_EVP_MAC_fetch(context, name, properties);
+}
+
+EVP_MAC_CTX *__wrap_EVP_MAC_CTX_new(EVP_MAC *algorithm)
+{
+    return fails() ? NULL : __real_EVP_MAC_CTX_new(algorithm);
+}
+
 EVP_MD_CTX *__wrap_EVP_MD_CTX_new(void)
 {
     return fails() ? NULL : __real_EVP_MD_CTX_new();

@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* A call that does what it always does, or gives `failure`. */
@@ -77,6 +78,24 @@ CALL(int, posix_spawn_file_actions_adddup2, ENOMEM, (posix_spawn_file_actions_t 
 CALL(int, posix_spawnattr_init, ENOMEM, (posix_spawnattr_t * attributes), (attributes))
 CALL(CURLM *, curl_multi_init, NULL, (void), ())
 CALL(CURL *, curl_easy_init, NULL, (void), ())
+CALL(CURLcode, curl_global_init, CURLE_OUT_OF_MEMORY, (long flags), (flags))
+CALL(CURLMcode, curl_multi_add_handle, CURLM_OUT_OF_MEMORY, (CURLM * multi, CURL *easy), (multi, easy))
+CALL(CURLMcode, curl_multi_perform, CURLM_OUT_OF_MEMORY, (CURLM * multi, int *running), (multi, running))
+CALL(CURLMcode, curl_multi_poll, CURLM_OUT_OF_MEMORY,
+     (CURLM * multi, struct curl_waitfd *fds, unsigned count, int timeout_ms, int *ready),
+     (multi, fds, count, timeout_ms, ready))
+
+pid_t __real_waitpid(pid_t pid, int *status, int options);
+pid_t __wrap_waitpid(pid_t pid, int *status, int options);
+
+/* Nothing else can happen to who waits for a child of its own. */
+pid_t __wrap_waitpid(pid_t pid, int *status, int options)
+{
+    if (!failing_now(EINTR))
+        return __real_waitpid(pid, status, options);
+    errno = EINTR;
+    return -1;
+}
 
 int __real_open(const char *path, int flags, ...);
 int __wrap_open(const char *path, int flags, ...);
