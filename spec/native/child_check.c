@@ -103,6 +103,87 @@ static void hears_and_is_heard(void **state)
     assert_int_equal(up_child_fd(child), -1);
 }
 
+static void a_long_line_is_cut(void **state)
+{
+    char text[2000];
+
+    (void)state;
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    start("read line <&3; echo ${#line} >&3", 1);
+    up_child_tell(child, "%s", text);
+    assert_string_equal(hear(1), "1023");
+    wait_over();
+    up_child_reap(child, 1);
+}
+
+/* Nothing of what is done to a process is done when there is none, or twice. */
+static void what_does_not_run_is_left_alone(void **state)
+{
+    (void)state;
+    assert_false(up_child_over(child) || up_child_stopping(child) || up_child_lively(child, 1));
+    up_child_stop(child, 1);
+    up_child_kill(child, "nobody");
+    up_child_tick(child, 1);
+    assert_string_equal(up_child_reason(child), "");
+    assert_int_equal(up_child_next_tick(child), UINT64_MAX);
+    start("sleep 1000", 1);
+    up_child_kill(child, "first");
+    up_child_kill(child, "second");
+    assert_false(up_child_lively(child, 1));
+    wait_over();
+    up_child_reap(child, 1);
+    assert_string_equal(up_child_reason(child), "first");
+}
+
+/* Another signal than the one we sent is a crash, also while it is being stopped. */
+static void a_crash_while_it_is_stopped_is_named(void **state)
+{
+    (void)state;
+    start("exec 2>/dev/null; trap 'kill -SEGV $$' TERM; echo up >&3; while :; do sleep 0.01; done", 1);
+    hear(1);
+    up_child_stop(child, 1);
+    wait_over();
+    up_child_reap(child, 2);
+    assert_non_null(strstr(up_child_reason(child), "was killed by signal 11"));
+    start("exec 2>/dev/null; trap 'exit 4' TERM; echo up >&3; while :; do sleep 0.01; done", 3);
+    hear(3);
+    up_child_stop(child, 3);
+    wait_over();
+    up_child_reap(child, 4);
+    assert_string_equal(up_child_reason(child), "exited with code 4");
+}
+
+/* One that does not read: lines wait, and go when it does. */
+static void what_a_child_does_not_read_yet_is_kept_for_it(void **state)
+{
+    static char text[1000];
+
+    (void)state;
+    memset(text, 'x', sizeof text - 1);
+    start("kill -STOP $$; while read line <&3; do test \"$line\" = end && break; done; echo \"$line\" >&3",
+          1);
+    while (!(up_child_events(child) & POLLOUT))
+        up_child_tell(child, "%s", text);
+    up_child_tell(child, "end");
+    kill(up_child_pid(child), SIGCONT);
+    for (int i = 0; up_child_events(child) & POLLOUT; i++) {
+        struct pollfd fd = {.fd = up_child_fd(child), .events = POLLOUT};
+
+        assert_true(i < PATIENCE_MS);
+        kill(up_child_pid(child), SIGCONT); /* it may have stopped only now */
+        poll(&fd, 1, 1);
+        up_child_tick(child, 1);
+    }
+    for (int i = 0; !up_child_over(child); i++) {
+        assert_true(i < PATIENCE_MS);
+        kill(up_child_pid(child), SIGCONT);
+        poll(NULL, 0, 1);
+    }
+    assert_string_equal(hear(1), "end");
+    up_child_reap(child, 1);
+}
+
 static void last_words_are_heard_after_the_end(void **state)
 {
     (void)state;
@@ -279,7 +360,7 @@ static void the_manager_hears_datagrams(void **state)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     struct up_notify n;
-    char text[64] = "";
+    char text[64] = "", far[200];
     int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
 
     (void)state;
@@ -296,6 +377,10 @@ static void the_manager_hears_datagrams(void **state)
     up_notify_send(&n, "READY=%d", 1);
     assert_int_equal(recv(fd, text, sizeof text, 0), 7);
     assert_string_equal(text, "READY=1");
+    up_notify_send(&n, "%s", ""); /* nothing to tell: nothing is sent */
+    up_notify_send(&n, "STATUS=%0600d", 1);
+    assert_int_equal(recv(fd, text, sizeof text, MSG_TRUNC), 511); /* and what is long is cut */
+    assert_memory_equal(text, "STATUS=0000", 11);
     close(fd);
     up_notify_send(&n, "WATCHDOG=1"); /* nobody listens: no harm */
     up_notify_close(&n);
@@ -308,6 +393,11 @@ static void the_manager_hears_datagrams(void **state)
     setenv("NOTIFY_SOCKET", "relative", 1);
     up_notify_open(&n);
     assert_int_equal(n.fd, -1);
+    memset(far, '/', sizeof far - 1);
+    far[sizeof far - 1] = '\0';
+    setenv("NOTIFY_SOCKET", far, 1); /* longer than an address */
+    up_notify_open(&n);
+    assert_int_equal(n.fd, -1);
     unsetenv("NOTIFY_SOCKET");
 }
 
@@ -316,6 +406,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(runs_with_a_channel_and_nothing_else, setup, teardown),
         cmocka_unit_test_setup_teardown(hears_and_is_heard, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_long_line_is_cut, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_does_not_run_is_left_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_crash_while_it_is_stopped_is_named, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_a_child_does_not_read_yet_is_kept_for_it, setup, teardown),
         cmocka_unit_test_setup_teardown(last_words_are_heard_after_the_end, setup, teardown),
         cmocka_unit_test_setup_teardown(silence_is_killed_and_a_beat_is_not, setup, teardown),
         cmocka_unit_test_setup_teardown(a_closed_or_broken_channel_is_silence, setup, teardown),

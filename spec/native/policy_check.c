@@ -1,16 +1,14 @@
 /*
- * policy_check.c -- the last good policy survives any power cut whole.
+ * policy_check.c -- the last good policy survives any power cut whole; a process
+ * is asked from whatever descriptors.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "scratch.h"
 
-#include <cmocka.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-#include "error.h"
 #include "policy.h"
 #include "sim.h"
 
@@ -123,14 +121,47 @@ static void test_nothing_open(void **state)
     sim_free(sim);
 }
 
+/* A service manager may start us with nothing at all, and then the pipes get
+ * the numbers that the process is to find them under. */
+static void test_without_standard_descriptors(void **state)
+{
+    struct up_policy *p;
+    struct up_error err;
+    const char *answer = NULL;
+    static const char program[] = "#!/bin/sh\nread question; echo \"$question $2\"\n";
+    int kept[2] = {dup(0), dup(1)};
+    char path[512];
+    long n;
+
+    scratch_write(*state, "program", program, sizeof program - 1);
+    assert_int_equal(chmod(scratch_path(*state, "program", path), 0700), 0);
+    close(0);
+    close(1);
+    n = up_policy_start(&p, path, "nobody", "{}", 2, &err);
+    dup2(kept[0], 0);
+    dup2(kept[1], 1);
+    close(kept[0]);
+    close(kept[1]);
+    assert_int_equal(n, 0);
+    assert_true(up_policy_fd(p) > 2);
+    while ((n = up_policy_step(p, &answer, &err)) == UP_AGAIN)
+        poll(&(struct pollfd){.fd = up_policy_fd(p), .events = POLLIN}, 1, up_policy_remaining(p));
+    assert_int_equal(n, strlen("{} nobody\n"));
+    assert_string_equal(answer, "{} nobody\n");
+    assert_int_equal(up_policy_step(p, &answer, &err), UP_USAGE); /* once */
+    up_policy_close(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_first),
         cmocka_unit_test(test_another),
         cmocka_unit_test(test_nothing_open),
+        cmocka_unit_test_setup_teardown(test_without_standard_descriptors, scratch_set_up, scratch_tear_down),
     };
 
+    signal(SIGPIPE, SIG_IGN); /* as the host does */
     memset(fresh, 'x', sizeof fresh - 1);
     memcpy(fresh, "return {} --", 12);
     return cmocka_run_group_tests(tests, NULL, NULL);
