@@ -65,7 +65,7 @@ int up_boot_open(struct up_boot **out, struct up_storage *storage, const struct 
     b->cmdline = config->cmdline;
     if (snprintf(b->path, sizeof b->path, "%s/boot", config->state) >= (int)sizeof b->path) {
         free(b);
-        return up_fail(err, UP_USAGE, "state %s: path too long", config->state);
+        return up_fail(err, UP_USAGE, "state %.100s...: the path is too long", config->state);
     }
     b->record = (struct up_record){.storage = storage, .path = b->path, .magic = "MOULTBT1", .capacity = 512};
     *out = b;

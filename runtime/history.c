@@ -15,7 +15,7 @@
 static int ring_path(const char *state_dir, char out[1024], struct up_error *err)
 {
     if (snprintf(out, 1024, "%s/history", state_dir) >= 1024)
-        return up_fail(err, UP_USAGE, "state %s: path too long", state_dir);
+        return up_fail(err, UP_USAGE, "state %.100s...: the path is too long", state_dir);
     return 0;
 }
 

@@ -411,6 +411,44 @@ static void failures_say_what_to_do(void **state)
     sim_free(sim);
 }
 
+/* Without slots there is nothing to choose, and each start of the kernel counts. */
+static void a_device_without_slots_has_one_pair(void **state)
+{
+    struct sim *sim = sim_new();
+    struct up_storage *storage = sim_storage(sim);
+    struct up_config config;
+    struct up_boot_state s, other = {.count = 2, .order = {1, 0}};
+    struct up_boot *boot;
+    struct up_error err;
+    char id[37], kernel[37], far[1100];
+    int slot = 5;
+
+    (void)state;
+    up_config_init(&config);
+    config.state = strdup("/state");
+    must(up_boot_open(&boot, storage, &config, &err), &err);
+    must(up_boot_started(boot, &slot, &err), &err);
+    assert_int_equal(slot, -1);
+    must(up_boot_create(boot, &other, &err), &err);
+    must(up_boot_write(boot, &other, &err), &err);
+    assert_int_equal(sim_ops(sim), 0);
+    must(up_boot_select(boot, &s, &err), &err);
+    assert_true(s.count == 1 && s.running == 0 && s.good[0] && !s.good[1]);
+    must(up_boot_read(boot, &s, &err), &err);
+    assert_int_equal(s.count, 1);
+    up_boot_id(boot, &s, id);
+    assert_int_equal(storage->ops->boot_id(storage, kernel), 0);
+    assert_string_equal(id, kernel);
+    up_boot_close(boot);
+    memset(far, 'x', sizeof far);
+    far[sizeof far - 1] = '\0';
+    free(config.state);
+    config.state = strdup(far);
+    must_fail(up_boot_open(&boot, storage, &config, &err), UP_USAGE, "path is too long", &err);
+    up_config_free(&config);
+    sim_free(sim);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -425,6 +463,7 @@ int main(void)
         cmocka_unit_test(what_is_written_is_one_write_and_reads_back),
         cmocka_unit_test(the_slot_is_a_word_of_the_command_line),
         cmocka_unit_test(failures_say_what_to_do),
+        cmocka_unit_test(a_device_without_slots_has_one_pair),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,11 +62,30 @@ static void test_cut(void **state)
     free(whole);
 }
 
+static void test_far(void **state)
+{
+    struct scratch *s = *state;
+    struct up_event event = {.name = "armed"};
+    struct up_error err;
+    char far[1100];
+
+    memset(far, 'x', sizeof far);
+    far[0] = '/';
+    far[1024 - sizeof "/history" + 1] = '\0'; /* one more than fits */
+    must_fail(up_history_create(s->storage, far, &err), UP_USAGE, "path is too long", &err);
+    must_fail(up_history_read(s->storage, far, events, &err), UP_USAGE, "path is too long", &err);
+    must_fail(up_history_add(s->storage, far, &event, &err), UP_USAGE, "path is too long", &err);
+    far[1024 - sizeof "/history"] = '\0';
+    assert_int_equal(up_history_create(s->storage, far, &err), UP_WRITE); /* no name is so long */
+    must_fail(up_history_add(s->storage, s->dir, &event, &err), UP_WRITE, "history: open", &err);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_order, scratch_set_up, scratch_tear_down),
         cmocka_unit_test_setup_teardown(test_cut, scratch_set_up, scratch_tear_down),
+        cmocka_unit_test_setup_teardown(test_far, scratch_set_up, scratch_tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,6 +82,68 @@ static void what_is_no_secret_is_refused(void **state)
     text[UP_SECRET_MAX] = 'x';
     put(sim, text, 0600);
     assert_int_equal(up_secret_read(s, "/f", out, &err), UP_USAGE);
+    sim_free(sim);
+}
+
+/* A device would be read for ever, or change under the reader. */
+static void what_is_no_file_is_refused(void **state)
+{
+    struct sim *sim = sim_new();
+    char out[UP_SECRET_MAX + 1];
+    struct up_error err;
+
+    (void)state;
+    sim_put_block(sim, "/dev/disk", 4096);
+    assert_int_equal(up_secret_read(sim_storage(sim), "/dev/disk", out, &err), UP_USAGE);
+    assert_non_null(strstr(err.message, "no regular file"));
+    assert_int_equal(up_secret_check(sim_storage(sim), "/dev/disk", &err), UP_USAGE);
+    assert_int_equal(sim_open_files(sim), 0);
+    sim_free(sim);
+}
+
+/* Neither is "not there": whoever asks may take that for "not needed". */
+static void what_cannot_be_read_is_not_missing(void **state)
+{
+    static const enum sim_op ops[] = {SIM_OPEN, SIM_STAT, SIM_PREAD};
+    struct sim *sim = sim_new();
+    char out[UP_SECRET_MAX + 1];
+    struct up_error err;
+
+    (void)state;
+    put(sim, "s3cret\n", 0600);
+    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
+        sim_reset_counters(sim);
+        sim_fail(sim, ops[i], 1, EACCES, false);
+        assert_int_equal(up_secret_read(sim_storage(sim), "/f", out, &err), UP_WRITE);
+        assert_string_equal(err.message, "/f: Permission denied");
+        assert_int_equal(sim_open_files(sim), 0);
+    }
+    sim_free(sim);
+}
+
+static void records_that_cannot_be_kept_are_told(void **state)
+{
+    static char far[5000];
+    struct sim *sim = sim_new();
+    struct up_storage *s = sim_storage(sim);
+    struct up_error err;
+    char *text;
+
+    (void)state;
+    s->ops->mkdir(s, "/s", 0700);
+    sim_fail(sim, SIM_MKDIR, 1, EROFS, true);
+    assert_int_equal(up_cloud_record_keep(s, "/s", "a", "one", 3, &err), UP_WRITE);
+    sim_fail(sim, SIM_MKDIR, 0, 0, false);
+    assert_int_equal(up_cloud_record_keep(s, "/s", "a", "one", 3, &err), 0);
+    sim_reset_counters(sim);
+    sim_fail(sim, SIM_UNLINK, 1, EROFS, false);
+    assert_int_equal(up_cloud_record_forget(s, "/s", "a", &err), UP_WRITE);
+    assert_int_equal(up_cloud_record_read(s, "/s", "a", &text, NULL, &err), 0);
+    free(text);
+    memset(far, 'x', sizeof far - 1);
+    far[0] = '/';
+    assert_int_equal(up_cloud_record_keep(s, far, "a", "one", 3, &err), UP_USAGE);
+    assert_non_null(strstr(err.message, "path is too long"));
     sim_free(sim);
 }
 
@@ -158,7 +221,10 @@ int main(void)
         cmocka_unit_test(private_files_are_read),
         cmocka_unit_test(files_that_others_may_use_are_refused),
         cmocka_unit_test(what_is_no_secret_is_refused),
+        cmocka_unit_test(what_is_no_file_is_refused),
+        cmocka_unit_test(what_cannot_be_read_is_not_missing),
         cmocka_unit_test(records_are_kept_by_name),
+        cmocka_unit_test(records_that_cannot_be_kept_are_told),
         cmocka_unit_test(a_cut_leaves_the_old_or_the_new_record),
     };
 
