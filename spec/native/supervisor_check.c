@@ -1,0 +1,618 @@
+/*
+ * supervisor_check.c -- the supervisor in a world that is played: what it is
+ * told at the wrong time, journals that cannot be written, restarts that do not
+ * happen, and children that do not start, do not stop or do not stop talking.
+ *
+ * That it works with real processes is run_spec.lua's and trial_spec.lua's matter.
+ */
+#include "supervisor_play.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "device.h"
+#include "world.h"
+
+static const struct world_plan by_script = {.name = "script", .provisioned = true, .package = WORLD_SCRIPT};
+
+static struct up_config config;
+static struct up_error err;
+
+static void make_world(const struct world_plan *plan)
+{
+    play_sim = world_new(plan);
+    world_configure(&config);
+    config.restart = UP_RESTART_EXIT;
+    config.path = strdup("/device/config.lua");
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    make_world(&by_script);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    up_config_free(&config);
+    sim_free(play_sim);
+    return 0;
+}
+
+/* What the agent does: it fetches and arms, while the supervisor holds the lock. */
+static void install(const char *path)
+{
+    struct up_storage *storage = sim_storage(play_sim);
+    struct up_device *device;
+
+    if (up_device_open(&device, storage, &config, UP_DEVICE_CHILD, &err) < 0 ||
+        world_install(device, storage, path, &err) < 0)
+        fail_msg("%s", err.message);
+    up_device_close(device);
+}
+
+static void install_script(void)
+{
+    install("/packages/script.upd");
+}
+
+static void install_core(void)
+{
+    install("/packages/core.upd");
+}
+
+static enum up_phase phase(void)
+{
+    struct up_device *device;
+    enum up_phase found;
+
+    if (up_device_open(&device, sim_storage(play_sim), &config, UP_DEVICE_READ, &err) < 0)
+        fail_msg("%s", err.message);
+    found = up_device_state(device)->phase;
+    up_device_close(device);
+    return found;
+}
+
+static void break_writing(void)
+{
+    sim_reset_counters(play_sim);
+    sim_fail(play_sim, SIM_PWRITE, 1, EROFS, true);
+}
+
+static void break_reading(void)
+{
+    sim_reset_counters(play_sim);
+    sim_fail(play_sim, SIM_PREAD, 1, EIO, true);
+}
+
+static void mend(void)
+{
+    sim_fail(play_sim, SIM_OPS, 0, 0, false);
+}
+
+static void must_say(const char *text)
+{
+    if (!strstr(play_said(), text))
+        fail_msg("it did not say \"%s\" but:\n%s\n%s", text, play_said(), play_done());
+}
+
+static void must_do(const char *text)
+{
+    if (!strstr(play_done(), text))
+        fail_msg("\"%s\" was not done, but:\n%s\n%s", text, play_done(), play_said());
+}
+
+/* Play to the end: it is told to stop, and does. */
+static void perform(const struct play_step *steps)
+{
+    int rc = play(&config, UP_NORMAL, steps, &err);
+
+    if (rc != 0)
+        fail_msg("%d: %s\n%s", rc, err.message, play_done());
+}
+
+#define SAYS(who_, line_)                                \
+    {                                                    \
+        .what = PLAY_SAY, .who = (who_), .line = (line_) \
+    }
+#define CALLS(call_)                       \
+    {                                      \
+        .what = PLAY_CALL, .call = (call_) \
+    }
+#define WAITS(ms)                         \
+    {                                     \
+        .what = PLAY_WAIT, .number = (ms) \
+    }
+#define ENDS(who_, code)                                  \
+    {                                                     \
+        .what = PLAY_END, .who = (who_), .number = (code) \
+    }
+#define DEAF(who_)                       \
+    {                                    \
+        .what = PLAY_DEAF, .who = (who_) \
+    }
+#define MUTE(who_)                       \
+    {                                    \
+        .what = PLAY_MUTE, .who = (who_) \
+    }
+#define OVER              \
+    {                     \
+        .what = PLAY_OVER \
+    }
+/* To a script on trial. */
+#define TRIES CALLS(install_script), SAYS(AGENT, "armed"), SAYS(AGENT, "restart"), WAITS(3000)
+
+static void an_idle_device_has_nothing_to_decide(void **state)
+{
+    static const struct play_step steps[] = {
+        SAYS(AGENT, "confirm"), SAYS(AGENT, "rollback"),   SAYS(AGENT, "failed"),
+        SAYS(AGENT, "restart"), SAYS(AGENT, "beaten"),     SAYS(AGENT, "format the disk"),
+        SAYS(SCRIPT, "beats"),  SAYS(SCRIPT, "restarted"), OVER,
+    };
+
+    (void)state;
+    perform(steps);
+    must_do("agent < answer confirm nothing nothing to confirm: the device is idle\n");
+    must_do("agent < answer rollback nothing nothing to roll back: the device is idle\n");
+    must_say("the agent says something unknown: beaten\n");
+    must_say("the agent says something unknown: format the disk\n");
+    must_say("the script says something unknown: beats\n");
+    must_say("the script says something unknown: restarted\n");
+    assert_int_equal(play_count(play_done(), "script started"), 1);
+    assert_int_equal(phase(), UP_IDLE);
+}
+
+static void a_flood_of_one_child_is_heard_in_turns(void **state)
+{
+    static const struct play_step steps[] = {
+        {.what = PLAY_FLOOD, .who = AGENT, .number = 100}, SAYS(SCRIPT, "restart"), WAITS(3000), OVER};
+
+    (void)state;
+    assert_int_equal(play(&config, UP_VERBOSE, steps, &err), 0);
+    must_say("moult run: agent: line 100\n");
+    must_say("moult run: script: restart\n");
+    must_say("the script asks for a restart: no reason given\n");
+    assert_int_equal(play_count(play_done(), "script started"), 2);
+}
+
+static void a_script_on_trial_is_confirmed_once_it_is_alive(void **state)
+{
+    static const struct play_step steps[] = {
+        MUTE(SCRIPT), TRIES, SAYS(AGENT, "confirm"), SAYS(SCRIPT, "beat"), SAYS(AGENT, "confirm"), OVER,
+    };
+
+    (void)state;
+    perform(steps);
+    must_do("agent < answer confirm deferred the script gives no sign of life\nagent < phase trial\n"
+            "agent < answer confirm ok\nagent < phase idle\n");
+    must_say("confirmed\n");
+    assert_int_equal(phase(), UP_IDLE);
+}
+
+static void what_is_armed_is_undone_at_once(void **state)
+{
+    static const struct play_step steps[] = {CALLS(install_script), SAYS(AGENT, "armed"),
+                                             SAYS(AGENT, "rollback"), OVER};
+
+    (void)state;
+    perform(steps);
+    must_do("agent < phase armed\nagent < answer rollback ok\nagent < phase idle\n");
+    must_say("disarmed: asked for\n");
+    assert_int_equal(play_count(play_done(), "script started"), 1); /* nothing was changed under it */
+}
+
+/* It was to end for the trial; it ends, and what starts then is the old release. */
+static void what_is_undone_on_the_way_to_its_trial_is_not_tried(void **state)
+{
+    static const struct play_step steps[] = {
+        CALLS(install_script),
+        DEAF(SCRIPT),
+        SAYS(AGENT, "restart"),
+        SAYS(AGENT, "rollback changed my mind"),
+        ENDS(SCRIPT, 0),
+        WAITS(3000),
+        OVER,
+    };
+
+    (void)state;
+    perform(steps);
+    must_say("disarmed: changed my mind\n");
+    assert_int_equal(play_count(play_done(), "script started"), 2);
+    assert_int_equal(play_count(play_said(), "on trial"), 0);
+    assert_int_equal(phase(), UP_IDLE);
+}
+
+static void a_rollback_stands_against_a_script_that_wants_less(void **state)
+{
+    static const struct play_step steps[] = {
+        TRIES,
+        DEAF(SCRIPT),
+        SAYS(AGENT, "rollback too slow"),
+        SAYS(SCRIPT, "restart please"),
+        ENDS(SCRIPT, 0),
+        WAITS(3000),
+        OVER,
+    };
+
+    (void)state;
+    perform(steps);
+    must_say("rolled back: too slow\n");
+    must_do("agent < answer rollback ok\nagent < phase idle\n");
+    assert_int_equal(phase(), UP_IDLE);
+}
+
+static void a_trial_that_is_not_confirmed_in_time_is_over(void **state)
+{
+    static const struct play_step steps[] = {TRIES, WAITS(601000), OVER};
+
+    (void)state;
+    perform(steps);
+    must_say("rolled back: not confirmed before the deadline\n");
+    assert_int_equal(phase(), UP_IDLE);
+}
+
+static void a_release_that_fails_three_times_is_given_up(void **state)
+{
+    static const struct play_step steps[] = {
+        TRIES,       SAYS(AGENT, "failed"), WAITS(9000), SAYS(AGENT, "failed it is too slow"),
+        WAITS(9000), ENDS(SCRIPT, 7),       WAITS(9000), OVER,
+    };
+
+    (void)state;
+    perform(steps);
+    must_say("script failed\n");
+    must_say("script it is too slow\n");
+    must_say("3 starts without confirmation, the last failed: exited with code 7");
+    assert_int_equal(play_count(play_said(), "on trial"), 3);
+    assert_int_equal(play_count(play_done(), "script started"), 5);
+    assert_int_equal(phase(), UP_IDLE);
+}
+
+/*
+ * A journal that cannot be written.
+ */
+
+static void a_start_that_cannot_be_counted_does_not_happen(void **state)
+{
+    static const struct play_step steps[] = {
+        TRIES, CALLS(break_writing), ENDS(SCRIPT, 1), WAITS(30000), CALLS(mend), WAITS(60000), OVER,
+    };
+
+    (void)state;
+    perform(steps);
+    must_say("trial: ");
+    must_say("(write)\n");
+    assert_int_equal(play_count(play_said(), "on trial"), 2);
+    assert_int_equal(play_count(play_done(), "script started"), 3);
+    assert_int_equal(phase(), UP_TRIAL);
+}
+
+static void a_trial_that_cannot_be_written_does_not_begin(void **state)
+{
+    static const struct play_step steps[] = {
+        CALLS(install_script), CALLS(break_writing), SAYS(AGENT, "restart"), WAITS(3000), CALLS(mend), OVER,
+    };
+
+    (void)state;
+    perform(steps);
+    must_say("trial: ");
+    assert_int_equal(play_count(play_said(), "on trial"), 0);
+    assert_int_equal(play_count(play_done(), "script started"), 2); /* the old one goes on */
+    assert_int_equal(phase(), UP_ARMED);
+}
+
+static void a_rollback_that_cannot_be_written_is_answered_so(void **state)
+{
+    static const struct play_step steps[] = {
+        CALLS(install_script), CALLS(break_writing),           SAYS(AGENT, "rollback no"),
+        CALLS(mend),           SAYS(AGENT, "rollback please"), OVER,
+    };
+
+    (void)state;
+    perform(steps);
+    must_do("agent < answer rollback write ");
+    must_say("rollback: ");
+    must_do("agent < answer rollback ok\nagent < phase idle\n");
+}
+
+static void a_confirmation_that_cannot_be_written_is_none(void **state)
+{
+    static const struct play_step steps[] = {
+        TRIES, CALLS(break_writing), SAYS(AGENT, "confirm"), CALLS(mend), OVER,
+    };
+
+    (void)state;
+    perform(steps);
+    must_do("agent < answer confirm write ");
+    assert_int_equal(play_count(play_said(), "confirmed\n"), 0);
+    assert_int_equal(phase(), UP_TRIAL);
+}
+
+static void a_journal_that_cannot_be_read_is_said(void **state)
+{
+    static const struct play_step steps[] = {
+        CALLS(break_reading), SAYS(AGENT, "confirm"), CALLS(mend), SAYS(AGENT, "rollback"), OVER,
+    };
+
+    (void)state;
+    perform(steps);
+    must_say("moult run: journal: ");
+    must_do("agent < answer rollback nothing ");
+}
+
+/*
+ * Restarts.
+ */
+
+static void a_core_waits_for_the_restart_that_the_configuration_names(void **state)
+{
+    static const struct play_step steps[] = {
+        CALLS(install_core),
+        DEAF(SCRIPT),
+        SAYS(AGENT, "armed"),
+        SAYS(AGENT, "restart"),
+        SAYS(SCRIPT, "restart me"), /* comes to the same */
+        WAITS(60000),
+        OVER,
+    };
+
+    (void)state;
+    assert_int_equal(play(&config, UP_NORMAL, steps, &err), UP_RESTART);
+    assert_string_equal(err.message, "a restart of the device is due");
+    assert_int_equal(play_count(play_said(), "restarting the device: a new core is armed"), 2);
+    must_do("agent ended\nscript ended\n");
+    assert_int_equal(play_count(play_done(), "script started"), 1);
+}
+
+static void a_supervisor_that_cannot_start_over_says_so(void **state)
+{
+    static const struct {
+        enum up_verbosity verbosity;
+        const char *words;
+    } cases[] = {
+        {UP_QUIET, "execute /moult run -c /device/config.lua -q\n"},
+        {UP_NORMAL, "execute /moult run -c /device/config.lua\n"},
+        {UP_VERBOSE, "execute /moult run -c /device/config.lua -v\n"},
+    };
+    static const struct play_step steps[] = {CALLS(install_core), SAYS(AGENT, "restart"), WAITS(60000), OVER};
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        if (i > 0) {
+            tear_down(state);
+            set_up(state);
+        }
+        config.restart = UP_RESTART_SUPERVISOR;
+        assert_int_equal(play(&config, cases[i].verbosity, steps, &err), UP_INTERNAL);
+        assert_string_equal(err.message, "/moult: cannot start over: No such file or directory");
+        must_do(cases[i].words);
+    }
+}
+
+/* The command ran, or not even that, and the device stays up: it works on, and
+ * is restarted again, ever more seldom. */
+static void a_device_that_does_not_go_down_is_told_again(void **state)
+{
+    static const struct play_step steps[] = {CALLS(install_core), SAYS(AGENT, "restart"), WAITS(5 * 3600000L),
+                                             OVER};
+    static const int pauses[] = {60, 120, 240, 480, 960, 1920, 3600};
+    char text[80];
+
+    (void)state;
+    config.restart = UP_RESTART_COMMAND;
+    config.restart_argv[0] = strdup("/sbin/reboot");
+    sim_fail(play_sim, SIM_RESTART, 1, ENOENT, false);
+    perform(steps);
+    must_say("/sbin/reboot: No such file or directory\n");
+    must_say("restarting the device: it did not go down the last time\n");
+    for (size_t i = 0; i < sizeof pauses / sizeof *pauses; i++) {
+        snprintf(text, sizeof text, "still up in %d s, the restart", pauses[i]);
+        assert_int_equal(play_count(play_said(), text), i < 6 ? 1 : 4);
+    }
+    assert_int_equal(play_count(play_said(), "still up in"), 10);
+    assert_int_equal(sim_restarts(play_sim), 9); /* and the one that failed */
+    assert_int_equal(play_count(play_done(), "script started"), 11);
+}
+
+static void a_core_on_trial_is_left_by_a_restart(void **state)
+{
+    static const struct play_step asked[] = {SAYS(AGENT, "beat"), SAYS(AGENT, "rollback it is worse"),
+                                             WAITS(60000), OVER};
+    static const struct play_step crashes[] = {WAITS(3000), ENDS(SCRIPT, 1), WAITS(9000), ENDS(SCRIPT, 1),
+                                               WAITS(9000), ENDS(SCRIPT, 1), WAITS(9000), OVER};
+
+    install_core();
+    assert_int_equal(play(&config, UP_NORMAL, asked, &err), UP_RESTART);
+    must_say("rolled back: it is worse\n");
+    must_say("restarting the device: back to the old release\n");
+    tear_down(state);
+    set_up(state);
+    install_core();
+    assert_int_equal(play(&config, UP_NORMAL, crashes, &err), UP_RESTART);
+    must_say("3 starts without confirmation");
+    must_say("restarting the device: back to the old release\n");
+    assert_int_equal(play_count(play_done(), "script started"), 3); /* not again on this core */
+}
+
+static void a_loader_that_chose_wrongly_is_asked_again(void **state)
+{
+    static const struct play_step steps[] = {WAITS(60000), OVER};
+
+    tear_down(state);
+    make_world(&(struct world_plan){
+        .name = "core", .provisioned = true, .package = WORLD_CORE, .loader = WORLD_UBOOT});
+    config.boot = UP_BOOT_UBOOT;
+    config.fw_env = strdup("/etc/fw_env.config");
+    config.cmdline = strdup("/proc/cmdline-a");
+    install_core();
+    assert_int_equal(play(&config, UP_NORMAL, steps, &err), UP_RESTART);
+    must_say("restarting the device: the boot loader has to choose again\n");
+    assert_string_equal(play_done(), ""); /* nothing of the old core was started for that */
+}
+
+/*
+ * Children and stops.
+ */
+
+static void what_cannot_be_started_is_tried_again(void **state)
+{
+    static const struct play_step steps[] = {WAITS(10000), OVER};
+
+    (void)state;
+    play_refuses.forks = 3;
+    perform(steps);
+    must_say("agent: agent: cannot start: Resource temporarily unavailable (internal)\n");
+    must_say("script: script: cannot start: Resource temporarily unavailable (internal)\n");
+    must_do("agent started\n");
+    must_do("script started\n");
+}
+
+static void a_stop_is_a_stop_whoever_asks_for_more(void **state)
+{
+    static const struct play_step steps[] = {
+        CALLS(install_core),
+        DEAF(SCRIPT),
+        DEAF(AGENT),
+        {.what = PLAY_SIGNAL, .number = SIGTERM},
+        {.what = PLAY_SIGNAL, .number = SIGINT},
+        SAYS(AGENT, "restart"),
+        SAYS(SCRIPT, "restart"),
+        WAITS(UINT16_MAX),
+        OVER,
+    };
+
+    (void)state;
+    perform(steps);
+    assert_int_equal(play_count(play_said(), "stopping: "), 1);
+    must_say("script did not stop when asked\n");
+    must_say("agent did not stop when asked\n");
+    assert_int_equal(phase(), UP_ARMED);
+}
+
+static void a_script_that_ends_while_stopping_is_no_failed_trial(void **state)
+{
+    static const struct play_step steps[] = {
+        TRIES,
+        DEAF(AGENT),
+        DEAF(SCRIPT),
+        {.what = PLAY_SIGNAL, .number = SIGTERM},
+        SAYS(SCRIPT, "restart"),
+        ENDS(SCRIPT, 1),
+        WAITS(60000),
+        OVER,
+    };
+    struct up_device *device;
+
+    (void)state;
+    perform(steps);
+    assert_int_equal(up_device_open(&device, sim_storage(play_sim), &config, UP_DEVICE_READ, &err), 0);
+    assert_int_equal(up_device_state(device)->phase, UP_TRIAL);
+    assert_int_equal(up_device_state(device)->tx.failures, 0);
+    up_device_close(device);
+}
+
+/* The script ends too late for what was to follow: the next start decides anew. */
+static void what_was_to_follow_a_script_is_not_begun_while_stopping(void **state)
+{
+    static const struct play_step steps[] = {
+        TRIES,
+        DEAF(SCRIPT),
+        SAYS(AGENT, "rollback it is worse"),
+        {.what = PLAY_SIGNAL, .number = SIGHUP},
+        WAITS(60000),
+        OVER,
+    };
+
+    (void)state;
+    perform(steps);
+    must_do("agent ended\nscript ended\n");
+    assert_int_equal(play_count(play_done(), "answer rollback"), 0);
+    assert_int_equal(phase(), UP_TRIAL);
+}
+
+static void without_its_state_a_device_runs_what_it_has(void **state)
+{
+    static const struct play_step calm[] = {WAITS(3000), ENDS(SCRIPT, 1), WAITS(3000), OVER};
+
+    (void)state;
+    sim_put_text(play_sim, "/device/state/journal.0", "lost");
+    sim_put_text(play_sim, "/device/state/journal.1", "lost");
+    perform(calm);
+    must_say("STATE LOST: ");
+    must_say("/device/state/script/current runs WITHOUT UPDATES");
+    assert_int_equal(play_count(play_done(), "script started"), 2);
+    assert_int_equal(play_count(play_done(), "agent"), 0);
+    assert_int_equal(
+        sim_storage(play_sim)->ops->unlink(sim_storage(play_sim), "/device/state/script/current"), 0);
+    assert_int_equal(play(&config, UP_NORMAL, calm, &err), UP_STATELOST);
+    assert_string_equal(play_done(), "");
+}
+
+static void what_the_system_refuses_is_said_and_leaves_nothing(void **state)
+{
+    static const struct {
+        struct play_refusal refuses;
+        const char *said;
+    } cases[] = {
+        {{.mask = true}, "signals: "},
+        {{.signals = true}, "signals: Too many open files"},
+        {{.child = 1}, "agent: not enough memory"},
+        {{.child = 2}, "script: not enough memory"},
+    };
+    static const struct play_step steps[] = {OVER};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        play_refuses = cases[i].refuses;
+        assert_int_equal(play(&config, UP_NORMAL, steps, &err), UP_INTERNAL);
+        assert_non_null(strstr(err.message, cases[i].said));
+        assert_string_equal(play_done(), "");
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(an_idle_device_has_nothing_to_decide, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_flood_of_one_child_is_heard_in_turns, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_script_on_trial_is_confirmed_once_it_is_alive, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_armed_is_undone_at_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_undone_on_the_way_to_its_trial_is_not_tried, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_rollback_stands_against_a_script_that_wants_less, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_trial_that_is_not_confirmed_in_time_is_over, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_release_that_fails_three_times_is_given_up, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_start_that_cannot_be_counted_does_not_happen, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_trial_that_cannot_be_written_does_not_begin, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_rollback_that_cannot_be_written_is_answered_so, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_confirmation_that_cannot_be_written_is_none, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_journal_that_cannot_be_read_is_said, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_core_waits_for_the_restart_that_the_configuration_names, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_supervisor_that_cannot_start_over_says_so, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_device_that_does_not_go_down_is_told_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_core_on_trial_is_left_by_a_restart, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_loader_that_chose_wrongly_is_asked_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_cannot_be_started_is_tried_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_stop_is_a_stop_whoever_asks_for_more, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_script_that_ends_while_stopping_is_no_failed_trial, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(what_was_to_follow_a_script_is_not_begun_while_stopping, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(without_its_state_a_device_runs_what_it_has, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_the_system_refuses_is_said_and_leaves_nothing, set_up,
+                                        tear_down),
+    };
+
+    unsetenv("NOTIFY_SOCKET");
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

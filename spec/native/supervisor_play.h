@@ -1,0 +1,65 @@
+/*
+ * supervisor_play.h -- a supervisor with a device in the simulator, children
+ * that are played, and a clock that only waiting moves on.
+ *
+ * Linked with --wrap (CMakeLists.txt): processes, signals, channels and poll()
+ * are asked for here. Whenever the supervisor waits, the next step of the play
+ * happens; after the last one it is told to stop. No step takes real time.
+ */
+#ifndef SUPERVISOR_PLAY_H
+#define SUPERVISOR_PLAY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config.h"
+#include "error.h"
+#include "sim.h"
+#include "supervisor.h"
+
+enum play_who { AGENT, SCRIPT };
+
+enum play_what {
+    PLAY_OVER,   /* SIGTERM, and nothing more */
+    PLAY_SAY,    /* `who` says `line` */
+    PLAY_FLOOD,  /* `who` says `number` lines at once: "line 1", ... */
+    PLAY_WAIT,   /* `number` ms pass; those who are not mute beat all the while */
+    PLAY_END,    /* `who` ends with the exit code `number` */
+    PLAY_SIGNAL, /* the supervisor gets signal `number` */
+    PLAY_DEAF,   /* `who` does not react to SIGTERM any more */
+    PLAY_MUTE,   /* `who` does not beat by itself, now and after later starts */
+    PLAY_CALL    /* `call` does something to the device */
+};
+
+struct play_step {
+    enum play_what what;
+    enum play_who who;
+    long number;
+    const char *line;
+    void (*call)(void);
+};
+
+/* What the system refuses; set before play(), which takes it back. */
+struct play_refusal {
+    bool mask, signals; /* sigprocmask(), signalfd() */
+    unsigned child;     /* the n-th up_child_new() */
+    unsigned forks;     /* the first n starts of the agent and of the script */
+};
+extern struct play_refusal play_refuses;
+
+/* The simulator that up_storage_system() is. */
+extern struct sim *play_sim;
+
+/* Run the supervisor until it returns, and that; nothing may be left of it. */
+int play(const struct up_config *config, enum up_verbosity verbosity, const struct play_step *steps,
+         struct up_error *err);
+
+/* Of the last play: what it wrote to stderr; and what it did, one line each:
+ * "agent < TEXT" it told the agent, "agent started", "script ended",
+ * "execute WORDS". */
+const char *play_said(void);
+const char *play_done(void);
+/* How often `text` is in `where`. */
+unsigned play_count(const char *where, const char *text);
+
+#endif
