@@ -33,6 +33,7 @@ int up_blocks_open(struct up_blocks **out, struct up_storage *storage, const cha
     struct up_blocks *b = calloc(1, sizeof *b);
     uint8_t head[UP_INDEX_HEAD];
     char path[1024];
+    long long got;
 
     if (!b)
         return up_fail(err, UP_INTERNAL, "index: out of memory");
@@ -48,8 +49,12 @@ int up_blocks_open(struct up_blocks **out, struct up_storage *storage, const cha
         up_fail(err, errno == ENOENT ? UP_MISSING : UP_WRITE, "%s: open: %s", path, strerror(errno));
         goto fail;
     }
-    if (storage->ops->pread(storage, b->file, head, sizeof head, 0) != (long long)sizeof head) {
-        up_fail(err, UP_CORRUPT, "%s: shorter than its head", path);
+    got = storage->ops->pread(storage, b->file, head, sizeof head, 0);
+    if (got != (long long)sizeof head) {
+        if (got < 0)
+            up_fail(err, UP_WRITE, "%s: read: %s", path, strerror(errno));
+        else
+            up_fail(err, UP_CORRUPT, "%s: shorter than its head", path);
         goto fail;
     }
     if (up_index_get_head(&b->head, head, part, err) < 0 || up_digest_new(&b->digest, UP_SHA256, err) < 0)
@@ -93,10 +98,13 @@ int up_blocks_get(struct up_blocks *b, uint32_t i, struct up_block *out, struct 
         long long got = b->storage->ops->pread(b->storage, b->file, b->ahead, sizeof b->ahead,
                                                UP_INDEX_HEAD + (uint64_t)i * UP_INDEX_ENTRY);
 
+        b->held = 0;
+        if (got < 0)
+            return up_fail(err, UP_WRITE, "%s index: read: %s", up_part_name(b->kind), strerror(errno));
         b->first = i;
-        b->held = got > 0 ? (uint32_t)(got / UP_INDEX_ENTRY) : 0;
+        b->held = (uint32_t)(got / UP_INDEX_ENTRY);
         if (b->held == 0)
-            return up_fail(err, UP_CORRUPT, "%s index: entry %u cannot be read", up_part_name(b->kind), i);
+            return up_fail(err, UP_CORRUPT, "%s index: ends before entry %u", up_part_name(b->kind), i);
     }
     return up_index_get_block(out, b->ahead + (size_t)(i - b->first) * UP_INDEX_ENTRY, &b->head, i, err);
 }

@@ -23,7 +23,8 @@ uint32_t up_blocks_count(const struct up_blocks *b);
 /* Bytes of a block (the last may be shorter) and of the whole content. */
 uint32_t up_blocks_size(const struct up_blocks *b);
 uint64_t up_blocks_content(const struct up_blocks *b);
-/* Entry i; cheap when asked in rising order. */
+/* Entry i; cheap when asked in rising order. Errors: UP_CORRUPT the index ends
+ * before it, or the entry is none; UP_WRITE the read failed. */
 int up_blocks_get(struct up_blocks *b, uint32_t i, struct up_block *out, struct up_error *err);
 
 /*
