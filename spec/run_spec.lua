@@ -128,10 +128,119 @@ describe("moult run", function()
     assert.equal(7, code)
   end)
 
+  it("runs a script that ends by itself, and names what one throws", function()
+    local w = world.new()
+    worlds[1] = w
+    w:write("ends.lua", 'print "done"')
+    local code, out = w:moult "run ends.lua"
+    assert.equal(0, code)
+    assert.equal("done\n", out)
+    for text, said in pairs {
+      ["error {}"] = "moult: %(error object is a table value%)\nstack traceback:",
+      ["error()"] = "moult: %(error object is a nil value%)\n",
+      ["error(setmetatable({}, { __tostring = function() return 'a table that says it' end }))"] =
+        "moult: a table that says it\n",
+      ["error(setmetatable({}, { __tostring = function() return 1 end }))"] =
+        "moult: %(error object is a table value%)\n",
+      ["error 'plain'"] = "moult: throws.lua:1: plain\nstack traceback:",
+      ["error("] = "moult: throws.lua:1: unexpected symbol near <eof>\n$",
+    } do
+      w:write("throws.lua", text)
+      local err
+      code, out, err = w:moult "run throws.lua"
+      assert.equal(1, code, text)
+      assert.equal("", out)
+      assert.matches("^" .. said, err)
+    end
+  end)
+
+  it("takes for a script what ends in .lua, or is a file with a folder in its name", function()
+    local w = world.new()
+    worlds[1] = w
+    w:write("plain", 'print("plain", ...)')
+    local code, out = w:moult "./plain x"
+    assert.equal(0, code)
+    assert.equal("plain\tx\n", out)
+    for _, word in ipairs { "plain", "./depot", "./nothing", ".lua" } do
+      local err
+      code, out, err = w:moult(word)
+      assert.equal(2, code, word)
+      assert.equal("", out)
+      assert.matches("moult: ", err)
+    end
+  end)
+
+  it("runs in a folder that is gone", function()
+    local w = world.new()
+    worlds[1] = w
+    w:write("where.lua", 'print(require("update.native.host").cwd)')
+    assert(w:shell(("mkdir gone && cd gone && rmdir ../gone && '%s' '%s' >'%s'"):format(
+      require("update.native.host").program, w:path "where.lua", w:path "out.txt")))
+    assert.equal("nil\n", w:read "out.txt")
+  end)
+
+  it("runs without its own modules what needs none of them", function()
+    local w = world.new()
+    worlds[1] = w
+    assert(w:shell(("cp '%s' program"):format(require("update.native.host").program)))
+    w:write("plain.lua", 'local host = require "update.native.host"\n'
+      .. 'print(host.version, host.lua_dir, pcall(require, "update.version"))')
+    assert(w:shell "./program plain.lua >out.txt 2>&1")
+    assert.matches("^[%d.]+\tnil\tfalse\tmodule 'update.version' not found", w:read "out.txt")
+    local _, _, code = w:shell "./program status >out.txt 2>&1"
+    assert.equal(1, code)
+    assert.matches("^moult: module 'cli' not found", w:read "out.txt")
+    -- Modules beside it that are none.
+    assert(w:shell "mkdir -p lua/update && touch lua/update/config.lua")
+    for text, said in pairs {
+      ["return 1"] = "module 'cli' has no function 'main'",
+      ["return { main = 1 }"] = "module 'cli' has no function 'main'",
+      ["return { main = function() return 'well' end }"] = "module 'cli': main returned a string, not an exit code",
+    } do
+      w:write("lua/cli.lua", text)
+      _, _, code = w:shell "./program status >out.txt 2>&1"
+      assert.equal(1, code)
+      assert.matches("^moult: " .. said, w:read "out.txt")
+    end
+    w:write("lua/cli.lua", "return { main = function(...) return select('#', ...) + 40 end }")
+    _, _, code = w:shell "./program one two"
+    assert.equal(42, code)
+    -- And a configuration that nobody can read.
+    for text, said in pairs {
+      ["return { load = function() return nil, {} end }"] = "moult run: config.lua %(usage%)",
+      ["return { load = function() error {} end }"] = "moult run: error object is not a string %(internal%)",
+      ["return { load = function() return ('x'):rep(1 << 26) end }"] = "moult run: not enough memory %(internal%)",
+    } do
+      w:write("lua/update/config.lua", text)
+      w:shell "./program run -c config.lua >out.txt 2>&1"
+      assert.matches("^" .. said, w:read "out.txt")
+    end
+  end)
+
+  it("reads a configuration from a pipe, and the usual one when none is named", function()
+    local w = world.new()
+    worlds[1] = w
+    local program = require("update.native.host").program
+    w:configure()
+    w:shell(("{ cat config.lua | '%s' run -c /dev/stdin; } >out.txt 2>&1"):format(program))
+    assert.matches("^moult run: [^\n]*%(usage%)\n$", w:read "out.txt") -- about its state, not about its mode
+    if io.open "/etc/moult/config.lua" then
+      pending("a device is configured here")
+      return
+    end
+    for _, name in ipairs { "env -u MOULT_CONFIG", "env MOULT_CONFIG=" } do
+      local _, _, code = w:shell(("%s '%s' run >out.txt 2>&1"):format(name, program))
+      assert.equal(2, code)
+      assert.matches("^moult run: /etc/moult/config.lua: No such file", w:read "out.txt")
+    end
+  end)
+
   it("starts its own processes only as the supervisor does", function()
     local w = world.new()
     worlds[1] = w
-    for _, words in ipairs { "--script", "--script -c", "--script -c none.lua .", "--agent", "--agent -c none.lua" } do
+    for _, words in ipairs {
+      "--script", "--script -c", "--script -c none.lua .", "--script -x none.lua .", "--agent", "--agent -c none.lua",
+    } do
       local code, _, err = w:moult(words)
       assert.equal(2, code, words)
       assert.matches("%(usage%)\n$", err)

@@ -1,7 +1,8 @@
 /*
  * bindings_check.c -- Lua's memory runs out at the n-th allocation, for every
  * n of a script that uses the bindings: it ends in "not enough memory", and
- * once the state is closed nothing is left, neither memory nor descriptors.
+ * once the state is closed nothing is left, neither memory nor descriptors. So
+ * it is with the states that the host and the policy process make.
  */
 #include "scratch.h"
 
@@ -12,8 +13,11 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "config.h"
 #include "failing.h"
+#include "host.h"
 #include "preload.h"
+#include "sandbox_lua.h"
 
 struct budget {
     unsigned long asked, victim;
@@ -207,9 +211,123 @@ static void lua_may_run_out_of_memory(void **state)
                   given_up);
 }
 
+/* The memory of the host's next states; NULL: as much as there is. */
+static struct budget *host_memory;
+
+lua_State *__real_luaL_newstate(void);
+lua_State *__wrap_luaL_newstate(void);
+
+lua_State *__wrap_luaL_newstate(void)
+{
+    return host_memory ? lua_newstate(allocate, host_memory) : __real_luaL_newstate();
+}
+
+static void a_state_of_the_host_is_whole_or_none(void **state)
+{
+    unsigned long failed = 0;
+
+    (void)state;
+    for (unsigned long n = 1;; n++) {
+        struct budget b = {.victim = n};
+        lua_State *L;
+
+        host_memory = &b;
+        L = up_host_new();
+        host_memory = NULL;
+        failed += L == NULL;
+        if (L) {
+            lua_getglobal(L, "require"); /* and not only half of it */
+            assert_true(lua_isfunction(L, -1));
+            up_host_close(L);
+        }
+        assert_int_equal(b.blocks, 0);
+        if (b.asked < n)
+            break;
+    }
+    assert_true(failed > 100);
+}
+
+static void without_memory_a_configuration_is_not_read(void **state)
+{
+    static const char text[] = "return { project = 'METER', product_key = 'k', hardware = 'a', id = '1',"
+                               " state = 'state', keys = 'keys' }\n";
+    const struct scratch *s = *state;
+    struct budget none = {.victim = 1};
+    struct up_config config;
+    struct up_error err;
+    lua_State *L = up_host_new();
+    char path[512];
+
+    failing_start(1);
+    assert_int_equal(up_host_limit(L, 1 << 20), -1);
+    failing_stop();
+    up_host_close(L); /* as it was */
+    scratch_write(s, "config.lua", text, sizeof text - 1);
+    scratch_path(s, "config.lua", path);
+    up_config_init(&config);
+    host_memory = &none;
+    must_fail(up_host_config(&config, path, &err), UP_INTERNAL, "not enough memory", &err);
+    host_memory = NULL;
+    failing_start(1); /* its budget */
+    must_fail(up_host_config(&config, path, &err), UP_INTERNAL, "not enough memory", &err);
+    failing_stop();
+    assert_int_equal(failing_live(), 0);
+    for (unsigned long n = 2; n < 200; n += 7) { /* and Lua tries again after a failure, having collected */
+        failing_start(n);
+        must(up_host_config(&config, path, &err), &err);
+        assert_true(failing_stop() >= n);
+        assert_string_equal(config.project, "METER");
+        up_config_free(&config);
+        up_config_init(&config);
+        assert_int_equal(failing_live(), 0);
+    }
+}
+
+static void over(void)
+{
+    fail_msg("the budget of instructions is spent");
+}
+
+static void a_policy_state_is_whole_or_none(void **state)
+{
+    struct up_sandbox_modules modules = {"return {}", "return { decide = 1 }"};
+    unsigned long refused = 0;
+    char why[256];
+    lua_State *L;
+    bool met = true;
+
+    (void)state;
+    for (unsigned long n = 1; met; n++) {
+        failing_start(n);
+        *why = '\0';
+        L = up_sandbox_lua_new(&modules, over, why, sizeof why);
+        if (L) { /* Lua did without, or collected and asked again */
+            up_sandbox_lua_push_default(L);
+            assert_int_equal(lua_getfield(L, -1, "decide"), LUA_TNUMBER);
+            lua_close(L);
+        } else {
+            assert_string_equal(why, "out of memory");
+            refused++;
+        }
+        met = failing_stop() >= n;
+        assert_int_equal(failing_live(), 0);
+    }
+    assert_true(refused > 0);
+    modules.version = "return {"; /* what is installed is damaged */
+    assert_null(up_sandbox_lua_new(&modules, over, why, sizeof why));
+    assert_non_null(strstr(why, "update.version:1: "));
+    modules.version = "error('not today')";
+    assert_null(up_sandbox_lua_new(&modules, over, why, sizeof why));
+    assert_non_null(strstr(why, "not today"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_state_of_the_host_is_whole_or_none),
+        cmocka_unit_test_setup_teardown(without_memory_a_configuration_is_not_read, scratch_set_up,
+                                        scratch_tear_down),
+        cmocka_unit_test(a_policy_state_is_whole_or_none),
         cmocka_unit_test_setup_teardown(lua_may_run_out_of_memory, scratch_set_up, scratch_tear_down),
     };
 
