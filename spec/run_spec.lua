@@ -170,6 +170,16 @@ describe("moult run", function()
     end
   end)
 
+  it("says which script it cannot open, wherever that is", function()
+    local w = world.new()
+    worlds[1] = w
+    for _, path in ipairs { "/no such script.lua", "none/such.lua", "none.lua" } do
+      local code, _, err = w:moult(("run '%s'"):format(path))
+      assert.equal(1, code)
+      assert.matches(("moult: cannot open %s"):format(path), err, 1, true)
+    end
+  end)
+
   it("runs in a folder that is gone", function()
     local w = world.new()
     worlds[1] = w

@@ -287,7 +287,8 @@ local attacks = {
     "return { decide = function() return { action = 'defer', retry_after = '60' } end }", "retry_after" },
   { "a wish that is none", "return { decide = function() return { action = 'install', prefer = 'both' } end }",
     "prefer must be" },
-  { "a place before the first", "return { decide = function() return { action = 'defer', [0] = 1 } end }", "key" },
+  { "a place before the first",
+    "return { decide = function() return { action = 'defer', x = { [0] = 1 } } end }", "key" },
   { "an answer of many values in many tables", [[
       local t = {} for i = 1, 100 do t[i] = {} for j = 1, 100 do t[i][j] = j end end
       return { decide = function() return { action = "install", x = t } end }]], "values in the answer" },

@@ -110,6 +110,21 @@ static int ask_policy(const struct scratch *s, struct up_error *err)
     return rc == UP_REFUSED ? 0 : (int)rc; /* it has no answer: that is one */
 }
 
+/* The pipes get the lowest numbers then, and are moved away from them. */
+static int ask_policy_from_nowhere(const struct scratch *s, struct up_error *err)
+{
+    int kept[2] = {dup(0), dup(1)}, rc;
+
+    close(0);
+    close(1);
+    rc = ask_policy(s, err);
+    for (int i = 0; i < 2; i++) {
+        dup2(kept[i], i);
+        close(kept[i]);
+    }
+    return rc;
+}
+
 static int wait_once(const struct scratch *s, struct up_error *err)
 {
     struct up_loop *loop = NULL;
@@ -141,6 +156,31 @@ static int wait_for_many(const struct scratch *s, struct up_error *err)
     up_loop_free(loop);
     close(pair[0]);
     return rc;
+}
+
+/* However long it may wait, and for how many. */
+static void a_wait_has_its_limits(void **state)
+{
+    static struct up_watch many[1025];
+    struct up_watch one = {.read = true};
+    struct up_loop *loop;
+    struct up_error err;
+    int pair[2];
+
+    (void)state;
+    assert_int_equal(__real_pipe2(pair, O_CLOEXEC), 0);
+    close(pair[1]);
+    one.fd = pair[0];
+    must(up_loop_new(&loop, &err), &err);
+    must(up_loop_poll(loop, &one, 1, INT_MAX, &err), &err);
+    assert_true(one.ready);
+    must(up_loop_poll(loop, &one, 1, -1, &err), &err);
+    for (int i = 0; i < 1025; i++)
+        many[i].fd = -1;
+    must(up_loop_poll(loop, many, 1024, 0, &err), &err);
+    must_fail(up_loop_poll(loop, many, 1025, 0, &err), UP_INTERNAL, "more than 1024 descriptors", &err);
+    up_loop_free(loop);
+    close(pair[0]);
 }
 
 static int listen_once(const struct scratch *s, struct up_error *err)
@@ -474,6 +514,7 @@ static void any_call_below_may_fail(void **state)
         {"channel", talk},
         {"child", raise_child},
         {"policy", ask_policy},
+        {"policy from nowhere", ask_policy_from_nowhere},
         {"loop", wait_once},
         {"loop with many", wait_for_many},
         {"fetch", fetch_once},
@@ -676,6 +717,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(any_call_below_may_fail, scratch_set_up, scratch_tear_down),
+        cmocka_unit_test(a_wait_has_its_limits),
         cmocka_unit_test_setup_teardown(what_was_interrupted_is_done_again, scratch_set_up,
                                         scratch_tear_down),
         cmocka_unit_test_setup_teardown(what_a_file_system_lacks_is_done_without, scratch_set_up,
