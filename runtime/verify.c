@@ -103,10 +103,14 @@ static int begin_part(struct up_verify *v, struct up_error *err)
         rc = read_all(v, v->layout->index_offset[v->part], head, sizeof head, err);
     if (rc == 0)
         rc = up_index_reader_begin(&v->check, &v->manifest->part[v->part], err);
-    if (rc == 0)
-        up_index_reader_feed(&v->check, head, sizeof head);
+    if (rc < 0)
+        return rc;
+    up_index_reader_feed(&v->check, head, sizeof head);
+    /* It may have changed since it was verified, and bounds what is read next. */
+    if (v->check.rc < 0)
+        return up_fail(err, v->check.rc, "%s", v->check.why.message);
     v->stored_at = data;
-    return rc;
+    return 0;
 }
 
 static int end_part(struct up_verify *v, struct up_error *err)

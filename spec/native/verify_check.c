@@ -16,16 +16,21 @@
 
 #include "error.h"
 #include "fixture.h"
+#include "index.h"
 #include "minisign.h"
 #include "sim.h"
 #include "source.h"
 
 /* Bytes of memory, up to `size`; from `broken` on they cannot be read; at most
- * `piece` at a time. */
+ * `piece` at a time. From the second reading on, byte `again` is another one,
+ * or cannot be read. */
 struct memory {
     struct up_source base;
     const uint8_t *data;
     size_t size, broken, piece;
+    size_t again;      /* SIZE_MAX: none */
+    uint8_t flip;      /* 0: it cannot be read */
+    unsigned readings; /* of byte `again` */
 };
 
 static long memory_read(struct up_source *s, uint64_t offset, void *buf, size_t len, struct up_error *err)
@@ -41,6 +46,11 @@ static long memory_read(struct up_source *s, uint64_t offset, void *buf, size_t 
     if (offset + len > m->broken)
         return up_fail(err, UP_WRITE, "the medium is broken at byte %zu", m->broken);
     memcpy(buf, m->data + offset, len);
+    if (m->again >= offset && m->again - offset < len && m->readings++ > 0) {
+        if (!m->flip)
+            return up_fail(err, UP_WRITE, "the medium broke at byte %zu", m->again);
+        ((uint8_t *)buf)[m->again - offset] ^= m->flip;
+    }
     return (long)len;
 }
 
@@ -78,22 +88,36 @@ static void rig_free(struct rig *r)
     sim_free(r->sim);
 }
 
-static int verify(const struct rig *r, size_t size, size_t broken, size_t piece,
-                  struct up_verify_counts *counts, struct up_error *err)
+static int verify_memory(const struct rig *r, struct memory *m, struct up_verify_counts *counts,
+                         struct up_error *err)
 {
-    /* A source that does not know its size is only read. */
-    struct memory m = {{&memory_ops, size > r->size ? UINT64_MAX : size, 0}, r->package, size, broken, piece};
     struct up_verify *v;
-    int rc = up_verify_open(&v, &m.base, sim_storage(r->sim), r->ring, err);
+    int rc = up_verify_open(&v, &m->base, sim_storage(r->sim), r->ring, err);
 
     if (rc < 0)
         return rc;
     while ((rc = up_verify_step(v, err)) == UP_AGAIN)
         ;
+    if (rc == 0) /* and it stays good */
+        assert_int_equal(up_verify_step(v, err), 0);
     if (counts)
         up_verify_counts(v, counts);
     up_verify_close(v);
     return rc;
+}
+
+static int verify(const struct rig *r, size_t size, size_t broken, size_t piece,
+                  struct up_verify_counts *counts, struct up_error *err)
+{
+    /* A source that does not know its size is only read. */
+    struct memory m = {.base = {&memory_ops, size > r->size ? UINT64_MAX : size, 0},
+                       .data = r->package,
+                       .size = size,
+                       .broken = broken,
+                       .piece = piece,
+                       .again = SIZE_MAX};
+
+    return verify_memory(r, &m, counts, err);
 }
 
 static const struct up_fixture fixtures[] = {
@@ -179,6 +203,58 @@ static void no_byte_of_it_may_be_another(void **state)
     }
 }
 
+/* A source that has a size, and ends before it. */
+static void one_that_ends_early_is_corrupt(void **state)
+{
+    struct rig r = rig_new(&fixtures[2]);
+
+    (void)state;
+    for (size_t at = 0; at < r.size; at += 211) {
+        struct memory m = {.base = {&memory_ops, r.size, 0},
+                           .data = r.package,
+                           .size = at,
+                           .broken = SIZE_MAX,
+                           .piece = SIZE_MAX,
+                           .again = SIZE_MAX};
+        struct up_error err = {0};
+        int rc = verify_memory(&r, &m, NULL, &err);
+
+        if (rc != UP_CORRUPT || !strstr(err.message, "ends at byte"))
+            fail_msg("ends at %zu of %zu: %d: %s", at, r.size, rc, err.message);
+    }
+    rig_free(&r);
+}
+
+/* The index is read for the head, and again along with the blocks: it may
+ * neither change in between nor be gone. */
+static void what_is_read_twice_is_checked_twice(void **state)
+{
+    /* The last makes half of the codec window, which nothing else notices. */
+    static const uint8_t flips[] = {0, 0x40, 0x18};
+    struct rig r = rig_new(&fixtures[2]);
+    const uint8_t *index = memmem(r.package, r.size, "MOULTIX1", 8);
+    size_t from = (size_t)(index - r.package), to = from + UP_INDEX_HEAD + 3 * UP_INDEX_ENTRY;
+
+    (void)state;
+    for (size_t f = 0; f < sizeof flips; f++)
+        for (size_t at = from; at < to; at++) {
+            struct memory m = {.base = {&memory_ops, r.size, 0},
+                               .data = r.package,
+                               .size = r.size,
+                               .broken = SIZE_MAX,
+                               .piece = SIZE_MAX,
+                               .again = at,
+                               .flip = flips[f]};
+            struct up_error err = {0};
+            int rc = verify_memory(&r, &m, NULL, &err);
+
+            assert_int_equal(m.readings, 2);
+            if (flips[f] ? rc != UP_UNTRUSTED && rc != UP_CORRUPT : rc != UP_WRITE)
+                fail_msg("byte %zu of the index, %02x: %d: %s", at - from, flips[f], rc, err.message);
+        }
+    rig_free(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -186,6 +262,8 @@ int main(void)
         cmocka_unit_test(no_byte_of_it_may_be_missing),
         cmocka_unit_test(nothing_may_follow_its_end),
         cmocka_unit_test(no_byte_of_it_may_be_another),
+        cmocka_unit_test(one_that_ends_early_is_corrupt),
+        cmocka_unit_test(what_is_read_twice_is_checked_twice),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
