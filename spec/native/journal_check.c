@@ -15,6 +15,7 @@
 #include "error.h"
 #include "history.h"
 #include "journal.h"
+#include "record.h"
 #include "sim.h"
 
 /* Every field set to something of its own. */
@@ -166,15 +167,38 @@ static void used_permits_are_forgotten_only_when_they_are_over(void **state)
     assert_int_equal(s.issued, 101);
     memset(mark.digest, 2, sizeof mark.digest);
     assert_true(up_journal_permit_used(&s, mark.digest));
+
+    /* A floor that lies beyond its end stays. */
+    s.issued = 200;
+    memset(mark.digest, 0xfe, sizeof mark.digest);
+    up_journal_permit_remember(&s, &mark);
+    assert_true(up_journal_permit_used(&s, mark.digest));
+    assert_int_equal(s.issued, 200);
+}
+
+/* Where in the bytes the slot that a transaction is about lies. */
+static size_t target_at(const struct up_journal_state *s)
+{
+    struct up_journal_state other = *s;
+    uint8_t *one = malloc(UP_JOURNAL_CAPACITY), *two = malloc(UP_JOURNAL_CAPACITY);
+    size_t at = 0;
+
+    other.tx.target = !s->tx.target;
+    assert_int_equal(up_journal_encode(s, one), up_journal_encode(&other, two));
+    while (one[at] == two[at])
+        at++;
+    free(one);
+    free(two);
+    return at;
 }
 
 static void impossible_values_are_refused(void **state)
 {
-    static const struct {
+    struct up_journal_state in = full_state(), out;
+    const struct {
         size_t at;
         uint8_t value;
-    } changes[] = {{8, UP_PHASES}, {16, 2} /* slot a present: neither 0 nor 1 */};
-    struct up_journal_state in = full_state(), out;
+    } changes[] = {{8, UP_PHASES}, {16, 2} /* slot a present: neither 0 nor 1 */, {target_at(&in), UP_SLOTS}};
     uint8_t *bytes = malloc(UP_JOURNAL_CAPACITY);
     struct up_error err;
     size_t len = up_journal_encode(&in, bytes);
@@ -190,6 +214,39 @@ static void impossible_values_are_refused(void **state)
     bytes[0]++;
     assert_int_equal(up_journal_decode(&out, bytes, len, &err), UP_INCOMPATIBLE);
     free(bytes);
+}
+
+/* A record that is whole, and is none of ours. */
+static void a_record_of_something_else_is_a_lost_state(void **state)
+{
+    struct sim *sim = sim_new();
+    struct up_record record = {.storage = sim_storage(sim),
+                               .path = "/state/journal",
+                               .magic = "MOULTJN1",
+                               .capacity = UP_RECORD_HEAD + UP_JOURNAL_CAPACITY};
+    struct up_journal_state *out = malloc(sizeof *out);
+    struct up_journal *j;
+    struct up_error err;
+
+    (void)state;
+    sim_put_dir(sim, "/state", 0700);
+    assert_int_equal(up_record_create(&record, "something", 9, &err), 0);
+    assert_int_equal(up_journal_open(&j, sim_storage(sim), "/state", &err), 0);
+    assert_int_equal(up_journal_read(j, out, &err), UP_STATELOST);
+    assert_string_equal(err.message, "/state/journal: the newest record cannot be understood");
+    up_journal_close(j);
+    free(out);
+    sim_free(sim);
+}
+
+static void every_phase_has_a_name_of_its_own(void **state)
+{
+    (void)state;
+    assert_string_equal(up_phase_name(UP_IDLE), "idle");
+    for (unsigned i = 0; i < UP_PHASES; i++)
+        for (unsigned k = i + 1; k <= UP_PHASES; k++)
+            assert_string_not_equal(up_phase_name((enum up_phase)i), up_phase_name((enum up_phase)k));
+    assert_string_equal(up_phase_name(UP_PHASES), "unknown");
 }
 
 static struct up_boot *boot_of(struct sim *sim, struct up_config *config)
@@ -281,6 +338,8 @@ int main(void)
         cmocka_unit_test(form_2_keeps_permits),
         cmocka_unit_test(used_permits_are_forgotten_only_when_they_are_over),
         cmocka_unit_test(impossible_values_are_refused),
+        cmocka_unit_test(a_record_of_something_else_is_a_lost_state),
+        cmocka_unit_test(every_phase_has_a_name_of_its_own),
         cmocka_unit_test(the_file_loader_counts_a_trial_down),
         cmocka_unit_test(history_keeps_the_newest_events_in_order),
     };
