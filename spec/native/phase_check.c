@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,13 +16,19 @@
 #include "boot.h"
 #include "device.h"
 #include "error.h"
+#include "fixture.h"
 #include "journal.h"
+#include "variants.h"
 #include "world.h"
 
 #define SCRIPT "/packages/script.upd"
 #define CORE "/packages/core.upd"
 
+#define NEXT "/packages/next.upd"
+#define SLOT_A "/device/slot-a.img"
+
 static const struct world_plan by_script = {.name = "script", .provisioned = true, .package = WORLD_SCRIPT};
+static const struct world_plan by_core = {.name = "core", .provisioned = true, .package = WORLD_CORE};
 
 struct stand {
     struct sim *sim;
@@ -76,6 +83,70 @@ static struct up_manifest manifest_of(struct sim *sim, const char *path)
 static enum up_phase phase_of(const struct stand *s)
 {
     return up_device_state(s->device)->phase;
+}
+
+static void put_package(struct stand *s, const char *path, struct up_fixture f)
+{
+    if (up_fixture_pack(s->storage, path, "/packages", &f, &s->err) < 0)
+        fail_msg("%s", s->err.message);
+}
+
+static void install(struct stand *s, const char *path)
+{
+    if (world_install(s->device, s->storage, path, &s->err) < 0)
+        fail_msg("%s", s->err.message);
+}
+
+/* A script, as far as its first start. */
+static void enter_trial(struct stand *s, const char *path)
+{
+    enum up_start_action action;
+
+    install(s, path);
+    assert_int_equal(up_device_begin_trial(s->device, &s->err), 0);
+    assert_int_equal(up_device_trial_start(s->device, &action, &s->err), 0);
+}
+
+/* Change the record behind the device's back. */
+static void change(struct stand *s, void (*how)(struct up_journal_state *j))
+{
+    struct up_journal_state *j = malloc(sizeof *j);
+    struct up_journal *journal;
+
+    *j = *up_device_state(s->device);
+    how(j);
+    assert_int_equal(up_journal_open(&journal, s->storage, s->config.state, &s->err), 0);
+    assert_int_equal(up_journal_write(journal, j, &s->err), 0);
+    up_journal_close(journal);
+    free(j);
+    assert_int_equal(up_device_reload(s->device, &s->err), 0);
+}
+
+static struct up_boot_state boot_state(struct stand *s)
+{
+    struct up_boot_state b;
+    struct up_boot *boot;
+
+    assert_int_equal(up_boot_open(&boot, s->storage, &s->config, &s->err), 0);
+    assert_int_equal(up_boot_read(boot, &b, &s->err), 0);
+    up_boot_close(boot);
+    return b;
+}
+
+static void set_boot_state(struct stand *s, const struct up_boot_state *b)
+{
+    struct up_boot *boot;
+
+    assert_int_equal(up_boot_open(&boot, s->storage, &s->config, &s->err), 0);
+    assert_int_equal(up_boot_write(boot, b, &s->err), 0);
+    up_boot_close(boot);
+}
+
+/* The power goes and comes: the loader has chosen, the device has not looked. */
+static void reopen(struct stand *s)
+{
+    up_device_close(s->device);
+    assert_int_equal(up_device_open(&s->device, s->storage, &s->config, UP_DEVICE_LOCK, &s->err), 0);
 }
 
 /* A call that is refused with this code and words, and writes nothing. */
@@ -217,25 +288,27 @@ static void a_slot_without_a_pair_is_not_run(void **state)
     struct stand s;
     enum up_start_action action;
     struct up_boot_state b;
-    struct up_boot *boot;
 
     (void)state;
     stand_up(&s, &by_script);
-    assert_int_equal(up_boot_open(&boot, s.storage, &s.config, &s.err), 0);
-    assert_int_equal(up_boot_read(boot, &b, &s.err), 0);
+    b = boot_state(&s);
     b.order[0] = 1;
     b.order[1] = 0;
     b.count = 2;
     b.good[1] = 0;
     b.tries[1] = 3;
-    assert_int_equal(up_boot_write(boot, &b, &s.err), 0);
-    up_boot_close(boot);
-    up_device_close(s.device);
-    assert_int_equal(up_device_open(&s.device, s.storage, &s.config, UP_DEVICE_LOCK, &s.err), 0);
+    set_boot_state(&s, &b);
+    /* The first write is the loader's, which counts a try down. */
+    reopen(&s);
+    sim_reset_counters(s.sim);
+    sim_fail(s.sim, SIM_PWRITE, 2, EIO, false);
+    assert_int_equal(up_device_start(s.device, &action, &s.err), UP_WRITE);
+    assert_int_equal(boot_state(&s).order[0], 1);
+    sim_fail(s.sim, SIM_PWRITE, 0, 0, false);
+    reopen(&s);
     assert_int_equal(up_device_start(s.device, &action, &s.err), 0);
     assert_int_equal(action, UP_START_RESTART);
-    up_device_close(s.device);
-    assert_int_equal(up_device_open(&s.device, s.storage, &s.config, UP_DEVICE_LOCK, &s.err), 0);
+    reopen(&s);
     assert_int_equal(up_device_start(s.device, &action, &s.err), 0);
     assert_int_equal(action, UP_START_RUN);
     assert_int_equal(up_device_running(s.device), 0);
@@ -264,25 +337,21 @@ static void spent_starts_that_nobody_saw_fail_roll_back(void **state)
     stand_free(&s);
 }
 
+static void roll_back(struct up_journal_state *j)
+{
+    j->phase = UP_ROLLING_BACK;
+}
+
 /* One that was cut while it rolled back, and is told to again. */
 static void a_rollback_goes_on_when_it_is_asked_for_again(void **state)
 {
     struct stand s;
-    struct up_journal_state *j = malloc(sizeof *j);
-    struct up_journal *journal;
     enum up_start_action action;
 
     (void)state;
     stand_up(&s, &by_script);
-    if (world_install(s.device, s.storage, SCRIPT, &s.err) < 0 || up_device_begin_trial(s.device, &s.err) < 0)
-        fail_msg("%s", s.err.message);
-    *j = *up_device_state(s.device);
-    j->phase = UP_ROLLING_BACK;
-    assert_int_equal(up_journal_open(&journal, s.storage, s.config.state, &s.err), 0);
-    assert_int_equal(up_journal_write(journal, j, &s.err), 0);
-    up_journal_close(journal);
-    free(j);
-    assert_int_equal(up_device_reload(s.device, &s.err), 0);
+    enter_trial(&s, SCRIPT);
+    change(&s, roll_back);
     assert_refused(&s, up_device_confirm(s.device, &s.err), UP_NOTHING, "rolling_back");
     assert_int_equal(up_device_rollback(s.device, true, "again", &action, &s.err), 0);
     assert_int_equal(phase_of(&s), UP_IDLE);
@@ -312,6 +381,306 @@ static void a_permit_may_be_given_again(void **state)
     stand_free(&s);
 }
 
+/* A confirmation of two records, cut between them: the new release runs, and is
+ * confirmed when that is asked for again. */
+static void a_confirmation_goes_on_when_it_is_asked_for_again(void **state)
+{
+    struct stand s;
+    uint32_t generation;
+
+    (void)state;
+    stand_up(&s, &by_script);
+    enter_trial(&s, SCRIPT);
+    generation = up_device_state(s.device)->tx.generation;
+    sim_reset_counters(s.sim);
+    sim_fail(s.sim, SIM_PWRITE, 2, EIO, false);
+    assert_int_equal(up_device_confirm(s.device, &s.err), UP_WRITE);
+    sim_fail(s.sim, SIM_PWRITE, 0, 0, false);
+    reopen(&s);
+    assert_int_equal(phase_of(&s), UP_CONFIRMING);
+    assert_true(up_device_on_trial(s.device));
+    assert_int_equal(up_device_generation(s.device), generation);
+    assert_int_equal(up_device_confirm(s.device, &s.err), 0);
+    assert_int_equal(phase_of(&s), UP_IDLE);
+    assert_false(up_device_on_trial(s.device));
+    assert_int_equal(up_device_generation(s.device), generation);
+    assert_int_equal(up_device_state(s.device)->floor[UP_SCRIPT], 2);
+    stand_free(&s);
+}
+
+/* The clock may be wrong; that of who issued what was confirmed is not behind. */
+static void confirming_raises_the_time_floor(void **state)
+{
+    static const uint64_t issued[] = {1900000000, 1800000000, 1900000001},
+                          expected[] = {1900000000, 1900000000, 1900000001};
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, &by_script);
+    for (unsigned i = 0; i < sizeof issued / sizeof issued[0]; i++) {
+        char version[16];
+
+        snprintf(version, sizeof version, "1.0.%u", i + 2);
+        put_package(
+            &s, NEXT,
+            (struct up_fixture){.script = true, .sequence = i + 2, .version = version, .issued = issued[i]});
+        enter_trial(&s, NEXT);
+        assert_int_equal(up_device_state(s.device)->issued, i ? expected[i - 1] : 0);
+        assert_int_equal(up_device_confirm(s.device, &s.err), 0);
+        assert_int_equal(up_device_state(s.device)->issued, expected[i]);
+        assert_int_equal(up_device_time(s.device), expected[i]);
+    }
+    stand_free(&s);
+}
+
+/* Nothing failed: the release may come again. */
+static void a_trial_taken_back_by_hand_leaves_no_mark(void **state)
+{
+    struct stand s;
+    enum up_start_action action;
+
+    (void)state;
+    stand_up(&s, &by_script);
+    enter_trial(&s, SCRIPT);
+    assert_int_equal(up_device_rollback(s.device, false, "by hand", &action, &s.err), 0);
+    assert_int_equal(action, UP_START_RUN);
+    assert_int_equal(phase_of(&s), UP_IDLE);
+    assert_int_equal(up_device_state(s.device)->last.code, UP_OK);
+    assert_string_equal(up_device_state(s.device)->last.message, "by hand");
+    assert_int_equal(up_device_state(s.device)->quarantine[0].sequence, 0);
+    enter_trial(&s, SCRIPT);
+    stand_free(&s);
+}
+
+static void no_room_for_failures(struct up_journal_state *j)
+{
+    j->tx.failures = UINT8_MAX;
+}
+
+/* Counted round to 0, they would look like lost power. */
+static void failures_are_counted_up_to_the_most_there_can_be(void **state)
+{
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, &by_script);
+    enter_trial(&s, SCRIPT);
+    change(&s, no_room_for_failures);
+    assert_int_equal(up_device_trial_failed(s.device, "once more", &s.err), 0);
+    assert_int_equal(up_device_state(s.device)->tx.failures, UINT8_MAX);
+    assert_string_equal(up_device_state(s.device)->tx.why, "once more");
+    stand_free(&s);
+}
+
+static void quarantine_its_kin(struct up_journal_state *j)
+{
+    j->quarantine[0] = (struct up_quarantined){.sequence = 2, .parts = 1u << UP_CORE, .strikes = 1};
+    j->quarantine[1] = (struct up_quarantined){.sequence = 2, .parts = 1u << UP_SCRIPT, .strikes = 1};
+    j->quarantine[2] = (struct up_quarantined){.sequence = 3, .parts = 1u << UP_SCRIPT, .strikes = 1};
+    strcpy(j->quarantine[0].project, VARIANT_PROJECT);
+    strcpy(j->quarantine[1].project, "PUMP");
+    strcpy(j->quarantine[2].project, VARIANT_PROJECT);
+}
+
+/* Other parts, another project or another number: another release. */
+static void a_strike_counts_for_the_same_release_alone(void **state)
+{
+    struct stand s;
+    const struct up_quarantined *q;
+    enum up_start_action action;
+
+    (void)state;
+    stand_up(&s, &by_script);
+    change(&s, quarantine_its_kin);
+    enter_trial(&s, SCRIPT);
+    for (int i = 1; i < UP_TRIAL_STARTS; i++)
+        assert_int_equal(up_device_trial_start(s.device, &action, &s.err), 0);
+    assert_int_equal(up_device_trial_start(s.device, &action, &s.err), UP_ROLLEDBACK);
+    q = up_device_state(s.device)->quarantine;
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(q[i].sequence, i == 3 ? 3 : 2);
+        assert_int_equal(q[i].strikes, 1);
+    }
+    assert_int_equal(q[0].parts, 1u << UP_SCRIPT);
+    assert_string_equal(q[0].project, VARIANT_PROJECT);
+    assert_int_equal(q[1].parts, 1u << UP_CORE);
+    assert_string_equal(q[2].project, "PUMP");
+    assert_int_equal(q[4].sequence, 0);
+    stand_free(&s);
+}
+
+/* A new core that ran and was not confirmed, until its tries were spent. */
+static void a_core_on_trial_that_does_not_run_is_given_up(void **state)
+{
+    struct stand s;
+    enum up_start_action action;
+    struct up_boot_state b;
+    struct up_boot *boot;
+
+    (void)state;
+    stand_up(&s, &by_core);
+    install(&s, CORE);
+    power_off(&s);
+    power_on(&s);
+    assert_int_equal(phase_of(&s), UP_TRIAL);
+    assert_int_equal(up_device_running(s.device), 1);
+    assert_int_equal(up_device_tries(s.device), UP_BOOT_TRIES - 1);
+    assert_int_equal(up_boot_open(&boot, s.storage, &s.config, &s.err), 0);
+    do
+        assert_int_equal(up_boot_select(boot, &b, &s.err), 0);
+    while (b.running == 1);
+    up_boot_close(boot);
+    reopen(&s);
+    assert_refused(&s, up_device_confirm(s.device, &s.err), UP_NOTHING, "release 2 is not what runs");
+    assert_int_equal(up_device_start(s.device, &action, &s.err), 0);
+    assert_int_equal(action, UP_START_RUN);
+    assert_int_equal(phase_of(&s), UP_IDLE);
+    assert_int_equal(up_device_state(s.device)->last.code, UP_ROLLEDBACK);
+    assert_string_equal(up_device_state(s.device)->last.message,
+                        "the boot loader fell back: the new core did not start");
+    assert_int_equal(up_device_state(s.device)->quarantine[0].sequence, 2);
+    assert_false(up_device_state(s.device)->slot[1].present);
+    stand_free(&s);
+}
+
+static void forget_all_pairs(struct up_journal_state *j)
+{
+    memset(j->slot, 0, sizeof j->slot);
+}
+
+/* There is no other slot that would be better. */
+static void a_device_that_knows_no_pair_runs_on(void **state)
+{
+    struct stand s;
+    enum up_start_action action;
+    struct up_boot_state before, after;
+
+    (void)state;
+    stand_up(&s, &by_script);
+    change(&s, forget_all_pairs);
+    before = boot_state(&s);
+    reopen(&s);
+    assert_int_equal(up_device_start(s.device, &action, &s.err), 0);
+    assert_int_equal(action, UP_START_RUN);
+    after = boot_state(&s);
+    assert_int_equal(after.boots, before.boots + 1);
+    after.boots = before.boots;
+    assert_memory_equal(&after, &before, sizeof before);
+    stand_free(&s);
+}
+
+/* Whatever the loader still knows of a slot, it forgets before that is written. */
+static void the_loader_forgets_what_is_to_be_overwritten(void **state)
+{
+    static const struct up_boot_state known[] = {
+        {.order = {0, 1}, .count = 2, .good = {true, false}},
+        {.order = {1, 0}, .count = 1, .good = {true, false}},
+        {.order = {0, 1}, .count = 1, .good = {true, true}},
+        {.order = {0, 1}, .count = 1, .good = {true, false}, .tries = {0, 1}},
+        {.order = {0, 1}, .count = 1, .good = {true, false}},
+    };
+    struct stand s;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        struct up_manifest m;
+        struct up_boot_state b;
+
+        stand_up(&s, &by_core);
+        m = manifest_of(s.sim, CORE);
+        set_boot_state(&s, &known[i]);
+        reopen(&s);
+        assert_int_equal(up_device_begin(s.device, &m, &s.err), 0);
+        b = boot_state(&s);
+        assert_int_equal(b.count, 1);
+        assert_int_equal(b.order[0], 0);
+        assert_true(b.good[0]);
+        assert_false(b.good[1]);
+        assert_int_equal(b.tries[1], 0);
+        stand_free(&s);
+    }
+}
+
+/* The core after the next takes the place of the first, which loader and journal
+ * forget before it is written: whichever write of that fails, the second core
+ * runs on, and the first stays as it was. */
+static void a_slot_is_forgotten_before_it_is_written(void **state)
+{
+    struct stand s;
+    struct sim *base;
+    struct up_manifest m;
+    bool met = true;
+
+    (void)state;
+    stand_up(&s, &by_core);
+    put_package(&s, NEXT, (struct up_fixture){.core = true, .sequence = 3, .core_version = 3});
+    install(&s, CORE);
+    power_off(&s);
+    power_on(&s);
+    assert_true(up_device_has_core(s.device));
+    assert_int_equal(up_device_confirm(s.device, &s.err), 0);
+    /* What the record still says of it is not meant any more. */
+    assert_int_equal(up_device_state(s.device)->tx.parts, 1u << UP_CORE);
+    assert_false(up_device_has_core(s.device));
+    m = manifest_of(s.sim, NEXT);
+    power_off(&s);
+    base = s.sim;
+    for (unsigned n = 1; met; n++) {
+        struct up_device *other = NULL;
+        struct up_boot_state b;
+        int rc;
+
+        s.sim = sim_clone(base);
+        s.storage = sim_storage(s.sim);
+        power_on(&s);
+        sim_reset_counters(s.sim);
+        sim_fail(s.sim, SIM_CHANGES, n, EIO, false);
+        rc = up_device_begin(s.device, &m, &s.err);
+        met = sim_calls(s.sim, SIM_CHANGES) >= n;
+        sim_fail(s.sim, SIM_CHANGES, 0, 0, false);
+        b = boot_state(&s);
+        assert_int_equal(b.order[0], 1);
+        assert_true(b.good[1]);
+        assert_true(variant_is_core(s.sim, SLOT_A, 1));
+        if (rc < 0 && b.count == 2)
+            assert_true(up_device_state(s.device)->slot[0].present);
+        assert_int_equal(up_device_begin(s.device, &m, &s.err), 0);
+        assert_false(up_device_state(s.device)->slot[0].present);
+        assert_int_equal(boot_state(&s).count, 1);
+        up_device_close(s.device);
+        assert_int_equal(up_device_provision(&other, s.storage, &s.config, &s.err), UP_USAGE);
+        assert_non_null(strstr(s.err.message, "with release 2"));
+        up_config_free(&s.config);
+        power_on(&s);
+        install(&s, NEXT);
+        assert_int_equal(phase_of(&s), UP_ARMED);
+        assert_int_equal(up_device_state(s.device)->slot[0].core_version, 3);
+        stand_free(&s);
+    }
+    sim_free(base);
+}
+
+static void one_that_is_being_installed_is_dropped(void **state)
+{
+    struct stand s;
+    struct up_manifest m;
+
+    (void)state;
+    stand_up(&s, &by_script);
+    m = manifest_of(s.sim, SCRIPT);
+    assert_int_equal(up_device_begin(s.device, &m, &s.err), 0);
+    assert_int_equal(up_device_finish(s.device, &m, &s.err), UP_MISSING); /* no block came */
+    assert_int_equal(phase_of(&s), UP_INSTALLING);
+    sim_reset_counters(s.sim);
+    sim_fail(s.sim, SIM_PWRITE, 1, EIO, false);
+    assert_int_equal(up_device_abandon(s.device, UP_REFUSED, "told to", &s.err), UP_WRITE);
+    assert_int_equal(phase_of(&s), UP_INSTALLING);
+    assert_int_equal(up_device_abandon(s.device, UP_REFUSED, "told to", &s.err), 0);
+    assert_int_equal(phase_of(&s), UP_IDLE);
+    assert_string_equal(up_device_state(s.device)->last.message, "told to");
+    stand_free(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -324,6 +693,16 @@ int main(void)
         cmocka_unit_test(spent_starts_that_nobody_saw_fail_roll_back),
         cmocka_unit_test(a_rollback_goes_on_when_it_is_asked_for_again),
         cmocka_unit_test(a_permit_may_be_given_again),
+        cmocka_unit_test(a_confirmation_goes_on_when_it_is_asked_for_again),
+        cmocka_unit_test(confirming_raises_the_time_floor),
+        cmocka_unit_test(a_trial_taken_back_by_hand_leaves_no_mark),
+        cmocka_unit_test(failures_are_counted_up_to_the_most_there_can_be),
+        cmocka_unit_test(a_strike_counts_for_the_same_release_alone),
+        cmocka_unit_test(a_core_on_trial_that_does_not_run_is_given_up),
+        cmocka_unit_test(a_device_that_knows_no_pair_runs_on),
+        cmocka_unit_test(the_loader_forgets_what_is_to_be_overwritten),
+        cmocka_unit_test(a_slot_is_forgotten_before_it_is_written),
+        cmocka_unit_test(one_that_is_being_installed_is_dropped),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
