@@ -254,7 +254,8 @@ int up_device_save(struct up_device *d, const struct up_journal_state *given, st
 
 int up_device_set_boot(struct up_device *d, const struct up_boot_state *next, struct up_error *err)
 {
-    if (!d->provisioning && up_boot_write(d->boot, next, err) < 0)
+    d->boot_unsure = up_boot_write(d->boot, next, err) < 0;
+    if (d->boot_unsure)
         return err->code;
     d->boot_state = *next;
     return 0;
@@ -264,7 +265,8 @@ int up_device_disarm(struct up_device *d, unsigned target, struct up_error *err)
 {
     struct up_boot_state next = d->boot_state;
 
-    if (next.count == 1 && next.order[0] != target && !next.good[target] && next.tries[target] == 0)
+    if (!d->boot_unsure && next.count == 1 && next.order[0] != target && !next.good[target] &&
+        next.tries[target] == 0)
         return 0;
     next.order[0] = (uint8_t)!target;
     next.count = 1;

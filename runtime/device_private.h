@@ -34,6 +34,7 @@ struct up_device {
     struct up_journal *journal;
     struct up_boot *boot;
     struct up_boot_state boot_state; /* as last read or written */
+    bool boot_unsure;                /* a write of it failed, and may have happened all the same */
     struct up_journal_state state;   /* as last read or written */
     bool provisioning;               /* nothing is on record yet */
     bool runs_slot;                  /* while provisioning: we were started from the running slot */
@@ -55,7 +56,7 @@ void up_device_note(struct up_device *d, const char *event, int code, const char
                     const char *message);
 /* One boot-variable write, taken over when it succeeded. */
 int up_device_set_boot(struct up_device *d, const struct up_boot_state *next, struct up_error *err);
-/* Take `target` out of the order, not good, no tries; unless it is so already. */
+/* Take `target` out of the order, not good, no tries; unless it is known to be so. */
 int up_device_disarm(struct up_device *d, unsigned target, struct up_error *err);
 /* One write: target first in the order, with all its tries. */
 int up_device_arm_boot(struct up_device *d, struct up_error *err);

@@ -681,6 +681,56 @@ static void one_that_is_being_installed_is_dropped(void **state)
     stand_free(&s);
 }
 
+/*
+ * A core of which the record says that it is to be armed. The loader was told,
+ * or was to be told and that failed: then it may have been told all the same.
+ * It is told to forget the slot before anything is written to that again.
+ */
+static void what_is_half_armed_begins_again(void **state)
+{
+    unsigned first_of = 0;
+    bool met = true;
+
+    (void)state;
+    for (unsigned n = 1; met; n++) {
+        struct stand s;
+        struct up_manifest script, core;
+        uint8_t first;
+
+        stand_up(&s, &by_core);
+        script = manifest_of(s.sim, SCRIPT);
+        core = manifest_of(s.sim, CORE);
+        sim_reset_counters(s.sim);
+        sim_fail(s.sim, SIM_CHANGES, n, EIO, false);
+        world_install(s.device, s.storage, CORE, &s.err);
+        met = sim_calls(s.sim, SIM_CHANGES) >= n;
+        sim_fail(s.sim, SIM_CHANGES, 0, 0, false);
+        if (phase_of(&s) != UP_ARMING) {
+            stand_free(&s);
+            continue;
+        }
+        assert_refused(&s, up_device_begin(s.device, &script, &s.err), UP_BUSY, "release 2 is arming");
+        first = boot_state(&s).order[0];
+        first_of |= 1u << first;
+        sim_reset_counters(s.sim);
+        sim_fail(s.sim, SIM_CHANGES, 1, EIO, false);
+        assert_int_equal(up_device_begin(s.device, &core, &s.err), UP_WRITE);
+        assert_int_equal(phase_of(&s), UP_ARMING);
+        assert_true(up_device_state(s.device)->slot[1].present);
+        assert_int_equal(boot_state(&s).order[0], first);
+        sim_fail(s.sim, SIM_CHANGES, 0, 0, false);
+        assert_int_equal(up_device_begin(s.device, &core, &s.err), 0);
+        assert_int_equal(phase_of(&s), UP_INSTALLING);
+        assert_false(up_device_state(s.device)->slot[1].present);
+        assert_int_equal(boot_state(&s).order[0], 0);
+        assert_int_equal(boot_state(&s).count, 1);
+        install(&s, CORE);
+        assert_int_equal(phase_of(&s), UP_ARMED);
+        stand_free(&s);
+    }
+    assert_int_equal(first_of, 3); /* it was seen both ways */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -703,6 +753,7 @@ int main(void)
         cmocka_unit_test(the_loader_forgets_what_is_to_be_overwritten),
         cmocka_unit_test(a_slot_is_forgotten_before_it_is_written),
         cmocka_unit_test(one_that_is_being_installed_is_dropped),
+        cmocka_unit_test(what_is_half_armed_begins_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
