@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -376,6 +377,81 @@ static void a_transaction_keeps_its_permit(void **state)
     sim_free(sim);
 }
 
+static void raise_floors(struct up_journal_state *s)
+{
+    s->floor[UP_SCRIPT] = s->floor[UP_CORE] = 2;
+}
+
+/* Begin, by the permit at hand; or go on until the core is about to be armed. */
+static void begin_by_permit(struct up_device *d, struct sim *sim, const struct up_manifest *m, bool arming)
+{
+    struct up_error err;
+
+    assert_int_equal(up_device_permit(d, "/permit", &err), 0);
+    if (!arming) {
+        assert_int_equal(up_device_begin(d, m, &err), 0);
+        return;
+    }
+    for (unsigned n = 1; up_device_state(d)->phase != UP_ARMING; n++) {
+        sim_reset_counters(sim);
+        sim_fail(sim, SIM_PWRITE, n, EIO, true);
+        assert_int_not_equal(world_install(d, sim_storage(sim), "/packages/core.upd", &err), 0);
+        sim_fail(sim, SIM_PWRITE, 0, 0, false);
+    }
+}
+
+/* Wherever the transaction stands, a permit that is over is replaced by one
+ * that is not; when that cannot be written down, nothing changes. */
+static void a_later_permit_takes_the_place_of_one_that_is_over(void **state)
+{
+    static const struct world_plan core = {.name = "core", .provisioned = true, .package = WORLD_CORE};
+    struct setting good = {.project = "METER", .devices = "\"*\""};
+
+    (void)state;
+    for (int arming = 0; arming < 2; arming++) {
+        struct sim *sim = world_new(&core);
+        struct up_manifest m = manifest_of(sim, "/packages/core.upd");
+        struct up_config config;
+        struct up_device *d;
+        struct up_error err;
+
+        sim_set_now(sim, NOW);
+        patch(sim, raise_floors);
+        good.ends = 100;
+        write_permit(sim, &good, &m, NOW);
+        d = open_device(sim, &config);
+        begin_by_permit(d, sim, &m, arming);
+        assert_int_equal(up_device_state(d)->tx.permit.not_after, NOW + 100);
+        close_device(d, &config);
+
+        sim_set_now(sim, NOW + 101);
+        good.ends = 500;
+        write_permit(sim, &good, &m, NOW);
+        d = open_device(sim, &config);
+        assert_int_equal(up_device_begin(d, &m, &err), UP_INCOMPATIBLE);
+        assert_non_null(strstr(err.message, "the permit is over"));
+        assert_int_equal(up_device_permit(d, "/permit", &err), 0);
+        sim_reset_counters(sim);
+        sim_fail(sim, SIM_PWRITE, 1, EIO, true);
+        assert_int_equal(up_device_begin(d, &m, &err), UP_WRITE);
+        assert_int_equal(up_device_state(d)->tx.permit.not_after, NOW + 100);
+        assert_int_equal(up_device_state(d)->phase, arming ? UP_ARMING : UP_FETCHING);
+        sim_fail(sim, SIM_PWRITE, 0, 0, false);
+        assert_int_equal(up_device_begin(d, &m, &err), 0);
+        assert_int_equal(up_device_state(d)->tx.permit.not_after, NOW + 500);
+        assert_int_equal(up_device_state(d)->phase, arming ? UP_INSTALLING : UP_FETCHING);
+        close_device(d, &config);
+
+        /* It is on record: the file is not needed any more. */
+        d = open_device(sim, &config);
+        assert_int_equal(world_install(d, sim_storage(sim), "/packages/core.upd", &err), 0);
+        assert_int_equal(up_device_state(d)->phase, UP_ARMED);
+        assert_int_equal(up_device_state(d)->tx.permit.not_after, NOW + 500);
+        close_device(d, &config);
+        sim_free(sim);
+    }
+}
+
 /* What the clock may say, and what the device makes of it: it was confirmed at
  * NOW with `issued`. */
 static void time_never_falls_behind_what_is_known(void **state)
@@ -521,6 +597,7 @@ int main(void)
         cmocka_unit_test(other_gates_stay_closed),
         cmocka_unit_test(a_permit_is_used_up_by_the_confirmation),
         cmocka_unit_test(a_transaction_keeps_its_permit),
+        cmocka_unit_test(a_later_permit_takes_the_place_of_one_that_is_over),
         cmocka_unit_test(time_never_falls_behind_what_is_known),
         cmocka_unit_test(the_old_form_is_written_until_the_verdict),
         cmocka_unit_test(a_device_of_form_1_goes_on),
