@@ -106,11 +106,15 @@ int up_device_spool(struct up_device *d, char *buf, size_t len, struct up_error 
     return up_storage_make_dir(d->storage, up_device_path(d, "tx", buf, len), 0700, err);
 }
 
-/* Paths are built from the state directory without checks later on. */
+/* Paths are built from the state directory, and those of slots copied, without
+ * checks later on. */
 static int check_config(const struct up_config *config, struct up_error *err)
 {
     if (strlen(config->state) > UP_PATH_SIZE / 2)
         return up_fail(err, UP_USAGE, "state %s: path too long", config->state);
+    for (int i = 0; i < UP_SLOTS; i++)
+        if (config->slot[i] && strlen(config->slot[i]) >= UP_PATH_SIZE)
+            return up_fail(err, UP_USAGE, "slot %c: path too long: %s", 'a' + i, config->slot[i]);
     return 0;
 }
 

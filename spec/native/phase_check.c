@@ -281,6 +281,34 @@ static void a_state_with_too_long_a_path_is_refused(void **state)
     sim_free(sim);
 }
 
+static void a_slot_with_too_long_a_path_is_refused(void **state)
+{
+    struct sim *sim = sim_new();
+    struct up_config config;
+    struct up_device *d;
+    struct up_error err;
+    char path[1025];
+
+    (void)state;
+    memset(path, 'x', sizeof path);
+    path[0] = '/';
+    path[1023] = '\0';
+    world_configure(&config);
+    free(config.slot[1]);
+    config.slot[1] = strdup(path);
+    assert_int_equal(up_device_open(&d, sim_storage(sim), &config, UP_DEVICE_LOCK, &err), UP_USAGE);
+    assert_non_null(strstr(err.message, "no such directory; run moult provision"));
+    free(config.slot[1]);
+    path[1023] = 'x';
+    path[1024] = '\0';
+    config.slot[1] = strdup(path);
+    assert_int_equal(up_device_open(&d, sim_storage(sim), &config, UP_DEVICE_LOCK, &err), UP_USAGE);
+    assert_non_null(strstr(err.message, "slot b: path too long"));
+    assert_int_equal(up_device_provision(&d, sim_storage(sim), &config, &err), UP_USAGE);
+    up_config_free(&config);
+    sim_free(sim);
+}
+
 /* The loader prefers a slot of which the journal knows nothing: disarmed, and
  * the other one started. */
 static void a_slot_without_a_pair_is_not_run(void **state)
@@ -739,6 +767,7 @@ int main(void)
         cmocka_unit_test(what_is_armed_stays_until_it_is_decided),
         cmocka_unit_test(a_factory_package_has_all_parts),
         cmocka_unit_test(a_state_with_too_long_a_path_is_refused),
+        cmocka_unit_test(a_slot_with_too_long_a_path_is_refused),
         cmocka_unit_test(a_slot_without_a_pair_is_not_run),
         cmocka_unit_test(spent_starts_that_nobody_saw_fail_roll_back),
         cmocka_unit_test(a_rollback_goes_on_when_it_is_asked_for_again),
