@@ -19,6 +19,8 @@
 #include "world.h"
 
 #define BOTH "/packages/both.upd"
+#define FACTORY "/packages/factory.upd"
+#define SLOT_A "/device/slot-a.img"
 
 static const struct world_plan plan = {.name = "both", .provisioned = true, .package = WORLD_BOTH};
 static const struct world_plan by_delta = {
@@ -602,6 +604,131 @@ static void a_board_that_runs_from_b_is_adopted_there(void **state)
     sim_free(made);
 }
 
+static const struct world_plan factory = {.name = "factory"};
+
+/* The factory's root file system, which was written before we were: compared,
+ * and never written. */
+static void a_mounted_slot_is_adopted_by_the_factory(void **state)
+{
+    size_t len;
+    const void *core = variant_core(1, &len);
+    char *image = malloc(len), *found;
+
+    (void)state;
+    memcpy(image, core, len);
+    for (int other = 0; other < 2; other++) {
+        struct sim *sim = world_new(&factory);
+        struct world_log log = {0};
+
+        image[len - 1] ^= (char)other;
+        sim_put(sim, SLOT_A, image, len, 0400);
+        sim_set_mounted(sim, SLOT_A, UP_MOUNTED);
+        sim_settle(sim);
+        world_live(sim, &factory, false, &log);
+        if (log.confirmed == other)
+            fail_msg("%d: %s", other, log.bad);
+        assert_int_equal(sim_exists(sim, "/device/state/journal.0"), !other);
+        if (other)
+            assert_non_null(strstr(log.bad, "is mounted and holds another image than release 1"));
+        else
+            world_check(sim, &factory, false, &log);
+        assert_int_equal(log.bad[0] != '\0', other);
+        found = sim_get(sim, SLOT_A, NULL);
+        assert_memory_equal(found, image, len);
+        free(found);
+        sim_free(sim);
+    }
+    free(image);
+}
+
+/* It has no record that could be read again, and no slot. */
+static void a_device_in_the_making_is_what_it_is_in_memory(void **state)
+{
+    struct sim *sim = world_new(&factory);
+    struct up_config config;
+    struct up_device *device;
+    struct up_error err;
+
+    (void)state;
+    world_configure(&config);
+    for (int i = 0; i < UP_SLOTS; i++) {
+        free(config.slot[i]);
+        config.slot[i] = NULL;
+    }
+    config.boot = UP_BOOT_NONE;
+    assert_int_equal(up_device_provision(&device, sim_storage(sim), &config, &err), 0);
+    assert_int_equal(up_device_reload(device, &err), 0);
+    assert_true(up_device_provisioning(device));
+    assert_false(up_device_adopts(device));
+    assert_int_equal(up_device_state(device)->next_transaction, 1);
+    up_device_close(device);
+    up_config_free(&config);
+    sim_free(sim);
+}
+
+/* A board whose kernel was not told which slot runs is not provisioned. */
+static void provision_has_to_know_what_runs(void **state)
+{
+    struct sim *sim = world_new(&factory);
+    struct up_config config;
+    struct up_device *device;
+    struct up_error err;
+
+    (void)state;
+    world_configure(&config);
+    config.boot = UP_BOOT_UBOOT;
+    config.fw_env = strdup("/etc/fw_env.config");
+    config.cmdline = strdup("/proc/nothing");
+    assert_int_equal(up_device_provision(&device, sim_storage(sim), &config, &err), UP_MISSING);
+    assert_non_null(strstr(err.message, "/proc/nothing"));
+    assert_int_equal(sim_open_files(sim), 0); /* nor is it locked any more */
+    up_config_free(&config);
+    sim_free(sim);
+}
+
+/* What the first try wrote to flash is found by the next; nothing is noted
+ * meanwhile, for there is no record yet. */
+static void provisioning_goes_on_where_it_failed(void **state)
+{
+    static const struct world_plan on_nor = {.name = "factory", .medium = WORLD_ON_NOR};
+    struct world_log log = {.confirmed = true};
+    unsigned again = 0;
+    bool met = true;
+
+    (void)state;
+    for (unsigned n = 1; met; n++) {
+        struct sim *sim = world_new(&on_nor);
+        struct up_config config;
+        struct up_device *device;
+        struct up_error err;
+        int rc;
+
+        world_configure(&config);
+        assert_int_equal(up_device_provision(&device, sim_storage(sim), &config, &err), 0);
+        sim_reset_counters(sim);
+        sim_fail(sim, SIM_CHANGES, n, EIO, false);
+        rc = world_install(device, sim_storage(sim), FACTORY, &err);
+        met = sim_calls(sim, SIM_CHANGES) >= n;
+        sim_fail(sim, SIM_CHANGES, 0, 0, false);
+        if (rc < 0 && up_device_provisioning(device)) {
+            again++;
+            assert_int_equal(up_device_state(device)->tx.hint, 0);
+            assert_int_equal(world_install(device, sim_storage(sim), FACTORY, &err), 0);
+        } else if (rc < 0) { /* what was only in the way, after the record */
+            assert_int_equal(up_device_clean(device, &err), 0);
+        }
+        assert_int_equal(up_device_state(device)->phase, UP_IDLE);
+        assert_false(up_device_provisioning(device));
+        assert_true(variant_is_core(sim, SLOT_A, 1));
+        up_device_close(device);
+        up_config_free(&config);
+        world_check(sim, &on_nor, false, &log);
+        assert_string_equal(log.bad, "");
+        sim_free(sim);
+    }
+    assert_true(again > 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -615,6 +742,10 @@ int main(void)
         cmocka_unit_test(provision_refuses_a_device_that_is_there),
         cmocka_unit_test(a_lost_journal_is_said_and_nothing_is_touched),
         cmocka_unit_test(a_mounted_slot_is_not_written),
+        cmocka_unit_test(a_mounted_slot_is_adopted_by_the_factory),
+        cmocka_unit_test(a_device_in_the_making_is_what_it_is_in_memory),
+        cmocka_unit_test(provision_has_to_know_what_runs),
+        cmocka_unit_test(provisioning_goes_on_where_it_failed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
