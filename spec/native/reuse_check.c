@@ -1,6 +1,7 @@
 /*
  * Blocks that the device has: found in the slot that runs and in the target,
- * copied instead of fetched, and fetched after all when they are not there.
+ * copied instead of fetched, and fetched after all when they are not there;
+ * those that an earlier try left in place, and how far that is on record.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,6 +10,7 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,8 +18,10 @@
 #include "error.h"
 #include "fixture.h"
 #include "minisign.h"
+#include "pack.h"
 #include "package.h"
 #include "sim.h"
+#include "sim_flash.h"
 #include "source.h"
 #include "transfer.h"
 #include "variants.h"
@@ -37,6 +41,7 @@ struct remote {
     uint64_t begin[WANTS], end[WANTS]; /* ranges that were announced */
     unsigned wants;
     uint64_t data_at, data_end, data_read; /* of the core's blocks */
+    uint64_t ends;                         /* reading ends here, whatever its size; 0: it does not */
 };
 
 struct bench {
@@ -61,8 +66,13 @@ static void must(int rc, const struct up_error *err)
 static long remote_read(struct up_source *s, uint64_t offset, void *buf, size_t len, struct up_error *err)
 {
     struct remote *r = (struct remote *)s;
-    long n = r->file->ops->read(r->file, offset, buf, len, err);
+    long n;
 
+    if (r->ends && offset >= r->ends)
+        return 0;
+    if (r->ends && len > r->ends - offset)
+        len = (size_t)(r->ends - offset);
+    n = r->file->ops->read(r->file, offset, buf, len, err);
     if (n > 0 && offset >= r->data_at && offset < r->data_end)
         r->data_read += (uint64_t)n;
     return n;
@@ -171,12 +181,10 @@ static void bench_free(struct bench *b)
     free(b);
 }
 
-/* Up to where blocks are carried. */
-static void open_transfer(struct bench *b)
+static void open_head(struct bench *b)
 {
     struct up_error err;
     char spool[256];
-    const struct up_layout *layout;
 
     memset(&b->source, 0, sizeof b->source);
     must(up_source_file(&b->source.file, b->storage, "/packages/new.upd", &err), &err);
@@ -184,12 +192,27 @@ static void open_transfer(struct bench *b)
     must(up_device_spool(b->device, spool, sizeof spool, &err), &err);
     must(up_package_open(&b->package, &b->source.base, b->storage, b->ring, spool, &err), &err);
     must(up_package_step(b->package, &err), &err);
-    must(up_device_begin(b->device, up_package_manifest(b->package), &err), &err);
+}
+
+/* Up to where blocks are carried. */
+static int try_transfer(struct bench *b, struct up_error *err)
+{
+    const struct up_layout *layout;
+
+    open_head(b);
+    must(up_device_begin(b->device, up_package_manifest(b->package), err), err);
     layout = up_package_layout(b->package);
     b->source.data_at = layout->data_offset[0];
     b->source.data_end = b->source.data_at + up_package_manifest(b->package)->part[0].data_size;
     b->source.wants = 0;
-    must(up_transfer_open(&b->transfer, b->device, b->package, &b->source.base, &err), &err);
+    return up_transfer_open(&b->transfer, b->device, b->package, &b->source.base, err);
+}
+
+static void open_transfer(struct bench *b)
+{
+    struct up_error err;
+
+    must(try_transfer(b, &err), &err);
 }
 
 static int steps(struct bench *b, unsigned most, struct up_error *err)
@@ -214,17 +237,23 @@ static unsigned fetch_all(struct bench *b)
     return (unsigned)((b->source.data_read + BLOCK - 1) / BLOCK);
 }
 
+static int try_finish(struct bench *b, struct up_error *err)
+{
+    int rc;
+
+    do
+        rc = up_device_finish(b->device, up_package_manifest(b->package), err);
+    while (rc == UP_AGAIN);
+    return rc;
+}
+
 static void finish(struct bench *b)
 {
     struct up_error err;
     size_t len;
     char *slot;
-    int rc;
 
-    do
-        rc = up_device_finish(b->device, up_package_manifest(b->package), &err);
-    while (rc == UP_AGAIN);
-    must(rc, &err);
+    must(try_finish(b, &err), &err);
     slot = sim_get(b->sim, SLOT_B, &len);
     assert_int_equal(len, b->size);
     assert_memory_equal(slot, b->fresh, len);
@@ -435,15 +464,367 @@ static void of_a_large_image_a_part_is_looked_at_first(void **state)
     }
 }
 
+static const int new_blocks[BLOCKS] = {20, 21, 22, 23, 24, 25, 26, 27};
+
+/* None, that of another release, and one that is being installed already. */
+static void a_transfer_needs_its_transaction(void **state)
+{
+    struct bench *b = bench_new(new_blocks, (size_t)BLOCKS * BLOCK);
+    struct up_manifest other;
+    struct up_error err;
+
+    (void)state;
+    open_head(b);
+    other = *up_package_manifest(b->package);
+    other.digest[0] ^= 1;
+    for (int begun = 0; begun < 2; begun++) {
+        if (begun)
+            must(up_device_begin(b->device, &other, &err), &err);
+        assert_int_equal(up_transfer_open(&b->transfer, b->device, b->package, &b->source.base, &err),
+                         UP_NOTHING);
+        assert_non_null(strstr(err.message, "no transaction is open for it"));
+    }
+    close_transfer(b);
+    open_transfer(b);
+    close_transfer(b);
+    open_head(b);
+    assert_int_equal(try_finish(b, &err), UP_WRITE); /* nothing is there */
+    assert_int_equal(up_device_state(b->device)->phase, UP_INSTALLING);
+    close_transfer(b);
+    open_transfer(b);
+    assert_int_equal(fetch_all(b), BLOCKS);
+    finish(b);
+    close_transfer(b);
+    bench_free(b);
+}
+
+/* A source that has the right size, and less in it. What came stays. */
+static void a_source_that_ends_early_is_noticed(void **state)
+{
+    struct bench *b = bench_new(new_blocks, (size_t)BLOCKS * BLOCK);
+    uint64_t at = 0;
+    struct up_error err;
+    char where[64];
+
+    (void)state;
+    open_transfer(b);
+    for (uint64_t next = b->source.data_at - 512; next < b->source.base.size; next += 511) {
+        at = next;
+        b->source.ends = at;
+        assert_int_equal(steps(b, UINT32_MAX, &err), UP_CORRUPT);
+        snprintf(where, sizeof where, "ends at byte %llu, short", (unsigned long long)at);
+        assert_non_null(strstr(err.message, where));
+        close_transfer(b);
+        open_transfer(b);
+    }
+    assert_true(at > b->source.data_end);
+    must(steps(b, UINT32_MAX, &err), &err);
+    finish(b);
+    close_transfer(b);
+    bench_free(b);
+}
+
+/* The index in the state directory, which is read again and again. */
+static void an_index_that_cannot_be_read_ends_the_transfer(void **state)
+{
+    int fresh[LARGE], old[LARGE];
+    struct up_error err;
+    struct bench *b;
+    unsigned failed = 0, opened = 0;
+    int rc;
+
+    (void)state;
+    for (int k = 0; k < (int)LARGE; k++) {
+        old[k] = k + 200;
+        fresh[k] = k + 600;
+    }
+    b = bench_with(old, fresh, LARGE, (size_t)LARGE * BLOCK);
+    b->config.reuse = false;
+    do {
+        open_transfer(b);
+        sim_reset_counters(b->sim);
+        sim_fail(b->sim, SIM_PREAD, failed + 1, EIO, false);
+        rc = steps(b, UINT32_MAX, &err);
+        sim_fail(b->sim, SIM_PREAD, 0, 0, false);
+        failed += rc < 0;
+        if (rc < 0 && strcmp(err.message, "/packages/new.upd: Input/output error") != 0 &&
+            (rc != UP_CORRUPT || !strstr(err.message, "core index: entry")))
+            fail_msg("%s: %s", up_code_word(rc), err.message);
+        close_transfer(b);
+    } while (rc < 0);
+    assert_true(failed > 14);
+    /* Nor does one begin with it. */
+    for (unsigned n = 1;; n++) {
+        open_head(b);
+        must(up_device_begin(b->device, up_package_manifest(b->package), &err), &err);
+        sim_reset_counters(b->sim);
+        sim_fail(b->sim, SIM_PREAD, n, EIO, false);
+        rc = up_transfer_open(&b->transfer, b->device, b->package, &b->source.base, &err);
+        sim_fail(b->sim, SIM_PREAD, 0, 0, false);
+        if (rc == 0)
+            break;
+        assert_true(rc == UP_CORRUPT || rc == UP_WRITE);
+        opened++;
+        close_transfer(b);
+    }
+    assert_true(opened > LARGE);
+    must(steps(b, UINT32_MAX, &err), &err);
+    finish(b);
+    close_transfer(b);
+    bench_free(b);
+}
+
+enum { MIB = 1 << 20, SCRIPT_MIB = 9, CORE_MIB = 12, SCRIPT_BLOCKS = SCRIPT_MIB + 1 };
+
+/* A script and a core in blocks of a MiB each, none of which the device has. */
+static void put_large_package(struct bench *b)
+{
+    struct up_pack_part script = {.path = "/large/app", .encoding = UP_RAW, .block_size = MIB},
+                        core = {.path = "/large/core.img", .encoding = UP_RAW, .block_size = MIB};
+    struct up_manifest m = {.sequence = 2, .core_version = 2};
+    struct up_pack_options options = {&m, &script, &core, NULL};
+    uint8_t *noise = malloc((size_t)CORE_MIB * MIB);
+    struct up_secret *key;
+    struct up_pack *pack;
+    struct up_error err;
+    int rc;
+
+    for (unsigned i = 0; i < CORE_MIB * MIB / BLOCK; i++)
+        fill(noise + (size_t)i * BLOCK, i + 1000);
+    sim_put(b->sim, "/large/core.img", noise, (size_t)CORE_MIB * MIB, 0644);
+    sim_put(b->sim, "/large/app/data", noise, (size_t)SCRIPT_MIB * MIB, 0644);
+    sim_put_text(b->sim, "/large/app/main.lua",
+                 "PROJECT, VERSION, PRODUCT_KEY = \"METER\", \"1.0.2\", \"k-123\"\nreturn 1\n");
+    free(noise);
+    strcpy(m.project, VARIANT_PROJECT);
+    strcpy(m.product_key, variant_product_key());
+    strcpy(m.release, "2");
+    strcpy(m.script_version, "1.0.2");
+    strcpy(m.core_name, "Luat_RDA8910");
+    must(up_fixture_keys(b->storage, "/large", false, &err), &err);
+    must(up_secret_load(&key, b->storage, "/large/fixture.key", &err), &err);
+    options.key = key;
+    must(up_pack_open(&pack, b->storage, &options, "/packages/new.upd", &err), &err);
+    while ((rc = up_pack_step(pack, &err)) == UP_AGAIN)
+        ;
+    must(rc, &err);
+    up_pack_close(pack);
+    up_secret_free(key);
+    sim_settle(b->sim);
+}
+
+static uint64_t hint(const struct bench *b)
+{
+    return up_device_state(b->device)->tx.hint;
+}
+
+static unsigned in_place(const struct bench *b)
+{
+    struct up_transfer_progress p;
+
+    up_transfer_progress(b->transfer, &p);
+    return (unsigned)((p.done + MIB - 1) / MIB);
+}
+
+/* Step until so many blocks of the large package are there. */
+static int until(struct bench *b, unsigned blocks, struct up_error *err)
+{
+    int rc = 1;
+
+    while (rc == 1 && in_place(b) < blocks)
+        rc = up_transfer_step(b->transfer, err);
+    return rc;
+}
+
+/* How many reads of a MiB or less opening takes, what is in place being `blocks`. */
+static unsigned reads_to_open(struct bench *b, unsigned blocks)
+{
+    struct up_error err;
+    unsigned before;
+
+    open_head(b);
+    must(up_device_begin(b->device, up_package_manifest(b->package), &err), &err);
+    before = sim_calls(b->sim, SIM_PREAD);
+    must(up_transfer_open(&b->transfer, b->device, b->package, &b->source.base, &err), &err);
+    assert_int_equal(in_place(b), blocks);
+    return sim_calls(b->sim, SIM_PREAD) - before;
+}
+
+/* Each 8 MiB it is put on record how far all is in place: in the same boot that
+ * is not read again. */
+static void what_is_in_place_is_on_record(void **state)
+{
+    struct bench *b = bench_new(new_blocks, (size_t)BLOCKS * BLOCK);
+    unsigned all, hinted;
+    struct up_error err;
+
+    (void)state;
+    put_large_package(b);
+    b->config.reuse = false;
+    open_transfer(b);
+    assert_int_equal(until(b, 7, &err), 1);
+    assert_int_equal(hint(b), 0);
+    /* What cannot be put on record ends the transfer, and the block is there. */
+    sim_reset_counters(b->sim);
+    sim_fail(b->sim, SIM_BOOT_ID, 1, EIO, false);
+    assert_int_equal(until(b, 8, &err), UP_INTERNAL);
+    assert_non_null(strstr(err.message, "boot id"));
+    assert_int_equal(hint(b), 0);
+    close_transfer(b);
+
+    /* Found by reading, it counts; nothing is looked for so far ahead as the core. */
+    reads_to_open(b, 8);
+    assert_int_equal(until(b, 9, &err), 1);
+    assert_int_equal(hint(b), 9);
+    close_transfer(b);
+    hinted = reads_to_open(b, 9);
+    close_transfer(b);
+    sim_reset_counters(b->sim);
+    sim_fail(b->sim, SIM_BOOT_ID, 1, EIO, true);
+    all = reads_to_open(b, 9);
+    sim_fail(b->sim, SIM_BOOT_ID, 0, 0, false);
+    assert_true(all >= hinted + 8);
+    assert_int_equal(until(b, SCRIPT_BLOCKS + 1, &err), 1);
+    assert_int_equal(hint(b), 9);
+    close_transfer(b);
+
+    /* Beyond the record it is read, in both parts; then told from a MiB ahead. */
+    reads_to_open(b, SCRIPT_BLOCKS + 1);
+    assert_int_equal(until(b, SCRIPT_BLOCKS + 7, &err), 1);
+    assert_int_equal(hint(b), SCRIPT_BLOCKS + 7);
+    close_transfer(b);
+    hinted = reads_to_open(b, SCRIPT_BLOCKS + 7);
+    close_transfer(b);
+
+    /* In a boot that cannot be told, as in another one, all of it is read, past the cache. */
+    sim_reset_counters(b->sim);
+    sim_fail(b->sim, SIM_BOOT_ID, 1, EIO, true);
+    all = reads_to_open(b, SCRIPT_BLOCKS + 7);
+    sim_fail(b->sim, SIM_BOOT_ID, 0, 0, false);
+    assert_true(all >= hinted + SCRIPT_BLOCKS + 5);
+    assert_int_equal(sim_calls(b->sim, SIM_DROP_CACHE), 2);
+    close_transfer(b);
+    reads_to_open(b, SCRIPT_BLOCKS + 7);
+    assert_int_equal(sim_calls(b->sim, SIM_DROP_CACHE), 2);
+    close_transfer(b);
+    bench_free(b);
+}
+
+/* A cache that cannot be dropped would be believed in place of the medium. */
+static void a_cache_that_stays_ends_the_transfer(void **state)
+{
+    struct bench *b = bench_new(new_blocks, (size_t)BLOCKS * BLOCK);
+    struct up_error err;
+
+    (void)state;
+    open_transfer(b);
+    assert_int_equal(steps(b, 5, &err), 1);
+    close_transfer(b);
+    sim_reset_counters(b->sim);
+    sim_fail(b->sim, SIM_DROP_CACHE, 1, EIO, false);
+    assert_int_equal(try_transfer(b, &err), UP_WRITE);
+    assert_non_null(strstr(err.message, "drop cache"));
+    close_transfer(b);
+    open_transfer(b);
+    must(steps(b, UINT32_MAX, &err), &err);
+    finish(b);
+    close_transfer(b);
+    bench_free(b);
+}
+
+/* A medium that does not give back what it was given: the record of what is in
+ * place is taken back with it. */
+static void what_reads_back_wrong_is_not_on_record(void **state)
+{
+    struct bench *b = bench_new(new_blocks, (size_t)BLOCKS * BLOCK);
+    struct up_error err;
+    int file;
+
+    (void)state;
+    put_large_package(b);
+    open_transfer(b);
+    must(steps(b, UINT32_MAX, &err), &err);
+    assert_true(hint(b) >= 16);
+    /* A source is told some MiB ahead, and not at each read. */
+    assert_true(b->source.wants < SCRIPT_BLOCKS + CORE_MIB - 4);
+    file = b->storage->ops->open(b->storage, SLOT_B, UP_UPDATE, 0);
+    assert_int_equal(b->storage->ops->pwrite(b->storage, file, "wrong", 5, 3 * MIB), 0);
+    b->storage->ops->close(b->storage, file);
+    assert_int_equal(try_finish(b, &err), UP_WRITE);
+    assert_string_equal(err.message, "core: block 3 reads back differently from what was written");
+    assert_int_equal(hint(b), 0);
+    close_transfer(b);
+    open_transfer(b);
+    assert_int_equal(in_place(b), 8 + 1); /* as far as is looked ahead of nothing on record */
+    must(steps(b, UINT32_MAX, &err), &err);
+    must(try_finish(b, &err), &err);
+    assert_int_equal(up_device_state(b->device)->phase, UP_ARMED);
+    close_transfer(b);
+    bench_free(b);
+}
+
+/* Of flash what was read after a restart is on record at once; a script of the
+ * version that runs is not in it. */
+static void what_is_found_on_flash_is_on_record(void **state)
+{
+    struct bench *b = bench_new(new_blocks, (size_t)BLOCKS * BLOCK);
+    struct up_error err;
+
+    (void)state;
+    must(up_fixture_pack(b->storage, "/packages/new.upd", "/packages",
+                         &(struct up_fixture){.script = true,
+                                              .core = true,
+                                              .sequence = 2,
+                                              .core_version = 2,
+                                              .image = b->fresh,
+                                              .image_size = b->size},
+                         &err),
+         &err);
+    sim_settle(b->sim);
+    sim_put_flash(b->sim, SLOT_B, UP_FLASH_NOR, 4, 2 * BLOCK, 1);
+    b->config.reuse = false;
+    open_transfer(b);
+    assert_int_equal(up_device_state(b->device)->tx.parts, 1u << UP_CORE);
+    for (struct up_transfer_progress p = {.done = 0}; p.done < 6 * BLOCK;) {
+        assert_int_equal(up_transfer_step(b->transfer, &err), 1);
+        up_transfer_progress(b->transfer, &p);
+    }
+    close_transfer(b);
+    assert_int_equal(hint(b), 0);
+    sim_reset_counters(b->sim);
+    sim_fail(b->sim, SIM_BOOT_ID, 1, EIO, true);
+    assert_int_equal(try_transfer(b, &err), UP_INTERNAL);
+    assert_non_null(strstr(err.message, "boot id"));
+    assert_int_equal(hint(b), 0);
+    close_transfer(b);
+    sim_fail(b->sim, SIM_BOOT_ID, 0, 0, false);
+    open_transfer(b);
+    assert_true(hint(b) > 0 && hint(b) <= 6);
+    must(steps(b, UINT32_MAX, &err), &err);
+    finish(b);
+    close_transfer(b);
+    bench_free(b);
+}
+
 #define CHECK(name) cmocka_unit_test(name)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CHECK(what_the_device_has_is_not_fetched),         CHECK(the_last_block_may_be_short),
-        CHECK(ranges_are_those_of_what_is_missing),        CHECK(what_is_gone_is_fetched),
-        CHECK(a_slot_that_cannot_be_read_is_no_obstacle),  CHECK(what_was_seen_is_kept_for_the_next_try),
+        CHECK(what_the_device_has_is_not_fetched),
+        CHECK(the_last_block_may_be_short),
+        CHECK(ranges_are_those_of_what_is_missing),
+        CHECK(what_is_gone_is_fetched),
+        CHECK(a_slot_that_cannot_be_read_is_no_obstacle),
+        CHECK(what_was_seen_is_kept_for_the_next_try),
         CHECK(of_a_large_image_a_part_is_looked_at_first),
+        CHECK(a_transfer_needs_its_transaction),
+        CHECK(a_source_that_ends_early_is_noticed),
+        CHECK(an_index_that_cannot_be_read_ends_the_transfer),
+        CHECK(what_is_in_place_is_on_record),
+        CHECK(a_cache_that_stays_ends_the_transfer),
+        CHECK(what_reads_back_wrong_is_not_on_record),
+        CHECK(what_is_found_on_flash_is_on_record),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
