@@ -56,7 +56,8 @@ static int find_blocks(struct up_transfer *t, unsigned n, struct up_error *err)
     if (up_inventory_find(p->in_place, p->blocks, p->target, same_boot ? (uint32_t)hinted : 0, (uint32_t)end,
                           !same_boot && !p->adopt, err) < 0)
         return err->code;
-    t->refreshed = t->refreshed || (!same_boot && up_slot_traits(p->target)->flash.kind != UP_FLASH_NONE);
+    if (!same_boot && up_slot_traits(p->target)->flash.kind != UP_FLASH_NONE)
+        t->refreshed = true;
     for (uint32_t i = 0; i < end; i++) {
         if (!up_transfer_has(p, i) && p->adopt)
             return up_fail(err, UP_INCOMPATIBLE,
@@ -82,13 +83,13 @@ static int count_reused(struct up_transfer *t, struct up_transfer_part *p, struc
     return 0;
 }
 
-/* The running slot, for a part that is a delta. */
+/* The running slot, for the one part that may be a delta. */
 static int open_old(struct up_transfer *t, const struct up_transfer_part *p, struct up_error *err)
 {
     const struct up_config *config = up_device_config(t->device);
     const char *slot = config->slot[up_device_running(t->device)];
 
-    if (!p->info->delta || t->old)
+    if (!p->info->delta)
         return 0;
     if (!slot)
         return up_fail(err, UP_INCOMPATIBLE, "release %s: its core is a delta, and this device has no slots",
