@@ -15,6 +15,7 @@
 
 #include "device.h"
 #include "error.h"
+#include "fixture.h"
 #include "variants.h"
 #include "world.h"
 
@@ -641,6 +642,38 @@ static void a_mounted_slot_is_adopted_by_the_factory(void **state)
     free(image);
 }
 
+/* However large it is, its last byte is compared. */
+static void a_large_mounted_slot_is_compared_to_its_end(void **state)
+{
+    const size_t size = (10 << 20) + 1;
+    char *image = calloc(1, size);
+
+    (void)state;
+    for (int other = 0; other < 2; other++) {
+        struct sim *sim = world_new(&factory);
+        struct up_fixture f = {
+            .script = true, .core = true, .encoding = UP_ZSTD, .image = image, .image_size = size};
+        struct up_config config;
+        struct up_device *device;
+        struct up_error err;
+
+        image[size - 1] = 1;
+        assert_int_equal(up_fixture_pack(sim_storage(sim), FACTORY, "/packages", &f, &err), 0);
+        sim_settle(sim);
+        image[size - 1] = (char)(other + 1);
+        sim_put(sim, SLOT_A, image, size, 0400);
+        sim_set_mounted(sim, SLOT_A, UP_MOUNTED);
+        world_configure(&config);
+        assert_int_equal(up_device_provision(&device, sim_storage(sim), &config, &err), 0);
+        assert_int_equal(world_install(device, sim_storage(sim), FACTORY, &err), other ? UP_INCOMPATIBLE : 0);
+        assert_int_equal(up_device_provisioning(device), other);
+        up_device_close(device);
+        up_config_free(&config);
+        sim_free(sim);
+    }
+    free(image);
+}
+
 /* It has no record that could be read again, and no slot. */
 static void a_device_in_the_making_is_what_it_is_in_memory(void **state)
 {
@@ -743,6 +776,7 @@ int main(void)
         cmocka_unit_test(a_lost_journal_is_said_and_nothing_is_touched),
         cmocka_unit_test(a_mounted_slot_is_not_written),
         cmocka_unit_test(a_mounted_slot_is_adopted_by_the_factory),
+        cmocka_unit_test(a_large_mounted_slot_is_compared_to_its_end),
         cmocka_unit_test(a_device_in_the_making_is_what_it_is_in_memory),
         cmocka_unit_test(provision_has_to_know_what_runs),
         cmocka_unit_test(provisioning_goes_on_where_it_failed),
