@@ -365,10 +365,10 @@ static void drop(struct carry *c)
     c->source->ops->close(c->source);
 }
 
-/* Write into the running slot, as nobody should. */
-static void spoil(struct bench *b, size_t at)
+/* Write into a slot that runs, as nobody should. */
+static void spoil(struct bench *b, const char *slot, size_t at)
 {
-    int file = b->storage->ops->open(b->storage, SLOT_A, UP_UPDATE, 0);
+    int file = b->storage->ops->open(b->storage, slot, UP_UPDATE, 0);
     char byte;
 
     assert_int_equal(b->storage->ops->pread(b->storage, file, &byte, 1, at), 1);
@@ -397,7 +397,7 @@ static void a_source_that_changes_is_noticed_by_the_block(void **state)
             open_head(b, &c);
             must(up_device_begin(b->device, up_package_manifest(c.package), &err), &err);
             must(up_transfer_open(&c.transfer, b->device, c.package, c.source, &err), &err);
-            spoil(b, at);
+            spoil(b, SLOT_A, at);
             while ((rc = up_transfer_step(c.transfer, &err)) == 1)
                 ;
             drop(&c);
@@ -423,6 +423,110 @@ static void a_source_that_changes_is_noticed_by_the_block(void **state)
             bench_free(b);
         }
     print_message("delta: the source changed under way %u times, noticed each time\n", noticed);
+}
+
+/* What is new in a block is coded beside the old bytes: with others, the
+ * decoder loses its way in what was stored and signed, which is the old image's
+ * fault as well. */
+static void a_delta_that_cannot_be_decoded_blames_the_source(void **state)
+{
+    enum { FROM = 1000, TO = 2500 };
+    struct delta_images images;
+    struct up_error err;
+    struct bench *b;
+    struct carry c;
+    uint32_t seed = 1;
+    int rc;
+
+    (void)state;
+    delta_images_make(&images, DELTA_IDENTICAL);
+    for (size_t at = FROM; at < TO; at++) {
+        seed = seed * 1664525u + 1013904223u;
+        if (seed >> 30)
+            images.fresh[at] = (uint8_t)(seed >> 20);
+    }
+    b = bench_with(&images, UP_NODE_FILE);
+    open_head(b, &c);
+    must(up_device_begin(b->device, up_package_manifest(c.package), &err), &err);
+    must(up_transfer_open(&c.transfer, b->device, c.package, c.source, &err), &err);
+    for (size_t at = FROM; at < TO; at++)
+        spoil(b, SLOT_A, at);
+    while ((rc = up_transfer_step(c.transfer, &err)) == 1)
+        ;
+    drop(&c);
+    assert_int_equal(rc, UP_INCOMPATIBLE);
+    assert_non_null(strstr(err.message, "block 0: slot a no longer holds"));
+    bench_free(b);
+}
+
+/* The same core once more, by a full package, which then runs from slot b. */
+static void run_from_b(struct bench *b)
+{
+    enum up_start_action action;
+    struct up_error err;
+
+    put_package(b, FULL,
+                (struct up_fixture){.core = true,
+                                    .sequence = 2,
+                                    .core_version = 2,
+                                    .image = b->images.old,
+                                    .image_size = b->images.old_size});
+    must(world_install(b->device, b->storage, FULL, &err), &err);
+    must(up_device_start(b->device, &action, &err), &err);
+    must(up_device_confirm(b->device, &err), &err);
+    assert_int_equal(up_device_running(b->device), 1);
+    put_package(b, DELTA,
+                (struct up_fixture){.core = true,
+                                    .sequence = 3,
+                                    .core_version = 3,
+                                    .image = b->images.fresh,
+                                    .image_size = b->images.fresh_size,
+                                    .old = b->images.old,
+                                    .old_size = b->images.old_size});
+}
+
+static void slot_b_is_a_source_too(void **state)
+{
+    struct bench *b = bench_new(DELTA_SHUFFLED, UP_NODE_FILE);
+    struct up_error err;
+    struct carry c;
+    int rc;
+
+    (void)state;
+    run_from_b(b);
+    open_head(b, &c);
+    must(up_device_begin(b->device, up_package_manifest(c.package), &err), &err);
+    must(up_transfer_open(&c.transfer, b->device, c.package, c.source, &err), &err);
+    spoil(b, SLOT_B, 100);
+    while ((rc = up_transfer_step(c.transfer, &err)) == 1)
+        ;
+    drop(&c);
+    assert_int_equal(rc, UP_INCOMPATIBLE);
+    assert_non_null(strstr(err.message, "slot b no longer holds"));
+    spoil(b, SLOT_B, 100); /* as it was */
+    must(world_install(b->device, b->storage, DELTA, &err), &err);
+    assert_true(slot_holds(b, SLOT_A, b->images.fresh, b->images.fresh_size));
+    assert_true(slot_holds(b, SLOT_B, b->images.old, b->images.old_size));
+    bench_free(b);
+}
+
+/* Since it began the configuration may have become another. */
+static void a_delta_is_not_carried_without_its_source(void **state)
+{
+    struct bench *b = bench_new(DELTA_ONE_BYTE, UP_NODE_FILE);
+    char *slot = b->config.slot[0];
+    struct up_error err;
+    struct carry c;
+
+    (void)state;
+    open_head(b, &c);
+    must(up_device_begin(b->device, up_package_manifest(c.package), &err), &err);
+    b->config.slot[0] = NULL;
+    assert_int_equal(up_transfer_open(&c.transfer, b->device, c.package, c.source, &err), UP_INCOMPATIBLE);
+    assert_non_null(strstr(err.message, "its core is a delta, and this device has no slots"));
+    b->config.slot[0] = slot;
+    drop(&c);
+    bench_free(b);
 }
 
 /* A large slot is read a few MiB a call, once. */
@@ -457,6 +561,13 @@ static void the_digest_of_a_large_slot_is_learned_in_pieces(void **state)
     reads = sim_calls(b->sim, SIM_MOUNTED);
     must(up_device_learn_source(b->device, up_package_manifest(c.package), &err), &err);
     assert_int_equal(sim_calls(b->sim, SIM_MOUNTED), reads);
+    /* Whoever begins without that takes as many turns by itself. */
+    must(up_device_abandon(b->device, UP_REFUSED, "told to", &err), &err);
+    up_device_close(b->device);
+    must(up_device_open(&b->device, b->storage, &b->config, UP_DEVICE_LOCK, &err), &err);
+    sim_reset_counters(b->sim);
+    must(up_device_begin(b->device, up_package_manifest(c.package), &err), &err);
+    assert_true(sim_calls(b->sim, SIM_PREAD) >= 9 * 16 + 1);
     drop(&c);
     bench_free(b);
 }
@@ -473,6 +584,9 @@ int main(void)
         CHECK(a_device_without_two_slots_refuses_a_delta),
         CHECK(faults_of_the_old_slot_end_the_transaction),
         CHECK(a_source_that_changes_is_noticed_by_the_block),
+        CHECK(a_delta_that_cannot_be_decoded_blames_the_source),
+        CHECK(slot_b_is_a_source_too),
+        CHECK(a_delta_is_not_carried_without_its_source),
         CHECK(the_digest_of_a_large_slot_is_learned_in_pieces),
     };
 
