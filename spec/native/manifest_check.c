@@ -371,6 +371,38 @@ static void test_format_refuses(void **state)
     refused_format(&m, "bounds");
 }
 
+/* What the text cannot carry is never left out of it in silence. */
+static void test_format_loses_nothing(void **state)
+{
+    struct up_manifest m;
+
+    (void)state;
+    fill(&m);
+    strcpy(m.hardware[1], "rev-\xff");
+    refused_format(&m, "bounds");
+    fill(&m);
+    m.hardware_count = UP_HARDWARE_MAX + 1; /* more than there is room for */
+    for (int i = 0; i < UP_HARDWARE_MAX; i++)
+        snprintf(m.hardware[i], sizeof m.hardware[i], "rev-%d", i);
+    refused_format(&m, "bounds");
+    fill(&m);
+    m.part_count = UP_PART_KINDS + 1;
+    refused_format(&m, "bounds");
+    fill(&m);
+    m.part_count = 1; /* a core version without a core */
+    m.core_name[0] = 0;
+    refused_format(&m, "bounds");
+    fill(&m);
+    strcpy(m.min_moult, "\xff");
+    refused_format(&m, "bounds");
+    fill(&m);
+    strcpy(m.text, "\xff");
+    refused_format(&m, "bounds");
+    fill(&m);
+    m.override = UP_OVERRIDE_VERSION | 16;
+    refused_format(&m, "bounds");
+}
+
 static void test_versions(void **state)
 {
     static const struct {
@@ -408,7 +440,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),     cmocka_unit_test(test_fields),
         cmocka_unit_test(test_cut_and_padded), cmocka_unit_test(test_every_byte),
-        cmocka_unit_test(test_format_refuses), cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_format_refuses), cmocka_unit_test(test_format_loses_nothing),
+        cmocka_unit_test(test_versions),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
