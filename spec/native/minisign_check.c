@@ -3,7 +3,9 @@
 
 #include "ed25519.h"
 #include "minisign.h"
+#include "sim.h"
 
+#include <errno.h>
 #include <openssl/evp.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -113,6 +115,48 @@ static void test_keygen_overwrites_nothing(void **state)
     must_fail(up_keygen(s->storage, path, &err), UP_USAGE, "release.key", &err);
     assert_int_equal(run(s, "test -e release.pub"), 1);
     free(before);
+}
+
+/* Whatever fails while a key is made: it is said, and half a key is not left. */
+static void test_keygen_leaves_all_or_nothing(void **state)
+{
+    static const enum sim_op ops[] = {SIM_GET_RANDOM, SIM_OPEN, SIM_PWRITE, SIM_SYNC};
+    char name[4100];
+    struct up_error err;
+    struct sim *sim = sim_new();
+
+    (void)state;
+    memset(name, 'k', sizeof name);
+    name[0] = '/';
+    for (size_t len = 4090; len < 4093; len++) { /* ".key" would fit, ".pub" would not; neither does */
+        name[len] = '\0';
+        if (len < 4092)
+            assert_int_not_equal(up_keygen(sim_storage(sim), name, &err), 0);
+        else
+            must_fail(up_keygen(sim_storage(sim), name, &err), UP_USAGE, "too long", &err);
+        name[len] = 'k';
+    }
+    sim_free(sim);
+    for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
+        bool met = true;
+
+        for (unsigned n = 1; met; n++) {
+            int rc;
+
+            sim = sim_new();
+            sim_fail(sim, ops[i], n, ENOSPC, false);
+            rc = up_keygen(sim_storage(sim), "/key", &err);
+            met = sim_calls(sim, ops[i]) >= n;
+            if (met)
+                must_fail(rc, ops[i] == SIM_GET_RANDOM ? UP_INTERNAL : UP_NOSPACE, strerror(ENOSPC), &err);
+            else
+                must(rc, &err);
+            assert_int_equal(sim_exists(sim, "/key.key"), !met);
+            assert_int_equal(sim_exists(sim, "/key.pub"), !met);
+            assert_int_equal(sim_open_files(sim), 0);
+            sim_free(sim);
+        }
+    }
 }
 
 static void test_every_byte_of_a_signature(void **state)
@@ -289,6 +333,7 @@ static void test_comments(void **state)
     text[UP_TRUSTED_COMMENT_MAX] = 0;
     must_fail(up_secret_sign(key, data, 0, text, sig, &len, &err), UP_USAGE, "longer", &err);
     must_fail(up_secret_sign(key, data, 0, "two\nlines", sig, &len, &err), UP_USAGE, "control", &err);
+    must_fail(up_secret_sign(key, data, 0, "a\x7f", sig, &len, &err), UP_USAGE, "control", &err);
     up_keyring_free(ring);
     up_secret_free(key);
 }
@@ -317,6 +362,9 @@ static void test_secret_files(void **state)
     line[3] = 'T';
     scratch_write(s, "bad.key", text, len);
     must_fail(up_secret_load(&key, s->storage, path, &err), UP_USAGE, "minisign -C -W -s", &err);
+    line[0] = 'S'; /* another algorithm */
+    scratch_write(s, "bad.key", text, len);
+    must_fail(up_secret_load(&key, s->storage, path, &err), UP_USAGE, "not a minisign secret key", &err);
     free(text);
 }
 
@@ -383,6 +431,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CHECK(test_round_trip),
         CHECK(test_keygen_overwrites_nothing),
+        CHECK(test_keygen_leaves_all_or_nothing),
         CHECK(test_every_byte_of_a_signature),
         CHECK(test_rings),
         CHECK(test_borrowed_id),
