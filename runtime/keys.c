@@ -29,7 +29,8 @@ struct scan {
     const struct up_keyset *set;
     void *user;
     bool root;
-    unsigned changed, failed; /* files removed, and those that would not go */
+    unsigned changed; /* files removed */
+    int failure;      /* the code of one that would not go, or 0 */
 };
 
 static int scan_name(void *user, const char *name, enum up_node_kind kind)
@@ -52,7 +53,8 @@ static void remove_revoked(struct scan *scan, const char *path, const char *name
 
     (void)name;
     if (up_public_key_load(raw, scan->storage, path, &err) < 0) {
-        scan->failed += err.code != UP_UNTRUSTED; /* it may be one */
+        if (err.code != UP_UNTRUSTED) /* it may be one */
+            scan->failure = err.code == UP_INTERNAL ? UP_INTERNAL : UP_WRITE;
         return;
     }
     if (!up_keyset_revoked(scan->set, up_public_key_id(raw)))
@@ -60,7 +62,7 @@ static void remove_revoked(struct scan *scan, const char *path, const char *name
     if (scan->storage->ops->unlink(scan->storage, path) == 0)
         scan->changed++;
     else
-        scan->failed++;
+        scan->failure = UP_WRITE;
 }
 
 static int clean_revoked(struct up_storage *storage, const char *dir, const struct up_keyset *set,
@@ -70,8 +72,8 @@ static int clean_revoked(struct up_storage *storage, const char *dir, const stru
 
     if (storage->ops->list(storage, dir, scan_name, &scan) < 0)
         return up_fail(err, UP_WRITE, "keys %s: %s", dir, strerror(errno));
-    if (scan.failed > 0)
-        return up_fail(err, UP_WRITE, "keys %s: a revoked key cannot be removed", dir);
+    if (scan.failure < 0)
+        return up_fail(err, scan.failure, "keys %s: a revoked key cannot be removed", dir);
     if (scan.changed > 0 && storage->ops->sync_dir(storage, dir) < 0)
         return up_fail(err, UP_WRITE, "keys %s: sync: %s", dir, strerror(errno));
     return 0;
@@ -99,19 +101,29 @@ static int settle(struct up_keyset *set, struct up_storage *storage, const char 
     return up_keyset_write(set, storage, dir, err);
 }
 
+/* Whether loading a key failed for a reason that says nothing about the file. */
+static bool could_not_look(int rc)
+{
+    return rc == UP_WRITE || rc == UP_INTERNAL;
+}
+
 /* A name that another trusted key has: adding would take that key away. */
 static int check_names(const struct up_key_list *k, const struct up_keyset *next, struct up_storage *storage,
                        const char *dir, struct up_error *err)
 {
     uint8_t raw[UP_KEY_RAW_SIZE];
     char path[PATH_SIZE];
-    struct up_error ignored;
+    struct up_error why;
+    int rc;
 
     for (unsigned i = 0; i < k->add_count; i++) {
         if (path_of(path, dir, k->add[i].name, ".pub", err) < 0)
             return err->code;
-        if (up_public_key_load(raw, storage, path, &ignored) == 0 &&
-            memcmp(raw, k->add[i].raw, sizeof raw) != 0 && !up_keyset_revoked(next, up_public_key_id(raw)))
+        rc = up_public_key_load(raw, storage, path, &why);
+        if (could_not_look(rc))
+            return up_fail(err, rc, "%s", why.message);
+        if (rc == 0 && memcmp(raw, k->add[i].raw, sizeof raw) != 0 &&
+            !up_keyset_revoked(next, up_public_key_id(raw)))
             return up_fail(err, UP_INCOMPATIBLE, "%s: holds another key; add the new one under another name",
                            path);
     }
@@ -135,24 +147,27 @@ static size_t count_keys(struct up_storage *storage, const char *dir)
 struct root_count {
     const struct up_keyset *next;
     unsigned left;
+    struct up_error why; /* of a key that could not be looked at; its code is 0 when all could */
 };
 
 static void count_root(struct scan *scan, const char *path, const char *name)
 {
     struct root_count *count = scan->user;
     uint8_t raw[UP_KEY_RAW_SIZE];
-    struct up_error ignored;
+    struct up_error why;
+    int rc = up_public_key_load(raw, scan->storage, path, &why);
 
     (void)name;
-    if (up_public_key_load(raw, scan->storage, path, &ignored) == 0 &&
-        !up_keyset_revoked(count->next, up_public_key_id(raw)))
+    if (rc == 0 && !up_keyset_revoked(count->next, up_public_key_id(raw)))
         count->left++;
+    if (could_not_look(rc))
+        count->why = why;
 }
 
 static int check_root(const struct up_keyset *next, struct up_storage *storage, const char *dir,
                       struct up_error *err)
 {
-    struct root_count count = {.next = next};
+    struct root_count count = {.next = next, .why.code = UP_OK};
     char root[PATH_SIZE];
     struct scan scan = {.storage = storage, .dir = root, .each = count_root, .user = &count};
 
@@ -160,6 +175,8 @@ static int check_root(const struct up_keyset *next, struct up_storage *storage, 
         return err->code;
     if (storage->ops->list(storage, root, scan_name, &scan) < 0)
         return up_fail(err, UP_UNTRUSTED, "keys %s: %s", root, strerror(errno));
+    if (count.left == 0 && count.why.code != UP_OK)
+        return up_fail(err, count.why.code, "%s", count.why.message);
     if (count.left == 0)
         return up_fail(err, UP_INCOMPATIBLE, "key list %" PRIu64 ": would leave no root key", next->serial);
     return 0;

@@ -19,6 +19,7 @@
 #include "failing.h"
 #include "fixture.h"
 #include "json_load.h"
+#include "keys.h"
 #include "minisign.h"
 #include "patch.h"
 #include "source.h"
@@ -110,6 +111,50 @@ static int make_keys(struct sim *sim, struct up_error *err)
     return up_fixture_keys(sim_storage(sim), "/work", true, err);
 }
 
+/* A key, a list that adds it, signed by a root key, and the list carried out:
+ * each time anew, in a device of its own. */
+static int change_keys(struct sim *start, struct up_error *err)
+{
+    static const char form[] = "{\"format\":\"moult-keys-1\",\"serial\":1,\"add\":"
+                               "[{\"name\":\"a\",\"key\":\"%.56s\"}],\"revoke\":[\"0123456789ABCDEF\"]}";
+    struct sim *sim = sim_clone(start);
+    struct up_storage *s = sim_storage(sim);
+    char sig[UP_MINISIG_MAX], text[256], *public;
+    struct up_secret *root = NULL;
+    uint64_t serial;
+    size_t len;
+    int rc;
+
+    sim_put_dir(sim, "/work/keys/root", 0755);
+    rc = up_keygen(s, "/work/fresh", err);
+    if (rc == 0)
+        rc = up_fixture_keys(s, "/work", false, err);
+    if (rc == 0)
+        rc = up_fixture_keys(s, "/work/keys/root", false, err);
+    if (rc == 0)
+        rc = up_secret_load(&root, s, "/work/fixture.key", err);
+    if (rc == 0) {
+        public = sim_get(sim, "/work/fresh.pub", NULL);
+        snprintf(text, sizeof text, form, strchr(public, '\n') + 1);
+        free(public);
+        rc = up_secret_sign(root, text, strlen(text), "moult keys serial 1", sig, &len, err);
+    }
+    up_secret_free(root);
+    if (rc == 0) {
+        sim_settle(sim);
+        sim_put_text(sim, "/list", text);
+        sim_put(sim, "/list.minisig", sig, len, 0644);
+        rc = up_keys_apply(&serial, s, "/work/keys", "/list", err);
+    }
+    if (rc == 0)
+        rc = up_keys_settle(s, "/work/keys", err);
+    if (rc == 0)
+        assert_true(sim_exists(sim, "/work/keys/a.pub") && serial == 1);
+    assert_int_equal(sim_open_files(sim), 0);
+    sim_free(sim);
+    return rc;
+}
+
 static int make_package(struct sim *sim, const struct up_fixture *fixture, struct up_error *err)
 {
     return up_fixture_pack(sim_storage(sim), "/work/p.upd", "/work", fixture, err);
@@ -187,6 +232,7 @@ static void authoring_survives_running_out_of_memory(void **state)
 {
     static const struct attempt attempts[] = {
         {"keys", make_keys},
+        {"key list", change_keys},
         {"pack raw", make_raw_package},
         {"verify raw", verify_package},
         {"pack zstd", make_zstd_package},

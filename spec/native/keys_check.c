@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,11 +16,13 @@
 #include "error.h"
 #include "keys.h"
 #include "minisign.h"
+#include "record.h"
 #include "sim.h"
 
 #define KEYS "/keys"
 #define ID_A "0123456789ABCDEF"
 #define GOOD_KEY "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3"
+#define OTHER_ID "RWQf6LRDGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3" /* the same key, by another id */
 
 struct bad_list {
     const char *text, *fragment;
@@ -65,6 +68,10 @@ static const struct bad_list bad_lists[] = {
      "twice", UP_UNTRUSTED},
     {HEAD "\"add\":[{\"name\":\"a\",\"key\":\"" GOOD_KEY "\"}],\"revoke\":[\"E7620F1842B4E81F\"]}",
      "both added and revoked", UP_UNTRUSTED},
+    {HEAD "\"add\":[{\"name\":\"a\",\"key\":\"" GOOD_KEY "\"},{\"name\":\"a\",\"key\":\"" OTHER_ID "\"}]}",
+     "a: its name or its key id is there twice", UP_UNTRUSTED},
+    {HEAD "\"add\":[{\"name\":\"-a\",\"key\":\"" GOOD_KEY "\"}]}", "name", UP_UNTRUSTED},
+    {HEAD "\"revoke\":[1]}", "must be a string", UP_UNTRUSTED},
     {HEAD "\"x\":[[[[[[[[1]]]]]]]]}", "nested", UP_UNTRUSTED},
 };
 
@@ -81,6 +88,32 @@ static void malformed_lists_are_refused(void **state)
         if (up_keys_parse(&k, c->text, strlen(c->text), &err) != c->code || !strstr(err.message, c->fragment))
             fail_msg("%s: %s", c->text, err.message);
     }
+}
+
+static void lists_have_their_limits(void **state)
+{
+    static char text[UP_KEYS_MAX + 2];
+    static struct up_key_list k;
+    struct up_error err;
+    size_t n = (size_t)sprintf(text, HEAD "\"revoke\":[");
+
+    (void)state;
+    for (unsigned i = 0; i < UP_KEYS_REVOKE_MAX; i++)
+        n += (size_t)sprintf(text + n, "%s\"%016X\"", i ? "," : "", i + 1);
+    sprintf(text + n, "]}");
+    assert_int_equal(up_keys_parse(&k, text, n + 2, &err), 0);
+    assert_int_equal(k.revoke_count, UP_KEYS_REVOKE_MAX);
+    n += (size_t)sprintf(text + n, ",\"%016X\"]}", UP_KEYS_REVOKE_MAX + 1);
+    assert_int_equal(up_keys_parse(&k, text, n, &err), UP_UNTRUSTED);
+    assert_non_null(strstr(err.message, "list of 1 to 64"));
+
+    n = (size_t)sprintf(text, HEAD "\"add\":[{\"name\":\"a\",\"key\":\"" GOOD_KEY
+                                   "\"},{\"name\":\"b\",\"key\":\"" OTHER_ID "\"}]}");
+    memset(text + n, ' ', sizeof text - n);
+    assert_int_equal(up_keys_parse(&k, text, UP_KEYS_MAX, &err), 0);
+    assert_int_equal(k.add_count, 2);
+    assert_int_equal(up_keys_parse(&k, text, UP_KEYS_MAX + 1, &err), UP_UNTRUSTED);
+    assert_non_null(strstr(err.message, "larger than"));
 }
 
 static void a_list_cut_anywhere_is_refused(void **state)
@@ -388,6 +421,63 @@ static void a_damaged_record_trusts_nobody(void **state)
     sim_free(sim);
 }
 
+/* A whole record that says what no version of ours wrote. */
+static void a_record_of_another_form_trusts_nobody(void **state)
+{
+    static const struct {
+        size_t at, len; /* a byte to change, the length to have; 0: as it is */
+        uint8_t byte;
+    } cases[] = {
+        {0, 0, 0},        /* as it is: it is good */
+        {0, 0, 2},        /* another form */
+        {0, 63, 1},       /* shorter than its head */
+        {56, 0, 2},       /* one more revoked than there are */
+        {57, 0, 2},       /* more than there can be */
+        {60, 0, 17},      /* more pending than there can be */
+        {72 + 64, 0, 'x'} /* a name without an end */
+    };
+    struct sim *start = a_keys_directory();
+    static uint8_t good[65536], bytes[65536];
+    struct up_record r = {.storage = sim_storage(start), .path = KEYS "/set", .magic = "MOULTKS1"};
+    struct up_keyset set;
+    struct up_error err;
+    size_t len;
+    char *half;
+
+    (void)state;
+    put_list(start, 1, "n1", "r1", "o1");
+    assert_int_equal(apply(start, &err), 0);
+    assert_int_equal(up_keyset_read(&set, sim_storage(start), KEYS, &err), 0);
+    set.pending_count = 1; /* as before its files were there */
+    strcpy(set.pending[0].name, "n1");
+    assert_int_equal(up_keyset_write(&set, sim_storage(start), KEYS, &err), 0);
+    sim_settle(start);
+    half = sim_get(start, KEYS "/set.0", &r.capacity);
+    free(half);
+    assert_int_equal(up_record_read(&r, good, sizeof good, &len, &err), 0);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct sim *sim = sim_clone(start);
+
+        r.storage = sim_storage(sim);
+        memcpy(bytes, good, len);
+        if (i > 0)
+            bytes[cases[i].at] = cases[i].byte;
+        assert_int_equal(up_record_write(&r, bytes, cases[i].len ? cases[i].len : len, &err), 0);
+        if (i == 0) {
+            assert_int_equal(up_keyset_read(&set, sim_storage(sim), KEYS, &err), 0);
+            assert_int_equal(set.revoked_count, 1);
+            assert_int_equal(set.pending_count, 1);
+        } else {
+            if (up_keyset_read(&set, sim_storage(sim), KEYS, &err) != UP_UNTRUSTED)
+                fail_msg("case %zu is taken", i);
+            assert_non_null(strstr(err.message, "of another form"));
+            assert_string_equal(ring_of(sim), "");
+        }
+        sim_free(sim);
+    }
+    sim_free(start);
+}
+
 /* Somebody else is changing them. */
 static void one_at_a_time(void **state)
 {
@@ -406,6 +496,200 @@ static void one_at_a_time(void **state)
     assert_int_equal(apply(sim, &err), 0);
     assert_string_equal(ring_of(sim), "r2 n1");
     assert_int_equal(sim_open_files(sim), 0);
+    sim_free(sim);
+}
+
+/* List 1 is in force, and its record says that its files are not there yet. */
+static struct sim *an_unsettled_directory(void)
+{
+    struct sim *sim = a_keys_directory();
+    struct up_keyset set;
+    struct up_error err;
+
+    put_list(sim, 1, "n1", "r1", "o1");
+    assert_int_equal(apply(sim, &err), 0);
+    assert_int_equal(up_keyset_read(&set, sim_storage(sim), KEYS, &err), 0);
+    set.settled = false;
+    assert_int_equal(up_keyset_write(&set, sim_storage(sim), KEYS, &err), 0);
+    sim_settle(sim);
+    return sim;
+}
+
+static bool settled(struct sim *sim)
+{
+    struct up_keyset set;
+    struct up_error err;
+
+    assert_int_equal(up_keyset_read(&set, sim_storage(sim), KEYS, &err), 0);
+    return set.settled;
+}
+
+static const struct up_storage_ops *ops_of_sim;
+static unsigned syncs_of_another;
+
+/* Another process, which had the lock until now, did it all. */
+static int lock_after_another(struct up_storage *s, int file)
+{
+    struct up_error err;
+
+    s->ops = ops_of_sim;
+    assert_int_equal(up_keys_settle(s, KEYS, &err), 0);
+    syncs_of_another++;
+    return s->ops->lock(s, file);
+}
+
+static void settling_takes_its_turn(void **state)
+{
+    struct sim *start = an_unsettled_directory(), *sim = sim_clone(start);
+    struct up_storage *s = sim_storage(sim);
+    struct up_storage_ops mine;
+    struct up_error err;
+    unsigned changes;
+    int file;
+
+    (void)state;
+    file = s->ops->open(s, KEYS "/lock", UP_CREATE, 0600);
+    assert_int_equal(s->ops->lock(s, file), 0);
+    assert_int_equal(up_keys_settle(s, KEYS, &err), UP_BUSY);
+    assert_false(settled(sim));
+    s->ops->close(s, file);
+    sim_fail(sim, SIM_LOCK, sim_calls(sim, SIM_LOCK) + 1, ENOLCK, false);
+    assert_int_equal(up_keys_settle(s, KEYS, &err), UP_WRITE);
+    assert_non_null(strstr(err.message, strerror(ENOLCK)));
+    sim_fail(sim, SIM_OPEN, sim_calls(sim, SIM_OPEN) + 4, EIO,
+             true); /* behind the record's two and the lock */
+    assert_int_equal(up_keys_settle(s, KEYS, &err), UP_UNTRUSTED);
+    sim_fail(sim, SIM_OPEN, 0, 0, false);
+    assert_false(settled(sim));
+    assert_int_equal(sim_open_files(sim), 0);
+
+    ops_of_sim = s->ops;
+    mine = *s->ops;
+    mine.lock = lock_after_another;
+    s->ops = &mine;
+    sim_reset_counters(sim);
+    assert_int_equal(up_keys_settle(s, KEYS, &err), 0);
+    changes = sim_ops(sim);
+    assert_int_equal(syncs_of_another, 1);
+    assert_true(settled(sim));
+    sim_free(sim);
+
+    sim = sim_clone(start); /* nothing was done twice */
+    sim_reset_counters(sim);
+    assert_int_equal(up_keys_settle(sim_storage(sim), KEYS, &err), 0);
+    assert_int_equal(sim_ops(sim), changes);
+    assert_int_equal(sim_open_files(sim), 0);
+    sim_free(sim);
+    sim_free(start);
+}
+
+/* What an earlier list left undone cannot be done: the next one has to wait. */
+static void an_unsettled_list_is_never_overtaken(void **state)
+{
+    struct sim *sim = an_unsettled_directory();
+    struct up_keyset set;
+    struct up_error err;
+
+    (void)state;
+    put_list(sim, 2, "n2", "", "o1");
+    sim_fail(sim, SIM_LIST, 2, EIO, true); /* the first lists the root keys that may sign */
+    assert_int_equal(apply(sim, &err), UP_WRITE);
+    sim_fail(sim, SIM_LIST, 0, 0, false);
+    assert_int_equal(up_keyset_read(&set, sim_storage(sim), KEYS, &err), 0);
+    assert_int_equal(set.serial, 1);
+    assert_string_equal(ring_of(sim), "r2 n1");
+    assert_int_equal(apply(sim, &err), 0);
+    assert_string_equal(ring_of(sim), "r2 n1 n2");
+    assert_int_equal(sim_open_files(sim), 0);
+    sim_free(sim);
+}
+
+/* A file of the new key's name: with that key, or with one that goes, it is no hindrance. */
+static void a_name_may_be_taken_by_the_key_or_a_revoked_one(void **state)
+{
+    struct sim *sim = a_keys_directory();
+    char *text = sim_get(sim, "/secret/n1.pub", NULL);
+    struct up_error err;
+
+    (void)state;
+    sim_put_text(sim, KEYS "/n1.pub", text);
+    free(text);
+    put_list(sim, 1, "n1", "", "o1");
+    assert_int_equal(apply(sim, &err), 0);
+    assert_string_equal(ring_of(sim), "r1 r2 n1");
+    sim_settle(sim);
+    text = sim_get(sim, KEYS "/r1.pub", NULL);
+    sim_put_text(sim, KEYS "/n2.pub", text);
+    free(text);
+    put_list(sim, 2, "n2", "r1", "o1");
+    assert_int_equal(apply(sim, &err), 0);
+    assert_string_equal(ring_of(sim), "r2 n1 n2");
+    sim_free(sim);
+}
+
+/* A file that cannot be read just now may be another key's: it is not written
+ * over, and no root key is said to be gone. */
+static void what_cannot_be_read_is_not_taken_for_nothing(void **state)
+{
+    struct sim *start = a_keys_directory();
+    char *kept = sim_get(start, "/secret/n1.pub", NULL), *text;
+    struct up_error err;
+    bool met = true;
+
+    (void)state;
+    sim_put_text(start, KEYS "/n2.pub", kept);
+    for (unsigned n = 1; met; n++) {
+        struct sim *sim = sim_clone(start);
+
+        put_list(sim, 1, "n2", "", "o1");
+        sim_fail(sim, SIM_PREAD, n, EIO, false);
+        assert_true(apply(sim, &err) < 0);
+        met = sim_calls(sim, SIM_PREAD) >= n;
+        text = sim_get(sim, KEYS "/n2.pub", NULL);
+        assert_string_equal(text, kept);
+        free(text);
+        sim_free(sim);
+    }
+    assert_non_null(strstr(err.message, "holds another key"));
+    sim_storage(start)->ops->unlink(sim_storage(start), KEYS "/n2.pub");
+    met = true;
+    for (unsigned n = 1; met; n++) {
+        struct sim *sim = sim_clone(start);
+
+        put_list(sim, 1, "n2", "", "o1");
+        sim_fail(sim, SIM_PREAD, n, EIO, true);
+        met = apply(sim, &err) < 0;
+        if (met && err.code == UP_INCOMPATIBLE)
+            fail_msg("read %u fails: %s", n, err.message);
+        sim_free(sim);
+    }
+    free(kept);
+    sim_free(start);
+}
+
+/* The device would load no ring of more keys, so it would trust nobody. */
+static void a_directory_is_never_filled_beyond_a_ring(void **state)
+{
+    struct sim *sim = a_keys_directory();
+    char path[64], text[UP_PUBLIC_KEY_TEXT];
+    const char *before = "r1 r2";
+    uint8_t raw[UP_KEY_RAW_SIZE];
+    struct up_error err;
+
+    (void)state;
+    assert_int_equal(up_public_key_parse(raw, key_of(sim, "n2"), &err), 0);
+    for (unsigned i = 2; i < UP_KEYRING_MAX; i++) {
+        raw[2] = (uint8_t)i;
+        raw[3] ^= 0x55;
+        up_public_key_format(raw, text);
+        snprintf(path, sizeof path, KEYS "/more%u.pub", i);
+        sim_put_text(sim, path, text);
+    }
+    put_list(sim, 1, "n1", "", "o1");
+    assert_refused(sim, UP_INCOMPATIBLE, "more than 64 keys");
+    sim_storage(sim)->ops->unlink(sim_storage(sim), path);
+    assert_int_equal(apply(sim, &err), 0);
+    assert_string_equal(ring_of(sim), "r1 r2 n1");
     sim_free(sim);
 }
 
@@ -482,13 +766,16 @@ static void keys_are_listed_as_what_they_are(void **state)
     struct counted c = {0};
     struct up_keyset set;
     struct up_error err;
-    char long_name[1200], *text = sim_get(sim, KEYS "/r1.pub", NULL);
+    char long_name[4200], *text = sim_get(sim, KEYS "/r1.pub", NULL);
 
     (void)state;
     sim_put_text(sim, KEYS "/odd.pub", "no key");
     sim_put_text(sim, KEYS "/README", "not looked at");
+    sim_put_dir(sim, KEYS "/folder.pub", 0755);
+    sim_put_text(sim, KEYS "/.pub", "no name");
+    sim_put_link(sim, KEYS "/linked.pub", "/secret/n1.pub");
     assert_int_equal(up_keys_list(&set, s, KEYS, count_key, &c, &err), 0);
-    assert_true(c.trusted >= 3 && c.revoked == 0 && c.unreadable == 1);
+    assert_true(c.trusted == 5 && c.revoked == 0 && c.unreadable == 1);
     put_list(sim, 1, "", "r1", "o1");
     assert_int_equal(apply(sim, &err), 0);
     sim_settle(sim);
@@ -500,6 +787,8 @@ static void keys_are_listed_as_what_they_are(void **state)
     memset(long_name, 'k', sizeof long_name);
     long_name[0] = '/';
     long_name[sizeof long_name - 1] = '\0';
+    assert_int_equal(up_keys_list(&set, s, long_name, count_key, &c, &err), UP_USAGE);
+    long_name[1200] = '\0';
     assert_int_equal(up_keys_list(&set, s, long_name, count_key, &c, &err), UP_UNTRUSTED);
     assert_int_equal(up_keyset_read(&set, s, long_name, &err), UP_UNTRUSTED);
     assert_int_equal(up_keyset_write(&set, s, long_name, &err), UP_USAGE);
@@ -666,8 +955,8 @@ static void every_sync_is_needed(void **state)
 /* Every write that fails, once or for ever: the old set or the new one. */
 static void a_failing_medium_leaves_the_old_or_the_new_set(void **state)
 {
-    static const enum sim_op ops[] = {SIM_OPEN,     SIM_PREAD,  SIM_PWRITE, SIM_SYNC,
-                                      SIM_SYNC_DIR, SIM_RENAME, SIM_UNLINK};
+    static const enum sim_op ops[] = {SIM_OPEN,   SIM_PREAD,  SIM_PWRITE, SIM_SYNC, SIM_SYNC_DIR,
+                                      SIM_RENAME, SIM_UNLINK, SIM_LIST,   SIM_LOCK};
     struct sim *start = a_keys_directory();
     struct up_error err;
 
@@ -680,8 +969,10 @@ static void a_failing_medium_leaves_the_old_or_the_new_set(void **state)
             const char *flaw;
             bool met;
 
-            sim_fail(sim, ops[i], n, 5, n % 2);
-            apply(sim, &err);
+            sim_fail(sim, ops[i], n, EIO, n % 2);
+            err.message[0] = '\0';
+            if (apply(sim, &err) < 0)
+                assert_true(err.message[0] != '\0');
             met = sim_calls(sim, ops[i]) >= n;
             sim_fail(sim, ops[i], 0, 0, false);
             flaw = flaw_of(sim, "r1 r2", "r2 n1", false);
@@ -699,14 +990,21 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(malformed_lists_are_refused),
+        cmocka_unit_test(lists_have_their_limits),
         cmocka_unit_test(a_list_cut_anywhere_is_refused),
         cmocka_unit_test(a_list_adds_and_revokes),
         cmocka_unit_test(who_may_change_the_set),
         cmocka_unit_test(serials_rise_and_nothing_is_taken_back),
         cmocka_unit_test(a_damaged_record_trusts_nobody),
+        cmocka_unit_test(a_record_of_another_form_trusts_nobody),
         cmocka_unit_test(a_power_cut_leaves_the_old_or_the_new_set),
         cmocka_unit_test(every_sync_is_needed),
         cmocka_unit_test(one_at_a_time),
+        cmocka_unit_test(settling_takes_its_turn),
+        cmocka_unit_test(an_unsettled_list_is_never_overtaken),
+        cmocka_unit_test(a_name_may_be_taken_by_the_key_or_a_revoked_one),
+        cmocka_unit_test(what_cannot_be_read_is_not_taken_for_nothing),
+        cmocka_unit_test(a_directory_is_never_filled_beyond_a_ring),
         cmocka_unit_test(revoked_keys_have_their_limit),
         cmocka_unit_test(an_unsettled_list_is_settled_by_the_next),
         cmocka_unit_test(keys_are_listed_as_what_they_are),
