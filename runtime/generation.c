@@ -145,7 +145,12 @@ static int fill(struct work *w, const char *main_path)
 
     if (walk(w, visit_extract) < 0 || walk(w, visit_sync) < 0)
         return w->err->code;
-    if (w->storage->ops->stat(w->storage, main_path, &st) < 0 || st.kind != UP_NODE_FILE)
+    if (w->storage->ops->stat(w->storage, main_path, &st) < 0) {
+        if (errno != ENOENT)
+            return up_fail(w->err, UP_WRITE, "%s: %s", main_path, strerror(errno));
+        st.kind = UP_NODE_OTHER;
+    }
+    if (st.kind != UP_NODE_FILE)
         return up_fail(w->err, UP_UNTRUSTED, "script: has no main.lua");
     if (w->storage->ops->sync_dir(w->storage, w->dir) < 0)
         return up_fail(w->err, UP_WRITE, "%s: sync: %s", w->dir, strerror(errno));

@@ -14,6 +14,8 @@
 #include "sim.h"
 #include "tar.h"
 
+#include <errno.h>
+
 #define ROOM (64 * 1024)
 
 static unsigned cases, through;
@@ -372,6 +374,126 @@ static void test_cut_scripts(void **state)
     cut = a;
     cut.data[5 * UP_TAR_BLOCK - 1] = 'x';
     refuse_archive("a byte at the end of the padding", &cut);
+}
+
+static void make_good(struct archive *a)
+{
+    static const struct piece lib = LIB, main = MAIN, body = {.name = "lib/a.lua", .body = "0123456789"};
+
+    a->size = 0;
+    put_piece(a, &lib);
+    put_piece(a, &body);
+    put_piece(a, &main);
+    put_end(a, END_GOOD);
+}
+
+/* Whatever fails while a good archive is extracted: that is no word about the
+ * archive, there is no generation, and the next try makes it. */
+static void test_script_faults(void **state)
+{
+    static const enum sim_op ops[] = {SIM_OPEN, SIM_PREAD,    SIM_PWRITE, SIM_SYNC,  SIM_MKDIR,
+                                      SIM_STAT, SIM_SYNC_DIR, SIM_RENAME, SIM_UNLINK};
+    static struct archive good;
+    unsigned failures = 0;
+
+    (void)state;
+    make_good(&good);
+    for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
+        bool met = true;
+
+        for (unsigned n = 1; met; n++) {
+            struct sim *sim = sim_new();
+            struct up_error err;
+            int rc;
+
+            sim_put_dir(sim, "/state/script", 0755);
+            sim_put_text(sim, "/state/script/7.new/half", "of an earlier try");
+            sim_reset_counters(sim);
+            sim_fail(sim, ops[i], n, EDQUOT, false);
+            rc = extract(sim, &good, &err);
+            met = sim_calls(sim, ops[i]) >= n;
+            if (met ? rc != UP_WRITE && rc != UP_NOSPACE : rc != 0)
+                fail_msg("%s %u failed: code %d, %s", sim_op_name(ops[i]), n, rc, err.message);
+            failures += met;
+            assert_int_equal(sim_open_files(sim), 0);
+            if (rc < 0 && ops[i] != SIM_SYNC_DIR)
+                assert_false(sim_exists(sim, "/state/script/7"));
+            sim_fail(sim, ops[i], 0, 0, false);
+            must(extract(sim, &good, &err), &err);
+            assert_true(sim_exists(sim, "/state/script/7/main.lua"));
+            assert_false(sim_exists(sim, "/state/script/7.new"));
+            sim_free(sim);
+        }
+    }
+    assert_true(failures > 25);
+}
+
+/* Where a path would be cut short nothing is made, linked or removed. */
+static void test_long_directories(void **state)
+{
+    static struct archive good;
+    struct up_error err;
+    char dir[1600], path[1700];
+    unsigned made = 0, refused = 0;
+    int rc;
+
+    (void)state;
+    make_good(&good);
+    for (size_t i = 0; i < sizeof dir; i++)
+        dir[i] = i % 180 ? 'd' : '/';
+    for (size_t len = 1470; len < 1560; len++) {
+        struct sim *sim = sim_new();
+        char *before, *after;
+
+        dir[len] = '\0';
+        sim_put_dir(sim, dir, 0755);
+        sim_put(sim, "/spool", good.data, good.size, 0600);
+        rc = up_generation_extract(sim_storage(sim), "/spool", good.size, dir, 7, &err);
+        snprintf(path, sizeof path, "%s/7/lib/a.lua", dir);
+        assert_int_equal(sim_exists(sim, path), rc == 0);
+        made += rc == 0;
+        refused += rc == UP_USAGE || rc == UP_WRITE;
+        assert_int_equal(made + refused, len - 1469);
+        snprintf(path, sizeof path, "%s/current", dir);
+        rc = up_generation_link(sim_storage(sim), dir, 7, &err);
+        assert_int_equal(sim_exists(sim, path) || rc == UP_WRITE, 1);
+        up_storage_remove_tree(sim_storage(sim), dir, NULL);
+        sim_settle(sim);
+        snprintf(path, sizeof path, "%s/0123456789012345678901234567890123456789", dir);
+        sim_put_text(sim, path, "an old one");
+        before = sim_dump(sim, "/");
+        rc = up_generation_clean(sim_storage(sim), dir, NULL, 0, &err);
+        after = sim_dump(sim, "/");
+        assert_int_equal(sim_exists(sim, path), rc < 0);
+        assert_int_equal(strcmp(before, after) == 0, rc < 0);
+        assert_int_equal(sim_open_files(sim), 0);
+        free(before);
+        free(after);
+        sim_free(sim);
+        dir[len] = 'd';
+    }
+    assert_true(made > 5 && refused > 5);
+}
+
+/* A name that is longer than any of ours was put there by somebody else. */
+static void test_foreign_names(void **state)
+{
+    static const char foreign[] =
+        "/state/script/0123456789012345678901234567890123456789012345678901234567890123456789";
+    struct sim *sim = sim_new();
+    struct up_error err;
+    uint32_t keep[] = {7};
+
+    (void)state;
+    sim_put_text(sim, foreign, "kept");
+    sim_put_text(sim, "/state/script/7/main.lua", "kept");
+    sim_put_text(sim, "/state/script/07/main.lua", "no number of ours");
+    sim_put_text(sim, "/state/script/6/main.lua", "old");
+    must(up_generation_clean(sim_storage(sim), "/state/script", keep, 1, &err), &err);
+    assert_true(sim_exists(sim, foreign) && sim_exists(sim, "/state/script/7/main.lua"));
+    assert_false(sim_exists(sim, "/state/script/07"));
+    assert_false(sim_exists(sim, "/state/script/6"));
+    sim_free(sim);
 }
 
 /* As deep and as long as names can be: extracted, and removed again. */
@@ -735,6 +857,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scripts),
         cmocka_unit_test(test_cut_scripts),
+        cmocka_unit_test(test_script_faults),
+        cmocka_unit_test(test_long_directories),
+        cmocka_unit_test(test_foreign_names),
         cmocka_unit_test(test_depth),
         cmocka_unit_test_setup_teardown(test_packages, scratch_set_up, scratch_tear_down),
         cmocka_unit_test(test_bombs),
