@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "error.h"
+#include "old_image.h"
 #include "sim.h"
 #include "sim_flash.h"
 #include "slot.h"
@@ -311,6 +312,232 @@ static void what_cannot_be_a_slot_is_refused(void **state)
     sim_free(sim);
 }
 
+static struct up_flash odd_flash;
+
+static int tell_odd_flash(struct up_storage *s, int file, struct up_flash *out)
+{
+    (void)s, (void)file;
+    *out = odd_flash;
+    return 0;
+}
+
+/* What a driver says of the part is not believed blindly. */
+static void flash_of_odd_shape_is_refused(void **state)
+{
+    static const struct up_flash shapes[] = {
+        {.size = 1 << 20, .erase_size = 0, .write_size = 512},
+        {.size = 1 << 26, .erase_size = (16 << 20) + 512, .write_size = 512},
+        {.size = 1 << 20, .erase_size = 4096, .write_size = 0},
+        {.size = 1 << 20, .erase_size = 4096, .write_size = 513},
+        {.size = (uint64_t)1 << 32, .erase_size = 1, .write_size = 1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
+        for (enum up_slot_use use = UP_SLOT_READ; use <= UP_SLOT_WRITE; use++) {
+            struct sim *sim = make(nand);
+            struct up_storage *s = sim_storage(sim);
+            struct up_storage_ops ops = *s->ops;
+            struct up_slot *slot = NULL;
+            struct up_error err;
+            uint64_t capacity;
+
+            ops.flash_info = tell_odd_flash;
+            s->ops = &ops;
+            odd_flash = shapes[i];
+            odd_flash.kind = UP_FLASH_NAND;
+            odd_flash.writable = true;
+            assert_int_equal(up_slot_open(&slot, s, PATH, use, 100, &err), UP_USAGE);
+            assert_non_null(strstr(err.message, "erase blocks of"));
+            assert_int_equal(up_slot_capacity(s, PATH, &capacity, &err), UP_USAGE);
+            assert_non_null(strstr(err.message, "erase blocks of"));
+            assert_int_equal(sim_open_files(sim), 0);
+            sim_free(sim);
+        }
+}
+
+static void a_slot_that_cannot_be_opened_says_why(void **state)
+{
+    static const struct {
+        enum sim_op op;
+        int error, code;
+        const char *said;
+    } cases[] = {
+        {SIM_OPEN, EBUSY, UP_BUSY, "open"},
+        {SIM_OPEN, EACCES, UP_WRITE, "open"},
+        {SIM_FLASH_INFO, EIO, UP_WRITE, "what it is"},
+        {SIM_FLASH_BAD, EIO, UP_WRITE, "bad blocks"},
+        {SIM_STAT, EIO, UP_WRITE, "slot"},
+    };
+    struct sim *sim = make(nand);
+    struct up_storage *s = sim_storage(sim);
+    char path[1100];
+    struct up_slot *slot = NULL;
+    struct up_error err;
+    uint64_t capacity, room;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        sim_reset_counters(sim);
+        sim_fail(sim, cases[i].op, 1, cases[i].error, true);
+        assert_int_equal(up_slot_open(&slot, s, PATH, UP_SLOT_WRITE, 100, &err), cases[i].code);
+        assert_non_null(strstr(err.message, cases[i].said));
+        assert_int_equal(up_slot_capacity(s, PATH, &capacity, &err), cases[i].code);
+        assert_non_null(strstr(err.message, cases[i].said));
+        assert_int_equal(sim_open_files(sim), 0);
+    }
+    sim_fail(sim, SIM_OPEN, 0, 0, false);
+    /* Of a file that is not there yet, the directory says how much room there is. */
+    sim_set_free(sim, 1 << 20);
+    assert_int_equal(s->ops->space(s, "/", &room), 0);
+    assert_int_equal(up_slot_capacity(s, "/slot", &capacity, &err), 0);
+    assert_int_equal(capacity, room);
+    assert_int_equal(up_slot_capacity(s, "slot", &capacity, &err), UP_USAGE);
+    assert_non_null(strstr(err.message, "not an absolute path"));
+    for (size_t i = 0; i < sizeof path - 1; i++)
+        path[i] = i % 200 ? 'p' : '/';
+    path[sizeof path - 1] = '\0';
+    assert_int_equal(up_slot_capacity(s, path, &capacity, &err), UP_USAGE);
+    sim_free(sim);
+}
+
+/* What an image before left beyond the end has to go. */
+static void a_longer_file_is_cut_or_the_sync_fails(void **state)
+{
+    struct sim *sim = make(&media[0]);
+    uint8_t *data = content(9000, 4);
+    struct up_slot *slot = NULL;
+    uint64_t end = 5000, from = 0;
+    struct up_error err;
+    size_t len;
+
+    (void)state;
+    sim_put(sim, PATH, data, 9000, 0600);
+    assert_int_equal(up_slot_open(&slot, sim_storage(sim), PATH, UP_SLOT_WRITE, 5000, &err), 0);
+    assert_int_equal(up_slot_write(slot, data, 5000, 0, &err), 0);
+    sim_fail(sim, SIM_TRUNCATE, 1, EIO, false);
+    assert_int_equal(up_slot_sync(slot, &err), UP_WRITE);
+    assert_non_null(strstr(err.message, "truncate"));
+    assert_int_equal(up_slot_refresh(slot, &end, &from, &err), 0); /* a file has no torn pages */
+    assert_true(end == 5000 && from == 5000);
+    assert_int_equal(up_slot_sync(slot, &err), 0);
+    up_slot_close(slot);
+    free(sim_get(sim, PATH, &len));
+    assert_int_equal(len, 5000);
+    free(data);
+    sim_free(sim);
+}
+
+/* Not how images are written, but nothing is lost by it. */
+static void flash_is_written_with_gaps(void **state)
+{
+    (void)state;
+    for (size_t m = 2; m < 5; m++) {
+        struct sim *sim = make(&media[m]);
+        uint8_t *data = content(4 * ERASE, 4), *got = malloc(4 * ERASE);
+        struct up_slot *slot = NULL;
+        struct up_error err;
+        uint64_t end = 0, from = 77;
+
+        assert_int_equal(up_slot_open(&slot, sim_storage(sim), PATH, UP_SLOT_WRITE, 4 * ERASE, &err), 0);
+        assert_int_equal(up_slot_refresh(slot, &end, &from, &err), 0); /* of nothing */
+        assert_int_equal(end, 0);
+        assert_int_equal(from, 0);
+        assert_int_equal(up_slot_write(slot, data, 1000, 0, &err), 0);
+        assert_int_equal(up_slot_write(slot, data + 2048, 1000, 2048, &err), 0);
+        assert_int_equal(up_slot_write(slot, data + 2 * ERASE, 1000, 2 * ERASE, &err), 0);
+        assert_int_equal(up_slot_write(slot, data, 10, BLOCKS * ERASE, &err), UP_NOSPACE);
+        assert_non_null(strstr(err.message, "past its good blocks"));
+        assert_int_equal(up_slot_sync(slot, &err), 0);
+        assert_int_equal(up_slot_read(slot, got, 4 * ERASE, 0, &err), 4 * ERASE);
+        memset(data + 1000, 0xff, 1048);
+        memset(data + 3048, 0xff, 2 * ERASE - 3048);
+        memset(data + 2 * ERASE + 1000, 0xff, 2 * ERASE - 1000);
+        assert_memory_equal(got, data, 4 * ERASE);
+        assert_int_equal(up_slot_read(slot, got, ERASE, (BLOCKS - 1) * ERASE + 100, &err), ERASE - 100);
+        assert_int_equal(up_slot_write(slot, data, 1000, 3 * ERASE, &err), 0);
+        sim_fail(sim, SIM_PWRITE, sim_calls(sim, SIM_PWRITE) + 1, EROFS, false);
+        assert_int_equal(up_slot_write(slot, data, 1000, 3 * ERASE + 2048, &err), UP_WRITE);
+        up_slot_close(slot);
+        assert_int_equal(sim_open_files(sim), 0);
+        free(data);
+        free(got);
+        sim_free(sim);
+    }
+}
+
+/* An image of old lies there, and a block goes bad while it is erased, or while
+ * the new one is written; or the flash refuses for a reason that is no fault of
+ * a block, and then none is marked. */
+static void a_block_goes_bad_under_an_older_image(void **state)
+{
+    static const enum sim_op ops[] = {SIM_FLASH_ERASE, SIM_FLASH_MARK_BAD, SIM_PWRITE};
+    const size_t size = 4 * ERASE + 100;
+    uint8_t *old = content(BLOCKS * ERASE, 9), *data = content(size, 8);
+    struct up_error err;
+
+    (void)state;
+    for (unsigned wear = 0; wear < 2; wear++)
+        for (unsigned bad = 0; bad < BLOCKS; bad++) {
+            struct sim *start = make(nand), *sim;
+            bool met = true;
+
+            sim_flash_fill(start, PATH, old, BLOCKS * ERASE);
+            sim_flash_wear(start, PATH, bad, wear ? SIM_WEAR_PROGRAM : SIM_WEAR_ERASE);
+            sim = sim_clone(start);
+            if (write_some(sim_storage(sim), data, size, 3000, 0, size, &err) < 0)
+                fail_msg("block %u: %s", bad, err.message);
+            assert_true(reads_back(sim_storage(sim), data, size));
+            sim_free(sim);
+            for (size_t o = 0; o < sizeof ops / sizeof ops[0]; o++, met = true)
+                for (unsigned n = 1; met; n++) {
+                    unsigned marked = 0;
+                    int rc;
+
+                    sim = sim_clone(start);
+                    sim_fail(sim, ops[o], n, EROFS, true);
+                    rc = write_some(sim_storage(sim), data, size, 3000, 0, size, &err);
+                    met = sim_calls(sim, ops[o]) >= n;
+                    assert_int_equal(rc, met ? UP_WRITE : 0);
+                    for (unsigned i = 0; i < BLOCKS; i++) {
+                        marked += sim_flash_is_bad(sim, PATH, i);
+                        assert_true(i == bad || !sim_flash_is_bad(sim, PATH, i));
+                    }
+                    if (met && ops[o] == SIM_FLASH_MARK_BAD)
+                        assert_int_equal(marked, 0);
+                    assert_int_equal(sim_open_files(sim), 0);
+                    sim_free(sim);
+                }
+            sim_free(start);
+        }
+    free(old);
+    free(data);
+}
+
+static void an_old_image_is_read_within_its_size(void **state)
+{
+    struct sim *sim = make(nand);
+    uint8_t *data = content(9000, 4), got[100];
+    struct up_old_image *o = NULL;
+    const struct up_old *old;
+    struct up_error err;
+
+    (void)state;
+    assert_int_equal(write_some(sim_storage(sim), data, 9000, 4096, 0, 9000, &err), 0);
+    assert_int_equal(up_old_image_open(&o, sim_storage(sim), PATH, 9000, &err), 0);
+    old = up_old_image_old(o);
+    assert_int_equal(old->size, 9000);
+    assert_int_equal(old->read(old->context, got, 100, 8900, &err), 0);
+    assert_memory_equal(got, data + 8900, 100);
+    assert_int_equal(up_old_image_read(o, got, 0, 9000, &err), 0);
+    assert_int_equal(old->read(old->context, got, 100, 8901, &err), UP_INCOMPATIBLE);
+    assert_non_null(strstr(err.message, "beyond its end"));
+    assert_int_equal(up_old_image_read(o, got, 1, UINT64_MAX, &err), UP_INCOMPATIBLE);
+    up_old_image_close(o);
+    free(data);
+    sim_free(sim);
+}
+
 /* What doctor tells of it, without a change to it. */
 static void a_slot_is_looked_at_and_left_alone(void **state)
 {
@@ -569,6 +796,12 @@ int main(void)
         cmocka_unit_test(a_flash_that_refuses_everything_loses_no_blocks),
         cmocka_unit_test(too_many_bad_blocks_are_no_space),
         cmocka_unit_test(what_cannot_be_a_slot_is_refused),
+        cmocka_unit_test(flash_of_odd_shape_is_refused),
+        cmocka_unit_test(a_slot_that_cannot_be_opened_says_why),
+        cmocka_unit_test(a_longer_file_is_cut_or_the_sync_fails),
+        cmocka_unit_test(flash_is_written_with_gaps),
+        cmocka_unit_test(a_block_goes_bad_under_an_older_image),
+        cmocka_unit_test(an_old_image_is_read_within_its_size),
         cmocka_unit_test(a_slot_is_looked_at_and_left_alone),
         cmocka_unit_test(what_cannot_be_looked_at_says_why),
         cmocka_unit_test(a_volume_is_replaced_as_a_whole),
