@@ -76,8 +76,7 @@ void up_patch_close(struct up_patch *p)
 {
     if (!p)
         return;
-    if (p->release)
-        p->release(p);
+    p->release(p);
     if (p->file >= 0) {
         p->storage->ops->close(p->storage, p->file);
         if (!p->done)

@@ -15,13 +15,16 @@ static int run(struct up_patch *p, struct up_error *err)
     int rc;
 
     while ((rc = up_patch_step(p, err)) == UP_AGAIN) {
+        assert_int_equal(up_patch_size(p), 0); /* not yet known */
         up_patch_progress(p, &done, &total);
         assert_true(done >= before && done <= total && total > 0);
         before = done;
     }
     up_patch_progress(p, &done, &total);
-    if (rc == 0)
+    if (rc == 0) {
         assert_true(done == total && up_patch_size(p) > 0);
+        assert_int_equal(up_patch_step(p, err), 0); /* and remains so */
+    }
     up_patch_close(p);
     return rc;
 }
@@ -154,6 +157,37 @@ static void test_wrong_old(void **state)
     delta_images_free(&images);
 }
 
+/* Nothing is made under a name that was cut short. */
+static void test_long_names(void **state)
+{
+    struct sim *sim = sim_new();
+    struct up_patch *p = NULL;
+    struct up_error err;
+    char name[8192];
+
+    (void)state;
+    sim_put_text(sim, "/old", "old");
+    sim_put_text(sim, "/fresh", "fresh");
+    memset(name, 'n', sizeof name);
+    name[0] = '/';
+    for (size_t len = 1000; len < sizeof name; len++) { /* where the name fits and name.new does not, too */
+        int rc;
+
+        name[len] = '\0';
+        rc = up_patch_make(&p, sim_storage(sim), "/old", "/fresh", name, UP_RAW, &err);
+        if (rc == 0)
+            up_patch_close(p);
+        else if (rc == UP_USAGE)
+            must_fail(up_patch_apply(&p, sim_storage(sim), "/old", "/fresh", name, &err), UP_USAGE,
+                      "path is too long", &err);
+        assert_true(rc == UP_USAGE || len < 4096);
+        assert_false(sim_exists(sim, name));
+        name[len] = 'n';
+    }
+    assert_int_equal(sim_open_files(sim), 0);
+    sim_free(sim);
+}
+
 static int apply_bytes(struct sim *sim, const void *patch, size_t size, struct up_error *err)
 {
     sim_settle(sim);
@@ -252,8 +286,9 @@ static void test_faults(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {CHECK(test_images), CHECK(test_blocks), CHECK(test_wrong_old),
-                                       CHECK(test_damage), CHECK(test_faults)};
+    const struct CMUnitTest tests[] = {CHECK(test_images),    CHECK(test_blocks),
+                                       CHECK(test_wrong_old), cmocka_unit_test(test_long_names),
+                                       CHECK(test_damage),    CHECK(test_faults)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
