@@ -390,6 +390,10 @@ static void a_file_is_read_up_to_the_limit(void **state)
     assert_int_equal(up_storage_read_file(s, at("none"), 10, &data, NULL, &err), UP_MISSING);
     assert_non_null(strstr(err.message, "none: No such file"));
     assert_int_equal(up_storage_read_file(s, root, 10, &data, NULL, &err), UP_WRITE);
+    assert_int_equal(up_storage_read_file(s, at("big/below"), 10, &data, NULL, &err), UP_MISSING);
+    assert_int_equal(up_storage_read_file(s, at("big"), 100, &data, NULL, &err),
+                     UP_USAGE); /* of the first part */
+    assert_null(data);
     put("empty", "");
     assert_int_equal(up_storage_read_file(s, at("empty"), 0, &data, &len, &err), 0);
     assert_int_equal(len, 0);
@@ -559,6 +563,8 @@ static void a_directory_is_made_once(void **state)
     assert_int_equal(up_storage_make_dir(s, at("none/d"), 0700, &err), UP_WRITE);
     s = sim_storage(sim);
     assert_int_equal(up_storage_make_dir(s, "/d", 0700, &err), 0);
+    sim_fail(sim, SIM_STAT, 1, EIO, false);
+    assert_int_equal(up_storage_make_dir(s, "/d", 0700, &err), UP_WRITE);
     assert_string_equal(sim_sync_name(sim, 1), "sync_dir /");
     assert_int_equal(up_storage_make_dir(s, "/d//e/", 0700, &err), 0);
     assert_string_equal(sim_sync_name(sim, 2), "sync_dir /d");
@@ -566,6 +572,86 @@ static void a_directory_is_made_once(void **state)
     assert_string_equal(sim_sync_name(sim, 3), "sync_dir d");
     assert_int_equal(up_storage_sync_parent(s, "d", &err), 0);
     assert_string_equal(sim_sync_name(sim, 4), "sync_dir .");
+    sim_free(sim);
+}
+
+/* Storages that answer as no simulator does. */
+static const struct up_storage_ops *ops_below;
+
+static int close_late(struct up_storage *s, int file)
+{
+    ops_below->close(s, file);
+    errno = EDQUOT; /* as NFS tells it */
+    return -1;
+}
+
+static int list_long(struct up_storage *s, const char *path, up_list_fn *each, void *user)
+{
+    char name[PATH_MAX];
+
+    (void)s, (void)path;
+    memset(name, 'n', sizeof name);
+    name[sizeof name - 1] = '\0';
+    return each(user, name, UP_NODE_FILE) < 0 ? -1 : 0;
+}
+
+static int stat_anything(struct up_storage *s, const char *path, struct up_stat *out)
+{
+    (void)s, (void)path;
+    *out = (struct up_stat){.kind = UP_NODE_FILE};
+    return 0;
+}
+
+static void a_file_that_cannot_be_closed_is_not_written(void **state)
+{
+    struct sim *sim = sim_new();
+    struct up_storage *s = sim_storage(sim);
+    struct up_storage_ops mine = *(ops_below = s->ops);
+    struct up_error err;
+    bool is_new = true;
+
+    (void)state;
+    sim_put_text(sim, "/d/f", "old");
+    mine.close = close_late;
+    s->ops = &mine;
+    assert_int_equal(up_storage_write_file(s, "/d/f", "new text", 8, 0644, &err), UP_NOSPACE);
+    s->ops = ops_below;
+    assert_true(old_or_new(sim, &is_new));
+    assert_false(is_new);
+    assert_false(sim_exists(sim, "/d/f.new"));
+    sim_free(sim);
+}
+
+/* A path that was cut short would be another one. */
+static void long_paths_are_refused(void **state)
+{
+    struct sim *sim = sim_new();
+    struct up_storage *s = sim_storage(sim);
+    struct up_storage_ops mine = *(ops_below = s->ops);
+    char path[PATH_MAX + 10];
+    struct up_error err;
+
+    (void)state;
+    sim_put_text(sim, "/t/f", "x");
+    memset(path, 'p', sizeof path);
+    path[0] = '/';
+    path[sizeof path - 1] = '\0';
+    assert_int_equal(up_storage_write_file(s, path, "x", 1, 0644, &err), UP_WRITE);
+    assert_non_null(strstr(err.message, strerror(ENAMETOOLONG)));
+    path[sizeof path - 3] = '/';
+    assert_int_equal(up_storage_sync_parent(s, path, &err), UP_WRITE);
+    assert_non_null(strstr(err.message, strerror(ENAMETOOLONG)));
+    mine.list = list_long;
+    mine.stat = stat_anything;
+    s->ops = &mine;
+    assert_int_equal(up_storage_remove_tree(s, path, &err), UP_WRITE);
+    assert_non_null(strstr(err.message, strerror(ENAMETOOLONG)));
+    mine.stat = ops_below->stat;
+    assert_int_equal(up_storage_remove_tree(s, "/t", &err), UP_WRITE);
+    assert_non_null(strstr(err.message, strerror(ENAMETOOLONG)));
+    s->ops = ops_below;
+    assert_true(sim_exists(sim, "/t/f"));
+    assert_int_equal(sim_calls(sim, SIM_UNLINK) + sim_calls(sim, SIM_RMDIR), 0);
     sim_free(sim);
 }
 
@@ -590,6 +676,8 @@ int main(void)
         cmocka_unit_test(a_failed_write_leaves_the_old_file),
         IN_DIRECTORY(a_tree_is_removed_and_links_are_not_followed),
         cmocka_unit_test(removal_names_what_resists),
+        cmocka_unit_test(a_file_that_cannot_be_closed_is_not_written),
+        cmocka_unit_test(long_paths_are_refused),
         IN_DIRECTORY(a_directory_is_made_once),
     };
 
