@@ -5,10 +5,13 @@
 #include "address.h"
 #include "coder.h"
 #include "delta.h"
+#include "delta_blocks.h"
 #include "delta_images.h"
 #include "delta_maker.h"
 #include "elf.h"
+#include "manifest.h"
 #include "moves.h"
+#include "sim.h"
 
 static uint32_t next_random(uint32_t *seed)
 {
@@ -226,6 +229,120 @@ static void test_elf(void **state)
     assert_int_equal(elf.count, 0);
     up_elf_read(&elf, image, 63);
     assert_int_equal(elf.count, 0);
+    image[54] = 56;
+    for (int i = 0; i < 4; i++) { /* the other byte order, and classes that are none */
+        static const uint8_t bytes[4][2] = {{2, 2}, {2, 0}, {0, 1}, {3, 1}};
+
+        memcpy(image + 4, bytes[i], 2);
+        up_elf_read(&elf, image, sizeof image);
+        assert_int_equal(elf.count, 0);
+    }
+    memcpy(image, "\177ELG\2\1", 6);
+    up_elf_read(&elf, image, sizeof image);
+    assert_int_equal(elf.count, 0);
+}
+
+static void put32(uint8_t *p, uint32_t v)
+{
+    for (int i = 0; i < 4; i++)
+        p[i] = (uint8_t)(v >> (8 * i));
+}
+
+/* The elder form; more segments than are looked at, and a table that the end of
+ * the file cuts. */
+static void test_elf32(void **state)
+{
+    static uint8_t image[0x4000];
+    struct up_elf elf;
+    uint32_t offset;
+
+    (void)state;
+    memcpy(image, "\177ELF\1\1", 6);
+    put32(image + 28, 64);
+    image[42] = 32;
+    image[44] = 3;
+    for (unsigned i = 0; i < 200; i++) {
+        uint8_t *p = image + 64 + 32 * i;
+
+        put32(p, 1);
+        put32(p + 4, 0x100 * i);
+        put32(p + 8, 0xc0000000 + 0x1000 * i);
+        put32(p + 16, 0x80);
+    }
+    up_elf_read(&elf, image, sizeof image);
+    assert_int_equal(elf.count, 3);
+    assert_int_equal(up_elf_address(&elf, 0x210), 0xc0002010);
+    assert_true(up_elf_offset(&elf, 0xc000107f, &offset));
+    assert_int_equal(offset, 0x17f);
+    assert_false(up_elf_offset(&elf, 0xc0001080, &offset));
+    up_elf_read(&elf, image, 64 + 2 * 32 + 31);
+    assert_int_equal(elf.count, 2);
+    up_elf_read(&elf, image, 64 + 2 * 32);
+    assert_int_equal(elf.count, 2);
+    image[44] = 200;
+    up_elf_read(&elf, image, sizeof image);
+    assert_int_equal(elf.count, UP_ELF_SEGMENTS);
+}
+
+/* Sizes of blocks that no index could say. */
+static void test_block_sizes(void **state)
+{
+    static const uint32_t sizes[] = {
+        0, 2048, UP_BLOCK_MIN - 1, UP_BLOCK_MIN + 1, 3 * UP_BLOCK_MIN, 2 * UP_BLOCK_MAX};
+    struct sim *sim = sim_new();
+    struct up_delta_blocks *b = NULL;
+    struct up_error err;
+
+    (void)state;
+    sim_put_text(sim, "/old", "old");
+    sim_put_text(sim, "/new", "new");
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        assert_int_equal(up_delta_blocks_open(&b, sim_storage(sim), "/old", "/new", UP_RAW, sizes[i], &err),
+                         UP_USAGE);
+        assert_non_null(strstr(err.message, "no power of two from 4096 to 1048576"));
+    }
+    for (uint32_t size = UP_BLOCK_MIN; size <= UP_BLOCK_MAX; size *= 2) {
+        assert_int_equal(up_delta_blocks_open(&b, sim_storage(sim), "/old", "/new", UP_RAW, size, &err), 0);
+        up_delta_blocks_close(b);
+    }
+    assert_int_equal(sim_open_files(sim), 0);
+    sim_free(sim);
+}
+
+/* An image that another process cuts short while it is read; and reading on
+ * after all is read. */
+static void test_images_that_change(void **state)
+{
+    struct sim *sim = sim_new();
+    struct up_storage *s = sim_storage(sim);
+    struct up_delta_blocks *b = NULL;
+    struct up_error err;
+    char *bytes = calloc(1, 9 << 20);
+    int rc, file;
+
+    (void)state;
+    sim_put(sim, "/old", bytes, 9 << 20, 0644);
+    sim_put_text(sim, "/new", "new");
+    for (int cut = 0; cut < 2; cut++) {
+        assert_int_equal(up_delta_blocks_open(&b, s, "/old", "/new", UP_RAW, UP_BLOCK_MIN, &err), 0);
+        assert_int_equal(up_delta_blocks_step(b, &err), UP_AGAIN);
+        if (cut) {
+            file = s->ops->open(s, "/old", UP_UPDATE, 0);
+            assert_int_equal(s->ops->truncate(s, file, 5 << 20), 0);
+            s->ops->close(s, file);
+        }
+        while ((rc = up_delta_blocks_step(b, &err)) == UP_AGAIN)
+            ;
+        assert_int_equal(rc, cut ? UP_USAGE : 0);
+        if (cut)
+            assert_non_null(strstr(err.message, "became shorter"));
+        else
+            assert_int_equal(up_delta_blocks_step(b, &err), 0);
+        up_delta_blocks_close(b);
+    }
+    assert_int_equal(sim_open_files(sim), 0);
+    free(bytes);
+    sim_free(sim);
 }
 
 /* ---- blocks ---- */
@@ -512,11 +629,19 @@ static void test_hostile_blocks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_coder),      cmocka_unit_test(test_coder_is_tight),
-        cmocka_unit_test(test_fields),     cmocka_unit_test(test_field_numbers),
-        cmocka_unit_test(test_moves),      cmocka_unit_test(test_elf),
-        cmocka_unit_test(test_images),     cmocka_unit_test(test_any_images),
-        cmocka_unit_test(test_moved_code), cmocka_unit_test(test_hostile_blocks),
+        cmocka_unit_test(test_coder),
+        cmocka_unit_test(test_coder_is_tight),
+        cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_field_numbers),
+        cmocka_unit_test(test_moves),
+        cmocka_unit_test(test_elf),
+        cmocka_unit_test(test_elf32),
+        cmocka_unit_test(test_block_sizes),
+        cmocka_unit_test(test_images_that_change),
+        cmocka_unit_test(test_images),
+        cmocka_unit_test(test_any_images),
+        cmocka_unit_test(test_moved_code),
+        cmocka_unit_test(test_hostile_blocks),
     };
 
     return cmocka_run_group_tests_name("delta", tests, NULL, NULL);
