@@ -22,6 +22,8 @@
 #include "keys.h"
 #include "minisign.h"
 #include "patch.h"
+#include "sim_flash.h"
+#include "slot.h"
 #include "source.h"
 #include "variants.h"
 #include "verify.h"
@@ -155,6 +157,25 @@ static int change_keys(struct sim *start, struct up_error *err)
     return rc;
 }
 
+/* Opened for writing and closed again, each kind of flash. */
+static int open_flash_slots(struct sim *start, struct up_error *err)
+{
+    static const enum up_flash_kind kinds[] = {UP_FLASH_NOR, UP_FLASH_NAND, UP_FLASH_UBI};
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < sizeof kinds / sizeof kinds[0]; i++) {
+        struct sim *sim = sim_clone(start);
+        struct up_slot *slot = NULL;
+
+        sim_put_flash(sim, "/work/flash", kinds[i], 4, 4096, kinds[i] == UP_FLASH_NAND ? 512 : 1);
+        rc = up_slot_open(&slot, sim_storage(sim), "/work/flash", UP_SLOT_WRITE, 10000, err);
+        up_slot_close(slot);
+        assert_int_equal(sim_open_files(sim), 0);
+        sim_free(sim);
+    }
+    return rc;
+}
+
 static int make_package(struct sim *sim, const struct up_fixture *fixture, struct up_error *err)
 {
     return up_fixture_pack(sim_storage(sim), "/work/p.upd", "/work", fixture, err);
@@ -233,6 +254,7 @@ static void authoring_survives_running_out_of_memory(void **state)
     static const struct attempt attempts[] = {
         {"keys", make_keys},
         {"key list", change_keys},
+        {"flash", open_flash_slots},
         {"pack raw", make_raw_package},
         {"verify raw", verify_package},
         {"pack zstd", make_zstd_package},

@@ -193,6 +193,46 @@ EVP_PKEY *__wrap_EVP_PKEY_new_raw_private_key(int type, ENGINE *e, const unsigne
     return fails() ? NULL : __real_EVP_PKEY_new_raw_private_key(type, e, key, len);
 }
 
+/* What the signatures ask of OpenSSL, which allocates below. */
+
+int __real_EVP_DigestVerifyInit(EVP_MD_CTX *context, EVP_PKEY_CTX **out, const EVP_MD *type, ENGINE *e,
+                                EVP_PKEY *key);
+int __wrap_EVP_DigestVerifyInit(EVP_MD_CTX *context, EVP_PKEY_CTX **out, const EVP_MD *type, ENGINE *e,
+                                EVP_PKEY *key);
+int __real_EVP_DigestSignInit(EVP_MD_CTX *context, EVP_PKEY_CTX **out, const EVP_MD *type, ENGINE *e,
+                              EVP_PKEY *key);
+int __wrap_EVP_DigestSignInit(EVP_MD_CTX *context, EVP_PKEY_CTX **out, const EVP_MD *type, ENGINE *e,
+                              EVP_PKEY *key);
+int __real_EVP_DigestSign(EVP_MD_CTX *context, unsigned char *signature, size_t *size,
+                          const unsigned char *data, size_t len);
+int __wrap_EVP_DigestSign(EVP_MD_CTX *context, unsigned char *signature, size_t *size,
+                          const unsigned char *data, size_t len);
+int __real_EVP_PKEY_get_raw_public_key(const EVP_PKEY *key, unsigned char *out, size_t *len);
+int __wrap_EVP_PKEY_get_raw_public_key(const EVP_PKEY *key, unsigned char *out, size_t *len);
+
+int __wrap_EVP_DigestVerifyInit(EVP_MD_CTX *context, EVP_PKEY_CTX **out, const EVP_MD *type, ENGINE *e,
+                                EVP_PKEY *key)
+{
+    return fails() ? 0 : __real_EVP_DigestVerifyInit(context, out, type, e, key);
+}
+
+int __wrap_EVP_DigestSignInit(EVP_MD_CTX *context, EVP_PKEY_CTX **out, const EVP_MD *type, ENGINE *e,
+                              EVP_PKEY *key)
+{
+    return fails() ? 0 : __real_EVP_DigestSignInit(context, out, type, e, key);
+}
+
+int __wrap_EVP_DigestSign(EVP_MD_CTX *context, unsigned char *signature, size_t *size,
+                          const unsigned char *data, size_t len)
+{
+    return fails() ? 0 : __real_EVP_DigestSign(context, signature, size, data, len);
+}
+
+int __wrap_EVP_PKEY_get_raw_public_key(const EVP_PKEY *key, unsigned char *out, size_t *len)
+{
+    return fails() ? 0 : __real_EVP_PKEY_get_raw_public_key(key, out, len);
+}
+
 ZSTD_DCtx *__wrap_ZSTD_createDCtx(void)
 {
     return fails() ? NULL : __real_ZSTD_createDCtx();
