@@ -165,6 +165,29 @@ static bool trusted_peer(int fd)
            (peer.uid == 0 || peer.uid == geteuid());
 }
 
+/* A channel over a connected socket, which is the channel's from here, also on failure. */
+static int take_socket(struct up_channel **out, int fd, struct up_error *err)
+{
+    struct up_channel *c;
+    int flags = fcntl(fd, F_GETFL);
+
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
+        int cause = errno;
+
+        close(fd);
+        return up_fail(err, UP_INTERNAL, "descriptor %d: %s", fd, strerror(cause));
+    }
+    c = malloc(sizeof *c);
+    if (!c) {
+        close(fd);
+        return up_fail(err, UP_INTERNAL, "descriptor %d: out of memory", fd);
+    }
+    memset(c, 0, offsetof(struct up_channel, in));
+    c->fd = fd;
+    *out = c;
+    return 0;
+}
+
 int up_listener_accept(struct up_listener *l, struct up_channel **out, struct up_error *err)
 {
     for (;;) {
@@ -172,12 +195,12 @@ int up_listener_accept(struct up_listener *l, struct up_channel **out, struct up
 
         if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
             continue;
-        if (fd < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        if (fd < 0 && errno == EAGAIN)
             return UP_AGAIN;
         if (fd < 0)
             return up_fail(err, UP_INTERNAL, "socket %s: accept: %s", l->path, strerror(errno));
         if (trusted_peer(fd))
-            return up_channel_from_fd(out, fd, err);
+            return take_socket(out, fd, err);
         close(fd);
     }
 }
@@ -219,33 +242,17 @@ int up_channel_connect(struct up_channel **out, const char *path, struct up_erro
         return up_fail(err, UP_WRITE, "socket %s: %s", path, strerror(cause));
     }
     close_folder(folder);
-    return up_channel_from_fd(out, fd, err);
+    return take_socket(out, fd, err);
 }
 
 int up_channel_from_fd(struct up_channel **out, int fd, struct up_error *err)
 {
-    int type, flags;
+    int type;
     socklen_t len = sizeof type;
-    struct up_channel *c;
 
     if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_STREAM)
         return up_fail(err, UP_USAGE, "descriptor %d is not a connected socket", fd);
-    flags = fcntl(fd, F_GETFL);
-    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
-        int cause = errno;
-
-        close(fd);
-        return up_fail(err, UP_INTERNAL, "descriptor %d: %s", fd, strerror(cause));
-    }
-    c = malloc(sizeof *c);
-    if (!c) {
-        close(fd);
-        return up_fail(err, UP_INTERNAL, "descriptor %d: out of memory", fd);
-    }
-    memset(c, 0, offsetof(struct up_channel, in));
-    c->fd = fd;
-    *out = c;
-    return 0;
+    return take_socket(out, fd, err);
 }
 
 int up_channel_fd(const struct up_channel *c)
@@ -308,7 +315,7 @@ int up_channel_flush(struct up_channel *c, struct up_error *err)
 
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        if (n < 0 && errno == EAGAIN)
             return UP_AGAIN;
         if (n < 0) {
             c->sent = c->queued = 0;
@@ -333,7 +340,7 @@ static long fill(struct up_channel *c, struct up_error *err)
     do
         n = recv(c->fd, c->in + c->filled, UP_LINE_MAX - c->filled, 0);
     while (n < 0 && errno == EINTR);
-    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+    if (n < 0 && errno == EAGAIN)
         return UP_AGAIN;
     /* A peer that died with our bytes unread resets the connection: for a
      * reader that is an end like any other. */

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "boot.h"
@@ -73,6 +74,15 @@ static int talk(const struct scratch *s, struct up_error *err)
     up_channel_close(theirs);
     up_listener_close(listener);
     return (int)rc;
+}
+
+/* Where a process that was killed left its socket. */
+static int talk_over_stale(const struct scratch *s, struct up_error *err)
+{
+    char path[512];
+
+    mknod(scratch_path(s, "socket", path), S_IFSOCK | 0600, 0);
+    return talk(s, err);
 }
 
 static int raise_child(const struct scratch *s, struct up_error *err)
@@ -512,6 +522,7 @@ static void any_call_below_may_fail(void **state)
         attempt_fn *attempt;
     } cases[] = {
         {"channel", talk},
+        {"channel, stale", talk_over_stale},
         {"child", raise_child},
         {"policy", ask_policy},
         {"policy from nowhere", ask_policy_from_nowhere},
@@ -543,6 +554,10 @@ static void any_call_below_may_fail(void **state)
     fail_each(*state, "policy, interrupted", ask_policy);
     failing_error(EAGAIN); /* not yet */
     fail_each(*state, "channel, later", talk);
+    failing_error(ECONNABORTED); /* one that came is gone already */
+    fail_each(*state, "channel, aborted", talk);
+    failing_error(EADDRINUSE); /* by one that was faster */
+    fail_each(*state, "channel, in use", talk_over_stale);
     failing_error(0);
     print_message("fail-nth-call: %lu system calls and allocations failed, 0 bad\n", failed_calls);
 }
@@ -681,7 +696,7 @@ static void what_was_interrupted_is_done_again(void **state)
 /* File systems without a cache, or that punch no zeros. */
 static void what_a_file_system_lacks_is_done_without(void **state)
 {
-    static const int errors[] = {EOPNOTSUPP, EINVAL, ENOSYS};
+    static const int errors[] = {EOPNOTSUPP, EINVAL, ENOSYS, ESPIPE};
 
     for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
         made_good(*state, errors[i], "drop_cache", drop_it, ULONG_MAX);

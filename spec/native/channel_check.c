@@ -4,10 +4,13 @@
  */
 #include "channel.h"
 
+#include <fcntl.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -256,6 +259,131 @@ static void the_loop_sees_pipes_hung_up(void **state)
     up_loop_free(loop);
 }
 
+/* ---- addresses and peers ---- */
+
+static struct {
+    bool own; /* what follows is said of the peer */
+    int rc;   /* of getsockopt() */
+    uid_t peer, self;
+} credentials;
+
+int __real_getsockopt(int fd, int level, int name, void *value, socklen_t *len);
+int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *len);
+uid_t __real_geteuid(void);
+uid_t __wrap_geteuid(void);
+
+int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *len)
+{
+    int rc = __real_getsockopt(fd, level, name, value, len);
+
+    if (name != SO_PEERCRED || !credentials.own)
+        return rc;
+    ((struct ucred *)value)->uid = credentials.peer;
+    return credentials.rc;
+}
+
+uid_t __wrap_geteuid(void)
+{
+    return credentials.own ? credentials.self : __real_geteuid();
+}
+
+/* Root and the listener's own user; nobody else, and none whose user is not known. */
+static void only_trusted_users_are_let_in(void **state)
+{
+    static const struct {
+        int rc;
+        uid_t peer, self;
+        bool trusted;
+    } cases[] = {
+        {0, 0, 0, true},     {0, 0, 1000, true},     {0, 1000, 1000, true},
+        {0, 1000, 0, false}, {0, 1001, 1000, false}, {-1, 0, 0, false},
+    };
+    char dir[] = "/tmp/moult-check-XXXXXX", path[64];
+    struct up_listener *l;
+    struct up_error err;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/s", dir);
+    assert_int_equal(up_listener_open(&l, path, &err), 0);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct up_channel *ours, *theirs = NULL;
+        const char *line;
+        int rc;
+
+        assert_int_equal(up_channel_connect(&ours, path, &err), 0);
+        credentials.own = true;
+        credentials.rc = cases[i].rc;
+        credentials.peer = cases[i].peer;
+        credentials.self = cases[i].self;
+        rc = up_listener_accept(l, &theirs, &err);
+        credentials.own = false;
+        assert_int_equal(rc, cases[i].trusted ? 0 : UP_AGAIN);
+        rc = (int)up_channel_receive(ours, &line, &err);
+        assert_int_equal(rc, cases[i].trusted ? UP_AGAIN : UP_NOTHING); /* its end */
+        up_channel_close(theirs);
+        up_channel_close(ours);
+    }
+    up_listener_close(l);
+    assert_int_equal(access(path, F_OK), -1);
+    assert_int_equal(rmdir(dir), 0);
+}
+
+static void addresses_that_cannot_be_are_refused(void **state)
+{
+    char dir[] = "/tmp/moult-check-XXXXXX", file[64], path[PATH_MAX + 10];
+    struct up_listener *l = NULL;
+    struct up_channel *c = NULL;
+    struct up_error err;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    snprintf(file, sizeof file, "%s/file", dir);
+    close(open(file, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    assert_int_equal(up_listener_open(&l, "", &err), UP_USAGE);
+    memset(path, 'p', sizeof path);
+    path[200] = '\0'; /* no folder, and too long for an address */
+    assert_int_equal(up_channel_connect(&c, path, &err), UP_USAGE);
+    path[200] = 'p';
+    path[0] = '/';
+    path[sizeof path - 1] = '\0';
+    assert_int_equal(up_channel_connect(&c, path, &err), UP_USAGE);
+    snprintf(path, sizeof path, "%s/%0150d/s", dir, 1); /* a long way that is not there, or no folder */
+    assert_int_equal(up_channel_connect(&c, path, &err), UP_NOTHING);
+    snprintf(path, sizeof path, "%s/%0150d", file, 1);
+    assert_int_equal(up_channel_connect(&c, path, &err), UP_WRITE);
+    snprintf(path, sizeof path, "%s/%0150d", dir, 1); /* the name by itself is too long */
+    assert_int_equal(up_listener_open(&l, path, &err), UP_USAGE);
+    assert_non_null(strstr(err.message, "name is too long"));
+    assert_int_equal(up_listener_open(&l, file, &err), UP_WRITE);
+    assert_non_null(strstr(err.message, "taken by something else"));
+    assert_int_equal(unlink(file), 0);
+    assert_int_equal(rmdir(dir), 0);
+}
+
+/* Somebody took the socket away and put something else there: that stays. */
+static void a_listener_removes_only_its_own_file(void **state)
+{
+    char dir[] = "/tmp/moult-check-XXXXXX", path[64], other[64];
+    struct up_listener *l = NULL;
+    struct up_error err;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/s", dir);
+    snprintf(other, sizeof other, "%s/other", dir);
+    close(open(other, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+    assert_int_equal(up_listener_open(&l, path, &err), 0);
+    assert_int_equal(rename(other, path), 0);
+    up_listener_close(l);
+    assert_int_equal(access(path, F_OK), 0);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(up_listener_open(&l, path, &err), 0);
+    assert_int_equal(unlink(path), 0);
+    up_listener_close(l);
+    assert_int_equal(rmdir(dir), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -268,6 +396,9 @@ int main(void)
         cmocka_unit_test(lines_that_would_break_the_framing_are_refused),
         cmocka_unit_test(descriptors_that_are_no_sockets_are_left_alone),
         cmocka_unit_test(the_loop_sees_pipes_hung_up),
+        cmocka_unit_test(only_trusted_users_are_let_in),
+        cmocka_unit_test(addresses_that_cannot_be_are_refused),
+        cmocka_unit_test(a_listener_removes_only_its_own_file),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -317,6 +317,7 @@ static void the_restart_command_is_run_and_judged(void **state)
     char *good[] = {(char *)"touch", touched, NULL};
     char *bad[] = {(char *)"false", NULL};
     char *none[] = {(char *)"/no/such/program", NULL};
+    char *killed[] = {(char *)"sh", (char *)"-c", (char *)"kill -9 $$", NULL};
     struct up_stat st;
 
     (void)state;
@@ -324,6 +325,8 @@ static void the_restart_command_is_run_and_judged(void **state)
     assert_int_equal(s->ops->restart(s, good), 0);
     assert_int_equal(s->ops->stat(s, touched, &st), 0);
     assert_int_equal(s->ops->restart(s, bad), -1);
+    assert_int_equal(errno, ECANCELED);
+    assert_int_equal(s->ops->restart(s, killed), -1);
     assert_int_equal(errno, ECANCELED);
     assert_int_equal(s->ops->restart(s, none), -1);
     assert_true(errno == ENOENT || errno == ECANCELED); /* valgrind hears of it from the child only */
