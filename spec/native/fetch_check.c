@@ -22,6 +22,7 @@
 #include <cmocka.h>
 
 #include "error.h"
+#include "fetch_options.h"
 #include "url.h"
 
 static void urls_are_shown_without_their_secrets(void **state)
@@ -78,6 +79,43 @@ static void only_web_addresses_are_taken(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         if (up_url_check(cases[i].url, &err) != cases[i].code)
             fail_msg("%s is not judged %d", cases[i].url, cases[i].code);
+}
+
+/* What would end a line of the request, or reach beyond what libcurl counts. */
+static void options_that_cannot_be_are_refused(void **state)
+{
+    static char long_tag[402], long_method[33];
+    static const char *const controls[] = {"X: a\tb", "X: a\nb", NULL},
+                             *const no_colon[] = {"X: y", "X", NULL}, *const fine[] = {"X: a\tb", "Y:", NULL};
+    const struct {
+        struct up_fetch_options o;
+        int code;
+    } cases[] = {
+        {{.method = "M-SEARCH"}, UP_USAGE},
+        {{.method = ""}, UP_USAGE},
+        {{.method = "get"}, UP_USAGE},
+        {{.method = long_method}, UP_USAGE},
+        {{.method = long_method + 1}, 0},
+        {{.if_range = "a\rb"}, UP_USAGE},
+        {{.if_range = long_tag}, UP_USAGE},
+        {{.if_range = long_tag + 1}, 0},
+        {{.headers = controls}, UP_USAGE},
+        {{.headers = no_colon}, UP_USAGE},
+        {{.headers = fine}, 0},
+        {{.ranged = true, .offset = (uint64_t)INT64_MAX + 1}, UP_USAGE},
+        {{.ranged = true, .offset = INT64_MAX, .length = 1}, UP_USAGE},
+        {{.ranged = true, .offset = INT64_MAX - 1, .length = 1}, 0},
+        {{.offset = UINT64_MAX}, 0}, /* not asked for */
+    };
+    struct up_error err;
+
+    (void)state;
+    memset(long_tag, 't', sizeof long_tag - 1);
+    memset(long_method, 'M', sizeof long_method - 1);
+    assert_int_equal(up_fetch_options_check(NULL, &err), 0);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        if (up_fetch_options_check(&cases[i].o, &err) != cases[i].code)
+            fail_msg("case %zu is not judged %d", i, cases[i].code);
 }
 
 static void redirects_lead_where_they_may(void **state)
@@ -331,6 +369,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(urls_are_shown_without_their_secrets),
         cmocka_unit_test(only_web_addresses_are_taken),
+        cmocka_unit_test(options_that_cannot_be_are_refused),
         cmocka_unit_test(redirects_lead_where_they_may),
         cmocka_unit_test(an_origin_is_scheme_host_and_port),
         cmocka_unit_test(an_answer_cut_at_any_byte_is_never_taken_for_whole),
