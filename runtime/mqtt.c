@@ -264,7 +264,8 @@ int up_mqtt_publish(struct up_mqtt *m, const char *topic, const void *payload, s
 {
     int rc;
 
-    if (mosquitto_pub_topic_check(topic) != MOSQ_ERR_SUCCESS ||
+    /* The library lets an empty one pass, over which a broker ends the connection. */
+    if (!*topic || mosquitto_pub_topic_check(topic) != MOSQ_ERR_SUCCESS ||
         mosquitto_validate_utf8(topic, (int)strlen(topic)) != MOSQ_ERR_SUCCESS)
         return up_fail(err, UP_USAGE, "mqtt: nothing can be published to '%s'", topic);
     if (qos < 0 || qos > 1)
@@ -295,7 +296,8 @@ int up_mqtt_subscribe(struct up_mqtt *m, const char *topic, int qos, struct up_e
     struct up_mqtt_subscription **at = find(m, topic);
     size_t size = strlen(topic) + 1;
 
-    if (mosquitto_sub_topic_check(topic) != MOSQ_ERR_SUCCESS || qos < 0 || qos > 1)
+    if (!*topic || mosquitto_sub_topic_check(topic) != MOSQ_ERR_SUCCESS ||
+        mosquitto_validate_utf8(topic, (int)strlen(topic)) != MOSQ_ERR_SUCCESS || qos < 0 || qos > 1)
         return up_fail(err, UP_USAGE, "mqtt: '%s' with QoS %d cannot be subscribed to", topic, qos);
     if (!*at) {
         if (m->subscribed >= UP_MQTT_SUBSCRIPTIONS)

@@ -120,9 +120,11 @@ bool up_mqtt_link_holds_bytes(const struct up_mqtt *m)
     return ssl && SSL_pending(ssl) > 0;
 }
 
-/* The next round of work ends the connection. */
+/* The next round of work ends the connection, over the first that went wrong. */
 static void note_trouble(struct up_mqtt *m, int rc)
 {
+    if (rc == MOSQ_ERR_SUCCESS || m->trouble != MOSQ_ERR_SUCCESS)
+        return;
     m->trouble = rc;
     m->trouble_error = errno;
 }

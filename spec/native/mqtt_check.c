@@ -6,8 +6,11 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <mosquitto.h>
 #include <netdb.h>
 #include <semaphore.h>
+
+#include "mqtt_queue.h"
 
 static sem_t answer;
 
@@ -31,6 +34,31 @@ int __wrap_getaddrinfo(const char *node, const char *service, const struct addri
         sem_wait(&answer);
     rc = __real_getaddrinfo("127.0.0.2", service, hints, out);
     return rc != 0 ? rc : __real_getaddrinfo("127.0.0.1", service, hints, &(*out)->ai_next);
+}
+
+/* The library runs out of memory at the n-th publish or subscribe from now; 0 never. */
+static unsigned short_publish, short_subscribe;
+
+int __real_mosquitto_publish(struct mosquitto *m, int *mid, const char *topic, int len, const void *payload,
+                             int qos, bool retain);
+int __wrap_mosquitto_publish(struct mosquitto *m, int *mid, const char *topic, int len, const void *payload,
+                             int qos, bool retain);
+int __real_mosquitto_subscribe(struct mosquitto *m, int *mid, const char *topic, int qos);
+int __wrap_mosquitto_subscribe(struct mosquitto *m, int *mid, const char *topic, int qos);
+
+int __wrap_mosquitto_publish(struct mosquitto *m, int *mid, const char *topic, int len, const void *payload,
+                             int qos, bool retain)
+{
+    if (short_publish > 0 && --short_publish == 0)
+        return MOSQ_ERR_NOMEM;
+    return __real_mosquitto_publish(m, mid, topic, len, payload, qos, retain);
+}
+
+int __wrap_mosquitto_subscribe(struct mosquitto *m, int *mid, const char *topic, int qos)
+{
+    if (short_subscribe > 0 && --short_subscribe == 0)
+        return MOSQ_ERR_NOMEM;
+    return __real_mosquitto_subscribe(m, mid, topic, qos);
 }
 
 static unsigned count_descriptors(bool inherited)
@@ -423,6 +451,205 @@ static void options_that_cannot_be_are_refused(void **state)
     }
 }
 
+/* What the library could not take is said, and handed over on the next connection. */
+static void a_shortage_of_memory_loses_nothing(void **state)
+{
+    struct set *s = *state;
+    struct up_error err;
+    uint64_t id;
+
+    go_online(s);
+    short_publish = 2;
+    for (int i = 0; i < 3; i++)
+        id = must_publish(s, "abc", 1);
+    expect_end(s, UP_INTERNAL, "out of memory");
+    peer_drop(&s->peer);
+    s->fake.now += 300000;
+    go_online(s);
+    for (uint64_t i = 0; i < 3; i++) {
+        wait_for_packet(s, i == 0 ? 0x3a : 0x32);
+        peer_say(&s->peer, (unsigned char[]){0x40, 2, s->packet[5], s->packet[6]}, 4);
+        wait_for(s, UP_MQTT_PUBLISHED);
+        assert_int_equal(s->event.id, id - 2 + i);
+    }
+    assert_int_equal(up_mqtt_subscribe(s->m, "a", 1, &err), 0);
+    wait_for_packet(s, 0x82);
+    assert_int_equal(up_mqtt_subscribe(s->m, "b", 1, &err), 0);
+    wait_for_packet(s, 0x82);
+    peer_drop(&s->peer);
+    wait_for(s, UP_MQTT_DISCONNECTED);
+    s->fake.now += 300000;
+    short_subscribe = 1; /* the first of the two fails, the second does not */
+    go_online(s);
+    expect_end(s, UP_INTERNAL, "out of memory");
+    peer_drop(&s->peer);
+    s->fake.now += 300000;
+    go_online(s);
+    wait_for_packet(s, 0x82);
+    assert_memory_equal(s->packet + 4, "\0\1a\1", 4);
+    wait_for_packet(s, 0x82);
+    assert_memory_equal(s->packet + 4, "\0\1b\1", 4);
+}
+
+/* One by one after trouble, but not for ever. */
+static void care_ends_with_a_connection_that_lasts(void **state)
+{
+    struct set *s = *state;
+    uint64_t lost;
+
+    must_publish(s, "bad", 1);
+    assert_int_equal(serve(s, "bad", 9, &lost), 9);
+    for (int i = 0; i < 3; i++)
+        must_publish(s, "more", 1);
+    wait_for_packet(s, 0x32);
+    for (int i = 0; i < 20; i++) {
+        saw(s, UP_MQTT_PUBLISHED);
+        turn(s);
+    }
+    assert_int_equal(s->peer.filled, 0);
+    s->fake.now += 30000;
+    wait_for_packet(s, 0x32);
+    wait_for_packet(s, 0x32);
+}
+
+static void what_was_under_way_at_the_end_is_sent_again(void **state)
+{
+    static char large[UP_MQTT_PAYLOAD];
+    struct set *s = *state;
+    struct up_mqtt_status status;
+    struct up_error err;
+    uint64_t id;
+    size_t queued;
+
+    go_online(s);
+    while (up_mqtt_publish(s->m, "t", large, sizeof large, 0, false, &id, &err) == 0)
+        saw(s, UP_MQTT_DISCONNECTED);
+    up_mqtt_status(s->m, &status);
+    assert_int_equal(queued = status.queued, UP_MQTT_QUEUE);
+    peer_drop(&s->peer);
+    wait_for(s, UP_MQTT_DISCONNECTED);
+    s->fake.now += 300000;
+    go_online(s);
+    for (; queued > 0; queued--)
+        wait_for_packet(s, 0x30);
+    saw(s, UP_MQTT_PUBLISHED);
+    up_mqtt_status(s->m, &status);
+    assert_int_equal(status.queued, 0);
+}
+
+/* The broker reads nothing any more, or is gone: leave is taken within a second. */
+static void it_takes_leave_of_a_broker_that_does_not_listen(void **state)
+{
+    static char large[UP_MQTT_PAYLOAD];
+    struct set *s = *state;
+    struct up_mqtt_options o = options(s->peer.port);
+    struct up_error err;
+    unsigned descriptors = count_descriptors(false);
+    uint64_t id;
+
+    for (int gone = 0; gone < 2; gone++) {
+        go_online(s);
+        while (up_mqtt_publish(s->m, "t", large, sizeof large, 0, false, &id, &err) == 0)
+            saw(s, UP_MQTT_DISCONNECTED);
+        if (gone)
+            peer_drop(&s->peer);
+        up_mqtt_close(s->m);
+        peer_drop(&s->peer);
+        must_open(s, &o);
+        assert_in_range(count_descriptors(false), 0, descriptors + 1);
+    }
+}
+
+static void what_cannot_be_said_is_refused(void **state)
+{
+    static const char *const bad_topics[] = {"", "a/+", "a/#", "a\xff"}, *const bad_filters[] = {"", "a/#/b",
+                                                                                                 "a+"};
+    struct set *s = *state;
+    struct up_mqtt_status status;
+    struct up_error err;
+    char topic[32], long_host[300];
+    struct up_mqtt_options o = options(s->peer.port);
+    uint64_t id = 77;
+
+    for (size_t i = 0; i < sizeof bad_topics / sizeof *bad_topics; i++)
+        assert_int_equal(up_mqtt_publish(s->m, bad_topics[i], "x", 1, 0, false, &id, &err), UP_USAGE);
+    assert_int_equal(up_mqtt_publish(s->m, "t", "x", 1, 2, false, &id, &err), UP_USAGE);
+    assert_int_equal(up_mqtt_publish(s->m, "t", "x", 1, -1, false, &id, &err), UP_USAGE);
+    for (size_t i = 0; i < sizeof bad_filters / sizeof *bad_filters; i++)
+        assert_int_equal(up_mqtt_subscribe(s->m, bad_filters[i], 1, &err), UP_USAGE);
+    assert_int_equal(up_mqtt_subscribe(s->m, "t", 2, &err), UP_USAGE);
+    assert_int_equal(up_mqtt_subscribe(s->m, "t", -1, &err), UP_USAGE);
+    assert_int_equal(id, 77);
+    up_mqtt_status(s->m, &status);
+    assert_int_equal(status.queued, 0);
+    for (int i = 0; i < UP_MQTT_SUBSCRIPTIONS; i++) {
+        snprintf(topic, sizeof topic, "t/%d", i);
+        assert_int_equal(up_mqtt_subscribe(s->m, topic, 1, &err), 0);
+    }
+    assert_int_equal(up_mqtt_subscribe(s->m, "one/more", 1, &err), UP_USAGE);
+    assert_int_equal(up_mqtt_subscribe(s->m, "t/0", 0, &err), 0); /* is there already */
+    assert_int_equal(up_mqtt_unsubscribe(s->m, "t/1", &err), 0);
+    assert_int_equal(up_mqtt_subscribe(s->m, "one/more", 1, &err), 0);
+    memset(long_host, 'h', sizeof long_host);
+    long_host[sizeof long_host - 1] = '\0';
+    o.host = long_host;
+    reopen(s, &o);
+    expect_end(s, UP_NETWORK, "mqtt hhh"); /* the name is longer than a resolver takes */
+}
+
+static int mid_of(const struct up_mqtt_queue *q, uint64_t id)
+{
+    for (const struct up_mqtt_outgoing *o = q->first; o; o = o->next)
+        if (o->id == id)
+            return o->mid;
+    return -1;
+}
+
+static void the_queue_knows_what_became_of_each(void **state)
+{
+    struct up_mqtt_queue q;
+    struct up_mqtt_outgoing *o;
+    struct up_error err;
+
+    (void)state;
+    up_mqtt_queue_init(&q, 3);
+    assert_null(up_mqtt_queue_take(&q));
+    assert_int_equal(up_mqtt_queue_oldest(&q), 0);
+    for (int qos = 0; qos < 3; qos++)
+        assert_int_equal(up_mqtt_queue_add(&q, "t", "x", 1, qos > 0, false, &err), 0);
+    assert_int_equal(up_mqtt_queue_add(&q, "t", "x", 1, 0, false, &err), UP_NETWORK);
+    assert_int_equal(up_mqtt_queue_in_flight(&q), 0);
+    for (o = q.first; o; o = o->next) {
+        o->handed = o->id < 3;
+        o->mid = (int)o->id + 100;
+    }
+    assert_int_equal(mid_of(&q, 2), 102);
+    assert_int_equal(up_mqtt_queue_in_flight(&q), 1);
+    assert_int_equal(up_mqtt_queue_oldest(&q), 2);
+    up_mqtt_queue_done(&q, 555); /* of nobody */
+    up_mqtt_queue_done(&q, 103); /* of one that was not handed over */
+    assert_null(up_mqtt_queue_take(&q));
+    up_mqtt_queue_done(&q, 102);
+    up_mqtt_queue_done(&q, 102);
+    assert_int_equal(up_mqtt_queue_oldest(&q), 0);
+    assert_int_equal(up_mqtt_queue_in_flight(&q), 0);
+    up_mqtt_queue_lost(&q); /* of QoS 0 one was under way */
+    assert_false(q.first->handed);
+    assert_true(q.first->next->handed && q.first->next->done);
+    up_mqtt_queue_renew(&q);
+    assert_true(q.first->next->handed); /* it was done before */
+    o = up_mqtt_queue_take(&q);
+    assert_int_equal(o->id, 2);
+    free(o);
+    up_mqtt_queue_drop(&q, 77);
+    up_mqtt_queue_drop(&q, 3);
+    assert_int_equal(q.count, 1);
+    assert_int_equal(up_mqtt_queue_add(&q, "t", "x", 1, 1, false, &err), 0); /* behind the first again */
+    assert_int_equal(q.first->next->id, 4);
+    up_mqtt_queue_clear(&q);
+    assert_int_equal(q.count, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -441,6 +668,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(every_address_is_tried_before_a_pause, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_slow_name_server_stops_nobody, set_up, tear_down),
         cmocka_unit_test_setup_teardown(options_that_cannot_be_are_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_shortage_of_memory_loses_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(care_ends_with_a_connection_that_lasts, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_was_under_way_at_the_end_is_sent_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(it_takes_leave_of_a_broker_that_does_not_listen, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_cannot_be_said_is_refused, set_up, tear_down),
+        cmocka_unit_test(the_queue_knows_what_became_of_each),
     };
 
     sem_init(&answer, 0, 0);
