@@ -7,8 +7,10 @@
 #include "resolver.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <netdb.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
 #include <setjmp.h>
@@ -16,6 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -46,6 +50,8 @@ int __wrap_getaddrinfo(const char *node, const char *service, const struct addri
     }
     if (strcmp(node, "offline.test") == 0 && hints->ai_flags & AI_ADDRCONFIG)
         return EAI_NONAME;
+    if (strcmp(node, "loopback.test") == 0 && hints->ai_flags & AI_ADDRCONFIG)
+        return EAI_ADDRFAMILY;
     rc = __real_getaddrinfo("192.0.2.7", service, hints, out);
     for (struct addrinfo *last = *out; rc == 0 && last && strcmp(node, "many.test") == 0;) {
         for (int i = 0; i < 20 && rc == 0; i++, last = last->ai_next)
@@ -53,6 +59,55 @@ int __wrap_getaddrinfo(const char *node, const char *service, const struct addri
         break;
     }
     return rc;
+}
+
+/* The call that fails, each time, with errno or by its answer. */
+static const char *failing;
+static unsigned writes; /* of the look-up's thread, to the one that waits */
+
+#define CALL(type, name, failure, parameters, arguments) \
+    type __real_##name parameters;                       \
+    type __wrap_##name parameters;                       \
+    type __wrap_##name parameters                        \
+    {                                                    \
+        if (!failing || strcmp(failing, #name) != 0)     \
+            return __real_##name arguments;              \
+        errno = EMFILE;                                  \
+        return failure;                                  \
+    }
+
+CALL(void *, calloc, NULL, (size_t count, size_t size), (count, size))
+CALL(int, eventfd, -1, (unsigned value, int flags), (value, flags))
+CALL(int, pthread_attr_init, ENOMEM, (pthread_attr_t * a), (a))
+CALL(int, pthread_create, EAGAIN, (pthread_t * t, const pthread_attr_t *a, void *(*run)(void *), void *user),
+     (t, a, run, user))
+CALL(int, getnameinfo, EAI_FAIL,
+     (const struct sockaddr *a, socklen_t len, char *host, socklen_t room, char *port, socklen_t port_room,
+      int flags),
+     (a, len, host, room, port, port_room, flags))
+
+ssize_t __real_write(int fd, const void *data, size_t len);
+ssize_t __wrap_write(int fd, const void *data, size_t len);
+
+/* Interrupted before it is done. */
+ssize_t __wrap_write(int fd, const void *data, size_t len)
+{
+    if (failing && strcmp(failing, "write") == 0 && ++writes < 3) {
+        errno = EINTR;
+        return -1;
+    }
+    return __real_write(fd, data, len);
+}
+
+static unsigned descriptors(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    unsigned count = 0;
+
+    while (readdir(dir))
+        count++;
+    closedir(dir);
+    return count;
 }
 
 static unsigned threads(void)
@@ -170,6 +225,55 @@ static void one_that_nobody_waits_for_ends_by_itself(void **state)
     wait_for_threads_to_end();
 }
 
+static void a_look_up_that_cannot_begin_leaves_nothing(void **state)
+{
+    static const struct {
+        const char *call, *said;
+    } cases[] = {
+        {"calloc", "out of memory"},
+        {"eventfd", "Too many open files"},
+        {"pthread_attr_init", "no thread"},
+        {"pthread_create", "no thread"},
+    };
+    unsigned open = descriptors();
+    struct up_addresses found = {0};
+    struct up_error err;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct up_resolver *r = NULL;
+        int rc;
+
+        failing = cases[i].call;
+        rc = up_resolver_start(&r, "one.test", &err);
+        failing = NULL;
+        assert_int_equal(rc, UP_INTERNAL);
+        assert_null(r);
+        if (!strstr(err.message, cases[i].said))
+            fail_msg("%s: %s", cases[i].call, err.message);
+        assert_int_equal(descriptors(), open);
+        assert_int_equal(threads(), before);
+    }
+    assert_int_equal(look_up("one.test", &found, &err), 0);
+}
+
+static void an_answer_without_addresses_is_none(void **state)
+{
+    struct up_addresses found = {0};
+    struct up_error err;
+
+    (void)state;
+    failing = "getnameinfo";
+    assert_int_equal(look_up("one.test", &found, &err), UP_NETWORK);
+    assert_non_null(strstr(err.message, "one.test has no address"));
+    failing = "write"; /* that it is done is told all the same */
+    assert_int_equal(look_up("one.test", &found, &err), 0);
+    assert_int_equal(writes, 3);
+    failing = NULL;
+    assert_int_equal(look_up("loopback.test", &found, &err), 0);
+    assert_string_equal(found.text[0], "192.0.2.7");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -178,6 +282,8 @@ int main(void)
         cmocka_unit_test(a_name_that_is_not_there_is_a_failure_of_the_network),
         cmocka_unit_test(a_slow_answer_is_not_waited_for),
         cmocka_unit_test(one_that_nobody_waits_for_ends_by_itself),
+        cmocka_unit_test(a_look_up_that_cannot_begin_leaves_nothing),
+        cmocka_unit_test(an_answer_without_addresses_is_none),
     };
 
     sem_init(&asked, 0, 0);
