@@ -58,7 +58,8 @@ const char *up_fetch_head_value(void *easy, const char *name, size_t *amount)
     if (curl_easy_header(easy, name, 0, CURLH_HEADER, -1, &h) != CURLHE_OK)
         return NULL;
     *amount = h->amount;
-    return h->value;
+    /* Some libcurls leave the end of the line in the place of an empty value. */
+    return h->value[strspn(h->value, "\r\n")] ? h->value : "";
 }
 
 /* The answer to a range: is it the range asked for, and consistent? */

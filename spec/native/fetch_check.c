@@ -7,6 +7,7 @@
  */
 #include "fetch.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,6 +24,8 @@
 
 #include "error.h"
 #include "fetch_options.h"
+#include "sim_flash.h"
+#include "source.h"
 #include "url.h"
 
 static void urls_are_shown_without_their_secrets(void **state)
@@ -364,6 +367,141 @@ static void a_source_reads_what_a_range_holds(void **state)
     rig_free(&r);
 }
 
+/* One read of a source; who asks is answered with `text`. */
+static long read_at(struct rig *r, struct up_source *s, uint64_t offset, void *buf, size_t len,
+                    const char *text, struct up_error *err)
+{
+    long n;
+
+    for (int turns = 0; (n = s->ops->read(s, offset, buf, len, err)) == UP_AGAIN; turns++) {
+        assert_true(turns < 1000);
+        turn(r, text, strlen(text));
+    }
+    return n;
+}
+
+/* A whole object of which these are the bytes from 0 and from 10. */
+#define PART "HTTP/1.1 206 Partial Content\r\nContent-Length: 10\r\n"
+#define FIRST "Content-Range: bytes 0-9/100\r\n"
+#define SECOND "Content-Range: bytes 10-19/100\r\n"
+#define OLD "Date: Tue, 14 Nov 2023 22:13:20 GMT\r\nLast-Modified: Mon, 13 Nov 2023 22:13:20 GMT\r\n"
+#define BODY "\r\n0123456789"
+#define T63 "012345678901234567890123456789012345678901234567890123456789012"
+#define T504 T63 T63 T63 T63 T63 T63 T63 T63
+
+static void an_object_that_changes_between_two_answers_is_noticed(void **state)
+{
+    static const struct {
+        const char *first, *second;
+        long got; /* of the second read */
+        const char *said;
+    } cases[] = {
+        {PART FIRST BODY, PART SECOND BODY, 10, ""},
+        {PART FIRST "ETag: \"a\""
+                    "\r\n" BODY,
+         PART SECOND "ETag: \"a\"\r\n" BODY, 10, ""},
+        {PART FIRST "ETag: \"a\"\r\n" BODY, PART SECOND "ETag: \"b\"\r\n" BODY, UP_CORRUPT,
+         "its entity tag was \"a\" and is \"b\""},
+        {PART FIRST "ETag: \"a\"\r\n" BODY, PART SECOND BODY, 10, ""},
+        {PART FIRST OLD BODY, PART SECOND OLD BODY, 10, ""},
+        {PART FIRST OLD BODY, PART SECOND "Last-Modified: Mon, 13 Nov 2023 22:13:21 GMT\r\n" BODY, UP_CORRUPT,
+         "its date was"},
+        {PART FIRST "Last-Modified: no date\r\nDate: Tue, 14 Nov 2023 22:13:20 GMT\r\n" BODY,
+         PART SECOND BODY, 10, ""},
+        {PART FIRST "Date: no date\r\nLast-Modified: Mon, 13 Nov 2023 22:13:20 GMT\r\n" BODY,
+         PART SECOND BODY, 10, ""},
+        {PART FIRST "ETag: \"" T504 "\"\r\n" BODY, PART SECOND "ETag: \"b\"\r\n" BODY, 10,
+         ""}, /* too long to be kept */
+        {PART FIRST BODY, PART "Content-Range: bytes 10-19/101\r\n" BODY, UP_CORRUPT,
+         "its size was 100 and is 101"},
+        {PART FIRST BODY, "HTTP/1.1 416 No\r\nContent-Length: 0\r\nContent-Range: bytes */10\r\n\r\n",
+         UP_CORRUPT, "its size was 100 and is 10"},
+        {PART FIRST BODY, "HTTP/1.1 416 No\r\nContent-Length: 0\r\nContent-Range: bytes */100\r\n\r\n",
+         UP_CORRUPT, "yet refuses those from 10"},
+        {PART FIRST BODY, "HTTP/1.1 416 No\r\nContent-Length: 0\r\n\r\n", UP_CORRUPT, "no size said"},
+        {PART FIRST BODY, "HTTP/1.1 200 OK\r\nConnection: close\r\n" BODY "abcde", 5, ""},
+        {PART FIRST BODY, "HTTP/1.1 200 OK\r\nConnection: close\r\n" BODY, UP_NETWORK,
+         "ended after 10 of 100 bytes"},
+        {PART FIRST "Content-Encoding: identity\r\n" BODY, PART SECOND "Content-Encoding:\r\n" BODY, 10, ""},
+        {PART FIRST BODY, PART SECOND "Content-Encoding: gzip\r\n" BODY, UP_CORRUPT, "Content-Encoding gzip"},
+        {PART FIRST BODY, "HTTP/1.1 404 Gone\r\nContent-Length: 2\r\n\r\nno", UP_MISSING, "HTTP 404"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct rig r = rig_new();
+        struct up_source *s;
+        struct up_error err = {.code = 0};
+        char got[64];
+        long n;
+
+        assert_int_equal(up_source_http(&s, r.loop, r.url, NULL, &err), 0);
+        s->ops->want(s, 0, 10); /* and no more, so that nothing is asked for ahead */
+        assert_int_equal(read_at(&r, s, 0, got, 10, cases[i].first, &err), 10);
+        assert_int_equal(s->size, 100);
+        s->ops->want(s, 10, 10);
+        n = read_at(&r, s, 10, got, 10, cases[i].second, &err);
+        if (n != cases[i].got || (n < 0 && !strstr(err.message, cases[i].said)))
+            fail_msg("case %zu: %ld, %s", i, n, err.message);
+        assert_true(n >= 0 || !strstr(err.message, "secret"));
+        s->ops->close(s);
+        rig_free(&r);
+    }
+}
+
+/* A file by whatever it is: only what has bytes at places is opened. */
+static void what_is_no_file_is_no_source(void **state)
+{
+    struct sim *sim = sim_new();
+    struct up_source *s = NULL;
+    struct up_error err;
+    char got[16];
+
+    (void)state;
+    sim_put_text(sim, "/d/file", "0123456789");
+    sim_put_link(sim, "/d/link", "file");
+    sim_put_block(sim, "/d/block", 5000);
+    sim_put_flash(sim, "/d/flash", UP_FLASH_NOR, 4, 4096, 1);
+    assert_int_equal(up_source_file(&s, sim_storage(sim), "/d", &err), UP_MISSING);
+    assert_non_null(strstr(err.message, "a directory"));
+    assert_int_equal(up_source_file(&s, sim_storage(sim), "/d/flash", &err), UP_MISSING);
+    assert_non_null(strstr(err.message, "a device"));
+    assert_int_equal(up_source_file(&s, sim_storage(sim), "/d/none", &err), UP_MISSING);
+    assert_int_equal(up_source_file(&s, sim_storage(sim), "/d/file/below", &err), UP_MISSING);
+    sim_fail(sim, SIM_OPEN, 1, EACCES, false);
+    assert_int_equal(up_source_file(&s, sim_storage(sim), "/d/file", &err), UP_WRITE);
+    assert_int_equal(up_source_file(&s, sim_storage(sim), "/d/block", &err), 0);
+    assert_int_equal(s->size, 5000);
+    s->ops->close(s);
+    assert_int_equal(up_source_file(&s, sim_storage(sim), "/d/link", &err), 0);
+    assert_int_equal(s->size, 10);
+    assert_int_equal(s->ops->read(s, 7, got, sizeof got, &err), 3);
+    s->ops->close(s);
+    assert_int_equal(sim_open_files(sim), 0);
+    sim_free(sim);
+}
+
+/* An archive that is labelled as what it is; an object of a size that nobody says. */
+static void odd_answers_are_read_as_what_they_are(void **state)
+{
+    static const char whole[] = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Encoding: gzip\r\n" BODY;
+    struct rig r = rig_new();
+    struct up_source *s;
+    struct up_error err;
+    char url[80], got[64];
+
+    (void)state;
+    snprintf(url, sizeof url, "%.*s.tar.gz", (int)strcspn(r.url, "?"), r.url);
+    assert_int_equal(up_source_http(&s, r.loop, url, NULL, &err), 0);
+    s->ops->want(s, 2, UINT64_MAX); /* to its end, wherever that is */
+    assert_int_equal(read_at(&r, s, 2, got, sizeof got, whole, &err), 8);
+    assert_memory_equal(got, "23456789", 8);
+    assert_int_equal(read_at(&r, s, 10, got, sizeof got, whole, &err), 0);
+    assert_int_equal(s->size, 10);
+    s->ops->close(s);
+    rig_free(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -376,6 +514,9 @@ int main(void)
         cmocka_unit_test(an_answer_garbled_at_any_byte_does_no_harm),
         cmocka_unit_test(a_redirect_leaves_no_header_behind),
         cmocka_unit_test(a_source_reads_what_a_range_holds),
+        cmocka_unit_test(an_object_that_changes_between_two_answers_is_noticed),
+        cmocka_unit_test(odd_answers_are_read_as_what_they_are),
+        cmocka_unit_test(what_is_no_file_is_no_source),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
