@@ -178,6 +178,45 @@ static void nothing_is_written_without_a_valid_copy(void **state)
     expect(b->storage->ops->boot_get(b->storage, b->config, &v, 1), ENODATA);
 }
 
+/* A file of settings that names nothing, or what is no environment; and a name
+ * that the library takes for none. */
+static void settings_that_name_nothing_are_refused(void **state)
+{
+    static const char *const texts[] = {"", "# only a comment\n", "/no/such/file 0x0 0x1000\n", "one two\n"};
+    struct board *b = *state;
+    struct up_boot_variable v = {.name = "BOOT_ORDER"};
+
+    assert_int_equal(set(b, "a", "1"), 0);
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        FILE *f = fopen(b->config, "w");
+
+        fputs(texts[i], f);
+        fclose(f);
+        errno = 0;
+        assert_int_equal(set(b, "b", ""), -1);
+        assert_int_not_equal(errno, 0);
+        errno = 0;
+        assert_int_equal(b->storage->ops->boot_get(b->storage, b->config, &v, 1), -1);
+        assert_int_not_equal(errno, 0);
+    }
+    write_config(b, 2);
+    is(b, "BOOT_ORDER", "a");
+}
+
+/* The first that cannot be read or set ends it: nothing is stored in part. */
+static void one_bad_variable_changes_nothing(void **state)
+{
+    struct board *b = *state;
+    struct up_boot_variable v[] = {{.name = "BOOT_ORDER", .value = "b"},
+                                   {.name = "a=b", .value = "c"},
+                                   {.name = "BOOT_b_LEFT", .value = "3"}};
+
+    assert_int_equal(set(b, "a", "1"), 0);
+    assert_int_equal(b->storage->ops->boot_set(b->storage, b->config, v, 3), -1);
+    is(b, "BOOT_ORDER", "a");
+    is(b, "BOOT_b_LEFT", "1");
+}
+
 static void one_copy_is_read_but_never_written(void **state)
 {
     struct board *b = *state;
@@ -456,6 +495,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_newer_copy_torn_leaves_the_older, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_stock_program_reads_what_we_wrote, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nothing_is_written_without_a_valid_copy, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(settings_that_name_nothing_are_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(one_bad_variable_changes_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_copy_is_read_but_never_written, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_not_there_is_said, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_value_that_is_too_long_is_not_cut, set_up, tear_down),

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "boot.h"
 #include "channel.h"
@@ -491,6 +492,34 @@ static int use_table(const struct scratch *s, struct up_error *err)
     return 0;
 }
 
+/* A redundant environment of two files; what was set reads back. */
+static int set_boot_variables(const struct scratch *s, struct up_error *err)
+{
+    struct up_boot_variable v = {.name = "BOOT_ORDER", .value = "b a"};
+    char config[512], text[1200];
+    int rc;
+
+    scratch_path(s, "fw_env.config", config);
+    if (access(config, F_OK) < 0) { /* the first time, when nothing fails */
+        uint8_t copy[4096] = {[5] = 'x', '=', 'y'};
+        uint32_t crc = (uint32_t)crc32(0, copy + 5, sizeof copy - 5);
+
+        memcpy(copy, &crc, sizeof crc);
+        scratch_write(s, "env0", copy, sizeof copy);
+        scratch_write(s, "env1", copy, sizeof copy);
+        snprintf(text, sizeof text, "%s/env0 0 0x1000\n%s/env1 0 0x1000\n", s->dir, s->dir);
+        scratch_write(s, "fw_env.config", text, strlen(text));
+    }
+    rc = s->storage->ops->boot_set(s->storage, config, &v, 1);
+    v.value[0] = '\0';
+    if (rc == 0)
+        rc = s->storage->ops->boot_get(s->storage, config, &v, 1);
+    if (rc < 0)
+        return up_fail(err, UP_WRITE, "boot variables: %s", strerror(errno));
+    assert_string_equal(v.value, "b a");
+    return 0;
+}
+
 static void fail_each(const struct scratch *s, const char *what, attempt_fn *attempt)
 {
     struct up_error err = {.code = UP_OK};
@@ -544,6 +573,7 @@ static void any_call_below_may_fail(void **state)
         {"seal", seal_block},
         {"boot", ask_loader},
         {"table", use_table},
+        {"boot variables", set_boot_variables},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
@@ -552,6 +582,7 @@ static void any_call_below_may_fail(void **state)
     fail_each(*state, "channel, interrupted", talk);
     fail_each(*state, "child, interrupted", raise_child);
     fail_each(*state, "policy, interrupted", ask_policy);
+    fail_each(*state, "boot variables, interrupted", set_boot_variables);
     failing_error(EAGAIN); /* not yet */
     fail_each(*state, "channel, later", talk);
     failing_error(ECONNABORTED); /* one that came is gone already */
