@@ -350,19 +350,17 @@ static void flash_is_mounted_by_its_names(void **state)
         const char *slot, *source;
         int mounted;
     } cases[] = {
-        {"/dev/mtd2", "mtd2", 1},
-        {"/dev/mtd2", "mtd:core\\040a", 1},
-        {"/dev/mtd2", "/dev/mtdblock2", 1},
-        {"/dev/mtd2", "/dev/mtd2", 1},
-        {"/dev/mtd2", "mtd22", 0},
-        {"/dev/mtd2", "mtd:core", 0},
-        {"/dev/mtd2ro", "mtd2", 1},
-        {"/dev/ubi0_1", "ubi0_1", 1},
-        {"/dev/ubi0_1", "ubi0:rootfs", 1},
-        {"/dev/ubi0_1", "/dev/ubi0_1", 1},
-        {"/dev/ubi0_1", "/dev/ubiblock0_1", 1},
-        {"/dev/ubi0_1", "ubi0_10", 0},
-        {"/dev/ubi0_1", "ubi1:rootfs", 0},
+        {"/dev/mtd2", "mtd2", 1},           {"/dev/mtd2", "mtd:core\\040a", 1},
+        {"/dev/mtd2", "/dev/mtdblock2", 1}, {"/dev/mtd2", "/dev/mtd2", 1},
+        {"/dev/mtd2", "mtd22", 0},          {"/dev/mtd2", "mtd:core", 0},
+        {"/dev/mtd2", "mtd:core\\x40a", 0}, /* what is no \ooo stays as it is */
+        {"/dev/mtd2", "mtd:core\\/40a", 0}, {"/dev/mtd2", "mtd:core\\440a", 0},
+        {"/dev/mtd2", "mtd:core\\0/0a", 0}, {"/dev/mtd2", "mtd:core\\080a", 0},
+        {"/dev/mtd2", "mtd:core\\04/a", 0}, {"/dev/mtd2", "mtd:core\\048a", 0},
+        {"/dev/mtd2", "mtd:core\\04", 0},   {"/dev/mtd2ro", "mtd2", 1},
+        {"/dev/ubi0_1", "ubi0_1", 1},       {"/dev/ubi0_1", "ubi0:rootfs", 1},
+        {"/dev/ubi0_1", "/dev/ubi0_1", 1},  {"/dev/ubi0_1", "/dev/ubiblock0_1", 1},
+        {"/dev/ubi0_1", "ubi0_10", 0},      {"/dev/ubi0_1", "ubi1:rootfs", 0},
     };
 
     (void)state;
@@ -471,6 +469,57 @@ static void a_loop_device_holds_what_it_reads(void **state)
     assert_int_equal(up_storage_mounted("/dev/sda3"), 0);
 }
 
+/* Lines and files of the kernel that are not as we know them. */
+static void odd_lines_are_taken_for_the_worse(void **state)
+{
+    char file[128], line[160];
+
+    (void)state;
+    put("/proc/self/mountinfo", "22 1 8:3 / /m ro - \n");
+    assert_int_equal(up_storage_mounted("/dev/sda3"), UP_MOUNTED_WRITABLE);
+    put("/proc/self/mountinfo", "22 1 8:3 / /m ro - ext4\n");
+    assert_int_equal(up_storage_mounted("/dev/sda3"), UP_MOUNTED_WRITABLE);
+    put("/dev/sda", "b 8:0");
+    put("/dev/null", "c 1:3");
+    put("/proc/self/mountinfo",
+        "no numbers - ext4 sda3 ro\n22 1 0:30 / /m rw - btrfs /dev/null rw\n"
+        "23 1 0:31 / /n rw - btrfs /dev/sda rw\n24 1 0:32 / /o rw - btrfs /dev/gone rw\n");
+    assert_int_equal(up_storage_mounted("/dev/sda3"), 0);
+    /* A loop device whose file says nothing, or reads another than this one. */
+    put("/image", "of a slot");
+    put("/other", "of nothing");
+    put("/dev/loop1", "b 7:1");
+    put("/proc/self/mountinfo", "22 1 7:1 / /m ro - ext4 /dev/loop1 ro\n");
+    put("/sys/block/loop1/dev", "");
+    snprintf(file, sizeof file, "%s/image", root);
+    snprintf(line, sizeof line, "%s/other\n", root);
+    put("/sys/block/loop1/loop/backing_file", line);
+    assert_int_equal(up_storage_mounted(file), 0);
+    snprintf(line, sizeof line, "%s\n", file);
+    put("/sys/block/loop1/loop/backing_file", line);
+    assert_int_equal(up_storage_mounted(file), 0);
+    put("/sys/block/loop1/dev", "7:1\n");
+    assert_int_equal(up_storage_mounted(file), UP_MOUNTED);
+}
+
+/* A device of which sysfs cannot be read is not said to be free. */
+static void what_sysfs_does_not_show_is_an_error(void **state)
+{
+    char dir[512];
+
+    (void)state;
+    put("/dev/sdb", "b 8:16");
+    assert_int_equal(up_storage_mounted("/dev/sdb"), 0);
+    put("/sys/dev/block/8:16", "no directory");
+    assert_int_equal(up_storage_mounted("/dev/sdb"), -1);
+    take("/sys/block/none");
+    snprintf(dir, sizeof dir, "%s/sys/block", root);
+    assert_int_equal(rmdir(dir), 0);
+    assert_int_equal(up_storage_mounted("/dev/sda3"), 0); /* a kernel without loop devices */
+    put("/sys/block", "no directory");
+    assert_int_equal(up_storage_mounted("/dev/sda3"), -1);
+}
+
 static void what_cannot_be_told_is_an_error(void **state)
 {
     (void)state;
@@ -494,6 +543,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_device_is_in_use_by_what_is_above_it, begin, end),
         cmocka_unit_test_setup_teardown(a_ring_of_devices_counts_as_mounted, begin, end),
         cmocka_unit_test_setup_teardown(a_loop_device_holds_what_it_reads, begin, end),
+        cmocka_unit_test_setup_teardown(odd_lines_are_taken_for_the_worse, begin, end),
+        cmocka_unit_test_setup_teardown(what_sysfs_does_not_show_is_an_error, begin, end),
         cmocka_unit_test_setup_teardown(what_cannot_be_told_is_an_error, begin, end),
     };
 

@@ -403,6 +403,26 @@ static void a_file_is_read_up_to_the_limit(void **state)
     free(data);
 }
 
+/* No bytes are no work, and no error. */
+static void nothing_is_done_of_nothing(void **state)
+{
+    struct up_storage *s = up_storage_system();
+    struct up_stat st;
+    int file;
+
+    (void)state;
+    put("f", "text");
+    file = s->ops->open(s, at("f"), UP_UPDATE, 0);
+    assert_true(file >= 0);
+    assert_int_equal(s->ops->drop_cache(s, file, 0, 0), 0);
+    assert_int_equal(s->ops->start_writeback(s, file, 0, 0), 0);
+    assert_int_equal(s->ops->pwrite(s, file, "", 0, 100), 0);
+    assert_int_equal(s->ops->stat_file(s, file, &st), 0);
+    assert_int_equal(st.size, 4);
+    assert_int_equal(s->ops->close(s, file), 0);
+    assert_holds("f", "text");
+}
+
 static void a_file_is_written_whole(void **state)
 {
     struct up_storage *s = up_storage_system();
@@ -674,6 +694,7 @@ int main(void)
         IN_DIRECTORY(the_restart_command_is_run_and_judged),
         IN_DIRECTORY(what_is_mounted_is_told),
         IN_DIRECTORY(a_file_is_read_up_to_the_limit),
+        IN_DIRECTORY(nothing_is_done_of_nothing),
         IN_DIRECTORY(a_file_is_written_whole),
         cmocka_unit_test(writing_a_file_survives_power_cuts),
         cmocka_unit_test(a_failed_write_leaves_the_old_file),
