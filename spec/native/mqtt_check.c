@@ -8,6 +8,9 @@
 #include <fcntl.h>
 #include <mosquitto.h>
 #include <netdb.h>
+#include <openssl/ec.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
 #include <semaphore.h>
 
 #include "mqtt_queue.h"
@@ -597,6 +600,88 @@ static void what_cannot_be_said_is_refused(void **state)
     expect_end(s, UP_NETWORK, "mqtt hhh"); /* the name is longer than a resolver takes */
 }
 
+static void put_key(const char *path, EVP_PKEY *key, const char *passphrase)
+{
+    FILE *f = fopen(path, "w");
+
+    assert_non_null(f);
+    assert_int_equal(PEM_write_PrivateKey(f, key, passphrase ? EVP_aes_128_cbc() : NULL, NULL, 0, NULL,
+                                          (void *)passphrase),
+                     1);
+    fclose(f);
+}
+
+static void put_certificate(const char *path, EVP_PKEY *key)
+{
+    FILE *f = fopen(path, "w");
+    X509 *x = X509_new();
+
+    assert_non_null(f);
+    ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
+    X509_gmtime_adj(X509_getm_notBefore(x), 0);
+    X509_gmtime_adj(X509_getm_notAfter(x), 3600);
+    X509_set_pubkey(x, key);
+    assert_true(X509_sign(x, key, EVP_sha256()) > 0);
+    assert_int_equal(PEM_write_X509(f, x), 1);
+    X509_free(x);
+    fclose(f);
+}
+
+/* Files that TLS cannot use are named at once, not when the broker hangs up;
+ * and nobody is asked for a passphrase. */
+static void certificates_and_keys_must_fit(void **state)
+{
+    static const char *const names[] = {"ours.crt", "ours.key", "other.key", "locked.key", "rubbish"};
+    enum { CERT, KEY, OTHER, LOCKED, RUBBISH, NONE };
+    static const struct {
+        int ca, cert, key, code;
+        const char *said;
+    } cases[] = {
+        {CERT, CERT, KEY, 0, ""},
+        {CERT, NONE, NONE, 0, ""},
+        {NONE, CERT, KEY, 0, ""},
+        {CERT, CERT, NONE, UP_USAGE, "needs its key"},
+        {CERT, NONE, KEY, UP_USAGE, "needs its key"},
+        {CERT, CERT, OTHER, UP_USAGE, "other.key: "},
+        {CERT, CERT, LOCKED, UP_USAGE, "locked.key: "},
+        {CERT, CERT, RUBBISH, UP_USAGE, "rubbish: "},
+        {CERT, RUBBISH, KEY, UP_USAGE, "rubbish: "},
+        {RUBBISH, NONE, NONE, UP_USAGE, "certificates "},
+    };
+    struct set *s = *state;
+    char dir[] = "/tmp/moult-check-XXXXXX", path[6][64];
+    EVP_PKEY *ours = EVP_EC_gen("P-256"), *other = EVP_EC_gen("P-256");
+    struct up_error err;
+
+    assert_non_null(mkdtemp(dir));
+    for (int i = 0; i < NONE; i++)
+        snprintf(path[i], sizeof path[i], "%s/%s", dir, names[i]);
+    put_certificate(path[CERT], ours);
+    put_key(path[KEY], ours, NULL);
+    put_key(path[OTHER], other, NULL);
+    put_key(path[LOCKED], ours, "secret");
+    fclose(fopen(path[RUBBISH], "w"));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct up_mqtt_options o = options(s->peer.port);
+        struct up_mqtt *m = NULL;
+        int rc;
+
+        o.tls = true;
+        o.ca = cases[i].ca == NONE ? NULL : path[cases[i].ca];
+        o.cert = cases[i].cert == NONE ? NULL : path[cases[i].cert];
+        o.key = cases[i].key == NONE ? NULL : path[cases[i].key];
+        rc = up_mqtt_open(&m, &s->fake.storage, &o, &err);
+        if (rc != cases[i].code || (rc < 0 && !strstr(err.message, cases[i].said)))
+            fail_msg("case %zu: %d, %s", i, rc, rc < 0 ? err.message : "");
+        up_mqtt_close(m);
+    }
+    EVP_PKEY_free(ours);
+    EVP_PKEY_free(other);
+    for (int i = 0; i < NONE; i++)
+        assert_int_equal(unlink(path[i]), 0);
+    assert_int_equal(rmdir(dir), 0);
+}
+
 static int mid_of(const struct up_mqtt_queue *q, uint64_t id)
 {
     for (const struct up_mqtt_outgoing *o = q->first; o; o = o->next)
@@ -673,6 +758,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_was_under_way_at_the_end_is_sent_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(it_takes_leave_of_a_broker_that_does_not_listen, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_cannot_be_said_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(certificates_and_keys_must_fit, set_up, tear_down),
         cmocka_unit_test(the_queue_knows_what_became_of_each),
     };
 
