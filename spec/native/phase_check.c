@@ -461,6 +461,23 @@ static void confirming_raises_the_time_floor(void **state)
     stand_free(&s);
 }
 
+static void a_release_may_say_how_long_its_trial_may_take(void **state)
+{
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, &by_script);
+    put_package(&s, NEXT,
+                (struct up_fixture){.script = true, .sequence = 2, .version = "1.0.2", .deadline = 77});
+    enter_trial(&s, NEXT);
+    assert_int_equal(up_device_state(s.device)->tx.deadline, 77);
+    assert_int_equal(up_device_confirm(s.device, &s.err), 0);
+    put_package(&s, NEXT, (struct up_fixture){.script = true, .sequence = 3, .version = "1.0.3"});
+    enter_trial(&s, NEXT);
+    assert_int_equal(up_device_state(s.device)->tx.deadline, up_device_config(s.device)->deadline);
+    stand_free(&s);
+}
+
 /* Nothing failed: the release may come again. */
 static void a_trial_taken_back_by_hand_leaves_no_mark(void **state)
 {
@@ -774,6 +791,7 @@ int main(void)
         cmocka_unit_test(a_permit_may_be_given_again),
         cmocka_unit_test(a_confirmation_goes_on_when_it_is_asked_for_again),
         cmocka_unit_test(confirming_raises_the_time_floor),
+        cmocka_unit_test(a_release_may_say_how_long_its_trial_may_take),
         cmocka_unit_test(a_trial_taken_back_by_hand_leaves_no_mark),
         cmocka_unit_test(failures_are_counted_up_to_the_most_there_can_be),
         cmocka_unit_test(a_strike_counts_for_the_same_release_alone),
