@@ -16,21 +16,6 @@
 #define LENGTH_MOST 512u /* this, since the time of a run is that of its bytes */
 #define GUARD 64u
 
-struct image {
-    const uint8_t *bytes;
-    size_t size;
-};
-
-static int read_image(void *context, void *buf, size_t len, uint64_t offset, struct up_error *err)
-{
-    const struct image *image = context;
-
-    (void)err;
-    FUZZ_REQUIRE(offset <= image->size && len <= image->size - offset);
-    memcpy(buf, image->bytes + offset, len);
-    return 0;
-}
-
 static int decode(struct up_delta *d, const struct image *old, uint64_t source, uint64_t at,
                   const uint8_t *stored, size_t stored_len, uint8_t *out, size_t len)
 {

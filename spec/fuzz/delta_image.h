@@ -1,13 +1,34 @@
 /*
- * delta_image.h -- the old image that fuzzed deltas are against.
+ * delta_image.h -- old images, for what decodes deltas against them.
  */
 #ifndef DELTA_IMAGE_H
 #define DELTA_IMAGE_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
+#include "fuzz.h"
+
+struct up_error;
+
 #define DELTA_IMAGE_SIZE 16384u
+
+struct image {
+    const uint8_t *bytes;
+    size_t size;
+};
+
+/* For struct up_old. */
+static inline int read_image(void *context, void *buf, size_t len, uint64_t offset, struct up_error *err)
+{
+    const struct image *image = context;
+
+    (void)err;
+    FUZZ_REQUIRE(offset <= image->size && len <= image->size - offset);
+    memcpy(buf, image->bytes + offset, len);
+    return 0;
+}
 
 /* Calls, branches and words that point into it, and text. */
 static inline void delta_image(uint8_t image[DELTA_IMAGE_SIZE])

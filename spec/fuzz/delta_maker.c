@@ -5,6 +5,7 @@
 #include "delta_maker.h"
 
 #include "delta.h"
+#include "delta_image.h"
 #include "error.h"
 #include "fuzz.h"
 
@@ -12,21 +13,6 @@
 
 #define IMAGE_MAX 6000u
 #define BLOCK 4096u
-
-struct image {
-    const uint8_t *bytes;
-    size_t size;
-};
-
-static int read_image(void *context, void *buf, size_t len, uint64_t offset, struct up_error *err)
-{
-    const struct image *image = context;
-
-    (void)err;
-    FUZZ_REQUIRE(offset <= image->size && len <= image->size - offset);
-    memcpy(buf, image->bytes + offset, len);
-    return 0;
-}
 
 /* Block `at / BLOCK` of `fresh`, made and decoded. */
 static void make_block(struct up_delta_maker *m, struct up_delta *d, const struct image *old,
