@@ -182,7 +182,7 @@ static void nothing_is_written_without_a_valid_copy(void **state)
  * that the library takes for none. */
 static void settings_that_name_nothing_are_refused(void **state)
 {
-    static const char *const texts[] = {"", "# only a comment\n", "/no/such/file 0x0 0x1000\n", "one two\n"};
+    static const char *const texts[] = {"", "# only a comment\n", "/no/such/file 0x0 0x1000\n"};
     struct board *b = *state;
     struct up_boot_variable v = {.name = "BOOT_ORDER"};
 
