@@ -234,6 +234,7 @@ int up_matcher_step(struct up_matcher *m, uint64_t *done, struct up_error *err)
 {
     uint64_t stop = m->scan + STEP_BYTES;
 
+    *done = m->scan; /* also when memory runs out */
     while (m->scan < m->fresh_size && m->scan < stop) {
         uint64_t counted, kept = 0;
 

@@ -33,7 +33,7 @@ int up_matcher_new(struct up_matcher **out, const uint8_t *old, uint64_t old_siz
 void up_matcher_free(struct up_matcher *m);
 
 /* Walk on, a few hundred KiB a call: UP_AGAIN while there is more to do, then
- * 0. *done is the byte reached. Errors: UP_INTERNAL out of memory. */
+ * 0. *done is the byte reached, also then. Errors: UP_INTERNAL out of memory. */
 int up_matcher_step(struct up_matcher *m, uint64_t *done, struct up_error *err);
 
 /* What was found: rising `at`, none empty, none overlapping. */
