@@ -11,7 +11,7 @@
 
 #define BYTES_A_CALL (4u << 20)
 #define SHARE_FIRST 16
-#define LEAST_FIRST 64
+#define LEAST_FIRST 32
 #define UNSEEN UINT32_MAX
 #define IN_TARGET 0x80000000u /* bit of `at`; the rest is the block's number there */
 

@@ -7,7 +7,7 @@
  * lies. Only whole blocks at their places are found; what moved by a few bytes
  * takes a delta.
  *
- * Of a large image, one block in sixteen is looked at first, or 64 of them
+ * Of a large image, one block in sixteen is looked at first, or 32 of them
  * evenly, and the others only when one of those is wanted: an image that is
  * compressed as a whole shares nothing with the next, and hashing all of it
  * would cost as much as installing.

@@ -29,7 +29,7 @@
 
 #define BLOCK UP_FIXTURE_BLOCK
 #define BLOCKS 8u
-#define LARGE 136u /* every second one is looked at first */
+#define LARGE 72u /* every second one is looked at first */
 #define SLOT_A "/device/slot-a.img"
 #define SLOT_B "/device/slot-b.img"
 #define WANTS 64
