@@ -136,7 +136,7 @@ static int note(struct up_reuse *r, enum up_reuse_place place, const uint8_t dig
     return 0;
 }
 
-/* Of so many blocks, each how-manieth is looked at first. */
+/* From one block that is looked at first to the next. */
 static uint32_t stride(uint64_t blocks)
 {
     uint64_t first = blocks / SHARE_FIRST > LEAST_FIRST ? blocks / SHARE_FIRST : LEAST_FIRST;
@@ -150,7 +150,7 @@ static int end_of_look(struct up_reuse *r)
     bool again = r->step > 1 && r->useful;
 
     r->seen = again ? r->step : 0;
-    r->step = again;
+    r->step = again ? 1 : 0;
     r->next = 0;
     r->useful = false;
     return again;
