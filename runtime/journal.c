@@ -143,6 +143,20 @@ static void walk_mark(struct walk *w, struct up_permit_mark *m)
     walk_u64(w, &m->not_after);
 }
 
+static void walk_digest(struct walk *w, struct up_known_digest *d)
+{
+    walk_flag(w, &d->known);
+    walk_bytes(w, d->bytes, sizeof d->bytes);
+}
+
+/* What form 3 adds to a pair. */
+static void walk_pair_3(struct walk *w, struct up_pair *p)
+{
+    walk_digest(w, &p->script);
+    walk_digest(w, &p->image);
+    walk_text(w, p->identity, sizeof p->identity);
+}
+
 static void walk_transaction(struct walk *w, struct up_transaction *t)
 {
     walk_u32(w, &t->id);
@@ -163,6 +177,22 @@ static void walk_transaction(struct walk *w, struct up_transaction *t)
     walk_u8(w, &t->restarts);
     walk_flag(w, &t->failed);
     walk_text(w, t->why, sizeof t->why);
+}
+
+/* Form 2 in one piece. */
+static void walk_permits(struct walk *w, struct up_journal_state *s)
+{
+    walk_mark(w, &s->tx.permit);
+    for (int i = 0; i < UP_PERMITS_MAX; i++)
+        walk_mark(w, &s->used[i]);
+}
+
+/* Form 3 in one piece; what is added to it comes last. */
+static void walk_form_3(struct walk *w, struct up_journal_state *s)
+{
+    for (int i = 0; i < UP_SLOTS; i++)
+        walk_pair_3(w, &s->slot[i]);
+    walk_pair_3(w, &s->tx.pair);
 }
 
 static void walk_state(struct walk *w, struct up_journal_state *s)
@@ -192,11 +222,10 @@ static void walk_state(struct walk *w, struct up_journal_state *s)
     walk_u64(w, &s->last.sequence);
     walk_u64(w, &s->last.time);
     walk_text(w, s->last.message, sizeof s->last.message);
-    if (s->form < 2)
-        return;
-    walk_mark(w, &s->tx.permit);
-    for (int i = 0; i < UP_PERMITS_MAX; i++)
-        walk_mark(w, &s->used[i]);
+    if (s->form >= 2)
+        walk_permits(w, s);
+    if (s->form >= 3)
+        walk_form_3(w, s);
 }
 
 size_t up_journal_encode(const struct up_journal_state *s, uint8_t out[UP_JOURNAL_CAPACITY])

@@ -13,6 +13,8 @@
  *
  *     1  slots, floors, quarantine, transaction, last outcome
  *     2  also the permit of the transaction, and the permits that were used
+ *     3  also what each pair can be recognised by later: digest of its script,
+ *        which slot it was armed in, digest of the image there
  */
 #ifndef UP_JOURNAL_H
 #define UP_JOURNAL_H
@@ -23,11 +25,12 @@
 #include "config.h"
 #include "manifest.h"
 
-#define UP_JOURNAL_FORM 2
+#define UP_JOURNAL_FORM 3
 #define UP_QUARANTINE_MAX 16
 #define UP_PERMITS_MAX 64
 #define UP_JOURNAL_CAPACITY 12288
 #define UP_LAST_SIZE 200
+#define UP_IDENTITY_SIZE 160
 
 enum up_phase {
     UP_IDLE,
@@ -41,6 +44,12 @@ enum up_phase {
     UP_PHASES
 };
 
+/* A SHA-256 that may not be known. */
+struct up_known_digest {
+    bool known;
+    uint8_t bytes[32]; /* zeros when it is not known */
+};
+
 /* What a slot carries: the core in it and the generation that goes with it. */
 struct up_pair {
     bool present;       /* false: nothing that may be started */
@@ -51,6 +60,10 @@ struct up_pair {
     uint64_t core_size; /* bytes of the image in the slot */
     char script_version[UP_VERSION_SIZE];
     uint32_t generation; /* 0: none */
+    /* Form 3; a pair of an older form has none of these. */
+    struct up_known_digest script;   /* of the generation as a canonical tar */
+    struct up_known_digest image;    /* of the core_size bytes in the slot */
+    char identity[UP_IDENTITY_SIZE]; /* of the slot it was armed in; "": unknown */
 };
 
 struct up_quarantined {

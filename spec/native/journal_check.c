@@ -121,7 +121,36 @@ static void form_1_is_written_and_read_as_it_always_was(void **state)
     free(bytes);
 }
 
-static void form_2_keeps_permits(void **state)
+/* So were these, by the last program that wrote form 2. */
+static void form_2_is_written_as_it_always_was_and_keeps_permits(void **state)
+{
+    static const char golden[] = "b52d7617f570f8cbb716cbb5ba86719880557ded67d05db1dd1d7140bb0aed25";
+    struct up_journal_state in = full_state(), out;
+    uint8_t *bytes = malloc(UP_JOURNAL_CAPACITY), digest[UP_SHA256_SIZE];
+    struct up_error err;
+    char hex[65];
+    size_t len;
+
+    (void)state;
+    in.form = 2;
+    in.slot[1].script.known = true; /* has no place in form 2 */
+    memset(in.tx.permit.digest, 7, 32);
+    in.tx.permit.not_after = 1800000000;
+    in.used[UP_PERMITS_MAX - 1] = in.tx.permit;
+    len = up_journal_encode(&in, bytes);
+    assert_int_equal(len, 5038);
+    up_sha256(bytes, len, digest);
+    up_hex(digest, sizeof digest, hex);
+    assert_string_equal(hex, golden);
+    assert_int_equal(up_journal_decode(&out, bytes, len, &err), 0);
+    assert_int_equal(out.form, 2);
+    assert_memory_equal(&out.tx.permit, &in.tx.permit, sizeof in.tx.permit);
+    assert_true(up_journal_permit_used(&out, in.tx.permit.digest));
+    assert_false(out.slot[1].script.known);
+    free(bytes);
+}
+
+static void form_3_keeps_what_a_pair_is_recognised_by(void **state)
 {
     struct up_journal_state in = full_state(), out;
     uint8_t *bytes = malloc(UP_JOURNAL_CAPACITY);
@@ -129,14 +158,18 @@ static void form_2_keeps_permits(void **state)
     size_t len;
 
     (void)state;
-    memset(in.tx.permit.digest, 7, 32);
-    in.tx.permit.not_after = 1800000000;
-    in.used[UP_PERMITS_MAX - 1] = in.tx.permit;
+    in.slot[1].script.known = true;
+    memset(in.slot[1].script.bytes, 8, 32);
+    in.tx.pair.image.known = true;
+    memset(in.tx.pair.image.bytes, 9, 32);
+    memset(in.tx.pair.identity, 'i', UP_IDENTITY_SIZE - 1);
     len = up_journal_encode(&in, bytes);
     assert_int_equal(up_journal_decode(&out, bytes, len, &err), 0);
-    assert_int_equal(out.form, 2);
-    assert_memory_equal(&out.tx.permit, &in.tx.permit, sizeof in.tx.permit);
-    assert_true(up_journal_permit_used(&out, in.tx.permit.digest));
+    assert_int_equal(out.form, 3);
+    assert_memory_equal(&out.slot[1].script, &in.slot[1].script, sizeof in.slot[1].script);
+    assert_memory_equal(&out.tx.pair.image, &in.tx.pair.image, sizeof in.tx.pair.image);
+    assert_string_equal(out.tx.pair.identity, in.tx.pair.identity);
+    assert_false(out.slot[0].script.known || out.tx.pair.script.known);
     free(bytes);
 }
 
@@ -335,7 +368,8 @@ int main(void)
         cmocka_unit_test(a_state_comes_back_as_it_was),
         cmocka_unit_test(a_cut_state_is_refused_at_every_length),
         cmocka_unit_test(form_1_is_written_and_read_as_it_always_was),
-        cmocka_unit_test(form_2_keeps_permits),
+        cmocka_unit_test(form_2_is_written_as_it_always_was_and_keeps_permits),
+        cmocka_unit_test(form_3_keeps_what_a_pair_is_recognised_by),
         cmocka_unit_test(used_permits_are_forgotten_only_when_they_are_over),
         cmocka_unit_test(impossible_values_are_refused),
         cmocka_unit_test(a_record_of_something_else_is_a_lost_state),

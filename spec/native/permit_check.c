@@ -552,7 +552,7 @@ static void the_old_form_is_written_until_the_verdict(void **state)
         assert_int_equal(form_of_record(sim), 1);
         if (confirm) {
             assert_int_equal(up_device_confirm(d, &err), 0);
-            assert_int_equal(form_of_record(sim), 2);
+            assert_int_equal(form_of_record(sim), UP_JOURNAL_FORM);
         } else {
             assert_int_equal(up_device_rollback(d, true, "bad", &action, &err), 0);
             assert_int_equal(action, UP_START_RESTART);
@@ -582,7 +582,7 @@ static void a_device_of_form_1_goes_on(void **state)
     write_permit(sim, &good, &m, NOW);
     d = open_device(sim, &config);
     assert_int_equal(install(d, sim, true, &err), 0);
-    assert_int_equal(form_of_record(sim), 2);
+    assert_int_equal(form_of_record(sim), UP_JOURNAL_FORM);
     assert_int_equal(up_device_state(d)->tx.permit.not_after, NOW + 100);
     close_device(d, &config);
     sim_free(sim);
