@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "processes.h"
 
 #define BACKLOG 16
 
@@ -25,7 +26,8 @@ struct up_listener {
 };
 
 struct up_channel {
-    int fd;
+    struct up_processes *processes;
+    int link;
     bool ended;  /* the peer will send no more */
     bool broken; /* the framing is lost: nothing more is received */
     char *queue; /* bytes to be sent: [sent, queued) */
@@ -165,25 +167,17 @@ static bool trusted_peer(int fd)
            (peer.uid == 0 || peer.uid == geteuid());
 }
 
-/* A channel over a connected socket, which is the channel's from here, also on failure. */
-static int take_socket(struct up_channel **out, int fd, struct up_error *err)
+int up_channel_new(struct up_channel **out, struct up_processes *processes, int link, struct up_error *err)
 {
-    struct up_channel *c;
-    int flags = fcntl(fd, F_GETFL);
+    struct up_channel *c = malloc(sizeof *c);
 
-    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
-        int cause = errno;
-
-        close(fd);
-        return up_fail(err, UP_INTERNAL, "descriptor %d: %s", fd, strerror(cause));
-    }
-    c = malloc(sizeof *c);
     if (!c) {
-        close(fd);
-        return up_fail(err, UP_INTERNAL, "descriptor %d: out of memory", fd);
+        processes->ops->close(processes, link);
+        return up_fail(err, UP_INTERNAL, "descriptor %d: out of memory", link);
     }
     memset(c, 0, offsetof(struct up_channel, in));
-    c->fd = fd;
+    c->processes = processes;
+    c->link = link;
     *out = c;
     return 0;
 }
@@ -200,7 +194,7 @@ int up_listener_accept(struct up_listener *l, struct up_channel **out, struct up
         if (fd < 0)
             return up_fail(err, UP_INTERNAL, "socket %s: accept: %s", l->path, strerror(errno));
         if (trusted_peer(fd))
-            return take_socket(out, fd, err);
+            return up_channel_new(out, up_processes_system(), fd, err);
         close(fd);
     }
 }
@@ -242,22 +236,27 @@ int up_channel_connect(struct up_channel **out, const char *path, struct up_erro
         return up_fail(err, UP_WRITE, "socket %s: %s", path, strerror(cause));
     }
     close_folder(folder);
-    return take_socket(out, fd, err);
+    return up_channel_new(out, up_processes_system(), fd, err);
 }
 
 int up_channel_from_fd(struct up_channel **out, int fd, struct up_error *err)
 {
-    int type;
-    socklen_t len = sizeof type;
+    struct up_processes *processes = up_processes_system();
 
-    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_STREAM)
-        return up_fail(err, UP_USAGE, "descriptor %d is not a connected socket", fd);
-    return take_socket(out, fd, err);
+    if (processes->ops->adopt(processes, fd) < 0) {
+        int cause = errno;
+
+        if (cause == ENOTSOCK)
+            return up_fail(err, UP_USAGE, "descriptor %d is not a connected socket", fd);
+        processes->ops->close(processes, fd);
+        return up_fail(err, UP_INTERNAL, "descriptor %d: %s", fd, strerror(cause));
+    }
+    return up_channel_new(out, processes, fd, err);
 }
 
 int up_channel_fd(const struct up_channel *c)
 {
-    return c->fd;
+    return c->link;
 }
 
 int up_channel_wants_write(const struct up_channel *c)
@@ -311,7 +310,7 @@ int up_channel_send(struct up_channel *c, const char *line, size_t len, struct u
 int up_channel_flush(struct up_channel *c, struct up_error *err)
 {
     while (c->sent < c->queued) {
-        ssize_t n = send(c->fd, c->queue + c->sent, c->queued - c->sent, MSG_NOSIGNAL);
+        ssize_t n = c->processes->ops->send(c->processes, c->link, c->queue + c->sent, c->queued - c->sent);
 
         if (n < 0 && errno == EINTR)
             continue;
@@ -338,7 +337,7 @@ static long fill(struct up_channel *c, struct up_error *err)
         c->begin = 0;
     }
     do
-        n = recv(c->fd, c->in + c->filled, UP_LINE_MAX - c->filled, 0);
+        n = c->processes->ops->receive(c->processes, c->link, c->in + c->filled, UP_LINE_MAX - c->filled);
     while (n < 0 && errno == EINTR);
     if (n < 0 && errno == EAGAIN)
         return UP_AGAIN;
@@ -389,7 +388,7 @@ void up_channel_close(struct up_channel *c)
 {
     if (!c)
         return;
-    close(c->fd);
+    c->processes->ops->close(c->processes, c->link);
     free(c->queue);
     free(c);
 }

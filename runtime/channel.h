@@ -14,6 +14,7 @@
 #define UP_CHANNEL_QUEUE (256 * 1024) /* bytes waiting to be sent, at most */
 
 struct up_error;
+struct up_processes;
 struct up_listener;
 struct up_channel;
 
@@ -27,6 +28,9 @@ void up_listener_close(struct up_listener *l);
 
 /* Errors: UP_NOTHING nobody listens there; UP_WRITE. */
 int up_channel_connect(struct up_channel **out, const char *path, struct up_error *err);
+/* Over a link of `processes`, which is closed with the channel, also when this
+ * fails. Errors: UP_INTERNAL no memory. */
+int up_channel_new(struct up_channel **out, struct up_processes *processes, int link, struct up_error *err);
 /* Take over a connected stream socket, also one inherited by number; it is
  * closed with the channel. Errors: UP_USAGE not such a socket, and left alone;
  * UP_INTERNAL, and closed. */

@@ -1,24 +1,19 @@
 #include "child.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "channel.h"
 #include "error.h"
-
-#define CHANNEL_FD 3
+#include "processes.h"
 
 struct up_child {
+    struct up_processes *processes;
     const char *name;
     uint64_t heartbeat; /* ms */
     pid_t pid;          /* 0 when there is none */
@@ -31,17 +26,24 @@ struct up_child {
     uint64_t delay, due;
 };
 
-int up_child_new(struct up_child **out, const char *name, unsigned heartbeat, struct up_error *err)
+int up_child_new(struct up_child **out, struct up_processes *processes, const char *name, unsigned heartbeat,
+                 struct up_error *err)
 {
     struct up_child *c = calloc(1, sizeof *c);
 
     *out = c;
     if (!c)
         return up_fail(err, UP_INTERNAL, "%s: not enough memory", name);
+    c->processes = processes;
     c->name = name;
     c->heartbeat = (uint64_t)heartbeat * 1000;
     c->delay = UP_CHILD_DELAY_MS;
     return 0;
+}
+
+static void send_signal(const struct up_child *c, int number)
+{
+    c->processes->ops->signal(c->processes, c->pid, number);
 }
 
 static void close_channel(struct up_child *c)
@@ -55,48 +57,11 @@ void up_child_free(struct up_child *c)
     if (!c)
         return;
     if (c->pid > 0) {
-        kill(-c->pid, SIGKILL);
-        while (waitpid(c->pid, NULL, 0) < 0 && errno == EINTR)
-            ;
+        send_signal(c, SIGKILL);
+        (void)c->processes->ops->reap(c->processes, c->pid);
     }
     close_channel(c);
     free(c);
-}
-
-/* Descriptors 0 to 3 and nothing else. */
-static int settle_descriptors(int channel)
-{
-    int null;
-
-    if (dup2(channel, CHANNEL_FD) < 0)
-        return -1;
-    if (channel == CHANNEL_FD && fcntl(CHANNEL_FD, F_SETFD, 0) < 0)
-        return -1;
-    if (close_range(CHANNEL_FD + 1, ~0U, 0) < 0)
-        for (long fd = CHANNEL_FD + 1, most = sysconf(_SC_OPEN_MAX); fd < most; fd++)
-            close((int)fd);
-    null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (null < 0)
-        return -1;
-    return dup2(null, STDIN_FILENO) < 0 ? -1 : 0;
-}
-
-/* In the child, after fork: nothing of ours must reach the new program. */
-_Noreturn static void become(const char *const argv[], int channel, pid_t parent)
-{
-    sigset_t none;
-
-    setpgid(0, 0);
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent) /* it died before the line above */
-        _exit(127);
-    unsetenv("NOTIFY_SOCKET");
-    unsetenv("WATCHDOG_USEC");
-    unsetenv("WATCHDOG_PID");
-    sigemptyset(&none);
-    if (settle_descriptors(channel) == 0 && sigprocmask(SIG_SETMASK, &none, NULL) == 0)
-        execv(argv[0], (char *const *)argv);
-    _exit(127);
 }
 
 static void plan_next_start(struct up_child *c, uint64_t now)
@@ -117,28 +82,19 @@ static int fail_start(struct up_child *c, uint64_t now, struct up_error *err)
 
 int up_child_start(struct up_child *c, const char *const argv[], uint64_t now, struct up_error *err)
 {
-    int pair[2];
-    pid_t parent = getpid();
+    int link;
+    pid_t pid = c->processes->ops->start(c->processes, argv, &link);
 
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+    if (pid < 0)
         return fail_start(c, now, err);
-    c->pid = fork();
-    if (c->pid == 0)
-        become(argv, pair[1], parent);
-    close(pair[1]);
-    if (c->pid < 0) {
-        c->pid = 0;
-        close(pair[0]);
-        return fail_start(c, now, err);
-    }
-    setpgid(c->pid, c->pid); /* here too, so that it holds before the first kill */
+    c->pid = pid;
     c->started = c->heard = now;
     c->kill_at = 0;
     c->killed = c->beaten = false;
     c->starts++;
     *c->reason = '\0';
     c->channel = NULL;
-    if (up_channel_from_fd(&c->channel, pair[0], err) < 0) { /* it closed the descriptor */
+    if (up_channel_new(&c->channel, c->processes, link, err) < 0) { /* it closed the link */
         up_child_kill(c, "had no channel");
         return err->code;
     }
@@ -165,14 +121,14 @@ unsigned up_child_starts(const struct up_child *c)
     return c->starts;
 }
 
-int up_child_fd(const struct up_child *c)
+int up_child_link(const struct up_child *c)
 {
     return c->channel ? up_channel_fd(c->channel) : -1;
 }
 
-short up_child_events(const struct up_child *c)
+bool up_child_wants_write(const struct up_child *c)
 {
-    return (short)(POLLIN | (c->channel && up_channel_wants_write(c->channel) ? POLLOUT : 0));
+    return c->channel && up_channel_wants_write(c->channel);
 }
 
 const char *up_child_hear(struct up_child *c, uint64_t now)
@@ -227,8 +183,8 @@ void up_child_stop(struct up_child *c, uint64_t now)
 {
     if (c->pid <= 0 || up_child_stopping(c))
         return;
-    kill(-c->pid, SIGTERM);
-    kill(-c->pid, SIGCONT); /* a stopped process does not see the first */
+    send_signal(c, SIGTERM);
+    send_signal(c, SIGCONT); /* a stopped process does not see the first */
     c->kill_at = now + UP_CHILD_GRACE_MS;
 }
 
@@ -238,7 +194,7 @@ void up_child_kill(struct up_child *c, const char *why)
         return;
     c->killed = true;
     snprintf(c->reason, sizeof c->reason, "%s", why);
-    kill(-c->pid, SIGKILL);
+    send_signal(c, SIGKILL);
 }
 
 static bool hears_nothing(const struct up_child *c, uint64_t now)
@@ -252,7 +208,7 @@ void up_child_tick(struct up_child *c, uint64_t now)
 
     if (c->pid <= 0)
         return;
-    if (c->channel && up_channel_wants_write(c->channel))
+    if (up_child_wants_write(c))
         (void)!up_channel_flush(c->channel, NULL);
     if (c->killed)
         return;
@@ -274,10 +230,7 @@ uint64_t up_child_next_tick(const struct up_child *c)
 
 bool up_child_over(const struct up_child *c)
 {
-    siginfo_t info = {0};
-
-    return c->pid > 0 && waitid(P_PID, (id_t)c->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
-           info.si_pid == c->pid;
+    return c->pid > 0 && c->processes->ops->over(c->processes, c->pid);
 }
 
 static void describe(struct up_child *c, int status)
@@ -295,13 +248,9 @@ static void describe(struct up_child *c, int status)
 
 void up_child_reap(struct up_child *c, uint64_t now)
 {
-    int status = 0;
-
     /* While it is not reaped its number cannot become another group's. */
-    kill(-c->pid, SIGKILL);
-    while (waitpid(c->pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    describe(c, status);
+    send_signal(c, SIGKILL);
+    describe(c, c->processes->ops->reap(c->processes, c->pid));
     close_channel(c);
     c->pid = 0;
     c->kill_at = 0;

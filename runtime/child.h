@@ -22,10 +22,12 @@
 #define UP_CHILD_STEADY_MS 60000      /* having run so long, the pause is the first one again */
 
 struct up_error;
+struct up_processes;
 struct up_child;
 
 /* `name` is kept, for messages. Errors: UP_INTERNAL. */
-int up_child_new(struct up_child **out, const char *name, unsigned heartbeat, struct up_error *err);
+int up_child_new(struct up_child **out, struct up_processes *processes, const char *name, unsigned heartbeat,
+                 struct up_error *err);
 /* Kills at once and waits for the end. */
 void up_child_free(struct up_child *c);
 
@@ -37,8 +39,8 @@ bool up_child_stopping(const struct up_child *c);
 pid_t up_child_pid(const struct up_child *c);
 unsigned up_child_starts(const struct up_child *c); /* since up_child_new() */
 
-int up_child_fd(const struct up_child *c);       /* -1 when there is nothing to hear */
-short up_child_events(const struct up_child *c); /* for poll() */
+int up_child_link(const struct up_child *c);         /* -1 when there is nothing to hear */
+bool up_child_wants_write(const struct up_child *c); /* something waits until the link can be written to */
 /* The next line, valid until the next call; beats are noted and returned too.
  * NULL when there is none now. */
 const char *up_child_hear(struct up_child *c, uint64_t now);

@@ -2,16 +2,13 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
 
 #include "error.h"
+#include "processes.h"
 #include "storage.h"
 #include "supervisor_private.h"
 
@@ -125,9 +122,7 @@ static int start_over(struct up_supervisor *s, struct up_error *err)
 
     if (s->verbosity != UP_NORMAL)
         argv[4] = s->verbosity == UP_QUIET ? "-q" : "-v";
-    fflush(NULL);
-    sigprocmask(SIG_SETMASK, &s->old_mask, NULL);
-    execv(s->program, (char *const *)argv);
+    (void)s->processes->ops->become(s->processes, argv);
     return up_fail(err, UP_INTERNAL, "%s: cannot start over: %s", s->program, strerror(errno));
 }
 
@@ -159,17 +154,19 @@ static int restart_device(struct up_supervisor *s, struct up_error *err)
  * The loop.
  */
 
-static void drain_signals(struct up_supervisor *s)
+/* Signals, and what the children said. True: more may be there to be heard. */
+static bool hear_all(struct up_supervisor *s)
 {
-    struct signalfd_siginfo info;
+    int number;
+    bool more;
 
-    while (read(s->signals, &info, sizeof info) == (ssize_t)sizeof info) {
-        if (info.ssi_signo == SIGCHLD)
-            continue;
+    while ((number = s->processes->ops->next_signal(s->processes)) != 0) {
         if (s->leave != UP_LEAVE_STOP)
-            up_say(s, "stopping: %s", strsignal((int)info.ssi_signo));
+            up_say(s, "stopping: %s", strsignal(number));
         leave(s, UP_LEAVE_STOP);
     }
+    more = up_hear_agent(s);
+    return up_hear_script(s) || more;
 }
 
 static void start_agent(struct up_supervisor *s)
@@ -194,7 +191,7 @@ static void look_after_agent(struct up_supervisor *s)
     if (up_child_running(s->agent)) {
         up_child_tick(s->agent, up_supervisor_now(s));
         if (up_child_over(s->agent)) {
-            up_hear_agent(s);
+            (void)up_hear_agent(s);
             up_child_reap(s->agent, up_supervisor_now(s));
             up_say(s, "agent %s", up_child_reason(s->agent));
             up_tell_ready(s);
@@ -227,63 +224,45 @@ static int poll_timeout(const struct up_supervisor *s)
     return next <= now ? 0 : (int)(next - now);
 }
 
-static void wait_for_something(struct up_supervisor *s)
+static void wait_for_something(struct up_supervisor *s, int timeout)
 {
-    struct pollfd fds[3] = {
-        {.fd = s->signals, .events = POLLIN},
-        {.fd = up_child_fd(s->agent), .events = up_child_events(s->agent)},
-        {.fd = up_child_fd(s->script), .events = up_child_events(s->script)},
+    struct up_link_watch watches[2] = {
+        {.link = up_child_link(s->agent), .write = up_child_wants_write(s->agent)},
+        {.link = up_child_link(s->script), .write = up_child_wants_write(s->script)},
     };
 
-    if (poll(fds, 3, poll_timeout(s)) <= 0)
-        return;
-    if (fds[0].revents)
-        drain_signals(s);
-    if (fds[1].revents)
-        up_hear_agent(s);
-    if (fds[2].revents)
-        up_hear_script(s);
+    s->processes->ops->wait(s->processes, watches, 2, timeout);
 }
 
-static int supervise(struct up_supervisor *s, struct up_error *err)
+/* Once both children are down: what they were stopped for. 1: go on. */
+static int follow_leave(struct up_supervisor *s, struct up_error *err)
 {
-    for (;;) {
-        int n;
+    int n;
 
-        look_after_agent(s);
-        up_look_after_script(s);
-        if (!s->device || s->leave != UP_LEAVE_NOT || up_supervisor_now(s) >= s->ready_by)
-            up_tell_ready(s);
-        if (s->restart_at > 0 && s->leave == UP_LEAVE_NOT && up_supervisor_now(s) >= s->restart_at) {
-            s->restart_at = 0;
-            up_leave_to_restart(s, "it did not go down the last time");
-        }
-        if (s->leave != UP_LEAVE_NOT && !up_child_running(s->agent) && !up_child_running(s->script)) {
-            if (s->leave == UP_LEAVE_STOP)
-                return 0;
-            n = restart_device(s, err);
-            if (n < 0)
-                return n;
-        }
-        wait_for_something(s);
+    if (s->leave == UP_LEAVE_NOT || up_child_running(s->agent) || up_child_running(s->script))
+        return 1;
+    if (s->leave == UP_LEAVE_STOP)
+        return 0;
+    n = restart_device(s, err);
+    return n < 0 ? n : 1;
+}
+
+int up_supervisor_step(struct up_supervisor *s, int *timeout, struct up_error *err)
+{
+    bool more = hear_all(s);
+    int n;
+
+    look_after_agent(s);
+    up_look_after_script(s);
+    if (!s->device || s->leave != UP_LEAVE_NOT || up_supervisor_now(s) >= s->ready_by)
+        up_tell_ready(s);
+    if (s->restart_at > 0 && s->leave == UP_LEAVE_NOT && up_supervisor_now(s) >= s->restart_at) {
+        s->restart_at = 0;
+        up_leave_to_restart(s, "it did not go down the last time");
     }
-}
-
-static int open_signals(struct up_supervisor *s, struct up_error *err)
-{
-    sigset_t mask;
-
-    sigemptyset(&mask);
-    sigaddset(&mask, SIGCHLD);
-    sigaddset(&mask, SIGTERM);
-    sigaddset(&mask, SIGINT);
-    sigaddset(&mask, SIGHUP);
-    if (sigprocmask(SIG_BLOCK, &mask, &s->old_mask) < 0)
-        return up_fail(err, UP_INTERNAL, "signals: %s", strerror(errno));
-    s->signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (s->signals < 0)
-        return up_fail(err, UP_INTERNAL, "signals: %s", strerror(errno));
-    return 0;
+    n = follow_leave(s, err);
+    *timeout = more ? 0 : poll_timeout(s);
+    return n;
 }
 
 /* The device, or none when its state is lost but a script is there to run. */
@@ -309,39 +288,67 @@ static int open_device(struct up_supervisor *s, enum up_start_action *action, st
     return 0;
 }
 
-static int run(struct up_supervisor *s, struct up_error *err)
+static int open_all(struct up_supervisor *s, struct up_error *err)
 {
     enum up_start_action action;
 
-    if (open_signals(s, err) < 0 || open_device(s, &action, err) < 0 ||
-        up_child_new(&s->agent, "agent", s->config->heartbeat, err) < 0 ||
-        up_child_new(&s->script, "script", s->config->heartbeat, err) < 0)
+    if (s->processes->ops->catch_signals(s->processes) < 0)
+        return up_fail(err, UP_INTERNAL, "signals: %s", strerror(errno));
+    if (open_device(s, &action, err) < 0 ||
+        up_child_new(&s->agent, s->processes, "agent", s->config->heartbeat, err) < 0 ||
+        up_child_new(&s->script, s->processes, "script", s->config->heartbeat, err) < 0)
         return err->code;
     if (action == UP_START_RESTART)
         up_leave_to_restart(s, "the boot loader has to choose again");
     s->ready_by = up_supervisor_now(s) + READY_MS;
-    return supervise(s, err);
+    return 0;
+}
+
+int up_supervisor_open(struct up_supervisor **out, const struct up_supervisor_options *options,
+                       struct up_error *err)
+{
+    struct up_supervisor *s = calloc(1, sizeof *s);
+
+    if (!s)
+        return up_fail(err, UP_INTERNAL, "supervisor: not enough memory");
+    s->config = options->config;
+    s->program = options->program;
+    s->verbosity = options->verbosity;
+    s->storage = options->storage;
+    s->processes = options->processes;
+    up_notify_open(&s->notify);
+    if (open_all(s, err) < 0) {
+        up_supervisor_close(s);
+        return err->code;
+    }
+    *out = s;
+    return 0;
+}
+
+void up_supervisor_close(struct up_supervisor *s)
+{
+    if (!s)
+        return;
+    up_child_free(s->script);
+    up_child_free(s->agent);
+    up_device_close(s->device);
+    up_notify_close(&s->notify);
+    s->processes->ops->release_signals(s->processes);
+    free(s);
 }
 
 int up_supervisor_run(const struct up_config *config, const char *program, enum up_verbosity verbosity,
                       struct up_error *err)
 {
-    struct up_supervisor s = {.config = config,
-                              .program = program,
-                              .verbosity = verbosity,
-                              .storage = up_storage_system(),
-                              .signals = -1};
-    int n;
+    struct up_supervisor_options options = {config, program, verbosity, up_storage_system(),
+                                            up_processes_system()};
+    struct up_supervisor *s;
+    int n, timeout;
 
-    up_notify_open(&s.notify);
-    n = run(&s, err);
-    up_child_free(s.script);
-    up_child_free(s.agent);
-    up_device_close(s.device);
-    up_notify_close(&s.notify);
-    if (s.signals >= 0) {
-        close(s.signals);
-        sigprocmask(SIG_SETMASK, &s.old_mask, NULL);
-    }
+    if (up_supervisor_open(&s, &options, err) < 0)
+        return err->code;
+    while ((n = up_supervisor_step(s, &timeout, err)) > 0)
+        wait_for_something(s, timeout);
+    up_supervisor_close(s);
     return n;
 }

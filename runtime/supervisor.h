@@ -26,16 +26,44 @@
 
 struct up_config;
 struct up_error;
+struct up_processes;
+struct up_storage;
+struct up_supervisor;
 
 enum up_verbosity { UP_QUIET = -1, UP_NORMAL = 0, UP_VERBOSE = 1 };
 
+/* All of it is kept and must outlive the supervisor. */
+struct up_supervisor_options {
+    const struct up_config *config;
+    const char *program; /* the host's absolute path; to start over it is executed again in this process */
+    enum up_verbosity verbosity;
+    struct up_storage *storage;
+    struct up_processes *processes;
+};
+
 /* Run until told to stop (SIGTERM, SIGINT, SIGHUP: 0) or until a restart is
- * due and the configuration says exit (UP_RESTART). `program` is the host's
- * absolute path; to start over it is executed again in this process. A state
- * that cannot be read (UP_STATELOST) does not stop the device: the script of
+ * due and the configuration says exit (UP_RESTART). A state that cannot be
+ * read (UP_STATELOST) does not stop the device: the script of
  * <state>/script/current runs, without updates.
  * Errors: those of up_device_open() and up_device_start(). */
 int up_supervisor_run(const struct up_config *config, const char *program, enum up_verbosity verbosity,
                       struct up_error *err);
+
+/*
+ * The same in steps, for whoever waits in another way:
+ *
+ *     open -> step [wait as long as it says] step ... -> close
+ */
+
+/* Errors: as up_supervisor_run(). */
+int up_supervisor_open(struct up_supervisor **out, const struct up_supervisor_options *options,
+                       struct up_error *err);
+/* Hear, look after both children, restart when that is due; waits for nothing
+ * but a restart command. 1: to be called again when a child says something or
+ * ends, a signal came, or after *timeout ms. 0: stopped. Errors: UP_RESTART;
+ * UP_INTERNAL it cannot start over. */
+int up_supervisor_step(struct up_supervisor *s, int *timeout, struct up_error *err);
+/* Kills children that still run. NULL is allowed. */
+void up_supervisor_close(struct up_supervisor *s);
 
 #endif

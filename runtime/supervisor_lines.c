@@ -118,24 +118,25 @@ static void hear_script(struct up_supervisor *s, const char *line)
         up_intend(s, UP_INTENT_ANEW, why);
 }
 
-static void hear(struct up_supervisor *s, struct up_child *child,
+static bool hear(struct up_supervisor *s, struct up_child *child,
                  void (*handle)(struct up_supervisor *, const char *))
 {
-    const char *line;
+    const char *line = NULL;
 
     for (int i = 0; i < LINES_AT_ONCE && (line = up_child_hear(child, up_supervisor_now(s))) != NULL; i++) {
         if (s->verbosity > 0 && strcmp(line, "beat") != 0)
             up_say(s, "%s: %.200s", child == s->agent ? "agent" : "script", line);
         handle(s, line);
     }
+    return line != NULL;
 }
 
-void up_hear_agent(struct up_supervisor *s)
+bool up_hear_agent(struct up_supervisor *s)
 {
-    hear(s, s->agent, hear_agent);
+    return hear(s, s->agent, hear_agent);
 }
 
-void up_hear_script(struct up_supervisor *s)
+bool up_hear_script(struct up_supervisor *s)
 {
-    hear(s, s->script, hear_script);
+    return hear(s, s->script, hear_script);
 }

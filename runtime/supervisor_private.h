@@ -6,8 +6,6 @@
 #ifndef UP_SUPERVISOR_PRIVATE_H
 #define UP_SUPERVISOR_PRIVATE_H
 
-#include <signal.h>
-
 #include "child.h"
 #include "config.h"
 #include "device.h"
@@ -31,11 +29,10 @@ struct up_supervisor {
     const char *program;
     int verbosity; /* enum up_verbosity; above 0: say what the children say */
     struct up_storage *storage;
+    struct up_processes *processes;
     struct up_device *device; /* NULL: the state is lost */
     struct up_child *agent, *script;
     struct up_notify notify;
-    sigset_t old_mask;
-    int signals;
     enum up_intent intent;
     bool answer_rollback; /* the agent waits to hear how the intent ended */
     char why[UP_WHY_SIZE];
@@ -73,8 +70,9 @@ void up_look_after_script(struct up_supervisor *s);
 /* When it is to be started, ms; UINT64_MAX: it runs. */
 uint64_t up_script_due(const struct up_supervisor *s);
 
-/* Up to a bounded number of lines, so that a flood from one child starves nobody. */
-void up_hear_agent(struct up_supervisor *s);
-void up_hear_script(struct up_supervisor *s);
+/* Up to a bounded number of lines, so that a flood from one child starves
+ * nobody. True: more may be there. */
+bool up_hear_agent(struct up_supervisor *s);
+bool up_hear_script(struct up_supervisor *s);
 
 #endif

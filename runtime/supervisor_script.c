@@ -166,7 +166,7 @@ void up_look_after_script(struct up_supervisor *s)
     if (up_child_running(s->script)) {
         up_child_tick(s->script, now);
         if (up_child_over(s->script)) {
-            up_hear_script(s);
+            (void)up_hear_script(s);
             script_ended(s);
         }
     }

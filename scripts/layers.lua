@@ -8,10 +8,10 @@
 -- floor also its neighbours; x_private.h is shared by x.c and the files above
 -- it that implement the rest of x.h.
 local floors = {
-  { "error", "bytes", "storage" },
+  { "error", "bytes", "storage", "processes" },
   { "storage_flash", "storage_boot", "storage_files", "digest", "seal", "ed25519", "record", "json_load", "tar",
     "source", "loop", "channel", "url", "fetch_options", "coder", "address", "moves", "elf", "match", "resolver",
-    "mqtt_queue" },
+    "mqtt_queue", "processes_system" },
   { "fields", "keyset", "fetch_head", "secret", "cloud_record", "literal", "delta", "delta_cost" },
   { "storage_mounted", "storage_names", "slot", "minisign", "manifest", "tree", "fetch", "policy", "sandbox_answer",
     "sandbox_lock", "sandbox_lua", "http_text", "http_listen", "http_door", "folder", "signals", "mqtt",
@@ -54,7 +54,7 @@ local excused = {
   channel = { unlink = "its socket, which is no data", chmod = "its socket", lstat = "its socket",
     stat = "its socket", open = "the folder of a socket, when its path is too long" },
   sandbox_lock = { open = "/dev/null", fopen = "/proc, for a limit" },
-  child = { open = "/dev/null for the standard input of children" },
+  processes_system = { open = "/dev/null for the standard input of children" },
   folder = { opendir = "reads a server's folder, changes nothing" },
   http_answer = { open = "serves files, changes nothing", fstat = "of a file it serves" },
 }

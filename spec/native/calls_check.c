@@ -28,6 +28,7 @@
 #include "mqtt.h"
 #include "notify.h"
 #include "policy.h"
+#include "processes.h"
 #include "seal.h"
 #include "secret.h"
 #include "signals.h"
@@ -90,7 +91,7 @@ static int raise_child(const struct scratch *s, struct up_error *err)
 {
     const char *const argv[] = {"/bin/sleep", "60", NULL};
     struct up_child *child = NULL;
-    int rc = up_child_new(&child, "child", 60, err);
+    int rc = up_child_new(&child, up_processes_system(), "child", 60, err);
 
     (void)s;
     if (rc == 0)

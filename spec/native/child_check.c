@@ -22,6 +22,7 @@
 #include "child.h"
 #include "error.h"
 #include "notify.h"
+#include "processes.h"
 
 #define HEARTBEAT 10
 #define PATIENCE_MS 20000 /* after which a process is broken, not slow */
@@ -31,7 +32,7 @@ static struct up_child *child;
 static int setup(void **state)
 {
     (void)state;
-    return up_child_new(&child, "child", HEARTBEAT, NULL);
+    return up_child_new(&child, up_processes_system(), "child", HEARTBEAT, NULL);
 }
 
 static int teardown(void **state)
@@ -54,7 +55,7 @@ static const char *hear(uint64_t now)
     const char *line;
 
     while (!(line = up_child_hear(child, now))) {
-        struct pollfd fd = {.fd = up_child_fd(child), .events = up_child_events(child)};
+        struct pollfd fd = {.fd = up_child_link(child), .events = POLLIN};
 
         assert_int_equal(poll(&fd, 1, PATIENCE_MS), 1);
     }
@@ -100,7 +101,7 @@ static void hears_and_is_heard(void **state)
     up_child_tell(child, "nobody there"); /* must not raise SIGPIPE */
     up_child_reap(child, 1);
     up_child_tell(child, "nobody at all");
-    assert_int_equal(up_child_fd(child), -1);
+    assert_int_equal(up_child_link(child), -1);
 }
 
 static void a_long_line_is_cut(void **state)
@@ -163,12 +164,12 @@ static void what_a_child_does_not_read_yet_is_kept_for_it(void **state)
     memset(text, 'x', sizeof text - 1);
     start("kill -STOP $$; while read line <&3; do test \"$line\" = end && break; done; echo \"$line\" >&3",
           1);
-    while (!(up_child_events(child) & POLLOUT))
+    while (!up_child_wants_write(child))
         up_child_tell(child, "%s", text);
     up_child_tell(child, "end");
     kill(up_child_pid(child), SIGCONT);
-    for (int i = 0; up_child_events(child) & POLLOUT; i++) {
-        struct pollfd fd = {.fd = up_child_fd(child), .events = POLLOUT};
+    for (int i = 0; up_child_wants_write(child); i++) {
+        struct pollfd fd = {.fd = up_child_link(child), .events = POLLOUT};
 
         assert_true(i < PATIENCE_MS);
         kill(up_child_pid(child), SIGCONT); /* it may have stopped only now */
@@ -224,7 +225,7 @@ static void a_closed_or_broken_channel_is_silence(void **state)
     snprintf(flood, sizeof flood,
              "head -c 200000 /dev/zero | tr '\\0' x 2>/dev/null >&3; exec 3>&-; sleep 1000");
     start(flood, 1);
-    for (int i = 0; up_child_fd(child) >= 0; i++) {
+    for (int i = 0; up_child_link(child) >= 0; i++) {
         assert_true(i < PATIENCE_MS);
         assert_null(up_child_hear(child, 1));
         poll(NULL, 0, 1);
@@ -349,7 +350,7 @@ static void free_ends_a_running_child(void **state)
     pid_t pid;
 
     (void)state;
-    assert_int_equal(up_child_new(&other, "other", HEARTBEAT, NULL), 0);
+    assert_int_equal(up_child_new(&other, up_processes_system(), "other", HEARTBEAT, NULL), 0);
     assert_int_equal(up_child_start(other, argv, 1, NULL), 0);
     pid = up_child_pid(other);
     up_child_free(other);

@@ -8,6 +8,7 @@
 #include "child.h"
 
 #include "error.h"
+#include "processes.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -193,7 +194,7 @@ static int set_up(void **state)
     setenv("NOTIFY_SOCKET", "/run/notify", 1);
     setenv("WATCHDOG_USEC", "1", 1);
     setenv("WATCHDOG_PID", "1", 1);
-    return up_child_new(&child, "child", 60, NULL);
+    return up_child_new(&child, up_processes_system(), "child", 60, NULL);
 }
 
 static int tear_down(void **state)

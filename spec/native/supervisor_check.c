@@ -467,7 +467,7 @@ static void what_cannot_be_started_is_tried_again(void **state)
     static const struct play_step steps[] = {WAITS(10000), OVER};
 
     (void)state;
-    play_refuses.forks = 3;
+    play_refuses.starts = 3;
     perform(steps);
     must_say("agent: agent: cannot start: Resource temporarily unavailable (internal)\n");
     must_say("script: script: cannot start: Resource temporarily unavailable (internal)\n");
@@ -562,7 +562,6 @@ static void what_the_system_refuses_is_said_and_leaves_nothing(void **state)
         struct play_refusal refuses;
         const char *said;
     } cases[] = {
-        {{.mask = true}, "signals: "},
         {{.signals = true}, "signals: Too many open files"},
         {{.child = 1}, "agent: not enough memory"},
         {{.child = 2}, "script: not enough memory"},

@@ -1,7 +1,6 @@
 #include "supervisor_play.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -9,16 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-#include "channel.h"
 #include "child.h"
+#include "processes.h"
 
-#define FIRST_FD 1000 /* of the descriptors that are played */
 #define LINES 128
 #define BEAT_MS 2000
 
@@ -29,6 +24,7 @@ struct process {
     int status;
     char line[LINES][80];
     unsigned said, heard;
+    size_t begun; /* bytes of the line being heard that are heard already */
 };
 
 static struct {
@@ -36,10 +32,9 @@ static struct {
     const struct play_step *step;
     uint64_t until; /* of the wait that goes on; 0: none does */
     struct process process[2];
-    enum play_who starting;
     pid_t last_pid;
     unsigned children;
-    int fds, signal;
+    int open, signal; /* links and caught signals that were not given back */
     unsigned long turns;
     char *said, *done;
     size_t said_size, done_size;
@@ -125,25 +120,23 @@ WRAP(struct up_storage *, up_storage_system, (void))
     return stage.on ? sim_storage(play_sim) : __real_up_storage_system();
 }
 
-WRAP(int, up_child_new, (struct up_child * *out, const char *name, unsigned heartbeat, struct up_error *err))
+WRAP(int, up_child_new,
+     (struct up_child * *out, struct up_processes *processes, const char *name, unsigned heartbeat,
+      struct up_error *err))
 {
     if (++stage.children == play_refuses.child)
         return up_fail(err, UP_INTERNAL, "%s: not enough memory", name);
-    return __real_up_child_new(out, name, heartbeat, err);
+    return __real_up_child_new(out, processes, name, heartbeat, err);
 }
 
-WRAP(int, up_child_start, (struct up_child * c, const char *const argv[], uint64_t at, struct up_error *err))
+static pid_t p_start(struct up_processes *system, const char *const argv[], int *link)
 {
-    stage.starting = strcmp(argv[1], "--agent") == 0 ? AGENT : SCRIPT;
-    return __real_up_child_start(c, argv, at, err);
-}
+    enum play_who who = strcmp(argv[1], "--agent") == 0 ? AGENT : SCRIPT;
+    struct process *p = &stage.process[who];
 
-WRAP(pid_t, fork, (void))
-{
-    struct process *p = &stage.process[stage.starting];
-
-    if (play_refuses.forks > 0) {
-        play_refuses.forks--;
+    (void)system;
+    if (play_refuses.starts > 0) {
+        play_refuses.starts--;
         errno = EAGAIN;
         return -1;
     }
@@ -151,52 +144,41 @@ WRAP(pid_t, fork, (void))
         broken("two of the %s", p->name);
     *p = (struct process){.name = p->name, .mute = p->mute, .pid = ++stage.last_pid};
     fprintf(stage.log, "%s started\n", p->name);
+    *link = (int)who;
+    stage.open++;
     return p->pid;
 }
 
-WRAP(int, kill, (pid_t pid, int number))
+static void p_signal(struct up_processes *system, pid_t pid, int number)
 {
-    struct process *p;
+    struct process *p = process_of(pid);
 
-    if (!stage.on)
-        return __real_kill(pid, number);
-    p = process_of(-pid); /* always the group */
+    (void)system;
     if (number == SIGKILL || (number == SIGTERM && !p->deaf))
         end(p, number);
-    return 0;
 }
 
-WRAP(int, setpgid, (pid_t pid, pid_t group))
+static bool p_over(struct up_processes *system, pid_t pid)
 {
-    return stage.on ? 0 : __real_setpgid(pid, group);
+    (void)system;
+    return process_of(pid)->ended;
 }
 
-WRAP(int, waitid, (idtype_t type, id_t pid, siginfo_t *info, int options))
+static int p_reap(struct up_processes *system, pid_t pid)
 {
-    (void)type, (void)options;
-    if (process_of((pid_t)pid)->ended)
-        info->si_pid = (pid_t)pid;
-    return 0;
-}
+    struct process *p = process_of(pid);
 
-WRAP(pid_t, waitpid, (pid_t pid, int *status, int options))
-{
-    struct process *p;
-
-    if (!stage.on)
-        return __real_waitpid(pid, status, options);
-    p = process_of(pid);
+    (void)system;
     if (!p->ended)
         broken("it waits for the %s, which runs", p->name);
-    if (status)
-        *status = p->status;
     p->pid = 0;
-    return pid;
+    return p->status;
 }
 
-WRAP(int, execv, (const char *path, char *const argv[]))
+static int p_become(struct up_processes *system, const char *const argv[])
 {
-    fprintf(stage.log, "execute %s", path);
+    (void)system;
+    fprintf(stage.log, "execute %s", argv[0]);
     for (int i = 1; argv[i]; i++)
         fprintf(stage.log, " %s", argv[i]);
     fprintf(stage.log, "\n");
@@ -205,108 +187,68 @@ WRAP(int, execv, (const char *path, char *const argv[]))
 }
 
 /*
- * Signals and descriptors, which are counted.
+ * Signals and links, which are counted.
  */
 
-WRAP(int, sigprocmask, (int how, const sigset_t *set, sigset_t *old))
+static int p_catch_signals(struct up_processes *system)
 {
-    if (!stage.on)
-        return __real_sigprocmask(how, set, old);
-    if (how == SIG_BLOCK && play_refuses.mask)
-        return -1;
-    if (old)
-        sigemptyset(old);
-    return 0;
-}
-
-WRAP(int, signalfd, (int fd, const sigset_t *set, int flags))
-{
-    (void)fd, (void)set, (void)flags;
+    (void)system;
     if (play_refuses.signals) {
         errno = EMFILE;
         return -1;
     }
-    stage.fds++;
-    return FIRST_FD;
-}
-
-WRAP(int, socketpair, (int domain, int type, int protocol, int pair[2]))
-{
-    if (!stage.on)
-        return __real_socketpair(domain, type, protocol, pair);
-    stage.fds += 2;
-    pair[0] = FIRST_FD + 1 + (int)stage.starting;
-    pair[1] = FIRST_FD + 3;
+    stage.open++;
     return 0;
 }
 
-WRAP(int, close, (int fd))
+static int p_next_signal(struct up_processes *system)
 {
-    if (fd < FIRST_FD)
-        return __real_close(fd);
-    stage.fds--;
-    return 0;
-}
+    int number = stage.signal;
 
-WRAP(ssize_t, read, (int fd, void *data, size_t len))
-{
-    struct signalfd_siginfo *info = data;
-
-    if (fd != FIRST_FD)
-        return __real_read(fd, data, len);
-    if (stage.signal == 0) {
-        errno = EAGAIN;
-        return -1;
-    }
-    memset(info, 0, sizeof *info);
-    info->ssi_signo = (uint32_t)stage.signal;
+    (void)system;
     stage.signal = 0;
-    return sizeof *info;
+    return number == SIGCHLD ? 0 : number;
 }
 
-/*
- * Channels: a process is its own.
- */
-
-WRAP(int, up_channel_from_fd, (struct up_channel * *out, int fd, struct up_error *err))
+static void p_release_signals(struct up_processes *system)
 {
-    (void)err;
-    *out = (struct up_channel *)&stage.process[fd - FIRST_FD - 1];
-    return 0;
+    (void)system;
+    stage.open -= !play_refuses.signals;
 }
 
-WRAP(int, up_channel_fd, (const struct up_channel *c))
+static ssize_t p_send(struct up_processes *system, int link, const void *data, size_t len)
 {
-    return FIRST_FD + 1 + (int)((const struct process *)c - stage.process);
+    (void)system;
+    fprintf(stage.log, "%s < %.*s", stage.process[link].name, (int)len, (const char *)data);
+    return (ssize_t)len;
 }
 
-WRAP(int, up_channel_wants_write, (const struct up_channel *c))
+static ssize_t p_receive(struct up_processes *system, int link, void *buf, size_t len)
 {
-    (void)c;
-    return 0;
+    struct process *p = &stage.process[link];
+    char *out = buf;
+    size_t n = 0;
+
+    (void)system;
+    for (; n < len && p->heard != p->said; n++) {
+        char c = p->line[p->heard % LINES][p->begun++];
+
+        out[n] = c ? c : '\n';
+        if (c == '\0') {
+            p->heard++;
+            p->begun = 0;
+        }
+    }
+    if (n > 0)
+        return (ssize_t)n;
+    errno = EAGAIN;
+    return -1;
 }
 
-WRAP(int, up_channel_send, (struct up_channel * c, const char *line, size_t len, struct up_error *err))
+static void p_close(struct up_processes *system, int link)
 {
-    (void)err;
-    fprintf(stage.log, "%s < %.*s\n", ((struct process *)c)->name, (int)len, line);
-    return 0;
-}
-
-WRAP(long, up_channel_receive, (struct up_channel * c, const char **line, struct up_error *err))
-{
-    struct process *p = (struct process *)c;
-
-    (void)err;
-    if (p->heard == p->said)
-        return UP_AGAIN;
-    *line = p->line[p->heard++ % LINES];
-    return (long)strlen(*line);
-}
-
-WRAP(void, up_channel_close, (struct up_channel * c))
-{
-    stage.fds -= c != NULL;
+    (void)system, (void)link;
+    stage.open--;
 }
 
 /*
@@ -381,45 +323,59 @@ static void take(const struct play_step *step)
     }
 }
 
-/* What is there to be read. */
-static int ready(struct pollfd *fds)
+/* Whether there is something to be heard. */
+static bool ready(const struct up_link_watch *watches, size_t count)
 {
-    int count = 0;
+    bool is = stage.signal != 0;
 
-    for (int i = 0; i < 3; i++) {
-        bool is = i == 0 ? stage.signal != 0
-                         : fds[i].fd >= 0 && stage.process[i - 1].heard != stage.process[i - 1].said;
-
-        fds[i].revents = is ? POLLIN : 0;
-        count += is;
-    }
-    return count;
+    for (size_t i = 0; i < count; i++)
+        is = is || (watches[i].link >= 0 &&
+                    stage.process[watches[i].link].heard != stage.process[watches[i].link].said);
+    return is;
 }
 
-WRAP(int, poll, (struct pollfd * fds, nfds_t count, int timeout))
+static void p_wait(struct up_processes *system, const struct up_link_watch *watches, size_t count,
+                   int timeout)
 {
-    if (!stage.on)
-        return __real_poll(fds, count, timeout);
+    (void)system;
     fflush(stage.log);
     if (++stage.turns > 200000)
         broken("it goes round and round");
-    if (ready(fds) > 0)
-        return ready(fds);
+    if (ready(watches, count))
+        return;
     if (stage.step->what == PLAY_WAIT) {
         if (!wait_on(timeout))
             stage.step++;
-        return ready(fds);
-    }
-    if (stage.step->what == PLAY_OVER) {
+    } else if (stage.step->what == PLAY_OVER) {
         if (stage.until == 0)
             stage.signal = SIGTERM;
         else
             sim_advance(play_sim, (uint64_t)timeout);
         stage.until = 1;
-        return ready(fds);
+    } else {
+        take(stage.step++);
     }
-    take(stage.step++);
-    return ready(fds);
+}
+
+WRAP(struct up_processes *, up_processes_system, (void))
+{
+    static const struct up_processes_ops ops = {
+        .start = p_start,
+        .signal = p_signal,
+        .over = p_over,
+        .reap = p_reap,
+        .become = p_become,
+        .catch_signals = p_catch_signals,
+        .next_signal = p_next_signal,
+        .release_signals = p_release_signals,
+        .wait = p_wait,
+        .send = p_send,
+        .receive = p_receive,
+        .close = p_close,
+    };
+    static struct up_processes processes = {&ops};
+
+    return stage.on ? &processes : __real_up_processes_system();
 }
 
 int play(const struct up_config *config, enum up_verbosity verbosity, const struct play_step *steps,
@@ -444,7 +400,7 @@ int play(const struct up_config *config, enum up_verbosity verbosity, const stru
     stderr = stage.terminal;
     fclose(stage.log);
     play_refuses = (struct play_refusal){0};
-    assert_int_equal(stage.fds, 0);
+    assert_int_equal(stage.open, 0);
     assert_int_equal(stage.process[AGENT].pid, 0);
     assert_int_equal(stage.process[SCRIPT].pid, 0);
     assert_int_equal(sim_open_files(play_sim), 0);

@@ -2,8 +2,8 @@
  * supervisor_play.h -- a supervisor with a device in the simulator, children
  * that are played, and a clock that only waiting moves on.
  *
- * Linked with --wrap (CMakeLists.txt): processes, signals, channels and poll()
- * are asked for here. Whenever the supervisor waits, the next step of the play
+ * Storage is the simulator's; processes, links, signals and waiting are played
+ * here, behind processes.h. Whenever the supervisor waits, the next step of the play
  * happens; after the last one it is told to stop. No step takes real time.
  */
 #ifndef SUPERVISOR_PLAY_H
@@ -41,9 +41,9 @@ struct play_step {
 
 /* What the system refuses; set before play(), which takes it back. */
 struct play_refusal {
-    bool mask, signals; /* sigprocmask(), signalfd() */
-    unsigned child;     /* the n-th up_child_new() */
-    unsigned forks;     /* the first n starts of the agent and of the script */
+    bool signals;    /* to catch them */
+    unsigned child;  /* the n-th up_child_new() */
+    unsigned starts; /* the first n starts of the agent and of the script */
 };
 extern struct play_refusal play_refuses;
 

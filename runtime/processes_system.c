@@ -1,0 +1,223 @@
+/*
+ * The operating system's processes: fork, execv, socket pairs, a signalfd.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "processes.h"
+
+#define LINK_FD 3
+#define WATCHES 7
+
+struct system {
+    struct up_processes base; /* first: the operations are handed this */
+    int signals;              /* -1: they are not caught */
+    sigset_t old_mask;
+};
+
+/* Descriptors 0 to 3 and nothing else. */
+static int settle_descriptors(int link)
+{
+    int null;
+
+    if (dup2(link, LINK_FD) < 0)
+        return -1;
+    if (link == LINK_FD && fcntl(LINK_FD, F_SETFD, 0) < 0)
+        return -1;
+    if (close_range(LINK_FD + 1, ~0U, 0) < 0)
+        for (long fd = LINK_FD + 1, most = sysconf(_SC_OPEN_MAX); fd < most; fd++)
+            close((int)fd);
+    null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (null < 0)
+        return -1;
+    return dup2(null, STDIN_FILENO) < 0 ? -1 : 0;
+}
+
+/* In the child, after fork: nothing of ours must reach the new program. */
+_Noreturn static void be_child(const char *const argv[], int link, pid_t parent)
+{
+    sigset_t none;
+
+    setpgid(0, 0);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) /* it died before the line above */
+        _exit(127);
+    unsetenv("NOTIFY_SOCKET");
+    unsetenv("WATCHDOG_USEC");
+    unsetenv("WATCHDOG_PID");
+    sigemptyset(&none);
+    if (settle_descriptors(link) == 0 && sigprocmask(SIG_SETMASK, &none, NULL) == 0)
+        execv(argv[0], (char *const *)argv);
+    _exit(127);
+}
+
+static pid_t s_start(struct up_processes *p, const char *const argv[], int *link)
+{
+    int pair[2], cause;
+    pid_t pid, parent = getpid();
+
+    (void)p;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+        return -1;
+    pid = fork();
+    if (pid == 0)
+        be_child(argv, pair[1], parent);
+    cause = errno;
+    close(pair[1]);
+    if (pid < 0) {
+        close(pair[0]);
+        errno = cause;
+        return -1;
+    }
+    setpgid(pid, pid); /* here too, so that it holds before the first signal */
+    *link = pair[0];
+    return pid;
+}
+
+static void s_signal(struct up_processes *p, pid_t pid, int number)
+{
+    (void)p;
+    kill(-pid, number);
+}
+
+static bool s_over(struct up_processes *p, pid_t pid)
+{
+    siginfo_t info = {0};
+
+    (void)p;
+    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid;
+}
+
+static int s_reap(struct up_processes *p, pid_t pid)
+{
+    int status = 0;
+
+    (void)p;
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    return status;
+}
+
+static int s_become(struct up_processes *p, const char *const argv[])
+{
+    struct system *system = (struct system *)p;
+
+    fflush(NULL);
+    if (system->signals >= 0)
+        sigprocmask(SIG_SETMASK, &system->old_mask, NULL);
+    return execv(argv[0], (char *const *)argv);
+}
+
+static int s_catch_signals(struct up_processes *p)
+{
+    struct system *system = (struct system *)p;
+    sigset_t mask;
+
+    sigemptyset(&mask);
+    sigaddset(&mask, SIGCHLD);
+    sigaddset(&mask, SIGTERM);
+    sigaddset(&mask, SIGINT);
+    sigaddset(&mask, SIGHUP);
+    if (sigprocmask(SIG_BLOCK, &mask, &system->old_mask) < 0)
+        return -1;
+    system->signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (system->signals < 0) {
+        int cause = errno;
+
+        sigprocmask(SIG_SETMASK, &system->old_mask, NULL);
+        errno = cause;
+        return -1;
+    }
+    return 0;
+}
+
+static int s_next_signal(struct up_processes *p)
+{
+    struct system *system = (struct system *)p;
+    struct signalfd_siginfo info;
+
+    while (system->signals >= 0 && read(system->signals, &info, sizeof info) == (ssize_t)sizeof info)
+        if (info.ssi_signo != SIGCHLD)
+            return (int)info.ssi_signo;
+    return 0;
+}
+
+static void s_release_signals(struct up_processes *p)
+{
+    struct system *system = (struct system *)p;
+
+    if (system->signals < 0)
+        return;
+    close(system->signals);
+    system->signals = -1;
+    sigprocmask(SIG_SETMASK, &system->old_mask, NULL);
+}
+
+static void s_wait(struct up_processes *p, const struct up_link_watch *watches, size_t count, int timeout)
+{
+    struct system *system = (struct system *)p;
+    struct pollfd fds[WATCHES + 1] = {{.fd = system->signals, .events = POLLIN}};
+
+    if (count > WATCHES) { /* nobody has so many; all are looked at when this returns */
+        count = WATCHES;
+        timeout = 0;
+    }
+    for (size_t i = 0; i < count; i++)
+        fds[i + 1] = (struct pollfd){.fd = watches[i].link,
+                                     .events = (short)(POLLIN | (watches[i].write ? POLLOUT : 0))};
+    (void)!poll(fds, count + 1, timeout);
+}
+
+static int s_adopt(struct up_processes *p, int link)
+{
+    int type, flags;
+    socklen_t len = sizeof type;
+
+    (void)p;
+    if (getsockopt(link, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_STREAM) {
+        errno = ENOTSOCK;
+        return -1;
+    }
+    flags = fcntl(link, F_GETFL);
+    if (flags < 0 || fcntl(link, F_SETFL, flags | O_NONBLOCK) < 0)
+        return -1;
+    return fcntl(link, F_SETFD, FD_CLOEXEC);
+}
+
+static ssize_t s_send(struct up_processes *p, int link, const void *data, size_t len)
+{
+    (void)p;
+    return send(link, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static ssize_t s_receive(struct up_processes *p, int link, void *buf, size_t len)
+{
+    (void)p;
+    return recv(link, buf, len, MSG_DONTWAIT);
+}
+
+static void s_close(struct up_processes *p, int link)
+{
+    (void)p;
+    close(link);
+}
+
+struct up_processes *up_processes_system(void)
+{
+    static const struct up_processes_ops ops = {
+        s_start,           s_signal, s_over,  s_reap, s_become,  s_catch_signals, s_next_signal,
+        s_release_signals, s_wait,   s_adopt, s_send, s_receive, s_close,
+    };
+    static struct system system = {.base = {.ops = &ops}, .signals = -1};
+
+    return &system.base;
+}
