@@ -25,6 +25,7 @@ static const luaL_Reg bindings[] = {
     {"update.native.folder", luaopen_update_native_folder},
     {"update.native.signals", luaopen_update_native_signals},
     {"update.native.mqtt", luaopen_update_native_mqtt},
+    {"update.native.storage", luaopen_update_native_storage},
     {"update.native.boot", luaopen_update_native_boot},
     {"update.native.slot", luaopen_update_native_slot},
     {"update.native.device", luaopen_update_native_device},

@@ -92,8 +92,9 @@ int up_storage_read_file(struct up_storage *s, const char *path, size_t limit, c
     return 0;
 }
 
-/* Make path.new hold the data, durably; on failure it is taken away again. */
-static int write_new(struct up_storage *s, const char *temporary, const void *data, size_t len, unsigned mode)
+/* Make path.new hold the data, durably when that is asked for; on failure it is taken away again. */
+static int write_new(struct up_storage *s, const char *temporary, const void *data, size_t len, unsigned mode,
+                     bool durably)
 {
     int file, r, why;
 
@@ -104,7 +105,7 @@ static int write_new(struct up_storage *s, const char *temporary, const void *da
     if (file < 0)
         return -1;
     r = s->ops->pwrite(s, file, data, len, 0);
-    if (r == 0)
+    if (r == 0 && durably)
         r = s->ops->sync(s, file);
     why = errno;
     if (s->ops->close(s, file) < 0 && r == 0) {
@@ -117,22 +118,34 @@ static int write_new(struct up_storage *s, const char *temporary, const void *da
     return r;
 }
 
-int up_storage_write_file(struct up_storage *s, const char *path, const void *data, size_t len, unsigned mode,
-                          struct up_error *err)
+static int put_file(struct up_storage *s, const char *path, const void *data, size_t len, unsigned mode,
+                    bool durably, struct up_error *err)
 {
     char temporary[PATH_MAX];
     int why;
 
     if (snprintf(temporary, sizeof temporary, "%s.new", path) >= (int)sizeof temporary)
         return up_fail(err, UP_WRITE, "%.200s...: %s", path, strerror(ENAMETOOLONG));
-    if (write_new(s, temporary, data, len, mode) < 0)
+    if (write_new(s, temporary, data, len, mode, durably) < 0)
         return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: write: %s", temporary, strerror(errno));
     if (s->ops->rename(s, temporary, path) < 0) {
         why = errno;
         s->ops->unlink(s, temporary);
         return up_fail(err, up_code_of_errno(why, UP_WRITE), "%s: rename: %s", path, strerror(why));
     }
-    return up_storage_sync_parent(s, path, err);
+    return durably ? up_storage_sync_parent(s, path, err) : 0;
+}
+
+int up_storage_write_file(struct up_storage *s, const char *path, const void *data, size_t len, unsigned mode,
+                          struct up_error *err)
+{
+    return put_file(s, path, data, len, mode, true, err);
+}
+
+int up_storage_replace_file(struct up_storage *s, const char *path, const void *data, size_t len,
+                            unsigned mode, struct up_error *err)
+{
+    return put_file(s, path, data, len, mode, false, err);
 }
 
 /* One path for the whole descent: it grows and shrinks at its end. */

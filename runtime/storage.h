@@ -175,6 +175,11 @@ int up_storage_read_file(struct up_storage *s, const char *path, size_t limit, c
 int up_storage_write_file(struct up_storage *s, const char *path, const void *data, size_t len, unsigned mode,
                           struct up_error *err);
 
+/* The same without a sync: whole as long as the power stays, and after a power
+ * cut perhaps the old content, or none. */
+int up_storage_replace_file(struct up_storage *s, const char *path, const void *data, size_t len,
+                            unsigned mode, struct up_error *err);
+
 /* Remove a tree, or nothing when path does not exist; links are not followed.
  * Not durable until the parent is synced. Errors: UP_WRITE. */
 int up_storage_remove_tree(struct up_storage *s, const char *path, struct up_error *err);

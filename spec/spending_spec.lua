@@ -1,6 +1,7 @@
 -- Bytes of the day: counted, kept over starts, begun anew at midnight UTC.
 
 local spending = require "update.spending"
+local storage = require "update.native.storage"
 
 local MIB = 1024 * 1024
 local NOON = 20000 * 86400 + 43200
@@ -18,7 +19,7 @@ describe("spending", function()
   end)
 
   local function start(other)
-    return spending.new { path = other or path, now = function() return clock end,
+    return spending.new { path = other or path, storage = storage, now = function() return clock end,
       log = function(line) said[#said + 1] = line end }
   end
 

@@ -158,7 +158,9 @@ local function open(self)
   self.current_phase = self.device:status().phase
   self.asker = require("update.asker").new { config = config, device = self.device, tasks = self.tasks, keep = true,
     log = self.log }
-  self.spending = require("update.spending").new { path = config.state .. "/spent", now = os.time, log = self.log }
+  self.spending = require("update.spending").new {
+    path = config.state .. "/spent", storage = natives.storage, now = natives.storage.now, log = self.log,
+  }
   self.engine = require("update.engine").new {
     natives = natives, device = self.device, loop = self.loop, keys = config.keys, tasks = self.tasks,
     ask = function(offer, facts) return self.asker:decide(offer, facts) end,

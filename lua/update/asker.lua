@@ -6,25 +6,13 @@ local natives = require "update.natives"
 
 local M = {}
 
-local ENOENT = 2
-
-local function read_file(path)
-  local file, message, number = io.open(path, "rb")
-  if not file then return nil, message, number == ENOENT and "missing" or "write" end
-  local text
-  text, message = file:read("a")
-  file:close()
-  if not text then return nil, ("%s: %s"):format(path, message), "write" end
-  return text
-end
-
 --- @tparam table o config (update.config), device (update.native.device), tasks
 --   (scheduler), keep (boolean: the last good policy may be written), log
 -- @treturn table decide(self, offer, device) and healthy(self, facts): see update.ask
 function M.new(o)
   local config = o.config
   return require("update.ask").new {
-    native = natives.policy, json = natives.json, read = read_file, log = o.log,
+    native = natives.policy, json = natives.json, read = natives.storage.read, log = o.log,
     watch = function(watches, seconds) o.tasks:watch(watches, seconds) end,
     state = config.state, keep = o.keep, owner = config.policy, user = config.user,
     generation = function()

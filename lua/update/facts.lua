@@ -2,21 +2,20 @@
 --
 -- @module update.facts
 
+local storage = require("update.natives").storage
+
 local M = {}
 
-local function first_line_of(path, pattern)
-  local file = io.open(path)
-  if not file then return nil end
-  local text = file:read("a")
-  file:close()
-  return text:match(pattern)
+local function look(path, pattern)
+  local text = storage.read(path, 65536)
+  return text and text:match(pattern)
 end
 
 --- @treturn table uptime (seconds since the device started), memory (bytes
 --   available); what cannot be read is absent
 function M.system()
-  local uptime = tonumber(first_line_of("/proc/uptime", "^(%d+)") or "")
-  local memory = tonumber(first_line_of("/proc/meminfo", "MemAvailable:%s*(%d+) kB") or "")
+  local uptime = tonumber(look("/proc/uptime", "^(%d+)") or "")
+  local memory = tonumber(look("/proc/meminfo", "MemAvailable:%s*(%d+) kB") or "")
   return { uptime = uptime, memory = memory and memory * 1024 }
 end
 

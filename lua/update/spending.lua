@@ -15,18 +15,17 @@ local DAY = 86400
 local Spending = {}
 Spending.__index = Spending
 
-local function read(path)
-  local file = io.open(path)
-  if not file then return nil end
-  local day, bytes = (file:read(64) or ""):match("^(%d+) (%d+)\n$")
-  file:close()
+local function read(storage, path)
+  local text = storage.read(path, 64) or ""
+  local day, bytes = text:match("^(%d+) (%d+)\n$")
   return math.tointeger(tonumber(day)), math.tointeger(tonumber(bytes))
 end
 
---- @tparam table o path (the file), now (function, seconds since 1970), log (function of a line)
+--- @tparam table o path (the file), storage (update.native.storage, whose read() and replace() are used), now
+-- (function, seconds since 1970), log (function of a line)
 function M.new(o)
-  local self = setmetatable({ path = o.path, now = o.now, log = o.log, bytes = 0 }, Spending)
-  local day, bytes = read(o.path)
+  local self = setmetatable({ path = o.path, storage = o.storage, now = o.now, log = o.log, bytes = 0 }, Spending)
+  local day, bytes = read(o.storage, o.path)
   self.day = o.now() // DAY
   if day == self.day and bytes then self.bytes = bytes end
   self.written = self.bytes
@@ -39,13 +38,7 @@ local function turn(self)
 end
 
 local function write(self)
-  local file, message = io.open(self.path .. ".new", "w")
-  local ok = file
-  if file then
-    ok, message = file:write(("%d %d\n"):format(self.day, self.bytes))
-    ok = file:close() and ok
-    if ok then ok, message = os.rename(self.path .. ".new", self.path) end
-  end
+  local ok, message = self.storage.replace(self.path, ("%d %d\n"):format(self.day, self.bytes))
   if not ok then self.log(("%s: %s; what is spent today is not kept"):format(self.path, message)) end
   self.written = self.bytes
 end

@@ -6,11 +6,12 @@
 --
 -- @module update.table_file
 
+local storage = require("update.natives").storage
+
 local M = {}
 
 local INSTRUCTIONS = 100000 -- far more than a table constructor needs
 local SIZE = 1024 * 1024
-local PIECE = 4096 -- of what is read; one read of SIZE would take that much memory for a file of a few lines
 
 local strings = getmetatable("")
 
@@ -28,21 +29,9 @@ local function evaluate(chunk)
 end
 
 local function read(path, what)
-  local file, why = io.open(path, "rb")
-  if not file then return nil, why end
-  local pieces, size = {}, 0
-  repeat
-    local text, cause = file:read(PIECE)
-    if cause then
-      file:close()
-      return nil, ("%s: %s"):format(path, cause)
-    end
-    pieces[#pieces + 1] = text
-    size = size + #(text or "")
-  until not text or size > SIZE
-  file:close()
-  if size > SIZE then return nil, ("%s: larger than %d bytes; not a %s"):format(path, SIZE, what) end
-  return table.concat(pieces)
+  local text, why, code = storage.read(path, SIZE)
+  if code == "usage" then why = ("%s; not a %s"):format(why, what) end
+  return text, why
 end
 
 --- How many elements an array has; nil for a table with holes or names, whose `#` says nothing.
