@@ -21,6 +21,7 @@
 #include "config.h"
 #include "error.h"
 #include "host.h"
+#include "orphans.h"
 #include "sandbox.h"
 #include "storage.h"
 #include "supervisor.h"
@@ -137,6 +138,8 @@ static int mode_script(int argc, char **argv)
     int code;
 
     keep_channel();
+    if (up_orphans_mark(&err) < 0)
+        fprintf(stderr, "moult run: what the script leaves behind is not found: %s\n", err.message);
     if (argc != 3 || strcmp(argv[0], "-c") != 0) {
         up_fail(&err, UP_USAGE, "--script is for the supervisor: -c CONFIG DIR");
         return complain("", &err);

@@ -40,6 +40,14 @@ struct up_processes_ops {
     /* Become another program in this process, as argv says; returns only on failure. */
     int (*become)(struct up_processes *p, const char *const argv[]);
 
+    /* From now on whoever loses its parent below us becomes our child. */
+    int (*adopt_orphans)(struct up_processes *p);
+    /* Kill what the script started and left to us (orphans.h), not `script` itself,
+     * which may be 0. How many there were: their own children come with the next call. */
+    unsigned (*kill_orphans)(struct up_processes *p, pid_t script);
+    /* Forget those that have ended, but not these two. */
+    void (*forget_orphans)(struct up_processes *p, pid_t agent, pid_t script);
+
     /* From now on SIGTERM, SIGINT and SIGHUP do not end us but wait() returns
      * for them, and for the end of a program. */
     int (*catch_signals)(struct up_processes *p);

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "orphans.h"
 #include "processes.h"
 
 #define LINK_FD 3
@@ -117,6 +118,24 @@ static int s_become(struct up_processes *p, const char *const argv[])
     return execv(argv[0], (char *const *)argv);
 }
 
+static int s_adopt_orphans(struct up_processes *p)
+{
+    (void)p;
+    return up_orphans_adopt();
+}
+
+static unsigned s_kill_orphans(struct up_processes *p, pid_t script)
+{
+    (void)p;
+    return up_orphans_kill(script);
+}
+
+static void s_forget_orphans(struct up_processes *p, pid_t agent, pid_t script)
+{
+    (void)p;
+    up_orphans_forget(agent, script);
+}
+
 static int s_catch_signals(struct up_processes *p)
 {
     struct system *system = (struct system *)p;
@@ -214,8 +233,9 @@ static void s_close(struct up_processes *p, int link)
 struct up_processes *up_processes_system(void)
 {
     static const struct up_processes_ops ops = {
-        s_start,           s_signal, s_over,  s_reap, s_become,  s_catch_signals, s_next_signal,
-        s_release_signals, s_wait,   s_adopt, s_send, s_receive, s_close,
+        s_start,        s_signal,         s_over,          s_reap,        s_become,          s_adopt_orphans,
+        s_kill_orphans, s_forget_orphans, s_catch_signals, s_next_signal, s_release_signals, s_wait,
+        s_adopt,        s_send,           s_receive,       s_close,
     };
     static struct system system = {.base = {.ops = &ops}, .signals = -1};
 

@@ -221,6 +221,8 @@ static int poll_timeout(const struct up_supervisor *s)
         next = sooner(next, s->restart_at);
     if (s->ready_by > 0)
         next = sooner(next, s->ready_by);
+    if (s->sweep_until > 0)
+        next = sooner(next, now + UP_SWEEP_MS);
     return next <= now ? 0 : (int)(next - now);
 }
 
@@ -239,7 +241,8 @@ static int follow_leave(struct up_supervisor *s, struct up_error *err)
 {
     int n;
 
-    if (s->leave == UP_LEAVE_NOT || up_child_running(s->agent) || up_child_running(s->script))
+    if (s->leave == UP_LEAVE_NOT || up_child_running(s->agent) || up_child_running(s->script) ||
+        s->sweep_until > 0)
         return 1;
     if (s->leave == UP_LEAVE_STOP)
         return 0;
@@ -260,6 +263,7 @@ int up_supervisor_step(struct up_supervisor *s, int *timeout, struct up_error *e
         s->restart_at = 0;
         up_leave_to_restart(s, "it did not go down the last time");
     }
+    s->processes->ops->forget_orphans(s->processes, up_child_pid(s->agent), up_child_pid(s->script));
     n = follow_leave(s, err);
     *timeout = more ? 0 : poll_timeout(s);
     return n;
@@ -294,6 +298,9 @@ static int open_all(struct up_supervisor *s, struct up_error *err)
 
     if (s->processes->ops->catch_signals(s->processes) < 0)
         return up_fail(err, UP_INTERNAL, "signals: %s", strerror(errno));
+    if (s->processes->ops->adopt_orphans(s->processes) < 0)
+        fprintf(stderr, "moult run: what the script leaves behind stays: %s\n", strerror(errno));
+    up_sweep(s); /* of the script before we started over */
     if (open_device(s, &action, err) < 0 ||
         up_child_new(&s->agent, s->processes, "agent", s->config->heartbeat, err) < 0 ||
         up_child_new(&s->script, s->processes, "script", s->config->heartbeat, err) < 0)

@@ -12,6 +12,8 @@
 #include "notify.h"
 
 #define UP_WHY_SIZE 200
+#define UP_SWEEP_MS 20 /* between two looks for what the script left */
+#define UP_SWEEP_MOST_MS 5000
 
 /* What happens when the script is down. */
 enum up_intent {
@@ -40,7 +42,8 @@ struct up_supervisor {
     uint64_t trial_until; /* ms; meaningful on trial */
     uint64_t restart_at;  /* ms; when to try the restart command again; 0: not */
     uint64_t restart_delay;
-    uint64_t ready_by; /* ms; the service manager is told then at the latest; 0: it was */
+    uint64_t sweep_until; /* ms; kill what the script left until then at the latest; 0: nothing is left */
+    uint64_t ready_by;    /* ms; the service manager is told then at the latest; 0: it was */
 };
 
 /* A line on stderr unless quiet; warn() always. */
@@ -67,8 +70,12 @@ void up_intend(struct up_supervisor *s, enum up_intent intent, const char *why);
 void up_supervisor_rollback(struct up_supervisor *s);
 /* Start the script, watch it, follow up when it ended. */
 void up_look_after_script(struct up_supervisor *s);
-/* When it is to be started, ms; UINT64_MAX: it runs. */
+/* When it is to be started, ms; UINT64_MAX: it runs, or what it left does. */
 uint64_t up_script_due(const struct up_supervisor *s);
+
+/* From now on kill what the script left; nothing is started before it is gone,
+ * or UP_SWEEP_MOST_MS passed: a process may hang in the kernel. */
+void up_sweep(struct up_supervisor *s);
 
 /* Up to a bounded number of lines, so that a flood from one child starves
  * nobody. True: more may be there. */

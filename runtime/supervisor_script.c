@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "error.h"
+#include "processes.h"
 #include "supervisor_private.h"
 
 static void arm_deadline(struct up_supervisor *s)
@@ -49,7 +50,30 @@ static void script_path(const struct up_supervisor *s, char *buf, size_t len)
 
 uint64_t up_script_due(const struct up_supervisor *s)
 {
-    return s->leave == UP_LEAVE_NOT && !up_child_running(s->script) ? up_child_due(s->script) : UINT64_MAX;
+    if (s->leave != UP_LEAVE_NOT || up_child_running(s->script) || s->sweep_until > 0)
+        return UINT64_MAX;
+    return up_child_due(s->script);
+}
+
+void up_sweep(struct up_supervisor *s)
+{
+    s->sweep_until = up_supervisor_now(s) + UP_SWEEP_MOST_MS;
+}
+
+/* Whether nothing runs any more of what the script has started. */
+static bool swept(struct up_supervisor *s)
+{
+    unsigned left;
+
+    if (s->sweep_until == 0)
+        return true;
+    left = s->processes->ops->kill_orphans(s->processes, up_child_pid(s->script));
+    if (left > 0 && up_supervisor_now(s) < s->sweep_until)
+        return false;
+    if (left > 0)
+        up_say(s, "%u processes that the script left behind cannot be killed", left);
+    s->sweep_until = 0;
+    return true;
 }
 
 static void start_script(struct up_supervisor *s)
@@ -139,6 +163,7 @@ static void script_ended(struct up_supervisor *s)
     struct up_error err;
 
     up_child_reap(s->script, up_supervisor_now(s));
+    up_sweep(s);
     up_say(s, "script %s", up_child_reason(s->script));
     up_tell_script(s);
     if (s->leave != UP_LEAVE_NOT || s->intent != UP_INTENT_NONE || !s->device)
@@ -170,7 +195,7 @@ void up_look_after_script(struct up_supervisor *s)
             script_ended(s);
         }
     }
-    if (up_child_running(s->script))
+    if (up_child_running(s->script) || !swept(s))
         return;
     follow_intent(s);
     if (up_supervisor_now(s) >= up_script_due(s))

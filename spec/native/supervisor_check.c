@@ -8,6 +8,7 @@
 #include "supervisor_play.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -97,6 +98,16 @@ static void break_reading(void)
 static void mend(void)
 {
     sim_fail(play_sim, SIM_OPS, 0, 0, false);
+}
+
+static void leave_three(void)
+{
+    play_orphans = 3;
+}
+
+static void leave_one_for_ever(void)
+{
+    play_orphans = UINT_MAX;
 }
 
 static void must_say(const char *text)
@@ -556,6 +567,38 @@ static void without_its_state_a_device_runs_what_it_has(void **state)
     assert_string_equal(play_done(), "");
 }
 
+static void nothing_is_started_on_top_of_what_the_script_left(void **state)
+{
+    static const struct play_step steps[] = {CALLS(leave_three), ENDS(SCRIPT, 1), WAITS(3000), OVER};
+
+    (void)state;
+    perform(steps);
+    must_do("orphan killed\norphan killed\norphan killed\nscript started\n");
+}
+
+/* Nor is the trial begun, and its start counted. */
+static void a_process_that_cannot_be_killed_delays_only(void **state)
+{
+    static const struct play_step steps[] = {CALLS(leave_one_for_ever), TRIES, WAITS(3000), OVER};
+
+    (void)state;
+    perform(steps);
+    must_do("orphan killed\nagent < phase trial\n");
+    must_say("1 processes that the script left behind cannot be killed\n");
+    assert_int_equal(play_count(play_done(), "script started"), 2);
+}
+
+static void without_a_subreaper_a_device_runs(void **state)
+{
+    static const struct play_step steps[] = {WAITS(3000), OVER};
+
+    (void)state;
+    play_refuses.orphans = true;
+    perform(steps);
+    must_say("what the script leaves behind stays: Invalid argument\n");
+    must_do("script started\n");
+}
+
 static void what_the_system_refuses_is_said_and_leaves_nothing(void **state)
 {
     static const struct {
@@ -608,6 +651,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_was_to_follow_a_script_is_not_begun_while_stopping, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(without_its_state_a_device_runs_what_it_has, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(nothing_is_started_on_top_of_what_the_script_left, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_process_that_cannot_be_killed_delays_only, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(without_a_subreaper_a_device_runs, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_the_system_refuses_is_said_and_leaves_nothing, set_up,
                                         tear_down),
     };

@@ -1,6 +1,7 @@
 #include "supervisor_play.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -42,6 +43,7 @@ static struct {
 } stage;
 
 struct play_refusal play_refuses;
+unsigned play_orphans;
 struct sim *play_sim;
 
 const char *play_said(void)
@@ -184,6 +186,30 @@ static int p_become(struct up_processes *system, const char *const argv[])
     fprintf(stage.log, "\n");
     errno = ENOENT;
     return -1;
+}
+
+/* What the script leaves behind: killed, but gone only some looks later. */
+static int p_adopt_orphans(struct up_processes *system)
+{
+    (void)system;
+    errno = EINVAL;
+    return play_refuses.orphans ? -1 : 0;
+}
+
+static unsigned p_kill_orphans(struct up_processes *system, pid_t script)
+{
+    (void)system, (void)script;
+    if (stage.process[SCRIPT].pid != 0 && !stage.process[SCRIPT].ended)
+        broken("what the script started is killed while it runs");
+    if (play_orphans == 0)
+        return 0;
+    fprintf(stage.log, "orphan killed\n");
+    return play_orphans == UINT_MAX ? 1 : play_orphans--;
+}
+
+static void p_forget_orphans(struct up_processes *system, pid_t agent, pid_t script)
+{
+    (void)system, (void)agent, (void)script;
 }
 
 /*
@@ -365,6 +391,9 @@ WRAP(struct up_processes *, up_processes_system, (void))
         .over = p_over,
         .reap = p_reap,
         .become = p_become,
+        .adopt_orphans = p_adopt_orphans,
+        .kill_orphans = p_kill_orphans,
+        .forget_orphans = p_forget_orphans,
         .catch_signals = p_catch_signals,
         .next_signal = p_next_signal,
         .release_signals = p_release_signals,
@@ -400,6 +429,7 @@ int play(const struct up_config *config, enum up_verbosity verbosity, const stru
     stderr = stage.terminal;
     fclose(stage.log);
     play_refuses = (struct play_refusal){0};
+    play_orphans = 0;
     assert_int_equal(stage.open, 0);
     assert_int_equal(stage.process[AGENT].pid, 0);
     assert_int_equal(stage.process[SCRIPT].pid, 0);

@@ -44,8 +44,13 @@ struct play_refusal {
     bool signals;    /* to catch them */
     unsigned child;  /* the n-th up_child_new() */
     unsigned starts; /* the first n starts of the agent and of the script */
+    bool orphans;    /* to adopt them */
 };
 extern struct play_refusal play_refuses;
+
+/* In how many looks processes are found that the script left, each time less
+ * one; UINT_MAX: for ever. play() takes it back. */
+extern unsigned play_orphans;
 
 /* The simulator that up_storage_system() is. */
 extern struct sim *play_sim;

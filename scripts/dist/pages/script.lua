@@ -56,6 +56,9 @@ back. While `sys.run()`, or a function that waits, is at work, the script tells 
 that is busy for longer than `heartbeat` of the configuration is killed. Its Lua memory is bounded by
 `script_memory`.
 
+Whatever the script has started ends with it, daemons too: before it is started again, and before its release is
+changed, all of it is killed. A program that is to stay belongs to the service manager.
+
 The globals `PROJECT`, `VERSION` and `PRODUCT_KEY` have to be those of the package.]]
   page:section "UPDATE"
   page:text "Failure is `nil, message, code`, the code \"nothing\" without an agent. What waits lets other tasks run."

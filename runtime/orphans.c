@@ -1,0 +1,119 @@
+#include "orphans.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "error.h"
+
+#define SCORE_MOST 1000 /* proc(5): oom_score_adj */
+
+int up_orphans_adopt(void)
+{
+    return prctl(PR_SET_CHILD_SUBREAPER, 1);
+}
+
+/* The first line of /proc/<who>/<what>; false when the process is gone. */
+static bool read_proc(const char *who, const char *what, char *line, int size)
+{
+    char path[64];
+    FILE *file;
+    bool got;
+
+    snprintf(path, sizeof path, "/proc/%.20s/%s", who, what);
+    file = fopen(path, "re");
+    if (!file)
+        return false;
+    got = fgets(line, size, file) != NULL;
+    fclose(file);
+    return got;
+}
+
+static bool score_of(const char *who, long *score)
+{
+    char line[32];
+
+    if (!read_proc(who, "oom_score_adj", line, sizeof line))
+        return false;
+    *score = strtol(line, NULL, 10);
+    return true;
+}
+
+int up_orphans_mark(struct up_error *err)
+{
+    FILE *file;
+    long score;
+    bool written;
+
+    if (!score_of("self", &score))
+        return up_fail(err, UP_INTERNAL, "/proc/self/oom_score_adj cannot be read");
+    if (score + UP_ORPHAN_STEP > SCORE_MOST)
+        return up_fail(err, UP_INTERNAL, "/proc/self/oom_score_adj is %ld already", score);
+    file = fopen("/proc/self/oom_score_adj", "we");
+    written = file && fprintf(file, "%ld\n", score + UP_ORPHAN_STEP) > 0;
+    if (file && fclose(file) != 0)
+        written = false;
+    return written ? 0 : up_fail(err, UP_INTERNAL, "/proc/self/oom_score_adj: %s", strerror(errno));
+}
+
+/* Whether it runs and its parent is `parent`: "PID (NAME) STATE PPID ...", and
+ * the name may hold anything. */
+static bool is_child(const char *who, pid_t parent)
+{
+    char line[256];
+    const char *rest;
+
+    if (!read_proc(who, "stat", line, sizeof line))
+        return false;
+    rest = strrchr(line, ')');
+    return rest && rest[1] == ' ' && rest[2] != 'Z' && rest[2] != 'X' &&
+           strtol(rest + 3, NULL, 10) == (long)parent;
+}
+
+unsigned up_orphans_kill(pid_t script)
+{
+    const struct dirent *entry;
+    pid_t self = getpid();
+    unsigned count = 0;
+    long least, score;
+    DIR *dir;
+
+    if (!score_of("self", &least))
+        return 0;
+    dir = opendir("/proc");
+    if (!dir)
+        return 0;
+    least += UP_ORPHAN_STEP;
+    while ((entry = readdir(dir)) != NULL) {
+        pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+
+        /* A child of ours keeps its number until we reap it. */
+        if (!isdigit((unsigned char)entry->d_name[0]) || pid == script || !is_child(entry->d_name, self) ||
+            !score_of(entry->d_name, &score) || score < least)
+            continue;
+        kill(pid, SIGKILL);
+        count++;
+    }
+    closedir(dir);
+    return count;
+}
+
+void up_orphans_forget(pid_t agent, pid_t script)
+{
+    siginfo_t info = {0};
+
+    while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0 &&
+           info.si_pid != agent && info.si_pid != script) {
+        if (waitpid(info.si_pid, NULL, WNOHANG) < 0)
+            return;
+        info.si_pid = 0;
+    }
+}

@@ -1,0 +1,148 @@
+/*
+ * What a script leaves behind: real processes, made of the shell, which lose
+ * their parent and become children of this check.
+ */
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "error.h"
+#include "orphans.h"
+
+#define PATIENCE_MS 20000
+
+/* A shell that says the number of the process it leaves behind; -1: none said. */
+static pid_t leave_behind(const char *script, bool marked)
+{
+    char text[32] = "";
+    int ends[2], status;
+    pid_t pid;
+
+    assert_int_equal(pipe(ends), 0);
+    pid = fork();
+    if (pid == 0) {
+        if (marked && up_orphans_mark(NULL) < 0)
+            _exit(77);
+        dup2(ends[1], 1);
+        execl("/bin/sh", "sh", "-c", script, (char *)NULL);
+        _exit(127);
+    }
+    close(ends[1]);
+    for (size_t n = 0; n < sizeof text - 1 && !strchr(text, '\n');) {
+        ssize_t got = read(ends[0], text + n, sizeof text - 1 - n);
+
+        if (got <= 0)
+            break;
+        n += (size_t)got;
+    }
+    close(ends[0]);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
+        print_message("this kernel takes no mark\n");
+        skip();
+    }
+    return *text ? (pid_t)strtol(text, NULL, 10) : -1;
+}
+
+#define SLEEPER "setsid sleep 1000 >/dev/null 2>&1 & echo $!"
+
+static bool runs(pid_t pid)
+{
+    siginfo_t info = {0};
+
+    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0;
+}
+
+static void end(pid_t pid)
+{
+    kill(pid, SIGKILL);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+static void wait_until_none(pid_t script)
+{
+    for (int i = 0; up_orphans_kill(script) > 0; i++) {
+        assert_true(i < PATIENCE_MS);
+        poll(NULL, 0, 1);
+    }
+}
+
+static void what_the_script_left_is_killed_and_nothing_else(void **state)
+{
+    pid_t other = leave_behind(SLEEPER, false), orphan = leave_behind(SLEEPER, true);
+
+    (void)state;
+    assert_true(runs(orphan) && runs(other));
+    assert_int_equal(up_orphans_kill(0), 1);
+    wait_until_none(0);
+    assert_true(runs(other));
+    up_orphans_forget(0, 0);
+    assert_int_equal(waitpid(orphan, NULL, 0), -1); /* forgotten */
+    assert_true(runs(other));
+    end(other);
+}
+
+static void the_script_itself_is_not_an_orphan(void **state)
+{
+    pid_t script = leave_behind(SLEEPER, true);
+
+    (void)state;
+    assert_int_equal(up_orphans_kill(script), 0);
+    assert_true(runs(script));
+    end(script);
+}
+
+/* Each that dies hands its own children on. */
+static void a_chain_is_killed_link_by_link(void **state)
+{
+    pid_t first = leave_behind(
+        "setsid sh -c 'setsid sh -c \"setsid sleep 1000; true\"; true' >/dev/null 2>&1 & echo $!", true);
+
+    (void)state;
+    assert_true(first > 0);
+    wait_until_none(0);
+    up_orphans_forget(0, 0);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
+static void those_who_are_waited_for_elsewhere_stay(void **state)
+{
+    pid_t agent = fork();
+
+    (void)state;
+    if (agent == 0)
+        _exit(5);
+    for (int i = 0; runs(agent); i++) {
+        assert_true(i < PATIENCE_MS);
+        poll(NULL, 0, 1);
+    }
+    up_orphans_forget(agent, 0);
+    up_orphans_forget(0, agent);
+    assert_int_equal(waitpid(agent, NULL, 0), agent);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_the_script_left_is_killed_and_nothing_else),
+        cmocka_unit_test(the_script_itself_is_not_an_orphan),
+        cmocka_unit_test(a_chain_is_killed_link_by_link),
+        cmocka_unit_test(those_who_are_waited_for_elsewhere_stay),
+    };
+
+    if (up_orphans_adopt() < 0)
+        return 77;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
