@@ -24,144 +24,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "plans.h"
 #include "world.h"
-
-/* A first installation, then each way that a transaction can go. */
-static const struct world_plan plans[] = {
-    {.name = "provision", .package = WORLD_FACTORY},
-    {.name = "script", .provisioned = true, .package = WORLD_SCRIPT},
-    {.name = "slot", .provisioned = true, .package = WORLD_CORE},
-    {.name = "both", .provisioned = true, .package = WORLD_BOTH},
-    {.name = "script fails", .provisioned = true, .package = WORLD_SCRIPT, .verdict = WORLD_FAIL},
-    {.name = "both fails", .provisioned = true, .package = WORLD_BOTH, .verdict = WORLD_FAIL},
-    {.name = "script crashes", .provisioned = true, .package = WORLD_SCRIPT, .verdict = WORLD_CRASH},
-    {.name = "slot crashes", .provisioned = true, .package = WORLD_CORE, .verdict = WORLD_CRASH},
-    {.name = "script disarmed", .provisioned = true, .package = WORLD_SCRIPT, .verdict = WORLD_DISARM},
-    {.name = "both disarmed", .provisioned = true, .package = WORLD_BOTH, .verdict = WORLD_DISARM},
-    {.name = "core left out", .provisioned = true, .package = WORLD_SAME_CORE},
-    {.name = "slot dead", .provisioned = true, .package = WORLD_CORE, .verdict = WORLD_DEAD},
-    {.name = "both dead", .provisioned = true, .package = WORLD_BOTH, .verdict = WORLD_DEAD},
-    {.name = "script by permit", .provisioned = true, .package = WORLD_SCRIPT, .permit = true},
-    {.name = "both by permit", .provisioned = true, .package = WORLD_BOTH, .permit = true},
-    {.name = "both by permit fails",
-     .provisioned = true,
-     .package = WORLD_BOTH,
-     .verdict = WORLD_FAIL,
-     .permit = true},
-    {.name = "script by permit disarmed",
-     .provisioned = true,
-     .package = WORLD_SCRIPT,
-     .verdict = WORLD_DISARM,
-     .permit = true},
-    {.name = "uboot provision", .package = WORLD_FACTORY, .loader = WORLD_UBOOT},
-    {.name = "uboot script", .provisioned = true, .package = WORLD_SCRIPT, .loader = WORLD_UBOOT},
-    {.name = "uboot slot", .provisioned = true, .package = WORLD_CORE, .loader = WORLD_UBOOT},
-    {.name = "uboot both", .provisioned = true, .package = WORLD_BOTH, .loader = WORLD_UBOOT},
-    {.name = "uboot both fails",
-     .provisioned = true,
-     .package = WORLD_BOTH,
-     .verdict = WORLD_FAIL,
-     .loader = WORLD_UBOOT},
-    {.name = "uboot slot crashes",
-     .provisioned = true,
-     .package = WORLD_CORE,
-     .verdict = WORLD_CRASH,
-     .loader = WORLD_UBOOT},
-    {.name = "uboot both disarmed",
-     .provisioned = true,
-     .package = WORLD_BOTH,
-     .verdict = WORLD_DISARM,
-     .loader = WORLD_UBOOT},
-    {.name = "uboot slot dead",
-     .provisioned = true,
-     .package = WORLD_CORE,
-     .verdict = WORLD_DEAD,
-     .loader = WORLD_UBOOT},
-    {.name = "uboot both dead",
-     .provisioned = true,
-     .package = WORLD_BOTH,
-     .verdict = WORLD_DEAD,
-     .loader = WORLD_UBOOT},
-    {.name = "provision on block devices", .package = WORLD_FACTORY, .medium = WORLD_ON_BLOCK},
-    {.name = "slot on block devices", .provisioned = true, .package = WORLD_CORE, .medium = WORLD_ON_BLOCK},
-    {.name = "both on block devices", .provisioned = true, .package = WORLD_BOTH, .medium = WORLD_ON_BLOCK},
-    {.name = "both fails on block devices",
-     .provisioned = true,
-     .package = WORLD_BOTH,
-     .verdict = WORLD_FAIL,
-     .medium = WORLD_ON_BLOCK},
-    {.name = "provision on NOR", .package = WORLD_FACTORY, .medium = WORLD_ON_NOR},
-    {.name = "slot on NOR", .provisioned = true, .package = WORLD_CORE, .medium = WORLD_ON_NOR},
-    {.name = "both on NOR", .provisioned = true, .package = WORLD_BOTH, .medium = WORLD_ON_NOR},
-    {.name = "both fails on NOR",
-     .provisioned = true,
-     .package = WORLD_BOTH,
-     .verdict = WORLD_FAIL,
-     .medium = WORLD_ON_NOR},
-    {.name = "provision on NAND", .package = WORLD_FACTORY, .medium = WORLD_ON_NAND},
-    {.name = "slot on NAND", .provisioned = true, .package = WORLD_CORE, .medium = WORLD_ON_NAND},
-    {.name = "both on NAND", .provisioned = true, .package = WORLD_BOTH, .medium = WORLD_ON_NAND},
-    {.name = "both fails on NAND",
-     .provisioned = true,
-     .package = WORLD_BOTH,
-     .verdict = WORLD_FAIL,
-     .medium = WORLD_ON_NAND},
-    {.name = "provision on small NAND", .package = WORLD_FACTORY, .medium = WORLD_ON_SMALL_NAND},
-    {.name = "slot on small NAND", .provisioned = true, .package = WORLD_CORE, .medium = WORLD_ON_SMALL_NAND},
-    {.name = "both on small NAND", .provisioned = true, .package = WORLD_BOTH, .medium = WORLD_ON_SMALL_NAND},
-    {.name = "both fails on small NAND",
-     .provisioned = true,
-     .package = WORLD_BOTH,
-     .verdict = WORLD_FAIL,
-     .medium = WORLD_ON_SMALL_NAND},
-    {.name = "provision on UBI", .package = WORLD_FACTORY, .medium = WORLD_ON_UBI},
-    {.name = "slot on UBI", .provisioned = true, .package = WORLD_CORE, .medium = WORLD_ON_UBI},
-    {.name = "both on UBI", .provisioned = true, .package = WORLD_BOTH, .medium = WORLD_ON_UBI},
-    {.name = "both fails on UBI",
-     .provisioned = true,
-     .package = WORLD_BOTH,
-     .verdict = WORLD_FAIL,
-     .medium = WORLD_ON_UBI},
-    {.name = "slot disarmed on NAND",
-     .provisioned = true,
-     .package = WORLD_CORE,
-     .verdict = WORLD_DISARM,
-     .medium = WORLD_ON_NAND},
-    {.name = "uboot both on NAND",
-     .provisioned = true,
-     .package = WORLD_BOTH,
-     .loader = WORLD_UBOOT,
-     .medium = WORLD_ON_NAND},
-    {.name = "uboot both on UBI",
-     .provisioned = true,
-     .package = WORLD_BOTH,
-     .loader = WORLD_UBOOT,
-     .medium = WORLD_ON_UBI},
-    {.name = "delta", .provisioned = true, .package = WORLD_DELTA},
-    {.name = "both by delta", .provisioned = true, .package = WORLD_BOTH_DELTA},
-    {.name = "delta fails", .provisioned = true, .package = WORLD_DELTA, .verdict = WORLD_FAIL},
-    {.name = "delta dead", .provisioned = true, .package = WORLD_DELTA, .verdict = WORLD_DEAD},
-    {.name = "uboot both by delta", .provisioned = true, .package = WORLD_BOTH_DELTA, .loader = WORLD_UBOOT},
-    {.name = "both by delta on block devices",
-     .provisioned = true,
-     .package = WORLD_BOTH_DELTA,
-     .medium = WORLD_ON_BLOCK},
-    {.name = "delta on NOR", .provisioned = true, .package = WORLD_DELTA, .medium = WORLD_ON_NOR},
-    {.name = "delta on NAND", .provisioned = true, .package = WORLD_DELTA, .medium = WORLD_ON_NAND},
-    {.name = "delta on small NAND",
-     .provisioned = true,
-     .package = WORLD_DELTA,
-     .medium = WORLD_ON_SMALL_NAND},
-    {.name = "delta on UBI", .provisioned = true, .package = WORLD_DELTA, .medium = WORLD_ON_UBI},
-    {.name = "remote", .provisioned = true, .package = WORLD_REMOTE},
-    {.name = "remote on block devices",
-     .provisioned = true,
-     .package = WORLD_REMOTE,
-     .medium = WORLD_ON_BLOCK},
-    {.name = "remote on NAND", .provisioned = true, .package = WORLD_REMOTE, .medium = WORLD_ON_NAND},
-    {.name = "remote on UBI", .provisioned = true, .package = WORLD_REMOTE, .medium = WORLD_ON_UBI},
-};
-#define PLANS (sizeof plans / sizeof plans[0])
 
 /* Syncs whose loss no promise depends on. The enumeration is told to expect
  * that leaving them out breaks nothing; the reason is printed with them. */
@@ -326,11 +190,11 @@ static void place_of(const char *name, char out[128])
 
 static void collect_places(char places[PLACES][128], unsigned *count)
 {
-    for (size_t i = 0; i < PLANS; i++) {
-        struct sim *sim = world_new(&plans[i]);
+    for (size_t i = 0; i < WORLD_PLANS; i++) {
+        struct sim *sim = world_new(&world_plans[i]);
         struct world_log log = {0};
 
-        world_live(sim, &plans[i], true, &log);
+        world_live(sim, &world_plans[i], true, &log);
         for (unsigned n = 1; n <= sim_syncs(sim); n++) {
             char place[128];
             bool known = false;
@@ -358,9 +222,9 @@ static unsigned mutants(const struct effort *effort)
         const struct excuse *excuse = excuse_for(places[i]);
 
         /* What syncs is the same wherever the slots lie, and by a permit. */
-        for (size_t p = 0; p < PLANS && !done(&t); p++)
-            if (plans[p].medium == WORLD_ON_FILES && !plans[p].permit)
-                enumerate(&t, &plans[p], effort);
+        for (size_t p = 0; p < WORLD_PLANS && !done(&t); p++)
+            if (world_plans[p].medium == WORLD_ON_FILES && !world_plans[p].permit)
+                enumerate(&t, &world_plans[p], effort);
         if (t.bad) {
             killed++;
             printf("  without sync of %s: caught in flow %s\n", places[i], t.last_bad_flow);
@@ -387,8 +251,8 @@ static unsigned wanted(const char *only)
 {
     unsigned count = 0;
 
-    for (size_t i = 0; i < PLANS; i++)
-        count += !only || strcmp(only, plans[i].name) == 0;
+    for (size_t i = 0; i < WORLD_PLANS; i++)
+        count += !only || strcmp(only, world_plans[i].name) == 0;
     return count;
 }
 
@@ -398,17 +262,17 @@ static void take_flows(struct board *board, const struct effort *effort, const c
     const struct effort elsewhere = {(effort->choices + 3) / 4, effort->second_choices,
                                      4 * effort->second_every};
 
-    for (unsigned i; (i = atomic_fetch_add(&board->next, 1)) < PLANS;) {
+    for (unsigned i; (i = atomic_fetch_add(&board->next, 1)) < WORLD_PLANS;) {
         struct totals totals = {0};
         time_t began = time(NULL);
 
-        if (only && strcmp(only, plans[i].name) != 0)
+        if (only && strcmp(only, world_plans[i].name) != 0)
             continue;
-        enumerate(&totals, &plans[i], plans[i].medium == WORLD_ON_FILES ? effort : &elsewhere);
+        enumerate(&totals, &world_plans[i], world_plans[i].medium == WORLD_ON_FILES ? effort : &elsewhere);
         atomic_fetch_add(&board->states, totals.states);
         atomic_fetch_add(&board->bad, totals.bad);
         printf("  [%u/%u] %s: %lu states, %ld s\n", atomic_fetch_add(&board->ended, 1) + 1, wanted(only),
-               plans[i].name, totals.states, (long)(time(NULL) - began));
+               world_plans[i].name, totals.states, (long)(time(NULL) - began));
     }
 }
 

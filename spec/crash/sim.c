@@ -54,6 +54,18 @@ void apply_names(struct tree *tree, const struct change *change)
     }
 }
 
+void change_put_sector(struct inode *file, const struct change *c, uint64_t sector)
+{
+    const size_t each = SIM_PAGE / SIM_SECTOR;
+    size_t index = (size_t)(sector / each), at = (size_t)(sector % each) * SIM_SECTOR;
+    const struct page *page = c->pages[index - (size_t)(c->first / each)];
+
+    if (page)
+        memcpy(file_page(file, index)->data + at, page->data + at, SIM_SECTOR);
+    else
+        memset(file_page(file, index)->data + at, 0, SIM_SECTOR);
+}
+
 void log_add(struct sim *sim, struct change *change)
 {
     if (sim->log_count == sim->log_room) {
@@ -170,7 +182,7 @@ struct sim *sim_respawn(const struct sim *from)
     sim->cut = false;
     sim->cut_at = 0;
     sim->ignored_sync = 0;
-    sim->flipped_write = 0;
+    sim->flipped_write = sim->flipped_medium = 0;
     sim->fault.n = 0;
     return sim;
 }
@@ -226,7 +238,29 @@ const char *sim_sync_name(const struct sim *sim, unsigned n)
 
 void sim_fail(struct sim *sim, enum sim_op op, unsigned n, int error, bool forever)
 {
-    sim->fault = (struct fault){op, n, error, forever};
+    sim->fault = (struct fault){op, n, error, forever, false};
+    sim->fault_hits = 0;
+}
+
+void sim_fail_late(struct sim *sim, enum sim_op op, unsigned n, int error, bool forever)
+{
+    sim_fail(sim, op, n, error, forever);
+    sim->fault.late = true;
+}
+
+unsigned sim_fault_hits(const struct sim *sim)
+{
+    return sim->fault_hits;
+}
+
+unsigned sim_fault_at(const struct sim *sim)
+{
+    return sim->fault_at;
+}
+
+void sim_set_failed_sync(struct sim *sim, enum sim_failed_sync what)
+{
+    sim->failed_sync = what;
 }
 
 unsigned sim_calls(const struct sim *sim, enum sim_op op)
@@ -253,9 +287,19 @@ void sim_flip_write(struct sim *sim, unsigned n)
     sim->flipped_write = n;
 }
 
+void sim_flip_medium(struct sim *sim, unsigned n)
+{
+    sim->flipped_medium = n;
+}
+
 void sim_set_free(struct sim *sim, uint64_t bytes)
 {
     sim->capacity = bytes == UINT64_MAX ? bytes : tree_used(&sim->live) + bytes;
+}
+
+void sim_set_copy_on_write(struct sim *sim, bool copies)
+{
+    sim->copies_on_write = copies;
 }
 
 void sim_set_now(struct sim *sim, uint64_t seconds)

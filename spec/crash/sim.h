@@ -2,7 +2,9 @@
  * sim.h -- a storage in memory whose power can be cut at every operation.
  *
  * It stands where the operating system stands behind runtime/storage.h. What
- * the running system sees is always what it wrote (the cache). What a power cut
+ * the running system sees is what it wrote (the cache), until drop_cache has it
+ * look at the medium: there, what a failed sync left behind may be missing, and
+ * what was stored wrong is seen. What a power cut
  * leaves is built afterwards from the last durable state and the log of all
  * that happened since, under one of two models and a choice:
  *
@@ -18,7 +20,8 @@
  *
  * In both, rename is atomic, and of writes since the last sync of their file
  * each 512-byte sector survives on its own, in one of the versions it had; one
- * may hold garbage. A rename into another directory is durable after a sync of
+ * may hold garbage, and with it all of the unit of 4 or 16 KiB in which the
+ * medium programs. A rename into another directory is durable after a sync of
  * either. A block device is synced by itself and orders no names.
  *
  * The boot loader's environment is redundant: setting variables is atomic, and
@@ -131,11 +134,21 @@ enum sim_loss {
     SIM_BITS    /* the i-th pending change whole when bit i of `seed` is set */
 };
 
+/* What else the medium does. 512, 4096, 16384: a unit of so many bytes that
+ * holds a pending sector is left half-erased, with all that its file has in it. */
+enum sim_harm {
+    SIM_HARMLESS,
+    SIM_TORN = 1,   /* as 512 */
+    SIM_PAIRED = 2, /* the page that was made durable last is lost with the write that was cut: NAND
+                       with several bits a cell */
+    SIM_LYING = 4   /* the last changes may be lost whatever was synced: a queue that lies about flush */
+};
+
 struct sim_choice {
     enum sim_model model;
     enum sim_loss loss;
     uint64_t seed;
-    bool garbage; /* one sector among those pending is left half-erased */
+    unsigned harm; /* 0, 512, 4096, 16384 or an enum sim_harm */
 };
 
 /* What the device finds when the power returns, as a new simulator; `sim` stays
@@ -144,6 +157,14 @@ struct sim_choice {
  * sim_ignore_sync_of(), sim_set_free() and the system clock are kept, the
  * monotonic clock starts anew. Works without a cut too: an unclean restart. */
 struct sim *sim_reboot(const struct sim *sim, const struct sim_choice *choice);
+/* An orderly restart in place: what is dirty is written, and the cache is empty
+ * afterwards, so that what a failed sync left behind is gone. Counters, faults
+ * and the power stay. */
+void sim_shutdown(struct sim *sim);
+/* Remove one regular file below `dir` as fsck does with one it cannot mend: the
+ * n-th in the order of names. Only while nothing is pending. Returns its path,
+ * which the caller frees; NULL when there are fewer. */
+char *sim_lose_file(struct sim *sim, const char *dir, unsigned n);
 /* What a new process finds after the old one was killed at the cut (which had
  * happened): pending changes stay pending and visible, same boot. */
 struct sim *sim_respawn(const struct sim *sim);
@@ -211,16 +232,37 @@ enum sim_op {
 
 /* The n-th call of `op` (counted from 1 since the counters were reset, failed
  * ones too) fails with `error`, and when `forever` all later ones. One fault
- * at a time; n = 0 takes it back. A sync that fails leaves its file's pending
- * content unsure for good: a later sync does not make it durable. */
+ * at a time; n = 0 takes it back. Reboots take it back, too. */
 void sim_fail(struct sim *sim, enum sim_op op, unsigned n, int error, bool forever);
+/* The same, but a call that changes something has done so when it fails; others
+ * do not fail. What was not durable when it returned may be lost still. */
+void sim_fail_late(struct sim *sim, enum sim_op op, unsigned n, int error, bool forever);
+/* How often the fault was met since it was asked for, and how many operations
+ * had been done when it was met first. */
+unsigned sim_fault_hits(const struct sim *sim);
+unsigned sim_fault_at(const struct sim *sim);
+
+/* What a sync that fails does to the pages that it should have written. Kept by
+ * clones and reboots; SIM_CLEAN_UNSURE unless told. */
+enum sim_failed_sync {
+    SIM_CLEAN_UNSURE, /* clean in the cache, as of ext4: a later sync succeeds and does nothing for
+                         them; the medium has none of them when it is looked at, any when the
+                         power is cut before */
+    SIM_CLEAN_TORN,   /* the same, but the medium has some sectors of them */
+    SIM_STAYS_DIRTY   /* a later sync writes them */
+};
+void sim_set_failed_sync(struct sim *sim, enum sim_failed_sync what);
 unsigned sim_calls(const struct sim *sim, enum sim_op op);
 const char *sim_op_name(enum sim_op op);
 /* The n-th pwrite stores one flipped bit and reports success; 0: none. */
 void sim_flip_write(struct sim *sim, unsigned n);
+/* The same, but the cache has it right: only who drops it first reads the flipped bit. */
+void sim_flip_medium(struct sim *sim, unsigned n);
 /* Room for new blocks of 4096 bytes; writes that need more store what fits and
  * fail with ENOSPC. Removing and truncating give back. UINT64_MAX: no limit. */
 void sim_set_free(struct sim *sim, uint64_t bytes);
+/* Overwriting needs room for new blocks, too, as on a file system that copies on write. */
+void sim_set_copy_on_write(struct sim *sim, bool copies);
 
 /* Clocks: seconds since 1970, milliseconds. */
 void sim_set_now(struct sim *sim, uint64_t seconds);

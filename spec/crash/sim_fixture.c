@@ -136,6 +136,44 @@ bool sim_exists(const struct sim *sim, const char *path)
     return inode_of(sim, path, false) != NULL;
 }
 
+/* The n-th regular file in or below the directory whose path stands in `path`. */
+static bool find_file(const struct sim *sim, const struct inode *dir, char path[4096], unsigned *n)
+{
+    size_t len = strlen(path);
+
+    for (size_t i = 0; i < dir->entry_count; i++) {
+        const struct inode *inode = sim->live.nodes[dir->entries[i].ino].inode;
+
+        must(snprintf(path + len, 4096 - len, "/%s", dir->entries[i].name->text) < (int)(4096 - len));
+        if (inode->kind == UP_NODE_DIR ? find_file(sim, inode, path, n)
+                                       : inode->kind == UP_NODE_FILE && (*n)-- == 0)
+            return true;
+    }
+    path[len] = '\0';
+    return false;
+}
+
+char *sim_lose_file(struct sim *sim, const char *dir, unsigned n)
+{
+    const struct inode *top = inode_of(sim, dir, true);
+    struct place at;
+    struct name *name;
+    char path[4096];
+
+    must(sim->log_count == 0);
+    snprintf(path, sizeof path, "%s", dir);
+    if (!top || top->kind != UP_NODE_DIR || !find_file(sim, top, path, &n))
+        return NULL;
+    if (tree_walk(&sim->live, path, false, &at) < 0)
+        abort();
+    name = name_new(at.name);
+    dir_set(inode_own(&sim->live.nodes[at.dir]), name, 0);
+    name_drop(name);
+    tree_collect(&sim->live);
+    sim_rebase(sim);
+    return strdup(path);
+}
+
 static uint64_t mix(uint64_t h, uint64_t word)
 {
     h = (h ^ word) * 0xff51afd7ed558ccdu;

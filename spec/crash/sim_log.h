@@ -47,13 +47,15 @@ struct change {
     uint64_t first; /* DATA: first sector, and how many; FLASH: units */
     size_t sectors;
     size_t page_count; /* DATA: the pages that hold them, as they were afterwards */
+    bool keeps_size;   /* DATA: content alone */
     struct page *pages[];
 };
 
 struct logged {
     struct change *change;
-    bool durable[2]; /* by enum sim_model */
-    bool doomed;     /* a sync of it failed: later ones do not help */
+    bool durable[2];   /* by enum sim_model */
+    bool doomed;       /* a sync of it failed: later ones do not help */
+    bool stored_wrong; /* the medium has it with a flipped bit */
 };
 
 struct base {
@@ -72,7 +74,7 @@ struct fault {
     enum sim_op op;
     unsigned n;
     int error;
-    bool forever;
+    bool forever, late;
 };
 
 struct sim {
@@ -92,8 +94,13 @@ struct sim {
     unsigned ignored_sync;
     const char *ignored_pattern;
     struct fault fault;
-    unsigned flipped_write;
+    unsigned fault_hits, fault_at; /* how often it was met, and after how many operations first */
+    int late_error;                /* of the call at hand; 0: it does not fail */
+    enum sim_failed_sync failed_sync;
+    bool unlike; /* the medium holds something else than the cache calls clean */
+    unsigned flipped_write, flipped_medium;
     uint64_t capacity; /* bytes that files may hold */
+    bool copies_on_write;
 
     uint64_t now, monotonic, random;
     unsigned boot;
@@ -113,6 +120,8 @@ struct env *env_ref(struct env *env);
 void env_drop(struct env *env); /* NULL allowed */
 /* Apply to a tree whose nodes all exist; links are kept up to date. */
 void apply_names(struct tree *tree, const struct change *change);
+/* One sector of CHANGE_DATA into a file that is unshared; the size stays. */
+void change_put_sector(struct inode *file, const struct change *change, uint64_t sector);
 /* Append; takes over the reference. */
 void log_add(struct sim *sim, struct change *change);
 void log_clear(struct sim *sim);
@@ -121,6 +130,10 @@ void sim_rebase(struct sim *sim);
 void sim_close_all(struct sim *sim);
 /* Put a node at path as a fixture, replacing what is there; takes over the reference. */
 void fixture_put(struct sim *sim, const char *path, struct inode *inode);
+
+/* The write that was logged last is stored with a flipped bit at this offset;
+ * the cache has it right. */
+void cache_flip(struct sim *sim, uint64_t offset);
 
 /* What sim_flash.c does for the others. */
 enum up_flash_kind flash_kind(const struct inode *inode);

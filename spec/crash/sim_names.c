@@ -25,12 +25,25 @@ static bool hit(const struct sim *sim, enum sim_op op, unsigned count)
     return f->n > 0 && f->op == op && (count == f->n || (f->forever && count > f->n));
 }
 
+/* The call at hand fails: at once, or when it is done. */
+static int fault(struct sim *sim)
+{
+    sim->fault_hits++;
+    if (sim->fault_hits == 1)
+        sim->fault_at = sim->ops;
+    if (!sim->fault.late)
+        return op_fail(sim->fault.error);
+    sim->late_error = sim->fault.error;
+    return 0;
+}
+
 int op_begin(struct sim *sim, enum sim_op op)
 {
     sim->calls[op]++;
+    sim->late_error = 0;
     if (sim->cut)
         return op_fail(EIO);
-    return hit(sim, op, sim->calls[op]) ? op_fail(sim->fault.error) : 0;
+    return hit(sim, op, sim->calls[op]) ? fault(sim) : 0;
 }
 
 int op_step(struct sim *sim, enum sim_op op, const char *path)
@@ -38,15 +51,16 @@ int op_step(struct sim *sim, enum sim_op op, const char *path)
     sim->ops++;
     if (sim->trace)
         fprintf(sim->trace, "%4u %s %s\n", sim->ops, sim_op_name(op), path);
-    return hit(sim, SIM_CHANGES, sim->ops) ? op_fail(sim->fault.error) : 0;
+    return hit(sim, SIM_CHANGES, sim->ops) ? fault(sim) : 0;
 }
 
 int op_done(struct sim *sim)
 {
-    if (sim->ops != sim->cut_at)
-        return 0;
-    sim->cut = true;
-    return op_fail(EIO);
+    if (sim->ops == sim->cut_at) {
+        sim->cut = true;
+        return op_fail(EIO);
+    }
+    return sim->late_error ? op_fail(sim->late_error) : 0;
 }
 
 struct inode *op_inode(const struct sim *sim, unsigned ino)

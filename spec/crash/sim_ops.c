@@ -5,7 +5,6 @@
 #include "sim_ops.h"
 
 #include <errno.h>
-#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -128,7 +127,7 @@ static size_t room_for(const struct sim *sim, const struct inode *inode, size_t 
     for (uint64_t at = offset; at < end; at = (at / SIM_PAGE + 1) * SIM_PAGE) {
         size_t index = (size_t)(at / SIM_PAGE);
 
-        if (index < inode->page_count && inode->pages[index])
+        if (!sim->copies_on_write && index < inode->page_count && inode->pages[index])
             continue;
         used += SIM_PAGE;
         if (used > sim->capacity)
@@ -152,6 +151,11 @@ static void log_data(struct sim *sim, unsigned ino, uint64_t offset, uint64_t le
     log_add(sim, c);
 }
 
+static void flip(struct sim *sim, unsigned ino, uint64_t at)
+{
+    file_page(op_inode(sim, ino), (size_t)(at / SIM_PAGE))->data[at % SIM_PAGE] ^= 0x10;
+}
+
 static int sim_pwrite(struct up_storage *s, int file, const void *buf, size_t len, uint64_t offset)
 {
     struct sim *sim = op_sim(s);
@@ -172,99 +176,14 @@ static int sim_pwrite(struct up_storage *s, int file, const void *buf, size_t le
     if (op_step(sim, SIM_PWRITE, h->path->text) < 0)
         return -1;
     file_write(inode_own(&sim->live.nodes[h->ino]), buf, fits, offset);
-    if (sim->flipped_write == sim->calls[SIM_PWRITE]) {
-        uint64_t at = offset + fits / 2;
-
-        file_page(op_inode(sim, h->ino), (size_t)(at / SIM_PAGE))->data[at % SIM_PAGE] ^= 0x10;
-    }
+    if (sim->flipped_write == sim->calls[SIM_PWRITE])
+        flip(sim, h->ino, offset + fits / 2);
     log_data(sim, h->ino, offset, fits);
+    if (sim->flipped_medium == sim->calls[SIM_PWRITE])
+        cache_flip(sim, offset + fits / 2);
     if (op_done(sim) < 0)
         return -1;
     return fits < len ? op_fail(ENOSPC) : 0;
-}
-
-/* A sync of `ino`, or of the directory that it is, is complete. */
-static void make_durable(struct sim *sim, unsigned ino)
-{
-    bool commits = op_inode(sim, ino)->kind != UP_NODE_BLOCK;
-
-    for (size_t i = 0; i < sim->log_count; i++) {
-        struct logged *e = &sim->log[i];
-        const struct change *c = e->change;
-        bool own = c->kind != CHANGE_NAMES && c->ino == ino;
-
-        for (unsigned n = 0; n < c->entry_count; n++)
-            own = own || c->entries[n].dir == ino;
-        if (e->doomed)
-            continue;
-        if (own)
-            e->durable[SIM_INDEPENDENT] = true;
-        if (own || (commits && c->kind != CHANGE_DATA))
-            e->durable[SIM_ORDERED] = true;
-    }
-}
-
-/* A sync failed: the cache calls the pages clean, the medium does not have them. */
-static int doom(struct sim *sim, unsigned ino)
-{
-    for (size_t i = 0; i < sim->log_count; i++)
-        if (sim->log[i].change->kind == CHANGE_DATA && sim->log[i].change->ino == ino &&
-            !sim->log[i].durable[SIM_INDEPENDENT])
-            sim->log[i].doomed = true;
-    return -1;
-}
-
-static void note_sync(struct sim *sim, enum sim_op op, const char *path)
-{
-    struct name *name = sim_realloc(NULL, sizeof *name + strlen(path) + 16);
-
-    name->refs = 1;
-    sprintf(name->text, "%s %s", sim_op_name(op), path);
-    sim->sync_names = sim_realloc(sim->sync_names, (sim->syncs + 1) * sizeof(struct name *));
-    sim->sync_names[sim->syncs++] = name;
-}
-
-static int sync_node(struct sim *sim, enum sim_op op, unsigned ino, const char *path)
-{
-    if (op_step(sim, op, path) < 0)
-        return doom(sim, ino);
-    note_sync(sim, op, path);
-    /* Cut here, nothing is sure; completed, it is the cut one operation later. */
-    if (op_done(sim) < 0)
-        return -1;
-    if (sim->syncs == sim->ignored_sync ||
-        (sim->ignored_pattern && fnmatch(sim->ignored_pattern, path, 0) == 0))
-        return 0;
-    make_durable(sim, ino);
-    return 0;
-}
-
-static int sim_sync(struct up_storage *s, int file)
-{
-    struct sim *sim = op_sim(s);
-    struct handle *h = op_handle(sim, file);
-
-    if (!h)
-        return -1;
-    if (op_begin(sim, SIM_SYNC) < 0)
-        return sim->cut ? -1 : doom(sim, h->ino);
-    /* MTD has nothing to sync, and says so. */
-    if (flash_kind(op_inode(sim, h->ino)) == UP_FLASH_NOR ||
-        flash_kind(op_inode(sim, h->ino)) == UP_FLASH_NAND)
-        return op_fail(EINVAL);
-    return sync_node(sim, SIM_SYNC, h->ino, h->path->text);
-}
-
-static int sim_sync_dir(struct up_storage *s, const char *path)
-{
-    struct sim *sim = op_sim(s);
-    struct place at;
-
-    if (op_begin(sim, SIM_SYNC_DIR) < 0 || op_find(sim, path, true, &at) < 0)
-        return -1;
-    if (op_inode(sim, at.ino)->kind != UP_NODE_DIR)
-        return op_fail(ENOTDIR);
-    return sync_node(sim, SIM_SYNC_DIR, at.ino, path);
 }
 
 static int fill_stat(const struct sim *sim, unsigned ino, struct up_stat *out)
@@ -371,13 +290,6 @@ static int sim_zero_range(struct up_storage *s, int file, uint64_t offset, uint6
     file_zero(inode_own(&sim->live.nodes[h->ino]), offset, len);
     log_data(sim, h->ino, offset, len);
     return op_done(sim);
-}
-
-static int sim_drop_cache(struct up_storage *s, int file, uint64_t offset, uint64_t len)
-{
-    (void)offset;
-    (void)len;
-    return op_handle(op_sim(s), file) ? op_begin(op_sim(s), SIM_DROP_CACHE) : -1;
 }
 
 static int sim_start_writeback(struct up_storage *s, int file, uint64_t offset, uint64_t len)

@@ -31,6 +31,9 @@ unsigned op_create(struct sim *sim, const struct place *at, struct inode *made);
 int sim_boot_get(struct up_storage *s, const char *config, struct up_boot_variable *variables, size_t count);
 int sim_boot_set(struct up_storage *s, const char *config, const struct up_boot_variable *variables,
                  size_t count);
+int sim_sync(struct up_storage *s, int file);
+int sim_sync_dir(struct up_storage *s, const char *path);
+int sim_drop_cache(struct up_storage *s, int file, uint64_t offset, uint64_t len);
 int sim_flash_info(struct up_storage *s, int file, struct up_flash *out);
 int sim_flash_bad(struct up_storage *s, int file, uint64_t offset);
 int sim_flash_erase(struct up_storage *s, int file, uint64_t offset, uint32_t erase_size);

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LYING_QUEUE 48 /* changes that a medium may hold back whatever it says */
+
 /* What is picked of one pending change. */
 struct share {
     bool whole;      /* a name, mode or size survives */
@@ -35,6 +37,20 @@ struct replay {
 static bool pending(const struct logged *e, enum sim_model model)
 {
     return !e->durable[model];
+}
+
+/* Whether this choice may lose the change: of a queue that lies about flush,
+ * the last ones whatever was synced. */
+static bool open_to_choice(const struct replay *r, const struct logged *e)
+{
+    size_t behind = r->sim->log_count - (size_t)(e - r->sim->log);
+
+    return pending(e, r->choice->model) || (r->choice->harm == SIM_LYING && behind <= LYING_QUEUE);
+}
+
+static bool leaves_garbage(const struct sim_choice *choice)
+{
+    return choice->harm == SIM_TORN || choice->harm >= SIM_SECTOR;
 }
 
 static uint64_t weight(const struct logged *e)
@@ -64,7 +80,7 @@ static size_t ordered_prefix(struct replay *r, size_t names)
     for (size_t i = 0; i < r->sim->log_count; i++) {
         const struct logged *e = &r->sim->log[i];
 
-        if (!pending(e, SIM_ORDERED))
+        if (!open_to_choice(r, e))
             continue;
         if (!change_is_data(e) && !change_is_env(e)) {
             if (!(r->choice->seed >> (index & 63) & 1))
@@ -84,7 +100,7 @@ static void prepare(struct replay *r)
     for (size_t i = 0; i < r->sim->log_count; i++) {
         const struct logged *e = &r->sim->log[i];
 
-        if (!pending(e, r->choice->model))
+        if (!open_to_choice(r, e))
             continue;
         if (change_is_data(e))
             sectors += e->change->sectors;
@@ -95,7 +111,7 @@ static void prepare(struct replay *r)
     }
     r->total = sectors + names + others;
     r->cut = r->choice->seed % (r->total + 1);
-    r->garbage = r->choice->garbage && sectors > 0 ? sim_mix(&r->random) % sectors : UINT64_MAX;
+    r->garbage = leaves_garbage(r->choice) && sectors > 0 ? sim_mix(&r->random) % sectors : UINT64_MAX;
     r->ordered_left = ordered_prefix(r, names);
 }
 
@@ -158,7 +174,7 @@ static struct share share_of(struct replay *r, const struct logged *e)
 {
     struct share share = {.whole = true, .to = e->change->sectors};
 
-    if (!pending(e, r->choice->model))
+    if (!open_to_choice(r, e))
         return share;
     if (change_is_data(e))
         share = share_of_data(r, e, r->at);
@@ -179,24 +195,23 @@ static void replay_sectors(struct replay *r, const struct change *c, const struc
 
     while (i < share->to) {
         uint64_t sector = c->first + i;
-        size_t index = (size_t)(sector / each), at = (size_t)(sector % each) * SIM_SECTOR;
-        struct page *page = c->pages[index - (size_t)(c->first / each)];
+        size_t index = (size_t)(sector / each), at = (size_t)(sector % each);
 
         if (at == 0 && share->to - i >= each && !share->by_coin) {
-            file_put_page(file, index, page_ref(page));
+            file_put_page(file, index, page_ref(c->pages[index - (size_t)(c->first / each)]));
             i += each;
             continue;
         }
         if (!share->by_coin || sim_mix(&r->random) & 1)
-            memcpy(file_page(file, index)->data + at, page->data + at, SIM_SECTOR);
+            change_put_sector(file, c, sector);
         i++;
     }
 }
 
 /* Half-erased: what comes later may still overwrite it. */
-static void put_garbage(struct replay *r, struct inode *file, uint64_t sector)
+static void put_garbage_sector(struct replay *r, struct inode *file, uint64_t sector, uint64_t kind)
 {
-    uint64_t each = SIM_PAGE / SIM_SECTOR, kind = sim_mix(&r->random) % 4;
+    uint64_t each = SIM_PAGE / SIM_SECTOR;
     uint8_t *data = file_page(file, (size_t)(sector / each))->data + (size_t)(sector % each) * SIM_SECTOR;
 
     if (kind == 0)
@@ -208,6 +223,18 @@ static void put_garbage(struct replay *r, struct inode *file, uint64_t sector)
             data[i] = (uint8_t)sim_mix(&r->random);
 }
 
+/* The whole unit of the medium in which the sector lies, as far as it is this
+ * file's: also what was durable in it. */
+static void put_garbage(struct replay *r, struct inode *file, uint64_t sector)
+{
+    uint64_t sectors = r->choice->harm / SIM_SECTOR, kind = sim_mix(&r->random) % 4;
+    uint64_t first = sectors > 1 ? sector / sectors * sectors : sector;
+
+    put_garbage_sector(r, file, first, kind);
+    for (uint64_t i = first + 1; i < first + sectors && i * SIM_SECTOR < file->size; i++)
+        put_garbage_sector(r, file, i, kind);
+}
+
 static void replay_data(struct replay *r, const struct logged *e, const struct share *share)
 {
     const struct change *c = e->change;
@@ -215,12 +242,12 @@ static void replay_data(struct replay *r, const struct logged *e, const struct s
 
     if (!r->blocked[c->ino]) {
         replay_sectors(r, c, share);
-        if (pending(e, r->choice->model) && r->garbage >= r->data_at && r->garbage - r->data_at < c->sectors)
-            put_garbage(r, inode_own(node), c->first + (r->garbage - r->data_at));
-        if (share->whole)
+        if (share->whole && !c->keeps_size)
             inode_own(node)->size = c->size;
+        if (open_to_choice(r, e) && r->garbage >= r->data_at && r->garbage - r->data_at < c->sectors)
+            put_garbage(r, inode_own(node), c->first + (r->garbage - r->data_at));
     }
-    if (pending(e, r->choice->model))
+    if (open_to_choice(r, e))
         r->data_at += c->sectors;
     r->touched[c->ino] = true;
 }
@@ -250,7 +277,7 @@ static void replay_flash(struct replay *r, const struct logged *e, const struct 
 
     if (c->sectors == 0 && !share->whole)
         return;
-    if (pending(e, r->choice->model)) {
+    if (open_to_choice(r, e)) {
         if (share->by_coin || share->from > 0)
             whole = (size_t)(sim_mix(&r->random) % (c->sectors + 1));
         torn = whole < c->sectors && (torn || share->by_coin || share->from > 0);
@@ -301,6 +328,32 @@ static void replay_one(struct replay *r, size_t i)
     }
 }
 
+/* A write that was cut short on NAND with several bits a cell takes along a
+ * page that was written before: of what was durable, the newest. */
+static void lose_paired_page(struct replay *r)
+{
+    const struct logged *log = r->sim->log;
+    size_t i = 0;
+
+    while (i < r->sim->log_count &&
+           !(log[i].change->kind == CHANGE_DATA && pending(&log[i], SIM_INDEPENDENT)))
+        i++;
+    if (i == r->sim->log_count)
+        return;
+    while (i-- > 0) {
+        const struct change *c = log[i].change;
+        struct node *node = &r->tree.nodes[c->ino];
+        uint64_t each = SIM_PAGE / SIM_SECTOR;
+        uint64_t sector = (c->first / each + r->choice->seed % (c->page_count + 1)) * each;
+
+        if (c->kind != CHANGE_DATA || pending(&log[i], SIM_INDEPENDENT) || !node->inode)
+            continue;
+        for (uint64_t n = 0; n < each && (sector + n) * SIM_SECTOR < node->inode->size; n++)
+            put_garbage_sector(r, inode_own(node), sector + n, 2);
+        return;
+    }
+}
+
 static void replay_all(struct replay *r)
 {
     size_t known = r->sim->base->tree.count, count = r->sim->live.count;
@@ -318,6 +371,8 @@ static void replay_all(struct replay *r)
     prepare(r);
     for (size_t i = 0; i < r->sim->log_count; i++)
         replay_one(r, i);
+    if (r->choice->harm == SIM_PAIRED)
+        lose_paired_page(r);
     for (size_t i = 0; i < count; i++)
         if (r->touched[i] && r->tree.nodes[i].inode)
             file_resize(inode_own(&r->tree.nodes[i]), r->tree.nodes[i].inode->size);
@@ -337,6 +392,8 @@ struct sim *sim_reboot(const struct sim *from, const struct sim_choice *choice)
     sim->env = r.env;
     sim->ignored_pattern = from->ignored_pattern;
     sim->capacity = from->capacity;
+    sim->copies_on_write = from->copies_on_write;
+    sim->failed_sync = from->failed_sync;
     sim->now = from->now;
     sim->monotonic = 1000;
     sim->random = from->random + choice->seed;

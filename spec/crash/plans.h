@@ -1,0 +1,14 @@
+/*
+ * plans.h -- every flow of a device: what it installs, from where, onto what,
+ * and how that ends. The enumerations go through all of them.
+ */
+#ifndef PLANS_H
+#define PLANS_H
+
+#include "world.h"
+
+#define WORLD_PLANS 63u
+
+extern const struct world_plan world_plans[WORLD_PLANS];
+
+#endif
