@@ -238,7 +238,7 @@ const char *sim_sync_name(const struct sim *sim, unsigned n)
 
 void sim_fail(struct sim *sim, enum sim_op op, unsigned n, int error, bool forever)
 {
-    sim->fault = (struct fault){op, n, error, forever, false};
+    sim->fault = (struct fault){.op = op, .n = n, .error = error, .forever = forever};
     sim->fault_hits = 0;
 }
 
@@ -246,6 +246,16 @@ void sim_fail_late(struct sim *sim, enum sim_op op, unsigned n, int error, bool 
 {
     sim_fail(sim, op, n, error, forever);
     sim->fault.late = true;
+}
+
+void sim_fail_below(struct sim *sim, const char *path)
+{
+    sim->fault.below = path;
+}
+
+void sim_pause_fault(struct sim *sim, bool paused)
+{
+    sim->fault.paused = paused;
 }
 
 unsigned sim_fault_hits(const struct sim *sim)

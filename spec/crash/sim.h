@@ -237,6 +237,11 @@ void sim_fail(struct sim *sim, enum sim_op op, unsigned n, int error, bool forev
 /* The same, but a call that changes something has done so when it fails; others
  * do not fail. What was not durable when it returned may be lost still. */
 void sim_fail_late(struct sim *sim, enum sim_op op, unsigned n, int error, bool forever);
+/* Of SIM_CHANGES, only those of paths that begin with this fail: one file system
+ * of several. NULL: all. Taken back by sim_fail(); must outlive the fault. */
+void sim_fail_below(struct sim *sim, const char *path);
+/* No call meets the fault, as long as it is paused: another program is at work. */
+void sim_pause_fault(struct sim *sim, bool paused);
 /* How often the fault was met since it was asked for, and how many operations
  * had been done when it was met first. */
 unsigned sim_fault_hits(const struct sim *sim);

@@ -74,7 +74,8 @@ struct fault {
     enum sim_op op;
     unsigned n;
     int error;
-    bool forever, late;
+    bool forever, late, paused;
+    const char *below;
 };
 
 struct sim {

@@ -22,7 +22,7 @@ static bool hit(const struct sim *sim, enum sim_op op, unsigned count)
 {
     const struct fault *f = &sim->fault;
 
-    return f->n > 0 && f->op == op && (count == f->n || (f->forever && count > f->n));
+    return f->n > 0 && !f->paused && f->op == op && (count == f->n || (f->forever && count > f->n));
 }
 
 /* The call at hand fails: at once, or when it is done. */
@@ -51,6 +51,8 @@ int op_step(struct sim *sim, enum sim_op op, const char *path)
     sim->ops++;
     if (sim->trace)
         fprintf(sim->trace, "%4u %s %s\n", sim->ops, sim_op_name(op), path);
+    if (sim->fault.below && strncmp(path, sim->fault.below, strlen(sim->fault.below)) != 0)
+        return 0;
     return hit(sim, SIM_CHANGES, sim->ops) ? fault(sim) : 0;
 }
 

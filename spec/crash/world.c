@@ -124,6 +124,7 @@ static void check_pair(struct life *l, bool new_allowed)
     unsigned script, core;
 
     up_device_generation_path(l->device, up_device_generation(l->device), dir, sizeof dir);
+    l->log->ran = true;
     script = script_of(l->sim, dir);
     core = core_of(l->sim, (unsigned)up_device_running(l->device));
     if (script == 1 && core == 1)
@@ -241,6 +242,18 @@ static int install(struct life *l, const char *path)
     return install_counted(l->device, l->storage, path, l->log, &l->err);
 }
 
+static enum world_result failed(struct life *l, const char *what)
+{
+    if (sim_is_cut(l->sim))
+        return WORLD_CUT;
+    if (l->log->faulty) {
+        snprintf(l->log->cause, sizeof l->log->cause, "%s: %.180s", what, l->err.message);
+        return WORLD_FAILED;
+    }
+    bad(l->log, "%s: %s", what, l->err.message);
+    return WORLD_SETTLED;
+}
+
 /* A power-on before there is a device. */
 static enum world_result factory(struct life *l)
 {
@@ -250,20 +263,12 @@ static enum world_result factory(struct life *l)
     }
     if (up_device_provision(&l->device, l->storage, &l->config, &l->err) < 0 ||
         install(l, package_paths[WORLD_FACTORY]) < 0) {
-        if (!sim_is_cut(l->sim))
-            bad(l->log, "provision: %s", l->err.message);
-        return WORLD_CUT;
+        enum world_result result = failed(l, "provision");
+
+        return result == WORLD_FAILED ? result : WORLD_CUT;
     }
     l->log->confirmed = true;
     return WORLD_RESTART;
-}
-
-static enum world_result failed(struct life *l, const char *what)
-{
-    if (sim_is_cut(l->sim))
-        return WORLD_CUT;
-    bad(l->log, "%s: %s", what, l->err.message);
-    return WORLD_SETTLED;
 }
 
 static enum world_result after(enum up_start_action action)
@@ -349,11 +354,10 @@ static enum world_result run(struct life *l, bool online)
     if (wants_install(l, online) && install(l, package_paths[l->plan->package]) < 0) {
         if (sim_is_cut(l->sim))
             return WORLD_CUT;
-        if (l->err.code != UP_INCOMPATIBLE && !l->log->tampered) {
-            bad(l->log, "install: %s", l->err.message);
-            return WORLD_SETTLED;
-        }
+        if (l->log->faulty || (l->err.code != UP_INCOMPATIBLE && !l->log->tampered))
+            return failed(l, "install");
         l->log->refused = true;
+        snprintf(l->log->cause, sizeof l->log->cause, "%.190s", l->err.message);
         return WORLD_RESTART; /* the next start sweeps the head away */
     }
     switch (up_device_state(l->device)->phase) {
@@ -373,6 +377,7 @@ static bool u_boot(struct life *l)
 {
     struct up_boot_variable left;
     char order[UP_BOOT_VALUE_SIZE], name[16];
+    bool counted;
 
     l->log->slot = 0;
     sim_variable(l->sim, "BOOT_ORDER", order);
@@ -388,7 +393,10 @@ static bool u_boot(struct life *l)
         if (left.value[0] == '\0')
             return false;
         left.value[0]--;
-        if (l->storage->ops->boot_set(l->storage, "", &left, 1) == 0)
+        sim_pause_fault(l->sim, !l->log->loader_fails);
+        counted = l->storage->ops->boot_set(l->storage, "", &left, 1) == 0;
+        sim_pause_fault(l->sim, false);
+        if (counted)
             return true;
         if (sim_is_cut(l->sim))
             return false;
@@ -427,6 +435,7 @@ enum world_result world_boot(struct sim *sim, const struct world_plan *plan, boo
     int rc;
 
     log->boots++;
+    log->ran = false;
     configure(&l.config, plan, log);
     if (dies(&l) || sim_is_cut(sim)) {
         up_config_free(&l.config);
@@ -493,6 +502,15 @@ static void check_leftovers(struct sim *sim, struct life *l)
     free(dump);
 }
 
+/* The gates may refuse what failed here once; nothing else excuses it. */
+static bool is_quarantined(const struct up_journal_state *s)
+{
+    for (int i = 0; i < UP_QUARANTINE_MAX; i++)
+        if (s->quarantine[i].sequence == 2)
+            return true;
+    return false;
+}
+
 static void check_outcome(struct life *l, bool online)
 {
     const struct up_journal_state *s = up_device_state(l->device);
@@ -505,6 +523,8 @@ static void check_outcome(struct life *l, bool online)
             bad(l->log, "a confirmed update was lost");
         else if (online && !l->log->refused)
             bad(l->log, "settled on the old release although the new one is healthy");
+        else if (online && !l->log->tampered && !is_quarantined(s))
+            bad(l->log, "refused a release that is not quarantined: %s", l->log->cause);
     }
     if (l->plan->verdict != WORLD_CONFIRM && taken)
         bad(l->log, "a release that was never confirmed %s",

@@ -69,19 +69,25 @@ struct world_log {
     bool confirmed; /* confirm said yes before the power went */
     bool refused;   /* the gates refused the package: quarantine or floor */
     bool disarmed;
-    bool armed;    /* something was, at some time */
-    bool tampered; /* told by the caller: the package is not to be accepted */
-    char slot;     /* WORLD_UBOOT: the slot it started last, 'a' or 'b'; 0: none, before there is a device */
+    bool armed;        /* something was, at some time */
+    bool tampered;     /* told by the caller: the package is not to be accepted */
+    bool faulty;       /* told by the caller: the storage fails now, so a step may, too: that start ends with
+                      WORLD_FAILED, and only what runs is judged */
+    bool loader_fails; /* told by the caller: what fails fails for the boot loader, too */
+    bool ran;          /* a pair ran in the last start */
+    char slot; /* WORLD_UBOOT: the slot it started last, 'a' or 'b'; 0: none, before there is a device */
     unsigned boots;
     uint64_t block_bytes;   /* stored bytes that transfers took from the source */
     uint64_t content_bytes; /* of the package */
     int code;               /* of the last failure */
+    char cause[200];        /* what it said */
     char bad[512];          /* the first broken promise; "" while there is none */
 };
 
 enum world_result {
     WORLD_SETTLED, /* nothing is left to do */
     WORLD_RESTART, /* power on again */
+    WORLD_FAILED,  /* faulty: something said why it could not go on; it is tried again */
     WORLD_CUT      /* the power is gone */
 };
 

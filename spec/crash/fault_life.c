@@ -1,0 +1,214 @@
+#include "fault_life.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "boot.h"
+
+#define STATE "/device/state"
+#define STARTS_MAX 8
+#define DEAD_STARTS (2 * UP_BOOT_TRIES)
+
+static const struct {
+    int error;
+    const char *name;
+} errors[] = {{EIO, "EIO"}, {ENOSPC, "ENOSPC"}, {EROFS, "EROFS"}};
+
+static const char *const syncs[] = {"unsure", "torn", "dirty"};
+
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+
+/* Those that are told by their number alone. */
+static const char *const kinds[FAULT_KINDS] = {
+    [FAULT_FULL] = "full",     [FAULT_FLIP] = "flip",   [FAULT_LOST] = "lost",
+    [FAULT_PAIRED] = "paired", [FAULT_LYING] = "lying",
+};
+
+static bool is_call(const struct fault_spec *f)
+{
+    return f->kind == FAULT_CALL || f->kind == FAULT_LOADER;
+}
+
+const char *fault_text(const struct fault_spec *f, char out[80])
+{
+    const char *error = "EIO", *where = f->kind == FAULT_LOADER ? "loader" : "all";
+
+    if (!is_call(f)) {
+        snprintf(out, 80, "%s:%u", kinds[f->kind], f->n);
+        return out;
+    }
+    for (size_t i = 0; i < COUNT(errors); i++)
+        if (errors[i].error == f->error)
+            error = errors[i].name;
+    snprintf(out, 80, "%s:%u:%s:%s:%s:%s:%s", f->op == SIM_CHANGES ? "any" : sim_op_name(f->op), f->n, error,
+             f->forever ? "ever" : "once", f->late ? "late" : "now", syncs[f->sync],
+             f->state ? "state" : where);
+    return out;
+}
+
+int fault_parse(struct fault_spec *f, const char *text)
+{
+    char op[24], error[8], span[8], when[8], sync[8], where[8];
+    int fields;
+
+    *f = (struct fault_spec){.op = SIM_OPS};
+    fields =
+        sscanf(text, "%23[^:]:%u:%7[^:]:%7[^:]:%7[^:]:%7[^:]:%7s", op, &f->n, error, span, when, sync, where);
+    for (int i = 0; fields == 2 && i < FAULT_KINDS; i++)
+        if (kinds[i] && strcmp(op, kinds[i]) == 0) {
+            f->kind = (enum fault_kind)i;
+            return 0;
+        }
+    if (fields != 7)
+        return -1;
+    for (int i = 0; i < SIM_OPS; i++)
+        if (strcmp(op, sim_op_name((enum sim_op)i)) == 0)
+            f->op = (enum sim_op)i;
+    if (strcmp(op, "any") == 0)
+        f->op = SIM_CHANGES;
+    for (size_t i = 0; i < COUNT(errors); i++)
+        if (strcmp(error, errors[i].name) == 0)
+            f->error = errors[i].error;
+    for (size_t i = 0; i < COUNT(syncs); i++)
+        if (strcmp(sync, syncs[i]) == 0)
+            f->sync = (enum sim_failed_sync)i;
+    f->forever = strcmp(span, "ever") == 0;
+    f->late = strcmp(when, "late") == 0;
+    f->state = strcmp(where, "state") == 0;
+    f->kind = strcmp(where, "loader") == 0 ? FAULT_LOADER : FAULT_CALL;
+    return f->op == SIM_OPS || !f->error ? -1 : 0;
+}
+
+void fault_arm(struct sim *sim, const struct fault_spec *f, bool again)
+{
+    unsigned n = again ? 1 : f->n;
+
+    sim_reset_counters(sim);
+    if (is_call(f)) {
+        sim_set_failed_sync(sim, f->sync);
+        if (f->late)
+            sim_fail_late(sim, f->op, n, f->error, f->forever);
+        else
+            sim_fail(sim, f->op, n, f->error, f->forever);
+        if (f->state)
+            sim_fail_below(sim, STATE);
+    } else if (f->kind == FAULT_FLIP) {
+        sim_flip_medium(sim, f->n);
+    } else if (f->kind == FAULT_FULL && !again) {
+        sim_set_copy_on_write(sim, true);
+        sim_set_free(sim, f->n * UINT64_C(4096));
+    }
+}
+
+static void fault_lift(struct sim *sim)
+{
+    sim_fail(sim, SIM_OPEN, 0, 0, false);
+    sim_flip_medium(sim, 0);
+    sim_set_free(sim, UINT64_MAX);
+}
+
+static bool lasts(const struct fault_spec *f)
+{
+    return f->forever || f->kind == FAULT_FULL;
+}
+
+bool fault_met(const struct sim *sim, const struct fault_spec *f, unsigned *met_at)
+{
+    *met_at = is_call(f) ? sim_fault_at(sim) : 0;
+    if (f->kind == FAULT_FLIP)
+        return sim_calls(sim, SIM_PWRITE) >= f->n;
+    return !is_call(f) || sim_fault_hits(sim) > 0;
+}
+
+struct sim *fault_reboot(const struct sim *sim, const struct fault_spec *f, const struct sim_choice *choice)
+{
+    struct sim_choice worse = *choice;
+    struct sim *medium;
+
+    if (f->kind == FAULT_PAIRED)
+        worse.harm = SIM_PAIRED;
+    if (f->kind == FAULT_LYING)
+        worse = (struct sim_choice){SIM_INDEPENDENT, SIM_RANDOM, choice->seed + f->n, SIM_LYING};
+    medium = sim_reboot(sim, &worse);
+    if (f->kind == FAULT_LOST)
+        free(sim_lose_file(medium, STATE, f->n));
+    return medium;
+}
+
+static unsigned starts_max(const struct world_plan *plan)
+{
+    return STARTS_MAX + (plan->verdict == WORLD_DEAD ? DEAD_STARTS : 0);
+}
+
+void fault_live(struct sim *sim, const struct world_plan *plan, struct world_log *log)
+{
+    unsigned failures = 0;
+
+    for (unsigned i = 0; i < starts_max(plan) && !log->bad[0]; i++) {
+        enum world_result result = world_boot(sim, plan, true, log);
+
+        if (result == WORLD_CUT || result == WORLD_SETTLED)
+            return;
+        failures += result == WORLD_FAILED;
+        /* The boot driver `file` starts over in the same boot of the kernel. */
+        if (result == WORLD_FAILED ? failures > 1 : plan->loader == WORLD_UBOOT)
+            sim_shutdown(sim);
+    }
+}
+
+/* With the fault: a whole pair runs in the end, however often it was tried. */
+static enum fault_end judge_lasting(struct sim *sim, const struct world_plan *plan,
+                                    const struct fault_spec *f, struct world_log *log)
+{
+    fault_arm(sim, f, true);
+    log->faulty = true;
+    log->loader_fails = f->kind == FAULT_LOADER;
+    fault_live(sim, plan, log);
+    log->faulty = log->loader_fails = false;
+    if (log->bad[0])
+        return FAULT_BAD;
+    /* In the factory there need not be a device yet. */
+    if (!log->ran && (plan->provisioned || log->confirmed))
+        return FAULT_NAKED;
+    return FAULT_FINE;
+}
+
+/* After a queue that lied, nothing is asked but that what starts is whole. */
+static enum fault_end judge_lying(struct sim *sim, const struct world_plan *plan, struct world_log *log)
+{
+    log->faulty = true;
+    fault_live(sim, plan, log);
+    return strncmp(log->bad, "would start", 11) == 0 ? FAULT_BAD : FAULT_FINE;
+}
+
+enum fault_end fault_judge(struct sim *sim, const struct world_plan *plan, const struct fault_spec *f,
+                           const struct world_log *before, struct world_log *log)
+{
+    enum fault_end end = FAULT_FINE;
+    char naked[sizeof log->bad] = "";
+
+    *log = *before;
+    log->boots = 0;
+    log->faulty = false;
+    if (f->kind == FAULT_LYING)
+        return judge_lying(sim, plan, log);
+    if (lasts(f))
+        end = judge_lasting(sim, plan, f, log);
+    if (end == FAULT_BAD)
+        return end;
+    fault_lift(sim);
+    sim_shutdown(sim);
+    if (end == FAULT_NAKED)
+        snprintf(naked, sizeof naked, "nothing runs: %s", log->cause);
+    world_live(sim, plan, true, log);
+    if (!log->bad[0])
+        world_check(sim, plan, true, log);
+    if (!log->bad[0] && sim_open_files(sim) > 0)
+        snprintf(log->bad, sizeof log->bad, "%u files are left open", sim_open_files(sim));
+    if (log->bad[0])
+        return FAULT_BAD;
+    memcpy(log->bad, naked, sizeof naked);
+    return end;
+}

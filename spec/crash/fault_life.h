@@ -1,0 +1,67 @@
+/*
+ * fault_life.h -- one device whose storage fails and whose power is cut: what it
+ * lives through, and how that may end.
+ */
+#ifndef FAULT_LIFE_H
+#define FAULT_LIFE_H
+
+#include "world.h"
+
+/* What the device meets. README.md of this folder says what holds in which. */
+enum fault_kind {
+    FAULT_CALL,   /* one call of one kind fails from its n-th time */
+    FAULT_FULL,   /* a full file system that copies on write: room for n pages yet, for ever */
+    FAULT_FLIP,   /* the n-th write is stored with a flipped bit, which the cache does not show */
+    FAULT_LOST,   /* fsck after the cut loses the n-th file of the state */
+    FAULT_LOADER, /* as FAULT_CALL, and it fails for the boot loader, too */
+    FAULT_PAIRED, /* the cut takes along what was made durable before */
+    FAULT_LYING,  /* what was synced may be lost */
+    FAULT_KINDS
+};
+
+struct fault_spec {
+    enum fault_kind kind;
+    enum sim_op op;
+    unsigned n;
+    int error;
+    bool forever; /* outliving restarts; else once */
+    bool late;    /* it fails although it was done */
+    bool state;   /* op SIM_CHANGES: only what lies in the state directory fails */
+    enum sim_failed_sync sync;
+};
+
+/* "sync:14:EIO:once:now:unsure:all" or "lost:3", for messages; and back: 0 or -1. */
+const char *fault_text(const struct fault_spec *f, char out[80]);
+int fault_parse(struct fault_spec *f, const char *text);
+
+/* The fault is in force from now on: the counters start anew. `again`: it was
+ * met before a power cut, and lasts. */
+void fault_arm(struct sim *sim, const struct fault_spec *f, bool again);
+
+/*
+ * The device goes on with it: a start that fails is tried again by a new process
+ * of the same boot, then by restarts, at most 8 starts (a dead core adds the
+ * loader's). Ends early when the power is cut or nothing is left to do.
+ */
+void fault_live(struct sim *sim, const struct world_plan *plan, struct world_log *log);
+
+/* The medium that a choice leaves, by what the fault does to it. */
+struct sim *fault_reboot(const struct sim *sim, const struct fault_spec *f, const struct sim_choice *choice);
+/* Whether the device met it, and after how many operations. */
+bool fault_met(const struct sim *sim, const struct fault_spec *f, unsigned *met_at);
+
+enum fault_end {
+    FAULT_FINE,
+    FAULT_BAD,  /* the log says what */
+    FAULT_NAKED /* with a fault that lasts, nothing runs; the log says why */
+};
+
+/*
+ * What becomes of a medium as the power left it: a fault that lasts is met
+ * again, and then gone. `before` is the log of the life until then and stays.
+ * The end's log goes to *log.
+ */
+enum fault_end fault_judge(struct sim *medium, const struct world_plan *plan, const struct fault_spec *f,
+                           const struct world_log *before, struct world_log *log);
+
+#endif

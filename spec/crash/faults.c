@@ -1,0 +1,336 @@
+/*
+ * faults.c -- one call of the storage fails, and then the power goes.
+ *
+ * For each flow, one call of one kind fails from its n-th time, once or for
+ * ever; the device goes on with that, as a new process and by restarts; then
+ * an operation is cut, the media are built that the storage models allow, and
+ * the device must end as README.md of this folder says: while the fault lasts a
+ * whole pair runs, and once it is gone the device settles in at most 8 starts
+ * on exactly the old or the new pair, nothing confirmed is lost, nothing
+ * unconfirmed raises a floor.
+ *
+ *     faults [--states N] [--seed S] [--jobs N] [FLOW]   a sample
+ *     faults --all [--jobs N] [FLOW]                     every call, every cut after it
+ *     faults --again FLOW FAULT CUT MEDIUM [--trace]     one state, as a bad one was reported
+ */
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <errno.h>
+
+#include "fault_life.h"
+#include "fault_search.h"
+#include "plans.h"
+
+#define CUTS_A_FAULT 6 /* of a sample */
+#define CUTS_SOON 12
+
+/* Calls that a flow makes; those that change something count as one more kind. */
+static const enum sim_op reads[] = {
+    SIM_OPEN,    SIM_PREAD,      SIM_READLINK,        SIM_STAT,     SIM_SPACE,   SIM_LIST,      SIM_LOCK,
+    SIM_MOUNTED, SIM_DROP_CACHE, SIM_START_WRITEBACK, SIM_BOOT_GET, SIM_BOOT_ID, SIM_GET_RANDOM};
+static const enum sim_op changes[] = {SIM_PWRITE,  SIM_SYNC,        SIM_SYNC_DIR,       SIM_RENAME,
+                                      SIM_UNLINK,  SIM_MKDIR,       SIM_RMDIR,          SIM_SYMLINK,
+                                      SIM_CHMOD,   SIM_TRUNCATE,    SIM_ZERO_RANGE,     SIM_BOOT_SET,
+                                      SIM_CHANGES, SIM_FLASH_ERASE, SIM_FLASH_MARK_BAD, SIM_FLASH_UPDATE};
+static const int errors[] = {EIO, ENOSPC, EROFS};
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+
+/* What processes that divide the flows share. */
+struct board {
+    atomic_uint next, ended;
+    atomic_ulong states[FAULT_KINDS], bad[FAULT_KINDS], naked;
+};
+
+/* How often each call is made when nothing fails. */
+static void count_calls(const struct search *s, unsigned calls[SIM_CHANGES + 1])
+{
+    struct sim *sim = sim_clone(s->start);
+    struct world_log log = {0};
+
+    sim_reset_counters(sim);
+    world_live(sim, s->plan, true, &log);
+    for (unsigned op = 0; op <= SIM_CHANGES; op++)
+        calls[op] = op == SIM_OPS ? 0 : sim_calls(sim, (enum sim_op)op);
+    sim_free(sim);
+}
+
+/* Of a sample, calls that make things durable are worth more, and so are cuts
+ * soon after the fault. */
+static enum sim_op pick_change(uint64_t *random)
+{
+    static const enum sim_op often[] = {SIM_SYNC,   SIM_SYNC,    SIM_SYNC,    SIM_PWRITE,   SIM_PWRITE,
+                                        SIM_RENAME, SIM_CHANGES, SIM_CHANGES, SIM_SYNC_DIR, SIM_BOOT_SET};
+
+    return fault_random(random) & 1 ? often[fault_below(random, COUNT(often))]
+                                    : changes[fault_below(random, COUNT(changes))];
+}
+
+static unsigned pick_cut(uint64_t *random, unsigned met_at, unsigned ops)
+{
+    unsigned after = ops - met_at, soon = after < CUTS_SOON ? after : CUTS_SOON;
+
+    return met_at + 1 + fault_below(random, fault_random(random) & 1 ? after : soon);
+}
+
+/* A fault of this kind, and as many cuts as a sample takes of each. */
+static void try_one(struct search *s, struct fault_spec *f)
+{
+    unsigned met_at, ops;
+
+    if (!fault_uncut(s, f, &met_at, &ops))
+        return;
+    for (unsigned i = 0; i < CUTS_A_FAULT && ops > met_at; i++)
+        fault_cut(s, f, pick_cut(&s->random, met_at, ops), false);
+}
+
+static void pick_call(struct search *s, const unsigned calls[SIM_CHANGES + 1], struct fault_spec *f)
+{
+    bool change = fault_random(&s->random) & 3;
+
+    do
+        f->op = change ? pick_change(&s->random) : reads[fault_below(&s->random, COUNT(reads))];
+    while (!calls[f->op]);
+    f->n = 1 + fault_below(&s->random, calls[f->op]);
+    f->error = change ? errors[fault_below(&s->random, COUNT(errors))] : EIO;
+    f->forever = fault_random(&s->random) & 1;
+    f->late = change && !(fault_random(&s->random) & 3);
+    f->state = f->op == SIM_CHANGES && fault_random(&s->random) & 1;
+    f->sync = (enum sim_failed_sync)fault_below(&s->random, 3);
+}
+
+static bool applies(const struct search *s, enum fault_kind kind)
+{
+    if (kind == FAULT_LOADER)
+        return s->plan->loader == WORLD_UBOOT;
+    return kind != FAULT_LOST || s->plan->provisioned;
+}
+
+static void sample(struct search *s, unsigned long wanted)
+{
+    unsigned calls[SIM_CHANGES + 1];
+
+    count_calls(s, calls);
+    for (int kind = 0; kind < FAULT_KINDS; kind++) {
+        unsigned long enough = kind == FAULT_CALL ? wanted : wanted / 20;
+
+        while (applies(s, (enum fault_kind)kind) && s->tally[kind].states < enough) {
+            struct fault_spec f = {.kind = (enum fault_kind)kind};
+
+            if (kind == FAULT_CALL)
+                pick_call(s, calls, &f);
+            else if (kind == FAULT_LOADER)
+                f = (struct fault_spec){.kind = FAULT_LOADER,
+                                        .op = SIM_BOOT_SET,
+                                        .n = 1 + fault_below(&s->random, calls[SIM_BOOT_SET]),
+                                        .error = EIO,
+                                        .forever = true};
+            else
+                f.n = 1 + fault_below(&s->random, kind == FAULT_FLIP ? calls[SIM_PWRITE] : 16);
+            try_one(s, &f);
+        }
+    }
+}
+
+static void each_cut(struct search *s, const struct fault_spec *f)
+{
+    unsigned met_at, ops;
+
+    if (!fault_uncut(s, f, &met_at, &ops))
+        return;
+    for (unsigned k = met_at + 1; k <= ops; k++)
+        fault_cut(s, f, k, true);
+}
+
+static void each_fault_of(struct search *s, enum sim_op op, bool change, unsigned n)
+{
+    for (unsigned e = 0; e < (change ? COUNT(errors) : 1); e++)
+        for (unsigned how = 0; how < (change ? 4u : 2u); how++)
+            for (unsigned more = 0; more < (op == SIM_SYNC ? 3u : op == SIM_CHANGES ? 2u : 1u); more++) {
+                struct fault_spec f = {.kind = FAULT_CALL,
+                                       .op = op,
+                                       .n = n,
+                                       .error = errors[e],
+                                       .forever = how & 1,
+                                       .late = how & 2,
+                                       .state = op == SIM_CHANGES && more,
+                                       .sync =
+                                           op == SIM_SYNC ? (enum sim_failed_sync)more : SIM_CLEAN_UNSURE};
+
+                each_cut(s, &f);
+            }
+}
+
+static void everything(struct search *s)
+{
+    unsigned calls[SIM_CHANGES + 1];
+
+    count_calls(s, calls);
+    for (size_t i = 0; i < COUNT(reads) + COUNT(changes); i++) {
+        bool change = i >= COUNT(reads);
+        enum sim_op op = change ? changes[i - COUNT(reads)] : reads[i];
+
+        for (unsigned n = 1; n <= calls[op]; n++)
+            each_fault_of(s, op, change, n);
+    }
+    for (int kind = FAULT_FULL; kind < FAULT_KINDS; kind++)
+        for (unsigned n = 1; n <= (kind == FAULT_FLIP ? calls[SIM_PWRITE] : 16); n++) {
+            struct fault_spec f = {.kind = (enum fault_kind)kind, .n = n};
+
+            if (kind == FAULT_LOADER)
+                f = (struct fault_spec){FAULT_LOADER, SIM_BOOT_SET, n, EIO, true, false, false, 0};
+            if (applies(s, (enum fault_kind)kind))
+                each_cut(s, &f);
+        }
+}
+
+struct options {
+    const char *only;
+    unsigned jobs;
+    unsigned long states, seed;
+    bool all;
+};
+
+static unsigned wanted(const char *only)
+{
+    unsigned count = 0;
+
+    for (size_t i = 0; i < WORLD_PLANS; i++)
+        count += !only || strcmp(only, world_plans[i].name) == 0;
+    return count;
+}
+
+static void take_flows(struct board *board, const struct options *o)
+{
+    for (unsigned i; (i = atomic_fetch_add(&board->next, 1)) < WORLD_PLANS;) {
+        struct search s = {.plan = &world_plans[i]};
+        unsigned long states = 0, bad = 0;
+        time_t began = time(NULL);
+
+        if (o->only && strcmp(o->only, s.plan->name) != 0)
+            continue;
+        s.random = o->seed << 32 | i;
+        s.start = world_new(s.plan);
+        if (o->all)
+            everything(&s);
+        else
+            sample(&s, o->states / wanted(o->only) + 1);
+        for (int kind = 0; kind < FAULT_KINDS; kind++) {
+            states += s.tally[kind].states;
+            bad += fault_models[kind].all ? s.tally[kind].bad : 0;
+            atomic_fetch_add(&board->states[kind], s.tally[kind].states);
+            atomic_fetch_add(&board->bad[kind], s.tally[kind].bad);
+        }
+        atomic_fetch_add(&board->naked, s.naked);
+        printf("  [%u/%u] %s: %lu states, %lu bad, %ld s\n", atomic_fetch_add(&board->ended, 1) + 1,
+               wanted(o->only), s.plan->name, states, bad, (long)(time(NULL) - began));
+        sim_free(s.start);
+        free(s.seen);
+        while (s.kind_count > 0)
+            free(s.kinds[--s.kind_count]);
+    }
+}
+
+/* The lines at the end; how many are bad. */
+static unsigned long summary(struct board *board)
+{
+    unsigned long states = 0, bad = 0;
+
+    for (int kind = 0; kind < FAULT_KINDS; kind++) {
+        printf("  %s%s: %lu states, %lu bad\n",
+               fault_models[kind].all ? "" : "apart: ", fault_models[kind].name, board->states[kind],
+               board->bad[kind]);
+        states += fault_models[kind].all ? board->states[kind] : 0;
+        bad += fault_models[kind].all ? board->bad[kind] : 0;
+    }
+    printf("  apart: nothing runs while the fault lasts: %lu states\n", board->naked);
+    printf("faults-cuts: %lu states, %lu bad\n", states, bad);
+    return bad;
+}
+
+static int search_all(const struct options *o)
+{
+    struct board *board =
+        mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    int status;
+
+    if (board == MAP_FAILED)
+        abort();
+    for (unsigned i = 1; i < o->jobs; i++)
+        if (fork() == 0) {
+            take_flows(board, o);
+            exit(0);
+        }
+    take_flows(board, o);
+    while (wait(&status) > 0)
+        if (status != 0) /* a process that died took its flow along */
+            atomic_fetch_add(&board->bad[FAULT_CALL], 1);
+    if (board->ended != wanted(o->only) || board->ended == 0)
+        printf("bad: %u of %u flows came to their end\n", board->ended, wanted(o->only));
+    return summary(board) > 0 || board->ended != wanted(o->only) || board->ended == 0;
+}
+
+/* One state: FLOW FAULT CUT MEDIUM. */
+static int again(char **argv, bool trace)
+{
+    struct search s = {.plan = NULL};
+    struct fault_spec f;
+    struct world_log log;
+    struct sim *sim, *medium;
+    unsigned k = (unsigned)atoi(argv[2]), which = (unsigned)atoi(argv[3]);
+
+    for (size_t i = 0; i < WORLD_PLANS; i++)
+        if (strcmp(world_plans[i].name, argv[0]) == 0)
+            s.plan = &world_plans[i];
+    if (!s.plan || fault_parse(&f, argv[1]) < 0) {
+        fprintf(stderr, "faults: no flow \"%s\", or no fault \"%s\"\n", argv[0], argv[1]);
+        return 2;
+    }
+    s.start = world_new(s.plan);
+    sim = fault_live_until(&s, &f, k, &log, trace ? stdout : NULL);
+    printf("fault met %u times, first after %u operations; %u starts; %s%s\n", sim_fault_hits(sim),
+           sim_fault_at(sim), log.boots, log.cause, log.bad);
+    medium = sim;
+    if (k) {
+        struct sim_choice choice = sim_choice(sim, which);
+        char text[64];
+
+        printf("cut; medium %u of %u: %s\n", which, sim_choices(sim), sim_choice_text(&choice, text));
+        medium = fault_reboot(sim, &f, &choice);
+        sim_free(sim);
+    }
+    if (!log.bad[0])
+        fault_end_of(&s, medium, &f, &log, k, which);
+    sim_free(medium);
+    sim_free(s.start);
+    printf("faults-cuts: %lu states, %lu bad\n", s.tally[f.kind].states, s.tally[f.kind].bad);
+    return s.tally[f.kind].bad > 0 || log.bad[0];
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = {.jobs = 1, .states = 100000, .seed = 1};
+
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--again") == 0 && i + 4 < argc)
+            return again(argv + i + 1, i + 5 < argc && strcmp(argv[i + 5], "--trace") == 0);
+        if (strcmp(argv[i], "--all") == 0)
+            o.all = true;
+        else if (strcmp(argv[i], "--jobs") == 0 && i + 1 < argc)
+            o.jobs = (unsigned)atoi(argv[++i]);
+        else if (strcmp(argv[i], "--states") == 0 && i + 1 < argc)
+            o.states = strtoul(argv[++i], NULL, 10);
+        else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc)
+            o.seed = strtoul(argv[++i], NULL, 10);
+        else
+            o.only = argv[i];
+    }
+    return search_all(&o);
+}
