@@ -24,13 +24,13 @@
 
 #include "config.h"
 #include "manifest.h"
+#include "storage.h"
 
 #define UP_JOURNAL_FORM 3
 #define UP_QUARANTINE_MAX 16
 #define UP_PERMITS_MAX 64
 #define UP_JOURNAL_CAPACITY 12288
 #define UP_LAST_SIZE 200
-#define UP_IDENTITY_SIZE 160
 
 enum up_phase {
     UP_IDLE,

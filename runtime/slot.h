@@ -74,6 +74,22 @@ int up_slot_inspect(struct up_slot_view *out, struct up_storage *storage, const 
                     struct up_error *err);
 
 /*
+ * What the medium at path is called at every boot, whatever its node is called
+ * then: "PARTUUID=...", "MTD=..." (see storage.h); "" when it has no such
+ * name, as a regular file. Errors: UP_MISSING; UP_WRITE it cannot be told.
+ */
+int up_slot_identity(struct up_storage *storage, const char *path, char out[UP_IDENTITY_SIZE],
+                     struct up_error *err);
+
+/*
+ * Whether two paths lead to one medium, or one to what the other lies on: a
+ * partition and its disk, a loop device and its file, two names of a node.
+ * Each may be a file, a directory or a device. 1, 0 or an error: UP_MISSING
+ * there is nothing at one of them; UP_WRITE it cannot be told.
+ */
+int up_slot_shared(struct up_storage *storage, const char *one, const char *other, struct up_error *err);
+
+/*
  * `size` is that of the content. The path is copied, the storage is not.
  * Errors: UP_BUSY mounted or in use; UP_WRITE, also a flash that is read-only;
  * UP_NOSPACE; UP_USAGE nothing that can be a slot.

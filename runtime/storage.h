@@ -64,6 +64,33 @@ enum up_mounted {
     UP_MOUNTED_WRITABLE /* its content may change at any time */
 };
 
+/*
+ * What a path lies on: itself, then what is below it, down to the whole disk or
+ * flash. Two paths have a medium in common when one of them is in the other's
+ * list. Numbers are those of this boot of the kernel.
+ */
+enum up_medium_kind {
+    UP_ON_FILE,  /* number: of the file system; second: inode */
+    UP_ON_BLOCK, /* number: of the device */
+    UP_ON_MTD,   /* number: n of mtd<n> */
+    UP_ON_UBI,   /* number, second: of ubi<number>_<second> */
+    UP_ON_OTHER  /* number: of a character device */
+};
+
+#define UP_MEDIUM_DEPTH 24
+#define UP_IDENTITY_SIZE 160 /* NUL included */
+
+struct up_medium {
+    /* The same at every boot, whatever order devices are found in: "PARTUUID=...", "DM=...",
+     * "MTD=..." or "UBI=..." and a name; "" where there is none, as of files. Cut to fit. */
+    char identity[UP_IDENTITY_SIZE];
+    unsigned count;
+    struct up_medium_part {
+        enum up_medium_kind kind;
+        uint64_t number, second;
+    } on[UP_MEDIUM_DEPTH];
+};
+
 struct up_storage; /* what the functions are handed; first member of an implementation */
 
 /* Called once a name; return 0 to go on, anything else to stop. */
@@ -108,6 +135,8 @@ struct up_storage_ops {
     /* Whether the block device, regular file or flash at path is mounted
      * (itself or through what lies on it): an enum up_mounted, or -1. */
     int (*mounted)(struct up_storage *s, const char *path);
+    /* What the file, directory or device at path (links are followed) lies on. */
+    int (*medium)(struct up_storage *s, const char *path, struct up_medium *out);
 
     /* Variables of the U-Boot environment that the file at `config` describes, as
      * fw_env.config(5) does. Get fills the values of all that are named, from

@@ -4,14 +4,15 @@
  * The table, and what belongs to the system as a whole: identity of the boot,
  * clocks, chance, restarts. Open files are in storage_files.c, names in
  * storage_names.c; whether a slot is mounted is answered in storage_mounted.c,
- * flash is handled in storage_flash.c, the boot loader's environment in
- * storage_boot.c.
+ * what it lies on in storage_medium.c; flash is handled in storage_flash.c, the
+ * boot loader's environment in storage_boot.c.
  */
 #include "storage.h"
 
 #include "storage_boot.h"
 #include "storage_files.h"
 #include "storage_flash.h"
+#include "storage_medium.h"
 #include "storage_mounted.h"
 #include "storage_names.h"
 
@@ -30,6 +31,12 @@ static int sys_mounted(struct up_storage *s, const char *path)
 {
     (void)s;
     return up_storage_mounted(path);
+}
+
+static int sys_medium(struct up_storage *s, const char *path, struct up_medium *out)
+{
+    (void)s;
+    return up_storage_medium(path, out);
 }
 
 static int sys_boot_get(struct up_storage *s, const char *config, struct up_boot_variable *variables,
@@ -166,6 +173,7 @@ struct up_storage *up_storage_system(void)
         .start_writeback = up_file_start_writeback,
         .lock = up_file_lock,
         .mounted = sys_mounted,
+        .medium = sys_medium,
         .boot_get = sys_boot_get,
         .boot_set = sys_boot_set,
         .flash_info = up_flash_info,

@@ -9,17 +9,17 @@
 -- it that implement the rest of x.h.
 local floors = {
   { "error", "bytes", "storage", "processes" },
-  { "storage_flash", "storage_boot", "storage_files", "digest", "seal", "ed25519", "record", "json_load", "tar",
-    "source", "loop", "channel", "url", "fetch_options", "coder", "address", "moves", "elf", "match", "resolver",
-    "mqtt_queue", "orphans" },
+  { "storage_flash", "storage_boot", "storage_files", "storage_partition", "digest", "seal", "ed25519", "record",
+    "json_load", "tar", "source", "loop", "channel", "url", "fetch_options", "coder", "address", "moves", "elf",
+    "match", "resolver", "mqtt_queue", "orphans" },
   { "processes_system", "fields", "keyset", "fetch_head", "secret", "cloud_record", "literal", "delta", "delta_cost" },
-  { "storage_mounted", "storage_names", "slot", "minisign", "manifest", "tree", "fetch", "policy", "sandbox_answer",
-    "sandbox_lock", "sandbox_lua", "http_text", "http_listen", "http_door", "folder", "signals", "mqtt",
-    "delta_private", "delta_plan" },
+  { "storage_mounted", "storage_medium", "storage_names", "slot", "minisign", "manifest", "tree", "fetch", "policy",
+    "sandbox_answer", "sandbox_lock", "sandbox_lua", "http_text", "http_listen", "http_door", "folder", "signals",
+    "mqtt", "delta_private", "delta_plan" },
   { "storage_system", "slot_private", "minisign_private", "manifest_format", "index", "config", "source_http",
     "http_answer", "history", "old_image", "policy_good", "child", "notify", "mqtt_private", "mqtt_tls" },
-  { "slot_mtd", "slot_ubi", "slot_inspect", "host", "httpd", "mqtt_options", "mqtt_events", "mqtt_calls", "mqtt_client",
-    "mqtt_link" },
+  { "slot_mtd", "slot_ubi", "slot_inspect", "slot_medium", "host", "httpd", "mqtt_options", "mqtt_events", "mqtt_calls",
+    "mqtt_client", "mqtt_link" },
   { "minisign_format", "minisign_public", "minisign_secret", "signed", "codec", "delta_maker", "index_reader", "blocks",
     "boot", "generation", "journal", "httpd_private" },
   { "boot_private", "package", "delta_blocks", "permit", "keys", "httpd_request", "inventory" },
@@ -42,7 +42,7 @@ local knows_lua = { host = true, sandbox = true, sandbox_lua = true, main = true
 -- Durable effects and clocks pass the seam in storage.h. What is not durable,
 -- or runs before there is a device, is listed with its reason.
 local seam = { storage_system = true, storage_files = true, storage_names = true, storage_mounted = true,
-  storage_flash = true, storage_boot = true }
+  storage_flash = true, storage_boot = true, storage_medium = true, storage_partition = true }
 local effects = {
   "open", "openat", "creat", "fopen", "freopen", "pwrite", "pwritev", "fsync", "fdatasync", "sync", "syncfs",
   "sync_file_range", "rename", "renameat", "link", "linkat", "unlink", "unlinkat", "remove", "mkdir", "mkdirat",

@@ -281,13 +281,13 @@ unsigned sim_calls(const struct sim *sim, enum sim_op op)
 const char *sim_op_name(enum sim_op op)
 {
     static const char *const names[] = {
-        "open",           "pread",        "pwrite",     "sync",       "sync_dir",
-        "rename",         "link",         "unlink",     "mkdir",      "rmdir",
-        "symlink",        "readlink",     "chmod",      "stat",       "space",
-        "list",           "truncate",     "zero_range", "drop_cache", "start_writeback",
-        "lock",           "mounted",      "boot_get",   "boot_set",   "boot_id",
-        "random",         "restart",      "flash_info", "flash_bad",  "flash_erase",
-        "flash_mark_bad", "flash_update", "none",       "any change"};
+        "open",        "pread",          "pwrite",       "sync",       "sync_dir",
+        "rename",      "link",           "unlink",       "mkdir",      "rmdir",
+        "symlink",     "readlink",       "chmod",        "stat",       "space",
+        "list",        "truncate",       "zero_range",   "drop_cache", "start_writeback",
+        "lock",        "mounted",        "medium",       "boot_get",   "boot_set",
+        "boot_id",     "random",         "restart",      "flash_info", "flash_bad",
+        "flash_erase", "flash_mark_bad", "flash_update", "none",       "any change"};
 
     return names[op];
 }

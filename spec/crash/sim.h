@@ -84,6 +84,9 @@ void sim_put_block(struct sim *sim, const char *path, uint64_t size);
 void sim_put_variable(struct sim *sim, const char *name, const char *value);
 /* What storage->mounted() answers for this file or device; survives reboots. */
 void sim_set_mounted(struct sim *sim, const char *path, enum up_mounted mounted);
+/* What storage->medium() tells of it: what it lies on besides itself (NULL: nothing), and its
+ * identity, a text that outlives the simulator. Survives reboots. */
+void sim_set_medium(struct sim *sim, const char *path, const char *on, const char *identity);
 /* All that happened until now becomes durable; sim_reset_counters(). */
 void sim_settle(struct sim *sim);
 
@@ -216,6 +219,7 @@ enum sim_op {
     SIM_START_WRITEBACK,
     SIM_LOCK,
     SIM_MOUNTED,
+    SIM_MEDIUM,
     SIM_BOOT_GET,
     SIM_BOOT_SET,
     SIM_BOOT_ID,

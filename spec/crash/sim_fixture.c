@@ -98,6 +98,19 @@ void sim_set_mounted(struct sim *sim, const char *path, enum up_mounted mounted)
     sim_rebase(sim);
 }
 
+void sim_set_medium(struct sim *sim, const char *path, const char *on, const char *identity)
+{
+    struct place at, below = {0};
+
+    must(sim->log_count == 0);
+    if (tree_walk(&sim->live, path, true, &at) < 0 || !at.ino ||
+        (on && (tree_walk(&sim->live, on, true, &below) < 0 || !below.ino)))
+        abort();
+    sim->live.nodes[at.ino].lies_on = below.ino;
+    sim->live.nodes[at.ino].identity = identity;
+    sim_rebase(sim);
+}
+
 static struct inode *inode_of(const struct sim *sim, const char *path, bool follow)
 {
     struct place at;

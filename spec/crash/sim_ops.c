@@ -322,6 +322,21 @@ static int sim_mounted(struct up_storage *s, const char *path)
     return sim->live.nodes[at.ino].mounted;
 }
 
+static int sim_medium(struct up_storage *s, const char *path, struct up_medium *out)
+{
+    struct sim *sim = op_sim(s);
+    struct place at;
+
+    if (op_begin(sim, SIM_MEDIUM) < 0 || op_find(sim, path, true, &at) < 0)
+        return -1;
+    memset(out, 0, sizeof *out);
+    for (unsigned ino = at.ino; ino && out->count < UP_MEDIUM_DEPTH; ino = sim->live.nodes[ino].lies_on)
+        out->on[out->count++] = (struct up_medium_part){.kind = UP_ON_FILE, .number = ino};
+    if (sim->live.nodes[at.ino].identity)
+        snprintf(out->identity, sizeof out->identity, "%s", sim->live.nodes[at.ino].identity);
+    return 0;
+}
+
 static int sim_boot_id(struct up_storage *s, char out[37])
 {
     if (op_begin(op_sim(s), SIM_BOOT_ID) < 0)
@@ -383,6 +398,7 @@ const struct up_storage_ops sim_ops_table = {
     .start_writeback = sim_start_writeback,
     .lock = sim_lock,
     .mounted = sim_mounted,
+    .medium = sim_medium,
     .flash_info = sim_flash_info,
     .flash_bad = sim_flash_bad,
     .flash_erase = sim_flash_erase,

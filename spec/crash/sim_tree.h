@@ -56,6 +56,8 @@ struct node {
     unsigned links, opens;
     enum up_mounted mounted;
     bool locked;
+    unsigned lies_on;     /* another node; 0: none */
+    const char *identity; /* NULL: none */
 };
 
 struct tree {

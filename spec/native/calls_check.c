@@ -456,6 +456,7 @@ static int use_table(const struct scratch *s, struct up_error *err)
     const struct up_storage_ops *ops = s->storage->ops;
     char *const nothing[] = {(char[]){"/bin/true"}, NULL};
     char path[512], other[512], buf[64], boot[37];
+    struct up_medium medium;
     struct up_stat st;
     uint64_t room;
     unsigned count = 0;
@@ -486,6 +487,7 @@ static int use_table(const struct scratch *s, struct up_error *err)
     (void)ops->list(s->storage, s->dir, count_entry, &count);
     (void)ops->sync_dir(s->storage, s->dir);
     (void)ops->mounted(s->storage, path);
+    (void)ops->medium(s->storage, path, &medium);
     (void)ops->boot_id(s->storage, boot);
     (void)ops->random(s->storage, buf, sizeof buf);
     (void)ops->restart(s->storage, nothing);

@@ -1,12 +1,13 @@
 /*
- * flash_check.c -- raw flash, UBI volumes and mounts as the kernel shows them,
- * with the kernel played here.
+ * flash_check.c -- raw flash, UBI volumes, mounts and what lies on what as the
+ * kernel shows them, with the kernel played here.
  *
  * By the linker's --wrap, paths below /sys, /proc and /dev lead into a scratch
  * directory. A file below its dev/ is a node when it says which: "c 90:4". What
  * a driver answers to ioctl() is set by the check.
  */
 #include "storage_flash.h"
+#include "storage_medium.h"
 #include "storage_mounted.h"
 
 #include <setjmp.h>
@@ -19,6 +20,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/loop.h>
 #include <mtd/mtd-user.h>
 #include <mtd/ubi-user.h>
@@ -40,7 +42,8 @@ static struct {
     struct mtd_info_user info;
     struct loop_info64 loop;
     unsigned long request; /* the last one */
-    uint64_t offset, length;
+    uint64_t offset, length, disk_size;
+    int sector;
     int answer; /* -1: fails with `error` */
     int error;
 } driver;
@@ -80,6 +83,9 @@ int __wrap_open(const char *path, int flags, ...);
 int __real_stat(const char *path, struct stat *st);
 int __wrap_stat(const char *path, struct stat *st);
 int __real_fstat(int fd, struct stat *st);
+/* Of the file systems; 0: the real one's. */
+static dev_t file_system_number;
+
 int __wrap_fstat(int fd, struct stat *st);
 int __real_access(const char *path, int mode);
 int __wrap_access(const char *path, int mode);
@@ -130,6 +136,8 @@ int __wrap_stat(const char *path, struct stat *st)
     char to[512];
     int fd, rc = __real_stat(moved(path, to), st);
 
+    if (rc == 0 && file_system_number)
+        st->st_dev = file_system_number;
     if (rc < 0 || !S_ISREG(st->st_mode))
         return rc;
     fd = __real_open(moved(path, to), O_RDONLY | O_CLOEXEC);
@@ -157,6 +165,10 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
         memcpy(argument, &driver.info, sizeof driver.info);
     } else if (request == LOOP_GET_STATUS64) {
         memcpy(argument, &driver.loop, sizeof driver.loop);
+    } else if (request == BLKSSZGET) {
+        memcpy(argument, &driver.sector, sizeof driver.sector);
+    } else if (request == BLKGETSIZE64) {
+        memcpy(argument, &driver.disk_size, sizeof driver.disk_size);
     } else if (request == MEMERASE64) {
         driver.offset = ((struct erase_info_user64 *)argument)->start;
         driver.length = ((struct erase_info_user64 *)argument)->length;
@@ -435,6 +447,204 @@ static void a_ring_of_devices_counts_as_mounted(void **state)
     assert_int_equal(up_storage_mounted("/dev/sda3"), UP_MOUNTED_WRITABLE);
 }
 
+/* The medium at a path in short: "b8:3 b8:0", a file with its inode. */
+static const char *medium_of(const char *path)
+{
+    static const char letters[] = "fbmuo";
+    static char text[512];
+    struct up_medium m;
+    size_t len = 0;
+
+    text[0] = '\0';
+    if (up_storage_medium(path, &m) < 0)
+        return strerror(errno);
+    for (unsigned i = 0; i < m.count; i++) {
+        const struct up_medium_part *p = &m.on[i];
+        char part[64];
+
+        if (p->kind == UP_ON_BLOCK || p->kind == UP_ON_OTHER)
+            snprintf(part, sizeof part, "%c%u:%u", letters[p->kind], major((dev_t)p->number),
+                     minor((dev_t)p->number));
+        else if (p->kind == UP_ON_UBI)
+            snprintf(part, sizeof part, "u%u_%u", (unsigned)p->number, (unsigned)p->second);
+        else if (p->kind == UP_ON_MTD)
+            snprintf(part, sizeof part, "m%u", (unsigned)p->number);
+        else
+            snprintf(part, sizeof part, "f");
+        len += (size_t)snprintf(text + len, sizeof text - len, "%s%s", i ? " " : "", part);
+    }
+    if (m.identity[0])
+        snprintf(text + len, sizeof text - len, " %s", m.identity);
+    return text;
+}
+
+static void a_partition_lies_on_its_disk(void **state)
+{
+    (void)state;
+    put("/sys/devices/block/sda/dev", "8:0\n");
+    put("/sys/devices/block/sda/uevent", "MAJOR=8\nDEVNAME=sda\n");
+    put("/sys/devices/block/sda/sda5/dev", "8:5\n");
+    put("/sys/devices/block/sda/sda5/partition", "5\n");
+    put("/sys/devices/block/sda/sda5/uevent", "PARTUUIDS=x\nPARTUUID=\nPARTNAME=root a\n");
+    put_link("/sys/dev/block/8:5", "../../devices/block/sda/sda5");
+    put_link("/sys/dev/block/8:0", "../../devices/block/sda");
+    put("/dev/sda5", "b 8:5");
+    assert_string_equal(medium_of("/dev/sda5"), "b8:5 b8:0");
+    put("/sys/devices/block/sda/sda5/uevent", "PARTUUID=5e3da1c2-05\n");
+    assert_string_equal(medium_of("/dev/sda5"), "b8:5 b8:0 PARTUUID=5e3da1c2-05");
+    put("/dev/sda", "b 8:0");
+    assert_string_equal(medium_of("/dev/sda"), "b8:0");
+    /* What device mapper makes of it, and what is mounted of that. */
+    put("/dev/dm-0", "b 254:0");
+    put("/sys/dev/block/254:0/dm/name", "verity-a\n");
+    put("/sys/dev/block/254:0/slaves/.x/dev", "8:9\n");
+    put("/sys/dev/block/254:0/slaves/sda5/dev", "8:5\n");
+    assert_string_equal(medium_of("/dev/dm-0"), "b254:0 b8:5 b8:0 DM=verity-a");
+    assert_string_equal(medium_of("/dev/none"), "No such file or directory");
+    put("/dev/null", "c 1:3");
+    assert_string_equal(medium_of("/dev/null"), "o1:3");
+}
+
+static void put_disk(const void *table, size_t size)
+{
+    char full[512];
+    FILE *f;
+
+    snprintf(full, sizeof full, "%s/dev/sdb", root);
+    f = __real_fopen(full, "w");
+    assert_non_null(f);
+    assert_int_equal(fwrite(table, 1, size, f), size);
+    assert_int_equal(fclose(f), 0);
+}
+
+static void fill_gpt(uint8_t *header, uint8_t *entries)
+{
+    static const uint8_t guid[16] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+
+    memcpy(header, "EFI PART", 8);
+    header[72] = 2;
+    header[80] = 4;
+    header[84] = 128;
+    entries[128] = 0xaf; /* a type */
+    memcpy(entries + 128 + 16, guid, sizeof guid);
+}
+
+/* On kernels that do not say it themselves. */
+static void a_partition_table_names_its_partitions(void **state)
+{
+    static const char gpt[] = "b8:18 b8:16 PARTUUID=04030201-0605-0807-090a-0b0c0d0e0f10";
+    static const char none[] = "b8:18 b8:16";
+    uint8_t disk[16384] = {0};
+
+    (void)state;
+    driver.sector = 512;
+    driver.disk_size = sizeof disk;
+    put("/sys/devices/block/sdb/dev", "8:16\n");
+    put("/sys/devices/block/sdb/uevent", "DEVNAME=sdb\n");
+    put("/sys/devices/block/sdb/sdb2/dev", "8:18\n");
+    put("/sys/devices/block/sdb/sdb2/partition", "2\n");
+    put_link("/sys/dev/block/8:18", "../../devices/block/sdb/sdb2");
+    put("/dev/sdb2", "b 8:18");
+    assert_string_equal(medium_of("/dev/sdb2"), none); /* no node of the disk */
+    put_disk(disk, 100);
+    assert_string_equal(medium_of("/dev/sdb2"), none);
+    put_disk(disk, sizeof disk);
+    assert_string_equal(medium_of("/dev/sdb2"), none);
+    disk[510] = 0x55;
+    disk[511] = 0xaa;
+    put_disk(disk, sizeof disk);
+    assert_string_equal(medium_of("/dev/sdb2"), none); /* no signature: nothing tells it from others */
+    memcpy(disk + 440, "\xc2\xa1\x3d\x5e", 4);
+    put_disk(disk, sizeof disk);
+    assert_string_equal(medium_of("/dev/sdb2"), "b8:18 b8:16 PARTUUID=5e3da1c2-02");
+    disk[450] = 0xee;
+    put_disk(disk, sizeof disk);
+    assert_string_equal(medium_of("/dev/sdb2"), none);
+    fill_gpt(disk + 512, disk + 1024);
+    put_disk(disk, sizeof disk);
+    assert_string_equal(medium_of("/dev/sdb2"), gpt);
+    memset(disk + 512, 0, 92); /* only the copy at the end */
+    put_disk(disk, sizeof disk);
+    assert_string_equal(medium_of("/dev/sdb2"), none);
+    fill_gpt(disk + sizeof disk - 512, disk + 1024);
+    put_disk(disk, sizeof disk);
+    assert_string_equal(medium_of("/dev/sdb2"), gpt);
+    disk[sizeof disk - 512 + 80] = 1; /* fewer entries */
+    put_disk(disk, sizeof disk);
+    assert_string_equal(medium_of("/dev/sdb2"), none);
+    memset(disk, 0, sizeof disk);
+    fill_gpt(disk + 4096, disk + 8192);
+    driver.sector = 4096;
+    put_disk(disk, sizeof disk);
+    assert_string_equal(medium_of("/dev/sdb2"), gpt);
+}
+
+static void flash_lies_on_flash(void **state)
+{
+    (void)state;
+    put("/sys/class/mtd/mtd2/name", "core a\n");
+    assert_string_equal(medium_of("/dev/mtd2"), "m2 MTD=core a");
+    assert_string_equal(medium_of("/dev/mtd2ro"), "m2 MTD=core a");
+    put("/sys/class/ubi/ubi0/mtd_num", "2\n");
+    put("/sys/class/ubi/ubi0_1/name", "rootfs\n");
+    assert_string_equal(medium_of("/dev/ubi0_1"), "u0_1 m2 UBI=rootfs");
+    put("/dev/mtdblock2", "b 31:2");
+    put_link("/sys/dev/block/31:2", "../../devices/soc/mtd/mtd0/mtd2/mtdblock2");
+    assert_string_equal(medium_of("/dev/mtdblock2"), "b31:2 m0 m2");
+    put("/dev/ubiblock0_1", "b 253:7");
+    put_link("/sys/dev/block/253:7", "../../devices/virtual/block/ubiblock0_1");
+    assert_string_equal(medium_of("/dev/ubiblock0_1"), "b253:7 u0_1 m2 UBI=rootfs");
+}
+
+/* A directory is on what its file system is on. */
+static void a_file_system_lies_on_its_device(void **state)
+{
+    static const struct {
+        const char *source, *expected;
+    } cases[] = {
+        {"/dev/sda3", "f b8:3"}, {"ubi0:rootfs", "f u0_1 m2"},
+        {"ubi0_1", "f u0_1 m2"}, {"mtd:core\\040a", "f m2"},
+        {"mtd2", "f m2"},        {"/dev/mtdblock2", "f m2"},
+        {"mtd2x", "f"},          {"ubi1:rootfs", "f"},
+        {"overlay", "f"},
+    };
+
+    (void)state;
+    put("/sys/class/mtd/mtd2/name", "core a\n");
+    put("/sys/class/ubi/ubi0/mtd_num", "2\n");
+    put("/sys/class/ubi/ubi0_1/name", "rootfs\n");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char line[256];
+
+        snprintf(line, sizeof line, "odd line\n22 1 0:77 / /m rw shared:1 - fs %s rw\n", cases[i].source);
+        put("/proc/self/mountinfo", line);
+        file_system_number = makedev(0, 77);
+        assert_string_equal(medium_of(root), cases[i].expected);
+    }
+    file_system_number = makedev(31, 2);
+    assert_string_equal(medium_of(root), "f m2");
+    file_system_number = makedev(8, 3);
+    assert_string_equal(medium_of(root), "f b8:3");
+    file_system_number = 0;
+}
+
+/* More above one another than anybody builds cannot be told. */
+static void a_tower_of_devices_is_refused(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 30; i++) {
+        char path[64], device[16];
+
+        snprintf(path, sizeof path, "/sys/dev/block/254:%d/slaves/next/dev", i);
+        snprintf(device, sizeof device, "254:%d\n", i + 1);
+        put(path, device);
+    }
+    put("/dev/dm-0", "b 254:0");
+    assert_string_equal(medium_of("/dev/dm-0"), strerror(ELOOP));
+    put("/sys/dev/block/254:3/slaves/next/dev", "254:0\n"); /* a ring is none */
+    assert_string_equal(medium_of("/dev/dm-0"), "b254:0 b254:1 b254:2 b254:3");
+}
+
 static void a_loop_device_holds_what_it_reads(void **state)
 {
     char file[128], line[160];
@@ -542,6 +752,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(flash_is_in_use_by_what_is_above_it, begin, end),
         cmocka_unit_test_setup_teardown(a_device_is_in_use_by_what_is_above_it, begin, end),
         cmocka_unit_test_setup_teardown(a_ring_of_devices_counts_as_mounted, begin, end),
+        cmocka_unit_test_setup_teardown(a_partition_lies_on_its_disk, begin, end),
+        cmocka_unit_test_setup_teardown(a_partition_table_names_its_partitions, begin, end),
+        cmocka_unit_test_setup_teardown(flash_lies_on_flash, begin, end),
+        cmocka_unit_test_setup_teardown(a_file_system_lies_on_its_device, begin, end),
+        cmocka_unit_test_setup_teardown(a_tower_of_devices_is_refused, begin, end),
         cmocka_unit_test_setup_teardown(a_loop_device_holds_what_it_reads, begin, end),
         cmocka_unit_test_setup_teardown(odd_lines_are_taken_for_the_worse, begin, end),
         cmocka_unit_test_setup_teardown(what_sysfs_does_not_show_is_an_error, begin, end),

@@ -609,6 +609,40 @@ static void what_cannot_be_looked_at_says_why(void **state)
     sim_free(sim);
 }
 
+static void a_medium_is_known_by_all_its_names(void **state)
+{
+    struct sim *sim = sim_new();
+    struct up_storage *storage = sim_storage(sim);
+    char identity[UP_IDENTITY_SIZE];
+    struct up_error err;
+
+    (void)state;
+    sim_put_block(sim, "/dev/disk", 65536);
+    sim_put_block(sim, "/dev/part1", 4096);
+    sim_put_block(sim, "/dev/part2", 4096);
+    sim_put_dir(sim, "/state", 0700);
+    sim_put_link(sim, "/by-label/a", "../dev/part1");
+    sim_set_medium(sim, "/dev/part1", "/dev/disk", "PARTUUID=1");
+    sim_set_medium(sim, "/dev/part2", "/dev/disk", NULL);
+    sim_set_medium(sim, "/state", "/dev/part2", NULL);
+    assert_int_equal(up_slot_identity(storage, "/by-label/a", identity, &err), 0);
+    assert_string_equal(identity, "PARTUUID=1");
+    assert_int_equal(up_slot_identity(storage, "/dev/part2", identity, &err), 0);
+    assert_string_equal(identity, "");
+    assert_int_equal(up_slot_identity(storage, "/dev/part3", identity, &err), UP_MISSING);
+    assert_int_equal(up_slot_shared(storage, "/dev/part1", "/by-label/a", &err), 1);
+    assert_int_equal(up_slot_shared(storage, "/dev/part1", "/dev/part2", &err), 0);
+    assert_int_equal(up_slot_shared(storage, "/dev/disk", "/by-label/a", &err), 1);
+    assert_int_equal(up_slot_shared(storage, "/by-label/a", "/dev/disk", &err), 1);
+    assert_int_equal(up_slot_shared(storage, "/dev/part2", "/state", &err), 1);
+    assert_int_equal(up_slot_shared(storage, "/dev/part1", "/state", &err), 0);
+    assert_int_equal(up_slot_shared(storage, "/dev/part1", "/dev/part3", &err), UP_MISSING);
+    sim_reset_counters(sim);
+    sim_fail(sim, SIM_MEDIUM, 2, EIO, false);
+    assert_int_equal(up_slot_shared(storage, "/dev/part1", "/dev/part2", &err), UP_WRITE);
+    sim_free(sim);
+}
+
 /* A volume that is in use, written out of order, or not to its end. */
 static void a_volume_is_replaced_as_a_whole(void **state)
 {
@@ -804,6 +838,7 @@ int main(void)
         cmocka_unit_test(an_old_image_is_read_within_its_size),
         cmocka_unit_test(a_slot_is_looked_at_and_left_alone),
         cmocka_unit_test(what_cannot_be_looked_at_says_why),
+        cmocka_unit_test(a_medium_is_known_by_all_its_names),
         cmocka_unit_test(a_volume_is_replaced_as_a_whole),
         cmocka_unit_test(after_a_cut_anywhere_it_can_be_written_again),
         cmocka_unit_test(a_resumed_slot_has_no_torn_page_left),
