@@ -172,7 +172,9 @@ static int open_node(struct up_slot *s, struct up_error *err)
     if (s->file < 0)
         return errno == EBUSY ? up_fail(err, UP_BUSY, "slot %s: open: %s", s->path, strerror(errno))
                               : up_slot_failed(s, "open", err);
-    return fresh ? up_storage_sync_parent(s->storage, s->path, err) : 0;
+    /* Also of one that is there already: who made it may have failed at this. */
+    return use == UP_SLOT_WRITE && st.kind == UP_NODE_FILE ? up_storage_sync_parent(s->storage, s->path, err)
+                                                           : 0;
 }
 
 static int use_flash(struct up_slot *s, struct up_error *err)

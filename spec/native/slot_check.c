@@ -289,6 +289,29 @@ static void too_many_bad_blocks_are_no_space(void **state)
     sim_free(sim);
 }
 
+/* Who made the file failed at making its name durable; who goes on must not
+ * take it for durable because it is there. */
+static void a_file_that_another_made_is_there_for_good(void **state)
+{
+    struct sim *sim = make(&media[0]), *after;
+    struct up_storage *storage = sim_storage(sim);
+    uint8_t *data = content(5000, 1);
+    struct up_error err;
+
+    (void)state;
+    assert_int_equal(media[0].node, UP_NODE_FILE);
+    sim_fail(sim, SIM_SYNC_DIR, 1, EIO, false);
+    assert_int_equal(write_some(storage, data, 5000, 4096, 0, 5000, &err), UP_WRITE);
+    assert_true(sim_exists(sim, PATH));
+    assert_int_equal(write_some(storage, data, 5000, 4096, 0, 5000, &err), 0);
+    after = sim_reboot(sim, &(struct sim_choice){SIM_INDEPENDENT, SIM_NONE, 0, 0});
+    assert_true(sim_exists(after, PATH));
+    assert_true(reads_back(sim_storage(after), data, 5000));
+    sim_free(after);
+    sim_free(sim);
+    free(data);
+}
+
 static void what_cannot_be_a_slot_is_refused(void **state)
 {
     struct sim *sim = make(nand);
@@ -829,6 +852,7 @@ int main(void)
         cmocka_unit_test(two_bad_blocks_side_by_side_are_passed_over),
         cmocka_unit_test(a_flash_that_refuses_everything_loses_no_blocks),
         cmocka_unit_test(too_many_bad_blocks_are_no_space),
+        cmocka_unit_test(a_file_that_another_made_is_there_for_good),
         cmocka_unit_test(what_cannot_be_a_slot_is_refused),
         cmocka_unit_test(flash_of_odd_shape_is_refused),
         cmocka_unit_test(a_slot_that_cannot_be_opened_says_why),
