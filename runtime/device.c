@@ -204,7 +204,9 @@ int up_device_provision(struct up_device **out, struct up_storage *storage, cons
     int started;
 
     if (allocate(&d, storage, config, err) < 0 ||
-        up_storage_make_dir(storage, config->state, 0700, err) < 0 || take_lock(d, err) < 0)
+        up_storage_make_dir(storage, config->state, 0700, err) < 0 ||
+        /* It may be there from a try that failed at just this. */
+        up_storage_sync_parent(storage, config->state, err) < 0 || take_lock(d, err) < 0)
         goto fail;
     switch (up_journal_read(d->journal, &state, err)) {
     case UP_NOTHING:

@@ -9,6 +9,7 @@
 
 #define STATE "/device/state"
 #define STARTS_MAX 8
+#define SAME_MAX 4
 #define DEAD_STARTS (2 * UP_BOOT_TRIES)
 
 static const struct {
@@ -26,6 +27,15 @@ static const char *const kinds[FAULT_KINDS] = {
     [FAULT_PAIRED] = "paired", [FAULT_LYING] = "lying",
 };
 
+const char *fault_name(enum fault_kind kind, enum sim_op op)
+{
+    if (kind == FAULT_LOADER)
+        return "loader";
+    if (kind != FAULT_CALL)
+        return kinds[kind];
+    return op == SIM_CHANGES ? "any" : sim_op_name(op);
+}
+
 static bool is_call(const struct fault_spec *f)
 {
     return f->kind == FAULT_CALL || f->kind == FAULT_LOADER;
@@ -42,7 +52,7 @@ const char *fault_text(const struct fault_spec *f, char out[80])
     for (size_t i = 0; i < COUNT(errors); i++)
         if (errors[i].error == f->error)
             error = errors[i].name;
-    snprintf(out, 80, "%s:%u:%s:%s:%s:%s:%s", f->op == SIM_CHANGES ? "any" : sim_op_name(f->op), f->n, error,
+    snprintf(out, 80, "%s:%u:%s:%s:%s:%s:%s", fault_name(FAULT_CALL, f->op), f->n, error,
              f->forever ? "ever" : "once", f->late ? "late" : "now", syncs[f->sync],
              f->state ? "state" : where);
     return out;
@@ -144,12 +154,19 @@ static unsigned starts_max(const struct world_plan *plan)
 
 void fault_live(struct sim *sim, const struct world_plan *plan, struct world_log *log)
 {
-    unsigned failures = 0;
+    unsigned failures = 0, same = 0;
 
     for (unsigned i = 0; i < starts_max(plan) && !log->bad[0]; i++) {
-        enum world_result result = world_boot(sim, plan, true, log);
+        char cause[sizeof log->cause];
+        enum world_result result;
 
+        memcpy(cause, log->cause, sizeof cause);
+        result = world_boot(sim, plan, true, log);
         if (result == WORLD_CUT || result == WORLD_SETTLED)
+            return;
+        /* The same in a new process and after a restart: the rest would be, too. */
+        same = result == WORLD_FAILED && strcmp(cause, log->cause) == 0 ? same + 1 : 0;
+        if (same == SAME_MAX && plan->verdict != WORLD_DEAD)
             return;
         failures += result == WORLD_FAILED;
         /* The boot driver `file` starts over in the same boot of the kernel. */

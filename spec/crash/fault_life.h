@@ -34,6 +34,9 @@ struct fault_spec {
 const char *fault_text(const struct fault_spec *f, char out[80]);
 int fault_parse(struct fault_spec *f, const char *text);
 
+/* "sync", "any", "lost", ... */
+const char *fault_name(enum fault_kind kind, enum sim_op op);
+
 /* The fault is in force from now on: the counters start anew. `again`: it was
  * met before a power cut, and lasts. */
 void fault_arm(struct sim *sim, const struct fault_spec *f, bool again);

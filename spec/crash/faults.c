@@ -10,7 +10,7 @@
  * unconfirmed raises a floor.
  *
  *     faults [--states N] [--seed S] [--jobs N] [FLOW]   a sample
- *     faults --all [--jobs N] [FLOW]                     every call, every cut after it
+ *     faults --all [--op KIND] [--jobs N] [FLOW]         every call (of one kind), every cut after it
  *     faults --again FLOW FAULT CUT MEDIUM [--trace]     one state, as a bad one was reported
  */
 #include <stdatomic.h>
@@ -167,7 +167,8 @@ static void each_fault_of(struct search *s, enum sim_op op, bool change, unsigne
             }
 }
 
-static void everything(struct search *s)
+/* Of `only` kind of call, or fault that is no call ("lost"); NULL: all. */
+static void everything(struct search *s, const char *only)
 {
     unsigned calls[SIM_CHANGES + 1];
 
@@ -176,10 +177,14 @@ static void everything(struct search *s)
         bool change = i >= COUNT(reads);
         enum sim_op op = change ? changes[i - COUNT(reads)] : reads[i];
 
+        if (only && strcmp(only, fault_name(FAULT_CALL, op)) != 0)
+            continue;
         for (unsigned n = 1; n <= calls[op]; n++)
             each_fault_of(s, op, change, n);
     }
-    for (int kind = FAULT_FULL; kind < FAULT_KINDS; kind++)
+    for (int kind = FAULT_FULL; kind < FAULT_KINDS; kind++) {
+        if (only && strcmp(only, fault_name((enum fault_kind)kind, SIM_OPS)) != 0)
+            continue;
         for (unsigned n = 1; n <= (kind == FAULT_FLIP ? calls[SIM_PWRITE] : 16); n++) {
             struct fault_spec f = {.kind = (enum fault_kind)kind, .n = n};
 
@@ -188,10 +193,11 @@ static void everything(struct search *s)
             if (applies(s, (enum fault_kind)kind))
                 each_cut(s, &f);
         }
+    }
 }
 
 struct options {
-    const char *only;
+    const char *only, *op;
     unsigned jobs;
     unsigned long states, seed;
     bool all;
@@ -218,7 +224,7 @@ static void take_flows(struct board *board, const struct options *o)
         s.random = o->seed << 32 | i;
         s.start = world_new(s.plan);
         if (o->all)
-            everything(&s);
+            everything(&s, o->op);
         else
             sample(&s, o->states / wanted(o->only) + 1);
         for (int kind = 0; kind < FAULT_KINDS; kind++) {
@@ -323,6 +329,8 @@ int main(int argc, char **argv)
             return again(argv + i + 1, i + 5 < argc && strcmp(argv[i + 5], "--trace") == 0);
         if (strcmp(argv[i], "--all") == 0)
             o.all = true;
+        else if (strcmp(argv[i], "--op") == 0 && i + 1 < argc)
+            o.op = argv[++i];
         else if (strcmp(argv[i], "--jobs") == 0 && i + 1 < argc)
             o.jobs = (unsigned)atoi(argv[++i]);
         else if (strcmp(argv[i], "--states") == 0 && i + 1 < argc)
