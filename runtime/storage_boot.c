@@ -60,13 +60,13 @@ static int find_copies(const char *config, struct copies *c)
 }
 
 /* Not a character device: MTD has no cache, and a UBI volume that somebody else
- * holds open cannot be updated. */
+ * holds open cannot be updated. The library does not tell why it cannot write. */
 static int hold_copies(struct copies *c)
 {
     struct stat st;
 
     for (unsigned i = 0; i < c->count; i++) {
-        if (stat(c->name[i], &st) < 0)
+        if (stat(c->name[i], &st) < 0 || access(c->name[i], W_OK) < 0)
             return -1;
         if (S_ISCHR(st.st_mode))
             continue;
