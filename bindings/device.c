@@ -93,6 +93,22 @@ static int f_provision(lua_State *L)
     return 1;
 }
 
+/* try_write(config) -> true | nil, message, code ("write", "nospace"): make, sync
+ * and remove a file in the state */
+static int f_try_write(lua_State *L)
+{
+    struct handle *h;
+    struct up_error err;
+
+    luaL_checktype(L, 1, LUA_TTABLE);
+    h = new_handle(L);
+    up_check_config(L, 1, &h->config);
+    if (up_device_try_write(up_storage_system(), &h->config, &err) < 0)
+        return up_push_fail(L, &err);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
 static void set_core(lua_State *L, const struct up_pair *pair)
 {
     if (!pair->core_name[0])
@@ -140,8 +156,25 @@ static void set_transaction(lua_State *L, const struct up_device *d)
     lua_setfield(L, -2, "transaction");
 }
 
+/* What this process met, or would meet if it tried to write. */
+static void set_trouble(lua_State *L, const struct up_device *d)
+{
+    struct up_trouble t = *up_device_trouble(d);
+
+    if (t.cause.code == UP_OK && up_device_writable(d, &t.cause) < 0)
+        t.updates = false;
+    if (t.cause.code == UP_OK)
+        return;
+    lua_createtable(L, 0, 3);
+    up_set_string(L, "code", up_code_word(t.cause.code));
+    up_set_string(L, "message", t.cause.message);
+    up_set_boolean(L, "updates", t.updates);
+    lua_setfield(L, -2, "trouble");
+}
+
 /* device:status() -> { phase, release, core {name, version, running, tries},
- * script {version, generation}, floor, transaction, last } */
+ * script {version, generation}, floor, transaction, last, trouble {code,
+ * message, updates: whether they work all the same} } */
 static int m_status(lua_State *L)
 {
     struct up_device *d = check_open(L);
@@ -162,6 +195,7 @@ static int m_status(lua_State *L)
     up_set_integer(L, "generation", up_device_generation(d));
     lua_setfield(L, -2, "script");
     set_floor(L, s);
+    set_trouble(L, d);
     if (s->phase != UP_IDLE)
         set_transaction(L, d);
     if (s->has_last) {
@@ -501,6 +535,7 @@ static int m_close(lua_State *L)
 static const luaL_Reg functions[] = {
     {"open", f_open},
     {"provision", f_provision},
+    {"try_write", f_try_write},
     {NULL, NULL},
 };
 

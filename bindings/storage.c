@@ -48,6 +48,17 @@ static int f_replace(lua_State *L)
     return 1;
 }
 
+/* remove(path) -> true | nil, message, "write": a file, a link, a directory with all in it, or nothing */
+static int f_remove(lua_State *L)
+{
+    struct up_error err;
+
+    if (up_storage_remove_tree(up_storage_system(), luaL_checkstring(L, 1), &err) < 0)
+        return up_push_fail(L, &err);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
 /* now() -> seconds since 1970, as the system clock has it */
 static int f_now(lua_State *L)
 {
@@ -58,10 +69,7 @@ static int f_now(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-    {"read", f_read},
-    {"replace", f_replace},
-    {"now", f_now},
-    {NULL, NULL},
+    {"read", f_read}, {"replace", f_replace}, {"remove", f_remove}, {"now", f_now}, {NULL, NULL},
 };
 
 int luaopen_update_native_storage(lua_State *L)

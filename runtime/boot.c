@@ -37,8 +37,13 @@ static void kernel_id(struct up_boot *b, const struct up_boot_state *s, char out
     b->storage->ops->boot_id(b->storage, out);
 }
 
-static const struct up_boot_driver_ops none_ops = {none_started, none_write, none_read,
-                                                   none_write,   none_read,  kernel_id};
+void up_boot_stays(struct up_boot *b, struct up_boot_state *s)
+{
+    (void)b, (void)s;
+}
+
+static const struct up_boot_driver_ops none_ops = {none_started, none_write,    none_read, none_write,
+                                                   none_read,    up_boot_stays, kernel_id};
 
 static const struct up_boot_driver_ops *driver(enum up_boot_driver which)
 {
@@ -100,6 +105,11 @@ int up_boot_write(struct up_boot *b, const struct up_boot_state *s, struct up_er
 int up_boot_select(struct up_boot *b, struct up_boot_state *out, struct up_error *err)
 {
     return b->ops->select(b, out, err);
+}
+
+void up_boot_unwritable(struct up_boot *b, struct up_boot_state *s)
+{
+    b->ops->unwritable(b, s);
 }
 
 void up_boot_id(struct up_boot *b, const struct up_boot_state *s, char out[37])

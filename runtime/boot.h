@@ -53,14 +53,20 @@ int up_boot_started(struct up_boot *b, int *slot, struct up_error *err);
 int up_boot_create(struct up_boot *b, const struct up_boot_state *first, struct up_error *err);
 /* Errors: UP_STATELOST both records (copies of the environment) unreadable;
  * UP_NOTHING not provisioned; UP_USAGE no environment, or a boot script that
- * does not name the slot; UP_WRITE. */
+ * does not name the slot; UP_WRITE. out->running is then the slot that was
+ * started, when that is known all the same, else UP_SLOTS; the rest is 0. */
 int up_boot_read(struct up_boot *b, struct up_boot_state *out, struct up_error *err);
 /* One durable write of all variables. Errors: UP_WRITE; UP_STATELOST; UP_USAGE
  * the environment has only one copy. */
 int up_boot_write(struct up_boot *b, const struct up_boot_state *s, struct up_error *err);
 /* Play the boot loader: choose, count down, remember. Driver `file` only;
- * with others it just reads. */
+ * with others it just reads. When the choice cannot be noted, *out is as after
+ * up_boot_unwritable(). Errors: those of read and write. */
 int up_boot_select(struct up_boot *b, struct up_boot_state *out, struct up_error *err);
+/* The variables in *s cannot be written. Driver `file`, which starts nothing
+ * from a slot: the last good slot counts as running then, also for later reads
+ * of b until a write succeeds. Others: what was started stays started. */
+void up_boot_unwritable(struct up_boot *b, struct up_boot_state *s);
 /* Identity of this boot as the driver counts boots. */
 void up_boot_id(struct up_boot *b, const struct up_boot_state *s, char out[37]);
 

@@ -2,12 +2,14 @@
  * boot_file.c -- boot driver `file`: variables in a two-slot record, and the
  * boot loader played by us.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "boot_private.h"
 #include "bytes.h"
 #include "error.h"
+#include "storage.h"
 
 #define RECORD_SIZE 24
 
@@ -58,15 +60,49 @@ static int file_create(struct up_boot *b, const struct up_boot_state *first, str
     return up_record_create(&b->record, bytes, sizeof bytes, err);
 }
 
+/* Whether its halves lie on something that takes no write: the supervisor, which
+ * found out, is another process. */
+static bool read_only(const struct up_boot *b)
+{
+    char path[sizeof b->path + 2];
+    int file;
+
+    snprintf(path, sizeof path, "%s.0", b->path);
+    file = b->storage->ops->open(b->storage, path, UP_UPDATE, 0);
+    if (file < 0)
+        return errno == EROFS;
+    b->storage->ops->close(b->storage, file);
+    return false;
+}
+
+/* A slot on trial is left for the good one of the order. */
+static void last_good(struct up_boot_state *s)
+{
+    for (int i = 0; i < s->count && !s->good[s->running]; i++)
+        if (s->good[s->order[i]])
+            s->running = s->order[i];
+}
+
+static void file_unwritable(struct up_boot *b, struct up_boot_state *s)
+{
+    b->unwritable = true;
+    last_good(s);
+}
+
 static int file_read(struct up_boot *b, struct up_boot_state *out, struct up_error *err)
 {
     uint8_t bytes[RECORD_SIZE];
     size_t len;
 
+    *out = (struct up_boot_state){.running = UP_SLOTS};
     if (up_record_read(&b->record, bytes, sizeof bytes, &len, err) < 0)
         return err->code;
-    if (decode(out, bytes, len) < 0)
+    if (decode(out, bytes, len) < 0) {
+        *out = (struct up_boot_state){.running = UP_SLOTS};
         return up_fail(err, UP_STATELOST, "%s: the newest record cannot be understood", b->path);
+    }
+    if (!out->good[out->running] && (b->unwritable || read_only(b)))
+        last_good(out);
     return 0;
 }
 
@@ -75,27 +111,43 @@ static int file_write(struct up_boot *b, const struct up_boot_state *s, struct u
     uint8_t bytes[RECORD_SIZE];
 
     encode(s, bytes);
-    return up_record_write(&b->record, bytes, sizeof bytes, err);
+    if (up_record_write(&b->record, bytes, sizeof bytes, err) < 0)
+        return err->code;
+    b->unwritable = false;
+    return 0;
+}
+
+/* The first of the order that is good or has a try left. When there is none, a
+ * real loader would stop here; the slot that ran last is the best guess. */
+static void choose(struct up_boot_state *s)
+{
+    s->boots++;
+    for (int i = 0; i < s->count; i++) {
+        uint8_t slot = s->order[i];
+
+        if (!s->good[slot] && s->tries[slot] == 0)
+            continue;
+        if (!s->good[slot])
+            s->tries[slot]--;
+        s->running = slot;
+        return;
+    }
 }
 
 static int file_select(struct up_boot *b, struct up_boot_state *out, struct up_error *err)
 {
+    struct up_boot_state chosen;
+
     if (file_read(b, out, err) < 0)
         return err->code;
-    out->boots++;
-    for (int i = 0; i < out->count; i++) {
-        uint8_t slot = out->order[i];
-
-        if (!out->good[slot] && out->tries[slot] == 0)
-            continue;
-        if (!out->good[slot])
-            out->tries[slot]--;
-        out->running = slot;
-        return file_write(b, out, err);
+    chosen = *out;
+    choose(&chosen);
+    if (file_write(b, &chosen, err) < 0) {
+        file_unwritable(b, out);
+        return err->code;
     }
-    /* Nothing in the order may start: a real loader would stop here. The slot
-     * that ran last is the best guess there is. */
-    return file_write(b, out, err);
+    *out = chosen;
+    return 0;
 }
 
 static void file_id(struct up_boot *b, const struct up_boot_state *s, char out[37])
@@ -104,5 +156,5 @@ static void file_id(struct up_boot *b, const struct up_boot_state *s, char out[3
     snprintf(out, 37, "boot-%llu", (unsigned long long)s->boots);
 }
 
-const struct up_boot_driver_ops up_boot_file_ops = {file_started, file_create, file_read,
-                                                    file_write,   file_select, file_id};
+const struct up_boot_driver_ops up_boot_file_ops = {file_started, file_create,     file_read, file_write,
+                                                    file_select,  file_unwritable, file_id};

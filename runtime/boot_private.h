@@ -14,6 +14,7 @@ struct up_boot_driver_ops {
     int (*read)(struct up_boot *b, struct up_boot_state *out, struct up_error *err);
     int (*write)(struct up_boot *b, const struct up_boot_state *s, struct up_error *err);
     int (*select)(struct up_boot *b, struct up_boot_state *out, struct up_error *err);
+    void (*unwritable)(struct up_boot *b, struct up_boot_state *s);
     void (*id)(struct up_boot *b, const struct up_boot_state *s, char out[37]);
 };
 
@@ -22,8 +23,12 @@ struct up_boot {
     struct up_storage *storage;
     struct up_record record;      /* file */
     char path[1024];              /* file: <state>/boot */
+    bool unwritable;              /* file: see up_boot_unwritable() */
     const char *fw_env, *cmdline; /* uboot: the configuration's */
 };
+
+/* For drivers whose boot loader starts slots. */
+void up_boot_stays(struct up_boot *b, struct up_boot_state *s);
 
 extern const struct up_boot_driver_ops up_boot_file_ops, up_boot_uboot_ops;
 

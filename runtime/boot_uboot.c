@@ -134,6 +134,7 @@ static int uboot_read(struct up_boot *b, struct up_boot_state *out, struct up_er
     struct up_boot_variable v[VARIABLES] = {{.name = names[0]}, {.name = names[1]}, {.name = names[2]}};
     int slot;
 
+    *out = (struct up_boot_state){.running = UP_SLOTS};
     if (uboot_started(b, &slot, err) < 0)
         return err->code;
     if (slot < 0)
@@ -141,6 +142,7 @@ static int uboot_read(struct up_boot *b, struct up_boot_state *out, struct up_er
                        "%s: has no " SLOT_WORD "a or " SLOT_WORD
                        "b; the boot script has to add it to bootargs",
                        b->cmdline);
+    out->running = (uint8_t)slot;
     if (b->storage->ops->boot_get(b->storage, b->fw_env, v, VARIABLES) < 0)
         return fail_env(b, err);
     decode(out, v);
@@ -166,5 +168,5 @@ static void uboot_id(struct up_boot *b, const struct up_boot_state *s, char out[
 }
 
 /* The boot script chose before we were started: select only reads. */
-const struct up_boot_driver_ops up_boot_uboot_ops = {uboot_started, uboot_write, uboot_read,
-                                                     uboot_write,   uboot_read,  uboot_id};
+const struct up_boot_driver_ops up_boot_uboot_ops = {uboot_started, uboot_write,   uboot_read, uboot_write,
+                                                     uboot_read,    up_boot_stays, uboot_id};

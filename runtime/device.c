@@ -73,9 +73,13 @@ bool up_device_take_fresh(struct up_device *d)
 
 uint32_t up_device_generation(const struct up_device *d)
 {
-    if (up_device_on_trial(d) && !up_device_has_core(d))
+    unsigned running = d->boot_state.running;
+
+    if (up_device_on_trial(d) && !up_device_has_core(d) && !d->uncounted)
         return d->state.tx.generation;
-    return d->state.slot[d->boot_state.running].generation;
+    /* A slot without a pair is about to be left; should that fail, the other
+     * pair's script is the only one there is. */
+    return d->state.slot[d->state.slot[running].present ? running : !running].generation;
 }
 
 uint64_t up_device_time(const struct up_device *d)
@@ -118,20 +122,28 @@ static int check_config(const struct up_config *config, struct up_error *err)
     return 0;
 }
 
-static int take_lock(struct up_device *d, struct up_error *err)
+int up_device_take_lock(struct up_device *d, struct up_error *err)
 {
     char path[UP_PATH_SIZE];
+    int cause;
 
     up_device_path(d, "lock", path, sizeof path);
     d->lock = d->storage->ops->open(d->storage, path, UP_CREATE, 0600);
-    if (d->lock < 0 && errno == ENOENT)
+    cause = errno;
+    if (d->lock < 0 && cause == ENOENT)
         return up_fail(err, UP_USAGE, "state %s: no such directory; run moult provision", d->config->state);
+    /* Locking takes no write: what is there will do, on a read-only file system too. */
     if (d->lock < 0)
-        return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: %s", path, strerror(errno));
-    if (d->storage->ops->lock(d->storage, d->lock) < 0)
-        return up_fail(err, errno == EWOULDBLOCK ? UP_BUSY : UP_WRITE, "state %s: %s", d->config->state,
-                       errno == EWOULDBLOCK ? "another moult process works on it" : strerror(errno));
-    return 0;
+        d->lock = d->storage->ops->open(d->storage, path, UP_READ, 0);
+    if (d->lock < 0)
+        return up_fail(err, up_code_of_errno(cause, UP_WRITE), "%s: %s", path, strerror(cause));
+    if (d->storage->ops->lock(d->storage, d->lock) == 0)
+        return 0;
+    up_fail(err, errno == EWOULDBLOCK ? UP_BUSY : UP_WRITE, "state %s: %s", d->config->state,
+            errno == EWOULDBLOCK ? "another moult process works on it" : strerror(errno));
+    d->storage->ops->close(d->storage, d->lock);
+    d->lock = -1;
+    return err->code;
 }
 
 static int allocate(struct up_device **out, struct up_storage *storage, const struct up_config *config,
@@ -147,6 +159,7 @@ static int allocate(struct up_device **out, struct up_storage *storage, const st
     d->storage = storage;
     d->config = config;
     d->lock = -1;
+    d->trouble.updates = true;
     *out = d;
     if (up_journal_open(&d->journal, storage, config->state, err) < 0)
         return err->code;
@@ -155,15 +168,37 @@ static int allocate(struct up_device **out, struct up_storage *storage, const st
 
 int up_device_reload(struct up_device *d, struct up_error *err)
 {
+    struct up_journal_state next;
+
     if (d->provisioning)
         return 0;
-    if (up_journal_read(d->journal, &d->state, err) < 0) {
+    if (up_journal_read(d->journal, &next, err) < 0) {
         if (err->code == UP_NOTHING)
             return up_fail(err, UP_USAGE, "state %s: holds no device yet; run moult provision",
                            d->config->state);
         return err->code;
     }
-    return up_boot_read(d->boot, &d->boot_state, err);
+    d->state = next;
+    return up_device_read_boot(d, err);
+}
+
+/* What `moult run` can do without, it does without. */
+static int open_lock(struct up_device *d, unsigned flags, struct up_error *err)
+{
+    if (!(flags & UP_DEVICE_LOCK) || up_device_take_lock(d, err) == 0)
+        return 0;
+    if (!(flags & UP_DEVICE_ANYHOW) || err->code == UP_BUSY || err->code == UP_USAGE)
+        return err->code;
+    up_device_has_trouble(d, UP_PENDING_LOCK, false, err);
+    return 0;
+}
+
+static int open_boot(struct up_device *d, unsigned flags, struct up_error *err)
+{
+    if (!d->boot_lost || flags & UP_DEVICE_ANYHOW || !(flags & UP_DEVICE_LOCK))
+        return 0;
+    *err = d->trouble.cause;
+    return err->code;
 }
 
 int up_device_open(struct up_device **out, struct up_storage *storage, const struct up_config *config,
@@ -171,8 +206,8 @@ int up_device_open(struct up_device **out, struct up_storage *storage, const str
 {
     struct up_device *d = NULL;
 
-    if (allocate(&d, storage, config, err) < 0 || (flags & UP_DEVICE_LOCK && take_lock(d, err) < 0) ||
-        up_device_reload(d, err) < 0) {
+    if (allocate(&d, storage, config, err) < 0 || open_lock(d, flags, err) < 0 ||
+        up_device_reload(d, err) < 0 || open_boot(d, flags, err) < 0) {
         up_device_close(d);
         return err->code;
     }
@@ -206,7 +241,7 @@ int up_device_provision(struct up_device **out, struct up_storage *storage, cons
     if (allocate(&d, storage, config, err) < 0 ||
         up_storage_make_dir(storage, config->state, 0700, err) < 0 ||
         /* It may be there from a try that failed at just this. */
-        up_storage_sync_parent(storage, config->state, err) < 0 || take_lock(d, err) < 0)
+        up_storage_sync_parent(storage, config->state, err) < 0 || up_device_take_lock(d, err) < 0)
         goto fail;
     switch (up_journal_read(d->journal, &state, err)) {
     case UP_NOTHING:
@@ -248,18 +283,27 @@ int up_device_save(struct up_device *d, const struct up_journal_state *given, st
      * older Moult has to read this record. */
     if (next->phase <= UP_FETCHING)
         copy.form = UP_JOURNAL_FORM;
-    if (!d->provisioning && up_journal_write(d->journal, next, err) < 0)
+    if (d->pending & UP_PENDING_LOCK)
+        return up_fail(err, d->trouble.cause.code, "%s", d->trouble.cause.message);
+    if (!d->provisioning && up_journal_write(d->journal, next, err) < 0) {
+        up_device_has_trouble(d, d->state.phase >= UP_ARMED ? UP_PENDING_WRITE : 0, false, err);
         return err->code;
+    }
     d->state = *next;
+    if (!d->trouble.updates && !(d->pending & ~(unsigned)UP_PENDING_CLEAN))
+        d->trouble = (struct up_trouble){.updates = true};
     /* A verdict goes into both halves of the record: later, when one of them
      * can no longer be read, the other still knows it. */
-    if (!d->provisioning && next->phase == UP_IDLE)
-        return up_journal_write(d->journal, next, err);
+    if (!d->provisioning && next->phase == UP_IDLE && up_journal_write(d->journal, next, err) < 0)
+        up_device_has_trouble(d, UP_PENDING_CLEAN, true, err);
     return 0;
 }
 
 int up_device_set_boot(struct up_device *d, const struct up_boot_state *next, struct up_error *err)
 {
+    /* What cannot be read is not to be written by guess. */
+    if (d->boot_lost || d->pending & UP_PENDING_LOCK)
+        return up_fail(err, d->trouble.cause.code, "%s", d->trouble.cause.message);
     d->boot_unsure = up_boot_write(d->boot, next, err) < 0;
     if (d->boot_unsure)
         return err->code;
@@ -347,22 +391,37 @@ int up_device_gates(const struct up_device *d, const struct up_manifest *m, stru
     return up_gates_ask(report, m, &facts, err);
 }
 
-int up_device_clean(struct up_device *d, struct up_error *err)
+static int clean(struct up_device *d, struct up_error *err)
 {
     uint32_t keep[UP_SLOTS + 1];
     char path[UP_PATH_SIZE];
     unsigned count = 0;
+    struct up_error why;
+    int rc = 0;
 
-    if (d->state.phase == UP_IDLE &&
-        up_storage_remove_tree(d->storage, up_device_path(d, "tx", path, sizeof path), err) < 0)
-        return err->code;
+    if (d->state.phase == UP_IDLE)
+        rc = up_storage_remove_tree(d->storage, up_device_path(d, "tx", path, sizeof path), err);
     for (int i = 0; i < UP_SLOTS; i++)
         if (d->state.slot[i].present)
             keep[count++] = d->state.slot[i].generation;
     if (d->state.phase != UP_IDLE)
         keep[count++] = d->state.tx.generation;
     up_device_path(d, "script", path, sizeof path);
-    if (up_generation_clean(d->storage, path, keep, count, err) < 0)
-        return err->code;
-    return up_generation_link(d->storage, path, up_device_generation(d), err);
+    if (up_generation_clean(d->storage, path, keep, count, &why) < 0 ||
+        up_generation_link(d->storage, path, up_device_generation(d), &why) < 0) {
+        *err = why;
+        rc = why.code;
+    }
+    return rc;
+}
+
+void up_device_clean(struct up_device *d)
+{
+    struct up_error err;
+
+    d->pending &= ~(unsigned)UP_PENDING_CLEAN;
+    if (d->trouble.updates)
+        d->trouble.cause = (struct up_error){.code = UP_OK};
+    if (clean(d, &err) < 0)
+        up_device_has_trouble(d, UP_PENDING_CLEAN, true, &err);
 }

@@ -2,13 +2,17 @@
  * device.h -- one device: its journal, slots, generations and boot loader,
  * and the transactions on them (DESIGN section 6).
  *
+ * Whatever of it is broken, a confirmed pair runs: what cannot be done is the
+ * device's trouble, said and tried again, and never the end of the application.
+ *
  * Every step can be repeated; intent is journaled before its effect. Who may
  * write is decided by the phase: idle, fetching, installing and arming belong
  * to the agent (or to a verb that holds the lock); armed, trial, confirming
  * and rolling_back to the supervisor (or that verb).
  *
  *   install:  begin -> [blocks, by transfer.h] -> finish -> armed
- *   boot:     start -> what to run; trial_start before each start of the script
+ *   boot:     come_up -> what to run; trial_start before each start of the script;
+ *             retry now and then while there is trouble
  *   verdict:  confirm | rollback
  */
 #ifndef UP_DEVICE_H
@@ -17,6 +21,7 @@
 #include <stdbool.h>
 
 #include "config.h"
+#include "error.h"
 #include "gates.h"
 #include "journal.h"
 #include "manifest.h"
@@ -25,7 +30,6 @@
 struct up_device;
 struct up_keyring;
 struct up_package;
-struct up_error;
 
 enum up_device_open_flags {
     UP_DEVICE_READ = 0, /* status, history, explain, doctor: writes and repairs nothing */
@@ -34,18 +38,29 @@ enum up_device_open_flags {
 };
 
 /* Errors: UP_BUSY another process holds the lock; UP_USAGE not provisioned
- * ("run moult provision"); UP_STATELOST; UP_WRITE. */
+ * ("run moult provision"); UP_STATELOST; UP_WRITE. Boot variables that cannot
+ * be read are an error with UP_DEVICE_LOCK only; else they are trouble. */
 int up_device_open(struct up_device **out, struct up_storage *storage, const struct up_config *config,
                    unsigned flags, struct up_error *err);
 void up_device_close(struct up_device *d);
 
+/* What is wrong with a device that is open. */
+struct up_trouble {
+    bool updates;          /* they work all the same: only leftovers, or what is for people */
+    struct up_error cause; /* code UP_OK: nothing is wrong */
+};
+/* Of what this process tried last; valid until the next call on d. */
+const struct up_trouble *up_device_trouble(const struct up_device *d);
+
 /* The journal's newest record; valid until the next call on d. */
 const struct up_journal_state *up_device_state(const struct up_device *d);
-/* Read the journal again: after the other owner of the phases wrote it. */
+/* Read the journal again: after the other owner of the phases wrote it. The
+ * state stays as it was when it cannot be read. */
 int up_device_reload(struct up_device *d, struct up_error *err);
 const struct up_config *up_device_config(const struct up_device *d);
 struct up_storage *up_device_storage(const struct up_device *d);
-/* Running slot by the boot driver: 0 or 1; 0 without slots. */
+/* Running slot by the boot driver: 0 or 1; 0 without slots. When the driver
+ * cannot tell, the slot of the confirmed pair by the journal. */
 int up_device_running(const struct up_device *d);
 /* Seconds since 1970: max(system clock, build time, newest confirmed issued). */
 uint64_t up_device_time(const struct up_device *d);
@@ -53,7 +68,7 @@ uint64_t up_device_time(const struct up_device *d);
 const char *up_device_path(const struct up_device *d, const char *name, char *buf, size_t len);
 /* <state>/script/<n>: the directory of a generation. */
 const char *up_device_generation_path(const struct up_device *d, uint32_t n, char *buf, size_t len);
-/* The generation to run now: the trial's while on trial, else the running slot's. */
+/* The generation to run now: the trial's while on trial and counted, else the running slot's. */
 uint32_t up_device_generation(const struct up_device *d);
 
 /*
@@ -103,7 +118,12 @@ int up_device_begin(struct up_device *d, const struct up_manifest *m, struct up_
  * UP_UNTRUSTED the script archive; gates; UP_NOSPACE. None arms anything.
  */
 int up_device_finish(struct up_device *d, const struct up_manifest *m, struct up_error *err);
-/* Drop a transaction that is not armed, and remember why. UP_NOTHING without one. */
+/*
+ * Drop a transaction that is not armed, and remember why. From arming it is
+ * over when the boot loader's variables, read back, start the old slot; else
+ * it stays rolling_back, which up_device_start() and up_device_retry() go on with.
+ * Errors: UP_NOTHING without one; UP_WRITE, ...
+ */
 int up_device_abandon(struct up_device *d, int code, const char *why, struct up_error *err);
 
 /*
@@ -123,9 +143,28 @@ enum up_start_action {
 /*
  * One boot of the device: repair, clean, decide. With the boot driver `file`
  * this plays the boot loader, so it is called once a start of `moult run`.
- * Errors: UP_WRITE, UP_STATELOST.
+ * Errors: UP_WRITE, UP_STATELOST, ...: the device runs without updates until
+ * up_device_retry() succeeds; *action and up_device_generation() hold all the same.
  */
 int up_device_start(struct up_device *d, enum up_start_action *action, struct up_error *err);
+/* Whether up_device_retry() has something to do. */
+bool up_device_unfinished(const struct up_device *d);
+/* Once more what up_device_start() or a later step could not do. As up_device_start(). */
+int up_device_retry(struct up_device *d, enum up_start_action *action, struct up_error *err);
+
+/*
+ * Open with the lock, and start: what `moult run` begins with. 0: *out is the
+ * device, in whatever trouble, or NULL when it cannot be opened: then *trouble
+ * says why, and up_device_last_resort() is what runs.
+ * Errors: UP_BUSY; UP_USAGE not provisioned, or a path too long. Nothing else
+ * ends a device.
+ */
+int up_device_come_up(struct up_device **out, struct up_storage *storage, const struct up_config *config,
+                      enum up_start_action *action, struct up_trouble *trouble, struct up_error *err);
+/* The directory of the script that runs when no device can be opened, into buf.
+ * Errors: UP_STATELOST there is none. */
+int up_device_last_resort(struct up_storage *storage, const struct up_config *config, char *buf, size_t len,
+                          struct up_error *err);
 /* Whether the pair is on trial (or its confirmation is under way). */
 bool up_device_on_trial(const struct up_device *d);
 /* Without restarting the device: begin the trial of an armed script-only
@@ -140,24 +179,41 @@ bool up_device_has_core(const struct up_device *d);
  * Count one start of the script on trial, before it is started. When three are
  * spent this rolls back and returns UP_ROLLEDBACK; *action then says whether
  * a restart is needed.
+ * Errors: the start could not be counted, so it is none of the trial. With a
+ * core the boot loader is told to forget the slot; *action says whether a
+ * restart follows. Otherwise up_device_generation() runs without updates,
+ * nothing is confirmed, and up_device_retry() finds out when the trial can go on.
  */
 int up_device_trial_start(struct up_device *d, enum up_start_action *action, struct up_error *err);
 /* Remember that the current trial start failed for a reason we saw (crash,
  * hang, wrong globals), so that it is not taken for a power loss. */
 int up_device_trial_failed(struct up_device *d, const char *why, struct up_error *err);
-/* The pair on trial becomes the confirmed one. UP_NOTHING without a trial. */
+/* Whether what runs now was started while its start could not be counted. */
+bool up_device_uncounted(const struct up_device *d);
+/* The pair on trial becomes the confirmed one. Errors: UP_NOTHING without a
+ * trial; UP_DEFERRED its start was not counted; UP_WRITE: up_device_retry() goes on. */
 int up_device_confirm(struct up_device *d, struct up_error *err);
 /*
  * Back to the old pair: from armed (disarm) or trial (quarantined when
  * `failed`). *action says whether a restart is needed to get there.
- * Errors: UP_NOTHING nothing armed or on trial; UP_WRITE.
+ * Errors: UP_NOTHING nothing armed or on trial; UP_REFUSED it is being
+ * confirmed; UP_WRITE: up_device_retry() goes on.
  */
 int up_device_rollback(struct up_device *d, bool failed, const char *why, enum up_start_action *action,
                        struct up_error *err);
 
-/* Remove what no longer belongs to anything: spools, unnamed generations.
- * Called by start, confirm and rollback; safe at any time by the phase's owner. */
-int up_device_clean(struct up_device *d, struct up_error *err);
+/* Remove what no longer belongs to anything: spools, unnamed generations, and
+ * make <state>/script/current for people. Called by start, confirm and
+ * rollback; safe at any time by the phase's owner. What fails is trouble that
+ * stands in nobody's way, and is tried again by up_device_retry(). */
+void up_device_clean(struct up_device *d);
+/* Whether the state looks as if it could be written; writes nothing itself.
+ * Errors: UP_WRITE, UP_NOSPACE. */
+int up_device_writable(const struct up_device *d, struct up_error *err);
+/* The same, now and then, by the owner of the lock: if not, that is trouble. */
+void up_device_check(struct up_device *d);
+/* Make, sync and remove a file in the state. Errors: UP_WRITE, UP_NOSPACE. */
+int up_device_try_write(struct up_storage *storage, const struct up_config *config, struct up_error *err);
 
 /* Where a part's decoded blocks go: the target slot, or the spool of the
  * script archive. Meaningful while a transaction is open. */

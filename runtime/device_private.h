@@ -9,6 +9,7 @@
 #include "slot.h"
 
 #define UP_PATH_SIZE 1024
+#define UP_DEVICE_ANYHOW 4u /* to open: without the lock or the boot variables if need be */
 
 struct up_permit;
 struct up_source_check; /* the running slot while it is hashed */
@@ -19,6 +20,16 @@ struct up_known_source {
     uint64_t size; /* bytes from its start; 0: nothing is known */
     uint8_t slot;
     uint8_t digest[32];
+};
+
+/* What of a start is still to be done; bits. */
+enum up_pending {
+    UP_PENDING_LOCK = 1,   /* the lock could not be taken: nothing is written */
+    UP_PENDING_KEYS = 2,   /* the files of the set of keys are behind */
+    UP_PENDING_SELECT = 4, /* the boot loader was not asked, or its answer not noted */
+    UP_PENDING_RESUME = 8, /* the phase is not where it should be */
+    UP_PENDING_WRITE = 16, /* something of a phase that is ours was not written */
+    UP_PENDING_CLEAN = 32  /* leftovers */
 };
 
 /* What transfers of the open transaction leave for later; each may be NULL. */
@@ -35,13 +46,18 @@ struct up_device {
     struct up_boot *boot;
     struct up_boot_state boot_state; /* as last read or written */
     bool boot_unsure;                /* a write of it failed, and may have happened all the same */
-    struct up_journal_state state;   /* as last read or written */
-    bool provisioning;               /* nothing is on record yet */
-    bool runs_slot;                  /* while provisioning: we were started from the running slot */
-    bool fresh;                      /* see up_device_take_fresh() */
-    int lock;                        /* -1 when not held by us */
-    struct up_permit *permit;        /* at hand, verified; or NULL */
-    struct up_finish *finish;        /* NULL when not under way */
+    bool boot_lost;                  /* it cannot be read: `running` may be a guess, the rest is nothing */
+    bool running_known;              /* the loader said so, boot_lost or not */
+    bool uncounted;                  /* see up_device_uncounted() */
+    unsigned pending;                /* enum up_pending */
+    struct up_trouble trouble;
+    struct up_journal_state state; /* as last read or written */
+    bool provisioning;             /* nothing is on record yet */
+    bool runs_slot;                /* while provisioning: we were started from the running slot */
+    bool fresh;                    /* see up_device_take_fresh() */
+    int lock;                      /* -1 when not held by us */
+    struct up_permit *permit;      /* at hand, verified; or NULL */
+    struct up_finish *finish;      /* NULL when not under way */
     struct up_known_source source;
     struct up_source_check *source_check; /* NULL when not under way */
     struct up_kept kept;
@@ -56,10 +72,32 @@ void up_device_note(struct up_device *d, const char *event, int code, const char
                     const char *message);
 /* One boot-variable write, taken over when it succeeded. */
 int up_device_set_boot(struct up_device *d, const struct up_boot_state *next, struct up_error *err);
+/* <state>/lock. Errors: UP_BUSY; UP_USAGE no state; UP_WRITE, ... */
+int up_device_take_lock(struct up_device *d, struct up_error *err);
+/* Read the boot loader's variables. When they cannot be read: trouble the first
+ * time, an error later, when what was read before still stands. */
+int up_device_read_boot(struct up_device *d, struct up_error *err);
 /* Take `target` out of the order, not good, no tries; unless it is known to be so. */
 int up_device_disarm(struct up_device *d, unsigned target, struct up_error *err);
 /* One write: target first in the order, with all its tries. */
 int up_device_arm_boot(struct up_device *d, struct up_error *err);
+/* The phase goes on: boots, verdicts (trial.c). */
+int up_device_resume(struct up_device *d, enum up_start_action *action, struct up_error *err);
+/*
+ * From arming, armed, trial or confirming to the old pair, as far as this boot
+ * can. code: UP_ROLLEDBACK the release failed; UP_OK it was asked for; else what
+ * stood in the way. On failure the phase may be rolling_back; *action holds.
+ */
+int up_device_give_up(struct up_device *d, int code, const char *why, enum up_start_action *action,
+                      struct up_error *err);
+/* Nothing can be noted of the slot on trial: take it out of the boot loader's
+ * order; *action says whether a restart leads away from it. */
+void up_device_forsake(struct up_device *d, enum up_start_action *action);
+/* The cause in err becomes that of a start on trial that cannot be counted. */
+int up_device_say_uncounted(const struct up_device *d, struct up_error *err);
+/* Something did not work; updates: they do all the same. The first one that
+ * stops updates stays. */
+void up_device_has_trouble(struct up_device *d, unsigned pending, bool updates, const struct up_error *cause);
 /* What `status` shows as the last outcome. */
 void up_device_set_last(const struct up_device *d, struct up_journal_state *next, int code, const char *why);
 void up_device_finish_free(struct up_device *d);

@@ -222,16 +222,21 @@ int up_generation_clean(struct up_storage *storage, const char *script_dir, cons
 {
     struct doomed d = {.keep = keep, .keep_count = count};
     char path[PATH_SIZE];
+    unsigned removed;
+    int rc;
 
     do {
-        d.count = 0;
+        rc = 0;
+        d.count = removed = 0;
         if (storage->ops->list(storage, script_dir, collect, &d) < 0)
             return up_fail(err, UP_WRITE, "%s: list: %s", script_dir, strerror(errno));
         for (unsigned i = 0; i < d.count; i++)
             if (join(path, script_dir, d.name[i], err) < 0 || up_storage_remove_tree(storage, path, err) < 0)
-                return err->code;
-    } while (d.count > 0);
-    return 0;
+                rc = err->code;
+            else
+                removed++;
+    } while (removed > 0);
+    return rc;
 }
 
 int up_generation_link(struct up_storage *storage, const char *script_dir, uint32_t n, struct up_error *err)

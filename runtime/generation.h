@@ -23,7 +23,8 @@ int up_generation_extract(struct up_storage *storage, const char *spool, uint64_
                           const char *script_dir, uint32_t n, struct up_error *err);
 
 /* Remove every generation, and every unfinished one, whose number `keep` (of
- * `count`) does not name. */
+ * `count`) does not name. What cannot be removed does not keep the others.
+ * Errors: UP_WRITE. */
 int up_generation_clean(struct up_storage *storage, const char *script_dir, const uint32_t *keep,
                         unsigned count, struct up_error *err);
 

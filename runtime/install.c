@@ -139,19 +139,53 @@ static int forget_target(struct up_device *d, struct up_error *err)
     return up_device_save(d, &next, err);
 }
 
-int up_device_begin(struct up_device *d, const struct up_manifest *m, struct up_error *err)
+/* The boot loader was told, or half told. */
+static int stop_arming(struct up_device *d, int code, const char *why, struct up_error *err)
 {
-    struct up_journal_state next = d->state;
-    bool same =
-        d->state.phase != UP_IDLE && memcmp(d->state.tx.pair.digest, m->digest, sizeof m->digest) == 0;
-    bool arming = d->state.phase == UP_ARMING && same;
-    bool open = d->state.phase == UP_FETCHING || d->state.phase == UP_INSTALLING || arming;
-    struct up_gate_report report;
-    int rc;
+    enum up_start_action action;
 
-    if (!open && d->state.phase != UP_IDLE)
+    up_device_finish_free(d);
+    up_device_forget_kept(d);
+    return up_device_give_up(d, code, why, &action, err);
+}
+
+/* A transaction that could not even begin stands in nobody's way. */
+static int forget_or_drop(struct up_device *d, struct up_error *err)
+{
+    struct up_error why, ignored;
+
+    if (d->provisioning || !up_device_has_core(d) || forget_target(d, err) == 0)
+        return 0;
+    why = *err;
+    up_device_abandon(d, why.code, why.message, &ignored);
+    return why.code;
+}
+
+/* Whether another transaction stands in the way; one that is not armed does not. */
+static int make_way(struct up_device *d, const struct up_manifest *m, bool same, struct up_error *err)
+{
+    if (d->boot_lost) {
+        *err = d->trouble.cause;
+        return err->code;
+    }
+    if (d->state.phase == UP_ARMING && !same && stop_arming(d, UP_REFUSED, "another package came", err) < 0)
+        return err->code;
+    if (d->state.phase > UP_ARMING || (d->state.phase == UP_ARMING && !same))
         return up_fail(err, UP_BUSY, "release %s: release %s is %s; confirm it or roll it back first",
                        m->release, d->state.tx.pair.release, up_phase_name(d->state.phase));
+    return 0;
+}
+
+int up_device_begin(struct up_device *d, const struct up_manifest *m, struct up_error *err)
+{
+    struct up_journal_state next;
+    struct up_gate_report report;
+    bool same =
+        d->state.phase != UP_IDLE && memcmp(d->state.tx.pair.digest, m->digest, sizeof m->digest) == 0;
+    int rc;
+
+    if (make_way(d, m, same, err) < 0)
+        return err->code;
     up_device_finish_free(d);
     if (d->provisioning && check_provision(d, m, err) < 0)
         return err->code;
@@ -162,10 +196,11 @@ int up_device_begin(struct up_device *d, const struct up_manifest *m, struct up_
         return rc;
     if (up_device_gates(d, m, &report, err) < 0)
         return err->code;
-    if (arming)
+    if (d->state.phase == UP_ARMING)
         return reopen(d, report.permit, err);
 
-    if (!open || !same) {
+    next = d->state;
+    if (!same) {
         make_transaction(d, &next, m);
         if (report.permit)
             take_permit(&next, report.permit);
@@ -180,9 +215,7 @@ int up_device_begin(struct up_device *d, const struct up_manifest *m, struct up_
         if (up_device_save(d, &next, err) < 0)
             return err->code;
     }
-    if (d->provisioning || !up_device_has_core(d))
-        return 0;
-    return forget_target(d, err);
+    return forget_or_drop(d, err);
 }
 
 int up_device_hint(struct up_device *d, uint64_t blocks, struct up_error *err)
@@ -323,7 +356,8 @@ static int commit_provision(struct up_device *d, struct up_error *err)
     d->state = next;
     d->boot_state = boot;
     d->provisioning = false;
-    return up_device_clean(d, err);
+    up_device_clean(d);
+    return 0;
 }
 
 /* A medium that does not give back what was written is not to be trusted with
@@ -388,6 +422,8 @@ int up_device_abandon(struct up_device *d, int code, const char *why, struct up_
 {
     struct up_journal_state next = d->state;
 
+    if (d->state.phase == UP_ARMING)
+        return stop_arming(d, code, why, err);
     if (d->state.phase != UP_FETCHING && d->state.phase != UP_INSTALLING)
         return up_fail(err, UP_NOTHING, "no transaction to abandon: the device is %s",
                        up_phase_name(d->state.phase));
@@ -398,5 +434,6 @@ int up_device_abandon(struct up_device *d, int code, const char *why, struct up_
     if (up_device_save(d, &next, err) < 0)
         return err->code;
     up_device_note(d, "abandoned", code, next.tx.pair.release, next.tx.sequence, why);
-    return up_device_clean(d, err);
+    up_device_clean(d);
+    return 0;
 }

@@ -66,7 +66,8 @@ void up_tell_phase(struct up_supervisor *s)
 
 void up_tell_script(struct up_supervisor *s)
 {
-    unsigned starts = up_supervisor_phase(s) == UP_TRIAL ? up_device_state(s->device)->tx.starts : 0;
+    bool counted = up_supervisor_phase(s) == UP_TRIAL && !up_script_uncounted(s);
+    unsigned starts = counted ? up_device_state(s->device)->tx.starts : 0;
 
     if (up_child_running(s->script))
         up_child_tell(s->agent, "script up %d %u", (int)up_child_pid(s->script), starts);
@@ -182,6 +183,7 @@ static void start_agent(struct up_supervisor *s)
     up_supervisor_refresh(s);
     up_tell_phase(s);
     up_tell_script(s);
+    s->agent_knows = false;
 }
 
 static void look_after_agent(struct up_supervisor *s)
@@ -219,6 +221,8 @@ static int poll_timeout(const struct up_supervisor *s)
         next = sooner(next, s->trial_until);
     if (s->restart_at > 0)
         next = sooner(next, s->restart_at);
+    if (s->retry_at > 0 && s->leave == UP_LEAVE_NOT && s->restart_at == 0)
+        next = sooner(next, s->retry_at);
     if (s->ready_by > 0)
         next = sooner(next, s->ready_by);
     if (s->sweep_until > 0)
@@ -256,7 +260,9 @@ int up_supervisor_step(struct up_supervisor *s, int *timeout, struct up_error *e
     int n;
 
     look_after_agent(s);
+    up_look_after_trouble(s);
     up_look_after_script(s);
+    up_tell_trouble(s);
     if (!s->device || s->leave != UP_LEAVE_NOT || up_supervisor_now(s) >= s->ready_by)
         up_tell_ready(s);
     if (s->restart_at > 0 && s->leave == UP_LEAVE_NOT && up_supervisor_now(s) >= s->restart_at) {
@@ -269,27 +275,17 @@ int up_supervisor_step(struct up_supervisor *s, int *timeout, struct up_error *e
     return n;
 }
 
-/* The device, or none when its state is lost but a script is there to run. */
+/* The device, or none when there is a script to run all the same. */
 static int open_device(struct up_supervisor *s, enum up_start_action *action, struct up_error *err)
 {
-    char path[PATH_MAX];
-    struct up_stat st;
-    int n = up_device_open(&s->device, s->storage, s->config, UP_DEVICE_LOCK, err);
+    char path[UP_SAID_SIZE];
 
-    *action = UP_START_RUN;
-    if (n == 0)
-        n = up_device_start(s->device, action, err);
-    if (n != UP_STATELOST)
-        return n;
-    snprintf(path, sizeof path, "%s/script/current", s->config->state);
-    if (s->storage->ops->stat(s->storage, path, &st) < 0)
-        return n;
-    up_warn("STATE LOST", err);
-    fprintf(stderr, "moult run: STATE LOST: %s runs WITHOUT UPDATES until the device is provisioned anew\n",
-            path);
-    up_device_close(s->device);
-    s->device = NULL;
-    return 0;
+    if (up_device_come_up(&s->device, s->storage, s->config, action, &s->trouble, err) < 0)
+        return err->code;
+    if (up_script_path(s, path, sizeof path))
+        return 0;
+    *err = s->trouble.cause;
+    return err->code;
 }
 
 static int open_all(struct up_supervisor *s, struct up_error *err)

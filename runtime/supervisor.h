@@ -6,9 +6,10 @@
  * Lines between supervisor and children (child.h), one word and its rest:
  *
  *     from both     beat
- *     from agent    armed | restart | confirm | rollback REASON | failed REASON
+ *     from agent    armed | restart | resume | confirm | rollback REASON | failed REASON
  *     from script   restart REASON
  *     to agent      phase WORD | script up PID START | script down REASON
+ *                   trouble none | trouble on|off CODE MESSAGE
  *                   answer confirm|rollback ok | answer confirm|rollback CODE MESSAGE
  *
  * The service manager is told READY=1 at the agent's first beat, which it sends
@@ -17,6 +18,10 @@
  * START counts the starts of a trial, 0 outside of one. A confirm is answered
  * "deferred" until the script that is on trial has beaten lately: a script
  * that hangs must not be confirmed before its silence is noticed.
+ *
+ * What does not work of updating is trouble: the script runs all the same, and
+ * it is tried again every minute. "on": updates work, only leftovers or what is
+ * for people does not. "resume": the agent left a phase to us (rolling_back).
  *
  * The phases armed, trial, confirming and rolling_back of the journal are
  * written here and nowhere else while this runs.
@@ -42,10 +47,10 @@ struct up_supervisor_options {
 };
 
 /* Run until told to stop (SIGTERM, SIGINT, SIGHUP: 0) or until a restart is
- * due and the configuration says exit (UP_RESTART). A state that cannot be
- * read (UP_STATELOST) does not stop the device: the script of
- * <state>/script/current runs, without updates.
- * Errors: those of up_device_open() and up_device_start(). */
+ * due and the configuration says exit (UP_RESTART). Whatever is wrong with the
+ * state does not stop the device: see up_device_come_up().
+ * Errors: UP_BUSY; UP_USAGE not provisioned; UP_STATELOST and others when there
+ * is no script to run either; UP_INTERNAL. */
 int up_supervisor_run(const struct up_config *config, const char *program, enum up_verbosity verbosity,
                       struct up_error *err);
 

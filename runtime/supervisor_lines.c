@@ -42,16 +42,19 @@ static void hear_rollback(struct up_supervisor *s, const char *why)
 {
     struct up_error err;
 
+    enum up_phase phase;
+
     up_supervisor_refresh(s);
-    if (up_supervisor_phase(s) != UP_TRIAL && up_supervisor_phase(s) != UP_ARMED) {
-        up_tell_answer(s, "rollback",
-                       up_fail(&err, UP_NOTHING, "nothing to roll back: the device is %s",
-                               up_phase_name(up_supervisor_phase(s))),
-                       &err);
+    phase = up_supervisor_phase(s);
+    if (phase < UP_ARMED) {
+        up_tell_answer(
+            s, "rollback",
+            up_fail(&err, UP_NOTHING, "nothing to roll back: the device is %s", up_phase_name(phase)), &err);
         return;
     }
     s->answer_rollback = true;
-    if (up_supervisor_phase(s) == UP_TRIAL) {
+    /* What runs uncounted is the old script, or needs a restart: nothing to stop. */
+    if (phase == UP_TRIAL && !up_script_uncounted(s)) {
         up_intend(s, UP_INTENT_ROLLBACK, why);
     } else {
         snprintf(s->why, sizeof s->why, "%s", why);
@@ -63,7 +66,7 @@ static void hear_rollback(struct up_supervisor *s, const char *why)
 static void hear_failed(struct up_supervisor *s, const char *why)
 {
     up_supervisor_refresh(s);
-    if (up_supervisor_phase(s) == UP_TRIAL)
+    if (up_supervisor_phase(s) == UP_TRIAL && !up_script_uncounted(s))
         up_child_kill(s->script, why);
 }
 
@@ -91,6 +94,9 @@ static void hear_agent(struct up_supervisor *s, const char *line)
         up_tell_phase(s);
     } else if (after(line, "restart")) {
         go_to_armed(s);
+    } else if (after(line, "resume")) {
+        up_supervisor_refresh(s);
+        up_tell_phase(s);
     } else if (after(line, "confirm")) {
         hear_confirm(s);
     } else if ((rest = after(line, "rollback"))) {

@@ -1,10 +1,15 @@
 /*
  * supervisor_private.h -- what the files of the supervisor share: supervisor.c
  * (loop, stop, restart), supervisor_script.c (the script and its trial),
- * supervisor_lines.c (what the children say).
+ * supervisor_lines.c (what the children say), supervisor_trouble.c (what
+ * updating lacks).
  */
 #ifndef UP_SUPERVISOR_PRIVATE_H
 #define UP_SUPERVISOR_PRIVATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "child.h"
 #include "config.h"
@@ -14,6 +19,7 @@
 #define UP_WHY_SIZE 200
 #define UP_SWEEP_MS 20 /* between two looks for what the script left */
 #define UP_SWEEP_MOST_MS 5000
+#define UP_SAID_SIZE 1024
 
 /* What happens when the script is down. */
 enum up_intent {
@@ -32,7 +38,14 @@ struct up_supervisor {
     int verbosity; /* enum up_verbosity; above 0: say what the children say */
     struct up_storage *storage;
     struct up_processes *processes;
-    struct up_device *device; /* NULL: the state is lost */
+    struct up_device *device;   /* NULL: it cannot be opened */
+    struct up_trouble trouble;  /* why not */
+    char said[UP_SAID_SIZE];    /* of the trouble, last; "": there was none */
+    bool without_updates;       /* said so */
+    bool agent_knows;           /* it was told the same */
+    uint64_t retry_at;          /* ms; when to look again */
+    uint64_t retry_delay;       /* ms; 0: nothing is wrong */
+    char started[UP_SAID_SIZE]; /* the directory of the script that was started last */
     struct up_child *agent, *script;
     struct up_notify notify;
     enum up_intent intent;
@@ -68,6 +81,15 @@ void up_leave_to_restart(struct up_supervisor *s, const char *why);
 void up_intend(struct up_supervisor *s, enum up_intent intent, const char *why);
 /* Roll back or disarm now, for s->why. The script is down, or only armed is undone. */
 void up_supervisor_rollback(struct up_supervisor *s);
+/* What of updating does not work, and when it changes: say it, tell the agent. */
+void up_tell_trouble(struct up_supervisor *s);
+/* Try again what did not work, now and then. */
+void up_look_after_trouble(struct up_supervisor *s);
+/* <state>/script/<n>, or what runs without a device. False: there is nothing. */
+bool up_script_path(const struct up_supervisor *s, char *buf, size_t len);
+/* Whether the script was started without being counted as a start on trial. */
+bool up_script_uncounted(const struct up_supervisor *s);
+
 /* Start the script, watch it, follow up when it ended. */
 void up_look_after_script(struct up_supervisor *s);
 /* When it is to be started, ms; UINT64_MAX: it runs, or what it left does. */

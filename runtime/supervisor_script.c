@@ -2,7 +2,6 @@
  * The script: started, counted while on trial, watched; and what follows when
  * it ended. Nothing is changed under a script that still runs.
  */
-#include <limits.h>
 #include <stdio.h>
 
 #include "error.h"
@@ -31,21 +30,28 @@ static bool may_start(struct up_supervisor *s)
         arm_deadline(s);
         return true;
     }
-    up_warn("trial", &err);
+    if (n == UP_ROLLEDBACK)
+        up_warn("trial", &err);
+    s->trial_until = 0; /* whatever runs now is none, or none that is counted */
     up_tell_phase(s);
-    if (n != UP_ROLLEDBACK)
-        return false; /* an uncounted start could go on for ever */
     if (action == UP_START_RESTART)
         up_leave_to_restart(s, "back to the old release");
     return action == UP_START_RUN;
 }
 
-static void script_path(const struct up_supervisor *s, char *buf, size_t len)
+bool up_script_path(const struct up_supervisor *s, char *buf, size_t len)
 {
-    if (s->device)
-        up_device_generation_path(s->device, up_device_generation(s->device), buf, len);
-    else
-        snprintf(buf, len, "%s/script/current", s->config->state);
+    struct up_error ignored;
+
+    if (!s->device)
+        return up_device_last_resort(s->storage, s->config, buf, len, &ignored) == 0;
+    up_device_generation_path(s->device, up_device_generation(s->device), buf, len);
+    return true;
+}
+
+bool up_script_uncounted(const struct up_supervisor *s)
+{
+    return s->device && up_device_uncounted(s->device);
 }
 
 uint64_t up_script_due(const struct up_supervisor *s)
@@ -78,22 +84,21 @@ static bool swept(struct up_supervisor *s)
 
 static void start_script(struct up_supervisor *s)
 {
-    char dir[PATH_MAX];
-    const char *argv[] = {s->program, "--script", "-c", s->config->path, dir, NULL};
+    const char *argv[] = {s->program, "--script", "-c", s->config->path, s->started, NULL};
     struct up_error err;
     uint64_t now = up_supervisor_now(s);
 
-    if (!may_start(s)) {
+    /* Where it lies is asked last: counting the start may have rolled back. */
+    if (!may_start(s) || !up_script_path(s, s->started, sizeof s->started)) {
         up_child_postpone(s->script, now);
         return;
     }
-    script_path(s, dir, sizeof dir); /* only now: counting the start may have rolled back */
     if (up_child_start(s->script, argv, now, &err) < 0) {
         up_warn("script", &err);
         return;
     }
-    up_say(s, "script %s started (process %d)%s", dir, (int)up_child_pid(s->script),
-           up_supervisor_phase(s) == UP_TRIAL ? ", on trial" : "");
+    up_say(s, "script %s started (process %d)%s", s->started, (int)up_child_pid(s->script),
+           up_supervisor_phase(s) == UP_TRIAL && !up_script_uncounted(s) ? ", on trial" : "");
     up_tell_script(s);
 }
 
@@ -118,13 +123,12 @@ void up_supervisor_rollback(struct up_supervisor *s)
         up_tell_answer(s, "rollback", n, &err);
     s->answer_rollback = false;
     up_tell_phase(s);
-    if (n < 0) {
+    if (n < 0)
         up_warn("rollback", &err);
-    } else {
+    else
         up_say(s, "%s: %s", trial ? "rolled back" : "disarmed", s->why);
-        if (action == UP_START_RESTART)
-            up_leave_to_restart(s, "back to the old release");
-    }
+    if (action == UP_START_RESTART)
+        up_leave_to_restart(s, "back to the old release");
 }
 
 static void do_trial(struct up_supervisor *s)
@@ -169,7 +173,7 @@ static void script_ended(struct up_supervisor *s)
     if (s->leave != UP_LEAVE_NOT || s->intent != UP_INTENT_NONE || !s->device)
         return;
     up_supervisor_refresh(s);
-    if (up_supervisor_phase(s) != UP_TRIAL)
+    if (up_supervisor_phase(s) != UP_TRIAL || up_script_uncounted(s))
         return;
     /* Even a clean end: on trial a script has to stay until it is confirmed. */
     if (up_device_trial_failed(s->device, up_child_reason(s->script), &err) < 0)

@@ -11,7 +11,6 @@
 
 #include "device_private.h"
 #include "error.h"
-#include "keys.h"
 
 #define RESTARTS_MAX 3 /* asked of a boot loader that does not do what it was told */
 
@@ -67,6 +66,37 @@ static void quarantine(struct up_journal_state *next)
     next->quarantine[0] = entry;
 }
 
+/*
+ * The loader is to start the old slot from now on. Told or not: when that cannot
+ * be written, but the variables, read back, start it first, it is as good.
+ */
+static int leave_target(struct up_device *d, struct up_error *err)
+{
+    struct up_boot_state now;
+    struct up_error ignored;
+    unsigned target = target_of(d);
+
+    if (up_device_disarm(d, target, err) == 0)
+        return 0;
+    if (d->boot_lost || up_boot_read(d->boot, &now, &ignored) < 0 || now.order[0] == target ||
+        !now.good[now.order[0]])
+        return err->code;
+    d->boot_state = now;
+    return 0;
+}
+
+/* What came of it. One that is no verdict on the release, and that nobody asked
+ * for, said so when it began. */
+static void set_outcome(const struct up_device *d, struct up_journal_state *next)
+{
+    const struct up_transaction *t = &d->state.tx;
+    bool told =
+        next->has_last && next->last.sequence == t->sequence && strcmp(next->last.message, t->why) == 0;
+
+    if (t->failed || !told)
+        up_device_set_last(d, next, t->failed ? UP_ROLLEDBACK : UP_OK, t->why);
+}
+
 /* The old pair runs (or is about to, for a script): close the transaction. */
 static int end_rollback(struct up_device *d, struct up_error *err)
 {
@@ -74,29 +104,35 @@ static int end_rollback(struct up_device *d, struct up_error *err)
     const struct up_transaction *t = &d->state.tx;
 
     if (up_device_has_core(d)) {
-        if (up_device_disarm(d, target_of(d), err) < 0)
+        if (leave_target(d, err) < 0)
             return err->code;
         memset(&next.slot[t->target], 0, sizeof next.slot[0]);
     }
     if (t->failed)
         quarantine(&next);
     next.phase = UP_IDLE;
-    up_device_set_last(d, &next, t->failed ? UP_ROLLEDBACK : UP_OK, t->why);
+    set_outcome(d, &next);
     if (up_device_save(d, &next, err) < 0)
         return err->code;
-    up_device_note(d, t->failed ? "rolledback" : "disarmed", t->failed ? UP_ROLLEDBACK : UP_OK,
-                   t->pair.release, t->sequence, t->why);
-    return up_device_clean(d, err);
+    d->uncounted = false;
+    d->pending &= ~(unsigned)UP_PENDING_WRITE;
+    up_device_note(d, t->failed ? "rolledback" : "disarmed", next.last.code, t->pair.release, t->sequence,
+                   t->why);
+    up_device_clean(d);
+    return 0;
 }
 
-static int begin_rollback(struct up_device *d, bool failed, const char *why, struct up_error *err)
+/* UP_ROLLEDBACK the release failed; UP_OK it was asked for; else what stands in the way. */
+static int begin_rollback(struct up_device *d, int code, const char *why, struct up_error *err)
 {
     struct up_journal_state next = d->state;
 
     next.phase = UP_ROLLING_BACK;
-    next.tx.failed = failed;
+    next.tx.failed = code == UP_ROLLEDBACK;
     next.tx.restarts = 0;
     snprintf(next.tx.why, sizeof next.tx.why, "%s", why);
+    if (code != UP_OK && code != UP_ROLLEDBACK)
+        up_device_set_last(d, &next, code, next.tx.why);
     return up_device_save(d, &next, err);
 }
 
@@ -112,28 +148,66 @@ static int count_restart(struct up_device *d, bool *may, struct up_error *err)
     return up_device_save(d, &next, err);
 }
 
+void up_device_forsake(struct up_device *d, enum up_start_action *action)
+{
+    unsigned target = target_of(d);
+    struct up_boot_state next = d->boot_state;
+    bool named = false;
+    struct up_error ignored;
+
+    *action = UP_START_RUN;
+    for (int i = 0; i < next.count; i++)
+        named = named || next.order[i] == target;
+    /* A loader that starts what it was told to forget would do so for ever. */
+    if (!named || !up_device_has_core(d) || !on_target(d))
+        return;
+    next.order[0] = (uint8_t)!target;
+    next.count = 1;
+    next.good[target] = false;
+    next.tries[target] = 0;
+    if (up_device_set_boot(d, &next, &ignored) == 0)
+        *action = UP_START_RESTART;
+    else
+        up_boot_unwritable(d->boot, &d->boot_state);
+}
+
 /* From phase rolling_back: go on as far as this boot can. */
 static int roll_back(struct up_device *d, enum up_start_action *action, struct up_error *err)
 {
+    struct up_error why;
     bool may;
+    int rc;
 
     *action = UP_START_RUN;
     if (!up_device_has_core(d) || !on_target(d))
         return end_rollback(d, err);
-    if (up_device_disarm(d, target_of(d), err) < 0 || count_restart(d, &may, err) < 0)
+    if (count_restart(d, &may, err) < 0) {
+        up_device_forsake(d, action);
         return err->code;
-    /* A loader that keeps choosing the slot it was told to forget: a device
-     * that runs the wrong release is better than one that only restarts. */
+    }
+    rc = leave_target(d, &why);
+    /* When it cannot be told so, restarts spend the tries of the slot. A loader
+     * that keeps choosing the slot it was told to forget: a device that runs
+     * the wrong release is better than one that only restarts. */
     *action = may ? UP_START_RESTART : UP_START_RUN;
-    return 0;
+    if (rc < 0)
+        *err = why;
+    return rc;
+}
+
+int up_device_give_up(struct up_device *d, int code, const char *why, enum up_start_action *action,
+                      struct up_error *err)
+{
+    *action = UP_START_RUN;
+    if (begin_rollback(d, code, why, err) < 0)
+        return err->code;
+    return roll_back(d, action, err);
 }
 
 /* We did not see why: it may have been the power. */
-static int give_up(struct up_device *d, const char *why, enum up_start_action *action, struct up_error *err)
+static int fell_back(struct up_device *d, const char *why, enum up_start_action *action, struct up_error *err)
 {
-    if (begin_rollback(d, true, why, err) < 0)
-        return err->code;
-    return roll_back(d, action, err);
+    return up_device_give_up(d, UP_ROLLEDBACK, why, action, err);
 }
 
 int up_device_rollback(struct up_device *d, bool failed, const char *why, enum up_start_action *action,
@@ -147,11 +221,12 @@ int up_device_rollback(struct up_device *d, bool failed, const char *why, enum u
         /* fall through */
     case UP_ARMING:
     case UP_ARMED:
-        if (begin_rollback(d, failed, why, err) < 0)
-            return err->code;
-        return roll_back(d, action, err);
+        return up_device_give_up(d, failed ? UP_ROLLEDBACK : UP_OK, why, action, err);
     case UP_ROLLING_BACK:
         return roll_back(d, action, err);
+    case UP_CONFIRMING:
+        return up_fail(err, UP_REFUSED, "release %s: it is being confirmed, so there is no way back",
+                       d->state.tx.pair.release);
     default:
         return up_fail(err, UP_NOTHING, "nothing to roll back: the device is %s",
                        up_phase_name(d->state.phase));
@@ -195,7 +270,8 @@ static int end_confirm(struct up_device *d, struct up_error *err)
     if (up_device_save(d, &next, err) < 0)
         return err->code;
     up_device_note(d, "confirmed", UP_OK, t->pair.release, t->sequence, "");
-    return up_device_clean(d, err);
+    up_device_clean(d);
+    return 0;
 }
 
 int up_device_confirm(struct up_device *d, struct up_error *err)
@@ -207,6 +283,11 @@ int up_device_confirm(struct up_device *d, struct up_error *err)
                        up_phase_name(d->state.phase));
     if (!on_target(d))
         return up_fail(err, UP_NOTHING, "nothing to confirm: release %s is not what runs",
+                       d->state.tx.pair.release);
+    if (d->uncounted)
+        return up_fail(err, UP_DEFERRED,
+                       "release %s: its start could not be counted; it is not confirmed until "
+                       "the state can be written",
                        d->state.tx.pair.release);
     next.phase = UP_CONFIRMING;
     if (d->state.phase != UP_CONFIRMING && up_device_save(d, &next, err) < 0)
@@ -221,7 +302,10 @@ int up_device_begin_trial(struct up_device *d, struct up_error *err)
     if (!on_target(d))
         return up_fail(err, UP_RESTART, "release %s: has a core and starts with the next restart",
                        d->state.tx.pair.release);
-    return enter_trial(d, err);
+    if (enter_trial(d, err) == 0)
+        return 0;
+    d->pending |= UP_PENDING_RESUME;
+    return err->code;
 }
 
 int up_device_trial_failed(struct up_device *d, const char *why, struct up_error *err)
@@ -236,6 +320,30 @@ int up_device_trial_failed(struct up_device *d, const char *why, struct up_error
     return up_device_save(d, &next, err);
 }
 
+bool up_device_uncounted(const struct up_device *d)
+{
+    return d->uncounted;
+}
+
+int up_device_say_uncounted(const struct up_device *d, struct up_error *err)
+{
+    struct up_error why = *err;
+
+    return up_fail(err, why.code, "release %s: its start on trial cannot be counted: %s",
+                   d->state.tx.pair.release, why.message);
+}
+
+/* Nothing is confirmed of what cannot be counted, and it must not go on for ever. */
+static int not_counted(struct up_device *d, enum up_start_action *action, struct up_error *err)
+{
+    d->uncounted = true;
+    up_device_forsake(d, action);
+    up_device_say_uncounted(d, err);
+    d->pending |= UP_PENDING_WRITE;
+    d->trouble = (struct up_trouble){false, *err};
+    return err->code;
+}
+
 int up_device_trial_start(struct up_device *d, enum up_start_action *action, struct up_error *err)
 {
     struct up_journal_state next = d->state;
@@ -244,16 +352,23 @@ int up_device_trial_start(struct up_device *d, enum up_start_action *action, str
     *action = UP_START_RUN;
     if (d->state.phase != UP_TRIAL)
         return up_fail(err, UP_NOTHING, "no trial: the device is %s", up_phase_name(d->state.phase));
+    if (!on_target(d)) {
+        up_fail(err, UP_DEFERRED, "the other slot runs");
+        return not_counted(d, action, err);
+    }
     if (next.tx.starts >= UP_TRIAL_STARTS) {
         snprintf(why, sizeof why, "%d starts without confirmation%s%.100s", UP_TRIAL_STARTS,
                  next.tx.failures ? ", the last failed: " : " (power was lost, or the core hung)",
                  next.tx.failures ? next.tx.why : "");
-        if (give_up(d, why, action, err) < 0)
-            return err->code;
+        if (fell_back(d, why, action, err) < 0)
+            return d->state.phase == UP_TRIAL ? not_counted(d, action, err) : err->code;
         return up_fail(err, UP_ROLLEDBACK, "release %s: %s", next.tx.pair.release, why);
     }
     next.tx.starts++;
-    return up_device_save(d, &next, err);
+    if (up_device_save(d, &next, err) < 0)
+        return not_counted(d, action, err);
+    d->uncounted = false;
+    return 0;
 }
 
 /* Armed, and the old slot runs: has the loader been told, and does it obey? */
@@ -265,13 +380,18 @@ static int start_armed(struct up_device *d, enum up_start_action *action, struct
     if (on_target(d))
         return enter_trial(d, err);
     if (told && d->boot_state.tries[target] == 0)
-        return give_up(d, "the boot loader fell back: all its tries of the new core were spent", action, err);
-    if (!told && up_device_arm_boot(d, err) < 0)
-        return err->code;
+        return fell_back(d, "the boot loader fell back: all its tries of the new core were spent", action,
+                         err);
+    /* First the count: what cannot be counted is not asked for. */
     if (count_restart(d, &may, err) < 0)
         return err->code;
     if (!may)
-        return give_up(d, "the boot loader did not choose the armed slot", action, err);
+        return fell_back(d, "the boot loader did not choose the armed slot", action, err);
+    if (!told && up_device_arm_boot(d, err) < 0) {
+        struct up_error why = *err;
+
+        return up_device_give_up(d, why.code, why.message, action, err);
+    }
     *action = UP_START_RESTART;
     return 0;
 }
@@ -302,11 +422,11 @@ static int resume_phase(struct up_device *d, enum up_start_action *action, struc
     case UP_TRIAL:
         if (on_target(d))
             return 0;
-        return give_up(d, "the boot loader fell back: the new core did not start", action, err);
+        return fell_back(d, "the boot loader fell back: the new core did not start", action, err);
     case UP_CONFIRMING:
         if (on_target(d))
             return end_confirm(d, err);
-        return give_up(d, "the boot loader fell back while the release was being confirmed", action, err);
+        return fell_back(d, "the boot loader fell back while the release was being confirmed", action, err);
     case UP_ROLLING_BACK:
         return roll_back(d, action, err);
     default:
@@ -315,15 +435,12 @@ static int resume_phase(struct up_device *d, enum up_start_action *action, struc
     }
 }
 
-int up_device_start(struct up_device *d, enum up_start_action *action, struct up_error *err)
+int up_device_resume(struct up_device *d, enum up_start_action *action, struct up_error *err)
 {
-    struct up_error ignored;
+    int rc = resume_phase(d, action, err);
 
-    *action = UP_START_RUN;
-    /* The set is in force already; only its files may be behind. */
-    if (up_keys_settle(d->storage, d->config->keys, &ignored) == UP_INTERNAL)
-        return up_fail(err, UP_INTERNAL, "%s", ignored.message);
-    if (up_boot_select(d->boot, &d->boot_state, err) < 0 || resume_phase(d, action, err) < 0)
-        return err->code;
-    return up_device_clean(d, err);
+    /* The new core runs, and not even that can be noted. */
+    if (rc < 0 && (d->state.phase == UP_ARMING || d->state.phase == UP_ARMED))
+        up_device_forsake(d, action);
+    return rc;
 }

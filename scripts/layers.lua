@@ -28,11 +28,11 @@ local floors = {
   { "patch_make", "patch_apply" },
   { "device" },
   { "device_private" },
-  { "install", "trial", "device_source", "device_kept" },
+  { "install", "trial", "device_start", "device_source", "device_kept" },
   { "transfer", "status", "supervisor_private", "sandbox" },
   { "transfer_private" },
   { "transfer_open", "transfer_reuse" },
-  { "supervisor", "supervisor_script", "supervisor_lines" },
+  { "supervisor", "supervisor_script", "supervisor_lines", "supervisor_trouble" },
   { "main" },
 }
 

@@ -51,6 +51,23 @@ function checks.state(s, report)
   end
 end
 
+-- What the supervisor met, as far as an agent can tell; else what we would meet.
+function checks.updates(s, report)
+  if not s.status then return end
+  local ok, message, code = natives.device.try_write(s.config)
+  if not ok then
+    return report("fail", "updates", message, "the script runs, but nothing can be installed or confirmed: make the "
+      .. "file system of the state writable, with free space and inodes; `moult run` then goes on by itself", code)
+  end
+  local agent = s:agent()
+  local status = agent and agent:call("status") or s.status
+  local trouble = status.trouble
+  if not trouble or trouble == natives.json.null then return report("ok", "updates", "the state can be written") end
+  report(trouble.updates and "warn" or "fail", "updates", trouble.message, trouble.updates
+    and "in nobody's way; it is tried again by itself" or "the script runs without updates until this is repaired",
+    trouble.code)
+end
+
 function checks.slots(s, report)
   local core = s.config.core
   if not core then return report("ok", "slots", "none configured: only the script is updated") end
@@ -208,7 +225,7 @@ function checks.agent(s, report)
   report("warn", "agent", "not running", "start it with `moult run`; until then nothing is fetched by itself")
 end
 
-local ORDER = { "keys", "state", "slots", "source", "boot", "space", "clock", "policy", "clouds", "agent" }
+local ORDER = { "keys", "state", "updates", "slots", "source", "boot", "space", "clock", "policy", "clouds", "agent" }
 
 local function print_row(env, row)
   env.out(("%-4s  %-10s %s"):format(row.level, row.what, row.text))

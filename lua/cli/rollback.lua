@@ -11,7 +11,8 @@ M.verb = {
   usage = "rollback [REASON] [-c CONFIG]",
   summary = "drop what is being fetched or is armed, or end the trial with the old release",
   text = "While armed it disarms; on trial it goes back to the old pair and the release is quarantined; while\n"
-    .. "fetching it drops the transaction. A confirmed release stays: there is nothing to roll back (exit 3).\n"
+    .. "fetching, installing or arming it drops the transaction. While a release is being confirmed it is too late\n"
+    .. "(exit 19). A confirmed release stays: there is nothing to roll back (exit 3).\n"
     .. "Exits 4 when the device has to restart to get back.",
   positional = { 0, 1 },
   common = { "config" },

@@ -13,14 +13,15 @@ M.verb = {
   usage = "status [-c CONFIG] [--json]",
   summary = "show what runs and what is under way",
   text = "Takes no lock and repairs nothing. With --json: one object of phase, release, core, script,\n"
-    .. "floor, transaction, last and hotfixes; what there is none of is null.",
+    .. "floor, transaction, last, trouble and hotfixes; what there is none of is null. `trouble` is what keeps the\n"
+    .. "device from being updated while its script runs, or, when its `updates` is true, only from being tidy.",
   positional = { 0, 0 },
   common = { "config", "json" },
   example = "moult status -c device/config.lua\nmoult status --json | jq .release",
 }
 
 -- The fields of --json, in full: absent ones are null, so that readers need not guess.
-local FIELDS = { "phase", "release", "core", "script", "floor", "transaction", "last", "hotfixes" }
+local FIELDS = { "phase", "release", "core", "script", "floor", "transaction", "last", "trouble", "hotfixes" }
 
 local function pick(from, names)
   if from == nil or from == natives.json.null then return natives.json.null end
@@ -37,6 +38,7 @@ local PARTS = {
   floor = { "core", "script" },
   transaction = { "sequence", "release", "part", "done", "total" },
   last = { "code", "message", "sequence", "time" },
+  trouble = { "code", "message", "updates" },
 }
 
 --- The object of `status --json`.
@@ -83,6 +85,11 @@ function M.lines(status, running)
   if status.last then
     add("last", "%s %s: %s%s", when(status.last.time), status.last.code, status.last.message,
       status.last.sequence and status.last.sequence > 0 and (" (sequence %d)"):format(status.last.sequence) or "")
+  end
+  local trouble = status.trouble
+  if trouble then
+    add("updates", trouble.updates and "work; but %s (%s)" or "DO NOT WORK: %s (%s); it is tried again",
+      trouble.message, trouble.code)
   end
   add("agent", "%s", running and "running" or "not running")
   return lines

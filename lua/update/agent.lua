@@ -71,6 +71,7 @@ function Agent:update(where, why)
   if free then self.watcher = nil end
   self.tasks:set(self.engine_free)
   if self:phase() ~= self.device:status().phase then self:refresh() end
+  self:hand_over()
   if result then
     self.armed_times = self.armed_times + 1
     self.supervisor:send "armed"
@@ -88,24 +89,35 @@ function Agent:update(where, why)
   return result, message, code, verdict
 end
 
+--- A roll back that we began and could not end is the supervisor's to go on with.
+function Agent:hand_over()
+  if self:phase() == "rolling_back" then self.supervisor:send "resume" end
+end
+
 --- Drop the transaction that is not armed yet.
 function Agent:drop(reason)
+  local ok, message, code = true, nil, nil
   if self.engine.busy then
     self.engine:cancel(reason)
     local till = self.tasks.now() + 30
     while self.engine.busy and self.tasks.now() < till do self.tasks:wait(0.05) end
     if self.engine.busy then return nil, "the update does not end; try again", "busy" end
   else
-    local ok, message, code = self.device:abandon("refused", reason)
-    if not ok then return nil, message, code end
+    ok, message, code = self.device:abandon("refused", reason)
   end
   self:refresh()
+  self:hand_over()
+  if not ok then return nil, message, code end
+  -- It was armed before it could be told.
+  if self:phase() == "armed" then return self.supervisor:order("rollback", reason) end
   return "dropped"
 end
 
---- The status of the device, with how far the transaction is right now.
+--- The status of the device, with how far the transaction is right now, and
+-- what the supervisor has found wrong.
 function Agent:status()
   local status = self.device:status()
+  status.trouble = self.trouble or status.trouble
   local live = self.live
   if live and status.transaction and status.transaction.sequence == live.sequence then
     status.transaction.part, status.transaction.done, status.transaction.total = live.part, live.done, live.total
@@ -152,9 +164,6 @@ local function open(self)
   if not self.supervisor then return nil, message, code end
   self.device, message, code = natives.device.open(config, "child")
   if not self.device then return nil, message, code end
-  local listener
-  listener, message, code = natives.channel.listen(config.state .. "/control")
-  if not listener then return nil, message, code end
   self.current_phase = self.device:status().phase
   self.asker = require("update.asker").new { config = config, device = self.device, tasks = self.tasks, keep = true,
     log = self.log }
@@ -173,11 +182,7 @@ local function open(self)
   self.script = require("update.agent_script").new(self)
   self.trial = require("update.agent_trial").new(self)
   self.requests = require("update.agent_clouds").requests(self)
-  self.server = require("update.control").serve {
-    listener = listener, json = natives.json, tasks = self.tasks, log = self.log,
-    handlers = require("update.agent_verbs").of(self),
-    on_leave = function(peer) require("update.agent_ota").left(self, peer) end,
-  }
+  self.server = require("update.agent_control").open(self)
   return true
 end
 

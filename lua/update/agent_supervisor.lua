@@ -4,8 +4,9 @@
 -- arming; from armed on the supervisor does, and the agent tells it what is
 -- wanted:
 --
---     to it:    beat | armed | restart | confirm | rollback REASON | failed REASON
+--     to it:    beat | armed | restart | resume | confirm | rollback REASON | failed REASON
 --     from it:  phase WORD | script up PID START | script down REASON | answer VERB ok | answer VERB CODE MESSAGE
+--               trouble none | trouble on|off CODE MESSAGE
 --
 -- @module update.agent_supervisor
 
@@ -68,6 +69,13 @@ function hear.script(self, rest)
   self.agent.trial:script(pid ~= nil, tonumber(start_no))
   if not pid then self.agent.log(("script %s"):format(rest)) end
   self.agent:stir()
+end
+
+-- What does not work, and whether updates do all the same.
+function hear.trouble(self, rest)
+  local updates, code, message = rest:match("^(o%a+) (%S+) (.*)$")
+  self.agent.trouble = updates and { updates = updates == "on", code = code, message = message } or nil
+  self.agent:refresh()
 end
 
 function hear.answer(self, rest)

@@ -42,6 +42,8 @@ end
 -- One question, and what follows from its answer.
 function Trial:look()
   local agent = self.agent
+  -- A start that was not counted is none of the trial.
+  if (self.starts or 0) == 0 then return end
   local healthy, why = agent.asker:healthy(self:facts())
   -- "the script ran 3 of 60 s" and "4 of 60 s" are the same news.
   local news = tostring(healthy) .. tostring(why):gsub("%d+", "")

@@ -104,9 +104,7 @@ function M.of(agent)
     local reason = text(request.reason) or "asked for"
     local phase = agent:phase()
     if DROPPABLE[phase] then return agent:drop(reason) end
-    if phase ~= "armed" and phase ~= "trial" then
-      return nil, "nothing is armed or on trial; a confirmed release stays", "nothing"
-    end
+    if phase == "idle" then return nil, "nothing is armed or on trial; a confirmed release stays", "nothing" end
     return agent.supervisor:order("rollback", reason)
   end
 

@@ -90,15 +90,21 @@ local Server = {}
 Server.__index = Server
 
 --- Serve on a listener, in tasks of their own.
--- @tparam table o listener (update.native.channel), json, tasks, log,
+-- @tparam table o listener (update.native.channel; nil: listen() is called later), json, tasks, log,
 --   handlers ({[verb] = function(request, peer) -> result | nil, message, code}),
 --   on_leave (function(peer))
 -- @treturn table server; server.peers is a set; broadcast(event)
 function M.serve(o)
-  local self = setmetatable({ listener = o.listener, json = o.json, tasks = o.tasks, log = o.log,
+  local self = setmetatable({ json = o.json, tasks = o.tasks, log = o.log,
     handlers = o.handlers, on_leave = o.on_leave, peers = {} }, Server)
-  self.tasks:spawn("control", self.accept, self)
+  if o.listener then self:listen(o.listener) end
   return self
+end
+
+--- Serve on this listener from now on.
+function Server:listen(listener)
+  self.listener = listener
+  self.tasks:spawn("control", self.accept, self)
 end
 
 function Server:accept()

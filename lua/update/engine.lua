@@ -38,7 +38,8 @@ Engine.__index = Engine
 local PROGRESS_EVERY = 0.25 -- seconds between progress events
 
 -- In these phases the supervisor owns the state.
-local OWNED = { armed = true, trial = true, confirming = true, rolling_back = true }
+local OWNED = { armed = "armed", trial = "on trial", confirming = "being confirmed",
+  rolling_back = "being rolled back" }
 
 -- Failures that leave the transaction open: the same package goes on later.
 local RESUMABLE = { network = true, missing = true, expired = true, busy = true }
@@ -204,6 +205,7 @@ end
 function Engine:finish(head)
   self.on { event = "state", phase = "installing", release = head.offer.release }
   while true do
+    if self.cancelled then return nil, self.cancelled, "refused" end
     local result, message, code = self.device:finish(head.package)
     if result or code ~= "again" then return result, message, code end
     self.tasks:turn()
@@ -213,6 +215,7 @@ end
 -- What the gate of a delta wants to know takes a while to be read.
 function Engine:learn_source(head)
   while true do
+    if self.cancelled then return nil, self.cancelled, "refused" end
     local ok, message, code = self.device:learn_source(head.package)
     if ok or code ~= "again" then return ok, message, code end
     self.tasks:turn()
@@ -243,7 +246,10 @@ function Engine:carry_out(where, head)
     self.log(("update %s: %s (%s); it goes on with the next offer of this package"):format(head.id, message, code))
   else
     self.log(("update %s: %s (%s); dropped"):format(head.id, message, code))
-    self.device:abandon(code, message)
+    local dropped, why = self.device:abandon(code, message)
+    if not dropped and self.device:status().phase ~= "idle" then
+      self.log(("update %s: it is not over yet: %s"):format(head.id, why))
+    end
   end
   return nil, message, code
 end
@@ -267,7 +273,7 @@ function Engine:attempt(where)
   if OWNED[status.phase] then
     local release = status.transaction and status.transaction.release or "a release"
     return nil, ("%s is %s; wait for its end, or drop it with `moult rollback`"):format(release,
-      status.phase == "armed" and "armed" or "on trial"), "busy"
+      OWNED[status.phase]), "busy"
   end
   local spool, message, code = self.device:spool()
   if not spool then return nil, message, code end

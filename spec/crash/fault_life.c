@@ -159,18 +159,20 @@ void fault_live(struct sim *sim, const struct world_plan *plan, struct world_log
     for (unsigned i = 0; i < starts_max(plan) && !log->bad[0]; i++) {
         char cause[sizeof log->cause];
         enum world_result result;
+        bool again;
 
         memcpy(cause, log->cause, sizeof cause);
         result = world_boot(sim, plan, true, log);
         if (result == WORLD_CUT || result == WORLD_SETTLED)
             return;
         /* The same in a new process and after a restart: the rest would be, too. */
-        same = result == WORLD_FAILED && strcmp(cause, log->cause) == 0 ? same + 1 : 0;
+        again = result == WORLD_FAILED || result == WORLD_DEGRADED;
+        same = again && strcmp(cause, log->cause) == 0 ? same + 1 : 0;
         if (same == SAME_MAX && plan->verdict != WORLD_DEAD)
             return;
-        failures += result == WORLD_FAILED;
+        failures += again;
         /* The boot driver `file` starts over in the same boot of the kernel. */
-        if (result == WORLD_FAILED ? failures > 1 : plan->loader == WORLD_UBOOT)
+        if (again ? failures > 1 : plan->loader == WORLD_UBOOT)
             sim_shutdown(sim);
     }
 }

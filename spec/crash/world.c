@@ -271,35 +271,67 @@ static enum world_result factory(struct life *l)
     return WORLD_RESTART;
 }
 
+/* Without a device: a whole script, of which nothing more is known. */
+static enum world_result last_resort(struct life *l)
+{
+    char dir[256];
+
+    if (sim_is_cut(l->sim))
+        return WORLD_CUT;
+    l->log->trouble = l->err;
+    if (up_device_last_resort(l->storage, &l->config, dir, sizeof dir, &l->err) < 0)
+        return failed(l, "no script");
+    if (script_of(l->sim, dir) == 0)
+        bad(l->log, "would start a broken script: %s", l->log->trouble.message);
+    l->log->ran = true;
+    return WORLD_DEGRADED;
+}
+
 static enum world_result after(enum up_start_action action)
 {
     return action == UP_START_RESTART ? WORLD_RESTART : WORLD_SETTLED;
 }
 
+/* Something could not be done: what runs all the same is a pair, and the device
+ * tries again, which comes to a power-on of its own. */
+static enum world_result degraded(struct life *l, enum up_start_action action)
+{
+    if (sim_is_cut(l->sim))
+        return WORLD_CUT;
+    if (action == UP_START_RESTART)
+        return WORLD_RESTART;
+    check_pair(l, true);
+    l->log->trouble = l->err;
+    snprintf(l->log->cause, sizeof l->log->cause, "%.199s", l->err.message);
+    return WORLD_DEGRADED;
+}
+
 static enum world_result trial(struct life *l)
 {
-    enum up_start_action action;
+    enum up_start_action action = UP_START_RUN;
     int rc = up_device_trial_start(l->device, &action, &l->err);
 
     if (rc == UP_ROLLEDBACK)
         return after(action);
     if (rc < 0)
-        return failed(l, "trial start");
+        return degraded(l, action);
     check_pair(l, true);
     switch (l->plan->verdict) {
     case WORLD_CONFIRM:
         if (up_device_confirm(l->device, &l->err) < 0)
-            return failed(l, "confirm");
+            return degraded(l, action);
         l->log->confirmed = true;
         return WORLD_SETTLED;
     case WORLD_CRASH:
-        if (up_device_trial_failed(l->device, "the script crashed", &l->err) < 0)
-            return failed(l, "trial failed");
-        return trial(l);
+        /* The supervisor goes on whether or not it could be noted. */
+        (void)up_device_trial_failed(l->device, "the script crashed", &l->err);
+        return sim_is_cut(l->sim) ? WORLD_CUT : trial(l);
     default:
-        if (up_device_rollback(l->device, true, "not healthy", &action, &l->err) < 0)
-            return failed(l, "roll back");
-        return after(action);
+        if (up_device_rollback(l->device, true, "not healthy", &action, &l->err) == 0)
+            return after(action);
+        if (sim_is_cut(l->sim) || action == UP_START_RESTART)
+            return degraded(l, action);
+        return up_device_state(l->device)->phase == UP_TRIAL ? trial(l) : degraded(l, action);
     }
 }
 
@@ -331,25 +363,19 @@ static enum world_result armed(struct life *l)
     l->log->armed = true;
     if (l->plan->verdict == WORLD_DISARM) {
         if (up_device_rollback(l->device, false, "by hand", &action, &l->err) < 0)
-            return failed(l, "disarm");
+            return degraded(l, action);
         l->log->disarmed = true;
         return after(action);
     }
     if (up_device_has_core(l->device))
         return WORLD_RESTART;
     if (up_device_begin_trial(l->device, &l->err) < 0)
-        return failed(l, "begin trial");
+        return degraded(l, UP_START_RUN);
     return trial(l);
 }
 
 static enum world_result run(struct life *l, bool online)
 {
-    enum up_start_action action;
-
-    if (up_device_start(l->device, &action, &l->err) < 0)
-        return failed(l, "start");
-    if (action == UP_START_RESTART)
-        return WORLD_RESTART;
     check_pair(l, true);
     if (wants_install(l, online) && install(l, package_paths[l->plan->package]) < 0) {
         if (sim_is_cut(l->sim))
@@ -368,6 +394,23 @@ static enum world_result run(struct life *l, bool online)
     default:
         return WORLD_SETTLED;
     }
+}
+
+/* What the supervisor does: up_device_come_up() has decided. */
+static enum world_result came_up(struct life *l, bool online, enum up_start_action action,
+                                 const struct up_trouble *trouble)
+{
+    if (trouble->cause.code != UP_OK)
+        l->err = trouble->cause;
+    if (!l->device)
+        return last_resort(l);
+    if (action == UP_START_RESTART)
+        return sim_is_cut(l->sim) ? WORLD_CUT : WORLD_RESTART;
+    if (trouble->updates)
+        return run(l, online);
+    if (up_device_state(l->device)->phase == UP_TRIAL && !sim_is_cut(l->sim))
+        return trial(l);
+    return degraded(l, action);
 }
 
 /* The boot script: the first slot of the order that is good or has a try left,
@@ -431,6 +474,8 @@ enum world_result world_boot(struct sim *sim, const struct world_plan *plan, boo
 {
     struct life l = {
         .sim = sim, .storage = sim_storage(sim), .plan = plan, .log = log, .err = {.code = UP_OK}};
+    struct up_trouble trouble;
+    enum up_start_action action;
     enum world_result result;
     int rc;
 
@@ -443,13 +488,13 @@ enum world_result world_boot(struct sim *sim, const struct world_plan *plan, boo
     }
     up_config_free(&l.config);
     configure(&l.config, plan, log);
-    rc = up_device_open(&l.device, l.storage, &l.config, UP_DEVICE_LOCK, &l.err);
+    rc = up_device_come_up(&l.device, l.storage, &l.config, &action, &trouble, &l.err);
     if (rc == UP_USAGE)
         result = factory(&l);
     else if (rc < 0)
-        result = failed(&l, "open");
+        result = failed(&l, "come up");
     else
-        result = run(&l, online);
+        result = came_up(&l, online, action, &trouble);
     if (sim_is_cut(sim))
         result = WORLD_CUT;
     log->code = l.err.code;
@@ -469,6 +514,8 @@ enum world_result world_live(struct sim *sim, const struct world_plan *plan, boo
         result = world_boot(sim, plan, online, log);
     if (result == WORLD_RESTART)
         bad(log, "not settled after %u starts", most);
+    if (result == WORLD_DEGRADED && !log->faulty)
+        bad(log, "runs without updates: %.400s", log->trouble.message);
     return result;
 }
 

@@ -77,18 +77,20 @@ struct world_log {
     bool ran;          /* a pair ran in the last start */
     char slot; /* WORLD_UBOOT: the slot it started last, 'a' or 'b'; 0: none, before there is a device */
     unsigned boots;
-    uint64_t block_bytes;   /* stored bytes that transfers took from the source */
-    uint64_t content_bytes; /* of the package */
-    int code;               /* of the last failure */
-    char cause[200];        /* what it said */
-    char bad[512];          /* the first broken promise; "" while there is none */
+    uint64_t block_bytes;    /* stored bytes that transfers took from the source */
+    uint64_t content_bytes;  /* of the package */
+    int code;                /* of the last failure */
+    char cause[200];         /* what it said */
+    struct up_error trouble; /* why the last power-on was degraded */
+    char bad[512];           /* the first broken promise; "" while there is none */
 };
 
 enum world_result {
-    WORLD_SETTLED, /* nothing is left to do */
-    WORLD_RESTART, /* power on again */
-    WORLD_FAILED,  /* faulty: something said why it could not go on; it is tried again */
-    WORLD_CUT      /* the power is gone */
+    WORLD_SETTLED,  /* nothing is left to do */
+    WORLD_DEGRADED, /* a whole pair runs, without updates: something cannot be read or written */
+    WORLD_RESTART,  /* power on again */
+    WORLD_FAILED,   /* faulty: something said why it could not go on; it is tried again */
+    WORLD_CUT       /* the power is gone */
 };
 
 struct up_config;

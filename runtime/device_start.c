@@ -1,0 +1,276 @@
+/*
+ * device_start.c -- one boot, whatever is broken: what is to run, what could not
+ * be done, and doing it later.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "device_private.h"
+#include "error.h"
+#include "keys.h"
+
+const struct up_trouble *up_device_trouble(const struct up_device *d)
+{
+    return &d->trouble;
+}
+
+void up_device_has_trouble(struct up_device *d, unsigned pending, bool updates, const struct up_error *cause)
+{
+    d->pending |= pending;
+    if (d->trouble.cause.code == UP_OK || (d->trouble.updates && !updates))
+        d->trouble = (struct up_trouble){updates, *cause};
+}
+
+/* Which slot holds the confirmed pair, by the journal alone: the transaction,
+ * which stays there when it is over, says what became of its target. */
+static uint8_t confirmed_slot(const struct up_journal_state *s)
+{
+    const struct up_transaction *t = &s->tx;
+    uint8_t other = !t->target;
+    bool core = t->parts & 1u << UP_CORE;
+
+    if (s->phase == UP_IDLE && s->slot[0].present != s->slot[1].present)
+        return s->slot[1].present;
+    if (s->phase == UP_IDLE && s->has_last && s->last.code == UP_OK && s->last.sequence == t->sequence)
+        return t->target;
+    return core ? other : t->target;
+}
+
+/* The variables cannot be read, or hold nothing. */
+static void lose_boot(struct up_device *d, const struct up_boot_state *known)
+{
+    d->boot_lost = true;
+    d->boot_state = *known;
+    if (known->running >= UP_SLOTS)
+        d->boot_state.running = confirmed_slot(&d->state);
+    d->running_known = known->running < UP_SLOTS;
+}
+
+static void find_boot(struct up_device *d, const struct up_boot_state *found)
+{
+    d->boot_lost = false;
+    d->running_known = true;
+    d->boot_state = *found;
+}
+
+int up_device_read_boot(struct up_device *d, struct up_error *err)
+{
+    struct up_boot_state next;
+    bool before = d->running_known;
+
+    if (up_boot_read(d->boot, &next, err) == 0) {
+        find_boot(d, &next);
+        return 0;
+    }
+    if (before)
+        return err->code;
+    lose_boot(d, &next);
+    up_device_has_trouble(d, 0, false, err);
+    return 0;
+}
+
+/* Driver `file`: nobody but us reads the record, so one that is lost is made
+ * anew for the slot that the journal knows. */
+static int make_boot_anew(struct up_device *d, struct up_error *err)
+{
+    struct up_boot_state next = {.count = 1};
+    uint8_t slot = confirmed_slot(&d->state);
+
+    next.order[0] = slot;
+    next.order[1] = !slot;
+    next.good[slot] = true;
+    next.running = slot;
+    if (up_boot_create(d->boot, &next, err) < 0)
+        return err->code;
+    find_boot(d, &next);
+    return 0;
+}
+
+/* Ask the boot loader, or play it. */
+static int select_slot(struct up_device *d, struct up_error *err)
+{
+    struct up_boot_state next;
+    struct up_error ignored;
+    int rc = up_boot_select(d->boot, &next, err);
+
+    if (rc == 0 || (next.running < UP_SLOTS && next.count > 0)) {
+        find_boot(d, &next); /* not noted: what counts as running all the same */
+        return rc;
+    }
+    lose_boot(d, &next);
+    if (d->config->boot != UP_BOOT_FILE || (rc != UP_STATELOST && rc != UP_NOTHING))
+        return rc;
+    return make_boot_anew(d, &ignored) < 0 ? rc : 0;
+}
+
+/* One step of a start: done, or trouble that is tried again. */
+static bool step(struct up_device *d, unsigned pending, int rc, const struct up_error *err)
+{
+    d->pending &= ~pending;
+    if (rc < 0)
+        up_device_has_trouble(d, pending, false, err);
+    return rc == 0;
+}
+
+static int settle_keys(struct up_device *d, struct up_error *err)
+{
+    /* The set is in force already; only its files may be behind. */
+    return up_keys_settle(d->storage, d->config->keys, err) == UP_INTERNAL ? err->code : 0;
+}
+
+/* Before anything is tried: the lock, and what the other owner of the phases wrote. */
+static int look_again(struct up_device *d, struct up_error *err)
+{
+    if (d->pending & UP_PENDING_LOCK && up_device_take_lock(d, err) < 0)
+        return err->code;
+    d->pending &= ~(unsigned)UP_PENDING_LOCK;
+    return up_device_reload(d, err);
+}
+
+/* Phases in which a device does not rest. */
+static bool on_the_way(const struct up_device *d)
+{
+    return d->state.phase == UP_CONFIRMING || d->state.phase == UP_ROLLING_BACK;
+}
+
+bool up_device_unfinished(const struct up_device *d)
+{
+    return d->pending || on_the_way(d);
+}
+
+int up_device_writable(const struct up_device *d, struct up_error *err)
+{
+    static const char *const halves[] = {"journal.0", "journal.1"};
+    char path[UP_PATH_SIZE];
+
+    for (size_t i = 0; i < sizeof halves / sizeof *halves; i++) {
+        int file =
+            d->storage->ops->open(d->storage, up_device_path(d, halves[i], path, sizeof path), UP_UPDATE, 0);
+
+        /* One that is gone is made anew; one that is no file never mind. */
+        if (file < 0 && errno == EROFS)
+            return up_fail(err, UP_WRITE, "%s: %s", path, strerror(errno));
+        if (file >= 0)
+            d->storage->ops->close(d->storage, file);
+    }
+    return 0;
+}
+
+/* Whether the journal can be written again, by writing what is there already; or
+ * by its looks, in phases in which somebody else writes it. */
+static int write_again(struct up_device *d, struct up_error *err)
+{
+    bool ours = d->state.phase == UP_ARMED || d->state.phase == UP_TRIAL;
+    struct up_trouble before = d->trouble;
+
+    if (up_device_writable(d, err) < 0 || (ours && up_device_save(d, &d->state, err) < 0)) {
+        d->trouble = before; /* the caller says it */
+        return d->uncounted ? up_device_say_uncounted(d, err) : err->code;
+    }
+    d->uncounted = false;
+    return 0;
+}
+
+void up_device_check(struct up_device *d)
+{
+    struct up_error err;
+
+    if (d->trouble.updates && up_device_writable(d, &err) < 0)
+        up_device_has_trouble(d, UP_PENDING_WRITE, false, &err);
+}
+
+/* What is pending, in the order in which each needs the ones before. */
+static int go_on(struct up_device *d, enum up_start_action *action, struct up_error *err)
+{
+    unsigned pending = d->pending;
+    bool resume;
+
+    if (pending & UP_PENDING_KEYS)
+        step(d, UP_PENDING_KEYS, settle_keys(d, err), err);
+    if (pending & UP_PENDING_SELECT)
+        step(d, UP_PENDING_SELECT, select_slot(d, err), err);
+    resume = pending & UP_PENDING_RESUME || on_the_way(d) ||
+             (pending & UP_PENDING_WRITE && d->state.phase == UP_TRIAL);
+    if (resume && !(d->pending & UP_PENDING_SELECT))
+        step(d, UP_PENDING_RESUME, up_device_resume(d, action, err), err);
+    if (pending & UP_PENDING_WRITE)
+        step(d, UP_PENDING_WRITE, write_again(d, err), err);
+    if (pending & UP_PENDING_CLEAN)
+        up_device_clean(d);
+    up_device_check(d);
+    if (d->trouble.updates)
+        return 0;
+    *err = d->trouble.cause;
+    return err->code;
+}
+
+int up_device_start(struct up_device *d, enum up_start_action *action, struct up_error *err)
+{
+    *action = UP_START_RUN;
+    d->pending |= UP_PENDING_KEYS | UP_PENDING_SELECT | UP_PENDING_RESUME | UP_PENDING_CLEAN;
+    if (d->pending & UP_PENDING_LOCK) {
+        *err = d->trouble.cause;
+        return err->code;
+    }
+    d->trouble = (struct up_trouble){.updates = true};
+    return go_on(d, action, err);
+}
+
+int up_device_retry(struct up_device *d, enum up_start_action *action, struct up_error *err)
+{
+    *action = UP_START_RUN;
+    if (look_again(d, err) < 0) {
+        d->trouble = (struct up_trouble){false, *err};
+        return err->code;
+    }
+    d->trouble = (struct up_trouble){.updates = true};
+    return go_on(d, action, err);
+}
+
+int up_device_come_up(struct up_device **out, struct up_storage *storage, const struct up_config *config,
+                      enum up_start_action *action, struct up_trouble *trouble, struct up_error *err)
+{
+    int rc = up_device_open(out, storage, config, UP_DEVICE_LOCK | UP_DEVICE_ANYHOW, err);
+
+    *action = UP_START_RUN;
+    if (rc == UP_BUSY || rc == UP_USAGE)
+        return rc;
+    if (rc < 0) {
+        *out = NULL;
+        *trouble = (struct up_trouble){false, *err};
+        return 0;
+    }
+    up_device_start(*out, action, err);
+    *trouble = *up_device_trouble(*out);
+    return 0;
+}
+
+int up_device_last_resort(struct up_storage *storage, const struct up_config *config, char *buf, size_t len,
+                          struct up_error *err)
+{
+    char current[UP_PATH_SIZE], name[16];
+
+    if (snprintf(current, sizeof current, "%s/script/current", config->state) >= (int)sizeof current ||
+        storage->ops->readlink(storage, current, name, sizeof name) < 0 ||
+        snprintf(buf, len, "%s/script/%s", config->state, name) >= (int)len)
+        return up_fail(err, UP_STATELOST, "state %s: holds no script that could be started", config->state);
+    return 0;
+}
+
+int up_device_try_write(struct up_storage *storage, const struct up_config *config, struct up_error *err)
+{
+    static const char bytes[4096];
+    char path[UP_PATH_SIZE];
+    struct up_error ignored;
+
+    if (snprintf(path, sizeof path, "%s/write-test", config->state) >= (int)sizeof path)
+        return up_fail(err, UP_USAGE, "state %s: path too long", config->state);
+    if (up_storage_write_file(storage, path, bytes, sizeof bytes, 0600, err) < 0) {
+        strcat(path, ".new");
+        up_storage_remove_tree(storage, path, &ignored);
+        return err->code;
+    }
+    return up_storage_remove_tree(storage, path, err);
+}

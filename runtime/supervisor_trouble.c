@@ -1,0 +1,110 @@
+/*
+ * What of updating does not work: said once, told to the agent, tried again.
+ * The script runs meanwhile.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "error.h"
+#include "supervisor_private.h"
+
+#define RETRY_FIRST_MS 5000
+#define RETRY_MOST_MS 60000
+
+static const struct up_trouble *trouble(const struct up_supervisor *s)
+{
+    return s->device ? up_device_trouble(s->device) : &s->trouble;
+}
+
+/* When to look again. With nothing wrong that is seldom, and costs no write: a
+ * file system may become read-only at any time. */
+static void schedule(struct up_supervisor *s)
+{
+    bool wrong = !s->device || up_device_unfinished(s->device);
+
+    if (wrong == (s->retry_delay > 0) && s->retry_at > 0)
+        return;
+    s->retry_delay = wrong ? RETRY_FIRST_MS : 0;
+    s->retry_at = up_supervisor_now(s) + (wrong ? RETRY_FIRST_MS : RETRY_MOST_MS);
+}
+
+static void say(struct up_supervisor *s, const struct up_trouble *t)
+{
+    bool without = t->cause.code != UP_OK && !t->updates;
+
+    if (s->without_updates && !without)
+        up_say(s, "updates work again");
+    s->without_updates = without;
+    s->agent_knows = false;
+    if (without)
+        up_warn(!s->device && t->cause.code == UP_STATELOST
+                    ? "STATE LOST: the script runs WITHOUT UPDATES until the device is provisioned anew"
+                    : "the script runs WITHOUT UPDATES",
+                &t->cause);
+    else if (t->cause.code != UP_OK)
+        up_warn("not in the way of updates", &t->cause);
+}
+
+static void tell_agent(struct up_supervisor *s, const struct up_trouble *t)
+{
+    if (t->cause.code == UP_OK)
+        up_child_tell(s->agent, "trouble none");
+    else
+        up_child_tell(s->agent, "trouble %s %s %s", t->updates ? "on" : "off", up_code_word(t->cause.code),
+                      t->cause.message);
+}
+
+void up_tell_trouble(struct up_supervisor *s)
+{
+    const struct up_trouble *t = trouble(s);
+    const char *message = t->cause.code == UP_OK ? "" : t->cause.message;
+    bool news = strcmp(message, s->said) != 0 || s->without_updates != (*message && !t->updates);
+
+    schedule(s);
+    if (news) {
+        snprintf(s->said, sizeof s->said, "%s", message);
+        say(s, t);
+    }
+    if ((news || !s->agent_knows) && up_child_running(s->agent)) {
+        tell_agent(s, t);
+        s->agent_knows = true;
+    }
+}
+
+/* The script that runs is not, or not as it was counted, what is to run. */
+static void change_script(struct up_supervisor *s, bool uncounted)
+{
+    char dir[UP_SAID_SIZE];
+
+    if (!up_child_running(s->script) || !up_script_path(s, dir, sizeof dir))
+        return;
+    if (strcmp(dir, s->started) != 0 || (uncounted && !up_script_uncounted(s)))
+        up_intend(s, UP_INTENT_ANEW, "another generation is to run");
+}
+
+void up_look_after_trouble(struct up_supervisor *s)
+{
+    enum up_start_action action = UP_START_RUN;
+    bool uncounted = up_script_uncounted(s);
+    struct up_error err;
+
+    if (s->retry_at == 0 || s->leave != UP_LEAVE_NOT || s->restart_at > 0 ||
+        up_supervisor_now(s) < s->retry_at)
+        return;
+    s->retry_at = 0; /* up_tell_trouble() says when next */
+    if (s->retry_delay == 0) {
+        up_device_check(s->device);
+        return;
+    }
+    s->retry_delay = s->retry_delay * 2 < RETRY_MOST_MS ? s->retry_delay * 2 : RETRY_MOST_MS;
+    s->retry_at = up_supervisor_now(s) + s->retry_delay;
+    if (s->device)
+        up_device_retry(s->device, &action, &err);
+    else if (up_device_come_up(&s->device, s->storage, s->config, &action, &s->trouble, &err) < 0)
+        s->trouble = (struct up_trouble){false, err};
+    up_tell_phase(s);
+    if (action == UP_START_RESTART)
+        up_leave_to_restart(s, "the boot loader has to choose again");
+    else
+        change_script(s, uncounted);
+}
