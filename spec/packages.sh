@@ -136,6 +136,8 @@ version=$(dpkg-deb -f "${debs[0]}" Version)
 
 flags=(--mount --propagation private --pid --fork --kill-child)
 [ "$(id -u)" -eq 0 ] || flags+=(--map-root-user)
+skip() { printf 'packages: not tried: %s\n' "$*"; exit 77; }
+why=$(unshare "${flags[@]}" mount -t tmpfs tmpfs /mnt 2>&1) || skip "no copy of this system can be made here: $why"
 # shellcheck disable=SC2016 # expanded inside
 unshare "${flags[@]}" bash -c '
   set -e
@@ -143,7 +145,8 @@ unshare "${flags[@]}" bash -c '
   shift 2
   mount -t tmpfs tmpfs /mnt
   mkdir /mnt/upper /mnt/work /mnt/root
-  mount -t overlay overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work /mnt/root 2>/dev/null || exit 77
+  mount -t overlay overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work /mnt/root ||
+    { echo "packages: not tried: no overlay can be mounted here"; exit 77; }
   mount --rbind /dev /mnt/root/dev
   mount -t proc proc /mnt/root/proc
   mkdir -p /mnt/root/var/tmp/debs

@@ -85,7 +85,9 @@ if [ "${1-}" = --check ]; then
 fi
 
 [ $# -eq 1 ] || { sed -n '3,/^$/s/^# \{0,1\}//p' "$0"; exit 2; }
-[ -x /lib/systemd/systemd ] && [ "$(id -u)" -eq 0 ] || exit 77
+skip() { printf 'unit: not tried: %s\n' "$*"; exit 77; }
+[ -x /lib/systemd/systemd ] || skip "systemd is not installed"
+[ "$(id -u)" -eq 0 ] || skip "only root can start another systemd"
 folder=$(cd "$1" && pwd)
 self=$(cd "$(dirname "$0")" && pwd)/$(basename "$0")
 shopt -s nullglob
@@ -94,9 +96,11 @@ debs=("$folder"/moult_*.deb)
 
 # A cgroup of its own, which is the root of the copy's.
 hierarchy=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
-[ -n "$hierarchy" ] || exit 77
+[ -n "$hierarchy" ] || skip "there is no cgroup v2"
+why=$(unshare --mount --propagation private --pid --fork --kill-child --uts --ipc --net --cgroup mount -t tmpfs tmpfs /mnt 2>&1) ||
+  skip "no copy of this system can be made here: $why"
 group=$hierarchy/moult-unit-$$
-mkdir "$group" 2>/dev/null || exit 77
+why=$(mkdir "$group" 2>&1) || skip "no cgroup of its own: $why"
 clean() {
   # Its processes went with PID 1, which may take a moment.
   for _ in 1 2 3 4 5 6 7 8 9 10; do
@@ -139,7 +143,7 @@ bash -c 'echo $$ >"$1/cgroup.procs" && shift && exec "$@"' enter "$group" \
   exec chroot . /lib/systemd/systemd --system systemd.unit=unit-check.service systemd.unified_cgroup_hierarchy=1 \
     systemd.show_status=no systemd.log_target=console </dev/null
 ' unit "$self" "$told" "${debs[@]}" >"$told/boot" 2>&1 || result=$?
-[ $result -ne 77 ] || exit 77
+[ $result -ne 77 ] || skip "an overlay, /sys or cgroups cannot be mounted here"
 cat "$told/check" 2>/dev/null || true
 if [ $result -ne 0 ] || ! grep -q '^unit: started' "$told/check"; then
   tail -n 40 "$told/boot"
