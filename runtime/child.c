@@ -157,6 +157,11 @@ bool up_child_lively(const struct up_child *c, uint64_t now)
     return c->pid > 0 && !up_child_stopping(c) && c->beaten && now - c->heard < c->heartbeat / 2;
 }
 
+bool up_child_beaten(const struct up_child *c)
+{
+    return c->pid > 0 && c->beaten;
+}
+
 void up_child_tell(struct up_child *c, const char *format, ...)
 {
     char line[1024];

@@ -46,6 +46,8 @@ bool up_child_wants_write(const struct up_child *c); /* something waits until th
 const char *up_child_hear(struct up_child *c, uint64_t now);
 /* Whether it runs, is not being stopped, and has beaten within half of the heartbeat. */
 bool up_child_lively(const struct up_child *c, uint64_t now);
+/* Whether it has beaten since it was last started. */
+bool up_child_beaten(const struct up_child *c);
 /* Queue a line, formatted as by printf; dropped when the child is not there. */
 void up_child_tell(struct up_child *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -223,6 +223,8 @@ static int poll_timeout(const struct up_supervisor *s)
         next = sooner(next, s->restart_at);
     if (s->retry_at > 0 && s->leave == UP_LEAVE_NOT && s->restart_at == 0)
         next = sooner(next, s->retry_at);
+    if (s->confirm_by > 0)
+        next = sooner(next, s->confirm_by);
     if (s->ready_by > 0)
         next = sooner(next, s->ready_by);
     if (s->sweep_until > 0)
@@ -263,6 +265,7 @@ int up_supervisor_step(struct up_supervisor *s, int *timeout, struct up_error *e
     up_look_after_trouble(s);
     up_look_after_script(s);
     up_tell_trouble(s);
+    up_look_after_confirm(s);
     if (!s->device || s->leave != UP_LEAVE_NOT || up_supervisor_now(s) >= s->ready_by)
         up_tell_ready(s);
     if (s->restart_at > 0 && s->leave == UP_LEAVE_NOT && up_supervisor_now(s) >= s->restart_at) {

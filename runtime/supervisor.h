@@ -15,9 +15,10 @@
  * The service manager is told READY=1 at the agent's first beat, which it sends
  * when it listens on <state>/control; or when it cannot start, or after 20 s.
  *
- * START counts the starts of a trial, 0 outside of one. A confirm is answered
- * "deferred" until the script that is on trial has beaten lately: a script
- * that hangs must not be confirmed before its silence is noticed.
+ * START counts the starts of a trial, 0 outside of one. A confirm waits for
+ * the first beat of the script on trial, at most half of the heartbeat, and is
+ * answered "deferred" when that has not beaten lately: a script that hangs must
+ * not be confirmed before its silence is noticed.
  *
  * What does not work of updating is trouble: the script runs all the same, and
  * it is tried again every minute. "on": updates work, only leftovers or what is

@@ -22,20 +22,39 @@ static bool go_to_armed(struct up_supervisor *s)
     return true;
 }
 
-static void hear_confirm(struct up_supervisor *s)
+static void confirm(struct up_supervisor *s)
 {
     struct up_error err;
     int n;
 
+    s->confirm_by = 0;
     up_supervisor_refresh(s);
     if (up_supervisor_phase(s) == UP_TRIAL && !up_child_lively(s->script, up_supervisor_now(s)))
-        n = up_fail(&err, UP_DEFERRED, "the script gives no sign of life");
+        n = up_fail(&err, UP_DEFERRED, "the script gives no sign of life; confirm again when it works");
     else
         n = up_device_confirm(s->device, &err);
     up_tell_answer(s, "confirm", n, &err);
     up_tell_phase(s);
     if (n == 0)
         up_say(s, "confirmed");
+}
+
+/* Between its start and its first beat a script is not hung: that is waited
+ * for, but not for so long that whoever asked has given up. */
+static void hear_confirm(struct up_supervisor *s)
+{
+    up_supervisor_refresh(s);
+    if (up_supervisor_phase(s) != UP_TRIAL || up_child_beaten(s->script))
+        confirm(s);
+    else if (s->confirm_by == 0)
+        s->confirm_by = up_supervisor_now(s) + (uint64_t)s->config->heartbeat * 500;
+}
+
+void up_look_after_confirm(struct up_supervisor *s)
+{
+    if (s->confirm_by > 0 && (up_supervisor_phase(s) != UP_TRIAL || up_child_beaten(s->script) ||
+                              up_supervisor_now(s) >= s->confirm_by))
+        confirm(s);
 }
 
 static void hear_rollback(struct up_supervisor *s, const char *why)

@@ -56,6 +56,7 @@ struct up_supervisor {
     uint64_t restart_at;  /* ms; when to try the restart command again; 0: not */
     uint64_t restart_delay;
     uint64_t sweep_until; /* ms; kill what the script left until then at the latest; 0: nothing is left */
+    uint64_t confirm_by;  /* ms; a confirm waits until then for the script's first beat; 0: none does */
     uint64_t ready_by;    /* ms; the service manager is told then at the latest; 0: it was */
 };
 
@@ -98,6 +99,9 @@ uint64_t up_script_due(const struct up_supervisor *s);
 /* From now on kill what the script left; nothing is started before it is gone,
  * or UP_SWEEP_MOST_MS passed: a process may hang in the kernel. */
 void up_sweep(struct up_supervisor *s);
+
+/* What became of a confirm that waits for the first beat. */
+void up_look_after_confirm(struct up_supervisor *s);
 
 /* Up to a bounded number of lines, so that a flood from one child starves
  * nobody. True: more may be there. */

@@ -198,15 +198,34 @@ static void a_flood_of_one_child_is_heard_in_turns(void **state)
 static void a_script_on_trial_is_confirmed_once_it_is_alive(void **state)
 {
     static const struct play_step steps[] = {
-        MUTE(SCRIPT), TRIES, SAYS(AGENT, "confirm"), SAYS(SCRIPT, "beat"), SAYS(AGENT, "confirm"), OVER,
+        MUTE(SCRIPT), TRIES, SAYS(AGENT, "confirm"), WAITS(1000), SAYS(SCRIPT, "beat"), OVER,
     };
 
     (void)state;
     perform(steps);
-    must_do("agent < answer confirm deferred the script gives no sign of life\nagent < phase trial\n"
-            "agent < answer confirm ok\nagent < phase idle\n");
+    must_do("agent < answer confirm ok\nagent < phase idle\n");
     must_say("confirmed\n");
     assert_int_equal(phase(), UP_IDLE);
+}
+
+/* Neither one that never beat since its start, nor one that fell silent. */
+static void a_script_on_trial_that_is_silent_is_not_confirmed(void **state)
+{
+    static const struct play_step never[] = {MUTE(SCRIPT), TRIES, SAYS(AGENT, "confirm"), WAITS(31000), OVER};
+    static const struct play_step silent[] = {
+        MUTE(SCRIPT), TRIES, SAYS(SCRIPT, "beat"), WAITS(31000), SAYS(AGENT, "confirm"), OVER};
+    const char *told = "agent < answer confirm deferred the script gives no sign of life; confirm again when "
+                       "it works\nagent < phase trial\n";
+
+    (void)state;
+    perform(never);
+    must_do(told);
+    assert_int_equal(phase(), UP_TRIAL);
+    assert_int_equal(tear_down(NULL), 0);
+    assert_int_equal(set_up(NULL), 0);
+    perform(silent);
+    must_do(told);
+    assert_int_equal(phase(), UP_TRIAL);
 }
 
 static void what_is_armed_is_undone_at_once(void **state)
@@ -632,6 +651,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_idle_device_has_nothing_to_decide, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_flood_of_one_child_is_heard_in_turns, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_script_on_trial_is_confirmed_once_it_is_alive, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_script_on_trial_that_is_silent_is_not_confirmed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_armed_is_undone_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_undone_on_the_way_to_its_trial_is_not_tried, set_up,
                                         tear_down),
