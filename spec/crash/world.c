@@ -24,7 +24,8 @@
 
 static const char *const package_paths[WORLD_PACKAGES] = {
     "/packages/factory.upd",   "/packages/script.upd", "/packages/core.upd",       "/packages/both.upd",
-    "/packages/same-core.upd", "/packages/delta.upd",  "/packages/both-delta.upd", REMOTE};
+    "/packages/same-core.upd", "/packages/delta.upd",  "/packages/both-delta.upd", REMOTE,
+    "/packages/interim.upd"};
 
 /* One power-on. */
 struct life {
@@ -99,7 +100,8 @@ static unsigned core_of(struct sim *sim, unsigned slot)
 
 static bool has_script(enum world_package package)
 {
-    return package != WORLD_CORE && package != WORLD_DELTA && package != WORLD_REMOTE;
+    return package != WORLD_CORE && package != WORLD_DELTA && package != WORLD_REMOTE &&
+           package != WORLD_INTERIM;
 }
 
 static bool is_delta(enum world_package package)
@@ -111,7 +113,12 @@ unsigned world_new_core(enum world_package package)
 {
     if (is_delta(package) || package == WORLD_REMOTE)
         return VARIANT_KIN;
-    return package == WORLD_FACTORY || package == WORLD_SCRIPT || package == WORLD_SAME_CORE ? 1 : 2;
+    return package == WORLD_CORE || package == WORLD_BOTH ? 2 : 1;
+}
+
+static unsigned sequence_of(const struct world_plan *plan)
+{
+    return plan->second ? 3 : 2;
 }
 
 /* What would be started now: script and core must be a pair that somebody
@@ -342,7 +349,7 @@ static bool is_new(const struct life *l)
     const struct up_journal_state *s = up_device_state(l->device);
 
     if (!l->plan->permit)
-        return s->floor[UP_SCRIPT] == 2 || s->floor[UP_CORE] == 2;
+        return s->floor[UP_SCRIPT] == sequence_of(l->plan) || s->floor[UP_CORE] == sequence_of(l->plan);
     return world_permit_used(l->sim, s);
 }
 
@@ -550,10 +557,10 @@ static void check_leftovers(struct sim *sim, struct life *l)
 }
 
 /* The gates may refuse what failed here once; nothing else excuses it. */
-static bool is_quarantined(const struct up_journal_state *s)
+static bool is_quarantined(const struct up_journal_state *s, const struct world_plan *plan)
 {
     for (int i = 0; i < UP_QUARANTINE_MAX; i++)
-        if (s->quarantine[i].sequence == 2)
+        if (s->quarantine[i].sequence == sequence_of(plan))
             return true;
     return false;
 }
@@ -570,7 +577,7 @@ static void check_outcome(struct life *l, bool online)
             bad(l->log, "a confirmed update was lost");
         else if (online && !l->log->refused)
             bad(l->log, "settled on the old release although the new one is healthy");
-        else if (online && !l->log->tampered && !is_quarantined(s))
+        else if (online && !l->log->tampered && !is_quarantined(s, l->plan))
             bad(l->log, "refused a release that is not quarantined: %s", l->log->cause);
     }
     if (l->plan->verdict != WORLD_CONFIRM && taken)
@@ -661,26 +668,40 @@ static void put_leftovers(struct sim *sim)
 }
 
 /* The same bytes each time; made once. */
-static void put_package(struct sim *sim, enum world_package package)
+static void put_package(struct sim *sim, enum world_package package, unsigned sequence)
 {
-    static void *made[WORLD_PACKAGES];
-    static size_t sizes[WORLD_PACKAGES];
-    unsigned sequence = package == WORLD_FACTORY ? 1 : 2;
-    unsigned script = has_script(package) ? sequence : 0;
+    static void *made[2][WORLD_PACKAGES];
+    static size_t sizes[2][WORLD_PACKAGES];
+    unsigned script = !has_script(package) ? 0 : package == WORLD_FACTORY ? 1 : 2;
     unsigned core = package == WORLD_SCRIPT ? 0 : world_new_core(package);
+    void **bytes = &made[sequence == 3][package];
+    size_t *size = &sizes[sequence == 3][package];
 
-    if (!made[package])
-        made[package] = is_delta(package) ? variant_delta(sequence, script, 1, core, &sizes[package])
-                                          : variant_package(sequence, script, core, &sizes[package]);
-    sim_put(sim, package_paths[package], made[package], sizes[package], 0644);
+    if (!*bytes)
+        *bytes = is_delta(package) ? variant_delta(sequence, script, 1, core, size)
+                                   : variant_package(sequence, script, core, size);
+    sim_put(sim, package_paths[package], *bytes, *size, 0644);
+}
+
+/* Something of the device's past, which is not what is looked at. */
+static void live_through(struct sim *sim, const struct world_plan *past, bool online)
+{
+    struct world_log log = {0};
+
+    if (world_live(sim, past, online, &log) != WORLD_SETTLED || log.bad[0]) {
+        fprintf(stderr, "the %s does not work: %s\n", past->name, log.bad);
+        abort();
+    }
+    sim_settle(sim);
 }
 
 struct sim *world_new(const struct world_plan *plan)
 {
     const struct world_plan factory_plan = {
         .name = "factory", .package = WORLD_FACTORY, .loader = plan->loader};
+    const struct world_plan interim_plan = {
+        .name = "first update", .provisioned = true, .package = WORLD_INTERIM, .loader = plan->loader};
     struct sim *sim = sim_new();
-    struct world_log log = {0};
 
     sim_put_dir(sim, "/device", 0755);
     put_slots(sim, plan->medium, world_new_core(plan->package) == VARIANT_KIN ? VARIANT_KIN : 2);
@@ -691,13 +712,12 @@ struct sim *world_new(const struct world_plan *plan)
     sim_put_text(sim, cmdline('b'), "console=ttyS0 moult.slot=b\n");
     sim_put_text(sim, cmdline(0), "console=ttyS0\n");
     for (int i = 0; i < WORLD_PACKAGES; i++)
-        put_package(sim, (enum world_package)i);
-    if (plan->provisioned) {
-        if (world_live(sim, &factory_plan, false, &log) != WORLD_SETTLED || log.bad[0]) {
-            fprintf(stderr, "the factory does not work: %s\n", log.bad);
-            abort();
-        }
-        sim_settle(sim);
+        put_package(sim, (enum world_package)i, i == WORLD_FACTORY ? 1 : 2);
+    if (plan->provisioned)
+        live_through(sim, &factory_plan, false);
+    if (plan->second) {
+        live_through(sim, &interim_plan, true);
+        put_package(sim, plan->package, 3);
     }
     if (plan->permit) {
         world_put_permit(sim, package_paths[plan->package]);

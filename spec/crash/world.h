@@ -22,7 +22,8 @@ enum world_package {
     WORLD_SAME_CORE,
     WORLD_DELTA,
     WORLD_BOTH_DELTA,
-    WORLD_REMOTE, /* a core, fetched but for the blocks that the device has */
+    WORLD_REMOTE,  /* a core, fetched but for the blocks that the device has */
+    WORLD_INTERIM, /* the old core once more, under a higher sequence: into the other slot */
     WORLD_PACKAGES
 };
 /* Which core variant (variants.h) runs once the package is confirmed. */
@@ -61,6 +62,8 @@ struct world_plan {
     enum world_verdict verdict;
     enum world_loader loader;
     enum world_medium medium;
+    bool
+        second; /* it has been updated before (WORLD_INTERIM) and runs from slot b; the package is release 3 */
     bool permit; /* its floor is that of the package already; a permit is given when the install begins */
 };
 
