@@ -230,6 +230,20 @@ void up_device_close(struct up_device *d)
     free(d);
 }
 
+/* The name of the state, which may be there from a try that failed at just this.
+ * That of a mount point is not ours, and may lie where nothing can be synced. */
+static int sync_name(const struct up_device *d, struct up_error *err)
+{
+    struct up_stat state, above;
+    char path[UP_PATH_SIZE];
+
+    up_device_path(d, "..", path, sizeof path);
+    if (d->storage->ops->stat(d->storage, d->config->state, &state) < 0 ||
+        d->storage->ops->stat(d->storage, path, &above) < 0)
+        return up_fail(err, UP_WRITE, "state %s: %s", d->config->state, strerror(errno));
+    return state.device == above.device ? up_storage_sync_parent(d->storage, d->config->state, err) : 0;
+}
+
 int up_device_provision(struct up_device **out, struct up_storage *storage, const struct up_config *config,
                         struct up_error *err)
 {
@@ -239,9 +253,8 @@ int up_device_provision(struct up_device **out, struct up_storage *storage, cons
     int started;
 
     if (allocate(&d, storage, config, err) < 0 ||
-        up_storage_make_dir(storage, config->state, 0700, err) < 0 ||
-        /* It may be there from a try that failed at just this. */
-        up_storage_sync_parent(storage, config->state, err) < 0 || up_device_take_lock(d, err) < 0)
+        up_storage_make_dir(storage, config->state, 0700, err) < 0 || sync_name(d, err) < 0 ||
+        up_device_take_lock(d, err) < 0)
         goto fail;
     switch (up_journal_read(d->journal, &state, err)) {
     case UP_NOTHING:
