@@ -141,6 +141,9 @@ struct sim *fault_reboot(const struct sim *sim, const struct fault_spec *f, cons
         worse.harm = SIM_PAIRED;
     if (f->kind == FAULT_LYING)
         worse = (struct sim_choice){SIM_INDEPENDENT, SIM_RANDOM, choice->seed + f->n, SIM_LYING};
+    /* What was being written then is whole, old or new: one misfortune at a time. */
+    if (f->kind == FAULT_LOST)
+        worse = (struct sim_choice){SIM_ORDERED, choice->seed & 1 ? SIM_ALL : SIM_NONE, 0, SIM_HARMLESS};
     medium = sim_reboot(sim, &worse);
     if (f->kind == FAULT_LOST)
         free(sim_lose_file(medium, STATE, f->n));
