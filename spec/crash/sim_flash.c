@@ -475,6 +475,18 @@ static void tear(struct inode *inode, const struct inode *after, uint64_t unit, 
         f->state[unit] = UNIT_WEAK + WEAK_READS;
 }
 
+/* A page of NAND that is programmed only in part may take along one that shares
+ * its cells: up to three before it, in the same block. */
+static void tear_paired(struct inode *inode, const struct inode *after, uint64_t unit, uint64_t *random)
+{
+    const struct flash *f = inode->flash;
+    uint64_t back = sim_mix(random) % 6 + 1;
+
+    if (f->kind == UP_FLASH_NAND && back <= 3 && unit % (f->erase_size / f->unit) >= back &&
+        f->state[unit - back] == UNIT_WRITTEN)
+        tear(inode, after, unit - back, random);
+}
+
 void flash_replay(struct node *node, const struct change *c, size_t whole, bool torn, uint64_t *random)
 {
     const struct flash *after = c->after->flash;
@@ -496,6 +508,8 @@ void flash_replay(struct node *node, const struct change *c, size_t whole, bool 
 
         if (c->erase || i == whole) {
             tear(inode, c->after, unit, random);
+            if (!c->erase)
+                tear_paired(inode, c->after, unit, random);
         } else if (i < whole) {
             if (after->unit > sizeof data)
                 abort();

@@ -12,7 +12,8 @@
  *
  * There is no cache: what was done is on the medium. A cut while pages are
  * written leaves the first of them written, the next torn and the others as
- * they were; a cut while a block is erased leaves all of it torn. What is torn
+ * they were, and on NAND perhaps one of the three pages before it in its block
+ * torn, too, since they share cells; a cut while a block is erased leaves all of it torn. What is torn
  * reads as garbage, as erased, not at all (EIO), or right for the next three
  * reads and not later; it has to be erased. A UBI volume whose update was cut
  * reads with EBADF until a new one is complete.
