@@ -225,6 +225,9 @@ enum fault_end fault_judge(struct sim *sim, const struct world_plan *plan, const
     if (end == FAULT_NAKED)
         snprintf(naked, sizeof naked, "nothing runs: %s", log->cause);
     world_live(sim, plan, true, log);
+    /* What fell back without a verdict on it may be offered again. */
+    if (!log->bad[0] && lasts(f) && plan->verdict == WORLD_CONFIRM && !log->confirmed && !log->refused)
+        world_live(sim, plan, true, log);
     if (!log->bad[0])
         world_check(sim, plan, true, log);
     if (!log->bad[0] && sim_open_files(sim) > 0)
