@@ -180,50 +180,32 @@ void fault_live(struct sim *sim, const struct world_plan *plan, struct world_log
     }
 }
 
-/* With the fault: a whole pair runs in the end, however often it was tried. */
-static enum fault_end judge_lasting(struct sim *sim, const struct world_plan *plan,
-                                    const struct fault_spec *f, struct world_log *log)
+/* With the fault: a whole pair runs in the end, however often it was tried. In
+ * the factory there need not be a device yet. */
+static void judge_lasting(struct sim *sim, const struct world_plan *plan, const struct fault_spec *f,
+                          struct world_log *log)
 {
     fault_arm(sim, f, true);
     log->faulty = true;
     log->loader_fails = f->kind == FAULT_LOADER;
     fault_live(sim, plan, log);
     log->faulty = log->loader_fails = false;
-    if (log->bad[0])
-        return FAULT_BAD;
-    /* In the factory there need not be a device yet. */
-    if (!log->ran && (plan->provisioned || log->confirmed))
-        return FAULT_NAKED;
-    return FAULT_FINE;
+    if (!log->bad[0] && !log->ran && (plan->provisioned || log->confirmed))
+        snprintf(log->bad, sizeof log->bad, "nothing runs: %s", log->cause);
 }
 
 /* After a queue that lied, nothing is asked but that what starts is whole. */
-static enum fault_end judge_lying(struct sim *sim, const struct world_plan *plan, struct world_log *log)
+static void judge_lying(struct sim *sim, const struct world_plan *plan, struct world_log *log)
 {
     log->faulty = true;
     fault_live(sim, plan, log);
-    return strncmp(log->bad, "would start", 11) == 0 ? FAULT_BAD : FAULT_FINE;
+    if (strncmp(log->bad, "would start", 11) != 0)
+        log->bad[0] = '\0';
 }
 
-enum fault_end fault_judge(struct sim *sim, const struct world_plan *plan, const struct fault_spec *f,
-                           const struct world_log *before, struct world_log *log)
+static void judge_settled(struct sim *sim, const struct world_plan *plan, const struct fault_spec *f,
+                          struct world_log *log)
 {
-    enum fault_end end = FAULT_FINE;
-    char naked[sizeof log->bad] = "";
-
-    *log = *before;
-    log->boots = 0;
-    log->faulty = false;
-    if (f->kind == FAULT_LYING)
-        return judge_lying(sim, plan, log);
-    if (lasts(f))
-        end = judge_lasting(sim, plan, f, log);
-    if (end == FAULT_BAD)
-        return end;
-    fault_lift(sim);
-    sim_shutdown(sim);
-    if (end == FAULT_NAKED)
-        snprintf(naked, sizeof naked, "nothing runs: %s", log->cause);
     world_live(sim, plan, true, log);
     /* What fell back without a verdict on it may be offered again. */
     if (!log->bad[0] && lasts(f) && plan->verdict == WORLD_CONFIRM && !log->confirmed && !log->refused)
@@ -232,8 +214,24 @@ enum fault_end fault_judge(struct sim *sim, const struct world_plan *plan, const
         world_check(sim, plan, true, log);
     if (!log->bad[0] && sim_open_files(sim) > 0)
         snprintf(log->bad, sizeof log->bad, "%u files are left open", sim_open_files(sim));
+}
+
+bool fault_judge(struct sim *sim, const struct world_plan *plan, const struct fault_spec *f,
+                 const struct world_log *before, struct world_log *log)
+{
+    *log = *before;
+    log->boots = 0;
+    log->faulty = log->loader_fails = false;
+    if (f->kind == FAULT_LYING) {
+        judge_lying(sim, plan, log);
+        return !log->bad[0];
+    }
+    if (lasts(f))
+        judge_lasting(sim, plan, f, log);
     if (log->bad[0])
-        return FAULT_BAD;
-    memcpy(log->bad, naked, sizeof naked);
-    return end;
+        return false;
+    fault_lift(sim);
+    sim_shutdown(sim);
+    judge_settled(sim, plan, f, log);
+    return !log->bad[0];
 }

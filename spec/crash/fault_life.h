@@ -53,18 +53,13 @@ struct sim *fault_reboot(const struct sim *sim, const struct fault_spec *f, cons
 /* Whether the device met it, and after how many operations. */
 bool fault_met(const struct sim *sim, const struct fault_spec *f, unsigned *met_at);
 
-enum fault_end {
-    FAULT_FINE,
-    FAULT_BAD,  /* the log says what */
-    FAULT_NAKED /* with a fault that lasts, nothing runs; the log says why */
-};
-
 /*
  * What becomes of a medium as the power left it: a fault that lasts is met
  * again, and then gone. `before` is the log of the life until then and stays.
- * The end's log goes to *log.
+ * The end's log goes to *log, which says in `bad` what is wrong with it; whether
+ * nothing is.
  */
-enum fault_end fault_judge(struct sim *medium, const struct world_plan *plan, const struct fault_spec *f,
-                           const struct world_log *before, struct world_log *log);
+bool fault_judge(struct sim *medium, const struct world_plan *plan, const struct fault_spec *f,
+                 const struct world_log *before, struct world_log *log);
 
 #endif

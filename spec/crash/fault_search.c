@@ -50,18 +50,16 @@ static bool is_known(struct search *s, const char *text)
 }
 
 static void report(struct search *s, const struct fault_spec *f, unsigned cut, unsigned medium,
-                   enum fault_end end, const struct world_log *log)
+                   const struct world_log *log)
 {
     char text[80];
 
-    s->tally[f->kind].bad += end == FAULT_BAD;
-    s->naked += end == FAULT_NAKED;
+    s->tally[f->kind].bad++;
     if (is_known(s, log->bad))
         return;
     fault_text(f, text);
-    printf("%s: %s: %s\n  again: faults --again '%s' %s %u %u\n",
-           end == FAULT_BAD && fault_models[f->kind].all ? "bad" : "apart", s->plan->name, log->bad,
-           s->plan->name, text, cut, medium);
+    printf("%s: %s: %s\n  again: faults --again '%s' %s %u %u\n", fault_models[f->kind].all ? "bad" : "apart",
+           s->plan->name, log->bad, s->plan->name, text, cut, medium);
 }
 
 struct sim *fault_live_until(const struct search *s, const struct fault_spec *f, unsigned k,
@@ -77,16 +75,15 @@ struct sim *fault_live_until(const struct search *s, const struct fault_spec *f,
     return sim;
 }
 
-enum fault_end fault_end_of(struct search *s, struct sim *medium, const struct fault_spec *f,
-                            const struct world_log *before, unsigned cut, unsigned which)
+void fault_end_of(struct search *s, struct sim *medium, const struct fault_spec *f,
+                  const struct world_log *before, unsigned cut, unsigned which)
 {
     struct world_log log;
-    enum fault_end end = fault_judge(medium, s->plan, f, before, &log);
+    bool fine = fault_judge(medium, s->plan, f, before, &log);
 
     s->tally[f->kind].states++;
-    if (end != FAULT_FINE)
-        report(s, f, cut, which, end, &log);
-    return end;
+    if (!fine)
+        report(s, f, cut, which, &log);
 }
 
 static bool seen_before(struct search *s, uint64_t key)
@@ -137,7 +134,7 @@ void fault_cut(struct search *s, const struct fault_spec *f, unsigned k, bool on
              first = fault_below(&s->random, all);
 
     if (log.bad[0])
-        report(s, f, k, 0, FAULT_BAD, &log);
+        report(s, f, k, 0, &log);
     for (unsigned i = 0; i < media && !log.bad[0]; i++) {
         unsigned which = (first + (unsigned)((unsigned long)i * all / media)) % all;
         struct sim_choice choice = sim_choice(sim, which);
@@ -158,7 +155,7 @@ bool fault_uncut(struct search *s, const struct fault_spec *f, unsigned *met_at,
 
     *ops = sim_ops(sim);
     if (met && log.bad[0])
-        report(s, f, 0, 0, FAULT_BAD, &log);
+        report(s, f, 0, 0, &log);
     else if (met && fault_models[f->kind].all && f->kind != FAULT_LOST)
         fault_end_of(s, sim, f, &log, 0, 0);
     sim_free(sim);

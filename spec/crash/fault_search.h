@@ -23,7 +23,6 @@ struct tally {
 struct search {
     const struct world_plan *plan;
     struct sim *start;
-    unsigned long naked;
     struct tally tally[FAULT_KINDS];
     uint64_t random;
     uint64_t *seen; /* --all: media that were judged, by what tells them apart; open addressing */
@@ -40,8 +39,8 @@ unsigned fault_below(uint64_t *state, size_t n);
 struct sim *fault_live_until(const struct search *s, const struct fault_spec *f, unsigned k,
                              struct world_log *log, FILE *trace);
 /* Judge, count, and say what is bad: each kind of it once, with what shows it again. */
-enum fault_end fault_end_of(struct search *s, struct sim *medium, const struct fault_spec *f,
-                            const struct world_log *before, unsigned cut, unsigned which);
+void fault_end_of(struct search *s, struct sim *medium, const struct fault_spec *f,
+                  const struct world_log *before, unsigned cut, unsigned which);
 /* The whole story without a cut. Whether the fault was met; the operations
  * after which it was, and at the end. */
 bool fault_uncut(struct search *s, const struct fault_spec *f, unsigned *met_at, unsigned *ops);

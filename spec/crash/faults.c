@@ -45,7 +45,7 @@ static const int errors[] = {EIO, ENOSPC, EROFS};
 /* What processes that divide the flows share. */
 struct board {
     atomic_uint next, ended;
-    atomic_ulong states[FAULT_KINDS], bad[FAULT_KINDS], naked;
+    atomic_ulong states[FAULT_KINDS], bad[FAULT_KINDS];
 };
 
 /* How often each call is made when nothing fails. */
@@ -233,7 +233,6 @@ static void take_flows(struct board *board, const struct options *o)
             atomic_fetch_add(&board->states[kind], s.tally[kind].states);
             atomic_fetch_add(&board->bad[kind], s.tally[kind].bad);
         }
-        atomic_fetch_add(&board->naked, s.naked);
         printf("  [%u/%u] %s: %lu states, %lu bad, %ld s\n", atomic_fetch_add(&board->ended, 1) + 1,
                wanted(o->only), s.plan->name, states, bad, (long)(time(NULL) - began));
         sim_free(s.start);
@@ -255,7 +254,6 @@ static unsigned long summary(struct board *board)
         states += fault_models[kind].all ? board->states[kind] : 0;
         bad += fault_models[kind].all ? board->bad[kind] : 0;
     }
-    printf("  apart: nothing runs while the fault lasts: %lu states\n", board->naked);
     printf("faults-cuts: %lu states, %lu bad\n", states, bad);
     return bad;
 }
