@@ -379,7 +379,8 @@ static int m_begin(lua_State *L)
     return push_done(L, up_device_begin(d, check_manifest(L, 2), &err), &err);
 }
 
-/* device:finish(package) -> "armed" | "provisioned" | nil, message, "again" | nil, message, code */
+/* device:finish(package) -> "armed" | "provisioned", how it was read back ("past the cache") |
+ *   nil, message, "again" | nil, message, code */
 static int m_finish(lua_State *L)
 {
     struct up_device *d = check_open(L);
@@ -392,7 +393,8 @@ static int m_finish(lua_State *L)
     if (rc < 0)
         return up_push_fail(L, &err);
     lua_pushstring(L, up_device_state(d)->phase == UP_ARMED ? "armed" : "provisioned");
-    return 1;
+    lua_pushstring(L, up_read_back_text(up_device_read_back(d)));
+    return 2;
 }
 
 /* device:parts(package) -> array of the parts that this device would take; one

@@ -1,11 +1,12 @@
 /*
- * update.native.slot -- what the device files of the slots are, for doctor.
+ * update.native.slot -- what the device files of the slots are, and whether a
+ * directory can be written to, for doctor.
  *
  *   local slot = require "update.native.slot"
  *   local view = assert(slot.inspect "/dev/mtd4")
  *   print(view.kind, view.capacity, view.bad)
  *
- * Reads and changes nothing.
+ * inspect() reads and changes nothing.
  */
 #include "slot.h"
 
@@ -28,8 +29,27 @@ static const char *kind_of(const struct up_slot_traits *t)
     }
 }
 
+/* As the names of enum up_read_back. */
+static const char *const ways[] = {"direct", "dropped", "cached"};
+
+/* try(dir) -> how what was written there was read back, as in inspect(), milliseconds that the sync took |
+ *   nil, message, code. Makes a small file and removes it. */
+static int f_try(lua_State *L)
+{
+    struct up_error err;
+    uint64_t sync_ms = 0;
+    int how = up_storage_try(up_storage_system(), luaL_checkstring(L, 1), &sync_ms, &err);
+
+    if (how < 0)
+        return up_push_fail(L, &err);
+    lua_pushstring(L, ways[how]);
+    lua_pushinteger(L, (lua_Integer)sync_ms);
+    return 2;
+}
+
 /* inspect(path) -> { kind = "file"|"block"|"nor"|"nand"|"ubi", there, mounted, writable, why, size, capacity,
- *   erase_size, write_size, blocks, bad } (bytes and counts; why it is not writable) | nil, message, code */
+ *   erase_size, write_size, blocks, bad,
+ *   read_back = "direct" (past the cache) | "dropped" (the cache was dropped) | "cached" (may come from it) } (bytes and counts; why it is not writable) | nil, message, code */
 static int f_inspect(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
@@ -38,7 +58,7 @@ static int f_inspect(lua_State *L)
 
     if (up_slot_inspect(&v, up_storage_system(), path, &err) < 0)
         return up_push_fail(L, &err);
-    lua_createtable(L, 0, 12);
+    lua_createtable(L, 0, 13);
     up_set_string(L, "kind", kind_of(&v.traits));
     up_set_boolean(L, "there", v.there);
     up_set_boolean(L, "mounted", v.mounted);
@@ -50,11 +70,13 @@ static int f_inspect(lua_State *L)
     up_set_integer(L, "write_size", v.traits.flash.write_size);
     up_set_integer(L, "blocks", v.blocks);
     up_set_integer(L, "bad", v.bad);
+    up_set_string(L, "read_back", ways[v.read_back]);
     return 1;
 }
 
 static const luaL_Reg functions[] = {
     {"inspect", f_inspect},
+    {"try", f_try},
     {NULL, NULL},
 };
 

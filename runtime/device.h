@@ -118,6 +118,9 @@ int up_device_begin(struct up_device *d, const struct up_manifest *m, struct up_
  * UP_UNTRUSTED the script archive; gates; UP_NOSPACE. None arms anything.
  */
 int up_device_finish(struct up_device *d, const struct up_manifest *m, struct up_error *err);
+/* How the last finish() read back what was written: of its parts, the least
+ * sure way. */
+enum up_read_back up_device_read_back(const struct up_device *d);
 /*
  * Drop a transaction that is not armed, and remember why. From arming it is
  * over when the boot loader's variables, read back, start the old slot; else

@@ -58,6 +58,7 @@ struct up_device {
     int lock;                      /* -1 when not held by us */
     struct up_permit *permit;      /* at hand, verified; or NULL */
     struct up_finish *finish;      /* NULL when not under way */
+    enum up_read_back read_back;   /* of the parts, the least sure way */
     struct up_known_source source;
     struct up_source_check *source_check; /* NULL when not under way */
     struct up_kept kept;

@@ -255,6 +255,7 @@ static int open_part(struct up_device *d, const struct up_part *part, struct up_
     struct up_finish *f = d->finish;
     char path[UP_PATH_SIZE], spool[UP_PATH_SIZE];
     bool core = part->kind == UP_CORE, adopt = core && up_device_adopts(d);
+    int how;
 
     up_device_target(d, part->kind, path, sizeof path);
     up_device_path(d, "tx", spool, sizeof spool);
@@ -269,9 +270,19 @@ static int open_part(struct up_device *d, const struct up_part *part, struct up_
         return err->code;
     if (adopt)
         return 0;
-    if (up_slot_sync(f->target, err) < 0 || up_slot_drop_cache(f->target, err) < 0)
+    if (up_slot_sync(f->target, err) < 0)
         return err->code;
+    how = up_slot_drop_cache(f->target, err);
+    if (how < 0)
+        return how;
+    if (how > (int)d->read_back)
+        d->read_back = (enum up_read_back)how;
     return 0;
+}
+
+enum up_read_back up_device_read_back(const struct up_device *d)
+{
+    return d->read_back;
 }
 
 static void close_part(struct up_device *d)
@@ -317,6 +328,7 @@ static int arm(struct up_device *d, struct up_error *err)
 {
     struct up_journal_state next = d->state;
     struct up_transaction *t = &next.tx;
+    char message[UP_LAST_SIZE];
 
     if (t->parts & 1u << UP_CORE) {
         next.phase = UP_ARMING;
@@ -328,7 +340,8 @@ static int arm(struct up_device *d, struct up_error *err)
     next.phase = UP_ARMED;
     if (up_device_save(d, &next, err) < 0)
         return err->code;
-    up_device_note(d, "armed", UP_OK, t->pair.release, t->sequence, "");
+    snprintf(message, sizeof message, "read back %s", up_read_back_text(d->read_back));
+    up_device_note(d, "armed", UP_OK, t->pair.release, t->sequence, message);
     return 0;
 }
 
@@ -385,6 +398,7 @@ int up_device_finish(struct up_device *d, const struct up_manifest *m, struct up
         memcmp(d->state.tx.pair.digest, m->digest, sizeof m->digest) != 0)
         return up_fail(err, UP_NOTHING, "release %s: no transaction of it to finish", m->release);
     if (!d->finish) {
+        d->read_back = UP_READ_DIRECT;
         next.phase = UP_INSTALLING;
         if (next.phase != d->state.phase && up_device_save(d, &next, err) < 0)
             return err->code;

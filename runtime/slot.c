@@ -62,9 +62,9 @@ static int plain_sync(struct up_slot *s, struct up_error *err)
 
 static int plain_drop_cache(struct up_slot *s, struct up_error *err)
 {
-    if (s->storage->ops->drop_cache(s->storage, s->file, 0, s->size) < 0)
-        return up_slot_failed(s, "drop cache", err);
-    return 0;
+    int how = s->storage->ops->drop_cache(s->storage, s->file, 0, s->size);
+
+    return how < 0 ? up_slot_failed(s, "drop cache", err) : how;
 }
 
 static long long plain_read(struct up_slot *s, void *buf, size_t len, uint64_t offset, struct up_error *err)
@@ -268,7 +268,7 @@ int up_slot_sync(struct up_slot *s, struct up_error *err)
 
 int up_slot_drop_cache(struct up_slot *s, struct up_error *err)
 {
-    return s->ops->drop_cache ? s->ops->drop_cache(s, err) : 0;
+    return s->ops->drop_cache ? s->ops->drop_cache(s, err) : UP_READ_DIRECT;
 }
 
 long long up_slot_read(struct up_slot *s, void *buf, size_t len, uint64_t offset, struct up_error *err)

@@ -59,14 +59,15 @@ struct up_slot_traits {
 /* What lies at a path, for doctor: looked at, opened, not written. */
 struct up_slot_view {
     struct up_slot_traits traits;
-    bool there;        /* a regular file is made when it is needed */
-    bool mounted;      /* itself or through a loop device */
-    bool writable;     /* for this user */
-    char why[64];      /* it is not */
-    uint64_t capacity; /* as up_slot_capacity() */
-    uint64_t size;     /* of what is there; bad blocks included */
-    uint32_t blocks;   /* NOR, NAND: erase blocks */
-    uint32_t bad;      /* of these */
+    bool there;                  /* a regular file is made when it is needed */
+    bool mounted;                /* itself or through a loop device */
+    bool writable;               /* for this user */
+    char why[64];                /* it is not */
+    uint64_t capacity;           /* as up_slot_capacity() */
+    uint64_t size;               /* of what is there; bad blocks included */
+    uint32_t blocks;             /* NOR, NAND: erase blocks */
+    uint32_t bad;                /* of these */
+    enum up_read_back read_back; /* how what was written is read back */
 };
 
 /* Errors: those of up_slot_capacity(). */
@@ -131,7 +132,8 @@ int up_slot_refresh(struct up_slot *s, uint64_t *end, uint64_t *from, struct up_
  * Errors: UP_WRITE, UP_NOSPACE. */
 int up_slot_sync(struct up_slot *s, struct up_error *err);
 
-/* The next read comes from the medium. Errors: UP_WRITE. */
+/* Reads come from the medium until something is written: an enum up_read_back,
+ * UP_READ_DIRECT on flash. Errors: UP_WRITE. */
 int up_slot_drop_cache(struct up_slot *s, struct up_error *err);
 
 /* Bytes read; fewer than asked at the end and where a flash cannot be read.

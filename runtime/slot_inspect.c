@@ -9,6 +9,8 @@
 
 #include "error.h"
 
+#define PROBE_BYTES (1u << 20) /* of what is there, to find out how it can be read back */
+
 static int look_at_flash(struct up_slot_view *v, struct up_storage *storage, const char *path, int file,
                          struct up_error *err)
 {
@@ -26,6 +28,15 @@ static int look_at_flash(struct up_slot_view *v, struct up_storage *storage, con
         v->bad = (uint32_t)((f->size - v->capacity) / f->erase_size);
     }
     return 0;
+}
+
+static int ask_read_back(struct up_storage *storage, const char *path, int file, struct up_error *err)
+{
+    int how = storage->ops->drop_cache(storage, file, 0, PROBE_BYTES);
+
+    if (how < 0)
+        return up_fail(err, UP_WRITE, "%s: drop cache: %s", path, strerror(errno));
+    return how;
 }
 
 int up_slot_inspect(struct up_slot_view *out, struct up_storage *storage, const char *path,
@@ -56,8 +67,10 @@ int up_slot_inspect(struct up_slot_view *out, struct up_storage *storage, const 
     }
     if (file < 0)
         return up_fail(err, UP_WRITE, "slot %s: open: %s", path, strerror(errno));
-    if (st.kind == UP_NODE_CHAR)
-        rc = look_at_flash(out, storage, path, file, err);
+    rc = st.kind == UP_NODE_CHAR ? look_at_flash(out, storage, path, file, err)
+                                 : ask_read_back(storage, path, file, err);
+    if (rc > 0)
+        out->read_back = (enum up_read_back)rc;
     storage->ops->close(storage, file);
-    return rc;
+    return rc < 0 ? rc : 0;
 }

@@ -227,6 +227,56 @@ int up_storage_make_dir(struct up_storage *s, const char *path, unsigned mode, s
     return 0;
 }
 
+const char *up_read_back_text(enum up_read_back how)
+{
+    switch (how) {
+    case UP_READ_DIRECT:
+        return "past the cache";
+    case UP_READ_DROPPED:
+        return "after the cache was dropped";
+    default:
+        return "in part perhaps from the cache";
+    }
+}
+
+#define TRY_BYTES 4096u
+
+static int try_file(struct up_storage *s, int file, const char *path, uint64_t *sync_ms, struct up_error *err)
+{
+    char data[TRY_BYTES], back[TRY_BYTES];
+    uint64_t start;
+    int how;
+
+    memset(data, 'm', sizeof data);
+    if (s->ops->pwrite(s, file, data, sizeof data, 0) < 0)
+        return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: write: %s", path, strerror(errno));
+    start = s->ops->monotonic(s);
+    if (s->ops->sync(s, file) < 0)
+        return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: sync: %s", path, strerror(errno));
+    *sync_ms = s->ops->monotonic(s) - start;
+    how = s->ops->drop_cache(s, file, 0, sizeof data);
+    if (how < 0 || s->ops->pread(s, file, back, sizeof back, 0) != (long long)sizeof back ||
+        memcmp(back, data, sizeof data) != 0)
+        return up_fail(err, UP_WRITE, "%s: reads back differently from what was written", path);
+    return how;
+}
+
+int up_storage_try(struct up_storage *s, const char *dir, uint64_t *sync_ms, struct up_error *err)
+{
+    char path[PATH_MAX];
+    int file, rc;
+
+    if (snprintf(path, sizeof path, "%s/try", dir) >= (int)sizeof path)
+        return up_fail(err, UP_WRITE, "%.200s...: path too long", dir);
+    file = s->ops->open(s, path, UP_CREATE, 0600);
+    if (file < 0)
+        return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: make: %s", path, strerror(errno));
+    rc = try_file(s, file, path, sync_ms, err);
+    s->ops->close(s, file);
+    s->ops->unlink(s, path);
+    return rc;
+}
+
 int up_storage_sync_parent(struct up_storage *s, const char *path, struct up_error *err)
 {
     char parent[PATH_MAX];

@@ -91,6 +91,13 @@ struct up_medium {
     } on[UP_MEDIUM_DEPTH];
 };
 
+/* How reads after drop_cache() come by what the medium holds. */
+enum up_read_back {
+    UP_READ_DIRECT = 0, /* past the cache (O_DIRECT) */
+    UP_READ_DROPPED,    /* through the cache, of which nothing in the range was left */
+    UP_READ_CACHED      /* part of it could not be dropped, or that cannot be told */
+};
+
 struct up_storage; /* what the functions are handed; first member of an implementation */
 
 /* Called once a name; return 0 to go on, anything else to stop. */
@@ -125,8 +132,9 @@ struct up_storage_ops {
     int (*truncate)(struct up_storage *s, int file, uint64_t size);
     /* Make a range read as zeros; the file grows when the range ends past it. */
     int (*zero_range)(struct up_storage *s, int file, uint64_t offset, uint64_t len);
-    /* Write back and drop the range from the cache, so that the next pread
-     * comes from the medium. Best effort on file systems without a cache. */
+    /* Write back, and have every pread of the range through this file come from
+     * the medium until something is written through it. An enum up_read_back:
+     * some file systems have no other way than the cache; or -1. */
     int (*drop_cache)(struct up_storage *s, int file, uint64_t offset, uint64_t len);
     /* Start writing the range back without waiting: a hint, never durable. */
     int (*start_writeback)(struct up_storage *s, int file, uint64_t offset, uint64_t len);
@@ -185,6 +193,9 @@ struct up_storage {
 /* The operating system. Static, shared, never freed. */
 struct up_storage *up_storage_system(void);
 
+/* "past the cache" and the like, for a log and for people. */
+const char *up_read_back_text(enum up_read_back how);
+
 /*
  * Conveniences over the table. They fill err with the path and the cause.
  */
@@ -208,6 +219,12 @@ int up_storage_write_file(struct up_storage *s, const char *path, const void *da
  * cut perhaps the old content, or none. */
 int up_storage_replace_file(struct up_storage *s, const char *path, const void *data, size_t len,
                             unsigned mode, struct up_error *err);
+
+/* What doctor asks of a directory: a file of 4 KiB is made in it, synced, read
+ * back and removed. *sync_ms is how long the sync took, by the storage's clock.
+ * An enum up_read_back. Errors: UP_NOSPACE no bytes or no inode; UP_WRITE, also
+ * when something else came back. */
+int up_storage_try(struct up_storage *s, const char *dir, uint64_t *sync_ms, struct up_error *err);
 
 /* Remove a tree, or nothing when path does not exist; links are not followed.
  * Not durable until the parent is synced. Errors: UP_WRITE. */

@@ -1,6 +1,7 @@
 #include "storage_files.h"
 
 #include "storage.h"
+#include "storage_cache.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -59,6 +60,8 @@ long long up_file_pread(struct up_storage *s, int file, void *buf, size_t len, u
     size_t done = 0;
 
     (void)s;
+    if (up_cache_is_bypassed(file))
+        return up_cache_pread(file, buf, len, offset);
     while (done < len) {
         ssize_t n = pread(file, (char *)buf + done, len - done, (off_t)(offset + done));
 
@@ -77,6 +80,7 @@ int up_file_pwrite(struct up_storage *s, int file, const void *buf, size_t len, 
     size_t done = 0;
 
     (void)s;
+    up_cache_use(file);
     while (done < len) {
         ssize_t n = pwrite(file, (const char *)buf + done, len - done, (off_t)(offset + done));
 
@@ -191,26 +195,8 @@ static bool unsupported(int error)
 
 int up_file_drop_cache(struct up_storage *s, int file, uint64_t offset, uint64_t len)
 {
-    const unsigned all = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
-    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-    uint64_t start = offset / page * page;
-    uint64_t end = (offset + len + page - 1) / page * page;
-    int r;
-
-    if (len == 0)
-        return 0;
-    /* A dirty page cannot be dropped, and a page in part is not: the range is
-     * widened to whole pages. */
-    do
-        r = sync_file_range(file, (off_t)start, (off_t)(end - start), all);
-    while (r < 0 && errno == EINTR);
-    if (r < 0 && (!unsupported(errno) || up_file_sync(s, file) < 0))
-        return -1;
-    r = posix_fadvise(file, (off_t)start, (off_t)(end - start), POSIX_FADV_DONTNEED);
-    if (r == 0 || unsupported(r))
-        return 0;
-    errno = r;
-    return -1;
+    (void)s;
+    return up_cache_drop(file, offset, len);
 }
 
 int up_file_start_writeback(struct up_storage *s, int file, uint64_t offset, uint64_t len)

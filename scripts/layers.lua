@@ -9,6 +9,7 @@
 -- it that implement the rest of x.h.
 local floors = {
   { "error", "bytes", "storage", "processes" },
+  { "storage_cache" },
   { "storage_flash", "storage_boot", "storage_files", "storage_partition", "digest", "seal", "ed25519", "record",
     "json_load", "tar", "source", "loop", "channel", "url", "fetch_options", "coder", "address", "moves", "elf",
     "match", "resolver", "mqtt_queue", "orphans" },
@@ -41,7 +42,7 @@ local knows_lua = { host = true, sandbox = true, sandbox_lua = true, main = true
 
 -- Durable effects and clocks pass the seam in storage.h. What is not durable,
 -- or runs before there is a device, is listed with its reason.
-local seam = { storage_system = true, storage_files = true, storage_names = true, storage_mounted = true,
+local seam = { storage_system = true, storage_files = true, storage_cache = true, storage_names = true, storage_mounted = true,
   storage_flash = true, storage_boot = true, storage_medium = true, storage_partition = true }
 local effects = {
   "open", "openat", "creat", "fopen", "freopen", "pwrite", "pwritev", "fsync", "fdatasync", "sync", "syncfs",

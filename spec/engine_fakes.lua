@@ -27,7 +27,7 @@ function M.new(o)
   local function log(format, ...) self.log[#self.log + 1] = format:format(...) end
   self.tasks = M.tasks(log)
   local head, runs = o.head or { again, true }, o.blocks or { { "block", again, "done" } }
-  local finish = o.finish or { again, true }
+  local finish = o.finish or { again, { "armed", "past the cache" } }
 
   local function source(location)
     log("open %s", location)

@@ -96,7 +96,7 @@ describe("update.engine", function()
     assert(e:install(where()))
     local all = table.concat(lines, "\n")
     for _, text in ipairs { "from luat: install", "gate project: ok, METER", "rule higher: ok, the script is new",
-      "fetching http://h/p.upd", "every block is in place", "armed" } do
+      "fetching http://h/p.upd", "every block is in place", "armed, read back past the cache" } do
       assert.truthy(all:find(text, 1, true), text)
     end
     for _, line in ipairs(lines) do assert.matches("^update abababab: ", line) end

@@ -25,6 +25,14 @@ describe("slot_check.judge", function()
       "/s, UBI volume of 64.0 MiB, logical blocks of 126 KiB" },
     { "tells a block device",             { kind = "block", erase_size = 0, blocks = 0 }, false, "ok",
       "/s, block device of 64.0 MiB" },
+    { "tells how it is read back",        { kind = "block", blocks = 0, read_back = "direct" }, false, "ok",
+      "64.0 MiB, read back past the cache" },
+    { "tells that there is no other way", { kind = "file", blocks = 0, read_back = "dropped" }, false, "ok",
+      "64.0 MiB, read back after its cache is dropped" },
+    { "warns of what stays in memory",    { kind = "file", blocks = 0, read_back = "cached" }, false, "warn",
+      "perhaps from the cache", "cannot be read back from the medium" },
+    { "has no such words for flash",      { kind = "nor", read_back = "direct" }, false, "ok",
+      "erase blocks of 128 KiB" },
     { "refuses what nobody here may write", { kind = "block", blocks = 0, writable = false, why = "Permission denied" },
       false, "fail", "cannot be written: Permission denied", "user", "write" },
     { "takes the running slot mounted",   { kind = "block", mounted = true, blocks = 0 }, true, "ok", "block device" },
@@ -40,6 +48,24 @@ describe("slot_check.judge", function()
       assert.equal(level, got[1])
       assert.truthy(got[2]:find(text, 1, true), got[2])
       assert.equal(code, got[4])
+      if advice then assert.truthy(got[3]:find(advice, 1, true), got[3]) else assert.is_nil(got[3]) end
+    end)
+  end
+end)
+
+describe("slot_check.state", function()
+  local cases = {
+    { "tells what a sync takes",        { "direct", 12 },          "ok",   "/d, a sync takes 12 ms, read back past" },
+    { "takes one as long as the heartbeat", { "direct", 4000 },    "ok",   "4000 ms" },
+    { "warns of a longer one",          { "direct", 4001 },        "warn", "4001 ms", "the heartbeat, 4 s" },
+    { "warns of a state in memory",     { "cached", 0 },           "warn", "from the cache", "power cut" },
+  }
+  for _, case in ipairs(cases) do
+    local name, found, level, text, advice = table.unpack(case)
+    it(name, function()
+      local got = { slot_check.state("/d", found[1], found[2], 4) }
+      assert.equal(level, got[1])
+      assert.truthy(got[2]:find(text, 1, true), got[2])
       if advice then assert.truthy(got[3]:find(advice, 1, true), got[3]) else assert.is_nil(got[3]) end
     end)
   end

@@ -68,6 +68,15 @@ function checks.updates(s, report)
     trouble.code)
 end
 
+function checks.medium(s, report)
+  if not s.opened then return end
+  local how, took = natives.slot.try(s.config.state)
+  if how then -- else checks.updates says it
+    local level, text, advice = slot_check.state(s.config.state, how, took, s.config.heartbeat)
+    report(level, "medium", text, advice)
+  end
+end
+
 function checks.slots(s, report)
   local core = s.config.core
   if not core then return report("ok", "slots", "none configured: only the script is updated") end
@@ -225,7 +234,8 @@ function checks.agent(s, report)
   report("warn", "agent", "not running", "start it with `moult run`; until then nothing is fetched by itself")
 end
 
-local ORDER = { "keys", "state", "updates", "slots", "source", "boot", "space", "clock", "policy", "clouds", "agent" }
+local ORDER = { "keys", "state", "updates", "medium", "slots", "source", "boot", "space", "clock", "policy", "clouds",
+  "agent" }
 
 local function print_row(env, row)
   env.out(("%-4s  %-10s %s"):format(row.level, row.what, row.text))

@@ -14,9 +14,13 @@ local BAD_SHARE = 50
 local NAMES = { file = "regular file", block = "block device", nor = "NOR flash", nand = "NAND flash",
   ubi = "UBI volume" }
 
+-- Files and block devices have a cache between them and what is read back.
+local READ_BACK = { direct = ", read back past the cache", dropped = ", read back after its cache is dropped",
+  cached = ", read back in part perhaps from the cache" }
+
 local function geometry(view)
   if view.kind == "ubi" then return (", logical blocks of %s"):format(progress.size(view.erase_size)) end
-  if view.kind ~= "nor" and view.kind ~= "nand" then return "" end
+  if view.kind ~= "nor" and view.kind ~= "nand" then return READ_BACK[view.read_back] or "" end
   local text = (", erase blocks of %s"):format(progress.size(view.erase_size))
   if view.kind == "nand" then
     text = text .. (", pages of %s, %d of %d blocks bad, %s usable"):format(progress.size(view.write_size), view.bad,
@@ -50,6 +54,28 @@ function M.judge(path, view, running)
   end
   if view.bad * BAD_SHARE > view.blocks then
     return "warn", text, "the flash wears out: more blocks are bad than makers of NAND allow for its life"
+  end
+  if view.read_back == "cached" then
+    return "warn", text, "what is kept in memory, or mapped by a program, cannot be read back from the medium"
+  end
+  return "ok", text
+end
+
+--- What was found by writing to the directory of the state.
+-- @tparam string dir
+-- @tparam string how as update.native.slot.try() gives it
+-- @tparam integer took milliseconds that the sync took
+-- @tparam integer heartbeat seconds
+-- @treturn string "ok" or "warn"
+-- @treturn string what there is to say
+-- @treturn string|nil what to do about it
+function M.state(dir, how, took, heartbeat)
+  local text = ("%s, a sync takes %d ms%s"):format(dir, took, READ_BACK[how])
+  if took > heartbeat * 1000 then
+    return "warn", text, ("a sync may not take longer than the heartbeat, %d s: raise it, or use a faster medium")
+      :format(heartbeat)
+  elseif how == "cached" then
+    return "warn", text, "a state that is kept in memory does not outlive a power cut: put it on a real file system"
   end
   return "ok", text
 end

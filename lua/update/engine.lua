@@ -238,7 +238,7 @@ function Engine:carry_out(where, head)
     ok, message, code = self:finish(head)
   end
   if ok then
-    self.log(("update %s: armed"):format(head.id))
+    self.log(("update %s: armed, read back %s"):format(head.id, message))
     self.on { event = "state", phase = "armed", release = head.offer.release }
     return true
   end

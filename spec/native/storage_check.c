@@ -222,6 +222,40 @@ static void files_are_resized_and_zeroed(void **state)
     s->ops->close(s, f);
 }
 
+/* What doctor does to a directory leaves nothing there, whatever fails. */
+static void a_directory_is_tried(void **state)
+{
+    static const enum sim_op calls[] = {SIM_OPEN, SIM_PWRITE, SIM_SYNC, SIM_DROP_CACHE, SIM_PREAD};
+    struct up_storage *s = up_storage_system();
+    struct sim *sim = sim_new();
+    uint64_t ms = 12345;
+    struct up_error err;
+
+    (void)state;
+    assert_true(up_storage_try(s, root, &ms, &err) >= 0);
+    assert_true(ms < 12345);
+    assert_int_equal(access(at("try"), F_OK), -1);
+    assert_int_equal(up_storage_try(s, at("none"), &ms, &err), UP_WRITE);
+    sim_put_dir(sim, "/state", 0700);
+    assert_int_equal(up_storage_try(sim_storage(sim), "/state", &ms, &err), UP_READ_DIRECT);
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        sim_reset_counters(sim);
+        sim_fail(sim, calls[i], 1, EIO, false);
+        assert_int_equal(up_storage_try(sim_storage(sim), "/state", &ms, &err), UP_WRITE);
+        assert_false(sim_exists(sim, "/state/try"));
+    }
+    sim_reset_counters(sim);
+    sim_fail(sim, SIM_OPEN, 1, ENOSPC, false);
+    assert_int_equal(up_storage_try(sim_storage(sim), "/state", &ms, &err), UP_NOSPACE);
+    sim_fail(sim, SIM_OPEN, 0, 0, false);
+    sim_flip_write(sim, 1);
+    sim_reset_counters(sim);
+    assert_int_equal(up_storage_try(sim_storage(sim), "/state", &ms, &err), UP_WRITE);
+    assert_non_null(strstr(err.message, "reads back differently"));
+    assert_int_equal(sim_open_files(sim), 0);
+    sim_free(sim);
+}
+
 static void a_lock_dies_with_its_process(void **state)
 {
     struct up_storage *s = up_storage_system();
@@ -688,6 +722,7 @@ int main(void)
         cmocka_unit_test(a_full_device_is_told),
         IN_DIRECTORY(names_are_changed),
         IN_DIRECTORY(files_are_resized_and_zeroed),
+        IN_DIRECTORY(a_directory_is_tried),
         IN_DIRECTORY(a_lock_dies_with_its_process),
         IN_DIRECTORY(directories_are_listed),
         IN_DIRECTORY(the_system_tells_of_itself),
