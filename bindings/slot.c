@@ -13,6 +13,7 @@
 #include "error.h"
 #include "helpers.h"
 #include "preload.h"
+#include "slot_link.h"
 #include "storage.h"
 
 static const char *kind_of(const struct up_slot_traits *t)
@@ -47,7 +48,32 @@ static int f_try(lua_State *L)
     return 2;
 }
 
-/* inspect(path) -> { kind = "file"|"block"|"nor"|"nand"|"ubi", there, mounted, writable, why, size, capacity,
+/* node(path) -> what it leads to, the path itself when it is no link | nil, message, code */
+static int f_node(lua_State *L)
+{
+    char node[UP_SLOT_NODE_SIZE];
+    struct up_error err;
+    struct up_stat st;
+
+    if (up_slot_follow(up_storage_system(), luaL_checkstring(L, 1), node, &st, &err) < 0)
+        return up_push_fail(L, &err);
+    lua_pushstring(L, node);
+    return 1;
+}
+
+/* check(a, b, state) -> true | nil, message, code: whether they can be the slots of this state */
+static int f_check(lua_State *L)
+{
+    const char *slot[2] = {luaL_checkstring(L, 1), luaL_checkstring(L, 2)};
+    struct up_error err;
+
+    if (up_slot_check(up_storage_system(), slot, luaL_checkstring(L, 3), &err) < 0)
+        return up_push_fail(L, &err);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+/* inspect(path) -> { node = what the path leads to, identity, kind = "file"|"block"|"nor"|"nand"|"ubi", there, mounted, writable, why, size, capacity,
  *   erase_size, write_size, blocks, bad,
  *   read_back = "direct" (past the cache) | "dropped" (the cache was dropped) | "cached" (may come from it) } (bytes and counts; why it is not writable) | nil, message, code */
 static int f_inspect(lua_State *L)
@@ -58,7 +84,9 @@ static int f_inspect(lua_State *L)
 
     if (up_slot_inspect(&v, up_storage_system(), path, &err) < 0)
         return up_push_fail(L, &err);
-    lua_createtable(L, 0, 13);
+    lua_createtable(L, 0, 15);
+    up_set_string(L, "node", v.node);
+    up_set_string(L, "identity", v.identity);
     up_set_string(L, "kind", kind_of(&v.traits));
     up_set_boolean(L, "there", v.there);
     up_set_boolean(L, "mounted", v.mounted);
@@ -75,9 +103,7 @@ static int f_inspect(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-    {"inspect", f_inspect},
-    {"try", f_try},
-    {NULL, NULL},
+    {"inspect", f_inspect}, {"check", f_check}, {"node", f_node}, {"try", f_try}, {NULL, NULL},
 };
 
 int luaopen_update_native_slot(lua_State *L)

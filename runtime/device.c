@@ -252,9 +252,10 @@ int up_device_provision(struct up_device **out, struct up_storage *storage, cons
     char path[UP_PATH_SIZE];
     int started;
 
-    if (allocate(&d, storage, config, err) < 0 ||
+    /* The slots before anything is made; and again, when it can be told what the state lies on. */
+    if (allocate(&d, storage, config, err) < 0 || up_device_check_slots(d, err) < 0 ||
         up_storage_make_dir(storage, config->state, 0700, err) < 0 || sync_name(d, err) < 0 ||
-        up_device_take_lock(d, err) < 0)
+        up_device_take_lock(d, err) < 0 || up_device_check_slots(d, err) < 0)
         goto fail;
     switch (up_journal_read(d->journal, &state, err)) {
     case UP_NOTHING:
@@ -376,6 +377,13 @@ int up_device_permit(struct up_device *d, const char *path, struct up_error *err
     return rc;
 }
 
+int up_device_check_slots(const struct up_device *d, struct up_error *err)
+{
+    const char *const slot[UP_SLOTS] = {d->config->slot[0], d->config->slot[1]};
+
+    return up_slot_check(d->storage, slot, d->config->state, err);
+}
+
 int up_device_gates(const struct up_device *d, const struct up_manifest *m, struct up_gate_report *report,
                     struct up_error *err)
 {
@@ -399,6 +407,8 @@ int up_device_gates(const struct up_device *d, const struct up_manifest *m, stru
         d->state.phase != UP_IDLE && memcmp(d->state.tx.pair.digest, m->digest, sizeof m->digest) == 0;
     if (d->storage->ops->space(d->storage, d->config->state, &facts.free_bytes) < 0)
         return up_fail(err, UP_WRITE, "state %s: free space: %s", d->config->state, strerror(errno));
+    if (slot && core && up_device_check_slots(d, err) < 0)
+        return err->code;
     if (slot && up_slot_capacity(d->storage, slot, &facts.slot_size, err) < 0)
         return err->code;
     return up_gates_ask(report, m, &facts, err);

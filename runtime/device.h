@@ -84,6 +84,10 @@ int up_device_permit(struct up_device *d, const char *path, struct up_error *err
 int up_device_gates(const struct up_device *d, const struct up_manifest *m, struct up_gate_report *report,
                     struct up_error *err);
 
+/* Whether both slots are what they have to be, by whatever names: up_slot_check()
+ * of slot.h. Asked by the gates, and before each opening of a slot to write. */
+int up_device_check_slots(const struct up_device *d, struct up_error *err);
+
 /* <state>/tx, made when it is missing: where the head of a package is spooled
  * before up_device_begin(). */
 int up_device_spool(struct up_device *d, char *buf, size_t len, struct up_error *err);

@@ -261,6 +261,8 @@ static int open_part(struct up_device *d, const struct up_part *part, struct up_
     up_device_path(d, "tx", spool, sizeof spool);
     f->block = 0;
     f->seal = up_device_take_seal(d, part->kind);
+    if (core && !adopt && up_device_check_slots(d, err) < 0)
+        return err->code;
     if (up_blocks_open(&f->blocks, d->storage, spool, part, err) < 0 ||
         up_slot_open(&f->target, d->storage, path,
                      adopt  ? UP_SLOT_READ

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "slot_link.h"
 #include "slot_private.h"
 
 #define WINDOW_BYTES (4u << 20) /* written bytes after which write-back is started */
@@ -115,18 +116,22 @@ static int flash_capacity(struct up_storage *storage, const char *path, uint64_t
 int up_slot_capacity(struct up_storage *storage, const char *path, uint64_t *out, struct up_error *err)
 {
     struct up_stat st = {.kind = UP_NODE_FILE};
+    char node[UP_SLOT_NODE_SIZE];
     uint64_t free_bytes;
+    int there = up_slot_follow(storage, path, node, &st, err);
 
-    if (storage->ops->stat(storage, path, &st) < 0 && errno != ENOENT)
-        return up_fail(err, UP_WRITE, "slot %s: %s", path, strerror(errno));
+    if (there < 0)
+        return there;
+    if (!there)
+        st = (struct up_stat){.kind = UP_NODE_FILE};
     switch (st.kind) {
     case UP_NODE_BLOCK:
         *out = st.size;
         return 0;
     case UP_NODE_CHAR:
-        return flash_capacity(storage, path, out, err);
+        return flash_capacity(storage, node, out, err);
     case UP_NODE_FILE:
-        if (space_beside(storage, path, &free_bytes, err) < 0)
+        if (space_beside(storage, node, &free_bytes, err) < 0)
             return err->code;
         *out = st.size + free_bytes;
         return 0;
@@ -135,9 +140,10 @@ int up_slot_capacity(struct up_storage *storage, const char *path, uint64_t *out
     }
 }
 
-static int refuse_mounted(struct up_storage *storage, const char *path, struct up_error *err)
+static int refuse_mounted(struct up_storage *storage, const char *path, const char *node,
+                          struct up_error *err)
 {
-    int mounted = storage->ops->mounted(storage, path);
+    int mounted = storage->ops->mounted(storage, node);
 
     if (mounted < 0)
         return up_fail(err, UP_WRITE, "slot %s: cannot tell whether it is mounted: %s", path,
@@ -147,33 +153,52 @@ static int refuse_mounted(struct up_storage *storage, const char *path, struct u
     return 0;
 }
 
+/* What is to be opened, and whether it has to be made: 1, 0 or an error. A
+ * device that is not there is never made: it would be a file in memory. */
+static int find_node(struct up_slot *s, char node[UP_SLOT_NODE_SIZE], struct up_stat *st,
+                     struct up_error *err)
+{
+    int there = up_slot_follow(s->storage, s->path, node, st, err);
+
+    if (there < 0)
+        return there;
+    if (there)
+        return 0;
+    if (s->use == UP_SLOT_READ || strncmp(node, "/dev/", 5) == 0)
+        return up_fail(err, UP_MISSING, "slot %s: %s", s->path, strerror(ENOENT));
+    *st = (struct up_stat){.kind = UP_NODE_FILE};
+    return 1;
+}
+
 /* Look at what is there, and open it as its kind asks for. */
 static int open_node(struct up_slot *s, struct up_error *err)
 {
     enum up_slot_use use = s->use;
     unsigned flags = use == UP_SLOT_READ ? UP_READ : UP_CREATE;
     struct up_stat st = {.kind = UP_NODE_FILE};
-    bool fresh = false;
+    char node[UP_SLOT_NODE_SIZE];
+    const char *path = s->path;
+    int fresh = 0;
 
     if (use != UP_SLOT_SPOOL) {
-        fresh = s->storage->ops->stat(s->storage, s->path, &st) < 0;
-        if (fresh && (errno != ENOENT || use == UP_SLOT_READ))
-            return up_fail(err, errno == ENOENT ? UP_MISSING : UP_WRITE, "slot %s: %s", s->path,
-                           strerror(errno));
+        fresh = find_node(s, node, &st, err);
+        if (fresh < 0)
+            return fresh;
+        path = node;
     }
     if (st.kind != UP_NODE_FILE && st.kind != UP_NODE_BLOCK && st.kind != UP_NODE_CHAR)
         return wrong_kind(s->path, err);
-    if (use == UP_SLOT_WRITE && !fresh && refuse_mounted(s->storage, s->path, err) < 0)
+    if (use == UP_SLOT_WRITE && !fresh && refuse_mounted(s->storage, s->path, path, err) < 0)
         return err->code;
     if (use == UP_SLOT_WRITE && st.kind != UP_NODE_FILE)
         flags = UP_UPDATE | (st.kind == UP_NODE_BLOCK ? UP_EXCLUSIVE : 0);
     s->traits.node = st.kind;
-    s->file = s->storage->ops->open(s->storage, s->path, flags, 0600);
+    s->file = s->storage->ops->open(s->storage, path, flags, 0600);
     if (s->file < 0)
         return errno == EBUSY ? up_fail(err, UP_BUSY, "slot %s: open: %s", s->path, strerror(errno))
                               : up_slot_failed(s, "open", err);
     /* Also of one that is there already: who made it may have failed at this. */
-    return use == UP_SLOT_WRITE && st.kind == UP_NODE_FILE ? up_storage_sync_parent(s->storage, s->path, err)
+    return use == UP_SLOT_WRITE && st.kind == UP_NODE_FILE ? up_storage_sync_parent(s->storage, path, err)
                                                            : 0;
 }
 

@@ -58,6 +58,8 @@ struct up_slot_traits {
 
 /* What lies at a path, for doctor: looked at, opened, not written. */
 struct up_slot_view {
+    char node[1024]; /* what the path leads to; the path itself when it is no link */
+    char identity[UP_IDENTITY_SIZE];
     struct up_slot_traits traits;
     bool there;                  /* a regular file is made when it is needed */
     bool mounted;                /* itself or through a loop device */
@@ -91,9 +93,19 @@ int up_slot_identity(struct up_storage *storage, const char *path, char out[UP_I
 int up_slot_shared(struct up_storage *storage, const char *one, const char *other, struct up_error *err);
 
 /*
- * `size` is that of the content. The path is copied, the storage is not.
+ * Whether two slots can be slots of this state: two media, neither below the
+ * other, none of which the state lies on, and none inside the state. A path at
+ * which there is nothing yet is passed over, NULL too.
+ * Errors: UP_USAGE they cannot; UP_WRITE it cannot be told.
+ */
+int up_slot_check(struct up_storage *storage, const char *const slot[2], const char *state,
+                  struct up_error *err);
+
+/*
+ * `size` is that of the content. Links are followed. The path is copied, the storage is not.
  * Errors: UP_BUSY mounted or in use; UP_WRITE, also a flash that is read-only;
- * UP_NOSPACE; UP_USAGE nothing that can be a slot.
+ * UP_NOSPACE; UP_USAGE nothing that can be a slot; UP_MISSING nothing to read,
+ * a link to nothing, or a device that is not there.
  */
 int up_slot_open(struct up_slot **out, struct up_storage *storage, const char *path, enum up_slot_use use,
                  uint64_t size, struct up_error *err);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "slot_link.h"
 
 #define PROBE_BYTES (1u << 20) /* of what is there, to find out how it can be read back */
 
@@ -43,17 +44,21 @@ int up_slot_inspect(struct up_slot_view *out, struct up_storage *storage, const 
                     struct up_error *err)
 {
     struct up_stat st = {.kind = UP_NODE_FILE};
-    int file, mounted, rc = 0;
+    int file, mounted, there, rc = 0;
 
     memset(out, 0, sizeof *out);
-    if (up_slot_capacity(storage, path, &out->capacity, err) < 0)
+    there = up_slot_follow(storage, path, out->node, &st, err);
+    if (there < 0 || up_slot_capacity(storage, out->node, &out->capacity, err) < 0)
         return err->code;
-    out->there = storage->ops->stat(storage, path, &st) == 0;
-    out->traits.node = st.kind;
-    out->size = st.size;
+    out->there = there;
+    out->traits.node = there ? st.kind : UP_NODE_FILE;
+    out->size = there ? st.size : 0;
     out->writable = true;
-    if (!out->there)
+    if (!there)
         return 0;
+    path = out->node;
+    if (up_slot_identity(storage, path, out->identity, err) < 0)
+        return err->code;
     mounted = storage->ops->mounted(storage, path);
     if (mounted < 0)
         return up_fail(err, UP_WRITE, "slot %s: cannot tell whether it is mounted: %s", path,

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "slot_link.h"
 
 static int look_up(struct up_storage *storage, const char *path, struct up_medium *out, struct up_error *err)
 {
@@ -46,4 +47,64 @@ int up_slot_shared(struct up_storage *storage, const char *one, const char *othe
     if (look_up(storage, one, &a, err) < 0 || look_up(storage, other, &b, err) < 0)
         return err->code;
     return lies_on(&a, &b) || lies_on(&b, &a);
+}
+
+/* Whether the node lies in the directory, however deep. A directory above it
+ * that is a link is looked at behind the link. */
+static int lies_inside(struct up_storage *storage, const char *node, const char *dir, struct up_error *err)
+{
+    char above[UP_SLOT_NODE_SIZE], behind[UP_SLOT_NODE_SIZE], *slash;
+    struct up_stat st, top;
+    int rc = up_slot_follow(storage, dir, behind, &top, err);
+
+    if (rc <= 0)
+        return rc;
+    snprintf(above, sizeof above, "%s", node);
+    while ((slash = strrchr(above, '/')) && slash > above) {
+        *slash = '\0';
+        rc = up_slot_follow(storage, above, behind, &st, err);
+        if (rc < 0)
+            return rc;
+        if (rc > 0 && st.device == top.device && st.inode == top.inode)
+            return 1;
+    }
+    return 0;
+}
+
+static int refuse_beside_state(struct up_storage *storage, char name, const char *path, const char *state,
+                               struct up_error *err)
+{
+    char node[UP_SLOT_NODE_SIZE];
+    struct up_stat st;
+    int rc = up_slot_follow(storage, path, node, &st, err);
+
+    if (rc < 0)
+        return rc == UP_MISSING ? 0 : rc;
+    rc = lies_inside(storage, node, state, err);
+    if (rc > 0)
+        return up_fail(err, UP_USAGE, "slot %c: %s lies inside the state, %s", name, path, state);
+    if (rc == 0)
+        rc = up_slot_shared(storage, path, state, err);
+    if (rc > 0)
+        return up_fail(err, UP_USAGE, "slot %c: the state, %s, lies on %s; it must outlive both slots", name,
+                       state, path);
+    return rc == UP_MISSING ? 0 : rc;
+}
+
+int up_slot_check(struct up_storage *storage, const char *const slot[2], const char *state,
+                  struct up_error *err)
+{
+    int rc;
+
+    for (int i = 0; i < 2; i++)
+        if (slot[i] && refuse_beside_state(storage, (char)('a' + i), slot[i], state, err) < 0)
+            return err->code;
+    if (!slot[0] || !slot[1])
+        return 0;
+    rc = up_slot_shared(storage, slot[0], slot[1], err);
+    if (rc > 0)
+        return up_fail(err, UP_USAGE,
+                       "slots a and b, %s and %s, lead to one medium; no core is changed in place", slot[0],
+                       slot[1]);
+    return rc == UP_MISSING ? 0 : rc;
 }

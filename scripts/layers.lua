@@ -13,7 +13,8 @@ local floors = {
   { "storage_flash", "storage_boot", "storage_files", "storage_partition", "digest", "seal", "ed25519", "record",
     "json_load", "tar", "source", "loop", "channel", "url", "fetch_options", "coder", "address", "moves", "elf",
     "match", "resolver", "mqtt_queue", "orphans" },
-  { "processes_system", "fields", "keyset", "fetch_head", "secret", "cloud_record", "literal", "delta", "delta_cost" },
+  { "processes_system", "slot_link", "fields", "keyset", "fetch_head", "secret", "cloud_record", "literal", "delta",
+    "delta_cost" },
   { "storage_mounted", "storage_medium", "storage_names", "slot", "minisign", "manifest", "tree", "fetch", "policy",
     "sandbox_answer", "sandbox_lock", "sandbox_lua", "http_text", "http_listen", "http_door", "folder", "signals",
     "mqtt", "delta_private", "delta_plan" },
@@ -42,8 +43,8 @@ local knows_lua = { host = true, sandbox = true, sandbox_lua = true, main = true
 
 -- Durable effects and clocks pass the seam in storage.h. What is not durable,
 -- or runs before there is a device, is listed with its reason.
-local seam = { storage_system = true, storage_files = true, storage_cache = true, storage_names = true, storage_mounted = true,
-  storage_flash = true, storage_boot = true, storage_medium = true, storage_partition = true }
+local seam = { storage_system = true, storage_files = true, storage_cache = true, storage_names = true,
+  storage_mounted = true, storage_flash = true, storage_boot = true, storage_medium = true, storage_partition = true }
 local effects = {
   "open", "openat", "creat", "fopen", "freopen", "pwrite", "pwritev", "fsync", "fdatasync", "sync", "syncfs",
   "sync_file_range", "rename", "renameat", "link", "linkat", "unlink", "unlinkat", "remove", "mkdir", "mkdirat",
@@ -65,7 +66,7 @@ local excused = {
 local binding_includes = {
   source = { "fetch", "storage" },  -- source.http() is up_source_http() of fetch.h
   boot = { "config", "storage" },   -- the configuration it reads, of the system
-  slot = { "storage" },             -- of the system
+  slot = { "slot_link", "storage" }, -- where links lead; of the system
   json = { "json_load" },           -- json has no module of its own in runtime/
   digest = { "storage" },           -- digest.file() reads through the seam
   mqtt = { "storage" },             -- the clock and chance are the system's

@@ -155,6 +155,8 @@ describe("config.normalise", function()
     { "a core without slots",       { core = {} },                                   "field core.slots is missing" },
     { "one slot only",
       { core = { slots = { a = "x" } } }, "never changed in place" },
+    { "a slot inside the state",
+      { state = "/s", core = { slots = { a = "/s/a", b = "/b" } } }, "core.slots.a lies inside state" },
     { "the same slot twice",        { core = { slots = { a = "x", b = "x" } } },     "are the same" },
     { "an unknown boot driver",
       { core = { slots = { a = "x", b = "y" }, boot = "grub" } }, 'field core.boot must be "file" or "uboot"' },

@@ -92,6 +92,11 @@ function checks.slots(s, report)
         .. "UBI volume (/dev/ubiN_M)", code)
     end
   end
+  local fits, message, code = natives.slot.check(core.slots.a, core.slots.b, s.config.state)
+  if not fits then
+    report("fail", "slots", message, "give each slot a partition, volume or file of its own, and the state another",
+      code)
+  end
   local text, advice = slot_check.compare(views.a, views.b)
   if text then report("warn", "slots", text, advice) end
 end

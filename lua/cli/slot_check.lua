@@ -29,6 +29,14 @@ local function geometry(view)
   return text
 end
 
+--- Where a name of a slot leads that is a link.
+-- @tparam string path
+-- @tparam table view as update.native.slot.inspect() gives it
+-- @treturn string " -> NODE" or ""
+function M.leads_to(path, view)
+  return view.node and view.node ~= path and " -> " .. view.node or ""
+end
+
 --- @tparam string path
 -- @tparam table view as update.native.slot.inspect() gives it
 -- @tparam boolean running whether the device runs from this slot, as far as one knows
@@ -41,7 +49,8 @@ function M.judge(path, view, running)
     return "fail", path .. ": no such file or directory",
       "make the image file or the device node, writable for this user", "write"
   end
-  local text = ("%s, %s of %s%s"):format(path, NAMES[view.kind], progress.size(view.size), geometry(view))
+  local text = ("%s%s%s, %s of %s%s"):format(path, M.leads_to(path, view), view.identity and view.identity ~= ""
+    and (" (%s)"):format(view.identity) or "", NAMES[view.kind], progress.size(view.size), geometry(view))
   if view.mounted and not running then
     return "fail", text .. ": is mounted, and a mounted slot is never written",
       "unmount it; only the slot that runs may be mounted", "busy"

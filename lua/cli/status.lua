@@ -68,13 +68,17 @@ end
 -- @tparam table status
 -- @tparam boolean running whether the agent answered
 -- @treturn {string,...} lines
-function M.lines(status, running)
+-- @tparam[opt] table slots what the name of a slot leads to that is a link, by "a" and "b"
+function M.lines(status, running, slots)
   local lines = {}
   local function add(name, format, ...) lines[#lines + 1] = ("%-12s "):format(name) .. format:format(...) end
   add("release", "%s", status.release)
   if status.script then add("script", "%s (generation %d)", status.script.version, status.script.generation) end
   if status.core then
     add("core", "%s %d, running from slot %s", status.core.name, status.core.version, status.core.running)
+  end
+  for _, name in ipairs { "a", "b" } do
+    if slots and slots[name] then add("slot " .. name, "%s", slots[name]) end
   end
   add("phase", "%s", status.phase)
   if status.transaction then add("transaction", "%s", transaction_line(status.transaction, status.phase)) end
@@ -109,6 +113,16 @@ function M.fetch(s)
   return device:status(), false
 end
 
+-- Where names of slots lead that are links.
+local function links(config)
+  local out = {}
+  for name, path in pairs(config.core and config.core.slots or {}) do
+    local node, message = natives.slot.node(path)
+    if node ~= path then out[name] = node and ("%s -> %s"):format(path, node) or message end
+  end
+  return out
+end
+
 function M.run(parsed, env)
   return session.run(parsed, env, function(s)
     local status, running, code = M.fetch(s)
@@ -116,7 +130,7 @@ function M.run(parsed, env)
     if env.json then
       env.out(natives.json.encode(M.object(status)))
     else
-      env.out(table.concat(M.lines(status, running), "\n"))
+      env.out(table.concat(M.lines(status, running, links(s.config)), "\n"))
     end
     return 0
   end)

@@ -184,6 +184,8 @@ local function relations(config)
   for name, path in pairs(slots) do
     if (config.state .. "/"):sub(1, #path + 1) == path .. "/" then
       return ("state lies in core.slots.%s; it must outlive both slots"):format(name)
+    elseif path:sub(1, #config.state + 1) == config.state .. "/" then
+      return ("core.slots.%s lies inside state; give it a place of its own"):format(name)
     end
   end
 end

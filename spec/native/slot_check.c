@@ -20,7 +20,7 @@
 #include "sim_flash.h"
 #include "slot.h"
 
-#define PATH "/dev/slot"
+#define PATH "/slots/slot"
 #define ERASE 4096u
 #define BLOCKS 6u
 
@@ -45,7 +45,7 @@ static struct sim *make(const struct medium *m)
 {
     struct sim *sim = sim_new();
 
-    sim_put_dir(sim, "/dev", 0755);
+    sim_put_dir(sim, "/slots", 0755);
     if (m->node == UP_NODE_BLOCK)
         sim_put_block(sim, PATH, BLOCKS * ERASE);
     else if (m->node == UP_NODE_CHAR)
@@ -323,14 +323,15 @@ static void what_cannot_be_a_slot_is_refused(void **state)
     sim_flash_read_only(sim, PATH);
     assert_int_equal(up_slot_open(&slot, sim_storage(sim), PATH, UP_SLOT_WRITE, 100, &err), UP_WRITE);
     assert_non_null(strstr(err.message, "read-only"));
-    sim_put_flash(sim, "/dev/odd", UP_FLASH_NAND, 4, 4096, 512);
-    sim_set_mounted(sim, "/dev/odd", UP_MOUNTED);
-    assert_int_equal(up_slot_open(&slot, sim_storage(sim), "/dev/odd", UP_SLOT_WRITE, 100, &err), UP_BUSY);
+    sim_put_flash(sim, "/slots/odd", UP_FLASH_NAND, 4, 4096, 512);
+    sim_set_mounted(sim, "/slots/odd", UP_MOUNTED);
+    assert_int_equal(up_slot_open(&slot, sim_storage(sim), "/slots/odd", UP_SLOT_WRITE, 100, &err), UP_BUSY);
     sim_put_flash(sim, "/dev/null", UP_FLASH_NONE, 1, 4096, 512);
     assert_int_equal(up_slot_open(&slot, sim_storage(sim), "/dev/null", UP_SLOT_WRITE, 100, &err), UP_USAGE);
     assert_int_equal(up_slot_capacity(sim_storage(sim), "/dev/null", &capacity, &err), UP_USAGE);
     assert_int_equal(up_slot_open(&slot, sim_storage(sim), "/dev", UP_SLOT_WRITE, 100, &err), UP_USAGE);
-    assert_int_equal(up_slot_open(&slot, sim_storage(sim), "/dev/none", UP_SLOT_READ, 100, &err), UP_MISSING);
+    assert_int_equal(up_slot_open(&slot, sim_storage(sim), "/slots/none", UP_SLOT_READ, 100, &err),
+                     UP_MISSING);
     assert_int_equal(sim_open_files(sim), 0);
     sim_free(sim);
 }
@@ -608,10 +609,10 @@ static void what_cannot_be_looked_at_says_why(void **state)
     struct up_error err;
 
     (void)state;
-    assert_int_equal(up_slot_inspect(&v, sim_storage(sim), "/dev/none", &err), 0);
+    assert_int_equal(up_slot_inspect(&v, sim_storage(sim), "/slots/none", &err), 0);
     assert_true(!v.there && !v.mounted);
     assert_int_equal(up_slot_inspect(&v, sim_storage(sim), "/none/at/all", &err), UP_MISSING);
-    assert_int_equal(up_slot_inspect(&v, sim_storage(sim), "/dev", &err), UP_USAGE);
+    assert_int_equal(up_slot_inspect(&v, sim_storage(sim), "/slots", &err), UP_USAGE);
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
         sim_reset_counters(sim);
         sim_fail(sim, calls[i], 1, EIO, false);
@@ -663,6 +664,104 @@ static void a_medium_is_known_by_all_its_names(void **state)
     sim_reset_counters(sim);
     sim_fail(sim, SIM_MEDIUM, 2, EIO, false);
     assert_int_equal(up_slot_shared(storage, "/dev/part1", "/dev/part2", &err), UP_WRITE);
+    sim_free(sim);
+}
+
+static void assert_check(struct sim *sim, const char *a, const char *b, const char *state, int code,
+                         const char *why)
+{
+    const char *const slot[2] = {a, b};
+    struct up_error err = {.message = ""};
+
+    if (up_slot_check(sim_storage(sim), slot, state, &err) != code || !strstr(err.message, why))
+        fail_msg("slots %s, %s, state %s: %s", a ? a : "-", b ? b : "-", state, err.message);
+}
+
+/* By whatever names: two slots, and a state beside them. */
+static void slots_that_cannot_be_are_refused(void **state)
+{
+    struct sim *sim = sim_new();
+
+    (void)state;
+    sim_put_block(sim, "/dev/disk", 65536);
+    sim_put_block(sim, "/dev/part1", 4096);
+    sim_put_block(sim, "/dev/part2", 4096);
+    sim_put_dir(sim, "/state/deep", 0700);
+    sim_put_text(sim, "/state/deep/b.img", "b");
+    sim_put_link(sim, "/by-label/a", "../dev/part1");
+    sim_put_link(sim, "/by-label/state", "/state");
+    sim_put_link(sim, "/by-label/inside", "/state/deep/b.img");
+    sim_put_link(sim, "/by-label/gone", "/dev/gone");
+    sim_set_medium(sim, "/dev/part1", "/dev/disk", NULL);
+    sim_set_medium(sim, "/dev/part2", "/dev/disk", NULL);
+    assert_check(sim, NULL, NULL, "/state", 0, "");
+    assert_check(sim, "/dev/part1", "/dev/part2", "/state", 0, "");
+    assert_check(sim, "/dev/part1", NULL, "/state", 0, "");
+    assert_check(sim, "/dev/part1", "/images/b.img", "/state", 0, ""); /* not there yet */
+    assert_check(sim, "/dev/part1", "/by-label/gone", "/state", 0, "");
+    assert_check(sim, "/dev/part1", "/dev/part2", "/no/state/yet", 0, "");
+    assert_check(sim, "/dev/part1", "/by-label/a", "/state", UP_USAGE, "lead to one medium");
+    assert_check(sim, "/dev/disk", "/dev/part2", "/state", UP_USAGE, "lead to one medium");
+    assert_check(sim, "/dev/part1", "/state/deep/b.img", "/state", UP_USAGE,
+                 "slot b: /state/deep/b.img lies inside");
+    assert_check(sim, "/by-label/inside", "/dev/part1", "/by-label/state", UP_USAGE,
+                 "slot a: /by-label/inside lies inside");
+    assert_check(sim, "/dev/part1", "/by-label/state/deep/b.img", "/state", UP_USAGE, "lies inside");
+    sim_set_medium(sim, "/state", "/dev/part2", NULL);
+    assert_check(sim, "/dev/part1", "/dev/part2", "/state", UP_USAGE,
+                 "slot b: the state, /state, lies on /dev/part2");
+    sim_reset_counters(sim);
+    sim_fail(sim, SIM_MEDIUM, 1, EIO, false);
+    assert_check(sim, "/dev/part1", "/by-label/a", "/state", UP_WRITE, "cannot tell");
+    sim_reset_counters(sim);
+    sim_fail(sim, SIM_STAT, 1, EIO, false);
+    assert_check(sim, "/dev/part1", "/by-label/a", "/state", UP_WRITE, "slot /dev/part1");
+    sim_free(sim);
+}
+
+static void opens(struct sim *sim, const char *path, enum up_slot_use use, int code, const char *why)
+{
+    struct up_error err = {.message = ""};
+    struct up_slot *slot = NULL;
+
+    if (up_slot_open(&slot, sim_storage(sim), path, use, 100, &err) != code || !strstr(err.message, why))
+        fail_msg("%s: %s", path, err.message);
+    up_slot_close(slot);
+}
+
+/* What is judged is what is opened, and nothing is made where a device belongs. */
+static void links_are_followed_to_the_node(void **state)
+{
+    struct sim *sim = sim_new();
+    struct up_slot_view v;
+    struct up_error err;
+    uint64_t capacity;
+
+    (void)state;
+    sim_put_block(sim, "/dev/part1", 8192);
+    sim_put_link(sim, "/dev/disk/by-label/a", "../../part1");
+    sim_put_link(sim, "/dev/alias", "disk/by-label/a");
+    sim_put_link(sim, "/dev/gone", "part9");
+    sim_put_link(sim, "/dev/ring", "ring");
+    sim_set_medium(sim, "/dev/part1", NULL, "PARTUUID=7");
+    assert_int_equal(up_slot_capacity(sim_storage(sim), "/dev/alias", &capacity, &err), 0);
+    assert_int_equal(capacity, 8192);
+    assert_int_equal(up_slot_inspect(&v, sim_storage(sim), "/dev/alias", &err), 0);
+    assert_string_equal(v.node, "/dev/part1");
+    assert_string_equal(v.identity, "PARTUUID=7");
+    assert_true(v.there && v.traits.node == UP_NODE_BLOCK && v.capacity == 8192);
+    opens(sim, "/dev/alias", UP_SLOT_READ, 0, "");
+    opens(sim, "/dev/alias", UP_SLOT_WRITE, 0, "");
+    sim_set_mounted(sim, "/dev/part1", UP_MOUNTED);
+    opens(sim, "/dev/alias", UP_SLOT_WRITE, UP_BUSY, "slot /dev/alias: is mounted");
+    opens(sim, "/dev/gone", UP_SLOT_READ, UP_MISSING, "leads to /dev/part9, which is not there");
+    opens(sim, "/dev/gone", UP_SLOT_WRITE, UP_MISSING, "leads to /dev/part9");
+    opens(sim, "/dev/part9", UP_SLOT_WRITE, UP_MISSING, "No such file");
+    opens(sim, "/dev/ring", UP_SLOT_WRITE, UP_USAGE, "links one after another");
+    assert_false(sim_exists(sim, "/dev/part9"));
+    sim_reset_counters(sim);
+    sim_fail(sim, SIM_READLINK, 1, EIO, false);
+    opens(sim, "/dev/alias", UP_SLOT_READ, UP_WRITE, "link /dev/alias");
     sim_free(sim);
 }
 
@@ -863,6 +962,8 @@ int main(void)
         cmocka_unit_test(a_slot_is_looked_at_and_left_alone),
         cmocka_unit_test(what_cannot_be_looked_at_says_why),
         cmocka_unit_test(a_medium_is_known_by_all_its_names),
+        cmocka_unit_test(slots_that_cannot_be_are_refused),
+        cmocka_unit_test(links_are_followed_to_the_node),
         cmocka_unit_test(a_volume_is_replaced_as_a_whole),
         cmocka_unit_test(after_a_cut_anywhere_it_can_be_written_again),
         cmocka_unit_test(a_resumed_slot_has_no_torn_page_left),

@@ -1,0 +1,25 @@
+/*
+ * slot_link.h -- the node that the name of a slot leads to.
+ *
+ * /dev/mmcblk0p2 is another partition after the next kernel, so boards name
+ * slots by links: /dev/disk/by-partlabel/rootfs_a. A link is followed once,
+ * before anything is looked at, so that what is judged is what is opened.
+ */
+#ifndef UP_SLOT_LINK_H
+#define UP_SLOT_LINK_H
+
+#include "storage.h"
+
+#define UP_SLOT_NODE_SIZE 1024
+
+struct up_error;
+
+/*
+ * Follow path to its node, whose name goes to `node` and what it is to *st: 1.
+ * 0 when there is nothing at path, which is then in `node`. Errors: UP_MISSING
+ * a link leads to nothing; UP_USAGE too many links, or too long; UP_WRITE.
+ */
+int up_slot_follow(struct up_storage *storage, const char *path, char node[UP_SLOT_NODE_SIZE],
+                   struct up_stat *st, struct up_error *err);
+
+#endif
