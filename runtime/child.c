@@ -154,7 +154,8 @@ const char *up_child_hear(struct up_child *c, uint64_t now)
 
 bool up_child_lively(const struct up_child *c, uint64_t now)
 {
-    return c->pid > 0 && !up_child_stopping(c) && c->beaten && now - c->heard < c->heartbeat / 2;
+    return c->pid > 0 && !up_child_stopping(c) && c->beaten && now - c->heard < c->heartbeat / 2 &&
+           !up_child_over(c);
 }
 
 bool up_child_beaten(const struct up_child *c)

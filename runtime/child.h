@@ -44,7 +44,8 @@ bool up_child_wants_write(const struct up_child *c); /* something waits until th
 /* The next line, valid until the next call; beats are noted and returned too.
  * NULL when there is none now. */
 const char *up_child_hear(struct up_child *c, uint64_t now);
-/* Whether it runs, is not being stopped, and has beaten within half of the heartbeat. */
+/* Whether it runs, is not being stopped, and has beaten within half of the
+ * heartbeat. One that has ended is not, though nobody noticed yet. */
 bool up_child_lively(const struct up_child *c, uint64_t now);
 /* Whether it has beaten since it was last started. */
 bool up_child_beaten(const struct up_child *c);

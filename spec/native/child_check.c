@@ -185,6 +185,19 @@ static void what_a_child_does_not_read_yet_is_kept_for_it(void **state)
     up_child_reap(child, 1);
 }
 
+/* Nobody has noticed yet, and what it said last is a beat. */
+static void one_that_has_ended_is_not_lively(void **state)
+{
+    (void)state;
+    start("echo beat >&3; read line <&3", 1);
+    assert_string_equal(hear(1), "beat");
+    assert_true(up_child_lively(child, 1));
+    up_child_tell(child, "end");
+    wait_over();
+    assert_false(up_child_lively(child, 1));
+    up_child_reap(child, 1);
+}
+
 static void last_words_are_heard_after_the_end(void **state)
 {
     (void)state;
@@ -411,6 +424,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_does_not_run_is_left_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(a_crash_while_it_is_stopped_is_named, setup, teardown),
         cmocka_unit_test_setup_teardown(what_a_child_does_not_read_yet_is_kept_for_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_that_has_ended_is_not_lively, setup, teardown),
         cmocka_unit_test_setup_teardown(last_words_are_heard_after_the_end, setup, teardown),
         cmocka_unit_test_setup_teardown(silence_is_killed_and_a_beat_is_not, setup, teardown),
         cmocka_unit_test_setup_teardown(a_closed_or_broken_channel_is_silence, setup, teardown),
