@@ -458,6 +458,23 @@ static void a_device_that_does_not_go_down_is_told_again(void **state)
     assert_int_equal(play_count(play_done(), "script started"), 11);
 }
 
+/* The agent, which is started anew meanwhile, sees what is armed and asks at once. */
+static void whoever_asks_for_a_restart_that_failed_waits_for_its_time(void **state)
+{
+    static const struct play_step steps[] = {
+        CALLS(install_core),     SAYS(AGENT, "restart"), WAITS(1000), SAYS(AGENT, "restart"),
+        SAYS(SCRIPT, "restart"), WAITS(50000),           OVER,
+    };
+
+    (void)state;
+    config.restart = UP_RESTART_COMMAND;
+    config.restart_argv[0] = strdup("/sbin/reboot");
+    perform(steps);
+    assert_int_equal(sim_restarts(play_sim), 1);
+    assert_int_equal(play_count(play_done(), "script started"), 2);
+    assert_int_equal(play_count(play_done(), "agent started"), 2);
+}
+
 static void a_core_on_trial_is_left_by_a_restart(void **state)
 {
     static const struct play_step asked[] = {SAYS(AGENT, "beat"), SAYS(AGENT, "rollback it is worse"),
@@ -669,6 +686,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_supervisor_that_cannot_start_over_says_so, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_device_that_does_not_go_down_is_told_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(whoever_asks_for_a_restart_that_failed_waits_for_its_time, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_core_on_trial_is_left_by_a_restart, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_loader_that_chose_wrongly_is_asked_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_cannot_be_started_is_tried_again, set_up, tear_down),
