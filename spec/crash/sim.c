@@ -328,6 +328,12 @@ void sim_trace(struct sim *sim, FILE *f)
     sim->trace = f;
 }
 
+void sim_watch_calls(struct sim *sim, sim_watch_fn *fn, void *user)
+{
+    sim->watch = fn;
+    sim->watch_user = user;
+}
+
 unsigned sim_open_files(const struct sim *sim)
 {
     unsigned n = 0;

@@ -273,6 +273,12 @@ void sim_set_free(struct sim *sim, uint64_t bytes);
 /* Overwriting needs room for new blocks, too, as on a file system that copies on write. */
 void sim_set_copy_on_write(struct sim *sim, bool copies);
 
+/* Call fn before each call that can fail, whoever makes it: what it returns,
+ * unless 0, is the error that the call fails with. It may let time pass and let
+ * others call. Kept by clones and reboots; fn NULL stops it. */
+typedef int sim_watch_fn(void *user, enum sim_op op);
+void sim_watch_calls(struct sim *sim, sim_watch_fn *fn, void *user);
+
 /* Clocks: seconds since 1970, milliseconds. */
 void sim_set_now(struct sim *sim, uint64_t seconds);
 void sim_advance(struct sim *sim, uint64_t milliseconds);

@@ -106,6 +106,8 @@ struct sim {
     uint64_t now, monotonic, random;
     unsigned boot;
     FILE *trace;
+    sim_watch_fn *watch; /* NULL: none */
+    void *watch_user;
 };
 
 extern const struct up_storage_ops sim_ops_table;

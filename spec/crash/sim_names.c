@@ -39,6 +39,10 @@ static int fault(struct sim *sim)
 
 int op_begin(struct sim *sim, enum sim_op op)
 {
+    int error = sim->watch ? sim->watch(sim->watch_user, op) : 0;
+
+    if (error)
+        return op_fail(error);
     sim->calls[op]++;
     sim->late_error = 0;
     if (sim->cut)
