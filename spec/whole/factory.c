@@ -1,0 +1,185 @@
+/*
+ * Devices before their first history, and the packages that there are: made
+ * once, cloned for each history.
+ */
+#include "stage.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "device.h"
+#include "factory.h"
+#include "fixture.h"
+#include "host.h"
+#include "variants.h"
+#include "world.h"
+
+#define NUMBERS 8
+#define KINDS 6 /* script, core, both; and the same, forged */
+
+/* Of the releases; 3 is one of the crash enumeration's. */
+static const unsigned numbers[PARCELS] = {1, 2, 4, 5, 6, 7};
+
+static struct {
+    char *bytes;
+    size_t len;
+} packages[NUMBERS][KINDS];
+
+static struct {
+    uint8_t *image;
+    size_t len;
+} cores[NUMBERS];
+
+/* By boot driver and by how a trial is confirmed. */
+static struct {
+    struct sim *sim;
+    struct up_config config;
+} devices[2][2];
+
+static const char *config_text(bool uboot, bool script, char out[1024])
+{
+    snprintf(
+        out, 1024,
+        "return { project = \"METER\", product_key = \"k-123\", hardware = \"rev-a\", id = \"1\",\n"
+        "  state = \"/device/state\", keys = \"/device/keys\",\n"
+        "  core = { slots = { a = \"/device/slot-a.img\", b = \"/device/slot-b.img\" }, boot = \"%s\"%s },\n"
+        "  cloud = { kind = \"luat\", url = \"http://cloud/api\", period = 20 },\n"
+        "  confirm = \"%s\", confirm_after = 4, deadline = 25, heartbeat = 20,\n"
+        "  backoff = { least = 5, most = 60 } }\n",
+        uboot ? "uboot" : "file",
+        uboot ? ", fw_env = \"/device/fw_env.config\", cmdline = \"/device/cmdline\"" : "",
+        script ? "script" : "auto");
+    return out;
+}
+
+static void must(int rc, const char *what, const struct up_error *err)
+{
+    if (rc >= 0)
+        return;
+    fprintf(stderr, "whole: %s: %s\n", what, err->message);
+    exit(1);
+}
+
+const char *factory_package(const struct parcel *p, size_t *len)
+{
+    unsigned kind = (p->script && p->core ? 2 : p->core ? 1 : 0) + (p->forged ? 3 : 0);
+
+    *len = packages[p->number][kind].len;
+    return packages[p->number][kind].bytes;
+}
+
+static void make_packages(unsigned n)
+{
+    struct up_fixture f = {.core_version = n, .seed = n};
+
+    cores[n].image = up_fixture_core(&f, &cores[n].len);
+    for (unsigned kind = 0; kind < KINDS; kind++) {
+        packages[n][kind].bytes =
+            variant_package(n, kind % 3 == 1 ? 0 : n, kind % 3 == 0 ? 0 : n, &packages[n][kind].len);
+        if (kind >= 3)
+            packages[n][kind].bytes[512 + 40] ^= 1; /* of the manifest */
+    }
+}
+
+unsigned script_number(struct sim *sim, const char *dir)
+{
+    for (int i = 0; i < PARCELS; i++)
+        if (variant_is_script(sim, dir, numbers[i]))
+            return numbers[i];
+    return 0;
+}
+
+unsigned core_number(struct sim *sim, int slot)
+{
+    size_t len = 0;
+    char *content = sim_get(sim, slot ? "/device/slot-b.img" : "/device/slot-a.img", &len);
+    unsigned found = 0;
+
+    for (int i = 0; i < PARCELS && content; i++) {
+        unsigned n = numbers[i];
+
+        if (len == cores[n].len && memcmp(content, cores[n].image, len) == 0)
+            found = n;
+    }
+    free(content);
+    return found;
+}
+
+static void provision(struct sim *sim, const struct up_config *config)
+{
+    struct up_storage *storage = sim_storage(sim);
+    struct up_device *device;
+    struct up_error err;
+
+    must(up_device_provision(&device, storage, config, &err), "provision", &err);
+    must(world_install(device, storage, "/packages/1", &err), "provision", &err);
+    up_device_close(device);
+}
+
+static void make_device(bool uboot, bool script)
+{
+    struct sim *sim = sim_new();
+    struct up_config *config = &devices[uboot][script].config;
+    struct up_error err;
+    char text[1024];
+
+    devices[uboot][script].sim = sim;
+    sim_put_text(sim, "/device/config.lua", config_text(uboot, script, text));
+    sim_put_text(sim, "/device/cmdline", "console=ttyS0\n");
+    sim_put(sim, "/packages/1", packages[1][2].bytes, packages[1][2].len, 0644);
+    variant_put_key(sim, "/device/keys");
+    stage.sim = sim;
+    stage.current = &stage.player[SUPERVISOR]; /* whose storage the simulator is */
+    up_config_init(config);
+    must(up_host_config(config, "/device/config.lua", &err), "configuration", &err);
+    stage.current = NULL;
+    stage.sim = NULL;
+    provision(sim, config);
+    sim_settle(sim);
+}
+
+void factory_prepare(void)
+{
+    for (int i = 0; i < PARCELS; i++)
+        make_packages(numbers[i]);
+    for (int i = 0; i < 4; i++)
+        make_device(i & 1, i & 2);
+}
+
+static enum manner some_manner(void)
+{
+    return pick(2) == 0 ? GOOD : (enum manner)pick(MANNERS);
+}
+
+static void choose_parcel(struct parcel *p, int i)
+{
+    unsigned kind = pick(4);
+    bool last = i == PARCELS - 1;
+
+    p->number = numbers[i];
+    p->script = i == 0 || last || kind != 1;
+    p->core = i == 0 || kind == 1 || kind == 2;
+    if (i > 0 && !last) { /* the last one is the one that must succeed */
+        p->manner = some_manner();
+        p->forged = pick(10) == 0;
+        p->dead = p->core && pick(6) == 0;
+    }
+    snprintf(p->path, sizeof p->path, "/packages/%u", p->number);
+}
+
+void factory_stage(void)
+{
+    bool script = pick(2);
+    size_t len;
+
+    stage.uboot = pick(2);
+    stage.sim = sim_clone(devices[stage.uboot][script].sim);
+    stage.config = &devices[stage.uboot][script].config;
+    for (int i = 0; i < PARCELS; i++) {
+        const char *bytes;
+
+        choose_parcel(&stage.parcel[i], i);
+        bytes = factory_package(&stage.parcel[i], &len);
+        sim_put(stage.sim, stage.parcel[i].path, bytes, len, 0644);
+    }
+}

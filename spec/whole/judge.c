@@ -1,0 +1,230 @@
+/*
+ * What must hold, whatever happens: only what is signed, and whole, is started;
+ * outside of a trial only what was confirmed; floors never fall; the cloud hears
+ * of nothing else; a script runs again soon; and in the end the device takes
+ * the next good release.
+ */
+#include "stage.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "device.h"
+
+#define NUMBERS 8
+#define GAP_MS 330000    /* the longest pause of a script, and some */
+#define SILENCE_MS 30000 /* of a script that is being confirmed */
+
+static struct {
+    bool released[NUMBERS][NUMBERS];  /* pairs of script and core that may be on the device */
+    bool confirmed[NUMBERS][NUMBERS]; /* the last one, and those whose confirmation was begun since */
+    bool ever[NUMBERS][NUMBERS];      /* and before */
+    uint64_t floor[UP_PART_KINDS];
+} truth;
+
+/* A look at the device as a new process would have it, with nothing in its way. */
+struct look {
+    struct sim *sim;
+    struct up_device *device;
+    struct up_error err;
+};
+
+static const struct up_journal_state *look_at(struct look *l)
+{
+    l->sim = sim_clone(stage.sim);
+    sim_watch_calls(l->sim, NULL, NULL);
+    sim_fail(l->sim, SIM_OPS, 0, 0, false);
+    l->device = NULL;
+    if (up_device_open(&l->device, sim_storage(l->sim), stage.config, UP_DEVICE_READ, &l->err) < 0)
+        return NULL;
+    return up_device_state(l->device);
+}
+
+static void look_away(struct look *l)
+{
+    up_device_close(l->device);
+    sim_free(l->sim);
+}
+
+void judge_reset(void)
+{
+    memset(&truth, 0, sizeof truth);
+    truth.released[1][1] = truth.confirmed[1][1] = truth.ever[1][1] = true;
+    for (int i = 1; i < PARCELS; i++) {
+        const struct parcel *p = &stage.parcel[i];
+        bool before[NUMBERS][NUMBERS];
+
+        if (p->forged)
+            continue;
+        memcpy(before, truth.released, sizeof before);
+        for (unsigned s = 0; s < NUMBERS; s++)
+            for (unsigned c = 0; c < NUMBERS; c++)
+                if (before[s][c])
+                    truth.released[p->script ? p->number : s][p->core ? p->number : c] = true;
+    }
+}
+
+static void check_floors(const struct up_journal_state *s)
+{
+    for (int i = 0; i < UP_PART_KINDS; i++) {
+        if (s->floor[i] < truth.floor[i])
+            bad("a floor fell from %u to %u", (unsigned)truth.floor[i], (unsigned)s->floor[i]);
+        truth.floor[i] = s->floor[i];
+    }
+}
+
+static int running_slot(const struct up_device *d)
+{
+    return stage.uboot ? stage.slot == 'b' : up_device_running(d);
+}
+
+/* While the storage fails nobody can ask for more than a script that is whole,
+ * and goes with a core of this device. */
+static bool may_run(unsigned script, unsigned core, bool verdict_open)
+{
+    if (stage.now < stage.fault_until)
+        return truth.released[script][core] || truth.released[script][core_number(stage.sim, 0)] ||
+               truth.released[script][core_number(stage.sim, 1)];
+    return truth.released[script][core] && (verdict_open || truth.confirmed[script][core]);
+}
+
+static void check_start(struct look *l, const struct up_journal_state *s, unsigned script)
+{
+    unsigned core = core_number(stage.sim, running_slot(l->device));
+    bool verdict_open = s->phase >= UP_ARMED;
+
+    trace("script %u on core %u, the device is %s", script, core, up_phase_name(s->phase));
+    if (!may_run(script, core, verdict_open))
+        bad("script %u is started on core %u (0: broken), and the device is %s: %s", script, core,
+            up_phase_name(s->phase),
+            truth.released[script][core] ? "never confirmed" : "no such pair was released");
+    check_floors(s);
+}
+
+/* Where the link `current` leads. */
+static void resolve(const char *link, char *out, size_t len)
+{
+    struct sim *copy = sim_clone(stage.sim);
+    struct up_storage *storage = sim_storage(copy);
+    char name[64] = "";
+
+    sim_watch_calls(copy, NULL, NULL);
+    sim_fail(copy, SIM_OPS, 0, 0, false);
+    if (storage->ops->readlink(storage, link, name, sizeof name) < 0)
+        *name = '\0';
+    snprintf(out, len, "%s/script/%s", stage.config->state, name);
+    sim_free(copy);
+}
+
+void judge_script_start(const char *dir, struct player *p)
+{
+    struct look l;
+    const struct up_journal_state *s = look_at(&l);
+
+    char target[256];
+
+    if (strstr(dir, "/script/current")) { /* a link beside the generations */
+        resolve(dir, target, sizeof target);
+        dir = target;
+    }
+    p->number = script_number(stage.sim, dir);
+    if (s)
+        check_start(&l, s, p->number);
+    else if (p->number == 0 || stage.now >= stage.fault_until)
+        bad("the journal cannot be read: %s", l.err.message);
+    look_away(&l);
+}
+
+void judge_journal(void)
+{
+    struct look l;
+    const struct up_journal_state *s = look_at(&l);
+
+    if (s)
+        check_floors(s);
+    look_away(&l);
+}
+
+/* What a device says of itself was confirmed; a question may be late. */
+void judge_query(const char *url)
+{
+    const char *version = strstr(url, "&version=1.0."), *core = strstr(url, "core_version=");
+    unsigned script = version ? (unsigned)atoi(version + 13) : 0, n = core ? (unsigned)atoi(core + 13) : 0;
+
+    if (script >= NUMBERS || n >= NUMBERS || !truth.ever[script][n])
+        bad("the cloud hears of script %u on core %u, which was never confirmed", script, n);
+}
+
+int __real_up_device_confirm(struct up_device *d, struct up_error *err);
+int __wrap_up_device_confirm(struct up_device *d, struct up_error *err);
+
+int __wrap_up_device_confirm(struct up_device *d, struct up_error *err)
+{
+    const struct player *p = &stage.player[SCRIPT];
+    bool trial = up_device_state(d)->phase == UP_TRIAL && !stage.current->dead;
+    unsigned script = p->number, core = 0;
+    int rc;
+
+    if (trial) {
+        core = core_number(stage.sim, running_slot(d));
+        truth.confirmed[script][core] = truth.ever[script][core] = true;
+        if (!p->alive || p->dead || p->beaten == 0 || stage.now - p->beaten > SILENCE_MS)
+            bad("script %u is confirmed, and gave no sign of life since %u ms", script,
+                (unsigned)(stage.now - p->beaten));
+    }
+    rc = __real_up_device_confirm(d, err);
+    if (rc == 0 && trial && !stage.current->dead && stage.reset != RESET_POWER) {
+        trace("script %u on core %u is confirmed", script, core);
+        memset(truth.confirmed, 0, sizeof truth.confirmed);
+        truth.confirmed[script][core] = true;
+    }
+    return rc;
+}
+
+void judge_gap(void)
+{
+    const struct player *p = &stage.player[SCRIPT];
+
+    if (p->alive && !p->dead)
+        stage.gone_since = FOREVER;
+    else if (stage.gone_since == FOREVER)
+        stage.gone_since = stage.now;
+    if (stage.quiet && stage.gone_since != FOREVER && stage.now > stage.gone_since + GAP_MS) {
+        bad("no script has run for %u s", (unsigned)((stage.now - stage.gone_since) / 1000));
+        stage.gone_since = stage.now;
+    }
+}
+
+static bool has(const struct up_journal_state *s, const struct parcel *p)
+{
+    return (!p->script || s->floor[UP_SCRIPT] == p->number) && (!p->core || s->floor[UP_CORE] == p->number);
+}
+
+bool judge_settled(void)
+{
+    struct look l;
+    const struct up_journal_state *s = look_at(&l);
+    bool settled = s && s->phase == UP_IDLE && has(s, &stage.parcel[PARCELS - 1]);
+
+    look_away(&l);
+    return settled && stage.player[SCRIPT].alive;
+}
+
+void judge_end(void)
+{
+    struct look l;
+    const struct up_journal_state *s = look_at(&l);
+
+    if (!s) {
+        bad("in the end the journal cannot be read: %s", l.err.message);
+    } else {
+        check_floors(s);
+        if (s->phase != UP_IDLE)
+            bad("in the end the device is %s: %s", up_phase_name(s->phase), s->tx.why);
+        else if (!has(s, &stage.parcel[PARCELS - 1]))
+            bad("in the end the last release, a good one, is not installed: %s", s->last.message);
+        if (!stage.player[SCRIPT].alive)
+            bad("in the end no script runs");
+    }
+    look_away(&l);
+}
