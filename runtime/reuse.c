@@ -131,7 +131,8 @@ static int note(struct up_reuse *r, enum up_reuse_place place, const uint8_t dig
         return err->code;
     if (memcmp(block.digest, digest, sizeof block.digest) == 0) {
         up_inventory_set(in_place, r->next, true);
-        r->useful = true;
+        /* Zeros need not be fetched anyway: a blank slot is not worth a look for them. */
+        r->useful = r->useful || block.encoding != UP_ZEROS;
     }
     return 0;
 }

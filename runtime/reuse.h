@@ -8,7 +8,7 @@
  * takes a delta.
  *
  * Of a large image, one block in sixteen is looked at first, or 32 of them
- * evenly, and the others only when one of those is wanted: an image that is
+ * evenly, and the others only when one of those is wanted, zeros apart: an image that is
  * compressed as a whole shares nothing with the next, and hashing all of it
  * would cost as much as installing.
  *

@@ -464,6 +464,45 @@ static void of_a_large_image_a_part_is_looked_at_first(void **state)
     }
 }
 
+/* Reads of all that is made of a package over a target of blocks `at`; -1 is zeros. */
+static unsigned reads_over(const int *old, const int *fresh, const int *at)
+{
+    uint8_t *target = malloc((size_t)LARGE * BLOCK);
+    struct bench *b = bench_with(old, fresh, LARGE, (size_t)LARGE * BLOCK);
+    unsigned reads;
+
+    make_image(target, at, LARGE);
+    sim_put(b->sim, SLOT_B, target, (size_t)LARGE * BLOCK, 0600);
+    free(target);
+    open_transfer(b);
+    sim_reset_counters(b->sim);
+    fetch_all(b);
+    reads = sim_calls(b->sim, SIM_PREAD);
+    finish(b);
+    close_transfer(b);
+    bench_free(b);
+    return reads;
+}
+
+/* A blank target holds the zeros of every image, and nothing else of it. */
+static void a_blank_target_is_looked_at_in_part(void **state)
+{
+    int old[LARGE], fresh[LARGE], noise[LARGE], blank[LARGE];
+    unsigned of_noise, of_blank;
+
+    (void)state;
+    for (unsigned k = 0; k < LARGE; k++) {
+        old[k] = (int)k + 200;
+        fresh[k] = k % 4 < 2 ? -1 : (int)k + 600;
+        noise[k] = (int)k + 1000;
+        blank[k] = -1;
+    }
+    of_noise = reads_over(old, fresh, noise);
+    of_blank = reads_over(old, fresh, blank);
+    print_message("reuse: %u reads over a blank target, %u over noise\n", of_blank, of_noise);
+    assert_true(of_blank <= of_noise);
+}
+
 static const int new_blocks[BLOCKS] = {20, 21, 22, 23, 24, 25, 26, 27};
 
 /* None, that of another release, and one that is being installed already. */
@@ -818,6 +857,7 @@ int main(void)
         CHECK(a_slot_that_cannot_be_read_is_no_obstacle),
         CHECK(what_was_seen_is_kept_for_the_next_try),
         CHECK(of_a_large_image_a_part_is_looked_at_first),
+        CHECK(a_blank_target_is_looked_at_in_part),
         CHECK(a_transfer_needs_its_transaction),
         CHECK(a_source_that_ends_early_is_noticed),
         CHECK(an_index_that_cannot_be_read_ends_the_transfer),
