@@ -156,6 +156,15 @@ static void set_transaction(lua_State *L, const struct up_device *d)
     lua_setfield(L, -2, "transaction");
 }
 
+static void set_time(lua_State *L, const struct up_device *d)
+{
+    lua_createtable(L, 0, 3);
+    up_set_integer(L, "now", up_device_time(d));
+    up_set_boolean(L, "trusted", up_device_time_trusted(d));
+    up_set_boolean(L, "set", up_device_time_set(d));
+    lua_setfield(L, -2, "time");
+}
+
 /* What this process met, or would meet if it tried to write. */
 static void set_trouble(lua_State *L, const struct up_device *d)
 {
@@ -173,15 +182,15 @@ static void set_trouble(lua_State *L, const struct up_device *d)
 }
 
 /* device:status() -> { phase, release, core {name, version, running, tries},
- * script {version, generation}, floor, transaction, last, trouble {code,
- * message, updates: whether they work all the same} } */
+ * script {version, generation}, floor, time {now, trusted, set}, transaction, last,
+ * trouble {code, message, updates: whether they work all the same} } */
 static int m_status(lua_State *L)
 {
     struct up_device *d = check_open(L);
     const struct up_journal_state *s = up_device_state(d);
     const struct up_pair *pair = up_status_running(d);
 
-    lua_createtable(L, 0, 8);
+    lua_createtable(L, 0, 9);
     up_set_string(L, "phase", up_phase_name(s->phase));
     up_set_string(L, "release", pair->release);
     set_core(L, pair);
@@ -196,6 +205,7 @@ static int m_status(lua_State *L)
     lua_setfield(L, -2, "script");
     set_floor(L, s);
     set_trouble(L, d);
+    set_time(L, d);
     if (s->phase != UP_IDLE)
         set_transaction(L, d);
     if (s->has_last) {
@@ -219,7 +229,7 @@ static int m_facts(lua_State *L)
     const struct up_pair *pair = up_status_confirmed(d);
     uint64_t free_bytes;
 
-    lua_createtable(L, 0, 12);
+    lua_createtable(L, 0, 13);
     up_set_string(L, "project", c->project);
     up_set_string(L, "hardware", c->hardware);
     up_set_string(L, "id", c->id);
@@ -230,8 +240,31 @@ static int m_facts(lua_State *L)
     if (storage->ops->space(storage, c->state, &free_bytes) == 0)
         up_set_integer(L, "free", free_bytes);
     up_set_integer(L, "time", up_device_time(d));
-    /* A clock behind the floor of what we know was never set. */
-    up_set_boolean(L, "time_trusted", storage->ops->now(storage) == up_device_time(d));
+    up_set_boolean(L, "time_trusted", up_device_time_trusted(d));
+    up_set_boolean(L, "time_set", up_device_time_set(d));
+    return 1;
+}
+
+/* device:time_floor() -> seconds since 1970: by what certificates are judged | nil:
+ * by the clock, which is trusted */
+static int m_time_floor(lua_State *L)
+{
+    uint64_t floor = up_device_time_floor(check_open(L));
+
+    if (floor)
+        lua_pushinteger(L, (lua_Integer)floor);
+    else
+        lua_pushnil(L);
+    return 1;
+}
+
+/* device:witness(date) -> whether the clock agrees with a verified peer that it is
+ * `date`, seconds since 1970; it is trusted then */
+static int m_witness(lua_State *L)
+{
+    struct up_device *d = check_open(L);
+
+    lua_pushboolean(L, up_device_witness(d, (uint64_t)luaL_checkinteger(L, 2)));
     return 1;
 }
 
@@ -544,6 +577,8 @@ static const luaL_Reg functions[] = {
 static const luaL_Reg methods[] = {
     {"status", m_status},
     {"facts", m_facts},
+    {"time_floor", m_time_floor},
+    {"witness", m_witness},
     {"history", m_history},
     {"gates", m_gates},
     {"permit", m_permit},

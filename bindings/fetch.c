@@ -105,6 +105,19 @@ static int m_header(lua_State *L)
     return 1;
 }
 
+/* transfer:date() -> the server's time, seconds since 1970 | nil: it did not say,
+ * or its certificate was not verified */
+static int m_date(lua_State *L)
+{
+    uint64_t date = up_fetch_date(check_open(L));
+
+    if (date)
+        lua_pushinteger(L, (lua_Integer)date);
+    else
+        lua_pushnil(L);
+    return 1;
+}
+
 static void push_size(lua_State *L, uint64_t size)
 {
     if (size == UINT64_MAX)
@@ -159,9 +172,11 @@ static const luaL_Reg metamethods[] = {
 };
 
 static const luaL_Reg methods[] = {
-    {"read", m_read},   {"status", m_status},     {"header", m_header},
-    {"total", m_total}, {"received", m_received}, {"progress", m_progress},
-    {"url", m_url},     {"close", m_close},       {NULL, NULL},
+    {"read", m_read},         {"status", m_status},
+    {"header", m_header},     {"date", m_date},
+    {"total", m_total},       {"received", m_received},
+    {"progress", m_progress}, {"url", m_url},
+    {"close", m_close},       {NULL, NULL},
 };
 
 static const luaL_Reg functions[] = {

@@ -146,6 +146,21 @@ static int m_answer(lua_State *L)
     return 1;
 }
 
+/* source:date() -> the server's time in its last answer, seconds since 1970 |
+ * nil: a file, or its certificate was not verified, or it did not say */
+static int m_date(lua_State *L)
+{
+    struct handle *h = luaL_checkudata(L, 1, UP_SOURCE_TYPE);
+    struct up_source *s = up_check_source(L, 1);
+    uint64_t date = h->is_http ? up_source_http_date(s) : 0;
+
+    if (date)
+        lua_pushinteger(L, (lua_Integer)date);
+    else
+        lua_pushnil(L);
+    return 1;
+}
+
 /* source:close(), also __gc and __close. Safe to call twice. */
 static int m_close(lua_State *L)
 {
@@ -164,8 +179,8 @@ static const luaL_Reg metamethods[] = {
 };
 
 static const luaL_Reg methods[] = {
-    {"read", m_read},     {"want", m_want},   {"size", m_size}, {"received", m_received},
-    {"answer", m_answer}, {"close", m_close}, {NULL, NULL},
+    {"read", m_read},     {"want", m_want}, {"size", m_size},   {"received", m_received},
+    {"answer", m_answer}, {"date", m_date}, {"close", m_close}, {NULL, NULL},
 };
 
 static const luaL_Reg functions[] = {

@@ -82,15 +82,6 @@ uint32_t up_device_generation(const struct up_device *d)
     return d->state.slot[d->state.slot[running].present ? running : !running].generation;
 }
 
-uint64_t up_device_time(const struct up_device *d)
-{
-    uint64_t now = d->storage->ops->now(d->storage);
-
-    if (now < MOULT_BUILD_TIME)
-        now = MOULT_BUILD_TIME;
-    return now < d->state.issued ? d->state.issued : now;
-}
-
 const char *up_device_path(const struct up_device *d, const char *name, char *buf, size_t len)
 {
     if (snprintf(buf, len, "%s/%s", d->config->state, name) >= (int)len)
@@ -295,8 +286,11 @@ int up_device_save(struct up_device *d, const struct up_journal_state *given, st
 
     /* What runs is confirmed, or about to be left for something newer: no
      * older Moult has to read this record. */
-    if (next->phase <= UP_FETCHING)
+    if (next->phase <= UP_FETCHING) {
+        if (copy.form > 0 && copy.form < 3)
+            up_device_bound_time(d, &copy);
         copy.form = UP_JOURNAL_FORM;
+    }
     if (d->pending & UP_PENDING_LOCK)
         return up_fail(err, d->trouble.cause.code, "%s", d->trouble.cause.message);
     if (!d->provisioning && up_journal_write(d->journal, next, err) < 0) {

@@ -62,8 +62,28 @@ struct up_storage *up_device_storage(const struct up_device *d);
 /* Running slot by the boot driver: 0 or 1; 0 without slots. When the driver
  * cannot tell, the slot of the confirmed pair by the journal. */
 int up_device_running(const struct up_device *d);
-/* Seconds since 1970: max(system clock, build time, newest confirmed issued). */
+
+/*
+ * Seconds since 1970: the system clock, never earlier than this program was
+ * built; nor, as long as the clock is not trusted, than the time floor that
+ * confirmed releases left by `issued`.
+ */
 uint64_t up_device_time(const struct up_device *d);
+/* Whether the clock is known to be right: the kernel says that it is
+ * synchronised, or a witness agreed with it and it was not set since. */
+bool up_device_time_trusted(const struct up_device *d);
+/* Whether the clock shows the time; false when it is behind what is known, so that it was never set. */
+bool up_device_time_set(const struct up_device *d);
+/* A TLS peer whose certificate was verified says that it is `date`. Whether the
+ * clock agrees; if so it is trusted until it is set or this handle is closed. */
+bool up_device_witness(struct up_device *d, uint64_t date);
+/*
+ * The earliest time that it can be, for judging certificates (fetch_options.h);
+ * 0 when the clock is trusted and judges itself. No `issued` counts here: a
+ * wrong one must not take the way to whoever could put it right.
+ */
+uint64_t up_device_time_floor(const struct up_device *d);
+
 /* <state>/<name> into buf; name may be "tx", "control", ... Aborts when it does not fit. */
 const char *up_device_path(const struct up_device *d, const char *name, char *buf, size_t len);
 /* <state>/script/<n>: the directory of a generation. */

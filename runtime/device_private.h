@@ -59,6 +59,8 @@ struct up_device {
     struct up_permit *permit;      /* at hand, verified; or NULL */
     struct up_finish *finish;      /* NULL when not under way */
     enum up_read_back read_back;   /* of the parts, the least sure way */
+    bool witnessed;                /* see up_device_witness() */
+    uint64_t witnessed_origin;     /* of the monotonic clock, by the system clock then */
     struct up_known_source source;
     struct up_source_check *source_check; /* NULL when not under way */
     struct up_kept kept;
@@ -101,6 +103,13 @@ int up_device_say_uncounted(const struct up_device *d, struct up_error *err);
 void up_device_has_trouble(struct up_device *d, unsigned pending, bool updates, const struct up_error *cause);
 /* What `status` shows as the last outcome. */
 void up_device_set_last(const struct up_device *d, struct up_journal_state *next, int code, const char *why);
+/* A release is confirmed in `next`, issued as it says: the time floor rises, at
+ * most to a clock that is trusted, else to one that is not behind the floor, and
+ * by at most a year. A trusted clock that is behind the floor lowers it: some
+ * release was dated wrongly. */
+void up_device_learn_time(const struct up_device *d, struct up_journal_state *next, uint64_t issued);
+/* A floor of before form 3 had no bound: it is taken for the word of one release. */
+void up_device_bound_time(const struct up_device *d, struct up_journal_state *next);
 void up_device_finish_free(struct up_device *d);
 void up_device_source_free(struct up_device *d);
 void up_device_forget_kept(struct up_device *d);

@@ -23,6 +23,7 @@ struct up_fetch {
     char shown[UP_URL_SHOWN];
     char why[CURL_ERROR_SIZE];
     bool added;         /* to the loop */
+    bool verified;      /* every server so far was one whose certificate was verified */
     bool foreign;       /* redirected to another origin: extra headers stay behind */
     unsigned redirects; /* followed */
     uint64_t earlier;   /* bytes received before the last redirect */
@@ -157,6 +158,12 @@ static uint64_t off_the_wire(const struct up_fetch *f)
     return (uint64_t)n > f->body ? (uint64_t)n : f->body;
 }
 
+/* set_transport() has the certificate of each of these verified. */
+static bool is_https(const char *url)
+{
+    return strncasecmp(url, "https:", 6) == 0;
+}
+
 static void become_get(struct up_fetch *f)
 {
     free((char *)f->o.method);
@@ -181,6 +188,7 @@ static int follow(struct up_fetch *f)
     f->foreign = f->foreign || !up_url_same_origin(url, f->url);
     free(f->url);
     f->url = url;
+    f->verified = f->verified && is_https(url);
     curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
     if (status == 303 || (status <= 302 && f->o.body))
         become_get(f);
@@ -240,6 +248,7 @@ int up_fetch_open(struct up_fetch **out, struct up_loop *loop, const char *url,
     up_loop_keep(loop);
     f->head.start = f->head.total = f->head.span = UP_FETCH_UNKNOWN;
     rc = up_fetch_options_copy(&f->o, options, err);
+    f->verified = is_https(url);
     if (rc == 0 && !(f->url = strdup(url)))
         rc = up_fail(err, UP_INTERNAL, "fetch: out of memory");
     if (rc == 0 && start(f) < 0)
@@ -319,6 +328,11 @@ const char *up_fetch_header(const struct up_fetch *f, const char *name)
     size_t amount;
 
     return f->status ? up_fetch_head_value(f->easy, name, &amount) : NULL;
+}
+
+uint64_t up_fetch_date(const struct up_fetch *f)
+{
+    return f->status && f->verified ? up_fetch_head_date(f->easy) : 0;
 }
 
 uint64_t up_fetch_total(const struct up_fetch *f)

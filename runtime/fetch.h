@@ -36,6 +36,9 @@ long up_fetch_read(struct up_fetch *f, void *buf, size_t len, struct up_error *e
 int up_fetch_status(const struct up_fetch *f);
 /* A header of the last answer, name without case; NULL when absent. Valid until close. */
 const char *up_fetch_header(const struct up_fetch *f, const char *name);
+/* `Date` of the last answer in seconds since 1970, when it comes from a peer
+ * whose certificate was verified and that nothing but such peers named; else 0. */
+uint64_t up_fetch_date(const struct up_fetch *f);
 /* Size of the whole object by Content-Range or Content-Length; UINT64_MAX unknown. */
 uint64_t up_fetch_total(const struct up_fetch *f);
 /* First byte of the body within the object: Content-Range's; 0 for 200. */
@@ -63,5 +66,7 @@ int up_source_http(struct up_source **out, struct up_loop *loop, const char *url
 /* Status of the last answer and the body of one that was no object (NULL when
  * none), Location in *location (NULL when none). Valid until the next read. */
 int up_source_http_answer(const struct up_source *s, const char **body, size_t *len, const char **location);
+/* up_fetch_date() of the last answer that had one; 0: none had. */
+uint64_t up_source_http_date(const struct up_source *s);
 
 #endif

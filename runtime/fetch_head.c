@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <string.h>
+#include <time.h>
 
 #include "error.h"
 #include "fetch_options.h"
@@ -60,6 +61,18 @@ const char *up_fetch_head_value(void *easy, const char *name, size_t *amount)
     *amount = h->amount;
     /* Some libcurls leave the end of the line in the place of an empty value. */
     return h->value[strspn(h->value, "\r\n")] ? h->value : "";
+}
+
+uint64_t up_fetch_head_date(void *easy)
+{
+    size_t amount;
+    const char *date = up_fetch_head_value(easy, "Date", &amount);
+    time_t seconds = -1;
+
+    /* With an Age it is what a cache kept: the server's time of then. */
+    if (date && amount == 1 && !up_fetch_head_value(easy, "Age", &amount))
+        seconds = curl_getdate(date, NULL);
+    return seconds > 0 ? (uint64_t)seconds : 0;
 }
 
 /* The answer to a range: is it the range asked for, and consistent? */

@@ -23,6 +23,9 @@ struct up_fetch_head {
  * how many there are; NULL. Valid until its next request. */
 const char *up_fetch_head_value(void *easy, const char *name, size_t *amount);
 
+/* `Date` in seconds since 1970, of one that no cache kept; 0: none. */
+uint64_t up_fetch_head_date(void *easy);
+
 /* `shown` is the URL, for messages. Errors: UP_NETWORK a length that is none;
  * UP_CORRUPT another part than was asked for. */
 int up_fetch_head_read(struct up_fetch_head *h, void *easy, int status, const struct up_fetch_options *o,

@@ -125,6 +125,8 @@ static const char *permit_flaw(const struct up_manifest *m, const struct up_gate
         return "does not name this device";
     if (f->time > p->not_after)
         return "is over";
+    if (p->not_after <= f->state->permits_over)
+        return "ends no later than one that was used, ended and is forgotten";
     if (up_journal_permit_used(f->state, p->digest))
         return "was used before";
     if (!up_journal_permit_room(f->state, f->time))
@@ -157,6 +159,16 @@ static void ask_floor(struct up_gate_report *r, const struct up_manifest *m, con
     const char *joint = flaw ? "; the permit " : "";
 
     flaw = flaw ? flaw : "";
+    if (m->sequence > UP_SEQUENCE_FREE) {
+        if (r->permitted)
+            add(r, "floor", UP_OK, "a permit allows sequence %" PRIu64 " above %" PRIu64, m->sequence,
+                UP_SEQUENCE_FREE);
+        else
+            add(r, "floor", UP_INCOMPATIBLE,
+                "sequence %" PRIu64 " is above %" PRIu64 " and takes a permit%s%s", m->sequence,
+                UP_SEQUENCE_FREE, joint, flaw);
+        return;
+    }
     for (unsigned i = 0; i < m->part_count; i++) {
         enum up_part_kind kind = m->part[i].kind;
         uint64_t floor = f->state->floor[kind];

@@ -359,7 +359,7 @@ static int commit_provision(struct up_device *d, struct up_error *err)
     next.slot[slot] = next.tx.pair;
     for (int i = 0; i < UP_PART_KINDS; i++)
         next.floor[i] = next.tx.parts & 1u << i ? next.tx.sequence : 0;
-    next.issued = next.tx.issued;
+    up_device_learn_time(d, &next, next.tx.issued);
     next.phase = UP_IDLE;
     up_device_path(d, "script", path, sizeof path);
     if (up_boot_create(d->boot, &boot, err) < 0 || up_history_create(d->storage, d->config->state, err) < 0 ||

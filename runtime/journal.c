@@ -53,8 +53,8 @@ void up_journal_permit_remember(struct up_journal_state *s, const struct up_perm
 
     if (up_journal_permit_used(s, mark->digest))
         return;
-    if (entry->not_after && entry->not_after >= s->issued)
-        s->issued = entry->not_after + 1;
+    if (entry->not_after > s->permits_over)
+        s->permits_over = entry->not_after;
     *entry = *mark;
 }
 
@@ -187,12 +187,23 @@ static void walk_permits(struct walk *w, struct up_journal_state *s)
         walk_mark(w, &s->used[i]);
 }
 
+static void walk_kept_out(struct walk *w, struct up_kept_out *k)
+{
+    walk_u32(w, &k->days);
+    walk_u64(w, &k->day);
+    walk_u64(w, &k->uptime);
+    walk_text(w, k->boot_id, sizeof k->boot_id);
+}
+
 /* Form 3 in one piece; what is added to it comes last. */
 static void walk_form_3(struct walk *w, struct up_journal_state *s)
 {
     for (int i = 0; i < UP_SLOTS; i++)
         walk_pair_3(w, &s->slot[i]);
     walk_pair_3(w, &s->tx.pair);
+    walk_u64(w, &s->proven);
+    walk_u64(w, &s->permits_over);
+    walk_kept_out(w, &s->kept_out);
 }
 
 static void walk_state(struct walk *w, struct up_journal_state *s)

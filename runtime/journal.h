@@ -14,7 +14,8 @@
  *     1  slots, floors, quarantine, transaction, last outcome
  *     2  also the permit of the transaction, and the permits that were used
  *     3  also what each pair can be recognised by later: digest of its script,
- *        which slot it was armed in, digest of the image there
+ *        which slot it was armed in, digest of the image there; when the clock
+ *        was trusted; on how many days the release kept packages out
  */
 #ifndef UP_JOURNAL_H
 #define UP_JOURNAL_H
@@ -99,6 +100,15 @@ struct up_transaction {
     char why[UP_LAST_SIZE];
 };
 
+/* Days on which a package passed every gate and the policy of the release that
+ * runs did not let it in. */
+struct up_kept_out {
+    uint32_t days;
+    uint64_t day;     /* the last that counted, since 1970 in UTC; 0: the clock was not set */
+    uint64_t uptime;  /* of the system then, seconds */
+    char boot_id[37]; /* of the kernel's boot then */
+};
+
 struct up_last {
     int32_t code; /* UP_OK, UP_ROLLEDBACK, ... */
     uint64_t sequence, time;
@@ -110,13 +120,17 @@ struct up_journal_state {
     enum up_phase phase;
     struct up_pair slot[UP_SLOTS];
     uint64_t floor[UP_PART_KINDS];
-    uint64_t issued; /* newest confirmed */
+    uint64_t issued; /* the time floor: newest confirmed, bounded; see up_device_learn_time() */
     uint32_t next_generation, next_transaction;
     struct up_quarantined quarantine[UP_QUARANTINE_MAX]; /* newest first */
     struct up_transaction tx;                            /* meaningful unless idle */
     struct up_permit_mark used[UP_PERMITS_MAX];          /* by confirmed releases; form 2 */
     bool has_last;
     struct up_last last;
+    /* Form 3. */
+    uint64_t proven;       /* newest time that a trusted clock showed; 0: it never did */
+    uint64_t permits_over; /* the last end of the used permits that were forgotten; 0: none was */
+    struct up_kept_out kept_out;
 };
 
 struct up_error;
@@ -129,8 +143,9 @@ const char *up_phase_name(enum up_phase phase);
 bool up_journal_permit_used(const struct up_journal_state *s, const uint8_t digest[32]);
 /* Whether one more can be remembered at `time`: an entry is free, or its permit is over. */
 bool up_journal_permit_room(const struct up_journal_state *s, uint64_t time);
-/* Remember one. The entry of a permit that is over is taken when none is free;
- * `issued` then rises to its end, so that a clock set back does not revive it. */
+/* Remember one. When none is free it takes the entry that ends first: of a
+ * permit that is over (up_journal_permit_room()). `permits_over` keeps a clock
+ * that is set back from reviving it. */
 void up_journal_permit_remember(struct up_journal_state *s, const struct up_permit_mark *mark);
 
 /* `state_dir` is copied. Opens nothing yet. Errors: UP_INTERNAL. */

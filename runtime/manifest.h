@@ -23,6 +23,10 @@
 #define UP_BLOCK_MAX (1u << 20)
 #define UP_BLOCK_DEFAULT (256u << 10)
 
+/* A device takes a higher sequence by permit alone: nothing would come after a
+ * number at the end, were it a slip of somebody's. */
+#define UP_SEQUENCE_FREE ((uint64_t)1 << 62)
+
 enum up_part_kind { UP_SCRIPT, UP_CORE, UP_PART_KINDS }; /* also the order in a package */
 
 /* Rules of policy that the publisher may skip; gates are never skipped. */

@@ -9,8 +9,10 @@
  *     manifest   SHA-256 of the package's manifest, 64 lower-case hex digits
  *     not_after  seconds since 1970; the last second it is valid
  *
- * It passes the gate `floor` and policy's rule `version`, nothing else, for
- * that package, once: it is used up when the release is confirmed.
+ * It passes the gate `floor`, the limit of sequences (manifest.h) and policy's
+ * rule `version`, nothing else, for that package, once: it is used up when the
+ * release is confirmed. A device remembers UP_PERMITS_MAX used ones until they
+ * are over, and takes no other meanwhile: let them end soon.
  */
 #ifndef UP_PERMIT_H
 #define UP_PERMIT_H

@@ -41,6 +41,7 @@ struct source_http {
     uint64_t at;        /* place of the next body byte in the object */
 
     int status;
+    uint64_t date;           /* of the last answer that had one */
     char *answer, *location; /* of the last answer that was no object, or NULL */
     size_t answer_len;
 };
@@ -159,7 +160,10 @@ static int check_unsatisfiable(struct source_http *h, struct up_error *err)
 static int check_head(struct source_http *h, struct up_error *err)
 {
     int status = h->status = up_fetch_status(h->f), rc;
+    uint64_t date = up_fetch_date(h->f);
 
+    if (date)
+        h->date = date;
     forget_answer(h);
     if (status != 200 && status != 206 && status != 416) {
         const char *location = up_fetch_header(h->f, "Location");
@@ -384,4 +388,9 @@ int up_source_http_answer(const struct up_source *s, const char **body, size_t *
     *len = h->answer_len;
     *location = h->location;
     return h->status;
+}
+
+uint64_t up_source_http_date(const struct up_source *s)
+{
+    return ((const struct source_http *)s)->date;
 }

@@ -178,7 +178,9 @@ struct up_storage_ops {
 
     /* Identity of this boot of the kernel, NUL-terminated, at most 36 characters. */
     int (*boot_id)(struct up_storage *s, char out[37]);
-    uint64_t (*now)(struct up_storage *s);       /* system clock, seconds since 1970 */
+    uint64_t (*now)(struct up_storage *s); /* system clock, seconds since 1970 */
+    /* Whether the kernel says that somebody (NTP, GPS) keeps the system clock right. */
+    bool (*synchronised)(struct up_storage *s);
     uint64_t (*monotonic)(struct up_storage *s); /* milliseconds, from any origin */
     int (*random)(struct up_storage *s, void *buf, size_t len);
     /* Run the restart command (NULL-terminated) and wait for it to end; -1 with

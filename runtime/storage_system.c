@@ -23,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/timex.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -79,6 +80,15 @@ static uint64_t sys_now(struct up_storage *s)
     (void)s;
     clock_gettime(CLOCK_REALTIME, &t);
     return t.tv_sec > 0 ? (uint64_t)t.tv_sec : 0;
+}
+
+static bool sys_synchronised(struct up_storage *s)
+{
+    struct timex t = {.modes = 0};
+    int state = adjtimex(&t);
+
+    (void)s;
+    return state >= 0 && state != TIME_ERROR && !(t.status & STA_UNSYNC);
 }
 
 static uint64_t sys_monotonic(struct up_storage *s)
@@ -183,6 +193,7 @@ struct up_storage *up_storage_system(void)
         .flash_update = up_flash_update,
         .boot_id = sys_boot_id,
         .now = sys_now,
+        .synchronised = sys_synchronised,
         .monotonic = sys_monotonic,
         .random = sys_random,
         .restart = sys_restart,

@@ -6,7 +6,8 @@
  * Lines between supervisor and children (child.h), one word and its rest:
  *
  *     from both     beat
- *     from agent    armed | restart | resume | confirm | rollback REASON | failed REASON
+ *     from agent    armed | restart | resume | confirm | rollback REASON | failed REASON |
+ *                   date SECONDS
  *     from script   restart REASON
  *     to agent      phase WORD | script up PID START | script down REASON
  *                   trouble none | trouble on|off CODE MESSAGE
@@ -23,6 +24,9 @@
  * What does not work of updating is trouble: the script runs all the same, and
  * it is tried again every minute. "on": updates work, only leftovers or what is
  * for people does not. "resume": the agent left a phase to us (rolling_back).
+ *
+ * A date is what a verified TLS peer says that it is: who confirms has to know
+ * whether the clock is right (up_device_witness()).
  *
  * The phases armed, trial, confirming and rolling_back of the journal are
  * written here and nowhere else while this runs.

@@ -2,6 +2,7 @@
  * What the children say: one line, one word and its rest (supervisor.h).
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "error.h"
@@ -90,6 +91,19 @@ static void hear_failed(struct up_supervisor *s, const char *why)
         up_child_kill(s->script, why);
 }
 
+static void hear_date(struct up_supervisor *s, const char *seconds)
+{
+    bool before, agrees;
+
+    if (!s->device)
+        return;
+    before = up_device_time_trusted(s->device);
+    agrees = up_device_witness(s->device, strtoull(seconds, NULL, 10));
+    if (up_device_time_trusted(s->device) != before)
+        up_say(s, "the clock %s with a server whose certificate was verified",
+               agrees ? "agrees" : "disagrees");
+}
+
 /* The rest of a line after `word` and a space; NULL when it begins otherwise. */
 static const char *after(const char *line, const char *word)
 {
@@ -123,6 +137,8 @@ static void hear_agent(struct up_supervisor *s, const char *line)
         hear_rollback(s, *rest ? rest : "asked for");
     } else if ((rest = after(line, "failed"))) {
         hear_failed(s, *rest ? rest : "failed");
+    } else if ((rest = after(line, "date"))) {
+        hear_date(s, rest);
     } else {
         up_say(s, "the agent says something unknown: %.80s", line);
     }

@@ -261,8 +261,7 @@ static int end_confirm(struct up_device *d, struct up_error *err)
     for (int i = 0; i < UP_PART_KINDS; i++)
         if (t->parts & 1u << i && t->sequence > next.floor[i])
             next.floor[i] = t->sequence;
-    if (t->issued > next.issued)
-        next.issued = t->issued;
+    up_device_learn_time(d, &next, t->issued);
     if (t->permit.not_after)
         up_journal_permit_remember(&next, &t->permit);
     next.phase = UP_IDLE;

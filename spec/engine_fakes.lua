@@ -33,6 +33,7 @@ function M.new(o)
     log("open %s", location)
     local s = { closed = false }
     function s.close() s.closed = true log("close source") end
+    function s.date() return o.dates and table.remove(o.dates, 1) or nil end
     function s.received() return 100 end
     function s.answer() return o.answers and table.remove(o.answers, 1) or nil end
     table.insert(self.sources, s)
@@ -90,8 +91,9 @@ function M.new(o)
     status = function() return { phase = o.phase or "idle", transaction = o.transaction } end,
     spool = function() return "/state/tx" end,
     facts = function()
-      return { project = "METER", release = "1.0.0", time = 1700000000, time_trusted = o.time_trusted }
+      return { project = "METER", release = "1.0.0", time = 1700000000 }
     end,
+    time_floor = function() return o.time_floor end,
     permit = function(_, path)
       log(path and "permit " .. path or "no permit")
       return give(path and o.permit or true)

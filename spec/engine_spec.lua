@@ -7,6 +7,7 @@ local INSTALL = { action = "install", reason = "newer" }
 -- An engine over fakes; what happened is in the second result.
 local function make(o)
   local f = fakes.new(o)
+  f.witnessed = {}
   local lines, events, asked = {}, {}, {}
   local e = engine.new {
     natives = f.natives, device = f.device, loop = {}, keys = "/keys", tasks = f.tasks, tries = o.tries,
@@ -21,6 +22,7 @@ local function make(o)
     log = function(line) lines[#lines + 1] = line end,
     on = function(event) events[#events + 1] = event end,
     random = function() return 1 end,
+    witness = function(date) f.witnessed[#f.witnessed + 1] = date end,
   }
   return e, f, lines, events, asked
 end
@@ -64,13 +66,20 @@ describe("update.engine", function()
     assert.same({ URL, "package in spool", "permit /p.json", "close package", "close source" }, f.log)
   end)
 
-  it("has certificates judged by what is known of the time while the clock was never set", function()
-    for _, case in ipairs { { false, 1700000000 }, { true }, {} } do
-      local e, f = make { time_trusted = case[1] }
+  it("has certificates judged by what is known of the time while the clock is not trusted", function()
+    for _, floor in ipairs { 1700000000, false } do
+      local e, f = make { time_floor = floor or nil }
       e:install(where())
-      assert.equal(case[2], f.options.time_floor)
+      assert.equal(floor or nil, f.options.time_floor)
       assert.equal("http://proxy", f.options.proxy)
     end
+  end)
+
+  it("tells once what a verified server says of the time, as soon as it says it", function()
+    local e, f = make { dates = { false, 1800000000, 1800000000, 1800000007 },
+      head = { fail "again", fail "again", fail "again", true } }
+    e:install(where())
+    assert.same({ 1800000000, 1800000007 }, f.witnessed)
   end)
 
   it("reads the head, asks gates and policy, journals, fetches and finishes, in this order", function()

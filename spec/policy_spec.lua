@@ -35,7 +35,7 @@ end
 local function device(changes)
   return build({
     project = "METER", release = "1.0.0", version = "1.0.0", core = { name = "Luat", version = 17 },
-    battery = 80, time = NOON, time_trusted = true, metered = true, spent_today = 0,
+    battery = 80, time = NOON, time_set = true, metered = true, spent_today = 0,
   }, changes)
 end
 
@@ -116,7 +116,7 @@ describe("policy.decide", function()
     { "defers when the offset moves the window away",
       {}, {}, window("12:00", "13:00", 120), "defer", "window", 79200 },
     { "goes on when the clock was never set",
-      {}, { time_trusted = false }, window("01:00", "02:00"), "install", "newer" },
+      {}, { time_set = false }, window("01:00", "02:00"), "install", "newer" },
     { "goes on when the time is unknown", {}, { time = "nil" }, window("01:00", "02:00"), "install", "newer" },
     { "defers when the window makes no sense", {}, {}, window("25:00", "02:00"), "defer", "window", 3600 },
     { "defers when the window has no end", {}, {}, window("05:00", nil), "defer", "window", 3600 },

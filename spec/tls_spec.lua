@@ -127,6 +127,16 @@ local liars = {
   { "nothing at all", false, says = "timed out|timeout|deadline|longer" },
 }
 
+-- Heads of answers, and the date that counts.
+local DATES = {
+  dated = "Date: Tue, 15 Nov 1994 08:12:31 GMT\r\n",
+  cached = "Date: Tue, 15 Nov 1994 08:12:31 GMT\r\nAge: 0\r\n",
+  twice = "Date: Tue, 15 Nov 1994 08:12:31 GMT\r\nDate: Tue, 15 Nov 1994 08:12:31 GMT\r\n",
+  undated = "",
+  misdated = "Date: yesterday\r\n",
+}
+local DATED = 784887151
+
 local function matches_any(text, patterns)
   for pattern in patterns:gmatch "[^|]+" do
     if text:find(pattern, 1, true) then return true end
@@ -147,6 +157,7 @@ describe("tls", function()
     write("index", "")
     for _, c in ipairs(certificates) do certificate(c[1], c) end
     shell "cat middle2.crt middle.crt >middles.crt"
+    for name, lines in pairs(DATES) do write(name, ("HTTP/1.1 200 OK\r\n%sContent-Length: 0\r\n\r\n"):format(lines)) end
     write("body", ("HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s"):format(#BODY, BODY))
     l = assert(loop.new())
   end)
@@ -182,7 +193,7 @@ describe("tls", function()
       if data then
         parts[#parts + 1] = data
       elseif code ~= "again" then
-        return table.concat(parts), message, code
+        return table.concat(parts), message, code, f:date()
       else
         assert(loop.now() < till, "no end to it")
         if turn then turn() end
@@ -243,6 +254,28 @@ describe("tls", function()
       refused(text, message, code, c.says)
     end)
   end
+
+  it("takes the date of a server whose certificate was verified, and of no other", function()
+    local port, server <close> = serve "good"
+    for name in pairs(DATES) do
+      local _, message, code, date = get(("https://127.0.0.1:%s/%s"):format(port, name),
+        { ca_file = folder .. "/ca.crt" })
+      assert.same({ nil, nil, name == "dated" and DATED or nil }, { message, code, date }, name)
+    end
+    assert.is_nil(select(4, get(("https://127.0.0.1:%s/dated"):format(port), { ca_file = folder .. "/stranger.crt" })))
+    assert(server)
+    local listener = assert(socket.bind("127.0.0.1", 0))
+    listener:settimeout(0)
+    local peer
+    local _, _, code, date = get(("http://127.0.0.1:%d/dated"):format(select(2, listener:getsockname())), {}, function()
+      if peer then return end
+      peer = listener:accept()
+      if peer then peer:send("HTTP/1.1 200 OK\r\n" .. DATES.dated .. "Content-Length: 0\r\n\r\n") end
+    end)
+    listener:close()
+    peer:close()
+    assert.same({ nil, nil }, { code, date })
+  end)
 
   -- A way to the server on which something happens to what it sends, from byte `at` on.
   local function way(port, at, change)

@@ -35,7 +35,7 @@ end
 local rules = {}
 
 function rules.maintenance(_, device)
-  if not device.time or not device.time_trusted or is_open(device.time) then
+  if not device.time or not device.time_set or is_open(device.time) then
     return nil
   end
   -- Look again at the next full hour until it is open.

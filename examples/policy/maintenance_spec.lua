@@ -12,7 +12,7 @@ local HOUR, DAY = 3600, 86400
 local function decide(case)
   local offer = { version = "1.0.1", to_fetch = 100000, manifest = { override = {} } }
   local device = {
-    version = "1.0.0", time = MONDAY_2AM, time_trusted = true, battery = 80, metered = true, spent_today = 0,
+    version = "1.0.0", time = MONDAY_2AM, time_set = true, battery = 80, metered = true, spent_today = 0,
   }
   for key, value in pairs(case.offer or {}) do offer[key] = value end
   for key, value in pairs(case.device or {}) do device[key] = value end
@@ -32,7 +32,7 @@ describe("the maintenance policy", function()
     { "waits on Saturday", { device = { time = MONDAY_2AM + 5 * DAY } }, "defer", "maintenance", HOUR },
     { "waits on Sunday", { device = { time = MONDAY_2AM - DAY } }, "defer", "maintenance", HOUR },
     { "installs when nobody knows the time", { unknown = { "time" } }, "install", "newer" },
-    { "installs when the clock was never set", { device = { time = 0, time_trusted = false } }, "install", "newer" },
+    { "installs when the clock was never set", { device = { time = 0, time_set = false } }, "install", "newer" },
 
     { "installs at 50 %", { device = { battery = 50 } }, "install", "newer" },
     { "waits at 49 %", { device = { battery = 49 } }, "defer", "charge", 900 },

@@ -154,11 +154,14 @@ end
 
 function checks.clock(s, report)
   if not s.facts then return end
-  if s.facts.time_trusted == false then
-    return report("warn", "clock", "the system clock lies before this program was built; a later known time is used",
+  local now = os.date("!%Y-%m-%d %H:%M:%S UTC", s.facts.time)
+  if not s.facts.time_set then
+    return report("warn", "clock", ("the system clock is behind what is known; %s is used"):format(now),
       "set the clock (NTP); time windows are not kept until then")
+  elseif not s.facts.time_trusted then
+    return report("ok", "clock", ("%s, not trusted: the kernel does not say that it is synchronised"):format(now))
   end
-  report("ok", "clock", os.date("!%Y-%m-%d %H:%M:%S UTC", s.facts.time))
+  report("ok", "clock", now .. ", synchronised")
 end
 
 function checks.policy(s, report)
@@ -177,7 +180,7 @@ local CONNECT_WITHIN = 8 -- seconds
 -- One log-in at the broker of a cloud; another connection of the same name
 -- would be thrown out by it, so nothing is tried while the agent has one.
 local function check_mqtt(s, cloud, report)
-  local what, time_floor = "cloud " .. cloud.name, s.facts and require("update.engine").time_floor(s.facts)
+  local what, time_floor = "cloud " .. cloud.name, s.opened and s.opened:time_floor()
   local options, message, code = require("update.mqtt_options").of(cloud, natives, time_floor)
   if not options then
     return report("fail", what, message, "put the device's secret there, readable by its owner alone", code)
@@ -207,7 +210,7 @@ end
 local function check_http(s, cloud, report)
   local host = cloud.url:match("^%a+://[^/?#]+")
   local fetch, message = natives.fetch.open(s.loop, host .. "/", { proxy = cloud.proxy, ca_file = cloud.ca_file,
-    connect_timeout = 5, deadline = 8, time_floor = s.facts and require("update.engine").time_floor(s.facts) })
+    connect_timeout = 5, deadline = 8, time_floor = s.opened and s.opened:time_floor() })
   local status = 0
   while fetch and status == 0 do
     local data, why, code = fetch:read()

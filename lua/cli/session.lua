@@ -102,7 +102,7 @@ function Session:engine(device, on)
     facts = require("update.facts").system,
     http = { proxy = config.proxy, ca_file = config.ca_file, max_redirects = 5 },
     log = function(line) if env.verbose then env.err(line) end end,
-    on = on, tries = 10, head_tries = 3,
+    witness = function(date) device:witness(date) end, on = on, tries = 10, head_tries = 3,
   }
 end
 

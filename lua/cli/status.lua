@@ -13,7 +13,7 @@ M.verb = {
   usage = "status [-c CONFIG] [--json]",
   summary = "show what runs and what is under way",
   text = "Takes no lock and repairs nothing. With --json: one object of phase, release, core, script,\n"
-    .. "floor, transaction, last, trouble and hotfixes; what there is none of is null. `trouble` is what keeps the\n"
+    .. "floor, time, transaction, last, trouble and hotfixes; what there is none of is null. `trouble` is what keeps the\n"
     .. "device from being updated while its script runs, or, when its `updates` is true, only from being tidy.",
   positional = { 0, 0 },
   common = { "config", "json" },
@@ -21,7 +21,7 @@ M.verb = {
 }
 
 -- The fields of --json, in full: absent ones are null, so that readers need not guess.
-local FIELDS = { "phase", "release", "core", "script", "floor", "transaction", "last", "trouble", "hotfixes" }
+local FIELDS = { "phase", "release", "core", "script", "floor", "time", "transaction", "last", "trouble", "hotfixes" }
 
 local function pick(from, names)
   if from == nil or from == natives.json.null then return natives.json.null end
@@ -36,6 +36,7 @@ local PARTS = {
   core = { "name", "version", "running", "tries" },
   script = { "version", "generation" },
   floor = { "core", "script" },
+  time = { "now", "trusted", "set" },
   transaction = { "sequence", "release", "part", "done", "total" },
   last = { "code", "message", "sequence", "time" },
   trouble = { "code", "message", "updates" },
@@ -86,6 +87,10 @@ function M.lines(status, running, slots)
     add("trial", "start %d of 3, %d failed", status.transaction.starts, status.transaction.failures)
   end
   add("floor", "script %d, core %d", status.floor.script, status.floor.core)
+  if status.time then
+    add("time", "%s, %s", when(status.time.now), status.time.trusted and "trusted" or status.time.set and "not trusted"
+      or "the clock was never set")
+  end
   if status.last then
     add("last", "%s %s: %s%s", when(status.last.time), status.last.code, status.last.message,
       status.last.sequence and status.last.sequence > 0 and (" (sequence %d)"):format(status.last.sequence) or "")

@@ -10,6 +10,7 @@
 
 local M = {}
 
+local DATE_EVERY = 60   -- seconds between two dates for the supervisor, unless one changed something
 local REPORT_WITHIN = 1 -- seconds for the last report before a restart
 
 local Agent = {}
@@ -137,6 +138,18 @@ function Agent:on_event(event)
   self:tell(event)
 end
 
+--- A server whose certificate was verified said what time it is. The supervisor
+-- hears of it, too: it confirms, and has to know whether the clock is right.
+-- @tparam integer|nil date seconds since 1970
+function Agent:witness(date)
+  if not date then return end
+  local before, now = self.device:facts().time_trusted, self.tasks.now()
+  self.device:witness(date)
+  if before == self.device:facts().time_trusted and now - (self.dated or -math.huge) < DATE_EVERY then return end
+  self.dated = now
+  self.supervisor:send(("date %d"):format(date))
+end
+
 local function make(config, natives)
   local loop = assert(natives.loop.new())
   local self = setmetatable({
@@ -177,7 +190,7 @@ local function open(self)
     http = { proxy = config.proxy, ca_file = config.ca_file, max_redirects = 5 },
     on = function(event) self:on_event(event) end,
     spent = function(bytes, goes_on) self.spending:add(bytes, goes_on) end,
-    tries = 30, head_tries = 3,
+    witness = function(date) self:witness(date) end, tries = 30, head_tries = 3,
   }
   self.script = require("update.agent_script").new(self)
   self.trial = require("update.agent_trial").new(self)

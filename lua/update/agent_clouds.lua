@@ -18,12 +18,11 @@ end
 
 -- One harmless question, to learn whether the cloud can be reached at all.
 local function probe(agent, cloud)
-  local facts = agent.device:facts()
-  local where = clouds.where(agent.config, cloud, facts)
+  local where = clouds.where(agent.config, cloud, agent.device:facts())
   if not where then return false end
   local fetch = agent.natives.fetch.open(agent.loop, where.location, {
     range = { 0, 1 }, proxy = where.http.proxy, ca_file = where.http.ca_file, connect_timeout = 10, deadline = 20,
-    max_redirects = 0, time_floor = require("update.engine").time_floor(facts),
+    max_redirects = 0, time_floor = agent.device:time_floor(),
   })
   if not fetch then return false end
   while not fetch:status() do
@@ -32,6 +31,7 @@ local function probe(agent, cloud)
     agent.tasks:idle()
   end
   local status = fetch:status()
+  agent:witness(fetch:date())
   fetch:close()
   return clouds.reached(status)
 end

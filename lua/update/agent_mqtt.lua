@@ -149,8 +149,7 @@ end
 
 local function open(self)
   while true do
-    local facts = self.agent.device:facts()
-    local o, message = options.of(self.cloud, self.agent.natives, require("update.engine").time_floor(facts))
+    local o, message = options.of(self.cloud, self.agent.natives, self.agent.device:time_floor())
     if o then
       self.mqtt, message = self.agent.natives.mqtt.open(o)
       if self.mqtt then return end

@@ -49,7 +49,8 @@ local RESUMABLE = { network = true, missing = true, expired = true, busy = true 
 --   tree, name of the policy | nil, message, code), facts (function -> table
 --   added to the device's), http (options of natives.source.http), log
 --   (function(line)), on (function(event)), spent (function(bytes, goes_on)
---   off the wire; goes_on: more of the transfer follows), random (function ->
+--   off the wire; goes_on: more of the transfer follows), witness
+--   (function(date): what a verified server says of the time), random (function ->
 --   0 to 1), tries (attempts in a row without progress that end it; 30),
 --   head_tries (the same for the head)
 function M.new(o)
@@ -57,15 +58,9 @@ function M.new(o)
     natives = o.natives, device = o.device, loop = o.loop, keys = o.keys, tasks = o.tasks, ask = o.ask,
     facts = o.facts or function() return {} end, http = o.http or {}, log = o.log, on = o.on or function() end,
     spent = o.spent or function() end, random = o.random or math.random, tries = o.tries or 30,
+    witness = o.witness or function() end,
     tries_of_head = o.head_tries, resting = {},
   }, Engine)
-end
-
---- By what certificates are judged when the clock was never set.
--- @tparam table facts of the device: time, time_trusted
--- @treturn integer|nil option `time_floor` of update.native.fetch
-function M.time_floor(facts)
-  if facts.time_trusted == false then return facts.time end
 end
 
 function Engine:open_source(where)
@@ -73,8 +68,15 @@ function Engine:open_source(where)
   local options = {}
   for name, value in pairs(self.http) do options[name] = value end
   for name, value in pairs(where.http or {}) do options[name] = value end
-  options.time_floor = M.time_floor(self.device:facts())
+  options.time_floor = self.device:time_floor()
   return self.natives.source.http(self.loop, where.location, options)
+end
+
+-- Tell what a server whose certificate was verified says of the time, as soon as it said it.
+function Engine:look_at_date(head)
+  local date = head.source.date and head.source:date()
+  if date and date ~= head.date then self.witness(date) end
+  head.date = date
 end
 
 -- What came off the wire since the last time.
@@ -108,6 +110,7 @@ function Engine:read_head(where, spool)
   head.package, message, code = self.natives.package.open(source, self.keys, spool)
   while head.package do
     ok, message, code = head.package:step()
+    self:look_at_date(head)
     if ok or code ~= "again" then break end
     self.tasks:idle()
   end
@@ -178,6 +181,7 @@ function Engine:read_blocks(where, head)
       break
     end
     result, message, code = transfer:step()
+    self:look_at_date(head)
     if result == "block" then
       self:count(where, head, true)
       self:progress(head, transfer)

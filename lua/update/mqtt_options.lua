@@ -27,7 +27,7 @@ end
 --- Options for update.native.mqtt. What they hold is secret.
 -- @tparam table cloud a row of config.clouds
 -- @tparam table natives secret, digest
--- @tparam[opt] integer time_floor seconds since 1970, see update.engine
+-- @tparam[opt] integer time_floor seconds since 1970: by what certificates are judged; nil: the clock
 -- @tparam[opt] function random as math.random
 -- @treturn table|nil nil, message, code when the secret cannot be read
 function M.of(cloud, natives, time_floor, random)

@@ -52,8 +52,10 @@ local function whole(value)
 end
 
 -- The time, unless the clock was never set.
-local function trusted_time(device)
-  return device.time_trusted ~= false and whole(device.time) or nil
+local function time_of(device)
+  local set = device.time_set
+  if set == nil then set = device.time_trusted end
+  return set ~= false and whole(device.time) or nil
 end
 
 local function overridden(offer, name)
@@ -153,7 +155,7 @@ local function seconds_of(clock)
 end
 
 function rules.window(offer, device, limits)
-  local window, time = limits.window, trusted_time(device)
+  local window, time = limits.window, time_of(device)
   if type(window) ~= "table" then
     return "skip", "no time window is configured"
   elseif overridden(offer, "window") then
@@ -178,7 +180,7 @@ end
 
 -- Seconds until the budget's next day begins; an hour when the time is not known.
 local function next_day(device)
-  local time = trusted_time(device)
+  local time = time_of(device)
   return time and DAY - time % DAY or HOUR
 end
 

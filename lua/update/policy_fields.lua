@@ -82,7 +82,9 @@ M.device = {
   field("memory", "integer", "bytes of memory available"),
   field("battery", "number", "percent, 0 to 100; told by the script"),
   field("time", "integer", "since 1970 in UTC"),
-  field("time_trusted", "boolean", "false when the clock was never set"),
+  field("time_trusted", "boolean", "true when the clock is known to be right: the kernel says that it is synchronised, "
+    .. "or a server whose certificate was verified says the same"),
+  field("time_set", "boolean", "false when the clock was never set; then `time` is only a time that is past"),
   field("uptime", "integer", "seconds since the device started"),
   field("metered", "boolean", "true: every byte costs; told by the script"),
   field("spent_today", "integer", "bytes fetched since 00:00 UTC"),

@@ -17,7 +17,7 @@ local question = json.encode {
   },
   device = {
     project = "BENCH", hardware = "rig", release = "1.0.0", version = "1.0.0", free = 1 << 30, memory = 1 << 28,
-    time = 1800000000, time_trusted = true, uptime = 100,
+    time = 1800000000, time_set = true, uptime = 100,
   },
   limits = {}, hotfixes = json.array {}, facts = {},
 }

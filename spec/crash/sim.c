@@ -317,6 +317,11 @@ void sim_set_now(struct sim *sim, uint64_t seconds)
     sim->now = seconds;
 }
 
+void sim_set_synchronised(struct sim *sim, bool synchronised)
+{
+    sim->synchronised = synchronised;
+}
+
 void sim_advance(struct sim *sim, uint64_t milliseconds)
 {
     sim->monotonic += milliseconds;

@@ -281,6 +281,8 @@ void sim_watch_calls(struct sim *sim, sim_watch_fn *fn, void *user);
 
 /* Clocks: seconds since 1970, milliseconds. */
 void sim_set_now(struct sim *sim, uint64_t seconds);
+/* Whether the kernel says that the system clock is right; at first it does not. */
+void sim_set_synchronised(struct sim *sim, bool synchronised);
 void sim_advance(struct sim *sim, uint64_t milliseconds);
 
 /* Print every counted operation to f; NULL stops. Kept by clones and reboots. */

@@ -104,6 +104,7 @@ struct sim {
     bool copies_on_write;
 
     uint64_t now, monotonic, random;
+    bool synchronised;
     unsigned boot;
     FILE *trace;
     sim_watch_fn *watch; /* NULL: none */

@@ -350,6 +350,11 @@ static uint64_t sim_now(struct up_storage *s)
     return op_sim(s)->now;
 }
 
+static bool sim_synchronised(struct up_storage *s)
+{
+    return op_sim(s)->synchronised;
+}
+
 static uint64_t sim_monotonic(struct up_storage *s)
 {
     return op_sim(s)->monotonic;
@@ -408,6 +413,7 @@ const struct up_storage_ops sim_ops_table = {
     .boot_set = sim_boot_set,
     .boot_id = sim_boot_id,
     .now = sim_now,
+    .synchronised = sim_synchronised,
     .monotonic = sim_monotonic,
     .random = sim_random,
     .restart = sim_restart,

@@ -395,6 +395,7 @@ struct sim *sim_reboot(const struct sim *from, const struct sim_choice *choice)
     sim->copies_on_write = from->copies_on_write;
     sim->failed_sync = from->failed_sync;
     sim->now = from->now;
+    sim->synchronised = from->synchronised;
     sim->monotonic = 1000;
     sim->random = from->random + choice->seed;
     sim->boot = from->boot + 1;

@@ -242,6 +242,12 @@ static uint64_t disk_time(struct up_storage *s)
     return 1700000000;
 }
 
+static bool disk_synchronised(struct up_storage *s)
+{
+    (void)s;
+    return false;
+}
+
 static int disk_random(struct up_storage *s, void *buf, size_t len)
 {
     struct disk *d = disk_of(s);
@@ -273,6 +279,7 @@ const struct up_storage_ops disk_ops = {
     .start_writeback = disk_range,
     .boot_id = disk_boot_id,
     .now = disk_time,
+    .synchronised = disk_synchronised,
     .monotonic = disk_time,
     .random = disk_random,
 };

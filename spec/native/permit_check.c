@@ -119,6 +119,7 @@ struct setting {
     bool other_package, stranger, as_keys, used, spent;
     const char *fragment; /* of the floor's line */
     int code;
+    bool forgotten;
 };
 
 static const struct setting settings[] = {
@@ -132,6 +133,9 @@ static const struct setting settings[] = {
     {"METER", "\"*\"", 9, .used = true, .fragment = "was used before", .code = UP_INCOMPATIBLE},
     {"METER", "\"*\"", 9, .spent = true, .fragment = "too many that are still valid",
      .code = UP_INCOMPATIBLE},
+    {"METER", "\"*\"", 9, .forgotten = true, .fragment = "ends no later than one that was used",
+     .code = UP_INCOMPATIBLE},
+    {"METER", "\"*\"", 10, .forgotten = true, .fragment = "a permit allows"},
     {"METER", "\"*\"", 9, .stranger = true, .fragment = "not trusted", .code = UP_UNTRUSTED},
     {"METER", "\"*\"", 9, .as_keys = true, .fragment = "not as \"moult permit\"", .code = UP_UNTRUSTED},
 };
@@ -220,6 +224,11 @@ static void fill_permits(struct up_journal_state *s)
     }
 }
 
+static void forget_permits(struct up_journal_state *s)
+{
+    s->permits_over = NOW + 9;
+}
+
 static struct up_permit_mark used_mark;
 
 static void use_permit(struct up_journal_state *s)
@@ -258,6 +267,8 @@ static void the_floor_opens_for_the_right_permit_alone(void **state)
             mark_used(sim);
         if (c->spent)
             patch(sim, fill_permits);
+        if (c->forgotten)
+            patch(sim, forget_permits);
         d = open_device(sim, &config);
         rc = up_device_permit(d, "/permit", &err);
         if (rc == 0) {
@@ -298,8 +309,12 @@ static void other_gates_stay_closed(void **state)
     strcpy(m.min_moult, "999");
     assert_int_equal(up_device_gates(d, &m, &report, &err), UP_INCOMPATIBLE);
     assert_non_null(strstr(err.message, "gate min_moult"));
-    /* Dropped, it opens nothing. */
+    /* The limit of sequences is the floor's other end. */
     m.min_moult[0] = '\0';
+    m.sequence = UP_SEQUENCE_FREE + 1;
+    assert_int_equal(up_device_gates(d, &m, &report, &err), UP_OK);
+    /* Dropped, it opens nothing. */
+    m.sequence = 2;
     assert_int_equal(up_device_gates(d, &m, &report, &err), UP_OK);
     assert_int_equal(up_device_permit(d, NULL, &err), 0);
     assert_int_equal(up_device_gates(d, &m, &report, &err), UP_INCOMPATIBLE);

@@ -436,31 +436,6 @@ static void a_confirmation_goes_on_when_it_is_asked_for_again(void **state)
     stand_free(&s);
 }
 
-/* The clock may be wrong; that of who issued what was confirmed is not behind. */
-static void confirming_raises_the_time_floor(void **state)
-{
-    static const uint64_t issued[] = {1900000000, 1800000000, 1900000001},
-                          expected[] = {1900000000, 1900000000, 1900000001};
-    struct stand s;
-
-    (void)state;
-    stand_up(&s, &by_script);
-    for (unsigned i = 0; i < sizeof issued / sizeof issued[0]; i++) {
-        char version[16];
-
-        snprintf(version, sizeof version, "1.0.%u", i + 2);
-        put_package(
-            &s, NEXT,
-            (struct up_fixture){.script = true, .sequence = i + 2, .version = version, .issued = issued[i]});
-        enter_trial(&s, NEXT);
-        assert_int_equal(up_device_state(s.device)->issued, i ? expected[i - 1] : 0);
-        assert_int_equal(up_device_confirm(s.device, &s.err), 0);
-        assert_int_equal(up_device_state(s.device)->issued, expected[i]);
-        assert_int_equal(up_device_time(s.device), expected[i]);
-    }
-    stand_free(&s);
-}
-
 static void a_release_may_say_how_long_its_trial_may_take(void **state)
 {
     struct stand s;
@@ -832,7 +807,6 @@ int main(void)
         cmocka_unit_test(a_rollback_goes_on_when_it_is_asked_for_again),
         cmocka_unit_test(a_permit_may_be_given_again),
         cmocka_unit_test(a_confirmation_goes_on_when_it_is_asked_for_again),
-        cmocka_unit_test(confirming_raises_the_time_floor),
         cmocka_unit_test(a_release_may_say_how_long_its_trial_may_take),
         cmocka_unit_test(a_trial_taken_back_by_hand_leaves_no_mark),
         cmocka_unit_test(failures_are_counted_up_to_the_most_there_can_be),
