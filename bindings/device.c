@@ -182,15 +182,15 @@ static void set_trouble(lua_State *L, const struct up_device *d)
 }
 
 /* device:status() -> { phase, release, core {name, version, running, tries},
- * script {version, generation}, floor, time {now, trusted, set}, transaction, last,
- * trouble {code, message, updates: whether they work all the same} } */
+ * script {version, generation}, floor, time {now, trusted, set}, kept_out (days),
+ * transaction, last, trouble {code, message, updates: whether they work all the same} } */
 static int m_status(lua_State *L)
 {
     struct up_device *d = check_open(L);
     const struct up_journal_state *s = up_device_state(d);
     const struct up_pair *pair = up_status_running(d);
 
-    lua_createtable(L, 0, 9);
+    lua_createtable(L, 0, 10);
     up_set_string(L, "phase", up_phase_name(s->phase));
     up_set_string(L, "release", pair->release);
     set_core(L, pair);
@@ -206,6 +206,7 @@ static int m_status(lua_State *L)
     set_floor(L, s);
     set_trouble(L, d);
     set_time(L, d);
+    up_set_integer(L, "kept_out", s->kept_out.days);
     if (s->phase != UP_IDLE)
         set_transaction(L, d);
     if (s->has_last) {
@@ -430,6 +431,43 @@ static int m_finish(lua_State *L)
     return 2;
 }
 
+/* device:kept_out_due() -> whether device:count_kept_out() would write now */
+static int m_kept_out_due(lua_State *L)
+{
+    lua_pushboolean(L, up_device_kept_out_due(check_open(L)));
+    return 1;
+}
+
+/* device:count_kept_out() -> days on which the release's own policy kept packages
+ * out that passed every gate, this one included */
+static int m_count_kept_out(lua_State *L)
+{
+    struct up_device *d = check_open(L);
+    struct up_error err;
+
+    if (up_device_count_kept_out(d, &err) < 0)
+        return up_push_fail(L, &err);
+    lua_pushinteger(L, up_device_state(d)->kept_out.days);
+    return 1;
+}
+
+/* device:kept_out() -> days, as counted so far */
+static int m_kept_out(lua_State *L)
+{
+    lua_pushinteger(L, up_device_state(check_open(L))->kept_out.days);
+    return 1;
+}
+
+/* device:let_in(by_release): before begin(), whether the release's own policy let it in */
+static int m_let_in(lua_State *L)
+{
+    struct up_device *d = check_open(L);
+
+    luaL_checktype(L, 2, LUA_TBOOLEAN);
+    up_device_let_in(d, lua_toboolean(L, 2));
+    return 0;
+}
+
 /* device:parts(package) -> array of the parts that this device would take; one
  * of the version that runs is left out, unless that leaves nothing */
 static int m_parts(lua_State *L)
@@ -588,6 +626,10 @@ static const luaL_Reg methods[] = {
     {"source", m_source},
     {"begin", m_begin},
     {"finish", m_finish},
+    {"kept_out_due", m_kept_out_due},
+    {"count_kept_out", m_count_kept_out},
+    {"kept_out", m_kept_out},
+    {"let_in", m_let_in},
     {"parts", m_parts},
     {"abandon", m_abandon},
     {"start", m_start},

@@ -146,6 +146,20 @@ int up_device_finish(struct up_device *d, const struct up_manifest *m, struct up
  * sure way. */
 enum up_read_back up_device_read_back(const struct up_device *d);
 /*
+ * A release may bring a policy that lets nothing in. So the days are counted on
+ * which a package passed every gate and the release's own policy kept it out;
+ * when they are too many, whoever asks policy leaves that one out. Arming what
+ * that policy let in begins the count anew, and so does a confirmed release.
+ *
+ * Due: a count would be written now; at most once a day.
+ */
+bool up_device_kept_out_due(const struct up_device *d);
+/* One day more, if it is due. Errors: UP_WRITE. */
+int up_device_count_kept_out(struct up_device *d, struct up_error *err);
+/* Before begin(): whether the release's own policy let this package in. */
+void up_device_let_in(struct up_device *d, bool by_release);
+
+/*
  * Drop a transaction that is not armed, and remember why. From arming it is
  * over when the boot loader's variables, read back, start the old slot; else
  * it stays rolling_back, which up_device_start() and up_device_retry() go on with.

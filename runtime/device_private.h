@@ -61,6 +61,7 @@ struct up_device {
     enum up_read_back read_back;   /* of the parts, the least sure way */
     bool witnessed;                /* see up_device_witness() */
     uint64_t witnessed_origin;     /* of the monotonic clock, by the system clock then */
+    bool let_in;                   /* see up_device_let_in() */
     struct up_known_source source;
     struct up_source_check *source_check; /* NULL when not under way */
     struct up_kept kept;

@@ -332,6 +332,8 @@ static int arm(struct up_device *d, struct up_error *err)
     struct up_transaction *t = &next.tx;
     char message[UP_LAST_SIZE];
 
+    if (d->let_in)
+        memset(&next.kept_out, 0, sizeof next.kept_out);
     if (t->parts & 1u << UP_CORE) {
         next.phase = UP_ARMING;
         next.slot[t->target] = t->pair;

@@ -262,6 +262,7 @@ static int end_confirm(struct up_device *d, struct up_error *err)
         if (t->parts & 1u << i && t->sequence > next.floor[i])
             next.floor[i] = t->sequence;
     up_device_learn_time(d, &next, t->issued);
+    memset(&next.kept_out, 0, sizeof next.kept_out);
     if (t->permit.not_after)
         up_journal_permit_remember(&next, &t->permit);
     next.phase = UP_IDLE;

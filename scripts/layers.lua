@@ -30,7 +30,7 @@ local floors = {
   { "patch_make", "patch_apply" },
   { "device" },
   { "device_private" },
-  { "install", "trial", "device_start", "device_time", "device_source", "device_kept" },
+  { "install", "trial", "device_start", "device_time", "device_kept_out", "device_source", "device_kept" },
   { "transfer", "status", "supervisor_private", "sandbox" },
   { "transfer_private" },
   { "transfer_open", "transfer_reuse" },

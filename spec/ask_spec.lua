@@ -51,6 +51,7 @@ local function asker(o)
   local self = ask.new {
     native = o.native, json = json, state = "/state", keep = o.keep ~= false, user = "nobody",
     owner = o.owner, generation = function() return o.generation end,
+    overruled = function() return o.overruled end,
     limits = o.limits, confirm = o.confirm, confirm_after = o.confirm_after,
     read = function(path)
       if files[path] then return files[path] end
@@ -121,6 +122,83 @@ describe("ask, with the policy process", function()
       if action == "defer" then
         assert.equal("policy", decision.reason)
         assert.equal(3600, decision.retry_after)
+      end
+    end)
+  end
+
+  describe("when the generation's is overruled", function()
+    local OVER = "it kept packages out for 7 days"
+
+    -- what, owner's, generation's, kept, decided, by, tree has OVER
+    local overruled = {
+      { "asks the default instead of it", nil, "refuse", {}, "install", "default", true },
+      { "asks the default instead of its last good one", nil, "broken", { generation = "refuse" }, "install",
+        "default", true },
+      { "asks the owner's as ever", "refuse", "install", {}, "refuse", "owner", true },
+      { "asks the owner's last good one as ever", "broken", "install", { owner = "refuse" }, "refuse", "owner", true },
+      { "says nothing where there is none", nil, nil, {}, "install", "default", false },
+    }
+    for _, case in ipairs(overruled) do
+      local name, owner, generation, kept, action, by, said = table.unpack(case, 1, 7)
+      for _, how in ipairs { "for its days", "by hand" } do
+        it(name .. ", " .. how, function()
+          local good = {}
+          for key, word in pairs(kept) do good[key] = RETURNS[word] end
+          local self = asker {
+            native = fake_native(nil, good), owner = owner and "/owner.lua", generation = "/generation.lua",
+            overruled = how == "for its days" and OVER or nil,
+            files = { ["/owner.lua"] = RETURNS[owner], ["/generation.lua"] = RETURNS[generation] },
+          }
+          local decision, tree, who = self:decide(offer, device, how == "by hand" and OVER or nil)
+          assert.same({ action, by }, { decision.action, who })
+          assert.equal(said, texts(tree):find("skip " .. OVER, 1, true) ~= nil)
+        end)
+      end
+    end
+
+    it("still asks it whether it is well", function()
+      local self = asker { native = fake_native(), generation = "/g", overruled = OVER,
+        files = { ["/g"] = RETURNS.healthy } }
+      assert.same({ false, "ill" }, { self:healthy {} })
+    end)
+
+    it("chooses without it", function()
+      local self = asker { native = fake_native(), generation = "/g", overruled = OVER,
+        files = { ["/g"] = "return { choose = function() return {} end }" } }
+      assert.same({ "b" }, (self:choose({ { name = "b", version = "1" } }, {})))
+    end)
+  end)
+
+  it("waits a day at most, whatever a policy says", function()
+    for seconds, expected in pairs { [31622400] = 86400, [86401] = 86400, [86399] = 86399, [0] = 0 } do
+      local text = ("return { decide = function() return { action = 'defer', retry_after = %d } end }"):format(seconds)
+      local self = asker { native = fake_native(), owner = "/o", files = { ["/o"] = text } }
+      assert.equal(expected, self:decide(offer, device).retry_after)
+    end
+  end)
+
+  -- Whatever a release's policy does instead of answering, the default decides in the end, and the owner's first.
+  for what, text in pairs {
+    ["throws"] = "return { decide = function() error 'no' end }",
+    ["throws nothing"] = "return { decide = function() error() end }",
+    ["throws when it is loaded"] = "error 'no'",
+    ["does not end"] = RETURNS.endless,
+    ["does not end when it is loaded"] = "while true do end",
+    ["takes all memory"] = "return { decide = function() local t = {} while 1 do t[#t + 1] = ('x'):rep(9999) end end }",
+    ["takes for ever in one call"] =
+      "return { decide = function() return ('a'):rep(99999):find(('a?'):rep(99999)) end }",
+    ["answers nothing"] = "return { decide = function() end }",
+    ["answers too much"] = "return { decide = function() return { action = 'defer', reason = 'x', "
+      .. "more = ('x'):rep(70000) } end }",
+    ["waits a text"] = "return { decide = function() return { action = 'defer', retry_after = 'y' } end }",
+    ["is long when it is quoted"] = "return {" .. ("\1"):rep(200000),
+  } do
+    it("does without a release's policy that " .. what, function()
+      for _, owner in ipairs { false, RETURNS.healthy } do
+        local self = asker { native = fake_native(), owner = owner and "/o", generation = "/g",
+          files = { ["/g"] = text, ["/o"] = owner or nil } }
+        local decision, _, by = self:decide(offer, device)
+        assert.same({ "install", "default" }, { decision.action, by })
       end
     end)
   end

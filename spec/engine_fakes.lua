@@ -93,6 +93,9 @@ function M.new(o)
     facts = function()
       return { project = "METER", release = "1.0.0", time = 1700000000 }
     end,
+    let_in = function(_, by_release) self.let_in = by_release end,
+    kept_out_due = function() return o.due or false end,
+    count_kept_out = function() log("count") return give(o.count or 3) end,
     time_floor = function() return o.time_floor end,
     permit = function(_, path)
       log(path and "permit " .. path or "no permit")

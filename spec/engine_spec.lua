@@ -11,11 +11,13 @@ local function make(o)
   local lines, events, asked = {}, {}, {}
   local e = engine.new {
     natives = f.natives, device = f.device, loop = {}, keys = "/keys", tasks = f.tasks, tries = o.tries,
-    ask = function(offer, facts)
-      f.write("ask")
+    ask = function(offer, facts, left_out)
+      f.write(left_out and "ask: " .. left_out or "ask")
       asked[#asked + 1] = { offer = offer, facts = facts }
+      if left_out and o.default then return o.default, {}, "default" end
       if o.silent then return nil, "the policy process was killed", "refused" end
-      return o.decision or INSTALL, { { rule = "higher", result = "ok", text = "the script is new" } }, "default"
+      local tree = { { rule = "higher", result = "ok", text = "the script is new" } }
+      return o.decision or INSTALL, tree, o.by or "default"
     end,
     facts = function() return { battery = 80, project = "FORGED" } end,
     http = { proxy = "http://proxy" },
@@ -73,6 +75,66 @@ describe("update.engine", function()
       assert.equal(floor or nil, f.options.time_floor)
       assert.equal("http://proxy", f.options.proxy)
     end
+  end)
+
+  describe("when the release's policy keeps a package out", function()
+    local DEFER, ALONE = { action = "defer", reason = "mine" }, "ask: the default is asked alone"
+    local SEEN = { URL, "package in spool", "gates", "ask" }
+    local CLOSED = { "close package", "close source" }
+
+    -- what, of the fakes, what happens between
+    local cases = {
+      { "counts the day when the default would install", { due = true, default = INSTALL }, { ALONE, "count" } },
+      { "does not count a package that the default keeps out, too", { due = true, default = DEFER }, { ALONE } },
+      { "does not ask for what is counted already", { due = false, default = INSTALL }, {} },
+      { "does not count what the owner's policy says", { due = true, default = INSTALL, by = "owner" }, {} },
+      { "does not count what the default says", { due = true, default = INSTALL, by = "default" }, {} },
+      { "goes on when the day cannot be written",
+        { due = true, default = INSTALL, count = { nil, "journal: full", "write" } }, { ALONE, "count" } },
+      { "counts a refusal as well",
+        { due = true, default = INSTALL, decision = { action = "refuse", reason = "no" } }, { ALONE, "count" } },
+    }
+    for _, case in ipairs(cases) do
+      it(case[1], function()
+        case[2].decision, case[2].by = case[2].decision or DEFER, case[2].by or "generation"
+        local e, f = make(case[2])
+        local ok, _, code = e:install(where())
+        assert.is_nil(ok)
+        assert.equal(case[2].decision.action == "refuse" and "refused" or "deferred", code)
+        local expected = table.move(SEEN, 1, #SEEN, 1, {})
+        table.move(case[3], 1, #case[3], #expected + 1, expected)
+        table.move(CLOSED, 1, 2, #expected + 1, expected)
+        assert.same(expected, f.log)
+      end)
+    end
+
+    it("counts nothing when it only looks", function()
+      local e, f = make { due = true, default = INSTALL, decision = DEFER, by = "generation" }
+      e:inspect(where())
+      assert.is_nil(table.concat(f.log, " "):find("count"))
+    end)
+
+    it("counts nothing when a gate is closed", function()
+      local e, f = make { due = true, default = INSTALL,
+        gates = { open = false, code = "incompatible", message = "m", lines = {} } }
+      e:install(where())
+      assert.is_nil(table.concat(f.log, " "):find("count"))
+    end)
+
+    it("tells the device whose policy let something in", function()
+      for by, expected in pairs { generation = true, default = false, owner = false } do
+        local e, f = make { by = by }
+        assert.truthy(e:install(where()))
+        assert.equal(expected, f.let_in)
+      end
+    end)
+
+    it("leaves it out when a person says so", function()
+      local e, f = make { default = INSTALL, decision = DEFER, by = "generation" }
+      assert.truthy(e:install(where { left_out = "asked for" }))
+      assert.equal("ask: asked for", f.log[4])
+      assert.is_false(f.let_in)
+    end)
   end)
 
   it("tells once what a verified server says of the time, as soon as it says it", function()

@@ -10,10 +10,11 @@ local M = {}
 
 M.verb = {
   name = "explain",
-  usage = "explain PKG [-c CONFIG] [--permit FILE] [--json]",
+  usage = "explain PKG [-c CONFIG] [--permit FILE] [--default-policy] [--json]",
   summary = "show what this device would decide about a package, and why",
   text = "PKG is a file or a URL; only its head is read. Takes no lock and changes nothing. Exits 0 when it would be\n"
     .. "installed, else with the code of the reason.",
+  options = { { name = "default-policy", help = "do not ask the policy that the release brought" } },
   positional = { 1, 1 },
   common = { "config", "json", "permit" },
   example = "moult explain METER_1.0.1.upd\nmoult explain METER_1.0.0.upd --permit back-to-1.0.0.json",
@@ -40,7 +41,8 @@ function M.run(parsed, env)
   if not fine then return nil, why, word end
   return session.run(parsed, env, function(s)
     local verdict, message, code = M.judge(s, { cloud = "file", location = parsed.positional[1],
-      permit = parsed.opts.permit })
+      permit = parsed.opts.permit,
+      left_out = parsed.opts["default-policy"] and require("update.asker").BY_HAND or nil })
     if not verdict then return nil, message, code end
     return M.show(env, verdict)
   end)

@@ -10,13 +10,16 @@ local M = {}
 
 M.verb = {
   name = "install",
-  usage = "install PKG [-c CONFIG] [--dry-run] [--permit FILE] [--progress=FORM]",
+  usage = "install PKG [-c CONFIG] [--dry-run] [--permit FILE] [--default-policy] [--progress=FORM]",
   summary = "install a package from a file or a URL, up to armed",
   text = "The running agent does it when there is one, and starts the trial by itself. Without an agent it is done\n"
     .. "here, and the trial begins with the next `moult run` or restart. Exits 4 when a release is armed, 0 when\n"
     .. "nothing is left to do. Interrupted, the same command goes on where verified content ends.\n\n"
     .. "--permit FILE, with FILE.minisig beside it and signed by a release key, lets one package in that is not above\n"
-    .. "the highest sequence ever confirmed, or whose version is lower; once. `moult help sign` shows its form.",
+    .. "the highest sequence ever confirmed, or whose version is lower; once. `moult help sign` shows its form.\n\n"
+    .. "--default-policy leaves out the policy that the release brought, now, not after the days that `policy_days`\n"
+    .. "names: the default answers, and before it the owner's own policy as ever.",
+  options = { { name = "default-policy", help = "do not ask the policy that the release brought" } },
   positional = { 1, 1 },
   common = { "config", "dry-run", "json", "progress", "permit" },
   example = "moult install METER_1.0.1.upd\nmoult install https://updates.example/METER_1.0.1.upd --progress=plain\n"
@@ -49,7 +52,7 @@ local function by_agent(s, agent, where, on)
   if not ok then return nil, message, code end
   local result
   result, message, code = agent:call("install", { source = absolute(where.location),
-    permit = where.permit and absolute(where.permit) }, on)
+    permit = where.permit and absolute(where.permit), default_policy = where.left_out ~= nil }, on)
   if result then result.agent = s.config.restart_when == "now" end
   return result, message, code
 end
@@ -82,7 +85,8 @@ local function report(env, result)
 end
 
 function M.run(parsed, env)
-  local where = { cloud = "file", location = parsed.positional[1], permit = parsed.opts.permit }
+  local where = { cloud = "file", location = parsed.positional[1], permit = parsed.opts.permit,
+    left_out = parsed.opts["default-policy"] and require("update.asker").BY_HAND or nil }
   local fine, why, word = bare_delta.refuse(where.location)
   if not fine then return nil, why, word end
   return session.run(parsed, env, function(s)

@@ -98,7 +98,7 @@ function Session:engine(device, on)
   local asker = self:asker(device, self.mode == "lock")
   return require("update.engine").new {
     natives = natives, device = device, loop = self.loop, keys = config.keys, tasks = self.tasks,
-    ask = function(offer, facts) return asker:decide(offer, facts) end,
+    ask = function(...) return asker:decide(...) end,
     facts = require("update.facts").system,
     http = { proxy = config.proxy, ca_file = config.ca_file, max_redirects = 5 },
     log = function(line) if env.verbose then env.err(line) end end,

@@ -13,15 +13,17 @@ M.verb = {
   usage = "status [-c CONFIG] [--json]",
   summary = "show what runs and what is under way",
   text = "Takes no lock and repairs nothing. With --json: one object of phase, release, core, script,\n"
-    .. "floor, time, transaction, last, trouble and hotfixes; what there is none of is null. `trouble` is what keeps the\n"
-    .. "device from being updated while its script runs, or, when its `updates` is true, only from being tidy.",
+    .. "floor, time, kept_out, transaction, last, trouble and hotfixes; what there is none of is null. `trouble` is\n"
+    .. "what keeps the device from being updated while its script runs, or, when its `updates` is true, only from\n"
+    .. "being tidy.",
   positional = { 0, 0 },
   common = { "config", "json" },
   example = "moult status -c device/config.lua\nmoult status --json | jq .release",
 }
 
 -- The fields of --json, in full: absent ones are null, so that readers need not guess.
-local FIELDS = { "phase", "release", "core", "script", "floor", "time", "transaction", "last", "trouble", "hotfixes" }
+local FIELDS = { "phase", "release", "core", "script", "floor", "time", "kept_out", "transaction", "last", "trouble",
+  "hotfixes" }
 
 local function pick(from, names)
   if from == nil or from == natives.json.null then return natives.json.null end
@@ -90,6 +92,9 @@ function M.lines(status, running, slots)
   if status.time then
     add("time", "%s, %s", when(status.time.now), status.time.trusted and "trusted" or status.time.set and "not trusted"
       or "the clock was never set")
+  end
+  if (status.kept_out or 0) > 0 then
+    add("policy", "the release's own kept packages out on %d days; `moult explain PKG` tells why", status.kept_out)
   end
   if status.last then
     add("last", "%s %s: %s%s", when(status.last.time), status.last.code, status.last.message,

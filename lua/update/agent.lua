@@ -185,7 +185,7 @@ local function open(self)
   }
   self.engine = require("update.engine").new {
     natives = natives, device = self.device, loop = self.loop, keys = config.keys, tasks = self.tasks,
-    ask = function(offer, facts) return self.asker:decide(offer, facts) end,
+    ask = function(...) return self.asker:decide(...) end,
     facts = function() return self.script:facts() end, log = self.log,
     http = { proxy = config.proxy, ca_file = config.ca_file, max_redirects = 5 },
     on = function(event) self:on_event(event) end,

@@ -2,6 +2,7 @@
 --
 -- @module update.agent_verbs
 
+local asker = require "update.asker"
 local clouds = require "update.clouds"
 local offers = require "update.offer"
 
@@ -49,8 +50,9 @@ function M.of(agent)
     }
   end
 
-  local function install(source, cloud, permit)
-    local result, message, code = agent:update({ cloud = cloud, location = source, permit = permit }, "install")
+  local function install(source, cloud, permit, left_out)
+    local where = { cloud = cloud, location = source, permit = permit, left_out = left_out }
+    local result, message, code = agent:update(where, "install")
     if not result then return nil, message, code end
     if agent.config.restart_when == "now" then agent:restart("install", 0.3) end
     return result
@@ -59,7 +61,7 @@ function M.of(agent)
   function verbs.install(request)
     local source = text(request.source)
     if not source then return nil, "install needs a source: a URL or an absolute path", "usage" end
-    return install(source, "file", text(request.permit))
+    return install(source, "file", text(request.permit), request.default_policy and asker.BY_HAND or nil)
   end
 
   function verbs.apply(request)

@@ -13,6 +13,11 @@
 -- "policy"); a broken policy of the generation is left out, because a release
 -- must not be able to shut out the one that repairs it. The reason tree says so.
 --
+-- Nor must one that answers well, and lets nothing in: when the release's policy
+-- kept packages out on too many days (update.verdict counts them), `overruled`
+-- says so, and neither its text nor its last good one is asked what to install
+-- until something got in. The owner's is never left out.
+--
 -- What the process answers is checked once more here: it may be in the hands
 -- of whoever wrote the policy.
 --
@@ -25,6 +30,7 @@
 --       generation = function() return path_of_policy_lua end,
 --       user = config.user, limits = config.limits,
 --       confirm = config.confirm, confirm_after = config.confirm_after,
+--       overruled = function() return why_the_generations_is_left_out or nil end,
 --     }
 --     local decision, tree, by = asker:decide(offer, device)
 --
@@ -37,6 +43,7 @@ Asker.__index = Asker
 
 local TEXT_MAX = 256 << 10 -- bytes of a policy
 local RETRY = 3600         -- seconds, when policy is broken
+local WAIT_MOST = 86400    -- seconds until it is asked again, whatever it says
 local ACTIONS = { install = true, defer = true, refuse = true }
 local RESULTS = { ok = true, skip = true, stop = true }
 
@@ -89,12 +96,13 @@ function M.new(o)
   return setmetatable({
     native = o.native, json = o.json, watch = o.watch, read = o.read, state = o.state, keep = o.keep,
     owner = o.owner, generation = o.generation or function() end, user = o.user, limits = limits,
-    log = o.log or function() end, good = {},
+    log = o.log or function() end, overruled = o.overruled or function() end, good = {},
   }, Asker)
 end
 
--- The policies that are to be asked: {name, text | trouble}.
-function Asker:sources()
+-- The policies that are to be asked: {name, text | trouble}. `left_out`: why the
+-- generation's is not; a line of the tree says so when there is one.
+function Asker:sources(left_out, tree)
   local list = {}
   for _, source in ipairs { { "owner", self.owner }, { "generation", self.generation() or nil } } do
     local name, path = table.unpack(source)
@@ -106,7 +114,11 @@ function Asker:sources()
       text, message = nil, path .. ": not a text of at most 256 KiB in UTF-8"
     end
     -- A generation need not bring one; the owner's is named, so it is missed.
-    if path and not (name == "generation" and code == "missing") then
+    if name == "generation" and left_out then
+      if text or path and code ~= "missing" then
+        tree[#tree + 1] = { rule = "policy", result = "skip", text = left_out }
+      end
+    elseif path and not (name == "generation" and code == "missing") then
       list[#list + 1] = { name = name, text = text, trouble = message }
     end
   end
@@ -138,7 +150,8 @@ function Asker:replace(list, source, trouble, tree)
   return instead ~= nil
 end
 
--- The sources that a reply blames: all of them when it does not say.
+-- The sources that a reply blames. When it does not say: the generation's, which
+-- is left out if need be and must not bring down the owner's; else all of them.
 local function blamed(list, reply)
   local found = {}
   for _, name in ipairs(reply and type(reply.broken) == "table" and reply.broken or {}) do
@@ -147,6 +160,10 @@ local function blamed(list, reply)
         found[#found + 1] = source
       end
     end
+  end
+  local last = list[#list]
+  if not found[1] and last and last.name == "generation" then
+    return { last }
   end
   return found[1] and found or table.move(list, 1, #list, 1, {})
 end
@@ -168,8 +185,9 @@ end
 
 -- Ask until somebody answers: answer, tree, by; or nil, tree. `check(answer)` is
 -- the last look at it. Every turn but the last replaces or drops a source.
-function Asker:ask(question, check)
-  local list, tree = self:sources(), {}
+function Asker:ask(question, check, left_out)
+  local tree = {}
+  local list = self:sources(left_out, tree)
   for _, source in ipairs(table.move(list, 1, #list, 1, {})) do
     if source.trouble and not self:replace(list, source, source.trouble, tree) then
       return nil, tree
@@ -210,17 +228,19 @@ end
 --- Decide about an offer. Fields of both tables: lua/update/policy.lua.
 -- @tparam table offer
 -- @tparam table device
+-- @tparam[opt] string left_out why the generation's policy is not to be asked
 -- @treturn table decision {action, reason, retry_after (seconds), prefer}; this function does not fail
 -- @treturn {table,...} the reason tree: {rule, result = "ok"|"skip"|"stop", text}
 -- @treturn string|nil whose policy answered: "owner", "generation" or "default"
-function Asker:decide(offer, device)
+function Asker:decide(offer, device, left_out)
   local answer, tree, by = self:ask({ ask = "decide", offer = offer, device = device, limits = self.limits },
     function(a)
       return ACTIONS[a.action] and type(a.reason) == "string" and is_wait(a.retry_after)
-    end)
+    end, left_out or self.overruled())
   if not answer then
     return { action = "defer", reason = "policy", retry_after = RETRY }, tree, nil
   end
+  answer.retry_after = answer.retry_after and math.min(answer.retry_after, WAIT_MOST)
   return answer, tree, by
 end
 
@@ -242,7 +262,7 @@ function Asker:choose(hotfixes, device)
       end
     end
     return type(a.names) == "table"
-  end)
+  end, self.overruled())
   return answer and table.move(answer.names, 1, #answer.names, 1, {}) or {}, tree
 end
 

@@ -6,6 +6,9 @@ local natives = require "update.natives"
 
 local M = {}
 
+--- Why the release's policy is left out, when a person says so.
+M.BY_HAND = "the release's policy is left out, as asked for"
+
 --- @tparam table o config (update.config), device (update.native.device), tasks
 --   (scheduler), keep (boolean: the last good policy may be written), log
 -- @treturn table decide(self, offer, device) and healthy(self, facts): see update.ask
@@ -18,6 +21,11 @@ function M.new(o)
     generation = function()
       local _, path = o.device:generation()
       return path and path .. "/policy.lua" or nil
+    end,
+    overruled = function()
+      local days = o.device:kept_out()
+      if days < config.policy_days then return nil end
+      return ("the release's policy kept packages out on %d days: it is left out"):format(days)
     end,
     limits = config.limits, confirm = config.confirm, confirm_after = config.confirm_after,
   }

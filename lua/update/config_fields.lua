@@ -80,6 +80,9 @@ return {
   field("cloud", "table", "where to ask for updates", { fields = cloud }),
   field("clouds", "array", "several of cloud; the first valid offer wins", { fields = cloud }),
   field("policy", "path", "the owner's policy, asked before the release's own"),
+  field("policy_days", "integer", "days on which the policy of a release keeps packages out that passed every gate and "
+    .. "that the default would install; then the default answers in its place until something is installed. The "
+    .. "owner's policy is never overruled", { min = 1, max = 3650, default = 7 }),
   field("limits", "data", "numbers, strings and tables handed to policy as they are", { default = {} }),
   field("user", "string", "user that policy runs as when we are root", { max = 32, default = "nobody" }),
   field("confirm", "word", "\"script\": only update.confirm() confirms a trial",

@@ -18,7 +18,8 @@
 -- function -> a fresh location (when the link expired), answered =
 -- function(answer) -> what the server's refusal means (see update.persist), http =
 -- options of its own, tries = instead of the engine's, head_tries = the same
--- for the head alone, permit = path of a signed permit, hoped = true when a
+-- for the head alone, permit = path of a signed permit, left_out
+-- = why the release's own policy is not asked, hoped = true when a
 -- delta was asked for, full = function -> the place of the full package: see
 -- update.fallback, release = what the package is to make of the device, size =
 -- bytes that it was announced with, a hint}.
@@ -45,7 +46,7 @@ local OWNED = { armed = "armed", trial = "on trial", confirming = "being confirm
 local RESUMABLE = { network = true, missing = true, expired = true, busy = true }
 
 --- @tparam table o natives ({package, source, transfer}), device, loop, keys
---   (directory), tasks (scheduler), ask (function(offer, facts) -> decision,
+--   (directory), tasks (scheduler), ask (function(offer, facts, left_out) -> decision,
 --   tree, name of the policy | nil, message, code), facts (function -> table
 --   added to the device's), http (options of natives.source.http), log
 --   (function(line)), on (function(event)), spent (function(bytes, goes_on)
@@ -128,7 +129,7 @@ function Engine:read_head(where, spool)
     cloud = where.cloud, size = head.package:layout().size, transaction = transaction, parts = parts,
     fallback = where.fallback or fallback.instead(where, head.manifest, parts),
   })
-  head.id, head.permit = head.manifest.digest:sub(1, 8), where.permit
+  head.id, head.permit, head.left_out = head.manifest.digest:sub(1, 8), where.permit, where.left_out
   return head
 end
 
@@ -293,6 +294,7 @@ function Engine:attempt(where)
   end
   local verdict = verdicts.judge(self, head)
   verdicts.log(self, head, verdict)
+  verdicts.count(self, head, verdict)
   self.on { event = "offer", offer = offers.brief(head.offer), action = verdict.decision.action,
     reason = verdict.decision.reason }
   if verdict.code or fallback.preferred(where, verdict) then

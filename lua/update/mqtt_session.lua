@@ -47,6 +47,7 @@ local PROGRESS_EVERY = 1  -- seconds
 local RECORD_EVERY = 10   -- percent between two records of how far a transfer is
 local REPLY_LEAST, REPLY_MOST = 10, 300 -- seconds for a cloud to answer
 local DEFERRED = 900      -- seconds, unless policy says
+local DEFER_MOST = 86400  -- seconds, whatever it says
 local BUSY = 60           -- seconds; the end of the other update comes sooner
 
 -- Failures that are nobody's fault while the cloud cannot be reached.
@@ -305,7 +306,7 @@ function on.ended(s, event, out)
   elseif event.code == "deferred" or event.code == "busy" then
     job.stage, job.busy = "waiting", event.code == "busy"
     push(out, { type = "wait", what = "retry",
-      seconds = event.code == "busy" and BUSY or event.retry_after or DEFERRED })
+      seconds = event.code == "busy" and BUSY or math.min(event.retry_after or DEFERRED, DEFER_MOST) })
   elseif PASSING[event.code] and not s.online then
     job.stage = "suspended"
   else

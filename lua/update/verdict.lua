@@ -53,14 +53,15 @@ end
 -- @tparam table engine update.engine: device, facts, ask
 -- @tparam table head offer, package
 -- @treturn table {offer, decision = {action, reason, retry_after}, code (word
---   when it is not to be installed), message, by (name of the policy), tree =
+--   when it is not to be installed), message, by (name of the policy), facts (that it was told), tree =
 --   {{gate|rule = word, result = "ok"|"skip"|"stop", text}, ...}}
 function M.judge(engine, head)
   local verdict = { offer = head.offer, tree = {} }
   local gates = gates_of(engine.device, head)
   if not ask_gates(verdict, gates) then return verdict end
   head.offer.permit = gates.permitted == true
-  local decision, tree, by = engine.ask(head.offer, device_facts(engine))
+  verdict.facts = device_facts(engine)
+  local decision, tree, by = engine.ask(head.offer, verdict.facts, head.left_out)
   if not decision then
     decision = { action = "defer", reason = "policy", retry_after = BROKEN_RETRY }
     tree, by = { { rule = "policy", result = "stop", text = tree } }, nil
@@ -73,6 +74,26 @@ function M.judge(engine, head)
   verdict.message = ("%s: policy says %s%s%s"):format(head.offer.release, decision.action,
     decision.reason and (" (%s)"):format(decision.reason) or "", last and ": " .. last.text or "")
   return verdict
+end
+
+--- What a verdict means for the count of days on which the release's own policy
+-- kept out what the default would install; `policy_days` of them end its say.
+-- Writes at most once a day.
+-- @tparam table engine device, ask, log
+-- @tparam table head offer, id
+-- @tparam table verdict of judge()
+function M.count(engine, head, verdict)
+  local device = engine.device
+  if not verdict.code then return device:let_in(verdict.by == "generation") end
+  if verdict.by ~= "generation" or not device:kept_out_due() then return end
+  if engine.ask(head.offer, verdict.facts, "the default is asked alone").action ~= "install" then return end
+  local days, message, code = device:count_kept_out()
+  if days then
+    engine.log(("update %s: the release's policy keeps out what the default would install: day %d"):format(head.id,
+      days))
+  else
+    engine.log(("update %s: the day is not counted: %s (%s)"):format(head.id, message, code))
+  end
 end
 
 --- Tell a verdict to the log, a line each; once while polls bring it again.

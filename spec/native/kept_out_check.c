@@ -1,0 +1,243 @@
+/*
+ * kept_out_check.c -- days on which the policy of a release kept packages out:
+ * counted once each, whatever the clock does, over restarts; and when the count
+ * begins anew.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "device.h"
+#include "error.h"
+#include "fixture.h"
+#include "world.h"
+
+#define SCRIPT "/packages/script.upd"
+#define NOW 4102444800ull /* midnight, after any build of this program for years */
+#define HOUR 3600ull
+#define DAY 86400ull
+
+static const struct world_plan by_script = {.name = "script", .provisioned = true, .package = WORLD_SCRIPT};
+static const struct world_plan by_core = {.name = "core", .provisioned = true, .package = WORLD_CORE};
+
+struct stand {
+    struct sim *sim;
+    struct up_config config;
+    struct up_device *device;
+    struct up_error err;
+};
+
+static void power_on(struct stand *s)
+{
+    enum up_start_action action;
+
+    world_configure(&s->config);
+    if (up_device_open(&s->device, sim_storage(s->sim), &s->config, UP_DEVICE_LOCK, &s->err) < 0 ||
+        up_device_start(s->device, &action, &s->err) < 0)
+        fail_msg("%s", s->err.message);
+}
+
+static void power_off(struct stand *s)
+{
+    up_device_close(s->device);
+    up_config_free(&s->config);
+}
+
+static void stand_up(struct stand *s, const struct world_plan *plan, uint64_t now)
+{
+    s->sim = world_new(plan);
+    sim_set_now(s->sim, now);
+    power_on(s);
+}
+
+static void stand_free(struct stand *s)
+{
+    power_off(s);
+    sim_free(s->sim);
+}
+
+/* Another boot of the system, by the same clock. */
+static void restart(struct stand *s)
+{
+    struct sim_choice nothing_lost = {.model = SIM_ORDERED};
+    struct sim *next;
+
+    power_off(s);
+    sim_settle(s->sim);
+    next = sim_reboot(s->sim, &nothing_lost);
+    sim_free(s->sim);
+    s->sim = next;
+    power_on(s);
+}
+
+static void set_clock(struct stand *s, uint64_t now)
+{
+    sim_set_now(s->sim, now);
+}
+
+static void pass(struct stand *s, uint64_t seconds)
+{
+    sim_advance(s->sim, seconds * 1000);
+}
+
+/* A package was kept out; the count, as it is on record. */
+static unsigned keep_out(struct stand *s)
+{
+    unsigned writes;
+    bool due = up_device_kept_out_due(s->device);
+
+    sim_reset_counters(s->sim);
+    assert_int_equal(up_device_count_kept_out(s->device, &s->err), 0);
+    writes = sim_calls(s->sim, SIM_PWRITE);
+    assert_true(due ? writes > 0 : writes == 0);
+    assert_false(up_device_kept_out_due(s->device));
+    assert_int_equal(up_device_reload(s->device, &s->err), 0);
+    return up_device_state(s->device)->kept_out.days;
+}
+
+static void a_day_of_the_calendar_counts_once(void **state)
+{
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, &by_script, NOW);
+    for (unsigned day = 1; day <= 9; day++) {
+        assert_int_equal(keep_out(&s), day);
+        pass(&s, DAY - 1);
+        assert_int_equal(keep_out(&s), day);
+        restart(&s);
+        assert_int_equal(keep_out(&s), day);
+        pass(&s, 1);
+    }
+    /* Set back, it is another day; not once more. */
+    set_clock(&s, NOW);
+    assert_int_equal(keep_out(&s), 10);
+    assert_int_equal(keep_out(&s), 10);
+    stand_free(&s);
+}
+
+static void without_a_clock_starts_and_hours_count(void **state)
+{
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, &by_script, 0);
+    assert_int_equal(keep_out(&s), 1);
+    pass(&s, DAY - 1);
+    assert_int_equal(keep_out(&s), 1);
+    pass(&s, 1);
+    assert_int_equal(keep_out(&s), 2);
+    set_clock(&s, 0);
+    restart(&s);
+    assert_int_equal(keep_out(&s), 3);
+    assert_int_equal(keep_out(&s), 3);
+    restart(&s);
+    assert_int_equal(keep_out(&s), 4);
+    stand_free(&s);
+}
+
+/* The usual device: 1970 at each start, and the time some seconds later. */
+static void a_clock_that_is_set_after_each_start_counts_days(void **state)
+{
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, &by_script, 0);
+    assert_int_equal(keep_out(&s), 1);
+    set_clock(&s, NOW);
+    assert_int_equal(keep_out(&s), 1);
+    for (unsigned start = 0; start < 5; start++) {
+        set_clock(&s, 0);
+        restart(&s);
+        assert_int_equal(keep_out(&s), 1);
+        set_clock(&s, NOW + start);
+        assert_int_equal(keep_out(&s), 1);
+    }
+    set_clock(&s, NOW + DAY);
+    assert_int_equal(keep_out(&s), 2);
+    /* Nobody sets it any more: that must not be the end of the count. */
+    set_clock(&s, 0);
+    restart(&s);
+    assert_int_equal(keep_out(&s), 2);
+    pass(&s, HOUR);
+    assert_int_equal(keep_out(&s), 3);
+    stand_free(&s);
+}
+
+/* Install, by the release's own policy or not; as far as armed. */
+static void install(struct stand *s, const char *path, bool by_release)
+{
+    up_device_let_in(s->device, by_release);
+    if (world_install(s->device, sim_storage(s->sim), path, &s->err) < 0)
+        fail_msg("%s", s->err.message);
+}
+
+static void the_count_begins_anew_when_something_gets_in(void **state)
+{
+    struct stand s;
+    enum up_start_action action;
+
+    (void)state;
+    for (int core = 0; core < 2; core++) {
+        const char *path = core ? "/packages/core.upd" : SCRIPT;
+
+        stand_up(&s, core ? &by_core : &by_script, NOW);
+        assert_int_equal(keep_out(&s), 1);
+        install(&s, path, true);
+        assert_int_equal(up_device_state(s.device)->kept_out.days, 0);
+        assert_int_equal(up_device_rollback(s.device, false, "by hand", &action, &s.err), 0);
+        assert_int_equal(up_device_state(s.device)->kept_out.days, 0);
+        assert_int_equal(keep_out(&s), 1);
+
+        /* Past that policy: only what is confirmed counts. */
+        install(&s, path, false);
+        assert_int_equal(up_device_state(s.device)->kept_out.days, 1);
+        assert_false(up_device_kept_out_due(s.device)); /* the supervisor owns the state */
+        assert_int_equal(up_device_rollback(s.device, false, "by hand", &action, &s.err), 0);
+        assert_int_equal(up_device_state(s.device)->kept_out.days, 1);
+        stand_free(&s);
+    }
+    stand_up(&s, &by_script, NOW);
+    assert_int_equal(keep_out(&s), 1);
+    install(&s, SCRIPT, false);
+    assert_int_equal(up_device_begin_trial(s.device, &s.err), 0);
+    assert_int_equal(up_device_trial_start(s.device, &action, &s.err), 0);
+    assert_int_equal(up_device_state(s.device)->kept_out.days, 1);
+    assert_int_equal(up_device_confirm(s.device, &s.err), 0);
+    assert_int_equal(up_device_state(s.device)->kept_out.days, 0);
+    stand_free(&s);
+}
+
+static void a_count_that_cannot_be_written_is_not_taken_for_written(void **state)
+{
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, &by_script, NOW);
+    sim_reset_counters(s.sim);
+    sim_fail(s.sim, SIM_PWRITE, 1, EIO, true);
+    assert_int_equal(up_device_count_kept_out(s.device, &s.err), UP_WRITE);
+    assert_int_equal(up_device_state(s.device)->kept_out.days, 0);
+    sim_fail(s.sim, SIM_PWRITE, 0, 0, false);
+    assert_int_equal(keep_out(&s), 1);
+    stand_free(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_day_of_the_calendar_counts_once),
+        cmocka_unit_test(without_a_clock_starts_and_hours_count),
+        cmocka_unit_test(a_clock_that_is_set_after_each_start_counts_days),
+        cmocka_unit_test(the_count_begins_anew_when_something_gets_in),
+        cmocka_unit_test(a_count_that_cannot_be_written_is_not_taken_for_written),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
