@@ -184,6 +184,11 @@ static int check_root(const struct up_keyset *next, struct up_storage *storage, 
 
 static int check_serial(const struct up_key_list *k, const struct up_keyset *now, struct up_error *err)
 {
+    if (k->serial > now->serial && k->serial - now->serial > UP_KEYS_STEP)
+        return up_fail(err, UP_INCOMPATIBLE,
+                       "key list %" PRIu64 ": is more than 2^52 above list %" PRIu64
+                       ", and none could be applied after the last number",
+                       k->serial, now->serial);
     if (k->serial > now->serial || memcmp(k->digest, now->digest, sizeof k->digest) == 0)
         return 0;
     if (k->serial == now->serial)

@@ -4,7 +4,8 @@
  * A JSON object, format "moult-keys-1", signed by a key in <keys>/root with
  * the trusted comment "moult keys serial N":
  *
- *     serial   integer, from 1; only a higher one is applied after it
+ *     serial   integer, from 1; only a higher one is applied after it, and none
+ *              that is more than UP_KEYS_STEP higher
  *     add      list of at most 16 {"name": file name without .pub, "key": base64}
  *     revoke   list of at most 64 key ids, 16 hexadecimal digits as minisign shows them
  *
@@ -23,6 +24,8 @@
 #include "keyset.h"
 
 #define UP_KEYS_MAX 65536 /* bytes of a list */
+#define UP_KEYS_STEP \
+    ((uint64_t)1 << 52) /* by which a list may raise the serial: a slip must not be the last one */
 #define UP_KEYS_COMMENT "moult keys serial "
 
 struct up_key_list {
@@ -41,7 +44,7 @@ int up_keys_parse(struct up_key_list *k, const char *text, size_t len, struct up
  * directory `dir`. *serial is the list's. Applying the last one again is no
  * error and repairs its files.
  * Errors: UP_UNTRUSTED not signed by a root key, malformed; UP_INCOMPATIBLE the
- * serial is not above the last one, a key was revoked before, a name is taken
+ * serial is not above the last one, or too far above it, a key was revoked before, a name is taken
  * by another key, no root key would be left; UP_MISSING; UP_BUSY another
  * process does the same; UP_WRITE, UP_NOSPACE.
  */

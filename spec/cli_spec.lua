@@ -105,6 +105,55 @@ describe("moult", function()
     end)
     after_each(function() w:close() end)
 
+    it("leaves a release's policy out that lets nothing in: after its days, or when asked to", function()
+      local never = { ["policy.lua"] = 'return { decide = function() return { action = "defer" } end }' }
+      w:pack { sequence = 3, version = "1.0.2", files = never }
+      w:configure "policy_days = 1,"
+      assert.equal(4, (w:moult "install p3.upd -q"))
+      assert.equal(0, w:status().kept_out)
+      -- Confirmed, by a supervisor that is not there.
+      local config = assert(require("update.config").load(w:path "config.lua"))
+      local device = assert(require("update.native.device").open(config, "lock"))
+      assert(device:begin_trial() and device:trial_start() and device:confirm())
+      device:close()
+      w:pack { sequence = 4, version = "1.0.3" }
+      assert.equal(0, (w:moult "explain p4.upd --default-policy -q"))
+      assert.equal(20, (w:moult "explain p4.upd -q"))
+      assert.equal(0, w:status().kept_out) -- it only looked
+      assert.equal(20, (w:moult "install p4.upd -q"))
+      assert.equal(1, w:status().kept_out)
+      assert.matches("policy +the release's own kept packages out: day 1 of 1; the default answers", (select(2,
+        w:moult "status")))
+      local code, out = w:moult "explain p4.upd"
+      assert.equal(0, code)
+      assert.matches("skip  rule policy +the release's policy kept packages out on 1 days: it is left out", out)
+      w:configure "policy_days = 2,"
+      assert.equal(20, (w:moult "install p4.upd -q")) -- no second time on one day
+      assert.equal(1, w:status().kept_out)
+      assert.equal(4, (w:moult "install p4.upd --default-policy -q"))
+      assert.equal("armed", w:status().phase)
+    end)
+
+    it("warns of what looks like a slip", function()
+      local code, _, err = w:moult("explain", w:pack { sequence = 1 << 41, version = "1.0.2" })
+      assert.equal(0, code)
+      assert.matches("^warning: sequence 2199023255552 is more than 2^40 above the floor of this device, 1: ", err)
+      code, _, err = w:moult("explain", w:pack { sequence = (1 << 40) + 1, version = "1.0.2" })
+      assert.same({ 0, "" }, { code, err })
+      local far = w:pack { sequence = (1 << 62) + 1, version = "1.0.2",
+        manifest = "issued = 4102444800, not_after = 9," }
+      code, _, err = w:moult("explain", far)
+      assert.equal(15, code)
+      assert.matches("above the floor of this device", err)
+      code, _, err = w:moult("pack", w:path "src-4611686018427387905/recipe.lua", "-k release.key -o x.upd")
+      assert.equal(0, code)
+      for _, text in ipairs { "sequence 4611686018427387905 is above 2^62: devices take it by a signed permit alone\n",
+        "issued, 2100-01-01 00:00:00 UTC, is more than a day ahead of this machine's clock\n",
+        "not_after, 1970-01-01 00:00:09 UTC, is past by this machine's clock: no device takes it\n" } do
+        assert.truthy(err:find("warning: " .. text, 1, true), err)
+      end
+    end)
+
     it("gives status --json as one object with these fields and no others", function()
       local function names(object)
         local list = {}

@@ -165,6 +165,17 @@ describe("depot", function()
     assert.same({ "a.upd added", "a.upd changed", "a.upd removed" }, changes)
   end)
 
+  it("warns of a sequence that is far above the others", function()
+    pack("a.upd", 2, "1.0.1")
+    open()
+    assert.is_nil(served.catalog:refresh()[1])
+    pack("b.upd", (1 << 40) + 2, "1.0.2")
+    assert.is_nil(served.catalog:refresh()[1].warning)
+    pack("c.upd", (1 << 41) + 3, "1.0.3")
+    assert.matches("sequence 2199023255555 is more than 2^40 above the newest other one here, 1099511627778",
+      served.catalog:refresh()[1].warning, 1, true)
+  end)
+
   it("has what was copied in just before it is asked", function()
     open()
     pack("METER_1.0.1.upd", 2, "1.0.1")

@@ -14,6 +14,7 @@ local packing = require "cli.packing"
 local pending = require "depot.pending"
 local recipe = require "cli.recipe"
 local signed = require "cli.signed"
+local warnings = require "cli.warnings"
 
 local M = {}
 
@@ -171,6 +172,7 @@ function M.run(dir, opts, env)
   if #pending.read(natives, dir) > 0 then return nil, ("packages are being made in %s already"):format(dir), "busy" end
   local warning = made.core and made.core.from and #missing > 0 and compressed.warning(made.core.image)
   if warning then env.note("warning: " .. warning) end
+  if #missing > 0 then warnings.of_recipe(made, env) end
   if env.dry_run then
     for _, one in ipairs(missing) do env.out(one.path .. ": would be made") end
     return 0

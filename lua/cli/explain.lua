@@ -5,6 +5,7 @@
 local natives = require "update.natives"
 local session = require "cli.session"
 local verdicts = require "cli.verdict"
+local warnings = require "cli.warnings"
 
 local M = {}
 
@@ -23,15 +24,20 @@ M.verb = {
 --- Judge a package on this device, without a lock.
 -- @tparam table s session
 -- @tparam table where of update.engine
--- @treturn table|nil verdict | nil, message, code
+-- @treturn table|nil verdict, and in it `warning` where something looks like a slip | nil, message, code
 function M.judge(s, where)
   local device, message, code = s:device("read")
   if not device then return nil, message, code end
-  return s:engine(device):inspect(where)
+  local verdict
+  verdict, message, code = s:engine(device):inspect(where)
+  if not verdict then return nil, message, code end
+  verdict.warning = warnings.of_sequence(verdict.offer.sequence, device:status().floor)
+  return verdict
 end
 
 --- Print a verdict; the exit code of what it says.
 function M.show(env, verdict)
+  if verdict.warning then env.note("warning: " .. verdict.warning) end
   env.out(env.json and natives.json.encode(verdicts.object(verdict)) or verdicts.text(verdict))
   return verdict.code and natives.error.find(verdict.code).exit or 0
 end

@@ -6,6 +6,7 @@ local compressed = require "cli.compressed"
 local natives = require "update.natives"
 local packing = require "cli.packing"
 local recipe = require "cli.recipe"
+local warnings = require "cli.warnings"
 
 local M = {}
 
@@ -59,6 +60,7 @@ function M.run(parsed, env)
   ok, message, code = packing.check(made)
   if not ok then return nil, message, code end
   local wanted, written = packing.all(made, parsed.opts.out or packing.name(made)), {}
+  warnings.of_recipe(made, env)
   local warning = #wanted > 1 and compressed.warning(made.core.image)
   if warning then env.note("warning: " .. warning) end
   for i, one in ipairs(wanted) do

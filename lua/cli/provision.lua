@@ -4,6 +4,7 @@
 
 local natives = require "update.natives"
 local session = require "cli.session"
+local warnings = require "cli.warnings"
 
 local M = {}
 
@@ -13,7 +14,7 @@ M.verb = {
   summary = "the factory: make the state of a new device from its first package",
   text = "The state directory must be empty. The package becomes the first confirmed pair: slot a, or the running\n"
     .. "slot, and generation 1. A slot that is running or mounted is compared and adopted, never written. Power may\n"
-    .. "fail at any point: run it again.",
+    .. "fail at any point: run it again. A sequence above 2^62 takes a permit, and there is none at the factory.",
   positional = { 1, 1 },
   common = { "config", "progress" },
   example = "moult provision METER_1.0.0.upd -c device/config.lua",
@@ -61,6 +62,8 @@ function M.run(parsed, env)
   return session.run(parsed, env, function(s)
     local offer, message, code = provision(s, env, { cloud = "file", location = parsed.positional[1] })
     if not offer then return nil, message, code end
+    local warning = warnings.of_sequence(offer.sequence, { script = 0, core = 0 })
+    if warning then env.note("warning: " .. warning) end
     env.note(("%s is provisioned; `moult run` starts it"):format(offer.release))
     return 0
   end)

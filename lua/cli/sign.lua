@@ -4,6 +4,7 @@
 
 local natives = require "update.natives"
 local signed = require "cli.signed"
+local warnings = require "cli.warnings"
 
 local M = {}
 
@@ -42,9 +43,10 @@ end
 function M.run(parsed, env)
   local path, key = parsed.positional[1], parsed.opts.key
   if not key then return nil, "needs -k KEY, the secret key to sign with", "usage" end
-  local text, comment, code = signed.load(path)
-  if not text then return nil, comment, code end
-  local sig, message
+  local text, comment, object = signed.load(path)
+  if not text then return nil, comment, object end
+  warnings.of_signed(object, env)
+  local sig, message, code
   sig, message, code = natives.minisign.sign(key, text, comment)
   if not sig then return nil, message, code end
   local out = parsed.opts.out or path .. ".minisig"

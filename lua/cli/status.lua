@@ -70,9 +70,10 @@ end
 --- One screen for people.
 -- @tparam table status
 -- @tparam boolean running whether the agent answered
--- @treturn {string,...} lines
+-- @tparam integer policy_days of the configuration
 -- @tparam[opt] table slots what the name of a slot leads to that is a link, by "a" and "b"
-function M.lines(status, running, slots)
+-- @treturn {string,...} lines
+function M.lines(status, running, policy_days, slots)
   local lines = {}
   local function add(name, format, ...) lines[#lines + 1] = ("%-12s "):format(name) .. format:format(...) end
   add("release", "%s", status.release)
@@ -94,7 +95,8 @@ function M.lines(status, running, slots)
       or "the clock was never set")
   end
   if (status.kept_out or 0) > 0 then
-    add("policy", "the release's own kept packages out on %d days; `moult explain PKG` tells why", status.kept_out)
+    add("policy", "the release's own kept packages out: day %d of %d%s", status.kept_out, policy_days,
+      status.kept_out < policy_days and "" or "; the default answers in its place")
   end
   if status.last then
     add("last", "%s %s: %s%s", when(status.last.time), status.last.code, status.last.message,
@@ -140,7 +142,7 @@ function M.run(parsed, env)
     if env.json then
       env.out(natives.json.encode(M.object(status)))
     else
-      env.out(table.concat(M.lines(status, running, links(s.config)), "\n"))
+      env.out(table.concat(M.lines(status, running, s.config.policy_days, links(s.config)), "\n"))
     end
     return 0
   end)

@@ -39,7 +39,7 @@ end
 function M.object(verdict)
   return {
     offer = offers.brief(verdict.offer), decision = verdict.decision, tree = verdict.tree, by = verdict.by,
-    code = verdict.code,
+    code = verdict.code, warning = verdict.warning,
   }
 end
 

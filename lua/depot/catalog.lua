@@ -8,6 +8,8 @@
 --
 -- @module depot.catalog
 
+local plausible = require "update.plausible"
+
 local M = {}
 
 local Catalog = {}
@@ -85,6 +87,19 @@ local function stamp(found)
   return found and ("%d/%d"):format(found.size, found.changed) or ""
 end
 
+-- What looks like a slip in the package of that name, against the others of its project.
+local function warning_of(known, name)
+  local entry, newest = known[name].entry, nil
+  for other, seen in pairs(known) do
+    local manifest = seen.entry.manifest
+    if other ~= name and manifest and manifest.project == entry.manifest.project
+      and manifest.sequence ~= entry.manifest.sequence then
+      newest = math.max(newest or 0, manifest.sequence)
+    end
+  end
+  return newest and plausible.far(entry.manifest.sequence, newest, "the newest other one here")
+end
+
 function Catalog:_keys(files)
   if self.keys then
     return self.keys
@@ -127,7 +142,8 @@ function Catalog:_load(name, found, list, keys)
 end
 
 --- Look at the folder and read what changed.
--- @treturn {table,...} names of what changed: {name, change = "added"|"changed"|"skipped"|"removed", reason}, sorted;
+-- @treturn {table,...} names of what changed: {name, change = "added"|"changed"|"skipped"|"removed", reason,
+--   warning}, sorted;
 --   or nil, message, code when the folder cannot be read: the catalog stays as it was
 function Catalog:refresh()
   local listing, message, code = self.natives.folder.list(self.dir)
@@ -156,6 +172,9 @@ function Catalog:refresh()
           change = entry.reason and "skipped" or before and not before.entry.reason and "changed" or "added" }
       end
     end
+  end
+  for _, change in ipairs(changes) do
+    if not change.reason then change.warning = warning_of(known, change.name) end
   end
   for name in pairs(self.known) do
     if not known[name] then

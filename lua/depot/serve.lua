@@ -24,6 +24,7 @@ end
 local function on_change(env)
   return function(change)
     env.note(("%s: %s%s"):format(change.name, change.change, change.reason and ": " .. change.reason or ""))
+    if change.warning then env.note(("%s: warning: %s"):format(change.name, change.warning)) end
   end
 end
 

@@ -89,8 +89,8 @@ function M.count(engine, head, verdict)
   if engine.ask(head.offer, verdict.facts, "the default is asked alone").action ~= "install" then return end
   local days, message, code = device:count_kept_out()
   if days then
-    engine.log(("update %s: the release's policy keeps out what the default would install: day %d"):format(head.id,
-      days))
+    engine.log(("update %s: the release's policy keeps out what the default would install: day %d; "
+      .. "`moult install --default-policy` does not ask it"):format(head.id, days))
   else
     engine.log(("update %s: the day is not counted: %s (%s)"):format(head.id, message, code))
   end

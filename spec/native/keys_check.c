@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -224,7 +225,7 @@ static void sign_as(struct sim *sim, const char *path, const char *text, const c
 
 /* A list as /list: add a key under its own name ("" for none), revoke one, and
  * `more` that nobody has, which make the record longer than a sector. */
-static void put_longer_list(struct sim *sim, unsigned serial, const char *add, const char *revoke,
+static void put_longer_list(struct sim *sim, uint64_t serial, const char *add, const char *revoke,
                             unsigned more, const char *by)
 {
     char text[4096], comment[64], part[2][1600] = {"", ""};
@@ -239,12 +240,13 @@ static void put_longer_list(struct sim *sim, unsigned serial, const char *add, c
         n = strlen(part[1]) - 1;
         snprintf(part[1] + n, sizeof part[1] - n, ",\"%016X\"]", 0x1000 + i);
     }
-    snprintf(text, sizeof text, "{\"format\":\"moult-keys-1\",\"serial\":%u%s%s}", serial, part[0], part[1]);
-    snprintf(comment, sizeof comment, "moult keys serial %u", serial);
+    snprintf(text, sizeof text, "{\"format\":\"moult-keys-1\",\"serial\":%" PRIu64 "%s%s}", serial, part[0],
+             part[1]);
+    snprintf(comment, sizeof comment, "moult keys serial %" PRIu64, serial);
     sign_as(sim, "/list", text, by, comment);
 }
 
-static void put_list(struct sim *sim, unsigned serial, const char *add, const char *revoke, const char *by)
+static void put_list(struct sim *sim, uint64_t serial, const char *add, const char *revoke, const char *by)
 {
     put_longer_list(sim, serial, add, revoke, 0, by);
 }
@@ -395,6 +397,25 @@ static void serials_rise_and_nothing_is_taken_back(void **state)
     sim_put_text(sim, KEYS "/n2.pub", "untrusted comment: x\n" GOOD_KEY "\n");
     put_list(sim, 6, "n2", "", "o1");
     assert_refused(sim, UP_INCOMPATIBLE, "holds another key");
+    sim_free(sim);
+}
+
+/* Or a slip at the end of the numbers would be the last list of all. */
+static void serials_rise_by_bounded_steps(void **state)
+{
+    struct sim *sim = a_keys_directory();
+    const char *before = "r2 n1";
+    struct up_error err;
+
+    (void)state;
+    put_list(sim, 5, "n1", "r1", "o1");
+    assert_int_equal(apply(sim, &err), 0);
+    put_list(sim, INT64_MAX, "n2", "", "o1");
+    assert_refused(sim, UP_INCOMPATIBLE, "more than 2^52 above list 5");
+    put_list(sim, 6 + UP_KEYS_STEP, "n2", "", "o1");
+    assert_refused(sim, UP_INCOMPATIBLE, "more than 2^52 above list 5");
+    put_list(sim, 5 + UP_KEYS_STEP, "n2", "", "o1");
+    assert_int_equal(apply(sim, &err), 0);
     sim_free(sim);
 }
 
@@ -995,6 +1016,7 @@ int main(void)
         cmocka_unit_test(a_list_adds_and_revokes),
         cmocka_unit_test(who_may_change_the_set),
         cmocka_unit_test(serials_rise_and_nothing_is_taken_back),
+        cmocka_unit_test(serials_rise_by_bounded_steps),
         cmocka_unit_test(a_damaged_record_trusts_nobody),
         cmocka_unit_test(a_record_of_another_form_trusts_nobody),
         cmocka_unit_test(a_power_cut_leaves_the_old_or_the_new_set),

@@ -1,0 +1,36 @@
+--- Warnings of update.plausible, told to whoever works at a command line.
+--
+-- @module cli.warnings
+
+local plausible = require "update.plausible"
+
+local M = {}
+
+local function date(seconds)
+  return os.date("!%Y-%m-%d %H:%M:%S UTC", seconds)
+end
+
+--- Of a recipe, before it is signed.
+-- @tparam table recipe of cli.recipe
+-- @tparam table env of the dispatcher
+function M.of_recipe(recipe, env)
+  for _, text in ipairs(plausible.recipe(recipe, os.time(), date)) do env.note("warning: " .. text) end
+end
+
+--- Of an object that is signed by itself.
+-- @tparam table object decoded
+-- @tparam table env
+function M.of_signed(object, env)
+  local text = object.format == "moult-permit-1" and plausible.permit(object, os.time(), date)
+  if text then env.note("warning: " .. text) end
+end
+
+--- Of a package on this device.
+-- @tparam integer sequence
+-- @tparam table floor of the device: by part
+-- @treturn string|nil
+function M.of_sequence(sequence, floor)
+  return plausible.far(sequence, math.max(floor.script, floor.core), "the floor of this device")
+end
+
+return M
