@@ -151,7 +151,8 @@ enum up_read_back up_device_read_back(const struct up_device *d);
  * when they are too many, whoever asks policy leaves that one out. Arming what
  * that policy let in begins the count anew, and so does a confirmed release.
  *
- * Due: a count would be written now; at most once a day.
+ * Due: a count would be written now; at most once a day, but that the first
+ * day is written again when the clock is set in its course.
  */
 bool up_device_kept_out_due(const struct up_device *d);
 /* One day more, if it is due. Errors: UP_WRITE. */

@@ -4,6 +4,16 @@
  * Parsed once, after its signature was verified, by jansson: duplicate keys,
  * depth over 8, real numbers, unknown keys, part kinds or rules are refused.
  * Strings are bounded and free of control characters.
+ *
+ * No value of a signed manifest keeps the next release out for good, whoever
+ * mistyped it. `sequence`: above UP_SEQUENCE_FREE by permit alone, so that
+ * the last number is no accident. `issued`: bounded by what is known of the time
+ * (up_device_learn_time()). `deadline`: 1 s to 7 days; a shorter trial fails, a
+ * longer one ends by `moult rollback`. `not_after`, `min_moult`, `requires`,
+ * `hardware`, `project` and the sizes, each bounded, close a gate for this
+ * package and leave nothing behind. A version of script or core that is too
+ * high outweighs lower ones in policy alone; a later package says `override`
+ * "version", or comes with a permit.
  */
 #ifndef UP_MANIFEST_H
 #define UP_MANIFEST_H

@@ -251,6 +251,10 @@ describe("mqtt_session", function()
     assert.same({ "wait retry 60" }, m.said())
     m.send("unsettled").settled "1.9.0"
     assert.same({ "version 1.9.0", "remember 2.0.0 fetching", "install 2.0.0" }, m.said())
+    m.send("ended", { code = "deferred", retry_after = 31622400 }) -- a day is the most
+    assert.same({ "wait retry 86400" }, m.said())
+    m.send("timer", { what = "retry" })
+    assert.same({ "remember 2.0.0 fetching", "install 2.0.0" }, m.said())
     m.send("ended", { code = "deferred" })
     assert.same({ "wait retry 900" }, m.said())
     m.send("offer", { offer = B }) -- the last word counts while nothing began

@@ -172,6 +172,10 @@ function checks.policy(s, report)
   if message:find("broken", 1, true) or message:find("cannot be asked", 1, true) then
     return report("fail", "policy", text, "repair it and run its spec with busted; until then it defers", "refused")
   end
+  if s.status.kept_out >= s.config.policy_days then
+    return report("warn", "policy", ("the release's own kept packages out on %d days: the default answers in its place")
+      :format(s.status.kept_out), "repair it in the next release; `moult explain PKG` tells what it says")
+  end
   report("ok", "policy", text)
 end
 

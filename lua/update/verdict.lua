@@ -86,7 +86,8 @@ function M.count(engine, head, verdict)
   local device = engine.device
   if not verdict.code then return device:let_in(verdict.by == "generation") end
   if verdict.by ~= "generation" or not device:kept_out_due() then return end
-  if engine.ask(head.offer, verdict.facts, "the default is asked alone").action ~= "install" then return end
+  local alone = engine.ask(head.offer, verdict.facts, "the default is asked alone")
+  if not alone or alone.action ~= "install" then return end
   local days, message, code = device:count_kept_out()
   if days then
     engine.log(("update %s: the release's policy keeps out what the default would install: day %d; "

@@ -280,6 +280,42 @@ static void a_rollback_stands_against_a_script_that_wants_less(void **state)
     assert_int_equal(phase(), UP_IDLE);
 }
 
+static uint64_t proven(void)
+{
+    struct up_device *device;
+    uint64_t found;
+
+    if (up_device_open(&device, sim_storage(play_sim), &config, UP_DEVICE_READ, &err) < 0)
+        fail_msg("%s", err.message);
+    found = up_device_state(device)->proven;
+    up_device_close(device);
+    return found;
+}
+
+/* The agent has seen a server that the clock agrees with; the confirmation is
+ * by a clock that is trusted then. */
+static void the_date_of_a_witness_is_heard(void **state)
+{
+    const struct play_step steps[] = {
+        SAYS(AGENT, "date 4102444801"),
+        SAYS(AGENT, "date 4102449999"),
+        SAYS(AGENT, "date never"),
+        SAYS(AGENT, "date 4102444799"),
+        TRIES,
+        SAYS(SCRIPT, "beat"),
+        SAYS(AGENT, "confirm"),
+        OVER,
+    };
+
+    (void)state;
+    sim_set_now(play_sim, 4102444800);
+    perform(steps);
+    assert_int_equal(play_count(play_said(), "the clock agrees with a server"), 2);
+    assert_int_equal(play_count(play_said(), "the clock disagrees with a server"), 1);
+    must_do("agent < answer confirm ok\n");
+    assert_in_range(proven(), 4102444800, 4102444900);
+}
+
 static void a_trial_that_is_not_confirmed_in_time_is_over(void **state)
 {
     static const struct play_step steps[] = {TRIES, WAITS(601000), OVER};
@@ -674,6 +710,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_rollback_stands_against_a_script_that_wants_less, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(the_date_of_a_witness_is_heard, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_trial_that_is_not_confirmed_in_time_is_over, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_release_that_fails_three_times_is_given_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_start_that_cannot_be_counted_is_none_of_the_trial, set_up,

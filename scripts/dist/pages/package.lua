@@ -9,7 +9,8 @@ local manifest = {
   { "project", "string", "Name of the product." },
   { "product_key", "string", "SHA-256 of the product's key, in hex." },
   { "hardware", "array", "Revisions of the board that it is for; absent: every one." },
-  { "sequence", "integer", "Number of the package. Only one above the device's floor installs." },
+  { "sequence", "integer", "Number of the package. Only one above the device's floor installs; above 2^62 "
+    .. "by permit alone." },
   { "release", "string", "What the package makes of the device." },
   { "script.version", "string", "VERSION of the script." },
   { "core.name", "string", "Name of the core." },
@@ -17,7 +18,8 @@ local manifest = {
   { "requires.core", "string", "Name of the core that the device has to have." },
   { "requires.version", "integer", "Least version of that core." },
   { "min_moult", "string", "Least version of Moult on the device." },
-  { "issued", "integer", "When it was made, in seconds since 1970 UTC." },
+  { "issued", "integer", "When it was made, in seconds since 1970 UTC. It refuses nothing. Once confirmed, the time of "
+    .. "a device whose clock is not trusted does not fall behind it; it moves by a year a release at most." },
   { "not_after", "integer", "Until when it may be installed, in seconds since 1970 UTC." },
   { "deadline", "integer", "Seconds that a start on trial may take to be confirmed." },
   { "override", "array", "Rules of the default policy that it skips; never gates." },
@@ -45,7 +47,7 @@ local permit = {
 
 local keys = {
   { "format", "string", "Always `moult-keys-1`." },
-  { "serial", "integer", "Number of the list. Only one above the last applied is." },
+  { "serial", "integer", "Number of the list. Only one above the last applied is, by 2^52 at most." },
   { "add", "array", "Keys to trust from now on, at most 16." },
   { "add[].name", "string", "Name of its file, without `.pub`." },
   { "add[].key", "string", "The second line of its public key file." },
@@ -123,9 +125,10 @@ sequence N`. A device trusts the public keys in the directory that its configura
 read none, nothing installs. The same recipe and key give the same bytes.]]
   page:section "PERMITS"
   page:text [[
-A permit lets one package in that is not above a device's floor, or whose version is lower, and passes nothing else.
-It is used up when that release is confirmed. It is JSON, signed by a release key (`moult sign`), with its signature
-beside it as FILE.minisig and the trusted comment `moult permit`. All fields are needed:]]
+A permit lets one package in that is not above a device's floor, whose version is lower or whose sequence is above
+2^62, and passes nothing else. It is used up when that release is confirmed. A device remembers 64 used ones until they
+are over and takes no other meanwhile, so let them end soon. It is JSON, signed by a release key (`moult sign`), with
+its signature beside it as FILE.minisig and the trusted comment `moult permit`. All fields are needed:]]
   list(page, permit)
   page:section "LISTS OF KEYS"
   page:text [[

@@ -109,7 +109,14 @@ functions, and it can require `update.policy` and `update.version`. It may take 
 
 A policy that does not load, fails, takes too long or answers nonsense is broken. Then the text of it that last
 answered is asked, which is kept in `policy/good` of the state directory. Where there is none, a broken owner's
-policy installs nothing, and a broken policy of a release is left out, so that the release that repairs it can come.]]
+policy installs nothing, and a broken policy of a release is left out, so that the release that repairs it can come.
+
+A release's policy that lets nothing in does not keep a device for ever either: days are counted on which a package
+passed every gate, the default would have installed it, and the release's policy did not. After `policy_days` of the
+configuration, 7 unless told otherwise, neither that policy nor its kept text is asked what to install; `moult install
+--default-policy` leaves it out at once. A confirmed release begins the count anew, and so does arming what that policy
+let in. `moult status` shows the days. While the clock was never set, a start of the device counts as a day, and so do
+24 hours of running. The owner's policy is never left out. `retry_after` counts as a day at most.]]
   page:section "TRYING IT"
   page:text "A policy is a function of its arguments, so a spec on a PC needs no device:"
   page:verbatim(SPEC)
