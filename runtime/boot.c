@@ -112,6 +112,11 @@ void up_boot_unwritable(struct up_boot *b, struct up_boot_state *s)
     b->ops->unwritable(b, s);
 }
 
+int up_boot_tend(struct up_boot *b, struct up_error *err)
+{
+    return b->ops == &up_boot_file_ops ? up_record_tend(&b->record, err) : 0;
+}
+
 void up_boot_id(struct up_boot *b, const struct up_boot_state *s, char out[37])
 {
     b->ops->id(b, s, out);

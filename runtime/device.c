@@ -137,8 +137,8 @@ int up_device_take_lock(struct up_device *d, struct up_error *err)
     return err->code;
 }
 
-static int allocate(struct up_device **out, struct up_storage *storage, const struct up_config *config,
-                    struct up_error *err)
+int up_device_allocate(struct up_device **out, struct up_storage *storage, const struct up_config *config,
+                       struct up_error *err)
 {
     struct up_device *d;
 
@@ -164,9 +164,8 @@ int up_device_reload(struct up_device *d, struct up_error *err)
     if (d->provisioning)
         return 0;
     if (up_journal_read(d->journal, &next, err) < 0) {
-        if (err->code == UP_NOTHING)
-            return up_fail(err, UP_USAGE, "state %s: holds no device yet; run moult provision",
-                           d->config->state);
+        if (err->code == UP_NOTHING || err->code == UP_STATELOST)
+            return up_device_without_journal(d, err);
         return err->code;
     }
     d->state = next;
@@ -197,7 +196,7 @@ int up_device_open(struct up_device **out, struct up_storage *storage, const str
 {
     struct up_device *d = NULL;
 
-    if (allocate(&d, storage, config, err) < 0 || open_lock(d, flags, err) < 0 ||
+    if (up_device_allocate(&d, storage, config, err) < 0 || open_lock(d, flags, err) < 0 ||
         up_device_reload(d, err) < 0 || open_boot(d, flags, err) < 0) {
         up_device_close(d);
         return err->code;
@@ -221,64 +220,6 @@ void up_device_close(struct up_device *d)
     free(d);
 }
 
-/* The name of the state, which may be there from a try that failed at just this.
- * That of a mount point is not ours, and may lie where nothing can be synced. */
-static int sync_name(const struct up_device *d, struct up_error *err)
-{
-    struct up_stat state, above;
-    char path[UP_PATH_SIZE];
-
-    up_device_path(d, "..", path, sizeof path);
-    if (d->storage->ops->stat(d->storage, d->config->state, &state) < 0 ||
-        d->storage->ops->stat(d->storage, path, &above) < 0)
-        return up_fail(err, UP_WRITE, "state %s: %s", d->config->state, strerror(errno));
-    return state.device == above.device ? up_storage_sync_parent(d->storage, d->config->state, err) : 0;
-}
-
-int up_device_provision(struct up_device **out, struct up_storage *storage, const struct up_config *config,
-                        struct up_error *err)
-{
-    struct up_device *d = NULL;
-    struct up_journal_state state;
-    char path[UP_PATH_SIZE];
-    int started;
-
-    /* The slots before anything is made; and again, when it can be told what the state lies on. */
-    if (allocate(&d, storage, config, err) < 0 || up_device_check_slots(d, err) < 0 ||
-        up_storage_make_dir(storage, config->state, 0700, err) < 0 || sync_name(d, err) < 0 ||
-        up_device_take_lock(d, err) < 0 || up_device_check_slots(d, err) < 0)
-        goto fail;
-    switch (up_journal_read(d->journal, &state, err)) {
-    case UP_NOTHING:
-        break;
-    case 0:
-        up_fail(err, UP_USAGE, "state %s: is provisioned already, with release %s", config->state,
-                state.slot[0].present ? state.slot[0].release : state.slot[1].release);
-        goto fail;
-    case UP_STATELOST:
-        up_fail(err, UP_STATELOST, "state %s: held a device whose journal is unreadable; move it away first",
-                config->state);
-        goto fail;
-    default:
-        goto fail;
-    }
-    if (up_storage_make_dir(storage, up_device_path(d, "script", path, sizeof path), 0755, err) < 0 ||
-        up_storage_make_dir(storage, up_device_path(d, "policy", path, sizeof path), 0700, err) < 0)
-        goto fail;
-    if (up_boot_started(d->boot, &started, err) < 0)
-        goto fail;
-    d->runs_slot = started >= 0;
-    d->boot_state.running = (uint8_t)(d->runs_slot ? started : 0);
-    d->provisioning = true;
-    d->state.next_generation = 1;
-    d->state.next_transaction = 1;
-    *out = d;
-    return 0;
-fail:
-    up_device_close(d);
-    return err->code;
-}
-
 int up_device_save(struct up_device *d, const struct up_journal_state *given, struct up_error *err)
 {
     struct up_journal_state copy = *given;
@@ -300,7 +241,7 @@ int up_device_save(struct up_device *d, const struct up_journal_state *given, st
     d->state = *next;
     if (!d->trouble.updates && !(d->pending & ~(unsigned)UP_PENDING_CLEAN))
         d->trouble = (struct up_trouble){.updates = true};
-    /* A verdict goes into both halves of the record: later, when one of them
+    /* A verdict goes into both files of the record: later, when one of them
      * can no longer be read, the other still knows it. */
     if (!d->provisioning && next->phase == UP_IDLE && up_journal_write(d->journal, next, err) < 0)
         up_device_has_trouble(d, UP_PENDING_CLEAN, true, err);

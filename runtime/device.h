@@ -170,9 +170,11 @@ int up_device_abandon(struct up_device *d, int code, const char *why, struct up_
 
 /*
  * The factory: a device over an empty state, on which begin, blocks and finish
- * make the first confirmed pair. The first journal record is written last; a
- * power cut before that leaves a state that is still empty.
- * Errors: UP_USAGE there is a device already; UP_BUSY; UP_WRITE; UP_NOSPACE.
+ * make the first confirmed pair. <state>/provisioning is there meanwhile; the
+ * journal is written last, and its first whole file makes the device. A power
+ * cut before that leaves a state that may be provisioned again.
+ * Errors: UP_USAGE there is a device already; UP_STATELOST there was one;
+ * UP_BUSY; UP_WRITE; UP_NOSPACE.
  */
 int up_device_provision(struct up_device **out, struct up_storage *storage, const struct up_config *config,
                         struct up_error *err);

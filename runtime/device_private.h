@@ -67,6 +67,17 @@ struct up_device {
     struct up_kept kept;
 };
 
+/* A device that nothing was read of yet; to be closed even when this fails. */
+int up_device_allocate(struct up_device **out, struct up_storage *storage, const struct up_config *config,
+                       struct up_error *err);
+/* The journal cannot be read, and err says so (UP_NOTHING, UP_STATELOST): no
+ * device yet, UP_USAGE, or one that was lost, UP_STATELOST. */
+int up_device_without_journal(const struct up_device *d, struct up_error *err);
+/* The factory's end: boot record, history, and the first journal record last. */
+int up_device_commit_provision(struct up_device *d, struct up_error *err);
+/* While idle: make anew what is missing of the records, finish what
+ * provisioning left. As well as can be; what cannot be done, doctor tells. */
+void up_device_tend(struct up_device *d);
 /* Write `next` and take it over; on failure the old state stays. While
  * provisioning it is only taken over. The record keeps its form from armed to
  * the verdict: see journal.h. */

@@ -197,8 +197,10 @@ static int go_on(struct up_device *d, enum up_start_action *action, struct up_er
         step(d, UP_PENDING_RESUME, up_device_resume(d, action, err), err);
     if (pending & UP_PENDING_WRITE)
         step(d, UP_PENDING_WRITE, write_again(d, err), err);
-    if (pending & UP_PENDING_CLEAN)
+    if (pending & UP_PENDING_CLEAN) {
+        up_device_tend(d);
         up_device_clean(d);
+    }
     up_device_check(d);
     if (d->trouble.updates)
         return 0;

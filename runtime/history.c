@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "bytes.h"
+#include "crc32c.h"
 #include "error.h"
-#include "record.h"
 #include "storage.h"
 
 #define RING_SIZE ((size_t)UP_HISTORY_RECORDS * UP_HISTORY_RECORD)

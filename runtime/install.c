@@ -15,7 +15,6 @@
 #include "device_private.h"
 #include "error.h"
 #include "generation.h"
-#include "history.h"
 #include "permit.h"
 #include "seal.h"
 
@@ -349,34 +348,6 @@ static int arm(struct up_device *d, struct up_error *err)
     return 0;
 }
 
-/* The factory's end: boot record, history, and the first journal record last. */
-static int commit_provision(struct up_device *d, struct up_error *err)
-{
-    struct up_journal_state next = d->state;
-    uint8_t slot = next.tx.target;
-    struct up_boot_state boot = {.order = {slot, !slot}, .count = 1, .running = slot};
-    char path[UP_PATH_SIZE];
-
-    boot.good[slot] = true;
-    next.slot[slot] = next.tx.pair;
-    for (int i = 0; i < UP_PART_KINDS; i++)
-        next.floor[i] = next.tx.parts & 1u << i ? next.tx.sequence : 0;
-    up_device_learn_time(d, &next, next.tx.issued);
-    next.phase = UP_IDLE;
-    up_device_path(d, "script", path, sizeof path);
-    if (up_boot_create(d->boot, &boot, err) < 0 || up_history_create(d->storage, d->config->state, err) < 0 ||
-        up_generation_link(d->storage, path, next.tx.generation, err) < 0)
-        return err->code;
-    up_device_note(d, "provisioned", UP_OK, next.slot[slot].release, next.tx.sequence, "");
-    if (up_journal_create(d->journal, &next, err) < 0)
-        return err->code;
-    d->state = next;
-    d->boot_state = boot;
-    d->provisioning = false;
-    up_device_clean(d);
-    return 0;
-}
-
 /* A medium that does not give back what was written is not to be trusted with
  * what a hint says of it. */
 static int condemn(struct up_device *d, struct up_error *err)
@@ -430,7 +401,7 @@ int up_device_finish(struct up_device *d, const struct up_manifest *m, struct up
     up_device_finish_free(d);
     up_device_forget_kept(d);
     if (d->provisioning)
-        return commit_provision(d, err);
+        return up_device_commit_provision(d, err);
     if (up_device_gates(d, m, &report, err) < 0)
         return err->code;
     return arm(d, err);

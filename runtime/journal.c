@@ -311,7 +311,7 @@ int up_journal_read(struct up_journal *j, struct up_journal_state *out, struct u
     return rc;
 }
 
-static int write_with(int (*writer)(const struct up_record *, const void *, size_t, struct up_error *),
+static int write_with(int (*writer)(struct up_record *, const void *, size_t, struct up_error *),
                       struct up_journal *j, const struct up_journal_state *s, struct up_error *err)
 {
     uint8_t *bytes = malloc(UP_JOURNAL_CAPACITY);
@@ -332,4 +332,9 @@ int up_journal_write(struct up_journal *j, const struct up_journal_state *s, str
 int up_journal_create(struct up_journal *j, const struct up_journal_state *first, struct up_error *err)
 {
     return write_with(up_record_create, j, first, err);
+}
+
+int up_journal_tend(struct up_journal *j, struct up_error *err)
+{
+    return up_record_tend(&j->record, err);
 }

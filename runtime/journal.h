@@ -158,6 +158,8 @@ int up_journal_create(struct up_journal *j, const struct up_journal_state *first
  * a newer form; UP_WRITE. */
 int up_journal_read(struct up_journal *j, struct up_journal_state *out, struct up_error *err);
 int up_journal_write(struct up_journal *j, const struct up_journal_state *s, struct up_error *err);
+/* See up_record_tend(). */
+int up_journal_tend(struct up_journal *j, struct up_error *err);
 
 /* The bytes of a state, in the form it names, and back. decode refuses what encode cannot have
  * written (UP_CORRUPT, or UP_INCOMPATIBLE for a newer form). */

@@ -8,14 +8,15 @@
 -- floor also its neighbours; x_private.h is shared by x.c and the files above
 -- it that implement the rest of x.h.
 local floors = {
-  { "error", "bytes", "storage", "processes" },
+  { "error", "bytes", "crc32c", "storage", "processes" },
   { "storage_cache" },
   { "storage_flash", "storage_boot", "storage_files", "storage_partition", "digest", "seal", "ed25519", "record",
     "json_load", "tar", "source", "loop", "channel", "url", "fetch_options", "coder", "address", "moves", "elf",
     "match", "resolver", "mqtt_queue", "orphans" },
   { "processes_system", "slot_link", "fields", "keyset", "fetch_head", "secret", "cloud_record", "literal", "delta",
-    "delta_cost" },
+    "delta_cost", "record_private" },
   { "storage_mounted", "storage_medium", "storage_names", "slot", "minisign", "manifest", "tree", "fetch", "policy",
+    "record_half",
     "sandbox_answer", "sandbox_lock", "sandbox_lua", "http_text", "http_listen", "http_door", "folder", "signals",
     "mqtt", "delta_private", "delta_plan" },
   { "storage_system", "slot_private", "minisign_private", "manifest_format", "index", "config", "source_http",
@@ -30,7 +31,7 @@ local floors = {
   { "patch_make", "patch_apply" },
   { "device" },
   { "device_private" },
-  { "install", "trial", "device_start", "device_time", "device_kept_out", "device_source", "device_kept" },
+  { "provision", "install", "trial", "device_start", "device_time", "device_kept_out", "device_source", "device_kept" },
   { "transfer", "status", "supervisor_private", "sandbox" },
   { "transfer_private" },
   { "transfer_open", "transfer_reuse" },

@@ -19,7 +19,7 @@ static void check(const struct up_boot_state *s)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct disk *disk;
-    struct up_record r = {NULL, "/state/boot", "MOULTBT1", 512};
+    struct up_record r = {.path = "/state/boot", .magic = "MOULTBT1", .capacity = 512};
     struct up_config config;
     struct up_boot_state before, chosen, after;
     struct up_boot *boot;

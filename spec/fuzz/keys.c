@@ -38,7 +38,7 @@ static void fuzz_record(const uint8_t *data, size_t size)
 {
     static struct up_keyset set, again;
     static struct disk *disk;
-    struct up_record r = {NULL, "/keys/set", "MOULTKS1", UP_RECORD_HEAD + 8192};
+    struct up_record r = {.path = "/keys/set", .magic = "MOULTKS1", .capacity = UP_RECORD_HEAD + 8192};
     struct up_error err;
     int rc;
 

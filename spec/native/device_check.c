@@ -16,6 +16,7 @@
 #include "device.h"
 #include "error.h"
 #include "fixture.h"
+#include "record.h"
 #include "variants.h"
 #include "world.h"
 
@@ -526,6 +527,83 @@ static void provision_refuses_a_device_that_is_there(void **state)
     sim_free(sim);
 }
 
+/* What open and provision say of a state: 0 would be a device, or that one may be made. */
+static void expect_state(struct sim *sim, int opened, int provisioned)
+{
+    struct up_device *device = NULL;
+    struct up_config config;
+    struct up_error err;
+
+    world_configure(&config);
+    assert_int_equal(up_device_open(&device, sim_storage(sim), &config, UP_DEVICE_LOCK, &err), opened);
+    if (opened == 0)
+        up_device_close(device);
+    assert_int_equal(up_device_provision(&device, sim_storage(sim), &config, &err), provisioned);
+    if (provisioned == 0)
+        up_device_close(device);
+    up_config_free(&config);
+}
+
+/* Either file of the journal, and of the boot record, is lost: the device goes
+ * on, has both again at its next start, and nobody provisions over it. */
+static void one_file_of_each_record_is_enough(void **state)
+{
+    static const char *const names[] = {"journal.0", "journal.1", "boot.0", "boot.1", "history"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct sim *sim = world_new(&plan);
+        struct world_log log = {0};
+        char path[64];
+        size_t len;
+
+        snprintf(path, sizeof path, "/device/state/%s", names[i]);
+        assert_int_equal(sim_storage(sim)->ops->unlink(sim_storage(sim), path), 0);
+        expect_state(sim, 0, UP_USAGE);
+        assert_int_equal(world_live(sim, &plan, false, &log), WORLD_SETTLED);
+        world_check(sim, &plan, false, &log);
+        assert_string_equal(log.bad, "");
+        free(sim_get(sim, path, &len));
+        assert_true(len >= UP_RECORD_SPREAD);
+        sim_free(sim);
+    }
+}
+
+/* Without a whole journal: what was never finished may begin again, what was a
+ * device once is not taken for nothing. */
+static void what_a_device_leaves_behind_is_not_taken_for_nothing(void **state)
+{
+    static const struct {
+        const char *broken, *mark, *kept; /* names in the state */
+        int opened, provisioned;
+    } cases[] = {
+        {NULL, NULL, NULL, UP_USAGE, 0},
+        {NULL, NULL, "history", UP_STATELOST, UP_STATELOST},
+        {NULL, NULL, "script/7/main.lua", UP_STATELOST, UP_STATELOST},
+        {NULL, "provisioning", "history", UP_USAGE, 0},
+        {NULL, "provisioning", "script/1/main.lua", UP_USAGE, 0},
+        {"journal.0", NULL, NULL, UP_STATELOST, UP_STATELOST},
+        {"journal.1", NULL, NULL, UP_STATELOST, UP_STATELOST},
+        {"journal.0", "provisioning", NULL, UP_USAGE, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const char *const names[] = {cases[i].broken, cases[i].mark, cases[i].kept};
+        struct sim *sim = world_new(&(const struct world_plan){.name = "factory"});
+
+        sim_put_dir(sim, "/device/state/script", 0755);
+        for (int n = 0; n < 3; n++) {
+            char path[64];
+
+            snprintf(path, sizeof path, "/device/state/%s", names[n] ? names[n] : "other");
+            sim_put_text(sim, path, "x");
+        }
+        expect_state(sim, cases[i].opened, cases[i].provisioned);
+        sim_free(sim);
+    }
+}
+
 static void a_lost_journal_is_said_and_nothing_is_touched(void **state)
 {
     struct sim *sim = world_new(&plan);
@@ -760,6 +838,7 @@ static void provisioning_goes_on_where_it_failed(void **state)
         assert_true(variant_is_core(sim, SLOT_A, 1));
         up_device_close(device);
         up_config_free(&config);
+        world_live(sim, &on_nor, false, &log); /* it may have to make a file of a record anew */
         world_check(sim, &on_nor, false, &log);
         assert_string_equal(log.bad, "");
         sim_free(sim);
@@ -779,6 +858,8 @@ int main(void)
         cmocka_unit_test(a_second_process_is_told_that_it_is_busy),
         cmocka_unit_test(provision_refuses_a_device_that_is_there),
         cmocka_unit_test(a_lost_journal_is_said_and_nothing_is_touched),
+        cmocka_unit_test(one_file_of_each_record_is_enough),
+        cmocka_unit_test(what_a_device_leaves_behind_is_not_taken_for_nothing),
         cmocka_unit_test(a_mounted_slot_is_not_written),
         cmocka_unit_test(a_mounted_slot_is_adopted_by_the_factory),
         cmocka_unit_test(a_large_mounted_slot_is_compared_to_its_end),

@@ -931,9 +931,8 @@ static void every_sync_is_needed(void **state)
     static const struct {
         const char *place, *reason;
     } excuses[] = {
-        {KEYS "/set.0.new",
-         "set.1 is whole before the record counts, and set.0 is what is written over next"},
-        {KEYS "/set.0", "says only that all files are there, which a start finds out again"},
+        {KEYS "/set.1.new", "set.0 is whole before it is made, and set.1 is what is written over next"},
+        {KEYS "/set.1", "says only that all files are there, which a start finds out again"},
     };
     char places[16][128];
     unsigned count = 0, unexplained = 0;

@@ -11,17 +11,35 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crc32c.h"
 #include "error.h"
 #include "record.h"
 #include "sim.h"
 
-#define CAPACITY 256
+#define CAPACITY 2560 /* several sectors, so that a write can be torn */
 #define VALUE_SIZE (CAPACITY - UP_RECORD_HEAD)
 
 static struct up_record on(struct sim *sim)
 {
     return (struct up_record){
         .storage = sim_storage(sim), .path = "/r", .magic = "TESTREC1", .capacity = CAPACITY};
+}
+
+/* A word as a value that fills the record: the word, then its first letter again and again. */
+static const char *filled(const char *word)
+{
+    static char values[4][VALUE_SIZE];
+    static unsigned turn;
+    char *value = values[turn++ % 4];
+
+    memset(value, word[0], VALUE_SIZE);
+    memcpy(value, word, strlen(word) + 1);
+    return value;
+}
+
+static int write_word(struct up_record *r, const char *word, struct up_error *err)
+{
+    return up_record_write(r, filled(word), VALUE_SIZE, err);
 }
 
 /* A file system with the values "one" (in both halves), then "two", ... */
@@ -31,9 +49,9 @@ static struct sim *with_values(const char *const *values, unsigned count)
     struct up_record r = on(sim);
     struct up_error err;
 
-    assert_int_equal(up_record_create(&r, values[0], strlen(values[0]), &err), 0);
+    assert_int_equal(up_record_create(&r, filled(values[0]), VALUE_SIZE, &err), 0);
     for (unsigned i = 1; i < count; i++)
-        assert_int_equal(up_record_write(&r, values[i], strlen(values[i]), &err), 0);
+        assert_int_equal(write_word(&r, values[i], &err), 0);
     sim_settle(sim);
     return sim;
 }
@@ -41,13 +59,14 @@ static struct sim *with_values(const char *const *values, unsigned count)
 static void assert_value(struct sim *sim, const char *expected)
 {
     struct up_record r = on(sim);
-    char got[VALUE_SIZE + 1] = "";
+    char got[VALUE_SIZE] = "";
     struct up_error err;
     size_t len;
 
     assert_int_equal(up_record_read(&r, got, VALUE_SIZE, &len, &err), 0);
-    got[len] = '\0';
+    assert_int_equal(len, VALUE_SIZE);
     assert_string_equal(got, expected);
+    assert_memory_equal(got, filled(expected), len);
 }
 
 static const char *const three[] = {"one", "two", "three"};
@@ -81,25 +100,25 @@ static void a_flipped_byte_gives_the_older_value(void **state)
 {
     struct sim *sim = with_values(three, 3);
     size_t len;
-    char *half = sim_get(sim, "/r.1", &len), *other = sim_get(sim, "/r.0", NULL);
+    char *half = sim_get(sim, "/r.0", &len), *other = sim_get(sim, "/r.1", NULL);
     struct up_record r = on(sim);
     struct up_error err;
     char buf[VALUE_SIZE];
 
     (void)state;
-    assert_int_equal(len, CAPACITY);
-    for (size_t i = 0; i < UP_RECORD_HEAD + strlen("three"); i++) {
+    assert_int_equal(len, UP_RECORD_SPREAD);
+    for (size_t i = 0; i < CAPACITY; i++) {
         half[i] ^= 0x40;
-        sim_put(sim, "/r.1", half, len, 0600);
+        sim_put(sim, "/r.0", half, len, 0600);
         half[i] ^= 0x40;
         assert_value(sim, "two");
     }
     half[0] ^= 1;
     other[0] ^= 1;
-    sim_put(sim, "/r.1", half, len, 0600);
-    sim_put(sim, "/r.0", other, CAPACITY, 0600);
+    sim_put(sim, "/r.0", half, len, 0600);
+    sim_put(sim, "/r.1", other, CAPACITY, 0600);
     assert_int_equal(up_record_read(&r, buf, sizeof buf, &len, &err), UP_STATELOST);
-    assert_int_equal(up_record_write(&r, "four", 4, &err), UP_STATELOST);
+    assert_int_equal(write_word(&r, "four", &err), UP_STATELOST);
     free(half);
     free(other);
     sim_free(sim);
@@ -110,19 +129,42 @@ static void a_short_file_is_broken(void **state)
 {
     struct sim *sim = with_values(three, 3);
     size_t len;
-    char *half = sim_get(sim, "/r.1", &len);
+    char *half = sim_get(sim, "/r.0", &len);
 
     (void)state;
-    for (size_t n = 0; n < UP_RECORD_HEAD + strlen("three"); n++) {
-        sim_put(sim, "/r.1", half, n, 0600);
+    for (size_t n = 0; n < CAPACITY; n++) {
+        sim_put(sim, "/r.0", half, n, 0600);
         assert_value(sim, "two");
     }
     free(half);
     sim_free(sim);
 }
 
+/* What any reader finds after the power was cut now: `values` are allowed. */
+static void assert_after_any_cut(struct sim *sim, const char *const *values, unsigned count)
+{
+    for (unsigned i = 0; i < sim_choices(sim); i++) {
+        struct sim_choice choice = sim_choice(sim, i);
+        struct sim *after = sim_reboot(sim, &choice);
+        struct up_record r = on(after);
+        char got[VALUE_SIZE] = "", text[64];
+        struct up_error err;
+        bool known = false;
+        size_t len = 0;
+
+        if (up_record_read(&r, got, VALUE_SIZE, &len, &err) < 0)
+            fail_msg("%s: %s", sim_choice_text(&choice, text), err.message);
+        for (unsigned v = 0; v < count; v++)
+            known = known || (len == VALUE_SIZE && memcmp(got, filled(values[v]), len) == 0);
+        if (!known)
+            fail_msg("%s: reads %.8s", sim_choice_text(&choice, text), got);
+        sim_free(after);
+    }
+}
+
 static void a_cut_write_leaves_the_old_or_the_new_value(void **state)
 {
+    static const char *const allowed[] = {"two", "new"};
     bool finished = false;
 
     (void)state;
@@ -132,22 +174,287 @@ static void a_cut_write_leaves_the_old_or_the_new_value(void **state)
         struct up_error err;
 
         sim_cut_at(sim, k);
-        up_record_write(&r, "new", 3, &err);
+        write_word(&r, "new", &err);
         finished = !sim_is_cut(sim);
-        for (unsigned i = 0; i < sim_choices(sim); i++) {
-            struct sim_choice choice = sim_choice(sim, i);
-            struct sim *after = sim_reboot(sim, &choice);
-            struct up_record again = on(after);
-            char got[VALUE_SIZE] = "";
-            size_t len;
+        assert_after_any_cut(sim, allowed + finished, 2 - finished);
+        sim_free(sim);
+    }
+}
 
-            assert_int_equal(up_record_read(&again, got, sizeof got, &len, &err), 0);
-            assert_true((len == 3 && memcmp(got, "two", 3) == 0) || (len == 3 && memcmp(got, "new", 3) == 0));
+/* One call of a write fails; the next write is cut at every operation. What
+ * was acknowledged survives, whichever process goes on. */
+static void a_failed_write_and_a_cut_lose_nothing(void **state)
+{
+    static const enum sim_op calls[] = {SIM_OPEN, SIM_PREAD, SIM_PWRITE, SIM_SYNC, SIM_DROP_CACHE};
+    static const char *const allowed[] = {"two", "failed", "next"};
+    unsigned failures = 0;
+
+    (void)state;
+    for (unsigned c = 0; c < 5 * 8 * 2; c++) {
+        bool finished = false;
+
+        for (unsigned k = 1; !finished; k++) {
+            struct sim *sim = with_values(three, 2);
+            struct up_record r = on(sim), *same = &r, fresh = on(sim);
+            struct up_error err;
+            bool failed;
+            int rc;
+
+            sim_fail(sim, calls[c / 16], c / 2 % 8 + 1, EIO, false);
+            failed = write_word(&r, "failed", &err) < 0;
+            failures += failed;
+            sim_fail(sim, SIM_SYNC, 0, 0, false);
+            sim_reset_counters(sim);
+            sim_cut_at(sim, k);
+            rc = write_word(c % 2 ? same : &fresh, "next", &err);
+            finished = !sim_is_cut(sim);
             if (finished)
-                assert_memory_equal(got, "new", 3);
-            sim_free(after);
+                assert_int_equal(rc, 0);
+            assert_after_any_cut(sim,
+                                 allowed + (finished ? 2
+                                            : failed ? 0
+                                                     : 1),
+                                 finished ? 1
+                                 : failed ? 3
+                                          : 2);
+            sim_free(sim);
+        }
+    }
+    assert_true(failures > 10);
+}
+
+enum damage { GONE, EMPTY, TORN, DIRECTORY, DAMAGES };
+
+static void damage(struct sim *sim, const char *path, enum damage how)
+{
+    struct up_storage *s = sim_storage(sim);
+    size_t len;
+    char *bytes = sim_get(sim, path, &len);
+
+    assert_non_null(bytes);
+    bytes[UP_RECORD_HEAD] ^= 1;
+    if (how == TORN)
+        sim_put(sim, path, bytes, len, 0600);
+    else if (how == EMPTY)
+        sim_put(sim, path, "", 0, 0600);
+    else
+        assert_int_equal(s->ops->unlink(s, path), 0);
+    sim_settle(sim);
+    if (how == DIRECTORY)
+        sim_put_dir(sim, path, 0755);
+    free(bytes);
+}
+
+/* Either file is lost: the other gives its value, takes the next one, and the
+ * lost one is made anew; wherever that is cut, a value is there. */
+static void one_file_is_enough(void **state)
+{
+    static const char *const paths[] = {"/r.0", "/r.1"};
+    static const char *const allowed[2][2] = {{"two", "four"}, {"three", "four"}};
+
+    (void)state;
+    for (unsigned d = 0; d < 2 * DAMAGES; d++) {
+        const char *const *values = allowed[d % 2]; /* three lies in /r.0 */
+        bool finished = false;
+
+        for (unsigned k = 1; !finished; k++) {
+            struct sim *sim = with_values(three, 3);
+            struct up_record r = on(sim);
+            struct up_error err;
+
+            damage(sim, paths[d % 2], (enum damage)(d / 2));
+            assert_value(sim, values[0]);
+            sim_cut_at(sim, k);
+            write_word(&r, "four", &err);
+            finished = !sim_is_cut(sim);
+            assert_after_any_cut(sim, values + finished, 2 - finished);
+            if (finished && d / 2 != DIRECTORY) {
+                sim_settle(sim);
+                damage(sim, paths[!(d % 2)], GONE);
+                assert_value(sim, "four");
+            }
+            sim_free(sim);
+        }
+    }
+}
+
+/* There is no room, or the place is gone, for the second file: the first is exchanged whole. */
+static void a_file_that_cannot_be_made_stops_nothing(void **state)
+{
+    static const char *const allowed[] = {"one", "two"};
+    bool finished = false;
+
+    (void)state;
+    for (unsigned k = 1; !finished; k++) {
+        struct sim *sim = sim_new();
+        struct up_record r = on(sim);
+        struct up_error err;
+
+        r.second = "/elsewhere/r.1";
+        assert_int_equal(up_record_create(&r, filled("one"), VALUE_SIZE, &err), 0);
+        sim_settle(sim);
+        sim_cut_at(sim, k);
+        finished = write_word(&r, "two", &err) == 0;
+        assert_int_equal(finished, !sim_is_cut(sim));
+        assert_after_any_cut(sim, allowed + finished, 2 - finished);
+        if (finished) {
+            sim_settle(sim);
+            sim_put_dir(sim, "/elsewhere", 0755);
+            assert_int_equal(up_record_tend(&r, &err), 0);
+            assert_true(sim_exists(sim, "/elsewhere/r.1"));
         }
         sim_free(sim);
+    }
+}
+
+/* The configuration says where the second file lies, and did not before. */
+static void a_second_file_moves_without_being_forgotten(void **state)
+{
+    struct sim *sim = with_values(three, 2);
+    struct up_record r = on(sim);
+    struct up_record_view view[2];
+    char got[VALUE_SIZE];
+    struct up_error err;
+    size_t len;
+
+    (void)state;
+    sim_put_dir(sim, "/elsewhere", 0755);
+    r.second = "/elsewhere/r.1";
+    assert_int_equal(up_record_read(&r, got, sizeof got, &len, &err), 0);
+    assert_memory_equal(got, "two", 4);
+    assert_int_equal(up_record_tend(&r, &err), 0);
+    assert_false(sim_exists(sim, "/r.1"));
+    assert_int_equal(up_record_inspect(&r, view, &err), 0);
+    assert_string_equal(view[1].path, "/elsewhere/r.1");
+    assert_string_equal(view[1].state, "whole");
+    assert_int_equal(view[1].size, UP_RECORD_SPREAD);
+    sim_settle(sim);
+    damage(sim, "/r.0", GONE);
+    assert_int_equal(up_record_read(&r, got, sizeof got, &len, &err), 0);
+    assert_memory_equal(got, "two", 4);
+    sim_free(sim);
+}
+
+/* What lies behind the records is written when a file is made, and never again. */
+static void writing_touches_the_front_only(void **state)
+{
+    struct sim *sim = with_values(three, 1);
+    char *before = sim_get(sim, "/r.0", NULL), *other = sim_get(sim, "/r.1", NULL), *after;
+    struct up_record r = on(sim);
+    struct up_error err;
+    size_t len;
+
+    (void)state;
+    assert_memory_not_equal(before + 4096, other + 4096, 4096);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(write_word(&r, "value", &err), 0);
+    after = sim_get(sim, "/r.0", &len);
+    assert_memory_equal(after + CAPACITY, before + CAPACITY, len - CAPACITY);
+    sim_reset_counters(sim);
+    assert_int_equal(up_record_tend(&r, &err), 0);
+    assert_int_equal(sim_ops(sim), 0);
+    free(before);
+    free(other);
+    free(after);
+    sim_free(sim);
+}
+
+/* Short files are spread once; cut anywhere, the value is there. Without room they stay as they are. */
+static void short_files_are_spread_once(void **state)
+{
+    static const char *const value = "three";
+    bool finished = false;
+
+    (void)state;
+    for (unsigned k = 1; !finished; k++) {
+        struct sim *sim = with_values(three, 3);
+        struct up_record r = on(sim);
+        struct up_record_view view[2];
+        struct up_error err;
+
+        for (int i = 0; i < 2; i++) {
+            const char *path = i ? "/r.1" : "/r.0";
+            char *bytes = sim_get(sim, path, NULL);
+
+            sim_put(sim, path, bytes, CAPACITY, 0600);
+            free(bytes);
+        }
+        if (k == 1) {
+            sim_set_free(sim, 3 * 4096);
+            assert_int_equal(up_record_tend(&r, &err), 0);
+            assert_int_equal(write_word(&r, "three", &err), 0);
+            sim_set_free(sim, UINT64_MAX);
+            sim_settle(sim);
+        }
+        sim_reset_counters(sim);
+        sim_cut_at(sim, k);
+        finished = up_record_tend(&r, &err) == 0;
+        assert_after_any_cut(sim, &value, 1);
+        assert_int_equal(finished, !sim_is_cut(sim));
+        if (finished) {
+            assert_int_equal(up_record_inspect(&r, view, &err), 0);
+            assert_int_equal(view[0].size + view[1].size, 2 * UP_RECORD_SPREAD);
+            sim_reset_counters(sim);
+            assert_int_equal(up_record_tend(&r, &err), 0);
+            assert_int_equal(sim_ops(sim), 0);
+        }
+        sim_free(sim);
+    }
+}
+
+/* A broken file is made whole in a quiet hour, and remains of a cut go. */
+static void tending_makes_both_whole(void **state)
+{
+    static const char *const paths[] = {"/r.0", "/r.1"};
+
+    (void)state;
+    for (unsigned d = 0; d < 2 * DIRECTORY; d++) {
+        struct sim *sim = with_values(three, 3);
+        struct up_record r = on(sim);
+        struct up_record_view view[2];
+        struct up_error err;
+
+        damage(sim, paths[d % 2], (enum damage)(d / 2));
+        sim_put_text(sim, d % 2 ? "/r.1.new" : "/r.0.new", "half of");
+        assert_int_equal(up_record_tend(&r, &err), 0);
+        assert_int_equal(up_record_inspect(&r, view, &err), 0);
+        assert_string_equal(view[0].state, "whole");
+        assert_string_equal(view[1].state, "whole");
+        assert_int_equal(view[0].size + view[1].size, 2 * UP_RECORD_SPREAD);
+        assert_value(sim, d % 2 ? "three" : "two");
+        assert_false(sim_exists(sim, "/r.0.new"));
+        assert_false(sim_exists(sim, "/r.1.new"));
+        sim_free(sim);
+    }
+}
+
+/* A process was killed before its sync: what it wrote is made durable, or not
+ * counted, before the other file is touched. */
+static void a_killed_writer_loses_nothing(void **state)
+{
+    static const char *const allowed[] = {"two", "killed", "next"};
+
+    (void)state;
+    for (unsigned at = 1; at < 4; at++) {
+        bool finished = false;
+
+        for (unsigned k = 1; !finished; k++) {
+            struct sim *sim = with_values(three, 2), *next;
+            struct up_record r = on(sim), again;
+            struct up_error err;
+
+            sim_cut_at(sim, at);
+            write_word(&r, "killed", &err);
+            next = sim_respawn(sim);
+            again = on(next);
+            sim_reset_counters(next);
+            sim_cut_at(next, k);
+            write_word(&again, "next", &err);
+            finished = !sim_is_cut(next);
+            assert_after_any_cut(next, allowed + (finished ? 2 : 0), finished ? 1 : 3);
+            sim_free(sim);
+            sim_free(next);
+        }
     }
 }
 
@@ -160,7 +467,7 @@ static void a_medium_that_lies_is_noticed(void **state)
     (void)state;
     sim_reset_counters(sim);
     sim_flip_write(sim, 1);
-    assert_int_equal(up_record_write(&r, "new", 3, &err), UP_WRITE);
+    assert_int_equal(write_word(&r, "new", &err), UP_WRITE);
     assert_non_null(strstr(err.message, "read back"));
     sim_free(sim);
 }
@@ -214,6 +521,14 @@ int main(void)
         cmocka_unit_test(a_flipped_byte_gives_the_older_value),
         cmocka_unit_test(a_short_file_is_broken),
         cmocka_unit_test(a_cut_write_leaves_the_old_or_the_new_value),
+        cmocka_unit_test(a_failed_write_and_a_cut_lose_nothing),
+        cmocka_unit_test(one_file_is_enough),
+        cmocka_unit_test(a_file_that_cannot_be_made_stops_nothing),
+        cmocka_unit_test(a_second_file_moves_without_being_forgotten),
+        cmocka_unit_test(writing_touches_the_front_only),
+        cmocka_unit_test(short_files_are_spread_once),
+        cmocka_unit_test(tending_makes_both_whole),
+        cmocka_unit_test(a_killed_writer_loses_nothing),
         cmocka_unit_test(a_medium_that_lies_is_noticed),
         cmocka_unit_test(what_does_not_fit_is_refused),
         cmocka_unit_test(crc32c_has_its_check_value),
