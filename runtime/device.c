@@ -260,6 +260,13 @@ int up_device_set_boot(struct up_device *d, const struct up_boot_state *next, st
     return 0;
 }
 
+void up_device_repeat_boot(struct up_device *d)
+{
+    struct up_error ignored;
+
+    up_boot_write(d->boot, &d->boot_state, &ignored);
+}
+
 int up_device_disarm(struct up_device *d, unsigned target, struct up_error *err)
 {
     struct up_boot_state next = d->boot_state;

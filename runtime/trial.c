@@ -256,6 +256,7 @@ static int end_confirm(struct up_device *d, struct up_error *err)
         boot.tries[t->target] = 0;
         if (up_device_set_boot(d, &boot, err) < 0)
             return err->code;
+        up_device_repeat_boot(d);
     }
     next.slot[t->target] = t->pair;
     for (int i = 0; i < UP_PART_KINDS; i++)
@@ -397,6 +398,24 @@ static int start_armed(struct up_device *d, enum up_start_action *action, struct
 }
 
 /*
+ * What runs is confirmed, and the loader still counts its starts: of its
+ * variables the newest copy was lost. Uncorrected, it would fall back.
+ */
+static void mend_boot(struct up_device *d)
+{
+    struct up_boot_state boot = d->boot_state;
+    struct up_error ignored;
+    unsigned running = boot.running;
+
+    if (d->boot_lost || boot.good[running] || !d->state.slot[running].present)
+        return;
+    boot.good[running] = true;
+    boot.tries[running] = 0;
+    if (up_device_set_boot(d, &boot, &ignored) == 0)
+        up_device_repeat_boot(d);
+}
+
+/*
  * The loader started a slot that the journal holds no pair for: the journal
  * lost its newest record to a bad block, after the slot had been armed. What
  * the journal does know is the other slot.
@@ -431,6 +450,7 @@ static int resume_phase(struct up_device *d, enum up_start_action *action, struc
         return roll_back(d, action, err);
     default:
         /* Idle, or a transfer that the agent goes on with. */
+        mend_boot(d);
         return start_unknown(d, action, err);
     }
 }

@@ -122,8 +122,9 @@ static unsigned sequence_of(const struct world_plan *plan)
 }
 
 /* What would be started now: script and core must be a pair that somebody
- * released, and never the new one when the plan never installs it. */
-static void check_pair(struct life *l, bool new_allowed)
+ * released, and not the old one once the new one is confirmed, nor the new
+ * one when the plan never installs it. */
+static void check_pair(struct life *l, bool old_allowed, bool new_allowed)
 {
     enum world_package package = l->plan->package;
     unsigned new_script = has_script(package) ? 2 : 1, new_core = world_new_core(package);
@@ -134,7 +135,7 @@ static void check_pair(struct life *l, bool new_allowed)
     l->log->ran = true;
     script = script_of(l->sim, dir);
     core = core_of(l->sim, (unsigned)up_device_running(l->device));
-    if (script == 1 && core == 1)
+    if (old_allowed && script == 1 && core == 1)
         return;
     if (package != WORLD_FACTORY && new_allowed && script == new_script && core == new_core)
         return;
@@ -307,7 +308,7 @@ static enum world_result degraded(struct life *l, enum up_start_action action)
         return WORLD_CUT;
     if (action == UP_START_RESTART)
         return WORLD_RESTART;
-    check_pair(l, true);
+    check_pair(l, true, true);
     l->log->trouble = l->err;
     snprintf(l->log->cause, sizeof l->log->cause, "%.199s", l->err.message);
     return WORLD_DEGRADED;
@@ -322,7 +323,7 @@ static enum world_result trial(struct life *l)
         return after(action);
     if (rc < 0)
         return degraded(l, action);
-    check_pair(l, true);
+    check_pair(l, true, true);
     switch (l->plan->verdict) {
     case WORLD_CONFIRM:
         if (up_device_confirm(l->device, &l->err) < 0)
@@ -383,7 +384,7 @@ static enum world_result armed(struct life *l)
 
 static enum world_result run(struct life *l, bool online)
 {
-    check_pair(l, true);
+    check_pair(l, true, true);
     if (wants_install(l, online) && install(l, package_paths[l->plan->package]) < 0) {
         if (sim_is_cut(l->sim))
             return WORLD_CUT;
@@ -571,7 +572,7 @@ static void check_outcome(struct life *l, bool online)
     enum world_package package = l->plan->package;
     bool taken = package != WORLD_FACTORY && is_new(l);
 
-    check_pair(l, taken);
+    check_pair(l, !taken, taken);
     if (l->plan->verdict == WORLD_CONFIRM && package != WORLD_FACTORY && !taken) {
         if (l->log->confirmed)
             bad(l->log, "a confirmed update was lost");
