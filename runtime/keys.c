@@ -96,6 +96,9 @@ static int settle(struct up_keyset *set, struct up_storage *storage, const char 
         rc = clean_revoked(storage, dir, set, err);
     if (rc < 0 || set->settled)
         return rc;
+    rc = up_keyset_mark(storage, dir, err);
+    if (rc < 0)
+        return rc;
     set->settled = true;
     set->pending_count = 0;
     return up_keyset_write(set, storage, dir, err);
@@ -327,13 +330,15 @@ int up_keys_settle(struct up_storage *storage, const char *dir, struct up_error 
     if (!set)
         return up_fail(err, UP_INTERNAL, "keys %s: out of memory", dir);
     rc = up_keyset_read(set, storage, dir, err);
-    if (rc == 0 && set->serial > 0 && !set->settled) {
+    if (rc == 0 && set->serial > 0 && (!set->settled || up_keyset_needs_tending(storage, dir))) {
         file = rc = lock(storage, dir, err);
         /* Another process may have gone on since. */
         if (file >= 0) {
             rc = up_keyset_read(set, storage, dir, err);
             if (rc == 0 && !set->settled)
                 rc = settle(set, storage, dir, err);
+            if (rc == 0)
+                rc = up_keyset_tend(storage, dir, err);
             storage->ops->close(storage, file);
         }
     }

@@ -14,8 +14,8 @@
  * (unless their owner puts them into <keys> as well).
  *
  * Order of durable steps: the record of keyset.h, which is the instant of the
- * change; the files NAME.pub; the files of revoked keys go; the record again,
- * settled. Cut anywhere, the old or the new set is trusted; settling goes on
+ * change; the files NAME.pub; the files of revoked keys go; the file `set`,
+ * which says that there is a record; the record again, settled. Cut anywhere, the old or the new set is trusted; settling goes on
  * with up_keys_settle().
  */
 #ifndef UP_KEYS_H
@@ -51,7 +51,8 @@ int up_keys_parse(struct up_key_list *k, const char *text, size_t len, struct up
 int up_keys_apply(uint64_t *serial, struct up_storage *storage, const char *dir, const char *path,
                   struct up_error *err);
 
-/* Finish what a list began, if it was cut short. Errors: UP_WRITE, UP_NOSPACE, UP_UNTRUSTED. */
+/* Finish what a list began, if it was cut short, and make anew what was lost of
+ * the record. Errors: UP_WRITE, UP_NOSPACE, UP_UNTRUSTED. */
 int up_keys_settle(struct up_storage *storage, const char *dir, struct up_error *err);
 
 enum up_key_state { UP_KEY_TRUSTED, UP_KEY_REVOKED, UP_KEY_UNREADABLE };

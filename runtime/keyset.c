@@ -3,7 +3,9 @@
 #include "bytes.h"
 #include "error.h"
 #include "record.h"
+#include "storage.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +24,25 @@ static int record_of(struct up_record *r, char path[PATH_SIZE], struct up_storag
     *r = (struct up_record){
         .storage = storage, .path = path, .magic = "MOULTKS1", .capacity = UP_RECORD_HEAD + CAPACITY};
     return 0;
+}
+
+static int mark_of(char path[PATH_SIZE], const char *dir, struct up_error *err)
+{
+    if (snprintf(path, PATH_SIZE, "%s/set", dir) >= PATH_SIZE)
+        return up_fail(err, UP_USAGE, "keys %s: path too long", dir);
+    return 0;
+}
+
+/* Whether there was a record once, as far as can be seen. */
+static bool is_marked(struct up_storage *storage, const char *dir)
+{
+    char path[PATH_SIZE];
+    struct up_error ignored;
+    struct up_stat st;
+
+    if (mark_of(path, dir, &ignored) < 0)
+        return true;
+    return storage->ops->stat(storage, path, &st) == 0 || (errno != ENOENT && errno != ENOTDIR);
 }
 
 static size_t encode(const struct up_keyset *set, uint8_t out[CAPACITY])
@@ -84,7 +105,9 @@ int up_keyset_read(struct up_keyset *set, struct up_storage *storage, const char
     rc = record_of(&r, path, storage, dir, err);
     if (rc == 0)
         rc = up_record_read(&r, bytes, CAPACITY, &len, &none);
-    if (rc == UP_NOTHING)
+    if (rc == UP_NOTHING && is_marked(storage, dir))
+        rc = up_fail(err, UP_UNTRUSTED, "keys %s: the record of revoked keys, set.0 and set.1, is gone", dir);
+    else if (rc == UP_NOTHING)
         rc = 0; /* no error: err stays as it was */
     else if (rc == UP_INTERNAL)
         rc = up_fail(err, UP_INTERNAL, "keys %s: out of memory", dir);
@@ -119,6 +142,54 @@ int up_keyset_write(const struct up_keyset *set, struct up_storage *storage, con
     free(bytes);
     free(old);
     return rc;
+}
+
+int up_keyset_mark(struct up_storage *storage, const char *dir, struct up_error *err)
+{
+    static const char text[] =
+        "Keys were revoked or added here by a signed list. What it said lies in set.0 and\n"
+        "set.1: without them no key is trusted, so copy all three with the keys.\n";
+    char path[PATH_SIZE];
+
+    if (is_marked(storage, dir))
+        return 0;
+    if (mark_of(path, dir, err) < 0)
+        return err->code;
+    return up_storage_write_file(storage, path, text, sizeof text - 1, 0644, err);
+}
+
+bool up_keyset_needs_tending(struct up_storage *storage, const char *dir)
+{
+    struct up_record_view view[2];
+    struct up_error ignored;
+
+    if (up_keyset_inspect(view, storage, dir, &ignored) < 0)
+        return false;
+    for (int i = 0; i < 2; i++)
+        if (strcmp(view[i].state, "whole") != 0 || view[i].size < UP_RECORD_SPREAD)
+            return true;
+    return !is_marked(storage, dir);
+}
+
+int up_keyset_tend(struct up_storage *storage, const char *dir, struct up_error *err)
+{
+    char path[PATH_SIZE];
+    struct up_record r;
+
+    if (record_of(&r, path, storage, dir, err) < 0 || up_record_tend(&r, err) < 0)
+        return err->code;
+    return up_keyset_mark(storage, dir, err);
+}
+
+int up_keyset_inspect(struct up_record_view *view, struct up_storage *storage, const char *dir,
+                      struct up_error *err)
+{
+    char path[PATH_SIZE];
+    struct up_record r;
+
+    if (record_of(&r, path, storage, dir, err) < 0)
+        return err->code;
+    return up_record_inspect(&r, view, err);
 }
 
 bool up_keyset_revoked(const struct up_keyset *set, const uint8_t id[UP_KEY_ID_SIZE])

@@ -5,8 +5,12 @@
  * set.1, so that it belongs to the keys whatever state a device is in. Its
  * write is the instant at which a list takes effect: from then on revoked
  * keys are not trusted, whoever copies their files back, and pending ones are
- * trusted, although their files may not be there yet. A directory without a
- * record is one that no list was ever applied to.
+ * trusted, although their files may not be there yet.
+ *
+ * One of the two files is enough, and both know the last list once it is
+ * settled. The file <keys>/set says that there is a record: without it and
+ * both others no list was ever applied, with it the record was lost, and
+ * nobody is trusted.
  */
 #ifndef UP_KEYSET_H
 #define UP_KEYSET_H
@@ -38,14 +42,26 @@ struct up_keyset {
 };
 
 struct up_error;
+struct up_record_view;
 struct up_storage;
 
-/* All zeros when the directory has no record. Errors: UP_UNTRUSTED the record
- * is unreadable: who is revoked is not known, so nobody is trusted; UP_INTERNAL. */
+/* All zeros when the directory never had a record. Errors: UP_UNTRUSTED the
+ * record is unreadable or gone: who is revoked is not known, so nobody is
+ * trusted; UP_INTERNAL. */
 int up_keyset_read(struct up_keyset *set, struct up_storage *storage, const char *dir, struct up_error *err);
 /* Errors: UP_WRITE, UP_NOSPACE; UP_INTERNAL. */
 int up_keyset_write(const struct up_keyset *set, struct up_storage *storage, const char *dir,
                     struct up_error *err);
+/* Say in <keys>/set that there is a record, unless that is said already.
+ * Errors: UP_WRITE, UP_NOSPACE. */
+int up_keyset_mark(struct up_storage *storage, const char *dir, struct up_error *err);
+/* Whether up_keyset_tend() would find something to do. */
+bool up_keyset_needs_tending(struct up_storage *storage, const char *dir);
+/* Of a directory with a record: see up_record_tend(); and mark it. Errors: those of write and mark. */
+int up_keyset_tend(struct up_storage *storage, const char *dir, struct up_error *err);
+/* What there is of the record, for people: two of view. Errors: UP_WRITE we may not look. */
+int up_keyset_inspect(struct up_record_view *view, struct up_storage *storage, const char *dir,
+                      struct up_error *err);
 bool up_keyset_revoked(const struct up_keyset *set, const uint8_t id[UP_KEY_ID_SIZE]);
 
 #endif

@@ -442,6 +442,45 @@ static void a_damaged_record_trusts_nobody(void **state)
     sim_free(sim);
 }
 
+/* Either file of the record is lost: who is revoked is still known, also when
+ * somebody copies the key's file back, and the next start makes the file anew.
+ * With both lost nobody is trusted, as long as anything says that they were there. */
+static void a_lost_file_forgets_no_revoked_key(void **state)
+{
+    static const char *const paths[] = {KEYS "/set.0", KEYS "/set.1", KEYS "/set"};
+    struct sim *start = a_keys_directory();
+    char *revoked = sim_get(start, KEYS "/r1.pub", NULL);
+    struct up_keyset set;
+    struct up_error err;
+
+    (void)state;
+    put_list(start, 1, "n1", "r1", "o1");
+    assert_int_equal(apply(start, &err), 0);
+    sim_settle(start);
+    sim_put_text(start, KEYS "/r1.pub", revoked);
+    for (int lost = 0; lost < 3; lost++)
+        for (int gone = 0; gone < 2; gone++) {
+            struct sim *sim = sim_clone(start);
+
+            if (gone)
+                sim_storage(sim)->ops->unlink(sim_storage(sim), paths[lost]);
+            else
+                sim_put_text(sim, paths[lost], "rubbish");
+            assert_string_equal(ring_of(sim), "r2 n1");
+            assert_int_equal(up_keys_settle(sim_storage(sim), KEYS, &err), 0);
+            assert_false(up_keyset_needs_tending(sim_storage(sim), KEYS));
+            assert_string_equal(ring_of(sim), "r2 n1");
+            sim_free(sim);
+        }
+    for (int i = 0; i < 2; i++)
+        sim_storage(start)->ops->unlink(sim_storage(start), paths[i]);
+    assert_string_equal(ring_of(start), "");
+    assert_int_equal(up_keyset_read(&set, sim_storage(start), KEYS, &err), UP_UNTRUSTED);
+    assert_non_null(strstr(err.message, "is gone"));
+    free(revoked);
+    sim_free(start);
+}
+
 /* A whole record that says what no version of ours wrote. */
 static void a_record_of_another_form_trusts_nobody(void **state)
 {
@@ -932,6 +971,7 @@ static void every_sync_is_needed(void **state)
         const char *place, *reason;
     } excuses[] = {
         {KEYS "/set.1.new", "set.0 is whole before it is made, and set.1 is what is written over next"},
+        {KEYS "/set.new", "matters only when both files of the record are lost"},
         {KEYS "/set.1", "says only that all files are there, which a start finds out again"},
     };
     char places[16][128];
@@ -1017,6 +1057,7 @@ int main(void)
         cmocka_unit_test(serials_rise_and_nothing_is_taken_back),
         cmocka_unit_test(serials_rise_by_bounded_steps),
         cmocka_unit_test(a_damaged_record_trusts_nobody),
+        cmocka_unit_test(a_lost_file_forgets_no_revoked_key),
         cmocka_unit_test(a_record_of_another_form_trusts_nobody),
         cmocka_unit_test(a_power_cut_leaves_the_old_or_the_new_set),
         cmocka_unit_test(every_sync_is_needed),
