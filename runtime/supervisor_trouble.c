@@ -78,14 +78,15 @@ static void change_script(struct up_supervisor *s, bool uncounted)
 
     if (!up_child_running(s->script) || !up_script_path(s, dir, sizeof dir))
         return;
-    if (strcmp(dir, s->started) != 0 || (uncounted && !up_script_uncounted(s)))
+    if (strcmp(dir, s->started) != 0 ||
+        (uncounted && !up_script_uncounted(s) && up_supervisor_phase(s) == UP_TRIAL))
         up_intend(s, UP_INTENT_ANEW, "another generation is to run");
 }
 
 void up_look_after_trouble(struct up_supervisor *s)
 {
     enum up_start_action action = UP_START_RUN;
-    bool uncounted = up_script_uncounted(s);
+    bool uncounted = !s->device || up_script_uncounted(s);
     struct up_error err;
 
     if (s->retry_at == 0 || s->leave != UP_LEAVE_NOT || s->restart_at > 0 ||

@@ -677,6 +677,28 @@ static void without_a_subreaper_a_device_runs(void **state)
     must_do("script started\n");
 }
 
+/* What ran meanwhile is the same script, with a core alone, but no start of the trial. */
+static void a_trial_that_was_unreadable_begins_when_it_can_be_read(void **state)
+{
+    static void (*const installs[])(void) = {install_script, install_core};
+    static const struct play_step steps[] = {WAITS(3000), CALLS(mend), WAITS(20000), SAYS(AGENT, "confirm"),
+                                             OVER};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        tear_down(state);
+        set_up(state);
+        installs[i]();
+        break_reading();
+        perform(steps);
+        must_say("WITHOUT UPDATES");
+        must_say("updates work again\n");
+        assert_int_equal(play_count(play_said(), "on trial"), 1);
+        must_do("agent < answer confirm ok\n");
+        assert_int_equal(phase(), UP_IDLE);
+    }
+}
+
 static void what_the_system_refuses_is_said_and_leaves_nothing(void **state)
 {
     static const struct {
@@ -737,6 +759,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(nothing_is_started_on_top_of_what_the_script_left, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_process_that_cannot_be_killed_delays_only, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_a_subreaper_a_device_runs, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_trial_that_was_unreadable_begins_when_it_can_be_read, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(what_the_system_refuses_is_said_and_leaves_nothing, set_up,
                                         tear_down),
     };
