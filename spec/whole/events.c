@@ -451,7 +451,11 @@ static void be_quiet(void)
     stage.quiet = true;
     plan.next = FOREVER;
     stage.calls_left = 0;
-    stage.away = stage.slow_until = stage.fault_until = 0;
+    stage.away = 0;
+    if (stage.slow_until > stage.now)
+        stage.slow_until = stage.now;
+    if (stage.fault_until > stage.now)
+        stage.fault_until = stage.now;
     sim_fail(stage.sim, SIM_OPS, 0, 0, false);
     for (int i = 0; i < PLAYERS; i++)
         stage.player[i].frozen = 0;

@@ -13,6 +13,8 @@
 
 #define NUMBERS 8
 #define GAP_MS 330000    /* the longest pause of a script, and some */
+#define FIRST_MS 6000    /* from the start of the supervisor to that of a script */
+#define MENDED_MS 65000  /* after a fault, until the supervisor has looked again */
 #define SILENCE_MS 30000 /* of a script that is being confirmed */
 
 static struct {
@@ -78,11 +80,17 @@ static int running_slot(const struct up_device *d)
     return stage.uboot ? stage.slot == 'b' : up_device_running(d);
 }
 
-/* While the storage fails nobody can ask for more than a script that is whole,
- * and goes with a core of this device. */
+/* The storage fails, or did when the supervisor looked last. */
+static bool troubled(void)
+{
+    return stage.fault_until > 0 && stage.now < stage.fault_until + MENDED_MS;
+}
+
+/* Then nobody can ask for more than a script that is whole, and goes with a
+ * core of this device. */
 static bool may_run(unsigned script, unsigned core, bool verdict_open)
 {
-    if (stage.now < stage.fault_until)
+    if (troubled())
         return truth.released[script][core] || truth.released[script][core_number(stage.sim, 0)] ||
                truth.released[script][core_number(stage.sim, 1)];
     return truth.released[script][core] && (verdict_open || truth.confirmed[script][core]);
@@ -130,7 +138,7 @@ void judge_script_start(const char *dir, struct player *p)
     p->number = script_number(stage.sim, dir);
     if (s)
         check_start(&l, s, p->number);
-    else if (p->number == 0 || stage.now >= stage.fault_until)
+    else if (p->number == 0 || !troubled())
         bad("the journal cannot be read: %s", l.err.message);
     look_away(&l);
 }
@@ -181,9 +189,23 @@ int __wrap_up_device_confirm(struct up_device *d, struct up_error *err)
     return rc;
 }
 
+/* Whatever fails, a supervisor that can run starts a script soon. */
+static void judge_first_start(void)
+{
+    const struct player *s = &stage.player[SUPERVISOR];
+
+    if (!s->alive || s->frozen > 0 || stage.slow_until > s->started || stage.reset != RESET_NOT ||
+        stage.now < s->started + FIRST_MS || stage.player[SCRIPT].started >= s->started)
+        return;
+    bad("the supervisor runs since %u s, and has started no script",
+        (unsigned)((stage.now - s->started) / 1000));
+}
+
 void judge_gap(void)
 {
     const struct player *p = &stage.player[SCRIPT];
+
+    judge_first_start();
 
     if (p->alive && !p->dead)
         stage.gone_since = FOREVER;
