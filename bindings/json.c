@@ -21,6 +21,7 @@
 #include "helpers.h"
 #include "json_load.h"
 #include "preload.h"
+#include "printable.h"
 
 #define GUARD "update.native.json.guard"
 #define ARRAY "update.native.json.array"
@@ -67,9 +68,23 @@ static int deeper_than(const json_t *value, unsigned depth)
     return 0;
 }
 
-static void push(lua_State *L, const json_t *value);
+static void push(lua_State *L, const json_t *value, int printable);
 
-static void push_array(lua_State *L, const json_t *value)
+static void push_text(lua_State *L, const char *text, size_t len, int printable)
+{
+    luaL_Buffer buffer;
+    char *copy;
+
+    if (!printable || up_is_printable(text, len)) {
+        lua_pushlstring(L, text, len);
+        return;
+    }
+    copy = luaL_buffinitsize(L, &buffer, len);
+    memcpy(copy, text, len);
+    luaL_pushresultsize(&buffer, up_printable(copy, len));
+}
+
+static void push_array(lua_State *L, const json_t *value, int printable)
 {
     json_t *child;
     size_t i;
@@ -78,12 +93,12 @@ static void push_array(lua_State *L, const json_t *value)
     luaL_setmetatable(L, ARRAY);
     json_array_foreach(value, i, child)
     {
-        push(L, child);
+        push(L, child, printable);
         lua_rawseti(L, -2, (lua_Integer)i + 1);
     }
 }
 
-static void push_object(lua_State *L, const json_t *value)
+static void push_object(lua_State *L, const json_t *value, int printable)
 {
     const char *key;
     json_t *child;
@@ -91,24 +106,24 @@ static void push_object(lua_State *L, const json_t *value)
     lua_createtable(L, 0, (int)json_object_size(value));
     json_object_foreach((json_t *)value, key, child)
     {
-        lua_pushstring(L, key);
-        push(L, child);
+        push_text(L, key, strlen(key), printable);
+        push(L, child, printable);
         lua_rawset(L, -3);
     }
 }
 
-static void push(lua_State *L, const json_t *value)
+static void push(lua_State *L, const json_t *value, int printable)
 {
     luaL_checkstack(L, 4, "json");
     switch (json_typeof(value)) {
     case JSON_OBJECT:
-        push_object(L, value);
+        push_object(L, value, printable);
         break;
     case JSON_ARRAY:
-        push_array(L, value);
+        push_array(L, value, printable);
         break;
     case JSON_STRING:
-        lua_pushlstring(L, json_string_value(value), json_string_length(value));
+        push_text(L, json_string_value(value), json_string_length(value), printable);
         break;
     case JSON_INTEGER:
         lua_pushinteger(L, json_integer_value(value));
@@ -137,7 +152,8 @@ static int push_syntax(lua_State *L, json_error_t *e)
     return up_push_fail(L, &err);
 }
 
-/* decode(text [, {depth = levels, size = bytes}]) -> value | nil, message, "corrupt" */
+/* decode(text [, {depth = levels, size = bytes, printable = boolean}]) -> value | nil, message, "corrupt"
+ * printable: of a stranger, and to be shown: texts are as up_printable() makes them. */
 static int f_decode(lua_State *L)
 {
     size_t len;
@@ -146,12 +162,14 @@ static int f_decode(lua_State *L)
     struct up_error err;
     struct guard *g;
     json_error_t e;
+    int printable = 0;
 
     if (!lua_isnoneornil(L, 2)) {
         luaL_checktype(L, 2, LUA_TTABLE);
         depth = up_field_integer(L, 2, "depth", DEPTH);
         size = up_field_integer(L, 2, "size", SIZE);
         luaL_argcheck(L, depth <= 200, 2, "depth is at most 200");
+        printable = up_field_boolean(L, 2, "printable", false);
     }
     if (len > size) {
         up_fail(&err, UP_CORRUPT, "json: %zu bytes, at most %llu are read", len, (unsigned long long)size);
@@ -167,7 +185,7 @@ static int f_decode(lua_State *L)
         up_fail(&err, UP_CORRUPT, "json: nested deeper than %llu levels", (unsigned long long)depth);
         return up_push_fail(L, &err);
     }
-    push(L, g->root);
+    push(L, g->root, printable);
     return 1;
 }
 
@@ -203,6 +221,17 @@ static int is_array(lua_State *L, int index)
     return marked || (count > 0 && !strings);
 }
 
+/* A text that is not UTF-8, made printable, on the stack. */
+static const char *push_repaired(lua_State *L, const char *text, size_t *len)
+{
+    luaL_Buffer buffer;
+    char *copy = luaL_buffinitsize(L, &buffer, *len);
+
+    memcpy(copy, text, *len);
+    luaL_pushresultsize(&buffer, up_printable(copy, *len));
+    return lua_tolstring(L, -1, len);
+}
+
 /* A fresh value for what is at `index`; of a table only the empty frame. */
 static json_t *leaf(lua_State *L, int index)
 {
@@ -224,8 +253,11 @@ static json_t *leaf(lua_State *L, int index)
     case LUA_TSTRING:
         text = lua_tolstring(L, index, &len);
         value = json_stringn(text, len);
-        if (!value)
-            luaL_error(L, "json: a string that is not UTF-8");
+        if (!value) { /* what the world says may be in any encoding */
+            text = push_repaired(L, text, &len);
+            value = json_stringn(text, len);
+            lua_pop(L, 1);
+        }
         break;
     case LUA_TTABLE:
         value = is_array(L, index) ? json_array() : json_object();
@@ -263,17 +295,21 @@ static void fill(lua_State *L, int index, json_t *frame, unsigned depth)
     }
     lua_pushnil(L);
     while (lua_next(L, index)) {
+        int value = lua_gettop(L);
         const char *key = lua_tolstring(L, -2, &len);
 
-        if (strlen(key) != len || json_object_set_new(frame, key, leaf(L, lua_gettop(L))) < 0)
-            luaL_error(L, "json: a key that is not UTF-8 or holds a zero byte");
-        if (lua_istable(L, -1))
-            fill(L, lua_gettop(L), json_object_get(frame, key), depth - 1);
-        lua_pop(L, 1);
+        if (strlen(key) != len || json_object_set_new(frame, key, leaf(L, value)) < 0) {
+            key = push_repaired(L, key, &len);
+            json_object_set_new(frame, key, leaf(L, value));
+        }
+        if (lua_istable(L, value))
+            fill(L, value, json_object_get(frame, key), depth - 1);
+        lua_settop(L, value - 1);
     }
 }
 
-/* encode(value) -> text, compact, keys sorted; raises on what JSON cannot hold */
+/* encode(value) -> text, compact, keys sorted. A text that is not UTF-8 becomes
+ * printable (update.native.printable); raises on values that JSON cannot hold. */
 static int f_encode(lua_State *L)
 {
     struct guard *g;

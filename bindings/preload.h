@@ -10,6 +10,7 @@
 #define UP_EXPORT __attribute__((visibility("default")))
 
 UP_EXPORT int luaopen_update_native_error(lua_State *L);
+UP_EXPORT int luaopen_update_native_printable(lua_State *L);
 UP_EXPORT int luaopen_update_native_json(lua_State *L);
 UP_EXPORT int luaopen_update_native_digest(lua_State *L);
 UP_EXPORT int luaopen_update_native_secret(lua_State *L);

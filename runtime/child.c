@@ -10,6 +10,7 @@
 
 #include "channel.h"
 #include "error.h"
+#include "printable.h"
 #include "processes.h"
 
 struct up_child {
@@ -199,7 +200,7 @@ void up_child_kill(struct up_child *c, const char *why)
     if (c->pid <= 0 || c->killed)
         return;
     c->killed = true;
-    snprintf(c->reason, sizeof c->reason, "%s", why);
+    up_printable_copy(c->reason, sizeof c->reason, why);
     send_signal(c, SIGKILL);
 }
 

@@ -12,6 +12,7 @@
 #include "history.h"
 #include "minisign.h"
 #include "permit.h"
+#include "printable.h"
 
 const struct up_journal_state *up_device_state(const struct up_device *d)
 {
@@ -290,7 +291,7 @@ void up_device_note(struct up_device *d, const char *event, int code, const char
 
     snprintf(e.name, sizeof e.name, "%s", event);
     snprintf(e.release, sizeof e.release, "%s", release);
-    snprintf(e.message, sizeof e.message, "%s", message);
+    up_printable_copy(e.message, sizeof e.message, message);
     up_history_add(d->storage, d->config->state, &e, &ignored);
 }
 

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "printable.h"
+
 static const struct up_code_info table[] = {
     {UP_OK, "ok", 0, 0, 100, "It worked.", "Nothing to do."},
     {UP_INTERNAL, "internal", 1, -5, -1, "Moult itself failed: out of memory, or a case it does not expect.",
@@ -61,11 +63,9 @@ int up_fail(struct up_error *err, int code, const char *format, ...)
     va_start(args, format);
     vsnprintf(err->message, sizeof err->message, format, args);
     va_end(args);
-    /* Names in messages come from packages and servers: keep terminals and
-     * line-based logs safe. */
-    for (char *p = err->message; *p; p++)
-        if ((unsigned char)*p < 0x20 || *p == 0x7f)
-            *p = '?';
+    /* Names in messages come from packages and servers, and may have been cut
+     * in the middle of a character. */
+    err->message[up_printable(err->message, strlen(err->message))] = '\0';
     return code;
 }
 

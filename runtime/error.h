@@ -55,7 +55,7 @@ struct up_code_info {
 };
 
 /* Fill *err (may be NULL) and return `code`. The message is formatted as by
- * printf; control characters in it become '?'. */
+ * printf and made printable (printable.h). */
 int up_fail(struct up_error *err, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* Put "prefix: " before the message, at a stage boundary; returns err->code. */

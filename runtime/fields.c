@@ -3,6 +3,7 @@
 #include "digest.h"
 #include "error.h"
 #include "json_load.h"
+#include "printable.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -25,16 +26,6 @@ void up_fields_refuse(struct up_fields *f, const char *format, ...)
     f->rc = up_fail(f->err, UP_UNTRUSTED, "%s: %s%s", f->kind, f->where, text);
 }
 
-/* Characters that could fool a terminal or a log: C0, DEL and C1. */
-static bool has_controls(const char *s)
-{
-    for (; *s; s++)
-        if ((unsigned char)*s < 0x20 || *s == 0x7f ||
-            ((unsigned char)*s == 0xc2 && (unsigned char)s[1] >= 0x80 && (unsigned char)s[1] < 0xa0))
-            return true;
-    return false;
-}
-
 void up_fields_copy(struct up_fields *f, const char *name, const json_t *value, char *out, size_t size)
 {
     size_t len = json_string_length(value);
@@ -43,8 +34,8 @@ void up_fields_copy(struct up_fields *f, const char *name, const json_t *value, 
         up_fields_refuse(f, "%s must be a string", name);
     else if (len == 0 || len >= size)
         up_fields_refuse(f, "%s must have 1 to %zu bytes", name, size - 1);
-    else if (has_controls(json_string_value(value)))
-        up_fields_refuse(f, "%s has control characters", name);
+    else if (!up_is_printable(json_string_value(value), len))
+        up_fields_refuse(f, "%s has control characters, or some that turn the direction of writing", name);
     else
         memcpy(out, json_string_value(value), len + 1);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "printable.h"
 #include "supervisor_private.h"
 
 #define LINES_AT_ONCE 32
@@ -78,7 +79,7 @@ static void hear_rollback(struct up_supervisor *s, const char *why)
     if (phase == UP_TRIAL && !up_script_uncounted(s)) {
         up_intend(s, UP_INTENT_ROLLBACK, why);
     } else {
-        snprintf(s->why, sizeof s->why, "%s", why);
+        up_printable_copy(s->why, sizeof s->why, why);
         s->intent = s->intent == UP_INTENT_TRIAL ? UP_INTENT_ANEW : s->intent;
         up_supervisor_rollback(s);
     }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "error.h"
+#include "printable.h"
 #include "processes.h"
 #include "supervisor_private.h"
 
@@ -108,7 +109,7 @@ void up_intend(struct up_supervisor *s, enum up_intent intent, const char *why)
     if (s->leave != UP_LEAVE_NOT || intent < s->intent)
         return;
     s->intent = intent;
-    snprintf(s->why, sizeof s->why, "%s", why);
+    up_printable_copy(s->why, sizeof s->why, why);
     up_child_stop(s->script, up_supervisor_now(s));
 }
 

@@ -11,6 +11,7 @@
 
 #include "device_private.h"
 #include "error.h"
+#include "printable.h"
 
 #define RESTARTS_MAX 3 /* asked of a boot loader that does not do what it was told */
 
@@ -31,7 +32,7 @@ void up_device_set_last(const struct up_device *d, struct up_journal_state *next
     next->last.code = code;
     next->last.sequence = next->tx.sequence;
     next->last.time = up_device_time(d);
-    snprintf(next->last.message, sizeof next->last.message, "%s", why);
+    up_printable_copy(next->last.message, sizeof next->last.message, why);
 }
 
 int up_device_arm_boot(struct up_device *d, struct up_error *err)
@@ -130,7 +131,7 @@ static int begin_rollback(struct up_device *d, int code, const char *why, struct
     next.phase = UP_ROLLING_BACK;
     next.tx.failed = code == UP_ROLLEDBACK;
     next.tx.restarts = 0;
-    snprintf(next.tx.why, sizeof next.tx.why, "%s", why);
+    up_printable_copy(next.tx.why, sizeof next.tx.why, why);
     if (code != UP_OK && code != UP_ROLLEDBACK)
         up_device_set_last(d, &next, code, next.tx.why);
     return up_device_save(d, &next, err);
@@ -317,7 +318,7 @@ int up_device_trial_failed(struct up_device *d, const char *why, struct up_error
         return up_fail(err, UP_NOTHING, "no trial: the device is %s", up_phase_name(d->state.phase));
     if (next.tx.failures < UINT8_MAX)
         next.tx.failures++;
-    snprintf(next.tx.why, sizeof next.tx.why, "%s", why);
+    up_printable_copy(next.tx.why, sizeof next.tx.why, why);
     return up_device_save(d, &next, err);
 }
 

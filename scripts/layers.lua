@@ -8,7 +8,7 @@
 -- floor also its neighbours; x_private.h is shared by x.c and the files above
 -- it that implement the rest of x.h.
 local floors = {
-  { "error", "bytes", "crc32c", "storage", "processes" },
+  { "error", "printable", "bytes", "crc32c", "storage", "processes" },
   { "storage_cache" },
   { "storage_flash", "storage_boot", "storage_files", "storage_partition", "digest", "seal", "ed25519", "record",
     "json_load", "tar", "source", "loop", "channel", "url", "fetch_options", "coder", "address", "moves", "elf",
@@ -68,7 +68,7 @@ local binding_includes = {
   source = { "fetch", "storage" },  -- source.http() is up_source_http() of fetch.h
   boot = { "config", "storage" },   -- the configuration it reads, of the system
   slot = { "slot_link", "storage" }, -- where links lead; of the system
-  json = { "json_load" },           -- json has no module of its own in runtime/
+  json = { "json_load", "printable" }, -- json has no module of its own in runtime/
   digest = { "storage" },           -- digest.file() reads through the seam
   mqtt = { "storage" },             -- the clock and chance are the system's
   secret = { "storage" },           -- the system's

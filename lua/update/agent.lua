@@ -11,6 +11,7 @@
 local M = {}
 
 local DATE_EVERY = 60   -- seconds between two dates for the supervisor, unless one changed something
+local LOG_LINE = 4000   -- bytes of one line of the log, at most
 local REPORT_WITHIN = 1 -- seconds for the last report before a restart
 
 local Agent = {}
@@ -157,7 +158,7 @@ local function make(config, natives)
     random = math.random,
   }, Agent)
   function self.log(line)
-    io.stderr:write("agent: ", line:gsub("%c", " "), "\n")
+    io.stderr:write("agent: ", natives.printable.text(line, LOG_LINE), "\n")
   end
   self.tasks = require("update.scheduler").new {
     loop = loop, now = natives.loop.now,

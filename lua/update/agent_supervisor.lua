@@ -10,9 +10,12 @@
 --
 -- @module update.agent_supervisor
 
+local natives = require "update.natives"
+
 local M = {}
 
 local DESCRIPTOR = 3
+local LINE = 1000 -- bytes of what it is told
 local ANSWER_WITHIN = 60 -- seconds that the supervisor has for an order
 
 local Supervisor = {}
@@ -37,7 +40,7 @@ end
 --- Tell it something.
 -- @tparam string line
 function Supervisor:send(line)
-  line = line:gsub("%c", " ")
+  line = natives.printable.text(line, LINE)
   local ok, message = self.channel:send(line)
   if not ok then return gone(self, message) end
   if self.channel:wants_write() and self.listener then self.agent.tasks:wake(self.listener) end

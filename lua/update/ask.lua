@@ -78,7 +78,8 @@ function M.run(native, json, watch, question, user)
   if not answer then
     return nil, message, code
   end
-  local reply = json.decode(answer)
+  -- The one edge where texts of a policy come in: logs, status and clouds show them later.
+  local reply = json.decode(answer, { printable = true })
   if type(reply) ~= "table" or type(reply.ok) ~= "boolean" then
     return nil, "policy process: its answer is not what was asked for", "refused"
   end

@@ -113,9 +113,6 @@ describe("json.encode", function()
     { "booleans as keys",      { [true] = 1 },              "without holes" },
     { "floats as keys",        { [1.5] = 1 },               "without holes" },
     { "strings in an array",   json.array { a = 1 },        "without holes" },
-    { "invalid UTF-8",         "\xc0",                      "UTF%-8" },
-    { "invalid UTF-8 in keys", { ["\xc0"] = 1 },            "UTF%-8" },
-    { "zero bytes in keys",    { ["a\0b"] = 1 },            "zero byte" },
     { "cycles",                cyclic,                      "32 levels" },
   }
   for _, case in ipairs(bad) do
@@ -124,6 +121,25 @@ describe("json.encode", function()
       assert.error_matches(function() json.encode { x = { case[2] } } end, case[3])
     end)
   end
+
+  it("writes what is not UTF-8 as text that can be shown, and never raises on it", function()
+    for _, case in ipairs {
+      { "a\xc0b", '"a?b"' },
+      { { "\xed\xa0\x80" }, '["???"]' },
+      { { x = { ["\xff"] = "\x80" } }, '{"x":{"?":"?"}}' },
+      { { ["a\0b"] = { 1 } }, '{"a?b":[1]}' },
+      { "a\nb\27", [["a\nb\u001B"]] }, -- UTF-8, so it stays
+    } do
+      assert.equal(case[2], json.encode(case[1]))
+      assert(json.decode(case[2]))
+    end
+  end)
+
+  it("gives texts of strangers as they can be shown", function()
+    local text = [[{"a\u202eb":["x\n\u009by",{"c\u009f":"é"}]}]]
+    assert.same({ ["a?b"] = { "x??y", { ["c?"] = "é" } } }, json.decode(text, { printable = true }))
+    assert.same("\u{202e}", json.decode([["\u202e"]]))
+  end)
 
   it("leaves nothing behind", function()
     for _ = 1, 200 do
