@@ -13,7 +13,9 @@
 
 #include "error.h"
 #include "helpers.h"
+#include "peer.h"
 #include "preload.h"
+#include "rights.h"
 
 #define LISTENER "update.native.channel.listener"
 #define CHANNEL "update.native.channel"
@@ -53,21 +55,39 @@ static struct channel_handle *new_channel(lua_State *L)
     return h;
 }
 
-/* listen(path) -> listener | nil, message, code ("busy": somebody listens there) */
+/* listen(path [, {user, group}]) -> listener | nil, message, code ("busy": somebody listens there)
+ * Mode 0600; with `user`, a name, the socket is theirs; with `group` it is that
+ * group's, mode 0660. */
 static int f_listen(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
-    struct listener_handle *h = lua_newuserdatauv(L, sizeof *h, 0);
+    const char *user = NULL, *group = NULL;
+    struct up_access access = {0};
+    struct up_rights rights;
+    struct listener_handle *h;
     struct up_error err;
 
+    if (!lua_isnoneornil(L, 2)) {
+        luaL_checktype(L, 2, LUA_TTABLE);
+        user = up_field_string(L, 2, "user", NULL);
+        group = up_field_string(L, 2, "group", NULL);
+    }
+    h = lua_newuserdatauv(L, sizeof *h, 0);
     h->listener = NULL;
     luaL_setmetatable(L, LISTENER);
-    if (up_listener_open(&h->listener, path, &err) < 0)
+    access.has_user = user != NULL;
+    access.has_group = group != NULL;
+    if ((user && up_rights_find(&rights, user, NULL, &err) < 0) ||
+        (group && up_rights_group(&access.group, group, &err) < 0))
+        return up_push_fail(L, &err);
+    access.user = user ? rights.uid : 0;
+    if (up_listener_open(&h->listener, path, user || group ? &access : NULL, &err) < 0)
         return up_push_fail(L, &err);
     return 1;
 }
 
-/* connect(path) -> channel | nil, message, code ("nothing": nobody listens) */
+/* connect(path) -> channel | nil, message, code ("nothing": nobody listens; "refused": not for us;
+ * "busy": try again) */
 static int f_connect(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
@@ -76,6 +96,13 @@ static int f_connect(lua_State *L)
 
     if (up_channel_connect(&h->channel, path, &err) < 0)
         return up_push_fail(L, &err);
+    return 1;
+}
+
+/* descends(pid, ancestor) -> whether the process is that one, or was started by it or below it */
+static int f_descends(lua_State *L)
+{
+    lua_pushboolean(L, up_peer_descends((pid_t)luaL_checkinteger(L, 1), (pid_t)luaL_checkinteger(L, 2)));
     return 1;
 }
 
@@ -187,6 +214,40 @@ static int m_flush(lua_State *L)
     return 1;
 }
 
+/* channel:queued() -> bytes that wait to be sent */
+static int m_queued(lua_State *L)
+{
+    lua_pushinteger(L, (lua_Integer)up_channel_queued(check_channel(L)));
+    return 1;
+}
+
+/* channel:peer([user [, group]]) -> {pid, uid, own, named, member} | nil, message, code
+ * Who is at the other end of the socket, as they connected. own: root, or the
+ * user that we are; named: they are `user`; member: of `group`. */
+static int m_peer(lua_State *L)
+{
+    struct up_channel *c = check_channel(L);
+    const char *user = luaL_optstring(L, 2, NULL), *group = luaL_optstring(L, 3, NULL);
+    struct up_rights rights;
+    struct up_peer peer;
+    struct up_error err;
+    gid_t gid;
+
+    if (up_peer_of(up_channel_fd(c), &peer, &err) < 0)
+        return up_push_fail(L, &err);
+    lua_createtable(L, 0, 5);
+    up_set_integer(L, "pid", (uint64_t)peer.pid);
+    up_set_integer(L, "uid", peer.uid);
+    lua_pushboolean(L, up_peer_is_own(&peer));
+    lua_setfield(L, -2, "own");
+    lua_pushboolean(L, user && up_rights_find(&rights, user, NULL, &err) == 0 && rights.uid == peer.uid);
+    lua_setfield(L, -2, "named");
+    lua_pushboolean(L, group && up_rights_group(&gid, group, &err) == 0 &&
+                           up_peer_in_group(up_channel_fd(c), &peer, gid));
+    lua_setfield(L, -2, "member");
+    return 1;
+}
+
 /* channel:close(), also __gc and __close. Safe to call twice. */
 static int m_close(lua_State *L)
 {
@@ -217,15 +278,14 @@ static const luaL_Reg metamethods[] = {
 };
 
 static const luaL_Reg methods[] = {
-    {"fd", m_fd},       {"send", m_send},   {"receive", m_receive}, {"wants_write", m_wants_write},
-    {"flush", m_flush}, {"close", m_close}, {NULL, NULL},
+    {"fd", m_fd},       {"send", m_send},     {"receive", m_receive}, {"wants_write", m_wants_write},
+    {"flush", m_flush}, {"queued", m_queued}, {"peer", m_peer},       {"close", m_close},
+    {NULL, NULL},
 };
 
 static const luaL_Reg functions[] = {
-    {"listen", f_listen},
-    {"connect", f_connect},
-    {"from_fd", f_from_fd},
-    {NULL, NULL},
+    {"listen", f_listen},     {"connect", f_connect}, {"from_fd", f_from_fd},
+    {"descends", f_descends}, {NULL, NULL},
 };
 
 int luaopen_update_native_channel(lua_State *L)

@@ -101,6 +101,24 @@ static void read_restart(lua_State *L, int index, struct up_config *out)
     lua_pop(L, 1);
 }
 
+/* script = { user = NAME [, groups = { NAME, ... }] } */
+static void read_script(lua_State *L, int index, struct up_config *out)
+{
+    if (lua_getfield(L, index, "script") == LUA_TTABLE && up_field_string(L, -1, "user", NULL)) {
+        out->script_user = copy_path(L, lua_gettop(L), "user");
+        out->has_script_groups = lua_getfield(L, -1, "groups") == LUA_TTABLE;
+        for (lua_Integer i = 0; out->has_script_groups && i < luaL_len(L, -1); i++) {
+            if (i == UP_RIGHTS_GROUPS || lua_rawgeti(L, -1, i + 1) != LUA_TSTRING)
+                luaL_error(L, "field 'script.groups' must be an array of at most %d names", UP_RIGHTS_GROUPS);
+            out->script_group[i] = duplicate(L, lua_tostring(L, -1));
+            lua_pop(L, 1);
+        }
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+    out->control_group = up_field_string(L, index, "control_group", NULL) != NULL;
+}
+
 static uint32_t read_seconds(lua_State *L, int index, const char *name, uint32_t otherwise)
 {
     uint64_t v = up_field_integer(L, index, name, otherwise);
@@ -149,6 +167,7 @@ void up_check_config(lua_State *L, int index, struct up_config *out)
     draft->deadline = read_seconds(L, index, "deadline", draft->deadline);
     draft->reuse = up_field_boolean(L, index, "reuse", draft->reuse);
     draft->script_memory = up_field_integer(L, index, "script_memory", draft->script_memory);
+    read_script(L, index, draft);
     *out = *draft;
     memset(draft, 0, sizeof *draft);
     lua_pop(L, 1);

@@ -15,7 +15,8 @@
 #include "error.h"
 #include "processes.h"
 
-#define BACKLOG 16
+#define BACKLOG 128
+#define QUEUE_KEPT 16384 /* bytes of an empty queue */
 
 struct up_listener {
     int fd;
@@ -104,7 +105,23 @@ static int clear_stale(const struct sockaddr_un *address, struct up_error *err)
     return rc;
 }
 
-static int listen_at(struct up_listener *l, const struct sockaddr_un *address, struct up_error *err)
+/* Before anybody can connect: nobody listens yet. */
+static int let_in(const struct up_listener *l, const struct up_access *access, struct up_error *err)
+{
+    uid_t user = access->has_user ? access->user : (uid_t)-1;
+    gid_t group = access->has_group ? access->group : (gid_t)-1;
+
+    if (access->has_group && chmod(l->path, 0660) < 0)
+        return up_fail(err, UP_WRITE, "socket %s: mode: %s", l->path, strerror(errno));
+    if (chown(l->path, user, group) < 0)
+        return up_fail(err, UP_WRITE, "socket %s: hand it to user %ld, group %ld: %s", l->path,
+                       access->has_user ? (long)user : -1L, access->has_group ? (long)group : -1L,
+                       strerror(errno));
+    return 0;
+}
+
+static int listen_at(struct up_listener *l, const struct sockaddr_un *address, const struct up_access *access,
+                     struct up_error *err)
 {
     struct stat st;
     mode_t mask;
@@ -122,12 +139,15 @@ static int listen_at(struct up_listener *l, const struct sockaddr_un *address, s
         l->device = st.st_dev;
         l->inode = st.st_ino;
     }
+    if (access && let_in(l, access, err) < 0)
+        return err->code;
     if (listen(l->fd, BACKLOG) < 0)
         return up_fail(err, UP_INTERNAL, "socket %s: %s", l->path, strerror(errno));
     return 0;
 }
 
-int up_listener_open(struct up_listener **out, const char *path, struct up_error *err)
+int up_listener_open(struct up_listener **out, const char *path, const struct up_access *access,
+                     struct up_error *err)
 {
     struct sockaddr_un address;
     struct up_listener *l = calloc(1, sizeof *l);
@@ -144,7 +164,7 @@ int up_listener_open(struct up_listener **out, const char *path, struct up_error
         rc = l->fd = socket_new(path, err);
     }
     if (rc >= 0)
-        rc = listen_at(l, &address, err);
+        rc = listen_at(l, &address, access, err);
     if (rc < 0) {
         up_listener_close(l);
         return rc;
@@ -156,15 +176,6 @@ int up_listener_open(struct up_listener **out, const char *path, struct up_error
 int up_listener_fd(const struct up_listener *l)
 {
     return l->fd;
-}
-
-static bool trusted_peer(int fd)
-{
-    struct ucred peer;
-    socklen_t len = sizeof peer;
-
-    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
-           (peer.uid == 0 || peer.uid == geteuid());
 }
 
 int up_channel_new(struct up_channel **out, struct up_processes *processes, int link, struct up_error *err)
@@ -193,9 +204,7 @@ int up_listener_accept(struct up_listener *l, struct up_channel **out, struct up
             return UP_AGAIN;
         if (fd < 0)
             return up_fail(err, UP_INTERNAL, "socket %s: accept: %s", l->path, strerror(errno));
-        if (trusted_peer(fd))
-            return up_channel_new(out, up_processes_system(), fd, err);
-        close(fd);
+        return up_channel_new(out, up_processes_system(), fd, err);
     }
 }
 
@@ -233,6 +242,10 @@ int up_channel_connect(struct up_channel **out, const char *path, struct up_erro
         close_folder(folder);
         if (cause == ENOENT || cause == ECONNREFUSED)
             return up_fail(err, UP_NOTHING, "socket %s: nobody listens there", path);
+        if (cause == EAGAIN)
+            return up_fail(err, UP_BUSY, "socket %s: too many wait to be let in", path);
+        if (cause == EACCES)
+            return up_fail(err, UP_REFUSED, "socket %s: this user may not ask the agent", path);
         return up_fail(err, UP_WRITE, "socket %s: %s", path, strerror(cause));
     }
     close_folder(folder);
@@ -262,6 +275,11 @@ int up_channel_fd(const struct up_channel *c)
 int up_channel_wants_write(const struct up_channel *c)
 {
     return c->queued > c->sent;
+}
+
+size_t up_channel_queued(const struct up_channel *c)
+{
+    return c->queued - c->sent;
 }
 
 /* Room for `more` bytes at the end of the queue. */
@@ -323,6 +341,11 @@ int up_channel_flush(struct up_channel *c, struct up_error *err)
         c->sent += (size_t)n;
     }
     c->sent = c->queued = 0;
+    if (c->room > QUEUE_KEPT) { /* of what one slow moment took, nothing stays */
+        free(c->queue);
+        c->queue = NULL;
+        c->room = 0;
+    }
     return 0;
 }
 

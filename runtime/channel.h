@@ -8,7 +8,9 @@
 #ifndef UP_CHANNEL_H
 #define UP_CHANNEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #define UP_LINE_MAX 65536
 #define UP_CHANNEL_QUEUE (256 * 1024) /* bytes waiting to be sent, at most */
@@ -18,15 +20,24 @@ struct up_processes;
 struct up_listener;
 struct up_channel;
 
-/* Listen at path (mode 0600); a stale socket file is replaced, a live one is
- * UP_BUSY. close() unlinks the path. All descriptors are close-on-exec. */
-int up_listener_open(struct up_listener **out, const char *path, struct up_error *err);
+/* Who besides root and us may connect to a listener. */
+struct up_access {
+    bool has_user, has_group;
+    uid_t user;  /* the socket becomes theirs */
+    gid_t group; /* mode 0660 instead of 0600 */
+};
+
+/* Listen at path; access may be NULL: nobody else, mode 0600. A stale socket
+ * file is replaced, a live one is UP_BUSY. close() unlinks the path. All descriptors are close-on-exec. */
+int up_listener_open(struct up_listener **out, const char *path, const struct up_access *access,
+                     struct up_error *err);
 int up_listener_fd(const struct up_listener *l);
-/* UP_AGAIN when nobody waits. Peers of another user than ours or root are dropped. */
+/* UP_AGAIN when nobody waits. Who it is, and what they may, is the caller's matter (peer.h). */
 int up_listener_accept(struct up_listener *l, struct up_channel **out, struct up_error *err);
 void up_listener_close(struct up_listener *l);
 
-/* Errors: UP_NOTHING nobody listens there; UP_WRITE. */
+/* Errors: UP_NOTHING nobody listens there; UP_REFUSED this user may not;
+ * UP_BUSY too many wait to be let in: try again; UP_WRITE. */
 int up_channel_connect(struct up_channel **out, const char *path, struct up_error *err);
 /* Over a link of `processes`, which is closed with the channel, also when this
  * fails. Errors: UP_INTERNAL no memory. */
@@ -37,6 +48,7 @@ int up_channel_new(struct up_channel **out, struct up_processes *processes, int 
 int up_channel_from_fd(struct up_channel **out, int fd, struct up_error *err);
 int up_channel_fd(const struct up_channel *c);
 int up_channel_wants_write(const struct up_channel *c); /* queue not empty: poll for writing too */
+size_t up_channel_queued(const struct up_channel *c);   /* bytes in the queue */
 
 /* Queue a line (without '\n' in it) and send what goes at once.
  * Errors: UP_USAGE too long or with '\n'; UP_BUSY queue full; UP_NETWORK peer gone. */

@@ -23,5 +23,8 @@ void up_config_free(struct up_config *c)
         free(c->slot[i]);
     for (int i = 0; i < UP_ARGV_MAX; i++)
         free(c->restart_argv[i]);
+    free(c->script_user);
+    for (int i = 0; i < UP_RIGHTS_GROUPS; i++)
+        free(c->script_group[i]);
     memset(c, 0, sizeof *c);
 }

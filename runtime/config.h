@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "manifest.h"
+#include "rights.h"
 
 #define UP_SLOTS 2
 #define UP_ARGV_MAX 16
@@ -35,6 +36,10 @@ struct up_config {
     uint32_t deadline;                   /* default seconds of a trial start; 600 */
     bool reuse;                          /* blocks of a full core that the device has are not fetched; true */
     uint64_t script_memory;              /* bytes the Lua state of the user's script may own; 64 MiB */
+    bool control_group;                  /* others than root and we may come to the control socket */
+    char *script_user;                   /* that the script runs as; NULL: as we do */
+    bool has_script_groups;              /* false: all that the system gives that user */
+    char *script_group[UP_RIGHTS_GROUPS + 1]; /* NULL-terminated */
 };
 
 void up_config_init(struct up_config *c); /* zeros and defaults */

@@ -4,7 +4,8 @@
  *
  *     moult --policy [USER]               runtime/sandbox.c
  *     moult --agent -c CONFIG             lua/update/agent.lua
- *     moult --script -c CONFIG DIR        DIR/main.lua, under the supervisor
+ *     moult --script DIR CONTROL HEARTBEAT MEMORY [USER [GROUP... | -]]
+ *                                         DIR/main.lua, under the supervisor
  *     moult run [-c CONFIG]               runtime/supervisor.c
  *     moult run SCRIPT [ARGUMENT...]      one script, without a state
  *     moult FILE.lua [ARGUMENT...]        as plain lua
@@ -14,6 +15,7 @@
 #include <getopt.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +24,7 @@
 #include "error.h"
 #include "host.h"
 #include "orphans.h"
+#include "rights.h"
 #include "sandbox.h"
 #include "storage.h"
 #include "supervisor.h"
@@ -87,8 +90,8 @@ static int run_plain(int argc, char **argv)
 
 /* Run `path` as a device's script: its own folder leads package.path, memory
  * is bounded, and `require "update"` finds the agent at `control`. */
-static int run_device_script(const char *path, const struct up_config *config, const char *control,
-                             unsigned heartbeat, int argc, char **argv)
+static int run_device_script(const char *path, uint64_t memory, const char *control, unsigned heartbeat,
+                             int argc, char **argv)
 {
     struct lua_State *L = up_host_new();
     struct up_error err;
@@ -102,7 +105,7 @@ static int run_device_script(const char *path, const struct up_config *config, c
     snprintf(dir, sizeof dir, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
     if (up_host_lead_path(L, *dir ? dir : "/", &err) < 0 || up_host_connect(L, control, heartbeat, &err) < 0)
         code = complain("run", &err);
-    else if (up_host_limit(L, config->script_memory) < 0)
+    else if (up_host_limit(L, memory) < 0)
         code = complain_memory("run");
     else
         code = up_host_run_file(L, path, argc, argv);
@@ -129,31 +132,48 @@ static int mode_agent(int argc, char **argv)
     return run_module("update.agent", argc, argv);
 }
 
-/* moult --script -c CONFIG DIR */
+/* Become the user that the words name: USER and his groups, all that the system
+ * gives him when none is named, "-" for none. */
+static int take_rights(int argc, char **argv, struct up_error *err)
+{
+    const char *groups[UP_RIGHTS_GROUPS + 1] = {NULL};
+    struct up_rights rights;
+    bool all = argc == 1, none = argc == 2 && strcmp(argv[1], "-") == 0;
+
+    if (argc > UP_RIGHTS_GROUPS + 1)
+        return up_fail(err, UP_USAGE, "user %s: more than %d groups", argv[0], UP_RIGHTS_GROUPS);
+    for (int i = 1; i < argc && !none; i++)
+        groups[i - 1] = argv[i];
+    /* Found while they may be: the user need not be able to read what leads to them. */
+    up_host_lua_dir();
+    return up_rights_find(&rights, argv[0], all ? NULL : groups, err) < 0 ? err->code
+                                                                          : up_rights_take(&rights, err);
+}
+
+/*
+ * moult --script DIR CONTROL HEARTBEAT MEMORY [USER [GROUP... | -]]
+ *
+ * What it needs of the configuration are these words: the secrets of the clouds,
+ * which stand in that file, were never in the memory of this process.
+ */
 static int mode_script(int argc, char **argv)
 {
-    char path[PATH_MAX], control[PATH_MAX];
-    struct up_config config;
+    char path[PATH_MAX];
     struct up_error err;
-    int code;
 
     keep_channel();
-    if (up_orphans_mark(&err) < 0)
-        fprintf(stderr, "moult run: what the script leaves behind is not found: %s\n", err.message);
-    if (argc != 3 || strcmp(argv[0], "-c") != 0) {
-        up_fail(&err, UP_USAGE, "--script is for the supervisor: -c CONFIG DIR");
+    if (argc < 4) {
+        up_fail(&err, UP_USAGE,
+                "--script is for the supervisor: DIR CONTROL HEARTBEAT MEMORY [USER [GROUP...]]");
         return complain("", &err);
     }
-    up_config_init(&config);
-    if (up_host_config(&config, argv[1], &err) < 0) {
-        code = complain("run", &err);
-    } else {
-        snprintf(path, sizeof path, "%s/main.lua", argv[2]);
-        snprintf(control, sizeof control, "%s/control", config.state);
-        code = run_device_script(path, &config, control, config.heartbeat, 0, NULL);
-    }
-    up_config_free(&config);
-    return code;
+    if (up_orphans_mark(&err) < 0)
+        fprintf(stderr, "moult run: what the script leaves behind is not found: %s\n", err.message);
+    if (argc > 4 && take_rights(argc - 4, argv + 4, &err) < 0)
+        return complain("run", &err);
+    snprintf(path, sizeof path, "%s/main.lua", argv[0]);
+    return run_device_script(path, strtoull(argv[3], NULL, 10), argv[1], (unsigned)strtoul(argv[2], NULL, 10),
+                             0, NULL);
 }
 
 /* The file may name a command to run as us. */
@@ -164,6 +184,22 @@ static void warn_of_writers(const char *path)
 
     if (storage->ops->stat(storage, path, &st) == 0 && st.kind == UP_NODE_FILE && st.mode & 022)
         fprintf(stderr, "moult run: warning: %s can be changed by other users (mode %04o)\n", path, st.mode);
+}
+
+/* Whether the script can be run as the user that the configuration names; the
+ * state is opened to that user as far as it must be. */
+static int check_rights(const struct up_config *config, struct up_error *err)
+{
+    struct up_rights rights;
+
+    if (!config->script_user)
+        return 0;
+    if (up_rights_find(&rights, config->script_user,
+                       config->has_script_groups ? (const char *const *)config->script_group : NULL,
+                       err) < 0 ||
+        up_rights_can_take(&rights, err) < 0)
+        return up_fail_in(err, "script.user");
+    return 0;
 }
 
 static int run_supervisor(const char *path, enum up_verbosity verbosity)
@@ -177,6 +213,8 @@ static int run_supervisor(const char *path, enum up_verbosity verbosity)
     if (n == 0)
         warn_of_writers(config.path);
     if (n == 0)
+        n = check_rights(&config, &err);
+    if (n == 0)
         n = up_supervisor_run(&config, up_host_program(), verbosity, &err);
     up_config_free(&config);
     return n < 0 ? complain("run", &err) : 0;
@@ -188,7 +226,7 @@ static int run_alone(int argc, char **argv)
     int code;
 
     up_config_init(&config);
-    code = run_device_script(argv[0], &config, NULL, 0, argc - 1, argv + 1);
+    code = run_device_script(argv[0], config.script_memory, NULL, 0, argc - 1, argv + 1);
     up_config_free(&config);
     return code;
 }

@@ -15,10 +15,9 @@
 static const char *const part_names[UP_PART_KINDS] = {"script", "core"};
 
 /* A name becomes a part of paths and links: in depots, on consoles, in spools. */
-static void take_name(struct up_fields *f, const char *name, char *out, size_t size)
+static void refuse_path(struct up_fields *f, const char *name, const char *value)
 {
-    up_fields_string(f, name, true, out, size);
-    if (f->rc == 0 && (strpbrk(out, "/\\") || strcmp(out, ".") == 0 || strcmp(out, "..") == 0))
+    if (f->rc == 0 && (strpbrk(value, "/\\") || strcmp(value, ".") == 0 || strcmp(value, "..") == 0))
         up_fields_refuse(f, "%s must not be a path", name);
 }
 
@@ -155,13 +154,16 @@ static void take_all(struct up_fields *f, struct up_manifest *m)
     }
     take_hardware(f, m);
     m->sequence = up_fields_integer(f, "sequence", true, 1, INT64_MAX);
-    take_name(f, "release", m->release, sizeof m->release);
+    up_fields_string(f, "release", true, m->release, sizeof m->release);
+    refuse_path(f, "release", m->release);
     if (up_fields_enter(&inner, f, "script", false)) {
-        take_name(&inner, "version", m->script_version, sizeof m->script_version);
+        up_fields_string(&inner, "version", true, m->script_version, sizeof m->script_version);
+        refuse_path(&inner, "version", m->script_version);
         up_fields_leave(&inner, f);
     }
     if (up_fields_enter(&inner, f, "core", false)) {
-        take_name(&inner, "name", m->core_name, sizeof m->core_name);
+        up_fields_string(&inner, "name", true, m->core_name, sizeof m->core_name);
+        refuse_path(&inner, "name", m->core_name);
         m->core_version = up_fields_integer(&inner, "version", true, 0, INT64_MAX);
         up_fields_leave(&inner, f);
     }

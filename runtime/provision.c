@@ -108,7 +108,7 @@ int up_device_provision(struct up_device **out, struct up_storage *storage, cons
 
     /* The slots before anything is made; and again, when it can be told what the state lies on. */
     if (up_device_allocate(&d, storage, config, err) < 0 || up_device_check_slots(d, err) < 0 ||
-        up_storage_make_dir(storage, config->state, 0700, err) < 0 || sync_name(d, err) < 0 ||
+        up_storage_make_dir(storage, config->state, 0711, err) < 0 || sync_name(d, err) < 0 ||
         up_device_take_lock(d, err) < 0 || up_device_check_slots(d, err) < 0 || check_empty(d, err) < 0 ||
         make_room(d, err) < 0 || up_boot_started(d->boot, &started, err) < 0) {
         up_device_close(d);

@@ -9,6 +9,7 @@
 
 #include "error.h"
 #include "processes.h"
+#include "rights.h"
 #include "storage.h"
 #include "supervisor_private.h"
 
@@ -304,6 +305,9 @@ static int open_all(struct up_supervisor *s, struct up_error *err)
         up_child_new(&s->agent, s->processes, "agent", s->config->heartbeat, err) < 0 ||
         up_child_new(&s->script, s->processes, "script", s->config->heartbeat, err) < 0)
         return err->code;
+    if ((s->config->script_user || s->config->control_group) &&
+        up_rights_open_state(s->storage, s->config->state, err) < 0)
+        up_warn("others may not find what is theirs to use", err);
     if (action == UP_START_RESTART)
         up_leave_to_restart(s, "the boot loader has to choose again");
     s->ready_by = up_supervisor_now(s) + READY_MS;

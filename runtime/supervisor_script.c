@@ -2,6 +2,7 @@
  * The script: started, counted while on trial, watched; and what follows when
  * it ended. Nothing is changed under a script that still runs.
  */
+#include <limits.h>
 #include <stdio.h>
 
 #include "error.h"
@@ -83,9 +84,38 @@ static bool swept(struct up_supervisor *s)
     return true;
 }
 
+/* What the script's process is told; room is for its user and his groups, too. */
+struct words {
+    const char *argv[8 + UP_RIGHTS_GROUPS];
+    char control[PATH_MAX], heartbeat[16], memory[24];
+};
+
+static void put_words(const struct up_supervisor *s, struct words *w)
+{
+    const struct up_config *config = s->config;
+    unsigned n = 0;
+
+    snprintf(w->control, sizeof w->control, "%s/control", config->state);
+    snprintf(w->heartbeat, sizeof w->heartbeat, "%u", config->heartbeat);
+    snprintf(w->memory, sizeof w->memory, "%llu", (unsigned long long)config->script_memory);
+    w->argv[n++] = s->program;
+    w->argv[n++] = "--script";
+    w->argv[n++] = s->started;
+    w->argv[n++] = w->control;
+    w->argv[n++] = w->heartbeat;
+    w->argv[n++] = w->memory;
+    if (config->script_user)
+        w->argv[n++] = config->script_user;
+    if (config->has_script_groups && !config->script_group[0])
+        w->argv[n++] = "-";
+    for (unsigned i = 0; config->has_script_groups && config->script_group[i]; i++)
+        w->argv[n++] = config->script_group[i];
+    w->argv[n] = NULL;
+}
+
 static void start_script(struct up_supervisor *s)
 {
-    const char *argv[] = {s->program, "--script", "-c", s->config->path, s->started, NULL};
+    struct words words;
     struct up_error err;
     uint64_t now = up_supervisor_now(s);
 
@@ -94,7 +124,8 @@ static void start_script(struct up_supervisor *s)
         up_child_postpone(s->script, now);
         return;
     }
-    if (up_child_start(s->script, argv, now, &err) < 0) {
+    put_words(s, &words);
+    if (up_child_start(s->script, words.argv, now, &err) < 0) {
         up_warn("script", &err);
         return;
     }

@@ -12,7 +12,7 @@ local floors = {
   { "storage_cache" },
   { "storage_flash", "storage_boot", "storage_files", "storage_partition", "digest", "seal", "ed25519", "record",
     "json_load", "tar", "source", "loop", "channel", "url", "fetch_options", "coder", "address", "moves", "elf",
-    "match", "resolver", "mqtt_queue", "orphans" },
+    "match", "resolver", "mqtt_queue", "orphans", "peer", "rights" },
   { "processes_system", "slot_link", "fields", "keyset", "fetch_head", "secret", "cloud_record", "literal", "delta",
     "delta_cost", "record_private" },
   { "storage_mounted", "storage_medium", "storage_names", "slot", "minisign", "manifest", "tree", "fetch", "policy",
@@ -59,6 +59,7 @@ local excused = {
   sandbox_lock = { open = "/dev/null", fopen = "/proc, for a limit" },
   processes_system = { open = "/dev/null for the standard input of children" },
   orphans = { fopen = "/proc", opendir = "/proc" },
+  peer = { fopen = "/proc" },
   folder = { opendir = "reads a server's folder, changes nothing" },
   http_answer = { open = "serves files, changes nothing", fstat = "of a file it serves" },
 }
@@ -69,6 +70,7 @@ local binding_includes = {
   boot = { "config", "storage" },   -- the configuration it reads, of the system
   slot = { "slot_link", "storage" }, -- where links lead; of the system
   json = { "json_load", "printable" }, -- json has no module of its own in runtime/
+  channel = { "peer", "rights" },             -- who is at the other end
   digest = { "storage" },           -- digest.file() reads through the seam
   mqtt = { "storage" },             -- the clock and chance are the system's
   secret = { "storage" },           -- the system's

@@ -5,6 +5,7 @@
 local key_check = require "cli.key_check"
 local natives = require "update.natives"
 local progress = require "cli.progress"
+local rights_check = require "cli.rights_check"
 local session = require "cli.session"
 local slot_check = require "cli.slot_check"
 
@@ -34,10 +35,15 @@ function checks.keys(s, report)
   end
 end
 
+local STATE_ADVICE = {
+  refused = "run it as root, or as the user that runs the agent",
+  statelost = "keep a copy of the state directory, then provision the device again",
+}
+
 function checks.state(s, report)
   local device, message, code = s:device("read")
   if not device then
-    local advice = code == "statelost" and "keep a copy of the state directory, then provision the device again"
+    local advice = STATE_ADVICE[code]
       or "run `moult provision PKG` on a new device, or correct `state` in the configuration"
     return report("fail", "state", message, advice, code)
   end
@@ -241,13 +247,27 @@ function checks.clouds(s, report)
   end
 end
 
+function checks.script(s, report)
+  local _, folder
+  if s.opened then _, folder = s.opened:generation() end
+  local level, text, advice, code = rights_check.script(s.config, folder and folder .. "/main.lua")
+  report(level, "script", text, advice, code)
+end
+
+function checks.control(s, report)
+  local level, text, advice, code = rights_check.group(s.config)
+  if level then report(level, "control", text, advice, code) end
+end
+
 function checks.agent(s, report)
-  if s:agent() then return report("ok", "agent", "running") end
+  local agent, message, code = s:agent()
+  if agent then return report("ok", "agent", "running") end
+  if code == "refused" then return report("fail", "agent", message, "run it as root", code) end
   report("warn", "agent", "not running", "start it with `moult run`; until then nothing is fetched by itself")
 end
 
 local ORDER = { "keys", "state", "updates", "medium", "slots", "source", "boot", "space", "clock", "policy", "clouds",
-  "agent" }
+  "script", "control", "agent" }
 
 local function print_row(env, row)
   env.out(("%-4s  %-10s %s"):format(row.level, row.what, row.text))

@@ -7,6 +7,8 @@ local natives = require "update.natives"
 
 local M = {}
 
+local ADMITTED_WITHIN = 2 -- seconds, when many ask the agent
+
 local Session = {}
 Session.__index = Session
 
@@ -55,12 +57,29 @@ function Session:close()
   self.loop:close()
 end
 
+-- What somebody else than the owner is told.
+local function refusal(self)
+  return require("update.control_rights").who_may(self.config.control_group) .. "; become one of them, with sudo"
+end
+
+local function connect(self)
+  local till = self.tasks.now() + ADMITTED_WITHIN
+  while true do
+    local channel, message, code = natives.channel.connect(self.config.state .. "/control")
+    if code ~= "busy" or self.tasks.now() > till then return channel, message, code end
+    self.tasks:wait(0.05)
+  end
+end
+
 --- The running agent.
--- @treturn table|nil a client of update.control; nil when no agent runs
+-- @treturn table|nil a client of update.control | nil, message, code: "nothing" no agent
+--   runs, "refused" this user may not ask it, "busy" too many do
 function Session:agent()
   if not self.client then
-    local channel = natives.channel.connect(self.config.state .. "/control")
-    if not channel then return nil end
+    local channel, message, code = connect(self)
+    if not channel and code == "refused" then return nil, ("%s: %s"):format(message, refusal(self)), code end
+    if not channel and code == "busy" then return nil, message, code end
+    if not channel then return nil, "no agent is running; start it with `moult run`", "nothing" end
     self.client = require("update.control").client { channel = channel, json = natives.json, tasks = self.tasks }
   end
   return self.client
@@ -72,7 +91,13 @@ end
 function Session:device(mode)
   local message, code
   self.mode = mode
+  -- Without an agent it is for those to look who may ask an agent.
+  local _, why, word = self:agent()
+  if word == "refused" or word == "busy" then return nil, why, word end
   self.opened, message, code = natives.device.open(self.config, mode)
+  if not self.opened and message:find("Permission denied", 1, true) then
+    return nil, ("%s: %s"):format(message, refusal(self)), "refused"
+  end
   if not self.opened and code == "busy" then
     message = message .. "; if `moult run` is starting, try again in a second"
   end

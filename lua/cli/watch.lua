@@ -52,8 +52,8 @@ end
 
 function M.run(parsed, env)
   return session.run(parsed, env, function(s)
-    local agent = s:agent()
-    if not agent then return nil, "no agent is running; start it with `moult run`", "nothing" end
+    local agent, why, word = s:agent()
+    if not agent then return nil, why, word end
     local function show(event)
       local now = os.time()
       if env.json then

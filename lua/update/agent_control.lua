@@ -11,11 +11,12 @@ local AGAIN = 30 -- seconds
 
 local function listen(agent)
   local path, natives = agent.config.state .. "/control", agent.natives
-  local listener, message, code = natives.channel.listen(path)
+  local access = { user = agent.config.script and agent.config.script.user, group = agent.config.control_group }
+  local listener, message, code = natives.channel.listen(path, access)
   if listener or code == "busy" then return listener, message, code end
   -- Whatever else lies there: the name is the socket's.
   if not natives.storage.remove(path) then return nil, message, code end
-  return natives.channel.listen(path)
+  return natives.channel.listen(path, access)
 end
 
 local function try(agent, server)
@@ -41,6 +42,9 @@ function M.open(agent)
   local server = require("update.control").serve {
     json = agent.natives.json, tasks = agent.tasks, log = agent.log,
     handlers = require("update.agent_verbs").of(agent),
+    printable = agent.natives.printable.text, descends = agent.natives.channel.descends,
+    script = function() return agent.script_pid end,
+    user = agent.config.script and agent.config.script.user, group = agent.config.control_group,
     on_leave = function(peer) require("update.agent_ota").left(agent, peer) end,
   }
   local listener = listen(agent)

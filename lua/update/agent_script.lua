@@ -44,9 +44,9 @@ function Script:globals(given)
 end
 
 --- The answer to {"event":"facts","id":n}.
-function Script:told(id, facts)
+function Script:told(peer, id, facts)
   local asked = self.asked[id]
-  if not asked or type(facts) ~= "table" then return end
+  if not asked or asked.peer ~= peer or type(facts) ~= "table" then return end
   asked.facts = facts
   self.agent.tasks:set(asked)
 end
@@ -55,7 +55,7 @@ end
 local function ask(self)
   for peer in pairs(self.agent.server.peers) do
     if peer.script then
-      local asked = {}
+      local asked = { peer = peer }
       self.asked_id = self.asked_id + 1
       local id = self.asked_id
       self.asked[id] = asked

@@ -4,14 +4,36 @@
 
 local asker = require "update.asker"
 local clouds = require "update.clouds"
+local natives = require "update.natives"
 local offers = require "update.offer"
 
 local M = {}
 
 local DROPPABLE = { fetching = true, installing = true, arming = true }
 
+local SOURCE = 4096      -- bytes of a URL or path
+local REASON = 200       -- bytes of a reason
+local MESSAGE = 4000     -- bytes of a script's error
+local LOGGED = 20        -- errors of a script that are logged in a minute
+local printable = natives.printable.text
+
 local function text(value)
-  return type(value) == "string" and value ~= "" and value or nil
+  return type(value) == "string" and value ~= "" and #value <= SOURCE and value or nil
+end
+
+-- Errors may come by the thousand: all count, some are logged.
+local function log_error(agent, message)
+  local now = agent.tasks.now()
+  local noise = agent.noise
+  if not noise or now - noise.since >= 60 then
+    if noise and noise.count > LOGGED then
+      agent.log(("script: %d more errors of tasks are not shown"):format(noise.count - LOGGED))
+    end
+    noise = { since = now, count = 0 }
+    agent.noise = noise
+  end
+  noise.count = noise.count + 1
+  if noise.count <= LOGGED then agent.log(("script: a task failed: %s"):format(message)) end
 end
 
 --- Handlers by verb: function(request, peer) -> result | nil, message, code.
@@ -103,7 +125,8 @@ function M.of(agent)
   end
 
   function verbs.rollback(request)
-    local reason = text(request.reason) or "asked for"
+    local reason = type(request.reason) == "string" and printable(request.reason, REASON) or ""
+    if reason == "" then reason = "asked for" end
     local phase = agent:phase()
     if DROPPABLE[phase] then return agent:drop(reason) end
     if phase == "idle" then return nil, "nothing is armed or on trial; a confirmed release stays", "nothing" end
@@ -112,19 +135,24 @@ function M.of(agent)
 
   function verbs.globals(request, peer)
     peer.script = true
-    return agent.script:globals(request)
+    local given = {}
+    for _, name in ipairs { "project", "version", "product_key" } do
+      given[name] = request[name] ~= nil and printable(request[name], REASON) or nil
+    end
+    return agent.script:globals(given)
   end
 
   function verbs.error(request)
     agent.trial.errors = agent.trial.errors + 1
-    agent.log(("script: a task failed: %s"):format(tostring(request.message)))
-    agent:tell { event = "error", message = tostring(request.message), code = "internal" }
+    local message = printable(request.message, MESSAGE)
+    log_error(agent, message)
+    agent:tell { event = "error", message = message, code = "internal" }
     return true
   end
 
   -- The answer to {"event":"facts","id":n}; itself it has no answer.
-  function verbs.facts(request)
-    agent.script:told(request.id, request.facts)
+  function verbs.facts(request, peer)
+    agent.script:told(peer, request.id, request.facts)
     return true
   end
 

@@ -93,6 +93,16 @@ function checkers.restart(value)
   return value
 end
 
+function checkers.names(value, field)
+  local count = type(value) == "table" and table_file.length(value)
+  if not count then return nil, "must be an array of names" end
+  if count > field.max then return nil, ("has more than %d names"):format(field.max) end
+  for _, name in ipairs(value) do
+    if not checkers.string(name, { max = 32 }) then return nil, "must be an array of names of at most 32 bytes" end
+  end
+  return value
+end
+
 -- A table may be in it many times, so what is looked at is counted.
 local function check_data(value, depth, looked)
   local kind = type(value)
@@ -173,6 +183,9 @@ end
 local function relations(config)
   local wrong = config_clouds.wrong(config)
   if wrong then return wrong end
+  if config.script and config.script.groups and not config.script.user then
+    return "script.groups is only for script.user"
+  end
   local slots = config.core and config.core.slots
   if not slots then return end
   for _, name in ipairs { "fw_env", "cmdline" } do

@@ -57,6 +57,12 @@ local cloud = {
   field("tls", "table", "speak MQTT over TLS; {} takes every default", { fields = tls }),
 }
 
+local script = {
+  field("user", "string", "user that the script runs as, when `moult run` is root; keys, secrets and the rest of the "
+    .. "state are not his to read", { max = 32 }),
+  field("groups", "names", "groups that he has then; default: all that the system gives him", { max = 32 }),
+}
+
 local backoff = {
   field("least", "integer", "first pause in seconds", { min = 1, max = 86400, default = 10 }),
   field("most", "integer", "longest pause in seconds", { min = 1, max = 604800, default = 3600 }),
@@ -95,6 +101,9 @@ return {
     { min = 1, max = 3600, default = 60 }),
   field("script_memory", "integer", "bytes of Lua memory that the script may use",
     { min = 1048576, max = 1 << 40, default = 67108864 }),
+  field("script", "table", "rights of the script; absent: those of `moult run`", { fields = script }),
+  field("control_group", "string", "group whose members may ask the agent for status, watch, facts, check and confirm",
+    { max = 32 }),
   field("reuse", "boolean", "of a full core, look for its blocks in the slot that runs and in the target, and fetch "
     .. "only what is missing", { default = true }),
   field("backoff", "table", "pauses between tries after a failure; they double and carry jitter",

@@ -5,86 +5,20 @@
 --     <- {"event":"progress",...}               to those who said {"verb":"watch"}
 --
 -- Requests of one connection are answered as they end, in any order. A
--- connection that ends takes nothing with it: what it started goes on.
+-- connection that ends takes nothing with it: what it started goes on. Who may
+-- ask for what is in update.control_rights, what one connection may cost in
+-- update.control_peer.
 --
 -- @module update.control
 
+local peers = require "update.control_peer"
+
 local M = {}
 
-local PEERS = 16 -- connections at a time
-
-local Peer = {}
-Peer.__index = Peer
-
---- Send one object; a peer that does not read is dropped.
-function Peer:send(object)
-  if self.closed then return end
-  local ok, message, code = self.channel:send(self.server.json.encode(object))
-  if not ok then
-    -- That somebody went before the answer came is no news.
-    if code ~= "network" then self.server.log(("control: a peer is dropped: %s"):format(message)) end
-    self:close()
-  elseif self.channel:wants_write() then
-    self.server.tasks:wake(self.task) -- so that it watches for writing too
-  end
-end
-
-function Peer:close()
-  if self.closed then return end
-  self.closed = true
-  self.channel:close()
-  self.server.tasks:wake(self.task) -- its descriptor is no longer there to be watched
-  self.server.peers[self] = nil
-  if self.server.on_leave then self.server.on_leave(self) end
-end
-
-local function answer(self, request, ...)
-  local result, message, code = ...
-  if result == nil then
-    self:send { id = request.id, ok = false, message = message or "no reason given", code = code or "internal" }
-  else
-    self:send { id = request.id, ok = true, result = result }
-  end
-end
-
-function Peer:serve(request)
-  local handler = self.server.handlers[request.verb]
-  if not handler then
-    return answer(self, request, nil, ("no verb %q here"):format(tostring(request.verb)), "usage")
-  end
-  local results = table.pack(xpcall(handler, debug.traceback, request, self))
-  if not results[1] then
-    self.server.log(("control: %s failed: %s"):format(request.verb, results[2]))
-    return answer(self, request, nil, "the agent failed; its log has the traceback", "internal")
-  end
-  if request.id ~= nil then answer(self, request, table.unpack(results, 2, results.n)) end
-end
-
-function Peer:take(line)
-  local request, message = self.server.json.decode(line)
-  if type(request) ~= "table" or type(request.verb) ~= "string" then
-    return self:send { ok = false, message = message or "a request is an object with a verb", code = "usage" }
-  end
-  self.server.tasks:spawn("control " .. request.verb, self.serve, self, request)
-end
-
--- Reads lines and sends what is queued, until the peer goes.
-function Peer:run()
-  local watch = { fd = self.channel:fd(), read = true }
-  while not self.closed do
-    local line, message, code = self.channel:receive()
-    if line then
-      self:take(line)
-    elseif code ~= "again" then
-      if code ~= "nothing" then self.server.log(("control: a peer is dropped: %s"):format(message)) end
-      return self:close()
-    else
-      watch.write = self.channel:wants_write()
-      self.server.tasks:watch { watch }
-      if not self.closed and watch.write then self.channel:flush() end
-    end
-  end
-end
+local PEERS = 16       -- connections at a time
+local KEPT = 2         -- of them for those who were not started by the script
+local UNREAD = 1048576 -- bytes that wait to be read, of all together
+local TURN = 16        -- connections, after which others are heard
 
 local Server = {}
 Server.__index = Server
@@ -92,11 +26,14 @@ Server.__index = Server
 --- Serve on a listener, in tasks of their own.
 -- @tparam table o listener (update.native.channel; nil: listen() is called later), json, tasks, log,
 --   handlers ({[verb] = function(request, peer) -> result | nil, message, code}),
---   on_leave (function(peer))
+--   on_leave (function(peer)), printable (function(text, most)), descends (function(pid,
+--   ancestor)), script (function -> process of the script or nil), user (that the script runs
+--   as, or nil), group (control_group or nil)
 -- @treturn table server; server.peers is a set; broadcast(event)
 function M.serve(o)
-  local self = setmetatable({ json = o.json, tasks = o.tasks, log = o.log,
-    handlers = o.handlers, on_leave = o.on_leave, peers = {} }, Server)
+  local self = setmetatable({ json = o.json, tasks = o.tasks, log = o.log, handlers = o.handlers,
+    on_leave = o.on_leave, printable = o.printable, descends = o.descends, script = o.script or function() end,
+    user = o.user, group = o.group, peers = {} }, Server)
   if o.listener then self:listen(o.listener) end
   return self
 end
@@ -107,33 +44,84 @@ function Server:listen(listener)
   self.tasks:spawn("control", self.accept, self)
 end
 
+-- How many there are, and how many of them the script has started.
+local function count(self)
+  local all, inside = 0, 0
+  for peer in pairs(self.peers) do
+    all = all + 1
+    if peer:is_inside() then inside = inside + 1 end
+  end
+  return all, inside
+end
+
+-- Whom to send away for somebody with more right to be here: nobody who waits for
+-- an answer; first what the script has started, last who watches.
+local function victim_of(self)
+  local best, best_rank
+  for peer in pairs(self.peers) do
+    local rank = (peer:is_inside() and 0 or peer.class == "owner" and 2 or 1) + (peer.watching and 4 or 0)
+    if peer:is_idle() and (not best or rank < best_rank or rank == best_rank and peer.active < best.active) then
+      best, best_rank = peer, rank
+    end
+  end
+  return best
+end
+
+local function admit(self, peer)
+  local all, inside = count(self)
+  local is_script = peer.who.pid == self.script()
+  local full = all >= PEERS or peer:is_inside() and not is_script and inside >= PEERS - KEPT
+  -- The owner and the script itself always find a place, unless all others wait for answers.
+  if full and (is_script or peer.who.own and not peer:is_inside()) then
+    local victim = victim_of(self)
+    if victim then victim:refuse("the agent needs this connection for another; connect again", "busy") end
+    full = not victim
+  end
+  if full then return peer:refuse("too many connections to the agent; try again", "busy") end
+  self.peers[peer] = true
+  peer.task = self.tasks:spawn("peer", peer.run, peer)
+end
+
 function Server:accept()
-  local watch = { fd = self.listener:fd(), read = true }
+  local watch, taken = { fd = self.listener:fd(), read = true }, 0
   while true do
     local channel, message, code = self.listener:accept()
-    local count = 0
-    for _ in pairs(self.peers) do count = count + 1 end
-    if channel and count >= PEERS then
-      channel:send(self.json.encode { ok = false, message = "too many connections to the agent", code = "busy" })
-      channel:close()
-    elseif channel then
-      local peer = setmetatable({ channel = channel, server = self }, Peer)
-      self.peers[peer] = true
-      peer.task = self.tasks:spawn("peer", peer.run, peer)
+    local who
+    if channel then who, message, code = channel:peer(self.user, self.group) end
+    if who then
+      admit(self, peers.new(self, channel, who))
+      taken = taken + 1
+      if taken % TURN == 0 then self.tasks:turn() end
     elseif code == "again" then
       self.tasks:watch { watch }
     else
       self.log(("control: accept: %s (%s)"):format(message, code))
+      if channel then channel:close() end
       self.tasks:wait(1)
     end
   end
 end
 
+--- Drop whoever leaves most unread, until all together is bearable.
+function Server:relieve()
+  local total, worst, most = 0, nil, 0
+  for peer in pairs(self.peers) do
+    local queued = peer.channel:queued()
+    total = total + queued
+    if queued > most then worst, most = peer, queued end
+  end
+  if total <= UNREAD then return end
+  self.log(("control: a peer is dropped: %d bytes of answers are not read, %d of them by it"):format(total, most))
+  worst:close()
+end
+
 --- Tell an event to everyone who watches.
 function Server:broadcast(event)
+  local watching = {}
   for peer in pairs(self.peers) do
-    if peer.watching then peer:send(event) end
+    if peer.watching then watching[#watching + 1] = peer end
   end
+  for _, peer in ipairs(watching) do peer:send(event) end
 end
 
 local Client = {}

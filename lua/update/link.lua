@@ -40,6 +40,8 @@ local function take(self, line)
   if type(object) ~= "table" then return end
   if object.event then
     self.tasks:spawn("event", self.on_event, object)
+  elseif object.id == nil then -- of no call: why the connection is ended
+    self.why, self.code = object.message, object.code
   elseif object.ok then
     settle(self, object.id, object.result)
   else
@@ -51,8 +53,9 @@ local function lose(self)
   self.channel:close()
   self.channel = nil
   for id in pairs(self.pending) do
-    settle(self, id, nil, "the agent went away before it answered", "network")
+    settle(self, id, nil, self.why or "the agent went away before it answered", self.why and self.code or "network")
   end
+  self.why, self.code = nil, nil
 end
 
 local function send(self, request)

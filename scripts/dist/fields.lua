@@ -27,8 +27,8 @@ local function bounds(field)
     out[#out + 1] = ("At least %d."):format(field.min)
   elseif most then
     out[#out + 1] = ("From %d to %d."):format(field.min, most)
-  elseif field.type == "list" or field.type == "array" and field.most then
-    out[#out + 1] = ("At most %d elements."):format(field.most)
+  elseif field.type == "list" or field.type == "names" or field.type == "array" and field.most then
+    out[#out + 1] = ("At most %d elements."):format(field.most or field.max)
   elseif field.max then
     out[#out + 1] = ("At most %d bytes."):format(field.max)
   end
@@ -37,8 +37,8 @@ local function bounds(field)
 end
 
 -- What a type's name alone does not say.
-local types = { word = "string", topic = "string", text = "string", list = "array", path = "path", url = "URL",
-  data = "table", block_size = "integer", restart = "array or string" }
+local types = { word = "string", topic = "string", text = "string", list = "array", names = "array", path = "path",
+  url = "URL", data = "table", block_size = "integer", restart = "array or string" }
 
 local function sentence(text)
   text = text:sub(1, 1):upper() .. text:sub(2)

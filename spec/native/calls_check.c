@@ -58,7 +58,7 @@ static int talk(const struct scratch *s, struct up_error *err)
     struct up_channel *ours = NULL, *theirs = NULL;
     const char *line;
     char path[512];
-    long rc = up_listener_open(&listener, scratch_path(s, "socket", path), err);
+    long rc = up_listener_open(&listener, scratch_path(s, "socket", path), NULL, err);
 
     if (rc == 0)
         rc = up_channel_connect(&ours, path, err);
