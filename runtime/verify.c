@@ -4,6 +4,7 @@
 #include "digest.h"
 #include "error.h"
 #include "index_reader.h"
+#include "script_archive.h"
 #include "tar.h"
 
 #include <stdlib.h>
@@ -19,6 +20,7 @@ struct up_verify {
     uint64_t stored_at;           /* of the block in the file */
     struct up_index_reader check; /* the index is read again, so it is checked again */
     struct up_verify_counts counts;
+    struct up_script_archive archive; /* of a script part */
     struct up_codec *codec;
     uint8_t *stored, *content; /* a block each */
     bool done;
@@ -110,6 +112,7 @@ static int begin_part(struct up_verify *v, struct up_error *err)
     if (v->check.rc < 0)
         return up_fail(err, v->check.rc, "%s", v->check.why.message);
     v->stored_at = data;
+    up_script_archive_begin(&v->archive, v->manifest->part[v->part].size);
     return 0;
 }
 
@@ -120,6 +123,8 @@ static int end_part(struct up_verify *v, struct up_error *err)
     int rc = up_index_reader_end(&v->check, err);
 
     up_index_reader_release(&v->check);
+    if (rc == 0 && part->kind == UP_SCRIPT)
+        rc = up_script_archive_end(&v->archive, err);
     if (rc == 0)
         rc = check_frame(v, end, v->layout->data_offset[v->part] + up_tar_padded(part->data_size), err);
     v->block = 0;
@@ -148,7 +153,12 @@ static int check_content(struct up_verify *v, const struct up_block *block, stru
     if (block->encoding == UP_COPY || block->encoding == UP_DELTA)
         return 0;
     rc = up_codec_decode(v->codec, block->encoding, v->stored, block->stored, v->content, block->length, err);
-    return rc < 0 ? rc : check_digest(v, v->content, block->length, block->digest, "decoded", err);
+    if (rc == 0)
+        rc = check_digest(v, v->content, block->length, block->digest, "decoded", err);
+    /* A device would find it out after it has fetched all of it. */
+    if (rc == 0 && v->manifest->part[v->part].kind == UP_SCRIPT)
+        rc = up_script_archive_feed(&v->archive, v->content, block->length, err);
+    return rc;
 }
 
 static int check_block(struct up_verify *v, struct up_error *err)

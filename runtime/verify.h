@@ -1,7 +1,8 @@
 /*
  * verify.h -- a whole package checked to the end of the file: signature,
- * indexes, every block as stored and as decoded, every byte in between. Copy
- * and delta blocks, which take the old image, are checked as stored.
+ * indexes, every block as stored and as decoded, every byte in between, and that
+ * a script is an archive which a device extracts (script_archive.h). Copy and
+ * delta blocks, which take the old image, are checked as stored.
  *
  * For packages in files, where they are made. A device does the same while it
  * installs. Pull style, a block a step; memory is two blocks.

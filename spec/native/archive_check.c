@@ -11,6 +11,7 @@
 
 #include "codec.h"
 #include "generation.h"
+#include "script_archive.h"
 #include "sim.h"
 #include "tar.h"
 
@@ -304,6 +305,18 @@ static int extract(struct sim *sim, const struct archive *a, struct up_error *er
     return up_generation_extract(sim_storage(sim), "/state/spool", a->size, "/state/script", 7, err);
 }
 
+/* What verify says of it, whatever the pieces that it comes in. */
+static int verdict(const struct archive *a, size_t piece, struct up_error *err)
+{
+    struct up_script_archive check;
+    int rc = 0;
+
+    up_script_archive_begin(&check, a->size);
+    for (size_t at = 0; rc == 0 && at < a->size; at += piece)
+        rc = up_script_archive_feed(&check, a->data + at, a->size - at < piece ? a->size - at : piece, err);
+    return rc < 0 ? rc : up_script_archive_end(&check, err);
+}
+
 static void judge(const char *name, int rc, int code, bool clean, const struct up_error *err)
 {
     cases++;
@@ -330,8 +343,11 @@ static void refuse_archive(const char *name, const struct archive *a)
     rc = extract(sim, a, &err);
     clean = elsewhere(sim) == before && !sim_exists(sim, "/state/script/7") && sim_open_files(sim) == 0;
     judge(name, rc, UP_UNTRUSTED, clean, &err);
+    judge(name, verdict(a, a->size ? a->size : 1, &err), UP_UNTRUSTED, true, &err);
+    judge(name, verdict(a, 7, &err), UP_UNTRUSTED, true, &err);
     put_piece(&good, &main);
     put_end(&good, END_GOOD);
+    must(verdict(&good, 1, &err), &err);
     must(extract(sim, &good, &err), &err);
     assert_true(sim_exists(sim, "/state/script/7/main.lua") && !sim_exists(sim, "/state/script/7.new"));
     assert_true(elsewhere(sim) == before);
@@ -515,6 +531,7 @@ static void test_depth(void **state)
     put_piece(a, &(struct piece)MAIN);
     put_end(a, END_GOOD);
     sim_put_dir(sim, "/state/script", 0755);
+    must(verdict(a, 100, &err), &err);
     must(extract(sim, a, &err), &err);
     must(extract(sim, a, &err), &err);
     sim_free(sim);

@@ -1,0 +1,48 @@
+/*
+ * script_archive.h -- whether a tar is one that a device takes for its script.
+ *
+ * Canonical headers (tar.h) and names that rise, each below a directory that
+ * came before it; a main.lua; zeros where there is nothing; an end mark, and
+ * nothing behind it. It is what extraction (generation.h) refuses, known without
+ * a file system; native.archive holds the two together.
+ *
+ *     begin -> feed* -> end       for bytes in order, in pieces of any size
+ *     begin -> member* -> end     for who reads the archive itself
+ */
+#ifndef UP_SCRIPT_ARCHIVE_H
+#define UP_SCRIPT_ARCHIVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tar.h"
+
+struct up_error;
+
+struct up_script_archive {
+    uint64_t size, at; /* bytes of the archive; how many were fed */
+    uint64_t content;  /* bytes of the member that are to come */
+    uint64_t padding;  /* zeros behind them */
+    bool ended;        /* only zeros are to come */
+    bool has_main;
+    size_t filled;
+    uint8_t header[UP_TAR_BLOCK];
+    char last[UP_TAR_NAME_MAX + 1]; /* name of the last member */
+    /* Lengths of those starts of `last` that are members; which are directories. */
+    unsigned starts;
+    uint16_t length[UP_TAR_NAME_MAX + 1];
+    bool directory[UP_TAR_NAME_MAX + 1];
+};
+
+void up_script_archive_begin(struct up_script_archive *a, uint64_t size);
+/* Errors: UP_UNTRUSTED, with what is wrong. */
+int up_script_archive_feed(struct up_script_archive *a, const uint8_t *bytes, size_t len,
+                           struct up_error *err);
+/* The next member, whose header is canonical. Errors: UP_UNTRUSTED. */
+int up_script_archive_member(struct up_script_archive *a, const struct up_tar_entry *entry,
+                             struct up_error *err);
+/* All of it came. Errors: UP_UNTRUSTED. */
+int up_script_archive_end(const struct up_script_archive *a, struct up_error *err);
+
+#endif
