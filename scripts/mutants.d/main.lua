@@ -1,0 +1,257 @@
+--- Makes wrong programs, one line each, and sees whether a check notices.
+--
+--   lua5.4 main.lua BUILD [--sample N] [--seed S] [--module NAME] [--part I/N] [--list]
+--
+-- Run from the top of the tree, after a build. Of each module the same share is
+-- taken, picked by the seed. A wrong line is compiled as the build compiles it
+-- and linked before the library into the checks of that module. For each one
+-- that does not go unnoticed nothing is printed; `LIVE` lines are those that
+-- nothing noticed, `listed` ones those that scripts/mutants.d/listed.lua
+-- gives a reason for. The last line counts.
+--
+-- @module main
+
+local here = arg[0]:match "^(.*)/[^/]*$"
+package.path = here .. "/?.lua;" .. package.path
+
+local listed = require "listed"
+local modules = require "modules"
+local operators = require "operators"
+
+local LIMIT = 60 -- seconds for one check: a wrong program may not end
+
+local function read(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read "a"
+  file:close()
+  return text
+end
+
+local function write(path, text)
+  local file = assert(io.open(path, "wb"))
+  assert(file:write(text))
+  assert(file:close())
+end
+
+local function output(command)
+  local pipe = assert(io.popen(command))
+  local text = pipe:read "a"
+  pipe:close()
+  return text
+end
+
+local function options()
+  local o, i = { seed = 1, part = 0, parts = 1, build = arg[1] }, 2
+  while arg[i] do
+    local name, value = arg[i], arg[i + 1]
+    if name == "--list" then
+      o.list, i = true, i + 1
+    elseif name == "--part" then
+      o.part, o.parts, i = tonumber(value:match "^%d+"), tonumber(value:match "%d+$"), i + 2
+    elseif name == "--module" then
+      o.module, i = value, i + 2
+    else
+      o[name:match "^%-%-(%a+)$" or error("unknown option " .. name)], i = tonumber(value), i + 2
+    end
+  end
+  return o
+end
+
+local function sorted(names)
+  local result = {}
+  for name in pairs(names) do result[#result + 1] = name end
+  table.sort(result)
+  return result
+end
+
+-- splitmix64: the same picks on every machine.
+local function generator(seed)
+  local state = seed
+  return function(most)
+    state = state + 0x9e3779b97f4a7c15
+    local z = state
+    z = (z ~ z >> 30) * 0xbf58476d1ce4e5b9
+    z = (z ~ z >> 27) * 0x94d049bb133111eb
+    return math.tointeger(((z ~ z >> 31) >> 1) % most) + 1
+  end
+end
+
+local function shuffle(list, random)
+  for i = #list, 2, -1 do
+    local j = random(i)
+    list[i], list[j] = list[j], list[i]
+  end
+end
+
+-- Where a module lies: anywhere below runtime/.
+local function source_of(name)
+  return output(("find runtime -name %s.c"):format(name)):match "[^\n]+"
+end
+
+local function all_mutants(only)
+  local result = {}
+  for _, name in ipairs(sorted(modules.checks)) do
+    local path = (not only or only == name) and source_of(name)
+    if path then
+      local text = read(path)
+      local list = operators.of(text)
+      for _, m in ipairs(list) do
+        m.module, m.path, m.source = name, path, text
+      end
+      result[#result + 1] = list
+    elseif not only then
+      error(("%s: no such module below runtime/"):format(name))
+    end
+  end
+  return result
+end
+
+-- In the order in which they are tried: an equal share of each module as long as it has some.
+local function pick(lists, seed)
+  local random, result, at = generator(seed), {}, 1
+  for _, list in ipairs(lists) do shuffle(list, random) end
+  shuffle(lists, random)
+  repeat
+    local found = false
+    for _, list in ipairs(lists) do
+      if list[at] then
+        result[#result + 1], found = list[at], true
+      end
+    end
+    at = at + 1
+  until not found
+  return result
+end
+
+local Bench = {}
+Bench.__index = Bench
+
+local function new_bench(build)
+  local dir, top = output "mktemp -d":match "[^\n]+", output "pwd":match "[^\n]+"
+  return setmetatable({ build = build, dir = dir, top = top, commands = {}, originals = {} }, Bench)
+end
+
+function Bench:command(target)
+  if not self.commands[target] then
+    local last
+    for line in output(("ninja -C %s -t commands %s"):format(self.build, target)):gmatch "[^\n]+" do last = line end
+    self.commands[target] = assert(last, "no command makes " .. target)
+  end
+  return self.commands[target]
+end
+
+-- Compile a text in the place of a module's source; the path of the object, or nil.
+function Bench:compile(mutant, text)
+  local source, object = ("%s/%s.c"):format(self.dir, mutant.module), ("%s/%s.o"):format(self.dir, mutant.module)
+  local command = self:command(("CMakeFiles/moult_runtime.dir/%s.o"):format(mutant.path))
+  write(source, text)
+  command = command:gsub("^ccache ", ""):gsub(" %-MD.*$", ""):gsub(" %-Werror", " -w"):gsub(" %-O%d", " -O1")
+  local folder = ("%s/%s"):format(self.top, mutant.path:match "^(.*)/") -- its private headers
+  if os.execute(("cd %s && %s -I %s -c %s -o %s 2>/dev/null"):format(self.build, command, folder, source, object)) then
+    return object
+  end
+end
+
+-- The object's code, to tell changes that change nothing.
+function Bench:original(mutant)
+  if not self.originals[mutant.module] then
+    self.originals[mutant.module] = read(assert(self:compile(mutant, mutant.source), "does not compile as it is"))
+  end
+  return self.originals[mutant.module]
+end
+
+-- Link a check with the object; its path.
+function Bench:link(check, object)
+  local program = ("%s/%s"):format(self.dir, check)
+  local place = " %-o " .. check:gsub("%p", "%%%0")
+  local command = self:command(check):gsub(place, (" %s -o %s"):format(object, program), 1)
+  if os.execute(("cd %s && { %s ; } >/dev/null 2>&1"):format(self.build, command)) then return program end
+  error(("%s cannot be linked with %s"):format(check, object))
+end
+
+function Bench:notices(check, words, object)
+  local program = self:link(check, object)
+  local ok = os.execute(("cd %s && ulimit -v 4000000 && timeout -k 1 %d %s %s >%s/out 2>&1 </dev/null"):format(
+    self.build, LIMIT, program, words, self.dir))
+  os.remove(program)
+  return not ok
+end
+
+local function changed(mutant)
+  local number, lines = 0, {}
+  for line in (mutant.source .. "\n"):gmatch "(.-)\n" do
+    number = number + 1
+    lines[number] = line
+  end
+  if mutant.swap then
+    lines[mutant.line], lines[mutant.line + 1] = lines[mutant.line + 1], lines[mutant.line]
+  else
+    lines[mutant.line] = mutant.to
+  end
+  return table.concat(lines, "\n")
+end
+
+--- "none" does not compile, "same" the same code, or what noticed it; nil: nothing did.
+function Bench:try(mutant)
+  local original = self:original(mutant)
+  local object = self:compile(mutant, changed(mutant))
+  if not object then return "none" end
+  if read(object) == original then return "same" end
+  for _, check in ipairs(modules.checks[mutant.module]) do
+    if self:notices(check .. "_check", "", object) then return check end
+  end
+  for _, last in ipairs(modules.all) do
+    if self:notices(last[1], last[2] or "", object) then return last[1] end
+  end
+end
+
+function Bench:close()
+  os.execute("rm -rf " .. self.dir)
+end
+
+local function trim(text)
+  return (text:gsub("^%s+", ""))
+end
+
+local function key_of(mutant)
+  return ("%s:%s: %s => %s"):format(mutant.module, mutant.inside, trim(mutant.from),
+    mutant.swap and "after " .. trim(mutant.to) or trim(mutant.to))
+end
+
+local function main()
+  local o = options()
+  local lists = all_mutants(o.module)
+  local chosen, most = pick(lists, o.seed), (o.sample or math.huge) / o.parts
+  local bench = new_bench(o.build)
+  local count = { made = 0, noticed = 0, listed = 0, live = 0, same = 0 }
+  for i, mutant in ipairs(chosen) do
+    if (i - 1) % o.parts == o.part and count.made < most then
+      local key = key_of(mutant)
+      if o.list then
+        print(("%s:%d %s"):format(mutant.path, mutant.line, key))
+      else
+        local reason, how = listed[key], nil
+        if not reason then how = bench:try(mutant) end
+        if reason then
+          count.listed = count.listed + 1
+          print(("  listed %s:%d %s (%s)"):format(mutant.path, mutant.line, key, reason))
+        elseif how == "same" then
+          count.same = count.same + 1
+        elseif how == nil then
+          count.live = count.live + 1
+          print(("  LIVE %s:%d %s"):format(mutant.path, mutant.line, key))
+        elseif how ~= "none" then
+          count.noticed = count.noticed + 1
+        end
+        if how ~= "none" and how ~= "same" then count.made = count.made + 1 end
+        io.stdout:flush()
+      end
+    end
+  end
+  bench:close()
+  print(("mutants: %d wrong lines, %d noticed, %d listed with the reason, %d live; %d more are the same code"):format(
+    count.made, count.noticed, count.listed, count.live, count.same))
+  os.exit(count.live == 0)
+end
+
+main()

@@ -1,0 +1,131 @@
+--- Wrong lines: what a single line of C may become by one slip.
+--
+-- Pure text: no parser. A change that does not compile, or compiles to the
+-- same code, is found out later and does not count.
+--
+-- @module operators
+
+local M = {}
+
+-- The ways of being wrong; each maps a line to what it may become.
+local ways = {}
+
+local function replace_each(line, pattern, with, found)
+  local at = 1
+  while true do
+    local first, last = line:find(pattern, at)
+    if not first then return end
+    local part = line:sub(first, last)
+    local changed = part:gsub(pattern, with, 1)
+    if changed ~= part then found(line:sub(1, first - 1) .. changed .. line:sub(last + 1)) end
+    at = first + 1
+  end
+end
+
+local CALL = "[%a_][%w_%->%.]*%b()"
+
+function ways.condition(line, found)
+  local indent, condition, rest = line:match "^(%s*if) (%b())(%s*{?)$"
+  if indent then found(("%s (!%s)%s"):format(indent, condition, rest)) end
+end
+
+local RELATIONS = { [" < "] = " <= ", [" <= "] = " < ", [" > "] = " >= ", [" >= "] = " > ", [" == "] = " != ",
+  [" != "] = " == ", [" && "] = " || ", [" || "] = " && " }
+
+function ways.relation(line, found)
+  for from, to in pairs(RELATIONS) do
+    local at = 1
+    while true do
+      local first, last = line:find(from, at, true)
+      if not first then break end
+      -- A call's success taken for a failure never goes unnoticed.
+      if not (from == " < " and line:find("^ < 0[%s%);]", first)) then
+        found(line:sub(1, first - 1) .. to .. line:sub(last + 1))
+      end
+      at = last
+    end
+  end
+end
+
+-- A call that is left out, and one whose failure nobody looks at.
+function ways.call(line, found)
+  -- Memory that is not freed is for the sanitizers.
+  if line:find "^%s+[%a_][%w_%->%.]*%b();$" and not line:find "^%s*return" and not line:find "^%s*free%(" then
+    found "    ;"
+  end
+  replace_each(line, CALL .. " < 0", function() return "false" end, found)
+  replace_each(line, "(" .. CALL .. ") < 0", function(call) return ("(%s < 0 && false)"):format(call) end, found)
+end
+
+function ways.assignment(line, found)
+  if line:find "^%s+[%a_][%w_%->%.%[%]]* [|&%+%-]?= .*;$" or line:find "^%s+[%a_][%w_%->%.%[%]]*[%+%-][%+%-];$" then
+    found "    ;"
+  end
+end
+
+-- Bounds by one.
+function ways.bound(line, found)
+  replace_each(line, " ([%+%-]) 1([^%w%.])", function(_, after) return after end, found)
+  replace_each(line, " ([<>]=?) ([A-Z][A-Z0-9_]+)([^%w_%(])", function(relation, name, after)
+    return (" %s (%s + 1)%s"):format(relation, name, after)
+  end, found)
+end
+
+-- Two steps in the other order.
+function ways.order(line, found)
+  local before, one, two, after = line:match("^(%s*if %()(" .. CALL .. " < 0) || (" .. CALL .. " < 0)(.*)$")
+  if one and one ~= two then found(("%s%s || %s%s"):format(before, two, one, after)) end
+end
+
+function ways.answer(line, found)
+  replace_each(line, "return true;", "return false;", found)
+  replace_each(line, "return false;", "return true;", found)
+end
+
+-- What is code, line by line, with the function that it belongs to.
+local function code_lines(text)
+  local result, number, comment, inside = {}, 0, false, nil
+  local opened
+  for line in (text .. "\n"):gmatch "(.-)\n" do
+    number = number + 1
+    if not comment and line:find "^%a" then opened = line:match "([%w_]+)%(" or opened end
+    if line == "{" then inside = opened elseif line:find "^}" then inside = nil end
+    local code = not comment and inside and line:find "^    " and not line:find "^%s*[/%*#]"
+    if line:find("/*", 1, true) and not line:find("*/", 1, true) then comment = true end
+    if comment and line:find("*/", 1, true) then comment = false end
+    result[number] = { text = line, code = code and true or false, inside = inside }
+  end
+  return result
+end
+
+local NAMES = { "answer", "assignment", "bound", "call", "condition", "order", "relation" }
+
+--- Every wrong line of a C file.
+-- @tparam string text
+-- @treturn table array of {line = number, way, inside = function's name, from, to}; `swap` = true: from and the
+--   line after it change places
+function M.of(text)
+  local lines, result, known = code_lines(text), {}, {}
+  local function simple(at)
+    local l = lines[at]
+    return l and l.code and l.text:find "^%s+[%a_][%w_%->%.]*%b();$" and not l.text:find "^%s*return"
+  end
+  for number, l in ipairs(lines) do
+    if l.code then
+      for _, way in ipairs(NAMES) do
+        ways[way](l.text, function(to)
+          if known[number .. to] then return end
+          known[number .. to] = true
+          result[#result + 1] = { line = number, way = way, inside = l.inside, from = l.text, to = to }
+        end)
+      end
+      if simple(number) and simple(number + 1) and l.text ~= lines[number + 1].text then
+        result[#result + 1] = { line = number, way = "order", inside = l.inside, from = l.text,
+          to = lines[number + 1].text, swap = true }
+      end
+    end
+  end
+  return result
+end
+
+return M
