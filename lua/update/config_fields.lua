@@ -13,10 +13,10 @@ local function field(name, kind, meaning, options)
 end
 
 local slots = {
-  field("a", "path", "slot a: a file, a block device, raw flash (/dev/mtdN) or a UBI volume (/dev/ubiN_M)",
+  field("a", "path", "slot a: a file, a block device, raw flash (/dev/mtdN), a UBI volume (/dev/ubiN_M), or a link",
     { required = true }),
-  field("b", "path", "slot b: a file, a block device, raw flash (/dev/mtdN) or a UBI volume (/dev/ubiN_M); a core "
-    .. "is never changed in place, not by a delta either, so it takes two", { required = true }),
+  field("b", "path", "slot b: a file, a block device, raw flash (/dev/mtdN), a UBI volume (/dev/ubiN_M), or a link; a "
+    .. "core is never changed in place, not by a delta either, so it takes two", { required = true }),
 }
 
 local core = {
