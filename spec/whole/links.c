@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "channel.h"
+#include "peer.h"
 #include "processes.h"
 
 #define ROOM ((size_t)256 * 1024)
@@ -167,12 +168,15 @@ int link_connect(void)
  * The control socket, below channel.h.
  */
 
+/* Of the header's own type, so that neither can change alone. */
 #define WRAP(type, name, parameters) \
-    type __wrap_##name parameters;   \
+    __typeof__(name) __wrap_##name;  \
     type __wrap_##name parameters
 
-WRAP(int, up_listener_open, (struct up_listener * *out, const char *path, struct up_error *err))
+WRAP(int, up_listener_open,
+     (struct up_listener * *out, const char *path, const struct up_access *access, struct up_error *err))
 {
+    (void)access;
     if (stage.current->dead)
         return up_fail(err, UP_WRITE, "socket %s: killed", path);
     if (net.listener)
@@ -205,4 +209,20 @@ WRAP(void, up_listener_close, (struct up_listener * l))
 {
     if (l && net.listener == stage.current)
         net.listener = NULL;
+}
+
+/* Everybody here is root. */
+WRAP(int, up_peer_of, (int fd, struct up_peer *out, struct up_error *err))
+{
+    struct end *e = end_of(fd);
+
+    if (!e || e->peer < 0)
+        return up_fail(err, UP_INTERNAL, "the peer is gone");
+    *out = (struct up_peer){.pid = net.end[e->peer].owner->pid};
+    return 0;
+}
+
+WRAP(bool, up_peer_descends, (pid_t pid, pid_t ancestor))
+{
+    return pid == ancestor;
 }

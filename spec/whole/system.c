@@ -110,9 +110,9 @@ static pid_t p_start(struct up_processes *system, const char *const argv[], int 
     player_start(p, p->who == AGENT ? agent_run : script_run);
     p->link = pair[1];
     *link = pair[0];
-    trace("%s is started: %s", argv[1] + 2, p->who == SCRIPT ? argv[4] : "");
+    trace("%s is started: %s", argv[1] + 2, p->who == SCRIPT ? argv[2] : "");
     if (p->who == SCRIPT)
-        judge_script_start(argv[4], p);
+        judge_script_start(argv[2], p);
     return p->pid;
 }
 
