@@ -182,10 +182,11 @@ static void set_trouble(lua_State *L, const struct up_device *d)
 }
 
 /* device:status() -> { phase, release, core {name, version, running, tries},
- * script {version, generation}, floor, time {now, trusted, set}, kept_out (days),
+ * script {version, generation, damage: what is wrong with its files}, floor, time {now, trusted, set}, kept_out (days),
  * transaction, last, trouble {code, message, updates: whether they work all the same} } */
 static int m_status(lua_State *L)
 {
+    char damage[512];
     struct up_device *d = check_open(L);
     const struct up_journal_state *s = up_device_state(d);
     const struct up_pair *pair = up_status_running(d);
@@ -199,9 +200,12 @@ static int m_status(lua_State *L)
         up_set_integer(L, "tries", up_device_tries(d));
     }
     lua_pop(L, 1);
-    lua_createtable(L, 0, 2);
+    lua_createtable(L, 0, 3);
     up_set_string(L, "version", pair->script_version);
     up_set_integer(L, "generation", up_device_generation(d));
+    up_device_damage(d, damage, sizeof damage);
+    if (damage[0])
+        up_set_string(L, "damage", damage);
     lua_setfield(L, -2, "script");
     set_floor(L, s);
     set_trouble(L, d);
@@ -402,6 +406,17 @@ static int m_source(lua_State *L)
     up_set_string(L, "slot", up_device_running(d) ? "b" : "a");
     up_set_string(L, "mounted", states[mounted]);
     return 1;
+}
+
+/* device:learn_script() -> true | nil, message, "again" (call again) | nil, message, code:
+ * remember the digest of a script that an older program installed */
+static int m_learn_script(lua_State *L)
+{
+    struct up_device *d = check_open(L);
+    struct up_error err;
+    int rc = up_device_learn_script(d, &err);
+
+    return rc == UP_AGAIN ? up_push_again(L) : push_done(L, rc, &err);
 }
 
 /* device:begin(package) -> true */
@@ -623,6 +638,7 @@ static const luaL_Reg methods[] = {
     {"reload", m_reload},
     {"spool", m_spool},
     {"learn_source", m_learn_source},
+    {"learn_script", m_learn_script},
     {"source", m_source},
     {"begin", m_begin},
     {"finish", m_finish},

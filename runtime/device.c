@@ -74,13 +74,9 @@ bool up_device_take_fresh(struct up_device *d)
 
 uint32_t up_device_generation(const struct up_device *d)
 {
-    unsigned running = d->boot_state.running;
+    uint32_t n = up_device_pair(d)->generation;
 
-    if (up_device_on_trial(d) && !up_device_has_core(d) && !d->uncounted)
-        return d->state.tx.generation;
-    /* A slot without a pair is about to be left; should that fail, the other
-     * pair's script is the only one there is. */
-    return d->state.slot[d->state.slot[running].present ? running : !running].generation;
+    return d->instead && d->broken == n ? d->instead : n;
 }
 
 const char *up_device_path(const struct up_device *d, const char *name, char *buf, size_t len)
@@ -212,6 +208,8 @@ void up_device_close(struct up_device *d)
         return;
     up_device_finish_free(d);
     up_device_source_free(d);
+    up_device_check_free(d);
+    up_device_image_free(d);
     up_device_forget_kept(d);
     free(d->permit);
     if (d->lock >= 0)
@@ -357,6 +355,36 @@ int up_device_gates(const struct up_device *d, const struct up_manifest *m, stru
     return up_gates_ask(report, m, &facts, err);
 }
 
+/* Whether the pair of a slot was confirmed: all are, but for one that is armed
+ * or on trial. */
+static bool is_confirmed(const struct up_device *d, unsigned slot)
+{
+    const struct up_journal_state *s = &d->state;
+
+    if (!s->slot[slot].present || d->provisioning)
+        return false;
+    return s->phase < UP_ARMING || !up_device_has_core(d) || slot != s->tx.target;
+}
+
+/* For a start that finds no journal. That it fails is no reason to stop: it is
+ * tried again at the next start. */
+static void mark_confirmed(struct up_device *d, const char *script_dir)
+{
+    struct up_error ignored;
+
+    for (unsigned i = 0; i < UP_SLOTS; i++) {
+        uint32_t n = d->state.slot[i].generation;
+        char letters[UP_SLOTS + 1] = "";
+        size_t len = 0;
+
+        for (unsigned j = 0; j < UP_SLOTS; j++)
+            if (is_confirmed(d, j) && d->state.slot[j].generation == n)
+                letters[len++] = (char)('a' + j);
+        if (len > 0 && is_confirmed(d, i))
+            up_generation_mark(d->storage, script_dir, n, letters, &ignored);
+    }
+}
+
 static int clean(struct up_device *d, struct up_error *err)
 {
     uint32_t keep[UP_SLOTS + 1];
@@ -373,6 +401,7 @@ static int clean(struct up_device *d, struct up_error *err)
     if (d->state.phase != UP_IDLE)
         keep[count++] = d->state.tx.generation;
     up_device_path(d, "script", path, sizeof path);
+    mark_confirmed(d, path);
     if (up_generation_clean(d->storage, path, keep, count, &why) < 0 ||
         up_generation_link(d->storage, path, up_device_generation(d), &why) < 0) {
         *err = why;

@@ -139,7 +139,7 @@ int up_device_begin(struct up_device *d, const struct up_manifest *m, struct up_
  * compare, extract, ask the gates, arm. Takes long: UP_AGAIN means call again,
  * nothing to wait for; 0 means armed, or provisioned.
  * Errors: UP_CORRUPT or UP_WRITE the medium gave something else back;
- * UP_UNTRUSTED the script archive; gates; UP_NOSPACE. None arms anything.
+ * UP_UNTRUSTED the script archive, or the head as it reads back; gates; UP_NOSPACE. None arms anything.
  */
 int up_device_finish(struct up_device *d, const struct up_manifest *m, struct up_error *err);
 /* How the last finish() read back what was written: of its parts, the least
@@ -212,7 +212,8 @@ int up_device_last_resort(struct up_storage *storage, const struct up_config *co
 /* Whether the pair is on trial (or its confirmation is under way). */
 bool up_device_on_trial(const struct up_device *d);
 /* Without restarting the device: begin the trial of an armed script-only
- * release. Errors: UP_NOTHING not armed; UP_RESTART it needs a restart. */
+ * release. Errors: UP_NOTHING not armed; UP_RESTART it needs a restart;
+ * UP_UNTRUSTED, UP_INCOMPATIBLE as by up_device_inspect(): it was withdrawn. */
 int up_device_begin_trial(struct up_device *d, struct up_error *err);
 /* Whether what is armed or on trial came with a core, so that changing to it,
  * or back, takes a restart. */
@@ -229,6 +230,35 @@ bool up_device_has_core(const struct up_device *d);
  * nothing is confirmed, and up_device_retry() finds out when the trial can go on.
  */
 int up_device_trial_start(struct up_device *d, enum up_start_action *action, struct up_error *err);
+/*
+ * After a start on trial was counted, and before it is made: is what was armed
+ * still what it was? Its manifest must be signed by a key that is trusted now,
+ * the slot must be who it was, and the script what was signed; a script that is
+ * not is made again from its archive. Otherwise, when the pair is confirmed: is
+ * its script what was signed? One that is not is made again, for the next start
+ * (up_device_put_script()); it may go on meanwhile, and whenever it likes.
+ * UP_AGAIN: call again, nothing to wait for. 0: all is well, or will be.
+ * Errors: UP_UNTRUSTED, UP_INCOMPATIBLE, UP_CORRUPT: not to be started on trial,
+ * see up_device_withdraw(); of a confirmed one, `status` says it from now on;
+ * UP_WRITE, UP_INTERNAL it cannot be told.
+ */
+int up_device_inspect(struct up_device *d, struct up_error *err);
+/* What up_device_inspect() found wrong with the script that is to run; "" when nothing. */
+void up_device_damage(const struct up_device *d, char *out, size_t len);
+/* Before a start of a confirmed script: put what was made again in its place.
+ * Nothing may run it. What goes wrong is not an error: the old one is started. */
+void up_device_put_script(struct up_device *d);
+/* A pair of a journal of before form 3: read its script once, while the device is
+ * idle, and remember its digest. UP_AGAIN: call again; 0: known, or not now. */
+int up_device_learn_script(struct up_device *d, struct up_error *err);
+/*
+ * Give up what is armed or on trial, for `code` and `why`, which are not the
+ * release's fault: it is not quarantined, and may be installed again. Else as
+ * up_device_rollback().
+ */
+int up_device_withdraw(struct up_device *d, int code, const char *why, enum up_start_action *action,
+                       struct up_error *err);
+
 /* Remember that the current trial start failed for a reason we saw (crash,
  * hang, wrong globals), so that it is not taken for a power loss. */
 int up_device_trial_failed(struct up_device *d, const char *why, struct up_error *err);

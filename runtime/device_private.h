@@ -14,6 +14,8 @@
 struct up_permit;
 struct up_source_check; /* the running slot while it is hashed */
 struct up_finish;       /* where up_device_finish() stands */
+struct up_script_check; /* where up_device_inspect() stands */
+struct up_image_check;
 
 /* What the running slot held when it was hashed. */
 struct up_known_source {
@@ -65,6 +67,11 @@ struct up_device {
     struct up_known_source source;
     struct up_source_check *source_check; /* NULL when not under way */
     struct up_kept kept;
+    struct up_script_check *script_check; /* NULL when not under way */
+    struct up_image_check *image_check;   /* NULL when not under way */
+    uint32_t image_checked;               /* transaction whose image was read by this process */
+    uint32_t mended;                      /* generation whose <n>.mend is ready; 0: none */
+    uint32_t broken, instead; /* generation that cannot be mended, and which runs instead; 0: none */
 };
 
 /* A device that nothing was read of yet; to be closed even when this fails. */
@@ -128,6 +135,15 @@ void up_device_bound_time(const struct up_device *d, struct up_journal_state *ne
 void up_device_finish_free(struct up_device *d);
 void up_device_source_free(struct up_device *d);
 void up_device_forget_kept(struct up_device *d);
+/* The pair whose generation is to run. */
+const struct up_pair *up_device_pair(const struct up_device *d);
+/* What is armed or on trial: still signed by a trusted key, in the slot that it
+ * was armed in. Takes no time. Errors: UP_UNTRUSTED, UP_INCOMPATIBLE. */
+int up_device_check_armed(struct up_device *d, struct up_error *err);
+/* And the image in that slot, when nothing else tells who it is; a piece a call. */
+int up_device_check_image(struct up_device *d, struct up_error *err);
+void up_device_check_free(struct up_device *d);
+void up_device_image_free(struct up_device *d);
 /* Of the first `size` bytes of the running slot; NULL while that is not known. */
 const uint8_t *up_device_source_digest(const struct up_device *d, uint64_t size);
 

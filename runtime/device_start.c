@@ -3,12 +3,14 @@
  * be done, and doing it later.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "device_private.h"
 #include "error.h"
+#include "generation.h"
 #include "keys.h"
 
 const struct up_trouble *up_device_trouble(const struct up_device *d)
@@ -208,6 +210,21 @@ static int go_on(struct up_device *d, enum up_start_action *action, struct up_er
     return err->code;
 }
 
+/* No script runs yet: what mending one left is finished or removed. What cannot
+ * be done now is done at the next start. */
+static void settle_scripts(struct up_device *d)
+{
+    char dir[UP_PATH_SIZE];
+    struct up_error ignored;
+
+    up_device_path(d, "script", dir, sizeof dir);
+    for (int i = 0; i < UP_SLOTS; i++)
+        if (d->state.slot[i].present)
+            up_generation_settle(d->storage, dir, d->state.slot[i].generation, &ignored);
+    if (d->state.phase != UP_IDLE)
+        up_generation_settle(d->storage, dir, d->state.tx.generation, &ignored);
+}
+
 int up_device_start(struct up_device *d, enum up_start_action *action, struct up_error *err)
 {
     *action = UP_START_RUN;
@@ -217,6 +234,7 @@ int up_device_start(struct up_device *d, enum up_start_action *action, struct up
         return err->code;
     }
     d->trouble = (struct up_trouble){.updates = true};
+    settle_scripts(d);
     return go_on(d, action, err);
 }
 
@@ -249,13 +267,38 @@ int up_device_come_up(struct up_device **out, struct up_storage *storage, const 
     return 0;
 }
 
+/* The slot that runs as far as the boot loader says so: 'a' or 'b', or 0. */
+static char running_letter(struct up_storage *storage, const struct up_config *config)
+{
+    struct up_boot_state state;
+    struct up_error ignored;
+    struct up_boot *boot;
+    int slot = -1;
+
+    if (config->boot == UP_BOOT_NONE || up_boot_open(&boot, storage, config, &ignored) < 0)
+        return 0;
+    if (up_boot_read(boot, &state, &ignored) == 0)
+        slot = state.running;
+    else if (up_boot_started(boot, &slot, &ignored) < 0)
+        slot = -1;
+    up_boot_close(boot);
+    return slot < 0 ? 0 : (char)('a' + slot);
+}
+
 int up_device_last_resort(struct up_storage *storage, const struct up_config *config, char *buf, size_t len,
                           struct up_error *err)
 {
-    char current[UP_PATH_SIZE], name[16];
+    char path[UP_PATH_SIZE], name[16];
+    struct up_error ignored;
+    uint32_t n = 0;
 
-    if (snprintf(current, sizeof current, "%s/script/current", config->state) >= (int)sizeof current ||
-        storage->ops->readlink(storage, current, name, sizeof name) < 0 ||
+    /* What was confirmed comes first: the link may point to what was on trial. */
+    if (snprintf(path, sizeof path, "%s/script", config->state) < (int)sizeof path)
+        up_generation_newest(storage, path, config->keys, running_letter(storage, config), &n, &ignored);
+    if (n > 0 && snprintf(buf, len, "%s/%" PRIu32, path, n) < (int)len)
+        return 0;
+    if (snprintf(path, sizeof path, "%s/script/current", config->state) >= (int)sizeof path ||
+        storage->ops->readlink(storage, path, name, sizeof name) < 0 ||
         snprintf(buf, len, "%s/script/%s", config->state, name) >= (int)len)
         return up_fail(err, UP_STATELOST, "state %s: holds no script that could be started", config->state);
     return 0;

@@ -30,12 +30,12 @@ static void add(struct up_gate_report *r, const char *gate, int code, const char
 uint64_t up_gate_space(const struct up_manifest *m)
 {
     const struct up_part *script = up_manifest_part(m, UP_SCRIPT);
-    uint64_t sum = UP_MANIFEST_MAX;
+    uint64_t sum = 2 * UP_MANIFEST_MAX; /* spooled, and kept beside the script */
 
     for (unsigned i = 0; i < m->part_count; i++)
         sum += m->part[i].index_size;
     if (script)
-        sum += 2 * script->size; /* spooled, then extracted */
+        sum += 2 * script->size + script->index_size; /* spooled and kept, and extracted */
     return TENTH(sum);
 }
 

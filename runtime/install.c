@@ -3,8 +3,8 @@
  *
  * Order of durable steps: journal fetching; boot loader forgets the target
  * slot; journal forgets it too; blocks (transfer.c); journal installing; sync
- * and read-back; generation; journal arming; one boot-variable write; journal
- * armed. Each can be repeated.
+ * and read-back; archive and head kept, generation, read-back of that; journal
+ * arming; one boot-variable write; journal armed. Each can be repeated.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -15,17 +15,22 @@
 #include "device_private.h"
 #include "error.h"
 #include "generation.h"
+#include "generation_reader.h"
+#include "minisign.h"
+#include "package.h"
 #include "permit.h"
 #include "seal.h"
 
 #define MATCHES_A_CALL 16 /* blocks read back before the caller gets a turn */
+#define CHUNKS_A_CALL 64  /* of 64 KiB of the extracted script */
 
 struct up_finish {
     unsigned part;  /* of the manifest, being read back */
     uint32_t block; /* next one of it */
     struct up_blocks *blocks;
     struct up_slot *target;
-    struct up_seal *seal; /* of what this process wrote of it; NULL: nothing */
+    struct up_seal *seal;                /* of what this process wrote of it; NULL: nothing */
+    struct up_generation_reader *script; /* the extracted one; NULL: not yet */
 };
 
 static bool has_part(const struct up_manifest *m, enum up_part_kind kind)
@@ -62,6 +67,7 @@ static void make_pair(struct up_pair *pair, const struct up_pair *running, const
         snprintf(pair->core_name, sizeof pair->core_name, "%s", m->core_name);
         pair->core_version = m->core_version;
         pair->core_size = up_manifest_part(m, UP_CORE)->size;
+        pair->identity[0] = '\0';
     }
     if (parts & 1u << UP_SCRIPT)
         snprintf(pair->script_version, sizeof pair->script_version, "%s", m->script_version);
@@ -231,6 +237,7 @@ void up_device_finish_free(struct up_device *d)
 {
     if (!d->finish)
         return;
+    up_generation_reader_close(d->finish->script);
     up_blocks_close(d->finish->blocks);
     up_slot_close(d->finish->target);
     up_seal_free(d->finish->seal);
@@ -290,6 +297,8 @@ static void close_part(struct up_device *d)
 {
     struct up_finish *f = d->finish;
 
+    up_generation_reader_close(f->script);
+    f->script = NULL;
     up_blocks_close(f->blocks);
     f->blocks = NULL;
     up_slot_close(f->target);
@@ -315,13 +324,87 @@ static int read_back(struct up_device *d, const struct up_part *part, struct up_
     return f->block < up_blocks_count(f->blocks) ? UP_AGAIN : 0;
 }
 
+/* What is kept of the head must be good, too. Keys that cannot be read are no
+ * fault of it: the package was verified before. */
+static int check_head(struct up_device *d, const char *head, struct up_error *err)
+{
+    struct up_keyring *ring;
+    struct up_manifest m;
+    struct up_error ignored;
+    int rc;
+
+    if (up_keyring_open(&ring, d->storage, d->config->keys, &ignored) < 0)
+        return 0;
+    rc = up_package_load_part(&m, d->storage, ring, head, UP_SCRIPT, err);
+    up_keyring_free(ring);
+    return rc < 0 ? up_fail_in(err, head) : 0;
+}
+
+/* The archive is whole: keep it, extract it, and make ready to read that back. */
 static int extract(struct up_device *d, const struct up_part *script, struct up_error *err)
 {
-    char spool[UP_PATH_SIZE], dir[UP_PATH_SIZE];
+    char spool[UP_PATH_SIZE], dir[UP_PATH_SIZE], path[UP_GENERATION_PATH];
+    uint32_t n = d->state.tx.generation;
 
-    up_device_target(d, UP_SCRIPT, spool, sizeof spool);
+    up_device_path(d, "tx", spool, sizeof spool);
     up_device_path(d, "script", dir, sizeof dir);
-    return up_generation_extract(d->storage, spool, script->size, dir, d->state.tx.generation, err);
+    if (up_generation_keep(d->storage, spool, dir, n, err) < 0 ||
+        up_generation_path(path, dir, n, ".head", err) < 0 || check_head(d, path, err) < 0 ||
+        up_generation_path(path, dir, n, ".tar", err) < 0 ||
+        up_generation_extract(d->storage, path, script->size, dir, n, err) < 0 ||
+        up_generation_path(path, dir, n, "", err) < 0 ||
+        up_generation_reader_open(&d->finish->script, d->storage, path, d->finish->blocks, err) < 0)
+        return err->code;
+    return UP_AGAIN;
+}
+
+/* Some of what was extracted: UP_AGAIN, or 0 when it is what was signed. From
+ * then on its digest stands for it. */
+static int read_back_script(struct up_device *d, struct up_error *err)
+{
+    struct up_known_digest *digest = &d->state.tx.pair.script;
+    int rc = UP_AGAIN;
+
+    for (int n = 0; n < CHUNKS_A_CALL && rc == UP_AGAIN; n++)
+        rc = up_generation_reader_step(d->finish->script, err);
+    if (rc == 0) {
+        digest->known = true;
+        memcpy(digest->bytes, up_generation_reader_digest(d->finish->script), sizeof digest->bytes);
+    }
+    return rc;
+}
+
+/* Some of the current part: UP_AGAIN, or 0 when it is in place. */
+static int finish_part(struct up_device *d, const struct up_part *part, struct up_error *err)
+{
+    struct up_finish *f = d->finish;
+    int rc;
+
+    if (!f->blocks && open_part(d, part, err) < 0)
+        return err->code;
+    if (!f->script) {
+        rc = read_back(d, part, err);
+        if (rc < 0 || part->kind != UP_SCRIPT)
+            return rc;
+        rc = extract(d, part, err);
+    } else {
+        rc = read_back_script(d, err);
+    }
+    /* What was signed was there a moment ago: the medium is to blame. */
+    if (rc == UP_CORRUPT)
+        err->code = UP_WRITE;
+    return rc == UP_CORRUPT ? UP_WRITE : rc;
+}
+
+/* By what the slot of the transaction is known at a later boot; "" when nothing tells. */
+static void note_identity(struct up_device *d, struct up_transaction *t)
+{
+    const char *slot = d->config->slot[t->target];
+    struct up_error ignored;
+
+    if (!(t->parts & 1u << UP_CORE) || !slot ||
+        up_slot_identity(d->storage, slot, t->pair.identity, &ignored) < 0)
+        t->pair.identity[0] = '\0';
 }
 
 /* Everything is in place and read back: let the boot loader choose it. */
@@ -334,6 +417,7 @@ static int arm(struct up_device *d, struct up_error *err)
     if (d->let_in)
         memset(&next.kept_out, 0, sizeof next.kept_out);
     if (t->parts & 1u << UP_CORE) {
+        note_identity(d, t);
         next.phase = UP_ARMING;
         next.slot[t->target] = t->pair;
         up_boot_id(d->boot, &d->boot_state, t->boot_id);
@@ -365,7 +449,6 @@ static int condemn(struct up_device *d, struct up_error *err)
 int up_device_finish(struct up_device *d, const struct up_manifest *m, struct up_error *err)
 {
     struct up_journal_state next = d->state;
-    const struct up_part *part;
     struct up_gate_report report;
     int rc;
 
@@ -384,17 +467,12 @@ int up_device_finish(struct up_device *d, const struct up_manifest *m, struct up
     while (d->finish->part < m->part_count && !(d->state.tx.parts & 1u << m->part[d->finish->part].kind))
         d->finish->part++;
     if (d->finish->part < m->part_count) {
-        part = &m->part[d->finish->part];
-        if (!d->finish->blocks && open_part(d, part, err) < 0)
-            return condemn(d, err);
-        rc = read_back(d, part, err);
+        rc = finish_part(d, &m->part[d->finish->part], err);
         if (rc == UP_AGAIN)
             return rc;
         if (rc < 0)
             return condemn(d, err);
         close_part(d);
-        if (part->kind == UP_SCRIPT && extract(d, part, err) < 0)
-            return condemn(d, err);
         d->finish->part++;
         return UP_AGAIN;
     }

@@ -153,7 +153,6 @@ static void walk_digest(struct walk *w, struct up_known_digest *d)
 static void walk_pair_3(struct walk *w, struct up_pair *p)
 {
     walk_digest(w, &p->script);
-    walk_digest(w, &p->image);
     walk_text(w, p->identity, sizeof p->identity);
 }
 

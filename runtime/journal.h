@@ -14,8 +14,7 @@
  *     1  slots, floors, quarantine, transaction, last outcome
  *     2  also the permit of the transaction, and the permits that were used
  *     3  also what each pair can be recognised by later: digest of its script,
- *        which slot it was armed in, digest of the image there; when the clock
- *        was trusted; on how many days the release kept packages out
+ *        which slot it was armed in; when the clock was trusted; on how many days the release kept packages out
  */
 #ifndef UP_JOURNAL_H
 #define UP_JOURNAL_H
@@ -63,7 +62,6 @@ struct up_pair {
     uint32_t generation; /* 0: none */
     /* Form 3; a pair of an older form has none of these. */
     struct up_known_digest script;   /* of the generation as a canonical tar */
-    struct up_known_digest image;    /* of the core_size bytes in the slot */
     char identity[UP_IDENTITY_SIZE]; /* of the slot it was armed in; "": unknown */
 };
 

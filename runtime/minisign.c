@@ -216,6 +216,16 @@ static int parse_signature(struct signature *s, const char *sig, size_t len, str
     return 0;
 }
 
+int up_signature_key_id(const char *sig, size_t len, char out[UP_KEY_ID_TEXT], struct up_error *err)
+{
+    struct signature s;
+    int rc = parse_signature(&s, sig, len, err);
+
+    if (rc == 0)
+        up_key_id_format(s.id, out);
+    return rc;
+}
+
 int up_keyring_verify(const struct up_keyring *ring, const void *data, size_t len, const char *sig,
                       size_t sig_len, char comment[UP_TRUSTED_COMMENT_MAX], struct up_error *err)
 {

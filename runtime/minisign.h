@@ -60,6 +60,10 @@ size_t up_keyring_skipped(const struct up_keyring *ring);
 int up_keyring_verify(const struct up_keyring *ring, const void *data, size_t len, const char *sig,
                       size_t sig_len, char comment[UP_TRUSTED_COMMENT_MAX], struct up_error *err);
 
+/* Whose key made this signature file, as minisign shows it; nothing is verified.
+ * Errors: UP_UNTRUSTED not a signature file. */
+int up_signature_key_id(const char *sig, size_t len, char out[UP_KEY_ID_TEXT], struct up_error *err);
+
 /*
  * A public key as 42 bytes: from the file at path, and from the base64 line of
  * one. Errors: UP_UNTRUSTED malformed, or of small order; UP_MISSING, UP_WRITE.

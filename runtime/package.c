@@ -410,8 +410,9 @@ int up_package_step(struct up_package *p, struct up_error *err)
     return rc;
 }
 
-int up_package_load(struct up_manifest *m, struct up_layout *layout, struct up_storage *storage,
-                    const struct up_keyring *ring, const char *spool, struct up_error *err)
+/* Manifest and signature out of a spool. */
+static int load_manifest(struct up_manifest *m, struct up_layout *layout, struct up_storage *storage,
+                         const struct up_keyring *ring, const char *spool, struct up_error *err)
 {
     char path[PATH_SIZE], *text = NULL, *sig = NULL;
     size_t size, sig_size;
@@ -425,10 +426,38 @@ int up_package_load(struct up_manifest *m, struct up_layout *layout, struct up_s
         rc = verify_manifest(m, ring, text, size, sig, sig_size, err);
     if (rc == 0)
         up_layout_of(layout, m, size, sig_size);
-    for (unsigned i = 0; rc == 0 && i < m->part_count; i++)
-        rc = check_spooled(storage, spool_path(spool, up_part_name(m->part[i].kind), ".idx", path),
-                           &m->part[i], err);
     free(text);
     free(sig);
     return rc;
+}
+
+int up_package_check_index(struct up_storage *storage, const char *spool, const struct up_part *part,
+                           struct up_error *err)
+{
+    char path[PATH_SIZE];
+
+    return check_spooled(storage, spool_path(spool, up_part_name(part->kind), ".idx", path), part, err);
+}
+
+int up_package_load(struct up_manifest *m, struct up_layout *layout, struct up_storage *storage,
+                    const struct up_keyring *ring, const char *spool, struct up_error *err)
+{
+    int rc = load_manifest(m, layout, storage, ring, spool, err);
+
+    for (unsigned i = 0; rc == 0 && i < m->part_count; i++)
+        rc = up_package_check_index(storage, spool, &m->part[i], err);
+    return rc;
+}
+
+int up_package_load_part(struct up_manifest *m, struct up_storage *storage, const struct up_keyring *ring,
+                         const char *spool, enum up_part_kind kind, struct up_error *err)
+{
+    struct up_layout layout;
+    int rc = load_manifest(m, &layout, storage, ring, spool, err);
+
+    if (rc < 0)
+        return rc;
+    if (!up_manifest_part(m, kind))
+        return up_fail(err, UP_MISSING, "%s: the package has no %s", spool, up_part_name(kind));
+    return up_package_check_index(storage, spool, up_manifest_part(m, kind), err);
 }

@@ -57,6 +57,16 @@ void up_package_free(struct up_package *p); /* NULL is allowed; the source stays
 int up_package_load(struct up_manifest *m, struct up_layout *layout, struct up_storage *storage,
                     const struct up_keyring *ring, const char *spool, struct up_error *err);
 
+/* The same of a folder that holds no index but that of `kind`. UP_MISSING also
+ * when the manifest has no such part. */
+int up_package_load_part(struct up_manifest *m, struct up_storage *storage, const struct up_keyring *ring,
+                         const char *spool, enum up_part_kind kind, struct up_error *err);
+
+/* Whether the spooled index of a part is the one that its manifest names.
+ * Errors: UP_MISSING, UP_UNTRUSTED, UP_WRITE. */
+int up_package_check_index(struct up_storage *storage, const char *spool, const struct up_part *part,
+                           struct up_error *err);
+
 /* Where things lie, given the first two sizes. */
 void up_layout_of(struct up_layout *layout, const struct up_manifest *m, uint64_t manifest_size,
                   uint64_t signature_size);

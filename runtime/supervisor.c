@@ -220,6 +220,8 @@ static int poll_timeout(const struct up_supervisor *s)
     next = sooner(next, up_script_due(s));
     if (up_supervisor_phase(s) == UP_TRIAL && s->trial_until > 0)
         next = sooner(next, s->trial_until);
+    if (s->look_at > 0)
+        next = sooner(next, s->look_at);
     if (s->restart_at > 0)
         next = sooner(next, s->restart_at);
     if (s->retry_at > 0 && s->leave == UP_LEAVE_NOT && s->restart_at == 0)

@@ -52,6 +52,8 @@ struct up_supervisor {
     bool answer_rollback; /* the agent waits to hear how the intent ended */
     char why[UP_WHY_SIZE];
     enum up_leave leave;
+    bool checking;        /* a start on trial is counted, and what it starts is looked at */
+    uint64_t look_at;     /* ms; when to look at more of the script that runs; 0: not */
     uint64_t trial_until; /* ms; meaningful on trial */
     uint64_t restart_at;  /* ms; when to try the restart command again; 0: not */
     uint64_t restart_delay;

@@ -10,6 +10,8 @@
 #include "processes.h"
 #include "supervisor_private.h"
 
+#define LOOK_EVERY_MS 20 /* between two pieces of the script that runs */
+
 static void arm_deadline(struct up_supervisor *s)
 {
     uint32_t seconds = up_device_state(s->device)->tx.deadline;
@@ -39,6 +41,78 @@ static bool may_start(struct up_supervisor *s)
     if (action == UP_START_RESTART)
         up_leave_to_restart(s, "back to the old release");
     return action == UP_START_RUN;
+}
+
+/* What is on trial is not what was armed. False: nothing is to be started now. */
+static bool withdraw(struct up_supervisor *s, const struct up_error *why)
+{
+    enum up_start_action action = UP_START_RUN;
+    struct up_error err;
+    int n;
+
+    up_warn("trial", why);
+    n = up_device_withdraw(s->device, why->code, why->message, &action, &err);
+    up_tell_phase(s);
+    if (n < 0) {
+        up_warn("trial", &err);
+        return false;
+    }
+    up_say(s, "withdrawn: %s", why->message);
+    if (action == UP_START_RESTART)
+        up_leave_to_restart(s, "back to the old release");
+    return action == UP_START_RUN;
+}
+
+/*
+ * Count a start on trial, and look at what it starts, a piece a turn of the
+ * loop; a confirmed script is only put in order. True: start it now.
+ */
+static bool ready(struct up_supervisor *s)
+{
+    struct up_error err;
+    int n;
+
+    if (!s->checking || up_supervisor_phase(s) != UP_TRIAL) {
+        s->checking = false;
+        if (!may_start(s)) {
+            up_child_postpone(s->script, up_supervisor_now(s));
+            return false;
+        }
+        s->checking = up_supervisor_phase(s) == UP_TRIAL && !up_script_uncounted(s);
+    }
+    if (s->checking) {
+        n = up_device_inspect(s->device, &err);
+        if (n == UP_AGAIN)
+            return false;
+        s->checking = false;
+        if (n < 0 && !withdraw(s, &err)) {
+            up_child_postpone(s->script, up_supervisor_now(s));
+            return false;
+        }
+    } else if (s->device) {
+        up_device_put_script(s->device);
+    }
+    return true;
+}
+
+/* Is the confirmed script that runs what was installed? Little at a time: it
+ * runs meanwhile, and whatever comes of it. */
+static void look_at_script(struct up_supervisor *s)
+{
+    uint64_t now = up_supervisor_now(s);
+    struct up_error err;
+    int n;
+
+    if (s->look_at == 0 || now < s->look_at)
+        return;
+    s->look_at = 0;
+    if (up_supervisor_phase(s) == UP_TRIAL)
+        return;
+    n = up_device_inspect(s->device, &err);
+    if (n == UP_AGAIN)
+        s->look_at = now + LOOK_EVERY_MS;
+    else if (n < 0)
+        up_warn("script", &err);
 }
 
 bool up_script_path(const struct up_supervisor *s, char *buf, size_t len)
@@ -119,8 +193,10 @@ static void start_script(struct up_supervisor *s)
     struct up_error err;
     uint64_t now = up_supervisor_now(s);
 
-    /* Where it lies is asked last: counting the start may have rolled back. */
-    if (!may_start(s) || !up_script_path(s, s->started, sizeof s->started)) {
+    if (!ready(s))
+        return;
+    /* Asked last: counting the start may have rolled back. */
+    if (!up_script_path(s, s->started, sizeof s->started)) {
         up_child_postpone(s->script, now);
         return;
     }
@@ -129,6 +205,7 @@ static void start_script(struct up_supervisor *s)
         up_warn("script", &err);
         return;
     }
+    s->look_at = s->device && up_supervisor_phase(s) != UP_TRIAL ? up_supervisor_now(s) : 0;
     up_say(s, "script %s started (process %d)%s", s->started, (int)up_child_pid(s->script),
            up_supervisor_phase(s) == UP_TRIAL && !up_script_uncounted(s) ? ", on trial" : "");
     up_tell_script(s);
@@ -231,7 +308,12 @@ void up_look_after_script(struct up_supervisor *s)
             script_ended(s);
         }
     }
-    if (up_child_running(s->script) || !swept(s))
+    if (up_child_running(s->script)) {
+        look_at_script(s);
+        return;
+    }
+    s->look_at = 0;
+    if (!swept(s))
         return;
     follow_intent(s);
     if (up_supervisor_now(s) >= up_script_due(s))

@@ -20,6 +20,7 @@ struct up_tree {
     size_t at;       /* entry that is read, `count` at the end */
     uint64_t within; /* bytes of it that were given: header, content, padding */
     int file;        /* its file, -1 while not open */
+    bool drop_cache; /* of each file, before it is read */
     uint8_t header[UP_TAR_BLOCK];
 };
 
@@ -174,6 +175,11 @@ bool up_tree_has(const struct up_tree *t, const char *name)
     return false;
 }
 
+void up_tree_drop_cache(struct up_tree *t)
+{
+    t->drop_cache = true;
+}
+
 static int start_entry(struct up_tree *t, const struct up_tar_entry *entry, struct up_error *err)
 {
     char path[PATH_SIZE];
@@ -182,7 +188,11 @@ static int start_entry(struct up_tree *t, const struct up_tar_entry *entry, stru
     if (rc < 0 || entry->directory || (rc = full_path(t, entry->name, path, err)) < 0)
         return rc;
     t->file = t->storage->ops->open(t->storage, path, UP_READ, 0);
-    return t->file < 0 ? up_fail(err, UP_WRITE, "%s: %s", path, strerror(errno)) : 0;
+    if (t->file < 0)
+        return up_fail(err, UP_WRITE, "%s: %s", path, strerror(errno));
+    if (t->drop_cache && t->storage->ops->drop_cache(t->storage, t->file, 0, entry->size) < 0)
+        return up_fail(err, UP_WRITE, "%s: drop cache: %s", path, strerror(errno));
+    return 0;
 }
 
 /* Everything of the entry was given: it must not have more by now. */

@@ -26,6 +26,9 @@ uint64_t up_tree_size(const struct up_tree *t);
 /* Whether `name`, relative to the tree, is a regular file in it. */
 bool up_tree_has(const struct up_tree *t, const char *name);
 
+/* Read every file past the cache from now on. */
+void up_tree_drop_cache(struct up_tree *t);
+
 /* The next len bytes, exactly; more than are left are zeros.
  * Errors: UP_USAGE a file changed since the tree was opened; UP_WRITE. */
 int up_tree_read(struct up_tree *t, void *buf, size_t len, struct up_error *err);

@@ -234,6 +234,18 @@ int up_device_rollback(struct up_device *d, bool failed, const char *why, enum u
     }
 }
 
+int up_device_withdraw(struct up_device *d, int code, const char *why, enum up_start_action *action,
+                       struct up_error *err)
+{
+    *action = UP_START_RUN;
+    if (d->state.phase != UP_ARMING && d->state.phase != UP_ARMED && d->state.phase != UP_TRIAL)
+        return up_fail(err, UP_NOTHING, "nothing to withdraw: the device is %s",
+                       up_phase_name(d->state.phase));
+    up_device_check_free(d);
+    up_device_image_free(d);
+    return up_device_give_up(d, code, why, action, err);
+}
+
 static int enter_trial(struct up_device *d, struct up_error *err)
 {
     struct up_journal_state next = d->state;
@@ -299,8 +311,15 @@ int up_device_confirm(struct up_device *d, struct up_error *err)
 
 int up_device_begin_trial(struct up_device *d, struct up_error *err)
 {
+    enum up_start_action action;
+    struct up_error why;
+
     if (d->state.phase != UP_ARMED)
         return up_fail(err, UP_NOTHING, "nothing is armed: the device is %s", up_phase_name(d->state.phase));
+    if (up_device_check_armed(d, &why) < 0)
+        return up_device_withdraw(d, why.code, why.message, &action, err) < 0
+                   ? err->code
+                   : up_fail(err, why.code, "%s", why.message);
     if (!on_target(d))
         return up_fail(err, UP_RESTART, "release %s: has a core and starts with the next restart",
                        d->state.tx.pair.release);
@@ -378,9 +397,12 @@ static int start_armed(struct up_device *d, enum up_start_action *action, struct
 {
     unsigned target = target_of(d);
     bool told = d->boot_state.order[0] == target, may;
+    struct up_error why;
 
     if (on_target(d))
         return enter_trial(d, err);
+    if (up_device_check_armed(d, &why) < 0)
+        return up_device_withdraw(d, why.code, why.message, action, err);
     if (told && d->boot_state.tries[target] == 0)
         return fell_back(d, "the boot loader fell back: all its tries of the new core were spent", action,
                          err);
@@ -390,8 +412,7 @@ static int start_armed(struct up_device *d, enum up_start_action *action, struct
     if (!may)
         return fell_back(d, "the boot loader did not choose the armed slot", action, err);
     if (!told && up_device_arm_boot(d, err) < 0) {
-        struct up_error why = *err;
-
+        why = *err;
         return up_device_give_up(d, why.code, why.message, action, err);
     }
     *action = UP_START_RESTART;

@@ -164,8 +164,8 @@ describe("moult", function()
       local idle = w:status()
       assert.equal("core floor hotfixes kept_out last phase release script time transaction trouble", names(idle))
       assert.same({ json.null, json.null, json.null }, { idle.core, idle.transaction, idle.last })
-      assert.same({ "idle", "1.0.0", { version = "1.0.0", generation = 1 }, { script = 1, core = 0 } },
-        { idle.phase, idle.release, idle.script, idle.floor })
+      assert.same({ "idle", "1.0.0", { version = "1.0.0", generation = 1, damage = json.null },
+        { script = 1, core = 0 } }, { idle.phase, idle.release, idle.script, idle.floor })
       assert.matches('"hotfixes":%[%]', (select(2, w:moult "status --json")))
       assert.equal(4, (w:moult "install p2.upd -q"))
       local armed = w:status()
@@ -178,6 +178,14 @@ describe("moult", function()
       local back = w:status()
       assert.equal("code message sequence time", names(back.last))
       assert.same({ "idle", json.null, "ok" }, { back.phase, back.transaction, back.last.code })
+    end)
+
+    it("says what is wrong with the script that runs", function()
+      w:write("state/script/1.bad", "generation 1: its files are not those that were installed")
+      assert.matches("^generation 1: its files", w:status().script.damage)
+      assert.matches("damage +generation 1: its files are not", (select(2, w:moult "status")))
+      local _, out = w:moult "doctor"
+      assert.matches("warn  script +generation 1: its files are not those that were installed\n +%-> ", out)
     end)
 
     it("shows people what runs, on one screen", function()

@@ -51,6 +51,10 @@ function checks.state(s, report)
   s.status, s.facts = status, device:facts()
   report("ok", "state", ("%s, phase %s, sequence floor %d"):format(status.release, status.phase,
     math.max(status.floor.script or 0, status.floor.core or 0)))
+  if status.script and status.script.damage then
+    report("warn", "script", status.script.damage,
+      "it runs on as it is; look after the medium, and install a release if it is not made again by itself", "corrupt")
+  end
   if status.last and status.last.code ~= "ok" then
     report("warn", "last", ("%s: %s"):format(status.last.code, status.last.message),
       ("`moult doctor %s` explains it, `moult history` has the rest"):format(status.last.code))

@@ -36,7 +36,7 @@ end
 
 local PARTS = {
   core = { "name", "version", "running", "tries" },
-  script = { "version", "generation" },
+  script = { "version", "generation", "damage" },
   floor = { "core", "script" },
   time = { "now", "trusted", "set" },
   transaction = { "sequence", "release", "part", "done", "total" },
@@ -78,6 +78,7 @@ function M.lines(status, running, policy_days, slots)
   local function add(name, format, ...) lines[#lines + 1] = ("%-12s "):format(name) .. format:format(...) end
   add("release", "%s", status.release)
   if status.script then add("script", "%s (generation %d)", status.script.version, status.script.generation) end
+  if status.script and status.script.damage then add("damage", "%s", status.script.damage) end
   if status.core then
     add("core", "%s %d, running from slot %s", status.core.name, status.core.version, status.core.running)
   end

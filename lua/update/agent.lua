@@ -200,9 +200,20 @@ local function open(self)
   return true
 end
 
+-- A script that an older program installed has no digest on record yet.
+local function learn_script(self)
+  local ok, message, code
+  repeat
+    ok, message, code = self.device:learn_script()
+    if code == "again" then self.tasks:wait(0.02) end
+  until ok or code ~= "again"
+  if not ok then self.log(("script: %s (%s)"):format(message, code)) end
+end
+
 local function start(self)
   self.supervisor:start(self.config.heartbeat)
   self.tasks:spawn("trial", self.trial.run, self.trial)
+  self.tasks:spawn("learn_script", learn_script, self)
   require("update.agent_clouds").start(self)
   -- Armed, and nobody was told: we ended between the two.
   if self:phase() == "armed" then

@@ -41,6 +41,13 @@ static const struct excuse excuses[] = {
     {"/device/state/tx/script.idx", "its digest in the manifest is compared at each use"},
     {"/device/state/tx/core.idx", "its digest in the manifest is compared at each use"},
     {"/device/state/tx/script.tar", "hashed against the index before the generation is made of it"},
+    {"/device/state/script/*.good.new",
+     "a mark that does not say what it should is made anew at the next start"},
+    {"/device/state/script/*.bad.new", "for people"},
+    {"/device/state/script/*.mend", "a tree that is not what was installed is found and made again"},
+    {"/device/state/script/*.mend/main.lua", "as above"},
+    {"/device/state/script/*.mend/lib", "as above"},
+    {"/device/state/script/*.mend/lib/part*.lua", "as above"},
 };
 
 struct effort {
@@ -81,6 +88,8 @@ static void judge(struct totals *t, const struct sim *medium, const struct world
     world_live(sim, plan, online, &log);
     if (!log.bad[0])
         world_check(sim, plan, online, &log);
+    if (!log.bad[0])
+        world_check_kept(sim, plan, &log);
     if (log.bad[0])
         report(t, plan, cut, choice, second, &log);
     sim_free(sim);

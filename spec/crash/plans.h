@@ -7,7 +7,7 @@
 
 #include "world.h"
 
-#define WORLD_PLANS 72u
+#define WORLD_PLANS 75u
 
 extern const struct world_plan world_plans[WORLD_PLANS];
 

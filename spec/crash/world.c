@@ -7,6 +7,8 @@
 
 #include "boot.h"
 #include "device.h"
+#include "digest.h"
+#include "generation.h"
 #include "minisign.h"
 #include "package.h"
 #include "sim_flash.h"
@@ -314,6 +316,64 @@ static enum world_result degraded(struct life *l, enum up_start_action action)
     return WORLD_DEGRADED;
 }
 
+static int check_script(struct life *l)
+{
+    int rc;
+
+    do
+        rc = up_device_inspect(l->device, &l->err);
+    while (rc == UP_AGAIN);
+    return rc;
+}
+
+/* What is on trial is not what was armed. */
+static enum world_result withdraw(struct life *l, int code)
+{
+    enum up_start_action action;
+    struct up_error why = l->err;
+
+    if (sim_is_cut(l->sim))
+        return WORLD_CUT;
+    l->log->withdrawn = true;
+    if (up_device_withdraw(l->device, code, why.message, &action, &l->err) < 0)
+        return degraded(l, action);
+    return WORLD_RESTART; /* and it may be installed again */
+}
+
+/* The medium does this by itself, once. */
+static void damage(struct life *l)
+{
+    struct up_storage *s = l->storage;
+    char dir[200], path[256];
+    int file;
+
+    if (l->plan->damage == WORLD_WHOLE || l->log->damaged)
+        return;
+    l->log->damaged = true;
+    up_device_generation_path(l->device, up_device_generation(l->device), dir, sizeof dir);
+    snprintf(path, sizeof path, "%s/lib/part1.lua", dir);
+    file = s->ops->open(s, path, UP_UPDATE, 0);
+    if (file >= 0) {
+        s->ops->pwrite(s, file, "~", 1, 3);
+        s->ops->sync(s, file);
+        s->ops->close(s, file);
+    }
+    snprintf(path, sizeof path, "%s.tar", dir);
+    if (l->plan->damage == WORLD_LOST_TRIAL)
+        s->ops->unlink(s, path);
+}
+
+/* In the background, and what follows from it at the next start of the script. */
+static void look_after_script(struct life *l)
+{
+    if (l->plan->damage == WORLD_DAMAGED)
+        damage(l);
+    if (check_script(l) == 0)
+        up_device_put_script(l->device);
+    else if (!sim_is_cut(l->sim) && !l->log->faulty)
+        bad(l->log, "the script cannot be mended: %s", l->err.message);
+}
+
 static enum world_result trial(struct life *l)
 {
     enum up_start_action action = UP_START_RUN;
@@ -323,6 +383,11 @@ static enum world_result trial(struct life *l)
         return after(action);
     if (rc < 0)
         return degraded(l, action);
+    if (l->plan->damage != WORLD_DAMAGED)
+        damage(l);
+    rc = check_script(l);
+    if (rc < 0)
+        return withdraw(l, rc);
     check_pair(l, true, true);
     switch (l->plan->verdict) {
     case WORLD_CONFIRM:
@@ -384,7 +449,12 @@ static enum world_result armed(struct life *l)
 
 static enum world_result run(struct life *l, bool online)
 {
-    check_pair(l, true, true);
+    if (up_device_state(l->device)->phase != UP_TRIAL)
+        look_after_script(l);
+    if (sim_is_cut(l->sim))
+        return WORLD_CUT;
+    if (up_device_state(l->device)->phase != UP_TRIAL)
+        check_pair(l, true, true);
     if (wants_install(l, online) && install(l, package_paths[l->plan->package]) < 0) {
         if (sim_is_cut(l->sim))
             return WORLD_CUT;
@@ -527,6 +597,18 @@ enum world_result world_live(struct sim *sim, const struct world_plan *plan, boo
     return result;
 }
 
+/* Whether what follows a generation's number in a path may stand there. */
+static bool belongs(const char *rest)
+{
+    static const char *const beside[] = {
+        "", ".tar", ".good", ".head", ".head/manifest.json", ".head/manifest.minisig", ".head/script.idx"};
+
+    for (size_t i = 0; i < sizeof beside / sizeof beside[0]; i++)
+        if (strcmp(rest, beside[i]) == 0)
+            return true;
+    return rest[0] == '/';
+}
+
 /* Names that may stand in the state directory once all is done. */
 static void check_leftovers(struct sim *sim, struct life *l)
 {
@@ -549,7 +631,7 @@ static void check_leftovers(struct sim *sim, struct life *l)
         for (int i = 0; i < UP_SLOTS; i++) {
             size_t n = strlen(prefix[i]);
 
-            known = known || (n && strncmp(path, prefix[i], n) == 0 && (path[n] == '\0' || path[n] == '/'));
+            known = known || (n && strncmp(path, prefix[i], n) == 0 && belongs(path + n));
         }
         if (!known)
             bad(l->log, "left over: %s", path);
@@ -602,6 +684,48 @@ void world_check(struct sim *sim, const struct world_plan *plan, bool online, st
         bad(log, "settled, but cannot be opened: %s", l.err.message);
     else
         check_outcome(&l, online);
+    up_device_close(l.device);
+    up_config_free(&l.config);
+}
+
+static void check_archive(struct sim *sim, const struct up_pair *pair, struct world_log *log)
+{
+    uint8_t digest[UP_SHA256_SIZE];
+    char path[256], *archive;
+    size_t len;
+
+    snprintf(path, sizeof path, STATE "/script/%u.tar", pair->generation);
+    archive = sim_get(sim, path, &len);
+    if (!archive)
+        bad(log, "generation %u has no archive", pair->generation);
+    else if (!pair->script.known)
+        bad(log, "the digest of generation %u is not known", pair->generation);
+    else {
+        up_sha256(archive, len, digest);
+        if (memcmp(digest, pair->script.bytes, sizeof digest) != 0)
+            bad(log, "the archive of generation %u is another one", pair->generation);
+    }
+    free(archive);
+}
+
+void world_check_kept(struct sim *sim, const struct world_plan *plan, struct world_log *log)
+{
+    struct life l = {.sim = sim, .storage = sim_storage(sim), .plan = plan, .log = log};
+    uint32_t newest;
+
+    configure(&l.config, plan, log);
+    if (up_device_open(&l.device, l.storage, &l.config, UP_DEVICE_READ, &l.err) == 0 &&
+        up_device_state(l.device)->phase == UP_IDLE) {
+        for (int i = 0; i < UP_SLOTS; i++)
+            if (up_device_state(l.device)->slot[i].present)
+                check_archive(sim, &up_device_state(l.device)->slot[i], log);
+        if (up_generation_newest(l.storage, STATE "/script", KEYS, (char)('a' + up_device_running(l.device)),
+                                 &newest, &l.err) < 0)
+            bad(log, "without its journal: %s", l.err.message);
+        else if (newest != up_device_generation(l.device))
+            bad(log, "without its journal it would run generation %u, not %u", newest,
+                up_device_generation(l.device));
+    }
     up_device_close(l.device);
     up_config_free(&l.config);
 }

@@ -54,6 +54,10 @@ enum world_medium {
     WORLD_ON_UBI
 };
 
+/* What becomes of a script once it is installed: a file of it is spoiled, before
+ * its first start on trial or once it is confirmed; and its archive is lost. */
+enum world_damage { WORLD_WHOLE, WORLD_DAMAGED_TRIAL, WORLD_LOST_TRIAL, WORLD_DAMAGED };
+
 /* What the device is to live through. */
 struct world_plan {
     const char *name;
@@ -64,6 +68,7 @@ struct world_plan {
     enum world_medium medium;
     bool
         second; /* it has been updated before (WORLD_INTERIM) and runs from slot b; the package is release 3 */
+    enum world_damage damage;
     bool permit; /* its floor is that of the package already; a permit is given when the install begins */
 };
 
@@ -72,6 +77,8 @@ struct world_log {
     bool confirmed; /* confirm said yes before the power went */
     bool refused;   /* the gates refused the package: quarantine or floor */
     bool disarmed;
+    bool damaged;      /* as the plan says */
+    bool withdrawn;    /* what was armed was not any more what was on trial */
     bool armed;        /* something was, at some time */
     bool tampered;     /* told by the caller: the package is not to be accepted */
     bool faulty;       /* told by the caller: the storage fails now, so a step may, too: that start ends with
@@ -131,5 +138,9 @@ enum world_result world_live(struct sim *sim, const struct world_plan *plan, boo
 /* The promises on a settled device: exactly the old or the new pair runs,
  * a confirmed release is not lost, nothing is left over. Sets log->bad. */
 void world_check(struct sim *sim, const struct world_plan *plan, bool online, struct world_log *log);
+
+/* What stays beside the generations of an idle device: archives that give them
+ * again, and marks and heads that prove, without a journal, what runs. */
+void world_check_kept(struct sim *sim, const struct world_plan *plan, struct world_log *log);
 
 #endif

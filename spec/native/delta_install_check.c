@@ -574,11 +574,68 @@ static void the_digest_of_a_large_slot_is_learned_in_pieces(void **state)
 
 #define CHECK(name) cmocka_unit_test(name)
 
+/* Install a full image of the size of the old one and confirm it, by a process
+ * of its own, while `b->device` stays open. */
+static void update_elsewhere(struct bench *b, unsigned sequence, const uint8_t *image)
+{
+    enum up_start_action action;
+    struct up_device *other;
+    struct up_error err;
+
+    put_package(b, "/packages/next.upd",
+                (struct up_fixture){.core = true,
+                                    .sequence = sequence,
+                                    .core_version = sequence,
+                                    .image = image,
+                                    .image_size = b->images.old_size});
+    must(up_device_reload(b->device, &err), &err);
+    must(world_install(b->device, b->storage, "/packages/next.upd", &err), &err);
+    must(up_device_open(&other, b->storage, &b->config, UP_DEVICE_CHILD, &err), &err);
+    must(up_device_start(other, &action, &err), &err);
+    must(up_device_trial_start(other, &action, &err), &err);
+    must(up_device_confirm(other, &err), &err);
+    up_device_close(other);
+    must(up_device_reload(b->device, &err), &err);
+}
+
+/* A process that read slot a, and wrote it later, does not go by what it read. */
+static void what_was_read_of_a_slot_is_forgotten_when_it_is_written(void **state)
+{
+    struct bench *b = bench_new(DELTA_ONE_BYTE, UP_NODE_FILE);
+    struct up_manifest m;
+    struct up_error err;
+    char *bytes = sim_get(b->sim, DELTA, NULL);
+    int rc;
+
+    (void)state;
+    must(up_manifest_parse(&m, bytes + 512, strtoul(bytes + 124, NULL, 8), &err), &err);
+    free(bytes);
+    do
+        rc = up_device_learn_source(b->device, &m, &err);
+    while (rc == UP_AGAIN);
+    assert_int_equal(rc, 0);
+    update_elsewhere(b, 3, b->images.fresh); /* into slot b */
+    update_elsewhere(b, 4, b->images.fresh); /* into slot a */
+    assert_int_equal(up_device_running(b->device), 0);
+    put_package(b, DELTA,
+                (struct up_fixture){.core = true,
+                                    .sequence = 5,
+                                    .core_version = 5,
+                                    .image = b->images.fresh,
+                                    .image_size = b->images.fresh_size,
+                                    .old = b->images.old,
+                                    .old_size = b->images.old_size});
+    assert_int_equal(world_install(b->device, b->storage, DELTA, &err), UP_INCOMPATIBLE);
+    assert_non_null(strstr(err.message, "the delta is against another core than that in slot a"));
+    bench_free(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         CHECK(every_pair_of_images_is_installed),
         CHECK(what_is_no_source_is_refused),
+        CHECK(what_was_read_of_a_slot_is_forgotten_when_it_is_written),
         CHECK(what_is_mounted_read_only_is_a_source),
         CHECK(a_device_is_not_provisioned_by_delta),
         CHECK(a_device_without_two_slots_refuses_a_delta),

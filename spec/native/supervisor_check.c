@@ -19,6 +19,7 @@
 #include <cmocka.h>
 
 #include "device.h"
+#include "variants.h"
 #include "world.h"
 
 static const struct world_plan by_script = {.name = "script", .provisioned = true, .package = WORLD_SCRIPT};
@@ -639,10 +640,76 @@ static void without_its_state_a_device_runs_what_it_has(void **state)
     must_say("script /device/state/script/1 started");
     assert_int_equal(play_count(play_done(), "script started"), 2);
     assert_int_equal(play_count(play_done(), "agent"), 0);
+    /* What was confirmed is known without the link; without either, nothing is. */
     assert_int_equal(
         sim_storage(play_sim)->ops->unlink(sim_storage(play_sim), "/device/state/script/current"), 0);
+    perform(calm);
+    must_say("script /device/state/script/1 started");
+    assert_int_equal(sim_storage(play_sim)->ops->unlink(sim_storage(play_sim), "/device/state/script/1.good"),
+                     0);
     assert_int_equal(play(&config, UP_NORMAL, calm, &err), UP_STATELOST);
     assert_string_equal(play_done(), "");
+}
+
+/* While nobody runs it: the medium does this by itself. */
+static void spoil(const char *path)
+{
+    struct up_storage *storage = sim_storage(play_sim);
+    int file = storage->ops->open(storage, path, UP_UPDATE, 0);
+
+    assert_true(file >= 0);
+    assert_int_equal(storage->ops->pwrite(storage, file, "~", 1, 3), 0);
+    storage->ops->close(storage, file);
+}
+
+static void spoil_2(void)
+{
+    spoil("/device/state/script/2/main.lua");
+}
+
+static void lose_2(void)
+{
+    spoil_2();
+    spoil("/device/state/script/2.tar");
+}
+
+static void a_script_that_is_damaged_is_made_again_for_its_trial(void **state)
+{
+    static const struct play_step steps[] = {CALLS(install_script),  CALLS(spoil_2), SAYS(AGENT, "armed"),
+                                             SAYS(AGENT, "restart"), WAITS(3000),    OVER};
+
+    (void)state;
+    perform(steps);
+    must_say("script /device/state/script/2 started");
+    assert_int_equal(phase(), UP_TRIAL);
+}
+
+/* The old one runs at once, and the agent is told. */
+static void one_that_cannot_be_is_withdrawn(void **state)
+{
+    static const struct play_step steps[] = {CALLS(install_script),  CALLS(lose_2), SAYS(AGENT, "armed"),
+                                             SAYS(AGENT, "restart"), WAITS(3000),   OVER};
+
+    (void)state;
+    perform(steps);
+    must_say("withdrawn: generation 2: its files are not those that were installed");
+    assert_int_equal(play_count(play_said(), "script /device/state/script/2 started"), 0);
+    assert_int_equal(play_count(play_said(), "script /device/state/script/1 started"), 2);
+    must_do("agent < phase idle\n");
+    assert_int_equal(phase(), UP_IDLE);
+}
+
+static void a_confirmed_script_that_is_damaged_runs_and_is_made_again(void **state)
+{
+    static const struct play_step steps[] = {WAITS(3000), ENDS(SCRIPT, 1), WAITS(3000), OVER};
+
+    (void)state;
+    spoil("/device/state/script/1/main.lua");
+    sim_settle(play_sim);
+    perform(steps);
+    assert_int_equal(play_count(play_said(), "script /device/state/script/1 started"), 2);
+    assert_true(variant_is_script(play_sim, "/device/state/script/1", 1));
+    assert_int_equal(play_count(play_done(), "script ended"), 2);
 }
 
 static void nothing_is_started_on_top_of_what_the_script_left(void **state)
@@ -756,6 +823,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_was_to_follow_a_script_is_not_begun_while_stopping, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(without_its_state_a_device_runs_what_it_has, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_script_that_is_damaged_is_made_again_for_its_trial, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(one_that_cannot_be_is_withdrawn, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_confirmed_script_that_is_damaged_runs_and_is_made_again, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(nothing_is_started_on_top_of_what_the_script_left, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_process_that_cannot_be_killed_delays_only, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_a_subreaper_a_device_runs, set_up, tear_down),

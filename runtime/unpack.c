@@ -1,0 +1,231 @@
+#include "unpack.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "storage.h"
+#include "tar.h"
+
+#define PATH_SIZE 1536
+#define CHUNK 65536
+
+struct up_unpack {
+    struct up_storage *storage;
+    int archive;
+    uint64_t size;
+    uint64_t at;               /* of the next header in the archive, or of the content of `entry` */
+    struct up_tar_entry entry; /* whose file is open */
+    int file;                  /* -1: none is */
+    uint64_t done;             /* bytes of it */
+    bool syncing;              /* the second time round, for the directories */
+    char last[UP_TAR_NAME_MAX + 1];
+    char dir[PATH_SIZE];
+    uint8_t chunk[CHUNK];
+};
+
+static int join(char out[PATH_SIZE], const char *dir, const char *name, struct up_error *err)
+{
+    if (snprintf(out, PATH_SIZE, "%s/%s", dir, name) >= PATH_SIZE)
+        return up_fail(err, UP_WRITE, "%s/%s: path too long", dir, name);
+    return 0;
+}
+
+/* In a directory that was just made, these come from the archive alone: a name
+ * twice, a member below a file or below a directory that is none of its members. */
+static int code_of(int error)
+{
+    return error == EEXIST || error == ENOENT || error == ENOTDIR ? UP_UNTRUSTED
+                                                                  : up_code_of_errno(error, UP_WRITE);
+}
+
+int up_unpack_open(struct up_unpack **out, struct up_storage *storage, const char *archive, uint64_t size,
+                   const char *dir, struct up_error *err)
+{
+    struct up_unpack *u;
+
+    if (strlen(dir) >= sizeof u->dir)
+        return up_fail(err, UP_USAGE, "%s: path too long", dir);
+    if (up_storage_remove_tree(storage, dir, err) < 0)
+        return err->code;
+    u = calloc(1, sizeof *u);
+    if (!u)
+        return up_fail(err, UP_INTERNAL, "script: out of memory");
+    u->storage = storage;
+    u->size = size;
+    u->file = -1;
+    strcpy(u->dir, dir);
+    u->archive = storage->ops->open(storage, archive, UP_READ, 0);
+    if (u->archive < 0) {
+        up_fail(err, UP_WRITE, "%s: open: %s", archive, strerror(errno));
+        goto fail;
+    }
+    if (storage->ops->mkdir(storage, dir, 0755) < 0) {
+        up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: mkdir: %s", dir, strerror(errno));
+        goto fail;
+    }
+    *out = u;
+    return 0;
+fail:
+    up_unpack_close(u);
+    return err->code;
+}
+
+void up_unpack_close(struct up_unpack *u)
+{
+    if (!u)
+        return;
+    if (u->file >= 0)
+        u->storage->ops->close(u->storage, u->file);
+    if (u->archive >= 0)
+        u->storage->ops->close(u->storage, u->archive);
+    free(u);
+}
+
+static int read_archive(struct up_unpack *u, void *buf, size_t len, uint64_t at, struct up_error *err)
+{
+    if (u->storage->ops->pread(u->storage, u->archive, buf, len, at) != (long long)len)
+        return up_fail(err, UP_WRITE, "script spool: read: %s", strerror(errno));
+    return 0;
+}
+
+/* What nobody reads must be zeros: at most a block of them. */
+static int check_zeros(struct up_unpack *u, uint64_t at, uint64_t len, struct up_error *err)
+{
+    uint8_t bytes[UP_TAR_BLOCK];
+
+    if (read_archive(u, bytes, (size_t)len, at, err) < 0)
+        return err->code;
+    for (size_t i = 0; i < len; i++)
+        if (bytes[i])
+            return up_fail(err, UP_UNTRUSTED, "script: bytes where the archive must have zeros");
+    return 0;
+}
+
+/* The member is done: its padding, and on to the next header. */
+static int end_member(struct up_unpack *u, struct up_error *err)
+{
+    uint64_t padded = up_tar_padded(u->entry.size);
+
+    if (check_zeros(u, u->at + u->entry.size, padded - u->entry.size, err) < 0)
+        return err->code;
+    u->at += padded;
+    strcpy(u->last, u->entry.name);
+    return UP_AGAIN;
+}
+
+/* Some more of the file that is open. */
+static int copy(struct up_unpack *u, struct up_error *err)
+{
+    struct up_storage *s = u->storage;
+    uint64_t left = u->entry.size - u->done;
+    size_t n = left < CHUNK ? (size_t)left : CHUNK;
+
+    if (n > 0) {
+        if (read_archive(u, u->chunk, n, u->at + u->done, err) < 0)
+            return err->code;
+        if (s->ops->pwrite(s, u->file, u->chunk, n, u->done) < 0)
+            return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s/%s: write: %s", u->dir, u->entry.name,
+                           strerror(errno));
+        u->done += n;
+        if (u->done < u->entry.size)
+            return UP_AGAIN;
+    }
+    if (s->ops->sync(s, u->file) < 0)
+        return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s/%s: sync: %s", u->dir, u->entry.name,
+                       strerror(errno));
+    s->ops->close(s, u->file);
+    u->file = -1;
+    return end_member(u, err);
+}
+
+static int make_member(struct up_unpack *u, struct up_error *err)
+{
+    struct up_storage *s = u->storage;
+    char path[PATH_SIZE];
+
+    if (join(path, u->dir, u->entry.name, err) < 0)
+        return err->code;
+    if (u->entry.directory) {
+        if (s->ops->mkdir(s, path, u->entry.mode) < 0)
+            return up_fail(err, code_of(errno), "%s: mkdir: %s", path, strerror(errno));
+        return end_member(u, err);
+    }
+    u->file = s->ops->open(s, path, UP_WRITE_ONLY_NEW, u->entry.mode);
+    if (u->file < 0)
+        return up_fail(err, code_of(errno), "%s: create: %s", path, strerror(errno));
+    u->done = 0;
+    return UP_AGAIN;
+}
+
+static int sync_member(struct up_unpack *u, struct up_error *err)
+{
+    char path[PATH_SIZE];
+
+    if (u->entry.directory) {
+        if (join(path, u->dir, u->entry.name, err) < 0)
+            return err->code;
+        if (u->storage->ops->sync_dir(u->storage, path) < 0)
+            return up_fail(err, UP_WRITE, "%s: sync: %s", path, strerror(errno));
+    }
+    return end_member(u, err);
+}
+
+/* After the last member: nothing may follow, and main.lua must be there. */
+static int end_archive(struct up_unpack *u, struct up_error *err)
+{
+    struct up_storage *s = u->storage;
+    char path[PATH_SIZE];
+    struct up_stat st;
+
+    if (u->size - u->at != UP_TAR_END)
+        return up_fail(err, UP_UNTRUSTED, "script: bytes after the end mark");
+    if (check_zeros(u, u->at + UP_TAR_BLOCK, UP_TAR_BLOCK, err) < 0)
+        return err->code;
+    if (!u->syncing) {
+        u->syncing = true;
+        u->at = 0;
+        u->last[0] = '\0';
+        return UP_AGAIN;
+    }
+    if (join(path, u->dir, "main.lua", err) < 0)
+        return err->code;
+    if (s->ops->stat(s, path, &st) < 0) {
+        if (errno != ENOENT)
+            return up_fail(err, UP_WRITE, "%s: %s", path, strerror(errno));
+        st.kind = UP_NODE_OTHER;
+    }
+    if (st.kind != UP_NODE_FILE)
+        return up_fail(err, UP_UNTRUSTED, "script: has no main.lua");
+    if (s->ops->sync_dir(s, u->dir) < 0)
+        return up_fail(err, UP_WRITE, "%s: sync: %s", u->dir, strerror(errno));
+    return 0;
+}
+
+/* The archive must be canonical and its names must rise, which also excludes
+ * duplicates. */
+int up_unpack_step(struct up_unpack *u, struct up_error *err)
+{
+    uint8_t header[UP_TAR_BLOCK];
+    int more;
+
+    if (u->file >= 0)
+        return copy(u, err);
+    if (u->size - u->at < UP_TAR_BLOCK)
+        return up_fail(err, UP_UNTRUSTED, "script: the archive ends without its end mark");
+    if (read_archive(u, header, sizeof header, u->at, err) < 0)
+        return err->code;
+    more = up_tar_get(&u->entry, header, err);
+    if (more < 0)
+        return more;
+    if (more == 0)
+        return end_archive(u, err);
+    u->at += UP_TAR_BLOCK;
+    if (strcmp(u->last, u->entry.name) >= 0)
+        return up_fail(err, UP_UNTRUSTED, "script: member %s out of order", u->entry.name);
+    if (u->size - u->at < up_tar_padded(u->entry.size))
+        return up_fail(err, UP_UNTRUSTED, "script: member %s is cut short", u->entry.name);
+    return u->syncing ? sync_member(u, err) : make_member(u, err);
+}

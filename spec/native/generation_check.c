@@ -1,0 +1,590 @@
+/*
+ * generation_check.c -- a device's script is what was signed: when it is armed,
+ * at each start, and without a journal.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "device.h"
+#include "digest.h"
+#include "error.h"
+#include "fixture.h"
+#include "generation.h"
+#include "journal.h"
+#include "variants.h"
+#include "world.h"
+
+#define SCRIPTS "/device/state/script"
+#define KEYS "/device/keys"
+#define SCRIPT "/packages/script.upd"
+
+static const struct world_plan factory = {.name = "provision", .package = WORLD_FACTORY};
+static const struct world_plan by_script = {.name = "script", .provisioned = true, .package = WORLD_SCRIPT};
+static const struct world_plan by_core = {.name = "core", .provisioned = true, .package = WORLD_CORE};
+static const struct world_plan by_both = {.name = "both", .provisioned = true, .package = WORLD_BOTH};
+
+/* Whatever the medium makes of one write, nothing is started that was not
+ * signed; every write of a whole life is spoiled in turn. */
+static void a_flipped_bit_is_never_started(void **state)
+{
+    const struct world_plan *plans[] = {&factory, &by_script, &by_core, &by_both};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof plans / sizeof plans[0]; i++) {
+        struct sim *start = world_new(plans[i]);
+        bool met = true;
+
+        for (unsigned n = 1; met; n++) {
+            struct sim *sim = sim_clone(start);
+            struct world_log log = {.tampered = true};
+
+            sim_reset_counters(sim);
+            sim_flip_write(sim, n);
+            world_live(sim, plans[i], true, &log);
+            met = sim_calls(sim, SIM_PWRITE) >= n;
+            if (!log.bad[0] && log.confirmed)
+                world_check(sim, plans[i], true, &log);
+            if (strstr(log.bad, "would start"))
+                fail_msg("%s: write %u: %s", plans[i]->name, n, log.bad);
+            sim_free(sim);
+        }
+        sim_free(start);
+    }
+}
+
+static struct sim *lived(const struct world_plan *plan)
+{
+    struct sim *sim = world_new(plan);
+    struct world_log log = {0};
+
+    world_live(sim, plan, true, &log);
+    world_check(sim, plan, true, &log);
+    world_check_kept(sim, plan, &log);
+    assert_string_equal(log.bad, "");
+    sim_settle(sim);
+    return sim;
+}
+
+/* Some file systems have none; then the archive is moved, and the head copied. */
+static void what_is_kept_needs_no_hard_links(void **state)
+{
+    struct sim *sim = world_new(&by_script);
+    struct world_log log = {0};
+
+    (void)state;
+    sim_fail(sim, SIM_LINK, 1, EPERM, true);
+    world_live(sim, &by_script, true, &log);
+    world_check(sim, &by_script, true, &log);
+    world_check_kept(sim, &by_script, &log);
+    assert_string_equal(log.bad, "");
+    assert_true(log.confirmed);
+    sim_free(sim);
+}
+
+struct newest_case {
+    const char *what;
+    void (*change)(struct sim *sim);
+    char letter;
+    int code;
+    uint32_t number; /* 1 was confirmed in slot a, 2 with another core in slot b */
+};
+
+static void change_nothing(struct sim *sim)
+{
+    (void)sim;
+}
+
+static void spoil(struct sim *sim, const char *path)
+{
+    size_t len;
+    char *text = sim_get(sim, path, &len);
+
+    assert_non_null(text);
+    text[len / 2] ^= 1;
+    sim_put(sim, path, text, len, 0644);
+    free(text);
+}
+
+static void spoil_2(struct sim *sim)
+{
+    spoil(sim, SCRIPTS "/2/lib/part1.lua");
+}
+
+static void add_to_2(struct sim *sim)
+{
+    sim_put_text(sim, SCRIPTS "/2/added.lua", "");
+}
+
+static void spoil_both(struct sim *sim)
+{
+    spoil_2(sim);
+    spoil(sim, SCRIPTS "/1/main.lua");
+}
+
+static void spoil_head(struct sim *sim)
+{
+    spoil(sim, SCRIPTS "/2.head/manifest.json");
+}
+
+static void spoil_index(struct sim *sim)
+{
+    spoil(sim, SCRIPTS "/2.head/script.idx");
+}
+
+static void drop(struct sim *sim, const char *path)
+{
+    assert_int_equal(up_storage_remove_tree(sim_storage(sim), path, NULL), 0);
+}
+
+static void unmark_2(struct sim *sim)
+{
+    drop(sim, SCRIPTS "/2.good");
+}
+
+static void unmark_both(struct sim *sim)
+{
+    unmark_2(sim);
+    drop(sim, SCRIPTS "/1.good");
+}
+
+static void no_keys(struct sim *sim)
+{
+    drop(sim, KEYS);
+}
+
+static void on_trial_too(struct sim *sim)
+{
+    sim_put_text(sim, SCRIPTS "/3/main.lua", "on trial");
+}
+
+static void the_newest_that_is_proved_is_found(void **state)
+{
+    static const struct newest_case cases[] = {
+        {"all is well", change_nothing, 0, 0, 2},
+        {"slot a runs", change_nothing, 'a', 0, 1},
+        {"slot b runs", change_nothing, 'b', 0, 2},
+        {"a slot of which nothing is known", change_nothing, 'c', 0, 2},
+        {"one on trial has no mark", on_trial_too, 0, 0, 2},
+        {"the newest is damaged", spoil_2, 0, 0, 1},
+        {"the newest is damaged, and alone fits", spoil_2, 'b', UP_CORRUPT, 2},
+        {"a file too many", add_to_2, 'b', UP_CORRUPT, 2},
+        {"both are damaged", spoil_both, 0, UP_CORRUPT, 2},
+        {"its manifest is damaged", spoil_head, 0, 0, 1},
+        {"its manifest is damaged, and alone fits", spoil_head, 'b', UP_UNTRUSTED, 2},
+        {"its index is damaged", spoil_index, 'b', UP_UNTRUSTED, 2},
+        {"the newest is not marked", unmark_2, 0, 0, 1},
+        {"no mark", unmark_both, 0, UP_MISSING, 0},
+        {"no keys", no_keys, 0, UP_UNTRUSTED, 2},
+    };
+    struct sim *base = lived(&by_both);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct sim *sim = sim_clone(base);
+        uint32_t n = 99;
+        struct up_error err = {0};
+        int rc;
+
+        cases[i].change(sim);
+        rc = up_generation_newest(sim_storage(sim), SCRIPTS, KEYS, cases[i].letter, &n, &err);
+        if (rc != cases[i].code || n != cases[i].number)
+            fail_msg("%s: %d, generation %u: %s", cases[i].what, rc, n, err.message);
+        assert_int_equal(sim_open_files(sim), 0);
+        sim_free(sim);
+    }
+    sim_free(base);
+}
+
+/* A core alone goes on with the script that is there: one generation, two slots. */
+static void a_generation_of_two_slots_is_marked_for_both(void **state)
+{
+    struct sim *sim = lived(&by_core);
+    char *mark = sim_get(sim, SCRIPTS "/1.good", NULL);
+
+    (void)state;
+    assert_string_equal(mark, "ab\n");
+    free(mark);
+    sim_free(sim);
+}
+
+/* What is wrong with a tree is kept for people, and goes with the generation. */
+static void damage_is_kept_for_people(void **state)
+{
+    struct sim *sim = sim_new();
+    struct up_storage *s = sim_storage(sim);
+    const uint32_t seven = 7;
+    char text[64];
+
+    (void)state;
+    sim_put_dir(sim, SCRIPTS, 0755);
+    up_generation_damage(s, SCRIPTS, 7, text, sizeof text);
+    assert_string_equal(text, "");
+    up_generation_note_damage(s, SCRIPTS, 7, "block 3 differs");
+    up_generation_damage(s, SCRIPTS, 7, text, sizeof text);
+    assert_string_equal(text, "block 3 differs");
+    assert_int_equal(up_generation_clean(s, SCRIPTS, &seven, 1, NULL), 0);
+    assert_true(sim_exists(sim, SCRIPTS "/7.bad"));
+    up_generation_note_damage(s, SCRIPTS, 7, NULL);
+    assert_false(sim_exists(sim, SCRIPTS "/7.bad"));
+    up_generation_note_damage(s, SCRIPTS, 7, "block 3 differs");
+    assert_int_equal(up_generation_clean(s, SCRIPTS, NULL, 0, NULL), 0);
+    assert_false(sim_exists(sim, SCRIPTS "/7.bad"));
+    sim_free(sim);
+}
+
+/* A device with a package half way. */
+struct stand {
+    struct sim *sim;
+    struct up_storage *storage;
+    struct up_config config;
+    struct up_device *device;
+    struct up_error err;
+};
+
+static void power_on(struct stand *s)
+{
+    enum up_start_action action;
+
+    world_configure(&s->config);
+    if (up_device_open(&s->device, s->storage, &s->config, UP_DEVICE_LOCK, &s->err) < 0 ||
+        up_device_start(s->device, &action, &s->err) < 0)
+        fail_msg("%s", s->err.message);
+}
+
+static void power_off(struct stand *s)
+{
+    up_device_close(s->device);
+    up_config_free(&s->config);
+}
+
+static void stand_up(struct stand *s, struct sim *sim)
+{
+    s->sim = sim;
+    s->storage = sim_storage(sim);
+    power_on(s);
+}
+
+static void stand_free(struct stand *s)
+{
+    power_off(s);
+    assert_int_equal(sim_open_files(s->sim), 0);
+    sim_free(s->sim);
+}
+
+static void install(struct stand *s, const char *path)
+{
+    if (world_install(s->device, s->storage, path, &s->err) < 0)
+        fail_msg("%s", s->err.message);
+}
+
+static void enter_trial(struct stand *s)
+{
+    enum up_start_action action;
+
+    install(s, SCRIPT);
+    assert_int_equal(up_device_begin_trial(s->device, &s->err), 0);
+    assert_int_equal(up_device_trial_start(s->device, &action, &s->err), 0);
+}
+
+static int inspect(struct stand *s)
+{
+    int rc;
+
+    do
+        rc = up_device_inspect(s->device, &s->err);
+    while (rc == UP_AGAIN);
+    return rc;
+}
+
+/* As the medium may: past all that is pending. */
+static void overwrite(struct stand *s, const char *path)
+{
+    int file = s->storage->ops->open(s->storage, path, UP_UPDATE, 0);
+
+    assert_true(file >= 0);
+    assert_int_equal(s->storage->ops->pwrite(s->storage, file, "~", 1, 3), 0);
+    assert_int_equal(s->storage->ops->sync(s->storage, file), 0);
+    s->storage->ops->close(s->storage, file);
+}
+
+static const char *damage(struct stand *s)
+{
+    static char text[512];
+
+    up_device_damage(s->device, text, sizeof text);
+    return text;
+}
+
+static void a_damaged_script_is_made_again_before_its_trial(void **state)
+{
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, world_new(&by_script));
+    enter_trial(&s);
+    overwrite(&s, SCRIPTS "/2/main.lua");
+    assert_int_equal(inspect(&s), 0);
+    assert_true(variant_is_script(s.sim, SCRIPTS "/2", 2));
+    assert_string_equal(damage(&s), "");
+    assert_false(sim_exists(s.sim, SCRIPTS "/2.mend") || sim_exists(s.sim, SCRIPTS "/2.old"));
+    assert_int_equal(up_device_confirm(s.device, &s.err), 0);
+    stand_free(&s);
+}
+
+/* The release is not to blame: it is not quarantined, and may come again. */
+static void one_that_cannot_be_made_again_is_withdrawn(void **state)
+{
+    enum up_start_action action;
+    const struct up_journal_state *j;
+    struct stand s;
+    int rc;
+
+    (void)state;
+    stand_up(&s, world_new(&by_script));
+    enter_trial(&s);
+    overwrite(&s, SCRIPTS "/2/main.lua");
+    overwrite(&s, SCRIPTS "/2.tar");
+    rc = inspect(&s);
+    assert_int_equal(rc, UP_CORRUPT);
+    assert_non_null(strstr(s.err.message,
+                           "generation 2: its files are not those that were installed; it cannot "
+                           "be made again: "));
+    assert_int_equal(up_device_withdraw(s.device, rc, s.err.message, &action, &s.err), 0);
+    j = up_device_state(s.device);
+    assert_int_equal(j->phase, UP_IDLE);
+    assert_int_equal(j->last.code, UP_CORRUPT);
+    assert_int_equal(j->quarantine[0].sequence, 0);
+    assert_int_equal(up_device_generation(s.device), 1);
+    assert_int_equal(up_device_withdraw(s.device, rc, "again", &action, &s.err), UP_NOTHING);
+    enter_trial(&s);
+    assert_int_equal(inspect(&s), 0);
+    stand_free(&s);
+}
+
+static void a_confirmed_one_is_made_again_for_the_next_start(void **state)
+{
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, world_new(&by_script));
+    assert_int_equal(inspect(&s), 0);
+    overwrite(&s, SCRIPTS "/1/lib/part2.lua");
+    assert_int_equal(inspect(&s), 0);
+    assert_non_null(strstr(damage(&s), "it is made again at the next start of the script"));
+    assert_false(variant_is_script(s.sim, SCRIPTS "/1", 1)); /* which runs */
+    up_device_put_script(s.device);
+    assert_true(variant_is_script(s.sim, SCRIPTS "/1", 1));
+    assert_string_equal(damage(&s), "");
+    assert_int_equal(inspect(&s), 0);
+    stand_free(&s);
+}
+
+static void a_confirmed_one_that_cannot_be_runs_on(void **state)
+{
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, world_new(&by_script));
+    overwrite(&s, SCRIPTS "/1/lib/part2.lua");
+    drop(s.sim, SCRIPTS "/1.tar");
+    assert_int_equal(inspect(&s), UP_CORRUPT);
+    assert_non_null(strstr(damage(&s), "it cannot be made again: "));
+    assert_int_equal(up_device_generation(s.device), 1);
+    up_device_put_script(s.device);
+    power_off(&s);
+    power_on(&s);
+    assert_non_null(strstr(damage(&s), "it cannot be made again: "));
+    stand_free(&s);
+}
+
+/* Change the record behind the device's back. */
+static void change(struct stand *s, void (*how)(struct up_journal_state *j))
+{
+    struct up_journal_state *j = malloc(sizeof *j);
+    struct up_journal *journal;
+
+    *j = *up_device_state(s->device);
+    how(j);
+    assert_int_equal(up_journal_open(&journal, s->storage, s->config.state, &s->err), 0);
+    assert_int_equal(up_journal_write(journal, j, &s->err), 0);
+    up_journal_close(journal);
+    free(j);
+    assert_int_equal(up_device_reload(s->device, &s->err), 0);
+}
+
+static void same_core(struct up_journal_state *j)
+{
+    j->slot[0].core_version = j->slot[1].core_version;
+    j->slot[0].core_size = j->slot[1].core_size;
+}
+
+/* Of the same core there is another script that was confirmed with it; with
+ * another core there is none. */
+static void another_of_the_same_core_runs_instead(void **state)
+{
+    (void)state;
+    for (int same = 0; same < 2; same++) {
+        struct stand s;
+
+        stand_up(&s, lived(&by_both));
+        if (same)
+            change(&s, same_core);
+        assert_int_equal(up_device_generation(s.device), 2);
+        overwrite(&s, SCRIPTS "/2/main.lua");
+        drop(s.sim, SCRIPTS "/2.tar");
+        assert_int_equal(inspect(&s), UP_CORRUPT);
+        assert_int_equal(up_device_generation(s.device), same ? 1 : 2);
+        stand_free(&s);
+    }
+}
+
+static void forget_digests(struct up_journal_state *j)
+{
+    for (int i = 0; i < UP_SLOTS; i++)
+        memset(&j->slot[i].script, 0, sizeof j->slot[i].script);
+}
+
+/* As after an older program: nothing to compare with, until it was read once. */
+static void a_script_without_a_digest_gets_one(void **state)
+{
+    struct stand s;
+    int rc;
+
+    (void)state;
+    stand_up(&s, world_new(&by_script));
+    change(&s, forget_digests);
+    assert_int_equal(inspect(&s), 0);
+    do
+        rc = up_device_learn_script(s.device, &s.err);
+    while (rc == UP_AGAIN);
+    assert_int_equal(rc, 0);
+    assert_true(up_device_state(s.device)->slot[0].script.known);
+    assert_int_equal(inspect(&s), 0);
+    overwrite(&s, SCRIPTS "/1/main.lua");
+    drop(s.sim, SCRIPTS "/1.tar");
+    assert_int_equal(inspect(&s), UP_CORRUPT);
+    stand_free(&s);
+}
+
+static void put_other_key(struct stand *s)
+{
+    struct sim *scratch = sim_new();
+    char *text;
+
+    sim_put_dir(scratch, "/keys", 0755);
+    assert_int_equal(up_fixture_keys(sim_storage(scratch), "/keys", true, &s->err), 0);
+    text = sim_get(scratch, "/keys/other.pub", NULL);
+    assert_int_equal(up_storage_write_file(s->storage, KEYS "/other.pub", text, strlen(text), 0644, &s->err),
+                     0);
+    free(text);
+    sim_free(scratch);
+}
+
+/* Only keys that were read, and do not trust the release any more. */
+static void a_key_that_is_gone_withdraws_what_is_armed(void **state)
+{
+    (void)state;
+    for (int other = 0; other < 2; other++) {
+        struct stand s;
+
+        stand_up(&s, world_new(&by_script));
+        install(&s, SCRIPT);
+        drop(s.sim, KEYS "/" VARIANT_KEY_FILE);
+        if (other)
+            put_other_key(&s);
+        if (!other) {
+            assert_int_equal(up_device_begin_trial(s.device, &s.err), 0);
+        } else {
+            assert_int_equal(up_device_begin_trial(s.device, &s.err), UP_UNTRUSTED);
+            assert_non_null(strstr(s.err.message, "which is no longer trusted"));
+            assert_int_equal(up_device_state(s.device)->phase, UP_IDLE);
+            assert_int_equal(up_device_state(s.device)->last.code, UP_UNTRUSTED);
+            assert_int_equal(up_device_state(s.device)->quarantine[0].sequence, 0);
+        }
+        stand_free(&s);
+    }
+}
+
+static void a_slot_that_holds_something_else_is_not_started(void **state)
+{
+    enum up_start_action action;
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, world_new(&by_core));
+    install(&s, "/packages/core.upd");
+    overwrite(&s, "/device/slot-b.img");
+    power_off(&s);
+    power_on(&s);
+    assert_int_equal(up_device_running(s.device), 1);
+    assert_int_equal(up_device_trial_start(s.device, &action, &s.err), 0);
+    assert_int_equal(inspect(&s), UP_INCOMPATIBLE);
+    assert_non_null(strstr(s.err.message, "no longer holds what was armed: block 0"));
+    assert_int_equal(up_device_withdraw(s.device, UP_INCOMPATIBLE, s.err.message, &action, &s.err), 0);
+    assert_int_equal(action, UP_START_RESTART);
+    power_off(&s);
+    power_on(&s);
+    assert_int_equal(up_device_running(s.device), 0);
+    assert_int_equal(up_device_state(s.device)->last.code, UP_INCOMPATIBLE);
+    stand_free(&s);
+}
+
+/* A name of its own is enough; what lies there is not read then. */
+static void a_slot_that_is_another_one_is_not_started(void **state)
+{
+    (void)state;
+    for (int other = 0; other < 2; other++) {
+        enum up_start_action action;
+        struct stand s;
+
+        struct sim *sim = world_new(&by_core);
+
+        sim_put_text(sim, "/device/slot-b.img", "");
+        sim_set_medium(sim, "/device/slot-b.img", NULL, "PARTUUID=one");
+        stand_up(&s, sim);
+        install(&s, "/packages/core.upd");
+        assert_string_equal(up_device_state(s.device)->tx.pair.identity, "PARTUUID=one");
+        sim_settle(sim);
+        sim_set_medium(sim, "/device/slot-b.img", NULL, other ? "PARTUUID=two" : "PARTUUID=one");
+        power_off(&s);
+        power_on(&s);
+        assert_int_equal(up_device_running(s.device), 1);
+        assert_int_equal(up_device_trial_start(s.device, &action, &s.err), 0);
+        assert_int_equal(inspect(&s), other ? UP_INCOMPATIBLE : 0);
+        if (other)
+            assert_non_null(strstr(s.err.message,
+                                   "is not the one that was armed: it is PARTUUID=two now, was "
+                                   "PARTUUID=one"));
+        stand_free(&s);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_flipped_bit_is_never_started),
+        cmocka_unit_test(what_is_kept_needs_no_hard_links),
+        cmocka_unit_test(the_newest_that_is_proved_is_found),
+        cmocka_unit_test(a_generation_of_two_slots_is_marked_for_both),
+        cmocka_unit_test(damage_is_kept_for_people),
+        cmocka_unit_test(a_damaged_script_is_made_again_before_its_trial),
+        cmocka_unit_test(one_that_cannot_be_made_again_is_withdrawn),
+        cmocka_unit_test(a_confirmed_one_is_made_again_for_the_next_start),
+        cmocka_unit_test(a_confirmed_one_that_cannot_be_runs_on),
+        cmocka_unit_test(another_of_the_same_core_runs_instead),
+        cmocka_unit_test(a_script_without_a_digest_gets_one),
+        cmocka_unit_test(a_key_that_is_gone_withdraws_what_is_armed),
+        cmocka_unit_test(a_slot_that_holds_something_else_is_not_started),
+        cmocka_unit_test(a_slot_that_is_another_one_is_not_started),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

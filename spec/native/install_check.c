@@ -1,0 +1,225 @@
+/*
+ * install_check.c -- what stands between a package and an armed device, one
+ * barrier a check: each package or medium here passes all the others.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "device.h"
+#include "digest.h"
+#include "error.h"
+#include "fixture.h"
+#include "index.h"
+#include "minisign.h"
+#include "package.h"
+#include "sim.h"
+#include "source.h"
+#include "tar.h"
+#include "transfer.h"
+#include "variants.h"
+#include "world.h"
+
+#define NEXT "/packages/next.upd"
+#define KEYS "/device/keys"
+
+static const struct world_plan plan = {.name = "script", .provisioned = true, .package = WORLD_SCRIPT};
+
+struct stand {
+    struct sim *sim;
+    struct up_storage *storage;
+    struct up_config config;
+    struct up_device *device;
+    struct up_keyring *ring;
+    struct up_source *source;
+    struct up_package *package;
+    struct up_error err;
+};
+
+static void stand_up(struct stand *s)
+{
+    enum up_start_action action;
+
+    *s = (struct stand){.sim = world_new(&plan)};
+    s->storage = sim_storage(s->sim);
+    world_configure(&s->config);
+    if (up_device_open(&s->device, s->storage, &s->config, UP_DEVICE_LOCK, &s->err) < 0 ||
+        up_device_start(s->device, &action, &s->err) < 0)
+        fail_msg("%s", s->err.message);
+}
+
+static void stand_free(struct stand *s)
+{
+    up_package_free(s->package);
+    if (s->source)
+        s->source->ops->close(s->source);
+    up_keyring_free(s->ring);
+    up_device_close(s->device);
+    up_config_free(&s->config);
+    assert_int_equal(sim_open_files(s->sim), 0);
+    sim_free(s->sim);
+}
+
+static void put_package(struct stand *s, struct up_fixture f)
+{
+    f.script = true;
+    f.sequence = 2;
+    f.version = "1.0.2";
+    f.seed = 9;
+    f.encoding = UP_ZSTD;
+    if (up_fixture_pack(s->storage, NEXT, "/packages", &f, &s->err) < 0)
+        fail_msg("%s", s->err.message);
+}
+
+/* The head is read and the transaction begun. */
+static void begin(struct stand *s)
+{
+    char spool[256];
+
+    if (up_keyring_load(&s->ring, s->storage, KEYS, &s->err) < 0 ||
+        up_source_file(&s->source, s->storage, NEXT, &s->err) < 0 ||
+        up_device_spool(s->device, spool, sizeof spool, &s->err) < 0 ||
+        up_package_open(&s->package, s->source, s->storage, s->ring, spool, &s->err) < 0 ||
+        up_package_step(s->package, &s->err) < 0 ||
+        up_device_begin(s->device, up_package_manifest(s->package), &s->err) < 0)
+        fail_msg("%s", s->err.message);
+}
+
+static int transfer(struct stand *s)
+{
+    struct up_transfer *transfer;
+    int rc = up_transfer_open(&transfer, s->device, s->package, s->source, &s->err);
+
+    if (rc < 0)
+        return rc;
+    do
+        rc = up_transfer_step(transfer, &s->err);
+    while (rc == 1);
+    up_transfer_close(transfer);
+    return rc;
+}
+
+static int finish(struct stand *s)
+{
+    int rc;
+
+    do
+        rc = up_device_finish(s->device, up_package_manifest(s->package), &s->err);
+    while (rc == UP_AGAIN);
+    return rc;
+}
+
+/* Fetching may take days. */
+static void gates_are_asked_again_before_anything_is_armed(void **state)
+{
+    struct stand s;
+
+    (void)state;
+    for (int late = 0; late < 2; late++) {
+        stand_up(&s);
+        put_package(&s, (struct up_fixture){.not_after = up_device_time(s.device) + 1000});
+        begin(&s);
+        assert_int_equal(transfer(&s), 0);
+        sim_set_now(s.sim, up_device_time(s.device) + (late ? 2000 : 500));
+        assert_int_equal(finish(&s), late ? UP_INCOMPATIBLE : 0);
+        assert_int_equal(up_device_state(s.device)->phase, late ? UP_INSTALLING : UP_ARMED);
+        if (late)
+            assert_non_null(strstr(s.err.message, "gate not_after"));
+        stand_free(&s);
+    }
+}
+
+/* Before anything is made of it. */
+static void a_spool_that_the_medium_spoiled_is_not_extracted(void **state)
+{
+    struct stand s;
+    int file;
+
+    (void)state;
+    stand_up(&s);
+    put_package(&s, (struct up_fixture){.script_files = 2});
+    begin(&s);
+    assert_int_equal(transfer(&s), 0);
+    file = s.storage->ops->open(s.storage, "/device/state/tx/script.tar", UP_UPDATE, 0);
+    assert_int_equal(s.storage->ops->pwrite(s.storage, file, "~", 1, 600), 0);
+    s.storage->ops->close(s.storage, file);
+    assert_int_equal(finish(&s), UP_WRITE);
+    assert_string_equal(s.err.message, "script: block 0 reads back differently from what was written");
+    assert_false(sim_exists(s.sim, "/device/state/script/2"));
+    stand_free(&s);
+}
+
+/* Sign the manifest of the package again, and put it back in its place. */
+static void sign_again(struct stand *s, char *bytes, size_t size)
+{
+    char sig[UP_MINISIG_MAX], *old = bytes + 1024 + up_tar_padded(size);
+    struct sim *scratch = sim_new();
+    struct up_secret *key;
+    size_t len;
+
+    sim_put_dir(scratch, "/keys", 0755);
+    assert_int_equal(up_fixture_keys(sim_storage(scratch), "/keys", false, &s->err), 0);
+    assert_int_equal(up_secret_load(&key, sim_storage(scratch), "/keys/fixture.key", &s->err), 0);
+    assert_int_equal(up_secret_sign(key, bytes + 512, size, "moult manifest sequence 2", sig, &len, &s->err),
+                     0);
+    up_secret_free(key);
+    sim_free(scratch);
+    assert_int_equal(strtoul(bytes + 512 + up_tar_padded(size) + 124, NULL, 8), len);
+    memcpy(old, sig, len);
+}
+
+/* A packer that is wrong, or lies: what a block decodes to is not what its index
+ * says, and all of it is signed. Nothing of it is written. */
+static void a_block_that_decodes_to_something_else_is_not_written(void **state)
+{
+    struct stand s;
+    size_t len, size;
+    char *bytes, *at, was[65], is[65];
+    uint8_t digest[UP_SHA256_SIZE], *index;
+    struct up_manifest m;
+    struct up_layout layout;
+
+    (void)state;
+    stand_up(&s);
+    put_package(&s, (struct up_fixture){.script_files = 2});
+    sim_settle(s.sim);
+    bytes = sim_get(s.sim, NEXT, &len);
+    size = strtoul(bytes + 124, NULL, 8);
+    assert_int_equal(up_manifest_parse(&m, bytes + 512, size, &s.err), 0);
+    up_layout_of(&layout, &m, size, strtoul(bytes + 512 + up_tar_padded(size) + 124, NULL, 8));
+    index = (uint8_t *)bytes + layout.index_offset[0];
+    up_hex(m.part[0].index_digest, 32, was);
+    index[UP_INDEX_HEAD + 48] ^= 1; /* of the decoded bytes of block 0 */
+    up_sha256(index, (size_t)m.part[0].index_size, digest);
+    up_hex(digest, sizeof digest, is);
+    at = memmem(bytes + 512, size, was, 64);
+    assert_non_null(at);
+    memcpy(at, is, 64);
+    sign_again(&s, bytes, size);
+    sim_put(s.sim, NEXT, bytes, len, 0644);
+    free(bytes);
+    begin(&s);
+    assert_int_equal(transfer(&s), UP_CORRUPT);
+    assert_string_equal(s.err.message, "script: block 0 decodes to something else than was signed");
+    bytes = sim_get(s.sim, "/device/state/tx/script.tar", &len);
+    assert_int_equal(len, 0);
+    free(bytes);
+    stand_free(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(gates_are_asked_again_before_anything_is_armed),
+        cmocka_unit_test(a_spool_that_the_medium_spoiled_is_not_extracted),
+        cmocka_unit_test(a_block_that_decodes_to_something_else_is_not_written),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
