@@ -161,6 +161,8 @@ void up_check_config(lua_State *L, int index, struct up_config *out)
     copy_string(L, index, "id", draft->id, sizeof draft->id);
     draft->state = copy_path(L, index, "state");
     draft->keys = copy_path(L, index, "keys");
+    if (up_field_string(L, index, "journal_dir", NULL))
+        draft->journal_dir = copy_path(L, index, "journal_dir");
     read_core(L, index, draft);
     read_restart(L, index, draft);
     draft->heartbeat = read_seconds(L, index, "heartbeat", draft->heartbeat);

@@ -29,6 +29,7 @@ static const luaL_Reg bindings[] = {
     {"update.native.mqtt", luaopen_update_native_mqtt},
     {"update.native.storage", luaopen_update_native_storage},
     {"update.native.boot", luaopen_update_native_boot},
+    {"update.native.records", luaopen_update_native_records},
     {"update.native.slot", luaopen_update_native_slot},
     {"update.native.device", luaopen_update_native_device},
     {"update.native.transfer", luaopen_update_native_transfer},

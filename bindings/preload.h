@@ -34,6 +34,7 @@ UP_EXPORT int luaopen_update_native_signals(lua_State *L);
 UP_EXPORT int luaopen_update_native_mqtt(lua_State *L);
 UP_EXPORT int luaopen_update_native_storage(lua_State *L);
 UP_EXPORT int luaopen_update_native_boot(lua_State *L);
+UP_EXPORT int luaopen_update_native_records(lua_State *L);
 UP_EXPORT int luaopen_update_native_slot(lua_State *L);
 UP_EXPORT int luaopen_update_native_device(lua_State *L);
 UP_EXPORT int luaopen_update_native_transfer(lua_State *L);

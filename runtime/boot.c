@@ -117,6 +117,11 @@ int up_boot_tend(struct up_boot *b, struct up_error *err)
     return b->ops == &up_boot_file_ops ? up_record_tend(&b->record, err) : 0;
 }
 
+int up_boot_inspect(struct up_boot *b, struct up_record_view *out, struct up_error *err)
+{
+    return up_record_inspect(&b->record, out, err);
+}
+
 void up_boot_id(struct up_boot *b, const struct up_boot_state *s, char out[37])
 {
     b->ops->id(b, s, out);

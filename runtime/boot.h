@@ -67,8 +67,11 @@ int up_boot_select(struct up_boot *b, struct up_boot_state *out, struct up_error
  * from a slot: the last good slot counts as running then, also for later reads
  * of b until a write succeeds. Others: what was started stays started. */
 void up_boot_unwritable(struct up_boot *b, struct up_boot_state *s);
-/* Driver `file`: see up_record_tend(). Others keep nothing of their own. */
+/* Driver `file`: see up_record_tend() and up_record_inspect(). Others keep
+ * nothing of their own, and have nothing to inspect. */
 int up_boot_tend(struct up_boot *b, struct up_error *err);
+struct up_record_view;
+int up_boot_inspect(struct up_boot *b, struct up_record_view *out, struct up_error *err);
 /* Identity of this boot as the driver counts boots. */
 void up_boot_id(struct up_boot *b, const struct up_boot_state *s, char out[37]);
 

@@ -17,6 +17,7 @@ void up_config_free(struct up_config *c)
     free(c->path);
     free(c->state);
     free(c->keys);
+    free(c->journal_dir);
     free(c->fw_env);
     free(c->cmdline);
     for (int i = 0; i < UP_SLOTS; i++)

@@ -27,6 +27,7 @@ struct up_config {
     char hardware[UP_VERSION_SIZE];
     char id[65];
     char *state, *keys;   /* absolute directories */
+    char *journal_dir;    /* of the second file of the journal; NULL: in state */
     char *slot[UP_SLOTS]; /* absolute; NULL both when the device has no core slots */
     enum up_boot_driver boot;
     char *fw_env, *cmdline; /* with UP_BOOT_UBOOT: fw_env.config(5), and the kernel command line */

@@ -104,6 +104,8 @@ static int check_config(const struct up_config *config, struct up_error *err)
 {
     if (strlen(config->state) > UP_PATH_SIZE / 2)
         return up_fail(err, UP_USAGE, "state %s: path too long", config->state);
+    if (config->journal_dir && strlen(config->journal_dir) > UP_PATH_SIZE / 2)
+        return up_fail(err, UP_USAGE, "journal_dir %s: path too long", config->journal_dir);
     for (int i = 0; i < UP_SLOTS; i++)
         if (config->slot[i] && strlen(config->slot[i]) >= UP_PATH_SIZE)
             return up_fail(err, UP_USAGE, "slot %c: path too long: %s", 'a' + i, config->slot[i]);
@@ -149,7 +151,8 @@ int up_device_allocate(struct up_device **out, struct up_storage *storage, const
     d->lock = -1;
     d->trouble.updates = true;
     *out = d;
-    if (up_journal_open(&d->journal, storage, config->state, err) < 0)
+    if (up_journal_open(&d->journal, storage, config->state, err) < 0 ||
+        up_journal_second(d->journal, config->journal_dir, err) < 0)
         return err->code;
     return up_boot_open(&d->boot, storage, config, err);
 }

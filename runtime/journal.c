@@ -10,7 +10,7 @@
 
 struct up_journal {
     struct up_record record;
-    char path[1024];
+    char path[1024], second[1024];
 };
 
 static const char *const phase_names[UP_PHASES] = {"idle",  "fetching", "installing", "arming",
@@ -287,6 +287,19 @@ int up_journal_open(struct up_journal **out, struct up_storage *storage, const c
     return 0;
 }
 
+int up_journal_second(struct up_journal *j, const char *dir, struct up_error *err)
+{
+    j->record.second = NULL;
+    if (!dir)
+        return 0;
+    if (strlen(dir) + sizeof "/journal.1" > sizeof j->second)
+        return up_fail(err, UP_USAGE, "journal_dir %s: path too long", dir);
+    strcpy(j->second, dir);
+    strcat(j->second, "/journal.1");
+    j->record.second = j->second;
+    return 0;
+}
+
 void up_journal_close(struct up_journal *j)
 {
     free(j);
@@ -336,4 +349,9 @@ int up_journal_create(struct up_journal *j, const struct up_journal_state *first
 int up_journal_tend(struct up_journal *j, struct up_error *err)
 {
     return up_record_tend(&j->record, err);
+}
+
+int up_journal_inspect(struct up_journal *j, struct up_record_view *out, struct up_error *err)
+{
+    return up_record_inspect(&j->record, out, err);
 }

@@ -83,7 +83,7 @@ static int make_room(struct up_device *d, struct up_error *err)
         up_storage_make_dir(d->storage, up_device_path(d, "script", path, sizeof path), 0755, err) < 0 ||
         up_storage_make_dir(d->storage, up_device_path(d, "policy", path, sizeof path), 0700, err) < 0)
         return err->code;
-    return 0;
+    return d->config->journal_dir ? up_storage_make_dir(d->storage, d->config->journal_dir, 0700, err) : 0;
 }
 
 /* The name of the state, which may be there from a try that failed at just this.
@@ -168,6 +168,8 @@ void up_device_tend(struct up_device *d)
 
     if (d->state.phase != UP_IDLE)
         return;
+    if (d->config->journal_dir)
+        up_storage_make_dir(d->storage, d->config->journal_dir, 0700, &ignored);
     up_journal_tend(d->journal, &ignored);
     up_boot_tend(d->boot, &ignored);
     if (!is_there(d, "history"))

@@ -35,7 +35,7 @@ local floors = {
   { "device" },
   { "device_private" },
   { "provision", "install", "trial", "device_start", "device_time", "device_kept_out", "device_source", "device_kept",
-    "device_script", "device_armed" },
+    "device_script", "device_armed", "records" },
   { "transfer", "status", "supervisor_private", "sandbox" },
   { "transfer_private" },
   { "transfer_open", "transfer_reuse" },
@@ -79,6 +79,7 @@ local binding_includes = {
   mqtt = { "storage" },             -- the clock and chance are the system's
   secret = { "storage" },           -- the system's
   cloud_record = { "storage" },
+  records = { "config", "storage" }, -- the configuration it reads, of the system
   policy = { "storage" },           -- keep() and kept() go through the seam
   manifest = { "digest" },          -- names a digest in hex
   keys = { "minisign", "storage" },        -- ids as minisign shows them; the system's

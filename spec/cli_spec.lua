@@ -271,7 +271,7 @@ describe("moult", function()
     it("checks the set-up", function()
       local code, out, err = w:moult "doctor"
       assert.equal(0, code, out)
-      for _, what in ipairs { "config", "keys", "state", "medium", "slots", "space", "clock", "policy" } do
+      for _, what in ipairs { "config", "keys", "state", "medium", "records", "slots", "space", "clock", "policy" } do
         assert.matches("\nok +" .. what .. " ", "\n" .. out)
       end
       assert.matches("warn  agent +not running\n +%-> start it with `moult run`", out)

@@ -38,6 +38,16 @@ describe("config.normalise", function()
       { got.state, got.keys, got.policy, got.core.slots.a })
   end)
 
+  it("takes another place for the second file of the journal, and not the same", function()
+    assert.equal("/other", assert(normalise { journal_dir = "/other" }).journal_dir)
+    assert.equal("/device/second", assert(normalise { journal_dir = "second" }).journal_dir)
+    for _, dir in ipairs { "state", "/device/state/" } do
+      local got, message = normalise { journal_dir = dir }
+      assert.is_nil(got)
+      assert.matches("journal_dir is the state directory", message)
+    end
+  end)
+
   it("knows where a U-Boot board has its environment, and how it restarts", function()
     local slots = { a = "/dev/mmcblk0p2", b = "/dev/mmcblk0p3" }
     local got = assert(normalise { core = { slots = slots, boot = "uboot" } })

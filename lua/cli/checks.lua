@@ -5,6 +5,7 @@
 local key_check = require "cli.key_check"
 local natives = require "update.natives"
 local progress = require "cli.progress"
+local record_check = require "cli.record_check"
 local rights_check = require "cli.rights_check"
 local session = require "cli.session"
 local slot_check = require "cli.slot_check"
@@ -84,6 +85,18 @@ function checks.medium(s, report)
   if how then -- else checks.updates says it
     local level, text, advice = slot_check.state(s.config.state, how, took, s.config.heartbeat)
     report(level, "medium", text, advice)
+  end
+end
+
+function checks.records(s, report)
+  if not s.opened then return end
+  local records, message, code = natives.records.inspect(s.config)
+  if not records then
+    return report("warn", "records", message, "run doctor as the user that `moult run` runs as", code)
+  end
+  for _, line in ipairs(record_check.judge(records)) do report(line.level, "records", line.text, line.advice) end
+  for _, line in ipairs(record_check.media(s.config, read_file)) do
+    report(line.level, "records", line.text, line.advice)
   end
 end
 
@@ -270,8 +283,8 @@ function checks.agent(s, report)
   report("warn", "agent", "not running", "start it with `moult run`; until then nothing is fetched by itself")
 end
 
-local ORDER = { "keys", "state", "updates", "medium", "slots", "source", "boot", "space", "clock", "policy", "clouds",
-  "script", "control", "agent" }
+local ORDER = { "keys", "state", "updates", "medium", "records", "slots", "source", "boot", "space", "clock", "policy",
+  "clouds", "script", "control", "agent" }
 
 local function print_row(env, row)
   env.out(("%-4s  %-10s %s"):format(row.level, row.what, row.text))

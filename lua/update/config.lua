@@ -186,6 +186,9 @@ local function relations(config)
   if config.script and config.script.groups and not config.script.user then
     return "script.groups is only for script.user"
   end
+  if config.journal_dir and config.journal_dir:gsub("/+$", "") == config.state:gsub("/+$", "") then
+    return "journal_dir is the state directory, where the first file of the journal lies; name another one"
+  end
   local slots = config.core and config.core.slots
   if not slots then return end
   for _, name in ipairs { "fw_env", "cmdline" } do

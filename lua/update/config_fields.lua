@@ -75,6 +75,8 @@ return {
   field("id", "string", "name of this one device, its IMEI for instance", { required = true, max = 64 }),
   field("state", "path", "directory of journal, scripts and spools; outside both slots", { required = true }),
   field("keys", "path", "directory of trusted public keys; default: keys in the state directory"),
+  field("journal_dir", "path", "directory of the second file of the journal, on another medium, so that the device "
+    .. "survives the loss of either; made when its parent is there; default: the state directory"),
   field("core", "table", "the two slots of the system image; absent: only the script is updated", { fields = core }),
   field("restart", "restart", "command that restarts the device (array of words), or \"exit\": leave with code 4; "
     .. "absent: `moult run` starts over, and with core.boot = \"uboot\" it is { \"reboot\" }"),

@@ -569,6 +569,50 @@ static void one_file_of_each_record_is_enough(void **state)
     }
 }
 
+/* The second file of the journal lies elsewhere, comes later, or is out of reach. */
+static void the_journal_may_lie_in_two_places(void **state)
+{
+    static const char *const elsewhere = "/other/journal.1", *const beside = "/device/state/journal.1";
+    static const char *const first = "/device/state/journal.0";
+    struct sim *sim = world_new(&plan);
+    struct up_storage *s = sim_storage(sim);
+    enum up_start_action action;
+    struct up_journal *journal;
+    struct up_device *device;
+    struct up_config config;
+    struct up_error err;
+
+    (void)state;
+    world_configure(&config);
+    config.journal_dir = strdup("/other");
+    for (int round = 0; round < 4; round++) {
+        /* 0: it moves; 1: the first is lost; 2: its place is out of reach; 3: and there again */
+        if (round == 1)
+            assert_int_equal(s->ops->unlink(s, first), 0);
+        if (round == 2)
+            assert_int_equal(s->ops->rename(s, "/other", "/away"), 0);
+        if (round == 2)
+            sim_fail(sim, SIM_MKDIR, 1, EROFS, true);
+        if (round == 3)
+            sim_fail(sim, SIM_MKDIR, 0, 0, false);
+        assert_int_equal(up_device_open(&device, s, &config, UP_DEVICE_LOCK, &err), 0);
+        assert_int_equal(up_device_start(device, &action, &err), 0);
+        assert_int_equal(up_journal_open(&journal, s, config.state, &err), 0);
+        assert_int_equal(up_journal_second(journal, config.journal_dir, &err), 0);
+        for (int again = 0; again < 3; again++)
+            assert_int_equal(up_journal_write(journal, up_device_state(device), &err), 0);
+        up_journal_close(journal);
+        up_device_close(device);
+        assert_true(sim_exists(sim, first));
+        assert_int_equal(sim_exists(sim, elsewhere), round != 2);
+        assert_false(sim_exists(sim, beside));
+        assert_old_pair(sim);
+    }
+    assert_int_equal(up_device_provision(&device, s, &config, &err), UP_USAGE);
+    up_config_free(&config);
+    sim_free(sim);
+}
+
 /* Without a whole journal: what was never finished may begin again, what was a
  * device once is not taken for nothing. */
 static void what_a_device_leaves_behind_is_not_taken_for_nothing(void **state)
@@ -859,6 +903,7 @@ int main(void)
         cmocka_unit_test(provision_refuses_a_device_that_is_there),
         cmocka_unit_test(a_lost_journal_is_said_and_nothing_is_touched),
         cmocka_unit_test(one_file_of_each_record_is_enough),
+        cmocka_unit_test(the_journal_may_lie_in_two_places),
         cmocka_unit_test(what_a_device_leaves_behind_is_not_taken_for_nothing),
         cmocka_unit_test(a_mounted_slot_is_not_written),
         cmocka_unit_test(a_mounted_slot_is_adopted_by_the_factory),

@@ -1,0 +1,121 @@
+--- What `moult doctor` says of the records that each lie in two files.
+--
+-- Pure: what update.native.records and /proc/self/mountinfo gave in, lines out.
+--
+-- @module cli.record_check
+
+local M = {}
+
+local SPREAD = 65536 -- bytes of a file, UP_RECORD_SPREAD
+
+-- File systems that write to another place each time, or over flash that does.
+local ELSEWHERE = { f2fs = true, nilfs2 = true, btrfs = true, bcachefs = true, zfs = true, ubifs = true, jffs2 = true,
+  yaffs = true, yaffs2 = true, logfs = true }
+local IN_MEMORY = { tmpfs = true, ramfs = true }
+
+--- One file of a record.
+-- @tparam table file {path, state, size}
+-- @treturn table|nil line; nil when there is nothing to say
+function M.judge_file(file)
+  if file.state ~= "whole" then
+    return { level = "warn", text = ("%s: %s; the other file of the record is enough"):format(file.path, file.state),
+      advice = "a start of `moult run` while idle makes it anew; if that happens again, look after the medium" }
+  elseif file.size < SPREAD then
+    return { level = "warn",
+      text = ("%s: %d bytes, so that it may share a sector with the other file"):format(file.path, file.size),
+      advice = "free some space; a start of `moult run` while idle makes it 64 KiB long" }
+  end
+end
+
+--- The files of each record.
+-- @tparam table records as update.native.records.inspect() gives them
+-- @treturn table lines {level = "ok"|"warn", text, advice (nil when ok)}
+function M.judge(records)
+  local lines, names = {}, {}
+  for _, record in ipairs(records) do
+    names[#names + 1] = record.name
+    for _, file in ipairs(record.files) do lines[#lines + 1] = M.judge_file(file) end
+  end
+  if #lines > 0 then return lines end
+  return { { level = "ok", text = table.concat(names, ", ") .. ": both files of each are whole, 64 KiB long" } }
+end
+
+local function unescape(text)
+  return (text:gsub("\\(%d%d%d)", function(octal) return string.char(tonumber(octal, 8)) end))
+end
+
+--- The file system that a path lies on.
+-- @tparam string mountinfo text of /proc/self/mountinfo
+-- @tparam string path absolute, without links
+-- @treturn table|nil {kind, source, device = "major:minor"}
+function M.find_mount(mountinfo, path)
+  local best, length = nil, -1
+  for line in mountinfo:gmatch "[^\n]+" do
+    local device, point, kind, source = line:match "^%d+ %d+ (%S+) %S+ (%S+) .- %- (%S+) (%S+)"
+    point = point and unescape(point)
+    if point and #point >= length and (point == "/" or (path .. "/"):sub(1, #point + 1) == point .. "/") then
+      best, length = { kind = kind, source = unescape(source), device = device }, #point
+    end
+  end
+  return best
+end
+
+--- Whether the kernel takes the device of a mount for a disk that turns.
+-- @tparam table mount
+-- @tparam function read path -> text | nil
+-- @treturn boolean|nil nil: it does not say
+function M.rotational(mount, read)
+  local device = "/sys/dev/block/" .. mount.device
+  local text = read(device .. "/queue/rotational") or read(device .. "/../queue/rotational") -- of a partition's disk
+  if not text then return nil end
+  return text:find "1" ~= nil
+end
+
+--- What the distance between two files is worth there.
+-- @tparam table|nil mount of M.find_mount
+-- @tparam boolean|nil rotational what the kernel says of the device; nil: nothing
+-- @treturn string level
+-- @treturn string text
+-- @treturn string|nil advice
+function M.medium(mount, rotational)
+  if not mount then return "ok", "what lies below the state cannot be seen, so the distance promises nothing" end
+  local where = ("%s on %s"):format(mount.kind, mount.source)
+  if IN_MEMORY[mount.kind] then
+    return "warn", where .. ": the state is gone after a power cut", "put `state` onto a medium that stays"
+  end
+  if ELSEWHERE[mount.kind] then
+    return "ok", where .. ": writes each time to another place, so the distance of the two files promises nothing; "
+      .. "the file system looks after them, or `journal_dir` puts one elsewhere"
+  end
+  if rotational then return "ok", where .. ": a disk, on which 64 KiB lie between the two files of a record" end
+  return "ok", where .. ": a controller may decide where things lie, so the distance of the two files promises "
+    .. "nothing; `journal_dir` puts one onto another medium"
+end
+
+--- Whether the second directory is worth having.
+-- @tparam table|nil state mount of the state
+-- @tparam table|nil second mount of journal_dir
+function M.second(state, second)
+  if state and second and state.device == second.device then
+    return "warn", "journal_dir lies in the same file system as the state", "name a directory on another medium"
+  end
+  return "ok", ("journal_dir lies on %s"):format(second and second.source or "something that cannot be seen")
+end
+
+--- What the files lie on.
+-- @tparam table config state, journal_dir
+-- @tparam function read path -> text | nil
+-- @treturn table lines {level, text, advice}
+function M.media(config, read)
+  local mounts = read "/proc/self/mountinfo" or ""
+  local mount = M.find_mount(mounts, config.state)
+  local level, text, advice = M.medium(mount, mount and M.rotational(mount, read))
+  local lines = { { level = level, text = text, advice = advice } }
+  if config.journal_dir then
+    level, text, advice = M.second(mount, M.find_mount(mounts, config.journal_dir))
+    lines[2] = { level = level, text = text, advice = advice }
+  end
+  return lines
+end
+
+return M

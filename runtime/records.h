@@ -1,0 +1,24 @@
+/*
+ * records.h -- what there is of a device's two-file records, for doctor: the
+ * journal, the boot record of driver `file`, the record of revoked keys.
+ */
+#ifndef UP_RECORDS_H
+#define UP_RECORDS_H
+
+#include "record.h"
+
+struct up_config;
+
+#define UP_RECORDS 3
+
+struct up_records_view {
+    const char *name; /* "journal", "boot", "keys" */
+    struct up_record_view file[2];
+};
+
+/* Those that this device has, in that order; how many. Nothing is changed.
+ * Errors: UP_WRITE we may not look; UP_USAGE, UP_INTERNAL. */
+int up_records_inspect(struct up_records_view out[UP_RECORDS], struct up_storage *storage,
+                       const struct up_config *config, struct up_error *err);
+
+#endif
