@@ -112,28 +112,35 @@ static int check_config(const struct up_config *config, struct up_error *err)
     return 0;
 }
 
+/* Open the file and lock it; -1 with errno and without a file when either fails. */
+static int lock_with(struct up_device *d, const char *path, unsigned flags)
+{
+    int cause;
+
+    d->lock = d->storage->ops->open(d->storage, path, flags, 0600);
+    if (d->lock < 0 || d->storage->ops->lock(d->storage, d->lock) == 0)
+        return d->lock < 0 ? -1 : 0;
+    cause = errno;
+    d->storage->ops->close(d->storage, d->lock);
+    d->lock = -1;
+    errno = cause;
+    return -1;
+}
+
 int up_device_take_lock(struct up_device *d, struct up_error *err)
 {
     char path[UP_PATH_SIZE];
-    int cause;
 
     up_device_path(d, "lock", path, sizeof path);
-    d->lock = d->storage->ops->open(d->storage, path, UP_CREATE, 0600);
-    cause = errno;
-    if (d->lock < 0 && cause == ENOENT)
-        return up_fail(err, UP_USAGE, "state %s: no such directory; run moult provision", d->config->state);
-    /* Locking takes no write: what is there will do, on a read-only file system too. */
-    if (d->lock < 0)
-        d->lock = d->storage->ops->open(d->storage, path, UP_READ, 0);
-    if (d->lock < 0)
-        return up_fail(err, up_code_of_errno(cause, UP_WRITE), "%s: %s", path, strerror(cause));
-    if (d->storage->ops->lock(d->storage, d->lock) == 0)
+    /* Locking takes no write, so what is there will do: on a read-only file
+     * system, and it keeps nobody from making it one. NFS wants to write. */
+    if (lock_with(d, path, UP_READ) == 0 || (errno != EWOULDBLOCK && lock_with(d, path, UP_CREATE) == 0))
         return 0;
-    up_fail(err, errno == EWOULDBLOCK ? UP_BUSY : UP_WRITE, "state %s: %s", d->config->state,
-            errno == EWOULDBLOCK ? "another moult process works on it" : strerror(errno));
-    d->storage->ops->close(d->storage, d->lock);
-    d->lock = -1;
-    return err->code;
+    if (errno == EWOULDBLOCK)
+        return up_fail(err, UP_BUSY, "state %s: another moult process works on it", d->config->state);
+    if (errno == ENOENT)
+        return up_fail(err, UP_USAGE, "state %s: no such directory; run moult provision", d->config->state);
+    return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: %s", path, strerror(errno));
 }
 
 int up_device_allocate(struct up_device **out, struct up_storage *storage, const struct up_config *config,
