@@ -31,7 +31,7 @@ local function try(agent, server)
       agent.log(("control: %s (%s); the agent goes on, but nobody can ask it"):format(message, code))
     end
     said = message
-    agent.tasks:wait(AGAIN)
+    agent.tasks:await(agent.stirred, AGAIN)
   end
 end
 

@@ -96,6 +96,31 @@ static void break_reading(void)
     sim_fail(play_sim, SIM_PREAD, 1, EIO, true);
 }
 
+/* Everything of the state but the record of the boot loader. */
+static void break_journal(void)
+{
+    sim_reset_counters(play_sim);
+    sim_fail(play_sim, SIM_CHANGES, 1, EROFS, true);
+    sim_fail_below(play_sim, "/device/state/journal");
+}
+
+/* The boot loader's record cannot be written just when what is armed is dropped. */
+static void roll_back_half(void)
+{
+    enum up_start_action action;
+    struct up_device *device;
+
+    install_core();
+    if (up_device_open(&device, sim_storage(play_sim), &config, UP_DEVICE_CHILD, &err) < 0)
+        fail_msg("%s", err.message);
+    sim_reset_counters(play_sim);
+    sim_fail(play_sim, SIM_CHANGES, 1, EIO, true);
+    sim_fail_below(play_sim, "/device/state/boot");
+    assert_int_equal(up_device_rollback(device, false, "no", &action, &err), UP_WRITE);
+    assert_int_equal(up_device_state(device)->phase, UP_ROLLING_BACK);
+    up_device_close(device);
+}
+
 static void mend(void)
 {
     sim_fail(play_sim, SIM_OPS, 0, 0, false);
@@ -381,6 +406,102 @@ static void a_trial_that_cannot_be_written_does_not_begin(void **state)
     assert_int_equal(play_count(play_said(), "on trial"), 0);
     assert_int_equal(play_count(play_done(), "script started"), 2); /* the old one goes on */
     assert_int_equal(phase(), UP_ARMED);
+}
+
+/* And it is begun when it can be. */
+static void a_trial_that_could_not_begin_begins_later(void **state)
+{
+    static const struct play_step steps[] = {
+        CALLS(install_script), CALLS(break_writing), SAYS(AGENT, "restart"), WAITS(3000),
+        CALLS(mend),           WAITS(60000),         SAYS(AGENT, "confirm"), OVER,
+    };
+
+    (void)state;
+    perform(steps);
+    must_say("the script runs WITHOUT UPDATES: ");
+    must_say("updates work again\n");
+    assert_int_equal(play_count(play_said(), "on trial"), 1);
+    assert_int_equal(play_count(play_done(), "script started"), 3);
+    must_do("agent < answer confirm ok\n");
+    assert_int_equal(phase(), UP_IDLE);
+}
+
+static void a_core_that_cannot_be_counted_is_left_by_a_restart(void **state)
+{
+    static const struct play_step steps[] = {WAITS(3000), CALLS(break_journal), ENDS(SCRIPT, 1), WAITS(9000),
+                                             OVER};
+
+    (void)state;
+    install_core();
+    assert_int_equal(play(&config, UP_NORMAL, steps, &err), UP_RESTART);
+    must_say("restarting the device: back to the old release\n");
+    assert_int_equal(play_count(play_done(), "script started"), 1);
+    mend();
+    assert_int_equal(phase(), UP_TRIAL);
+    assert_int_equal(play(&config, UP_NORMAL, steps, &err), 0); /* and then the old pair stays */
+    mend();
+    assert_int_equal(phase(), UP_IDLE);
+}
+
+/*
+ * What does not work from the start: the script does.
+ */
+
+static void a_state_that_takes_no_write_heals_by_itself(void **state)
+{
+    static const struct play_step steps[] = {
+        CALLS(break_writing),  WAITS(70000), SAYS(AGENT, "beat"), CALLS(mend), WAITS(70000),
+        CALLS(install_script), OVER,
+    };
+
+    (void)state;
+    break_writing();
+    perform(steps);
+    assert_int_equal(play_count(play_said(), "the script runs WITHOUT UPDATES: "), 1);
+    assert_int_equal(play_count(play_said(), "updates work again\n"), 1);
+    must_do("agent < trouble off write /device/state/boot");
+    must_do("agent < trouble none\n");
+    assert_int_equal(play_count(play_done(), "script started"), 1); /* it was never disturbed */
+}
+
+static void what_is_left_over_is_said_once(void **state)
+{
+    static const struct play_step steps[] = {WAITS(3000), ENDS(AGENT, 1), WAITS(200000), OVER};
+
+    (void)state;
+    sim_put_text(play_sim, "/device/state/script/9/junk", "");
+    sim_reset_counters(play_sim);
+    sim_fail(play_sim, SIM_UNLINK, 1, EIO, true);
+    perform(steps);
+    assert_int_equal(play_count(play_said(), "not in the way of updates: /device/state/script/9/junk"), 1);
+    assert_int_equal(play_count(play_done(), "agent < trouble on write "), 2); /* both of them know */
+    assert_int_equal(play_count(play_said(), "WITHOUT UPDATES"), 0);
+}
+
+static void a_journal_that_can_be_read_again_brings_the_agent(void **state)
+{
+    static const struct play_step steps[] = {WAITS(3000), CALLS(mend), WAITS(70000), OVER};
+
+    (void)state;
+    break_reading();
+    perform(steps);
+    must_say("STATE LOST: the script runs WITHOUT UPDATES");
+    must_say("updates work again\n");
+    assert_int_equal(play_count(play_done(), "script started"), 1);
+    assert_int_equal(play_count(play_done(), "agent started"), 1);
+}
+
+static void a_phase_that_the_agent_leaves_is_taken_over(void **state)
+{
+    static const struct play_step steps[] = {CALLS(roll_back_half), SAYS(AGENT, "resume"),   CALLS(mend),
+                                             WAITS(70000),          SAYS(AGENT, "rollback"), OVER};
+
+    (void)state;
+    perform(steps);
+    must_do("agent < phase rolling_back\n");
+    must_do("agent < phase idle\n");
+    must_do("agent < answer rollback nothing ");
+    assert_int_equal(phase(), UP_IDLE);
 }
 
 static void a_rollback_that_cannot_be_written_is_answered_so(void **state)
@@ -805,6 +926,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_start_that_cannot_be_counted_is_none_of_the_trial, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_trial_that_cannot_be_written_does_not_begin, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_trial_that_could_not_begin_begins_later, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_core_that_cannot_be_counted_is_left_by_a_restart, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_state_that_takes_no_write_heals_by_itself, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_left_over_is_said_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_journal_that_can_be_read_again_brings_the_agent, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_phase_that_the_agent_leaves_is_taken_over, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_rollback_that_cannot_be_written_is_answered_so, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_confirmation_that_cannot_be_written_is_none, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_journal_that_cannot_be_read_is_said, set_up, tear_down),

@@ -1,0 +1,623 @@
+/*
+ * trouble_check.c -- a device of which something cannot be read or written: what
+ * runs all the same, what is said, and that it goes on once it can.
+ *
+ * How often, and in which order, is not this check's matter: the enumeration of
+ * faults and cuts (spec/crash/faults.c) tries every call.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "device.h"
+#include "error.h"
+#include "world.h"
+
+#define STATE "/device/state"
+#define SCRIPT "/packages/script.upd"
+#define CORE "/packages/core.upd"
+
+static const struct world_plan by_file = {.name = "file", .provisioned = true, .package = WORLD_BOTH};
+static const struct world_plan by_uboot = {
+    .name = "uboot", .provisioned = true, .package = WORLD_BOTH, .loader = WORLD_UBOOT};
+
+struct stand {
+    struct sim *sim;
+    struct up_storage *storage;
+    struct up_config config;
+    struct up_device *device;
+    enum up_start_action action;
+    struct up_trouble trouble;
+    struct up_error err;
+    bool uboot;
+};
+
+static void configure(struct stand *s, char slot)
+{
+    char path[64];
+
+    world_configure(&s->config);
+    if (!s->uboot)
+        return;
+    snprintf(path, sizeof path, "/proc/cmdline-%c", slot);
+    s->config.boot = UP_BOOT_UBOOT;
+    s->config.fw_env = strdup("/etc/fw_env.config");
+    s->config.cmdline = strdup(path);
+}
+
+/* The power comes; with U-Boot, `slot` is what it started. */
+static void power_on(struct stand *s, char slot)
+{
+    configure(s, slot);
+    if (up_device_come_up(&s->device, s->storage, &s->config, &s->action, &s->trouble, &s->err) < 0)
+        fail_msg("%s", s->err.message);
+}
+
+static void power_off(struct stand *s)
+{
+    up_device_close(s->device);
+    s->device = NULL;
+    up_config_free(&s->config);
+}
+
+static void stand_up(struct stand *s, const struct world_plan *plan)
+{
+    *s = (struct stand){.uboot = plan->loader == WORLD_UBOOT};
+    s->sim = world_new(plan);
+    s->storage = sim_storage(s->sim);
+    power_on(s, 'a');
+    assert_int_equal(s->trouble.cause.code, UP_OK);
+}
+
+static void stand_free(struct stand *s)
+{
+    power_off(s);
+    assert_int_equal(sim_open_files(s->sim), 0);
+    sim_free(s->sim);
+}
+
+static void break_state(struct stand *s)
+{
+    sim_reset_counters(s->sim);
+    sim_fail(s->sim, SIM_CHANGES, 1, EROFS, true);
+    sim_fail_below(s->sim, STATE);
+}
+
+static void break_all(struct stand *s, enum sim_op op, int error)
+{
+    sim_reset_counters(s->sim);
+    sim_fail(s->sim, op, 1, error, true);
+}
+
+static void mend(struct stand *s)
+{
+    sim_fail(s->sim, SIM_OPS, 0, 0, false);
+}
+
+static enum up_phase phase_of(const struct stand *s)
+{
+    return up_device_state(s->device)->phase;
+}
+
+static void install(struct stand *s, const char *path)
+{
+    if (world_install(s->device, s->storage, path, &s->err) < 0)
+        fail_msg("%s", s->err.message);
+}
+
+/* What would be started. */
+static void runs(const struct stand *s, int slot, uint32_t generation)
+{
+    assert_int_equal(s->action, UP_START_RUN);
+    assert_int_equal(up_device_running(s->device), slot);
+    assert_int_equal(up_device_generation(s->device), generation);
+}
+
+static void without_updates(const struct stand *s, const char *part)
+{
+    const struct up_trouble *t = up_device_trouble(s->device);
+
+    assert_false(t->updates);
+    if (!strstr(t->cause.message, part))
+        fail_msg("\"%s\" is not in: %s", part, t->cause.message);
+}
+
+static int retry(struct stand *s)
+{
+    return up_device_retry(s->device, &s->action, &s->err);
+}
+
+static void heals(struct stand *s)
+{
+    mend(s);
+    assert_true(up_device_unfinished(s->device));
+    if (retry(s) < 0)
+        fail_msg("%s", s->err.message);
+    assert_int_equal(up_device_trouble(s->device)->cause.code, UP_OK);
+    assert_false(up_device_unfinished(s->device));
+}
+
+static void variable(struct stand *s, const char *name, const char *value)
+{
+    char found[UP_BOOT_VALUE_SIZE];
+
+    sim_variable(s->sim, name, found);
+    assert_string_equal(found, value);
+}
+
+/*
+ * Idle.
+ */
+
+static void a_state_that_takes_no_write_runs_what_is_confirmed(void **state)
+{
+    static const int errors[] = {EROFS, ENOSPC, EIO};
+    struct stand s;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+        stand_up(&s, &by_file);
+        power_off(&s);
+        break_all(&s, SIM_CHANGES, errors[i]);
+        power_on(&s, 'a');
+        runs(&s, 0, 1);
+        without_updates(&s, "/device/state/boot.");
+        assert_int_equal(world_install(s.device, s.storage, SCRIPT, &s.err),
+                         errors[i] == ENOSPC ? UP_NOSPACE : UP_WRITE);
+        heals(&s);
+        runs(&s, 0, 1);
+        install(&s, SCRIPT);
+        stand_free(&s);
+    }
+}
+
+static void a_lock_that_cannot_be_made_is_waited_for(void **state)
+{
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, &by_uboot);
+    power_off(&s);
+    s.storage->ops->unlink(s.storage, STATE "/lock");
+    break_state(&s);
+    power_on(&s, 'a');
+    runs(&s, 0, 1);
+    without_updates(&s, "/device/state/lock: Read-only file system");
+    mend(&s);
+    /* Nobody may write who does not hold it. */
+    assert_int_equal(world_install(s.device, s.storage, SCRIPT, &s.err), UP_WRITE);
+    assert_int_equal(phase_of(&s), UP_IDLE);
+    heals(&s);
+    install(&s, SCRIPT);
+    stand_free(&s);
+}
+
+static void whatever_lies_in_the_place_of_the_lock_is_locked(void **state)
+{
+    struct up_device *second;
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, &by_uboot);
+    power_off(&s);
+    s.storage->ops->unlink(s.storage, STATE "/lock");
+    s.storage->ops->mkdir(s.storage, STATE "/lock", 0700);
+    power_on(&s, 'a');
+    assert_int_equal(s.trouble.cause.code, UP_OK);
+    assert_int_equal(up_device_open(&second, s.storage, &s.config, UP_DEVICE_LOCK, &s.err), UP_BUSY);
+    stand_free(&s);
+}
+
+static void what_cannot_be_removed_is_in_nobodys_way(void **state)
+{
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, &by_uboot);
+    power_off(&s);
+    sim_settle(s.sim);
+    sim_put_text(s.sim, STATE "/script/9/junk", "");
+    break_all(&s, SIM_CHANGES, EIO);
+    sim_fail_below(s.sim, STATE "/script");
+    power_on(&s, 'a');
+    runs(&s, 0, 1);
+    assert_true(s.trouble.updates);
+    assert_non_null(strstr(s.trouble.cause.message, "junk: remove: "));
+    mend(&s);
+    install(&s, SCRIPT);
+    assert_int_equal(up_device_begin_trial(s.device, &s.err), 0);
+    assert_int_equal(up_device_trial_start(s.device, &s.action, &s.err), 0);
+    break_all(&s, SIM_CHANGES, EIO);
+    sim_fail_below(s.sim, STATE "/script");
+    assert_int_equal(up_device_confirm(s.device, &s.err), 0);
+    assert_int_equal(phase_of(&s), UP_IDLE);
+    assert_true(up_device_trouble(s.device)->updates);
+    heals(&s);
+    assert_false(sim_exists(s.sim, STATE "/script/9"));
+    assert_false(sim_exists(s.sim, STATE "/script/1"));
+    stand_free(&s);
+}
+
+static void a_journal_that_cannot_be_read_leaves_the_script(void **state)
+{
+    struct stand s;
+    char dir[256];
+
+    (void)state;
+    stand_up(&s, &by_file);
+    power_off(&s);
+    break_all(&s, SIM_PREAD, EIO);
+    power_on(&s, 'a');
+    assert_null(s.device);
+    assert_false(s.trouble.updates);
+    mend(&s);
+    assert_int_equal(up_device_last_resort(s.storage, &s.config, dir, sizeof dir, &s.err), 0);
+    assert_string_equal(dir, STATE "/script/1");
+    up_config_free(&s.config);
+    power_on(&s, 'a');
+    runs(&s, 0, 1);
+    stand_free(&s);
+}
+
+static void only_a_device_that_never_was_or_is_taken_ends(void **state)
+{
+    struct sim *sim = sim_new();
+    struct stand s;
+    struct up_device *second;
+
+    (void)state;
+    s = (struct stand){.storage = sim_storage(sim)};
+    configure(&s, 'a');
+    assert_int_equal(up_device_come_up(&s.device, s.storage, &s.config, &s.action, &s.trouble, &s.err),
+                     UP_USAGE);
+    sim_put_dir(sim, STATE, 0700);
+    assert_int_equal(up_device_come_up(&s.device, s.storage, &s.config, &s.action, &s.trouble, &s.err),
+                     UP_USAGE);
+    assert_non_null(strstr(s.err.message, "run moult provision"));
+    up_config_free(&s.config);
+    sim_free(sim);
+
+    stand_up(&s, &by_file);
+    assert_int_equal(up_device_come_up(&second, s.storage, &s.config, &s.action, &s.trouble, &s.err),
+                     UP_BUSY);
+    stand_free(&s);
+}
+
+/*
+ * Boot variables.
+ */
+
+static void a_lost_boot_record_is_made_anew_for_the_confirmed_slot(void **state)
+{
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, &by_file);
+    install(&s, CORE);
+    power_off(&s);
+    sim_settle(s.sim);
+    sim_put_text(s.sim, STATE "/boot.0", "rubbish");
+    sim_put_text(s.sim, STATE "/boot.1", "rubbish");
+    power_on(&s, 'a');
+    /* Armed, and the loader that is played anew knows nothing of it: it is told again. */
+    assert_int_equal(s.trouble.cause.code, UP_OK);
+    assert_int_equal(s.action, UP_START_RESTART);
+    power_off(&s);
+    power_on(&s, 'a');
+    assert_int_equal(phase_of(&s), UP_TRIAL);
+    runs(&s, 1, 1);
+    stand_free(&s);
+}
+
+static void an_environment_that_cannot_be_read_changes_nothing(void **state)
+{
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, &by_uboot);
+    power_off(&s);
+    break_all(&s, SIM_BOOT_GET, EIO);
+    power_on(&s, 'a');
+    runs(&s, 0, 1);
+    without_updates(&s, "U-Boot environment");
+    assert_int_equal(world_install(s.device, s.storage, CORE, &s.err), UP_WRITE);
+    assert_int_equal(phase_of(&s), UP_IDLE);
+    heals(&s);
+    install(&s, CORE);
+    stand_free(&s);
+}
+
+static void a_loader_that_does_not_name_its_slot_runs_the_confirmed_one(void **state)
+{
+    struct stand s;
+    char before[UP_BOOT_VALUE_SIZE];
+
+    (void)state;
+    stand_up(&s, &by_uboot);
+    install(&s, CORE);
+    power_off(&s);
+    power_on(&s, 'b');
+    assert_int_equal(phase_of(&s), UP_TRIAL);
+    power_off(&s);
+    sim_variable(s.sim, "BOOT_ORDER", before);
+    sim_settle(s.sim);
+    sim_put_text(s.sim, "/proc/cmdline-x", "console=ttyS0\n");
+    power_on(&s, 'x');
+    runs(&s, 0, 1);
+    without_updates(&s, "has no moult.slot=");
+    /* It may be the new core that runs: no verdict by guess. */
+    assert_int_equal(phase_of(&s), UP_TRIAL);
+    assert_true(up_device_trial_start(s.device, &s.action, &s.err) < 0);
+    assert_int_equal(up_device_state(s.device)->tx.starts, 0);
+    assert_true(up_device_confirm(s.device, &s.err) < 0);
+    variable(&s, "BOOT_ORDER", before);
+    stand_free(&s);
+}
+
+/*
+ * On trial.
+ */
+
+static void enter_trial(struct stand *s, const char *path, char slot)
+{
+    install(s, path);
+    if (strcmp(path, SCRIPT) == 0) {
+        assert_int_equal(up_device_begin_trial(s->device, &s->err), 0);
+    } else {
+        power_off(s);
+        power_on(s, slot);
+    }
+    assert_int_equal(phase_of(s), UP_TRIAL);
+}
+
+static void a_script_on_trial_that_cannot_be_counted_is_left_alone(void **state)
+{
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, &by_file);
+    enter_trial(&s, SCRIPT, 'a');
+    break_state(&s);
+    assert_int_equal(up_device_trial_start(s.device, &s.action, &s.err), UP_WRITE);
+    runs(&s, 0, 1);
+    without_updates(&s, "its start on trial cannot be counted");
+    assert_int_equal(up_device_confirm(s.device, &s.err), UP_DEFERRED);
+    assert_true(retry(&s) < 0);
+    runs(&s, 0, 1);
+    heals(&s);
+    assert_false(up_device_uncounted(s.device));
+    runs(&s, 0, 2);
+    assert_int_equal(up_device_trial_start(s.device, &s.action, &s.err), 0);
+    assert_int_equal(up_device_state(s.device)->tx.starts, 1);
+    assert_int_equal(up_device_confirm(s.device, &s.err), 0);
+    stand_free(&s);
+}
+
+static void a_core_on_trial_that_cannot_be_counted_is_left_by_one_write(void **state)
+{
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, &by_uboot);
+    enter_trial(&s, CORE, 'b');
+    break_state(&s);
+    assert_int_equal(up_device_trial_start(s.device, &s.action, &s.err), UP_WRITE);
+    assert_int_equal(s.action, UP_START_RESTART);
+    variable(&s, "BOOT_ORDER", "a");
+    power_off(&s);
+    power_on(&s, 'a');
+    runs(&s, 0, 1);
+    assert_false(s.trouble.updates);
+    assert_int_equal(up_device_trial_start(s.device, &s.action, &s.err) < 0, 1);
+    runs(&s, 0, 1);
+    heals(&s);
+    assert_int_equal(phase_of(&s), UP_IDLE);
+    assert_int_equal(up_device_state(s.device)->last.code, UP_ROLLEDBACK);
+    stand_free(&s);
+}
+
+/* Armed, and the restart finds a state that takes no write: as above, once. */
+static void what_is_armed_and_cannot_be_noted_is_left_by_one_write(void **state)
+{
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, &by_uboot);
+    install(&s, CORE);
+    power_off(&s);
+    break_state(&s);
+    power_on(&s, 'b');
+    assert_int_equal(s.action, UP_START_RESTART);
+    variable(&s, "BOOT_ORDER", "a");
+    for (int i = 0; i < 3; i++) {
+        power_off(&s);
+        power_on(&s, 'a');
+        runs(&s, 0, 1);
+        variable(&s, "BOOT_ORDER", "a");
+    }
+    stand_free(&s);
+}
+
+static void a_loader_that_cannot_be_told_either_runs_what_it_started(void **state)
+{
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, &by_uboot);
+    enter_trial(&s, CORE, 'b');
+    break_all(&s, SIM_CHANGES, EIO);
+    assert_int_equal(up_device_trial_start(s.device, &s.action, &s.err), UP_WRITE);
+    runs(&s, 1, 1);
+    assert_int_equal(up_device_confirm(s.device, &s.err), UP_DEFERRED);
+    assert_int_equal(phase_of(&s), UP_TRIAL);
+    heals(&s);
+    assert_int_equal(up_device_trial_start(s.device, &s.action, &s.err), 0);
+    assert_int_equal(up_device_confirm(s.device, &s.err), 0);
+    stand_free(&s);
+}
+
+static void by_file_the_last_good_slot_counts_as_running(void **state)
+{
+    struct up_device *other;
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, &by_file);
+    enter_trial(&s, CORE, 'b');
+    runs(&s, 1, 1);
+    break_state(&s);
+    assert_int_equal(up_device_trial_start(s.device, &s.action, &s.err), UP_WRITE);
+    runs(&s, 0, 1);
+    assert_int_equal(up_device_reload(s.device, &s.err), 0);
+    runs(&s, 0, 1);
+    power_off(&s);
+    power_on(&s, 'a');
+    runs(&s, 0, 1);
+    heals(&s);
+    assert_int_equal(up_device_open(&other, s.storage, &s.config, UP_DEVICE_READ, &s.err), 0);
+    up_device_close(other);
+    stand_free(&s);
+}
+
+/*
+ * Arming, and back.
+ */
+
+static void arm_fails(struct stand *s)
+{
+    assert_int_equal(world_install(s->device, s->storage, CORE, &s->err), UP_WRITE);
+    assert_int_equal(phase_of(s), UP_ARMING);
+}
+
+static void a_loader_that_cannot_be_told_ends_the_transaction(void **state)
+{
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, &by_uboot);
+    for (int round = 0; round < 2; round++) {
+        break_all(&s, SIM_BOOT_SET, EROFS);
+        /* In the second round the slot cannot be forgotten for sure, so nothing begins. */
+        if (round == 0) {
+            arm_fails(&s);
+            assert_int_equal(up_device_abandon(s.device, UP_WRITE, "worn", &s.err), 0);
+        } else {
+            assert_int_equal(world_install(s.device, s.storage, CORE, &s.err), UP_WRITE);
+        }
+        assert_int_equal(phase_of(&s), UP_IDLE);
+        assert_int_equal(up_device_state(s.device)->last.code, UP_WRITE);
+        variable(&s, "BOOT_ORDER", "a");
+    }
+    mend(&s);
+    install(&s, CORE);
+    assert_int_equal(phase_of(&s), UP_ARMED);
+    variable(&s, "BOOT_ORDER", "b a");
+    stand_free(&s);
+}
+
+/* Cut off while arming: the next start finds the same. */
+static void a_loader_that_cannot_be_told_after_a_restart_either(void **state)
+{
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, &by_uboot);
+    break_all(&s, SIM_BOOT_SET, EROFS);
+    arm_fails(&s);
+    power_off(&s);
+    power_on(&s, 'a');
+    runs(&s, 0, 1);
+    assert_int_equal(phase_of(&s), UP_IDLE);
+    assert_int_equal(up_device_state(s.device)->last.code, UP_WRITE);
+    assert_int_equal(s.trouble.cause.code, UP_OK);
+    stand_free(&s);
+}
+
+/* What is there starts the new slot first, and cannot be taken back. */
+static void a_loader_that_was_told_and_cannot_be_told_otherwise(void **state)
+{
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, &by_uboot);
+    install(&s, CORE);
+    break_all(&s, SIM_BOOT_SET, EIO);
+    assert_int_equal(up_device_rollback(s.device, false, "by hand", &s.action, &s.err), UP_WRITE);
+    assert_int_equal(phase_of(&s), UP_ROLLING_BACK);
+    runs(&s, 0, 1);
+    assert_int_equal(world_install(s.device, s.storage, SCRIPT, &s.err), UP_BUSY);
+    /* The loader does as it was told: restarts spend the tries of the slot. */
+    for (int i = 0; i < 3; i++) {
+        power_off(&s);
+        power_on(&s, 'b');
+        assert_int_equal(s.action, UP_START_RESTART);
+    }
+    power_off(&s);
+    power_on(&s, 'b'); /* it does not even count: run what there is */
+    runs(&s, 1, 1);
+    assert_int_equal(phase_of(&s), UP_ROLLING_BACK);
+    power_off(&s);
+    power_on(&s, 'a');
+    runs(&s, 0, 1);
+    without_updates(&s, "U-Boot environment");
+    assert_int_equal(phase_of(&s), UP_ROLLING_BACK);
+    heals(&s);
+    assert_int_equal(phase_of(&s), UP_IDLE);
+    variable(&s, "BOOT_ORDER", "a");
+    install(&s, CORE);
+    stand_free(&s);
+}
+
+static void there_is_no_way_back_from_confirming(void **state)
+{
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, &by_uboot);
+    enter_trial(&s, CORE, 'b');
+    assert_int_equal(up_device_trial_start(s.device, &s.action, &s.err), 0);
+    break_all(&s, SIM_BOOT_SET, EIO);
+    assert_int_equal(up_device_confirm(s.device, &s.err), UP_WRITE);
+    assert_int_equal(phase_of(&s), UP_CONFIRMING);
+    assert_int_equal(up_device_rollback(s.device, true, "no", &s.action, &s.err), UP_REFUSED);
+    assert_non_null(strstr(s.err.message, "it is being confirmed"));
+    assert_true(retry(&s) < 0);
+    runs(&s, 1, 1);
+    heals(&s);
+    assert_int_equal(phase_of(&s), UP_IDLE);
+    assert_int_equal(up_device_state(s.device)->last.code, UP_OK);
+    stand_free(&s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_state_that_takes_no_write_runs_what_is_confirmed),
+        cmocka_unit_test(a_lock_that_cannot_be_made_is_waited_for),
+        cmocka_unit_test(whatever_lies_in_the_place_of_the_lock_is_locked),
+        cmocka_unit_test(what_cannot_be_removed_is_in_nobodys_way),
+        cmocka_unit_test(a_journal_that_cannot_be_read_leaves_the_script),
+        cmocka_unit_test(only_a_device_that_never_was_or_is_taken_ends),
+        cmocka_unit_test(a_lost_boot_record_is_made_anew_for_the_confirmed_slot),
+        cmocka_unit_test(an_environment_that_cannot_be_read_changes_nothing),
+        cmocka_unit_test(a_loader_that_does_not_name_its_slot_runs_the_confirmed_one),
+        cmocka_unit_test(a_script_on_trial_that_cannot_be_counted_is_left_alone),
+        cmocka_unit_test(a_core_on_trial_that_cannot_be_counted_is_left_by_one_write),
+        cmocka_unit_test(what_is_armed_and_cannot_be_noted_is_left_by_one_write),
+        cmocka_unit_test(a_loader_that_cannot_be_told_either_runs_what_it_started),
+        cmocka_unit_test(by_file_the_last_good_slot_counts_as_running),
+        cmocka_unit_test(a_loader_that_cannot_be_told_ends_the_transaction),
+        cmocka_unit_test(a_loader_that_cannot_be_told_after_a_restart_either),
+        cmocka_unit_test(a_loader_that_was_told_and_cannot_be_told_otherwise),
+        cmocka_unit_test(there_is_no_way_back_from_confirming),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
