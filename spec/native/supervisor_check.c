@@ -457,7 +457,8 @@ static void a_state_that_takes_no_write_heals_by_itself(void **state)
     (void)state;
     break_writing();
     perform(steps);
-    assert_int_equal(play_count(play_said(), "the script runs WITHOUT UPDATES: "), 1);
+    /* Once a cause; the record finds another on its second try. */
+    assert_in_range(play_count(play_said(), "the script runs WITHOUT UPDATES: "), 1, 2);
     assert_int_equal(play_count(play_said(), "updates work again\n"), 1);
     must_do("agent < trouble off write /device/state/boot");
     must_do("agent < trouble none\n");
