@@ -254,6 +254,7 @@ static int install(struct life *l, const char *path)
 
 static enum world_result failed(struct life *l, const char *what)
 {
+    l->log->code = l->err.code;
     if (sim_is_cut(l->sim))
         return WORLD_CUT;
     if (l->log->faulty) {
@@ -306,6 +307,7 @@ static enum world_result after(enum up_start_action action)
  * tries again, which comes to a power-on of its own. */
 static enum world_result degraded(struct life *l, enum up_start_action action)
 {
+    l->log->code = l->err.code;
     if (sim_is_cut(l->sim))
         return WORLD_CUT;
     if (action == UP_START_RESTART)
@@ -461,6 +463,7 @@ static enum world_result run(struct life *l, bool online)
         if (l->log->faulty || (l->err.code != UP_INCOMPATIBLE && !l->log->tampered))
             return failed(l, "install");
         l->log->refused = true;
+        l->log->code = l->err.code;
         snprintf(l->log->cause, sizeof l->log->cause, "%.190s", l->err.message);
         return WORLD_RESTART; /* the next start sweeps the head away */
     }
@@ -559,6 +562,7 @@ enum world_result world_boot(struct sim *sim, const struct world_plan *plan, boo
 
     log->boots++;
     log->ran = false;
+    log->code = UP_OK;
     configure(&l.config, plan, log);
     if (dies(&l) || sim_is_cut(sim)) {
         up_config_free(&l.config);
@@ -575,7 +579,6 @@ enum world_result world_boot(struct sim *sim, const struct world_plan *plan, boo
         result = came_up(&l, online, action, &trouble);
     if (sim_is_cut(sim))
         result = WORLD_CUT;
-    log->code = l.err.code;
     up_device_close(l.device);
     up_config_free(&l.config);
     return result;
