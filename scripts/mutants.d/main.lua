@@ -1,6 +1,6 @@
 --- Makes wrong programs, one line each, and sees whether a check notices.
 --
---   lua5.4 main.lua BUILD [--sample N] [--seed S] [--module NAME] [--part I/N] [--list]
+--   lua5.4 main.lua BUILD [--sample N] [--seed S] [--module NAME] [--part I/N] [--known] [--list] [--verbose]
 --
 -- Run from the top of the tree, after a build. Of each module the same share is
 -- taken, picked by the seed. A wrong line is compiled as the build compiles it
@@ -14,11 +14,14 @@
 local here = arg[0]:match "^(.*)/[^/]*$"
 package.path = here .. "/?.lua;" .. package.path
 
+local known = require "known"
 local listed = require "listed"
 local modules = require "modules"
 local operators = require "operators"
 
-local LIMIT = 60 -- seconds for one check: a wrong program may not end
+-- A wrong program may not end. Seconds of the processor for one check, and of
+-- waiting: a machine that has much to do is not taken for a check that noticed.
+local LIMIT, PATIENCE = 45, 600
 
 local function read(path)
   local file = assert(io.open(path, "rb"))
@@ -44,8 +47,8 @@ local function options()
   local o, i = { seed = 1, part = 0, parts = 1, build = arg[1] }, 2
   while arg[i] do
     local name, value = arg[i], arg[i + 1]
-    if name == "--list" then
-      o.list, i = true, i + 1
+    if name == "--list" or name == "--known" or name == "--verbose" then
+      o[name:sub(3)], i = true, i + 1
     elseif name == "--part" then
       o.part, o.parts, i = tonumber(value:match "^%d+"), tonumber(value:match "%d+$"), i + 2
     elseif name == "--module" then
@@ -101,6 +104,22 @@ local function all_mutants(only)
       result[#result + 1] = list
     elseif not only then
       error(("%s: no such module below runtime/"):format(name))
+    end
+  end
+  return result
+end
+
+-- Those of known.lua, of one module or all.
+local function known_mutants(only)
+  local result = {}
+  for _, k in ipairs(known) do
+    local name, from, to, nth = k[1], k[2], k[3], k[4] or 1
+    if not only or only == name then
+      local path = assert(source_of(name), name .. ": no such module below runtime/")
+      local m = operators.exactly(read(path), from, to, nth)
+      if not m then error(("known.lua: %s has no such line: %s"):format(path, from)) end
+      m.module, m.path, m.source = name, path, read(path)
+      result[#result + 1] = m
     end
   end
   return result
@@ -166,14 +185,14 @@ function Bench:link(check, object)
   local place = " %-o " .. check:gsub("%p", "%%%0")
   local command = self:command(check):gsub(place, (" %s -o %s"):format(object, program), 1)
   if os.execute(("cd %s && { %s ; } >/dev/null 2>&1"):format(self.build, command)) then return program end
-  return nil -- it names what there is not
+  return nil
 end
 
 function Bench:notices(check, words, object)
   local program = self:link(check, object)
-  if not program then return true end
-  local ok = os.execute(("cd %s && ulimit -v 4000000 && timeout -k 1 %d %s %s >%s/out 2>&1 </dev/null"):format(
-    self.build, LIMIT, program, words, self.dir))
+  if not program then return nil end -- it names what there is not
+  local run = "cd %s && ulimit -v 4000000 && ulimit -t %d && timeout -k 1 %d %s %s >%s/out 2>&1 </dev/null"
+  local ok = os.execute(run:format(self.build, LIMIT, PATIENCE, program, words, self.dir))
   os.remove(program)
   return not ok
 end
@@ -198,11 +217,10 @@ function Bench:try(mutant)
   local object = self:compile(mutant, changed(mutant))
   if not object then return "none" end
   if read(object) == original then return "same" end
-  for _, check in ipairs(modules.checks[mutant.module]) do
-    if self:notices(check .. "_check", "", object) then return check end
-  end
-  for _, last in ipairs(modules.all) do
-    if self:notices(last[1], last[2] or "", object) then return last[1] end
+  for _, program in ipairs(modules.programs(mutant.module)) do
+    local noticed = self:notices(program[1], program[2], object)
+    if noticed == nil then return "none" end
+    if noticed then return program[1] end
   end
 end
 
@@ -221,8 +239,8 @@ end
 
 local function main()
   local o = options()
-  local lists = all_mutants(o.module)
-  local chosen, most = pick(lists, o.seed), (o.sample or math.huge) / o.parts
+  local chosen = o.known and known_mutants(o.module) or pick(all_mutants(o.module), o.seed)
+  local most = (o.sample or math.huge) / o.parts
   local bench = new_bench(o.build)
   local count = { made = 0, noticed = 0, listed = 0, live = 0, same = 0 }
   for i, mutant in ipairs(chosen) do
@@ -242,6 +260,7 @@ local function main()
           count.live = count.live + 1
           print(("  LIVE %s:%d %s"):format(mutant.path, mutant.line, key))
         elseif how ~= "none" then
+          if o.verbose then print(("  %s noticed %s"):format(how, key)) end
           count.noticed = count.noticed + 1
         end
         if how ~= "none" and how ~= "same" then count.made = count.made + 1 end

@@ -1,39 +1,48 @@
 --- The modules that keep the promises, and what should notice when a line of
--- one is wrong: C checks by name, the quickest first. What none of them
--- notices is shown to the enumerations of M.all.
+-- one is wrong: the C checks that know it, then a few flows of the crash
+-- enumeration, and last those checks that take seconds.
 --
 -- @module modules
 
 local M = {}
 
 M.checks = {
-  record = { "record", "journal", "boot", "keys", "device" },
-  journal = { "journal", "permit", "status", "device", "phase" },
-  history = { "history", "device" },
-  keyset = { "keys", "permit" },
-  keys = { "keys" },
+  record = { "record", "journal", "boot", "lost", "keys" },
+  record_half = { "record", "journal", "boot", "lost" },
+  journal = { "journal", "permit", "status", "phase", "device", "lost" },
+  history = { "history", "phase", "device" },
+  keyset = { "permit", "keys" },
+  keys = { "permit", "keys" },
   keys_format = { "keys" },
   permit = { "permit", "phase" },
-  gates = { "device", "permit", "phase", "delta_install" },
-  generation = { "archive", "device", "phase" },
-  install = { "device", "phase", "delta_install", "reuse", "permit" },
-  trial = { "phase", "device", "permit", "supervisor" },
-  device = { "device", "phase", "permit", "status", "delta_install", "supervisor" },
-  device_kept = { "reuse", "delta_install", "device" },
-  device_source = { "delta_install", "device" },
-  transfer = { "device", "reuse", "delta_install", "slot" },
-  transfer_open = { "device", "reuse", "delta_install", "slot" },
+  gates = { "permit", "phase", "time", "device", "delta_install" },
+  generation = { "archive", "phase", "device" },
+  provision = { "permit", "phase", "record", "lost", "device" },
+  install = { "phase", "permit", "reuse", "delta_install", "device" },
+  trial = { "phase", "permit", "supervisor", "device" },
+  device = { "phase", "permit", "status", "supervisor", "device", "delta_install" },
+  device_start = { "phase", "permit", "supervisor", "status", "device" },
+  device_time = { "time", "permit", "device" },
+  device_kept = { "reuse", "device", "delta_install" },
+  device_kept_out = { "kept_out" },
+  device_source = { "device", "delta_install" },
+  transfer = { "reuse", "slot", "device", "delta_install" },
+  transfer_open = { "reuse", "slot", "device", "delta_install" },
   transfer_reuse = { "reuse", "delta_install" },
-  blocks = { "device", "reuse", "delta_install", "seal", "slot" },
-  seal = { "seal", "device" },
+  reuse = { "reuse", "delta_install" },
+  blocks = { "seal", "reuse", "slot", "device", "delta_install" },
+  seal = { "seal", "reuse", "device" },
   inventory = { "reuse" },
-  slot = { "slot", "device", "flash" },
+  slot = { "slot", "flash", "device" },
+  slot_link = { "slot" },
+  slot_medium = { "slot", "device" },
   slot_mtd = { "slot" },
   slot_ubi = { "slot" },
-  old_image = { "delta_install", "reuse" },
+  old_image = { "reuse", "delta_install" },
   boot = { "boot", "phase", "device" },
   boot_file = { "boot", "phase", "device" },
   boot_uboot = { "boot", "phase" },
+  crc32c = { "record", "boot" },
   index = { "index", "package" },
   index_reader = { "index", "package", "device" },
   package = { "package", "verify" },
@@ -48,21 +57,66 @@ M.checks = {
   minisign_public = { "minisign", "keys" },
   signed = { "permit", "keys" },
   ed25519 = { "minisign" },
+  printable = { "history", "manifest", "status", "package" },
   storage = { "storage" },
-  storage_system = { "storage" },
-  storage_files = { "storage" },
-  storage_names = { "storage" },
+  storage_cache = { "cache", "storage", "calls" },
+  storage_system = { "storage", "cache", "calls" },
+  storage_files = { "storage", "cache", "calls" },
+  storage_names = { "storage", "calls" },
   storage_mounted = { "storage", "flash" },
   supervisor = { "supervisor" },
   supervisor_script = { "supervisor" },
   supervisor_lines = { "supervisor" },
+  supervisor_trouble = { "supervisor" },
   child = { "child", "child_start", "supervisor" },
+  orphans = { "orphans", "supervisor" },
   policy = { "policy" },
   policy_good = { "policy" },
-  channel = { "channel" },
+  channel = { "channel", "calls" },
 }
 
--- Asked last: each takes a while.
-M.all = { { "crash", "--sample" }, { "fault_check" } }
+local function flow(name)
+  return { "crash", ("--sample '%s'"):format(name) }
+end
+
+-- A few flows of the crash enumeration that go through most of it, a few seconds each.
+local usual = { flow "second both", flow "uboot both fails" }
+
+-- Of modules that only other flows reach, or none: what lies below the
+-- simulated storage, and what starts no transaction.
+local flows = {
+  boot_file = { flow "both", flow "slot dead" },
+  delta = { flow "both by delta" },
+  flash = { flow "slot on NAND", flow "both on UBI" },
+  none = {},
+}
+
+local own = {
+  boot_file = flows.boot_file, device_kept = flows.delta, device_kept_out = flows.none, device_source = flows.delta,
+  transfer_reuse = flows.delta, reuse = flows.delta, inventory = flows.delta, old_image = flows.delta,
+  slot = flows.flash, slot_mtd = flows.flash, slot_ubi = flows.flash, storage = flows.none,
+  storage_cache = flows.none, storage_system = flows.none, storage_files = flows.none, storage_names = flows.none,
+  storage_mounted = flows.none, supervisor = flows.none, supervisor_script = flows.none,
+  supervisor_lines = flows.none, supervisor_trouble = flows.none, child = flows.none, orphans = flows.none,
+  policy = flows.none, policy_good = flows.none, channel = flows.none, verify = flows.none, printable = flows.none,
+  minisign_format = flows.none, manifest_format = flows.none, keys_format = flows.none,
+}
+
+-- Checks that take longer than those flows.
+local slow = { codec = true, delta_install = true, device = true, keys = true, lost = true, minisign = true }
+
+--- What is asked about a wrong line, in this order.
+-- @tparam string module
+-- @treturn table array of {program, arguments}
+function M.programs(module)
+  local quick, last = {}, {}
+  for _, check in ipairs(M.checks[module]) do
+    local list = slow[check] and last or quick
+    list[#list + 1] = { check .. "_check", "" }
+  end
+  local result = table.move(quick, 1, #quick, 1, {})
+  for _, list in ipairs { own[module] or usual, last } do table.move(list, 1, #list, #result + 1, result) end
+  return result
+end
 
 return M

@@ -22,7 +22,7 @@ local function replace_each(line, pattern, with, found)
   end
 end
 
-local CALL = "[%a_][%w_%->%.]*%b()"
+local CALL = "%f[%w_][%a_][%w_%->%.]*%b()"
 
 function ways.condition(line, found)
   local indent, condition, rest = line:match "^(%s*if) (%b())(%s*{?)$"
@@ -99,6 +99,22 @@ local function code_lines(text)
 end
 
 local NAMES = { "answer", "assignment", "bound", "call", "condition", "order", "relation" }
+
+--- The one wrong line that somebody chose.
+-- @tparam string text
+-- @tparam string from the line, without its indent
+-- @tparam string to
+-- @tparam integer nth of such lines
+-- @treturn table|nil as M.of() gives them
+function M.exactly(text, from, to, nth)
+  for number, l in ipairs(code_lines(text)) do
+    local indent = l.text:match "^%s*"
+    if l.code and l.text == indent .. from then
+      nth = nth - 1
+      if nth == 0 then return { line = number, way = "known", inside = l.inside, from = l.text, to = indent .. to } end
+    end
+  end
+end
 
 --- Every wrong line of a C file.
 -- @tparam string text
