@@ -61,7 +61,8 @@ return {
   { "slot_mtd", "m->clear_to = blocks_of(s);", ";" },
   -- A read that fails is tried again.
   { "record_half", "for (int try = 0; try < TRIES; try++)", "for (int try = 0; try < 1; try++)" },
-  { "record_half", "for (int try = 0; try < TRIES && got < 0; try++) {", "for (int try = 0; try < 1 && got < 0; try++) {" },
+  { "record_half", "for (int try = 0; try < TRIES && got < 0; try++) {",
+    "for (int try = 0; try < 1 && got < 0; try++) {" },
   -- Boot variables.
   { "boot", "if (snprintf(b->path, sizeof b->path, \"%s/boot\", config->state) >= (int)sizeof b->path) {",
     "if (snprintf(b->path, sizeof b->path, \"%s/boot\", config->state) > (int)sizeof b->path) {" },

@@ -11,6 +11,7 @@
 #include <zlib.h>
 
 #include "boot.h"
+#include "record.h"
 #include "sim.h"
 
 #define ENV_SIZE 4096
@@ -459,7 +460,7 @@ static void a_device_without_slots_has_one_pair(void **state)
     struct up_boot_state s, other = {.count = 2, .order = {1, 0}};
     struct up_boot *boot;
     struct up_error err;
-    char id[37], kernel[37], far[1100];
+    char id[37], kernel[37];
     int slot = 5;
 
     (void)state;
@@ -479,11 +480,216 @@ static void a_device_without_slots_has_one_pair(void **state)
     assert_int_equal(storage->ops->boot_id(storage, kernel), 0);
     assert_string_equal(id, kernel);
     up_boot_close(boot);
-    memset(far, 'x', sizeof far);
-    far[sizeof far - 1] = '\0';
-    free(config.state);
-    config.state = strdup(far);
-    must_fail(up_boot_open(&boot, storage, &config, &err), UP_USAGE, "path is too long", &err);
+    up_config_free(&config);
+    sim_free(sim);
+}
+
+/*
+ * The driver `file`: its record, and the boot loader that it plays.
+ */
+
+#define FILE_BYTES 24
+
+static struct up_boot *open_file(struct sim *sim, struct up_config *config)
+{
+    struct up_boot_state first = {.order = {0}, .count = 1, .good = {true}};
+    struct up_boot *boot;
+    struct up_error err;
+
+    up_config_init(config);
+    config->state = strdup("/state");
+    config->boot = UP_BOOT_FILE;
+    assert_int_equal(sim_storage(sim)->ops->mkdir(sim_storage(sim), "/state", 0711), 0);
+    must(up_boot_open(&boot, sim_storage(sim), config, &err), &err);
+    must(up_boot_create(boot, &first, &err), &err);
+    return boot;
+}
+
+static void close_file(struct sim *sim, struct up_config *config, struct up_boot *boot)
+{
+    up_boot_close(boot);
+    up_config_free(config);
+    sim_free(sim);
+}
+
+static void show_all(const struct up_boot_state *s, char out[128])
+{
+    snprintf(out, 128, "%d %d of %d, tries %d %d, good %d %d, runs %d, boots %llu", s->order[0], s->order[1],
+             s->count, s->tries[0], s->tries[1], s->good[0], s->good[1], s->running,
+             (unsigned long long)s->boots);
+}
+
+static void each_variable_of_a_file_comes_back(void **state)
+{
+    static const struct up_boot_state cases[] = {
+        {.order = {0}, .count = 1, .good = {true}},
+        {.order = {1, 0}, .count = 2, .good = {true}, .tries = {0, 3}, .boots = 1},
+        {.order = {1, 0}, .count = 2, .good = {false, true}, .tries = {3, 0}, .running = 1, .boots = 7},
+        {.order = {0, 1}, .count = 2, .tries = {1, 3}, .boots = 0x0102030405060708},
+        {.order = {1, 1}, .count = 1, .good = {true, true}, .tries = {255, 254}, .running = 1},
+    };
+    struct sim *sim = sim_new();
+    struct up_config config;
+    struct up_boot *boot = open_file(sim, &config);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct up_boot_state s;
+        struct up_error err;
+        char want[128], got[128];
+
+        must(up_boot_write(boot, &cases[i], &err), &err);
+        must(up_boot_read(boot, &s, &err), &err);
+        show_all(&cases[i], want);
+        show_all(&s, got);
+        assert_string_equal(got, want);
+    }
+    close_file(sim, &config, boot);
+}
+
+/* Whole by its sum, and yet no state of a boot loader. */
+static void a_file_that_says_nonsense_is_lost(void **state)
+{
+    static const uint8_t good[FILE_BYTES] = {2, 1, 0, 3, 0, 1, 0, 1, 9};
+    static const struct {
+        size_t at, len;
+        uint8_t byte;
+        bool read;
+    } cases[] = {
+        {0, FILE_BYTES, 2, true},
+        {0, FILE_BYTES, 1, true},
+        {0, FILE_BYTES, 0, false},
+        {0, FILE_BYTES, 3, false},
+        {1, FILE_BYTES, 2, false},
+        {2, FILE_BYTES, 2, false},
+        {5, FILE_BYTES, 2, false},
+        {6, FILE_BYTES, 2, false},
+        {7, FILE_BYTES, 2, false},
+        {7, FILE_BYTES, 255, false},
+        {0, FILE_BYTES - 1, 2, false},
+        {3, FILE_BYTES, 255, true},
+        {0, 0, 2, false},
+    };
+    struct sim *sim = sim_new();
+    struct up_config config;
+    struct up_boot *boot = open_file(sim, &config);
+    struct up_record r = {
+        .storage = sim_storage(sim), .path = "/state/boot", .magic = "MOULTBT1", .capacity = 512};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint8_t bytes[FILE_BYTES] = {0};
+        struct up_boot_state s;
+        struct up_error err;
+
+        memcpy(bytes, good, sizeof good);
+        bytes[cases[i].at] = cases[i].byte;
+        must(up_record_write(&r, bytes, cases[i].len, &err), &err);
+        if (cases[i].read) {
+            must(up_boot_read(boot, &s, &err), &err);
+            continue;
+        }
+        must_fail(up_boot_read(boot, &s, &err), UP_STATELOST, "cannot be understood", &err);
+        assert_int_equal(s.running, UP_SLOTS);
+        assert_int_equal(s.count, 0);
+    }
+    close_file(sim, &config, boot);
+}
+
+static void the_played_loader_takes_the_first_that_may_start(void **state)
+{
+    static const struct {
+        struct up_boot_state before;
+        const char *after;
+    } cases[] = {
+        {{.order = {0}, .count = 1, .good = {true}, .boots = 4},
+         "0 0 of 1, tries 0 0, good 1 0, runs 0, boots 5"},
+        {{.order = {1, 0}, .count = 2, .good = {true}, .tries = {0, 3}},
+         "1 0 of 2, tries 0 2, good 1 0, runs 1, boots 1"},
+        {{.order = {1, 0}, .count = 2, .good = {true}, .tries = {0, 1}},
+         "1 0 of 2, tries 0 0, good 1 0, runs 1, boots 1"},
+        {{.order = {1, 0}, .count = 2, .good = {true}, .running = 1},
+         "1 0 of 2, tries 0 0, good 1 0, runs 0, boots 1"},
+        {{.order = {1, 0}, .count = 2, .good = {true, true}, .tries = {2, 2}},
+         "1 0 of 2, tries 2 2, good 1 1, runs 1, boots 1"},
+        /* Nothing may start: what ran last is the best guess. */
+        {{.order = {0, 1}, .count = 2, .running = 1}, "0 1 of 2, tries 0 0, good 0 0, runs 1, boots 1"},
+    };
+    struct sim *sim = sim_new();
+    struct up_config config;
+    struct up_boot *boot = open_file(sim, &config);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct up_boot_state s, kept;
+        struct up_error err;
+        char got[128], id[37];
+
+        must(up_boot_write(boot, &cases[i].before, &err), &err);
+        must(up_boot_select(boot, &s, &err), &err);
+        show_all(&s, got);
+        assert_string_equal(got, cases[i].after);
+        must(up_boot_read(boot, &kept, &err), &err);
+        show_all(&kept, got);
+        assert_string_equal(got, cases[i].after);
+        up_boot_id(boot, &s, id);
+        assert_int_equal(atoi(id + 5), (int)s.boots);
+    }
+    close_file(sim, &config, boot);
+}
+
+/* What cannot be noted has not been counted: the last good slot runs. */
+static void a_choice_that_cannot_be_noted_is_the_good_slot(void **state)
+{
+    static const struct up_boot_state before = {
+        .order = {1, 0}, .count = 2, .good = {true}, .tries = {0, 3}, .running = 1, .boots = 4};
+    struct sim *sim = sim_new();
+    struct up_config config;
+    struct up_boot *boot = open_file(sim, &config);
+    struct up_boot_state s;
+    struct up_error err;
+    char got[128];
+
+    (void)state;
+    must(up_boot_write(boot, &before, &err), &err);
+    sim_fail(sim, SIM_PWRITE, sim_calls(sim, SIM_PWRITE) + 1, EIO, true);
+    must_fail(up_boot_select(boot, &s, &err), UP_WRITE, "/state/boot", &err);
+    show_all(&s, got);
+    assert_string_equal(got, "1 0 of 2, tries 0 3, good 1 0, runs 0, boots 4");
+    must(up_boot_read(boot, &s, &err), &err); /* until it can be written */
+    assert_int_equal(s.running, 0);
+    sim_fail(sim, SIM_PWRITE, 0, 0, false);
+    must(up_boot_write(boot, &before, &err), &err);
+    must(up_boot_read(boot, &s, &err), &err);
+    assert_int_equal(s.running, 1);
+    close_file(sim, &config, boot);
+}
+
+/* The record has the longest path. */
+static void a_state_whose_path_is_too_long_is_refused(void **state)
+{
+    static const size_t most = 1024 - sizeof "/boot";
+    struct sim *sim = sim_new();
+    struct up_config config;
+    struct up_boot *boot;
+    struct up_error err;
+    char path[1100];
+
+    (void)state;
+    up_config_init(&config);
+    for (size_t len = most - 1; len < most + 4; len++) {
+        memset(path, 'x', len);
+        path[len] = '\0';
+        free(config.state);
+        config.state = strdup(path);
+        if (len <= most) {
+            must(up_boot_open(&boot, sim_storage(sim), &config, &err), &err);
+            up_boot_close(boot);
+        } else {
+            must_fail(up_boot_open(&boot, sim_storage(sim), &config, &err), UP_USAGE, "path is too long",
+                      &err);
+        }
+    }
     up_config_free(&config);
     sim_free(sim);
 }
@@ -505,6 +711,11 @@ int main(void)
         cmocka_unit_test(the_slot_is_a_word_of_the_command_line),
         cmocka_unit_test(failures_say_what_to_do),
         cmocka_unit_test(a_device_without_slots_has_one_pair),
+        cmocka_unit_test(each_variable_of_a_file_comes_back),
+        cmocka_unit_test(a_file_that_says_nonsense_is_lost),
+        cmocka_unit_test(the_played_loader_takes_the_first_that_may_start),
+        cmocka_unit_test(a_choice_that_cannot_be_noted_is_the_good_slot),
+        cmocka_unit_test(a_state_whose_path_is_too_long_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -762,11 +762,39 @@ static void zeros_are_written_where_they_cannot_be_asked_for(void **state)
     }
 }
 
+/* What the kernel is asked for: the most of it, so that a file or a device of
+ * somebody else's is told apart. */
+static void files_are_opened_as_asked(void **state)
+{
+    static const struct {
+        unsigned flags;
+        int how;
+    } cases[] = {
+        {UP_READ, O_RDONLY},
+        {UP_UPDATE, O_RDWR},
+        {UP_UPDATE | UP_EXCLUSIVE, O_RDWR | O_EXCL},
+        {UP_CREATE, O_RDWR | O_CREAT},
+        {UP_WRITE_ONLY_NEW, O_RDWR | O_CREAT | O_EXCL},
+    };
+    struct scratch *s = *state;
+    char path[512];
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        int file = s->storage->ops->open(s->storage, scratch_path(s, "opened", path), cases[i].flags, 0600);
+
+        assert_int_equal(failing_open_flags() & (O_ACCMODE | O_CREAT | O_EXCL | O_TRUNC), cases[i].how);
+        assert_true(failing_open_flags() & O_CLOEXEC);
+        if (file >= 0)
+            s->storage->ops->close(s->storage, file);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(any_call_below_may_fail, scratch_set_up, scratch_tear_down),
         cmocka_unit_test(a_wait_has_its_limits),
+        cmocka_unit_test_setup_teardown(files_are_opened_as_asked, scratch_set_up, scratch_tear_down),
         cmocka_unit_test_setup_teardown(what_was_interrupted_is_done_again, scratch_set_up,
                                         scratch_tear_down),
         cmocka_unit_test_setup_teardown(what_a_file_system_lacks_is_done_without, scratch_set_up,

@@ -21,6 +21,8 @@ unsigned long failing_stop(void);
 void failing_error(int error);
 /* Asked by a wrapped call: whether it is the one that fails, with `error`. */
 bool failing_now(int error);
+/* How open() was asked the last time. */
+int failing_open_flags(void);
 /* Blocks that were allocated here and not freed. */
 size_t failing_live(void);
 

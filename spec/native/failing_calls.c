@@ -104,11 +104,19 @@ int __wrap_open(const char *path, int flags, ...);
 int __real_fcntl(int fd, int command, ...);
 int __wrap_fcntl(int fd, int command, ...);
 
+static int open_flags;
+
+int failing_open_flags(void)
+{
+    return open_flags;
+}
+
 int __wrap_open(const char *path, int flags, ...)
 {
     va_list more;
     unsigned mode;
 
+    open_flags = flags;
     va_start(more, flags);
     mode = flags & O_CREAT ? va_arg(more, unsigned) : 0;
     va_end(more);

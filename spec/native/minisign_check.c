@@ -219,6 +219,32 @@ static void test_rings(void **state)
     must_fail(up_keyring_load(&ring, s->storage, path, &err), UP_UNTRUSTED, "absent", &err);
 }
 
+/* As many keys as there is room for; one more is left out and said. */
+static void test_full_ring(void **state)
+{
+    struct scratch *s = *state;
+    char path[512], name[32], line[UP_PUBLIC_KEY_TEXT];
+    uint8_t raw[UP_KEY_RAW_SIZE];
+    struct up_keyring *ring;
+    struct up_error err;
+
+    keygen(s, "one");
+    must(up_public_key_load(raw, s->storage, scratch_path(s, "one.pub", path), &err), &err);
+    assert_int_equal(run(s, "rm one.pub && mkdir ring"), 0);
+    for (unsigned i = 0; i <= UP_KEYRING_MAX; i++) {
+        raw[2] = (uint8_t)i; /* of the id */
+        up_public_key_format(raw, line);
+        snprintf(name, sizeof name, "ring/%u.pub", i);
+        scratch_write(s, name, line, strlen(line));
+        if (i + 1 < UP_KEYRING_MAX)
+            continue;
+        must(up_keyring_open(&ring, s->storage, scratch_path(s, "ring", path), &err), &err);
+        assert_int_equal(up_keyring_count(ring), UP_KEYRING_MAX);
+        assert_int_equal(up_keyring_skipped(ring), i + 1 - UP_KEYRING_MAX);
+        up_keyring_free(ring);
+    }
+}
+
 /* The key id of one key over the bytes of another: ids prove nothing. */
 static void test_borrowed_id(void **state)
 {
@@ -434,6 +460,7 @@ int main(void)
         CHECK(test_keygen_leaves_all_or_nothing),
         CHECK(test_every_byte_of_a_signature),
         CHECK(test_rings),
+        CHECK(test_full_ring),
         CHECK(test_borrowed_id),
         CHECK(test_small_order_keys),
         CHECK(test_signature_is_canonical),

@@ -71,6 +71,33 @@ static void malformed_permits_are_refused(void **state)
     }
 }
 
+static void permits_have_their_limits(void **state)
+{
+    static char text[UP_PERMIT_MAX + 2];
+    static struct up_permit p;
+    struct up_error err;
+
+    (void)state;
+    for (unsigned count = UP_PERMIT_DEVICES; count <= UP_PERMIT_DEVICES + 1; count++) {
+        size_t n = (size_t)sprintf(text, HEAD "\"devices\":[");
+
+        for (unsigned i = 0; i < count; i++)
+            n += (size_t)sprintf(text + n, "%s\"d%u\"", i ? "," : "", i);
+        n += (size_t)sprintf(text + n, "]," TAIL);
+        memset(text + n, ' ', sizeof text - n);
+        if (count == UP_PERMIT_DEVICES) {
+            assert_int_equal(up_permit_parse(&p, text, UP_PERMIT_MAX, &err), 0);
+            assert_int_equal(p.device_count, UP_PERMIT_DEVICES);
+            assert_true(up_permit_names(&p, "d255"));
+            assert_int_equal(up_permit_parse(&p, text, UP_PERMIT_MAX + 1, &err), UP_UNTRUSTED);
+            assert_non_null(strstr(err.message, "larger than"));
+        } else {
+            assert_int_equal(up_permit_parse(&p, text, n, &err), UP_UNTRUSTED);
+            assert_non_null(strstr(err.message, "list of 1 to 256"));
+        }
+    }
+}
+
 static void a_permit_cut_anywhere_is_refused(void **state)
 {
     static const char text[] = HEAD "\"devices\":[\"one\",\"two\"]," TAIL;
@@ -607,6 +634,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(malformed_permits_are_refused),
+        cmocka_unit_test(permits_have_their_limits),
         cmocka_unit_test(a_permit_cut_anywhere_is_refused),
         cmocka_unit_test(the_floor_opens_for_the_right_permit_alone),
         cmocka_unit_test(other_gates_stay_closed),

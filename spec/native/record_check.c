@@ -501,6 +501,27 @@ static void a_killed_writer_loses_nothing(void **state)
     }
 }
 
+/* Flash that is read at the wrong moment answers the next time. */
+static void a_read_that_failed_is_tried_again(void **state)
+{
+    static const enum sim_op calls[] = {SIM_PREAD, SIM_DROP_CACHE};
+
+    (void)state;
+    for (unsigned c = 0; c < 2; c++)
+        for (unsigned n = 1; n <= 2; n++) {
+            struct sim *sim = with_values(three, 3);
+            struct up_record r = on(sim);
+            struct up_record_view view[2];
+            struct up_error err;
+
+            sim_fail(sim, calls[c], n, EIO, false);
+            assert_int_equal(up_record_inspect(&r, view, &err), 0);
+            assert_string_equal(view[0].state, "whole");
+            assert_string_equal(view[1].state, "whole");
+            sim_free(sim);
+        }
+}
+
 static void a_medium_that_lies_is_noticed(void **state)
 {
     struct sim *sim = with_values(three, 2);
@@ -572,6 +593,7 @@ int main(void)
         cmocka_unit_test(short_files_are_spread_once),
         cmocka_unit_test(tending_makes_both_whole),
         cmocka_unit_test(a_killed_writer_loses_nothing),
+        cmocka_unit_test(a_read_that_failed_is_tried_again),
         cmocka_unit_test(a_medium_that_lies_is_noticed),
         cmocka_unit_test(what_does_not_fit_is_refused),
         cmocka_unit_test(crc32c_has_its_check_value),

@@ -336,6 +336,36 @@ static void what_cannot_be_a_slot_is_refused(void **state)
     sim_free(sim);
 }
 
+static unsigned opened_with;
+
+static int open_and_note(struct up_storage *s, const char *path, unsigned flags, unsigned mode)
+{
+    (void)s, (void)path, (void)mode;
+    opened_with = flags;
+    errno = EBUSY; /* somebody has mounted it since we looked */
+    return -1;
+}
+
+/* The kernel is asked as well: it knows what was mounted a moment ago. */
+static void a_block_device_is_opened_for_us_alone(void **state)
+{
+    struct sim *sim = sim_new();
+    struct up_storage *s = sim_storage(sim);
+    struct up_storage_ops ops = *s->ops;
+    struct up_slot *slot = NULL;
+    struct up_error err;
+
+    (void)state;
+    sim_put_block(sim, "/dev/slot", 8192);
+    ops.open = open_and_note;
+    s->ops = &ops;
+    assert_int_equal(up_slot_open(&slot, s, "/dev/slot", UP_SLOT_WRITE, 100, &err), UP_BUSY);
+    assert_int_equal(opened_with, UP_UPDATE | UP_EXCLUSIVE);
+    assert_int_equal(up_slot_open(&slot, s, "/dev/slot", UP_SLOT_READ, 100, &err), UP_BUSY);
+    assert_int_equal(opened_with, UP_READ);
+    sim_free(sim);
+}
+
 static struct up_flash odd_flash;
 
 static int tell_odd_flash(struct up_storage *s, int file, struct up_flash *out)
@@ -953,6 +983,7 @@ int main(void)
         cmocka_unit_test(too_many_bad_blocks_are_no_space),
         cmocka_unit_test(a_file_that_another_made_is_there_for_good),
         cmocka_unit_test(what_cannot_be_a_slot_is_refused),
+        cmocka_unit_test(a_block_device_is_opened_for_us_alone),
         cmocka_unit_test(flash_of_odd_shape_is_refused),
         cmocka_unit_test(a_slot_that_cannot_be_opened_says_why),
         cmocka_unit_test(a_longer_file_is_cut_or_the_sync_fails),
