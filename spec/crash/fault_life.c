@@ -44,17 +44,18 @@ static bool is_call(const struct fault_spec *f)
 const char *fault_text(const struct fault_spec *f, char out[80])
 {
     const char *error = "EIO", *where = f->kind == FAULT_LOADER ? "loader" : "all";
+    const char *direct = f->direct ? ":direct" : "";
 
     if (!is_call(f)) {
-        snprintf(out, 80, "%s:%u", kinds[f->kind], f->n);
+        snprintf(out, 80, "%s:%u%s", kinds[f->kind], f->n, direct);
         return out;
     }
     for (size_t i = 0; i < COUNT(errors); i++)
         if (errors[i].error == f->error)
             error = errors[i].name;
-    snprintf(out, 80, "%s:%u:%s:%s:%s:%s:%s", fault_name(FAULT_CALL, f->op), f->n, error,
+    snprintf(out, 80, "%s:%u:%s:%s:%s:%s:%s%s", fault_name(FAULT_CALL, f->op), f->n, error,
              f->forever ? "ever" : "once", f->late ? "late" : "now", syncs[f->sync],
-             f->state ? "state" : where);
+             f->state ? "state" : where, direct);
     return out;
 }
 
@@ -63,10 +64,10 @@ int fault_parse(struct fault_spec *f, const char *text)
     char op[24], error[8], span[8], when[8], sync[8], where[8];
     int fields;
 
-    *f = (struct fault_spec){.op = SIM_OPS};
-    fields =
-        sscanf(text, "%23[^:]:%u:%7[^:]:%7[^:]:%7[^:]:%7[^:]:%7s", op, &f->n, error, span, when, sync, where);
-    for (int i = 0; fields == 2 && i < FAULT_KINDS; i++)
+    *f = (struct fault_spec){.op = SIM_OPS, .direct = strstr(text, ":direct")};
+    fields = sscanf(text, "%23[^:]:%u:%7[^:]:%7[^:]:%7[^:]:%7[^:]:%7[^:]", op, &f->n, error, span, when, sync,
+                    where);
+    for (int i = 0; (fields == 2 || (fields == 3 && f->direct)) && i < FAULT_KINDS; i++)
         if (kinds[i] && strcmp(op, kinds[i]) == 0) {
             f->kind = (enum fault_kind)i;
             return 0;
@@ -96,6 +97,7 @@ void fault_arm(struct sim *sim, const struct fault_spec *f, bool again)
     unsigned n = again ? 1 : f->n;
 
     sim_reset_counters(sim);
+    sim_set_direct(sim, f->direct);
     if (is_call(f)) {
         sim_set_failed_sync(sim, f->sync);
         if (f->late)

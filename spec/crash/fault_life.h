@@ -28,9 +28,11 @@ struct fault_spec {
     bool late;    /* it fails although it was done */
     bool state;   /* op SIM_CHANGES: only what lies in the state directory fails */
     enum sim_failed_sync sync;
+    bool direct; /* reads past the cache leave it as it is */
 };
 
-/* "sync:14:EIO:once:now:unsure:all" or "lost:3", for messages; and back: 0 or -1. */
+/* "sync:14:EIO:once:now:unsure:all" or "lost:3", either with
+ * ":direct", for messages; and back: 0 or -1. */
 const char *fault_text(const struct fault_spec *f, char out[80]);
 int fault_parse(struct fault_spec *f, const char *text);
 

@@ -121,7 +121,7 @@ static uint64_t key_of(const struct sim *medium, const struct fault_spec *f, con
     key ^= key >> 29;
     if (f->forever)
         key = (key ^ (f->op | (uint64_t)f->error << 8 | f->late << 24 | f->state << 25 |
-                      (uint64_t)f->kind << 26 | (uint64_t)f->sync << 30)) *
+                      (uint64_t)f->kind << 26 | (uint64_t)f->sync << 30 | (uint64_t)f->direct << 34)) *
               0xc4ceb9fe1a85ec53u;
     return key ^ key >> 31;
 }

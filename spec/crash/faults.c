@@ -133,6 +133,7 @@ static void sample(struct search *s, unsigned long wanted)
                                         .forever = true};
             else
                 f.n = 1 + fault_below(&s->random, kind == FAULT_FLIP ? calls[SIM_PWRITE] : 16);
+            f.direct = kind != FAULT_LOST && fault_random(&s->random) & 1;
             try_one(s, &f);
         }
     }
@@ -152,7 +153,7 @@ static void each_fault_of(struct search *s, enum sim_op op, bool change, unsigne
 {
     for (unsigned e = 0; e < (change ? COUNT(errors) : 1); e++)
         for (unsigned how = 0; how < (change ? 4u : 2u); how++)
-            for (unsigned more = 0; more < (op == SIM_SYNC ? 3u : op == SIM_CHANGES ? 2u : 1u); more++) {
+            for (unsigned more = 0; more < (op == SIM_SYNC ? 6u : op == SIM_CHANGES ? 2u : 1u); more++) {
                 struct fault_spec f = {.kind = FAULT_CALL,
                                        .op = op,
                                        .n = n,
@@ -189,7 +190,8 @@ static void everything(struct search *s, const char *only)
             struct fault_spec f = {.kind = (enum fault_kind)kind, .n = n};
 
             if (kind == FAULT_LOADER)
-                f = (struct fault_spec){FAULT_LOADER, SIM_BOOT_SET, n, EIO, true, false, false, 0};
+                f = (struct fault_spec){
+                    .kind = FAULT_LOADER, .op = SIM_BOOT_SET, .n = n, .error = EIO, .forever = true};
             if (applies(s, (enum fault_kind)kind))
                 each_cut(s, &f);
         }

@@ -297,6 +297,11 @@ void sim_flip_write(struct sim *sim, unsigned n)
     sim->flipped_write = n;
 }
 
+void sim_set_direct(struct sim *sim, bool direct)
+{
+    sim->reads_direct = direct;
+}
+
 void sim_flip_medium(struct sim *sim, unsigned n)
 {
     sim->flipped_medium = n;

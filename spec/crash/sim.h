@@ -261,6 +261,10 @@ enum sim_failed_sync {
     SIM_STAYS_DIRTY   /* a later sync writes them */
 };
 void sim_set_failed_sync(struct sim *sim, enum sim_failed_sync what);
+/* Reads after drop_cache pass the cache by, through that file alone, and others
+ * still see what it calls clean; else it is empty for all. Kept likewise; off
+ * unless told. */
+void sim_set_direct(struct sim *sim, bool direct);
 unsigned sim_calls(const struct sim *sim, enum sim_op op);
 const char *sim_op_name(enum sim_op op);
 /* The n-th pwrite stores one flipped bit and reports success; 0: none. */

@@ -140,17 +140,16 @@ static struct inode *on_medium(const struct sim *sim, unsigned ino)
     return node.inode;
 }
 
-/* From now on the medium surely holds this page, as it is. */
-static void log_page(struct sim *sim, unsigned ino, size_t index)
+/* From now on the medium surely holds this page. */
+static void log_page(struct sim *sim, unsigned ino, size_t index, struct page *page)
 {
-    const struct inode *inode = op_inode(sim, ino);
     struct change *c = change_new(CHANGE_DATA, ino, 1);
     struct logged *e;
 
     c->first = (uint64_t)index * SECTORS_A_PAGE;
     c->sectors = SECTORS_A_PAGE;
     c->keeps_size = true;
-    c->pages[0] = page_ref(inode->pages[index]);
+    c->pages[0] = page_ref(page);
     log_add(sim, c);
     e = &sim->log[sim->log_count - 1];
     e->durable[SIM_ORDERED] = e->durable[SIM_INDEPENDENT] = true;
@@ -164,9 +163,11 @@ static bool touches(const struct logged *e, unsigned ino, size_t page)
            (c->first + c->sectors - 1) / SECTORS_A_PAGE >= page;
 }
 
-static void drop_page(struct sim *sim, unsigned ino, size_t index, const struct inode *medium)
+/* The cache `keeps` its page when it was only passed by. */
+static void drop_page(struct sim *sim, unsigned ino, size_t index, const struct inode *medium, bool keeps)
 {
-    struct inode *live = op_inode(sim, ino);
+    const struct inode *live = op_inode(sim, ino);
+    struct page *page = index < medium->page_count ? medium->pages[index] : NULL;
     bool dirty = false, doomed = false;
 
     for (size_t i = 0; i < sim->log_count; i++) {
@@ -181,10 +182,10 @@ static void drop_page(struct sim *sim, unsigned ino, size_t index, const struct 
      * cache has it. */
     if ((dirty && doomed) || index >= live->page_count)
         return;
-    live = inode_own(&sim->live.nodes[ino]);
-    file_put_page(live, index, page_ref(index < medium->page_count ? medium->pages[index] : NULL));
     if (doomed)
-        log_page(sim, ino, index);
+        log_page(sim, ino, index, page);
+    if (!keeps)
+        file_put_page(inode_own(&sim->live.nodes[ino]), index, page_ref(page));
 }
 
 static bool unlike(const struct sim *sim, unsigned ino)
@@ -196,12 +197,12 @@ static bool unlike(const struct sim *sim, unsigned ino)
     return differs;
 }
 
-static void drop(struct sim *sim, unsigned ino, size_t first, size_t last)
+static void drop(struct sim *sim, unsigned ino, size_t first, size_t last, bool keeps)
 {
     struct inode *medium = on_medium(sim, ino);
 
     for (size_t i = first; i <= last && i < op_inode(sim, ino)->page_count; i++)
-        drop_page(sim, ino, i, medium);
+        drop_page(sim, ino, i, medium, keeps);
     inode_drop(medium);
 }
 
@@ -213,8 +214,16 @@ int sim_drop_cache(struct up_storage *s, int file, uint64_t offset, uint64_t len
     if (!h || op_begin(sim, SIM_DROP_CACHE) < 0)
         return -1;
     if (len > 0 && sim->unlike && unlike(sim, h->ino))
-        drop(sim, h->ino, (size_t)(offset / SIM_PAGE), (size_t)((offset + len - 1) / SIM_PAGE));
-    return 0;
+        drop(sim, h->ino, (size_t)(offset / SIM_PAGE), (size_t)((offset + len - 1) / SIM_PAGE),
+             sim->reads_direct);
+    h->direct = sim->reads_direct;
+    return sim->reads_direct ? UP_READ_DIRECT : UP_READ_DROPPED;
+}
+
+struct inode *cache_seen_by(const struct sim *sim, const struct handle *h)
+{
+    return h->direct && sim->unlike && unlike(sim, h->ino) ? on_medium(sim, h->ino)
+                                                           : inode_ref(op_inode(sim, h->ino));
 }
 
 void cache_flip(struct sim *sim, uint64_t at)
@@ -239,7 +248,7 @@ void sim_shutdown(struct sim *sim)
     sim_close_all(sim);
     for (unsigned ino = 1; sim->unlike && ino < sim->live.count; ino++)
         if (sim->live.nodes[ino].inode && unlike(sim, ino))
-            drop(sim, ino, 0, SIZE_MAX - 1);
+            drop(sim, ino, 0, SIZE_MAX - 1, false);
     sim->unlike = false;
     sim->boot++;
     sim->monotonic = 1000;

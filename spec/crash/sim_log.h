@@ -68,6 +68,7 @@ struct handle {
     struct name *path; /* NULL: free */
     unsigned ino;
     bool writes, locks;
+    bool direct; /* reads past the cache */
 };
 
 struct fault {
@@ -98,6 +99,7 @@ struct sim {
     unsigned fault_hits, fault_at; /* how often it was met, and after how many operations first */
     int late_error;                /* of the call at hand; 0: it does not fail */
     enum sim_failed_sync failed_sync;
+    bool reads_direct;
     bool unlike; /* the medium holds something else than the cache calls clean */
     unsigned flipped_write, flipped_medium;
     uint64_t capacity; /* bytes that files may hold */
@@ -138,6 +140,8 @@ void fixture_put(struct sim *sim, const char *path, struct inode *inode);
 /* The write that was logged last is stored with a flipped bit at this offset;
  * the cache has it right. */
 void cache_flip(struct sim *sim, uint64_t offset);
+/* What reads through this file see: the node, or what the medium holds of it; inode_drop() it. */
+struct inode *cache_seen_by(const struct sim *sim, const struct handle *h);
 
 /* What sim_flash.c does for the others. */
 enum up_flash_kind flash_kind(const struct inode *inode);

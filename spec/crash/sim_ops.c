@@ -86,6 +86,7 @@ static long long sim_pread(struct up_storage *s, int file, void *buf, size_t len
     struct sim *sim = op_sim(s);
     struct handle *h = op_handle(sim, file);
     const struct inode *inode;
+    struct inode *seen;
 
     if (!h || op_begin(sim, SIM_PREAD) < 0)
         return -1;
@@ -98,7 +99,9 @@ static long long sim_pread(struct up_storage *s, int file, void *buf, size_t len
         len = (size_t)(inode->size - offset);
     if (inode->flash)
         return flash_pread(sim, h->ino, buf, len, offset);
-    file_read(inode, buf, len, offset);
+    seen = cache_seen_by(sim, h);
+    file_read(seen, buf, len, offset);
+    inode_drop(seen);
     return (long long)len;
 }
 
@@ -175,6 +178,7 @@ static int sim_pwrite(struct up_storage *s, int file, const void *buf, size_t le
         return op_fail(ENOSPC);
     if (op_step(sim, SIM_PWRITE, h->path->text) < 0)
         return -1;
+    h->direct = false;
     file_write(inode_own(&sim->live.nodes[h->ino]), buf, fits, offset);
     if (sim->flipped_write == sim->calls[SIM_PWRITE])
         flip(sim, h->ino, offset + fits / 2);

@@ -394,6 +394,7 @@ struct sim *sim_reboot(const struct sim *from, const struct sim_choice *choice)
     sim->capacity = from->capacity;
     sim->copies_on_write = from->copies_on_write;
     sim->failed_sync = from->failed_sync;
+    sim->reads_direct = from->reads_direct;
     sim->now = from->now;
     sim->synchronised = from->synchronised;
     sim->monotonic = 1000;

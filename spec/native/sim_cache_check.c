@@ -61,7 +61,7 @@ static unsigned count(struct sim *sim, int f, unsigned at, char byte)
     return n;
 }
 
-static int drop(struct sim *sim, int f, unsigned pages)
+static int drop_cache(struct sim *sim, int f, unsigned pages)
 {
     struct up_storage *s = sim_storage(sim);
 
@@ -122,7 +122,7 @@ static void a_failed_sync_leaves_clean_pages_that_are_not_there(void **state)
     (void)state;
     n = survivors(sim, "/d/a", 'n', &of);
     assert_in_range(n, 1, of - 1);
-    assert_int_equal(drop(sim, f, 2), 0);
+    assert_int_equal(drop_cache(sim, f, 2), UP_READ_DROPPED);
     assert_int_equal(count(sim, f, 0, 'o'), PAGE);
     assert_true(always(sim, "/d/a", 'o')); /* what was read is what there is */
     sim_free(sim);
@@ -134,7 +134,7 @@ static void they_may_be_there_in_part(void **state)
     struct sim *sim = after_failed_sync(SIM_CLEAN_TORN, &f);
 
     (void)state;
-    assert_int_equal(drop(sim, f, 2), 0);
+    assert_int_equal(drop_cache(sim, f, 2), UP_READ_DROPPED);
     assert_in_range(count(sim, f, 0, 'o'), 512, PAGE - 512);
     assert_int_equal(count(sim, f, 1, 'o'), PAGE);
     sim_free(sim);
@@ -146,7 +146,7 @@ static void a_failed_sync_leaves_dirty_pages_elsewhere(void **state)
     struct sim *sim = after_failed_sync(SIM_STAYS_DIRTY, &f);
 
     (void)state;
-    assert_int_equal(drop(sim, f, 2), 0);
+    assert_int_equal(drop_cache(sim, f, 2), UP_READ_DROPPED);
     assert_int_equal(count(sim, f, 0, 'n'), PAGE);
     assert_true(always(sim, "/d/a", 'n'));
     sim_free(sim);
@@ -161,7 +161,7 @@ static void what_is_written_again_is_synced_again(void **state)
     (void)state;
     assert_int_equal(put(sim, f, 0, 'x'), 0);
     assert_int_equal(s->ops->sync(s, f), 0);
-    assert_int_equal(drop(sim, f, 2), 0);
+    assert_int_equal(drop_cache(sim, f, 2), UP_READ_DROPPED);
     assert_int_equal(count(sim, f, 0, 'x'), PAGE);
     assert_true(always(sim, "/d/a", 'x'));
     sim_free(sim);
@@ -175,7 +175,7 @@ static void dropping_loses_nothing_that_is_dirty(void **state)
 
     (void)state;
     assert_int_equal(put(sim, f, 0, 'n'), 0);
-    assert_int_equal(drop(sim, f, 2), 0);
+    assert_int_equal(drop_cache(sim, f, 2), UP_READ_DROPPED);
     assert_int_equal(count(sim, f, 0, 'n'), PAGE);
     n = survivors(sim, "/d/a", 'n', &of); /* and makes nothing durable */
     assert_in_range(n, 1, of - 1);
@@ -203,6 +203,26 @@ static void an_orderly_restart_shows_what_a_failed_sync_lost(void **state)
     sim_free(sim);
 }
 
+static void reads_past_the_cache_leave_it_as_it_is(void **state)
+{
+    int f, g;
+    struct sim *sim = after_failed_sync(SIM_CLEAN_UNSURE, &f);
+    struct up_storage *s = sim_storage(sim);
+
+    (void)state;
+    sim_set_direct(sim, true);
+    g = open_a(sim);
+    assert_int_equal(s->ops->drop_cache(s, f, 0, PAGE), UP_READ_DIRECT);
+    assert_int_equal(count(sim, f, 0, 'o'), PAGE);
+    assert_int_equal(count(sim, g, 0, 'n'), PAGE);
+    assert_true(always(sim, "/d/a", 'o'));
+    assert_int_equal(put(sim, f, 0, 'x'), 0);
+    assert_int_equal(count(sim, f, 0, 'x'), PAGE);
+    assert_int_equal(s->ops->sync(s, f), 0);
+    assert_true(always(sim, "/d/a", 'x'));
+    sim_free(sim);
+}
+
 static void a_flip_on_the_medium_is_seen_past_the_cache_alone(void **state)
 {
     struct sim *sim = with_file(2);
@@ -214,7 +234,7 @@ static void a_flip_on_the_medium_is_seen_past_the_cache_alone(void **state)
     assert_int_equal(put(sim, f, 0, 'n'), 0);
     assert_int_equal(s->ops->sync(s, f), 0);
     assert_int_equal(count(sim, f, 0, 'n'), PAGE);
-    assert_int_equal(drop(sim, f, 2), 0);
+    assert_int_equal(drop_cache(sim, f, 2), UP_READ_DROPPED);
     assert_int_equal(count(sim, f, 0, 'n'), PAGE - 1);
     sim_free(sim);
 }
@@ -396,6 +416,7 @@ int main(void)
         cmocka_unit_test(what_is_written_again_is_synced_again),
         cmocka_unit_test(dropping_loses_nothing_that_is_dirty),
         cmocka_unit_test(an_orderly_restart_shows_what_a_failed_sync_lost),
+        cmocka_unit_test(reads_past_the_cache_leave_it_as_it_is),
         cmocka_unit_test(a_flip_on_the_medium_is_seen_past_the_cache_alone),
         cmocka_unit_test(a_call_may_fail_when_it_is_done),
         cmocka_unit_test(a_torn_unit_takes_its_neighbours_along),

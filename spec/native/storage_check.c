@@ -237,6 +237,8 @@ static void a_directory_is_tried(void **state)
     assert_int_equal(access(at("try"), F_OK), -1);
     assert_int_equal(up_storage_try(s, at("none"), &ms, &err), UP_WRITE);
     sim_put_dir(sim, "/state", 0700);
+    assert_int_equal(up_storage_try(sim_storage(sim), "/state", &ms, &err), UP_READ_DROPPED);
+    sim_set_direct(sim, true);
     assert_int_equal(up_storage_try(sim_storage(sim), "/state", &ms, &err), UP_READ_DIRECT);
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
         sim_reset_counters(sim);
