@@ -205,12 +205,12 @@ static void judge_lying(struct sim *sim, const struct world_plan *plan, struct w
         log->bad[0] = '\0';
 }
 
-static void judge_settled(struct sim *sim, const struct world_plan *plan, const struct fault_spec *f,
-                          struct world_log *log)
+/* And it stays so at the next start, which removes what mending left, and finds
+ * what fell back without a verdict on it offered again. */
+static void judge_settled(struct sim *sim, const struct world_plan *plan, struct world_log *log)
 {
     world_live(sim, plan, true, log);
-    /* What fell back without a verdict on it may be offered again. */
-    if (!log->bad[0] && lasts(f) && plan->verdict == WORLD_CONFIRM && !log->confirmed && !log->refused)
+    if (!log->bad[0])
         world_live(sim, plan, true, log);
     if (!log->bad[0])
         world_check(sim, plan, true, log);
@@ -234,6 +234,6 @@ bool fault_judge(struct sim *sim, const struct world_plan *plan, const struct fa
         return false;
     fault_lift(sim);
     sim_shutdown(sim);
-    judge_settled(sim, plan, f, log);
+    judge_settled(sim, plan, log);
     return !log->bad[0];
 }
