@@ -70,7 +70,7 @@ static bool drop_cache(struct up_storage *s, int file, size_t capacity)
 
     /* The first call may fail because an earlier write did; that is told once. */
     for (int try = 0; try < TRIES; try++)
-        if (s->ops->drop_cache(s, file, 0, len) == 0)
+        if (s->ops->drop_cache(s, file, 0, len) >= 0)
             return true;
     return false;
 }
