@@ -27,6 +27,12 @@ static bool is_there(const struct up_device *d, const char *name)
     return d->storage->ops->stat(d->storage, up_device_path(d, name, path, sizeof path), &st) == 0;
 }
 
+/* Surely so: what cannot be looked at may be there. */
+static bool is_missing(const struct up_device *d, const char *name)
+{
+    return !is_there(d, name) && errno == ENOENT;
+}
+
 static int find_generation(void *user, const char *name, enum up_node_kind kind)
 {
     bool *found = user;
@@ -52,7 +58,7 @@ int up_device_without_journal(const struct up_device *d, struct up_error *err)
                        d->config->state);
     if (err->code == UP_STATELOST)
         return err->code;
-    if (is_there(d, "history") || has_generation(d))
+    if (!is_missing(d, "history") || has_generation(d))
         return up_fail(err, UP_STATELOST, "state %s: held a device, and both files of its journal are gone",
                        d->config->state);
     return up_fail(err, UP_USAGE, "state %s: holds no device yet; run moult provision", d->config->state);
@@ -164,6 +170,7 @@ int up_device_commit_provision(struct up_device *d, struct up_error *err)
 
 void up_device_tend(struct up_device *d)
 {
+    char path[UP_PATH_SIZE];
     struct up_error ignored;
 
     if (d->state.phase != UP_IDLE)
@@ -172,8 +179,10 @@ void up_device_tend(struct up_device *d)
         up_storage_make_dir(d->storage, d->config->journal_dir, 0700, &ignored);
     up_journal_tend(d->journal, &ignored);
     up_boot_tend(d->boot, &ignored);
-    if (!is_there(d, "history"))
+    if (is_missing(d, "history"))
         up_history_create(d->storage, d->config->state, &ignored);
+    else /* what making it anew began */
+        d->storage->ops->unlink(d->storage, up_device_path(d, "history.new", path, sizeof path));
     if (is_there(d, MARK))
         remove_mark(d);
 }
