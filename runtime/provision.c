@@ -136,7 +136,9 @@ static void remove_mark(struct up_device *d)
     struct up_error ignored;
 
     up_device_path(d, MARK, path, sizeof path);
-    if (d->storage->ops->unlink(d->storage, path) == 0)
+    /* Not before the names of the journal are durable: who made them may have failed at that. */
+    if (up_storage_sync_parent(d->storage, path, &ignored) == 0 &&
+        d->storage->ops->unlink(d->storage, path) == 0)
         up_storage_sync_parent(d->storage, path, &ignored);
 }
 
