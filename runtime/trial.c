@@ -234,6 +234,25 @@ int up_device_rollback(struct up_device *d, bool failed, const char *why, enum u
     }
 }
 
+int up_device_say_uncounted(const struct up_device *d, struct up_error *err)
+{
+    struct up_error why = *err;
+
+    return up_fail(err, why.code, "release %s: its start on trial cannot be counted: %s",
+                   d->state.tx.pair.release, why.message);
+}
+
+/* Nothing is confirmed of what cannot be counted, and it must not go on for ever. */
+static int not_counted(struct up_device *d, enum up_start_action *action, struct up_error *err)
+{
+    d->uncounted = true;
+    up_device_forsake(d, action);
+    up_device_say_uncounted(d, err);
+    d->pending |= UP_PENDING_WRITE;
+    d->trouble = (struct up_trouble){false, *err};
+    return err->code;
+}
+
 int up_device_withdraw(struct up_device *d, int code, const char *why, enum up_start_action *action,
                        struct up_error *err)
 {
@@ -243,7 +262,10 @@ int up_device_withdraw(struct up_device *d, int code, const char *why, enum up_s
                        up_phase_name(d->state.phase));
     up_device_check_free(d);
     up_device_image_free(d);
-    return up_device_give_up(d, code, why, action, err);
+    if (up_device_give_up(d, code, why, action, err) == 0)
+        return 0;
+    /* That it cannot be noted is no reason to start it. */
+    return d->state.phase == UP_TRIAL ? not_counted(d, action, err) : err->code;
 }
 
 static int enter_trial(struct up_device *d, struct up_error *err)
@@ -344,25 +366,6 @@ int up_device_trial_failed(struct up_device *d, const char *why, struct up_error
 bool up_device_uncounted(const struct up_device *d)
 {
     return d->uncounted;
-}
-
-int up_device_say_uncounted(const struct up_device *d, struct up_error *err)
-{
-    struct up_error why = *err;
-
-    return up_fail(err, why.code, "release %s: its start on trial cannot be counted: %s",
-                   d->state.tx.pair.release, why.message);
-}
-
-/* Nothing is confirmed of what cannot be counted, and it must not go on for ever. */
-static int not_counted(struct up_device *d, enum up_start_action *action, struct up_error *err)
-{
-    d->uncounted = true;
-    up_device_forsake(d, action);
-    up_device_say_uncounted(d, err);
-    d->pending |= UP_PENDING_WRITE;
-    d->trouble = (struct up_trouble){false, *err};
-    return err->code;
 }
 
 int up_device_trial_start(struct up_device *d, enum up_start_action *action, struct up_error *err)
