@@ -448,13 +448,19 @@ static void mend_boot(struct up_device *d)
 static int start_unknown(struct up_device *d, enum up_start_action *action, struct up_error *err)
 {
     unsigned running = d->boot_state.running;
+    struct up_error ignored;
+    bool may;
 
     if (d->state.slot[running].present || !d->state.slot[!running].present)
         return 0;
-    if (up_device_disarm(d, running, err) < 0)
-        return err->code;
-    *action = UP_START_RESTART;
-    return 0;
+    if (up_device_disarm(d, running, err) == 0) {
+        *action = UP_START_RESTART;
+        return 0;
+    }
+    /* Restarts spend the tries that the loader gives it still. */
+    if (count_restart(d, &may, &ignored) == 0 && may)
+        *action = UP_START_RESTART;
+    return err->code;
 }
 
 static int resume_phase(struct up_device *d, enum up_start_action *action, struct up_error *err)

@@ -381,8 +381,11 @@ static enum world_result trial(struct life *l)
     enum up_start_action action = UP_START_RUN;
     int rc = up_device_trial_start(l->device, &action, &l->err);
 
-    if (rc == UP_ROLLEDBACK)
+    if (rc == UP_ROLLEDBACK) {
+        if (action == UP_START_RUN && !sim_is_cut(l->sim))
+            check_pair(l, true, true);
         return after(action);
+    }
     if (rc < 0)
         return degraded(l, action);
     if (l->plan->damage != WORLD_DAMAGED)
