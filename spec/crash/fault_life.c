@@ -160,11 +160,12 @@ static unsigned starts_max(const struct world_plan *plan)
 void fault_live(struct sim *sim, const struct world_plan *plan, struct world_log *log)
 {
     unsigned failures = 0, same = 0;
+    bool ran_before = false;
 
     for (unsigned i = 0; i < starts_max(plan) && !log->bad[0]; i++) {
         char cause[sizeof log->cause];
         enum world_result result;
-        bool again;
+        bool again, ran;
 
         memcpy(cause, log->cause, sizeof cause);
         result = world_boot(sim, plan, true, log);
@@ -176,6 +177,10 @@ void fault_live(struct sim *sim, const struct world_plan *plan, struct world_log
         if (same == SAME_MAX && plan->verdict != WORLD_DEAD)
             return;
         failures += again;
+        /* A start that only asks for a restart stands with the one before it. */
+        ran = log->ran;
+        log->ran = ran || (result == WORLD_RESTART && ran_before);
+        ran_before = ran;
         /* The boot driver `file` starts over in the same boot of the kernel. */
         if (again ? failures > 1 : plan->loader == WORLD_UBOOT)
             sim_shutdown(sim);

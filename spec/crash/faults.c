@@ -99,7 +99,8 @@ static void pick_call(struct search *s, const unsigned calls[SIM_CHANGES + 1], s
     while (!calls[f->op]);
     f->n = 1 + fault_below(&s->random, calls[f->op]);
     f->error = change ? errors[fault_below(&s->random, COUNT(errors))] : EIO;
-    f->forever = fault_random(&s->random) & 1;
+    /* An erase that always fails is worn flash: its blocks are marked bad for good. */
+    f->forever = fault_random(&s->random) & 1 && f->op != SIM_FLASH_ERASE;
     f->late = change && !(fault_random(&s->random) & 3);
     f->state = f->op == SIM_CHANGES && fault_random(&s->random) & 1;
     f->sync = (enum sim_failed_sync)fault_below(&s->random, 3);
@@ -158,7 +159,7 @@ static void each_fault_of(struct search *s, enum sim_op op, bool change, unsigne
                                        .op = op,
                                        .n = n,
                                        .error = errors[e],
-                                       .forever = how & 1,
+                                       .forever = how & 1 && op != SIM_FLASH_ERASE,
                                        .late = how & 2,
                                        .state = op == SIM_CHANGES && more,
                                        .sync =
