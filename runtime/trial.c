@@ -149,18 +149,24 @@ static int count_restart(struct up_device *d, bool *may, struct up_error *err)
     return up_device_save(d, &next, err);
 }
 
+/* Whether the loader may start this slot, by what it was told last. */
+static bool is_named(const struct up_device *d, unsigned slot)
+{
+    for (int i = 0; i < d->boot_state.count; i++)
+        if (d->boot_state.order[i] == slot)
+            return true;
+    return false;
+}
+
 void up_device_forsake(struct up_device *d, enum up_start_action *action)
 {
     unsigned target = target_of(d);
     struct up_boot_state next = d->boot_state;
-    bool named = false;
     struct up_error ignored;
 
     *action = UP_START_RUN;
-    for (int i = 0; i < next.count; i++)
-        named = named || next.order[i] == target;
     /* A loader that starts what it was told to forget would do so for ever. */
-    if (!named || !up_device_has_core(d) || !on_target(d))
+    if (!is_named(d, target) || !up_device_has_core(d) || !on_target(d))
         return;
     next.order[0] = (uint8_t)!target;
     next.count = 1;
@@ -176,12 +182,13 @@ void up_device_forsake(struct up_device *d, enum up_start_action *action)
 static int roll_back(struct up_device *d, enum up_start_action *action, struct up_error *err)
 {
     struct up_error why;
-    bool may;
+    bool may, told;
     int rc;
 
     *action = UP_START_RUN;
     if (!up_device_has_core(d) || !on_target(d))
         return end_rollback(d, err);
+    told = !is_named(d, target_of(d));
     if (count_restart(d, &may, err) < 0) {
         up_device_forsake(d, action);
         return err->code;
@@ -189,8 +196,9 @@ static int roll_back(struct up_device *d, enum up_start_action *action, struct u
     rc = leave_target(d, &why);
     /* When it cannot be told so, restarts spend the tries of the slot. A loader
      * that keeps choosing the slot it was told to forget: a device that runs
-     * the wrong release is better than one that only restarts. */
-    *action = may ? UP_START_RESTART : UP_START_RUN;
+     * the wrong release is better than one that only restarts. But one that is
+     * told only now has not had its choice. */
+    *action = may || (rc == 0 && !told) ? UP_START_RESTART : UP_START_RUN;
     if (rc < 0)
         *err = why;
     return rc;

@@ -563,6 +563,37 @@ static void a_core_on_trial_that_does_not_run_is_given_up(void **state)
     stand_free(&s);
 }
 
+static void spend_restarts(struct up_journal_state *j)
+{
+    j->phase = UP_ROLLING_BACK;
+    j->tx.failed = true;
+    j->tx.restarts = 3;
+}
+
+/* Its restarts were spent while the loader could not be told what to forget. */
+static void a_loader_that_is_told_at_last_is_asked_once_more(void **state)
+{
+    struct stand s;
+    enum up_start_action action;
+
+    (void)state;
+    stand_up(&s, &by_core);
+    install(&s, CORE);
+    power_off(&s);
+    power_on(&s);
+    change(&s, spend_restarts);
+    assert_int_equal(up_device_retry(s.device, &action, &s.err), 0);
+    assert_int_equal(action, UP_START_RESTART);
+    assert_int_equal(boot_state(&s).order[0], 0);
+    assert_int_equal(up_device_retry(s.device, &action, &s.err), 0);
+    assert_int_equal(action, UP_START_RUN); /* it was told, and starts it all the same */
+    power_off(&s);
+    power_on(&s);
+    assert_int_equal(phase_of(&s), UP_IDLE);
+    assert_int_equal(up_device_running(s.device), 0);
+    stand_free(&s);
+}
+
 static void forget_all_pairs(struct up_journal_state *j)
 {
     memset(j->slot, 0, sizeof j->slot);
@@ -812,6 +843,7 @@ int main(void)
         cmocka_unit_test(failures_are_counted_up_to_the_most_there_can_be),
         cmocka_unit_test(a_strike_counts_for_the_same_release_alone),
         cmocka_unit_test(a_core_on_trial_that_does_not_run_is_given_up),
+        cmocka_unit_test(a_loader_that_is_told_at_last_is_asked_once_more),
         cmocka_unit_test(a_device_that_knows_no_pair_runs_on),
         cmocka_unit_test(the_loader_forgets_what_is_to_be_overwritten),
         cmocka_unit_test(what_is_half_armed_makes_way),
