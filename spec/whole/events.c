@@ -15,6 +15,7 @@
 #define QUIET_MS 3600000  /* at most, until it has the last release */
 #define LOOK_MS 5000      /* between two looks whether it has */
 #define TURNS 20000       /* while the clock stands still; more is going round and round */
+#define READING 4         /* calls at the end of those that fail with --faults only */
 #define BUSY 100          /* turns that take a millisecond */
 #define WATCHDOG_MS 60000 /* a dead core is reset after */
 
@@ -246,12 +247,12 @@ static const char *some_order(void)
 
 static void break_storage(void)
 {
-    static const enum sim_op ops[] = {SIM_OPEN, SIM_PREAD,  SIM_PWRITE,  SIM_PWRITE,   SIM_SYNC,
-                                      SIM_SYNC, SIM_RENAME, SIM_UNLINK,  SIM_MKDIR,    SIM_SPACE,
-                                      SIM_STAT, SIM_LIST,   SIM_SYMLINK, SIM_BOOT_SET, SIM_SYNC_DIR};
+    static const enum sim_op ops[] = {SIM_PWRITE,   SIM_PWRITE, SIM_SYNC,    SIM_SYNC,  SIM_SYNC_DIR,
+                                      SIM_RENAME,   SIM_UNLINK, SIM_SYMLINK, SIM_MKDIR, SIM_SPACE,
+                                      SIM_BOOT_SET, SIM_STAT,   SIM_LIST,    SIM_OPEN,  SIM_PREAD};
     static const int errors[] = {EIO, ENOSPC, EROFS};
 
-    stage.fault.op = ops[pick(sizeof ops / sizeof *ops)];
+    stage.fault.op = ops[pick(sizeof ops / sizeof *ops - (stage.faults ? 0 : READING))];
     stage.fault.error = errors[pick(3)];
     stage.fault.forever = pick(2);
     stage.fault_until = stage.now + 1000 + pick(30000);
@@ -306,7 +307,7 @@ static void happen(void)
         stage.reset = RESET_POWER;
     } else if (n < 19) {
         freeze(&stage.player[someone()]);
-    } else if (n < 21 && stage.faults) {
+    } else if (n < 21) {
         break_storage();
     } else if (n < 22) {
         stage.slow_ms = 200 + pick(5000);
@@ -487,7 +488,8 @@ void history_run(void)
     stage.seed = stage.random = seed;
     stage.trace = log;
     stage.faults = faults;
-    stage.wall = 1800000000;
+    stage.wall = FIRST_SECOND;
+    stage.tls = pick(2);
     stage.gone_since = FOREVER;
     stage.last_pid = 1000;
     factory_stage();

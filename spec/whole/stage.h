@@ -32,6 +32,7 @@
 #define FIRST_LINK 100 /* their numbers, which are no descriptors */
 #define INHERITED 3    /* as a program knows the link that it was started with */
 #define LISTENER 99
+#define FIRST_SECOND 1800000000 /* since 1970, when a history begins */
 
 enum who { SUPERVISOR, AGENT, SCRIPT, PERSON, PLAYERS };
 
@@ -97,6 +98,7 @@ struct stage {
     pid_t last_pid;
     struct parcel parcel[PARCELS];
     unsigned offered; /* index of the release that the cloud offers; 0: none */
+    bool tls;         /* its certificate is verified, so that its time is believed */
     uint64_t away;    /* until then the cloud cannot be reached */
     uint64_t slow_until;
     unsigned slow_ms; /* that a sync takes */
@@ -112,7 +114,7 @@ struct stage {
     uint64_t restart_at; /* of the supervisor, when there is none */
     uint64_t gone_since; /* no script runs; FOREVER: one does */
     unsigned orphans;    /* that the script left behind */
-    bool faults;         /* calls to the storage may fail */
+    bool faults;         /* calls that read may fail, too */
     bool quiet;          /* nothing more happens to the device */
     unsigned long turns, calls, kills, cuts;
     char bad[600];

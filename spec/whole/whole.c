@@ -4,7 +4,8 @@
  *     whole [--faults] [--histories N] [--from SEED] [--jobs N]   10,000 when not said
  *     whole [--faults] --seed SEED   one, and all that happens in it
  *
- * With --faults calls to the storage fail, too, once or until it is mended.
+ * Calls to the storage that change something fail at times, once or until it is
+ * mended; with --faults those that read, too.
  */
 #include "stage.h"
 
