@@ -16,6 +16,7 @@
 #define LOOK_MS 5000      /* between two looks whether it has */
 #define TURNS 20000       /* while the clock stands still; more is going round and round */
 #define READING 4         /* calls at the end of those that fail with --faults only */
+#define ORDER_MS 70000    /* after which nobody waits for an answer */
 #define BUSY 100          /* turns that take a millisecond */
 #define WATCHDOG_MS 60000 /* a dead core is reset after */
 
@@ -447,7 +448,7 @@ static void live(uint64_t till)
 /* All is mended, and the last release is there to be had. */
 static void be_quiet(void)
 {
-    uint64_t till = stage.now + QUIET_MS, look = stage.now;
+    uint64_t till, look;
 
     stage.quiet = true;
     plan.next = FOREVER;
@@ -460,9 +461,13 @@ static void be_quiet(void)
     sim_fail(stage.sim, SIM_OPS, 0, 0, false);
     for (int i = 0; i < PLAYERS; i++)
         stage.player[i].frozen = 0;
+    if (stage.player[PERSON].alive) /* what somebody ordered may still be under way */
+        live(stage.now + ORDER_MS);
     stage.offered = PARCELS - 1;
     stage.gone_since = stage.player[SCRIPT].alive ? FOREVER : stage.now;
     trace("from now on nothing happens, and the cloud offers release %u", stage.parcel[PARCELS - 1].number);
+    till = stage.now + QUIET_MS;
+    look = stage.now;
     while (stage.now < till && plan.stalled < TURNS) {
         turn();
         if (stage.now < look)
