@@ -28,7 +28,7 @@ describe("config.normalise", function()
       id = "866714040000001", state = "/device/state", keys = "/device/state/keys", clouds = {}, limits = {},
       user = "nobody", confirm = "auto", confirm_after = 60, deadline = 600, heartbeat = 60,
       script_memory = 64 * 1024 * 1024, backoff = { least = 10, most = 3600 }, restart_when = "now",
-      restart_after = 86400, reuse = true, policy_days = 7,
+      restart_after = 86400, reuse = true, reserve = 1048576, policy_days = 7,
     }, got)
   end)
 

@@ -175,6 +175,15 @@ function checks.space(s, report)
   report("ok", "space", ("%s free in %s"):format(progress.size(free), s.config.state))
 end
 
+function checks.reserve(s, report)
+  local wanted = s.config.reserve
+  if not s.facts or wanted == 0 or not s:agent() then return end
+  local size = require("update.reserve").size(s.config.state .. "/reserve")
+  if size == wanted then return report("ok", "reserve", ("%s for an update"):format(progress.size(wanted))) end
+  report("warn", "reserve", "is not there: what else fills the file system may leave an update without space",
+    "it is made a minute after the start, when four times of it are free")
+end
+
 function checks.clock(s, report)
   if not s.facts then return end
   local now = os.date("!%Y-%m-%d %H:%M:%S UTC", s.facts.time)
@@ -283,8 +292,8 @@ function checks.agent(s, report)
   report("warn", "agent", "not running", "start it with `moult run`; until then nothing is fetched by itself")
 end
 
-local ORDER = { "keys", "state", "updates", "medium", "records", "slots", "source", "boot", "space", "clock", "policy",
-  "clouds", "script", "control", "agent" }
+local ORDER = { "keys", "state", "updates", "medium", "records", "slots", "source", "boot", "space", "reserve",
+  "clock", "policy", "clouds", "script", "control", "agent" }
 
 local function print_row(env, row)
   env.out(("%-4s  %-10s %s"):format(row.level, row.what, row.text))

@@ -70,6 +70,10 @@ function Agent:update(where, why)
   local free = not self.engine.busy
   if free then self.watcher = where.watch end
   local result, message, code, verdict = self.engine:install(where)
+  -- The gate gives the reserve; what did not come as far as the gate is begun anew with it.
+  if code == "nospace" and self.reserve:give_up() then
+    result, message, code, verdict = self.engine:install(where)
+  end
   if free then self.watcher = nil end
   self.tasks:set(self.engine_free)
   if self:phase() ~= self.device:status().phase then self:refresh() end
@@ -184,6 +188,11 @@ local function open(self)
   self.spending = require("update.spending").new {
     path = config.state .. "/spent", storage = natives.storage, now = natives.storage.now, log = self.log,
   }
+  local reserve = require "update.reserve"
+  self.reserve = reserve.new {
+    path = config.state .. "/reserve", bytes = config.reserve, storage = natives.storage, random = reserve.random,
+    size = reserve.size, free = function() return self.device:facts().free end, now = natives.loop.now, log = self.log,
+  }
   self.engine = require("update.engine").new {
     natives = natives, device = self.device, loop = self.loop, keys = config.keys, tasks = self.tasks,
     ask = function(...) return self.asker:decide(...) end,
@@ -191,7 +200,7 @@ local function open(self)
     http = { proxy = config.proxy, ca_file = config.ca_file, max_redirects = 5 },
     on = function(event) self:on_event(event) end,
     spent = function(bytes, goes_on) self.spending:add(bytes, goes_on) end,
-    witness = function(date) self:witness(date) end, tries = 30, head_tries = 3,
+    witness = function(date) self:witness(date) end, tries = 30, head_tries = 3, reserve = self.reserve,
   }
   self.script = require("update.agent_script").new(self)
   self.trial = require("update.agent_trial").new(self)
@@ -214,6 +223,9 @@ local function start(self)
   self.supervisor:start(self.config.heartbeat)
   self.tasks:spawn("trial", self.trial.run, self.trial)
   self.tasks:spawn("learn_script", learn_script, self)
+  self.tasks:spawn("reserve", self.reserve.run, self.reserve, self.tasks, function()
+    return self:phase() == "idle" and not self.engine.busy
+  end)
   require("update.agent_clouds").start(self)
   -- Armed, and nobody was told: we ended between the two.
   if self:phase() == "armed" then

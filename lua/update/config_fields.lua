@@ -106,6 +106,8 @@ return {
   field("script", "table", "rights of the script; absent: those of `moult run`", { fields = script }),
   field("control_group", "string", "group whose members may ask the agent for status, watch, facts, check and confirm",
     { max = 32 }),
+  field("reserve", "integer", "bytes that are kept in the state directory, to be given to an update that finds too "
+    .. "little space; 0: none", { min = 0, max = 1 << 30, default = 1048576 }),
   field("reuse", "boolean", "of a full core, look for its blocks in the slot that runs and in the target, and fetch "
     .. "only what is missing", { default = true }),
   field("backoff", "table", "pauses between tries after a failure; they double and carry jitter",

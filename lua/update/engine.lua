@@ -53,13 +53,13 @@ local RESUMABLE = { network = true, missing = true, expired = true, busy = true 
 --   off the wire; goes_on: more of the transfer follows), witness
 --   (function(date): what a verified server says of the time), random (function ->
 --   0 to 1), tries (attempts in a row without progress that end it; 30),
---   head_tries (the same for the head)
+--   head_tries (the same for the head), reserve (update.reserve: given up for space; or nil)
 function M.new(o)
   return setmetatable({
     natives = o.natives, device = o.device, loop = o.loop, keys = o.keys, tasks = o.tasks, ask = o.ask,
     facts = o.facts or function() return {} end, http = o.http or {}, log = o.log, on = o.on or function() end,
     spent = o.spent or function() end, random = o.random or math.random, tries = o.tries or 30,
-    witness = o.witness or function() end,
+    witness = o.witness or function() end, reserve = o.reserve,
     tries_of_head = o.head_tries, resting = {},
   }, Engine)
 end

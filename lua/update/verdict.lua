@@ -58,6 +58,9 @@ end
 function M.judge(engine, head)
   local verdict = { offer = head.offer, tree = {} }
   local gates = gates_of(engine.device, head)
+  if not gates.open and gates.code == "nospace" and engine.reserve and engine.reserve:give_up() then
+    gates = gates_of(engine.device, head)
+  end
   if not ask_gates(verdict, gates) then return verdict end
   head.offer.permit = gates.permitted == true
   verdict.facts = device_facts(engine)
