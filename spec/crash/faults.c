@@ -121,7 +121,8 @@ static void sample(struct search *s, unsigned long wanted)
     for (int kind = 0; kind < FAULT_KINDS; kind++) {
         unsigned long enough = kind == FAULT_CALL ? wanted : wanted / 20;
 
-        while (applies(s, (enum fault_kind)kind) && s->tally[kind].states < enough) {
+        while (applies(s, (enum fault_kind)kind) && s->tally[kind].states < enough &&
+               (kind != FAULT_LOADER || calls[SIM_BOOT_SET] > 0)) {
             struct fault_spec f = {.kind = (enum fault_kind)kind};
 
             if (kind == FAULT_CALL)
