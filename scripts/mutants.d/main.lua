@@ -1,12 +1,12 @@
 --- Makes wrong programs, one line each, and sees whether a check notices.
 --
---   lua5.4 main.lua BUILD [--sample N] [--seed S] [--module NAME] [--part I/N] [--known] [--list] [--verbose]
+--   lua5.4 main.lua BUILD [--sample N] [--seed S] [--module NAME | --known] [--part I/N] [--list] [--verbose]
 --
 -- Run from the top of the tree, after a build. Of each module the same share is
--- taken, picked by the seed. A wrong line is compiled as the build compiles it
--- and linked before the library into the checks of that module. For each one
--- that does not go unnoticed nothing is printed; `LIVE` lines are those that
--- nothing noticed, `listed` ones those that scripts/mutants.d/listed.lua
+-- taken, picked by the seed; other lines that change change little of it. A
+-- wrong line is compiled as the build compiles it and linked before the library
+-- into the checks of that module. `LIVE` lines are those that nothing
+-- noticed, `listed` ones those that scripts/mutants.d/listed.lua
 -- gives a reason for. The last line counts.
 --
 -- @module main
@@ -67,23 +67,13 @@ local function sorted(names)
   return result
 end
 
--- splitmix64: the same picks on every machine.
-local function generator(seed)
-  local state = seed
-  return function(most)
-    state = state + 0x9e3779b97f4a7c15
-    local z = state
-    z = (z ~ z >> 30) * 0xbf58476d1ce4e5b9
-    z = (z ~ z >> 27) * 0x94d049bb133111eb
-    return math.tointeger(((z ~ z >> 31) >> 1) % most) + 1
-  end
-end
-
-local function shuffle(list, random)
-  for i = #list, 2, -1 do
-    local j = random(i)
-    list[i], list[j] = list[j], list[i]
-  end
+-- A number for a text, the same on every machine: FNV-1a, then splitmix64's mixing.
+local function hash(text)
+  local z = 0xcbf29ce484222325
+  for i = 1, #text do z = (z ~ text:byte(i)) * 0x100000001b3 end
+  z = (z ~ z >> 30) * 0xbf58476d1ce4e5b9
+  z = (z ~ z >> 27) * 0x94d049bb133111eb
+  return z ~ z >> 31
 end
 
 -- Where a module lies: anywhere below runtime/.
@@ -125,11 +115,31 @@ local function known_mutants(only)
   return result
 end
 
+local function trim(text)
+  return (text:gsub("^%s+", ""))
+end
+
+local function key_of(mutant)
+  return ("%s:%s: %s => %s"):format(mutant.module, mutant.inside, trim(mutant.from),
+    mutant.swap and "after " .. trim(mutant.to) or trim(mutant.to))
+end
+
+-- Every list in an order that the seed makes, and that a change of other lines does not.
+local function by_hash(list, seed, text_of)
+  local number, seen = {}, {}
+  for _, v in ipairs(list) do
+    local text = text_of(v)
+    seen[text] = (seen[text] or 0) + 1
+    number[v] = hash(("%d %d %s"):format(seed, seen[text], text))
+  end
+  table.sort(list, function(a, b) return number[a] < number[b] end)
+end
+
 -- In the order in which they are tried: an equal share of each module as long as it has some.
 local function pick(lists, seed)
-  local random, result, at = generator(seed), {}, 1
-  for _, list in ipairs(lists) do shuffle(list, random) end
-  shuffle(lists, random)
+  local result, at = {}, 1
+  for _, list in ipairs(lists) do by_hash(list, seed, key_of) end
+  by_hash(lists, seed, function(list) return list[1] and list[1].module or "" end)
   repeat
     local found = false
     for _, list in ipairs(lists) do
@@ -228,15 +238,6 @@ function Bench:close()
   os.execute("rm -rf " .. self.dir)
 end
 
-local function trim(text)
-  return (text:gsub("^%s+", ""))
-end
-
-local function key_of(mutant)
-  return ("%s:%s: %s => %s"):format(mutant.module, mutant.inside, trim(mutant.from),
-    mutant.swap and "after " .. trim(mutant.to) or trim(mutant.to))
-end
-
 local function main()
   local o = options()
   local chosen = o.known and known_mutants(o.module) or pick(all_mutants(o.module), o.seed)
@@ -248,6 +249,7 @@ local function main()
       local key = key_of(mutant)
       if o.list then
         print(("%s:%d %s"):format(mutant.path, mutant.line, key))
+        count.made = count.made + 1
       else
         local reason, how = listed[key], nil
         if not reason then how = bench:try(mutant) end

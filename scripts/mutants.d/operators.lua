@@ -18,7 +18,7 @@ local function replace_each(line, pattern, with, found)
     local part = line:sub(first, last)
     local changed = part:gsub(pattern, with, 1)
     if changed ~= part then found(line:sub(1, first - 1) .. changed .. line:sub(last + 1)) end
-    at = first + 1
+    at = last + 1
   end
 end
 
