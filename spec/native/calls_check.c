@@ -762,6 +762,26 @@ static void zeros_are_written_where_they_cannot_be_asked_for(void **state)
     }
 }
 
+static void a_write_that_takes_less_goes_on(void **state)
+{
+    const struct scratch *s = *state;
+    const struct up_storage_ops *ops = s->storage->ops;
+    char path[512], back[9] = "";
+    int file = ops->open(s->storage, scratch_path(s, "short", path), UP_CREATE, 0600);
+
+    assert_true(file >= 0);
+    failing_take(3);
+    assert_int_equal(ops->pwrite(s->storage, file, "abcdefgh", 8, 0), 0);
+    failing_take(0); /* nothing more, and no word why */
+    errno = 0;
+    assert_int_equal(ops->pwrite(s->storage, file, "ijkl", 4, 8), -1);
+    assert_int_equal(errno, ENOSPC);
+    failing_take(SIZE_MAX);
+    assert_int_equal(ops->pread(s->storage, file, back, sizeof back, 0), 8);
+    assert_string_equal(back, "abcdefgh");
+    ops->close(s->storage, file);
+}
+
 /* What the kernel is asked for: the most of it, so that a file or a device of
  * somebody else's is told apart. */
 static void files_are_opened_as_asked(void **state)
@@ -794,6 +814,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(any_call_below_may_fail, scratch_set_up, scratch_tear_down),
         cmocka_unit_test(a_wait_has_its_limits),
+        cmocka_unit_test_setup_teardown(a_write_that_takes_less_goes_on, scratch_set_up, scratch_tear_down),
         cmocka_unit_test_setup_teardown(files_are_opened_as_asked, scratch_set_up, scratch_tear_down),
         cmocka_unit_test_setup_teardown(what_was_interrupted_is_done_again, scratch_set_up,
                                         scratch_tear_down),

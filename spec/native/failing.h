@@ -23,6 +23,8 @@ void failing_error(int error);
 bool failing_now(int error);
 /* How open() was asked the last time. */
 int failing_open_flags(void);
+/* A pwrite() takes at most so many bytes from now on; SIZE_MAX: all. */
+void failing_take(size_t most);
 /* Blocks that were allocated here and not freed. */
 size_t failing_live(void);
 

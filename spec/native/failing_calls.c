@@ -45,7 +45,6 @@ CALL(int, pipe2, -1, (int fds[2], int flags), (fds, flags))
 CALL(ssize_t, read, -1, (int fd, void *data, size_t len), (fd, data, len))
 CALL(ssize_t, write, -1, (int fd, const void *data, size_t len), (fd, data, len))
 CALL(ssize_t, pread, -1, (int fd, void *data, size_t len, off_t offset), (fd, data, len, offset))
-CALL(ssize_t, pwrite, -1, (int fd, const void *data, size_t len, off_t offset), (fd, data, len, offset))
 CALL(int, fstat, -1, (int fd, struct stat *st), (fd, st))
 CALL(int, lstat, -1, (const char *path, struct stat *st), (path, st))
 CALL(int, stat, -1, (const char *path, struct stat *st), (path, st))
@@ -103,6 +102,21 @@ int __real_open(const char *path, int flags, ...);
 int __wrap_open(const char *path, int flags, ...);
 int __real_fcntl(int fd, int command, ...);
 int __wrap_fcntl(int fd, int command, ...);
+
+static size_t taken = SIZE_MAX;
+
+void failing_take(size_t most)
+{
+    taken = most;
+}
+
+ssize_t __real_pwrite(int fd, const void *data, size_t len, off_t offset);
+ssize_t __wrap_pwrite(int fd, const void *data, size_t len, off_t offset);
+
+ssize_t __wrap_pwrite(int fd, const void *data, size_t len, off_t offset)
+{
+    return failing_now(EIO) ? -1 : __real_pwrite(fd, data, len < taken ? len : taken, offset);
+}
 
 static int open_flags;
 

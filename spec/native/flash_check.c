@@ -87,6 +87,8 @@ int __real_fstat(int fd, struct stat *st);
 static dev_t file_system_number;
 
 int __wrap_fstat(int fd, struct stat *st);
+int __real_lstat(const char *path, struct stat *st);
+int __wrap_lstat(const char *path, struct stat *st);
 int __real_access(const char *path, int mode);
 int __wrap_access(const char *path, int mode);
 int __wrap_ioctl(int fd, unsigned long request, ...);
@@ -145,6 +147,14 @@ int __wrap_stat(const char *path, struct stat *st)
     rc = as_node(fd, st);
     close(fd);
     return rc;
+}
+
+int __wrap_lstat(const char *path, struct stat *st)
+{
+    char to[512];
+    int rc = __real_lstat(moved(path, to), st);
+
+    return rc == 0 && S_ISREG(st->st_mode) ? __wrap_stat(path, st) : rc;
 }
 
 int __wrap_ioctl(int fd, unsigned long request, ...)
@@ -332,6 +342,22 @@ static void a_ubi_volume_is_told_by_sysfs(void **state)
     assert_int_equal(info_of("/dev/sda3", &f), 0);
     assert_int_equal(f.kind, UP_FLASH_NONE);
     assert_int_equal(up_flash_info(NULL, -1, &f), -1);
+}
+
+static void a_block_device_has_the_size_that_its_driver_tells(void **state)
+{
+    struct up_storage *s = up_storage_system();
+    struct up_stat st;
+
+    (void)state;
+    driver.disk_size = (uint64_t)5 << 30;
+    assert_int_equal(s->ops->stat(s, "/dev/sda3", &st), 0);
+    assert_int_equal(st.kind, UP_NODE_BLOCK);
+    assert_true(st.size == (uint64_t)5 << 30);
+    driver.answer = -1;
+    driver.error = ENOMEDIUM;
+    assert_int_equal(s->ops->stat(s, "/dev/sda3", &st), -1);
+    assert_int_equal(errno, ENOMEDIUM);
 }
 
 static void each_call_is_the_ioctl_for_it(void **state)
@@ -747,6 +773,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(flash_is_told_by_its_driver, begin, end),
         cmocka_unit_test_setup_teardown(a_ubi_volume_is_told_by_sysfs, begin, end),
+        cmocka_unit_test_setup_teardown(a_block_device_has_the_size_that_its_driver_tells, begin, end),
         cmocka_unit_test_setup_teardown(each_call_is_the_ioctl_for_it, begin, end),
         cmocka_unit_test_setup_teardown(flash_is_mounted_by_its_names, begin, end),
         cmocka_unit_test_setup_teardown(flash_is_in_use_by_what_is_above_it, begin, end),

@@ -515,6 +515,9 @@ static void a_read_that_failed_is_tried_again(void **state)
             struct up_error err;
 
             sim_fail(sim, calls[c], n, EIO, false);
+            assert_value(sim, "three"); /* the newest */
+            sim_reset_counters(sim);
+            sim_fail(sim, calls[c], n, EIO, false);
             assert_int_equal(up_record_inspect(&r, view, &err), 0);
             assert_string_equal(view[0].state, "whole");
             assert_string_equal(view[1].state, "whole");

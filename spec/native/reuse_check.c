@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codec.h"
 #include "device.h"
 #include "error.h"
 #include "fixture.h"
@@ -771,21 +772,88 @@ static void a_cache_that_stays_ends_the_transfer(void **state)
     bench_free(b);
 }
 
+static unsigned spoiled; /* so many blocks are decoded wrongly */
+
+int __real_up_codec_decode(struct up_codec *c, enum up_encoding encoding, const void *in, size_t in_len,
+                           void *out, size_t out_len, struct up_error *err);
+int __wrap_up_codec_decode(struct up_codec *c, enum up_encoding encoding, const void *in, size_t in_len,
+                           void *out, size_t out_len, struct up_error *err);
+
+int __wrap_up_codec_decode(struct up_codec *c, enum up_encoding encoding, const void *in, size_t in_len,
+                           void *out, size_t out_len, struct up_error *err)
+{
+    int rc = __real_up_codec_decode(c, encoding, in, in_len, out, out_len, err);
+
+    if (rc == 0 && spoiled > 0) {
+        spoiled--;
+        ((uint8_t *)out)[out_len - 1] ^= 1;
+    }
+    return rc;
+}
+
+/* What was stored has its signed digest, and what it becomes is compared all the
+ * same: a decoder, or the memory below it, may be wrong. */
+static void what_decodes_to_something_else_is_not_written(void **state)
+{
+    static const int fresh[BLOCKS] = {20, TEXT, 22, 23, 24, 25, 26, 27};
+    struct bench *b = bench_new(fresh, (size_t)BLOCKS * BLOCK);
+    struct up_transfer_progress progress;
+    struct up_error err;
+
+    (void)state;
+    open_transfer(b);
+    spoiled = 2; /* and asked for once more */
+    assert_int_equal(steps(b, UINT32_MAX, &err), UP_CORRUPT);
+    assert_string_equal(err.message, "core: block 1 decodes to something else than was signed");
+    close_transfer(b);
+    open_transfer(b);
+    spoiled = 1;
+    must(steps(b, UINT32_MAX, &err), &err);
+    up_transfer_progress(b->transfer, &progress);
+    assert_true(progress.wasted > 0);
+    finish(b);
+    close_transfer(b);
+    bench_free(b);
+}
+
+/* The gates may have closed while it was carried: they are asked again. */
+static void what_is_not_let_in_any_more_is_not_armed(void **state)
+{
+    struct bench *b = bench_new(new_blocks, (size_t)BLOCKS * BLOCK);
+    struct up_error err;
+
+    (void)state;
+    open_transfer(b);
+    must(steps(b, UINT32_MAX, &err), &err);
+    strcpy(b->config.project, "OTHER");
+    assert_int_equal(try_finish(b, &err), UP_INCOMPATIBLE);
+    assert_non_null(strstr(err.message, "OTHER"));
+    assert_int_equal(up_device_state(b->device)->phase, UP_INSTALLING);
+    strcpy(b->config.project, VARIANT_PROJECT);
+    finish(b);
+    assert_int_equal(up_device_state(b->device)->phase, UP_ARMED);
+    close_transfer(b);
+    bench_free(b);
+}
+
 /* A medium that does not give back what it was given: the record of what is in
  * place is taken back with it. */
-static void what_reads_back_wrong_is_not_on_record(void **state)
+static void read_back_wrong(bool sealed)
 {
     struct bench *b = bench_new(new_blocks, (size_t)BLOCKS * BLOCK);
     struct up_error err;
     int file;
 
-    (void)state;
     put_large_package(b);
     open_transfer(b);
     must(steps(b, UINT32_MAX, &err), &err);
     assert_true(hint(b) >= 16);
     /* A source is told some MiB ahead, and not at each read. */
     assert_true(b->source.wants < SCRIPT_BLOCKS + CORE_MIB - 4);
+    if (sealed) { /* what it wrote is known by seals then */
+        up_transfer_close(b->transfer);
+        b->transfer = NULL;
+    }
     file = b->storage->ops->open(b->storage, SLOT_B, UP_UPDATE, 0);
     assert_int_equal(b->storage->ops->pwrite(b->storage, file, "wrong", 5, 3 * MIB), 0);
     b->storage->ops->close(b->storage, file);
@@ -800,6 +868,13 @@ static void what_reads_back_wrong_is_not_on_record(void **state)
     assert_int_equal(up_device_state(b->device)->phase, UP_ARMED);
     close_transfer(b);
     bench_free(b);
+}
+
+static void what_reads_back_wrong_is_not_on_record(void **state)
+{
+    (void)state;
+    read_back_wrong(false);
+    read_back_wrong(true);
 }
 
 /* Of flash what was read after a restart is on record at once; a script of the
@@ -863,6 +938,8 @@ int main(void)
         CHECK(an_index_that_cannot_be_read_ends_the_transfer),
         CHECK(what_is_in_place_is_on_record),
         CHECK(a_cache_that_stays_ends_the_transfer),
+        CHECK(what_decodes_to_something_else_is_not_written),
+        CHECK(what_is_not_let_in_any_more_is_not_armed),
         CHECK(what_reads_back_wrong_is_not_on_record),
         CHECK(what_is_found_on_flash_is_on_record),
     };

@@ -21,6 +21,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -56,6 +57,11 @@ static struct {
     long landlock; /* its ABI; below 0: not there */
     unsigned seccomp;
     unsigned rules, rule_refused;
+    /* What mmap() may be asked for, the rules of it; and whether anything may
+     * change what memory is later. */
+    struct scmp_arg_cmp map[8];
+    unsigned maps;
+    bool protect;
 } kernel;
 
 static void boot(void)
@@ -252,6 +258,12 @@ REAL(scmp_filter_ctx, seccomp_init, (uint32_t action))
 REAL(int, seccomp_rule_add_array,
      (scmp_filter_ctx filter, uint32_t action, int number, unsigned count, const struct scmp_arg_cmp *args))
 {
+    if (number == SCMP_SYS(mmap) && action == SCMP_ACT_ALLOW) {
+        assert_true(count <= sizeof kernel.map / sizeof *kernel.map);
+        memcpy(kernel.map, args, count * sizeof *args);
+        kernel.maps = count;
+    }
+    kernel.protect = kernel.protect || number == SCMP_SYS(mprotect);
     return ++kernel.rules == kernel.rule_refused
                ? -EPERM
                : __real_seccomp_rule_add_array(filter, action, number, count, args);
@@ -400,6 +412,35 @@ static void a_filter_with_a_rule_missing_is_never_loaded(void **state)
     assert_true(told("filter thread\nload\n"));
 }
 
+/* As the filter compares. */
+static bool may_map(int protection, int flags)
+{
+    const uint64_t argument[6] = {0, 4096, (uint64_t)protection, (uint64_t)flags, 0, 0};
+
+    for (unsigned i = 0; i < kernel.maps; i++) {
+        const struct scmp_arg_cmp *c = &kernel.map[i];
+
+        assert_int_equal(c->op, SCMP_CMP_MASKED_EQ);
+        if ((argument[c->arg] & c->datum_a) != c->datum_b)
+            return false;
+    }
+    return kernel.maps > 0;
+}
+
+static void memory_is_neither_code_nor_a_file(void **state)
+{
+    (void)state;
+    boot();
+    assert_int_equal(lock(NULL), 0);
+    assert_true(may_map(PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS));
+    assert_true(may_map(PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE));
+    assert_false(may_map(PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS));
+    assert_false(may_map(PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS));
+    assert_false(may_map(PROT_READ, MAP_PRIVATE));
+    assert_false(may_map(PROT_READ, MAP_SHARED));
+    assert_false(kernel.protect);
+}
+
 static void each_kernel_is_asked_for_the_rights_it_knows(void **state)
 {
     static const struct {
@@ -496,6 +537,7 @@ int main(void)
         cmocka_unit_test(a_wall_that_does_not_stand_is_said_and_the_last_thing_done),
         cmocka_unit_test(root_must_not_come_back),
         cmocka_unit_test(a_filter_with_a_rule_missing_is_never_loaded),
+        cmocka_unit_test(memory_is_neither_code_nor_a_file),
         cmocka_unit_test(each_kernel_is_asked_for_the_rights_it_knows),
         cmocka_unit_test(descriptors_are_closed_one_by_one_where_they_must_be),
         cmocka_unit_test(messages_go_nowhere_even_without_a_null_device),

@@ -904,10 +904,101 @@ static size_t resume(struct sim *sim, const uint8_t *data, size_t size)
 
 /*
  * The slot held the same image before, which is the worst that can lie there:
- * it reads right where nothing was written yet. Cut at each operation, resumed,
- * and at each operation of that: in the end no page is left that a cut tore
- * (the simulator gives those wrong).
+ * it reads right where nothing was written yet, also in the block that becomes
+ * the last one when another goes bad. Cut at each operation, resumed, and at
+ * each operation of that: in the end no page is left that a cut tore (the
+ * simulator gives those wrong).
  */
+static unsigned resume_after_any_cut(const struct medium *m, unsigned worn, const uint8_t *data, size_t size)
+{
+    const size_t last_block = (BLOCKS - 2) * ERASE;
+    uint8_t *old = malloc(BLOCKS * ERASE);
+    unsigned states = 0;
+
+    memset(old, 0xff, BLOCKS * ERASE);
+    memcpy(old, data, size);
+    memcpy(old + last_block + ERASE, data + last_block, size - last_block);
+    for (unsigned k = 1;; k++) {
+        struct sim *sim = make(m);
+        struct up_error err;
+        bool cut;
+
+        sim_flash_fill(sim, PATH, old, BLOCKS * ERASE);
+        if (m->flash == UP_FLASH_NAND)
+            sim_flash_wear(sim, PATH, worn, SIM_WEAR_PROGRAM);
+        sim_reset_counters(sim);
+        sim_cut_at(sim, k);
+        write_some(sim_storage(sim), data, size, 3000, 0, size, &err);
+        cut = sim_is_cut(sim);
+        for (unsigned i = 0; i < sim_choices(sim); i++) {
+            struct sim_choice choice = sim_choice(sim, i);
+
+            for (unsigned again = 0; again < 12; again++) {
+                struct sim *after = sim_reboot(sim, &choice), *last;
+                struct sim_choice second;
+                char *got;
+
+                sim_cut_at(after, again);
+                if (again == 0) {
+                    resume(after, data, size);
+                } else {
+                    struct up_slot *slot = NULL;
+                    uint64_t from, keep;
+
+                    if (up_slot_open(&slot, sim_storage(after), PATH, UP_SLOT_WRITE, size, &err) == 0 &&
+                        (keep = front(slot, data, 0, size), up_slot_refresh(slot, &keep, &from, &err)) == 0)
+                        up_slot_sync(slot, &err);
+                    up_slot_close(slot);
+                }
+                second = sim_choice(after, (k + i) % sim_choices(after));
+                last = sim_reboot(after, &second);
+                resume(last, data, size);
+                got = sim_get(last, PATH, NULL);
+                if (memcmp(got, data, size) != 0)
+                    fail_msg("%s, cut %u (%u), then %u: a torn page is left", m->name, k, i, again);
+                states++;
+                free(got);
+                sim_free(last);
+                sim_free(after);
+            }
+        }
+        sim_free(sim);
+        if (!cut)
+            break;
+    }
+    free(old);
+    return states;
+}
+
+/* Of what is all there, the last block that is not blank is written again: it may
+ * be the torn one. */
+static void a_whole_slot_is_resumed_by_its_last_block(void **state)
+{
+    const size_t size = 4 * ERASE + 700;
+
+    (void)state;
+    for (size_t m = 2; m < 5; m++)
+        for (size_t blank = 5; blank >= 3; blank--) {
+            struct sim *sim = make(&media[m]);
+            uint8_t *data = content(size, 2);
+            struct up_slot *slot = NULL;
+            uint64_t from, keep = size;
+            struct up_error err;
+
+            if (blank < 5)
+                memset(data + blank * ERASE, 0xff, size - blank * ERASE);
+            sim_flash_fill(sim, PATH, data, size);
+            assert_int_equal(up_slot_open(&slot, sim_storage(sim), PATH, UP_SLOT_WRITE, size, &err), 0);
+            assert_int_equal(up_slot_refresh(slot, &keep, &from, &err), 0);
+            assert_int_equal(keep, blank < 5 ? blank * ERASE : size);
+            assert_int_equal(from, (blank - 1) * ERASE);
+            assert_int_equal(front(slot, data, 0, size), size);
+            up_slot_close(slot);
+            sim_free(sim);
+            free(data);
+        }
+}
+
 static void a_resumed_slot_has_no_torn_page_left(void **state)
 {
     const size_t size = 4 * ERASE + 700;
@@ -917,55 +1008,8 @@ static void a_resumed_slot_has_no_torn_page_left(void **state)
     (void)state;
     memset(data + ERASE, 0xff, 2 * ERASE); /* blank blocks read right when nothing was written, too */
     for (size_t m = 2; m < 5; m++)
-        for (unsigned k = 1;; k++) {
-            struct sim *sim = make(&media[m]);
-            struct up_error err;
-            bool cut;
-
-            sim_flash_fill(sim, PATH, data, size);
-            if (media[m].flash == UP_FLASH_NAND)
-                sim_flash_wear(sim, PATH, 3, SIM_WEAR_PROGRAM);
-            sim_reset_counters(sim);
-            sim_cut_at(sim, k);
-            write_some(sim_storage(sim), data, size, 3000, 0, size, &err);
-            cut = sim_is_cut(sim);
-            for (unsigned i = 0; i < sim_choices(sim); i++) {
-                struct sim_choice choice = sim_choice(sim, i);
-
-                for (unsigned again = 0; again < 12; again++) {
-                    struct sim *after = sim_reboot(sim, &choice), *last;
-                    struct sim_choice second;
-                    char *got;
-
-                    sim_cut_at(after, again);
-                    if (again == 0) {
-                        resume(after, data, size);
-                    } else {
-                        struct up_slot *slot = NULL;
-                        uint64_t from, keep;
-
-                        if (up_slot_open(&slot, sim_storage(after), PATH, UP_SLOT_WRITE, size, &err) == 0 &&
-                            (keep = front(slot, data, 0, size), up_slot_refresh(slot, &keep, &from, &err)) ==
-                                0)
-                            up_slot_sync(slot, &err);
-                        up_slot_close(slot);
-                    }
-                    second = sim_choice(after, (k + i) % sim_choices(after));
-                    last = sim_reboot(after, &second);
-                    resume(last, data, size);
-                    got = sim_get(last, PATH, NULL);
-                    if (memcmp(got, data, size) != 0)
-                        fail_msg("%s, cut %u (%u), then %u: a torn page is left", media[m].name, k, i, again);
-                    states++;
-                    free(got);
-                    sim_free(last);
-                    sim_free(after);
-                }
-            }
-            sim_free(sim);
-            if (!cut)
-                break;
-        }
+        for (unsigned worn = 0; worn <= 3; worn += 3)
+            states += resume_after_any_cut(&media[m], worn, data, size);
     free(data);
     print_message("slot: %u resumed slots, no torn page left\n", states);
 }
@@ -997,6 +1041,7 @@ int main(void)
         cmocka_unit_test(links_are_followed_to_the_node),
         cmocka_unit_test(a_volume_is_replaced_as_a_whole),
         cmocka_unit_test(after_a_cut_anywhere_it_can_be_written_again),
+        cmocka_unit_test(a_whole_slot_is_resumed_by_its_last_block),
         cmocka_unit_test(a_resumed_slot_has_no_torn_page_left),
     };
 

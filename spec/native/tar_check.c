@@ -53,6 +53,35 @@ static void test_round_trip(void **state)
     assert_int_equal(up_tar_get(&got, zeros, &err), 0);
 }
 
+/* Both fields full, and one byte more than they hold. */
+static void test_the_longest_names(void **state)
+{
+    static const struct {
+        size_t len, split;
+        bool fits;
+    } cases[] = {
+        {255, 154, true},  {255, 155, true},  {254, 155, true},
+        {254, 152, false}, {255, 153, false}, {255, 156, false},
+    };
+    uint8_t header[UP_TAR_BLOCK];
+    struct up_error err;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct up_tar_entry entry = entry_of("", false, 0644, 0), got;
+
+        memset(entry.name, 'n', cases[i].len);
+        entry.name[cases[i].split] = '/';
+        if (!cases[i].fits) {
+            assert_true(up_tar_put(header, &entry, &err) < 0);
+            continue;
+        }
+        must(up_tar_put(header, &entry, &err), &err);
+        assert_int_equal(up_tar_get(&got, header, &err), 1);
+        assert_string_equal(got.name, entry.name);
+    }
+}
+
 static void test_long_names(void **state)
 {
     char name[400];
@@ -189,11 +218,9 @@ static void test_padding(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_long_names),
-        cmocka_unit_test(test_refused_members),
-        cmocka_unit_test(test_every_bit),
-        cmocka_unit_test(test_valid_but_not_canonical),
+        cmocka_unit_test(test_round_trip),        cmocka_unit_test(test_long_names),
+        cmocka_unit_test(test_the_longest_names), cmocka_unit_test(test_refused_members),
+        cmocka_unit_test(test_every_bit),         cmocka_unit_test(test_valid_but_not_canonical),
         cmocka_unit_test(test_padding),
     };
 
