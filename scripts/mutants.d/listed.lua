@@ -12,5 +12,8 @@ list("supervisor_lines:hear",
   "how many lines are heard in a turn is a choice")
 list("keyset:decode", "memcpy(set->pending[i].name, at, UP_KEY_NAME_SIZE);",
   "after memcpy(set->pending[i].raw, at + UP_KEY_NAME_SIZE, UP_KEY_RAW_SIZE);", "two copies that do not meet")
+list("provision:make_room",
+  'up_storage_make_dir(d->storage, up_device_path(d, "script", path, sizeof path), 0755, err) < 0 ||',
+  "false ||", "the extraction that follows makes the folder, too")
 
 return listed
