@@ -316,7 +316,7 @@ static int cut_all(const struct effort *effort, const char *only, unsigned jobs)
 
 int main(int argc, char **argv)
 {
-    struct effort effort = {.choices = 16, .second_choices = 2, .second_every = 64};
+    struct effort effort = {.choices = 4, .second_choices = 2, .second_every = 64};
     const char *only = NULL;
     unsigned jobs = 1;
 

@@ -768,7 +768,7 @@ static void put_slots(struct sim *sim, enum world_medium medium, unsigned core)
     static const struct flash_slot flashes[] = {
         [WORLD_ON_NOR] = {UP_FLASH_NOR, 2, 8192, 1, -1, -1, 1},
         [WORLD_ON_NAND] = {UP_FLASH_NAND, 5, 8192, 4096, 0, 2, 1},
-        [WORLD_ON_SMALL_NAND] = {UP_FLASH_NAND, 6, 4096, 512, 1, 0, 0},
+        [WORLD_ON_SMALL_NAND] = {UP_FLASH_NAND, 7, 4096, 512, 1, 0, 0},
         [WORLD_ON_UBI] = {UP_FLASH_UBI, 2, 8192, 1, -1, -1, 2},
     };
 
