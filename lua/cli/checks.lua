@@ -2,6 +2,7 @@
 --
 -- @module cli.checks
 
+local bounds_check = require "cli.bounds_check"
 local key_check = require "cli.key_check"
 local natives = require "update.natives"
 local progress = require "cli.progress"
@@ -280,6 +281,17 @@ function checks.script(s, report)
   report(level, "script", text, advice, code)
 end
 
+function checks.bounds(s, report)
+  local agent = s:agent()
+  local who = agent and agent.channel:peer()
+  local level, text = bounds_check.judge {
+    user = (s.config.script and s.config.script.user) ~= nil,
+    mount = bounds_check.mount_of(s.config.state, read_file("/proc/self/mountinfo") or ""),
+    limits = bounds_check.limits_of(read_file(("/proc/%s/cgroup"):format(who and who.pid or "self")) or "", read_file),
+  }
+  report(level, "bounds", text)
+end
+
 function checks.control(s, report)
   local level, text, advice, code = rights_check.group(s.config)
   if level then report(level, "control", text, advice, code) end
@@ -293,7 +305,7 @@ function checks.agent(s, report)
 end
 
 local ORDER = { "keys", "state", "updates", "medium", "records", "slots", "source", "boot", "space", "reserve",
-  "clock", "policy", "clouds", "script", "control", "agent" }
+  "clock", "policy", "clouds", "script", "bounds", "control", "agent" }
 
 local function print_row(env, row)
   env.out(("%-4s  %-10s %s"):format(row.level, row.what, row.text))
