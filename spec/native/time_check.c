@@ -80,6 +80,23 @@ static uint64_t built(struct stand *s)
     return time;
 }
 
+/* The second in which this program was built is the first that a clock can show. */
+static void a_clock_is_right_from_the_build_on(void **state)
+{
+    struct stand s;
+    uint64_t first;
+
+    (void)state;
+    stand_up(&s);
+    first = built(&s);
+    sim_set_synchronised(s.sim, true);
+    sim_set_now(s.sim, first);
+    assert_true(up_device_time_trusted(s.device));
+    sim_set_now(s.sim, first - 1);
+    assert_false(up_device_time_trusted(s.device));
+    stand_free(&s);
+}
+
 static void put_next(struct stand *s, uint64_t sequence, uint64_t issued, uint64_t not_after)
 {
     char version[UP_VERSION_SIZE];
@@ -344,6 +361,7 @@ static void the_factory_takes_no_high_sequence(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_clock_is_right_from_the_build_on),
         cmocka_unit_test(a_trusted_clock_is_not_moved_by_a_release),
         cmocka_unit_test(a_clock_that_runs_right_unasked_keeps_its_time),
         cmocka_unit_test(a_clock_never_set_learns_in_bounded_steps),
