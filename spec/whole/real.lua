@@ -145,7 +145,9 @@ function History:calm_down()
     self:keep_up()
     status = self:judge()
     if status and status.phase == "idle" and status.release == release(RELEASES) then break end
-    if status and status.phase == "idle" then self:order(("install -q %dgood.upd"):format(RELEASES)) end
+    -- What was fetched when its agent was killed waits for an offer, or makes way for another.
+    local free = status and (status.phase == "idle" or status.phase == "fetching" or status.phase == "installing")
+    if free then self:order(("install -q %dgood.upd"):format(RELEASES)) end
     w:sleep(0.5)
   end
   if not status or status.phase ~= "idle" or status.release ~= release(RELEASES) then
