@@ -198,11 +198,20 @@ function Bench:link(check, object)
   return nil
 end
 
+-- A wrong program may send its signals to anybody, and leave processes behind:
+-- it sees only its own, and they go with it.
+local APART = "unshare --pid --fork --kill-child --mount-proc"
+if not os.execute(APART .. " true >/dev/null 2>&1") then APART = nil end
+
+-- Modules that signal processes are not tried where nothing holds them apart.
+local SIGNALS = { child = true, processes_system = true, supervisor = true, supervisor_script = true,
+  supervisor_lines = true, supervisor_trouble = true, orphans = true }
+
 function Bench:notices(check, words, object)
   local program = self:link(check, object)
   if not program then return nil end -- it names what there is not
-  local run = "cd %s && ulimit -v 4000000 && ulimit -t %d && timeout -k 1 %d %s %s >%s/out 2>&1 </dev/null"
-  local ok = os.execute(run:format(self.build, LIMIT, PATIENCE, program, words, self.dir))
+  local run = "cd %s && ulimit -v 4000000 && ulimit -t %d && timeout -k 1 %d %s %s %s >%s/out 2>&1 </dev/null"
+  local ok = os.execute(run:format(self.build, LIMIT, PATIENCE, APART or "", program, words, self.dir))
   os.remove(program)
   return not ok
 end
@@ -223,6 +232,7 @@ end
 
 --- "none" does not compile, "same" the same code, or what noticed it; nil: nothing did.
 function Bench:try(mutant)
+  if not APART and SIGNALS[mutant.module] then return "none" end
   local original = self:original(mutant)
   local object = self:compile(mutant, changed(mutant))
   if not object then return "none" end
