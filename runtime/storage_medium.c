@@ -11,6 +11,7 @@
 #include "storage.h"
 #include "storage_flash.h"
 #include "storage_partition.h"
+#include "storage_sysfs.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -43,33 +44,6 @@ static bool add(struct up_medium *m, enum up_medium_kind kind, uint64_t number, 
     return true;
 }
 
-/* Read one line of a small file; false when there is none. */
-static bool read_line(const char *path, char *out, size_t size)
-{
-    FILE *f = fopen(path, "re");
-    bool got;
-
-    if (!f)
-        return false;
-    got = fgets(out, (int)size, f) != NULL;
-    fclose(f);
-    if (got)
-        out[strcspn(out, "\n")] = '\0';
-    return got && out[0];
-}
-
-static bool device_at(const char *dir, dev_t *device)
-{
-    char path[512], text[32];
-    unsigned major_number, minor_number;
-
-    if (snprintf(path, sizeof path, "%s/dev", dir) >= (int)sizeof path ||
-        !read_line(path, text, sizeof text) || sscanf(text, "%u:%u", &major_number, &minor_number) != 2)
-        return false;
-    *device = makedev(major_number, minor_number);
-    return true;
-}
-
 /* Flash: by the names that mounts and sysfs have for it. */
 
 static void add_mtd(struct up_medium *m, unsigned n);
@@ -81,7 +55,7 @@ static void add_ubi(struct up_medium *m, unsigned device, unsigned volume)
     if (!add(m, UP_ON_UBI, device, volume))
         return;
     snprintf(path, sizeof path, "/sys/class/ubi/ubi%u/mtd_num", device);
-    if (read_line(path, text, sizeof text))
+    if (up_sysfs_line(path, text, sizeof text))
         add_mtd(m, (unsigned)strtoul(text, NULL, 10));
 }
 
@@ -134,7 +108,7 @@ static void add_labelled(struct up_medium *m, const char *dir, const char *prefi
         if (strncmp(entry->d_name, prefix, strlen(prefix)) != 0)
             continue;
         snprintf(path, sizeof path, "%s/%.200s/name", dir, entry->d_name);
-        if (read_line(path, text, sizeof text) && strcmp(text, label) == 0)
+        if (up_sysfs_line(path, text, sizeof text) && strcmp(text, label) == 0)
             add_numbered(m, entry->d_name);
     }
     if (d)
@@ -175,23 +149,6 @@ static int mount_number(const char *path)
     return number;
 }
 
-/* Undo mountinfo's \040 and the like, in place. */
-static void unescape(char *text)
-{
-    char *out = text;
-    unsigned code;
-
-    for (char *p = text; *p; p++) {
-        if (p[0] == '\\' && sscanf(p + 1, "%3o", &code) == 1 && strspn(p + 1, "01234567") >= 3) {
-            *out++ = (char)code;
-            p += 3;
-        } else {
-            *out++ = *p;
-        }
-    }
-    *out = '\0';
-}
-
 /*
  * The source of the mount with this number, or of one of this device: the
  * second field after " - ". A subvolume of btrfs has a number of its own that
@@ -213,7 +170,7 @@ static bool mount_source(int number, dev_t device, char *out, size_t room)
         tail += 3 + strcspn(tail + 3, " ");
         tail += strspn(tail, " ");
         tail[strcspn(tail, " \n")] = '\0';
-        unescape(tail);
+        up_mountinfo_unescape(tail);
         found = tail[0] && snprintf(out, room, "%s", tail) < (int)room;
     }
     free(line);
@@ -256,7 +213,7 @@ static void add_backing(struct up_medium *m, const char *dir, dev_t device)
     int fd;
 
     snprintf(path, sizeof path, "%s/loop/backing_file", dir);
-    if (!read_line(path, backing, sizeof backing))
+    if (!up_sysfs_line(path, backing, sizeof backing))
         return;
     snprintf(path, sizeof path, "/dev/loop%u", minor(device));
     fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -287,7 +244,7 @@ static void add_slaves(struct up_medium *m, const char *dir)
     d = opendir(path);
     while (d && (entry = readdir(d))) {
         snprintf(path, sizeof path, "%s/slaves/%.200s", dir, entry->d_name);
-        if (entry->d_name[0] != '.' && device_at(path, &device))
+        if (entry->d_name[0] != '.' && up_sysfs_device(path, &device))
             add_block(m, device);
     }
     if (d)
@@ -305,7 +262,7 @@ static void add_block(struct up_medium *m, dev_t device)
     snprintf(path, sizeof path, "%s/partition", dir);
     if (access(path, F_OK) == 0) {
         snprintf(path, sizeof path, "%s/..", dir);
-        if (device_at(path, &disk))
+        if (up_sysfs_device(path, &disk))
             add_block(m, disk);
     }
     add_slaves(m, dir);
@@ -326,7 +283,7 @@ static void name_flash(struct up_medium *m, const struct up_medium_part *on)
                  (unsigned)on->second);
     else
         return;
-    if (read_line(path, text, sizeof text))
+    if (up_sysfs_line(path, text, sizeof text))
         snprintf(m->identity, sizeof m->identity, "%s=%.140s", on->kind == UP_ON_MTD ? "MTD" : "UBI", text);
 }
 
@@ -339,7 +296,7 @@ static void name_block(struct up_medium *m, dev_t device)
         return;
     }
     snprintf(path, sizeof path, "/sys/dev/block/%u:%u/dm/name", major(device), minor(device));
-    if (read_line(path, text, sizeof text))
+    if (up_sysfs_line(path, text, sizeof text))
         snprintf(m->identity, sizeof m->identity, "DM=%.140s", text);
     else if (m->count > 1)
         name_flash(m, &m->on[1]); /* the block device made of it */

@@ -9,6 +9,7 @@
 
 #include "storage.h"
 #include "storage_flash.h"
+#include "storage_sysfs.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -26,23 +27,6 @@
 #define MAX_STACK 16 /* devices above one another; more is a loop in sysfs */
 
 static int device_mounted(dev_t device, unsigned depth);
-
-/* Undo mountinfo's \040 and the like, in place. */
-static void unescape(char *text)
-{
-    char *out = text;
-
-    for (char *p = text; *p; p++) {
-        if (p[0] == '\\' && p[1] >= '0' && p[1] <= '3' && p[2] >= '0' && p[2] <= '7' && p[3] >= '0' &&
-            p[3] <= '7') {
-            *out++ = (char)((p[1] - '0') << 6 | (p[2] - '0') << 3 | (p[3] - '0'));
-            p += 3;
-        } else {
-            *out++ = *p;
-        }
-    }
-    *out = '\0';
-}
 
 /* What was found first is answered, unless something worse follows. */
 static bool settled(int r)
@@ -71,7 +55,7 @@ static struct mount mount_of(char *line)
         return m;
     m.source = strtok_r(NULL, " \n", &save);
     if (m.source)
-        unescape(m.source);
+        up_mountinfo_unescape(m.source);
     options = strtok_r(NULL, " \n", &save);
     m.writable = !options || (strcmp(options, "ro") != 0 && strncmp(options, "ro,", 3) != 0);
     return m;
@@ -126,32 +110,12 @@ static int in_mountinfo(dev_t device, const char *names)
     return found;
 }
 
-/* Read one line of a small sysfs file; false when there is none. */
-static bool read_line(const char *path, char *out, size_t size)
+static bool entry_device(const char *dir, const char *name, dev_t *device)
 {
-    FILE *f = fopen(path, "re");
-    bool got;
+    char path[512];
 
-    if (!f)
-        return false;
-    got = fgets(out, (int)size, f) != NULL;
-    fclose(f);
-    if (got)
-        out[strcspn(out, "\n")] = '\0';
-    return got;
-}
-
-/* The device whose number stands in `dir`/name/dev. */
-static bool device_at(const char *dir, const char *name, dev_t *device)
-{
-    char path[512], text[32];
-    unsigned major_number, minor_number;
-
-    snprintf(path, sizeof path, "%s/%s/dev", dir, name);
-    if (!read_line(path, text, sizeof text) || sscanf(text, "%u:%u", &major_number, &minor_number) != 2)
-        return false;
-    *device = makedev(major_number, minor_number);
-    return true;
+    return snprintf(path, sizeof path, "%s/%s", dir, name) < (int)sizeof path &&
+           up_sysfs_device(path, device);
 }
 
 /* Whether a device that sysfs shows as an entry of `dir` is mounted. */
@@ -171,7 +135,7 @@ static int entries_mounted(const char *dir, bool partitions_only, unsigned depth
         snprintf(path, sizeof path, "%s/%.200s/partition", dir, entry->d_name);
         if (partitions_only && access(path, F_OK) < 0)
             continue;
-        if (device_at(dir, entry->d_name, &device))
+        if (entry_device(dir, entry->d_name, &device))
             r = worse(r, device_mounted(device, depth + 1));
     }
     closedir(d);
@@ -190,7 +154,7 @@ static bool loop_reads(const char *name, const struct stat *st)
     int fd;
 
     snprintf(path, sizeof path, "/sys/block/%.200s/loop/backing_file", name);
-    if (!read_line(path, backing, sizeof backing))
+    if (!up_sysfs_line(path, backing, sizeof backing))
         return false;
     if (stat(backing, &found) == 0 && found.st_dev == st->st_dev && found.st_ino == st->st_ino)
         return true;
@@ -219,7 +183,7 @@ static int loops_mounted(const struct stat *st, unsigned depth)
         return errno == ENOENT ? 0 : -1;
     while (!settled(r) && (entry = readdir(d)))
         if (strncmp(entry->d_name, "loop", 4) == 0 && loop_reads(entry->d_name, st) &&
-            device_at("/sys/block", entry->d_name, &device))
+            entry_device("/sys/block", entry->d_name, &device))
             r = worse(r, device_mounted(device, depth + 1));
     closedir(d);
     return r;

@@ -8,6 +8,7 @@
 #include "storage_partition.h"
 
 #include "bytes.h"
+#include "storage_sysfs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -48,17 +49,10 @@ static bool uevent(const char *dir, const char *name, char *out, size_t room)
 
 static unsigned partition_number(const char *dir)
 {
-    char path[160], text[32] = "";
-    FILE *f;
+    char path[160], text[32];
 
     snprintf(path, sizeof path, "%s/partition", dir);
-    f = fopen(path, "re");
-    if (!f)
-        return 0;
-    if (!fgets(text, sizeof text, f))
-        text[0] = '\0';
-    fclose(f);
-    return (unsigned)strtoul(text, NULL, 10);
+    return up_sysfs_line(path, text, sizeof text) ? (unsigned)strtoul(text, NULL, 10) : 0;
 }
 
 /* The disk that the partition shown in `dir` is part of; -1 when it has no node. */

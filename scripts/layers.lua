@@ -10,15 +10,13 @@
 local floors = {
   { "error", "printable", "bytes", "crc32c", "storage", "processes" },
   { "storage_cache" },
-  { "storage_flash", "storage_boot", "storage_files", "storage_partition", "digest", "seal", "ed25519", "record",
+  { "storage_flash", "storage_boot", "storage_files", "storage_sysfs", "digest", "seal", "ed25519", "record",
     "json_load", "tar", "source", "loop", "channel", "url", "fetch_options", "coder", "address", "moves", "elf",
     "match", "resolver", "mqtt_queue", "orphans", "peer", "rights" },
-  { "processes_system", "script_archive", "slot_link", "fields", "keyset", "fetch_head", "secret", "cloud_record",
+  { "processes_system", "storage_partition", "script_archive", "slot_link", "fields", "keyset", "fetch_head", "secret", "cloud_record",
     "literal", "delta", "delta_cost", "record_private" },
   { "storage_mounted", "storage_medium", "storage_names", "slot", "minisign", "manifest", "tree", "unpack", "fetch",
-    "policy",
-    "record_half",
-    "sandbox_answer", "sandbox_lock", "sandbox_lua", "http_text", "http_listen", "http_door", "folder", "signals",
+    "policy", "record_half", "sandbox_answer", "sandbox_lock", "sandbox_lua", "http_text", "http_listen", "http_door", "folder", "signals",
     "mqtt", "delta_private", "delta_plan" },
   { "storage_system", "slot_private", "minisign_private", "manifest_format", "index", "config", "source_http",
     "http_answer", "history", "old_image", "policy_good", "child", "notify", "mqtt_private", "mqtt_tls" },
@@ -49,7 +47,8 @@ local knows_lua = { host = true, sandbox = true, sandbox_lua = true, main = true
 -- Durable effects and clocks pass the seam in storage.h. What is not durable,
 -- or runs before there is a device, is listed with its reason.
 local seam = { storage_system = true, storage_files = true, storage_cache = true, storage_names = true,
-  storage_mounted = true, storage_flash = true, storage_boot = true, storage_medium = true, storage_partition = true }
+  storage_mounted = true, storage_flash = true, storage_boot = true, storage_medium = true, storage_partition = true,
+  storage_sysfs = true }
 local effects = {
   "open", "openat", "creat", "fopen", "freopen", "pwrite", "pwritev", "fsync", "fdatasync", "sync", "syncfs",
   "sync_file_range", "rename", "renameat", "link", "linkat", "unlink", "unlinkat", "remove", "mkdir", "mkdirat",
