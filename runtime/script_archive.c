@@ -25,8 +25,7 @@ static bool has_parent(struct up_script_archive *a, const char *name)
     return !slash;
 }
 
-int up_script_archive_member(struct up_script_archive *a, const struct up_tar_entry *entry,
-                             struct up_error *err)
+static int take_member(struct up_script_archive *a, const struct up_tar_entry *entry, struct up_error *err)
 {
     if (strcmp(a->last, entry->name) >= 0)
         return up_fail(err, UP_UNTRUSTED, "script: member %s out of order", entry->name);
@@ -60,7 +59,7 @@ static int take_header(struct up_script_archive *a, struct up_error *err)
         return up_fail(err, UP_UNTRUSTED, "script: member %s is cut short", entry.name);
     a->content = entry.size;
     a->padding = up_tar_padded(entry.size) - entry.size;
-    return up_script_archive_member(a, &entry, err);
+    return take_member(a, &entry, err);
 }
 
 static size_t least(uint64_t a, size_t b)

@@ -3,11 +3,9 @@
  *
  * Canonical headers (tar.h) and names that rise, each below a directory that
  * came before it; a main.lua; zeros where there is nothing; an end mark, and
- * nothing behind it. It is what extraction (generation.h) refuses, known without
- * a file system; native.archive holds the two together.
+ * nothing behind it. Unpacking (unpack.h) asks it, and so does verify.h.
  *
- *     begin -> feed* -> end       for bytes in order, in pieces of any size
- *     begin -> member* -> end     for who reads the archive itself
+ *     begin -> feed* -> end     bytes in order, in pieces of any size
  */
 #ifndef UP_SCRIPT_ARCHIVE_H
 #define UP_SCRIPT_ARCHIVE_H
@@ -39,9 +37,6 @@ void up_script_archive_begin(struct up_script_archive *a, uint64_t size);
 /* Errors: UP_UNTRUSTED, with what is wrong. */
 int up_script_archive_feed(struct up_script_archive *a, const uint8_t *bytes, size_t len,
                            struct up_error *err);
-/* The next member, whose header is canonical. Errors: UP_UNTRUSTED. */
-int up_script_archive_member(struct up_script_archive *a, const struct up_tar_entry *entry,
-                             struct up_error *err);
 /* All of it came. Errors: UP_UNTRUSTED. */
 int up_script_archive_end(const struct up_script_archive *a, struct up_error *err);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "script_archive.h"
 #include "storage.h"
 #include "tar.h"
 
@@ -21,7 +22,7 @@ struct up_unpack {
     int file;                  /* -1: none is */
     uint64_t done;             /* bytes of it */
     bool syncing;              /* the second time round, for the directories */
-    char last[UP_TAR_NAME_MAX + 1];
+    struct up_script_archive check;
     char dir[PATH_SIZE];
     uint8_t chunk[CHUNK];
 };
@@ -31,14 +32,6 @@ static int join(char out[PATH_SIZE], const char *dir, const char *name, struct u
     if (snprintf(out, PATH_SIZE, "%s/%s", dir, name) >= PATH_SIZE)
         return up_fail(err, UP_WRITE, "%s/%s: path too long", dir, name);
     return 0;
-}
-
-/* In a directory that was just made, these come from the archive alone: a name
- * twice, a member below a file or below a directory that is none of its members. */
-static int code_of(int error)
-{
-    return error == EEXIST || error == ENOENT || error == ENOTDIR ? UP_UNTRUSTED
-                                                                  : up_code_of_errno(error, UP_WRITE);
 }
 
 int up_unpack_open(struct up_unpack **out, struct up_storage *storage, const char *archive, uint64_t size,
@@ -55,6 +48,7 @@ int up_unpack_open(struct up_unpack **out, struct up_storage *storage, const cha
         return up_fail(err, UP_INTERNAL, "script: out of memory");
     u->storage = storage;
     u->size = size;
+    up_script_archive_begin(&u->check, size);
     u->file = -1;
     strcpy(u->dir, dir);
     u->archive = storage->ops->open(storage, archive, UP_READ, 0);
@@ -91,17 +85,14 @@ static int read_archive(struct up_unpack *u, void *buf, size_t len, uint64_t at,
     return 0;
 }
 
-/* What nobody reads must be zeros: at most a block of them. */
-static int check_zeros(struct up_unpack *u, uint64_t at, uint64_t len, struct up_error *err)
+/* What lies there goes past the judge, and is nothing else to us. */
+static int check_on(struct up_unpack *u, uint64_t at, uint64_t len, struct up_error *err)
 {
     uint8_t bytes[UP_TAR_BLOCK];
 
     if (read_archive(u, bytes, (size_t)len, at, err) < 0)
         return err->code;
-    for (size_t i = 0; i < len; i++)
-        if (bytes[i])
-            return up_fail(err, UP_UNTRUSTED, "script: bytes where the archive must have zeros");
-    return 0;
+    return up_script_archive_feed(&u->check, bytes, (size_t)len, err);
 }
 
 /* The member is done: its padding, and on to the next header. */
@@ -109,10 +100,9 @@ static int end_member(struct up_unpack *u, struct up_error *err)
 {
     uint64_t padded = up_tar_padded(u->entry.size);
 
-    if (check_zeros(u, u->at + u->entry.size, padded - u->entry.size, err) < 0)
+    if (!u->syncing && check_on(u, u->at + u->entry.size, padded - u->entry.size, err) < 0)
         return err->code;
     u->at += padded;
-    strcpy(u->last, u->entry.name);
     return UP_AGAIN;
 }
 
@@ -124,7 +114,8 @@ static int copy(struct up_unpack *u, struct up_error *err)
     size_t n = left < CHUNK ? (size_t)left : CHUNK;
 
     if (n > 0) {
-        if (read_archive(u, u->chunk, n, u->at + u->done, err) < 0)
+        if (read_archive(u, u->chunk, n, u->at + u->done, err) < 0 ||
+            up_script_archive_feed(&u->check, u->chunk, n, err) < 0)
             return err->code;
         if (s->ops->pwrite(s, u->file, u->chunk, n, u->done) < 0)
             return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s/%s: write: %s", u->dir, u->entry.name,
@@ -150,12 +141,12 @@ static int make_member(struct up_unpack *u, struct up_error *err)
         return err->code;
     if (u->entry.directory) {
         if (s->ops->mkdir(s, path, u->entry.mode) < 0)
-            return up_fail(err, code_of(errno), "%s: mkdir: %s", path, strerror(errno));
+            return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: mkdir: %s", path, strerror(errno));
         return end_member(u, err);
     }
     u->file = s->ops->open(s, path, UP_WRITE_ONLY_NEW, u->entry.mode);
     if (u->file < 0)
-        return up_fail(err, code_of(errno), "%s: create: %s", path, strerror(errno));
+        return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: create: %s", path, strerror(errno));
     u->done = 0;
     return UP_AGAIN;
 }
@@ -173,39 +164,22 @@ static int sync_member(struct up_unpack *u, struct up_error *err)
     return end_member(u, err);
 }
 
-/* After the last member: nothing may follow, and main.lua must be there. */
+/* After the last member: once more for the directories, then the uppermost. */
 static int end_archive(struct up_unpack *u, struct up_error *err)
 {
-    struct up_storage *s = u->storage;
-    char path[PATH_SIZE];
-    struct up_stat st;
-
-    if (u->size - u->at != UP_TAR_END)
-        return up_fail(err, UP_UNTRUSTED, "script: bytes after the end mark");
-    if (check_zeros(u, u->at + UP_TAR_BLOCK, UP_TAR_BLOCK, err) < 0)
-        return err->code;
     if (!u->syncing) {
+        if (check_on(u, u->at + UP_TAR_BLOCK, UP_TAR_BLOCK, err) < 0 ||
+            up_script_archive_end(&u->check, err) < 0)
+            return err->code;
         u->syncing = true;
         u->at = 0;
-        u->last[0] = '\0';
         return UP_AGAIN;
     }
-    if (join(path, u->dir, "main.lua", err) < 0)
-        return err->code;
-    if (s->ops->stat(s, path, &st) < 0) {
-        if (errno != ENOENT)
-            return up_fail(err, UP_WRITE, "%s: %s", path, strerror(errno));
-        st.kind = UP_NODE_OTHER;
-    }
-    if (st.kind != UP_NODE_FILE)
-        return up_fail(err, UP_UNTRUSTED, "script: has no main.lua");
-    if (s->ops->sync_dir(s, u->dir) < 0)
+    if (u->storage->ops->sync_dir(u->storage, u->dir) < 0)
         return up_fail(err, UP_WRITE, "%s: sync: %s", u->dir, strerror(errno));
     return 0;
 }
 
-/* The archive must be canonical and its names must rise, which also excludes
- * duplicates. */
 int up_unpack_step(struct up_unpack *u, struct up_error *err)
 {
     uint8_t header[UP_TAR_BLOCK];
@@ -215,17 +189,12 @@ int up_unpack_step(struct up_unpack *u, struct up_error *err)
         return copy(u, err);
     if (u->size - u->at < UP_TAR_BLOCK)
         return up_fail(err, UP_UNTRUSTED, "script: the archive ends without its end mark");
-    if (read_archive(u, header, sizeof header, u->at, err) < 0)
+    if (read_archive(u, header, sizeof header, u->at, err) < 0 ||
+        (!u->syncing && up_script_archive_feed(&u->check, header, sizeof header, err) < 0))
         return err->code;
     more = up_tar_get(&u->entry, header, err);
-    if (more < 0)
-        return more;
-    if (more == 0)
-        return end_archive(u, err);
+    if (more <= 0)
+        return more < 0 ? more : end_archive(u, err);
     u->at += UP_TAR_BLOCK;
-    if (strcmp(u->last, u->entry.name) >= 0)
-        return up_fail(err, UP_UNTRUSTED, "script: member %s out of order", u->entry.name);
-    if (u->size - u->at < up_tar_padded(u->entry.size))
-        return up_fail(err, UP_UNTRUSTED, "script: member %s is cut short", u->entry.name);
     return u->syncing ? sync_member(u, err) : make_member(u, err);
 }
