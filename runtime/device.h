@@ -1,6 +1,6 @@
 /*
  * device.h -- one device: its journal, slots, generations and boot loader,
- * and the transactions on them (DESIGN section 6).
+ * and the transactions on them.
  *
  * Whatever of it is broken, a confirmed pair runs: what cannot be done is the
  * device's trouble, said and tried again, and never the end of the application.

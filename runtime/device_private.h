@@ -94,14 +94,14 @@ void up_device_note(struct up_device *d, const char *event, int code, const char
                     const char *message);
 /* One boot-variable write, taken over when it succeeded. */
 int up_device_set_boot(struct up_device *d, const struct up_boot_state *next, struct up_error *err);
+/* The same once more, so that both copies of the loader's variables know a
+ * verdict; as well as can be. */
+void up_device_repeat_boot(struct up_device *d);
 /* <state>/lock. Errors: UP_BUSY; UP_USAGE no state; UP_WRITE, ... */
 int up_device_take_lock(struct up_device *d, struct up_error *err);
 /* Read the boot loader's variables. When they cannot be read: trouble the first
  * time, an error later, when what was read before still stands. */
 int up_device_read_boot(struct up_device *d, struct up_error *err);
-/* The same once more, so that both copies of the loader's variables know a
- * verdict; as well as can be. */
-void up_device_repeat_boot(struct up_device *d);
 /* Take `target` out of the order, not good, no tries; unless it is known to be so. */
 int up_device_disarm(struct up_device *d, unsigned target, struct up_error *err);
 /* One write: target first in the order, with all its tries. */

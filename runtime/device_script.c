@@ -253,15 +253,20 @@ static int check_script(struct up_device *d, struct up_error *err)
     }
 }
 
-static int begin_check(struct up_device *d, uint32_t n, struct up_error *err)
+/* Begin to read generation n. */
+static int new_check(struct up_device *d, uint32_t n, struct up_error *err)
 {
-    int rc;
-
     d->script_check = calloc(1, sizeof *d->script_check);
     if (!d->script_check)
         return up_fail(err, UP_INTERNAL, "script: out of memory");
     d->script_check->generation = n;
-    rc = open_tree(d, n, "", err);
+    return open_tree(d, n, "", err);
+}
+
+static int begin_check(struct up_device *d, uint32_t n, struct up_error *err)
+{
+    int rc = new_check(d, n, err);
+
     if (rc == UP_CORRUPT)
         return begin_mending(d, err);
     return rc < 0 ? rc : UP_AGAIN;
@@ -330,11 +335,7 @@ int up_device_learn_script(struct up_device *d, struct up_error *err)
         return 0;
     }
     if (!d->script_check) {
-        d->script_check = calloc(1, sizeof *d->script_check);
-        if (!d->script_check)
-            return up_fail(err, UP_INTERNAL, "script: out of memory");
-        d->script_check->generation = pair->generation;
-        rc = open_tree(d, pair->generation, "", err);
+        rc = new_check(d, pair->generation, err);
         rc = rc == 0 ? UP_AGAIN : rc;
     }
     for (int n = 0; n < PIECES_A_CALL && rc == UP_AGAIN; n++)

@@ -1,5 +1,5 @@
 /*
- * manifest.h -- the signed description of a package (DESIGN section 5).
+ * manifest.h -- the signed description of a package.
  *
  * Parsed once, after its signature was verified, by jansson: duplicate keys,
  * depth over 8, real numbers, unknown keys, part kinds or rules are refused.

@@ -63,7 +63,6 @@ void up_look_after_confirm(struct up_supervisor *s)
 static void hear_rollback(struct up_supervisor *s, const char *why)
 {
     struct up_error err;
-
     enum up_phase phase;
 
     up_supervisor_refresh(s);

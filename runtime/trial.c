@@ -161,18 +161,13 @@ static bool is_named(const struct up_device *d, unsigned slot)
 void up_device_forsake(struct up_device *d, enum up_start_action *action)
 {
     unsigned target = target_of(d);
-    struct up_boot_state next = d->boot_state;
     struct up_error ignored;
 
     *action = UP_START_RUN;
     /* A loader that starts what it was told to forget would do so for ever. */
     if (!is_named(d, target) || !up_device_has_core(d) || !on_target(d))
         return;
-    next.order[0] = (uint8_t)!target;
-    next.count = 1;
-    next.good[target] = false;
-    next.tries[target] = 0;
-    if (up_device_set_boot(d, &next, &ignored) == 0)
+    if (up_device_disarm(d, target, &ignored) == 0)
         *action = UP_START_RESTART;
     else
         up_boot_unwritable(d->boot, &d->boot_state);
