@@ -17,13 +17,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "digest.h"
 #include "error.h"
 #include "helpers.h"
 #include "history.h"
 #include "package.h"
 #include "preload.h"
-#include "status.h"
 
 struct handle {
     struct up_device *device; /* NULL once closed, and while opening */
@@ -109,144 +107,19 @@ static int f_try_write(lua_State *L)
     return 1;
 }
 
-static void set_core(lua_State *L, const struct up_pair *pair)
-{
-    if (!pair->core_name[0])
-        return;
-    lua_createtable(L, 0, 4);
-    up_set_string(L, "name", pair->core_name);
-    up_set_integer(L, "version", pair->core_version);
-    lua_setfield(L, -2, "core");
-}
-
-static void set_floor(lua_State *L, const struct up_journal_state *s)
-{
-    lua_createtable(L, 0, UP_PART_KINDS);
-    for (int i = 0; i < UP_PART_KINDS; i++)
-        up_set_integer(L, up_part_name((enum up_part_kind)i), s->floor[i]);
-    lua_setfield(L, -2, "floor");
-}
-
-static void set_transaction(lua_State *L, const struct up_device *d)
-{
-    const struct up_transaction *t = &up_device_state(d)->tx;
-    struct up_status_progress progress;
-    struct up_error err;
-    char hex[65];
-
-    /* The head may be gone, or the keys; nothing is known of the blocks then. */
-    if (up_status_progress(d, &progress, &err) < 0)
-        progress = (struct up_status_progress){.part = t->parts & 1u << UP_SCRIPT ? UP_SCRIPT : UP_CORE};
-    lua_createtable(L, 0, 14);
-    up_set_string(L, "part", up_part_name(progress.part));
-    up_set_integer(L, "done", progress.done);
-    up_set_integer(L, "total", progress.total);
-    up_set_integer(L, "id", t->id);
-    up_set_integer(L, "sequence", t->sequence);
-    up_set_string(L, "release", t->pair.release);
-    up_set_string(L, "version", t->pair.script_version);
-    up_hex(t->pair.digest, sizeof t->pair.digest, hex);
-    up_set_string(L, "digest", hex);
-    up_set_integer(L, "parts", t->parts);
-    up_set_boolean(L, "has_core", t->parts >> UP_CORE & 1);
-    up_set_integer(L, "generation", t->generation);
-    up_set_integer(L, "starts", t->starts);
-    up_set_integer(L, "failures", t->failures);
-    up_set_integer(L, "deadline", t->deadline);
-    lua_setfield(L, -2, "transaction");
-}
-
-static void set_time(lua_State *L, const struct up_device *d)
-{
-    lua_createtable(L, 0, 3);
-    up_set_integer(L, "now", up_device_time(d));
-    up_set_boolean(L, "trusted", up_device_time_trusted(d));
-    up_set_boolean(L, "set", up_device_time_set(d));
-    lua_setfield(L, -2, "time");
-}
-
-/* What this process met, or would meet if it tried to write. */
-static void set_trouble(lua_State *L, const struct up_device *d)
-{
-    struct up_trouble t = *up_device_trouble(d);
-
-    if (t.cause.code == UP_OK && up_device_writable(d, &t.cause) < 0)
-        t.updates = false;
-    if (t.cause.code == UP_OK)
-        return;
-    lua_createtable(L, 0, 3);
-    up_set_string(L, "code", up_code_word(t.cause.code));
-    up_set_string(L, "message", t.cause.message);
-    up_set_boolean(L, "updates", t.updates);
-    lua_setfield(L, -2, "trouble");
-}
-
 /* device:status() -> { phase, release, core {name, version, running, tries},
  * script {version, generation, damage: what is wrong with its files}, floor, time {now, trusted, set}, kept_out (days),
  * transaction, last, trouble {code, message, updates: whether they work all the same} } */
 static int m_status(lua_State *L)
 {
-    char damage[512];
-    struct up_device *d = check_open(L);
-    const struct up_journal_state *s = up_device_state(d);
-    const struct up_pair *pair = up_status_running(d);
-
-    lua_createtable(L, 0, 10);
-    up_set_string(L, "phase", up_phase_name(s->phase));
-    up_set_string(L, "release", pair->release);
-    set_core(L, pair);
-    if (lua_getfield(L, -1, "core") == LUA_TTABLE) {
-        up_set_string(L, "running", up_device_running(d) ? "b" : "a");
-        up_set_integer(L, "tries", up_device_tries(d));
-    }
-    lua_pop(L, 1);
-    lua_createtable(L, 0, 3);
-    up_set_string(L, "version", pair->script_version);
-    up_set_integer(L, "generation", up_device_generation(d));
-    up_device_damage(d, damage, sizeof damage);
-    if (damage[0])
-        up_set_string(L, "damage", damage);
-    lua_setfield(L, -2, "script");
-    set_floor(L, s);
-    set_trouble(L, d);
-    set_time(L, d);
-    up_set_integer(L, "kept_out", s->kept_out.days);
-    if (s->phase != UP_IDLE)
-        set_transaction(L, d);
-    if (s->has_last) {
-        lua_createtable(L, 0, 4);
-        up_set_string(L, "code", up_code_word(s->last.code));
-        up_set_string(L, "message", s->last.message);
-        up_set_integer(L, "sequence", s->last.sequence);
-        up_set_integer(L, "time", s->last.time);
-        lua_setfield(L, -2, "last");
-    }
+    up_push_status(L, check_open(L));
     return 1;
 }
 
 /* device:facts() -> the `device` table of policy, as far as the device knows it */
 static int m_facts(lua_State *L)
 {
-    struct up_device *d = check_open(L);
-    const struct up_config *c = up_device_config(d);
-    struct up_storage *storage = up_device_storage(d);
-    const struct up_journal_state *s = up_device_state(d);
-    const struct up_pair *pair = up_status_confirmed(d);
-    uint64_t free_bytes;
-
-    lua_createtable(L, 0, 13);
-    up_set_string(L, "project", c->project);
-    up_set_string(L, "hardware", c->hardware);
-    up_set_string(L, "id", c->id);
-    up_set_string(L, "release", pair->release);
-    up_set_string(L, "version", pair->script_version);
-    set_core(L, pair);
-    set_floor(L, s);
-    if (storage->ops->space(storage, c->state, &free_bytes) == 0)
-        up_set_integer(L, "free", free_bytes);
-    up_set_integer(L, "time", up_device_time(d));
-    up_set_boolean(L, "time_trusted", up_device_time_trusted(d));
-    up_set_boolean(L, "time_set", up_device_time_set(d));
+    up_push_facts(L, check_open(L));
     return 1;
 }
 

@@ -11,6 +11,7 @@
 
 struct up_error;
 struct up_config;
+struct up_device;
 struct up_manifest;
 struct up_fetch_options;
 
@@ -57,6 +58,9 @@ void up_check_fetch_options(lua_State *L, int arg, struct up_fetch_options *out)
 
 /* Push a table of the manifest's fields, as update.native.package documents them. */
 void up_push_manifest(lua_State *L, const struct up_manifest *m);
+/* Push what device:status() and device:facts() of update.native.device give. */
+void up_push_status(lua_State *L, const struct up_device *d);
+void up_push_facts(lua_State *L, const struct up_device *d);
 
 /* Handles that one binding gives and another takes. They raise on another
  * type and on a closed handle. The taker anchors the userdata while it uses it. */

@@ -14,7 +14,6 @@
 
 #include "device_private.h"
 #include "error.h"
-#include "generation.h"
 #include "history.h"
 
 #define MARK "provisioning"
@@ -147,7 +146,6 @@ int up_device_commit_provision(struct up_device *d, struct up_error *err)
     struct up_journal_state next = d->state;
     uint8_t slot = next.tx.target;
     struct up_boot_state boot = {.order = {slot, !slot}, .count = 1, .running = slot};
-    char path[UP_PATH_SIZE];
 
     boot.good[slot] = true;
     next.slot[slot] = next.tx.pair;
@@ -155,9 +153,7 @@ int up_device_commit_provision(struct up_device *d, struct up_error *err)
         next.floor[i] = next.tx.parts & 1u << i ? next.tx.sequence : 0;
     up_device_learn_time(d, &next, next.tx.issued);
     next.phase = UP_IDLE;
-    up_device_path(d, "script", path, sizeof path);
-    if (up_boot_create(d->boot, &boot, err) < 0 || up_history_create(d->storage, d->config->state, err) < 0 ||
-        up_generation_link(d->storage, path, next.tx.generation, err) < 0)
+    if (up_boot_create(d->boot, &boot, err) < 0 || up_history_create(d->storage, d->config->state, err) < 0)
         return err->code;
     up_device_note(d, "provisioned", UP_OK, next.slot[slot].release, next.tx.sequence, "");
     if (up_journal_create(d->journal, &next, err) < 0)

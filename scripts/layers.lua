@@ -13,11 +13,11 @@ local floors = {
   { "storage_flash", "storage_boot", "storage_files", "storage_sysfs", "digest", "seal", "ed25519", "record",
     "json_load", "tar", "source", "loop", "channel", "url", "fetch_options", "coder", "address", "moves", "elf",
     "match", "resolver", "mqtt_queue", "orphans", "peer", "rights" },
-  { "processes_system", "storage_partition", "script_archive", "slot_link", "fields", "keyset", "fetch_head", "secret", "cloud_record",
-    "literal", "delta", "delta_cost", "record_private" },
+  { "processes_system", "storage_partition", "script_archive", "slot_link", "fields", "keyset", "fetch_head", "secret",
+    "cloud_record", "literal", "delta", "delta_cost", "record_private" },
   { "storage_mounted", "storage_medium", "storage_names", "slot", "minisign", "manifest", "tree", "unpack", "fetch",
-    "policy", "record_half", "sandbox_answer", "sandbox_lock", "sandbox_lua", "http_text", "http_listen", "http_door", "folder", "signals",
-    "mqtt", "delta_private", "delta_plan" },
+    "policy", "record_half", "sandbox_answer", "sandbox_lock", "sandbox_lua", "http_text", "http_listen", "http_door",
+    "folder", "signals", "mqtt", "delta_private", "delta_plan" },
   { "storage_system", "slot_private", "minisign_private", "manifest_format", "index", "config", "source_http",
     "http_answer", "history", "old_image", "policy_good", "child", "notify", "mqtt_private", "mqtt_tls" },
   { "slot_mtd", "slot_ubi", "slot_inspect", "slot_medium", "host", "httpd", "mqtt_options", "mqtt_events", "mqtt_calls",
@@ -83,7 +83,8 @@ local binding_includes = {
   manifest = { "digest" },          -- names a digest in hex
   keys = { "minisign", "storage" },        -- ids as minisign shows them; the system's
   minisign = { "storage" },         -- the system's: keys are files
-  device = { "digest", "history", "package", "status" }, -- what it tells, and whose manifest it takes
+  device = { "history", "package" }, -- what it tells, and whose manifest it takes
+  status = { "device", "digest" },   -- of a device, which names digests in hex
   transfer = { "package" },
   package = { "minisign", "storage" }, -- the ring that is trusted, and the spool
   verify = { "minisign", "storage" },

@@ -50,7 +50,7 @@ function M.judge(facts)
   if #missing == 0 then
     return "ok", ("hard: user, file system %s, memory and processes are limited by the kernel"):format(facts.mount)
   end
-  return "ok", ("best effort: a script gone wild can be in its updates' way; without %s"):format(
+  return "ok", ("best effort: a script can take space, memory or processes from its updates without %s"):format(
     table.concat(missing, ", "))
 end
 
