@@ -14,15 +14,15 @@ static uint32_t extend(uint32_t v, int bits)
     return ((v & ((sign << 1) - 1)) ^ sign) - sign;
 }
 
-/* BL and B.W: the two upper bits of the distance are stored as differing from
- * the sign. */
-static bool get_thumb(const uint8_t *p, uint32_t *value)
+/* BL and B.W, and BLX, which goes to A32 code: the two upper bits of the
+ * distance are stored as differing from the sign. */
+static bool get_thumb(const uint8_t *p, bool exchange, uint32_t *value)
 {
     uint32_t a = (uint32_t)p[0] | (uint32_t)p[1] << 8, b = (uint32_t)p[2] | (uint32_t)p[3] << 8;
     uint32_t sign = a >> 10 & 1, i1 = ~((b >> 13) ^ sign) & 1, i2 = ~((b >> 11) ^ sign) & 1;
 
     *value = extend(sign << 24 | i1 << 23 | i2 << 22 | (a & 0x3ff) << 12 | (b & 0x7ff) << 1, 25);
-    return (a & 0xf800) == 0xf000 && (b & 0x9000) == 0x9000;
+    return (a & 0xf800) == 0xf000 && (exchange ? (b & 0xd001) == 0xc000 : (b & 0x9000) == 0x9000);
 }
 
 static void put_thumb(uint8_t *p, uint32_t v)
@@ -44,7 +44,8 @@ bool up_field_get(enum up_shape shape, const uint8_t *bytes, uint32_t *value)
         *value = w;
         return true;
     case UP_THUMB_BRANCH:
-        return get_thumb(bytes, value);
+    case UP_THUMB_EXCHANGE:
+        return get_thumb(bytes, shape == UP_THUMB_EXCHANGE, value);
     case UP_ARM_BRANCH:
         *value = extend(w << 2, 26);
         return (w & 0x0e000000) == 0x0a000000 && w >> 28 != 0xf;
@@ -67,6 +68,7 @@ void up_field_put(enum up_shape shape, uint8_t *bytes, uint32_t value)
         w = value;
         break;
     case UP_THUMB_BRANCH:
+    case UP_THUMB_EXCHANGE:
         put_thumb(bytes, value);
         return;
     case UP_ARM_BRANCH:
@@ -84,7 +86,14 @@ void up_field_put(enum up_shape shape, uint8_t *bytes, uint32_t value)
 
 uint32_t up_field_origin(enum up_shape shape, uint64_t address)
 {
-    return shape == UP_ARM64_PAGE ? (uint32_t)address & ~4095u : (uint32_t)address;
+    switch (shape) {
+    case UP_ARM64_PAGE:
+        return (uint32_t)address & ~4095u;
+    case UP_THUMB_EXCHANGE: /* A32 code is aligned, and counted from an aligned place */
+        return (uint32_t)address & ~3u;
+    default:
+        return (uint32_t)address;
+    }
 }
 
 bool up_field_fits(enum up_shape shape, const uint8_t *bytes, const uint8_t *fresh, uint32_t *value)
@@ -198,7 +207,8 @@ bool up_field_next(struct up_field *f, enum up_content content, const uint8_t *b
         return false;
     case UP_THUMB:
         for (pos += (base + pos) & 1; pos + 4 <= len; pos += 2)
-            if (arm_field(f, bytes, pos, UP_THUMB_BRANCH, THUMB, 4, base, size))
+            if (arm_field(f, bytes, pos, UP_THUMB_BRANCH, THUMB, 4, base, size) ||
+                arm_field(f, bytes, pos, UP_THUMB_EXCHANGE, THUMB, 4, base, size))
                 return true;
         return false;
     case UP_ARM:

@@ -27,7 +27,7 @@ enum up_content {
 };
 
 /* How four bytes hold a number. */
-enum up_shape { UP_WORD, UP_THUMB_BRANCH, UP_ARM_BRANCH, UP_ARM64_BRANCH, UP_ARM64_PAGE };
+enum up_shape { UP_WORD, UP_THUMB_BRANCH, UP_THUMB_EXCHANGE, UP_ARM_BRANCH, UP_ARM64_BRANCH, UP_ARM64_PAGE };
 
 /* Four bytes that look like an address. */
 struct up_field {
