@@ -136,12 +136,27 @@ static int first_header(const uint8_t *in, const char *name, uint64_t limit, uin
     return 0;
 }
 
+/* Something on the way may have answered for the server: that is no verdict on
+ * the package, and the same question is right later. */
+static int no_package(const struct up_package *p, struct up_error *err)
+{
+    size_t at = 0;
+
+    while (at < p->have && at < UP_TAR_BLOCK && strchr(" \t\r\n\xEF\xBB\xBF", p->buffer[at]))
+        at++;
+    return up_fail(err, UP_NETWORK, "%s, not a package",
+                   at < p->have && p->buffer[at] == '<' ? "a web page" : "the answer is something else");
+}
+
 static int step_manifest_header(struct up_package *p, struct up_error *err)
 {
+    static const char first[] = "manifest.json";
     int rc = pull(p, UP_TAR_BLOCK, err);
 
-    if (rc < 0 ||
-        (rc = first_header(p->buffer, "manifest.json", UP_MANIFEST_MAX, &p->layout.manifest_size, err)) < 0)
+    if (p->source->remote && (rc == 0 || rc == UP_CORRUPT) &&
+        (p->have < sizeof first || memcmp(p->buffer, first, sizeof first) != 0))
+        return no_package(p, err);
+    if (rc < 0 || (rc = first_header(p->buffer, first, UP_MANIFEST_MAX, &p->layout.manifest_size, err)) < 0)
         return rc;
     consume(p, UP_TAR_BLOCK);
     p->state = MANIFEST;

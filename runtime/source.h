@@ -8,6 +8,7 @@
 #ifndef UP_SOURCE_H
 #define UP_SOURCE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +32,7 @@ struct up_source {
     const struct up_source_ops *ops;
     uint64_t size;     /* of the whole object in bytes; UINT64_MAX while unknown */
     uint64_t received; /* bytes that came over the wire (or from the file) */
+    bool remote;       /* over a network, where somebody else may answer in the sender's place */
 };
 
 /* A file. Errors: UP_MISSING, UP_WRITE. */

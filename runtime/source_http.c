@@ -138,6 +138,17 @@ static int check_plain(struct source_http *h, struct up_error *err)
                    encoding);
 }
 
+/* The login page of a hotel's network comes as 200 to every question. It says
+ * nothing of the object, so the same question is right later. */
+static int check_no_page(const struct source_http *h, struct up_error *err)
+{
+    const char *type = up_fetch_header(h->f, "Content-Type");
+
+    if (!type || strncasecmp(type, "text/html", 9) != 0)
+        return 0;
+    return up_fail(err, UP_NETWORK, "%s: a web page, not a package", h->shown);
+}
+
 static int check_unsatisfiable(struct source_http *h, struct up_error *err)
 {
     uint64_t total = up_fetch_total(h->f);
@@ -175,7 +186,7 @@ static int check_head(struct source_http *h, struct up_error *err)
     }
     if (status == 416)
         return check_unsatisfiable(h, err);
-    if ((rc = check_plain(h, err)) < 0 || (rc = check_same(h, err)) < 0)
+    if ((rc = check_no_page(h, err)) < 0 || (rc = check_plain(h, err)) < 0 || (rc = check_same(h, err)) < 0)
         return rc;
     if (up_fetch_total(h->f) != UNKNOWN)
         h->base.size = up_fetch_total(h->f);
@@ -365,6 +376,7 @@ int up_source_http(struct up_source **out, struct up_loop *loop, const char *url
         return up_fail(err, UP_INTERNAL, "source: out of memory");
     h->base.ops = &ops;
     h->base.size = UNKNOWN;
+    h->base.remote = true;
     h->loop = loop;
     up_loop_keep(loop);
     up_url_show(url, h->shown);

@@ -76,10 +76,23 @@ describe("update.clouds", function()
     end)
   end
 
-  it("counts every answer below 500 as reached", function()
-    assert.same({ true, true, true, false, false },
-      { clouds.reached(200), clouds.reached(404), clouds.reached(302), clouds.reached(500), clouds.reached(nil) })
-  end)
+  local reached = {
+    { "the front of a package", 206, "manifest.json\0\0\0", true },
+    { "a refusal with a vendor's code", 404, '{"code":27,"msg":"latest"}', true },
+    { "a hotel's login page", 200, "<html>Welcome, please log in</html>", false },
+    { "a bare web server", 404, "404 Not Found", false },
+    { "a proxy that wants a password", 407, "<html>", false },
+    { "another one's JSON", 403, '{"error":"forbidden"}', false },
+    { "a package's name alone", 200, "manifest.json is a name", false },
+    { "a page of a failing server", 502, "<html>", false },
+    { "a redirect that led too far", 302, "", false },
+    { "no answer", nil, nil, false },
+  }
+  for _, case in ipairs(reached) do
+    it((case[4] and "takes %s for the cloud" or "does not take %s for the cloud"):format(case[1]), function()
+      assert.equal(case[4], clouds.reached(case[2], case[3]))
+    end)
+  end
 
   describe("check", function()
     local function check(list, results)

@@ -4,6 +4,8 @@
 local faulty = require "spec.servers.faulty"
 local fetch = require "update.native.fetch"
 local loop = require "update.native.loop"
+local minisign = require "update.native.minisign"
+local package_native = require "update.native.package"
 local source = require "update.native.source"
 
 local small, large = faulty.content(faulty.size), faulty.content(faulty.large)
@@ -445,6 +447,23 @@ describe("http", function()
       assert.equal(12, interruptions)
       assert.is_true(received <= #large + interruptions * (block + AHEAD))
     end)
+
+    for _, name in ipairs { "portal", "untyped_portal" } do
+      case("takes a login page for no verdict on the package: " .. name, function()
+        local stem = os.tmpname()
+        assert(minisign.keygen(stem))
+        local s <close> = open((place(name)))
+        local p <close> = assert(package_native.open(s, stem .. ".pub"))
+        for _, suffix in ipairs { "", ".key", ".pub" } do os.remove(stem .. suffix) end
+        local ok, message, code
+        repeat
+          ok, message, code = p:step()
+          if code == "again" then l:poll(1000) end
+        until code ~= "again"
+        assert.same({ nil, "network" }, { ok, code })
+        assert.matches("a web page, not a package", message, 1, true)
+      end)
+    end
 
     case("goes on with the same source", function()
       local s <close> = open((place("cut_after", 100000)))

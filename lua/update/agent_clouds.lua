@@ -16,24 +16,28 @@ local function jitter(random, seconds)
   return seconds * (0.9 + 0.2 * random())
 end
 
--- One harmless question, to learn whether the cloud can be reached at all.
+local PROBE_BYTES = 4096 -- of an answer, enough to tell who gave it
+
+-- One harmless question, to learn whether the cloud can be reached at all: true
+-- only for an answer that its dialect knows, because anything on the way may answer.
 local function probe(agent, cloud)
   local where = clouds.where(agent.config, cloud, agent.device:facts())
   if not where then return false end
   local fetch = agent.natives.fetch.open(agent.loop, where.location, {
-    range = { 0, 1 }, proxy = where.http.proxy, ca_file = where.http.ca_file, connect_timeout = 10, deadline = 20,
-    max_redirects = 0, time_floor = agent.device:time_floor(),
+    range = { 0, clouds.PACKAGE_START }, proxy = where.http.proxy, ca_file = where.http.ca_file, connect_timeout = 10,
+    deadline = 20, max_redirects = clouds.REDIRECTS, time_floor = agent.device:time_floor(),
   })
   if not fetch then return false end
-  while not fetch:status() do
+  local body = ""
+  repeat
     local data, _, code = fetch:read()
-    if data ~= nil or code ~= "again" then break end
-    agent.tasks:idle()
-  end
+    body = body .. (data or "")
+    if code == "again" then agent.tasks:idle() end
+  until not data and code ~= "again" or #body >= PROBE_BYTES
   local status = fetch:status()
   agent:witness(fetch:date())
   fetch:close()
-  return clouds.reached(status)
+  return clouds.reached(status, body)
 end
 
 -- Ask once; seconds until the next time, and the failures in a row.

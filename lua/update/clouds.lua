@@ -102,9 +102,18 @@ function M.come_back_later(where)
   end)
 end
 
---- Whether an HTTP status proves that the cloud itself was reached.
-function M.reached(status)
-  return status ~= nil and status >= 200 and status < 500
+--- Bytes from the front that tell whether an answer is a package.
+M.PACKAGE_START = 512
+
+--- Redirects that are followed in a row.
+M.REDIRECTS = 5
+
+--- Whether an answer proves that the cloud itself was reached: a portal's login
+-- page, a proxy's complaint or a bare web server proves nothing.
+-- @tparam integer|nil status HTTP
+-- @tparam[opt] string body the front of it
+function M.reached(status, body)
+  return status ~= nil and luat.recognises { status = status, body = body }
 end
 
 --- Ask every cloud in turn; the first valid offer wins.

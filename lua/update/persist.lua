@@ -12,7 +12,7 @@ local offers = require "update.offer"
 local M = {}
 
 local RENEWALS = 3
-local REDIRECTS = 30 -- in a row; two servers that point at each other end here
+local REDIRECTS = 5 -- in a row; two servers that point at each other end here
 local PAUSE_LEAST, PAUSE_MOST = 1, 300 -- seconds
 
 --- Seconds to wait before try number n.

@@ -377,6 +377,19 @@ function cases.echo(peer, request)
   peer:send(text)
 end
 
+-- What a hotel's network says to every question, with and without its type.
+local login = "<html><body>Welcome to our network, please log in</body></html>"
+
+function cases.portal(peer)
+  peer:head("200 OK", { "Content-Type: text/html", "Content-Length: " .. #login })
+  peer:send(login)
+end
+
+function cases.untyped_portal(peer)
+  peer:head("200 OK", { "Content-Length: " .. #login })
+  peer:send(login)
+end
+
 function cases.archive(peer, request)
   peer:send((answer(peer, request, { extra = { "Content-Encoding: x-gzip" } })))
 end
