@@ -27,7 +27,8 @@ struct up_link_watch {
 struct up_processes_ops {
     /* Start a program; argv[0] is its path, NULL ends the words. It leads a
      * process group of its own and dies when we do. Its descriptors are 0
-     * (/dev/null), 1 and 2 (ours) and 3, the link whose other end is *link,
+     * (/dev/null), 1 and 2 (pipes; what comes out is written to ours, dropped
+     * when nobody reads that) and 3, the link whose other end is *link,
      * which the caller closes. Returns its number, 0 never. One that cannot
      * become the program ends with code 127. */
     pid_t (*start)(struct up_processes *p, const char *const argv[], int *link);

@@ -5,16 +5,19 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "orphans.h"
 #include "processes.h"
+#include "relay.h"
 
 #define LINK_FD 3
 #define WATCHES 7
@@ -26,11 +29,11 @@ struct system {
 };
 
 /* Descriptors 0 to 3 and nothing else. */
-static int settle_descriptors(int link)
+static int settle_descriptors(int link, const int outputs[2])
 {
     int null;
 
-    if (dup2(link, LINK_FD) < 0)
+    if (dup2(outputs[0], STDOUT_FILENO) < 0 || dup2(outputs[1], STDERR_FILENO) < 0 || dup2(link, LINK_FD) < 0)
         return -1;
     if (link == LINK_FD && fcntl(LINK_FD, F_SETFD, 0) < 0)
         return -1;
@@ -44,7 +47,7 @@ static int settle_descriptors(int link)
 }
 
 /* In the child, after fork: nothing of ours must reach the new program. */
-_Noreturn static void be_child(const char *const argv[], int link, pid_t parent)
+_Noreturn static void be_child(const char *const argv[], int link, const int outputs[2], pid_t parent)
 {
     sigset_t none;
 
@@ -55,25 +58,42 @@ _Noreturn static void be_child(const char *const argv[], int link, pid_t parent)
     unsetenv("NOTIFY_SOCKET");
     unsetenv("WATCHDOG_USEC");
     unsetenv("WATCHDOG_PID");
+    signal(SIGPIPE, SIG_DFL);
     sigemptyset(&none);
-    if (settle_descriptors(link) == 0 && sigprocmask(SIG_SETMASK, &none, NULL) == 0)
+    if (settle_descriptors(link, outputs) == 0 && sigprocmask(SIG_SETMASK, &none, NULL) == 0)
         execv(argv[0], (char *const *)argv);
     _exit(127);
 }
 
+/* Our copies; without a child that is the end of both pipes. Keeps errno. */
+static void close_outputs(const int outputs[2])
+{
+    int cause = errno;
+
+    close(outputs[0]);
+    close(outputs[1]);
+    up_relay_move(up_relay_here());
+    errno = cause;
+}
+
 static pid_t s_start(struct up_processes *p, const char *const argv[], int *link)
 {
-    int pair[2], cause;
+    int pair[2], outputs[2], cause;
     pid_t pid, parent = getpid();
 
     (void)p;
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+    if (up_relay_open(up_relay_here(), outputs) < 0)
         return -1;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
+        close_outputs(outputs);
+        return -1;
+    }
     pid = fork();
     if (pid == 0)
-        be_child(argv, pair[1], parent);
+        be_child(argv, pair[1], outputs, parent);
     cause = errno;
     close(pair[1]);
+    close_outputs(outputs);
     if (pid < 0) {
         close(pair[0]);
         errno = cause;
@@ -105,6 +125,7 @@ static int s_reap(struct up_processes *p, pid_t pid)
     (void)p;
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
+    up_relay_move(up_relay_here()); /* its last words */
     return status;
 }
 
@@ -148,6 +169,7 @@ static int s_catch_signals(struct up_processes *p)
     sigaddset(&mask, SIGHUP);
     if (sigprocmask(SIG_BLOCK, &mask, &system->old_mask) < 0)
         return -1;
+    signal(SIGPIPE, SIG_IGN); /* of a log whose reader is gone */
     system->signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
     if (system->signals < 0) {
         int cause = errno;
@@ -181,19 +203,41 @@ static void s_release_signals(struct up_processes *p)
     sigprocmask(SIG_SETMASK, &system->old_mask, NULL);
 }
 
+static uint64_t now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* What children print is handed on meanwhile, and is no reason to return. */
 static void s_wait(struct up_processes *p, const struct up_link_watch *watches, size_t count, int timeout)
 {
     struct system *system = (struct system *)p;
-    struct pollfd fds[WATCHES + 1] = {{.fd = system->signals, .events = POLLIN}};
+    struct pollfd fds[1 + WATCHES + UP_RELAY_PIPES] = {{.fd = system->signals, .events = POLLIN}};
+    uint64_t now = now_ms(), till = now + (timeout > 0 ? (uint64_t)timeout : 0);
+    bool ours = false;
 
     if (count > WATCHES) { /* nobody has so many; all are looked at when this returns */
         count = WATCHES;
-        timeout = 0;
+        till = now;
     }
     for (size_t i = 0; i < count; i++)
         fds[i + 1] = (struct pollfd){.fd = watches[i].link,
                                      .events = (short)(POLLIN | (watches[i].write ? POLLOUT : 0))};
-    (void)!poll(fds, count + 1, timeout);
+    for (;;) {
+        size_t pipes = up_relay_watch(up_relay_here(), fds + 1 + count);
+
+        if (poll(fds, 1 + count + pipes, (int)(till - now)) <= 0)
+            return;
+        for (size_t i = 0; i <= count; i++)
+            ours = ours || fds[i].revents != 0;
+        up_relay_move(up_relay_here());
+        now = now_ms();
+        if (ours || now >= till)
+            return;
+    }
 }
 
 static int s_adopt(struct up_processes *p, int link)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "log.h"
 #include "processes.h"
 #include "rights.h"
 #include "storage.h"
@@ -35,12 +36,12 @@ void up_say(const struct up_supervisor *s, const char *format, ...)
     va_end(arguments);
     /* What a script says may be in it, and is not to drive a terminal. */
     up_fail(&line, UP_OK, "%s", text);
-    fprintf(stderr, "moult run: %s\n", line.message);
+    up_log("moult run: %s", line.message);
 }
 
 void up_warn(const char *what, const struct up_error *err)
 {
-    fprintf(stderr, "moult run: %s: %s (%s)\n", what, err->message, up_code_word(err->code));
+    up_log("moult run: %s: %s (%s)", what, err->message, up_code_word(err->code));
 }
 
 enum up_phase up_supervisor_phase(const struct up_supervisor *s)
@@ -139,7 +140,7 @@ static int restart_device(struct up_supervisor *s, struct up_error *err)
         return start_over(s, err);
     status = s->storage->ops->restart(s->storage, s->config->restart_argv);
     if (status < 0)
-        fprintf(stderr, "moult run: %s: %s\n", s->config->restart_argv[0], strerror(errno));
+        up_log("moult run: %s: %s", s->config->restart_argv[0], strerror(errno));
     s->restart_delay = s->restart_delay ? s->restart_delay * 2 : RESTART_RETRY_MS;
     if (s->restart_delay > RESTART_RETRY_MOST_MS)
         s->restart_delay = RESTART_RETRY_MOST_MS;
@@ -301,7 +302,7 @@ static int open_all(struct up_supervisor *s, struct up_error *err)
     if (s->processes->ops->catch_signals(s->processes) < 0)
         return up_fail(err, UP_INTERNAL, "signals: %s", strerror(errno));
     if (s->processes->ops->adopt_orphans(s->processes) < 0)
-        fprintf(stderr, "moult run: what the script leaves behind stays: %s\n", strerror(errno));
+        up_log("moult run: what the script leaves behind stays: %s", strerror(errno));
     up_sweep(s); /* of the script before we started over */
     if (open_device(s, &action, err) < 0 ||
         up_child_new(&s->agent, s->processes, "agent", s->config->heartbeat, err) < 0 ||

@@ -8,8 +8,8 @@
 -- floor also its neighbours; x_private.h is shared by x.c and the files above
 -- it that implement the rest of x.h.
 local floors = {
-  { "error", "printable", "bytes", "crc32c", "storage", "processes" },
-  { "storage_cache" },
+  { "error", "printable", "bytes", "crc32c", "storage", "processes", "log" },
+  { "storage_cache", "relay" },
   { "storage_flash", "storage_boot", "storage_files", "storage_sysfs", "digest", "seal", "ed25519", "record",
     "json_load", "tar", "source", "loop", "channel", "url", "fetch_options", "coder", "address", "moves", "elf",
     "match", "resolver", "mqtt_queue", "orphans", "peer", "rights" },
@@ -60,7 +60,9 @@ local excused = {
   channel = { unlink = "its socket, which is no data", chmod = "its socket", lstat = "its socket",
     stat = "its socket", open = "the folder of a socket, when its path is too long" },
   sandbox_lock = { open = "/dev/null", fopen = "/proc, for a limit" },
-  processes_system = { open = "/dev/null for the standard input of children" },
+  processes_system = { open = "/dev/null for the standard input of children",
+    clock_gettime = "how long it has waited" },
+  log = { open = "a descriptor of its own for stdout and stderr", fstat = "what they are" },
   orphans = { fopen = "/proc", opendir = "/proc" },
   peer = { fopen = "/proc" },
   folder = { opendir = "reads a server's folder, changes nothing" },

@@ -80,7 +80,7 @@ describe("update.control", function()
         for peer in pairs(server.peers) do peer:close() end
       end)
       local ok, message, code = client:follow(function() end)
-      assert.same({ nil, "the agent went away", "network" }, { ok, message, code })
+      assert.same({ nil, "the agent went away", "busy" }, { ok, message, code })
     end)
   end)
 
@@ -189,7 +189,7 @@ describe("update.control", function()
   it("keeps a limited number of connections, and those that wait for nothing make way", function()
     with_client(function(client)
       local idle = connect(20)
-      assert.equal("network", select(3, client:call("echo"))) -- it was the first
+      assert.equal("busy", select(3, client:call("echo"))) -- it was the first
       local new = control.client { channel = assert(channel.connect(path)), json = json, tasks = tasks }
       assert.same({ text = "in" }, new:call("echo", { text = "in" }))
       new:close()
@@ -384,7 +384,7 @@ describe("update.control", function()
       tasks:spawn("end", function()
         for peer in pairs(server.peers) do peer:close() end
       end)
-      assert.equal("network", select(3, client:call("slow")))
+      assert.equal("busy", select(3, client:call("slow")))
     end)
   end)
 end)

@@ -61,10 +61,10 @@ function World:moult(words, ...)
   return code, self:read("out.txt"), self:read("err.txt")
 end
 
---- Start the program in the background; its output goes to NAME.log.
-function World:start(name, words)
-  self:shell(("{ MOULT_CONFIG=config.lua exec %s %s >>%s.log 2>&1 </dev/null & } ; echo $! >%s.pid"):format(
-    quote(PROGRAM), words, name, name))
+--- Start the program in the background; its output goes to NAME.log, or to another file.
+function World:start(name, words, log)
+  self:shell(("{ MOULT_CONFIG=config.lua exec %s %s >>%s 2>&1 </dev/null & } ; echo $! >%s.pid"):format(
+    quote(PROGRAM), words, log or name .. ".log", name))
   self.running[name] = tonumber(self:read(name .. ".pid"))
 end
 
@@ -179,11 +179,19 @@ function World:serve()
 end
 
 --- `moult run`, until the agent answers.
-function World:run()
-  self:start("device", "run")
+function World:run(log)
+  self:start("device", "run", log)
   self:wait("the agent", function()
     return self:alive("device") and self:shell("test -S state/control")
   end)
+end
+
+--- A pipe that is open for reading, and that nobody reads.
+-- @treturn string its name
+function World:unread()
+  self:shell("mkfifo unread; { exec sleep 1000 <unread & } ; echo $! >reader.pid")
+  self.running.reader = tonumber(self:read("reader.pid"))
+  return "unread"
 end
 
 --- status --json as a table.

@@ -12,17 +12,21 @@ M.verb = {
   name = "check",
   usage = "check [-c CONFIG] [--json]",
   summary = "ask the clouds of the configuration whether there is an update",
-  text = "Installs nothing. Exits 0 when there is one that would be installed, 3 when there is nothing, else with the\n"
-    .. "code of the reason against it.",
+  text = "Installs nothing, and waits for the clouds for a minute at most. Exits 0 when there is one that\n"
+    .. "would be installed, 3 when there is nothing, else with the code of the reason against it.",
   positional = { 0, 0 },
   common = { "config", "json" },
   example = "moult check && moult status",
 }
 
+local CLOUDS_WITHIN = 60 -- seconds
+
 local function ask(s)
-  local agent = s:agent()
-  if agent then return agent:call("check") end
-  local device, message, code = s:device("read")
+  local agent, message, code = s:awake(session.ANSWER_WITHIN)
+  if agent then return agent:call("check", nil, nil, CLOUDS_WITHIN) end
+  if code ~= "nothing" then return nil, message, code end
+  local device
+  device, message, code = s:device("read")
   if not device then return nil, message, code end
   return require("update.clouds").check(s.config, s:engine(device), device:facts())
 end

@@ -72,7 +72,9 @@ function checks.updates(s, report)
       .. "file system of the state writable, with free space and inodes; `moult run` then goes on by itself", code)
   end
   local agent = s:agent()
-  local status = agent and agent:call("status") or s.status
+  local told = agent and agent:call("status", nil, nil, session.ANSWER_WITHIN)
+  s.silent = agent and not told
+  local status = told or s.status
   local trouble = status.trouble
   if not trouble or trouble == natives.json.null then return report("ok", "updates", "the state can be written") end
   report(trouble.updates and "warn" or "fail", "updates", trouble.message, trouble.updates
@@ -299,6 +301,9 @@ end
 
 function checks.agent(s, report)
   local agent, message, code = s:agent()
+  if s.silent or code == "busy" then
+    return report("warn", "agent", "does not answer", "it is started anew after a heartbeat of silence")
+  end
   if agent then return report("ok", "agent", "running") end
   if code == "refused" then return report("fail", "agent", message, "run it as root", code) end
   report("warn", "agent", "not running", "start it with `moult run`; until then nothing is fetched by itself")

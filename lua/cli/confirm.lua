@@ -18,10 +18,12 @@ M.verb = {
 
 function M.run(parsed, env)
   return session.run(parsed, env, function(s)
-    local agent = s:agent()
-    local ok, message, code
+    local ok
+    local agent, message, code = s:awake(session.ORDER_WITHIN)
     if agent then
       ok, message, code = agent:call("confirm", { force = true })
+    elseif code ~= "nothing" then
+      return nil, message, code
     else
       local device
       device, message, code = s:device("lock")

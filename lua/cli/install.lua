@@ -91,10 +91,12 @@ function M.run(parsed, env)
   if not fine then return nil, why, word end
   return session.run(parsed, env, function(s)
     if env.dry_run then return dry_run(s, env, where) end
-    local agent = s:agent()
-    local result, message, code
+    local result
+    local agent, message, code = s:awake(session.ORDER_WITHIN)
     if agent then
       result, message, code = by_agent(s, agent, where, teller(env))
+    elseif code ~= "nothing" then
+      return nil, message, code
     else
       result, message, code = here(s, where, teller(env))
     end

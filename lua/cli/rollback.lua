@@ -35,10 +35,12 @@ end
 function M.run(parsed, env)
   local reason = parsed.positional[1] or "rolled back by hand"
   return session.run(parsed, env, function(s)
-    local agent = s:agent()
-    local result, message, code
+    local result
+    local agent, message, code = s:awake(session.ORDER_WITHIN)
     if agent then
       result, message, code = agent:call("rollback", { reason = reason })
+    elseif code ~= "nothing" then
+      return nil, message, code
     else
       local device
       device, message, code = s:device("lock")

@@ -7,7 +7,13 @@ local natives = require "update.natives"
 
 local M = {}
 
-local ADMITTED_WITHIN = 2 -- seconds, when many ask the agent
+local ADMITTED_WITHIN = 1 -- seconds, when many ask the agent
+
+--- Seconds in which an agent that is well answers what it need not wait for.
+M.ANSWER_WITHIN = 1
+
+--- Seconds that it has before it is given an order.
+M.ORDER_WITHIN = 4
 
 local Session = {}
 Session.__index = Session
@@ -85,6 +91,20 @@ function Session:agent()
   return self.client
 end
 
+--- The running agent, if it listens: one that hangs is not worth waiting for.
+-- @tparam number within seconds
+-- @return as agent(); "busy" it does not answer
+function Session:awake(within)
+  local agent, message, code = self:agent()
+  if not agent then return nil, message, code end
+  local ok
+  ok, message, code = agent:call("status", nil, nil, within)
+  if ok then return agent end
+  if not agent.lost then return nil, message, code end
+  return nil, "the agent does not answer; it is started anew after a heartbeat of silence, and until then try again",
+    "busy"
+end
+
 --- The state itself.
 -- @tparam string mode "read" or "lock"
 -- @treturn device|nil nil, message, code
@@ -93,7 +113,7 @@ function Session:device(mode)
   self.mode = mode
   -- Without an agent it is for those to look who may ask an agent.
   local _, why, word = self:agent()
-  if word == "refused" or word == "busy" then return nil, why, word end
+  if word == "refused" or (word == "busy" and mode ~= "read") then return nil, why, word end
   self.opened, message, code = natives.device.open(self.config, mode)
   if not self.opened and message:find("Permission denied", 1, true) then
     return nil, ("%s: %s"):format(message, refusal(self)), "refused"

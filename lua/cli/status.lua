@@ -69,7 +69,7 @@ end
 
 --- One screen for people.
 -- @tparam table status
--- @tparam boolean running whether the agent answered
+-- @tparam boolean|string running whether the agent answered; "silent": it is there and did not
 -- @tparam integer policy_days of the configuration
 -- @tparam[opt] table slots what the name of a slot leads to that is a link, by "a" and "b"
 -- @treturn {string,...} lines
@@ -108,22 +108,28 @@ function M.lines(status, running, policy_days, slots)
     add("updates", trouble.updates and "work; but %s (%s)" or "DO NOT WORK: %s (%s); it is tried again",
       trouble.message, trouble.code)
   end
-  add("agent", "%s", running and "running" or "not running")
+  add("agent", "%s", running == "silent" and "DOES NOT ANSWER; it is started anew after a heartbeat of silence"
+    or running and "running" or "not running")
   return lines
 end
 
 --- The status from the agent, or else from the state.
--- @treturn table|nil, boolean|string whether the agent answered | message, code
+-- @treturn table|nil, boolean|string as `running` of lines() | message, code
 function M.fetch(s)
-  local agent = s:agent()
+  local agent, _, code = s:agent()
+  local message
+  local silent = code == "busy" and "silent" or false
   if agent then
-    local status, message, code = agent:call("status")
+    local status
+    status, message, code = agent:call("status", nil, nil, session.ANSWER_WITHIN)
     if status then return status, true end
-    if code ~= "network" then return nil, message, code end
+    if not agent.lost then return nil, message, code end
+    silent = "silent"
   end
-  local device, message, code = s:device("read")
+  local device
+  device, message, code = s:device("read")
   if not device then return nil, message, code end
-  return device:status(), false
+  return device:status(), silent
 end
 
 -- Where names of slots lead that are links.

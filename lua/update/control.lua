@@ -133,8 +133,14 @@ function M.client(o)
   return setmetatable({ channel = o.channel, json = o.json, tasks = o.tasks, id = 0 }, Client)
 end
 
+-- What the agent did not answer: it is not said how the transaction stands.
+local function lost(self, message)
+  self.lost = true
+  return nil, message, "busy"
+end
+
 -- The next object from the agent: nil, message, code when there will be none.
-function Client:receive()
+function Client:receive(till)
   local watch = { fd = self.channel:fd(), read = true }
   while true do
     local line, message, code = self.channel:receive()
@@ -143,10 +149,12 @@ function Client:receive()
       if type(object) == "table" then return object end
       return nil, ("the agent answered no JSON: %s"):format(why), "internal"
     elseif code ~= "again" then
-      return nil, code == "nothing" and "the agent went away" or ("the agent: %s"):format(message), "network"
+      return lost(self, code == "nothing" and "the agent went away" or ("the agent: %s"):format(message))
+    elseif till and self.tasks.now() >= till then
+      return lost(self, "the agent did not answer in time")
     end
     watch.write = self.channel:wants_write()
-    self.tasks:watch { watch }
+    self.tasks:watch({ watch }, till and math.max(0, till - self.tasks.now()))
     if watch.write then self.channel:flush() end
   end
 end
@@ -155,17 +163,20 @@ end
 -- @tparam string verb
 -- @tparam[opt] table fields of the request
 -- @tparam[opt] function on_event called with each event that comes meanwhile
--- @return result | nil, message, code ("network": the agent went away)
-function Client:call(verb, fields, on_event)
+-- @tparam[opt] number within seconds
+-- @return result | nil, message, code ("busy", with `lost` set: the agent went away or does not answer)
+function Client:call(verb, fields, on_event, within)
+  local till = within and self.tasks.now() + within
   local request = { verb = verb }
   for name, value in pairs(fields or {}) do request[name] = value end
   self.id = self.id + 1
   request.id = self.id
   local ok, message, code = self.channel:send(self.json.encode(request))
+  if not ok and code == "network" then return lost(self, ("the agent: %s"):format(message)) end
   if not ok then return nil, ("the agent: %s"):format(message), code end
   while true do
     local object
-    object, message, code = self:receive()
+    object, message, code = self:receive(till)
     if not object then
       return nil, ("%s before it answered %s; `moult status` shows how far it got"):format(message, verb), code
     elseif object.event then
@@ -179,7 +190,7 @@ end
 
 --- Hand every event to fn, until the agent goes away or fn gives true.
 -- @tparam function fn called with an event (a table)
--- @treturn true|nil nil, message, "network" when the agent went away
+-- @treturn true|nil nil, message, "busy" when the agent went away
 function Client:follow(fn)
   local ok, message, code = self:call("watch", nil, fn)
   while ok do

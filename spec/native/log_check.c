@@ -1,0 +1,131 @@
+/*
+ * A log that nobody reads: neither we nor a child that talks a lot waits for
+ * its reader, and what was dropped is counted. The stderr of this process is
+ * the pipe that is looked at; cmocka's own lines go to stdout.
+ */
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "log.h"
+#include "processes.h"
+
+#define TURNS 2000 /* of at most 10 ms */
+
+static int reader; /* of our stderr */
+static char text[1 << 20];
+
+/* All that is there, as a string. */
+static const char *read_log(void)
+{
+    size_t filled = 0;
+    ssize_t n;
+
+    while ((n = read(reader, text + filled, sizeof text - 1 - filled)) > 0)
+        filled += (size_t)n;
+    text[filled] = '\0';
+    return text;
+}
+
+static void fill_log(void)
+{
+    for (int i = 0; i < 4000; i++)
+        up_log("%0*d", 100, i);
+}
+
+static void drops_what_nobody_reads_and_says_how_many(void **state)
+{
+    unsigned long lost = 0;
+    int whole = 0;
+
+    (void)state;
+    fill_log();
+    for (const char *c = read_log(); (c = strchr(c, '\n')) != NULL; c++)
+        whole++;
+    up_log("again");
+    assert_int_equal(sscanf(read_log(), "moult: %lu lines of the log were dropped", &lost), 1);
+    assert_int_equal(whole + lost, 4000);
+    assert_non_null(strstr(text, "\nagain\n"));
+    up_log("once");
+    assert_string_equal(read_log(), "once\n");
+}
+
+/* Run a shell to its end as the supervisor does; its status. */
+static int run(const char *script)
+{
+    struct up_processes *p = up_processes_system();
+    const char *argv[] = {"/bin/sh", "-c", script, NULL};
+    int link;
+    pid_t pid = p->ops->start(p, argv, &link);
+
+    assert_true(pid > 0);
+    for (int i = 0; !p->ops->over(p, pid); i++) {
+        assert_true(i < TURNS);
+        p->ops->wait(p, NULL, 0, 10);
+    }
+    p->ops->close(p, link);
+    return p->ops->reap(p, pid);
+}
+
+static void a_child_that_talks_ends_though_nobody_reads(void **state)
+{
+    int status;
+
+    (void)state;
+    fill_log();
+    status = run("i=0; while [ $i -lt 3000 ]; do echo 'a line of this child that is quite long' >&2; "
+                 "i=$((i+1)); done; exit 3");
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 3);
+    read_log();
+    up_log("after");
+    assert_non_null(strstr(read_log(), "lines of the log were dropped"));
+}
+
+static void hands_on_lines_and_the_last_words_of_a_child(void **state)
+{
+    (void)state;
+    run("printf 'one\\ntw' >&2; printf 'o\\nno end of line' >&2");
+    assert_string_equal(read_log(), "one\ntwo\nno end of line\n");
+}
+
+/* Last: nothing can be read any more. */
+static void a_reader_that_is_gone_ends_nobody(void **state)
+{
+    (void)state;
+    signal(SIGPIPE, SIG_IGN);
+    close(reader);
+    up_log("into the void");
+    assert_int_equal(run("echo lost >&2; kill -0 $$; exit 4") >> 8, 4);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(drops_what_nobody_reads_and_says_how_many),
+        cmocka_unit_test(a_child_that_talks_ends_though_nobody_reads),
+        cmocka_unit_test(hands_on_lines_and_the_last_words_of_a_child),
+        cmocka_unit_test(a_reader_that_is_gone_ends_nobody),
+    };
+    int pair[2], kept = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 10), failed;
+
+    if (pipe2(pair, O_CLOEXEC) < 0 || fcntl(pair[0], F_SETFL, O_NONBLOCK) < 0 || kept < 0 ||
+        dup2(pair[1], STDERR_FILENO) < 0)
+        return 77;
+    close(pair[1]);
+    reader = pair[0];
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    dup2(kept, STDERR_FILENO);
+    return failed;
+}
