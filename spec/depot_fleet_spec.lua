@@ -364,6 +364,94 @@ describe("depot.fleet", function()
     assert.equal("/ota/device/upgrade/pk/dev2", sent()[1].topic)
     other:close()
   end)
+
+  -- The second time round.
+  local function round(release, device)
+    report(release, device)
+    step(6000)
+    step(3000)
+    local list = sent()
+    acknowledge(list)
+    return list[1] and list[1].object.data.version
+  end
+
+  local function look(...)
+    packages = { ... }
+    depot:look()
+  end
+
+  it("offers the next release to a device that succeeded before, twice", function()
+    assert.equal("2.0.0", round "1.0.0")
+    assert.is_nil(round "2.0.0")
+    look(entry("2.0.0", 2), entry("3.0.0", 3))
+    assert.equal("3.0.0", round "2.0.0")
+    assert.is_nil(round "3.0.0")
+    look(entry("3.0.0", 3), entry("4.0.0", 4))
+    assert.equal("4.0.0", round "3.0.0")
+  end)
+
+  it("puts a newer release in the place of an open job", function()
+    assert.equal("2.0.0", round "1.0.0")
+    look(entry("2.0.0", 2), entry("3.0.0", 3))
+    assert.equal("3.0.0", round "1.0.0")
+    assert.same({ "pending", "3.0.0" }, { row().state, row().target })
+  end)
+
+  it("gives the mended release when the bad one was taken away", function()
+    assert.equal("2.0.0", round "1.0.0")
+    look(entry("2.0.1", 3))
+    assert.equal("2.0.1", round "1.0.0")
+  end)
+
+  it("ends the jobs of a package that stays away, says so once, and gives it again when it is back", function()
+    for i = 1, 3 do assert.equal("2.0.0", round("1.0.0", "d" .. i)) end
+    look()
+    for i = 1, 3 do round("1.0.0", "d" .. i) end
+    step(10001)
+    local lines = {}
+    for _, event in ipairs(told) do lines[event.kind] = (lines[event.kind] or 0) + 1 end
+    assert.same({ 1, 1 }, { lines.absent, lines.withdrawn })
+    for i = 1, 3 do assert.equal("cancelled", row("d" .. i).state) end
+    assert.is_nil(kept:next_due())
+    look(entry("2.0.0", 2))
+    assert.equal("2.0.0", round("1.0.0", "d1"))
+    assert.is_nil(round("2.0.0", "d1"))
+    assert.equal("succeeded", row("d1").state)
+    report("2.0.0", "d2") -- it had begun when the package was taken away
+    step()
+    assert.equal("succeeded", row("d2").state)
+  end)
+
+  it("sees who falls back after success, takes the verification back, and believes the next success", function()
+    round "1.0.0"
+    round "2.0.0"
+    assert.is_truthy(kept:is_verified "digest of 2.0.0")
+    assert.is_nil(round "1.0.0")
+    assert.same({ "reverted", "fell back to 1.0.0 after its success" }, { row().state, row().text })
+    assert.is_false(kept:is_verified "digest of 2.0.0")
+    assert.is_nil(round "1.0.0") -- until somebody retries
+    round "2.0.0"
+    assert.equal("succeeded", row().state)
+    assert.is_nil(round "2.0.1") -- newer, installed by other means
+    assert.equal("succeeded", row().state)
+    round "1.0.0"
+    assert.equal("reverted", row().state)
+  end)
+
+  it("gives up after ten offers to a device that never comes up with the release", function()
+    for i = 1, 10 do
+      progress(50)
+      assert.equal("2.0.0", round "1.0.0", i)
+    end
+    assert.is_nil(round "1.0.0")
+    assert.same({ "failed", "offered 10 times, still reports 1.0.0" }, { row().state, row().text })
+  end)
+
+  it("ends the job of a device that comes up with something newer", function()
+    assert.equal("2.0.0", round "1.0.0")
+    assert.is_nil(round "2.0.1")
+    assert.same({ "cancelled", "reports 2.0.1, which is newer" }, { row().state, row().text })
+  end)
 end)
 
 describe("depot.store", function()
@@ -430,9 +518,19 @@ describe("depot.store", function()
     s:close()
   end)
 
+  it("takes over what an earlier version wrote", function()
+    local s = assert(store.open(natives, dir))
+    assert(s.db:execute "ALTER TABLE device DROP COLUMN offers; PRAGMA user_version = 1")
+    s:close()
+    s = assert(store.open(natives, dir))
+    assert(s:put { cloud = "aliyun", product = "p", device = "d", hash = "h", offers = 3 })
+    assert.equal(3, s:get("aliyun", "p", "d").offers)
+    s:close()
+  end)
+
   it("refuses what a later version wrote, and what is no database", function()
     local s = assert(store.open(natives, dir))
-    assert(s.db:execute "PRAGMA user_version = 2")
+    assert(s.db:execute "PRAGMA user_version = 3")
     s:close()
     local opened, message, code = store.open(natives, dir)
     assert.same({ nil, "incompatible" }, { opened, code })

@@ -490,7 +490,8 @@ describe("depot.choice", function()
     assert.is_nil(job({ hash = "h", device = "dn", release = "1.2-V9" }, cores, nil, true))
     assert.equal("auto 1.1-V22", job({ hash = "h", device = "dn", release = "1.1-V9" }, cores, nil, true))
     assert.equal("auto 1.1-V22", job({ hash = "h", device = "dn", release = "1.1" }, cores, nil, true))
-    assert.equal("auto 1.2", job({ hash = "h", device = "dn", release = "app-2018" }, list, nil, true))
+    assert.is_nil(job({ hash = "h", device = "dn", release = "app-2018" }, list, nil, true)) -- nothing tells
+    assert.equal("auto 1.2", job({ hash = "h", device = "dn", release = "app-2018", other = "1.0" }, list, nil, true))
     assert.is_nil(job({ hash = "h", device = "dn" }, list, nil, true)) -- nothing reported yet
   end)
 
@@ -506,6 +507,21 @@ describe("depot.choice", function()
     assert.equal("batch 1.2", job(row, list, { rollout("1.1", { cloud = "tencent" }), rollout "1.2" }))
     assert.equal("batch 1.1", job(row, list, { rollout("1.1", { cloud = "aliyun", product = "p", source = "1.0" }) }))
     assert.is_nil(job(row, list, { rollout "1.9", rollout("1.1", { hash = "x" }), rollout("1.2", { product = "q" }) }))
+  end)
+
+  it("rolls nothing out over what is newer, nor where nothing tells unless the source is named", function()
+    local list = { entry(2, "1.1"), entry(3, "1.2"), entry(4, "blue") }
+    local function given(release, target, source)
+      return job({ hash = "h", device = "dn", release = release }, list,
+        { { package = "d" .. target, target = target, hash = "h", source = source } })
+    end
+    assert.is_nil(given("1.2", "1.1"))
+    assert.is_nil(given("1.2", "1.1", "1.2"))
+    assert.is_nil(given("1.3", "1.2")) -- not in the catalog
+    assert.is_nil(given("green", "1.2"))
+    assert.equal("batch 1.2", given("green", "1.2", "green"))
+    assert.equal("batch blue", given("1.2", "blue"))
+    assert.is_nil(given("blue", "1.2"))
   end)
 
   it("reads releases as the other dialect of the depot reads packages", function()

@@ -23,8 +23,10 @@ package limits it to the device ids in it, one a line.
 With --mqtt it is also the cloud of devices that speak Aliyun's or Tencent's dialect on that broker. A package
 belongs to the product whose key hashes to its product_key. A device that reports an older release is offered the
 newest package; with --staged only devices with a job are, as on the vendors' consoles. Either way it has succeeded
-when it reports the package's release, and one that failed is left alone until `retry`, or a newer package. What is
-known of devices is in DIR/depot.db.
+when it reports the package's release, and one that failed is left alone until `retry`, or a newer package. One
+that falls back later is `reverted`, a failure. A release is offered ten times to a device, and never to one that
+runs a newer one: by sequence when DIR has what it runs, else by version; where neither tells, only a `batch` with
+--from offers. A newer package takes the place of an open job. What is known of devices is in DIR/depot.db.
 
   depot pack DIR -k KEY                      make what is missing of the packages of DIR/recipe.lua
   depot verify DIR [PACKAGE] --device NAME   try a package on one device, and wait for what becomes of it

@@ -50,27 +50,49 @@ local function read_release(text)
   return script or text:match "^%d+%.[%d.]*%d$", core or "0"
 end
 
--- Whether a release is older than another; taken to be when the names do not tell.
-local function is_lower(release, than)
+-- A release against a target, as far as dotted versions tell: "older", "same", "newer"; nil: they do not.
+local function by_version(release, target)
+  if release == target then return "same" end
   local script, core = read_release(release)
-  local their_script, their_core = read_release(than)
-  if not script or not their_script then return true end
+  local their_script, their_core = read_release(target)
+  if not script or not their_script then return nil end
   local order = version.compare(script, their_script)
-  return order < 0 or order == 0 and version.compare(core, their_core) < 0
+  if order == 0 then order = version.compare(core, their_core) end
+  return order < 0 and "older" or order > 0 and "newer" or "same"
 end
 
--- Whether a device runs something that is not older than the newest package: by sequence when the catalog has what it
--- runs, else as far as dotted versions tell.
-local function is_current(packages, row, newest)
-  local known = false
+-- A release that the catalog has against a target, by sequence; nil: it has not both. Several packages of one release
+-- count as the newest of them.
+local function by_sequence(packages, hash, release, target, sequence)
+  local theirs
   for _, entry in ipairs(packages) do
     local manifest = entry.manifest
-    if manifest.product_key == row.hash and (manifest.release == row.release or manifest.release == row.other) then
-      if manifest.sequence >= newest.sequence then return true end
-      known = true
+    if manifest.product_key == hash and manifest.release == release then
+      theirs = math.max(theirs or manifest.sequence, manifest.sequence)
     end
   end
-  return not known and not is_lower(row.release, newest.release)
+  if not theirs or not sequence then return nil end
+  if release == target or theirs == sequence then return "same" end
+  return theirs < sequence and "older" or "newer"
+end
+
+--- How what a device runs stands to a release: by sequence when the catalog has what it runs, else by version.
+-- Of two names that a device reports, the one that tells counts; when both do, the newer.
+-- @tparam {table,...} packages of the catalog
+-- @tparam table row hash, release, other
+-- @tparam string target release
+-- @tparam[opt] integer sequence of the target
+-- @treturn string|nil "older", "same", "newer"; nil: nothing tells
+function M.order(packages, row, target, sequence)
+  local found
+  for _, name in ipairs { "release", "other" } do
+    local release = row[name]
+    local order = release
+      and (by_sequence(packages, row.hash, release, target, sequence) or by_version(release, target))
+    if order and order ~= "older" then return order end
+    found = found or order
+  end
+  return found
 end
 
 local function job_of(entry, kind)
@@ -92,10 +114,14 @@ end
 function M.job(row, known)
   for _, rollout in ipairs(known.rollouts) do
     local entry = covers(rollout, row) and known.by_digest[rollout.package]
-    if entry and M.fits(entry, row) then return job_of(entry, "batch") end
+    if entry and M.fits(entry, row) then
+      local order = M.order(known.packages, row, entry.manifest.release, entry.manifest.sequence)
+      -- Who names the release that is replaced knows the order where nothing else tells it.
+      if order == "older" or not order and rollout.source then return job_of(entry, "batch") end
+    end
   end
   local newest = known.auto and M.newest(known.packages, row.hash, row.device)
-  if newest and row.release and not is_current(known.packages, row, newest.manifest) then
+  if newest and M.order(known.packages, row, newest.manifest.release, newest.manifest.sequence) == "older" then
     return job_of(newest, "auto")
   end
 end

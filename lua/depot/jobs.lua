@@ -6,7 +6,8 @@
 -- upgrading from the first progress on; only the version that a device reports
 -- says that it succeeded, whatever was reported before; a device that reports
 -- another version while its job is open is offered the firmware again; a
--- failure stands until somebody retries.
+-- failure stands until somebody retries; a device that falls back after its
+-- success is "reverted", which is a failure, too.
 --
 -- Vendors' clients report a second version by themselves within the same
 -- second, the firmware's own, before or after the application's. So a report
@@ -16,7 +17,7 @@
 -- A row: cloud, product, device; release (reported last), other (the second of
 -- two reports), module; package (digest of its manifest), target (its release),
 -- kind ("verify", "batch", "auto"), state (nil: no job), step (percent), code
--- (vendor's number), text; finished, tries, renewing, renewals; due (ms: to be
+-- (vendor's number), text; finished, tries, renewing, renewals, offers; due (ms: to be
 -- looked at then), heard, changed (ms).
 --
 -- @module depot.jobs
@@ -30,12 +31,19 @@ local BURST = 5000
 local TRIES = 3
 -- Links that are renewed for a device that says they have expired.
 local RENEWALS = 3
+-- Offers of one release to one device that never comes up with it.
+local OFFERS = 10
 
 local ACTIVE = { pending = true, upgrading = true }
 
 --- Whether a row has a job that is neither won nor lost.
 function M.is_open(row)
   return ACTIVE[row.state] == true
+end
+
+--- Whether a row has a job that failed, or that succeeded and was lost again.
+function M.is_lost(row)
+  return row.state == "failed" or row.state == "reverted"
 end
 
 local function set(row, state, now)
@@ -60,6 +68,7 @@ function M.begin(row, job, now)
   row.package, row.target, row.kind = job.package, job.target, job.kind
   row.step, row.code, row.text = nil, nil, nil
   row.finished, row.tries, row.renewing, row.renewals = nil, 0, nil, 0
+  row.offers = 0
   row.due = now
   set(row, "pending", now)
 end
@@ -67,7 +76,7 @@ end
 --- Try again what failed.
 -- @treturn boolean false when the job did not fail
 function M.retry(row, now)
-  if row.state ~= "failed" then return false end
+  if not M.is_lost(row) or not row.package then return false end
   M.begin(row, row, now)
   return true
 end
@@ -81,6 +90,18 @@ function M.cancel(row, now)
   return true
 end
 
+--- The package of an open job is no longer there. It may be given again when it is back.
+function M.withdraw(row, now)
+  set(row, "cancelled", now)
+  row.text, row.package, row.due, row.renewing = "the package was withdrawn", nil, nil, nil
+end
+
+--- A device that had succeeded runs what it ran before.
+function M.revert(row, now)
+  set(row, "reverted", now)
+  row.text, row.due = ("fell back to %s after its success"):format(row.release), nil
+end
+
 --- A device that began an upgrade was not heard of for a long time.
 function M.give_up(row, generic, now)
   fail(row, generic, "not heard of for a day", now)
@@ -91,7 +112,11 @@ local heard = {}
 function heard.version(row, event, now, settle)
   if row.target and event.release == row.target then
     row.release, row.other = event.release, nil
-    if row.state == "succeeded" then return nil end
+    if row.state == "succeeded" then
+      -- There may be something newer by now; not within the burst of its success, where a second name may follow.
+      if now - row.changed >= BURST then row.due = now + settle end
+      return nil
+    end
     succeed(row, now)
     return "succeeded"
   elseif row.state == "succeeded" and now - row.changed < BURST then
@@ -139,6 +164,7 @@ function heard.fail(row, event, now)
     -- The vendor's client goes on to say -5 and then reports its version anew, to get another link.
     advance(row, now)
     row.renewing, row.renewals = true, row.renewals + 1
+    row.offers = math.max(0, (row.offers or 0) - 1) -- our link was dead: that offer does not count
     row.code, row.text = event.number, event.text
     return "expired"
   end
@@ -147,7 +173,7 @@ function heard.fail(row, event, now)
 end
 
 function heard.ask(row, event, now)
-  if event.release and event.release == row.target then return heard.version(row, event, now) end
+  if event.release and event.release == row.target then return heard.version(row, event, now, M.SETTLE) end
   if event.release then row.release = event.release end
 end
 
@@ -196,6 +222,9 @@ function M.consider(row, job, generic, now)
     return "succeeded"
   elseif row.tries >= TRIES then
     fail(row, generic, ("downloaded %d times, still reports %s"):format(row.tries, row.release), now)
+    return "failed"
+  elseif (row.offers or 0) >= OFFERS then
+    fail(row, generic, ("offered %d times, still reports %s"):format(row.offers, row.release or "nothing"), now)
     return "failed"
   end
   row.renewing = nil

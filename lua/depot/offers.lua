@@ -33,12 +33,13 @@ function M.new(parts, options, now)
     mqtt = parts.mqtt, store = parts.store, digests = parts.digests, json = parts.json, packages = parts.packages,
     link = parts.link, tell = parts.tell, pace = options.pace or 100, auto = options.auto,
     allowance = 1, refilled = now, waiting = {}, answers = {}, message_id = 0, rollouts = {}, by_digest = {},
+    absent = {},
   }, Offers)
 end
 
 --- The catalog has changed.
 function Offers:look()
-  self.by_digest = {}
+  self.by_digest, self.absent = {}, {}
   for _, entry in ipairs(self.packages()) do
     self.by_digest[entry.manifest.digest] = entry
     self.digests:of(entry) -- hashed before anybody needs it
@@ -64,17 +65,29 @@ function Offers:flush()
   end
 end
 
+-- The package of an open job is not in the folder. A file may be on its way in again, so the job ends at the second
+-- look; one line says so for all devices.
+function Offers:_absent(row, now)
+  if row.text == "the package is not in the folder" then
+    self:_once("withdrawn", row)
+    jobs.withdraw(row, now)
+    return nil
+  end
+  self:_once("absent", row)
+  row.text, row.due = "the package is not in the folder", now + ABSENT
+  return false
+end
+
+function Offers:_once(what, row)
+  local key = what .. row.package
+  if not self.absent[key] then self.tell(what, row, { release = row.target }) end
+  self.absent[key] = true
+end
+
 -- Put the row's package before its device; false when it has to wait, with the row due then.
 function Offers:_offer(row, now, ask)
   local entry = self.by_digest[row.package]
-  if not entry then
-    if row.text ~= "the package is not in the folder" then
-      row.text = "the package is not in the folder"
-      self.tell("absent", row, { release = row.target })
-    end
-    row.due = now + ABSENT
-    return false
-  end
+  if not entry then return self:_absent(row, now) end
   row.text = row.code and row.text or nil
   local md5 = self.digests:of(entry)
   if not md5 then
@@ -90,17 +103,42 @@ function Offers:_offer(row, now, ask)
     return false
   end
   row.due = now + ACKNOWLEDGE
-  self.waiting[id] = { cloud = row.cloud, product = row.product, device = row.device, due = row.due }
+  self.waiting[id] = { cloud = row.cloud, product = row.product, device = row.device, due = row.due,
+    package = row.package }
   self.tell("offered", row, { release = row.target, package = entry.name })
   return true
 end
 
 --- The job of a row went over to `what`: say so, and keep what others need to know.
 function Offers:went(row, what, now)
-  if what == "succeeded" then
+  if what == "succeeded" and row.package then
     self.store:verify(row, now)
+  elseif what == "reverted" then
+    self.store:unverify(row)
   end
   self.tell(what, row, { release = row.target, code = row.code, text = row.text })
+end
+
+-- Whether a device runs something older than what it succeeded with; what nothing orders counts as older.
+function Offers:_fell_back(row)
+  if row.state ~= "succeeded" or not row.package or jobs.has(row, row.target) then return false end
+  local entry = self.by_digest[row.package]
+  local order = choice.order(self.packages(), row, row.target, entry and entry.manifest.sequence)
+  return order == nil or order == "older"
+end
+
+-- Whether a device runs something newer than its open job would give it.
+function Offers:_overtaken(row)
+  local entry = jobs.is_open(row) and self.by_digest[row.package]
+  return entry and not jobs.has(row, row.target)
+    and choice.order(self.packages(), row, row.target, entry.manifest.sequence) == "newer"
+end
+
+-- Whether a job takes the place of the open one: what an operator tries on a device is left to him.
+function Offers:_supersedes(row, job)
+  if not job or row.kind == "verify" or job.package == row.package then return false end
+  local old, new = self.by_digest[row.package], self.by_digest[job.package]
+  return not old or new.manifest.sequence > old.manifest.sequence
 end
 
 --- Look at a row whose time has come, or whose device asks; the caller writes it down.
@@ -109,11 +147,19 @@ end
 -- @tparam[opt] table ask the event that is answered
 -- @treturn boolean|nil true: offered; false: it will be; nil: there is nothing for it
 function Offers:consider(row, now, ask)
-  local job
-  if not jobs.is_open(row) then
-    job = choice.job(row, { packages = self.packages(), by_digest = self.by_digest, rollouts = self.rollouts,
-      auto = self.auto })
+  if self:_fell_back(row) then
+    jobs.revert(row, now)
+    self:went(row, "reverted", now)
   end
+  if self:_overtaken(row) then
+    jobs.cancel(row, now)
+    row.text = ("reports %s, which is newer"):format(row.release)
+    self:went(row, "cancelled", now)
+    return nil
+  end
+  local job = choice.job(row, { packages = self.packages(), by_digest = self.by_digest, rollouts = self.rollouts,
+    auto = self.auto })
+  if jobs.is_open(row) and self:_supersedes(row, job) then jobs.begin(row, job, now) end
   local what = jobs.consider(row, job, dialects.generic(row.cloud), now)
   if what == "offer" then return self:_offer(row, now, ask) end
   if what then self:went(row, what, now) end
@@ -131,8 +177,9 @@ function Offers:taken(id)
   local row
   row, message, code = self.store:get(offer.cloud, offer.product, offer.device)
   if row == nil then return nil, message, code end
-  if not row or row.due ~= offer.due then return true end
-  row.due = nil
+  if not row or row.package ~= offer.package then return true end
+  row.offers = (row.offers or 0) + 1
+  if row.due == offer.due then row.due = nil end
   return self.store:put(row)
 end
 

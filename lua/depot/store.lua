@@ -18,7 +18,7 @@ Store.__index = Store
 
 local COLUMNS = {
   "cloud", "product", "device", "hash", "release", "other", "module", "package", "target", "kind", "state", "step",
-  "code", "text", "finished", "tries", "renewing", "renewals", "due", "heard", "changed",
+  "code", "text", "finished", "tries", "renewing", "renewals", "due", "heard", "changed", "offers",
 }
 
 local SCHEMA = [[
@@ -27,7 +27,7 @@ local SCHEMA = [[
     release TEXT, other TEXT, module TEXT,
     package TEXT, target TEXT, kind TEXT, state TEXT, step INTEGER, code INTEGER, text TEXT,
     finished INTEGER, tries INTEGER, renewing INTEGER, renewals INTEGER,
-    due INTEGER, heard INTEGER, changed INTEGER,
+    due INTEGER, heard INTEGER, changed INTEGER, offers INTEGER,
     PRIMARY KEY (cloud, product, device)) WITHOUT ROWID;
   CREATE INDEX device_due ON device (due) WHERE due IS NOT NULL;
   CREATE INDEX device_open ON device (changed) WHERE state = 'upgrading';
@@ -38,8 +38,13 @@ local SCHEMA = [[
     package TEXT PRIMARY KEY, target TEXT NOT NULL, cloud TEXT, product TEXT, device TEXT, time INTEGER NOT NULL);
   CREATE TABLE file (name TEXT PRIMARY KEY, tag TEXT NOT NULL, md5 TEXT NOT NULL);
   CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-  PRAGMA user_version = 1;
+  PRAGMA user_version = 2;
 ]]
+
+-- What a database of an earlier version lacks, by that version.
+local LATER = {
+  [1] = "ALTER TABLE device ADD COLUMN offers INTEGER; PRAGMA user_version = 2;",
+}
 
 local STATEMENTS = {
   get = "SELECT * FROM device WHERE cloud = ? AND product = ? AND device = ?",
@@ -55,6 +60,7 @@ local STATEMENTS = {
   roll_out = "INSERT INTO rollout (package, target, hash, cloud, product, source, made) VALUES (?, ?, ?, ?, ?, ?, ?)",
   end_rollout = "DELETE FROM rollout WHERE id = ?",
   verify = "INSERT OR REPLACE INTO verified VALUES (?, ?, ?, ?, ?, ?)",
+  unverify = "DELETE FROM verified WHERE package = ? AND cloud = ? AND product = ? AND device = ?",
   verified = "SELECT * FROM verified WHERE package = ?",
   file = "SELECT md5 FROM file WHERE name = ? AND tag = ?",
   put_file = "INSERT OR REPLACE INTO file VALUES (?, ?, ?)",
@@ -83,7 +89,9 @@ local function settle_schema(db, path)
   if not version then return nil, message, code end
   if version.user_version == 0 then
     ok, message, code = db:execute(SCHEMA)
-  elseif version.user_version > 1 then
+  elseif LATER[version.user_version] then
+    ok, message, code = db:execute(LATER[version.user_version])
+  elseif version.user_version > 2 then
     ok, message, code = nil, ("%s: written by a later moult"):format(path), "incompatible"
   end
   local done, why, word = db:execute(ok and "COMMIT" or "ROLLBACK")
@@ -210,6 +218,11 @@ end
 --- A device runs the package: it may go to others.
 function Store:verify(row, now)
   return self.statements.verify:run(row.package, row.target, row.cloud, row.product, row.device, now)
+end
+
+--- The device no longer runs the package: what it showed no longer holds.
+function Store:unverify(row)
+  return self.statements.unverify:run(row.package, row.cloud, row.product, row.device)
 end
 
 --- Whether a device has shown that the package works.

@@ -9,12 +9,15 @@ local jobs = require "depot.jobs"
 local M = {}
 
 -- Why a device gets no new job; nil: it gets one.
-local function obstacle(row, entry)
+local function obstacle(row, entry, packages, named)
   if not choice.fits(entry, row) then return "unlisted" end
   if jobs.has(row, entry.manifest.release) then return "current" end
+  local order = choice.order(packages, row, entry.manifest.release, entry.manifest.sequence)
+  if order == "newer" or order == "same" then return "newer" end
+  if not order and row.release and not named then return "unordered" end
   if row.package == entry.manifest.digest then
     if jobs.is_open(row) then return "open" end
-    if row.state == "failed" then return "failed" end
+    if jobs.is_lost(row) then return "failed" end
   elseif row.state == "upgrading" then
     return "busy"
   end
@@ -55,7 +58,7 @@ local function roll_out(context, entry, now)
 end
 
 local function assign(context, entry)
-  local counts = { started = 0, current = 0, open = 0, failed = 0, busy = 0, unlisted = 0 }
+  local counts = { started = 0, current = 0, open = 0, failed = 0, busy = 0, unlisted = 0, newer = 0, unordered = 0 }
   local now = base.now()
   local rows, message, code = base.devices(context, entry)
   if rows then
@@ -63,7 +66,7 @@ local function assign(context, entry)
   end
   if not rows then return nil, message, code end
   for _, row in ipairs(rows) do
-    local why = obstacle(row, entry)
+    local why = obstacle(row, entry, context.packages, context.opts.from)
     counts[why or "started"] = counts[why or "started"] + 1
     if not why then
       jobs.begin(row, { package = entry.manifest.digest, target = entry.manifest.release, kind = "batch" }, now)
@@ -83,6 +86,7 @@ end
 local WORDS = {
   { "current", "run it already" }, { "open", "have the job already" }, { "failed", "failed before (see retry)" },
   { "busy", "are upgrading to something else" }, { "unlisted", "are not on its list" },
+  { "newer", "run what is not older" }, { "unordered", "run a release that tells no order (see --from)" },
 }
 
 local function tell(context, entry, counts)

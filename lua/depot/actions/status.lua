@@ -41,7 +41,7 @@ local function summary(rows)
     local state = row.state or "without a job"
     counts[state] = (counts[state] or 0) + 1
   end
-  for _, state in ipairs { "pending", "upgrading", "succeeded", "failed", "cancelled", "without a job" } do
+  for _, state in ipairs { "pending", "upgrading", "succeeded", "failed", "reverted", "cancelled", "without a job" } do
     if counts[state] then parts[#parts + 1] = ("%d %s"):format(counts[state], state) end
   end
   return #parts > 0 and table.concat(parts, ", ") or "no devices"
