@@ -665,6 +665,24 @@ static void a_choice_that_cannot_be_noted_is_the_good_slot(void **state)
     close_file(sim, &config, boot);
 }
 
+static void a_broken_file_is_made_again(void **state)
+{
+    struct sim *sim = sim_new();
+    struct up_config config;
+    struct up_boot *boot = open_file(sim, &config);
+    struct up_record_view view[2];
+    struct up_error err;
+
+    (void)state;
+    sim_put_text(sim, "/state/boot.1", "nothing of ours");
+    must(up_boot_inspect(boot, view, &err), &err);
+    assert_string_equal(view[1].state, "broken");
+    must(up_boot_tend(boot, &err), &err);
+    must(up_boot_inspect(boot, view, &err), &err);
+    assert_string_equal(view[1].state, "whole");
+    close_file(sim, &config, boot);
+}
+
 /* The record has the longest path. */
 static void a_state_whose_path_is_too_long_is_refused(void **state)
 {
@@ -716,6 +734,7 @@ int main(void)
         cmocka_unit_test(the_played_loader_takes_the_first_that_may_start),
         cmocka_unit_test(a_choice_that_cannot_be_noted_is_the_good_slot),
         cmocka_unit_test(a_state_whose_path_is_too_long_is_refused),
+        cmocka_unit_test(a_broken_file_is_made_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -370,6 +370,20 @@ static void free_ends_a_running_child(void **state)
     assert_int_equal(kill(pid, 0), -1);
 }
 
+/* The end of a child wakes up, and is no order. */
+static void an_order_is_heard_behind_the_end_of_a_child(void **state)
+{
+    struct up_processes *p = up_processes_system();
+
+    (void)state;
+    assert_int_equal(p->ops->catch_signals(p), 0);
+    raise(SIGCHLD);
+    raise(SIGTERM);
+    assert_int_equal(p->ops->next_signal(p), SIGTERM);
+    assert_int_equal(p->ops->next_signal(p), 0);
+    p->ops->release_signals(p);
+}
+
 static void the_manager_hears_datagrams(void **state)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -436,6 +450,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_program_that_is_not_there_ends_by_itself, setup, teardown),
         cmocka_unit_test_setup_teardown(free_ends_a_running_child, setup, teardown),
         cmocka_unit_test(the_manager_hears_datagrams),
+        cmocka_unit_test(an_order_is_heard_behind_the_end_of_a_child),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

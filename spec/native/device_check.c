@@ -297,6 +297,18 @@ static const struct gate_case gate_cases[] = {
     {"accepts with space to the byte", space_to_the_byte, NULL, UP_OK},
 };
 
+/* Whoever reads the report sees these, open or closed. */
+static const char *const always_asked[] = {"project", "product_key", "hardware",
+                                           "floor",   "requires",    "quarantine"};
+
+static bool is_asked(const struct up_gate_report *r, const char *gate)
+{
+    for (unsigned n = 0; n < r->count; n++)
+        if (strcmp(r->line[n].gate, gate) == 0)
+            return true;
+    return false;
+}
+
 static void gates_open_and_close(void **state)
 {
     (void)state;
@@ -323,6 +335,9 @@ static void gates_open_and_close(void **state)
         rc = up_gates_ask(&report, &m, &f, &err);
         if (rc != c->code || (c->gate && !strstr(err.message, c->gate)))
             fail_msg("%s: code %d, message '%s'", c->what, rc, err.message);
+        for (size_t n = 0; n < sizeof always_asked / sizeof *always_asked; n++)
+            if (!is_asked(&report, always_asked[n]))
+                fail_msg("%s: gate %s was not asked", c->what, always_asked[n]);
         for (unsigned n = 0; n < report.count; n++)
             if (!report.line[n].open && strcmp(report.line[n].gate, c->gate ? c->gate : "") != 0)
                 fail_msg("%s: gate %s closed too: %s", c->what, report.line[n].gate, report.line[n].text);
@@ -727,6 +742,31 @@ static void a_board_that_runs_from_b_is_adopted_there(void **state)
     sim_free(made);
 }
 
+/* Another image in the slot that the loader says we were started from. */
+static void the_slot_that_runs_is_never_written_by_the_factory(void **state)
+{
+    static const struct world_plan on_a = {.name = "factory", .loader = WORLD_UBOOT};
+    struct sim *made = world_new(&on_uboot), *sim = world_new(&on_a);
+    struct world_log log = {0};
+    char *image, *left;
+    size_t len;
+
+    (void)state;
+    image = sim_get(made, SLOT_A, &len);
+    image[0] ^= 1;
+    sim_put(sim, SLOT_A, image, len, 0400);
+    sim_put_variable(sim, "BOOT_ORDER", "a");
+    sim_settle(sim);
+    world_live(sim, &on_a, true, &log);
+    assert_true(strstr(log.bad, "provision") != NULL);
+    left = sim_get(sim, SLOT_A, &len);
+    assert_memory_equal(left, image, len);
+    free(left);
+    free(image);
+    sim_free(sim);
+    sim_free(made);
+}
+
 static const struct world_plan factory = {.name = "factory"};
 
 /* The factory's root file system, which was written before we were: compared,
@@ -911,6 +951,7 @@ int main(void)
         cmocka_unit_test(a_device_in_the_making_is_what_it_is_in_memory),
         cmocka_unit_test(provision_has_to_know_what_runs),
         cmocka_unit_test(provisioning_goes_on_where_it_failed),
+        cmocka_unit_test(the_slot_that_runs_is_never_written_by_the_factory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -539,6 +539,46 @@ static void a_medium_that_lies_is_noticed(void **state)
     sim_free(sim);
 }
 
+static int write_nothing(struct up_storage *s, int file, const void *buf, size_t len, uint64_t offset)
+{
+    (void)s, (void)file, (void)buf, (void)len, (void)offset;
+    return 0;
+}
+
+/* What reads back is whole, and of an earlier write. */
+static void a_write_that_never_came_is_noticed(void **state)
+{
+    struct sim *sim = with_values(three, 2);
+    struct up_storage *s = sim_storage(sim);
+    const struct up_storage_ops *real = s->ops;
+    struct up_storage_ops ops = *real;
+    struct up_record r = on(sim);
+    struct up_error err;
+
+    (void)state;
+    ops.pwrite = write_nothing;
+    s->ops = &ops;
+    assert_int_equal(write_word(&r, "new", &err), UP_WRITE);
+    assert_non_null(strstr(err.message, "read back"));
+    s->ops = real;
+    sim_free(sim);
+}
+
+static void a_file_that_cannot_be_read_is_said(void **state)
+{
+    struct sim *sim = with_values(three, 2);
+    struct up_record r = on(sim);
+    struct up_record_view view[2];
+    struct up_error err;
+
+    (void)state;
+    sim_fail(sim, SIM_PREAD, 1, EIO, true);
+    assert_int_equal(up_record_inspect(&r, view, &err), 0);
+    assert_string_equal(view[0].state, "unreadable");
+    assert_string_equal(view[1].state, "unreadable");
+    sim_free(sim);
+}
+
 static void what_does_not_fit_is_refused(void **state)
 {
     struct sim *sim = with_values(three, 1);
@@ -600,6 +640,8 @@ int main(void)
         cmocka_unit_test(a_medium_that_lies_is_noticed),
         cmocka_unit_test(what_does_not_fit_is_refused),
         cmocka_unit_test(crc32c_has_its_check_value),
+        cmocka_unit_test(a_write_that_never_came_is_noticed),
+        cmocka_unit_test(a_file_that_cannot_be_read_is_said),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

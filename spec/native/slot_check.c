@@ -455,6 +455,23 @@ static void a_slot_that_cannot_be_opened_says_why(void **state)
     sim_free(sim);
 }
 
+static void a_sync_that_fails_is_said(void **state)
+{
+    (void)state;
+    for (size_t m = 0; m < MEDIA; m++) {
+        struct sim *sim = make(&media[m]);
+        uint8_t *data = content(9000, 4);
+        struct up_error err;
+
+        sim_fail(sim, SIM_SYNC, 1, EIO, true);
+        if (write_some(sim_storage(sim), data, 9000, 4096, 0, 9000, &err) == 0 &&
+            sim_calls(sim, SIM_SYNC) > 0)
+            fail_msg("%s: the failed sync was not noticed", media[m].name);
+        free(data);
+        sim_free(sim);
+    }
+}
+
 /* What an image before left beyond the end has to go. */
 static void a_longer_file_is_cut_or_the_sync_fails(void **state)
 {
@@ -1043,6 +1060,7 @@ int main(void)
         cmocka_unit_test(after_a_cut_anywhere_it_can_be_written_again),
         cmocka_unit_test(a_whole_slot_is_resumed_by_its_last_block),
         cmocka_unit_test(a_resumed_slot_has_no_torn_page_left),
+        cmocka_unit_test(a_sync_that_fails_is_said),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,6 +17,7 @@
 #include "blocks.h"
 #include "minisign.h"
 #include "package.h"
+#include "records.h"
 #include "source.h"
 #include "world.h"
 
@@ -203,6 +204,36 @@ static void the_confirmed_pair_stays_until_another_is(void **state)
     assert_string_equal(up_status_running(device)->release, release);
 }
 
+static void replace(char **setting, const char *value)
+{
+    free(*setting);
+    *setting = strdup(value);
+}
+
+static void the_records_are_told(void **state)
+{
+    struct up_records_view view[UP_RECORDS];
+    char far[5000];
+
+    (void)state;
+    assert_int_equal(up_records_inspect(view, storage, &config, &err), config.boot == UP_BOOT_FILE ? 2 : 1);
+    assert_string_equal(view[0].name, "journal");
+    assert_string_equal(view[0].file[0].state, "whole");
+    assert_string_equal(view[0].file[1].state, "whole");
+    replace(&config.journal_dir, "/elsewhere");
+    must(up_records_inspect(view, storage, &config, &err));
+    assert_non_null(strstr(view[0].file[1].path, "/elsewhere"));
+    memset(far, 'x', sizeof far - 1);
+    far[0] = '/';
+    far[sizeof far - 1] = '\0';
+    replace(&config.keys, far);
+    assert_true(up_records_inspect(view, storage, &config, &err) < 0);
+    replace(&config.keys, "/keys");
+    replace(&config.state, far);
+    config.boot = UP_BOOT_NONE;
+    assert_true(up_records_inspect(view, storage, &config, &err) < 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -210,6 +241,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(progress_that_cannot_be_told_says_why, set_up, tear_down),
         cmocka_unit_test_setup_teardown(progress_by_half_an_index_is_not_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_confirmed_pair_stays_until_another_is, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_records_are_told, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

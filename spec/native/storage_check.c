@@ -368,6 +368,21 @@ static void the_restart_command_is_run_and_judged(void **state)
     assert_true(errno == ENOENT || errno == ECANCELED); /* valgrind hears of it from the child only */
 }
 
+static void the_restart_command_starts_with_no_signal_blocked(void **state)
+{
+    struct up_storage *s = up_storage_system();
+    char *looks[] = {(char *)"grep", (char *)"-q", (char *)"^SigBlk:[[:space:]]*0*$",
+                     (char *)"/proc/self/status", NULL};
+    sigset_t some, before;
+
+    (void)state;
+    sigemptyset(&some);
+    sigaddset(&some, SIGUSR1);
+    assert_int_equal(sigprocmask(SIG_BLOCK, &some, &before), 0);
+    assert_int_equal(s->ops->restart(s, looks), 0);
+    assert_int_equal(sigprocmask(SIG_SETMASK, &before, NULL), 0);
+}
+
 static int run(const char *format, const char *one, const char *two)
 {
     char command[3 * PATH_MAX];
@@ -739,6 +754,7 @@ int main(void)
         cmocka_unit_test(removal_names_what_resists),
         cmocka_unit_test(a_file_that_cannot_be_closed_is_not_written),
         cmocka_unit_test(long_paths_are_refused),
+        cmocka_unit_test(the_restart_command_starts_with_no_signal_blocked),
         IN_DIRECTORY(a_directory_is_made_once),
     };
 

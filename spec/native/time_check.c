@@ -174,6 +174,19 @@ static void a_clock_that_runs_right_unasked_keeps_its_time(void **state)
     stand_free(&s);
 }
 
+/* To the second when it was built. */
+static void a_clock_at_the_build_is_a_clock(void **state)
+{
+    struct stand s;
+
+    (void)state;
+    stand_up(&s);
+    sim_set_now(s.sim, built(&s));
+    assert_int_equal(take(&s, FAR, 0), 0);
+    assert_int_equal(floor_of(&s), built(&s));
+    stand_free(&s);
+}
+
 /* 1970: a release moves the time, a year at most, and certificates stay judged
  * at what no release said. */
 static void a_clock_never_set_learns_in_bounded_steps(void **state)
@@ -371,6 +384,7 @@ int main(void)
         cmocka_unit_test(certificates_are_judged_at_what_was_proven),
         cmocka_unit_test(high_sequences_take_a_permit),
         cmocka_unit_test(the_factory_takes_no_high_sequence),
+        cmocka_unit_test(a_clock_at_the_build_is_a_clock),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
