@@ -149,6 +149,27 @@ describe("depot", function()
     assert.equal(read("packages/METER_1.0.2.upd"), get(query()).body)
   end)
 
+  it("keeps a package limited when its list goes, or cannot be read", function()
+    pack("METER_1.0.1.upd", 2, "1.0.1")
+    write("packages/METER_1.0.1.upd.devices", "866714040000001\n")
+    open()
+    assert.equal(200, get(query()).status)
+    os.remove(dir .. "/packages/METER_1.0.1.upd.devices")
+    served:look()
+    assert.equal(404, get(query()).status)
+    assert.equal(404, get(query { id = "866714040000002" }).status)
+    write("packages/METER_1.0.1.upd.devices", "866714040000001,Anna\n")
+    served:look()
+    assert.equal(404, get(query { id = "866714040000002" }).status)
+    assert.matches("line 1: several columns", changes[#changes], 1, true)
+    os.remove(dir .. "/packages/METER_1.0.1.upd.devices")
+    served:look()
+    assert.equal(404, get(query()).status)
+    write("packages/METER_1.0.1.upd.devices", "866714040000001\n")
+    served:look()
+    assert.equal(200, get(query()).status)
+  end)
+
   it("sees packages come, change and go", function()
     open()
     assert.equal(404, get(query()).status)
@@ -317,6 +338,15 @@ describe("depot", function()
     it("refuses a base that is no URL, and an address that is none", function()
       local env = { out = error, note = error }
       assert.equal("usage", select(3, verb.run({ positional = { dir }, opts = { url = "cdn" } }, env)))
+      for _, url in ipairs { "https://h/ota?x=1", "https://h/#a", "https://u:p@h/", "http://h:0", "http://h:99999",
+        "http:///x", "ftp://h", "http://?x" } do
+        local _, message, code = verb.run({ positional = { dir .. "/absent" }, opts = { url = url } }, env)
+        assert.equal("usage", code, url)
+        assert.matches(url, message, 1, true)
+      end
+      for _, url in ipairs { "https://h.example/ota", "http://[::1]:8080", "http://h:1/" } do
+        assert.equal("missing", select(3, verb.run({ positional = { dir .. "/absent" }, opts = { url = url } }, env)))
+      end
       assert.equal("usage", select(3, verb.run({ positional = { dir }, opts = { listen = "8080" } }, env)))
       assert.equal("missing", select(3, verb.run({ positional = { dir .. "/absent" }, opts = {} }, env)))
     end)

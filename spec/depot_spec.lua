@@ -385,7 +385,35 @@ end)
 describe("depot.catalog.parse_devices", function()
   it("takes one id a line and leaves comments out", function()
     assert.same({ ["1"] = true, ["2"] = true, ["a b"] = true },
-      catalog.parse_devices("# field test\n1\r\n\n  2  # Anna's\n#3\na b"))
-    assert.same({}, catalog.parse_devices(""))
+      (catalog.parse_devices "# field test\n1\r\n\n  2  # Anna's\n#3\na b"))
+    assert.same({}, (catalog.parse_devices ""))
   end)
+
+  local read = {
+    { "a byte order mark", "\239\187\1911\r\n2\r\n", 2 },
+    { "old line ends", "1\r2\r", 2 },
+    { "quotes around ids", '"1"\n"2"\n', 2 },
+    { "an id twice", "1\n2\n1\n", 2 },
+  }
+  for _, case in ipairs(read) do
+    it("reads " .. case[1], function()
+      local devices, count = catalog.parse_devices(case[2])
+      assert.same({ ["1"] = true, ["2"] = true }, devices)
+      assert.equal(case[3], count)
+    end)
+  end
+
+  local refused = {
+    { "columns", "1\n2,Anna\n", "line 2: several columns" },
+    { "columns of other spreadsheets", "# a\n\n1;x\n", "line 3: several columns" },
+    { "half a quote", '"1\n', "line 1: a quote" },
+    { "UTF-16", "1\0\n\0", "line 1: a control character" },
+  }
+  for _, case in ipairs(refused) do
+    it("refuses " .. case[1] .. " by line", function()
+      local devices, message = catalog.parse_devices(case[2])
+      assert.is_nil(devices)
+      assert.matches(case[3], message, 1, true)
+    end)
+  end
 end)

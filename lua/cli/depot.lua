@@ -18,7 +18,8 @@ M.verb = {
 Answers Luat's query at /api/site/firmware_upgrade and serves each package at /NAME; / lists them. Prints
 `listening on http://HOST:PORT` when ready, then a line a request, until it is told to stop. Packages may be
 copied in and taken away meanwhile; what no key verifies is not offered. A file NAME.upd.devices beside a
-package limits it to the device ids in it, one a line.
+package limits it to the device ids in it, one a line; a list that cannot be read, or is taken away while the depot
+runs, leaves the package to nobody. Copy the list in first.
 
 With --mqtt it is also the cloud of devices that speak Aliyun's or Tencent's dialect on that broker. A package
 belongs to the product whose key hashes to its product_key. A device that reports an older release is offered the

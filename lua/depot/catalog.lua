@@ -48,18 +48,32 @@ local function read_manifest(natives, path, keys)
   return manifest or nil, message, code
 end
 
---- The ids in a .devices file: one a line, "#" begins a comment.
+-- What a line of a .devices file cannot be: more would be read into it than it says.
+local function fault_of(id)
+  if id:find "[%z\1-\31\127]" then return "a control character (is the file UTF-16?)" end
+  if id:find "[,;]" then return "several columns; one id a line is expected" end
+  if id:find '"' then return "a quote that does not enclose the id" end
+end
+
+--- The ids in a .devices file: one a line, "#" begins a comment. A byte order mark, line ends of any kind and quotes
+-- around an id are what spreadsheets and editors add.
 -- @tparam string text
 -- @treturn table {id = true}
+-- @treturn integer how many; or nil, message naming the line
 function M.parse_devices(text)
-  local devices = {}
-  for line in text:gmatch("[^\r\n]+") do
+  local devices, count, number = {}, 0, 0
+  text = text:gsub("^\239\187\191", ""):gsub("\r\n", "\n"):gsub("\r", "\n")
+  for line in (text .. "\n"):gmatch("(.-)\n") do
+    number = number + 1
     local id = line:gsub("#.*", ""):match("^%s*(.-)%s*$")
-    if id ~= "" then
-      devices[id] = true
+    id = id:match('^"([^"]*)"$') or id
+    local fault = fault_of(id)
+    if fault then return nil, ("line %d: %s"):format(number, fault) end
+    if id ~= "" and not devices[id] then
+      devices[id], count = true, count + 1
     end
   end
-  return devices
+  return devices, count
 end
 
 local function read_devices(path)
@@ -129,10 +143,13 @@ function Catalog:_load(name, found, list, keys)
   local message, code
   entry.manifest, message, code = read_manifest(self.natives, entry.path, keys)
   if entry.manifest and list then
-    entry.devices, message = read_devices(entry.path .. ".devices")
-    if not entry.devices then
+    local count
+    entry.devices, count = read_devices(entry.path .. ".devices")
+    if entry.devices then
+      entry.listed = count
+    else
       -- Better for nobody than for those it was kept from.
-      entry.manifest, code = nil, "write"
+      entry.manifest, message, code = nil, ("%s.devices: %s"):format(name, count), "corrupt"
     end
   end
   if not entry.manifest then
@@ -143,7 +160,7 @@ end
 
 --- Look at the folder and read what changed.
 -- @treturn {table,...} names of what changed: {name, change = "added"|"changed"|"skipped"|"removed", reason,
---   warning}, sorted;
+--   warning, listed = how many devices it is limited to}, sorted;
 --   or nil, message, code when the folder cannot be read: the catalog stays as it was
 function Catalog:refresh()
   local listing, message, code = self.natives.folder.list(self.dir)
@@ -167,8 +184,11 @@ function Catalog:refresh()
         known[name] = before
       else
         local entry = self:_load(name, found, list, keys)
+        -- A list that goes leaves its package limited, to nobody: else it would reach all that the list kept out.
+        entry.limited = list ~= nil or before ~= nil and before.entry.limited or nil
+        if entry.limited and not list then entry.devices, entry.listed = {}, 0 end
         known[name] = { mark = mark, entry = entry }
-        changes[#changes + 1] = { name = name, reason = entry.reason,
+        changes[#changes + 1] = { name = name, reason = entry.reason, listed = entry.listed,
           change = entry.reason and "skipped" or before and not before.entry.reason and "changed" or "added" }
       end
     end

@@ -23,7 +23,8 @@ end
 
 local function on_change(env)
   return function(change)
-    env.note(("%s: %s%s"):format(change.name, change.change, change.reason and ": " .. change.reason or ""))
+    env.note(("%s: %s%s%s"):format(change.name, change.change, change.reason and ": " .. change.reason or "",
+      change.listed and (", for %d listed devices"):format(change.listed) or ""))
     if change.warning then env.note(("%s: warning: %s"):format(change.name, change.warning)) end
   end
 end
@@ -114,11 +115,24 @@ local function check_base(opts)
   return true
 end
 
+-- Links are made by adding a name to the base: what comes after the path would swallow it.
+local function fault_of_url(url)
+  if not url:find "^https?://[^/?#%s%c]+[^%s%c]*$" then return "expected http:// or https:// and a host" end
+  if url:find "[?#]" then return "a base has no query and no fragment" end
+  local host = url:match "^https?://([^/]+)"
+  if host:find "@" then return "a base holds no user or password" end
+  local port = host:match ":([^:%]]*)$"
+  if port and not (port:find "^%d%d?%d?%d?%d?$" and tonumber(port) >= 1 and tonumber(port) <= 65535) then
+    return "the port is a number from 1 to 65535"
+  end
+end
+
 -- What the options say, checked; or nil, message, code.
 local function settings(opts)
   local url = opts.url
-  if url and not url:find "^https?://[^%s%c]+$" then
-    return nil, ("--url %s: expected http:// or https:// and a host"):format(url), "usage"
+  local fault = url and fault_of_url(url)
+  if fault then
+    return nil, ("--url %s: %s"):format(url, fault), "usage"
   end
   for name, least in pairs { expiry = 1, pace = 1, settle = 0 } do
     local ok, message, code = M.number_of(opts, name, least)
