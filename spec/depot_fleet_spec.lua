@@ -365,6 +365,19 @@ describe("depot.fleet", function()
     other:close()
   end)
 
+  it("says once that a device cannot be heard whose name cannot be", function()
+    for _ = 1, 2 do
+      for _, name in ipairs { "dev 06", "\xE8\xAE\xBE05", "d\27[2J" } do report("1.0.0", name) end
+      step()
+    end
+    local lines = {}
+    for _, event in ipairs(told) do
+      if event.kind == "unheard" then lines[#lines + 1] = event.text:match "^aliyun pk/(.-): a name has" end
+    end
+    assert.same({ "dev 06", "\\xE8\\xAE\\xBE05", "d\\x1B[2J" }, lines)
+    assert.same({}, sent())
+  end)
+
   -- The second time round.
   local function round(release, device)
     report(release, device)

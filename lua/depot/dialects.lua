@@ -26,6 +26,12 @@ local function is_name(text)
   return #text <= NAME_MAX and not text:find("[^\33-\126]")
 end
 
+-- A stranger's name for the log.
+local function shown(text)
+  local cut = text:sub(1, 2 * NAME_MAX):gsub("[^\32-\126]", function(c) return ("\\x%02X"):format(c:byte()) end)
+  return cut
+end
+
 local clouds = {}
 
 clouds.aliyun = {
@@ -47,11 +53,16 @@ clouds.tencent = {
 
 --- Which device a topic is about.
 -- @treturn table|nil {cloud, product, device, topic = kind of it}; nil when it is none that devices talk on
+-- @treturn string|nil with nil, when a device talks whose name cannot be: what to say of it
 function M.place(topic)
   for cloud, dialect in pairs { aliyun = aliyun, tencent = tencent } do
     local kind, product, device = dialect.parse_topic(topic)
-    if kind and clouds[cloud].heard[kind] and is_name(product) and is_name(device) then
-      return { cloud = cloud, product = product, device = device, topic = kind }
+    if kind and clouds[cloud].heard[kind] then
+      if is_name(product) and is_name(device) then
+        return { cloud = cloud, product = product, device = device, topic = kind }
+      end
+      return nil, ("%s %s/%s: a name has 1 to 64 printable ASCII characters and no blank"):format(cloud,
+        shown(product), shown(device))
     end
   end
 end

@@ -33,6 +33,8 @@ local PAUSE = 1000        -- after the store has failed
 local SILENT = 24 * 3600 * 1000 -- an upgrade without a word for this long has failed
 local AT_ONCE = 500       -- messages a step, at most
 
+local UNHEARD = 100       -- devices whose names cannot be that are told of
+
 local LIMITS = { depth = 8, size = 16384 }
 
 --- @tparam table parts mqtt (update.native.mqtt client), store, digests, json, sha256 (text -> hex), packages
@@ -46,7 +48,7 @@ function M.new(parts, options)
     mqtt = parts.mqtt, store = parts.store, digests = parts.digests, json = parts.json, sha256 = parts.sha256,
     now = parts.now, on_event = parts.on_event, settle = options.settle or jobs.SETTLE,
     connected = false, granted = 0, next_look = 0, next_sweep = parts.now() + SWEEP,
-    batch = {}, backlog = {}, resume_at = 0,
+    batch = {}, backlog = {}, resume_at = 0, unheard = {}, unheard_count = 0,
   }, Fleet)
   self.offers = offers.new({
     mqtt = parts.mqtt, store = parts.store, digests = parts.digests, json = parts.json, packages = parts.packages,
@@ -91,10 +93,21 @@ local function fresh(place, sha256)
   return { cloud = place.cloud, product = place.product, device = place.device, hash = sha256(place.product) }
 end
 
+-- Say once of each device that it cannot be heard, as far as they can be kept in mind.
+function Fleet:_unheard(text)
+  if self.unheard[text] or self.unheard_count >= UNHEARD then return end
+  self.unheard[text], self.unheard_count = true, self.unheard_count + 1
+  self.on_event { kind = "unheard", text = text }
+end
+
 -- Do what a message asks for: true, also when it means nothing; nil, message, code when the store fails.
 function Fleet:_hear(message, now)
-  local place = not message.retain and dialects.place(message.topic)
-  if not place then return true end
+  if message.retain then return true end
+  local place, unnamed = dialects.place(message.topic)
+  if not place then
+    if unnamed then self:_unheard(unnamed) end
+    return true
+  end
   local object, why = self.json.decode(message.payload, LIMITS)
   local event
   if object ~= nil then
