@@ -55,5 +55,14 @@ list("unpack:end_archive", "if (u->storage->ops->sync_dir(u->storage, u->dir) < 
   "a tree that lost its names is found before it starts, and made again")
 list("storage:parent_of", "while (len > 1 && path[len - 1] == '/')", "while (len >= 1 && path[len - 1] == '/')",
   "of the root alone, which nobody writes")
+list("supervisor_lines:hear_agent", 'up_notify_send(&s->notify, "WATCHDOG=1");', ";",
+  "spec/run_spec.lua hears it, by the whole program")
+list("provision:make_room",
+  'up_storage_make_dir(d->storage, up_device_path(d, "script", path, sizeof path), 0755, err) < 0 ||',
+  '(up_storage_make_dir(d->storage, up_device_path(d, "script", path, sizeof path), 0755, err) < 0 && false) ||',
+  "the extraction that follows makes the folder, or fails at the same")
+list("device_script:begin_mending", 'up_generation_path(mended, dir, c->generation, ".mend", err) < 0)',
+  '(up_generation_path(mended, dir, c->generation, ".mend", err) < 0 && false))',
+  "a state with so long a path is refused as it is opened")
 
 return listed
