@@ -84,7 +84,8 @@ void up_tell_trouble(struct up_supervisor *s)
     }
 }
 
-/* The script that runs is not, or not as it was counted, what is to run. */
+/* The script that runs is not, or not as it was counted, what is to run; or the
+ * same script is on trial now, with another core, and nobody has begun that. */
 static void change_script(struct up_supervisor *s, bool uncounted)
 {
     char dir[UP_SAID_SIZE];
@@ -99,7 +100,7 @@ static void change_script(struct up_supervisor *s, bool uncounted)
 void up_look_after_trouble(struct up_supervisor *s)
 {
     enum up_start_action action = UP_START_RUN;
-    bool uncounted = !s->device || up_script_uncounted(s);
+    bool uncounted = !s->device || up_script_uncounted(s) || up_supervisor_phase(s) != UP_TRIAL;
     struct up_error err;
 
     if (s->retry_at == 0 || s->leave != UP_LEAVE_NOT || s->restart_at > 0 ||
