@@ -144,6 +144,7 @@ function on.message(self, event)
   local meaning
   if object ~= nil then meaning, message = self.dialect.decode(kind, object, self.cloud.module) end
   if not meaning then return self:log("a message is not usable: %s", message) end
+  if meaning.why then self:log("%s", meaning.why) end
   act(self, meaning, event.retain)
 end
 

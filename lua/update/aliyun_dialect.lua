@@ -109,7 +109,8 @@ end
 -- @tparam any object decoded JSON
 -- @tparam[opt] string module of the device
 -- @treturn table|nil {kind = "offer", offer = {version, url, size, md5, sha256, id, extra}}, {kind = "nothing"}
---   nothing to be had, {kind = "other"} what is none of our business, our own echo for instance | nil, message, code
+--   nothing to be had, {kind = "other"} what is none of our business, our own echo for instance, with
+--   why when the owner should know | nil, message, code
 function M.decode(kind, object, module)
   if type(object) ~= "table" then return nil, "a message that is no object", "corrupt" end
   local data = object.data
@@ -121,7 +122,11 @@ function M.decode(kind, object, module)
     return nil, "an offer without a url", "corrupt"
   end
   local wanted = type(data.module) == "string" and data.module ~= "" and data.module or "default"
-  if wanted ~= (module or "default") then return { kind = "other" } end
+  if wanted ~= (module or "default") then
+    local shown = wanted:sub(1, 64):gsub("[^\32-\126]", "?")
+    return { kind = "other", why = ("an offer for module %s passed over: this device is module %s"):format(shown,
+      module or "default") }
+  end
   local offer = { version = fields.version(data.version), url = fields.url(data.url), size = fields.size(data.size),
     id = id_of(object), extra = type(data.extData) == "table" and data.extData or nil }
   for _, name in ipairs { "version", "url", "size" } do
