@@ -185,6 +185,13 @@ static int m_execute(lua_State *L)
     return 1;
 }
 
+/* db:changing() -> whether a transaction is open: SQLite ends one by itself when the disk is full */
+static int m_changing(lua_State *L)
+{
+    lua_pushboolean(L, !sqlite3_get_autocommit(check_open(L)));
+    return 1;
+}
+
 /* db:prepare(sql) -> statement | nil, message, code; one statement, with ? where values go */
 static int m_prepare(lua_State *L)
 {
@@ -371,9 +378,7 @@ static const luaL_Reg metamethods[] = {
 };
 
 static const luaL_Reg methods[] = {
-    {"execute", m_execute},
-    {"prepare", m_prepare},
-    {"close", m_close},
+    {"execute", m_execute}, {"changing", m_changing}, {"prepare", m_prepare}, {"close", m_close},
     {NULL, NULL},
 };
 

@@ -16,6 +16,7 @@
 #include "http_answer.h"
 #include "http_listen.h"
 #include "httpd_private.h"
+#include "printable.h"
 #include "storage.h"
 
 #define CHECK_MS 1000 /* between two looks at the files under way */
@@ -245,6 +246,7 @@ int up_httpd_reply_file(struct up_httpd *h, uint64_t id, const char *path, const
 int up_httpd_finished(struct up_httpd *h, struct up_httpd_event *out)
 {
     struct request *r = h->ended.first;
+    char *path;
 
     up_httpd_free_request(h->shown);
     h->shown = r;
@@ -252,9 +254,8 @@ int up_httpd_finished(struct up_httpd *h, struct up_httpd_event *out)
         return UP_AGAIN;
     up_httpd_take_out(&h->ended, r);
     h->ended_count--;
-    for (char *p = (char *)r->public.path; *p; p++)
-        if ((unsigned char)*p < 0x20 || *p == 0x7f)
-            *p = '?';
+    path = (char *)r->public.path;
+    path[up_printable(path, strlen(path))] = '\0';
     *out = (struct up_httpd_event){.id = r->public.id,
                                    .method = r->method,
                                    .path = r->public.path,

@@ -50,7 +50,7 @@ struct up_httpd_request {
 struct up_httpd_event {
     uint64_t id;
     const char *method, *path,
-        *client;     /* path as in the request; without query; control characters are '?' */
+        *client;     /* path as in the request; without query; made printable (printable.h) */
     unsigned status; /* 0: gone before it was answered */
     bool complete;   /* the whole answer was handed to the system */
     uint64_t bytes;  /* of the body; when not complete, what the client acknowledged, head included;

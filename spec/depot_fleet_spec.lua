@@ -1,6 +1,7 @@
 -- The depot as a cloud, with a client of the broker that only pretends: what is
 -- said, what is written down, and what happens when either goes wrong.
 
+local depot_mqtt = require "depot.mqtt"
 local fleet = require "depot.fleet"
 local lock = require "depot.lock"
 local natives = require "update.natives"
@@ -467,6 +468,18 @@ describe("depot.fleet", function()
   end)
 end)
 
+describe("depot.mqtt.clock", function()
+  it("follows a system's clock that is set forward, and goes on when it is set back", function()
+    local up, wall = 5, 1000
+    local now = depot_mqtt.clock(function() return up end, function() return wall end)
+    assert.equal(1000000, now())
+    up, wall = 6, 4601
+    assert.equal(4601000, now())
+    up, wall = 8, 1003
+    assert.equal(4603000, now())
+  end)
+end)
+
 describe("depot.store", function()
   local dir
 
@@ -538,6 +551,19 @@ describe("depot.store", function()
     s = assert(store.open(natives, dir))
     assert(s:put { cloud = "aliyun", product = "p", device = "d", hash = "h", offers = 3 })
     assert.equal(3, s:get("aliyun", "p", "d").offers)
+    s:close()
+  end)
+
+  it("goes on when SQLite has ended the transaction by itself, as on a full disk", function()
+    local s = assert(store.open(natives, dir))
+    assert(s:change())
+    assert.is_true(s.db:changing())
+    assert(s.db:execute "ROLLBACK")
+    s:abandon()
+    assert(s:change())
+    assert(s:put { cloud = "aliyun", product = "p", device = "d", hash = "h" })
+    assert(s:commit())
+    assert.equal("h", s:get("aliyun", "p", "d").hash)
     s:close()
   end)
 

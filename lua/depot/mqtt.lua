@@ -25,10 +25,17 @@ local function random()
   return (file:read(32):gsub(".", function(c) return ("%02x"):format(c:byte()) end))
 end
 
--- Milliseconds since 1970 that never go back while the process lives.
-local function clock(natives)
-  local base = os.time() - natives.loop.now()
-  return function() return math.floor((base + natives.loop.now()) * 1000) end
+--- Milliseconds since 1970 that never go back, and that go on when the system's clock is set back.
+-- A clock that is set forward is followed: the actions of other processes make jobs due by the system's clock.
+-- @tparam function monotonic -> seconds
+-- @tparam function wall -> whole seconds since 1970
+-- @treturn function -> ms
+function M.clock(monotonic, wall)
+  local base = wall() - monotonic()
+  return function()
+    base = math.max(base, wall() - monotonic())
+    return math.floor((base + monotonic()) * 1000)
+  end
 end
 
 -- Closes what was opened, in turn, when a later piece fails.
@@ -69,7 +76,7 @@ function M.open(natives, options)
   client, message, code = keep(open_client(natives, options.mqtt, secret))
   if not client then return undo(opened, message, code) end
 
-  local hmac, now = natives.digest.hmac, clock(natives)
+  local hmac, now = natives.digest.hmac, M.clock(natives.loop.now, os.time)
   kept:hasten(now() + 60000)
   local began
   began, message, code = kept:set_running(true)

@@ -140,7 +140,8 @@ end
 
 --- Take back what was changed since the last commit.
 function Store:abandon()
-  if self.changing then self.db:execute "ROLLBACK" end
+  -- On a full disk SQLite has rolled back already.
+  if self.changing and self.db:changing() then self.db:execute "ROLLBACK" end
   self.changing = false
 end
 

@@ -74,6 +74,18 @@ describe("httpd", function()
     server:close()
   end)
 
+  it("shows a path without what drives a terminal or is no UTF-8", function()
+    function handle(request) assert(server:reply(request.id, 404)) end
+    for _, odd in ipairs { "%c2%9b", "%e2%80%ae", "%e2%80%a8", "%ff" } do
+      get("/a" .. odd .. "b")
+      for _ = 1, 1000 do
+        if #events > 0 then break end
+        step()
+      end
+      assert.equal("/a?b", table.remove(events).path)
+    end
+  end)
+
   describe("answers Range", function()
     -- text, status, first byte, number of bytes
     local cases = {
