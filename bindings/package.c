@@ -104,6 +104,13 @@ static int m_manifest(lua_State *L)
     return 1;
 }
 
+/* package:offset() -> bytes of the file that came so far */
+static int m_offset(lua_State *L)
+{
+    lua_pushinteger(L, (lua_Integer)up_package_offset(up_check_package(L, 1)));
+    return 1;
+}
+
 /* package:layout() -> {size, head_size, manifest_size, signature_size} in
  * bytes | nil before the signature is verified */
 static int m_layout(lua_State *L)
@@ -142,7 +149,8 @@ static const luaL_Reg metamethods[] = {
 };
 
 static const luaL_Reg methods[] = {
-    {"step", m_step}, {"manifest", m_manifest}, {"layout", m_layout}, {"close", m_close}, {NULL, NULL},
+    {"step", m_step},     {"offset", m_offset}, {"manifest", m_manifest},
+    {"layout", m_layout}, {"close", m_close},   {NULL, NULL},
 };
 
 static const luaL_Reg functions[] = {

@@ -81,6 +81,11 @@ void up_package_free(struct up_package *p)
     free(p);
 }
 
+uint64_t up_package_offset(const struct up_package *p)
+{
+    return p->offset + p->have;
+}
+
 int up_package_has_manifest(const struct up_package *p)
 {
     return p->has_manifest;

@@ -46,6 +46,8 @@ int up_package_open(struct up_package **out, struct up_source *source, struct up
  */
 int up_package_step(struct up_package *p, struct up_error *err);
 
+/* Bytes of the file that came so far. After a failure of the source step() may be called again. */
+uint64_t up_package_offset(const struct up_package *p);
 /* 1 once the manifest is verified, which is before the indexes are read. */
 int up_package_has_manifest(const struct up_package *p);
 const struct up_manifest *up_package_manifest(const struct up_package *p);

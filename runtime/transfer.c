@@ -31,6 +31,7 @@ uint64_t up_transfer_before(const struct up_transfer *t, unsigned n)
 void up_transfer_progress(const struct up_transfer *t, struct up_transfer_progress *out)
 {
     *out = t->progress;
+    out->done += t->filled;
     out->part = t->manifest->part[t->at_part < t->manifest->part_count ? t->at_part : 0].kind;
 }
 
@@ -95,6 +96,7 @@ static int compare(struct up_transfer *t, uint64_t end, struct up_error *err)
 /* The stored bytes of a block: 0 when complete. */
 static int fill(struct up_transfer *t, const struct up_block *block, struct up_error *err)
 {
+    up_transfer_resume(t, block);
     while (t->filled < block->stored) {
         uint64_t from = t->offset + t->filled;
         long r;
@@ -214,6 +216,7 @@ static int block_done(struct up_transfer *t, const struct up_block *block, struc
     struct up_transfer_part *p = &t->part[t->at_part];
 
     up_inventory_set(p->in_place, t->at_block, true);
+    up_transfer_forget(t);
     up_transfer_written(t, block);
     t->progress.done += block->stored;
     t->unhinted += block->length;
@@ -243,6 +246,7 @@ static int take_block(struct up_transfer *t, const struct up_block *block, struc
     }
     if (rc == UP_CORRUPT) {
         t->progress.wasted += block->stored;
+        up_transfer_forget(t);
         if (t->second_try)
             return rc;
         t->second_try = true;

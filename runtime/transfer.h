@@ -53,7 +53,7 @@ int up_transfer_step(struct up_transfer *t, struct up_error *err);
 
 struct up_transfer_progress {
     enum up_part_kind part;
-    uint64_t done, total; /* stored bytes in place, of all parts */
+    uint64_t done, total; /* stored bytes in place, and those of a block under way, of all parts */
     uint64_t reused;      /* of them, in place at open or found elsewhere on the device */
     uint64_t wasted;      /* stored bytes received for blocks that were wrong */
 };

@@ -160,6 +160,7 @@ static int allocate(struct up_transfer *t, struct up_error *err)
     for (unsigned i = 0; i < t->manifest->part_count; i++)
         if (t->manifest->part[i].block_size > size)
             size = t->manifest->part[i].block_size;
+    t->room = size;
     t->stored = malloc(size);
     t->decoded = malloc(size);
     if (!t->stored || !t->decoded)
@@ -211,6 +212,7 @@ void up_transfer_close(struct up_transfer *t)
 
     if (!t)
         return;
+    up_transfer_keep(t);
     /* What is verified stays, also when the source failed. */
     if (t->held_back)
         up_slot_flush(t->part[t->at_part].target, &ignored);

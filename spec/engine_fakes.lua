@@ -62,7 +62,8 @@ function M.new(o)
         local one = o.manifests and next_of(o.manifests) or manifest
         return {
           step = function() return give(next_of(head)) end,
-          manifest = function() return one end,
+          manifest = function() return not o.unverified and one or nil end,
+          offset = function() return o.offsets and table.remove(o.offsets, 1) or 0 end,
           layout = function() return { size = 5000 } end,
           close = function() log("close package") end,
         }

@@ -282,6 +282,21 @@ describe("update.engine", function()
       assert.equal("close package", f.log[#f.log])
     end)
 
+    it("goes on within a verified head as long as more of it comes", function()
+      local e, f = make { head = { fail "network", fail "network", true }, offsets = { 1000, 2000 } }
+      assert(e:install(where()))
+      assert.same({ URL, "package in spool", "wait 1.0", "wait 1.0", "gates" }, table.move(f.log, 1, 5, 1, {}))
+    end)
+
+    it("begins the head anew when no more of it came, or nobody signed it yet", function()
+      local e, f = make { head = { fail "network", fail "network", true }, offsets = { 1000, 1000 } }
+      assert(e:install(where()))
+      assert.same({ "wait 1.0", "close package" }, table.move(f.log, 3, 4, 1, {}))
+      e, f = make { unverified = true, head = { fail "network" }, offsets = { 1000 }, tries = 1 }
+      assert.equal("network", select(3, e:install(where())))
+      assert.equal("close package", f.log[3])
+    end)
+
     it("waits at most five minutes, with jitter down to half", function()
       assert.same({ 300, 150, 0.5, 1 }, { persist.pause(30, 1), persist.pause(30, 0), persist.pause(1, 0),
         persist.pause(1, 1) })

@@ -101,6 +101,16 @@ function Engine:close(where, head)
   self:close_source(where, head)
 end
 
+-- A link that broke off in a verified head, further on than the last time: what
+-- came is kept, and the same package goes on where it was after a pause.
+function Engine:goes_on(head, code)
+  local at = code == "network" and not self.cancelled and head.package:manifest() and head.package:offset() or 0
+  if at <= (head.at or 0) then return false end
+  head.at = at
+  self.tasks:await(self.resting, persist.pause(1, self.random()))
+  return true
+end
+
 -- One attempt at the head: {source, package, manifest, offer}, or nil,
 -- message, code, {answer}: see update.persist.
 function Engine:read_head(where, spool)
@@ -112,8 +122,11 @@ function Engine:read_head(where, spool)
   while head.package do
     ok, message, code = head.package:step()
     self:look_at_date(head)
-    if ok or code ~= "again" then break end
-    self.tasks:idle()
+    if code == "again" then
+      self.tasks:idle()
+    elseif ok or not self:goes_on(head, code) then
+      break
+    end
   end
   if not ok then
     local answer = head.source.answer and head.source:answer() or nil

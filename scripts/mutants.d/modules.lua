@@ -36,7 +36,7 @@ M.checks = {
   device_source = { "device", "delta_install" },
   transfer = { "reuse", "slot", "device", "delta_install" },
   transfer_open = { "reuse", "slot", "device", "delta_install" },
-  transfer_reuse = { "reuse", "delta_install" },
+  transfer_reuse = { "reuse", "delta_install" }, transfer_unfinished = { "install" },
   reuse = { "reuse", "delta_install" },
   blocks = { "seal", "reuse", "slot", "device", "delta_install" },
   seal = { "seal", "reuse", "device" },

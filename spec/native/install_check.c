@@ -91,6 +91,37 @@ static void begin(struct stand *s)
         fail_msg("%s", s->err.message);
 }
 
+/* A link that dies after so many bytes. It gives what the file gives, and counts. */
+struct dying {
+    struct up_source base;
+    struct up_source *file;
+    uint64_t each, left, given;
+};
+
+static long dying_read(struct up_source *source, uint64_t offset, void *buf, size_t len, struct up_error *err)
+{
+    struct dying *d = (struct dying *)source;
+    long n;
+
+    if (d->left == 0)
+        return up_fail(err, UP_NETWORK, "link: died");
+    n = d->file->ops->read(d->file, offset, buf, len < d->left ? len : (size_t)d->left, err);
+    if (n > 0) {
+        d->left -= (uint64_t)n;
+        d->given += (uint64_t)n;
+    }
+    return n;
+}
+
+static const struct up_source_ops dying_ops = {.read = dying_read};
+
+static struct dying dying(const struct stand *s, uint64_t each)
+{
+    return (struct dying){.base = {.ops = &dying_ops, .size = s->source->size, .remote = true},
+                          .file = s->source,
+                          .each = each};
+}
+
 static int transfer(struct stand *s)
 {
     struct up_transfer *transfer;
@@ -113,6 +144,78 @@ static int finish(struct stand *s)
         rc = up_device_finish(s->device, up_package_manifest(s->package), &s->err);
     while (rc == UP_AGAIN);
     return rc;
+}
+
+static int transfer_from(struct stand *s, struct up_source *source, uint64_t *done)
+{
+    struct up_transfer *transfer;
+    struct up_transfer_progress progress;
+    int rc = up_transfer_open(&transfer, s->device, s->package, source, &s->err);
+
+    if (rc < 0)
+        return rc;
+    do
+        rc = up_transfer_step(transfer, &s->err);
+    while (rc == 1);
+    up_transfer_progress(transfer, &progress);
+    *done = progress.done;
+    up_transfer_close(transfer);
+    return rc;
+}
+
+/* Each transfer is a new one, as after a restart: nothing but the spool is carried over. */
+static void a_link_that_dies_within_every_block_gets_through(void **state)
+{
+    struct up_fixture f = {.script_files = 60};
+    struct stand s;
+    struct dying link;
+    uint64_t done = 0, before = 0, turns = 0;
+    int rc;
+
+    (void)state;
+    stand_up(&s);
+    put_package(&s, f);
+    begin(&s);
+    link = dying(&s, 1800);
+    do {
+        link.left = link.each;
+        before = done;
+        rc = transfer_from(&s, &link.base, &done);
+        turns++;
+        assert_true(rc == 0 || (rc == UP_NETWORK && done >= before && turns < 1000));
+    } while (rc < 0);
+    /* The header before the blocks is compared each time. */
+    assert_true(turns > 1 && link.given <= up_package_layout(s.package)->size + 512 * turns);
+    assert_int_equal(finish(&s), 0);
+    stand_free(&s);
+}
+
+static void an_unfinished_block_that_changed_is_fetched_again(void **state)
+{
+    struct up_fixture f = {0};
+    struct stand s;
+    struct dying link;
+    uint64_t done;
+    char path[256], *text;
+    size_t len;
+
+    (void)state;
+    stand_up(&s);
+    put_package(&s, f);
+    begin(&s);
+    link = dying(&s, 700);
+    link.left = 700;
+    assert_int_equal(transfer_from(&s, &link.base, &done), UP_NETWORK);
+    assert_int_equal(up_device_spool(s.device, path, sizeof path, &s.err), 0);
+    strcat(path, "/unfinished");
+    assert_int_equal(up_storage_read_file(s.storage, path, 1 << 20, &text, &len, &s.err), 0);
+    text[len - 1] ^= 1;
+    assert_int_equal(up_storage_write_file(s.storage, path, text, len, 0600, &s.err), 0);
+    free(text);
+    link.left = 1 << 20;
+    assert_int_equal(transfer_from(&s, &link.base, &done), 0);
+    assert_int_equal(finish(&s), 0);
+    stand_free(&s);
 }
 
 /* Fetching may take days. */
@@ -216,6 +319,8 @@ static void a_block_that_decodes_to_something_else_is_not_written(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_link_that_dies_within_every_block_gets_through),
+        cmocka_unit_test(an_unfinished_block_that_changed_is_fetched_again),
         cmocka_unit_test(gates_are_asked_again_before_anything_is_armed),
         cmocka_unit_test(a_spool_that_the_medium_spoiled_is_not_extracted),
         cmocka_unit_test(a_block_that_decodes_to_something_else_is_not_written),
