@@ -21,7 +21,7 @@ struct up_child {
     struct up_channel *channel;
     uint64_t started, heard;
     uint64_t kill_at; /* while it is being stopped; else 0 */
-    bool killed, beaten;
+    bool killed, beaten, forgiven;
     unsigned starts;
     char reason[200];
     uint64_t delay, due;
@@ -91,7 +91,7 @@ int up_child_start(struct up_child *c, const char *const argv[], uint64_t now, s
     c->pid = pid;
     c->started = c->heard = now;
     c->kill_at = 0;
-    c->killed = c->beaten = false;
+    c->killed = c->beaten = c->forgiven = false;
     c->starts++;
     *c->reason = '\0';
     c->channel = NULL;
@@ -149,6 +149,7 @@ const char *up_child_hear(struct up_child *c, uint64_t now)
     if (strcmp(line, "beat") == 0) {
         c->heard = now;
         c->beaten = true;
+        c->forgiven = false;
     }
     return line;
 }
@@ -204,9 +205,15 @@ void up_child_kill(struct up_child *c, const char *why)
     send_signal(c, SIGKILL);
 }
 
+void up_child_forgive(struct up_child *c, uint64_t late, uint64_t now)
+{
+    c->heard = c->forgiven && c->heard + late < now ? c->heard + late : now;
+    c->forgiven = true;
+}
+
 static bool hears_nothing(const struct up_child *c, uint64_t now)
 {
-    return now - c->heard >= c->heartbeat;
+    return now >= c->heard + c->heartbeat;
 }
 
 void up_child_tick(struct up_child *c, uint64_t now)

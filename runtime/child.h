@@ -57,6 +57,11 @@ void up_child_stop(struct up_child *c, uint64_t now);
 /* End it now; `why` becomes the reason. */
 void up_child_kill(struct up_child *c, const char *why);
 
+/* We were late ourselves: what it had to say may still be under way, so that it
+ * has a heartbeat from now on; but once until it beats again, else only the
+ * `late` ms do not count. */
+void up_child_forgive(struct up_child *c, uint64_t late, uint64_t now);
+
 /* Do what is due: the kill after a silence or after the grace; send what is queued. */
 void up_child_tick(struct up_child *c, uint64_t now);
 /* When tick has something to do next; UINT64_MAX: never. */

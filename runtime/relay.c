@@ -106,8 +106,10 @@ static bool move(struct stream *s)
     for (int i = 0; i < READS_AT_ONCE; i++) {
         ssize_t n = read(s->fd, s->line + s->filled, UP_LOG_LINE - s->filled);
 
+        if (n < 0 && errno == EINTR)
+            continue;
         if (n < 0)
-            return errno == EAGAIN || errno == EINTR;
+            return errno == EAGAIN;
         if (n == 0)
             return false;
         s->filled += (size_t)n;

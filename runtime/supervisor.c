@@ -15,6 +15,7 @@
 #include "supervisor_private.h"
 
 #define READY_MS 20000         /* systemd waits 90 s, and would stop the script, too */
+#define LATE_MS 1000           /* a turn of the loop that much too late is no small matter of scheduling */
 #define RESTART_RETRY_MS 60000 /* the restart command ran and the device is still up */
 #define RESTART_RETRY_MOST_MS 3600000
 
@@ -193,7 +194,7 @@ static void look_after_agent(struct up_supervisor *s)
     if (!s->device)
         return;
     if (up_child_running(s->agent)) {
-        up_child_tick(s->agent, up_supervisor_now(s));
+        up_child_tick(s->agent, s->begun);
         if (up_child_over(s->agent)) {
             (void)up_hear_agent(s);
             up_child_reap(s->agent, up_supervisor_now(s));
@@ -260,10 +261,32 @@ static int follow_leave(struct up_supervisor *s, struct up_error *err)
     return n < 0 ? n : 1;
 }
 
+/*
+ * Frozen, stopped, or in a write to slow flash: the children were, too, or could
+ * not be heard. Silence is judged, and a trial goes on, from when we are back.
+ */
+static void notice_delay(struct up_supervisor *s)
+{
+    uint64_t now = up_supervisor_now(s), late = s->expected > 0 && now > s->expected ? now - s->expected : 0;
+
+    s->begun = now;
+    if (late < LATE_MS)
+        return;
+    up_say(s, "%llu s late, stopped or in a slow write: nobody is judged by that time",
+           (unsigned long long)(late / 1000));
+    up_child_forgive(s->agent, late, now);
+    up_child_forgive(s->script, late, now);
+    if (s->trial_until > 0)
+        s->trial_until += late;
+}
+
 int up_supervisor_step(struct up_supervisor *s, int *timeout, struct up_error *err)
 {
-    bool more = hear_all(s);
+    bool more;
     int n;
+
+    notice_delay(s);
+    more = hear_all(s);
 
     look_after_agent(s);
     up_look_after_trouble(s);
@@ -279,6 +302,7 @@ int up_supervisor_step(struct up_supervisor *s, int *timeout, struct up_error *e
     s->processes->ops->forget_orphans(s->processes, up_child_pid(s->agent), up_child_pid(s->script));
     n = follow_leave(s, err);
     *timeout = more ? 0 : poll_timeout(s);
+    s->expected = s->begun + (uint64_t)*timeout;
     return n;
 }
 

@@ -13,6 +13,9 @@
  *                   trouble none | trouble on|off CODE MESSAGE
  *                   answer confirm|rollback ok | answer confirm|rollback CODE MESSAGE
  *
+ * A supervisor that was late itself (stopped, frozen, in a slow write) judges
+ * nobody by that time: children have a heartbeat from then on.
+ *
  * The service manager is told READY=1 at the agent's first beat, which it sends
  * when it listens on <state>/control; or when it cannot start, or after 20 s.
  *

@@ -59,6 +59,8 @@ struct up_supervisor {
     uint64_t restart_delay;
     uint64_t sweep_until; /* ms; kill what the script left until then at the latest; 0: nothing is left */
     uint64_t confirm_by;  /* ms; a confirm waits until then for the script's first beat; 0: none does */
+    uint64_t begun;       /* ms; when this turn of the loop began: what came later could not be heard */
+    uint64_t expected;    /* ms; when the next one was to begin at the latest; 0: none before */
     uint64_t ready_by;    /* ms; the service manager is told then at the latest; 0: it was */
 };
 

@@ -302,7 +302,7 @@ void up_look_after_script(struct up_supervisor *s)
         up_intend(s, UP_INTENT_ROLLBACK, "not confirmed before the deadline");
     }
     if (up_child_running(s->script)) {
-        up_child_tick(s->script, now);
+        up_child_tick(s->script, s->begun);
         if (up_child_over(s->script)) {
             (void)up_hear_script(s);
             script_ended(s);

@@ -254,6 +254,28 @@ static void a_script_on_trial_that_is_silent_is_not_confirmed(void **state)
     assert_int_equal(phase(), UP_TRIAL);
 }
 
+static void freeze(void)
+{
+    sim_advance(play_sim, 100000);
+}
+
+/* Nobody could beat while all were stopped; one that hangs is killed all the same. */
+static void who_was_frozen_with_us_is_not_judged_by_that_time(void **state)
+{
+    static const struct play_step frozen[] = {WAITS(3000),   CALLS(freeze), WAITS(3000),
+                                              CALLS(freeze), WAITS(3000),   OVER};
+    static const struct play_step hangs[] = {MUTE(SCRIPT), WAITS(3000), CALLS(freeze), WAITS(61000), OVER};
+
+    (void)state;
+    perform(frozen);
+    assert_int_equal(play_count(play_said(), "gave no sign of life"), 0);
+    assert_int_equal(play_count(play_said(), "s late, stopped or in a slow write"), 2);
+    assert_int_equal(tear_down(NULL), 0);
+    assert_int_equal(set_up(NULL), 0);
+    perform(hangs);
+    assert_int_equal(play_count(play_said(), "script gave no sign of life"), 1);
+}
+
 static void what_is_armed_is_undone_at_once(void **state)
 {
     static const struct play_step steps[] = {CALLS(install_script), SAYS(AGENT, "armed"),
@@ -915,6 +937,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_idle_device_has_nothing_to_decide, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_flood_of_one_child_is_heard_in_turns, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_script_on_trial_is_confirmed_once_it_is_alive, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_was_frozen_with_us_is_not_judged_by_that_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_script_on_trial_that_is_silent_is_not_confirmed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_armed_is_undone_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_undone_on_the_way_to_its_trial_is_not_tried, set_up,
