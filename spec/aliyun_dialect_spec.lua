@@ -55,6 +55,15 @@ describe("aliyun: what a cloud says", function()
     assert.same({ kind = "nothing" }, decode("get_reply", '{"id":"3","code":200,"data":{}}'))
   end)
 
+  it("says why an offer of several files, or over MQTT, is none for it", function()
+    local got = decode("upgrade", '{"id":1,"data":{"version":"2.0.0","files":[{"fileUrl":"http://h/a"}]}}')
+    assert.same({ "unfit", "2.0.0" }, { got.kind, got.version })
+    assert.matches("several files", got.text)
+    got = decode("upgrade", '{"id":2,"data":{"version":"2.0.0","size":5,"streamId":7,"dProtocol":"mqtt"}}')
+    assert.equal("unfit", got.kind)
+    assert.matches("over MQTT", got.text)
+  end)
+
   it("leaves another module's firmware alone", function()
     assert.same({ kind = "other", why = "an offer for module mcu passed over: this device is module default" },
       decode("upgrade", push { module = '"mcu"' }))

@@ -131,6 +131,8 @@ local function act(self, message, retained)
   if message.kind == "offer" then
     if retained then self:log("%s was retained by the broker: stale, not looked at", message.offer.version) end
     self:drive { type = "offer", offer = message.offer, retained = retained }
+  elseif message.kind == "unfit" then
+    self:drive { type = "unfit", version = message.version, text = message.text, retained = retained }
   elseif message.kind == "reply" then
     if not message.ok then self:log("the version was not taken: %s", message.text) end
     self:drive { type = "reply", ok = message.ok, text = message.text }

@@ -104,17 +104,27 @@ local function failure_of(object)
   return ("the cloud says %s (code %d)"):format(fields.text(object.message, DESC_MAX), code)
 end
 
+-- Why an offer without a link cannot be installed here; nil when it is none.
+local function unfit(data)
+  if type(data.files) == "table" then return "an offer of several files; only one file with a url is installed" end
+  if data.dProtocol == "mqtt" or data.streamId ~= nil then
+    return "a download over MQTT; only files with a url over HTTP are installed"
+  end
+end
+
 --- What a cloud's message means to a device.
 -- @tparam string kind of topic: "upgrade", "request" or "get_reply"
 -- @tparam any object decoded JSON
 -- @tparam[opt] string module of the device
 -- @treturn table|nil {kind = "offer", offer = {version, url, size, md5, sha256, id, extra}}, {kind = "nothing"}
---   nothing to be had, {kind = "other"} what is none of our business, our own echo for instance, with
---   why when the owner should know | nil, message, code
+--   nothing to be had, {kind = "unfit", version, text} an offer that is refused by a report, {kind = "other"} what is
+--   none of our business, our own echo for instance, with why when the owner should know | nil, message, code
 function M.decode(kind, object, module)
   if type(object) ~= "table" then return nil, "a message that is no object", "corrupt" end
   local data = object.data
   if type(data) ~= "table" or data.url == nil then
+    local wrong = type(data) == "table" and unfit(data)
+    if wrong then return { kind = "unfit", version = fields.version(data.version) or "?", text = wrong } end
     if kind == "request" then return { kind = "other" } end
     local failed = failure_of(object)
     if failed then return nil, failed, "refused" end

@@ -14,6 +14,7 @@
 -- - `connected`, `disconnected`
 -- - `reply`: ok, text: the cloud's answer to the report of the version
 -- - `offer`: offer, retained. A retained one is stale: no cloud retains them, and a fresh one follows each report
+-- - `unfit`: version, text, retained: an offer of a kind that cannot be installed here
 -- - `begun`: now: policy agreed, blocks are fetched
 -- - `progress`: done, total (stored bytes), now (seconds, monotonic)
 -- - `say`: percent, text, now: what a script says of the transfer
@@ -224,6 +225,12 @@ function on.offer(s, event, out)
     s.job = nil -- it never began: the cloud's last word counts
   end
   if follows(offer, s.next) then s.next = offer end
+end
+
+-- The cloud would wait for ever for what never begins.
+function on.unfit(s, event, out)
+  if event.retained or not may_speak(s) then return end
+  report(out, { kind = "fail", version = event.version, code = "incompatible", text = event.text })
 end
 
 function on.begun(s, event, out)
