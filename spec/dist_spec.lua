@@ -227,8 +227,8 @@ describe("the fields of policy", function()
   end)
 
   it("are those of the device, and what only its script knows", function()
-    local source = read("bindings/device.c")
-    local known = matches(function_of(source, "m_facts"), "up_set_%a+%(L, \"([%w_]+)\"")
+    local source = read("bindings/status.c")
+    local known = matches(function_of(source, "up_push_facts"), "up_set_%a+%(L, \"([%w_]+)\"")
     local system = keys_of(require("update.facts").system())
     assert.same(field_set(policy_fields.device), union(known, system,
       set_of { "core", "floor", "spent_today", "battery", "metered" }))
