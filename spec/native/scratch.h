@@ -14,9 +14,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <linux/magic.h>
+#include <sys/vfs.h>
+
 #include <cmocka.h>
 
 #include "error.h"
+
+/* Whether a path lies in memory: there, what is written has no medium below it. */
+static inline bool in_memory(const char *path)
+{
+    struct statfs fs;
+
+    return statfs(path, &fs) == 0 && (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
+}
 
 struct scratch {
     struct up_storage *storage; /* the operating system's */
