@@ -20,7 +20,8 @@ struct up_child {
     pid_t pid;          /* 0 when there is none */
     struct up_channel *channel;
     uint64_t started, heard;
-    uint64_t kill_at; /* while it is being stopped; else 0 */
+    uint64_t silent_from; /* what silence is counted from: heard, or later when we were late */
+    uint64_t kill_at;     /* while it is being stopped; else 0 */
     bool killed, beaten, forgiven;
     unsigned starts;
     char reason[200];
@@ -89,7 +90,7 @@ int up_child_start(struct up_child *c, const char *const argv[], uint64_t now, s
     if (pid < 0)
         return fail_start(c, now, err);
     c->pid = pid;
-    c->started = c->heard = now;
+    c->started = c->heard = c->silent_from = now;
     c->kill_at = 0;
     c->killed = c->beaten = c->forgiven = false;
     c->starts++;
@@ -147,7 +148,7 @@ const char *up_child_hear(struct up_child *c, uint64_t now)
         return NULL;
     }
     if (strcmp(line, "beat") == 0) {
-        c->heard = now;
+        c->heard = c->silent_from = now;
         c->beaten = true;
         c->forgiven = false;
     }
@@ -207,13 +208,13 @@ void up_child_kill(struct up_child *c, const char *why)
 
 void up_child_forgive(struct up_child *c, uint64_t late, uint64_t now)
 {
-    c->heard = c->forgiven && c->heard + late < now ? c->heard + late : now;
+    c->silent_from = c->forgiven && c->silent_from + late < now ? c->silent_from + late : now;
     c->forgiven = true;
 }
 
 static bool hears_nothing(const struct up_child *c, uint64_t now)
 {
-    return now >= c->heard + c->heartbeat;
+    return now >= c->silent_from + c->heartbeat;
 }
 
 void up_child_tick(struct up_child *c, uint64_t now)
@@ -239,7 +240,7 @@ uint64_t up_child_next_tick(const struct up_child *c)
 {
     if (c->pid <= 0 || c->killed)
         return UINT64_MAX;
-    return c->kill_at > 0 ? c->kill_at : c->heard + c->heartbeat;
+    return c->kill_at > 0 ? c->kill_at : c->silent_from + c->heartbeat;
 }
 
 bool up_child_over(const struct up_child *c)

@@ -58,7 +58,7 @@ void up_child_stop(struct up_child *c, uint64_t now);
 void up_child_kill(struct up_child *c, const char *why);
 
 /* We were late ourselves: what it had to say may still be under way, so that it
- * has a heartbeat from now on; but once until it beats again, else only the
+ * has a heartbeat from now on, which makes it no livelier; but once until it beats again, else only the
  * `late` ms do not count. */
 void up_child_forgive(struct up_child *c, uint64_t late, uint64_t now);
 

@@ -276,6 +276,19 @@ static void who_was_frozen_with_us_is_not_judged_by_that_time(void **state)
     assert_int_equal(play_count(play_said(), "script gave no sign of life"), 1);
 }
 
+/* That nobody judged it is no sign of life. */
+static void what_was_frozen_is_not_confirmed_before_it_beats(void **state)
+{
+    static const struct play_step steps[] = {
+        MUTE(SCRIPT), TRIES, SAYS(SCRIPT, "beat"), CALLS(freeze), WAITS(10), SAYS(AGENT, "confirm"), OVER};
+
+    (void)state;
+    perform(steps);
+    must_do(
+        "agent < answer confirm deferred the script gives no sign of life; confirm again when it works\n");
+    assert_int_equal(phase(), UP_TRIAL);
+}
+
 static void what_is_armed_is_undone_at_once(void **state)
 {
     static const struct play_step steps[] = {CALLS(install_script), SAYS(AGENT, "armed"),
@@ -938,6 +951,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_flood_of_one_child_is_heard_in_turns, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_script_on_trial_is_confirmed_once_it_is_alive, set_up, tear_down),
         cmocka_unit_test_setup_teardown(who_was_frozen_with_us_is_not_judged_by_that_time, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_was_frozen_is_not_confirmed_before_it_beats, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_script_on_trial_that_is_silent_is_not_confirmed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_armed_is_undone_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_undone_on_the_way_to_its_trial_is_not_tried, set_up,
