@@ -383,6 +383,10 @@ static enum world_result trial(struct life *l)
 
     if (rc == UP_ROLLEDBACK) {
         if (action == UP_START_RUN && !sim_is_cut(l->sim))
+            look_after_script(l);
+        if (sim_is_cut(l->sim))
+            return WORLD_CUT;
+        if (action == UP_START_RUN)
             check_pair(l, true, true);
         return after(action);
     }
