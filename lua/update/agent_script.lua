@@ -51,21 +51,27 @@ function Script:told(peer, id, facts)
   self.agent.tasks:set(asked)
 end
 
+-- The script's connection; the newest, when it made one more.
+local function connection_of(self)
+  local newest
+  for peer in pairs(self.agent.server.peers) do
+    if peer.script and (not newest or peer.number > newest.number) then newest = peer end
+  end
+  return newest
+end
+
 -- Facts that only the script knows; unknown when it does not answer in time.
 local function ask(self)
-  for peer in pairs(self.agent.server.peers) do
-    if peer.script then
-      local asked = { peer = peer }
-      self.asked_id = self.asked_id + 1
-      local id = self.asked_id
-      self.asked[id] = asked
-      peer:send { event = "facts", id = id }
-      self.agent.tasks:await(asked, FACTS_WITHIN)
-      self.asked[id] = nil
-      return asked.facts or {}
-    end
-  end
-  return {}
+  local peer = connection_of(self)
+  if not peer then return {} end
+  local asked = { peer = peer }
+  self.asked_id = self.asked_id + 1
+  local id = self.asked_id
+  self.asked[id] = asked
+  peer:send { event = "facts", id = id }
+  self.agent.tasks:await(asked, FACTS_WITHIN)
+  self.asked[id] = nil
+  return asked.facts or {}
 end
 
 --- Facts for policy besides those of the device: of the system, of the link, of the script.

@@ -33,7 +33,7 @@ Server.__index = Server
 function M.serve(o)
   local self = setmetatable({ json = o.json, tasks = o.tasks, log = o.log, handlers = o.handlers,
     on_leave = o.on_leave, printable = o.printable, descends = o.descends, script = o.script or function() end,
-    user = o.user, group = o.group, peers = {} }, Server)
+    user = o.user, group = o.group, peers = {}, admitted = 0 }, Server)
   if o.listener then self:listen(o.listener) end
   return self
 end
@@ -78,6 +78,8 @@ local function admit(self, peer)
     full = not victim
   end
   if full then return peer:refuse("too many connections to the agent; try again", "busy") end
+  self.admitted = self.admitted + 1
+  peer.number = self.admitted
   self.peers[peer] = true
   peer.task = self.tasks:spawn("peer", peer.run, peer)
 end
@@ -121,6 +123,7 @@ function Server:broadcast(event)
   for peer in pairs(self.peers) do
     if peer.watching then watching[#watching + 1] = peer end
   end
+  table.sort(watching, function(a, b) return a.number < b.number end)
   for _, peer in ipairs(watching) do peer:send(event) end
 end
 

@@ -145,11 +145,19 @@ function Scheduler:resume(task, values)
   end
 end
 
+-- The tasks in the order in which they were started, so that two runs go the same way.
+local function in_order(self)
+  local list = {}
+  for task in pairs(self.tasks) do list[#list + 1] = task end
+  table.sort(list, function(a, b) return a.number < b.number end)
+  return list
+end
+
 -- Milliseconds until the next task is due; what all of them watch.
 function Scheduler:survey()
   local now, due = self.now(), nil
   local watches = {}
-  for task in pairs(self.tasks) do
+  for _, task in ipairs(in_order(self)) do
     if task.at and (not due or task.at < due) then due = task.at end
     for _, watch in ipairs(task.watches or {}) do
       watch.ready = false
