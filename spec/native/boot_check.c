@@ -674,6 +674,7 @@ static void a_broken_file_is_made_again(void **state)
     struct up_error err;
 
     (void)state;
+    sim_settle(sim);
     sim_put_text(sim, "/state/boot.1", "nothing of ours");
     must(up_boot_inspect(boot, view, &err), &err);
     assert_string_equal(view[1].state, "broken");
