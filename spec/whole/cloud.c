@@ -13,44 +13,57 @@
 #define PIECE 3000
 
 static const char nothing[] = "{\"code\":27,\"msg\":\"nothing for you\"}";
-static uint64_t due = FOREVER; /* when something comes for the one who waits */
+
+/* Something that is under way. */
+struct wait {
+    uint64_t ready; /* ms, when it is there */
+    struct wait *next;
+};
+
+static struct wait *waiting; /* all of them: one that is closed must not stop the others */
 
 struct web {
     struct up_source base; /* first */
-    uint64_t ready;        /* ms, when the next piece is there */
+    struct wait piece;
     const struct parcel *parcel;
     int status; /* 0: not answered yet */
 };
 
 struct up_fetch {
-    uint64_t ready;
+    struct wait answer;
+    bool read;
 };
 
 uint64_t cloud_due(void)
 {
-    if (due <= stage.now) /* it came; who waits for it asks, and nobody is woken twice */
-        due = FOREVER;
+    uint64_t due = FOREVER;
+
+    for (const struct wait *w = waiting; w; w = w->next)
+        if (w->ready > stage.now && w->ready < due) /* for what came nobody is woken twice */
+            due = w->ready;
     return due;
 }
 
 void cloud_close(void)
 {
-    due = FOREVER;
+    waiting = NULL;
 }
 
-static void expect(uint64_t *ready, unsigned most)
+static void forget(struct wait *w)
 {
-    *ready = stage.now + 10 + pick(most);
-    due = *ready;
+    struct wait **at = &waiting;
+
+    while (*at && *at != w)
+        at = &(*at)->next;
+    if (*at)
+        *at = w->next;
 }
 
-/* True: it has not come yet. */
-static bool comes_later(uint64_t ready)
+static void expect(struct wait *w, unsigned most)
 {
-    if (stage.now >= ready)
-        return false;
-    due = ready;
-    return true;
+    forget(w);
+    *w = (struct wait){stage.now + 10 + pick(most), waiting};
+    waiting = w;
 }
 
 /* What this device is to have: nothing, when it says that it has it. */
@@ -73,9 +86,8 @@ static long web_read(struct up_source *s, uint64_t offset, void *buf, size_t len
 
     if (stage.current->dead)
         return up_fail(err, UP_NETWORK, "killed");
-    if (comes_later(w->ready))
+    if (stage.now < w->piece.ready)
         return UP_AGAIN;
-    due = FOREVER;
     if (stage.now < stage.away || pick(60) == 0)
         return up_fail(err, UP_NETWORK, "http://cloud: nobody answers");
     if (!w->parcel) {
@@ -94,13 +106,13 @@ static long web_read(struct up_source *s, uint64_t offset, void *buf, size_t len
     memcpy(buf, bytes + offset, len);
     w->base.received += len;
     if (pick(6) == 0)
-        expect(&w->ready, 600);
+        expect(&w->piece, 600);
     return (long)len;
 }
 
 static void web_close(struct up_source *s)
 {
-    due = FOREVER;
+    forget(&((struct web *)s)->piece);
     free(s);
 }
 
@@ -123,7 +135,7 @@ WRAP(int, up_source_http,
     judge_query(url);
     w->base = (struct up_source){.ops = &ops, .size = UINT64_MAX};
     w->parcel = answer_to(url);
-    expect(&w->ready, stage.now < stage.away ? 8000 : 400);
+    expect(&w->piece, stage.now < stage.away ? 8000 : 400);
     *out = &w->base;
     return 0;
 }
@@ -152,7 +164,7 @@ WRAP(uint64_t, up_source_http_date, (const struct up_source *s))
 
 WRAP(uint64_t, up_fetch_date, (const struct up_fetch *f))
 {
-    return stage.now >= f->ready ? date() : 0;
+    return stage.now >= f->answer.ready ? date() : 0;
 }
 
 WRAP(int, up_fetch_open,
@@ -167,28 +179,33 @@ WRAP(int, up_fetch_open,
         return up_fail(err, UP_INTERNAL, "killed");
     }
     judge_query(url);
-    expect(&f->ready, stage.now < stage.away ? 8000 : 400);
+    expect(&f->answer, stage.now < stage.away ? 8000 : 400);
     *out = f;
     return 0;
 }
 
 WRAP(long, up_fetch_read, (struct up_fetch * f, void *buf, size_t len, struct up_error *err))
 {
-    (void)buf, (void)len;
-    if (comes_later(f->ready))
+    const size_t size = sizeof nothing - 1;
+
+    if (stage.now < f->answer.ready)
         return UP_AGAIN;
     if (stage.now < stage.away)
         return up_fail(err, UP_NETWORK, "http://cloud: nobody answers");
-    return 0;
+    if (f->read || len < size)
+        return 0;
+    f->read = true;
+    memcpy(buf, nothing, size);
+    return (long)size;
 }
 
 WRAP(int, up_fetch_status, (const struct up_fetch *f))
 {
-    return stage.now >= f->ready && stage.now >= stage.away ? 400 : 0;
+    return stage.now >= f->answer.ready && stage.now >= stage.away ? 400 : 0;
 }
 
 WRAP(void, up_fetch_close, (struct up_fetch * f))
 {
-    due = FOREVER;
+    forget(&f->answer);
     free(f);
 }
