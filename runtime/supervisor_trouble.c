@@ -86,21 +86,21 @@ void up_tell_trouble(struct up_supervisor *s)
 
 /* The script that runs is not, or not as it was counted, what is to run; or the
  * same script is on trial now, with another core, and nobody has begun that. */
-static void change_script(struct up_supervisor *s, bool uncounted)
+static void change_script(struct up_supervisor *s, bool trial_begun)
 {
     char dir[UP_SAID_SIZE];
 
     if (!up_child_running(s->script) || !up_script_path(s, dir, sizeof dir))
         return;
     if (strcmp(dir, s->started) != 0 ||
-        (uncounted && !up_script_uncounted(s) && up_supervisor_phase(s) == UP_TRIAL))
+        (!trial_begun && !up_script_uncounted(s) && up_supervisor_phase(s) == UP_TRIAL))
         up_intend(s, UP_INTENT_ANEW, "another generation is to run");
 }
 
 void up_look_after_trouble(struct up_supervisor *s)
 {
     enum up_start_action action = UP_START_RUN;
-    bool uncounted = !s->device || up_script_uncounted(s) || up_supervisor_phase(s) != UP_TRIAL;
+    bool trial_begun = s->device && !up_script_uncounted(s) && up_supervisor_phase(s) == UP_TRIAL;
     struct up_error err;
 
     if (s->retry_at == 0 || s->leave != UP_LEAVE_NOT || s->restart_at > 0 ||
@@ -121,5 +121,5 @@ void up_look_after_trouble(struct up_supervisor *s)
     if (action == UP_START_RESTART)
         up_leave_to_restart(s, "the boot loader has to choose again");
     else
-        change_script(s, uncounted);
+        change_script(s, trial_begun);
 }

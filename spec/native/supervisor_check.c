@@ -18,6 +18,7 @@
 
 #include <cmocka.h>
 
+#include "boot.h"
 #include "device.h"
 #include "variants.h"
 #include "world.h"
@@ -104,6 +105,13 @@ static void break_journal(void)
     sim_fail_below(play_sim, "/device/state/journal");
 }
 
+static void break_boot(void)
+{
+    sim_reset_counters(play_sim);
+    sim_fail(play_sim, SIM_CHANGES, 1, EIO, true);
+    sim_fail_below(play_sim, "/device/state/boot");
+}
+
 /* The boot loader's record cannot be written just when what is armed is dropped. */
 static void roll_back_half(void)
 {
@@ -113,9 +121,7 @@ static void roll_back_half(void)
     install_core();
     if (up_device_open(&device, sim_storage(play_sim), &config, UP_DEVICE_CHILD, &err) < 0)
         fail_msg("%s", err.message);
-    sim_reset_counters(play_sim);
-    sim_fail(play_sim, SIM_CHANGES, 1, EIO, true);
-    sim_fail_below(play_sim, "/device/state/boot");
+    break_boot();
     assert_int_equal(up_device_rollback(device, false, "no", &action, &err), UP_WRITE);
     assert_int_equal(up_device_state(device)->phase, UP_ROLLING_BACK);
     up_device_close(device);
@@ -124,6 +130,43 @@ static void roll_back_half(void)
 static void mend(void)
 {
     sim_fail(play_sim, SIM_OPS, 0, 0, false);
+}
+
+static bool names_b(void)
+{
+    struct up_boot_state boot_state;
+    struct up_boot *boot;
+    bool found;
+
+    if (up_boot_open(&boot, sim_storage(play_sim), &config, &err) < 0)
+        fail_msg("%s", err.message);
+    found = up_boot_read(boot, &boot_state, &err) == 0 && boot_state.order[0] == 1;
+    up_boot_close(boot);
+    return found;
+}
+
+/* The power goes when the boot loader was told of the new core, and the journal not yet. */
+static void arm_half(void)
+{
+    static const struct sim_choice all = {SIM_ORDERED, SIM_ALL, 0, SIM_HARMLESS};
+    struct sim *start = play_sim, *cut;
+    struct up_device *device;
+
+    for (unsigned k = 1;; k++) {
+        play_sim = cut = sim_clone(start);
+        if (up_device_open(&device, sim_storage(cut), &config, UP_DEVICE_CHILD, &err) < 0)
+            fail_msg("%s", err.message);
+        sim_cut_at(cut, k);
+        if (world_install(device, sim_storage(cut), "/packages/core.upd", &err) == 0)
+            fail_msg("no cut leaves it so");
+        up_device_close(device);
+        play_sim = sim_reboot(cut, &all);
+        sim_free(cut);
+        if (phase() == UP_ARMING && names_b())
+            break;
+        sim_free(play_sim);
+    }
+    sim_free(start);
 }
 
 static void leave_three(void)
@@ -457,6 +500,25 @@ static void a_trial_that_could_not_begin_begins_later(void **state)
     must_say("updates work again\n");
     assert_int_equal(play_count(play_said(), "on trial"), 1);
     assert_int_equal(play_count(play_done(), "script started"), 3);
+    must_do("agent < answer confirm ok\n");
+    assert_int_equal(phase(), UP_IDLE);
+}
+
+/* The loader has started the new core, and that cannot be noted until later: the
+ * script that runs meanwhile is none on trial. */
+static void a_trial_that_is_armed_late_begins_with_a_start(void **state)
+{
+    static const struct play_step steps[] = {WAITS(3000), CALLS(mend), WAITS(60000), SAYS(AGENT, "confirm"),
+                                             OVER};
+
+    (void)state;
+    arm_half();
+    break_boot();
+    perform(steps);
+    must_say("the script runs WITHOUT UPDATES: ");
+    must_say("updates work again\n");
+    assert_int_equal(play_count(play_said(), "on trial"), 1);
+    assert_int_equal(play_count(play_done(), "script started"), 2);
     must_do("agent < answer confirm ok\n");
     assert_int_equal(phase(), UP_IDLE);
 }
@@ -965,6 +1027,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_trial_that_cannot_be_written_does_not_begin, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_trial_that_could_not_begin_begins_later, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_trial_that_is_armed_late_begins_with_a_start, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_core_that_cannot_be_counted_is_left_by_a_restart, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_state_that_takes_no_write_heals_by_itself, set_up, tear_down),
