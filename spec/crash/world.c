@@ -192,7 +192,7 @@ static int open_source(struct up_source **out, struct up_storage *storage, const
     if (strcmp(path, REMOTE) != 0)
         return 0;
     remote = calloc(1, sizeof *remote);
-    remote->base = (struct up_source){.ops = &ops, .size = (*out)->size};
+    remote->base = (struct up_source){.ops = &ops, .size = (*out)->size, .remote = true};
     remote->file = *out;
     *out = &remote->base;
     return 0;

@@ -133,7 +133,7 @@ WRAP(int, up_source_http,
         return up_fail(err, UP_INTERNAL, "killed");
     }
     judge_query(url);
-    w->base = (struct up_source){.ops = &ops, .size = UINT64_MAX};
+    w->base = (struct up_source){.ops = &ops, .size = UINT64_MAX, .remote = true};
     w->parcel = answer_to(url);
     expect(&w->piece, stage.now < stage.away ? 8000 : 400);
     *out = &w->base;
