@@ -8,6 +8,7 @@
 #include "storage_flash.h"
 
 #include "storage.h"
+#include "storage_sysfs.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -27,18 +28,9 @@
 static bool attribute(dev_t device, const char *name, char *out, size_t room)
 {
     char path[128];
-    FILE *f;
-    bool got;
 
     snprintf(path, sizeof path, "/sys/dev/char/%u:%u/%s", major(device), minor(device), name);
-    f = fopen(path, "re");
-    if (!f)
-        return false;
-    got = fgets(out, (int)room, f) != NULL;
-    fclose(f);
-    if (got)
-        out[strcspn(out, "\n")] = '\0';
-    return got;
+    return up_sysfs_line(path, out, room);
 }
 
 static bool number(dev_t device, const char *name, uint64_t *out)

@@ -9,8 +9,8 @@
 -- it that implement the rest of x.h.
 local floors = {
   { "error", "printable", "bytes", "crc32c", "storage", "processes", "log" },
-  { "storage_cache", "relay" },
-  { "storage_flash", "storage_boot", "storage_files", "storage_sysfs", "digest", "seal", "ed25519", "record",
+  { "storage_cache", "storage_sysfs", "relay" },
+  { "storage_flash", "storage_boot", "storage_files", "digest", "seal", "ed25519", "record",
     "json_load", "tar", "source", "loop", "channel", "url", "fetch_options", "coder", "address", "moves", "elf",
     "match", "resolver", "mqtt_queue", "orphans", "peer", "rights" },
   { "processes_system", "storage_partition", "script_archive", "slot_link", "fields", "keyset", "fetch_head", "secret",
