@@ -6,6 +6,7 @@
 local clouds = require "update.clouds"
 local config_clouds = require "update.config_clouds"
 local luat_request = require "update.luat_request"
+local persist = require "update.persist"
 
 local M = {}
 
@@ -25,7 +26,7 @@ local function probe(agent, cloud)
   if not where then return false end
   local fetch = agent.natives.fetch.open(agent.loop, where.location, {
     range = { 0, clouds.PACKAGE_START }, proxy = where.http.proxy, ca_file = where.http.ca_file, connect_timeout = 10,
-    deadline = 20, max_redirects = clouds.REDIRECTS, time_floor = agent.device:time_floor(),
+    deadline = 20, max_redirects = persist.REDIRECTS, time_floor = agent.device:time_floor(),
   })
   if not fetch then return false end
   local body = ""

@@ -16,6 +16,7 @@ local M = {}
 M.name = "aliyun"
 
 local DESC_MAX = 128 -- bytes; the vendor's own client sends messages of at most 256
+local MODULE_MAX = 64
 
 local templates = {
   inform = "/ota/device/inform/%s/%s",
@@ -133,9 +134,8 @@ function M.decode(kind, object, module)
   end
   local wanted = type(data.module) == "string" and data.module ~= "" and data.module or "default"
   if wanted ~= (module or "default") then
-    local shown = wanted:sub(1, 64):gsub("[^\32-\126]", "?")
-    return { kind = "other", why = ("an offer for module %s passed over: this device is module %s"):format(shown,
-      module or "default") }
+    return { kind = "other", why = ("an offer for module %s passed over: this device is module %s"):format(
+      fields.text(wanted, MODULE_MAX), module or "default") }
   end
   local offer = { version = fields.version(data.version), url = fields.url(data.url), size = fields.size(data.size),
     id = id_of(object), extra = type(data.extData) == "table" and data.extData or nil }

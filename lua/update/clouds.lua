@@ -105,9 +105,6 @@ end
 --- Bytes from the front that tell whether an answer is a package.
 M.PACKAGE_START = 512
 
---- Redirects that are followed in a row.
-M.REDIRECTS = 5
-
 --- Whether an answer proves that the cloud itself was reached: a portal's login
 -- page, a proxy's complaint or a bare web server proves nothing.
 -- @tparam integer|nil status HTTP

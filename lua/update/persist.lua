@@ -12,8 +12,10 @@ local offers = require "update.offer"
 local M = {}
 
 local RENEWALS = 3
-local REDIRECTS = 5 -- in a row; two servers that point at each other end here
 local PAUSE_LEAST, PAUSE_MOST = 1, 300 -- seconds
+
+--- Redirects that are followed in a row: two servers that point at each other end there.
+M.REDIRECTS = 5
 
 --- Seconds to wait before try number n.
 -- @tparam integer n from 1
@@ -37,8 +39,8 @@ local function advise(where, answer, message, code)
 end
 
 local function follow(engine, where, spent, advice)
-  if spent.redirects == REDIRECTS then
-    return nil, ("%s: redirected %d times"):format(offers.printable(where.location), REDIRECTS), "network"
+  if spent.redirects == M.REDIRECTS then
+    return nil, ("%s: redirected %d times"):format(offers.printable(where.location), M.REDIRECTS), "network"
   end
   if advice.location then
     spent.redirects = spent.redirects + 1
