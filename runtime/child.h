@@ -57,9 +57,9 @@ void up_child_stop(struct up_child *c, uint64_t now);
 /* End it now; `why` becomes the reason. */
 void up_child_kill(struct up_child *c, const char *why);
 
-/* We were late ourselves: what it had to say may still be under way, so that it
- * has a heartbeat from now on, which makes it no livelier; but once until it beats again, else only the
- * `late` ms do not count. */
+/* We were `late` ms late ourselves: what it had to say may still be under way, so
+ * it has a heartbeat from now on. That happens once until it beats again; else
+ * only the `late` ms do not count. It is no sign of life. */
 void up_child_forgive(struct up_child *c, uint64_t late, uint64_t now);
 
 /* Do what is due: the kill after a silence or after the grace; send what is queued. */

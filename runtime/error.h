@@ -4,8 +4,8 @@
  * A function that can fail returns 0 (or a count) or one of the negative
  * codes below, and fills the caller's struct up_error with a sentence that
  * names the object and the cause. The code words, exit codes and vendor
- * numbers are one table, read by the command line, by
- * `moult doctor CODE` and by the dialects.
+ * numbers are one table, read by the command line, by `moult doctor CODE` and by
+ * the dialects.
  */
 #ifndef UP_ERROR_H
 #define UP_ERROR_H

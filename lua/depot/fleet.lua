@@ -32,7 +32,6 @@ local SWEEP = 60000       -- between two looks for devices that fell silent
 local PAUSE = 1000        -- after the store has failed
 local SILENT = 24 * 3600 * 1000 -- an upgrade without a word for this long has failed
 local AT_ONCE = 500       -- messages a step, at most
-
 local UNHEARD = 100       -- devices whose names cannot be that are told of
 
 local LIMITS = { depth = 8, size = 16384 }

@@ -18,6 +18,7 @@ Offers.__index = Offers
 -- Milliseconds.
 local ACKNOWLEDGE = 60000 -- for the broker to take an offer
 local ABSENT = 10000      -- until a package that is not there is looked for again
+local NOT_THERE = "the package is not in the folder"
 local HASHING = 500       -- until it is asked again whether a package is hashed
 local FULL = 50           -- until the client's queue has room again
 
@@ -68,13 +69,13 @@ end
 -- The package of an open job is not in the folder. A file may be on its way in again, so the job ends at the second
 -- look; one line says so for all devices.
 function Offers:_absent(row, now)
-  if row.text == "the package is not in the folder" then
+  if row.text == NOT_THERE then
     self:_once("withdrawn", row)
     jobs.withdraw(row, now)
     return nil
   end
   self:_once("absent", row)
-  row.text, row.due = "the package is not in the folder", now + ABSENT
+  row.text, row.due = NOT_THERE, now + ABSENT
   return false
 end
 
