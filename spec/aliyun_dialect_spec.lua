@@ -69,6 +69,7 @@ describe("aliyun: what a cloud says", function()
       decode("upgrade", push { module = '"mcu"' }))
     assert.matches("module m  u passed", decode("upgrade", push { module = '"m\\u001b\\nu"' }).why)
     assert.equal("other", decode("upgrade", push(), "mcu").kind)
+    assert.equal("other", decode("upgrade", '{"id":1,"data":{"version":"2","module":"mcu","files":[]}}').kind)
     assert.equal("offer", decode("upgrade", push { module = '"mcu"' }, "mcu").kind)
   end)
 

@@ -113,6 +113,14 @@ local function unfit(data)
   end
 end
 
+-- What an offer for another module than ours means; nil when it is for ours.
+local function elsewhere(data, module)
+  local wanted = type(data.module) == "string" and data.module ~= "" and data.module or "default"
+  if wanted == (module or "default") then return nil end
+  return { kind = "other", why = ("an offer for module %s passed over: this device is module %s"):format(
+    fields.text(wanted, MODULE_MAX), module or "default") }
+end
+
 --- What a cloud's message means to a device.
 -- @tparam string kind of topic: "upgrade", "request" or "get_reply"
 -- @tparam any object decoded JSON
@@ -125,18 +133,18 @@ function M.decode(kind, object, module)
   local data = object.data
   if type(data) ~= "table" or data.url == nil then
     local wrong = type(data) == "table" and unfit(data)
-    if wrong then return { kind = "unfit", version = fields.version(data.version) or "?", text = wrong } end
+    if wrong then
+      return elsewhere(data, module)
+        or { kind = "unfit", version = fields.version(data.version) or "?", text = wrong }
+    end
     if kind == "request" then return { kind = "other" } end
     local failed = failure_of(object)
     if failed then return nil, failed, "refused" end
     if kind == "get_reply" then return { kind = "nothing" } end
     return nil, "an offer without a url", "corrupt"
   end
-  local wanted = type(data.module) == "string" and data.module ~= "" and data.module or "default"
-  if wanted ~= (module or "default") then
-    return { kind = "other", why = ("an offer for module %s passed over: this device is module %s"):format(
-      fields.text(wanted, MODULE_MAX), module or "default") }
-  end
+  local passed_over = elsewhere(data, module)
+  if passed_over then return passed_over end
   local offer = { version = fields.version(data.version), url = fields.url(data.url), size = fields.size(data.size),
     id = id_of(object), extra = type(data.extData) == "table" and data.extData or nil }
   for _, name in ipairs { "version", "url", "size" } do
