@@ -278,6 +278,9 @@ static enum world_result factory(struct life *l)
 
         return result == WORLD_FAILED ? result : WORLD_CUT;
     }
+    /* What is left to do when it is done may fail, and the power go meanwhile. */
+    if (sim_is_cut(l->sim))
+        return WORLD_CUT;
     l->log->confirmed = true;
     return WORLD_RESTART;
 }
