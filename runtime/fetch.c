@@ -198,6 +198,14 @@ static int follow(struct up_fetch *f)
     return start(f);
 }
 
+/* Why libcurl failed; it may repeat a proxy's address, password and all. */
+static const char *reason(const struct up_fetch *f, CURLcode result)
+{
+    bool repeats = strstr(f->why, "://") || (f->o.proxy && *f->o.proxy && strstr(f->why, f->o.proxy));
+
+    return f->why[0] && !repeats ? f->why : curl_easy_strerror(result);
+}
+
 static int check_end(struct up_fetch *f, CURLcode result)
 {
     bool head_only = f->o.method && strcmp(f->o.method, "HEAD") == 0;
@@ -207,7 +215,7 @@ static int check_end(struct up_fetch *f, CURLcode result)
         return up_fail(&f->error, UP_NETWORK, "%s: the head of the answer is too long", f->shown);
     if (result != CURLE_OK)
         return up_fail(&f->error, result == CURLE_OUT_OF_MEMORY ? UP_INTERNAL : UP_NETWORK, "%s: %s",
-                       f->shown, f->why[0] ? f->why : curl_easy_strerror(result));
+                       f->shown, reason(f, result));
     if (!f->status)
         return up_fail(&f->error, UP_NETWORK, "%s: the answer has no head", f->shown);
     if (f->status == 206 && !head_only && f->body < f->head.span)

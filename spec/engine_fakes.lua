@@ -52,6 +52,7 @@ function M.new(o)
   end
 
   self.natives = {
+    url = require "update.native.url",
     source = {
       file = function(path) return source(path) end,
       http = function(_, url, options) self.options = options return source(url) end,

@@ -55,18 +55,6 @@ describe("update.offer", function()
       offer.describe(offer.of(manifest(), { size = 5000 })))
   end)
 
-  local locations = {
-    { "http://h/p.upd?token=1", "http://h/p.upd" },
-    { "https://user:secret@h:1/p#x", "https://h:1/p" },
-    { "http://h/p", "http://h/p" },
-    { "file?name.upd", "file?name.upd" },
-  }
-  for _, case in ipairs(locations) do
-    it("prints " .. case[1] .. " as " .. case[2], function()
-      assert.equal(case[2], offer.printable(case[1]))
-    end)
-  end
-
   it("tells URLs from paths", function()
     assert.is_true(offer.is_url("http://h/p"))
     assert.is_true(offer.is_url("HTTPS://h/p"))

@@ -247,8 +247,7 @@ local function check_mqtt(s, cloud, report)
 end
 
 local function check_http(s, cloud, report)
-  local host = cloud.url:match("^%a+://[^/?#]+")
-  local fetch, message = natives.fetch.open(s.loop, host .. "/", { proxy = cloud.proxy, ca_file = cloud.ca_file,
+  local fetch, message = natives.fetch.open(s.loop, cloud.url:match("^%a+://[^/?#]+") .. "/", { proxy = cloud.proxy, ca_file = cloud.ca_file,
     connect_timeout = 5, deadline = 8, time_floor = s.opened and s.opened:time_floor() })
   local status = 0
   while fetch and status == 0 do
@@ -259,7 +258,7 @@ local function check_http(s, cloud, report)
   end
   if fetch then fetch:close() end
   if status > 0 then
-    report("ok", "cloud " .. cloud.name, ("%s answers"):format(host))
+    report("ok", "cloud " .. cloud.name, ("%s answers"):format(natives.url.server(cloud.url)))
   else
     report("warn", "cloud " .. cloud.name, message or "no answer",
       "check the URL, the proxy and the route to the server")

@@ -51,6 +51,7 @@ function checkers.url(value, field)
   local text, wrong = checkers.string(value, field)
   if not text then return nil, wrong end
   if not text:find("^https?://[^/]") then return nil, "must begin with http:// or https:// and name a host" end
+  if not natives.url.check(text) then return nil, "cannot be read as a URL" end
   return text
 end
 

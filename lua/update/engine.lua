@@ -45,7 +45,7 @@ local OWNED = { armed = "armed", trial = "on trial", confirming = "being confirm
 -- Failures that leave the transaction open: the same package goes on later.
 local RESUMABLE = { network = true, missing = true, expired = true, busy = true }
 
---- @tparam table o natives ({package, source, transfer}), device, loop, keys
+--- @tparam table o natives ({package, source, transfer, url}), device, loop, keys
 --   (directory), tasks (scheduler), ask (function(offer, facts, left_out) -> decision,
 --   tree, name of the policy | nil, message, code), facts (function -> table
 --   added to the device's), http (options of natives.source.http), log
@@ -132,7 +132,7 @@ function Engine:read_head(where, spool)
     local answer = head.source.answer and head.source:answer() or nil
     if head.package then head.package:close() end
     self:close_source(where, head)
-    local name = offers.printable(where.location)
+    local name = self.natives.url.shown(where.location)
     if not message:find(name, 1, true) then message = ("%s: %s"):format(name, message) end
     return nil, message, code, { answer = answer }
   end
@@ -246,7 +246,7 @@ function Engine:carry_out(where, head)
   if ok then ok, message, code = verdicts.with_permit(self.device, head, self.device.begin) end
   if not ok then return nil, message, code end
   self.begun = true
-  self.log(("update %s: fetching %s"):format(head.id, offers.printable(where.location)))
+  self.log(("update %s: fetching %s"):format(head.id, self.natives.url.shown(where.location)))
   self.on { event = "state", phase = "fetching", release = head.offer.release }
   ok, message, code = persist.run(self, where, where.tries or self.tries, function()
     return self:read_blocks(where, head)

@@ -75,14 +75,6 @@ function M.describe(offer)
   return ("%s (sequence %d: %s; %d bytes)"):format(offer.release, offer.sequence, table.concat(parts, ", "), offer.size)
 end
 
---- A URL or path that may be logged: without user, password, query and fragment.
--- @tparam string location
--- @treturn string
-function M.printable(location)
-  if not location:find("^%a[%w+.-]*://") then return location end
-  return (location:gsub("[?#].*$", ""):gsub("^(%a[%w+.-]*://)[^/@]*@", "%1"))
-end
-
 --- Whether a location is a URL that is fetched, not a path.
 function M.is_url(location)
   return location:find("^[Hh][Tt][Tt][Pp][Ss]?://") ~= nil

@@ -7,8 +7,6 @@
 --
 -- @module update.persist
 
-local offers = require "update.offer"
-
 local M = {}
 
 local RENEWALS = 3
@@ -40,7 +38,7 @@ end
 
 local function follow(engine, where, spent, advice)
   if spent.redirects == M.REDIRECTS then
-    return nil, ("%s: redirected %d times"):format(offers.printable(where.location), M.REDIRECTS), "network"
+    return nil, ("%s: redirected %d times"):format(engine.natives.url.shown(where.location), M.REDIRECTS), "network"
   end
   if advice.location then
     spent.redirects = spent.redirects + 1
@@ -82,7 +80,7 @@ function remedies.corrupt(engine, _, spent, message, how)
 end
 
 --- Call attempt() until it gives something, fails for good, or patience is over.
--- @tparam table engine update.engine: tasks, log, on, random, cancelled
+-- @tparam table engine update.engine: natives, tasks, log, on, random, cancelled
 -- @tparam table where see update.engine. where.answered(answer) may say {wait =
 --   seconds, location = URL, message}, meaning try again, or nil, message, code, which then stands
 -- @tparam integer limit attempts in a row that the network may fail

@@ -256,6 +256,15 @@ describe("fetch", function()
     assert.matches("connect", message)
   end)
 
+  it("shows no password of a proxy that it cannot read", function()
+    for _, proxy in ipairs { "http://user:secret@127.0.0.1:70000", "user:secret@127.0.0.1:x", "foo://user:secret@h" } do
+      local f <close> = assert(fetch.open(l, server.url .. "/good/1", { proxy = proxy }))
+      local _, message, code = body_of(f)
+      assert.equal("network", code)
+      assert.is_nil(message:find("secret", 1, true), message)
+    end
+  end)
+
   local bad = {
     { "another scheme", "ftp://127.0.0.1/", nil, "not an http or https URL" },
     { "a file", "file:///etc/passwd", nil, "not an http or https URL" },
