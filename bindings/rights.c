@@ -68,7 +68,21 @@ static int f_group(lua_State *L)
     return 1;
 }
 
+/* user(name) -> true | nil, message, "usage": there is none */
+static int f_user(lua_State *L)
+{
+    static const char *const no_groups[] = {NULL};
+    struct up_rights rights;
+    struct up_error err;
+
+    if (up_rights_find(&rights, luaL_checkstring(L, 1), no_groups, &err) < 0)
+        return up_push_fail(L, &err);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
 static const luaL_Reg functions[] = {
+    {"user", f_user},
     {"try", f_try},
     {"group", f_group},
     {NULL, NULL},

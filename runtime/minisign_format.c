@@ -50,6 +50,8 @@ bool up_minisign_read_key(const char *text, size_t size, uint8_t *out, size_t le
 {
     struct up_text rest = {text, text + size}, line;
 
+    if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+        rest.at += 3;
     if (!up_minisign_next_line(&rest, &line) || !up_minisign_skip_prefix(&line, UP_MINISIGN_UNTRUSTED))
         return false;
     while (rest.end > rest.at && strchr("\r\n \t", rest.end[-1]))

@@ -34,7 +34,8 @@ bool up_minisign_skip_prefix(struct up_text *line, const char *prefix);
 /* Exactly len bytes, in the one canonical form: what re-encodes to itself. */
 bool up_minisign_unbase64(const struct up_text *line, uint8_t *out, size_t len);
 /* The two lines of a key file: a comment, then `len` bytes in base64. Keys
- * pass through editors and mail, so the ends of lines may vary. */
+ * pass through editors and mail, so the ends of lines may vary, and a byte
+ * order mark may stand in front. */
 bool up_minisign_read_key(const char *text, size_t size, uint8_t *out, size_t len);
 /* What is signed in place of the data. Errors: UP_INTERNAL. */
 int up_minisign_prehash(const void *data, size_t len, uint8_t out[UP_DIGEST_MAX], struct up_error *err);

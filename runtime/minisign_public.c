@@ -22,15 +22,17 @@ int up_public_key_load(uint8_t raw[UP_KEY_RAW_SIZE], struct up_storage *storage,
 {
     char *text;
     size_t size;
-    bool good;
+    bool good, wide;
     int rc = up_storage_read_file(storage, path, KEY_FILE_MAX, &text, &size, err);
 
     if (rc < 0)
         return rc;
     good = up_minisign_read_key(text, size, raw, PUBLIC_SIZE);
+    wide = size >= 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0);
     free(text);
     if (!good)
-        return up_fail(err, UP_UNTRUSTED, "%s: not a minisign public key", path);
+        return up_fail(err, UP_UNTRUSTED, "%s: not a minisign public key%s", path,
+                       wide ? ": it is UTF-16 text; save it as UTF-8" : "");
     return check(raw, path, err);
 }
 

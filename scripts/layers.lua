@@ -99,7 +99,7 @@ local binding_helpers = { helpers = true, preload = true, error = true }
 -- lua/update: facts in, decision out. luacheck forbids them os, io and the like.
 local pure = { "update.policy", "update.version", "update.offer", "update.luat", "update.luat_request",
   "update.clouds", "update.fallback", "update.offer_fields", "update.base64", "update.aliyun_dialect", "update.tencent",
-  "update.plausible", "update.mqtt_session", "update.config_clouds",
+  "update.plausible", "update.nearest", "update.byte_order", "update.mqtt_session", "update.config_clouds",
   "update.resume_record", "update.mqtt_dialects",
   "depot.luat", "depot.site", "depot.links", "depot.dialects", "depot.jobs", "depot.choice" }
 

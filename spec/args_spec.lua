@@ -43,16 +43,4 @@ describe("cli.args", function()
       assert.equal("usage", code)
     end)
   end
-
-  it("counts edits", function()
-    assert.equal(0, args.distance("status", "status"))
-    assert.equal(1, args.distance("status", "statu"))
-    assert.equal(2, args.distance("status", "sttaus"))
-    assert.equal(3, args.distance("", "abc"))
-  end)
-
-  it("takes a beginning of three letters for the word", function()
-    assert.equal("provision", args.nearest("prov", { "status", "provision" }))
-    assert.is_nil(args.nearest("xyzzy", { "status", "provision" }))
-  end)
 end)

@@ -283,7 +283,7 @@ describe("moult", function()
       assert(w:shell("rm keys/release.pub"))
       code, out = w:moult "doctor --json"
       assert.equal(14, code)
-      assert.same({ "fail", "keys" }, { json.decode(out)[2].level, json.decode(out)[2].what })
+      assert.same({ "fail", "keys" }, { json.decode(out)[3].level, json.decode(out)[3].what })
     end)
 
     it("finds a broken policy", function()

@@ -79,7 +79,8 @@ describe("config.normalise", function()
   end)
 
   it("hands limits on as they are", function()
-    local limits = { battery = 30, window = { from = "01:00", to = "04:30", offset = -60 }, tags = { "x", "y" } }
+    local limits = { battery = 30, window = { from = "01:00", to = "04:30", offset = -60 }, tags = { "x", "y" },
+      data = 1 }
     assert.same(limits, assert(normalise { limits = limits }).limits)
   end)
 
@@ -113,7 +114,19 @@ describe("config.normalise", function()
     { "a missing id",               { id = "absent" },                               "field id is missing" },
     { "a missing state",            { state = "absent" },                            "field state is missing" },
     { "an unknown field",
-      { stat = "x" }, "unknown field stat; known are project" },
+      { stat = "x" }, "unknown field stat; did you mean state?" },
+    { "a field that is missing because it is misspelt", { state = "absent", sate = "x" },
+      "unknown field sate; did you mean state?" },
+    { "a strange field", { zebra = "x" },
+      "unknown field zebra; known are project" },
+    { "a limit that is misspelt",   { limits = { batery = 30 } },
+      "unknown field limits.batery; did you mean battery?" },
+    { "a limit of another kind", { limits = { battery = "30" } },
+      "field limits.battery must be a number" },
+    { "a window of two times",      { limits = { window = { "22:00", "04:00" } } },
+      "field limits.window holds a value without a name" },
+    { "a window without its end",   { limits = { window = { from = "22:00", til = "04:00" } } },
+      "unknown field limits.window.til; known are from, to, offset" },
     { "a value without a name",     { [1] = "x" },                                   "without a name" },
     { "an empty project",
       { project = "" }, "field project must be a string" },
@@ -232,6 +245,14 @@ describe("config.load", function()
     { "a mistake in the text",   "return {",                          "expected" },
     { "a call of a library",     "return { state = os.getenv('X') }", "os" },
     { "a call of print",         "print 'x'",                         "print" },
+    { "a text without quotes", "return { id = meter }",
+      '1: meter means nothing here; a text stands in quotes: "meter"' },
+    { "a misspelt word",         "return { reuse = trve }",           "trve means nothing here; did you mean true?" },
+    { "fields that are assigned", "project = 'P'",
+      "1: project is assigned; write it as a field of the table" },
+    { "a byte order mark", "\xef\xbb\xbfreturn {}",
+      "begins with a byte order mark; save it as UTF-8" },
+    { "a text of 16 bits",       "\xff\xfer\0",                      "is UTF-16 text; save it as UTF-8" },
     { "a method of a string",    "return { id = ('x'):rep(1 << 30) }", "index a string" },
     { "values without end",
       "local t = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10} for _ = 1, 6 do t = {t, t, t, t, t, t, t, t, t, t} end " ..

@@ -52,6 +52,7 @@ describe("cli.globals.check", function()
   local wrong = {
     { "another version", 'VERSION = "1.0.0"', "VERSION is \"1.0.0\", and the recipe says \"1.0.1\"" },
     { "another project", 'VERSION = "1.0.1"\nPROJECT = "OTHER"', "PROJECT is \"OTHER\"" },
+    { "a byte order mark", '\xef\xbb\xbfVERSION = "1.0.1"', "begins with a byte order mark; save it as UTF-8" },
     { "no version", 'PROJECT = "METER"', "has no line VERSION" },
   }
   for _, case in ipairs(wrong) do

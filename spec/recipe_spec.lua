@@ -69,7 +69,8 @@ describe("cli.recipe.normalise", function()
   end
 
   local wrong = {
-    { "an unknown field", { colour = "red" }, "unknown field colour" },
+    { "an unknown field", { colour = "red" }, "unknown field colour; known are project" },
+    { "a misspelt field", core { encodng = "raw" }, "unknown field core.encodng; did you mean encoding%?" },
     { "an unknown field of a part", core { colour = 1 }, "unknown field core.colour" },
     { "a value without a name", { "lost" }, "unknown field 1" },
     { "a missing project", { project = "none" }, "field project is missing" },
@@ -151,6 +152,9 @@ describe("cli.recipe.load", function()
 
   local wrong = {
     { "a syntax error", "return {", "expected" },
+    { "a word without quotes", "return { core = {\n encoding = raw } }",
+      ":2: raw means nothing here; a text stands in quotes: \"raw\"" },
+    { "a byte order mark", "\xef\xbb\xbfreturn {}", "begins with a byte order mark" },
     { "bytecode", string.dump(function() return {} end), "attempt to load a binary chunk" },
     { "a call", "return { project = os.getenv 'HOME' }", "os" },
     { "a method of a string", "return { text = ('x'):rep(9) }", "index a string" },

@@ -8,6 +8,8 @@
 --
 -- @module cli.args
 
+local nearest = require "update.nearest"
+
 local M = {}
 
 --- Options that every verb understands.
@@ -26,38 +28,6 @@ M.common = {
   { name = "help", short = "h", help = "this text" },
 }
 
---- How many single-letter edits make one word of another.
--- @treturn integer 0 for equal words
-function M.distance(a, b)
-  local row = {}
-  for j = 0, #b do row[j] = j end
-  for i = 1, #a do
-    local corner = row[0]
-    row[0] = i
-    for j = 1, #b do
-      local above = row[j]
-      local same = a:byte(i) == b:byte(j)
-      row[j] = math.min(above + 1, row[j - 1] + 1, corner + (same and 0 or 1))
-      corner = above
-    end
-  end
-  return row[#b]
-end
-
---- The candidate that was probably meant.
--- @tparam string word
--- @tparam {string,...} candidates
--- @treturn string|nil nil when none is near
-function M.nearest(word, candidates)
-  local best, best_distance
-  for _, candidate in ipairs(candidates) do
-    local d = M.distance(word, candidate)
-    if #word >= 3 and candidate:sub(1, #word) == word then d = 0 end
-    if not best_distance or d < best_distance then best, best_distance = candidate, d end
-  end
-  if best and best_distance <= math.max(1, #word // 3) then return best end
-end
-
 local function index_of(options)
   local long, short, names = {}, {}, {}
   for _, list in ipairs { options or {}, M.common } do
@@ -73,7 +43,7 @@ local function index_of(options)
 end
 
 local function unknown(word, names)
-  local near = M.nearest(word, names)
+  local near = nearest.of(word, names)
   return nil, ("unknown option %s%s"):format(word, near and ("; did you mean %s?"):format(near) or ""), "usage"
 end
 

@@ -26,6 +26,11 @@ local function read_file(path)
   return text or ""
 end
 
+function checks.device(s, report)
+  local c = s.config
+  report("ok", "device", ("%s, project %s, hardware %s"):format(c.id, c.project, c.hardware))
+end
+
 function checks.keys(s, report)
   local set, message, code = natives.keys.list(s.config.keys)
   if not set then
@@ -200,6 +205,10 @@ function checks.clock(s, report)
 end
 
 function checks.policy(s, report)
+  local there, why, word = natives.rights.user(s.config.user)
+  if not there then
+    return report("fail", "policy", why, "policy runs as the user that `user` names; correct it", word)
+  end
   if not s.opened then return end
   local state, message = s:asker(s.opened):healthy { uptime = 0, starts = 1, errors = 0, confirm_called = false }
   local named = s.config.policy or "the default"
@@ -247,8 +256,8 @@ local function check_mqtt(s, cloud, report)
 end
 
 local function check_http(s, cloud, report)
-  local fetch, message = natives.fetch.open(s.loop, cloud.url:match("^%a+://[^/?#]+") .. "/", { proxy = cloud.proxy, ca_file = cloud.ca_file,
-    connect_timeout = 5, deadline = 8, time_floor = s.opened and s.opened:time_floor() })
+  local fetch, message = natives.fetch.open(s.loop, cloud.url:match("^%a+://[^/?#]+") .. "/", {
+    proxy = cloud.proxy, ca_file = cloud.ca_file, connect_timeout = 5, deadline = 8, time_floor = s.opened and s.opened:time_floor() })
   local status = 0
   while fetch and status == 0 do
     local data, why, code = fetch:read()
@@ -308,7 +317,7 @@ function checks.agent(s, report)
   report("warn", "agent", "not running", "start it with `moult run`; until then nothing is fetched by itself")
 end
 
-local ORDER = { "keys", "state", "updates", "medium", "records", "slots", "source", "boot", "space", "reserve",
+local ORDER = { "device", "keys", "state", "updates", "medium", "records", "slots", "source", "boot", "space", "reserve",
   "clock", "policy", "clouds", "script", "bounds", "control", "agent" }
 
 local function print_row(env, row)

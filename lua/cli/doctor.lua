@@ -2,8 +2,8 @@
 --
 -- @module cli.doctor
 
-local args = require "cli.args"
 local natives = require "update.natives"
+local nearest = require "update.nearest"
 
 local M = {}
 
@@ -30,7 +30,7 @@ local function explain(word, env)
     if row.word == word or tostring(row.exit) == word then found = row end
   end
   if not found then
-    local near = args.nearest(word, words)
+    local near = nearest.of(word, words)
     return nil, ("no code word %q%s; the words are %s"):format(word,
       near and (" (did you mean %s?)"):format(near) or "", table.concat(words, ", ")), "usage"
   end

@@ -6,6 +6,8 @@
 --
 -- @module cli.globals
 
+local byte_order = require "update.byte_order"
+
 local M = {}
 
 M.names = { "PROJECT", "VERSION", "PRODUCT_KEY" }
@@ -78,6 +80,7 @@ end
 -- @treturn true|nil
 -- @treturn string message
 function M.check(text, recipe)
+  if byte_order.wrong(text) then return nil, byte_order.wrong(text) end
   local found, wrong = M.scan(text)
   if not found then return nil, wrong end
   if not found.VERSION then return nil, "has no line VERSION = \"...\"" end

@@ -11,6 +11,7 @@
 -- @module cli
 
 local args = require "cli.args"
+local nearest = require "update.nearest"
 
 local M = {}
 
@@ -41,7 +42,7 @@ function M.find(name)
   for _, known in ipairs(names) do
     if known == name then return require("cli." .. name) end
   end
-  local near = args.nearest(name, names)
+  local near = nearest.of(name, names)
   return nil, ("unknown verb %q%s; `moult help` lists them"):format(name,
     near and (" (did you mean %s?)"):format(near) or ""), "usage"
 end

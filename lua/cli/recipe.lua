@@ -6,6 +6,7 @@
 --
 -- @module cli.recipe
 
+local nearest = require "update.nearest"
 local table_file = require "update.table_file"
 
 local M = {}
@@ -93,19 +94,18 @@ function checkers.table(value, field, folder, where)
   return check_fields(value, field.fields, folder, where .. field.name .. ".")
 end
 
-local function known(fields, name)
-  for _, field in ipairs(fields) do
-    if field.name == name then return true end
+-- A name that no field has.
+local function unknown(given, fields)
+  local names, known = {}, {}
+  for i, field in ipairs(fields) do names[i], known[field.name] = field.name, true end
+  for name in pairs(given) do
+    if not known[name] then return tostring(name) .. nearest.hint(tostring(name), names) end
   end
-  return false
 end
 
 function check_fields(given, fields, folder, where)
-  for name in pairs(given) do
-    if not known(fields, name) then
-      return nil, nil, ("unknown field %s%s"):format(where, tostring(name))
-    end
-  end
+  local stranger = unknown(given, fields)
+  if stranger then return nil, nil, ("unknown field %s%s"):format(where, stranger) end
   local result = {}
   for _, field in ipairs(fields) do
     local value = given[field.name]

@@ -7,7 +7,9 @@
 -- @module update.config
 
 local config_clouds = require "update.config_clouds"
+local config_limits = require "update.config_limits"
 local natives = require "update.natives"
+local nearest = require "update.nearest"
 local table_file = require "update.table_file"
 
 local M = {}
@@ -127,6 +129,14 @@ function checkers.data(value)
   return check_data(value, 1, { count = 0 })
 end
 
+function checkers.limits(value)
+  local limits, wrong = checkers.data(value)
+  if not limits then return nil, wrong end
+  wrong = config_limits.wrong(limits)
+  if wrong then return nil, wrong, true end
+  return limits
+end
+
 function checkers.array(value, field, context)
   local count = type(value) == "table" and table_file.length(value)
   if not count or count == 0 then return nil, "must be an array of tables" end
@@ -151,15 +161,18 @@ local function unknown(key, fields, context)
     local where = context.prefix == "" and "the table" or "field " .. context.prefix:sub(1, -2)
     return where .. " holds a value without a name"
   end
-  return ("unknown field %s%s; known are %s"):format(context.prefix, key, table.concat(names(fields), ", "))
+  return ("unknown field %s%s%s"):format(context.prefix, key, nearest.hint(key, names(fields)))
 end
 
 -- The third value says that the message names its field already.
 function check_fields(given, fields, context)
   local out, known = {}, {}
+  for _, field in ipairs(fields) do known[field.name] = true end
+  for key in pairs(given) do -- first: what is missing may be there, misspelt
+    if not known[key] then return nil, unknown(key, fields, context), true end
+  end
   for _, field in ipairs(fields) do
     local value = given[field.name]
-    known[field.name] = true
     if value == nil then value = field.default end
     if value == nil and field.required then
       return nil, ("field %s%s is missing: %s"):format(context.prefix, field.name, field.meaning), true
@@ -174,9 +187,6 @@ function check_fields(given, fields, context)
       end
       out[field.name] = checked
     end
-  end
-  for key in pairs(given) do
-    if not known[key] then return nil, unknown(key, fields, context), true end
   end
   return out
 end

@@ -91,7 +91,8 @@ return {
   field("policy_days", "integer", "days on which the policy of a release keeps packages out that passed every gate and "
     .. "that the default would install; then the default answers in its place until something is installed. The "
     .. "owner's policy is never overruled", { min = 1, max = 3650, default = 7 }),
-  field("limits", "data", "numbers, strings and tables handed to policy as they are", { default = {} }),
+  field("limits", "limits", "numbers, strings and tables handed to policy as they are. Those that the default policy "
+    .. "knows stand in moult-policy(7); other names are for a policy of your own", { default = {} }),
   field("user", "string", "user that policy runs as when we are root", { max = 32, default = "nobody" }),
   field("confirm", "word", "\"script\": only update.confirm() confirms a trial",
     { choices = { "auto", "script" }, default = "auto" }),

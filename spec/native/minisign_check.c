@@ -219,6 +219,29 @@ static void test_rings(void **state)
     must_fail(up_keyring_load(&ring, s->storage, path, &err), UP_UNTRUSTED, "absent", &err);
 }
 
+/* What editors do to a key file: another end of lines, a mark in front. */
+static void test_edited_key(void **state)
+{
+    static const char *const marks[] = {"", "\xef\xbb\xbf"};
+    struct scratch *s = *state;
+    char path[512], line[UP_PUBLIC_KEY_TEXT], edited[UP_PUBLIC_KEY_TEXT + 16];
+    uint8_t raw[UP_KEY_RAW_SIZE], again[UP_KEY_RAW_SIZE];
+    struct up_error err;
+
+    keygen(s, "one");
+    must(up_public_key_load(raw, s->storage, scratch_path(s, "one.pub", path), &err), &err);
+    up_public_key_format(raw, line);
+    line[strlen(line) - 1] = '\0';
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(edited, sizeof edited, "%s%s\r\n", marks[i], line);
+        scratch_write(s, "edited.pub", edited, strlen(edited));
+        must(up_public_key_load(again, s->storage, scratch_path(s, "edited.pub", path), &err), &err);
+        assert_memory_equal(again, raw, sizeof raw);
+    }
+    scratch_write(s, "edited.pub", "\xff\xfeu\0n\0", 6);
+    must_fail(up_public_key_load(again, s->storage, path, &err), UP_UNTRUSTED, "is UTF-16 text", &err);
+}
+
 /* As many keys as there is room for; one more is left out and said. */
 static void test_full_ring(void **state)
 {
@@ -460,6 +483,7 @@ int main(void)
         CHECK(test_keygen_leaves_all_or_nothing),
         CHECK(test_every_byte_of_a_signature),
         CHECK(test_rings),
+        CHECK(test_edited_key),
         CHECK(test_full_ring),
         CHECK(test_borrowed_id),
         CHECK(test_small_order_keys),

@@ -24,7 +24,8 @@ describe("update.native.url", function()
 
   it("takes http and https, and shows no secret of what it refuses", function()
     assert.is_true(url.check "HTTPS://user:secret@h/p")
-    for _, bad in ipairs { "ftp://user:secret@h/", "http://user:secret@h:70000/", "http://", "http://user:secret@h /" } do
+    for _, bad in ipairs { "ftp://user:secret@h/", "http://user:secret@h:70000/", "http://",
+      "http://user:secret@h /" } do
       local ok, message, code = url.check(bad)
       assert.same({ nil, "usage" }, { ok, code })
       assert.is_nil(message:find("secret", 1, true))
