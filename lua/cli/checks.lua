@@ -257,7 +257,9 @@ end
 
 local function check_http(s, cloud, report)
   local fetch, message = natives.fetch.open(s.loop, cloud.url:match("^%a+://[^/?#]+") .. "/", {
-    proxy = cloud.proxy, ca_file = cloud.ca_file, connect_timeout = 5, deadline = 8, time_floor = s.opened and s.opened:time_floor() })
+    proxy = cloud.proxy, ca_file = cloud.ca_file, connect_timeout = 5, deadline = 8,
+    time_floor = s.opened and s.opened:time_floor(),
+  })
   local status = 0
   while fetch and status == 0 do
     local data, why, code = fetch:read()
@@ -317,8 +319,8 @@ function checks.agent(s, report)
   report("warn", "agent", "not running", "start it with `moult run`; until then nothing is fetched by itself")
 end
 
-local ORDER = { "device", "keys", "state", "updates", "medium", "records", "slots", "source", "boot", "space", "reserve",
-  "clock", "policy", "clouds", "script", "bounds", "control", "agent" }
+local ORDER = { "device", "keys", "state", "updates", "medium", "records", "slots", "source", "boot", "space",
+  "reserve", "clock", "policy", "clouds", "script", "bounds", "control", "agent" }
 
 local function print_row(env, row)
   env.out(("%-4s  %-10s %s"):format(row.level, row.what, row.text))
