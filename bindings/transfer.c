@@ -6,6 +6,8 @@
  *     local what, message, code = t:step()   -- "block", "done"
  *     if code == "again" then loop:poll(...) end
  *   until what == "done" or not what and code ~= "again"
+ *
+ * When the link died: t:go_on(another_source), and step again.
  */
 #include "transfer.h"
 
@@ -86,6 +88,18 @@ static int m_step(lua_State *L)
     return 1;
 }
 
+/* transfer:go_on(source): the same package over another link; the source before may be closed */
+static int m_go_on(lua_State *L)
+{
+    struct up_transfer *t = check_open(L);
+    struct up_source *source = up_check_source(L, 2);
+
+    lua_pushvalue(L, 2);
+    lua_setiuservalue(L, 1, 3);
+    up_transfer_go_on(t, source);
+    return 0;
+}
+
 /* transfer:progress() -> done, total (stored bytes), part, reused (of done, what did
  * not come from the source), wasted */
 static int m_progress(lua_State *L)
@@ -117,10 +131,7 @@ static const luaL_Reg functions[] = {
 };
 
 static const luaL_Reg methods[] = {
-    {"step", m_step},
-    {"progress", m_progress},
-    {"close", m_close},
-    {NULL, NULL},
+    {"step", m_step}, {"go_on", m_go_on}, {"progress", m_progress}, {"close", m_close}, {NULL, NULL},
 };
 
 static const luaL_Reg metamethods[] = {

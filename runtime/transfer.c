@@ -236,6 +236,7 @@ static int take_block(struct up_transfer *t, const struct up_block *block, struc
 
     if (up_transfer_copy(t, block)) {
         t->progress.reused += block->stored;
+        t->filled = 0;
         data = t->decoded;
     } else if (block->encoding != UP_ZEROS) {
         rc = fill(t, block, err);

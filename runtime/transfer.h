@@ -44,12 +44,17 @@ void up_transfer_fetch_all(struct up_transfer *t);
 
 /*
  * At most one block: 1 go on, 0 everything is in place, UP_AGAIN wait for the
- * source. After an error the transfer is over, but what is in place stays.
+ * source. After an error the transfer is over, but what is in place stays; after
+ * one of the source, it can go on with another.
  * Errors: those of the source; UP_CORRUPT a block is wrong twice; UP_UNTRUSTED
  * bytes outside of blocks differ from what was signed; UP_INCOMPATIBLE the old
  * image gives no such block; UP_WRITE, UP_NOSPACE.
  */
 int up_transfer_step(struct up_transfer *t, struct up_error *err);
+
+/* The link died, and `source` is another to the same package. What came of a block,
+ * and what was compared, need not come again. The source before may be gone. */
+void up_transfer_go_on(struct up_transfer *t, struct up_source *source);
 
 struct up_transfer_progress {
     enum up_part_kind part;

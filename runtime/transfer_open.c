@@ -186,6 +186,7 @@ int up_transfer_open(struct up_transfer **out, struct up_device *device, const s
     t->device = device;
     t->storage = up_device_storage(device);
     t->source = source;
+    t->remote = source->remote;
     t->manifest = m;
     t->layout = up_package_layout(package);
     t->fresh = up_device_take_fresh(device);

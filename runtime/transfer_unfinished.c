@@ -2,10 +2,14 @@
  * transfer_unfinished.c -- the block that a link died in.
  *
  * A link that dies every few kilobytes never carries a whole block. What came of
- * one is kept in the spool, behind the digest that it is to have, and the next
- * transfer, also one after a restart, goes on there. Nothing is believed of it:
- * the block is compared as a whole like every other. That it cannot be kept
+ * one stays in memory for the next link, and is kept in the spool, behind the
+ * digest that it is to have, for a transfer after a restart. Nothing is believed
+ * of it: the block is compared as a whole like every other. That it cannot be kept
  * costs its bytes and is no error.
+ *
+ * The spool is not written at each death of a link, which would wear flash with
+ * many times the size of the package. So a power cut costs half a block at most,
+ * and nothing once a link has brought nothing more.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,16 +39,16 @@ void up_transfer_resume(struct up_transfer *t, const struct up_block *block)
     char path[1100], *text;
     size_t len;
 
-    if (t->resumed || !t->source->remote)
+    if (t->resumed || !t->remote)
         return;
     t->resumed = true;
     if (up_storage_read_file(t->storage, path_of(t, path), DIGEST + t->room, &text, &len, &ignored) < 0)
         return;
-    t->kept = true;
+    t->in_spool = true;
     if (len > DIGEST && len - DIGEST <= block->stored && memcmp(text, block->stored_digest, DIGEST) == 0) {
         t->filled = (uint32_t)(len - DIGEST);
         memcpy(t->stored, text + DIGEST, t->filled);
-        t->from_before = t->filled;
+        t->kept = t->filled;
     }
     free(text);
 }
@@ -56,8 +60,7 @@ void up_transfer_keep(struct up_transfer *t)
     char path[1100];
     uint8_t *whole;
 
-    if (!t->source->remote || t->filled == 0 || t->filled == t->from_before ||
-        t->at_part == t->manifest->part_count ||
+    if (!t->remote || t->filled == 0 || t->filled == t->kept || t->at_part == t->manifest->part_count ||
         up_blocks_get(t->part[t->at_part].blocks, t->at_block, &block, &ignored) < 0)
         return;
     whole = malloc(DIGEST + (size_t)t->filled);
@@ -68,15 +71,26 @@ void up_transfer_keep(struct up_transfer *t)
     /* Without the result: the next transfer reads what there is. */
     if (up_storage_write_file(t->storage, path_of(t, path), whole, DIGEST + t->filled, 0600, &ignored) < 0)
         t->storage->ops->unlink(t->storage, path);
+    t->in_spool = true;
+    t->kept = t->filled;
     free(whole);
+}
+
+void up_transfer_go_on(struct up_transfer *t, struct up_source *source)
+{
+    if (t->filled == t->by_then || t->filled - t->kept >= t->room / 2)
+        up_transfer_keep(t);
+    t->by_then = t->filled;
+    t->source = source;
+    t->want_end = 0;
 }
 
 void up_transfer_forget(struct up_transfer *t)
 {
     char path[1100];
 
-    if (t->kept)
+    if (t->in_spool)
         t->storage->ops->unlink(t->storage, path_of(t, path));
-    t->kept = false;
-    t->from_before = 0;
+    t->in_spool = false;
+    t->kept = t->by_then = 0;
 }

@@ -83,6 +83,11 @@ function M.new(o)
             return give(answer)
           end,
           progress = function() return self.done, 5000, "script", 0, o.wasted or 0 end,
+          go_on = function(_, another)
+            assert(not another.closed, "a transfer over a closed source")
+            log("go on")
+            run = next_of(runs)
+          end,
           close = function() log("close transfer") end,
         }
       end,

@@ -265,9 +265,9 @@ describe("update.engine", function()
         URL, "package in spool", "close package", "close source", "wait 1.0",
         URL, "package in spool", "close package", "close source", "wait 2.0",
         URL, "package in spool", "gates", "ask", "begin",
-        "transfer", "close transfer", "close source", "wait 1.0", -- further than before: patience starts anew
-        URL, "transfer", "close transfer", "close source", "wait 2.0",
-        URL, "transfer", "close transfer", "close source", "finish", "finish", "close package",
+        "transfer", "close source", "wait 0.2", -- further than before: patience starts anew
+        URL, "go on", "close source", "wait 2.0",
+        URL, "go on", "close transfer", "close source", "finish", "finish", "close package",
       }, f.log)
       local retries = 0
       for _, event in ipairs(events) do retries = retries + (event.event == "retry" and 1 or 0) end
@@ -285,13 +285,13 @@ describe("update.engine", function()
     it("goes on within a verified head as long as more of it comes", function()
       local e, f = make { head = { fail "network", fail "network", true }, offsets = { 1000, 2000 } }
       assert(e:install(where()))
-      assert.same({ URL, "package in spool", "wait 1.0", "wait 1.0", "gates" }, table.move(f.log, 1, 5, 1, {}))
+      assert.same({ URL, "package in spool", "wait 0.2", "wait 0.2", "gates" }, table.move(f.log, 1, 5, 1, {}))
     end)
 
     it("begins the head anew when no more of it came, or nobody signed it yet", function()
       local e, f = make { head = { fail "network", fail "network", true }, offsets = { 1000, 1000 } }
       assert(e:install(where()))
-      assert.same({ "wait 1.0", "close package" }, table.move(f.log, 3, 4, 1, {}))
+      assert.same({ "wait 0.2", "close package" }, table.move(f.log, 3, 4, 1, {}))
       e, f = make { unverified = true, head = { fail "network" }, offsets = { 1000 }, tries = 1 }
       assert.equal("network", select(3, e:install(where())))
       assert.equal("close package", f.log[3])
@@ -307,7 +307,7 @@ describe("update.engine", function()
     it("asks for a fresh one", function()
       local e, f = make { blocks = { { "block", fail "expired" }, { "block", "done" } } }
       assert(e:install(where { renew = function() return "http://h/fresh" end }))
-      assert.truthy(table.concat(f.log, ","):find("open http://h/fresh,transfer", 1, true))
+      assert.truthy(table.concat(f.log, ","):find("open http://h/fresh,go on", 1, true))
     end)
 
     it("gives up after three renewals in a row without progress", function()
@@ -394,6 +394,14 @@ describe("update.engine", function()
     assert.is_true(count >= 16 and count <= 21, count)
   end)
 
+  it("tells progress while a block is still coming", function()
+    local e, _, _, events = make { blocks = { { { nil, "nothing yet", "again" }, "block", "done" } } }
+    assert(e:install(where()))
+    local first
+    for _, event in ipairs(events) do first = first or event.event == "progress" and event.done end
+    assert.equal(0, first) -- before the first block was whole
+  end)
+
   it("drops the transaction when it is cancelled", function()
     local e, f
     e, f = make { blocks = { { "block", "block", "block" } } }
@@ -411,7 +419,8 @@ describe("update.engine", function()
     f.tasks.await = function() e:cancel("dropped by hand") end
     local _, message, code = e:install(where())
     assert.same({ "dropped by hand", "refused" }, { message, code })
-    assert.same({ "wake", "abandon refused", "close package" }, table.move(f.log, #f.log - 2, #f.log, 1, {}))
+    assert.same({ "wake", "close transfer", "abandon refused", "close package" },
+      table.move(f.log, #f.log - 3, #f.log, 1, {}))
   end)
 
   it("does one update at a time, also after one that raised", function()

@@ -33,6 +33,9 @@ local verdicts = require "update.verdict"
 
 local M = {}
 
+-- Failures of a link after which another to the same package goes on where it was.
+local LINK_DIED = { network = true, expired = true }
+
 local Engine = {}
 Engine.__index = Engine
 
@@ -107,7 +110,7 @@ function Engine:goes_on(head, code)
   local at = code == "network" and not self.cancelled and head.package:manifest() and head.package:offset() or 0
   if at <= (head.at or 0) then return false end
   head.at = at
-  self.tasks:await(self.resting, persist.pause(1, self.random()))
+  self.tasks:await(self.resting, persist.short_pause(self.random()))
   return true
 end
 
@@ -179,15 +182,30 @@ function Engine:progress(head, transfer, force)
     part = part, done = done, total = total }
 end
 
--- One attempt at the blocks: true, or nil, message, code, how: see update.persist. A
--- block that was wrong came twice already (transfer.h) and ends it.
-function Engine:read_blocks(where, head)
-  local transfer, message, code
+-- Over the source that there is, or a fresh one.
+function Engine:open_transfer(where, head)
+  local message, code
   if not head.source then
     head.source, message, code = self:open_source(where)
     if not head.source then return nil, message, code end
+    if head.transfer then head.transfer:go_on(head.source) end
   end
-  transfer, message, code = self.natives.transfer.open(self.device, head.package, head.source, head.reuse)
+  if not head.transfer then
+    head.transfer, message, code = self.natives.transfer.open(self.device, head.package, head.source, head.reuse)
+  end
+  return head.transfer, message, code
+end
+
+local function close_transfer(head)
+  if head.transfer then head.transfer:close() end
+  head.transfer = nil
+end
+
+-- One attempt at the blocks: true, or nil, message, code, how: see update.persist. A
+-- block that was wrong came twice already (transfer.h) and ends it.
+function Engine:read_blocks(where, head)
+  local transfer, message, code = self:open_transfer(where, head)
+  if not head.source then return nil, message, code end
   local result
   while transfer do
     if self.cancelled then
@@ -201,6 +219,7 @@ function Engine:read_blocks(where, head)
       self:progress(head, transfer)
       self.tasks:turn()
     elseif code == "again" then
+      self:progress(head, transfer)
       self.tasks:idle()
     else
       break
@@ -213,7 +232,8 @@ function Engine:read_blocks(where, head)
     how.final = wasted > 0
     head.best = math.max(done, head.best or 0)
     if result then self:progress(head, transfer, true) end
-    transfer:close()
+    -- Over a link that died it stays, with what came of a block.
+    if not LINK_DIED[code] then close_transfer(head) end
   end
   self:close_source(where, head)
   if result == "done" then return true end
@@ -251,6 +271,7 @@ function Engine:carry_out(where, head)
   ok, message, code = persist.run(self, where, where.tries or self.tries, function()
     return self:read_blocks(where, head)
   end)
+  close_transfer(head)
   if ok then
     self.log(("update %s: every block is in place; installing"):format(head.id))
     ok, message, code = self:finish(head)

@@ -22,6 +22,11 @@ function M.pause(n, random)
   return math.min(PAUSE_MOST, PAUSE_LEAST * 2 ^ (n - 1)) * (0.5 + random / 2)
 end
 
+--- Seconds to wait after a link that died, but brought something first.
+function M.short_pause(random)
+  return M.pause(1, random) / 4
+end
+
 -- Wait, unless engine:cancel() ends it.
 local function rest(engine, seconds)
   engine.tasks:await(engine.resting, seconds)
@@ -55,7 +60,8 @@ local remedies = {}
 function remedies.network(engine, _, spent, message)
   if spent.tries + 1 >= spent.limit then return nil, message, "network" end
   spent.tries = spent.tries + 1
-  local pause = M.pause(spent.tries, engine.random())
+  local random = engine.random()
+  local pause = spent.moved and spent.tries == 1 and M.short_pause(random) or M.pause(spent.tries, random)
   engine.on { event = "retry", message = message, code = "network", seconds = pause, try = spent.tries }
   engine.log(("%s (network); try %d of %d in %.0f s"):format(message, spent.tries + 1, spent.limit, pause))
   rest(engine, pause)
@@ -94,7 +100,7 @@ function M.run(engine, where, limit, attempt)
     local result, message, code, how = attempt()
     if result then return result end
     how = how or {}
-    if how.moved then spent = { limit = limit, tries = 0, renewals = 0, redirects = 0 } end
+    if how.moved then spent = { limit = limit, tries = 0, renewals = 0, redirects = 0, moved = true } end
     local advice, again
     advice, message, code = advise(where, how.answer, message, code)
     if advice then

@@ -190,6 +190,71 @@ static void a_link_that_dies_within_every_block_gets_through(void **state)
     stand_free(&s);
 }
 
+/* One transfer over many links: what came, or was compared, is not asked for again. */
+static void a_transfer_goes_on_over_another_link(void **state)
+{
+    struct up_transfer *transfer;
+    struct up_fixture f = {.script_files = 60};
+    struct dying link[2];
+    struct stand s;
+    unsigned turns = 0;
+    int rc;
+
+    (void)state;
+    stand_up(&s);
+    put_package(&s, f);
+    begin(&s);
+    link[0] = link[1] = dying(&s, 1800);
+    assert_int_equal(up_transfer_open(&transfer, s.device, s.package, &link[0].base, &s.err), 0);
+    do {
+        struct dying *l = &link[turns++ % 2];
+
+        l->left = l->each;
+        up_transfer_go_on(transfer, &l->base);
+        do
+            rc = up_transfer_step(transfer, &s.err);
+        while (rc == 1);
+        assert_true(rc == 0 || (rc == UP_NETWORK && turns < 1000));
+    } while (rc < 0);
+    up_transfer_close(transfer);
+    assert_true(turns > 2);
+    assert_int_equal(link[0].given + link[1].given,
+                     up_package_layout(s.package)->size - up_package_layout(s.package)->head_size);
+    assert_int_equal(finish(&s), 0);
+    stand_free(&s);
+}
+
+/* Flash is not written at each death of a link, but before a long silence. */
+static void an_unfinished_block_is_kept_once_a_link_brings_nothing(void **state)
+{
+    struct up_transfer *transfer;
+    struct dying link;
+    struct stand s;
+    char path[256];
+
+    (void)state;
+    stand_up(&s);
+    put_package(&s, (struct up_fixture){0});
+    begin(&s);
+    assert_int_equal(up_device_spool(s.device, path, sizeof path, &s.err), 0);
+    strcat(path, "/unfinished");
+    link = dying(&s, 700);
+    link.left = 700;
+    assert_int_equal(up_transfer_open(&transfer, s.device, s.package, &link.base, &s.err), 0);
+    assert_int_equal(up_transfer_step(transfer, &s.err), UP_NETWORK);
+    up_transfer_go_on(transfer, &link.base);
+    assert_false(sim_exists(s.sim, path));
+    assert_int_equal(up_transfer_step(transfer, &s.err), UP_NETWORK);
+    up_transfer_go_on(transfer, &link.base);
+    assert_true(sim_exists(s.sim, path));
+    link.left = 1 << 20;
+    while (up_transfer_step(transfer, &s.err) == 1)
+        ;
+    up_transfer_close(transfer);
+    assert_int_equal(finish(&s), 0);
+    stand_free(&s);
+}
+
 static void an_unfinished_block_that_changed_is_fetched_again(void **state)
 {
     struct up_fixture f = {0};
@@ -320,6 +385,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_link_that_dies_within_every_block_gets_through),
+        cmocka_unit_test(a_transfer_goes_on_over_another_link),
+        cmocka_unit_test(an_unfinished_block_is_kept_once_a_link_brings_nothing),
         cmocka_unit_test(an_unfinished_block_that_changed_is_fetched_again),
         cmocka_unit_test(gates_are_asked_again_before_anything_is_armed),
         cmocka_unit_test(a_spool_that_the_medium_spoiled_is_not_extracted),
