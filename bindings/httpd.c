@@ -25,6 +25,7 @@
 
 #define HTTPD "update.native.httpd"
 #define HEADERS_MAX 16
+#define PROXIES_MAX 16
 
 struct handle {
     struct up_httpd *server; /* NULL once closed, and while opening */
@@ -39,11 +40,31 @@ static struct up_httpd *check_open(lua_State *L)
     return h->server;
 }
 
-/* open(listen [, {connections, timeout (seconds), head_max, body_max (bytes), cert, key (PEM texts, for HTTPS)}])
- * -> server | nil, message, code */
+/* The field `proxies` of the table at 2 into out. The strings are left on the stack, so that they live as long as the
+ * call. */
+static const char *const *check_proxies(lua_State *L, const char *out[PROXIES_MAX + 1])
+{
+    lua_Integer n = 0;
+
+    if (lua_getfield(L, 2, "proxies") == LUA_TNIL)
+        return NULL;
+    luaL_argcheck(L, lua_istable(L, -1), 2, "proxies are an array of addresses");
+    luaL_checkstack(L, PROXIES_MAX + 4, "too many proxies");
+    for (int list = lua_gettop(L); lua_geti(L, list, n + 1) != LUA_TNIL; n++) {
+        luaL_argcheck(L, n < PROXIES_MAX && lua_type(L, -1) == LUA_TSTRING, 2,
+                      "proxies are an array of addresses, 16 at most");
+        out[n] = lua_tostring(L, -1);
+    }
+    out[n] = NULL;
+    return out;
+}
+
+/* open(listen [, {connections, timeout (seconds), head_max, body_max (bytes), cert, key (PEM texts, for HTTPS),
+ * proxies = array of trusted addresses}]) -> server | nil, message, code */
 static int f_open(lua_State *L)
 {
     const char *listen = luaL_checkstring(L, 1);
+    const char *proxies[PROXIES_MAX + 1];
     struct up_httpd_options options;
     struct up_error err;
     struct handle *h;
@@ -57,6 +78,7 @@ static int f_open(lua_State *L)
         options.body_max = up_field_integer(L, 2, "body_max", 0);
         options.cert = up_field_string(L, 2, "cert", NULL);
         options.key = up_field_string(L, 2, "key", NULL);
+        options.proxies = check_proxies(L, proxies);
     }
     h = lua_newuserdatauv(L, sizeof *h, 0);
     h->server = NULL;
@@ -70,6 +92,20 @@ static int f_open(lua_State *L)
 static int m_address(lua_State *L)
 {
     lua_pushstring(L, up_httpd_address(check_open(L)));
+    return 1;
+}
+
+/* server:connections() -> how many there may be, fewer than asked for when descriptors are short */
+static int m_connections(lua_State *L)
+{
+    lua_pushinteger(L, up_httpd_connections(check_open(L)));
+    return 1;
+}
+
+/* server:retry_after(id) -> seconds after which who was told 503 may come again */
+static int m_retry_after(lua_State *L)
+{
+    lua_pushinteger(L, up_httpd_retry_after(up_check_bytes(L, 2)));
     return 1;
 }
 
@@ -225,7 +261,8 @@ static int m_reply_file(lua_State *L)
     return answered(L, up_httpd_reply_file(h, id, path, tag, lines, &err), &err);
 }
 
-/* server:finished() -> {id, method, path, client, status, complete, bytes (nil: unknown), ms}
+/* server:finished() -> {id, method, path, client, status, complete, bytes (nil: unknown), ms, note (why it was turned
+ * away without being handed out, else nil)}
  * | nil, message, "again" */
 static int m_finished(lua_State *L)
 {
@@ -245,6 +282,8 @@ static int m_finished(lua_State *L)
     up_set_integer(L, "status", event.status);
     up_set_boolean(L, "complete", event.complete);
     up_set_integer(L, "ms", event.ms);
+    if (*event.why)
+        up_set_string(L, "note", event.why);
     if (event.bytes != UINT64_MAX)
         up_set_integer(L, "bytes", event.bytes);
     return 1;
@@ -266,9 +305,18 @@ static const luaL_Reg functions[] = {
 };
 
 static const luaL_Reg methods[] = {
-    {"address", m_address}, {"fd", m_fd},       {"timeout", m_timeout},       {"run", m_run},
-    {"next", m_next},       {"reply", m_reply}, {"reply_file", m_reply_file}, {"finished", m_finished},
-    {"close", m_close},     {NULL, NULL},
+    {"address", m_address},
+    {"connections", m_connections},
+    {"retry_after", m_retry_after},
+    {"fd", m_fd},
+    {"timeout", m_timeout},
+    {"run", m_run},
+    {"next", m_next},
+    {"reply", m_reply},
+    {"reply_file", m_reply_file},
+    {"finished", m_finished},
+    {"close", m_close},
+    {NULL, NULL},
 };
 
 static const luaL_Reg metamethods[] = {

@@ -7,6 +7,7 @@ static const luaL_Reg bindings[] = {
     {"update.native.error", luaopen_update_native_error},
     {"update.native.printable", luaopen_update_native_printable},
     {"update.native.url", luaopen_update_native_url},
+    {"update.native.log", luaopen_update_native_log},
     {"update.native.rights", luaopen_update_native_rights},
     {"update.native.json", luaopen_update_native_json},
     {"update.native.digest", luaopen_update_native_digest},

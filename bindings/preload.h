@@ -12,6 +12,7 @@
 UP_EXPORT int luaopen_update_native_error(lua_State *L);
 UP_EXPORT int luaopen_update_native_printable(lua_State *L);
 UP_EXPORT int luaopen_update_native_url(lua_State *L);
+UP_EXPORT int luaopen_update_native_log(lua_State *L);
 UP_EXPORT int luaopen_update_native_rights(lua_State *L);
 UP_EXPORT int luaopen_update_native_json(lua_State *L);
 UP_EXPORT int luaopen_update_native_digest(lua_State *L);

@@ -1,11 +1,14 @@
 #include "http_door.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #define METHOD_MAX 15
+#define SHORT_MS 5000 /* for those who were refused; between two requests while most connections are taken */
 
 static bool is_method_char(char c)
 {
@@ -52,7 +55,71 @@ static void show_out(int fd)
     shutdown(fd, SHUT_WR);
 }
 
-struct up_visitor *up_door_enter(struct up_door *door, int fd, uint64_t now)
+static void map_ipv4(unsigned char out[UP_DOOR_ADDRESS], const struct in_addr *a)
+{
+    memset(out, 0, 10);
+    memset(out + 10, 0xff, 2);
+    memcpy(out + 12, a, 4);
+}
+
+bool up_door_trust(struct up_door *door, const char *address)
+{
+    unsigned char *out = door->proxies[door->proxy_count];
+    struct in_addr old;
+
+    if (door->proxy_count == UP_DOOR_PROXIES)
+        return false;
+    if (inet_pton(AF_INET, address, &old) == 1)
+        map_ipv4(out, &old);
+    else if (inet_pton(AF_INET6, address, out) != 1)
+        return false;
+    door->proxy_count++;
+    return true;
+}
+
+static void recognise(const struct up_door *door, struct up_visitor *v, const struct sockaddr *from)
+{
+    if (from && from->sa_family == AF_INET)
+        map_ipv4(v->from, &((const struct sockaddr_in *)(const void *)from)->sin_addr);
+    else if (from && from->sa_family == AF_INET6)
+        memcpy(v->from, &((const struct sockaddr_in6 *)(const void *)from)->sin6_addr, UP_DOOR_ADDRESS);
+    for (unsigned i = 0; i < door->proxy_count; i++)
+        v->proxy = v->proxy || memcmp(v->from, door->proxies[i], UP_DOOR_ADDRESS) == 0;
+}
+
+unsigned up_door_reserve(const struct up_door *door)
+{
+    return door->connections / 20;
+}
+
+unsigned up_door_share(const struct up_door *door)
+{
+    return door->connections < 8 ? 1 : door->connections / 4;
+}
+
+static bool most_are_taken(const struct up_door *door)
+{
+    return door->present >= door->connections - door->connections / 5;
+}
+
+bool up_door_over_share(const struct up_door *door, const struct up_visitor *v)
+{
+    unsigned same = 0;
+
+    if (v->proxy || !most_are_taken(door))
+        return false;
+    for (const struct up_visitor *w = door->first; w; w = w->next)
+        same += memcmp(w->from, v->from, UP_DOOR_ADDRESS) == 0;
+    return same > up_door_share(door);
+}
+
+static bool is_too_many(const struct up_door *door, const struct up_visitor *v)
+{
+    return door->present > door->connections ||
+           (door->present > door->connections - up_door_reserve(door) && up_door_over_share(door, v));
+}
+
+struct up_visitor *up_door_enter(struct up_door *door, int fd, const struct sockaddr *from, uint64_t now)
 {
     struct up_visitor *v = calloc(1, sizeof *v);
     char first[512];
@@ -66,6 +133,9 @@ struct up_visitor *up_door_enter(struct up_door *door, int fd, uint64_t now)
     if (v->next)
         v->next->prev = v;
     door->first = v;
+    door->present++;
+    recognise(door, v, from);
+    v->refused = is_too_many(door, v);
 
     if (door->encrypted)
         return v;
@@ -87,7 +157,16 @@ void up_door_leave(struct up_door *door, struct up_visitor *v)
         door->first = v->next;
     if (v->next)
         v->next->prev = v->prev;
+    door->present--;
     free(v);
+}
+
+/* How long a visitor may go without a complete request. */
+static uint64_t patience(const struct up_door *door, const struct up_visitor *v)
+{
+    bool hurried = v->refused || (v->known && most_are_taken(door));
+
+    return hurried && door->limit > SHORT_MS ? SHORT_MS : door->limit;
 }
 
 void up_door_sweep(struct up_door *door, uint64_t now)
@@ -96,7 +175,7 @@ void up_door_sweep(struct up_door *door, uint64_t now)
         return;
     door->swept = now;
     for (struct up_visitor *v = door->first; v; v = v->next) {
-        if (v->served || now - v->since < door->limit)
+        if (v->served || now - v->since < patience(door, v))
             continue;
         if (!v->known && !door->encrypted)
             say(v->fd,

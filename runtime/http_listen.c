@@ -14,7 +14,8 @@
 
 #include "error.h"
 
-#define OTHER_FILES 64 /* descriptors that are not ours to use up */
+#define OTHER_FILES \
+    96 /* descriptors for other things, 32 of them for those who are told that there are no more */
 
 /* HOST:PORT into *host (NULL for every address) and *port, inside `copy`. */
 static int split_listen(const char *text, char *copy, size_t len, char **host, char **port,
@@ -104,7 +105,7 @@ int up_http_listen(const char *text, char *address, size_t len, struct up_error 
 
 unsigned up_http_fit_connections(unsigned wanted)
 {
-    rlim_t needed = (rlim_t)wanted * 2 + OTHER_FILES;
+    rlim_t needed = (rlim_t)wanted * 2 + OTHER_FILES; /* socket and file */
     struct rlimit limit;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)

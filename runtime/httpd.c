@@ -38,14 +38,6 @@ static void break_off_cut_files(struct up_httpd *h)
     }
 }
 
-static bool has_files_under_way(const struct up_httpd *h)
-{
-    for (const struct request *r = h->open.first; r; r = r->next)
-        if (r->fd >= 0)
-            return true;
-    return false;
-}
-
 /* The library says nothing but "no" when it cannot use them. */
 static int check_pair(const char *cert, const char *key, struct up_error *err)
 {
@@ -72,12 +64,21 @@ static int check_pair(const char *cert, const char *key, struct up_error *err)
     return rc;
 }
 
+static int trust_proxies(struct up_door *door, const char *const *proxies, struct up_error *err)
+{
+    for (; proxies && *proxies; proxies++)
+        if (!up_door_trust(door, *proxies))
+            return up_fail(err, UP_USAGE, "http server: proxy '%s' is no numeric address, or one too many",
+                           *proxies);
+    return 0;
+}
+
 int up_httpd_open(struct up_httpd **out, const char *listen, const struct up_httpd_options *options,
                   struct up_error *err)
 {
     static const struct up_httpd_options defaults;
     struct up_httpd *h;
-    unsigned connections, timeout;
+    unsigned timeout;
     size_t head_max;
     int fd, rc;
 
@@ -96,21 +97,25 @@ int up_httpd_open(struct up_httpd **out, const char *listen, const struct up_htt
     h->door.encrypted = options->cert != NULL;
     h->body_max = options->body_max ? options->body_max : 65536;
     head_max = options->head_max ? options->head_max : 16384;
+    if ((rc = trust_proxies(&h->door, options->proxies, err)) < 0) {
+        free(h);
+        return rc;
+    }
     if ((fd = up_http_listen(listen, h->address, sizeof h->address, err)) < 0) {
         free(h);
         return fd;
     }
-    connections = up_http_fit_connections(options->connections ? options->connections : 1000);
+    h->door.connections = up_http_fit_connections(options->connections ? options->connections : 1000);
     /* SIGPIPE is seen to in run(), which lets the library use sendfile. */
     h->daemon = MHD_start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (options->cert ? MHD_USE_TLS : 0), 0, NULL, NULL,
         up_httpd_on_request, h, MHD_OPTION_LISTEN_SOCKET, (MHD_socket)fd, MHD_OPTION_CONNECTION_LIMIT,
-        connections, MHD_OPTION_CONNECTION_TIMEOUT, timeout + 2, MHD_OPTION_CONNECTION_MEMORY_LIMIT, head_max,
-        MHD_OPTION_NOTIFY_COMPLETED, up_httpd_on_completed, h, MHD_OPTION_NOTIFY_CONNECTION,
-        up_httpd_on_connection, h, MHD_OPTION_URI_LOG_CALLBACK, up_httpd_on_target, h,
-        MHD_OPTION_UNESCAPE_CALLBACK, up_httpd_leave_encoded, NULL, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
-        options->cert ? MHD_OPTION_HTTPS_MEM_CERT : MHD_OPTION_END, options->cert, MHD_OPTION_HTTPS_MEM_KEY,
-        options->key, MHD_OPTION_END);
+        h->door.connections + UP_DOOR_SPARE, MHD_OPTION_CONNECTION_TIMEOUT, timeout + 2,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, head_max, MHD_OPTION_NOTIFY_COMPLETED, up_httpd_on_completed, h,
+        MHD_OPTION_NOTIFY_CONNECTION, up_httpd_on_connection, h, MHD_OPTION_URI_LOG_CALLBACK,
+        up_httpd_on_target, h, MHD_OPTION_UNESCAPE_CALLBACK, up_httpd_leave_encoded, NULL,
+        MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, options->cert ? MHD_OPTION_HTTPS_MEM_CERT : MHD_OPTION_END,
+        options->cert, MHD_OPTION_HTTPS_MEM_KEY, options->key, MHD_OPTION_END);
     if (!h->daemon) {
         close(fd);
         free(h);
@@ -123,6 +128,16 @@ int up_httpd_open(struct up_httpd **out, const char *listen, const struct up_htt
 const char *up_httpd_address(const struct up_httpd *h)
 {
     return h->address;
+}
+
+unsigned up_httpd_connections(const struct up_httpd *h)
+{
+    return h->door.connections;
+}
+
+unsigned up_httpd_retry_after(uint64_t id)
+{
+    return 20 + (unsigned)(id % 21);
 }
 
 int up_httpd_fd(const struct up_httpd *h)
@@ -138,7 +153,7 @@ int up_httpd_timeout(struct up_httpd *h)
         return 0;
     if (MHD_get_timeout(h->daemon, &ms) != MHD_YES)
         return -1;
-    if (ms > CHECK_MS && has_files_under_way(h))
+    if (ms > CHECK_MS && h->files > 0)
         return CHECK_MS;
     return ms > 60000 ? 60000 : (int)ms;
 }
@@ -220,6 +235,21 @@ int up_httpd_reply(struct up_httpd *h, uint64_t id, unsigned status, const char 
     return 0;
 }
 
+/* Whether a file may get under way for this request. */
+static int check_room(const struct up_httpd *h, const struct request *r, struct up_error *err)
+{
+    unsigned most = h->door.connections - up_door_reserve(&h->door);
+    const struct up_visitor *v = up_httpd_visitor(r->connection);
+
+    if (h->files >= most)
+        return up_fail(err, UP_BUSY, "%u downloads are under way, the rest of %u connections is for queries",
+                       most, h->door.connections);
+    if (v && up_door_over_share(&h->door, v))
+        return up_fail(err, UP_BUSY, "most of %u connections are taken, and this address has its share, %u",
+                       h->door.connections, up_door_share(&h->door));
+    return 0;
+}
+
 int up_httpd_reply_file(struct up_httpd *h, uint64_t id, const char *path, const char *tag,
                         const char *const *headers, struct up_error *err)
 {
@@ -230,6 +260,8 @@ int up_httpd_reply_file(struct up_httpd *h, uint64_t id, const char *path, const
 
     if (!r)
         return UP_USAGE;
+    if ((rc = check_room(h, r, err)) < 0)
+        return rc;
     asked.get = strcmp(r->method, "GET") == 0;
     asked.range = up_httpd_request_header(r, "Range");
     asked.if_range = up_httpd_request_header(r, "If-Range");
@@ -239,6 +271,7 @@ int up_httpd_reply_file(struct up_httpd *h, uint64_t id, const char *path, const
         return rc;
     r->fd = answer.fd;
     r->end = answer.end;
+    h->files += r->fd >= 0;
     resume(h, r);
     return 0;
 }
@@ -263,6 +296,7 @@ int up_httpd_finished(struct up_httpd *h, struct up_httpd_event *out)
                                    .status = r->status,
                                    .complete = r->complete,
                                    .bytes = r->bytes,
+                                   .why = r->why,
                                    .ms = r->started};
     return 0;
 }

@@ -9,9 +9,11 @@
  *
  *     open -> (poll fd() or timeout() -> run -> next -> reply -> finished)* -> close
  *
- * Bounds: connections, bytes of a request's head and body, seconds without
+ * Bounds: connections; of them those with files under way, and an address'
+ * share while most are taken (http_door.h); bytes of a request's head and body, seconds without
  * progress, and seconds from one answer to the next complete request, so that
- * a client that drips bytes is dropped too. What is no HTTP gets a 4xx.
+ * a client that drips bytes is dropped too. What is no HTTP gets a 4xx, who
+ * comes too many a 503 with Retry-After.
  *
  * Files are read without the storage seam: a server changes nothing.
  */
@@ -26,12 +28,13 @@ struct up_error;
 struct up_httpd;
 
 struct up_httpd_options {
-    unsigned connections; /* at most this many; 0: 1000, fewer when descriptors are short */
-    unsigned timeout;     /* seconds; 0: 60 */
-    size_t head_max;      /* bytes of request line and headers; 0: 16 KiB */
-    size_t body_max;      /* bytes of a request body; 0: 64 KiB */
-    const char *cert;     /* PEM of the certificate, followed by those above it: HTTPS; NULL: HTTP */
-    const char *key;      /* PEM of its key, unencrypted; both or neither. Copied */
+    unsigned connections;       /* at most this many; 0: 1000; fewer when descriptors are short */
+    unsigned timeout;           /* seconds; 0: 60 */
+    size_t head_max;            /* bytes of request line and headers; 0: 16 KiB */
+    size_t body_max;            /* bytes of a request body; 0: 64 KiB */
+    const char *cert;           /* PEM of the certificate, followed by those above it: HTTPS; NULL: HTTP */
+    const char *key;            /* PEM of its key, unencrypted; both or neither. Copied */
+    const char *const *proxies; /* NULL-terminated: numeric addresses that many are behind; NULL: none */
 };
 
 /* A request, owned by the server until it is answered. Strings are "" when
@@ -55,6 +58,7 @@ struct up_httpd_event {
     bool complete;   /* the whole answer was handed to the system */
     uint64_t bytes;  /* of the body; when not complete, what the client acknowledged, head included;
                      * UINT64_MAX when the system does not tell */
+    const char *why; /* it was turned away without being handed out, as at a limit; "" if not */
     uint64_t ms;     /* from the request line to the end */
 };
 
@@ -64,13 +68,17 @@ struct up_httpd_event {
  * the connections need and the hard limit allows.
  *
  * Errors: UP_USAGE not of that form, or certificate and key are none or no
- * pair; UP_NETWORK cannot be resolved or bound; UP_INTERNAL.
+ * pair, or a proxy's address is none; UP_NETWORK cannot be resolved or bound; UP_INTERNAL.
  */
 int up_httpd_open(struct up_httpd **out, const char *listen, const struct up_httpd_options *options,
                   struct up_error *err);
 
 /* "127.0.0.1:43211": where it really listens. Valid until close. */
 const char *up_httpd_address(const struct up_httpd *h);
+/* How many there may really be. */
+unsigned up_httpd_connections(const struct up_httpd *h);
+/* Seconds after which the client of a request that came too many may come again: not all in the same moment. */
+unsigned up_httpd_retry_after(uint64_t id);
 /* The descriptor to poll for reading. */
 int up_httpd_fd(const struct up_httpd *h);
 /* Milliseconds after which run must be called though nothing is ready; -1: no limit. */
@@ -98,7 +106,8 @@ int up_httpd_reply(struct up_httpd *h, uint64_t id, unsigned status, const char 
  * If-Range and If-None-Match. `tag` is the strong entity tag without quotes;
  * NULL makes one from size and time of change. On failure the request is
  * still open, to be answered otherwise.
- * Errors: UP_MISSING no such file; UP_BUSY too many open files; UP_WRITE cannot be read; UP_USAGE, UP_INTERNAL as above.
+ * Errors: UP_MISSING no such file; UP_BUSY too many open files, or files under
+ * way, or this address has its share; UP_WRITE cannot be read; UP_USAGE, UP_INTERNAL as above.
  */
 int up_httpd_reply_file(struct up_httpd *h, uint64_t id, const char *path, const char *tag,
                         const char *const *headers, struct up_error *err);

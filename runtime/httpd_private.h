@@ -33,6 +33,7 @@ struct request {
     uint64_t acked;   /* bytes the peer had acknowledged when the answer began; UINT64_MAX unknown */
     uint64_t bytes;   /* once ENDED */
     uint64_t started; /* ms; duration once ENDED */
+    char why[96];     /* it was turned away */
     size_t body_len;
     char *body;
     char method[16];
@@ -51,6 +52,7 @@ struct up_httpd {
     struct up_door door;
     struct request *shown; /* what finished() gave last */
     size_t ended_count;
+    unsigned files; /* under way */
     uint64_t last_id;
     uint64_t checked; /* ms: when the files under way were looked at */
     size_t body_max;

@@ -80,13 +80,16 @@ void up_httpd_on_connection(void *user, struct MHD_Connection *connection, void 
                             enum MHD_ConnectionNotificationCode what)
 {
     struct up_httpd *h = user;
+    const union MHD_ConnectionInfo *from;
+    int fd;
 
-    if (what == MHD_CONNECTION_NOTIFY_STARTED)
-        *context = up_door_enter(
-            &h->door, MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd,
-            up_httpd_now(h));
-    else
+    if (what != MHD_CONNECTION_NOTIFY_STARTED) {
         up_door_leave(&h->door, *context);
+        return;
+    }
+    from = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    *context = up_door_enter(&h->door, fd, from ? from->client_addr : NULL, up_httpd_now(h));
 }
 
 /* Called with each request line: makes the request that the rest is about. */
@@ -164,18 +167,37 @@ static enum MHD_Result send_answer(struct request *r)
 /* Answer a request that is not worth handing out. */
 static enum MHD_Result turn_away(struct request *r, unsigned status, const char *why)
 {
-    static const char *const headers[] = {"Content-Type: application/json", NULL};
+    char after[32];
+    const char *const headers[] = {"Content-Type: application/json",
+                                   status == MHD_HTTP_SERVICE_UNAVAILABLE ? "Connection: close" : NULL, after,
+                                   NULL};
     char body[160];
     int len = snprintf(body, sizeof body, "{\"error\":\"%s\"}\n", why);
     struct MHD_Response *response = MHD_create_response_from_buffer((size_t)len, body, MHD_RESPMEM_MUST_COPY);
 
+    snprintf(after, sizeof after, "Retry-After: %u", up_httpd_retry_after(r->public.id));
+    snprintf(r->why, sizeof r->why, "%s", why);
     if (!response || up_httpd_set_answer(r, status, headers, response, (uint64_t)len, NULL) < 0)
         return MHD_NO;
     return send_answer(r);
 }
 
+/* He was let in to be told so. */
+static enum MHD_Result turn_away_from_full(const struct up_httpd *h, struct request *r)
+{
+    char why[sizeof r->why];
+
+    if (h->door.present > h->door.connections)
+        snprintf(why, sizeof why, "all %u connections are taken", h->door.connections);
+    else
+        snprintf(why, sizeof why, "most connections are taken, and this address has its share, %u",
+                 up_door_share(&h->door));
+    return turn_away(r, MHD_HTTP_SERVICE_UNAVAILABLE, why);
+}
+
 static enum MHD_Result begin(struct up_httpd *h, struct request *r, const char *method)
 {
+    const struct up_visitor *v = up_httpd_visitor(r->connection);
     const char *length = up_httpd_request_header(r, "Content-Length");
     char *path = r->target, *query = r->target + strlen(r->target);
     bool fine;
@@ -187,6 +209,8 @@ static enum MHD_Result begin(struct up_httpd *h, struct request *r, const char *
     fine = up_target_split(r->target, &path, &query);
     r->public.path = path;
     r->public.query = query;
+    if (v && v->refused)
+        return turn_away_from_full(h, r);
     if (!fine)
         return turn_away(r, 400, "bad path in the request");
     if (up_httpd_request_header(r, "Transfer-Encoding"))
@@ -266,6 +290,7 @@ void up_httpd_on_completed(void *user, struct MHD_Connection *connection, void *
     if (!r)
         return;
     up_httpd_take_out(&h->open, r);
+    h->files -= r->fd >= 0;
     if (!r->public.method) { /* went away before its headers were complete */
         up_httpd_free_request(r);
         return;

@@ -71,26 +71,23 @@ static struct sink *sink_of(int descriptor)
     return k;
 }
 
-static bool say_lost(struct sink *k)
+/* On stderr, whichever was not read: what goes to stdout may be for a program. */
+static void say_lost(struct sink *k)
 {
     char line[100];
     int n =
         snprintf(line, sizeof line, "moult: %lu lines of the log were dropped: nobody read them\n", k->lost);
 
-    if (!write_line(k, line, (size_t)n))
-        return false;
-    k->lost = 0;
-    return true;
+    if (write_line(sink_of(STDERR_FILENO), line, (size_t)n))
+        k->lost = 0;
 }
 
 void up_log_write(int descriptor, const char *line, size_t len)
 {
     struct sink *k = sink_of(descriptor);
 
-    if (k->lost > 0 && !say_lost(k)) {
-        k->lost++;
-        return;
-    }
+    if (k->lost > 0)
+        say_lost(k);
     if (len > UP_LOG_LINE)
         len = UP_LOG_LINE;
     if (!write_line(k, line, len))

@@ -335,6 +335,45 @@ describe("depot", function()
       assert.same({ true, "exit", 0 }, { pipe:close() })
     end)
 
+    it("serves on while nobody reads its log, and says so to who does again", function()
+      local address = run("--json")
+      local function ask(n)
+        for i = 1, n do
+          assert.equal(404, raw.get(nothing, address, ("/%d%s"):format(i, ("x"):rep(900))).status)
+        end
+      end
+      ask(100) -- a pipe holds 64 of these
+      for _ = 1, 50 do assert(natives.json.decode(pipe:read("l"))) end
+      ask(1)
+      assert(os.execute("kill " .. pid))
+      assert.is_nil(pipe:read("a"):find("dropped", 1, true)) -- who parses it is not told in the midst of it
+      assert.matches("moult: %d+ lines of the log were dropped", read("err"))
+      assert.same({ true, "exit", 0 }, { pipe:close() })
+    end)
+
+    it("writes what strangers send as text that can be read", function()
+      local address = run("--json")
+      raw.get(nothing, address, "/x%ff%e2%80%ae")
+      assert.equal("/x??", assert(natives.json.decode(pipe:read("l"))).path)
+      raw.get(nothing, address, "/" .. ("y"):rep(9000))
+      assert.equal(1024, #assert(natives.json.decode(pipe:read("l"))).path)
+      assert(os.execute("kill " .. pid))
+      assert.same({ true, "exit", 0 }, { pipe:close() })
+    end)
+
+    it("has as many connections as it is told", function()
+      local address = run("--connections 1")
+      local first = raw.connect(address):send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+      raw.pump(nothing, { first }, function() return first:answer() end)
+      assert.equal(503, raw.get(nothing, address, "/").status)
+      first:close()
+      assert.matches("GET / 200", pipe:read("l") .. pipe:read("l"))
+      assert(os.execute("kill " .. pid))
+      pipe:close()
+      assert.equal("usage", select(3, verb.run({ positional = { dir }, opts = { connections = "0" } },
+        { out = error, note = error })))
+    end)
+
     it("refuses a base that is no URL, and an address that is none", function()
       local env = { out = error, note = error }
       assert.equal("usage", select(3, verb.run({ positional = { dir }, opts = { url = "cdn" } }, env)))

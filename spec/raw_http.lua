@@ -17,11 +17,14 @@ local Client = {}
 Client.__index = Client
 
 --- Connect to "HOST:PORT".
+-- @tparam string address
+-- @tparam[opt] string from address of ours, such as "127.0.0.2"
 -- @treturn table client: send(bytes), received (string), closed (boolean)
-function M.connect(address)
+function M.connect(address, from)
   local host, port = address:match("^(.*):(%d+)$")
   local sock = assert(socket.tcp())
   sock:settimeout(PATIENCE)
+  if from then assert(sock:bind(from, 0)) end
   assert(sock:connect(host, tonumber(port)))
   sock:settimeout(0)
   return setmetatable({ sock = sock, received = "", closed = false, unsent = "", reading = true }, Client)

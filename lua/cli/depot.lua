@@ -51,6 +51,7 @@ Meanwhile a depot on this machine asks devices that are to be given one of them 
     { name = "keys", value = "KEYS", help = "folder of public keys, or one (DIR when it holds *.pub, else DIR/keys)" },
     { name = "tls-cert", value = "FILE", help = "serve HTTPS with this certificate (PEM), and those above it" },
     { name = "tls-key", value = "FILE", help = "its key (PEM, not encrypted)" },
+    { name = "connections", value = "N", help = "clients at once, at most (1000); who comes too many is told to wait" },
     { name = "mqtt", value = "HOST:PORT", help = "be the cloud of the devices on this broker" },
     { name = "mqtt-user", value = "NAME", help = "user to log in to the broker as" },
     { name = "mqtt-password", value = "FILE", help = "file with the user's password; its first line counts" },

@@ -33,8 +33,8 @@ local function silent() end
 -- @tparam table options dir; listen ("HOST:PORT"); keys, url (base of links); all strings, the last two optional;
 --   watch: array of further {fd, read} to poll; on_request(event), on_change(change), called from step():
 --   event {method, path, client, status, complete, bytes, ms, note}, change as from depot.catalog;
---   tls {cert, key}: PEM texts, to serve HTTPS; mqtt: as depot.mqtt takes it, with expiry, pace, settle, auto
---   (false: by jobs only) and on_message (function(event), as depot.fleet tells it)
+--   tls {cert, key}: PEM texts, to serve HTTPS; connections: at most; mqtt: as depot.mqtt takes it, with expiry,
+--   pace, settle, auto (false: by jobs only) and on_message (function(event), as depot.fleet tells it)
 -- @treturn table depot; or nil, message, code
 function M.open(options)
   local self = setmetatable({
@@ -54,7 +54,9 @@ function M.open(options)
   if not self.loop then
     return nil, message, code
   end
-  self.server, message, code = natives.httpd.open(options.listen, options.tls)
+  local tls = options.tls or {}
+  self.server, message, code = natives.httpd.open(options.listen, { cert = tls.cert, key = tls.key,
+    connections = options.connections })
   if not self.server then
     self.loop:close()
     return nil, message, code
@@ -103,6 +105,11 @@ function Depot:address()
   return self.server:address()
 end
 
+--- How many connections there may be: fewer than wanted when descriptors are short.
+function Depot:connections()
+  return self.server:connections()
+end
+
 --- Look at the folder now.
 -- @treturn true|nil nil, message, code when it cannot be read; what was known stays
 function Depot:look()
@@ -129,13 +136,18 @@ function Depot:_answer(request, asked)
   end
   self.notes[request.id] = answer.note
   if answer.path then
-    local ok, _, code = self.server:reply_file(request.id, answer.path, answer.headers)
+    local ok, message, code = self.server:reply_file(request.id, answer.path, answer.headers)
     if ok then
       return
     end
     local status = code == "missing" and 404 or 503
     answer = { status = status, headers = { ["Content-Type"] = "application/json" },
       body = status == 404 and '{"error":"the package was taken away"}\n' or '{"error":"try again later"}\n' }
+    if status == 503 then
+      self.notes[request.id] = message
+      answer.headers["Retry-After"] = tostring(self.server:retry_after(request.id))
+      answer.headers.Connection = "close" -- connections are what is short
+    end
   end
   self.server:reply(request.id, answer.status, answer.headers, answer.body)
 end
@@ -174,7 +186,7 @@ function Depot:step(timeout_ms)
   end
   local event = self.server:finished()
   while event do
-    event.note, self.notes[event.id] = self.notes[event.id], nil
+    event.note, self.notes[event.id] = event.note or self.notes[event.id], nil
     self.on_request(event)
     event = self.server:finished()
   end

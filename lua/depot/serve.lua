@@ -2,58 +2,13 @@
 --
 -- @module depot.serve
 
+local log = require "depot.log"
 local natives = require "update.natives"
 
 local M = {}
 
--- One line of the log.
-local function line_of(event)
-  local parts = { event.client, event.method, event.path }
-  if event.note then
-    parts[#parts + 1] = event.note
-  end
-  parts[#parts + 1] = tostring(event.status)
-  parts[#parts + 1] = event.bytes and ("%d bytes"):format(event.bytes) or "? bytes"
-  parts[#parts + 1] = ("%d ms"):format(event.ms)
-  if not event.complete then
-    parts[#parts + 1] = "broken off"
-  end
-  return table.concat(parts, " ")
-end
-
-local function on_change(env)
-  return function(change)
-    env.note(("%s: %s%s%s"):format(change.name, change.change, change.reason and ": " .. change.reason or "",
-      change.listed and (", for %d listed devices"):format(change.listed) or ""))
-    if change.warning then env.note(("%s: warning: %s"):format(change.name, change.warning)) end
-  end
-end
-
-local function on_request(env)
-  return function(event)
-    if env.json then
-      env.out(natives.json.encode(event))
-    elseif not env.quiet then
-      env.out(line_of(event))
-    end
-  end
-end
-
--- What a device's message or job makes a line of the log of.
-local function on_message(env)
-  return function(event)
-    if env.json then
-      env.out(natives.json.encode(event))
-    elseif event.device then
-      local parts = { event.cloud, event.product .. "/" .. event.device, event.kind, event.release }
-      if event.code then parts[#parts + 1] = ("(%d)"):format(event.code) end
-      parts[#parts + 1] = event.text
-      if not env.quiet then env.out(table.concat(parts, " ")) end
-    else
-      env.note(("mqtt: %s%s"):format(event.kind, event.text and ": " .. event.text or ""))
-    end
-  end
-end
+--- Connections at once, unless told otherwise.
+M.CONNECTIONS = 1000
 
 local function read_file(path, option)
   local file, why = io.open(path, "rb")
@@ -134,7 +89,7 @@ local function settings(opts)
   if fault then
     return nil, ("--url %s: %s"):format(url, fault), "usage"
   end
-  for name, least in pairs { expiry = 1, pace = 1, settle = 0 } do
+  for name, least in pairs { connections = 1, expiry = 1, pace = 1, settle = 0 } do
     local ok, message, code = M.number_of(opts, name, least)
     if not ok then return nil, message, code end
   end
@@ -158,6 +113,8 @@ function M.run(dir, opts, env)
   if not set then
     return nil, message, code
   end
+  local lines = log.new(natives, env)
+  env.err = natives.log.err -- why it ends is said by others
   local signals <close>, why, word = natives.signals.open()
   if not signals then
     return nil, why, word
@@ -169,20 +126,26 @@ function M.run(dir, opts, env)
     url = opts.url,
     keys = opts.keys,
     tls = set.tls,
+    connections = opts.connections or M.CONNECTIONS,
     mqtt = set.mqtt,
     expiry = opts.expiry,
     pace = opts.pace,
     settle = opts.settle and opts.settle * 1000,
     auto = not opts.staged,
     watch = { { fd = signals:fd(), read = true } },
-    on_request = on_request(env),
-    on_change = on_change(env),
-    on_message = on_message(env),
+    on_request = lines.request,
+    on_change = lines.change,
+    on_message = lines.message,
   }
   if not depot then
     return nil, message, code
   end
-  env.out(("listening on %s://%s"):format(set.tls and "https" or "http", depot:address()))
+  lines.out(("listening on %s://%s"):format(set.tls and "https" or "http", depot:address()))
+  local wanted = opts.connections or M.CONNECTIONS
+  if depot:connections() < wanted then
+    lines.note(("%d connections at most, not %d: more open files are not allowed (ulimit -n)")
+      :format(depot:connections(), wanted))
+  end
   repeat
     local ok
     ok, message, code = depot:step(60000)

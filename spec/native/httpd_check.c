@@ -632,13 +632,13 @@ static void connections_fit_the_descriptors(void **state)
         rlim_t then;
     } cases[] = {
         {1000, 2000, NULL, 100, 100, 1000}, /* enough as it is */
-        {64, 2000, NULL, 100, 100, 264},    /* raised */
-        {64, 164, NULL, 100, 50, 164},      /* as far as it goes */
-        {64, 66, NULL, 100, 1, 66},         /* never none */
-        {64, 67, NULL, 100, 1, 67},
+        {64, 2000, NULL, 100, 100, 296},    /* raised */
+        {64, 196, NULL, 100, 50, 196},      /* as far as it goes */
+        {64, 98, NULL, 100, 1, 98},         /* never none */
+        {64, 99, NULL, 100, 1, 99},
         {20, 20, NULL, 100, 1, 20},
         {64, 2000, "getrlimit", 100, 100, 64},  /* not told */
-        {164, 2000, "setrlimit", 100, 50, 164}, /* not allowed: what there is */
+        {196, 2000, "setrlimit", 100, 50, 196}, /* not allowed: what there is */
     };
 
     (void)state;

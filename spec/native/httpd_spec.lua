@@ -406,19 +406,104 @@ describe("httpd", function()
       client:close()
     end)
 
-    it("no more than the limit; the next waits for its turn", function()
-      open { connections = 2 }
-      local clients = {}
+  end)
+
+  describe("keeps to its limits", function()
+    local clients
+
+    before_each(function() clients = {} end)
+
+    after_each(function()
+      for _, client in ipairs(clients) do client:close() end
+    end)
+
+    local function take_all(request)
+      local ok, message, code = server:reply_file(request.id, path(request.path:sub(2)))
+      if not ok then
+        assert.equal("busy", code)
+        server:reply(request.id, 503, { ["Retry-After"] = tostring(server:retry_after(request.id)) }, message)
+      end
+    end
+
+    local function ask(target, from)
+      local client = raw.connect(server:address(), from)
+      clients[#clients + 1] = client
+      return client:send(("GET %s HTTP/1.1\r\nHost: a\r\n\r\n"):format(target))
+    end
+
+    -- A client that has begun to get a large file, and reads no more; the answer of who got another.
+    local function download(from)
+      local client = ask("/large", from)
+      raw.pump(step, { client }, function() return #client.received > 0 end)
+      client.reading = false
+      local status = client.received:match("^HTTP/1.1 (%d+)")
+      return status == "200" or client:answer()
+    end
+
+    -- The answer to who begins nothing.
+    local function query(from)
+      local client = ask("/file", from)
+      raw.pump(step, { client }, function() return client:answer() end)
+      return client:answer()
+    end
+
+    before_each(function()
+      write("large", CONTENT:rep(20000))
+      handle = take_all
+    end)
+
+    it("by an answer, and a line that says which", function()
+      open { connections = 40 }
+      handle = function(request) assert(server:reply(request.id, 200, nil, "hello")) end
       for i = 1, 4 do
-        clients[i] = raw.connect(server:address())
-        clients[i]:send("GET /f HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        for _ = 1, 10 do
+          local client = ask("/file", "127.0.0." .. i)
+          raw.pump(step, { client }, function() return client:answer() end)
+          assert.equal(200, client:answer().status)
+        end
       end
-      raw.pump(step, clients, function() return #events == 4 end)
-      for _, client in ipairs(clients) do
-        raw.pump(step, clients, function() return client.closed end)
-        assert.equal(CONTENT, client:answer().body)
-        client:close()
-      end
+      events = {}
+      local answer = query("127.0.0.9")
+      assert.equal(503, answer.status)
+      local after = tonumber(answer.headers["retry-after"])
+      assert.is_true(after >= 20 and after <= 40)
+      raw.pump(step, clients, function() return clients[41].closed and #events == 1 end)
+      assert.same({ 503, "all 40 connections are taken" }, { events[1].status, events[1].note })
+      for i = 1, 10 do clients[i]:close() end
+      raw.pump(step, {}, function() return query("127.0.0.9").status == 200 end)
+    end)
+
+    it("with some of them for queries", function()
+      open { connections = 40 }
+      for i = 1, 38 do assert.is_true(download("127.0.0." .. i % 4 + 1)) end
+      local answer = download("127.0.0.9")
+      assert.equal(503, answer.status)
+      assert.equal("38 downloads are under way, the rest of 40 connections is for queries", answer.body)
+      clients[39]:close()
+      handle = function(request) assert(server:reply(request.id, 404)) end
+      assert.equal(404, query("127.0.0.9").status)
+    end)
+
+    it("and each address to its share, once most are taken", function()
+      open { connections = 40 }
+      for _ = 1, 31 do assert.is_true(download()) end
+      local answer = download()
+      assert.equal(503, answer.status)
+      assert.equal("most of 40 connections are taken, and this address has its share, 10", answer.body)
+      for _ = 1, 6 do assert.is_true(download "127.0.0.2") end
+      -- The last ones are for others, also when they ask for nothing long.
+      local why = query().body:match '"error":"(.*)"'
+      assert.equal("most connections are taken, and this address has its share, 10", why)
+      assert.is_true(download "127.0.0.2")
+    end)
+
+    it("but a proxy, behind which there are many", function()
+      open { connections = 40, proxies = { "127.0.0.1", "2001:db8::1" } }
+      for _ = 1, 38 do assert.is_true(download()) end
+      assert.equal(40, server:connections())
+      local _, message, code = httpd.open("127.0.0.1:0", { proxies = { "a.example" } })
+      assert.same({ "usage", "http server: proxy 'a.example' is no numeric address, or one too many" },
+        { code, message })
     end)
   end)
 

@@ -1,0 +1,82 @@
+--- What a depot that serves says: lines on stdout and stderr, for people or as JSON.
+--
+-- Nobody has to read them: what cannot be written at once is dropped and
+-- counted. What strangers sent is made printable, whatever it is.
+--
+-- @module depot.log
+
+local M = {}
+
+local TEXT = 1024 -- bytes of a stranger's text that are shown
+
+-- A request, without what nobody asked about.
+local function request_line(event)
+  local parts = { event.client, event.method, event.path }
+  if event.note then
+    parts[#parts + 1] = event.note
+  end
+  parts[#parts + 1] = tostring(event.status)
+  parts[#parts + 1] = event.bytes and ("%d bytes"):format(event.bytes) or "? bytes"
+  parts[#parts + 1] = ("%d ms"):format(event.ms)
+  if not event.complete then
+    parts[#parts + 1] = "broken off"
+  end
+  return table.concat(parts, " ")
+end
+
+-- What a device said, or became of its job.
+local function device_line(event)
+  local parts = { event.cloud, event.product .. "/" .. event.device, event.kind, event.release }
+  if event.code then parts[#parts + 1] = ("(%d)"):format(event.code) end
+  parts[#parts + 1] = event.text
+  return table.concat(parts, " ")
+end
+
+--- @tparam table natives update.natives
+-- @tparam table env json, quiet
+-- @treturn table out(text), note(text): lines on stdout, and on stderr unless quiet; request(event), change(change),
+--   message(event): as depot.open takes them
+function M.new(natives, env)
+  local printable = natives.printable.text
+  local self = {}
+
+  function self.out(text) natives.log.out(printable(text)) end
+
+  function self.note(text)
+    if not env.quiet then natives.log.err(printable(text)) end
+  end
+
+  local function encoded(event)
+    local shown = {}
+    for name, value in pairs(event) do
+      shown[name] = type(value) == "string" and printable(value, TEXT) or value
+    end
+    natives.log.out(natives.json.encode(shown))
+  end
+
+  function self.request(event)
+    if env.json then return encoded(event) end
+    event.path = printable(event.path, TEXT)
+    if not env.quiet then self.out(request_line(event)) end
+  end
+
+  function self.change(change)
+    self.note(("%s: %s%s%s"):format(change.name, change.change, change.reason and ": " .. change.reason or "",
+      change.listed and (", for %d listed devices"):format(change.listed) or ""))
+    if change.warning then self.note(("%s: warning: %s"):format(change.name, change.warning)) end
+  end
+
+  function self.message(event)
+    if env.json then
+      encoded(event)
+    elseif not event.device then
+      self.note(("mqtt: %s%s"):format(event.kind, event.text and ": " .. event.text or ""))
+    elseif not env.quiet then
+      self.out(device_line(event))
+    end
+  end
+
+  return self
+end
+
+return M
