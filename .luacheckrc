@@ -8,6 +8,8 @@ local pure = {
   "lua/update/luat.lua", "lua/update/luat_request.lua", "lua/update/clouds.lua", "lua/update/fallback.lua",
   "lua/update/offer_fields.lua", "lua/update/base64.lua", "lua/update/aliyun_dialect.lua", "lua/update/tencent.lua",
   "lua/update/mqtt_session.lua", "lua/update/config_clouds.lua",
+  "lua/update/luat_absent.lua", "lua/update/luat_device.lua", "lua/update/luat_fota.lua", "lua/update/luat_log.lua",
+  "lua/update/luat_mail.lua",
   "lua/update/resume_record.lua", "lua/update/mqtt_dialects.lua",
   "lua/depot/luat.lua", "lua/depot/site.lua", "lua/depot/links.lua", "lua/depot/dialects.lua", "lua/depot/jobs.lua",
   "lua/depot/choice.lua",

@@ -11,16 +11,19 @@
 --
 -- @module sys
 
+local absent = require "update.luat_absent"
 local natives = require "update.natives"
 
 local has_host, host = pcall(require, "update.native.host")
 if not has_host then host = {} end
 
+local NETWORK = 1000 -- milliseconds
 local EXIT_RESTART = natives.error.find("restart").exit
 
 -- An error ends its task, is printed, and tells the agent, for which a trial
 -- with errors is not well. Telling must not fail in turn.
 local function report(name, trace)
+  trace = absent.explain(trace)
   io.stderr:write(("script: %s failed: %s\n"):format(name, trace))
   if host.control then pcall(function() require("update").report(trace) end) end
 end
@@ -39,9 +42,32 @@ end
 
 local run = sys.run
 
---- Run all tasks, for ever. Tells the agent first what main.lua calls itself.
+--- Luat's call before sys.run(): checks that PROJECT and VERSION are set. Its arguments, how a telephone starts and
+-- what to do when the battery is low, mean nothing here.
+function sys.init()
+  for _, name in ipairs { "PROJECT", "VERSION" } do
+    local value = rawget(_G, name)
+    if type(value) ~= "string" or value == "" then
+      error(("sys.init: main.lua has to set the global %s first"):format(name), 2)
+    end
+  end
+end
+
+-- Scripts wait for Luat's messages of the network before they ask for anything. Here the
+-- system has the network, and who needs it tries again; so they are told once, as late as a
+-- module would tell them: when the agent answers, and every task had time to begin its wait.
+local function tell_network()
+  require("update.luat_globals").identity()
+  sys.wait(NETWORK)
+  sys.publish "IP_READY_IND"
+  sys.publish "IP_READY"
+end
+
+--- Run all tasks, for ever. Tells the agent first what main.lua calls itself, and the tasks, once, Luat's messages
+-- IP_READY_IND and IP_READY.
 function sys.run()
   if host.control then require("update").introduce() end
+  sys.taskInit(tell_network)
   run()
 end
 
@@ -75,4 +101,5 @@ function sys.scheduler()
   return tasks
 end
 
+_G.sys = absent.complete(sys, "sys") -- as Luat's does it
 return sys

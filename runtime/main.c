@@ -88,15 +88,14 @@ static int run_plain(int argc, char **argv)
     return code;
 }
 
-/* Run `path` as a device's script: its own folder leads package.path, memory
+/* Run argv[0] as a device's script: its own folder leads package.path, memory
  * is bounded, and `require "update"` finds the agent at `control`. */
-static int run_device_script(const char *path, uint64_t memory, const char *control, unsigned heartbeat,
-                             int argc, char **argv)
+static int run_device_script(uint64_t memory, const char *control, unsigned heartbeat, int argc, char **argv)
 {
     struct lua_State *L = up_host_new();
     struct up_error err;
     char dir[PATH_MAX];
-    const char *slash = strrchr(path, '/');
+    const char *path = argv[0], *slash = strrchr(path, '/');
     int code;
 
     if (!L)
@@ -108,7 +107,7 @@ static int run_device_script(const char *path, uint64_t memory, const char *cont
     else if (up_host_limit(L, memory) < 0)
         code = complain_memory("run");
     else
-        code = up_host_run_file(L, path, argc, argv);
+        code = up_host_run_module(L, "update.script", argc, argv);
     up_host_close(L);
     return code;
 }
@@ -158,7 +157,7 @@ static int take_rights(int argc, char **argv, struct up_error *err)
  */
 static int mode_script(int argc, char **argv)
 {
-    char path[PATH_MAX];
+    char path[PATH_MAX], *words[] = {path, NULL};
     struct up_error err;
 
     keep_channel();
@@ -172,8 +171,8 @@ static int mode_script(int argc, char **argv)
     if (argc > 4 && take_rights(argc - 4, argv + 4, &err) < 0)
         return complain("run", &err);
     snprintf(path, sizeof path, "%s/main.lua", argv[0]);
-    return run_device_script(path, strtoull(argv[3], NULL, 10), argv[1], (unsigned)strtoul(argv[2], NULL, 10),
-                             0, NULL);
+    return run_device_script(strtoull(argv[3], NULL, 10), argv[1], (unsigned)strtoul(argv[2], NULL, 10), 1,
+                             words);
 }
 
 /* The file may name a command to run as us. */
@@ -226,7 +225,7 @@ static int run_alone(int argc, char **argv)
     int code;
 
     up_config_init(&config);
-    code = run_device_script(argv[0], config.script_memory, NULL, 0, argc - 1, argv + 1);
+    code = run_device_script(config.script_memory, NULL, 0, argc, argv);
     up_config_free(&config);
     return code;
 }

@@ -100,6 +100,7 @@ local binding_helpers = { helpers = true, preload = true, error = true }
 local pure = { "update.policy", "update.version", "update.offer", "update.luat", "update.luat_request",
   "update.clouds", "update.fallback", "update.offer_fields", "update.base64", "update.aliyun_dialect", "update.tencent",
   "update.plausible", "update.nearest", "update.byte_order", "update.mqtt_session", "update.config_clouds",
+  "update.luat_absent", "update.luat_device", "update.luat_fota", "update.luat_log", "update.luat_mail",
   "update.resume_record", "update.mqtt_dialects",
   "depot.luat", "depot.site", "depot.links", "depot.dialects", "depot.jobs", "depot.choice" }
 
@@ -107,7 +108,8 @@ local pure = { "update.policy", "update.version", "update.offer", "update.luat",
 local for_policies = { ["update.policy"] = true, ["update.version"] = true }
 
 -- What a device's script requires.
-local for_scripts = { ["update"] = true, ["update.aliyun"] = true, ["sys"] = true }
+local for_scripts = { ["update"] = true, ["update.aliyun"] = true, ["sys"] = true, ["sysplus"] = true, ["log"] = true,
+  ["misc"] = true, ["libfota"] = true, ["libfota2"] = true }
 
 -- Top level of the tree, besides dot-files.
 local top = {
@@ -250,7 +252,7 @@ local function check_lua()
       if own then
         own:close()
       elseif not (for_scripts[other] or for_policies[other] or path:find("_spec%.lua$")) then
-        complain("%s requires %s: an example needs only update, update.aliyun and sys", path, other)
+        complain("%s requires %s: an example needs only update, update.aliyun, sys and Luat's", path, other)
       end
     end
   end

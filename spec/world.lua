@@ -230,7 +230,7 @@ function M.core(version, size)
 end
 
 --- Slots, a depot that is asked every `period` seconds, and release 1.0.0 with
--- core 17 provisioned. `o`: body (Lua of main.lua), config (Lua of further
+-- core 17 provisioned. `o`: body (Lua of main.lua), files (as for pack()), config (Lua of further
 -- fields), period, slot (bytes), port (of the depot as the device sees it)
 function World:device(o)
   o = o or {}
@@ -242,7 +242,7 @@ function World:device(o)
   core = { slots = { a = "slot-a.img", b = "slot-b.img" }, boot = "file" },
   cloud = { kind = "luat", url = "http://127.0.0.1:%d/api/site/firmware_upgrade", period = %d },
   %s]]):format(o.port or tonumber(self.url:match(":(%d+)$")), o.period or 1, o.config or ""))
-  self:pack { sequence = 1, version = "1.0.0", core = M.core(17), body = o.body }
+  self:pack { sequence = 1, version = "1.0.0", core = M.core(17), body = o.body, files = o.files }
   local code, _, err = self:moult "provision p1.upd -q"
   assert(code == 0, err)
 end

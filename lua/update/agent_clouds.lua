@@ -135,27 +135,66 @@ local function asked(config)
   return {}
 end
 
+-- Where a script's question goes: to its own address, else to the configured one.
+local function place(agent, url, redirect, link)
+  local cloud = asked(agent.config)
+  local where, message = clouds.luat(agent.config, {
+    name = cloud.name or "luat", url = url or cloud.url, redirect = redirect or cloud.redirect,
+    ca_file = cloud.ca_file or agent.config.ca_file, proxy = cloud.proxy or agent.config.proxy,
+  }, agent.device:facts(), link)
+  if not where then return nil, message end
+  where.renew = nil
+  clouds.intercept(where, function(advice, why, code)
+    where.advice, where.heard = advice, true
+    if advice then return nil, advice.message or "redirected", "refused" end
+    return nil, why, code
+  end)
+  return where
+end
+
+-- A script on trial that hears no may restart for it, and spend the starts that its release has.
+local function after_trial(agent)
+  while agent:phase() == "trial" do agent.tasks:await(agent.stirred, 60) end
+end
+
 -- One question to the server, without retries of its own: the machine does them.
 function Requests:ask(link)
   local agent, state = self.agent, self.state
-  local cloud = asked(agent.config)
-  local where, message = clouds.luat(agent.config, {
-    name = cloud.name or "luat", url = state.url or cloud.url, redirect = state.redirect or cloud.redirect,
-    ca_file = cloud.ca_file or agent.config.ca_file, proxy = cloud.proxy or agent.config.proxy,
-  }, agent.device:facts(), link)
+  after_trial(agent)
+  local where, message = place(agent, state.url, state.redirect, link)
   if not where then
     agent.log(("request: %s"):format(message))
     return { type = "none" }
   end
-  where.renew = nil
-  clouds.intercept(where, function(advice, why, code)
-    where.advice = advice
-    if advice then return nil, advice.message or "redirected", "refused" end
-    return nil, why, code
-  end)
   local result, why, code = agent:update(where, "request")
   if not result then agent.log(("request: %s (%s)"):format(why, code)) end
   return event_of(where, result, code)
+end
+
+-- How far one attempt came, for who wants more than yes or no.
+local function stage_of(where, result, code)
+  if result then return "armed" end
+  if code ~= "network" then return "answer" end
+  return where.begun and "transfer" or where.heard and "answer" or "connect"
+end
+
+--- One attempt, without retries; links are followed.
+-- @tparam[opt] string url as for update.request()
+-- @treturn table stage ("armed", "connect", "transfer" or "answer": where it ended), message
+function Requests:once(url)
+  local agent, link = self.agent, nil
+  after_trial(agent)
+  for _ = 0, persist.REDIRECTS do
+    local where, message = place(agent, url, nil, link)
+    if not where then return { stage = "answer", message = message } end
+    function where.watch(event) where.begun = where.begun or event.event == "offer" end
+    local result, why, code = agent:update(where, "request")
+    if not result then agent.log(("fota: %s (%s)"):format(why, code)) end
+    link = where.advice and where.advice.location
+    if not link then return { stage = stage_of(where, result, code), message = why } end
+    agent.tasks:wait(luat_request.REDIRECT_PAUSE)
+  end
+  return { stage = "answer", message = "the server redirects without end" }
 end
 
 -- Everyone who waits is told; with a period the script hears of later rounds by an event.

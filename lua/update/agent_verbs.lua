@@ -112,6 +112,17 @@ function M.of(agent)
     }
   end
 
+  function verbs.fota(request)
+    return agent.requests:once(text(request.url))
+  end
+
+  -- What a script may know of the configuration.
+  function verbs.device()
+    local config, core = agent.config, agent.device:facts().core
+    return { id = config.id, hardware = config.hardware, project = config.project,
+      core = core and { name = core.name, version = core.version } }
+  end
+
   function verbs.ota(request, peer)
     return require("update.agent_ota").call(agent, request, peer)
   end

@@ -15,7 +15,8 @@ end
 
 -- What `require "update"` gives to a script; and what a member of the group may.
 local VERBS = {
-  script = set "status history watch check apply request ota confirm rollback globals error facts hotfixes undo",
+  script = set("status history watch check apply request fota device ota confirm rollback globals error facts " ..
+    "hotfixes undo"),
   group = set "status watch facts check confirm",
 }
 

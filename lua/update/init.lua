@@ -15,9 +15,12 @@ local sys = require "sys"
 local has_host, host = pcall(require, "update.native.host")
 local control = has_host and host.control
 
-return require("update.surface").new {
+local update = require("update.surface").new {
   sys = sys, tasks = sys.scheduler(), json = natives.json,
   connect = control and function() return natives.channel.connect(control) end,
   globals = function() return _G end,
   log = function(line) io.stderr:write("script: ", line, "\n") end,
 }
+
+_G.update = require("update.luat_absent").complete(update, "update") -- as Luat's does it
+return update

@@ -9,6 +9,8 @@
 --
 -- @module update.luat_sys
 
+local mail = require "update.luat_mail"
+
 local M = {}
 
 local function check_function(fn, name)
@@ -97,6 +99,22 @@ local function add_messages(sys, tasks)
     return table.unpack(results, 1, results.n)
   end
 
+  --- Wait for a message, as waitUntil; what comes back begins with the id.
+  -- @param id any value but nil
+  -- @tparam[opt] number ms at most; absent: for ever
+  -- @return id and what was published with it; false when the time was over
+  function sys.waitUntilExt(id, ms)
+    local results = table.pack(sys.waitUntil(id, ms))
+    if not results[1] then return false end
+    return id, table.unpack(results, 2, results.n)
+  end
+
+  --- Wait for a message, for ever.
+  -- @return what was published with it
+  function sys.waitUntilMsg(id)
+    return select(2, sys.waitUntil(id))
+  end
+
   --- Send a message to who waits for it or subscribed to it when the loop comes to it.
   -- @param id any value but nil
   -- @param ... values
@@ -107,15 +125,24 @@ local function add_messages(sys, tasks)
   end
 
   --- Call fn with what is published under id, each time in a task of its own.
+  -- @param id any value but nil; a table: each of the ids in it
   function sys.subscribe(id, fn)
     if id == nil then error("sys.subscribe: a message has an id", 2) end
     check_function(fn, "sys.subscribe")
+    if type(id) == "table" then
+      for _, each in pairs(id) do sys.subscribe(each, fn) end
+      return
+    end
     sys.unsubscribe(id, fn)
     subscribers[id] = subscribers[id] or {}
     table.insert(subscribers[id], fn)
   end
 
   function sys.unsubscribe(id, fn)
+    if type(id) == "table" then
+      for _, each in pairs(id) do sys.unsubscribe(each, fn) end
+      return
+    end
     for i, known in ipairs(id ~= nil and subscribers[id] or {}) do
       if known == fn then
         table.remove(subscribers[id], i)
@@ -199,13 +226,14 @@ end
 
 --- Make one.
 -- @tparam table tasks update.scheduler
--- @treturn table taskInit, wait, idle, waitUntil, publish, subscribe, unsubscribe, timerStart,
---   timerLoopStart, timerStop, timerStopAll, timerIsActive, run
+-- @treturn table taskInit, wait, idle, waitUntil, waitUntilExt, waitUntilMsg, publish, subscribe, unsubscribe,
+--   timerStart, timerLoopStart, timerStop, timerStopAll, timerIsActive, run, and those of update.luat_mail
 function M.new(tasks)
   local sys = {}
   add_tasks(sys, tasks)
   add_messages(sys, tasks)
   add_timers(sys, tasks)
+  mail.add(sys, tasks)
   return sys
 end
 

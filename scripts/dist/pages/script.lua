@@ -73,10 +73,24 @@ handle.]]
   page:text "Tasks, messages and timers under Luat's names; times are in milliseconds."
   local functions, seen = ldoc.functions(read(lua .. "/sys.lua"), "sys"), {}
   for _, entry in ipairs(functions) do seen[entry.name] = true end
-  for _, entry in ipairs(ldoc.functions(read(lua .. "/update/luat_sys.lua"), "sys")) do
-    if not seen[entry.name] then functions[#functions + 1] = entry end
+  for _, name in ipairs { "luat_sys", "luat_mail" } do
+    for _, entry in ipairs(ldoc.functions(read(("%s/update/%s.lua"):format(lua, name)), "sys")) do
+      if not seen[entry.name] then functions[#functions + 1] = entry end
+    end
   end
   put_functions(page, functions)
+  page:section "SCRIPTS WRITTEN FOR LUAT"
+  page:text [[
+Such scripts find `log` (levels `trace` to `fatal`), `rtos` and `mobile` as globals, and may require `log`, `misc`,
+`sysplus`, `libfota` and `libfota2`. Whatever of Luat is not here raises an error that names it.]]
+  local device = read(lua .. "/update/luat_device.lua")
+  for _, prefix in ipairs { "rtos", "misc" } do put_functions(page, ldoc.functions(device, prefix)) end
+  page:text [[
+The results of libfota and libfota2 are 0: a release is armed, and `rtos.reboot()` leads to it; 1: no connection; 3:
+the link broke off while the package came; 4: nothing to be had; 5: PRODUCT_KEY or VERSION is missing or malformed.]]
+  for _, prefix in ipairs { "libfota", "libfota2" } do
+    put_functions(page, ldoc.functions(read(lua .. "/update/luat_fota.lua"), prefix))
+  end
   page:see_also { { "moult", 1 }, { "moult-config", 5 }, { "moult-native", 7 }, { "moult-policy", 7 } }
   return page
 end

@@ -1,0 +1,9 @@
+--- `require "sysplus"` of scripts written for LuatOS: the functions of sys for tasks with a letter box.
+--
+-- @module sysplus
+
+local sys = require "sys"
+
+local sysplus = {}
+for _, name in ipairs(require("update.luat_mail").NAMES) do sysplus[name] = sys[name] end
+return sysplus
