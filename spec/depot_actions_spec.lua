@@ -314,7 +314,44 @@ describe("depot actions", function()
     assert.equal("000 0", curl("--cacert other.crt", "0-9"))
   end)
 
+  describe("add", function()
+    before_each(function()
+      pack("later.upd", ALIYUN, 3, "1.0.2")
+      assert(os.rename(dir .. "/packages/later.upd", dir .. "/later.upd"))
+      write("list.txt", "dev1\ndev2\n")
+    end)
+
+    it("copies a package in with its list, or gives it another", function()
+      assert.same({ 0, "later.upd: for 2 listed devices\n" }, { act "add packages later.upd --devices list.txt" })
+      assert.equal(read "later.upd", read "packages/later.upd")
+      assert.equal("dev1\ndev2\n", read "packages/later.upd.devices")
+      os.remove(dir .. "/later.upd")
+      write("list.txt", "*\n")
+      assert.same({ 0, "later.upd: for every device\n" }, { act "add packages later.upd --devices list.txt" })
+      assert.same({ 0, "new.upd: for every device\n" }, { act "add packages packages/new.upd" })
+      write("packages/.limited", "new.upd\n")
+      assert.same({ 0, "new.upd: for the devices on its list\n" }, { act "add packages packages/new.upd" })
+      os.remove(dir .. "/packages/new.upd.devices")
+      assert.same({ 0, "new.upd: for nobody\n" }, { act "add packages packages/new.upd" })
+    end)
+
+    it("copies nothing when something is wrong", function()
+      write("list.txt", "dev1,Anna\n")
+      local code, output = act "add packages later.upd --devices list.txt"
+      assert.equal(2, code)
+      assert.matches("list.txt: line 1: several columns", output, 1, true)
+      assert.equal(11, (act "add packages absent.upd"))
+      write("later.upd", (read "later.upd":sub(1, -2)))
+      code, output = act "add packages later.upd"
+      assert.equal(13, code, output)
+      for _, found in ipairs(natives.folder.list(dir .. "/packages")) do
+        assert.is_nil(found.name:find "later")
+      end
+    end)
+  end)
+
   local mistakes = {
+    { "depot add packages", "usage: moult depot add DIR FILE" },
     { "depot packages --tls-cert server.crt", "go together" },
     { "depot packages --tls-cert release.key --tls-key release.key --listen 127.0.0.1:0", "no PEM certificate" },
     { "depot packages --mqtt nowhere", "expected HOST:PORT" },

@@ -37,7 +37,7 @@ describe("depot", function()
   local function open(options)
     options = options or {}
     changes, requests = {}, {}
-    options.dir, options.listen = dir .. "/packages", "127.0.0.1:0"
+    options.dir, options.listen, options.hold = dir .. "/packages", "127.0.0.1:0", options.hold or 0
     function options.on_change(change)
       changes[#changes + 1] = change.name .. " " .. change.change .. (change.reason and ": " .. change.reason or "")
     end
@@ -167,6 +167,49 @@ describe("depot", function()
     assert.equal(404, get(query()).status)
     write("packages/METER_1.0.1.upd.devices", "866714040000001\n")
     served:look()
+    assert.equal(200, get(query()).status)
+  end)
+
+  it("keeps it limited over a restart, until a list says that it is for all", function()
+    pack("METER_1.0.1.upd", 2, "1.0.1")
+    write("packages/METER_1.0.1.upd.devices", "866714040000001\n")
+    open()
+    served:close()
+    os.remove(dir .. "/packages/METER_1.0.1.upd.devices")
+    open()
+    assert.equal(404, get(query()).status)
+    assert(os.rename(dir .. "/packages/METER_1.0.1.upd", dir .. "/away.upd"))
+    served:look()
+    assert(os.rename(dir .. "/away.upd", dir .. "/packages/METER_1.0.1.upd"))
+    served:look()
+    assert.equal(404, get(query()).status)
+    write("packages/METER_1.0.1.upd.devices", "# everybody\n*\n")
+    served:look()
+    assert.equal(200, get(query()).status)
+    served:close()
+    os.remove(dir .. "/packages/METER_1.0.1.upd.devices")
+    open()
+    assert.equal(200, get(query()).status)
+  end)
+
+  it("gives a package that comes without its list to nobody, as long as that may still come", function()
+    pack("METER_1.0.1.upd", 2, "1.0.1")
+    open { hold = 3600 }
+    pack("METER_1.0.2.upd", 3, "1.0.2")
+    local answer = get(query { version = "1.0.1" })
+    assert.equal("wait", luat.decode(answer).kind)
+    write("packages/METER_1.0.2.upd.devices", "866714040000002\n")
+    served:look()
+    assert.equal(404, get(query { version = "1.0.1" }).status)
+    assert.equal(200, get(query { version = "1.0.1", id = "866714040000002" }).status)
+    assert.same({ "METER_1.0.1.upd added", "METER_1.0.2.upd added" }, changes)
+  end)
+
+  it("gives it to all once no list has come for a while, by itself", function()
+    open { hold = 0.1 }
+    pack("METER_1.0.1.upd", 2, "1.0.1")
+    raw.pump(step, {}, function() return #changes == 1 end)
+    assert.same({ "METER_1.0.1.upd added" }, changes)
     assert.equal(200, get(query()).status)
   end)
 

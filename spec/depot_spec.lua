@@ -1,4 +1,4 @@
-local catalog = require "depot.catalog"
+local device_list = require "depot.device_list"
 local luat = require "depot.luat"
 local site = require "depot.site"
 
@@ -382,11 +382,11 @@ describe("depot.site", function()
   end)
 end)
 
-describe("depot.catalog.parse_devices", function()
+describe("depot.device_list.parse", function()
   it("takes one id a line and leaves comments out", function()
     assert.same({ ["1"] = true, ["2"] = true, ["a b"] = true },
-      (catalog.parse_devices "# field test\n1\r\n\n  2  # Anna's\n#3\na b"))
-    assert.same({}, (catalog.parse_devices ""))
+      (device_list.parse "# field test\n1\r\n\n  2  # Anna's\n#3\na b"))
+    assert.same({}, (device_list.parse ""))
   end)
 
   local read = {
@@ -397,11 +397,15 @@ describe("depot.catalog.parse_devices", function()
   }
   for _, case in ipairs(read) do
     it("reads " .. case[1], function()
-      local devices, count = catalog.parse_devices(case[2])
+      local devices, count = device_list.parse(case[2])
       assert.same({ ["1"] = true, ["2"] = true }, devices)
       assert.equal(case[3], count)
     end)
   end
+
+  it("takes a star for every device", function()
+    assert.same({ false, 0 }, { device_list.parse "1\n*\n" })
+  end)
 
   local refused = {
     { "columns", "1\n2,Anna\n", "line 2: several columns" },
@@ -411,7 +415,7 @@ describe("depot.catalog.parse_devices", function()
   }
   for _, case in ipairs(refused) do
     it("refuses " .. case[1] .. " by line", function()
-      local devices, message = catalog.parse_devices(case[2])
+      local devices, message = device_list.parse(case[2])
       assert.is_nil(devices)
       assert.matches(case[3], message, 1, true)
     end)

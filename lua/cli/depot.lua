@@ -8,18 +8,20 @@ local serve = require "depot.serve"
 local M = {}
 
 -- Actions: module depot.actions.<name>, with run(context).
-local ACTIONS = { status = true, verify = true, batch = true, retry = true, cancel = true }
+local ACTIONS = { add = true, status = true, verify = true, batch = true, retry = true, cancel = true }
 
 M.verb = {
   name = "depot",
-  usage = "depot DIR [OPTIONS] | depot pack|verify|batch|retry|cancel|status DIR [PACKAGE] [OPTIONS]",
+  usage = "depot DIR [OPTIONS] | depot add|pack|verify|batch|retry|cancel|status DIR [PACKAGE] [OPTIONS]",
   summary = "serve the packages in DIR to devices that ask for updates",
   text = [[
 Answers Luat's query at /api/site/firmware_upgrade and serves each package at /NAME; / lists them. Prints
 `listening on http://HOST:PORT` when ready, then a line a request, until it is told to stop. Packages may be
 copied in and taken away meanwhile; what no key verifies is not offered. A file NAME.upd.devices beside a
-package limits it to the device ids in it, one a line; a list that cannot be read, or is taken away while the depot
-runs, leaves the package to nobody. Copy the list in first.
+package limits it to the device ids in it, one a line; a list that cannot be read, or that is gone, leaves the
+package to nobody, now and after a restart, until a list says "*": every device. A package that comes without a list
+while the depot runs is held back for three seconds, for a list that is copied after it; `depot add` needs no
+such wait: it puts the list first, or one that says "*".
 
 With --mqtt it is also the cloud of devices that speak Aliyun's or Tencent's dialect on that broker. A package
 belongs to the product whose key hashes to its product_key. A device that reports an older release is offered the
@@ -29,6 +31,7 @@ that falls back later is `reverted`, a failure. A release is offered ten times t
 runs a newer one: by sequence when DIR has what it runs, else by version; where neither tells, only a `batch` with
 --from offers. A newer package takes the place of an open job. What is known of devices is in DIR/depot.db.
 
+  depot add DIR FILE [--devices LIST]        copy a package in, or give one that is there another list
   depot pack DIR -k KEY                      make what is missing of the packages of DIR/recipe.lua
   depot verify DIR [PACKAGE] --device NAME   try a package on one device, and wait for what becomes of it
   depot batch DIR [PACKAGE]                  give a package that a device has verified to all, also to those heard
@@ -37,8 +40,8 @@ runs a newer one: by sequence when DIR has what it runs, else by version; where 
   depot cancel DIR [PACKAGE]                 end open jobs; no device is given the package any more
   depot status DIR                           what the devices run, and how their jobs are
 
-PACKAGE is a file's name in DIR, or absent for the newest of --product. The actions work with and without a
-running depot, which sees their jobs within a second.
+PACKAGE is a file's name in DIR, or absent for the newest of --product; FILE is a path. The actions work with and
+without a running depot, which sees their jobs within a second.
 
 `depot pack` makes the full package, and a delta against each older core in the folder. Cores are found by name:
 beside the recipe's core22.img, version 22, core17.img is core 17. A higher one is the new core, and raises core
@@ -66,6 +69,7 @@ Meanwhile a depot on this machine asks devices that are to be given one of them 
     { name = "cloud", value = "NAME", help = "with an action: only devices of this cloud",
       choices = { "aliyun", "tencent" } },
     { name = "from", value = "RELEASE", help = "with batch: only devices that report this release" },
+    { name = "devices", value = "LIST", help = "with add: file of the device ids that the package is for" },
     { name = "timeout", value = "SECONDS", help = "with verify: how long to wait (3600)" },
   },
   common = { "json", "quiet", "key", "progress", "dry-run" },

@@ -4,90 +4,33 @@
 -- while devices ask. A file is read anew when its size or time of change
 -- differs from what was seen; one that cannot be trusted or is not whole yet
 -- is kept on the list as skipped, with the reason, and is looked at again once
--- it changes. Effects come in through `natives`: folder, package, source.
+-- it changes. A package that ever had a list stays limited (depot.limited).
+-- Effects come in through `natives`: folder, loop, package, source, storage.
 --
 -- @module depot.catalog
 
+local device_list = require "depot.device_list"
+local limited = require "depot.limited"
 local plausible = require "update.plausible"
+local trusted = require "depot.trusted"
 
 local M = {}
 
 local Catalog = {}
 Catalog.__index = Catalog
 
--- Bytes of a .devices file, at most: 16 characters for each of four million.
-local DEVICES_MAX = 64 * 1024 * 1024
+--- Seconds for which a package that comes without a list, while the depot runs, is held back: a copy of both may
+-- bring the list second.
+M.HOLD = 3
 
 --- A catalog of `dir`; empty until refresh() is called.
 -- @tparam table natives update.natives
 -- @tparam string dir
 -- @tparam[opt] string keys folder of public keys, or one .pub file; else dir when it has *.pub, else dir/keys
-function M.new(natives, dir, keys)
-  return setmetatable({ natives = natives, dir = dir, keys = keys, entries = {}, known = {} }, Catalog)
-end
-
--- The manifest of the package at path, when a key verifies it and the file is
--- as long as the manifest says.
-local function read_manifest(natives, path, keys)
-  local source, message, code = natives.source.file(path)
-  if not source then
-    return nil, message, code
-  end
-  local package, manifest, done
-  package, message, code = natives.package.open(source, keys)
-  if package then
-    done, message, code = package:step()
-    manifest = done and package:manifest()
-    local size = done and package:layout().size
-    if done and size ~= source:size() then
-      manifest, message = nil, ("%d bytes of %d"):format(source:size(), size)
-    end
-    package:close()
-  end
-  source:close()
-  return manifest or nil, message, code
-end
-
--- What a line of a .devices file cannot be: more would be read into it than it says.
-local function fault_of(id)
-  if id:find "[%z\1-\31\127]" then return "a control character (is the file UTF-16?)" end
-  if id:find "[,;]" then return "several columns; one id a line is expected" end
-  if id:find '"' then return "a quote that does not enclose the id" end
-end
-
---- The ids in a .devices file: one a line, "#" begins a comment. A byte order mark, line ends of any kind and quotes
--- around an id are what spreadsheets and editors add.
--- @tparam string text
--- @treturn table {id = true}
--- @treturn integer how many; or nil, message naming the line
-function M.parse_devices(text)
-  local devices, count, number = {}, 0, 0
-  text = text:gsub("^\239\187\191", ""):gsub("\r\n", "\n"):gsub("\r", "\n")
-  for line in (text .. "\n"):gmatch("(.-)\n") do
-    number = number + 1
-    local id = line:gsub("#.*", ""):match("^%s*(.-)%s*$")
-    id = id:match('^"([^"]*)"$') or id
-    local fault = fault_of(id)
-    if fault then return nil, ("line %d: %s"):format(number, fault) end
-    if id ~= "" and not devices[id] then
-      devices[id], count = true, count + 1
-    end
-  end
-  return devices, count
-end
-
-local function read_devices(path)
-  local file, message = io.open(path, "rb")
-  if not file then
-    return nil, message
-  end
-  local text
-  text, message = file:read(DEVICES_MAX)
-  file:close()
-  if not text and message then
-    return nil, message
-  end
-  return M.parse_devices(text or "")
+-- @tparam[opt] number hold of whoever serves the folder: seconds, M.HOLD. Without it nothing is held back, and
+--   what is limited is not written down
+function M.new(natives, dir, keys, hold)
+  return setmetatable({ natives = natives, dir = dir, keys = keys, hold = hold, entries = {}, known = {} }, Catalog)
 end
 
 --- The entity tag that update.native.httpd gives a file, as long as it does not change.
@@ -95,10 +38,6 @@ end
 -- @treturn string with its quotes
 function M.tag(found)
   return ('"%x-%x%08x"'):format(found.size, found.changed // 1000000000, found.changed % 1000000000)
-end
-
-local function stamp(found)
-  return found and ("%d/%d"):format(found.size, found.changed) or ""
 end
 
 -- What looks like a slip in the package of that name, against the others of its project.
@@ -114,43 +53,19 @@ local function warning_of(known, name)
   return newest and plausible.far(entry.manifest.sequence, newest, "the newest other one here")
 end
 
-function Catalog:_keys(files)
-  if self.keys then
-    return self.keys
-  end
-  for name in pairs(files) do
-    if name:find("%.pub$") then
-      return self.dir
-    end
-  end
-  return self.dir .. "/keys"
-end
-
--- What changes the trust in every package: the public keys.
-local function keys_stamp(natives, keys)
-  local parts = {}
-  for _, found in ipairs(natives.folder.list(keys) or {}) do
-    if found.name:find("%.pub$") then
-      parts[#parts + 1] = found.name .. stamp(found)
-    end
-  end
-  table.sort(parts)
-  return keys .. "\n" .. table.concat(parts, "\n")
-end
-
 function Catalog:_load(name, found, list, keys)
   local entry = { name = name, path = self.dir .. "/" .. name, size = found.size, tag = M.tag(found) }
   local message, code
-  entry.manifest, message, code = read_manifest(self.natives, entry.path, keys)
+  entry.manifest, message, code = trusted.manifest(self.natives, entry.path, keys)
   if entry.manifest and list then
     local count
-    entry.devices, count = read_devices(entry.path .. ".devices")
-    if entry.devices then
-      entry.listed = count
-    else
+    entry.devices, count = device_list.read(entry.path .. ".devices")
+    if entry.devices == nil then
       -- Better for nobody than for those it was kept from.
       entry.manifest, message, code = nil, ("%s.devices: %s"):format(name, count), "corrupt"
     end
+    entry.listed = entry.devices and count or nil
+    entry.everybody = entry.devices == false
   end
   if not entry.manifest then
     entry.reason = ("%s (%s)"):format(message or "cannot be read", code or "corrupt")
@@ -158,70 +73,145 @@ function Catalog:_load(name, found, list, keys)
   return entry
 end
 
---- Look at the folder and read what changed.
--- @treturn {table,...} names of what changed: {name, change = "added"|"changed"|"skipped"|"removed", reason,
---   warning, listed = how many devices it is limited to}, sorted;
---   or nil, message, code when the folder cannot be read: the catalog stays as it was
-function Catalog:refresh()
-  local listing, message, code = self.natives.folder.list(self.dir)
-  if not listing then
-    return nil, message, code
-  end
-  local files, changes, known, entries = {}, {}, {}, {}
-  for _, found in ipairs(listing) do
-    if found.regular then
-      files[found.name] = found
+-- A list that goes leaves its package limited, to nobody: else it would reach all that the list kept out.
+function Catalog:_limit(entry, list)
+  if entry.everybody then
+    entry.devices = nil
+    self.limited[entry.name] = nil
+  elseif list or self.limited[entry.name] then
+    self.limited[entry.name] = true
+    if not list then
+      entry.devices, entry.listed, entry.orphaned = {}, 0, true
     end
   end
-  local keys = self:_keys(files)
-  local trust = keys_stamp(self.natives, keys)
+end
+
+-- Held back is what comes without a list while others are served already, unless it was here before.
+function Catalog:_hold(entry, list, before)
+  local manifest = entry.manifest
+  if (self.hold or 0) == 0 or not self.served or list or not manifest or entry.devices then return end
+  if before and before.entry.manifest and before.entry.manifest.digest == manifest.digest then return end
+  entry.held = self.natives.loop.now() + self.hold
+end
+
+local function change_of(entry, before)
+  return { name = entry.name, reason = entry.reason, listed = entry.listed, orphaned = entry.orphaned,
+    change = entry.reason and "skipped" or before and not before.entry.reason and not before.entry.held
+      and "changed" or "added" }
+end
+
+-- What is seen of one package: as before, or read anew. The change to tell of is nil while it is held back.
+function Catalog:_see(name, found, list, keys, mark)
+  local before = self.known[name]
+  if before and before.mark == mark then
+    if not before.entry.held or before.entry.held > self.natives.loop.now() then return before end
+    before.entry.held = nil
+    return before, before.change
+  end
+  local entry = self:_load(name, found, list, keys)
+  self:_limit(entry, list)
+  self:_hold(entry, list, before)
+  local seen = { mark = mark, entry = entry, change = change_of(entry, before) }
+  return seen, not entry.held and seen.change or nil
+end
+
+-- Read once what was limited, and write it down when it is no longer the same.
+function Catalog:_read_limits(changes)
+  if self.limited then return end
+  local names, message = limited.read(self.natives, self.dir)
+  if not names then changes[#changes + 1] = { name = limited.NAME, change = "skipped", reason = message } end
+  self.limited = names or {}
+  self.written = limited.text(self.limited)
+end
+
+function Catalog:_write_limits(changes)
+  local text = self.hold and limited.text(self.limited)
+  if not text or text == self.written then return end
+  local ok, message = limited.write(self.natives, self.dir, text)
+  if ok then
+    self.written, self.unwritten = text, nil
+  elseif self.unwritten ~= text then
+    self.unwritten = text
+    changes[#changes + 1] = { name = limited.NAME, change = "not written",
+      reason = message .. "; a restart forgets which packages without a list are limited" }
+  end
+end
+
+local function by_name(a, b) return a.name < b.name end
+
+function Catalog:_files(listing)
+  local files = {}
+  for _, found in ipairs(listing) do
+    if found.regular then files[found.name] = found end
+  end
+  return files, trusted.keys(self.natives, self.dir, self.keys, files)
+end
+
+-- All packages among the files, as they are known from now on, and what changed is added to `changes`.
+function Catalog:_see_all(listing, changes)
+  local known = {}
+  local files, keys, trust = self:_files(listing)
   for name, found in pairs(files) do
     if name:find("%.upd$") then
       local list = files[name .. ".devices"]
-      local mark = stamp(found) .. "," .. stamp(list) .. "," .. trust
-      local before = self.known[name]
-      if before and before.mark == mark then
-        known[name] = before
-      else
-        local entry = self:_load(name, found, list, keys)
-        -- A list that goes leaves its package limited, to nobody: else it would reach all that the list kept out.
-        entry.limited = list ~= nil or before ~= nil and before.entry.limited or nil
-        if entry.limited and not list then entry.devices, entry.listed = {}, 0 end
-        known[name] = { mark = mark, entry = entry }
-        changes[#changes + 1] = { name = name, reason = entry.reason, listed = entry.listed,
-          change = entry.reason and "skipped" or before and not before.entry.reason and "changed" or "added" }
-      end
+      local mark = trusted.stamp(found) .. "," .. trusted.stamp(list) .. "," .. trust
+      known[name], changes[#changes + 1] = self:_see(name, found, list, keys, mark)
     end
   end
   for _, change in ipairs(changes) do
     if not change.reason then change.warning = warning_of(known, change.name) end
   end
   for name in pairs(self.known) do
-    if not known[name] then
-      changes[#changes + 1] = { name = name, change = "removed" }
-    end
+    if not known[name] then changes[#changes + 1] = { name = name, change = "removed" } end
   end
-  self.known = known
-  for _, seen in pairs(known) do
+  return known
+end
+
+--- Look at the folder and read what changed.
+-- @treturn {table,...} names of what changed: {name, change = "added"|"changed"|"skipped"|"removed"|"not written",
+--   reason, warning, listed = how many devices it is limited to, orphaned = its list is gone}, sorted; what is held
+--   back is told of when that ends; or nil, message, code when the folder cannot be read: the catalog stays as it was
+function Catalog:refresh()
+  local listing, message, code = self.natives.folder.list(self.dir)
+  if not listing then
+    return nil, message, code
+  end
+  local changes, entries = {}, {}
+  self:_read_limits(changes)
+  self.known = self:_see_all(listing, changes)
+  self:_write_limits(changes)
+  for _, seen in pairs(self.known) do
     entries[#entries + 1] = seen.entry
   end
-  local function by_name(a, b) return a.name < b.name end
   table.sort(changes, by_name)
   table.sort(entries, by_name)
-  self.entries = entries
+  self.entries, self.served = entries, true
   return changes
 end
 
---- The packages that a key verified, in the order of their names.
+--- The packages that a key verified, in the order of their names; none that is held back.
 -- @treturn {table,...} {name, path, size (bytes), tag (entity tag), manifest, devices = {id = true} or nil: for all}
 function Catalog:packages()
   local list = {}
   for _, entry in ipairs(self.entries) do
-    if entry.manifest then
+    if entry.manifest and not entry.held then
       list[#list + 1] = entry
     end
   end
   return list
+end
+
+--- The packages that are held back, as depot.pending has them; and when the first of them no longer is.
+-- @treturn {table,...}, number|nil seconds of loop.now()
+function Catalog:held()
+  local list, first = {}, nil
+  for _, entry in ipairs(self.entries) do
+    if entry.held then
+      list[#list + 1] = { name = entry.name, manifest = entry.manifest, pending = true }
+      first = math.min(first or entry.held, entry.held)
+    end
+  end
+  return list, first
 end
 
 --- The file of that name, verified or not: devices check for themselves.

@@ -34,14 +34,15 @@ local function silent() end
 --   watch: array of further {fd, read} to poll; on_request(event), on_change(change), called from step():
 --   event {method, path, client, status, complete, bytes, ms, note}, change as from depot.catalog;
 --   tls {cert, key}: PEM texts, to serve HTTPS; connections: at most; mqtt: as depot.mqtt takes it, with expiry,
---   pace, settle, auto (false: by jobs only) and on_message (function(event), as depot.fleet tells it)
+--   pace, settle, auto (false: by jobs only) and on_message (function(event), as depot.fleet tells it); hold: seconds,
+--   as depot.catalog has it
 -- @treturn table depot; or nil, message, code
 function M.open(options)
   local self = setmetatable({
     on_request = options.on_request or silent,
     on_change = options.on_change or silent,
     on_message = options.on_message or silent,
-    catalog = catalog.new(natives, options.dir, options.keys),
+    catalog = catalog.new(natives, options.dir, options.keys, options.hold or catalog.HOLD),
     notes = {}, -- of requests that are being answered, by id
   }, Depot)
   local message, code
@@ -70,7 +71,10 @@ function M.open(options)
     packages = function() return self.catalog:packages() end,
     entries = function() return self.catalog.entries end,
     file = function(name) return self.catalog:file(name) end,
-    pending = function() return pending.read(natives, options.dir) end,
+    pending = function()
+      local list, held = pending.read(natives, options.dir), self.catalog:held()
+      return table.move(held, 1, #held, #list + 1, list)
+    end,
   }
   if options.mqtt then
     ok, message, code = self:_join(options)
@@ -114,7 +118,9 @@ end
 -- @treturn true|nil nil, message, code when it cannot be read; what was known stays
 function Depot:look()
   local changes, message, code = self.catalog:refresh()
+  local _, held = self.catalog:held()
   self.looked = natives.loop.now()
+  self.next_look = math.min(self.looked + M.LOOK, math.max(self.looked + FRESH, held or math.huge))
   if not changes then
     return nil, message, code
   end
@@ -165,7 +171,7 @@ end
 -- @tparam integer timeout_ms
 -- @treturn true|nil nil, message, code when the loop or the server failed
 function Depot:step(timeout_ms)
-  local until_look = math.max(0, math.ceil((self.looked + M.LOOK - natives.loop.now()) * 1000))
+  local until_look = math.max(0, math.ceil((self.next_look - natives.loop.now()) * 1000))
   local limit = self.server:timeout()
   timeout_ms = math.min(timeout_ms, until_look, limit >= 0 and limit or timeout_ms,
     self.fleet and self.fleet:timeout() or timeout_ms)
@@ -177,7 +183,7 @@ function Depot:step(timeout_ms)
     return nil, message, code
   end
   local request, now = self.server:next(), natives.loop.now()
-  if now - self.looked > (request and FRESH or M.LOOK) then
+  if now >= self.next_look or request and now - self.looked > FRESH then
     self:look() -- a folder that is gone for a moment is no reason to stop
   end
   while request do

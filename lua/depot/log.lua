@@ -61,8 +61,9 @@ function M.new(natives, env)
   end
 
   function self.change(change)
-    self.note(("%s: %s%s%s"):format(change.name, change.change, change.reason and ": " .. change.reason or "",
-      change.listed and (", for %d listed devices"):format(change.listed) or ""))
+    local whom = change.listed and (", for %d listed devices"):format(change.listed) or ""
+    if change.orphaned then whom = ", for nobody: its list is gone (one with the line * gives it to all)" end
+    self.note(("%s: %s%s%s"):format(change.name, change.change, change.reason and ": " .. change.reason or "", whom))
     if change.warning then self.note(("%s: warning: %s"):format(change.name, change.warning)) end
   end
 

@@ -1,0 +1,106 @@
+--- `moult depot add DIR FILE`: put a package into the folder, its list of devices first.
+--
+-- Durable order: the list, then the package, each under a name of its own
+-- until it is whole. So nobody is given what the list keeps from him, and a
+-- depot never sees half a package. Without a list, and when it never had one,
+-- the package gets one that says "every device": no depot waits for another.
+--
+-- @module depot.actions.add
+
+local device_list = require "depot.device_list"
+local limited = require "depot.limited"
+local trusted = require "depot.trusted"
+
+local M = {}
+
+local PIECE = 256 * 1024
+
+local function copy(from, to)
+  local source <close>, why = io.open(from, "rb")
+  if not source then return nil, why end
+  local file <close>, wrong = io.open(to, "wb")
+  if not file then return nil, wrong end
+  for piece in function() return source:read(PIECE) end do
+    local ok
+    ok, wrong = file:write(piece)
+    if not ok then return nil, ("%s: %s"):format(to, wrong) end
+  end
+  return file:close()
+end
+
+-- What fill(path) writes becomes `name` of the folder at once or not at all.
+local function put(dir, name, fill)
+  local unfinished = ("%s/.%s.new"):format(dir, name)
+  local ok, why = fill(unfinished)
+  if ok then ok, why = os.rename(unfinished, dir .. "/" .. name) end
+  if ok then return true end
+  os.remove(unfinished)
+  return nil, why, "write"
+end
+
+local function exists(path)
+  local file = io.open(path, "rb")
+  if file then file:close() end
+  return file ~= nil
+end
+
+local function write_star(path)
+  local file <close>, why = io.open(path, "wb")
+  if not file then return nil, why end
+  file:write "*\n"
+  return file:close()
+end
+
+-- Whom the package is for, put into words, once its list is there.
+local function put_list(context, name)
+  local dir, from = context.dir, context.opts.devices
+  local limits, message, code = limited.read(context.natives, dir)
+  if not limits then return nil, message, code end
+  local has_list = exists(("%s/%s.devices"):format(dir, name))
+  if not from and (has_list or limits[name]) then return has_list and "the devices on its list" or "nobody" end
+  local devices, count = false, 0
+  if from then devices, count = device_list.read(from) end
+  if devices == nil then return nil, ("--devices %s: %s"):format(from, count), "usage" end
+  local ok
+  ok, message, code = put(dir, name .. ".devices", function(path)
+    if from then return copy(from, path) end
+    return write_star(path)
+  end)
+  if not ok then return nil, message, code end
+  return devices and ("%d listed devices"):format(count) or "every device"
+end
+
+-- The keys of the folder verify the package.
+local function check(context, path)
+  local listing, message, code = context.natives.folder.list(context.dir)
+  if not listing then return nil, message, code end
+  local files = {}
+  for _, found in ipairs(listing) do files[found.name] = found end
+  local manifest
+  manifest, message, code = trusted.manifest(context.natives, path,
+    (trusted.keys(context.natives, context.dir, context.opts.keys, files)))
+  if not manifest then return nil, ("%s: %s"):format(path, message), code or "corrupt" end
+  return true
+end
+
+--- @tparam table context dir, name (path of the package, or the name of one that is in dir), opts, env, natives
+-- @treturn integer|nil 0; nil, message, code
+function M.run(context)
+  local path, name = context.name, context.name and context.name:match "([^/]+%.upd)$"
+  if not name then return nil, "usage: moult depot add DIR FILE.upd [--devices LIST]", "usage" end
+  local inside = ("%s/%s"):format(context.dir, name)
+  local there = not exists(path) and exists(inside)
+  local ok, message, code = check(context, there and inside or path)
+  if not ok then return nil, message, code end
+  local whom
+  whom, message, code = put_list(context, name)
+  if not whom then return nil, message, code end
+  if not there then
+    ok, message, code = put(context.dir, name, function(to) return copy(path, to) end)
+    if not ok then return nil, message, code end
+  end
+  context.env.out(("%s: for %s"):format(name, whom))
+  return 0
+end
+
+return M

@@ -1,0 +1,52 @@
+--- NAME.upd.devices: the devices that a package is for.
+--
+-- @module depot.device_list
+
+local M = {}
+
+-- Bytes of a file, at most: 16 characters for each of four million.
+local SIZE = 64 * 1024 * 1024
+
+-- What a line cannot be: more would be read into it than it says.
+local function fault_of(id)
+  if id:find "[%z\1-\31\127]" then return "a control character (is the file UTF-16?)" end
+  if id:find "[,;]" then return "several columns; one id a line is expected" end
+  if id:find '"' then return "a quote that does not enclose the id" end
+end
+
+--- The ids in a list: one a line, "#" begins a comment. A byte order mark, line ends of any kind and quotes
+-- around an id are what spreadsheets and editors add.
+-- @tparam string text
+-- @treturn table|false {id = true}; false: a line says "*", every device
+-- @treturn integer how many; or nil, message naming the line
+function M.parse(text)
+  local devices, count, number, everybody = {}, 0, 0, false
+  text = text:gsub("^\239\187\191", ""):gsub("\r\n", "\n"):gsub("\r", "\n")
+  for line in (text .. "\n"):gmatch("(.-)\n") do
+    number = number + 1
+    local id = line:gsub("#.*", ""):match("^%s*(.-)%s*$")
+    id = id:match('^"([^"]*)"$') or id
+    local fault = fault_of(id)
+    if fault then return nil, ("line %d: %s"):format(number, fault) end
+    everybody = everybody or id == "*"
+    if id ~= "" and not devices[id] then
+      devices[id], count = true, count + 1
+    end
+  end
+  if everybody then return false, 0 end
+  return devices, count
+end
+
+--- The ids in the list at path.
+-- @treturn table|false, integer as parse() gives them; or nil, message
+function M.read(path)
+  local file, message = io.open(path, "rb")
+  if not file then return nil, message end
+  local text
+  text, message = file:read(SIZE)
+  file:close()
+  if not text and message then return nil, message end
+  return M.parse(text or "")
+end
+
+return M

@@ -1,0 +1,62 @@
+--- Which keys a folder's packages are verified with, and what they verify.
+--
+-- Effects come in through `natives`: folder, package, source.
+--
+-- @module depot.trusted
+
+local M = {}
+
+--- The manifest of the package at path, when a key verifies it and the file is
+-- as long as the manifest says.
+-- @treturn table|nil nil, message, code
+function M.manifest(natives, path, keys)
+  local source, message, code = natives.source.file(path)
+  if not source then
+    return nil, message, code
+  end
+  local package, manifest, done
+  package, message, code = natives.package.open(source, keys)
+  if package then
+    done, message, code = package:step()
+    manifest = done and package:manifest()
+    local size = done and package:layout().size
+    if done and size ~= source:size() then
+      manifest, message = nil, ("%d bytes of %d"):format(source:size(), size)
+    end
+    package:close()
+  end
+  source:close()
+  return manifest or nil, message, code
+end
+
+--- A file as of now: changes when its size or time of change does. "" without one.
+-- @tparam table|nil found as from folder.list()
+function M.stamp(found)
+  return found and ("%d/%d"):format(found.size, found.changed) or ""
+end
+
+local function holds_keys(files)
+  for name in pairs(files) do
+    if name:find("%.pub$") then return true end
+  end
+  return false
+end
+
+--- The public keys of a folder.
+-- @tparam table natives update.natives
+-- @tparam string dir
+-- @tparam string|nil keys folder of public keys, or one; else dir when it has *.pub, else dir/keys
+-- @tparam table files of dir, by name
+-- @treturn string their folder, or the one
+-- @treturn string what changes with the trust in every package
+function M.keys(natives, dir, keys, files)
+  keys = keys or holds_keys(files) and dir or dir .. "/keys"
+  local parts = {}
+  for _, found in ipairs(natives.folder.list(keys) or {}) do
+    if found.name:find("%.pub$") then parts[#parts + 1] = found.name .. M.stamp(found) end
+  end
+  table.sort(parts)
+  return keys, keys .. "\n" .. table.concat(parts, "\n")
+end
+
+return M
