@@ -8,6 +8,7 @@
  * Reads and changes nothing.
  */
 #include "boot.h"
+#include "config.h"
 
 #include "error.h"
 #include "helpers.h"
@@ -47,7 +48,7 @@ static int f_read(lua_State *L)
     int rc;
 
     up_check_config(L, 1, &config);
-    rc = up_boot_open(&boot, up_storage_system(), &config, &err);
+    rc = up_boot_open(&boot, up_storage_system(), up_config_boot(&config), &err);
     if (rc == 0) {
         rc = up_boot_read(boot, &state, &err);
         up_boot_close(boot);

@@ -57,20 +57,20 @@ static const struct up_boot_driver_ops *driver(enum up_boot_driver which)
     }
 }
 
-int up_boot_open(struct up_boot **out, struct up_storage *storage, const struct up_config *config,
+int up_boot_open(struct up_boot **out, struct up_storage *storage, struct up_boot_place place,
                  struct up_error *err)
 {
     struct up_boot *b = calloc(1, sizeof *b);
 
     if (!b)
         return up_fail(err, UP_INTERNAL, "boot: out of memory");
-    b->ops = driver(config->boot);
+    b->ops = driver(place.driver);
     b->storage = storage;
-    b->fw_env = config->fw_env;
-    b->cmdline = config->cmdline;
-    if (snprintf(b->path, sizeof b->path, "%s/boot", config->state) >= (int)sizeof b->path) {
+    b->fw_env = place.fw_env;
+    b->cmdline = place.cmdline;
+    if (snprintf(b->path, sizeof b->path, "%s/boot", place.state) >= (int)sizeof b->path) {
         free(b);
-        return up_fail(err, UP_USAGE, "state %.100s...: the path is too long", config->state);
+        return up_fail(err, UP_USAGE, "state %.100s...: the path is too long", place.state);
     }
     b->record = (struct up_record){.storage = storage, .path = b->path, .magic = "MOULTBT1", .capacity = 512};
     *out = b;

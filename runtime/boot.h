@@ -22,9 +22,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "config.h"
-
+#define UP_SLOTS 2
 #define UP_BOOT_TRIES 3
+
+enum up_boot_driver { UP_BOOT_NONE, UP_BOOT_FILE, UP_BOOT_UBOOT }; /* none: no core slots configured */
+
+/* Where the variables are; the strings outlive the up_boot. */
+struct up_boot_place {
+    enum up_boot_driver driver;
+    const char *state;            /* the directory of the device's state */
+    const char *fw_env, *cmdline; /* with UP_BOOT_UBOOT: fw_env.config(5), and the kernel command line */
+};
 
 struct up_boot_state {
     uint8_t order[UP_SLOTS]; /* slots that may start, first choice first */
@@ -41,7 +49,7 @@ struct up_boot; /* opaque; released with up_boot_close() */
 
 /* Errors: UP_INTERNAL. With UP_BOOT_NONE the device has one pair, and the
  * calls below keep it as slot 0 in memory. */
-int up_boot_open(struct up_boot **out, struct up_storage *storage, const struct up_config *config,
+int up_boot_open(struct up_boot **out, struct up_storage *storage, struct up_boot_place place,
                  struct up_error *err);
 void up_boot_close(struct up_boot *b);
 /* The slot that the boot loader says it started, 0 or 1; -1 when it says

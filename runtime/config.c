@@ -29,3 +29,9 @@ void up_config_free(struct up_config *c)
         free(c->script_group[i]);
     memset(c, 0, sizeof *c);
 }
+
+struct up_boot_place up_config_boot(const struct up_config *c)
+{
+    return (struct up_boot_place){
+        .driver = c->boot, .state = c->state, .fw_env = c->fw_env, .cmdline = c->cmdline};
+}

@@ -11,13 +11,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "boot.h"
 #include "manifest.h"
 #include "rights.h"
 
-#define UP_SLOTS 2
 #define UP_ARGV_MAX 16
 
-enum up_boot_driver { UP_BOOT_NONE, UP_BOOT_FILE, UP_BOOT_UBOOT }; /* none: no core slots configured */
 enum up_restart_mode { UP_RESTART_SUPERVISOR, UP_RESTART_COMMAND, UP_RESTART_EXIT };
 
 struct up_config {
@@ -45,5 +44,7 @@ struct up_config {
 
 void up_config_init(struct up_config *c); /* zeros and defaults */
 void up_config_free(struct up_config *c);
+/* Where its boot variables are; refers to *c. */
+struct up_boot_place up_config_boot(const struct up_config *c);
 
 #endif

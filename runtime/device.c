@@ -161,7 +161,7 @@ int up_device_allocate(struct up_device **out, struct up_storage *storage, const
     if (up_journal_open(&d->journal, storage, config->state, err) < 0 ||
         up_journal_second(d->journal, config->journal_dir, err) < 0)
         return err->code;
-    return up_boot_open(&d->boot, storage, config, err);
+    return up_boot_open(&d->boot, storage, up_config_boot(config), err);
 }
 
 int up_device_reload(struct up_device *d, struct up_error *err)

@@ -275,7 +275,7 @@ static char running_letter(struct up_storage *storage, const struct up_config *c
     struct up_boot *boot;
     int slot = -1;
 
-    if (config->boot == UP_BOOT_NONE || up_boot_open(&boot, storage, config, &ignored) < 0)
+    if (config->boot == UP_BOOT_NONE || up_boot_open(&boot, storage, up_config_boot(config), &ignored) < 0)
         return 0;
     if (up_boot_read(boot, &state, &ignored) == 0)
         slot = state.running;

@@ -115,7 +115,9 @@ static int run_device_script(uint64_t memory, const char *control, unsigned hear
 /* moult --policy [USER] */
 static int mode_policy(int argc, char **argv)
 {
-    return up_sandbox_main(argc > 0 ? argv[0] : NULL);
+    const char *lua = up_host_lua_dir();
+
+    return up_sandbox_main(lua ? lua : ".", argc > 0 ? argv[0] : NULL);
 }
 
 /* The channel to the supervisor must not reach programs that we start. */

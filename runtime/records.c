@@ -26,7 +26,7 @@ static int inspect_boot(struct up_record_view file[2], struct up_storage *storag
                         const struct up_config *config, struct up_error *err)
 {
     struct up_boot *boot;
-    int rc = up_boot_open(&boot, storage, config, err);
+    int rc = up_boot_open(&boot, storage, up_config_boot(config), err);
 
     if (rc < 0)
         return rc;

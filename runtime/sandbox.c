@@ -14,7 +14,6 @@
 #include "sandbox.h"
 
 #include "error.h"
-#include "host.h"
 #include "json_load.h"
 #include "policy.h"
 #include "sandbox_answer.h"
@@ -289,14 +288,13 @@ _Noreturn static void ask_all(const json_t *question, const struct up_sandbox_mo
 }
 
 /* Allocated; ends the process when it cannot be read. */
-static char *read_module(const char *name)
+static char *read_module(const char *lua, const char *name)
 {
-    const char *dir = up_host_lua_dir();
     char path[PATH_MAX];
     struct up_error err;
     char *text;
 
-    snprintf(path, sizeof path, "%s/update/%s.lua", dir ? dir : ".", name);
+    snprintf(path, sizeof path, "%s/update/%s.lua", lua, name);
     if (up_storage_read_file(up_storage_system(), path, MODULE_MAX, &text, NULL, &err) < 0)
         refuse_question(err.message);
     return text;
@@ -327,9 +325,9 @@ static json_t *read_question(void)
     return question;
 }
 
-int up_sandbox_main(const char *user)
+int up_sandbox_main(const char *lua, const char *user)
 {
-    struct up_sandbox_modules modules = {read_module("version"), read_module("policy")};
+    struct up_sandbox_modules modules = {read_module(lua, "version"), read_module(lua, "policy")};
     struct up_error err;
 
     /* jansson seeds its tables from a file that will be out of reach. */

@@ -551,7 +551,8 @@ static bool dies(struct life *l)
 
     if (l->plan->loader == WORLD_UBOOT)
         return u_boot(l) && l->plan->verdict == WORLD_DEAD;
-    if (l->plan->verdict != WORLD_DEAD || up_boot_open(&boot, l->storage, &l->config, &l->err) < 0)
+    if (l->plan->verdict != WORLD_DEAD ||
+        up_boot_open(&boot, l->storage, up_config_boot(&l->config), &l->err) < 0)
         return false;
     if (up_boot_read(boot, &state, &l->err) == 0 && !state.good[state.order[0]] &&
         state.tries[state.order[0]] > 0)

@@ -1,6 +1,7 @@
 /* Whatever the boot record says, one of the two slots is chosen, and what was
  * chosen is what is read. */
 #include "boot.h"
+#include "config.h"
 
 #include "disk.h"
 #include "error.h"
@@ -38,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size > r.capacity - UP_RECORD_HEAD)
         size = r.capacity - UP_RECORD_HEAD;
     FUZZ_REQUIRE(up_record_create(&r, data, size, &err) == 0);
-    FUZZ_REQUIRE(up_boot_open(&boot, r.storage, &config, &err) == 0);
+    FUZZ_REQUIRE(up_boot_open(&boot, r.storage, up_config_boot(&config), &err) == 0);
     rc = up_boot_read(boot, &before, &err);
     FUZZ_REQUIRE(rc == 0 || rc == UP_STATELOST || rc == UP_INTERNAL);
     if (rc == 0) {

@@ -11,6 +11,7 @@
 #include <zlib.h>
 
 #include "boot.h"
+#include "config.h"
 #include "record.h"
 #include "sim.h"
 
@@ -284,7 +285,7 @@ static struct up_boot *open_uboot(struct sim *sim, struct up_config *config)
     config->boot = UP_BOOT_UBOOT;
     config->fw_env = strdup("/etc/fw_env.config");
     config->cmdline = strdup("/proc/cmdline");
-    must(up_boot_open(&boot, sim_storage(sim), config, &err), &err);
+    must(up_boot_open(&boot, sim_storage(sim), up_config_boot(config), &err), &err);
     return boot;
 }
 
@@ -466,7 +467,7 @@ static void a_device_without_slots_has_one_pair(void **state)
     (void)state;
     up_config_init(&config);
     config.state = strdup("/state");
-    must(up_boot_open(&boot, storage, &config, &err), &err);
+    must(up_boot_open(&boot, storage, up_config_boot(&config), &err), &err);
     must(up_boot_started(boot, &slot, &err), &err);
     assert_int_equal(slot, -1);
     must(up_boot_create(boot, &other, &err), &err);
@@ -500,7 +501,7 @@ static struct up_boot *open_file(struct sim *sim, struct up_config *config)
     config->state = strdup("/state");
     config->boot = UP_BOOT_FILE;
     assert_int_equal(sim_storage(sim)->ops->mkdir(sim_storage(sim), "/state", 0711), 0);
-    must(up_boot_open(&boot, sim_storage(sim), config, &err), &err);
+    must(up_boot_open(&boot, sim_storage(sim), up_config_boot(config), &err), &err);
     must(up_boot_create(boot, &first, &err), &err);
     return boot;
 }
@@ -702,11 +703,11 @@ static void a_state_whose_path_is_too_long_is_refused(void **state)
         free(config.state);
         config.state = strdup(path);
         if (len <= most) {
-            must(up_boot_open(&boot, sim_storage(sim), &config, &err), &err);
+            must(up_boot_open(&boot, sim_storage(sim), up_config_boot(&config), &err), &err);
             up_boot_close(boot);
         } else {
-            must_fail(up_boot_open(&boot, sim_storage(sim), &config, &err), UP_USAGE, "path is too long",
-                      &err);
+            must_fail(up_boot_open(&boot, sim_storage(sim), up_config_boot(&config), &err), UP_USAGE,
+                      "path is too long", &err);
         }
     }
     up_config_free(&config);

@@ -430,7 +430,7 @@ static int ask_loader(const struct scratch *s, struct up_error *err)
 
     up_config_init(&config);
     config.state = (char *)(uintptr_t)s->dir;
-    rc = up_boot_open(&boot, s->storage, &config, err);
+    rc = up_boot_open(&boot, s->storage, up_config_boot(&config), err);
     config.state = NULL;
     if (rc == 0)
         rc = up_boot_started(boot, &slot, err);

@@ -289,7 +289,7 @@ static struct up_boot *boot_of(struct sim *sim, struct up_config *config)
     config->state = strdup("/state");
     config->boot = UP_BOOT_FILE;
     sim_put_dir(sim, "/state", 0700);
-    assert_int_equal(up_boot_open(&b, sim_storage(sim), config, &err), 0);
+    assert_int_equal(up_boot_open(&b, sim_storage(sim), up_config_boot(config), &err), 0);
     return b;
 }
 

@@ -127,7 +127,7 @@ static struct up_boot_state boot_state(struct stand *s)
     struct up_boot_state b;
     struct up_boot *boot;
 
-    assert_int_equal(up_boot_open(&boot, s->storage, &s->config, &s->err), 0);
+    assert_int_equal(up_boot_open(&boot, s->storage, up_config_boot(&s->config), &s->err), 0);
     assert_int_equal(up_boot_read(boot, &b, &s->err), 0);
     up_boot_close(boot);
     return b;
@@ -137,7 +137,7 @@ static void set_boot_state(struct stand *s, const struct up_boot_state *b)
 {
     struct up_boot *boot;
 
-    assert_int_equal(up_boot_open(&boot, s->storage, &s->config, &s->err), 0);
+    assert_int_equal(up_boot_open(&boot, s->storage, up_config_boot(&s->config), &s->err), 0);
     assert_int_equal(up_boot_write(boot, b, &s->err), 0);
     up_boot_close(boot);
 }
@@ -545,7 +545,7 @@ static void a_core_on_trial_that_does_not_run_is_given_up(void **state)
     assert_int_equal(phase_of(&s), UP_TRIAL);
     assert_int_equal(up_device_running(s.device), 1);
     assert_int_equal(up_device_tries(s.device), UP_BOOT_TRIES - 1);
-    assert_int_equal(up_boot_open(&boot, s.storage, &s.config, &s.err), 0);
+    assert_int_equal(up_boot_open(&boot, s.storage, up_config_boot(&s.config), &s.err), 0);
     do
         assert_int_equal(up_boot_select(boot, &b, &s.err), 0);
     while (b.running == 1);

@@ -138,7 +138,7 @@ static bool names_b(void)
     struct up_boot *boot;
     bool found;
 
-    if (up_boot_open(&boot, sim_storage(play_sim), &config, &err) < 0)
+    if (up_boot_open(&boot, sim_storage(play_sim), up_config_boot(&config), &err) < 0)
         fail_msg("%s", err.message);
     found = up_boot_read(boot, &boot_state, &err) == 0 && boot_state.order[0] == 1;
     up_boot_close(boot);

@@ -162,7 +162,7 @@ static bool dies(void)
     struct up_error err;
     bool dead = false;
 
-    if (stage.uboot || up_boot_open(&boot, sim_storage(stage.sim), stage.config, &err) < 0)
+    if (stage.uboot || up_boot_open(&boot, sim_storage(stage.sim), up_config_boot(stage.config), &err) < 0)
         return false;
     if (up_boot_read(boot, &state, &err) == 0 && !state.good[state.order[0]] &&
         state.tries[state.order[0]] > 0 && is_dead_core(core_number(stage.sim, state.order[0])))
