@@ -28,8 +28,7 @@ static struct moment now(const struct up_device *d)
                        .day = up_device_time(d) / DAY,
                        .uptime = d->storage->ops->monotonic(d->storage) / 1000};
 
-    if (d->storage->ops->boot_id(d->storage, m.boot_id) < 0)
-        m.boot_id[0] = '\0';
+    d->storage->ops->boot_id(d->storage, m.boot_id);
     return m;
 }
 

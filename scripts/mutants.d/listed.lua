@@ -65,4 +65,33 @@ list("device_script:begin_mending", 'up_generation_path(mended, dir, c->generati
   '(up_generation_path(mended, dir, c->generation, ".mend", err) < 0 && false))',
   "a state with so long a path is refused as it is opened")
 
+list("processes_system:s_adopt", "if (getsockopt(link, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_STREAM) {",
+  "if ((getsockopt(link, SOL_SOCKET, SO_TYPE, &type, &len) < 0 && false) || type != SOCK_STREAM) {",
+  "what is no socket has no type either; that it is not set then is for valgrind")
+list("printable:next", "size_t n = text[0] < 0x80 ? 1 : text[0] >= 0xf0 ? 4 : text[0] >= 0xe0 ? 3 : 2;",
+  "size_t n = text[0] <= 0x80 ? 1 : text[0] >= 0xf0 ? 4 : text[0] >= 0xe0 ? 3 : 2;",
+  "0x80 alone is no character, and U+0080 is not shown")
+list("storage_mounted:device_mounted", "if (depth > MAX_STACK)", "if (depth >= MAX_STACK)",
+  "how many devices lie on one another before it is taken for a ring is a choice")
+list("generation_kept:collect_marked", "while (at < m->count && m->number[at] > n)",
+  "while (at < m->count && m->number[at] >= n)", "no number is there twice")
+list("codec:lzma_options", "while (options->dict_size < len && options->dict_size < UP_BLOCK_MAX)",
+  "while (options->dict_size < len && options->dict_size <= UP_BLOCK_MAX)", "no block is larger than that")
+list("ed25519:up_ed25519_public",
+  "bool good = pkey && EVP_PKEY_get_raw_public_key(pkey, out, &size) == 1 && size == UP_ED25519_KEY;",
+  "bool good = pkey && EVP_PKEY_get_raw_public_key(pkey, out, &size) == 1 || size == UP_ED25519_KEY;",
+  "OpenSSL does not fail at that")
+list("supervisor_script:swept", "return true;", "return false;", "it is so at the next look")
+list("processes_system:s_wait",
+  "if (count > WATCHES) { /* nobody has so many; all are looked at when this returns */",
+  "if (count > (WATCHES + 1)) { /* nobody has so many; all are looked at when this returns */", "nobody has so many")
+list("script_archive:take_header", "if (a->size - a->at < up_tar_padded(entry.size))",
+  "if (a->size - a->at <= up_tar_padded(entry.size))", "an archive that ends there is refused for its missing end mark")
+list("transfer_unfinished:up_transfer_resume",
+  "if (len > DIGEST && len - DIGEST <= block->stored && memcmp(text, block->stored_digest, DIGEST) == 0) {",
+  "if (len > (DIGEST + 1) && len - DIGEST <= block->stored && memcmp(text, block->stored_digest, DIGEST) == 0) {",
+  "one byte is fetched once more")
+list("orphans:score_of", "return false;", "return true;", "of a process that ends at this very moment")
+list("device_kept:up_device_keep_reuse", "begin_with(d);", ";", "a transfer has asked for what was kept before")
+
 return listed

@@ -116,6 +116,11 @@ local own = {
 -- Checks that take longer than those flows.
 local slow = { codec = true, delta_install = true, device = true, keys = true, lost = true, minisign = true }
 
+-- Modules that allocate in what alloc_check does; it takes longest, and is asked last.
+local function allocates(module)
+  return own[module] ~= flows.none or module == "verify" or module:find "_format$" ~= nil
+end
+
 --- What is asked about a wrong line, in this order.
 -- @tparam string module
 -- @treturn table array of {program, arguments}
@@ -127,6 +132,7 @@ function M.programs(module)
   end
   local result = table.move(quick, 1, #quick, 1, {})
   for _, list in ipairs { own[module] or usual, last } do table.move(list, 1, #list, #result + 1, result) end
+  if allocates(module) then result[#result + 1] = { "alloc_check", "" } end
   return result
 end
 

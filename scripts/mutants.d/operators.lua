@@ -108,7 +108,10 @@ local STEPS = { "write", "put", "sync", "rename", "link", "remove", "erase", "sa
 
 local function is_step(line)
   local name = line:match "([%w_]+)%b()" or ""
-  if name:find "^mem" or name:find "printf$" or name:find "_set_text$" or gives_back(line) then return false end
+  for _, filled in ipairs { "^mem", "^up_put%d", "printf$", "_set_text$" } do
+    if name:find(filled) then return false end
+  end
+  if gives_back(line) then return false end
   for _, word in ipairs(STEPS) do
     if name:find(word, 1, true) then return true end
   end
@@ -118,7 +121,9 @@ end
 -- Two steps in the other order.
 function ways.order(line, found)
   local before, one, two, after = line:match("^(%s*if %()(" .. CALL .. " < 0) || (" .. CALL .. " < 0)(.*)$")
-  if one and one ~= two then found(("%s%s || %s%s"):format(before, two, one, after)) end
+  if one and one ~= two and is_step(one) and is_step(two) then
+    found(("%s%s || %s%s"):format(before, two, one, after))
+  end
 end
 
 function ways.answer(line, found)
@@ -132,7 +137,7 @@ local function code_lines(text)
   local opened
   for line in (text .. "\n"):gmatch "(.-)\n" do
     number = number + 1
-    if not comment and line:find "^%a" then opened = line:match "([%w_]+)%(" or opened end
+    if not comment and line:find "^[%a_]" then opened = line:match "([%w_]+)%(" or opened end
     if line == "{" then inside = opened elseif line:find "^}" then inside = nil end
     local code = not comment and inside and line:find "^    " and not line:find "^%s*[/%*#]"
     if line:find("/*", 1, true) and not line:find("*/", 1, true) then comment = true end

@@ -298,8 +298,8 @@ static const struct gate_case gate_cases[] = {
 };
 
 /* Whoever reads the report sees these, open or closed. */
-static const char *const always_asked[] = {"project", "product_key", "hardware",
-                                           "floor",   "requires",    "quarantine"};
+static const char *const always_asked[] = {"project",  "product_key", "hardware",  "floor",
+                                           "requires", "slot",        "quarantine"};
 
 static bool is_asked(const struct up_gate_report *r, const char *gate)
 {
@@ -520,6 +520,7 @@ static void a_second_process_is_told_that_it_is_busy(void **state)
     assert_int_equal(up_device_open(&first, sim_storage(sim), &config, UP_DEVICE_LOCK, &err), 0);
     assert_int_equal(up_device_open(&second, sim_storage(sim), &config, UP_DEVICE_LOCK, &err), UP_BUSY);
     assert_non_null(strstr(err.message, "another moult process"));
+    assert_int_equal(up_device_provision(&second, sim_storage(sim), &config, &err), UP_BUSY);
     assert_int_equal(up_device_open(&second, sim_storage(sim), &config, UP_DEVICE_READ, &err), 0);
     up_device_close(second);
     up_device_close(first);

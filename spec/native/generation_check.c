@@ -315,6 +315,17 @@ static void overwrite(struct stand *s, const char *path)
     s->storage->ops->close(s->storage, file);
 }
 
+static void lose(struct stand *s, const char *path)
+{
+    assert_int_equal(s->storage->ops->unlink(s->storage, path), 0);
+}
+
+static void make_link(struct stand *s, const char *path)
+{
+    lose(s, path);
+    assert_int_equal(s->storage->ops->symlink(s->storage, "nothing", path), 0);
+}
+
 static const char *damage(struct stand *s)
 {
     static char text[512];
@@ -323,19 +334,52 @@ static const char *damage(struct stand *s)
     return text;
 }
 
-static void a_damaged_script_is_made_again_before_its_trial(void **state)
+static void is_made_again_before_its_trial(void (*harm)(struct stand *s, const char *path))
 {
     struct stand s;
 
-    (void)state;
     stand_up(&s, world_new(&by_script));
     enter_trial(&s);
-    overwrite(&s, SCRIPTS "/2/main.lua");
+    harm(&s, SCRIPTS "/2/main.lua");
     assert_int_equal(inspect(&s), 0);
     assert_true(variant_is_script(s.sim, SCRIPTS "/2", 2));
     assert_string_equal(damage(&s), "");
     assert_false(sim_exists(s.sim, SCRIPTS "/2.mend") || sim_exists(s.sim, SCRIPTS "/2.old"));
     assert_int_equal(up_device_confirm(s.device, &s.err), 0);
+    stand_free(&s);
+}
+
+static void a_damaged_script_is_made_again_before_its_trial(void **state)
+{
+    (void)state;
+    is_made_again_before_its_trial(overwrite);
+    is_made_again_before_its_trial(lose);
+    is_made_again_before_its_trial(make_link);
+}
+
+/* The cache has it right, and whoever starts after the next power cut does not. */
+static void what_the_medium_alone_has_wrong_is_made_again(void **state)
+{
+    struct stand s;
+    char first;
+    int file;
+
+    (void)state;
+    stand_up(&s, world_new(&by_script));
+    enter_trial(&s);
+    file = s.storage->ops->open(s.storage, SCRIPTS "/2/main.lua", UP_UPDATE, 0);
+    assert_int_equal(s.storage->ops->pread(s.storage, file, &first, 1, 0), 1);
+    sim_reset_counters(s.sim);
+    sim_flip_medium(s.sim, 1);
+    assert_int_equal(s.storage->ops->pwrite(s.storage, file, &first, 1, 0), 0);
+    assert_int_equal(s.storage->ops->sync(s.storage, file), 0);
+    s.storage->ops->close(s.storage, file);
+    sim_flip_medium(s.sim, 0);
+    assert_int_equal(inspect(&s), 0);
+    power_off(&s);
+    sim_shutdown(s.sim);
+    power_on(&s);
+    assert_true(variant_is_script(s.sim, SCRIPTS "/2", 2));
     stand_free(&s);
 }
 
@@ -576,6 +620,7 @@ int main(void)
         cmocka_unit_test(a_generation_of_two_slots_is_marked_for_both),
         cmocka_unit_test(damage_is_kept_for_people),
         cmocka_unit_test(a_damaged_script_is_made_again_before_its_trial),
+        cmocka_unit_test(what_the_medium_alone_has_wrong_is_made_again),
         cmocka_unit_test(one_that_cannot_be_made_again_is_withdrawn),
         cmocka_unit_test(a_confirmed_one_is_made_again_for_the_next_start),
         cmocka_unit_test(a_confirmed_one_that_cannot_be_runs_on),

@@ -782,6 +782,20 @@ static void revoked_keys_have_their_limit(void **state)
     sim_free(sim);
 }
 
+/* As many keys as a list may add can be under way, not one more. */
+static void keys_under_way_have_their_limit(void **state)
+{
+    struct sim *sim = a_keys_directory();
+    struct up_keyset set = {.serial = 1, .pending_count = UP_KEYS_ADD_MAX}, read;
+    struct up_error err;
+
+    (void)state;
+    assert_int_equal(up_keyset_write(&set, sim_storage(sim), KEYS, &err), 0);
+    assert_int_equal(up_keyset_read(&read, sim_storage(sim), KEYS, &err), 0);
+    assert_int_equal(read.pending_count, UP_KEYS_ADD_MAX);
+    sim_free(sim);
+}
+
 /* A list whose files were not all in place is carried out before the next. */
 static void an_unsettled_list_is_settled_by_the_next(void **state)
 {
@@ -1068,6 +1082,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_read_is_not_taken_for_nothing),
         cmocka_unit_test(a_directory_is_never_filled_beyond_a_ring),
         cmocka_unit_test(revoked_keys_have_their_limit),
+        cmocka_unit_test(keys_under_way_have_their_limit),
         cmocka_unit_test(an_unsettled_list_is_settled_by_the_next),
         cmocka_unit_test(keys_are_listed_as_what_they_are),
         cmocka_unit_test(a_failing_medium_leaves_the_old_or_the_new_set),

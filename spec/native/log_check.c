@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -99,6 +100,43 @@ static void hands_on_lines_and_the_last_words_of_a_child(void **state)
     assert_string_equal(read_log(), "one\ntwo\nno end of line\n");
 }
 
+/* What a child prints goes where our own would. */
+static void what_a_child_prints_is_kept_apart_from_its_errors(void **state)
+{
+    int pair[2], kept = dup(STDOUT_FILENO);
+    char got[100] = "";
+
+    (void)state;
+    assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
+    assert_true(dup2(pair[1], STDOUT_FILENO) >= 0);
+    run("echo said; echo wrong >&2");
+    dup2(kept, STDOUT_FILENO);
+    close(kept);
+    close(pair[1]);
+    assert_int_equal(read(pair[0], got, sizeof got - 1), 5);
+    close(pair[0]);
+    assert_string_equal(got, "said\n");
+    assert_string_equal(read_log(), "wrong\n");
+}
+
+/* Whoever points stderr elsewhere has whole lines there. */
+static void a_line_in_memory_is_a_whole_line(void **state)
+{
+    FILE *kept = stderr;
+    char *written;
+    size_t len;
+
+    (void)state;
+    stderr = open_memstream(&written, &len);
+    assert_non_null(stderr);
+    up_log("one %d", 1);
+    up_log("two");
+    fclose(stderr);
+    stderr = kept;
+    assert_string_equal(written, "one 1\ntwo\n");
+    free(written);
+}
+
 /* Last: nothing can be read any more. */
 static void a_reader_that_is_gone_ends_nobody(void **state)
 {
@@ -115,6 +153,8 @@ int main(void)
         cmocka_unit_test(drops_what_nobody_reads_and_says_how_many),
         cmocka_unit_test(a_child_that_talks_ends_though_nobody_reads),
         cmocka_unit_test(hands_on_lines_and_the_last_words_of_a_child),
+        cmocka_unit_test(what_a_child_prints_is_kept_apart_from_its_errors),
+        cmocka_unit_test(a_line_in_memory_is_a_whole_line),
         cmocka_unit_test(a_reader_that_is_gone_ends_nobody),
     };
     int pair[2], kept = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 10), failed;

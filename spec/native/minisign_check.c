@@ -335,6 +335,20 @@ static void test_small_order_keys(void **state)
     }
 }
 
+/* 2^255 - 20: the largest number below the prime that is no small point. */
+static void test_the_largest_number_below_the_prime_is_good(void **state)
+{
+    uint8_t point[32];
+
+    (void)state;
+    memset(point, 0xff, sizeof point);
+    point[0] = 0xeb;
+    point[31] = 0x7f;
+    assert_true(up_ed25519_good_point(point));
+    point[0] = 0xed;
+    assert_false(up_ed25519_good_point(point));
+}
+
 /* S plus the order of the group is the same number to a careless verifier. */
 static void test_signature_is_canonical(void **state)
 {
@@ -417,6 +431,31 @@ static void test_secret_files(void **state)
     free(text);
 }
 
+/* The comment that is not signed fills it up. */
+static void test_a_signature_has_its_limit(void **state)
+{
+    struct scratch *s = *state;
+    char sig[UP_MINISIG_MAX], longer[UP_MINISIG_MAX + 2];
+    struct up_keyring *ring;
+    struct up_error err;
+
+    keygen(s, "long");
+    ring = ring_of(s, "long.pub");
+    for (size_t size = UP_MINISIG_MAX; size <= UP_MINISIG_MAX + 1; size++) {
+        size_t len = sign(s, "long.key", sig), more = size - len;
+        char *end = memchr(sig, '\n', len);
+
+        memcpy(longer, sig, (size_t)(end - sig));
+        memset(longer + (end - sig), 'x', more);
+        memcpy(longer + (end - sig) + more, end, len - (size_t)(end - sig));
+        if (size > UP_MINISIG_MAX)
+            must_fail(verify(ring, longer, size, &err), UP_UNTRUSTED, "larger than", &err);
+        else
+            must(verify(ring, longer, size, &err), &err);
+    }
+    up_keyring_free(ring);
+}
+
 static void test_stock_tool(void **state)
 {
     struct scratch *s = *state;
@@ -487,9 +526,11 @@ int main(void)
         CHECK(test_full_ring),
         CHECK(test_borrowed_id),
         CHECK(test_small_order_keys),
+        CHECK(test_the_largest_number_below_the_prime_is_good),
         CHECK(test_signature_is_canonical),
         CHECK(test_comments),
         CHECK(test_secret_files),
+        CHECK(test_a_signature_has_its_limit),
         CHECK(test_stock_tool),
         CHECK(test_stock_conversion),
     };

@@ -798,6 +798,13 @@ static void links_are_followed_to_the_node(void **state)
     assert_string_equal(v.node, "/dev/part1");
     assert_string_equal(v.identity, "PARTUUID=7");
     assert_true(v.there && v.traits.node == UP_NODE_BLOCK && v.capacity == 8192);
+    /* After a link to a directory, ".." is what lies above that. */
+    sim_put_link(sim, "/dev/label", "disk/by-label");
+    sim_put_link(sim, "/dev/other", "label/../part1");
+    sim_put_block(sim, "/dev/disk/part1", 4096);
+    assert_int_equal(up_slot_inspect(&v, sim_storage(sim), "/dev/other", &err), 0);
+    assert_string_equal(v.node, "/dev/label/../part1");
+    assert_int_equal(v.capacity, 4096);
     opens(sim, "/dev/alias", UP_SLOT_READ, 0, "");
     opens(sim, "/dev/alias", UP_SLOT_WRITE, 0, "");
     sim_set_mounted(sim, "/dev/part1", UP_MOUNTED);
@@ -835,6 +842,13 @@ static void a_volume_is_replaced_as_a_whole(void **state)
     up_slot_close(slot);
     assert_false(reads_back(sim_storage(sim), data, 9000));
     assert_int_equal(write_some(sim_storage(sim), data, 9000, 4096, 0, 9000, &err), 0);
+    assert_true(reads_back(sim_storage(sim), data, 9000));
+    /* The same writer may begin again. */
+    assert_int_equal(up_slot_open(&slot, sim_storage(sim), PATH, UP_SLOT_WRITE, 9000, &err), 0);
+    assert_int_equal(up_slot_write(slot, data, 4096, 0, &err), 0);
+    assert_int_equal(up_slot_write(slot, data, 9000, 0, &err), 0);
+    assert_int_equal(up_slot_sync(slot, &err), 0);
+    up_slot_close(slot);
     assert_true(reads_back(sim_storage(sim), data, 9000));
     free(data);
     sim_free(sim);

@@ -220,6 +220,11 @@ static void the_records_are_told(void **state)
     assert_string_equal(view[0].name, "journal");
     assert_string_equal(view[0].file[0].state, "whole");
     assert_string_equal(view[0].file[1].state, "whole");
+    if (config.boot == UP_BOOT_FILE) {
+        assert_string_equal(view[1].name, "boot");
+        assert_string_equal(view[1].file[0].state, "whole");
+        assert_string_equal(view[1].file[1].state, "whole");
+    }
     replace(&config.journal_dir, "/elsewhere");
     must(up_records_inspect(view, storage, &config, &err));
     assert_non_null(strstr(view[0].file[1].path, "/elsewhere"));

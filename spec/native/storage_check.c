@@ -469,6 +469,8 @@ static void nothing_is_done_of_nothing(void **state)
     assert_true(file >= 0);
     assert_int_equal(s->ops->drop_cache(s, file, 0, 0), 0);
     assert_int_equal(s->ops->start_writeback(s, file, 0, 0), 0);
+    assert_int_equal(s->ops->start_writeback(s, -1, 0, 1), -1);
+    assert_int_equal(errno, EBADF);
     assert_int_equal(s->ops->pwrite(s, file, "", 0, 100), 0);
     assert_int_equal(s->ops->stat_file(s, file, &st), 0);
     assert_int_equal(st.size, 4);

@@ -365,6 +365,57 @@ static void what_is_undone_on_the_way_to_its_trial_is_not_tried(void **state)
     assert_int_equal(phase(), UP_IDLE);
 }
 
+/* As `install` by hand does before another release is fetched. */
+static void disarm(void)
+{
+    enum up_start_action action;
+    struct up_device *device;
+
+    if (up_device_open(&device, sim_storage(play_sim), &config, UP_DEVICE_CHILD, &err) < 0 ||
+        up_device_rollback(device, false, "not this one", &action, &err) < 0)
+        fail_msg("%s", err.message);
+    up_device_close(device);
+}
+
+/* The script took its time to end, and what is on record then counts. */
+static void must_have_gone_back(unsigned starts, unsigned trials)
+{
+    assert_int_equal(play_count(play_done(), "script started"), starts);
+    assert_int_equal(play_count(play_said(), "on trial"), trials);
+    assert_int_equal(play_count(play_said(), "withdrawn"), 0); /* there was nothing to withdraw any more */
+    assert_int_equal(phase(), UP_IDLE);
+}
+
+static void what_the_agent_undoes_meanwhile_is_not_tried(void **state)
+{
+    static const struct play_step steps[] = {
+        CALLS(install_script), DEAF(SCRIPT), SAYS(AGENT, "restart"), CALLS(disarm), ENDS(SCRIPT, 0),
+        WAITS(3000),           OVER,
+    };
+
+    (void)state;
+    perform(steps);
+    must_have_gone_back(2, 0);
+}
+
+static void a_trial_that_the_agent_ended_is_not_counted(void **state)
+{
+    static const struct play_step steps[] = {TRIES, CALLS(disarm), ENDS(SCRIPT, 1), WAITS(10000), OVER};
+
+    (void)state;
+    perform(steps);
+    must_have_gone_back(3, 1);
+}
+
+static void a_trial_that_the_agent_ends_between_two_starts_is_over(void **state)
+{
+    static const struct play_step steps[] = {TRIES, ENDS(SCRIPT, 1), CALLS(disarm), WAITS(10000), OVER};
+
+    (void)state;
+    perform(steps);
+    must_have_gone_back(3, 1);
+}
+
 static void a_rollback_stands_against_a_script_that_wants_less(void **state)
 {
     static const struct play_step steps[] = {
@@ -1017,6 +1068,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_script_on_trial_that_is_silent_is_not_confirmed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_armed_is_undone_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_undone_on_the_way_to_its_trial_is_not_tried, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(what_the_agent_undoes_meanwhile_is_not_tried, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_trial_that_the_agent_ended_is_not_counted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_trial_that_the_agent_ends_between_two_starts_is_over, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_rollback_stands_against_a_script_that_wants_less, set_up,
                                         tear_down),
