@@ -15,14 +15,16 @@
 
 struct up_child {
     struct up_processes *processes;
-    const char *name;
+    const char *name, *advice;
     uint64_t heartbeat; /* ms */
     pid_t pid;          /* 0 when there is none */
     struct up_channel *channel;
     uint64_t started, heard;
-    uint64_t silent_from; /* what silence is counted from: heard, or later when we were late */
+    uint64_t silent_from; /* what silence is counted from: heard, or later when we were late or it waited */
+    uint64_t waited;      /* ms that it has waited in all, as far as that is taken into account */
+    uint64_t excused;     /* of them, since its last beat */
     uint64_t kill_at;     /* while it is being stopped; else 0 */
-    bool killed, beaten, forgiven;
+    bool killed, beaten, forgiven, waits;
     unsigned starts;
     char reason[200];
     uint64_t delay, due;
@@ -38,9 +40,15 @@ int up_child_new(struct up_child **out, struct up_processes *processes, const ch
         return up_fail(err, UP_INTERNAL, "%s: not enough memory", name);
     c->processes = processes;
     c->name = name;
+    c->advice = "";
     c->heartbeat = (uint64_t)heartbeat * 1000;
     c->delay = UP_CHILD_DELAY_MS;
     return 0;
+}
+
+void up_child_advise(struct up_child *c, const char *text)
+{
+    c->advice = text;
 }
 
 static void send_signal(const struct up_child *c, int number)
@@ -93,6 +101,8 @@ int up_child_start(struct up_child *c, const char *const argv[], uint64_t now, s
     c->started = c->heard = c->silent_from = now;
     c->kill_at = 0;
     c->killed = c->beaten = c->forgiven = false;
+    c->waited = c->excused = 0;
+    c->waits = false;
     c->starts++;
     *c->reason = '\0';
     c->channel = NULL;
@@ -133,6 +143,26 @@ bool up_child_wants_write(const struct up_child *c)
     return c->channel && up_channel_wants_write(c->channel);
 }
 
+/* What it has waited so far excuses no silence from now on. */
+static void count_waits(struct up_child *c)
+{
+    c->waited = c->processes->ops->waited(c->processes, c->pid);
+}
+
+/* What it has waited since the last look is no silence; as it says itself, so in bounds. */
+static void excuse_waits(struct up_child *c, uint64_t now)
+{
+    uint64_t before = c->waited, more, most = UP_CHILD_WAIT_MS - c->excused;
+
+    count_waits(c);
+    more = c->waited > before ? c->waited - before : 0;
+    if (more > most)
+        more = most;
+    c->waits = more > 0;
+    c->excused += more;
+    c->silent_from = c->silent_from + more < now ? c->silent_from + more : now;
+}
+
 const char *up_child_hear(struct up_child *c, uint64_t now)
 {
     const char *line = NULL;
@@ -151,6 +181,8 @@ const char *up_child_hear(struct up_child *c, uint64_t now)
         c->heard = c->silent_from = now;
         c->beaten = true;
         c->forgiven = false;
+        c->excused = 0;
+        count_waits(c);
     }
     return line;
 }
@@ -159,6 +191,11 @@ bool up_child_lively(const struct up_child *c, uint64_t now)
 {
     return c->pid > 0 && !up_child_stopping(c) && c->beaten && now - c->heard < c->heartbeat / 2 &&
            !up_child_over(c);
+}
+
+bool up_child_waits(const struct up_child *c)
+{
+    return c->pid > 0 && !c->killed && c->waits;
 }
 
 bool up_child_beaten(const struct up_child *c)
@@ -210,6 +247,7 @@ void up_child_forgive(struct up_child *c, uint64_t late, uint64_t now)
 {
     c->silent_from = c->forgiven && c->silent_from + late < now ? c->silent_from + late : now;
     c->forgiven = true;
+    count_waits(c);
 }
 
 static bool hears_nothing(const struct up_child *c, uint64_t now)
@@ -219,7 +257,7 @@ static bool hears_nothing(const struct up_child *c, uint64_t now)
 
 void up_child_tick(struct up_child *c, uint64_t now)
 {
-    char why[80];
+    char why[sizeof c->reason];
 
     if (c->pid <= 0)
         return;
@@ -227,11 +265,12 @@ void up_child_tick(struct up_child *c, uint64_t now)
         (void)!up_channel_flush(c->channel, NULL);
     if (c->killed)
         return;
+    excuse_waits(c, now);
     if (c->kill_at > 0 && now >= c->kill_at) {
         up_child_kill(c, "did not stop when asked");
     } else if (c->kill_at == 0 && hears_nothing(c, now)) {
-        snprintf(why, sizeof why, "gave no sign of life for %llu s",
-                 (unsigned long long)(c->heartbeat / 1000));
+        snprintf(why, sizeof why, "gave no sign of life for %llu s%s",
+                 (unsigned long long)(c->heartbeat / 1000), c->advice);
         up_child_kill(c, why);
     }
 }

@@ -3,7 +3,8 @@
  *
  * A child runs in a process group of its own with a line channel to us on its
  * descriptor 3, and dies when we do. It must say "beat" within `heartbeat`
- * seconds, again and again, or it is killed. When it ends, whatever else runs
+ * seconds, again and again, or it is killed; time that it waited for the medium
+ * or a command of its own (waits.h) does not count, up to UP_CHILD_WAIT_MS. When it ends, whatever else runs
  * in its group is killed too. Nothing here waits; times are milliseconds of
  * the monotonic clock, handed in.
  *
@@ -19,6 +20,7 @@
 #define UP_CHILD_GRACE_MS 5000        /* from SIGTERM to SIGKILL */
 #define UP_CHILD_DELAY_MS 1000        /* first pause before it is started again; doubles */
 #define UP_CHILD_DELAY_MOST_MS 300000 /* longest pause */
+#define UP_CHILD_WAIT_MS 1800000      /* from one beat to the next; then a wait is taken for a hang */
 #define UP_CHILD_STEADY_MS 60000      /* having run so long, the pause is the first one again */
 
 struct up_error;
@@ -28,6 +30,8 @@ struct up_child;
 /* `name` is kept, for messages. Errors: UP_INTERNAL. */
 int up_child_new(struct up_child **out, struct up_processes *processes, const char *name, unsigned heartbeat,
                  struct up_error *err);
+/* What to do about its silence: follows that reason. The text is kept. */
+void up_child_advise(struct up_child *c, const char *text);
 /* Kills at once and waits for the end. */
 void up_child_free(struct up_child *c);
 
@@ -47,6 +51,8 @@ const char *up_child_hear(struct up_child *c, uint64_t now);
 /* Whether it runs, is not being stopped, and has beaten within half of the
  * heartbeat. One that has ended is not, though nobody noticed yet. */
 bool up_child_lively(const struct up_child *c, uint64_t now);
+/* Whether it waited where it cannot beat, between the last two ticks. */
+bool up_child_waits(const struct up_child *c);
 /* Whether it has beaten since it was last started. */
 bool up_child_beaten(const struct up_child *c);
 /* Queue a line, formatted as by printf; dropped when the child is not there. */

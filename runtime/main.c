@@ -28,6 +28,7 @@
 #include "sandbox.h"
 #include "storage.h"
 #include "supervisor.h"
+#include "waits.h"
 
 #define DEFAULT_CONFIG "/etc/moult/config.lua"
 #define SUPERVISOR_FD 3
@@ -120,16 +121,17 @@ static int mode_policy(int argc, char **argv)
     return up_sandbox_main(lua ? lua : ".", argc > 0 ? argv[0] : NULL);
 }
 
-/* The channel to the supervisor must not reach programs that we start. */
-static void keep_channel(void)
+/* What the supervisor gave us must not reach programs that we start. */
+static void keep_descriptors(void)
 {
     fcntl(SUPERVISOR_FD, F_SETFD, FD_CLOEXEC);
+    up_waits_adopt();
 }
 
 /* moult --agent -c CONFIG */
 static int mode_agent(int argc, char **argv)
 {
-    keep_channel();
+    keep_descriptors();
     return run_module("update.agent", argc, argv);
 }
 
@@ -162,7 +164,7 @@ static int mode_script(int argc, char **argv)
     char path[PATH_MAX], *words[] = {path, NULL};
     struct up_error err;
 
-    keep_channel();
+    keep_descriptors();
     if (argc < 4) {
         up_fail(&err, UP_USAGE,
                 "--script is for the supervisor: DIR CONTROL HEARTBEAT MEMORY [USER [GROUP...]]");

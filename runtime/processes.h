@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct up_processes;
@@ -28,14 +29,17 @@ struct up_processes_ops {
     /* Start a program; argv[0] is its path, NULL ends the words. It leads a
      * process group of its own and dies when we do. Its descriptors are 0
      * (/dev/null), 1 and 2 (pipes; what comes out is written to ours, dropped
-     * when nobody reads that) and 3, the link whose other end is *link,
-     * which the caller closes. Returns its number, 0 never. One that cannot
+     * when nobody reads that), 3, the link whose other end is *link,
+     * which the caller closes, and 4, the page of its waits (waits.h), unless
+     * there is none. Returns its number, 0 never. One that cannot
      * become the program ends with code 127. */
     pid_t (*start)(struct up_processes *p, const char *const argv[], int *link);
     /* Send a signal to the whole group of a program that was started and not reaped. */
     void (*signal)(struct up_processes *p, pid_t pid, int number);
     /* Whether it has ended; it is not forgotten, and its number stays its own. */
     bool (*over)(struct up_processes *p, pid_t pid);
+    /* Milliseconds since its start that it could not beat in, as it says itself; waits.h. */
+    uint64_t (*waited)(struct up_processes *p, pid_t pid);
     /* Wait for its end and forget it; its status, as waitpid() tells it. */
     int (*reap)(struct up_processes *p, pid_t pid);
     /* Become another program in this process, as argv says; returns only on failure. */

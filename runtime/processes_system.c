@@ -18,27 +18,35 @@
 #include "orphans.h"
 #include "processes.h"
 #include "relay.h"
+#include "waits.h"
 
 #define LINK_FD 3
 #define WATCHES 7
+#define CHILDREN 4 /* whose waits are known at a time */
 
 struct system {
     struct up_processes base; /* first: the operations are handed this */
     int signals;              /* -1: they are not caught */
     sigset_t old_mask;
+    struct {
+        pid_t pid;
+        struct up_waits_page *page; /* NULL: this place is free */
+    } waits[CHILDREN];
 };
 
-/* Descriptors 0 to 3 and nothing else. */
-static int settle_descriptors(int link, const int outputs[2])
+/* Descriptors 0 to 4, or 3 without a page of waits, and nothing else. */
+static int settle_descriptors(int link, int waits, const int outputs[2])
 {
-    int null;
+    int null, next = waits < 0 ? LINK_FD + 1 : UP_WAITS_FD + 1;
 
     if (dup2(outputs[0], STDOUT_FILENO) < 0 || dup2(outputs[1], STDERR_FILENO) < 0 || dup2(link, LINK_FD) < 0)
         return -1;
     if (link == LINK_FD && fcntl(LINK_FD, F_SETFD, 0) < 0)
         return -1;
-    if (close_range(LINK_FD + 1, ~0U, 0) < 0)
-        for (long fd = LINK_FD + 1, most = sysconf(_SC_OPEN_MAX); fd < most; fd++)
+    if (waits >= 0 && dup2(waits, UP_WAITS_FD) < 0)
+        return -1;
+    if (close_range((unsigned)next, ~0U, 0) < 0)
+        for (long fd = next, most = sysconf(_SC_OPEN_MAX); fd < most; fd++)
             close((int)fd);
     null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (null < 0)
@@ -47,7 +55,8 @@ static int settle_descriptors(int link, const int outputs[2])
 }
 
 /* In the child, after fork: nothing of ours must reach the new program. */
-_Noreturn static void be_child(const char *const argv[], int link, const int outputs[2], pid_t parent)
+_Noreturn static void be_child(const char *const argv[], int link, int waits, const int outputs[2],
+                               pid_t parent)
 {
     sigset_t none;
 
@@ -60,7 +69,7 @@ _Noreturn static void be_child(const char *const argv[], int link, const int out
     unsetenv("WATCHDOG_PID");
     signal(SIGPIPE, SIG_DFL);
     sigemptyset(&none);
-    if (settle_descriptors(link, outputs) == 0 && sigprocmask(SIG_SETMASK, &none, NULL) == 0)
+    if (settle_descriptors(link, waits, outputs) == 0 && sigprocmask(SIG_SETMASK, &none, NULL) == 0)
         execv(argv[0], (char *const *)argv);
     _exit(127);
 }
@@ -76,22 +85,57 @@ static void close_outputs(const int outputs[2])
     errno = cause;
 }
 
+/* Remember the page of a child, or give it up: without it silence is judged as it is. */
+static void keep_waits(struct system *system, pid_t pid, struct up_waits_page *page)
+{
+    for (size_t i = 0; i < CHILDREN && pid > 0; i++)
+        if (!system->waits[i].page) {
+            system->waits[i].pid = pid;
+            system->waits[i].page = page;
+            return;
+        }
+    up_waits_free(page);
+}
+
+static uint64_t s_waited(struct up_processes *p, pid_t pid)
+{
+    struct system *system = (struct system *)p;
+
+    for (size_t i = 0; i < CHILDREN; i++)
+        if (system->waits[i].page && system->waits[i].pid == pid)
+            return up_waits_read(system->waits[i].page);
+    return 0;
+}
+
+static void forget_waits(struct system *system, pid_t pid)
+{
+    for (size_t i = 0; i < CHILDREN; i++)
+        if (system->waits[i].page && system->waits[i].pid == pid) {
+            up_waits_free(system->waits[i].page);
+            system->waits[i].page = NULL;
+        }
+}
+
 static pid_t s_start(struct up_processes *p, const char *const argv[], int *link)
 {
-    int pair[2], outputs[2], cause;
+    struct up_waits_page *page;
+    int pair[2], outputs[2], waits, cause;
     pid_t pid, parent = getpid();
 
-    (void)p;
     if (up_relay_open(up_relay_here(), outputs) < 0)
         return -1;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
         close_outputs(outputs);
         return -1;
     }
+    waits = up_waits_new(&page);
     pid = fork();
     if (pid == 0)
-        be_child(argv, pair[1], outputs, parent);
+        be_child(argv, pair[1], waits, outputs, parent);
     cause = errno;
+    keep_waits((struct system *)p, pid, page);
+    if (waits >= 0)
+        close(waits);
     close(pair[1]);
     close_outputs(outputs);
     if (pid < 0) {
@@ -122,7 +166,7 @@ static int s_reap(struct up_processes *p, pid_t pid)
 {
     int status = 0;
 
-    (void)p;
+    forget_waits((struct system *)p, pid);
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
     up_relay_move(up_relay_here()); /* its last words */
@@ -277,9 +321,9 @@ static void s_close(struct up_processes *p, int link)
 struct up_processes *up_processes_system(void)
 {
     static const struct up_processes_ops ops = {
-        s_start,        s_signal,         s_over,          s_reap,        s_become,          s_adopt_orphans,
-        s_kill_orphans, s_forget_orphans, s_catch_signals, s_next_signal, s_release_signals, s_wait,
-        s_adopt,        s_send,           s_receive,       s_close,
+        s_start,         s_signal,       s_over,           s_waited,        s_reap,        s_become,
+        s_adopt_orphans, s_kill_orphans, s_forget_orphans, s_catch_signals, s_next_signal, s_release_signals,
+        s_wait,          s_adopt,        s_send,           s_receive,       s_close,
     };
     static struct system system = {.base = {.ops = &ops}, .signals = -1};
 

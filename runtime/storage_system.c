@@ -15,6 +15,7 @@
 #include "storage_medium.h"
 #include "storage_mounted.h"
 #include "storage_names.h"
+#include "storage_waits.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -198,7 +199,8 @@ struct up_storage *up_storage_system(void)
         .random = sys_random,
         .restart = sys_restart,
     };
-    static struct up_storage storage = {&ops};
+    static struct up_storage storage;
 
+    storage.ops = up_storage_waits(&ops);
     return &storage;
 }

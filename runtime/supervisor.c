@@ -99,6 +99,12 @@ void up_tell_ready(struct up_supervisor *s)
                    up_phase_name(up_supervisor_phase(s)));
 }
 
+void up_tell_alive(struct up_supervisor *s)
+{
+    if (s->notify.watchdog)
+        up_notify_send(&s->notify, "WATCHDOG=1");
+}
+
 /*
  * Stopping and restarting.
  */
@@ -195,6 +201,8 @@ static void look_after_agent(struct up_supervisor *s)
         return;
     if (up_child_running(s->agent)) {
         up_child_tick(s->agent, s->begun);
+        if (up_child_waits(s->agent))
+            up_tell_alive(s);
         if (up_child_over(s->agent)) {
             (void)up_hear_agent(s);
             up_child_reap(s->agent, up_supervisor_now(s));
@@ -332,6 +340,7 @@ static int open_all(struct up_supervisor *s, struct up_error *err)
         up_child_new(&s->agent, s->processes, "agent", s->config->heartbeat, err) < 0 ||
         up_child_new(&s->script, s->processes, "script", s->config->heartbeat, err) < 0)
         return err->code;
+    up_child_advise(s->script, "; split what took so long, or raise heartbeat in the configuration");
     if ((s->config->script_user || s->config->control_group) &&
         up_rights_open_state(s->storage, s->config->state, err) < 0)
         up_warn("others may not find what is theirs to use", err);

@@ -120,8 +120,7 @@ static void hear_agent(struct up_supervisor *s, const char *line)
 
     if (after(line, "beat")) {
         up_tell_ready(s);
-        if (s->notify.watchdog)
-            up_notify_send(&s->notify, "WATCHDOG=1");
+        up_tell_alive(s);
     } else if (after(line, "armed")) {
         up_supervisor_refresh(s);
         up_say(s, "%s is armed", up_device_state(s->device)->tx.pair.release);

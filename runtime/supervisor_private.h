@@ -76,6 +76,8 @@ void up_tell_phase(struct up_supervisor *s);
 void up_tell_script(struct up_supervisor *s);
 /* READY=1, once. */
 void up_tell_ready(struct up_supervisor *s);
+/* WATCHDOG=1: the agent beats, or waits for the medium. */
+void up_tell_alive(struct up_supervisor *s);
 /* The agent asked for `verb`: how it ended. err is read when result < 0. */
 void up_tell_answer(struct up_supervisor *s, const char *verb, int result, const struct up_error *err);
 

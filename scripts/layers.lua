@@ -8,8 +8,8 @@
 -- floor also its neighbours; x_private.h is shared by x.c and the files above
 -- it that implement the rest of x.h.
 local floors = {
-  { "error", "printable", "bytes", "crc32c", "storage", "processes", "log" },
-  { "storage_cache", "storage_sysfs", "relay" },
+  { "error", "printable", "bytes", "crc32c", "storage", "processes", "log", "waits" },
+  { "storage_cache", "storage_sysfs", "storage_waits", "relay" },
   { "storage_flash", "storage_boot", "storage_files", "digest", "seal", "ed25519", "record",
     "json_load", "tar", "source", "loop", "channel", "url", "fetch_options", "coder", "address", "moves", "elf",
     "match", "resolver", "mqtt_queue", "orphans", "peer", "rights" },
@@ -62,6 +62,7 @@ local excused = {
   sandbox_lock = { open = "/dev/null", fopen = "/proc, for a limit" },
   processes_system = { open = "/dev/null for the standard input of children",
     clock_gettime = "how long it has waited" },
+  waits = { fstat = "its page of memory", ftruncate = "the same", clock_gettime = "when a wait began" },
   log = { open = "a descriptor of its own for stdout and stderr", fstat = "what they are" },
   orphans = { fopen = "/proc", opendir = "/proc" },
   peer = { fopen = "/proc" },

@@ -61,10 +61,11 @@ function World:moult(words, ...)
   return code, self:read("out.txt"), self:read("err.txt")
 end
 
---- Start the program in the background; its output goes to NAME.log, or to another file.
+--- Start the program in the background, by the command self.under when there is
+-- one; its output goes to NAME.log, or to another file.
 function World:start(name, words, log)
-  self:shell(("{ MOULT_CONFIG=config.lua exec %s %s >>%s 2>&1 </dev/null & } ; echo $! >%s.pid"):format(
-    quote(PROGRAM), words, log or name .. ".log", name))
+  self:shell(("{ MOULT_CONFIG=config.lua exec %s %s %s >>%s 2>&1 </dev/null & } ; echo $! >%s.pid"):format(
+    self.under or "", quote(PROGRAM), words, log or name .. ".log", name))
   self.running[name] = tonumber(self:read(name .. ".pid"))
 end
 

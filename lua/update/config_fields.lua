@@ -100,7 +100,7 @@ return {
     { min = 1, max = 86400, default = 60 }),
   field("deadline", "integer", "seconds a trial start may take to be confirmed; a manifest may say otherwise",
     { min = 1, max = 604800, default = 600 }),
-  field("heartbeat", "integer", "seconds of silence after which a process is killed",
+  field("heartbeat", "integer", "seconds of silence after which a process is killed; waiting for the medium is none",
     { min = 1, max = 3600, default = 60 }),
   field("script_memory", "integer", "bytes of Lua memory that the script may use",
     { min = 1048576, max = 1 << 40, default = 67108864 }),

@@ -9,6 +9,7 @@
 
 #include "error.h"
 #include "processes.h"
+#include "waits.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,7 +33,8 @@
 #define THEIRS 1002
 #define STDOUT_END 1003
 #define STDERR_END 1004
-#define NULL_FD 4
+#define NULL_FD 5
+#define WAITS 1005
 
 static struct {
     bool on;
@@ -40,7 +42,7 @@ static struct {
     char told[1024];
     unsigned outputs; /* pipes that were made */
     int theirs;       /* descriptor of the child's end of the channel */
-    bool orphan, no_range;
+    bool orphan, no_range, no_waits;
     unsigned interrupts; /* of waitpid(), to come */
     jmp_buf end;
 } kernel;
@@ -82,6 +84,14 @@ WRAP(int, pipe2, (int pair[2], int flags))
     pair[0] = OURS;
     pair[1] = kernel.outputs++ % 2 ? STDERR_END : STDOUT_END;
     return 0;
+}
+
+WRAP(int, up_waits_new, (struct up_waits_page * *page))
+{
+    if (!kernel.on)
+        return __real_up_waits_new(page);
+    *page = NULL;
+    return kernel.no_waits ? -1 : WAITS;
 }
 
 WRAP(pid_t, fork, (void))
@@ -144,7 +154,7 @@ WRAP(int, close, (int fd))
 
 WRAP(long, sysconf, (int name))
 {
-    return kernel.on ? 6 : __real_sysconf(name);
+    return kernel.on ? 7 : __real_sysconf(name);
 }
 
 WRAP(int, open, (const char *path, int flags, ...))
@@ -232,14 +242,14 @@ static void be_born(void)
     kernel.on = false;
 }
 
-static void it_takes_along_four_descriptors_and_no_word_for_the_manager(void **state)
+static void it_takes_along_five_descriptors_and_no_word_for_the_manager(void **state)
 {
     (void)state;
     be_born();
     assert_string_equal(
         kernel.told,
-        "group 0 0\ndie with parent 9\ndup2 1003 1\ndup2 1004 2\ndup2 1002 3\nclose from 4\nopen /dev/null\n"
-        "dup2 4 0\nmask 0\nexecute /program --agent\n");
+        "group 0 0\ndie with parent 9\ndup2 1003 1\ndup2 1004 2\ndup2 1002 3\ndup2 1005 4\nclose from 5\n"
+        "open /dev/null\ndup2 5 0\nmask 0\nexecute /program --agent\n");
     assert_null(getenv("NOTIFY_SOCKET"));
     assert_null(getenv("WATCHDOG_USEC"));
     assert_null(getenv("WATCHDOG_PID"));
@@ -251,7 +261,7 @@ static void a_channel_that_lies_there_already_is_kept_open(void **state)
     (void)state;
     kernel.theirs = 3;
     be_born();
-    assert_non_null(strstr(kernel.told, "dup2 3 3\nfcntl 3 2 0\nclose from 4\n"));
+    assert_non_null(strstr(kernel.told, "dup2 3 3\nfcntl 3 2 0\ndup2 1005 4\nclose from 5\n"));
     assert_non_null(strstr(kernel.told, "execute /program"));
 }
 
@@ -260,7 +270,16 @@ static void descriptors_are_closed_one_by_one_where_they_must_be(void **state)
     (void)state;
     kernel.no_range = true;
     be_born();
-    assert_non_null(strstr(kernel.told, "dup2 1002 3\nclose 4\nclose 5\nopen /dev/null\n"));
+    assert_non_null(strstr(kernel.told, "dup2 1005 4\nclose 5\nclose 6\nopen /dev/null\n"));
+}
+
+static void without_a_page_of_its_waits_it_starts_all_the_same(void **state)
+{
+    (void)state;
+    kernel.no_waits = true;
+    be_born();
+    assert_non_null(strstr(kernel.told, "dup2 1002 3\nclose from 4\nopen /dev/null\n"));
+    assert_non_null(strstr(kernel.told, "execute /program"));
 }
 
 static void one_whose_parent_is_gone_ends_at_once(void **state)
@@ -274,8 +293,8 @@ static void one_whose_parent_is_gone_ends_at_once(void **state)
 /* Half of what it needs is nothing to run a program with. */
 static void what_it_cannot_have_ends_it_before_its_program(void **state)
 {
-    static const char *const calls[] = {"dup2 1003 1", "dup2 1004 2", "dup2 3 3", "fcntl",
-                                        "open",        "dup2 4 0",    "mask",     "execute"};
+    static const char *const calls[] = {"dup2 1003 1", "dup2 1004 2", "dup2 3 3", "fcntl",  "dup2 1005 4",
+                                        "open",        "dup2 5 0",    "mask",     "execute"};
 
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
         size_t len;
@@ -317,13 +336,15 @@ static void an_interrupted_wait_goes_on(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(it_takes_along_four_descriptors_and_no_word_for_the_manager, set_up,
+        cmocka_unit_test_setup_teardown(it_takes_along_five_descriptors_and_no_word_for_the_manager, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_channel_that_lies_there_already_is_kept_open, set_up, tear_down),
         cmocka_unit_test_setup_teardown(descriptors_are_closed_one_by_one_where_they_must_be, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(one_whose_parent_is_gone_ends_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_it_cannot_have_ends_it_before_its_program, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(without_a_page_of_its_waits_it_starts_all_the_same, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(an_interrupted_wait_goes_on, set_up, tear_down),
     };
 

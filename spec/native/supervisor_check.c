@@ -228,6 +228,10 @@ static void perform(const struct play_step *steps)
     {                     \
         .what = PLAY_OVER \
     }
+#define MEDIUM(who_, slow)                                  \
+    {                                                       \
+        .what = PLAY_WAITS, .who = (who_), .number = (slow) \
+    }
 /* To a script on trial. */
 #define TRIES CALLS(install_script), SAYS(AGENT, "armed"), SAYS(AGENT, "restart"), WAITS(3000)
 
@@ -317,6 +321,39 @@ static void who_was_frozen_with_us_is_not_judged_by_that_time(void **state)
     assert_int_equal(set_up(NULL), 0);
     perform(hangs);
     assert_int_equal(play_count(play_said(), "script gave no sign of life"), 1);
+}
+
+/* A sync of a slow medium takes longer than a heartbeat; but a hang, and a wait
+ * without end, are none. */
+static void who_waits_for_the_medium_is_not_judged_by_that_time(void **state)
+{
+    static const struct play_step steps[] = {WAITS(3000), MEDIUM(AGENT, 1), WAITS(600000),  MEDIUM(AGENT, 0),
+                                             WAITS(3000), MEDIUM(AGENT, 1), WAITS(1700000), OVER};
+    static const struct play_step hangs[] = {
+        WAITS(3000), MUTE(AGENT), MEDIUM(AGENT, 1), WAITS(600000), MEDIUM(AGENT, 0), WAITS(61000), OVER};
+    static const struct play_step for_ever[] = {WAITS(3000), MEDIUM(AGENT, 1), WAITS(1900000), OVER};
+
+    (void)state;
+    perform(steps);
+    assert_int_equal(play_count(play_said(), "gave no sign of life"), 0);
+    assert_int_equal(tear_down(NULL), 0);
+    assert_int_equal(set_up(NULL), 0);
+    perform(hangs);
+    assert_int_equal(play_count(play_said(), "agent gave no sign of life for 60 s\n"), 1);
+    assert_int_equal(tear_down(NULL), 0);
+    assert_int_equal(set_up(NULL), 0);
+    perform(for_ever);
+    assert_int_equal(play_count(play_said(), "agent gave no sign of life for 60 s\n"), 1);
+}
+
+static void a_script_that_hangs_is_killed_with_a_way_out(void **state)
+{
+    static const struct play_step steps[] = {MUTE(SCRIPT), WAITS(61000), OVER};
+
+    (void)state;
+    perform(steps);
+    must_say("script gave no sign of life for 60 s; split what took so long, or raise heartbeat in the "
+             "configuration\n");
 }
 
 /* That nobody judged it is no sign of life. */
@@ -1064,6 +1101,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_flood_of_one_child_is_heard_in_turns, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_script_on_trial_is_confirmed_once_it_is_alive, set_up, tear_down),
         cmocka_unit_test_setup_teardown(who_was_frozen_with_us_is_not_judged_by_that_time, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_waits_for_the_medium_is_not_judged_by_that_time, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_script_that_hangs_is_killed_with_a_way_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_was_frozen_is_not_confirmed_before_it_beats, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_script_on_trial_that_is_silent_is_not_confirmed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_armed_is_undone_at_once, set_up, tear_down),

@@ -21,7 +21,8 @@
 struct process {
     const char *name;
     pid_t pid; /* 0: none */
-    bool ended, deaf, mute;
+    bool ended, deaf, mute, waits;
+    uint64_t waited; /* ms */
     int status;
     char line[LINES][80];
     unsigned said, heard;
@@ -166,6 +167,15 @@ static bool p_over(struct up_processes *system, pid_t pid)
     return process_of(pid)->ended;
 }
 
+static uint64_t p_waited(struct up_processes *system, pid_t pid)
+{
+    (void)system;
+    for (int i = 0; i < 2; i++)
+        if (pid > 0 && stage.process[i].pid == pid)
+            return stage.process[i].waited;
+    return 0;
+}
+
 static int p_reap(struct up_processes *system, pid_t pid)
 {
     struct process *p = process_of(pid);
@@ -307,9 +317,13 @@ static bool wait_on(int timeout)
     if (left > BEAT_MS)
         left = BEAT_MS;
     sim_advance(play_sim, left);
-    for (int i = 0; i < 2; i++)
-        if (stage.process[i].pid && !stage.process[i].ended && !stage.process[i].mute)
-            say(&stage.process[i], "beat");
+    for (int i = 0; i < 2; i++) {
+        struct process *p = &stage.process[i];
+
+        p->waited += p->waits ? left : 0;
+        if (p->pid && !p->ended && !p->mute && !p->waits)
+            say(p, "beat");
+    }
     return true;
 }
 
@@ -340,6 +354,9 @@ static void take(const struct play_step *step)
         break;
     case PLAY_MUTE:
         p->mute = true;
+        break;
+    case PLAY_WAITS:
+        p->waits = step->number != 0;
         break;
     case PLAY_CALL:
         step->call();
@@ -389,6 +406,7 @@ WRAP(struct up_processes *, up_processes_system, (void))
         .start = p_start,
         .signal = p_signal,
         .over = p_over,
+        .waited = p_waited,
         .reap = p_reap,
         .become = p_become,
         .adopt_orphans = p_adopt_orphans,

@@ -51,6 +51,7 @@ struct player {
     struct up_watch *watches; /* of the agent's loop, while it waits there */
     size_t watch_count;
     uint64_t started, beaten; /* ms */
+    uint64_t waited, since;   /* ms, of slow calls; when the one began that it is in, 0: in none */
     unsigned number;          /* of the release whose script it is */
     void (*run)(struct player *p);
     const char *order;    /* of a person: the JSON line that it sends */

@@ -41,6 +41,15 @@ static void doom(struct sim *sim)
     }
 }
 
+/* A call that takes its time: meanwhile whoever made it cannot beat. */
+static void be_slow(struct player *p)
+{
+    p->since = stage.now;
+    player_sleep(stage.slow_ms);
+    p->waited += stage.now - p->since;
+    p->since = 0;
+}
+
 /* Before every call to the storage: 0 or the error that it fails with. */
 static int on_call(void *user, enum sim_op op)
 {
@@ -60,7 +69,7 @@ static int on_call(void *user, enum sim_op op)
         return stage.reset != RESET_POWER && p->dead ? EIO : 0; /* this call is the one that is cut */
     }
     if ((op == SIM_SYNC || op == SIM_SYNC_DIR) && stage.now < stage.slow_until)
-        player_sleep(stage.slow_ms);
+        be_slow(p);
     else if (pick(SELDOM) == 0)
         player_sleep(0);
     return p->dead ? EIO : 0;
@@ -107,6 +116,7 @@ static pid_t p_start(struct up_processes *system, const char *const argv[], int 
         return -1;
     }
     link_pair(stage.current, p, pair);
+    p->waited = p->since = 0;
     player_start(p, p->who == AGENT ? agent_run : script_run);
     p->link = pair[1];
     *link = pair[0];
@@ -139,6 +149,16 @@ static bool p_over(struct up_processes *system, pid_t pid)
 
     (void)system;
     return !p || p->ended;
+}
+
+static uint64_t p_waited(struct up_processes *system, pid_t pid)
+{
+    struct player *p = player_of(pid);
+
+    (void)system;
+    if (!p)
+        return 0;
+    return p->waited + (p->since > 0 ? stage.now - p->since : 0);
 }
 
 static int p_reap(struct up_processes *system, pid_t pid)
@@ -240,6 +260,7 @@ struct up_processes *stage_processes(void)
         .start = p_start,
         .signal = p_signal,
         .over = p_over,
+        .waited = p_waited,
         .reap = p_reap,
         .become = p_become,
         .adopt_orphans = p_adopt_orphans,
