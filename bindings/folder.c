@@ -44,6 +44,18 @@ static int f_list(lua_State *L)
     return 1;
 }
 
+/* inode(path) -> number that a copy of the folder does not share, as text | nil, message, code */
+static int f_inode(lua_State *L)
+{
+    struct up_error err;
+    uint64_t inode;
+
+    if (up_folder_inode(luaL_checkstring(L, 1), &inode, &err) < 0)
+        return up_push_fail(L, &err);
+    lua_pushfstring(L, "%I", (LUAI_UACINT)inode);
+    return 1;
+}
+
 /* __gc: only when list raised half-way. */
 static int m_close(lua_State *L)
 {
@@ -56,6 +68,7 @@ static int m_close(lua_State *L)
 
 static const luaL_Reg functions[] = {
     {"list", f_list},
+    {"inode", f_inode},
     {NULL, NULL},
 };
 

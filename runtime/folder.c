@@ -45,3 +45,14 @@ void up_folder_close(struct up_folder *f)
     if (f)
         closedir((DIR *)f);
 }
+
+int up_folder_inode(const char *path, uint64_t *out, struct up_error *err)
+{
+    struct stat st;
+
+    if (stat(path, &st) < 0)
+        return up_fail(err, errno == ENOENT || errno == ENOTDIR ? UP_MISSING : UP_WRITE, "folder %s: %s",
+                       path, strerror(errno));
+    *out = st.st_ino;
+    return 0;
+}

@@ -26,4 +26,8 @@ int up_folder_open(struct up_folder **out, const char *path, struct up_error *er
 int up_folder_next(struct up_folder *f, struct up_folder_entry *out);
 void up_folder_close(struct up_folder *f); /* NULL is allowed */
 
+/* What tells a folder from a copy of it: stays when it is renamed, or its
+ * contents are replaced. Errors as of up_folder_open(). */
+int up_folder_inode(const char *path, uint64_t *out, struct up_error *err);
+
 #endif

@@ -338,6 +338,31 @@ describe("depot as a cloud", function()
     assert.is_nil(row(d).state)
   end)
 
+  it("keeps off the broker in a copy of its folder, until it is adopted", function()
+    pack("new.upd", ALIYUN, 2, "1.0.1")
+    open()
+    served:close()
+    assert(os.rename(dir .. "/packages", dir .. "/moved")) -- is no copy
+    assert(os.execute(("cp -a '%s/moved' '%s/packages'"):format(dir, dir)))
+    open()
+    assert.matches("is a copy of another depot's folder", told[#told].text, 1, true)
+    assert.equal("kept off the broker", told[#told].kind)
+    assert.is_nil(served.fleet)
+    assert.equal(200, raw.get(step, served:address(), "/new.upd").status)
+    served:close()
+    told = {}
+    open { adopt = true }
+    wait("the broker", function() return told[#told] and told[#told].kind == "listening" end)
+    served:close()
+    open()
+    wait("the broker", function() return told[#told] and told[#told].kind == "listening" end)
+    served:close()
+    os.execute(("rm -r '%s/packages'"):format(dir))
+    assert(os.rename(dir .. "/moved", dir .. "/packages"))
+    open()
+    assert.is_not_nil(served.fleet)
+  end)
+
   it("has one depot a folder", function()
     open()
     local another, message, code = depot.open { dir = dir .. "/packages", listen = "127.0.0.1:0",

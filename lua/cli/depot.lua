@@ -29,7 +29,8 @@ newest package; with --staged only devices with a job are, as on the vendors' co
 when it reports the package's release, and one that failed is left alone until `retry`, or a newer package. One
 that falls back later is `reverted`, a failure. A release is offered ten times to a device, and never to one that
 runs a newer one: by sequence when DIR has what it runs, else by version; where neither tells, only a `batch` with
---from offers. A newer package takes the place of an open job. What is known of devices is in DIR/depot.db.
+--from offers. A newer package takes the place of an open job. What is known of devices is in DIR/depot.db. A folder
+that was copied, or moved to another disk, is served, but keeps off the broker until --adopt.
 
   depot add DIR FILE [--devices LIST]        copy a package in, or give one that is there another list
   depot pack DIR -k KEY                      make what is missing of the packages of DIR/recipe.lua
@@ -63,6 +64,7 @@ Meanwhile a depot on this machine asks devices that are to be given one of them 
     { name = "pace", value = "N", help = "offers a second, at most (100)" },
     { name = "settle", value = "SECONDS",
       help = "silence after a report before an offer, since vendors' clients report twice (2)" },
+    { name = "adopt", help = "go to the broker though DIR was copied or moved: the other depot is gone" },
     { name = "staged", help = "offer packages by jobs only: verify on one device, then batch" },
     { name = "device", value = "NAME", list = true, help = "with an action: only this device; may be repeated" },
     { name = "product", value = "PRODUCT", help = "with an action: only devices of this product" },

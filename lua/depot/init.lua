@@ -91,11 +91,14 @@ function Depot:_join(options)
   local base = (options.url or self.site.scheme .. "://" .. self.site.address):gsub("/+$", "")
   local cloud, message, code = mqtt.open(natives, {
     dir = options.dir, mqtt = options.mqtt, expiry = options.expiry, pace = options.pace, settle = options.settle,
-    auto = options.auto, on_event = options.on_message or silent,
+    auto = options.auto, adopt = options.adopt, on_event = options.on_message or silent,
     base = function() return base end,
     packages = self.site.packages,
   })
-  if not cloud then
+  if cloud == false then
+    self.on_message { kind = "kept off the broker", text = message }
+    return true
+  elseif not cloud then
     return nil, message, code
   end
   self.cloud, self.fleet = cloud, cloud.fleet

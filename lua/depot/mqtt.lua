@@ -2,7 +2,8 @@
 --
 -- The lock of the folder first, so that two depots do not fight for one
 -- session; then the store and the secret in it, then the client. The client's
--- name comes from the secret: the same depot finds its session again.
+-- name comes from the secret: the same depot finds its session again. A folder
+-- that was copied has the secret, too, so the copy keeps off the broker.
 --
 -- @module depot.mqtt
 
@@ -55,11 +56,25 @@ local function open_client(natives, options, secret)
   return natives.mqtt.open(client)
 end
 
+-- Whether the folder is the one that its database was written in; false, message: a copy.
+local function check_place(natives, kept, options)
+  local place, message, code = natives.folder.inode(options.dir)
+  if not place then return nil, message, code end
+  local here
+  here, message, code = kept:belongs(place, options.adopt)
+  if here == false then
+    message = ("%s is a copy of another depot's folder, or was moved to another disk: two depots of one name throw "
+      .. "each other out; --adopt when the other is gone"):format(options.dir)
+  end
+  return here, message, code
+end
+
 --- @tparam table natives update.natives
--- @tparam table options dir; mqtt: host, port, user, password, tls as update.native.mqtt takes them; expiry (seconds),
---   pace (offers a second), settle (ms), auto (boolean), on_event; base: function() -> where devices reach us,
---   "http://host:port"; packages: function() -> array of the catalog
--- @treturn table|nil fleet, link (for depot.site: check(name, query) -> problem), close(); nil, message, code
+-- @tparam table options dir; adopt: the folder is ours, though it was copied; mqtt: host, port, user, password, tls
+--   as update.native.mqtt takes them; expiry (seconds), pace (offers a second), settle (ms), auto (boolean), on_event;
+--   base: function() -> where devices reach us, "http://host:port"; packages: function() -> array of the catalog
+-- @treturn table|false|nil fleet, link (for depot.site: check(name, query) -> problem), close(); false, message: a
+--   copied folder, which is to keep off the broker; nil, message, code
 function M.open(natives, options)
   local opened = {}
   local function keep(part, message, code)
@@ -71,6 +86,12 @@ function M.open(natives, options)
   if not lock then return undo(opened, message, code) end
   kept, message, code = keep(store.open(natives, options.dir))
   if not kept then return undo(opened, message, code) end
+  local here
+  here, message, code = check_place(natives, kept, options)
+  if not here then
+    undo(opened)
+    return here, message, code
+  end
   secret, message, code = kept:secret(random)
   if not secret then return undo(opened, message, code) end
   client, message, code = keep(open_client(natives, options.mqtt, secret))

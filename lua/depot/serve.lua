@@ -132,6 +132,7 @@ function M.run(dir, opts, env)
     pace = opts.pace,
     settle = opts.settle and opts.settle * 1000,
     auto = not opts.staged,
+    adopt = opts.adopt,
     watch = { { fd = signals:fd(), read = true } },
     on_request = lines.request,
     on_change = lines.change,

@@ -254,6 +254,20 @@ function Store:secret(random)
   return row.value
 end
 
+--- Whether this database is where it was written first, and not a copy of it.
+-- @tparam string place what tells the folder from a copy
+-- @tparam boolean adopt from now on it belongs here
+-- @treturn boolean|nil nil, message, code
+function Store:belongs(place, adopt)
+  local ok, message, code = true, nil, nil
+  if adopt then ok, message, code = self.statements.unset:run "place" end
+  if ok then ok, message, code = self.statements.set:run("place", place) end
+  local row
+  if ok then row, message, code = self.statements.setting:first "place" end
+  if not row then return nil, message, code end
+  return row.value == place
+end
+
 --- Keep in mind whether a depot runs: one that finds the mark was not ended in order.
 -- @treturn boolean|nil whether this changed anything; nil, message, code
 function Store:set_running(running)
