@@ -9,79 +9,11 @@
 #include "slot_link.h"
 #include "slot_private.h"
 
-#define WINDOW_BYTES (4u << 20) /* written bytes after which write-back is started */
-
-int up_slot_failed(const struct up_slot *s, const char *what, struct up_error *err)
-{
-    return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s%s: %s: %s",
-                   s->use == UP_SLOT_SPOOL ? "" : "slot ", s->path, what, strerror(errno));
-}
-
 static int wrong_kind(const char *path, struct up_error *err)
 {
     return up_fail(err, UP_USAGE, "slot %s: neither a regular file nor a block device, MTD or UBI volume",
                    path);
 }
-
-/* Regular files and block devices: the system does the work. */
-
-static int plain_written(struct up_slot *s, size_t len, uint64_t offset)
-{
-    s->since += len;
-    if (s->since < WINDOW_BYTES)
-        return 0;
-    s->storage->ops->start_writeback(s->storage, s->file, offset + len - s->since, s->since);
-    s->since = 0;
-    return 0;
-}
-
-static int plain_write(struct up_slot *s, const void *data, size_t len, uint64_t offset, struct up_error *err)
-{
-    if (s->storage->ops->pwrite(s->storage, s->file, data, len, offset) < 0)
-        return up_slot_failed(s, "write", err);
-    return plain_written(s, len, offset);
-}
-
-static int plain_zero(struct up_slot *s, size_t len, uint64_t offset, struct up_error *err)
-{
-    if (s->storage->ops->zero_range(s->storage, s->file, offset, len) < 0)
-        return up_slot_failed(s, "write zeros", err);
-    return plain_written(s, len, offset);
-}
-
-static int plain_sync(struct up_slot *s, struct up_error *err)
-{
-    struct up_stat st;
-
-    if (s->traits.node == UP_NODE_FILE && s->storage->ops->stat_file(s->storage, s->file, &st) == 0 &&
-        st.size > s->size && s->storage->ops->truncate(s->storage, s->file, s->size) < 0)
-        return up_slot_failed(s, "truncate", err);
-    if (s->storage->ops->sync(s->storage, s->file) < 0)
-        return up_slot_failed(s, "sync", err);
-    return 0;
-}
-
-static int plain_drop_cache(struct up_slot *s, struct up_error *err)
-{
-    int how = s->storage->ops->drop_cache(s->storage, s->file, 0, s->size);
-
-    return how < 0 ? up_slot_failed(s, "drop cache", err) : how;
-}
-
-static long long plain_read(struct up_slot *s, void *buf, size_t len, uint64_t offset, struct up_error *err)
-{
-    long long got = s->storage->ops->pread(s->storage, s->file, buf, len, offset);
-
-    return got < 0 ? up_slot_failed(s, "read", err) : got;
-}
-
-static const struct up_slot_ops plain_ops = {
-    .write = plain_write,
-    .zero = plain_zero,
-    .sync = plain_sync,
-    .drop_cache = plain_drop_cache,
-    .read = plain_read,
-};
 
 /* Free bytes where a file lies; the file need not be there, its directory must. */
 static int space_beside(struct up_storage *storage, const char *path, uint64_t *out, struct up_error *err)
@@ -222,7 +154,7 @@ int up_slot_open(struct up_slot **out, struct up_storage *storage, const char *p
     if (!s)
         return up_fail(err, UP_INTERNAL, "slot %s: out of memory", path);
     memcpy(s->path, path, len + 1);
-    s->ops = &plain_ops;
+    s->ops = &up_slot_plain_ops;
     s->storage = storage;
     s->use = use;
     s->size = size;

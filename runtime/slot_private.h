@@ -1,5 +1,5 @@
 /*
- * slot_private.h -- a slot and its media, for slot.c, slot_mtd.c, slot_ubi.c.
+ * slot_private.h -- a slot and its media, for slot.c and each medium's file.
  */
 #ifndef UP_SLOT_PRIVATE_H
 #define UP_SLOT_PRIVATE_H
@@ -31,6 +31,8 @@ struct up_slot {
     void *medium;   /* what the medium keeps besides */
     char path[];
 };
+
+extern const struct up_slot_ops up_slot_plain_ops; /* regular files and block devices */
 
 /* Take over an open slot whose traits are known. Errors: UP_USAGE a geometry
  * that cannot be; UP_WRITE; UP_INTERNAL. */

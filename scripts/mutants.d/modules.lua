@@ -42,6 +42,7 @@ M.checks = {
   seal = { "seal", "reuse", "device" },
   inventory = { "reuse" },
   slot = { "slot", "flash", "device" },
+  slot_plain = { "slot", "flash", "device" },
   slot_link = { "slot" },
   slot_medium = { "slot", "device" },
   slot_mtd = { "slot" },
