@@ -19,15 +19,6 @@
 #define WANT_AGAIN (4u << 20) /* and told again when less of it is left */
 #define WANT_GAP (16u << 10)  /* bytes that are not needed, over which a source reads on */
 
-uint64_t up_transfer_before(const struct up_transfer *t, unsigned n)
-{
-    uint64_t sum = 0;
-
-    for (unsigned i = 0; i < n; i++)
-        sum += t->part[i].count;
-    return sum;
-}
-
 void up_transfer_progress(const struct up_transfer *t, struct up_transfer_progress *out)
 {
     *out = t->progress;
@@ -112,15 +103,6 @@ static int fill(struct up_transfer *t, const struct up_block *block, struct up_e
         t->filled += (uint32_t)r;
     }
     return 0;
-}
-
-bool up_transfer_matches(struct up_transfer *t, const void *data, size_t len, const uint8_t digest[32])
-{
-    uint8_t got[UP_DIGEST_MAX];
-
-    up_digest_update(t->digest, data, len);
-    up_digest_final(t->digest, got);
-    return memcmp(got, digest, 32) == 0;
 }
 
 /* A block out of the old image; what was stored is verified, so that a wrong

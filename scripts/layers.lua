@@ -36,7 +36,7 @@ local floors = {
     "device_script", "device_armed", "records" },
   { "transfer", "status", "supervisor_private", "sandbox" },
   { "transfer_private" },
-  { "transfer_open", "transfer_reuse", "transfer_unfinished" },
+  { "transfer_state", "transfer_open", "transfer_reuse", "transfer_unfinished" },
   { "supervisor", "supervisor_script", "supervisor_lines", "supervisor_trouble" },
   { "main" },
 }

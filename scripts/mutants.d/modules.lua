@@ -35,6 +35,7 @@ M.checks = {
   device_kept_out = { "kept_out" },
   device_source = { "device", "delta_install" },
   transfer = { "reuse", "slot", "device", "delta_install" },
+  transfer_state = { "reuse", "device", "delta_install" },
   transfer_open = { "reuse", "slot", "device", "delta_install" },
   transfer_reuse = { "reuse", "delta_install" }, transfer_unfinished = { "install" },
   reuse = { "reuse", "delta_install" },
