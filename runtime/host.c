@@ -56,8 +56,54 @@ const char *up_host_lua_dir(void)
     return *path ? path : NULL;
 }
 
+/* A searcher of require, for a directory that package.path cannot name. */
+static int search(lua_State *L)
+{
+    static const char *const endings[] = {".lua", "/init.lua"};
+    const char *dir = lua_tostring(L, lua_upvalueindex(1));
+    const char *name = luaL_gsub(L, luaL_checkstring(L, 1), ".", "/");
+    struct up_storage *storage = up_storage_system();
+    struct up_stat st;
+
+    lua_pushliteral(L, "");
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        const char *path = lua_pushfstring(L, "%s/%s%s", dir, name, endings[i]);
+
+        if (storage->ops->stat(storage, path, &st) == 0) {
+            if (luaL_loadfile(L, path) != LUA_OK)
+                return luaL_error(L, "error loading module '%s' from file '%s':\n\t%s", lua_tostring(L, 1),
+                                  path, lua_tostring(L, -1));
+            lua_pushvalue(L, -2);
+            return 2;
+        }
+        lua_pushfstring(L, "%sno file '%s'", i > 0 ? "\n\t" : "", path);
+        lua_remove(L, -2);
+        lua_concat(L, 2);
+    }
+    return 1;
+}
+
+/* Before all searchers but that of package.preload. */
+static void lead_searchers(lua_State *L, const char *dir)
+{
+    lua_getglobal(L, "package");
+    lua_getfield(L, -1, "searchers");
+    for (lua_Integer i = luaL_len(L, -1); i > 1; i--) {
+        lua_rawgeti(L, -1, i);
+        lua_rawseti(L, -2, i + 1);
+    }
+    lua_pushstring(L, dir);
+    lua_pushcclosure(L, search, 1);
+    lua_rawseti(L, -2, 2);
+    lua_pop(L, 2);
+}
+
 static void lead_path(lua_State *L, const char *dir)
 {
+    if (strpbrk(dir, "?;")) { /* which mean something in package.path */
+        lead_searchers(L, dir);
+        return;
+    }
     lua_getglobal(L, "package");
     lua_getfield(L, -1, "path");
     lua_pushfstring(L, "%s/?.lua;%s/?/init.lua;%s", dir, dir, lua_tostring(L, -1));

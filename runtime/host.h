@@ -24,7 +24,8 @@ struct lua_State *up_host_new(void);
 int up_host_limit(struct lua_State *L, size_t bytes);
 void up_host_close(struct lua_State *L);
 
-/* Let package.path begin with `dir`. Errors: UP_INTERNAL. */
+/* Let `require` look into `dir` first: package.path begins with it, or, when a name with ? or ; cannot
+ * stand there, a searcher of its own does. Errors: UP_INTERNAL. */
 int up_host_lead_path(struct lua_State *L, const char *dir, struct up_error *err);
 
 /* What `require "update"` and `sys` need to reach agent and supervisor: the

@@ -19,11 +19,17 @@ local function quote(text)
 end
 
 --- A fresh directory with a key pair.
-function M.new()
+-- @tparam[opt] string name of a directory in it, to be used instead
+function M.new(name)
   local pipe = assert(io.popen("mktemp -d"))
   local dir = pipe:read("l")
   pipe:close()
-  local self = setmetatable({ dir = dir, loop = assert(loop_native.new()), running = {} }, World)
+  local root = dir
+  if name then
+    dir = dir .. "/" .. name
+    assert(os.execute("mkdir -- " .. quote(dir)))
+  end
+  local self = setmetatable({ root = root, dir = dir, loop = assert(loop_native.new()), running = {} }, World)
   assert(os.execute(("cd %s && mkdir keys depot && %s keygen release -q 2>/dev/null && cp release.pub keys"):format(
     quote(dir), quote(PROGRAM))))
   return self
@@ -151,7 +157,10 @@ function World:pack(o)
     o.sequence) }
   if o.version then
     self:write(folder .. "/app/main.lua", MAIN:format(o.version, o.body or ""))
-    for name, text in pairs(o.files or {}) do self:write(folder .. "/app/" .. name, text) end
+    for name, text in pairs(o.files or {}) do
+      self:shell(("mkdir -p %s/app/%s"):format(folder, name:match("^(.*)/") or ""))
+      self:write(folder .. "/app/" .. name, text)
+    end
     recipe[#recipe + 1] = ('version = %q, script = { dir = "app" },'):format(o.version)
   end
   if o.core then
@@ -297,7 +306,7 @@ function World:close()
   local logs = self:logs()
   if self.link then self.link:close() end
   self.loop:close()
-  os.execute("rm -rf " .. quote(self.dir))
+  os.execute("rm -rf " .. quote(self.root))
   assert(not logs:find("Sanitizer", 1, true) and not logs:find("runtime error:", 1, true), logs)
 end
 
