@@ -56,6 +56,19 @@ static int f_inode(lua_State *L)
     return 1;
 }
 
+/* changed(path) -> ns since 1970 when names came or went last | nil, message, code */
+static int f_changed(lua_State *L)
+{
+    const char *path = luaL_checkstring(L, 1);
+    struct up_error err;
+    int64_t changed;
+
+    if (up_folder_changed(path, &changed, &err) < 0)
+        return up_push_fail(L, &err);
+    lua_pushinteger(L, changed);
+    return 1;
+}
+
 /* __gc: only when list raised half-way. */
 static int m_close(lua_State *L)
 {
@@ -69,6 +82,7 @@ static int m_close(lua_State *L)
 static const luaL_Reg functions[] = {
     {"list", f_list},
     {"inode", f_inode},
+    {"changed", f_changed},
     {NULL, NULL},
 };
 

@@ -10,13 +10,33 @@
 
 /* A struct up_folder is the DIR itself: it has nothing to add. */
 
+static int cannot(const char *path, struct up_error *err)
+{
+    return up_fail(err, errno == ENOENT || errno == ENOTDIR ? UP_MISSING : UP_WRITE, "folder %s: %s", path,
+                   strerror(errno));
+}
+
+static int64_t nanoseconds(struct timespec t)
+{
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+int up_folder_changed(const char *path, int64_t *out, struct up_error *err)
+{
+    struct stat st;
+
+    if (stat(path, &st) < 0)
+        return cannot(path, err);
+    *out = nanoseconds(st.st_mtim);
+    return 0;
+}
+
 int up_folder_open(struct up_folder **out, const char *path, struct up_error *err)
 {
     DIR *dir = opendir(path);
 
     if (!dir)
-        return up_fail(err, errno == ENOENT || errno == ENOTDIR ? UP_MISSING : UP_WRITE, "folder %s: %s",
-                       path, strerror(errno));
+        return cannot(path, err);
     *out = (struct up_folder *)dir;
     return 0;
 }
@@ -34,7 +54,7 @@ int up_folder_next(struct up_folder *f, struct up_folder_entry *out)
         out->name = entry->d_name;
         out->regular = S_ISREG(st.st_mode);
         out->size = (uint64_t)st.st_size;
-        out->changed = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+        out->changed = nanoseconds(st.st_mtim);
         return 1;
     }
     return 0;
@@ -51,8 +71,7 @@ int up_folder_inode(const char *path, uint64_t *out, struct up_error *err)
     struct stat st;
 
     if (stat(path, &st) < 0)
-        return up_fail(err, errno == ENOENT || errno == ENOTDIR ? UP_MISSING : UP_WRITE, "folder %s: %s",
-                       path, strerror(errno));
+        return cannot(path, err);
     *out = st.st_ino;
     return 0;
 }

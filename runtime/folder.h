@@ -20,6 +20,10 @@ struct up_folder_entry {
     int64_t changed;  /* of the content: nanoseconds since 1970 */
 };
 
+/* When names came or went last, ns since 1970: a file that grows in its place
+ * changes nothing here. Errors as of up_folder_open(). */
+int up_folder_changed(const char *path, int64_t *out, struct up_error *err);
+
 /* Errors: UP_MISSING no such folder; UP_WRITE cannot be read. */
 int up_folder_open(struct up_folder **out, const char *path, struct up_error *err);
 /* 1 and the next entry, in no order, without names that begin with '.'; 0 at the end. */

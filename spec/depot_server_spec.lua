@@ -253,6 +253,19 @@ describe("depot", function()
     assert.equal(206, get(query(), { Range = "bytes=0-" }).status)
   end)
 
+  it("does not look through the folder for each who asks", function()
+    pack("a.upd", 2, "1.0.1")
+    open()
+    local begun, looks, last = natives.loop.now(), 0, nil
+    repeat get(query { version = "1.0.1" }) until natives.loop.now() - begun > 0.5 -- now it is settled
+    begun = natives.loop.now()
+    for _ = 1, 100 do
+      get(query { version = "1.0.1" })
+      if served.looked ~= last then looks, last = looks + 1, served.looked end
+    end
+    assert.is_true(looks <= 2 + (natives.loop.now() - begun) // depot.LOOK)
+  end)
+
   it("offers nothing that it cannot verify, and says why", function()
     assert(natives.minisign.keygen(dir .. "/stranger"))
     pack("a.upd", 2, "1.0.1", nil, "stranger.key")

@@ -215,6 +215,32 @@ describe("depot.luat", function()
     end)
   end)
 
+  it("looks at the packages once for all devices of a kind", function()
+    local looks, entries = 0, {}
+    for i = 1, 50 do
+      local real = entry { sequence = i, release = "1.0." .. i, script_version = "1.0." .. i }
+      entries[i] = { name = i .. ".upd", size = 1, tag = ('"%d"'):format(i), manifest = setmetatable({}, {
+        __index = function(_, name)
+          if name == "project" then looks = looks + 1 end
+          return real.manifest[name]
+        end }) }
+    end
+    for i = 1, 20 do
+      assert.equal("50.upd", luat.answer(query { imei = tostring(866714040000000 + i) }, entries, sha256).entry.name)
+    end
+    assert.equal(50, looks)
+    -- Lists and what was begun are each device's own.
+    entries[50].devices = { ["866714040000021"] = true }
+    assert.equal("49.upd", luat.answer(query { imei = "866714040000022" }, entries, sha256).entry.name)
+    assert.equal("50.upd", luat.answer(query { imei = "866714040000021" }, entries, sha256).entry.name)
+    assert.equal("7.upd", luat.answer(query(), entries, sha256, '"7"').entry.name)
+    assert.equal(27, luat.answer(query { version = "1.0.50" }, entries, sha256).code)
+    -- Many kinds are not kept for ever, and are right all the same.
+    for i = 1, 600 do
+      assert.equal("49.upd", luat.answer(query { version = "0.1." .. i }, entries, sha256).entry.name)
+    end
+  end)
+
   describe("while packages are being made", function()
     local coming = { entry { name = "m.upd", sequence = 6, pending = true },
       entry { name = "m-from-17.upd", sequence = 6, parts = delta(17), pending = true } }

@@ -6,7 +6,8 @@
 --
 -- One loop, no thread: the HTTP server is polled, requests are answered from
 -- the catalog, packages go from the file to the socket. The folder is looked
--- at every two seconds, and before a request is answered. With `mqtt`, the
+-- at every two seconds, and before a request is answered when names have come
+-- or gone; so a query does not cost more when there are more packages. With `mqtt`, the
 -- depot is also the cloud of the devices on a broker (depot.fleet).
 --
 -- @module depot
@@ -24,8 +25,10 @@ Depot.__index = Depot
 
 --- Seconds between two looks at the folder while nobody asks.
 M.LOOK = 2
--- Seconds within which a look counts as fresh when somebody does.
-local FRESH = 0.25
+-- Seconds after a change in which there may be another at the same time, by the file system's clock.
+local RESTLESS = 0.25
+-- A look for those who ask comes this many times later than the last one took.
+local PAUSE = 4
 
 local function silent() end
 
@@ -43,6 +46,8 @@ function M.open(options)
     on_change = options.on_change or silent,
     on_message = options.on_message or silent,
     catalog = catalog.new(natives, options.dir, options.keys, options.hold or catalog.HOLD),
+    dir = options.dir,
+    packages = {}, -- replaced when they change, never changed
     notes = {}, -- of requests that are being answered, by id
   }, Depot)
   local message, code
@@ -68,12 +73,12 @@ function M.open(options)
     scheme = options.tls and "https" or "http",
     address = self.server:address(),
     sha256 = natives.digest.sha256,
-    packages = function() return self.catalog:packages() end,
+    packages = function() return self.packages end,
     entries = function() return self.catalog.entries end,
     file = function(name) return self.catalog:file(name) end,
     pending = function()
-      local list, held = pending.read(natives, options.dir), self.catalog:held()
-      return table.move(held, 1, #held, #list + 1, list)
+      local list = pending.read(natives, options.dir)
+      return table.move(self.held, 1, #self.held, #list + 1, list)
     end,
   }
   if options.mqtt then
@@ -117,16 +122,30 @@ function Depot:connections()
   return self.server:connections()
 end
 
+local function is_same(a, b)
+  if #a ~= #b then return false end
+  for i, entry in ipairs(a) do
+    if b[i] ~= entry then return false end
+  end
+  return true
+end
+
 --- Look at the folder now.
 -- @treturn true|nil nil, message, code when it cannot be read; what was known stays
 function Depot:look()
+  local begun, stamp = natives.loop.now(), natives.folder.changed(self.dir)
   local changes, message, code = self.catalog:refresh()
-  local _, held = self.catalog:held()
+  local held
+  self.held, held = self.catalog:held()
   self.looked = natives.loop.now()
-  self.next_look = math.min(self.looked + M.LOOK, math.max(self.looked + FRESH, held or math.huge))
+  self.again = self.looked + PAUSE * (self.looked - begun)
+  self.next_look = math.min(self.looked + M.LOOK, math.max(self.again, held or math.huge))
+  if stamp ~= self.stamp then self.stamp, self.restless = stamp, self.looked + RESTLESS end
   if not changes then
     return nil, message, code
   end
+  local packages = self.catalog:packages()
+  if not is_same(packages, self.packages) then self.packages = packages end
   if self.fleet and #changes > 0 then
     self.fleet:look()
   end
@@ -136,27 +155,33 @@ function Depot:look()
   return true
 end
 
--- What is not here may have come since the last look: it is looked for once more.
-function Depot:_answer(request, asked)
-  local answer = site.answer(self.site, request)
-  if not answer.path and self.looked < asked then
-    self:look()
-    answer = site.answer(self.site, request)
+-- Whether somebody who asks might be told what no longer holds.
+function Depot:_is_behind(now)
+  if now < self.again then return false end
+  return now < self.restless or natives.folder.changed(self.dir) ~= self.stamp
+end
+
+-- What cannot be had as it was to be: 404 when it is gone, else later.
+function Depot:_refuse(request, message, code)
+  if code == "missing" then
+    return { status = 404, headers = { ["Content-Type"] = "application/json" },
+      body = '{"error":"the package was taken away"}\n' }
   end
+  self.notes[request.id] = message
+  -- Closed, since connections may be what is short.
+  return { status = 503, body = '{"error":"try again later"}\n', headers = { ["Content-Type"] = "application/json",
+    ["Retry-After"] = tostring(self.server:retry_after(request.id)), Connection = "close" } }
+end
+
+function Depot:_answer(request)
+  local answer = site.answer(self.site, request)
   self.notes[request.id] = answer.note
   if answer.path then
     local ok, message, code = self.server:reply_file(request.id, answer.path, answer.headers)
     if ok then
       return
     end
-    local status = code == "missing" and 404 or 503
-    answer = { status = status, headers = { ["Content-Type"] = "application/json" },
-      body = status == 404 and '{"error":"the package was taken away"}\n' or '{"error":"try again later"}\n' }
-    if status == 503 then
-      self.notes[request.id] = message
-      answer.headers["Retry-After"] = tostring(self.server:retry_after(request.id))
-      answer.headers.Connection = "close" -- connections are what is short
-    end
+    answer = self:_refuse(request, message, code)
   end
   self.server:reply(request.id, answer.status, answer.headers, answer.body)
 end
@@ -186,11 +211,11 @@ function Depot:step(timeout_ms)
     return nil, message, code
   end
   local request, now = self.server:next(), natives.loop.now()
-  if now >= self.next_look or request and now - self.looked > FRESH then
+  if now >= self.next_look or request and self:_is_behind(now) then
     self:look() -- a folder that is gone for a moment is no reason to stop
   end
   while request do
-    self:_answer(request, now)
+    self:_answer(request)
     request = self.server:next()
   end
   local event = self.server:finished()

@@ -17,7 +17,7 @@
 --
 -- @module depot.luat
 
-local version = require "update.version"
+local fitting = require "depot.luat_fitting"
 
 local M = {}
 
@@ -76,93 +76,9 @@ function M.parse(query)
   return asked
 end
 
--- The name of the device's core when its firmware is `project`; "" when it
--- tells none; nil when it is another project's.
-local function core_of(firmware, project)
-  if firmware == project then
-    return ""
-  end
-  local start = project .. "_"
-  return firmware:sub(1, #start) == start and firmware:sub(#start + 1) or nil
-end
-
-local function compare_script(asked, offered)
-  if asked.version then
-    return version.compare(offered, asked.version)
-  end
-  local major, minor = offered:match("^([^.]+)"), offered:match("([^.]+)$")
-  local order = version.compare(major, asked.major)
-  return order ~= 0 and order or version.compare(minor, asked.minor)
-end
-
-local function has_override(manifest, rule)
-  for _, name in ipairs(manifest.override or {}) do
-    if name == rule then
-      return true
-    end
-  end
-  return false
-end
-
-local function delta_of(manifest)
-  for _, part in ipairs(manifest.parts) do
-    if part.delta then
-      return part
-    end
-  end
-end
-
--- A delta is for one core, and for those who ask for deltas.
-local function suits_source(manifest, asked)
-  local delta = delta_of(manifest)
-  return not delta or asked.deltas and asked.core_version ~= nil and asked.core_version == delta.source_version
-end
-
--- Whether the package is made for the core of that name, whatever its number.
-local function names_core(manifest, core)
-  return (not manifest.core_name or manifest.core_name == core)
-    and (not manifest.requires_core or manifest.requires_core == core)
-end
-
-local function suits_number(manifest, number)
-  return not manifest.requires_core or number ~= nil and number >= (manifest.requires_version or 0)
-end
-
--- Whether the package is newer than what the device runs. A part that the
--- publisher let pass the VERSION rule need only differ.
-local function is_newer(manifest, asked)
-  local script = manifest.script_version and compare_script(asked, manifest.script_version) or 0
-  local core = manifest.core_name and manifest.core_version - (asked.core_version or -1) or 0
-  if has_override(manifest, "version") then
-    return script ~= 0 or core ~= 0
-  end
-  return script >= 0 and core >= 0 and (script > 0 or core > 0)
-end
-
--- Bytes, to choose between a release's packages: a delta is worth waiting for, a full package is not.
-local function cost(entry)
-  if entry.pending then
-    return delta_of(entry.manifest) and 0 or math.huge
-  end
-  return entry.size
-end
-
-local function better(best, entry, begun)
-  if not best or begun and entry.tag == begun then
-    return entry
-  elseif begun and best.tag == begun then
-    return best
-  end
-  local later, sequence = entry.manifest.sequence, best.manifest.sequence
-  if later == sequence and (delta_of(entry.manifest) or delta_of(best.manifest)) then
-    return cost(entry) < cost(best) and entry or best
-  end
-  return later > sequence and entry or best
-end
-
 -- Why this package of its release, where there might be several.
 local function reason(asked, entry, begun)
-  local delta = delta_of(entry.manifest)
+  local delta = fitting.delta_of(entry.manifest)
   if begun and entry.tag == begun then
     return "goes on with it"
   elseif delta then
@@ -178,7 +94,8 @@ end
 
 --- The answer to a query.
 -- @tparam table query name -> value, decoded
--- @tparam {table,...} entries the catalog: {name, tag, manifest, devices = {id = true} or nil}
+-- @tparam {table,...} entries the catalog: {name, tag, manifest, devices = {id = true} or nil}; what was found in an
+--   array is remembered, so it is not changed afterwards
 -- @tparam function sha256 text -> lower-case hex
 -- @tparam[opt] string begun entity tag of what the device has a part of already (If-Range): while that still fits, it
 --   is given before a newer one, so that publishing spoils no download under way
@@ -191,31 +108,16 @@ function M.answer(query, entries, sha256, begun, pending)
     return problem
   end
   local key = sha256(asked.project_key)
-  local project_known, firmware_known, unlisted, best = false, false, false, nil
-  local all = table.move(pending or {}, 1, #(pending or {}), #entries + 1, table.move(entries, 1, #entries, 1, {}))
-  for _, entry in ipairs(all) do
-    local manifest = entry.manifest
-    local core = manifest.product_key == key and core_of(asked.firmware, manifest.project)
-    project_known = project_known or manifest.product_key == key
-    core = core and names_core(manifest, core)
-    firmware_known = firmware_known or core
-    if core and suits_source(manifest, asked) and suits_number(manifest, asked.core_version)
-        and is_newer(manifest, asked) then
-      if entry.devices and not entry.devices[asked.id] then
-        unlisted = true
-      else
-        best = better(best, entry, begun)
-      end
-    end
-  end
+  local known, coming = fitting.of(entries, asked, key), pending and fitting.of(pending, asked, key) or fitting.NONE
+  local best, unlisted = fitting.best(known, coming, asked.id, begun)
 
   if best and best.pending then
     return refusal(404, 43, ("%s is being made; ask again in 30 s"):format(best.manifest.release))
   elseif best then
     return { kind = "package", entry = best, redirect = asked.redirect, why = reason(asked, best, begun) }
-  elseif not project_known then
+  elseif not (known.project or coming.project) then
     return refusal(404, 25, "invalid project: no package has this project_key")
-  elseif not firmware_known then
+  elseif not (known.firmware or coming.firmware) then
     return refusal(404, 26, "invalid firmware: no package is made for this firmware_name")
   end
   return refusal(404, 27, unlisted and "the device is not on the list of the newer package"

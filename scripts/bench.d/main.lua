@@ -2,6 +2,7 @@
 
 local delta = require "delta"
 local rig = require "rig"
+local servers = require "servers"
 local swupdate = require "swupdate"
 
 local MOULT = rig.run("readlink -f build/moult"):match("%S+")
@@ -208,20 +209,11 @@ end
 local devices -- of the fleet
 
 function measurements.fleet()
-  local n = devices or quick and 200 or 10000
-  local output = rig.run(("%s scripts/bench.d/fleet.lua %s %s %d"):format(rig.quote(MOULT), rig.quote(MOULT),
-    rig.quote(rig.run("readlink -f build/bench_fleet"):match("%S+")), n))
-  local f = {}
-  for name, value in output:gmatch "(%S+)\t(%S+)\n" do
-    f[name] = tonumber(value)
-  end
-  report(("fleet %d"):format(n), "%.1f s until %d of %d devices have succeeded, %d lost (aim: none), at %d offers a "
-    .. "second", f.seconds, f.succeeded, n, n - f.succeeded, f.pace)
-  report("fleet messages", "%d from devices, %d to them, %d a second; %d downloads, %d of them again; %d processes of "
-    .. "devices", f.published, f.received, f.rate, f.downloads, f.again, f.processes)
-  report("fleet cpu", "depot %.1f s, broker %.1f s", f.depot_cpu, f.broker_cpu)
-  report("fleet memory", "depot %d KiB resident at first, %d KiB at the peak: %.0f bytes a device; database %.0f bytes "
-    .. "a device", f.depot_before, f.depot_peak, (f.depot_peak - f.depot_before) * 1024 / n, f.database / n)
+  servers.fleet(MOULT, devices or quick and 200 or 10000, report)
+end
+
+function measurements.depot()
+  servers.depot(MOULT, quick, report)
 end
 
 for i, word in ipairs(arg) do

@@ -1,0 +1,186 @@
+--- Which packages fit a device that asks as Luat's do.
+--
+-- Pure, but for a memory: most devices ask what others asked before, so what
+-- fits a kind of device is found once for each array of packages, and a query
+-- costs the same however many there are. Who is on a list is asked each time.
+--
+-- @module depot.luat_fitting
+
+local version = require "update.version"
+
+local M = {}
+
+local KINDS = 256 -- of devices that are remembered for an array, at most
+
+--- What is known when there is no package.
+M.NONE = { list = {}, by_tag = {} }
+
+-- The name of the device's core when its firmware is `project`; "" when it
+-- tells none; nil when it is another project's.
+local function core_of(firmware, project)
+  if firmware == project then
+    return ""
+  end
+  local start = project .. "_"
+  return firmware:sub(1, #start) == start and firmware:sub(#start + 1) or nil
+end
+
+local function compare_script(asked, offered)
+  if asked.version then
+    return version.compare(offered, asked.version)
+  end
+  local major, minor = offered:match("^([^.]+)"), offered:match("([^.]+)$")
+  local order = version.compare(major, asked.major)
+  return order ~= 0 and order or version.compare(minor, asked.minor)
+end
+
+local function has_override(manifest, rule)
+  for _, name in ipairs(manifest.override or {}) do
+    if name == rule then
+      return true
+    end
+  end
+  return false
+end
+
+-- The part of a package that is a delta; nil: it is a full one.
+local function delta_of(manifest)
+  for _, part in ipairs(manifest.parts) do
+    if part.delta then
+      return part
+    end
+  end
+end
+M.delta_of = delta_of
+
+-- A delta is for one core, and for those who ask for deltas.
+local function suits_source(manifest, asked)
+  local delta = delta_of(manifest)
+  return not delta or asked.deltas and asked.core_version ~= nil and asked.core_version == delta.source_version
+end
+
+-- Whether the package is made for the core of that name, whatever its number.
+local function names_core(manifest, core)
+  return (not manifest.core_name or manifest.core_name == core)
+    and (not manifest.requires_core or manifest.requires_core == core)
+end
+
+local function suits_number(manifest, number)
+  return not manifest.requires_core or number ~= nil and number >= (manifest.requires_version or 0)
+end
+
+-- Whether the package is newer than what the device runs. A part that the
+-- publisher let pass the VERSION rule need only differ.
+local function is_newer(manifest, asked)
+  local script = manifest.script_version and compare_script(asked, manifest.script_version) or 0
+  local core = manifest.core_name and manifest.core_version - (asked.core_version or -1) or 0
+  if has_override(manifest, "version") then
+    return script ~= 0 or core ~= 0
+  end
+  return script >= 0 and core >= 0 and (script > 0 or core > 0)
+end
+
+-- Bytes, to choose between a release's packages: a delta is worth waiting for, a full package is not.
+local function cost(entry)
+  if entry.pending then
+    return delta_of(entry.manifest) and 0 or math.huge
+  end
+  return entry.size
+end
+
+local function better(best, entry)
+  if not best then return entry end
+  local later, sequence = entry.manifest.sequence, best.manifest.sequence
+  if later == sequence and (delta_of(entry.manifest) or delta_of(best.manifest)) then
+    return cost(entry) < cost(best) and entry or best
+  end
+  return later > sequence and entry or best
+end
+
+-- The packages of a product in the order of their sequences, the newest first; of one sequence as they came.
+local function by_product(entries)
+  local products, place = {}, {}
+  for i, entry in ipairs(entries) do
+    local key = entry.manifest.product_key or ""
+    products[key], place[entry] = products[key] or {}, i
+    table.insert(products[key], entry)
+  end
+  for _, list in pairs(products) do
+    table.sort(list, function(a, b)
+      local x, y = a.manifest.sequence, b.manifest.sequence
+      return x > y or x == y and place[a] < place[b]
+    end)
+  end
+  return products
+end
+
+local function find(entries, asked)
+  local found = { project = true, list = {}, by_tag = {} }
+  for _, entry in ipairs(entries) do
+    local manifest = entry.manifest
+    local core = core_of(asked.firmware, manifest.project)
+    if core and names_core(manifest, core) then
+      found.firmware = true
+      if suits_source(manifest, asked) and suits_number(manifest, asked.core_version) and is_newer(manifest, asked) then
+        found.list[#found.list + 1] = entry
+        if entry.tag then found.by_tag[entry.tag] = entry end
+      end
+    end
+  end
+  return found
+end
+
+local memory = setmetatable({}, { __mode = "k" })
+
+--- The packages that fit a device.
+-- @tparam {table,...} entries of the catalog; not changed afterwards
+-- @tparam table asked as depot.luat.parse() gives it
+-- @tparam string key SHA-256 of the product, hex
+-- @treturn table {project, firmware (whether there is any of them), list (the newest first), by_tag}
+function M.of(entries, asked, key)
+  local seen = memory[entries]
+  if not seen then
+    seen = { products = by_product(entries), kinds = {}, count = 0 }
+    memory[entries] = seen
+  end
+  if not seen.products[key] then return M.NONE end
+  local kind = table.concat({ key, asked.firmware, tostring(asked.core_version), tostring(asked.deltas),
+    tostring(asked.version), tostring(asked.major), tostring(asked.minor) }, "\0")
+  local found = seen.kinds[kind]
+  if not found then
+    if seen.count == KINDS then seen.kinds, seen.count = {}, 0 end
+    found = find(seen.products[key], asked)
+    seen.kinds[kind], seen.count = found, seen.count + 1
+  end
+  return found
+end
+
+local function is_for(entry, id)
+  return not entry.devices or entry.devices[id] == true
+end
+
+--- The package that a device gets.
+-- @tparam table known as of() gives it
+-- @tparam table coming the same of packages that are being made
+-- @tparam string id of the device
+-- @tparam[opt] string begun entity tag of what it has a part of
+-- @treturn table|nil entry
+-- @treturn boolean whether there is one that the device is not listed for
+function M.best(known, coming, id, begun)
+  local best, unlisted = begun and known.by_tag[begun], false
+  if best and is_for(best, id) then return best, false end
+  best = nil
+  for _, found in ipairs { known, coming } do
+    for _, entry in ipairs(found.list) do
+      if best and entry.manifest.sequence < best.manifest.sequence then break end
+      if is_for(entry, id) then
+        best = better(best, entry)
+      else
+        unlisted = true
+      end
+    end
+  end
+  return best, unlisted
+end
+
+return M

@@ -1,0 +1,45 @@
+--- The figures of the depot: with a fleet at a broker, and with many who ask at once.
+
+local rig = require "rig"
+
+local M = {}
+
+-- The lines `name value` that a script in the host prints.
+local function figures(moult, script, program, words)
+  local output = rig.run(("%s scripts/bench.d/%s %s %s %s"):format(rig.quote(moult), script, rig.quote(moult),
+    rig.quote(rig.run("readlink -f build/" .. program):match "%S+"), words))
+  local f = {}
+  for name, value in output:gmatch "(%S+)\t(%S+)\n" do
+    f[name] = tonumber(value)
+  end
+  return f
+end
+
+--- Devices of both clouds that update at once.
+function M.fleet(moult, n, report)
+  local f = figures(moult, "fleet.lua", "bench_fleet", n)
+  report(("fleet %d"):format(n), "%.1f s until %d of %d devices have succeeded, %d lost (aim: none), at %d offers a "
+    .. "second", f.seconds, f.succeeded, n, n - f.succeeded, f.pace)
+  report("fleet messages", "%d from devices, %d to them, %d a second; %d downloads, %d of them again; %d processes of "
+    .. "devices", f.published, f.received, f.rate, f.downloads, f.again, f.processes)
+  report("fleet cpu", "depot %.1f s, broker %.1f s", f.depot_cpu, f.broker_cpu)
+  report("fleet memory", "depot %d KiB resident at first, %d KiB at the peak: %.0f bytes a device; database %.0f bytes "
+    .. "a device", f.depot_before, f.depot_peak, (f.depot_peak - f.depot_before) * 1024 / n, f.database / n)
+end
+
+--- Luat's query: how often it is answered, and how soon while many download slowly.
+function M.depot(moult, quick, report)
+  local first
+  for _, packages in ipairs { 1, 100, quick and 300 or 2000 } do
+    local f = figures(moult, "depot.lua", "bench_crowd", ("%d 0 %d"):format(packages, quick and 1 or 5))
+    first = first or f.rate
+    report(("depot %d packages"):format(packages), "%d queries a second, %.2f x those of one package (aim >= 0.5 x)",
+      f.rate, f.rate / first)
+  end
+  local readers = quick and 300 or 3000
+  local f = figures(moult, "depot.lua", "bench_crowd", ("1 %d %d"):format(readers, quick and 1 or 10))
+  report(("depot %d slow readers"):format(f.readers), "a query is answered after %.2f ms, median; %.2f ms at the worst "
+    .. "(aim <= 100 ms)", f.median, f.worst)
+end
+
+return M
