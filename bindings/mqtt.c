@@ -81,6 +81,13 @@ static void check_tls(lua_State *L, struct up_mqtt_options *o)
     o->server_name = up_field_string(L, -1, "server_name", NULL);
     o->insecure = up_field_boolean(L, -1, "insecure", 0);
     o->time_floor = up_field_integer(L, -1, "time_floor", 0);
+    o->psk_identity = up_field_string(L, -1, "psk_identity", NULL);
+    o->psk = up_field_string(L, -1, "psk", NULL);
+    if (o->psk) {
+        lua_getfield(L, -1, "psk");
+        o->psk_len = lua_rawlen(L, -1);
+        lua_pop(L, 1);
+    }
 }
 
 static int check_qos(lua_State *L, uint64_t qos)
@@ -108,7 +115,7 @@ static void check_will(lua_State *L, struct up_mqtt_options *o)
 /* open(options) -> client | nil, message, code ("usage": an option, or a file that it names)
  * Returns at once, and connects by itself, again and again. Options: host, port, client_id
  * (made up when absent and clean), user, password, keepalive (60 s), clean (true), tls = {ca, cert,
- * key (files), server_name (host), insecure (false), time_floor}, will = {topic, payload, qos,
+ * key (files), server_name (host), insecure (false), time_floor; or psk_identity, psk (bytes)}, will = {topic, payload, qos,
  * retain}, back_off_min (1 s), back_off_max (300 s), queue (64 messages). */
 static int f_open(lua_State *L)
 {

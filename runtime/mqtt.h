@@ -38,6 +38,7 @@
 #define UP_MQTT_PAYLOAD (64 * 1024)
 #define UP_MQTT_QUEUE 64          /* messages that wait, by default and at most */
 #define UP_MQTT_SUBSCRIPTIONS 256 /* at most */
+#define UP_MQTT_PSK 64            /* bytes of a key that both know, at most */
 
 struct up_error;
 struct up_storage;
@@ -58,7 +59,12 @@ struct up_mqtt_options {
     const char *cert, *key;  /* files, both or none */
     const char *server_name; /* NULL: host */
     bool insecure;           /* any certificate will do: for trying only */
-    uint64_t time_floor;     /* as in fetch_options.h, while the system clock is behind it */
+    /* A key that broker and client know, and under what name: TLS 1.2 with it, and
+     * no certificate on either side. psk NULL: with certificates. */
+    const char *psk_identity;
+    const void *psk;
+    size_t psk_len;      /* bytes, 1 to UP_MQTT_PSK */
+    uint64_t time_floor; /* as in fetch_options.h, while the system clock is behind it */
 
     const char *will_topic; /* NULL: no last will */
     const void *will_payload;

@@ -39,7 +39,8 @@ static bool copy_strings(struct up_mqtt_options *out, const struct up_mqtt_optio
     bool whole = true;
 
     *out = *o;
-    out->ca = out->cert = out->key = out->server_name = NULL;
+    out->ca = out->cert = out->key = out->server_name = out->psk_identity = NULL;
+    out->psk = NULL;
     out->will_payload = NULL;
     strings_of(out, strings);
     for (size_t i = 0; i < STRINGS; i++)

@@ -13,8 +13,11 @@
 
 struct up_mqtt_tls {
     SSL_CTX *context;
-    char *name;       /* NULL: the broker is named by an address, and nothing is asked for */
-    uint64_t floor;   /* 0 none */
+    char *name;     /* NULL: the broker is named by an address, and nothing is asked for */
+    uint64_t floor; /* 0 none */
+    char *identity; /* under which the broker knows psk; NULL: certificates are used */
+    unsigned char psk[UP_MQTT_PSK];
+    size_t psk_len;
     bool lenient;     /* the clock was never set: see fetch_options.h */
     int verify_error; /* X509_V_OK, or why the broker's certificate was refused */
     int alert;        /* what the broker said when it refused ours; -1 nothing */
@@ -101,6 +104,45 @@ static int set_expectations(struct up_mqtt_tls *t, const struct up_mqtt_options 
     return 0;
 }
 
+static unsigned give_psk(SSL *ssl, const char *hint, char *identity, unsigned identity_room,
+                         unsigned char *psk, unsigned psk_room)
+{
+    const struct up_mqtt_tls *t = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+
+    (void)hint;
+    if (strlen(t->identity) >= identity_room || t->psk_len > psk_room)
+        return 0;
+    snprintf(identity, identity_room, "%s", t->identity);
+    memcpy(psk, t->psk, t->psk_len);
+    return (unsigned)t->psk_len;
+}
+
+/* Certificates have no say: every cipher that is left needs the key at both
+ * ends. TLS 1.3 chooses between key and certificate outside of its ciphers, so
+ * it is left out. */
+static int set_psk(struct up_mqtt_tls *t, const struct up_mqtt_options *o, struct up_error *err)
+{
+    if (!o->psk_identity || !*o->psk_identity || o->psk_len < 1 || o->psk_len > UP_MQTT_PSK)
+        return up_fail(err, UP_USAGE, "mqtt: a shared key has 1 to %d bytes and an identity", UP_MQTT_PSK);
+    if (o->ca || o->cert || o->key || o->server_name || o->insecure)
+        return up_fail(err, UP_USAGE, "mqtt: with a shared key there are no certificates");
+    t->identity = strdup(o->psk_identity);
+    if (!t->identity || SSL_CTX_set_max_proto_version(t->context, TLS1_2_VERSION) != 1 ||
+        SSL_CTX_set_cipher_list(t->context, "PSK:!kRSAPSK:!eNULL") != 1)
+        return up_fail(err, UP_INTERNAL, "mqtt: no TLS with a shared key");
+    memcpy(t->psk, o->psk, o->psk_len);
+    t->psk_len = o->psk_len;
+    SSL_CTX_set_psk_client_callback(t->context, give_psk);
+    return 0;
+}
+
+static int set_certificates(struct up_mqtt_tls *t, const struct up_mqtt_options *o, struct up_error *err)
+{
+    int rc = load_files(t->context, o, err);
+
+    return rc < 0 ? rc : set_expectations(t, o, err);
+}
+
 int up_mqtt_tls_new(struct up_mqtt_tls **out, const struct up_mqtt_options *o, struct up_error *err)
 {
     struct up_mqtt_tls *t = calloc(1, sizeof *t);
@@ -118,9 +160,7 @@ int up_mqtt_tls_new(struct up_mqtt_tls **out, const struct up_mqtt_options *o, s
     /* What is not wholly written stays in the library's packet, at another place
      * perhaps after more was queued. */
     SSL_CTX_set_mode(t->context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    rc = load_files(t->context, o, err);
-    if (rc == 0)
-        rc = set_expectations(t, o, err);
+    rc = o->psk ? set_psk(t, o, err) : set_certificates(t, o, err);
     if (rc < 0) {
         up_mqtt_tls_free(t);
         return rc;
@@ -168,11 +208,21 @@ static bool about_our_certificate(int alert)
     return false;
 }
 
+/* A wrong key is noticed by what was made with it. */
+static bool about_our_key(int alert)
+{
+    return alert == SSL_AD_UNKNOWN_PSK_IDENTITY || alert == SSL_AD_DECRYPT_ERROR ||
+           alert == SSL_AD_BAD_RECORD_MAC;
+}
+
 int up_mqtt_tls_failure(const struct up_mqtt_tls *t, bool cut, struct up_error *err)
 {
     if (t->verify_error != X509_V_OK)
         return up_fail(err, UP_UNTRUSTED, "the certificate of the broker: %s",
                        X509_verify_cert_error_string(t->verify_error));
+    if (t->identity && about_our_key(t->alert))
+        return up_fail(err, UP_UNTRUSTED, "the broker knows no such device, or another key for it: %s",
+                       SSL_alert_desc_string_long(t->alert));
     if (t->alert >= 0)
         return up_fail(err, about_our_certificate(t->alert) ? UP_UNTRUSTED : UP_NETWORK,
                        "the broker ended TLS: %s", SSL_alert_desc_string_long(t->alert));
@@ -192,5 +242,7 @@ void up_mqtt_tls_free(struct up_mqtt_tls *t)
         return;
     SSL_CTX_free(t->context);
     free(t->name);
+    free(t->identity);
+    explicit_bzero(t->psk, sizeof t->psk);
     free(t);
 }

@@ -95,6 +95,13 @@ local function config_of(self)
     end
     if o.require_certificate then add("require_certificate true") end
   end
+  if o.psk then
+    local keys = {}
+    for identity, key in pairs(o.psk) do keys[#keys + 1] = identity .. ":" .. key end
+    add("psk_file %s", write(self.dir .. "/psk", table.concat(keys, "\n") .. "\n"))
+    add("psk_hint %s", "hint")
+    add("use_identity_as_username true")
+  end
   for _, line in ipairs(o.lines or {}) do add("%s", line) end
   return table.concat(lines, "\n") .. "\n"
 end
@@ -128,6 +135,7 @@ local function launch(self)
 end
 
 --- Start a broker. `options`: tls (true), require_certificate (of clients),
+-- psk = {[identity] = key in hex}: TLS with a shared key, and the identity is the user;
 -- users = {[name] = password}, acl (text of an acl_file), persistence (sessions
 -- survive a restart), lines (further lines of mosquitto.conf), address (127.0.0.1).
 function M.start(options)

@@ -117,9 +117,17 @@ describe("tencent: topics and credentials", function()
       -- openssl dgst -sha1 -mac HMAC -macopt hexkey:...
       password = "769435b07cb4176c053172fa0cce90015eba8d53;hmacsha1", host = "PROD.iotcloud.tencentdevices.com",
       port = 1883, clean = true }, got)
-    got = tencent.connection({ product = "P", device = "d", secret = "AAAA", tls = true }, crypto)
-    assert.equal(8883, got.port)
+    got = tencent.connection({ product = "P", device = "d", secret = "AAAA", tls = { ca = "/ca" } }, crypto)
+    assert.same({ 8883, "string" }, { got.port, type(got.password) })
     assert.equal("usage", select(3, tencent.connection({ product = "P", device = "d", secret = "no base64" }, crypto)))
+  end)
+
+  it("is known by its key over TLS, and by no password then", function()
+    local got = tencent.connection({ product = "PROD", device = "dev1", secret = "aGVsbG8gd29ybGQga2V5IQ==", tls = {} },
+      { hmac = digest.hmac, nonce = "abc12" })
+    assert.same({ client_id = "PRODdev1", user = "PRODdev1;21010406;abc12;9223372036854775807", keepalive = 240,
+      psk = { identity = "PRODdev1", key = "hello world key!" }, host = "PROD.iotcloud.tencentdevices.com",
+      port = 8883, clean = true }, got)
   end)
 
   it("knows its topics again", function()

@@ -54,7 +54,8 @@ local cloud = {
   field("module", "topic", "name of the module whose firmware this is (aliyun); default: none", { max = 64 }),
   field("host", "string", "MQTT server; default: the vendor's, by product", { max = 255 }),
   field("port", "integer", "port of that server; default: 1883; tencent with tls: 8883", { min = 1, max = 65535 }),
-  field("tls", "table", "speak MQTT over TLS; {} takes every default", { fields = tls }),
+  field("tls", "table", "speak MQTT over TLS; {} takes every default: for tencent the device's key on both ends "
+    .. "(TLS-PSK), and no certificate, unless ca, cert or server_name is given", { fields = tls }),
 }
 
 local script = {

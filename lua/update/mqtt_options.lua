@@ -17,8 +17,9 @@ local function nonce(random)
   return table.concat(out)
 end
 
-local function tls_of(cloud, time_floor)
+local function tls_of(cloud, psk, time_floor)
   local given = cloud.tls
+  if psk then return { psk_identity = psk.identity, psk = psk.key } end
   if not given then return nil end
   return { ca = given.ca or cloud.ca_file, cert = given.cert, key = given.key, server_name = given.server_name,
     time_floor = time_floor }
@@ -35,11 +36,12 @@ function M.of(cloud, natives, time_floor, random)
   if not secret then secret, unread, why = natives.secret.read(cloud.secret_file) end
   if not secret then return nil, unread, why end
   local connection, message, code = dialects[cloud.kind].connection(
-    { product = cloud.product, device = cloud.device, secret = secret, tls = cloud.tls ~= nil, host = cloud.host,
+    { product = cloud.product, device = cloud.device, secret = secret, tls = cloud.tls, host = cloud.host,
       port = cloud.port },
     { hmac = natives.digest.hmac, nonce = nonce(random or math.random) })
   if not connection then return nil, message, code end
-  connection.tls = tls_of(cloud, time_floor)
+  connection.tls = tls_of(cloud, connection.psk, time_floor)
+  connection.psk = nil
   return connection
 end
 
