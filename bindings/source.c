@@ -121,8 +121,8 @@ static int m_received(lua_State *L)
     return 1;
 }
 
-/* source:answer() -> {status =, body =, location =} of the last answer, the
- * body only of one that was no object | nil: a file, or no answer yet */
+/* source:answer() -> {status =, body =, location =, retry_after = seconds} of the last
+ * answer, all but the status only of one that was no object | nil: a file, or no answer yet */
 static int m_answer(lua_State *L)
 {
     struct handle *h = luaL_checkudata(L, 1, UP_SOURCE_TYPE);
@@ -143,6 +143,8 @@ static int m_answer(lua_State *L)
     }
     if (location)
         up_set_string(L, "location", location);
+    if (up_source_http_retry_after(s))
+        up_set_integer(L, "retry_after", up_source_http_retry_after(s));
     return 1;
 }
 

@@ -206,6 +206,15 @@ static const char *reason(const struct up_fetch *f, CURLcode result)
     return f->why[0] && !repeats ? f->why : curl_easy_strerror(result);
 }
 
+/* Of a tunnel to an https server; what else a proxy says has a status of its own. */
+static bool proxy_wants_login(const struct up_fetch *f)
+{
+    long status = 0;
+
+    curl_easy_getinfo(f->easy, CURLINFO_HTTP_CONNECTCODE, &status);
+    return status == 407;
+}
+
 static int check_end(struct up_fetch *f, CURLcode result)
 {
     bool head_only = f->o.method && strcmp(f->o.method, "HEAD") == 0;
@@ -213,6 +222,8 @@ static int check_end(struct up_fetch *f, CURLcode result)
     /* What libcurl says of a header line that it will not hold. */
     if (result == CURLE_OUT_OF_MEMORY && !f->status)
         return up_fail(&f->error, UP_NETWORK, "%s: the head of the answer is too long", f->shown);
+    if (result != CURLE_OK && proxy_wants_login(f))
+        return up_fetch_head_proxy(&f->error, f->shown, f->o.proxy);
     if (result != CURLE_OK)
         return up_fail(&f->error, result == CURLE_OUT_OF_MEMORY ? UP_INTERNAL : UP_NETWORK, "%s: %s",
                        f->shown, reason(f, result));
@@ -341,6 +352,11 @@ const char *up_fetch_header(const struct up_fetch *f, const char *name)
 uint64_t up_fetch_date(const struct up_fetch *f)
 {
     return f->status && f->verified ? up_fetch_head_date(f->easy) : 0;
+}
+
+uint64_t up_fetch_retry_after(const struct up_fetch *f)
+{
+    return f->status ? up_fetch_head_retry_after(f->easy) : 0;
 }
 
 uint64_t up_fetch_total(const struct up_fetch *f)

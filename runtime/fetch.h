@@ -39,6 +39,8 @@ const char *up_fetch_header(const struct up_fetch *f, const char *name);
 /* `Date` of the last answer in seconds since 1970, when it comes from a peer
  * whose certificate was verified and that nothing but such peers named; else 0. */
 uint64_t up_fetch_date(const struct up_fetch *f);
+/* `Retry-After` of the last answer in seconds, whether it was a number or a time; 0: none, or the past. */
+uint64_t up_fetch_retry_after(const struct up_fetch *f);
 /* Size of the whole object by Content-Range or Content-Length; UINT64_MAX unknown. */
 uint64_t up_fetch_total(const struct up_fetch *f);
 /* First byte of the body within the object: Content-Range's; 0 for 200. */
@@ -56,8 +58,8 @@ void up_fetch_close(struct up_fetch *f);
  * changed entity tag or total is UP_CORRUPT). Retries are the caller's.
  *
  * An answer that is no object (a status other than 200, 206, 416) is
- * UP_NETWORK for 5xx and 429, UP_MISSING for 404 and 410, UP_EXPIRED for 401
- * and 403, UP_REFUSED otherwise; its status and first 64 KiB of body can be
+ * UP_NETWORK for 5xx, 429 and a proxy's 407, UP_MISSING for 404 and 410, UP_EXPIRED
+ * for 401 and 403, UP_REFUSED otherwise; its status and first 64 KiB of body can be
  * had from up_source_http_answer(), for the dialect to read.
  * `options`: proxy, ca_file, headers, limits; the range fields are ours.
  */
@@ -68,5 +70,7 @@ int up_source_http(struct up_source **out, struct up_loop *loop, const char *url
 int up_source_http_answer(const struct up_source *s, const char **body, size_t *len, const char **location);
 /* up_fetch_date() of the last answer that had one; 0: none had. */
 uint64_t up_source_http_date(const struct up_source *s);
+/* up_fetch_retry_after() of the last answer that was no object; 0: none. */
+uint64_t up_source_http_retry_after(const struct up_source *s);
 
 #endif

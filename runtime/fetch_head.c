@@ -4,11 +4,13 @@
 #include <curl/curl.h>
 #include <inttypes.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "error.h"
 #include "fetch_options.h"
+#include "url.h"
 
 static bool parse_number(const char **p, uint64_t *out)
 {
@@ -73,6 +75,36 @@ uint64_t up_fetch_head_date(void *easy)
     if (date && amount == 1 && !up_fetch_head_value(easy, "Age", &amount))
         seconds = curl_getdate(date, NULL);
     return seconds > 0 ? (uint64_t)seconds : 0;
+}
+
+int up_fetch_head_proxy(struct up_error *err, const char *shown, const char *proxy)
+{
+    char name[UP_URL_SHOWN] = "on the way", url[UP_URL_SHOWN];
+
+    if (proxy) {
+        snprintf(url, sizeof url, "%s%s", strstr(proxy, "://") ? "" : "http://", proxy);
+        up_url_show(url, name);
+    }
+    return up_fail(err, UP_NETWORK, "%s: the proxy %s wants a name and a password that it takes (HTTP 407)",
+                   shown, name);
+}
+
+uint64_t up_fetch_head_retry_after(void *easy)
+{
+    size_t amount;
+    const char *text = up_fetch_head_value(easy, "Retry-After", &amount), *date;
+    uint64_t seconds;
+    time_t then, now;
+
+    if (!text)
+        return 0;
+    if (parse_number(&text, &seconds))
+        return *text ? 0 : seconds;
+    /* A time, by the server's clock: ours may be wrong. */
+    date = up_fetch_head_value(easy, "Date", &amount);
+    then = curl_getdate(text, NULL);
+    now = date ? curl_getdate(date, NULL) : -1;
+    return now != -1 && then > now ? (uint64_t)(then - now) : 0;
 }
 
 /* The answer to a range: is it the range asked for, and consistent? */

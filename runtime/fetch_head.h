@@ -25,6 +25,11 @@ const char *up_fetch_head_value(void *easy, const char *name, size_t *amount);
 
 /* `Date` in seconds since 1970, of one that no cache kept; 0: none. */
 uint64_t up_fetch_head_date(void *easy);
+/* UP_NETWORK and the sentence for a 407: it is a matter of the way, not of what was asked for. `proxy`: NULL when
+ * none is configured. */
+int up_fetch_head_proxy(struct up_error *err, const char *shown, const char *proxy);
+/* Seconds of Retry-After; 0 when there is none. */
+uint64_t up_fetch_head_retry_after(void *easy);
 
 /* `shown` is the URL, for messages. Errors: UP_NETWORK a length that is none;
  * UP_CORRUPT another part than was asked for. */

@@ -7,6 +7,7 @@
 
 #include "error.h"
 #include "fetch.h"
+#include "fetch_head.h"
 #include "url.h"
 
 #define UNKNOWN UINT64_MAX
@@ -42,6 +43,7 @@ struct source_http {
 
     int status;
     uint64_t date;           /* of the last answer that had one */
+    uint64_t retry_after;    /* of the last answer that was no object; 0 none */
     char *answer, *location; /* of the last answer that was no object, or NULL */
     size_t answer_len;
 };
@@ -62,6 +64,7 @@ static void forget_answer(struct source_http *h)
     free(h->location);
     h->answer = h->location = NULL;
     h->answer_len = 0;
+    h->retry_after = 0;
 }
 
 static int ask(struct source_http *h, uint64_t offset, struct up_error *err)
@@ -180,6 +183,7 @@ static int check_head(struct source_http *h, struct up_error *err)
         const char *location = up_fetch_header(h->f, "Location");
 
         h->refused = true;
+        h->retry_after = up_fetch_retry_after(h->f);
         h->location = location ? strdup(location) : NULL;
         h->answer = calloc(1, ANSWER_MAX + 1);
         return h->answer ? 0 : up_fail(err, UP_INTERNAL, "%s: out of memory", h->shown);
@@ -205,6 +209,8 @@ static int refuse(struct source_http *h, struct up_error *err)
                                       : UP_REFUSED;
 
     drop(h);
+    if (s == 407)
+        return up_fetch_head_proxy(err, h->shown, h->o.proxy);
     return up_fail(err, code, "%s: the server answered HTTP %d", h->shown, s);
 }
 
@@ -400,6 +406,11 @@ int up_source_http_answer(const struct up_source *s, const char **body, size_t *
     *len = h->answer_len;
     *location = h->location;
     return h->status;
+}
+
+uint64_t up_source_http_retry_after(const struct up_source *s)
+{
+    return ((const struct source_http *)s)->retry_after;
 }
 
 uint64_t up_source_http_date(const struct up_source *s)

@@ -40,6 +40,54 @@ describe("clouds over MQTT, in trouble", function()
     c:no_secrets_in_the_log()
   end)
 
+  it("tells a cloud nothing of a server that is away for a while, and says when it tries again", function()
+    c:device { aliyun = true }
+    c.world:run()
+    c:wait_line("inform 1.0.0", aliyun_line)
+    c.world:publish { core = world.core(18, 2 << 20) }
+    c.server:allow("t1"):allow "t2"
+    c.server:busy(5000)
+    local function wait_retry(phase)
+      return c.world:wait("the next try", function()
+        local status = c.world:status()
+        return status and status.phase == phase and type(status.retry) == "table" and status.retry
+      end)
+    end
+    c:push_aliyun "token=t1&cut=900000"
+    local retry = wait_retry "idle"
+    assert.matches("HTTP 503", retry.message, 1, true)
+    assert(retry.time > os.time() + 4000 and retry.time < os.time() + 5600, retry.time)
+    -- The device learns nothing of this; a fresh link it tries at once.
+    c.server:busy(nil)
+    c:push_aliyun "token=t1&cut=900000&rate=800000"
+    c:wait_line("progress 0", aliyun_line)
+    c.server:busy(5000)
+    wait_retry "fetching"
+    c.server:busy(nil)
+    c:push_aliyun "token=t2"
+    c:wait_line("inform 1.0.1", aliyun_line)
+    assert.is_nil(table.concat(c.cloud:lines(aliyun_line), ","):find("progress -", 1, true))
+  end)
+
+  it("drops what is out of reach for a newer offer", function()
+    c:device { aliyun = true }
+    c.world:run()
+    c:wait_line("inform 1.0.0", aliyun_line)
+    c.world:publish { core = world.core(18, 1 << 20) }
+    c.server:allow "t1"
+    c.server:busy(5000)
+    c:push_aliyun("token=t1", "1.0.0.9")
+    c.world:wait("the next try", function()
+      local status = c.world:status()
+      return status and type(status.retry) == "table"
+    end)
+    c.server:busy(nil)
+    c:push_aliyun "token=t1"
+    c:wait_line("inform 1.0.1", aliyun_line)
+    local said = table.concat(c.cloud:lines(aliyun_line), ",")
+    assert.is_nil(said:find("progress -", 1, true), said)
+  end)
+
   it("goes on when the broker dies in mid-download", function()
     c:device { tencent = true }
     c.world:run()

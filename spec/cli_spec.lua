@@ -162,7 +162,7 @@ describe("moult", function()
         return table.concat(list, " ")
       end
       local idle = w:status()
-      assert.equal("core floor hotfixes kept_out last phase release script time transaction trouble", names(idle))
+      assert.equal("core floor hotfixes kept_out last phase release retry script time transaction trouble", names(idle))
       assert.same({ json.null, json.null, json.null }, { idle.core, idle.transaction, idle.last })
       assert.same({ "idle", "1.0.0", { version = "1.0.0", generation = 1, damage = json.null },
         { script = 1, core = 0 } }, { idle.phase, idle.release, idle.script, idle.floor })

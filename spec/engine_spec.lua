@@ -297,6 +297,75 @@ describe("update.engine", function()
       assert.equal("close package", f.log[3])
     end)
 
+    it("waits as long as the server says, a day at most, and tells when", function()
+      local e, f, _, events = make { blocks = { { fail "network" }, { fail "network" }, { "block", "done" } },
+        answers = { { status = 503, retry_after = 120 }, { status = 503, retry_after = 1 << 40 } } }
+      assert(e:install(where()))
+      local log = table.concat(f.log, ",")
+      assert.truthy(log:find("close source,wait 132.0,", 1, true)) -- not all of a fleet at once
+      assert.truthy(log:find("close source,wait 86400.0,", 1, true))
+      local retries = {}
+      for _, event in ipairs(events) do if event.event == "retry" then retries[#retries + 1] = event.seconds end end
+      assert.same({ 132, 86400 }, retries)
+    end)
+
+    it("says when a server wants to be asked again that it does not try again", function()
+      local e = make { tries = 1, head = { fail "network" }, answers = { { status = 503, retry_after = 120 } } }
+      local w = where()
+      assert.equal("network", select(3, e:install(w)))
+      assert.equal(120, w.retry_after)
+    end)
+
+    it("has patience with the offer of a cloud, for the head and for the blocks", function()
+      local fails = {}
+      for i = 1, 40 do fails[i] = fail "network" end
+      local e, f = make { tries = 3, head = fails }
+      local started = f.tasks.now()
+      assert.equal("network", select(3, e:install(where { patience = 600 })))
+      assert.is_true(f.tasks.now() - started >= 600)
+      local runs = {}
+      for i = 1, 40 do runs[i] = { fail "network" } end
+      e, f = make { tries = 3, blocks = runs }
+      started = f.tasks.now()
+      assert.equal("network", select(3, e:install(where { patience = 600 })))
+      assert.is_true(f.tasks.now() - started >= 600)
+    end)
+
+    it("counts the patience over attempts that were interrupted", function()
+      local trouble = {}
+      local e, f = make { tries = 1, head = { fail "network", fail "network" } }
+      local w = where { patience = 600, trouble = trouble }
+      f.tasks.await = function() e:make_way() end
+      assert.equal("busy", select(3, e:install(w)))
+      trouble.since = trouble.since - 600
+      assert.equal("network", select(3, e:install(w)))
+    end)
+
+    it("lets others go first until blocks are fetched", function()
+      local e, f
+      e, f = make { head = { fail "network", fail "network", true }, blocks = { { fail "network" }, { "done" } } }
+      local await, count = f.tasks.await, 0
+      f.tasks.await = function(...)
+        e:make_way() -- somebody by hand: it only tries
+        await(...)
+      end
+      assert(e:install(where()))
+      e, f = make { head = { fail "network" } }
+      f.tasks.await = function() e:make_way() end
+      local _, message, code = e:install(where { patience = 600 })
+      assert.same({ "another update goes first: http://h/p.upd: network happened", "busy" }, { message, code })
+      e, f = make { blocks = { { fail "network" }, { "done" } } }
+      f.tasks.await = function() count = count + 1 e:make_way() end
+      assert(e:install(where { patience = 600 }))
+      assert.equal(1, count)
+    end)
+
+    it("takes the link of now for each try", function()
+      local e, f = make { head = { fail "network", true } }
+      assert(e:install(where { latest = function() return "http://h/newer" end }))
+      assert.equal("open http://h/newer", f.log[6])
+    end)
+
     it("waits at most five minutes, with jitter down to half", function()
       assert.same({ 300, 150, 0.5, 1 }, { persist.pause(30, 1), persist.pause(30, 0), persist.pause(1, 0),
         persist.pause(1, 1) })

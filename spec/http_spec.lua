@@ -334,6 +334,28 @@ describe("http", function()
     assert.same({ status = 206 }, good:answer())
   end)
 
+  case("tells when the server wants to be asked again", function()
+    local said = { ["120"] = 120, ["0"] = false, ["soon"] = false, ["-5"] = false, ["1.5"] = false,
+      ["99999999999999999999"] = false, -- of no use, as if nothing had been said
+      ["Sun,+22+Nov+2026+06:10:00+GMT"] = 600, ["Sun,+22+Nov+2026+05:00:00+GMT"] = false } -- beside its own Date
+    for text, seconds in pairs(said) do
+      local s <close> = open((place("later", text)))
+      assert.equal("network", select(3, pull(s, 0)))
+      assert.equal(seconds or nil, s:answer().retry_after, text)
+    end
+  end)
+
+  case("names the proxy that wants a password, and not the one it was given", function()
+    local proxy = server.url:gsub("//", "//user:secret@")
+    for _, url in ipairs { "http://nowhere.invalid/login/1", "https://nowhere.invalid/login/1" } do
+      local s <close> = open(url, { proxy = proxy })
+      local _, message, code = pull(s, 0)
+      assert.equal("network", code)
+      assert.matches("the proxy " .. server.url .. "/ wants a name", message, 1, true)
+      assert.is_nil(message:find("secret", 1, true))
+    end
+  end)
+
   case("follows redirects, relative ones too, for each range", function()
     local _, path = place "large"
     local s <close> = open((place("redirect", path)), { max_redirects = 1 })

@@ -13,7 +13,8 @@ M.verb = {
   usage = "status [-c CONFIG] [--json]",
   summary = "show what runs and what is under way",
   text = "Takes no lock and repairs nothing. With --json: one object of phase, release, core, script,\n"
-    .. "floor, time, kept_out, transaction, last, trouble and hotfixes; what there is none of is null. `trouble` is\n"
+    .. "floor, time, kept_out, transaction, retry, last, trouble and hotfixes; what there is none of is null. `retry`\n"
+    .. "says why a server is tried again, and when: after a pause, or when it wants to be asked again. `trouble` is\n"
     .. "what keeps the device from being updated while its script runs, or, when its `updates` is true, only from\n"
     .. "being tidy.",
   positional = { 0, 0 },
@@ -22,8 +23,8 @@ M.verb = {
 }
 
 -- The fields of --json, in full: absent ones are null, so that readers need not guess.
-local FIELDS = { "phase", "release", "core", "script", "floor", "time", "kept_out", "transaction", "last", "trouble",
-  "hotfixes" }
+local FIELDS = { "phase", "release", "core", "script", "floor", "time", "kept_out", "transaction", "retry", "last",
+  "trouble", "hotfixes" }
 
 local function pick(from, names)
   if from == nil or from == natives.json.null then return natives.json.null end
@@ -40,6 +41,7 @@ local PARTS = {
   floor = { "core", "script" },
   time = { "now", "trusted", "set" },
   transaction = { "sequence", "release", "part", "done", "total" },
+  retry = { "code", "message", "time" },
   last = { "code", "message", "sequence", "time" },
   trouble = { "code", "message", "updates" },
 }
@@ -87,6 +89,9 @@ function M.lines(status, running, policy_days, slots)
   end
   add("phase", "%s", status.phase)
   if status.transaction then add("transaction", "%s", transaction_line(status.transaction, status.phase)) end
+  if status.retry then
+    add("next try", "%s: %s (%s)", when(status.retry.time), status.retry.message, status.retry.code)
+  end
   if status.phase == "trial" then
     add("trial", "start %d of 3, %d failed", status.transaction.starts, status.transaction.failures)
   end

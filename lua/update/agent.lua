@@ -66,7 +66,10 @@ function Agent:update(where, why)
   if why == "request" then where.tries = 1 end
   if why == "poll" then where.head_tries = 1 end
   -- One that only asks its server yet is waited for; a transaction is not.
-  while self.engine.busy and not self.engine.begun do self.tasks:await(self.engine_free, 5) end
+  while self.engine.busy and not self.engine.begun do
+    self.engine:make_way()
+    self.tasks:await(self.engine_free, 5)
+  end
   local free = not self.engine.busy
   if free then self.watcher = where.watch end
   local result, message, code, verdict = self.engine:install(where)
@@ -74,7 +77,7 @@ function Agent:update(where, why)
   if code == "nospace" and self.reserve:give_up() then
     result, message, code, verdict = self.engine:install(where)
   end
-  if free then self.watcher = nil end
+  if free then self.watcher, self.retry = nil, nil end
   self.tasks:set(self.engine_free)
   if self:phase() ~= self.device:status().phase then self:refresh() end
   self:hand_over()
@@ -124,6 +127,11 @@ end
 function Agent:status()
   local status = self.device:status()
   status.trouble = self.trouble or status.trouble
+  local retry = self.retry
+  if retry and retry.at > self.tasks.now() then
+    status.retry = { message = retry.message, code = retry.code,
+      time = self.natives.storage.now() + math.ceil(retry.at - self.tasks.now()) }
+  end
   local live = self.live
   if live and status.transaction and status.transaction.sequence == live.sequence then
     status.transaction.part, status.transaction.done, status.transaction.total = live.part, live.done, live.total
@@ -135,6 +143,8 @@ function Agent:on_event(event)
   if self.watcher then self.watcher(event) end
   if event.event == "progress" then
     self.live = event
+  elseif event.event == "retry" then
+    self.retry = { at = self.tasks.now() + event.seconds, message = event.message, code = event.code }
   elseif event.event == "state" then
     self.current_phase = event.phase
     if event.phase ~= "fetching" and event.phase ~= "installing" then self.live = nil end

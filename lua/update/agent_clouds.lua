@@ -41,7 +41,7 @@ local function probe(agent, cloud)
   return clouds.reached(status, body)
 end
 
--- Ask once; seconds until the next time, and the failures in a row.
+-- Ask once; seconds until the next time, the failures in a row, and the seconds that the server wants at least.
 local function poll(agent, cloud, failures)
   local where, message, code = clouds.where(agent.config, cloud, agent.device:facts())
   local result, verdict
@@ -56,9 +56,9 @@ local function poll(agent, cloud, failures)
     return math.min(after, cloud.period), 0
   elseif SOONER[code] then
     failures = failures + 1
-    local backoff = agent.config.backoff
+    local backoff, least = agent.config.backoff, where and where.retry_after
     agent.log(("cloud %s: %s (%s)"):format(cloud.name, message, code))
-    return math.min(cloud.period, backoff.most, backoff.least * 2 ^ (failures - 1)), failures
+    return math.min(cloud.period, backoff.most, backoff.least * 2 ^ (failures - 1)), failures, least
   end
   agent.log(("cloud %s: %s (%s)"):format(cloud.name, message, code))
   return cloud.period, 0
@@ -83,9 +83,9 @@ local function follow(agent, cloud)
       probe_once(agent, cloud)
     elseif phase == "idle" or phase == "fetching" or phase == "installing" or phase == "arming" then
       if tasks.now() >= due then
-        local pause
-        pause, failures = poll(agent, cloud, failures)
-        due = tasks.now() + jitter(agent.random, pause)
+        local pause, least
+        pause, failures, least = poll(agent, cloud, failures)
+        due = tasks.now() + math.max(jitter(agent.random, pause), least or 0)
       else
         tasks:await(agent.stirred, due - tasks.now())
       end

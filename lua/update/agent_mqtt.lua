@@ -131,6 +131,7 @@ local function act(self, message, retained)
   if message.kind == "offer" then
     if retained then self:log("%s was retained by the broker: stale, not looked at", message.offer.version) end
     self:drive { type = "offer", offer = message.offer, retained = retained }
+    self:offered_meanwhile(message.offer)
   elseif message.kind == "unfit" then
     self:drive { type = "unfit", version = message.version, text = message.text, retained = retained }
   elseif message.kind == "reply" then

@@ -6,6 +6,7 @@
 
 local LINK_WITHIN = 30  -- seconds that a cloud has for a fresh link
 local HOLD_WITHIN = 600 -- seconds that a script has to begin; then the agent does
+local PATIENCE = 600    -- seconds for which a package may be out of reach before the cloud is told
 local GONE = 5          -- seconds after which a script that went has not gone for a restart
 
 local Job = {}
@@ -50,6 +51,7 @@ function Job:where(offer)
     cloud = self.name, location = offer.url, release = offer.version, size = offer.size,
     http = { proxy = self.cloud.proxy, ca_file = self.cloud.ca_file },
     renew = function() return self:renew() end,
+    latest = function() return self.state.job and self.state.job.offer.url end,
     answered = function(answer)
       local why = self.dialect.refusal(answer)
       if why then return nil, why, "expired" end
@@ -70,8 +72,12 @@ end
 local function begin(self, offer, why)
   local agent = self.agent
   self.held_back = nil
+  if not self.trouble or self.trouble.version ~= offer.version then self.trouble = { version = offer.version } end
   agent.tasks:spawn("install " .. self.name, function()
-    local result, message, code, verdict = agent:update(self:where(offer), why)
+    local where = self:where(offer)
+    where.patience, where.trouble = PATIENCE, self.trouble
+    local result, message, code, verdict = agent:update(where, why)
+    if code ~= "busy" then self.trouble = nil end
     if not result and self.given_up then
       message, code = self.given_up.text, self.given_up.code
     end
@@ -96,6 +102,19 @@ function Job:install(action)
       begin(self, offer, "offer")
     end
   end)
+end
+
+--- Something was offered while the server of a job does not answer: a newer release goes first, a fresh link is
+-- tried at once.
+-- @tparam table offer of the dialect
+function Job:offered_meanwhile(offer)
+  local engine, job = self.agent.engine, self.state.job
+  if not job or engine.patient ~= self.name then return end
+  if self.state.next then
+    engine:make_way()
+  elseif job.offer == offer then
+    engine:try_now()
+  end
 end
 
 --- Let a script say when an offer is fetched and when to go over to it, until it goes.

@@ -18,7 +18,9 @@
 -- function -> a fresh location (when the link expired), answered =
 -- function(answer) -> what the server's refusal means (see update.persist), http =
 -- options of its own, tries = instead of the engine's, head_tries = the same
--- for the head alone, permit = path of a signed permit, left_out
+-- for the head alone, patience = seconds for which the network may fail whatever
+-- the tries, and the updates of others go first until blocks are fetched; trouble =
+-- a table kept for that; latest = function -> the location as it is now, permit = path of a signed permit, left_out
 -- = why the release's own policy is not asked, hoped = true when a
 -- delta was asked for, full = function -> the place of the full package: see
 -- update.fallback, release = what the package is to make of the device, size =
@@ -353,11 +355,24 @@ end
 --   the script)} | nil, message, code, verdict (when gates or policy refused or deferred)
 function Engine:install(where)
   if self.busy then return nil, "another update is under way; `moult status` shows it", "busy" end
-  self.busy, self.cancelled, self.told = true, nil, nil
+  self.busy, self.cancelled, self.told, self.aside = true, nil, nil, nil
+  self.patient = where.patience and where.cloud
   local results = table.pack(xpcall(self.run, debug.traceback, self, where))
-  self.busy, self.begun = nil, nil
+  self.busy, self.begun, self.patient = nil, nil, nil
   if not results[1] then error(results[2], 0) end
   return table.unpack(results, 2, results.n)
+end
+
+--- Another update waits: one with patience whose server does not answer ends with "busy".
+function Engine:make_way()
+  if not self.patient or self.begun then return end
+  self.aside = true
+  self.tasks:set(self.resting)
+end
+
+--- Try again now what waits for its next try.
+function Engine:try_now()
+  self.tasks:set(self.resting)
 end
 
 --- Drop the update that is under way; install() then returns "refused".

@@ -62,6 +62,7 @@ local function place_of_full(where, fallback)
   local full = where.full()
   if not full then return nil end
   full.tries, full.head_tries, full.permit = where.tries, where.head_tries, where.permit
+  full.patience = where.patience
   full.renew = where.renew and full.renew -- who asks without retries does so here, too
   full.fallback = fallback
   return full

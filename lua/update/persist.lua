@@ -1,8 +1,8 @@
 --- Try again, with patience: what each kind of failure is worth.
 --
 -- network: after a pause that doubles, with jitter, so that a fleet does not
--- come back in step. expired: with a fresh link, three times. corrupt: once
--- more, because the object may have changed on the server. Progress makes
+-- come back in step, or as long as the server says (Retry-After). expired: with a
+-- fresh link, three times. corrupt: once more, because the object may have changed on the server. Progress makes
 -- patience new. Any other failure stands.
 --
 -- @module update.persist
@@ -11,6 +11,7 @@ local M = {}
 
 local RENEWALS = 3
 local PAUSE_LEAST, PAUSE_MOST = 1, 300 -- seconds
+local SERVER_SAYS_MOST = 86400         -- seconds, however much later a server wants to be asked again
 
 --- Redirects that are followed in a row: two servers that point at each other end there.
 M.REDIRECTS = 5
@@ -57,14 +58,28 @@ end
 -- What to do about a failure: true to try again, or nil, message, code.
 local remedies = {}
 
-function remedies.network(engine, _, spent, message)
-  if spent.tries + 1 >= spent.limit then return nil, message, "network" end
+-- Seconds until the next try: never sooner than the server said, nor all of a fleet at once then.
+local function pause_before(spent, said, random)
+  if said then return math.min(SERVER_SAYS_MOST, said + said * random / 10) end
+  return spent.moved and spent.tries == 1 and M.short_pause(random) or M.pause(spent.tries, random)
+end
+
+function remedies.network(engine, where, spent, message, how)
+  local now = engine.tasks.now()
+  local said = how.answer and how.answer.retry_after
+  local trouble = where.trouble or spent
+  trouble.since = trouble.since or now
+  if spent.tries + 1 >= spent.limit and now - trouble.since >= (where.patience or 0) then
+    where.retry_after = said and math.min(SERVER_SAYS_MOST, said)
+    return nil, message, "network"
+  end
   spent.tries = spent.tries + 1
-  local random = engine.random()
-  local pause = spent.moved and spent.tries == 1 and M.short_pause(random) or M.pause(spent.tries, random)
+  local pause = pause_before(spent, said, engine.random())
   engine.on { event = "retry", message = message, code = "network", seconds = pause, try = spent.tries }
-  engine.log(("%s (network); try %d of %d in %.0f s"):format(message, spent.tries + 1, spent.limit, pause))
+  engine.log(("%s (network); try %d in %.0f s"):format(message, spent.tries + 1, pause))
   rest(engine, pause)
+  if engine.aside then return nil, "another update goes first: " .. message, "busy" end
+  where.location = where.latest and where.latest() or where.location
   return true
 end
 
@@ -89,7 +104,9 @@ end
 -- @tparam table engine update.engine: natives, tasks, log, on, random, cancelled
 -- @tparam table where see update.engine. where.answered(answer) may say {wait =
 --   seconds, location = URL, message}, meaning try again, or nil, message, code, which then stands
--- @tparam integer limit attempts in a row that the network may fail
+-- @tparam integer limit attempts in a row that the network may fail; where.patience: yet for so many seconds at
+--   least, since where.trouble.since (or the first failure), which it writes. It says in where.retry_after when the
+--   server that failed last wants to be asked again, if it said so
 -- @tparam function attempt -> result | nil, message, code, {moved = further than
 --   ever before, final = trying again is no use, answer = what the server said instead}
 -- @return result | nil, message, code
@@ -100,6 +117,7 @@ function M.run(engine, where, limit, attempt)
     local result, message, code, how = attempt()
     if result then return result end
     how = how or {}
+    if how.moved and where.trouble then where.trouble.since = nil end
     if how.moved then spent = { limit = limit, tries = 0, renewals = 0, redirects = 0, moved = true } end
     local advice, again
     advice, message, code = advise(where, how.answer, message, code)

@@ -160,7 +160,8 @@ local function serve(sock)
     counts[path] = (counts[path] or 0) + 1
     logs[path] = logs[path] or {}
     table.insert(logs[path], ("%d %s %s"):format(peer.number, request.range or "-", request.headers["if-range"] or "-"))
-    cases[path:match("^/([^/]+)")](peer, request, counts[path])
+    -- Without a slash a tunnel is wanted.
+    cases[path:match("^/([^/]+)") or "login"](peer, request, counts[path])
   end
 end
 

@@ -160,6 +160,16 @@ function cases.cut_after(peer, request)
   peer:close()
 end
 
+-- Wants to be asked later: the query is what it says of when.
+function cases.later(peer, request)
+  local said = request.query:gsub("+", " ")
+  peer:head("503 Service Unavailable", { "Content-Length: 0", "Retry-After: " .. said })
+end
+
+function cases.login(peer)
+  peer:head("407 Proxy Authentication Required", { "Content-Length: 0", "Proxy-Authenticate: Basic realm=x" })
+end
+
 function cases.stall(peer, request)
   local body = answer(peer, request)
   peer:send(body:sub(1, 100000))

@@ -8,6 +8,7 @@
 --     local links = require "spec.servers.links"
 --     local server = links.start(folder)
 --     server.url, server:allow "t1", server:expire "t1", server:requests() -- array of "token status first"
+--     server:busy(60) -- answers 503 and wants to be asked again in 60 s; busy(nil): no longer
 --     server:stop()
 --
 -- @module spec.servers.links
@@ -53,6 +54,10 @@ function Server:expire(token)
   local tokens = {}
   for name in pairs(self.good) do tokens[#tokens + 1] = name .. "\n" end
   write(self.folder .. "/good", table.concat(tokens))
+end
+
+function Server:busy(seconds)
+  write(self.folder .. "/busy", seconds and tostring(seconds) or "")
 end
 
 --- What was asked so far: array of "TOKEN STATUS FIRST-BYTE".
@@ -108,7 +113,11 @@ local function serve(peer)
   local name, query = line:match("^GET /([^? ]*)%??(%S*)")
   local token = (query or ""):match("token=(%w+)") or "none"
   first = tonumber(first or 0)
-  local good = listed("good", token)
+  local good, busy = listed("good", token), read(folder .. "/busy")
+  if busy ~= "" then
+    peer:send(("HTTP/1.1 503 Busy\r\nRetry-After: %s\r\nContent-Length: 0\r\n\r\n"):format(busy))
+    return true
+  end
   write(folder .. "/requests", ("%s %s %d\n"):format(token, good and "206" or "403", first), "ab")
   if not good and listed("expired", token) then
     refuse(peer, "AccessDenied", "Request has expired.")

@@ -27,6 +27,7 @@ struct web {
     struct wait piece;
     const struct parcel *parcel;
     int status; /* 0: not answered yet */
+    uint64_t retry_after;
 };
 
 struct up_fetch {
@@ -88,6 +89,11 @@ static long web_read(struct up_source *s, uint64_t offset, void *buf, size_t len
         return up_fail(err, UP_NETWORK, "killed");
     if (stage.now < w->piece.ready)
         return UP_AGAIN;
+    if (stage.now < stage.away && pick(3) == 0) {
+        w->status = 503;
+        w->retry_after = pick(600);
+        return up_fail(err, UP_NETWORK, "http://cloud: HTTP 503");
+    }
     if (stage.now < stage.away || pick(60) == 0)
         return up_fail(err, UP_NETWORK, "http://cloud: nobody answers");
     if (!w->parcel) {
@@ -149,6 +155,11 @@ WRAP(int, up_source_http_answer,
     *body = w->status == 400 ? nothing : NULL;
     *len = w->status == 400 ? strlen(nothing) : 0;
     return w->status;
+}
+
+WRAP(uint64_t, up_source_http_retry_after, (const struct up_source *s))
+{
+    return ((const struct web *)s)->retry_after;
 }
 
 /* A server with a certificate knows the time, whatever the device's clock says. */
