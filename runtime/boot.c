@@ -72,7 +72,8 @@ int up_boot_open(struct up_boot **out, struct up_storage *storage, struct up_boo
         free(b);
         return up_fail(err, UP_USAGE, "state %.100s...: the path is too long", place.state);
     }
-    b->record = (struct up_record){.storage = storage, .path = b->path, .magic = "MOULTBT1", .capacity = 512};
+    b->record = (struct up_record){
+        .storage = storage, .path = b->path, .magic = "MOULTBT1", .fits = up_boot_file_fits, .capacity = 512};
     *out = b;
     return 0;
 }

@@ -26,22 +26,26 @@ static void encode(const struct up_boot_state *s, uint8_t out[RECORD_SIZE])
     up_put64(out + 8, s->boots);
 }
 
-static int decode(struct up_boot_state *s, const uint8_t *in, size_t len)
+bool up_boot_file_fits(const uint8_t *in, size_t len)
 {
-    memset(s, 0, sizeof *s);
     if (len != RECORD_SIZE || in[0] < 1 || in[0] > UP_SLOTS || in[7] >= UP_SLOTS)
-        return -1;
+        return false;
+    for (int i = 0; i < UP_SLOTS; i++)
+        if (in[1 + i] >= UP_SLOTS || in[5 + i] > 1)
+            return false;
+    return true;
+}
+
+static void decode(struct up_boot_state *s, const uint8_t in[RECORD_SIZE])
+{
     s->count = in[0];
     for (int i = 0; i < UP_SLOTS; i++) {
-        if (in[1 + i] >= UP_SLOTS || in[5 + i] > 1)
-            return -1;
         s->order[i] = in[1 + i];
         s->tries[i] = in[3 + i];
         s->good[i] = in[5 + i];
     }
     s->running = in[7];
     s->boots = up_get64(in + 8);
-    return 0;
 }
 
 /* Nothing is started from a slot: the images are data. */
@@ -97,10 +101,7 @@ static int file_read(struct up_boot *b, struct up_boot_state *out, struct up_err
     *out = (struct up_boot_state){.running = UP_SLOTS};
     if (up_record_read(&b->record, bytes, sizeof bytes, &len, err) < 0)
         return err->code;
-    if (decode(out, bytes, len) < 0) {
-        *out = (struct up_boot_state){.running = UP_SLOTS};
-        return up_fail(err, UP_STATELOST, "%s: the newest record cannot be understood", b->path);
-    }
+    decode(out, bytes);
     if (!out->good[out->running] && (b->unwritable || read_only(b)))
         last_good(out);
     return 0;

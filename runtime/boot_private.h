@@ -32,4 +32,7 @@ void up_boot_stays(struct up_boot *b, struct up_boot_state *s);
 
 extern const struct up_boot_driver_ops up_boot_file_ops, up_boot_uboot_ops;
 
+/* Whether these are variables that the driver `file` wrote. */
+bool up_boot_file_fits(const uint8_t *value, size_t len);
+
 #endif

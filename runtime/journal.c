@@ -266,6 +266,15 @@ int up_journal_decode(struct up_journal_state *s, const uint8_t *in, size_t len,
     return 0;
 }
 
+/* What a newer program wrote is not ours to judge, and never written over. */
+static bool fits(const uint8_t *value, size_t len)
+{
+    struct up_journal_state ignored;
+    struct up_error why;
+
+    return up_journal_decode(&ignored, value, len, &why) != UP_CORRUPT;
+}
+
 int up_journal_open(struct up_journal **out, struct up_storage *storage, const char *state_dir,
                     struct up_error *err)
 {
@@ -282,6 +291,7 @@ int up_journal_open(struct up_journal **out, struct up_storage *storage, const c
     j->record = (struct up_record){.storage = storage,
                                    .path = j->path,
                                    .magic = "MOULTJN1",
+                                   .fits = fits,
                                    .capacity = UP_RECORD_HEAD + UP_JOURNAL_CAPACITY};
     *out = j;
     return 0;
@@ -314,11 +324,8 @@ int up_journal_read(struct up_journal *j, struct up_journal_state *out, struct u
     if (!bytes)
         return up_fail(err, UP_INTERNAL, "journal: out of memory");
     rc = up_record_read(&j->record, bytes, UP_JOURNAL_CAPACITY, &len, err);
-    if (rc == 0) {
+    if (rc == 0)
         rc = up_journal_decode(out, bytes, len, err);
-        if (rc == UP_CORRUPT)
-            rc = up_fail(err, UP_STATELOST, "%s: the newest record cannot be understood", j->path);
-    }
     free(bytes);
     return rc;
 }

@@ -42,6 +42,9 @@ struct up_record {
     char magic[8];      /* what the record is; part of the check */
     size_t capacity;    /* bytes of head and value */
     const char *second; /* where the second file lies when it is not <path>.1; or NULL */
+    /* Whether the value can be understood; a record whose value cannot counts
+     * as broken, and the other one is taken. NULL: whatever it is. */
+    bool (*fits)(const uint8_t *value, size_t len);
     /* What the process has learned; zero at first. */
     uint32_t durable;    /* CRC of the record that it last made durable */
     uint32_t failed_crc; /* of the one that it failed to write */

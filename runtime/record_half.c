@@ -57,7 +57,8 @@ static void classify(const struct up_record *r, int i, struct up_half *h, size_t
     h->sequence = up_get64(h->bytes + 8);
     h->len = up_get32(h->bytes + 16);
     h->crc = up_half_crc(h->bytes);
-    if (h->len > got - UP_RECORD_HEAD || h->crc != record_crc(h->bytes, h->len))
+    if (h->len > got - UP_RECORD_HEAD || h->crc != record_crc(h->bytes, h->len) ||
+        (r->fits && !r->fits(h->bytes + UP_RECORD_HEAD, h->len)))
         return;
     h->state = UP_HALF_WHOLE;
     h->unsure = h->unsure || (r->failed == i + 1 && r->failed_crc == h->crc);

@@ -264,9 +264,48 @@ static void a_record_of_something_else_is_a_lost_state(void **state)
     assert_int_equal(up_record_create(&record, "something", 9, &err), 0);
     assert_int_equal(up_journal_open(&j, sim_storage(sim), "/state", &err), 0);
     assert_int_equal(up_journal_read(j, out, &err), UP_STATELOST);
-    assert_string_equal(err.message, "/state/journal: the newest record cannot be understood");
+    assert_string_equal(err.message, "/state/journal: both records are unreadable");
     up_journal_close(j);
     free(out);
+    sim_free(sim);
+}
+
+/* The older one counts, as when the newer one is damaged; what was of no use is
+ * written over. That of a newer program is no damage. */
+static void a_record_that_is_none_of_ours_leaves_the_older_one(void **state)
+{
+    struct sim *sim = sim_new();
+    struct up_record record = {.storage = sim_storage(sim),
+                               .path = "/state/journal",
+                               .magic = "MOULTJN1",
+                               .capacity = UP_RECORD_HEAD + UP_JOURNAL_CAPACITY};
+    struct up_journal_state *s = calloc(1, sizeof *s);
+    uint8_t *bytes = malloc(UP_JOURNAL_CAPACITY);
+    struct up_journal *j;
+    struct up_error err;
+    size_t len;
+
+    (void)state;
+    sim_put_dir(sim, "/state", 0700);
+    assert_int_equal(up_journal_open(&j, sim_storage(sim), "/state", &err), 0);
+    s->next_generation = 7;
+    assert_int_equal(up_journal_create(j, s, &err), 0);
+    for (int times = 0; times < 3; times++) {
+        assert_int_equal(up_record_write(&record, "something", 9, &err), 0);
+        assert_int_equal(up_journal_read(j, s, &err), 0);
+        assert_int_equal(s->next_generation, 7 + times);
+        s->next_generation++;
+        assert_int_equal(up_journal_write(j, s, &err), 0);
+        assert_int_equal(up_journal_read(j, s, &err), 0);
+        assert_int_equal(s->next_generation, 8 + times);
+    }
+    len = up_journal_encode(s, bytes);
+    bytes[0]++; /* its form */
+    assert_int_equal(up_record_write(&record, bytes, len, &err), 0);
+    assert_int_equal(up_journal_read(j, s, &err), UP_INCOMPATIBLE);
+    up_journal_close(j);
+    free(bytes);
+    free(s);
     sim_free(sim);
 }
 
@@ -371,6 +410,7 @@ int main(void)
         cmocka_unit_test(used_permits_are_forgotten_only_when_they_are_over),
         cmocka_unit_test(impossible_values_are_refused),
         cmocka_unit_test(a_record_of_something_else_is_a_lost_state),
+        cmocka_unit_test(a_record_that_is_none_of_ours_leaves_the_older_one),
         cmocka_unit_test(every_phase_has_a_name_of_its_own),
         cmocka_unit_test(the_file_loader_counts_a_trial_down),
         cmocka_unit_test(history_keeps_the_newest_events_in_order),
