@@ -13,8 +13,8 @@
  * Events by `kind`: connected {session}, disconnected {message, code, retry_after (s)},
  * message {topic, payload, qos, retain}, published {id}, subscribed {topic, qos},
  * denied {topic, message, code}, dropped {topic, size, message, code: too large a message came},
- * lost {id, message, code: the broker ends connections over this message}. Pass over a kind that you
- * do not know.
+ * lost {id, topic, size (of its packet), message, code: the broker ends connections over this message}. Pass
+ * over a kind that you do not know.
  */
 #include "mqtt.h"
 
@@ -206,6 +206,7 @@ static void set_fields(lua_State *L, const struct up_mqtt_event *e)
         break;
     case UP_MQTT_LOST:
         up_set_integer(L, "id", e->id);
+        up_set_integer(L, "size", e->len);
         set_failure(L, e);
         break;
     case UP_MQTT_SUBSCRIBED:

@@ -1,5 +1,6 @@
 #include "mqtt.h"
 
+#include <limits.h>
 #include <mosquitto.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,47 +57,64 @@ static uint64_t pause_of(struct up_mqtt *m)
     return most < m->o.back_off_min ? m->o.back_off_min : most;
 }
 
+/* Another message as large as one that was given up need not prove itself as often, until the
+ * broker takes one of that size. */
+static unsigned patience_with(const struct up_mqtt *m, const struct up_mqtt_outgoing *o)
+{
+    if (!o)
+        return UINT_MAX;
+    return m->careful && m->refused && up_mqtt_queue_weight(o) >= m->refused ? 1 : GIVE_UP_AFTER;
+}
+
 /*
  * A broker that ends the connection whenever it gets a certain message would
  * keep the client away for ever. When it ended it so some times, soon and with
  * the same message unacknowledged, messages go one by one; when it goes on with
  * the same one, that is given up. A network that fails otherwise blames nobody.
  */
-static void blame(struct up_mqtt *m, uint64_t now)
+static void blame(struct up_mqtt *m, uint64_t now, const struct up_error *why, struct up_error *said)
 {
-    uint64_t suspect = m->cut && now - m->since < STEADY_MS ? up_mqtt_queue_oldest(&m->queue) : 0;
+    bool early = m->cut && now - m->since < STEADY_MS;
+    const struct up_mqtt_outgoing *o = early ? up_mqtt_queue_oldest(&m->queue) : NULL;
+    uint64_t suspect = o ? o->id : 0;
+    struct up_mqtt_event e = {.kind = UP_MQTT_LOST, .id = suspect, .code = UP_REFUSED};
 
-    m->blamed = suspect && suspect == m->suspect ? m->blamed + 1 : suspect != 0;
+    m->blamed = o && suspect == m->suspect ? m->blamed + 1 : o != NULL;
     m->suspect = suspect;
+    if (m->blamed > 1)
+        up_fail(said, why->code, "%s over a packet of %zu bytes to %s, %u times: larger than it takes?",
+                why->message, up_mqtt_queue_weight(o), o->topic, m->blamed);
     if (m->blamed == CAREFUL_AFTER && up_mqtt_link_renew(m) == 0)
         m->careful = true;
-    if (m->blamed < GIVE_UP_AFTER || up_mqtt_link_renew(m) < 0)
+    if (m->blamed < patience_with(m, o) || up_mqtt_link_renew(m) < 0)
         return;
+    e.topic = o->topic;
+    e.len = m->refused = up_mqtt_queue_weight(o);
+    e.message = "the broker ends the connection over this message";
+    up_mqtt_tell(m, &e);
     up_mqtt_queue_drop(&m->queue, suspect);
     m->suspect = m->blamed = 0;
-    up_mqtt_tell(m, &(struct up_mqtt_event){.kind = UP_MQTT_LOST,
-                                            .id = suspect,
-                                            .code = UP_REFUSED,
-                                            .message = "the broker ends the connection over this message"});
+    m->back_off = 0;
 }
 
 /* No connection, whether there was one or not: say so, and when the next is tried. */
 static void lose(struct up_mqtt *m, const struct up_error *why)
 {
     uint64_t now = now_of(m);
-    struct up_error said;
+    struct up_error over, said;
     struct up_mqtt_event e = {.kind = UP_MQTT_DISCONNECTED, .code = why->code, .message = said.message};
 
+    up_fail(&over, why->code, "%s", why->message);
     up_mqtt_link_drop(m);
     up_mqtt_queue_lost(&m->queue);
     if (m->phase == UP_MQTT_ONLINE && now - m->since >= STEADY_MS)
         m->back_off = 0;
     if (m->phase == UP_MQTT_ONLINE)
-        blame(m, now);
+        blame(m, now, why, &over);
     m->phase = UP_MQTT_WAITING;
     e.retry_after = pause_of(m);
     m->due = now + e.retry_after;
-    up_fail(&said, why->code, "mqtt %s:%u: %s", m->o.host, m->o.port, why->message);
+    up_fail(&said, why->code, "mqtt %s:%u: %s", m->o.host, m->o.port, over.message);
     up_mqtt_tell(m, &e);
 }
 
@@ -174,6 +192,8 @@ static void tell_published(struct up_mqtt *m)
     struct up_mqtt_outgoing *o;
 
     while ((o = up_mqtt_queue_take(&m->queue))) {
+        if (up_mqtt_queue_weight(o) >= m->refused)
+            m->refused = 0;
         up_mqtt_tell(m, &(struct up_mqtt_event){.kind = UP_MQTT_PUBLISHED, .id = o->id});
         free(o);
     }

@@ -81,7 +81,7 @@ enum up_mqtt_kind {
     UP_MQTT_SUBSCRIBED,   /* topic, qos as granted: on every connection */
     UP_MQTT_DENIED,       /* topic, code, message: the broker refused a subscription */
     UP_MQTT_DROPPED,      /* topic, len, code, message: too large a message came */
-    UP_MQTT_LOST          /* id, code, message: given up, see above */
+    UP_MQTT_LOST          /* id, topic, len (of its packet), code, message: given up, see above */
 };
 
 /* Strings are owned by the client and valid until its next call. */

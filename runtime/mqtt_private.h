@@ -66,6 +66,7 @@ struct up_mqtt {
     uint64_t suspect; /* the message over which the broker may have ended the connection; 0 */
     unsigned blamed;  /* how often in a row */
     bool careful;     /* one message at a time */
+    size_t refused;   /* bytes of a packet that was given up; 0: the broker took as large a one since */
 
     struct up_mqtt_queue queue;
     struct up_mqtt_subscription *subscriptions;

@@ -60,12 +60,21 @@ struct up_mqtt_outgoing *up_mqtt_queue_take(struct up_mqtt_queue *q)
     return NULL;
 }
 
-uint64_t up_mqtt_queue_oldest(const struct up_mqtt_queue *q)
+const struct up_mqtt_outgoing *up_mqtt_queue_oldest(const struct up_mqtt_queue *q)
 {
     for (const struct up_mqtt_outgoing *o = q->first; o; o = o->next)
         if (o->qos > 0 && o->handed && !o->done)
-            return o->id;
-    return 0;
+            return o;
+    return NULL;
+}
+
+size_t up_mqtt_queue_weight(const struct up_mqtt_outgoing *o)
+{
+    size_t rest = 2 + strlen(o->topic) + (o->qos > 0 ? 2 : 0) + o->len, head = 2;
+
+    for (size_t left = rest; left > 127; left >>= 7)
+        head++;
+    return head + rest;
 }
 
 void up_mqtt_queue_renew(struct up_mqtt_queue *q)

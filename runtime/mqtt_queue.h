@@ -42,8 +42,10 @@ size_t up_mqtt_queue_in_flight(const struct up_mqtt_queue *q);
 /* The connection is gone: what of QoS 0 the library held is to be handed over
  * again. It keeps those of QoS 1 itself. */
 void up_mqtt_queue_lost(struct up_mqtt_queue *q);
-/* The id of the oldest message of QoS 1 that the library holds; 0 none. */
-uint64_t up_mqtt_queue_oldest(const struct up_mqtt_queue *q);
+/* The oldest message of QoS 1 that the library holds; NULL none. */
+const struct up_mqtt_outgoing *up_mqtt_queue_oldest(const struct up_mqtt_queue *q);
+/* Bytes of its packet on the wire. */
+size_t up_mqtt_queue_weight(const struct up_mqtt_outgoing *o);
 /* The library has forgotten everything: all is to be handed over again. */
 void up_mqtt_queue_renew(struct up_mqtt_queue *q);
 /* Give the message up. */

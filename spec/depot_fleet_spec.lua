@@ -207,6 +207,45 @@ describe("depot.fleet", function()
     assert.equal(1, #sent())
   end)
 
+  it("names an offer that is too large for the broker, and sends none as large for an hour", function()
+    report "1.0.0"
+    report("1.0.0", "d2")
+    step()
+    step(2001)
+    local first = sent()
+    assert.equal(2, #first)
+    for _, offer in ipairs(first) do
+      table.insert(mqtt.events, { kind = "lost", id = offer.id, topic = offer.topic, size = 345, code = "refused",
+        message = "the broker ends the connection over this message" })
+    end
+    step()
+    assert.equal("given up", told[#told].kind)
+    assert.matches("^a packet of 345 bytes to /ota/device/upgrade/pk/d.: the broker ends the connection over this",
+      told[#told].text)
+    assert.same({ "pending", "the broker takes no packet of 345 bytes" }, { row().state, row().text })
+    report("1.0.0", "d3")
+    step()
+    step(120000)
+    assert.same({}, sent())
+    assert.equal("the broker takes no packet of 345 bytes", row("d3").text)
+    step(3600000)
+    assert.equal(3, #sent())
+    assert.is_nil(row().text)
+  end)
+
+  it("says what it may be when the broker ends each connection at once", function()
+    local function text_of(message, ms)
+      table.insert(mqtt.events, { kind = "disconnected", message = message, code = "network" })
+      table.insert(mqtt.events, { kind = "connected", session = true })
+      step(ms)
+      return told[#told].text
+    end
+    for _ = 1, 3 do assert.equal("gone", text_of("gone", 20000)) end
+    for _ = 1, 2 do assert.equal("gone", text_of("gone", 1000)) end
+    assert.matches("^gone; perhaps another client has the name of this depot", text_of("gone", 1000))
+    assert.equal("gone over a packet of", text_of("gone over a packet of", 1000))
+  end)
+
   it("pushes again what the broker has not taken", function()
     report "1.0.0"
     step()

@@ -31,6 +31,8 @@ local GATHER = 1          -- to wait for more
 local SWEEP = 60000       -- between two looks for devices that fell silent
 local PAUSE = 1000        -- after the store has failed
 local SILENT = 24 * 3600 * 1000 -- an upgrade without a word for this long has failed
+local SOON = 10000        -- after it began, for a connection to end
+local CUTS = 3            -- of connections that ended so soon, one after the other
 local AT_ONCE = 500       -- messages a step, at most
 local UNHEARD = 100       -- devices whose names cannot be that are told of
 
@@ -46,7 +48,7 @@ function M.new(parts, options)
   local self = setmetatable({
     mqtt = parts.mqtt, store = parts.store, digests = parts.digests, json = parts.json, sha256 = parts.sha256,
     now = parts.now, on_event = parts.on_event, settle = options.settle or jobs.SETTLE,
-    connected = false, granted = 0, next_look = 0, next_sweep = parts.now() + SWEEP,
+    connected = false, granted = 0, cuts = 0, next_look = 0, next_sweep = parts.now() + SWEEP,
     batch = {}, backlog = {}, resume_at = 0, unheard = {}, unheard_count = 0,
   }, Fleet)
   self.offers = offers.new({
@@ -136,14 +138,27 @@ function Fleet:_hear(message, now)
   return self.store:put(row)
 end
 
+-- A client of the same name throws this one out, which the broker does not tell.
+function Fleet:_count_cut(event, now)
+  local soon = self.connected and now - self.connected_at < SOON and not event.message:find "over a packet"
+  self.cuts = soon and self.cuts + 1 or 0
+  if self.cuts < CUTS then return end
+  event.message = event.message .. "; perhaps another client has the name of this depot, as a copy of its folder has"
+end
+
 function Fleet:_handle(event, now)
   if event.kind == "message" then
     return self:_hear(event, now)
   elseif event.kind == "published" then
     return self.offers:taken(event.id)
+  elseif event.kind == "lost" then
+    self.on_event { kind = "given up", text = ("a packet of %d bytes to %s: %s"):format(event.size, event.topic,
+      event.message) }
+    return self.offers:lost(event, now)
   end
+  if event.kind == "disconnected" then self:_count_cut(event, now) end
   if event.kind == "connected" or event.kind == "disconnected" then
-    self.connected, self.granted = event.kind == "connected", 0
+    self.connected, self.connected_at, self.granted = event.kind == "connected", now, 0
   elseif event.kind == "subscribed" then
     self.granted = self.granted + 1
     if self.granted == #dialects.filters then self.on_event { kind = "listening" } end

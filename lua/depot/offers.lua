@@ -21,6 +21,7 @@ local ABSENT = 10000      -- until a package that is not there is looked for aga
 local NOT_THERE = "the package is not in the folder"
 local HASHING = 500       -- until it is asked again whether a package is hashed
 local FULL = 50           -- until the client's queue has room again
+local TOO_LARGE = 3600000 -- for which nothing of a size is sent that the broker did not take
 
 local AT_ONCE = 500   -- rows a step, at most
 local ANSWERS = 10000 -- that wait for the client's queue; a device that gets none asks again
@@ -98,14 +99,19 @@ function Offers:_offer(row, now, ask)
   self.message_id = self.message_id % 0x7FFFFFFF + 1
   local topic, object, qos = dialects.offer(row, { version = row.target, url = self.link(entry), size = entry.size,
     md5 = md5 }, self.message_id, ask)
-  local id = self.mqtt:publish(topic, self.json.encode(object), qos)
+  local text = self.json.encode(object)
+  if self:_is_too_large(#topic + #text, now) then
+    row.text, row.due = self.limit.text, self.limit.till
+    return false
+  end
+  local id = self.mqtt:publish(topic, text, qos)
   if not id then
     row.due = now + FULL
     return false
   end
   row.due = now + ACKNOWLEDGE
   self.waiting[id] = { cloud = row.cloud, product = row.product, device = row.device, due = row.due,
-    package = row.package }
+    package = row.package, size = #topic + #text }
   self.tell("offered", row, { release = row.target, package = entry.name })
   return true
 end
@@ -181,6 +187,30 @@ function Offers:taken(id)
   if not row or row.package ~= offer.package then return true end
   row.offers = (row.offers or 0) + 1
   if row.due == offer.due then row.due = nil end
+  return self.store:put(row)
+end
+
+-- Sent in spite of it, each such offer would keep the depot away from the broker for minutes.
+function Offers:_is_too_large(size, now)
+  return self.limit and now < self.limit.till and size >= self.limit.size
+end
+
+--- The broker ends connections over a message: if it was an offer, none as large is sent for a while.
+-- @tparam table event lost, of update.native.mqtt
+-- @treturn true|nil nil, message, code
+function Offers:lost(event, now)
+  local offer = self.waiting[event.id]
+  self.waiting[event.id] = nil
+  if not offer then return true end
+  self.limit = { size = offer.size, till = now + TOO_LARGE,
+    text = ("the broker takes no packet of %d bytes"):format(event.size) }
+  local ok, message, code = self.store:change()
+  if not ok then return nil, message, code end
+  local row
+  row, message, code = self.store:get(offer.cloud, offer.product, offer.device)
+  if row == nil then return nil, message, code end
+  if not row or row.package ~= offer.package then return true end
+  row.text, row.due = self.limit.text, self.limit.till
   return self.store:put(row)
 end
 

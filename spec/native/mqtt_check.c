@@ -238,6 +238,23 @@ static void one_message_cannot_keep_it_away_for_ever(void **state)
     assert_int_equal(lost, 0);
 }
 
+static void others_as_large_do_not_keep_it_away_as_long(void **state)
+{
+    struct set *s = *state;
+    uint64_t lost;
+
+    for (int i = 0; i < 20; i++)
+        must_publish(s, "bad and large", 1);
+    must_publish(s, "good", 1);
+    assert_in_range(serve(s, "bad", 1000, &lost), 29, 32);
+    must_publish(s, "worse", 1);
+    assert_in_range(serve(s, "worse", 1000, &lost), 10, 12); /* smaller */
+    must_publish(s, "as large, and taken", 1);
+    assert_int_equal(serve(s, "bad", 1000, &lost), 0);
+    must_publish(s, "bad and large", 1);
+    assert_in_range(serve(s, "bad", 1000, &lost), 10, 12);
+}
+
 static void subscriptions_are_said_anew_and_may_be_denied(void **state)
 {
     struct set *s = *state;
@@ -699,7 +716,7 @@ static void the_queue_knows_what_became_of_each(void **state)
     (void)state;
     up_mqtt_queue_init(&q, 3);
     assert_null(up_mqtt_queue_take(&q));
-    assert_int_equal(up_mqtt_queue_oldest(&q), 0);
+    assert_null(up_mqtt_queue_oldest(&q));
     for (int qos = 0; qos < 3; qos++)
         assert_int_equal(up_mqtt_queue_add(&q, "t", "x", 1, qos > 0, false, &err), 0);
     assert_int_equal(up_mqtt_queue_add(&q, "t", "x", 1, 0, false, &err), UP_NETWORK);
@@ -710,13 +727,13 @@ static void the_queue_knows_what_became_of_each(void **state)
     }
     assert_int_equal(mid_of(&q, 2), 102);
     assert_int_equal(up_mqtt_queue_in_flight(&q), 1);
-    assert_int_equal(up_mqtt_queue_oldest(&q), 2);
+    assert_int_equal(up_mqtt_queue_oldest(&q)->id, 2);
     up_mqtt_queue_done(&q, 555); /* of nobody */
     up_mqtt_queue_done(&q, 103); /* of one that was not handed over */
     assert_null(up_mqtt_queue_take(&q));
     up_mqtt_queue_done(&q, 102);
     up_mqtt_queue_done(&q, 102);
-    assert_int_equal(up_mqtt_queue_oldest(&q), 0);
+    assert_null(up_mqtt_queue_oldest(&q));
     assert_int_equal(up_mqtt_queue_in_flight(&q), 0);
     up_mqtt_queue_lost(&q); /* of QoS 0 one was under way */
     assert_false(q.first->handed);
@@ -744,6 +761,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(what_is_not_acknowledged_is_sent_again_and_marked, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_message_cannot_keep_it_away_for_ever, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(others_as_large_do_not_keep_it_away_as_long, set_up, tear_down),
         cmocka_unit_test_setup_teardown(subscriptions_are_said_anew_and_may_be_denied, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_broker_that_says_nothing_is_left, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_slow_way_to_the_broker_stops_nobody, set_up, tear_down),
