@@ -109,7 +109,8 @@ static int f_try_write(lua_State *L)
 
 /* device:status() -> { phase, release, core {name, version, running, tries},
  * script {version, generation, damage: what is wrong with its files}, floor, time {now, trusted, set}, kept_out (days),
- * transaction, last, trouble {code, message, updates: whether they work all the same} } */
+ * transaction, last {code, message, sequence, time, verdict: of a release that no cloud answered: "open", "again"},
+ * trouble {code, message, updates: whether they work all the same} } */
 static int m_status(lua_State *L)
 {
     up_push_status(L, check_open(L));
@@ -339,11 +340,22 @@ static int m_count_kept_out(lua_State *L)
     return 1;
 }
 
-/* device:kept_out() -> days, as counted so far */
-static int m_kept_out(lua_State *L)
+/* device:unjudged() -> whether a release that no cloud answered waits for device:judge() */
+static int m_unjudged(lua_State *L)
 {
-    lua_pushinteger(L, up_device_state(check_open(L))->kept_out.days);
+    lua_pushboolean(L, up_device_unjudged(check_open(L)));
     return 1;
+}
+
+/* device:judge(reached) -> true: of a release that no cloud answered on trial, whether
+ * one answered the old pair soon after its start. See up_device_judge() */
+static int m_judge(lua_State *L)
+{
+    struct up_device *d = check_open(L);
+    struct up_error err;
+
+    luaL_checktype(L, 2, LUA_TBOOLEAN);
+    return push_done(L, up_device_judge(d, lua_toboolean(L, 2), &err), &err);
 }
 
 /* device:let_in(by_release): before begin(), whether the release's own policy let it in */
@@ -517,7 +529,8 @@ static const luaL_Reg methods[] = {
     {"finish", m_finish},
     {"kept_out_due", m_kept_out_due},
     {"count_kept_out", m_count_kept_out},
-    {"kept_out", m_kept_out},
+    {"judge", m_judge},
+    {"unjudged", m_unjudged},
     {"let_in", m_let_in},
     {"parts", m_parts},
     {"abandon", m_abandon},

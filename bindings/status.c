@@ -79,6 +79,22 @@ static void set_trouble(lua_State *L, const struct up_device *d)
     lua_setfield(L, -2, "trouble");
 }
 
+static void set_last(lua_State *L, const struct up_device *d)
+{
+    const struct up_last *last = &up_device_state(d)->last;
+
+    lua_createtable(L, 0, 5);
+    up_set_string(L, "code", up_code_word(last->code));
+    up_set_string(L, "message", last->message);
+    up_set_integer(L, "sequence", last->sequence);
+    up_set_integer(L, "time", last->time);
+    if (up_device_unjudged(d))
+        up_set_string(L, "verdict", "open");
+    else if (up_device_spared(d))
+        up_set_string(L, "verdict", "again");
+    lua_setfield(L, -2, "last");
+}
+
 void up_push_status(lua_State *L, const struct up_device *d)
 {
     char damage[512];
@@ -107,14 +123,8 @@ void up_push_status(lua_State *L, const struct up_device *d)
     up_set_integer(L, "kept_out", s->kept_out.days);
     if (s->phase != UP_IDLE)
         set_transaction(L, d);
-    if (s->has_last) {
-        lua_createtable(L, 0, 4);
-        up_set_string(L, "code", up_code_word(s->last.code));
-        up_set_string(L, "message", s->last.message);
-        up_set_integer(L, "sequence", s->last.sequence);
-        up_set_integer(L, "time", s->last.time);
-        lua_setfield(L, -2, "last");
-    }
+    if (s->has_last)
+        set_last(L, d);
 }
 
 void up_push_facts(lua_State *L, const struct up_device *d)

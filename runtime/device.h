@@ -276,6 +276,25 @@ int up_device_confirm(struct up_device *d, struct up_error *err);
 int up_device_rollback(struct up_device *d, bool failed, const char *why, enum up_start_action *action,
                        struct up_error *err);
 
+/*
+ * Back to the old pair from trial, because all that the release lacked was an
+ * answer of a cloud. It is not known yet whose fault that is: the old pair has
+ * to find out (up_device_judge()). Else, and when a start failed for a reason we
+ * saw, as up_device_rollback() with `failed`.
+ */
+int up_device_unreached(struct up_device *d, const char *why, enum up_start_action *action,
+                        struct up_error *err);
+/* Whether such a release waits to be judged. */
+bool up_device_unjudged(const struct up_device *d);
+/*
+ * By the phase's owner, before anything is armed: did a cloud answer the old
+ * pair soon after its start? Then the release failed, and is quarantined; else it
+ * is tried once more. Errors: UP_NOTHING none waits; UP_BUSY armed or on trial; UP_WRITE.
+ */
+int up_device_judge(struct up_device *d, bool reached, struct up_error *err);
+/* Whether what went back last is to be tried once more, because no cloud answered either pair. */
+bool up_device_spared(const struct up_device *d);
+
 /* Remove what no longer belongs to anything: spools, unnamed generations, and
  * make <state>/script/current for people. Called by start, confirm and
  * rollback; safe at any time by the phase's owner. What fails is trouble that

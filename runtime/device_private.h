@@ -132,6 +132,10 @@ void up_device_set_last(const struct up_device *d, struct up_journal_state *next
 void up_device_learn_time(const struct up_device *d, struct up_journal_state *next, uint64_t issued);
 /* A floor of before form 3 had no bound: it is taken for the word of one release. */
 void up_device_bound_time(const struct up_device *d, struct up_journal_state *next);
+/* The transaction of `next` went back because it failed: what is held against it. */
+void up_device_quarantine(struct up_journal_state *next);
+/* Releases that wait for up_device_judge() have their verdict. */
+void up_device_close_verdicts(struct up_journal_state *next, bool reached);
 void up_device_finish_free(struct up_device *d);
 void up_device_source_free(struct up_device *d);
 void up_device_forget_kept(struct up_device *d);

@@ -212,7 +212,8 @@ static void ask_quarantine(struct up_gate_report *r, const struct up_manifest *m
     for (int i = 0; i < UP_QUARANTINE_MAX; i++) {
         const struct up_quarantined *q = &s->quarantine[i];
 
-        if (q->sequence == m->sequence && q->strikes > 1 && strcmp(q->project, m->project) == 0) {
+        if (q->sequence == m->sequence && q->strikes == UP_STRIKE_FAILED &&
+            strcmp(q->project, m->project) == 0) {
             add(r, "quarantine", UP_INCOMPATIBLE, "sequence %" PRIu64 " failed its trial on this device",
                 m->sequence);
             return;

@@ -14,7 +14,8 @@
  *     1  slots, floors, quarantine, transaction, last outcome
  *     2  also the permit of the transaction, and the permits that were used
  *     3  also what each pair can be recognised by later: digest of its script,
- *        which slot it was armed in; when the clock was trusted; on how many days the release kept packages out
+ *        which slot it was armed in; when the clock was trusted; on how many days the release kept packages out;
+ *        whether a release went back because no cloud answered it
  */
 #ifndef UP_JOURNAL_H
 #define UP_JOURNAL_H
@@ -65,10 +66,19 @@ struct up_pair {
     char identity[UP_IDENTITY_SIZE]; /* of the slot it was armed in; "": unknown */
 };
 
+/* What is held against a release that was rolled back. */
+enum up_strike {
+    UP_STRIKE_POWER = 1, /* it lost power alone: one more try */
+    UP_STRIKE_FAILED,    /* it is not installed again */
+    /* No cloud answered it. Form 3: */
+    UP_STRIKE_UNJUDGED, /* does one answer the old pair? See up_device_judge(); one more try meanwhile */
+    UP_STRIKE_OUTAGE    /* none did: one more try */
+};
+
 struct up_quarantined {
     uint64_t sequence; /* 0: free entry */
     uint8_t parts;     /* bit per enum up_part_kind */
-    uint8_t strikes;   /* 1: lost power alone, one more try; 2: blocked */
+    uint8_t strikes;   /* enum up_strike */
     char project[UP_NAME_SIZE];
 };
 
@@ -94,6 +104,7 @@ struct up_transaction {
     uint8_t failures;             /* of them that failed for a reason we saw */
     uint8_t restarts;             /* asked of the boot loader without reaching the slot it should choose */
     bool failed;                  /* rolling back because the release is bad */
+    bool unreached;               /* or because no cloud answered it; form 3 */
     struct up_permit_mark permit; /* what it began with; form 2 */
     char why[UP_LAST_SIZE];
 };

@@ -7,7 +7,7 @@
  *
  *     from both     beat
  *     from agent    armed | restart | resume | confirm | rollback REASON | failed REASON |
- *                   date SECONDS
+ *                   lacks cloud|more | date SECONDS
  *     from script   restart REASON
  *     to agent      phase WORD | script up PID START | script down REASON
  *                   trouble none | trouble on|off CODE MESSAGE
@@ -23,6 +23,9 @@
  * the first beat of the script on trial, at most half of the heartbeat, and is
  * answered "deferred" when that has not beaten lately: a script that hangs must
  * not be confirmed before its silence is noticed.
+ *
+ * "lacks cloud": to confirm what runs on trial, nothing is missing but an answer
+ * of a cloud. At the deadline that is no proof against it: up_device_unreached().
  *
  * What does not work of updating is trouble: the script runs all the same, and
  * it is tried again every minute. "on": updates work, only leftovers or what is

@@ -80,7 +80,7 @@ static void hear_rollback(struct up_supervisor *s, const char *why)
     } else {
         up_printable_copy(s->why, sizeof s->why, why);
         s->intent = s->intent == UP_INTENT_TRIAL ? UP_INTENT_ANEW : s->intent;
-        up_supervisor_rollback(s);
+        up_supervisor_rollback(s, false);
     }
 }
 
@@ -136,6 +136,8 @@ static void hear_agent(struct up_supervisor *s, const char *line)
         hear_rollback(s, *rest ? rest : "asked for");
     } else if ((rest = after(line, "failed"))) {
         hear_failed(s, *rest ? rest : "failed");
+    } else if ((rest = after(line, "lacks"))) {
+        s->lacks_cloud = up_child_running(s->script) && strcmp(rest, "cloud") == 0;
     } else if ((rest = after(line, "date"))) {
         hear_date(s, rest);
     } else {

@@ -26,7 +26,8 @@ enum up_intent {
     UP_INTENT_NONE,     /* it ended by itself: start it again after a pause */
     UP_INTENT_ANEW,     /* it asked for it: start it again after the usual pause */
     UP_INTENT_TRIAL,    /* begin the trial of what is armed */
-    UP_INTENT_ROLLBACK, /* give up what is on trial */
+    UP_INTENT_GIVE_UP,  /* what is on trial was answered by no cloud */
+    UP_INTENT_ROLLBACK, /* what is on trial failed, or is not wanted */
 };
 
 /* What happens when both children are down. */
@@ -55,6 +56,7 @@ struct up_supervisor {
     bool checking;        /* a start on trial is counted, and what it starts is looked at */
     uint64_t look_at;     /* ms; when to look at more of the script that runs; 0: not */
     uint64_t trial_until; /* ms; meaningful on trial */
+    bool lacks_cloud;     /* the agent says that nothing else is missing to confirm what runs */
     uint64_t restart_at;  /* ms; when to try the restart command again; 0: not */
     uint64_t restart_delay;
     uint64_t sweep_until; /* ms; kill what the script left until then at the latest; 0: nothing is left */
@@ -86,8 +88,9 @@ void up_leave_to_restart(struct up_supervisor *s, const char *why);
 
 /* The script is to end, for `intent`; a stronger one that stands already stays. */
 void up_intend(struct up_supervisor *s, enum up_intent intent, const char *why);
-/* Roll back or disarm now, for s->why. The script is down, or only armed is undone. */
-void up_supervisor_rollback(struct up_supervisor *s);
+/* Roll back or disarm now, for s->why. The script is down, or only armed is undone.
+ * unreached: see up_device_unreached(). */
+void up_supervisor_rollback(struct up_supervisor *s, bool unreached);
 /* What of updating does not work, and when it changes: say it, tell the agent. */
 void up_tell_trouble(struct up_supervisor *s);
 /* Try again what did not work, now and then. */

@@ -221,12 +221,13 @@ void up_intend(struct up_supervisor *s, enum up_intent intent, const char *why)
     up_child_stop(s->script, up_supervisor_now(s));
 }
 
-void up_supervisor_rollback(struct up_supervisor *s)
+void up_supervisor_rollback(struct up_supervisor *s, bool unreached)
 {
     enum up_start_action action = UP_START_RUN;
     bool trial = up_supervisor_phase(s) == UP_TRIAL;
     struct up_error err;
-    int n = up_device_rollback(s->device, trial, s->why, &action, &err);
+    int n = unreached ? up_device_unreached(s->device, s->why, &action, &err)
+                      : up_device_rollback(s->device, trial, s->why, &action, &err);
 
     if (s->answer_rollback)
         up_tell_answer(s, "rollback", n, &err);
@@ -265,8 +266,8 @@ static void follow_intent(struct up_supervisor *s)
     if (intent != UP_INTENT_ANEW)
         up_child_hurry(s->script);
     up_supervisor_refresh(s);
-    if (intent == UP_INTENT_ROLLBACK)
-        up_supervisor_rollback(s);
+    if (intent == UP_INTENT_ROLLBACK || intent == UP_INTENT_GIVE_UP)
+        up_supervisor_rollback(s, intent == UP_INTENT_GIVE_UP);
     else if (intent == UP_INTENT_TRIAL)
         do_trial(s);
 }
@@ -276,6 +277,7 @@ static void script_ended(struct up_supervisor *s)
     struct up_error err;
 
     up_child_reap(s->script, up_supervisor_now(s));
+    s->lacks_cloud = false;
     up_sweep(s);
     up_say(s, "script %s", up_child_reason(s->script));
     up_tell_script(s);
@@ -296,10 +298,13 @@ void up_look_after_script(struct up_supervisor *s)
 {
     uint64_t now = up_supervisor_now(s);
 
-    if (up_supervisor_phase(s) == UP_TRIAL && s->intent < UP_INTENT_ROLLBACK && s->trial_until > 0 &&
+    if (up_supervisor_phase(s) == UP_TRIAL && s->intent < UP_INTENT_GIVE_UP && s->trial_until > 0 &&
         now >= s->trial_until) {
         s->trial_until = 0;
-        up_intend(s, UP_INTENT_ROLLBACK, "not confirmed before the deadline");
+        if (s->lacks_cloud)
+            up_intend(s, UP_INTENT_GIVE_UP, "not confirmed before the deadline: no cloud answered");
+        else
+            up_intend(s, UP_INTENT_ROLLBACK, "not confirmed before the deadline");
     }
     if (up_child_running(s->script)) {
         up_child_tick(s->script, s->begun);

@@ -48,25 +48,6 @@ int up_device_arm_boot(struct up_device *d, struct up_error *err)
     return up_device_set_boot(d, &next, err);
 }
 
-static void quarantine(struct up_journal_state *next)
-{
-    const struct up_transaction *t = &next->tx;
-    struct up_quarantined entry = {.sequence = t->sequence, .parts = t->parts};
-    int at = UP_QUARANTINE_MAX - 1;
-
-    /* Lost power alone is no proof against a release: one more try. */
-    entry.strikes = t->failures > 0 ? 2 : 1;
-    memcpy(entry.project, t->project, sizeof entry.project);
-    for (int i = 0; i < UP_QUARANTINE_MAX; i++)
-        if (next->quarantine[i].sequence == t->sequence && next->quarantine[i].parts == t->parts &&
-            strcmp(next->quarantine[i].project, t->project) == 0) {
-            entry.strikes = 2;
-            at = i;
-        }
-    memmove(&next->quarantine[1], &next->quarantine[0], (size_t)at * sizeof entry);
-    next->quarantine[0] = entry;
-}
-
 /*
  * The loader is to start the old slot from now on. Told or not: when that cannot
  * be written, but the variables, read back, start it first, it is as good.
@@ -110,7 +91,7 @@ static int end_rollback(struct up_device *d, struct up_error *err)
         memset(&next.slot[t->target], 0, sizeof next.slot[0]);
     }
     if (t->failed)
-        quarantine(&next);
+        up_device_quarantine(&next);
     next.phase = UP_IDLE;
     set_outcome(d, &next);
     if (up_device_save(d, &next, err) < 0)
@@ -123,13 +104,16 @@ static int end_rollback(struct up_device *d, struct up_error *err)
     return 0;
 }
 
-/* UP_ROLLEDBACK the release failed; UP_OK it was asked for; else what stands in the way. */
-static int begin_rollback(struct up_device *d, int code, const char *why, struct up_error *err)
+/* UP_ROLLEDBACK the release failed, or `unreached`; UP_OK it was asked for; else
+ * what stands in the way. */
+static int begin_rollback(struct up_device *d, int code, bool unreached, const char *why,
+                          struct up_error *err)
 {
     struct up_journal_state next = d->state;
 
     next.phase = UP_ROLLING_BACK;
     next.tx.failed = code == UP_ROLLEDBACK;
+    next.tx.unreached = unreached;
     next.tx.restarts = 0;
     up_printable_copy(next.tx.why, sizeof next.tx.why, why);
     if (code != UP_OK && code != UP_ROLLEDBACK)
@@ -203,7 +187,18 @@ int up_device_give_up(struct up_device *d, int code, const char *why, enum up_st
                       struct up_error *err)
 {
     *action = UP_START_RUN;
-    if (begin_rollback(d, code, why, err) < 0)
+    if (begin_rollback(d, code, false, why, err) < 0)
+        return err->code;
+    return roll_back(d, action, err);
+}
+
+int up_device_unreached(struct up_device *d, const char *why, enum up_start_action *action,
+                        struct up_error *err)
+{
+    if (d->state.phase != UP_TRIAL)
+        return up_device_rollback(d, true, why, action, err);
+    *action = UP_START_RUN;
+    if (begin_rollback(d, UP_ROLLEDBACK, true, why, err) < 0)
         return err->code;
     return roll_back(d, action, err);
 }
@@ -302,6 +297,7 @@ static int end_confirm(struct up_device *d, struct up_error *err)
             next.floor[i] = t->sequence;
     up_device_learn_time(d, &next, t->issued);
     memset(&next.kept_out, 0, sizeof next.kept_out);
+    up_device_close_verdicts(&next, false); /* the old pair is gone, who could have told */
     if (t->permit.not_after)
         up_journal_permit_remember(&next, &t->permit);
     next.phase = UP_IDLE;

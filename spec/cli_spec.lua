@@ -176,7 +176,7 @@ describe("moult", function()
       assert.equal("integer", math.type(armed.transaction.done))
       assert.equal(0, (w:moult "rollback"))
       local back = w:status()
-      assert.equal("code message sequence time", names(back.last))
+      assert.equal("code message sequence time verdict", names(back.last))
       assert.same({ "idle", json.null, "ok" }, { back.phase, back.transaction, back.last.code })
     end)
 

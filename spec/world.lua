@@ -241,7 +241,7 @@ end
 
 --- Slots, a depot that is asked every `period` seconds, and release 1.0.0 with
 -- core 17 provisioned. `o`: body (Lua of main.lua), files (as for pack()), config (Lua of further
--- fields), period, slot (bytes), port (of the depot as the device sees it)
+-- fields), numbers (as configure()), period, slot (bytes), port (of the depot as the device sees it)
 function World:device(o)
   o = o or {}
   for _, name in ipairs { "a", "b" } do
@@ -251,7 +251,7 @@ function World:device(o)
   self:configure(([[
   core = { slots = { a = "slot-a.img", b = "slot-b.img" }, boot = "file" },
   cloud = { kind = "luat", url = "http://127.0.0.1:%d/api/site/firmware_upgrade", period = %d },
-  %s]]):format(o.port or tonumber(self.url:match(":(%d+)$")), o.period or 1, o.config or ""))
+  %s]]):format(o.port or tonumber(self.url:match(":(%d+)$")), o.period or 1, o.config or ""), o.numbers)
   self:pack { sequence = 1, version = "1.0.0", core = M.core(17), body = o.body, files = o.files }
   local code, _, err = self:moult "provision p1.upd -q"
   assert(code == 0, err)

@@ -16,7 +16,8 @@ M.verb = {
     .. "floor, time, kept_out, transaction, retry, last, trouble and hotfixes; what there is none of is null. `retry`\n"
     .. "says why a server is tried again, and when: after a pause, or when it wants to be asked again. `trouble` is\n"
     .. "what keeps the device from being updated while its script runs, or, when its `updates` is true, only from\n"
-    .. "being tidy.",
+    .. "being tidy. `verdict` of `last` is \"open\" while it is not known whether a release that no cloud answered\n"
+    .. "broke the network, and \"again\" when it is tried once more.",
   positional = { 0, 0 },
   common = { "config", "json" },
   example = "moult status -c device/config.lua\nmoult status --json | jq .release",
@@ -42,7 +43,7 @@ local PARTS = {
   time = { "now", "trusted", "set" },
   transaction = { "sequence", "release", "part", "done", "total" },
   retry = { "code", "message", "time" },
-  last = { "code", "message", "sequence", "time" },
+  last = { "code", "message", "sequence", "time", "verdict" },
   trouble = { "code", "message", "updates" },
 }
 

@@ -64,14 +64,12 @@ local function poll(agent, cloud, failures)
   return cloud.period, 0
 end
 
--- While a release is on trial nothing can be installed: all there is to learn
--- is whether the cloud can be reached from the new release.
+-- While a release is on trial, or one that was waits for its verdict, nothing can
+-- be installed: all there is to learn is whether the cloud can be reached.
 local function probe_once(agent, cloud)
-  if not agent.trial.cloud_reached and probe(agent, cloud) then
-    agent.log(("cloud %s: reached"):format(cloud.name))
-    agent.trial.cloud_reached = true
-  end
-  agent.tasks:await(agent.stirred, agent.trial.cloud_reached and 60 or 2)
+  if agent.trial:awaits_cloud() and probe(agent, cloud) then agent.trial:reached(cloud.name) end
+  -- What ended the trial, or the wait, may have come while the cloud was asked.
+  if agent.trial:probes() then agent.tasks:await(agent.stirred, agent.trial:awaits_cloud() and 2 or 60) end
 end
 
 -- Follows one cloud for ever: polls it while the agent owns the state.
@@ -79,7 +77,7 @@ local function follow(agent, cloud)
   local tasks, failures, due = agent.tasks, 0, 0
   while true do
     local phase = agent:phase()
-    if phase == "trial" then
+    if agent.trial:probes() then
       probe_once(agent, cloud)
     elseif phase == "idle" or phase == "fetching" or phase == "installing" or phase == "arming" then
       if tasks.now() >= due then

@@ -104,13 +104,9 @@ function on.disconnected(self, event)
   self:drive { type = "disconnected" }
 end
 
--- An answer of the broker that came on trial: the cloud can be reached from the new release.
+-- An answer of the broker: the cloud can be reached from the release that runs.
 function on.subscribed(self)
-  local trial = self.agent.trial
-  if self.agent:phase() ~= "trial" or not trial.since or trial.cloud_reached then return end
-  self:log("reached")
-  trial.cloud_reached = true
-  self.agent:stir()
+  self.agent.trial:reached(self.name)
 end
 
 function on.published(self, event)
@@ -178,9 +174,9 @@ local function converse(self)
   end
 end
 
--- On trial: an answer of the broker is asked for until there was one.
+-- On trial, and for its verdict: an answer of the broker is asked for until there was one.
 local function ask_on_trial(self)
-  if self.agent:phase() ~= "trial" or self.agent.trial.cloud_reached then return 60 end
+  if not self.agent.trial:awaits_cloud() then return 60 end
   if self.mqtt and self.mqtt:status().connected then
     local row = self.dialect.subscriptions(self.cloud.product, self.cloud.device)[1]
     self.mqtt:subscribe(row[1], row[2])
@@ -191,7 +187,7 @@ end
 
 local function tell_phase(self)
   local agent, phase = self.agent, self.agent:phase()
-  if UNSETTLED[phase] then
+  if UNSETTLED[phase] or agent.trial:is_judging() then
     if self.settled ~= false then self:drive { type = "unsettled" } end
     self.settled = false
     return
@@ -201,7 +197,7 @@ local function tell_phase(self)
   local last = agent.device:status().last or {}
   self.settled = release
   self:drive { type = "settled", release = release, code = last.code or "ok", text = last.message,
-    open = phase ~= "idle" }
+    open = phase ~= "idle" or last.verdict == "again" }
 end
 
 local function follow_phase(self)

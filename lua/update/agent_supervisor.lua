@@ -4,7 +4,8 @@
 -- arming; from armed on the supervisor does, and the agent tells it what is
 -- wanted:
 --
---     to it:    beat | armed | restart | resume | confirm | rollback REASON | failed REASON | date SECONDS
+--     to it:    beat | armed | restart | resume | confirm | rollback REASON | failed REASON | date SECONDS |
+--               lacks cloud|more
 --     from it:  phase WORD | script up PID START | script down REASON | answer VERB ok | answer VERB CODE MESSAGE
 --               trouble none | trouble on|off CODE MESSAGE
 --

@@ -23,7 +23,7 @@ function M.new(o)
       return path and path .. "/policy.lua" or nil
     end,
     overruled = function()
-      local days = o.device:kept_out()
+      local days = o.device:status().kept_out
       if days < config.policy_days then return nil end
       return ("the release's policy kept packages out on %d days: it is left out"):format(days)
     end,

@@ -22,7 +22,7 @@
 -- - `expired`: the transfer needs another link
 -- - `ended`: code, text, retry_after: what became of the install; armed without a code
 -- - `settled`: release, code, text, open: the agent owns the state; what is confirmed, how the last transaction ended,
---   whether one is open still
+--   whether one is open still, or will be once more
 -- - `unsettled`: something is armed or on trial
 -- - `ask`: it is time to ask whether there is something: what was said or pushed may be lost
 -- - `timer`: what: the time of that `wait` is over

@@ -153,6 +153,12 @@ static void lost_power_once(struct up_manifest *m, struct up_journal_state *s, s
     quarantine(s, 1);
 }
 
+static void reached_no_cloud_once(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
+{
+    (void)m, (void)f;
+    quarantine(s, UP_STRIKE_OUTAGE);
+}
+
 static void needs_slots(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
 {
     (void)s, (void)f;
@@ -279,6 +285,7 @@ static const struct gate_case gate_cases[] = {
     {"accepts in the last second", last_second, NULL, UP_OK},
     {"refuses what failed here", quarantined, "quarantine", UP_INCOMPATIBLE},
     {"allows one more try after power loss", lost_power_once, NULL, UP_OK},
+    {"allows one more try after an outage", reached_no_cloud_once, NULL, UP_OK},
     {"refuses a core on a device without slots", needs_slots, "slot", UP_INCOMPATIBLE},
     {"accepts a delta against what runs, as far as it is known", delta, NULL, UP_OK},
     {"accepts a delta against what runs", delta_by_digest, NULL, UP_OK},

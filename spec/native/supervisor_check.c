@@ -518,6 +518,50 @@ static void a_trial_that_is_not_confirmed_in_time_is_over(void **state)
     assert_int_equal(phase(), UP_IDLE);
 }
 
+static bool unjudged(void)
+{
+    struct up_device *device;
+    bool found;
+
+    if (up_device_open(&device, sim_storage(play_sim), &config, UP_DEVICE_READ, &err) < 0)
+        fail_msg("%s", err.message);
+    found = up_device_unjudged(device);
+    up_device_close(device);
+    return found;
+}
+
+/* What the agent said last of the start that runs counts, and only while it lives. */
+static void one_that_lacks_a_cloud_alone_is_not_condemned_at_once(void **state)
+{
+    static const struct play_step lacks[] = {TRIES, SAYS(AGENT, "lacks cloud"), WAITS(601000), OVER};
+    static const struct play_step more[] = {TRIES, SAYS(AGENT, "lacks cloud"), SAYS(AGENT, "lacks more"),
+                                            WAITS(601000), OVER};
+    static const struct play_step gone[] = {TRIES, SAYS(AGENT, "lacks cloud"), ENDS(AGENT, 1), WAITS(601000),
+                                            OVER};
+    static const struct play_step crash[] = {TRIES, SAYS(AGENT, "lacks cloud"), ENDS(SCRIPT, 1),
+                                             WAITS(660000), OVER};
+    static const struct play_step asked[] = {TRIES, SAYS(AGENT, "lacks cloud"), SAYS(AGENT, "rollback"),
+                                             WAITS(3000), OVER};
+    static const struct play_step before[] = {SAYS(AGENT, "lacks cloud"), TRIES, WAITS(601000), OVER};
+    static const struct {
+        const struct play_step *steps;
+        bool unjudged;
+    } cases[] = {{lacks, true},  {more, false},  {gone, false},
+                 {crash, false}, {asked, false}, {before, false}};
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        if (i > 0) {
+            tear_down(state);
+            set_up(state);
+        }
+        perform(cases[i].steps);
+        must_say(i == 0 ? "rolled back: not confirmed before the deadline: no cloud answered\n"
+                        : "rolled back: ");
+        assert_int_equal(phase(), UP_IDLE);
+        assert_int_equal(unjudged(), cases[i].unjudged);
+    }
+}
+
 static void a_release_that_fails_three_times_is_given_up(void **state)
 {
     static const struct play_step steps[] = {
@@ -1117,6 +1161,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(the_date_of_a_witness_is_heard, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_trial_that_is_not_confirmed_in_time_is_over, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(one_that_lacks_a_cloud_alone_is_not_condemned_at_once, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_release_that_fails_three_times_is_given_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_start_that_cannot_be_counted_is_none_of_the_trial, set_up,
                                         tear_down),

@@ -64,7 +64,9 @@ return function(head)
 Moult is an update runtime for embedded Linux. A signed package carries a core, the system image in one of two
 slots, a script, the device's Lua tree, or both. It is fetched, verified block by block, written beside what runs,
 armed by one write, run on trial and then confirmed; what is not confirmed is rolled back, core and script as a
-pair. Power may go at any instant.
+pair. Power may go at any instant. What failed on trial is quarantined, and not installed again. When nothing was
+missing but an answer of a cloud, the old release finds out why: a cloud that answers it within a minute, or the
+deadline if that is shorter, would have answered the other; if none does, that one is tried once more.
 
 What to update, and when, is policy: a Lua file, see `moult-policy`(7). What a device is told about itself stands in
 its configuration, see `moult-config`(5). Packages and recipes are described in `moult-package`(5).

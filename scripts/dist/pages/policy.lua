@@ -97,7 +97,9 @@ default.]]
     .. "of tables with `rule`, `result` (\"ok\", \"skip\" or \"stop\") and `text`, which `moult explain` prints.")
   page:item(roff.bold "choose(hotfixes, device)", "Returns an array of the names of those to apply, in order.")
   page:item(roff.bold "healthy(facts, limits)", "Returns true when the release on trial is well, which confirms it; "
-    .. "false and a reason, which rolls it back at once; or nil: not yet. The deadline of the trial ends the waiting.")
+    .. "false and a reason, which rolls it back at once; or nil: not yet. The deadline of the trial ends the waiting. "
+    .. "A release that would be well were cloud_reached true goes back, too, but that is not held against it yet: "
+    .. "see `moult`(1).")
   put_rules(page)
   put_fields(page)
   page:section "WHERE IT RUNS"
