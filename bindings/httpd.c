@@ -154,8 +154,17 @@ static void push_query(lua_State *L, const char *text)
 
 static void push_headers(lua_State *L, const struct up_httpd *h, const struct up_httpd_request *r)
 {
-    static const char *const names[] = {"range",        "if-range",   "if-none-match", "host",
-                                        "content-type", "user-agent", "authorization"};
+    static const char *const names[] = {"range",
+                                        "if-range",
+                                        "if-none-match",
+                                        "host",
+                                        "content-type",
+                                        "user-agent",
+                                        "authorization",
+                                        "x-forwarded-proto",
+                                        "x-forwarded-host",
+                                        "x-forwarded-port",
+                                        "x-forwarded-for"};
 
     lua_newtable(L);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {

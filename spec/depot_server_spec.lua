@@ -135,6 +135,22 @@ describe("depot", function()
     assert.equal(read("packages/METER 1.0.1.upd"), get(target).body)
   end)
 
+  it("leads to the proxy before it, and has the device's address in its log", function()
+    pack("a.upd", 2, "1.0.1")
+    open()
+    local asked = query(nil, { redirect = true })
+    assert.equal("http://depot/a.upd", get(asked).headers.location)
+    assert.equal("https://ota.example/a.upd", get(asked, { ["X-Forwarded-Proto"] = "https",
+      ["X-Forwarded-Host"] = "ota.example", ["X-Forwarded-For"] = "198.51.100.7" }).headers.location)
+    assert.equal("https://depot/a.upd", get(asked, { ["X-Forwarded-Proto"] = "https" }).headers.location)
+    raw.pump(step, {}, function() return #requests == 3 end)
+    assert.same({ "127.0.0.1", "198.51.100.7", "127.0.0.1" },
+      { requests[1].client, requests[2].client, requests[3].client })
+    served:close()
+    open { url = "https://other.example/ota/" }
+    assert.equal("https://other.example/ota/a.upd", get(asked, { ["X-Forwarded-Proto"] = "http" }).headers.location)
+  end)
+
   it("keeps a package for the devices on its list", function()
     pack("METER_1.0.1.upd", 2, "1.0.1")
     pack("METER_1.0.2.upd", 3, "1.0.2")

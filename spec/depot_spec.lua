@@ -408,6 +408,45 @@ describe("depot.site", function()
   end)
 end)
 
+describe("depot.proxy", function()
+  local proxy = require "depot.proxy"
+  local PROXIES = { ["10.0.0.2"] = true }
+  local forwarded = { host = "10.0.0.9:8080", ["x-forwarded-proto"] = "https", ["x-forwarded-host"] = "ota.example",
+    ["x-forwarded-for"] = "198.51.100.7, 203.0.113.5, 10.0.0.2" }
+
+  local function said(client, changes)
+    local headers = {}
+    for name, value in pairs(forwarded) do headers[name] = value end
+    for name, value in pairs(changes or {}) do headers[name] = value or nil end
+    return proxy.said(PROXIES, { client = client, headers = headers })
+  end
+
+  it("believes this machine and who was named", function()
+    for _, client in ipairs { "127.0.0.1", "::1", "::ffff:127.0.0.1", "10.0.0.2", "::ffff:10.0.0.2" } do
+      assert.same({ scheme = "https", host = "ota.example", client = "203.0.113.5" }, said(client))
+    end
+    assert.same({ unbelieved = true }, said "10.0.0.3")
+    assert.same({ unbelieved = false }, said("10.0.0.3", { ["x-forwarded-proto"] = "http" }))
+  end)
+
+  it("takes the host that was asked for when the proxy names none, and its port", function()
+    assert.equal("10.0.0.9:8080", said("::1", { ["x-forwarded-host"] = false }).host)
+    assert.equal("ota.example:8443", said("::1", { ["x-forwarded-port"] = "8443" }).host)
+    assert.equal("ota.example", said("::1", { ["x-forwarded-port"] = "443" }).host)
+    assert.equal("[2001:db8::1]:8443", said("::1", { ["x-forwarded-host"] = "[2001:db8::1]",
+      ["x-forwarded-port"] = "8443" }).host)
+  end)
+
+  it("takes the values of the first of several proxies, and nothing that cannot be", function()
+    assert.equal("https", said("::1", { ["x-forwarded-proto"] = "HTTPS, http" }).scheme)
+    assert.is_nil(said("::1", { ["x-forwarded-proto"] = "javascript" }).scheme)
+    assert.is_nil(said("::1", { ["x-forwarded-host"] = "a/b" }).host)
+    assert.is_nil(said("::1", { ["x-forwarded-for"] = "unknown, \"_x\"" }).client)
+    assert.same({}, said("::1", { ["x-forwarded-proto"] = false, ["x-forwarded-host"] = false,
+      ["x-forwarded-for"] = false }))
+  end)
+end)
+
 describe("depot.device_list.parse", function()
   it("takes one id a line and leaves comments out", function()
     assert.same({ ["1"] = true, ["2"] = true, ["a b"] = true },

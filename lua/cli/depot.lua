@@ -52,6 +52,8 @@ Meanwhile a depot on this machine asks devices that are to be given one of them 
   options = {
     { name = "listen", value = "HOST:PORT", help = "where to listen (127.0.0.1:8080); port 0 picks a free one" },
     { name = "url", value = "BASE", help = "base of the links that devices get (where it listens)" },
+    { name = "proxy", value = "ADDRESS", list = true,
+      help = "believe the X-Forwarded headers of this proxy, as those of this machine; may be repeated" },
     { name = "keys", value = "KEYS", help = "folder of public keys, or one (DIR when it holds *.pub, else DIR/keys)" },
     { name = "tls-cert", value = "FILE", help = "serve HTTPS with this certificate (PEM), and those above it" },
     { name = "tls-key", value = "FILE", help = "its key (PEM, not encrypted)" },

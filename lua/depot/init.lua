@@ -16,6 +16,7 @@ local catalog = require "depot.catalog"
 local mqtt = require "depot.mqtt"
 local natives = require "update.natives"
 local pending = require "depot.pending"
+local proxy = require "depot.proxy"
 local site = require "depot.site"
 
 local M = {}
@@ -30,7 +31,16 @@ local RESTLESS = 0.25
 -- A look for those who ask comes this many times later than the last one took.
 local PAUSE = 4
 
+-- Proxies that nobody named, of which is said so.
+local WARNINGS = 16
+
 local function silent() end
+
+local function set_of(list)
+  local set = {}
+  for _, name in ipairs(list) do set[name] = true end
+  return set
+end
 
 --- Open a depot; nothing is served before the first step().
 -- @tparam table options dir; listen ("HOST:PORT"); keys, url (base of links); all strings, the last two optional;
@@ -38,7 +48,7 @@ local function silent() end
 --   event {method, path, client, status, complete, bytes, ms, note}, change as from depot.catalog;
 --   tls {cert, key}: PEM texts, to serve HTTPS; connections: at most; mqtt: as depot.mqtt takes it, with expiry,
 --   pace, settle, auto (false: by jobs only) and on_message (function(event), as depot.fleet tells it); hold: seconds,
---   as depot.catalog has it
+--   as depot.catalog has it; proxies: array of addresses whose X-Forwarded headers are believed; on_warning(text)
 -- @treturn table depot; or nil, message, code
 function M.open(options)
   local self = setmetatable({
@@ -49,6 +59,9 @@ function M.open(options)
     dir = options.dir,
     packages = {}, -- replaced when they change, never changed
     notes = {}, -- of requests that are being answered, by id
+    clients = {}, -- and who a proxy says that asks
+    proxies = set_of(options.proxies or {}), warned = {},
+    on_warning = options.on_warning or silent,
   }, Depot)
   local message, code
   local ok
@@ -62,7 +75,7 @@ function M.open(options)
   end
   local tls = options.tls or {}
   self.server, message, code = natives.httpd.open(options.listen, { cert = tls.cert, key = tls.key,
-    connections = options.connections })
+    connections = options.connections, proxies = options.proxies })
   if not self.server then
     self.loop:close()
     return nil, message, code
@@ -72,6 +85,7 @@ function M.open(options)
     url = options.url,
     scheme = options.tls and "https" or "http",
     address = self.server:address(),
+    proxies = self.proxies,
     sha256 = natives.digest.sha256,
     packages = function() return self.packages end,
     entries = function() return self.catalog.entries end,
@@ -173,8 +187,19 @@ function Depot:_refuse(request, message, code)
     ["Retry-After"] = tostring(self.server:retry_after(request.id)), Connection = "close" } }
 end
 
+-- Who asks, when a proxy says it; and once of each proxy that nobody named, what it costs.
+function Depot:_note_proxy(request)
+  local said = proxy.said(self.proxies, request)
+  self.clients[request.id] = said.client
+  if not said.unbelieved or self.site.url or self.warned[request.client] or #self.warned >= WARNINGS then return end
+  self.warned[request.client], self.warned[#self.warned + 1] = true, true
+  self.on_warning(("%s says that devices come by HTTPS, as a proxy does; say --proxy %s, or with --url where "
+    .. "devices reach the depot, else links begin with http://"):format(request.client, request.client))
+end
+
 function Depot:_answer(request)
   local answer = site.answer(self.site, request)
+  self:_note_proxy(request)
   self.notes[request.id] = answer.note
   if answer.path then
     local ok, message, code = self.server:reply_file(request.id, answer.path, answer.headers)
@@ -221,6 +246,7 @@ function Depot:step(timeout_ms)
   local event = self.server:finished()
   while event do
     event.note, self.notes[event.id] = event.note or self.notes[event.id], nil
+    event.client, self.clients[event.id] = self.clients[event.id] or event.client, nil
     self.on_request(event)
     event = self.server:finished()
   end

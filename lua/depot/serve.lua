@@ -133,10 +133,12 @@ function M.run(dir, opts, env)
     settle = opts.settle and opts.settle * 1000,
     auto = not opts.staged,
     adopt = opts.adopt,
+    proxies = opts.proxy,
     watch = { { fd = signals:fd(), read = true } },
     on_request = lines.request,
     on_change = lines.change,
     on_message = lines.message,
+    on_warning = lines.note,
   }
   if not depot then
     return nil, message, code

@@ -9,6 +9,7 @@
 
 local links = require "depot.links"
 local luat = require "depot.luat"
+local proxy = require "depot.proxy"
 
 local M = {}
 
@@ -37,13 +38,15 @@ local function file(entry, note)
   }
 end
 
--- The base of links: as the operator says, else where the client found us.
+-- The base of links: as the operator says, else where the client found us, or the proxy before us.
 local function base_of(site, request)
   if site.url then
     return (site.url:gsub("/+$", ""))
   end
-  local host = request.headers.host
-  return (site.scheme or "http") .. "://" .. (host and host:find("^[%w%.%-:%[%]]+$") and host or site.address)
+  local said = proxy.said(site.proxies or {}, request)
+  local host = said.host or request.headers.host
+  return (said.scheme or site.scheme or "http") .. "://"
+    .. (host and host:find("^[%w%.%-:%[%]]+$") and host or site.address)
 end
 
 -- For the log: what harmless fields of a query say.
@@ -112,7 +115,8 @@ end
 
 --- The answer to a request.
 -- @tparam table site packages() and entries() of the catalog, file(name), sha256(text), url (base of links, or nil),
---   address ("HOST:PORT" listened on), scheme (or nil: "http"), check (function(name, query) -> what is wrong with a
+--   address ("HOST:PORT" listened on), scheme (or nil: "http"), proxies ({[address] = true},
+--   or nil), check (function(name, query) -> what is wrong with a
 --   signed link, or nil; nil where no links are signed), pending (function -> what is being made: see depot.pending;
 --   or nil)
 -- @tparam table request method, path, query, headers, as update.native.httpd gives it
