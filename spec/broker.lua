@@ -46,7 +46,8 @@ local function read(path)
   return text
 end
 
-local function free_port()
+--- A port of 127.0.0.1 that nobody has at the moment.
+function M.free_port()
   local probe = assert(socket.bind("127.0.0.1", 0))
   local _, port = probe:getsockname()
   probe:close()
@@ -71,6 +72,7 @@ end
 
 local function config_of(self)
   local o, lines = self.options, {}
+  if o.config then return o.config(self) end
   local function add(format, ...)
     lines[#lines + 1] = format:format(...)
   end
@@ -137,7 +139,8 @@ end
 --- Start a broker. `options`: tls (true), require_certificate (of clients),
 -- psk = {[identity] = key in hex}: TLS with a shared key, and the identity is the user;
 -- users = {[name] = password}, acl (text of an acl_file), persistence (sessions
--- survive a restart), lines (further lines of mosquitto.conf), address (127.0.0.1).
+-- survive a restart), lines (further lines of mosquitto.conf), address (127.0.0.1),
+-- config (function(broker) -> the whole of mosquitto.conf).
 function M.start(options)
   local pipe = assert(io.popen("mktemp -d"))
   local dir = pipe:read("l")
@@ -146,7 +149,7 @@ function M.start(options)
   local self = setmetatable({ dir = dir, host = options.address or "127.0.0.1", options = options }, Broker)
   if self.options.tls then M.certificates(dir) end
   for _ = 1, TRIES do
-    self.port = free_port()
+    self.port = M.free_port()
     if launch(self) then return self end
   end
   error("no free port for the broker")
