@@ -348,7 +348,7 @@ static int extract(struct up_device *d, const struct up_part *script, struct up_
 
     up_device_path(d, "tx", spool, sizeof spool);
     up_device_path(d, "script", dir, sizeof dir);
-    /* Made by the factory, and perhaps lost since. */
+    /* The first script makes it; it may have been lost since. */
     if (up_storage_make_dir(d->storage, dir, 0755, err) < 0 ||
         up_generation_keep(d->storage, spool, dir, n, err) < 0 ||
         up_generation_path(path, dir, n, ".head", err) < 0 || check_head(d, path, err) < 0 ||

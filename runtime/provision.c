@@ -84,9 +84,7 @@ static int make_room(struct up_device *d, struct up_error *err)
 {
     char path[UP_PATH_SIZE];
 
-    if (up_storage_write_file(d->storage, up_device_path(d, MARK, path, sizeof path), "", 0, 0600, err) < 0 ||
-        up_storage_make_dir(d->storage, up_device_path(d, "script", path, sizeof path), 0755, err) < 0 ||
-        up_storage_make_dir(d->storage, up_device_path(d, "policy", path, sizeof path), 0700, err) < 0)
+    if (up_storage_write_file(d->storage, up_device_path(d, MARK, path, sizeof path), "", 0, 0600, err) < 0)
         return err->code;
     return d->config->journal_dir ? up_storage_make_dir(d->storage, d->config->journal_dir, 0700, err) : 0;
 }

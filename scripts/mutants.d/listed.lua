@@ -12,9 +12,6 @@ list("supervisor_lines:hear",
   "how many lines are heard in a turn is a choice")
 list("keyset:decode", "memcpy(set->pending[i].name, at, UP_KEY_NAME_SIZE);",
   "after memcpy(set->pending[i].raw, at + UP_KEY_NAME_SIZE, UP_KEY_RAW_SIZE);", "two copies that do not meet")
-list("provision:make_room",
-  'up_storage_make_dir(d->storage, up_device_path(d, "script", path, sizeof path), 0755, err) < 0 ||',
-  "false ||", "the extraction that follows makes the folder, too")
 
 list("storage_names:kind_of_entry", "if (entry->d_type != DT_UNKNOWN)", "if (entry->d_type == DT_UNKNOWN)",
   "both ways tell the same kind; file systems that do not tell it at once are rare")
@@ -57,10 +54,6 @@ list("storage:parent_of", "while (len > 1 && path[len - 1] == '/')", "while (len
   "of the root alone, which nobody writes")
 list("supervisor_lines:hear_agent", 'up_notify_send(&s->notify, "WATCHDOG=1");', ";",
   "spec/run_spec.lua hears it, by the whole program")
-list("provision:make_room",
-  'up_storage_make_dir(d->storage, up_device_path(d, "script", path, sizeof path), 0755, err) < 0 ||',
-  '(up_storage_make_dir(d->storage, up_device_path(d, "script", path, sizeof path), 0755, err) < 0 && false) ||',
-  "the extraction that follows makes the folder, or fails at the same")
 list("device_script:begin_mending", 'up_generation_path(mended, dir, c->generation, ".mend", err) < 0)',
   '(up_generation_path(mended, dir, c->generation, ".mend", err) < 0 && false))',
   "a state with so long a path is refused as it is opened")
@@ -93,5 +86,9 @@ list("transfer_unfinished:up_transfer_resume",
   "one byte is fetched once more")
 list("orphans:score_of", "return false;", "return true;", "of a process that ends at this very moment")
 list("device_kept:up_device_keep_reuse", "begin_with(d);", ";", "a transfer has asked for what was kept before")
+list("storage_cache:up_cache_pread", "while (done < len) {", "while (done <= len) {",
+  "of nothing nothing is read, and that ends it")
+list("log:write_line", "return false;", "return true;",
+  "lines are torn on terminals alone: pipes take one whole or not")
 
 return listed

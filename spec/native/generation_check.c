@@ -13,14 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "device.h"
 #include "digest.h"
-#include "error.h"
 #include "fixture.h"
 #include "generation.h"
-#include "journal.h"
+#include "stand.h"
 #include "variants.h"
-#include "world.h"
 
 #define SCRIPTS "/device/state/script"
 #define KEYS "/device/keys"
@@ -240,60 +237,6 @@ static void damage_is_kept_for_people(void **state)
     sim_free(sim);
 }
 
-/* A device with a package half way. */
-struct stand {
-    struct sim *sim;
-    struct up_storage *storage;
-    struct up_config config;
-    struct up_device *device;
-    struct up_error err;
-};
-
-static void power_on(struct stand *s)
-{
-    enum up_start_action action;
-
-    world_configure(&s->config);
-    if (up_device_open(&s->device, s->storage, &s->config, UP_DEVICE_LOCK, &s->err) < 0 ||
-        up_device_start(s->device, &action, &s->err) < 0)
-        fail_msg("%s", s->err.message);
-}
-
-static void power_off(struct stand *s)
-{
-    up_device_close(s->device);
-    up_config_free(&s->config);
-}
-
-static void stand_up(struct stand *s, struct sim *sim)
-{
-    s->sim = sim;
-    s->storage = sim_storage(sim);
-    power_on(s);
-}
-
-static void stand_free(struct stand *s)
-{
-    power_off(s);
-    assert_int_equal(sim_open_files(s->sim), 0);
-    sim_free(s->sim);
-}
-
-static void install(struct stand *s, const char *path)
-{
-    if (world_install(s->device, s->storage, path, &s->err) < 0)
-        fail_msg("%s", s->err.message);
-}
-
-static void enter_trial(struct stand *s)
-{
-    enum up_start_action action;
-
-    install(s, SCRIPT);
-    assert_int_equal(up_device_begin_trial(s->device, &s->err), 0);
-    assert_int_equal(up_device_trial_start(s->device, &action, &s->err), 0);
-}
-
 static int inspect(struct stand *s)
 {
     int rc;
@@ -339,7 +282,7 @@ static void is_made_again_before_its_trial(void (*harm)(struct stand *s, const c
     struct stand s;
 
     stand_up(&s, world_new(&by_script));
-    enter_trial(&s);
+    enter_trial(&s, SCRIPT);
     harm(&s, SCRIPTS "/2/main.lua");
     assert_int_equal(inspect(&s), 0);
     assert_true(variant_is_script(s.sim, SCRIPTS "/2", 2));
@@ -366,7 +309,7 @@ static void what_the_medium_alone_has_wrong_is_made_again(void **state)
 
     (void)state;
     stand_up(&s, world_new(&by_script));
-    enter_trial(&s);
+    enter_trial(&s, SCRIPT);
     file = s.storage->ops->open(s.storage, SCRIPTS "/2/main.lua", UP_UPDATE, 0);
     assert_int_equal(s.storage->ops->pread(s.storage, file, &first, 1, 0), 1);
     sim_reset_counters(s.sim);
@@ -393,7 +336,7 @@ static void one_that_cannot_be_made_again_is_withdrawn(void **state)
 
     (void)state;
     stand_up(&s, world_new(&by_script));
-    enter_trial(&s);
+    enter_trial(&s, SCRIPT);
     overwrite(&s, SCRIPTS "/2/main.lua");
     overwrite(&s, SCRIPTS "/2.tar");
     rc = inspect(&s);
@@ -408,7 +351,7 @@ static void one_that_cannot_be_made_again_is_withdrawn(void **state)
     assert_int_equal(j->quarantine[0].sequence, 0);
     assert_int_equal(up_device_generation(s.device), 1);
     assert_int_equal(up_device_withdraw(s.device, rc, "again", &action, &s.err), UP_NOTHING);
-    enter_trial(&s);
+    enter_trial(&s, SCRIPT);
     assert_int_equal(inspect(&s), 0);
     stand_free(&s);
 }
@@ -447,21 +390,6 @@ static void a_confirmed_one_that_cannot_be_runs_on(void **state)
     power_on(&s);
     assert_non_null(strstr(damage(&s), "it cannot be made again: "));
     stand_free(&s);
-}
-
-/* Change the record behind the device's back. */
-static void change(struct stand *s, void (*how)(struct up_journal_state *j))
-{
-    struct up_journal_state *j = malloc(sizeof *j);
-    struct up_journal *journal;
-
-    *j = *up_device_state(s->device);
-    how(j);
-    assert_int_equal(up_journal_open(&journal, s->storage, s->config.state, &s->err), 0);
-    assert_int_equal(up_journal_write(journal, j, &s->err), 0);
-    up_journal_close(journal);
-    free(j);
-    assert_int_equal(up_device_reload(s->device, &s->err), 0);
 }
 
 static void same_core(struct up_journal_state *j)

@@ -13,10 +13,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "device.h"
-#include "error.h"
 #include "fixture.h"
-#include "world.h"
+#include "stand.h"
 
 #define SCRIPT "/packages/script.upd"
 #define NOW 4102444800ull /* midnight, after any build of this program for years */
@@ -26,40 +24,12 @@
 static const struct world_plan by_script = {.name = "script", .provisioned = true, .package = WORLD_SCRIPT};
 static const struct world_plan by_core = {.name = "core", .provisioned = true, .package = WORLD_CORE};
 
-struct stand {
-    struct sim *sim;
-    struct up_config config;
-    struct up_device *device;
-    struct up_error err;
-};
-
-static void power_on(struct stand *s)
+static void begin(struct stand *s, const struct world_plan *plan, uint64_t now)
 {
-    enum up_start_action action;
+    struct sim *sim = world_new(plan);
 
-    world_configure(&s->config);
-    if (up_device_open(&s->device, sim_storage(s->sim), &s->config, UP_DEVICE_LOCK, &s->err) < 0 ||
-        up_device_start(s->device, &action, &s->err) < 0)
-        fail_msg("%s", s->err.message);
-}
-
-static void power_off(struct stand *s)
-{
-    up_device_close(s->device);
-    up_config_free(&s->config);
-}
-
-static void stand_up(struct stand *s, const struct world_plan *plan, uint64_t now)
-{
-    s->sim = world_new(plan);
-    sim_set_now(s->sim, now);
-    power_on(s);
-}
-
-static void stand_free(struct stand *s)
-{
-    power_off(s);
-    sim_free(s->sim);
+    sim_set_now(sim, now);
+    stand_up(s, sim);
 }
 
 /* Another boot of the system, by the same clock. */
@@ -72,8 +42,7 @@ static void restart(struct stand *s)
     sim_settle(s->sim);
     next = sim_reboot(s->sim, &nothing_lost);
     sim_free(s->sim);
-    s->sim = next;
-    power_on(s);
+    stand_up(s, next);
 }
 
 static void set_clock(struct stand *s, uint64_t now)
@@ -106,7 +75,7 @@ static void a_day_of_the_calendar_counts_once(void **state)
     struct stand s;
 
     (void)state;
-    stand_up(&s, &by_script, NOW);
+    begin(&s, &by_script, NOW);
     for (unsigned day = 1; day <= 9; day++) {
         assert_int_equal(keep_out(&s), day);
         pass(&s, DAY - 1);
@@ -127,7 +96,7 @@ static void without_a_clock_starts_and_hours_count(void **state)
     struct stand s;
 
     (void)state;
-    stand_up(&s, &by_script, 0);
+    begin(&s, &by_script, 0);
     assert_int_equal(keep_out(&s), 1);
     pass(&s, DAY - 1);
     assert_int_equal(keep_out(&s), 1);
@@ -148,7 +117,7 @@ static void a_clock_that_is_set_after_each_start_counts_days(void **state)
     struct stand s;
 
     (void)state;
-    stand_up(&s, &by_script, 0);
+    begin(&s, &by_script, 0);
     assert_int_equal(keep_out(&s), 1);
     set_clock(&s, NOW);
     assert_int_equal(keep_out(&s), 1);
@@ -171,11 +140,10 @@ static void a_clock_that_is_set_after_each_start_counts_days(void **state)
 }
 
 /* Install, by the release's own policy or not; as far as armed. */
-static void install(struct stand *s, const char *path, bool by_release)
+static void take(struct stand *s, const char *path, bool by_release)
 {
     up_device_let_in(s->device, by_release);
-    if (world_install(s->device, sim_storage(s->sim), path, &s->err) < 0)
-        fail_msg("%s", s->err.message);
+    install(s, path);
 }
 
 static void the_count_begins_anew_when_something_gets_in(void **state)
@@ -187,9 +155,9 @@ static void the_count_begins_anew_when_something_gets_in(void **state)
     for (int core = 0; core < 2; core++) {
         const char *path = core ? "/packages/core.upd" : SCRIPT;
 
-        stand_up(&s, core ? &by_core : &by_script, NOW);
+        begin(&s, core ? &by_core : &by_script, NOW);
         assert_int_equal(keep_out(&s), 1);
-        install(&s, path, true);
+        take(&s, path, true);
         assert_int_equal(up_device_state(s.device)->kept_out.days, 0);
         assert_false(up_device_kept_out_due(s.device)); /* the supervisor owns the state */
         assert_int_equal(up_device_rollback(s.device, false, "by hand", &action, &s.err), 0);
@@ -197,16 +165,16 @@ static void the_count_begins_anew_when_something_gets_in(void **state)
         assert_int_equal(keep_out(&s), 1);
 
         /* Past that policy: only what is confirmed counts. */
-        install(&s, path, false);
+        take(&s, path, false);
         assert_int_equal(up_device_state(s.device)->kept_out.days, 1);
         assert_false(up_device_kept_out_due(s.device));
         assert_int_equal(up_device_rollback(s.device, false, "by hand", &action, &s.err), 0);
         assert_int_equal(up_device_state(s.device)->kept_out.days, 1);
         stand_free(&s);
     }
-    stand_up(&s, &by_script, NOW);
+    begin(&s, &by_script, NOW);
     assert_int_equal(keep_out(&s), 1);
-    install(&s, SCRIPT, false);
+    take(&s, SCRIPT, false);
     assert_int_equal(up_device_begin_trial(s.device, &s.err), 0);
     assert_int_equal(up_device_trial_start(s.device, &action, &s.err), 0);
     assert_int_equal(up_device_state(s.device)->kept_out.days, 1);
@@ -220,7 +188,7 @@ static void a_count_that_cannot_be_written_is_not_taken_for_written(void **state
     struct stand s;
 
     (void)state;
-    stand_up(&s, &by_script, NOW);
+    begin(&s, &by_script, NOW);
     sim_reset_counters(s.sim);
     sim_fail(s.sim, SIM_PWRITE, 1, EIO, true);
     assert_int_equal(up_device_count_kept_out(s.device, &s.err), UP_WRITE);

@@ -14,12 +14,9 @@
 #include <string.h>
 
 #include "boot.h"
-#include "device.h"
-#include "error.h"
 #include "fixture.h"
-#include "journal.h"
+#include "stand.h"
 #include "variants.h"
-#include "world.h"
 
 #define SCRIPT "/packages/script.upd"
 #define CORE "/packages/core.upd"
@@ -29,44 +26,6 @@
 
 static const struct world_plan by_script = {.name = "script", .provisioned = true, .package = WORLD_SCRIPT};
 static const struct world_plan by_core = {.name = "core", .provisioned = true, .package = WORLD_CORE};
-
-struct stand {
-    struct sim *sim;
-    struct up_storage *storage;
-    struct up_config config;
-    struct up_device *device;
-    struct up_error err;
-};
-
-static void power_on(struct stand *s)
-{
-    enum up_start_action action;
-
-    world_configure(&s->config);
-    if (up_device_open(&s->device, s->storage, &s->config, UP_DEVICE_LOCK, &s->err) < 0 ||
-        up_device_start(s->device, &action, &s->err) < 0)
-        fail_msg("%s", s->err.message);
-}
-
-static void power_off(struct stand *s)
-{
-    up_device_close(s->device);
-    up_config_free(&s->config);
-}
-
-static void stand_up(struct stand *s, const struct world_plan *plan)
-{
-    s->sim = world_new(plan);
-    s->storage = sim_storage(s->sim);
-    power_on(s);
-}
-
-static void stand_free(struct stand *s)
-{
-    power_off(s);
-    assert_int_equal(sim_open_files(s->sim), 0);
-    sim_free(s->sim);
-}
 
 static struct up_manifest manifest_of(struct sim *sim, const char *path)
 {
@@ -89,37 +48,6 @@ static void put_package(struct stand *s, const char *path, struct up_fixture f)
 {
     if (up_fixture_pack(s->storage, path, "/packages", &f, &s->err) < 0)
         fail_msg("%s", s->err.message);
-}
-
-static void install(struct stand *s, const char *path)
-{
-    if (world_install(s->device, s->storage, path, &s->err) < 0)
-        fail_msg("%s", s->err.message);
-}
-
-/* A script, as far as its first start. */
-static void enter_trial(struct stand *s, const char *path)
-{
-    enum up_start_action action;
-
-    install(s, path);
-    assert_int_equal(up_device_begin_trial(s->device, &s->err), 0);
-    assert_int_equal(up_device_trial_start(s->device, &action, &s->err), 0);
-}
-
-/* Change the record behind the device's back. */
-static void change(struct stand *s, void (*how)(struct up_journal_state *j))
-{
-    struct up_journal_state *j = malloc(sizeof *j);
-    struct up_journal *journal;
-
-    *j = *up_device_state(s->device);
-    how(j);
-    assert_int_equal(up_journal_open(&journal, s->storage, s->config.state, &s->err), 0);
-    assert_int_equal(up_journal_write(journal, j, &s->err), 0);
-    up_journal_close(journal);
-    free(j);
-    assert_int_equal(up_device_reload(s->device, &s->err), 0);
 }
 
 static struct up_boot_state boot_state(struct stand *s)
@@ -168,7 +96,7 @@ static void nothing_can_be_done_to_an_idle_device(void **state)
     enum up_start_action action;
 
     (void)state;
-    stand_up(&s, &by_script);
+    stand_up(&s, world_new(&by_script));
     m = manifest_of(s.sim, SCRIPT);
     assert_refused(&s, up_device_begin_trial(s.device, &s.err), UP_NOTHING,
                    "nothing is armed: the device is idle");
@@ -188,7 +116,7 @@ static void an_open_transaction_is_dropped_and_remembered(void **state)
     const struct up_journal_state *j;
 
     (void)state;
-    stand_up(&s, &by_script);
+    stand_up(&s, world_new(&by_script));
     script = manifest_of(s.sim, SCRIPT);
     core = manifest_of(s.sim, CORE);
     assert_int_equal(up_device_begin(s.device, &script, &s.err), 0);
@@ -217,7 +145,7 @@ static void what_is_armed_stays_until_it_is_decided(void **state)
     enum up_start_action action;
 
     (void)state;
-    stand_up(&s, &(struct world_plan){.name = "core", .provisioned = true, .package = WORLD_CORE});
+    stand_up(&s, world_new(&(struct world_plan){.name = "core", .provisioned = true, .package = WORLD_CORE}));
     script = manifest_of(s.sim, SCRIPT);
     if (world_install(s.device, s.storage, CORE, &s.err) < 0)
         fail_msg("%s", s.err.message);
@@ -318,7 +246,7 @@ static void a_slot_without_a_pair_is_not_run(void **state)
     struct up_boot_state b;
 
     (void)state;
-    stand_up(&s, &by_script);
+    stand_up(&s, world_new(&by_script));
     b = boot_state(&s);
     b.order[0] = 1;
     b.order[1] = 0;
@@ -350,7 +278,7 @@ static void spent_starts_that_nobody_saw_fail_roll_back(void **state)
     enum up_start_action action;
 
     (void)state;
-    stand_up(&s, &by_script);
+    stand_up(&s, world_new(&by_script));
     if (world_install(s.device, s.storage, SCRIPT, &s.err) < 0 || up_device_begin_trial(s.device, &s.err) < 0)
         fail_msg("%s", s.err.message);
     for (int i = 0; i < UP_TRIAL_STARTS; i++) {
@@ -377,7 +305,7 @@ static void a_rollback_goes_on_when_it_is_asked_for_again(void **state)
     enum up_start_action action;
 
     (void)state;
-    stand_up(&s, &by_script);
+    stand_up(&s, world_new(&by_script));
     enter_trial(&s, SCRIPT);
     change(&s, roll_back);
     assert_refused(&s, up_device_confirm(s.device, &s.err), UP_NOTHING, "rolling_back");
@@ -394,8 +322,8 @@ static void a_permit_may_be_given_again(void **state)
     struct up_manifest m;
 
     (void)state;
-    stand_up(&s, &(struct world_plan){
-                     .name = "permit", .provisioned = true, .package = WORLD_SCRIPT, .permit = true});
+    stand_up(&s, world_new(&(struct world_plan){
+                     .name = "permit", .provisioned = true, .package = WORLD_SCRIPT, .permit = true}));
     m = manifest_of(s.sim, SCRIPT);
     assert_int_equal(up_device_begin(s.device, &m, &s.err), UP_INCOMPATIBLE);
     assert_int_equal(up_device_permit(s.device, WORLD_PERMIT, &s.err), 0);
@@ -417,7 +345,7 @@ static void a_confirmation_goes_on_when_it_is_asked_for_again(void **state)
     uint32_t generation;
 
     (void)state;
-    stand_up(&s, &by_script);
+    stand_up(&s, world_new(&by_script));
     enter_trial(&s, SCRIPT);
     generation = up_device_state(s.device)->tx.generation;
     sim_reset_counters(s.sim);
@@ -441,7 +369,7 @@ static void a_release_may_say_how_long_its_trial_may_take(void **state)
     struct stand s;
 
     (void)state;
-    stand_up(&s, &by_script);
+    stand_up(&s, world_new(&by_script));
     put_package(&s, NEXT,
                 (struct up_fixture){.script = true, .sequence = 2, .version = "1.0.2", .deadline = 77});
     enter_trial(&s, NEXT);
@@ -460,7 +388,7 @@ static void a_trial_taken_back_by_hand_leaves_no_mark(void **state)
     enum up_start_action action;
 
     (void)state;
-    stand_up(&s, &by_script);
+    stand_up(&s, world_new(&by_script));
     enter_trial(&s, SCRIPT);
     assert_int_equal(up_device_rollback(s.device, false, "by hand", &action, &s.err), 0);
     assert_int_equal(action, UP_START_RUN);
@@ -483,7 +411,7 @@ static void failures_are_counted_up_to_the_most_there_can_be(void **state)
     struct stand s;
 
     (void)state;
-    stand_up(&s, &by_script);
+    stand_up(&s, world_new(&by_script));
     enter_trial(&s, SCRIPT);
     change(&s, no_room_for_failures);
     assert_int_equal(up_device_trial_failed(s.device, "once more", &s.err), 0);
@@ -510,7 +438,7 @@ static void a_strike_counts_for_the_same_release_alone(void **state)
     enum up_start_action action;
 
     (void)state;
-    stand_up(&s, &by_script);
+    stand_up(&s, world_new(&by_script));
     change(&s, quarantine_its_kin);
     enter_trial(&s, SCRIPT);
     for (int i = 1; i < UP_TRIAL_STARTS; i++)
@@ -538,7 +466,7 @@ static void a_core_on_trial_that_does_not_run_is_given_up(void **state)
     struct up_boot *boot;
 
     (void)state;
-    stand_up(&s, &by_core);
+    stand_up(&s, world_new(&by_core));
     install(&s, CORE);
     power_off(&s);
     power_on(&s);
@@ -577,7 +505,7 @@ static void a_loader_that_is_told_at_last_is_asked_once_more(void **state)
     enum up_start_action action;
 
     (void)state;
-    stand_up(&s, &by_core);
+    stand_up(&s, world_new(&by_core));
     install(&s, CORE);
     power_off(&s);
     power_on(&s);
@@ -607,7 +535,7 @@ static void a_device_that_knows_no_pair_runs_on(void **state)
     struct up_boot_state before, after;
 
     (void)state;
-    stand_up(&s, &by_script);
+    stand_up(&s, world_new(&by_script));
     change(&s, forget_all_pairs);
     before = boot_state(&s);
     reopen(&s);
@@ -637,7 +565,7 @@ static void the_loader_forgets_what_is_to_be_overwritten(void **state)
         struct up_manifest m;
         struct up_boot_state b;
 
-        stand_up(&s, &by_core);
+        stand_up(&s, world_new(&by_core));
         m = manifest_of(s.sim, CORE);
         set_boot_state(&s, &known[i]);
         reopen(&s);
@@ -663,7 +591,7 @@ static void a_slot_is_forgotten_before_it_is_written(void **state)
     bool met = true;
 
     (void)state;
-    stand_up(&s, &by_core);
+    stand_up(&s, world_new(&by_core));
     put_package(&s, NEXT, (struct up_fixture){.core = true, .sequence = 3, .core_version = 3});
     install(&s, CORE);
     power_off(&s);
@@ -717,7 +645,7 @@ static void one_that_is_being_installed_is_dropped(void **state)
     struct up_manifest m;
 
     (void)state;
-    stand_up(&s, &by_script);
+    stand_up(&s, world_new(&by_script));
     m = manifest_of(s.sim, SCRIPT);
     assert_int_equal(up_device_begin(s.device, &m, &s.err), 0);
     assert_int_equal(up_device_finish(s.device, &m, &s.err), UP_MISSING); /* no block came */
@@ -737,7 +665,7 @@ static bool stand_half_armed(struct stand *s, unsigned n)
 {
     bool met;
 
-    stand_up(s, &by_core);
+    stand_up(s, world_new(&by_core));
     sim_reset_counters(s->sim);
     sim_fail(s->sim, SIM_CHANGES, n, EIO, false);
     world_install(s->device, s->storage, CORE, &s->err);

@@ -12,11 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "device.h"
-#include "error.h"
 #include "fixture.h"
+#include "stand.h"
 #include "variants.h"
-#include "world.h"
 
 #define NEXT "/packages/next.upd"
 #define DAY 86400ull
@@ -26,43 +24,12 @@
 static const struct world_plan by_script = {.name = "script", .provisioned = true, .package = WORLD_SCRIPT};
 static const struct world_plan factory = {.name = "factory", .package = WORLD_SCRIPT};
 
-struct stand {
-    struct sim *sim;
-    struct up_storage *storage;
-    struct up_config config;
-    struct up_device *device;
-    uint64_t sequence;
-    struct up_error err;
-};
+static uint64_t newest; /* release on the stand */
 
-static void power_on(struct stand *s)
+static void begin(struct stand *s)
 {
-    enum up_start_action action;
-
-    world_configure(&s->config);
-    if (up_device_open(&s->device, s->storage, &s->config, UP_DEVICE_LOCK, &s->err) < 0 ||
-        up_device_start(s->device, &action, &s->err) < 0)
-        fail_msg("%s", s->err.message);
-}
-
-static void power_off(struct stand *s)
-{
-    up_device_close(s->device);
-    up_config_free(&s->config);
-}
-
-static void stand_up(struct stand *s)
-{
-    s->sim = world_new(&by_script);
-    s->storage = sim_storage(s->sim);
-    s->sequence = 1;
-    power_on(s);
-}
-
-static void stand_free(struct stand *s)
-{
-    power_off(s);
-    sim_free(s->sim);
+    newest = 1;
+    stand_up(s, world_new(&by_script));
 }
 
 /* What a clock that was never set comes to: when this program was built. */
@@ -87,7 +54,7 @@ static void a_clock_is_right_from_the_build_on(void **state)
     uint64_t first;
 
     (void)state;
-    stand_up(&s);
+    begin(&s);
     first = built(&s);
     sim_set_synchronised(s.sim, true);
     sim_set_now(s.sim, first);
@@ -103,7 +70,7 @@ static void put_next(struct stand *s, uint64_t sequence, uint64_t issued, uint64
     struct up_fixture f = {
         .script = true, .sequence = sequence, .version = version, .issued = issued, .not_after = not_after};
 
-    snprintf(version, sizeof version, "1.0.%llu", (unsigned long long)++s->sequence);
+    snprintf(version, sizeof version, "1.0.%llu", (unsigned long long)++newest);
     if (up_fixture_pack(s->storage, NEXT, "/packages", &f, &s->err) < 0)
         fail_msg("%s", s->err.message);
 }
@@ -123,7 +90,7 @@ static int take_next(struct stand *s)
 
 static int take(struct stand *s, uint64_t issued, uint64_t not_after)
 {
-    put_next(s, s->sequence + 1, issued, not_after);
+    put_next(s, newest + 1, issued, not_after);
     return take_next(s);
 }
 
@@ -139,7 +106,7 @@ static void a_trusted_clock_is_not_moved_by_a_release(void **state)
     uint64_t now;
 
     (void)state;
-    stand_up(&s);
+    begin(&s);
     now = built(&s) + 5 * YEAR;
     sim_set_now(s.sim, now);
     sim_set_synchronised(s.sim, true);
@@ -162,7 +129,7 @@ static void a_clock_that_runs_right_unasked_keeps_its_time(void **state)
     uint64_t now;
 
     (void)state;
-    stand_up(&s);
+    begin(&s);
     now = built(&s) + 100 * DAY;
     sim_set_now(s.sim, now);
     assert_false(up_device_time_trusted(s.device));
@@ -180,7 +147,7 @@ static void a_clock_at_the_build_is_a_clock(void **state)
     struct stand s;
 
     (void)state;
-    stand_up(&s);
+    begin(&s);
     sim_set_now(s.sim, built(&s));
     assert_int_equal(take(&s, FAR, 0), 0);
     assert_int_equal(floor_of(&s), built(&s));
@@ -195,7 +162,7 @@ static void a_clock_never_set_learns_in_bounded_steps(void **state)
     uint64_t start;
 
     (void)state;
-    stand_up(&s);
+    begin(&s);
     sim_set_now(s.sim, 5);
     start = built(&s);
     assert_int_equal(take(&s, start + 30 * DAY, 0), 0);
@@ -218,7 +185,7 @@ static void a_clock_from_the_future_leaves_no_trace(void **state)
     uint64_t start;
 
     (void)state;
-    stand_up(&s);
+    begin(&s);
     start = built(&s);
     sim_set_now(s.sim, FAR + YEAR);
     assert_int_equal(take(&s, FAR, 0), 0);
@@ -235,25 +202,16 @@ static void a_clock_from_the_future_leaves_no_trace(void **state)
     stand_free(&s);
 }
 
-static void poison(struct up_journal_state *j)
+static void poison_2(struct up_journal_state *j)
 {
     j->issued = FAR;
+    j->form = 2;
 }
 
-/* Change the record behind the device's back. */
-static void change(struct stand *s, void (*how)(struct up_journal_state *j), unsigned form)
+static void poison_3(struct up_journal_state *j)
 {
-    struct up_journal_state *j = malloc(sizeof *j);
-    struct up_journal *journal;
-
-    *j = *up_device_state(s->device);
-    how(j);
-    j->form = form;
-    assert_int_equal(up_journal_open(&journal, s->storage, s->config.state, &s->err), 0);
-    assert_int_equal(up_journal_write(journal, j, &s->err), 0);
-    up_journal_close(journal);
-    free(j);
-    assert_int_equal(up_device_reload(s->device, &s->err), 0);
+    j->issued = FAR;
+    j->form = 3;
 }
 
 /* A floor that an older program let rise without bound ends when this program
@@ -265,10 +223,10 @@ static void an_old_poisoned_floor_has_a_way_out(void **state)
 
     (void)state;
     for (unsigned form = 2; form <= 3; form++) {
-        stand_up(&s);
+        begin(&s);
         start = built(&s);
         sim_set_now(s.sim, start + 9 * DAY);
-        change(&s, poison, form);
+        change(&s, form == 2 ? poison_2 : poison_3);
         assert_int_equal(up_device_time(s.device), FAR);
         assert_int_equal(up_device_time_floor(s.device), start + 9 * DAY); /* TLS goes on */
         assert_int_equal(take(&s, 0, start + YEAR - DAY), UP_INCOMPATIBLE);
@@ -288,7 +246,7 @@ static void a_witness_speaks_for_the_clock_it_saw(void **state)
     uint64_t now;
 
     (void)state;
-    stand_up(&s);
+    begin(&s);
     now = built(&s) + DAY;
     sim_set_now(s.sim, now);
     assert_false(up_device_witness(s.device, now + 601));
@@ -325,7 +283,7 @@ static void certificates_are_judged_at_what_was_proven(void **state)
     uint64_t now;
 
     (void)state;
-    stand_up(&s);
+    begin(&s);
     now = built(&s) + YEAR;
     sim_set_now(s.sim, now);
     sim_set_synchronised(s.sim, true);
@@ -343,7 +301,7 @@ static void high_sequences_take_a_permit(void **state)
     struct stand s;
 
     (void)state;
-    stand_up(&s);
+    begin(&s);
     put_next(&s, UP_SEQUENCE_FREE + 1, 0, 0);
     assert_int_equal(take_next(&s), UP_INCOMPATIBLE);
     assert_non_null(strstr(s.err.message,
