@@ -49,6 +49,7 @@ static int code_of(int rc)
         return UP_NOSPACE;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
+    case SQLITE_ERROR: /* of a statement that could be prepared: its tables are no longer what they were */
         return UP_CORRUPT;
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
@@ -189,6 +190,16 @@ static int m_execute(lua_State *L)
 static int m_changing(lua_State *L)
 {
     lua_pushboolean(L, !sqlite3_get_autocommit(check_open(L)));
+    return 1;
+}
+
+/* db:has_moved() -> whether its file is gone, or another one is in its place */
+static int m_has_moved(lua_State *L)
+{
+    int moved = 0;
+
+    sqlite3_file_control(check_open(L), "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+    lua_pushboolean(L, moved);
     return 1;
 }
 
@@ -378,8 +389,8 @@ static const luaL_Reg metamethods[] = {
 };
 
 static const luaL_Reg methods[] = {
-    {"execute", m_execute}, {"changing", m_changing}, {"prepare", m_prepare}, {"close", m_close},
-    {NULL, NULL},
+    {"execute", m_execute}, {"changing", m_changing}, {"has_moved", m_has_moved},
+    {"prepare", m_prepare}, {"close", m_close},       {NULL, NULL},
 };
 
 static const luaL_Reg statement_metamethods[] = {

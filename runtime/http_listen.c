@@ -43,7 +43,7 @@ static int split_listen(const char *text, char *copy, size_t len, char **host, c
 
 static int bind_to(const struct addrinfo *where)
 {
-    int on = 1, patience = 5; /* seconds */
+    int on = 1, unsent = 131072, patience = 5; /* bytes; seconds */
     int saved;
     int fd = socket(where->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, where->ai_protocol);
 
@@ -51,6 +51,9 @@ static int bind_to(const struct addrinfo *where)
         return -1;
     /* A depot that is started anew takes its port back at once. */
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    /* What a slow client has not been sent yet is the file's, not the system's memory: megabytes for each. Accepted
+     * sockets have it from this one. */
+    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
     /* A connection shows up together with its first bytes (http_door.h). */
     setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &patience, sizeof patience);
     if (bind(fd, where->ai_addr, where->ai_addrlen) < 0 || listen(fd, SOMAXCONN) < 0) {

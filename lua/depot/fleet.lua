@@ -244,11 +244,49 @@ function Fleet:step()
     self.store:abandon()
   end
   if not ok then
-    -- Nothing since the last commit has happened: what came is handled again.
-    table.move(self.backlog, 1, #self.backlog, #self.batch + 1, self.batch)
-    self.backlog, self.batch, self.commit_at, self.resume_at = self.batch, {}, nil, now + PAUSE
+    self:_take_back(now)
   end
   return ok, message, code
+end
+
+--- Whether it waits until the store is tried again.
+function Fleet:is_paused()
+  return self.now() < self.resume_at
+end
+
+-- Nothing since the last commit has happened: what came is handled again, in a while.
+function Fleet:_take_back(now)
+  table.move(self.backlog, 1, #self.backlog, #self.batch + 1, self.batch)
+  self.backlog, self.batch, self.commit_at, self.resume_at = self.batch, {}, nil, now + PAUSE
+end
+
+--- After an error in step(): go on without what was handled last.
+function Fleet:forget()
+  self.store:abandon()
+  table.remove(self.batch)
+  self:_take_back(self.now())
+end
+
+--- Take what has come and is not written down, to take_up() elsewhere.
+-- @treturn {table,...} messages
+function Fleet:leave()
+  self.store:abandon()
+  for event in self.mqtt.step, self.mqtt do
+    self.backlog[#self.backlog + 1] = event
+  end
+  local left = {}
+  for _, list in ipairs { self.batch, self.backlog } do
+    for _, event in ipairs(list) do
+      if event.kind == "message" then left[#left + 1] = event end
+    end
+  end
+  self.batch, self.backlog = {}, {}
+  return left
+end
+
+--- Handle first what leave() gave elsewhere.
+function Fleet:take_up(messages)
+  self.backlog = messages
 end
 
 --- Milliseconds within which step() wants to be called again.

@@ -13,7 +13,7 @@
 -- @module depot
 
 local catalog = require "depot.catalog"
-local mqtt = require "depot.mqtt"
+local keeper = require "depot.keeper"
 local natives = require "update.natives"
 local pending = require "depot.pending"
 local proxy = require "depot.proxy"
@@ -108,21 +108,17 @@ end
 -- Be the cloud of the devices on a broker.
 function Depot:_join(options)
   local base = (options.url or self.site.scheme .. "://" .. self.site.address):gsub("/+$", "")
-  local cloud, message, code = mqtt.open(natives, {
+  local cloud, message, code = keeper.open(natives, {
     dir = options.dir, mqtt = options.mqtt, expiry = options.expiry, pace = options.pace, settle = options.settle,
     auto = options.auto, adopt = options.adopt, on_event = options.on_message or silent,
     base = function() return base end,
     packages = self.site.packages,
   })
-  if cloud == false then
-    self.on_message { kind = "kept off the broker", text = message }
-    return true
-  elseif not cloud then
+  if not cloud then
     return nil, message, code
   end
-  self.cloud, self.fleet = cloud, cloud.fleet
-  self.site.check = cloud.check
-  self.fleet:look()
+  self.cloud = cloud
+  self.site.check = function(name, query) return cloud.check and cloud.check(name, query) end
   return true
 end
 
@@ -160,8 +156,8 @@ function Depot:look()
   end
   local packages = self.catalog:packages()
   if not is_same(packages, self.packages) then self.packages = packages end
-  if self.fleet and #changes > 0 then
-    self.fleet:look()
+  if self.cloud and #changes > 0 then
+    self.cloud:look()
   end
   for _, change in ipairs(changes) do
     self.on_change(change)
@@ -213,11 +209,11 @@ end
 
 -- What to poll: the broker's descriptor comes and goes.
 function Depot:_watches()
-  local fd = self.fleet and self.fleet:fd()
+  local fd = self.cloud and self.cloud:fd()
   if not fd then
     return self.watches
   end
-  return { { fd = fd, read = true, write = self.fleet:wants_write() }, table.unpack(self.watches) }
+  return { { fd = fd, read = true, write = self.cloud:wants_write() }, table.unpack(self.watches) }
 end
 
 --- Wait for work, at most `timeout_ms`, and do it.
@@ -227,7 +223,7 @@ function Depot:step(timeout_ms)
   local until_look = math.max(0, math.ceil((self.next_look - natives.loop.now()) * 1000))
   local limit = self.server:timeout()
   timeout_ms = math.min(timeout_ms, until_look, limit >= 0 and limit or timeout_ms,
-    self.fleet and self.fleet:timeout() or timeout_ms)
+    self.cloud and self.cloud:timeout() or timeout_ms)
   local ok, message, code = self.loop:poll(timeout_ms, self:_watches())
   if ok then
     ok, message, code = self.server:run()
@@ -250,16 +246,8 @@ function Depot:step(timeout_ms)
     self.on_request(event)
     event = self.server:finished()
   end
-  return self:_fleet_step()
-end
-
--- A store that fails is tried again, and is no reason not to serve packages.
-function Depot:_fleet_step()
-  if self.fleet then
-    local ok, message, code = self.fleet:step()
-    if not ok then
-      self.on_message { kind = "store", text = ("%s (%s)"):format(message, code) }
-    end
+  if self.cloud then
+    self.cloud:step()
   end
   return true
 end

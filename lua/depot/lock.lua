@@ -19,9 +19,7 @@ local function exists(natives, dir)
   return false
 end
 
---- Be the only depot of a folder until the process ends.
--- @treturn table|nil lock, with close(); nil, message, code: "busy" when another is
-function M.hold(natives, dir)
+local function hold(natives, dir)
   -- Whoever asks is_held() holds it for a moment, too.
   local db, message, code = natives.database.open(path_of(dir), { wal = false, timeout = 1000 })
   local ok
@@ -32,6 +30,15 @@ function M.hold(natives, dir)
   end
   if code == "busy" then message = "another depot serves " .. dir end
   return nil, message, code
+end
+
+--- Be the only depot of a folder until the process ends.
+-- @treturn table|nil lock, with close(); nil, message, code: "busy" when another is
+function M.hold(natives, dir)
+  local held, message, code = hold(natives, dir)
+  -- Nothing is kept in it, and nobody can hold what is no database.
+  if code == "corrupt" and os.remove(path_of(dir)) then return hold(natives, dir) end
+  return held, message, code
 end
 
 --- Whether a depot holds the lock.

@@ -18,6 +18,10 @@ local M = {}
 --- Seconds for which links live, unless told otherwise.
 M.EXPIRY = 1800
 
+-- Milliseconds that the database may be locked by another process before it is tried again later: nobody is served
+-- meanwhile.
+local PATIENCE = 50
+
 local Cloud = {}
 Cloud.__index = Cloud
 
@@ -40,11 +44,11 @@ function M.clock(monotonic, wall)
 end
 
 -- Closes what was opened, in turn, when a later piece fails.
-local function undo(opened, message, code)
+local function undo(opened, message, code, hopeless)
   for i = #opened, 1, -1 do
     opened[i]:close()
   end
-  return nil, message, code
+  return nil, message, code, hopeless
 end
 
 local function open_client(natives, options, secret)
@@ -73,8 +77,9 @@ end
 -- @tparam table options dir; adopt: the folder is ours, though it was copied; mqtt: host, port, user, password, tls
 --   as update.native.mqtt takes them; expiry (seconds), pace (offers a second), settle (ms), auto (boolean), on_event;
 --   base: function() -> where devices reach us, "http://host:port"; packages: function() -> array of the catalog
--- @treturn table|false|nil fleet, link (for depot.site: check(name, query) -> problem), close(); false, message: a
+-- @treturn table|false|nil fleet, store, check (for depot.site: (name, query) -> problem), close(); false, message: a
 --   copied folder, which is to keep off the broker; nil, message, code
+-- @treturn boolean after the code: no matter of the database
 function M.open(natives, options)
   local opened = {}
   local function keep(part, message, code)
@@ -83,8 +88,8 @@ function M.open(natives, options)
   end
   local lock, kept, secret, client, message, code
   lock, message, code = keep(holding.hold(natives, options.dir))
-  if not lock then return undo(opened, message, code) end
-  kept, message, code = keep(store.open(natives, options.dir))
+  if not lock then return undo(opened, message, code, code == "busy") end
+  kept, message, code = keep(store.open(natives, options.dir, PATIENCE))
   if not kept then return undo(opened, message, code) end
   local here
   here, message, code = check_place(natives, kept, options)
@@ -95,7 +100,7 @@ function M.open(natives, options)
   secret, message, code = kept:secret(random)
   if not secret then return undo(opened, message, code) end
   client, message, code = keep(open_client(natives, options.mqtt, secret))
-  if not client then return undo(opened, message, code) end
+  if not client then return undo(opened, message, code, true) end
 
   local hmac, now = natives.digest.hmac, M.clock(natives.loop.now, os.time)
   kept:hasten(now() + 60000)

@@ -102,15 +102,21 @@ end
 --- Open the database of a depot's folder; it is made when it is absent.
 -- @tparam table natives update.natives
 -- @tparam string dir
+-- @tparam[opt] integer patience milliseconds to wait for another process that has locked it
 -- @treturn table store; or nil, message, code
-function M.open(natives, dir)
+function M.open(natives, dir, patience)
   local path = dir .. "/depot.db"
-  local db, message, code = natives.database.open(path)
+  local db, message, code = natives.database.open(path, { timeout = patience })
   if not db then return nil, message, code end
-  local ok, statements
-  ok, message, code = settle_schema(db, path)
-  if ok then
-    statements, message, code = prepare(db)
+  -- Statements that do not fit raise: somebody has changed the tables.
+  local fits, statements
+  fits, statements, message, code = pcall(function()
+    local ok, why, word = settle_schema(db, path)
+    if not ok then return nil, why, word end
+    return prepare(db)
+  end)
+  if not fits then
+    statements, message, code = nil, ("%s: %s"):format(path, statements), "corrupt"
   end
   if not statements then
     db:close()
@@ -132,6 +138,10 @@ end
 -- @treturn true|nil nil, message, code: nothing was changed
 function Store:commit()
   if not self.changing then return true end
+  if not self.db:changing() then
+    self.changing = false
+    return nil, "the database has taken the changes back, as on a full disk", "nospace"
+  end
   local ok, message, code = self.db:execute "COMMIT"
   if not ok then self:abandon() end
   self.changing = false
@@ -143,6 +153,20 @@ function Store:abandon()
   -- On a full disk SQLite has rolled back already.
   if self.changing and self.db:changing() then self.db:execute "ROLLBACK" end
   self.changing = false
+end
+
+--- Whether the file of the database is gone, or another one is in its place.
+function Store:has_moved()
+  return self.db:has_moved()
+end
+
+--- Write everything into another file, which is absent or empty.
+-- @treturn true|nil nil, message, code
+function Store:copy(path)
+  local statement, message, code = self.db:prepare "VACUUM INTO ?"
+  local done
+  if statement then done, message, code = statement:run(path) end
+  return done and true, message, code
 end
 
 --- A number that differs once another process has changed something.

@@ -366,6 +366,21 @@ describe("httpd", function()
       slow:close()
     end)
 
+    it("without the system's memory for those who do not read", function()
+      write("file", CONTENT:rep(20000))
+      local client = raw.connect(server:address())
+      client:send("GET /f HTTP/1.1\r\nHost: a\r\n\r\n")
+      raw.pump(step, { client }, function() return #client.received > 0 end)
+      for _ = 1, 200 do step() end
+      local port, waiting_bytes = ("%04X"):format(server:address():match ":(%d+)$"), nil
+      for line in io.lines "/proc/net/tcp" do
+        local state, queue = line:match("^ *%d+: %x+:" .. port .. " %x+:%x+ (%x%x) (%x+):")
+        if state == "01" then waiting_bytes = tonumber(queue, 16) end
+      end
+      assert.is_true(waiting_bytes < 1048576, ("%s bytes"):format(waiting_bytes))
+      client:close()
+    end)
+
     it("and stays well when one breaks off", function()
       write("file", CONTENT:rep(20000))
       local client = raw.connect(server:address())

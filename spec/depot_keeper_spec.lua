@@ -1,0 +1,192 @@
+-- A depot's database in trouble: devices are heard later, and nothing is lost that can be kept.
+
+local keeper = require "depot.keeper"
+local natives = require "update.natives"
+local store = require "depot.store"
+
+local json = natives.json
+
+describe("depot.keeper", function()
+  local dir, events, told, now, kept
+
+  -- The natives, with a clock of ours and a client of the broker that only pretends.
+  local function world()
+    local function open_client()
+      local client = {}
+      function client.subscribe() end
+      function client.step() return table.remove(events, 1) end
+      function client.publish() return 1 end
+      function client.fd() return 1 end
+      function client.wants_write() return false end
+      function client.remaining() return 60000 end
+      function client.close() end
+      return client
+    end
+    return setmetatable({ mqtt = { open = open_client },
+      loop = { now = function() return now end } }, { __index = natives })
+  end
+
+  local function open()
+    kept = assert(keeper.open(world(), { dir = dir, mqtt = { host = "h", port = 1 }, auto = true,
+      on_event = function(event) if event.kind == "store" then told[#told + 1] = event.text end end,
+      base = function() return "http://h" end, packages = function() return {} end }))
+  end
+
+  local function report(device)
+    events[#events + 1] = { kind = "message", topic = "/ota/device/inform/pk/" .. device, qos = 1, retain = false,
+      payload = json.encode { id = "1", params = { version = "1.0.0" } } }
+  end
+
+  local function step(seconds)
+    for _ = 1, seconds or 1 do
+      now = now + 1
+      kept:step()
+      kept:step() -- a commit comes when nothing more does
+    end
+  end
+
+  local function devices()
+    local names = {}
+    local s <close> = setmetatable({ s = assert(store.open(natives, dir)) }, { __close = function(x) x.s:close() end })
+    for i, row in ipairs(s.s:devices()) do names[i] = row.device end
+    return table.concat(names, " ")
+  end
+
+  local function write(name, text)
+    local file <close> = assert(io.open(dir .. "/" .. name, "wb"))
+    file:write(text)
+  end
+
+  before_each(function()
+    dir = os.tmpname()
+    os.remove(dir)
+    assert(os.execute("mkdir " .. dir))
+    events, told, now = {}, {}, 1000
+  end)
+
+  after_each(function()
+    kept:close()
+    os.execute("rm -r " .. dir)
+    collectgarbage()
+  end)
+
+  it("sets a damaged database aside, says so, and begins a new one", function()
+    write("depot.db", ("x"):rep(4096))
+    open()
+    report "a"
+    step(2)
+    assert.equal("a", devices())
+    assert.matches("depot%.db: file is not a database %(corrupt%); it is kept as .*/depot%.db%.damaged, a new one is "
+      .. "begun: jobs and batches are to be given again", told[1])
+    assert.equal(1, #told)
+    local file <close> = assert(io.open(dir .. "/depot.db.damaged"))
+    assert.equal(("x"):rep(4096), file:read "a")
+  end)
+
+  it("does the same when it is damaged while it is used", function()
+    open()
+    report "a"
+    step(2)
+    local other <close> = assert(natives.database.open(dir .. "/depot.db"))
+    assert(other:execute "DROP TABLE device")
+    other:close()
+    report "b"
+    step(20)
+    assert.equal("b", devices())
+    assert.matches("no such table: device %(corrupt%); packages are served meanwhile", told[1])
+    assert.matches("a new one is begun", told[2])
+    assert.equal("works again", told[3])
+    assert.equal(3, #told)
+  end)
+
+  it("opens what cannot be opened as soon as it can, and says each once", function()
+    assert(os.execute(("mkdir %s/depot.db"):format(dir)))
+    open()
+    step(20)
+    assert.is_nil(kept:fd())
+    assert.matches("unable to open database file %(write%); packages are served meanwhile", told[1])
+    assert(os.execute(("rmdir %s/depot.db"):format(dir)))
+    step(6)
+    report "a"
+    step(2)
+    assert.equal("a", devices())
+    assert.same({ 2, "works again" }, { #told, told[2] })
+  end)
+
+  it("keeps what it hears while another process has locked it", function()
+    open()
+    step()
+    local other <close> = assert(natives.database.open(dir .. "/depot.db"))
+    assert(other:execute "BEGIN IMMEDIATE")
+    for _, name in ipairs { "a", "b", "c" } do
+      report(name)
+      step(3)
+    end
+    assert.matches("database is locked %(busy%); packages are served meanwhile", told[1])
+    assert(other:execute "ROLLBACK")
+    step(4)
+    assert.equal("a b c", devices())
+    assert.same({ 2, "works again" }, { #told, told[2] })
+  end)
+
+  it("writes a database again that was taken away", function()
+    open()
+    report "a"
+    step(2)
+    local secret = kept.store:secret(function() return "x" end)
+    for _, side in ipairs { "", "-wal", "-shm" } do os.remove(dir .. "/depot.db" .. side) end
+    report "b"
+    step(3)
+    report "c"
+    step(2)
+    assert.equal("a b c", devices())
+    assert.equal(secret, kept.store:secret(function() return "x" end))
+    assert.matches("depot%.db was taken away, and is written again", told[1])
+    assert.equal(1, #told)
+    local pipe <close> = assert(io.popen("stat -c %a " .. dir .. "/depot.db"))
+    assert.equal("600\n", pipe:read "a")
+  end)
+
+  it("takes over a database that was put in its place", function()
+    open()
+    report "a"
+    step(2)
+    kept.store.db:execute "PRAGMA wal_checkpoint(TRUNCATE)"
+    assert(os.execute(("cp %s/depot.db %s/backup"):format(dir, dir)))
+    report "b"
+    step(2)
+    assert(os.execute(("cd %s && rm depot.db-wal depot.db-shm && mv backup depot.db"):format(dir)))
+    step(3)
+    report "c"
+    step(2)
+    assert.equal("a c", devices())
+    assert.matches("was replaced, and is opened anew", told[1])
+  end)
+
+  it("outlives a message that it cannot bear", function()
+    open()
+    report "a"
+    events[2] = { kind = "message", retain = false }
+    report "b"
+    step(8)
+    assert.matches("%(internal%); packages are served meanwhile", told[1])
+    assert.equal("a b", devices())
+    assert.equal("works again", told[#told])
+  end)
+
+  it("says at once what waiting does not mend", function()
+    open()
+    local _, message, code = keeper.open(world(), { dir = dir, mqtt = { host = "h", port = 1 }, on_event = error,
+      packages = function() return {} end })
+    assert.same({ "another depot serves " .. dir, "busy" }, { message, code })
+  end)
+
+  it("makes a lock again that is none", function()
+    write("depot.lock", ("x"):rep(4096))
+    open()
+    report "a"
+    step(2)
+    assert.equal("a", devices())
+    assert.same({}, told)
+  end)
+end)
