@@ -11,7 +11,7 @@
  *     end
  *
  * Events by `kind`: connected {session}, disconnected {message, code, retry_after (s)},
- * message {topic, payload, qos, retain}, published {id}, subscribed {topic, qos},
+ * message {topic, payload, qos, retain}, published {id, unheard (true: nobody listens)}, subscribed {topic, qos},
  * denied {topic, message, code}, dropped {topic, size, message, code: too large a message came},
  * lost {id, topic, size (of its packet), message, code: the broker ends connections over this message}. Pass
  * over a kind that you do not know.
@@ -114,7 +114,8 @@ static void check_will(lua_State *L, struct up_mqtt_options *o)
 
 /* open(options) -> client | nil, message, code ("usage": an option, or a file that it names)
  * Returns at once, and connects by itself, again and again. Options: host, port, client_id
- * (made up when absent and clean), user, password, keepalive (60 s), clean (true), tls = {ca, cert,
+ * (made up when absent and clean), user, password, keepalive (60 s), clean (true), five (false;
+ * true: MQTT 5, where the broker speaks it), tls = {ca, cert,
  * key (files), server_name (host), insecure (false), time_floor; or psk_identity, psk (bytes)}, will = {topic, payload, qos,
  * retain}, back_off_min (1 s), back_off_max (300 s), queue (64 messages). */
 static int f_open(lua_State *L)
@@ -132,6 +133,7 @@ static int f_open(lua_State *L)
     o.password = up_field_string(L, 1, "password", NULL);
     o.keepalive = field_unsigned(L, "keepalive", 60);
     o.clean = up_field_boolean(L, 1, "clean", 1);
+    o.five = up_field_boolean(L, 1, "five", 0);
     o.back_off_min = field_ms(L, "back_off_min", 1000);
     o.back_off_max = field_ms(L, "back_off_max", 300000);
     o.queue = field_unsigned(L, "queue", UP_MQTT_QUEUE);
@@ -203,6 +205,8 @@ static void set_fields(lua_State *L, const struct up_mqtt_event *e)
         break;
     case UP_MQTT_PUBLISHED:
         up_set_integer(L, "id", e->id);
+        if (e->unheard)
+            up_set_boolean(L, "unheard", true);
         break;
     case UP_MQTT_LOST:
         up_set_integer(L, "id", e->id);
@@ -241,9 +245,10 @@ static int m_step(lua_State *L)
     return 1;
 }
 
-/* client:publish(topic, payload, qos [, retain]) -> id | nil, message, code
+/* client:publish(topic, payload, qos [, retain [, life]]) -> id | nil, message, code
  * ("network": too many wait already, or more than 64 KiB; "usage": the topic)
- * It waits until there is a connection; the event published says when it is through. */
+ * It waits until there is a connection; the event published says when it is through. life: seconds
+ * after which it is of no use, for a client that speaks MQTT 5; such a message is not retained. */
 static int m_publish(lua_State *L)
 {
     struct up_mqtt *m = check_open(L);
@@ -251,11 +256,14 @@ static int m_publish(lua_State *L)
     size_t len;
     const char *payload = luaL_checklstring(L, 3, &len);
     int qos = check_qos(L, up_check_bytes(L, 4));
-    int retain = lua_toboolean(L, 5);
+    int retain = lua_toboolean(L, 5), rc;
+    uint64_t life = lua_isnoneornil(L, 6) ? 0 : up_check_bytes(L, 6), id;
     struct up_error err;
-    uint64_t id;
 
-    if (up_mqtt_publish(m, topic, payload, len, qos, retain, &id, &err) < 0)
+    luaL_argcheck(L, life <= UINT32_MAX, 6, "seconds, less than 2^32");
+    rc = life ? up_mqtt_publish_for(m, topic, payload, len, qos, (uint32_t)life, &id, &err)
+              : up_mqtt_publish(m, topic, payload, len, qos, retain, &id, &err);
+    if (rc < 0)
         return up_push_fail(L, &err);
     lua_pushinteger(L, (lua_Integer)id);
     return 1;

@@ -2,6 +2,7 @@
 
 #include <limits.h>
 #include <mosquitto.h>
+#include <mqtt_protocol.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,6 +36,7 @@ int up_mqtt_open(struct up_mqtt **out, struct up_storage *storage, const struct 
     rc = up_mqtt_options_copy(&m->o, o, err);
     if (rc == 0)
         rc = up_mqtt_link_new(m, o, err);
+    m->five = o->five;
     if (rc < 0) {
         up_mqtt_close(m);
         return rc;
@@ -97,6 +99,20 @@ static void blame(struct up_mqtt *m, uint64_t now, const struct up_error *why, s
     m->back_off = 0;
 }
 
+/* Which version the next attempt speaks: the better one, but with a broker that did not take it, and has
+ * not said why, the other. */
+static void choose_version(struct up_mqtt *m)
+{
+    bool refused = m->answered && (m->answer == 1 || m->answer == MQTT_RC_UNSUPPORTED_PROTOCOL_VERSION);
+
+    m->no_five = m->no_five || (m->five && refused);
+    if (m->phase == UP_MQTT_CONNECTING && m->cut && !m->answered)
+        m->five = !m->five;
+    else
+        m->five = true;
+    m->five = m->five && m->o.five && !m->no_five;
+}
+
 /* No connection, whether there was one or not: say so, and when the next is tried. */
 static void lose(struct up_mqtt *m, const struct up_error *why)
 {
@@ -111,6 +127,7 @@ static void lose(struct up_mqtt *m, const struct up_error *why)
         m->back_off = 0;
     if (m->phase == UP_MQTT_ONLINE)
         blame(m, now, why, &over);
+    choose_version(m);
     m->phase = UP_MQTT_WAITING;
     e.retry_after = pause_of(m);
     m->due = now + e.retry_after;
@@ -194,7 +211,8 @@ static void tell_published(struct up_mqtt *m)
     while ((o = up_mqtt_queue_take(&m->queue))) {
         if (up_mqtt_queue_weight(o) >= m->refused)
             m->refused = 0;
-        up_mqtt_tell(m, &(struct up_mqtt_event){.kind = UP_MQTT_PUBLISHED, .id = o->id});
+        up_mqtt_tell(m,
+                     &(struct up_mqtt_event){.kind = UP_MQTT_PUBLISHED, .id = o->id, .unheard = o->unheard});
         free(o);
     }
 }
@@ -279,8 +297,8 @@ int up_mqtt_remaining(const struct up_mqtt *m)
     return left > REMAINING_MAX ? REMAINING_MAX : (int)left;
 }
 
-int up_mqtt_publish(struct up_mqtt *m, const char *topic, const void *payload, size_t len, int qos,
-                    bool retain, uint64_t *id, struct up_error *err)
+static int publish(struct up_mqtt *m, const char *topic, const void *payload, size_t len, int qos,
+                   bool retain, uint32_t life, uint64_t *id, struct up_error *err)
 {
     int rc;
 
@@ -297,9 +315,23 @@ int up_mqtt_publish(struct up_mqtt *m, const char *topic, const void *payload, s
     if (rc < 0)
         return rc;
     *id = m->queue.newest;
+    if (life)
+        up_mqtt_queue_last(&m->queue)->until = now_of(m) + (uint64_t)life * 1000;
     up_mqtt_link_pump(m);
     tell_published(m);
     return 0;
+}
+
+int up_mqtt_publish(struct up_mqtt *m, const char *topic, const void *payload, size_t len, int qos,
+                    bool retain, uint64_t *id, struct up_error *err)
+{
+    return publish(m, topic, payload, len, qos, retain, 0, id, err);
+}
+
+int up_mqtt_publish_for(struct up_mqtt *m, const char *topic, const void *payload, size_t len, int qos,
+                        uint32_t life, uint64_t *id, struct up_error *err)
+{
+    return publish(m, topic, payload, len, qos, false, life, id, err);
 }
 
 static struct up_mqtt_subscription **find(struct up_mqtt *m, const char *topic)

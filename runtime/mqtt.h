@@ -1,5 +1,5 @@
 /*
- * mqtt.h -- a client of an MQTT 3.1.1 broker that stays connected by itself.
+ * mqtt.h -- a client of an MQTT broker that stays connected by itself.
  *
  * Nothing here waits. Whoever owns the loop polls fd() for reading, and for
  * writing while wants_write(), for at most remaining() milliseconds, and then
@@ -20,6 +20,10 @@
  * would stop the loop for it. The library is given the address, and the TLS
  * context here keeps the name: it is what is asked for and what the
  * certificate must say. Each address is tried before a pause begins.
+ *
+ * It speaks MQTT 3.1.1, or 5 when `five` says so: then messages can end, and one
+ * is told when nobody listens. A broker that does not speak 5 gets 3.1.1, without
+ * either; one that just cuts is tried with both in turn.
  *
  * Bounds: a message, either way, has at most UP_MQTT_PAYLOAD bytes. A larger
  * one that comes is read, up to 1 MiB, and told as dropped; beyond that, and when
@@ -51,6 +55,7 @@ struct up_mqtt_options {
     const char *user, *password;
     unsigned keepalive; /* seconds, 5 to 65535 */
     bool clean;
+    bool five;                           /* MQTT 5, where the broker speaks it */
     uint64_t back_off_min, back_off_max; /* milliseconds */
     size_t queue;                        /* messages, 1 to UP_MQTT_QUEUE */
 
@@ -77,7 +82,7 @@ enum up_mqtt_kind {
     UP_MQTT_CONNECTED,    /* session: the broker kept the one before */
     UP_MQTT_DISCONNECTED, /* code, message, retry_after: also when it never was connected */
     UP_MQTT_MESSAGE,      /* topic, payload, len, qos, retain */
-    UP_MQTT_PUBLISHED,    /* id: acknowledged, or with QoS 0 wholly handed to the system */
+    UP_MQTT_PUBLISHED,    /* id, unheard: acknowledged, or with QoS 0 wholly handed to the system */
     UP_MQTT_SUBSCRIBED,   /* topic, qos as granted: on every connection */
     UP_MQTT_DENIED,       /* topic, code, message: the broker refused a subscription */
     UP_MQTT_DROPPED,      /* topic, len, code, message: too large a message came */
@@ -88,6 +93,7 @@ enum up_mqtt_kind {
 struct up_mqtt_event {
     enum up_mqtt_kind kind;
     bool session, retain;
+    bool unheard; /* the broker says that nobody has subscribed to this */
     int qos, code;
     uint64_t id;
     uint64_t retry_after; /* milliseconds */
@@ -119,6 +125,10 @@ bool up_mqtt_step(struct up_mqtt *m, struct up_mqtt_event *out);
  * message too large; UP_INTERNAL. */
 int up_mqtt_publish(struct up_mqtt *m, const char *topic, const void *payload, size_t len, int qos,
                     bool retain, uint64_t *id, struct up_error *err);
+/* The same for one that is of no use after `life` seconds, counted from now: a broker that speaks
+ * MQTT 5 delivers it to nobody then. */
+int up_mqtt_publish_for(struct up_mqtt *m, const char *topic, const void *payload, size_t len, int qos,
+                        uint32_t life, uint64_t *id, struct up_error *err);
 /* Remembered, and said anew on every connection. Errors: UP_USAGE the topic, too many; UP_INTERNAL. */
 int up_mqtt_subscribe(struct up_mqtt *m, const char *topic, int qos, struct up_error *err);
 int up_mqtt_unsubscribe(struct up_mqtt *m, const char *topic, struct up_error *err);

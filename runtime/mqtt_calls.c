@@ -1,4 +1,5 @@
 #include <mosquitto.h>
+#include <mqtt_protocol.h>
 #include <string.h>
 
 #include "error.h"
@@ -49,13 +50,29 @@ static void on_message(struct mosquitto *client, void *user, const struct mosqui
     up_mqtt_tell(m, &e);
 }
 
-static void on_publish(struct mosquitto *client, void *user, int mid)
+/* Also without MQTT 5: there is no reason then. */
+static void on_publish(struct mosquitto *client, void *user, int mid, int reason,
+                       const mosquitto_property *properties)
+{
+    struct up_mqtt *m = user;
+    struct up_mqtt_outgoing *o;
+
+    (void)client, (void)properties;
+    m->completed = true;
+    o = up_mqtt_queue_done(&m->queue, mid);
+    if (o)
+        o->unheard = reason == MQTT_RC_NO_MATCHING_SUBSCRIBERS;
+}
+
+/* The codes of the library itself are below those with which a broker ends a connection. */
+static void on_disconnect(struct mosquitto *client, void *user, int reason,
+                          const mosquitto_property *properties)
 {
     struct up_mqtt *m = user;
 
-    (void)client;
-    m->completed = true;
-    up_mqtt_queue_done(&m->queue, mid);
+    (void)client, (void)properties;
+    if (!m->deaf && reason >= MQTT_RC_UNSPECIFIED)
+        m->farewell = reason;
 }
 
 static void on_subscribe(struct mosquitto *client, void *user, int mid, int count, const int *granted)
@@ -101,7 +118,8 @@ void up_mqtt_calls_set(struct mosquitto *client)
 {
     mosquitto_connect_with_flags_callback_set(client, on_connect);
     mosquitto_message_callback_set(client, on_message);
-    mosquitto_publish_callback_set(client, on_publish);
+    mosquitto_publish_v5_callback_set(client, on_publish);
+    mosquitto_disconnect_v5_callback_set(client, on_disconnect);
     mosquitto_subscribe_callback_set(client, on_subscribe);
     mosquitto_log_callback_set(client, on_log);
 }

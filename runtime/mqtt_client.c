@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <mosquitto.h>
+#include <mqtt_protocol.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -68,6 +69,28 @@ static int set_up(struct mosquitto *c, struct up_mqtt *m, struct up_error *err)
         return up_fail(err, rc == MOSQ_ERR_NOMEM ? UP_INTERNAL : UP_USAGE, "mqtt: %s",
                        mosquitto_strerror(rc));
     return 0;
+}
+
+/*
+ * The session of a client that keeps it ends with its connection in MQTT 5, unless
+ * the client says otherwise. The library takes that only with a call that waits for
+ * the connection; of one without a host it keeps the properties, and goes no further.
+ */
+int up_mqtt_link_speak(struct up_mqtt *m)
+{
+    int version = m->five ? MQTT_PROTOCOL_V5 : MQTT_PROTOCOL_V311, rc;
+    mosquitto_property *properties = NULL;
+
+    rc = mosquitto_int_option(m->client, MOSQ_OPT_PROTOCOL_VERSION, version);
+    if (rc != MOSQ_ERR_SUCCESS || !m->five || m->o.clean)
+        return rc;
+    rc = mosquitto_property_add_int32(&properties, MQTT_PROP_SESSION_EXPIRY_INTERVAL, UINT32_MAX);
+    if (rc == MOSQ_ERR_SUCCESS &&
+        (rc = mosquitto_connect_bind_v5(m->client, NULL, (int)m->o.port, (int)m->o.keepalive, NULL,
+                                        properties)) == MOSQ_ERR_INVAL)
+        rc = MOSQ_ERR_SUCCESS;
+    mosquitto_property_free_all(&properties);
+    return rc;
 }
 
 static int make_client(struct up_mqtt *m, struct mosquitto **out, struct up_error *err)

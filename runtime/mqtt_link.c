@@ -3,6 +3,7 @@
 #include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <mosquitto.h>
+#include <mqtt_protocol.h>
 #include <netinet/in.h>
 #include <openssl/ssl.h>
 #include <poll.h>
@@ -23,26 +24,42 @@
 #define FAREWELL_MS 1000
 #define FAREWELL_TURNS 10
 
+/* The sentence for a connection that the broker refused: the codes of 3.1.1 or those of 5. */
+static int explain_answer(int answer, struct up_error *err)
+{
+    static const struct {
+        int answer, five, code;
+        const char *text;
+    } known[] = {
+        {1, MQTT_RC_UNSUPPORTED_PROTOCOL_VERSION, UP_INCOMPATIBLE,
+         "the broker does not speak this version of MQTT"},
+        {2, MQTT_RC_CLIENTID_NOT_VALID, UP_UNTRUSTED, "the broker refuses the client id"},
+        {3, MQTT_RC_SERVER_UNAVAILABLE, UP_NETWORK, "the broker is not available"},
+        {4, MQTT_RC_BAD_USERNAME_OR_PASSWORD, UP_UNTRUSTED, "the broker refuses user or password"},
+        {5, MQTT_RC_NOT_AUTHORIZED, UP_UNTRUSTED, "the broker does not authorise this client"},
+    };
+
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (answer == known[i].answer || answer == known[i].five)
+            return up_fail(err, known[i].code, "%s", known[i].text);
+    return up_fail(err, UP_NETWORK, "the broker refuses the connection: %s", mosquitto_reason_string(answer));
+}
+
 /* The sentence for what the library answered. `error`: errno then. */
 static int explain(struct up_mqtt *m, int rc, int error, struct up_error *err)
 {
-    static const char *const refused[] = {"",
-                                          "the broker does not speak this version of MQTT",
-                                          "the broker refuses the client id",
-                                          "the broker is not available",
-                                          "the broker refuses user or password",
-                                          "the broker does not authorise this client"};
-    static const int codes[] = {UP_NETWORK, UP_INCOMPATIBLE, UP_UNTRUSTED,
-                                UP_NETWORK, UP_UNTRUSTED,    UP_UNTRUSTED};
-    bool cut = rc == MOSQ_ERR_TLS || rc == MOSQ_ERR_CONN_LOST || error == EPROTO || error == ECONNRESET ||
-               error == EPIPE;
+    bool cut = m->farewell || rc == MOSQ_ERR_OVERSIZE_PACKET || rc == MOSQ_ERR_TLS ||
+               rc == MOSQ_ERR_CONN_LOST || error == EPROTO || error == ECONNRESET || error == EPIPE;
     int code = m->tls ? up_mqtt_tls_failure(m->tls, cut && !m->answered, err) : 0;
 
     m->cut = cut;
     if (code < 0)
         return code;
-    if (m->answered && m->answer > 0 && m->answer < 6)
-        return up_fail(err, codes[m->answer], "%s", refused[m->answer]);
+    if (m->answered && (m->five ? m->answer >= MQTT_RC_UNSPECIFIED : m->answer > 0 && m->answer < 6))
+        return explain_answer(m->answer, err);
+    if (m->farewell)
+        return up_fail(err, UP_NETWORK, "the broker ended the connection: %s",
+                       mosquitto_reason_string(m->farewell));
     switch (rc) {
     case MOSQ_ERR_CONN_LOST:
     case MOSQ_ERR_NO_CONN:
@@ -51,6 +68,8 @@ static int explain(struct up_mqtt *m, int rc, int error, struct up_error *err)
         return up_fail(err, UP_NETWORK, "the broker is silent");
     case MOSQ_ERR_ERRNO:
         return up_fail(err, UP_NETWORK, "%s", error ? strerror(error) : "the broker ended the connection");
+    case MOSQ_ERR_OVERSIZE_PACKET: /* the broker said its limit, and nothing was sent */
+        return up_fail(err, UP_NETWORK, "the connection was ended");
     case MOSQ_ERR_NOMEM:
         return up_fail(err, UP_INTERNAL, "out of memory");
     default:
@@ -63,10 +82,13 @@ int up_mqtt_link_connect(struct up_mqtt *m, const char *address, struct up_error
     int lowest[UP_MQTT_FREE], room = RECEIVE_BUFFER, rc, error;
 
     m->answered = m->session = m->measured = m->cut = false;
-    m->answer = m->trouble = m->trouble_error = 0;
+    m->answer = m->trouble = m->trouble_error = m->farewell = 0;
     m->lie = NULL;
     if (m->tls)
         up_mqtt_tls_begin(m->tls, m->storage->ops->now(m->storage));
+    rc = up_mqtt_link_speak(m);
+    if (rc != MOSQ_ERR_SUCCESS)
+        return explain(m, rc, 0, err);
     up_mqtt_note_descriptors(lowest);
     rc = mosquitto_connect_bind_async(m->client, address, (int)m->o.port, (int)m->o.keepalive, NULL);
     error = errno;
@@ -129,6 +151,24 @@ static void note_trouble(struct up_mqtt *m, int rc)
     m->trouble_error = errno;
 }
 
+static int hand_over(struct up_mqtt *m, struct up_mqtt_outgoing *o)
+{
+    uint64_t now = m->storage->ops->monotonic(m->storage);
+    mosquitto_property *properties = NULL;
+    uint32_t left;
+    int rc;
+
+    if (!m->five || o->until == 0)
+        return mosquitto_publish(m->client, &o->mid, o->topic, (int)o->len, o->payload, o->qos, o->retain);
+    left = now + 1000 < o->until ? (uint32_t)((o->until - now) / 1000) : 1;
+    rc = mosquitto_property_add_int32(&properties, MQTT_PROP_MESSAGE_EXPIRY_INTERVAL, left);
+    if (rc == MOSQ_ERR_SUCCESS)
+        rc = mosquitto_publish_v5(m->client, &o->mid, o->topic, (int)o->len, o->payload, o->qos, o->retain,
+                                  properties);
+    mosquitto_property_free_all(&properties);
+    return rc;
+}
+
 /* The library's number of a message of QoS 0 comes back before it returns. */
 void up_mqtt_link_pump(struct up_mqtt *m)
 {
@@ -139,7 +179,7 @@ void up_mqtt_link_pump(struct up_mqtt *m)
         while (o->handed)
             o = o->next;
         o->handed = true;
-        rc = mosquitto_publish(m->client, &o->mid, o->topic, (int)o->len, o->payload, o->qos, o->retain);
+        rc = hand_over(m, o);
         if (rc == MOSQ_ERR_NOMEM)
             o->handed = false;
         note_trouble(m, rc);

@@ -54,8 +54,10 @@ struct up_mqtt {
     int trouble;             /* what the library answered to a write; 0 */
     int trouble_error;       /* errno then */
     bool cut;                /* the broker ended the connection, no matter how */
+    bool five, no_five;      /* MQTT 5 is spoken now; the broker has said that it does not */
     bool answered, session;  /* CONNACK came */
     int answer;              /* its code */
+    int farewell;            /* the broker's reason to end the connection, with MQTT 5; 0 none */
     const char *lie;         /* what the broker did that it must not do; NULL */
     bool deaf;               /* the connection is over: what still comes is not told */
     bool completed;          /* a packet came whole in this round */
@@ -92,6 +94,8 @@ void up_mqtt_calls_set(struct mosquitto *client);
 int up_mqtt_link_new(struct up_mqtt *m, const struct up_mqtt_options *o, struct up_error *err);
 /* Begin anew without anything handed over. UP_INTERNAL, and all stays as it is. */
 int up_mqtt_link_renew(struct up_mqtt *m);
+/* Have the client speak the version that m->five says. 0, or what the library answered. */
+int up_mqtt_link_speak(struct up_mqtt *m);
 /* Around each call in which the library opens descriptors; `fd` is its socket. */
 void up_mqtt_note_descriptors(int lowest[UP_MQTT_FREE]);
 void up_mqtt_keep_descriptors(struct up_mqtt *m, int fd, const int lowest[UP_MQTT_FREE]);

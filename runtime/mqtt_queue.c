@@ -32,13 +32,23 @@ int up_mqtt_queue_add(struct up_mqtt_queue *q, const char *topic, const void *pa
     return 0;
 }
 
-void up_mqtt_queue_done(struct up_mqtt_queue *q, int mid)
+struct up_mqtt_outgoing *up_mqtt_queue_done(struct up_mqtt_queue *q, int mid)
 {
     for (struct up_mqtt_outgoing *o = q->first; o; o = o->next)
         if (o->handed && !o->done && o->mid == mid) {
             o->done = true;
-            return;
+            return o;
         }
+    return NULL;
+}
+
+struct up_mqtt_outgoing *up_mqtt_queue_last(const struct up_mqtt_queue *q)
+{
+    struct up_mqtt_outgoing *o = q->first;
+
+    while (o && o->next)
+        o = o->next;
+    return o;
 }
 
 static struct up_mqtt_outgoing *unlink_at(struct up_mqtt_queue *q, struct up_mqtt_outgoing **at)

@@ -16,8 +16,10 @@ struct up_mqtt_outgoing {
     int mid; /* the library's number while it is handed over */
     int qos;
     bool retain;
-    bool handed; /* to the library */
-    bool done;   /* the broker has it: to be told and taken off */
+    bool handed;    /* to the library */
+    bool done;      /* the broker has it: to be told and taken off */
+    bool unheard;   /* and nobody listens */
+    uint64_t until; /* ms of the client's clock after which it is of no use; 0: for ever */
     size_t len;
     const char *topic;
     char payload[];
@@ -33,8 +35,10 @@ void up_mqtt_queue_init(struct up_mqtt_queue *q, size_t most);
 /* Copies. Errors: UP_NETWORK full; UP_INTERNAL. */
 int up_mqtt_queue_add(struct up_mqtt_queue *q, const char *topic, const void *payload, size_t len, int qos,
                       bool retain, struct up_error *err);
-/* The library is through with the one that it numbered `mid`. */
-void up_mqtt_queue_done(struct up_mqtt_queue *q, int mid);
+/* The library is through with the one that it numbered `mid`; NULL: it numbered none so. */
+struct up_mqtt_outgoing *up_mqtt_queue_done(struct up_mqtt_queue *q, int mid);
+/* The one that was added last. */
+struct up_mqtt_outgoing *up_mqtt_queue_last(const struct up_mqtt_queue *q);
 /* Take the first that is done off, to be freed by the caller; NULL when there is none. */
 struct up_mqtt_outgoing *up_mqtt_queue_take(struct up_mqtt_queue *q);
 /* How many of QoS 1 the library holds. */
