@@ -5,6 +5,7 @@ local depot_mqtt = require "depot.mqtt"
 local fleet = require "depot.fleet"
 local lock = require "depot.lock"
 local natives = require "update.natives"
+local silence = require "depot.silence"
 local store = require "depot.store"
 
 local json = natives.json
@@ -507,15 +508,79 @@ describe("depot.fleet", function()
   end)
 end)
 
+describe("depot.silence", function()
+  local HOUR = 3600 * 1000
+  local given_up, asked, last
+
+  local fake = { last_heard = function() return last end, stale = function(_, before)
+    asked = before
+    return { { device = "d" } }
+  end }
+
+  local function new(now)
+    given_up, asked = 0, nil
+    local s = silence.new(fake, now, 0)
+    s:connected(true, now)
+    return s
+  end
+
+  local function sweep(s, now, base)
+    given_up = 0
+    assert(s:sweep(now, base or 0, function() given_up = given_up + 1 return true end))
+    return given_up
+  end
+
+  it("has to last a day in which it could be broken", function()
+    last = nil
+    local s = new(100 * HOUR)
+    assert.equal(0, sweep(s, 123 * HOUR))
+    assert.equal(1, sweep(s, 124 * HOUR))
+    assert.equal(100 * HOUR, asked)
+    assert.equal(0, sweep(s, 124 * HOUR + 59999)) -- a minute later again
+    assert.equal(1, sweep(s, 124 * HOUR + 60000))
+  end)
+
+  it("begins anew when the clock jumps, and not when it is slewed", function()
+    last = nil
+    local s = new(100 * HOUR)
+    assert.equal(0, sweep(s, 110 * HOUR, 50000))
+    assert.equal(1, sweep(s, 124 * HOUR, 100000))
+    assert.equal(0, sweep(s, 160 * HOUR, 36 * HOUR))
+    assert.equal(0, sweep(s, 183 * HOUR, 36 * HOUR))
+    assert.equal(1, sweep(s, 184 * HOUR, 36 * HOUR))
+  end)
+
+  it("does not count while the broker is away, and begins anew after an hour of that", function()
+    last = nil
+    local s = new(100 * HOUR)
+    s:connected(false, 123 * HOUR)
+    s:connected(true, 124 * HOUR)
+    assert.equal(1, sweep(s, 124 * HOUR))
+    s:connected(false, 125 * HOUR)
+    assert.equal(0, sweep(s, 126 * HOUR))
+    s:connected(false, 126 * HOUR)
+    s:connected(true, 126 * HOUR + 1)
+    assert.equal(0, sweep(s, 150 * HOUR))
+    assert.equal(1, sweep(s, 150 * HOUR + 60001))
+  end)
+
+  it("goes on over a short stop of the depot, and begins anew after a long one", function()
+    last = 99 * HOUR
+    assert.equal(1, sweep(new(100 * HOUR), 101 * HOUR))
+    last = 99 * HOUR - 1
+    assert.equal(0, sweep(new(100 * HOUR), 101 * HOUR))
+  end)
+end)
+
 describe("depot.mqtt.clock", function()
   it("follows a system's clock that is set forward, and goes on when it is set back", function()
     local up, wall = 5, 1000
     local now = depot_mqtt.clock(function() return up end, function() return wall end)
-    assert.equal(1000000, now())
+    assert.same({ 1000000, 995000 }, { now() })
     up, wall = 6, 4601
-    assert.equal(4601000, now())
+    assert.same({ 4601000, 4595000 }, { now() })
     up, wall = 8, 1003
-    assert.equal(4603000, now())
+    assert.same({ 4603000, 4595000 }, { now() })
   end)
 end)
 
@@ -547,6 +612,17 @@ describe("depot.store", function()
     row.due = nil
     assert(s:put(row))
     assert.is_nil(s:next_due())
+    s:close()
+  end)
+
+  it("takes back what a clock that was ahead has written", function()
+    local s = assert(store.open(natives, dir))
+    assert(s:put { cloud = "aliyun", product = "p", device = "a", hash = "h", due = 900, heard = 800, changed = 10 })
+    assert(s:put { cloud = "aliyun", product = "p", device = "b", hash = "h", due = 140, heard = 90 })
+    assert.equal(800, s:last_heard())
+    assert(s:tame(100, 150))
+    local a, b = s:get("aliyun", "p", "a"), s:get("aliyun", "p", "b")
+    assert.same({ 150, 100, 10, 140, 90 }, { a.due, a.heard, a.changed, b.due, b.heard })
     s:close()
   end)
 

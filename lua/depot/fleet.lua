@@ -18,6 +18,7 @@
 local dialects = require "depot.dialects"
 local jobs = require "depot.jobs"
 local offers = require "depot.offers"
+local silence = require "depot.silence"
 
 local M = {}
 
@@ -28,9 +29,7 @@ Fleet.__index = Fleet
 local LOOK = 500          -- between two looks for what other processes changed
 local TOGETHER = 50       -- of changes in one transaction, while more and more comes
 local GATHER = 1          -- to wait for more
-local SWEEP = 60000       -- between two looks for devices that fell silent
 local PAUSE = 1000        -- after the store has failed
-local SILENT = 24 * 3600 * 1000 -- an upgrade without a word for this long has failed
 local SOON = 10000        -- after it began, for a connection to end
 local CUTS = 3            -- of connections that ended so soon, one after the other
 local AT_ONCE = 500       -- messages a step, at most
@@ -48,7 +47,7 @@ function M.new(parts, options)
   local self = setmetatable({
     mqtt = parts.mqtt, store = parts.store, digests = parts.digests, json = parts.json, sha256 = parts.sha256,
     now = parts.now, on_event = parts.on_event, settle = options.settle or jobs.SETTLE,
-    connected = false, granted = 0, cuts = 0, next_look = 0, next_sweep = parts.now() + SWEEP,
+    connected = false, granted = 0, cuts = 0, next_look = 0, silence = silence.new(parts.store, parts.now()),
     batch = {}, backlog = {}, resume_at = 0, unheard = {}, unheard_count = 0,
   }, Fleet)
   self.offers = offers.new({
@@ -159,6 +158,7 @@ function Fleet:_handle(event, now)
   if event.kind == "disconnected" then self:_count_cut(event, now) end
   if event.kind == "connected" or event.kind == "disconnected" then
     self.connected, self.connected_at, self.granted = event.kind == "connected", now, 0
+    self.silence:connected(self.connected, now)
   elseif event.kind == "subscribed" then
     self.granted = self.granted + 1
     if self.granted == #dialects.filters then self.on_event { kind = "listening" } end
@@ -195,21 +195,14 @@ function Fleet:_push(now)
   return true
 end
 
--- Upgrades that nobody has heard of for long.
-function Fleet:_sweep(now)
-  if now < self.next_sweep then return true end
-  self.next_sweep = now + SWEEP
-  local ok, message, code = self.store:change()
-  if not ok then return nil, message, code end
-  local rows
-  rows, message, code = self.store:stale(now - SILENT, AT_ONCE)
-  for _, row in ipairs(rows or {}) do
+function Fleet:_sweep(now, base)
+  return self.silence:sweep(now, base, function(row)
+    local ok, message, code = self.store:change()
+    if not ok then return nil, message, code end
     jobs.give_up(row, dialects.generic(row.cloud), now)
     self.offers:went(row, "failed", now)
-    ok, message, code = self.store:put(row)
-    if not ok then return nil, message, code end
-  end
-  return rows and true, message, code
+    return self.store:put(row)
+  end)
 end
 
 -- Commit: at once when this step brought nothing more, else when enough has come together.
@@ -230,13 +223,13 @@ local STAGES = { "_refresh", "_receive", "_push", "_sweep" }
 --- Do what there is to do; call after each poll.
 -- @treturn true|nil nil, message, code: the store failed; it is tried again by itself
 function Fleet:step()
-  local now = self.now()
+  local now, base = self.now()
   if now < self.resume_at then return true end
   self.more, self.busy = false, false
   self.digests:step()
   local ok, message, code = true, nil, nil
   for _, stage in ipairs(STAGES) do
-    if ok then ok, message, code = self[stage](self, now) end
+    if ok then ok, message, code = self[stage](self, now, base) end
   end
   if ok then
     ok, message, code = self:_settle(now)

@@ -34,12 +34,12 @@ end
 -- A clock that is set forward is followed: the actions of other processes make jobs due by the system's clock.
 -- @tparam function monotonic -> seconds
 -- @tparam function wall -> whole seconds since 1970
--- @treturn function -> ms
+-- @treturn function -> ms; and the base that it counts from, which changes when the clock is set forward
 function M.clock(monotonic, wall)
   local base = wall() - monotonic()
   return function()
     base = math.max(base, wall() - monotonic())
-    return math.floor((base + monotonic()) * 1000)
+    return math.floor((base + monotonic()) * 1000), math.floor(base * 1000)
   end
 end
 
@@ -103,7 +103,7 @@ function M.open(natives, options)
   if not client then return undo(opened, message, code, true) end
 
   local hmac, now = natives.digest.hmac, M.clock(natives.loop.now, os.time)
-  kept:hasten(now() + 60000)
+  kept:tame(now(), now() + 60000)
   local began
   began, message, code = kept:set_running(true)
   if began == false then

@@ -53,6 +53,8 @@ local STATEMENTS = {
   due = "SELECT * FROM device WHERE due <= ? ORDER BY due LIMIT ?",
   next_due = "SELECT min(due) AS due FROM device WHERE due IS NOT NULL",
   stale = "SELECT * FROM device WHERE state = 'upgrading' AND changed < ? AND coalesce(heard, 0) < ? LIMIT ?",
+  tame = "UPDATE device SET heard = min(heard, ?), changed = min(changed, ?) WHERE heard > ? OR changed > ?",
+  last_heard = "SELECT max(heard) AS heard FROM device",
   postpone = "UPDATE device SET due = ? WHERE due > ?",
   hasten = "UPDATE device SET due = ? WHERE state = 'pending' OR state = 'upgrading' AND finished IS NULL",
   every = "SELECT * FROM device ORDER BY cloud, product, device",
@@ -208,9 +210,21 @@ function Store:stale(before, limit)
   return self.statements.stale:all(before, before, limit)
 end
 
---- Bring due times back that lie beyond `latest`, as after a clock that was set back.
-function Store:hasten(latest)
-  return self.statements.postpone:run(latest, latest)
+--- Take times back that are not over yet, as after a clock that was set back.
+-- @tparam integer now ms
+-- @tparam integer latest ms for what is to be done
+-- @treturn integer|nil nil, message, code
+function Store:tame(now, latest)
+  local done, message, code = self.statements.postpone:run(latest, latest)
+  if done then done, message, code = self.statements.tame:run(now, now, now, now) end
+  return done, message, code
+end
+
+--- When a device was heard last.
+-- @treturn integer|nil ms
+function Store:last_heard()
+  local row = self.statements.last_heard:first()
+  return row and row.heard
 end
 
 --- Make every open job due whose firmware may still have to be offered.

@@ -1,0 +1,59 @@
+--- Upgrades that nobody hears of any more: after a day of silence they have failed.
+--
+-- Silence counts only while it could have been broken. A clock that jumps, a
+-- broker that was away, a depot that did not run: after each the day begins
+-- anew, for all. A depot that was away for less than an hour goes on where the
+-- one before was.
+--
+-- @module depot.silence
+
+local M = {}
+
+local Silence = {}
+Silence.__index = Silence
+
+-- Milliseconds.
+local SILENT = 24 * 3600 * 1000
+local SWEEP = 60000     -- between two looks
+local JUMP = 60000      -- of the clock: what is less is no matter for a day
+local GAP = 3600 * 1000 -- in which nobody could be heard, and that is no matter either
+
+local AT_ONCE = 500 -- devices
+
+--- @tparam table store depot.store
+-- @tparam integer now ms
+-- @tparam[opt] integer base of the clock, as depot.mqtt.clock() gives it: constant but for jumps
+function M.new(store, now, base)
+  local last = store:last_heard()
+  return setmetatable({ store = store, base = base, next_sweep = now + SWEEP, away_at = now,
+    since = last and now - last <= GAP and now - SILENT or now }, Silence)
+end
+
+--- The broker was reached, or lost.
+function Silence:connected(is_connected, now)
+  if is_connected and self.away_at and now - self.away_at > GAP then self.since = now end
+  self.away_at = not is_connected and (self.away_at or now) or nil
+end
+
+--- Give up, now and then, who was silent for too long.
+-- @tparam integer now ms
+-- @tparam integer|nil base of the clock
+-- @tparam function give_up function(row) -> true; nil, message, code
+-- @treturn true|nil nil, message, code: the store failed
+function Silence:sweep(now, base, give_up)
+  if base and base - self.base > JUMP then self.since = now end
+  self.base = base
+  if now < self.next_sweep then return true end
+  self.next_sweep = now + SWEEP
+  if self.away_at or now - self.since < SILENT then return true end
+  local rows, message, code = self.store:stale(now - SILENT, AT_ONCE)
+  if not rows then return nil, message, code end
+  for _, row in ipairs(rows) do
+    local ok
+    ok, message, code = give_up(row)
+    if not ok then return nil, message, code end
+  end
+  return true
+end
+
+return M
