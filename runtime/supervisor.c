@@ -14,10 +14,8 @@
 #include "storage.h"
 #include "supervisor_private.h"
 
-#define READY_MS 20000         /* systemd waits 90 s, and would stop the script, too */
-#define LATE_MS 1000           /* a turn of the loop that much too late is no small matter of scheduling */
-#define RESTART_RETRY_MS 60000 /* the restart command ran and the device is still up */
-#define RESTART_RETRY_MOST_MS 3600000
+#define READY_MS 20000 /* systemd waits 90 s, and would stop the script, too */
+#define LATE_MS 1000   /* a turn of the loop that much too late is no small matter of scheduling */
 
 uint64_t up_supervisor_now(const struct up_supervisor *s)
 {
@@ -121,6 +119,8 @@ static void leave(struct up_supervisor *s, enum up_leave how)
 
 void up_leave_to_restart(struct up_supervisor *s, const char *why)
 {
+    if (s->restart_at > 0)
+        return;
     up_say(s, "restarting the device: %s", why);
     leave(s, UP_LEAVE_RESTART);
 }
@@ -136,28 +136,15 @@ static int start_over(struct up_supervisor *s, struct up_error *err)
     return up_fail(err, UP_INTERNAL, "%s: cannot start over: %s", s->program, strerror(errno));
 }
 
-/* The children are down. 0: the device is expected to go down; go on meanwhile. */
-static int restart_device(struct up_supervisor *s, struct up_error *err)
+/* The children are down. 1: go on. */
+static int restart(struct up_supervisor *s, struct up_error *err)
 {
-    int status;
-
     if (s->config->restart == UP_RESTART_EXIT)
         return up_fail(err, UP_RESTART, "a restart of the device is due");
     if (s->config->restart == UP_RESTART_SUPERVISOR)
         return start_over(s, err);
-    status = s->storage->ops->restart(s->storage, s->config->restart_argv);
-    if (status < 0)
-        up_log("moult run: %s: %s", s->config->restart_argv[0], strerror(errno));
-    s->restart_delay = s->restart_delay ? s->restart_delay * 2 : RESTART_RETRY_MS;
-    if (s->restart_delay > RESTART_RETRY_MOST_MS)
-        s->restart_delay = RESTART_RETRY_MOST_MS;
-    s->restart_at = up_supervisor_now(s) + s->restart_delay;
-    s->leave = UP_LEAVE_NOT;
-    up_child_hurry(s->agent);
-    up_child_hurry(s->script);
-    up_say(s, "if the device is still up in %llu s, the restart is tried again",
-           (unsigned long long)(s->restart_delay / 1000));
-    return 0;
+    up_restart_device(s);
+    return 1;
 }
 
 /*
@@ -259,15 +246,12 @@ static void wait_for_something(struct up_supervisor *s, int timeout)
 /* Once both children are down: what they were stopped for. 1: go on. */
 static int follow_leave(struct up_supervisor *s, struct up_error *err)
 {
-    int n;
-
     if (s->leave == UP_LEAVE_NOT || up_child_running(s->agent) || up_child_running(s->script) ||
         s->sweep_until > 0)
         return 1;
     if (s->leave == UP_LEAVE_STOP)
         return 0;
-    n = restart_device(s, err);
-    return n < 0 ? n : 1;
+    return restart(s, err);
 }
 
 /*
@@ -304,10 +288,7 @@ int up_supervisor_step(struct up_supervisor *s, int *timeout, struct up_error *e
     up_look_after_confirm(s);
     if (!s->device || s->leave != UP_LEAVE_NOT || up_supervisor_now(s) >= s->ready_by)
         up_tell_ready(s);
-    if (s->restart_at > 0 && s->leave == UP_LEAVE_NOT && up_supervisor_now(s) >= s->restart_at) {
-        s->restart_at = 0;
-        up_leave_to_restart(s, "it did not go down the last time");
-    }
+    up_look_after_restart(s);
     s->processes->ops->forget_orphans(s->processes, up_child_pid(s->agent), up_child_pid(s->script));
     n = follow_leave(s, err);
     *timeout = more ? 0 : poll_timeout(s);

@@ -17,10 +17,9 @@ static bool go_to_armed(struct up_supervisor *s)
     up_supervisor_refresh(s);
     if (up_supervisor_phase(s) != UP_ARMED)
         return false;
-    /* One that was tried and did not happen is tried again when it is due, whoever asks. */
-    if (up_device_has_core(s->device) && s->restart_at == 0)
+    if (up_device_has_core(s->device))
         up_leave_to_restart(s, "a new core is armed");
-    else if (!up_device_has_core(s->device))
+    else
         up_intend(s, UP_INTENT_TRIAL, "a new script is armed");
     return true;
 }

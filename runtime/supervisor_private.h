@@ -1,6 +1,6 @@
 /*
  * supervisor_private.h -- what the files of the supervisor share: supervisor.c
- * (loop, stop, restart), supervisor_script.c (the script and its trial),
+ * (loop, stop), supervisor_restart.c, supervisor_script.c (the script and its trial),
  * supervisor_lines.c (what the children say), supervisor_trouble.c (what
  * updating lacks).
  */
@@ -59,6 +59,7 @@ struct up_supervisor {
     bool lacks_cloud;     /* the agent says that nothing else is missing to confirm what runs */
     uint64_t restart_at;  /* ms; when to try the restart command again; 0: not */
     uint64_t restart_delay;
+    struct up_trouble no_restart; /* why the device is still up */
     uint64_t sweep_until; /* ms; kill what the script left until then at the latest; 0: nothing is left */
     uint64_t confirm_by;  /* ms; a confirm waits until then for the script's first beat; 0: none does */
     uint64_t begun;       /* ms; when this turn of the loop began: what came later could not be heard */
@@ -83,8 +84,16 @@ void up_tell_alive(struct up_supervisor *s);
 /* The agent asked for `verb`: how it ended. err is read when result < 0. */
 void up_tell_answer(struct up_supervisor *s, const char *verb, int result, const struct up_error *err);
 
-/* Stop both children, then restart the device. */
+/* Stop both children, then restart the device; nothing when that was tried and
+ * will be tried again. */
 void up_leave_to_restart(struct up_supervisor *s, const char *why);
+
+/* The children are down: run the command. They work on until the device goes down, too. */
+void up_restart_device(struct up_supervisor *s);
+/* One that did not happen is tried again when it is due; nobody is stopped for that. */
+void up_look_after_restart(struct up_supervisor *s);
+/* It is not wanted any more. */
+void up_forget_restart(struct up_supervisor *s);
 
 /* The script is to end, for `intent`; a stronger one that stands already stays. */
 void up_intend(struct up_supervisor *s, enum up_intent intent, const char *why);

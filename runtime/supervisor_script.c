@@ -239,6 +239,8 @@ void up_supervisor_rollback(struct up_supervisor *s, bool unreached)
         up_say(s, "%s: %s", trial ? "rolled back" : "disarmed", s->why);
     if (action == UP_START_RESTART)
         up_leave_to_restart(s, "back to the old release");
+    else if (!trial)
+        up_forget_restart(s);
 }
 
 static void do_trial(struct up_supervisor *s)

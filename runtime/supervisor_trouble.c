@@ -13,7 +13,9 @@
 
 static const struct up_trouble *trouble(const struct up_supervisor *s)
 {
-    return s->device ? up_device_trouble(s->device) : &s->trouble;
+    const struct up_trouble *t = s->device ? up_device_trouble(s->device) : &s->trouble;
+
+    return t->updates && s->no_restart.cause.code != UP_OK ? &s->no_restart : t;
 }
 
 /* When to look again. With nothing wrong that is seldom, and costs no write: a

@@ -7,6 +7,7 @@ local key_check = require "cli.key_check"
 local natives = require "update.natives"
 local progress = require "cli.progress"
 local record_check = require "cli.record_check"
+local restart_check = require "cli.restart_check"
 local rights_check = require "cli.rights_check"
 local session = require "cli.session"
 local slot_check = require "cli.slot_check"
@@ -173,6 +174,11 @@ function checks.boot(s, report)
     .. "fw_env.config of the board" or "keep a copy of the state directory, then provision the device again", code)
 end
 
+function checks.restart(s, report)
+  local level, text, advice = restart_check.judge(s.config, restart_check.exists)
+  if level then report(level, "restart", text, advice, level == "fail" and "missing" or nil) end
+end
+
 function checks.space(s, report)
   if not s.facts then return end
   local free = s.facts.free
@@ -319,8 +325,8 @@ function checks.agent(s, report)
   report("warn", "agent", "not running", "start it with `moult run`; until then nothing is fetched by itself")
 end
 
-local ORDER = { "device", "keys", "state", "updates", "medium", "records", "slots", "source", "boot", "space",
-  "reserve", "clock", "policy", "clouds", "script", "bounds", "control", "agent" }
+local ORDER = { "device", "keys", "state", "updates", "medium", "records", "slots", "source", "boot", "restart",
+  "space", "reserve", "clock", "policy", "clouds", "script", "bounds", "control", "agent" }
 
 local function print_row(env, row)
   env.out(("%-4s  %-10s %s"):format(row.level, row.what, row.text))

@@ -835,7 +835,10 @@ static void a_device_that_does_not_go_down_is_told_again(void **state)
     config.restart_argv[0] = strdup("/sbin/reboot");
     sim_fail(play_sim, SIM_RESTART, 1, ENOENT, false);
     perform(steps);
-    must_say("/sbin/reboot: No such file or directory\n");
+    must_say(
+        "WITHOUT UPDATES: the device is not restarted: /sbin/reboot: No such file or directory (restart)\n");
+    must_do(
+        "agent < trouble off restart the device is not restarted: /sbin/reboot: No such file or directory\n");
     must_say("restarting the device: it did not go down the last time\n");
     for (size_t i = 0; i < sizeof pauses / sizeof *pauses; i++) {
         snprintf(text, sizeof text, "still up in %d s, the restart", pauses[i]);
@@ -843,7 +846,28 @@ static void a_device_that_does_not_go_down_is_told_again(void **state)
     }
     assert_int_equal(play_count(play_said(), "still up in"), 10);
     assert_int_equal(sim_restarts(play_sim), 9); /* and the one that failed */
-    assert_int_equal(play_count(play_done(), "script started"), 11);
+    /* They were stopped for the first one alone. */
+    assert_int_equal(play_count(play_done(), "script started"), 2);
+    assert_int_equal(play_count(play_done(), "agent started"), 2);
+}
+
+/* It ran, and the device did not go down: that is known when it is due again.
+ * What is not armed any more needs no restart. */
+static void a_restart_that_is_not_wanted_any_more_is_forgotten(void **state)
+{
+    static const struct play_step steps[] = {CALLS(install_core), SAYS(AGENT, "restart"),
+                                             WAITS(70000),        SAYS(AGENT, "rollback by hand"),
+                                             WAITS(5 * 3600000L), OVER};
+
+    (void)state;
+    config.restart = UP_RESTART_COMMAND;
+    config.restart_argv[0] = strdup("/sbin/reboot");
+    perform(steps);
+    must_say("the device is not restarted: /sbin/reboot: it ran, and nothing happened (restart)\n");
+    must_say("disarmed: by hand\n");
+    must_say("updates work again\n");
+    assert_int_equal(sim_restarts(play_sim), 2);
+    assert_int_equal(phase(), UP_IDLE);
 }
 
 /* The agent, which is started anew meanwhile, sees what is armed and asks at once. */
@@ -1182,6 +1206,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_supervisor_that_cannot_start_over_says_so, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_device_that_does_not_go_down_is_told_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_restart_that_is_not_wanted_any_more_is_forgotten, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(whoever_asks_for_a_restart_that_failed_waits_for_its_time, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_core_on_trial_is_left_by_a_restart, set_up, tear_down),

@@ -1,0 +1,58 @@
+/*
+ * The restart of the device. Its one owner is the supervisor: whoever asks
+ * for one that was tried and did not happen waits for its time, and so do, at
+ * work, agent and script.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "error.h"
+#include "storage.h"
+#include "supervisor_private.h"
+
+#define RETRY_MS 60000 /* the restart command ran and the device is still up */
+#define RETRY_MOST_MS 3600000
+
+static void will_not_restart(struct up_supervisor *s, const char *why)
+{
+    s->no_restart.updates = false;
+    up_fail(&s->no_restart.cause, UP_RESTART, "the device is not restarted: %s: %s",
+            s->config->restart_argv[0], why);
+}
+
+/* The device is expected to go down. If it stays up, that is tried again. */
+static void run_command(struct up_supervisor *s)
+{
+    if (s->storage->ops->restart(s->storage, s->config->restart_argv) < 0)
+        will_not_restart(s, strerror(errno));
+    s->restart_delay = s->restart_delay ? s->restart_delay * 2 : RETRY_MS;
+    if (s->restart_delay > RETRY_MOST_MS)
+        s->restart_delay = RETRY_MOST_MS;
+    s->restart_at = up_supervisor_now(s) + s->restart_delay;
+    up_say(s, "if the device is still up in %llu s, the restart is tried again",
+           (unsigned long long)(s->restart_delay / 1000));
+}
+
+void up_restart_device(struct up_supervisor *s)
+{
+    run_command(s);
+    s->leave = UP_LEAVE_NOT;
+    up_child_hurry(s->agent);
+    up_child_hurry(s->script);
+}
+
+void up_look_after_restart(struct up_supervisor *s)
+{
+    if (s->restart_at == 0 || s->leave != UP_LEAVE_NOT || up_supervisor_now(s) < s->restart_at)
+        return;
+    if (s->no_restart.cause.code == UP_OK)
+        will_not_restart(s, "it ran, and nothing happened");
+    up_say(s, "restarting the device: it did not go down the last time");
+    run_command(s);
+}
+
+void up_forget_restart(struct up_supervisor *s)
+{
+    s->restart_at = s->restart_delay = 0;
+    s->no_restart.cause.code = UP_OK;
+}
