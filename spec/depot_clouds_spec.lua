@@ -196,7 +196,7 @@ describe("depot as a cloud", function()
     connect "2.0.0"
     d:say("inform", '{"id":"1","params":{"version":"app-1.0.0-20180101.1000"}}')
     d:say("get", '{"id":9, "params":{}}', 0) -- what is answered after all that was said before
-    assert.same({ "9", {} }, { (function(answer) return answer.id, answer.data end)(d:hear()) })
+    assert.same({ 9, {} }, { (function(answer) return answer.id, answer.data end)(d:hear()) })
     assert.same({ "succeeded", {} }, { row(d).state, d.inbox })
   end)
 

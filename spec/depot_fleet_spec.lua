@@ -164,7 +164,7 @@ describe("depot.fleet", function()
       { answer.topic, answer.object.data.url })
     publish("/sys/pk/dn/thing/ota/firmware/get", { id = 5, params = {} })
     step()
-    assert.same({ "/sys/pk/dn/thing/ota/firmware/get_reply", "5" }, { mqtt.sent[1].topic, mqtt.sent[1].object.id })
+    assert.same({ "/sys/pk/dn/thing/ota/firmware/get_reply", 5 }, { mqtt.sent[1].topic, mqtt.sent[1].object.id })
     sent()
     packages = {}
     depot:look()
@@ -417,6 +417,19 @@ describe("depot.fleet", function()
     end
     assert.same({ "dev 06", "\\xE8\\xAE\\xBE05", "d\\x1B[2J" }, lines)
     assert.same({}, sent())
+  end)
+
+  it("passes over a NUL byte behind a message, and says so once", function()
+    for _ = 1, 2 do
+      publish("/ota/device/inform/pk/dn", json.encode { id = "1", params = { version = "1.0.0" } } .. "\0")
+      step()
+    end
+    assert.equal("1.0.0", row().release)
+    local lines = {}
+    for _, event in ipairs(told) do
+      if event.kind == "NUL byte" then lines[#lines + 1] = event.text end
+    end
+    assert.same({ "aliyun pk/dn: its messages end with a NUL byte, which is passed over" }, lines)
   end)
 
   -- The second time round.

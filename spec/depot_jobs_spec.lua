@@ -159,7 +159,7 @@ describe("depot.dialects", function()
     name = dialects.offer(row, offer, 7, { topic = "request" })
     assert.equal("/ota/device/request/pk/dn", name)
     name, object = dialects.offer(row, offer, 7, { topic = "get", id = 12 })
-    assert.same({ "/sys/pk/dn/thing/ota/firmware/get_reply", "12", 200 }, { name, object.id, object.code })
+    assert.same({ "/sys/pk/dn/thing/ota/firmware/get_reply", 12, 200 }, { name, object.id, object.code })
     row.cloud = "tencent"
     name, object = dialects.offer(row, offer, 7)
     assert.equal("$ota/update/pk/dn", name)
@@ -175,7 +175,16 @@ describe("depot.dialects", function()
     assert.is_nil(dialects.answer(assert(hear(INFORM, '{"params":{"version":"1"}}'))))
     name, object = dialects.nothing(assert(hear(GET, '{"id":7,"params":{}}')))
     assert.equal(topic("/sys/%s/%s/thing/ota/firmware/get_reply", ALIYUN), name)
-    assert.equal('{"code":200,"data":{},"id":"7","message":"success"}', json.encode(object))
+    assert.equal('{"code":200,"data":{},"id":7,"message":"success"}', json.encode(object))
+    for _, id in ipairs { '"7"', '"q-1"', "4294967295", "-1" } do
+      object = select(2, dialects.nothing(assert(hear(GET, ('{"id":%s,"params":{}}'):format(id)))))
+      assert.equal(('{"code":200,"data":{},"id":%s,"message":"success"}'):format(id), json.encode(object))
+    end
+    for _, id in ipairs { "{}", "true", "1.5", '""', '"' .. ("x"):rep(65) .. '"' } do
+      local said, message = hear(GET, ('{"id":%s,"params":{}}'):format(id))
+      assert.is_nil(said)
+      assert.matches("whose id is neither text", message, 1, true)
+    end
     assert.is_nil(dialects.nothing(assert(hear(REQUEST, '{"params":{"version":"1"}}'))))
   end)
 end)

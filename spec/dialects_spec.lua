@@ -127,3 +127,14 @@ describe("dialects", function()
     assert(taken > 1000)
   end)
 end)
+
+describe("offer_fields", function()
+  local fields = require "update.offer_fields"
+
+  it("passes over NUL bytes behind a message, and over no others", function()
+    assert.same({ "{}", true }, { fields.unterminated "{}\0\0" })
+    assert.same({ "{}", false }, { fields.unterminated "{}" })
+    assert.same({ "\0{\0}", true }, { fields.unterminated "\0{\0}\0" })
+    assert.same({ "", true }, { fields.unterminated "\0" })
+  end)
+end)

@@ -128,7 +128,7 @@ function M.offer(to, offer, id, ask)
   local topics = aliyun.topics(to.product, to.device)
   local full = { version = offer.version, url = offer.url, size = offer.size, md5 = offer.md5, module = to.module }
   if ask and ask.topic == "get" then
-    return topics.get_reply, aliyun.push(full, ask.id or id, true), 1
+    return topics.get_reply, aliyun.push(full, ask.id == nil and "0" or ask.id, true), 1
   end
   return ask and topics.request or topics.upgrade, aliyun.push(full, id), 1
 end
@@ -150,7 +150,7 @@ end
 -- @treturn integer QoS
 function M.nothing(event)
   if event.topic == "get" then
-    local id = event.id ~= nil and tostring(event.id) or "0"
+    local id = event.id == nil and "0" or event.id
     return aliyun.topics(event.product, event.device).get_reply,
       { id = id, code = 200, message = "success", data = {} }, 1
   end

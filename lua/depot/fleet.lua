@@ -17,7 +17,9 @@
 
 local dialects = require "depot.dialects"
 local jobs = require "depot.jobs"
+local offer_fields = require "update.offer_fields"
 local offers = require "depot.offers"
+local remarks = require "depot.remarks"
 local silence = require "depot.silence"
 
 local M = {}
@@ -30,10 +32,7 @@ local LOOK = 500          -- between two looks for what other processes changed
 local TOGETHER = 50       -- of changes in one transaction, while more and more comes
 local GATHER = 1          -- to wait for more
 local PAUSE = 1000        -- after the store has failed
-local SOON = 10000        -- after it began, for a connection to end
-local CUTS = 3            -- of connections that ended so soon, one after the other
 local AT_ONCE = 500       -- messages a step, at most
-local UNHEARD = 100       -- devices whose names cannot be that are told of
 
 local LIMITS = { depth = 8, size = 16384 }
 
@@ -47,8 +46,8 @@ function M.new(parts, options)
   local self = setmetatable({
     mqtt = parts.mqtt, store = parts.store, digests = parts.digests, json = parts.json, sha256 = parts.sha256,
     now = parts.now, on_event = parts.on_event, settle = options.settle or jobs.SETTLE,
-    connected = false, granted = 0, cuts = 0, next_look = 0, silence = silence.new(parts.store, parts.now()),
-    batch = {}, backlog = {}, resume_at = 0, unheard = {}, unheard_count = 0,
+    connected = false, granted = 0, next_look = 0, silence = silence.new(parts.store, parts.now()),
+    batch = {}, backlog = {}, resume_at = 0, remarks = remarks.new(parts.on_event),
   }, Fleet)
   self.offers = offers.new({
     mqtt = parts.mqtt, store = parts.store, digests = parts.digests, json = parts.json, packages = parts.packages,
@@ -93,22 +92,20 @@ local function fresh(place, sha256)
   return { cloud = place.cloud, product = place.product, device = place.device, hash = sha256(place.product) }
 end
 
--- Say once of each device that it cannot be heard, as far as they can be kept in mind.
-function Fleet:_unheard(text)
-  if self.unheard[text] or self.unheard_count >= UNHEARD then return end
-  self.unheard[text], self.unheard_count = true, self.unheard_count + 1
-  self.on_event { kind = "unheard", text = text }
-end
-
 -- Do what a message asks for: true, also when it means nothing; nil, message, code when the store fails.
 function Fleet:_hear(message, now)
   if message.retain then return true end
   local place, unnamed = dialects.place(message.topic)
   if not place then
-    if unnamed then self:_unheard(unnamed) end
+    if unnamed then self.remarks:once("unheard", unnamed) end
     return true
   end
-  local object, why = self.json.decode(message.payload, LIMITS)
+  local payload, terminated = offer_fields.unterminated(message.payload)
+  if terminated then
+    self.remarks:once("NUL byte", ("%s %s/%s: its messages end with a NUL byte, which is passed over"):format(
+      place.cloud, place.product, place.device))
+  end
+  local object, why = self.json.decode(payload, LIMITS)
   local event
   if object ~= nil then
     event, why = dialects.hear(place, object)
@@ -137,14 +134,6 @@ function Fleet:_hear(message, now)
   return self.store:put(row)
 end
 
--- A client of the same name throws this one out, which the broker does not tell.
-function Fleet:_count_cut(event, now)
-  local soon = self.connected and now - self.connected_at < SOON and not event.message:find "over a packet"
-  self.cuts = soon and self.cuts + 1 or 0
-  if self.cuts < CUTS then return end
-  event.message = event.message .. "; perhaps another client has the name of this depot, as a copy of its folder has"
-end
-
 function Fleet:_handle(event, now)
   if event.kind == "message" then
     return self:_hear(event, now)
@@ -155,10 +144,10 @@ function Fleet:_handle(event, now)
       event.message) }
     return self.offers:lost(event, now)
   end
-  if event.kind == "disconnected" then self:_count_cut(event, now) end
   if event.kind == "connected" or event.kind == "disconnected" then
-    self.connected, self.connected_at, self.granted = event.kind == "connected", now, 0
+    self.connected, self.granted = event.kind == "connected", 0
     self.silence:connected(self.connected, now)
+    event.message = self.remarks:connected(self.connected, event.message, now)
   elseif event.kind == "subscribed" then
     self.granted = self.granted + 1
     if self.granted == #dialects.filters then self.on_event { kind = "listening" } end

@@ -8,6 +8,7 @@
 -- @module update.agent_mqtt
 
 local dialects = require "update.mqtt_dialects"
+local fields = require "update.offer_fields"
 local options = require "update.mqtt_options"
 local resume = require "update.resume_record"
 local session = require "update.mqtt_session"
@@ -139,7 +140,9 @@ end
 function on.message(self, event)
   local kind, product, device = self.dialect.parse_topic(event.topic)
   if product ~= self.cloud.product or device ~= self.cloud.device then return end
-  local object, message = self.agent.natives.json.decode(event.payload, MESSAGE)
+  local payload, terminated = fields.unterminated(event.payload)
+  if terminated then self:log("a message of the cloud ends with a NUL byte, which is passed over") end
+  local object, message = self.agent.natives.json.decode(payload, MESSAGE)
   local meaning
   if object ~= nil then meaning, message = self.dialect.decode(kind, object, self.cloud.module) end
   if not meaning then return self:log("a message is not usable: %s", message) end

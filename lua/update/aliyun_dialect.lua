@@ -184,6 +184,9 @@ function M.heard(kind, object)
   if type(object) ~= "table" then return nil, "a message that is no object", "corrupt" end
   if kind == "request" and type(object.data) == "table" then return { kind = "other" } end
   local params = type(object.params) == "table" and object.params or {}
+  if kind == "get" and object.id ~= nil and not fields.id(object.id) then
+    return nil, "a question whose id is neither text of 1 to 64 characters nor a whole number", "corrupt"
+  end
   local heard = { kind = kind, id = object.id, module = type(params.module) == "string" and params.module or nil }
   if kind == "inform" or kind == "request" then
     heard.kind = kind == "inform" and "version" or "request"
@@ -200,12 +203,12 @@ end
 
 --- What a cloud says of an offer: a form that every generation of clients takes.
 -- @tparam table offer version, url, size (bytes), md5 (hex), module
--- @tparam integer id of the message
+-- @tparam integer|string id of the message; of a reply: of the question, as it came
 -- @tparam[opt] boolean reply to "get" rather than a push
 -- @treturn table object to send as JSON
 function M.push(offer, id, reply)
   return {
-    code = reply and 200 or "1000", message = "success", id = reply and tostring(id) or id,
+    code = reply and 200 or "1000", message = "success", id = id,
     data = { size = offer.size, version = offer.version, url = offer.url, md5 = offer.md5, sign = offer.md5,
       signMethod = "Md5", module = offer.module },
   }

@@ -41,6 +41,21 @@ function M.url(value)
   return value:find("^[Hh][Tt][Tt][Pp][Ss]?://[^/]") and value or nil
 end
 
+--- A message without the NUL bytes behind it: some programs in C send the end of their string, too.
+-- @treturn string
+-- @treturn boolean whether there were any
+function M.unterminated(payload)
+  local text = payload:gsub("%z+$", "")
+  return text, #text < #payload
+end
+
+--- The id of a message as it came, to be said again.
+-- @treturn string|integer|nil nil when it is neither text of 1 to 64 characters nor a whole number
+function M.id(value)
+  if type(value) == "string" then return #value > 0 and #value <= 64 and value or nil end
+  return math.type(value) == "integer" and value or nil
+end
+
 local DIGITS = { md5 = 32, sha256 = 64 }
 
 --- A digest in hex, of either case.
