@@ -161,7 +161,8 @@ static int begin_mending(struct up_device *d, struct up_error *err)
         up_fail(err, UP_MISSING, "%s: %s", archive, strerror(errno));
         return give_up(d, err);
     }
-    if (up_unpack_open(&c->unpack, d->storage, archive, st.size, mended, err) < 0)
+    if (up_storage_remove_tree(d->storage, mended, err) < 0 ||
+        up_unpack_open(&c->unpack, d->storage, archive, st.size, mended, err) < 0)
         return give_up(d, err);
     c->stage = UNPACK;
     return UP_AGAIN;

@@ -28,28 +28,77 @@ int up_generation_path(char out[UP_GENERATION_PATH], const char *script_dir, uin
     return 0;
 }
 
-int up_generation_extract(struct up_storage *storage, const char *spool, uint64_t size,
-                          const char *script_dir, uint32_t n, struct up_error *err)
-{
-    char dir[PATH_SIZE], unfinished[PATH_SIZE];
+struct up_generation_maker {
+    struct up_storage *storage;
     struct up_unpack *unpack;
-    int rc;
+    char script_dir[PATH_SIZE], dir[PATH_SIZE], unfinished[PATH_SIZE];
+};
 
-    if (up_generation_path(dir, script_dir, n, "", err) < 0 ||
-        up_generation_path(unfinished, script_dir, n, ".new", err) < 0)
+/* Where an earlier one ended: at the finished tree, which is looked at once more. */
+static int find_earlier(struct up_generation_maker *m, struct up_error *err)
+{
+    struct up_storage *s = m->storage;
+    struct up_stat st;
+
+    if (s->ops->stat(s, m->dir, &st) < 0) {
+        if (errno == ENOENT)
+            return 0;
+        return up_fail(err, UP_WRITE, "%s: %s", m->dir, strerror(errno));
+    }
+    if (up_storage_remove_tree(s, m->unfinished, err) < 0)
         return err->code;
-    if (up_storage_remove_tree(storage, dir, err) < 0 ||
-        up_unpack_open(&unpack, storage, spool, size, unfinished, err) < 0)
-        return err->code;
-    do
-        rc = up_unpack_step(unpack, err);
-    while (rc == UP_AGAIN);
-    up_unpack_close(unpack);
-    if (rc < 0)
-        return rc;
-    if (storage->ops->rename(storage, unfinished, dir) < 0 || storage->ops->sync_dir(storage, script_dir) < 0)
-        return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: put in place: %s", dir, strerror(errno));
+    if (s->ops->rename(s, m->dir, m->unfinished) < 0)
+        return up_fail(err, UP_WRITE, "%s: put aside: %s", m->dir, strerror(errno));
     return 0;
+}
+
+int up_generation_maker_open(struct up_generation_maker **out, struct up_storage *storage, const char *spool,
+                             uint64_t size, const char *script_dir, uint32_t n, struct up_error *err)
+{
+    struct up_generation_maker *m = calloc(1, sizeof *m);
+
+    if (!m)
+        return up_fail(err, UP_INTERNAL, "script: out of memory");
+    m->storage = storage;
+    if (up_generation_path(m->dir, script_dir, n, "", err) < 0 ||
+        up_generation_path(m->unfinished, script_dir, n, ".new", err) < 0 || find_earlier(m, err) < 0 ||
+        up_unpack_open(&m->unpack, storage, spool, size, m->unfinished, err) < 0) {
+        up_generation_maker_close(m);
+        return err->code;
+    }
+    snprintf(m->script_dir, sizeof m->script_dir, "%s", script_dir);
+    *out = m;
+    return 0;
+}
+
+void up_generation_maker_close(struct up_generation_maker *m)
+{
+    if (!m)
+        return;
+    up_unpack_close(m->unpack);
+    free(m);
+}
+
+int up_generation_maker_step(struct up_generation_maker *m, struct up_error *err)
+{
+    struct up_storage *s = m->storage;
+    struct up_error ignored;
+    int rc = up_unpack_step(m->unpack, err);
+
+    if (rc == 0 && (s->ops->rename(s, m->unfinished, m->dir) < 0 || s->ops->sync_dir(s, m->script_dir) < 0))
+        rc = up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: put in place: %s", m->dir, strerror(errno));
+    if (rc < 0 && rc != UP_AGAIN)
+        up_storage_remove_tree(s, m->unfinished, &ignored);
+    return rc;
+}
+
+void up_generation_discard(struct up_storage *storage, const char *script_dir, uint32_t n)
+{
+    char dir[PATH_SIZE];
+    struct up_error ignored;
+
+    if (up_generation_path(dir, script_dir, n, "", &ignored) == 0)
+        up_storage_remove_tree(storage, dir, &ignored);
 }
 
 /* What up_generation_clean() removes: names are collected first, since a
@@ -60,10 +109,10 @@ struct doomed {
     char name[16][64]; /* a round; called again while it was full */
 };
 
-/* What stays beside a generation as long as it is named. */
+/* What stays beside a generation as long as it is named: also what is made of it so far. */
 static bool belongs(const char *suffix)
 {
-    static const char *const suffixes[] = {"", ".tar", ".head", ".good", ".bad", ".mend", ".old"};
+    static const char *const suffixes[] = {"", ".tar", ".head", ".good", ".bad", ".new", ".mend", ".old"};
 
     for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++)
         if (strcmp(suffix, suffixes[i]) == 0)

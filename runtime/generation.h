@@ -12,7 +12,7 @@
  *
  * A generation is made whole under another name, synced, and renamed; after
  * that it never changes. Making it again gives the same, so a power cut at
- * any point is repaired by repeating. All of it goes when nothing names n.
+ * any point is repaired by repeating, and what was made before the cut stays. All of it goes when nothing names n.
  */
 #ifndef UP_GENERATION_H
 #define UP_GENERATION_H
@@ -31,11 +31,20 @@ int up_generation_path(char out[UP_GENERATION_PATH], const char *script_dir, uin
 
 /*
  * Extract the canonical tar `spool` (size bytes, verified) as generation n
- * below script_dir. Errors: UP_UNTRUSTED not canonical, or no main.lua;
- * UP_NOSPACE, UP_WRITE.
+ * below script_dir: open, then step until 0. What an extraction that was cut
+ * short has made is compared and kept; what one that failed has made is removed,
+ * since a file whose sync has failed is not to be believed.
+ * Errors: UP_UNTRUSTED not canonical, or no main.lua; UP_NOSPACE, UP_WRITE.
  */
-int up_generation_extract(struct up_storage *storage, const char *spool, uint64_t size,
-                          const char *script_dir, uint32_t n, struct up_error *err);
+struct up_generation_maker; /* opaque; released with up_generation_maker_close() */
+int up_generation_maker_open(struct up_generation_maker **out, struct up_storage *storage, const char *spool,
+                             uint64_t size, const char *script_dir, uint32_t n, struct up_error *err);
+/* UP_AGAIN there is more, call again; 0 it is there, and durable. */
+int up_generation_maker_step(struct up_generation_maker *m, struct up_error *err);
+void up_generation_maker_close(struct up_generation_maker *m); /* NULL is allowed */
+
+/* The tree of generation n is not what was signed: it is made anew, from nothing. */
+void up_generation_discard(struct up_storage *storage, const char *script_dir, uint32_t n);
 
 /*
  * Keep beside generation n what it is made of: the archive and the head that
@@ -81,7 +90,7 @@ void up_generation_damage(struct up_storage *storage, const char *script_dir, ui
                           size_t len);
 
 /* Remove every generation whose number `keep` (of `count`) does not name, with
- * all that lies beside it, and every unfinished one. What cannot be removed does
+ * all that lies beside it, also when it is unfinished. What cannot be removed does
  * not keep the others. Errors: UP_WRITE. */
 int up_generation_clean(struct up_storage *storage, const char *script_dir, const uint32_t *keep,
                         unsigned count, struct up_error *err);

@@ -23,6 +23,7 @@
 
 #define MATCHES_A_CALL 16 /* blocks read back before the caller gets a turn */
 #define CHUNKS_A_CALL 64  /* of 64 KiB of the extracted script */
+#define PIECES_A_CALL 8   /* of it while it is extracted, each perhaps with a sync */
 
 struct up_finish {
     unsigned part;  /* of the manifest, being read back */
@@ -30,6 +31,7 @@ struct up_finish {
     struct up_blocks *blocks;
     struct up_slot *target;
     struct up_seal *seal;                /* of what this process wrote of it; NULL: nothing */
+    struct up_generation_maker *making;  /* the script; NULL: it is not extracted now */
     struct up_generation_reader *script; /* the extracted one; NULL: not yet */
 };
 
@@ -238,6 +240,7 @@ void up_device_finish_free(struct up_device *d)
     if (!d->finish)
         return;
     up_generation_reader_close(d->finish->script);
+    up_generation_maker_close(d->finish->making);
     up_blocks_close(d->finish->blocks);
     up_slot_close(d->finish->target);
     up_seal_free(d->finish->seal);
@@ -299,6 +302,8 @@ static void close_part(struct up_device *d)
 
     up_generation_reader_close(f->script);
     f->script = NULL;
+    up_generation_maker_close(f->making);
+    f->making = NULL;
     up_blocks_close(f->blocks);
     f->blocks = NULL;
     up_slot_close(f->target);
@@ -340,8 +345,8 @@ static int check_head(struct up_device *d, const char *head, struct up_error *er
     return rc < 0 ? up_fail_in(err, head) : 0;
 }
 
-/* The archive is whole: keep it, extract it, and make ready to read that back. */
-static int extract(struct up_device *d, const struct up_part *script, struct up_error *err)
+/* The archive is whole: keep it, and begin to extract it. */
+static int begin_script(struct up_device *d, const struct up_part *script, struct up_error *err)
 {
     char spool[UP_PATH_SIZE], dir[UP_PATH_SIZE], path[UP_GENERATION_PATH];
     uint32_t n = d->state.tx.generation;
@@ -353,9 +358,27 @@ static int extract(struct up_device *d, const struct up_part *script, struct up_
         up_generation_keep(d->storage, spool, dir, n, err) < 0 ||
         up_generation_path(path, dir, n, ".head", err) < 0 || check_head(d, path, err) < 0 ||
         up_generation_path(path, dir, n, ".tar", err) < 0 ||
-        up_generation_extract(d->storage, path, script->size, dir, n, err) < 0 ||
-        up_generation_path(path, dir, n, "", err) < 0 ||
-        up_generation_reader_open(&d->finish->script, d->storage, path, d->finish->blocks, err) < 0)
+        up_generation_maker_open(&d->finish->making, d->storage, path, script->size, dir, n, err) < 0)
+        return err->code;
+    return UP_AGAIN;
+}
+
+/* Some of it; at its end, make ready to read it back. */
+static int make_script(struct up_device *d, struct up_error *err)
+{
+    char dir[UP_PATH_SIZE], path[UP_GENERATION_PATH];
+    struct up_finish *f = d->finish;
+    int rc = UP_AGAIN;
+
+    for (int n = 0; n < PIECES_A_CALL && rc == UP_AGAIN; n++)
+        rc = up_generation_maker_step(f->making, err);
+    if (rc < 0)
+        return rc;
+    up_generation_maker_close(f->making);
+    f->making = NULL;
+    up_device_path(d, "script", dir, sizeof dir);
+    if (up_generation_path(path, dir, d->state.tx.generation, "", err) < 0 ||
+        up_generation_reader_open(&f->script, d->storage, path, f->blocks, err) < 0)
         return err->code;
     return UP_AGAIN;
 }
@@ -376,6 +399,19 @@ static int read_back_script(struct up_device *d, struct up_error *err)
     return rc;
 }
 
+/* What was signed was there a moment ago: the medium is to blame, and nothing of
+ * what it made of the script is kept. */
+static int blame_medium(struct up_device *d, const struct up_part *part, struct up_error *err)
+{
+    char dir[UP_PATH_SIZE];
+
+    up_device_path(d, "script", dir, sizeof dir);
+    if (part->kind == UP_SCRIPT)
+        up_generation_discard(d->storage, dir, d->state.tx.generation);
+    err->code = UP_WRITE;
+    return UP_WRITE;
+}
+
 /* Some of the current part: UP_AGAIN, or 0 when it is in place. */
 static int finish_part(struct up_device *d, const struct up_part *part, struct up_error *err)
 {
@@ -384,18 +420,17 @@ static int finish_part(struct up_device *d, const struct up_part *part, struct u
 
     if (!f->blocks && open_part(d, part, err) < 0)
         return err->code;
-    if (!f->script) {
+    if (f->making) {
+        rc = make_script(d, err);
+    } else if (f->script) {
+        rc = read_back_script(d, err);
+    } else {
         rc = read_back(d, part, err);
         if (rc < 0 || part->kind != UP_SCRIPT)
             return rc;
-        rc = extract(d, part, err);
-    } else {
-        rc = read_back_script(d, err);
+        rc = begin_script(d, part, err);
     }
-    /* What was signed was there a moment ago: the medium is to blame. */
-    if (rc == UP_CORRUPT)
-        err->code = UP_WRITE;
-    return rc == UP_CORRUPT ? UP_WRITE : rc;
+    return rc == UP_CORRUPT ? blame_medium(d, part, err) : rc;
 }
 
 /* By what the slot of the transaction is known at a later boot; "" when nothing tells. */

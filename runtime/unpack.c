@@ -21,10 +21,12 @@ struct up_unpack {
     struct up_tar_entry entry; /* whose file is open */
     int file;                  /* -1: none is */
     uint64_t done;             /* bytes of it */
+    bool resumes;              /* the directory was there */
+    bool same;                 /* the file was there, and is as it should be so far */
     bool syncing;              /* the second time round, for the directories */
     struct up_script_archive check;
     char dir[PATH_SIZE];
-    uint8_t chunk[CHUNK];
+    uint8_t chunk[CHUNK], now[CHUNK];
 };
 
 static int join(char out[PATH_SIZE], const char *dir, const char *name, struct up_error *err)
@@ -34,15 +36,44 @@ static int join(char out[PATH_SIZE], const char *dir, const char *name, struct u
     return 0;
 }
 
+/* Whether an earlier unpacking got as far as this: 1 or 0; what else lies there is removed. */
+static int there(const struct up_unpack *u, const char *path, const struct up_stat *wanted,
+                 struct up_error *err)
+{
+    struct up_stat st;
+
+    if (u->storage->ops->stat(u->storage, path, &st) < 0) {
+        if (errno == ENOENT)
+            return 0;
+        return up_fail(err, UP_WRITE, "%s: %s", path, strerror(errno));
+    }
+    if (st.kind == wanted->kind && st.mode == wanted->mode &&
+        (st.kind == UP_NODE_DIR || st.size == wanted->size))
+        return 1;
+    return up_storage_remove_tree(u->storage, path, err);
+}
+
+/* 1: it was there. */
+static int make_dir(struct up_unpack *u, const char *path, unsigned mode, struct up_error *err)
+{
+    const struct up_stat wanted = {.kind = UP_NODE_DIR, .mode = mode};
+    int rc = there(u, path, &wanted, err);
+
+    if (rc != 0)
+        return rc;
+    if (u->storage->ops->mkdir(u->storage, path, mode) < 0)
+        return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: mkdir: %s", path, strerror(errno));
+    return 0;
+}
+
 int up_unpack_open(struct up_unpack **out, struct up_storage *storage, const char *archive, uint64_t size,
                    const char *dir, struct up_error *err)
 {
     struct up_unpack *u;
+    int rc;
 
     if (strlen(dir) >= sizeof u->dir)
         return up_fail(err, UP_USAGE, "%s: path too long", dir);
-    if (up_storage_remove_tree(storage, dir, err) < 0)
-        return err->code;
     u = calloc(1, sizeof *u);
     if (!u)
         return up_fail(err, UP_INTERNAL, "script: out of memory");
@@ -56,10 +87,10 @@ int up_unpack_open(struct up_unpack **out, struct up_storage *storage, const cha
         up_fail(err, UP_WRITE, "%s: open: %s", archive, strerror(errno));
         goto fail;
     }
-    if (storage->ops->mkdir(storage, dir, 0755) < 0) {
-        up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: mkdir: %s", dir, strerror(errno));
+    rc = make_dir(u, dir, 0755, err);
+    if (rc < 0)
         goto fail;
-    }
+    u->resumes = rc > 0;
     *out = u;
     return 0;
 fail:
@@ -106,6 +137,23 @@ static int end_member(struct up_unpack *u, struct up_error *err)
     return UP_AGAIN;
 }
 
+/* Put `chunk` where it belongs, unless it lies there already. */
+static int put(struct up_unpack *u, size_t n, struct up_error *err)
+{
+    struct up_storage *s = u->storage;
+
+    if (u->same) {
+        long long got = s->ops->pread(s, u->file, u->now, n, u->done);
+
+        u->same = got == (long long)n && memcmp(u->now, u->chunk, n) == 0;
+    }
+    if (!u->same && s->ops->pwrite(s, u->file, u->chunk, n, u->done) < 0)
+        return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s/%s: write: %s", u->dir, u->entry.name,
+                       strerror(errno));
+    u->done += n;
+    return 0;
+}
+
 /* Some more of the file that is open. */
 static int copy(struct up_unpack *u, struct up_error *err)
 {
@@ -115,12 +163,8 @@ static int copy(struct up_unpack *u, struct up_error *err)
 
     if (n > 0) {
         if (read_archive(u, u->chunk, n, u->at + u->done, err) < 0 ||
-            up_script_archive_feed(&u->check, u->chunk, n, err) < 0)
+            up_script_archive_feed(&u->check, u->chunk, n, err) < 0 || put(u, n, err) < 0)
             return err->code;
-        if (s->ops->pwrite(s, u->file, u->chunk, n, u->done) < 0)
-            return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s/%s: write: %s", u->dir, u->entry.name,
-                           strerror(errno));
-        u->done += n;
         if (u->done < u->entry.size)
             return UP_AGAIN;
     }
@@ -132,23 +176,32 @@ static int copy(struct up_unpack *u, struct up_error *err)
     return end_member(u, err);
 }
 
+/* A file to be filled; one that was filled before, perhaps, is compared. */
+static int open_file(struct up_unpack *u, const char *path, struct up_error *err)
+{
+    const struct up_stat wanted = {.kind = UP_NODE_FILE, .mode = u->entry.mode, .size = u->entry.size};
+    int rc = u->resumes ? there(u, path, &wanted, err) : 0;
+
+    if (rc < 0)
+        return rc;
+    u->done = 0;
+    u->same = rc > 0;
+    u->file = u->storage->ops->open(u->storage, path, u->same ? UP_UPDATE : UP_WRITE_ONLY_NEW, u->entry.mode);
+    if (u->file < 0)
+        return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: %s: %s", path,
+                       u->same ? "open" : "create", strerror(errno));
+    return UP_AGAIN;
+}
+
 static int make_member(struct up_unpack *u, struct up_error *err)
 {
-    struct up_storage *s = u->storage;
     char path[PATH_SIZE];
 
     if (join(path, u->dir, u->entry.name, err) < 0)
         return err->code;
-    if (u->entry.directory) {
-        if (s->ops->mkdir(s, path, u->entry.mode) < 0)
-            return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: mkdir: %s", path, strerror(errno));
-        return end_member(u, err);
-    }
-    u->file = s->ops->open(s, path, UP_WRITE_ONLY_NEW, u->entry.mode);
-    if (u->file < 0)
-        return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: create: %s", path, strerror(errno));
-    u->done = 0;
-    return UP_AGAIN;
+    if (!u->entry.directory)
+        return open_file(u, path, err);
+    return make_dir(u, path, u->entry.mode, err) < 0 ? err->code : end_member(u, err);
 }
 
 static int sync_member(struct up_unpack *u, struct up_error *err)

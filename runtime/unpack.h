@@ -17,8 +17,9 @@ struct up_error;
 struct up_storage;
 struct up_unpack; /* opaque; released with up_unpack_close() */
 
-/* Unpack `archive` (size bytes) as `dir`; what lies there is removed first.
- * Errors: UP_WRITE, UP_NOSPACE, UP_INTERNAL. */
+/* Unpack `archive` (size bytes) as `dir`. What an earlier unpacking left there is
+ * compared, file by file, and stays where it is the same; so nothing may lie there
+ * of which a sync has failed. Errors: UP_WRITE, UP_NOSPACE, UP_INTERNAL. */
 int up_unpack_open(struct up_unpack **out, struct up_storage *storage, const char *archive, uint64_t size,
                    const char *dir, struct up_error *err);
 

@@ -298,11 +298,25 @@ static uint64_t elsewhere(const struct sim *sim)
     return fingerprint;
 }
 
+static int make(struct sim *sim, const char *spool, uint64_t size, const char *dir, struct up_error *err)
+{
+    struct up_generation_maker *maker;
+    int rc = up_generation_maker_open(&maker, sim_storage(sim), spool, size, dir, 7, err);
+
+    if (rc < 0)
+        return rc;
+    do
+        rc = up_generation_maker_step(maker, err);
+    while (rc == UP_AGAIN);
+    up_generation_maker_close(maker);
+    return rc;
+}
+
 static int extract(struct sim *sim, const struct archive *a, struct up_error *err)
 {
     sim_settle(sim);
     sim_put(sim, "/state/spool", a->data, a->size, 0600);
-    return up_generation_extract(sim_storage(sim), "/state/spool", a->size, "/state/script", 7, err);
+    return make(sim, "/state/spool", a->size, "/state/script", err);
 }
 
 /* What verify says of it, whatever the pieces that it comes in. */
@@ -444,6 +458,54 @@ static void test_script_faults(void **state)
     assert_true(failures > 25);
 }
 
+/* How many files are written when the archive is extracted once more. */
+static unsigned written(struct sim *sim, const struct archive *a)
+{
+    struct up_error err;
+    unsigned count;
+
+    sim_reset_counters(sim);
+    must(make(sim, "/state/spool", a->size, "/state/script", &err), &err);
+    assert_true(sim_exists(sim, "/state/script/7/lib/a.lua"));
+    count = sim_calls(sim, SIM_PWRITE);
+    sim_settle(sim);
+    return count;
+}
+
+/* What was made before a cut stays, when it is what it should be. */
+static void test_extraction_goes_on(void **state)
+{
+    static struct archive good;
+    struct sim *sim = sim_new();
+    struct up_generation_maker *maker;
+    struct up_error err;
+
+    (void)state;
+    make_good(&good);
+    sim_put_dir(sim, "/state/script", 0755);
+    sim_put(sim, "/state/spool", good.data, good.size, 0600);
+    must(up_generation_maker_open(&maker, sim_storage(sim), "/state/spool", good.size, "/state/script", 7,
+                                  &err),
+         &err);
+    while (!sim_exists(sim, "/state/script/7.new/main.lua"))
+        assert_int_equal(up_generation_maker_step(maker, &err), UP_AGAIN);
+    up_generation_maker_close(maker); /* main.lua is empty, lib/a.lua is whole */
+    assert_int_equal(written(sim, &good), 1);
+    assert_int_equal(written(sim, &good), 0);
+    sim_put(sim, "/state/script/7/lib/a.lua", "012345678X", 10, 0644);
+    assert_int_equal(written(sim, &good), 1);
+    up_storage_remove_tree(sim_storage(sim), "/state/script/7/lib/a.lua", &err);
+    sim_settle(sim);
+    sim_put(sim, "/state/script/7/lib/a.lua", "0123456789", 10, 0600);
+    assert_int_equal(written(sim, &good), 1);
+    up_storage_remove_tree(sim_storage(sim), "/state/script/7/lib", &err);
+    sim_settle(sim);
+    sim_put_text(sim, "/state/script/7/lib", "a file");
+    assert_int_equal(written(sim, &good), 1);
+    assert_int_equal(written(sim, &good), 0);
+    sim_free(sim);
+}
+
 /* Where a path would be cut short nothing is made, linked or removed. */
 static void test_long_directories(void **state)
 {
@@ -464,7 +526,7 @@ static void test_long_directories(void **state)
         dir[len] = '\0';
         sim_put_dir(sim, dir, 0755);
         sim_put(sim, "/spool", good.data, good.size, 0600);
-        rc = up_generation_extract(sim_storage(sim), "/spool", good.size, dir, 7, &err);
+        rc = make(sim, "/spool", good.size, dir, &err);
         snprintf(path, sizeof path, "%s/7/lib/a.lua", dir);
         assert_int_equal(sim_exists(sim, path), rc == 0);
         made += rc == 0;
@@ -875,6 +937,7 @@ int main(void)
         cmocka_unit_test(test_scripts),
         cmocka_unit_test(test_cut_scripts),
         cmocka_unit_test(test_script_faults),
+        cmocka_unit_test(test_extraction_goes_on),
         cmocka_unit_test(test_long_directories),
         cmocka_unit_test(test_foreign_names),
         cmocka_unit_test(test_depth),
