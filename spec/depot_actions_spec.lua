@@ -207,8 +207,13 @@ describe("depot actions", function()
     assert.equal("2.0.0", third:hear().version)
     local all = status()
     assert.is_true(all.served)
+    for _, time in ipairs { all.devices[1].heard, all.devices[1].changed, all.rollouts[1].made } do
+      assert.is_true(math.abs(time - os.time()) < 300)
+    end
+    all.devices[1].heard, all.devices[1].changed = nil, nil
     assert.same({ { cloud = "aliyun", product = ALIYUN, device = "dev1", release = "2.0.0", target = "2.0.0",
-      state = "succeeded", step = 100, code = natives.json.null, text = natives.json.null } }, { all.devices[1] })
+      state = "succeeded", step = 100, code = natives.json.null, text = natives.json.null, unordered = false } },
+      { all.devices[1] })
     assert.equal("new.upd", all.rollouts[1].package)
   end)
 
@@ -370,6 +375,20 @@ describe("depot actions", function()
       assert.matches("\n2\n$", output)
     end)
   end
+
+  it("count the devices that nothing orders, and show them", function()
+    serve()
+    local odd, old = device "odd", device "old"
+    odd:say("inform", { version = "night-build" })
+    old:say("inform", { version = "1.0.0" })
+    assert.equal("2.0.0", old:hear().version)
+    wait("both reports", function() return #status().devices == 2 end)
+    assert.same({ false, true }, { shown("old").unordered, shown("odd").unordered })
+    local _, output = act "status packages"
+    assert.matches("a1TestPK001/odd night-build (of no order)\n", output, 1, true)
+    assert.matches("1 pending, 1 without a job; neither sequence nor version tells whether 1 of them is older than "
+      .. "what is here: `batch --from RELEASE` reaches them", output, 1, true)
+  end)
 
   it("tell of a folder without touching it", function()
     local before = natives.folder.list(dir .. "/packages")

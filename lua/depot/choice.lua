@@ -95,6 +95,28 @@ function M.order(packages, row, target, sequence)
   return found
 end
 
+--- Which devices nothing orders against the newest package that fits them, so that nothing is offered to them unless
+-- a batch names the release that they run.
+-- @tparam {table,...} packages of the catalog
+-- @treturn function(row) -> boolean
+function M.unordered(packages)
+  local seen, lists = {}, {}
+  for _, entry in ipairs(packages) do
+    if entry.devices then lists[entry.manifest.product_key] = true end
+  end
+  local function of(row)
+    local newest = M.newest(packages, row.hash, row.device)
+    return newest ~= nil and M.order(packages, row, newest.manifest.release, newest.manifest.sequence) == nil
+  end
+  return function(row)
+    if not row.release then return false end
+    if lists[row.hash] then return of(row) end
+    local key = table.concat({ row.hash, row.release, row.other or "" }, "\0") -- what many devices have in common
+    if seen[key] == nil then seen[key] = of(row) end
+    return seen[key]
+  end
+end
+
 local function job_of(entry, kind)
   return { package = entry.manifest.digest, target = entry.manifest.release, kind = kind }
 end

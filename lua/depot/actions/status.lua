@@ -3,6 +3,8 @@
 -- @module depot.actions.status
 
 local base = require "depot.actions.base"
+local choice = require "depot.choice"
+local jobs = require "depot.jobs"
 local lock = require "depot.lock"
 local store = require "depot.store"
 
@@ -10,18 +12,25 @@ local M = {}
 
 local FIELDS = { "cloud", "product", "device", "release", "target", "state", "step", "code", "text" }
 
+-- Whole seconds since 1970.
+local function seconds(ms, null)
+  return ms and ms // 1000 or null
+end
+
 local function object_of(row, null)
   local object = {}
   for _, name in ipairs(FIELDS) do
     object[name] = row[name] == nil and null or row[name]
   end
+  object.heard, object.changed = seconds(row.heard, null), seconds(row.changed, null)
+  object.unordered = row.unordered
   return object
 end
 
 local function rollout_of(row, packages, null)
   local entry = packages[row.package]
   return { package = entry and entry.name or null, release = row.target, cloud = row.cloud or null,
-    product = row.product or null, from = row.source or null }
+    product = row.product or null, from = row.source or null, made = seconds(row.made, null) }
 end
 
 local function line_of(row)
@@ -32,25 +41,39 @@ local function line_of(row)
     if row.code then parts[#parts + 1] = ("(%d)"):format(row.code) end
     parts[#parts + 1] = row.text
   end
+  if row.unordered then parts[#parts + 1] = "(of no order)" end
   return table.concat(parts, " ")
 end
 
 local function summary(rows)
-  local counts, parts = {}, {}
+  local counts, parts, unordered = {}, {}, 0
   for _, row in ipairs(rows) do
+    if row.unordered then unordered = unordered + 1 end
     local state = row.state or "without a job"
     counts[state] = (counts[state] or 0) + 1
   end
   for _, state in ipairs { "pending", "upgrading", "succeeded", "failed", "reverted", "cancelled", "without a job" } do
     if counts[state] then parts[#parts + 1] = ("%d %s"):format(counts[state], state) end
   end
-  return #parts > 0 and table.concat(parts, ", ") or "no devices"
+  local text = #parts > 0 and table.concat(parts, ", ") or "no devices"
+  if unordered == 0 then return text end
+  return ("%s; neither sequence nor version tells whether %d of them %s older than what is here: `batch --from "
+    .. "RELEASE` reaches them"):format(text, unordered, unordered == 1 and "is" or "are")
+end
+
+-- Mark the devices that are offered nothing because nothing orders what they run.
+local function mark(context, rows)
+  local is_unordered = choice.unordered(context.packages)
+  for _, row in ipairs(rows) do
+    row.unordered = not jobs.is_open(row) and is_unordered(row)
+  end
 end
 
 local function show(context)
   local env, json = context.env, context.natives.json
   local rows, message, code = base.devices(context)
   if not rows then return nil, message, code end
+  mark(context, rows)
   local rollouts
   rollouts, message, code = context.store:rollouts()
   if not rollouts then return nil, message, code end
