@@ -305,7 +305,8 @@ void up_device_clean(struct up_device *d);
 int up_device_writable(const struct up_device *d, struct up_error *err);
 /* The same, now and then, by the owner of the lock: if not, that is trouble. */
 void up_device_check(struct up_device *d);
-/* Make, sync and remove a file in the state. Errors: UP_WRITE, UP_NOSPACE. */
+/* Make, sync and remove a file in the state, and in journal_dir if it is there.
+ * Errors: UP_WRITE, UP_NOSPACE. */
 int up_device_try_write(struct up_storage *storage, const struct up_config *config, struct up_error *err);
 
 /* Where a part's decoded blocks go: the target slot, or the spool of the

@@ -304,18 +304,30 @@ int up_device_last_resort(struct up_storage *storage, const struct up_config *co
     return 0;
 }
 
-int up_device_try_write(struct up_storage *storage, const struct up_config *config, struct up_error *err)
+static int try_write_in(struct up_storage *storage, const char *dir, struct up_error *err)
 {
     static const char bytes[4096];
     char path[UP_PATH_SIZE];
     struct up_error ignored;
 
-    if (snprintf(path, sizeof path, "%s/write-test", config->state) >= (int)sizeof path)
-        return up_fail(err, UP_USAGE, "state %s: path too long", config->state);
+    if (snprintf(path, sizeof path, "%s/write-test", dir) >= (int)sizeof path)
+        return up_fail(err, UP_USAGE, "%s: path too long", dir);
     if (up_storage_write_file(storage, path, bytes, sizeof bytes, 0600, err) < 0) {
         strcat(path, ".new");
         up_storage_remove_tree(storage, path, &ignored);
         return err->code;
     }
     return up_storage_remove_tree(storage, path, err);
+}
+
+int up_device_try_write(struct up_storage *storage, const struct up_config *config, struct up_error *err)
+{
+    struct up_stat st;
+
+    if (try_write_in(storage, config->state, err) < 0)
+        return err->code;
+    /* One that is gone is done without; the file in one that is read-only would be older and older. */
+    if (!config->journal_dir || storage->ops->stat(storage, config->journal_dir, &st) < 0)
+        return 0;
+    return try_write_in(storage, config->journal_dir, err);
 }

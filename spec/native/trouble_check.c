@@ -37,6 +37,7 @@ struct stand {
     struct up_trouble trouble;
     struct up_error err;
     bool uboot;
+    const char *second; /* journal_dir, or NULL */
 };
 
 static void configure(struct stand *s, char slot)
@@ -44,6 +45,7 @@ static void configure(struct stand *s, char slot)
     char path[64];
 
     world_configure(&s->config);
+    s->config.journal_dir = s->second ? strdup(s->second) : NULL;
     if (!s->uboot)
         return;
     snprintf(path, sizeof path, "/proc/cmdline-%c", slot);
@@ -212,6 +214,37 @@ static void whatever_lies_in_the_place_of_the_lock_is_locked(void **state)
     power_on(&s, 'a');
     assert_int_equal(s.trouble.cause.code, UP_OK);
     assert_int_equal(up_device_open(&second, s.storage, &s.config, UP_DEVICE_LOCK, &s.err), UP_BUSY);
+    stand_free(&s);
+}
+
+/* What lies there would be older and older, and count after the loss of the
+ * other file: nothing is installed, and whoever looks is told why. */
+static void a_second_directory_that_takes_no_write_stops_updates_alone(void **state)
+{
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, &by_file);
+    power_off(&s);
+    sim_settle(s.sim);
+    sim_put_dir(s.sim, "/second", 0700);
+    s.second = "/second";
+    power_on(&s, 'a');
+    assert_int_equal(up_device_try_write(s.storage, &s.config, &s.err), 0);
+    install(&s, SCRIPT);
+    assert_int_equal(up_device_abandon(s.device, UP_OK, "another", &s.err), UP_NOTHING);
+    assert_int_equal(up_device_rollback(s.device, false, "another", &s.action, &s.err), 0);
+    assert_true(sim_exists(s.sim, "/second/journal.1"));
+    sim_reset_counters(s.sim);
+    sim_fail(s.sim, SIM_CHANGES, 1, EROFS, true);
+    sim_fail_below(s.sim, "/second");
+    assert_int_equal(world_install(s.device, s.storage, SCRIPT, &s.err), UP_WRITE);
+    assert_non_null(strstr(s.err.message, "/second/journal.1: "));
+    assert_int_equal(phase_of(&s), UP_IDLE);
+    assert_int_equal(up_device_try_write(s.storage, &s.config, &s.err), UP_WRITE);
+    assert_non_null(strstr(s.err.message, "/second/write-test"));
+    mend(&s);
+    install(&s, SCRIPT);
     stand_free(&s);
 }
 
@@ -602,6 +635,7 @@ int main(void)
         cmocka_unit_test(a_state_that_takes_no_write_runs_what_is_confirmed),
         cmocka_unit_test(a_lock_that_cannot_be_made_is_waited_for),
         cmocka_unit_test(whatever_lies_in_the_place_of_the_lock_is_locked),
+        cmocka_unit_test(a_second_directory_that_takes_no_write_stops_updates_alone),
         cmocka_unit_test(what_cannot_be_removed_is_in_nobodys_way),
         cmocka_unit_test(a_journal_that_cannot_be_read_leaves_the_script),
         cmocka_unit_test(only_a_device_that_never_was_or_is_taken_ends),
