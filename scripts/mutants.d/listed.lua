@@ -90,5 +90,7 @@ list("storage_cache:up_cache_pread", "while (done < len) {", "while (done <= len
   "of nothing nothing is read, and that ends it")
 list("log:write_line", "return false;", "return true;",
   "lines are torn on terminals alone: pipes take one whole or not")
+list("policy_good:head_of", [[snprintf(head, HEAD + 1, MAGIC "%s\n", hex);]],
+  [[snprintf(head, HEAD, MAGIC "%s\n", hex);]], "who reads it makes it in the same way")
 
 return listed

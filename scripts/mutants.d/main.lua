@@ -237,7 +237,7 @@ function Bench:try(mutant)
   local object = self:compile(mutant, changed(mutant))
   if not object then return "none" end
   if read(object) == original then return "same" end
-  for _, program in ipairs(modules.programs(mutant.module)) do
+  for _, program in ipairs(modules.programs(mutant.module, mutant.from)) do
     local noticed = self:notices(program[1], program[2], object)
     if noticed == nil then return "none" end
     if noticed then return program[1] end

@@ -121,15 +121,18 @@ local own = {
 -- Checks that take longer than those flows.
 local slow = { codec = true, delta_install = true, device = true, keys = true, lost = true, minisign = true }
 
--- Modules that allocate in what alloc_check does; it takes longest, and is asked last.
-local function allocates(module)
-  return own[module] ~= flows.none or module == "verify" or module:find "_format$" ~= nil
+-- Lines that look at memory which may not be there, of modules that alloc_check
+-- comes through. It takes longest, and is asked last.
+local function allocates(module, line)
+  local reaches = own[module] ~= flows.none or module == "verify" or module:find "_format$"
+  return reaches and (line:find "alloc%(" or line:find "strn?dup%(" or line:find "_new%(" or line:find "of memory")
 end
 
 --- What is asked about a wrong line, in this order.
 -- @tparam string module
+-- @tparam string line that is wrong
 -- @treturn table array of {program, arguments}
-function M.programs(module)
+function M.programs(module, line)
   local quick, last = {}, {}
   for _, check in ipairs(M.checks[module]) do
     local list = slow[check] and last or quick
@@ -137,7 +140,7 @@ function M.programs(module)
   end
   local result = table.move(quick, 1, #quick, 1, {})
   for _, list in ipairs { own[module] or usual, last } do table.move(list, 1, #list, #result + 1, result) end
-  if allocates(module) then result[#result + 1] = { "alloc_check", "" } end
+  if allocates(module, line) then result[#result + 1] = { "alloc_check", "" } end
   return result
 end
 
