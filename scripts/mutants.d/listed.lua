@@ -92,5 +92,7 @@ list("log:write_line", "return false;", "return true;",
   "lines are torn on terminals alone: pipes take one whole or not")
 list("policy_good:head_of", [[snprintf(head, HEAD + 1, MAGIC "%s\n", hex);]],
   [[snprintf(head, HEAD, MAGIC "%s\n", hex);]], "who reads it makes it in the same way")
+list("log:open_sink", "if (fstat(descriptor, &st) < 0)", "if ((fstat(descriptor, &st) < 0 && false))",
+  "of a descriptor that is closed; nothing is written to it either way")
 
 return listed

@@ -22,6 +22,7 @@ local operators = require "operators"
 -- A wrong program may not end. Seconds of the processor for one check, and of
 -- waiting: a machine that has much to do is not taken for a check that noticed.
 local LIMIT, PATIENCE = 45, 600
+local SKIPPED = 77 -- exit code of a check that cannot be asked here
 
 local function read(path)
   local file = assert(io.open(path, "rb"))
@@ -211,9 +212,9 @@ function Bench:notices(check, words, object)
   local program = self:link(check, object)
   if not program then return nil end -- it names what there is not
   local run = "cd %s && ulimit -v 4000000 && ulimit -t %d && timeout -k 1 %d %s %s %s >%s/out 2>&1 </dev/null"
-  local ok = os.execute(run:format(self.build, LIMIT, PATIENCE, APART or "", program, words, self.dir))
+  local ok, _, code = os.execute(run:format(self.build, LIMIT, PATIENCE, APART or "", program, words, self.dir))
   os.remove(program)
-  return not ok
+  return not ok and code ~= SKIPPED
 end
 
 local function changed(mutant)

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/timex.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -457,6 +458,35 @@ static void a_file_is_read_up_to_the_limit(void **state)
 }
 
 /* No bytes are no work, and no error. */
+static struct timex clock_said;
+static int clock_state;
+
+int __wrap_adjtimex(struct timex *t);
+
+int __wrap_adjtimex(struct timex *t)
+{
+    *t = clock_said;
+    return clock_state;
+}
+
+static void the_kernel_says_whether_the_clock_is_right(void **state)
+{
+    static const struct {
+        int state, status;
+        bool right;
+    } cases[] = {{TIME_OK, 0, true},        {TIME_OK, STA_UNSYNC, false},
+                 {TIME_ERROR, 0, false},    {TIME_ERROR, STA_UNSYNC, false},
+                 {TIME_INS, STA_PLL, true}, {-1, 0, false}};
+    struct up_storage *s = up_storage_system();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        clock_said = (struct timex){.status = cases[i].status};
+        clock_state = cases[i].state;
+        assert_int_equal(s->ops->synchronised(s), cases[i].right);
+    }
+}
+
 static void nothing_is_done_of_nothing(void **state)
 {
     struct up_storage *s = up_storage_system();
@@ -750,6 +780,7 @@ int main(void)
         IN_DIRECTORY(the_restart_command_is_run_and_judged),
         IN_DIRECTORY(what_is_mounted_is_told),
         IN_DIRECTORY(a_file_is_read_up_to_the_limit),
+        IN_DIRECTORY(the_kernel_says_whether_the_clock_is_right),
         IN_DIRECTORY(nothing_is_done_of_nothing),
         IN_DIRECTORY(a_file_is_written_whole),
         cmocka_unit_test(writing_a_file_survives_power_cuts),
