@@ -19,6 +19,7 @@
 #include "sim.h"
 #include "sim_flash.h"
 #include "slot.h"
+#include "slot_link.h"
 
 #define PATH "/slots/slot"
 #define ERASE 4096u
@@ -783,6 +784,7 @@ static void links_are_followed_to_the_node(void **state)
     struct sim *sim = sim_new();
     struct up_slot_view v;
     struct up_error err;
+    char target[UP_SLOT_NODE_SIZE];
     uint64_t capacity;
 
     (void)state;
@@ -812,6 +814,14 @@ static void links_are_followed_to_the_node(void **state)
     opens(sim, "/dev/gone", UP_SLOT_READ, UP_MISSING, "leads to /dev/part9, which is not there");
     opens(sim, "/dev/gone", UP_SLOT_WRITE, UP_MISSING, "leads to /dev/part9");
     opens(sim, "/dev/part9", UP_SLOT_WRITE, UP_MISSING, "No such file");
+    memset(target, 'n', sizeof target);
+    target[UP_SLOT_NODE_SIZE - 6] = '\0'; /* behind "/dev/", and its end */
+    sim_put_link(sim, "/dev/long", target);
+    opens(sim, "/dev/long", UP_SLOT_READ, UP_MISSING, "which is not there");
+    target[UP_SLOT_NODE_SIZE - 6] = 'n';
+    target[UP_SLOT_NODE_SIZE - 5] = '\0';
+    sim_put_link(sim, "/dev/long", target);
+    opens(sim, "/dev/long", UP_SLOT_READ, UP_USAGE, "the link /dev/long is too long");
     opens(sim, "/dev/ring", UP_SLOT_WRITE, UP_USAGE, "links one after another");
     assert_false(sim_exists(sim, "/dev/part9"));
     sim_reset_counters(sim);
