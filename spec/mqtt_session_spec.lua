@@ -471,14 +471,19 @@ describe("mqtt_session: all sequences of five of nine events", function()
     ["restarts"] = { "connected", "reply", "offer_a", "offer_b", "armed", "failed", "confirmed", "rolledback",
       "restart" },
   }
+  local times, each = 0, nil
+
+  teardown(function()
+    print(("\nmqtt_session: %d times %d sequences of events, 0 broken"):format(times, each or 0))
+  end)
+
   for _, cloud in ipairs { "aliyun", "tencent" } do
     for name, list in pairs(sets) do
       it(("%s, %s: one install for a transaction, nothing before it is confirmed"):format(cloud, name), function()
         for _, talking in ipairs { false, true } do
-          local count = enumerate(fresh(cloud, talking), list, 5, 0)
-          assert.equal(59049, count)
-          io.write(("mqtt %s, %s%s: %d sequences, 0 broken\n"):format(cloud, name, talking and ", talking" or "",
-            count))
+          each = enumerate(fresh(cloud, talking), list, 5, 0)
+          assert.equal(9 ^ 5, each)
+          times = times + 1
         end
       end)
     end
