@@ -118,3 +118,22 @@ describe("a release on trial that", function()
     w:wait_status { phase = "idle", release = "1.0.1" }
   end)
 end)
+
+describe("an order that comes while `moult run` holds the state and its agent does not listen yet", function()
+  if not world.new then return pending "needs the host: build/moult /usr/bin/busted" end
+
+  for verb, code in pairs { confirm = 3, rollback = 3, ["install -q next.upd"] = 4 } do
+    it(("waits for it: %s"):format(verb), function()
+      local w = device {}
+      w:pack { version = "1.0.1", sequence = 2, name = "next.upd" }
+      local natives = require "update.natives"
+      local held = assert(natives.device.open(assert(require("update.config").load(w:path "config.lua")), "lock"))
+      w:shell(("{ %s %s -c config.lua >/dev/null 2>said.txt; echo $? >code.txt; } &"):format(
+        require("update.native.host").program, verb))
+      w:sleep(0.4)
+      held:close()
+      assert.equal(code, w:wait("its end", function() return tonumber(w:read "code.txt" or "") end), w:read "said.txt")
+      w:close()
+    end)
+  end
+end)

@@ -19,15 +19,10 @@ M.verb = {
 function M.run(parsed, env)
   return session.run(parsed, env, function(s)
     local ok
-    local agent, message, code = s:awake(session.ORDER_WITHIN)
+    local agent, device, message, code = s:in_charge()
     if agent then
       ok, message, code = agent:call("confirm", { force = true })
-    elseif code ~= "nothing" then
-      return nil, message, code
-    else
-      local device
-      device, message, code = s:device("lock")
-      if not device then return nil, message, code end
+    elseif device then
       ok, message, code = device:confirm()
     end
     if not ok then return nil, message, code end

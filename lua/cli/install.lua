@@ -57,12 +57,6 @@ local function by_agent(s, agent, where, on)
   return result, message, code
 end
 
-local function here(s, where, on)
-  local device, message, code = s:device("lock")
-  if not device then return nil, message, code end
-  return s:engine(device, on):install(where)
-end
-
 local function dry_run(s, env, where)
   local explain = require "cli.explain"
   local verdict, message, code = explain.judge(s, where)
@@ -92,13 +86,11 @@ function M.run(parsed, env)
   return session.run(parsed, env, function(s)
     if env.dry_run then return dry_run(s, env, where) end
     local result
-    local agent, message, code = s:awake(session.ORDER_WITHIN)
+    local agent, device, message, code = s:in_charge()
     if agent then
       result, message, code = by_agent(s, agent, where, teller(env))
-    elseif code ~= "nothing" then
-      return nil, message, code
-    else
-      result, message, code = here(s, where, teller(env))
+    elseif device then
+      result, message, code = s:engine(device, teller(env)):install(where)
     end
     if not result then return nil, message, code end
     return report(env, result)

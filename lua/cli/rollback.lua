@@ -36,15 +36,10 @@ function M.run(parsed, env)
   local reason = parsed.positional[1] or "rolled back by hand"
   return session.run(parsed, env, function(s)
     local result
-    local agent, message, code = s:awake(session.ORDER_WITHIN)
+    local agent, device, message, code = s:in_charge()
     if agent then
       result, message, code = agent:call("rollback", { reason = reason })
-    elseif code ~= "nothing" then
-      return nil, message, code
-    else
-      local device
-      device, message, code = s:device("lock")
-      if not device then return nil, message, code end
+    elseif device then
       result, message, code = by_hand(device, reason)
     end
     if not result then return nil, message, code end

@@ -8,11 +8,12 @@ local natives = require "update.natives"
 local M = {}
 
 local ADMITTED_WITHIN = 1 -- seconds, when many ask the agent
+local LOOK_AGAIN = 0.1    -- seconds
 
 --- Seconds in which an agent that is well answers what it need not wait for.
 M.ANSWER_WITHIN = 1
 
---- Seconds that it has before it is given an order.
+--- Seconds that it has before it is given an order, and that it has to begin to listen.
 M.ORDER_WITHIN = 4
 
 local Session = {}
@@ -122,6 +123,24 @@ function Session:device(mode)
     message = message .. "; if `moult run` is starting, try again in a second"
   end
   return self.opened, message, code
+end
+
+--- Whom to give an order: the running agent, else the state itself. `moult run` holds the state before its agent
+-- listens; that is waited for.
+-- @treturn table|nil agent
+-- @treturn device|nil
+-- @treturn string|nil message, when there is neither
+-- @treturn string|nil code
+function Session:in_charge()
+  local till = self.tasks.now() + M.ORDER_WITHIN
+  while true do
+    local agent, message, code = self:awake(M.ORDER_WITHIN)
+    if agent or code ~= "nothing" then return agent, nil, message, code end
+    local device
+    device, message, code = self:device "lock"
+    if device or code ~= "busy" or self.tasks.now() >= till then return nil, device, message, code end
+    self.tasks:wait(LOOK_AGAIN)
+  end
 end
 
 --- Who asks policy for this device.
