@@ -326,6 +326,12 @@ describe("depot actions", function()
       write("list.txt", "dev1\ndev2\n")
     end)
 
+    after_each(function()
+      for _, name in ipairs { ".limited", "later.upd", "later.upd.devices", "new.upd.devices" } do
+        os.remove(dir .. "/packages/" .. name)
+      end
+    end)
+
     it("copies a package in with its list, or gives it another", function()
       assert.same({ 0, "later.upd: for 2 listed devices\n" }, { act "add packages later.upd --devices list.txt" })
       assert.equal(read "later.upd", read "packages/later.upd")
