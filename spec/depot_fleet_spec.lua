@@ -457,6 +457,90 @@ describe("depot.fleet", function()
     assert.equal("4.0.0", round "3.0.0")
   end)
 
+  describe("offers a package that comes to devices that listen", function()
+    before_each(function()
+      for _, name in ipairs { "d1", "d2", "d3", "d4" } do round("1.0.0", name) end
+      round("2.0.0", "d1")
+      progress(40, "d3")
+      publish("/ota/device/progress/pk/d4", { id = 1, params = { step = "-1", desc = "" } })
+      step()
+      sent()
+    end)
+
+    local function offered()
+      local list = {}
+      for _, message in ipairs(sent()) do
+        list[#list + 1] = message.topic:match "[^/]+$" .. " " .. message.object.data.version
+      end
+      table.sort(list)
+      return list
+    end
+
+    it("and are not at work, without a report", function()
+      look(entry("2.0.0", 2), entry("3.0.0", 3))
+      step(1000)
+      assert.same({ "d1 3.0.0", "d2 3.0.0", "d4 3.0.0" }, offered())
+      look(entry("2.0.0", 2), entry("3.0.0", 3, "of others"))
+      step(1000)
+      assert.same({}, offered())
+    end)
+
+    it("by the pace", function()
+      look(entry("2.0.0", 2), entry("3.0.0", 3))
+      depot.offers.pace, depot.offers.allowance = 1, 1
+      step()
+      assert.equal(1, #offered())
+      step(100)
+      assert.equal(0, #offered())
+      step(1000)
+      assert.equal(1, #offered())
+    end)
+
+    it("once it is hashed", function()
+      md5_ready = false
+      look(entry("2.0.0", 2), entry("3.0.0", 3))
+      step(1000)
+      assert.is_nil(row("d1").due)
+      md5_ready = true
+      step(1)
+      assert.same({ "d1 3.0.0", "d2 3.0.0", "d4 3.0.0" }, offered())
+    end)
+
+    it("and are on its list, also when that grows", function()
+      local limited = entry("3.0.0", 3)
+      limited.devices = { d1 = true }
+      look(entry("2.0.0", 2), limited)
+      step(1000)
+      assert.same({ "d1 3.0.0" }, offered())
+      limited = entry("3.0.0", 3)
+      limited.devices = { d1 = true, d4 = true }
+      look(entry("2.0.0", 2), limited)
+      step(1000)
+      assert.same({ "d4 3.0.0" }, offered())
+    end)
+
+    it("but not by itself when packages are staged", function()
+      options.auto = false
+      reopen()
+      step(1000)
+      sent()
+      look(entry("2.0.0", 2), entry("3.0.0", 3))
+      step(1000)
+      assert.same({}, offered())
+      assert.is_nil(row("d1").due)
+    end)
+
+    it("and came while no depot was there", function()
+      packages = { entry("2.0.0", 2), entry("3.0.0", 3) }
+      md5_ready = false
+      reopen()
+      step()
+      md5_ready = true
+      step(1000)
+      assert.same({ "d1 3.0.0", "d2 3.0.0", "d4 3.0.0" }, offered())
+    end)
+  end)
+
   it("puts a newer release in the place of an open job", function()
     assert.equal("2.0.0", round "1.0.0")
     look(entry("2.0.0", 2), entry("3.0.0", 3))

@@ -8,6 +8,7 @@
 
 local choice = require "depot.choice"
 local dialects = require "depot.dialects"
+local fresh = require "depot.fresh"
 local jobs = require "depot.jobs"
 
 local M = {}
@@ -35,7 +36,7 @@ function M.new(parts, options, now)
     mqtt = parts.mqtt, store = parts.store, digests = parts.digests, json = parts.json, packages = parts.packages,
     link = parts.link, tell = parts.tell, pace = options.pace or 100, auto = options.auto,
     allowance = 1, refilled = now, waiting = {}, answers = {}, message_id = 0, rollouts = {}, by_digest = {},
-    absent = {},
+    absent = {}, fresh = fresh.new(parts.store, parts.digests),
   }, Offers)
 end
 
@@ -44,8 +45,8 @@ function Offers:look()
   self.by_digest, self.absent = {}, {}
   for _, entry in ipairs(self.packages()) do
     self.by_digest[entry.manifest.digest] = entry
-    self.digests:of(entry) -- hashed before anybody needs it
   end
+  self.fresh:look(self.by_digest)
 end
 
 --- Say something at once, or as soon as the client's queue takes it. Nothing without a topic.
@@ -225,9 +226,11 @@ end
 -- @treturn boolean|nil whether there were any; nil, message, code
 function Offers:push(now)
   self:_refill(now)
+  local ok, message, code = self.fresh:rouse(now, self.auto, self.rollouts)
+  if not ok then return nil, message, code end
   local next_due = self.store:next_due()
   if self.allowance < 1 or not next_due or next_due > now then return false end
-  local ok, message, code = self.store:change()
+  ok, message, code = self.store:change()
   if not ok then return nil, message, code end
   -- No more than can be pushed, since each row is read; those that get nothing cost nothing.
   local left = AT_ONCE

@@ -57,6 +57,9 @@ local STATEMENTS = {
   last_heard = "SELECT max(heard) AS heard FROM device",
   postpone = "UPDATE device SET due = ? WHERE due > ?",
   hasten = "UPDATE device SET due = ? WHERE state = 'pending' OR state = 'upgrading' AND finished IS NULL",
+  rouse = [[UPDATE device SET due = ? WHERE hash = ? AND due IS NULL AND release IS NOT ?
+    AND (state IS NULL OR state NOT IN ('pending', 'upgrading')
+      OR state = 'pending' AND ? AND kind IS NOT 'verify' AND package IS NOT ?)]],
   every = "SELECT * FROM device ORDER BY cloud, product, device",
   rollouts = "SELECT * FROM rollout ORDER BY id DESC",
   roll_out = "INSERT INTO rollout (package, target, hash, cloud, product, source, made) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -230,6 +233,15 @@ end
 --- Make every open job due whose firmware may still have to be offered.
 function Store:offer_anew(now)
   return self.statements.hasten:run(now)
+end
+
+--- Make every device due that a package may be for which has just come; not those that are at work, nor, when it is
+-- for some devices only, those that wait with another package.
+-- @tparam table entry of the catalog
+function Store:rouse(entry, now)
+  local manifest = entry.manifest
+  return self.statements.rouse:run(now, manifest.product_key, manifest.release, entry.devices and 0 or 1,
+    manifest.digest)
 end
 
 --- Every device, sorted.

@@ -1,0 +1,59 @@
+--- Packages that have just come, for devices that listen: those need not report before they are offered one.
+--
+-- A package is fresh when it was not there before, or not for the same devices;
+-- at the start, when it was never hashed. Once it is hashed, every device that
+-- it may be for becomes due, and the pace does the rest.
+--
+-- @module depot.fresh
+
+local M = {}
+
+local Fresh = {}
+Fresh.__index = Fresh
+
+--- @tparam table store depot.store
+-- @tparam table digests depot.digests
+function M.new(store, digests)
+  return setmetatable({ store = store, digests = digests, entries = {} }, Fresh)
+end
+
+--- The catalog has changed.
+-- @tparam table by_digest {[digest] = entry} as it is now
+function Fresh:look(by_digest)
+  for digest, entry in pairs(by_digest) do
+    local hashed = self.digests:of(entry) -- before anybody needs it
+    if not hashed or self.before and self.before[digest] ~= entry then self.entries[digest] = entry end
+  end
+  for digest, entry in pairs(self.entries) do
+    if by_digest[digest] ~= entry then self.entries[digest] = nil end
+  end
+  self.before = by_digest
+end
+
+local function is_for_many(digest, auto, rollouts)
+  for _, rollout in ipairs(rollouts) do
+    if rollout.package == digest then return true end
+  end
+  return auto
+end
+
+--- Make devices due whose package is fresh, and hashed.
+-- @tparam integer now ms
+-- @tparam boolean auto whether the newest package is for everyone
+-- @tparam {table,...} rollouts
+-- @treturn true|nil nil, message, code
+function Fresh:rouse(now, auto, rollouts)
+  for digest, entry in pairs(self.entries) do
+    if not is_for_many(digest, auto, rollouts) then
+      self.entries[digest] = nil
+    elseif self.digests:of(entry) then
+      local ok, message, code = self.store:change()
+      if ok then ok, message, code = self.store:rouse(entry, now) end
+      if not ok then return nil, message, code end
+      self.entries[digest] = nil
+    end
+  end
+  return true
+end
+
+return M
