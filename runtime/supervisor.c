@@ -193,7 +193,6 @@ static void look_after_agent(struct up_supervisor *s)
         if (up_child_over(s->agent)) {
             (void)up_hear_agent(s);
             up_child_reap(s->agent, up_supervisor_now(s));
-            s->lacks_cloud = false; /* whether it could reach one is not known now */
             up_say(s, "agent %s", up_child_reason(s->agent));
             up_tell_ready(s);
         }

@@ -55,6 +55,9 @@ function Trial:reached(name)
   if not self:awaits_cloud() then return end
   self.agent.log(("cloud %s: reached"):format(name))
   self.cloud_reached = true
+  -- What an agent before this one said of the same start is over, too.
+  if self.agent:phase() == "trial" then self.agent.supervisor:send "lacks more" end
+  self.told = false
   self.agent:stir()
 end
 
@@ -84,7 +87,8 @@ function Trial:lacks_only_cloud(facts, healthy)
   return (self.agent.asker:healthy(facts)) == true
 end
 
--- The supervisor has to know when it comes to the deadline.
+-- The supervisor has to know when it comes to the deadline. It keeps what an agent
+-- said that was killed since.
 function Trial:tell_lack(only_cloud)
   if only_cloud == (self.told or false) then return end
   self.told = only_cloud

@@ -530,7 +530,7 @@ static bool unjudged(void)
     return found;
 }
 
-/* What the agent said last of the start that runs counts, and only while it lives. */
+/* What the agent said last of the start that runs counts, also when it was killed since. */
 static void one_that_lacks_a_cloud_alone_is_not_condemned_at_once(void **state)
 {
     static const struct play_step lacks[] = {TRIES, SAYS(AGENT, "lacks cloud"), WAITS(601000), OVER};
@@ -546,8 +546,7 @@ static void one_that_lacks_a_cloud_alone_is_not_condemned_at_once(void **state)
     static const struct {
         const struct play_step *steps;
         bool unjudged;
-    } cases[] = {{lacks, true},  {more, false},  {gone, false},
-                 {crash, false}, {asked, false}, {before, false}};
+    } cases[] = {{lacks, true}, {more, false}, {gone, true}, {crash, false}, {asked, false}, {before, false}};
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         if (i > 0) {

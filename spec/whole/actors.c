@@ -52,7 +52,7 @@ static const char *hear(struct talk *t)
     return NULL;
 }
 
-static const struct parcel *release_of(const struct player *p)
+const struct parcel *release_of(const struct player *p)
 {
     for (int i = 0; i < PARCELS; i++)
         if (stage.parcel[i].number == p->number)
@@ -99,6 +99,9 @@ static bool act(struct player *p, struct talk *t, enum manner manner, uint64_t a
         if (age > 10000 + whim % 100000)
             (void)!link_send(p->link, "restart again\n", 14);
         break;
+    case MODEST:
+    case BREAKS:
+        return true;
     default:
         break;
     }

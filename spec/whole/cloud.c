@@ -45,6 +45,14 @@ uint64_t cloud_due(void)
     return due;
 }
 
+bool cloud_is_away(void)
+{
+    const struct player *p = &stage.player[SCRIPT];
+
+    return stage.now < stage.away || stage.gone ||
+           (!stage.quiet && p->alive && !p->dead && release_of(p)->manner == BREAKS);
+}
+
 void cloud_close(void)
 {
     waiting = NULL;
@@ -94,7 +102,7 @@ static long web_read(struct up_source *s, uint64_t offset, void *buf, size_t len
         w->retry_after = pick(600);
         return up_fail(err, UP_NETWORK, "http://cloud: HTTP 503");
     }
-    if (stage.now < stage.away || pick(60) == 0)
+    if (cloud_is_away() || pick(60) == 0)
         return up_fail(err, UP_NETWORK, "http://cloud: nobody answers");
     if (!w->parcel) {
         w->status = 400;
@@ -141,7 +149,7 @@ WRAP(int, up_source_http,
     judge_query(url);
     w->base = (struct up_source){.ops = &ops, .size = UINT64_MAX, .remote = true};
     w->parcel = answer_to(url);
-    expect(&w->piece, stage.now < stage.away ? 8000 : 400);
+    expect(&w->piece, cloud_is_away() ? 8000 : 400);
     *out = &w->base;
     return 0;
 }
@@ -190,7 +198,7 @@ WRAP(int, up_fetch_open,
         return up_fail(err, UP_INTERNAL, "killed");
     }
     judge_query(url);
-    expect(&f->answer, stage.now < stage.away ? 8000 : 400);
+    expect(&f->answer, cloud_is_away() ? 8000 : 400);
     *out = f;
     return 0;
 }
@@ -201,7 +209,7 @@ WRAP(long, up_fetch_read, (struct up_fetch * f, void *buf, size_t len, struct up
 
     if (stage.now < f->answer.ready)
         return UP_AGAIN;
-    if (stage.now < stage.away)
+    if (cloud_is_away())
         return up_fail(err, UP_NETWORK, "http://cloud: nobody answers");
     if (f->read || len < size)
         return 0;
@@ -212,7 +220,7 @@ WRAP(long, up_fetch_read, (struct up_fetch * f, void *buf, size_t len, struct up
 
 WRAP(int, up_fetch_status, (const struct up_fetch *f))
 {
-    return stage.now >= f->answer.ready && stage.now >= stage.away ? 400 : 0;
+    return stage.now >= f->answer.ready && !cloud_is_away() ? 400 : 0;
 }
 
 WRAP(void, up_fetch_close, (struct up_fetch * f))

@@ -413,7 +413,7 @@ static void follow_reset(void)
         begin_supervisor();
 }
 
-static void turn(void)
+bool history_turn(void)
 {
     struct player *can[PLAYERS];
     unsigned count = 0;
@@ -432,12 +432,13 @@ static void turn(void)
         pass_time();
     else
         player_run(can[pick(count)]);
+    return plan.stalled < TURNS;
 }
 
 static void live(uint64_t till)
 {
     while (stage.now < till && plan.stalled < TURNS) {
-        turn();
+        history_turn();
         if (stage.now >= plan.next) {
             happen();
             plan_next();
@@ -454,6 +455,7 @@ static void be_quiet(void)
     plan.next = FOREVER;
     stage.calls_left = 0;
     stage.away = 0;
+    stage.gone = false;
     if (stage.slow_until > stage.now)
         stage.slow_until = stage.now;
     if (stage.fault_until > stage.now)
@@ -469,7 +471,7 @@ static void be_quiet(void)
     till = stage.now + QUIET_MS;
     look = stage.now;
     while (stage.now < till && plan.stalled < TURNS) {
-        turn();
+        history_turn();
         if (stage.now < look)
             continue;
         look = stage.now + LOOK_MS;
@@ -497,11 +499,17 @@ void history_run(void)
     stage.tls = pick(2);
     stage.gone_since = FOREVER;
     stage.last_pid = 1000;
+    stage.outage = pick(8) == 0;
     factory_stage();
+    if (stage.outage)
+        outage_stage();
     judge_reset();
     power_on();
     plan_next();
-    live(30000 + pick(120000));
+    if (stage.outage)
+        outage_live();
+    else
+        live(30000 + pick(120000));
     be_quiet();
     judge_end();
     kill_all(SIGKILL);

@@ -179,7 +179,7 @@ static void choose_parcel(struct parcel *p, int i)
 
 void factory_stage(void)
 {
-    bool script = pick(2);
+    bool script = pick(2) && !stage.outage; /* whose trial lacks the cloud alone, policy confirms */
     size_t len;
 
     stage.uboot = pick(2);

@@ -136,6 +136,7 @@ void judge_script_start(const char *dir, struct player *p)
         dir = target;
     }
     p->number = script_number(stage.sim, dir);
+    outage_trial(p);
     if (s)
         check_start(&l, s, p->number);
     else if (p->number == 0 || !troubled())
@@ -222,14 +223,32 @@ static bool has(const struct up_journal_state *s, const struct parcel *p)
     return (!p->script || s->floor[UP_SCRIPT] == p->number) && (!p->core || s->floor[UP_CORE] == p->number);
 }
 
-bool judge_settled(void)
+int judge_strikes(const struct parcel *p)
 {
     struct look l;
     const struct up_journal_state *s = look_at(&l);
-    bool settled = s && s->phase == UP_IDLE && has(s, &stage.parcel[PARCELS - 1]);
+    int found = 0;
+
+    for (int i = 0; s && i < UP_QUARANTINE_MAX; i++)
+        if (s->quarantine[i].sequence == p->number)
+            found = s->quarantine[i].strikes;
+    look_away(&l);
+    return found;
+}
+
+bool judge_has(const struct parcel *p)
+{
+    struct look l;
+    const struct up_journal_state *s = look_at(&l);
+    bool found = s && s->phase == UP_IDLE && has(s, p);
 
     look_away(&l);
-    return settled && stage.player[SCRIPT].alive;
+    return found;
+}
+
+bool judge_settled(void)
+{
+    return judge_has(&stage.parcel[PARCELS - 1]) && stage.player[SCRIPT].alive;
 }
 
 void judge_end(void)

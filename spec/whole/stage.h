@@ -68,6 +68,8 @@ enum manner {
     LEAVES,   /* ends well before it could be confirmed */
     RESTARTS, /* good, but asks to be started anew now and then */
     BOASTFUL, /* says that it is another release */
+    MODEST,   /* good, and leaves it to policy to say so */
+    BREAKS,   /* breaks the network as long as it runs */
     MANNERS
 };
 
@@ -101,6 +103,8 @@ struct stage {
     unsigned offered; /* index of the release that the cloud offers; 0: none */
     bool tls;         /* its certificate is verified, so that its time is believed */
     uint64_t away;    /* until then the cloud cannot be reached */
+    bool gone;        /* nor as long as this is so */
+    bool outage;      /* the history is about a trial without a cloud; outage.c */
     uint64_t slow_until;
     unsigned slow_ms; /* that a sync takes */
     uint64_t fault_until;
@@ -172,6 +176,7 @@ void supervisor_begin(void);
 void agent_run(struct player *p);
 void agent_prepare(void);
 void script_run(struct player *p);
+const struct parcel *release_of(const struct player *p);
 void person_begin(const char *order);
 
 /*
@@ -186,6 +191,20 @@ unsigned core_number(struct sim *sim, int slot);
 
 /* events.c: one history, by stage.seed. */
 void history_run(void);
+/* Somebody runs on, or the clock does. False: it goes round and round. */
+bool history_turn(void);
+
+/*
+ * outage.c: histories of a release that runs its trial without a cloud, because
+ * it breaks the network or because that is away.
+ */
+void outage_stage(void);
+void outage_live(void);
+/* Its script is started. */
+void outage_trial(const struct player *p);
+
+/* cloud.c */
+bool cloud_is_away(void);
 void cloud_close(void);
 /* When something comes over the network, ms; FOREVER: never. */
 uint64_t cloud_due(void);
@@ -203,5 +222,8 @@ void judge_gap(void);
 void judge_end(void);
 /* Nothing is left to do, as the journal says. */
 bool judge_settled(void);
+/* What is held against the release, enum up_strike or 0; whether it is confirmed. */
+int judge_strikes(const struct parcel *p);
+bool judge_has(const struct parcel *p);
 
 #endif
