@@ -7,7 +7,7 @@
 
 #include "world.h"
 
-#define WORLD_PLANS 75u
+#define WORLD_PLANS 78u
 
 extern const struct world_plan world_plans[WORLD_PLANS];
 

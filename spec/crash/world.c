@@ -379,6 +379,30 @@ static void look_after_script(struct life *l)
         bad(l->log, "the script cannot be mended: %s", l->err.message);
 }
 
+/* Whether the release of the plan went back before. */
+static bool is_quarantined(const struct up_journal_state *s, const struct world_plan *plan)
+{
+    for (int i = 0; i < UP_QUARANTINE_MAX; i++)
+        if (s->quarantine[i].sequence == sequence_of(plan))
+            return true;
+    return false;
+}
+
+static int give_up(struct life *l, enum up_start_action *action)
+{
+    return l->plan->verdict == WORLD_AWAY
+               ? up_device_unreached(l->device, "no cloud answered", action, &l->err)
+               : up_device_rollback(l->device, true, "not healthy", action, &l->err);
+}
+
+/* What comes of a start on trial. */
+static enum world_verdict verdict_of(const struct life *l)
+{
+    if (l->plan->verdict == WORLD_AWAY && is_quarantined(up_device_state(l->device), l->plan))
+        return WORLD_CONFIRM;
+    return l->plan->verdict;
+}
+
 static enum world_result trial(struct life *l)
 {
     enum up_start_action action = UP_START_RUN;
@@ -401,7 +425,7 @@ static enum world_result trial(struct life *l)
     if (rc < 0)
         return withdraw(l, rc);
     check_pair(l, true, true);
-    switch (l->plan->verdict) {
+    switch (verdict_of(l)) {
     case WORLD_CONFIRM:
         if (up_device_confirm(l->device, &l->err) < 0)
             return degraded(l, action);
@@ -412,8 +436,8 @@ static enum world_result trial(struct life *l)
         (void)up_device_trial_failed(l->device, "the script crashed", &l->err);
         return sim_is_cut(l->sim) ? WORLD_CUT : trial(l);
     default:
-        if (up_device_rollback(l->device, true, "not healthy", &action, &l->err) == 0)
-            return after(action);
+        if (give_up(l, &action) == 0) /* an agent goes on with what is tried once more */
+            return l->plan->verdict == WORLD_AWAY ? WORLD_RESTART : after(action);
         if (sim_is_cut(l->sim) || action == UP_START_RESTART)
             return degraded(l, action);
         return up_device_state(l->device)->phase == UP_TRIAL ? trial(l) : degraded(l, action);
@@ -467,6 +491,8 @@ static enum world_result run(struct life *l, bool online)
         return WORLD_CUT;
     if (up_device_state(l->device)->phase != UP_TRIAL)
         check_pair(l, true, true);
+    if (online && up_device_unjudged(l->device) && up_device_judge(l->device, false, &l->err) < 0)
+        return sim_is_cut(l->sim) ? WORLD_CUT : failed(l, "judge");
     if (wants_install(l, online) && install(l, package_paths[l->plan->package]) < 0) {
         if (sim_is_cut(l->sim))
             return WORLD_CUT;
@@ -653,31 +679,24 @@ static void check_leftovers(struct sim *sim, struct life *l)
     free(dump);
 }
 
-/* The gates may refuse what failed here once; nothing else excuses it. */
-static bool is_quarantined(const struct up_journal_state *s, const struct world_plan *plan)
-{
-    for (int i = 0; i < UP_QUARANTINE_MAX; i++)
-        if (s->quarantine[i].sequence == sequence_of(plan))
-            return true;
-    return false;
-}
-
 static void check_outcome(struct life *l, bool online)
 {
     const struct up_journal_state *s = up_device_state(l->device);
     enum world_package package = l->plan->package;
     bool taken = package != WORLD_FACTORY && is_new(l);
+    bool good = l->plan->verdict == WORLD_CONFIRM || l->plan->verdict == WORLD_AWAY;
 
     check_pair(l, !taken, taken);
-    if (l->plan->verdict == WORLD_CONFIRM && package != WORLD_FACTORY && !taken) {
+    if (good && package != WORLD_FACTORY && !taken) {
         if (l->log->confirmed)
             bad(l->log, "a confirmed update was lost");
         else if (online && !l->log->refused)
             bad(l->log, "settled on the old release although the new one is healthy");
-        else if (online && !l->log->tampered && !is_quarantined(s, l->plan))
+        else if (online && !l->log->tampered &&
+                 (!is_quarantined(s, l->plan) || l->plan->verdict == WORLD_AWAY))
             bad(l->log, "refused a release that is not quarantined: %s", l->log->cause);
     }
-    if (l->plan->verdict != WORLD_CONFIRM && taken)
+    if (!good && taken)
         bad(l->log, "a release that was never confirmed %s",
             l->plan->permit ? "used up the permit" : "raised the floor");
     if (s->phase != UP_IDLE) {

@@ -33,6 +33,7 @@ enum world_verdict {
     WORLD_CONFIRM, /* the new release is healthy */
     WORLD_FAIL,    /* it is not: rolled back and quarantined */
     WORLD_CRASH,   /* it crashes at each start: three starts, then rolled back */
+    WORLD_AWAY,    /* no cloud answers it, nor then the old pair: it is tried once more, and healthy */
     WORLD_DEAD,    /* its core never gets as far as the supervisor */
     WORLD_DISARM   /* rolled back by hand while armed */
 };
