@@ -253,7 +253,7 @@ describe("depot.luat", function()
     it("asks those to wait who will be given one", function()
       for _, q in ipairs { query(), query { core_version = "16" }, query { dfota = "0" }, libfota() } do
         local code, answer = given(q, { old })
-        assert.same({ 43, 404, "1.0.1 is being made; ask again in 30 s" }, { code, answer.status, answer.msg })
+        assert.same({ 43, 404, "1.0.1 is not ready yet" }, { code, answer.status, answer.why })
       end
     end)
 
@@ -289,7 +289,7 @@ describe("depot.luat", function()
     it(("refuses a query %s with code %d"):format(case[1], case[4]), function()
       local code, answer = outcome(query(case[2]), entry())
       assert.same({ case[3], case[4] }, { answer.status, code })
-      assert.is_true(#answer.msg > 0)
+      assert.is_true(#answer.why > 0)
     end)
   end
 
@@ -299,13 +299,24 @@ describe("depot.luat", function()
     end
   end)
 
+  it("refuses in words that the oldest client can show, and the latest takes for JSON", function()
+    for _, q in ipairs { query { imei = "none" }, query { project_key = "x" }, query { firmware_name = "x" },
+      query { version = "2" } } do
+      local body = luat.refusal_body(select(2, outcome(q, entry())))
+      assert.is_true(#body <= 200)
+      assert.matches('^{"code":%d+,"msg":"[\\u%x]+"}$', body)
+    end
+    assert.matches('"}$', luat.refusal_body(luat.answer(query(), {}, sha256, nil, { entry { pending = true } })))
+    assert.is_true(#luat.refusal_body(luat.answer(query(), {}, sha256, nil, { entry { pending = true } })) <= 200)
+  end)
+
   it("says so when there is no package at all", function()
     assert.equal(25, (outcome(query())))
   end)
 
   it("tells a device that is not listed from one that is up to date", function()
-    assert.matches("not on the list", select(2, outcome(query(), entry { devices = {} })).msg, 1, true)
-    assert.matches("already the latest", select(2, outcome(query { version = "2" }, entry())).msg, 1, true)
+    assert.matches("not on the list", select(2, outcome(query(), entry { devices = {} })).why, 1, true)
+    assert.matches("runs the latest", select(2, outcome(query { version = "2" }, entry())).why, 1, true)
   end)
 end)
 
@@ -343,20 +354,22 @@ describe("depot.site", function()
     assert.equal('imei=866714040000001 core_version=17 version=0.9? -> me ter"1.upd '
       .. "(full, no smaller delta against core 17)", got.note)
     got = ask { path = luat.PATH, query = query { version = "1.0.1", core_version = "22" } }
-    assert.equal("imei=866714040000001 core_version=22 version=1.0.1 -> code 27", got.note)
+    assert.equal("imei=866714040000001 core_version=22 version=1.0.1 -> code 27 (it runs the latest)", got.note)
   end)
 
   it("asks to wait as the platform does", function()
     local pending = { entry { sequence = 6, script_version = "1.0.2", pending = true } }
     local got = ask({ path = luat.PATH, query = query() }, { pending = function() return pending end })
-    assert.same({ 404, '{"code":43,"msg":"1.0.1 is being made; ask again in 30 s"}\n' }, { got.status, got.body })
-    assert.matches("%-> code 43$", got.note)
+    assert.same({ 404, "application/json" }, { got.status, got.headers["Content-Type"] })
+    assert.matches('^{"code":43,', got.body)
+    assert.matches("%-> code 43 %(1.0.1 is not ready yet%)$", got.note)
   end)
 
   it("refuses as the platform does", function()
     local got = ask { path = luat.PATH, query = query { version = "1.0.1", core_version = "22" } }
     assert.equal(404, got.status)
-    assert.equal('{"code":27,"msg":"the device\'s version is already the latest"}\n', got.body)
+    assert.equal([[{"code":27,"msg":"\u006e\u006f\u0074\u0068\u0069\u006e\u0067\u0020\u006e\u0065\u0077\u0065\u0072"}]],
+      got.body)
     assert.equal("application/json", got.headers["Content-Type"])
   end)
 

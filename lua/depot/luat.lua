@@ -24,8 +24,23 @@ local M = {}
 --- The path that devices ask at.
 M.PATH = "/api/site/firmware_upgrade"
 
-local function refusal(status, code, msg)
-  return { kind = "refusal", status = status, code = code, msg = msg }
+-- For devices: 29 characters at most, see refusal_body().
+local MESSAGES = {
+  [3] = "unknown device", [25] = "unknown project", [26] = "unknown firmware", [27] = "nothing newer",
+  [43] = "soon, ask again in 30 s",
+}
+
+local function refusal(status, code, why)
+  return { kind = "refusal", status = status, code = code, msg = MESSAGES[code], why = why }
+end
+
+--- The body of a refusal, as every generation of the vendor's clients can read it: the oldest shows what is not written
+-- as \uXXXX as rubbish and nothing beyond 200 bytes, a later one takes it for JSON only when its last byte is "}".
+-- @tparam table answer code, msg
+-- @treturn string
+function M.refusal_body(answer)
+  local escaped = answer.msg:gsub(".", function(c) return ("\\u%04x"):format(c:byte()) end)
+  return ('{"code":%d,"msg":"%s"}'):format(answer.code, escaped)
 end
 
 local function present(value)
@@ -45,13 +60,13 @@ function M.parse(query)
   }
   local text = present(query.version)
   if not asked.id or #asked.id > 64 or asked.id:find("%c") then
-    return nil, refusal(403, 3, "invalid device: the query has no usable imei, mac or uid")
+    return nil, refusal(403, 3, "the query has no usable imei, mac or uid")
   elseif not asked.project_key then
-    return nil, refusal(404, 25, "invalid project: the query has no project_key")
+    return nil, refusal(404, 25, "the query has no project_key")
   elseif not asked.firmware then
-    return nil, refusal(404, 26, "invalid firmware: the query has no firmware_name")
+    return nil, refusal(404, 26, "the query has no firmware_name")
   elseif not text or #text > 32 then
-    return nil, refusal(400, 26, "invalid firmware: the query has no usable version")
+    return nil, refusal(400, 26, "the query has no usable version")
   end
 
   if query.core_version or query.dfota then
@@ -59,7 +74,7 @@ function M.parse(query)
     asked.version = text
     asked.core_version = math.tointeger(tonumber((query.core_version or ""):match("^%d+$")))
     if present(query.core_version) and not asked.core_version then
-      return nil, refusal(400, 26, "invalid firmware: core_version is not a number")
+      return nil, refusal(400, 26, "core_version is not a number")
     end
   elseif asked.firmware:find("_V%d+") then
     asked.version = text
@@ -70,7 +85,7 @@ function M.parse(query)
     core, asked.major, asked.minor = text:match("^(%d+)%.([^.]+)%.([^.]+)$")
     asked.core_version = math.tointeger(tonumber(core))
     if not asked.core_version then
-      return nil, refusal(400, 26, "invalid firmware: version is not of the form CORE.X.Z")
+      return nil, refusal(400, 26, "version is not of the form CORE.X.Z")
     end
   end
   return asked
@@ -101,7 +116,7 @@ end
 --   is given before a newer one, so that publishing spoils no download under way
 -- @tparam[opt] {table,...} pending entries of packages that are still being made: see depot.pending
 -- @treturn table {kind = "package", entry, redirect = boolean, why = string or nil}, or {kind = "refusal", status
---   (HTTP), code (vendor's), msg}
+--   (HTTP), code (vendor's), msg (for the device), why (for the log)}
 function M.answer(query, entries, sha256, begun, pending)
   local asked, problem = M.parse(query)
   if not asked then
@@ -112,16 +127,16 @@ function M.answer(query, entries, sha256, begun, pending)
   local best, unlisted = fitting.best(known, coming, asked.id, begun)
 
   if best and best.pending then
-    return refusal(404, 43, ("%s is being made; ask again in 30 s"):format(best.manifest.release))
+    return refusal(404, 43, best.manifest.release .. " is not ready yet")
   elseif best then
     return { kind = "package", entry = best, redirect = asked.redirect, why = reason(asked, best, begun) }
   elseif not (known.project or coming.project) then
-    return refusal(404, 25, "invalid project: no package has this project_key")
+    return refusal(404, 25, "no package has this project_key")
   elseif not (known.firmware or coming.firmware) then
-    return refusal(404, 26, "invalid firmware: no package is made for this firmware_name")
+    return refusal(404, 26, "no package is made for this firmware_name")
   end
-  return refusal(404, 27, unlisted and "the device is not on the list of the newer package"
-    or "the device's version is already the latest")
+  return refusal(404, 27, unlisted and "it is not on the list of the newer package"
+    or "it runs the latest")
 end
 
 return M

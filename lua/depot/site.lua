@@ -65,10 +65,9 @@ local function firmware_upgrade(site, request)
   local answer = luat.answer(request.query, site.packages(), site.sha256, request.headers["if-range"],
     site.pending and site.pending())
   if answer.kind == "refusal" then
-    local text = ('{"code":%d,"msg":%s}'):format(answer.code, quote(answer.msg))
-    local given = json(answer.status, text, { ["Cache-Control"] = "no-store" })
-    given.note = describe(request.query, ("code %d"):format(answer.code))
-    return given
+    return { status = answer.status, body = luat.refusal_body(answer),
+      headers = { ["Content-Type"] = "application/json", ["Cache-Control"] = "no-store" },
+      note = describe(request.query, ("code %d (%s)"):format(answer.code, answer.why)) }
   end
   local note = describe(request.query, answer.entry.name .. (answer.why and (" (%s)"):format(answer.why) or ""))
   if answer.redirect then
