@@ -5,9 +5,8 @@ local rig = require "rig"
 local M = {}
 
 -- The lines `name value` that a script in the host prints.
-local function figures(moult, script, program, words)
-  local output = rig.run(("%s scripts/bench.d/%s %s %s %s"):format(rig.quote(moult), script, rig.quote(moult),
-    rig.quote(rig.run("readlink -f build/" .. program):match "%S+"), words))
+local function figures(moult, script, words)
+  local output = rig.run(("%s scripts/bench.d/%s %s"):format(rig.quote(moult), script, words))
   local f = {}
   for name, value in output:gmatch "(%S+)\t(%S+)\n" do
     f[name] = tonumber(value)
@@ -15,9 +14,14 @@ local function figures(moult, script, program, words)
   return f
 end
 
+-- The program itself, and one that plays its clients, as words before others.
+local function programs(moult, program, words)
+  return ("%s %s %s"):format(rig.quote(moult), rig.quote(rig.run("readlink -f build/" .. program):match "%S+"), words)
+end
+
 --- Devices of both clouds that update at once.
 function M.fleet(moult, n, report)
-  local f = figures(moult, "fleet.lua", "bench_fleet", n)
+  local f = figures(moult, "fleet.lua", programs(moult, "bench_fleet", n))
   report(("fleet %d"):format(n), "%.1f s until %d of %d devices have succeeded, %d lost (aim: none), at %d offers a "
     .. "second", f.seconds, f.succeeded, n, n - f.succeeded, f.pace)
   report("fleet messages", "%d from devices, %d to them, %d a second; %d downloads, %d of them again; %d processes of "
@@ -31,15 +35,22 @@ end
 function M.depot(moult, quick, report)
   local first
   for _, packages in ipairs { 1, 100, quick and 300 or 2000 } do
-    local f = figures(moult, "depot.lua", "bench_crowd", ("%d 0 %d"):format(packages, quick and 1 or 5))
+    local words = ("%d 0 %d"):format(packages, quick and 1 or 5)
+    local f = figures(moult, "depot.lua", programs(moult, "bench_crowd", words))
     first = first or f.rate
     report(("depot %d packages"):format(packages), "%d queries a second, %.2f x those of one package (aim >= 0.5 x)",
       f.rate, f.rate / first)
   end
   local readers = quick and 300 or 3000
-  local f = figures(moult, "depot.lua", "bench_crowd", ("1 %d %d"):format(readers, quick and 1 or 10))
+  local words = ("1 %d %d"):format(readers, quick and 1 or 10)
+  local f = figures(moult, "depot.lua", programs(moult, "bench_crowd", words))
   report(("depot %d slow readers"):format(f.readers), "a query is answered after %.2f ms, median; %.2f ms at the worst "
     .. "(aim <= 100 ms)", f.median, f.worst)
+  local count = quick and 1000 or 50000
+  f = figures(moult, "jobs.lua", count)
+  report(("depot %d open jobs"):format(count), "superseded: %d lines, %.1f rows written a job, the offer to a device in "
+    .. "it; withdrawn: %d lines, %.1f rows a job, in %.1f s", f.newer_lines, f.newer_puts / count, f.withdrawn_lines,
+    f.withdrawn_puts / count, f.withdrawn_seconds)
 end
 
 return M
