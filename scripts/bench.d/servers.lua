@@ -48,8 +48,8 @@ function M.depot(moult, quick, report)
     .. "(aim <= 100 ms)", f.median, f.worst)
   local count = quick and 1000 or 50000
   f = figures(moult, "jobs.lua", count)
-  report(("depot %d open jobs"):format(count), "superseded: %d lines, %.1f rows written a job, the offer to a device in "
-    .. "it; withdrawn: %d lines, %.1f rows a job, in %.1f s", f.newer_lines, f.newer_puts / count, f.withdrawn_lines,
+  report(("depot %d open jobs"):format(count), "superseded: %d lines, %.1f rows written a job, the offer to a device in"
+    .. " it; withdrawn: %d lines, %.1f rows a job, in %.1f s", f.newer_lines, f.newer_puts / count, f.withdrawn_lines,
     f.withdrawn_puts / count, f.withdrawn_seconds)
 end
 
