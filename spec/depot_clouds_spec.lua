@@ -91,6 +91,7 @@ describe("depot as a cloud", function()
       or { "$ota/update/" .. client.product .. "/" .. name }
     client.mqtt = assert(natives.mqtt.open { host = "127.0.0.1", port = b.port, client_id = client.product .. name,
       clean = not (options and options.keeps), back_off_min = 0.02, back_off_max = 0.1 })
+    if options and options.deaf then down = {} end
     for _, topic in ipairs(down) do
       client.mqtt:subscribe(topic, 1)
     end
@@ -110,7 +111,7 @@ describe("depot as a cloud", function()
         if other == self then table.remove(clients, i) end
       end
     end
-    wait(name .. " subscribing", function() return client.subscribed end)
+    if #down > 0 then wait(name .. " subscribing", function() return client.subscribed end) end
     return client
   end
 
@@ -288,9 +289,68 @@ describe("depot as a cloud", function()
     assert.equal("report_version_rsp", t:hear().type)
     assert.equal(200, get(t:hear().url).status)
     a:say("request", '{"id":0,"params":{"version":"1.0.0"}}')
-    local answer, event = a:hear()
-    if not event.topic:find "/request/" or not answer.data then answer = a:hear() end -- its own echo comes back
+    local answer, event
+    repeat -- its own echo comes back, and offers were pushed for its dead links
+      answer, event = a:hear()
+    until answer.data and event.topic:find "/request/"
     assert.equal(200, get(answer.data.url).status)
+  end)
+
+  it("gives a fresh link to a client that comes by one that has ended, and never asks", function()
+    open { expiry = 1 }
+    local a = device("aliyun", "loop01")
+    a:say("inform", '{"id":0,"params":{"version":"1.0.0"}}')
+    local url = a:hear().data.url
+    wait("the end of the link", function() return get(url).status == 403 end)
+    local fresh = a:hear().data.url
+    assert.are_not.equal(url, fresh)
+    assert.equal(200, get(fresh).status)
+    assert.same({ "upgrading", 1 }, { row(a).state, row(a).renewals })
+    a:say("progress", '{"id":0,"params":{"step":"-2","desc":""}}', 0)
+    a:say("inform", '{"id":0,"params":{"version":"2.0.0"}}')
+    state(a, "succeeded")
+  end)
+
+  it("sees that nobody listens, and offers once somebody does", function()
+    open()
+    local a = device("aliyun", "deaf01", { deaf = true })
+    a:say("inform", '{"id":0,"params":{"version":"1.0.0"}}')
+    wait("the broker's word", function() return row(a) and row(a).deaf end)
+    assert.same({ "pending", 0 }, { row(a).state, row(a).offers })
+    wait("the last commit", function() return not served.cloud.store.changing end)
+    local status = assert(io.popen(("%s depot status %s/packages"):format(require("update.native.host").program, dir)))
+    local text = status:read "a"
+    status:close()
+    assert.matches("not listening: nobody has subscribed to /ota/device/upgrade/a1TestPK001/deaf01; it is away", text,
+      1, true)
+    assert.matches("1 pending, 1 not listening", text, 1, true)
+    a.mqtt:subscribe("/ota/device/upgrade/a1TestPK001/deaf01", 1)
+    wait("the subscription", function() return a.subscribed end)
+    a:say("inform", '{"id":0,"params":{"version":"1.0.0"}}')
+    assert.equal("2.0.0", a:hear().data.version)
+    wait("the offer to count", function() return row(a).offers == 1 end)
+    assert.is_nil(row(a).deaf)
+  end)
+
+  it("leaves no offer for a device that wakes when its link has ended", function()
+    open { expiry = 1 }
+    local a = device("aliyun", "wake01", { keeps = true })
+    a:say("inform", '{"id":0,"params":{"version":"1.0.0"}}')
+    a:hear()
+    a:leave()
+    local other = device("aliyun", "wake02")
+    local waker = assert(natives.mqtt.open { host = "127.0.0.1", port = b.port, client_id = "speaker" })
+    assert(waker:publish("/ota/device/inform/a1TestPK001/wake01", '{"id":0,"params":{"version":"1.0.0"}}', 1))
+    clients[#clients + 1] = { mqtt = waker, inbox = {} }
+    wait("the second offer", function() return (row(a).offers or 0) == 2 end)
+    local url
+    other:say("inform", '{"id":0,"params":{"version":"1.0.0"}}')
+    url = other:hear().data.url
+    wait("the end of its link", function() return get(url).status == 403 end)
+    a = device("aliyun", "wake01", { keeps = true })
+    wait("it to be there", function() return a.subscribed end)
+    a:say("inform", '{"id":0,"params":{"version":"1.0.0"}}')
+    assert.equal(200, get(a:hear().data.url).status)
   end)
 
   it("goes on where it was when it is started anew and when the broker is", function()

@@ -15,10 +15,11 @@ local function fake_mqtt()
   local mqtt = { events = {}, sent = {}, topics = {}, last = 0, room = math.huge }
   function mqtt:subscribe(topic) self.topics[#self.topics + 1] = topic end
   function mqtt:step() return table.remove(self.events, 1) end
-  function mqtt:publish(topic, payload, qos)
+  function mqtt:publish(topic, payload, qos, _, life)
     if self.room <= 0 then return nil, "the queue is full", "network" end
     self.room, self.last = self.room - 1, self.last + 1
-    self.sent[#self.sent + 1] = { topic = topic, object = json.decode(payload), qos = qos, id = self.last }
+    self.sent[#self.sent + 1] = { topic = topic, object = json.decode(payload), qos = qos, life = life,
+      id = self.last }
     return self.last
   end
   function mqtt.fd() return 1 end
@@ -43,7 +44,7 @@ describe("depot.fleet", function()
     depot = fleet.new({
       mqtt = mqtt, store = kept, json = json, sha256 = natives.digest.sha256, now = function() return now end,
       packages = function() return packages end,
-      link = function(e) return "http://h/" .. e.name .. "?at=" .. now end,
+      link = function(e) return "http://h/" .. e.name .. "?at=" .. now, 1800 end,
       digests = { of = function() return md5_ready and "0123" or nil end, step = function() end,
         busy = function() return not md5_ready end, close = function() end },
       on_event = function(event) told[#told + 1] = event end,
@@ -77,9 +78,9 @@ describe("depot.fleet", function()
     return list
   end
 
-  local function acknowledge(list)
+  local function acknowledge(list, unheard)
     for _, message in ipairs(list) do
-      table.insert(mqtt.events, { kind = "published", id = message.id })
+      table.insert(mqtt.events, { kind = "published", id = message.id, unheard = unheard })
     end
     step()
   end
@@ -598,6 +599,141 @@ describe("depot.fleet", function()
     assert.same({ "failed", "offered 10 times, still reports 1.0.0" }, { row().state, row().text })
   end)
 
+  it("says how long an offer is good for", function()
+    report "1.0.0"
+    step()
+    step(2001)
+    assert.equal(1800, sent()[1].life)
+    assert.equal(now + 1800000, row().ends)
+  end)
+
+  it("counts no offer that nobody heard, says so once, and pushes it again ever more seldom", function()
+    report "1.0.0"
+    step()
+    step(2001)
+    local count, pauses = 0, {}
+    for _ = 1, 15 do
+      acknowledge(sent(), true)
+      assert.same({ "pending", 0 }, { row().state, row().offers })
+      pauses[#pauses + 1] = row().due - now
+      step(row().due - now - 1)
+      assert.same({}, sent())
+      step(1)
+    end
+    assert.equal(60000, pauses[1])
+    assert.is_true(pauses[5] > 2 * pauses[4] - 60001 and pauses[5] > 200000, pauses[5])
+    assert.equal(24 * 3600000, pauses[15])
+    for _, event in ipairs(told) do
+      if event.kind == "not listening" then
+        count = count + 1
+        assert.matches("/ota/device/upgrade/pk/dn", event.text, 1, true)
+      end
+    end
+    assert.equal(1, count)
+    assert.is_truthy(row().deaf)
+    acknowledge(sent())
+    assert.same({ 1 }, { row().offers, row().deaf, row().due })
+    assert.equal("2.0.0", round "1.0.0") -- and a report is answered soon, whatever the pause
+  end)
+
+  it("does not take itself for a listener", function()
+    publish("/sys/pk/dn/thing/ota/firmware/get", { id = 1, params = {} })
+    report "1.0.0"
+    step()
+    step(2001)
+    acknowledge(sent(), true)
+    assert.is_truthy(row().deaf)
+    publish("/ota/device/request/pk/dn", { id = 2, params = { version = "1.0.0" } })
+    step()
+    local answer = sent()
+    assert.equal("/ota/device/request/pk/dn", answer[1].topic)
+    acknowledge(answer) -- the depot listens there
+    assert.is_truthy(row().deaf)
+    progress(1)
+    step()
+    assert.is_nil(row().deaf)
+  end)
+
+  it("counts an offer that nobody heard, as the broker says, when the device begins with it", function()
+    for i = 1, 11 do
+      report "1.0.0"
+      step(6000)
+      step(3000)
+      assert.equal(i <= 10 and 1 or 0, #mqtt.sent, i)
+      acknowledge(sent(), true)
+      for _, percent in ipairs { 1, 50 } do progress(percent) end
+      step()
+    end
+    assert.same({ "failed", "offered 10 times, still reports 1.0.0" }, { row().state, row().text })
+  end)
+
+  it("keeps to its pace with those who ask, in their turn", function()
+    options = { auto = true, pace = 2 }
+    reopen()
+    step()
+    for i = 1, 50 do publish(("/ota/device/request/pk/d%02d"):format(i), { id = 1, params = { version = "1.0.0" } }) end
+    step(10000)
+    local first = sent()
+    assert.equal(1, #first)
+    local order = {}
+    for _, message in ipairs(first) do order[#order + 1] = message.topic:match "d%d+$" end
+    for _ = 1, 55 do
+      -- The last one asks without a pause, which moves it neither on nor back.
+      if #order < 40 then publish("/ota/device/request/pk/d50", { id = 1, params = { version = "1.0.0" } }) end
+      step(500)
+      local more = sent()
+      assert.is_true(#more <= 1)
+      for _, message in ipairs(more) do order[#order + 1] = message.topic:match "d%d+$" end
+      acknowledge(more)
+    end
+    table.sort(order)
+    assert.equal("d50", order[50])
+    for i = 2, 50 do assert.is_true(order[i] > order[i - 1], order[i]) end -- each once
+  end)
+
+  it("gives three fresh links to a device whose link has ended, and then takes its word", function()
+    assert.equal("2.0.0", round "1.0.0")
+    for i = 1, 3 do
+      progress(0)
+      step(i == 1 and 1000 or 400000)
+      depot:link_died "aliyun/pk/dn"
+      depot:link_died "aliyun/pk/dn" -- it comes by it more than twice a second
+      step()
+      assert.equal(i, row().renewals)
+      publish("/ota/device/progress/pk/dn", { id = 1, params = { step = "-2", desc = "403" } })
+      step(1000)
+      assert.equal("upgrading", row().state)
+      step(1001)
+      local fresh = sent()
+      assert.equal(1, #fresh, i)
+      acknowledge(fresh)
+    end
+    step(400000)
+    depot:link_died "aliyun/pk/dn"
+    depot:link_died "nobody"
+    depot:link_died "aliyun/pk/never"
+    step()
+    publish("/ota/device/progress/pk/dn", { id = 1, params = { step = "-2", desc = "403" } })
+    step(3000)
+    assert.same({}, sent())
+    assert.same({ "failed", -2 }, { row().state, row().code })
+  end)
+
+  it("takes a failed download for the link's fault when the link had ended", function()
+    assert.equal("2.0.0", round "1.0.0")
+    progress(0)
+    step(1800001)
+    publish("/ota/device/progress/pk/dn", { id = 1, params = { step = "-2", desc = "" } })
+    step()
+    assert.same({ "upgrading", 0 }, { row().state, row().offers })
+    step(2001)
+    acknowledge(sent())
+    assert.equal(1, row().offers)
+    publish("/ota/device/progress/pk/dn", { id = 1, params = { step = "-2", desc = "" } })
+    step()
+    assert.same({ "failed", -2 }, { row().state, row().code })
+  end)
+
   it("ends the job of a device that comes up with something newer", function()
     assert.equal("2.0.0", round "1.0.0")
     assert.is_nil(round "2.0.1")
@@ -758,11 +894,16 @@ describe("depot.store", function()
 
   it("takes over what an earlier version wrote", function()
     local s = assert(store.open(natives, dir))
-    assert(s.db:execute "ALTER TABLE device DROP COLUMN offers; PRAGMA user_version = 1")
-    s:close()
-    s = assert(store.open(natives, dir))
-    assert(s:put { cloud = "aliyun", product = "p", device = "d", hash = "h", offers = 3 })
-    assert.equal(3, s:get("aliyun", "p", "d").offers)
+    local second = "ALTER TABLE device DROP COLUMN ends; ALTER TABLE device DROP COLUMN dead; "
+      .. "ALTER TABLE device DROP COLUMN deaf; PRAGMA user_version = 2"
+    for _, text in ipairs { second, second .. "; ALTER TABLE device DROP COLUMN offers; PRAGMA user_version = 1" } do
+      assert(s.db:execute(text))
+      s:close()
+      s = assert(store.open(natives, dir))
+      assert(s:put { cloud = "aliyun", product = "p", device = "d", hash = "h", offers = 3, deaf = 4 })
+      local row = s:get("aliyun", "p", "d")
+      assert.same({ 3, 4 }, { row.offers, row.deaf })
+    end
     s:close()
   end)
 
@@ -781,7 +922,7 @@ describe("depot.store", function()
 
   it("refuses what a later version wrote, and what is no database", function()
     local s = assert(store.open(natives, dir))
-    assert(s.db:execute "PRAGMA user_version = 3")
+    assert(s.db:execute "PRAGMA user_version = 4")
     s:close()
     local opened, message, code = store.open(natives, dir)
     assert.same({ nil, "incompatible" }, { opened, code })

@@ -579,6 +579,18 @@ describe("depot.links", function()
     it(case[1], function() assert.equal(case[5], check(case[2], case[3], case[4])) end)
   end
 
+  it("is somebody's, and says whose it was", function()
+    local query = fields(links.query(hmac, "secret", "a", 2000, "aliyun/pk/d n"))
+    assert.equal("aliyun%2Fpk%2Fd%20n", query.For)
+    query.For = "aliyun/pk/d n" -- as the server decodes it
+    assert.same({}, { links.check(hmac, "secret", "a", query, 2000) })
+    assert.same({ "expired", "aliyun/pk/d n" }, { links.check(hmac, "secret", "a", query, 2001) })
+    query.For = "aliyun/pk/other"
+    assert.same({ "signature" }, { links.check(hmac, "secret", "a", query, 2000) })
+    query.For = nil
+    assert.same({ "signature" }, { links.check(hmac, "secret", "a", query, 2000) })
+  end)
+
   it("is worth nothing to another depot", function()
     assert.equal("signature", check({}, nil, nil, "other"))
   end)

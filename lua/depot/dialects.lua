@@ -123,14 +123,28 @@ end
 -- @treturn integer QoS
 function M.offer(to, offer, id, ask)
   if to.cloud == "tencent" then
-    return tencent.topics(to.product, to.device).update, tencent.push(offer), 1
+    return M.push_topic(to), tencent.push(offer), 1
   end
   local topics = aliyun.topics(to.product, to.device)
   local full = { version = offer.version, url = offer.url, size = offer.size, md5 = offer.md5, module = to.module }
   if ask and ask.topic == "get" then
     return topics.get_reply, aliyun.push(full, ask.id == nil and "0" or ask.id, true), 1
   end
-  return ask and topics.request or topics.upgrade, aliyun.push(full, id), 1
+  return ask and topics.request or M.push_topic(to), aliyun.push(full, id), 1
+end
+
+--- Where offers are pushed to a device.
+-- @tparam table to cloud, product, device
+-- @treturn string topic
+function M.push_topic(to)
+  if to.cloud == "tencent" then return tencent.topics(to.product, to.device).update end
+  return aliyun.topics(to.product, to.device).upgrade
+end
+
+--- Whether the depot itself hears what is said on a topic: that somebody does tells nothing then.
+function M.is_ours(topic)
+  local place = M.place(topic)
+  return place ~= nil
 end
 
 --- What is said at once to what a device said, before any offer.

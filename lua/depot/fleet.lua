@@ -37,7 +37,8 @@ local AT_ONCE = 500       -- messages a step, at most
 local LIMITS = { depth = 8, size = 16384 }
 
 --- @tparam table parts mqtt (update.native.mqtt client), store, digests, json, sha256 (text -> hex), packages
---   (function -> array of the catalog), link (function(entry) -> URL), now (function -> ms since 1970), on_event
+--   (function -> array of the catalog), link (function(entry, row) -> URL, seconds
+--   of its life), now (function -> ms since 1970), on_event
 --   (function(event): {kind, cloud, product, device, ...})
 -- @tparam[opt] table options pace (offers a second, 100), settle (ms), auto (boolean)
 -- @treturn table fleet: fd(), wants_write(), timeout() (ms), step(), look(), close()
@@ -134,11 +135,35 @@ function Fleet:_hear(message, now)
   return self.store:put(row)
 end
 
+-- Who came by a link that had ended is given another.
+function Fleet:_renew(place, now)
+  local ok, message, code = self.store:change()
+  if not ok then return nil, message, code end
+  local row
+  row, message, code = self.store:get(place.cloud, place.product, place.device)
+  if row == nil then return nil, message, code end
+  local what = row and jobs.link_died(row, now, self.settle)
+  if not what then return true end
+  self.offers:went(row, what, now)
+  return self.store:put(row)
+end
+
+--- A link of a device was refused because its time is over.
+-- @tparam string who as depot.links gives it
+function Fleet:link_died(who)
+  local cloud, product, device = who:match "^(%l+)/([^/]+)/([^/]+)$"
+  if not cloud or #self.backlog >= AT_ONCE then return end -- it will come again
+  self.backlog[#self.backlog + 1] = { kind = "dead link", cloud = cloud, product = product, device = device }
+  self.more = true
+end
+
 function Fleet:_handle(event, now)
   if event.kind == "message" then
     return self:_hear(event, now)
   elseif event.kind == "published" then
-    return self.offers:taken(event.id)
+    return self.offers:taken(event, now)
+  elseif event.kind == "dead link" then
+    return self:_renew(event, now)
   elseif event.kind == "lost" then
     self.on_event { kind = "given up", text = ("a packet of %d bytes to %s: %s"):format(event.size, event.topic,
       event.message) }

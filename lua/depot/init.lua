@@ -118,7 +118,9 @@ function Depot:_join(options)
     return nil, message, code
   end
   self.cloud = cloud
-  self.site.check = function(name, query) return cloud.check and cloud.check(name, query) end
+  self.site.check = function(name, query)
+    if cloud.check then return cloud.check(name, query) end
+  end
   return true
 end
 
@@ -197,6 +199,7 @@ function Depot:_answer(request)
   local answer = site.answer(self.site, request)
   self:_note_proxy(request)
   self.notes[request.id] = answer.note
+  if answer.dead_link and self.cloud and self.cloud.fleet then self.cloud.fleet:link_died(answer.dead_link) end
   if answer.path then
     local ok, message, code = self.server:reply_file(request.id, answer.path, answer.headers)
     if ok then

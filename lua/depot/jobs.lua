@@ -18,7 +18,8 @@
 -- two reports), module; package (digest of its manifest), target (its release),
 -- kind ("verify", "batch", "auto"), state (nil: no job), step (percent), code
 -- (vendor's number), text; finished, tries, renewing, renewals, offers; due (ms: to be
--- looked at then), heard, changed (ms).
+-- looked at then), heard, changed, ends (its last link), dead (a link of it was
+-- refused), deaf (since then nobody heard its offers) (ms).
 --
 -- @module depot.jobs
 
@@ -29,8 +30,11 @@ M.SETTLE = 2000
 local BURST = 5000
 -- A firmware that was downloaded whole this often, and does not run, does not work.
 local TRIES = 3
--- Links that are renewed for a device that says they have expired.
+-- Links that are renewed for a device whose link has ended.
 local RENEWALS = 3
+-- Milliseconds after the refusal of a link for which a device may fail over it still.
+local DEAD = 300000
+local AGAIN = 60000 -- until it is offered again, unless it says something
 -- Offers of one release to one device that never comes up with it.
 local OFFERS = 10
 
@@ -140,6 +144,9 @@ local function advance(row, now)
   local first = row.state == "pending"
   if first then set(row, "upgrading", now) end
   row.code, row.text, row.renewing = nil, nil, nil
+  if row.deaf then -- it heard of it in spite of that
+    row.deaf, row.offers = nil, (row.offers or 0) + 1
+  end
   return first and "upgrading" or nil
 end
 
@@ -158,13 +165,46 @@ function heard.finished(row, event, now)
   return what
 end
 
-function heard.fail(row, event, now)
-  if not concerns(row, event) or row.renewing then return "ignored" end
-  if event.cloud == "tencent" and event.number == -3 and row.renewals < RENEWALS then
-    -- The vendor's client goes on to say -5 and then reports its version anew, to get another link.
-    advance(row, now)
-    row.renewing, row.renewals = true, row.renewals + 1
-    row.offers = math.max(0, (row.offers or 0) - 1) -- our link was dead: that offer does not count
+-- Another link: false when there were enough.
+local function renew(row, now)
+  if row.renewals >= RENEWALS then return false end
+  advance(row, now)
+  row.renewing, row.renewals = true, row.renewals + 1
+  row.offers = math.max(0, (row.offers or 0) - 1) -- our link was dead: that offer does not count
+  return true
+end
+
+--- The depot has refused a link of a device because its time was over. Some clients come by it again for ever.
+-- @tparam table row changed in place
+-- @tparam integer now ms
+-- @tparam integer settle ms until another is offered
+-- @treturn string|nil "expired": it will be; nil: nothing has changed
+function M.link_died(row, now, settle)
+  if not M.is_open(row) or row.renewing or row.dead and now - row.dead < DEAD and now >= row.dead then return nil end
+  if not renew(row, now) then return nil end
+  -- Tencent's reports anew by itself, and listens to nothing before.
+  row.dead, row.due, row.text = now, now + (row.cloud == "tencent" and AGAIN or settle), "its link had ended"
+  return "expired"
+end
+
+-- What the clients say of a link that has ended: Tencent's with a number of its own, Aliyun's with that of any
+-- download.
+local LINK_FAILED = { aliyun = -2, tencent = -3 }
+
+function heard.fail(row, event, now, settle)
+  if not concerns(row, event) then return "ignored" end
+  local of_link = event.number == LINK_FAILED[event.cloud]
+  if row.renewing then
+    if of_link then row.code, row.text = event.number, event.text end
+    return "ignored"
+  elseif of_link and row.dead and now - row.dead < DEAD then
+    row.dead = nil -- that is known, and another is on its way
+    row.due = row.due or now + AGAIN
+    return "ignored"
+  end
+  if of_link and (event.cloud == "tencent" or row.ends and now > row.ends) and renew(row, now) then
+    -- Tencent's goes on to say -5 and then reports its version anew, to get another; Aliyun's says no more.
+    if event.cloud == "aliyun" then row.due = now + settle end
     row.code, row.text = event.number, event.text
     return "expired"
   end

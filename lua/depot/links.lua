@@ -1,7 +1,7 @@
 --- Links that end: signed with the depot's secret, refused when their time is over.
 --
--- Pure. `/NAME?Expires=SECONDS&Signature=HEX`, the signature being the HMAC-SHA256 of
--- both lines "NAME" and "SECONDS". A request without either field is no
+-- Pure. `/NAME?Expires=SECONDS[&For=WHO]&Signature=HEX`, the signature being the HMAC-SHA256 of
+-- the lines "NAME", "SECONDS" and, when the link is somebody's, "WHO". A request without either field is no
 -- signed link and none of our business; one with a part of them is a wrong one.
 -- The refusals read like those of the vendors' object stores, by which clients
 -- tell an expired link from a damaged one.
@@ -10,8 +10,8 @@
 
 local M = {}
 
-local function sign(hmac, secret, name, expires)
-  return hmac("sha256", secret, ("%s\n%d"):format(name, expires))
+local function sign(hmac, secret, name, expires, who)
+  return hmac("sha256", secret, ("%s\n%d%s"):format(name, expires, who and "\n" .. who or ""))
 end
 
 -- In a time that does not tell where they differ.
@@ -34,9 +34,11 @@ end
 -- @tparam string secret
 -- @tparam string name
 -- @tparam integer expires last second since 1970
+-- @tparam[opt] string who it is for
 -- @treturn string
-function M.query(hmac, secret, name, expires)
-  return ("Expires=%d&Signature=%s"):format(expires, sign(hmac, secret, name, expires))
+function M.query(hmac, secret, name, expires, who)
+  return ("Expires=%d%s&Signature=%s"):format(expires, who and "&For=" .. M.escape(who) or "",
+    sign(hmac, secret, name, expires, who))
 end
 
 --- What is wrong with the link that a request came by.
@@ -46,15 +48,17 @@ end
 -- @tparam table query fields of the request
 -- @tparam integer now seconds since 1970
 -- @treturn string|nil "expired", "signature"; nil: nothing
+-- @treturn string|nil with "expired": whose it was
 function M.check(hmac, secret, name, query, now)
   if not query.Expires and not query.Signature then return nil end
   local text = query.Expires or ""
   local expires = #text <= 12 and text:find("^%d+$") and math.tointeger(tonumber(text))
   if not expires or not query.Signature
-      or not equal(sign(hmac, secret, name, expires), query.Signature:lower()) then
+      or not equal(sign(hmac, secret, name, expires, query.For), query.Signature:lower()) then
     return "signature"
   end
-  return now > expires and "expired" or nil
+  if now > expires then return "expired", query.For end
+  return nil
 end
 
 local TEMPLATE = [[

@@ -53,7 +53,7 @@ end
 
 local function open_client(natives, options, secret)
   local client = { client_id = "moult-depot-" .. natives.digest.sha256(secret):sub(1, 12), clean = false,
-    keepalive = 30 }
+    keepalive = 30, five = true }
   for _, name in ipairs { "host", "port", "user", "password", "tls" } do
     client[name] = options[name]
   end
@@ -114,9 +114,10 @@ function M.open(natives, options)
   self.fleet = fleet.new({
     mqtt = client, store = kept, digests = digests.new(natives, kept), json = natives.json,
     sha256 = natives.digest.sha256, packages = options.packages, now = now, on_event = options.on_event,
-    link = function(entry)
+    link = function(entry, row)
+      local life, who = options.expiry or M.EXPIRY, ("%s/%s/%s"):format(row.cloud, row.product, row.device)
       return options.base() .. "/" .. links.escape(entry.name) .. "?"
-        .. links.query(hmac, secret, entry.name, os.time() + (options.expiry or M.EXPIRY))
+        .. links.query(hmac, secret, entry.name, os.time() + life, who), life
     end,
   }, { pace = options.pace, settle = options.settle, auto = options.auto })
   self.check = function(name, query) return links.check(hmac, secret, name, query, os.time()) end

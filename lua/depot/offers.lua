@@ -2,10 +2,13 @@
 --
 -- Rows that are due are looked at in order. A pushed offer stays due, a minute
 -- ahead, until the broker has taken it, so that none is lost with the process.
--- Answers wait in memory while the client's queue is full.
+-- Answers wait in memory while the client's queue is full. A device that asks is
+-- answered at once while the pace allows it and nobody waits, and else pushed to
+-- in its turn. What the broker makes of an offer is in depot.acknowledged.
 --
 -- @module depot.offers
 
+local acknowledged = require "depot.acknowledged"
 local choice = require "depot.choice"
 local dialects = require "depot.dialects"
 local fresh = require "depot.fresh"
@@ -13,7 +16,7 @@ local jobs = require "depot.jobs"
 
 local M = {}
 
-local Offers = {}
+local Offers = setmetatable({}, { __index = acknowledged })
 Offers.__index = Offers
 
 -- Milliseconds.
@@ -22,7 +25,6 @@ local ABSENT = 10000      -- until a package that is not there is looked for aga
 local NOT_THERE = "the package is not in the folder"
 local HASHING = 500       -- until it is asked again whether a package is hashed
 local FULL = 50           -- until the client's queue has room again
-local TOO_LARGE = 3600000 -- for which nothing of a size is sent that the broker did not take
 
 local AT_ONCE = 500   -- rows a step, at most
 local ANSWERS = 10000 -- that wait for the client's queue; a device that gets none asks again
@@ -98,21 +100,23 @@ function Offers:_offer(row, now, ask)
     return false
   end
   self.message_id = self.message_id % 0x7FFFFFFF + 1
-  local topic, object, qos = dialects.offer(row, { version = row.target, url = self.link(entry), size = entry.size,
-    md5 = md5 }, self.message_id, ask)
+  local url, life = self.link(entry, row)
+  local topic, object, qos = dialects.offer(row, { version = row.target, url = url, size = entry.size, md5 = md5 },
+    self.message_id, ask)
   local text = self.json.encode(object)
-  if self:_is_too_large(#topic + #text, now) then
+  if self:is_too_large(#topic + #text, now) then
     row.text, row.due = self.limit.text, self.limit.till
     return false
   end
-  local id = self.mqtt:publish(topic, text, qos)
+  local id = self.mqtt:publish(topic, text, qos, false, math.max(1, life))
   if not id then
     row.due = now + FULL
     return false
   end
-  row.due = now + ACKNOWLEDGE
+  self.allowance = self.allowance - 1
+  row.due, row.ends = now + ACKNOWLEDGE, now + life * 1000
   self.waiting[id] = { cloud = row.cloud, product = row.product, device = row.device, due = row.due,
-    package = row.package, size = #topic + #text }
+    package = row.package, size = #topic + #text, topic = topic, tells = not dialects.is_ours(topic) }
   self.tell("offered", row, { release = row.target, package = entry.name })
   return true
 end
@@ -149,12 +153,20 @@ function Offers:_supersedes(row, job)
   return not old or new.manifest.sequence > old.manifest.sequence
 end
 
+-- Whether a device that asks can be answered at once: nobody who waits for his turn is passed over.
+function Offers:_may_answer(now)
+  self:_refill(now)
+  local next_due = self.store:next_due()
+  return self.allowance >= 1 and not (next_due and next_due <= now)
+end
+
 --- Look at a row whose time has come, or whose device asks; the caller writes it down.
 -- @tparam table row changed in place
 -- @tparam integer now ms
 -- @tparam[opt] table ask the event that is answered
 -- @treturn boolean|nil true: offered; false: it will be; nil: there is nothing for it
 function Offers:consider(row, now, ask)
+  local turn = math.min(row.due or now, now)
   if self:_fell_back(row) then
     jobs.revert(row, now)
     self:went(row, "reverted", now)
@@ -169,50 +181,13 @@ function Offers:consider(row, now, ask)
     auto = self.auto })
   if jobs.is_open(row) and self:_supersedes(row, job) then jobs.begin(row, job, now) end
   local what = jobs.consider(row, job, dialects.generic(row.cloud), now)
+  if what == "offer" and ask and not self:_may_answer(now) then
+    row.due = turn
+    return false
+  end
   if what == "offer" then return self:_offer(row, now, ask) end
   if what then self:went(row, what, now) end
   return nil
-end
-
---- The broker has taken a message: if it was an offer, it need not be pushed again.
--- @treturn true|nil nil, message, code
-function Offers:taken(id)
-  local offer = self.waiting[id]
-  if not offer then return true end
-  local ok, message, code = self.store:change()
-  if not ok then return nil, message, code end
-  self.waiting[id] = nil
-  local row
-  row, message, code = self.store:get(offer.cloud, offer.product, offer.device)
-  if row == nil then return nil, message, code end
-  if not row or row.package ~= offer.package then return true end
-  row.offers = (row.offers or 0) + 1
-  if row.due == offer.due then row.due = nil end
-  return self.store:put(row)
-end
-
--- Sent in spite of it, each such offer would keep the depot away from the broker for minutes.
-function Offers:_is_too_large(size, now)
-  return self.limit and now < self.limit.till and size >= self.limit.size
-end
-
---- The broker ends connections over a message: if it was an offer, none as large is sent for a while.
--- @tparam table event lost, of update.native.mqtt
--- @treturn true|nil nil, message, code
-function Offers:lost(event, now)
-  local offer = self.waiting[event.id]
-  self.waiting[event.id] = nil
-  if not offer then return true end
-  self.limit = { size = offer.size, till = now + TOO_LARGE,
-    text = ("the broker takes no packet of %d bytes"):format(event.size) }
-  local ok, message, code = self.store:change()
-  if not ok then return nil, message, code end
-  local row
-  row, message, code = self.store:get(offer.cloud, offer.product, offer.device)
-  if row == nil then return nil, message, code end
-  if not row or row.package ~= offer.package then return true end
-  row.text, row.due = self.limit.text, self.limit.till
-  return self.store:put(row)
 end
 
 -- Each moment allows some offers more, up to those of a quarter of a second.
@@ -239,7 +214,7 @@ function Offers:push(now)
     rows, message, code = self.store:due(now, math.min(left, math.ceil(self.allowance)))
     if not rows then return nil, message, code end
     for _, row in ipairs(rows) do
-      if self:consider(row, now) then self.allowance = self.allowance - 1 end
+      self:consider(row, now)
       ok, message, code = self.store:put(row)
       if not ok then return nil, message, code end
     end

@@ -133,9 +133,12 @@ function M.answer(site, request)
   if not entry then
     return failure(404, "there is nothing of this name; / lists the packages")
   end
-  local problem = site.check and site.check(name, request.query)
+  local problem, who
+  if site.check then problem, who = site.check(name, request.query) end
   if problem then
-    return links.refusal(problem)
+    local refused = links.refusal(problem)
+    refused.dead_link = who
+    return refused
   end
   return file(entry)
 end

@@ -19,6 +19,7 @@ Store.__index = Store
 local COLUMNS = {
   "cloud", "product", "device", "hash", "release", "other", "module", "package", "target", "kind", "state", "step",
   "code", "text", "finished", "tries", "renewing", "renewals", "due", "heard", "changed", "offers",
+  "ends", "dead", "deaf",
 }
 
 local SCHEMA = [[
@@ -27,7 +28,7 @@ local SCHEMA = [[
     release TEXT, other TEXT, module TEXT,
     package TEXT, target TEXT, kind TEXT, state TEXT, step INTEGER, code INTEGER, text TEXT,
     finished INTEGER, tries INTEGER, renewing INTEGER, renewals INTEGER,
-    due INTEGER, heard INTEGER, changed INTEGER, offers INTEGER,
+    due INTEGER, heard INTEGER, changed INTEGER, offers INTEGER, ends INTEGER, dead INTEGER, deaf INTEGER,
     PRIMARY KEY (cloud, product, device)) WITHOUT ROWID;
   CREATE INDEX device_due ON device (due) WHERE due IS NOT NULL;
   CREATE INDEX device_open ON device (changed) WHERE state = 'upgrading';
@@ -38,13 +39,16 @@ local SCHEMA = [[
     package TEXT PRIMARY KEY, target TEXT NOT NULL, cloud TEXT, product TEXT, device TEXT, time INTEGER NOT NULL);
   CREATE TABLE file (name TEXT PRIMARY KEY, tag TEXT NOT NULL, md5 TEXT NOT NULL);
   CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-  PRAGMA user_version = 2;
+  PRAGMA user_version = 3;
 ]]
 
 -- What a database of an earlier version lacks, by that version.
 local LATER = {
   [1] = "ALTER TABLE device ADD COLUMN offers INTEGER; PRAGMA user_version = 2;",
+  [2] = "ALTER TABLE device ADD COLUMN ends INTEGER; ALTER TABLE device ADD COLUMN dead INTEGER; "
+    .. "ALTER TABLE device ADD COLUMN deaf INTEGER; PRAGMA user_version = 3;",
 }
+local LATEST = #LATER + 1
 
 local STATEMENTS = {
   get = "SELECT * FROM device WHERE cloud = ? AND product = ? AND device = ?",
@@ -94,10 +98,11 @@ local function settle_schema(db, path)
   if not version then return nil, message, code end
   if version.user_version == 0 then
     ok, message, code = db:execute(SCHEMA)
-  elseif LATER[version.user_version] then
-    ok, message, code = db:execute(LATER[version.user_version])
-  elseif version.user_version > 2 then
+  elseif version.user_version > LATEST then
     ok, message, code = nil, ("%s: written by a later moult"):format(path), "incompatible"
+  end
+  for step = math.max(1, version.user_version), version.user_version > 0 and ok and #LATER or 0 do
+    if ok then ok, message, code = db:execute(LATER[step]) end
   end
   local done, why, word = db:execute(ok and "COMMIT" or "ROLLBACK")
   if ok and not done then return nil, why, word end

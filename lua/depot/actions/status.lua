@@ -4,6 +4,7 @@
 
 local base = require "depot.actions.base"
 local choice = require "depot.choice"
+local dialects = require "depot.dialects"
 local jobs = require "depot.jobs"
 local lock = require "depot.lock"
 local store = require "depot.store"
@@ -17,6 +18,13 @@ local function seconds(ms, null)
   return ms and ms // 1000 or null
 end
 
+-- What a device that hears nothing is to do about it.
+local DEAF = {
+  aliyun = "it is away and keeps no session (clean_session 0), or its program subscribes to nothing: the Link SDK "
+    .. "leaves that to the vendor's broker, so subscribe in the program",
+  tencent = "it is away and keeps no session (clean_session 0), or its program does not subscribe",
+}
+
 local function object_of(row, null)
   local object = {}
   for _, name in ipairs(FIELDS) do
@@ -24,6 +32,8 @@ local function object_of(row, null)
   end
   object.heard, object.changed = seconds(row.heard, null), seconds(row.changed, null)
   object.unordered = row.unordered
+  object.listening = null
+  if row.deaf then object.listening = false end
   return object
 end
 
@@ -42,29 +52,37 @@ local function line_of(row)
     parts[#parts + 1] = row.text
   end
   if row.unordered then parts[#parts + 1] = "(of no order)" end
+  if row.deaf then
+    parts[#parts + 1] = ("not listening: nobody has subscribed to %s; %s"):format(dialects.push_topic(row),
+      DEAF[row.cloud])
+  end
   return table.concat(parts, " ")
 end
 
 local function summary(rows)
-  local counts, parts, unordered = {}, {}, 0
+  local counts, parts, unordered, deaf = {}, {}, 0, 0
   for _, row in ipairs(rows) do
     if row.unordered then unordered = unordered + 1 end
+    if row.deaf then deaf = deaf + 1 end
     local state = row.state or "without a job"
     counts[state] = (counts[state] or 0) + 1
   end
   for _, state in ipairs { "pending", "upgrading", "succeeded", "failed", "reverted", "cancelled", "without a job" } do
     if counts[state] then parts[#parts + 1] = ("%d %s"):format(counts[state], state) end
   end
+  if deaf > 0 then parts[#parts + 1] = ("%d not listening"):format(deaf) end
   local text = #parts > 0 and table.concat(parts, ", ") or "no devices"
   if unordered == 0 then return text end
   return ("%s; neither sequence nor version tells whether %d of them %s older than what is here: `batch --from "
     .. "RELEASE` reaches them"):format(text, unordered, unordered == 1 and "is" or "are")
 end
 
--- Mark the devices that are offered nothing because nothing orders what they run.
+-- Mark the devices that are offered nothing because nothing orders what they run; only an offer that is open makes it
+-- matter that nobody hears it.
 local function mark(context, rows)
   local is_unordered = choice.unordered(context.packages)
   for _, row in ipairs(rows) do
+    row.deaf = jobs.is_open(row) and row.deaf
     row.unordered = not jobs.is_open(row) and is_unordered(row)
   end
 end
