@@ -3,7 +3,7 @@
  * of the command line, or a plain Lua interpreter.
  *
  *     moult --policy [USER]               runtime/sandbox.c
- *     moult --agent -c CONFIG             lua/update/agent.lua
+ *     moult --agent -c CONFIG [-q|-v]     lua/update/agent.lua
  *     moult --script DIR CONTROL HEARTBEAT MEMORY [USER [GROUP... | -]]
  *                                         DIR/main.lua, under the supervisor
  *     moult run [-c CONFIG]               runtime/supervisor.c
@@ -128,7 +128,7 @@ static void keep_descriptors(void)
     up_waits_adopt();
 }
 
-/* moult --agent -c CONFIG */
+/* moult --agent -c CONFIG [-q|-v] */
 static int mode_agent(int argc, char **argv)
 {
     keep_descriptors();

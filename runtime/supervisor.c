@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -158,6 +159,10 @@ static bool hear_all(struct up_supervisor *s)
     bool more;
 
     while ((number = s->processes->ops->next_signal(s->processes)) != 0) {
+        if (number == SIGHUP) { /* a terminal that is gone, or what has many a daemon read its files again */
+            up_say(s, "runs on after SIGHUP; what is configured is read at the next start");
+            continue;
+        }
         if (s->leave != UP_LEAVE_STOP)
             up_say(s, "stopping: %s", strsignal(number));
         leave(s, UP_LEAVE_STOP);
@@ -168,9 +173,11 @@ static bool hear_all(struct up_supervisor *s)
 
 static void start_agent(struct up_supervisor *s)
 {
-    const char *argv[] = {s->program, "--agent", "-c", s->config->path, NULL};
+    const char *argv[] = {s->program, "--agent", "-c", s->config->path, NULL, NULL};
     struct up_error err;
 
+    if (s->verbosity != UP_NORMAL)
+        argv[4] = s->verbosity == UP_QUIET ? "-q" : "-v";
     if (up_child_start(s->agent, argv, up_supervisor_now(s), &err) < 0) {
         up_warn("agent", &err);
         return;

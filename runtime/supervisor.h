@@ -57,7 +57,7 @@ struct up_supervisor_options {
     struct up_processes *processes;
 };
 
-/* Run until told to stop (SIGTERM, SIGINT, SIGHUP: 0) or until a restart is
+/* Run until told to stop (SIGTERM, SIGINT: 0) or until a restart is
  * due and the configuration says exit (UP_RESTART). Whatever is wrong with the
  * state does not stop the device: see up_device_come_up().
  * Errors: UP_BUSY; UP_USAGE not provisioned; UP_STATELOST and others when there

@@ -69,6 +69,13 @@ describe("moult", function()
       end
     end)
 
+    it("explains the word that only scripts meet", function()
+      local code, out = w:moult "doctor again"
+      assert.equal(0, code)
+      assert.matches("^again\n.*without waiting.*call the same function once more", out)
+      assert.equal("again", json.decode((select(2, w:moult "doctor again --json"))).word)
+    end)
+
     it("tells its version", function()
       assert.matches("^moult %d+%.%d+%.%d+\n$", (select(2, w:moult "--version")))
     end)
@@ -203,11 +210,16 @@ describe("moult", function()
       assert.matches("fetching 1.0.1 100%%", err)
       assert.matches("1.0.1 is armed; its trial begins with the next `moult run`\n$", err)
       code, out, err = w:moult "install p2.upd"
+      assert.same({ 4, "" }, { code, out })
+      assert.matches("1.0.1 is armed already; its trial begins with the next start of the script\n$", err)
+      w:pack { sequence = 3, version = "1.0.2" }
+      code, out, err = w:moult "install p3.upd"
       assert.same({ 5, "" }, { code, out })
       assert.matches("^moult install: 1.0.1 is armed; .* %(busy%)\n$", err)
       assert.equal(0, (w:moult "rollback"))
       assert.equal(3, (w:moult "rollback"))
       assert.equal(3, (w:moult "confirm"))
+      assert.matches("^%d+%-%d%d%-%d%d %d%d:%d%d:%d%d UTC  provisioned", (select(2, w:moult "history")))
       local events = w:history()
       assert.same({ "provisioned 1.0.0", "begun 1.0.1", "armed 1.0.1", "disarmed 1.0.1" }, events)
     end)
@@ -245,8 +257,12 @@ describe("moult", function()
 
     it("explains with every gate and rule, and exits with the reason", function()
       local code, out = w:moult "explain p1.upd"
-      assert.equal(15, code)
+      assert.equal(3, code)
       assert.matches("STOP  gate floor +sequence 1 is not above", out)
+      assert.matches("decision: refuse %(same%): release 1.0.0 runs already", out)
+      w:pack { sequence = 1, version = "0.9.0", name = "p0.upd" }
+      code, out = w:moult "explain p0.upd"
+      assert.equal(15, code)
       assert.matches("decision: refuse %(incompatible%)", out)
       code, out = w:moult "explain p2.upd --json"
       assert.equal(0, code)
@@ -342,8 +358,11 @@ describe("moult", function()
       assert.same({ 4, "" }, { code, out }, err)
       assert.matches("fetching 1.0.1 100%%", err)
       assert.equal("armed", w:status().phase)
-      assert.equal(5, (w:moult "install depot/p2.upd"))
+      assert.equal(4, (w:moult "install depot/p2.upd"))
       assert.equal(0, (w:moult "rollback"))
+      code, out, err = w:moult "install p1.upd"
+      assert.same({ 3, "" }, { code, out })
+      assert.matches("moult install: release 1.0.0 runs already %(nothing%)\n$", err)
       local status = w:wait_status { phase = "idle" }
       assert.same({ "1.0.0", "ok" }, { status.release, status.last.code })
       assert.same({ 3, 3 }, { (w:moult "rollback"), (w:moult "confirm") })

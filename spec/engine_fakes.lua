@@ -98,7 +98,7 @@ function M.new(o)
     status = function() return { phase = o.phase or "idle", transaction = o.transaction } end,
     spool = function() return "/state/tx" end,
     facts = function()
-      return { project = "METER", release = "1.0.0", time = 1700000000 }
+      return { project = "METER", release = o.runs or "1.0.0", floor = o.floor, time = 1700000000 }
     end,
     let_in = function(_, by_release) self.let_in = by_release end,
     kept_out_due = function() return o.due or false end,

@@ -21,7 +21,8 @@ local function make(o)
     end,
     facts = function() return { battery = 80, project = "FORGED" } end,
     http = { proxy = "http://proxy" },
-    log = function(line) lines[#lines + 1] = line end,
+    log = function(line) lines[#lines + 1] = line end, note = o.quiet and function() end or nil,
+    detail = o.verbose and function(line) lines[#lines + 1] = line end or nil,
     on = function(event) events[#events + 1] = event end,
     random = function() return 1 end,
     witness = function(date) f.witnessed[#f.witnessed + 1] = date end,
@@ -162,8 +163,26 @@ describe("update.engine", function()
     assert.is_nil(table.concat(lines, "\n"):find("secret", 1, true))
   end)
 
+  it("logs the reasons when they are against it, once, and of what is installed only to who wants all", function()
+    local function reasons(o)
+      local e, _, lines = make(o)
+      e:install(where())
+      e:install(where())
+      local _, count = table.concat(lines, "\n"):gsub("gate project: ok", "")
+      return count, #lines
+    end
+    assert.equal(0, (reasons { head = { true, true }, blocks = { { "done" }, { "done" } },
+      finish = { { "armed", "x" }, { "armed", "x" } } }))
+    local count, lines = reasons { quiet = true, head = { true, true }, blocks = { { "done" }, { "done" } },
+      finish = { { "armed", "x" }, { "armed", "x" } } }
+    assert.same({ 0, 0 }, { count, lines })
+    assert.equal(1, (reasons { quiet = true, head = { true, true },
+      decision = { action = "refuse", reason = "same" } }))
+    assert.equal(1, (reasons { head = { true, true }, decision = { action = "defer", reason = "battery" } }))
+  end)
+
   it("logs the transaction's id on every edge, and the whole reason tree", function()
-    local e, _, lines = make {}
+    local e, _, lines = make { verbose = true }
     assert(e:install(where()))
     local all = table.concat(lines, "\n")
     for _, text in ipairs { "from luat: install", "gate project: ok, METER", "rule higher: ok, the script is new",
@@ -218,7 +237,37 @@ describe("update.engine", function()
       assert.same({ URL, "package in spool", "gates", "close package", "close source" }, f.log)
     end)
 
-    for _, phase in ipairs { "armed", "trial", "confirming", "rolling_back" } do
+    it("what is armed already is not busy but there, and another package is", function()
+      local armed = { release = "1.0.1", sequence = 18, digest = ("ab"):rep(32) }
+      local e, f = make { phase = "armed", transaction = armed, needs_restart = true }
+      assert.same({ release = "1.0.1", sequence = 18, already = true, needs_restart = true }, (e:install(where())))
+      assert.same({ URL, "package without spool", "close package", "close source" }, f.log)
+      armed.digest = ("cd"):rep(32)
+      local other = make { phase = "armed", transaction = armed }
+      local ok, message, code = other:install(where())
+      assert.same({ nil, "busy" }, { ok, code })
+      assert.matches("^1.0.1 is armed; wait for its end", message)
+      local lost = make { phase = "armed", transaction = armed, head = { { nil, "away", "network" } } }
+      assert.equal("busy", select(3, lost:install(where())))
+    end)
+
+    it("the release that runs, offered again, is nothing, but not when another gate is closed", function()
+      local lines = { { gate = "floor", open = false, text = "18 is not above 18" } }
+      local o = { runs = "1.0.1", floor = { script = 18, core = 3 },
+        gates = { open = false, code = "incompatible", message = "not above", lines = lines } }
+      local e, _, log = make(o)
+      local ok, message, code, verdict = e:install(where())
+      assert.same({ nil, "release 1.0.1 runs already", "nothing" }, { ok, message, code })
+      assert.same({ "refuse", "same" }, { verdict.decision.action, verdict.decision.reason })
+      assert.equal(1, #log)
+      o.floor.script = 19
+      assert.equal("incompatible", select(3, make(o):install(where())))
+      o.floor.script = 18
+      lines[2] = { gate = "hardware", open = false, text = "another" }
+      assert.equal("incompatible", select(3, make(o):install(where())))
+    end)
+
+    for _, phase in ipairs { "trial", "confirming", "rolling_back" } do
       it("nothing is opened while the phase is " .. phase, function()
         local e, f = make { phase = phase, transaction = { release = "1.0.1" } }
         local ok, message, code = e:install(where())

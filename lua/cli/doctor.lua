@@ -23,8 +23,12 @@ local function vendor(number)
   return number and tostring(number) or "not reported"
 end
 
+-- What only scripts meet, and no verb ends with.
+local AGAIN = { word = "again", meaning = "Not a failure: nothing can be had without waiting.",
+  advice = "Poll the loop (update.native.loop) and call the same function once more." }
+
 local function explain(word, env)
-  local words, found = {}, nil
+  local words, found = {}, word == "again" and AGAIN or nil
   for _, row in ipairs(natives.error.codes()) do
     words[#words + 1] = row.word
     if row.word == word or tostring(row.exit) == word then found = row end
@@ -37,10 +41,12 @@ local function explain(word, env)
   if env.json then
     env.out(natives.json.encode(found))
   else
-    env.out(("%s (exit code %d)"):format(found.word, found.exit))
+    env.out(found.exit and ("%s (exit code %d)"):format(found.word, found.exit) or found.word)
     env.out("  what happened:  " .. found.meaning)
     env.out("  what to do:     " .. found.advice)
-    env.out(("  told to clouds: Tencent %s, Aliyun %s"):format(vendor(found.tencent), vendor(found.aliyun)))
+    if found.exit then
+      env.out(("  told to clouds: Tencent %s, Aliyun %s"):format(vendor(found.tencent), vendor(found.aliyun)))
+    end
   end
   return 0
 end

@@ -18,7 +18,7 @@ M.verb = {
 }
 
 local function line_of(e)
-  local time = os.date("!%Y-%m-%d %H:%M:%S", e.time)
+  local time = os.date("!%Y-%m-%d %H:%M:%S UTC", e.time)
   local line = ("%s  %-12s %s (sequence %d)"):format(time, e.event, e.release, e.sequence)
   if e.code and e.code ~= "ok" then line = ("%s  %s"):format(line, e.code) end
   if e.message and e.message ~= "" then line = ("%s: %s"):format(line, e.message) end

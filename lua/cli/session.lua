@@ -160,12 +160,13 @@ function Session:engine(device, on)
   local env = self.env
   local config = self.config
   local asker = self:asker(device, self.mode == "lock")
+  local function say(line) if env.verbose then env.err(line) end end
   return require("update.engine").new {
     natives = natives, device = device, loop = self.loop, keys = config.keys, tasks = self.tasks,
     ask = function(...) return asker:decide(...) end,
     facts = require("update.facts").system,
     http = { proxy = config.proxy, ca_file = config.ca_file, max_redirects = 5 },
-    log = function(line) if env.verbose then env.err(line) end end,
+    log = say, detail = say,
     witness = function(date) device:witness(date) end, on = on, tries = 10, head_tries = 3,
   }
 end

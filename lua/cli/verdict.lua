@@ -23,6 +23,7 @@ function M.lines(verdict)
   if decision.action == "defer" and decision.retry_after then
     text = ("%s, asked again in %d s"):format(text, decision.retry_after)
   end
+  if verdict.code == "nothing" then text = ("%s: %s"):format(text, verdict.message) end
   if verdict.by then text = ("%s, by policy %s"):format(text, verdict.by) end
   lines[#lines + 1] = text
   return lines

@@ -60,7 +60,7 @@ function M.run(parsed, env)
         event.time = now
         env.out(natives.json.encode(event))
       elseif words[event.event] then
-        env.out(("%s  %s"):format(os.date("!%H:%M:%S", now), words[event.event](event)))
+        env.out(("%s  %s"):format(os.date("!%H:%M:%S UTC", now), words[event.event](event)))
       end
       io.stdout:flush() -- each event at once, into a pipe too
     end

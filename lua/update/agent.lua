@@ -53,7 +53,7 @@ function Agent:restart(why, delay)
   self.tasks:spawn("restart", function()
     if delay then self.tasks:wait(delay) end
     if self:phase() ~= "armed" or self.armed_times ~= armed then return end
-    self.log(("restart: %s"):format(why))
+    self.note(("restart: %s"):format(why))
     self.supervisor:send "restart"
   end)
 end
@@ -82,7 +82,10 @@ function Agent:update(where, why)
   self.tasks:set(self.engine_free)
   if self:phase() ~= self.device:status().phase then self:refresh() end
   self:hand_over()
-  if result then
+  if result and result.already then
+    self:stir()
+    return result
+  elseif result then
     self.armed_times = self.armed_times + 1
     self.supervisor:send "armed"
     self:tell { event = "done", release = result.release, sequence = result.sequence }
@@ -166,7 +169,10 @@ function Agent:witness(date)
   self.supervisor:send(("date %d"):format(date))
 end
 
-local function make(config, natives)
+local function silent() end
+
+-- verbosity: "-q" says only what goes wrong, "-v" every reason, too.
+local function make(config, natives, verbosity)
   local loop = assert(natives.loop.new())
   local self = setmetatable({
     config = config, natives = natives, loop = loop, stirred = {}, engine_free = {}, armed_times = 0,
@@ -175,6 +181,8 @@ local function make(config, natives)
   function self.log(line)
     io.stderr:write("agent: ", natives.printable.text(line, LOG_LINE), "\n")
   end
+  self.note = verbosity == "-q" and silent or self.log
+  self.detail = verbosity == "-v" and self.log or silent
   self.tasks = require("update.scheduler").new {
     loop = loop, now = natives.loop.now,
     on_error = function(name, trace)
@@ -207,7 +215,7 @@ local function open(self)
   self.engine = require("update.engine").new {
     natives = natives, device = self.device, loop = self.loop, keys = config.keys, tasks = self.tasks,
     ask = function(...) return self.asker:decide(...) end,
-    facts = function() return self.script:facts() end, log = self.log,
+    facts = function() return self.script:facts() end, log = self.log, note = self.note, detail = self.detail,
     http = { proxy = config.proxy, ca_file = config.ca_file, max_redirects = 5 },
     on = function(event) self:on_event(event) end,
     spent = function(bytes, goes_on) self.spending:add(bytes, goes_on) end,
@@ -246,7 +254,7 @@ local function start(self)
 end
 
 --- Run until the supervisor goes.
--- @tparam string ... the words after --agent: -c CONFIG
+-- @tparam string ... the words after --agent: -c CONFIG [-q|-v]
 -- @treturn integer exit code
 function M.main(...)
   local natives = require "update.natives"
@@ -260,7 +268,7 @@ function M.main(...)
   end
   local self, ok
   if config then
-    self = make(config, natives)
+    self = make(config, natives, words[3])
     ok, message, code = open(self)
   end
   if not ok then

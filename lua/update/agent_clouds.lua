@@ -60,7 +60,8 @@ local function poll(agent, cloud, failures)
     agent.log(("cloud %s: %s (%s)"):format(cloud.name, message, code))
     return math.min(cloud.period, backoff.most, backoff.least * 2 ^ (failures - 1)), failures, least
   end
-  agent.log(("cloud %s: %s (%s)"):format(cloud.name, message, code))
+  local say = code == "nothing" and agent.note or agent.log
+  say(("cloud %s: %s (%s)"):format(cloud.name, message, code))
   return cloud.period, 0
 end
 
@@ -165,7 +166,7 @@ function Requests:ask(link)
     return { type = "none" }
   end
   local result, why, code = agent:update(where, "request")
-  if not result then agent.log(("request: %s (%s)"):format(why, code)) end
+  if not result then (code == "nothing" and agent.note or agent.log)(("request: %s (%s)"):format(why, code)) end
   return event_of(where, result, code)
 end
 

@@ -29,6 +29,11 @@ function Cloud:log(format, ...)
   self.agent.log(("cloud %s: %s"):format(self.name, format:format(...)))
 end
 
+-- What is no trouble.
+function Cloud:note(format, ...)
+  self.agent.note(("cloud %s: %s"):format(self.name, format:format(...)))
+end
+
 -- Hand an event to the machine and do what it says.
 function Cloud:drive(event)
   local actions
@@ -53,7 +58,7 @@ function Cloud:report(action)
     report.number = number_of(self, report.code)
     self:log("%s failed, reported as %d: %s (%s)", report.version, report.number, report.text, report.code)
   elseif report.kind ~= "progress" then
-    self:log("reported: %s %s", report.kind, report.version or "")
+    self:note("reported: %s %s", report.kind, report.version or "")
   end
   self.messages = self.messages + 1
   local kind, object, qos = self.dialect.encode(report, self.messages)
@@ -96,7 +101,7 @@ end
 local on = {}
 
 function on.connected(self)
-  self:log("connected")
+  self:note("connected")
   self:drive { type = "connected" }
 end
 

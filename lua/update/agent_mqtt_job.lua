@@ -91,7 +91,7 @@ end
 
 function Job:install(action)
   local offer, tasks = action.offer, self.agent.tasks
-  self:log("offers %s, %d bytes", offer.version, offer.size)
+  self:note("offers %s, %d bytes", offer.version, offer.size)
   self.offer, self.fetched, self.outcome, self.jobs = offer, 0, nil, self.jobs + 1
   if not self.holder then return begin(self, offer, "offer") end
   self.held_back = offer

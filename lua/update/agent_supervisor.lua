@@ -72,7 +72,7 @@ function hear.script(self, rest)
   local pid, start_no = rest:match("^up (%d+) (%d+)")
   self.agent.script_pid = tonumber(pid)
   self.agent.trial:script(pid ~= nil, tonumber(start_no))
-  if not pid then self.agent.log(("script %s"):format(rest)) end
+  if not pid then self.agent.note(("script %s"):format(rest)) end
   self.agent:stir()
 end
 

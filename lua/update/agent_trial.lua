@@ -105,7 +105,7 @@ function Trial:look()
   self:tell_lack(self:lacks_only_cloud(facts, healthy))
   -- "the script ran 3 of 60 s" and "4 of 60 s" are the same news.
   local news = tostring(healthy) .. tostring(why):gsub("%d+", "")
-  if news ~= self.said then agent.log(("trial: %s: %s"):format(VERDICTS[healthy] or "not yet", tostring(why))) end
+  if news ~= self.said then agent.note(("trial: %s: %s"):format(VERDICTS[healthy] or "not yet", tostring(why))) end
   self.said = news
   if agent:phase() ~= "trial" or not self.since then return end
   if healthy == true then

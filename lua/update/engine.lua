@@ -54,7 +54,8 @@ local RESUMABLE = { network = true, missing = true, expired = true, busy = true 
 --   (directory), tasks (scheduler), ask (function(offer, facts, left_out) -> decision,
 --   tree, name of the policy | nil, message, code), facts (function -> table
 --   added to the device's), http (options of natives.source.http), log
---   (function(line)), on (function(event)), spent (function(bytes, goes_on)
+--   (function(line): what goes wrong), note (news; as log when absent), detail (every reason; nobody when absent),
+--   on (function(event)), spent (function(bytes, goes_on)
 --   off the wire; goes_on: more of the transfer follows), witness
 --   (function(date): what a verified server says of the time), random (function ->
 --   0 to 1), tries (attempts in a row without progress that end it; 30),
@@ -62,6 +63,7 @@ local RESUMABLE = { network = true, missing = true, expired = true, busy = true 
 function M.new(o)
   return setmetatable({
     natives = o.natives, device = o.device, loop = o.loop, keys = o.keys, tasks = o.tasks, ask = o.ask,
+    note = o.note or o.log, detail = o.detail or function() end,
     facts = o.facts or function() return {} end, http = o.http or {}, log = o.log, on = o.on or function() end,
     spent = o.spent or function() end, random = o.random or math.random, tries = o.tries or 30,
     witness = o.witness or function() end, reserve = o.reserve,
@@ -268,18 +270,18 @@ function Engine:carry_out(where, head)
   if ok then ok, message, code = verdicts.with_permit(self.device, head, self.device.begin) end
   if not ok then return nil, message, code end
   self.begun = true
-  self.log(("update %s: fetching %s"):format(head.id, self.natives.url.shown(where.location)))
+  self.note(("update %s: fetching %s"):format(head.id, self.natives.url.shown(where.location)))
   self.on { event = "state", phase = "fetching", release = head.offer.release }
   ok, message, code = persist.run(self, where, where.tries or self.tries, function()
     return self:read_blocks(where, head)
   end)
   close_transfer(head)
   if ok then
-    self.log(("update %s: every block is in place; installing"):format(head.id))
+    self.note(("update %s: every block is in place; installing"):format(head.id))
     ok, message, code = self:finish(head)
   end
   if ok then
-    self.log(("update %s: armed, read back %s"):format(head.id, message))
+    self.note(("update %s: armed, read back %s"):format(head.id, message))
     self.on { event = "state", phase = "armed", release = head.offer.release }
     return true
   end
@@ -303,19 +305,35 @@ function Engine:as_announced(where, head)
       "incompatible"
   end
   if where.size and where.size ~= size then
-    self.log(("update %s: the cloud announced %d bytes, the signed package has %d"):format(head.id, where.size, size))
+    self.note(("update %s: the cloud announced %d bytes, the signed package has %d"):format(head.id, where.size, size))
   end
   return true
+end
+
+-- Whether the package is the one that is armed already, from its head.
+function Engine:is_armed(where, status)
+  if status.phase ~= "armed" or not status.transaction then return false end
+  local head = persist.run(self, where, 1, function() return self:read_head(where) end)
+  if not head then return false end
+  self:close(where, head)
+  return head.manifest.digest == status.transaction.digest
+end
+
+-- While the supervisor owns the state: what asks for what is armed has it.
+function Engine:not_now(where, status)
+  local release = status.transaction and status.transaction.release or "a release"
+  if self:is_armed(where, status) then
+    return { release = release, sequence = status.transaction.sequence, already = true,
+      needs_restart = self.device:needs_restart() }
+  end
+  return nil, ("%s is %s; wait for its end, or drop it with `moult rollback`"):format(release, OWNED[status.phase]),
+    "busy"
 end
 
 -- One place, up to armed.
 function Engine:attempt(where)
   local status = self.device:status()
-  if OWNED[status.phase] then
-    local release = status.transaction and status.transaction.release or "a release"
-    return nil, ("%s is %s; wait for its end, or drop it with `moult rollback`"):format(release,
-      OWNED[status.phase]), "busy"
-  end
+  if OWNED[status.phase] then return self:not_now(where, status) end
   local spool, message, code = self.device:spool()
   if not spool then return nil, message, code end
   local head, ok
@@ -352,7 +370,8 @@ end
 --- Install what lies at `where`, up to armed.
 -- @tparam table where
 -- @treturn table|nil {release, sequence, needs_restart (the device, not only
---   the script)} | nil, message, code, verdict (when gates or policy refused or deferred)
+--   the script), already (true: it was armed before)} | nil, message, code, verdict (when gates or policy refused or
+--   deferred)
 function Engine:install(where)
   if self.busy then return nil, "another update is under way; `moult status` shows it", "busy" end
   self.busy, self.cancelled, self.told, self.aside = true, nil, nil, nil

@@ -85,7 +85,7 @@ function M.run(engine, where, attempt)
     if preferred then return attempt(where) end
     return result, message, code, verdict
   end
-  engine.log(preferred and ("%s: policy prefers the full package; asking for it"):format(verdict.offer.release)
+  engine.note(preferred and ("%s: policy prefers the full package; asking for it"):format(verdict.offer.release)
     or ("%s: %s; asking for the full package"):format(verdict.offer.release, message or verdict.message))
   local other = table.pack(attempt(full))
   if other[1] or not ABSENT[other[3]] then return table.unpack(other, 1, other.n) end

@@ -49,6 +49,19 @@ local function device_facts(engine)
   return facts
 end
 
+-- The very release that runs, offered again, is nothing to be done, not a lower sequence.
+local function runs_already(device, head, gates)
+  local facts = device:facts()
+  if head.manifest.release ~= facts.release then return false end
+  for _, line in ipairs(gates.lines) do
+    if not line.open and line.gate ~= "floor" then return false end
+  end
+  for _, part in ipairs(head.manifest.parts) do
+    if not facts.floor or facts.floor[part.kind] ~= head.manifest.sequence then return false end
+  end
+  return true
+end
+
 --- Ask gates, then policy. Changes nothing.
 -- @tparam table engine update.engine: device, facts, ask
 -- @tparam table head offer, package
@@ -61,7 +74,13 @@ function M.judge(engine, head)
   if not gates.open and gates.code == "nospace" and engine.reserve and engine.reserve:give_up() then
     gates = gates_of(engine.device, head)
   end
-  if not ask_gates(verdict, gates) then return verdict end
+  if not ask_gates(verdict, gates) then
+    if runs_already(engine.device, head, gates) then
+      verdict.code, verdict.message = "nothing", ("release %s runs already"):format(head.manifest.release)
+      verdict.decision.reason = "same"
+    end
+    return verdict
+  end
   head.offer.permit = gates.permitted == true
   verdict.facts = device_facts(engine)
   local decision, tree, by = engine.ask(head.offer, verdict.facts, head.left_out)
@@ -100,18 +119,21 @@ function M.count(engine, head, verdict)
   end
 end
 
---- Tell a verdict to the log, a line each; once while polls bring it again.
--- @tparam table engine log; `logged` is kept there
+--- Tell a verdict to the log, and the reasons, a line each, when it is against the package; once while polls bring it
+-- again.
+-- @tparam table engine log, note, detail; `logged` is kept there
 -- @tparam table head id, offer
 -- @tparam table verdict of judge()
 function M.log(engine, head, verdict)
   local key = table.concat({ head.id, verdict.decision.action, tostring(verdict.decision.reason) }, " ")
   if verdict.code and key == engine.logged then return end
   engine.logged = key
-  engine.log(("update %s: %s from %s: %s%s"):format(head.id, offers.describe(head.offer), head.offer.cloud,
+  local stopped = verdict.code and verdict.code ~= "nothing"
+  local say, tell = stopped and engine.log or engine.note, stopped and engine.log or engine.detail
+  say(("update %s: %s from %s: %s%s"):format(head.id, offers.describe(head.offer), head.offer.cloud,
     verdict.decision.action, verdict.code and (" (%s)"):format(verdict.code) or ""))
   for _, line in ipairs(verdict.tree) do
-    engine.log(("update %s:   %s %s: %s, %s"):format(head.id, line.gate and "gate" or "rule",
+    tell(("update %s:   %s %s: %s, %s"):format(head.id, line.gate and "gate" or "rule",
       line.gate or line.rule, line.result, line.text))
   end
 end

@@ -983,6 +983,19 @@ static void a_script_that_ends_while_stopping_is_no_failed_trial(void **state)
     up_device_close(device);
 }
 
+/* Nor does it reload anything: what is configured is read at the start. */
+static void a_terminal_that_goes_away_stops_nothing(void **state)
+{
+    static const struct play_step steps[] = {
+        WAITS(3000), {.what = PLAY_SIGNAL, .number = SIGHUP}, ENDS(SCRIPT, 1), WAITS(3000), OVER,
+    };
+
+    (void)state;
+    perform(steps);
+    must_say("runs on after SIGHUP");
+    assert_int_equal(play_count(play_done(), "script started"), 2);
+}
+
 /* The script ends too late for what was to follow: the next start decides anew. */
 static void what_was_to_follow_a_script_is_not_begun_while_stopping(void **state)
 {
@@ -990,7 +1003,7 @@ static void what_was_to_follow_a_script_is_not_begun_while_stopping(void **state
         TRIES,
         DEAF(SCRIPT),
         SAYS(AGENT, "rollback it is worse"),
-        {.what = PLAY_SIGNAL, .number = SIGHUP},
+        {.what = PLAY_SIGNAL, .number = SIGTERM},
         WAITS(60000),
         OVER,
     };
@@ -1215,6 +1228,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_stop_is_a_stop_whoever_asks_for_more, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_script_that_ends_while_stopping_is_no_failed_trial, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(a_terminal_that_goes_away_stops_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_was_to_follow_a_script_is_not_begun_while_stopping, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(without_its_state_a_device_runs_what_it_has, set_up, tear_down),
