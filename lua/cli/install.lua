@@ -13,9 +13,9 @@ M.verb = {
   usage = "install PKG [-c CONFIG] [--dry-run] [--permit FILE] [--default-policy] [--progress=FORM]",
   summary = "install a package from a file or a URL, up to armed",
   text = "The running agent does it when there is one, and starts the trial by itself. Without an agent it is done\n"
-    .. "here, and the trial begins with the next `moult run` or restart. Exits 4 when a release is armed, now or before,\n"
-    .. "3 when it runs already, 0 when nothing is left to do. Interrupted, the same command goes on where verified\n"
-    .. "content ends.\n\n"
+    .. "here, and the trial begins with the next `moult run` or restart. Exits 4 when a release is armed, now or\n"
+    .. "before, 3 when it runs already, 0 when nothing is left to do. Interrupted, the same command goes on where\n"
+    .. "verified content ends.\n\n"
     .. "--permit FILE, with FILE.minisig beside it and signed by a release key, lets one package in that is not above\n"
     .. "the highest sequence ever confirmed, or whose version is lower; once. `moult help sign` shows its form.\n\n"
     .. "--default-policy leaves out the policy that the release brought, now, not after the days that `policy_days`\n"

@@ -53,7 +53,7 @@ end
 -- @tparam string name
 function Trial:reached(name)
   if not self:awaits_cloud() then return end
-  self.agent.log(("cloud %s: reached"):format(name))
+  self.agent.note(("cloud %s: reached"):format(name))
   self.cloud_reached = true
   -- What an agent before this one said of the same start is over, too.
   if self.agent:phase() == "trial" then self.agent.supervisor:send "lacks more" end
