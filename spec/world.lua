@@ -257,13 +257,13 @@ function World:device(o)
   assert(code == 0, err)
 end
 
---- Offer release 1.0.1, sequence 2, at the depot. `o` as for pack(). It is whole
--- when it comes there: who asked before would be told to come back in 30 s.
+--- Offer release 1.0.1, sequence 2, at the depot. `o` as for pack(). It comes
+-- whole, and with a list: else who asks too soon is told to come back in 30 s.
 function World:publish(o)
   o = o or {}
   o.sequence, o.version, o.name = o.sequence or 2, o.version or "1.0.1", "published.upd"
   self:pack(o)
-  assert(self:shell "mv published.upd depot/p2.upd")
+  assert(self:shell "echo '*' >depot/p2.upd.devices && mv published.upd depot/p2.upd")
   return self:path "depot/p2.upd"
 end
 
