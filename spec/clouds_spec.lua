@@ -35,6 +35,7 @@ describe("update.clouds", function()
     { "the latest already", { status = 404, body = '{"code":27,"msg":"latest"}' }, nil, "home: latest %(code 27%)",
       "nothing" },
     { "a package that is being made", { status = 404, body = '{"code":43}' }, { wait = 30 } },
+    { "a package that is nearly there", { status = 404, body = '{"code":43}', retry_after = 3 }, { wait = 3 } },
     { "a redirect", { status = 302, location = "http://oss/p?t=1" },
       { wait = 2, location = "http://oss/p?t=1" } },
     { "a failing server", { status = 500, body = "" }, nil, "home: the server answered 500", "network" },

@@ -363,6 +363,11 @@ describe("depot.site", function()
     assert.same({ 404, "application/json" }, { got.status, got.headers["Content-Type"] })
     assert.matches('^{"code":43,', got.body)
     assert.matches("%-> code 43 %(1.0.1 is not ready yet%)$", got.note)
+    assert.equal("30", got.headers["Retry-After"])
+    pending[1].wait = 2
+    got = ask({ path = luat.PATH, query = query() }, { pending = function() return pending end })
+    assert.equal("2", got.headers["Retry-After"])
+    assert.matches("\\u0020\\u0032\\u0020\\u0073\"}$", got.body) -- " 2 s"
   end)
 
   it("refuses as the platform does", function()

@@ -258,7 +258,7 @@ function World:device(o)
 end
 
 --- Offer release 1.0.1, sequence 2, at the depot. `o` as for pack(). It comes
--- whole, and with a list: else who asks too soon is told to come back in 30 s.
+-- whole, and with a list: else it is held back for some seconds.
 function World:publish(o)
   o = o or {}
   o.sequence, o.version, o.name = o.sequence or 2, o.version or "1.0.1", "published.upd"

@@ -207,7 +207,8 @@ function Catalog:held()
   local list, first = {}, nil
   for _, entry in ipairs(self.entries) do
     if entry.held then
-      list[#list + 1] = { name = entry.name, manifest = entry.manifest, pending = true }
+      local wait = math.max(1, math.ceil(entry.held - self.natives.loop.now()))
+      list[#list + 1] = { name = entry.name, manifest = entry.manifest, pending = true, wait = wait }
       first = math.min(first or entry.held, entry.held)
     end
   end

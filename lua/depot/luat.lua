@@ -19,6 +19,8 @@
 
 local fitting = require "depot.luat_fitting"
 
+local WAIT = 30 -- seconds until a device asks again for what is being made; the oldest clients know no other
+
 local M = {}
 
 --- The path that devices ask at.
@@ -27,11 +29,11 @@ M.PATH = "/api/site/firmware_upgrade"
 -- For devices: 29 characters at most, see refusal_body().
 local MESSAGES = {
   [3] = "unknown device", [25] = "unknown project", [26] = "unknown firmware", [27] = "nothing newer",
-  [43] = "soon, ask again in 30 s",
+  [43] = "soon, ask again in %d s",
 }
 
-local function refusal(status, code, why)
-  return { kind = "refusal", status = status, code = code, msg = MESSAGES[code], why = why }
+local function refusal(status, code, why, wait)
+  return { kind = "refusal", status = status, code = code, msg = MESSAGES[code]:format(wait), why = why, wait = wait }
 end
 
 --- The body of a refusal, as every generation of the vendor's clients can read it: the oldest shows what is not written
@@ -116,7 +118,7 @@ end
 --   is given before a newer one, so that publishing spoils no download under way
 -- @tparam[opt] {table,...} pending entries of packages that are still being made: see depot.pending
 -- @treturn table {kind = "package", entry, redirect = boolean, why = string or nil}, or {kind = "refusal", status
---   (HTTP), code (vendor's), msg (for the device), why (for the log)}
+--   (HTTP), code (vendor's), msg (for the device), why (for the log), wait = seconds (with code 43)}
 function M.answer(query, entries, sha256, begun, pending)
   local asked, problem = M.parse(query)
   if not asked then
@@ -127,7 +129,7 @@ function M.answer(query, entries, sha256, begun, pending)
   local best, unlisted = fitting.best(known, coming, asked.id, begun)
 
   if best and best.pending then
-    return refusal(404, 43, best.manifest.release .. " is not ready yet")
+    return refusal(404, 43, best.manifest.release .. " is not ready yet", best.wait or WAIT)
   elseif best then
     return { kind = "package", entry = best, redirect = asked.redirect, why = reason(asked, best, begun) }
   elseif not (known.project or coming.project) then

@@ -66,7 +66,8 @@ local function firmware_upgrade(site, request)
     site.pending and site.pending())
   if answer.kind == "refusal" then
     return { status = answer.status, body = luat.refusal_body(answer),
-      headers = { ["Content-Type"] = "application/json", ["Cache-Control"] = "no-store" },
+      headers = { ["Content-Type"] = "application/json", ["Cache-Control"] = "no-store",
+        ["Retry-After"] = answer.wait and tostring(answer.wait) },
       note = describe(request.query, ("code %d (%s)"):format(answer.code, answer.why)) }
   end
   local note = describe(request.query, answer.entry.name .. (answer.why and (" (%s)"):format(answer.why) or ""))

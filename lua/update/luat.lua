@@ -14,7 +14,7 @@ M.name = "luat"
 --- Where devices ask unless they are told another place.
 M.url = "http://iot.openluat.com/api/site/firmware_upgrade"
 
---- Seconds to wait when the package is still being made (code 43).
+--- Seconds to wait when the package is still being made (code 43) and the server does not say how long.
 M.WAIT = 30
 
 --- Vendor codes in the body of a refusal: our code word and the meaning.
@@ -152,9 +152,10 @@ local function by_status(status)
 end
 
 --- What the server's answer means.
--- @tparam table answer status (integer), body (string or nil), location (string or nil)
--- @treturn table {kind = "package"}; {kind = "redirect", url = string}; or {kind = "wait", seconds = 30,
---   message = string, number = 43}. When there is nothing to be had: nil, message, code word, vendor's number if any
+-- @tparam table answer status (integer), body, location (string or nil), retry_after (seconds or nil)
+-- @treturn table {kind = "package"}; {kind = "redirect", url = string}; or {kind = "wait", seconds = as the server
+--   says or 30, message = string, number = 43}. When there is nothing to be had: nil, message, code word, vendor's
+--   number if any
 function M.decode(answer)
   local status, body = answer.status, answer.body or ""
   if status == 200 or status == 206 then
@@ -174,7 +175,7 @@ function M.decode(answer)
     text = known and known.text or ("the server answered %d"):format(status)
   end
   if number == 43 then
-    return { kind = "wait", seconds = M.WAIT, message = text, number = number }
+    return { kind = "wait", seconds = answer.retry_after or M.WAIT, message = text, number = number }
   end
   if number then
     text = ("%s (code %d)"):format(text, number)
