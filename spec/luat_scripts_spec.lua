@@ -10,18 +10,24 @@ end
 
 local HEAD = 'PROJECT = "METER"\nVERSION = "1.0.0"\nPRODUCT_KEY = "k-123"\n'
 
--- Started; asked once, and there was nothing; the next release is there, and comes.
-local function becomes_the_next(w, files)
+-- Started; asked once, and there was nothing; the next release is there, and comes. With `last`
+-- as its sequence, so do further ones.
+local function becomes_the_next(w, files, last)
   local port = w:serve():match(":(%d+)$")
   files["main.lua"] = HEAD .. files["main.lua"]:gsub("DEPOT", port)
   w:device { files = files, period = 3600 }
   w:run()
   w:wait_log("device", "first question")
   w:wait_log("depot", "firmware_upgrade.*firmware_upgrade") -- the agent's own, and the script's
-  files["main.lua"] = files["main.lua"]:gsub("1%.0%.0", "1.0.1")
-  w:publish { files = files }
-  w:wait_status({ release = "1.0.1", phase = "idle" }, 40)
-  w:wait_log("device", "version 1%.0%.1", 40)
+  for sequence = 2, last or 2 do
+    local version = ("1.0.%d"):format(sequence - 1)
+    files["main.lua"] = files["main.lua"]:gsub('VERSION = "[%d.]+"', ("VERSION = %q"):format(version))
+    -- Made in the depot's folder it would be "being made", which a device has to wait for.
+    w:pack { files = files, version = version, sequence = sequence, name = "next.upd" }
+    w:shell "mv next.upd depot/p2.upd"
+    w:wait_status({ release = version, phase = "idle" }, 40)
+    w:wait_log("device", "version " .. version:gsub("%.", "%%."), 40)
+  end
 end
 
 describe("a script of the older generation", function()
@@ -50,7 +56,7 @@ log.trace("upgrade", "first question")
 update.request(nil, nil, 500)
 sys.timerLoopStart(log.info, 200, "upgrade", "version " .. _G.VERSION)
 ]],
-    })
+    }, 4)
   end)
 
   it("restarts itself whatever the answer was, also when that is before its release is confirmed", function()
@@ -125,7 +131,7 @@ libfota.request(outcome)
 sys.timerLoopStart(libfota.request, 500, outcome)
 sys.run()
 ]],
-    })
+    }, 3)
     w:wait_log("device", "outcome\t4\tfalse")
     w:wait_log("device", "outcome\t0\tfalse")
   end)

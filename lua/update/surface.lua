@@ -160,6 +160,7 @@ end
 
 local function add_work(update, self)
   --- Luat's call: ask the cloud now, and again every `period`.
+  -- While this release is on trial the question waits for the trial's end.
   -- Arguments stick: nil keeps the earlier value; `redirect` stays true once it was.
   -- @tparam[opt] function callback called with true when a new release is armed and
   --   sys.restart() leads to it, else with false; without one the restart follows by itself, and
