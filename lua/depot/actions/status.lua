@@ -25,10 +25,12 @@ local DEAF = {
   tencent = "it is away and keeps no session (clean_session 0), or its program does not subscribe",
 }
 
-local function object_of(row, null)
+local function object_of(row, printable, null)
   local object = {}
   for _, name in ipairs(FIELDS) do
-    object[name] = row[name] == nil and null or row[name]
+    local value = row[name]
+    if type(value) == "string" then value = printable(value) end
+    object[name] = value == nil and null or value
   end
   object.heard, object.changed = seconds(row.heard, null), seconds(row.changed, null)
   object.unordered = row.unordered
@@ -88,7 +90,7 @@ local function mark(context, rows)
 end
 
 local function show(context)
-  local env, json = context.env, context.natives.json
+  local env, json, printable = context.env, context.natives.json, context.natives.printable.text
   local rows, message, code = base.devices(context)
   if not rows then return nil, message, code end
   mark(context, rows)
@@ -99,7 +101,7 @@ local function show(context)
   if env.json then
     local devices, plans = json.array {}, json.array {}
     for i, row in ipairs(rows) do
-      devices[i] = object_of(row, json.null)
+      devices[i] = object_of(row, printable, json.null)
     end
     for i, row in ipairs(rollouts) do
       plans[i] = rollout_of(row, context.by_digest, json.null)
@@ -108,7 +110,7 @@ local function show(context)
     return 0
   end
   for _, row in ipairs(rows) do
-    env.out(line_of(row))
+    env.out(printable(line_of(row)))
   end
   for _, row in ipairs(rollouts) do
     env.out(("rollout of %s to %s%s"):format(row.target, row.product or "its product",

@@ -47,15 +47,16 @@ end
 
 local function verdict(context, entry, row)
   local env = context.env
+  local text = row.text and context.natives.printable.text(row.text) -- the device's own words
   if env.json then
     env.out(context.natives.json.encode { device = row.device, release = row.release or context.natives.json.null,
-      target = row.target, state = row.state, code = row.code, text = row.text })
+      target = row.target, state = row.state, code = row.code, text = text })
   end
   if row.state == "succeeded" then
     if not env.json then env.out(("%s runs %s: %s is verified"):format(row.device, row.release, entry.name)) end
     return 0
   elseif row.state == "failed" then
-    return nil, ("%s failed: %s (%d)"):format(row.device, row.text, row.code), dialects.word(row.cloud, row.code)
+    return nil, ("%s failed: %s (%d)"):format(row.device, text, row.code), dialects.word(row.cloud, row.code)
   end
   return nil, ("the job of %s was cancelled"):format(row.device), "refused"
 end
