@@ -1,6 +1,7 @@
 --- The figures, one line each: see `scripts/bench --help`.
 
 local delta = require "delta"
+local link = require "link"
 local rig = require "rig"
 local servers = require "servers"
 local swupdate = require "swupdate"
@@ -165,6 +166,10 @@ function measurements.kills()
   bench:close()
 end
 
+function measurements.link()
+  link.measure(MOULT, quick, report)
+end
+
 function measurements.start()
   local bench = rig.new(MOULT)
   local runs, count = {}, quick and 5 or 41
@@ -235,7 +240,7 @@ for i, word in ipairs(arg) do
   end
 end
 if #wanted == 0 then
-  wanted = { "install", "swupdate", "memory", "kills", "start", "policy", "hook" }
+  wanted = { "install", "swupdate", "memory", "kills", "link", "start", "policy", "hook" }
 end
 for _, word in ipairs(wanted) do
   measurements[word]()
