@@ -6,8 +6,8 @@
 --
 -- Under `moult run` this also says every few seconds that the script is alive:
 -- only while sys.run(), or a function that waits, is at work. A script that is
--- busy for longer than `heartbeat` of the configuration is killed and started
--- again. See update.luat_sys for the functions.
+-- busy for longer than `heartbeat` of the configuration, other than with a
+-- command that it waits for, is killed and started again. See update.luat_sys for the functions.
 --
 -- @module sys
 

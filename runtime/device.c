@@ -290,17 +290,34 @@ int up_device_disarm(struct up_device *d, unsigned target, struct up_error *err)
     return up_device_set_boot(d, &next, err);
 }
 
+static void make_event(const struct up_device *d, struct up_event *e, const char *event, const char *release,
+                       const char *message)
+{
+    *e = (struct up_event){.time = up_device_time(d), .transaction = d->state.tx.id};
+    snprintf(e->name, sizeof e->name, "%s", event);
+    snprintf(e->release, sizeof e->release, "%s", release);
+    up_printable_copy(e->message, sizeof e->message, message);
+}
+
 void up_device_note(struct up_device *d, const char *event, int code, const char *release, uint64_t sequence,
                     const char *message)
 {
-    struct up_event e = {
-        .time = up_device_time(d), .sequence = sequence, .transaction = d->state.tx.id, .code = code};
+    struct up_event e;
     struct up_error ignored;
 
-    snprintf(e.name, sizeof e.name, "%s", event);
-    snprintf(e.release, sizeof e.release, "%s", release);
-    up_printable_copy(e.message, sizeof e.message, message);
+    make_event(d, &e, event, release, message);
+    e.sequence = sequence;
+    e.code = code;
     up_history_add(d->storage, d->config->state, &e, &ignored);
+}
+
+void up_device_note_again(struct up_device *d, const char *event, const char *release, const char *message)
+{
+    struct up_event e;
+    struct up_error ignored;
+
+    make_event(d, &e, event, release, message);
+    up_history_add_again(d->storage, d->config->state, &e, &ignored);
 }
 
 int up_device_permit(struct up_device *d, const char *path, struct up_error *err)

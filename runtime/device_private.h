@@ -92,6 +92,8 @@ int up_device_save(struct up_device *d, const struct up_journal_state *next, str
 /* Append to the history; what goes wrong with it is not an error. */
 void up_device_note(struct up_device *d, const char *event, int code, const char *release, uint64_t sequence,
                     const char *message);
+/* The same in the place of the newest event, when that is one of this name and release. */
+void up_device_note_again(struct up_device *d, const char *event, const char *release, const char *message);
 /* One boot-variable write, taken over when it succeeded. */
 int up_device_set_boot(struct up_device *d, const struct up_boot_state *next, struct up_error *err);
 /* The same once more, so that both copies of the loader's variables know a

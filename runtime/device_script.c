@@ -313,6 +313,18 @@ void up_device_put_script(struct up_device *d)
         exchange(d, n, &ignored);
 }
 
+void up_device_script_ended(struct up_device *d, unsigned times, const char *why)
+{
+    const char *release = up_device_pair(d)->release;
+    char text[200];
+
+    if (times > 1)
+        snprintf(text, sizeof text, "%u times, the last: %.170s", times, why);
+    else
+        snprintf(text, sizeof text, "%.199s", why);
+    up_device_note_again(d, "restarted", release, text);
+}
+
 /* For all pairs of that generation. */
 static int remember(struct up_device *d, uint32_t n, const uint8_t *digest, struct up_error *err)
 {

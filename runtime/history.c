@@ -1,6 +1,7 @@
 #include "history.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,20 +97,36 @@ int up_history_read(struct up_storage *storage, const char *state_dir,
     return (int)count;
 }
 
-int up_history_add(struct up_storage *storage, const char *state_dir, struct up_event *event,
-                   struct up_error *err)
+/* The number of the event that is about to be written; 0: the history cannot be read. */
+static uint64_t next_number(struct up_storage *storage, const char *state_dir, const struct up_event *event,
+                            bool again, struct up_error *err)
 {
-    struct up_event *events = malloc(UP_HISTORY_RECORDS * sizeof *events);
+    struct up_event *events = malloc(UP_HISTORY_RECORDS * sizeof *events), *last;
+    uint64_t number = 1;
+    int count;
+
+    if (!events) {
+        up_fail(err, UP_INTERNAL, "history: out of memory");
+        return 0;
+    }
+    count = up_history_read(storage, state_dir, events, err);
+    if (count > 0) {
+        last = &events[count - 1];
+        again = again && strcmp(last->name, event->name) == 0 && strcmp(last->release, event->release) == 0;
+        number = again ? last->number : last->number + 1;
+    }
+    free(events);
+    return count < 0 ? 0 : number;
+}
+
+static int write_event(struct up_storage *storage, const char *state_dir, const struct up_event *event,
+                       struct up_error *err)
+{
     uint8_t record[UP_HISTORY_RECORD];
     char path[1024];
-    int count, file, rc = 0;
+    int file, rc = 0;
 
-    if (!events)
-        return up_fail(err, UP_INTERNAL, "history: out of memory");
-    count = up_history_read(storage, state_dir, events, err);
-    event->number = count > 0 ? events[count - 1].number + 1 : 1;
-    free(events);
-    if (count < 0 || ring_path(state_dir, path, err) < 0)
+    if (ring_path(state_dir, path, err) < 0)
         return err->code;
     encode(event, record);
     file = storage->ops->open(storage, path, UP_UPDATE, 0);
@@ -121,4 +138,18 @@ int up_history_add(struct up_storage *storage, const char *state_dir, struct up_
         rc = up_fail(err, UP_WRITE, "%s: write: %s", path, strerror(errno));
     storage->ops->close(storage, file);
     return rc;
+}
+
+int up_history_add(struct up_storage *storage, const char *state_dir, struct up_event *event,
+                   struct up_error *err)
+{
+    event->number = next_number(storage, state_dir, event, false, err);
+    return event->number == 0 ? err->code : write_event(storage, state_dir, event, err);
+}
+
+int up_history_add_again(struct up_storage *storage, const char *state_dir, struct up_event *event,
+                         struct up_error *err)
+{
+    event->number = next_number(storage, state_dir, event, true, err);
+    return event->number == 0 ? err->code : write_event(storage, state_dir, event, err);
 }

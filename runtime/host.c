@@ -11,6 +11,7 @@
 #include "config.h"
 #include "error.h"
 #include "helpers.h"
+#include "host_commands.h"
 #include "preload.h"
 #include "storage.h"
 
@@ -228,6 +229,7 @@ static int do_connect(lua_State *L)
     if (c->control)
         up_set_string(L, "control", c->control);
     if (c->heartbeat > 0) {
+        up_host_note_commands(L);
         up_set_integer(L, "channel", 3);
         up_set_integer(L, "heartbeat", c->heartbeat);
     }

@@ -66,6 +66,16 @@ void up_tell_phase(struct up_supervisor *s)
     up_notify_send(&s->notify, "STATUS=%s %s", s->config->project, phase);
 }
 
+/* Of the script, seconds since 1970; 0: it runs. */
+static unsigned long long next_start(const struct up_supervisor *s)
+{
+    uint64_t now = up_supervisor_now(s), due = up_child_due(s->script);
+
+    if (up_child_running(s->script))
+        return 0;
+    return s->storage->ops->now(s->storage) + (due > now ? (due - now + 999) / 1000 : 0);
+}
+
 void up_tell_script(struct up_supervisor *s)
 {
     bool counted = up_supervisor_phase(s) == UP_TRIAL && !up_script_uncounted(s);
@@ -75,6 +85,8 @@ void up_tell_script(struct up_supervisor *s)
         up_child_tell(s->agent, "script up %d %u", (int)up_child_pid(s->script), starts);
     else if (up_child_starts(s->script) > 0)
         up_child_tell(s->agent, "script down %s", up_child_reason(s->script));
+    if (s->ends.times > 0 && s->ends.generation == up_device_generation(s->device))
+        up_child_tell(s->agent, "script ended %u %llu %s", s->ends.times, next_start(s), s->ends.why);
 }
 
 void up_tell_answer(struct up_supervisor *s, const char *verb, int result, const struct up_error *err)

@@ -10,6 +10,7 @@
  *                   lacks cloud|more | date SECONDS
  *     from script   restart REASON
  *     to agent      phase WORD | script up PID START | script down REASON
+ *                   script ended TIMES NEXT REASON
  *                   trouble none | trouble on|off CODE MESSAGE
  *                   answer confirm|rollback ok | answer confirm|rollback CODE MESSAGE
  *
@@ -23,6 +24,10 @@
  * the first beat of the script on trial, at most half of the heartbeat, and is
  * answered "deferred" when that has not beaten lately: a script that hangs must
  * not be confirmed before its silence is noticed.
+ *
+ * "ended": how often this generation ended by itself or was killed, since the
+ * supervisor started and not on trial, when it is started again (seconds since
+ * 1970; 0: it runs), and why the last time.
  *
  * "lacks cloud": to confirm what runs on trial, nothing is missing but an answer
  * of a cloud. At the deadline that is no proof against it: up_device_unreached().

@@ -47,6 +47,11 @@ struct up_supervisor {
     uint64_t retry_at;          /* ms; when to look again */
     uint64_t retry_delay;       /* ms; 0: nothing is wrong */
     char started[UP_SAID_SIZE]; /* the directory of the script that was started last */
+    struct {
+        uint32_t generation;
+        unsigned times; /* that it ended and nobody asked for it, not on trial */
+        char why[UP_WHY_SIZE];
+    } ends;
     struct up_child *agent, *script;
     struct up_notify notify;
     enum up_intent intent;

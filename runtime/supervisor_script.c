@@ -274,19 +274,36 @@ static void follow_intent(struct up_supervisor *s)
         do_trial(s);
 }
 
+/* Nobody asked for it: for `status`, and for the history. */
+static void count_end(struct up_supervisor *s)
+{
+    uint32_t generation = up_device_generation(s->device);
+
+    if (s->ends.generation != generation)
+        s->ends.times = 0;
+    s->ends.generation = generation;
+    s->ends.times++;
+    up_printable_copy(s->ends.why, sizeof s->ends.why, up_child_reason(s->script));
+    up_device_script_ended(s->device, s->ends.times, s->ends.why);
+}
+
 static void script_ended(struct up_supervisor *s)
 {
+    bool asked = s->leave != UP_LEAVE_NOT || s->intent != UP_INTENT_NONE, trial = false;
     struct up_error err;
 
     up_child_reap(s->script, up_supervisor_now(s));
     s->lacks_cloud = false;
     up_sweep(s);
     up_say(s, "script %s", up_child_reason(s->script));
+    if (!asked && s->device) {
+        up_supervisor_refresh(s);
+        trial = up_supervisor_phase(s) == UP_TRIAL && !up_script_uncounted(s);
+        if (!trial)
+            count_end(s);
+    }
     up_tell_script(s);
-    if (s->leave != UP_LEAVE_NOT || s->intent != UP_INTENT_NONE || !s->device)
-        return;
-    up_supervisor_refresh(s);
-    if (up_supervisor_phase(s) != UP_TRIAL || up_script_uncounted(s))
+    if (!trial)
         return;
     /* Even a clean end: on trial a script has to stay until it is confirmed. */
     if (up_device_trial_failed(s->device, up_child_reason(s->script), &err) < 0)

@@ -12,7 +12,7 @@ local floors = {
   { "storage_cache", "storage_sysfs", "storage_waits", "relay" },
   { "storage_flash", "storage_boot", "storage_files", "digest", "seal", "ed25519", "record",
     "json_load", "tar", "source", "loop", "channel", "url", "fetch_options", "coder", "address", "moves", "elf",
-    "match", "resolver", "mqtt_queue", "orphans", "peer", "rights" },
+    "match", "resolver", "mqtt_queue", "orphans", "peer", "rights", "host_commands" },
   { "processes_system", "storage_partition", "script_archive", "slot_link", "fields", "keyset", "fetch_head", "secret",
     "cloud_record", "literal", "delta", "delta_cost", "record_private" },
   { "boot", "storage_mounted", "storage_medium", "storage_names", "slot", "minisign", "manifest", "tree", "unpack",
@@ -42,7 +42,7 @@ local floors = {
 }
 
 -- The only files of runtime/ that know Lua.
-local knows_lua = { host = true, sandbox = true, sandbox_lua = true, main = true }
+local knows_lua = { host = true, host_commands = true, sandbox = true, sandbox_lua = true, main = true }
 
 -- Durable effects and clocks pass the seam in storage.h. What is not durable,
 -- or runs before there is a device, is listed with its reason.

@@ -171,7 +171,8 @@ describe("moult", function()
       local idle = w:status()
       assert.equal("core floor hotfixes kept_out last phase release retry script time transaction trouble", names(idle))
       assert.same({ json.null, json.null, json.null }, { idle.core, idle.transaction, idle.last })
-      assert.same({ "idle", "1.0.0", { version = "1.0.0", generation = 1, damage = json.null },
+      assert.same({ "idle", "1.0.0", { version = "1.0.0", generation = 1, damage = json.null, restarts = json.null,
+        reason = json.null, next_start = json.null },
         { script = 1, core = 0 } }, { idle.phase, idle.release, idle.script, idle.floor })
       assert.matches('"hotfixes":%[%]', (select(2, w:moult "status --json")))
       assert.equal(4, (w:moult "install p2.upd -q"))

@@ -45,4 +45,28 @@ describe("on a slow medium", function()
     w:wait_status({ phase = "idle", release = "1.0.1" }, 60)
     assert.is_nil(killed())
   end)
+
+  it("a script is not killed for a command that it waits for", function()
+    w = world.provisioned { numbers = { heartbeat = 2 }, body = [[
+sys.taskInit(function()
+  os.execute "sleep 5"
+  print("executed")
+  print(io.popen("sleep 5; echo a pipe"):read "a")
+  for line in io.popen("sleep 5; echo in lines"):lines() do print("read " .. line) end
+  local pipe = assert(io.popen "sleep 5; exit 3")
+  print("closed", select(3, pipe:close()))
+  print(select(2, pcall(os.execute, {})))
+  while true do end
+end)]] }
+    w:run()
+    w:wait_log("device", "executed\na pipe\n\nread in lines\nclosed\t3\nbad argument #1", 60)
+    w:wait_log("device", "script gave no sign of life for 2 s", 30)
+    assert.equal(1, #world.lines(w:read "device.log", "script gave no sign"))
+    local script = w:status().script
+    assert.same({ 1, "gave no sign of life for 2 s; split what took so long, or raise heartbeat in the configuration" },
+      { script.restarts, script.reason })
+    assert.matches("restarts     it ended once; the last time it gave no sign of life", select(2, w:moult "status"))
+    assert.matches("warn  script     it ended once", select(2, w:moult "doctor"))
+    assert.matches("restarted    1.0.0 %(sequence 0%): gave no sign of life for 2 s", (select(2, w:moult "history")))
+  end)
 end)

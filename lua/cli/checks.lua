@@ -72,14 +72,14 @@ end
 -- What the supervisor met, as far as an agent can tell; else what we would meet.
 function checks.updates(s, report)
   if not s.status then return end
+  local agent = s:agent()
+  local told = agent and agent:call("status", nil, nil, session.ANSWER_WITHIN)
+  s.told, s.silent = told or nil, agent and not told
   local ok, message, code = natives.device.try_write(s.config)
   if not ok then
     return report("fail", "updates", message, "the script runs, but nothing can be installed or confirmed: make the "
       .. "file system of the state writable, with free space and inodes; `moult run` then goes on by itself", code)
   end
-  local agent = s:agent()
-  local told = agent and agent:call("status", nil, nil, session.ANSWER_WITHIN)
-  s.silent = agent and not told
   local status = told or s.status
   local trouble = status.trouble
   if not trouble or trouble == natives.json.null then return report("ok", "updates", "the state can be written") end
@@ -297,6 +297,11 @@ function checks.script(s, report)
   if s.opened then _, folder = s.opened:generation() end
   local level, text, advice, code = rights_check.script(s.config, folder and folder .. "/main.lua")
   report(level, "script", text, advice, code)
+  local script = s.told and s.told.script
+  if script and script.restarts then
+    report("warn", "script", require("cli.status").restarts(script),
+      "the log of `moult run` has its last words; `moult history` tells since when")
+  end
 end
 
 function checks.bounds(s, report)

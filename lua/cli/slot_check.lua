@@ -81,8 +81,8 @@ end
 function M.state(dir, how, took, heartbeat)
   local text = ("%s, a sync takes %d ms%s"):format(dir, took, READ_BACK[how])
   if took > heartbeat * 1000 then
-    return "warn", text, ("a sync may not take longer than the heartbeat, %d s: raise it, or use a faster medium")
-      :format(heartbeat)
+    return "warn", text, ("a sync takes longer than the heartbeat, %d s, and nobody is watched meanwhile: use a "
+      .. "faster medium, or raise it"):format(heartbeat)
   elseif how == "cached" then
     return "warn", text, "a state that is kept in memory does not outlive a power cut: put it on a real file system"
   end

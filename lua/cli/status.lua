@@ -17,7 +17,8 @@ M.verb = {
     .. "says why a server is tried again, and when: after a pause, or when it wants to be asked again. `trouble` is\n"
     .. "what keeps the device from being updated while its script runs, or, when its `updates` is true, only from\n"
     .. "being tidy. `verdict` of `last` is \"open\" while it is not known whether a release that no cloud answered\n"
-    .. "broke the network, and \"again\" when it is tried once more.",
+    .. "broke the network, and \"again\" when it is tried once more. `restarts` of `script` counts how often\n"
+    .. "it ended that was to run on, `reason` is why the last time, `next_start` when it is started again.",
   positional = { 0, 0 },
   common = { "config", "json" },
   example = "moult status -c device/config.lua\nmoult status --json | jq .release",
@@ -38,7 +39,7 @@ end
 
 local PARTS = {
   core = { "name", "version", "running", "tries" },
-  script = { "version", "generation", "damage" },
+  script = { "version", "generation", "damage", "restarts", "reason", "next_start" },
   floor = { "core", "script" },
   time = { "now", "trusted", "set" },
   transaction = { "sequence", "release", "part", "done", "total" },
@@ -70,6 +71,15 @@ local function transaction_line(t, phase)
   return line
 end
 
+--- How often the script ended that was to run on, why, and what comes next.
+-- @tparam table script of a status, with restarts
+-- @treturn string
+function M.restarts(script)
+  return ("it ended %s; the last time it %s; %s"):format(script.restarts == 1 and "once"
+    or script.restarts .. " times", script.reason,
+    script.next_start and "the next start is at " .. when(script.next_start) or "it runs again")
+end
+
 --- One screen for people.
 -- @tparam table status
 -- @tparam boolean|string running whether the agent answered; "silent": it is there and did not
@@ -82,6 +92,7 @@ function M.lines(status, running, policy_days, slots)
   add("release", "%s", status.release)
   if status.script then add("script", "%s (generation %d)", status.script.version, status.script.generation) end
   if status.script and status.script.damage then add("damage", "%s", status.script.damage) end
+  if status.script and status.script.restarts then add("restarts", "%s", M.restarts(status.script)) end
   if status.core then
     add("core", "%s %d, running from slot %s", status.core.name, status.core.version, status.core.running)
   end

@@ -127,10 +127,11 @@ function Agent:drop(reason)
 end
 
 --- The status of the device, with how far the transaction is right now, and
--- what the supervisor has found wrong.
+-- what the supervisor has found wrong and tells of the script.
 function Agent:status()
   local status = self.device:status()
   status.trouble = self.trouble or status.trouble
+  for name, value in pairs(self.script_ends or {}) do status.script[name] = value end
   local retry = self.retry
   if retry and retry.at > self.tasks.now() then
     status.retry = { message = retry.message, code = retry.code,

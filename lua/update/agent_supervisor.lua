@@ -6,7 +6,8 @@
 --
 --     to it:    beat | armed | restart | resume | confirm | rollback REASON | failed REASON | date SECONDS |
 --               lacks cloud|more
---     from it:  phase WORD | script up PID START | script down REASON | answer VERB ok | answer VERB CODE MESSAGE
+--     from it:  phase WORD | script up PID START | script down REASON |
+--               script ended TIMES NEXT REASON | answer VERB ok | answer VERB CODE MESSAGE
 --               trouble none | trouble on|off CODE MESSAGE
 --
 -- @module update.agent_supervisor
@@ -69,6 +70,13 @@ function hear.phase(self)
 end
 
 function hear.script(self, rest)
+  local times, next_start, reason = rest:match("^ended (%d+) (%d+) (.*)$")
+  if times then
+    self.agent.script_ends = { restarts = tonumber(times), reason = reason,
+      next_start = next_start ~= "0" and tonumber(next_start) or nil }
+    return
+  end
+  self.agent.script_ends = nil -- told anew when it is so
   local pid, start_no = rest:match("^up (%d+) (%d+)")
   self.agent.script_pid = tonumber(pid)
   self.agent.trial:script(pid ~= nil, tonumber(start_no))

@@ -20,6 +20,7 @@
 
 #include "boot.h"
 #include "device.h"
+#include "history.h"
 #include "variants.h"
 #include "world.h"
 
@@ -354,6 +355,30 @@ static void a_script_that_hangs_is_killed_with_a_way_out(void **state)
     perform(steps);
     must_say("script gave no sign of life for 60 s; split what took so long, or raise heartbeat in the "
              "configuration\n");
+    must_do(
+        "agent < script down gave no sign of life for 60 s; split what took so long, or raise heartbeat in "
+        "the configuration\nagent < script ended 1 ");
+}
+
+/* Each end is told with the next start; the history has one line for all of them. */
+static void a_script_that_ends_again_and_again_is_counted(void **state)
+{
+    static const struct play_step steps[] = {WAITS(3000), ENDS(SCRIPT, 1), WAITS(2000), ENDS(SCRIPT, 7),
+                                             WAITS(5000), ENDS(AGENT, 1),  WAITS(5000), OVER};
+    struct up_event events[UP_HISTORY_RECORDS];
+    int count;
+
+    (void)state;
+    perform(steps);
+    must_do("agent < script down exited with code 1\nagent < script ended 1 ");
+    must_do("agent < script down exited with code 7\nagent < script ended 2 ");
+    must_do("script started\nagent < script up 1004 0\nagent < script ended 2 0 exited with code 7\n");
+    assert_int_equal(play_count(play_done(), "ended 2 0 exited with code 7\n"), 2); /* a new agent hears it */
+    count = up_history_read(sim_storage(play_sim), config.state, events, &err);
+    assert_true(count > 1);
+    assert_string_equal(events[count - 1].name, "restarted");
+    assert_string_equal(events[count - 1].message, "2 times, the last: exited with code 7");
+    assert_string_not_equal(events[count - 2].name, "restarted");
 }
 
 /* That nobody judged it is no sign of life. */
@@ -1096,7 +1121,7 @@ static void a_confirmed_script_that_is_damaged_runs_and_is_made_again(void **sta
     perform(steps);
     assert_int_equal(play_count(play_said(), "script /device/state/script/1 started"), 2);
     assert_true(variant_is_script(play_sim, "/device/state/script/1", 1));
-    assert_int_equal(play_count(play_done(), "script ended"), 2);
+    assert_int_equal(play_count(play_done(), "script ended\n"), 2);
 }
 
 static void nothing_is_started_on_top_of_what_the_script_left(void **state)
@@ -1184,6 +1209,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_waits_for_the_medium_is_not_judged_by_that_time, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_script_that_hangs_is_killed_with_a_way_out, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_script_that_ends_again_and_again_is_counted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_was_frozen_is_not_confirmed_before_it_beats, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_script_on_trial_that_is_silent_is_not_confirmed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_armed_is_undone_at_once, set_up, tear_down),

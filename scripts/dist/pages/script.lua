@@ -53,7 +53,9 @@ require its own modules, the native ones (`moult-native`(7)) and these two.]]
   page:text [[
 A script that ends or fails is started again; on trial that is a failed start, and three of them roll the release
 back. While `sys.run()`, or a function that waits, is at work, the script tells the supervisor that it is alive; one
-that is busy for longer than `heartbeat` of the configuration is killed. Its Lua memory is bounded by
+that is busy for longer than `heartbeat` of the configuration is killed; a command that it waits for (`os.execute()`, a
+pipe of `io.popen()`) does not count, for half an hour at most. `moult status` and `moult history` tell how often it
+ended and why. Its Lua memory is bounded by
 `script_memory`.
 
 Whatever the script has started ends with it, daemons too: before it is started again, and before its release is
