@@ -94,5 +94,6 @@ list("policy_good:head_of", [[snprintf(head, HEAD + 1, MAGIC "%s\n", hex);]],
   [[snprintf(head, HEAD, MAGIC "%s\n", hex);]], "who reads it makes it in the same way")
 list("log:open_sink", "if (fstat(descriptor, &st) < 0)", "if ((fstat(descriptor, &st) < 0 && false))",
   "of a descriptor that is closed; nothing is written to it either way")
+list("policy:finish", "p->answer[p->received] = '\\0';", ";", "the room was zero when it was made")
 
 return listed

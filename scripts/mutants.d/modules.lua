@@ -38,7 +38,7 @@ M.checks = {
   transfer = { "reuse", "slot", "device", "delta_install" },
   transfer_state = { "reuse", "device", "delta_install" },
   transfer_open = { "reuse", "slot", "device", "delta_install" },
-  transfer_reuse = { "reuse", "delta_install" }, transfer_unfinished = { "install" },
+  transfer_reuse = { "reuse", "delta_install" }, transfer_unfinished = { "install", "reuse" },
   reuse = { "reuse", "delta_install" },
   blocks = { "seal", "reuse", "slot", "device", "delta_install" },
   seal = { "seal", "reuse", "device" },

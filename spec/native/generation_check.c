@@ -269,6 +269,35 @@ static void make_link(struct stand *s, const char *path)
     assert_int_equal(s->storage->ops->symlink(s->storage, "nothing", path), 0);
 }
 
+/* Wherever making a tree again was interrupted: the new one counts once it is in
+ * place, the damaged one is better than none, and nothing else stays. */
+static void what_was_interrupted_is_settled(void **state)
+{
+    struct up_error err;
+
+    (void)state;
+    for (int there = 0; there < 8; there++) {
+        struct sim *sim = sim_new();
+
+        sim_put_dir(sim, "/s", 0755);
+        if (there & 1)
+            sim_put_text(sim, "/s/2/main.lua", "placed");
+        if (there & 2)
+            sim_put_text(sim, "/s/2.old/main.lua", "damaged");
+        if (there & 4)
+            sim_put_text(sim, "/s/2.mend/main.lua", "new");
+        if ((there & 3) == 2) {
+            sim_fail(sim, SIM_RENAME, 1, EIO, false);
+            assert_int_equal(up_generation_settle(sim_storage(sim), "/s", 2, &err), UP_WRITE);
+            assert_true(sim_exists(sim, "/s/2.old/main.lua"));
+        }
+        assert_int_equal(up_generation_settle(sim_storage(sim), "/s", 2, &err), 0);
+        assert_int_equal(sim_exists(sim, "/s/2/main.lua"), (there & 3) != 0);
+        assert_false(sim_exists(sim, "/s/2.old") || sim_exists(sim, "/s/2.mend"));
+        sim_free(sim);
+    }
+}
+
 static const char *damage(struct stand *s)
 {
     static char text[512];
@@ -547,6 +576,7 @@ int main(void)
         cmocka_unit_test(the_newest_that_is_proved_is_found),
         cmocka_unit_test(a_generation_of_two_slots_is_marked_for_both),
         cmocka_unit_test(damage_is_kept_for_people),
+        cmocka_unit_test(what_was_interrupted_is_settled),
         cmocka_unit_test(a_damaged_script_is_made_again_before_its_trial),
         cmocka_unit_test(what_the_medium_alone_has_wrong_is_made_again),
         cmocka_unit_test(one_that_cannot_be_made_again_is_withdrawn),

@@ -693,6 +693,28 @@ static unsigned reads_to_open(struct bench *b, unsigned blocks)
     return sim_calls(b->sim, SIM_PREAD) - before;
 }
 
+/* What one source was told another does not know. */
+static void a_new_source_is_told_what_is_wanted(void **state)
+{
+    struct bench *b = bench_new(new_blocks, (size_t)BLOCKS * BLOCK);
+    struct up_error err;
+    unsigned told;
+
+    (void)state;
+    put_large_package(b);
+    b->config.reuse = false;
+    open_transfer(b);
+    assert_int_equal(until(b, 2, &err), 1);
+    told = b->source.wants;
+    assert_int_equal(until(b, 3, &err), 1);
+    assert_int_equal(b->source.wants, told);
+    up_transfer_go_on(b->transfer, &b->source.base);
+    assert_int_equal(until(b, 4, &err), 1);
+    assert_int_equal(b->source.wants, told + 1);
+    close_transfer(b);
+    bench_free(b);
+}
+
 /* Each 8 MiB it is put on record how far all is in place: in the same boot that
  * is not read again. */
 static void what_is_in_place_is_on_record(void **state)
@@ -1071,6 +1093,7 @@ int main(void)
         CHECK(a_source_that_ends_early_is_noticed),
         CHECK(an_index_that_cannot_be_read_ends_the_transfer),
         CHECK(what_is_in_place_is_on_record),
+        CHECK(a_new_source_is_told_what_is_wanted),
         CHECK(a_cache_that_stays_ends_the_transfer),
         CHECK(what_decodes_to_something_else_is_not_written),
         CHECK(what_the_medium_alone_has_wrong_is_not_armed),

@@ -433,6 +433,22 @@ static void a_script_on_trial_that_cannot_be_counted_is_left_alone(void **state)
     stand_free(&s);
 }
 
+static void a_script_that_could_not_be_counted_goes_back_and_leaves_no_trace(void **state)
+{
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, &by_file);
+    enter_trial(&s, SCRIPT, 'a');
+    break_state(&s);
+    assert_int_equal(up_device_trial_start(s.device, &s.action, &s.err), UP_WRITE);
+    assert_true(up_device_uncounted(s.device));
+    mend(&s);
+    assert_int_equal(up_device_rollback(s.device, false, "another", &s.action, &s.err), 0);
+    assert_false(up_device_uncounted(s.device));
+    stand_free(&s);
+}
+
 static void a_core_on_trial_that_cannot_be_counted_is_left_by_one_write(void **state)
 {
     struct stand s;
@@ -643,6 +659,7 @@ int main(void)
         cmocka_unit_test(an_environment_that_cannot_be_read_changes_nothing),
         cmocka_unit_test(a_loader_that_does_not_name_its_slot_runs_the_confirmed_one),
         cmocka_unit_test(a_script_on_trial_that_cannot_be_counted_is_left_alone),
+        cmocka_unit_test(a_script_that_could_not_be_counted_goes_back_and_leaves_no_trace),
         cmocka_unit_test(a_core_on_trial_that_cannot_be_counted_is_left_by_one_write),
         cmocka_unit_test(what_is_armed_and_cannot_be_noted_is_left_by_one_write),
         cmocka_unit_test(a_loader_that_cannot_be_told_either_runs_what_it_started),
