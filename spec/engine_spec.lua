@@ -485,6 +485,27 @@ describe("update.engine", function()
     assert.same({ "finish", "finish", "abandon write", "close package" }, table.move(f.log, #f.log - 3, #f.log, 1, {}))
   end)
 
+  it("lets a release rest that the medium did not keep three times", function()
+    local bad = fail("write", "core: block 0 reads back differently")
+    local e, f = make { finish = { bad, bad, bad, bad, { "armed", "past the cache" } },
+      blocks = { { "done" }, { "done" }, { "done" }, { "done" }, { "done" } },
+      head = { true, true, true, true, true, true, true } }
+    for times = 1, 3 do
+      local _, message, code = e:install(where())
+      assert.equal("write", code)
+      assert.equal(times == 3, message:find("3 times now", 1, true) ~= nil)
+    end
+    local _, message, code, verdict = e:install(where())
+    assert.equal("deferred", code)
+    assert.truthy(message:find("did not read back", 1, true))
+    assert.equal(3600, verdict.decision.retry_after)
+    f.tasks.await(nil, nil, 3600)
+    assert.truthy(select(2, e:install(where())):find("4 times now.*rests for 2 h"))
+    assert.equal("deferred", select(3, e:install(where())))
+    assert.truthy(e:install(where { by_hand = true })) -- and that it worked ends it
+    assert.is_nil(e.unkept:rest(("ab"):rep(32)))
+  end)
+
   it("reads what a server's refusal means by the cloud's dialect", function()
     local seen = {}
     local e, f = make { head = { fail "missing", fail "missing", fail "refused", true },

@@ -65,6 +65,7 @@ end
 function Agent:update(where, why)
   if why == "request" then where.tries = 1 end
   if why == "poll" then where.head_tries = 1 end
+  where.by_hand = why == "install"
   if why ~= "install" then self.trial:await_verdict() end
   -- One that only asks its server yet is waited for; a transaction is not.
   while self.engine.busy and not self.engine.begun do

@@ -31,6 +31,7 @@
 local fallback = require "update.fallback"
 local offers = require "update.offer"
 local persist = require "update.persist"
+local unkept = require "update.unkept"
 local verdicts = require "update.verdict"
 
 local M = {}
@@ -67,7 +68,7 @@ function M.new(o)
     facts = o.facts or function() return {} end, http = o.http or {}, log = o.log, on = o.on or function() end,
     spent = o.spent or function() end, random = o.random or math.random, tries = o.tries or 30,
     witness = o.witness or function() end, reserve = o.reserve,
-    tries_of_head = o.head_tries, resting = {},
+    tries_of_head = o.head_tries, resting = {}, unkept = unkept.new(o.tasks.now),
   }, Engine)
 end
 
@@ -150,6 +151,7 @@ function Engine:read_head(where, spool)
     fallback = where.fallback or fallback.instead(where, head.manifest, parts),
   })
   head.id, head.permit, head.left_out = head.manifest.digest:sub(1, 8), where.permit, where.left_out
+  head.by_hand = where.by_hand
   return head
 end
 
@@ -279,6 +281,11 @@ function Engine:carry_out(where, head)
   if ok then
     self.note(("update %s: every block is in place; installing"):format(head.id))
     ok, message, code = self:finish(head)
+  end
+  local times, rest = self.unkept:ended(head.manifest.digest, not ok and code or nil)
+  if times then
+    message = ("%s; %d times now: the medium does not keep it, and the release rests for %d h"):format(message, times,
+      rest // 3600)
   end
   if ok then
     self.note(("update %s: armed, read back %s"):format(head.id, message))

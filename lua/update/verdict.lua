@@ -40,6 +40,18 @@ local function ask_gates(verdict, gates)
   return false
 end
 
+-- A release that the medium did not keep rests, unless a person wants it.
+local function ask_medium(engine, head, verdict)
+  local rest = not head.by_hand and engine.unkept and engine.unkept:rest(head.manifest.digest)
+  if not rest then return true end
+  local text = ("what was written did not read back; it is tried again in %d s, or at once by `moult install`")
+    :format(rest)
+  table.insert(verdict.tree, { rule = "medium", result = "stop", text = text })
+  verdict.decision = { action = "defer", reason = "medium", retry_after = rest }
+  verdict.code, verdict.message = "deferred", ("%s: %s"):format(head.offer.release, text)
+  return false
+end
+
 -- Facts that were handed in come below those that the device knows itself.
 local function device_facts(engine)
   local facts = engine.device:facts()
@@ -63,7 +75,7 @@ local function runs_already(device, head, gates)
 end
 
 --- Ask gates, then policy. Changes nothing.
--- @tparam table engine update.engine: device, facts, ask
+-- @tparam table engine update.engine: device, facts, ask, unkept (or nil)
 -- @tparam table head offer, package
 -- @treturn table {offer, decision = {action, reason, retry_after}, code (word
 --   when it is not to be installed), message, by (name of the policy), facts (that it was told), tree =
@@ -81,6 +93,7 @@ function M.judge(engine, head)
     end
     return verdict
   end
+  if not ask_medium(engine, head, verdict) then return verdict end
   head.offer.permit = gates.permitted == true
   verdict.facts = device_facts(engine)
   local decision, tree, by = engine.ask(head.offer, verdict.facts, head.left_out)
