@@ -97,5 +97,22 @@ list("log:open_sink", "if (fstat(descriptor, &st) < 0)", "if ((fstat(descriptor,
 list("policy:finish", "p->answer[p->received] = '\\0';", ";", "the room was zero when it was made")
 list("transfer_open:allocate", "for (unsigned i = 0; i < t->manifest->part_count; i++)",
   "for (unsigned i = 0; i <= t->manifest->part_count; i++)", "looks one too far; for the sanitizers")
+list("processes_system:s_wait", "if (poll(fds, 1 + count + pipes, (int)(till - now)) <= 0)",
+  "if (poll(fds, 1 + count + pipes, (int)(till - now)) < 0)", "the time is over then, and that ends it, too")
+list("layout:up_layout_of", "memset(layout, 0, sizeof *layout);", ";", "nobody looks behind the last part")
+list("storage:parent_of", "if (len >= PATH_MAX) {", "if (len > PATH_MAX) {",
+  "no system opens so long a path; one byte too far is for the sanitizers")
+list("supervisor:up_supervisor_step",
+  "if (!s->device || s->leave != UP_LEAVE_NOT || up_supervisor_now(s) >= s->ready_by)",
+  "if (!s->device || s->leave != UP_LEAVE_NOT || up_supervisor_now(s) > s->ready_by)", "a millisecond later")
+list("transfer_unfinished:up_transfer_keep",
+  "up_blocks_get(t->part[t->at_part].blocks, t->at_block, &block, &ignored) < 0)",
+  "(up_blocks_get(t->part[t->at_part].blocks, t->at_block, &block, &ignored) < 0 && false))",
+  "what is kept then fits no block, and nothing is taken from it")
+list("transfer_open:seal_part", "if (p->adopt)", "if (!(p->adopt))",
+  "without seals all is decoded to be compared, which is slower alone")
+list("crc32c:up_crc32c", "if (len >= LONG_BUFFER) {", "if (len > LONG_BUFFER) {", "both ways give the same")
+list("orphans:up_orphans_mark", "if (score + UP_ORPHAN_STEP > SCORE_MOST)", "if (score + UP_ORPHAN_STEP >= SCORE_MOST)",
+  "a score that leaves room for just one step")
 
 return listed

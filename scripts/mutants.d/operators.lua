@@ -40,9 +40,11 @@ local RELATIONS = { [" < "] = " <= ", [" <= "] = " < ", [" > "] = " >= ", [" >= 
 
 -- Relations that no check turns round: a signal at the very moment of a call, a
 -- name one byte shorter than those that are cut (each has its own limit, and
--- the kernel's is not above it), and, of pointers alone, which of several allocations failed.
+-- the kernel's is not above it), a descriptor that is 0 (a program has its three),
+-- and, of pointers alone, which of several allocations failed.
 local function is_beyond_checks(line)
-  return line:find "errno [=!]= EINTR" or line:find "snprintf%(" or
+  return line:find "errno [=!]= EINTR" or line:find "snprintf%(" or line:find "%f[%w]file >= 0" or
+    line:find "%f[%w]fd >= 0" or
     line:find "^%s*if %(![%w_%->%.]+ || ![%w_%->%.| !]+%)" ~= nil
 end
 

@@ -89,6 +89,31 @@ static void runs_with_a_channel_and_nothing_else(void **state)
     close(pair[1]);
 }
 
+/* The service manager talks to us, and only we may answer for the device; a
+ * signal that we ignore or block is the child's own again. */
+static void what_is_between_us_and_the_manager_is_not_handed_on(void **state)
+{
+    static const char *const names[] = {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"};
+    sigset_t some, before;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        setenv(names[i], "1", 1);
+    sigemptyset(&some);
+    sigaddset(&some, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &some, &before);
+    signal(SIGPIPE, SIG_IGN);
+    start("echo \"got $NOTIFY_SOCKET$WATCHDOG_USEC$WATCHDOG_PID\""
+          " $(sed -n 's/^Sig\\(Blk\\|Ign\\):.*000\\(....\\)$/\\2/p' /proc/self/status) >&3",
+          1);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        unsetenv(names[i]);
+    assert_string_equal(hear(1), "got  0000 0000");
+    wait_over();
+    up_child_reap(child, 1);
+}
+
 static void hears_and_is_heard(void **state)
 {
     (void)state;
@@ -436,6 +461,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(runs_with_a_channel_and_nothing_else, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_between_us_and_the_manager_is_not_handed_on, setup, teardown),
         cmocka_unit_test_setup_teardown(hears_and_is_heard, setup, teardown),
         cmocka_unit_test_setup_teardown(a_long_line_is_cut, setup, teardown),
         cmocka_unit_test_setup_teardown(what_does_not_run_is_left_alone, setup, teardown),

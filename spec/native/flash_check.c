@@ -157,12 +157,20 @@ int __wrap_lstat(const char *path, struct stat *st)
     return rc == 0 && S_ISREG(st->st_mode) ? __wrap_stat(path, st) : rc;
 }
 
+/* Loop devices are asked by their nodes. */
+static bool is_node(int fd)
+{
+    char link[64], path[512] = "";
+
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    return __real_readlink(link, path, sizeof path - 1) > 0 && strstr(path, "/dev/loop");
+}
+
 int __wrap_ioctl(int fd, unsigned long request, ...)
 {
     va_list args;
     void *argument;
 
-    (void)fd;
     va_start(args, request);
     argument = va_arg(args, void *);
     va_end(args);
@@ -174,6 +182,7 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
     if (request == MEMGETINFO) {
         memcpy(argument, &driver.info, sizeof driver.info);
     } else if (request == LOOP_GET_STATUS64) {
+        assert_true(is_node(fd));
         memcpy(argument, &driver.loop, sizeof driver.loop);
     } else if (request == BLKSSZGET) {
         memcpy(argument, &driver.sector, sizeof driver.sector);

@@ -15,6 +15,7 @@
 
 #include "boot.h"
 #include "fixture.h"
+#include "history.h"
 #include "stand.h"
 #include "variants.h"
 
@@ -88,6 +89,45 @@ static void reopen(struct stand *s)
         assert_int_equal(phase_of(s), before_);                     \
         assert_int_equal(sim_ops((s)->sim), ops_);                  \
     } while (0)
+
+/* The names of what is on record after the factory, in order. */
+static const char *history_of(struct stand *s)
+{
+    static struct up_event events[UP_HISTORY_RECORDS];
+    static char names[2000];
+    int n = up_history_read(s->storage, s->config.state, events, &s->err);
+
+    names[0] = '\0';
+    for (int i = 0; i < n; i++)
+        if (events[i].sequence > 1) {
+            strcat(names, events[i].name);
+            strcat(names, " ");
+        }
+    return names;
+}
+
+static void a_life_is_on_record(void **state)
+{
+    enum up_start_action action;
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, world_new(&by_script));
+    enter_trial(&s, SCRIPT);
+    assert_int_equal(up_device_confirm(s.device, &s.err), 0);
+    assert_string_equal(history_of(&s), "begun armed trial confirmed ");
+    stand_free(&s);
+    stand_up(&s, world_new(&by_script));
+    enter_trial(&s, SCRIPT);
+    assert_int_equal(up_device_rollback(s.device, true, "no", &action, &s.err), 0);
+    assert_string_equal(history_of(&s), "begun armed trial rolledback ");
+    stand_free(&s);
+    stand_up(&s, world_new(&by_script));
+    install(&s, SCRIPT);
+    assert_int_equal(up_device_rollback(s.device, false, "no", &action, &s.err), 0);
+    assert_string_equal(history_of(&s), "begun armed disarmed ");
+    stand_free(&s);
+}
 
 static void nothing_can_be_done_to_an_idle_device(void **state)
 {
@@ -755,6 +795,7 @@ static void what_is_half_armed_begins_again(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_life_is_on_record),
         cmocka_unit_test(nothing_can_be_done_to_an_idle_device),
         cmocka_unit_test(an_open_transaction_is_dropped_and_remembered),
         cmocka_unit_test(what_is_armed_stays_until_it_is_decided),

@@ -371,11 +371,12 @@ static void the_restart_command_is_run_and_judged(void **state)
     assert_true(errno == ENOENT || errno == ECANCELED); /* valgrind hears of it from the child only */
 }
 
-static void the_restart_command_starts_with_no_signal_blocked(void **state)
+static void the_restart_command_starts_with_no_signal_blocked_or_ignored(void **state)
 {
     struct up_storage *s = up_storage_system();
     char *looks[] = {(char *)"grep", (char *)"-q", (char *)"^SigBlk:[[:space:]]*0*$",
                      (char *)"/proc/self/status", NULL};
+    char *dies[] = {(char *)"sh", (char *)"-c", (char *)"kill -USR2 $$", NULL};
     sigset_t some, before;
 
     (void)state;
@@ -384,6 +385,9 @@ static void the_restart_command_starts_with_no_signal_blocked(void **state)
     assert_int_equal(sigprocmask(SIG_BLOCK, &some, &before), 0);
     assert_int_equal(s->ops->restart(s, looks), 0);
     assert_int_equal(sigprocmask(SIG_SETMASK, &before, NULL), 0);
+    signal(SIGUSR2, SIG_IGN);
+    assert_int_equal(s->ops->restart(s, dies), -1);
+    signal(SIGUSR2, SIG_DFL);
 }
 
 static int run(const char *format, const char *one, const char *two)
@@ -789,7 +793,7 @@ int main(void)
         cmocka_unit_test(removal_names_what_resists),
         cmocka_unit_test(a_file_that_cannot_be_closed_is_not_written),
         cmocka_unit_test(long_paths_are_refused),
-        cmocka_unit_test(the_restart_command_starts_with_no_signal_blocked),
+        cmocka_unit_test(the_restart_command_starts_with_no_signal_blocked_or_ignored),
         IN_DIRECTORY(a_directory_is_made_once),
     };
 

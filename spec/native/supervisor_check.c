@@ -718,6 +718,18 @@ static void a_state_that_takes_no_write_heals_by_itself(void **state)
     assert_int_equal(play_count(play_done(), "script started"), 1); /* it was never disturbed */
 }
 
+/* Each look wakes the medium; those of an hour are counted. */
+static void what_does_not_heal_is_looked_at_more_and_more_rarely(void **state)
+{
+    static const struct play_step steps[] = {WAITS(3600000), OVER};
+
+    (void)state;
+    break_reading();
+    perform(steps);
+    /* Once a minute, after some at first; each lists the generations once or twice. */
+    assert_in_range(sim_calls(play_sim, SIM_LIST), 60, 150);
+}
+
 static void what_is_left_over_is_said_once(void **state)
 {
     static const struct play_step steps[] = {WAITS(3000), ENDS(AGENT, 1), WAITS(200000), OVER};
@@ -1234,6 +1246,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_core_that_cannot_be_counted_is_left_by_a_restart, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_state_that_takes_no_write_heals_by_itself, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_does_not_heal_is_looked_at_more_and_more_rarely, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(what_is_left_over_is_said_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_journal_that_can_be_read_again_brings_the_agent, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_phase_that_the_agent_leaves_is_taken_over, set_up, tear_down),
