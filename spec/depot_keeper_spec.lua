@@ -129,6 +129,25 @@ describe("depot.keeper", function()
     assert.same({ 2, "works again" }, { #told, told[2] })
   end)
 
+  it("keeps what it hears while the disk is full", function()
+    open()
+    step()
+    local _, pages = next(kept.store.db:prepare("PRAGMA page_count"):first())
+    assert(kept.store.db:execute(("PRAGMA max_page_count = %d"):format(pages))) -- SQLite's own words for a full disk
+    local names = {}
+    for i = 1, 200 do
+      names[i] = ("device%03d"):format(i)
+      report(names[i])
+    end
+    step(20)
+    assert.matches("database or disk is full %(nospace%); packages are served meanwhile", told[1])
+    assert.equal(1, #told)
+    assert(kept.store.db:execute "PRAGMA max_page_count = 1000000")
+    step(4)
+    assert.equal(table.concat(names, " "), devices())
+    assert.same({ 2, "works again" }, { #told, told[2] })
+  end)
+
   it("writes a database again that was taken away", function()
     open()
     report "a"
