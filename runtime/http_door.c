@@ -8,7 +8,8 @@
 #include <sys/socket.h>
 
 #define METHOD_MAX 15
-#define SHORT_MS 5000 /* for those who were refused; between two requests while most connections are taken */
+#define REFUSED_MS 2000 /* for those who are only told so: they stand in the way of others */
+#define SHORT_MS 5000   /* between two requests while most connections are taken */
 
 static bool is_method_char(char c)
 {
@@ -42,17 +43,31 @@ static void say(int fd, const char *text)
     (void)sent;
 }
 
-static void show_out(int fd)
+/* Closing with unread input would reset the connection, and the client would
+ * not see why. */
+static void drain(int fd)
 {
     char rest[4096];
 
-    /* Closing with unread input would reset the connection, and the client
-     * would not see why. */
     for (int i = 0; i < 16 && recv(fd, rest, sizeof rest, MSG_DONTWAIT) > 0; i++)
         ;
+}
+
+static void show_out(int fd)
+{
+    drain(fd);
     say(fd, "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: 29\r\n"
             "Connection: close\r\n\r\n{\"error\":\"this is not HTTP\"}\n");
     shutdown(fd, SHUT_WR);
+}
+
+/* Nobody waits for the rest of a request that is refused all the same. */
+static void send_away(int fd)
+{
+    drain(fd);
+    say(fd, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 42\r\n"
+            "Retry-After: 30\r\nConnection: close\r\n\r\n{\"error\":\"too many connections as it is\"}\n");
+    shutdown(fd, SHUT_RDWR);
 }
 
 static void map_ipv4(unsigned char out[UP_DOOR_ADDRESS], const struct in_addr *a)
@@ -109,14 +124,14 @@ bool up_door_over_share(const struct up_door *door, const struct up_visitor *v)
     if (v->proxy || !most_are_taken(door))
         return false;
     for (const struct up_visitor *w = door->first; w; w = w->next)
-        same += memcmp(w->from, v->from, UP_DOOR_ADDRESS) == 0;
+        same += !w->refused && memcmp(w->from, v->from, UP_DOOR_ADDRESS) == 0;
     return same > up_door_share(door);
 }
 
 static bool is_too_many(const struct up_door *door, const struct up_visitor *v)
 {
-    return door->present > door->connections ||
-           (door->present > door->connections - up_door_reserve(door) && up_door_over_share(door, v));
+    return door->present >= door->connections ||
+           (door->present >= door->connections - up_door_reserve(door) && up_door_over_share(door, v));
 }
 
 struct up_visitor *up_door_enter(struct up_door *door, int fd, const struct sockaddr *from, uint64_t now)
@@ -133,15 +148,18 @@ struct up_visitor *up_door_enter(struct up_door *door, int fd, const struct sock
     if (v->next)
         v->next->prev = v;
     door->first = v;
-    door->present++;
     recognise(door, v, from);
     v->refused = is_too_many(door, v);
+    door->present += !v->refused;
 
     if (door->encrypted)
         return v;
     len = recv(fd, first, sizeof first, MSG_PEEK | MSG_DONTWAIT);
     if (len > 0 && !up_looks_like_http(first, (unsigned)len)) {
         show_out(fd);
+        v->known = true;
+    } else if (v->refused && (len <= 0 || !memmem(first, (size_t)len, "\r\n\r\n", 4))) {
+        send_away(fd);
         v->known = true;
     }
     return v;
@@ -157,16 +175,21 @@ void up_door_leave(struct up_door *door, struct up_visitor *v)
         door->first = v->next;
     if (v->next)
         v->next->prev = v->prev;
-    door->present--;
+    door->present -= !v->refused;
     free(v);
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
 }
 
 /* How long a visitor may go without a complete request. */
 static uint64_t patience(const struct up_door *door, const struct up_visitor *v)
 {
-    bool hurried = v->refused || (v->known && most_are_taken(door));
-
-    return hurried && door->limit > SHORT_MS ? SHORT_MS : door->limit;
+    if (v->refused)
+        return least(door->limit, REFUSED_MS);
+    return v->known && most_are_taken(door) ? least(door->limit, SHORT_MS) : door->limit;
 }
 
 void up_door_sweep(struct up_door *door, uint64_t now)

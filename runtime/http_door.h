@@ -40,7 +40,7 @@ struct up_door {
     uint64_t limit;       /* ms from `since` to the next complete request */
     bool encrypted;       /* the bytes are TLS: nothing can be read from them, nor said */
     unsigned connections; /* the limit */
-    unsigned present;     /* of them, and of the spare ones */
+    unsigned present;     /* without those that were refused */
     unsigned proxy_count;
     unsigned char proxies[UP_DOOR_PROXIES][UP_DOOR_ADDRESS];
 };

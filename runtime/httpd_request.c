@@ -187,7 +187,7 @@ static enum MHD_Result turn_away_from_full(const struct up_httpd *h, struct requ
 {
     char why[sizeof r->why];
 
-    if (h->door.present > h->door.connections)
+    if (h->door.present >= h->door.connections)
         snprintf(why, sizeof why, "all %u connections are taken", h->door.connections);
     else
         snprintf(why, sizeof why, "most connections are taken, and this address has its share, %u",

@@ -512,6 +512,23 @@ describe("httpd", function()
       assert.is_true(download "127.0.0.2")
     end)
 
+    it("and the last ones are had while somebody fills all that he can", function()
+      open { connections = 40 }
+      handle = function(request) assert(server:reply(request.id, 200, nil, "hello")) end
+      for i = 1, 100 do
+        clients[i] = raw.connect(server:address()):send "GET /file HTTP/1.1\r\nHost:" -- and never ends it
+      end
+      local away = 0
+      raw.pump(step, clients, function()
+        away = 0
+        for _, client in ipairs(clients) do
+          if client.closed then away = away + (client:answer().status == 503 and 1 or 0) end
+        end
+        return away == 62 -- all but those of 38 connections
+      end)
+      assert.equal(200, query("127.0.0.2").status)
+    end)
+
     it("but a proxy, behind which there are many", function()
       open { connections = 40, proxies = { "127.0.0.1", "2001:db8::1" } }
       for _ = 1, 38 do assert.is_true(download()) end
