@@ -114,5 +114,9 @@ list("transfer_open:seal_part", "if (p->adopt)", "if (!(p->adopt))",
 list("crc32c:up_crc32c", "if (len >= LONG_BUFFER) {", "if (len > LONG_BUFFER) {", "both ways give the same")
 list("orphans:up_orphans_mark", "if (score + UP_ORPHAN_STEP > SCORE_MOST)", "if (score + UP_ORPHAN_STEP >= SCORE_MOST)",
   "a score that leaves room for just one step")
+list("slot:up_slot_open", "memcpy(s->path, path, len + 1);", "memcpy(s->path, path, len);",
+  "the room was zero when it was made")
+list("device_kept_out:up_device_count_kept_out", "if (another_day(k, &m) && k->days < UINT32_MAX)",
+  "if (another_day(k, &m) && k->days <= UINT32_MAX)", "in eleven million years")
 
 return listed

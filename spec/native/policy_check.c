@@ -152,12 +152,67 @@ static void test_without_standard_descriptors(void **state)
     up_policy_close(p);
 }
 
+/* What a shell script answers to a long question: its length, or the code. */
+static long ask(struct scratch *s, const char *script, char text[512])
+{
+    static char question[200000];
+    char program[200], path[512];
+    const char *answer = NULL;
+    struct up_policy *p;
+    struct up_error err;
+    long n;
+
+    memset(question, '.', sizeof question);
+    snprintf(program, sizeof program, "#!/bin/sh\nPATH=/usr/bin:/bin\n%s\n", script);
+    scratch_write(s, "program", program, strlen(program));
+    assert_int_equal(chmod(scratch_path(s, "program", path), 0700), 0);
+    assert_int_equal(up_policy_start(&p, path, NULL, question, sizeof question, &err), 0);
+    while ((n = up_policy_step(p, &answer, &err)) == UP_AGAIN) {
+        struct pollfd fds[2] = {{.fd = up_policy_fd(p), .events = POLLIN}, {.events = POLLOUT}};
+        nfds_t count = up_policy_wants_write(p, &fds[1].fd) ? 2 : 1;
+
+        poll(fds, count, up_policy_remaining(p));
+    }
+    snprintf(text, 512, "%s", n < 0 ? err.message : answer);
+    up_policy_close(p);
+    return n;
+}
+
+static void test_how_it_ended_is_told(void **state)
+{
+    static const struct {
+        const char *script;
+        long n;
+        const char *text;
+    } cases[] = {
+        {"wc -c", 7, "200000\n"},
+        {"exec <&-; printf enough", 6, "enough"},
+        {"cat >/dev/null", UP_REFUSED, "policy process: it ended without an answer"},
+        {"printf yes; exit 3", UP_REFUSED, "policy process: it ended without an answer"},
+        {"printf yes; kill -SYS $$", UP_REFUSED, "policy process: killed by the system call filter"},
+        {"kill -XCPU $$", UP_REFUSED, "policy process: killed for its use of processor time or memory"},
+        {"kill -KILL $$", UP_REFUSED, "policy process: killed for its use of processor time or memory"},
+        {"kill -USR1 $$", UP_REFUSED, "policy process: User defined signal 1"},
+        {"head -c 65536 /dev/zero", 65536, ""},
+        {"head -c 65537 /dev/zero", UP_REFUSED, "policy process: its answer is longer than 64 KiB"},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[512];
+        long n = ask(*state, cases[i].script, text);
+
+        if (n != cases[i].n || strcmp(text, cases[i].text) != 0)
+            fail_msg("%s: %ld, '%s'", cases[i].script, n, text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_first),
         cmocka_unit_test(test_another),
         cmocka_unit_test(test_nothing_open),
+        cmocka_unit_test_setup_teardown(test_how_it_ended_is_told, scratch_set_up, scratch_tear_down),
         cmocka_unit_test_setup_teardown(test_without_standard_descriptors, scratch_set_up, scratch_tear_down),
     };
 

@@ -300,6 +300,21 @@ static const struct reuse_case cases[] = {
     {"switched off with a target", {20, 21, 2, 3, 4, 5, 6, 7}, {20, 21, 2, 3, 4, 5, 6, 7}, 8, true},
 };
 
+/* As policy may say. */
+static void whoever_is_told_fetches_all(void **state)
+{
+    static const int fresh[BLOCKS] = {0, 1, 2, 3, 4, 5, 6, 7};
+    struct bench *b = bench_new(fresh, (size_t)BLOCKS * BLOCK);
+
+    (void)state;
+    open_transfer(b);
+    up_transfer_fetch_all(b->transfer);
+    assert_int_equal(fetch_all(b), BLOCKS);
+    finish(b);
+    close_transfer(b);
+    bench_free(b);
+}
+
 static void what_the_device_has_is_not_fetched(void **state)
 {
     (void)state;
@@ -1082,6 +1097,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CHECK(what_the_device_has_is_not_fetched),
+        CHECK(whoever_is_told_fetches_all),
         CHECK(the_last_block_may_be_short),
         CHECK(ranges_are_those_of_what_is_missing),
         CHECK(what_is_gone_is_fetched),
