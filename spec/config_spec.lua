@@ -66,6 +66,12 @@ describe("config.normalise", function()
     assert.same({ "second", "http://q:2" }, { got.clouds[2].name, got.clouds[2].proxy })
   end)
 
+  it("needs no secret of a Tencent device that has a certificate", function()
+    local got = assert(normalise { cloud = { kind = "tencent", product = "t1", tls = { cert = "c", key = "k" } } })
+    assert.same({ nil, nil, "/device/c" },
+      { got.clouds[1].secret, got.clouds[1].secret_file, got.clouds[1].tls.cert })
+  end)
+
   it("knows what an MQTT cloud needs, beside others", function()
     local got = assert(normalise { cloud = "absent", ca_file = "ca", clouds = {
       { kind = "luat", url = "http://one/x" },
@@ -165,6 +171,9 @@ describe("config.normalise", function()
       "field cloud.device must be of printable" },
     { "half a certificate", { cloud = { kind = "aliyun", product = "p", secret = "s", tls = { cert = "c" } } },
       "cloud.tls.cert and tls.key are given together" },
+    { "a certificate in the place of Aliyun's secret",
+      { cloud = { kind = "aliyun", product = "p", tls = { cert = "c", key = "k" } } },
+      "one of the fields cloud.secret" },
     { "a port that is none", { cloud = { kind = "aliyun", product = "p", secret = "s", port = 0 } },
       "field cloud.port must be from 1" },
     { "a name that is no file name", { cloud = { kind = "aliyun", name = "../x", product = "p", secret = "s" } },

@@ -130,6 +130,13 @@ describe("tencent: topics and credentials", function()
       port = 8883, clean = true }, got)
   end)
 
+  it("is known by its certificate, where it has one and no key", function()
+    local got = tencent.connection({ product = "PROD", device = "dev1", tls = { cert = "/c", key = "/k" } },
+      { hmac = digest.hmac, nonce = "abc12" })
+    assert.same({ client_id = "PRODdev1", user = "PRODdev1;21010406;abc12;9223372036854775807", keepalive = 240,
+      host = "PROD.iotcloud.tencentdevices.com", port = 8883, clean = true }, got)
+  end)
+
   it("knows its topics again", function()
     for kind, topic in pairs(tencent.topics("P", "d")) do
       assert.same({ kind, "P", "d" }, { tencent.parse_topic(topic) })

@@ -32,7 +32,9 @@ local function wrong_cloud(cloud, field)
     return nil
   end
   if not cloud.product then return ("field %sproduct is missing: productKey or productId"):format(field) end
-  if (cloud.secret == nil) == (cloud.secret_file == nil) then
+  local certified = cloud.kind == "tencent" and cloud.tls and cloud.tls.cert
+  local none = cloud.secret == nil and cloud.secret_file == nil
+  if none and not certified or cloud.secret and cloud.secret_file then
     return ("one of the fields %ssecret and %ssecret_file is needed"):format(field, field)
   end
   if cloud.name and (cloud.name:find("[^%w._-]") or cloud.name:sub(1, 1) == ".") then

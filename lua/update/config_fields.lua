@@ -50,7 +50,8 @@ local cloud = {
   field("device", "topic", "deviceName (aliyun, tencent); default: the id", { max = 64 }),
   field("secret", "string", "device secret (aliyun), or device key in base64 (tencent); with it, only its owner may "
     .. "read the configuration: mode 0600", { max = 256 }),
-  field("secret_file", "path", "file that holds the secret instead, mode 0600"),
+  field("secret_file", "path", "file that holds the secret instead, mode 0600; tencent with tls.cert needs "
+    .. "neither"),
   field("module", "topic", "name of the module whose firmware this is (aliyun); default: none", { max = 64 }),
   field("host", "string", "MQTT server; default: the vendor's, by product", { max = 255 }),
   field("port", "integer", "port of that server; default: 1883; tencent with tls: 8883", { min = 1, max = 65535 }),

@@ -32,10 +32,11 @@ end
 -- @tparam[opt] function random as math.random
 -- @treturn table|nil nil, message, code when the secret cannot be read
 function M.of(cloud, natives, time_floor, random)
-  local secret, unread, why = cloud.secret, nil, nil
-  if not secret then secret, unread, why = natives.secret.read(cloud.secret_file) end
-  if not secret then return nil, unread, why end
-  local connection, message, code = dialects[cloud.kind].connection(
+  local secret, message, code = cloud.secret, nil, nil
+  if cloud.secret_file then secret, message, code = natives.secret.read(cloud.secret_file) end
+  if message then return nil, message, code end
+  local connection
+  connection, message, code = dialects[cloud.kind].connection(
     { product = cloud.product, device = cloud.device, secret = secret, tls = cloud.tls, host = cloud.host,
       port = cloud.port },
     { hmac = natives.digest.hmac, nonce = nonce(random or math.random) })

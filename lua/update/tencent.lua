@@ -42,15 +42,16 @@ function M.parse_topic(topic)
 end
 
 --- What a device connects with. The cloud knows a device with a key by TLS with that key, and
--- by no password then; one with a certificate, or on a broker that has one, by its password.
--- @tparam table o product, device, secret (base64), tls (table of the configuration, when it is used), host and port
---   or nil
+-- by no password then; one with a certificate by that. On a broker that has a certificate
+-- itself, and without TLS, it is the password.
+-- @tparam table o product, device, secret (base64; nil for one with a certificate), tls (table of the
+--   configuration, when it is used), host and port or nil
 -- @tparam table crypto hmac (function(kind, key, text) -> hex), nonce (5 letters and digits)
 -- @treturn table|nil host, port, client_id, user, password or psk = {identity, key}, keepalive (seconds), clean |
 --   nil, message, "usage" when the secret is not base64
 function M.connection(o, crypto)
-  local key = base64.decode(o.secret)
-  if not key then return nil, "the secret of a Tencent device is base64 text", "usage" end
+  local key = o.secret and base64.decode(o.secret)
+  if o.secret and not key then return nil, "the secret of a Tencent device is base64 text", "usage" end
   local id = o.product .. o.device
   local user = table.concat({ id, USER_APP, crypto.nonce, FOR_EVER }, ";")
   local by_key = o.tls and not (o.tls.ca or o.tls.cert or o.tls.server_name)
@@ -58,7 +59,7 @@ function M.connection(o, crypto)
     host = o.host or o.product .. ".iotcloud.tencentdevices.com",
     port = o.port or (o.tls and 8883 or 1883),
     client_id = id, user = user,
-    password = not by_key and crypto.hmac("sha1", key, user) .. ";hmacsha1" or nil,
+    password = key and not by_key and crypto.hmac("sha1", key, user) .. ";hmacsha1" or nil,
     psk = by_key and { identity = id, key = key } or nil,
     keepalive = 240, clean = true, -- the cloud offers anew after each report of the version
   }
