@@ -76,7 +76,10 @@ describe("clouds over MQTT", function()
     c.world:publish()
     for i = 0, 3 do
       c:push_aliyun("token=x" .. i)
-      if i < 3 then c:wait_line("request 1.0.0", aliyun_line, i + 1) end
+      if i < 3 then
+        c:wait_line("request 1.0.0", aliyun_line, i + 1)
+        c:wait_line("get", aliyun_line, i + 1) -- asked on both topics
+      end
     end
     c:wait_line("progress -2", aliyun_line)
     for i = 0, 3 do

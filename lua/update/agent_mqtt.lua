@@ -2,7 +2,7 @@
 --
 -- One task holds the connection, one watches the phase of the device, one asks
 -- now and then whether there is something; what is installed, see
--- update.agent_mqtt_job. What is said and heard is logged without payloads and
+-- update.agent_mqtt_job, and who asks, update.agent_mqtt_check. What is said and heard is logged without payloads and
 -- links: they carry secrets.
 --
 -- @module update.agent_mqtt
@@ -22,7 +22,10 @@ local MESSAGE = { depth = 8, size = 65536 }
 -- In these phases nothing is reported, and nothing installed.
 local UNSETTLED = { armed = true, trial = true, confirming = true, rolling_back = true }
 
-local Cloud = setmetatable({}, { __index = require "update.agent_mqtt_job" })
+-- Reports that ask: a dialect may have several forms of them.
+local ASKS = { ask = true, get = true }
+
+local Cloud = setmetatable({}, { __index = require "update.agent_mqtt_check" })
 Cloud.__index = Cloud
 
 function Cloud:log(format, ...)
@@ -51,6 +54,14 @@ local function number_of(self, code)
   return row and row[self.cloud.kind] or find("internal")[self.cloud.kind]
 end
 
+local function say(self, kind, report)
+  self.messages = self.messages + 1
+  local name, object, qos = self.dialect.encode(setmetatable({ kind = kind }, { __index = report }), self.messages)
+  local id, message = self.mqtt:publish(self.topics[name], self.agent.natives.json.encode(object), qos)
+  if not id then return self:log("a report is lost: %s", message) end
+  if qos > 0 then self.sent[id] = kind end
+end
+
 function Cloud:report(action)
   local report = action.report
   report.module = self.cloud.module
@@ -60,14 +71,8 @@ function Cloud:report(action)
   elseif report.kind ~= "progress" then
     self:note("reported: %s %s", report.kind, report.version or "")
   end
-  self.messages = self.messages + 1
-  local kind, object, qos = self.dialect.encode(report, self.messages)
-  local id, message = self.mqtt:publish(self.topics[kind], self.agent.natives.json.encode(object), qos)
-  if not id then
-    self:log("a report is lost: %s", message)
-    return
-  end
-  if qos > 0 then self.sent[id] = report.kind end
+  local asks = ASKS[report.kind] and self.dialect.asks or { report.kind }
+  for _, kind in ipairs(asks) do say(self, kind, report) end
   if self.agent.tasks.current ~= self.task then self.agent.tasks:wake(self.task) end
 end
 
@@ -130,6 +135,7 @@ function on.dropped(self, event)
 end
 
 local function act(self, message, retained)
+  if self:keeps(message, retained) then return end
   if message.kind == "offer" then
     if retained then self:log("%s was retained by the broker: stale, not looked at", message.offer.version) end
     self:drive { type = "offer", offer = message.offer, retained = retained }

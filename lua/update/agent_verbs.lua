@@ -14,6 +14,7 @@ local DROPPABLE = { fetching = true, installing = true, arming = true }
 local SOURCE = 4096      -- bytes of a URL or path
 local REASON = 200       -- bytes of a reason
 local MESSAGE = 4000     -- bytes of a script's error
+local ASK_WITHIN = 30    -- seconds for all clouds that push to answer a check
 local LOGGED = 20        -- errors of a script that are logged in a minute
 local printable = natives.printable.text
 
@@ -62,8 +63,24 @@ function M.of(agent)
     return listener and listener:offered()
   end
 
+  -- Every cloud that pushes is asked, unless something waits already.
+  local function ask(asked, till)
+    return function(name)
+      local listener = agent.listeners[name]
+      if not listener then return nil end
+      local where = listener:offered()
+      if where then return where end
+      asked[#asked + 1] = listener
+      return listener:ask(till)
+    end
+  end
+
   function verbs.check()
-    local verdict, message, code = clouds.check(agent.config, agent.engine, agent.device:facts(), offered)
+    local asked <close> = setmetatable({}, { __close = function(listeners)
+      for _, listener in ipairs(listeners) do listener:checked() end
+    end })
+    local verdict, message, code = clouds.check(agent.config, agent.engine, agent.device:facts(),
+      ask(asked, agent.tasks.now() + ASK_WITHIN))
     if not verdict then return nil, message, code end
     agent:tell { event = "offer", offer = offers.brief(verdict.offer), action = verdict.decision.action }
     return {

@@ -154,6 +154,10 @@ function M.decode(kind, object, module)
   return { kind = "offer", offer = offer }
 end
 
+--- The kinds of reports by which a device asks, on a topic each: today's documents know the second alone, consoles of
+-- before only the first. It asks by all, and takes the first answer.
+M.asks = { "ask", "get" }
+
 --- What a device says.
 -- @tparam table report kind = "version": version; "ask": version; "get"; "progress": percent (0 to 100), text;
 --   "fail": number (-4 to -1), text; any: module

@@ -117,7 +117,8 @@ end
 -- @tparam table config of update.config
 -- @tparam table engine update.engine
 -- @tparam table facts of the running pair
--- @tparam[opt] function offered (name of a cloud) -> where, of an offer that was pushed
+-- @tparam[opt] function offered (name of a cloud) -> where, of an offer that was pushed; nil: it does not push; nil,
+--   message, code: it has none
 -- @treturn table|nil verdict of engine:inspect() and `cloud` | nil, message,
 --   code: "nothing" when no cloud has anything, else the first cloud's failure
 function M.check(config, engine, facts, offered)
@@ -127,8 +128,8 @@ function M.check(config, engine, facts, offered)
   local failed
   for _, cloud in ipairs(config.clouds) do
     local where, verdict, message, code
-    where = offered and offered(cloud.name)
-    if not where then
+    if offered then where, message, code = offered(cloud.name) end
+    if not where and not code then
       where, message, code = M.where(config, cloud, facts)
       if where then M.come_back_later(where) end
     end

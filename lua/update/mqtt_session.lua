@@ -186,8 +186,14 @@ function on.disconnected(s, _, out)
   end
 end
 
+--- Whether an event "ask" would ask the cloud now.
+-- @tparam table state
+function M.may_ask(state)
+  return may_speak(state) and state.settled and not state.job
+end
+
 function on.ask(s)
-  if may_speak(s) and s.settled and not s.job then s.ask = "ask" end
+  if M.may_ask(s) then s.ask = "ask" end
 end
 
 function on.reply(s, event, out)
