@@ -217,6 +217,7 @@ package() {
     fi
     echo '}'
   } >"$work/recipe.lua"
+  echo '*' >"$to/$name.devices" # for every device: the depot waits for no list
   "$moult" pack "$work/recipe.lua" -o "$to/$name" -k "$key" >>"$work/author.log" 2>&1 ||
     broken "packing $version failed"
 }
