@@ -4,6 +4,18 @@
 local cloud_world = require "spec.cloud_world"
 local world = require "spec.world"
 
+-- The trial begins when the cloud is away for sure: the script goes over to what is armed when it sees a file.
+local function body(dir)
+  return ([[
+sys.taskInit(function()
+  while true do
+    local status = io.open(%q) and update.status()
+    if status and status.phase == "armed" then sys.restart("armed") end
+    sys.wait(100)
+  end
+end)]]):format(dir .. "/go")
+end
+
 local NO_CLOUD = "rolled back: not confirmed before the deadline: no cloud answered"
 
 describe("a trial without a cloud", function()
@@ -14,17 +26,17 @@ describe("a trial without a cloud", function()
   before_each(function() w = world.new() end)
   after_each(function() w:close() end)
 
-  local function begin(deadline)
-    w:device { config = "backoff = { least = 1, most = 1 },", numbers = { deadline = deadline } }
-    w:run()
-  end
-
-  -- The depot goes away at once when the release is armed.
-  local function go_away_when_armed(o)
-    w.port = w.url:match(":(%d+)$")
+  -- A device that is offered 1.0.1 at once; the depot goes away when that is armed, and `instead` comes.
+  local function begin(deadline, o, instead)
     w:publish(o)
+    w:device { body = body(w.dir), config = 'restart_when = "asked", backoff = { least = 1, most = 1 },',
+      numbers = { deadline = deadline } }
+    w.port = w.url:match(":(%d+)$")
+    w:run()
     w:wait_log("device", "1%.0%.1 is armed")
     w:stop("depot", "KILL")
+    if instead then instead() end
+    w:write("go", "")
   end
 
   local function come_back()
@@ -32,8 +44,7 @@ describe("a trial without a cloud", function()
   end
 
   it("is made once more when no cloud answers the old release either", function()
-    begin(3)
-    go_away_when_armed { core = world.core(18) }
+    begin(3, { core = world.core(18) })
     w:wait_log("device", NO_CLOUD)
     w:wait("the verdict", function()
       local status = w:status()
@@ -46,9 +57,40 @@ describe("a trial without a cloud", function()
     assert.same({ "rolledback 1.0.1", "judged 1.0.1", "begun 1.0.1" }, table.move(w:history(), 5, 7, 1, {}))
   end)
 
+  -- A guest network that wants a log-in answers in the depot's place.
+  local PORTAL = [[
+    local socket = require "socket"
+    local page = "<html><title>Welcome</title><form action=/login>Your room</form></html>"
+    local answers = {
+      "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n",
+      "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:" .. arg[1] .. "/login\r\nContent-Type: text/html\r\n",
+      "HTTP/1.1 511 Network Authentication Required\r\nContent-Type: text/html\r\n",
+      "HTTP/1.1 200 OK\r\n",
+    }
+    local server = assert(socket.bind("127.0.0.1", arg[1]))
+    print "welcome"
+    for number = 0, math.huge do
+      local guest = server:accept()
+      guest:settimeout(2)
+      repeat local line = guest:receive() until not line or line == ""
+      guest:send(answers[number % #answers + 1] .. "Connection: close\r\nContent-Length: " .. #page .. "\r\n\r\n" .. page)
+      guest:close()
+    end]]
+
+  it("behind a log-in page is one, too", function()
+    w:write("portal.lua", PORTAL)
+    begin(6, nil, function() w:start("portal", "portal.lua " .. w.port) end)
+    w:wait_log("device", NO_CLOUD)
+    w:wait_log("device", "verdict: .*tried once more")
+    assert(#world.lines(w:read("portal.log"), "welcome") == 1, "nobody saw the page")
+    assert.is_nil(w:read("device.log"):match("reached"))
+    w:stop("portal", "KILL")
+    come_back()
+    w:wait_status { phase = "idle", release = "1.0.1" }
+  end)
+
   it("is the release's fault when a cloud answers the old one", function()
     begin(8)
-    go_away_when_armed()
     w:wait_log("device", NO_CLOUD)
     come_back()
     w:wait_log("device", "verdict: .*it failed")
@@ -59,7 +101,6 @@ describe("a trial without a cloud", function()
 
   it("is the release's fault the second time", function()
     begin(2)
-    go_away_when_armed()
     w:wait_log("device", "verdict: .*tried once more")
     assert.equal(4, (w:moult "install depot/p2.upd -q")) -- by hand: nobody has to be reached for that
     w:wait_log("device", NO_CLOUD .. ".*" .. NO_CLOUD)
@@ -71,7 +112,6 @@ describe("a trial without a cloud", function()
 
   it("does not keep another release out meanwhile", function()
     begin(8)
-    go_away_when_armed()
     w:wait_log("device", NO_CLOUD)
     w:wait_status { phase = "idle", release = "1.0.0" }
     w:pack { sequence = 3, version = "1.0.2" }
@@ -99,7 +139,8 @@ describe("a trial while the broker is away", function()
   }
 
   local function begin(kind, deadline)
-    c:device({ [kind] = true }, { numbers = { deadline = deadline } })
+    c:device({ [kind] = true }, { body = body(c.world.dir), config = 'restart_when = "asked",',
+      numbers = { deadline = deadline } })
     c.world:run()
     c:wait_line(kinds[kind].told .. "1.0.0", kinds[kind].line)
     c.world:publish { core = world.core(18) }
@@ -107,6 +148,7 @@ describe("a trial while the broker is away", function()
     kinds[kind].push "token=t1"
     c.world:wait_log("device", "1%.0%.1 is armed")
     c.broker:stop "KILL"
+    c.world:write("go", "")
     c.world:wait_log("device", NO_CLOUD)
   end
 
