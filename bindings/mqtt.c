@@ -297,6 +297,13 @@ static int m_unsubscribe(lua_State *L)
     return 1;
 }
 
+/* client:hurry(): try to connect now, if it waits for its next attempt */
+static int m_hurry(lua_State *L)
+{
+    up_mqtt_hurry(check_open(L));
+    return 0;
+}
+
 /* client:status() -> {connected, queued (messages not published yet), attempts (to connect, so far)} */
 static int m_status(lua_State *L)
 {
@@ -334,6 +341,7 @@ static const luaL_Reg methods[] = {
     {"publish", m_publish},
     {"subscribe", m_subscribe},
     {"unsubscribe", m_unsubscribe},
+    {"hurry", m_hurry},
     {"status", m_status},
     {"close", m_close},
     {NULL, NULL},

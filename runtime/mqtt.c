@@ -343,6 +343,12 @@ static struct up_mqtt_subscription **find(struct up_mqtt *m, const char *topic)
     return at;
 }
 
+void up_mqtt_hurry(struct up_mqtt *m)
+{
+    if (m->phase == UP_MQTT_WAITING)
+        m->due = now_of(m);
+}
+
 int up_mqtt_subscribe(struct up_mqtt *m, const char *topic, int qos, struct up_error *err)
 {
     struct up_mqtt_subscription **at = find(m, topic);

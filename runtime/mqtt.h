@@ -133,6 +133,8 @@ int up_mqtt_publish_for(struct up_mqtt *m, const char *topic, const void *payloa
 int up_mqtt_subscribe(struct up_mqtt *m, const char *topic, int qos, struct up_error *err);
 int up_mqtt_unsubscribe(struct up_mqtt *m, const char *topic, struct up_error *err);
 
+/* Try to connect now, if it is waiting for its next attempt; the pauses after that stay as long. */
+void up_mqtt_hurry(struct up_mqtt *m);
 void up_mqtt_status(const struct up_mqtt *m, struct up_mqtt_status *out);
 
 /* Send what goes at once and the farewell, so that the broker does not publish

@@ -73,7 +73,8 @@ describe("a trial without a cloud", function()
       local guest = server:accept()
       guest:settimeout(2)
       repeat local line = guest:receive() until not line or line == ""
-      guest:send(answers[number % #answers + 1] .. "Connection: close\r\nContent-Length: " .. #page .. "\r\n\r\n" .. page)
+      guest:send(answers[number % #answers + 1]
+        .. "Connection: close\r\nContent-Length: " .. #page .. "\r\n\r\n" .. page)
       guest:close()
     end]]
 

@@ -17,6 +17,7 @@ local M = {}
 
 local OPEN_AGAIN = 60       -- seconds, while the secret cannot be read
 local REACHED_EVERY = 2     -- seconds between two questions on trial
+local HURRY_EVERY = 15      -- seconds between two attempts to connect meanwhile, at most
 local MESSAGE = { depth = 8, size = 65536 }
 
 -- In these phases nothing is reported, and nothing installed.
@@ -188,6 +189,15 @@ local function converse(self)
   end
 end
 
+-- The pauses of a long outage must not outlast the time for a verdict.
+local function hurry(self)
+  local now = self.agent.tasks.now()
+  if now - (self.hurried or -math.huge) < HURRY_EVERY then return end
+  self.hurried = now
+  self.mqtt:hurry()
+  self.agent.tasks:wake(self.task)
+end
+
 -- On trial, and for its verdict: an answer of the broker is asked for until there was one.
 local function ask_on_trial(self)
   if not self.agent.trial:awaits_cloud() then return 60 end
@@ -195,6 +205,8 @@ local function ask_on_trial(self)
     local row = self.dialect.subscriptions(self.cloud.product, self.cloud.device)[1]
     self.mqtt:subscribe(row[1], row[2])
     self.agent.tasks:wake(self.task)
+  elseif self.mqtt then
+    hurry(self)
   end
   return REACHED_EVERY
 end

@@ -133,6 +133,23 @@ static void hours_offline_lose_nothing(void **state)
     }
 }
 
+static void whoever_cannot_wait_is_tried_at_once(void **state)
+{
+    struct set *s = *state;
+    struct up_mqtt_status status;
+
+    up_mqtt_hurry(s->m); /* it does not wait */
+    for (unsigned i = 1; i <= 10; i++) {
+        wait_for(s, UP_MQTT_DISCONNECTED);
+        assert_true(up_mqtt_remaining(s->m) > 0);
+        up_mqtt_hurry(s->m);
+        assert_int_equal(up_mqtt_remaining(s->m), 0);
+        up_mqtt_status(s->m, &status);
+        assert_int_equal(status.attempts, i);
+    }
+    assert_in_range(s->event.retry_after, 150000, 300000);
+}
+
 static void a_fleet_does_not_come_back_as_one(void **state)
 {
     struct set *s = *state;
@@ -756,6 +773,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(hours_offline_lose_nothing, set_up_offline, tear_down),
+        cmocka_unit_test_setup_teardown(whoever_cannot_wait_is_tried_at_once, set_up_offline, tear_down),
         cmocka_unit_test_setup_teardown(a_fleet_does_not_come_back_as_one, set_up_offline, tear_down),
         cmocka_unit_test_setup_teardown(only_a_connection_that_lasts_makes_the_pauses_short_again, set_up,
                                         tear_down),
