@@ -103,7 +103,7 @@ local pure = { "update.policy", "update.version", "update.offer", "update.luat",
   "update.plausible", "update.nearest", "update.byte_order", "update.mqtt_session", "update.config_clouds",
   "update.luat_absent", "update.luat_device", "update.luat_fota", "update.luat_log", "update.luat_mail",
   "update.resume_record", "update.mqtt_dialects",
-  "depot.luat", "depot.luat_fitting", "depot.site", "depot.proxy", "depot.links",
+  "depot.luat", "depot.luat_fitting", "depot.products", "depot.site", "depot.proxy", "depot.links",
   "depot.dialects", "depot.jobs", "depot.choice" }
 
 -- What the policy process lets a policy require.

@@ -541,6 +541,25 @@ describe("depot.choice", function()
     assert.equal(e, answer.entry)
     assert.equal(e, choice.newest({ e }, "h"))
   end)
+
+  it("goes through many packages once, not for each device", function()
+    local looks, many = 0, {}
+    for i = 1, 50 do
+      local real = { digest = "d" .. i, release = "1.0." .. i, sequence = i, product_key = "h", parts = {} }
+      many[i] = { name = i .. ".upd", manifest = setmetatable({}, { __index = function(_, name)
+        if name == "release" then looks = looks + 1 end
+        return real[name]
+      end }) }
+    end
+    for i = 1, 20 do
+      local device = { hash = "h", device = "d" .. i, release = "1.0.3" }
+      assert.equal(many[50], choice.newest(many, "h", device.device))
+      assert.equal("older", choice.order(many, device, "1.0.50", 50))
+      assert.equal("newer", choice.order(many, device, "1.0.2", 2))
+      assert.is_nil(choice.order(many, { hash = "other", release = "x" }, "1.0.50", 50))
+    end
+    assert.equal(50, looks)
+  end)
 end)
 
 describe("depot.links", function()

@@ -6,6 +6,7 @@
 --
 -- @module depot.choice
 
+local products = require "depot.products"
 local version = require "update.version"
 
 local M = {}
@@ -33,15 +34,11 @@ end
 -- @tparam[opt] string device
 -- @treturn table|nil entry
 function M.newest(packages, hash, device)
-  local best
-  for _, entry in ipairs(packages) do
-    local fits = device and M.fits(entry, { hash = hash, device = device })
-      or not device and entry.manifest.product_key == hash and not is_delta(entry.manifest)
-    if fits and (not best or entry.manifest.sequence > best.manifest.sequence) then
-      best = entry
+  for _, entry in ipairs(products.of(packages, hash).list) do
+    if device and M.fits(entry, { hash = hash, device = device }) or not device and not is_delta(entry.manifest) then
+      return entry
     end
   end
-  return best
 end
 
 -- VERSION and core of a release that is named after them: "1.0.1", "1.0.1-V22".
@@ -64,13 +61,7 @@ end
 -- A release that the catalog has against a target, by sequence; nil: it has not both. Several packages of one release
 -- count as the newest of them.
 local function by_sequence(packages, hash, release, target, sequence)
-  local theirs
-  for _, entry in ipairs(packages) do
-    local manifest = entry.manifest
-    if manifest.product_key == hash and manifest.release == release then
-      theirs = math.max(theirs or manifest.sequence, manifest.sequence)
-    end
-  end
+  local theirs = products.of(packages, hash).releases[release]
   if not theirs or not sequence then return nil end
   if release == target or theirs == sequence then return "same" end
   return theirs < sequence and "older" or "newer"

@@ -6,6 +6,7 @@
 --
 -- @module depot.luat_fitting
 
+local products = require "depot.products"
 local version = require "update.version"
 
 local M = {}
@@ -97,23 +98,6 @@ local function better(best, entry)
   return later > sequence and entry or best
 end
 
--- The packages of a product in the order of their sequences, the newest first; of one sequence as they came.
-local function by_product(entries)
-  local products, place = {}, {}
-  for i, entry in ipairs(entries) do
-    local key = entry.manifest.product_key or ""
-    products[key], place[entry] = products[key] or {}, i
-    table.insert(products[key], entry)
-  end
-  for _, list in pairs(products) do
-    table.sort(list, function(a, b)
-      local x, y = a.manifest.sequence, b.manifest.sequence
-      return x > y or x == y and place[a] < place[b]
-    end)
-  end
-  return products
-end
-
 local function find(entries, asked)
   local found = { project = true, list = {}, by_tag = {} }
   for _, entry in ipairs(entries) do
@@ -130,7 +114,7 @@ local function find(entries, asked)
   return found
 end
 
-local memory = setmetatable({}, { __mode = "k" })
+local memory = setmetatable({}, { __mode = "k" }) -- by what products.of() gives
 
 --- The packages that fit a device.
 -- @tparam {table,...} entries of the catalog; not changed afterwards
@@ -138,18 +122,19 @@ local memory = setmetatable({}, { __mode = "k" })
 -- @tparam string key SHA-256 of the product, hex
 -- @treturn table {project, firmware (whether there is any of them), list (the newest first), by_tag}
 function M.of(entries, asked, key)
-  local seen = memory[entries]
+  local product = products.of(entries, key)
+  if #product.list == 0 then return M.NONE end
+  local seen = memory[product]
   if not seen then
-    seen = { products = by_product(entries), kinds = {}, count = 0 }
-    memory[entries] = seen
+    seen = { kinds = {}, count = 0 }
+    memory[product] = seen
   end
-  if not seen.products[key] then return M.NONE end
-  local kind = table.concat({ key, asked.firmware, tostring(asked.core_version), tostring(asked.deltas),
+  local kind = table.concat({ asked.firmware, tostring(asked.core_version), tostring(asked.deltas),
     tostring(asked.version), tostring(asked.major), tostring(asked.minor) }, "\0")
   local found = seen.kinds[kind]
   if not found then
     if seen.count == KINDS then seen.kinds, seen.count = {}, 0 end
-    found = find(seen.products[key], asked)
+    found = find(product.list, asked)
     seen.kinds[kind], seen.count = found, seen.count + 1
   end
   return found
