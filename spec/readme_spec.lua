@@ -53,6 +53,10 @@ set +e # install says by its code that a restart is due
 . ./block1.sh
 tries=0
 until [ -S state/control ] || [ $tries -gt 200 ]; do tries=$((tries + 1)); sleep 0.1; done
+tries=0
+until grep -q 'GET /api/site' log || [ $tries -gt 200 ]; do tries=$((tries + 1)); sleep 0.1; done
+moult check -c config.lua; echo "check $?" # what the agent had to say of the first answer is in the log
+cp log start.log
 . ./block2.sh
 set -e
 until_is phase trial
@@ -105,6 +109,10 @@ describe("README", function()
 
     local done = os.execute(("bash '%s/all.sh' '%s' >'%s/log' 2>&1 </dev/null"):format(dir, dir, dir))
     assert.is_true(done, read(dir .. "/log"))
+    local start = read(dir .. "/start.log")
+    assert.matches("code 27", start, 1, true)
+    assert.matches("check 3\n", start, 1, true)
+    assert.is_nil(start:match "agent: cloud %S+: [^\n]*%(%l+%)")
     local status = json.decode(read(dir .. "/status.json"))
     assert.same({ "1.0.1", "1.0.1", "idle" }, { status.release, status.script.version, status.phase })
   end)

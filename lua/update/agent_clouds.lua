@@ -61,7 +61,8 @@ local function poll(agent, cloud, failures)
     return math.min(cloud.period, backoff.most, backoff.least * 2 ^ (failures - 1)), failures, least
   end
   local say = code == "nothing" and agent.note or agent.log
-  say(("cloud %s: %s (%s)"):format(cloud.name, message, code))
+  -- That there is nothing is an answer, no failure.
+  say(("cloud %s: %s%s"):format(cloud.name, message, code == "nothing" and "" or (" (%s)"):format(code)))
   return cloud.period, 0
 end
 
