@@ -263,7 +263,11 @@ function World:publish(o)
   o = o or {}
   o.sequence, o.version, o.name = o.sequence or 2, o.version or "1.0.1", "published.upd"
   self:pack(o)
-  assert(self:shell "echo '*' >depot/p2.upd.devices && mv published.upd depot/p2.upd")
+  -- The deltas first, or the full package is what a device finds.
+  assert(self:shell [[for file in published-*.upd published.upd; do
+    [ -f "$file" ] || continue
+    name=depot/p2${file#published} && echo '*' >"$name.devices" && mv "$file" "$name" || exit 1
+  done]])
   return self:path "depot/p2.upd"
 end
 
