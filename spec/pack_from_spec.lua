@@ -79,6 +79,12 @@ describe("moult pack with older cores", function()
     collectgarbage()
   end)
 
+  it("names deltas as the full package", function()
+    local beside = require("cli.packing").beside
+    assert.same({ "m-from-17.upd", "m-from-17.tar", "m.bin-from-17", "m-from-17" },
+      { beside("m.upd", 17), beside("m.tar", 17), beside("m.bin", 17), beside("m", 17) })
+  end)
+
   it("makes the full package and a delta for each, of one release", function()
     local out, notes, labels = pack(FROM, "m.upd")
     assert.matches("m%-from%-17%.upd: release 1%.0%.1, sequence 18, %d+ bytes, %d+%.%d %% of the full package", out)

@@ -15,13 +15,13 @@ M.verb = {
   usage = "depot DIR [OPTIONS] | depot add|pack|verify|batch|retry|cancel|status DIR [PACKAGE] [OPTIONS]",
   summary = "serve the packages in DIR to devices that ask for updates",
   text = [[
-Answers Luat's query at /api/site/firmware_upgrade and serves each package at /NAME; / lists them. Prints
-`listening on http://HOST:PORT` when ready, then a line a request, until it is told to stop. Packages may be
-copied in and taken away meanwhile; what no key verifies is not offered. A file NAME.upd.devices beside a
+Answers Luat's query at /api/site/firmware_upgrade and serves each package at /NAME; / lists them. Prints `listening
+on http://HOST:PORT` when ready, then a line a request, until it is told to stop. Packages may be copied in and
+taken away meanwhile, as NAME.upd or NAME.tar; what no key verifies is not offered. A file NAME.upd.devices beside a
 package limits it to the device ids in it, one a line; a list that cannot be read, or that is gone, leaves the
 package to nobody, now and after a restart, until a list says "*": every device. A package that comes without a list
-while the depot runs is held back for three seconds, for a list that is copied after it; `depot add` needs no
-such wait: it puts the list first, or one that says "*".
+while the depot runs is held back for three seconds, for a list that is copied after it; `depot add` needs no such
+wait: it puts the list first, or one that says "*".
 
 With --mqtt it is also the cloud of devices that speak Aliyun's or Tencent's dialect on that broker. A package
 belongs to the product whose key hashes to its product_key. A device that reports an older release is offered the

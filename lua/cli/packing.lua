@@ -18,8 +18,9 @@ end
 -- @tparam integer version of the older core
 -- @treturn string "METER-from-17.upd"
 function M.beside(out, version)
-  local stem = out:match("^(.*)%.upd$")
-  return stem and ("%s-from-%d.upd"):format(stem, version) or ("%s-from-%d"):format(out, version)
+  local stem, ending = out:match("^(.*)%.(%l+)$")
+  local known = ending == "upd" or ending == "tar"
+  return known and ("%s-from-%d.%s"):format(stem, version, ending) or ("%s-from-%d"):format(out, version)
 end
 
 -- The recipe of one package as update.native.pack takes it.

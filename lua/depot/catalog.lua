@@ -33,6 +33,11 @@ function M.new(natives, dir, keys, hold)
   return setmetatable({ natives = natives, dir = dir, keys = keys, hold = hold, entries = {}, known = {} }, Catalog)
 end
 
+--- Whether a file of that name is looked at: a package is a tar, and some consoles take it under no other name.
+function M.is_package(name)
+  return name:find("%.upd$") ~= nil or name:find("%.tar$") ~= nil
+end
+
 --- The entity tag that update.native.httpd gives a file, as long as it does not change.
 -- @tparam table found as from folder.list(): size (bytes), changed (ns)
 -- @treturn string with its quotes
@@ -152,7 +157,7 @@ function Catalog:_see_all(listing, changes)
   local known = {}
   local files, keys, trust = self:_files(listing)
   for name, found in pairs(files) do
-    if name:find("%.upd$") then
+    if M.is_package(name) then
       local list = files[name .. ".devices"]
       local mark = trusted.stamp(found) .. "," .. trusted.stamp(list) .. "," .. trust
       known[name], changes[#changes + 1] = self:_see(name, found, list, keys, mark)

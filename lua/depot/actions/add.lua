@@ -7,6 +7,7 @@
 --
 -- @module depot.actions.add
 
+local catalog = require "depot.catalog"
 local device_list = require "depot.device_list"
 local limited = require "depot.limited"
 local trusted = require "depot.trusted"
@@ -86,8 +87,10 @@ end
 --- @tparam table context dir, name (path of the package, or the name of one that is in dir), opts, env, natives
 -- @treturn integer|nil 0; nil, message, code
 function M.run(context)
-  local path, name = context.name, context.name and context.name:match "([^/]+%.upd)$"
-  if not name then return nil, "usage: moult depot add DIR FILE.upd [--devices LIST]", "usage" end
+  local path, name = context.name, context.name and context.name:match "[^/]+$"
+  if not name or not catalog.is_package(name) then
+    return nil, "usage: moult depot add DIR FILE.upd [--devices LIST] (or FILE.tar)", "usage"
+  end
   local inside = ("%s/%s"):format(context.dir, name)
   local there = not exists(path) and exists(inside)
   local ok, message, code = check(context, there and inside or path)
