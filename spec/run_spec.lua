@@ -149,6 +149,9 @@ describe("moult run", function()
       ["error(setmetatable({}, { __tostring = function() return 1 end }))"] =
         "moult: %(error object is a table value%)\n",
       ["error 'plain'"] = "moult: throws.lua:1: plain\nstack traceback:",
+      ["debug, io, tostring = nil io = nil error 'bare'"] = "moult: throws.lua:1: bare\nstack traceback:",
+      ["io.stdout:close() error 'shut'"] = "moult: throws.lua:1: shut\nstack traceback:",
+      ["error(setmetatable({}, { __tostring = function() error {} end }))"] = "moult: ",
       ["error("] = "moult: throws.lua:1: unexpected symbol near <eof>\n$",
     } do
       w:write("throws.lua", text)

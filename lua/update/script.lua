@@ -6,18 +6,22 @@ local absent = require "update.luat_absent"
 
 local M = {}
 
+-- As they were before the script could change them.
+local getmetatable, traceback, pcall, tostring, type = debug.getmetatable, debug.traceback, pcall, tostring, type
+local stdout, stderr = io.stdout, io.stderr
+
 -- What was raised, and where from.
 local function describe(raised)
   local message = raised
   if type(raised) ~= "string" and type(raised) ~= "number" then
-    local mt = debug.getmetatable(raised)
+    local mt = getmetatable(raised)
     if mt and mt.__tostring then
       local text = mt.__tostring(raised)
       if type(text) == "string" then return text end
     end
     message = ("(error object is a %s value)"):format(type(raised))
   end
-  return debug.traceback(absent.explain(tostring(message)), 2)
+  return traceback(absent.explain(tostring(message)), 2)
 end
 
 --- Run a file as a script.
@@ -35,8 +39,8 @@ function M.main(path, ...)
     message = mistake
   end
   if ok then return 0 end
-  io.stdout:flush()
-  io.stderr:write("moult: ", message, "\n")
+  pcall(stdout.flush, stdout)
+  pcall(stderr.write, stderr, "moult: ", tostring(message), "\n")
   return 1
 end
 
