@@ -87,7 +87,8 @@ function M.judge(engine, head)
     gates = gates_of(engine.device, head)
   end
   if not ask_gates(verdict, gates) then
-    if runs_already(engine.device, head, gates) then
+    -- With a permit it is wanted again: what is wrong with the permit matters then.
+    if not head.permit and runs_already(engine.device, head, gates) then
       verdict.code, verdict.message = "nothing", ("release %s runs already"):format(head.manifest.release)
       verdict.decision.reason = "same"
     end
