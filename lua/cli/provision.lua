@@ -2,6 +2,7 @@
 --
 -- @module cli.provision
 
+local heads = require "update.head"
 local natives = require "update.natives"
 local session = require "cli.session"
 local warnings = require "cli.warnings"
@@ -42,7 +43,7 @@ local function provision(s, env, where)
   local engine = s:engine(device)
   local spool, head, ok
   spool, message, code = device:spool()
-  if spool then head, message, code = engine:read_head(where, spool) end
+  if spool then head, message, code = heads.read(engine, where, spool) end
   if not head then return nil, message, code end
   ok, message, code = device:begin(head.package)
   if ok then ok, message, code = carry(s, env, device, head.package, head.source) end
@@ -51,7 +52,7 @@ local function provision(s, env, where)
       ok, message, code = device:finish(head.package)
     until ok or code ~= "again"
   end
-  engine:close(where, head)
+  heads.close(engine, where, head)
   if not ok then return nil, message, code end
   return head.offer
 end

@@ -29,27 +29,21 @@
 -- @module update.engine
 
 local fallback = require "update.fallback"
+local heads = require "update.head"
 local offers = require "update.offer"
 local persist = require "update.persist"
+local steps = require "update.steps"
 local unkept = require "update.unkept"
 local verdicts = require "update.verdict"
 
 local M = {}
 
--- Failures of a link after which another to the same package goes on where it was.
-local LINK_DIED = { network = true, expired = true }
-
 local Engine = {}
 Engine.__index = Engine
-
-local PROGRESS_EVERY = 0.25 -- seconds between progress events
 
 -- In these phases the supervisor owns the state.
 local OWNED = { armed = "armed", trial = "on trial", confirming = "being confirmed",
   rolling_back = "being rolled back" }
-
--- Failures that leave the transaction open: the same package goes on later.
-local RESUMABLE = { network = true, missing = true, expired = true, busy = true }
 
 --- @tparam table o natives ({package, source, transfer, url}), device, loop, keys
 --   (directory), tasks (scheduler), ask (function(offer, facts, left_out) -> decision,
@@ -72,89 +66,6 @@ function M.new(o)
   }, Engine)
 end
 
-function Engine:open_source(where)
-  if not offers.is_url(where.location) then return self.natives.source.file(where.location) end
-  local options = {}
-  for name, value in pairs(self.http) do options[name] = value end
-  for name, value in pairs(where.http or {}) do options[name] = value end
-  options.time_floor = self.device:time_floor()
-  return self.natives.source.http(self.loop, where.location, options)
-end
-
--- Tell what a server whose certificate was verified says of the time, as soon as it said it.
-function Engine:look_at_date(head)
-  local date = head.source.date and head.source:date()
-  if date and date ~= head.date then self.witness(date) end
-  head.date = date
-end
-
--- What came off the wire since the last time.
-function Engine:count(where, head, goes_on)
-  if not offers.is_url(where.location) then return end
-  local received = head.source:received()
-  self.spent(received - (head.counted or 0), goes_on)
-  head.counted = received
-end
-
-function Engine:close_source(where, head)
-  if not head.source then return end
-  self:count(where, head)
-  head.source:close()
-  head.source, head.counted = nil, nil
-end
-
---- Close what read_head() opened.
-function Engine:close(where, head)
-  head.package:close()
-  self:close_source(where, head)
-end
-
--- A link that broke off in a verified head, further on than the last time: what
--- came is kept, and the same package goes on where it was after a pause.
-function Engine:goes_on(head, code)
-  local at = code == "network" and not self.cancelled and head.package:manifest() and head.package:offset() or 0
-  if at <= (head.at or 0) then return false end
-  head.at = at
-  self.tasks:await(self.resting, persist.short_pause(self.random()))
-  return true
-end
-
--- One attempt at the head: {source, package, manifest, offer}, or nil,
--- message, code, {answer}: see update.persist.
-function Engine:read_head(where, spool)
-  local head, ok = {}, nil
-  local source, message, code = self:open_source(where)
-  if not source then return nil, message, code end
-  head.source = source
-  head.package, message, code = self.natives.package.open(source, self.keys, spool)
-  while head.package do
-    ok, message, code = head.package:step()
-    self:look_at_date(head)
-    if code == "again" then
-      self.tasks:idle()
-    elseif ok or not self:goes_on(head, code) then
-      break
-    end
-  end
-  if not ok then
-    local answer = head.source.answer and head.source:answer() or nil
-    if head.package then head.package:close() end
-    self:close_source(where, head)
-    local name = self.natives.url.shown(where.location)
-    if not message:find(name, 1, true) then message = ("%s: %s"):format(name, message) end
-    return nil, message, code, { answer = answer }
-  end
-  head.manifest = head.package:manifest()
-  local transaction, parts = self.device:status().transaction, self.device:parts(head.package)
-  head.offer = offers.of(head.manifest, {
-    cloud = where.cloud, size = head.package:layout().size, transaction = transaction, parts = parts,
-    fallback = where.fallback or fallback.instead(where, head.manifest, parts),
-  })
-  head.id, head.permit, head.left_out = head.manifest.digest:sub(1, 8), where.permit, where.left_out
-  head.by_hand = where.by_hand
-  return head
-end
-
 local function head_tries(self, where)
   return where.head_tries or where.tries or self.tries_of_head or self.tries
 end
@@ -162,11 +73,11 @@ end
 -- One place: its verdict, also as the fourth result.
 function Engine:look(where)
   local head, message, code = persist.run(self, where, head_tries(self, where), function()
-    return self:read_head(where)
+    return heads.read(self, where)
   end)
   if not head then return nil, message, code end
   local verdict = verdicts.judge(self, head)
-  self:close(where, head)
+  heads.close(self, where, head)
   return verdict, nil, nil, verdict
 end
 
@@ -176,131 +87,6 @@ end
 function Engine:inspect(where)
   local verdict, message, code = fallback.run(self, where, function(place) return self:look(place) end)
   if verdict then return verdict end
-  return nil, message, code
-end
-
-function Engine:progress(head, transfer, force)
-  local now = self.tasks.now()
-  if not force and self.told and now - self.told < PROGRESS_EVERY then return end
-  self.told = now
-  local done, total, part = transfer:progress()
-  self.on { event = "progress", release = head.offer.release, sequence = head.offer.sequence,
-    part = part, done = done, total = total }
-end
-
--- Over the source that there is, or a fresh one.
-function Engine:open_transfer(where, head)
-  local message, code
-  if not head.source then
-    head.source, message, code = self:open_source(where)
-    if not head.source then return nil, message, code end
-    if head.transfer then head.transfer:go_on(head.source) end
-  end
-  if not head.transfer then
-    head.transfer, message, code = self.natives.transfer.open(self.device, head.package, head.source, head.reuse)
-  end
-  return head.transfer, message, code
-end
-
-local function close_transfer(head)
-  if head.transfer then head.transfer:close() end
-  head.transfer = nil
-end
-
--- One attempt at the blocks: true, or nil, message, code, how: see update.persist. A
--- block that was wrong came twice already (transfer.h) and ends it.
-function Engine:read_blocks(where, head)
-  local transfer, message, code = self:open_transfer(where, head)
-  if not head.source then return nil, message, code end
-  local result
-  while transfer do
-    if self.cancelled then
-      result, message, code = nil, self.cancelled, "refused"
-      break
-    end
-    result, message, code = transfer:step()
-    self:look_at_date(head)
-    if result == "block" then
-      self:count(where, head, true)
-      self:progress(head, transfer)
-      self.tasks:turn()
-    elseif code == "again" then
-      self:progress(head, transfer)
-      self.tasks:idle()
-    else
-      break
-    end
-  end
-  local how = { answer = head.source.answer and head.source:answer() or nil }
-  if transfer then
-    local done, _, _, _, wasted = transfer:progress()
-    how.moved = done > (head.best or 0)
-    how.final = wasted > 0
-    head.best = math.max(done, head.best or 0)
-    if result then self:progress(head, transfer, true) end
-    -- Over a link that died it stays, with what came of a block.
-    if not LINK_DIED[code] then close_transfer(head) end
-  end
-  self:close_source(where, head)
-  if result == "done" then return true end
-  return nil, message, code, how
-end
-
-function Engine:finish(head)
-  self.on { event = "state", phase = "installing", release = head.offer.release }
-  while true do
-    if self.cancelled then return nil, self.cancelled, "refused" end
-    local result, message, code = self.device:finish(head.package)
-    if result or code ~= "again" then return result, message, code end
-    self.tasks:turn()
-  end
-end
-
--- What the gate of a delta wants to know takes a while to be read.
-function Engine:learn_source(head)
-  while true do
-    if self.cancelled then return nil, self.cancelled, "refused" end
-    local ok, message, code = self.device:learn_source(head.package)
-    if ok or code ~= "again" then return ok, message, code end
-    self.tasks:turn()
-  end
-end
-
--- The durable steps, with the head verified and allowed.
-function Engine:carry_out(where, head)
-  local ok, message, code = self:learn_source(head)
-  if ok then ok, message, code = verdicts.with_permit(self.device, head, self.device.begin) end
-  if not ok then return nil, message, code end
-  self.begun = true
-  self.note(("update %s: fetching %s"):format(head.id, self.natives.url.shown(where.location)))
-  self.on { event = "state", phase = "fetching", release = head.offer.release }
-  ok, message, code = persist.run(self, where, where.tries or self.tries, function()
-    return self:read_blocks(where, head)
-  end)
-  close_transfer(head)
-  if ok then
-    self.note(("update %s: every block is in place; installing"):format(head.id))
-    ok, message, code = self:finish(head)
-  end
-  local times, rest = self.unkept:ended(head.manifest.digest, not ok and code or nil)
-  if times then
-    message = ("%s; %d times now: the medium does not keep it, and the release rests for %d h"):format(message, times,
-      rest // 3600)
-  end
-  if ok then
-    self.note(("update %s: armed, read back %s"):format(head.id, message))
-    self.on { event = "state", phase = "armed", release = head.offer.release }
-    return true
-  end
-  if RESUMABLE[code] then
-    self.log(("update %s: %s (%s); it goes on with the next offer of this package"):format(head.id, message, code))
-  else
-    self.log(("update %s: %s (%s); dropped"):format(head.id, message, code))
-    local dropped, why = self.device:abandon(code, message)
-    if not dropped and self.device:status().phase ~= "idle" then
-      self.log(("update %s: it is not over yet: %s"):format(head.id, why))
-    end
-  end
   return nil, message, code
 end
 
@@ -320,9 +106,9 @@ end
 -- Whether the package is the one that is armed already, from its head.
 function Engine:is_armed(where, status)
   if status.phase ~= "armed" or not status.transaction then return false end
-  local head = persist.run(self, where, 1, function() return self:read_head(where) end)
+  local head = persist.run(self, where, 1, function() return heads.read(self, where) end)
   if not head then return false end
-  self:close(where, head)
+  heads.close(self, where, head)
   return head.manifest.digest == status.transaction.digest
 end
 
@@ -345,12 +131,12 @@ function Engine:attempt(where)
   if not spool then return nil, message, code end
   local head, ok
   head, message, code = persist.run(self, where, head_tries(self, where), function()
-    return self:read_head(where, spool)
+    return heads.read(self, where, spool)
   end)
   if not head then return nil, message, code end
   ok, message, code = self:as_announced(where, head)
   if not ok then
-    self:close(where, head)
+    heads.close(self, where, head)
     return nil, message, code
   end
   local verdict = verdicts.judge(self, head)
@@ -359,12 +145,12 @@ function Engine:attempt(where)
   self.on { event = "offer", offer = offers.brief(head.offer), action = verdict.decision.action,
     reason = verdict.decision.reason }
   if verdict.code or fallback.preferred(where, verdict) then
-    self:close(where, head)
+    heads.close(self, where, head)
     return nil, verdict.message, verdict.code, verdict
   end
   head.reuse = verdict.decision.reuse
-  ok, message, code = self:carry_out(where, head)
-  self:close(where, head)
+  ok, message, code = steps.carry_out(self, where, head)
+  heads.close(self, where, head)
   if not ok then return nil, message, code, verdict end
   return { release = head.offer.release, sequence = head.offer.sequence,
     needs_restart = self.device:needs_restart() }
