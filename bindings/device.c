@@ -13,13 +13,11 @@
  */
 #include "device.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "error.h"
 #include "helpers.h"
-#include "history.h"
 #include "package.h"
 #include "preload.h"
 
@@ -151,26 +149,9 @@ static int m_witness(lua_State *L)
 static int m_history(lua_State *L)
 {
     struct up_device *d = check_open(L);
-    struct up_event *events = lua_newuserdatauv(L, UP_HISTORY_RECORDS * sizeof *events, 0);
     struct up_error err;
-    int count = up_history_read(up_device_storage(d), up_device_config(d)->state, events, &err);
 
-    if (count < 0)
-        return up_push_fail(L, &err);
-    lua_createtable(L, count, 0);
-    for (int i = 0; i < count; i++) {
-        lua_createtable(L, 0, 8);
-        up_set_integer(L, "number", events[i].number);
-        up_set_integer(L, "time", events[i].time);
-        up_set_string(L, "event", events[i].name);
-        up_set_integer(L, "sequence", events[i].sequence);
-        up_set_integer(L, "transaction", events[i].transaction);
-        up_set_string(L, "release", events[i].release);
-        up_set_string(L, "code", up_code_word(events[i].code));
-        up_set_string(L, "message", events[i].message);
-        lua_rawseti(L, -2, i + 1);
-    }
-    return 1;
+    return up_push_history(L, d, &err) < 0 ? up_push_fail(L, &err) : 1;
 }
 
 /* device:gates(package) -> { open, permitted, code, message, lines = { { gate, open, text }, ... } } */
@@ -178,29 +159,9 @@ static int m_gates(lua_State *L)
 {
     struct up_device *d = check_open(L);
     const struct up_manifest *m = check_manifest(L, 2);
-    struct up_gate_report report = {0};
     struct up_error err;
-    int rc = up_device_gates(d, m, &report, &err);
 
-    if (rc < 0 && report.count == 0)
-        return up_push_fail(L, &err);
-    lua_createtable(L, 0, 4);
-    up_set_boolean(L, "open", rc == 0);
-    up_set_boolean(L, "permitted", report.permitted);
-    if (rc < 0) {
-        up_set_string(L, "code", up_code_word(rc));
-        up_set_string(L, "message", err.message);
-    }
-    lua_createtable(L, (int)report.count, 0);
-    for (unsigned i = 0; i < report.count; i++) {
-        lua_createtable(L, 0, 3);
-        up_set_string(L, "gate", report.line[i].gate);
-        up_set_boolean(L, "open", report.line[i].open);
-        up_set_string(L, "text", report.line[i].text);
-        lua_rawseti(L, -2, (lua_Integer)i + 1);
-    }
-    lua_setfield(L, -2, "lines");
-    return 1;
+    return up_push_gates(L, d, m, &err) < 0 ? up_push_fail(L, &err) : 1;
 }
 
 /* device:permit(path) -> true | nil, message, code: verify a permit file and have
@@ -260,26 +221,10 @@ static int m_learn_source(lua_State *L)
  * nil, message, code: cannot be told */
 static int m_source(lua_State *L)
 {
-    static const char *const states[] = {
-        [UP_NOT_MOUNTED] = "no", [UP_MOUNTED] = "read-only", [UP_MOUNTED_WRITABLE] = "read-write"};
     struct up_device *d = check_open(L);
-    const char *path = up_device_config(d)->slot[up_device_running(d)];
     struct up_error err;
-    int mounted;
 
-    if (!path) {
-        lua_pushnil(L);
-        return 1;
-    }
-    mounted = up_device_source_mounted(d);
-    if (mounted < 0) {
-        up_fail(&err, UP_WRITE, "slot %s: cannot tell whether it is mounted: %s", path, strerror(errno));
-        return up_push_fail(L, &err);
-    }
-    lua_createtable(L, 0, 2);
-    up_set_string(L, "slot", up_device_running(d) ? "b" : "a");
-    up_set_string(L, "mounted", states[mounted]);
-    return 1;
+    return up_push_core_source(L, d, &err) < 0 ? up_push_fail(L, &err) : 1;
 }
 
 /* device:learn_script() -> true | nil, message, "again" (call again) | nil, message, code:

@@ -61,6 +61,10 @@ void up_push_manifest(lua_State *L, const struct up_manifest *m);
 /* Push what device:status() and device:facts() of update.native.device give. */
 void up_push_status(lua_State *L, const struct up_device *d);
 void up_push_facts(lua_State *L, const struct up_device *d);
+/* The same of device:history(), gates() and source(). 0, or an error, with nothing of use on the stack. */
+int up_push_history(lua_State *L, const struct up_device *d, struct up_error *err);
+int up_push_gates(lua_State *L, struct up_device *d, const struct up_manifest *m, struct up_error *err);
+int up_push_core_source(lua_State *L, struct up_device *d, struct up_error *err);
 
 /* Handles that one binding gives and another takes. They raise on another
  * type and on a closed handle. The taker anchors the userdata while it uses it. */

@@ -3,9 +3,14 @@
  */
 #include "status.h"
 
+#include <errno.h>
+#include <string.h>
+
 #include "device.h"
 #include "digest.h"
+#include "error.h"
 #include "helpers.h"
+#include "history.h"
 
 static void set_core(lua_State *L, const struct up_pair *pair)
 {
@@ -148,4 +153,74 @@ void up_push_facts(lua_State *L, const struct up_device *d)
     up_set_integer(L, "time", up_device_time(d));
     up_set_boolean(L, "time_trusted", up_device_time_trusted(d));
     up_set_boolean(L, "time_set", up_device_time_set(d));
+}
+
+int up_push_history(lua_State *L, const struct up_device *d, struct up_error *err)
+{
+    struct up_event *events = lua_newuserdatauv(L, UP_HISTORY_RECORDS * sizeof *events, 0);
+    int count = up_history_read(up_device_storage(d), up_device_config(d)->state, events, err);
+
+    if (count < 0)
+        return count;
+    lua_createtable(L, count, 0);
+    for (int i = 0; i < count; i++) {
+        lua_createtable(L, 0, 8);
+        up_set_integer(L, "number", events[i].number);
+        up_set_integer(L, "time", events[i].time);
+        up_set_string(L, "event", events[i].name);
+        up_set_integer(L, "sequence", events[i].sequence);
+        up_set_integer(L, "transaction", events[i].transaction);
+        up_set_string(L, "release", events[i].release);
+        up_set_string(L, "code", up_code_word(events[i].code));
+        up_set_string(L, "message", events[i].message);
+        lua_rawseti(L, -2, i + 1);
+    }
+    return 0;
+}
+
+int up_push_gates(lua_State *L, struct up_device *d, const struct up_manifest *m, struct up_error *err)
+{
+    struct up_gate_report report = {0};
+    int rc = up_device_gates(d, m, &report, err);
+
+    if (rc < 0 && report.count == 0)
+        return rc;
+    lua_createtable(L, 0, 4);
+    up_set_boolean(L, "open", rc == 0);
+    up_set_boolean(L, "permitted", report.permitted);
+    if (rc < 0) {
+        up_set_string(L, "code", up_code_word(rc));
+        up_set_string(L, "message", err->message);
+    }
+    lua_createtable(L, (int)report.count, 0);
+    for (unsigned i = 0; i < report.count; i++) {
+        lua_createtable(L, 0, 3);
+        up_set_string(L, "gate", report.line[i].gate);
+        up_set_boolean(L, "open", report.line[i].open);
+        up_set_string(L, "text", report.line[i].text);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    lua_setfield(L, -2, "lines");
+    return 0;
+}
+
+int up_push_core_source(lua_State *L, struct up_device *d, struct up_error *err)
+{
+    static const char *const states[] = {
+        [UP_NOT_MOUNTED] = "no", [UP_MOUNTED] = "read-only", [UP_MOUNTED_WRITABLE] = "read-write"};
+    const char *path = up_device_config(d)->slot[up_device_running(d)];
+    int mounted;
+
+    if (!path) {
+        lua_pushnil(L);
+        return 0;
+    }
+    mounted = up_device_source_mounted(d);
+    if (mounted < 0)
+        return up_fail(err, UP_WRITE, "slot %s: cannot tell whether it is mounted: %s", path,
+                       strerror(errno));
+    lua_createtable(L, 0, 2);
+    up_set_string(L, "slot", up_device_running(d) ? "b" : "a");
+    up_set_string(L, "mounted", states[mounted]);
+    return 0;
 }
