@@ -8,6 +8,7 @@
 #include "error.h"
 #include "permit.h"
 #include "storage.h"
+#include "version.h"
 
 #define TENTH(n) ((n) + (n) / 10)
 

@@ -20,6 +20,7 @@
 #include "package.h"
 #include "permit.h"
 #include "seal.h"
+#include "version.h"
 
 #define MATCHES_A_CALL 16 /* blocks read back before the caller gets a turn */
 #define CHUNKS_A_CALL 64  /* of 64 KiB of the extracted script */
@@ -49,7 +50,7 @@ unsigned up_device_parts(const struct up_device *d, const struct up_manifest *m)
         enum up_part_kind kind = m->part[i].kind;
         bool same = kind == UP_CORE ? strcmp(m->core_name, running->core_name) == 0 &&
                                           m->core_version == running->core_version
-                                    : up_version_compare(m->script_version, running->script_version) == 0;
+                                    : up_version_same(m->script_version, running->script_version);
 
         all |= 1u << kind;
         other |= same ? 0 : 1u << kind;

@@ -102,8 +102,4 @@ int up_manifest_parse(struct up_manifest *m, const char *text, size_t len, struc
  * Errors: UP_USAGE a field is out of its bounds; UP_INTERNAL. */
 int up_manifest_format(const struct up_manifest *m, char **out, size_t *len, struct up_error *err);
 
-/* Compare two dotted versions number by number ("1.10" > "1.9"; missing
- * numbers count as 0; what is not a number compares as text): <0, 0, >0. */
-int up_version_compare(const char *a, const char *b);
-
 #endif

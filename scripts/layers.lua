@@ -8,7 +8,7 @@
 -- floor also its neighbours; x_private.h is shared by x.c and the files above
 -- it that implement the rest of x.h.
 local floors = {
-  { "error", "printable", "bytes", "crc32c", "storage", "processes", "log", "waits" },
+  { "error", "printable", "bytes", "crc32c", "storage", "processes", "log", "version", "waits" },
   { "storage_cache", "storage_sysfs", "storage_waits", "relay" },
   { "storage_flash", "storage_boot", "storage_files", "digest", "seal", "ed25519", "record",
     "json_load", "tar", "source", "loop", "channel", "url", "fetch_options", "coder", "address", "moves", "elf",

@@ -152,10 +152,12 @@ describe("moult", function()
       code, _, err = w:moult("explain", far)
       assert.equal(15, code)
       assert.matches("above the floor of this device", err)
+      w:shell "sed -i 's/1\\.0\\.2/June/' src-4611686018427387905/recipe.lua src-4611686018427387905/app/main.lua"
       code, _, err = w:moult("pack", w:path "src-4611686018427387905/recipe.lua", "-k release.key -o x.upd")
       assert.equal(0, code)
       for _, text in ipairs { "sequence 4611686018427387905 is above 2^62: devices take it by a signed permit alone\n",
         "issued, 2100-01-01 00:00:00 UTC, is more than a day ahead of this machine's clock\n",
+        "version June is not of the form 1.2.3",
         "not_after, 1970-01-01 00:00:09 UTC, is past by this machine's clock: no device takes it\n" } do
         assert.truthy(err:find("warning: " .. text, 1, true), err)
       end

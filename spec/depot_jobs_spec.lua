@@ -500,6 +500,15 @@ describe("depot.choice", function()
     assert.equal("auto 1.1-V22", job({ hash = "h", device = "dn", release = "1.1-V9" }, cores, nil, true))
     assert.equal("auto 1.1-V22", job({ hash = "h", device = "dn", release = "1.1" }, cores, nil, true))
     assert.is_nil(job({ hash = "h", device = "dn", release = "app-2018" }, list, nil, true)) -- nothing tells
+    local early = { entry(2, "v1.1-rc10") }
+    assert.equal("auto v1.1-rc10", job({ hash = "h", device = "dn", release = "1.1-rc2" }, early, nil, true))
+    assert.equal("auto v1.1-rc10", job({ hash = "h", device = "dn", release = "1.1-rc2-V7" }, early, nil, true))
+    assert.is_nil(job({ hash = "h", device = "dn", release = "1.1" }, early, nil, true))
+    assert.is_nil(job({ hash = "h", device = "dn", release = "1.1-rc10" }, early, nil, true))
+    local build = { entry(2, "1.1+b2") }
+    assert.is_nil(job({ hash = "h", device = "dn", release = "1.1+b1" }, build, nil, true)) -- nothing tells
+    assert.equal("auto 1.1+b2", job({ hash = "h", device = "dn", release = "1.1+b1" },
+      { entry(1, "1.1+b1"), build[1] }, nil, true))
     assert.equal("auto 1.2", job({ hash = "h", device = "dn", release = "app-2018", other = "1.0" }, list, nil, true))
     assert.is_nil(job({ hash = "h", device = "dn" }, list, nil, true)) -- nothing reported yet
   end)

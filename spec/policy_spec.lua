@@ -80,6 +80,13 @@ describe("policy.decide", function()
     { "takes a core where none is known", {}, { core = "nil" }, {}, "install", "newer" },
 
     { "refuses what runs already", merge(core("Luat", 17), { version = "1.0.0" }), {}, {}, "refuse", "same" },
+    { "takes another build of the script that runs", merge(script_only, { version = "1.0.0+b2" }), {}, {}, "install",
+      "newer" },
+    { "refuses a pre-release of what runs", merge(script_only, { version = "1.0.0-rc10" }), {}, {}, "refuse",
+      "version" },
+    { "takes a later pre-release", merge(script_only, { version = "1.0.0-rc10" }), { version = "1.0.0-rc2" }, {},
+      "install", "newer" },
+    { "refuses the same with a v", merge(script_only, { version = "v1.0.0" }), {}, {}, "refuse", "same" },
     { "refuses the script that runs", merge(script_only, { version = "1.0.0" }), {}, {}, "refuse", "same" },
     { "refuses the core that runs", merge(core("Luat", 17), core_only), {}, {}, "refuse", "same" },
     { "refuses what runs already although overridden",

@@ -32,7 +32,9 @@ return {
   field("hardware", "list", "revisions of the board that it is for; absent: every one", { max = 32, most = 16 }),
   field("sequence", "integer", "number of the package; it has to rise with every release",
     { required = true, min = 1, most = math.maxinteger }),
-  field("version", "text", "VERSION of the script, as in its main.lua", { required = true, max = 32 }),
+  field("version", "text", "VERSION of the script, as in its main.lua. The order is that of SemVer: 1.9, 1.10-rc2, "
+    .. "1.10-rc10, 1.10; a leading v means nothing, and of 1.10+b1 and 1.10+b2 neither is higher",
+    { required = true, max = 32 }),
   field("release", "text", "name of what the package makes of the device; absent: VERSION, or VERSION-V<core> with "
     .. "a core alone", { max = 32 }),
   field("script", "table", "the device's Lua tree", { fields = {

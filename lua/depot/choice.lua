@@ -41,13 +41,15 @@ function M.newest(packages, hash, device)
   end
 end
 
--- VERSION and core of a release that is named after them: "1.0.1", "1.0.1-V22".
+-- VERSION and core of a release that is named after them: "1.0.1", "1.0.1-V22". One number alone may be anything.
 local function read_release(text)
-  local script, core = text:match "^(%d+%.[%d.]*%d)%-V(%d+)$"
-  return script or text:match "^%d+%.[%d.]*%d$", core or "0"
+  local script, core = text:match "^(.+)%-V(%d+)$"
+  script = script or text
+  return script:find("^[vV]?%d+%.") and version.is(script) and script or nil, core or "0"
 end
 
--- A release against a target, as far as dotted versions tell: "older", "same", "newer"; nil: they do not.
+-- A release against a target, as far as versions tell: "older", "same", "newer"; nil: they do not. Of two builds of one
+-- version neither is newer.
 local function by_version(release, target)
   if release == target then return "same" end
   local script, core = read_release(release)
@@ -55,6 +57,7 @@ local function by_version(release, target)
   if not script or not their_script then return nil end
   local order = version.compare(script, their_script)
   if order == 0 then order = version.compare(core, their_core) end
+  if order == 0 and not version.same(script, their_script) then return nil end
   return order < 0 and "older" or order > 0 and "newer" or "same"
 end
 

@@ -5,6 +5,8 @@
 --
 -- @module update.plausible
 
+local version = require "update.version"
+
 local M = {}
 
 local DAY = 86400
@@ -24,7 +26,7 @@ function M.far(sequence, newest, what)
 end
 
 --- Of a recipe, before it is signed.
--- @tparam table recipe sequence, issued, not_after
+-- @tparam table recipe sequence, version, issued, not_after
 -- @tparam integer now seconds since 1970, by the clock of this machine
 -- @tparam function date (seconds since 1970) -> text
 -- @treturn {string,...} warnings
@@ -32,6 +34,10 @@ function M.recipe(recipe, now, date)
   local list = {}
   if recipe.sequence > FREE then
     list[#list + 1] = ("sequence %d is above 2^62: devices take it by a signed permit alone"):format(recipe.sequence)
+  end
+  if recipe.version and not version.is(recipe.version) then
+    list[#list + 1] = ("version %s is not of the form 1.2.3, 1.2.3-rc1 or 1.2.3+b7: which of two such is higher, only "
+      .. "their letters say"):format(recipe.version)
   end
   if recipe.issued and recipe.issued > now + DAY then
     list[#list + 1] = ("issued, %s, is more than a day ahead of this machine's clock"):format(date(recipe.issued))

@@ -108,10 +108,12 @@ function rules.core(offer, device)
   return "ok", ("core %s %s is not lower than %s"):format(new.name, new.version, old.version)
 end
 
--- +1, 0 or -1 for the part of the offer against what runs; what runs unknown
--- counts as lower, and nil says that the offer has no such part.
+-- +1, 0 or -1 for the part of the offer against what runs; what runs unknown, or
+-- another build of it, counts as lower, and nil says that the offer has no such part.
 local function order_of(new, old)
-  return new and (old and version.compare(new, old) or 1)
+  if not new then return nil end
+  local order = old and version.compare(new, old) or 1
+  return order == 0 and not version.same(new, old) and 1 or order
 end
 
 function rules.higher(offer, device)

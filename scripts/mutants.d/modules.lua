@@ -61,6 +61,7 @@ M.checks = {
   verify = { "verify" },
   manifest = { "manifest", "package" },
   manifest_format = { "manifest", "pack", "package" },
+  version = { "version" },
   tar = { "tar", "archive", "package" },
   codec = { "archive", "delta_package", "codec", "device" },
   minisign = { "verify", "package", "minisign", "keys" },
@@ -115,7 +116,7 @@ local own = {
   supervisor_restart = flows.none,
   supervisor_lines = flows.none, supervisor_trouble = flows.none, child = flows.none, orphans = flows.none,
   policy = flows.none, policy_good = flows.none, channel = flows.none, verify = flows.none, printable = flows.none,
-  minisign_format = flows.none, manifest_format = flows.none, keys_format = flows.none,
+  version = flows.none, minisign_format = flows.none, manifest_format = flows.none, keys_format = flows.none,
 }
 
 -- Checks that take longer than those flows.

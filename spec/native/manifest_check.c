@@ -407,45 +407,12 @@ static void test_format_loses_nothing(void **state)
     refused_format(&m, "bounds");
 }
 
-static void test_versions(void **state)
-{
-    static const struct {
-        const char *a, *b;
-        int order;
-    } cases[] = {
-        {"1.0.0", "1.0.0", 0},
-        {"1.10", "1.9", 1},
-        {"1.9", "1.10", -1},
-        {"1.0", "1.0.0", 0},
-        {"1", "1.0.1", -1},
-        {"01.002", "1.2", 0},
-        {"2", "10", -1},
-        {"1.a", "1.b", -1},
-        {"1.0-rc", "1.0", 1},
-        {"", "0", -1},
-        {"1.", "1.0", -1},
-        {"1..1", "1.0.1", -1},
-        {"99999999999999999999999999999", "100000000000000000000000000000", -1},
-        {"1.0.0", "1.0.0.0.0", 0},
-        {"a", "ab", -1},
-        {"12", "12a", -1},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        if (up_version_compare(cases[i].a, cases[i].b) != cases[i].order ||
-            up_version_compare(cases[i].b, cases[i].a) != -cases[i].order)
-            fail_msg("%s and %s", cases[i].a, cases[i].b);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),     cmocka_unit_test(test_fields),
         cmocka_unit_test(test_cut_and_padded), cmocka_unit_test(test_every_byte),
         cmocka_unit_test(test_format_refuses), cmocka_unit_test(test_format_loses_nothing),
-        cmocka_unit_test(test_versions),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
