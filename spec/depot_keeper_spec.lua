@@ -7,7 +7,7 @@ local store = require "depot.store"
 local json = natives.json
 
 describe("depot.keeper", function()
-  local dir, events, told, now, kept
+  local dir, events, told, reports, now, kept
 
   -- The natives, with a clock of ours and a client of the broker that only pretends.
   local function world()
@@ -28,7 +28,10 @@ describe("depot.keeper", function()
 
   local function open()
     kept = assert(keeper.open(world(), { dir = dir, mqtt = { host = "h", port = 1 }, auto = true,
-      on_event = function(event) if event.kind == "store" then told[#told + 1] = event.text end end,
+      on_event = function(event)
+        if event.kind == "store" then told[#told + 1] = event.text end
+        if event.kind == "reports" then reports = reports + 1 end
+      end,
       base = function() return "http://h" end, packages = function() return {} end }))
   end
 
@@ -61,7 +64,7 @@ describe("depot.keeper", function()
     dir = os.tmpname()
     os.remove(dir)
     assert(os.execute("mkdir " .. dir))
-    events, told, now = {}, {}, 1000
+    events, told, reports, now = {}, {}, 0, 1000
   end)
 
   after_each(function()
@@ -145,6 +148,7 @@ describe("depot.keeper", function()
     assert(kept.store.db:execute "PRAGMA max_page_count = 1000000")
     step(4)
     assert.equal(table.concat(names, " "), devices())
+    assert.equal(200, reports) -- each is told of once, when it is written down
     assert.same({ 2, "works again" }, { #told, told[2] })
   end)
 

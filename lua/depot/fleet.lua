@@ -16,8 +16,8 @@
 -- @module depot.fleet
 
 local dialects = require "depot.dialects"
+local hearing = require "depot.hearing"
 local jobs = require "depot.jobs"
-local offer_fields = require "update.offer_fields"
 local offers = require "depot.offers"
 local remarks = require "depot.remarks"
 local silence = require "depot.silence"
@@ -34,8 +34,6 @@ local GATHER = 1          -- to wait for more
 local PAUSE = 1000        -- after the store has failed
 local AT_ONCE = 500       -- messages a step, at most
 
-local LIMITS = { depth = 8, size = 16384 }
-
 --- @tparam table parts mqtt (update.native.mqtt client), store, digests, json, sha256 (text -> hex), packages
 --   (function -> array of the catalog), link (function(entry, row) -> URL, seconds
 --   of its life), now (function -> ms since 1970), on_event
@@ -45,15 +43,21 @@ local LIMITS = { depth = 8, size = 16384 }
 function M.new(parts, options)
   options = options or {}
   local self = setmetatable({
-    mqtt = parts.mqtt, store = parts.store, digests = parts.digests, json = parts.json, sha256 = parts.sha256,
-    now = parts.now, on_event = parts.on_event, settle = options.settle or jobs.SETTLE,
+    mqtt = parts.mqtt, store = parts.store, digests = parts.digests, now = parts.now, on_event = parts.on_event,
     connected = false, granted = 0, next_look = 0, silence = silence.new(parts.store, parts.now()),
-    batch = {}, backlog = {}, resume_at = 0, remarks = remarks.new(parts.on_event),
+    batch = {}, backlog = {}, told = {}, resume_at = 0, remarks = remarks.new(parts.on_event),
   }, Fleet)
+  local function tell(kind, row, fields)
+    local event = fields or {}
+    event.kind, event.cloud, event.product, event.device = kind, row.cloud, row.product, row.device
+    self.told[#self.told + 1] = event
+  end
   self.offers = offers.new({
     mqtt = parts.mqtt, store = parts.store, digests = parts.digests, json = parts.json, packages = parts.packages,
-    link = parts.link, tell = function(...) self:_tell(...) end,
+    link = parts.link, tell = tell,
   }, options, parts.now())
+  self.hearing = hearing.new({ store = parts.store, json = parts.json, sha256 = parts.sha256, offers = self.offers,
+    remarks = self.remarks, tell = tell, settle = options.settle or jobs.SETTLE })
   for _, filter in ipairs(dialects.filters) do
     self.mqtt:subscribe(filter[1], filter[2])
   end
@@ -64,12 +68,6 @@ end
 function Fleet:fd() return self.mqtt:fd() end
 
 function Fleet:wants_write() return self.mqtt:wants_write() end
-
-function Fleet:_tell(kind, row, fields)
-  local event = fields or {}
-  event.kind, event.cloud, event.product, event.device = kind, row.cloud, row.product, row.device
-  self.on_event(event)
-end
 
 -- What the folder, and other processes, say anew.
 function Fleet:_refresh(now)
@@ -89,65 +87,6 @@ function Fleet:look()
   self.offers:look()
 end
 
-local function fresh(place, sha256)
-  return { cloud = place.cloud, product = place.product, device = place.device, hash = sha256(place.product) }
-end
-
--- Do what a message asks for: true, also when it means nothing; nil, message, code when the store fails.
-function Fleet:_hear(message, now)
-  if message.retain then return true end
-  local place, unnamed = dialects.place(message.topic)
-  if not place then
-    if unnamed then self.remarks:once("unheard", unnamed) end
-    return true
-  end
-  local payload, terminated = offer_fields.unterminated(message.payload)
-  if terminated then
-    self.remarks:once("NUL byte", ("%s %s/%s: its messages end with a NUL byte, which is passed over"):format(
-      place.cloud, place.product, place.device))
-  end
-  local object, why = self.json.decode(payload, LIMITS)
-  local event
-  if object ~= nil then
-    event, why = dialects.hear(place, object)
-  end
-  if not event then
-    if why then self:_tell("garbled", place, { text = why }) end
-    return true
-  end
-  local ok, text, code = self.store:change()
-  if not ok then return nil, text, code end
-  local row
-  row, text, code = self.store:get(place.cloud, place.product, place.device)
-  if row == nil then return nil, text, code end
-  row = row or fresh(place, self.sha256)
-  local what = jobs.hear(row, event, now, self.settle)
-  if event.kind == "version" then self:_tell("reports", row, { release = event.release, module = event.module }) end
-  if what == "aside" then
-    self.offers:answer(dialects.nothing(event))
-    return self.store:put(row)
-  end
-  if what and what ~= "ignored" then self.offers:went(row, what, now) end
-  self.offers:answer(dialects.answer(event))
-  if event.kind == "ask" and self.offers:consider(row, now, event) == nil then
-    self.offers:answer(dialects.nothing(event))
-  end
-  return self.store:put(row)
-end
-
--- Who came by a link that had ended is given another.
-function Fleet:_renew(place, now)
-  local ok, message, code = self.store:change()
-  if not ok then return nil, message, code end
-  local row
-  row, message, code = self.store:get(place.cloud, place.product, place.device)
-  if row == nil then return nil, message, code end
-  local what = row and jobs.link_died(row, now, self.settle)
-  if not what then return true end
-  self.offers:went(row, what, now)
-  return self.store:put(row)
-end
-
 --- A link of a device was refused because its time is over.
 -- @tparam string who as depot.links gives it
 function Fleet:link_died(who)
@@ -159,11 +98,11 @@ end
 
 function Fleet:_handle(event, now)
   if event.kind == "message" then
-    return self:_hear(event, now)
+    return self.hearing:message(event, now)
   elseif event.kind == "published" then
     return self.offers:taken(event, now)
   elseif event.kind == "dead link" then
-    return self:_renew(event, now)
+    return self.hearing:dead_link(event, now)
   elseif event.kind == "lost" then
     self.on_event { kind = "given up", text = ("a packet of %d bytes to %s: %s"):format(event.size, event.topic,
       event.message) }
@@ -219,16 +158,29 @@ function Fleet:_sweep(now, base)
   end)
 end
 
+-- Say what has become of devices: once it is written down, for what is taken back is said again.
+function Fleet:_say()
+  local told = self.told
+  self.told = {}
+  for _, event in ipairs(told) do
+    self.on_event(event)
+  end
+end
+
 -- Commit: at once when this step brought nothing more, else when enough has come together.
 function Fleet:_settle(now)
   if not self.store.changing then
     self.batch = {}
+    self:_say()
     return true
   end
   self.commit_at = self.commit_at or now + TOGETHER
   if self.busy and now < self.commit_at and #self.batch < AT_ONCE then return true end
   local ok, message, code = self.store:commit()
-  if ok then self.batch, self.commit_at = {}, nil end
+  if ok then
+    self.batch, self.commit_at = {}, nil
+    self:_say()
+  end
   return ok, message, code
 end
 
@@ -265,6 +217,7 @@ end
 function Fleet:_take_back(now)
   table.move(self.backlog, 1, #self.backlog, #self.batch + 1, self.batch)
   self.backlog, self.batch, self.commit_at, self.resume_at = self.batch, {}, nil, now + PAUSE
+  self.told = {}
 end
 
 --- After an error in step(): go on without what was handled last.
@@ -312,7 +265,10 @@ function Fleet:_drain()
   for event in self.mqtt.step, self.mqtt do
     if not self:_handle(event, now) then break end
   end
-  if self.store:commit() then self.store:set_running(false) end
+  if self.store:commit() then
+    self:_say()
+    self.store:set_running(false)
+  end
 end
 
 --- Leave the broker; its session stays.

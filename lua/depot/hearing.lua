@@ -1,0 +1,90 @@
+--- What a device says changes its row, and is answered.
+--
+-- The caller commits; after a failure of the store the same is done again.
+--
+-- @module depot.hearing
+
+local dialects = require "depot.dialects"
+local jobs = require "depot.jobs"
+local offer_fields = require "update.offer_fields"
+
+local M = {}
+
+local Hearing = {}
+Hearing.__index = Hearing
+
+local LIMITS = { depth = 8, size = 16384 }
+
+--- @tparam table parts store, json, sha256 (text -> hex), offers, remarks, tell (function(kind, row, fields)), settle
+--   (ms)
+function M.new(parts)
+  return setmetatable(parts, Hearing)
+end
+
+local function fresh(place, sha256)
+  return { cloud = place.cloud, product = place.product, device = place.device, hash = sha256(place.product) }
+end
+
+-- What a message says: the place of the device, and the event; nil: nothing that concerns us.
+function Hearing:_understand(message)
+  local place, unnamed = dialects.place(message.topic)
+  if not place then
+    if unnamed then self.remarks:once("unheard", unnamed) end
+    return nil
+  end
+  local payload, terminated = offer_fields.unterminated(message.payload)
+  if terminated then
+    self.remarks:once("NUL byte", ("%s %s/%s: its messages end with a NUL byte, which is passed over"):format(
+      place.cloud, place.product, place.device))
+  end
+  local object, why = self.json.decode(payload, LIMITS)
+  local event
+  if object ~= nil then
+    event, why = dialects.hear(place, object)
+  end
+  if not event and why then self.tell("garbled", place, { text = why }) end
+  return event and place, event
+end
+
+-- The row of a device, to be changed.
+function Hearing:_row(place)
+  local ok, message, code = self.store:change()
+  if not ok then return nil, message, code end
+  return self.store:get(place.cloud, place.product, place.device)
+end
+
+-- What the event makes of the row, and what is answered.
+function Hearing:_change(row, event, now)
+  local what = jobs.hear(row, event, now, self.settle)
+  if event.kind == "version" then self.tell("reports", row, { release = event.release, module = event.module }) end
+  if what == "aside" then return self.offers:answer(dialects.nothing(event)) end
+  if what and what ~= "ignored" then self.offers:went(row, what, now) end
+  self.offers:answer(dialects.answer(event))
+  if event.kind == "ask" and self.offers:consider(row, now, event) == nil then
+    self.offers:answer(dialects.nothing(event))
+  end
+end
+
+--- Do what a message asks for: true, also when it means nothing; nil, message, code when the store fails.
+function Hearing:message(message, now)
+  if message.retain then return true end
+  local place, event = self:_understand(message)
+  if not place then return true end
+  local row, text, code = self:_row(place)
+  if row == nil then return nil, text, code end
+  row = row or fresh(place, self.sha256)
+  self:_change(row, event, now)
+  return self.store:put(row)
+end
+
+--- Who came by a link that had ended is given another.
+function Hearing:dead_link(place, now)
+  local row, message, code = self:_row(place)
+  if row == nil then return nil, message, code end
+  local what = row and jobs.link_died(row, now, self.settle)
+  if not what then return true end
+  self.offers:went(row, what, now)
+  return self.store:put(row)
+end
+
+return M
