@@ -7,7 +7,7 @@ local store = require "depot.store"
 local json = natives.json
 
 describe("depot.keeper", function()
-  local dir, events, told, reports, now, kept
+  local dir, events, told, said, reports, now, kept
 
   -- The natives, with a clock of ours and a client of the broker that only pretends.
   local function world()
@@ -15,7 +15,10 @@ describe("depot.keeper", function()
       local client = {}
       function client.subscribe() end
       function client.step() return table.remove(events, 1) end
-      function client.publish() return 1 end
+      function client.publish(_, topic)
+        said[#said + 1] = topic
+        return #said
+      end
       function client.fd() return 1 end
       function client.wants_write() return false end
       function client.remaining() return 60000 end
@@ -64,7 +67,7 @@ describe("depot.keeper", function()
     dir = os.tmpname()
     os.remove(dir)
     assert(os.execute("mkdir " .. dir))
-    events, told, reports, now = {}, {}, 0, 1000
+    events, told, said, reports, now = {}, {}, {}, 0, 1000
   end)
 
   after_each(function()
@@ -142,13 +145,23 @@ describe("depot.keeper", function()
       names[i] = ("device%03d"):format(i)
       report(names[i])
     end
+    for _, topic in ipairs { "$ota/report/pk/t", "/sys/pk/a/thing/ota/firmware/get" } do
+      events[#events + 1] = { kind = "message", topic = topic, qos = 1, retain = false, payload = json.encode {
+        id = "1", type = "report_version", report = { version = "1.0.0" } } }
+    end
+    step(3)
+    local before = #said
     step(20)
+    assert.equal(before, #said) -- not again each time that it is tried
     assert.matches("database or disk is full %(nospace%); packages are served meanwhile", told[1])
     assert.equal(1, #told)
     assert(kept.store.db:execute "PRAGMA max_page_count = 1000000")
     step(4)
+    table.insert(names, 1, "a")
+    names[#names + 1] = "t"
     assert.equal(table.concat(names, " "), devices())
-    assert.equal(200, reports) -- each is told of once, when it is written down
+    assert.equal(201, reports) -- each is told of once, when it is written down
+    assert.equal(before + 2, #said)
     assert.same({ 2, "works again" }, { #told, told[2] })
   end)
 

@@ -140,6 +140,7 @@ function Fleet:_receive(now)
 end
 
 function Fleet:_push(now)
+  if self.offers.held then return true end
   self.offers:flush()
   if not self.connected then return true end
   local had, message, code = self.offers:push(now)
@@ -158,8 +159,9 @@ function Fleet:_sweep(now, base)
   end)
 end
 
--- Say what has become of devices: once it is written down, for what is taken back is said again.
+-- Say what has become of devices, to them and in the log: once it is written down, for what is taken back comes again.
 function Fleet:_say()
+  self.offers:flush()
   local told = self.told
   self.told = {}
   for _, event in ipairs(told) do
@@ -218,6 +220,7 @@ function Fleet:_take_back(now)
   table.move(self.backlog, 1, #self.backlog, #self.batch + 1, self.batch)
   self.backlog, self.batch, self.commit_at, self.resume_at = self.batch, {}, nil, now + PAUSE
   self.told = {}
+  self.offers:take_back()
 end
 
 --- After an error in step(): go on without what was handled last.

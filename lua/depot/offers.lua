@@ -23,7 +23,7 @@ Offers.__index = Offers
 local ACKNOWLEDGE = 60000 -- for the broker to take an offer
 local ABSENT = 10000      -- until a package that is not there is looked for again
 local NOT_THERE = "the package is not in the folder"
-local HASHING = 500       -- until it is asked again whether a package is hashed
+local HASHING = 500       -- until it is asked again whether a package is hashed, and what is offered can be written
 local FULL = 50           -- until the client's queue has room again
 
 local AT_ONCE = 500   -- rows a step, at most
@@ -38,7 +38,7 @@ function M.new(parts, options, now)
     mqtt = parts.mqtt, store = parts.store, digests = parts.digests, json = parts.json, packages = parts.packages,
     link = parts.link, tell = parts.tell, pace = options.pace or 100, auto = options.auto,
     allowance = 1, refilled = now, waiting = {}, answers = {}, message_id = 0, rollouts = {}, by_digest = {},
-    absent = {}, fresh = fresh.new(parts.store, parts.digests),
+    settled = 0, absent = {}, fresh = fresh.new(parts.store, parts.digests),
   }, Offers)
 end
 
@@ -68,6 +68,15 @@ function Offers:flush()
   if said > 0 then
     self.answers = table.move(self.answers, said + 1, #self.answers, 1, {})
   end
+  self.settled, self.held = #self.answers, false
+end
+
+--- What it is about was not written down, and is to be said again: so nothing is said before something could be.
+function Offers:take_back()
+  self.held = true
+  for i = #self.answers, self.settled + 1, -1 do
+    self.answers[i] = nil
+  end
 end
 
 -- The package of an open job is not in the folder. A file may be on its way in again, so the job ends at the second
@@ -95,7 +104,7 @@ function Offers:_offer(row, now, ask)
   if not entry then return self:_absent(row, now) end
   row.text = row.code and row.text or nil
   local md5 = self.digests:of(entry)
-  if not md5 then
+  if not md5 or self.held then
     row.due = now + HASHING
     return false
   end

@@ -57,7 +57,7 @@ local function open()
   end
   return fleet.new({
     mqtt = client, store = kept, json = natives.json, sha256 = natives.digest.sha256, now = function() return now end,
-    packages = function() return packages end, link = function() return "http://h/x" end,
+    packages = function() return packages end, link = function() return "http://h/x", 1800 end,
     digests = { of = function() return "0123" end, step = function() end, busy = function() return false end,
       close = function() end },
     on_event = function(event) if not OWN[event.kind] then lines = lines + 1 end end,
