@@ -95,8 +95,10 @@ static int fill(struct up_transfer *t, const struct up_block *block, struct up_e
         if (want(t, from, err) < 0)
             return err->code;
         r = t->source->ops->read(t->source, from, t->stored + t->filled, block->stored - t->filled, err);
-        if (r < 0)
+        if (r < 0) {
+            up_transfer_keep_slow(t);
             return (int)r;
+        }
         if (r == 0)
             return up_fail(err, UP_CORRUPT, "package: ends at byte %llu, short of its signed size",
                            (unsigned long long)from);

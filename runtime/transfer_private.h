@@ -44,18 +44,19 @@ struct up_transfer {
     uint64_t want_end;    /* up to where the source was told */
     uint64_t compared_to; /* the file was compared, or skipped, up to here */
     uint8_t *stored, *decoded;
-    size_t room;       /* of each of the two */
-    uint32_t filled;   /* bytes of `stored` */
-    uint32_t kept;     /* of them, in the spool */
-    uint32_t by_then;  /* `filled` when the link before died */
-    bool remote;       /* as the source says */
-    bool resumed;      /* the spool was looked at */
-    bool in_spool;     /* it has an unfinished block */
-    bool second_try;   /* of the current block */
-    bool fresh;        /* begun just now: nothing can be in place */
-    bool refreshed;    /* flash was read for the first time since a boot */
-    bool held_back;    /* the slot may hold back what was written */
-    uint64_t unhinted; /* decoded bytes since the last hint */
+    size_t room;           /* of each of the two */
+    uint32_t filled;       /* bytes of `stored` */
+    uint32_t kept;         /* of them, in the spool */
+    uint32_t by_then;      /* `filled` when the link before died */
+    uint64_t unkept_since; /* ms: the time at which all of it was in the spool */
+    bool remote;           /* as the source says */
+    bool resumed;          /* the spool was looked at */
+    bool in_spool;         /* it has an unfinished block */
+    bool second_try;       /* of the current block */
+    bool fresh;            /* begun just now: nothing can be in place */
+    bool refreshed;        /* flash was read for the first time since a boot */
+    bool held_back;        /* the slot may hold back what was written */
+    uint64_t unhinted;     /* decoded bytes since the last hint */
     struct up_transfer_progress progress;
 
     /* Blocks that the device has elsewhere; see transfer_reuse.c. */
@@ -87,6 +88,8 @@ void up_transfer_written(struct up_transfer *t, const struct up_block *block);
 void up_transfer_resume(struct up_transfer *t, const struct up_block *block);
 /* The current block has come in part, and this transfer ends: keep that. */
 void up_transfer_keep(struct up_transfer *t);
+/* More of it is waited for: keep what came when that takes long. */
+void up_transfer_keep_slow(struct up_transfer *t);
 /* The block that was kept is in place, or was wrong. */
 void up_transfer_forget(struct up_transfer *t);
 void up_transfer_close_reuse(struct up_transfer *t);

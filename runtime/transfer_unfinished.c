@@ -7,9 +7,10 @@
  * of it: the block is compared as a whole like every other. That it cannot be kept
  * costs its bytes and is no error.
  *
- * The spool is not written at each death of a link, which would wear flash with
- * many times the size of the package. So a power cut costs half a block at most,
- * and nothing once a link has brought nothing more.
+ * On a link that is fast enough the spool is never written. Where a block takes
+ * longer than five seconds, what came is appended to it as often, and when a link
+ * brought nothing more, since the next may come in hours. So a kill or a power cut
+ * costs what came in five seconds, and flash is written once more at most.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,7 @@
 #include "transfer_private.h"
 
 #define DIGEST 32
+#define KEEP_MS 5000
 
 static const char *path_of(const struct up_transfer *t, char path[1100])
 {
@@ -53,32 +55,70 @@ void up_transfer_resume(struct up_transfer *t, const struct up_block *block)
     free(text);
 }
 
+/* The first part of a block. */
+static int begin_file(struct up_transfer *t, const char *path, const struct up_block *block,
+                      struct up_error *err)
+{
+    uint8_t *whole = malloc(DIGEST + (size_t)t->filled);
+    int rc;
+
+    if (!whole)
+        return UP_INTERNAL;
+    memcpy(whole, block->stored_digest, DIGEST);
+    memcpy(whole + DIGEST, t->stored, t->filled);
+    rc = up_storage_write_file(t->storage, path, whole, DIGEST + t->filled, 0600, err);
+    free(whole);
+    return rc;
+}
+
+static int append(struct up_transfer *t, const char *path)
+{
+    const struct up_storage_ops *ops = t->storage->ops;
+    int file = ops->open(t->storage, path, UP_UPDATE, 0), rc;
+
+    if (file < 0)
+        return file;
+    rc = ops->pwrite(t->storage, file, t->stored + t->kept, t->filled - t->kept, DIGEST + (uint64_t)t->kept);
+    if (rc >= 0)
+        rc = ops->sync(t->storage, file);
+    ops->close(t->storage, file);
+    return rc;
+}
+
 void up_transfer_keep(struct up_transfer *t)
 {
     struct up_error ignored;
     struct up_block block;
     char path[1100];
-    uint8_t *whole;
+    int rc;
 
-    if (!t->remote || t->filled == 0 || t->filled == t->kept || t->at_part == t->manifest->part_count ||
+    if (!t->remote || t->filled <= t->kept || t->at_part == t->manifest->part_count ||
         up_blocks_get(t->part[t->at_part].blocks, t->at_block, &block, &ignored) < 0)
         return;
-    whole = malloc(DIGEST + (size_t)t->filled);
-    if (!whole)
-        return;
-    memcpy(whole, block.stored_digest, DIGEST);
-    memcpy(whole + DIGEST, t->stored, t->filled);
-    /* Without the result: the next transfer reads what there is. */
-    if (up_storage_write_file(t->storage, path_of(t, path), whole, DIGEST + t->filled, 0600, &ignored) < 0)
+    path_of(t, path);
+    rc = t->kept ? append(t, path) : begin_file(t, path, &block, &ignored);
+    t->in_spool = rc >= 0;
+    t->kept = rc >= 0 ? t->filled : 0;
+    /* A half of it is of no use. */
+    if (rc < 0)
         t->storage->ops->unlink(t->storage, path);
-    t->in_spool = true;
-    t->kept = t->filled;
-    free(whole);
+}
+
+void up_transfer_keep_slow(struct up_transfer *t)
+{
+    uint64_t now = t->storage->ops->monotonic(t->storage);
+
+    if (t->filled <= t->kept)
+        t->unkept_since = now;
+    else if (now - t->unkept_since >= KEEP_MS) {
+        up_transfer_keep(t);
+        t->unkept_since = now;
+    }
 }
 
 void up_transfer_go_on(struct up_transfer *t, struct up_source *source)
 {
-    if (t->filled == t->by_then || t->filled - t->kept >= t->room / 2)
+    if (t->filled == t->by_then)
         up_transfer_keep(t);
     t->by_then = t->filled;
     t->source = source;

@@ -691,6 +691,19 @@ describe("depot.fleet", function()
     for i = 2, 50 do assert.is_true(order[i] > order[i - 1], order[i]) end -- each once
   end)
 
+  it("gives who waits with a dead link his turn first", function()
+    options = { auto = true, pace = 2 }
+    reopen()
+    assert.equal("2.0.0", round("1.0.0", "zz"))
+    progress(10, "zz")
+    for i = 1, 20 do publish(("/ota/device/request/pk/d%02d"):format(i), { id = 1, params = { version = "1.0.0" } }) end
+    step()
+    sent()
+    publish("/ota/device/request/pk/zz", { id = 1, params = { version = "1.0.0" } })
+    step(500)
+    assert.equal("/ota/device/upgrade/pk/zz", sent()[1].topic)
+  end)
+
   it("gives three fresh links to a device whose link has ended, and then takes its word", function()
     assert.equal("2.0.0", round "1.0.0")
     for i = 1, 3 do

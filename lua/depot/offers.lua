@@ -25,6 +25,7 @@ local ABSENT = 10000      -- until a package that is not there is looked for aga
 local NOT_THERE = "the package is not in the folder"
 local HASHING = 500       -- until it is asked again whether a package is hashed, and what is offered can be written
 local FULL = 50           -- until the client's queue has room again
+local AHEAD = 3600000     -- of its turn
 
 local AT_ONCE = 500   -- rows a step, at most
 local ANSWERS = 10000 -- that wait for the client's queue; a device that gets none asks again
@@ -191,7 +192,8 @@ function Offers:consider(row, now, ask)
   if jobs.is_open(row) and self:_supersedes(row, job) then jobs.begin(row, job, now) end
   local what = jobs.consider(row, job, dialects.generic(row.cloud), now)
   if what == "offer" and ask and not self:_may_answer(now) then
-    row.due = turn
+    -- One that has begun waits with a dead link: it goes before all who have not.
+    row.due = row.state == "upgrading" and now - AHEAD or turn
     return false
   end
   if what == "offer" then return self:_offer(row, now, ask) end

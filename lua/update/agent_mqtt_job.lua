@@ -4,7 +4,7 @@
 --
 -- @module update.agent_mqtt_job
 
-local LINK_WITHIN = 30  -- seconds that a cloud has for a fresh link
+local LINK_WITHIN = 90  -- seconds that a cloud has for a fresh link; a depot may have many who ask
 local HOLD_WITHIN = 600 -- seconds that a script has to begin; then the agent does
 local PATIENCE = 600    -- seconds for which a package may be out of reach before the cloud is told
 local GONE = 5          -- seconds after which a script that went has not gone for a restart

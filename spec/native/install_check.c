@@ -262,6 +262,45 @@ static void an_unfinished_block_is_kept_once_a_link_brings_nothing(void **state)
     stand_free(&s);
 }
 
+/* What is kept of a link so slow that a block takes long, and no more than that of a fast one. */
+static void an_unfinished_block_of_a_slow_link_is_kept_as_it_grows(void **state)
+{
+    struct up_transfer *transfer;
+    struct dying link;
+    struct stand s;
+    char path[256], *text;
+    size_t len;
+
+    (void)state;
+    stand_up(&s);
+    put_package(&s, (struct up_fixture){0});
+    begin(&s);
+    assert_int_equal(up_device_spool(s.device, path, sizeof path, &s.err), 0);
+    strcat(path, "/unfinished");
+    link = dying(&s, 0);
+    assert_int_equal(up_transfer_open(&transfer, s.device, s.package, &link.base, &s.err), 0);
+    for (unsigned i = 0; i < 4; i++) {
+        link.left = i ? 10 : 700; /* the header comes first */
+        assert_int_equal(up_transfer_step(transfer, &s.err), UP_NETWORK);
+        assert_int_equal(sim_exists(s.sim, path), i > 1);
+        sim_advance(s.sim, 3000);
+    }
+    assert_int_equal(up_storage_read_file(s.storage, path, 1 << 20, &text, &len, &s.err), 0);
+    assert_int_equal(len, 32 + link.given - 512 - 10); /* of the last step not yet */
+    free(text);
+    up_transfer_close(transfer);
+    assert_int_equal(up_storage_read_file(s.storage, path, 1 << 20, &text, &len, &s.err), 0);
+    assert_int_equal(len, 32 + link.given - 512);
+    free(text);
+    link.left = 1 << 20;
+    link.given = 0;
+    assert_int_equal(transfer_from(&s, &link.base, &(uint64_t){0}), 0);
+    assert_int_equal(link.given, up_package_layout(s.package)->size -
+                                     up_package_layout(s.package)->head_size - (700 + 3 * 10 - 512));
+    assert_int_equal(finish(&s), 0);
+    stand_free(&s);
+}
+
 static void an_unfinished_block_that_changed_is_fetched_again(void **state)
 {
     struct up_fixture f = {0};
@@ -399,6 +438,7 @@ int main(void)
         cmocka_unit_test(a_link_that_dies_within_every_block_gets_through),
         cmocka_unit_test(a_transfer_goes_on_over_another_link),
         cmocka_unit_test(an_unfinished_block_is_kept_once_a_link_brings_nothing),
+        cmocka_unit_test(an_unfinished_block_of_a_slow_link_is_kept_as_it_grows),
         cmocka_unit_test(an_unfinished_block_that_changed_is_fetched_again),
         cmocka_unit_test(gates_are_asked_again_before_anything_is_armed),
         cmocka_unit_test(a_spool_that_the_medium_spoiled_is_not_extracted),
