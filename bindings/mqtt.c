@@ -11,7 +11,8 @@
  *     end
  *
  * Events by `kind`: connected {session}, disconnected {message, code, retry_after (s)},
- * message {topic, payload, qos, retain}, published {id, unheard (true: nobody listens)}, subscribed {topic, qos},
+ * message {topic, payload, qos, retain}, published {id, unheard (true: nobody
+ * listens), refused (text: the broker takes it and gives it to nobody)}, subscribed {topic, qos},
  * denied {topic, message, code}, dropped {topic, size, message, code: too large a message came},
  * lost {id, topic, size (of its packet), message, code: the broker ends connections over this message}. Pass
  * over a kind that you do not know.
@@ -207,6 +208,8 @@ static void set_fields(lua_State *L, const struct up_mqtt_event *e)
         up_set_integer(L, "id", e->id);
         if (e->unheard)
             up_set_boolean(L, "unheard", true);
+        if (e->message)
+            up_set_string(L, "refused", e->message);
         break;
     case UP_MQTT_LOST:
         up_set_integer(L, "id", e->id);

@@ -211,8 +211,13 @@ static void tell_published(struct up_mqtt *m)
     while ((o = up_mqtt_queue_take(&m->queue))) {
         if (up_mqtt_queue_weight(o) >= m->refused)
             m->refused = 0;
-        up_mqtt_tell(m,
-                     &(struct up_mqtt_event){.kind = UP_MQTT_PUBLISHED, .id = o->id, .unheard = o->unheard});
+        up_mqtt_tell(
+            m, &(struct up_mqtt_event){
+                   .kind = UP_MQTT_PUBLISHED,
+                   .id = o->id,
+                   .unheard = o->reason == MQTT_RC_NO_MATCHING_SUBSCRIBERS,
+                   .message = o->reason >= MQTT_RC_UNSPECIFIED ? mosquitto_reason_string(o->reason) : NULL,
+               });
         free(o);
     }
 }

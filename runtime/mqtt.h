@@ -82,11 +82,11 @@ enum up_mqtt_kind {
     UP_MQTT_CONNECTED,    /* session: the broker kept the one before */
     UP_MQTT_DISCONNECTED, /* code, message, retry_after: also when it never was connected */
     UP_MQTT_MESSAGE,      /* topic, payload, len, qos, retain */
-    UP_MQTT_PUBLISHED,    /* id, unheard: acknowledged, or with QoS 0 wholly handed to the system */
-    UP_MQTT_SUBSCRIBED,   /* topic, qos as granted: on every connection */
-    UP_MQTT_DENIED,       /* topic, code, message: the broker refused a subscription */
-    UP_MQTT_DROPPED,      /* topic, len, code, message: too large a message came */
-    UP_MQTT_LOST          /* id, topic, len (of its packet), code, message: given up, see above */
+    UP_MQTT_PUBLISHED, /* id, unheard, message (why the broker refuses it, or NULL): acknowledged, or with QoS 0 wholly handed to the system */
+    UP_MQTT_SUBSCRIBED, /* topic, qos as granted: on every connection */
+    UP_MQTT_DENIED,     /* topic, code, message: the broker refused a subscription */
+    UP_MQTT_DROPPED,    /* topic, len, code, message: too large a message came */
+    UP_MQTT_LOST        /* id, topic, len (of its packet), code, message: given up, see above */
 };
 
 /* Strings are owned by the client and valid until its next call. */

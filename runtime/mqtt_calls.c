@@ -61,7 +61,7 @@ static void on_publish(struct mosquitto *client, void *user, int mid, int reason
     m->completed = true;
     o = up_mqtt_queue_done(&m->queue, mid);
     if (o)
-        o->unheard = reason == MQTT_RC_NO_MATCHING_SUBSCRIBERS;
+        o->reason = reason;
 }
 
 /* The codes of the library itself are below those with which a broker ends a connection. */

@@ -18,7 +18,7 @@ struct up_mqtt_outgoing {
     bool retain;
     bool handed;    /* to the library */
     bool done;      /* the broker has it: to be told and taken off */
-    bool unheard;   /* and nobody listens */
+    int reason;     /* with which, of MQTT 5; 0: with none */
     uint64_t until; /* ms of the client's clock after which it is of no use; 0: for ever */
     size_t len;
     const char *topic;

@@ -636,6 +636,20 @@ describe("depot.fleet", function()
     assert.equal("2.0.0", round "1.0.0") -- and a report is answered soon, whatever the pause
   end)
 
+  it("counts no offer that the broker refuses, and says why", function()
+    report "1.0.0"
+    step()
+    step(2001)
+    table.insert(mqtt.events, { kind = "published", id = sent()[1].id, refused = "Not authorized" })
+    step()
+    assert.same({ "pending", 0, "the broker refuses what is said to /ota/device/upgrade/pk/dn: Not authorized" },
+      { row().state, row().offers, row().text })
+    assert.equal(60000, row().due - now)
+    step(60001)
+    acknowledge(sent())
+    assert.same({ 1 }, { row().offers, row().text, row().due })
+  end)
+
   it("does not take itself for a listener", function()
     publish("/sys/pk/dn/thing/ota/firmware/get", { id = 1, params = {} })
     report "1.0.0"

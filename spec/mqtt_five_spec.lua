@@ -116,6 +116,19 @@ describe("mqtt 5", function()
     end)
   end)
 
+  it("tells what the broker does not allow", function()
+    local b <close> = setmetatable({ broker = broker.start { acl = "topic readwrite fine/#\n" } },
+      { __close = function(self) self.broker:close() end })
+    local m = open(b.broker.port)
+    await(m, "connected")
+    m:subscribe("fine/1", 1)
+    await(m, "subscribed")
+    m:publish("fine/1", "x", 1)
+    assert.is_nil(await(m, "published").refused)
+    m:publish("not/mine", "x", 1)
+    assert.equal("Not authorized", await(m, "published").refused)
+  end)
+
   -- The level of the protocol in the next CONNECT: 5, or 4 for 3.1.1.
   local function level()
     local till, packet = loop_native.now() + PATIENCE, nil

@@ -1,7 +1,7 @@
 --- What the broker made of an offer: taken, heard by nobody, or not to be sent.
 --
 -- Methods of depot.offers. A broker of MQTT 5 tells when nobody has subscribed
--- to what an offer was said on. Such an offer counts for nothing and is pushed
+-- to what an offer was said on, and when it does not allow that. Such an offer counts for nothing and is pushed
 -- again, ever more seldom; the device is shown as not listening.
 --
 -- @module depot.acknowledged
@@ -23,6 +23,11 @@ local function row_of(self, offer)
   return row, message, code
 end
 
+-- When an offer that nobody heard is pushed again.
+local function again(row, now)
+  return now + math.max(AGAIN_LEAST, math.min(AGAIN_MOST, now - (row.heard or now)))
+end
+
 --- The broker has taken a message: if it was an offer that somebody hears, it need not be pushed again.
 -- @tparam table event published, of update.native.mqtt
 -- @tparam integer now ms
@@ -35,8 +40,11 @@ function M:taken(event, now)
   self.waiting[event.id] = nil
   if not row then return true end
   local due
-  if event.unheard then
-    due = now + math.max(AGAIN_LEAST, math.min(AGAIN_MOST, now - (row.heard or now)))
+  if event.unheard or event.refused then due = again(row, now) end
+  if event.refused then
+    row.text = ("the broker refuses what is said to %s: %s"):format(offer.topic, event.refused)
+    self.tell("not said", row, { release = row.target, text = row.text })
+  elseif event.unheard then
     if not row.deaf then self.tell("not listening", row, { release = row.target, text = "nobody has subscribed to "
       .. offer.topic }) end
     row.deaf = row.deaf or now
