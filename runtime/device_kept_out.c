@@ -1,6 +1,6 @@
 /*
- * device_kept_out.c -- on how many days the policy of a release kept packages
- * out that passed every gate.
+ * device_kept_out.c -- on how many days a release kept packages out that passed
+ * every gate.
  *
  * A day is one of the UTC calendar while the clock is set. While it is not, a
  * start of the system counts as a day, and so do 24 hours of running: better

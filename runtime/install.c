@@ -452,8 +452,7 @@ static int arm(struct up_device *d, struct up_error *err)
     struct up_transaction *t = &next.tx;
     char message[UP_LAST_SIZE];
 
-    if (d->let_in)
-        memset(&next.kept_out, 0, sizeof next.kept_out);
+    t->let_in = d->let_in;
     if (t->parts & 1u << UP_CORE) {
         note_identity(d, t);
         next.phase = UP_ARMING;

@@ -204,6 +204,7 @@ static void walk_form_3(struct walk *w, struct up_journal_state *s)
     walk_u64(w, &s->permits_over);
     walk_kept_out(w, &s->kept_out);
     walk_flag(w, &s->tx.unreached);
+    walk_flag(w, &s->tx.let_in);
 }
 
 static void walk_state(struct walk *w, struct up_journal_state *s)

@@ -105,12 +105,13 @@ struct up_transaction {
     uint8_t restarts;             /* asked of the boot loader without reaching the slot it should choose */
     bool failed;                  /* rolling back because the release is bad */
     bool unreached;               /* or because no cloud answered it; form 3 */
+    bool let_in;                  /* by the policy of the release that ran; form 3 */
     struct up_permit_mark permit; /* what it began with; form 2 */
     char why[UP_LAST_SIZE];
 };
 
-/* Days on which a package passed every gate and the policy of the release that
- * runs did not let it in. */
+/* Days on which a package passed every gate and the release that runs kept it
+ * out: its policy did not let it in, or its script dropped it. */
 struct up_kept_out {
     uint32_t days;
     uint64_t day;     /* the last that counted, since 1970 in UTC; 0: the clock was not set */

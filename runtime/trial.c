@@ -271,6 +271,8 @@ static int enter_trial(struct up_device *d, struct up_error *err)
     struct up_journal_state next = d->state;
 
     next.phase = UP_TRIAL;
+    if (next.tx.let_in)
+        memset(&next.kept_out, 0, sizeof next.kept_out);
     if (up_device_save(d, &next, err) < 0)
         return err->code;
     up_device_note(d, "trial", UP_OK, next.tx.pair.release, next.tx.sequence, "");

@@ -80,4 +80,23 @@ describe("a trial", function()
     assert.matches("a task failed", status.last.message)
     assert.equal("1.0.0", status.release)
   end)
+
+  it("comes although the script drops whatever comes", function()
+    w:publish()
+    w:device { config = 'policy_days = 1, restart_when = "asked",', body = [[
+      sys.taskInit(function()
+        while true do
+          local ok, message, code = update.rollback("nothing new here")
+          if code ~= "nothing" then print("dropped", ok, message) end
+          sys.wait(100)
+        end
+      end)]] }
+    w:run()
+    w:wait_log("device", "dropped\tnil\tthis release kept packages out on 1 days: its script is not heeded", 60)
+    assert.equal("armed", w:status().phase)
+    w:stop "device"
+    w:run()
+    w:wait_status { phase = "idle", release = "1.0.1" }
+    assert.equal(0, w:status().kept_out)
+  end)
 end)

@@ -152,13 +152,32 @@ function M.of(agent)
     return true
   end
 
-  function verbs.rollback(request)
+  local function drop(reason)
+    if DROPPABLE[agent:phase()] then return agent:drop(reason) end
+    return agent.supervisor:order("rollback", reason)
+  end
+
+  -- A release whose script drops whatever comes would be the last one; see device:count_kept_out().
+  local function drop_for_script(reason)
+    local days = agent.device:status().kept_out
+    if days >= agent.config.policy_days then
+      return nil, ("this release kept packages out on %d days: its script is not heeded"):format(days), "refused"
+    end
+    local result, message, code = drop(reason)
+    if not result then return nil, message, code end
+    agent:refresh()
+    local counted, why, word = agent.device:count_kept_out()
+    if not counted then agent.log(("the day is not counted: %s (%s)"):format(why, word)) end
+    return result
+  end
+
+  function verbs.rollback(request, peer)
     local reason = type(request.reason) == "string" and printable(request.reason, REASON) or ""
     if reason == "" then reason = "asked for" end
     local phase = agent:phase()
-    if DROPPABLE[phase] then return agent:drop(reason) end
     if phase == "idle" then return nil, "nothing is armed or on trial; a confirmed release stays", "nothing" end
-    return agent.supervisor:order("rollback", reason)
+    if peer:is_inside() and (DROPPABLE[phase] or phase == "armed") then return drop_for_script(reason) end
+    return drop(reason)
   end
 
   function verbs.globals(request, peer)

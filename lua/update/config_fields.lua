@@ -90,9 +90,10 @@ return {
   field("cloud", "table", "where to ask for updates", { fields = cloud }),
   field("clouds", "array", "several of cloud; the first valid offer wins", { fields = cloud }),
   field("policy", "path", "the owner's policy, asked before the release's own"),
-  field("policy_days", "integer", "days on which the policy of a release keeps packages out that passed every gate and "
-    .. "that the default would install; then the default answers in its place until something is installed. The "
-    .. "owner's policy is never overruled", { min = 1, max = 3650, default = 7 }),
+  field("policy_days", "integer", "days on which a release keeps packages out that passed every gate: its policy does "
+    .. "not let in what the default would install, or its script drops it. Then the default answers in that policy's "
+    .. "place, and the script drops nothing more, until something is installed. The owner's policy is never overruled",
+    { min = 1, max = 3650, default = 7 }),
   field("limits", "limits", "numbers, strings and tables handed to policy as they are. Those that the default policy "
     .. "knows stand in moult-policy(7); other names are for a policy of your own", { default = {} }),
   field("user", "string", "user that policy runs as when we are root", { max = 32, default = "nobody" }),

@@ -208,7 +208,8 @@ local function add_work(update, self)
 
   --- Go back to the release before: from armed or from the trial.
   -- @tparam[opt] string reason
-  -- @treturn boolean|string true or what was done | nil, message, "nothing" when nothing is armed or on trial
+  -- @treturn boolean|string true or what was done | nil, message, code: "nothing" when nothing is armed or on trial;
+  --   "refused" when this release kept packages out on too many days already (policy_days of the configuration)
   function update.rollback(reason)
     check_type(reason, "string", "update.rollback: reason")
     return ask(self, "rollback", { reason = reason })

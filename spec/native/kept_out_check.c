@@ -158,10 +158,9 @@ static void the_count_begins_anew_when_something_gets_in(void **state)
         begin(&s, core ? &by_core : &by_script, NOW);
         assert_int_equal(keep_out(&s), 1);
         take(&s, path, true);
-        assert_int_equal(up_device_state(s.device)->kept_out.days, 0);
         assert_false(up_device_kept_out_due(s.device)); /* the supervisor owns the state */
         assert_int_equal(up_device_rollback(s.device, false, "by hand", &action, &s.err), 0);
-        assert_int_equal(up_device_state(s.device)->kept_out.days, 0);
+        assert_int_equal(up_device_state(s.device)->kept_out.days, 1); /* it did not get in after all */
         assert_int_equal(keep_out(&s), 1);
 
         /* Past that policy: only what is confirmed counts. */
@@ -172,6 +171,12 @@ static void the_count_begins_anew_when_something_gets_in(void **state)
         assert_int_equal(up_device_state(s.device)->kept_out.days, 1);
         stand_free(&s);
     }
+    begin(&s, &by_script, NOW);
+    assert_int_equal(keep_out(&s), 1);
+    take(&s, SCRIPT, true);
+    assert_int_equal(up_device_begin_trial(s.device, &s.err), 0);
+    assert_int_equal(up_device_state(s.device)->kept_out.days, 0);
+    stand_free(&s);
     begin(&s, &by_script, NOW);
     assert_int_equal(keep_out(&s), 1);
     take(&s, SCRIPT, false);
