@@ -22,9 +22,7 @@ local function becomes_the_next(w, files, last)
   for sequence = 2, last or 2 do
     local version = ("1.0.%d"):format(sequence - 1)
     files["main.lua"] = files["main.lua"]:gsub('VERSION = "[%d.]+"', ("VERSION = %q"):format(version))
-    -- Made in the depot's folder it would be "being made", which a device has to wait for.
-    w:pack { files = files, version = version, sequence = sequence, name = "next.upd" }
-    w:shell "mv next.upd depot/p2.upd"
+    w:publish { files = files, version = version, sequence = sequence }
     w:wait_status({ release = version, phase = "idle" }, 40)
     w:wait_log("device", "version " .. version:gsub("%.", "%%."), 40)
   end
