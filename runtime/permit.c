@@ -11,13 +11,12 @@
 static void take_devices(struct up_fields *f, struct up_permit *p)
 {
     json_t *list = up_fields_take(f, "devices");
-    size_t count = json_array_size(list);
+    size_t count = json_array_size(list); /* 0 of a text */
+    bool all = json_is_string(list) && strcmp(json_string_value(list), "*") == 0;
 
     if (!list)
         up_fields_refuse(f, "devices is missing");
-    else if (json_is_string(list) && strcmp(json_string_value(list), "*") == 0)
-        count = 0;
-    else if (!json_is_array(list) || count == 0 || count > UP_PERMIT_DEVICES)
+    else if (!all && (count == 0 || count > UP_PERMIT_DEVICES))
         up_fields_refuse(f, "devices must be \"*\" or a list of 1 to %d ids", UP_PERMIT_DEVICES);
     for (size_t i = 0; f->rc == 0 && i < count; i++) {
         up_fields_copy(f, "devices", json_array_get(list, i), p->device[i], sizeof p->device[i]);

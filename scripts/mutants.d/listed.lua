@@ -118,5 +118,13 @@ list("slot:up_slot_open", "memcpy(s->path, path, len + 1);", "memcpy(s->path, pa
   "the room was zero when it was made")
 list("device_kept_out:up_device_count_kept_out", "if (another_day(k, &m) && k->days < UINT32_MAX)",
   "if (another_day(k, &m) && k->days <= UINT32_MAX)", "in eleven million years")
+list("minisign_public:up_public_key_load",
+  [[wide = size >= 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0);]],
+  [[wide = size > 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0);]],
+  "a mark without a text, which is refused with fewer words")
+list("storage_cache:drop", "uint64_t end = (offset + len + page - 1) / page * page;",
+  "uint64_t end = (offset + len + page) / page * page;", "one page more is dropped")
+list("transfer_unfinished:up_transfer_resume", "t->resumed = true;", ";",
+  "the file is looked at for each block, and fits the one alone")
 
 return listed

@@ -133,9 +133,39 @@ static void those_who_are_waited_for_elsewhere_stay(void **state)
     assert_int_equal(waitpid(agent, NULL, 0), agent);
 }
 
+static long score(void)
+{
+    long found = 0;
+    FILE *file = fopen("/proc/self/oom_score_adj", "r");
+
+    if (!file || fscanf(file, "%ld", &found) != 1)
+        found = -2000;
+    if (file)
+        fclose(file);
+    return found;
+}
+
+/* Of the children of one supervisor the script's are the first to go. */
+static void who_is_marked_goes_first_when_memory_ends(void **state)
+{
+    pid_t child = fork();
+    int status;
+
+    (void)state;
+    if (child == 0) {
+        struct up_error err;
+        long before = score();
+
+        _exit(up_orphans_mark(&err) == 0 && score() == before + UP_ORPHAN_STEP ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(who_is_marked_goes_first_when_memory_ends),
         cmocka_unit_test(what_the_script_left_is_killed_and_nothing_else),
         cmocka_unit_test(the_script_itself_is_not_an_orphan),
         cmocka_unit_test(a_chain_is_killed_link_by_link),

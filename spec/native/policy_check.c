@@ -152,6 +152,21 @@ static void test_without_standard_descriptors(void **state)
     up_policy_close(p);
 }
 
+static void test_a_text_has_its_limit(void **state)
+{
+    struct sim *sim = start(false);
+    char *text = calloc(1, UP_POLICY_TEXT_MAX + 2);
+    struct up_error err;
+
+    (void)state;
+    memset(text, ' ', UP_POLICY_TEXT_MAX + 1);
+    assert_int_equal(
+        up_policy_keep(sim_storage(sim), STATE, "owner", text, UP_POLICY_TEXT_MAX + 1, &err), UP_USAGE);
+    assert_int_equal(up_policy_keep(sim_storage(sim), STATE, "owner", text, UP_POLICY_TEXT_MAX, &err), 0);
+    free(text);
+    sim_free(sim);
+}
+
 /* What a shell script answers to a long question: its length, or the code. */
 static long ask(struct scratch *s, const char *script, char text[512])
 {
@@ -212,6 +227,7 @@ int main(void)
         cmocka_unit_test(test_first),
         cmocka_unit_test(test_another),
         cmocka_unit_test(test_nothing_open),
+        cmocka_unit_test(test_a_text_has_its_limit),
         cmocka_unit_test_setup_teardown(test_how_it_ended_is_told, scratch_set_up, scratch_tear_down),
         cmocka_unit_test_setup_teardown(test_without_standard_descriptors, scratch_set_up, scratch_tear_down),
     };

@@ -248,6 +248,22 @@ static void a_second_directory_that_takes_no_write_stops_updates_alone(void **st
     stand_free(&s);
 }
 
+/* Whatever it would do next: a state that it cannot look at is not in order. */
+static void a_state_that_cannot_be_looked_at_is_trouble_at_the_next_look(void **state)
+{
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, &by_file);
+    break_all(&s, SIM_PREAD, EIO);
+    assert_true(retry(&s) < 0);
+    assert_false(up_device_trouble(s.device)->updates);
+    mend(&s);
+    assert_int_equal(retry(&s), 0);
+    assert_true(up_device_trouble(s.device)->updates);
+    stand_free(&s);
+}
+
 static void what_cannot_be_removed_is_in_nobodys_way(void **state)
 {
     struct stand s;
@@ -652,6 +668,7 @@ int main(void)
         cmocka_unit_test(a_lock_that_cannot_be_made_is_waited_for),
         cmocka_unit_test(whatever_lies_in_the_place_of_the_lock_is_locked),
         cmocka_unit_test(a_second_directory_that_takes_no_write_stops_updates_alone),
+        cmocka_unit_test(a_state_that_cannot_be_looked_at_is_trouble_at_the_next_look),
         cmocka_unit_test(what_cannot_be_removed_is_in_nobodys_way),
         cmocka_unit_test(a_journal_that_cannot_be_read_leaves_the_script),
         cmocka_unit_test(only_a_device_that_never_was_or_is_taken_ends),
