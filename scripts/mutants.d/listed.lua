@@ -126,5 +126,6 @@ list("storage_cache:drop", "uint64_t end = (offset + len + page - 1) / page * pa
   "uint64_t end = (offset + len + page) / page * page;", "one page more is dropped")
 list("transfer_unfinished:up_transfer_resume", "t->resumed = true;", ";",
   "the file is looked at for each block, and fits the one alone")
+list("storage:remove_node", "r->error = errno;", ";", "a directory that could not be listed is not empty, and stays for that")
 
 return listed

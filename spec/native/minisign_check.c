@@ -431,6 +431,26 @@ static void test_secret_files(void **state)
     free(text);
 }
 
+/* Whatever the caller's room held before. */
+static void test_a_key_has_its_length(void **state)
+{
+    struct scratch *s = *state;
+    uint8_t raw[UP_KEY_RAW_SIZE];
+    char *text, *base64;
+    struct up_error err;
+    size_t len;
+
+    keygen(s, "whole");
+    text = scratch_read(s, "whole.pub", &len);
+    base64 = strchr(text, '\n') + 1;
+    base64[strcspn(base64, "\n")] = '\0';
+    must(up_public_key_parse(raw, base64, &err), &err);
+    base64[strlen(base64) - 4] = '\0';
+    must_fail(up_public_key_parse(raw, base64, &err), UP_UNTRUSTED, "not a minisign public key", &err);
+    must_fail(up_public_key_parse(raw, "", &err), UP_UNTRUSTED, "not a minisign public key", &err);
+    free(text);
+}
+
 /* The comment that is not signed fills it up. */
 static void test_a_signature_has_its_limit(void **state)
 {
@@ -530,6 +550,7 @@ int main(void)
         CHECK(test_signature_is_canonical),
         CHECK(test_comments),
         CHECK(test_secret_files),
+        CHECK(test_a_key_has_its_length),
         CHECK(test_a_signature_has_its_limit),
         CHECK(test_stock_tool),
         CHECK(test_stock_conversion),

@@ -213,6 +213,8 @@ static void replace(char **setting, const char *value)
 static void the_records_are_told(void **state)
 {
     struct up_records_view view[UP_RECORDS];
+    struct up_keyset set = {.serial = 1};
+    char lost[256];
     char far[5000];
 
     (void)state;
@@ -225,8 +227,15 @@ static void the_records_are_told(void **state)
         assert_string_equal(view[1].file[0].state, "whole");
         assert_string_equal(view[1].file[1].state, "whole");
     }
+    if (config.boot == UP_BOOT_FILE) { /* a list of keys came, and one file of it was lost */
+        must(up_keyset_write(&set, storage, config.keys, &err));
+        snprintf(lost, sizeof lost, "%s/set.1", config.keys);
+        assert_int_equal(storage->ops->unlink(storage, lost), 0);
+        assert_int_equal(up_records_inspect(view, storage, &config, &err), 3);
+        assert_string_equal(view[2].file[1].state, "absent");
+    }
     replace(&config.journal_dir, "/elsewhere");
-    must(up_records_inspect(view, storage, &config, &err));
+    assert_true(up_records_inspect(view, storage, &config, &err) > 0);
     assert_non_null(strstr(view[0].file[1].path, "/elsewhere"));
     memset(far, 'x', sizeof far - 1);
     far[0] = '/';

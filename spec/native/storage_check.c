@@ -462,6 +462,29 @@ static void a_file_is_read_up_to_the_limit(void **state)
 }
 
 /* No bytes are no work, and no error. */
+/* The culprit is named, and what failed once goes the next time. */
+static void a_tree_that_cannot_be_removed_says_what_stays(void **state)
+{
+    static const struct {
+        enum sim_op op;
+        const char *culprit;
+    } cases[] = {{SIM_LIST, "/d: remove"}, {SIM_UNLINK, "/d/x/y: remove"}, {SIM_RMDIR, "/d/x: remove"}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct sim *sim = sim_new();
+        struct up_error err;
+
+        sim_put_text(sim, "/d/x/y", "text");
+        sim_fail(sim, cases[i].op, 1, EIO, false);
+        assert_int_equal(up_storage_remove_tree(sim_storage(sim), "/d", &err), UP_WRITE);
+        assert_non_null(strstr(err.message, cases[i].culprit));
+        assert_int_equal(up_storage_remove_tree(sim_storage(sim), "/d", &err), 0);
+        assert_false(sim_exists(sim, "/d"));
+        sim_free(sim);
+    }
+}
+
 static struct timex clock_said;
 static int clock_state;
 
@@ -784,6 +807,7 @@ int main(void)
         IN_DIRECTORY(the_restart_command_is_run_and_judged),
         IN_DIRECTORY(what_is_mounted_is_told),
         IN_DIRECTORY(a_file_is_read_up_to_the_limit),
+        IN_DIRECTORY(a_tree_that_cannot_be_removed_says_what_stays),
         IN_DIRECTORY(the_kernel_says_whether_the_clock_is_right),
         IN_DIRECTORY(nothing_is_done_of_nothing),
         IN_DIRECTORY(a_file_is_written_whole),
