@@ -869,6 +869,28 @@ static void a_device_in_the_making_is_what_it_is_in_memory(void **state)
     sim_free(sim);
 }
 
+/* What a state lies on can be told once it is there: it is asked again then. */
+static void a_state_that_turns_out_to_lie_on_a_slot_is_refused(void **state)
+{
+    struct sim *sim = world_new(&factory);
+    struct up_config config;
+    struct up_device *device;
+    struct up_error err;
+
+    (void)state;
+    world_configure(&config);
+    free(config.slot[1]);
+    config.slot[1] = strdup("/dev/part2");
+    free(config.state);
+    config.state = strdup("/device/made");
+    sim_put_block(sim, "/dev/part2", 1 << 20);
+    sim_set_medium(sim, "/device/made", "/dev/part2", NULL);
+    assert_int_equal(up_device_provision(&device, sim_storage(sim), &config, &err), UP_USAGE);
+    assert_non_null(strstr(err.message, "the state, /device/made, lies on /dev/part2"));
+    up_config_free(&config);
+    sim_free(sim);
+}
+
 /* A board whose kernel was not told which slot runs is not provisioned. */
 static void provision_has_to_know_what_runs(void **state)
 {
@@ -957,6 +979,7 @@ int main(void)
         cmocka_unit_test(a_mounted_slot_is_adopted_by_the_factory),
         cmocka_unit_test(a_large_mounted_slot_is_compared_to_its_end),
         cmocka_unit_test(a_device_in_the_making_is_what_it_is_in_memory),
+        cmocka_unit_test(a_state_that_turns_out_to_lie_on_a_slot_is_refused),
         cmocka_unit_test(provision_has_to_know_what_runs),
         cmocka_unit_test(provisioning_goes_on_where_it_failed),
         cmocka_unit_test(the_slot_that_runs_is_never_written_by_the_factory),
