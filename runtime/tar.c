@@ -116,7 +116,6 @@ int up_tar_get(struct up_tar_entry *entry, const uint8_t in[UP_TAR_BLOCK], struc
 
     if (memcmp(in, zeros, UP_TAR_BLOCK) == 0)
         return 0;
-    memset(entry, 0, sizeof *entry);
     if (prefix_len + 1 + name_len > UP_TAR_NAME_MAX + 1)
         return up_fail(err, UP_UNTRUSTED, "archive header: the name is too long");
     if (prefix_len > 0) {

@@ -127,5 +127,6 @@ list("storage_cache:drop", "uint64_t end = (offset + len + page - 1) / page * pa
 list("transfer_unfinished:up_transfer_resume", "t->resumed = true;", ";",
   "the file is looked at for each block, and fits the one alone")
 list("storage:remove_node", "r->error = errno;", ";", "a directory that could not be listed is not empty, and stays for that")
+list("transfer_reuse:up_transfer_copy", "t->want_end = 0;", ";", "the source is read without having been told")
 
 return listed

@@ -119,7 +119,7 @@ local STEPS = { "write", "put", "sync", "rename", "link", "remove", "erase", "sa
 
 local function is_step(line)
   local name = line:match "([%w_]+)%b()" or ""
-  for _, filled in ipairs { "^mem", "^up_put%d", "printf$", "_set_text$" } do
+  for _, filled in ipairs { "^mem", "^json_", "^up_put%d", "printf$", "_set_text$" } do
     if name:find(filled) then return false end
   end
   if gives_back(line) then return false end

@@ -212,6 +212,12 @@ static void test_rings(void **state)
     assert_int_equal(up_keyring_skipped(ring), 1);
     must(verify(ring, sig, len, &err), &err);
     up_keyring_free(ring);
+    assert_int_equal(run(s, "mv two.pub elsewhere && ln -s elsewhere two.pub && mkdir three.pub"), 0);
+    ring = ring_of(s, "");
+    assert_int_equal(up_keyring_count(ring), 2);
+    assert_int_equal(up_keyring_skipped(ring), 1);
+    up_keyring_free(ring);
+    assert_int_equal(run(s, "rmdir three.pub"), 0);
     assert_int_equal(run(s, "rm one.pub two.pub"), 0);
     must_fail(up_keyring_load(&ring, s->storage, path, &err), UP_UNTRUSTED, "not a minisign public key",
               &err);
