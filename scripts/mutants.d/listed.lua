@@ -126,7 +126,10 @@ list("storage_cache:drop", "uint64_t end = (offset + len + page - 1) / page * pa
   "uint64_t end = (offset + len + page) / page * page;", "one page more is dropped")
 list("transfer_unfinished:up_transfer_resume", "t->resumed = true;", ";",
   "the file is looked at for each block, and fits the one alone")
-list("storage:remove_node", "r->error = errno;", ";", "a directory that could not be listed is not empty, and stays for that")
+list("storage:remove_node", "r->error = errno;", ";",
+  "a directory that could not be listed is not empty, and stays for that")
 list("transfer_reuse:up_transfer_copy", "t->want_end = 0;", ";", "the source is read without having been told")
+list("device:check_config", "if (config->journal_dir && strlen(config->journal_dir) > UP_PATH_SIZE / 2)",
+  "if (config->journal_dir && strlen(config->journal_dir) >= UP_PATH_SIZE / 2)", "how long it may be is a choice")
 
 return listed

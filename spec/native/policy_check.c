@@ -160,8 +160,8 @@ static void test_a_text_has_its_limit(void **state)
 
     (void)state;
     memset(text, ' ', UP_POLICY_TEXT_MAX + 1);
-    assert_int_equal(
-        up_policy_keep(sim_storage(sim), STATE, "owner", text, UP_POLICY_TEXT_MAX + 1, &err), UP_USAGE);
+    assert_int_equal(up_policy_keep(sim_storage(sim), STATE, "owner", text, UP_POLICY_TEXT_MAX + 1, &err),
+                     UP_USAGE);
     assert_int_equal(up_policy_keep(sim_storage(sim), STATE, "owner", text, UP_POLICY_TEXT_MAX, &err), 0);
     free(text);
     sim_free(sim);
