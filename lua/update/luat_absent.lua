@@ -13,8 +13,8 @@ local TABLE = 'the table "Scripts written for Luat" in lua/README.md says what i
 local MODULES = [[
   adc aLiYun agps airlbs aliyun aprs audio ble bluetooth bt camera can cc clib common console crypto db dbg dtu eink
   errDump excloud exnetif fastlz fatfs fota fs fskv ftp gnss gps gpsv2 gpio hmeta http httpsrv httpv2 i2c i2s iconv
-  iotauth ioqueue io_queue ir json keypad lbsLoc lbsLoc2 lcd led libcoap libftp libgnss libnet link lora lvgl mcu
-  miniz mqtt mqtt2 mqttcore net netLed netdrv nmea ntp nvm onewire otp pac pb pcf8563t pin pins pio pm pmd powerKey
+  iotauth ioqueue io_queue ir json keypad lbsLoc lbsLoc2 lcd led libcoap libfota3 libftp libgnss libnet link lora lvgl
+  mcu miniz mqtt mqtt2 mqttcore net netLed netdrv nmea ntp nvm onewire otp pac pb pcf8563t pin pins pio pm pmd powerKey
   protobuf pwm record ril rtc scanCode sdio sim sms socket softkb spi statem sys_cw tts u8g2 uart ui uiWin usbapp
   utils vtool w5500 wdt wifiScan wlan xxtea ymodem zbuff]]
 
