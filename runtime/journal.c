@@ -252,6 +252,24 @@ size_t up_journal_encode(const struct up_journal_state *s, uint8_t out[UP_JOURNA
     return w.at;
 }
 
+/*
+ * Form 2 kept no end of the used permits that it forgot. But it forgot one only
+ * when no entry was free, always the one that ended first, and raised the time
+ * floor past its end: no end lies beyond that, nor beyond all that are kept.
+ */
+static uint64_t forgotten_by_form_2(const struct up_journal_state *s)
+{
+    uint64_t last = 0;
+
+    for (int i = 0; i < UP_PERMITS_MAX; i++) {
+        if (s->used[i].not_after == 0)
+            return 0;
+        if (s->used[i].not_after > last)
+            last = s->used[i].not_after;
+    }
+    return s->issued > last ? last : s->issued - (s->issued > 0);
+}
+
 int up_journal_decode(struct up_journal_state *s, const uint8_t *in, size_t len, struct up_error *err)
 {
     struct walk w = {.in = in, .len = len};
@@ -265,6 +283,8 @@ int up_journal_decode(struct up_journal_state *s, const uint8_t *in, size_t len,
     walk_state(&w, s);
     if (w.bad || s->form == 0 || w.at != len)
         return up_fail(err, UP_CORRUPT, "journal: the record is not of the form that this program writes");
+    if (s->form == 2)
+        s->permits_over = forgotten_by_form_2(s);
     return 0;
 }
 

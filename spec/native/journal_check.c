@@ -150,6 +150,43 @@ static void form_2_is_written_as_it_always_was_and_keeps_permits(void **state)
     free(bytes);
 }
 
+/* A clock that is set back must not revive what form 2 forgot. */
+static void what_form_2_forgot_of_used_permits_stays_over(void **state)
+{
+    static const struct {
+        unsigned used; /* entries taken, which end at 1001, 1002, ... */
+        uint64_t issued, over;
+    } cases[] = {{0, 500, 0},
+                 {UP_PERMITS_MAX - 1, 500, 0}, /* one is free: none was forgotten */
+                 {UP_PERMITS_MAX, 0, 0},
+                 {UP_PERMITS_MAX, 1, 0},
+                 {UP_PERMITS_MAX, 1010, 1009},
+                 {UP_PERMITS_MAX, 9999999, 1000 + UP_PERMITS_MAX}}; /* by a release that was dated wrongly */
+    uint8_t *bytes = malloc(UP_JOURNAL_CAPACITY);
+    struct up_journal_state out;
+    struct up_error err;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct up_journal_state in = full_state();
+        size_t len;
+
+        in.form = 2;
+        in.issued = cases[i].issued;
+        for (unsigned k = 0; k < cases[i].used; k++)
+            in.used[k].not_after = 1001 + k;
+        len = up_journal_encode(&in, bytes);
+        assert_int_equal(up_journal_decode(&out, bytes, len, &err), 0);
+        assert_int_equal(out.permits_over, cases[i].over);
+        out.form = 3; /* and it is kept from then on, whatever becomes of the time floor */
+        out.issued = 0;
+        len = up_journal_encode(&out, bytes);
+        assert_int_equal(up_journal_decode(&out, bytes, len, &err), 0);
+        assert_int_equal(out.permits_over, cases[i].over);
+    }
+    free(bytes);
+}
+
 static void form_3_keeps_what_a_pair_is_recognised_by(void **state)
 {
     struct up_journal_state in = full_state(), out;
@@ -406,6 +443,7 @@ int main(void)
         cmocka_unit_test(a_cut_state_is_refused_at_every_length),
         cmocka_unit_test(form_1_is_written_and_read_as_it_always_was),
         cmocka_unit_test(form_2_is_written_as_it_always_was_and_keeps_permits),
+        cmocka_unit_test(what_form_2_forgot_of_used_permits_stays_over),
         cmocka_unit_test(form_3_keeps_what_a_pair_is_recognised_by),
         cmocka_unit_test(used_permits_are_forgotten_only_when_they_are_over),
         cmocka_unit_test(impossible_values_are_refused),
