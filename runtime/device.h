@@ -263,9 +263,9 @@ int up_device_withdraw(struct up_device *d, int code, const char *why, enum up_s
 /* Remember that the current trial start failed for a reason we saw (crash,
  * hang, wrong globals), so that it is not taken for a power loss. */
 int up_device_trial_failed(struct up_device *d, const char *why, struct up_error *err);
-/* Its script ended for the n-th time, not on trial: one event of the history for
- * all of them, as long as nothing else happens. */
-void up_device_script_ended(struct up_device *d, unsigned times, const char *why);
+/* Its script ended for the n-th time, not on trial, and is started again in `pause`
+ * seconds: one event of the history for all of them, as long as nothing else happens. */
+void up_device_script_ended(struct up_device *d, unsigned times, unsigned pause, const char *why);
 /* Whether what runs now was started while its start could not be counted. */
 bool up_device_uncounted(const struct up_device *d);
 /* The pair on trial becomes the confirmed one. Errors: UP_NOTHING without a

@@ -313,16 +313,14 @@ void up_device_put_script(struct up_device *d)
         exchange(d, n, &ignored);
 }
 
-void up_device_script_ended(struct up_device *d, unsigned times, const char *why)
+void up_device_script_ended(struct up_device *d, unsigned times, unsigned pause, const char *why)
 {
-    const char *release = up_device_pair(d)->release;
-    char text[200];
+    char text[200], count[32] = "";
 
     if (times > 1)
-        snprintf(text, sizeof text, "%u times, the last: %.170s", times, why);
-    else
-        snprintf(text, sizeof text, "%.199s", why);
-    up_device_note_again(d, "restarted", release, text);
+        snprintf(count, sizeof count, "%u times, the last: ", times);
+    snprintf(text, sizeof text, "%s%.120s; next start after %u s", count, why, pause);
+    up_device_note_again(d, "restarted", up_device_pair(d)->release, text);
 }
 
 /* For all pairs of that generation. */

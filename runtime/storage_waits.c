@@ -105,6 +105,19 @@ static int w_stat(struct up_storage *s, const char *path, struct up_stat *out)
     return done(inner->stat(s, path, out));
 }
 
+static int w_space(struct up_storage *s, const char *path, uint64_t *free_bytes)
+{
+    up_waits_begin();
+    return done(inner->space(s, path, free_bytes));
+}
+
+/* With what `fn` does. */
+static int w_list(struct up_storage *s, const char *path, up_list_fn *fn, void *user)
+{
+    up_waits_begin();
+    return done(inner->list(s, path, fn, user));
+}
+
 static int w_truncate(struct up_storage *s, int file, uint64_t size)
 {
     up_waits_begin();
@@ -190,6 +203,8 @@ const struct up_storage_ops *up_storage_waits(const struct up_storage_ops *ops)
     noted.readlink = w_readlink;
     noted.chmod = w_chmod;
     noted.stat = w_stat;
+    noted.space = w_space;
+    noted.list = w_list;
     noted.truncate = w_truncate;
     noted.zero_range = w_zero_range;
     noted.drop_cache = w_drop_cache;

@@ -278,13 +278,15 @@ static void follow_intent(struct up_supervisor *s)
 static void count_end(struct up_supervisor *s)
 {
     uint32_t generation = up_device_generation(s->device);
+    uint64_t now = up_supervisor_now(s), due = up_child_due(s->script);
 
     if (s->ends.generation != generation)
         s->ends.times = 0;
     s->ends.generation = generation;
     s->ends.times++;
     up_printable_copy(s->ends.why, sizeof s->ends.why, up_child_reason(s->script));
-    up_device_script_ended(s->device, s->ends.times, s->ends.why);
+    up_device_script_ended(s->device, s->ends.times, (unsigned)(due > now ? (due - now + 999) / 1000 : 0),
+                           s->ends.why);
 }
 
 static void script_ended(struct up_supervisor *s)

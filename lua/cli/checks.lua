@@ -323,7 +323,8 @@ end
 function checks.agent(s, report)
   local agent, message, code = s:agent()
   if s.silent or code == "busy" then
-    return report("warn", "agent", "does not answer", "it is started anew after a heartbeat of silence")
+    return report("warn", "agent", "does not answer",
+      "it waits for a slow medium, or hangs and is started anew after a heartbeat of silence")
   end
   if agent then return report("ok", "agent", "running") end
   if code == "refused" then return report("fail", "agent", message, "run it as root", code) end

@@ -102,7 +102,7 @@ function Session:awake(within)
   ok, message, code = agent:call("status", nil, nil, within)
   if ok then return agent end
   if not agent.lost then return nil, message, code end
-  return nil, "the agent does not answer; it is started anew after a heartbeat of silence, and until then try again",
+  return nil, "the agent does not answer: it waits for a slow medium, or hangs and is started anew soon; try again",
     "busy"
 end
 

@@ -125,7 +125,8 @@ function M.lines(status, running, policy_days, slots)
     add("updates", trouble.updates and "work; but %s (%s)" or "DO NOT WORK: %s (%s); it is tried again",
       trouble.message, trouble.code)
   end
-  add("agent", "%s", running == "silent" and "DOES NOT ANSWER; it is started anew after a heartbeat of silence"
+  add("agent", "%s", running == "silent"
+    and "DOES NOT ANSWER: it waits for a slow medium, or hangs and is started anew soon"
     or running and "running" or "not running")
   return lines
 end

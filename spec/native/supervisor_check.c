@@ -377,7 +377,8 @@ static void a_script_that_ends_again_and_again_is_counted(void **state)
     count = up_history_read(sim_storage(play_sim), config.state, events, &err);
     assert_true(count > 1);
     assert_string_equal(events[count - 1].name, "restarted");
-    assert_string_equal(events[count - 1].message, "2 times, the last: exited with code 7");
+    assert_string_equal(events[count - 1].message,
+                        "2 times, the last: exited with code 7; next start after 2 s");
     assert_string_not_equal(events[count - 2].name, "restarted");
 }
 
