@@ -869,6 +869,15 @@ static void a_device_in_the_making_is_what_it_is_in_memory(void **state)
     sim_free(sim);
 }
 
+static int tell_medium_once_it_is_there(void *user, enum sim_op op)
+{
+    if (op != SIM_LOCK)
+        return 0;
+    sim_settle(user);
+    sim_set_medium(user, "/device/made", "/dev/part2", NULL);
+    return 0;
+}
+
 /* What a state lies on can be told once it is there: it is asked again then. */
 static void a_state_that_turns_out_to_lie_on_a_slot_is_refused(void **state)
 {
@@ -884,7 +893,7 @@ static void a_state_that_turns_out_to_lie_on_a_slot_is_refused(void **state)
     free(config.state);
     config.state = strdup("/device/made");
     sim_put_block(sim, "/dev/part2", 1 << 20);
-    sim_set_medium(sim, "/device/made", "/dev/part2", NULL);
+    sim_watch_calls(sim, tell_medium_once_it_is_there, sim);
     assert_int_equal(up_device_provision(&device, sim_storage(sim), &config, &err), UP_USAGE);
     assert_non_null(strstr(err.message, "the state, /device/made, lies on /dev/part2"));
     up_config_free(&config);

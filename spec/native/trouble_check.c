@@ -244,6 +244,9 @@ static void a_second_directory_that_takes_no_write_stops_updates_alone(void **st
     assert_int_equal(up_device_try_write(s.storage, &s.config, &s.err), UP_WRITE);
     assert_non_null(strstr(s.err.message, "/second/write-test"));
     mend(&s);
+    assert_int_equal(s.storage->ops->rename(s.storage, "/second", "/away"), 0);
+    assert_int_equal(up_device_try_write(s.storage, &s.config, &s.err), 0); /* done without */
+    assert_int_equal(s.storage->ops->rename(s.storage, "/away", "/second"), 0);
     install(&s, SCRIPT);
     stand_free(&s);
 }
