@@ -59,6 +59,24 @@ describe("agent and script", function()
     w:wait_log("depot", "version=1.0.0 %-> p2.upd 206")
   end)
 
+  it("an update costs one question: its ranges and the trial's cost none", function()
+    w:device { period = 86400 }
+    w:publish { core = world.core(18, 3 << 20) } -- several ranges
+    w:run()
+    w:wait_status { phase = "idle", release = "1.0.1" }
+    local questions, of_link = {}, 0
+    for line in w:read("depot.log"):gmatch "[^\n]+" do
+      if line:find("imei=", 1, true) and line:find("version=1.0.0", 1, true) then
+        questions[#questions + 1] = line:match "%-> (%S+ .-%d%d%d) "
+      end
+      if line:find "GET /p2%.upd 206" then of_link = of_link + 1 end
+    end
+    assert.equal(1, #questions)
+    assert.matches("^p2.upd .* 302$", questions[1])
+    assert.is_true(of_link >= 2)
+    assert.matches("%-> code 3 ", w:read "depot.log") -- on trial: that the depot is there
+  end)
+
   it("facts of the script reach policy, which defers", function()
     w:device { config = "limits = { battery = 50 },",
       body = world.battery(20) }

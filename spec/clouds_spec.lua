@@ -21,6 +21,12 @@ describe("update.clouds", function()
     assert.same({ ca_file = "/ca", proxy = "http://p", max_redirects = 0 }, w.http)
   end)
 
+  it("asks for a link unless told otherwise: each range of a question would be another", function()
+    local w = assert(clouds.where(config, { kind = "luat", name = "home", url = "http://h/api" }, facts))
+    assert.matches("&need_oss_url=1$", w.location)
+    assert.matches("&dfota=0&.*&need_oss_url=1$", w.full().location)
+  end)
+
   it("tells the release where there is no script version", function()
     local w = assert(clouds.where(config, cloud, { release = "7" }))
     assert.matches("version=7$", w.location)

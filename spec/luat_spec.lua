@@ -23,6 +23,9 @@ describe("luat.request", function()
 
   it("asks for a link at the end of the query", function()
     assert.equal(luat.url .. "?" .. QUERY .. "&need_oss_url=1", luat.request(device(), { redirect = true }).url)
+    assert.equal(luat.url, luat.bare(luat.url .. "?" .. QUERY))
+    assert.equal("http://h/api?x=1", luat.bare("http://h/api?x=1&" .. QUERY))
+    assert.equal("http://h/p.upd", luat.bare "http://h/p.upd")
   end)
 
   it("goes on from an offset", function()

@@ -5,6 +5,7 @@
 
 local clouds = require "update.clouds"
 local config_clouds = require "update.config_clouds"
+local luat = require "update.luat"
 local luat_request = require "update.luat_request"
 local persist = require "update.persist"
 
@@ -19,12 +20,16 @@ end
 
 local PROBE_BYTES = 4096 -- of an answer, enough to tell who gave it
 
+-- Clouds that gave a strange answer to a question that names no device: those are asked in full every other time.
+local in_full = setmetatable({}, { __mode = "k" })
+
 -- One harmless question, to learn whether the cloud can be reached at all: true
 -- only for an answer that its dialect knows, because anything on the way may answer.
 local function probe(agent, cloud)
   local where = clouds.where(agent.config, cloud, agent.device:facts())
   if not where then return false end
-  local fetch = agent.natives.fetch.open(agent.loop, where.location, {
+  local location = in_full[cloud] and where.location or luat.bare(where.location)
+  local fetch = agent.natives.fetch.open(agent.loop, location, {
     range = { 0, clouds.PACKAGE_START }, proxy = where.http.proxy, ca_file = where.http.ca_file, connect_timeout = 10,
     deadline = 20, max_redirects = persist.REDIRECTS, time_floor = agent.device:time_floor(),
   })
@@ -38,7 +43,9 @@ local function probe(agent, cloud)
   local status = fetch:status()
   agent:witness(fetch:date())
   fetch:close()
-  return clouds.reached(status, body)
+  local reached = clouds.reached(status, body)
+  if (status or 0) > 0 and not reached then in_full[cloud] = not in_full[cloud] end
+  return reached
 end
 
 -- Ask once; seconds until the next time, the failures in a row, and the seconds that the server wants at least.

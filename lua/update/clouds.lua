@@ -73,7 +73,10 @@ end
 -- @tparam table facts of the running pair
 -- @treturn table|nil where, for update.engine | nil, message, code
 function M.where(config, cloud, facts)
-  if cloud.kind == "luat" then return M.luat(config, cloud, facts) end
+  if cloud.kind == "luat" then
+    -- The platform counts questions, six a day; the ranges of a package come from a link.
+    return M.luat(config, setmetatable({ redirect = cloud.redirect ~= false }, { __index = cloud }), facts)
+  end
   return nil, ("cloud %s: pushes its offers to the agent; none is waiting"):format(cloud.name), "nothing"
 end
 

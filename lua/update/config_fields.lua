@@ -43,7 +43,8 @@ local cloud = {
   field("name", "string", "for messages and policy; default: the kind", { max = 32 }),
   field("period", "integer", "seconds between two questions, to clouds that push as well: a message may be lost",
     { min = 1, max = 31536000, default = 14400 }),
-  field("redirect", "boolean", "ask the server to answer with a redirect to the package; luat", { default = false }),
+  field("redirect", "boolean", "ask the server for a link, so that one update is one question; false: for the package "
+    .. "itself; luat"),
   field("ca_file", "path", "certificates to trust for https, instead of the general ca_file"),
   field("proxy", "url", "proxy for https and http, instead of the general one"),
   field("product", "topic", "productKey (aliyun) or productId (tencent)", { max = 64 }),

@@ -82,6 +82,13 @@ function M.request(device, options)
   return { url = url .. joint .. table.concat(fields, "&"), headers = headers }
 end
 
+--- The question without what tells of a device: whoever answers it is there, and counts it against none.
+-- @tparam string url of request()
+-- @treturn string
+function M.bare(url)
+  return url:find("[?&]project_key=") and url:match("^(.-)[?&]project_key=") or url
+end
+
 local plain = { b = " ", f = " ", n = " ", r = " ", t = " ", ["/"] = "/", ["\\"] = "\\", ['"'] = '"' }
 
 -- The character of "\uXXXX" at `at` (after the backslash), and where the text goes on.
