@@ -43,7 +43,7 @@ served, but keeps off the broker until --adopt.
   depot status DIR                           what the devices run, and how their jobs are
 
 PACKAGE is a file's name in DIR, or absent for the newest of --product; FILE is a path. The actions work with and
-without a running depot, which sees their jobs within a second.
+without a running depot, which sees their jobs within a second, and whose --keys they use.
 
 `depot pack` makes the full package, and a delta against each older core in the folder. Cores are found by name:
 beside the recipe's core22.img, version 22, core17.img is core 17. A higher one is the new core, and raises core

@@ -14,10 +14,12 @@ local Hearing = {}
 Hearing.__index = Hearing
 
 local LIMITS = { depth = 8, size = 16384 }
+local TWICE = 2000 -- ms within which a question on another topic is the same one
 
 --- @tparam table parts store, json, sha256 (text -> hex), offers, remarks, tell (function(kind, row, fields)), settle
 --   (ms)
 function M.new(parts)
+  parts.asked, parts.asked_since = {}, 0 -- who was answered by an offer just now: the topic
   return setmetatable(parts, Hearing)
 end
 
@@ -53,6 +55,19 @@ function Hearing:_row(place)
   return self.store:get(place.cloud, place.product, place.device)
 end
 
+-- A device that asks on both topics takes the first answer: the second would count as another offer.
+function Hearing:_is_asked_twice(event, now)
+  if now - self.asked_since > TWICE then self.asked, self.asked_since = {}, now end
+  local before = self.asked[("%s/%s"):format(event.product, event.device)]
+  return before ~= nil and before ~= event.topic
+end
+
+function Hearing:_answer(row, event, now)
+  local offered = self.offers:consider(row, now, event)
+  if offered == nil then self.offers:answer(dialects.nothing(event)) end
+  if offered then self.asked[("%s/%s"):format(event.product, event.device)] = event.topic end
+end
+
 -- What the event makes of the row, and what is answered.
 function Hearing:_change(row, event, now)
   local what = jobs.hear(row, event, now, self.settle)
@@ -60,9 +75,7 @@ function Hearing:_change(row, event, now)
   if what == "aside" then return self.offers:answer(dialects.nothing(event)) end
   if what and what ~= "ignored" then self.offers:went(row, what, now) end
   self.offers:answer(dialects.answer(event))
-  if event.kind == "ask" and self.offers:consider(row, now, event) == nil then
-    self.offers:answer(dialects.nothing(event))
-  end
+  if event.kind == "ask" and not self:_is_asked_twice(event, now) then self:_answer(row, event, now) end
 end
 
 --- Do what a message asks for: true, also when it means nothing; nil, message, code when the store fails.

@@ -18,6 +18,7 @@ local natives = require "update.natives"
 local pending = require "depot.pending"
 local proxy = require "depot.proxy"
 local site = require "depot.site"
+local trusted = require "depot.trusted"
 
 local M = {}
 
@@ -63,6 +64,7 @@ function M.open(options)
     proxies = set_of(options.proxies or {}), warned = {},
     on_warning = options.on_warning or silent,
   }, Depot)
+  trusted.keep(natives, options.dir, options.keys)
   local message, code
   local ok
   ok, message, code = self:look()

@@ -10,6 +10,13 @@ local M = {}
 --- Connections at once, unless told otherwise.
 M.CONNECTIONS = 1000
 
+-- The actions may run elsewhere.
+local function absolute(path)
+  if path:sub(1, 1) == "/" then return path end
+  local ok, host = pcall(require, "update.native.host")
+  return (ok and host.cwd or os.getenv "PWD" or ".") .. "/" .. path
+end
+
 local function read_file(path, option)
   local file, why = io.open(path, "rb")
   local text = file and file:read "a"
@@ -124,7 +131,7 @@ function M.run(dir, opts, env)
     dir = dir,
     listen = opts.listen or "127.0.0.1:8080",
     url = opts.url,
-    keys = opts.keys,
+    keys = opts.keys and absolute(opts.keys),
     tls = set.tls,
     connections = opts.connections or M.CONNECTIONS,
     mqtt = set.mqtt,

@@ -1,10 +1,12 @@
 --- Which keys a folder's packages are verified with, and what they verify.
 --
--- Effects come in through `natives`: folder, package, source.
+-- Effects come in through `natives`: folder, package, source, storage.
 --
 -- @module depot.trusted
 
 local M = {}
+
+local NAME = "/.keys"
 
 --- The manifest of the package at path, when a key verifies it and the file is
 -- as long as the manifest says.
@@ -42,15 +44,26 @@ local function holds_keys(files)
   return false
 end
 
+--- Keep in mind which keys a depot that serves the folder was told, for the actions beside it.
+-- @tparam string|nil keys absolute path; nil: those that the folder holds
+function M.keep(natives, dir, keys)
+  if keys then
+    natives.storage.replace(dir .. NAME, keys) -- where that cannot be, the actions need to be told
+  else
+    natives.storage.remove(dir .. NAME)
+  end
+end
+
 --- The public keys of a folder.
 -- @tparam table natives update.natives
 -- @tparam string dir
--- @tparam string|nil keys folder of public keys, or one; else dir when it has *.pub, else dir/keys
+-- @tparam string|nil keys folder of public keys, or one; else those of keep(); else dir when it has *.pub, else
+--   dir/keys
 -- @tparam table files of dir, by name
 -- @treturn string their folder, or the one
 -- @treturn string what changes with the trust in every package
 function M.keys(natives, dir, keys, files)
-  keys = keys or holds_keys(files) and dir or dir .. "/keys"
+  keys = keys or natives.storage.read(dir .. NAME) or holds_keys(files) and dir or dir .. "/keys"
   local parts = {}
   for _, found in ipairs(natives.folder.list(keys) or {}) do
     if found.name:find("%.pub$") then parts[#parts + 1] = found.name .. M.stamp(found) end
