@@ -7,7 +7,7 @@
  *
  *     from both     beat
  *     from agent    armed | restart | resume | confirm | rollback REASON | failed REASON |
- *                   lacks cloud|more | date SECONDS
+ *                   lacks cloud|more | unreached REASON | date SECONDS
  *     from script   restart REASON
  *     to agent      phase WORD | script up PID START | script down REASON
  *                   script ended TIMES NEXT REASON
@@ -31,6 +31,7 @@
  *
  * "lacks cloud": to confirm what runs on trial, nothing is missing but an answer
  * of a cloud. At the deadline that is no proof against it: up_device_unreached().
+ * "unreached": policy does not wait that long.
  *
  * What does not work of updating is trouble: the script runs all the same, and
  * it is tried again every minute. "on": updates work, only leftovers or what is

@@ -90,6 +90,13 @@ static void hear_failed(struct up_supervisor *s, const char *why)
         up_child_kill(s->script, why);
 }
 
+static void hear_unreached(struct up_supervisor *s, const char *why)
+{
+    up_supervisor_refresh(s);
+    if (up_supervisor_phase(s) == UP_TRIAL && !up_script_uncounted(s))
+        up_intend(s, UP_INTENT_GIVE_UP, why);
+}
+
 static void hear_date(struct up_supervisor *s, const char *seconds)
 {
     bool before, agrees;
@@ -135,6 +142,8 @@ static void hear_agent(struct up_supervisor *s, const char *line)
         hear_rollback(s, *rest ? rest : "asked for");
     } else if ((rest = after(line, "failed"))) {
         hear_failed(s, *rest ? rest : "failed");
+    } else if ((rest = after(line, "unreached"))) {
+        hear_unreached(s, *rest ? rest : "no cloud answered");
     } else if ((rest = after(line, "lacks"))) {
         s->lacks_cloud = up_child_running(s->script) && strcmp(rest, "cloud") == 0;
     } else if ((rest = after(line, "date"))) {

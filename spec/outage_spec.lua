@@ -29,7 +29,8 @@ describe("a trial without a cloud", function()
   -- A device that is offered 1.0.1 at once; the depot goes away when that is armed, and `instead` comes.
   local function begin(deadline, o, instead)
     w:publish(o)
-    w:device { body = body(w.dir), config = 'restart_when = "asked", backoff = { least = 1, most = 1 },',
+    w:device { body = body(w.dir),
+      config = 'restart_when = "asked", backoff = { least = 1, most = 1 },' .. (o and o.config or ""),
       numbers = { deadline = deadline } }
     w.port = w.url:match(":(%d+)$")
     w:run()
@@ -88,6 +89,17 @@ describe("a trial without a cloud", function()
     w:stop("portal", "KILL")
     come_back()
     w:wait_status { phase = "idle", release = "1.0.1" }
+  end)
+
+  it("is over sooner when policy says so, and judged as well", function()
+    w:write("policy.lua", [[
+      return { healthy = function(facts)
+        if facts.uptime > 1 and not facts.cloud_reached then return false, "no network" end
+        return facts.uptime > 1 or nil
+      end }]])
+    begin(300, { config = 'policy = "policy.lua",' })
+    w:wait_log("device", "rolled back: policy: no network")
+    assert.equal("open", w:wait_last("rolledback").last.verdict)
   end)
 
   it("is the release's fault when a cloud answers the old one", function()

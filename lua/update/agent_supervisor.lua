@@ -5,7 +5,7 @@
 -- wanted:
 --
 --     to it:    beat | armed | restart | resume | confirm | rollback REASON | failed REASON | date SECONDS |
---               lacks cloud|more
+--               lacks cloud|more | unreached REASON
 --     from it:  phase WORD | script up PID START | script down REASON |
 --               script ended TIMES NEXT REASON | answer VERB ok | answer VERB CODE MESSAGE
 --               trouble none | trouble on|off CODE MESSAGE

@@ -82,7 +82,7 @@ end
 
 -- Whether policy would confirm it, had a cloud answered.
 function Trial:lacks_only_cloud(facts, healthy)
-  if healthy ~= nil or facts.cloud_reached ~= false then return false end
+  if healthy or facts.cloud_reached ~= false then return false end
   facts.cloud_reached = true
   return (self.agent.asker:healthy(facts)) == true
 end
@@ -102,7 +102,8 @@ function Trial:look()
   if (self.starts or 0) == 0 then return end
   local facts = self:facts()
   local healthy, why = agent.asker:healthy(facts)
-  self:tell_lack(self:lacks_only_cloud(facts, healthy))
+  local only_cloud = self:lacks_only_cloud(facts, healthy)
+  self:tell_lack(only_cloud)
   -- "the script ran 3 of 60 s" and "4 of 60 s" are the same news.
   local news = tostring(healthy) .. tostring(why):gsub("%d+", "")
   if news ~= self.said then agent.note(("trial: %s: %s"):format(VERDICTS[healthy] or "not yet", tostring(why))) end
@@ -112,6 +113,8 @@ function Trial:look()
     local ok, message, code = agent.supervisor:order("confirm")
     if not ok and message ~= self.unconfirmed then agent.log(("trial: confirm: %s (%s)"):format(message, code)) end
     self.unconfirmed = message
+  elseif healthy == false and only_cloud then
+    agent.supervisor:send("unreached policy: " .. tostring(why))
   elseif healthy == false then
     local ok, message, code = agent.supervisor:order("rollback", "policy: " .. tostring(why))
     if not ok then agent.log(("trial: rollback: %s (%s)"):format(message, code)) end

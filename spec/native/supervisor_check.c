@@ -568,11 +568,14 @@ static void one_that_lacks_a_cloud_alone_is_not_condemned_at_once(void **state)
                                              WAITS(660000), OVER};
     static const struct play_step asked[] = {TRIES, SAYS(AGENT, "lacks cloud"), SAYS(AGENT, "rollback"),
                                              WAITS(3000), OVER};
+    static const struct play_step sooner[] = {TRIES, SAYS(AGENT, "unreached policy: no network"), WAITS(3000),
+                                              OVER};
     static const struct play_step before[] = {SAYS(AGENT, "lacks cloud"), TRIES, WAITS(601000), OVER};
     static const struct {
         const struct play_step *steps;
         bool unjudged;
-    } cases[] = {{lacks, true}, {more, false}, {gone, true}, {crash, false}, {asked, false}, {before, false}};
+    } cases[] = {{lacks, true},  {more, false},   {gone, true},  {crash, false},
+                 {asked, false}, {before, false}, {sooner, true}};
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         if (i > 0) {
