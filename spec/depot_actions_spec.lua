@@ -415,6 +415,14 @@ describe("depot actions", function()
       .. "what is here: `batch --from RELEASE` reaches them", output, 1, true)
   end)
 
+  it("are not taken for a depot by each other", function()
+    serve()
+    stop()
+    local pipe <close> = assert(io.popen(("cd '%s' && for i in $(seq 30); do '%s' depot status packages --json & done; "
+      .. "wait"):format(dir, host.program)))
+    assert.equal(30, select(2, pipe:read("a"):gsub('"served":false', "")))
+  end)
+
   it("tell of a folder without touching it", function()
     local before = natives.folder.list(dir .. "/packages")
     assert.same({ devices = {}, rollouts = {}, served = false }, status())
