@@ -107,7 +107,7 @@ if [ "${1-}" = --inside ]; then
   tries=0
   until grep -q listening depot.log || [ $((tries += 1)) -gt 200 ]; do sleep 0.05; done
   moult explain "$(sed -n 's/^listening on //p' depot.log)/METER_1.0.1.upd" >explain.txt || code=$?
-  [ "$code" -eq 15 ] || { cat explain.txt depot.log; fail "what the depot serves was judged with $code, not 15"; }
+  [ "$code" -eq 3 ] || { cat explain.txt depot.log; fail "what the depot serves was judged with $code, not 3"; }
   kill $depot
   wait $depot || fail "moult depot ended with $?"
   trap - EXIT
