@@ -290,6 +290,27 @@ describe("depot", function()
     assert.is_true(looks <= 2 + (natives.loop.now() - begun) // depot.LOOK)
   end)
 
+  it("reads many packages that come at once in several looks", function()
+    local now = 0
+    local catalog = require("depot.catalog").new(setmetatable({ loop = { now = function()
+      now = now + 0.02
+      return now
+    end } }, { __index = natives }), dir .. "/packages", nil, 0)
+    assert(catalog:refresh())
+    for i = 1, 10 do pack(i .. ".upd", i + 1, "1.0." .. i) end
+    local looks, seen = 0, 0
+    repeat
+      local news = assert(catalog:refresh())
+      for _, change in ipairs(news) do
+        assert.equal("added", change.change)
+      end
+      looks, seen = looks + 1, seen + #news
+      assert.equal(seen, #catalog:packages())
+    until not catalog.unfinished
+    assert.equal(10, seen)
+    assert.is_true(looks >= 5 and looks <= 10)
+  end)
+
   it("offers nothing that it cannot verify, and says why", function()
     assert(natives.minisign.keygen(dir .. "/stranger"))
     pack("a.upd", 2, "1.0.1", nil, "stranger.key")

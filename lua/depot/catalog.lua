@@ -23,6 +23,9 @@ Catalog.__index = Catalog
 -- bring the list second.
 M.HOLD = 3
 
+-- Seconds for which a look may read while devices are served: a new key makes all packages be read anew.
+local READ = 0.03
+
 --- A catalog of `dir`; empty until refresh() is called.
 -- @tparam table natives update.natives
 -- @tparam string dir
@@ -105,6 +108,13 @@ local function change_of(entry, before)
       and "changed" or "added" }
 end
 
+-- Whether this look has read for long enough: what is left is seen by the next one, which comes at once.
+function Catalog:_is_late()
+  if not self.deadline then return false end
+  self.unfinished = self.unfinished or self.natives.loop.now() > self.deadline
+  return self.unfinished
+end
+
 -- What is seen of one package: as before, or read anew. The change to tell of is nil while it is held back.
 function Catalog:_see(name, found, list, keys, mark)
   local before = self.known[name]
@@ -113,6 +123,7 @@ function Catalog:_see(name, found, list, keys, mark)
     before.entry.held = nil
     return before, before.change
   end
+  if self:_is_late() then return before end
   local entry = self:_load(name, found, list, keys)
   self:_limit(entry, list)
   self:_hold(entry, list, before)
@@ -175,7 +186,8 @@ end
 --- Look at the folder and read what changed.
 -- @treturn {table,...} names of what changed: {name, change = "added"|"changed"|"skipped"|"removed"|"not written",
 --   reason, warning, listed = how many devices it is limited to, orphaned = its list is gone}, sorted; what is held
---   back is told of when that ends; or nil, message, code when the folder cannot be read: the catalog stays as it was
+--   back is told of when that ends; or nil, message, code when the folder cannot be read: the catalog stays as it was.
+--   `unfinished` is set when much has changed at once, and the next look is to follow soon
 function Catalog:refresh()
   local listing, message, code = self.natives.folder.list(self.dir)
   if not listing then
@@ -183,6 +195,7 @@ function Catalog:refresh()
   end
   local changes, entries = {}, {}
   self:_read_limits(changes)
+  self.unfinished, self.deadline = false, self.served and self.natives.loop.now() + READ or nil
   self.known = self:_see_all(listing, changes)
   self:_write_limits(changes)
   for _, seen in pairs(self.known) do

@@ -153,7 +153,8 @@ function Depot:look()
   self.held, held = self.catalog:held()
   self.looked = natives.loop.now()
   self.again = self.looked + PAUSE * (self.looked - begun)
-  self.next_look = math.min(self.looked + M.LOOK, math.max(self.again, held or math.huge))
+  self.next_look = self.catalog.unfinished and self.looked
+    or math.min(self.looked + M.LOOK, math.max(self.again, held or math.huge))
   if stamp ~= self.stamp then self.stamp, self.restless = stamp, self.looked + RESTLESS end
   if not changes then
     return nil, message, code
