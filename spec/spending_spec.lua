@@ -7,10 +7,10 @@ local MIB = 1024 * 1024
 local NOON = 20000 * 86400 + 43200
 
 describe("spending", function()
-  local path, clock, said
+  local path, clock, said, is_set
 
   before_each(function()
-    path, clock, said = os.tmpname(), NOON, {}
+    path, clock, said, is_set = os.tmpname(), NOON, {}, true
     os.remove(path)
   end)
   after_each(function()
@@ -20,7 +20,7 @@ describe("spending", function()
 
   local function start(other)
     return spending.new { path = other or path, storage = storage, now = function() return clock end,
-      log = function(line) said[#said + 1] = line end }
+      is_set = function() return is_set end, log = function(line) said[#said + 1] = line end }
   end
 
   local function written()
@@ -70,6 +70,46 @@ describe("spending", function()
     assert.equal(0, start():today())
     s:add(7)
     assert.equal("20001 7\n", written())
+  end)
+
+  it("is kept over a start with a clock that was not set, and until the day is over", function()
+    start():add(1000)
+    clock, is_set = 300, false
+    local s = start()
+    assert.equal(1000, s:today())
+    s:add(24)
+    assert.equal("20000 1024\n", written())
+    clock, is_set = NOON + 600, true
+    assert.equal(1024, s:today())
+    assert.equal(1024, start():today())
+    clock = NOON + 43200
+    assert.equal(0, s:today())
+  end)
+
+  it("counts for the first day that is known what was spent before it was", function()
+    clock, is_set = 300, false
+    local s = start()
+    s:add(1000)
+    assert.equal("0 1000\n", written())
+    clock, is_set = NOON, true
+    assert.equal(1000, s:today())
+    assert.equal(1000, start():today())
+  end)
+
+  it("begins anew after a day of a clock that nobody sets", function()
+    clock, is_set = 86399, false
+    local s = start()
+    s:add(1000)
+    assert.equal(1000, s:today())
+    clock = 86400
+    assert.equal(0, s:today())
+  end)
+
+  it("believes a clock that was ahead and is put right", function()
+    clock = NOON + 10 * 86400
+    start():add(1000)
+    clock = NOON
+    assert.equal(0, start():today())
   end)
 
   for name, text in pairs { ["was torn"] = "20000 10", ["is of another kind"] = "spent: 5\n", ["is empty"] = "",

@@ -208,6 +208,7 @@ local function open(self)
     log = self.log }
   self.spending = require("update.spending").new {
     path = config.state .. "/spent", storage = natives.storage, now = natives.storage.now, log = self.log,
+    is_set = function() return self.device:facts().time_set end,
   }
   local reserve = require "update.reserve"
   self.reserve = reserve.new {
