@@ -39,20 +39,17 @@ static void push_part(lua_State *L, const struct up_part *part)
 
 static void set_lists(lua_State *L, const struct up_manifest *m)
 {
-    lua_Integer n = 0;
-
     lua_createtable(L, (int)m->hardware_count, 0);
     for (unsigned i = 0; i < m->hardware_count; i++) {
         lua_pushstring(L, m->hardware[i]);
         lua_rawseti(L, -2, (lua_Integer)i + 1);
     }
     lua_setfield(L, -2, "hardware");
-    lua_newtable(L);
-    for (unsigned bit = 1; up_override_name(bit); bit <<= 1)
-        if (m->override & bit) {
-            lua_pushstring(L, up_override_name(bit));
-            lua_rawseti(L, -2, ++n);
-        }
+    lua_createtable(L, (int)m->override_count, 0);
+    for (unsigned i = 0; i < m->override_count; i++) {
+        lua_pushstring(L, m->override[i]);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
     lua_setfield(L, -2, "override");
     lua_createtable(L, (int)m->part_count, 0);
     for (unsigned i = 0; i < m->part_count; i++) {
@@ -86,5 +83,6 @@ void up_push_manifest(lua_State *L, const struct up_manifest *m)
     set_number(L, "not_after", m->not_after);
     set_number(L, "deadline", m->deadline);
     set_text(L, "text", m->text);
+    set_text(L, "meta_text", m->meta);
     set_lists(L, m);
 }

@@ -54,29 +54,26 @@ static int push_table(lua_State *L, int index, const char *name)
     return type == LUA_TTABLE;
 }
 
-static void copy_lists(lua_State *L, int index, struct up_manifest *m)
+/* The texts of a list into an array of `most`; how many. Too long ones are cut, which the formatter notices or
+ * the recipe's own check has refused. */
+static unsigned copy_list(lua_State *L, int index, const char *name, char (*out)[UP_VERSION_SIZE], int most)
 {
-    if (push_table(L, index, "hardware")) {
-        lua_Integer n = luaL_len(L, -1);
+    lua_Integer n = push_table(L, index, name) ? luaL_len(L, -1) : 0;
 
-        luaL_argcheck(L, n <= UP_HARDWARE_MAX, index, "field 'hardware' has too many names");
-        for (lua_Integer i = 1; i <= n; i++) {
-            lua_rawgeti(L, -1, i);
-            snprintf(m->hardware[i - 1], sizeof m->hardware[0], "%s", luaL_checkstring(L, -1));
-            lua_pop(L, 1);
-        }
-        m->hardware_count = (unsigned)n;
+    luaL_argcheck(L, n <= most, index, "a list has too many names");
+    for (lua_Integer i = 1; i <= n; i++) {
+        lua_rawgeti(L, -1, i);
+        snprintf(out[i - 1], sizeof *out, "%s", luaL_checkstring(L, -1));
+        lua_pop(L, 1);
     }
     lua_pop(L, 1);
-    if (push_table(L, index, "override"))
-        for (unsigned bit = 1; up_override_name(bit); bit <<= 1)
-            for (lua_Integer i = luaL_len(L, -1); i >= 1; i--) {
-                lua_rawgeti(L, -1, i);
-                if (strcmp(luaL_checkstring(L, -1), up_override_name(bit)) == 0)
-                    m->override |= bit;
-                lua_pop(L, 1);
-            }
-    lua_pop(L, 1);
+    return (unsigned)n;
+}
+
+static void copy_lists(lua_State *L, int index, struct up_manifest *m)
+{
+    m->hardware_count = copy_list(L, index, "hardware", m->hardware, UP_HARDWARE_MAX);
+    m->override_count = copy_list(L, index, "override", m->override, UP_OVERRIDE_MAX);
 }
 
 static void copy_key(lua_State *L, int index, struct up_manifest *m)
@@ -98,6 +95,7 @@ static void copy_manifest(lua_State *L, int index, struct up_manifest *m)
     copy_text(L, index, "release", m->release, sizeof m->release);
     copy_text(L, index, "min_moult", m->min_moult, sizeof m->min_moult);
     copy_text(L, index, "text", m->text, sizeof m->text);
+    copy_text(L, index, "meta_text", m->meta, sizeof m->meta);
     m->issued = up_field_integer(L, index, "issued", 0);
     m->not_after = up_field_integer(L, index, "not_after", 0);
     m->deadline = (uint32_t)up_field_integer(L, index, "deadline", 0);
@@ -122,7 +120,7 @@ static void copy_part(lua_State *L, const char *path, struct up_pack_part *part)
 
 /* open(recipe, out, key_file) -> packer | nil, message, code.
  * recipe: {project, product_key (in clear), hardware (list), sequence, release,
- * min_moult, issued, not_after, deadline, override (list), text, requires =
+ * min_moult, issued, not_after, deadline, override (list), text, meta_text (JSON), requires =
  * {core, version}, script = {dir, version, encoding, block_size}, core = {image,
  * name, version, encoding, block_size, from = path of the old image that the
  * package is a delta against, from_version of that core}}; what is nil is left out. */

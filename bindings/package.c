@@ -90,7 +90,7 @@ static int m_step(lua_State *L)
  * verified: digest (hex), project, product_key (hex of its hash), hardware
  * (list), sequence, release, script_version, core_name, core_version,
  * requires_core, requires_version, min_moult, issued, not_after (seconds since
- * 1970), deadline (seconds), override (list), text, parts: list of {kind, size,
+ * 1970), deadline (seconds), override (list), text, meta_text (JSON), parts: list of {kind, size,
  * block_size, index_size, data_size (bytes), delta, and of a delta source_size
  * (bytes), source_sha256 (hex), source_version (of the core)}. What is not said is nil. */
 static int m_manifest(lua_State *L)

@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define DEADLINE_MAX (7u * 86400)
@@ -37,22 +38,70 @@ static void take_hardware(struct up_fields *f, struct up_manifest *m)
 static void take_overrides(struct up_fields *f, struct up_manifest *m)
 {
     json_t *list = up_fields_take(f, "override");
+    size_t count = json_array_size(list);
 
-    if (list && (!json_is_array(list) || json_array_size(list) == 0))
-        up_fields_refuse(f, "override must be a list of rules");
-    for (size_t i = 0; f->rc == 0 && i < json_array_size(list); i++) {
-        const char *name = json_string_value(json_array_get(list, i));
-        unsigned bit = 1;
-
-        while (name && up_override_name(bit) && strcmp(name, up_override_name(bit)) != 0)
-            bit <<= 1;
-        if (!name || !up_override_name(bit))
-            up_fields_refuse(f, "override names an unknown rule \"%.40s\"", name ? name : "");
-        else if (m->override & bit)
-            up_fields_refuse(f, "override names %s twice", name);
-        m->override |= bit;
+    if (list && (!json_is_array(list) || count == 0 || count > UP_OVERRIDE_MAX))
+        up_fields_refuse(f, "override must be a list of 1 to %d rules", UP_OVERRIDE_MAX);
+    for (size_t i = 0; f->rc == 0 && i < count; i++) {
+        up_fields_copy(f, "override", json_array_get(list, i), m->override[i], sizeof m->override[i]);
+        for (size_t k = 0; f->rc == 0 && k < i; k++)
+            if (strcmp(m->override[k], m->override[i]) == 0)
+                up_fields_refuse(f, "override names %s twice", m->override[i]);
     }
+    m->override_count = f->rc < 0 ? 0 : (unsigned)count;
     json_decref(list);
+}
+
+/* No feature of the form has come after the first ones, so no word is known yet. */
+static void take_needs(struct up_fields *f)
+{
+    json_t *list = up_fields_take(f, "needs");
+    size_t count = json_array_size(list);
+    char word[UP_VERSION_SIZE];
+
+    if (list && (!json_is_array(list) || count == 0 || count > UP_NEEDS_MAX))
+        up_fields_refuse(f, "needs must be a list of 1 to %d words", UP_NEEDS_MAX);
+    if (f->rc == 0 && count > 0)
+        up_fields_copy(f, "needs", json_array_get(list, 0), word, sizeof word);
+    if (f->rc == 0 && count > 0)
+        f->rc = up_fail(f->err, UP_INCOMPATIBLE,
+                        "manifest: needs %s, which Moult " MOULT_VERSION " does not know", word);
+    json_decref(list);
+}
+
+/* Whether it holds nothing but texts, integers, booleans and lists and objects
+ * of them. The depth of the whole is bounded already. */
+static bool is_plain(const json_t *value)
+{
+    const char *key;
+    json_t *child;
+    size_t i;
+
+    json_array_foreach(value, i, child) if (!is_plain(child)) return false;
+    json_object_foreach((json_t *)value, key, child) if (!is_plain(child)) return false;
+    return !json_is_real(value) && !json_is_null(value);
+}
+
+static void take_meta(struct up_fields *f, struct up_manifest *m)
+{
+    json_t *meta = up_fields_take(f, "meta");
+    char *text = NULL;
+
+    if (meta && !json_is_object(meta))
+        up_fields_refuse(f, "meta must be an object");
+    else if (meta && !is_plain(meta))
+        up_fields_refuse(f, "meta must hold texts, integers, booleans, lists and objects alone");
+    if (f->rc == 0 && meta) {
+        text = json_dumps(meta, JSON_COMPACT | JSON_SORT_KEYS);
+        if (!text)
+            f->rc = up_fail(f->err, UP_INTERNAL, "manifest: out of memory");
+        else if (strlen(text) > UP_META_MAX)
+            up_fields_refuse(f, "meta is larger than %d bytes", UP_META_MAX);
+        else
+            strcpy(m->meta, text);
+    }
+    free(text);
+    json_decref(meta);
 }
 
 static void take_kind(struct up_fields *f, struct up_part *part)
@@ -144,6 +193,7 @@ static void take_all(struct up_fields *f, struct up_manifest *m)
 {
     struct up_fields inner;
 
+    take_needs(f);
     up_fields_string(f, "project", true, m->project, sizeof m->project);
     {
         uint8_t key[UP_SHA256_SIZE];
@@ -178,6 +228,7 @@ static void take_all(struct up_fields *f, struct up_manifest *m)
     m->deadline = (uint32_t)up_fields_integer(f, "deadline", false, 1, DEADLINE_MAX);
     take_overrides(f, m);
     up_fields_string(f, "text", false, m->text, sizeof m->text);
+    take_meta(f, m);
     take_parts(f, m);
     up_fields_rest(f);
     check_belongings(f, m);
@@ -194,22 +245,6 @@ int up_manifest_parse(struct up_manifest *m, const char *text, size_t len, struc
     take_all(&f, m);
     up_sha256(text, len, m->digest);
     return up_fields_close(&f);
-}
-
-const char *up_override_name(unsigned bit)
-{
-    switch (bit) {
-    case UP_OVERRIDE_VERSION:
-        return "version";
-    case UP_OVERRIDE_WINDOW:
-        return "window";
-    case UP_OVERRIDE_BATTERY:
-        return "battery";
-    case UP_OVERRIDE_BUDGET:
-        return "budget";
-    default:
-        return NULL;
-    }
 }
 
 const char *up_part_name(enum up_part_kind kind)

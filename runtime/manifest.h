@@ -2,8 +2,13 @@
  * manifest.h -- the signed description of a package.
  *
  * Parsed once, after its signature was verified, by jansson: duplicate keys,
- * depth over 8, real numbers, unknown keys, part kinds or rules are refused.
- * Strings are bounded and free of control characters.
+ * depth over 8, real numbers, unknown keys or part kinds are refused. Strings
+ * are bounded and free of control characters.
+ *
+ * What is added to the form later comes with a word in `needs`: a device that
+ * does not know the word refuses the package, and says so before it complains
+ * of any field. `meta` is for people, policy and servers; here it is bounded and
+ * handed on.
  *
  * No value of a signed manifest keeps the next release out for good, whoever
  * mistyped it. `sequence`: above UP_SEQUENCE_FREE by permit alone, so that
@@ -27,6 +32,9 @@
 #define UP_VERSION_SIZE 33 /* release, script version: 32 and NUL */
 #define UP_HARDWARE_MAX 16
 #define UP_TEXT_SIZE 1025
+#define UP_NEEDS_MAX 16    /* words in `needs` */
+#define UP_OVERRIDE_MAX 16 /* rules in `override` */
+#define UP_META_MAX 16384  /* bytes of `meta` as compact JSON */
 #define UP_INDEX_MAX (16u << 20)
 #define UP_PART_MAX ((uint64_t)8 << 30) /* parts are smaller than this in format 1 */
 #define UP_BLOCK_MIN 4096u
@@ -38,14 +46,6 @@
 #define UP_SEQUENCE_FREE ((uint64_t)1 << 62)
 
 enum up_part_kind { UP_SCRIPT, UP_CORE, UP_PART_KINDS }; /* also the order in a package */
-
-/* Rules of policy that the publisher may skip; gates are never skipped. */
-enum up_override {
-    UP_OVERRIDE_VERSION = 1,
-    UP_OVERRIDE_WINDOW = 2,
-    UP_OVERRIDE_BATTERY = 4,
-    UP_OVERRIDE_BUDGET = 8
-};
 
 struct up_part {
     enum up_part_kind kind;
@@ -77,16 +77,17 @@ struct up_manifest {
     uint64_t issued;                 /* seconds since 1970; 0 when not said */
     uint64_t not_after;              /* 0: never expires */
     uint32_t deadline;               /* seconds of a trial start; 0: default 600 */
-    unsigned override;               /* bits of enum up_override */
+    char override[UP_OVERRIDE_MAX]
+                 [UP_VERSION_SIZE]; /* rules of policy to skip, never gates; policy knows them */
+    unsigned override_count;
     char text[UP_TEXT_SIZE];
+    char meta[UP_META_MAX + 1]; /* an object, compact, its keys sorted; "" when there is none */
     unsigned part_count;
     struct up_part part[UP_PART_KINDS]; /* in package order */
 };
 
 struct up_error;
 
-/* "version", "window", ... of one bit; NULL when it is no rule's. */
-const char *up_override_name(unsigned bit);
 /* "script" and "core", also the stem of the member names. */
 const char *up_part_name(enum up_part_kind kind);
 /* The part of that kind; NULL when the package has none. */

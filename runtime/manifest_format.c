@@ -1,5 +1,6 @@
 #include "digest.h"
 #include "error.h"
+#include "json_load.h"
 #include "manifest.h"
 
 #include <errno.h>
@@ -65,17 +66,23 @@ static json_t *name_and_version(const char *key, const char *name, uint64_t vers
     return object;
 }
 
-static void put_override(json_t *object, unsigned bits)
+static void put_override(json_t *object, const struct up_manifest *m)
 {
     json_t *list = json_array();
 
-    for (unsigned bit = 1; up_override_name(bit); bit <<= 1)
-        if (bits & bit)
-            json_array_append_new(list, json_string(up_override_name(bit)));
-    if (bits)
-        json_object_set_new(object, "override", list);
-    else
-        json_decref(list);
+    for (unsigned i = 0; i < m->override_count && i < UP_OVERRIDE_MAX; i++)
+        json_array_append_new(list, json_string(m->override[i]));
+    if (m->override_count)
+        json_object_set(object, "override", list);
+    json_decref(list);
+}
+
+static void put_meta(json_t *object, const char *meta)
+{
+    json_error_t why;
+
+    if (*meta)
+        json_object_set_new(object, "meta", up_json_load(meta, strlen(meta), JSON_REJECT_DUPLICATES, &why));
 }
 
 static json_t *manifest_object(const struct up_manifest *m)
@@ -107,8 +114,9 @@ static json_t *manifest_object(const struct up_manifest *m)
     put_optional(object, "issued", m->issued);
     put_optional(object, "not_after", m->not_after);
     put_optional(object, "deadline", m->deadline);
-    put_override(object, m->override);
+    put_override(object, m);
     put_string(object, "text", m->text);
+    put_meta(object, m->meta);
     for (unsigned i = 0; i < m->part_count && i < UP_PART_KINDS; i++)
         json_array_append_new(parts, part_object(&m->part[i]));
     json_object_set_new(object, "parts", parts);
@@ -131,6 +139,14 @@ static bool same_parts(const struct up_manifest *a, const struct up_manifest *b)
     return a->part_count == b->part_count;
 }
 
+static bool same_overrides(const struct up_manifest *a, const struct up_manifest *b)
+{
+    for (unsigned i = 0; i < a->override_count && i < UP_OVERRIDE_MAX; i++)
+        if (strcmp(a->override[i], b->override[i]) != 0)
+            return false;
+    return a->override_count == b->override_count;
+}
+
 /* Whether both say the same; the digest is of a text and does not count. */
 static bool same(const struct up_manifest *a, const struct up_manifest *b)
 {
@@ -140,8 +156,8 @@ static bool same(const struct up_manifest *a, const struct up_manifest *b)
            strcmp(a->core_name, b->core_name) == 0 && a->core_version == b->core_version &&
            strcmp(a->requires_core, b->requires_core) == 0 && a->requires_version == b->requires_version &&
            strcmp(a->min_moult, b->min_moult) == 0 && a->issued == b->issued &&
-           a->not_after == b->not_after && a->deadline == b->deadline && a->override == b->override &&
-           strcmp(a->text, b->text) == 0 && same_parts(a, b);
+           a->not_after == b->not_after && a->deadline == b->deadline && same_overrides(a, b) &&
+           strcmp(a->text, b->text) == 0 && !*a->meta == !*b->meta && same_parts(a, b);
 }
 
 int up_manifest_format(const struct up_manifest *m, char **out, size_t *len, struct up_error *err)

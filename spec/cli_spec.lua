@@ -141,6 +141,21 @@ describe("moult", function()
       assert.equal("armed", w:status().phase)
     end)
 
+    it("hands what the maker says to policy, and shows it", function()
+      w:pack { sequence = 3, version = "1.0.2",
+        manifest = [[meta = { security = true, advisories = { { id = "CVE-1" } }, support_until = 2000000000 },]] }
+      w:configure 'policy = "policy.lua",'
+      w:write("policy.lua", [[return { decide = function(offer)
+        return { action = "defer", retry_after = 1,
+          reason = offer.meta and offer.meta.security and offer.meta.advisories[1].id:lower():gsub("%W", "") or "none" }
+      end }]])
+      assert.matches("decision: defer %(cve1%)", (select(2, w:moult "explain p3.upd")))
+      assert.matches("decision: defer %(none%)", (select(2, w:moult "explain p2.upd")))
+      local _, out = w:moult "info p3.upd"
+      assert.matches('\nmeta +advisories: %[{"id":"CVE%-1"}%]\nmeta +security: true\n'
+        .. "meta +support_until: 2033%-05%-18 03:33:20 UTC\n", out)
+    end)
+
     it("warns of what looks like a slip", function()
       local code, _, err = w:moult("explain", w:pack { sequence = 1 << 41, version = "1.0.2" })
       assert.equal(0, code)

@@ -210,6 +210,7 @@ describe("the fields of policy", function()
     local source = read("bindings/manifest.c")
     local given = union(matches(source, "set_%a+%(L, \"([%w_]+)\""),
       matches(source, "lua_setfield%(L, %-?%d, \"([%w_]+)\""))
+    given.meta, given.meta_text = given.meta_text, nil -- as update.offer opens it
     local manifest
     for _, field in ipairs(policy_fields.offer) do
       if field.name == "manifest" then manifest = field end
@@ -221,7 +222,7 @@ describe("the fields of policy", function()
   it("are those of an offer", function()
     local offer = require("update.offer").of({
       release = "r", script_version = "1", core_name = "c", core_version = 1, sequence = 1,
-      parts = { { kind = "script" }, { kind = "core" } },
+      parts = { { kind = "script" }, { kind = "core" } }, meta = {},
     }, { cloud = "luat", size = 1, permit = true, fallback = true })
     assert.same(field_set(policy_fields.offer), keys_of(offer))
   end)

@@ -45,6 +45,15 @@ describe("cli.recipe.normalise", function()
     assert.is_nil(made.core.from)
   end)
 
+  it("signs what its maker says as JSON", function()
+    local meta = { text = { en = "new", de = "neu" }, security = true, notes_url = "https://h/n", own = { 1, "x" },
+      advisories = { { id = "CVE-1", severity = "high", url = "https://h/1" } }, support_until = 2000000000,
+      sbom = { format = "spdx", sha256 = "ab", url = "https://h/s" }, data = "a name of its own" }
+    local made = assert(recipe.normalise(given { meta = meta }, "."))
+    assert.is_nil(made.meta)
+    assert.same(meta, require("update.native.json").decode(made.meta_text))
+  end)
+
   local fine = {
     { "the lowest sequence", { sequence = 1 } },
     { "the highest sequence", { sequence = math.maxinteger } },
@@ -101,6 +110,23 @@ describe("cli.recipe.normalise", function()
       "field core.from%[1%].version is 17, which is the core's own" },
     { "a block size that is no power of two", { block_size = 5000 }, "field block_size must be a power of two" },
     { "a block size too small", { block_size = 2048 }, "field block_size" },
+    { "meta that is none", { meta = "new" }, "field meta must be a table" },
+    { "meta without names", { meta = { "new" } }, "field meta holds a value without a name" },
+    { "a misspelt key of meta", { meta = { securty = true } }, "unknown field meta.securty; did you mean security%?" },
+    { "a word for a flag", { meta = { security = "yes" } }, "field meta.security must be true or false" },
+    { "a text of no language", { meta = { text = "new" } }, "field meta.text must be a table of texts by language" },
+    { "an advisory that is none", { meta = { advisories = { "CVE-1" } } },
+      "field meta.advisories%[1%] must be a table" },
+    { "a number for an id", { meta = { advisories = { { id = 1 } } } },
+      "field meta.advisories%[1%].id must be a text" },
+    { "a word for a list", { meta = { advisories = "CVE-1" } }, "field meta.advisories must be a list" },
+    { "a date in words", { meta = { support_until = "2030" } }, "field meta.support_until must be an integer above 0" },
+    { "a word for the parts", { meta = { sbom = "spdx" } }, "field meta.sbom must be a table" },
+    { "a fraction in meta", { meta = { own = { 1.5 } } }, "field meta must hold texts, integers" },
+    { "names and numbers mixed", { meta = { own = { 1, a = 2 } } }, "field meta must hold texts, integers" },
+    { "meta that is too deep", { meta = { own = { { { { { { { 1 } } } } } } } } }, "at most 6 levels" },
+    { "meta that is too large", { meta = { own = ("x"):rep(16384) } },
+      "field meta is 16394 bytes as JSON, at most 16384" },
     { "an unknown rule", { override = { "floor" } }, "field override holds an element that must be one of" },
     { "a rule twice", { override = { "version", "version" } }, "field override names version twice" },
     { "a list with a hole", { hardware = { "a", "b", e = "c", [4] = "d" } }, "field hardware must be a list" },

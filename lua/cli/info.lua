@@ -60,6 +60,22 @@ local function part_line(part)
     clean(part.data_size), clean(part.block_size), against)
 end
 
+-- What its maker says, a line for each key.
+local function meta_lines(meta, add)
+  local names = {}
+  for name in pairs(type(meta) == "table" and meta or {}) do names[#names + 1] = name end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    local value = meta[name]
+    if name == "support_until" then
+      value = date(value)
+    elseif type(value) == "table" then
+      value = natives.json.encode(value)
+    end
+    add("meta", ("%s: %s"):format(clean(name), clean(value)))
+  end
+end
+
 local function lines_of(m, digest)
   local lines = {}
   local function add(label, value)
@@ -79,6 +95,7 @@ local function lines_of(m, digest)
   add("deadline", m.deadline and clean(m.deadline) .. " s a trial start")
   add("override", m.override and list(m.override))
   add("text", m.text and clean(m.text))
+  meta_lines(m.meta, add)
   for _, part in ipairs(type(m.parts) == "table" and m.parts or {}) do lines[#lines + 1] = part_line(part) end
   return lines
 end

@@ -7,6 +7,7 @@
 -- @module cli.recipe
 
 local nearest = require "update.nearest"
+local recipe_meta = require "cli.recipe_meta"
 local table_file = require "update.table_file"
 
 local M = {}
@@ -72,6 +73,11 @@ function checkers.list(value, field)
     seen[element] = true
   end
   return count > 0 and { table.unpack(value) } or nil
+end
+
+function checkers.meta(value, field)
+  local text, wrong = recipe_meta.text(value, field.fields)
+  return text, nil, wrong
 end
 
 -- A list of tables of one form.
@@ -160,6 +166,7 @@ function M.normalise(given, folder, epoch)
     end
   end
   recipe.issued = recipe.issued or epoch
+  recipe.meta, recipe.meta_text = nil, recipe.meta
   for _, part in ipairs { recipe.script or {}, recipe.core or {} } do
     part.block_size = part.block_size or recipe.block_size
   end

@@ -70,5 +70,20 @@ return {
   field("override", "list", "rules of the default policy that it skips",
     { max = 32, most = 4, choices = { "version", "window", "battery", "budget" } }),
   field("text", "text", "what people are to know about it", { max = 1024 }),
+  field("meta", "meta", "what people, policy (`offer.meta`) and servers are to know about it, at most 16 KiB as JSON. "
+    .. "These have a meaning everywhere; other names are your own", { fields = {
+      field("text", "texts", "what is new, by language: { en = \"...\", de = \"...\" }"),
+      field("notes_url", "text", "address of the release notes"),
+      field("security", "boolean", "true: it closes a hole"),
+      field("advisories", "array", "the holes that it closes", { fields = {
+        field("id", "text", "CVE-2026-1234"), field("severity", "text", "low, medium, high or critical"),
+        field("url", "text", "where it is described"),
+      } }),
+      field("sbom", "table", "what it is made of", { fields = {
+        field("format", "text", "spdx, cyclonedx"), field("sha256", "text", "of that file, in hex"),
+        field("url", "text", "where that file is"),
+      } }),
+      field("support_until", "integer", "until when it is looked after, in seconds since 1970 UTC"),
+    } }),
   block_size("bytes of a block, a power of two; absent: 262144, and 1048576 of a delta"),
 }

@@ -4,6 +4,8 @@
 --
 -- @module depot.trusted
 
+local offers = require "update.offer"
+
 local M = {}
 
 local NAME = "/.keys"
@@ -20,7 +22,7 @@ function M.manifest(natives, path, keys)
   package, message, code = natives.package.open(source, keys)
   if package then
     done, message, code = package:step()
-    manifest = done and package:manifest()
+    manifest = done and offers.open_meta(package:manifest(), natives.json.decode)
     local size = done and package:layout().size
     if done and size ~= source:size() then
       manifest, message = nil, ("%d bytes of %d"):format(source:size(), size)

@@ -88,7 +88,7 @@ function M.read(engine, where, spool)
     if not message:find(name, 1, true) then message = ("%s: %s"):format(name, message) end
     return nil, message, code, { answer = answer }
   end
-  head.manifest = head.package:manifest()
+  head.manifest = offers.open_meta(head.package:manifest(), engine.natives.json and engine.natives.json.decode)
   local transaction, parts = engine.device:status().transaction, engine.device:parts(head.package)
   head.offer = offers.of(head.manifest, {
     cloud = where.cloud, size = head.package:layout().size, transaction = transaction, parts = parts,

@@ -32,6 +32,15 @@ function M.to_fetch(manifest, size, transaction, parts)
   return math.max(0, size - (transaction.done or 0))
 end
 
+--- What the maker says of a package, as a table in place of its text.
+-- @tparam table manifest changed
+-- @tparam function decode of update.native.json
+-- @treturn table manifest
+function M.open_meta(manifest, decode)
+  if manifest.meta_text then manifest.meta, manifest.meta_text = decode(manifest.meta_text), nil end
+  return manifest
+end
+
 --- Normalise.
 -- @tparam table manifest verified, as update.native.package gives it
 -- @tparam table facts cloud (name), size (bytes of the package), transaction
@@ -49,18 +58,19 @@ function M.of(manifest, facts)
     size = facts.size,
     to_fetch = M.to_fetch(manifest, facts.size, facts.transaction, facts.parts),
     permit = facts.permit or false,
+    meta = manifest.meta,
     fallback = facts.fallback or nil,
     manifest = manifest,
   }
 end
 
---- An offer without its manifest: what fits a line of the control socket.
+--- An offer without its manifest and what its maker says: what fits a line of the control socket.
 -- @tparam table offer
 -- @treturn table
 function M.brief(offer)
   local out = {}
   for name, value in pairs(offer) do
-    if name ~= "manifest" then out[name] = value end
+    if name ~= "manifest" and name ~= "meta" then out[name] = value end
   end
   return out
 end

@@ -42,6 +42,7 @@ local manifest = {
   field("deadline", "integer", "seconds that a trial start may take"),
   field("override", "array", "rules that it skips: \"version\", \"window\", \"battery\", \"budget\""),
   field("text", "string", "what its maker says about it"),
+  field("meta", "table", "what its maker says about it, as a table; see the offer's"),
   field("parts", "array", "its parts, each a table", part),
 }
 
@@ -62,6 +63,8 @@ M.offer = {
   field("size", "integer", "bytes of the package"),
   field("to_fetch", "integer", "bytes that still have to come over the link"),
   field("fallback", "boolean", "true: a full package where a delta was asked for, because none fits this device"),
+  field("meta", "table", "what its maker says about it, as a table: `security` (true: it closes a hole), `advisories`, "
+    .. "`text` by language, `notes_url`, `sbom`, `support_until`, and what else he put there; nil: nothing"),
   field("permit", "boolean", "true: a signed permit allows an older version"),
   field("manifest", "table", "the verified manifest", manifest),
 }

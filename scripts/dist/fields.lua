@@ -38,7 +38,8 @@ end
 
 -- What a type's name alone does not say.
 local types = { word = "string", topic = "string", text = "string", list = "array", names = "array", path = "path",
-  url = "URL", data = "table", limits = "table", block_size = "integer", restart = "array or string" }
+  url = "URL", data = "table", limits = "table",
+  meta = "table", texts = "table", block_size = "integer", restart = "array or string" }
 
 local function sentence(text)
   text = text:sub(1, 1):upper() .. text:sub(2)

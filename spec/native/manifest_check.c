@@ -25,7 +25,10 @@ static void fill(struct up_manifest *m)
     m->issued = 1700000000;
     m->not_after = 1800000000;
     m->deadline = 300;
-    m->override = UP_OVERRIDE_VERSION | UP_OVERRIDE_BUDGET;
+    strcpy(m->override[0], "version");
+    strcpy(m->override[1], "budget");
+    m->override_count = 2;
+    strcpy(m->meta, "{\"security\":true,\"text\":{\"de\":\"neu\",\"en\":\"new\"}}");
     strcpy(m->text, "fixes the display \xe2\x82\xac");
     m->part_count = 2;
     m->part[0] = (struct up_part){
@@ -83,7 +86,10 @@ static void same_fields(const struct up_manifest *a, const struct up_manifest *b
     assert_string_equal(a->min_moult, b->min_moult);
     assert_true(a->issued == b->issued && a->not_after == b->not_after);
     assert_int_equal(a->deadline, b->deadline);
-    assert_int_equal(a->override, b->override);
+    assert_int_equal(a->override_count, b->override_count);
+    for (unsigned i = 0; i < a->override_count; i++)
+        assert_string_equal(a->override[i], b->override[i]);
+    assert_string_equal(a->meta, b->meta);
     assert_string_equal(a->text, b->text);
     assert_int_equal(a->part_count, b->part_count);
     for (unsigned i = 0; i < a->part_count; i++)
@@ -101,9 +107,9 @@ static void test_round_trip(void **state)
         fill(&m);
         if (variant == 1) { /* script only, and nothing optional */
             m.part_count = 1;
-            m.core_name[0] = m.requires_core[0] = m.min_moult[0] = m.text[0] = 0;
+            m.core_name[0] = m.requires_core[0] = m.min_moult[0] = m.text[0] = m.meta[0] = 0;
             m.core_version = m.requires_version = m.issued = m.not_after = 0;
-            m.deadline = m.override = m.hardware_count = 0;
+            m.deadline = m.override_count = m.hardware_count = 0;
         } else if (variant == 2) { /* core only, a delta */
             m.part[0] = m.part[1];
             m.part_count = 1;
@@ -116,7 +122,9 @@ static void test_round_trip(void **state)
             m.sequence = m.core_version = m.requires_version = INT64_MAX;
             m.issued = m.not_after = 253402300799;
             m.deadline = 7 * 86400;
-            m.override = 15;
+            for (int i = 0; i < UP_OVERRIDE_MAX; i++)
+                snprintf(m.override[i], sizeof m.override[i], "rule of tomorrow %d", i);
+            m.override_count = UP_OVERRIDE_MAX;
         }
         text = format(&m);
         must(parse(&again, text, &err), &err);
@@ -225,10 +233,17 @@ static const struct change bad[] = {
     {"\"deadline\":300", "\"deadline\":0", "deadline", T},
     {"\"deadline\":300", "\"deadline\":604801", "deadline", T},
     {"[\"version\",\"budget\"]", "[]", "override", T},
-    {"[\"version\",\"budget\"]", "[\"floor\"]", "unknown rule", T},
     {"[\"version\",\"budget\"]", "[\"version\",\"version\"]", "twice", T},
-    {"[\"version\",\"budget\"]", "[7]", "unknown rule", T},
+    {"[\"version\",\"budget\"]", "[7]", "override must be a string", T},
     {"[\"version\",\"budget\"]", "7", "override", T},
+    {"{\"security\":true", "7,\"x\":{\"security\":true", "meta must be an object", T},
+    {"\"security\":true", "\"security\":1.5", "meta must hold texts", T},
+    {"\"security\":true", "\"security\":[null]", "meta must hold texts", T},
+    {"\"core\":{", "\"needs\":[\"patches\"],\"core\":{", "needs patches, which Moult", UP_INCOMPATIBLE},
+    {"\"core\":{", "\"needs\":[\"a\",\"b\"],\"of\":{},\"core\":{", "needs a, which Moult", UP_INCOMPATIBLE},
+    {"\"core\":{", "\"needs\":[],\"core\":{", "needs must be a list", T},
+    {"\"core\":{", "\"needs\":[7],\"core\":{", "needs must be a string", T},
+    {"\"core\":{", "\"needs\":\"a\",\"core\":{", "needs must be a list", T},
     {"\"block_size\":4096", "\"block_size\":2048", "block_size", T},
     {"\"block_size\":4096", "\"block_size\":4097", "power of two", T},
     {"\"block_size\":1048576", "\"block_size\":2097152", "block_size", T},
@@ -365,8 +380,14 @@ static void test_format_refuses(void **state)
     m.part_count = 0;
     refused_format(&m, "parts");
     fill(&m);
-    m.override = 16;
-    refused_format(&m, "override");
+    strcpy(m.override[1], "version");
+    refused_format(&m, "override names version twice");
+    fill(&m);
+    strcpy(m.meta, "{\"a\":1.5}");
+    refused_format(&m, "meta");
+    fill(&m);
+    strcpy(m.meta, "[]");
+    refused_format(&m, "meta must be an object");
     fill(&m);
     m.script_version[0] = 0;
     refused_format(&m, "script.version");
@@ -403,7 +424,10 @@ static void test_format_loses_nothing(void **state)
     strcpy(m.text, "\xff");
     refused_format(&m, "bounds");
     fill(&m);
-    m.override = UP_OVERRIDE_VERSION | 16;
+    m.override_count = UP_OVERRIDE_MAX + 1;
+    refused_format(&m, "");
+    fill(&m);
+    strcpy(m.meta, "{\"broken\":");
     refused_format(&m, "bounds");
 }
 

@@ -24,6 +24,10 @@ local manifest = {
   { "deadline", "integer", "Seconds that a start on trial may take to be confirmed." },
   { "override", "array", "Rules of the default policy that it skips; never gates." },
   { "text", "string", "What people are to know about it." },
+  { "needs", "array", "Words for what of this form a device has to know, at most 16. One that does not know a word "
+    .. "refuses the package. There are none yet." },
+  { "meta", "object", "What its maker says to people, policy and servers, at most 16 KiB: see the recipe's. A device "
+    .. "looks at nothing in it but its bounds: texts, integers, booleans, lists and objects." },
   { "parts", "array", "Its parts, script before core." },
   { "parts[].kind", "string", "`script` or `core`." },
   { "parts[].size", "integer", "Bytes of the content." },
