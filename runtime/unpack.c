@@ -176,6 +176,15 @@ static int copy(struct up_unpack *u, struct up_error *err)
     return end_member(u, err);
 }
 
+/* Whether reading the file tells what the medium holds: after a sync that failed the
+ * cache may hold what the medium does not. */
+static bool passes_cache(struct up_unpack *u)
+{
+    int how = u->storage->ops->drop_cache(u->storage, u->file, 0, u->entry.size);
+
+    return how == UP_READ_DIRECT || how == UP_READ_DROPPED;
+}
+
 /* A file to be filled; one that was filled before, perhaps, is compared. */
 static int open_file(struct up_unpack *u, const char *path, struct up_error *err)
 {
@@ -190,6 +199,7 @@ static int open_file(struct up_unpack *u, const char *path, struct up_error *err
     if (u->file < 0)
         return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: %s: %s", path,
                        u->same ? "open" : "create", strerror(errno));
+    u->same = u->same && passes_cache(u);
     return UP_AGAIN;
 }
 
