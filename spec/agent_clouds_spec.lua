@@ -59,6 +59,15 @@ describe("agent and script", function()
     w:wait_log("depot", "version=1.0.0 %-> p2.upd 206")
   end)
 
+  it("a cloud that wants to be asked later is asked later", function()
+    local busy <close> = setmetatable({ server = require("spec.servers.links").start(w:path "depot") },
+      { __close = function(self) self.server:stop() end })
+    busy.server:busy(3000)
+    w:device { port = tonumber(busy.server.url:match ":(%d+)$") }
+    w:run()
+    w:wait_log("device", "answered 503 %(network%); asked again in 3000 s")
+  end)
+
   it("an update costs one question: its ranges and the trial's cost none", function()
     w:device { period = 86400 }
     w:publish { core = world.core(18, 3 << 20) } -- several ranges

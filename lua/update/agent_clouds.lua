@@ -64,8 +64,10 @@ local function poll(agent, cloud, failures)
   elseif SOONER[code] then
     failures = failures + 1
     local backoff, least = agent.config.backoff, where and where.retry_after
-    agent.log(("cloud %s: %s (%s)"):format(cloud.name, message, code))
-    return math.min(cloud.period, backoff.most, backoff.least * 2 ^ (failures - 1)), failures, least
+    local pause = math.min(cloud.period, backoff.most, backoff.least * 2 ^ (failures - 1))
+    agent.log(("cloud %s: %s (%s); asked again in %.0f s"):format(cloud.name, message, code,
+      math.max(pause, least or 0)))
+    return pause, failures, least
   end
   local say = code == "nothing" and agent.note or agent.log
   -- That there is nothing is an answer, no failure.
