@@ -178,7 +178,7 @@ describe("depot actions", function()
   after_each(function()
     stop()
     for _, client in ipairs(clients) do client.mqtt:close() end
-    assert(os.execute(("rm -f %s/packages/depot.* %s/packages/*.devices"):format(dir, dir)))
+    assert(os.execute(("rm -f %s/packages/*.db* %s/packages/depot.* %s/packages/*.devices"):format(dir, dir, dir)))
     collectgarbage()
   end)
 
@@ -421,6 +421,19 @@ describe("depot actions", function()
     local pipe <close> = assert(io.popen(("cd '%s' && for i in $(seq 30); do '%s' depot status packages --json & done; "
       .. "wait"):format(dir, host.program)))
     assert.equal(30, select(2, pipe:read("a"):gsub('"served":false', "")))
+  end)
+
+  it("show who asks over HTTP beside the others", function()
+    serve()
+    local address = read("depot.log"):match "listening on (http://%S+)"
+    assert(os.execute(("curl -s -o '%s/got' '%s/api/site/firmware_upgrade?project_key=%s&imei=7&firmware_name=METER&"
+      .. "core_version=1&dfota=1&version=1.0.0'"):format(dir, address, ALIYUN)))
+    wait("the device", function() return (select(2, act "status packages")):find("luat METER/7", 1, true) end)
+    assert.equal("luat METER/7 1.0.0-V1 -> 2.0.0 given\n1 given\n", select(2, act "status packages"))
+    local all = status().devices
+    assert.same({ "luat", "METER", "7", "given", 1 }, { all[1].cloud, all[1].product, all[1].device, all[1].state,
+      all[1].asked })
+    assert.equal("no devices\n", select(2, act "status packages --device 8"))
   end)
 
   it("tell of a folder without touching it", function()

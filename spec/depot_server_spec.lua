@@ -135,6 +135,50 @@ describe("depot", function()
     assert.equal(read("packages/METER 1.0.1.upd"), get(target).body)
   end)
 
+  describe("writes down who asks:", function()
+    local visitors = require "depot.visitors"
+
+    local function known()
+      served:close()
+      local lines = {}
+      for _, row in ipairs(assert(visitors.read(natives, dir .. "/packages"))) do
+        assert.is_true(math.abs(row.heard // 1000 - os.time()) < 300)
+        lines[#lines + 1] = ("%s %s %s %s %s %d"):format(row.product, row.device, row.release, row.target, row.state,
+          row.asked)
+      end
+      return lines
+    end
+
+    it("what it runs, what it was given, and that it has it", function()
+      pack("a.upd", 2, "1.0.1")
+      open()
+      get(query { id = "1" })
+      get(query { id = "2" })
+      get(query { id = "2", version = "1.0.1" })
+      get(query { id = "3", product_key = "a stranger's" })
+      get "/api/site/firmware_upgrade"
+      get(query { id = "4", version = "2.0.0", core = false })
+      local name = "METER_Luat_RDA8910"
+      assert.same({ "METER 4 2.0.0 nil nil 1", name .. " 1 1.0.0-V17 1.0.1 given 1",
+        name .. " 2 1.0.1-V17 1.0.1 succeeded 2" }, known())
+      open()
+      get(query { id = "1" })
+      assert.same(name .. " 1 1.0.0-V17 1.0.1 given 2", known()[2])
+    end)
+
+    it("whatever cannot be written, they are answered, and it is said once", function()
+      local said = {}
+      assert(os.execute(("mkdir '%s/packages/luat.db'"):format(dir)))
+      pack("a.upd", 2, "1.0.1")
+      open { on_warning = function(text) said[#said + 1] = text end }
+      for i = 1, 3 do assert.equal(200, get(query { id = tostring(i) }).status) end
+      raw.pump(step, {}, function() return #said > 0 end)
+      served:close()
+      assert.equal(1, #said)
+      assert.matches("^who asks over HTTP is not written down: ", said[1])
+    end)
+  end)
+
   it("takes a package that is named as what it is, a tar", function()
     pack("METER_1.0.1.tar", 2, "1.0.1")
     write("packages/backup.tar", ("no package"):rep(1000))

@@ -28,10 +28,10 @@ belongs to the product whose key hashes to its product_key. A device that report
 newest package, and so is one that listens when a package comes; with --staged only devices with a job are, as on
 the vendors' consoles. Either way it has succeeded when it reports the package's release, and one that failed is
 left alone until `retry`, or a newer package. One that falls back later is `reverted`, a failure. A release is
-offered ten times to a device that listens, and never to one that runs a newer one: by sequence when DIR has what
-it runs, else by version; where neither tells, only a `batch` with --from offers. A newer package takes the place
-of an open job. What is known of devices is in DIR/depot.db. A folder that was copied, or moved to another disk, is
-served, but keeps off the broker until --adopt.
+offered ten times to a device that listens, and never to one that runs a newer one: by sequence when DIR has what it
+runs, else by version; where neither tells, only a `batch` with --from offers. A newer package takes the place of an
+open job. What is known of devices is in DIR/depot.db, of those that ask over HTTP in DIR/luat.db. A folder that was
+copied, or moved to another disk, is served, but keeps off the broker until --adopt.
 
   depot add DIR FILE [--devices LIST]        copy a package in, or give one that is there another list
   depot pack DIR -k KEY                      make what is missing of the packages of DIR/recipe.lua

@@ -19,6 +19,7 @@ local pending = require "depot.pending"
 local proxy = require "depot.proxy"
 local site = require "depot.site"
 local trusted = require "depot.trusted"
+local visitors = require "depot.visitors"
 
 local M = {}
 
@@ -64,6 +65,7 @@ function M.open(options)
     proxies = set_of(options.proxies or {}), warned = {},
     on_warning = options.on_warning or silent,
   }, Depot)
+  self.visitors = visitors.new(natives, options.dir, self.on_warning)
   trusted.keep(natives, options.dir, options.keys)
   local message, code
   local ok
@@ -201,6 +203,7 @@ end
 function Depot:_answer(request)
   local answer = site.answer(self.site, request)
   self:_note_proxy(request)
+  if answer.visit then self.visitors:note(answer.visit, os.time()) end
   self.notes[request.id] = answer.note
   if answer.dead_link and self.cloud and self.cloud.fleet then self.cloud.fleet:link_died(answer.dead_link) end
   if answer.path then
@@ -252,6 +255,7 @@ function Depot:step(timeout_ms)
     self.on_request(event)
     event = self.server:finished()
   end
+  self.visitors:step(natives.loop.now())
   if self.cloud then
     self.cloud:step()
   end
@@ -263,6 +267,7 @@ function Depot:close()
   if self.cloud then
     self.cloud:close()
   end
+  self.visitors:close()
   self.server:close()
   self.loop:close()
 end

@@ -2,7 +2,8 @@
 --
 -- Pure: a request and the catalog in, an answer out. An answer is {status,
 -- headers, body}, or {path, headers} for a file, and may carry `note`, what to
--- say of it in the log beyond method, path and status. Nothing here puts a
+-- say of it in the log beyond method, path and status, and `visit`, what is to be
+-- written down of the device (depot.visitors). Nothing here puts a
 -- project key into a note.
 --
 -- @module depot.site
@@ -61,11 +62,22 @@ local function describe(query, outcome)
   return table.concat(parts, " ")
 end
 
+-- What is known of who asked; nil when it does not say who it is, or what it belongs to is not known here.
+local function visit_of(query, answer)
+  local asked = luat.parse(query)
+  if not asked or answer.code == 25 then return nil end
+  local release = asked.version and asked.core_version and ("%s-V%d"):format(asked.version, asked.core_version)
+    or query.version
+  return { product = query.firmware_name:sub(1, 128), device = asked.id, release = release,
+    target = answer.entry and answer.entry.manifest.release }
+end
+
 local function firmware_upgrade(site, request)
   local answer = luat.answer(request.query, site.packages(), site.sha256, request.headers["if-range"],
     site.pending and site.pending())
+  local visit = visit_of(request.query, answer)
   if answer.kind == "refusal" then
-    return { status = answer.status, body = luat.refusal_body(answer),
+    return { visit = visit, status = answer.status, body = luat.refusal_body(answer),
       headers = { ["Content-Type"] = "application/json", ["Cache-Control"] = "no-store",
         ["Retry-After"] = answer.wait and tostring(answer.wait) },
       note = describe(request.query, ("code %d (%s)"):format(answer.code, answer.why)) }
@@ -73,11 +85,11 @@ local function firmware_upgrade(site, request)
   local note = describe(request.query, answer.entry.name .. (answer.why and (" (%s)"):format(answer.why) or ""))
   if answer.redirect then
     local location = base_of(site, request) .. "/" .. links.escape(answer.entry.name)
-    return { status = 302, note = note, body = "",
+    return { status = 302, note = note, visit = visit, body = "",
       headers = { Location = location, ["Cache-Control"] = "no-store" } }
   end
   local given = file(answer.entry, note)
-  given.headers["Cache-Control"] = "no-store"
+  given.headers["Cache-Control"], given.visit = "no-store", visit
   return given
 end
 

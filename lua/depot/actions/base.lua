@@ -11,6 +11,7 @@ local catalog = require "depot.catalog"
 local choice = require "depot.choice"
 local lock = require "depot.lock"
 local store = require "depot.store"
+local visitors = require "depot.visitors"
 
 local M = {}
 
@@ -58,6 +59,14 @@ function M.package(context)
   return entry
 end
 
+-- Whether the options mean a device; `names`: of --device, or nil.
+local function is_meant(opts, names, row)
+  return (not names or names[row.device])
+    and (not opts.product or opts.product == row.product)
+    and (not opts.cloud or opts.cloud == row.cloud)
+    and (not opts.from or opts.from == row.release or opts.from == row.other)
+end
+
 local function set_of(list)
   if not list then return nil end
   local set = {}
@@ -77,13 +86,21 @@ function M.devices(context, entry)
   if not rows then return nil, message, code end
   local names, meant = set_of(opts.device), {}
   for _, row in ipairs(rows) do
-    if (not names or names[row.device])
-        and (not opts.product or opts.product == row.product)
-        and (not opts.cloud or opts.cloud == row.cloud)
-        and (not opts.from or opts.from == row.release or opts.from == row.other)
-        and (not entry or entry.manifest.product_key == row.hash) then
+    if is_meant(opts, names, row) and (not entry or entry.manifest.product_key == row.hash) then
       meant[#meant + 1] = row
     end
+  end
+  return meant
+end
+
+--- Those that ask over HTTP, which have no jobs.
+-- @treturn {table,...}|nil rows of depot.visitors; nil, message, code
+function M.visitors(context)
+  local rows, message, code = visitors.read(context.natives, context.dir)
+  if not rows then return nil, message, code end
+  local names, meant = set_of(context.opts.device), {}
+  for _, row in ipairs(rows) do
+    if is_meant(context.opts, names, row) then meant[#meant + 1] = row end
   end
   return meant
 end

@@ -33,7 +33,7 @@ local function object_of(row, printable, null)
     object[name] = value == nil and null or value
   end
   object.heard, object.changed = seconds(row.heard, null), seconds(row.changed, null)
-  object.unordered = row.unordered
+  object.unordered, object.asked = row.unordered or false, row.asked
   object.listening = null
   if row.deaf then object.listening = false end
   return object
@@ -69,7 +69,8 @@ local function summary(rows)
     local state = row.state or "without a job"
     counts[state] = (counts[state] or 0) + 1
   end
-  for _, state in ipairs { "pending", "upgrading", "succeeded", "failed", "reverted", "cancelled", "without a job" } do
+  for _, state in ipairs { "pending", "upgrading", "succeeded", "failed", "reverted", "cancelled", "given",
+    "without a job" } do
     if counts[state] then parts[#parts + 1] = ("%d %s"):format(counts[state], state) end
   end
   if deaf > 0 then parts[#parts + 1] = ("%d not listening"):format(deaf) end
@@ -94,6 +95,10 @@ local function show(context)
   local rows, message, code = base.devices(context)
   if not rows then return nil, message, code end
   mark(context, rows)
+  local over_http
+  over_http, message, code = base.visitors(context)
+  if not over_http then return nil, message, code end
+  table.move(over_http, 1, #over_http, #rows + 1, rows)
   local rollouts
   rollouts, message, code = context.store:rollouts()
   if not rollouts then return nil, message, code end

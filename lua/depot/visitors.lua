@@ -1,0 +1,144 @@
+--- The devices that ask over HTTP: what they run, and what they were given last.
+--
+-- In <folder>/luat.db, apart from the jobs of devices at a broker: whoever asks
+-- is answered, whether it can be written down or not. What is to be written
+-- waits in memory, the last of each device, and goes out once a second.
+--
+-- @module depot.visitors
+
+local M = {}
+
+local Visitors = {}
+Visitors.__index = Visitors
+
+local EVERY = 1       -- seconds between two times of writing
+local RETRY = 60      -- seconds until a database is opened again
+local AT_ONCE = 500   -- rows in one transaction: the loop waits for it
+local WAITING = 10000 -- devices that are kept in memory, at most
+
+local SCHEMA = [[
+  CREATE TABLE IF NOT EXISTS visitor (
+    product TEXT NOT NULL, device TEXT NOT NULL, release TEXT NOT NULL, target TEXT, given INTEGER,
+    heard INTEGER NOT NULL, asked INTEGER NOT NULL, PRIMARY KEY (product, device)) WITHOUT ROWID;
+]]
+
+local PUT = [[
+  INSERT INTO visitor VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (product, device) DO UPDATE SET
+    release = excluded.release, target = coalesce(excluded.target, target), given = coalesce(excluded.given, given),
+    heard = excluded.heard, asked = asked + excluded.asked
+]]
+
+local function path_of(dir) return dir .. "/luat.db" end
+
+--- @tparam table natives database
+-- @tparam string dir
+-- @tparam function tell function(text): what is wrong with the database, once
+function M.new(natives, dir, tell)
+  return setmetatable({ natives = natives, dir = dir, tell = tell, rows = {}, count = 0, next_time = 0 }, Visitors)
+end
+
+--- A device asked.
+-- @tparam table visit product (firmware_name as it says), device (id), release, target (given to it, or nil)
+-- @tparam integer time seconds since 1970
+function Visitors:note(visit, time)
+  local key = visit.product .. "\0" .. visit.device
+  local row = self.rows[key]
+  if not row then
+    if self.count >= WAITING then return end
+    row = { product = visit.product, device = visit.device, asked = 0 }
+    self.rows[key], self.count = row, self.count + 1
+  end
+  row.release, row.heard, row.asked = visit.release, time, row.asked + 1
+  if visit.target then row.target, row.given = visit.target, time end
+end
+
+function Visitors:_open()
+  local db, message = self.natives.database.open(path_of(self.dir), { timeout = 0 })
+  local ok, put
+  if db then ok, message = db:execute(SCHEMA) end
+  if ok then put, message = db:prepare(PUT) end
+  if put then
+    self.db, self.put = db, put
+    return true
+  end
+  if db then db:close() end
+  return nil, message
+end
+
+local function write(self)
+  local ok, message = self.db:execute "BEGIN IMMEDIATE"
+  local done = {}
+  for key, row in pairs(self.rows) do
+    if not ok or #done == AT_ONCE then break end
+    ok, message = self.put:run(row.product, row.device, row.release, row.target, row.given, row.heard, row.asked)
+    done[#done + 1] = key
+  end
+  if ok then ok, message = self.db:execute "COMMIT" end
+  if not ok then
+    if self.db:changing() then self.db:execute "ROLLBACK" end
+    return nil, message
+  end
+  for _, key in ipairs(done) do self.rows[key] = nil end
+  self.count = self.count - #done
+  return true
+end
+
+--- Write what waits, when it is time.
+-- @tparam number now seconds of any clock that goes on
+function Visitors:step(now)
+  if self.count == 0 or now < self.next_time then return end
+  self.next_time = self.count > AT_ONCE and now or now + EVERY
+  if self.db and self.db:has_moved() then self:_close() end
+  local ok, message = true, nil
+  if not self.db then ok, message = self:_open() end
+  if ok then ok, message = write(self) end
+  if ok then
+    self.trouble = nil
+    return
+  end
+  self:_close()
+  self.next_time = now + RETRY
+  if not self.trouble then self.tell(("who asks over HTTP is not written down: %s"):format(message)) end
+  self.trouble = true
+end
+
+function Visitors:_close()
+  if self.db then self.db:close() end
+  self.db = nil
+end
+
+--- Write what waits, and end.
+function Visitors:close()
+  repeat
+    local before = self.count
+    self:step(math.huge)
+  until self.count == before
+  self:_close()
+end
+
+-- What became of what it was given: it says so itself by its version.
+local function state_of(row)
+  if not row.target then return nil end
+  local has = row.release == row.target or row.release:sub(1, #row.target + 2) == row.target .. "-V"
+  return has and "succeeded" or "given"
+end
+
+--- The devices that asked, sorted; none where no depot wrote.
+-- @treturn {table,...}|nil cloud ("luat"), product, device, release, target, state ("given", "succeeded" or nil),
+--   heard, changed (ms), asked (how often); nil, message, code
+function M.read(natives, dir)
+  local file = io.open(path_of(dir), "rb")
+  if not file then return {} end
+  file:close()
+  local db <close>, message, code = natives.database.open(path_of(dir), { readonly = true })
+  if not db then return nil, message, code end
+  local rows
+  rows, message, code = db:prepare("SELECT * FROM visitor ORDER BY product, device"):all()
+  for _, row in ipairs(rows or {}) do
+    row.cloud, row.state = "luat", state_of(row)
+    row.heard, row.changed = row.heard * 1000, row.given and row.given * 1000
+  end
+  return rows, message, code
+end
+
+return M
