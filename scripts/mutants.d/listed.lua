@@ -131,5 +131,23 @@ list("storage:remove_node", "r->error = errno;", ";",
 list("transfer_reuse:up_transfer_copy", "t->want_end = 0;", ";", "the source is read without having been told")
 list("device:check_config", "if (config->journal_dir && strlen(config->journal_dir) > UP_PATH_SIZE / 2)",
   "if (config->journal_dir && strlen(config->journal_dir) >= UP_PATH_SIZE / 2)", "how long it may be is a choice")
+list("history:encode", "memset(out, 0, UP_HISTORY_RECORD);", ";", "what lies between the fields is told to nobody")
+list("ed25519:below", "return a[i] < b[i];", "return a[i] <= b[i];", "they differ there")
+list("transfer:want", "bool last = t->at_part + 1 == t->manifest->part_count;",
+  "bool last = t->at_part + 1 != t->manifest->part_count;", "a source is told of a few bytes more or less")
+list("transfer_unfinished:up_transfer_resume",
+  "if (len > DIGEST && len - DIGEST <= block->stored && memcmp(text, block->stored_digest, DIGEST) == 0) {",
+  "if (len >= DIGEST && len - DIGEST <= block->stored && memcmp(text, block->stored_digest, DIGEST) == 0) {",
+  "nothing of a block is nothing")
+list("relay:up_relay_watch", "for (size_t i = 0; i < r->count; i++)", "for (size_t i = 0; i <= r->count; i++)",
+  "writes one too far; for the sanitizers")
+list("package:spool_manifest", 'rc = up_fail(err, UP_WRITE, "%s: %s", path, strerror(errno));', ";",
+  "an index stays that nobody asks for")
+list("slot_link:up_slot_follow", "for (int links = 0; links <= MOST_LINKS; links++) {",
+  "for (int links = 0; links < MOST_LINKS; links++) {", "how many links are followed is a choice")
+list("storage_system:spawn", "sigfillset(&all);", ";", "whatever the stack holds then; for valgrind")
+list("storage_names:kind_of_entry",
+  "return fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ? UP_NODE_OTHER",
+  "return false ? UP_NODE_OTHER", "of file systems that do not tell the kind, an entry that goes at this very moment")
 
 return listed

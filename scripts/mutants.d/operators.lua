@@ -91,7 +91,8 @@ function ways.call(line, found)
   replace_each(line, CALL .. " < 0", function() return "false" end, found)
   -- A state with so long a path that others do not fit behind it is refused as it is opened.
   replace_each(line, "(" .. CALL .. ") < 0", function(call)
-    return not call:find "^[%w_]+_path%(" and ("(%s < 0 && false)"):format(call) or nil
+    local beyond = call:find "^[%w_]+_path%(" or line:find(BEYOND[1])
+    return not beyond and ("(%s < 0 && false)"):format(call) or nil
   end, found)
 end
 
@@ -119,7 +120,7 @@ local STEPS = { "write", "put", "sync", "rename", "link", "remove", "erase", "sa
 
 local function is_step(line)
   local name = line:match "([%w_]+)%b()" or ""
-  for _, filled in ipairs { "^mem", "^json_", "^up_put%d", "printf$", "_set_text$" } do
+  for _, filled in ipairs { "^mem", "^json_", "^put_[sio]", "^sig", "^up_put%d", "printf$", "_set_text$" } do
     if name:find(filled) then return false end
   end
   if gives_back(line) then return false end

@@ -601,6 +601,20 @@ static void a_file_that_says_nonsense_is_lost(void **state)
     close_file(sim, &config, boot);
 }
 
+/* What runs when nothing can be written is what was good, not what is tried. */
+static void without_a_write_the_last_good_slot_runs(void **state)
+{
+    struct sim *sim = sim_new();
+    struct up_config config;
+    struct up_boot *boot = open_file(sim, &config);
+    struct up_boot_state s = {.order = {1, 0}, .count = 2, .good = {true}, .tries = {0, 3}, .running = 1};
+
+    (void)state;
+    up_boot_unwritable(boot, &s);
+    assert_int_equal(s.running, 0);
+    close_file(sim, &config, boot);
+}
+
 static void the_played_loader_takes_the_first_that_may_start(void **state)
 {
     static const struct {
@@ -737,6 +751,7 @@ int main(void)
         cmocka_unit_test(a_device_without_slots_has_one_pair),
         cmocka_unit_test(each_variable_of_a_file_comes_back),
         cmocka_unit_test(a_file_that_says_nonsense_is_lost),
+        cmocka_unit_test(without_a_write_the_last_good_slot_runs),
         cmocka_unit_test(the_played_loader_takes_the_first_that_may_start),
         cmocka_unit_test(a_choice_that_cannot_be_noted_is_the_good_slot),
         cmocka_unit_test(a_state_whose_path_is_too_long_is_refused),

@@ -298,6 +298,24 @@ static void what_was_interrupted_is_settled(void **state)
     }
 }
 
+/* What a power cut left of an earlier link is in nobody's way. */
+static void the_link_for_people_is_made_over_its_remains(void **state)
+{
+    struct sim *sim = sim_new();
+    struct up_error err;
+    char target[16] = "";
+
+    (void)state;
+    sim_put_link(sim, "/s/current.new", "1");
+    sim_fail(sim, SIM_UNLINK, 1, EIO, false);
+    assert_int_equal(up_generation_link(sim_storage(sim), "/s", 2, &err), UP_WRITE);
+    assert_int_equal(up_generation_link(sim_storage(sim), "/s", 2, &err), 0);
+    assert_int_equal(sim_storage(sim)->ops->readlink(sim_storage(sim), "/s/current", target, sizeof target),
+                     1);
+    assert_string_equal(target, "2");
+    sim_free(sim);
+}
+
 static const char *damage(struct stand *s)
 {
     static char text[512];
@@ -579,6 +597,7 @@ int main(void)
         cmocka_unit_test(the_newest_that_is_proved_is_found),
         cmocka_unit_test(a_generation_of_two_slots_is_marked_for_both),
         cmocka_unit_test(damage_is_kept_for_people),
+        cmocka_unit_test(the_link_for_people_is_made_over_its_remains),
         cmocka_unit_test(what_was_interrupted_is_settled),
         cmocka_unit_test(a_damaged_script_is_made_again_before_its_trial),
         cmocka_unit_test(what_the_medium_alone_has_wrong_is_made_again),

@@ -47,7 +47,7 @@ static struct up_journal_state full_state(void)
     memset(s.tx.project, 'p', sizeof s.tx.project - 1);
     strcpy(s.tx.boot_id, "boot-3");
     strcpy(s.tx.why, "because");
-    s.tx.failed = true;
+    s.tx.failed = s.tx.unreached = true;
     s.tx.starts = 2;
     bytes[31] = 1;
     s.has_last = true;
@@ -69,6 +69,7 @@ static void a_state_comes_back_as_it_was(void **state)
     assert_int_equal(out.last.code, UP_ROLLEDBACK);
     assert_string_equal(out.last.message, "it crashed");
     assert_string_equal(out.tx.boot_id, "boot-3");
+    assert_true(out.tx.failed && out.tx.unreached);
     assert_int_equal(up_journal_encode(&out, again), len);
     assert_memory_equal(bytes, again, len);
     free(bytes);

@@ -146,6 +146,32 @@ static void zeros_are_written_as_content(void **state)
     }
 }
 
+/* Of every medium, whichever call it is that the medium refuses. */
+static void a_write_that_fails_is_said(void **state)
+{
+    (void)state;
+    for (size_t m = 0; m < MEDIA; m++)
+        for (int zeros = 0; zeros < 2; zeros++) {
+            struct sim *sim = make(&media[m]);
+            struct up_slot *slot = NULL;
+            struct up_error err;
+            uint8_t *data = content(3 * ERASE, 3);
+
+            if (zeros)
+                memset(data + ERASE, 0, 2 * ERASE);
+            assert_int_equal(up_slot_open(&slot, sim_storage(sim), PATH, UP_SLOT_WRITE, 3 * ERASE, &err), 0);
+            assert_int_equal(up_slot_write(slot, data, ERASE, 0, &err), 0);
+            sim_reset_counters(sim);
+            sim_fail(sim, SIM_CHANGES, 1, EIO, true);
+            if (zeros ? up_slot_zero(slot, 2 * ERASE, ERASE, &err) == 0
+                      : up_slot_write(slot, data + ERASE, 2 * ERASE, ERASE, &err) == 0)
+                fail_msg("%s: %s", media[m].name, zeros ? "zeros" : "bytes");
+            up_slot_close(slot);
+            free(data);
+            sim_free(sim);
+        }
+}
+
 /* Of the erase block in which writing begins, what lies before is put back. */
 static void what_lies_before_the_first_byte_stays(void **state)
 {
@@ -1062,6 +1088,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_in_steps_reads_back),
         cmocka_unit_test(zeros_are_written_as_content),
+        cmocka_unit_test(a_write_that_fails_is_said),
         cmocka_unit_test(what_lies_before_the_first_byte_stays),
         cmocka_unit_test(capacity_is_counted_to_the_byte),
         cmocka_unit_test(a_bad_block_at_each_place_is_passed_over),
