@@ -321,6 +321,24 @@ describe("depot", function()
     assert.equal(206, get(query(), { Range = "bytes=0-" }).status)
   end)
 
+  it("says once that the folder is gone, and that it is back", function()
+    local said = {}
+    pack("a.upd", 2, "1.0.1")
+    open { on_warning = function(text) said[#said + 1] = text end }
+    assert(os.rename(dir .. "/packages", dir .. "/away"))
+    for _ = 1, 3 do
+      assert.equal(404, get("/a.upd").status)
+      assert.equal(404, get("/b.upd").status)
+    end
+    raw.pump(step, {}, function() return #said > 0 end)
+    assert(os.rename(dir .. "/away", dir .. "/packages"))
+    raw.pump(step, {}, function() return #said > 1 end)
+    assert.equal(200, get("/a.upd").status)
+    assert.matches("packages: No such file or directory %(missing%); what was known of it holds meanwhile$", said[1])
+    assert.matches("packages: is there again$", said[2])
+    assert.equal(2, #said)
+  end)
+
   it("does not look through the folder for each who asks", function()
     pack("a.upd", 2, "1.0.1")
     open()

@@ -190,12 +190,13 @@ end
 --   `unfinished` is set when much has changed at once, and the next look is to follow soon
 function Catalog:refresh()
   local listing, message, code = self.natives.folder.list(self.dir)
+  self.unfinished = false
   if not listing then
     return nil, message, code
   end
   local changes, entries = {}, {}
   self:_read_limits(changes)
-  self.unfinished, self.deadline = false, self.served and self.natives.loop.now() + READ or nil
+  self.deadline = self.served and self.natives.loop.now() + READ or nil
   self.known = self:_see_all(listing, changes)
   self:_write_limits(changes)
   for _, seen in pairs(self.known) do

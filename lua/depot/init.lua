@@ -172,6 +172,17 @@ function Depot:look()
   return true
 end
 
+-- A folder that is gone for a moment is no reason to stop.
+function Depot:_look_again()
+  local ok, message, code = self:look()
+  if not ok and not self.gone then
+    self.on_warning(("%s (%s); what was known of it holds meanwhile"):format(message, code))
+  elseif ok and self.gone then
+    self.on_warning(("folder %s: is there again"):format(self.dir))
+  end
+  self.gone = not ok
+end
+
 -- Whether somebody who asks might be told what no longer holds.
 function Depot:_is_behind(now)
   if now < self.again then return false end
@@ -242,7 +253,7 @@ function Depot:step(timeout_ms)
   end
   local request, now = self.server:next(), natives.loop.now()
   if now >= self.next_look or request and self:_is_behind(now) then
-    self:look() -- a folder that is gone for a moment is no reason to stop
+    self:_look_again()
   end
   while request do
     self:_answer(request)
