@@ -287,6 +287,12 @@ static int end_confirm(struct up_device *d, struct up_error *err)
     const struct up_transaction *t = &d->state.tx;
 
     if (up_device_has_core(d)) {
+        /* It may have been taken out of the order, when a start could not be counted. */
+        if (boot.order[0] != t->target) {
+            boot.order[0] = t->target;
+            boot.order[1] = !t->target;
+            boot.count = 2;
+        }
         boot.good[t->target] = true;
         boot.tries[t->target] = 0;
         if (up_device_set_boot(d, &boot, err) < 0)

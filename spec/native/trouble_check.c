@@ -491,6 +491,28 @@ static void a_core_on_trial_that_cannot_be_counted_is_left_by_one_write(void **s
     stand_free(&s);
 }
 
+/* The restart does not happen, and the state takes writes again: what is then
+ * confirmed is also what the loader starts. */
+static void a_core_that_was_left_and_is_confirmed_all_the_same_starts_again(void **state)
+{
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, &by_uboot);
+    install(&s, CORE);
+    power_off(&s);
+    break_state(&s);
+    power_on(&s, 'b');
+    assert_int_equal(s.action, UP_START_RESTART);
+    variable(&s, "BOOT_ORDER", "a");
+    heals(&s);
+    assert_int_equal(up_device_trial_start(s.device, &s.action, &s.err), 0);
+    assert_int_equal(up_device_confirm(s.device, &s.err), 0);
+    variable(&s, "BOOT_ORDER", "b a");
+    variable(&s, "BOOT_b_LEFT", "");
+    stand_free(&s);
+}
+
 /* Armed, and the restart finds a state that takes no write: as above, once. */
 static void what_is_armed_and_cannot_be_noted_is_left_by_one_write(void **state)
 {
@@ -681,6 +703,7 @@ int main(void)
         cmocka_unit_test(a_script_on_trial_that_cannot_be_counted_is_left_alone),
         cmocka_unit_test(a_script_that_could_not_be_counted_goes_back_and_leaves_no_trace),
         cmocka_unit_test(a_core_on_trial_that_cannot_be_counted_is_left_by_one_write),
+        cmocka_unit_test(a_core_that_was_left_and_is_confirmed_all_the_same_starts_again),
         cmocka_unit_test(what_is_armed_and_cannot_be_noted_is_left_by_one_write),
         cmocka_unit_test(a_loader_that_cannot_be_told_either_runs_what_it_started),
         cmocka_unit_test(by_file_the_last_good_slot_counts_as_running),
