@@ -89,6 +89,8 @@ void up_tell_alive(struct up_supervisor *s);
 /* The agent asked for `verb`: how it ended. err is read when result < 0. */
 void up_tell_answer(struct up_supervisor *s, const char *verb, int result, const struct up_error *err);
 
+/* Stop both children, and end in that way; a stronger one that stands already stays. */
+void up_leave(struct up_supervisor *s, enum up_leave how);
 /* Stop both children, then restart the device; nothing when that was tried and
  * will be tried again. */
 void up_leave_to_restart(struct up_supervisor *s, const char *why);
@@ -114,8 +116,8 @@ bool up_script_path(const struct up_supervisor *s, char *buf, size_t len);
 /* Whether the script was started without being counted as a start on trial. */
 bool up_script_uncounted(const struct up_supervisor *s);
 
-/* Start the script, watch it, follow up when it ended. */
-void up_look_after_script(struct up_supervisor *s);
+/* Start the script, watch it, follow up when it is over. */
+void up_look_after_script(struct up_supervisor *s, bool over);
 /* When it is to be started, ms; UINT64_MAX: it runs, or what it left does. */
 uint64_t up_script_due(const struct up_supervisor *s);
 

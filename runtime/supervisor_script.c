@@ -315,7 +315,7 @@ static void script_ended(struct up_supervisor *s)
     up_tell_phase(s);
 }
 
-void up_look_after_script(struct up_supervisor *s)
+void up_look_after_script(struct up_supervisor *s, bool over)
 {
     uint64_t now = up_supervisor_now(s);
 
@@ -329,10 +329,8 @@ void up_look_after_script(struct up_supervisor *s)
     }
     if (up_child_running(s->script)) {
         up_child_tick(s->script, s->begun);
-        if (up_child_over(s->script)) {
-            (void)up_hear_script(s);
+        if (over)
             script_ended(s);
-        }
     }
     if (up_child_running(s->script)) {
         look_at_script(s);

@@ -37,7 +37,7 @@ local floors = {
   { "transfer", "status", "supervisor_private", "sandbox" },
   { "transfer_private" },
   { "transfer_state", "transfer_open", "transfer_reuse", "transfer_unfinished" },
-  { "supervisor", "supervisor_restart", "supervisor_script", "supervisor_lines", "supervisor_trouble" },
+  { "supervisor_say", "supervisor", "supervisor_restart", "supervisor_script", "supervisor_lines", "supervisor_trouble" },
   { "main" },
 }
 

@@ -77,6 +77,7 @@ M.checks = {
   storage_names = { "storage", "flash", "calls" },
   storage_mounted = { "storage", "flash" },
   supervisor = { "supervisor" },
+  supervisor_say = { "supervisor" },
   supervisor_script = { "supervisor" },
   supervisor_restart = { "supervisor" },
   supervisor_lines = { "supervisor" },

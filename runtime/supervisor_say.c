@@ -1,0 +1,133 @@
+/*
+ * supervisor_say.c -- what every part of the supervisor asks and tells: the
+ * time, the phase, people, the agent, the service manager.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "error.h"
+#include "log.h"
+#include "processes.h"
+#include "supervisor.h"
+#include "supervisor_private.h"
+
+uint64_t up_supervisor_now(const struct up_supervisor *s)
+{
+    return s->storage->ops->monotonic(s->storage);
+}
+
+void up_say(const struct up_supervisor *s, const char *format, ...)
+{
+    struct up_error line;
+    va_list arguments;
+    char text[sizeof line.message];
+
+    if (s->verbosity < UP_NORMAL)
+        return;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    /* What a script says may be in it, and is not to drive a terminal. */
+    up_fail(&line, UP_OK, "%s", text);
+    up_log("moult run: %s", line.message);
+}
+
+void up_warn(const char *what, const struct up_error *err)
+{
+    up_log("moult run: %s: %s (%s)", what, err->message, up_code_word(err->code));
+}
+
+enum up_phase up_supervisor_phase(const struct up_supervisor *s)
+{
+    return s->device ? up_device_state(s->device)->phase : UP_IDLE;
+}
+
+/* The agent may have written the journal since we read it. */
+void up_supervisor_refresh(struct up_supervisor *s)
+{
+    struct up_error err;
+
+    if (s->device && up_device_reload(s->device, &err) < 0)
+        up_warn("journal", &err);
+}
+
+void up_tell_phase(struct up_supervisor *s)
+{
+    const char *phase = up_phase_name(up_supervisor_phase(s));
+
+    up_child_tell(s->agent, "phase %s", phase);
+    up_notify_send(&s->notify, "STATUS=%s %s", s->config->project, phase);
+}
+
+/* Of the script, seconds since 1970; 0: it runs. */
+static unsigned long long next_start(const struct up_supervisor *s)
+{
+    uint64_t now = up_supervisor_now(s), due = up_child_due(s->script);
+
+    if (up_child_running(s->script))
+        return 0;
+    return s->storage->ops->now(s->storage) + (due > now ? (due - now + 999) / 1000 : 0);
+}
+
+void up_tell_script(struct up_supervisor *s)
+{
+    bool counted = up_supervisor_phase(s) == UP_TRIAL && !up_script_uncounted(s);
+    unsigned starts = counted ? up_device_state(s->device)->tx.starts : 0;
+
+    if (up_child_running(s->script))
+        up_child_tell(s->agent, "script up %d %u", (int)up_child_pid(s->script), starts);
+    else if (up_child_starts(s->script) > 0)
+        up_child_tell(s->agent, "script down %s", up_child_reason(s->script));
+    if (s->ends.times > 0 && s->ends.generation == up_device_generation(s->device))
+        up_child_tell(s->agent, "script ended %u %llu %s", s->ends.times, next_start(s), s->ends.why);
+}
+
+void up_tell_answer(struct up_supervisor *s, const char *verb, int result, const struct up_error *err)
+{
+    if (result < 0)
+        up_child_tell(s->agent, "answer %s %s %s", verb, up_code_word(result), err->message);
+    else
+        up_child_tell(s->agent, "answer %s ok", verb);
+}
+
+/*
+ * Whoever is started after us may ask the agent at once: it listens before its
+ * first beat. But one that cannot start is no reason to be taken for hung.
+ */
+void up_tell_ready(struct up_supervisor *s)
+{
+    if (s->ready_by == 0)
+        return;
+    s->ready_by = 0;
+    up_notify_send(&s->notify, "READY=1\nSTATUS=%s %s", s->config->project,
+                   up_phase_name(up_supervisor_phase(s)));
+}
+
+void up_tell_alive(struct up_supervisor *s)
+{
+    if (s->notify.watchdog)
+        up_notify_send(&s->notify, "WATCHDOG=1");
+}
+
+/*
+ * Stopping and restarting.
+ */
+
+void up_leave(struct up_supervisor *s, enum up_leave how)
+{
+    if (s->leave == UP_LEAVE_STOP || s->leave == how)
+        return;
+    s->leave = how;
+    up_notify_send(&s->notify, how == UP_LEAVE_STOP ? "STOPPING=1" : "STATUS=restarting");
+    up_child_stop(s->script, up_supervisor_now(s));
+    up_child_stop(s->agent, up_supervisor_now(s));
+}
+
+void up_leave_to_restart(struct up_supervisor *s, const char *why)
+{
+    if (s->restart_at > 0)
+        return;
+    up_say(s, "restarting the device: %s", why);
+    up_leave(s, UP_LEAVE_RESTART);
+}
