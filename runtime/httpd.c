@@ -135,11 +135,6 @@ unsigned up_httpd_connections(const struct up_httpd *h)
     return h->door.connections;
 }
 
-unsigned up_httpd_retry_after(uint64_t id)
-{
-    return 20 + (unsigned)(id % 21);
-}
-
 int up_httpd_fd(const struct up_httpd *h)
 {
     return MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;

@@ -42,6 +42,11 @@ uint64_t up_httpd_now(const struct up_httpd *h)
     return h->storage->ops->monotonic(h->storage);
 }
 
+unsigned up_httpd_retry_after(uint64_t id)
+{
+    return 20 + (unsigned)(id % 21);
+}
+
 void up_httpd_free_request(struct request *r)
 {
     if (!r)

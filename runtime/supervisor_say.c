@@ -44,6 +44,11 @@ enum up_phase up_supervisor_phase(const struct up_supervisor *s)
 }
 
 /* The agent may have written the journal since we read it. */
+bool up_script_uncounted(const struct up_supervisor *s)
+{
+    return s->device && up_device_uncounted(s->device);
+}
+
 void up_supervisor_refresh(struct up_supervisor *s)
 {
     struct up_error err;

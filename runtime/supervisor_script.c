@@ -125,11 +125,6 @@ bool up_script_path(const struct up_supervisor *s, char *buf, size_t len)
     return true;
 }
 
-bool up_script_uncounted(const struct up_supervisor *s)
-{
-    return s->device && up_device_uncounted(s->device);
-}
-
 uint64_t up_script_due(const struct up_supervisor *s)
 {
     if (s->leave != UP_LEAVE_NOT || up_child_running(s->script) || s->sweep_until > 0)

@@ -37,8 +37,8 @@ local floors = {
   { "transfer", "status", "supervisor_private", "sandbox" },
   { "transfer_private" },
   { "transfer_state", "transfer_open", "transfer_reuse", "transfer_unfinished" },
-  { "supervisor_say", "supervisor", "supervisor_restart", "supervisor_script", "supervisor_lines", "supervisor_trouble" },
-  { "main" },
+  { "supervisor", "supervisor_restart", "supervisor_script", "supervisor_lines", "supervisor_trouble" },
+  { "supervisor_say", "main" },
 }
 
 -- The only files of runtime/ that know Lua.
