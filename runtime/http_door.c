@@ -117,6 +117,15 @@ static bool most_are_taken(const struct up_door *door)
     return door->present >= door->connections - door->connections / 5;
 }
 
+/* Of IPv6 a network of 64 bits counts as one address: whoever has one has all of it. */
+static bool is_same(const struct up_visitor *a, const struct up_visitor *b)
+{
+    static const unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    size_t len = memcmp(a->from, mapped, sizeof mapped) == 0 ? UP_DOOR_ADDRESS : 8;
+
+    return memcmp(a->from, b->from, len) == 0;
+}
+
 bool up_door_over_share(const struct up_door *door, const struct up_visitor *v)
 {
     unsigned same = 0;
@@ -124,7 +133,7 @@ bool up_door_over_share(const struct up_door *door, const struct up_visitor *v)
     if (v->proxy || !most_are_taken(door))
         return false;
     for (const struct up_visitor *w = door->first; w; w = w->next)
-        same += !w->refused && memcmp(w->from, v->from, UP_DOOR_ADDRESS) == 0;
+        same += !w->refused && is_same(v, w);
     return same > up_door_share(door);
 }
 

@@ -62,7 +62,7 @@ void up_door_leave(struct up_door *door, struct up_visitor *v); /* frees it; NUL
 unsigned up_door_reserve(const struct up_door *door);
 /* Connections that one address may have while most are taken. */
 unsigned up_door_share(const struct up_door *door);
-/* Whether most are taken, and the visitor's address has more than its share. */
+/* Whether most are taken, and the visitor's address, or its network of IPv6, has more than its share. */
 bool up_door_over_share(const struct up_door *door, const struct up_visitor *v);
 
 /* Shut down those who are over the limit; their owner sees the end of input. */

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "http_answer.h"
+#include "http_door.h"
 #include "http_listen.h"
 #include "httpd.h"
 
@@ -653,6 +654,30 @@ static void connections_fit_the_descriptors(void **state)
     }
 }
 
+/* One host has as many addresses of IPv6 as it likes. */
+static void a_network_has_one_share(void **state)
+{
+    struct up_door door = {.connections = 40, .limit = 60000};
+    struct up_visitor *last = NULL;
+    struct sockaddr_in6 from = {.sin6_family = AF_INET6};
+
+    (void)state;
+    inet_pton(AF_INET6, "2001:db8:0:1::1", &from.sin6_addr);
+    for (unsigned char i = 0; i < 33; i++) {
+        from.sin6_addr.s6_addr[15] = i;
+        last = up_door_enter(&door, -1, (const struct sockaddr *)&from, 0);
+        assert_non_null(last);
+    }
+    assert_true(up_door_over_share(&door, last));
+    from.sin6_addr.s6_addr[7] = 2;
+    last = up_door_enter(&door, -1, (const struct sockaddr *)&from, 0);
+    assert_non_null(last);
+    assert_false(up_door_over_share(&door, last));
+    while (door.first)
+        up_door_leave(&door, door.first);
+    assert_int_equal(door.present, 0);
+}
+
 /* A SIGPIPE of the server's own writing is taken away, one that waited stays. */
 static void other_signals_stay(void **state)
 {
@@ -693,6 +718,7 @@ int main(void)
         CHECK(the_list_of_what_ended_has_an_end),
         CHECK(it_closes_over_open_requests),
         CHECK(connections_fit_the_descriptors),
+        CHECK(a_network_has_one_share),
         CHECK(other_signals_stay),
     };
 
