@@ -879,6 +879,16 @@ static void what_the_medium_alone_has_wrong_is_not_armed(void **state)
     assert_int_equal(noticed, BLOCKS);
 }
 
+static struct up_seal *keep_one(struct bench *b, enum up_part_kind kind)
+{
+    struct up_seal *seal;
+    struct up_error err;
+
+    must(up_seal_new(&seal, b->storage, BLOCKS, &err), &err);
+    up_device_keep_seal(b->device, kind, seal);
+    return seal;
+}
+
 /* A medium that does not give back what it was given: the record of what is in
  * place is taken back with it. */
 static void read_back_wrong(bool sealed)
@@ -918,6 +928,25 @@ static void what_reads_back_wrong_is_not_on_record(void **state)
     (void)state;
     read_back_wrong(false);
     read_back_wrong(true);
+}
+
+/* What a transfer knew vouches for nothing any more, of no part. */
+static void what_reads_back_wrong_ends_all_that_was_known(void **state)
+{
+    struct bench *b = bench_new(new_blocks, (size_t)BLOCKS * BLOCK);
+    struct up_error err;
+
+    (void)state;
+    put_large_package(b);
+    open_transfer(b);
+    must(steps(b, UINT32_MAX, &err), &err);
+    up_transfer_close(b->transfer);
+    b->transfer = NULL;
+    keep_one(b, UP_SCRIPT); /* of other bytes */
+    assert_int_equal(try_finish(b, &err), UP_WRITE);
+    assert_null(up_device_take_seal(b->device, UP_CORE));
+    close_transfer(b);
+    bench_free(b);
 }
 
 /* Of flash what was read after a restart is on record at once; a script of the
@@ -1037,16 +1066,6 @@ static void end_and_begin(struct bench *b)
     close_transfer(b);
 }
 
-static struct up_seal *keep_one(struct bench *b, enum up_part_kind kind)
-{
-    struct up_seal *seal;
-    struct up_error err;
-
-    must(up_seal_new(&seal, b->storage, BLOCKS, &err), &err);
-    up_device_keep_seal(b->device, kind, seal);
-    return seal;
-}
-
 static void what_was_kept_is_of_its_transaction_alone(void **state)
 {
     static const int fresh[BLOCKS] = {0, 1, 2, 3, 24, 5, 6, 7};
@@ -1114,6 +1133,7 @@ int main(void)
         CHECK(what_decodes_to_something_else_is_not_written),
         CHECK(what_the_medium_alone_has_wrong_is_not_armed),
         CHECK(what_reads_back_wrong_is_not_on_record),
+        CHECK(what_reads_back_wrong_ends_all_that_was_known),
         CHECK(what_is_found_on_flash_is_on_record),
         CHECK(of_flash_what_is_whole_is_not_fetched_again),
         CHECK(an_index_without_its_head_is_damage),
