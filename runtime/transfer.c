@@ -88,6 +88,7 @@ static int compare(struct up_transfer *t, uint64_t end, struct up_error *err)
 static int fill(struct up_transfer *t, const struct up_block *block, struct up_error *err)
 {
     up_transfer_resume(t, block);
+    up_transfer_keep_slow(t);
     while (t->filled < block->stored) {
         uint64_t from = t->offset + t->filled;
         long r;
@@ -95,10 +96,8 @@ static int fill(struct up_transfer *t, const struct up_block *block, struct up_e
         if (want(t, from, err) < 0)
             return err->code;
         r = t->source->ops->read(t->source, from, t->stored + t->filled, block->stored - t->filled, err);
-        if (r < 0) {
-            up_transfer_keep_slow(t);
+        if (r < 0)
             return (int)r;
-        }
         if (r == 0)
             return up_fail(err, UP_CORRUPT, "package: ends at byte %llu, short of its signed size",
                            (unsigned long long)from);

@@ -88,7 +88,7 @@ void up_transfer_written(struct up_transfer *t, const struct up_block *block);
 void up_transfer_resume(struct up_transfer *t, const struct up_block *block);
 /* The current block has come in part, and this transfer ends: keep that. */
 void up_transfer_keep(struct up_transfer *t);
-/* More of it is waited for: keep what came when that takes long. */
+/* More of it is asked for: keep what came when that takes long. */
 void up_transfer_keep_slow(struct up_transfer *t);
 /* The block that was kept is in place, or was wrong. */
 void up_transfer_forget(struct up_transfer *t);

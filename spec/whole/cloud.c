@@ -11,6 +11,7 @@
 #include "fetch.h"
 
 #define PIECE 3000
+#define SLOW_PIECE 200 /* less than a block */
 
 static const char nothing[] = "{\"code\":27,\"msg\":\"nothing for you\"}";
 
@@ -26,6 +27,7 @@ struct web {
     struct up_source base; /* first */
     struct wait piece;
     const struct parcel *parcel;
+    bool slow;
     int status; /* 0: not answered yet */
     uint64_t retry_after;
 };
@@ -113,14 +115,14 @@ static long web_read(struct up_source *s, uint64_t offset, void *buf, size_t len
     w->base.size = size;
     if (offset >= size)
         return 0;
-    if (len > PIECE)
-        len = PIECE;
+    if (len > (w->slow ? SLOW_PIECE : PIECE))
+        len = w->slow ? SLOW_PIECE : PIECE;
     if (len > size - offset)
         len = size - offset;
     memcpy(buf, bytes + offset, len);
     w->base.received += len;
-    if (pick(6) == 0)
-        expect(&w->piece, 600);
+    if (pick(w->slow ? 2 : 6) == 0)
+        expect(&w->piece, w->slow ? 8000 : 600);
     return (long)len;
 }
 
@@ -149,6 +151,7 @@ WRAP(int, up_source_http,
     judge_query(url);
     w->base = (struct up_source){.ops = &ops, .size = UINT64_MAX, .remote = true};
     w->parcel = answer_to(url);
+    w->slow = pick(4) == 0;
     expect(&w->piece, cloud_is_away() ? 8000 : 400);
     *out = &w->base;
     return 0;
