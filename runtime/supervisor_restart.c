@@ -15,7 +15,6 @@
 
 static void will_not_restart(struct up_supervisor *s, const char *why)
 {
-    s->no_restart.updates = false;
     up_fail(&s->no_restart.cause, UP_RESTART, "the device is not restarted: %s: %s",
             s->config->restart_argv[0], why);
 }

@@ -37,9 +37,9 @@ return {
     "return known->size == size ? known->digest : NULL;" },
   -- Failures are counted, restarts grow rarer.
   { "trial", "next.tx.failures++;", ";" },
-  { "supervisor", "s->restart_delay = s->restart_delay ? s->restart_delay * 2 : RESTART_RETRY_MS;",
-    "s->restart_delay = RESTART_RETRY_MS;" },
-  { "supervisor", "s->restart_delay = RESTART_RETRY_MOST_MS;", ";" },
+  { "supervisor_restart", "s->restart_delay = s->restart_delay ? s->restart_delay * 2 : RETRY_MS;",
+    "s->restart_delay = RETRY_MS;" },
+  { "supervisor_restart", "s->restart_delay = RETRY_MOST_MS;", ";" },
   -- The 65th key, and one byte too long.
   { "minisign", "if (ring->count == UP_KEYRING_MAX)", "if (ring->count == UP_KEYRING_MAX + 1)" },
   { "keys", "if (count_keys(storage, dir) + k->add_count > UP_KEYRING_MAX)",

@@ -150,4 +150,16 @@ list("storage_names:kind_of_entry",
   "return fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ? UP_NODE_OTHER",
   "return false ? UP_NODE_OTHER", "of file systems that do not tell the kind, an entry that goes at this very moment")
 
+local ENTRIES = "for (int i = 0; i < UP_QUARANTINE_MAX; i++)"
+for _, name in ipairs { "up_device_quarantine", "up_device_spared", "up_device_close_verdicts", "up_device_judge" } do
+  for _, wrong in ipairs { "i <= UP_QUARANTINE_MAX", "i < (UP_QUARANTINE_MAX + 1)" } do
+    list("device_quarantine:" .. name, ENTRIES, (ENTRIES:gsub("i < UP_QUARANTINE_MAX", wrong)),
+      "what follows the last entry is none of a release; one too far is for the sanitizers")
+  end
+end
+for _, wrong in ipairs { ">= RETRY_MOST_MS", "> (RETRY_MOST_MS + 1)" } do
+  list("supervisor_restart:run_command", "if (s->restart_delay > RETRY_MOST_MS)",
+    ("if (s->restart_delay %s)"):format(wrong), "a minute that is doubled comes to neither")
+end
+
 return listed

@@ -148,6 +148,7 @@ static void it_is_tried_once_more_when_none_does(void **state)
     enter_trial(&s, SCRIPT);
     give_up(&s);
     assert_int_equal(strikes(&s), UP_STRIKE_FAILED);
+    assert_int_equal(up_device_state(s.device)->quarantine[1].sequence, 0); /* it has one entry */
     assert_false(up_device_unjudged(s.device));
     assert_int_equal(install(&s), UP_INCOMPATIBLE);
     stand_free(&s);
@@ -184,16 +185,41 @@ static void nothing_is_judged_while_something_is_armed(void **state)
     stand_free(&s);
 }
 
+static void make_next(struct stand *s)
+{
+    struct up_fixture next = {.sequence = 3, .version = "1.0.3", .script = true};
+
+    if (up_fixture_pack(sim_storage(s->sim), NEXT, "/packages", &next, &s->err) < 0)
+        fail_msg("%s", s->err.message);
+}
+
+/* What was shown last is about another one meanwhile. */
+static void a_verdict_is_told_of_its_release_alone(void **state)
+{
+    struct stand s;
+    enum up_start_action action;
+
+    (void)state;
+    stand_up(&s);
+    make_next(&s);
+    enter_trial(&s, SCRIPT);
+    give_up(&s);
+    if (world_install(s.device, sim_storage(s.sim), NEXT, &s.err) < 0)
+        fail_msg("%s", s.err.message);
+    assert_int_equal(up_device_rollback(s.device, false, "by hand", &action, &s.err), 0);
+    assert_int_equal(up_device_judge(s.device, false, &s.err), 0);
+    assert_string_equal(up_device_state(s.device)->last.message, "by hand");
+    stand_free(&s);
+}
+
 /* Whoever could have told is gone when another release is confirmed. */
 static void another_release_that_is_confirmed_ends_the_wait(void **state)
 {
     struct stand s;
-    struct up_fixture next = {.sequence = 3, .version = "1.0.3", .script = true};
 
     (void)state;
     stand_up(&s);
-    if (up_fixture_pack(sim_storage(s.sim), NEXT, "/packages", &next, &s.err) < 0)
-        fail_msg("%s", s.err.message);
+    make_next(&s);
     enter_trial(&s, SCRIPT);
     give_up(&s);
     enter_trial(&s, NEXT);
@@ -229,6 +255,7 @@ int main(void)
         cmocka_unit_test(it_is_tried_once_more_when_none_does),
         cmocka_unit_test(a_start_that_failed_is_held_against_it),
         cmocka_unit_test(nothing_is_judged_while_something_is_armed),
+        cmocka_unit_test(a_verdict_is_told_of_its_release_alone),
         cmocka_unit_test(another_release_that_is_confirmed_ends_the_wait),
         cmocka_unit_test(a_verdict_that_cannot_be_written_is_to_come),
     };

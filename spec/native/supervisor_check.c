@@ -891,6 +891,18 @@ static void a_device_that_does_not_go_down_is_told_again(void **state)
     assert_int_equal(play_count(play_done(), "agent started"), 2);
 }
 
+static void who_was_stopped_for_a_restart_works_on_at_once(void **state)
+{
+    static const struct play_step steps[] = {CALLS(install_core), SAYS(AGENT, "restart"), WAITS(50), OVER};
+
+    (void)state;
+    config.restart = UP_RESTART_COMMAND;
+    config.restart_argv[0] = strdup("/sbin/reboot");
+    perform(steps);
+    assert_int_equal(play_count(play_done(), "script started"), 2);
+    assert_int_equal(play_count(play_done(), "agent started"), 2);
+}
+
 /* It ran, and the device did not go down: that is known when it is due again.
  * What is not armed any more needs no restart. */
 static void a_restart_that_is_not_wanted_any_more_is_forgotten(void **state)
@@ -1262,6 +1274,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_supervisor_that_cannot_start_over_says_so, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_device_that_does_not_go_down_is_told_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_was_stopped_for_a_restart_works_on_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_restart_that_is_not_wanted_any_more_is_forgotten, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(whoever_asks_for_a_restart_that_failed_waits_for_its_time, set_up,
