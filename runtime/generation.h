@@ -32,8 +32,7 @@ int up_generation_path(char out[UP_GENERATION_PATH], const char *script_dir, uin
 /*
  * Extract the canonical tar `spool` (size bytes, verified) as generation n
  * below script_dir: open, then step until 0. What an extraction that was cut
- * short has made is compared and kept; what one that failed has made is removed,
- * since a file whose sync has failed is not to be believed.
+ * short has made is compared and kept; what one that failed has made is removed.
  * Errors: UP_UNTRUSTED not canonical, or no main.lua; UP_NOSPACE, UP_WRITE.
  */
 struct up_generation_maker; /* opaque; released with up_generation_maker_close() */

@@ -42,6 +42,31 @@ static void test_order(void **state)
     assert_int_equal(events[0].number, 4);
 }
 
+/* What happens again and again has one line, as long as nothing else happens. */
+static void test_again(void **state)
+{
+    struct scratch *s = *state;
+    struct up_event event = {.name = "restarted", .release = "1.0.0", .message = "once"};
+    struct up_error err;
+
+    must(up_history_create(s->storage, s->dir, &err), &err);
+    must(up_history_add_again(s->storage, s->dir, &event, &err), &err);
+    strcpy(event.message, "twice");
+    must(up_history_add_again(s->storage, s->dir, &event, &err), &err);
+    assert_int_equal(read_all(s), 1);
+    assert_string_equal(events[0].message, "twice");
+    assert_int_equal(events[0].number, 1);
+    strcpy(event.release, "1.0.1");
+    must(up_history_add_again(s->storage, s->dir, &event, &err), &err);
+    add(s, 1);
+    must(up_history_add_again(s->storage, s->dir, &event, &err), &err);
+    assert_int_equal(read_all(s), 4);
+    assert_string_equal(events[1].release, "1.0.1");
+    assert_string_equal(events[2].name, "armed");
+    must(up_history_add(s->storage, s->dir, &event, &err), &err);
+    assert_int_equal(read_all(s), 5);
+}
+
 /* A file system that was repaired may have cut the file anywhere; what is
  * left of it is told, and nothing behind its end is read. */
 static void test_cut(void **state)
@@ -84,6 +109,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_order, scratch_set_up, scratch_tear_down),
+        cmocka_unit_test_setup_teardown(test_again, scratch_set_up, scratch_tear_down),
         cmocka_unit_test_setup_teardown(test_cut, scratch_set_up, scratch_tear_down),
         cmocka_unit_test_setup_teardown(test_far, scratch_set_up, scratch_tear_down),
     };
