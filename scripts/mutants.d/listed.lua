@@ -149,6 +149,16 @@ list("storage_system:spawn", "sigfillset(&all);", ";", "whatever the stack holds
 list("storage_names:kind_of_entry",
   "return fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ? UP_NODE_OTHER",
   "return false ? UP_NODE_OTHER", "of file systems that do not tell the kind, an entry that goes at this very moment")
+list("version:compare_numbers", "while (a->at < a->end && *a->at == '0')",
+  "while (a->at <= a->end && *a->at == '0')", "what ends a number is no digit")
+list("device_source:up_device_source_digest",
+  "return known->size == size && known->slot == d->boot_state.running ? known->digest : NULL;",
+  "return known->size == size ? known->digest : NULL;",
+  "another slot runs after a restart alone, and that forgets what was known")
+for _, wrong in ipairs { "for (int try = 0; try < 1; try++) {", "if (false)" } do
+  list("transfer:decode_old", wrong == "if (false)" and "if (try)" or "for (int try = 0; try < 2; try++) {", wrong,
+    "no cache of the simulator is wrong where its medium is right")
+end
 
 local ENTRIES = "for (int i = 0; i < UP_QUARANTINE_MAX; i++)"
 for _, name in ipairs { "up_device_quarantine", "up_device_spared", "up_device_close_verdicts", "up_device_judge" } do
