@@ -465,6 +465,27 @@ describe("depot.proxy", function()
   end)
 end)
 
+describe("depot.callers", function()
+  local callers = require "depot.callers"
+
+  it("says once of each proxy that nobody named what to do about it", function()
+    local said = {}
+    local function note(has_url, ...)
+      local c = callers.new({ "10.0.0.2" }, has_url, function(text) said[#said + 1] = text:match "^%S+" end)
+      for i, address in ipairs { ... } do
+        c:note { id = i, client = address,
+          headers = { ["x-forwarded-proto"] = "https", ["x-forwarded-for"] = "9.9.9.9" } }
+      end
+      return c
+    end
+    local c = note(false, "10.0.0.3", "10.0.0.3", "10.0.0.2", "10.0.0.4", "127.0.0.1")
+    assert.same({ "10.0.0.3", "10.0.0.4" }, said)
+    assert.same({ "9.9.9.9" }, { c:take(3), c:take(3), c:take(1) })
+    note(true, "10.0.0.5")
+    assert.equal(2, #said)
+  end)
+end)
+
 describe("depot.device_list.parse", function()
   it("takes one id a line and leaves comments out", function()
     assert.same({ ["1"] = true, ["2"] = true, ["a b"] = true },

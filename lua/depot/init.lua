@@ -12,11 +12,11 @@
 --
 -- @module depot
 
+local callers = require "depot.callers"
 local catalog = require "depot.catalog"
 local keeper = require "depot.keeper"
 local natives = require "update.natives"
 local pending = require "depot.pending"
-local proxy = require "depot.proxy"
 local site = require "depot.site"
 local trusted = require "depot.trusted"
 local visitors = require "depot.visitors"
@@ -33,16 +33,7 @@ local RESTLESS = 0.25
 -- A look for those who ask comes this many times later than the last one took.
 local PAUSE = 4
 
--- Proxies that nobody named, of which is said so.
-local WARNINGS = 16
-
 local function silent() end
-
-local function set_of(list)
-  local set = {}
-  for _, name in ipairs(list) do set[name] = true end
-  return set
-end
 
 --- Open a depot; nothing is served before the first step().
 -- @tparam table options dir; listen ("HOST:PORT"); keys, url (base of links); all strings, the last two optional;
@@ -61,11 +52,9 @@ function M.open(options)
     dir = options.dir,
     packages = {}, -- replaced when they change, never changed
     notes = {}, -- of requests that are being answered, by id
-    clients = {}, -- and who a proxy says that asks
-    proxies = set_of(options.proxies or {}), warned = {},
-    on_warning = options.on_warning or silent,
+    callers = callers.new(options.proxies or {}, options.url ~= nil, options.on_warning or silent),
   }, Depot)
-  self.visitors = visitors.new(natives, options.dir, self.on_warning)
+  self.visitors = visitors.new(natives, options.dir, options.on_warning or silent)
   trusted.keep(natives, options.dir, options.keys)
   local message, code
   local ok
@@ -89,7 +78,7 @@ function M.open(options)
     url = options.url,
     scheme = options.tls and "https" or "http",
     address = self.server:address(),
-    proxies = self.proxies,
+    proxies = self.callers.proxies,
     sha256 = natives.digest.sha256,
     packages = function() return self.packages end,
     entries = function() return self.catalog.entries end,
@@ -201,19 +190,9 @@ function Depot:_refuse(request, message, code)
     ["Retry-After"] = tostring(self.server:retry_after(request.id)), Connection = "close" } }
 end
 
--- Who asks, when a proxy says it; and once of each proxy that nobody named, what it costs.
-function Depot:_note_proxy(request)
-  local said = proxy.said(self.proxies, request)
-  self.clients[request.id] = said.client
-  if not said.unbelieved or self.site.url or self.warned[request.client] or #self.warned >= WARNINGS then return end
-  self.warned[request.client], self.warned[#self.warned + 1] = true, true
-  self.on_warning(("%s says that devices come by HTTPS, as a proxy does; say --proxy %s, or with --url where "
-    .. "devices reach the depot, else links begin with http://"):format(request.client, request.client))
-end
-
 function Depot:_answer(request)
   local answer = site.answer(self.site, request)
-  self:_note_proxy(request)
+  self.callers:note(request)
   if answer.visit then self.visitors:note(answer.visit, os.time()) end
   self.notes[request.id] = answer.note
   if answer.dead_link and self.cloud and self.cloud.fleet then self.cloud.fleet:link_died(answer.dead_link) end
@@ -262,7 +241,7 @@ function Depot:step(timeout_ms)
   local event = self.server:finished()
   while event do
     event.note, self.notes[event.id] = event.note or self.notes[event.id], nil
-    event.client, self.clients[event.id] = self.clients[event.id] or event.client, nil
+    event.client = self.callers:take(event.id) or event.client
     self.on_request(event)
     event = self.server:finished()
   end
