@@ -1,7 +1,7 @@
 /*
  * update.native.error -- the table of code words.
  *
- *   codes() -> array of { word, exit, tencent, aliyun, meaning, advice }
+ *   codes() -> array of { word, exit, meaning, advice }
  *   find(word) -> one of them, or nil
  */
 #include "error.h"
@@ -11,17 +11,11 @@
 
 static void push_row(lua_State *L, const struct up_code_info *info)
 {
-    lua_createtable(L, 0, 6);
+    lua_createtable(L, 0, 4);
     up_set_string(L, "word", info->word);
     up_set_integer(L, "exit", (uint64_t)info->exit);
     up_set_string(L, "meaning", info->meaning);
     up_set_string(L, "advice", info->advice);
-    if (info->tencent != UP_NOT_REPORTED) {
-        lua_pushinteger(L, info->tencent);
-        lua_setfield(L, -2, "tencent");
-        lua_pushinteger(L, info->aliyun);
-        lua_setfield(L, -2, "aliyun");
-    }
 }
 
 /* codes() -> array */

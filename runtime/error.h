@@ -3,9 +3,9 @@
  *
  * A function that can fail returns 0 (or a count) or one of the negative
  * codes below, and fills the caller's struct up_error with a sentence that
- * names the object and the cause. The code words, exit codes and vendor
- * numbers are one table, read by the command line, by `moult doctor CODE` and by
- * the dialects.
+ * names the object and the cause. The code words and exit codes are one table,
+ * read by the command line and by `moult doctor CODE`. What a vendor's cloud is
+ * told instead of a word, its dialect knows.
  */
 #ifndef UP_ERROR_H
 #define UP_ERROR_H
@@ -42,14 +42,11 @@ struct up_error {
     char message[512]; /* one sentence, NUL-terminated, cut when too long */
 };
 
-/* One row of the table. `exit` is the process exit code (-code). A vendor
- * number of UP_NOT_REPORTED means that the word is told to no cloud. */
-#define UP_NOT_REPORTED 1000
+/* One row of the table. `exit` is the process exit code (-code). */
 struct up_code_info {
     int code;
     const char *word;
     int exit;
-    int tencent, aliyun;
     const char *meaning; /* what happened, for `moult doctor CODE` */
     const char *advice;  /* what to do next */
 };

@@ -176,4 +176,16 @@ describe("base64", function()
       assert.is_nil(base64.decode(text))
     end
   end)
+
+  it("has a number for every word that the other dialect has one for, and both know the words", function()
+    local find = require("update.native.error").find
+    local other = require("update.aliyun_dialect").numbers
+    for word in pairs(tencent.numbers) do
+      assert.truthy(find(word), word)
+      assert.truthy(other[word], word)
+    end
+    for word in pairs(other) do assert.truthy(tencent.numbers[word], word) end
+    assert.same({ -5, -1 }, { tencent.numbers.internal, other.internal })
+    assert.is_nil(tencent.numbers.deferred)
+  end)
 end)

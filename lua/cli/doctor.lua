@@ -2,6 +2,7 @@
 --
 -- @module cli.doctor
 
+local dialects = require "update.mqtt_dialects"
 local natives = require "update.natives"
 local nearest = require "update.nearest"
 
@@ -38,6 +39,7 @@ local function explain(word, env)
     return nil, ("no code word %q%s; the words are %s"):format(word,
       near and (" (did you mean %s?)"):format(near) or "", table.concat(words, ", ")), "usage"
   end
+  found.tencent, found.aliyun = dialects.tencent.numbers[found.word], dialects.aliyun.numbers[found.word]
   if env.json then
     env.out(natives.json.encode(found))
   else

@@ -48,13 +48,6 @@ end
 
 -- Actions of update.mqtt_session.
 
--- The vendor's number of a code word.
-local function number_of(self, code)
-  local find = self.agent.natives.error.find
-  local row = find(code)
-  return row and row[self.cloud.kind] or find("internal")[self.cloud.kind]
-end
-
 local function say(self, kind, report)
   self.messages = self.messages + 1
   local name, object, qos = self.dialect.encode(setmetatable({ kind = kind }, { __index = report }), self.messages)
@@ -67,7 +60,7 @@ function Cloud:report(action)
   local report = action.report
   report.module = self.cloud.module
   if report.kind == "fail" then
-    report.number = number_of(self, report.code)
+    report.number = self.dialect.numbers[report.code] or self.dialect.numbers.internal
     self:log("%s failed, reported as %d: %s (%s)", report.version, report.number, report.text, report.code)
   elseif report.kind ~= "progress" then
     self:note("reported: %s %s", report.kind, report.version or "")

@@ -18,6 +18,12 @@ M.name = "aliyun"
 local DESC_MAX = 128 -- bytes; the vendor's own client sends messages of at most 256
 local MODULE_MAX = 64
 
+--- The vendor's number for each code word that a cloud is told; others are told to nobody.
+M.numbers = {
+  ok = 100, internal = -1, network = -2, missing = -2, expired = -2, corrupt = -3, untrusted = -3,
+  incompatible = -1, nospace = -4, write = -4, rolledback = -1, refused = -1, statelost = -1,
+}
+
 local templates = {
   inform = "/ota/device/inform/%s/%s",
   upgrade = "/ota/device/upgrade/%s/%s",

@@ -1,7 +1,7 @@
 --- The dialects that are spoken over MQTT, and what is particular about each.
 --
 -- Pure. A dialect has topics(), subscriptions(), parse_topic(), connection(),
--- decode(), encode() and refusal(); see update.aliyun_dialect.
+-- decode(), encode(), refusal() and numbers; see update.aliyun_dialect.
 --
 -- @module update.mqtt_dialects
 

@@ -18,6 +18,12 @@ local TEXT_MAX = 128 -- bytes of result_msg; the vendor's own client sends messa
 local USER_APP = "21010406" -- what the vendor's client names as its application
 local FOR_EVER = "9223372036854775807"
 
+--- The vendor's number for each code word that a cloud is told; others are told to nobody.
+M.numbers = {
+  ok = 0, internal = -5, network = -1, missing = -2, expired = -3, corrupt = -4, untrusted = -4, incompatible = -5,
+  nospace = -5, write = -5, rolledback = -5, refused = -5, statelost = -5,
+}
+
 --- The topics of one device: report and update.
 function M.topics(product, device)
   return {

@@ -1,5 +1,6 @@
 --- moult(1): from the verbs' own tables, the common options and the code words.
 
+local dialects = require "update.mqtt_dialects"
 local roff = require "roff"
 
 local function option_term(option)
@@ -45,8 +46,9 @@ local function put_vendors(page)
   page:section "CODES TOLD TO CLOUDS"
   page:text "Of the code words, these are reported, by the number that each cloud has for it:"
   for _, row in ipairs(require("update.native.error").codes()) do
-    if row.tencent or row.aliyun then
-      page:item(roff.bold(row.word), ("Tencent %s, Aliyun %s."):format(vendor(row.tencent), vendor(row.aliyun)))
+    local tencent, aliyun = dialects.tencent.numbers[row.word], dialects.aliyun.numbers[row.word]
+    if tencent or aliyun then
+      page:item(roff.bold(row.word), ("Tencent %s, Aliyun %s."):format(vendor(tencent), vendor(aliyun)))
     end
   end
 end
