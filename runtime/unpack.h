@@ -18,7 +18,8 @@ struct up_storage;
 struct up_unpack; /* opaque; released with up_unpack_close() */
 
 /* Unpack `archive` (size bytes) as `dir`. What an earlier unpacking left there is
- * compared, file by file and past the cache, and stays where it is the same. Errors: UP_WRITE, UP_NOSPACE, UP_INTERNAL. */
+ * compared, file by file and past the cache, and stays where it is the same.
+ * Errors: UP_WRITE, UP_NOSPACE, UP_INTERNAL. */
 int up_unpack_open(struct up_unpack **out, struct up_storage *storage, const char *archive, uint64_t size,
                    const char *dir, struct up_error *err);
 
