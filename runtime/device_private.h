@@ -9,7 +9,8 @@
 #include "slot.h"
 
 #define UP_PATH_SIZE 1024
-#define UP_DEVICE_ANYHOW 4u /* to open: without the lock or the boot variables if need be */
+#define UP_PROVISIONING "provisioning" /* in the state while the factory makes a device */
+#define UP_DEVICE_ANYHOW 4u            /* to open: without the lock or the boot variables if need be */
 
 struct up_permit;
 struct up_source_check; /* the running slot while it is hashed */
@@ -77,6 +78,9 @@ struct up_device {
 /* A device that nothing was read of yet; to be closed even when this fails. */
 int up_device_allocate(struct up_device **out, struct up_storage *storage, const struct up_config *config,
                        struct up_error *err);
+/* Whether a file is in the state; whether it surely is not. */
+bool up_device_has_file(const struct up_device *d, const char *name);
+bool up_device_lacks_file(const struct up_device *d, const char *name);
 /* The journal cannot be read, and err says so (UP_NOTHING, UP_STATELOST): no
  * device yet, UP_USAGE, or one that was lost, UP_STATELOST. */
 int up_device_without_journal(const struct up_device *d, struct up_error *err);
@@ -104,6 +108,8 @@ int up_device_take_lock(struct up_device *d, struct up_error *err);
 /* Read the boot loader's variables. When they cannot be read: trouble the first
  * time, an error later, when what was read before still stands. */
 int up_device_read_boot(struct up_device *d, struct up_error *err);
+/* Ask the boot loader which slot it started, or play it. */
+int up_device_select_slot(struct up_device *d, struct up_error *err);
 /* Take `target` out of the order, not good, no tries; unless it is known to be so. */
 int up_device_disarm(struct up_device *d, unsigned target, struct up_error *err);
 /* One write: target first in the order, with all its tries. */

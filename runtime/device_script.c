@@ -28,17 +28,6 @@ struct up_script_check {
     char both[400]; /* and cannot be made again */
 };
 
-const struct up_pair *up_device_pair(const struct up_device *d)
-{
-    unsigned running = d->boot_state.running;
-
-    if (up_device_on_trial(d) && !up_device_has_core(d) && !d->uncounted)
-        return &d->state.tx.pair;
-    /* A slot without a pair is about to be left; should that fail, the other
-     * pair's script is the only one there is. */
-    return &d->state.slot[d->state.slot[running].present ? running : !running];
-}
-
 void up_device_check_free(struct up_device *d)
 {
     struct up_script_check *c = d->script_check;

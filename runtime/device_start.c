@@ -5,107 +5,12 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "device_private.h"
 #include "error.h"
 #include "generation.h"
 #include "keys.h"
-
-const struct up_trouble *up_device_trouble(const struct up_device *d)
-{
-    return &d->trouble;
-}
-
-void up_device_has_trouble(struct up_device *d, unsigned pending, bool updates, const struct up_error *cause)
-{
-    d->pending |= pending;
-    if (d->trouble.cause.code == UP_OK || (d->trouble.updates && !updates))
-        d->trouble = (struct up_trouble){updates, *cause};
-}
-
-/* Which slot holds the confirmed pair, by the journal alone: the transaction,
- * which stays there when it is over, says what became of its target. */
-static uint8_t confirmed_slot(const struct up_journal_state *s)
-{
-    const struct up_transaction *t = &s->tx;
-    uint8_t other = !t->target;
-    bool core = t->parts & 1u << UP_CORE;
-
-    if (s->phase == UP_IDLE && s->slot[0].present != s->slot[1].present)
-        return s->slot[1].present;
-    if (s->phase == UP_IDLE && s->has_last && s->last.code == UP_OK && s->last.sequence == t->sequence)
-        return t->target;
-    return core ? other : t->target;
-}
-
-/* The variables cannot be read, or hold nothing. */
-static void lose_boot(struct up_device *d, const struct up_boot_state *known)
-{
-    d->boot_lost = true;
-    d->boot_state = *known;
-    if (known->running >= UP_SLOTS)
-        d->boot_state.running = confirmed_slot(&d->state);
-    d->running_known = known->running < UP_SLOTS;
-}
-
-static void find_boot(struct up_device *d, const struct up_boot_state *found)
-{
-    d->boot_lost = false;
-    d->running_known = true;
-    d->boot_state = *found;
-}
-
-int up_device_read_boot(struct up_device *d, struct up_error *err)
-{
-    struct up_boot_state next;
-    bool before = d->running_known;
-
-    if (up_boot_read(d->boot, &next, err) == 0) {
-        find_boot(d, &next);
-        return 0;
-    }
-    if (before)
-        return err->code;
-    lose_boot(d, &next);
-    up_device_has_trouble(d, 0, false, err);
-    return 0;
-}
-
-/* Driver `file`: nobody but us reads the record, so one that is lost is made
- * anew for the slot that the journal knows. */
-static int make_boot_anew(struct up_device *d, struct up_error *err)
-{
-    struct up_boot_state next = {.count = 1};
-    uint8_t slot = confirmed_slot(&d->state);
-
-    next.order[0] = slot;
-    next.order[1] = !slot;
-    next.good[slot] = true;
-    next.running = slot;
-    if (up_boot_create(d->boot, &next, err) < 0)
-        return err->code;
-    find_boot(d, &next);
-    return 0;
-}
-
-/* Ask the boot loader, or play it. */
-static int select_slot(struct up_device *d, struct up_error *err)
-{
-    struct up_boot_state next;
-    struct up_error ignored;
-    int rc = up_boot_select(d->boot, &next, err);
-
-    if (rc == 0 || (next.running < UP_SLOTS && next.count > 0)) {
-        find_boot(d, &next); /* not noted: what counts as running all the same */
-        return rc;
-    }
-    lose_boot(d, &next);
-    if (d->config->boot != UP_BOOT_FILE || (rc != UP_STATELOST && rc != UP_NOTHING))
-        return rc;
-    return make_boot_anew(d, &ignored) < 0 ? rc : 0;
-}
 
 /* One step of a start: done, or trouble that is tried again. */
 static bool step(struct up_device *d, unsigned pending, int rc, const struct up_error *err)
@@ -192,7 +97,7 @@ static int go_on(struct up_device *d, enum up_start_action *action, struct up_er
     if (pending & UP_PENDING_KEYS)
         step(d, UP_PENDING_KEYS, settle_keys(d, err), err);
     if (pending & UP_PENDING_SELECT)
-        step(d, UP_PENDING_SELECT, select_slot(d, err), err);
+        step(d, UP_PENDING_SELECT, up_device_select_slot(d, err), err);
     resume = pending & UP_PENDING_RESUME || on_the_way(d) ||
              (pending & UP_PENDING_WRITE && d->state.phase == UP_TRIAL);
     if (resume && !(d->pending & UP_PENDING_SELECT))

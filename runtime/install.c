@@ -20,7 +20,6 @@
 #include "package.h"
 #include "permit.h"
 #include "seal.h"
-#include "version.h"
 
 #define MATCHES_A_CALL 16 /* blocks read back before the caller gets a turn */
 #define CHUNKS_A_CALL 64  /* of 64 KiB of the extracted script */
@@ -39,23 +38,6 @@ struct up_finish {
 static bool has_part(const struct up_manifest *m, enum up_part_kind kind)
 {
     return up_manifest_part(m, kind) != NULL;
-}
-
-unsigned up_device_parts(const struct up_device *d, const struct up_manifest *m)
-{
-    const struct up_pair *running = &d->state.slot[d->boot_state.running];
-    unsigned all = 0, other = 0;
-
-    for (unsigned i = 0; i < m->part_count; i++) {
-        enum up_part_kind kind = m->part[i].kind;
-        bool same = kind == UP_CORE ? strcmp(m->core_name, running->core_name) == 0 &&
-                                          m->core_version == running->core_version
-                                    : up_version_same(m->script_version, running->script_version);
-
-        all |= 1u << kind;
-        other |= same ? 0 : 1u << kind;
-    }
-    return d->provisioning || !other ? all : other;
 }
 
 /* What the running pair becomes by those parts of m. */

@@ -1,6 +1,5 @@
 /*
- * provision.c -- the factory: what makes a device of an empty state, and what
- * the state says when its journal does not.
+ * provision.c -- the factory: what makes a device of an empty state.
  *
  * Order of durable steps: <state>/provisioning; the slot and generation 1; boot
  * record; history; the journal, whose first whole file makes the device; then
@@ -9,59 +8,10 @@
  * what only a device leaves behind says that a journal was lost.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "device_private.h"
 #include "error.h"
-#include "history.h"
-
-#define MARK "provisioning"
-
-static bool is_there(const struct up_device *d, const char *name)
-{
-    char path[UP_PATH_SIZE];
-    struct up_stat st;
-
-    return d->storage->ops->stat(d->storage, up_device_path(d, name, path, sizeof path), &st) == 0;
-}
-
-/* Surely so: what cannot be looked at may be there. */
-static bool is_missing(const struct up_device *d, const char *name)
-{
-    return !is_there(d, name) && errno == ENOENT;
-}
-
-static int find_generation(void *user, const char *name, enum up_node_kind kind)
-{
-    bool *found = user;
-
-    *found = *found || (kind == UP_NODE_DIR && name[strspn(name, "0123456789")] == '\0');
-    return *found;
-}
-
-static bool has_generation(const struct up_device *d)
-{
-    char path[UP_PATH_SIZE];
-    bool found = false;
-
-    d->storage->ops->list(d->storage, up_device_path(d, "script", path, sizeof path), find_generation,
-                          &found);
-    return found;
-}
-
-int up_device_without_journal(const struct up_device *d, struct up_error *err)
-{
-    if (is_there(d, MARK))
-        return up_fail(err, UP_USAGE, "state %s: provisioning did not come to its end; run moult provision",
-                       d->config->state);
-    if (err->code == UP_STATELOST)
-        return err->code;
-    if (!is_missing(d, "history") || has_generation(d))
-        return up_fail(err, UP_STATELOST, "state %s: held a device, and both files of its journal are gone",
-                       d->config->state);
-    return up_fail(err, UP_USAGE, "state %s: holds no device yet; run moult provision", d->config->state);
-}
 
 /* Whether a device may be made here. */
 static int check_empty(struct up_device *d, struct up_error *err)
@@ -84,7 +34,8 @@ static int make_room(struct up_device *d, struct up_error *err)
 {
     char path[UP_PATH_SIZE];
 
-    if (up_storage_write_file(d->storage, up_device_path(d, MARK, path, sizeof path), "", 0, 0600, err) < 0)
+    if (up_storage_write_file(d->storage, up_device_path(d, UP_PROVISIONING, path, sizeof path), "", 0, 0600,
+                              err) < 0)
         return err->code;
     return d->config->journal_dir ? up_storage_make_dir(d->storage, d->config->journal_dir, 0700, err) : 0;
 }
@@ -124,61 +75,4 @@ int up_device_provision(struct up_device **out, struct up_storage *storage, cons
     d->state.next_transaction = 1;
     *out = d;
     return 0;
-}
-
-/* The device is there; that the mark stays a little longer harms nothing. */
-static void remove_mark(struct up_device *d)
-{
-    char path[UP_PATH_SIZE];
-    struct up_error ignored;
-
-    up_device_path(d, MARK, path, sizeof path);
-    /* Not before the names of the journal are durable: who made them may have failed at that. */
-    if (up_storage_sync_parent(d->storage, path, &ignored) == 0 &&
-        d->storage->ops->unlink(d->storage, path) == 0)
-        up_storage_sync_parent(d->storage, path, &ignored);
-}
-
-int up_device_commit_provision(struct up_device *d, struct up_error *err)
-{
-    struct up_journal_state next = d->state;
-    uint8_t slot = next.tx.target;
-    struct up_boot_state boot = {.order = {slot, !slot}, .count = 1, .running = slot};
-
-    boot.good[slot] = true;
-    next.slot[slot] = next.tx.pair;
-    for (int i = 0; i < UP_PART_KINDS; i++)
-        next.floor[i] = next.tx.parts & 1u << i ? next.tx.sequence : 0;
-    up_device_learn_time(d, &next, next.tx.issued);
-    next.phase = UP_IDLE;
-    if (up_boot_create(d->boot, &boot, err) < 0 || up_history_create(d->storage, d->config->state, err) < 0)
-        return err->code;
-    up_device_note(d, "provisioned", UP_OK, next.slot[slot].release, next.tx.sequence, "");
-    if (up_journal_create(d->journal, &next, err) < 0)
-        return err->code;
-    d->state = next;
-    d->boot_state = boot;
-    d->provisioning = false;
-    remove_mark(d);
-    up_device_clean(d);
-    return 0;
-}
-
-void up_device_tend(struct up_device *d)
-{
-    char path[UP_PATH_SIZE];
-    struct up_error ignored;
-
-    if (d->state.phase != UP_IDLE)
-        return;
-    if (d->config->journal_dir)
-        up_storage_make_dir(d->storage, d->config->journal_dir, 0700, &ignored);
-    up_journal_tend(d->journal, &ignored);
-    up_boot_tend(d->boot, &ignored);
-    if (is_missing(d, "history"))
-        up_history_create(d->storage, d->config->state, &ignored);
-    else /* what making it anew began */
-        d->storage->ops->unlink(d->storage, up_device_path(d, "history.new", path, sizeof path));
-    if (is_there(d, MARK))
-        remove_mark(d);
 }

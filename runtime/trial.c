@@ -26,28 +26,6 @@ static bool on_target(const struct up_device *d)
     return !up_device_has_core(d) || d->boot_state.running == target_of(d);
 }
 
-void up_device_set_last(const struct up_device *d, struct up_journal_state *next, int code, const char *why)
-{
-    next->has_last = true;
-    next->last.code = code;
-    next->last.sequence = next->tx.sequence;
-    next->last.time = up_device_time(d);
-    up_printable_copy(next->last.message, sizeof next->last.message, why);
-}
-
-int up_device_arm_boot(struct up_device *d, struct up_error *err)
-{
-    struct up_boot_state next = d->boot_state;
-    unsigned target = target_of(d);
-
-    next.order[0] = (uint8_t)target;
-    next.order[1] = (uint8_t)!target;
-    next.count = 2;
-    next.tries[target] = UP_BOOT_TRIES;
-    next.good[target] = false;
-    return up_device_set_boot(d, &next, err);
-}
-
 /*
  * The loader is to start the old slot from now on. Told or not: when that cannot
  * be written, but the variables, read back, start it first, it is as good.

@@ -1,0 +1,53 @@
+/*
+ * device_traces.c -- what the state says of a device whose journal does not.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "device_private.h"
+#include "error.h"
+
+bool up_device_has_file(const struct up_device *d, const char *name)
+{
+    char path[UP_PATH_SIZE];
+    struct up_stat st;
+
+    return d->storage->ops->stat(d->storage, up_device_path(d, name, path, sizeof path), &st) == 0;
+}
+
+/* Surely so: what cannot be looked at may be there. */
+bool up_device_lacks_file(const struct up_device *d, const char *name)
+{
+    return !up_device_has_file(d, name) && errno == ENOENT;
+}
+
+static int find_generation(void *user, const char *name, enum up_node_kind kind)
+{
+    bool *found = user;
+
+    *found = *found || (kind == UP_NODE_DIR && name[strspn(name, "0123456789")] == '\0');
+    return *found;
+}
+
+static bool has_generation(const struct up_device *d)
+{
+    char path[UP_PATH_SIZE];
+    bool found = false;
+
+    d->storage->ops->list(d->storage, up_device_path(d, "script", path, sizeof path), find_generation,
+                          &found);
+    return found;
+}
+
+int up_device_without_journal(const struct up_device *d, struct up_error *err)
+{
+    if (up_device_has_file(d, UP_PROVISIONING))
+        return up_fail(err, UP_USAGE, "state %s: provisioning did not come to its end; run moult provision",
+                       d->config->state);
+    if (err->code == UP_STATELOST)
+        return err->code;
+    if (!up_device_lacks_file(d, "history") || has_generation(d))
+        return up_fail(err, UP_STATELOST, "state %s: held a device, and both files of its journal are gone",
+                       d->config->state);
+    return up_fail(err, UP_USAGE, "state %s: holds no device yet; run moult provision", d->config->state);
+}
