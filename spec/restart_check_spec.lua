@@ -6,7 +6,8 @@ describe("the command that restarts the device", function()
   end
 
   local cases = {
-    { "is not asked for without a core",  { restart = { "rebot" } },                   nil,    nil },
+    { "is not asked for without a core",  { restart = { "reboot" } },                  nil,    nil },
+    { "warns of a slip without a core",   { restart = { "rebot" } },                   "warn", "rebot: there is" },
     { "is nobody's of ours with exit",    { core = {}, restart = "exit" },             "ok",   "told by code 4" },
     { "is ours when none is named",       { core = {} },                               "ok",   "starts over" },
     { "is there",                         { core = {}, restart = { "reboot", "-f" } }, "ok",   "reboot -f" },

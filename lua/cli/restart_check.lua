@@ -17,12 +17,16 @@ end
 
 --- @tparam table config
 -- @tparam function exists as above
--- @treturn string|nil level; nil: no core is ever changed, so nothing to restart
+-- @treturn string|nil level; nil: no core is ever changed, so nothing to restart, and nothing wrong is named
 -- @treturn string text
 -- @treturn string|nil advice
 function M.judge(config, exists)
   local restart = config.restart
-  if not config.core then return nil end
+  if not config.core then
+    if type(restart) ~= "table" or exists(restart[1]) then return nil end
+    return "warn", ("%s: there is no such program"):format(restart[1]),
+      "it is needed once the device has slots for a core: correct `restart` in the configuration"
+  end
   if restart == "exit" then return "ok", "whoever started `moult run` restarts the device, told by code 4" end
   if not restart then return "ok", "`moult run` starts over" end
   if exists(restart[1]) then return "ok", table.concat(restart, " ") end
