@@ -9,8 +9,9 @@ struct text {
 
 /* "v1.2-rc.1+b7" is "1.2", "rc.1" and "b7". */
 struct version {
-    struct text numbers, before, build;
-    bool early; /* a pre-release */
+    struct text numbers, before;
+    const char *build; /* with its "+"; to its NUL */
+    bool early;        /* a pre-release */
 };
 
 static bool is_digit(const struct text *t)
@@ -24,9 +25,8 @@ static struct version split(const char *s)
 
     if ((*s == 'v' || *s == 'V') && s[1] >= '0' && s[1] <= '9')
         s++;
-    v.build.end = s + strlen(s);
     v.before.end = s + strcspn(s, "+");
-    v.build.at = v.before.end;
+    v.build = v.before.end;
     v.numbers.at = s;
     v.numbers.end = s + strcspn(s, "-+");
     v.early = *v.numbers.end == '-';
@@ -135,5 +135,5 @@ int up_version_compare(const char *a, const char *b)
 
 bool up_version_same(const char *a, const char *b)
 {
-    return up_version_compare(a, b) == 0 && strcmp(split(a).build.at, split(b).build.at) == 0;
+    return up_version_compare(a, b) == 0 && strcmp(split(a).build, split(b).build) == 0;
 }
