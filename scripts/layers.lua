@@ -1,45 +1,13 @@
 -- Checks the arrows between the parts: who may include, require or call what.
 --
 -- Run from the top of the tree: lua5.4 scripts/layers.lua. Prints each arrow
--- that points the wrong way and exits 1, or nothing and exits 0. A new file
--- needs a place in the lists below; that is the point.
+-- that points the wrong way and exits 1, or nothing and exits 0.
 
--- runtime/: a module includes only modules of a lower floor, and on the ground
--- floor also its neighbours; x_private.h is shared by x.c and the files above
--- it that implement the rest of x.h.
-local floors = {
-  { "error", "printable", "bytes", "crc32c", "storage", "processes", "log", "version", "waits" },
-  { "storage_cache", "storage_sysfs", "storage_waits", "relay" },
-  { "storage_flash", "storage_boot", "storage_files", "digest", "seal", "ed25519", "record",
-    "json_load", "tar", "source", "loop", "channel", "url", "fetch_options", "coder", "address", "moves", "elf",
-    "match", "resolver", "mqtt_queue", "orphans", "peer", "rights", "host_commands" },
-  { "processes_system", "storage_partition", "script_archive", "slot_link", "fields", "keyset", "fetch_head", "secret",
-    "cloud_record", "literal", "delta", "delta_cost", "record_private" },
-  { "boot", "storage_mounted", "storage_medium", "storage_names", "slot", "minisign", "manifest", "tree", "unpack",
-    "fetch", "policy", "record_half", "sandbox_answer", "sandbox_lock", "sandbox_lua", "http_text", "http_listen",
-    "http_door", "folder", "signals", "mqtt", "delta_private", "delta_plan" },
-  { "storage_system", "slot_private", "minisign_private", "manifest_format", "index", "config", "source_http",
-    "http_answer", "history", "old_image", "policy_good", "child", "notify", "mqtt_private", "mqtt_tls" },
-  { "slot_plain", "slot_mtd", "slot_ubi", "slot_inspect", "slot_medium", "host", "httpd", "mqtt_options",
-    "mqtt_events", "mqtt_calls", "mqtt_client", "mqtt_link" },
-  { "minisign_format", "minisign_public", "minisign_secret", "signed", "codec", "delta_maker", "index_reader", "blocks",
-    "generation", "journal", "httpd_private" },
-  { "boot_private", "package", "delta_blocks", "permit", "keys", "httpd_request", "inventory",
-    "generation_reader" },
-  { "generation_kept", "boot_file", "boot_uboot", "layout", "pack", "patch", "verify", "gates", "reuse",
-    "keys_format" },
-  { "patch_private" },
-  { "patch_make", "patch_apply" },
-  { "device" },
-  { "device_private" },
-  { "device_state", "device_boot", "device_gates", "device_clean", "device_traces", "provision_end", "provision",
-    "install", "trial", "device_start", "device_time", "device_kept_out", "device_quarantine", "device_source",
-    "device_kept", "device_script", "device_armed", "records" },
-  { "transfer", "status", "supervisor_private", "sandbox" },
-  { "transfer_private" },
-  { "transfer_state", "transfer_open", "transfer_reuse", "transfer_unfinished" },
-  { "supervisor", "supervisor_restart", "supervisor_script", "supervisor_lines", "supervisor_trouble" },
-  { "supervisor_say", "main" },
+-- runtime/: each folder is a wing. A file includes, and calls, only what its own
+-- wing holds and wings of lower floors; inside a wing no circle.
+local floor_of = {
+  base = 1, storage = 2, delta = 2, trust = 3, slot = 3, policy = 3, cloud = 3, serve = 3, package = 4,
+  device = 5, fetch = 5, author = 5, supervise = 6, host = 7,
 }
 
 -- The only files of runtime/ that know Lua.
@@ -170,39 +138,103 @@ local function includes(text)
   return text:gmatch('#%s*include%s+(["<])([^">]+)[">]')
 end
 
-local function check_runtime()
-  local floor_of = {}
-  for floor, names in ipairs(floors) do
-    for _, name in ipairs(names) do
-      floor_of[name] = floor
+-- What each file of runtime/ includes of its own tree, and whose functions it calls.
+local function read_arrows()
+  local files, defined, arrows = {}, {}, {}
+  for _, path in ipairs(lines_of("git ls-files 'runtime/*.c' 'runtime/*.h'")) do
+    local file, text = path:match("[^/]+$"), read(path)
+    files[file] = { path = path, text = text, code = bare(text), wing = path:match("^runtime/(%w+)/"), name = stem(path) }
+    for line in files[file].code:gmatch("[^\n]+") do
+      local name = line:match("^%a[%w_ %*]-[ %*](up_[%w_]+)%(")
+      if name and file:find("%.c$") and not line:find(";%s*$") and not line:find("^static") then
+        defined[name] = file
+      end
     end
   end
-  for _, path in ipairs(lines_of("git ls-files 'runtime/*.c' 'runtime/*.h'")) do
-    local name, text = stem(path), read(path)
-    local floor = floor_of[name]
-    if not floor then
-      complain("%s: not on any floor of scripts/layers.lua", path)
+  for file, at in pairs(files) do
+    arrows[file] = {}
+    for kind, other in includes(at.text) do
+      if kind == '"' and files[other] then arrows[file][other] = "includes" end
     end
-    for kind, file in includes(text) do
-      local other = file:match("^([%w_]+)%.h$")
-      if kind == '"' and other and other ~= name and other ~= name .. "_private" then
-        local below = floor_of[other]
-        if not below and not knows_lua[name] then
-          complain("%s includes %s, which has no floor", path, file)
-        elseif below and floor and below >= floor and not (below == 1 and floor == 1) then
-          complain("%s (floor %d) includes %s (floor %d)", path, floor, file, below)
-        end
+    for name in at.code:gmatch("%f[%w_](up_[%w_]+)%s*%(") do
+      local other = file:find("%.c$") and defined[name]
+      if other and other ~= file then arrows[file][other] = "calls " .. name .. "() of" end
+    end
+  end
+  return files, arrows
+end
+
+-- The files of one circle through each file, by depth first search.
+local function circles_of(files, arrows)
+  local index, low, on, stack, count, found = {}, {}, {}, {}, 0, {}
+  local function visit(file)
+    count = count + 1
+    index[file], low[file], on[file] = count, count, true
+    stack[#stack + 1] = file
+    for other in pairs(arrows[file]) do
+      if not index[other] then
+        visit(other)
+        low[file] = math.min(low[file], low[other])
+      elseif on[other] then
+        low[file] = math.min(low[file], index[other])
       end
+    end
+    if low[file] == index[file] then
+      local circle = {}
+      repeat
+        local other = table.remove(stack)
+        on[other] = nil
+        circle[#circle + 1] = other
+      until other == file
+      if #circle > 1 then
+        table.sort(circle)
+        found[#found + 1] = circle
+      end
+    end
+  end
+  for file in pairs(files) do
+    if not index[file] then visit(file) end
+  end
+  return found
+end
+
+local function check_arrows()
+  local files, arrows = read_arrows()
+  for file, at in pairs(files) do
+    local floor = floor_of[at.wing]
+    if not floor then
+      complain("%s: in no wing of scripts/layers.lua", at.path)
+    end
+    for other, how in pairs(arrows[file]) do
+      local to = files[other]
+      local below = floor_of[to.wing]
+      if floor and below and at.wing ~= to.wing and below >= floor then
+        complain("%s %s %s: %s is not below %s", at.path, how, to.path, to.wing, at.wing)
+      end
+      if other:find("_private%.h$") and at.wing ~= to.wing then
+        complain("%s includes %s, which is private to its wing", at.path, to.path)
+      end
+    end
+  end
+  for _, circle in ipairs(circles_of(files, arrows)) do
+    complain("%s: each leads to the next and back", table.concat(circle, " "))
+  end
+  return files
+end
+
+local function check_runtime()
+  for _, at in pairs(check_arrows()) do
+    local path, name = at.path, at.name
+    for _, file in includes(at.text) do
       if (file == "lua.h" or file == "lauxlib.h" or file == "lualib.h") and not knows_lua[name] then
         complain("%s includes %s: mechanism knows no Lua", path, file)
       end
     end
     if path:find("%.c$") and not seam[name] then
-      local code = bare(text)
       for _, call in ipairs(effects) do
-        local at = code:find("%f[%w_.>]" .. call .. "%s*%(")
-        if at and not (excused[name] and excused[name][call]) then
-          local _, line = code:sub(1, at):gsub("\n", "\n")
+        local first = at.code:find("%f[%w_.>]" .. call .. "%s*%(")
+        if first and not (excused[name] and excused[name][call]) then
+          local _, line = at.code:sub(1, first):gsub("\n", "\n")
           complain("%s:%d calls %s(): durable effects and clocks go through storage.h", path, line + 1, call)
         end
       end

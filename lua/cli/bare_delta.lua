@@ -5,7 +5,7 @@
 local M = {}
 
 local MAGIC = "MOULTPD1"
-local HEAD = "<I8c32I8c32I4" -- runtime/patch.h: old size and digest, new size and digest, bytes of a block
+local HEAD = "<I8c32I8c32I4" -- runtime/author/patch.h: old size and digest, new size and digest, bytes of a block
 
 --- What the head of such a file says.
 -- @tparam string path

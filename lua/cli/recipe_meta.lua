@@ -10,7 +10,7 @@ local table_file = require "update.table_file"
 
 local M = {}
 
-M.SIZE = 16384     -- bytes as JSON; as in runtime/manifest.h
+M.SIZE = 16384     -- bytes as JSON; as in runtime/package/manifest.h
 local MISSPELT = 2 -- letters: what differs by more is a name of its own
 local DEPTH = 6    -- levels of tables below it
 

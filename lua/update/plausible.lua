@@ -10,7 +10,7 @@ local version = require "update.version"
 local M = {}
 
 local DAY = 86400
-local FREE = 1 << 62     -- sequences above it take a permit; as in runtime/manifest.h
+local FREE = 1 << 62     -- sequences above it take a permit; as in runtime/package/manifest.h
 local FAR = 1 << 40      -- between two sequences
 local PERMIT = 366 * DAY -- a permit seldom has to hold longer
 

@@ -5,7 +5,7 @@
 -- "1.10" is above "1.9"), a leading v means nothing. What follows a `-` is a
 -- pre-release, below the version itself, and numbers in its words count as
 -- such: 1.0-rc2, 1.0-rc10, 1.0. What follows a `+` names a build and does not
--- count. runtime/version.h says the same in C, so that a gate and a policy
+-- count. runtime/base/version.h says the same in C, so that a gate and a policy
 -- never disagree; spec/versions.txt is the table of cases that both are
 -- checked with.
 --

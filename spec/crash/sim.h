@@ -1,7 +1,7 @@
 /*
  * sim.h -- a storage in memory whose power can be cut at every operation.
  *
- * It stands where the operating system stands behind runtime/storage.h. What
+ * It stands where the operating system stands behind runtime/storage/storage.h. What
  * the running system sees is what it wrote (the cache), until drop_cache has it
  * look at the medium: there, what a failed sync left behind may be missing, and
  * what was stored wrong is seen. What a power cut

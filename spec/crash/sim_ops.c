@@ -1,5 +1,5 @@
 /*
- * sim_ops.c -- the operations of runtime/storage.h on open files, and the rest
+ * sim_ops.c -- the operations of runtime/storage/storage.h on open files, and the rest
  * that is not about names.
  */
 #include "sim_ops.h"

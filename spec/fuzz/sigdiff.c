@@ -1,5 +1,5 @@
 /*
- * sigdiff.c -- our Ed25519 (runtime/ed25519, by OpenSSL) beside libsodium's.
+ * sigdiff.c -- our Ed25519 (runtime/trust/ed25519, by OpenSSL) beside libsodium's.
  *
  *     sigdiff [VECTORS [SEED]]      20,000 by default
  *

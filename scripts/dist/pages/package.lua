@@ -3,7 +3,7 @@
 local fields = require "fields"
 local roff = require "roff"
 
---- The fields of a manifest. A spec compares them with those that runtime/manifest.c takes.
+--- The fields of a manifest. A spec compares them with those that runtime/package/manifest.c takes.
 local manifest = {
   { "format", "string", "Always `moult-manifest-1`." },
   { "project", "string", "Name of the product." },
@@ -40,7 +40,7 @@ local manifest = {
   { "parts[].source.version", "integer", "Of a delta: the version of the core that this is, for people and servers." },
 }
 
---- The fields of a permit and of a list of keys, as runtime/permit.c and runtime/keys_format.c take them.
+--- The fields of a permit and of a list of keys, as runtime/device/permit.c and runtime/trust/keys_format.c take them.
 local permit = {
   { "format", "string", "Always `moult-permit-1`." },
   { "project", "string", "Name of the product." },

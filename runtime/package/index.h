@@ -21,7 +21,7 @@
  * Stored blocks follow one another in <part>.dat without gaps. Block i decodes
  * to block size bytes, the last one to what remains. Blocks `copy` and `delta`
  * belong to parts that are a delta: a copy is the source's bytes from its
- * offset on, a delta is what runtime/delta.h makes of the source.
+ * offset on, a delta is what runtime/delta/delta.h makes of the source.
  */
 #ifndef UP_INDEX_H
 #define UP_INDEX_H

@@ -2,11 +2,11 @@
  * main.c -- which process this is: supervisor, agent, script, policy, a verb
  * of the command line, or a plain Lua interpreter.
  *
- *     moult --policy [USER]               runtime/sandbox.c
+ *     moult --policy [USER]               runtime/policy/sandbox.c
  *     moult --agent -c CONFIG [-q|-v]     lua/update/agent.lua
  *     moult --script DIR CONTROL HEARTBEAT MEMORY [USER [GROUP... | -]]
  *                                         DIR/main.lua, under the supervisor
- *     moult run [-c CONFIG]               runtime/supervisor.c
+ *     moult run [-c CONFIG]               runtime/supervise/supervisor.c
  *     moult run SCRIPT [ARGUMENT...]      one script, without a state
  *     moult FILE.lua [ARGUMENT...]        as plain lua
  *     moult VERB ...                      lua/cli

@@ -2,7 +2,7 @@
  * policy.h -- ask the policy process one question.
  *
  * Policy runs in a fresh process of the host with two pipes and nothing else
- * (runtime/sandbox.c). This side starts it, writes the question, reads the
+ * (runtime/policy/sandbox.c). This side starts it, writes the question, reads the
  * answer, and kills it when 2 s are over. It never waits: poll the fd.
  */
 #ifndef UP_POLICY_H
