@@ -4,13 +4,13 @@ exclude_files = { "build*/" }
 
 -- Pure modules see no operating system at all: facts are handed in.
 local pure = {
-  "lua/update/policy.lua", "lua/update/version.lua", "lua/update/offer.lua",
-  "lua/update/luat.lua", "lua/update/luat_request.lua", "lua/update/clouds.lua", "lua/update/fallback.lua",
-  "lua/update/offer_fields.lua", "lua/update/base64.lua", "lua/update/aliyun_dialect.lua", "lua/update/tencent.lua",
-  "lua/update/mqtt_session.lua", "lua/update/config_clouds.lua",
-  "lua/update/luat_absent.lua", "lua/update/luat_device.lua", "lua/update/luat_fota.lua", "lua/update/luat_log.lua",
-  "lua/update/luat_mail.lua",
-  "lua/update/resume_record.lua", "lua/update/mqtt_dialects.lua",
+  "lua/update/policy.lua", "lua/update/version.lua", "lua/update/engine/offer.lua",
+  "lua/update/cloud/luat.lua", "lua/update/cloud/luat_session.lua", "lua/update/cloud/registry.lua", "lua/update/engine/full_package.lua",
+  "lua/update/cloud/message_fields.lua", "lua/update/cloud/base64.lua", "lua/update/cloud/aliyun.lua", "lua/update/cloud/tencent.lua",
+  "lua/update/cloud/mqtt_session.lua", "lua/update/config/cloud_rules.lua",
+  "lua/update/script/luat_absent.lua", "lua/update/script/luat_device.lua", "lua/update/script/luat_fota.lua", "lua/update/script/luat_log.lua",
+  "lua/update/script/luat_mail.lua",
+  "lua/update/cloud/resume_record.lua", "lua/update/cloud/mqtt_dialects.lua",
   "lua/depot/luat.lua", "lua/depot/site.lua", "lua/depot/links.lua", "lua/depot/dialects.lua", "lua/depot/jobs.lua",
   "lua/depot/choice.lua",
 }

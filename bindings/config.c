@@ -1,5 +1,5 @@
 /*
- * config.c -- the table of lua/update/config.lua as a struct up_config.
+ * config.c -- the table of lua/update/config/init.lua as a struct up_config.
  *
  * The table was checked there, field by field; what is refused here is a
  * table that came from somewhere else.

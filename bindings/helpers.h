@@ -44,7 +44,7 @@ void up_set_string(lua_State *L, const char *name, const char *value);
 void up_set_integer(lua_State *L, const char *name, uint64_t value);
 void up_set_boolean(lua_State *L, const char *name, int value);
 
-/* The normalised table of lua/update/config.lua at `index` as a C structure;
+/* The normalised table of lua/update/config/init.lua at `index` as a C structure;
  * raises on a field of the wrong type. Release with up_config_free(). */
 void up_check_config(lua_State *L, int index, struct up_config *out);
 

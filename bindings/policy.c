@@ -2,7 +2,7 @@
  * update.native.policy -- ask the policy process; keep the last good policy.
  *
  *     local policy = require "update.native.policy"
- *     local p = assert(policy.start(question, "nobody"))   -- JSON; see lua/update/ask.lua
+ *     local p = assert(policy.start(question, "nobody"))   -- JSON; see lua/update/engine/policy_client.lua
  *     local text, message, code = p:step()
  *     while not text and code == "again" do
  *       loop:poll(p:remaining(), watches of p:fd() and p:wants_write())

@@ -1,5 +1,5 @@
---- `require "libfota"` of scripts written for LuatOS. See update.luat_fota for its function.
+--- `require "libfota"` of scripts written for LuatOS. See update.script.luat_fota for its function.
 --
 -- @module libfota
 
-return (require("update.luat_globals").fota())
+return (require("update.script.luat_globals").fota())

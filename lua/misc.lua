@@ -1,7 +1,7 @@
---- `require "misc"` of scripts written for Luat. See update.luat_device for the functions.
+--- `require "misc"` of scripts written for Luat. See update.script.luat_device for the functions.
 --
 -- @module misc
 
-local misc = require("update.luat_globals").misc
+local misc = require("update.script.luat_globals").misc
 _G.misc = misc
 return misc

@@ -7,11 +7,11 @@
 -- Under `moult run` this also says every few seconds that the script is alive:
 -- only while sys.run(), or a function that waits, is at work. A script that is
 -- busy for longer than `heartbeat` of the configuration, other than with a
--- command that it waits for, is killed and started again. See update.luat_sys for the functions.
+-- command that it waits for, is killed and started again. See update.script.sys for the functions.
 --
 -- @module sys
 
-local absent = require "update.luat_absent"
+local absent = require "update.script.luat_absent"
 local natives = require "update.natives"
 
 local has_host, host = pcall(require, "update.native.host")
@@ -30,7 +30,7 @@ end
 
 local loop = assert(natives.loop.new())
 local tasks = require("update.scheduler").new { loop = loop, now = natives.loop.now, on_error = report }
-local sys = require("update.luat_sys").new(tasks)
+local sys = require("update.script.sys").new(tasks)
 local supervisor = host.channel and natives.channel.from_fd(host.channel)
 
 if supervisor then
@@ -57,7 +57,7 @@ end
 -- system has the network, and who needs it tries again; so they are told once, as late as a
 -- module would tell them: when the agent answers, and every task had time to begin its wait.
 local function tell_network()
-  require("update.luat_globals").identity()
+  require("update.script.luat_globals").identity()
   sys.wait(NETWORK)
   sys.publish "IP_READY_IND"
   sys.publish "IP_READY"

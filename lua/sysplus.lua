@@ -5,5 +5,5 @@
 local sys = require "sys"
 
 local sysplus = {}
-for _, name in ipairs(require("update.luat_mail").NAMES) do sysplus[name] = sys[name] end
+for _, name in ipairs(require("update.script.luat_mail").NAMES) do sysplus[name] = sys[name] end
 return sysplus

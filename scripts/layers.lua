@@ -67,11 +67,11 @@ local binding_includes = {
 local binding_helpers = { helpers = true, preload = true, error = true }
 
 -- lua/update: facts in, decision out. luacheck forbids them os, io and the like.
-local pure = { "update.policy", "update.version", "update.offer", "update.luat", "update.luat_request",
-  "update.clouds", "update.fallback", "update.offer_fields", "update.base64", "update.aliyun_dialect", "update.tencent",
-  "update.plausible", "update.nearest", "update.byte_order", "update.mqtt_session", "update.config_clouds",
-  "update.luat_absent", "update.luat_device", "update.luat_fota", "update.luat_log", "update.luat_mail",
-  "update.resume_record", "update.mqtt_dialects",
+local pure = { "update.policy", "update.version", "update.engine.offer", "update.cloud.luat", "update.cloud.luat_session",
+  "update.cloud.registry", "update.engine.full_package", "update.cloud.message_fields", "update.cloud.base64", "update.cloud.aliyun", "update.cloud.tencent",
+  "update.engine.plausible", "update.config.nearest", "update.config.byte_order", "update.cloud.mqtt_session", "update.config.cloud_rules",
+  "update.script.luat_absent", "update.script.luat_device", "update.script.luat_fota", "update.script.luat_log", "update.script.luat_mail",
+  "update.cloud.resume_record", "update.cloud.mqtt_dialects",
   "depot.luat", "depot.luat_fitting", "depot.products", "depot.site", "depot.proxy", "depot.links",
   "depot.dialects", "depot.jobs", "depot.choice" }
 

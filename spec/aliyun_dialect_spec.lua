@@ -1,4 +1,4 @@
-local aliyun = require "update.aliyun_dialect"
+local aliyun = require "update.cloud.aliyun"
 local digest = require "update.native.digest"
 local json = require "update.native.json"
 

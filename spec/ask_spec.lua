@@ -1,4 +1,4 @@
-local ask = require "update.ask"
+local ask = require "update.engine.policy_client"
 local json = require "update.native.json"
 
 local RETURNS = { -- policies that answer, for the real process

@@ -1,4 +1,4 @@
-local clouds = require "update.clouds"
+local clouds = require "update.cloud.registry"
 
 local config = { project = "METER", product_key_text = "k-123", id = "866714040000001", clouds = {} }
 local cloud = { kind = "luat", name = "home", url = "http://h/api", redirect = false, ca_file = "/ca",
@@ -12,7 +12,7 @@ local function where(fields)
   return assert(clouds.where(config, c, facts))
 end
 
-describe("update.clouds", function()
+describe("update.cloud.registry", function()
   it("asks with what the device is, and follows redirects itself", function()
     local w = where()
     assert.equal("home", w.cloud)

@@ -1,6 +1,6 @@
-local rights = require "update.control_rights"
+local rights = require "update.control.rights"
 
-describe("update.control_rights", function()
+describe("update.control.rights", function()
   local classes = {
     { "root and the agent's user",         { own = true },                   false, "owner" },
     { "a script that runs as root",        { own = true },                   true,  "owner" },

@@ -27,7 +27,7 @@ local function verb(name, words, options, flags)
     err = function(text) notes[#notes + 1] = text end, finish = function() end,
     progress = function(done, total, label) progress[#progress + 1] = { done, total, label } end }
   for flag in pairs(flags or {}) do env[flag] = true end
-  local exit, message, code = require("cli." .. name).run({ positional = words, opts = options or {} }, env)
+  local exit, message, code = require("cli.verbs." .. name).run({ positional = words, opts = options or {} }, env)
   return exit, message, code, table.concat(out, "\n"), table.concat(notes, "\n"), progress
 end
 

@@ -624,7 +624,7 @@ describe("depot.links", function()
   end)
 
   it("is refused in the words by which clients tell why", function()
-    local aliyun = require "update.aliyun_dialect"
+    local aliyun = require "update.cloud.aliyun"
     assert.equal("the link has expired", aliyun.refusal(links.refusal "expired"))
     assert.matches("signature of the link is not valid", aliyun.refusal(links.refusal "signature"))
     assert.matches("<Code>AccessDenied</Code>.*Request has expired", links.refusal("expired").body)

@@ -30,7 +30,7 @@ local function verb(name, words, options, flags)
     err = function(text) notes[#notes + 1] = text end, finish = function() end,
     progress = flags and flags.progress or function() end }
   for flag in pairs(flags or {}) do env[flag] = env[flag] or true end
-  local exit, message, code = require("cli." .. name).run({ positional = words, opts = options or {} }, env)
+  local exit, message, code = require("cli.verbs." .. name).run({ positional = words, opts = options or {} }, env)
   return exit, message, code, table.concat(out, "\n"), table.concat(notes, "\n")
 end
 

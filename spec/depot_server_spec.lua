@@ -1,5 +1,5 @@
 local depot = require "depot"
-local luat = require "update.luat"
+local luat = require "update.cloud.luat"
 local natives = require "update.natives"
 local raw = require "spec.raw_http"
 local recipe = require "cli.recipe"
@@ -55,7 +55,7 @@ describe("depot", function()
     return raw.get(step, served:address(), target, headers, method)
   end
 
-  --- What update.luat asks, as a target.
+  --- What update.cloud.luat asks, as a target.
   local function query(fields, options)
     local device = { project = "METER", product_key = "k-123", id = "866714040000001", version = "1.0.0",
       core = { name = "Luat_RDA8910", version = 17 } }
@@ -452,7 +452,7 @@ describe("depot", function()
   end)
 
   describe("verb", function()
-    local verb = require "cli.depot"
+    local verb = require "cli.verbs.depot"
     local pipe, pid
 
     --- Run `moult depot` on the packages as a process of its own; its address.

@@ -1,10 +1,10 @@
 -- Whatever a cloud or a device says: dialects never raise, and what they let
 -- pass is usable. A raised error would end the agent, again and again.
 
-local aliyun = require "update.aliyun_dialect"
+local aliyun = require "update.cloud.aliyun"
 local json = require "update.native.json"
-local resume = require "update.resume_record"
-local tencent = require "update.tencent"
+local resume = require "update.cloud.resume_record"
+local tencent = require "update.cloud.tencent"
 
 local ROUNDS = 20000
 
@@ -129,7 +129,7 @@ describe("dialects", function()
 end)
 
 describe("offer_fields", function()
-  local fields = require "update.offer_fields"
+  local fields = require "update.cloud.message_fields"
 
   it("passes over NUL bytes behind a message, and over no others", function()
     assert.same({ "{}", true }, { fields.unterminated "{}\0\0" })

@@ -10,7 +10,7 @@ end
 package.path = "scripts/dist/?.lua;" .. package.path
 
 local bindings = require "bindings"
-local config_fields = require "update.config_fields"
+local config_fields = require "update.config.fields"
 local policy_fields = require "update.policy_fields"
 local recipe_fields = require "cli.recipe_fields"
 
@@ -189,14 +189,14 @@ describe("manual pages", function()
   end)
 
   it("list what a script has", function()
-    local update = require("update.surface").new { tasks = {}, globals = function() return {} end }
+    local update = require("update.script.api").new { tasks = {}, globals = function() return {} end }
     for name in pairs(update) do
       assert.truthy(pages["moult-script.7"]:find("\\fBupdate." .. name .. "(", 1, true), "update." .. name)
     end
-    for name in pairs(require("update.aliyun_calls").new(function() end)) do
+    for name in pairs(require("update.script.aliyun_calls").new(function() end)) do
       assert.truthy(pages["moult-script.7"]:find("\\fBota." .. name .. "(", 1, true), "ota." .. name)
     end
-    local sys = require("update.luat_sys").new(require("update.scheduler").new {
+    local sys = require("update.script.sys").new(require("update.scheduler").new {
       loop = {}, now = function() return 0 end, on_error = error,
     })
     for name in pairs(sys) do
@@ -210,7 +210,7 @@ describe("the fields of policy", function()
     local source = read("bindings/manifest.c")
     local given = union(matches(source, "set_%a+%(L, \"([%w_]+)\""),
       matches(source, "lua_setfield%(L, %-?%d, \"([%w_]+)\""))
-    given.meta, given.meta_text = given.meta_text, nil -- as update.offer opens it
+    given.meta, given.meta_text = given.meta_text, nil -- as update.engine.offer opens it
     local manifest
     for _, field in ipairs(policy_fields.offer) do
       if field.name == "manifest" then manifest = field end
@@ -220,7 +220,7 @@ describe("the fields of policy", function()
   end)
 
   it("are those of an offer", function()
-    local offer = require("update.offer").of({
+    local offer = require("update.engine.offer").of({
       release = "r", script_version = "1", core_name = "c", core_version = 1, sequence = 1,
       parts = { { kind = "script" }, { kind = "core" } }, meta = {},
     }, { cloud = "luat", size = 1, permit = true, fallback = true })
@@ -230,13 +230,13 @@ describe("the fields of policy", function()
   it("are those of the device, and what only its script knows", function()
     local source = read("bindings/status.c")
     local known = matches(function_of(source, "up_push_facts"), "up_set_%a+%(L, \"([%w_]+)\"")
-    local system = keys_of(require("update.facts").system())
+    local system = keys_of(require("update.engine.system_facts").system())
     assert.same(field_set(policy_fields.device), union(known, system,
       set_of { "core", "floor", "spent_today", "battery", "metered" }))
   end)
 
   it("are those of a trial", function()
-    local trial = require("update.agent_trial").new {
+    local trial = require("update.agent.trial").new {
       config = { clouds = { {} } }, tasks = { now = function() return 0 end },
     }
     trial:script(true, 1)

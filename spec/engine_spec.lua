@@ -1,6 +1,6 @@
 local engine = require "update.engine"
 local fakes = require "spec.engine_fakes"
-local persist = require "update.persist"
+local persist = require "update.engine.retry"
 
 local INSTALL = { action = "install", reason = "newer" }
 

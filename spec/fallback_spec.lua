@@ -1,4 +1,4 @@
-local clouds = require "update.clouds"
+local clouds = require "update.cloud.registry"
 local engine = require "update.engine"
 local fakes = require "spec.engine_fakes"
 local policy = require "update.policy"
@@ -65,7 +65,7 @@ local function logged(lines, text)
   return table.concat(lines, "\n"):find(text, 1, true) ~= nil
 end
 
-describe("update.fallback", function()
+describe("update.engine.full_package", function()
   it("installs a delta that fits, and asks nothing else", function()
     local e, f, asked = make { manifest = manifest(true) }
     assert.truthy(e:install(where()))

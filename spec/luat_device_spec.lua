@@ -1,5 +1,5 @@
-local absent = require "update.luat_absent"
-local luat_device = require "update.luat_device"
+local absent = require "update.script.luat_absent"
+local luat_device = require "update.script.luat_device"
 
 describe("luat_device", function()
   local who, restarted, device

@@ -1,4 +1,4 @@
-local luat_fota = require "update.luat_fota"
+local luat_fota = require "update.script.luat_fota"
 
 describe("libfota", function()
   local asked, outcome, warned, globals, libfota, libfota2

@@ -1,4 +1,4 @@
-local luat_log = require "update.luat_log"
+local luat_log = require "update.script.luat_log"
 
 describe("log", function()
   local lines, level, log

@@ -1,4 +1,4 @@
-local machine = require "update.luat_request"
+local machine = require "update.cloud.luat_session"
 
 --- Feed events; returns the last state and every action, "-" for none.
 local function run(events, state)

@@ -1,4 +1,4 @@
-local luat = require "update.luat"
+local luat = require "update.cloud.luat"
 
 local function device(overrides)
   local d = {

@@ -1,4 +1,4 @@
-local session = require "update.mqtt_session"
+local session = require "update.cloud.mqtt_session"
 
 local A = { version = "2.0.0", url = "http://h/a", size = 100, md5 = ("a"):rep(32) }
 local B = { version = "3.0.0", url = "http://h/b", size = 200, md5 = ("b"):rep(32) }

@@ -1,6 +1,6 @@
-local nearest = require "update.nearest"
+local nearest = require "update.config.nearest"
 
-describe("update.nearest", function()
+describe("update.config.nearest", function()
   it("counts edits", function()
     assert.equal(0, nearest.distance("status", "status"))
     assert.equal(1, nearest.distance("status", "statu"))

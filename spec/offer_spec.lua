@@ -1,4 +1,4 @@
-local offer = require "update.offer"
+local offer = require "update.engine.offer"
 
 local function manifest(fields)
   local m = {
@@ -10,7 +10,7 @@ local function manifest(fields)
   return m
 end
 
-describe("update.offer", function()
+describe("update.engine.offer", function()
   it("takes everything but size and cloud from the manifest", function()
     local m = manifest()
     assert.same({

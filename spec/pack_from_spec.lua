@@ -32,7 +32,7 @@ local function verb(name, words, options, flags)
       labels[label] = done == total
     end }
   for flag in pairs(flags or {}) do env[flag] = true end
-  local exit, message, code = require("cli." .. name).run({ positional = words, opts = options or {} }, env)
+  local exit, message, code = require("cli.verbs." .. name).run({ positional = words, opts = options or {} }, env)
   return exit, message, code, table.concat(out, "\n"), table.concat(notes, "\n"), labels
 end
 

@@ -1,10 +1,10 @@
-local plausible = require "update.plausible"
+local plausible = require "update.engine.plausible"
 
 local NOW, DAY = 1800000000, 86400
 
 local function date(seconds) return "at " .. seconds end
 
-describe("update.plausible", function()
+describe("update.engine.plausible", function()
   local far = {
     { "the next number", 6, 5, false },
     { "a lower one", 4, 5, false },

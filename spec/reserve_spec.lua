@@ -1,6 +1,6 @@
-local reserve = require "update.reserve"
+local reserve = require "update.agent.reserve"
 
-describe("update.reserve", function()
+describe("update.agent.reserve", function()
   local files, free, now, lines, broken, written
 
   local function new(bytes)

@@ -210,7 +210,7 @@ describe("moult run", function()
     assert.equal(1, code)
     assert.matches("^moult: module 'cli' not found", w:read "out.txt")
     -- Modules beside it that are none.
-    assert(w:shell "mkdir -p lua/update && touch lua/update/config.lua")
+    assert(w:shell "mkdir -p lua/update/config && touch lua/update/init.lua")
     for text, said in pairs {
       ["return 1"] = "module 'cli' has no function 'main'",
       ["return { main = 1 }"] = "module 'cli' has no function 'main'",
@@ -230,7 +230,7 @@ describe("moult run", function()
       ["return { load = function() error {} end }"] = "moult run: error object is not a string %(internal%)",
       ["return { load = function() return ('x'):rep(1 << 26) end }"] = "moult run: not enough memory %(internal%)",
     } do
-      w:write("lua/update/config.lua", text)
+      w:write("lua/update/config/init.lua", text)
       w:shell "./program run -c config.lua >out.txt 2>&1"
       assert.matches("^" .. said, w:read "out.txt")
     end

@@ -1,6 +1,6 @@
 -- Bytes of the day: counted, kept over starts, begun anew at midnight UTC.
 
-local spending = require "update.spending"
+local spending = require "update.agent.spending"
 local storage = require "update.native.storage"
 
 local MIB = 1024 * 1024

@@ -1,4 +1,4 @@
-local luat_sys = require "update.luat_sys"
+local luat_sys = require "update.script.sys"
 local scheduler = require "update.scheduler"
 
 -- A loop whose clock jumps to the end of every wait.

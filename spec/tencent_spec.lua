@@ -1,8 +1,8 @@
-local base64 = require "update.base64"
+local base64 = require "update.cloud.base64"
 local digest = require "update.native.digest"
 local json = require "update.native.json"
-local resume = require "update.resume_record"
-local tencent = require "update.tencent"
+local resume = require "update.cloud.resume_record"
+local tencent = require "update.cloud.tencent"
 
 local MD5 = "36eb5951179db14a631463a37a9322a2"
 
@@ -179,7 +179,7 @@ describe("base64", function()
 
   it("has a number for every word that the other dialect has one for, and both know the words", function()
     local find = require("update.native.error").find
-    local other = require("update.aliyun_dialect").numbers
+    local other = require("update.cloud.aliyun").numbers
     for word in pairs(tencent.numbers) do
       assert.truthy(find(word), word)
       assert.truthy(other[word], word)

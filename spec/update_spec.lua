@@ -3,10 +3,10 @@
 
 local channel = require "update.native.channel"
 local json = require "update.native.json"
-local luat_sys = require "update.luat_sys"
+local luat_sys = require "update.script.sys"
 local native_loop = require "update.native.loop"
 local scheduler = require "update.scheduler"
-local surface = require "update.surface"
+local surface = require "update.script.api"
 
 describe("update", function()
   local loop, tasks, sys, update, errors, log, globals

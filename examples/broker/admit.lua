@@ -7,8 +7,8 @@
 -- let in before is let in anew. mosquitto reads the files again on SIGHUP.
 
 local natives = require "update.natives"
-local mqtt_options = require "update.mqtt_options"
-local mqtt_dialects = require "update.mqtt_dialects"
+local mqtt_options = require "update.cloud.mqtt_connection"
+local mqtt_dialects = require "update.cloud.mqtt_dialects"
 
 local USAGE = "usage: moult admit.lua FOLDER depot PASSWORD_FILE\n"
   .. "       moult admit.lua FOLDER aliyun|tencent PRODUCT DEVICE SECRET_FILE"

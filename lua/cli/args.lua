@@ -8,7 +8,7 @@
 --
 -- @module cli.args
 
-local nearest = require "update.nearest"
+local nearest = require "update.config.nearest"
 
 local M = {}
 

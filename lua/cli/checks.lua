@@ -192,7 +192,7 @@ end
 function checks.reserve(s, report)
   local wanted = s.config.reserve
   if not s.facts or wanted == 0 or not s:agent() then return end
-  local size = require("update.reserve").size(s.config.state .. "/reserve")
+  local size = require("update.agent.reserve").size(s.config.state .. "/reserve")
   if size == wanted then return report("ok", "reserve", ("%s for an update"):format(progress.size(wanted))) end
   report("warn", "reserve", "is not there: what else fills the file system may leave an update without space",
     "it is made a minute after the start, when four times of it are free")
@@ -235,7 +235,7 @@ local CONNECT_WITHIN = 8 -- seconds
 -- would be thrown out by it, so nothing is tried while the agent has one.
 local function check_mqtt(s, cloud, report)
   local what, time_floor = "cloud " .. cloud.name, s.opened and s.opened:time_floor()
-  local options, message, code = require("update.mqtt_options").of(cloud, natives, time_floor)
+  local options, message, code = require("update.cloud.mqtt_connection").of(cloud, natives, time_floor)
   if not options then
     return report("fail", what, message, "put the device's secret there, readable by its owner alone", code)
   end
@@ -287,7 +287,7 @@ function checks.clouds(s, report)
     return report("warn", "clouds", "none configured", "name one in the configuration, or install by hand")
   end
   for _, cloud in ipairs(s.config.clouds) do
-    local check = require("update.config_clouds").is_mqtt(cloud) and check_mqtt or check_http
+    local check = require("update.config.cloud_rules").is_mqtt(cloud) and check_mqtt or check_http
     check(s, cloud, report)
   end
 end
@@ -299,7 +299,7 @@ function checks.script(s, report)
   report(level, "script", text, advice, code)
   local script = s.told and s.told.script
   if script and script.restarts then
-    report("warn", "script", require("cli.status").restarts(script),
+    report("warn", "script", require("cli.verbs.status").restarts(script),
       "the log of `moult run` has its last words; `moult history` tells since when")
   end
 end

@@ -6,7 +6,7 @@
 --
 -- @module cli.globals
 
-local byte_order = require "update.byte_order"
+local byte_order = require "update.config.byte_order"
 
 local M = {}
 

@@ -11,7 +11,7 @@
 -- @module cli
 
 local args = require "cli.args"
-local nearest = require "update.nearest"
+local nearest = require "update.config.nearest"
 
 local M = {}
 
@@ -29,7 +29,7 @@ function M.names()
   local names = {}
   for _, group in ipairs(M.groups) do
     for _, name in ipairs(group[2]) do
-      if package.searchpath("cli." .. name, package.path) then names[#names + 1] = name end
+      if package.searchpath("cli.verbs." .. name, package.path) then names[#names + 1] = name end
     end
   end
   return names
@@ -40,7 +40,7 @@ end
 function M.find(name)
   local names = M.names()
   for _, known in ipairs(names) do
-    if known == name then return require("cli." .. name) end
+    if known == name then return require("cli.verbs." .. name) end
   end
   local near = nearest.of(name, names)
   return nil, ("unknown verb %q%s; `moult help` lists them"):format(name,
@@ -149,7 +149,7 @@ function M.main(...)
   io.stdout:setvbuf("line")
   local name = words[1]
   if name == nil or name == "--help" or name == "-h" then
-    local text = require("cli.help").overview()
+    local text = require("cli.verbs.help").overview()
     if name then io.stdout:write(text) return 0 end
     io.stderr:write(text)
     return exit_code("usage")
@@ -168,7 +168,7 @@ function M.main(...)
     return fail(environment({}), name, ("%s; `moult help %s` shows the form"):format(message, name), code)
   end
   if parsed.opts.help then
-    io.stdout:write(require("cli.help").of(module.verb))
+    io.stdout:write(require("cli.verbs.help").of(module.verb))
     return 0
   end
   return run_verb(module, parsed, environment(parsed.opts))

@@ -1,14 +1,14 @@
 --- A recipe: what a package is made of, as a Lua table read as data.
 --
--- The file is read by update.table_file. Every field is checked; a field
+-- The file is read by update.config.table_file. Every field is checked; a field
 -- that is unknown, missing or of the wrong kind is named. Relative paths count
 -- from the recipe's folder.
 --
 -- @module cli.recipe
 
-local nearest = require "update.nearest"
+local nearest = require "update.config.nearest"
 local recipe_meta = require "cli.recipe_meta"
-local table_file = require "update.table_file"
+local table_file = require "update.config.table_file"
 
 local M = {}
 

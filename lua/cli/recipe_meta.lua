@@ -5,8 +5,8 @@
 -- @module cli.recipe_meta
 
 local natives = require "update.natives"
-local nearest = require "update.nearest"
-local table_file = require "update.table_file"
+local nearest = require "update.config.nearest"
+local table_file = require "update.config.table_file"
 
 local M = {}
 

@@ -9,7 +9,7 @@ local M = {}
 -- What the script's user must not read; what he must not write.
 local function not_his(config)
   local private = { config.state .. "/journal.0", config.state .. "/journal.1", config.state .. "/history" }
-  if require("update.config_clouds").holds_secret(config) then private[#private + 1] = config.path end
+  if require("update.config.cloud_rules").holds_secret(config) then private[#private + 1] = config.path end
   private[#private + 1] = config.policy
   for _, cloud in ipairs(config.clouds) do
     private[#private + 1] = cloud.secret_file

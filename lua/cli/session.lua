@@ -66,7 +66,7 @@ end
 
 -- What somebody else than the owner is told.
 local function refusal(self)
-  return require("update.control_rights").who_may(self.config.control_group) .. "; become one of them, with sudo"
+  return require("update.control.rights").who_may(self.config.control_group) .. "; become one of them, with sudo"
 end
 
 local function connect(self)
@@ -146,9 +146,9 @@ end
 --- Who asks policy for this device.
 -- @tparam device device
 -- @tparam boolean keep whether the last good policy may be written
--- @treturn table see update.asker
+-- @treturn table see update.engine.device_policy
 function Session:asker(device, keep)
-  return require("update.asker").new { config = self.config, device = device, tasks = self.tasks, keep = keep,
+  return require("update.engine.device_policy").new { config = self.config, device = device, tasks = self.tasks, keep = keep,
     log = function(line) if self.env.verbose then self.env.err(line) end end }
 end
 
@@ -164,7 +164,7 @@ function Session:engine(device, on)
   return require("update.engine").new {
     natives = natives, device = device, loop = self.loop, keys = config.keys, tasks = self.tasks,
     ask = function(...) return asker:decide(...) end,
-    facts = require("update.facts").system,
+    facts = require("update.engine.system_facts").system,
     http = { proxy = config.proxy, ca_file = config.ca_file, max_redirects = 5 },
     log = say, detail = say,
     witness = function(date) device:witness(date) end, on = on, tries = 10, head_tries = 3,

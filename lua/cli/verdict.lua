@@ -2,7 +2,7 @@
 --
 -- @module cli.verdict
 
-local offers = require "update.offer"
+local offers = require "update.engine.offer"
 
 local M = {}
 

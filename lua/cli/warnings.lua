@@ -1,8 +1,8 @@
---- Warnings of update.plausible, told to whoever works at a command line.
+--- Warnings of update.engine.plausible, told to whoever works at a command line.
 --
 -- @module cli.warnings
 
-local plausible = require "update.plausible"
+local plausible = require "update.engine.plausible"
 
 local M = {}
 

@@ -11,7 +11,7 @@
 
 local device_list = require "depot.device_list"
 local limited = require "depot.limited"
-local plausible = require "update.plausible"
+local plausible = require "update.engine.plausible"
 local trusted = require "depot.trusted"
 
 local M = {}

@@ -1,13 +1,13 @@
 --- The clouds that the depot stands in for, each as the devices see it.
 --
 -- Pure: a topic and a decoded message in, an event out; an offer in, a topic
--- and a message out. How the vendors' messages look is in update.aliyun_dialect
--- and update.tencent; here both become one form, so that jobs know no vendor.
+-- and a message out. How the vendors' messages look is in update.cloud.aliyun
+-- and update.cloud.tencent; here both become one form, so that jobs know no vendor.
 --
 -- @module depot.dialects
 
-local aliyun = require "update.aliyun_dialect"
-local tencent = require "update.tencent"
+local aliyun = require "update.cloud.aliyun"
+local tencent = require "update.cloud.tencent"
 
 local M = {}
 

@@ -6,7 +6,7 @@
 
 local dialects = require "depot.dialects"
 local jobs = require "depot.jobs"
-local offer_fields = require "update.offer_fields"
+local offer_fields = require "update.cloud.message_fields"
 
 local M = {}
 

@@ -4,7 +4,7 @@
 --
 -- @module depot.trusted
 
-local offers = require "update.offer"
+local offers = require "update.engine.offer"
 
 local M = {}
 

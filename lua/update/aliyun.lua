@@ -17,4 +17,4 @@
 --
 -- @module update.aliyun
 
-return require("update.aliyun_calls").new(require("update").ask)
+return require("update.script.aliyun_calls").new(require("update").ask)

@@ -5,7 +5,7 @@
 --     update.request(function(ready) if ready then sys.restart "update" end end, nil, 4 * 3600 * 1000)
 --     sys.run()
 --
--- The functions are those of update.surface.
+-- The functions are those of update.script.api.
 --
 -- @module update
 
@@ -15,12 +15,12 @@ local sys = require "sys"
 local has_host, host = pcall(require, "update.native.host")
 local control = has_host and host.control
 
-local update = require("update.surface").new {
+local update = require("update.script.api").new {
   sys = sys, tasks = sys.scheduler(), json = natives.json,
   connect = control and function() return natives.channel.connect(control) end,
   globals = function() return _G end,
   log = function(line) io.stderr:write("script: ", line, "\n") end,
 }
 
-_G.update = require("update.luat_absent").complete(update, "update") -- as Luat's does it
+_G.update = require("update.script.luat_absent").complete(update, "update") -- as Luat's does it
 return update

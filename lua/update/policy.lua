@@ -20,7 +20,7 @@
 -- libraries string, table, math, utf8 and coroutine, and `require` gives this
 -- module and update.version. A policy that uses more than half a second of
 -- processor time or 12 MiB, fails, or answers nonsense is broken: the text of
--- it that last answered is asked instead (lua/update/ask.lua).
+-- it that last answered is asked instead (lua/update/engine/policy_client.lua).
 --
 -- Every field of offer, device, limits and facts is listed with its type and
 -- unit in lua/update/policy_fields.lua and in moult-policy(7). Every one may be

@@ -1,7 +1,7 @@
 /*
  * config.h -- what a device is told about itself, as a C structure.
  *
- * The file is a Lua table read as data by lua/update/config.lua, which checks
+ * The file is a Lua table read as data by lua/update/config/init.lua, which checks
  * every field and names the wrong one; bindings/config.c carries the table
  * over. Identity comes from here and nowhere else.
  */

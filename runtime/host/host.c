@@ -50,7 +50,7 @@ const char *up_host_lua_dir(void)
 
         /* Beside an installed program, `lua` is the interpreter. */
         snprintf(guess, sizeof guess, "%.*s/%s", (int)(slash - program), program, places[i]);
-        snprintf(module, sizeof module, "%s/update/config.lua", guess);
+        snprintf(module, sizeof module, "%s/update/init.lua", guess);
         if (storage->ops->stat(storage, module, &st) < 0 || !realpath(guess, path))
             *path = '\0';
     }

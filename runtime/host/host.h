@@ -49,7 +49,7 @@ int up_host_run_file(struct lua_State *L, const char *path, int argc, char **arg
  * the integer that it returns is the exit code. */
 int up_host_run_module(struct lua_State *L, const char *module, int argc, char **argv);
 
-/* Read a configuration file through lua/update/config.lua, in a state of its
+/* Read a configuration file through lua/update/config/init.lua, in a state of its
  * own that is gone afterwards. Release *out with up_config_free().
  * Errors: UP_USAGE, naming the wrong field; UP_INTERNAL. */
 int up_host_config(struct up_config *out, const char *path, struct up_error *err);

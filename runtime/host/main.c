@@ -3,7 +3,7 @@
  * of the command line, or a plain Lua interpreter.
  *
  *     moult --policy [USER]               runtime/policy/sandbox.c
- *     moult --agent -c CONFIG [-q|-v]     lua/update/agent.lua
+ *     moult --agent -c CONFIG [-q|-v]     lua/update/agent/init.lua
  *     moult --script DIR CONTROL HEARTBEAT MEMORY [USER [GROUP... | -]]
  *                                         DIR/main.lua, under the supervisor
  *     moult run [-c CONFIG]               runtime/supervise/supervisor.c

@@ -2,7 +2,7 @@
  * stage.h -- a whole device in one process: supervisor, agent, script, a person
  * at the command line and a cloud, on simulated storage, clocks and boot loader.
  *
- * The program is the real one: up_supervisor_step(), and lua/update/agent.lua
+ * The program is the real one: up_supervisor_step(), and lua/update/agent/init.lua
  * over the bindings. Linked with --wrap (CMakeLists.txt), so that storage,
  * processes, links, waiting, HTTP and the policy process are asked for here.
  * Each player is a coroutine with a stack of its own, which gives way where it

@@ -1,4 +1,4 @@
---- moult-config(5): from update.config_fields.
+--- moult-config(5): from update.config.fields.
 
 local fields = require "fields"
 local roff = require "roff"
@@ -15,7 +15,7 @@ and nothing starts. Relative paths count from the file's folder, so that a whole
 The file may name a command to run and a policy to ask, so nobody but the device's owner should be able to write it.]]
   page:section "FIELDS"
   page:text "Of a field within a table the full name is given; `[]` stands for each element of an array."
-  fields.put(page, (require "update.config_fields"))
+  fields.put(page, (require "update.config.fields"))
   page:section "EXAMPLE"
   page:verbatim(head.example)
   page:section "FILES"

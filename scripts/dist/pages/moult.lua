@@ -1,6 +1,6 @@
 --- moult(1): from the verbs' own tables, the common options and the code words.
 
-local dialects = require "update.mqtt_dialects"
+local dialects = require "update.cloud.mqtt_dialects"
 local roff = require "roff"
 
 local function option_term(option)
@@ -78,8 +78,8 @@ Given the name of a Lua file, `moult` behaves as plain `lua` does, with its nati
   for _, group in ipairs(cli.groups) do
     page:section(group[1]:upper())
     for _, name in ipairs(group[2]) do
-      if package.searchpath("cli." .. name, package.path) then
-        put_verb(page, require("cli." .. name).verb, common)
+      if package.searchpath("cli.verbs." .. name, package.path) then
+        put_verb(page, require("cli.verbs." .. name).verb, common)
       end
     end
   end

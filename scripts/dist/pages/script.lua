@@ -1,4 +1,4 @@
---- moult-script(7): what a device's script has, from the LDoc comments of update.surface, sys and update.luat_sys.
+--- moult-script(7): what a device's script has, from the LDoc comments of update.script.api, sys and update.script.sys.
 
 local ldoc = require "ldoc"
 local roff = require "roff"
@@ -64,13 +64,13 @@ changed, all of it is killed. A program that is to stay belongs to the service m
 The globals `PROJECT`, `VERSION` and `PRODUCT_KEY` have to be those of the package.]]
   page:section "UPDATE"
   page:text "Failure is `nil, message, code`, the code \"nothing\" without an agent. What waits lets other tasks run."
-  put_functions(page, ldoc.functions(read(lua .. "/update/surface.lua"), "update"))
+  put_functions(page, ldoc.functions(read(lua .. "/update/script/api.lua"), "update"))
   page:section "ALIYUN"
   page:text [[
 `require "update.aliyun"` gives the calls of the vendor's C SDK, for a script that drives the updates of its Aliyun
 cloud as a program of the SDK does; without it the agent does all of it by itself. Each is also a method of the
 handle.]]
-  put_functions(page, ldoc.functions(read(lua .. "/update/aliyun_calls.lua"), "ota"))
+  put_functions(page, ldoc.functions(read(lua .. "/update/script/aliyun_calls.lua"), "ota"))
   page:section "SYS"
   page:text "Tasks, messages and timers under Luat's names; times are in milliseconds."
   local functions, seen = ldoc.functions(read(lua .. "/sys.lua"), "sys"), {}
@@ -85,13 +85,13 @@ handle.]]
   page:text [[
 Such scripts find `log` (levels `trace` to `fatal`), `rtos` and `mobile` as globals, and may require `log`, `misc`,
 `sysplus`, `libfota` and `libfota2`. Whatever of Luat is not here raises an error that names it.]]
-  local device = read(lua .. "/update/luat_device.lua")
+  local device = read(lua .. "/update/script/luat_device.lua")
   for _, prefix in ipairs { "rtos", "misc" } do put_functions(page, ldoc.functions(device, prefix)) end
   page:text [[
 The results of libfota and libfota2 are 0: a release is armed, and `rtos.reboot()` leads to it; 1: no connection; 3:
 the link broke off while the package came; 4: nothing to be had; 5: PRODUCT_KEY or VERSION is missing or malformed.]]
   for _, prefix in ipairs { "libfota", "libfota2" } do
-    put_functions(page, ldoc.functions(read(lua .. "/update/luat_fota.lua"), prefix))
+    put_functions(page, ldoc.functions(read(lua .. "/update/script/luat_fota.lua"), prefix))
   end
   page:see_also { { "moult", 1 }, { "moult-config", 5 }, { "moult-native", 7 }, { "moult-policy", 7 } }
   return page

@@ -1,0 +1,34 @@
+--- `moult confirm`.
+--
+-- @module cli.verbs.confirm
+
+local session = require "cli.session"
+
+local M = {}
+
+M.verb = {
+  name = "confirm",
+  usage = "confirm [-c CONFIG]",
+  summary = "make the release on trial the confirmed one, now",
+  text = "For people: policy is not asked. Without a trial there is nothing to confirm (exit 3).",
+  positional = { 0, 0 },
+  common = { "config" },
+  example = "moult confirm",
+}
+
+function M.run(parsed, env)
+  return session.run(parsed, env, function(s)
+    local ok
+    local agent, device, message, code = s:in_charge()
+    if agent then
+      ok, message, code = agent:call("confirm", { force = true })
+    elseif device then
+      ok, message, code = device:confirm()
+    end
+    if not ok then return nil, message, code end
+    env.note("confirmed; `moult status` shows the release")
+    return 0
+  end)
+end
+
+return M

@@ -1,0 +1,61 @@
+--- `moult doctor [CODE]`.
+--
+-- @module cli.verbs.doctor
+
+local dialects = require "update.cloud.mqtt_dialects"
+local natives = require "update.natives"
+local nearest = require "update.config.nearest"
+
+local M = {}
+
+M.verb = {
+  name = "doctor",
+  usage = "doctor [CODE] [-c CONFIG]",
+  summary = "check the set-up of this device, or explain a code word",
+  text = "Takes no lock and repairs nothing. Each line is ok, warn or fail, and says what to do. "
+    .. "Exits 0 when the\ndevice is usable, else with the code of the first failure. CODE is a word such as "
+    .. "`untrusted`, or an exit code.",
+  positional = { 0, 1 },
+  common = { "config", "json" },
+  example = "moult doctor untrusted",
+}
+
+local function vendor(number)
+  return number and tostring(number) or "not reported"
+end
+
+-- What only scripts meet, and no verb ends with.
+local AGAIN = { word = "again", meaning = "Not a failure: nothing can be had without waiting.",
+  advice = "Poll the loop (update.native.loop) and call the same function once more." }
+
+local function explain(word, env)
+  local words, found = {}, word == "again" and AGAIN or nil
+  for _, row in ipairs(natives.error.codes()) do
+    words[#words + 1] = row.word
+    if row.word == word or tostring(row.exit) == word then found = row end
+  end
+  if not found then
+    local near = nearest.of(word, words)
+    return nil, ("no code word %q%s; the words are %s"):format(word,
+      near and (" (did you mean %s?)"):format(near) or "", table.concat(words, ", ")), "usage"
+  end
+  found.tencent, found.aliyun = dialects.tencent.numbers[found.word], dialects.aliyun.numbers[found.word]
+  if env.json then
+    env.out(natives.json.encode(found))
+  else
+    env.out(found.exit and ("%s (exit code %d)"):format(found.word, found.exit) or found.word)
+    env.out("  what happened:  " .. found.meaning)
+    env.out("  what to do:     " .. found.advice)
+    if found.exit then
+      env.out(("  told to clouds: Tencent %s, Aliyun %s"):format(vendor(found.tencent), vendor(found.aliyun)))
+    end
+  end
+  return 0
+end
+
+function M.run(parsed, env)
+  if parsed.positional[1] then return explain(parsed.positional[1], env) end
+  return require("cli.checks").run(parsed, env)
+end
+
+return M

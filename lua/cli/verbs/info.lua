@@ -1,0 +1,161 @@
+--- `moult info FILE`.
+--
+-- @module cli.verbs.info
+
+local natives = require "update.natives"
+local signed = require "cli.signed"
+
+local M = {}
+
+M.verb = {
+  name = "info",
+  usage = "info FILE [-k KEYS]",
+  summary = "show what a package, a permit or a list of keys says of itself",
+  text = "Without -k the signature is not checked, and the first line says so; with it, the signature and the indexes\n"
+    .. "are. `moult verify` checks every block. Of a permit or a list of keys the signature is\n"
+    .. "FILE.minisig; for a list, KEYS are the root keys.",
+  positional = { 1, 1 },
+  common = { "key", "json" },
+  example = "moult info METER_1.0.1.upd -k release.pub\nmoult info permit.json -k release.pub",
+}
+
+-- Verify the head: true, or why not.
+local function verify_head(path, keys)
+  local source <close>, message, code = natives.source.file(path)
+  if not source then return nil, message, code end
+  local package <close>, why, word = natives.package.open(source, keys)
+  if not package then return nil, why, word end
+  local ok
+  ok, message, code = package:step()
+  if not ok then return nil, ("%s: %s"):format(path, message), code end
+  return true
+end
+
+-- What a package brought along may hold anything: nothing of it moves a terminal.
+local function clean(value)
+  return (tostring(value):gsub("%c", "?"):gsub("\xc2[\x80-\x9f]", "?"))
+end
+
+local function date(seconds)
+  return math.type(seconds) == "integer" and os.date("!%Y-%m-%d %H:%M:%S UTC", seconds) or clean(seconds)
+end
+
+local function list(values)
+  local texts = {}
+  for i, value in ipairs(type(values) == "table" and values or {}) do texts[i] = clean(value) end
+  return table.concat(texts, ", ")
+end
+
+local function named(object, name)
+  return type(object) == "table" and ("%s %s"):format(clean(object[name]), clean(object.version)) or clean(object)
+end
+
+local function part_line(part)
+  if type(part) ~= "table" then return "part         " .. clean(part) end
+  local source, against = part.source, ""
+  if type(source) == "table" then
+    against = (", a delta against core version %s, %s bytes"):format(clean(source.version), clean(source.size))
+  end
+  return ("part         %s: %s bytes, stored as %s, in blocks of %s%s"):format(clean(part.kind), clean(part.size),
+    clean(part.data_size), clean(part.block_size), against)
+end
+
+-- What its maker says, a line for each key.
+local function meta_lines(meta, add)
+  local names = {}
+  for name in pairs(type(meta) == "table" and meta or {}) do names[#names + 1] = name end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    local value = meta[name]
+    if name == "support_until" then
+      value = date(value)
+    elseif type(value) == "table" then
+      value = natives.json.encode(value)
+    end
+    add("meta", ("%s: %s"):format(clean(name), clean(value)))
+  end
+end
+
+local function lines_of(m, digest)
+  local lines = {}
+  local function add(label, value)
+    if value ~= nil then lines[#lines + 1] = ("%-12s %s"):format(label, value) end
+  end
+  add("project", clean(m.project))
+  add("release", clean(m.release))
+  add("sequence", clean(m.sequence))
+  add("manifest", digest)
+  add("hardware", m.hardware and list(m.hardware) or "any")
+  add("script", type(m.script) == "table" and clean(m.script.version) or nil)
+  add("core", m.core and named(m.core, "name"))
+  add("requires", m.requires and named(m.requires, "core") .. " or higher")
+  add("min_moult", m.min_moult and clean(m.min_moult))
+  add("issued", m.issued and date(m.issued))
+  add("not_after", m.not_after and date(m.not_after))
+  add("deadline", m.deadline and clean(m.deadline) .. " s a trial start")
+  add("override", m.override and list(m.override))
+  add("text", m.text and clean(m.text))
+  meta_lines(m.meta, add)
+  for _, part in ipairs(type(m.parts) == "table" and m.parts or {}) do lines[#lines + 1] = part_line(part) end
+  return lines
+end
+
+local function permit_lines(p, add)
+  add("project", clean(p.project))
+  add("devices", type(p.devices) == "table" and list(p.devices) or clean(p.devices))
+  add("manifest", clean(p.manifest))
+  add("not_after", date(p.not_after))
+end
+
+local function keys_lines(k, add)
+  add("serial", clean(k.serial))
+  for _, key in ipairs(k.add or {}) do add("add", ("%s  %s"):format(clean(key.name), clean(key.key))) end
+  for _, id in ipairs(k.revoke or {}) do add("revoke", clean(id)) end
+end
+
+-- A permit or a list of keys; a manifest by itself has nothing of its own.
+local lines_by_format = { ["moult-permit-1"] = permit_lines, ["moult-keys-1"] = keys_lines }
+
+local function show_signature(env, state, key)
+  env.out(("%-12s %s, by key %s%s"):format("signature", state, key or "unknown",
+    state == "verified" and "" or "; give -k KEYS to check it"))
+end
+
+local function show_file(path, keys, env)
+  local seen, message, code = signed.beside(path, keys)
+  if not seen then return nil, message, code end
+  local state = keys and "verified" or seen.key and "not checked" or "none"
+  if env.json then
+    env.out(natives.json.encode { object = seen.object, comment = seen.comment, key = seen.key, signature = state })
+    return 0
+  end
+  if seen.key then show_signature(env, state, seen.key) else env.out(("%-12s none"):format("signature")) end
+  local function add(label, value) env.out(("%-12s %s"):format(label, value)) end
+  add("format", clean(seen.object.format))
+  local lines = lines_by_format[seen.object.format]
+  if lines then lines(seen.object, add) end
+  return 0
+end
+
+function M.run(parsed, env)
+  local path, keys = parsed.positional[1], parsed.opts.key
+  if signed.read(path, 0, 1) == "{" then return show_file(path, keys, env) end
+  local seen, message, code = signed.peek(path)
+  if not seen then return nil, message, code end
+  if keys then
+    local ok
+    ok, message, code = verify_head(path, keys)
+    if not ok then return nil, message, code end
+  end
+  local state = keys and "verified" or "not checked"
+  if env.json then
+    env.out(natives.json.encode { manifest = seen.manifest, key = seen.key, signature = state,
+      digest = seen.digest })
+    return 0
+  end
+  show_signature(env, state, seen.key)
+  for _, line in ipairs(lines_of(seen.manifest, seen.digest)) do env.out(line) end
+  return 0
+end
+
+return M

@@ -1,0 +1,105 @@
+--- `moult install PKG`.
+--
+-- @module cli.verbs.install
+
+local bare_delta = require "cli.bare_delta"
+local offers = require "update.engine.offer"
+local session = require "cli.session"
+
+local M = {}
+
+M.verb = {
+  name = "install",
+  usage = "install PKG [-c CONFIG] [--dry-run] [--permit FILE] [--default-policy] [--progress=FORM]",
+  summary = "install a package from a file or a URL, up to armed",
+  text = "The running agent does it when there is one, and starts the trial by itself. Without an agent it is done\n"
+    .. "here, and the trial begins with the next `moult run` or restart. Exits 4 when a release is armed, now or\n"
+    .. "before, 3 when it runs already, 0 when nothing is left to do. Interrupted, the same command goes on where\n"
+    .. "verified content ends; a link that died in a block goes on within it. A server that fails is tried again,\n"
+    .. "after the time that it says (Retry-After).\n\n"
+    .. "--permit FILE, with FILE.minisig beside it and signed by a release key, lets one package in that is not above\n"
+    .. "the highest sequence ever confirmed, or whose version is lower; once. `moult help sign` shows its form.\n\n"
+    .. "--default-policy leaves out the policy that the release brought, now, not after the days that `policy_days`\n"
+    .. "names: the default answers, and before it the owner's own policy as ever.",
+  options = { { name = "default-policy", help = "do not ask the policy that the release brought" } },
+  positional = { 1, 1 },
+  common = { "config", "dry-run", "json", "progress", "permit" },
+  example = "moult install METER_1.0.1.upd\nmoult install https://updates.example/METER_1.0.1.upd --progress=plain\n"
+    .. "moult install METER_1.0.0.upd --permit back-to-1.0.0.json",
+}
+
+-- The agent has its own working directory: paths are made absolute for it.
+local function absolute(location)
+  if offers.is_url(location) or location:sub(1, 1) == "/" then return location end
+  return require("update.natives").host.cwd .. "/" .. location
+end
+
+-- Tell people what goes on.
+local function teller(env)
+  return function(event)
+    if event.event == "progress" then
+      env.progress(event.done, event.total, "fetching " .. event.release)
+    elseif event.event == "offer" then
+      env.note(("%s: %s"):format(offers.describe(event.offer), event.action))
+    elseif event.event == "state" and event.phase == "installing" then
+      env.note("every block is in place; reading back and installing")
+    elseif event.event == "retry" then
+      env.note(("%s (%s); trying again in %.0f s"):format(event.message, event.code, event.seconds))
+    end
+  end
+end
+
+local function by_agent(s, agent, where, on)
+  local ok, message, code = agent:call("watch")
+  if not ok then return nil, message, code end
+  local result
+  result, message, code = agent:call("install", { source = absolute(where.location),
+    permit = where.permit and absolute(where.permit), default_policy = where.left_out ~= nil }, on)
+  if result then result.agent = s.config.restart_when == "now" end
+  return result, message, code
+end
+
+local function dry_run(s, env, where)
+  local explain = require "cli.verbs.explain"
+  local verdict, message, code = explain.judge(s, where)
+  if not verdict then return nil, message, code end
+  return explain.show(env, verdict)
+end
+
+local function report(env, result)
+  if env.json then
+    env.out(require("update.natives").json.encode { armed = result.release, sequence = result.sequence,
+      needs_restart = result.needs_restart, already = result.already })
+  elseif result.already then
+    env.note(("%s is armed already; its trial begins with the next %s"):format(result.release,
+      result.needs_restart and "restart of the device" or "start of the script"))
+  elseif result.agent then
+    env.note(("%s is armed; the agent starts its trial now"):format(result.release))
+  elseif result.needs_restart then
+    env.note(("%s is armed; restart the device, and its trial begins"):format(result.release))
+  else
+    env.note(("%s is armed; its trial begins with the next `moult run`"):format(result.release))
+  end
+  return 4
+end
+
+function M.run(parsed, env)
+  local where = { cloud = "file", location = parsed.positional[1], permit = parsed.opts.permit,
+    left_out = parsed.opts["default-policy"] and require("update.engine.device_policy").BY_HAND or nil }
+  local fine, why, word = bare_delta.refuse(where.location)
+  if not fine then return nil, why, word end
+  return session.run(parsed, env, function(s)
+    if env.dry_run then return dry_run(s, env, where) end
+    local result
+    local agent, device, message, code = s:in_charge()
+    if agent then
+      result, message, code = by_agent(s, agent, where, teller(env))
+    elseif device then
+      result, message, code = s:engine(device, teller(env)):install(where)
+    end
+    if not result then return nil, message, code end
+    return report(env, result)
+  end)
+end
+
+return M

@@ -1,0 +1,84 @@
+--- `moult pack RECIPE`.
+--
+-- @module cli.verbs.pack
+
+local compressed = require "cli.compressed"
+local natives = require "update.natives"
+local packing = require "cli.packing"
+local recipe = require "cli.recipe"
+local warnings = require "cli.warnings"
+
+local M = {}
+
+M.verb = {
+  name = "pack",
+  usage = "pack RECIPE -k KEY [-o OUT]",
+  summary = "make and sign a package from a recipe",
+  text = "The recipe is a Lua table; paths in it count from its folder. The same recipe, contents and key give the\n"
+    .. "same bytes; SOURCE_DATE_EPOCH, when set, becomes `issued`. Without -o the package is PROJECT_RELEASE.upd in\n"
+    .. "the current directory. VERSION, and PROJECT and PRODUCT_KEY where they stand, in the script's main.lua must\n"
+    .. "equal the recipe's: they are read as plain lines such as VERSION = \"1.0.1\", without running the script.\n"
+    .. "What looks like a slip is warned of: a sequence above 2^62, which devices take by permit alone; an issue date\n"
+    .. "more than a day ahead of this machine's clock; an end that is past.\n\n"
+    .. "For each older core in the recipe's core.from, OUT-from-VERSION.upd is made beside OUT.upd: the same release\n"
+    .. "as a delta, for devices that run exactly that core. Making one takes memory: six times the older image and\n"
+    .. "twice the new one, and at most 100 MiB; an image of 2 GiB or more cannot be a delta's.",
+  positional = { 1, 1 },
+  common = { "key", "out", "json", "progress", "dry-run" },
+  example = "moult pack recipe.lua -o METER_1.0.1.upd -k release.key",
+}
+
+local function as_json(one)
+  return { package = one.path, size = one.size, release = one.release, sequence = one.sequence, digest = one.digest,
+    from = one.from }
+end
+
+local function report(written, env)
+  local full = written[1]
+  if env.json then
+    local object = as_json(full)
+    for i = 2, #written do
+      object.deltas = object.deltas or {}
+      object.deltas[i - 1] = as_json(written[i])
+    end
+    env.out(natives.json.encode(object))
+    return
+  end
+  for _, one in ipairs(written) do
+    local text = ("%s: release %s, sequence %d, %d bytes"):format(one.path, one.release, one.sequence, one.size)
+    if one.from then
+      text = ("%s, %.1f %% of the full package, for core version %d"):format(text, one.size / full.size * 100, one.from)
+    end
+    env.out(text)
+  end
+end
+
+function M.run(parsed, env)
+  local key = parsed.opts.key
+  if not key then return nil, "needs -k KEY, the secret key to sign with (`moult keygen` makes one)", "usage" end
+  local made, message, code = recipe.load(parsed.positional[1])
+  if not made then return nil, message, code end
+  local ok
+  ok, message, code = packing.check(made)
+  if not ok then return nil, message, code end
+  local wanted, written = packing.all(made, parsed.opts.out or packing.name(made)), {}
+  warnings.of_recipe(made, env)
+  local warning = #wanted > 1 and compressed.warning(made.core.image)
+  if warning then env.note("warning: " .. warning) end
+  for i, one in ipairs(wanted) do
+    if env.dry_run then
+      env.out(("%s: would be release %s, sequence %d%s"):format(one.path, made.release, made.sequence,
+        one.from and (", from core version %d"):format(one.from) or ""))
+    else
+      written[i], message, code = packing.write(one, key, env.progress)
+      if not written[i] then return nil, message, code end
+    end
+  end
+  if not env.dry_run then
+    env.finish()
+    report(written, env)
+  end
+  return 0
+end
+
+return M

@@ -1,0 +1,55 @@
+--- `moult rollback`.
+--
+-- @module cli.verbs.rollback
+
+local session = require "cli.session"
+
+local M = {}
+
+M.verb = {
+  name = "rollback",
+  usage = "rollback [REASON] [-c CONFIG]",
+  summary = "drop what is being fetched or is armed, or end the trial with the old release",
+  text = "While armed it disarms; on trial it goes back to the old pair and the release is quarantined; while\n"
+    .. "fetching, installing or arming it drops the transaction. While a release is being confirmed it is too late\n"
+    .. "(exit 19). A confirmed release stays: there is nothing to roll back (exit 3).\n"
+    .. "Exits 4 when the device has to restart to get back.",
+  positional = { 0, 1 },
+  common = { "config" },
+  example = "moult rollback \"sensor readings are off\"",
+}
+
+local DROPPABLE = { fetching = true, installing = true, arming = true }
+
+-- Without an agent we hold the lock, so every phase is ours to end.
+local function by_hand(device, reason)
+  local phase = device:status().phase
+  if DROPPABLE[phase] then
+    local ok, message, code = device:abandon("refused", reason)
+    if not ok then return nil, message, code end
+    return "dropped"
+  end
+  return device:rollback(phase == "trial", reason)
+end
+
+function M.run(parsed, env)
+  local reason = parsed.positional[1] or "rolled back by hand"
+  return session.run(parsed, env, function(s)
+    local result
+    local agent, device, message, code = s:in_charge()
+    if agent then
+      result, message, code = agent:call("rollback", { reason = reason })
+    elseif device then
+      result, message, code = by_hand(device, reason)
+    end
+    if not result then return nil, message, code end
+    if result == "restart" then
+      env.note("rolled back; restart the device to run the old release")
+      return 4
+    end
+    env.note(result == "dropped" and "the transaction is dropped" or "rolled back; the old release is in force")
+    return 0
+  end)
+end
+
+return M

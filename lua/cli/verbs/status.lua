@@ -1,0 +1,176 @@
+--- `moult status`.
+--
+-- @module cli.verbs.status
+
+local natives = require "update.natives"
+local progress = require "cli.progress"
+local session = require "cli.session"
+
+local M = {}
+
+M.verb = {
+  name = "status",
+  usage = "status [-c CONFIG] [--json]",
+  summary = "show what runs and what is under way",
+  text = "Takes no lock and repairs nothing. With --json: one object of phase, release, core, script,\n"
+    .. "floor, time, kept_out, transaction, retry, last, trouble and hotfixes; what there is none of is null. `retry`\n"
+    .. "says why a server is tried again, and when: after a pause, or when it wants to be asked again. `trouble` is\n"
+    .. "what keeps the device from being updated while its script runs, or, when its `updates` is true, only from\n"
+    .. "being tidy. `verdict` of `last` is \"open\" while it is not known whether a release that no cloud answered\n"
+    .. "broke the network, and \"again\" when it is tried once more. `restarts` of `script` counts how often\n"
+    .. "it ended that was to run on, `reason` is why the last time, `next_start` when it is started again.",
+  positional = { 0, 0 },
+  common = { "config", "json" },
+  example = "moult status -c device/config.lua\nmoult status --json | jq .release",
+}
+
+-- The fields of --json, in full: absent ones are null, so that readers need not guess.
+local FIELDS = { "phase", "release", "core", "script", "floor", "time", "kept_out", "transaction", "retry", "last",
+  "trouble", "hotfixes" }
+
+local function pick(from, names)
+  if from == nil or from == natives.json.null then return natives.json.null end
+  local out = {}
+  for _, name in ipairs(names) do
+    out[name] = from[name] == nil and natives.json.null or from[name]
+  end
+  return out
+end
+
+local PARTS = {
+  core = { "name", "version", "running", "tries" },
+  script = { "version", "generation", "damage", "restarts", "reason", "next_start" },
+  floor = { "core", "script" },
+  time = { "now", "trusted", "set" },
+  transaction = { "sequence", "release", "part", "done", "total" },
+  retry = { "code", "message", "time" },
+  last = { "code", "message", "sequence", "time", "verdict" },
+  trouble = { "code", "message", "updates" },
+}
+
+--- The object of `status --json`.
+-- @tparam table status of the device or the agent
+-- @treturn table ready to encode
+function M.object(status)
+  local out = pick(status, FIELDS)
+  for name, fields in pairs(PARTS) do out[name] = pick(status[name], fields) end
+  out.hotfixes = natives.json.array(status.hotfixes or {})
+  return out
+end
+
+local function when(time)
+  return time and time > 0 and os.date("!%Y-%m-%d %H:%M:%S UTC", time) or "at an unknown time"
+end
+
+local function transaction_line(t, phase)
+  local line = ("%s %s (sequence %d)"):format(phase, t.release, t.sequence)
+  if t.total and t.total > 0 and (phase == "fetching" or phase == "installing") then
+    line = ("%s: %s of %s in place (%d%%)"):format(line, progress.size(t.done), progress.size(t.total),
+      t.done * 100 // t.total)
+  end
+  return line
+end
+
+--- How often the script ended that was to run on, why, and what comes next.
+-- @tparam table script of a status, with restarts
+-- @treturn string
+function M.restarts(script)
+  return ("it ended %s; the last time it %s; %s"):format(script.restarts == 1 and "once"
+    or script.restarts .. " times", script.reason,
+    script.next_start and "the next start is at " .. when(script.next_start) or "it runs again")
+end
+
+--- One screen for people.
+-- @tparam table status
+-- @tparam boolean|string running whether the agent answered; "silent": it is there and did not
+-- @tparam integer policy_days of the configuration
+-- @tparam[opt] table slots what the name of a slot leads to that is a link, by "a" and "b"
+-- @treturn {string,...} lines
+function M.lines(status, running, policy_days, slots)
+  local lines = {}
+  local function add(name, format, ...) lines[#lines + 1] = ("%-12s "):format(name) .. format:format(...) end
+  add("release", "%s", status.release)
+  if status.script then add("script", "%s (generation %d)", status.script.version, status.script.generation) end
+  if status.script and status.script.damage then add("damage", "%s", status.script.damage) end
+  if status.script and status.script.restarts then add("restarts", "%s", M.restarts(status.script)) end
+  if status.core then
+    add("core", "%s %d, running from slot %s", status.core.name, status.core.version, status.core.running)
+  end
+  for _, name in ipairs { "a", "b" } do
+    if slots and slots[name] then add("slot " .. name, "%s", slots[name]) end
+  end
+  add("phase", "%s", status.phase)
+  if status.transaction then add("transaction", "%s", transaction_line(status.transaction, status.phase)) end
+  if status.retry then
+    add("next try", "%s: %s (%s)", when(status.retry.time), status.retry.message, status.retry.code)
+  end
+  if status.phase == "trial" then
+    add("trial", "start %d of 3, %d failed", status.transaction.starts, status.transaction.failures)
+  end
+  add("floor", "script %d, core %d", status.floor.script, status.floor.core)
+  if status.time then
+    add("time", "%s, %s", when(status.time.now), status.time.trusted and "trusted" or status.time.set and "not trusted"
+      or "the clock was never set")
+  end
+  if (status.kept_out or 0) > 0 then
+    add("policy", "the release's own kept packages out: day %d of %d%s", status.kept_out, policy_days,
+      status.kept_out < policy_days and "" or "; the default answers in its place")
+  end
+  if status.last then
+    add("last", "%s %s: %s%s", when(status.last.time), status.last.code, status.last.message,
+      status.last.sequence and status.last.sequence > 0 and (" (sequence %d)"):format(status.last.sequence) or "")
+  end
+  local trouble = status.trouble
+  if trouble then
+    add("updates", trouble.updates and "work; but %s (%s)" or "DO NOT WORK: %s (%s); it is tried again",
+      trouble.message, trouble.code)
+  end
+  add("agent", "%s", running == "silent"
+    and "DOES NOT ANSWER: it waits for a slow medium, or hangs and is started anew soon"
+    or running and "running" or "not running")
+  return lines
+end
+
+--- The status from the agent, or else from the state.
+-- @treturn table|nil, boolean|string as `running` of lines() | message, code
+function M.fetch(s)
+  local agent, _, code = s:agent()
+  local message
+  local silent = code == "busy" and "silent" or false
+  if agent then
+    local status
+    status, message, code = agent:call("status", nil, nil, session.ANSWER_WITHIN)
+    if status then return status, true end
+    if not agent.lost then return nil, message, code end
+    silent = "silent"
+  end
+  local device
+  device, message, code = s:device("read")
+  if not device then return nil, message, code end
+  return device:status(), silent
+end
+
+-- Where names of slots lead that are links.
+local function links(config)
+  local out = {}
+  for name, path in pairs(config.core and config.core.slots or {}) do
+    local node, message = natives.slot.node(path)
+    if node ~= path then out[name] = node and ("%s -> %s"):format(path, node) or message end
+  end
+  return out
+end
+
+function M.run(parsed, env)
+  return session.run(parsed, env, function(s)
+    local status, running, code = M.fetch(s)
+    if not status then return nil, running, code end
+    if env.json then
+      env.out(natives.json.encode(M.object(status)))
+    else
+      env.out(table.concat(M.lines(status, running, s.config.policy_days, links(s.config)), "\n"))
+    end
+    return 0
+  end)
+end
+
+return M

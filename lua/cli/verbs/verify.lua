@@ -1,0 +1,65 @@
+--- `moult verify FILE`.
+--
+-- @module cli.verbs.verify
+
+local natives = require "update.natives"
+local signed = require "cli.signed"
+
+local M = {}
+
+M.verb = {
+  name = "verify",
+  usage = "verify FILE -k KEYS",
+  summary = "check a package, or a signed file, to its last byte",
+  text = "KEYS is a public key file or a directory of them. Of a package, the signature, every block as stored and as\n"
+    .. "decoded, and every byte in between are checked. Of any other signed file, FILE.minisig is.",
+  positional = { 1, 1 },
+  common = { "key", "json", "progress" },
+  example = "moult verify METER_1.0.1.upd -k release.pub",
+}
+
+local function verify_file(path, keys, env)
+  local seen, message, code = signed.beside(path, keys)
+  if not seen then return nil, message, code end
+  env.out(env.json and natives.json.encode { file = path, comment = seen.comment }
+    or ("%s: good signature, \"%s\""):format(path, seen.comment))
+  return 0
+end
+
+local function verify_package(path, keys, env)
+  local source <close>, message, code = natives.source.file(path)
+  if not source then return nil, message, code end
+  local check <close>, why, word = natives.verify.open(source, keys)
+  if not check then return nil, why, word end
+  repeat
+    local step
+    step, message, code = check:step()
+    if not step then return nil, ("%s: %s"):format(path, message), code end
+    local done, total = check:progress()
+    if total > 0 then env.progress(done, total, "verifying") end
+  until step == "done"
+  env.finish()
+  local manifest, blocks, count = check:manifest(), check:blocks(), 0
+  for _, n in pairs(blocks) do count = count + n end
+  if env.json then
+    env.out(natives.json.encode { file = path, size = check:size(), release = manifest.release,
+      sequence = manifest.sequence, digest = manifest.digest, blocks = blocks })
+  else
+    env.out(("%s: good: release %s, sequence %d, %d bytes, %d blocks"):format(path, manifest.release,
+      manifest.sequence, check:size(), count))
+  end
+  return 0
+end
+
+function M.run(parsed, env)
+  local path, keys = parsed.positional[1], parsed.opts.key
+  if not keys then return nil, "needs -k KEYS, a public key file or a directory of them", "usage" end
+  local fine, why, word = require("cli.bare_delta").refuse(path)
+  if not fine then return nil, why, word end
+  local start, message, code = signed.read(path, 0, 1)
+  if not start then return nil, message, code end
+  if start == "{" then return verify_file(path, keys, env) end
+  return verify_package(path, keys, env)
+end
+
+return M

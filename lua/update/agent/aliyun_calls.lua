@@ -1,0 +1,116 @@
+--- The agent's side of update.aliyun: the calls of the vendor's SDK, from a script.
+--
+-- While a script holds the cloud's updates, an offer waits for its fetch_yield
+-- and what is armed for its restart. A script that goes, or does not fetch within
+-- ten minutes, loses nothing but its say: the agent goes on by itself.
+--
+-- @module update.agent.aliyun_calls
+
+local M = {}
+
+local YIELD_MOST = 60 -- seconds
+
+-- What the SDK's steps mean in our words.
+local WORDS = { [-1] = "refused", [-2] = "network", [-3] = "corrupt", [-4] = "write" }
+
+local calls = {}
+
+local function listener_of(agent, request)
+  for _, listener in pairs(agent.listeners) do
+    local cloud = listener.cloud
+    if cloud.kind == "aliyun" and (not request.product or request.product == cloud.product)
+      and (not request.device or request.device == cloud.device) then
+      return listener
+    end
+  end
+end
+
+-- What a script may know of its job.
+local function state_of(listener)
+  local job, offer, outcome = listener.state.job, listener.offer, listener.outcome
+  local stage = job and job.stage
+  local armed, failed = stage == "armed", outcome and outcome.code ~= "ok"
+  local waits = stage == "waiting"
+  return {
+    job = listener.jobs, fetching = stage == "fetching", armed = armed,
+    finished = armed or failed and not waits or false,
+    version = offer and offer.version, size = offer and offer.size, md5 = offer and offer.md5,
+    fetched = offer and (armed and offer.size or math.min(listener.fetched, offer.size)) or 0,
+    code = failed and outcome.code or nil, message = failed and outcome.message or nil,
+  }
+end
+
+function calls.init()
+  return true
+end
+
+function calls.deinit(listener, _, peer)
+  listener:let_go(peer)
+  return true
+end
+
+function calls.state(listener)
+  return state_of(listener)
+end
+
+-- Waits until more is verified than the script was told of, or it is over.
+calls["yield"] = function(listener, request)
+  local tasks = listener.agent.tasks
+  local known = request.job == listener.jobs and math.tointeger(request.known) or 0
+  local seconds = type(request.seconds) == "number" and request.seconds or 1
+  local till = tasks.now() + math.max(0, math.min(seconds, YIELD_MOST))
+  listener:fetch()
+  while true do
+    local state = state_of(listener)
+    local left = till - tasks.now()
+    if state.fetched > known or state.finished or not state.fetching or left <= 0 then return state end
+    tasks:await(listener.moved, left)
+  end
+end
+
+-- Only what is confirmed is ever reported; a script can learn whether that is what it thinks it is.
+function calls.version(listener, request)
+  local agent = listener.agent
+  local status = agent.device:status()
+  local runs = status.phase == "trial" and status.transaction and status.transaction.release
+    or agent.device:facts().release
+  if request.version == runs then return true end
+  return nil, ("%s runs here; %s is not reported"):format(runs, tostring(request.version)), "incompatible"
+end
+
+function calls.progress(listener, request)
+  local step, text = math.tointeger(request.step), type(request.text) == "string" and request.text or ""
+  if not listener.state.job or listener.state.job.stage ~= "fetching" then
+    return nil, "no update is being fetched", "nothing"
+  end
+  if step < 0 then
+    listener:give_up(WORDS[step], text ~= "" and text or "the script gave it up")
+  else
+    listener:drive { type = "say", percent = step, text = text, now = listener.agent.tasks.now() }
+  end
+  return true
+end
+
+--- The verb `ota` of the control socket.
+-- @tparam table agent
+-- @tparam table request call, and what belongs to it
+-- @tparam table peer
+-- @return result | nil, message, code
+function M.call(agent, request, peer)
+  local call = calls[request.call]
+  local listener = listener_of(agent, request)
+  if not call then return nil, ("no call %q here"):format(tostring(request.call)), "usage" end
+  if not listener then return nil, "no such Aliyun cloud is in the configuration", "nothing" end
+  if request.call ~= "deinit" then -- also the first call to an agent that was started anew
+    local ok, message, code = listener:hold(peer)
+    if not ok then return nil, message, code end
+  end
+  return call(listener, request, peer)
+end
+
+--- A connection ended.
+function M.left(agent, peer)
+  for _, listener in pairs(agent.listeners or {}) do listener:let_go(peer) end
+end
+
+return M

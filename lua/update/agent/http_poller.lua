@@ -1,0 +1,257 @@
+--- The agent's side of clouds: own polls, and what the script asks for with
+-- update.request().
+--
+-- @module update.agent.http_poller
+
+local clouds = require "update.cloud.registry"
+local config_clouds = require "update.config.cloud_rules"
+local luat = require "update.cloud.luat"
+local luat_request = require "update.cloud.luat_session"
+local persist = require "update.engine.retry"
+
+local M = {}
+
+-- Failures after which the next poll comes sooner than the period.
+local SOONER = { network = true, missing = true, expired = true, internal = true, write = true, nospace = true }
+
+local function jitter(random, seconds)
+  return seconds * (0.9 + 0.2 * random())
+end
+
+local PROBE_BYTES = 4096 -- of an answer, enough to tell who gave it
+
+-- Clouds that gave a strange answer to a question that names no device: those are asked in full every other time.
+local in_full = setmetatable({}, { __mode = "k" })
+
+-- One harmless question, to learn whether the cloud can be reached at all: true
+-- only for an answer that its dialect knows, because anything on the way may answer.
+local function probe(agent, cloud)
+  local where = clouds.where(agent.config, cloud, agent.device:facts())
+  if not where then return false end
+  local location = in_full[cloud] and where.location or luat.bare(where.location)
+  local fetch = agent.natives.fetch.open(agent.loop, location, {
+    range = { 0, clouds.PACKAGE_START }, proxy = where.http.proxy, ca_file = where.http.ca_file, connect_timeout = 10,
+    deadline = 20, max_redirects = persist.REDIRECTS, time_floor = agent.device:time_floor(),
+  })
+  if not fetch then return false end
+  local body = ""
+  repeat
+    local data, _, code = fetch:read()
+    body = body .. (data or "")
+    if code == "again" then agent.tasks:idle() end
+  until not data and code ~= "again" or #body >= PROBE_BYTES
+  local status = fetch:status()
+  agent:witness(fetch:date())
+  fetch:close()
+  local reached = clouds.reached(status, body)
+  if (status or 0) > 0 and not reached then in_full[cloud] = not in_full[cloud] end
+  return reached
+end
+
+-- Ask once; seconds until the next time, the failures in a row, and the seconds that the server wants at least.
+local function poll(agent, cloud, failures)
+  local where, message, code = clouds.where(agent.config, cloud, agent.device:facts())
+  local result, verdict
+  if where then
+    clouds.come_back_later(where)
+    result, message, code, verdict = agent:update(where, "poll")
+  end
+  if result then return cloud.period, 0 end
+  if where and where.later then return where.later, 0 end
+  if code == "deferred" then
+    local after = verdict and verdict.decision.retry_after or cloud.period
+    return math.min(after, cloud.period), 0
+  elseif SOONER[code] then
+    failures = failures + 1
+    local backoff, least = agent.config.backoff, where and where.retry_after
+    local pause = math.min(cloud.period, backoff.most, backoff.least * 2 ^ (failures - 1))
+    agent.log(("cloud %s: %s (%s); asked again in %.0f s"):format(cloud.name, message, code,
+      math.max(pause, least or 0)))
+    return pause, failures, least
+  end
+  local say = code == "nothing" and agent.note or agent.log
+  -- That there is nothing is an answer, no failure.
+  say(("cloud %s: %s%s"):format(cloud.name, message, code == "nothing" and "" or (" (%s)"):format(code)))
+  return cloud.period, 0
+end
+
+-- While a release is on trial, or one that was waits for its verdict, nothing can
+-- be installed: all there is to learn is whether the cloud can be reached.
+local function probe_once(agent, cloud)
+  if agent.trial:awaits_cloud() and probe(agent, cloud) then agent.trial:reached(cloud.name) end
+  -- What ended the trial, or the wait, may have come while the cloud was asked.
+  if agent.trial:probes() then agent.tasks:await(agent.stirred, agent.trial:awaits_cloud() and 2 or 60) end
+end
+
+-- Follows one cloud for ever: polls it while the agent owns the state.
+local function follow(agent, cloud)
+  local tasks, failures, due = agent.tasks, 0, 0
+  while true do
+    local phase = agent:phase()
+    if agent.trial:probes() then
+      probe_once(agent, cloud)
+    elseif phase == "idle" or phase == "fetching" or phase == "installing" or phase == "arming" then
+      if tasks.now() >= due then
+        local pause, least
+        pause, failures, least = poll(agent, cloud, failures)
+        due = tasks.now() + math.max(jitter(agent.random, pause), least or 0)
+      else
+        tasks:await(agent.stirred, due - tasks.now())
+      end
+    else
+      tasks:await(agent.stirred, 60)
+    end
+  end
+end
+
+--- Poll those that are asked, listen to those that push.
+function M.start(agent)
+  agent.listeners = {}
+  for _, cloud in ipairs(agent.config.clouds) do
+    if config_clouds.is_mqtt(cloud) then
+      agent.listeners[cloud.name] = require("update.agent.mqtt_listener").start(agent, cloud)
+    else
+      agent.tasks:spawn("cloud " .. cloud.name, follow, agent, cloud)
+    end
+  end
+end
+
+-- What became of one attempt, in the words of update.cloud.luat_session.
+local function event_of(where, result, code)
+  if result then return { type = "armed" } end
+  if code == "network" then return { type = "failed" } end
+  if code == "expired" or code == "missing" then return { type = "expired" } end
+  local advice = where.advice
+  if advice and advice.location then return { type = "redirect", url = advice.location } end
+  if advice and advice.wait then return { type = "wait", seconds = advice.wait } end
+  return { type = "none" }
+end
+
+local Requests = {}
+Requests.__index = Requests
+
+--- What update.request() of the script asks for; one task at a time, with
+-- arguments that stick (see update.cloud.luat_session).
+function M.requests(agent)
+  return setmetatable({ agent = agent, state = luat_request.new(), waiting = {} }, Requests)
+end
+
+-- The cloud that scripts ask when they name no address.
+local function asked(config)
+  for _, cloud in ipairs(config.clouds) do
+    if not config_clouds.is_mqtt(cloud) then return cloud end
+  end
+  return {}
+end
+
+-- Where a script's question goes: to its own address, else to the configured one.
+local function place(agent, url, redirect, link)
+  local cloud = asked(agent.config)
+  local where, message = clouds.luat(agent.config, {
+    name = cloud.name or "luat", url = url or cloud.url, redirect = redirect or cloud.redirect,
+    ca_file = cloud.ca_file or agent.config.ca_file, proxy = cloud.proxy or agent.config.proxy,
+  }, agent.device:facts(), link)
+  if not where then return nil, message end
+  where.renew = nil
+  clouds.intercept(where, function(advice, why, code)
+    where.advice, where.heard = advice, true
+    if advice then return nil, advice.message or "redirected", "refused" end
+    return nil, why, code
+  end)
+  return where
+end
+
+-- A script on trial that hears no may restart for it, and spend the starts that its release has.
+local function after_trial(agent)
+  while agent:phase() == "trial" do agent.tasks:await(agent.stirred, 60) end
+end
+
+-- One question to the server, without retries of its own: the machine does them.
+function Requests:ask(link)
+  local agent, state = self.agent, self.state
+  after_trial(agent)
+  local where, message = place(agent, state.url, state.redirect, link)
+  if not where then
+    agent.log(("request: %s"):format(message))
+    return { type = "none" }
+  end
+  local result, why, code = agent:update(where, "request")
+  if not result then (code == "nothing" and agent.note or agent.log)(("request: %s (%s)"):format(why, code)) end
+  return event_of(where, result, code)
+end
+
+-- How far one attempt came, for who wants more than yes or no.
+local function stage_of(where, result, code)
+  if result then return "armed" end
+  if code ~= "network" then return "answer" end
+  return where.begun and "transfer" or where.heard and "answer" or "connect"
+end
+
+--- One attempt, without retries; links are followed.
+-- @tparam[opt] string url as for update.request()
+-- @treturn table stage ("armed", "connect", "transfer" or "answer": where it ended), message
+function Requests:once(url)
+  local agent, link = self.agent, nil
+  after_trial(agent)
+  for _ = 0, persist.REDIRECTS do
+    local where, message = place(agent, url, nil, link)
+    if not where then return { stage = "answer", message = message } end
+    function where.watch(event) where.begun = where.begun or event.event == "offer" end
+    local result, why, code = agent:update(where, "request")
+    if not result then agent.log(("fota: %s (%s)"):format(why, code)) end
+    link = where.advice and where.advice.location
+    if not link then return { stage = stage_of(where, result, code), message = why } end
+    agent.tasks:wait(luat_request.REDIRECT_PAUSE)
+  end
+  return { stage = "answer", message = "the server redirects without end" }
+end
+
+-- Everyone who waits is told; with a period the script hears of later rounds by an event.
+function Requests:finished(action)
+  local waiting = self.waiting
+  self.waiting = {}
+  for _, done in ipairs(waiting) do
+    done.result = action.ok
+    self.agent.tasks:set(done)
+  end
+  if #waiting == 0 then self.agent:tell { event = "request", ok = action.ok } end
+  if action.restart then self.agent:restart("update") end
+end
+
+function Requests:drive(action)
+  local agent = self.agent
+  while action do
+    local event
+    for _, message in ipairs(action.publish or {}) do
+      agent:tell { event = "publish", message = message }
+    end
+    if action.type == "ask" then
+      event = self:ask(action.url)
+    elseif action.type == "sleep" then
+      agent.tasks:wait(action.seconds * (action.jitter and 0.5 + agent.random() / 2 or 1))
+      event = { type = "timer" }
+    elseif action.type == "finish" then
+      self:finished(action)
+      if not action.sleep then return end
+      agent.tasks:wait(action.sleep)
+      event = { type = "timer" }
+    end
+    self.state, action = luat_request.step(self.state, event)
+  end
+end
+
+--- A call of update.request().
+-- @tparam table request url, period (ms), redirect, callback (boolean)
+-- @treturn boolean true when a release is armed and ready, when it ends
+function Requests:call(request)
+  local done = {}
+  table.insert(self.waiting, done)
+  local state, action = luat_request.step(self.state, { type = "call", callback = request.callback ~= false,
+    url = request.url, period = request.period, redirect = request.redirect })
+  self.state = state
+  if action then self.agent.tasks:spawn("request", self.drive, self, action) end
+  while done.result == nil do self.agent.tasks:await(done) end
+  return done.result
+end
+
+return M

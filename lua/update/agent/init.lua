@@ -1,0 +1,286 @@
+--- The agent process: clouds, fetching, installing, reporting.
+--
+-- Started by the supervisor; see update.agent.supervisor for what they say to
+-- each other, update.agent.verbs for what it answers on its control socket.
+--
+-- An open transaction goes on after a restart with the first cloud that
+-- offers the same package: clouds are asked at once when the agent starts.
+--
+-- @module update.agent
+
+local M = {}
+
+local DATE_EVERY = 60   -- seconds between two dates for the supervisor, unless one changed something
+local LOG_LINE = 4000   -- bytes of one line of the log, at most
+local REPORT_WITHIN = 1 -- seconds for the last report before a restart
+
+local Agent = {}
+Agent.__index = Agent
+
+function Agent:phase()
+  return self.current_phase
+end
+
+--- Wake every task that waits for something to change.
+function Agent:stir()
+  self.tasks:set(self.stirred)
+end
+
+--- Tell an event to whoever watches.
+function Agent:tell(event)
+  if self.server then self.server:broadcast(event) end
+end
+
+--- Read the journal again and tell the phase.
+function Agent:refresh()
+  local ok, message, code = self.device:reload()
+  if not ok then self.log(("state: %s (%s)"):format(message, code)) end
+  local status = self.device:status()
+  if status.phase ~= self.current_phase then
+    self.current_phase = status.phase
+    -- Back to idle: `last` says how it ended.
+    self:tell { event = "state", phase = status.phase, release = status.release,
+      last = status.phase == "idle" and status.last or nil }
+  end
+  self:stir()
+end
+
+--- Go over to what is armed: the script, or the device when a core came with it.
+-- @tparam string why
+-- @tparam[opt] number delay seconds, so that an answer can leave first
+function Agent:restart(why, delay)
+  local armed = self.armed_times
+  self.tasks:spawn("restart", function()
+    if delay then self.tasks:wait(delay) end
+    if self:phase() ~= "armed" or self.armed_times ~= armed then return end
+    self.note(("restart: %s"):format(why))
+    self.supervisor:send "restart"
+  end)
+end
+
+--- One update. What armed it by itself also restarts, unless told otherwise.
+-- @tparam table where see update.engine
+-- @tparam string why "poll", "offer", "held" (an offer that a script drives), "request", "install", "apply"
+-- @return as engine:install()
+function Agent:update(where, why)
+  if why == "request" then where.tries = 1 end
+  if why == "poll" then where.head_tries = 1 end
+  where.by_hand = why == "install"
+  if why ~= "install" then self.trial:await_verdict() end
+  -- One that only asks its server yet is waited for; a transaction is not.
+  while self.engine.busy and not self.engine.begun do
+    self.engine:make_way()
+    self.tasks:await(self.engine_free, 5)
+  end
+  local free = not self.engine.busy
+  if free then self.watcher = where.watch end
+  local result, message, code, verdict = self.engine:install(where)
+  -- The gate gives the reserve; what did not come as far as the gate is begun anew with it.
+  if code == "nospace" and self.reserve:give_up() then
+    result, message, code, verdict = self.engine:install(where)
+  end
+  if free then self.watcher, self.retry = nil, nil end
+  self.tasks:set(self.engine_free)
+  if self:phase() ~= self.device:status().phase then self:refresh() end
+  self:hand_over()
+  if result and result.already then
+    self:stir()
+    return result
+  elseif result then
+    self.armed_times = self.armed_times + 1
+    self.supervisor:send "armed"
+    self:tell { event = "done", release = result.release, sequence = result.sequence }
+    if self.config.restart_when == "now" then
+      if why == "poll" then self:restart("poll") end
+      if why == "offer" then self:restart("offer", REPORT_WITHIN) end
+      -- The script was told, and decides when: but not never, or nothing else could be installed.
+      if why == "request" or why == "held" then self:restart("the script did not", self.config.restart_after) end
+    end
+  elseif code ~= "nothing" and code ~= "deferred" then
+    self:tell { event = "error", message = message, code = code }
+  end
+  self:stir()
+  return result, message, code, verdict
+end
+
+--- A roll back that we began and could not end is the supervisor's to go on with.
+function Agent:hand_over()
+  if self:phase() == "rolling_back" then self.supervisor:send "resume" end
+end
+
+--- Drop the transaction that is not armed yet.
+function Agent:drop(reason)
+  local ok, message, code = true, nil, nil
+  if self.engine.busy then
+    self.engine:cancel(reason)
+    local till = self.tasks.now() + 30
+    while self.engine.busy and self.tasks.now() < till do self.tasks:wait(0.05) end
+    if self.engine.busy then return nil, "the update does not end; try again", "busy" end
+  else
+    ok, message, code = self.device:abandon("refused", reason)
+  end
+  self:refresh()
+  self:hand_over()
+  if not ok then return nil, message, code end
+  -- It was armed before it could be told.
+  if self:phase() == "armed" then return self.supervisor:order("rollback", reason) end
+  return "dropped"
+end
+
+--- The status of the device, with how far the transaction is right now, and
+-- what the supervisor has found wrong and tells of the script.
+function Agent:status()
+  local status = self.device:status()
+  status.trouble = self.trouble or status.trouble
+  for name, value in pairs(self.script_ends or {}) do status.script[name] = value end
+  local retry = self.retry
+  if retry and retry.at > self.tasks.now() then
+    status.retry = { message = retry.message, code = retry.code,
+      time = self.natives.storage.now() + math.ceil(retry.at - self.tasks.now()) }
+  end
+  local live = self.live
+  if live and status.transaction and status.transaction.sequence == live.sequence then
+    status.transaction.part, status.transaction.done, status.transaction.total = live.part, live.done, live.total
+  end
+  return status
+end
+
+function Agent:on_event(event)
+  if self.watcher then self.watcher(event) end
+  if event.event == "progress" then
+    self.live = event
+  elseif event.event == "retry" then
+    self.retry = { at = self.tasks.now() + event.seconds, message = event.message, code = event.code }
+  elseif event.event == "state" then
+    self.current_phase = event.phase
+    if event.phase ~= "fetching" and event.phase ~= "installing" then self.live = nil end
+    self:stir()
+  end
+  self:tell(event)
+end
+
+--- A server whose certificate was verified said what time it is. The supervisor
+-- hears of it, too: it confirms, and has to know whether the clock is right.
+-- @tparam integer|nil date seconds since 1970
+function Agent:witness(date)
+  if not date then return end
+  local before, now = self.device:facts().time_trusted, self.tasks.now()
+  self.device:witness(date)
+  if before == self.device:facts().time_trusted and now - (self.dated or -math.huge) < DATE_EVERY then return end
+  self.dated = now
+  self.supervisor:send(("date %d"):format(date))
+end
+
+local function silent() end
+
+-- verbosity: "-q" says only what goes wrong, "-v" every reason, too.
+local function make(config, natives, verbosity)
+  local loop = assert(natives.loop.new())
+  local self = setmetatable({
+    config = config, natives = natives, loop = loop, stirred = {}, engine_free = {}, armed_times = 0,
+    random = math.random,
+  }, Agent)
+  function self.log(line)
+    io.stderr:write("agent: ", natives.printable.text(line, LOG_LINE), "\n")
+  end
+  self.note = verbosity == "-q" and silent or self.log
+  self.detail = verbosity == "-v" and self.log or silent
+  self.tasks = require("update.scheduler").new {
+    loop = loop, now = natives.loop.now,
+    on_error = function(name, trace)
+      self.log(("task %s failed: %s"):format(name, trace))
+      self.failed = true
+      self.tasks:stop()
+    end,
+  }
+  return self
+end
+
+local function open(self)
+  local config, natives = self.config, self.natives
+  local message, code
+  self.supervisor, message, code = require("update.agent.supervisor").connect(self)
+  if not self.supervisor then return nil, message, code end
+  self.device, message, code = natives.device.open(config, "child")
+  if not self.device then return nil, message, code end
+  self.current_phase = self.device:status().phase
+  self.asker = require("update.engine.device_policy").new { config = config, device = self.device, tasks = self.tasks, keep = true,
+    log = self.log }
+  self.spending = require("update.agent.spending").new {
+    path = config.state .. "/spent", storage = natives.storage, now = natives.storage.now, log = self.log,
+    is_set = function() return self.device:facts().time_set end,
+  }
+  local reserve = require "update.agent.reserve"
+  self.reserve = reserve.new {
+    path = config.state .. "/reserve", bytes = config.reserve, storage = natives.storage, random = reserve.random,
+    size = reserve.size, free = function() return self.device:facts().free end, now = natives.loop.now, log = self.log,
+  }
+  self.engine = require("update.engine").new {
+    natives = natives, device = self.device, loop = self.loop, keys = config.keys, tasks = self.tasks,
+    ask = function(...) return self.asker:decide(...) end,
+    facts = function() return self.script:facts() end, log = self.log, note = self.note, detail = self.detail,
+    http = { proxy = config.proxy, ca_file = config.ca_file, max_redirects = 5 },
+    on = function(event) self:on_event(event) end,
+    spent = function(bytes, goes_on) self.spending:add(bytes, goes_on) end,
+    witness = function(date) self:witness(date) end, tries = 30, head_tries = 3, reserve = self.reserve,
+  }
+  self.script = require("update.agent.script").new(self)
+  self.trial = require("update.agent.trial").new(self)
+  self.requests = require("update.agent.http_poller").requests(self)
+  self.server = require("update.agent.control").open(self)
+  return true
+end
+
+-- A script that an older program installed has no digest on record yet.
+local function learn_script(self)
+  local ok, message, code
+  repeat
+    ok, message, code = self.device:learn_script()
+    if code == "again" then self.tasks:wait(0.02) end
+  until ok or code ~= "again"
+  if not ok then self.log(("script: %s (%s)"):format(message, code)) end
+end
+
+local function start(self)
+  self.supervisor:start(self.config.heartbeat)
+  self.tasks:spawn("trial", self.trial.run, self.trial)
+  self.tasks:spawn("learn_script", learn_script, self)
+  self.tasks:spawn("reserve", self.reserve.run, self.reserve, self.tasks, function()
+    return self:phase() == "idle" and not self.engine.busy
+  end)
+  require("update.agent.http_poller").start(self)
+  -- Armed, and nobody was told: we ended between the two.
+  if self:phase() == "armed" then
+    self.supervisor:send "armed"
+    if self.config.restart_when == "now" then self:restart("armed before the agent started", 1) end
+  end
+end
+
+--- Run until the supervisor goes.
+-- @tparam string ... the words after --agent: -c CONFIG [-q|-v]
+-- @treturn integer exit code
+function M.main(...)
+  local natives = require "update.natives"
+  local words = { ... }
+  local path = words[1] == "-c" and words[2] or words[1]
+  local config, message, code
+  if path then
+    config, message, code = require("update.config").load(path)
+  else
+    message, code = "no configuration named: -c CONFIG", "usage"
+  end
+  local self, ok
+  if config then
+    self = make(config, natives, words[3])
+    ok, message, code = open(self)
+  end
+  if not ok then
+    io.stderr:write(("agent: %s (%s)\n"):format(message, code))
+    return natives.error.find(code).exit
+  end
+  start(self)
+  self.tasks:run()
+  return self.failed and 1 or 0
+end
+
+return M

@@ -1,0 +1,168 @@
+--- What a cloud over MQTT offers, as a job for the engine: links, progress, and scripts that drive it.
+--
+-- Methods of the listener in update.agent.mqtt_listener.
+--
+-- @module update.agent.mqtt_job
+
+local LINK_WITHIN = 90  -- seconds that a cloud has for a fresh link; a depot may have many who ask
+local HOLD_WITHIN = 600 -- seconds that a script has to begin; then the agent does
+local PATIENCE = 600    -- seconds for which a package may be out of reach before the cloud is told
+local GONE = 5          -- seconds after which a script that went has not gone for a restart
+
+local Job = {}
+
+function Job:link(action)
+  self.answer = action
+  self.agent.tasks:set(self.linked)
+end
+
+-- A fresh link for the transfer that runs; see update.engine.retry.
+function Job:renew()
+  local job = self.state.job
+  if not job or job.stage ~= "fetching" then return nil, "nothing is being fetched", "expired" end
+  self.answer = nil
+  self:drive { type = "expired" }
+  if not self.answer then self.agent.tasks:await(self.linked, LINK_WITHIN) end
+  local answer = self.answer or { code = "expired" }
+  if answer.offer then return answer.offer.url end
+  if answer.code == "network" then return nil, "the cloud cannot be asked for another link", "network" end
+  return nil, "the cloud gives no fresh link", "expired"
+end
+
+local heard = {}
+
+function heard.progress(self, event)
+  self.fetched = event.done
+  self:drive { type = "progress", done = event.done, total = event.total, now = self.agent.tasks.now() }
+end
+
+function heard.state(self, event)
+  if event.phase == "fetching" then
+    self:drive { type = "begun", now = self.agent.tasks.now() }
+  elseif event.phase == "installing" then
+    self:drive { type = "installing" }
+  end
+end
+
+--- Where the engine finds what is offered.
+-- @tparam table offer of the dialect
+function Job:where(offer)
+  return {
+    cloud = self.name, location = offer.url, release = offer.version, size = offer.size,
+    http = { proxy = self.cloud.proxy, ca_file = self.cloud.ca_file },
+    renew = function() return self:renew() end,
+    latest = function() return self.state.job and self.state.job.offer.url end,
+    answered = function(answer)
+      local why = self.dialect.refusal(answer)
+      if why then return nil, why, "expired" end
+    end,
+    watch = function(event)
+      if heard[event.event] then heard[event.event](self, event) end
+    end,
+  }
+end
+
+-- Nobody else will go over to what was fetched for a script.
+local function restart_for(self)
+  local agent = self.agent
+  if agent.config.restart_when == "now" then agent:restart("the script that fetched it is gone", GONE) end
+end
+
+-- Install the offer, at once or when a script that drives its updates says so.
+local function begin(self, offer, why)
+  local agent = self.agent
+  self.held_back = nil
+  if not self.trouble or self.trouble.version ~= offer.version then self.trouble = { version = offer.version } end
+  agent.tasks:spawn("install " .. self.name, function()
+    local where = self:where(offer)
+    where.patience, where.trouble = PATIENCE, self.trouble
+    local result, message, code, verdict = agent:update(where, why)
+    if code ~= "busy" then self.trouble = nil end
+    if not result and self.given_up then
+      message, code = self.given_up.text, self.given_up.code
+    end
+    self.given_up = nil
+    self.outcome = { code = not result and code or "ok", message = message }
+    self:drive { type = "ended", code = not result and code or nil, text = message,
+      retry_after = verdict and verdict.decision.retry_after }
+    if result and why == "held" and not self.holder then restart_for(self) end
+  end)
+end
+
+function Job:install(action)
+  local offer, tasks = action.offer, self.agent.tasks
+  self:note("offers %s, %d bytes", offer.version, offer.size)
+  self.offer, self.fetched, self.outcome, self.jobs = offer, 0, nil, self.jobs + 1
+  if not self.holder then return begin(self, offer, "offer") end
+  self.held_back = offer
+  tasks:spawn("held " .. self.name, function()
+    tasks:wait(HOLD_WITHIN)
+    if self.held_back == offer then
+      self:log("the script does not fetch %s; the agent does", offer.version)
+      begin(self, offer, "offer")
+    end
+  end)
+end
+
+--- Something was offered while the server of a job does not answer: a newer release goes first, a fresh link is
+-- tried at once.
+-- @tparam table offer of the dialect
+function Job:offered_meanwhile(offer)
+  local engine, job = self.agent.engine, self.state.job
+  if not job or engine.patient ~= self.name then return end
+  if self.state.next then
+    engine:make_way()
+  elseif job.offer == offer then
+    engine:try_now()
+  end
+end
+
+--- Let a script say when an offer is fetched and when to go over to it, until it goes.
+-- @tparam table peer of update.control
+-- @treturn boolean true | nil, message, "busy" when another does
+function Job:hold(peer)
+  if self.holder and self.holder ~= peer then
+    return nil, ("another script drives the updates of cloud %s"):format(self.name), "busy"
+  end
+  self.holder = peer
+  return true
+end
+
+--- The script went, or does not want to any more: the agent goes on where it left.
+function Job:let_go(peer)
+  if self.holder ~= peer then return end
+  self.holder = nil
+  local job = self.state.job
+  if self.held_back then
+    begin(self, self.held_back, "offer")
+  elseif job and job.stage == "armed" then
+    restart_for(self)
+  end
+end
+
+--- Fetch what is held back; the script restarts when it is armed.
+function Job:fetch()
+  if self.held_back then begin(self, self.held_back, "held") end
+end
+
+--- End the job for a reason of the script's.
+function Job:give_up(code, text)
+  self.given_up = { code = code, text = text }
+  if self.held_back then
+    self.held_back = nil
+    self:drive { type = "ended", code = code, text = text }
+    self.outcome, self.given_up = { code = code, message = text }, nil
+  else
+    self.agent.engine:cancel(text)
+  end
+end
+
+--- The offer that waits for its turn or for policy, if there is one.
+-- @treturn table|nil where, for update.engine
+function Job:offered()
+  local job = self.state.job
+  local offer = self.state.next or job and (job.stage == "waiting" or job.stage == "fetching") and job.offer
+  return offer and self:where(offer) or nil
+end
+
+return Job

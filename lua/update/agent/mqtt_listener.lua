@@ -1,0 +1,263 @@
+--- The agent's side of a cloud that pushes over MQTT: drives update.cloud.mqtt_session.
+--
+-- One task holds the connection, one watches the phase of the device, one asks
+-- now and then whether there is something; what is installed, see
+-- update.agent.mqtt_job, and who asks, update.agent.mqtt_check. What is said and heard is logged without payloads and
+-- links: they carry secrets.
+--
+-- @module update.agent.mqtt_listener
+
+local dialects = require "update.cloud.mqtt_dialects"
+local fields = require "update.cloud.message_fields"
+local options = require "update.cloud.mqtt_connection"
+local resume = require "update.cloud.resume_record"
+local session = require "update.cloud.mqtt_session"
+
+local M = {}
+
+local OPEN_AGAIN = 60       -- seconds, while the secret cannot be read
+local REACHED_EVERY = 2     -- seconds between two questions on trial
+local HURRY_EVERY = 15      -- seconds between two attempts to connect meanwhile, at most
+local MESSAGE = { depth = 8, size = 65536 }
+
+-- In these phases nothing is reported, and nothing installed.
+local UNSETTLED = { armed = true, trial = true, confirming = true, rolling_back = true }
+
+-- Reports that ask: a dialect may have several forms of them.
+local ASKS = { ask = true, get = true }
+
+local Cloud = setmetatable({}, { __index = require "update.agent.mqtt_check" })
+Cloud.__index = Cloud
+
+function Cloud:log(format, ...)
+  self.agent.log(("cloud %s: %s"):format(self.name, format:format(...)))
+end
+
+-- What is no trouble.
+function Cloud:note(format, ...)
+  self.agent.note(("cloud %s: %s"):format(self.name, format:format(...)))
+end
+
+-- Hand an event to the machine and do what it says.
+function Cloud:drive(event)
+  local actions
+  self.state, actions = session.step(self.state, event)
+  for _, action in ipairs(actions) do self[action.type](self, action) end
+  self.agent.tasks:set(self.moved)
+end
+
+-- Actions of update.cloud.mqtt_session.
+
+local function say(self, kind, report)
+  self.messages = self.messages + 1
+  local name, object, qos = self.dialect.encode(setmetatable({ kind = kind }, { __index = report }), self.messages)
+  local id, message = self.mqtt:publish(self.topics[name], self.agent.natives.json.encode(object), qos)
+  if not id then return self:log("a report is lost: %s", message) end
+  if qos > 0 then self.sent[id] = kind end
+end
+
+function Cloud:report(action)
+  local report = action.report
+  report.module = self.cloud.module
+  if report.kind == "fail" then
+    report.number = self.dialect.numbers[report.code] or self.dialect.numbers.internal
+    self:log("%s failed, reported as %d: %s (%s)", report.version, report.number, report.text, report.code)
+  elseif report.kind ~= "progress" then
+    self:note("reported: %s %s", report.kind, report.version or "")
+  end
+  local asks = ASKS[report.kind] and self.dialect.asks or { report.kind }
+  for _, kind in ipairs(asks) do say(self, kind, report) end
+  if self.agent.tasks.current ~= self.task then self.agent.tasks:wake(self.task) end
+end
+
+-- An offer that policy defers comes again and again; flash is not worn for that.
+function Cloud:remember(action)
+  local natives = self.agent.natives
+  local text = natives.json.encode(resume.encode(action.record))
+  if text == self.kept then return end
+  local ok, message = natives.cloud_record.keep(self.agent.config.state, self.name, text)
+  self.kept = ok and text
+  if not ok then self:log("the record of %s is not kept: %s", action.record.version, message) end
+end
+
+function Cloud:forget()
+  self.kept = nil
+  local ok, message = self.agent.natives.cloud_record.forget(self.agent.config.state, self.name)
+  if not ok then self:log("%s", message) end
+end
+
+-- Only the last of each kind counts.
+function Cloud:wait(action)
+  local tasks, number = self.agent.tasks, (self.timers[action.what] or 0) + 1
+  self.timers[action.what] = number
+  tasks:spawn("wait", function()
+    tasks:wait(action.seconds)
+    if self.timers[action.what] == number then self:drive { type = "timer", what = action.what } end
+  end)
+end
+
+-- What the connection tells.
+local on = {}
+
+function on.connected(self)
+  self:note("connected")
+  self:drive { type = "connected" }
+end
+
+function on.disconnected(self, event)
+  self:log("no connection: %s; again in %d s", event.message, event.retry_after)
+  self:drive { type = "disconnected" }
+end
+
+-- An answer of the broker: the cloud can be reached from the release that runs.
+function on.subscribed(self)
+  self.agent.trial:reached(self.name)
+end
+
+function on.published(self, event)
+  local kind = self.sent[event.id]
+  self.sent[event.id] = nil
+  if kind then self:drive { type = "acked", kind = kind } end
+end
+
+function on.denied(self, event)
+  self:log("%s: %s", event.topic, event.message)
+end
+
+function on.dropped(self, event)
+  self:log("a message of %d bytes is not read: %s", event.size, event.message)
+end
+
+local function act(self, message, retained)
+  if self:keeps(message, retained) then return end
+  if message.kind == "offer" then
+    if retained then self:log("%s was retained by the broker: stale, not looked at", message.offer.version) end
+    self:drive { type = "offer", offer = message.offer, retained = retained }
+    self:offered_meanwhile(message.offer)
+  elseif message.kind == "unfit" then
+    self:drive { type = "unfit", version = message.version, text = message.text, retained = retained }
+  elseif message.kind == "reply" then
+    if not message.ok then self:log("the version was not taken: %s", message.text) end
+    self:drive { type = "reply", ok = message.ok, text = message.text }
+  end
+end
+
+function on.message(self, event)
+  local kind, product, device = self.dialect.parse_topic(event.topic)
+  if product ~= self.cloud.product or device ~= self.cloud.device then return end
+  local payload, terminated = fields.unterminated(event.payload)
+  if terminated then self:log("a message of the cloud ends with a NUL byte, which is passed over") end
+  local object, message = self.agent.natives.json.decode(payload, MESSAGE)
+  local meaning
+  if object ~= nil then meaning, message = self.dialect.decode(kind, object, self.cloud.module) end
+  if not meaning then return self:log("a message is not usable: %s", message) end
+  if meaning.why then self:log("%s", meaning.why) end
+  act(self, meaning, event.retain)
+end
+
+local function open(self)
+  while true do
+    local o, message = options.of(self.cloud, self.agent.natives, self.agent.device:time_floor())
+    if o then
+      self.mqtt, message = self.agent.natives.mqtt.open(o)
+      if self.mqtt then return end
+    end
+    self:log("%s", message)
+    self.agent.tasks:wait(OPEN_AGAIN)
+  end
+end
+
+local function converse(self)
+  open(self)
+  for _, row in ipairs(self.dialect.subscriptions(self.cloud.product, self.cloud.device)) do
+    self.mqtt:subscribe(row[1], row[2])
+  end
+  while true do
+    for event in self.mqtt.step, self.mqtt do
+      if on[event.kind] then on[event.kind](self, event) end
+    end
+    local fd = self.mqtt:fd()
+    local watches = fd and { { fd = fd, read = true, write = self.mqtt:wants_write() } } or {}
+    self.agent.tasks:watch(watches, self.mqtt:remaining() / 1000)
+  end
+end
+
+-- The pauses of a long outage must not outlast the time for a verdict.
+local function hurry(self)
+  local now = self.agent.tasks.now()
+  if now - (self.hurried or -math.huge) < HURRY_EVERY then return end
+  self.hurried = now
+  self.mqtt:hurry()
+  self.agent.tasks:wake(self.task)
+end
+
+-- On trial, and for its verdict: an answer of the broker is asked for until there was one.
+local function ask_on_trial(self)
+  if not self.agent.trial:awaits_cloud() then return 60 end
+  if self.mqtt and self.mqtt:status().connected then
+    local row = self.dialect.subscriptions(self.cloud.product, self.cloud.device)[1]
+    self.mqtt:subscribe(row[1], row[2])
+    self.agent.tasks:wake(self.task)
+  elseif self.mqtt then
+    hurry(self)
+  end
+  return REACHED_EVERY
+end
+
+local function tell_phase(self)
+  local agent, phase = self.agent, self.agent:phase()
+  if UNSETTLED[phase] or agent.trial:is_judging() then
+    if self.settled ~= false then self:drive { type = "unsettled" } end
+    self.settled = false
+    return
+  end
+  local release = agent.device:facts().release
+  if self.settled == release then return end
+  local last = agent.device:status().last or {}
+  self.settled = release
+  self:drive { type = "settled", release = release, code = last.code or "ok", text = last.message,
+    open = phase ~= "idle" or last.verdict == "again" }
+end
+
+local function follow_phase(self)
+  while true do
+    tell_phase(self)
+    local job = self.state.job
+    if job and job.stage == "waiting" and job.busy and self.settled and not self.agent.engine.busy then
+      self:drive { type = "timer", what = "retry" }
+    end
+    self.agent.tasks:await(self.agent.stirred, ask_on_trial(self))
+  end
+end
+
+local function ask_now_and_then(self)
+  while true do
+    self.agent.tasks:wait(self.cloud.period * (0.9 + 0.2 * self.agent.random()))
+    self:drive { type = "ask" }
+  end
+end
+
+local function remembered(self)
+  local natives = self.agent.natives
+  local text = natives.cloud_record.read(self.agent.config.state, self.name)
+  return text and resume.decode((natives.json.decode(text))) or nil
+end
+
+--- Begin.
+-- @tparam table agent
+-- @tparam table cloud a row of config.clouds
+-- @treturn table offered()
+function M.start(agent, cloud)
+  local self = setmetatable({ agent = agent, cloud = cloud, name = cloud.name, dialect = dialects[cloud.kind],
+    timers = {}, sent = {}, linked = {}, moved = {}, messages = 0, jobs = 0, fetched = 0 }, Cloud)
+  self.topics = self.dialect.topics(cloud.product, cloud.device)
+  local traits = dialects.traits(cloud.kind)
+  traits.record = remembered(self)
+  self.state = session.new(traits)
+  self.task = agent.tasks:spawn("cloud " .. cloud.name, converse, self)
+  agent.tasks:spawn("phase " .. cloud.name, follow_phase, self)
+  agent.tasks:spawn("ask " .. cloud.name, ask_now_and_then, self)
+  return self
+end
+
+return M

@@ -1,0 +1,76 @@
+--- Bytes that are kept in the state directory so that an update finds room.
+--
+-- Others may fill the file system. What the space gate lacks, the reserve gives:
+-- it is removed, and made again when nothing is going on and there is space for
+-- it, at most once a day. Its bytes are random, so that no file system makes
+-- nothing of them.
+--
+-- @module update.agent.reserve
+
+local M = {}
+
+local DAY = 86400
+local AGAIN = 3600 -- seconds between two looks
+local FIRST = 60   -- seconds after the start of the agent
+local SPARE = 4    -- it is made where this many times its size is free
+
+local Reserve = {}
+Reserve.__index = Reserve
+
+--- @tparam table o path, bytes (0: none), storage (update.native.storage), random (function(bytes) -> string),
+--   size (function(path) -> bytes or nil), free (function -> bytes), now (monotonic seconds), log
+function M.new(o)
+  return setmetatable({ path = o.path, bytes = o.bytes, storage = o.storage, random = o.random, size = o.size,
+    free = o.free, now = o.now, log = o.log }, Reserve)
+end
+
+--- Make room.
+-- @treturn boolean whether there was something to give
+function Reserve:give_up()
+  if not self.size(self.path) then return false end
+  local ok, message = self.storage.remove(self.path)
+  self.log(ok and ("reserve: %d bytes are given to the update"):format(self.bytes) or ("reserve: %s"):format(message))
+  return ok == true
+end
+
+--- Make it, if it is not there and should be.
+-- @treturn boolean whether it is there, or none is wanted
+function Reserve:refill()
+  if self.bytes == 0 or self.size(self.path) == self.bytes then return true end
+  if self.made and self.now() - self.made < DAY then return false end
+  if self.free() < SPARE * self.bytes then return false end
+  self.made = self.now()
+  local ok, message, code = self.storage.replace(self.path, self.random(self.bytes))
+  if not ok then self.log(("reserve: %s (%s)"):format(message, code)) end
+  return ok == true
+end
+
+--- Look after it for ever, in a task.
+-- @tparam table tasks update.scheduler
+-- @tparam function idle () -> whether nothing is going on
+function Reserve:run(tasks, idle)
+  tasks:wait(FIRST)
+  while true do
+    if idle() then self:refill() end
+    tasks:wait(AGAIN)
+  end
+end
+
+--- The size of a file; nil when there is none.
+function M.size(path)
+  local file = io.open(path, "rb")
+  if not file then return nil end
+  local size = file:seek "end"
+  file:close()
+  return size
+end
+
+--- Bytes that cannot be packed.
+function M.random(bytes)
+  local file = assert(io.open("/dev/urandom", "rb"))
+  local text = file:read(bytes)
+  file:close()
+  return text
+end
+
+return M

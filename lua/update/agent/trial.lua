@@ -1,0 +1,155 @@
+--- The agent's side of a trial: facts are gathered, policy says whether the
+-- release is well, and the supervisor is told.
+--
+-- Also when nothing is missing but an answer of a cloud. A trial that ended so is
+-- judged by the release that runs next: a cloud that answers it soon would have
+-- answered the other, too, so that one broke the network. Until then no cloud
+-- is asked for more than a sign of life, and none is told of a failure.
+--
+-- @module update.agent.trial
+
+local M = {}
+
+local VERDICTS = { [true] = "well", [false] = "ill" }
+local EVERY = 1 -- seconds between two questions
+local JUDGED_AFTER = 60 -- seconds that the old release has to reach a cloud, but no more than a trial has
+
+-- In these phases the state is the supervisor's.
+local NOT_OURS = { armed = true, trial = true, confirming = true, rolling_back = true }
+
+local Trial = {}
+Trial.__index = Trial
+
+--- @tparam table agent
+function M.new(agent)
+  return setmetatable({ agent = agent, errors = 0 }, Trial)
+end
+
+--- The script was started (or went away): what was learnt of it is void.
+-- @tparam boolean up
+-- @tparam integer start_no of the trial, 0 outside of one
+function Trial:script(up, start_no)
+  self.since = up and self.agent.tasks.now() or nil
+  self.starts = start_no
+  self.errors, self.confirm_called, self.cloud_reached, self.told = 0, false, false, false
+end
+
+--- Whether a release waits for the one that runs to find out about the network.
+function Trial:is_judging()
+  return not NOT_OURS[self.agent:phase()] and self.agent.device:unjudged()
+end
+
+--- Whether all that is wanted of clouds now is a sign that one can be reached.
+function Trial:probes()
+  return self.agent:phase() == "trial" or self:is_judging()
+end
+
+--- Whether that is still to come.
+function Trial:awaits_cloud()
+  return self.since ~= nil and not self.cloud_reached and self:probes()
+end
+
+--- A cloud answered in the way of its dialect.
+-- @tparam string name
+function Trial:reached(name)
+  if not self:awaits_cloud() then return end
+  self.agent.note(("cloud %s: reached"):format(name))
+  self.cloud_reached = true
+  -- What an agent before this one said of the same start is over, too.
+  if self.agent:phase() == "trial" then self.agent.supervisor:send "lacks more" end
+  self.told = false
+  self.agent:stir()
+end
+
+--- Wait until what went back last is judged.
+function Trial:await_verdict()
+  while self:is_judging() do self.agent.tasks:await(self.agent.stirred, 5) end
+end
+
+--- Facts as lua/update/policy.lua lists them.
+function Trial:facts()
+  local now = self.agent.tasks.now()
+  local reached = nil
+  if #self.agent.config.clouds > 0 then reached = self.cloud_reached end
+  return {
+    uptime = self.since and math.floor(now - self.since) or 0,
+    starts = self.starts or 0,
+    confirm_called = self.confirm_called,
+    cloud_reached = reached,
+    errors = self.errors,
+  }
+end
+
+-- Whether policy would confirm it, had a cloud answered.
+function Trial:lacks_only_cloud(facts, healthy)
+  if healthy or facts.cloud_reached ~= false then return false end
+  facts.cloud_reached = true
+  return (self.agent.asker:healthy(facts)) == true
+end
+
+-- The supervisor has to know when it comes to the deadline. It keeps what an agent
+-- said that was killed since.
+function Trial:tell_lack(only_cloud)
+  if only_cloud == (self.told or false) then return end
+  self.told = only_cloud
+  self.agent.supervisor:send(only_cloud and "lacks cloud" or "lacks more")
+end
+
+-- One question, and what follows from its answer.
+function Trial:look()
+  local agent = self.agent
+  -- A start that was not counted is none of the trial.
+  if (self.starts or 0) == 0 then return end
+  local facts = self:facts()
+  local healthy, why = agent.asker:healthy(facts)
+  local only_cloud = self:lacks_only_cloud(facts, healthy)
+  self:tell_lack(only_cloud)
+  -- "the script ran 3 of 60 s" and "4 of 60 s" are the same news.
+  local news = tostring(healthy) .. tostring(why):gsub("%d+", "")
+  if news ~= self.said then agent.note(("trial: %s: %s"):format(VERDICTS[healthy] or "not yet", tostring(why))) end
+  self.said = news
+  if agent:phase() ~= "trial" or not self.since then return end
+  if healthy == true then
+    local ok, message, code = agent.supervisor:order("confirm")
+    if not ok and message ~= self.unconfirmed then agent.log(("trial: confirm: %s (%s)"):format(message, code)) end
+    self.unconfirmed = message
+  elseif healthy == false and only_cloud then
+    agent.supervisor:send("unreached policy: " .. tostring(why))
+  elseif healthy == false then
+    local ok, message, code = agent.supervisor:order("rollback", "policy: " .. tostring(why))
+    if not ok then agent.log(("trial: rollback: %s (%s)"):format(message, code)) end
+  end
+end
+
+-- The verdict, when a cloud answered or the time is over. The time begins when
+-- the old release runs; one that ends again and again has no more of it.
+function Trial:judge()
+  local agent = self.agent
+  local now = agent.tasks.now()
+  self.judges_till = self.judges_till or self.since and now + math.min(JUDGED_AFTER, agent.config.deadline)
+  if not self.cloud_reached and now < (self.judges_till or math.huge) then return end
+  local ok, message, code = agent.device:judge(self.cloud_reached)
+  if not ok then return agent.log(("trial: verdict: %s (%s)"):format(message, code)) end
+  agent.log(("trial: verdict: %s"):format(agent.device:status().last.message))
+  self.judges_till = nil
+  agent:stir()
+end
+
+--- Watch trials for ever.
+function Trial:run()
+  local agent = self.agent
+  while true do
+    if agent:phase() == "trial" and self.since then
+      self.judges_till = nil
+      self:look()
+      agent.tasks:await(agent.stirred, EVERY)
+    elseif self:is_judging() then
+      self:judge()
+      agent.tasks:await(agent.stirred, EVERY)
+    else
+      agent.tasks:await(agent.stirred, 60)
+    end
+  end
+end
+
+return M

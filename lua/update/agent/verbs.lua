@@ -1,0 +1,209 @@
+--- What the agent answers on its control socket; see update.control.
+--
+-- @module update.agent.verbs
+
+local asker = require "update.engine.device_policy"
+local clouds = require "update.cloud.registry"
+local natives = require "update.natives"
+local offers = require "update.engine.offer"
+
+local M = {}
+
+local DROPPABLE = { fetching = true, installing = true, arming = true }
+
+local SOURCE = 4096      -- bytes of a URL or path
+local REASON = 200       -- bytes of a reason
+local MESSAGE = 4000     -- bytes of a script's error
+local ASK_WITHIN = 30    -- seconds for all clouds that push to answer a check
+local LOGGED = 20        -- errors of a script that are logged in a minute
+local printable = natives.printable.text
+
+local function text(value)
+  return type(value) == "string" and value ~= "" and #value <= SOURCE and value or nil
+end
+
+-- Errors may come by the thousand: all count, some are logged.
+local function log_error(agent, message)
+  local now = agent.tasks.now()
+  local noise = agent.noise
+  if not noise or now - noise.since >= 60 then
+    if noise and noise.count > LOGGED then
+      agent.log(("script: %d more errors of tasks are not shown"):format(noise.count - LOGGED))
+    end
+    noise = { since = now, count = 0 }
+    agent.noise = noise
+  end
+  noise.count = noise.count + 1
+  if noise.count <= LOGGED then agent.log(("script: a task failed: %s"):format(message)) end
+end
+
+--- Handlers by verb: function(request, peer) -> result | nil, message, code.
+-- @tparam table agent
+function M.of(agent)
+  local verbs = {}
+
+  function verbs.status()
+    return agent:status()
+  end
+
+  function verbs.history()
+    local events, message, code = agent.device:history()
+    if not events then return nil, message, code end
+    return agent.natives.json.array(events)
+  end
+
+  function verbs.watch(_, peer)
+    peer.watching = true
+    return true
+  end
+
+  -- What a cloud pushed and what waits.
+  local function offered(name)
+    local listener = agent.listeners[name]
+    return listener and listener:offered()
+  end
+
+  -- Every cloud that pushes is asked, unless something waits already.
+  local function ask(asked, till)
+    return function(name)
+      local listener = agent.listeners[name]
+      if not listener then return nil end
+      local where = listener:offered()
+      if where then return where end
+      asked[#asked + 1] = listener
+      return listener:ask(till)
+    end
+  end
+
+  function verbs.check()
+    local asked <close> = setmetatable({}, { __close = function(listeners)
+      for _, listener in ipairs(listeners) do listener:checked() end
+    end })
+    local verdict, message, code = clouds.check(agent.config, agent.engine, agent.device:facts(),
+      ask(asked, agent.tasks.now() + ASK_WITHIN))
+    if not verdict then return nil, message, code end
+    agent:tell { event = "offer", offer = offers.brief(verdict.offer), action = verdict.decision.action }
+    return {
+      cloud = verdict.cloud, offer = offers.brief(verdict.offer), decision = verdict.decision, tree = verdict.tree,
+      by = verdict.by, code = verdict.code, message = verdict.message,
+    }
+  end
+
+  local function install(source, cloud, permit, left_out)
+    local where = { cloud = cloud, location = source, permit = permit, left_out = left_out }
+    local result, message, code = agent:update(where, "install")
+    if not result then return nil, message, code end
+    if agent.config.restart_when == "now" then agent:restart("install", 0.3) end
+    return result
+  end
+
+  function verbs.install(request)
+    local source = text(request.source)
+    if not source then return nil, "install needs a source: a URL or an absolute path", "usage" end
+    return install(source, "file", text(request.permit), request.default_policy and asker.BY_HAND or nil)
+  end
+
+  function verbs.apply(request)
+    local offer = type(request.offer) == "table" and request.offer or {}
+    local source = text(offer.source)
+    if source then return install(source, text(offer.cloud) or "file") end
+    for _, cloud in ipairs(agent.config.clouds) do
+      if cloud.name == offer.cloud then
+        local where, message, code = offered(cloud.name), nil, nil
+        if not where then where, message, code = clouds.where(agent.config, cloud, agent.device:facts()) end
+        if not where then return nil, message, code end
+        local result
+        result, message, code = agent:update(where, "apply")
+        if not result then return nil, message, code end
+        if agent.config.restart_when == "now" then agent:restart("apply", 0.3) end
+        return result
+      end
+    end
+    return nil, "the offer names neither a source nor a cloud of the configuration", "usage"
+  end
+
+  function verbs.request(request)
+    return agent.requests:call {
+      url = text(request.url), period = math.type(request.period) and request.period or nil,
+      redirect = request.redirect == true, callback = request.callback,
+    }
+  end
+
+  function verbs.fota(request)
+    return agent.requests:once(text(request.url))
+  end
+
+  -- What a script may know of the configuration.
+  function verbs.device()
+    local config, core = agent.config, agent.device:facts().core
+    return { id = config.id, hardware = config.hardware, project = config.project,
+      core = core and { name = core.name, version = core.version } }
+  end
+
+  function verbs.ota(request, peer)
+    return require("update.agent.aliyun_calls").call(agent, request, peer)
+  end
+
+  function verbs.confirm(request)
+    if agent:phase() ~= "trial" then return nil, "no release is on trial", "nothing" end
+    agent.trial.confirm_called = true
+    if request.force then return agent.supervisor:order("confirm") end
+    agent:stir()
+    return true
+  end
+
+  local function drop(reason)
+    if DROPPABLE[agent:phase()] then return agent:drop(reason) end
+    return agent.supervisor:order("rollback", reason)
+  end
+
+  -- A release whose script drops whatever comes would be the last one; see device:count_kept_out().
+  local function drop_for_script(reason)
+    local days = agent.device:status().kept_out
+    if days >= agent.config.policy_days then
+      return nil, ("this release kept packages out on %d days: its script is not heeded"):format(days), "refused"
+    end
+    local result, message, code = drop(reason)
+    if not result then return nil, message, code end
+    agent:refresh()
+    local counted, why, word = agent.device:count_kept_out()
+    if not counted then agent.log(("the day is not counted: %s (%s)"):format(why, word)) end
+    return result
+  end
+
+  function verbs.rollback(request, peer)
+    local reason = type(request.reason) == "string" and printable(request.reason, REASON) or ""
+    if reason == "" then reason = "asked for" end
+    local phase = agent:phase()
+    if phase == "idle" then return nil, "nothing is armed or on trial; a confirmed release stays", "nothing" end
+    if peer:is_inside() and (DROPPABLE[phase] or phase == "armed") then return drop_for_script(reason) end
+    return drop(reason)
+  end
+
+  function verbs.globals(request, peer)
+    peer.script = true
+    local given = {}
+    for _, name in ipairs { "project", "version", "product_key" } do
+      given[name] = request[name] ~= nil and printable(request[name], REASON) or nil
+    end
+    return agent.script:globals(given)
+  end
+
+  function verbs.error(request)
+    agent.trial.errors = agent.trial.errors + 1
+    local message = printable(request.message, MESSAGE)
+    log_error(agent, message)
+    agent:tell { event = "error", message = message, code = "internal" }
+    return true
+  end
+
+  -- The answer to {"event":"facts","id":n}; itself it has no answer.
+  function verbs.facts(request, peer)
+    agent.script:told(peer, request.id, request.facts)
+    return true
+  end
+
+  return verbs
+end
+
+return M

@@ -1,0 +1,49 @@
+--- What a cloud of the configuration makes of update.native.mqtt: address, log-in, TLS.
+--
+-- @module update.cloud.mqtt_connection
+
+local dialects = require "update.cloud.mqtt_dialects"
+
+local M = {}
+
+local LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+local function nonce(random)
+  local out = {}
+  for i = 1, 5 do
+    local at = random(#LETTERS)
+    out[i] = LETTERS:sub(at, at)
+  end
+  return table.concat(out)
+end
+
+local function tls_of(cloud, psk, time_floor)
+  local given = cloud.tls
+  if psk then return { psk_identity = psk.identity, psk = psk.key } end
+  if not given then return nil end
+  return { ca = given.ca or cloud.ca_file, cert = given.cert, key = given.key, server_name = given.server_name,
+    time_floor = time_floor }
+end
+
+--- Options for update.native.mqtt. What they hold is secret.
+-- @tparam table cloud a row of config.clouds
+-- @tparam table natives secret, digest
+-- @tparam[opt] integer time_floor seconds since 1970: by what certificates are judged; nil: the clock
+-- @tparam[opt] function random as math.random
+-- @treturn table|nil nil, message, code when the secret cannot be read
+function M.of(cloud, natives, time_floor, random)
+  local secret, message, code = cloud.secret, nil, nil
+  if cloud.secret_file then secret, message, code = natives.secret.read(cloud.secret_file) end
+  if message then return nil, message, code end
+  local connection
+  connection, message, code = dialects[cloud.kind].connection(
+    { product = cloud.product, device = cloud.device, secret = secret, tls = cloud.tls, host = cloud.host,
+      port = cloud.port },
+    { hmac = natives.digest.hmac, nonce = nonce(random or math.random) })
+  if not connection then return nil, message, code end
+  connection.tls = tls_of(cloud, connection.psk, time_floor)
+  connection.psk = nil
+  return connection
+end
+
+return M

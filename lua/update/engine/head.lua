@@ -1,0 +1,102 @@
+--- The head of a package, and the source that it comes from.
+--
+-- A head is {source, package, manifest, offer, id, ...}. `engine` is
+-- update.engine's, with what it was handed; `where` names a package as there.
+--
+-- @module update.engine.head
+
+local fallback = require "update.engine.full_package"
+local offers = require "update.engine.offer"
+local persist = require "update.engine.retry"
+
+local M = {}
+
+--- @treturn source|nil nil, message, code
+function M.open_source(engine, where)
+  if not offers.is_url(where.location) then return engine.natives.source.file(where.location) end
+  local options = {}
+  for name, value in pairs(engine.http) do options[name] = value end
+  for name, value in pairs(where.http or {}) do options[name] = value end
+  options.time_floor = engine.device:time_floor()
+  return engine.natives.source.http(engine.loop, where.location, options)
+end
+
+--- Tell what a server whose certificate was verified says of the time, as soon as it said it.
+function M.look_at_date(engine, head)
+  local date = head.source.date and head.source:date()
+  if date and date ~= head.date then engine.witness(date) end
+  head.date = date
+end
+
+--- What came off the wire since the last time is spent; goes_on: more follows.
+function M.count(engine, where, head, goes_on)
+  if not offers.is_url(where.location) then return end
+  local received = head.source:received()
+  engine.spent(received - (head.counted or 0), goes_on)
+  head.counted = received
+end
+
+--- Close the source, when there is one; the head stays.
+function M.close_source(engine, where, head)
+  if not head.source then return end
+  M.count(engine, where, head)
+  head.source:close()
+  head.source, head.counted = nil, nil
+end
+
+--- Close what read() opened.
+function M.close(engine, where, head)
+  head.package:close()
+  M.close_source(engine, where, head)
+end
+
+-- A link that broke off in a verified head, further on than the last time: what
+-- came is kept, and the same package goes on where it was after a pause.
+local function goes_on(engine, head, code)
+  local at = code == "network" and not engine.cancelled and head.package:manifest() and head.package:offset() or 0
+  if at <= (head.at or 0) then return false end
+  head.at = at
+  engine.tasks:await(engine.resting, persist.short_pause(engine.random()))
+  return true
+end
+
+--- One attempt at the head.
+-- @tparam table engine
+-- @tparam table where
+-- @tparam[opt] string spool directory that keeps it; nil: it is only looked at
+-- @treturn table|nil head | nil, message, code, {answer}: see update.engine.retry
+function M.read(engine, where, spool)
+  local head, ok = {}, nil
+  local source, message, code = M.open_source(engine, where)
+  if not source then return nil, message, code end
+  head.source = source
+  head.package, message, code = engine.natives.package.open(source, engine.keys, spool)
+  while head.package do
+    ok, message, code = head.package:step()
+    M.look_at_date(engine, head)
+    if code == "again" then
+      engine.tasks:idle()
+    elseif ok or not goes_on(engine, head, code) then
+      break
+    end
+  end
+  if not ok then
+    local answer = head.source.answer and head.source:answer() or nil
+    if head.package then head.package:close() end
+    M.close_source(engine, where, head)
+    local name = engine.natives.url.shown(where.location)
+    if not message:find(name, 1, true) then message = ("%s: %s"):format(name, message) end
+    return nil, message, code, { answer = answer }
+  end
+  head.manifest = offers.open_meta(head.package:manifest(), engine.natives.json and engine.natives.json.decode)
+  local transaction, parts = engine.device:status().transaction, engine.device:parts(head.package)
+  head.offer = offers.of(head.manifest, {
+    cloud = where.cloud, size = head.package:layout().size, transaction = transaction, parts = parts,
+    fallback = where.fallback or fallback.instead(where, head.manifest, parts),
+  })
+  head.id, head.permit, head.left_out = head.manifest.digest:sub(1, 8), where.permit, where.left_out
+  head.by_hand = where.by_hand
+  return head
+end
+
+return M

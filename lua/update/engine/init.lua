@@ -1,0 +1,198 @@
+--- One update, from where a package lies to armed.
+--
+-- Everything that it touches is handed in. The order of durable steps:
+--
+--   1. the verified head goes to the device's spool   (nothing is journaled yet)
+--   2. gates, then policy; refuse or defer closes the source
+--   3. device:begin: the transaction is on record
+--   4. blocks, each verified before it is decoded or written
+--   5. device:finish: read back, extract, gates again, arm
+--
+-- Every step can be repeated. Nothing but the journal and what lies on the
+-- medium is remembered: after a restart the same package, from whatever URL or
+-- path, goes on where verified content ends. URLs are never written to the
+-- state directory, because they carry secrets; a cloud offers again, and a
+-- person repeats the verb.
+--
+-- `where` names a package: {cloud = name, location = URL or path, renew =
+-- function -> a fresh location (when the link expired), answered =
+-- function(answer) -> what the server's refusal means (see update.engine.retry), http =
+-- options of its own, tries = instead of the engine's, head_tries = the same
+-- for the head alone, patience = seconds for which the network may fail whatever
+-- the tries, and the updates of others go first until blocks are fetched; trouble =
+-- a table kept for that; latest = function -> the location as it is now, permit = path of a signed permit, left_out
+-- = why the release's own policy is not asked, hoped = true when a
+-- delta was asked for, full = function -> the place of the full package: see
+-- update.engine.full_package, release = what the package is to make of the device, size =
+-- bytes that it was announced with, a hint}.
+--
+-- @module update.engine
+
+local fallback = require "update.engine.full_package"
+local heads = require "update.engine.head"
+local offers = require "update.engine.offer"
+local persist = require "update.engine.retry"
+local steps = require "update.engine.steps"
+local unkept = require "update.engine.unkept"
+local verdicts = require "update.engine.verdict"
+
+local M = {}
+
+local Engine = {}
+Engine.__index = Engine
+
+-- In these phases the supervisor owns the state.
+local OWNED = { armed = "armed", trial = "on trial", confirming = "being confirmed",
+  rolling_back = "being rolled back" }
+
+--- @tparam table o natives ({package, source, transfer, url}), device, loop, keys
+--   (directory), tasks (scheduler), ask (function(offer, facts, left_out) -> decision,
+--   tree, name of the policy | nil, message, code), facts (function -> table
+--   added to the device's), http (options of natives.source.http), log
+--   (function(line): what goes wrong), note (news; as log when absent), detail (every reason; nobody when absent),
+--   on (function(event)), spent (function(bytes, goes_on)
+--   off the wire; goes_on: more of the transfer follows), witness
+--   (function(date): what a verified server says of the time), random (function ->
+--   0 to 1), tries (attempts in a row without progress that end it; 30),
+--   head_tries (the same for the head), reserve (update.agent.reserve: given up for space; or nil)
+function M.new(o)
+  return setmetatable({
+    natives = o.natives, device = o.device, loop = o.loop, keys = o.keys, tasks = o.tasks, ask = o.ask,
+    note = o.note or o.log, detail = o.detail or function() end,
+    facts = o.facts or function() return {} end, http = o.http or {}, log = o.log, on = o.on or function() end,
+    spent = o.spent or function() end, random = o.random or math.random, tries = o.tries or 30,
+    witness = o.witness or function() end, reserve = o.reserve,
+    tries_of_head = o.head_tries, resting = {}, unkept = unkept.new(o.tasks.now),
+  }, Engine)
+end
+
+local function head_tries(self, where)
+  return where.head_tries or where.tries or self.tries_of_head or self.tries
+end
+
+-- One place: its verdict, also as the fourth result.
+function Engine:look(where)
+  local head, message, code = persist.run(self, where, head_tries(self, where), function()
+    return heads.read(self, where)
+  end)
+  if not head then return nil, message, code end
+  local verdict = verdicts.judge(self, head)
+  heads.close(self, where, head)
+  return verdict, nil, nil, verdict
+end
+
+--- Read a head and judge it, without touching the state.
+-- @tparam table where
+-- @treturn table verdict of update.engine.verdict | nil, message, code
+function Engine:inspect(where)
+  local verdict, message, code = fallback.run(self, where, function(place) return self:look(place) end)
+  if verdict then return verdict end
+  return nil, message, code
+end
+
+-- A cloud that waits for one release would take every other for a failure.
+function Engine:as_announced(where, head)
+  local release, size = head.manifest.release, head.package:layout().size
+  if where.release and where.release ~= release then
+    return nil, ("the package makes %s of the device, not %s, which the cloud offers"):format(release, where.release),
+      "incompatible"
+  end
+  if where.size and where.size ~= size then
+    self.note(("update %s: the cloud announced %d bytes, the signed package has %d"):format(head.id, where.size, size))
+  end
+  return true
+end
+
+-- Whether the package is the one that is armed already, from its head.
+function Engine:is_armed(where, status)
+  if status.phase ~= "armed" or not status.transaction then return false end
+  local head = persist.run(self, where, 1, function() return heads.read(self, where) end)
+  if not head then return false end
+  heads.close(self, where, head)
+  return head.manifest.digest == status.transaction.digest
+end
+
+-- While the supervisor owns the state: what asks for what is armed has it.
+function Engine:not_now(where, status)
+  local release = status.transaction and status.transaction.release or "a release"
+  if self:is_armed(where, status) then
+    return { release = release, sequence = status.transaction.sequence, already = true,
+      needs_restart = self.device:needs_restart() }
+  end
+  return nil, ("%s is %s; wait for its end, or drop it with `moult rollback`"):format(release, OWNED[status.phase]),
+    "busy"
+end
+
+-- One place, up to armed.
+function Engine:attempt(where)
+  local status = self.device:status()
+  if OWNED[status.phase] then return self:not_now(where, status) end
+  local spool, message, code = self.device:spool()
+  if not spool then return nil, message, code end
+  local head, ok
+  head, message, code = persist.run(self, where, head_tries(self, where), function()
+    return heads.read(self, where, spool)
+  end)
+  if not head then return nil, message, code end
+  ok, message, code = self:as_announced(where, head)
+  if not ok then
+    heads.close(self, where, head)
+    return nil, message, code
+  end
+  local verdict = verdicts.judge(self, head)
+  verdicts.log(self, head, verdict)
+  verdicts.count(self, head, verdict)
+  self.on { event = "offer", offer = offers.brief(head.offer), action = verdict.decision.action,
+    reason = verdict.decision.reason }
+  if verdict.code or fallback.preferred(where, verdict) then
+    heads.close(self, where, head)
+    return nil, verdict.message, verdict.code, verdict
+  end
+  head.reuse = verdict.decision.reuse
+  ok, message, code = steps.carry_out(self, where, head)
+  heads.close(self, where, head)
+  if not ok then return nil, message, code, verdict end
+  return { release = head.offer.release, sequence = head.offer.sequence,
+    needs_restart = self.device:needs_restart() }
+end
+
+function Engine:run(where)
+  return fallback.run(self, where, function(place) return self:attempt(place) end)
+end
+
+--- Install what lies at `where`, up to armed.
+-- @tparam table where
+-- @treturn table|nil {release, sequence, needs_restart (the device, not only
+--   the script), already (true: it was armed before)} | nil, message, code, verdict (when gates or policy refused or
+--   deferred)
+function Engine:install(where)
+  if self.busy then return nil, "another update is under way; `moult status` shows it", "busy" end
+  self.busy, self.cancelled, self.told, self.aside = true, nil, nil, nil
+  self.patient = where.patience and where.cloud
+  local results = table.pack(xpcall(self.run, debug.traceback, self, where))
+  self.busy, self.begun, self.patient = nil, nil, nil
+  if not results[1] then error(results[2], 0) end
+  return table.unpack(results, 2, results.n)
+end
+
+--- Another update waits: one with patience whose server does not answer ends with "busy".
+function Engine:make_way()
+  if not self.patient or self.begun then return end
+  self.aside = true
+  self.tasks:set(self.resting)
+end
+
+--- Try again now what waits for its next try.
+function Engine:try_now()
+  self.tasks:set(self.resting)
+end
+
+--- Drop the update that is under way; install() then returns "refused".
+-- @tparam string why
+function Engine:cancel(why)
+  if not self.busy then return end
+  self.cancelled = why
+  self.tasks:set(self.resting)
+end
+
+return M

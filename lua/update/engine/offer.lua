@@ -1,0 +1,93 @@
+--- What a verified package would make of this device, as policy sees it.
+--
+-- Pure: a manifest and facts come in, the offer of lua/update/policy.lua comes
+-- out. What a cloud claims about a package is dropped here: only the manifest
+-- counts.
+--
+-- @module update.engine.offer
+
+local M = {}
+
+local function part(manifest, kind)
+  for _, row in ipairs(manifest.parts or {}) do
+    if row.kind == kind then return row end
+  end
+end
+
+--- Bytes of the package that still have to come.
+-- @tparam table manifest verified
+-- @tparam integer size of the whole package, bytes
+-- @tparam table|nil transaction the open one {sequence, release, done}
+-- @tparam table|nil parts names of those that the device takes; nil: all
+-- @treturn integer
+function M.to_fetch(manifest, size, transaction, parts)
+  local taken = {}
+  for _, kind in ipairs(parts or {}) do taken[kind] = true end
+  for _, row in ipairs(parts and manifest.parts or {}) do
+    if not taken[row.kind] then size = size - row.data_size end
+  end
+  if not transaction or transaction.sequence ~= manifest.sequence or transaction.release ~= manifest.release then
+    return size
+  end
+  return math.max(0, size - (transaction.done or 0))
+end
+
+--- What the maker says of a package, as a table in place of its text.
+-- @tparam table manifest changed
+-- @tparam function decode of update.native.json
+-- @treturn table manifest
+function M.open_meta(manifest, decode)
+  if manifest.meta_text then manifest.meta, manifest.meta_text = decode(manifest.meta_text), nil end
+  return manifest
+end
+
+--- Normalise.
+-- @tparam table manifest verified, as update.native.package gives it
+-- @tparam table facts cloud (name), size (bytes of the package), transaction
+--   (the open one or nil), parts (names of those that the device takes; nil:
+--   all), permit (boolean), fallback (boolean: a full package
+--   because no delta fits)
+-- @treturn table the offer; this function does not fail
+function M.of(manifest, facts)
+  return {
+    cloud = facts.cloud or "file",
+    release = manifest.release,
+    version = part(manifest, "script") and manifest.script_version or nil,
+    core = part(manifest, "core") and { name = manifest.core_name, version = manifest.core_version } or nil,
+    sequence = manifest.sequence,
+    size = facts.size,
+    to_fetch = M.to_fetch(manifest, facts.size, facts.transaction, facts.parts),
+    permit = facts.permit or false,
+    meta = manifest.meta,
+    fallback = facts.fallback or nil,
+    manifest = manifest,
+  }
+end
+
+--- An offer without its manifest and what its maker says: what fits a line of the control socket.
+-- @tparam table offer
+-- @treturn table
+function M.brief(offer)
+  local out = {}
+  for name, value in pairs(offer) do
+    if name ~= "manifest" and name ~= "meta" then out[name] = value end
+  end
+  return out
+end
+
+--- One line for people and logs.
+-- @tparam table offer
+-- @treturn string
+function M.describe(offer)
+  local parts = {}
+  if offer.version then parts[#parts + 1] = "script " .. offer.version end
+  if offer.core then parts[#parts + 1] = ("core %s %d"):format(offer.core.name, offer.core.version) end
+  return ("%s (sequence %d: %s; %d bytes)"):format(offer.release, offer.sequence, table.concat(parts, ", "), offer.size)
+end
+
+--- Whether a location is a URL that is fetched, not a path.
+function M.is_url(location)
+  return location:find("^[Hh][Tt][Tt][Pp][Ss]?://") ~= nil
+end
+
+return M

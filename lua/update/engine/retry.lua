@@ -1,0 +1,133 @@
+--- Try again, with patience: what each kind of failure is worth.
+--
+-- network: after a pause that doubles, with jitter, so that a fleet does not
+-- come back in step, or as long as the server says (Retry-After). expired: with a
+-- fresh link, three times. corrupt: once more, because the object may have changed on the server. Progress makes
+-- patience new. Any other failure stands.
+--
+-- @module update.engine.retry
+
+local M = {}
+
+local RENEWALS = 3
+local PAUSE_LEAST, PAUSE_MOST = 1, 300 -- seconds
+local SERVER_SAYS_MOST = 86400         -- seconds, however much later a server wants to be asked again
+
+--- Redirects that are followed in a row: two servers that point at each other end there.
+M.REDIRECTS = 5
+
+--- Seconds to wait before try number n.
+-- @tparam integer n from 1
+-- @tparam number random 0 to 1
+function M.pause(n, random)
+  return math.min(PAUSE_MOST, PAUSE_LEAST * 2 ^ (n - 1)) * (0.5 + random / 2)
+end
+
+--- Seconds to wait after a link that died, but brought something first.
+function M.short_pause(random)
+  return M.pause(1, random) / 4
+end
+
+-- Wait, unless engine:cancel() ends it.
+local function rest(engine, seconds)
+  engine.tasks:await(engine.resting, seconds)
+end
+
+-- What the server said instead of an object, by the dialect of its cloud:
+-- advice, or nil, message, code.
+local function advise(where, answer, message, code)
+  if not answer or (answer.status or 0) == 0 or not where.answered then return nil, message, code end
+  local advice, said, why = where.answered(answer)
+  if advice then return advice end
+  return nil, said or message, why or code
+end
+
+local function follow(engine, where, spent, advice)
+  if spent.redirects == M.REDIRECTS then
+    return nil, ("%s: redirected %d times"):format(engine.natives.url.shown(where.location), M.REDIRECTS), "network"
+  end
+  if advice.location then
+    spent.redirects = spent.redirects + 1
+    where.location = advice.location
+  end
+  if advice.message then engine.log(advice.message) end
+  if advice.wait then rest(engine, advice.wait) end
+  return true
+end
+
+-- What to do about a failure: true to try again, or nil, message, code.
+local remedies = {}
+
+-- Seconds until the next try: never sooner than the server said, nor all of a fleet at once then.
+local function pause_before(spent, said, random)
+  if said then return math.min(SERVER_SAYS_MOST, said + said * random / 10) end
+  return spent.moved and spent.tries == 1 and M.short_pause(random) or M.pause(spent.tries, random)
+end
+
+function remedies.network(engine, where, spent, message, how)
+  local now = engine.tasks.now()
+  local said = how.answer and how.answer.retry_after
+  local trouble = where.trouble or spent
+  trouble.since = trouble.since or now
+  if spent.tries + 1 >= spent.limit and now - trouble.since >= (where.patience or 0) then
+    where.retry_after = said and math.min(SERVER_SAYS_MOST, said)
+    return nil, message, "network"
+  end
+  spent.tries = spent.tries + 1
+  local pause = pause_before(spent, said, engine.random())
+  engine.on { event = "retry", message = message, code = "network", seconds = pause, try = spent.tries }
+  engine.log(("%s (network); try %d in %.0f s"):format(message, spent.tries + 1, pause))
+  rest(engine, pause)
+  if engine.aside then return nil, "another update goes first: " .. message, "busy" end
+  where.location = where.latest and where.latest() or where.location
+  return true
+end
+
+function remedies.expired(engine, where, spent, message)
+  if not where.renew or spent.renewals == RENEWALS then return nil, message, "expired" end
+  spent.renewals = spent.renewals + 1
+  engine.log(("%s (expired); asking for link %d of %d"):format(message, spent.renewals, RENEWALS))
+  local location, failed, code = where.renew()
+  if not location then return nil, failed, code end
+  where.location = location
+  return true
+end
+
+function remedies.corrupt(engine, _, spent, message, how)
+  if spent.repeated or how.final then return nil, message, "corrupt" end
+  spent.repeated = true
+  engine.log(("%s (corrupt); once more"):format(message))
+  return true
+end
+
+--- Call attempt() until it gives something, fails for good, or patience is over.
+-- @tparam table engine update.engine: natives, tasks, log, on, random, cancelled
+-- @tparam table where see update.engine. where.answered(answer) may say {wait =
+--   seconds, location = URL, message}, meaning try again, or nil, message, code, which then stands
+-- @tparam integer limit attempts in a row that the network may fail; where.patience: yet for so many seconds at
+--   least, since where.trouble.since (or the first failure), which it writes. It says in where.retry_after when the
+--   server that failed last wants to be asked again, if it said so
+-- @tparam function attempt -> result | nil, message, code, {moved = further than
+--   ever before, final = trying again is no use, answer = what the server said instead}
+-- @return result | nil, message, code
+function M.run(engine, where, limit, attempt)
+  local spent = { limit = limit, tries = 0, renewals = 0, redirects = 0 }
+  while true do
+    if engine.cancelled then return nil, engine.cancelled, "refused" end
+    local result, message, code, how = attempt()
+    if result then return result end
+    how = how or {}
+    if how.moved and where.trouble then where.trouble.since = nil end
+    if how.moved then spent = { limit = limit, tries = 0, renewals = 0, redirects = 0, moved = true } end
+    local advice, again
+    advice, message, code = advise(where, how.answer, message, code)
+    if advice then
+      again, message, code = follow(engine, where, spent, advice)
+    elseif remedies[code] then
+      again, message, code = remedies[code](engine, where, spent, message, how)
+    end
+    if not again then return nil, message, code end
+  end
+end
+
+return M

@@ -1,0 +1,151 @@
+--- The durable steps of an update, once its head is verified and allowed.
+--
+-- `engine` is update.engine's, with what it was handed; `where` names a package
+-- as there, `head` is update.engine.head's.
+--
+-- @module update.engine.steps
+
+local heads = require "update.engine.head"
+local persist = require "update.engine.retry"
+local verdicts = require "update.engine.verdict"
+
+local M = {}
+
+local PROGRESS_EVERY = 0.25 -- seconds between progress events
+
+-- Failures of a link after which another to the same package goes on where it was.
+local LINK_DIED = { network = true, expired = true }
+
+-- Failures that leave the transaction open: the same package goes on later.
+local RESUMABLE = { network = true, missing = true, expired = true, busy = true }
+
+local function progress(engine, head, transfer, force)
+  local now = engine.tasks.now()
+  if not force and engine.told and now - engine.told < PROGRESS_EVERY then return end
+  engine.told = now
+  local done, total, part = transfer:progress()
+  engine.on { event = "progress", release = head.offer.release, sequence = head.offer.sequence,
+    part = part, done = done, total = total }
+end
+
+-- Over the source that there is, or a fresh one.
+local function open_transfer(engine, where, head)
+  local message, code
+  if not head.source then
+    head.source, message, code = heads.open_source(engine, where)
+    if not head.source then return nil, message, code end
+    if head.transfer then head.transfer:go_on(head.source) end
+  end
+  if not head.transfer then
+    head.transfer, message, code = engine.natives.transfer.open(engine.device, head.package, head.source, head.reuse)
+  end
+  return head.transfer, message, code
+end
+
+local function close_transfer(head)
+  if head.transfer then head.transfer:close() end
+  head.transfer = nil
+end
+
+-- One attempt at the blocks: true, or nil, message, code, how: see update.engine.retry. A
+-- block that was wrong came twice already (transfer.h) and ends it.
+local function read_blocks(engine, where, head)
+  local transfer, message, code = open_transfer(engine, where, head)
+  if not head.source then return nil, message, code end
+  local result
+  while transfer do
+    if engine.cancelled then
+      result, message, code = nil, engine.cancelled, "refused"
+      break
+    end
+    result, message, code = transfer:step()
+    heads.look_at_date(engine, head)
+    if result == "block" then
+      heads.count(engine, where, head, true)
+      progress(engine, head, transfer)
+      engine.tasks:turn()
+    elseif code == "again" then
+      progress(engine, head, transfer)
+      engine.tasks:idle()
+    else
+      break
+    end
+  end
+  local how = { answer = head.source.answer and head.source:answer() or nil }
+  if transfer then
+    local done, _, _, _, wasted = transfer:progress()
+    how.moved = done > (head.best or 0)
+    how.final = wasted > 0
+    head.best = math.max(done, head.best or 0)
+    if result then progress(engine, head, transfer, true) end
+    -- Over a link that died it stays, with what came of a block.
+    if not LINK_DIED[code] then close_transfer(head) end
+  end
+  heads.close_source(engine, where, head)
+  if result == "done" then return true end
+  return nil, message, code, how
+end
+
+local function finish(engine, head)
+  engine.on { event = "state", phase = "installing", release = head.offer.release }
+  while true do
+    if engine.cancelled then return nil, engine.cancelled, "refused" end
+    local result, message, code = engine.device:finish(head.package)
+    if result or code ~= "again" then return result, message, code end
+    engine.tasks:turn()
+  end
+end
+
+-- What the gate of a delta wants to know takes a while to be read.
+local function learn_source(engine, head)
+  while true do
+    if engine.cancelled then return nil, engine.cancelled, "refused" end
+    local ok, message, code = engine.device:learn_source(head.package)
+    if ok or code ~= "again" then return ok, message, code end
+    engine.tasks:turn()
+  end
+end
+
+--- From the head to armed; what fails for good is dropped, the rest goes on later.
+-- @tparam table engine
+-- @tparam table where
+-- @tparam table head
+-- @treturn boolean true | nil, message, code
+function M.carry_out(engine, where, head)
+  local ok, message, code = learn_source(engine, head)
+  if ok then ok, message, code = verdicts.with_permit(engine.device, head, engine.device.begin) end
+  if not ok then return nil, message, code end
+  engine.begun = true
+  engine.note(("update %s: fetching %s"):format(head.id, engine.natives.url.shown(where.location)))
+  engine.on { event = "state", phase = "fetching", release = head.offer.release }
+  ok, message, code = persist.run(engine, where, where.tries or engine.tries, function()
+    return read_blocks(engine, where, head)
+  end)
+  close_transfer(head)
+  if ok then
+    engine.note(("update %s: every block is in place; installing"):format(head.id))
+    ok, message, code = finish(engine, head)
+  end
+  local times, rest = engine.unkept:ended(head.manifest.digest, not ok and code or nil)
+  if times then
+    message = ("%s; %d times now: the medium does not keep it, and the release rests for %d h"):format(message, times,
+      rest // 3600)
+  end
+  if ok then
+    engine.note(("update %s: armed, read back %s"):format(head.id, message))
+    engine.on { event = "state", phase = "armed", release = head.offer.release }
+    return true
+  end
+  if RESUMABLE[code] then
+    engine.log(("update %s: %s (%s); it goes on with the next offer of this package"):format(head.id, message, code))
+  else
+    engine.log(("update %s: %s (%s); dropped"):format(head.id, message, code))
+    local dropped, why = engine.device:abandon(code, message)
+    if not dropped and engine.device:status().phase ~= "idle" then
+      engine.log(("update %s: it is not over yet: %s"):format(head.id, why))
+    end
+  end
+  return nil, message, code
+end
+
+return M

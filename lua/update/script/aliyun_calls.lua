@@ -1,0 +1,145 @@
+--- The calls of update.aliyun over whatever asks the agent.
+--
+-- @module update.script.aliyun_calls
+
+local M = {}
+
+local WHAT = { fetched_size = true, file_size = true, md5 = true, version = true, check_firmware = true }
+
+-- A handle, or an error of the caller's.
+local function check_handle(self, h)
+  if getmetatable(h) ~= self.handle then error("a handle of ota.init() is needed", 3) end
+  if h.closed then error("attempt to use a handle after deinit", 3) end
+end
+
+local function ask(self, h, call, fields)
+  fields = fields or {}
+  fields.call, fields.product, fields.device = call, h.product, h.device
+  return self.ask("ota", fields)
+end
+
+-- How the job stands; what was known of an earlier one is void.
+local function state_of(self, h)
+  local state, message, code = ask(self, h, "state")
+  if not state then return nil, message, code end
+  if state.job ~= h.job then h.job, h.known = state.job, 0 end
+  return state
+end
+
+local function add_session(ota, self)
+  --- Let the script drive the updates of the Aliyun cloud, until deinit() or its end.
+  -- An offer then waits, ten minutes at most, for fetch_yield(), and what is armed for sys.restart().
+  -- @tparam[opt] string product productKey; nil: that of the configuration
+  -- @tparam[opt] string device deviceName; nil: that of the configuration
+  -- @treturn table|nil handle | nil, message, code ("busy" while one lives, "nothing" without such a cloud)
+  function ota.init(product, device)
+    if self.live then return nil, "one handle lives already; deinit it first", "busy" end
+    local h = setmetatable({ product = product, device = device, known = 0 }, self.handle)
+    local ok, message, code = ask(self, h, "init")
+    if not ok then return nil, message, code end
+    self.live = h
+    return h
+  end
+
+  --- Give the updates back to the agent.
+  -- @tparam table h handle
+  -- @treturn boolean true | nil, message, code
+  function ota.deinit(h)
+    check_handle(self, h)
+    h.closed, self.live = true, nil
+    return ask(self, h, "deinit")
+  end
+end
+
+local function add_calls(ota, self)
+  --- Say what the script takes for its release. The agent reports, by itself and once, what is confirmed.
+  -- @tparam table h handle
+  -- @tparam string version
+  -- @treturn boolean true | nil, message, "incompatible" when another release runs
+  function ota.report_version(h, version)
+    check_handle(self, h)
+    return ask(self, h, "version", { version = version })
+  end
+
+  --- Whether there is something to fetch, or it is being fetched.
+  -- @treturn boolean | nil, message, code
+  function ota.is_fetching(h)
+    check_handle(self, h)
+    local state, message, code = state_of(self, h)
+    if not state then return nil, message, code end
+    return state.fetching
+  end
+
+  --- Fetch on, for `seconds` at most.
+  -- @tparam table h handle
+  -- @tparam[opt=1] number seconds
+  -- @treturn integer bytes that were verified since the last call, 0 when none were | nil, message, code: why it ended
+  function ota.fetch_yield(h, seconds)
+    check_handle(self, h)
+    local state, message, code = ask(self, h, "yield", { seconds = seconds or 1, known = h.known, job = h.job })
+    if not state then return nil, message, code end
+    if state.job ~= h.job then h.job, h.known = state.job, 0 end
+    if state.code then return nil, state.message, state.code end
+    if not state.fetching and not state.finished then return nil, "nothing is offered", "nothing" end
+    local count = math.max(0, state.fetched - h.known)
+    h.known = state.fetched
+    return count
+  end
+
+  --- Whether the fetching is over: fetch_yield() told of every byte, or it failed.
+  -- @treturn boolean | nil, message, code
+  function ota.is_fetch_finish(h)
+    check_handle(self, h)
+    local state, message, code = state_of(self, h)
+    if not state then return nil, message, code end
+    return state.finished and (state.code ~= nil or h.known >= state.fetched)
+  end
+
+  --- Tell the cloud how far the script thinks it is. Percents go out at most once a second and only
+  -- upwards, 100 by the agent alone; a negative step gives the update up: -1 failed, -2 fetching,
+  -- -3 verifying, -4 writing.
+  -- @tparam table h handle
+  -- @tparam integer step -4 to 100
+  -- @tparam[opt] string desc
+  -- @treturn boolean true | nil, message, code ("usage": no such step, "nothing": no update is being fetched)
+  function ota.report_progress(h, step, desc)
+    check_handle(self, h)
+    if not math.tointeger(step) or step < -4 or step > 100 then
+      return nil, ("a step is from -4 to 100, not %s"):format(tostring(step)), "usage"
+    end
+    return ask(self, h, "progress", { step = step, text = desc })
+  end
+
+  --- Ask for one thing: "fetched_size", "file_size" (bytes), "md5", "version", "check_firmware" (whether
+  -- every byte is verified by its signature and armed, so that sys.restart() leads to it).
+  -- @tparam table h handle
+  -- @tparam string what
+  -- @return value | nil, message, "nothing" before there was an offer, or, for check_firmware, before the end
+  function ota.ioctl(h, what)
+    check_handle(self, h)
+    if not WHAT[what] then error(("ota.ioctl: no %q"):format(tostring(what)), 2) end
+    local state, message, code = state_of(self, h)
+    if not state then return nil, message, code end
+    if not state.version then return nil, "nothing was offered yet", "nothing" end
+    if what == "check_firmware" then
+      if not state.finished then return nil, "it is not fetched yet", "nothing" end
+      return state.armed
+    end
+    local values = { fetched_size = state.fetched, file_size = state.size, md5 = state.md5, version = state.version }
+    if values[what] == nil then return nil, ("the cloud did not tell its %s"):format(what), "nothing" end
+    return values[what]
+  end
+end
+
+--- Make them.
+-- @tparam function ask_agent (verb, fields) -> result | nil, message, code
+-- @treturn table init, report_version, is_fetching, fetch_yield, is_fetch_finish, report_progress, ioctl, deinit
+function M.new(ask_agent)
+  local ota = {}
+  local self = { ask = ask_agent, handle = { __index = ota } }
+  add_session(ota, self)
+  add_calls(ota, self)
+  return ota
+end
+
+return M

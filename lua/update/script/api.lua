@@ -1,0 +1,251 @@
+--- What `require "update"` gives to a device's script.
+--
+-- The work is done by the agent, another process; these functions ask it over
+-- a link. What waits lets other tasks run, and may be called outside of a task
+-- too. Failure is nil, message, code word; without an agent the word is "nothing".
+--
+-- @module update.script.api
+
+local M = {}
+
+-- What each event hands to its functions.
+local arguments = {
+  offer = function(event) return event.offer, event.action end,
+  progress = function(event) return event end,
+  state = function(event) return event.phase end,
+  done = function(event) return event end,
+  error = function(event) return event.message, event.code end,
+}
+
+local function check_type(value, kind, what)
+  if value ~= nil and type(value) ~= kind then
+    error(("%s must be a %s, not a %s"):format(what, kind, type(value)), 3)
+  end
+end
+
+local function text_or_nil(value)
+  local kind = type(value)
+  return (kind == "string" or kind == "number") and tostring(value) or nil
+end
+
+-- The agent waits two seconds for this, so it is answered whatever happens.
+local function tell_facts(self, id)
+  local ok, facts = true, {}
+  if self.facts then ok, facts = xpcall(self.facts, debug.traceback) end
+  if ok and type(facts) ~= "table" then
+    ok, facts = false, ("update.setup: facts returned a %s, not a table"):format(type(facts))
+  end
+  if ok then
+    local why
+    ok, why = pcall(self.link.tell, self.link, { verb = "facts", id = id, facts = facts })
+    if ok then return end
+    facts = ("update.setup: facts returned what cannot be told: %s"):format(why)
+  end
+  self.link:tell { verb = "facts", id = id, facts = {} }
+  error(facts, 0)
+end
+
+-- One call of request() waits for the end; the others only refresh what the
+-- agent knows. When the agent went away its successor is told again.
+local function follow(self)
+  self.asking = true
+  self.link:post("request", self.wanted, function(result, message, code)
+    if result == nil and code == "network" then return follow(self) end
+    self.asking = false
+    if result == nil then self.log(("update.request: %s (%s)"):format(message, code)) end
+    if self.callback then self.callback(result == true) end
+  end)
+end
+
+local function on_event(self, event)
+  local name = event.event
+  if name == "facts" then
+    tell_facts(self, event.id)
+  elseif name == "publish" and type(event.message) == "table" and event.message[1] ~= nil then
+    self.sys.publish(table.unpack(event.message))
+  elseif name == "request" then
+    if self.callback then self.callback(event.ok == true) end
+  else
+    for _, fn in ipairs(self.handlers[name] or {}) do
+      self.tasks:start("update.on " .. name, fn, arguments[name](event))
+    end
+  end
+end
+
+-- What begins every connection.
+local function hello(self)
+  if self.met and self.wanted and self.wanted.period and not self.asking then follow(self) end
+  self.met = true
+  local globals = self.globals()
+  return {
+    { verb = "watch" },
+    { verb = "globals", project = text_or_nil(globals.PROJECT), version = text_or_nil(globals.VERSION),
+      product_key = text_or_nil(globals.PRODUCT_KEY) },
+  }
+end
+
+-- The link, or why there is none.
+local function agent(self)
+  if not self.connect then
+    return nil, "no agent here: this script was not started by `moult run` with a configuration", "nothing"
+  end
+  self.link = self.link or require("update.script.link").new {
+    connect = self.connect, json = self.json, tasks = self.tasks,
+    hello = function() return hello(self) end,
+    on_event = function(event) on_event(self, event) end,
+  }
+  self.link:open()
+  return self.link
+end
+
+local function ask(self, verb, fields)
+  local link, message, code = agent(self)
+  if not link then return nil, message, code end
+  return self.tasks:block(link.call, link, verb, fields)
+end
+
+local function add_connection(update, self)
+  --- Tell the agent what main.lua calls itself; sys.run() does it.
+  -- Globals that differ from those of the package fail a trial.
+  function update.introduce()
+    agent(self)
+  end
+
+  --- Tell the agent that something in the script failed; `sys` does it.
+  -- @tparam string message
+  function update.report(message)
+    local link = agent(self)
+    if link then link:post("error", { message = tostring(message):sub(1, 4000) }) end
+  end
+
+  --- Connect the script with the update.
+  -- @tparam table options `facts`: function that returns a table of what only the script
+  --   knows (battery in percent, metered, ...), asked before each decision of policy
+  -- @treturn boolean true | nil, message, code without an agent
+  function update.setup(options)
+    if type(options) ~= "table" then error("update.setup: a table of options is needed", 2) end
+    for name in pairs(options) do
+      if name ~= "facts" then
+        error(("update.setup: unknown option %s; clouds and keys stand in the configuration"):format(tostring(name)), 2)
+      end
+    end
+    check_type(options.facts, "function", "update.setup: facts")
+    self.facts = options.facts or self.facts
+    local link, message, code = agent(self)
+    if not link then return nil, message, code end
+    return true
+  end
+
+  --- Hear what happens. fn runs in a task and may wait.
+  --
+  -- - "offer": fn(offer, action): a cloud has something; what policy decided
+  -- - "progress": fn{part, done, total}: bytes in place
+  -- - "state": fn(phase): the phase of the device changed
+  -- - "done": fn{release, sequence}: armed; not yet success
+  -- - "error": fn(message, code)
+  --
+  -- @tparam string event
+  -- @tparam function fn
+  -- @treturn boolean true | nil, message, code without an agent
+  function update.on(event, fn)
+    if not arguments[event] then error(("update.on: no event %q"):format(tostring(event)), 2) end
+    if type(fn) ~= "function" then error("update.on: a function is needed", 2) end
+    self.handlers[event] = self.handlers[event] or {}
+    table.insert(self.handlers[event], fn)
+    local link, message, code = agent(self)
+    if not link then return nil, message, code end
+    return true
+  end
+end
+
+local function add_work(update, self)
+  --- Luat's call: ask the cloud now, and again every `period`.
+  -- While this release is on trial the question waits for the trial's end.
+  -- Arguments stick: nil keeps the earlier value; `redirect` stays true once it was.
+  -- @tparam[opt] function callback called with true when a new release is armed and
+  --   sys.restart() leads to it, else with false; without one the restart follows by itself, and
+  --   with one that never does it the agent restarts after `restart_after` seconds
+  -- @tparam[opt] string url instead of the configured one; what stands after `?` is replaced
+  -- @tparam[opt] number period ms; absent: once
+  -- @tparam[opt] boolean redirect ask for a link rather than for the package itself
+  -- @treturn boolean true: it was asked for | nil, message, code without an agent
+  function update.request(callback, url, period, redirect)
+    check_type(callback, "function", "update.request: callback")
+    check_type(url, "string", "update.request: url")
+    check_type(period, "number", "update.request: period")
+    local link, message, code = agent(self)
+    if not link then return nil, message, code end
+    local wanted = self.wanted or {}
+    self.callback = callback or self.callback
+    self.wanted = {
+      url = url or wanted.url, period = period and math.floor(period) or wanted.period,
+      redirect = redirect and true or wanted.redirect, callback = self.callback ~= nil,
+    }
+    if self.asking then link:post("request", self.wanted) else follow(self) end
+    return true
+  end
+
+  --- Ask the clouds, gates and policy; install nothing.
+  -- @treturn table {cloud, offer, decision = {action, reason}, tree} | nil, message, code ("nothing": nothing new)
+  function update.check()
+    return ask(self, "check")
+  end
+
+  --- Install an offer of check() up to armed; the restart follows unless the
+  -- configuration says `restart_when = "asked"`.
+  -- @tparam table offer
+  -- @treturn table {release, sequence} | nil, message, code
+  function update.apply(offer)
+    if type(offer) ~= "table" then error("update.apply: an offer of update.check() is needed", 2) end
+    return ask(self, "apply", { offer = offer.offer or offer })
+  end
+
+  --- The release on trial is well.
+  -- @treturn boolean true | nil, message, "nothing" without a trial
+  function update.confirm()
+    return ask(self, "confirm")
+  end
+
+  --- Go back to the release before: from armed or from the trial.
+  -- @tparam[opt] string reason
+  -- @treturn boolean|string true or what was done | nil, message, code: "nothing" when nothing is armed or on trial;
+  --   "refused" when this release kept packages out on too many days already (policy_days of the configuration)
+  function update.rollback(reason)
+    check_type(reason, "string", "update.rollback: reason")
+    return ask(self, "rollback", { reason = reason })
+  end
+
+  --- Ask the agent for a verb of its control socket (update.control).
+  -- @tparam string verb
+  -- @tparam[opt] table fields of the request
+  -- @return what it answers | nil, message, code
+  function update.ask(verb, fields)
+    check_type(verb, "string", "update.ask: verb")
+    check_type(fields, "table", "update.ask: fields")
+    return ask(self, verb, fields)
+  end
+
+  --- How the device stands, as `moult status --json` prints it.
+  -- @treturn table | nil, message, code
+  function update.status()
+    return ask(self, "status")
+  end
+end
+
+--- Make one.
+-- @tparam table o sys (update.script.sys), tasks (update.scheduler), json, connect
+--   (function -> channel | nil, message, code; nil: there is no agent), globals
+--   (function -> table with PROJECT, VERSION, PRODUCT_KEY), log (function(line))
+-- @treturn table setup, on, request, check, apply, confirm, rollback, ask, status, introduce, report
+function M.new(o)
+  local update = {}
+  local self = {
+    sys = o.sys, tasks = o.tasks, json = o.json, connect = o.connect, globals = o.globals, log = o.log,
+    handlers = {},
+  }
+  add_connection(update, self)
+  add_work(update, self)
+  return update
+end
+
+return M
