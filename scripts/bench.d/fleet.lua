@@ -6,7 +6,7 @@
 -- Tencent's; each reports its release, is offered a package of 64 KiB by the
 -- pace, downloads it and reports the new release. Prints a line `name value` a figure.
 
-local broker = require "spec.broker"
+local broker = require "spec.support.broker"
 local natives = require "update.natives"
 
 local MOULT, PROGRAM, COUNT = arg[1], arg[2], math.tointeger(tonumber(arg[3]))

@@ -18,10 +18,10 @@ list("storage_names:kind_of_entry", "if (entry->d_type != DT_UNKNOWN)", "if (ent
 list("reuse:up_reuse_step", "done += r->block_size;", ";", "how much is looked at in a call is a choice")
 list("slot:plain_written", "s->since = 0;", ";", "written back once more, which changes nothing")
 list("supervisor_lines:hear_agent", "if (s->notify.watchdog)", "if (!(s->notify.watchdog))",
-  "spec/run_spec.lua hears it, by the whole program")
+  "spec/system/run_spec.lua hears it, by the whole program")
 list("supervisor:poll_timeout",
   "next = sooner(next, sooner(up_child_next_tick(s->agent), up_child_next_tick(s->script)));", ";",
-  "played time does not wait; spec/run_spec.lua does")
+  "played time does not wait; spec/system/run_spec.lua does")
 list("index_reader:up_index_reader_feed", "while (len > 0) {", "while (len >= 0) {",
   "of nothing no piece is whole, and that returns")
 list("slot_mtd:load",
@@ -53,7 +53,7 @@ list("unpack:end_archive", "if (u->storage->ops->sync_dir(u->storage, u->dir) < 
 list("storage:parent_of", "while (len > 1 && path[len - 1] == '/')", "while (len >= 1 && path[len - 1] == '/')",
   "of the root alone, which nobody writes")
 list("supervisor_lines:hear_agent", 'up_notify_send(&s->notify, "WATCHDOG=1");', ";",
-  "spec/run_spec.lua hears it, by the whole program")
+  "spec/system/run_spec.lua hears it, by the whole program")
 list("device_script:begin_mending", 'up_generation_path(mended, dir, c->generation, ".mend", err) < 0)',
   '(up_generation_path(mended, dir, c->generation, ".mend", err) < 0 && false))',
   "a state with so long a path is refused as it is opened")

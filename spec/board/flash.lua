@@ -7,7 +7,7 @@
 -- on the flash is then read by mtd-utils, which skips bad blocks as U-Boot does.
 
 local loop = require "update.native.loop"
-local world = require "spec.world"
+local world = require "spec.support.world"
 
 local MODULES = ...
 local RELEASES, KILLS = 6, 8

@@ -1,4 +1,4 @@
-local faulty = require "spec.servers.faulty"
+local faulty = require "spec.support.servers.faulty"
 local fetch = require "update.native.fetch"
 local loop = require "update.native.loop"
 

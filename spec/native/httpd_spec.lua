@@ -1,7 +1,7 @@
 local httpd = require "update.native.httpd"
 local folder = require "update.native.folder"
 local loop = require "update.native.loop"
-local raw = require "spec.raw_http"
+local raw = require "spec.support.raw_http"
 
 local SIZE = 1000
 local CONTENT = ("0123456789"):rep(SIZE // 10)

@@ -1,8 +1,8 @@
-local faulty = require "spec.servers.faulty"
+local faulty = require "spec.support.servers.faulty"
 local loop = require "update.native.loop"
 local source = require "update.native.source"
 
--- Sources behind a web server, in all their troubles, are in spec/http_spec.lua.
+-- Sources behind a web server, in all their troubles, are in spec/system/http_spec.lua.
 
 describe("source.file", function()
   local path, content

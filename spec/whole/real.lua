@@ -12,7 +12,7 @@
 
 local json = require "update.native.json"
 local loop = require "update.native.loop"
-local world = require "spec.world"
+local world = require "spec.support.world"
 
 local RELEASES = 6 -- the last one is good
 local LASTING = 5  -- seconds in which things happen

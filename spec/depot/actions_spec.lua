@@ -1,0 +1,456 @@
+-- The actions of `moult depot`, with the program itself as depot, killed and
+-- started anew; devices are plain clients of the broker.
+
+local has_host, host = pcall(require, "update.native.host")
+if not has_host then
+  describe("depot actions", function() pending "need the host" end)
+  return
+end
+
+local broker = require "spec.support.broker"
+local natives = require "update.natives"
+local recipe = require "cli.recipe"
+
+local ALIYUN, TENCENT = "a1TestPK001", "QRSTUV1234"
+local PATIENCE = 20 -- seconds after which something is broken, not slow
+
+describe("depot actions", function()
+  local b, dir, pid, loop, clients
+
+  local function write(name, text)
+    local file = assert(io.open(dir .. "/" .. name, "wb"))
+    file:write(text)
+    file:close()
+  end
+
+  local function read(name)
+    local file <close> = assert(io.open(dir .. "/" .. name, "rb"))
+    return file:read "a"
+  end
+
+  local function pack(name, product, sequence, version)
+    write("app/main.lua", ('PROJECT, VERSION = "METER", "%s"\n'):format(version))
+    write("recipe.lua", ([[return { project = "METER", product_key = "%s", sequence = %d, version = "%s",
+      script = { dir = "app" } }]]):format(product, sequence, version))
+    local packer <close> = assert(natives.pack.open(assert(recipe.load(dir .. "/recipe.lua")),
+      dir .. "/packages/" .. name, dir .. "/release.key"))
+    repeat
+      local word = assert(packer:step())
+    until word == "done"
+  end
+
+  local function step()
+    local watches = {}
+    for _, client in ipairs(clients) do
+      local fd = client.mqtt:fd()
+      if fd then watches[#watches + 1] = { fd = fd, read = true, write = client.mqtt:wants_write() } end
+    end
+    assert(loop:poll(20, watches))
+    for _, client in ipairs(clients) do
+      for event in client.mqtt.step, client.mqtt do
+        client.subscribed = client.subscribed or event.kind == "subscribed"
+        if event.kind == "message" then table.insert(client.inbox, event) end
+      end
+    end
+  end
+
+  local function wait(what, done)
+    local till = natives.loop.now() + PATIENCE
+    while true do
+      local result = done()
+      if result then return result end
+      assert(natives.loop.now() < till, "nothing came of " .. what)
+      step()
+    end
+  end
+
+  -- Start the depot, and wait until it is there.
+  local function serve(options)
+    write("depot.log", "")
+    assert(os.execute(("cd '%s' && { exec '%s' depot packages --listen 127.0.0.1:0 --mqtt 127.0.0.1:%d --settle 0 %s "
+      .. ">depot.log 2>&1 </dev/null & } ; echo $! >pid"):format(dir, host.program, b.port, options or "")))
+    pid = read("pid"):match "%d+"
+    wait("the depot's start", function() return read("depot.log"):find("mqtt: listening", 1, true) end)
+  end
+
+  local function has_ended()
+    local file = io.open("/proc/" .. pid .. "/stat")
+    local stat = file and file:read "l"
+    if file then file:close() end
+    return not stat or stat:match "%) (%a)" == "Z"
+  end
+
+  local function stop(signal)
+    if pid then
+      os.execute(("kill -%s %s 2>/dev/null"):format(signal or "TERM", pid))
+      wait("the depot's end", has_ended)
+    end
+    pid = nil
+  end
+
+  -- Start an action; its result() is output and exit code once it has ended.
+  local function begin(line)
+    local name = os.tmpname()
+    assert(os.execute(("{ cd '%s'; '%s' depot %s >'%s' 2>&1; echo \"exit $?\" >>'%s'; } </dev/null >/dev/null 2>&1 &")
+      :format(dir, host.program, line, name, name)))
+    return function()
+      local text
+      wait(line, function()
+        local file <close> = assert(io.open(name, "rb"))
+        text = file:read "a"
+        return text:find "exit %d+\n$"
+      end)
+      os.remove(name)
+      local output, code = text:match "^(.*)exit (%d+)\n$"
+      return tonumber(code), output
+    end
+  end
+
+  local function act(line)
+    return begin(line)()
+  end
+
+  local function status()
+    local code, output = act "status packages --json"
+    assert.equal(0, code, output)
+    return assert(natives.json.decode(output))
+  end
+
+  local function device(name, cloud)
+    local client = { name = name, inbox = {} }
+    client.mqtt = assert(natives.mqtt.open { host = "127.0.0.1", port = b.port, client_id = "device-" .. name,
+      back_off_min = 0.02, back_off_max = 0.1 })
+    client.mqtt:subscribe(cloud == "tencent" and "$ota/update/" .. TENCENT .. "/" .. name
+      or "/ota/device/upgrade/" .. ALIYUN .. "/" .. name, 1)
+    clients[#clients + 1] = client
+    function client:say(kind, params)
+      assert(self.mqtt:publish(("/ota/device/%s/%s/%s"):format(kind, ALIYUN, self.name),
+        natives.json.encode { id = "1", params = params }, 1))
+    end
+    function client:hear()
+      local event = wait(self.name .. " hearing something", function() return table.remove(self.inbox, 1) end)
+      return assert(natives.json.decode(event.payload)).data
+    end
+    wait(name .. " subscribing", function() return client.subscribed end)
+    return client
+  end
+
+  local function shown(name)
+    for _, d in ipairs(status().devices) do
+      if d.device == name then return d end
+    end
+  end
+
+  local function becomes(client, state)
+    return wait(client.name .. " being " .. state, function()
+      local d = shown(client.name)
+      return d and d.state == state and d
+    end)
+  end
+
+  -- A device that is heard of with this release.
+  local function known(name, release)
+    local d = device(name)
+    d:say("inform", { version = release })
+    wait(name .. " being heard of", function() return shown(name) end)
+    return d
+  end
+
+  setup(function()
+    b = broker.start()
+    loop = assert(natives.loop.new())
+    dir = b.dir .. "/depot"
+    assert(os.execute(("mkdir -p %s/packages/keys %s/app"):format(dir, dir)))
+    assert(natives.minisign.keygen(dir .. "/release"))
+    assert(os.rename(dir .. "/release.pub", dir .. "/packages/keys/release.pub"))
+    pack("old.upd", ALIYUN, 1, "1.0.0")
+    pack("new.upd", ALIYUN, 2, "2.0.0")
+    pack("t.upd", TENCENT, 2, "0.2")
+  end)
+
+  teardown(function()
+    loop:close()
+    b:close()
+  end)
+
+  before_each(function() clients = {} end)
+
+  after_each(function()
+    stop()
+    for _, client in ipairs(clients) do client.mqtt:close() end
+    assert(os.execute(("rm -f %s/packages/*.db* %s/packages/depot.* %s/packages/*.devices"):format(dir, dir, dir)))
+    collectgarbage()
+  end)
+
+  it("verify a package on one device, and only then give it to more", function()
+    serve "--staged"
+    local first, second = known("dev1", "1.0.0"), known("dev2", "1.0.0")
+    local code, output = act "batch packages new.upd"
+    assert.equal(19, code)
+    assert.matches("no device has verified new.upd", output, 1, true)
+
+    local result = begin "verify packages new.upd --device dev1 --timeout 60"
+    assert.equal("2.0.0", first:hear().version)
+    first:say("progress", { step = "30", desc = "" })
+    first:say("inform", { version = "2.0.0" })
+    code, output = result()
+    assert.equal(0, code)
+    assert.matches("dev1 runs 2.0.0: new.upd is verified", output, 1, true)
+    assert.same({}, second.inbox)
+
+    code, output = act "batch packages --product a1TestPK001"
+    assert.equal(0, code)
+    assert.matches("new.upd: 1 jobs, 1 run it already", output, 1, true)
+    assert.equal("2.0.0", second:hear().version)
+    local third = device "dev3" -- heard of later
+    wait("dev3", function() return third.subscribed end)
+    third:say("inform", { version = "1.0.0" })
+    assert.equal("2.0.0", third:hear().version)
+    local all = status()
+    assert.is_true(all.served)
+    for _, time in ipairs { all.devices[1].heard, all.devices[1].changed, all.rollouts[1].made } do
+      assert.is_true(math.abs(time - os.time()) < 300)
+    end
+    all.devices[1].heard, all.devices[1].changed = nil, nil
+    assert.same({ { cloud = "aliyun", product = ALIYUN, device = "dev1", release = "2.0.0", target = "2.0.0",
+      state = "succeeded", step = 100, code = natives.json.null, text = natives.json.null,
+      listening = natives.json.null, unordered = false } }, { all.devices[1] })
+    assert.equal("new.upd", all.rollouts[1].package)
+  end)
+
+  it("tell by the exit code how the device failed, and leave the package unverified", function()
+    serve "--staged"
+    local d = known("dev1", "1.0.0")
+    local result = begin "verify packages new.upd --device dev1 --timeout 60"
+    d:hear()
+    d:say("progress", { step = "-4", desc = "sector\u{9b}31m\u{202e} 7" })
+    local code, output = result()
+    assert.equal(17, code)
+    assert.matches("dev1 failed: sector?31m? 7 (-4)", output, 1, true)
+    assert.matches("failed (-4) sector?31m? 7\n", select(2, act "status packages"), 1, true)
+    assert.equal("sector?31m? 7", shown("dev1").text)
+    assert.equal(19, (act "batch packages new.upd"))
+    assert.equal(3, (act "retry packages old.upd"))
+    assert.equal(0, (act "retry packages new.upd"))
+    assert.equal("2.0.0", d:hear().version)
+    assert.equal(3, (act "retry packages"))
+    d:say("inform", { version = "2.0.0" })
+    becomes(d, "succeeded")
+    assert.equal(0, (act "batch packages new.upd"))
+  end)
+
+  it("choose devices by release and by name", function()
+    serve "--staged"
+    local one, two, three = known("dev1", "1.0.0"), known("dev2", "1.5.0"), known("dev3", "2.0.0")
+    assert.equal(0, (act "verify packages new.upd --device dev3")) -- it runs it
+    local code, output = act "batch packages new.upd --from 1.5.0"
+    assert.equal(0, code)
+    assert.matches("1 jobs", output, 1, true)
+    assert.equal("2.0.0", two:hear().version)
+    assert.same({}, one.inbox)
+    assert.equal(11, (act "batch packages new.upd --device dev9"))
+    code, output = act "batch packages new.upd --device dev9 --device dev1 --cloud aliyun --product a1TestPK001"
+    assert.equal(0, code)
+    assert.matches("2 jobs", output, 1, true)
+    assert.equal("2.0.0", one:hear().version)
+    local nine = device "dev9"
+    nine:say("inform", { version = "1.0.0" })
+    assert.equal("2.0.0", nine:hear().version)
+    assert.same({}, three.inbox)
+    assert.equal(0, (act "cancel packages --device dev9"))
+    nine:say("inform", { version = "1.0.0" })
+    assert.equal("cancelled", shown("dev9").state)
+    code, output = act "cancel packages"
+    assert.equal(0, code)
+    assert.matches("2 jobs and 1 rollouts ended", output, 1, true)
+    assert.equal(3, (act "cancel packages"))
+  end)
+
+  it("keep every job while the depot is killed and the broker restarts", function()
+    serve "--staged"
+    local d = known("dev1", "1.0.0")
+    stop "KILL"
+    local result = begin "verify packages new.upd --device dev1 --timeout 60"
+    wait("the job", function() return shown("dev1").state == "pending" end)
+    assert.is_false(status().served)
+    serve "--staged"
+    assert.equal("2.0.0", d:hear().version)
+    d:say("progress", { step = "40", desc = "" })
+    wait("40 %", function() return shown("dev1").step == 40 end)
+    stop "KILL"
+    b:restart "KILL"
+    serve "--staged"
+    assert.equal("upgrading", shown("dev1").state)
+    d:say("inform", { version = "1.0.0" })
+    assert.equal("2.0.0", d:hear().version)
+    b:restart()
+    wait("the depot's return", function() return select(2, read("depot.log"):gsub("mqtt: listening", "")) == 2 end)
+    d:say("inform", { version = "2.0.0" })
+    local code, output = result()
+    assert.equal(0, code)
+    assert.matches("no depot with --mqtt serves packages now", output, 1, true)
+  end)
+
+  it("offer the newest package by themselves when nothing is staged", function()
+    serve()
+    local d = device "dev1"
+    d:say("inform", { version = "1.0.0" })
+    local offer = d:hear()
+    assert.equal("2.0.0", offer.version)
+    local pipe <close> = assert(io.popen(("curl -s -o /dev/null -w '%%{http_code} %%{size_download}' '%s'")
+      :format(offer.url)))
+    assert.equal(("200 %d"):format(offer.size), pipe:read "a")
+    d:say("inform", { version = "2.0.0" })
+    becomes(d, "succeeded")
+    assert.equal(0, (act "batch packages new.upd")) -- a device runs it
+  end)
+
+  it("serve links by HTTPS, whose certificate the device checks", function()
+    broker.certificates(dir)
+    serve "--tls-cert server.crt --tls-key server.key --expiry 60"
+    local d = device "dev1"
+    d:say("inform", { version = "1.0.0" })
+    local offer = d:hear()
+    assert.matches("^https://127%.0%.0%.1:", offer.url)
+    local function curl(options, range)
+      local pipe <close> = assert(io.popen(("cd '%s' && curl -s %s -r %s -o got -w '%%{http_code} "
+        .. "%%{size_download}' '%s'"):format(dir, options, range, offer.url)))
+      return pipe:read "a"
+    end
+    assert.equal(("206 %d"):format(offer.size), curl("--cacert ca.crt", ("0-%d"):format(offer.size)))
+    assert.equal(read "packages/new.upd", read "got")
+    assert.equal("000 0", curl("--cacert other.crt", "0-9"))
+  end)
+
+  it("trust the keys of the depot that serves the folder, wherever they are called", function()
+    pack("later.upd", ALIYUN, 3, "1.0.2")
+    assert(os.rename(dir .. "/packages/later.upd", dir .. "/later.upd"))
+    assert(os.execute(("mv '%s/packages/keys' '%s/trusted'"):format(dir, dir)))
+    finally(function()
+      assert(os.execute(("cd '%s' && mv trusted packages/keys && rm -f packages/later.*"):format(dir)))
+    end)
+    assert.equal(14, (act "add packages later.upd"))
+    serve "--keys trusted"
+    assert.equal(dir .. "/trusted", read "packages/.keys")
+    assert.equal(0, (act "add packages later.upd"))
+    stop()
+    serve ""
+    assert.equal(14, (act "add packages later.upd"))
+  end)
+
+  describe("add", function()
+    before_each(function()
+      pack("later.upd", ALIYUN, 3, "1.0.2")
+      assert(os.rename(dir .. "/packages/later.upd", dir .. "/later.upd"))
+      write("list.txt", "dev1\ndev2\n")
+    end)
+
+    after_each(function()
+      for _, name in ipairs { ".limited", "later.upd", "later.upd.devices", "new.upd.devices" } do
+        os.remove(dir .. "/packages/" .. name)
+      end
+    end)
+
+    it("copies a package in with its list, or gives it another", function()
+      assert.same({ 0, "later.upd: for 2 listed devices\n" }, { act "add packages later.upd --devices list.txt" })
+      assert.equal(read "later.upd", read "packages/later.upd")
+      assert.equal("dev1\ndev2\n", read "packages/later.upd.devices")
+      os.remove(dir .. "/later.upd")
+      write("list.txt", "*\n")
+      assert.same({ 0, "later.upd: for every device\n" }, { act "add packages later.upd --devices list.txt" })
+      assert.same({ 0, "new.upd: for every device\n" }, { act "add packages packages/new.upd" })
+      write("packages/.limited", "new.upd\n")
+      assert.same({ 0, "new.upd: for the devices on its list\n" }, { act "add packages packages/new.upd" })
+      os.remove(dir .. "/packages/new.upd.devices")
+      assert.same({ 0, "new.upd: for nobody\n" }, { act "add packages packages/new.upd" })
+    end)
+
+    it("copies nothing when something is wrong", function()
+      write("list.txt", "dev1,Anna\n")
+      local code, output = act "add packages later.upd --devices list.txt"
+      assert.equal(2, code)
+      assert.matches("list.txt: line 1: several columns", output, 1, true)
+      assert.equal(11, (act "add packages absent.upd"))
+      write("later.upd", (read "later.upd":sub(1, -2)))
+      code, output = act "add packages later.upd"
+      assert.equal(13, code, output)
+      for _, found in ipairs(natives.folder.list(dir .. "/packages")) do
+        assert.is_nil(found.name:find "later")
+      end
+    end)
+  end)
+
+  local mistakes = {
+    { "depot add packages", "usage: moult depot add DIR FILE" },
+    { "depot packages --tls-cert server.crt", "go together" },
+    { "depot packages --tls-cert release.key --tls-key release.key --listen 127.0.0.1:0", "no PEM certificate" },
+    { "depot packages --mqtt nowhere", "expected HOST:PORT" },
+    { "depot packages --mqtt 127.0.0.1:1 --listen 0.0.0.0:0", "say with --url" },
+    { "depot packages --mqtt 127.0.0.1:1 --expiry 0", "expected a number from 1" },
+    { "depot packages more", "is no action" },
+    { "depot verify", "usage: moult depot verify DIR" },
+    { "depot verify packages new.upd", "which device" },
+    { "depot verify packages --device dev1", "name a package" },
+  }
+  for _, case in ipairs(mistakes) do
+    it("say what is wrong with " .. case[1], function()
+      local pipe <close> = assert(io.popen(("cd '%s' && '%s' %s 2>&1; echo $?"):format(dir, host.program, case[1])))
+      local output = pipe:read "a"
+      assert.matches(case[2], output, 1, true)
+      assert.matches("\n2\n$", output)
+    end)
+  end
+
+  it("count the devices that nothing orders, and show them", function()
+    serve()
+    local odd, old = device "odd", device "old"
+    odd:say("inform", { version = "night-build" })
+    old:say("inform", { version = "1.0.0" })
+    assert.equal("2.0.0", old:hear().version)
+    wait("both reports", function() return #status().devices == 2 end)
+    assert.same({ false, true }, { shown("old").unordered, shown("odd").unordered })
+    local _, output = act "status packages"
+    assert.matches("a1TestPK001/odd night-build (of no order)\n", output, 1, true)
+    assert.matches("1 pending, 1 without a job; neither sequence nor version tells whether 1 of them is older than "
+      .. "what is here: `batch --from RELEASE` reaches them", output, 1, true)
+  end)
+
+  it("are not taken for a depot by each other", function()
+    serve()
+    stop()
+    local pipe <close> = assert(io.popen(("cd '%s' && for i in $(seq 30); do '%s' depot status packages --json & done; "
+      .. "wait"):format(dir, host.program)))
+    assert.equal(30, select(2, pipe:read("a"):gsub('"served":false', "")))
+  end)
+
+  it("show who asks over HTTP beside the others", function()
+    serve()
+    local address = read("depot.log"):match "listening on (http://%S+)"
+    assert(os.execute(("curl -s -o '%s/got' '%s/api/site/firmware_upgrade?project_key=%s&imei=7&firmware_name=METER&"
+      .. "core_version=1&dfota=1&version=1.0.0'"):format(dir, address, ALIYUN)))
+    wait("the device", function() return (select(2, act "status packages")):find("luat METER/7", 1, true) end)
+    assert.equal("luat METER/7 1.0.0-V1 -> 2.0.0 given\n1 given\n", select(2, act "status packages"))
+    local all = status().devices
+    assert.same({ "luat", "METER", "7", "given", 1 }, { all[1].cloud, all[1].product, all[1].device, all[1].state,
+      all[1].asked })
+    assert.equal("no devices\n", select(2, act "status packages --device 8"))
+  end)
+
+  it("tell of a folder without touching it", function()
+    local before = natives.folder.list(dir .. "/packages")
+    assert.same({ devices = {}, rollouts = {}, served = false }, status())
+    local code, output = act "status packages"
+    assert.same({ 0, "no devices; no depot with --mqtt serves this folder now\n" }, { code, output })
+    assert.equal(#before, #natives.folder.list(dir .. "/packages"))
+    assert.equal(11, (act "status absent"))
+  end)
+
+  it("know no package and no device that is not there", function()
+    serve "--staged"
+    assert.equal(11, (act "verify packages absent.upd --device dev1"))
+    assert.equal(11, (act "verify packages new.upd --device dev1"))
+    assert.equal(11, (act "verify packages --product nobody --device dev1"))
+    write("packages/new.upd.devices", "dev5\n")
+    assert.equal(19, (act("verify packages new.upd --device dev1 --cloud aliyun --product " .. ALIYUN)))
+  end)
+end)
