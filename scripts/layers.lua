@@ -66,14 +66,6 @@ local binding_includes = {
 }
 local binding_helpers = { helpers = true, preload = true, error = true }
 
--- lua/update: facts in, decision out. luacheck forbids them os, io and the like.
-local pure = { "update.policy", "update.version", "update.engine.offer", "update.cloud.luat", "update.cloud.luat_session",
-  "update.cloud.registry", "update.engine.full_package", "update.cloud.message_fields", "update.cloud.base64", "update.cloud.aliyun", "update.cloud.tencent",
-  "update.engine.plausible", "update.config.nearest", "update.config.byte_order", "update.cloud.mqtt_session", "update.config.cloud_rules",
-  "update.script.luat_absent", "update.script.luat_device", "update.script.luat_fota", "update.script.luat_log", "update.script.luat_mail",
-  "update.cloud.resume_record", "update.cloud.mqtt_dialects",
-  "depot.luat", "depot.luat_fitting", "depot.products", "depot.site", "depot.proxy", "depot.links",
-  "depot.dialects", "depot.jobs", "depot.choice" }
 
 -- What the policy process lets a policy require.
 local for_policies = { ["update.policy"] = true, ["update.version"] = true }
@@ -88,38 +80,16 @@ local top = {
   spec = true, ["README.md"] = true, LICENSE = true,
 }
 
+package.path = "scripts/layers.d/?.lua;" .. package.path
+local arrows_of = require "arrows"
+local lines_of, read, bare, includes = arrows_of.lines_of, arrows_of.text, arrows_of.bare, arrows_of.includes
+local stem = arrows_of.stem
+
 local broken = 0
 
 local function complain(format, ...)
   broken = broken + 1
   print(format:format(...))
-end
-
-local function lines_of(command)
-  local pipe = assert(io.popen(command))
-  local result = {}
-  for line in pipe:lines() do
-    result[#result + 1] = line
-  end
-  pipe:close()
-  return result
-end
-
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read("a")
-  file:close()
-  return text
-end
-
--- C without comments and the contents of strings, line breaks kept.
-local function bare(text)
-  text = text:gsub("/%*.-%*/", function(comment)
-    return (comment:gsub("[^\n]", ""))
-  end)
-  text = text:gsub("//[^\n]*", "")
-  text = text:gsub('\\.', "")
-  return (text:gsub('"[^"\n]*"', '""'))
 end
 
 local function set(list)
@@ -130,76 +100,8 @@ local function set(list)
   return result
 end
 
-local function stem(path)
-  return path:match("([^/]+)%.[ch]$")
-end
-
-local function includes(text)
-  return text:gmatch('#%s*include%s+(["<])([^">]+)[">]')
-end
-
--- What each file of runtime/ includes of its own tree, and whose functions it calls.
-local function read_arrows()
-  local files, defined, arrows = {}, {}, {}
-  for _, path in ipairs(lines_of("git ls-files 'runtime/*.c' 'runtime/*.h'")) do
-    local file, text = path:match("[^/]+$"), read(path)
-    files[file] = { path = path, text = text, code = bare(text), wing = path:match("^runtime/(%w+)/"), name = stem(path) }
-    for line in files[file].code:gmatch("[^\n]+") do
-      local name = line:match("^%a[%w_ %*]-[ %*](up_[%w_]+)%(")
-      if name and file:find("%.c$") and not line:find(";%s*$") and not line:find("^static") then
-        defined[name] = file
-      end
-    end
-  end
-  for file, at in pairs(files) do
-    arrows[file] = {}
-    for kind, other in includes(at.text) do
-      if kind == '"' and files[other] then arrows[file][other] = "includes" end
-    end
-    for name in at.code:gmatch("%f[%w_](up_[%w_]+)%s*%(") do
-      local other = file:find("%.c$") and defined[name]
-      if other and other ~= file then arrows[file][other] = "calls " .. name .. "() of" end
-    end
-  end
-  return files, arrows
-end
-
--- The files of one circle through each file, by depth first search.
-local function circles_of(files, arrows)
-  local index, low, on, stack, count, found = {}, {}, {}, {}, 0, {}
-  local function visit(file)
-    count = count + 1
-    index[file], low[file], on[file] = count, count, true
-    stack[#stack + 1] = file
-    for other in pairs(arrows[file]) do
-      if not index[other] then
-        visit(other)
-        low[file] = math.min(low[file], low[other])
-      elseif on[other] then
-        low[file] = math.min(low[file], index[other])
-      end
-    end
-    if low[file] == index[file] then
-      local circle = {}
-      repeat
-        local other = table.remove(stack)
-        on[other] = nil
-        circle[#circle + 1] = other
-      until other == file
-      if #circle > 1 then
-        table.sort(circle)
-        found[#found + 1] = circle
-      end
-    end
-  end
-  for file in pairs(files) do
-    if not index[file] then visit(file) end
-  end
-  return found
-end
-
 local function check_arrows()
-  local files, arrows = read_arrows()
+  local files, arrows = arrows_of.read()
   for file, at in pairs(files) do
     local floor = floor_of[at.wing]
     if not floor then
@@ -216,7 +118,7 @@ local function check_arrows()
       end
     end
   end
-  for _, circle in ipairs(circles_of(files, arrows)) do
+  for _, circle in ipairs(arrows_of.circles(arrows)) do
     complain("%s: each leads to the next and back", table.concat(circle, " "))
   end
   return files
@@ -264,8 +166,20 @@ local function check_bindings()
   end
 end
 
+-- Modules of lua/ that are handed facts and give decisions: .luacheckrc lists
+-- them, and forbids them os, io and the like.
+local function pure_modules()
+  local settings, pure = { files = {}, ipairs = ipairs }, {}
+  assert(loadfile(".luacheckrc", "t", settings))()
+  for path, rule in pairs(settings.files) do
+    local name = rule.not_globals and path:match "^lua/(.+)%.lua$"
+    if name then pure[name:gsub("/init$", ""):gsub("/", ".")] = true end
+  end
+  return pure
+end
+
 local function check_lua()
-  local is_pure = set(pure)
+  local is_pure = pure_modules()
   for _, path in ipairs(lines_of("git ls-files 'lua/*.lua'")) do
     local name = path:match("^lua/(.+)%.lua$"):gsub("/init$", ""):gsub("/", ".")
     local text = read(path):gsub("%-%-[^\n]*", "")

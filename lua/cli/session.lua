@@ -148,7 +148,8 @@ end
 -- @tparam boolean keep whether the last good policy may be written
 -- @treturn table see update.engine.device_policy
 function Session:asker(device, keep)
-  return require("update.engine.device_policy").new { config = self.config, device = device, tasks = self.tasks, keep = keep,
+  return require("update.engine.device_policy").new { config = self.config, device = device, tasks = self.tasks,
+    keep = keep,
     log = function(line) if self.env.verbose then self.env.err(line) end end }
 end
 

@@ -2,8 +2,8 @@
 
 #include "bytes.h"
 #include "delta_cost.h"
+#include "delta_format.h"
 #include "delta_plan.h"
-#include "delta_private.h"
 #include "error.h"
 
 #include <stdbool.h>

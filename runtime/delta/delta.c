@@ -1,4 +1,4 @@
-#include "delta_private.h"
+#include "delta_format.h"
 
 #include "error.h"
 

@@ -58,7 +58,8 @@ function M.without_middle(lines)
   return out
 end
 
---- @treturn table world (spec.support.world), broker (spec.support.broker), server (spec.support.servers.links, of the folder `depot`), cloud
+--- @treturn table world, broker, server (of servers.links, of the folder `depot`),
+--   cloud
 --   (spec.support.fake_cloud)
 function M.new()
   local w = world.new()

@@ -136,7 +136,8 @@ describe("manual pages", function()
     for name, fields in pairs(policy_fields) do assert_items("moult-policy.7", names_of(fields, name .. ".")) end
   end)
 
-  local formats = { manifest = "runtime/package/manifest.c", permit = "runtime/device/permit.c", keys = "runtime/trust/keys_format.c" }
+  local formats = { manifest = "runtime/package/manifest.c", permit = "runtime/device/permit.c",
+    keys = "runtime/trust/keys_format.c" }
   for kind, path in pairs(formats) do
     it(("list the fields that a %s may have, and no others"):format(kind), function()
       local _, facts = require("pages.package") { date = "", source = "" }

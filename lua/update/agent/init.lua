@@ -204,7 +204,8 @@ local function open(self)
   self.device, message, code = natives.device.open(config, "child")
   if not self.device then return nil, message, code end
   self.current_phase = self.device:status().phase
-  self.asker = require("update.engine.device_policy").new { config = config, device = self.device, tasks = self.tasks, keep = true,
+  self.asker = require("update.engine.device_policy").new { config = config, device = self.device, tasks = self.tasks,
+    keep = true,
     log = self.log }
   self.spending = require("update.agent.spending").new {
     path = config.state .. "/spent", storage = natives.storage, now = natives.storage.now, log = self.log,

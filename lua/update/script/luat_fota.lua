@@ -26,7 +26,7 @@ local function check(callback, url, name)
 end
 
 --- Make both.
--- @tparam table o sys (taskInit), ask (update.engine.policy_client), log (update.script.luat_log), globals (function -> table)
+-- @tparam table o sys (taskInit), ask (the agent), log (update.script.luat_log), globals (function -> table)
 -- @treturn table {libfota, libfota2}
 function M.new(o)
   local libfota, libfota2 = {}, {}

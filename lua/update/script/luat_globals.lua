@@ -30,7 +30,8 @@ function M.identity()
   return known
 end
 
-M.log = absent.complete(require("update.script.luat_log").new(print, function() return rawget(_G, "LOG_LEVEL") end), "log")
+local log = require "update.script.luat_log"
+M.log = absent.complete(log.new(print, function() return rawget(_G, "LOG_LEVEL") end), "log")
 
 local device = require("update.script.luat_device").new {
   identity = M.identity, restart = function(reason) require("sys").restart(reason) end, memory = memory, date = os.date,

@@ -75,8 +75,8 @@ handle.]]
   page:text "Tasks, messages and timers under Luat's names; times are in milliseconds."
   local functions, seen = ldoc.functions(read(lua .. "/sys.lua"), "sys"), {}
   for _, entry in ipairs(functions) do seen[entry.name] = true end
-  for _, name in ipairs { "luat_sys", "luat_mail" } do
-    for _, entry in ipairs(ldoc.functions(read(("%s/update/%s.lua"):format(lua, name)), "sys")) do
+  for _, name in ipairs { "sys", "luat_mail" } do
+    for _, entry in ipairs(ldoc.functions(read(("%s/update/script/%s.lua"):format(lua, name)), "sys")) do
       if not seen[entry.name] then functions[#functions + 1] = entry end
     end
   end

@@ -1,5 +1,5 @@
 /*
- * delta_private.h -- the format of a delta block, for both ends.
+ * delta_format.h -- the format of a delta block, for both ends.
  *
  * A block is a list of operations, each some new bytes (a literal) and then a
  * copy from the old image; then the bodies of all, in order. All of it goes
@@ -11,8 +11,8 @@
  *              has moved. For the bytes between fields, through all copies:
  *              how many are equal until the next one that is not, and that one.
  */
-#ifndef UP_DELTA_PRIVATE_H
-#define UP_DELTA_PRIVATE_H
+#ifndef UP_DELTA_FORMAT_H
+#define UP_DELTA_FORMAT_H
 
 #include "address.h"
 #include "coder.h"
