@@ -52,8 +52,12 @@ static int clean(struct up_device *d, struct up_error *err)
         keep[count++] = d->state.tx.generation;
     up_device_path(d, "script", path, sizeof path);
     mark_confirmed(d, path);
-    if (up_generation_clean(d->storage, path, keep, count, &why) < 0 ||
-        up_generation_link(d->storage, path, up_device_generation(d), &why) < 0) {
+    /* The link first: who can read nothing else goes by it. */
+    if (up_generation_link(d->storage, path, up_device_generation(d), &why) < 0) {
+        *err = why;
+        rc = why.code;
+    }
+    if (up_generation_clean(d->storage, path, keep, count, &why) < 0) {
         *err = why;
         rc = why.code;
     }
