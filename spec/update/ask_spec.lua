@@ -230,6 +230,13 @@ describe("ask, with the policy process", function()
     assert.equal(3, native.writes)
   end)
 
+  it("names a byte order mark", function()
+    local self = asker { native = fake_native(), owner = "/o", files = { ["/o"] = "\xef\xbb\xbf" .. RETURNS.install } }
+    local decision, tree = self:decide(offer, device)
+    assert.equal("defer", decision.action)
+    assert.matches("/o: begins with a byte order mark; save it as UTF-8 without one", texts(tree), 1, true)
+  end)
+
   it("keeps nothing when it may not write", function()
     local native = fake_native()
     local self = asker { native = native, keep = false, owner = "/o", files = { ["/o"] = RETURNS.install } }

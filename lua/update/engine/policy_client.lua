@@ -36,6 +36,8 @@
 --
 -- @module update.engine.policy_client
 
+local byte_order = require "update.config.byte_order"
+
 local M = {}
 
 local Asker = {}
@@ -111,7 +113,10 @@ function Asker:sources(left_out, tree)
     if path then
       text, message, code = self.read(path)
     end
-    if text and (#text > TEXT_MAX or not utf8.len(text)) then
+    local wrong = text and byte_order.wrong(text)
+    if wrong then
+      text, message = nil, ("%s: %s"):format(path, wrong)
+    elseif text and (#text > TEXT_MAX or not utf8.len(text)) then
       text, message = nil, path .. ": not a text of at most 256 KiB in UTF-8"
     end
     -- A generation need not bring one; the owner's is named, so it is missed.
