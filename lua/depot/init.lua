@@ -48,13 +48,14 @@ function M.open(options)
     on_request = options.on_request or silent,
     on_change = options.on_change or silent,
     on_message = options.on_message or silent,
+    on_warning = options.on_warning or silent,
     catalog = catalog.new(natives, options.dir, options.keys, options.hold or catalog.HOLD),
     dir = options.dir,
     packages = {}, -- replaced when they change, never changed
     notes = {}, -- of requests that are being answered, by id
     callers = callers.new(options.proxies or {}, options.url ~= nil, options.on_warning or silent),
   }, Depot)
-  self.visitors = visitors.new(natives, options.dir, options.on_warning or silent)
+  self.visitors = visitors.new(natives, options.dir, self.on_warning)
   trusted.keep(natives, options.dir, options.keys)
   local message, code
   local ok
