@@ -75,16 +75,8 @@ function measurements.install()
   bench:close()
 end
 
-function measurements.swupdate()
-  if not swupdate.present() then
-    return report("swupdate", "not measured: needs swupdate and cpio (apt-get install swupdate cpio)")
-  end
-  local mib, pairs_wanted = quick and 16 or 128, quick and 3 or 11
-  local bench = rig.new(MOULT)
-  bench:device(mib)
-  bench:package("update.upd", mib, 2)
-  swupdate.package(bench)
-  bench:serve()
+-- Both updaters by turns; the first pair warms up. What each took at most in memory.
+local function beside_swupdate(bench, pairs_wanted)
   local commands = {
     { "ours", ("%s install %s -c %s -q"):format(rig.quote(MOULT), bench:url("update.upd"), bench.config), RESTART },
     { "theirs", swupdate.command(bench) },
@@ -102,17 +94,40 @@ function measurements.swupdate()
       end
     end
   end
-  -- It neither syncs nor reads back: our part up to the sync is what it does, too.
+  return runs, anon
+end
+
+-- It neither syncs nor reads back: our part up to the sync is what it does, too.
+local function report_swupdate(what, runs, aim)
   for _, field in ipairs { "sync_cpu", "cpu" } do
     local quotients = {}
     for i = 1, #runs.ours do quotients[i] = runs.ours[i][field] / runs.theirs[i].cpu end
-    report("swupdate cpu, " .. (field == "cpu" and "all" or "sync"), "%.3f s, swupdate %.3f s, %.3f x (aim <= 0.65 x)",
-      median(column(runs.ours, field)), median(column(runs.theirs, "cpu")), median(quotients))
+    report(("%s cpu, %s"):format(what, field == "cpu" and "all" or "sync"),
+      "%.3f s, swupdate %.3f s, %.3f x (aim <= %.2f x)", median(column(runs.ours, field)),
+      median(column(runs.theirs, "cpu")), median(quotients), aim)
   end
-  report("swupdate wall", "%.3f s, swupdate %.3f s", median(column(runs.ours, "wall")),
+  report(what .. " wall", "%.3f s, swupdate %.3f s", median(column(runs.ours, "wall")),
     median(column(runs.theirs, "wall")))
-  report("swupdate memory", "%d KiB anonymous, swupdate %d KiB", anon.ours, anon.theirs)
-  bench:close()
+end
+
+function measurements.swupdate()
+  if not swupdate.present() then
+    return report("swupdate", "not measured: needs swupdate, cpio and zstd (apt-get install swupdate cpio zstd)")
+  end
+  local mib, pairs_wanted = quick and 16 or 128, quick and 3 or 11
+  for _, encoding in ipairs { "raw", "zstd" } do
+    local zstd = encoding == "zstd"
+    local bench = rig.new(MOULT)
+    bench:device(mib)
+    bench:package("update.upd", mib, 2, false, zstd and encoding)
+    swupdate.package(bench, zstd)
+    bench:serve()
+    local runs, anon = beside_swupdate(bench, pairs_wanted)
+    local what = zstd and "swupdate zstd, blank target," or "swupdate"
+    report_swupdate(what, runs, zstd and 1.3 or 0.65)
+    report(what .. " memory", "%d KiB anonymous, swupdate %d KiB", anon.ours, anon.theirs)
+    bench:close()
+  end
 end
 
 function measurements.memory()

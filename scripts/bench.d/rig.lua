@@ -88,16 +88,17 @@ function Rig:stop()
   end
 end
 
---- Make www/<name>: a signed package whose core is `mib` MiB of random bytes,
--- raw, which no codec can make smaller.
-function Rig:package(name, mib, sequence, with_script)
-  M.run(("head -c %d /dev/urandom > %s/core.img"):format(mib << 20, quote(self.dir)))
+--- Make www/<name>: a signed package whose core, left as core.img, is `mib` MiB of random bytes, raw, which no codec
+-- can make smaller; or with encoding "zstd" of this system's programs and libraries.
+function Rig:package(name, mib, sequence, with_script, encoding)
+  local from = encoding and "tar -cf - /usr/bin /usr/lib 2>/dev/null" or "cat /dev/urandom"
+  M.run(("%s | head -c %d > %s/core.img"):format(from, mib << 20, quote(self.dir)))
   M.write(self.dir .. "/recipe.lua", ([[return {
   project = "BENCH", product_key = "bench", hardware = { "rig" }, sequence = %d, version = "1.0.0", %s
-  core = { name = "Core", version = %d, image = "core.img", encoding = "raw" },
+  core = { name = "Core", version = %d, image = "core.img", encoding = %q },
 }
-]]):format(sequence, with_script and 'script = { dir = "app" },' or "", sequence))
-  M.run(("cd %s && %s pack recipe.lua -o www/%s -k bench.key -q && rm core.img"):format(
+]]):format(sequence, with_script and 'script = { dir = "app" },' or "", sequence, encoding or "raw"))
+  M.run(("cd %s && %s pack recipe.lua -o www/%s -k bench.key -q"):format(
     quote(self.dir), quote(self.moult), name))
 end
 

@@ -10,27 +10,28 @@ local M = {}
 
 --- Whether it is there, with what its update files are made of.
 function M.present()
-  return os.execute("command -v swupdate cpio openssl >/dev/null 2>&1") == true
+  return os.execute("command -v swupdate cpio openssl zstd >/dev/null 2>&1") == true
 end
 
---- Make www/update.swu of the core of www/update.upd, signed.
-function M.package(bench)
+--- Make www/update.swu of core.img, signed; `zstd`: compressed.
+function M.package(bench, zstd)
   rig.run(([[
-cd %s && mkdir -p swu && tar -xOf www/update.upd core.dat > swu/core.img && cd swu
+cd %s && mkdir -p swu && %s swu/core.img && cd swu
 openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=bench \
   -addext extendedKeyUsage=emailProtection -addext keyUsage=digitalSignature 2>/dev/null
 cat > sw-description <<TEXT
 software = {
   version = "1.0.0";
   hardware-compatibility: [ "1.0" ];
-  images: ({ filename = "core.img"; device = "%s"; type = "raw"; installed-directly = true;
+  images: ({ filename = "core.img"; device = "%s"; type = "raw"; installed-directly = true; %s
              sha256 = "$(sha256sum core.img | cut -d ' ' -f 1)"; });
 }
 TEXT
 openssl cms -sign -in sw-description -out sw-description.sig -signer cert.pem -inkey key.pem -outform DER \
   -nosmimecap -binary
 printf '%%s\n' sw-description sw-description.sig core.img | cpio -o -H crc -O ../www/update.swu 2>/dev/null
-rm core.img]]):format(rig.quote(bench.dir), bench.target))
+rm core.img]]):format(rig.quote(bench.dir), zstd and "zstd -q -f core.img -o" or "cp core.img", bench.target,
+    zstd and 'compressed = "zstd";' or ""))
 end
 
 --- The command that installs it from nginx.
