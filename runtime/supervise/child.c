@@ -203,6 +203,11 @@ bool up_child_beaten(const struct up_child *c)
     return c->pid > 0 && c->beaten;
 }
 
+void up_child_doubt(struct up_child *c)
+{
+    c->beaten = false;
+}
+
 void up_child_tell(struct up_child *c, const char *format, ...)
 {
     char line[1024];

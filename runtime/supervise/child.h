@@ -53,8 +53,10 @@ const char *up_child_hear(struct up_child *c, uint64_t now);
 bool up_child_lively(const struct up_child *c, uint64_t now);
 /* Whether it waited where it cannot beat, between the last two ticks. */
 bool up_child_waits(const struct up_child *c);
-/* Whether it has beaten since it was last started. */
+/* Whether it has beaten since it was last started, or doubted. */
 bool up_child_beaten(const struct up_child *c);
+/* What was heard of it may be old: only another beat shows that it is alive. */
+void up_child_doubt(struct up_child *c);
 /* Queue a line, formatted as by printf; dropped when the child is not there. */
 void up_child_tell(struct up_child *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

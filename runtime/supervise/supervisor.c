@@ -179,6 +179,7 @@ static void notice_delay(struct up_supervisor *s)
     up_child_forgive(s->script, late, now);
     if (s->trial_until > 0)
         s->trial_until += late;
+    s->stale = true;
 }
 
 int up_supervisor_step(struct up_supervisor *s, int *timeout, struct up_error *err)
@@ -188,6 +189,10 @@ int up_supervisor_step(struct up_supervisor *s, int *timeout, struct up_error *e
 
     notice_delay(s);
     more = hear_all(s);
+    if (s->stale) { /* a beat that waited to be heard says nothing of now */
+        up_child_doubt(s->script);
+        s->stale = more;
+    }
 
     look_after_agent(s);
     up_look_after_trouble(s);

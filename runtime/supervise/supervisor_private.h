@@ -69,6 +69,7 @@ struct up_supervisor {
     uint64_t confirm_by;  /* ms; a confirm waits until then for the script's first beat; 0: none does */
     uint64_t begun;       /* ms; when this turn of the loop began: what came later could not be heard */
     uint64_t expected;    /* ms; when the next one was to begin at the latest; 0: none before */
+    bool stale;           /* what waits to be heard may be as old as the turn was late */
     uint64_t ready_by;    /* ms; the service manager is told then at the latest; 0: it was */
 };
 

@@ -385,14 +385,35 @@ static void a_script_that_ends_again_and_again_is_counted(void **state)
 /* That nobody judged it is no sign of life. */
 static void what_was_frozen_is_not_confirmed_before_it_beats(void **state)
 {
-    static const struct play_step steps[] = {
-        MUTE(SCRIPT), TRIES, SAYS(SCRIPT, "beat"), CALLS(freeze), WAITS(10), SAYS(AGENT, "confirm"), OVER};
+    static const struct play_step steps[] = {MUTE(SCRIPT),  TRIES,     SAYS(SCRIPT, "beat"),
+                                             CALLS(freeze), WAITS(10), SAYS(AGENT, "confirm"),
+                                             WAITS(31000),  OVER};
+    static const struct play_step old[] = {MUTE(SCRIPT),
+                                           TRIES,
+                                           SAYS(SCRIPT, "beat"),
+                                           {PLAY_SAY, .who = SCRIPT, .line = "beat", .number = 100000},
+                                           SAYS(AGENT, "confirm"),
+                                           WAITS(31000),
+                                           OVER};
+    static const struct play_step alive[] = {
+        MUTE(SCRIPT),         TRIES, SAYS(SCRIPT, "beat"), CALLS(freeze), SAYS(AGENT, "confirm"),
+        SAYS(SCRIPT, "beat"), OVER};
+    const char *told = "agent < answer confirm deferred the script gives no sign of life; confirm again when "
+                       "it works\n";
 
     (void)state;
     perform(steps);
-    must_do(
-        "agent < answer confirm deferred the script gives no sign of life; confirm again when it works\n");
+    must_do(told);
     assert_int_equal(phase(), UP_TRIAL);
+    assert_int_equal(tear_down(NULL), 0);
+    assert_int_equal(set_up(NULL), 0);
+    perform(old); /* a beat from before it */
+    must_do(told);
+    assert_int_equal(phase(), UP_TRIAL);
+    assert_int_equal(tear_down(NULL), 0);
+    assert_int_equal(set_up(NULL), 0);
+    perform(alive);
+    must_do("agent < answer confirm ok\n");
 }
 
 static void what_is_armed_is_undone_at_once(void **state)

@@ -335,6 +335,7 @@ static void take(const struct play_step *step)
     switch (step->what) {
     case PLAY_SAY:
         say(p, step->line);
+        sim_advance(play_sim, (uint64_t)step->number);
         break;
     case PLAY_FLOOD:
         for (long i = 1; i <= step->number; i++) {

@@ -21,7 +21,7 @@ enum play_who { AGENT, SCRIPT };
 
 enum play_what {
     PLAY_OVER,   /* SIGTERM, and nothing more */
-    PLAY_SAY,    /* `who` says `line` */
+    PLAY_SAY,    /* `who` says `line`; `number` ms pass before it can be heard */
     PLAY_FLOOD,  /* `who` says `number` lines at once: "line 1", ... */
     PLAY_WAIT,   /* `number` ms pass; those who are not mute beat all the while */
     PLAY_END,    /* `who` ends with the exit code `number` */
