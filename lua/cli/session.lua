@@ -69,6 +69,15 @@ local function refusal(self)
   return require("update.control.rights").who_may(self.config.control_group) .. "; become one of them, with sudo"
 end
 
+--- A failure to open what is the owner's, with what to do about it.
+-- @treturn nil nil, message, code
+function Session:failed(message, code)
+  if message:find("Permission denied", 1, true) then
+    return nil, ("%s: %s"):format(message, refusal(self)), "refused"
+  end
+  return nil, message, code
+end
+
 local function connect(self)
   local till = self.tasks.now() + ADMITTED_WITHIN
   while true do
@@ -116,13 +125,9 @@ function Session:device(mode)
   local _, why, word = self:agent()
   if word == "refused" or (word == "busy" and mode ~= "read") then return nil, why, word end
   self.opened, message, code = natives.device.open(self.config, mode)
-  if not self.opened and message:find("Permission denied", 1, true) then
-    return nil, ("%s: %s"):format(message, refusal(self)), "refused"
-  end
-  if not self.opened and code == "busy" then
-    message = message .. "; if `moult run` is starting, try again in a second"
-  end
-  return self.opened, message, code
+  if self.opened then return self.opened end
+  if code == "busy" then message = message .. "; if `moult run` is starting, try again in a second" end
+  return self:failed(message, code)
 end
 
 --- Whom to give an order: the running agent, else the state itself. `moult run` holds the state before its agent

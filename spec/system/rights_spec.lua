@@ -136,6 +136,8 @@ describe("the script of a device", function()
       assert.not_matches("provision", said)
       assert.not_matches("no agent is running", said)
     end
+    w:shell(other_user(("cd %s; %s provision p1.upd -c config.lua"):format(w.dir, program)) .. " >out.txt 2>&1")
+    assert.matches("only root and the user that runs the agent may", w:read "out.txt", 1, true)
   end)
 
   it("is not started as a user that there is none of, nor by another user", function()

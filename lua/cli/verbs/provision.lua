@@ -38,7 +38,7 @@ end
 
 local function provision(s, env, where)
   local device, message, code = natives.device.provision(s.config)
-  if not device then return nil, message, code end
+  if not device then return s:failed(message, code) end
   s.opened = device
   local engine = s:engine(device)
   local spool, head, ok
