@@ -251,9 +251,9 @@ function M.start(agent, cloud)
   local self = setmetatable({ agent = agent, cloud = cloud, name = cloud.name, dialect = dialects[cloud.kind],
     timers = {}, sent = {}, linked = {}, moved = {}, messages = 0, jobs = 0, fetched = 0 }, Cloud)
   self.topics = self.dialect.topics(cloud.product, cloud.device)
-  local traits = dialects.traits(cloud.kind)
-  traits.record = remembered(self)
-  self.state = session.new(traits)
+  local traits = self.dialect.traits
+  self.state = session.new { waits = traits.waits, burning = traits.burning, done = traits.done,
+    record = remembered(self) }
   self.task = agent.tasks:spawn("cloud " .. cloud.name, converse, self)
   agent.tasks:spawn("phase " .. cloud.name, follow_phase, self)
   agent.tasks:spawn("ask " .. cloud.name, ask_now_and_then, self)

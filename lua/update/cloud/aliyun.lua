@@ -15,6 +15,9 @@ local M = {}
 
 M.name = "aliyun"
 
+--- What update.cloud.mqtt_session is told of a cloud of this kind.
+M.traits = { waits = false, burning = false, done = false }
+
 local DESC_MAX = 128 -- bytes; the vendor's own client sends messages of at most 256
 local MODULE_MAX = 64
 

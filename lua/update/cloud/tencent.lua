@@ -14,6 +14,9 @@ local M = {}
 
 M.name = "tencent"
 
+--- It answers reports of the version, and wants to hear of the flashing and of its end.
+M.traits = { waits = true, burning = true, done = true }
+
 local TEXT_MAX = 128 -- bytes of result_msg; the vendor's own client sends messages of at most 256
 local USER_APP = "21010406" -- what the vendor's client names as its application
 local FOR_EVER = "9223372036854775807"
