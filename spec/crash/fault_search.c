@@ -67,7 +67,7 @@ struct sim *fault_live_until(const struct search *s, const struct fault_spec *f,
 {
     struct sim *sim = sim_clone(s->start);
 
-    *log = (struct world_log){.faulty = true, .loader_fails = f->kind == FAULT_LOADER};
+    *log = (struct world_log){.faulty = true, .was_faulty = true, .loader_fails = f->kind == FAULT_LOADER};
     fault_arm(sim, f, false);
     sim_cut_at(sim, k);
     sim_trace(sim, trace);

@@ -693,7 +693,7 @@ static void check_outcome(struct life *l, bool online)
         else if (online && !l->log->refused)
             bad(l->log, "settled on the old release although the new one is healthy");
         else if (online && !l->log->tampered &&
-                 (!is_quarantined(s, l->plan) || (l->plan->verdict == WORLD_AWAY && !l->log->faulty)))
+                 (!is_quarantined(s, l->plan) || (l->plan->verdict == WORLD_AWAY && !l->log->was_faulty)))
             bad(l->log, "refused a release that is not quarantined: %s", l->log->cause);
     }
     if (!good && taken)

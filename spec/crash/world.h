@@ -78,12 +78,14 @@ struct world_log {
     bool confirmed; /* confirm said yes before the power went */
     bool refused;   /* the gates refused the package: quarantine or floor */
     bool disarmed;
-    bool damaged;      /* as the plan says */
-    bool withdrawn;    /* what was armed was not any more what was on trial */
-    bool armed;        /* something was, at some time */
-    bool tampered;     /* told by the caller: the package is not to be accepted */
-    bool faulty;       /* told by the caller: the storage fails now, so a step may, too: that start ends with
+    bool damaged;   /* as the plan says */
+    bool withdrawn; /* what was armed was not any more what was on trial */
+    bool armed;     /* something was, at some time */
+    bool tampered;  /* told by the caller: the package is not to be accepted */
+    bool faulty;    /* told by the caller: the storage fails now, so a step may, too: that start ends with
                       WORLD_FAILED, and only what runs is judged */
+    bool
+        was_faulty; /* told by the caller: at some time it did, and a release may have lost its trial to that */
     bool loader_fails; /* told by the caller: what fails fails for the boot loader, too */
     bool ran;          /* a pair ran in the last start */
     char slot; /* WORLD_UBOOT: the slot it started last, 'a' or 'b'; 0: none, before there is a device */
