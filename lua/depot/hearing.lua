@@ -6,7 +6,7 @@
 
 local dialects = require "depot.dialects"
 local jobs = require "depot.jobs"
-local offer_fields = require "update.cloud.message_fields"
+local message_fields = require "update.cloud.message_fields"
 
 local M = {}
 
@@ -34,7 +34,7 @@ function Hearing:_understand(message)
     if unnamed then self.remarks:once("unheard", unnamed) end
     return nil
   end
-  local payload, terminated = offer_fields.unterminated(message.payload)
+  local payload, terminated = message_fields.unterminated(message.payload)
   if terminated then
     self.remarks:once("NUL byte", ("%s %s/%s: its messages end with a NUL byte, which is passed over"):format(
       place.cloud, place.product, place.device))

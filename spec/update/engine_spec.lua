@@ -1,6 +1,6 @@
 local engine = require "update.engine"
 local fakes = require "spec.support.engine_fakes"
-local persist = require "update.engine.retry"
+local retry = require "update.engine.retry"
 
 local INSTALL = { action = "install", reason = "newer" }
 
@@ -416,8 +416,8 @@ describe("update.engine", function()
     end)
 
     it("waits at most five minutes, with jitter down to half", function()
-      assert.same({ 300, 150, 0.5, 1 }, { persist.pause(30, 1), persist.pause(30, 0), persist.pause(1, 0),
-        persist.pause(1, 1) })
+      assert.same({ 300, 150, 0.5, 1 }, { retry.pause(30, 1), retry.pause(30, 0), retry.pause(1, 0),
+        retry.pause(1, 1) })
     end)
   end)
 

@@ -4,10 +4,10 @@
 -- @module update.agent.http_poller
 
 local clouds = require "update.cloud.registry"
-local config_clouds = require "update.config.cloud_rules"
+local cloud_rules = require "update.config.cloud_rules"
 local luat = require "update.cloud.luat"
-local luat_request = require "update.cloud.luat_session"
-local persist = require "update.engine.retry"
+local luat_session = require "update.cloud.luat_session"
+local retry = require "update.engine.retry"
 
 local M = {}
 
@@ -31,7 +31,7 @@ local function probe(agent, cloud)
   local location = in_full[cloud] and where.location or luat.bare(where.location)
   local fetch = agent.natives.fetch.open(agent.loop, location, {
     range = { 0, clouds.PACKAGE_START }, proxy = where.http.proxy, ca_file = where.http.ca_file, connect_timeout = 10,
-    deadline = 20, max_redirects = persist.REDIRECTS, time_floor = agent.device:time_floor(),
+    deadline = 20, max_redirects = retry.REDIRECTS, time_floor = agent.device:time_floor(),
   })
   if not fetch then return false end
   local body = ""
@@ -108,7 +108,7 @@ end
 function M.start(agent)
   agent.listeners = {}
   for _, cloud in ipairs(agent.config.clouds) do
-    if config_clouds.is_mqtt(cloud) then
+    if cloud_rules.is_mqtt(cloud) then
       agent.listeners[cloud.name] = require("update.agent.mqtt_listener").start(agent, cloud)
     else
       agent.tasks:spawn("cloud " .. cloud.name, follow, agent, cloud)
@@ -133,13 +133,13 @@ Requests.__index = Requests
 --- What update.request() of the script asks for; one task at a time, with
 -- arguments that stick (see update.cloud.luat_session).
 function M.requests(agent)
-  return setmetatable({ agent = agent, state = luat_request.new(), waiting = {} }, Requests)
+  return setmetatable({ agent = agent, state = luat_session.new(), waiting = {} }, Requests)
 end
 
 -- The cloud that scripts ask when they name no address.
 local function asked(config)
   for _, cloud in ipairs(config.clouds) do
-    if not config_clouds.is_mqtt(cloud) then return cloud end
+    if not cloud_rules.is_mqtt(cloud) then return cloud end
   end
   return {}
 end
@@ -193,7 +193,7 @@ end
 function Requests:once(url)
   local agent, link = self.agent, nil
   after_trial(agent)
-  for _ = 0, persist.REDIRECTS do
+  for _ = 0, retry.REDIRECTS do
     local where, message = place(agent, url, nil, link)
     if not where then return { stage = "answer", message = message } end
     function where.watch(event) where.begun = where.begun or event.event == "offer" end
@@ -201,7 +201,7 @@ function Requests:once(url)
     if not result then agent.log(("fota: %s (%s)"):format(why, code)) end
     link = where.advice and where.advice.location
     if not link then return { stage = stage_of(where, result, code), message = why } end
-    agent.tasks:wait(luat_request.REDIRECT_PAUSE)
+    agent.tasks:wait(luat_session.REDIRECT_PAUSE)
   end
   return { stage = "answer", message = "the server redirects without end" }
 end
@@ -236,7 +236,7 @@ function Requests:drive(action)
       agent.tasks:wait(action.sleep)
       event = { type = "timer" }
     end
-    self.state, action = luat_request.step(self.state, event)
+    self.state, action = luat_session.step(self.state, event)
   end
 end
 
@@ -246,7 +246,7 @@ end
 function Requests:call(request)
   local done = {}
   table.insert(self.waiting, done)
-  local state, action = luat_request.step(self.state, { type = "call", callback = request.callback ~= false,
+  local state, action = luat_session.step(self.state, { type = "call", callback = request.callback ~= false,
     url = request.url, period = request.period, redirect = request.redirect })
   self.state = state
   if action then self.agent.tasks:spawn("request", self.drive, self, action) end

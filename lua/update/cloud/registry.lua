@@ -6,7 +6,7 @@
 -- @module update.cloud.registry
 
 local luat = require "update.cloud.luat"
-local luat_request = require "update.cloud.luat_session"
+local luat_session = require "update.cloud.luat_session"
 
 local M = {}
 
@@ -60,7 +60,7 @@ function M.luat(config, cloud, facts, link, full)
     if said.kind == "wait" then
       return { wait = said.seconds, message = ("%s: %s"):format(where.cloud, said.message) }
     elseif said.kind == "redirect" then
-      return { wait = luat_request.REDIRECT_PAUSE, location = said.url }
+      return { wait = luat_session.REDIRECT_PAUSE, location = said.url }
     end
     return nil -- an object after all: what the transfer says stands
   end

@@ -6,7 +6,7 @@
 --
 -- @module update.config
 
-local config_clouds = require "update.config.cloud_rules"
+local cloud_rules = require "update.config.cloud_rules"
 local config_limits = require "update.config.limits"
 local natives = require "update.natives"
 local nearest = require "update.config.nearest"
@@ -192,7 +192,7 @@ function check_fields(given, fields, context)
 end
 
 local function relations(config)
-  local wrong = config_clouds.wrong(config)
+  local wrong = cloud_rules.wrong(config)
   if wrong then return wrong end
   if config.script and config.script.groups and not config.script.user then
     return "script.groups is only for script.user"
@@ -244,7 +244,7 @@ function M.normalise(given, folder, sha256)
   config.keys = config.keys or config.state .. "/keys"
   config.clouds = config.clouds or { config.cloud }
   config.cloud = nil
-  for _, cloud in ipairs(config.clouds) do config_clouds.complete(cloud, config) end
+  for _, cloud in ipairs(config.clouds) do cloud_rules.complete(cloud, config) end
   if config.backoff.most < config.backoff.least then
     return nil, "field backoff.most must not be below backoff.least", "usage"
   end
@@ -272,7 +272,7 @@ function M.load(path)
   local config, message, code = M.normalise(given, path:match("^(.*)/[^/]*$"), natives.digest.sha256)
   if not config then return nil, ("%s: %s"):format(path, message), code end
   config.path = path
-  if config_clouds.holds_secret(config) then
+  if cloud_rules.holds_secret(config) then
     local private
     private, message = natives.secret.check(path)
     if not private then return nil, message, "usage" end

@@ -5,9 +5,9 @@
 --
 -- @module update.engine.head
 
-local fallback = require "update.engine.full_package"
+local full_package = require "update.engine.full_package"
 local offers = require "update.engine.offer"
-local persist = require "update.engine.retry"
+local retry = require "update.engine.retry"
 
 local M = {}
 
@@ -56,7 +56,7 @@ local function goes_on(engine, head, code)
   local at = code == "network" and not engine.cancelled and head.package:manifest() and head.package:offset() or 0
   if at <= (head.at or 0) then return false end
   head.at = at
-  engine.tasks:await(engine.resting, persist.short_pause(engine.random()))
+  engine.tasks:await(engine.resting, retry.short_pause(engine.random()))
   return true
 end
 
@@ -92,7 +92,7 @@ function M.read(engine, where, spool)
   local transaction, parts = engine.device:status().transaction, engine.device:parts(head.package)
   head.offer = offers.of(head.manifest, {
     cloud = where.cloud, size = head.package:layout().size, transaction = transaction, parts = parts,
-    fallback = where.fallback or fallback.instead(where, head.manifest, parts),
+    fallback = where.fallback or full_package.instead(where, head.manifest, parts),
   })
   head.id, head.permit, head.left_out = head.manifest.digest:sub(1, 8), where.permit, where.left_out
   head.by_hand = where.by_hand

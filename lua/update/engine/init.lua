@@ -28,10 +28,10 @@
 --
 -- @module update.engine
 
-local fallback = require "update.engine.full_package"
+local full_package = require "update.engine.full_package"
 local heads = require "update.engine.head"
 local offers = require "update.engine.offer"
-local persist = require "update.engine.retry"
+local retry = require "update.engine.retry"
 local steps = require "update.engine.steps"
 local unkept = require "update.engine.unkept"
 local verdicts = require "update.engine.verdict"
@@ -72,7 +72,7 @@ end
 
 -- One place: its verdict, also as the fourth result.
 function Engine:look(where)
-  local head, message, code = persist.run(self, where, head_tries(self, where), function()
+  local head, message, code = retry.run(self, where, head_tries(self, where), function()
     return heads.read(self, where)
   end)
   if not head then return nil, message, code end
@@ -85,7 +85,7 @@ end
 -- @tparam table where
 -- @treturn table verdict of update.engine.verdict | nil, message, code
 function Engine:inspect(where)
-  local verdict, message, code = fallback.run(self, where, function(place) return self:look(place) end)
+  local verdict, message, code = full_package.run(self, where, function(place) return self:look(place) end)
   if verdict then return verdict end
   return nil, message, code
 end
@@ -106,7 +106,7 @@ end
 -- Whether the package is the one that is armed already, from its head.
 function Engine:is_armed(where, status)
   if status.phase ~= "armed" or not status.transaction then return false end
-  local head = persist.run(self, where, 1, function() return heads.read(self, where) end)
+  local head = retry.run(self, where, 1, function() return heads.read(self, where) end)
   if not head then return false end
   heads.close(self, where, head)
   return head.manifest.digest == status.transaction.digest
@@ -130,7 +130,7 @@ function Engine:attempt(where)
   local spool, message, code = self.device:spool()
   if not spool then return nil, message, code end
   local head, ok
-  head, message, code = persist.run(self, where, head_tries(self, where), function()
+  head, message, code = retry.run(self, where, head_tries(self, where), function()
     return heads.read(self, where, spool)
   end)
   if not head then return nil, message, code end
@@ -144,7 +144,7 @@ function Engine:attempt(where)
   verdicts.count(self, head, verdict)
   self.on { event = "offer", offer = offers.brief(head.offer), action = verdict.decision.action,
     reason = verdict.decision.reason }
-  if verdict.code or fallback.preferred(where, verdict) then
+  if verdict.code or full_package.preferred(where, verdict) then
     heads.close(self, where, head)
     return nil, verdict.message, verdict.code, verdict
   end
@@ -157,7 +157,7 @@ function Engine:attempt(where)
 end
 
 function Engine:run(where)
-  return fallback.run(self, where, function(place) return self:attempt(place) end)
+  return full_package.run(self, where, function(place) return self:attempt(place) end)
 end
 
 --- Install what lies at `where`, up to armed.

@@ -6,7 +6,7 @@
 -- @module update.engine.steps
 
 local heads = require "update.engine.head"
-local persist = require "update.engine.retry"
+local retry = require "update.engine.retry"
 local verdicts = require "update.engine.verdict"
 
 local M = {}
@@ -118,7 +118,7 @@ function M.carry_out(engine, where, head)
   engine.begun = true
   engine.note(("update %s: fetching %s"):format(head.id, engine.natives.url.shown(where.location)))
   engine.on { event = "state", phase = "fetching", release = head.offer.release }
-  ok, message, code = persist.run(engine, where, where.tries or engine.tries, function()
+  ok, message, code = retry.run(engine, where, where.tries or engine.tries, function()
     return read_blocks(engine, where, head)
   end)
   close_transfer(head)
