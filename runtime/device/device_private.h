@@ -1,5 +1,5 @@
 /*
- * device_private.h -- the device's state, for device.c, install.c and trial.c.
+ * device_private.h -- the device's state, for the files behind device.h.
  */
 #ifndef UP_DEVICE_PRIVATE_H
 #define UP_DEVICE_PRIVATE_H

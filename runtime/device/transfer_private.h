@@ -1,6 +1,5 @@
 /*
- * transfer_private.h -- a transfer under way, for transfer.c and transfer_open.c,
- * transfer_reuse.c.
+ * transfer_private.h -- a transfer under way, for the files behind transfer.h.
  */
 #ifndef UP_TRANSFER_PRIVATE_H
 #define UP_TRANSFER_PRIVATE_H

@@ -43,7 +43,6 @@ enum up_phase up_supervisor_phase(const struct up_supervisor *s)
     return s->device ? up_device_state(s->device)->phase : UP_IDLE;
 }
 
-/* The agent may have written the journal since we read it. */
 bool up_script_uncounted(const struct up_supervisor *s)
 {
     return s->device && up_device_uncounted(s->device);
