@@ -18,7 +18,7 @@ static int f_keygen(lua_State *L)
 {
     struct up_error err;
 
-    if (up_keygen(up_storage_system(), luaL_checkstring(L, 1), &err) < 0)
+    if (up_signing_key_generate(up_storage_system(), luaL_checkstring(L, 1), &err) < 0)
         return up_push_fail(L, &err);
     lua_pushboolean(L, 1);
     return 1;
@@ -35,10 +35,10 @@ static int f_sign(lua_State *L)
     struct up_error err;
     int rc;
 
-    if (up_secret_load(&key, up_storage_system(), path, &err) < 0)
+    if (up_signing_key_load(&key, up_storage_system(), path, &err) < 0)
         return up_push_fail(L, &err);
-    rc = up_secret_sign(key, text, len, comment, sig, &sig_len, &err);
-    up_secret_free(key);
+    rc = up_signing_key_sign(key, text, len, comment, sig, &sig_len, &err);
+    up_signing_key_free(key);
     if (rc < 0)
         return up_push_fail(L, &err);
     lua_pushlstring(L, sig, sig_len);

@@ -150,7 +150,7 @@ static int f_open(lua_State *L)
     h->pack = NULL;
     h->key = NULL;
     luaL_setmetatable(L, PACK);
-    if (up_secret_load(&h->key, up_storage_system(), key_path, &err) < 0)
+    if (up_signing_key_load(&h->key, up_storage_system(), key_path, &err) < 0)
         return up_push_fail(L, &err);
     options.key = h->key;
     if (up_pack_open(&h->pack, up_storage_system(), &options, out, &err) < 0)
@@ -202,7 +202,7 @@ static int m_close(lua_State *L)
     struct handle *h = luaL_checkudata(L, 1, PACK);
 
     up_pack_close(h->pack);
-    up_secret_free(h->key);
+    up_signing_key_free(h->key);
     h->pack = NULL;
     h->key = NULL;
     return 0;

@@ -52,7 +52,7 @@ static int f_load(lua_State *L)
 {
     const char *spool = luaL_checkstring(L, 1), *keys = luaL_checkstring(L, 2);
     struct up_manifest m;
-    struct up_layout layout;
+    struct up_package_layout layout;
     struct up_keyring *ring;
     struct up_error err;
     int rc;
@@ -116,7 +116,7 @@ static int m_offset(lua_State *L)
 static int m_layout(lua_State *L)
 {
     struct up_package *p = up_check_package(L, 1);
-    const struct up_layout *layout = up_package_layout(p);
+    const struct up_package_layout *layout = up_package_layout(p);
 
     if (!up_package_has_manifest(p)) {
         lua_pushnil(L);

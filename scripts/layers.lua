@@ -15,9 +15,9 @@ local knows_lua = { host = true, host_commands = true, sandbox = true, sandbox_l
 
 -- Durable effects and clocks pass the seam in storage.h. What is not durable,
 -- or runs before there is a device, is listed with its reason.
-local seam = { storage_system = true, storage_files = true, storage_cache = true, storage_names = true,
-  storage_mounted = true, storage_flash = true, storage_boot = true, storage_medium = true, storage_partition = true,
-  storage_sysfs = true }
+local seam = { system = true, system_files = true, system_cache = true, system_names = true,
+  system_mounts = true, system_flash = true, system_uboot_env = true, storage_medium = true, system_partition = true,
+  system_sysfs = true }
 local effects = {
   "open", "openat", "creat", "fopen", "freopen", "pwrite", "pwritev", "fsync", "fdatasync", "sync", "syncfs",
   "sync_file_range", "rename", "renameat", "link", "linkat", "unlink", "unlinkat", "remove", "mkdir", "mkdirat",

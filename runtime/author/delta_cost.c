@@ -18,8 +18,8 @@ void up_lessons_forget(struct up_lessons *l)
 void up_lessons_free(struct up_lessons *l)
 {
     for (int i = 0; i < UP_CONTENTS; i++) {
-        up_moves_free(&l->moves[i][0]);
-        up_moves_free(&l->moves[i][1]);
+        up_move_map_free(&l->moves[i][0]);
+        up_move_map_free(&l->moves[i][1]);
     }
 }
 
@@ -40,20 +40,20 @@ static bool did_move(const struct up_match *found, size_t count, uint32_t target
     return low < count && found[low].at <= there && (uint32_t)(found[low].at - found[low].from) == by;
 }
 
-static bool has(const struct up_moves *m, long i, uint32_t by)
+static bool has(const struct up_move_map *m, long i, uint32_t by)
 {
     return i >= 0 && i < (long)m->count && m->list[i].by == by;
 }
 
-static unsigned field_cost(const struct up_field *f, const struct up_match *found, size_t count,
-                           struct up_moves *moves, uint32_t still, uint32_t by)
+static unsigned field_cost(const struct up_address_field *f, const struct up_match *found, size_t count,
+                           struct up_move_map *moves, uint32_t still, uint32_t by)
 {
-    long i = up_moves_find(moves, f->target);
+    long i = up_move_map_find(moves, f->target);
 
     if (has(moves, i, by) || has(moves, i + 1, by) || (f->relative && did_move(found, count, f->target, by)))
         return GUESSED;
     /* Without memory for it the estimate gets worse, not the delta wrong. */
-    (void)up_moves_note(moves, i, f->target, by);
+    (void)up_move_map_note(moves, i, f->target, by);
     return by == still ? STILL : SURPRISE;
 }
 
@@ -67,8 +67,8 @@ unsigned up_delta_cost(const struct up_images *images, const struct up_match *fo
     bool differs = false;
 
     while (pos < len) {
-        struct up_field f;
-        bool field = up_field_next(&f, content, old, len, pos, from, images->old_size);
+        struct up_address_field f;
+        bool field = up_address_finder_next(&f, content, old, len, pos, from, images->old_size);
         size_t stop = field ? f.at : len;
 
         for (; pos < stop; pos++) {
@@ -78,9 +78,9 @@ unsigned up_delta_cost(const struct up_images *images, const struct up_match *fo
             differs = other;
         }
         if (field) {
-            uint32_t still = up_field_shift(&f, from + pos, at + pos), value;
+            uint32_t still = up_address_finder_shift(&f, from + pos, at + pos), value;
 
-            if (up_field_fits(f.shape, old + pos, fresh + pos, &value))
+            if (up_address_finder_fits(f.shape, old + pos, fresh + pos, &value))
                 sum += field_cost(&f, found, count, &lessons->moves[content][f.relative], still,
                                   value - f.value + still);
             else

@@ -7,9 +7,9 @@
 
 #include <stddef.h>
 
-#include "address.h"
-#include "match.h"
-#include "moves.h"
+#include "address_finder.h"
+#include "move_map.h"
+#include "suffix_match.h"
 
 #define UP_COST_LITERAL 42u /* a byte that is not in the old image */
 #define UP_COST_OP 330u     /* an operation */
@@ -22,7 +22,7 @@ struct up_images {
 
 /* What fields taught so far, by what their surroundings were taken for. */
 struct up_lessons {
-    struct up_moves moves[UP_CONTENTS][2];
+    struct up_move_map moves[UP_CONTENTS][2];
 };
 void up_lessons_forget(struct up_lessons *l);
 void up_lessons_free(struct up_lessons *l);

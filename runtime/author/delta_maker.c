@@ -180,11 +180,12 @@ static int find_gaps(struct up_delta_maker *m, uint64_t at)
     for (uint32_t i = 0; i < m->delta->count; i++) {
         const struct up_delta_op *op = &m->delta->ops[i];
         const uint8_t *old = m->images.old + op->from;
-        struct up_field f;
+        struct up_address_field f;
 
         at += op->literal;
         for (size_t pos = 0; pos < op->copy;) {
-            bool field = up_field_next(&f, op->content, old, op->copy, pos, op->from, m->images.old_size);
+            bool field =
+                up_address_finder_next(&f, op->content, old, op->copy, pos, op->from, m->images.old_size);
             size_t stop = field ? f.at : op->copy;
 
             for (; pos < stop; pos++) {
@@ -292,10 +293,10 @@ int up_delta_maker_block(struct up_delta_maker *m, uint32_t i, enum up_encoding 
     d->want = fresh;
     d->gaps = m->gaps.list;
     d->gap_count = m->gaps.count;
-    up_coder_encode(&d->coder, out, len - 1);
+    up_range_coder_encode(&d->coder, out, len - 1);
     if (up_delta_code(d, &old, *source, begin, m->result, len, err) < 0)
         return err->code == UP_CORRUPT ? 0 : err->code;
-    stored = up_coder_end(&d->coder);
+    stored = up_range_coder_end(&d->coder);
     if (stored < 0)
         return 0;
     if (memcmp(m->result, fresh, len) != 0)

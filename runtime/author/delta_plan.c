@@ -21,7 +21,7 @@ struct list {
 
 struct up_plan {
     struct up_images images;
-    struct up_matcher *matcher;
+    struct up_suffix_match *matcher;
     uint8_t *old_copy, *fresh_copy; /* with places instead of addresses */
     struct list plain;              /* the images matched as they are */
     struct list by_old;             /* the same in the order of the old image, not overlapping there */
@@ -36,8 +36,8 @@ int up_plan_new(struct up_plan **out, const struct up_images *images, struct up_
     if (!p)
         return up_fail(err, UP_INTERNAL, "delta: out of memory");
     p->images = *images;
-    if (up_matcher_new(&p->matcher, images->old, images->old_size, images->fresh, images->fresh_size, err) <
-        0) {
+    if (up_suffix_match_new(&p->matcher, images->old, images->old_size, images->fresh, images->fresh_size,
+                            err) < 0) {
         up_plan_free(p);
         return err->code;
     }
@@ -49,7 +49,7 @@ void up_plan_free(struct up_plan *p)
 {
     if (!p)
         return;
-    up_matcher_free(p->matcher);
+    up_suffix_match_free(p->matcher);
     free(p->old_copy);
     free(p->fresh_copy);
     free(p->plain.item);
@@ -188,13 +188,13 @@ static bool translate_code(const struct translation *t, enum up_content content,
     const uint8_t *image = t->image + at;
     size_t len = (size_t)(end - at);
     unsigned branches = 0;
-    struct up_field f;
+    struct up_address_field f;
 
-    for (size_t i = 0; up_field_next(&f, content, image, len, i, at, t->size); i = f.at + 4)
+    for (size_t i = 0; up_address_finder_next(&f, content, image, len, i, at, t->size); i = f.at + 4)
         branches += f.relative;
     if (branches < BRANCHES)
         return false;
-    for (size_t i = 0; up_field_next(&f, content, image, len, i, at, t->size); i = f.at + 4) {
+    for (size_t i = 0; up_address_finder_next(&f, content, image, len, i, at, t->size); i = f.at + 4) {
         uint32_t offset = f.target;
 
         if (f.relative || up_elf_offset(&t->elf, f.target, &offset))
@@ -231,11 +231,11 @@ static int begin_again(struct up_plan *p, struct up_error *err)
     struct translation old = {.image = images->old, .size = images->old_size, .by_old = &p->by_old};
     struct translation fresh = {.image = images->fresh, .size = images->fresh_size};
     size_t count;
-    const struct up_match *found = up_matcher_found(p->matcher, &count);
+    const struct up_match *found = up_suffix_match_found(p->matcher, &count);
 
     if (copy_list(&p->plain, found, count, err) < 0 || copy_list(&p->by_old, found, count, err) < 0)
         return err->code;
-    up_matcher_free(p->matcher);
+    up_suffix_match_free(p->matcher);
     p->matcher = NULL;
     order_by_old(&p->by_old);
     p->old_copy = translate(&old, err);
@@ -243,7 +243,8 @@ static int begin_again(struct up_plan *p, struct up_error *err)
     if (!p->fresh_copy)
         return err->code;
     p->again = true;
-    return up_matcher_new(&p->matcher, p->old_copy, images->old_size, p->fresh_copy, images->fresh_size, err);
+    return up_suffix_match_new(&p->matcher, p->old_copy, images->old_size, p->fresh_copy, images->fresh_size,
+                               err);
 }
 
 /* One of the two answers, as it is walked through. */
@@ -303,7 +304,7 @@ static int choose(struct up_plan *p, struct up_error *err)
     struct answer plain = {.item = p->plain.item, .count = p->plain.count}, copies = {.count = 0};
     uint64_t size = p->images.fresh_size;
 
-    copies.item = up_matcher_found(p->matcher, &copies.count);
+    copies.item = up_suffix_match_found(p->matcher, &copies.count);
     /* A match is cut at most where pieces meet. */
     p->best.item =
         malloc((plain.count + copies.count + 2 * (size_t)(size / PIECE) + 2) * sizeof *p->best.item);
@@ -327,7 +328,7 @@ static int choose(struct up_plan *p, struct up_error *err)
 
 int up_plan_step(struct up_plan *p, uint64_t *done, uint64_t *total, struct up_error *err)
 {
-    int rc = up_matcher_step(p->matcher, done, err);
+    int rc = up_suffix_match_step(p->matcher, done, err);
 
     *total = 2 * p->images.fresh_size;
     *done += p->again ? p->images.fresh_size : 0;

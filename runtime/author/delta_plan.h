@@ -7,7 +7,7 @@
  * matched again. Where the two answers differ, the cheaper one is taken, piece
  * by piece.
  *
- * Memory: that of match.h, and a copy of each image.
+ * Memory: that of suffix_match.h, and a copy of each image.
  *
  *     new -> step until 0 -> found -> free
  */

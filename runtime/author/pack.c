@@ -9,7 +9,7 @@
 #include "source.h"
 #include "storage.h"
 #include "tar.h"
-#include "tree.h"
+#include "tree_tar.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -22,7 +22,7 @@
 /* One part while it is encoded. */
 struct input {
     enum up_encoding encoding;
-    struct up_tree *tree;     /* script, or */
+    struct up_tree_tar *tree; /* script, or */
     struct up_source *source; /* core, whole, or */
     struct up_delta_blocks *delta;
     bool ready;        /* the delta's images are compared */
@@ -38,7 +38,7 @@ struct up_pack {
     char out[PATH_SIZE], fresh[PATH_SIZE], data_path[PATH_SIZE];
     int data, file; /* OUT.data, OUT.new; -1 while not open */
     struct up_manifest manifest;
-    struct up_layout layout;
+    struct up_package_layout layout;
     struct input input[UP_PART_KINDS];
     unsigned part;  /* that is encoded, then copied */
     uint32_t block; /* of it */
@@ -67,7 +67,7 @@ static int size_part(struct up_pack *p, struct input *in, struct up_part *part,
 {
     uint64_t blocks;
 
-    part->size = in->tree    ? up_tree_size(in->tree)
+    part->size = in->tree    ? up_tree_tar_size(in->tree)
                  : in->delta ? up_delta_blocks_size(in->delta)
                              : in->source->size;
     part->block_size = block_size_of(from);
@@ -106,7 +106,7 @@ static int add_part(struct up_pack *p, enum up_part_kind kind, const struct up_p
     if (from->from && kind != UP_CORE)
         return up_fail(err, UP_USAGE, "%s: only a core can be a delta; a script is always whole", from->path);
     if (kind == UP_SCRIPT)
-        rc = up_tree_open(&in->tree, p->storage, from->path, err);
+        rc = up_tree_tar_open(&in->tree, p->storage, from->path, err);
     else if (from->from)
         rc = up_delta_blocks_open(&in->delta, p->storage, from->from, from->path, from->encoding,
                                   block_size_of(from), err);
@@ -117,7 +117,7 @@ static int add_part(struct up_pack *p, enum up_part_kind kind, const struct up_p
     part->delta = in->delta != NULL;
     part->source_size = in->delta ? up_delta_blocks_old_size(in->delta) : 0;
     part->source_version = in->delta ? from->from_version : 0;
-    if (in->tree && !up_tree_has(in->tree, "main.lua"))
+    if (in->tree && !up_tree_tar_has(in->tree, "main.lua"))
         return up_fail(err, UP_USAGE, "%s: has no main.lua", from->path);
     return size_part(p, in, part, from, err);
 }
@@ -189,7 +189,7 @@ int up_pack_open(struct up_pack **out, struct up_storage *storage, const struct 
 static int read_content(struct input *in, uint64_t offset, uint8_t *out, size_t len, struct up_error *err)
 {
     if (in->tree)
-        return up_tree_read(in->tree, out, len, err);
+        return up_tree_tar_read(in->tree, out, len, err);
     while (len > 0) {
         long n = in->source->ops->read(in->source, offset, out, len, err);
 
@@ -299,7 +299,7 @@ static int put_member(struct up_pack *p, uint64_t offset, const void *data, uint
     uint8_t header[UP_TAR_BLOCK];
     int rc;
 
-    up_layout_fill(&p->layout, &p->manifest, offset - UP_TAR_BLOCK, header, sizeof header);
+    up_package_layout_fill(&p->layout, &p->manifest, offset - UP_TAR_BLOCK, header, sizeof header);
     rc = put(p, header, sizeof header, offset - UP_TAR_BLOCK, err);
     return rc < 0 || !data ? rc : put(p, data, (size_t)size, offset, err);
 }
@@ -322,7 +322,7 @@ static int put_head(struct up_pack *p, const char *text, size_t size, const char
     const struct up_manifest *m = &p->manifest;
     int rc;
 
-    up_layout_of(&p->layout, m, size, sig_size);
+    up_package_layout_of(&p->layout, m, size, sig_size);
     if ((rc = open_fresh(p, err)) < 0 || (rc = put_member(p, UP_TAR_BLOCK, text, size, err)) < 0 ||
         (rc = put_member(p, 2 * UP_TAR_BLOCK + up_tar_padded(size), sig, sig_size, err)) < 0)
         return rc;
@@ -344,7 +344,7 @@ static int step_head(struct up_pack *p, struct up_error *err)
     up_sha256(text, size, p->manifest.digest);
     snprintf(comment, sizeof comment, "moult manifest sequence %llu",
              (unsigned long long)p->manifest.sequence);
-    rc = up_secret_sign(p->key, text, size, comment, sig, &sig_size, err);
+    rc = up_signing_key_sign(p->key, text, size, comment, sig, &sig_size, err);
     if (rc == 0)
         rc = put_head(p, text, size, sig, sig_size, err);
     free(text);
@@ -426,7 +426,7 @@ void up_pack_close(struct up_pack *p)
     drop(p->storage, p->data, p->data_path, true);
     drop(p->storage, p->file, p->fresh, p->state != DONE);
     for (int i = 0; i < UP_PART_KINDS; i++) {
-        up_tree_close(p->input[i].tree);
+        up_tree_tar_close(p->input[i].tree);
         if (p->input[i].source)
             p->input[i].source->ops->close(p->input[i].source);
         up_delta_blocks_close(p->input[i].delta);

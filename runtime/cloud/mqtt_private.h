@@ -1,6 +1,6 @@
 /*
  * mqtt_private.h -- what the files of mqtt.h share: the client (mqtt.c), its
- * connection over libmosquitto (mqtt_client.c, mqtt_link.c, mqtt_calls.c), what has happened (mqtt_events.c).
+ * connection over libmosquitto (mqtt_library.c, mqtt_link.c, mqtt_callbacks.c), what has happened (mqtt_events.c).
  */
 #ifndef UP_MQTT_PRIVATE_H
 #define UP_MQTT_PRIVATE_H
@@ -87,10 +87,10 @@ void up_mqtt_tell(struct up_mqtt *m, const struct up_mqtt_event *event);
 bool up_mqtt_next_event(struct up_mqtt *m, struct up_mqtt_event *out);
 void up_mqtt_forget_events(struct up_mqtt *m);
 
-/* mqtt_calls.c: what the library calls. */
-void up_mqtt_calls_set(struct mosquitto *client);
+/* mqtt_callbacks.c: what the library calls. */
+void up_mqtt_callbacks_set(struct mosquitto *client);
 
-/* mqtt_client.c: the library's client, and its descriptors. */
+/* mqtt_library.c: the library's client, and its descriptors. */
 int up_mqtt_link_new(struct up_mqtt *m, const struct up_mqtt_options *o, struct up_error *err);
 /* Begin anew without anything handed over. UP_INTERNAL, and all stays as it is. */
 int up_mqtt_link_renew(struct up_mqtt *m);

@@ -7,18 +7,18 @@
  *
  *   operation  literal length, copy length; with a copy: how far it begins
  *              from where the last one ended, what it is taken for
- *   copy       for each field that address.h finds: how far what it points at
+ *   copy       for each field that address_finder.h finds: how far what it points at
  *              has moved. For the bytes between fields, through all copies:
  *              how many are equal until the next one that is not, and that one.
  */
 #ifndef UP_DELTA_FORMAT_H
 #define UP_DELTA_FORMAT_H
 
-#include "address.h"
-#include "coder.h"
+#include "address_finder.h"
 #include "delta.h"
-#include "literal.h"
-#include "moves.h"
+#include "literal_model.h"
+#include "move_map.h"
+#include "range_coder.h"
 
 #define UP_DELTA_OPS 16384u /* of a block */
 #define UP_TARGET_BITS 13
@@ -31,7 +31,7 @@ struct up_delta_op {
 };
 
 struct up_delta_models {
-    struct up_number literal, copy, seek, gap[4];
+    struct up_range_number literal, copy, seek, gap[4];
     struct up_bit content[UP_CONTENTS][8];
     struct up_bit other[UP_CONTENTS][2][256]; /* differences of bytes: the first of a run, or a later one */
     struct up_bit replaced[UP_FIELD_KINDS];   /* by another instruction */
@@ -40,7 +40,7 @@ struct up_delta_models {
     struct up_bit same[UP_FIELD_KINDS][4], below[UP_FIELD_KINDS][2][16], above[UP_FIELD_KINDS][2],
         still[UP_FIELD_KINDS];
     struct up_bit low[2][16]; /* of a move that none of them guesses */
-    struct up_number by[2];
+    struct up_range_number by[2];
 };
 
 /* What a target did when it was last pointed at. */
@@ -50,10 +50,10 @@ struct up_target {
 };
 
 struct up_delta {
-    struct up_coder coder;
+    struct up_range_coder coder;
     struct up_delta_models models;
-    struct up_literal *literal;
-    struct up_moves moves[2]; /* of what absolute and relative fields point at */
+    struct up_literal_model *literal;
+    struct up_move_map moves[2]; /* of what absolute and relative fields point at */
     struct up_target targets[2][1u << UP_TARGET_BITS];
     struct up_delta_op *ops;
     uint32_t count, room;

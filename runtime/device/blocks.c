@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "block_mac.h"
 #include "bytes.h"
 #include "digest.h"
 #include "error.h"
-#include "seal.h"
 #include "slot.h"
 #include "storage.h"
 
@@ -127,7 +127,7 @@ static bool has_digest(struct up_blocks *b, const struct up_block *block)
     return memcmp(digest, block->digest, sizeof block->digest) == 0;
 }
 
-int up_blocks_intact(struct up_blocks *b, uint32_t i, struct up_slot *target, struct up_seal *seal,
+int up_blocks_intact(struct up_blocks *b, uint32_t i, struct up_slot *target, struct up_block_mac *seal,
                      struct up_error *err)
 {
     struct up_block block;
@@ -142,8 +142,8 @@ int up_blocks_intact(struct up_blocks *b, uint32_t i, struct up_slot *target, st
         return (int)got;
     if ((uint32_t)got < block.length)
         return 0;
-    if (seal && up_seal_has(seal, i))
-        return up_seal_fits(seal, i, b->content, block.length);
+    if (seal && up_block_mac_has(seal, i))
+        return up_block_mac_fits(seal, i, b->content, block.length);
     return has_digest(b, &block);
 }
 

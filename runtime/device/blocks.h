@@ -9,7 +9,7 @@
 
 #include "index.h"
 
-struct up_seal;
+struct up_block_mac;
 struct up_slot;
 struct up_storage;
 struct up_blocks; /* opaque; released with up_blocks_close() */
@@ -34,7 +34,7 @@ int up_blocks_get(struct up_blocks *b, uint32_t i, struct up_block *out, struct 
  */
 int up_blocks_match(struct up_blocks *b, uint32_t i, struct up_slot *target, struct up_error *err);
 /* The same, but a block that is sealed is compared with its seal. `seal` may be NULL. */
-int up_blocks_intact(struct up_blocks *b, uint32_t i, struct up_slot *target, struct up_seal *seal,
+int up_blocks_intact(struct up_blocks *b, uint32_t i, struct up_slot *target, struct up_block_mac *seal,
                      struct up_error *err);
 
 #endif

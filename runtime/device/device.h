@@ -330,11 +330,11 @@ bool up_device_take_fresh(struct up_device *d);
  * the seals of what it wrote. The device owns them meanwhile. NULL: none.
  */
 struct up_reuse;
-struct up_seal;
+struct up_block_mac;
 void up_device_keep_reuse(struct up_device *d, struct up_reuse *found);
 struct up_reuse *up_device_take_reuse(struct up_device *d);
-void up_device_keep_seal(struct up_device *d, enum up_part_kind kind, struct up_seal *seal);
-struct up_seal *up_device_take_seal(struct up_device *d, enum up_part_kind kind);
+void up_device_keep_seal(struct up_device *d, enum up_part_kind kind, struct up_block_mac *seal);
+struct up_block_mac *up_device_take_seal(struct up_device *d, enum up_part_kind kind);
 
 /* The hint that resumes a transfer: blocks in place, in package order. */
 int up_device_hint(struct up_device *d, uint64_t blocks, struct up_error *err);

@@ -6,15 +6,15 @@
  */
 #include <stddef.h>
 
+#include "block_mac.h"
 #include "device_private.h"
 #include "reuse.h"
-#include "seal.h"
 
 void up_device_forget_kept(struct up_device *d)
 {
     up_reuse_free(d->kept.reuse);
     for (int i = 0; i < UP_PART_KINDS; i++)
-        up_seal_free(d->kept.seal[i]);
+        up_block_mac_free(d->kept.seal[i]);
     d->kept = (struct up_kept){.transaction = d->state.tx.id};
 }
 
@@ -41,16 +41,16 @@ struct up_reuse *up_device_take_reuse(struct up_device *d)
     return found;
 }
 
-void up_device_keep_seal(struct up_device *d, enum up_part_kind kind, struct up_seal *seal)
+void up_device_keep_seal(struct up_device *d, enum up_part_kind kind, struct up_block_mac *seal)
 {
     begin_with(d);
-    up_seal_free(d->kept.seal[kind]);
+    up_block_mac_free(d->kept.seal[kind]);
     d->kept.seal[kind] = seal;
 }
 
-struct up_seal *up_device_take_seal(struct up_device *d, enum up_part_kind kind)
+struct up_block_mac *up_device_take_seal(struct up_device *d, enum up_part_kind kind)
 {
-    struct up_seal *seal;
+    struct up_block_mac *seal;
 
     begin_with(d);
     seal = d->kept.seal[kind];

@@ -39,7 +39,7 @@ enum up_pending {
 struct up_kept {
     uint32_t transaction;
     struct up_reuse *reuse;
-    struct up_seal *seal[UP_PART_KINDS];
+    struct up_block_mac *seal[UP_PART_KINDS];
 };
 
 struct up_device {

@@ -6,12 +6,12 @@
 #include "blocks.h"
 #include "digest.h"
 #include "error.h"
-#include "tree.h"
+#include "tree_tar.h"
 
 #define CHUNK ((size_t)64 << 10)
 
 struct up_generation_reader {
-    struct up_tree *tree;
+    struct up_tree_tar *tree;
     struct up_blocks *blocks;       /* NULL: nothing to compare with */
     struct up_digest *whole, *part; /* of the tar, and of the block that is read */
     uint64_t left;                  /* bytes of the tar */
@@ -34,10 +34,10 @@ static int begin(struct up_generation_reader *r, struct up_storage *storage, con
 {
     if (up_digest_new(&r->whole, UP_SHA256, err) < 0 || up_digest_new(&r->part, UP_SHA256, err) < 0)
         return err->code;
-    if (up_tree_open(&r->tree, storage, dir, err) < 0)
+    if (up_tree_tar_open(&r->tree, storage, dir, err) < 0)
         return damaged(err);
-    up_tree_drop_cache(r->tree);
-    r->left = up_tree_size(r->tree);
+    up_tree_tar_drop_cache(r->tree);
+    r->left = up_tree_tar_size(r->tree);
     if (r->blocks && r->left != up_blocks_content(r->blocks))
         return up_fail(err, UP_CORRUPT, "%s: does not hold the files that were signed", dir);
     return 0;
@@ -63,7 +63,7 @@ void up_generation_reader_close(struct up_generation_reader *r)
 {
     if (!r)
         return;
-    up_tree_close(r->tree);
+    up_tree_tar_close(r->tree);
     up_digest_free(r->whole);
     up_digest_free(r->part);
     free(r);
@@ -97,7 +97,7 @@ int up_generation_reader_step(struct up_generation_reader *r, struct up_error *e
     }
     if (r->blocks && r->missing < len)
         len = r->missing;
-    if (up_tree_read(r->tree, r->chunk, len, err) < 0)
+    if (up_tree_tar_read(r->tree, r->chunk, len, err) < 0)
         return damaged(err);
     up_digest_update(r->whole, r->chunk, len);
     r->left -= len;

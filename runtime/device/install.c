@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "block_mac.h"
 #include "blocks.h"
 #include "device_private.h"
 #include "error.h"
@@ -19,7 +20,6 @@
 #include "minisign.h"
 #include "package.h"
 #include "permit.h"
-#include "seal.h"
 
 #define MATCHES_A_CALL 16 /* blocks read back before the caller gets a turn */
 #define CHUNKS_A_CALL 64  /* of 64 KiB of the extracted script */
@@ -30,7 +30,7 @@ struct up_finish {
     uint32_t block; /* next one of it */
     struct up_blocks *blocks;
     struct up_slot *target;
-    struct up_seal *seal;                /* of what this process wrote of it; NULL: nothing */
+    struct up_block_mac *seal;           /* of what this process wrote of it; NULL: nothing */
     struct up_generation_maker *making;  /* the script; NULL: it is not extracted now */
     struct up_generation_reader *script; /* the extracted one; NULL: not yet */
 };
@@ -226,7 +226,7 @@ void up_device_finish_free(struct up_device *d)
     up_generation_maker_close(d->finish->making);
     up_blocks_close(d->finish->blocks);
     up_slot_close(d->finish->target);
-    up_seal_free(d->finish->seal);
+    up_block_mac_free(d->finish->seal);
     free(d->finish);
     d->finish = NULL;
 }
@@ -291,7 +291,7 @@ static void close_part(struct up_device *d)
     f->blocks = NULL;
     up_slot_close(f->target);
     f->target = NULL;
-    up_seal_free(f->seal);
+    up_block_mac_free(f->seal);
     f->seal = NULL;
 }
 

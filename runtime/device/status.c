@@ -77,7 +77,7 @@ int up_status_progress(const struct up_device *d, struct up_status_progress *out
     char spool[PATH_SIZE];
     struct up_keyring *ring;
     struct up_manifest m;
-    struct up_layout layout;
+    struct up_package_layout layout;
     int rc;
 
     *out = (struct up_status_progress){.part = UP_SCRIPT};

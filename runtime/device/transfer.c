@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "block_mac.h"
 #include "blocks.h"
 #include "codec.h"
 #include "delta.h"
@@ -10,7 +11,6 @@
 #include "error.h"
 #include "old_image.h"
 #include "package.h"
-#include "seal.h"
 #include "slot.h"
 #include "source.h"
 #include "transfer_private.h"
@@ -75,7 +75,7 @@ static int compare(struct up_transfer *t, uint64_t end, struct up_error *err)
         if (r == 0)
             return up_fail(err, UP_CORRUPT, "package: ends at byte %llu, short of its signed size",
                            (unsigned long long)t->compared_to);
-        up_layout_fill(t->layout, t->manifest, t->compared_to, expected, (size_t)r);
+        up_package_layout_fill(t->layout, t->manifest, t->compared_to, expected, (size_t)r);
         if (memcmp(got, expected, (size_t)r) != 0)
             return up_fail(err, UP_UNTRUSTED, "package: bytes near %llu differ from what was signed",
                            (unsigned long long)t->compared_to);
@@ -171,7 +171,7 @@ static int write_block(struct up_transfer *t, const struct up_block *block, cons
     if (rc < 0)
         t->held_back = false;
     else if (p->seal && block->encoding != UP_ZEROS)
-        up_seal_put(p->seal, t->at_block, data, block->length);
+        up_block_mac_put(p->seal, t->at_block, data, block->length);
     return rc;
 }
 

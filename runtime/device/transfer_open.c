@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "block_mac.h"
 #include "blocks.h"
 #include "codec.h"
 #include "delta.h"
@@ -13,7 +14,6 @@
 #include "error.h"
 #include "old_image.h"
 #include "package.h"
-#include "seal.h"
 #include "slot.h"
 #include "source.h"
 #include "storage.h"
@@ -110,7 +110,7 @@ static void seal_part(struct up_transfer *t, struct up_transfer_part *p)
         return;
     p->seal = up_device_take_seal(t->device, p->info->kind);
     if (!p->seal)
-        up_seal_new(&p->seal, t->storage, p->count, &ignored);
+        up_block_mac_new(&p->seal, t->storage, p->count, &ignored);
 }
 
 static int open_part(struct up_transfer *t, unsigned n, struct up_error *err)

@@ -18,7 +18,7 @@ struct up_transfer_part {
     struct up_blocks *blocks;
     struct up_slot *target;
     struct up_inventory *in_place;
-    struct up_seal *seal; /* NULL: blocks are read back by their digests */
+    struct up_block_mac *seal; /* NULL: blocks are read back by their digests */
     uint32_t count;
     bool left_out; /* of the version that runs: not fetched */
     bool ready;    /* to be written */
@@ -30,7 +30,7 @@ struct up_transfer {
     struct up_storage *storage;
     struct up_source *source;
     const struct up_manifest *manifest;
-    const struct up_layout *layout;
+    const struct up_package_layout *layout;
     struct up_codec *codec;
     struct up_digest *digest;
     struct up_old_image *old; /* the running slot, when a part is a delta against it */

@@ -2,7 +2,7 @@
 
 #include "digest.h"
 #include "error.h"
-#include "fields.h"
+#include "json_fields.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -16,53 +16,53 @@
 static const char *const part_names[UP_PART_KINDS] = {"script", "core"};
 
 /* A name becomes a part of paths and links: in depots, on consoles, in spools. */
-static void refuse_path(struct up_fields *f, const char *name, const char *value)
+static void refuse_path(struct up_json_fields *f, const char *name, const char *value)
 {
     if (f->rc == 0 && (strpbrk(value, "/\\") || strcmp(value, ".") == 0 || strcmp(value, "..") == 0))
-        up_fields_refuse(f, "%s must not be a path", name);
+        up_json_fields_refuse(f, "%s must not be a path", name);
 }
 
-static void take_hardware(struct up_fields *f, struct up_manifest *m)
+static void take_hardware(struct up_json_fields *f, struct up_manifest *m)
 {
-    json_t *list = up_fields_take(f, "hardware");
+    json_t *list = up_json_fields_take(f, "hardware");
     size_t count = json_array_size(list);
 
     if (list && (!json_is_array(list) || count == 0 || count > UP_HARDWARE_MAX))
-        up_fields_refuse(f, "hardware must be a list of 1 to %d names", UP_HARDWARE_MAX);
+        up_json_fields_refuse(f, "hardware must be a list of 1 to %d names", UP_HARDWARE_MAX);
     for (size_t i = 0; f->rc == 0 && i < count; i++)
-        up_fields_copy(f, "hardware", json_array_get(list, i), m->hardware[i], sizeof m->hardware[i]);
+        up_json_fields_copy(f, "hardware", json_array_get(list, i), m->hardware[i], sizeof m->hardware[i]);
     m->hardware_count = f->rc < 0 ? 0 : (unsigned)count;
     json_decref(list);
 }
 
-static void take_overrides(struct up_fields *f, struct up_manifest *m)
+static void take_overrides(struct up_json_fields *f, struct up_manifest *m)
 {
-    json_t *list = up_fields_take(f, "override");
+    json_t *list = up_json_fields_take(f, "override");
     size_t count = json_array_size(list);
 
     if (list && (!json_is_array(list) || count == 0 || count > UP_OVERRIDE_MAX))
-        up_fields_refuse(f, "override must be a list of 1 to %d rules", UP_OVERRIDE_MAX);
+        up_json_fields_refuse(f, "override must be a list of 1 to %d rules", UP_OVERRIDE_MAX);
     for (size_t i = 0; f->rc == 0 && i < count; i++) {
-        up_fields_copy(f, "override", json_array_get(list, i), m->override[i], sizeof m->override[i]);
+        up_json_fields_copy(f, "override", json_array_get(list, i), m->override[i], sizeof m->override[i]);
         for (size_t k = 0; f->rc == 0 && k < i; k++)
             if (strcmp(m->override[k], m->override[i]) == 0)
-                up_fields_refuse(f, "override names %s twice", m->override[i]);
+                up_json_fields_refuse(f, "override names %s twice", m->override[i]);
     }
     m->override_count = f->rc < 0 ? 0 : (unsigned)count;
     json_decref(list);
 }
 
 /* No feature of the form has come after the first ones, so no word is known yet. */
-static void take_needs(struct up_fields *f)
+static void take_needs(struct up_json_fields *f)
 {
-    json_t *list = up_fields_take(f, "needs");
+    json_t *list = up_json_fields_take(f, "needs");
     size_t count = json_array_size(list);
     char word[UP_VERSION_SIZE];
 
     if (list && (!json_is_array(list) || count == 0 || count > UP_NEEDS_MAX))
-        up_fields_refuse(f, "needs must be a list of 1 to %d words", UP_NEEDS_MAX);
+        up_json_fields_refuse(f, "needs must be a list of 1 to %d words", UP_NEEDS_MAX);
     if (f->rc == 0 && count > 0)
-        up_fields_copy(f, "needs", json_array_get(list, 0), word, sizeof word);
+        up_json_fields_copy(f, "needs", json_array_get(list, 0), word, sizeof word);
     if (f->rc == 0 && count > 0)
         f->rc = up_fail(f->err, UP_INCOMPATIBLE,
                         "manifest: needs %s, which Moult " MOULT_VERSION " does not know", word);
@@ -82,21 +82,21 @@ static bool is_plain(const json_t *value)
     return !json_is_real(value) && !json_is_null(value);
 }
 
-static void take_meta(struct up_fields *f, struct up_manifest *m)
+static void take_meta(struct up_json_fields *f, struct up_manifest *m)
 {
-    json_t *meta = up_fields_take(f, "meta");
+    json_t *meta = up_json_fields_take(f, "meta");
     char *text = NULL;
 
     if (meta && !json_is_object(meta))
-        up_fields_refuse(f, "meta must be an object");
+        up_json_fields_refuse(f, "meta must be an object");
     else if (meta && !is_plain(meta))
-        up_fields_refuse(f, "meta must hold texts, integers, booleans, lists and objects alone");
+        up_json_fields_refuse(f, "meta must hold texts, integers, booleans, lists and objects alone");
     if (f->rc == 0 && meta) {
         text = json_dumps(meta, JSON_COMPACT | JSON_SORT_KEYS);
         if (!text)
             f->rc = up_fail(f->err, UP_INTERNAL, "manifest: out of memory");
         else if (strlen(text) > UP_META_MAX)
-            up_fields_refuse(f, "meta is larger than %d bytes", UP_META_MAX);
+            up_json_fields_refuse(f, "meta is larger than %d bytes", UP_META_MAX);
         else
             strcpy(m->meta, text);
     }
@@ -104,11 +104,11 @@ static void take_meta(struct up_fields *f, struct up_manifest *m)
     json_decref(meta);
 }
 
-static void take_kind(struct up_fields *f, struct up_part *part)
+static void take_kind(struct up_json_fields *f, struct up_part *part)
 {
     char kind[UP_NAME_SIZE] = "";
 
-    up_fields_string(f, "kind", true, kind, sizeof kind);
+    up_json_fields_string(f, "kind", true, kind, sizeof kind);
     if (f->rc < 0)
         return;
     for (int i = 0; i < UP_PART_KINDS; i++)
@@ -120,59 +120,59 @@ static void take_kind(struct up_fields *f, struct up_part *part)
         f->rc = up_fail(f->err, UP_INCOMPATIBLE,
                         "manifest: a part of kind %s, which this version of Moult does not carry yet", kind);
     else
-        up_fields_refuse(f, "a part of the unknown kind \"%s\"", kind);
+        up_json_fields_refuse(f, "a part of the unknown kind \"%s\"", kind);
 }
 
-static void take_part(struct up_fields *f, struct up_part *part)
+static void take_part(struct up_json_fields *f, struct up_part *part)
 {
-    struct up_fields source;
+    struct up_json_fields source;
     uint64_t blocks;
 
     take_kind(f, part);
-    part->size = up_fields_integer(f, "size", true, 1, UP_PART_MAX - 1);
-    part->block_size = (uint32_t)up_fields_integer(f, "block_size", true, UP_BLOCK_MIN, UP_BLOCK_MAX);
+    part->size = up_json_fields_integer(f, "size", true, 1, UP_PART_MAX - 1);
+    part->block_size = (uint32_t)up_json_fields_integer(f, "block_size", true, UP_BLOCK_MIN, UP_BLOCK_MAX);
     if (f->rc == 0 && (part->block_size & (part->block_size - 1)))
-        up_fields_refuse(f, "block_size must be a power of two");
-    part->index_size = up_fields_integer(f, "index_size", true, INDEX_HEAD + INDEX_ENTRY, UP_INDEX_MAX);
-    up_fields_digest(f, "index_sha256", part->index_digest);
-    part->data_size = up_fields_integer(f, "data_size", true, 0, UP_PART_MAX - 1);
-    if (up_fields_enter(&source, f, "source", false)) {
+        up_json_fields_refuse(f, "block_size must be a power of two");
+    part->index_size = up_json_fields_integer(f, "index_size", true, INDEX_HEAD + INDEX_ENTRY, UP_INDEX_MAX);
+    up_json_fields_digest(f, "index_sha256", part->index_digest);
+    part->data_size = up_json_fields_integer(f, "data_size", true, 0, UP_PART_MAX - 1);
+    if (up_json_fields_enter(&source, f, "source", false)) {
         part->delta = true;
-        part->source_size = up_fields_integer(&source, "size", true, 1, UP_PART_MAX - 1);
-        up_fields_digest(&source, "sha256", part->source_digest);
-        part->source_version = up_fields_integer(&source, "version", true, 0, INT64_MAX);
-        up_fields_leave(&source, f);
+        part->source_size = up_json_fields_integer(&source, "size", true, 1, UP_PART_MAX - 1);
+        up_json_fields_digest(&source, "sha256", part->source_digest);
+        part->source_version = up_json_fields_integer(&source, "version", true, 0, INT64_MAX);
+        up_json_fields_leave(&source, f);
     }
     if (f->rc < 0)
         return;
     blocks = (part->size + part->block_size - 1) / part->block_size;
     if (part->index_size != INDEX_HEAD + INDEX_ENTRY * blocks)
-        up_fields_refuse(f, "index_size does not fit size and block_size");
+        up_json_fields_refuse(f, "index_size does not fit size and block_size");
     else if (part->data_size > part->size)
-        up_fields_refuse(f, "data_size is larger than size");
+        up_json_fields_refuse(f, "data_size is larger than size");
     else if (part->delta && part->kind != UP_CORE)
-        up_fields_refuse(f, "only a core part may be a delta");
+        up_json_fields_refuse(f, "only a core part may be a delta");
 }
 
-static void take_parts(struct up_fields *f, struct up_manifest *m)
+static void take_parts(struct up_json_fields *f, struct up_manifest *m)
 {
-    json_t *list = up_fields_take(f, "parts");
+    json_t *list = up_json_fields_take(f, "parts");
     size_t count = json_array_size(list);
 
     if (!json_is_array(list) || count == 0 || count > 16)
-        up_fields_refuse(f, "parts must be a list of parts");
+        up_json_fields_refuse(f, "parts must be a list of parts");
     for (size_t i = 0; f->rc == 0 && i < count; i++) {
-        struct up_fields inner = {.object = json_array_get(list, i), .kind = f->kind, .err = f->err};
+        struct up_json_fields inner = {.object = json_array_get(list, i), .kind = f->kind, .err = f->err};
         struct up_part part = {0};
 
         snprintf(inner.where, sizeof inner.where, "part %zu: ", i + 1);
         if (!json_is_object(inner.object))
-            up_fields_refuse(&inner, "must be an object");
+            up_json_fields_refuse(&inner, "must be an object");
         take_part(&inner, &part);
-        up_fields_rest(&inner);
+        up_json_fields_rest(&inner);
         /* Kinds rise strictly, so there is room for each. */
         if (inner.rc == 0 && i > 0 && part.kind <= m->part[i - 1].kind)
-            up_fields_refuse(&inner, "each kind at most once, script before core");
+            up_json_fields_refuse(&inner, "each kind at most once, script before core");
         if (inner.rc == 0)
             m->part[m->part_count++] = part;
         f->rc = inner.rc;
@@ -181,70 +181,70 @@ static void take_parts(struct up_fields *f, struct up_manifest *m)
 }
 
 /* A field that belongs to a part is there exactly when the part is. */
-static void check_belongings(struct up_fields *f, const struct up_manifest *m)
+static void check_belongings(struct up_json_fields *f, const struct up_manifest *m)
 {
     if (!up_manifest_part(m, UP_SCRIPT) != !m->script_version[0])
-        up_fields_refuse(f, "script.version belongs to a script part");
+        up_json_fields_refuse(f, "script.version belongs to a script part");
     if (!up_manifest_part(m, UP_CORE) != !m->core_name[0])
-        up_fields_refuse(f, "core.name and core.version belong to a core part");
+        up_json_fields_refuse(f, "core.name and core.version belong to a core part");
 }
 
-static void take_all(struct up_fields *f, struct up_manifest *m)
+static void take_all(struct up_json_fields *f, struct up_manifest *m)
 {
-    struct up_fields inner;
+    struct up_json_fields inner;
 
     take_needs(f);
-    up_fields_string(f, "project", true, m->project, sizeof m->project);
+    up_json_fields_string(f, "project", true, m->project, sizeof m->project);
     {
         uint8_t key[UP_SHA256_SIZE];
 
-        up_fields_digest(f, "product_key", key);
+        up_json_fields_digest(f, "product_key", key);
         if (f->rc == 0)
             up_hex(key, sizeof key, m->product_key);
     }
     take_hardware(f, m);
-    m->sequence = up_fields_integer(f, "sequence", true, 1, INT64_MAX);
-    up_fields_string(f, "release", true, m->release, sizeof m->release);
+    m->sequence = up_json_fields_integer(f, "sequence", true, 1, INT64_MAX);
+    up_json_fields_string(f, "release", true, m->release, sizeof m->release);
     refuse_path(f, "release", m->release);
-    if (up_fields_enter(&inner, f, "script", false)) {
-        up_fields_string(&inner, "version", true, m->script_version, sizeof m->script_version);
+    if (up_json_fields_enter(&inner, f, "script", false)) {
+        up_json_fields_string(&inner, "version", true, m->script_version, sizeof m->script_version);
         refuse_path(&inner, "version", m->script_version);
-        up_fields_leave(&inner, f);
+        up_json_fields_leave(&inner, f);
     }
-    if (up_fields_enter(&inner, f, "core", false)) {
-        up_fields_string(&inner, "name", true, m->core_name, sizeof m->core_name);
+    if (up_json_fields_enter(&inner, f, "core", false)) {
+        up_json_fields_string(&inner, "name", true, m->core_name, sizeof m->core_name);
         refuse_path(&inner, "name", m->core_name);
-        m->core_version = up_fields_integer(&inner, "version", true, 0, INT64_MAX);
-        up_fields_leave(&inner, f);
+        m->core_version = up_json_fields_integer(&inner, "version", true, 0, INT64_MAX);
+        up_json_fields_leave(&inner, f);
     }
-    if (up_fields_enter(&inner, f, "requires", false)) {
-        up_fields_string(&inner, "core", true, m->requires_core, sizeof m->requires_core);
-        m->requires_version = up_fields_integer(&inner, "version", true, 0, INT64_MAX);
-        up_fields_leave(&inner, f);
+    if (up_json_fields_enter(&inner, f, "requires", false)) {
+        up_json_fields_string(&inner, "core", true, m->requires_core, sizeof m->requires_core);
+        m->requires_version = up_json_fields_integer(&inner, "version", true, 0, INT64_MAX);
+        up_json_fields_leave(&inner, f);
     }
-    up_fields_string(f, "min_moult", false, m->min_moult, sizeof m->min_moult);
-    m->issued = up_fields_integer(f, "issued", false, 1, UP_FIELDS_TIME_MAX);
-    m->not_after = up_fields_integer(f, "not_after", false, 1, UP_FIELDS_TIME_MAX);
-    m->deadline = (uint32_t)up_fields_integer(f, "deadline", false, 1, DEADLINE_MAX);
+    up_json_fields_string(f, "min_moult", false, m->min_moult, sizeof m->min_moult);
+    m->issued = up_json_fields_integer(f, "issued", false, 1, UP_JSON_FIELDS_TIME_MAX);
+    m->not_after = up_json_fields_integer(f, "not_after", false, 1, UP_JSON_FIELDS_TIME_MAX);
+    m->deadline = (uint32_t)up_json_fields_integer(f, "deadline", false, 1, DEADLINE_MAX);
     take_overrides(f, m);
-    up_fields_string(f, "text", false, m->text, sizeof m->text);
+    up_json_fields_string(f, "text", false, m->text, sizeof m->text);
     take_meta(f, m);
     take_parts(f, m);
-    up_fields_rest(f);
+    up_json_fields_rest(f);
     check_belongings(f, m);
 }
 
 int up_manifest_parse(struct up_manifest *m, const char *text, size_t len, struct up_error *err)
 {
-    struct up_fields f;
+    struct up_json_fields f;
 
     memset(m, 0, sizeof *m);
     if (len > UP_MANIFEST_MAX)
         return up_fail(err, UP_UNTRUSTED, "manifest: larger than %d bytes", UP_MANIFEST_MAX);
-    up_fields_open(&f, "manifest", text, len, err);
+    up_json_fields_open(&f, "manifest", text, len, err);
     take_all(&f, m);
     up_sha256(text, len, m->digest);
-    return up_fields_close(&f);
+    return up_json_fields_close(&f);
 }
 
 const char *up_part_name(enum up_part_kind kind)

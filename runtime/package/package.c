@@ -27,7 +27,7 @@ struct up_package {
     char *spool; /* NULL: indexes are verified and forgotten */
     enum state state;
     struct up_manifest manifest;
-    struct up_layout layout;
+    struct up_package_layout layout;
     bool has_manifest;
     uint64_t offset; /* of buffer[0] in the file */
     size_t have;     /* bytes in the buffer */
@@ -96,7 +96,7 @@ const struct up_manifest *up_package_manifest(const struct up_package *p)
     return &p->manifest;
 }
 
-const struct up_layout *up_package_layout(const struct up_package *p)
+const struct up_package_layout *up_package_layout(const struct up_package *p)
 {
     return &p->layout;
 }
@@ -266,7 +266,7 @@ static int step_signature(struct up_package *p, struct up_error *err)
     rc = verify_manifest(&p->manifest, p->ring, p->text, p->text_size, (const char *)p->buffer, size, err);
     if (rc < 0)
         return rc;
-    up_layout_of(&p->layout, &p->manifest, p->text_size, size);
+    up_package_layout_of(&p->layout, &p->manifest, p->text_size, size);
     if (p->source->size != UINT64_MAX && p->source->size != p->layout.size)
         return up_fail(err, UP_CORRUPT, "package: has %llu bytes, its manifest says %llu",
                        (unsigned long long)p->source->size, (unsigned long long)p->layout.size);
@@ -347,7 +347,7 @@ static int step_part(struct up_package *p, struct up_error *err)
     }
     if ((rc = pull(p, UP_TAR_BLOCK, err)) < 0)
         return rc;
-    up_layout_fill(&p->layout, &p->manifest, p->offset, expected, sizeof expected);
+    up_package_layout_fill(&p->layout, &p->manifest, p->offset, expected, sizeof expected);
     if (memcmp(expected, p->buffer, sizeof expected) != 0)
         return up_fail(err, UP_UNTRUSTED, "package: the header of %s.idx differs from what was signed",
                        up_part_name(part->kind));
@@ -431,7 +431,7 @@ int up_package_step(struct up_package *p, struct up_error *err)
 }
 
 /* Manifest and signature out of a spool. */
-static int load_manifest(struct up_manifest *m, struct up_layout *layout, struct up_storage *storage,
+static int load_manifest(struct up_manifest *m, struct up_package_layout *layout, struct up_storage *storage,
                          const struct up_keyring *ring, const char *spool, struct up_error *err)
 {
     char path[PATH_SIZE], *text = NULL, *sig = NULL;
@@ -445,7 +445,7 @@ static int load_manifest(struct up_manifest *m, struct up_layout *layout, struct
     if (rc == 0)
         rc = verify_manifest(m, ring, text, size, sig, sig_size, err);
     if (rc == 0)
-        up_layout_of(layout, m, size, sig_size);
+        up_package_layout_of(layout, m, size, sig_size);
     free(text);
     free(sig);
     return rc;
@@ -459,7 +459,7 @@ int up_package_check_index(struct up_storage *storage, const char *spool, const 
     return check_spooled(storage, spool_path(spool, up_part_name(part->kind), ".idx", path), part, err);
 }
 
-int up_package_load(struct up_manifest *m, struct up_layout *layout, struct up_storage *storage,
+int up_package_load(struct up_manifest *m, struct up_package_layout *layout, struct up_storage *storage,
                     const struct up_keyring *ring, const char *spool, struct up_error *err)
 {
     int rc = load_manifest(m, layout, storage, ring, spool, err);
@@ -472,7 +472,7 @@ int up_package_load(struct up_manifest *m, struct up_layout *layout, struct up_s
 int up_package_load_part(struct up_manifest *m, struct up_storage *storage, const struct up_keyring *ring,
                          const char *spool, enum up_part_kind kind, struct up_error *err)
 {
-    struct up_layout layout;
+    struct up_package_layout layout;
     int rc = load_manifest(m, &layout, storage, ring, spool, err);
 
     if (rc < 0)

@@ -4,7 +4,7 @@
  * A package is a canonical ustar: manifest.json, manifest.minisig, every
  * <part>.idx, every <part>.dat. Only the first two sizes are read from the
  * file, and capped; from the verified manifest on every byte outside the
- * stored blocks is a function of the manifest (up_layout_fill) and compared.
+ * stored blocks is a function of the manifest (up_package_layout_fill) and compared.
  *
  *     open -> step until 0 -> manifest, layout -> free
  */
@@ -20,7 +20,7 @@ struct up_storage;
 struct up_package; /* the head while it is read */
 
 /* Offsets in the file, in bytes. */
-struct up_layout {
+struct up_package_layout {
     uint64_t manifest_size, signature_size;
     uint64_t index_offset[UP_PART_KINDS]; /* by part number of the manifest */
     uint64_t data_offset[UP_PART_KINDS];
@@ -51,12 +51,12 @@ uint64_t up_package_offset(const struct up_package *p);
 /* 1 once the manifest is verified, which is before the indexes are read. */
 int up_package_has_manifest(const struct up_package *p);
 const struct up_manifest *up_package_manifest(const struct up_package *p);
-const struct up_layout *up_package_layout(const struct up_package *p);
+const struct up_package_layout *up_package_layout(const struct up_package *p);
 void up_package_free(struct up_package *p); /* NULL is allowed; the source stays open */
 
 /* Read manifest and layout from a spool directory that step() filled, with
  * the signature checked again. Errors: UP_MISSING, UP_UNTRUSTED, ... */
-int up_package_load(struct up_manifest *m, struct up_layout *layout, struct up_storage *storage,
+int up_package_load(struct up_manifest *m, struct up_package_layout *layout, struct up_storage *storage,
                     const struct up_keyring *ring, const char *spool, struct up_error *err);
 
 /* The same of a folder that holds no index but that of `kind`. UP_MISSING also
@@ -70,15 +70,15 @@ int up_package_check_index(struct up_storage *storage, const char *spool, const 
                            struct up_error *err);
 
 /* Where things lie, given the first two sizes. */
-void up_layout_of(struct up_layout *layout, const struct up_manifest *m, uint64_t manifest_size,
-                  uint64_t signature_size);
+void up_package_layout_of(struct up_package_layout *layout, const struct up_manifest *m,
+                          uint64_t manifest_size, uint64_t signature_size);
 
 /*
  * What must stand in the file at [offset, offset + len) outside of the
  * members' contents: headers, padding, end of archive. The range must not
  * touch the contents of manifest, signature, an index or a .dat.
  */
-void up_layout_fill(const struct up_layout *layout, const struct up_manifest *m, uint64_t offset, void *out,
-                    size_t len);
+void up_package_layout_fill(const struct up_package_layout *layout, const struct up_manifest *m,
+                            uint64_t offset, void *out, size_t len);
 
 #endif

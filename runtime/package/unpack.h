@@ -1,6 +1,6 @@
 /*
  * unpack.h -- the canonical tar of a script into a directory, piece by piece:
- * the other way round than tree.h.
+ * the other way round than tree_tar.h.
  *
  * Regular files and directories only; the archive must be canonical to its
  * last byte and have a main.lua. All that is written is synced, but not the

@@ -14,7 +14,7 @@ struct up_verify {
     struct up_source *source;
     struct up_package *package;
     const struct up_manifest *manifest; /* once the head is verified */
-    const struct up_layout *layout;
+    const struct up_package_layout *layout;
     unsigned part;
     uint32_t block;
     uint64_t stored_at;           /* of the block in the file */
@@ -88,7 +88,7 @@ static int check_frame(struct up_verify *v, uint64_t from, uint64_t to, struct u
 
     if (rc < 0)
         return rc;
-    up_layout_fill(v->layout, v->manifest, from, expected, len);
+    up_package_layout_fill(v->layout, v->manifest, from, expected, len);
     if (memcmp(expected, found, len) != 0)
         return up_fail(err, UP_UNTRUSTED, "package: bytes from %llu on differ from what was signed",
                        (unsigned long long)from);
@@ -234,7 +234,7 @@ const struct up_manifest *up_verify_manifest(const struct up_verify *v)
     return up_package_has_manifest(v->package) ? up_package_manifest(v->package) : NULL;
 }
 
-const struct up_layout *up_verify_layout(const struct up_verify *v)
+const struct up_package_layout *up_verify_layout(const struct up_verify *v)
 {
     return up_package_layout(v->package);
 }

@@ -34,7 +34,7 @@ int up_verify_step(struct up_verify *v, struct up_error *err);
 void up_verify_counts(const struct up_verify *v, struct up_verify_counts *out);
 /* NULL until the signature was verified. */
 const struct up_manifest *up_verify_manifest(const struct up_verify *v);
-const struct up_layout *up_verify_layout(const struct up_verify *v);
+const struct up_package_layout *up_verify_layout(const struct up_verify *v);
 void up_verify_close(struct up_verify *v); /* NULL is allowed */
 
 #endif

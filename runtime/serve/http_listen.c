@@ -54,7 +54,7 @@ static int bind_to(const struct addrinfo *where)
     /* What a slow client has not been sent yet is the file's, not the system's memory: megabytes for each. Accepted
      * sockets have it from this one. */
     setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
-    /* A connection shows up together with its first bytes (http_door.h). */
+    /* A connection shows up together with its first bytes (http_limits.h). */
     setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &patience, sizeof patience);
     if (bind(fd, where->ai_addr, where->ai_addrlen) < 0 || listen(fd, SOMAXCONN) < 0) {
         saved = errno;

@@ -64,10 +64,10 @@ static int check_pair(const char *cert, const char *key, struct up_error *err)
     return rc;
 }
 
-static int trust_proxies(struct up_door *door, const char *const *proxies, struct up_error *err)
+static int trust_proxies(struct up_http_limits *door, const char *const *proxies, struct up_error *err)
 {
     for (; proxies && *proxies; proxies++)
-        if (!up_door_trust(door, *proxies))
+        if (!up_http_limits_trust(door, *proxies))
             return up_fail(err, UP_USAGE, "http server: proxy '%s' is no numeric address, or one too many",
                            *proxies);
     return 0;
@@ -110,7 +110,7 @@ int up_httpd_open(struct up_httpd **out, const char *listen, const struct up_htt
     h->daemon = MHD_start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (options->cert ? MHD_USE_TLS : 0), 0, NULL, NULL,
         up_httpd_on_request, h, MHD_OPTION_LISTEN_SOCKET, (MHD_socket)fd, MHD_OPTION_CONNECTION_LIMIT,
-        h->door.connections + UP_DOOR_SPARE, MHD_OPTION_CONNECTION_TIMEOUT, timeout + 2,
+        h->door.connections + UP_HTTP_LIMITS_SPARE, MHD_OPTION_CONNECTION_TIMEOUT, timeout + 2,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, head_max, MHD_OPTION_NOTIFY_COMPLETED, up_httpd_on_completed, h,
         MHD_OPTION_NOTIFY_CONNECTION, up_httpd_on_connection, h, MHD_OPTION_URI_LOG_CALLBACK,
         up_httpd_on_target, h, MHD_OPTION_UNESCAPE_CALLBACK, up_httpd_leave_encoded, NULL,
@@ -160,7 +160,7 @@ int up_httpd_run(struct up_httpd *h, struct up_error *err)
     enum MHD_Result result;
 
     /* Before the library's own timeouts, which say nothing. */
-    up_door_sweep(&h->door, up_httpd_now(h));
+    up_http_limits_sweep(&h->door, up_httpd_now(h));
     h->resumed = false;
     result = MHD_run(h->daemon);
     /* Each run moves 128 KiB a connection: a few before the loop turns, but
@@ -233,15 +233,15 @@ int up_httpd_reply(struct up_httpd *h, uint64_t id, unsigned status, const char 
 /* Whether a file may get under way for this request. */
 static int check_room(const struct up_httpd *h, const struct request *r, struct up_error *err)
 {
-    unsigned most = h->door.connections - up_door_reserve(&h->door);
+    unsigned most = h->door.connections - up_http_limits_reserve(&h->door);
     const struct up_visitor *v = up_httpd_visitor(r->connection);
 
     if (h->files >= most)
         return up_fail(err, UP_BUSY, "%u downloads are under way, the rest of %u connections is for queries",
                        most, h->door.connections);
-    if (v && up_door_over_share(&h->door, v))
+    if (v && up_http_limits_over_share(&h->door, v))
         return up_fail(err, UP_BUSY, "most of %u connections are taken, and this address has its share, %u",
-                       h->door.connections, up_door_share(&h->door));
+                       h->door.connections, up_http_limits_share(&h->door));
     return 0;
 }
 

@@ -10,7 +10,7 @@
  *     open -> (poll fd() or timeout() -> run -> next -> reply -> finished)* -> close
  *
  * Bounds: connections; of them those with files under way, and an address'
- * share while most are taken (http_door.h); bytes of a request's head and body, seconds without
+ * share while most are taken (http_limits.h); bytes of a request's head and body, seconds without
  * progress, and seconds from one answer to the next complete request, so that
  * a client that drips bytes is dropped too. What is no HTTP gets a 4xx, who
  * comes too many a 503 with Retry-After.

@@ -8,7 +8,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 
-#include "http_door.h"
+#include "http_limits.h"
 #include "httpd.h"
 
 enum stage {
@@ -49,7 +49,7 @@ struct up_httpd {
     struct MHD_Daemon *daemon;
     struct up_storage *storage;
     struct request_list open, ended;
-    struct up_door door;
+    struct up_http_limits door;
     struct request *shown; /* what finished() gave last */
     size_t ended_count;
     unsigned files; /* under way */

@@ -89,12 +89,12 @@ void up_httpd_on_connection(void *user, struct MHD_Connection *connection, void 
     int fd;
 
     if (what != MHD_CONNECTION_NOTIFY_STARTED) {
-        up_door_leave(&h->door, *context);
+        up_http_limits_leave(&h->door, *context);
         return;
     }
     from = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    *context = up_door_enter(&h->door, fd, from ? from->client_addr : NULL, up_httpd_now(h));
+    *context = up_http_limits_enter(&h->door, fd, from ? from->client_addr : NULL, up_httpd_now(h));
 }
 
 /* Called with each request line: makes the request that the rest is about. */
@@ -196,7 +196,7 @@ static enum MHD_Result turn_away_from_full(const struct up_httpd *h, struct requ
         snprintf(why, sizeof why, "all %u connections are taken", h->door.connections);
     else
         snprintf(why, sizeof why, "most connections are taken, and this address has its share, %u",
-                 up_door_share(&h->door));
+                 up_http_limits_share(&h->door));
     return turn_away(r, MHD_HTTP_SERVICE_UNAVAILABLE, why);
 }
 

@@ -9,9 +9,9 @@
 #include "storage_medium.h"
 
 #include "storage.h"
-#include "storage_flash.h"
-#include "storage_partition.h"
-#include "storage_sysfs.h"
+#include "system_flash.h"
+#include "system_partition.h"
+#include "system_sysfs.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -55,7 +55,7 @@ static void add_ubi(struct up_medium *m, unsigned device, unsigned volume)
     if (!add(m, UP_ON_UBI, device, volume))
         return;
     snprintf(path, sizeof path, "/sys/class/ubi/ubi%u/mtd_num", device);
-    if (up_sysfs_line(path, text, sizeof text))
+    if (up_system_sysfs_line(path, text, sizeof text))
         add_mtd(m, (unsigned)strtoul(text, NULL, 10));
 }
 
@@ -108,7 +108,7 @@ static void add_labelled(struct up_medium *m, const char *dir, const char *prefi
         if (strncmp(entry->d_name, prefix, strlen(prefix)) != 0)
             continue;
         snprintf(path, sizeof path, "%s/%.200s/name", dir, entry->d_name);
-        if (up_sysfs_line(path, text, sizeof text) && strcmp(text, label) == 0)
+        if (up_system_sysfs_line(path, text, sizeof text) && strcmp(text, label) == 0)
             add_numbered(m, entry->d_name);
     }
     if (d)
@@ -170,7 +170,7 @@ static bool mount_source(int number, dev_t device, char *out, size_t room)
         tail += 3 + strcspn(tail + 3, " ");
         tail += strspn(tail, " ");
         tail[strcspn(tail, " \n")] = '\0';
-        up_mountinfo_unescape(tail);
+        up_system_sysfs_unescape(tail);
         found = tail[0] && snprintf(out, room, "%s", tail) < (int)room;
     }
     free(line);
@@ -213,7 +213,7 @@ static void add_backing(struct up_medium *m, const char *dir, dev_t device)
     int fd;
 
     snprintf(path, sizeof path, "%s/loop/backing_file", dir);
-    if (!up_sysfs_line(path, backing, sizeof backing))
+    if (!up_system_sysfs_line(path, backing, sizeof backing))
         return;
     snprintf(path, sizeof path, "/dev/loop%u", minor(device));
     fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -244,7 +244,7 @@ static void add_slaves(struct up_medium *m, const char *dir)
     d = opendir(path);
     while (d && (entry = readdir(d))) {
         snprintf(path, sizeof path, "%s/slaves/%.200s", dir, entry->d_name);
-        if (entry->d_name[0] != '.' && up_sysfs_device(path, &device))
+        if (entry->d_name[0] != '.' && up_system_sysfs_device(path, &device))
             add_block(m, device);
     }
     if (d)
@@ -262,7 +262,7 @@ static void add_block(struct up_medium *m, dev_t device)
     snprintf(path, sizeof path, "%s/partition", dir);
     if (access(path, F_OK) == 0) {
         snprintf(path, sizeof path, "%s/..", dir);
-        if (up_sysfs_device(path, &disk))
+        if (up_system_sysfs_device(path, &disk))
             add_block(m, disk);
     }
     add_slaves(m, dir);
@@ -283,7 +283,7 @@ static void name_flash(struct up_medium *m, const struct up_medium_part *on)
                  (unsigned)on->second);
     else
         return;
-    if (up_sysfs_line(path, text, sizeof text))
+    if (up_system_sysfs_line(path, text, sizeof text))
         snprintf(m->identity, sizeof m->identity, "%s=%.140s", on->kind == UP_ON_MTD ? "MTD" : "UBI", text);
 }
 
@@ -291,12 +291,12 @@ static void name_block(struct up_medium *m, dev_t device)
 {
     char path[96], text[160];
 
-    if (up_partition_uuid(device, text, sizeof text)) {
+    if (up_system_partition_uuid(device, text, sizeof text)) {
         snprintf(m->identity, sizeof m->identity, "PARTUUID=%.140s", text);
         return;
     }
     snprintf(path, sizeof path, "/sys/dev/block/%u:%u/dm/name", major(device), minor(device));
-    if (up_sysfs_line(path, text, sizeof text))
+    if (up_system_sysfs_line(path, text, sizeof text))
         snprintf(m->identity, sizeof m->identity, "DM=%.140s", text);
     else if (m->count > 1)
         name_flash(m, &m->on[1]); /* the block device made of it */
@@ -313,7 +313,7 @@ int up_storage_medium(const char *path, struct up_medium *out)
     if (S_ISBLK(st.st_mode)) {
         add_block(out, st.st_rdev);
         name_block(out, st.st_rdev);
-    } else if (S_ISCHR(st.st_mode) && up_flash_names(&st, names, sizeof names) > 0) {
+    } else if (S_ISCHR(st.st_mode) && up_system_flash_names(&st, names, sizeof names) > 0) {
         add_numbered(out, names);
         name_flash(out, &out->on[0]);
     } else if (S_ISCHR(st.st_mode)) {

@@ -1,6 +1,6 @@
 /*
  * storage_waits.h -- the system's storage, with the time that its calls take on
- * record (waits.h): for storage_system.c.
+ * record (waits.h): for system.c.
  */
 #ifndef UP_STORAGE_WAITS_H
 #define UP_STORAGE_WAITS_H

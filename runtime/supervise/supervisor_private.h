@@ -1,7 +1,7 @@
 /*
  * supervisor_private.h -- what the files of the supervisor share: supervisor.c
  * (loop, stop), supervisor_restart.c, supervisor_script.c (the script and its trial),
- * supervisor_lines.c (what the children say), supervisor_trouble.c (what
+ * supervisor_protocol.c (what the children say), supervisor_trouble.c (what
  * updating lacks).
  */
 #ifndef UP_SUPERVISOR_PRIVATE_H

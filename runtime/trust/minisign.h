@@ -80,17 +80,17 @@ bool up_key_id_parse(uint8_t id[UP_KEY_ID_SIZE], const char *text);
 
 /* Read a secret key as `minisign -G -W` writes it. An encrypted one is
  * refused with the hint how to convert it (UP_USAGE). */
-int up_secret_load(struct up_secret **out, struct up_storage *storage, const char *path,
-                   struct up_error *err);
-void up_secret_free(struct up_secret *key); /* wipes it */
+int up_signing_key_load(struct up_secret **out, struct up_storage *storage, const char *path,
+                        struct up_error *err);
+void up_signing_key_free(struct up_secret *key); /* wipes it */
 
 /* Write the signature file for `data` into out; deterministic.
  * Errors: UP_USAGE comment too long or with control characters; UP_INTERNAL. */
-int up_secret_sign(const struct up_secret *key, const void *data, size_t len, const char *comment,
-                   char out[UP_MINISIG_MAX], size_t *out_len, struct up_error *err);
+int up_signing_key_sign(const struct up_secret *key, const void *data, size_t len, const char *comment,
+                        char out[UP_MINISIG_MAX], size_t *out_len, struct up_error *err);
 
 /* Make a key pair: NAME.key (mode 0600) and NAME.pub. Overwrites nothing.
  * Errors: UP_USAGE exists; UP_WRITE. */
-int up_keygen(struct up_storage *storage, const char *name, struct up_error *err);
+int up_signing_key_generate(struct up_storage *storage, const char *name, struct up_error *err);
 
 #endif

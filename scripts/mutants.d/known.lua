@@ -21,11 +21,11 @@ return {
   { "install", "how = up_slot_drop_cache(f->target, err);", "how = 0;" },
   { "install", "if (up_slot_sync(f->target, err) < 0)", "if (false)" },
   { "transfer_open", "if (!same_boot && up_slot_drop_cache(p->target, err) < 0)", "if (false)" },
-  { "storage_cache", "if (drop(fd, offset, len) < 0)", "if (false)", 1 },
-  { "storage_cache", "if (drop(fd, offset, len) < 0)", "if (false)", 2 },
+  { "system_cache", "if (drop(fd, offset, len) < 0)", "if (false)", 1 },
+  { "system_cache", "if (drop(fd, offset, len) < 0)", "if (false)", 2 },
   -- Seals vouch for what was written, not for what is there, and for one transaction.
-  { "blocks", "return up_seal_fits(seal, i, b->content, block.length);", "return 1;" },
-  { "seal", "return memcmp(code, s->code[i], CODE) == 0;", "return true;" },
+  { "blocks", "return up_block_mac_fits(seal, i, b->content, block.length);", "return 1;" },
+  { "block_mac", "return memcmp(code, s->code[i], CODE) == 0;", "return true;" },
   { "install", "up_device_forget_kept(d);", ";", 2 },
   { "install", "if (d->state.tx.hint > 0)", "if (false)" },
   { "device_kept", "if (d->kept.transaction != d->state.tx.id)", "if (false)" },
@@ -33,7 +33,7 @@ return {
   -- The source of a delta that was overwritten is not known any more.
   { "install", "if (d->source.slot == d->state.tx.target)", "if (false)" },
   { "install", "d->source.size = 0;", ";" },
-  { "device_source", "return known->size == size && known->slot == d->boot_state.running ? known->digest : NULL;",
+  { "running_image", "return known->size == size && known->slot == d->boot_state.running ? known->digest : NULL;",
     "return known->size == size ? known->digest : NULL;" },
   -- Failures are counted, restarts grow rarer.
   { "trial", "next.tx.failures++;", ";" },
@@ -48,10 +48,10 @@ return {
   { "permit", "if (len > UP_PERMIT_MAX)", "if (len > (UP_PERMIT_MAX + 1))" },
   { "keys_format", "if (len > UP_KEYS_MAX)", "if (len > (UP_KEYS_MAX + 1))" },
   -- A file or device of somebody else's.
-  { "storage_files", "how = O_RDWR | O_CREAT | O_EXCL;", "how = O_RDWR | O_CREAT;" },
-  { "storage_files", "how = O_RDWR | (flags & UP_EXCLUSIVE ? O_EXCL : 0);", "how = O_RDWR;" },
+  { "system_files", "how = O_RDWR | O_CREAT | O_EXCL;", "how = O_RDWR | O_CREAT;" },
+  { "system_files", "how = O_RDWR | (flags & UP_EXCLUSIVE ? O_EXCL : 0);", "how = O_RDWR;" },
   { "slot", "flags = UP_UPDATE | (st.kind == UP_NODE_BLOCK ? UP_EXCLUSIVE : 0);", "flags = UP_UPDATE;" },
-  { "storage_files", "errno = ENOSPC;", ";" },
+  { "system_files", "errno = ENOSPC;", ";" },
   -- Blank flash.
   { "slot_mtd", "m->blank[m->good[block]] = false;", ";" },
   { "slot_mtd", "if (reads_blank(s, block))", "if (!reads_blank(s, block))" },

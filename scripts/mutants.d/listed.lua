@@ -6,18 +6,18 @@ local function list(where, from, to, reason)
   listed[("%s: %s => %s"):format(where, from, to)] = reason
 end
 
-list("supervisor_lines:hear",
+list("supervisor_protocol:hear",
   "for (int i = 0; i < LINES_AT_ONCE && (line = up_child_hear(child, up_supervisor_now(s))) != NULL; i++) {",
   "for (int i = 0; i < (LINES_AT_ONCE + 1) && (line = up_child_hear(child, up_supervisor_now(s))) != NULL; i++) {",
   "how many lines are heard in a turn is a choice")
 list("keyset:decode", "memcpy(set->pending[i].name, at, UP_KEY_NAME_SIZE);",
   "after memcpy(set->pending[i].raw, at + UP_KEY_NAME_SIZE, UP_KEY_RAW_SIZE);", "two copies that do not meet")
 
-list("storage_names:kind_of_entry", "if (entry->d_type != DT_UNKNOWN)", "if (entry->d_type == DT_UNKNOWN)",
+list("system_names:kind_of_entry", "if (entry->d_type != DT_UNKNOWN)", "if (entry->d_type == DT_UNKNOWN)",
   "both ways tell the same kind; file systems that do not tell it at once are rare")
 list("reuse:up_reuse_step", "done += r->block_size;", ";", "how much is looked at in a call is a choice")
 list("slot:plain_written", "s->since = 0;", ";", "written back once more, which changes nothing")
-list("supervisor_lines:hear_agent", "if (s->notify.watchdog)", "if (!(s->notify.watchdog))",
+list("supervisor_protocol:hear_agent", "if (s->notify.watchdog)", "if (!(s->notify.watchdog))",
   "spec/system/run_spec.lua hears it, by the whole program")
 list("supervisor:poll_timeout",
   "next = sooner(next, sooner(up_child_next_tick(s->agent), up_child_next_tick(s->script)));", ";",
@@ -38,12 +38,12 @@ list("processes_system:s_wait", "for (size_t i = 0; i < count; i++)", "for (size
   "reads one too far and waits for the same; for the sanitizers")
 list("device_kept:up_device_forget_kept", "for (int i = 0; i < UP_PART_KINDS; i++)",
   "for (int i = 0; i <= UP_PART_KINDS; i++)", "reads one too far; for the sanitizers")
-list("storage_system:sys_random", "if (n > 0)", "if (n >= 0)", "the system never gives nothing")
+list("system:sys_random", "if (n > 0)", "if (n >= 0)", "the system never gives nothing")
 list("inventory:up_inventory_front", "while (n < v->count && up_inventory_has(v, n))",
   "while (n <= v->count && up_inventory_has(v, n))", "no bit is set behind the last")
 list("transfer_reuse:up_transfer_copy", "up_reuse_forget(t->reuse, block->digest);", ";",
   "what does not match is fetched each time")
-list("layout:fill_header", "if (from >= to)", "if (from > to)", "copies nothing")
+list("package_layout:fill_header", "if (from >= to)", "if (from > to)", "copies nothing")
 list("codec:lzma_options", "options->dict_size = UP_BLOCK_MIN;", ";",
   "a larger dictionary decodes the same, with more memory")
 list("keys:clean_revoked", "if (scan.changed > 0 && storage->ops->sync_dir(storage, dir) < 0)",
@@ -52,7 +52,7 @@ list("unpack:end_archive", "if (u->storage->ops->sync_dir(u->storage, u->dir) < 
   "a tree that lost its names is found before it starts, and made again")
 list("storage:parent_of", "while (len > 1 && path[len - 1] == '/')", "while (len >= 1 && path[len - 1] == '/')",
   "of the root alone, which nobody writes")
-list("supervisor_lines:hear_agent", 'up_notify_send(&s->notify, "WATCHDOG=1");', ";",
+list("supervisor_protocol:hear_agent", 'up_notify_send(&s->notify, "WATCHDOG=1");', ";",
   "spec/system/run_spec.lua hears it, by the whole program")
 list("device_script:begin_mending", 'up_generation_path(mended, dir, c->generation, ".mend", err) < 0)',
   '(up_generation_path(mended, dir, c->generation, ".mend", err) < 0 && false))',
@@ -64,7 +64,7 @@ list("processes_system:s_adopt", "if (getsockopt(link, SOL_SOCKET, SO_TYPE, &typ
 list("printable:next", "size_t n = text[0] < 0x80 ? 1 : text[0] >= 0xf0 ? 4 : text[0] >= 0xe0 ? 3 : 2;",
   "size_t n = text[0] <= 0x80 ? 1 : text[0] >= 0xf0 ? 4 : text[0] >= 0xe0 ? 3 : 2;",
   "0x80 alone is no character, and U+0080 is not shown")
-list("storage_mounted:device_mounted", "if (depth > MAX_STACK)", "if (depth >= MAX_STACK)",
+list("system_mounts:device_mounted", "if (depth > MAX_STACK)", "if (depth >= MAX_STACK)",
   "how many devices lie on one another before it is taken for a ring is a choice")
 list("generation_kept:collect_marked", "while (at < m->count && m->number[at] > n)",
   "while (at < m->count && m->number[at] >= n)", "no number is there twice")
@@ -86,11 +86,11 @@ list("transfer_unfinished:up_transfer_resume",
   "one byte is fetched once more")
 list("orphans:score_of", "return false;", "return true;", "of a process that ends at this very moment")
 list("device_kept:up_device_keep_reuse", "begin_with(d);", ";", "a transfer has asked for what was kept before")
-list("storage_cache:up_cache_pread", "while (done < len) {", "while (done <= len) {",
+list("system_cache:up_system_cache_pread", "while (done < len) {", "while (done <= len) {",
   "of nothing nothing is read, and that ends it")
 list("log:write_line", "return false;", "return true;",
   "lines are torn on terminals alone: pipes take one whole or not")
-list("policy_good:head_of", [[snprintf(head, HEAD + 1, MAGIC "%s\n", hex);]],
+list("policy_last_good:head_of", [[snprintf(head, HEAD + 1, MAGIC "%s\n", hex);]],
   [[snprintf(head, HEAD, MAGIC "%s\n", hex);]], "who reads it makes it in the same way")
 list("log:open_sink", "if (fstat(descriptor, &st) < 0)", "if ((fstat(descriptor, &st) < 0 && false))",
   "of a descriptor that is closed; nothing is written to it either way")
@@ -99,7 +99,8 @@ list("transfer_open:allocate", "for (unsigned i = 0; i < t->manifest->part_count
   "for (unsigned i = 0; i <= t->manifest->part_count; i++)", "looks one too far; for the sanitizers")
 list("processes_system:s_wait", "if (poll(fds, 1 + count + pipes, (int)(till - now)) <= 0)",
   "if (poll(fds, 1 + count + pipes, (int)(till - now)) < 0)", "the time is over then, and that ends it, too")
-list("layout:up_layout_of", "memset(layout, 0, sizeof *layout);", ";", "nobody looks behind the last part")
+list("package_layout:up_package_layout_of", "memset(layout, 0, sizeof *layout);", ";",
+  "nobody looks behind the last part")
 list("storage:parent_of", "if (len >= PATH_MAX) {", "if (len > PATH_MAX) {",
   "no system opens so long a path; one byte too far is for the sanitizers")
 list("supervisor:up_supervisor_step",
@@ -118,11 +119,11 @@ list("slot:up_slot_open", "memcpy(s->path, path, len + 1);", "memcpy(s->path, pa
   "the room was zero when it was made")
 list("device_kept_out:up_device_count_kept_out", "if (another_day(k, &m) && k->days < UINT32_MAX)",
   "if (another_day(k, &m) && k->days <= UINT32_MAX)", "in eleven million years")
-list("minisign_public:up_public_key_load",
+list("public_key:up_public_key_load",
   [[wide = size >= 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0);]],
   [[wide = size > 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0);]],
   "a mark without a text, which is refused with fewer words")
-list("storage_cache:drop", "uint64_t end = (offset + len + page - 1) / page * page;",
+list("system_cache:drop", "uint64_t end = (offset + len + page - 1) / page * page;",
   "uint64_t end = (offset + len + page) / page * page;", "one page more is dropped")
 list("transfer_unfinished:up_transfer_resume", "t->resumed = true;", ";",
   "the file is looked at for each block, and fits the one alone")
@@ -145,13 +146,13 @@ list("package:spool_manifest", 'rc = up_fail(err, UP_WRITE, "%s: %s", path, stre
   "an index stays that nobody asks for")
 list("slot_link:up_slot_follow", "for (int links = 0; links <= MOST_LINKS; links++) {",
   "for (int links = 0; links < MOST_LINKS; links++) {", "how many links are followed is a choice")
-list("storage_system:spawn", "sigfillset(&all);", ";", "whatever the stack holds then; for valgrind")
-list("storage_names:kind_of_entry",
+list("system:spawn", "sigfillset(&all);", ";", "whatever the stack holds then; for valgrind")
+list("system_names:kind_of_entry",
   "return fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ? UP_NODE_OTHER",
   "return false ? UP_NODE_OTHER", "of file systems that do not tell the kind, an entry that goes at this very moment")
 list("version:compare_numbers", "while (a->at < a->end && *a->at == '0')",
   "while (a->at <= a->end && *a->at == '0')", "what ends a number is no digit")
-list("device_source:up_device_source_digest",
+list("running_image:up_device_source_digest",
   "return known->size == size && known->slot == d->boot_state.running ? known->digest : NULL;",
   "return known->size == size ? known->digest : NULL;",
   "another slot runs after a restart alone, and that forgets what was known")

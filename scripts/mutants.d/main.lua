@@ -206,7 +206,7 @@ if not os.execute(APART .. " true >/dev/null 2>&1") then APART = nil end
 
 -- Modules that signal processes are not tried where nothing holds them apart.
 local SIGNALS = { child = true, processes_system = true, supervisor = true, supervisor_script = true,
-  supervisor_lines = true, supervisor_trouble = true, orphans = true }
+  supervisor_protocol = true, supervisor_trouble = true, orphans = true }
 
 function Bench:notices(check, words, object)
   local program = self:link(check, object)

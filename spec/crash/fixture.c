@@ -193,7 +193,8 @@ static int pack_in(struct up_storage *s, const char *path, const char *dir, cons
     snprintf(old, sizeof old, "%s/old.img", dir);
     snprintf(key_path, sizeof key_path, "%s/fixture.key", dir);
     describe(&m, f);
-    if ((rc = up_fixture_keys(s, dir, false, err)) < 0 || (rc = up_secret_load(&key, s, key_path, err)) < 0)
+    if ((rc = up_fixture_keys(s, dir, false, err)) < 0 ||
+        (rc = up_signing_key_load(&key, s, key_path, err)) < 0)
         return rc;
     options.key = key;
     if (f->script)
@@ -204,7 +205,7 @@ static int pack_in(struct up_storage *s, const char *path, const char *dir, cons
         rc = up_storage_write_file(s, old, f->old, f->old_size, 0644, err);
     if (rc == 0)
         rc = run_pack(s, path, &options, err);
-    up_secret_free(key);
+    up_signing_key_free(key);
     return rc;
 }
 

@@ -40,9 +40,9 @@ void world_put_permit(struct sim *sim, const char *path)
              "\",\"devices\":\"*\",\"manifest\":\"%s\",\"not_after\":4000000000}",
              hex);
     must(up_fixture_keys(s, "/", false, &err), &err);
-    must(up_secret_load(&key, s, "/fixture.key", &err), &err);
-    must(up_secret_sign(key, text, strlen(text), UP_PERMIT_COMMENT, sig, &len, &err), &err);
-    up_secret_free(key);
+    must(up_signing_key_load(&key, s, "/fixture.key", &err), &err);
+    must(up_signing_key_sign(key, text, strlen(text), UP_PERMIT_COMMENT, sig, &len, &err), &err);
+    up_signing_key_free(key);
     sim_put_text(sim, WORLD_PERMIT, text);
     sim_put(sim, WORLD_PERMIT ".minisig", sig, len, 0644);
     sim_free(scratch);

@@ -8,7 +8,7 @@
 
 static void check_bounds(const struct up_manifest *m)
 {
-    struct up_layout layout;
+    struct up_package_layout layout;
     uint8_t frame[512];
 
     FUZZ_REQUIRE(m->part_count >= 1 && m->part_count <= UP_PART_KINDS);
@@ -19,11 +19,11 @@ static void check_bounds(const struct up_manifest *m)
         FUZZ_REQUIRE(m->part[i].block_size >= UP_BLOCK_MIN && m->part[i].block_size <= UP_BLOCK_MAX);
         FUZZ_REQUIRE(m->part[i].data_size <= m->part[i].size);
     }
-    up_layout_of(&layout, m, 1, 1);
+    up_package_layout_of(&layout, m, 1, 1);
     FUZZ_REQUIRE(layout.head_size < layout.size);
     /* Laying out any of its headers must be possible. */
     for (unsigned i = 0; i < m->part_count; i++)
-        up_layout_fill(&layout, m, layout.data_offset[i] - sizeof frame, frame, sizeof frame);
+        up_package_layout_fill(&layout, m, layout.data_offset[i] - sizeof frame, frame, sizeof frame);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

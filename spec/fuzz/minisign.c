@@ -34,10 +34,10 @@ static void set_up(void)
     sim_put_dir(world.sim, "/keys", 0755);
     FUZZ_REQUIRE(up_fixture_keys(s, "/keys", false, &err) == 0);
     FUZZ_REQUIRE(up_keyring_load_file(&world.ring, s, "/keys/fixture.pub", &err) == 0);
-    FUZZ_REQUIRE(up_secret_load(&key, s, "/keys/fixture.key", &err) == 0);
-    FUZZ_REQUIRE(
-        up_secret_sign(key, message, sizeof message, "a comment", world.good, &world.good_len, &err) == 0);
-    up_secret_free(key);
+    FUZZ_REQUIRE(up_signing_key_load(&key, s, "/keys/fixture.key", &err) == 0);
+    FUZZ_REQUIRE(up_signing_key_sign(key, message, sizeof message, "a comment", world.good, &world.good_len,
+                                     &err) == 0);
+    up_signing_key_free(key);
     sim_settle(world.sim);
 }
 
@@ -61,11 +61,11 @@ static void fuzz_secret(void)
 {
     struct up_secret *key;
     struct up_error err;
-    int rc = up_secret_load(&key, sim_storage(world.sim), "/input", &err);
+    int rc = up_signing_key_load(&key, sim_storage(world.sim), "/input", &err);
 
     FUZZ_REQUIRE(rc == 0 || rc == UP_USAGE);
     if (rc == 0)
-        up_secret_free(key);
+        up_signing_key_free(key);
 }
 
 /* The lines after the untrusted comment. */

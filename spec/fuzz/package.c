@@ -136,7 +136,7 @@ static void read_head(struct memory *m, const uint8_t *digest)
         FUZZ_REQUIRE(!disk_exists(world.disk, "/spool/manifest.json"));
     if (rc == 0) {
         struct up_manifest m2;
-        struct up_layout layout;
+        struct up_package_layout layout;
 
         FUZZ_REQUIRE(up_package_load(&m2, &layout, s, world.ring, "/spool", &err) == 0);
     }

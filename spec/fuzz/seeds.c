@@ -182,7 +182,7 @@ static void package_seed(struct up_storage *s, struct sim *sim, const char *name
 {
     struct bytes *b = calloc(1, sizeof *b);
     struct up_manifest m;
-    struct up_layout layout;
+    struct up_package_layout layout;
     struct up_error err;
     uint8_t *data;
     size_t size, manifest_size;
@@ -193,8 +193,8 @@ static void package_seed(struct up_storage *s, struct sim *sim, const char *name
     manifest_size = strtoul((char *)data + 124, NULL, 8);
     save("manifest", name, data + UP_TAR_BLOCK, manifest_size);
     FUZZ_REQUIRE(up_manifest_parse(&m, (char *)data + UP_TAR_BLOCK, manifest_size, &err) == 0);
-    up_layout_of(&layout, &m, manifest_size,
-                 strtoul((char *)data + UP_TAR_BLOCK + up_tar_padded(manifest_size) + 124, NULL, 8));
+    up_package_layout_of(&layout, &m, manifest_size,
+                         strtoul((char *)data + UP_TAR_BLOCK + up_tar_padded(manifest_size) + 124, NULL, 8));
     for (unsigned i = 0; i < m.part_count; i++) {
         snprintf(index_name, sizeof index_name, "%s-%s", name, up_part_name(m.part[i].kind));
         index_seed(index_name, data, &m.part[i], layout.index_offset[i]);
@@ -282,9 +282,9 @@ static void minisign_seeds(struct up_storage *s, struct sim *sim)
         save_text("minisign", i ? "secret" : "public", i, text);
         free(text);
     }
-    FUZZ_REQUIRE(up_secret_load(&key, s, files[1], &err) == 0);
-    FUZZ_REQUIRE(up_secret_sign(key, message, sizeof message, "a comment", sig, &len, &err) == 0);
-    up_secret_free(key);
+    FUZZ_REQUIRE(up_signing_key_load(&key, s, files[1], &err) == 0);
+    FUZZ_REQUIRE(up_signing_key_sign(key, message, sizeof message, "a comment", sig, &len, &err) == 0);
+    up_signing_key_free(key);
     sig[len] = 0;
     save_text("minisign", "signature", 2, sig);
 }

@@ -128,20 +128,20 @@ static int change_keys(struct sim *start, struct up_error *err)
     int rc;
 
     sim_put_dir(sim, "/work/keys/root", 0755);
-    rc = up_keygen(s, "/work/fresh", err);
+    rc = up_signing_key_generate(s, "/work/fresh", err);
     if (rc == 0)
         rc = up_fixture_keys(s, "/work", false, err);
     if (rc == 0)
         rc = up_fixture_keys(s, "/work/keys/root", false, err);
     if (rc == 0)
-        rc = up_secret_load(&root, s, "/work/fixture.key", err);
+        rc = up_signing_key_load(&root, s, "/work/fixture.key", err);
     if (rc == 0) {
         public = sim_get(sim, "/work/fresh.pub", NULL);
         snprintf(text, sizeof text, form, strchr(public, '\n') + 1);
         free(public);
-        rc = up_secret_sign(root, text, strlen(text), "moult keys serial 1", sig, &len, err);
+        rc = up_signing_key_sign(root, text, strlen(text), "moult keys serial 1", sig, &len, err);
     }
-    up_secret_free(root);
+    up_signing_key_free(root);
     if (rc == 0) {
         sim_settle(sim);
         sim_put_text(sim, "/list", text);

@@ -761,7 +761,7 @@ static const struct package_case package_cases[] = {
     {"cut within data", DATA, CUT, {.name = "x"}, 10, UP_CORRUPT},
 };
 
-static size_t place_of(enum place place, const struct up_layout *l, size_t size)
+static size_t place_of(enum place place, const struct up_package_layout *l, size_t size)
 {
     size_t signature = UP_TAR_BLOCK + (size_t)up_tar_padded(l->manifest_size);
 
@@ -839,7 +839,7 @@ static bool spool_alone(const struct sample *sample, const struct archive *a, bo
     struct sim *sim = sim_new();
     struct memory source;
     struct up_manifest m = {.sequence = 0};
-    struct up_layout layout;
+    struct up_package_layout layout;
     struct up_error err;
     uint64_t before;
     bool same;
@@ -867,7 +867,7 @@ static void test_packages(void **state)
     struct sample sample;
     struct memory source;
     struct up_manifest m;
-    struct up_layout layout;
+    struct up_package_layout layout;
     struct up_error err;
 
     make_sample(&sample, s, &f);

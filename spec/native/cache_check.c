@@ -8,7 +8,7 @@
  * the cache, because its folio goes on past the end of the range. Where it
  * does not, the program exits 77.
  */
-#include "storage_cache.h"
+#include "system_cache.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -241,7 +241,7 @@ static void a_write_ends_it(void **state)
     (void)state;
     assert_true(s->ops->drop_cache(s, file, 0, 100000) >= 0);
     assert_int_equal(s->ops->pwrite(s, file, data, 2, 77777), 0);
-    assert_false(up_cache_is_bypassed(file));
+    assert_false(up_system_cache_is_bypassed(file));
     assert_int_equal(s->ops->pread(s, file, back, 2, 77777), 2);
     assert_memory_equal(back, data, 2);
     assert_true(s->ops->drop_cache(s, file, 0, 100000) >= 0); /* not synced before: it is written back */
@@ -284,7 +284,7 @@ static void what_stays_is_said(void **state)
     assert_reads(file, 1 << 20, CHUNK, 0);
     played.refuses = false;
     assert_int_equal(s->ops->drop_cache(s, file, 0, 1 << 20), UP_READ_CACHED); /* no page can show it */
-    assert_true(up_cache_is_bypassed(file));
+    assert_true(up_system_cache_is_bypassed(file));
     assert_reads(file, 1 << 20, CHUNK, 0);
     munmap(map, FILE_SIZE);
     played.blind = true;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "block_mac.h"
 #include "boot.h"
 #include "channel.h"
 #include "child.h"
@@ -29,7 +30,6 @@
 #include "notify.h"
 #include "policy.h"
 #include "processes.h"
-#include "seal.h"
 #include "secret.h"
 #include "signals.h"
 #include "url.h"
@@ -409,13 +409,13 @@ static int keep_record(const struct scratch *s, struct up_error *err)
 
 static int seal_block(const struct scratch *s, struct up_error *err)
 {
-    struct up_seal *seal = NULL;
-    int rc = up_seal_new(&seal, s->storage, 1, err);
+    struct up_block_mac *seal = NULL;
+    int rc = up_block_mac_new(&seal, s->storage, 1, err);
 
     if (rc == 0) {
-        up_seal_put(seal, 0, "block", 5);
-        assert_true(up_seal_fits(seal, 0, "block", 5));
-        up_seal_free(seal);
+        up_block_mac_put(seal, 0, "block", 5);
+        assert_true(up_block_mac_fits(seal, 0, "block", 5));
+        up_block_mac_free(seal);
     }
     return rc;
 }

@@ -2,15 +2,15 @@
  * the images and whatever the bytes say. */
 #include "scratch.h"
 
-#include "address.h"
-#include "coder.h"
+#include "address_finder.h"
 #include "delta.h"
 #include "delta_blocks.h"
 #include "delta_images.h"
 #include "delta_maker.h"
 #include "elf.h"
 #include "manifest.h"
-#include "moves.h"
+#include "move_map.h"
+#include "range_coder.h"
 #include "sim.h"
 
 static uint32_t next_random(uint32_t *seed)
@@ -23,70 +23,72 @@ static uint32_t next_random(uint32_t *seed)
 
 struct models {
     struct up_bit bit, tree[256];
-    struct up_number number, with_sign;
+    struct up_range_number number, with_sign;
 };
 
 static const uint32_t numbers[] = {0,   1,     2,          3,          7,          8,
                                    255, 65536, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff};
 
 /* The same calls both ways. */
-static void code_all(struct up_coder *c, bool encoding)
+static void code_all(struct up_range_coder *c, bool encoding)
 {
     struct models m;
     uint32_t seed = 1;
 
-    up_bits_reset(&m.bit, 1);
-    up_bits_reset(m.tree, 256);
-    up_number_reset(&m.number);
-    up_number_reset(&m.with_sign);
+    up_range_coder_bits_reset(&m.bit, 1);
+    up_range_coder_bits_reset(m.tree, 256);
+    up_range_coder_number_reset(&m.number);
+    up_range_coder_number_reset(&m.with_sign);
     for (size_t round = 0; round < 300; round++)
         for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
             uint32_t n = numbers[i], noise = next_random(&seed);
 
-            assert_int_equal(up_code_number(c, &m.number, encoding ? n : 0), n);
-            assert_int_equal(up_code_signed(c, &m.with_sign, encoding ? (int32_t)n : 0), (int32_t)n);
-            assert_int_equal(up_code_bit(c, &m.bit, encoding ? noise & 1 : 0), noise & 1);
-            assert_int_equal(up_code_tree(c, m.tree, 8, encoding ? noise & 255 : 0), noise & 255);
-            assert_int_equal(up_code_chance(c, 1, encoding ? (int)(noise >> 8 & 1) : 0), noise >> 8 & 1);
-            assert_int_equal(up_code_chance(c, 4095, encoding ? (int)(noise >> 9 & 1) : 0), noise >> 9 & 1);
+            assert_int_equal(up_range_coder_number(c, &m.number, encoding ? n : 0), n);
+            assert_int_equal(up_range_coder_signed(c, &m.with_sign, encoding ? (int32_t)n : 0), (int32_t)n);
+            assert_int_equal(up_range_coder_bit(c, &m.bit, encoding ? noise & 1 : 0), noise & 1);
+            assert_int_equal(up_range_coder_tree(c, m.tree, 8, encoding ? noise & 255 : 0), noise & 255);
+            assert_int_equal(up_range_coder_chance(c, 1, encoding ? (int)(noise >> 8 & 1) : 0),
+                             noise >> 8 & 1);
+            assert_int_equal(up_range_coder_chance(c, 4095, encoding ? (int)(noise >> 9 & 1) : 0),
+                             noise >> 9 & 1);
         }
 }
 
 static void test_coder(void **state)
 {
     static uint8_t out[1 << 18];
-    struct up_coder c;
+    struct up_range_coder c;
     long len;
 
     (void)state;
-    up_coder_encode(&c, out, sizeof out);
+    up_range_coder_encode(&c, out, sizeof out);
     code_all(&c, true);
-    len = up_coder_end(&c);
+    len = up_range_coder_end(&c);
     assert_true(len > 0);
-    up_coder_decode(&c, out, (size_t)len);
+    up_range_coder_decode(&c, out, (size_t)len);
     code_all(&c, false);
-    assert_int_equal(up_coder_end(&c), len);
+    assert_int_equal(up_range_coder_end(&c), len);
     /* What is left over, or missing, is told. */
-    up_coder_decode(&c, out, (size_t)len + 1);
+    up_range_coder_decode(&c, out, (size_t)len + 1);
     code_all(&c, false);
-    assert_int_equal(up_coder_end(&c), -1);
-    up_coder_encode(&c, out, (size_t)len - 1);
+    assert_int_equal(up_range_coder_end(&c), -1);
+    up_range_coder_encode(&c, out, (size_t)len - 1);
     code_all(&c, true);
-    assert_int_equal(up_coder_end(&c), -1);
+    assert_int_equal(up_range_coder_end(&c), -1);
 }
 
 static void test_coder_is_tight(void **state)
 {
-    struct up_coder c;
+    struct up_range_coder c;
     struct up_bit b;
     uint8_t out[100];
 
     (void)state;
-    up_bits_reset(&b, 1);
-    up_coder_encode(&c, out, sizeof out);
+    up_range_coder_bits_reset(&b, 1);
+    up_range_coder_encode(&c, out, sizeof out);
     for (int i = 0; i < 10000; i++)
-        up_code_bit(&c, &b, 0);
-    assert_in_range(up_coder_end(&c), 4, 20);
+        up_range_coder_bit(&c, &b, 0);
+    assert_in_range(up_range_coder_end(&c), 4, 20);
 }
 
 /* ---- addresses ---- */
@@ -121,15 +123,16 @@ static void test_fields(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct up_field f;
+        struct up_address_field f;
 
-        assert_true(up_field_next(&f, cases[i].content, cases[i].bytes, cases[i].len, 0, 0x1000, 0x10000));
+        assert_true(
+            up_address_finder_next(&f, cases[i].content, cases[i].bytes, cases[i].len, 0, 0x1000, 0x10000));
         assert_int_equal(f.at, cases[i].at);
         assert_int_equal(f.value, cases[i].value);
         assert_int_equal(f.target, cases[i].target);
         /* Cut short, there is no field. */
-        assert_false(
-            up_field_next(&f, cases[i].content, cases[i].bytes, cases[i].at + 3, 0, 0x1000, 0x10000));
+        assert_false(up_address_finder_next(&f, cases[i].content, cases[i].bytes, cases[i].at + 3, 0, 0x1000,
+                                            0x10000));
     }
 }
 
@@ -164,35 +167,36 @@ static void test_field_numbers(void **state)
                 value &= ~4095u;
             value = (uint32_t)((int32_t)(value << spare) >> spare);
             memcpy(bytes, shapes[i].bytes, 4);
-            up_field_put(shapes[i].shape, bytes, value);
-            assert_true(up_field_get(shapes[i].shape, bytes, &got));
+            up_address_finder_put(shapes[i].shape, bytes, value);
+            assert_true(up_address_finder_get(shapes[i].shape, bytes, &got));
             assert_int_equal(got, value);
-            assert_true(up_field_fits(shapes[i].shape, shapes[i].bytes, bytes, &got));
+            assert_true(up_address_finder_fits(shapes[i].shape, shapes[i].bytes, bytes, &got));
             /* Another instruction is no other number. */
             memset(other, 0, 4);
-            assert_true(shapes[i].shape == UP_WORD || !up_field_fits(shapes[i].shape, bytes, other, &got));
+            assert_true(shapes[i].shape == UP_WORD ||
+                        !up_address_finder_fits(shapes[i].shape, bytes, other, &got));
         }
 }
 
 static void test_moves(void **state)
 {
-    struct up_moves m = {0};
+    struct up_move_map m = {0};
 
     (void)state;
-    assert_int_equal(up_moves_find(&m, 5), -1);
-    assert_int_equal(up_moves_note(&m, -1, 100, 1), 0);
-    assert_int_equal(up_moves_note(&m, up_moves_find(&m, 50), 50, 2), 0);
-    assert_int_equal(up_moves_note(&m, up_moves_find(&m, 200), 200, 3), 0);
-    assert_int_equal(up_moves_note(&m, up_moves_find(&m, 100), 100, 4), 0);
+    assert_int_equal(up_move_map_find(&m, 5), -1);
+    assert_int_equal(up_move_map_note(&m, -1, 100, 1), 0);
+    assert_int_equal(up_move_map_note(&m, up_move_map_find(&m, 50), 50, 2), 0);
+    assert_int_equal(up_move_map_note(&m, up_move_map_find(&m, 200), 200, 3), 0);
+    assert_int_equal(up_move_map_note(&m, up_move_map_find(&m, 100), 100, 4), 0);
     assert_int_equal(m.count, 3);
-    assert_int_equal(up_moves_find(&m, 49), -1);
-    assert_int_equal(m.list[up_moves_find(&m, 50)].by, 2);
-    assert_int_equal(m.list[up_moves_find(&m, 199)].by, 4);
-    assert_int_equal(m.list[up_moves_find(&m, UINT32_MAX)].by, 3);
+    assert_int_equal(up_move_map_find(&m, 49), -1);
+    assert_int_equal(m.list[up_move_map_find(&m, 50)].by, 2);
+    assert_int_equal(m.list[up_move_map_find(&m, 199)].by, 4);
+    assert_int_equal(m.list[up_move_map_find(&m, UINT32_MAX)].by, 3);
     for (uint32_t i = 0; i < 2 * UP_MOVES_MAX; i++)
-        assert_int_equal(up_moves_note(&m, up_moves_find(&m, 3 * i), 3 * i, i), 0);
+        assert_int_equal(up_move_map_note(&m, up_move_map_find(&m, 3 * i), 3 * i, i), 0);
     assert_int_equal(m.count, UP_MOVES_MAX);
-    up_moves_free(&m);
+    up_move_map_free(&m);
 }
 
 static void put64(uint8_t *p, uint64_t v)
@@ -535,15 +539,15 @@ static void write_code(uint8_t *image, enum up_content content, uint32_t gap)
             break;
         case UP_THUMB:
             memcpy(p + 8, (uint8_t[]){0x00, 0xf0, 0x00, 0xf8}, 4);
-            up_field_put(UP_THUMB_BRANCH, p + 8, target - (here + 12));
+            up_address_finder_put(UP_THUMB_BRANCH, p + 8, target - (here + 12));
             break;
         case UP_ARM:
             p[11] = 0xeb;
-            up_field_put(UP_ARM_BRANCH, p + 8, target - (here + 16));
+            up_address_finder_put(UP_ARM_BRANCH, p + 8, target - (here + 16));
             break;
         case UP_ARM64:
             p[11] = 0x94;
-            up_field_put(UP_ARM64_BRANCH, p + 8, target - (here + 8));
+            up_address_finder_put(UP_ARM64_BRANCH, p + 8, target - (here + 8));
             break;
         case UP_OFFSETS:
             put_word(p + 8, target - (here + 8));

@@ -30,7 +30,7 @@ static int read_old(void *context, void *buf, size_t len, uint64_t offset, struc
 
 /* The new image of a package, put together by hand; counts blocks by encoding. */
 static uint8_t *apply(const struct sample *sample, const struct up_manifest *m,
-                      const struct up_layout *layout, const struct delta_images *images,
+                      const struct up_package_layout *layout, const struct delta_images *images,
                       unsigned counts[UP_ENCODINGS])
 {
     const struct up_part *part = &m->part[0];
@@ -78,7 +78,7 @@ static void check_case(struct scratch *s, enum delta_case which, unsigned counts
     struct sample one, two;
     struct memory source;
     struct up_manifest m;
-    struct up_layout layout;
+    struct up_package_layout layout;
     struct up_error err;
     uint8_t digest[UP_SHA256_SIZE], *image;
 
@@ -162,7 +162,7 @@ static void test_variant(void **state)
     struct sample sample;
     struct memory source;
     struct up_manifest m;
-    struct up_layout layout;
+    struct up_package_layout layout;
     struct up_error err;
     const void *fresh, *old;
     uint8_t *image;

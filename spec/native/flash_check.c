@@ -6,9 +6,9 @@
  * directory. A file below its dev/ is a node when it says which: "c 90:4". What
  * a driver answers to ioctl() is set by the check.
  */
-#include "storage_flash.h"
 #include "storage_medium.h"
-#include "storage_mounted.h"
+#include "system_flash.h"
+#include "system_mounts.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -350,7 +350,7 @@ static void a_ubi_volume_is_told_by_sysfs(void **state)
     assert_int_equal(f.kind, UP_FLASH_NONE);
     assert_int_equal(info_of("/dev/sda3", &f), 0);
     assert_int_equal(f.kind, UP_FLASH_NONE);
-    assert_int_equal(up_flash_info(NULL, -1, &f), -1);
+    assert_int_equal(up_system_flash_info(NULL, -1, &f), -1);
 }
 
 static void a_block_device_has_the_size_that_its_driver_tells(void **state)
@@ -375,18 +375,18 @@ static void each_call_is_the_ioctl_for_it(void **state)
 
     (void)state;
     driver.answer = 1;
-    assert_int_equal(up_flash_bad(NULL, 0, far), 1);
+    assert_int_equal(up_system_flash_bad(NULL, 0, far), 1);
     assert_true(driver.request == MEMGETBADBLOCK && driver.offset == far);
     driver.answer = 0;
-    assert_int_equal(up_flash_erase(NULL, 0, far, 131072), 0);
+    assert_int_equal(up_system_flash_erase(NULL, 0, far, 131072), 0);
     assert_true(driver.request == MEMERASE64 && driver.offset == far && driver.length == 131072);
-    assert_int_equal(up_flash_mark_bad(NULL, 0, far), 0);
+    assert_int_equal(up_system_flash_mark_bad(NULL, 0, far), 0);
     assert_true(driver.request == MEMSETBADBLOCK && driver.offset == far);
-    assert_int_equal(up_flash_update(NULL, 0, far), 0);
+    assert_int_equal(up_system_flash_update(NULL, 0, far), 0);
     assert_true(driver.request == UBI_IOCVOLUP && driver.offset == far);
     driver.answer = -1;
     driver.error = EIO;
-    assert_int_equal(up_flash_bad(NULL, 0, 0), -1);
+    assert_int_equal(up_system_flash_bad(NULL, 0, 0), -1);
     assert_int_equal(errno, EIO);
 }
 
@@ -418,60 +418,60 @@ static void flash_is_mounted_by_its_names(void **state)
             snprintf(line, sizeof line, "odd line\n22 1 0:30 / /m rw shared:1 - ubifs %s %s\n",
                      cases[i].source, writable ? "rw,sync" : "ro");
             put("/proc/self/mountinfo", line);
-            assert_int_equal(up_storage_mounted(cases[i].slot), !cases[i].mounted ? UP_NOT_MOUNTED
-                                                                : writable        ? UP_MOUNTED_WRITABLE
-                                                                                  : UP_MOUNTED);
+            assert_int_equal(up_system_mounts(cases[i].slot), !cases[i].mounted ? UP_NOT_MOUNTED
+                                                              : writable        ? UP_MOUNTED_WRITABLE
+                                                                                : UP_MOUNTED);
         }
     }
     put("/proc/self/mountinfo", "22 1 0:30 / /m rw - ubifs\n");
-    assert_int_equal(up_storage_mounted("/dev/mtd2"), 0);
+    assert_int_equal(up_system_mounts("/dev/mtd2"), 0);
     put("/dev/null", "c 1:3");
-    assert_int_equal(up_storage_mounted("/dev/null"), 0);
+    assert_int_equal(up_system_mounts("/dev/null"), 0);
 }
 
 /* As a block device, by a volume on it, or by what lies above that. */
 static void flash_is_in_use_by_what_is_above_it(void **state)
 {
     (void)state;
-    assert_int_equal(up_storage_mounted("/dev/mtd2"), 0); /* no UBI in this kernel */
+    assert_int_equal(up_system_mounts("/dev/mtd2"), 0); /* no UBI in this kernel */
     put("/sys/class/ubi/ubi0/mtd_num", "3\n");
     put("/sys/class/ubi/ubi0_1/name", "rootfs\n");
-    assert_int_equal(up_storage_mounted("/dev/mtd2"), 0);
+    assert_int_equal(up_system_mounts("/dev/mtd2"), 0);
     put("/sys/class/ubi/ubi1/mtd_num", "2\n");
-    assert_int_equal(up_storage_mounted("/dev/mtd2"), UP_MOUNTED_WRITABLE);
-    assert_int_equal(up_storage_mounted("/dev/ubi0_1"), 0);
+    assert_int_equal(up_system_mounts("/dev/mtd2"), UP_MOUNTED_WRITABLE);
+    assert_int_equal(up_system_mounts("/dev/ubi0_1"), 0);
     put("/dev/ubiblock0_1", "b 253:7");
-    assert_int_equal(up_storage_mounted("/dev/ubi0_1"), 0);
+    assert_int_equal(up_system_mounts("/dev/ubi0_1"), 0);
     put("/proc/self/mountinfo", "22 1 253:7 / /m ro - squashfs /dev/root ro\n");
-    assert_int_equal(up_storage_mounted("/dev/ubi0_1"), 1);
+    assert_int_equal(up_system_mounts("/dev/ubi0_1"), 1);
     take("/sys/dev/char/245:2"); /* a volume without a place in sysfs is none */
-    assert_int_equal(up_storage_mounted("/dev/ubi0_1"), 0);
+    assert_int_equal(up_system_mounts("/dev/ubi0_1"), 0);
 }
 
 static void a_device_is_in_use_by_what_is_above_it(void **state)
 {
     (void)state;
-    assert_int_equal(up_storage_mounted("/dev/sda3"), 0);
+    assert_int_equal(up_system_mounts("/dev/sda3"), 0);
     put("/proc/self/mountinfo",
         "22 1 8:3 / /m rw - ext4 /dev/root ro\n23 1 8:3 / /n ro - ext4 /dev/root ro,x\n");
-    assert_int_equal(up_storage_mounted("/dev/sda3"), UP_MOUNTED);
+    assert_int_equal(up_system_mounts("/dev/sda3"), UP_MOUNTED);
     put("/proc/self/mountinfo",
         "22 1 8:3 / /m ro - ext4 /dev/root ro\n23 1 8:3 / /n ro - ext4 /dev/root rw\n");
-    assert_int_equal(up_storage_mounted("/dev/sda3"), UP_MOUNTED_WRITABLE);
+    assert_int_equal(up_system_mounts("/dev/sda3"), UP_MOUNTED_WRITABLE);
     put("/proc/self/mountinfo", "22 1 0:30 / /m rw - btrfs /dev/sda3 rw\n");
-    assert_int_equal(up_storage_mounted("/dev/sda3"), UP_MOUNTED_WRITABLE);
+    assert_int_equal(up_system_mounts("/dev/sda3"), UP_MOUNTED_WRITABLE);
     put("/proc/self/mountinfo", "22 1 254:1 / /m rw - ext4 /dev/mapper/x rw\n");
-    assert_int_equal(up_storage_mounted("/dev/sda3"), 0);
+    assert_int_equal(up_system_mounts("/dev/sda3"), 0);
     put("/sys/dev/block/8:3/holders/.hidden/dev", "254:1\n");
     put("/sys/dev/block/8:3/holders/dm-0/dev", "what?\n");
-    assert_int_equal(up_storage_mounted("/dev/sda3"), 0);
+    assert_int_equal(up_system_mounts("/dev/sda3"), 0);
     put("/sys/dev/block/8:3/holders/dm-0/dev", "254:1\n");
-    assert_int_equal(up_storage_mounted("/dev/sda3"), UP_MOUNTED_WRITABLE);
+    assert_int_equal(up_system_mounts("/dev/sda3"), UP_MOUNTED_WRITABLE);
     put("/dev/sda", "b 8:0");
     put("/sys/dev/block/8:0/sda3/dev", "8:3\n");
-    assert_int_equal(up_storage_mounted("/dev/sda"), 0); /* is no partition of it */
+    assert_int_equal(up_system_mounts("/dev/sda"), 0); /* is no partition of it */
     put("/sys/dev/block/8:0/sda3/partition", "3\n");
-    assert_int_equal(up_storage_mounted("/dev/sda"), UP_MOUNTED_WRITABLE);
+    assert_int_equal(up_system_mounts("/dev/sda"), UP_MOUNTED_WRITABLE);
 }
 
 /* Devices above one another without end are a lie of sysfs, and not written to. */
@@ -479,7 +479,7 @@ static void a_ring_of_devices_counts_as_mounted(void **state)
 {
     (void)state;
     put("/sys/dev/block/8:3/holders/dm-0/dev", "8:3\n");
-    assert_int_equal(up_storage_mounted("/dev/sda3"), UP_MOUNTED_WRITABLE);
+    assert_int_equal(up_system_mounts("/dev/sda3"), UP_MOUNTED_WRITABLE);
 }
 
 /* The medium at a path in short: "b8:3 b8:0", a file with its inode. */
@@ -689,29 +689,29 @@ static void a_loop_device_holds_what_it_reads(void **state)
     put("/image", "of a slot");
     snprintf(file, sizeof file, "%s/image", root);
     put("/proc/self/mountinfo", "22 1 7:1 / /m ro - ext4 /dev/loop1 ro\n");
-    assert_int_equal(up_storage_mounted(file), 0);
+    assert_int_equal(up_system_mounts(file), 0);
     put("/sys/block/loop0/size", "0");
     snprintf(line, sizeof line, "%s\n", file);
     put("/sys/block/loop1/loop/backing_file", line);
-    assert_int_equal(up_storage_mounted(file), 0); /* its number is not known */
+    assert_int_equal(up_system_mounts(file), 0); /* its number is not known */
     put("/sys/block/loop1/dev", "7:1\n");
-    assert_int_equal(up_storage_mounted(file), 1);
+    assert_int_equal(up_system_mounts(file), 1);
     /* A path of another namespace: the device itself is asked. */
     put("/sys/block/loop1/loop/backing_file", "/elsewhere\n");
-    assert_int_equal(up_storage_mounted(file), 0);
+    assert_int_equal(up_system_mounts(file), 0);
     put("/dev/loop1", "b 7:1");
-    assert_int_equal(up_storage_mounted(file), 0);
+    assert_int_equal(up_system_mounts(file), 0);
     assert_int_equal(__real_stat(file, &st), 0);
     driver.loop.lo_device = st.st_dev;
     driver.loop.lo_inode = st.st_ino;
-    assert_int_equal(up_storage_mounted(file), 1);
+    assert_int_equal(up_system_mounts(file), 1);
     driver.loop.lo_inode++;
-    assert_int_equal(up_storage_mounted(file), 0);
+    assert_int_equal(up_system_mounts(file), 0);
     driver.loop.lo_rdevice = makedev(8, 3);
-    assert_int_equal(up_storage_mounted("/dev/sda3"), 1);
+    assert_int_equal(up_system_mounts("/dev/sda3"), 1);
     driver.answer = -1;
     driver.error = ENXIO;
-    assert_int_equal(up_storage_mounted("/dev/sda3"), 0);
+    assert_int_equal(up_system_mounts("/dev/sda3"), 0);
 }
 
 /* Lines and files of the kernel that are not as we know them. */
@@ -721,15 +721,15 @@ static void odd_lines_are_taken_for_the_worse(void **state)
 
     (void)state;
     put("/proc/self/mountinfo", "22 1 8:3 / /m ro - \n");
-    assert_int_equal(up_storage_mounted("/dev/sda3"), UP_MOUNTED_WRITABLE);
+    assert_int_equal(up_system_mounts("/dev/sda3"), UP_MOUNTED_WRITABLE);
     put("/proc/self/mountinfo", "22 1 8:3 / /m ro - ext4\n");
-    assert_int_equal(up_storage_mounted("/dev/sda3"), UP_MOUNTED_WRITABLE);
+    assert_int_equal(up_system_mounts("/dev/sda3"), UP_MOUNTED_WRITABLE);
     put("/dev/sda", "b 8:0");
     put("/dev/null", "c 1:3");
     put("/proc/self/mountinfo",
         "no numbers - ext4 sda3 ro\n22 1 0:30 / /m rw - btrfs /dev/null rw\n"
         "23 1 0:31 / /n rw - btrfs /dev/sda rw\n24 1 0:32 / /o rw - btrfs /dev/gone rw\n");
-    assert_int_equal(up_storage_mounted("/dev/sda3"), 0);
+    assert_int_equal(up_system_mounts("/dev/sda3"), 0);
     /* A loop device whose file says nothing, or reads another than this one. */
     put("/image", "of a slot");
     put("/other", "of nothing");
@@ -739,12 +739,12 @@ static void odd_lines_are_taken_for_the_worse(void **state)
     snprintf(file, sizeof file, "%s/image", root);
     snprintf(line, sizeof line, "%s/other\n", root);
     put("/sys/block/loop1/loop/backing_file", line);
-    assert_int_equal(up_storage_mounted(file), 0);
+    assert_int_equal(up_system_mounts(file), 0);
     snprintf(line, sizeof line, "%s\n", file);
     put("/sys/block/loop1/loop/backing_file", line);
-    assert_int_equal(up_storage_mounted(file), 0);
+    assert_int_equal(up_system_mounts(file), 0);
     put("/sys/block/loop1/dev", "7:1\n");
-    assert_int_equal(up_storage_mounted(file), UP_MOUNTED);
+    assert_int_equal(up_system_mounts(file), UP_MOUNTED);
 }
 
 /* A device of which sysfs cannot be read is not said to be free. */
@@ -754,27 +754,27 @@ static void what_sysfs_does_not_show_is_an_error(void **state)
 
     (void)state;
     put("/dev/sdb", "b 8:16");
-    assert_int_equal(up_storage_mounted("/dev/sdb"), 0);
+    assert_int_equal(up_system_mounts("/dev/sdb"), 0);
     put("/sys/dev/block/8:16", "no directory");
-    assert_int_equal(up_storage_mounted("/dev/sdb"), -1);
+    assert_int_equal(up_system_mounts("/dev/sdb"), -1);
     take("/sys/block/none");
     snprintf(dir, sizeof dir, "%s/sys/block", root);
     assert_int_equal(rmdir(dir), 0);
-    assert_int_equal(up_storage_mounted("/dev/sda3"), 0); /* a kernel without loop devices */
+    assert_int_equal(up_system_mounts("/dev/sda3"), 0); /* a kernel without loop devices */
     put("/sys/block", "no directory");
-    assert_int_equal(up_storage_mounted("/dev/sda3"), -1);
+    assert_int_equal(up_system_mounts("/dev/sda3"), -1);
 }
 
 static void what_cannot_be_told_is_an_error(void **state)
 {
     (void)state;
-    assert_int_equal(up_storage_mounted("/dev/none"), -1);
-    assert_int_equal(up_storage_mounted("/dev"), 0);
+    assert_int_equal(up_system_mounts("/dev/none"), -1);
+    assert_int_equal(up_system_mounts("/dev"), 0);
     take("/proc/self/mountinfo");
-    assert_int_equal(up_storage_mounted("/dev/sda3"), -1);
-    assert_int_equal(up_storage_mounted("/dev/mtd2"), -1);
+    assert_int_equal(up_system_mounts("/dev/sda3"), -1);
+    assert_int_equal(up_system_mounts("/dev/mtd2"), -1);
     put("/sys/class/ubi", "no directory");
-    assert_int_equal(up_storage_mounted("/dev/mtd2"), -1);
+    assert_int_equal(up_system_mounts("/dev/mtd2"), -1);
 }
 
 int main(void)

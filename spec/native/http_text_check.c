@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "http_door.h"
+#include "http_limits.h"
 
 static char *cut(const char *text, size_t len)
 {
@@ -142,14 +142,14 @@ static void first_bytes_cut_anywhere(void **state)
 
         assert_non_null(bytes);
         memcpy(bytes, request, len);
-        assert_true(up_looks_like_http(bytes, (unsigned)len));
+        assert_true(up_http_limits_looks_like_http(bytes, (unsigned)len));
         free(bytes);
     }
-    assert_true(up_looks_like_http("VERSION-CONTROL /", 17));
-    assert_false(up_looks_like_http("VERSION-CONTROLX /", 18));
-    assert_false(up_looks_like_http(" GET /", 6));
-    assert_false(up_looks_like_http("GET\t/", 5));
-    assert_false(up_looks_like_http("GET /\x1b", 6));
+    assert_true(up_http_limits_looks_like_http("VERSION-CONTROL /", 17));
+    assert_false(up_http_limits_looks_like_http("VERSION-CONTROLX /", 18));
+    assert_false(up_http_limits_looks_like_http(" GET /", 6));
+    assert_false(up_http_limits_looks_like_http("GET\t/", 5));
+    assert_false(up_http_limits_looks_like_http("GET /\x1b", 6));
 }
 
 int main(void)

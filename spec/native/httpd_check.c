@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 #include "http_answer.h"
-#include "http_door.h"
+#include "http_limits.h"
 #include "http_listen.h"
 #include "httpd.h"
 
@@ -657,7 +657,7 @@ static void connections_fit_the_descriptors(void **state)
 /* One host has as many addresses of IPv6 as it likes. */
 static void a_network_has_one_share(void **state)
 {
-    struct up_door door = {.connections = 40, .limit = 60000};
+    struct up_http_limits door = {.connections = 40, .limit = 60000};
     struct up_visitor *last = NULL;
     struct sockaddr_in6 from = {.sin6_family = AF_INET6};
 
@@ -665,16 +665,16 @@ static void a_network_has_one_share(void **state)
     inet_pton(AF_INET6, "2001:db8:0:1::1", &from.sin6_addr);
     for (unsigned char i = 0; i < 33; i++) {
         from.sin6_addr.s6_addr[15] = i;
-        last = up_door_enter(&door, -1, (const struct sockaddr *)&from, 0);
+        last = up_http_limits_enter(&door, -1, (const struct sockaddr *)&from, 0);
         assert_non_null(last);
     }
-    assert_true(up_door_over_share(&door, last));
+    assert_true(up_http_limits_over_share(&door, last));
     from.sin6_addr.s6_addr[7] = 2;
-    last = up_door_enter(&door, -1, (const struct sockaddr *)&from, 0);
+    last = up_http_limits_enter(&door, -1, (const struct sockaddr *)&from, 0);
     assert_non_null(last);
-    assert_false(up_door_over_share(&door, last));
+    assert_false(up_http_limits_over_share(&door, last));
     while (door.first)
-        up_door_leave(&door, door.first);
+        up_http_limits_leave(&door, door.first);
     assert_int_equal(door.present, 0);
 }
 

@@ -384,10 +384,10 @@ static void sign_again(struct stand *s, char *bytes, size_t size)
 
     sim_put_dir(scratch, "/keys", 0755);
     assert_int_equal(up_fixture_keys(sim_storage(scratch), "/keys", false, &s->err), 0);
-    assert_int_equal(up_secret_load(&key, sim_storage(scratch), "/keys/fixture.key", &s->err), 0);
-    assert_int_equal(up_secret_sign(key, bytes + 512, size, "moult manifest sequence 2", sig, &len, &s->err),
-                     0);
-    up_secret_free(key);
+    assert_int_equal(up_signing_key_load(&key, sim_storage(scratch), "/keys/fixture.key", &s->err), 0);
+    assert_int_equal(
+        up_signing_key_sign(key, bytes + 512, size, "moult manifest sequence 2", sig, &len, &s->err), 0);
+    up_signing_key_free(key);
     sim_free(scratch);
     assert_int_equal(strtoul(bytes + 512 + up_tar_padded(size) + 124, NULL, 8), len);
     memcpy(old, sig, len);
@@ -402,7 +402,7 @@ static void a_block_that_decodes_to_something_else_is_not_written(void **state)
     char *bytes, *at, was[65], is[65];
     uint8_t digest[UP_SHA256_SIZE], *index;
     struct up_manifest m;
-    struct up_layout layout;
+    struct up_package_layout layout;
 
     (void)state;
     stand_up(&s);
@@ -411,7 +411,7 @@ static void a_block_that_decodes_to_something_else_is_not_written(void **state)
     bytes = sim_get(s.sim, NEXT, &len);
     size = strtoul(bytes + 124, NULL, 8);
     assert_int_equal(up_manifest_parse(&m, bytes + 512, size, &s.err), 0);
-    up_layout_of(&layout, &m, size, strtoul(bytes + 512 + up_tar_padded(size) + 124, NULL, 8));
+    up_package_layout_of(&layout, &m, size, strtoul(bytes + 512 + up_tar_padded(size) + 124, NULL, 8));
     index = (uint8_t *)bytes + layout.index_offset[0];
     up_hex(m.part[0].index_digest, 32, was);
     index[UP_INDEX_HEAD + 48] ^= 1; /* of the decoded bytes of block 0 */

@@ -155,7 +155,7 @@ static struct sim *a_keys_directory(void)
     sim_put_dir(sim, KEYS "/root", 0755);
     for (size_t i = 0; i < 6; i++) {
         snprintf(path, sizeof path, "/secret/%s", names[i]);
-        assert_int_equal(up_keygen(sim_storage(sim), path, &err), 0);
+        assert_int_equal(up_signing_key_generate(sim_storage(sim), path, &err), 0);
     }
     sim_settle(sim);
     for (size_t i = 0; i < 6; i++) {
@@ -164,9 +164,9 @@ static struct sim *a_keys_directory(void)
         size_t len;
 
         snprintf(path, sizeof path, "/secret/%s.key", names[i]);
-        assert_int_equal(up_secret_load(&key, sim_storage(sim), path, &err), 0);
-        assert_int_equal(up_secret_sign(key, "x", 1, "c", sig, &len, &err), 0);
-        up_secret_free(key);
+        assert_int_equal(up_signing_key_load(&key, sim_storage(sim), path, &err), 0);
+        assert_int_equal(up_signing_key_sign(key, "x", 1, "c", sig, &len, &err), 0);
+        up_signing_key_free(key);
         snprintf(path, sizeof path, "/secret/%s.sample", names[i]);
         sim_put(sim, path, sig, len, 0644);
         snprintf(path, sizeof path, "/secret/%s.pub", names[i]);
@@ -215,9 +215,9 @@ static void sign_as(struct sim *sim, const char *path, const char *text, const c
 
     snprintf(secret, sizeof secret, "/secret/%s.key", key);
     snprintf(beside, sizeof beside, "%s.minisig", path);
-    assert_int_equal(up_secret_load(&s, sim_storage(sim), secret, &err), 0);
-    assert_int_equal(up_secret_sign(s, text, strlen(text), comment, sig, &len, &err), 0);
-    up_secret_free(s);
+    assert_int_equal(up_signing_key_load(&s, sim_storage(sim), secret, &err), 0);
+    assert_int_equal(up_signing_key_sign(s, text, strlen(text), comment, sig, &len, &err), 0);
+    up_signing_key_free(s);
     sim_settle(sim);
     sim_put_text(sim, path, text);
     sim_put(sim, beside, sig, len, 0644);

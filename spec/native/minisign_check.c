@@ -36,7 +36,7 @@ static void keygen(const struct scratch *s, const char *name)
     char path[512];
     struct up_error err;
 
-    must(up_keygen(s->storage, scratch_path(s, name, path), &err), &err);
+    must(up_signing_key_generate(s->storage, scratch_path(s, name, path), &err), &err);
 }
 
 static struct up_keyring *ring_of(const struct scratch *s, const char *name)
@@ -56,9 +56,9 @@ static size_t sign(const struct scratch *s, const char *key_name, char sig[UP_MI
     char path[512];
     size_t len;
 
-    must(up_secret_load(&key, s->storage, scratch_path(s, key_name, path), &err), &err);
-    must(up_secret_sign(key, data, sizeof data - 1, comment_text, sig, &len, &err), &err);
-    up_secret_free(key);
+    must(up_signing_key_load(&key, s->storage, scratch_path(s, key_name, path), &err), &err);
+    must(up_signing_key_sign(key, data, sizeof data - 1, comment_text, sig, &len, &err), &err);
+    up_signing_key_free(key);
     return len;
 }
 
@@ -103,16 +103,16 @@ static void test_keygen_overwrites_nothing(void **state)
     keygen(s, "release");
     before = scratch_read(s, "release.key", &len);
     scratch_path(s, "release", path);
-    must_fail(up_keygen(s->storage, path, &err), UP_USAGE, "already", &err);
+    must_fail(up_signing_key_generate(s->storage, path, &err), UP_USAGE, "already", &err);
     after = scratch_read(s, "release.key", NULL);
     assert_string_equal(before, after);
     free(after);
     /* The public file alone, and the secret one alone, stop it too. */
     assert_int_equal(run(s, "mv release.key kept"), 0);
-    must_fail(up_keygen(s->storage, path, &err), UP_USAGE, "release.pub", &err);
+    must_fail(up_signing_key_generate(s->storage, path, &err), UP_USAGE, "release.pub", &err);
     assert_int_equal(run(s, "test -e release.key"), 1);
     assert_int_equal(run(s, "mv kept release.key; rm release.pub"), 0);
-    must_fail(up_keygen(s->storage, path, &err), UP_USAGE, "release.key", &err);
+    must_fail(up_signing_key_generate(s->storage, path, &err), UP_USAGE, "release.key", &err);
     assert_int_equal(run(s, "test -e release.pub"), 1);
     free(before);
 }
@@ -131,9 +131,9 @@ static void test_keygen_leaves_all_or_nothing(void **state)
     for (size_t len = 4090; len < 4093; len++) { /* ".key" would fit, ".pub" would not; neither does */
         name[len] = '\0';
         if (len < 4092)
-            assert_int_not_equal(up_keygen(sim_storage(sim), name, &err), 0);
+            assert_int_not_equal(up_signing_key_generate(sim_storage(sim), name, &err), 0);
         else
-            must_fail(up_keygen(sim_storage(sim), name, &err), UP_USAGE, "too long", &err);
+            must_fail(up_signing_key_generate(sim_storage(sim), name, &err), UP_USAGE, "too long", &err);
         name[len] = 'k';
     }
     sim_free(sim);
@@ -145,7 +145,7 @@ static void test_keygen_leaves_all_or_nothing(void **state)
 
             sim = sim_new();
             sim_fail(sim, ops[i], n, ENOSPC, false);
-            rc = up_keygen(sim_storage(sim), "/key", &err);
+            rc = up_signing_key_generate(sim_storage(sim), "/key", &err);
             met = sim_calls(sim, ops[i]) >= n;
             if (met)
                 must_fail(rc, ops[i] == SIM_GET_RANDOM ? UP_INTERNAL : UP_NOSPACE, strerror(ENOSPC), &err);
@@ -391,20 +391,20 @@ static void test_comments(void **state)
     size_t len;
 
     keygen(s, "release");
-    must(up_secret_load(&key, s->storage, scratch_path(s, "release.key", path), &err), &err);
+    must(up_signing_key_load(&key, s->storage, scratch_path(s, "release.key", path), &err), &err);
     ring = ring_of(s, "release.pub");
     memset(text, 'c', sizeof text);
     text[UP_TRUSTED_COMMENT_MAX - 1] = 0;
-    must(up_secret_sign(key, data, 0, text, sig, &len, &err), &err);
+    must(up_signing_key_sign(key, data, 0, text, sig, &len, &err), &err);
     must(up_keyring_verify(ring, data, 0, sig, len, got, &err), &err);
     assert_string_equal(got, text);
     text[UP_TRUSTED_COMMENT_MAX - 1] = 'c';
     text[UP_TRUSTED_COMMENT_MAX] = 0;
-    must_fail(up_secret_sign(key, data, 0, text, sig, &len, &err), UP_USAGE, "longer", &err);
-    must_fail(up_secret_sign(key, data, 0, "two\nlines", sig, &len, &err), UP_USAGE, "control", &err);
-    must_fail(up_secret_sign(key, data, 0, "a\x7f", sig, &len, &err), UP_USAGE, "control", &err);
+    must_fail(up_signing_key_sign(key, data, 0, text, sig, &len, &err), UP_USAGE, "longer", &err);
+    must_fail(up_signing_key_sign(key, data, 0, "two\nlines", sig, &len, &err), UP_USAGE, "control", &err);
+    must_fail(up_signing_key_sign(key, data, 0, "a\x7f", sig, &len, &err), UP_USAGE, "control", &err);
     up_keyring_free(ring);
-    up_secret_free(key);
+    up_signing_key_free(key);
 }
 
 static void test_secret_files(void **state)
@@ -418,22 +418,23 @@ static void test_secret_files(void **state)
     keygen(s, "release");
     text = scratch_read(s, "release.key", &len);
     scratch_path(s, "bad.key", path);
-    must_fail(up_secret_load(&key, s->storage, path, &err), UP_MISSING, "bad.key", &err);
+    must_fail(up_signing_key_load(&key, s->storage, path, &err), UP_MISSING, "bad.key", &err);
     for (size_t cut = 0; cut < len - 1; cut++) {
         scratch_write(s, "bad.key", text, cut);
-        must_fail(up_secret_load(&key, s->storage, path, &err), UP_USAGE, "not a minisign secret key", &err);
+        must_fail(up_signing_key_load(&key, s->storage, path, &err), UP_USAGE, "not a minisign secret key",
+                  &err);
     }
     line = strchr(text, '\n') + 1;
     line[100] = line[100] == 'A' ? 'B' : 'A'; /* in the seed */
     scratch_write(s, "bad.key", text, len);
-    must_fail(up_secret_load(&key, s->storage, path, &err), UP_USAGE, "halves", &err);
+    must_fail(up_signing_key_load(&key, s->storage, path, &err), UP_USAGE, "halves", &err);
     line[2] = 'R'; /* the key derivation: scrypt */
     line[3] = 'T';
     scratch_write(s, "bad.key", text, len);
-    must_fail(up_secret_load(&key, s->storage, path, &err), UP_USAGE, "minisign -C -W -s", &err);
+    must_fail(up_signing_key_load(&key, s->storage, path, &err), UP_USAGE, "minisign -C -W -s", &err);
     line[0] = 'S'; /* another algorithm */
     scratch_write(s, "bad.key", text, len);
-    must_fail(up_secret_load(&key, s->storage, path, &err), UP_USAGE, "not a minisign secret key", &err);
+    must_fail(up_signing_key_load(&key, s->storage, path, &err), UP_USAGE, "not a minisign secret key", &err);
     free(text);
 }
 
@@ -532,7 +533,7 @@ static void test_stock_conversion(void **state)
         return;
     assert_int_equal(run(s, "printf 'pw\\npw\\n' | minisign -G -p e.pub -s e.key"), 0);
     scratch_path(s, "e.key", path);
-    must_fail(up_secret_load(&key, s->storage, path, &err), UP_USAGE, "encrypted", &err);
+    must_fail(up_signing_key_load(&key, s->storage, path, &err), UP_USAGE, "encrypted", &err);
     assert_non_null(strstr(err.message, "minisign -C -W -s"));
     assert_int_equal(run(s, "echo pw | minisign -C -W -s e.key"), 0);
     assert_true(sign(s, "e.key", sig) > 0);

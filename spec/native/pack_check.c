@@ -4,7 +4,7 @@
 #include "pack.h"
 #include "sim.h"
 #include "tar.h"
-#include "tree.h"
+#include "tree_tar.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -88,7 +88,7 @@ static void test_stock_tools(void **state)
 static void test_script_content(void **state)
 {
     struct scratch *s = *state;
-    struct up_tree *tree;
+    struct up_tree_tar *tree;
     struct up_error err;
     char path[512], *data, *list;
     size_t size;
@@ -98,19 +98,19 @@ static void test_script_content(void **state)
                          " head -c 70000 /dev/zero | tr '\\0' z >app/lib/deep/z && : >app/nothing &&"
                          " chmod 700 app/lib-a && chmod 606 app/main.lua"),
                      0);
-    must(up_tree_open(&tree, s->storage, scratch_path(s, "app", path), &err), &err);
-    assert_true(up_tree_has(tree, "main.lua"));
-    assert_true(up_tree_has(tree, "lib/deep/z"));
-    assert_false(up_tree_has(tree, "lib"));
-    size = (size_t)up_tree_size(tree);
+    must(up_tree_tar_open(&tree, s->storage, scratch_path(s, "app", path), &err), &err);
+    assert_true(up_tree_tar_has(tree, "main.lua"));
+    assert_true(up_tree_tar_has(tree, "lib/deep/z"));
+    assert_false(up_tree_tar_has(tree, "lib"));
+    size = (size_t)up_tree_tar_size(tree);
     data = malloc(size + 100);
     for (size_t at = 0, n = 1; at < size; at += n, n = n * 2 + 3 < size - at ? n * 2 + 3 : 1)
-        must(up_tree_read(tree, data + at, n < size - at ? n : size - at, &err), &err);
+        must(up_tree_tar_read(tree, data + at, n < size - at ? n : size - at, &err), &err);
     memset(data + size, 1, 100);
-    must(up_tree_read(tree, data + size, 100, &err), &err); /* zeros after the end */
+    must(up_tree_tar_read(tree, data + size, 100, &err), &err); /* zeros after the end */
     for (int i = 0; i < 100; i++)
         assert_int_equal(data[size + (size_t)i], 0);
-    up_tree_close(tree);
+    up_tree_tar_close(tree);
     scratch_write(s, "app.tar", data, size);
     free(data);
     assert_int_equal(run(s, "tar -tvf app.tar >list && mkdir x && tar -xf app.tar -C x && diff -r app x"), 0);
@@ -142,7 +142,7 @@ static int try_pack(const struct scratch *s, const struct up_pack_part *script,
     strcpy(m.script_version, script ? "1.0" : "");
     strcpy(m.core_name, core ? "core" : "");
     must(up_fixture_keys(s->storage, s->dir, false, err), err);
-    must(up_secret_load(&key, s->storage, scratch_path(s, "fixture.key", path), err), err);
+    must(up_signing_key_load(&key, s->storage, scratch_path(s, "fixture.key", path), err), err);
     options.key = key;
     rc = up_pack_open(&pack, s->storage, &options, scratch_path(s, "out.upd", out), err);
     if (rc == 0) {
@@ -154,7 +154,7 @@ static int try_pack(const struct scratch *s, const struct up_pack_part *script,
             assert_true(done == total && up_pack_size(pack) > 0);
         up_pack_close(pack);
     }
-    up_secret_free(key);
+    up_signing_key_free(key);
     assert_int_equal(access(scratch_path(s, "out.upd.new", path), F_OK), -1);
     assert_int_equal(access(scratch_path(s, "out.upd.data", path), F_OK), -1);
     return rc;
@@ -262,17 +262,17 @@ static void test_image_links(void **state)
 static void test_changing_tree(void **state)
 {
     struct scratch *s = *state;
-    struct up_tree *tree;
+    struct up_tree_tar *tree;
     struct up_error err;
     char path[512], buffer[4096];
 
     for (int grow = 0; grow < 2; grow++) {
         scratch_write(s, "app-main", "0123456789", 10);
         assert_int_equal(run(s, "rm -rf app; mkdir app; mv app-main app/main.lua"), 0);
-        must(up_tree_open(&tree, s->storage, scratch_path(s, "app", path), &err), &err);
+        must(up_tree_tar_open(&tree, s->storage, scratch_path(s, "app", path), &err), &err);
         assert_int_equal(run(s, grow ? "echo more >>app/main.lua" : "echo >app/main.lua"), 0);
-        must_fail(up_tree_read(tree, buffer, sizeof buffer, &err), UP_USAGE, "changed", &err);
-        up_tree_close(tree);
+        must_fail(up_tree_tar_read(tree, buffer, sizeof buffer, &err), UP_USAGE, "changed", &err);
+        up_tree_tar_close(tree);
     }
 }
 

@@ -18,7 +18,7 @@ static void test_head(void **state)
     struct sample sample;
     struct memory source;
     struct up_manifest m;
-    struct up_layout layout;
+    struct up_package_layout layout;
     struct up_error err;
 
     make_sample(&sample, s, &both);
@@ -40,7 +40,7 @@ static void test_cut_head(void **state)
     struct sample sample;
     struct memory source;
     struct up_manifest m;
-    struct up_layout layout;
+    struct up_package_layout layout;
     struct up_error err;
 
     make_sample(&sample, s, &both);
@@ -71,19 +71,19 @@ static struct made make_head(const struct scratch *s, const struct up_manifest *
                              const char *comment, const uint8_t *const index[])
 {
     struct up_secret *key;
-    struct up_layout layout;
+    struct up_package_layout layout;
     struct up_error err;
     struct made made;
     char sig[UP_MINISIG_MAX], path[512];
     size_t sig_size;
 
-    must(up_secret_load(&key, s->storage, scratch_path(s, "fixture.key", path), &err), &err);
-    must(up_secret_sign(key, text, strlen(text), comment, sig, &sig_size, &err), &err);
-    up_secret_free(key);
-    up_layout_of(&layout, m, strlen(text), sig_size);
+    must(up_signing_key_load(&key, s->storage, scratch_path(s, "fixture.key", path), &err), &err);
+    must(up_signing_key_sign(key, text, strlen(text), comment, sig, &sig_size, &err), &err);
+    up_signing_key_free(key);
+    up_package_layout_of(&layout, m, strlen(text), sig_size);
     made.size = (size_t)layout.head_size;
     made.data = malloc(made.size);
-    up_layout_fill(&layout, m, 0, made.data, made.size);
+    up_package_layout_fill(&layout, m, 0, made.data, made.size);
     memcpy(made.data + 512, text, strlen(text));
     memcpy(made.data + 1024 + up_tar_padded(strlen(text)), sig, sig_size);
     for (unsigned i = 0; i < m->part_count; i++)
@@ -124,7 +124,7 @@ static void try_head(const struct scratch *s, const struct sample *sample, const
                      const char *comment, const char *from, const char *to, int code, const char *message)
 {
     struct up_manifest m, got;
-    struct up_layout layout;
+    struct up_package_layout layout;
     struct memory source;
     struct up_error err;
     struct made made;
@@ -191,7 +191,7 @@ static void test_untrusted(void **state)
     struct sample sample, stranger;
     struct memory source;
     struct up_manifest m;
-    struct up_layout layout;
+    struct up_package_layout layout;
     struct up_package *p;
     struct up_error err;
     struct up_tar_entry entry = {.name = "manifest.json", .mode = 0644, .size = UP_MANIFEST_MAX + 1};
@@ -233,7 +233,7 @@ static void test_layout(void **state)
     struct sample sample;
     struct memory source;
     struct up_manifest m;
-    struct up_layout layout;
+    struct up_package_layout layout;
     struct up_error err;
     uint8_t *frame;
     bool *inside;
@@ -253,7 +253,7 @@ static void test_layout(void **state)
         for (size_t at = 0; at < sample.size; at += len) {
             size_t n = sample.size - at < len ? sample.size - at : len;
 
-            up_layout_fill(&layout, &m, at, frame, n);
+            up_package_layout_fill(&layout, &m, at, frame, n);
             for (size_t i = 0; i < n; i++)
                 if (!inside[at + i] && frame[i] != (uint8_t)sample.data[at + i])
                     fail_msg("byte %zu", at + i);
@@ -275,7 +275,7 @@ static void test_large(void **state)
     uint8_t *raw = malloc(index_size), small[112];
     const uint8_t *const index[] = {raw};
     struct up_manifest m, got;
-    struct up_layout layout;
+    struct up_package_layout layout;
     struct up_source *source;
     struct up_package *p;
     struct up_error err;
@@ -299,7 +299,7 @@ static void test_large(void **state)
     must(up_manifest_format(&m, &text, &len, &err), &err);
     made = make_head(s, &m, text, "moult manifest sequence 9", index);
     scratch_write(s, "large.upd", made.data, made.size);
-    up_layout_of(&layout, &m, len, 288);
+    up_package_layout_of(&layout, &m, len, 288);
     assert_true(layout.size > (uint64_t)7 << 30);
     fd = open(scratch_path(s, "large.upd", path), O_WRONLY);
     assert_int_equal(ftruncate(fd, (off_t)(made.size + 512 + head.content_size + UP_TAR_END)), 0);
@@ -312,7 +312,7 @@ static void test_large(void **state)
     assert_int_equal(got.part[0].data_size, head.content_size);
     assert_true(layout.size == source->size);
     assert_true(layout.data_offset[0] + head.content_size + UP_TAR_END == layout.size);
-    up_layout_fill(&layout, &got, layout.size - UP_TAR_END, raw, UP_TAR_END);
+    up_package_layout_fill(&layout, &got, layout.size - UP_TAR_END, raw, UP_TAR_END);
     assert_int_equal(source->ops->read(source, layout.size - 1, raw, 2, &err), 1);
     assert_int_equal(source->ops->read(source, layout.size, raw, 1, &err), 0);
     up_package_free(p);
@@ -330,7 +330,7 @@ static void test_spool(void **state)
     struct sample sample, second;
     struct memory source;
     struct up_manifest m, loaded;
-    struct up_layout layout, again;
+    struct up_package_layout layout, again;
     struct up_error err;
     char spool[512], path[512], *kept;
     uint64_t whole;
@@ -386,7 +386,7 @@ static void test_spool_power_cuts(void **state)
     struct sample sample, second;
     struct memory source;
     struct up_manifest m;
-    struct up_layout layout;
+    struct up_package_layout layout;
     struct up_error err;
     struct sim *start = sim_new();
     unsigned states = 0;
@@ -441,7 +441,7 @@ static void test_spool_faults(void **state)
     struct sample sample;
     struct memory source;
     struct up_manifest m;
-    struct up_layout layout;
+    struct up_package_layout layout;
     struct up_error err;
     unsigned failures = 0;
 

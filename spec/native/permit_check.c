@@ -130,10 +130,10 @@ static void put_permit(struct sim *sim, const char *text, const char *comment, b
     size_t len;
 
     assert_int_equal(up_fixture_keys(s, "/", false, &err), 0);
-    assert_int_equal(up_keygen(s, "/stranger", &err), 0);
-    assert_int_equal(up_secret_load(&key, s, stranger ? "/stranger.key" : "/fixture.key", &err), 0);
-    assert_int_equal(up_secret_sign(key, text, strlen(text), comment, sig, &len, &err), 0);
-    up_secret_free(key);
+    assert_int_equal(up_signing_key_generate(s, "/stranger", &err), 0);
+    assert_int_equal(up_signing_key_load(&key, s, stranger ? "/stranger.key" : "/fixture.key", &err), 0);
+    assert_int_equal(up_signing_key_sign(key, text, strlen(text), comment, sig, &len, &err), 0);
+    up_signing_key_free(key);
     sim_free(scratch);
     sim_settle(sim);
     sim_put_text(sim, "/permit", text);

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "block_mac.h"
 #include "blocks.h"
 #include "codec.h"
 #include "device.h"
@@ -22,7 +23,6 @@
 #include "minisign.h"
 #include "pack.h"
 #include "package.h"
-#include "seal.h"
 #include "sim.h"
 #include "sim_flash.h"
 #include "slot.h"
@@ -201,7 +201,7 @@ static void open_head(struct bench *b)
 /* Up to where blocks are carried. */
 static int try_transfer(struct bench *b, struct up_error *err)
 {
-    const struct up_layout *layout;
+    const struct up_package_layout *layout;
 
     open_head(b);
     must(up_device_begin(b->device, up_package_manifest(b->package), err), err);
@@ -660,14 +660,14 @@ static void put_large_package(struct bench *b)
     strcpy(m.script_version, "1.0.2");
     strcpy(m.core_name, "Luat_RDA8910");
     must(up_fixture_keys(b->storage, "/large", false, &err), &err);
-    must(up_secret_load(&key, b->storage, "/large/fixture.key", &err), &err);
+    must(up_signing_key_load(&key, b->storage, "/large/fixture.key", &err), &err);
     options.key = key;
     must(up_pack_open(&pack, b->storage, &options, "/packages/new.upd", &err), &err);
     while ((rc = up_pack_step(pack, &err)) == UP_AGAIN)
         ;
     must(rc, &err);
     up_pack_close(pack);
-    up_secret_free(key);
+    up_signing_key_free(key);
     sim_settle(b->sim);
 }
 
@@ -879,12 +879,12 @@ static void what_the_medium_alone_has_wrong_is_not_armed(void **state)
     assert_int_equal(noticed, BLOCKS);
 }
 
-static struct up_seal *keep_one(struct bench *b, enum up_part_kind kind)
+static struct up_block_mac *keep_one(struct bench *b, enum up_part_kind kind)
 {
-    struct up_seal *seal;
+    struct up_block_mac *seal;
     struct up_error err;
 
-    must(up_seal_new(&seal, b->storage, BLOCKS, &err), &err);
+    must(up_block_mac_new(&seal, b->storage, BLOCKS, &err), &err);
     up_device_keep_seal(b->device, kind, seal);
     return seal;
 }
@@ -1070,7 +1070,7 @@ static void what_was_kept_is_of_its_transaction_alone(void **state)
 {
     static const int fresh[BLOCKS] = {0, 1, 2, 3, 24, 5, 6, 7};
     struct bench *b = bench_new(fresh, (size_t)BLOCKS * BLOCK);
-    struct up_seal *seal;
+    struct up_block_mac *seal;
     struct up_error err;
 
     (void)state;
@@ -1087,7 +1087,7 @@ static void what_was_kept_is_of_its_transaction_alone(void **state)
     seal = keep_one(b, UP_SCRIPT);
     assert_null(up_device_take_seal(b->device, UP_CORE));
     assert_ptr_equal(up_device_take_seal(b->device, UP_SCRIPT), seal);
-    up_seal_free(seal);
+    up_block_mac_free(seal);
     bench_free(b);
 }
 

@@ -73,7 +73,7 @@ static inline void drop_sample(struct sample *sample)
 }
 
 static inline int read_head(const struct sample *sample, struct up_storage *storage, struct memory *source,
-                            const char *spool, struct up_manifest *m, struct up_layout *layout,
+                            const char *spool, struct up_manifest *m, struct up_package_layout *layout,
                             struct up_error *err)
 {
     struct up_package *p;

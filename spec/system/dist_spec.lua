@@ -146,9 +146,9 @@ describe("manual pages", function()
         for name in field[1]:gmatch("[%w_]+") do documented[name] = true end
       end
       local source = read(path)
-      local taken = union(matches(source, "up_fields_[sdit]%a+%(&?%l+, \"([%w_]+)\""), matches(source,
-        "take_list%(&?%l+, \"([%w_]+)\""), matches(source, "up_fields_enter%(&%l+, f, \"([%w_]+)\""))
-      taken.format = true -- by up_fields_open()
+      local taken = union(matches(source, "up_json_fields_[sdit]%a+%(&?%l+, \"([%w_]+)\""), matches(source,
+        "take_list%(&?%l+, \"([%w_]+)\""), matches(source, "up_json_fields_enter%(&%l+, f, \"([%w_]+)\""))
+      taken.format = true -- by up_json_fields_open()
       assert.same(taken, documented)
     end)
   end

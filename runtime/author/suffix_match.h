@@ -1,0 +1,42 @@
+/*
+ * suffix_match.h -- where the bytes of a new image come from in an old one.
+ *
+ * Host side. The old image is suffix-sorted whole; the new one is then walked
+ * from front to back, and each stretch that resembles a stretch of the old
+ * image becomes a match. Bytes of a match may differ here and there: code
+ * that moved keeps its shape and changes its addresses.
+ *
+ * Memory: four bytes for each byte of the old image, and up to 64 MiB.
+ */
+#ifndef UP_SUFFIX_MATCH_H
+#define UP_SUFFIX_MATCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct up_error;
+struct up_suffix_match; /* opaque; released with up_suffix_match_free() */
+
+struct up_match {
+    uint64_t at;   /* in the new image */
+    uint64_t from; /* in the old image */
+    uint64_t len;
+};
+
+/* The largest old image, bytes. */
+#define UP_MATCH_MAX 0x7fffffffu
+
+/* Both images are borrowed until up_suffix_match_free(). Sorts: takes seconds for
+ * tens of MiB. Errors: UP_USAGE too large; UP_INTERNAL out of memory. */
+int up_suffix_match_new(struct up_suffix_match **out, const uint8_t *old, uint64_t old_size,
+                        const uint8_t *fresh, uint64_t fresh_size, struct up_error *err);
+void up_suffix_match_free(struct up_suffix_match *m);
+
+/* Walk on, a few hundred KiB a call: UP_AGAIN while there is more to do, then
+ * 0. *done is the byte reached, also then. Errors: UP_INTERNAL out of memory. */
+int up_suffix_match_step(struct up_suffix_match *m, uint64_t *done, struct up_error *err);
+
+/* What was found: rising `at`, none empty, none overlapping. */
+const struct up_match *up_suffix_match_found(const struct up_suffix_match *m, size_t *count);
+
+#endif

@@ -1,0 +1,37 @@
+/*
+ * tree_tar.h -- a directory as a canonical tar, produced piece by piece.
+ *
+ * Regular files and directories only, in the order of their names, modes 0644
+ * or 0755; the same tree gives the same bytes. Memory grows with the number
+ * of names, not with the contents.
+ */
+#ifndef UP_TREE_TAR_H
+#define UP_TREE_TAR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct up_error;
+struct up_storage;
+struct up_tree_tar; /* opaque; released with up_tree_tar_close() */
+
+/* List the tree. Errors: UP_USAGE something that is neither a file nor a
+ * directory, or a name that does not fit an archive; UP_MISSING; UP_WRITE. */
+int up_tree_tar_open(struct up_tree_tar **out, struct up_storage *storage, const char *dir,
+                     struct up_error *err);
+void up_tree_tar_close(struct up_tree_tar *t);
+
+/* Bytes of the whole archive. */
+uint64_t up_tree_tar_size(const struct up_tree_tar *t);
+/* Whether `name`, relative to the tree, is a regular file in it. */
+bool up_tree_tar_has(const struct up_tree_tar *t, const char *name);
+
+/* Read every file past the cache from now on. */
+void up_tree_tar_drop_cache(struct up_tree_tar *t);
+
+/* The next len bytes, exactly; more than are left are zeros.
+ * Errors: UP_USAGE a file changed since the tree was opened; UP_WRITE. */
+int up_tree_tar_read(struct up_tree_tar *t, void *buf, size_t len, struct up_error *err);
+
+#endif

@@ -1,0 +1,206 @@
+/*
+ * system.c -- the operating system behind the storage seam.
+ *
+ * The table, and what belongs to the system as a whole: identity of the boot,
+ * clocks, chance, restarts. Open files are in system_files.c, names in
+ * system_names.c; whether a slot is mounted is answered in system_mounts.c,
+ * what it lies on in storage_medium.c; flash is handled in system_flash.c, the
+ * boot loader's environment in system_uboot_env.c.
+ */
+#include "storage.h"
+
+#include "storage_medium.h"
+#include "storage_waits.h"
+#include "system_files.h"
+#include "system_flash.h"
+#include "system_mounts.h"
+#include "system_names.h"
+#include "system_uboot_env.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/timex.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static int sys_mounted(struct up_storage *s, const char *path)
+{
+    (void)s;
+    return up_system_mounts(path);
+}
+
+static int sys_medium(struct up_storage *s, const char *path, struct up_medium *out)
+{
+    (void)s;
+    return up_storage_medium(path, out);
+}
+
+static int sys_boot_get(struct up_storage *s, const char *config, struct up_boot_variable *variables,
+                        size_t count)
+{
+    (void)s;
+    return up_system_uboot_env_get(config, variables, count);
+}
+
+static int sys_boot_set(struct up_storage *s, const char *config, const struct up_boot_variable *variables,
+                        size_t count)
+{
+    (void)s;
+    return up_system_uboot_env_set(config, variables, count);
+}
+
+static int sys_boot_id(struct up_storage *s, char out[37])
+{
+    int fd = up_system_file_open_again("/proc/sys/kernel/random/boot_id", O_RDONLY, 0);
+    long long n;
+
+    if (fd < 0)
+        return -1;
+    n = up_system_file_pread(s, fd, out, 36, 0);
+    up_system_file_close_quietly(fd);
+    if (n < 0)
+        return -1;
+    if (n != 36) {
+        errno = EIO;
+        return -1;
+    }
+    out[36] = '\0';
+    return 0;
+}
+
+static uint64_t sys_now(struct up_storage *s)
+{
+    struct timespec t;
+
+    (void)s;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return t.tv_sec > 0 ? (uint64_t)t.tv_sec : 0;
+}
+
+static bool sys_synchronised(struct up_storage *s)
+{
+    struct timex t = {.modes = 0};
+    int state = adjtimex(&t);
+
+    (void)s;
+    return state >= 0 && state != TIME_ERROR && !(t.status & STA_UNSYNC);
+}
+
+static uint64_t sys_monotonic(struct up_storage *s)
+{
+    struct timespec t;
+
+    (void)s;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static int sys_random(struct up_storage *s, void *buf, size_t len)
+{
+    size_t done = 0;
+
+    (void)s;
+    while (done < len) {
+        ssize_t n = getrandom((char *)buf + done, len - done, 0);
+
+        if (n > 0)
+            done += (size_t)n;
+        else if (errno != EINTR)
+            return -1;
+    }
+    return 0;
+}
+
+/* The command starts with the signals of a fresh process: the agent ignores and
+ * blocks some that a shell script relies on. */
+static int spawn(pid_t *pid, char *const argv[])
+{
+    posix_spawnattr_t attributes;
+    sigset_t none, all;
+    int r = posix_spawnattr_init(&attributes);
+
+    if (r != 0)
+        return r;
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    r = posix_spawnp(pid, argv[0], NULL, &attributes, argv, environ);
+    posix_spawnattr_destroy(&attributes);
+    return r;
+}
+
+static int sys_restart(struct up_storage *s, char *const argv[])
+{
+    pid_t pid, r;
+    int status;
+
+    (void)s;
+    errno = spawn(&pid, argv);
+    if (errno != 0)
+        return -1;
+    do
+        r = waitpid(pid, &status, 0);
+    while (r < 0 && errno == EINTR);
+    if (r < 0)
+        return -1;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return 0;
+    errno = ECANCELED;
+    return -1;
+}
+
+struct up_storage *up_storage_system(void)
+{
+    static const struct up_storage_ops ops = {
+        .open = up_system_file_open,
+        .close = up_system_file_close,
+        .pread = up_system_file_pread,
+        .pwrite = up_system_file_pwrite,
+        .sync = up_system_file_sync,
+        .sync_dir = up_system_name_sync_dir,
+        .rename = up_system_name_rename,
+        .link = up_system_name_link,
+        .unlink = up_system_name_unlink,
+        .mkdir = up_system_name_mkdir,
+        .rmdir = up_system_name_rmdir,
+        .symlink = up_system_name_symlink,
+        .readlink = up_system_name_readlink,
+        .chmod = up_system_name_chmod,
+        .stat = up_system_name_stat,
+        .stat_file = up_system_file_stat,
+        .space = up_system_name_space,
+        .list = up_system_name_list,
+        .truncate = up_system_file_truncate,
+        .zero_range = up_system_file_zero_range,
+        .drop_cache = up_system_file_drop_cache,
+        .start_writeback = up_system_file_start_writeback,
+        .lock = up_system_file_lock,
+        .mounted = sys_mounted,
+        .medium = sys_medium,
+        .boot_get = sys_boot_get,
+        .boot_set = sys_boot_set,
+        .flash_info = up_system_flash_info,
+        .flash_bad = up_system_flash_bad,
+        .flash_erase = up_system_flash_erase,
+        .flash_mark_bad = up_system_flash_mark_bad,
+        .flash_update = up_system_flash_update,
+        .boot_id = sys_boot_id,
+        .now = sys_now,
+        .synchronised = sys_synchronised,
+        .monotonic = sys_monotonic,
+        .random = sys_random,
+        .restart = sys_restart,
+    };
+    static struct up_storage storage;
+
+    storage.ops = up_storage_waits(&ops);
+    return &storage;
+}

@@ -1,0 +1,17 @@
+/*
+ * system_uboot_env.h -- the U-Boot environment, by libubootenv.
+ *
+ * Part of the operating system behind the storage seam; nothing else calls it.
+ */
+#ifndef UP_SYSTEM_UBOOT_ENV_H
+#define UP_SYSTEM_UBOOT_ENV_H
+
+#include <stddef.h>
+
+struct up_boot_variable;
+
+/* As storage.h says of boot_get and boot_set; 0, or -1 with errno. */
+int up_system_uboot_env_get(const char *config, struct up_boot_variable *variables, size_t count);
+int up_system_uboot_env_set(const char *config, const struct up_boot_variable *variables, size_t count);
+
+#endif
