@@ -1,13 +1,17 @@
 --- What a depot that serves says: lines on stdout and stderr, for people or as JSON.
 --
 -- Nobody has to read them: what cannot be written at once is dropped and
--- counted. What strangers sent is made printable, whatever it is.
+-- counted. What strangers sent is made printable, whatever it is. "Quiet" leaves
+-- errors: a package that nobody gets, a broker or a database that cannot be had.
 --
 -- @module depot.log
 
 local M = {}
 
 local TEXT = 1024 -- bytes of a stranger's text that are shown
+
+-- What is said of the broker and the database that is an error, or its end.
+local ERRORS = { store = true, ["kept off the broker"] = true, ["given up"] = true, disconnected = true }
 
 -- A request, without what nobody asked about.
 local function request_line(event)
@@ -42,8 +46,10 @@ function M.new(natives, env)
 
   function self.out(text) natives.log.out(printable(text)) end
 
+  local function error_line(text) natives.log.err(printable(text)) end
+
   function self.note(text)
-    if not env.quiet then natives.log.err(printable(text)) end
+    if not env.quiet then error_line(text) end
   end
 
   local function encoded(event)
@@ -63,7 +69,8 @@ function M.new(natives, env)
   function self.change(change)
     local whom = change.listed and (", for %d listed devices"):format(change.listed) or ""
     if change.orphaned then whom = ", for nobody: its list is gone (one with the line * gives it to all)" end
-    self.note(("%s: %s%s%s"):format(change.name, change.change, change.reason and ": " .. change.reason or "", whom))
+    local say = (change.reason or change.orphaned) and error_line or self.note
+    say(("%s: %s%s%s"):format(change.name, change.change, change.reason and ": " .. change.reason or "", whom))
     if change.warning then self.note(("%s: warning: %s"):format(change.name, change.warning)) end
   end
 
@@ -71,7 +78,8 @@ function M.new(natives, env)
     if env.json then
       encoded(event)
     elseif not event.device then
-      self.note(("mqtt: %s%s"):format(event.kind, event.text and ": " .. event.text or ""))
+      local say = ERRORS[event.kind] and error_line or self.note
+      say(("mqtt: %s%s"):format(event.kind, event.text and ": " .. event.text or ""))
     elseif not env.quiet then
       self.out(device_line(event))
     end

@@ -495,6 +495,17 @@ describe("depot", function()
       end)
     end
 
+    it("says with -q why nobody gets a package, and nothing else", function()
+      pack("a.upd", 2, "1.0.1")
+      write("packages/b.upd", "no package")
+      local address = run("-q")
+      raw.get(nothing, address, "/")
+      assert(os.execute("kill " .. pid))
+      assert.equal("", pipe:read("a"))
+      pipe:close()
+      assert.matches("^b%.upd: skipped: [^\n]+ %(corrupt%)\n$", read("err"))
+    end)
+
     it("writes JSON when it is told to", function()
       local address = run("--json")
       raw.get(nothing, address, "/")
