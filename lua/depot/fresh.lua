@@ -2,7 +2,8 @@
 --
 -- A package is fresh when it was not there before, or not for the same devices;
 -- at the start, when it was never hashed. Once it is hashed, every device that
--- it may be for becomes due, and the pace does the rest.
+-- it may be for becomes due, also one that waits with another package, and the
+-- pace does the rest.
 --
 -- @module depot.fresh
 
@@ -13,8 +14,9 @@ Fresh.__index = Fresh
 
 --- @tparam table store depot.store
 -- @tparam table digests depot.digests
-function M.new(store, digests)
-  return setmetatable({ store = store, digests = digests, entries = {} }, Fresh)
+-- @tparam table json update.native.json
+function M.new(store, digests, json)
+  return setmetatable({ store = store, digests = digests, json = json, entries = {} }, Fresh)
 end
 
 --- The catalog has changed.
@@ -37,6 +39,14 @@ local function is_for_many(digest, auto, rollouts)
   return auto
 end
 
+-- Whom a package is for, as the store takes it; nil: every device.
+function Fresh:_ids(entry)
+  if not entry.devices then return nil end
+  local ids = {}
+  for id in pairs(entry.devices) do ids[#ids + 1] = id end
+  return self.json.encode(self.json.array(ids))
+end
+
 --- Make devices due whose package is fresh, and hashed.
 -- @tparam integer now ms
 -- @tparam boolean auto whether the newest package is for everyone
@@ -48,7 +58,7 @@ function Fresh:rouse(now, auto, rollouts)
       self.entries[digest] = nil
     elseif self.digests:of(entry) then
       local ok, message, code = self.store:change()
-      if ok then ok, message, code = self.store:rouse(entry, now) end
+      if ok then ok, message, code = self.store:rouse(entry, now, self:_ids(entry)) end
       if not ok then return nil, message, code end
       self.entries[digest] = nil
     end

@@ -39,7 +39,7 @@ function M.new(parts, options, now)
     mqtt = parts.mqtt, store = parts.store, digests = parts.digests, json = parts.json, packages = parts.packages,
     link = parts.link, tell = parts.tell, pace = options.pace or 100, auto = options.auto,
     allowance = 1, refilled = now, waiting = {}, answers = {}, message_id = 0, rollouts = {}, by_digest = {},
-    settled = 0, absent = {}, fresh = fresh.new(parts.store, parts.digests),
+    settled = 0, absent = {}, fresh = fresh.new(parts.store, parts.digests, parts.json),
   }, Offers)
 end
 

@@ -61,9 +61,10 @@ local STATEMENTS = {
   last_heard = "SELECT max(heard) AS heard FROM device",
   postpone = "UPDATE device SET due = ? WHERE due > ?",
   hasten = "UPDATE device SET due = ? WHERE state = 'pending' OR state = 'upgrading' AND finished IS NULL",
-  rouse = [[UPDATE device SET due = ? WHERE hash = ? AND due IS NULL AND release IS NOT ?
+  rouse = [[UPDATE device SET due = ?1 WHERE hash = ?2 AND due IS NULL AND release IS NOT ?3
     AND (state IS NULL OR state NOT IN ('pending', 'upgrading')
-      OR state = 'pending' AND ? AND kind IS NOT 'verify' AND package IS NOT ?)]],
+      OR state = 'pending' AND kind IS NOT 'verify' AND package IS NOT ?4)
+    AND (?5 IS NULL OR device IN (SELECT value FROM json_each(?5)))]],
   every = "SELECT * FROM device ORDER BY cloud, product, device",
   rollouts = "SELECT * FROM rollout ORDER BY id DESC",
   roll_out = "INSERT INTO rollout (package, target, hash, cloud, product, source, made) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -240,13 +241,14 @@ function Store:offer_anew(now)
   return self.statements.hasten:run(now)
 end
 
---- Make every device due that a package may be for which has just come; not those that are at work, nor, when it is
--- for some devices only, those that wait with another package.
+--- Make every device due that a package may be for which has just come, also those that wait with another; not those
+-- that are at work.
 -- @tparam table entry of the catalog
-function Store:rouse(entry, now)
+-- @tparam integer now ms
+-- @tparam[opt] string ids JSON array of the devices that it is for; nil: for all
+function Store:rouse(entry, now, ids)
   local manifest = entry.manifest
-  return self.statements.rouse:run(now, manifest.product_key, manifest.release, entry.devices and 0 or 1,
-    manifest.digest)
+  return self.statements.rouse:run(now, manifest.product_key, manifest.release, manifest.digest, ids)
 end
 
 --- Every device, sorted.

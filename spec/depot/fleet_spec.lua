@@ -523,6 +523,17 @@ describe("depot.fleet", function()
       assert.same({ "d4 3.0.0" }, offered())
     end)
 
+    it("and are on its list, also when they wait with another package", function()
+      local limited = entry("3.0.0", 3)
+      limited.devices = { d1 = true, d2 = true, ["d\"3"] = true }
+      round("1.0.0", "d5")
+      assert.same({ "pending", "pending" }, { row("d2").state, row("d5").state })
+      look(entry("2.0.0", 2), limited)
+      step(1000)
+      assert.same({ "d1 3.0.0", "d2 3.0.0" }, offered())
+      assert.same({ "3.0.0", "2.0.0" }, { row("d2").target, row("d5").target })
+    end)
+
     it("but not by itself when packages are staged", function()
       options.auto = false
       reopen()
