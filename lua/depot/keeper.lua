@@ -6,6 +6,8 @@
 -- begun: devices report again, jobs and batches are to be given again. One that
 -- was deleted meanwhile is written once more, from what is still open; one that
 -- was put in its place is taken over. Each trouble is said once, and its end.
+-- When the system's clock was set back, the cloud is opened anew, which takes
+-- back all times that are not over yet.
 --
 -- @module depot.keeper
 
@@ -20,6 +22,7 @@ Keeper.__index = Keeper
 -- Seconds.
 local RETRY = 5  -- until a database is opened again
 local LOOK = 1   -- between two looks whether it is still there
+local CLOCK = 60 -- between two times that the clock's being set back opens it anew
 local STUCK = 30 -- until one that cannot be written, for whatever reason, is opened anew
 
 -- Troubles that pass by themselves, without another handle.
@@ -65,6 +68,7 @@ function Keeper:_open()
   end
   if opened then
     self.cloud, self.fleet, self.store, self.check = opened, opened.fleet, opened.store, opened.check
+    self.clock_at = self.natives.loop.now() + CLOCK
     self.fleet:look()
     self.fleet:take_up(self.waiting)
     self.waiting = {}
@@ -89,11 +93,21 @@ function Keeper:_drop()
   self.cloud, self.fleet, self.store = nil, nil, nil
 end
 
--- Look whether the database is still the one in the folder.
+-- What is stamped lies ahead of the system's clock, and would stay so.
+function Keeper:_begin_anew()
+  self.tell { kind = "clock", text = "the system's clock was set back: what was stamped since counts as of now" }
+  self:_drop()
+  self:_open()
+end
+
+-- Look whether the database is still the one in the folder, and the clock the one that it was opened by.
 function Keeper:_look(now)
   if now < self.look_at then return end
   self.look_at = now + LOOK
-  if not self.store:has_moved() then return end
+  if not self.store:has_moved() then
+    if now >= self.clock_at and self.cloud.is_ahead() then self:_begin_anew() end
+    return
+  end
   local dir = self.options.dir
   local saved, message, code = self.store:commit()
   if saved then saved, message, code = rescue.write_again(self.natives, self.store, dir) end

@@ -22,6 +22,9 @@ M.EXPIRY = 1800
 -- meanwhile.
 local PATIENCE = 50
 
+-- Milliseconds that the system's clock may be behind ours before we begin anew by it.
+local BEHIND = 5000
+
 local Cloud = {}
 Cloud.__index = Cloud
 
@@ -31,7 +34,8 @@ local function random()
 end
 
 --- Milliseconds since 1970 that never go back, and that go on when the system's clock is set back.
--- A clock that is set forward is followed: the actions of other processes make jobs due by the system's clock.
+-- A clock that is set forward is followed: the actions of other processes make jobs due by the system's clock. After
+-- one that is set back the keeper opens the cloud anew, with another clock.
 -- @tparam function monotonic -> seconds
 -- @tparam function wall -> whole seconds since 1970
 -- @treturn function -> ms; and the base that it counts from, which changes when the clock is set forward
@@ -76,8 +80,10 @@ end
 --- @tparam table natives update.natives
 -- @tparam table options dir; adopt: the folder is ours, though it was copied; mqtt: host, port, user, password, tls
 --   as update.native.mqtt takes them; expiry (seconds), pace (offers a second), settle (ms), auto (boolean), on_event;
---   base: function() -> where devices reach us, "http://host:port"; packages: function() -> array of the catalog
--- @treturn table|false|nil fleet, store, check (for depot.site: (name, query) -> problem), close(); false, message: a
+--   base: function() -> where devices reach us, "http://host:port"; packages: function() -> array of the catalog;
+--   wall: function() -> seconds since 1970 by the system's clock, os.time when absent
+-- @treturn table|false|nil fleet, store, check (for depot.site: (name, query) -> problem), is_ahead (whether the
+--   system's clock was set back behind what is stamped here), close(); false, message: a
 --   copied folder, which is to keep off the broker; nil, message, code
 -- @treturn boolean after the code: no matter of the database
 function M.open(natives, options)
@@ -102,7 +108,8 @@ function M.open(natives, options)
   client, message, code = keep(open_client(natives, options.mqtt, secret))
   if not client then return undo(opened, message, code, true) end
 
-  local hmac, now = natives.digest.hmac, M.clock(natives.loop.now, os.time)
+  local wall = options.wall or os.time
+  local hmac, now = natives.digest.hmac, M.clock(natives.loop.now, wall)
   kept:tame(now(), now() + 60000)
   local began
   began, message, code = kept:set_running(true)
@@ -117,10 +124,11 @@ function M.open(natives, options)
     link = function(entry, row)
       local life, who = options.expiry or M.EXPIRY, ("%s/%s/%s"):format(row.cloud, row.product, row.device)
       return options.base() .. "/" .. links.escape(entry.name) .. "?"
-        .. links.query(hmac, secret, entry.name, os.time() + life, who), life
+        .. links.query(hmac, secret, entry.name, wall() + life, who), life
     end,
   }, { pace = options.pace, settle = options.settle, auto = options.auto })
-  self.check = function(name, query) return links.check(hmac, secret, name, query, os.time()) end
+  self.check = function(name, query) return links.check(hmac, secret, name, query, wall()) end
+  self.is_ahead = function() return now() - wall() * 1000 > BEHIND end
   return self
 end
 

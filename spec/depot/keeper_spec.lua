@@ -7,7 +7,7 @@ local store = require "depot.store"
 local json = natives.json
 
 describe("depot.keeper", function()
-  local dir, events, told, said, reports, now, kept
+  local dir, events, told, said, reports, now, wall, kept
 
   -- The natives, with a clock of ours and a client of the broker that only pretends.
   local function world()
@@ -32,10 +32,11 @@ describe("depot.keeper", function()
   local function open()
     kept = assert(keeper.open(world(), { dir = dir, mqtt = { host = "h", port = 1 }, auto = true,
       on_event = function(event)
-        if event.kind == "store" then told[#told + 1] = event.text end
+        if event.kind == "store" or event.kind == "clock" then told[#told + 1] = event.text end
         if event.kind == "reports" then reports = reports + 1 end
       end,
-      base = function() return "http://h" end, packages = function() return {} end }))
+      base = function() return "http://h" end, packages = function() return {} end,
+      wall = function() return math.floor(now) + wall end }))
   end
 
   local function report(device)
@@ -67,7 +68,7 @@ describe("depot.keeper", function()
     dir = os.tmpname()
     os.remove(dir)
     assert(os.execute("mkdir " .. dir))
-    events, told, said, reports, now = {}, {}, {}, 0, 1000
+    events, told, said, reports, now, wall = {}, {}, {}, 0, 1000, 1767225600
   end)
 
   after_each(function()
@@ -117,6 +118,32 @@ describe("depot.keeper", function()
     step(2)
     assert.equal("a", devices())
     assert.same({ 2, "works again" }, { #told, told[2] })
+  end)
+
+  it("stamps by the system's clock again after that was set back, each time", function()
+    local function heard(device)
+      local other = assert(store.open(natives, dir))
+      local row = other:get("aliyun", "pk", device)
+      other:close()
+      return row.heard // 1000
+    end
+    open()
+    for round = 1, 2 do
+      report "a"
+      step(2)
+      assert.equal(now + wall - 1, heard "a")
+      wall = wall - 7200
+      step(70)
+      assert.equal(round, #told)
+      assert.is_true(heard "a" <= now + wall)
+      report "b"
+      step(2)
+      assert.equal(now + wall - 1, heard "b")
+    end
+    assert.matches("the system's clock was set back", told[1], 1, true)
+    wall = wall - 3
+    step(120)
+    assert.equal(2, #told)
   end)
 
   it("keeps what it hears while another process has locked it", function()
