@@ -11,7 +11,8 @@
 -- part is not sent, so a release that differs only there cannot be seen.
 --
 -- As on the vendor's platform, a package is given only when it is strictly newer, in
--- script or core, and lower in neither. A 724U that asks with dfota=1 is given the
+-- script or core, and lower in neither. Of two builds of one version (1.0.1+1, 1.0.1+2) the
+-- one of the later sequence is newer, when the folder has the device's own. A 724U that asks with dfota=1 is given the
 -- delta against its core where there is one, and else the full package, like all others;
 -- while a package for it is still being made it is asked to wait (code 43).
 --

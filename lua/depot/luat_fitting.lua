@@ -70,15 +70,36 @@ local function suits_number(manifest, number)
   return not manifest.requires_core or number ~= nil and number >= (manifest.requires_version or 0)
 end
 
+-- Whether the package has the very script that the device runs, build and all; LuatOS tells no build.
+local function has_build(manifest, asked)
+  return asked.version ~= nil and manifest.script_version ~= nil
+    and version.same(manifest.script_version, asked.version)
+end
+
+-- The sequence of what the device runs, when there is a package of it; else nil.
+local function sequence_of(entries, asked)
+  local found
+  for _, entry in ipairs(entries) do
+    local m = entry.manifest
+    if has_build(m, asked) and (not m.core_name or m.core_version == asked.core_version) then
+      found = math.max(found or 0, m.sequence)
+    end
+  end
+  return found
+end
+
 -- Whether the package is newer than what the device runs. A part that the
--- publisher let pass the VERSION rule need only differ.
-local function is_newer(manifest, asked)
+-- publisher let pass the VERSION rule need only differ. Of two builds of one
+-- version the later sequence is newer.
+local function is_newer(manifest, asked, sequence)
   local script = manifest.script_version and compare_script(asked, manifest.script_version) or 0
   local core = manifest.core_name and manifest.core_version - (asked.core_version or -1) or 0
   if has_override(manifest, "version") then
     return script ~= 0 or core ~= 0
+  elseif script == 0 and core == 0 then
+    return sequence ~= nil and manifest.sequence > sequence and not has_build(manifest, asked)
   end
-  return script >= 0 and core >= 0 and (script > 0 or core > 0)
+  return script >= 0 and core >= 0
 end
 
 -- Bytes, to choose between a release's packages: a delta is worth waiting for, a full package is not.
@@ -99,13 +120,14 @@ local function better(best, entry)
 end
 
 local function find(entries, asked)
-  local found = { project = true, list = {}, by_tag = {} }
+  local found, sequence = { project = true, list = {}, by_tag = {} }, sequence_of(entries, asked)
   for _, entry in ipairs(entries) do
     local manifest = entry.manifest
     local core = core_of(asked.firmware, manifest.project)
     if core and names_core(manifest, core) then
       found.firmware = true
-      if suits_source(manifest, asked) and suits_number(manifest, asked.core_version) and is_newer(manifest, asked) then
+      if suits_source(manifest, asked) and suits_number(manifest, asked.core_version)
+        and is_newer(manifest, asked, sequence) then
         found.list[#found.list + 1] = entry
         if entry.tag then found.by_tag[entry.tag] = entry end
       end

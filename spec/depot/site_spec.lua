@@ -154,6 +154,21 @@ describe("depot.luat", function()
     assert.equal(27, (outcome(query { version = "1.0.2" }, old, new, listed, later)))
   end)
 
+  it("gives another build of one version when its sequence is later, and the device's own is known", function()
+    local first = script_only { name = "first.upd", sequence = 6, script_version = "1.0.1+1" }
+    local second = script_only { name = "second.upd", sequence = 7, script_version = "1.0.1+2" }
+    local both = entry { name = "both.upd", sequence = 8, script_version = "1.0.1+3" }
+    assert.equal("second.upd", (outcome(query { version = "1.0.1+1" }, first, second)))
+    assert.equal("second.upd", (outcome(query { version = "1.0.0" }, first, second)))
+    for _, version in ipairs { "1.0.1+2", "1.0.1+9", "1.0.1", "1.0.2" } do
+      assert.equal(27, (outcome(query { version = version }, first, second)))
+    end
+    assert.equal(27, (outcome(libfota { version = "17.1.1" }, first, second)))
+    assert.equal("both.upd", (outcome(query { version = "1.0.1+2", core_version = "22" }, first, second, both)))
+    assert.equal("both.upd", (outcome(query { version = "1.0.1+2", core_version = "21" }, first, second, both)))
+    assert.equal(27, (outcome(query { version = "1.0.1+2", core_version = "23" }, first, second, both)))
+  end)
+
   it("goes on with what a device has begun, while that still fits", function()
     local begun = script_only { name = "begun.upd", sequence = 6 }
     local newer = script_only { name = "newer.upd", sequence = 7, script_version = "1.0.2" }
