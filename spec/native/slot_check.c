@@ -410,6 +410,7 @@ static void flash_of_odd_shape_is_refused(void **state)
         {.size = 1 << 26, .erase_size = (16 << 20) + 512, .write_size = 512},
         {.size = 1 << 20, .erase_size = 4096, .write_size = 0},
         {.size = 1 << 20, .erase_size = 4096, .write_size = 513},
+        {.size = UINT32_MAX, .erase_size = 1, .write_size = 1},
         {.size = (uint64_t)1 << 32, .erase_size = 1, .write_size = 1},
     };
 
@@ -435,6 +436,25 @@ static void flash_of_odd_shape_is_refused(void **state)
             assert_int_equal(sim_open_files(sim), 0);
             sim_free(sim);
         }
+}
+
+/* The largest erase block that is held in memory. */
+static void flash_of_large_blocks_is_taken(void **state)
+{
+    struct sim *sim = make(nand);
+    struct up_storage *s = sim_storage(sim);
+    struct up_storage_ops ops = *s->ops;
+    struct up_error err;
+    uint64_t capacity;
+
+    (void)state;
+    ops.flash_info = tell_odd_flash;
+    s->ops = &ops;
+    odd_flash = (struct up_flash){
+        .kind = UP_FLASH_NOR, .size = 1 << 26, .erase_size = 16 << 20, .write_size = 1, .writable = true};
+    assert_int_equal(up_slot_capacity(s, PATH, &capacity, &err), 0);
+    assert_int_equal(capacity, 1 << 26);
+    sim_free(sim);
 }
 
 static void a_slot_that_cannot_be_opened_says_why(void **state)
@@ -1099,6 +1119,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_a_slot_is_refused),
         cmocka_unit_test(a_block_device_is_opened_for_us_alone),
         cmocka_unit_test(flash_of_odd_shape_is_refused),
+        cmocka_unit_test(flash_of_large_blocks_is_taken),
         cmocka_unit_test(a_slot_that_cannot_be_opened_says_why),
         cmocka_unit_test(a_longer_file_is_cut_or_the_sync_fails),
         cmocka_unit_test(flash_is_written_with_gaps),

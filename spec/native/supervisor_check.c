@@ -256,6 +256,47 @@ static void an_idle_device_has_nothing_to_decide(void **state)
     assert_int_equal(phase(), UP_IDLE);
 }
 
+/* READY with the agent's first beat, each phase as it begins, and a sign of life
+ * with each beat. When nobody asked for those, none. */
+static void the_service_manager_is_told(void **state)
+{
+    static const struct play_step steps[] = {
+        MUTE(AGENT),         WAITS(3000),          SAYS(AGENT, "beat"),    TRIES,
+        SAYS(AGENT, "beat"), SAYS(SCRIPT, "beat"), SAYS(AGENT, "confirm"), OVER};
+
+    (void)state;
+    setenv("WATCHDOG_USEC", "60000000", 1);
+    perform(steps);
+    unsetenv("WATCHDOG_USEC");
+    assert_string_equal(play_told(), "STATUS=METER idle\nREADY=1\nSTATUS=METER idle\nWATCHDOG=1\n"
+                                     "STATUS=METER armed\nSTATUS=METER trial\nWATCHDOG=1\n"
+                                     "STATUS=METER idle\nSTOPPING=1\n");
+    tear_down(state);
+    set_up(state);
+    perform(steps);
+    assert_int_equal(play_count(play_told(), "WATCHDOG"), 0);
+}
+
+/* An agent that waits for its medium does not beat, and is alive; one that hangs
+ * is not. Neither keeps the manager from hearing that the device is up. */
+static void an_agent_that_waits_is_alive_to_the_manager(void **state)
+{
+    static const struct play_step waits[] = {MUTE(AGENT), MEDIUM(AGENT, 1), WAITS(60000), OVER};
+    static const struct play_step hangs[] = {MUTE(AGENT), WAITS(60000), OVER};
+
+    (void)state;
+    setenv("WATCHDOG_USEC", "60000000", 1);
+    perform(waits);
+    assert_true(play_count(play_told(), "WATCHDOG=1\n") > 10);
+    assert_int_equal(play_count(play_told(), "READY=1\n"), 1);
+    tear_down(state);
+    set_up(state);
+    perform(hangs);
+    unsetenv("WATCHDOG_USEC");
+    assert_int_equal(play_count(play_told(), "WATCHDOG=1\n"), 0);
+    assert_int_equal(play_count(play_told(), "READY=1\n"), 1);
+}
+
 static void a_flood_of_one_child_is_heard_in_turns(void **state)
 {
     static const struct play_step steps[] = {
@@ -856,6 +897,8 @@ static void a_core_waits_for_the_restart_that_the_configuration_names(void **sta
     assert_int_equal(play_count(play_said(), "restarting the device: a new core is armed"), 2);
     must_do("agent ended\nscript ended\n");
     assert_int_equal(play_count(play_done(), "script started"), 1);
+    assert_int_equal(play_count(play_told(), "STATUS=restarting\n"), 1);
+    assert_int_equal(play_count(play_told(), "STOPPING=1\n"), 0);
 }
 
 static void a_supervisor_that_cannot_start_over_says_so(void **state)
@@ -1252,6 +1295,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_idle_device_has_nothing_to_decide, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_service_manager_is_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_agent_that_waits_is_alive_to_the_manager, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_flood_of_one_child_is_heard_in_turns, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_script_on_trial_is_confirmed_once_it_is_alive, set_up, tear_down),
         cmocka_unit_test_setup_teardown(who_was_frozen_with_us_is_not_judged_by_that_time, set_up, tear_down),

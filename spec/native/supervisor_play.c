@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "child.h"
+#include "notify.h"
 #include "processes.h"
 
 #define LINES 128
@@ -38,9 +39,9 @@ static struct {
     unsigned children;
     int open, signal; /* links and caught signals that were not given back */
     unsigned long turns;
-    char *said, *done;
-    size_t said_size, done_size;
-    FILE *log, *terminal;
+    char *said, *done, *told;
+    size_t said_size, done_size, told_size;
+    FILE *log, *terminal, *manager;
 } stage;
 
 struct play_refusal play_refuses;
@@ -55,6 +56,11 @@ const char *play_said(void)
 const char *play_done(void)
 {
     return stage.done;
+}
+
+const char *play_told(void)
+{
+    return stage.told;
 }
 
 unsigned play_count(const char *where, const char *text)
@@ -130,6 +136,17 @@ WRAP(int, up_child_new,
     if (++stage.children == play_refuses.child)
         return up_fail(err, UP_INTERNAL, "%s: not enough memory", name);
     return __real_up_child_new(out, processes, name, heartbeat, err);
+}
+
+WRAP(void, up_notify_send, (const struct up_notify *n, const char *format, ...))
+{
+    va_list arguments;
+
+    (void)n;
+    va_start(arguments, format);
+    vfprintf(stage.manager, format, arguments);
+    va_end(arguments);
+    fprintf(stage.manager, "\n");
 }
 
 static pid_t p_start(struct up_processes *system, const char *const argv[], int *link)
@@ -433,6 +450,7 @@ int play(const struct up_config *config, enum up_verbosity verbosity, const stru
 
     free(stage.said);
     free(stage.done);
+    free(stage.told);
     memset(&stage, 0, sizeof stage);
     stage.process[AGENT].name = "agent";
     stage.process[SCRIPT].name = "script";
@@ -441,12 +459,14 @@ int play(const struct up_config *config, enum up_verbosity verbosity, const stru
     stage.terminal = stderr;
     stage.log = open_memstream(&stage.done, &stage.done_size);
     stderr = open_memstream(&stage.said, &stage.said_size);
+    stage.manager = open_memstream(&stage.told, &stage.told_size);
     stage.on = true;
     rc = up_supervisor_run(config, "/moult", verbosity, err);
     stage.on = false;
     fclose(stderr);
     stderr = stage.terminal;
     fclose(stage.log);
+    fclose(stage.manager);
     play_refuses = (struct play_refusal){0};
     play_orphans = 0;
     assert_int_equal(stage.open, 0);

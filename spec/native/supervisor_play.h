@@ -62,9 +62,10 @@ int play(const struct up_config *config, enum up_verbosity verbosity, const stru
 
 /* Of the last play: what it wrote to stderr; and what it did, one line each:
  * "agent < TEXT" it told the agent, "agent started", "script ended",
- * "execute WORDS". */
+ * "execute WORDS"; and what it told the service manager, with a line's end each. */
 const char *play_said(void);
 const char *play_done(void);
+const char *play_told(void);
 /* How often `text` is in `where`. */
 unsigned play_count(const char *where, const char *text);
 
