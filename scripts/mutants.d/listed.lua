@@ -17,8 +17,6 @@ list("system_names:kind_of_entry", "if (entry->d_type != DT_UNKNOWN)", "if (entr
   "both ways tell the same kind; file systems that do not tell it at once are rare")
 list("reuse:up_reuse_step", "done += r->block_size;", ";", "how much is looked at in a call is a choice")
 list("slot:plain_written", "s->since = 0;", ";", "written back once more, which changes nothing")
-list("supervisor_protocol:hear_agent", "if (s->notify.watchdog)", "if (!(s->notify.watchdog))",
-  "spec/system/run_spec.lua hears it, by the whole program")
 list("supervisor:poll_timeout",
   "next = sooner(next, sooner(up_child_next_tick(s->agent), up_child_next_tick(s->script)));", ";",
   "played time does not wait; spec/system/run_spec.lua does")
@@ -52,8 +50,6 @@ list("unpack:end_archive", "if (u->storage->ops->sync_dir(u->storage, u->dir) < 
   "a tree that lost its names is found before it starts, and made again")
 list("storage:parent_of", "while (len > 1 && path[len - 1] == '/')", "while (len >= 1 && path[len - 1] == '/')",
   "of the root alone, which nobody writes")
-list("supervisor_protocol:hear_agent", 'up_notify_send(&s->notify, "WATCHDOG=1");', ";",
-  "spec/system/run_spec.lua hears it, by the whole program")
 list("device_script:begin_mending", 'up_generation_path(mended, dir, c->generation, ".mend", err) < 0)',
   '(up_generation_path(mended, dir, c->generation, ".mend", err) < 0 && false))',
   "a state with so long a path is refused as it is opened")
@@ -156,10 +152,6 @@ list("running_image:up_device_source_digest",
   "return known->size == size && known->slot == d->boot_state.running ? known->digest : NULL;",
   "return known->size == size ? known->digest : NULL;",
   "another slot runs after a restart alone, and that forgets what was known")
-for _, wrong in ipairs { "for (int try = 0; try < 1; try++) {", "if (false)" } do
-  list("transfer:decode_old", wrong == "if (false)" and "if (try)" or "for (int try = 0; try < 2; try++) {", wrong,
-    "no cache of the simulator is wrong where its medium is right")
-end
 
 local ENTRIES = "for (int i = 0; i < UP_QUARANTINE_MAX; i++)"
 for _, name in ipairs { "up_device_quarantine", "up_device_spared", "up_device_close_verdicts", "up_device_judge" } do

@@ -271,6 +271,8 @@ const char *sim_op_name(enum sim_op op);
 void sim_flip_write(struct sim *sim, unsigned n);
 /* The same, but the cache has it right: only who drops it first reads the flipped bit. */
 void sim_flip_medium(struct sim *sim, unsigned n);
+/* The other way round, of a page that is clean: until it is dropped, a bit of it reads flipped. */
+void sim_flip_cache(struct sim *sim, const char *path, uint64_t at);
 /* Room for new blocks of 4096 bytes; writes that need more store what fits and
  * fail with ENOSPC. Removing and truncating give back. UINT64_MAX: no limit. */
 void sim_set_free(struct sim *sim, uint64_t bytes);

@@ -240,6 +240,20 @@ void cache_flip(struct sim *sim, uint64_t at)
     e->stored_wrong = sim->unlike = true;
 }
 
+void sim_flip_cache(struct sim *sim, const char *path, uint64_t at)
+{
+    size_t index = (size_t)(at / SIM_PAGE);
+    struct inode *inode;
+    struct place where;
+
+    if (tree_walk(&sim->live, path, true, &where) < 0 || !where.ino)
+        abort();
+    inode = inode_own(&sim->live.nodes[where.ino]);
+    log_page(sim, where.ino, index, inode->pages[index]);
+    sim->log[sim->log_count - 1].stored_wrong = sim->unlike = true;
+    file_page(inode, index)->data[at % SIM_PAGE] ^= 0x10;
+}
+
 void sim_shutdown(struct sim *sim)
 {
     for (size_t i = 0; i < sim->log_count; i++)

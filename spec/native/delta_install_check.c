@@ -425,6 +425,32 @@ static void a_source_that_changes_is_noticed_by_the_block(void **state)
     print_message("delta: the source changed under way %u times, noticed each time\n", noticed);
 }
 
+/* A bit that only the cache has wrong costs nothing: it is read once more, past it. */
+static void a_source_that_the_cache_alone_has_wrong_is_read_again(void **state)
+{
+    static const enum delta_case pairs[] = {DELTA_IDENTICAL, DELTA_MOVED, DELTA_SHUFFLED};
+
+    (void)state;
+    for (size_t n = 0; n < sizeof pairs / sizeof pairs[0]; n++)
+        for (size_t at = 100; at < DELTA_IMAGE; at += 1487) {
+            struct bench *b = bench_new(pairs[n], UP_NODE_FILE);
+            struct up_error err;
+            struct carry c;
+            int rc;
+
+            open_head(b, &c);
+            must(up_device_begin(b->device, up_package_manifest(c.package), &err), &err);
+            must(up_transfer_open(&c.transfer, b->device, c.package, c.source, &err), &err);
+            sim_flip_cache(b->sim, SLOT_A, at);
+            while ((rc = up_transfer_step(c.transfer, &err)) == 1)
+                ;
+            must(rc, &err);
+            assert_true(slot_holds(b, SLOT_B, b->images.fresh, b->images.fresh_size));
+            drop(&c);
+            bench_free(b);
+        }
+}
+
 /* What is new in a block is coded beside the old bytes: with others, the
  * decoder loses its way in what was stored and signed, which is the old image's
  * fault as well. */
@@ -641,6 +667,7 @@ int main(void)
         CHECK(a_device_without_two_slots_refuses_a_delta),
         CHECK(faults_of_the_old_slot_end_the_transaction),
         CHECK(a_source_that_changes_is_noticed_by_the_block),
+        CHECK(a_source_that_the_cache_alone_has_wrong_is_read_again),
         CHECK(a_delta_that_cannot_be_decoded_blames_the_source),
         CHECK(slot_b_is_a_source_too),
         CHECK(a_delta_is_not_carried_without_its_source),

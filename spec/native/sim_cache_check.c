@@ -239,6 +239,20 @@ static void a_flip_on_the_medium_is_seen_past_the_cache_alone(void **state)
     sim_free(sim);
 }
 
+static void a_flip_in_the_cache_is_gone_when_it_is_dropped(void **state)
+{
+    struct sim *sim = with_file(2);
+    int f = open_a(sim);
+
+    (void)state;
+    sim_flip_cache(sim, "/d/a", PAGE + 5);
+    assert_int_equal(count(sim, f, 0, 'o'), PAGE);
+    assert_int_equal(count(sim, f, 1, 'o'), PAGE - 1);
+    assert_int_equal(drop_cache(sim, f, 2), UP_READ_DROPPED);
+    assert_int_equal(count(sim, f, 1, 'o'), PAGE);
+    sim_free(sim);
+}
+
 static void a_call_may_fail_when_it_is_done(void **state)
 {
     struct sim *sim = with_file(1);
@@ -418,6 +432,7 @@ int main(void)
         cmocka_unit_test(an_orderly_restart_shows_what_a_failed_sync_lost),
         cmocka_unit_test(reads_past_the_cache_leave_it_as_it_is),
         cmocka_unit_test(a_flip_on_the_medium_is_seen_past_the_cache_alone),
+        cmocka_unit_test(a_flip_in_the_cache_is_gone_when_it_is_dropped),
         cmocka_unit_test(a_call_may_fail_when_it_is_done),
         cmocka_unit_test(a_torn_unit_takes_its_neighbours_along),
         cmocka_unit_test(a_paired_page_is_lost_with_the_torn_one),
