@@ -316,6 +316,40 @@ static void the_link_for_people_is_made_over_its_remains(void **state)
     sim_free(sim);
 }
 
+/* Whichever of its steps fails, that is said, and the old link stays. */
+static void a_link_that_cannot_be_made_is_said(void **state)
+{
+    static const struct {
+        int error, code;
+    } cases[] = {{EIO, UP_WRITE}, {ENOSPC, UP_NOSPACE}};
+    unsigned failed = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (unsigned n = 1;; n++) {
+            struct sim *sim = sim_new();
+            struct up_storage *storage = sim_storage(sim);
+            struct up_error err;
+            char target[16] = "";
+            int rc;
+
+            sim_put_link(sim, "/s/current", "1");
+            sim_reset_counters(sim);
+            sim_fail(sim, SIM_CHANGES, n, cases[i].error, false);
+            rc = up_generation_link(storage, "/s", 2, &err);
+            assert_int_equal(storage->ops->readlink(storage, "/s/current", target, sizeof target), 1);
+            assert_string_equal(target, rc == 0 ? "2" : "1");
+            sim_free(sim);
+            if (rc == 0)
+                break;
+            assert_int_equal(rc, cases[i].code);
+            assert_non_null(strstr(err.message, "/s/current"));
+            assert_non_null(strstr(err.message, strerror(cases[i].error)));
+            failed++;
+        }
+    assert_int_equal(failed, 4); /* to make it, and to put it in its place */
+}
+
 static const char *damage(struct stand *s)
 {
     static char text[512];
@@ -598,6 +632,7 @@ int main(void)
         cmocka_unit_test(a_generation_of_two_slots_is_marked_for_both),
         cmocka_unit_test(damage_is_kept_for_people),
         cmocka_unit_test(the_link_for_people_is_made_over_its_remains),
+        cmocka_unit_test(a_link_that_cannot_be_made_is_said),
         cmocka_unit_test(what_was_interrupted_is_settled),
         cmocka_unit_test(a_damaged_script_is_made_again_before_its_trial),
         cmocka_unit_test(what_the_medium_alone_has_wrong_is_made_again),

@@ -792,6 +792,82 @@ static void what_is_half_armed_begins_again(void **state)
     assert_int_equal(first_of, 3); /* it was seen both ways */
 }
 
+static struct up_journal_state left; /* what the journal has of the boot loader's choice */
+
+static void leave(struct up_journal_state *j)
+{
+    j->phase = left.phase;
+    j->slot[0].present = left.slot[0].present;
+    j->slot[1] = j->slot[0];
+    j->slot[1].present = left.slot[1].present;
+    j->tx.target = left.tx.target;
+    j->tx.parts = left.tx.parts;
+    j->tx.sequence = left.tx.sequence;
+    j->has_last = left.has_last;
+    j->last.code = left.last.code;
+    j->last.sequence = left.last.sequence;
+}
+
+/* Without its record the slot of the confirmed pair is what the last transaction
+ * says: its target when it succeeded, or had no core; else the other one. */
+static void the_journal_knows_which_slot_is_confirmed(void **state)
+{
+    enum { CORE_TOO = 1u << UP_CORE | 1u << UP_SCRIPT, SCRIPT_ALONE = 1u << UP_SCRIPT };
+    static const struct {
+        enum up_phase phase;
+        bool a, b;
+        uint8_t target;
+        unsigned parts;
+        bool has_last;
+        int code;
+        uint64_t sequence; /* of the last result; the transaction's is 7 */
+        int slot;
+    } cases[] = {
+        {UP_IDLE, true, false, 1, CORE_TOO, true, UP_OK, 7, 0},
+        {UP_IDLE, false, true, 0, CORE_TOO, true, UP_OK, 7, 1},
+        {UP_IDLE, true, true, 1, CORE_TOO, true, UP_OK, 7, 1},
+        {UP_IDLE, true, true, 0, CORE_TOO, true, UP_OK, 7, 0},
+        {UP_IDLE, true, true, 1, CORE_TOO, true, UP_ROLLEDBACK, 7, 0},
+        {UP_IDLE, true, true, 0, CORE_TOO, true, UP_ROLLEDBACK, 7, 1},
+        {UP_IDLE, true, true, 1, CORE_TOO, true, UP_OK, 6, 0},
+        {UP_IDLE, true, true, 1, CORE_TOO, false, UP_OK, 7, 0},
+        {UP_IDLE, true, true, 1, SCRIPT_ALONE, true, UP_ROLLEDBACK, 7, 1},
+        {UP_IDLE, true, true, 0, SCRIPT_ALONE, false, UP_OK, 0, 0},
+        {UP_INSTALLING, true, true, 1, CORE_TOO, true, UP_OK, 7, 0}, /* once more */
+        {UP_INSTALLING, true, true, 0, CORE_TOO, true, UP_OK, 7, 1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        enum up_start_action action;
+        struct up_trouble trouble;
+        struct stand s;
+
+        stand_up(&s, world_new(&by_core));
+        memset(&left, 0, sizeof left);
+        left.phase = cases[i].phase;
+        left.slot[0].present = cases[i].a;
+        left.slot[1].present = cases[i].b;
+        left.tx.target = cases[i].target;
+        left.tx.parts = cases[i].parts;
+        left.tx.sequence = 7;
+        left.has_last = cases[i].has_last;
+        left.last.code = cases[i].code;
+        left.last.sequence = cases[i].sequence;
+        change(&s, leave);
+        power_off(&s);
+        sim_settle(s.sim);
+        sim_put_text(s.sim, "/device/state/boot.0", "rubbish");
+        sim_put_text(s.sim, "/device/state/boot.1", "rubbish");
+        world_configure(&s.config);
+        if (up_device_come_up(&s.device, s.storage, &s.config, &action, &trouble, &s.err) < 0)
+            fail_msg("%s", s.err.message);
+        if (up_device_running(s.device) != cases[i].slot || !boot_state(&s).good[cases[i].slot])
+            fail_msg("case %zu: slot %d", i, up_device_running(s.device));
+        stand_free(&s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -819,6 +895,7 @@ int main(void)
         cmocka_unit_test(a_slot_is_forgotten_before_it_is_written),
         cmocka_unit_test(one_that_is_being_installed_is_dropped),
         cmocka_unit_test(what_is_half_armed_begins_again),
+        cmocka_unit_test(the_journal_knows_which_slot_is_confirmed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
