@@ -481,6 +481,38 @@ static void a_lost_file_forgets_no_revoked_key(void **state)
     sim_free(start);
 }
 
+/* A file that is damaged at its full length, and one that is whole and short, are made anew. */
+static void either_file_is_kept_whole_and_long(void **state)
+{
+    static const char *const paths[] = {KEYS "/set.0", KEYS "/set.1"};
+    struct sim *start = a_keys_directory();
+    struct up_error err;
+
+    (void)state;
+    put_list(start, 1, "n1", "r1", "o1");
+    assert_int_equal(apply(start, &err), 0);
+    assert_int_equal(up_keys_settle(sim_storage(start), KEYS, &err), 0);
+    sim_settle(start);
+    assert_false(up_keyset_needs_tending(sim_storage(start), KEYS));
+    for (int file = 0; file < 2; file++)
+        for (int is_short = 0; is_short < 2; is_short++) {
+            struct sim *sim = sim_clone(start);
+            size_t len;
+            char *half = sim_get(sim, paths[file], &len);
+
+            assert_int_equal(len, UP_RECORD_SPREAD);
+            half[50] ^= !is_short;
+            sim_put(sim, paths[file], half, len - (size_t)is_short, 0600);
+            assert_true(up_keyset_needs_tending(sim_storage(sim), KEYS));
+            assert_int_equal(up_keys_settle(sim_storage(sim), KEYS, &err), 0);
+            assert_false(up_keyset_needs_tending(sim_storage(sim), KEYS));
+            assert_string_equal(ring_of(sim), "r2 n1");
+            free(half);
+            sim_free(sim);
+        }
+    sim_free(start);
+}
+
 /* A whole record that says what no version of ours wrote. */
 static void a_record_of_another_form_trusts_nobody(void **state)
 {
@@ -1072,6 +1104,7 @@ int main(void)
         cmocka_unit_test(serials_rise_by_bounded_steps),
         cmocka_unit_test(a_damaged_record_trusts_nobody),
         cmocka_unit_test(a_lost_file_forgets_no_revoked_key),
+        cmocka_unit_test(either_file_is_kept_whole_and_long),
         cmocka_unit_test(a_record_of_another_form_trusts_nobody),
         cmocka_unit_test(a_power_cut_leaves_the_old_or_the_new_set),
         cmocka_unit_test(every_sync_is_needed),
