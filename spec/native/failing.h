@@ -2,7 +2,7 @@
  * failing.h -- memory that runs out at the n-th allocation; with failing_calls.c,
  * system calls that fail, too.
  *
- * Linked with --wrap (CMakeLists.txt), so that what the runtime allocates, by
+ * Linked with --wrap (spec/CMakeLists.txt), so that what the runtime allocates, by
  * itself and through the crypto, compression and JSON libraries, is asked for
  * here. The simulator and the
  * checks themselves always get what they ask for.

@@ -3,7 +3,7 @@
  * at the command line and a cloud, on simulated storage, clocks and boot loader.
  *
  * The program is the real one: up_supervisor_step(), and lua/update/agent/init.lua
- * over the bindings. Linked with --wrap (CMakeLists.txt), so that storage,
+ * over the bindings. Linked with --wrap (spec/CMakeLists.txt), so that storage,
  * processes, links, waiting, HTTP and the policy process are asked for here.
  * Each player is a coroutine with a stack of its own, which gives way where it
  * waits and, now and then, at a call to the storage. A scheduler that is driven
