@@ -10,6 +10,7 @@ static const luaL_Reg bindings[] = {
     {"update.native.log", luaopen_update_native_log},
     {"update.native.rights", luaopen_update_native_rights},
     {"update.native.json", luaopen_update_native_json},
+    {"update.native.archive", luaopen_update_native_archive},
     {"update.native.digest", luaopen_update_native_digest},
     {"update.native.secret", luaopen_update_native_secret},
     {"update.native.cloud_record", luaopen_update_native_cloud_record},

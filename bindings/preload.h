@@ -15,6 +15,7 @@ UP_EXPORT int luaopen_update_native_url(lua_State *L);
 UP_EXPORT int luaopen_update_native_log(lua_State *L);
 UP_EXPORT int luaopen_update_native_rights(lua_State *L);
 UP_EXPORT int luaopen_update_native_json(lua_State *L);
+UP_EXPORT int luaopen_update_native_archive(lua_State *L);
 UP_EXPORT int luaopen_update_native_digest(lua_State *L);
 UP_EXPORT int luaopen_update_native_secret(lua_State *L);
 UP_EXPORT int luaopen_update_native_cloud_record(lua_State *L);

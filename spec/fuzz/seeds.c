@@ -4,6 +4,7 @@
  *
  *     fuzz_seeds DIRECTORY      makes DIRECTORY/<target>/seed-<name>
  */
+#include "archives.h"
 #include "codec.h"
 #include "delta_image.h"
 #include "delta_maker.h"
@@ -458,6 +459,34 @@ static void codec_seeds(void)
     free(image);
 }
 
+/* What strangers pack; the first byte says whether names are UTF-8. */
+static void stranger_seeds(void)
+{
+    struct pile tar = {0}, packed = {0};
+    struct zip zip = {0};
+
+    pile_add(&packed, "", 1);
+    tar_file(&tar, "./MIT/update.ini", "a\t/b\t1\t2\r\n");
+    tar_pax(&tar, 'x', "path", "MIT/a long name");
+    tar_file(&tar, "short", "content");
+    tar_end(&tar);
+    pile_add(&packed, tar.data, tar.len);
+    save("archive", "tar", packed.data, packed.len);
+    gzip(&tar);
+    packed.len = 1;
+    pile_add(&packed, tar.data, tar.len);
+    save("archive", "tar-gz", packed.data, packed.len);
+    zip_add(&zip, &(struct zipped){.name = "MIT/a", .content = "aaaaaaaaaaaaaaaa", .deflated = true});
+    zip_add(&zip, &(struct zipped){.name = "b", .content = "text", .flags = 0x800});
+    zip_end(&zip, 0, 0, 0);
+    packed.len = 1;
+    pile_add(&packed, zip.out.data, zip.out.len);
+    save("archive", "zip", packed.data, packed.len);
+    pile_free(&tar);
+    pile_free(&zip.out);
+    pile_free(&packed);
+}
+
 int main(int argc, char **argv)
 {
     struct sim *sim = sim_new();
@@ -481,6 +510,7 @@ int main(int argc, char **argv)
     codec_seeds();
     delta_seeds();
     delta_maker_seeds();
+    stranger_seeds();
     sim_free(sim);
     return 0;
 }
