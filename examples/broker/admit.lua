@@ -8,7 +8,7 @@
 
 local natives = require "update.natives"
 local mqtt_options = require "update.cloud.mqtt_connection"
-local mqtt_dialects = require "update.cloud.mqtt_dialects"
+local registry = require "update.cloud.registry"
 
 local USAGE = "usage: moult admit.lua FOLDER depot PASSWORD_FILE\n"
   .. "       moult admit.lua FOLDER aliyun|tencent PRODUCT DEVICE SECRET_FILE"
@@ -112,7 +112,7 @@ local function admit_device(kind, product, device, secret_file)
     tls = kind == "tencent" and {} or nil }, natives))
   local by_key = login.tls
   if by_key then put_key(by_key.psk_identity, by_key.psk) else put_password(login.user, login.password) end
-  put_rights(by_key and by_key.psk_identity or login.user, rights_of(mqtt_dialects[kind], product, device))
+  put_rights(by_key and by_key.psk_identity or login.user, rights_of(registry.of(kind), product, device))
 end
 
 if #arg == 3 and arg[2] == "depot" then

@@ -287,7 +287,7 @@ function checks.clouds(s, report)
     return report("warn", "clouds", "none configured", "name one in the configuration, or install by hand")
   end
   for _, cloud in ipairs(s.config.clouds) do
-    local check = require("update.config.cloud_rules").is_mqtt(cloud) and check_mqtt or check_http
+    local check = require("update.cloud.registry").is_mqtt(cloud) and check_mqtt or check_http
     check(s, cloud, report)
   end
 end

@@ -38,6 +38,7 @@ end
 
 -- What a type's name alone does not say.
 local types = { word = "string", topic = "string", text = "string", list = "array", names = "array", path = "path",
+  cloud = "table", dialects = "array",
   url = "URL", data = "table", limits = "table",
   meta = "table", texts = "table", block_size = "integer", restart = "array or string" }
 

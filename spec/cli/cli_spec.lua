@@ -65,7 +65,7 @@ describe("moult", function()
         local code, out = w:moult("doctor " .. row.word)
         assert.equal(0, code)
         assert.truthy(out:find(row.advice, 1, true))
-        local numbers = require("update.cloud.mqtt_dialects").tencent.numbers
+        local numbers = require("update.cloud.tencent").numbers
         assert.truthy(out:find("Tencent " .. (numbers[row.word] or "not reported"), 1, true))
         assert.equal(out, (select(2, w:moult("doctor " .. row.exit))))
       end

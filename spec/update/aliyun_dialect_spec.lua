@@ -7,7 +7,7 @@ local SHA256 = ("ab"):rep(32)
 local URL = "https://oss.example.com/n.upd?Expires=1502955804&Signature=XfgJ%3D"
 
 local function decode(kind, text, module)
-  return aliyun.decode(kind, assert(json.decode(text)), module)
+  return aliyun.decode(kind, assert(json.decode(text)), { module = module })
 end
 
 -- An offer as text; `data` and `outer` replace members, "" leaves one out.

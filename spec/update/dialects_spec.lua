@@ -94,7 +94,7 @@ describe("dialects", function()
   local speakers = {
     { "aliyun, upgrade", function(object) return aliyun.decode("upgrade", object) end },
     { "aliyun, request", function(object) return aliyun.decode("request", object) end },
-    { "aliyun, get_reply", function(object) return aliyun.decode("get_reply", object, "m") end },
+    { "aliyun, get_reply", function(object) return aliyun.decode("get_reply", object, { module = "m" }) end },
     { "tencent, update", function(object) return tencent.decode("update", object) end },
     { "aliyun, a device's inform", function(object) return aliyun.heard("inform", object) end },
     { "aliyun, a device's progress", function(object) return aliyun.heard("progress", object) end },

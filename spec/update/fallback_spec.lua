@@ -1,4 +1,4 @@
-local clouds = require "update.cloud.registry"
+local http_place = require "update.cloud.http_place"
 local engine = require "update.engine"
 local fakes = require "spec.support.engine_fakes"
 local policy = require "update.policy"
@@ -226,23 +226,25 @@ describe("update.engine.full_package", function()
   end)
 end)
 
-describe("update.clouds and the full package", function()
+describe("update.cloud.http_place and the full package", function()
   local config = { project = "METER", product_key_text = "k-123", id = "8667" }
   local core = { name = "L", version = 17 }
 
   it("asks the same with dfota=0", function()
-    local w = assert(clouds.luat(config, { url = "http://h/api" }, { version = "1.0.0", core = core }))
+    local cloud = { kind = "luat", url = "http://h/api" }
+    local w = assert(http_place.ask(config, cloud, { version = "1.0.0", core = core }))
     assert.is_true(w.hoped)
     local full = assert(w.full())
     assert.equal((w.location:gsub("dfota=1", "dfota=0")), full.location)
     assert.is_nil(full.full)
     assert.is_nil(full.hoped)
-    w = assert(clouds.luat(config, { url = "http://h/api" }, { version = "1.0.0", core = core }, "http://cdn/p"))
+    w = assert(http_place.ask(config, cloud, { version = "1.0.0", core = core }, { link = "http://cdn/p" }))
     assert.equal(full.location, w.full().location)
   end)
 
   it("does not for a device without a core, or a URL that is used untouched", function()
-    assert.is_nil(assert(clouds.luat(config, { url = "http://h/api" }, { version = "1.0.0" })).full)
-    assert.is_nil(assert(clouds.luat(config, { url = "###http://h/p.upd" }, { version = "1", core = core })).full)
+    assert.is_nil(assert(http_place.ask(config, { kind = "luat", url = "http://h/api" }, { version = "1.0.0" })).full)
+    local untouched = { kind = "luat", url = "###http://h/p.upd" }
+    assert.is_nil(assert(http_place.ask(config, untouched, { version = "1", core = core })).full)
   end)
 end)

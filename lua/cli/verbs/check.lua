@@ -29,7 +29,7 @@ local function ask(s)
   local device
   device, message, code = s:device("read")
   if not device then return nil, message, code end
-  return require("update.cloud.registry").check(s.config, s:engine(device), device:facts())
+  return require("update.cloud.check").all(s.config, s:engine(device), device:facts())
 end
 
 function M.run(parsed, env)

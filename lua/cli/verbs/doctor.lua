@@ -2,9 +2,9 @@
 --
 -- @module cli.verbs.doctor
 
-local dialects = require "update.cloud.mqtt_dialects"
 local natives = require "update.natives"
 local nearest = require "update.config.nearest"
+local registry = require "update.cloud.registry"
 
 local M = {}
 
@@ -39,7 +39,7 @@ local function explain(word, env)
     return nil, ("no code word %q%s; the words are %s"):format(word,
       near and (" (did you mean %s?)"):format(near) or "", table.concat(words, ", ")), "usage"
   end
-  found.tencent, found.aliyun = dialects.tencent.numbers[found.word], dialects.aliyun.numbers[found.word]
+  for _, kind in ipairs { "tencent", "aliyun" } do found[kind] = registry.of(kind).numbers[found.word] end
   if env.json then
     env.out(natives.json.encode(found))
   else

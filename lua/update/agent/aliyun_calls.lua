@@ -16,9 +16,9 @@ local WORDS = { [-1] = "refused", [-2] = "network", [-3] = "corrupt", [-4] = "wr
 local calls = {}
 
 local function listener_of(agent, request)
-  for _, listener in pairs(agent.listeners) do
+  for _, listener in agent:each_listener() do
     local cloud = listener.cloud
-    if cloud.kind == "aliyun" and (not request.product or request.product == cloud.product)
+    if listener.dialect.traits.calls and (not request.product or request.product == cloud.product)
       and (not request.device or request.device == cloud.device) then
       return listener
     end
@@ -110,7 +110,7 @@ end
 
 --- A connection ended.
 function M.left(agent, peer)
-  for _, listener in pairs(agent.listeners or {}) do listener:let_go(peer) end
+  for _, listener in agent:each_listener() do listener:let_go(peer) end
 end
 
 return M

@@ -43,7 +43,7 @@ function M.open(agent)
     json = agent.natives.json, tasks = agent.tasks, log = agent.log,
     handlers = require("update.agent.verbs").of(agent),
     printable = agent.natives.printable.text, descends = agent.natives.channel.descends,
-    script = function() return agent.script_pid end,
+    script = function() return agent:script_process() end,
     user = agent.config.script and agent.config.script.user, group = agent.config.control_group,
     on_leave = function(peer) require("update.agent.aliyun_calls").left(agent, peer) end,
   }

@@ -3,10 +3,9 @@
 --
 -- @module update.agent.http_poller
 
-local clouds = require "update.cloud.registry"
-local cloud_rules = require "update.config.cloud_rules"
-local luat = require "update.cloud.luat"
+local http_place = require "update.cloud.http_place"
 local luat_session = require "update.cloud.luat_session"
+local registry = require "update.cloud.registry"
 local retry = require "update.engine.retry"
 
 local M = {}
@@ -26,12 +25,13 @@ local in_full = setmetatable({}, { __mode = "k" })
 -- One harmless question, to learn whether the cloud can be reached at all: true
 -- only for an answer that its dialect knows, because anything on the way may answer.
 local function probe(agent, cloud)
-  local where = clouds.where(agent.config, cloud, agent.device:facts())
+  local where = http_place.of(agent.config, cloud, agent.device:facts())
   if not where then return false end
-  local location = in_full[cloud] and where.location or luat.bare(where.location)
+  local location = in_full[cloud] and where.location or http_place.bare(cloud, where.location)
   local fetch = agent.natives.fetch.open(agent.loop, location, {
-    range = { 0, clouds.PACKAGE_START }, proxy = where.http.proxy, ca_file = where.http.ca_file, connect_timeout = 10,
-    deadline = 20, max_redirects = retry.REDIRECTS, time_floor = agent.device:time_floor(),
+    range = { 0, http_place.PACKAGE_START }, proxy = where.http.proxy, ca_file = where.http.ca_file,
+    headers = where.headers(location), connect_timeout = 10, deadline = 20,
+    max_redirects = retry.REDIRECTS, time_floor = agent.device:time_floor(),
   })
   if not fetch then return false end
   local body = ""
@@ -43,27 +43,26 @@ local function probe(agent, cloud)
   local status = fetch:status()
   agent:witness(fetch:date())
   fetch:close()
-  local reached = clouds.reached(status, body)
+  local reached = http_place.reached(cloud, status, body)
   if (status or 0) > 0 and not reached then in_full[cloud] = not in_full[cloud] end
   return reached
 end
 
 -- Ask once; seconds until the next time, the failures in a row, and the seconds that the server wants at least.
 local function poll(agent, cloud, failures)
-  local where, message, code = clouds.where(agent.config, cloud, agent.device:facts())
-  local result, verdict
+  local where, message, code = http_place.of(agent.config, cloud, agent.device:facts())
+  local result, verdict, retry_after
   if where then
-    clouds.come_back_later(where)
-    result, message, code, verdict = agent:update(where, "poll")
+    result, message, code, verdict, retry_after = agent:update(http_place.not_waiting(where), "poll")
   end
   if result then return cloud.period, 0 end
-  if where and where.later then return where.later, 0 end
+  if code == "busy" and retry_after then return retry_after, 0 end
   if code == "deferred" then
     local after = verdict and verdict.decision.retry_after or cloud.period
     return math.min(after, cloud.period), 0
   elseif SOONER[code] then
     failures = failures + 1
-    local backoff, least = agent.config.backoff, where and where.retry_after
+    local backoff, least = agent.config.backoff, retry_after
     local pause = math.min(cloud.period, backoff.most, backoff.least * 2 ^ (failures - 1))
     agent.log(("cloud %s: %s (%s); asked again in %.0f s"):format(cloud.name, message, code,
       math.max(pause, least or 0)))
@@ -105,23 +104,25 @@ local function follow(agent, cloud)
 end
 
 --- Poll those that are asked, listen to those that push.
+-- @treturn {string=table} listeners by the name of the cloud
 function M.start(agent)
-  agent.listeners = {}
+  local listeners = {}
   for _, cloud in ipairs(agent.config.clouds) do
-    if cloud_rules.is_mqtt(cloud) then
-      agent.listeners[cloud.name] = require("update.agent.mqtt_listener").start(agent, cloud)
+    if registry.is_mqtt(cloud) then
+      listeners[cloud.name] = require("update.agent.mqtt_listener").start(agent, cloud)
     else
       agent.tasks:spawn("cloud " .. cloud.name, follow, agent, cloud)
     end
   end
+  return listeners
 end
 
 -- What became of one attempt, in the words of update.cloud.luat_session.
-local function event_of(where, result, code)
+local function event_of(learned, result, code)
   if result then return { type = "armed" } end
   if code == "network" then return { type = "failed" } end
   if code == "expired" or code == "missing" then return { type = "expired" } end
-  local advice = where.advice
+  local advice = learned.advice
   if advice and advice.location then return { type = "redirect", url = advice.location } end
   if advice and advice.wait then return { type = "wait", seconds = advice.wait } end
   return { type = "none" }
@@ -139,26 +140,28 @@ end
 -- The cloud that scripts ask when they name no address.
 local function asked(config)
   for _, cloud in ipairs(config.clouds) do
-    if not cloud_rules.is_mqtt(cloud) then return cloud end
+    if not registry.is_mqtt(cloud) then return cloud end
   end
-  return {}
+  return { kind = "luat" } -- update.request() is Luat's
 end
 
--- Where a script's question goes: to its own address, else to the configured one.
+-- Where a script's question goes: to its own address, else to the configured one. The second result is filled while it
+-- is used: advice (of the server), heard (it answered), begun (a head was there).
 local function place(agent, url, redirect, link)
-  local cloud = asked(agent.config)
-  local where, message = clouds.luat(agent.config, {
-    name = cloud.name or "luat", url = url or cloud.url, redirect = redirect or cloud.redirect,
+  local cloud, learned = asked(agent.config), {}
+  local where, message = http_place.ask(agent.config, setmetatable({
+    url = url or cloud.url, redirect = redirect or cloud.redirect,
     ca_file = cloud.ca_file or agent.config.ca_file, proxy = cloud.proxy or agent.config.proxy,
-  }, agent.device:facts(), link)
+  }, { __index = cloud }), agent.device:facts(), { link = link })
   if not where then return nil, message end
-  where.renew = nil
-  clouds.intercept(where, function(advice, why, code)
-    where.advice, where.heard = advice, true
+  where = http_place.intercept(where, function(advice, why, code)
+    learned.advice, learned.heard = advice, true
     if advice then return nil, advice.message or "redirected", "refused" end
     return nil, why, code
   end)
-  return where
+  where.renew = nil
+  function where.watch(event) learned.begun = learned.begun or event.event == "offer" end
+  return where, learned
 end
 
 -- A script on trial that hears no may restart for it, and spend the starts that its release has.
@@ -170,21 +173,21 @@ end
 function Requests:ask(link)
   local agent, state = self.agent, self.state
   after_trial(agent)
-  local where, message = place(agent, state.url, state.redirect, link)
+  local where, learned = place(agent, state.url, state.redirect, link)
   if not where then
-    agent.log(("request: %s"):format(message))
+    agent.log(("request: %s"):format(learned))
     return { type = "none" }
   end
   local result, why, code = agent:update(where, "request")
   if not result then (code == "nothing" and agent.note or agent.log)(("request: %s (%s)"):format(why, code)) end
-  return event_of(where, result, code)
+  return event_of(learned, result, code)
 end
 
 -- How far one attempt came, for who wants more than yes or no.
-local function stage_of(where, result, code)
+local function stage_of(learned, result, code)
   if result then return "armed" end
   if code ~= "network" then return "answer" end
-  return where.begun and "transfer" or where.heard and "answer" or "connect"
+  return learned.begun and "transfer" or learned.heard and "answer" or "connect"
 end
 
 --- One attempt, without retries; links are followed.
@@ -194,13 +197,12 @@ function Requests:once(url)
   local agent, link = self.agent, nil
   after_trial(agent)
   for _ = 0, retry.REDIRECTS do
-    local where, message = place(agent, url, nil, link)
-    if not where then return { stage = "answer", message = message } end
-    function where.watch(event) where.begun = where.begun or event.event == "offer" end
+    local where, learned = place(agent, url, nil, link)
+    if not where then return { stage = "answer", message = learned } end
     local result, why, code = agent:update(where, "request")
     if not result then agent.log(("fota: %s (%s)"):format(why, code)) end
-    link = where.advice and where.advice.location
-    if not link then return { stage = stage_of(where, result, code), message = why } end
+    link = learned.advice and learned.advice.location
+    if not link then return { stage = stage_of(learned, result, code), message = why } end
     agent.tasks:wait(luat_session.REDIRECT_PAUSE)
   end
   return { stage = "answer", message = "the server redirects without end" }

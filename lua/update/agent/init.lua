@@ -8,6 +8,8 @@
 --
 -- @module update.agent
 
+local places = require "update.engine.place"
+
 local M = {}
 
 local DATE_EVERY = 60   -- seconds between two dates for the supervisor, unless one changed something
@@ -59,25 +61,24 @@ function Agent:restart(why, delay)
 end
 
 --- One update. What armed it by itself also restarts, unless told otherwise.
--- @tparam table where see update.engine
+-- @tparam table where fields of update.engine.place
 -- @tparam string why "poll", "offer", "held" (an offer that a script drives), "request", "install", "apply"
 -- @return as engine:install()
 function Agent:update(where, why)
-  if why == "request" then where.tries = 1 end
-  if why == "poll" then where.head_tries = 1 end
-  where.by_hand = why == "install"
+  local place = places.new(where, { by_hand = why == "install", tries = why == "request" and 1 or nil,
+    head_tries = why == "poll" and 1 or nil })
   if why ~= "install" then self.trial:await_verdict() end
   -- One that only asks its server yet is waited for; a transaction is not.
-  while self.engine.busy and not self.engine.begun do
+  while self.engine:is_busy() and not self.engine:has_begun() do
     self.engine:make_way()
     self.tasks:await(self.engine_free, 5)
   end
-  local free = not self.engine.busy
-  if free then self.watcher = where.watch end
-  local result, message, code, verdict = self.engine:install(where)
+  local free = not self.engine:is_busy()
+  if free then self.watcher = place.watch end
+  local result, message, code, verdict, retry_after = self.engine:install(place)
   -- The gate gives the reserve; what did not come as far as the gate is begun anew with it.
   if code == "nospace" and self.reserve:give_up() then
-    result, message, code, verdict = self.engine:install(where)
+    result, message, code, verdict, retry_after = self.engine:install(place)
   end
   if free then self.watcher, self.retry = nil, nil end
   self.tasks:set(self.engine_free)
@@ -100,7 +101,7 @@ function Agent:update(where, why)
     self:tell { event = "error", message = message, code = code }
   end
   self:stir()
-  return result, message, code, verdict
+  return result, message, code, verdict, retry_after
 end
 
 --- A roll back that we began and could not end is the supervisor's to go on with.
@@ -111,11 +112,11 @@ end
 --- Drop the transaction that is not armed yet.
 function Agent:drop(reason)
   local ok, message, code = true, nil, nil
-  if self.engine.busy then
+  if self.engine:is_busy() then
     self.engine:cancel(reason)
     local till = self.tasks.now() + 30
-    while self.engine.busy and self.tasks.now() < till do self.tasks:wait(0.05) end
-    if self.engine.busy then return nil, "the update does not end; try again", "busy" end
+    while self.engine:is_busy() and self.tasks.now() < till do self.tasks:wait(0.05) end
+    if self.engine:is_busy() then return nil, "the update does not end; try again", "busy" end
   else
     ok, message, code = self.device:abandon("refused", reason)
   end
@@ -132,7 +133,7 @@ end
 function Agent:status()
   local status = self.device:status()
   status.trouble = self.trouble or status.trouble
-  for name, value in pairs(self.script_ends or {}) do status.script[name] = value end
+  for name, value in pairs(self.script_ends) do status.script[name] = value end
   local retry = self.retry
   if retry and retry.at > self.tasks.now() then
     status.retry = { message = retry.message, code = retry.code,
@@ -143,6 +144,42 @@ function Agent:status()
     status.transaction.part, status.transaction.done, status.transaction.total = live.part, live.done, live.total
   end
   return status
+end
+
+--- What the supervisor finds wrong: {updates = boolean: whether they go on, code, message}, or nil.
+function Agent:met_trouble(trouble)
+  self.trouble = trouble
+  self:refresh()
+end
+
+--- The script ended, time and again: {restarts, reason, next_start}.
+function Agent:script_ended(ends)
+  self.script_ends = ends
+end
+
+--- The script was started, or went away.
+-- @tparam integer|nil pid of it
+-- @tparam integer|nil start_no of the trial, 0 outside of one
+function Agent:script_came(pid, start_no)
+  self.script_pid, self.script_ends = pid, {}
+  self.trial:script(pid ~= nil, start_no)
+  self:stir()
+end
+
+--- Process id of the script, or nil.
+function Agent:script_process()
+  return self.script_pid
+end
+
+--- The listener of a cloud that pushes; nil for one that is asked.
+-- @tparam string name
+function Agent:listener(name)
+  return self.listeners[name]
+end
+
+--- Every listener: for name, listener in agent:each_listener() do
+function Agent:each_listener()
+  return pairs(self.listeners)
 end
 
 function Agent:on_event(event)
@@ -178,6 +215,7 @@ local function make(config, natives, verbosity)
   local loop = assert(natives.loop.new())
   local self = setmetatable({
     config = config, natives = natives, loop = loop, stirred = {}, engine_free = {}, armed_times = 0,
+    listeners = {}, script_ends = {},
     random = math.random,
   }, Agent)
   function self.log(line)
@@ -247,9 +285,9 @@ local function start(self)
   self.tasks:spawn("trial", self.trial.run, self.trial)
   self.tasks:spawn("learn_script", learn_script, self)
   self.tasks:spawn("reserve", self.reserve.run, self.reserve, self.tasks, function()
-    return self:phase() == "idle" and not self.engine.busy
+    return self:phase() == "idle" and not self.engine:is_busy()
   end)
-  require("update.agent.http_poller").start(self)
+  self.listeners = require("update.agent.http_poller").start(self)
   -- Armed, and nobody was told: we ended between the two.
   if self:phase() == "armed" then
     self.supervisor:send "armed"

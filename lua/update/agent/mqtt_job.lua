@@ -9,6 +9,8 @@ local HOLD_WITHIN = 600 -- seconds that a script has to begin; then the agent do
 local PATIENCE = 600    -- seconds for which a package may be out of reach before the cloud is told
 local GONE = 5          -- seconds after which a script that went has not gone for a restart
 
+local patience = require "update.engine.patience"
+
 local Job = {}
 
 function Job:link(action)
@@ -72,12 +74,14 @@ end
 local function begin(self, offer, why)
   local agent = self.agent
   self.held_back = nil
-  if not self.trouble or self.trouble.version ~= offer.version then self.trouble = { version = offer.version } end
+  if self.patient_for ~= offer.version then
+    self.patient_for, self.patience = offer.version, patience.new(PATIENCE)
+  end
   agent.tasks:spawn("install " .. self.name, function()
     local where = self:where(offer)
-    where.patience, where.trouble = PATIENCE, self.trouble
+    where.patience = self.patience
     local result, message, code, verdict = agent:update(where, why)
-    if code ~= "busy" then self.trouble = nil end
+    if code ~= "busy" then self.patient_for = nil end
     if not result and self.given_up then
       message, code = self.given_up.text, self.given_up.code
     end
@@ -109,7 +113,7 @@ end
 -- @tparam table offer of the dialect
 function Job:offered_meanwhile(offer)
   local engine, job = self.agent.engine, self.state.job
-  if not job or engine.patient ~= self.name then return end
+  if not job or not engine:is_patient_with(self.name) then return end
   if self.state.next then
     engine:make_way()
   elseif job.offer == offer then

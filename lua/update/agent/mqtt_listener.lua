@@ -7,9 +7,9 @@
 --
 -- @module update.agent.mqtt_listener
 
-local dialects = require "update.cloud.mqtt_dialects"
 local fields = require "update.cloud.message_fields"
 local options = require "update.cloud.mqtt_connection"
+local registry = require "update.cloud.registry"
 local resume = require "update.cloud.resume_record"
 local session = require "update.cloud.mqtt_session"
 
@@ -51,14 +51,16 @@ end
 local function say(self, kind, report)
   self.messages = self.messages + 1
   local name, object, qos = self.dialect.encode(setmetatable({ kind = kind }, { __index = report }), self.messages)
-  local id, message = self.mqtt:publish(self.topics[name], self.agent.natives.json.encode(object), qos)
+  local topic = name and self.topics[name]
+  if not topic then return self:log("a report is lost: %s", name and "it has no topic" or object) end
+  local id, message = self.mqtt:publish(topic, self.agent.natives.json.encode(object), qos)
   if not id then return self:log("a report is lost: %s", message) end
   if qos > 0 then self.sent[id] = kind end
 end
 
 function Cloud:report(action)
   local report = action.report
-  report.module = self.cloud.module
+  for field, value in pairs(self.own) do report[field] = value end
   if report.kind == "fail" then
     report.number = self.dialect.numbers[report.code] or self.dialect.numbers.internal
     self:log("%s failed, reported as %d: %s (%s)", report.version, report.number, report.text, report.code)
@@ -149,7 +151,7 @@ function on.message(self, event)
   if terminated then self:log("a message of the cloud ends with a NUL byte, which is passed over") end
   local object, message = self.agent.natives.json.decode(payload, MESSAGE)
   local meaning
-  if object ~= nil then meaning, message = self.dialect.decode(kind, object, self.cloud.module) end
+  if object ~= nil then meaning, message = self.dialect.decode(kind, object, self.own) end
   if not meaning then return self:log("a message is not usable: %s", message) end
   if meaning.why then self:log("%s", meaning.why) end
   act(self, meaning, event.retain)
@@ -223,7 +225,7 @@ local function follow_phase(self)
   while true do
     tell_phase(self)
     local job = self.state.job
-    if job and job.stage == "waiting" and job.busy and self.settled and not self.agent.engine.busy then
+    if job and job.stage == "waiting" and job.busy and self.settled and not self.agent.engine:is_busy() then
       self:drive { type = "timer", what = "retry" }
     end
     self.agent.tasks:await(self.agent.stirred, ask_on_trial(self))
@@ -248,7 +250,8 @@ end
 -- @tparam table cloud a row of config.clouds
 -- @treturn table offered()
 function M.start(agent, cloud)
-  local self = setmetatable({ agent = agent, cloud = cloud, name = cloud.name, dialect = dialects[cloud.kind],
+  local self = setmetatable({ agent = agent, cloud = cloud, name = cloud.name, dialect = registry.of(cloud.kind),
+    own = registry.own(cloud),
     timers = {}, sent = {}, linked = {}, moved = {}, messages = 0, jobs = 0, fetched = 0 }, Cloud)
   self.topics = self.dialect.topics(cloud.product, cloud.device)
   local traits = self.dialect.traits

@@ -51,18 +51,9 @@ function Script:told(peer, id, facts)
   self.agent.tasks:set(asked)
 end
 
--- The script's connection; the newest, when it made one more.
-local function connection_of(self)
-  local newest
-  for peer in pairs(self.agent.server.peers) do
-    if peer.script and (not newest or peer.number > newest.number) then newest = peer end
-  end
-  return newest
-end
-
 -- Facts that only the script knows; unknown when it does not answer in time.
 local function ask(self)
-  local peer = connection_of(self)
+  local peer = self.agent.server:script_peer()
   if not peer then return {} end
   local asked = { peer = peer }
   self.asked_id = self.asked_id + 1

@@ -72,23 +72,18 @@ end
 function hear.script(self, rest)
   local times, next_start, reason = rest:match("^ended (%d+) (%d+) (.*)$")
   if times then
-    self.agent.script_ends = { restarts = tonumber(times), reason = reason,
+    return self.agent:script_ended { restarts = tonumber(times), reason = reason,
       next_start = next_start ~= "0" and tonumber(next_start) or nil }
-    return
   end
-  self.agent.script_ends = nil -- told anew when it is so
   local pid, start_no = rest:match("^up (%d+) (%d+)")
-  self.agent.script_pid = tonumber(pid)
-  self.agent.trial:script(pid ~= nil, tonumber(start_no))
   if not pid then self.agent.note(("script %s"):format(rest)) end
-  self.agent:stir()
+  self.agent:script_came(tonumber(pid), tonumber(start_no))
 end
 
 -- What does not work, and whether updates do all the same.
 function hear.trouble(self, rest)
   local updates, code, message = rest:match("^(o%a+) (%S+) (.*)$")
-  self.agent.trouble = updates and { updates = updates == "on", code = code, message = message } or nil
-  self.agent:refresh()
+  self.agent:met_trouble(updates and { updates = updates == "on", code = code, message = message } or nil)
 end
 
 function hear.answer(self, rest)

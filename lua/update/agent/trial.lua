@@ -34,6 +34,17 @@ function Trial:script(up, start_no)
   self.errors, self.confirm_called, self.cloud_reached, self.told = 0, false, false, false
 end
 
+--- The script says that it works.
+function Trial:confirm()
+  self.confirm_called = true
+  self.agent:stir()
+end
+
+--- A task of the script failed.
+function Trial:count_error()
+  self.errors = self.errors + 1
+end
+
 --- Whether a release waits for the one that runs to find out about the network.
 function Trial:is_judging()
   return not NOT_OURS[self.agent:phase()] and self.agent.device:unjudged()

@@ -3,7 +3,8 @@
 -- @module update.agent.verbs
 
 local asker = require "update.engine.device_policy"
-local clouds = require "update.cloud.registry"
+local clouds = require "update.cloud.check"
+local http_place = require "update.cloud.http_place"
 local natives = require "update.natives"
 local offers = require "update.engine.offer"
 
@@ -23,15 +24,13 @@ local function text(value)
 end
 
 -- Errors may come by the thousand: all count, some are logged.
-local function log_error(agent, message)
+local function log_error(agent, noise, message)
   local now = agent.tasks.now()
-  local noise = agent.noise
-  if not noise or now - noise.since >= 60 then
-    if noise and noise.count > LOGGED then
+  if now - noise.since >= 60 then
+    if noise.count > LOGGED then
       agent.log(("script: %d more errors of tasks are not shown"):format(noise.count - LOGGED))
     end
-    noise = { since = now, count = 0 }
-    agent.noise = noise
+    noise.since, noise.count = now, 0
   end
   noise.count = noise.count + 1
   if noise.count <= LOGGED then agent.log(("script: a task failed: %s"):format(message)) end
@@ -40,7 +39,7 @@ end
 --- Handlers by verb: function(request, peer) -> result | nil, message, code.
 -- @tparam table agent
 function M.of(agent)
-  local verbs = {}
+  local verbs, noise = {}, { since = -math.huge, count = 0 }
 
   function verbs.status()
     return agent:status()
@@ -53,20 +52,20 @@ function M.of(agent)
   end
 
   function verbs.watch(_, peer)
-    peer.watching = true
+    peer:watch()
     return true
   end
 
   -- What a cloud pushed and what waits.
   local function offered(name)
-    local listener = agent.listeners[name]
+    local listener = agent:listener(name)
     return listener and listener:offered()
   end
 
   -- Every cloud that pushes is asked, unless something waits already.
   local function ask(asked, till)
     return function(name)
-      local listener = agent.listeners[name]
+      local listener = agent:listener(name)
       if not listener then return nil end
       local where = listener:offered()
       if where then return where end
@@ -79,7 +78,7 @@ function M.of(agent)
     local asked <close> = setmetatable({}, { __close = function(listeners)
       for _, listener in ipairs(listeners) do listener:checked() end
     end })
-    local verdict, message, code = clouds.check(agent.config, agent.engine, agent.device:facts(),
+    local verdict, message, code = clouds.all(agent.config, agent.engine, agent.device:facts(),
       ask(asked, agent.tasks.now() + ASK_WITHIN))
     if not verdict then return nil, message, code end
     agent:tell { event = "offer", offer = offers.brief(verdict.offer), action = verdict.decision.action }
@@ -110,7 +109,7 @@ function M.of(agent)
     for _, cloud in ipairs(agent.config.clouds) do
       if cloud.name == offer.cloud then
         local where, message, code = offered(cloud.name), nil, nil
-        if not where then where, message, code = clouds.where(agent.config, cloud, agent.device:facts()) end
+        if not where then where, message, code = http_place.of(agent.config, cloud, agent.device:facts()) end
         if not where then return nil, message, code end
         local result
         result, message, code = agent:update(where, "apply")
@@ -146,9 +145,8 @@ function M.of(agent)
 
   function verbs.confirm(request)
     if agent:phase() ~= "trial" then return nil, "no release is on trial", "nothing" end
-    agent.trial.confirm_called = true
+    agent.trial:confirm()
     if request.force then return agent.supervisor:order("confirm") end
-    agent:stir()
     return true
   end
 
@@ -181,7 +179,7 @@ function M.of(agent)
   end
 
   function verbs.globals(request, peer)
-    peer.script = true
+    peer:tells_facts()
     local given = {}
     for _, name in ipairs { "project", "version", "product_key" } do
       given[name] = request[name] ~= nil and printable(request[name], REASON) or nil
@@ -190,9 +188,9 @@ function M.of(agent)
   end
 
   function verbs.error(request)
-    agent.trial.errors = agent.trial.errors + 1
+    agent.trial:count_error()
     local message = printable(request.message, MESSAGE)
-    log_error(agent, message)
+    log_error(agent, noise, message)
     agent:tell { event = "error", message = message, code = "internal" }
     return true
   end

@@ -13,10 +13,16 @@ local fields = require "update.cloud.message_fields"
 
 local M = {}
 
-M.name = "aliyun"
+M.name, M.over = "aliyun", "mqtt"
 
---- What update.cloud.mqtt_session is told of a cloud of this kind.
-M.traits = { waits = false, burning = false, done = false }
+--- What a cloud of this kind has in the configuration besides the shared fields.
+M.fields = {
+  { name = "module", type = "topic", max = 64,
+    meaning = "name of the module whose firmware this is (aliyun); default: none" },
+}
+
+--- What update.cloud.mqtt_session is told of a cloud of this kind; scripts may drive its updates by the vendor's calls.
+M.traits = { waits = false, burning = false, done = false, calls = true }
 
 local DESC_MAX = 128 -- bytes; the vendor's own client sends messages of at most 256
 local MODULE_MAX = 64
@@ -133,11 +139,12 @@ end
 --- What a cloud's message means to a device.
 -- @tparam string kind of topic: "upgrade", "request" or "get_reply"
 -- @tparam any object decoded JSON
--- @tparam[opt] string module of the device
+-- @tparam[opt] table own of the configuration: module
 -- @treturn table|nil {kind = "offer", offer = {version, url, size, md5, sha256, id, extra}}, {kind = "nothing"}
 --   nothing to be had, {kind = "unfit", version, text} an offer that is refused by a report, {kind = "other"} what is
 --   none of our business, our own echo for instance, with why when the owner should know | nil, message, code
-function M.decode(kind, object, module)
+function M.decode(kind, object, own)
+  local module = own and own.module
   if type(object) ~= "table" then return nil, "a message that is no object", "corrupt" end
   local data = object.data
   if type(data) ~= "table" or data.url == nil then

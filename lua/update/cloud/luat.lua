@@ -9,13 +9,16 @@
 
 local M = {}
 
-M.name = "luat"
+M.name, M.over = "luat", "http"
 
 --- Where devices ask unless they are told another place.
 M.url = "http://iot.openluat.com/api/site/firmware_upgrade"
 
 --- Seconds to wait when the package is still being made (code 43) and the server does not say how long.
 M.WAIT = 30
+
+--- Seconds between a redirect and following it.
+M.REDIRECT_PAUSE = 2
 
 --- Vendor codes in the body of a refusal: our code word and the meaning.
 M.codes = {
@@ -43,7 +46,8 @@ end
 -- @tparam[opt] table options url (replaces what stands before the "?"; with the
 --   prefix "###" it is used untouched), redirect (boolean: ask for a link), offset (bytes: go on from there),
 --   full (boolean: no delta, please)
--- @treturn table {url = string, headers = {name = value}}; or nil, message, "usage" when the device lacks a field
+-- @treturn table {url = string, headers = {name = value}, delta = true when the answer may be one}; or nil, message,
+--   "usage" when the device lacks a field
 function M.request(device, options)
   options = options or {}
   local url = options.url or M.url
@@ -79,7 +83,8 @@ function M.request(device, options)
   if url:find("?", 1, true) then
     joint = url:find("[?&]$") and "" or "&"
   end
-  return { url = url .. joint .. table.concat(fields, "&"), headers = headers }
+  return { url = url .. joint .. table.concat(fields, "&"), headers = headers,
+    delta = core and not options.full or nil }
 end
 
 --- The question without what tells of a device: whoever answers it is there, and counts it against none.
@@ -160,9 +165,9 @@ end
 
 --- What the server's answer means.
 -- @tparam table answer status (integer), body, location (string or nil), retry_after (seconds or nil)
--- @treturn table {kind = "package"}; {kind = "redirect", url = string}; or {kind = "wait", seconds = as the server
---   says or 30, message = string, number = 43}. When there is nothing to be had: nil, message, code word, vendor's
---   number if any
+-- @treturn table {kind = "package"}; {kind = "redirect", url = string, seconds}; or {kind = "wait", seconds = as the
+--   server says or 30, message = string, number = 43}. When there is nothing to be had: nil, message, code word,
+--   vendor's number if any
 function M.decode(answer)
   local status, body = answer.status, answer.body or ""
   if status == 200 or status == 206 then
@@ -170,7 +175,7 @@ function M.decode(answer)
   end
   if status >= 300 and status < 400 and status ~= 304 then
     if answer.location and answer.location:find("^[hH][tT][tT][pP][sS]?://[^%s%c]+$") then
-      return { kind = "redirect", url = answer.location }
+      return { kind = "redirect", url = answer.location, seconds = M.REDIRECT_PAUSE }
     end
     return nil, ("the server answered %d without a usable Location"):format(status), "network"
   end

@@ -2,7 +2,7 @@
 --
 -- @module update.cloud.mqtt_connection
 
-local dialects = require "update.cloud.mqtt_dialects"
+local registry = require "update.cloud.registry"
 
 local M = {}
 
@@ -35,10 +35,11 @@ function M.of(cloud, natives, time_floor, random)
   local secret, message, code = cloud.secret, nil, nil
   if cloud.secret_file then secret, message, code = natives.secret.read(cloud.secret_file) end
   if message then return nil, message, code end
+  local device = registry.own(cloud)
+  device.product, device.device, device.secret = cloud.product, cloud.device, secret
+  device.tls, device.host, device.port = cloud.tls, cloud.host, cloud.port
   local connection
-  connection, message, code = dialects[cloud.kind].connection(
-    { product = cloud.product, device = cloud.device, secret = secret, tls = cloud.tls, host = cloud.host,
-      port = cloud.port },
+  connection, message, code = registry.of(cloud.kind).connection(device,
     { hmac = natives.digest.hmac, nonce = nonce(random or math.random) })
   if not connection then return nil, message, code end
   connection.tls = tls_of(cloud, connection.psk, time_floor)

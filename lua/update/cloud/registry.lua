@@ -1,150 +1,160 @@
---- Clouds of the configuration as places to look for a package.
+--- The dialects that a cloud of the configuration may speak: a module each, and a row here.
 --
--- Pure: a dialect says what to ask and what an answer means; the engine and
--- the agent own sockets, timers and retries.
+-- Pure. A dialect is a table with
+--
+-- - `name`: the `kind` of its clouds; `over`: "http", it is asked, or "mqtt", it pushes;
+-- - `fields`, or nil: fields of the configuration for this kind alone, rows as in
+--   update.config.fields. What a cloud says in them is in the options of request() and
+--   connection(), in reports, and the third argument of decode();
+-- - over HTTP: request(), decode(), recognises(), and bare() or nil; see update.cloud.luat;
+-- - over MQTT: topics(), subscriptions(), parse_topic(), connection(), decode(), encode(),
+--   refusal(), numbers, `asks` or nil, and traits: what update.cloud.mqtt_session is told,
+--   `certificate` (a certificate does instead of the secret), `calls` (scripts may drive its
+--   updates, see update.agent.aliyun_calls); see update.cloud.aliyun.
 --
 -- @module update.cloud.registry
 
-local luat = require "update.cloud.luat"
-local luat_session = require "update.cloud.luat_session"
+local shared = require "update.config.cloud_fields"
 
 local M = {}
 
--- A link that a cloud gave speaks no dialect: its refusals mean that it is no
--- longer good, and the cloud is asked for another.
-local EXPIRED = { [401] = true, [403] = true, [404] = true, [410] = true }
+local BUILT_IN = { require "update.cloud.luat", require "update.cloud.aliyun", (require "update.cloud.tencent") }
 
---- What a Luat device says of itself.
--- @tparam table config of update.config
--- @tparam table facts release, version, core of the running pair
--- @treturn table device of update.cloud.luat
-function M.luat_device(config, facts)
-  return {
-    project = config.project, product_key = config.product_key_text, id = config.id,
-    version = facts.version or facts.release, core = facts.core,
-  }
+-- What a dialect must have, and what of it is no function.
+local NEEDED = {
+  http = { request = "function", decode = "function", recognises = "function" },
+  mqtt = { topics = "function", subscriptions = "function", parse_topic = "function", connection = "function",
+    decode = "function", encode = "function", refusal = "function", numbers = "table", traits = "table" },
+}
+
+-- Types that a field of its own may have, and what such a row must say besides.
+local TYPES = { string = {}, boolean = {}, topic = {}, path = {}, url = {}, integer = { "min", "max" },
+  word = { "choices" } }
+
+local dialects, built_in, kinds_of = {}, {}, {}
+
+--- The fields of a cloud, of all dialects.
+M.fields = table.move(shared, 1, #shared, 1, {})
+
+local kinds = shared[1].choices
+
+--- @treturn table|nil the dialect of a kind
+function M.of(kind)
+  return dialects[kind]
 end
 
---- Where a Luat server may have a package for this device.
--- @tparam table config of update.config
--- @tparam table cloud url, redirect, name, ca_file, proxy
--- @tparam table facts of the running pair
--- @tparam[opt] string link to use untouched instead of the query
--- @tparam[opt] boolean full ask for no delta
--- @treturn table|nil where, for update.engine | nil, message, code
-function M.luat(config, cloud, facts, link, full)
-  local request, message, code = luat.request(M.luat_device(config, facts),
-    { url = cloud.url, redirect = cloud.redirect, full = full })
-  if not request then return nil, message, code end
-  local query = request.url
-  local where = {
-    cloud = cloud.name or "luat", location = link or query,
-    http = { ca_file = cloud.ca_file, proxy = cloud.proxy, max_redirects = 0 },
-  }
-  function where.renew()
-    return query
-  end
-  -- A URL that is used untouched asks nothing that could be put otherwise.
-  if facts.core and not full and query:find("[?&]dfota=1&") then
-    where.hoped = true
-    function where.full()
-      return M.luat(config, cloud, facts, nil, true)
-    end
-  end
-  function where.answered(answer)
-    if where.location ~= query and EXPIRED[answer.status] then
-      return nil, ("the link is no longer good (HTTP %d)"):format(answer.status), "expired"
-    end
-    local said, why, word = luat.decode(answer)
-    if not said then return nil, ("%s: %s"):format(where.cloud, why), word end
-    if said.kind == "wait" then
-      return { wait = said.seconds, message = ("%s: %s"):format(where.cloud, said.message) }
-    elseif said.kind == "redirect" then
-      return { wait = luat_session.REDIRECT_PAUSE, location = said.url }
-    end
-    return nil -- an object after all: what the transfer says stands
-  end
-  return where
-end
-
---- Where a cloud may have a package for this device.
--- @tparam table config of update.config
+--- Whether a cloud pushes over MQTT rather than being asked.
 -- @tparam table cloud a row of config.clouds
--- @tparam table facts of the running pair
--- @treturn table|nil where, for update.engine | nil, message, code
-function M.where(config, cloud, facts)
-  if cloud.kind == "luat" then
-    -- The platform counts questions, six a day; the ranges of a package come from a link.
-    return M.luat(config, setmetatable({ redirect = cloud.redirect ~= false }, { __index = cloud }), facts)
+function M.is_mqtt(cloud)
+  local dialect = dialects[cloud.kind]
+  return dialect ~= nil and dialect.over == "mqtt"
+end
+
+--- Whether a field is for clouds of a kind.
+-- @tparam table field a row of M.fields
+-- @tparam string kind
+function M.takes(field, kind)
+  local own = kinds_of[field]
+  if own then return own[kind] == true end
+  return not field.over or field.over == dialects[kind].over
+end
+
+--- What a cloud says in the fields that belong to its dialect alone.
+-- @treturn table
+function M.own(cloud)
+  local own = {}
+  for _, field in ipairs(dialects[cloud.kind].fields or {}) do own[field.name] = cloud[field.name] end
+  return own
+end
+
+local function wrong_field(field)
+  if type(field) ~= "table" or type(field.name) ~= "string" or not field.name:find "^%l[%l%d_]*$" then
+    return "a field without a name of small letters"
   end
-  return nil, ("cloud %s: pushes its offers to the agent; none is waiting"):format(cloud.name), "nothing"
-end
-
---- Put a function in front of what a dialect says of answers, also those about the full package.
--- @tparam table where changed
--- @tparam function answered(advice, message, code) -> the same, or others
-function M.intercept(where, answered)
-  local meaning, full = where.answered, where.full
-  if not meaning then return end
-  function where.answered(answer) return answered(meaning(answer)) end
-  if not full then return end
-  function where.full()
-    local other = full()
-    if other then M.intercept(other, answered) end
-    return other
+  local more = TYPES[field.type]
+  if not more then return ("field %s has no type that is known"):format(field.name) end
+  if field.default ~= nil then return ("field %s has a default; let the dialect know it"):format(field.name) end
+  if type(field.meaning) ~= "string" then return ("field %s has no meaning"):format(field.name) end
+  for _, name in ipairs(more) do
+    if field[name] == nil then return ("field %s has no %s"):format(field.name, name) end
+  end
+  for _, other in ipairs(shared) do
+    if other.name == field.name then return ("field %s is one that every dialect has"):format(field.name) end
   end
 end
 
---- Do not wait for a package that is still being made: "busy", and where.later
--- says in how many seconds to ask again.
-function M.come_back_later(where)
-  M.intercept(where, function(advice, why, code)
-    if not advice or advice.location then return advice, why, code end
-    where.later = advice.wait
-    return nil, advice.message, "busy"
-  end)
-end
-
---- Bytes from the front that tell whether an answer is a package.
-M.PACKAGE_START = 512
-
---- Whether an answer proves that the cloud itself was reached: a portal's login
--- page, a proxy's complaint or a bare web server proves nothing.
--- @tparam integer|nil status HTTP
--- @tparam[opt] string body the front of it
-function M.reached(status, body)
-  return status ~= nil and luat.recognises { status = status, body = body }
-end
-
---- Ask every cloud in turn; the first valid offer wins.
--- @tparam table config of update.config
--- @tparam table engine update.engine
--- @tparam table facts of the running pair
--- @tparam[opt] function offered (name of a cloud) -> where, of an offer that was pushed; nil: it does not push; nil,
---   message, code: it has none
--- @treturn table|nil verdict of engine:inspect() and `cloud` | nil, message,
---   code: "nothing" when no cloud has anything, else the first cloud's failure
-function M.check(config, engine, facts, offered)
-  if #config.clouds == 0 then
-    return nil, "no cloud is configured; name one in the configuration, or use `moult install PKG`", "usage"
+local function wrong_dialect(dialect)
+  if type(dialect) ~= "table" then return "a dialect is a table" end
+  if type(dialect.name) ~= "string" or not dialect.name:find "^%l[%l%d_]*$" or #dialect.name > 32 then
+    return "a dialect needs a name of small letters"
   end
-  local failed
-  for _, cloud in ipairs(config.clouds) do
-    local where, verdict, message, code
-    if offered then where, message, code = offered(cloud.name) end
-    if not where and not code then
-      where, message, code = M.where(config, cloud, facts)
-      if where then M.come_back_later(where) end
-    end
-    if where then verdict, message, code = engine:inspect(where) end
-    if verdict then
-      verdict.cloud = cloud.name
-      return verdict
-    elseif not failed or failed[2] == "nothing" then
-      failed = { message, code }
+  local needed = NEEDED[dialect.over]
+  if not needed then return ("dialect %s: over must be \"http\" or \"mqtt\""):format(dialect.name) end
+  local missing = {}
+  for name, kind in pairs(needed) do
+    if type(dialect[name]) ~= kind then missing[#missing + 1] = ("%s (%s)"):format(name, kind) end
+  end
+  table.sort(missing)
+  if missing[1] then return ("dialect %s has no %s"):format(dialect.name, table.concat(missing, ", ")) end
+  for _, field in ipairs(dialect.fields or {}) do
+    local wrong = wrong_field(field)
+    if wrong then return ("dialect %s: %s"):format(dialect.name, wrong) end
+  end
+end
+
+-- Two dialects may have a field of the same name; the first says what it looks like. Clouds of other kinds do not have
+-- it, so that update.config.cloud_rules says when it is missing.
+local function register_field(given, kind)
+  for _, other in ipairs(M.fields) do
+    if other.name == given.name then
+      kinds_of[other][kind] = true
+      return
     end
   end
-  return nil, failed[1], failed[2]
+  local field = {}
+  for name, value in pairs(given) do field[name] = value end
+  field.needed, field.required = field.required, nil
+  table.insert(M.fields, field)
+  kinds_of[field] = { [kind] = true }
+end
+
+local function register(dialect)
+  if not dialects[dialect.name] then kinds[#kinds + 1] = dialect.name end
+  dialects[dialect.name] = dialect
+  for _, field in ipairs(dialect.fields or {}) do register_field(field, dialect.name) end
+end
+
+-- A fault of a dialect from outside is a message that cannot be understood, and never the end of the agent.
+local function guarded(dialect, name)
+  local method = dialect[name]
+  local instead = (name == "topics" or name == "subscriptions") and {} or nil
+  return function(...)
+    local results = table.pack(pcall(method, ...))
+    if results[1] then return table.unpack(results, 2, results.n) end
+    return instead, ("dialect %s: %s: %s"):format(dialect.name, name, tostring(results[2])), "internal"
+  end
+end
+
+--- Add a dialect that is not built in, or another form of one that was added.
+-- @tparam table dialect see above
+-- @treturn boolean true | nil, message, "usage"
+function M.add(dialect)
+  local wrong = wrong_dialect(dialect)
+  if wrong then return nil, wrong, "usage" end
+  if built_in[dialect.name] then
+    return nil, ("dialect %s is built in; give yours another name"):format(dialect.name), "usage"
+  end
+  local copy = {}
+  for name, value in pairs(dialect) do
+    copy[name] = type(value) == "function" and guarded(dialect, name) or value
+  end
+  register(copy)
+  return true
+end
+
+for _, dialect in ipairs(BUILT_IN) do
+  register(dialect)
+  built_in[dialect.name] = true
 end
 
 return M

@@ -12,10 +12,11 @@ local fields = require "update.cloud.message_fields"
 
 local M = {}
 
-M.name = "tencent"
+M.name, M.over = "tencent", "mqtt"
 
---- It answers reports of the version, and wants to hear of the flashing and of its end.
-M.traits = { waits = true, burning = true, done = true }
+--- It answers reports of the version, and wants to hear of the flashing and of its end; it knows devices by
+-- certificates, too.
+M.traits = { waits = true, burning = true, done = true, certificate = true }
 
 local TEXT_MAX = 128 -- bytes of result_msg; the vendor's own client sends messages of at most 256
 local USER_APP = "21010406" -- what the vendor's client names as its application

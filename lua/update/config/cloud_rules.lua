@@ -4,16 +4,9 @@
 --
 -- @module update.config.cloud_rules
 
-local M = {}
+local registry = require "update.cloud.registry"
 
--- What belongs to one kind of cloud alone; what all of a kind need.
-local ONLY = {
-  url = { luat = true }, redirect = { luat = true }, module = { aliyun = true },
-  product = { aliyun = true, tencent = true }, device = { aliyun = true, tencent = true },
-  secret = { aliyun = true, tencent = true }, secret_file = { aliyun = true, tencent = true },
-  host = { aliyun = true, tencent = true }, port = { aliyun = true, tencent = true },
-  tls = { aliyun = true, tencent = true },
-}
+local M = {}
 
 local function wrong_tls(tls, field)
   if not tls then return nil end
@@ -21,18 +14,16 @@ local function wrong_tls(tls, field)
   return field .. "tls.cert and tls.key are given together or not at all"
 end
 
-local function wrong_cloud(cloud, field)
-  for name, kinds in pairs(ONLY) do
-    if cloud[name] and not kinds[cloud.kind] then
-      return ("field %s%s is not for a cloud of kind %q"):format(field, name, cloud.kind)
-    end
-  end
-  if cloud.kind == "luat" then
-    if not cloud.url then return ("field %surl is missing: address to ask"):format(field) end
-    return nil
-  end
+-- What a cloud that is asked needs, and one that pushes.
+local needs = {}
+
+function needs.http(cloud, field)
+  if not cloud.url then return ("field %surl is missing: address to ask"):format(field) end
+end
+
+function needs.mqtt(cloud, field, dialect)
   if not cloud.product then return ("field %sproduct is missing: productKey or productId"):format(field) end
-  local certified = cloud.kind == "tencent" and cloud.tls and cloud.tls.cert
+  local certified = dialect.traits.certificate and cloud.tls and cloud.tls.cert
   local none = cloud.secret == nil and cloud.secret_file == nil
   if none and not certified or cloud.secret and cloud.secret_file then
     return ("one of the fields %ssecret and %ssecret_file is needed"):format(field, field)
@@ -43,18 +34,31 @@ local function wrong_cloud(cloud, field)
   return wrong_tls(cloud.tls, field)
 end
 
---- What does not fit together in the clouds of a configuration.
--- @tparam table config with `cloud` or `clouds`, each field checked
+--- What does not fit together in one cloud.
+-- @tparam table cloud each field checked
+-- @tparam string field prefix of its fields in messages
 -- @treturn string|nil
-function M.wrong(config)
+function M.wrong(cloud, field)
+  local dialect = registry.of(cloud.kind)
+  for _, row in ipairs(registry.fields) do
+    if cloud[row.name] ~= nil and not registry.takes(row, cloud.kind) then
+      return ("field %s%s is not for a cloud of kind %q"):format(field, row.name, cloud.kind)
+    elseif row.needed and registry.takes(row, cloud.kind) and cloud[row.name] == nil then
+      return ("field %s%s is missing: %s"):format(field, row.name, row.meaning)
+    end
+  end
+  return needs[dialect.over](cloud, field, dialect)
+end
+
+--- What does not fit together in the clouds of a configuration.
+-- @tparam table config with `cloud` or `clouds`, each checked
+-- @treturn string|nil
+function M.wrong_together(config)
   if config.cloud and config.clouds then return "cloud and clouds are both given; use one of them" end
-  if config.cloud then return wrong_cloud(config.cloud, "cloud.") end
   local seen = {}
-  for i, cloud in ipairs(config.clouds or {}) do
-    local wrong = wrong_cloud(cloud, ("clouds[%d]."):format(i))
-    if wrong then return wrong end
+  for _, cloud in ipairs(config.clouds or {}) do
     local name = cloud.name or cloud.kind
-    if seen[name] and M.is_mqtt(cloud) then
+    if seen[name] and registry.is_mqtt(cloud) then
       return ("two clouds have the name %s; give them others"):format(name)
     end
     seen[name] = true
@@ -68,21 +72,15 @@ function M.complete(cloud, config)
   cloud.name = cloud.name or cloud.kind
   cloud.ca_file = cloud.ca_file or config.ca_file
   cloud.proxy = cloud.proxy or config.proxy
-  if M.is_mqtt(cloud) then
-    cloud.device = cloud.device or config.id
-    cloud.redirect = nil
-  end
-end
-
---- Whether a cloud pushes over MQTT rather than being polled.
-function M.is_mqtt(cloud)
-  return cloud.kind ~= "luat"
+  if registry.is_mqtt(cloud) then cloud.device = cloud.device or config.id end
 end
 
 --- Whether the file of the configuration itself holds a secret.
 function M.holds_secret(config)
   for _, cloud in ipairs(config.clouds) do
-    if cloud.secret then return true end
+    for _, field in ipairs(registry.fields) do
+      if field.secret and cloud[field.name] then return true end
+    end
   end
   return false
 end

@@ -6,6 +6,8 @@
 --
 -- @module update.config.fields
 
+local registry = require "update.cloud.registry"
+
 local function field(name, kind, meaning, options)
   local row = options or {}
   row.name, row.type, row.meaning = name, kind, meaning
@@ -27,37 +29,6 @@ local core = {
     .. "/etc/fw_env.config"),
   field("cmdline", "path", "with boot = \"uboot\": the kernel command line, whose moult.slot= names the running slot; "
     .. "default: /proc/cmdline"),
-}
-
-local tls = {
-  field("ca", "path", "certificates to trust; default: the cloud's ca_file, else the system's"),
-  field("cert", "path", "certificate of this device"),
-  field("key", "path", "private key of that certificate"),
-  field("server_name", "string", "name that the server's certificate must carry; default: host", { max = 255 }),
-}
-
-local cloud = {
-  field("kind", "word", "dialect that the server speaks", { required = true,
-    choices = { "luat", "aliyun", "tencent" } }),
-  field("url", "url", "address to ask; luat, where it is needed"),
-  field("name", "string", "for messages and policy; default: the kind", { max = 32 }),
-  field("period", "integer", "seconds between two questions, to clouds that push as well: a message may be lost",
-    { min = 1, max = 31536000, default = 14400 }),
-  field("redirect", "boolean", "ask the server for a link, so that one update is one question; false: for the package "
-    .. "itself; luat"),
-  field("ca_file", "path", "certificates to trust for https, instead of the general ca_file"),
-  field("proxy", "url", "proxy for https and http, instead of the general one"),
-  field("product", "topic", "productKey (aliyun) or productId (tencent)", { max = 64 }),
-  field("device", "topic", "deviceName (aliyun, tencent); default: the id", { max = 64 }),
-  field("secret", "string", "device secret (aliyun), or device key in base64 (tencent); with it, only its owner may "
-    .. "read the configuration: mode 0600", { max = 256 }),
-  field("secret_file", "path", "file that holds the secret instead, mode 0600; tencent with tls.cert needs "
-    .. "neither"),
-  field("module", "topic", "name of the module whose firmware this is (aliyun); default: none", { max = 64 }),
-  field("host", "string", "MQTT server; default: the vendor's, by product", { max = 255 }),
-  field("port", "integer", "port of that server; default: 1883; tencent with tls: 8883", { min = 1, max = 65535 }),
-  field("tls", "table", "speak MQTT over TLS; {} takes every default: for tencent the device's key on both ends "
-    .. "(TLS-PSK), and no certificate, unless ca, cert or server_name is given", { fields = tls }),
 }
 
 local script = {
@@ -88,8 +59,10 @@ return {
     { choices = { "now", "asked" }, default = "now" }),
   field("restart_after", "integer", "seconds that a script may take to go over to what its own request fetched; then "
     .. "that is done without it (with restart_when = \"now\")", { min = 1, max = 31536000, default = 86400 }),
-  field("cloud", "table", "where to ask for updates", { fields = cloud }),
-  field("clouds", "array", "several of cloud; the first valid offer wins", { fields = cloud }),
+  field("dialects", "dialects", "files of clouds of your own kinds, a Lua module each; they run with the rights of the "
+    .. "agent and see none of the system; lua/README.md of the source tells how to write one", { max = 8 }),
+  field("cloud", "cloud", "where to ask for updates", { fields = registry.fields }),
+  field("clouds", "array", "several of cloud; the first valid offer wins", { fields = registry.fields }),
   field("policy", "path", "the owner's policy, asked before the release's own"),
   field("policy_days", "integer", "days on which a release keeps packages out that passed every gate: its policy does "
     .. "not let in what the default would install, or its script drops it. Then the default answers in that policy's "

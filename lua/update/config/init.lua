@@ -7,6 +7,7 @@
 -- @module update.config
 
 local cloud_rules = require "update.config.cloud_rules"
+local dialect_file = require "update.config.dialect_file"
 local config_limits = require "update.config.limits"
 local natives = require "update.natives"
 local nearest = require "update.config.nearest"
@@ -85,6 +86,31 @@ function checkers.table(value, field, context)
   return check_fields(value, field.fields, context)
 end
 
+-- A field for clouds of another kind is named as such, rather than as unknown.
+function checkers.cloud(value, field, context)
+  local cloud, wrong, named = checkers.table(value, field, context)
+  if not cloud then return nil, wrong, named end
+  wrong = cloud_rules.wrong(cloud, context.prefix)
+  if wrong then return nil, wrong, true end
+  return cloud
+end
+
+-- Their kinds and fields are known from here on.
+function checkers.dialects(value, field, context)
+  local count = type(value) == "table" and table_file.length(value)
+  if not count then return nil, "must be an array of paths" end
+  if count > field.max then return nil, ("has more than %d paths"):format(field.max) end
+  local paths = {}
+  for i, name in ipairs(value) do
+    local path, wrong = checkers.path(name, field, context)
+    if not path then return nil, ("must be an array of paths; one %s"):format(wrong) end
+    local ok, message = dialect_file.add(path)
+    if not ok then return nil, message, true end
+    paths[i] = path
+  end
+  return paths
+end
+
 function checkers.restart(value)
   if value == "exit" then return value end
   local count = type(value) == "table" and table_file.length(value)
@@ -144,7 +170,7 @@ function checkers.array(value, field, context)
   for i, cloud in ipairs(value) do
     local wrong
     local inner = { folder = context.folder, prefix = ("%s[%d]."):format(field.name, i) }
-    out[i], wrong = checkers.table(cloud, field, inner)
+    out[i], wrong = checkers.cloud(cloud, field, inner)
     if not out[i] then return nil, wrong, true end
   end
   return out
@@ -192,7 +218,7 @@ function check_fields(given, fields, context)
 end
 
 local function relations(config)
-  local wrong = cloud_rules.wrong(config)
+  local wrong = cloud_rules.wrong_together(config)
   if wrong then return wrong end
   if config.script and config.script.groups and not config.script.user then
     return "script.groups is only for script.user"

@@ -30,17 +30,25 @@ local function no_assignment(_, name)
   error(string.format("%s is assigned; write it as a field of the table that is returned", name), 2)
 end
 
-local function evaluate(chunk)
-  local thread, methods = coroutine.create(chunk), strings.__index
+--- Run a chunk for a limited time.
+-- @treturn any what it returned | nil, message
+function M.run(chunk)
+  local thread = coroutine.create(chunk)
   debug.sethook(thread, function()
     error("takes too long; it must only return a table", 0)
   end, "", INSTRUCTIONS)
-  strings.__index = nil
   local ok, result = coroutine.resume(thread)
-  strings.__index = methods
   if coroutine.status(thread) == "suspended" then return nil, "must only return a table" end
   if not ok then return nil, tostring(result) end
   return result
+end
+
+local function evaluate(chunk)
+  local methods = strings.__index
+  strings.__index = nil
+  local result, wrong = M.run(chunk)
+  strings.__index = methods
+  return result, wrong
 end
 
 local function read(path, what)

@@ -127,6 +127,15 @@ function Server:broadcast(event)
   for _, peer in ipairs(watching) do peer:send(event) end
 end
 
+--- The script's connection; the newest, when it made one more.
+function Server:script_peer()
+  local newest
+  for peer in pairs(self.peers) do
+    if peer.script and (not newest or peer.number > newest.number) then newest = peer end
+  end
+  return newest
+end
+
 local Client = {}
 Client.__index = Client
 

@@ -34,6 +34,16 @@ function Peer:is_inside()
   return self.inside == true
 end
 
+--- It wants to hear of every event.
+function Peer:watch()
+  self.watching = true
+end
+
+--- It is the script's, and answers when facts are asked for.
+function Peer:tells_facts()
+  self.script = true
+end
+
 --- Whether nothing of it would be lost with the connection.
 function Peer:is_idle()
   return self.open == 0 and not (self.script and self.who.pid == self.server.script())

@@ -10,6 +10,8 @@
 --
 -- @module update.engine.full_package
 
+local places = require "update.engine.place"
+
 local M = {}
 
 -- The full package is not to be had: what was said of the delta stands.
@@ -42,8 +44,7 @@ end
 -- @tparam table where
 -- @tparam table verdict of update.engine.verdict
 function M.preferred(where, verdict)
-  return where.full ~= nil and not where.any and not verdict.code and verdict.decision.prefer == "full"
-    and M.is_delta(verdict.offer)
+  return where.full ~= nil and not verdict.code and verdict.decision.prefer == "full" and M.is_delta(verdict.offer)
 end
 
 -- Whether nothing but the source of a delta is in the way.
@@ -61,37 +62,34 @@ end
 local function place_of_full(where, fallback)
   local full = where.full()
   if not full then return nil end
-  full.tries, full.head_tries, full.permit = where.tries, where.head_tries, where.permit
-  full.patience = where.patience
-  full.renew = where.renew and full.renew -- who asks without retries does so here, too
-  full.fallback = fallback
-  return full
+  local place = places.new(full, { tries = where.tries, head_tries = where.head_tries, permit = where.permit,
+    patience = where.patience, fallback = fallback })
+  -- Who asks without retries does so here, too.
+  return where.renew and place or places.without(place, "renew")
 end
 
 --- Make an attempt, and if need be another one at the full package.
--- @tparam table engine update.engine: log
--- @tparam table where see update.engine
--- @tparam function attempt(where) -> result | nil, message, code, verdict. With a verdict as its result, that one's
---   code counts
+-- @tparam table engine update.engine: log, note
+-- @tparam table where update.engine.place
+-- @tparam function attempt(place, as_offered) -> result | nil, message, code, verdict, more. With a verdict as its
+--   result, that one's code counts. As offered: policy's preference for the full package is passed over
 -- @return what the attempt that counts returned
 function M.run(engine, where, attempt)
-  local result, message, code, verdict = attempt(where)
-  if not verdict or not where.full or not M.is_delta(verdict.offer) then return result, message, code, verdict end
+  local first = table.pack(attempt(where, false))
+  local _, message, code, verdict = table.unpack(first, 1, 4)
+  if not verdict or not where.full or not M.is_delta(verdict.offer) then return table.unpack(first, 1, first.n) end
   local preferred = M.preferred(where, verdict)
-  if not preferred and not misfit(code or verdict.code, verdict) then return result, message, code, verdict end
+  if not preferred and not misfit(code or verdict.code, verdict) then return table.unpack(first, 1, first.n) end
   local full = place_of_full(where, not preferred)
-  where.any = preferred -- a preference is no refusal
-  if not full then
-    if preferred then return attempt(where) end
-    return result, message, code, verdict
+  if full then
+    engine.note(preferred and ("%s: policy prefers the full package; asking for it"):format(verdict.offer.release)
+      or ("%s: %s; asking for the full package"):format(verdict.offer.release, message or verdict.message))
+    local other = table.pack(attempt(full, true))
+    if other[1] or not ABSENT[other[3]] then return table.unpack(other, 1, other.n) end
+    engine.log(("%s: there is no full package: %s (%s)"):format(verdict.offer.release, other[2], other[3]))
   end
-  engine.note(preferred and ("%s: policy prefers the full package; asking for it"):format(verdict.offer.release)
-    or ("%s: %s; asking for the full package"):format(verdict.offer.release, message or verdict.message))
-  local other = table.pack(attempt(full))
-  if other[1] or not ABSENT[other[3]] then return table.unpack(other, 1, other.n) end
-  engine.log(("%s: there is no full package: %s (%s)"):format(verdict.offer.release, other[2], other[3]))
-  if preferred then return attempt(where) end
-  return result, message, code, verdict
+  if preferred then return attempt(where, true) end -- a preference is no refusal
+  return table.unpack(first, 1, first.n)
 end
 
 return M

@@ -1,7 +1,7 @@
 --- The head of a package, and the source that it comes from.
 --
 -- A head is {source, package, manifest, offer, id, ...}. `engine` is
--- update.engine's, with what it was handed; `where` names a package as there.
+-- update.engine's, with what it was handed; `where` is an update.engine.place.
 --
 -- @module update.engine.head
 
@@ -17,6 +17,7 @@ function M.open_source(engine, where)
   local options = {}
   for name, value in pairs(engine.http) do options[name] = value end
   for name, value in pairs(where.http or {}) do options[name] = value end
+  options.headers = where.headers and where.headers(where.location)
   options.time_floor = engine.device:time_floor()
   return engine.natives.source.http(engine.loop, where.location, options)
 end

@@ -14,23 +14,15 @@
 -- state directory, because they carry secrets; a cloud offers again, and a
 -- person repeats the verb.
 --
--- `where` names a package: {cloud = name, location = URL or path, renew =
--- function -> a fresh location (when the link expired), answered =
--- function(answer) -> what the server's refusal means (see update.engine.retry), http =
--- options of its own, tries = instead of the engine's, head_tries = the same
--- for the head alone, patience = seconds for which the network may fail whatever
--- the tries, and the updates of others go first until blocks are fetched; trouble =
--- a table kept for that; latest = function -> the location as it is now, permit = path of a signed permit, left_out
--- = why the release's own policy is not asked, hoped = true when a
--- delta was asked for, full = function -> the place of the full package: see
--- update.engine.full_package, release = what the package is to make of the device, size =
--- bytes that it was announced with, a hint}.
+-- `where` is the place of a package: the fields of update.engine.place, or one. It is not changed; what is learnt on
+-- the way is returned.
 --
 -- @module update.engine
 
 local full_package = require "update.engine.full_package"
 local heads = require "update.engine.head"
 local offers = require "update.engine.offer"
+local places = require "update.engine.place"
 local retry = require "update.engine.retry"
 local steps = require "update.engine.steps"
 local unkept = require "update.engine.unkept"
@@ -85,7 +77,7 @@ end
 -- @tparam table where
 -- @treturn table verdict of update.engine.verdict | nil, message, code
 function Engine:inspect(where)
-  local verdict, message, code = full_package.run(self, where, function(place) return self:look(place) end)
+  local verdict, message, code = full_package.run(self, places.new(where), function(place) return self:look(place) end)
   if verdict then return verdict end
   return nil, message, code
 end
@@ -123,17 +115,17 @@ function Engine:not_now(where, status)
     "busy"
 end
 
--- One place, up to armed.
-function Engine:attempt(where)
+-- One place, up to armed. As offered: also when policy would rather have the full package.
+function Engine:attempt(where, as_offered)
   local status = self.device:status()
   if OWNED[status.phase] then return self:not_now(where, status) end
   local spool, message, code = self.device:spool()
   if not spool then return nil, message, code end
-  local head, ok
-  head, message, code = retry.run(self, where, head_tries(self, where), function()
+  local head, ok, retry_after
+  head, message, code, retry_after = retry.run(self, where, head_tries(self, where), function()
     return heads.read(self, where, spool)
   end)
-  if not head then return nil, message, code end
+  if not head then return nil, message, code, nil, retry_after end
   ok, message, code = self:as_announced(where, head)
   if not ok then
     heads.close(self, where, head)
@@ -144,35 +136,65 @@ function Engine:attempt(where)
   verdicts.count(self, head, verdict)
   self.on { event = "offer", offer = offers.brief(head.offer), action = verdict.decision.action,
     reason = verdict.decision.reason }
-  if verdict.code or full_package.preferred(where, verdict) then
+  if verdict.code or not as_offered and full_package.preferred(where, verdict) then
     heads.close(self, where, head)
     return nil, verdict.message, verdict.code, verdict
   end
   head.reuse = verdict.decision.reuse
-  ok, message, code = steps.carry_out(self, where, head)
+  ok, message, code, retry_after = steps.carry_out(self, where, head)
   heads.close(self, where, head)
-  if not ok then return nil, message, code, verdict end
+  if not ok then return nil, message, code, verdict, retry_after end
   return { release = head.offer.release, sequence = head.offer.sequence,
     needs_restart = self.device:needs_restart() }
 end
 
 function Engine:run(where)
-  return full_package.run(self, where, function(place) return self:attempt(place) end)
+  return full_package.run(self, where, function(...) return self:attempt(...) end)
 end
 
 --- Install what lies at `where`, up to armed.
 -- @tparam table where
 -- @treturn table|nil {release, sequence, needs_restart (the device, not only
 --   the script), already (true: it was armed before)} | nil, message, code, verdict (when gates or policy refused or
---   deferred)
+--   deferred), seconds after which the server that failed last wants to be asked again (when it said so)
 function Engine:install(where)
   if self.busy then return nil, "another update is under way; `moult status` shows it", "busy" end
-  self.busy, self.cancelled, self.told, self.aside = true, nil, nil, nil
-  self.patient = where.patience and where.cloud
-  local results = table.pack(xpcall(self.run, debug.traceback, self, where))
+  local place = places.new(where)
+  self.busy, self.cancelled, self.aside = true, nil, nil
+  self.patient = place.patience and place.cloud
+  local results = table.pack(xpcall(self.run, debug.traceback, self, place))
   self.busy, self.begun, self.patient = nil, nil, nil
   if not results[1] then error(results[2], 0) end
   return table.unpack(results, 2, results.n)
+end
+
+--- Whether an update is under way.
+function Engine:is_busy()
+  return self.busy == true
+end
+
+--- Whether its blocks are being fetched.
+function Engine:has_begun()
+  return self.begun == true
+end
+
+--- Whether an update of this cloud is under way that waits for its server with patience.
+-- @tparam string cloud name
+function Engine:is_patient_with(cloud)
+  return self.patient == cloud
+end
+
+--- The head is verified and allowed: from here on nothing else goes first.
+function Engine:begin()
+  self.begun = true
+end
+
+--- Whether this was not what was said last.
+-- @tparam string key
+function Engine:is_news(key)
+  local news = key ~= self.said
+  self.said = key
+  return news
 end
 
 --- Another update waits: one with patience whose server does not answer ends with "busy".

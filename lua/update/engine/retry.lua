@@ -34,12 +34,12 @@ local function rest(engine, seconds)
 end
 
 -- What the server said instead of an object, by the dialect of its cloud:
--- advice, or nil, message, code.
+-- advice, or nil, message, code, seconds.
 local function advise(where, answer, message, code)
   if not answer or (answer.status or 0) == 0 or not where.answered then return nil, message, code end
-  local advice, said, why = where.answered(answer)
+  local advice, said, why, seconds = where.answered(answer, where.location)
   if advice then return advice end
-  return nil, said or message, why or code
+  return nil, said or message, why or code, seconds
 end
 
 local function follow(engine, where, spent, advice)
@@ -48,14 +48,14 @@ local function follow(engine, where, spent, advice)
   end
   if advice.location then
     spent.redirects = spent.redirects + 1
-    where.location = advice.location
+    where:move(advice.location)
   end
   if advice.message then engine.log(advice.message) end
   if advice.wait then rest(engine, advice.wait) end
   return true
 end
 
--- What to do about a failure: true to try again, or nil, message, code.
+-- What to do about a failure: true to try again, or nil, message, code, seconds.
 local remedies = {}
 
 -- Seconds until the next try: never sooner than the server said, nor all of a fleet at once then.
@@ -67,11 +67,9 @@ end
 function remedies.network(engine, where, spent, message, how)
   local now = engine.tasks.now()
   local said = how.answer and how.answer.retry_after
-  local trouble = where.trouble or spent
-  trouble.since = trouble.since or now
-  if spent.tries + 1 >= spent.limit and now - trouble.since >= (where.patience or 0) then
-    where.retry_after = said and math.min(SERVER_SAYS_MOST, said)
-    return nil, message, "network"
+  local over = not where.patience or where.patience:failed(now)
+  if spent.tries + 1 >= spent.limit and over then
+    return nil, message, "network", said and math.min(SERVER_SAYS_MOST, said)
   end
   spent.tries = spent.tries + 1
   local pause = pause_before(spent, said, engine.random())
@@ -79,7 +77,7 @@ function remedies.network(engine, where, spent, message, how)
   engine.log(("%s (network); try %d in %.0f s"):format(message, spent.tries + 1, pause))
   rest(engine, pause)
   if engine.aside then return nil, "another update goes first: " .. message, "busy" end
-  where.location = where.latest and where.latest() or where.location
+  if where.latest then where:move(where.latest() or where.location) end
   return true
 end
 
@@ -89,7 +87,7 @@ function remedies.expired(engine, where, spent, message)
   engine.log(("%s (expired); asking for link %d of %d"):format(message, spent.renewals, RENEWALS))
   local location, failed, code = where.renew()
   if not location then return nil, failed, code end
-  where.location = location
+  where:move(location)
   return true
 end
 
@@ -102,14 +100,12 @@ end
 
 --- Call attempt() until it gives something, fails for good, or patience is over.
 -- @tparam table engine update.engine: natives, tasks, log, on, random, cancelled
--- @tparam table where see update.engine. where.answered(answer) may say {wait =
---   seconds, location = URL, message}, meaning try again, or nil, message, code, which then stands
--- @tparam integer limit attempts in a row that the network may fail; where.patience: yet for so many seconds at
---   least, since where.trouble.since (or the first failure), which it writes. It says in where.retry_after when the
---   server that failed last wants to be asked again, if it said so
+-- @tparam table where update.engine.place. where.answered(answer, location) may say {wait =
+--   seconds, location = URL, message}, meaning try again, or nil, message, code, seconds, which then stands
+-- @tparam integer limit attempts in a row that the network may fail; with where.patience they go on until it is over
 -- @tparam function attempt -> result | nil, message, code, {moved = further than
 --   ever before, final = trying again is no use, answer = what the server said instead}
--- @return result | nil, message, code
+-- @return result | nil, message, code, seconds after which the server that failed last wants to be asked again
 function M.run(engine, where, limit, attempt)
   local spent = { limit = limit, tries = 0, renewals = 0, redirects = 0 }
   while true do
@@ -117,16 +113,16 @@ function M.run(engine, where, limit, attempt)
     local result, message, code, how = attempt()
     if result then return result end
     how = how or {}
-    if how.moved and where.trouble then where.trouble.since = nil end
+    if how.moved and where.patience then where.patience:moved() end
     if how.moved then spent = { limit = limit, tries = 0, renewals = 0, redirects = 0, moved = true } end
-    local advice, again
-    advice, message, code = advise(where, how.answer, message, code)
+    local advice, again, seconds
+    advice, message, code, seconds = advise(where, how.answer, message, code)
     if advice then
       again, message, code = follow(engine, where, spent, advice)
     elseif remedies[code] then
-      again, message, code = remedies[code](engine, where, spent, message, how)
+      again, message, code, seconds = remedies[code](engine, where, spent, message, how)
     end
-    if not again then return nil, message, code end
+    if not again then return nil, message, code, seconds end
   end
 end
 

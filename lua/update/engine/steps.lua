@@ -1,7 +1,7 @@
 --- The durable steps of an update, once its head is verified and allowed.
 --
--- `engine` is update.engine's, with what it was handed; `where` names a package
--- as there, `head` is update.engine.head's.
+-- `engine` is update.engine's, with what it was handed; `where` is an
+-- update.engine.place, `head` is update.engine.head's.
 --
 -- @module update.engine.steps
 
@@ -21,8 +21,8 @@ local RESUMABLE = { network = true, missing = true, expired = true, busy = true 
 
 local function progress(engine, head, transfer, force)
   local now = engine.tasks.now()
-  if not force and engine.told and now - engine.told < PROGRESS_EVERY then return end
-  engine.told = now
+  if not force and head.told and now - head.told < PROGRESS_EVERY then return end
+  head.told = now
   local done, total, part = transfer:progress()
   engine.on { event = "progress", release = head.offer.release, sequence = head.offer.sequence,
     part = part, done = done, total = total }
@@ -110,15 +110,16 @@ end
 -- @tparam table engine
 -- @tparam table where
 -- @tparam table head
--- @treturn boolean true | nil, message, code
+-- @treturn boolean true | nil, message, code, seconds (see update.engine.retry)
 function M.carry_out(engine, where, head)
+  local retry_after
   local ok, message, code = learn_source(engine, head)
   if ok then ok, message, code = verdicts.with_permit(engine.device, head, engine.device.begin) end
   if not ok then return nil, message, code end
-  engine.begun = true
+  engine:begin()
   engine.note(("update %s: fetching %s"):format(head.id, engine.natives.url.shown(where.location)))
   engine.on { event = "state", phase = "fetching", release = head.offer.release }
-  ok, message, code = retry.run(engine, where, where.tries or engine.tries, function()
+  ok, message, code, retry_after = retry.run(engine, where, where.tries or engine.tries, function()
     return read_blocks(engine, where, head)
   end)
   close_transfer(head)
@@ -145,7 +146,7 @@ function M.carry_out(engine, where, head)
       engine.log(("update %s: it is not over yet: %s"):format(head.id, why))
     end
   end
-  return nil, message, code
+  return nil, message, code, retry_after
 end
 
 return M

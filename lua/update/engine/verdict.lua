@@ -135,13 +135,12 @@ end
 
 --- Tell a verdict to the log, and the reasons, a line each, when it is against the package; once while polls bring it
 -- again.
--- @tparam table engine log, note, detail; `logged` is kept there
+-- @tparam table engine update.engine
 -- @tparam table head id, offer
 -- @tparam table verdict of judge()
 function M.log(engine, head, verdict)
   local key = table.concat({ head.id, verdict.decision.action, tostring(verdict.decision.reason) }, " ")
-  if verdict.code and key == engine.logged then return end
-  engine.logged = key
+  if not engine:is_news(key) and verdict.code then return end
   local stopped = verdict.code and verdict.code ~= "nothing"
   local say, tell = stopped and engine.log or engine.note, stopped and engine.log or engine.detail
   say(("update %s: %s from %s: %s%s"):format(head.id, offers.describe(head.offer), head.offer.cloud,

@@ -1,6 +1,6 @@
 --- moult(1): from the verbs' own tables, the common options and the code words.
 
-local dialects = require "update.cloud.mqtt_dialects"
+local aliyun, tencent = require "update.cloud.aliyun", require "update.cloud.tencent"
 local roff = require "roff"
 
 local function option_term(option)
@@ -46,9 +46,9 @@ local function put_vendors(page)
   page:section "CODES TOLD TO CLOUDS"
   page:text "Of the code words, these are reported, by the number that each cloud has for it:"
   for _, row in ipairs(require("update.native.error").codes()) do
-    local tencent, aliyun = dialects.tencent.numbers[row.word], dialects.aliyun.numbers[row.word]
-    if tencent or aliyun then
-      page:item(roff.bold(row.word), ("Tencent %s, Aliyun %s."):format(vendor(tencent), vendor(aliyun)))
+    local of_tencent, of_aliyun = tencent.numbers[row.word], aliyun.numbers[row.word]
+    if of_tencent or of_aliyun then
+      page:item(roff.bold(row.word), ("Tencent %s, Aliyun %s."):format(vendor(of_tencent), vendor(of_aliyun)))
     end
   end
 end

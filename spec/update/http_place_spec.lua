@@ -1,4 +1,4 @@
-local clouds = require "update.cloud.registry"
+local http_place = require "update.cloud.http_place"
 
 local config = { project = "METER", product_key_text = "k-123", id = "866714040000001", clouds = {} }
 local cloud = { kind = "luat", name = "home", url = "http://h/api", redirect = false, ca_file = "/ca",
@@ -9,10 +9,10 @@ local function where(fields)
   local c = {}
   for name, value in pairs(cloud) do c[name] = value end
   for name, value in pairs(fields or {}) do c[name] = value end
-  return assert(clouds.where(config, c, facts))
+  return assert(http_place.of(config, c, facts))
 end
 
-describe("update.cloud.registry", function()
+describe("update.cloud.http_place", function()
   it("asks with what the device is, and follows redirects itself", function()
     local w = where()
     assert.equal("home", w.cloud)
@@ -22,18 +22,18 @@ describe("update.cloud.registry", function()
   end)
 
   it("asks for a link unless told otherwise: each range of a question would be another", function()
-    local w = assert(clouds.where(config, { kind = "luat", name = "home", url = "http://h/api" }, facts))
+    local w = assert(http_place.of(config, { kind = "luat", name = "home", url = "http://h/api" }, facts))
     assert.matches("&need_oss_url=1$", w.location)
     assert.matches("&dfota=0&.*&need_oss_url=1$", w.full().location)
   end)
 
   it("tells the release where there is no script version", function()
-    local w = assert(clouds.where(config, cloud, { release = "7" }))
+    local w = assert(http_place.of(config, cloud, { release = "7" }))
     assert.matches("version=7$", w.location)
   end)
 
   it("has nothing to ask of a cloud that pushes", function()
-    local w, message, code = clouds.where(config, { kind = "x", name = "n" }, facts)
+    local w, message, code = http_place.of(config, { kind = "aliyun", name = "n" }, facts)
     assert.same({ nil, 'cloud n: pushes its offers to the agent; none is waiting', "nothing" }, { w, message, code })
   end)
 
@@ -50,7 +50,8 @@ describe("update.cloud.registry", function()
   for _, case in ipairs(answers) do
     local name, answer, advice, text, code = table.unpack(case)
     it("understands " .. name, function()
-      local got, message, word = where().answered(answer)
+      local w = where()
+      local got, message, word = w.answered(answer, w.location)
       if advice then
         assert.same({ advice.wait, advice.location }, { got.wait, got.location })
       else
@@ -63,22 +64,18 @@ describe("update.cloud.registry", function()
 
   it("can be told not to wait for a package that is being made", function()
     local w = where()
-    clouds.come_back_later(w)
+    w = http_place.not_waiting(w)
     local being_made = { status = 404, body = '{"code":43,"msg":"soon"}' }
-    assert.same({ nil, "home: soon", "busy" }, { w.answered(being_made) })
-    assert.equal(30, w.later)
-    assert.equal("http://oss/p", w.answered({ status = 302, location = "http://oss/p" }).location)
-    w.later = nil
-    assert.same({ nil, "home: soon", "busy" }, { w.full().answered(being_made) }) -- nor for the full one
-    assert.equal(30, w.later)
+    assert.same({ nil, "home: soon", "busy", 30 }, { w.answered(being_made, w.location) })
+    assert.equal("http://oss/p", w.answered({ status = 302, location = "http://oss/p" }, w.location).location)
+    assert.same({ nil, "home: soon", "busy", 30 }, { w.full().answered(being_made, w.full().location) }) -- nor for that
   end)
 
   for _, status in ipairs { 401, 403, 404, 410 } do
     it("takes " .. status .. " of a link for expired, and asks the cloud again", function()
       local w = where()
       local query = w.location
-      w.location = "http://oss/p?t=1"
-      assert.equal("expired", select(3, w.answered { status = status, body = "" }))
+      assert.equal("expired", select(3, w.answered({ status = status, body = "" }, "http://oss/p?t=1")))
       assert.equal(query, w.renew())
     end)
   end
@@ -97,39 +94,7 @@ describe("update.cloud.registry", function()
   }
   for _, case in ipairs(reached) do
     it((case[4] and "takes %s for the cloud" or "does not take %s for the cloud"):format(case[1]), function()
-      assert.equal(case[4], clouds.reached(case[2], case[3]))
+      assert.equal(case[4], http_place.reached(cloud, case[2], case[3]))
     end)
   end
-
-  describe("check", function()
-    local function check(list, results)
-      local asked = {}
-      local engine = {
-        inspect = function(_, w)
-          asked[#asked + 1] = w.cloud
-          return table.unpack(results[w.cloud])
-        end,
-      }
-      local c = { project = "METER", product_key_text = "k", id = "1", clouds = {} }
-      for i, name in ipairs(list) do c.clouds[i] = { kind = "luat", name = name, url = "http://" .. name } end
-      return asked, clouds.check(c, engine, facts)
-    end
-
-    it("takes the first valid offer", function()
-      local asked, verdict = check({ "a", "b", "c" }, { a = { nil, "latest", "nothing" }, b = { { decision = {} } } })
-      assert.same({ "a", "b" }, asked)
-      assert.equal("b", verdict.cloud)
-    end)
-
-    it("tells a failure rather than that another has nothing", function()
-      local _, verdict, message, code = check({ "a", "b" },
-        { a = { nil, "latest", "nothing" }, b = { nil, "no route", "network" } })
-      assert.same({ nil, "no route", "network" }, { verdict, message, code })
-    end)
-
-    it("says that no cloud is configured", function()
-      local _, verdict, _, code = check({}, {})
-      assert.same({ nil, "usage" }, { verdict, code })
-    end)
-  end)
 end)

@@ -1,0 +1,128 @@
+--- Where a cloud that is asked over HTTP may have a package, as a place for update.engine.
+--
+-- Pure: a dialect says what to ask and what an answer means; the engine and
+-- the agent own sockets, timers and retries.
+--
+-- @module update.cloud.http_place
+
+local registry = require "update.cloud.registry"
+
+local M = {}
+
+-- A link that a cloud gave speaks no dialect: its refusals mean that it is no
+-- longer good, and the cloud is asked for another.
+local EXPIRED = { [401] = true, [403] = true, [404] = true, [410] = true }
+
+-- What a device says of itself.
+local function device_of(config, facts)
+  return {
+    project = config.project, product_key = config.product_key_text, id = config.id,
+    version = facts.version or facts.release, core = facts.core,
+  }
+end
+
+-- What the answer of a cloud means to update.engine.retry.
+local function answered(dialect, name, query, answer, location)
+  if location ~= query and EXPIRED[answer.status] then
+    return nil, ("the link is no longer good (HTTP %d)"):format(answer.status), "expired"
+  end
+  local said, why, word = dialect.decode(answer)
+  if not said then return nil, ("%s: %s"):format(name, why), word end
+  if said.kind == "wait" then
+    return { wait = said.seconds, message = ("%s: %s"):format(name, said.message) }
+  elseif said.kind == "redirect" then
+    return { wait = said.seconds, location = said.url }
+  end
+  return nil -- an object after all: what the transfer says stands
+end
+
+--- The place behind one question.
+-- @tparam table config of update.config
+-- @tparam table cloud kind, name, url, redirect (boolean), ca_file, proxy, fields of the dialect
+-- @tparam table facts of the running pair
+-- @tparam[opt] table o link (to use untouched instead of the question), full (boolean: ask for no delta)
+-- @treturn table|nil place, for update.engine | nil, message, code
+function M.ask(config, cloud, facts, o)
+  o = o or {}
+  local dialect, options = registry.of(cloud.kind), registry.own(cloud)
+  options.url, options.redirect, options.full = cloud.url, cloud.redirect, o.full
+  local request, message, code = dialect.request(device_of(config, facts), options)
+  if not request then return nil, message, code end
+  local query, name = request.url, cloud.name or cloud.kind
+  local place = {
+    cloud = name, location = o.link or query, hoped = request.delta,
+    http = { ca_file = cloud.ca_file, proxy = cloud.proxy, max_redirects = 0 },
+    headers = function(location) return location == query and request.headers or nil end,
+    renew = function() return query end,
+    answered = function(answer, location) return answered(dialect, name, query, answer, location) end,
+  }
+  if request.delta then
+    function place.full() return M.ask(config, cloud, facts, { full = true }) end
+  end
+  return place
+end
+
+--- Where a cloud of the configuration may have a package for this device.
+-- @tparam table config of update.config
+-- @tparam table cloud a row of config.clouds
+-- @tparam table facts of the running pair
+-- @treturn table|nil place, for update.engine | nil, message, code
+function M.of(config, cloud, facts)
+  if registry.is_mqtt(cloud) then
+    return nil, ("cloud %s: pushes its offers to the agent; none is waiting"):format(cloud.name), "nothing"
+  end
+  -- A platform may count questions (Luat's: six a day); the ranges of a package come from a link.
+  return M.ask(config, setmetatable({ redirect = cloud.redirect ~= false }, { __index = cloud }), facts)
+end
+
+--- The same place, with a function in front of what its dialect says of answers, also of those about the full package.
+-- @tparam table place
+-- @tparam function heard(advice, message, code) -> the same, or others
+-- @treturn table place
+function M.intercept(place, heard)
+  local other = {}
+  for name, value in pairs(place) do other[name] = value end
+  local full = place.full
+  function other.answered(...) return heard(place.answered(...)) end
+  if full then
+    function other.full()
+      local found, message, code = full()
+      if not found then return nil, message, code end
+      return M.intercept(found, heard)
+    end
+  end
+  return other
+end
+
+--- The same place for one who does not wait for a package that is still being made: that is "busy" then, with the
+-- seconds after which to ask again.
+-- @tparam table place
+-- @treturn table place
+function M.not_waiting(place)
+  return M.intercept(place, function(advice, why, code)
+    if not advice or advice.location then return advice, why, code end
+    return nil, advice.message, "busy", advice.wait
+  end)
+end
+
+--- Bytes from the front that tell whether an answer is a package.
+M.PACKAGE_START = 512
+
+--- The question without what tells of a device, when the dialect knows such a form.
+-- @tparam table cloud
+-- @tparam string location of its place
+function M.bare(cloud, location)
+  local bare = registry.of(cloud.kind).bare
+  return bare and bare(location) or location
+end
+
+--- Whether an answer proves that the cloud itself was reached: a portal's login
+-- page, a proxy's complaint or a bare web server proves nothing.
+-- @tparam table cloud
+-- @tparam integer|nil status HTTP
+-- @tparam[opt] string body the front of it
+function M.reached(cloud, status, body)
+  return status ~= nil and registry.of(cloud.kind).recognises { status = status, body = body } == true
+end
+
+return M
