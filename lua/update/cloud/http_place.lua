@@ -105,6 +105,8 @@ function M.not_waiting(place)
   end)
 end
 
+local PACKAGE = "manifest.json\0" -- the first member's name in a tar
+
 --- Bytes from the front that tell whether an answer is a package.
 M.PACKAGE_START = 512
 
@@ -116,13 +118,15 @@ function M.bare(cloud, location)
   return bare and bare(location) or location
 end
 
---- Whether an answer proves that the cloud itself was reached: a portal's login
--- page, a proxy's complaint or a bare web server proves nothing.
+--- Whether an answer proves that the cloud itself was reached: the front of a package, or a refusal in the words of its
+-- dialect. A portal's login page, a proxy's complaint or a bare web server proves nothing.
 -- @tparam table cloud
 -- @tparam integer|nil status HTTP
 -- @tparam[opt] string body the front of it
 function M.reached(cloud, status, body)
-  return status ~= nil and registry.of(cloud.kind).recognises { status = status, body = body } == true
+  if not status then return false end
+  if status == 200 or status == 206 then return body ~= nil and body:sub(1, #PACKAGE) == PACKAGE end
+  return registry.of(cloud.kind).recognises { status = status, body = body } == true
 end
 
 return M

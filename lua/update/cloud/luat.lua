@@ -33,7 +33,6 @@ M.codes = {
 }
 
 local MESSAGE_MAX = 200
-local PACKAGE = "manifest.json\0" -- the first member's name in a tar
 
 -- The vendor's client encodes nothing. Values that need no encoding go out as
 -- it sends them; the others would end the field or the request line.
@@ -195,13 +194,11 @@ function M.decode(answer)
   return nil, text, known and known.word or by_status(status), number
 end
 
---- Whether this is how a Luat server answers, whatever it says: the front of a
--- package, or a refusal with a code of its own.
--- @tparam table answer status (integer), body (its front, or nil)
+--- Whether this is how a Luat server refuses, whatever it says: with a code of its own.
+-- @tparam table answer status (integer; not 200 or 206), body (its front, or nil)
 -- @treturn boolean
 function M.recognises(answer)
   local status, body = answer.status, answer.body or ""
-  if status == 200 or status == 206 then return body:sub(1, #PACKAGE) == PACKAGE end
   return status >= 400 and body:find("^%s*{") ~= nil and body:find('"code"%s*:%s*"?%-?%d') ~= nil
 end
 

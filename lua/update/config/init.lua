@@ -102,7 +102,7 @@ function checkers.dialects(value, field, context)
   if count > field.max then return nil, ("has more than %d paths"):format(field.max) end
   local paths = {}
   for i, name in ipairs(value) do
-    local path, wrong = checkers.path(name, field, context)
+    local path, wrong = checkers.path(name, {}, context)
     if not path then return nil, ("must be an array of paths; one %s"):format(wrong) end
     local ok, message = dialect_file.add(path)
     if not ok then return nil, message, true end

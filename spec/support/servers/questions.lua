@@ -1,0 +1,98 @@
+--- A web server of a cloud that no vendor has, by script: it answers questions.
+--
+-- A process of its own: run by plain lua5.4 with luasocket. GET /next/DEVICE/RELEASE
+-- with `Authorization: Bearer TOKEN` is answered with 302 to the link that the file
+-- `link` of its folder holds ("RELEASE URL"), or with 204 when there is none or the
+-- release is the one that asks.
+--
+--     local server = require("spec.support.servers.questions").start(folder, token)
+--     server.url
+--     server:offer("1.0.1", url)
+--     server:asked() -- array of "DEVICE RELEASE STATUS"
+--     server:stop()
+--
+-- @module spec.support.servers.questions
+
+local M = {}
+
+local Server = {}
+Server.__index = Server
+
+local function write(path, text, mode)
+  local file = assert(io.open(path, mode or "wb"))
+  assert(file:write(text))
+  assert(file:close())
+end
+
+local function read(path)
+  local file = io.open(path, "rb")
+  if not file then return "" end
+  local text = file:read("a")
+  file:close()
+  return text
+end
+
+function M.start(folder, token)
+  local pipe = assert(io.popen(("echo $$; exec lua5.4 spec/support/servers/questions.lua serve '%s' '%s'"):format(
+    folder, token), "r"))
+  local pid = assert(pipe:read("n"))
+  local port = assert(pipe:read("n"), "the server did not start")
+  return setmetatable({ url = "http://127.0.0.1:" .. port, pid = pid, pipe = pipe, folder = folder }, Server)
+end
+
+function Server:offer(release, url)
+  write(self.folder .. "/link", ("%s %s"):format(release, url))
+end
+
+function Server:asked()
+  local list = {}
+  for line in read(self.folder .. "/asked"):gmatch("[^\n]+") do list[#list + 1] = line end
+  return list
+end
+
+function Server:stop()
+  os.execute("kill " .. self.pid)
+  self.pipe:close()
+end
+
+if arg and arg[1] ~= "serve" or not arg then
+  return M
+end
+
+local socket = require "socket"
+
+local folder, token = arg[2], arg[3]
+
+local function answer(line, authorization)
+  local device, release = line:match("^GET /next/([^/ ]+)/([^/ ]+) ")
+  if not device or authorization ~= "Bearer " .. token then return "403 Forbidden", "", device, release end
+  local offered, url = read(folder .. "/link"):match("^(%S+) (%S+)$")
+  if not offered or offered == release then return "204 No Content", "", device, release end
+  return "302 Found", "Location: " .. url .. "\r\nContent-Length: 0\r\n", device, release
+end
+
+local function serve(peer)
+  local line = peer:receive("*l")
+  if not line then return false end
+  local header, authorization
+  repeat
+    header = peer:receive("*l")
+    authorization = header and header:match("^[Aa]uthorization: (.*)$") or authorization
+  until not header or header == ""
+  local status, headers, device, release = answer(line, authorization)
+  write(folder .. "/asked", ("%s %s %s\n"):format(device, release, status:sub(1, 3)), "ab")
+  if status:find "^403" then headers = "Content-Length: 0\r\n" end
+  return peer:send(("HTTP/1.1 %s\r\n%s\r\n"):format(status, headers))
+end
+
+local listener = assert(socket.bind("127.0.0.1", 0))
+io.stdout:write(select(2, listener:getsockname()), "\n")
+io.stdout:flush()
+while true do
+  local peer = listener:accept()
+  if peer then
+    peer:settimeout(20)
+    while serve(peer) do end
+    peer:close()
+  end
+end
