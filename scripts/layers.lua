@@ -102,6 +102,31 @@ local function set(list)
   return result
 end
 
+-- A wing's README names its files and the wings that it uses, in at most 40 lines.
+local function check_readmes(files, arrows)
+  local text, uses = {}, {}
+  for wing in pairs(floor_of) do
+    local path = "runtime/" .. wing .. "/README.md"
+    text[wing], uses[wing] = read(path), {}
+    local _, lines = text[wing]:gsub("\n", "")
+    if lines > 40 then complain("%s: %d lines, at most 40", path, lines) end
+  end
+  for file, at in pairs(files) do
+    if not text[at.wing]:find("`" .. at.name .. "`", 1, true) then
+      complain("runtime/%s/README.md does not name %s", at.wing, at.name)
+    end
+    for other in pairs(arrows[file]) do uses[at.wing][files[other].wing] = true end
+  end
+  for wing, used in pairs(uses) do
+    local said = text[wing]:match "\nUses ([^.]+)" or ""
+    for other in pairs(used) do
+      if other ~= wing and not said:find("%f[%w]" .. other .. "%f[%W]") then
+        complain("runtime/%s/README.md does not say that it uses %s", wing, other)
+      end
+    end
+  end
+end
+
 local function check_arrows()
   local files, arrows = arrows_of.read()
   for file, at in pairs(files) do
@@ -120,6 +145,7 @@ local function check_arrows()
       end
     end
   end
+  check_readmes(files, arrows)
   for _, circle in ipairs(arrows_of.circles(arrows)) do
     complain("%s: each leads to the next and back", table.concat(circle, " "))
   end
