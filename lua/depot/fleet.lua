@@ -37,8 +37,8 @@ local AT_ONCE = 500       -- messages a step, at most
 --- @tparam table parts mqtt (update.native.mqtt client), store, digests, json, sha256 (text -> hex), packages
 --   (function -> array of the catalog), link (function(entry, row) -> URL, seconds
 --   of its life), now (function -> ms since 1970), on_event
---   (function(event): {kind, cloud, product, device, ...})
--- @tparam[opt] table options pace (offers a second, 100), settle (ms), auto (boolean)
+--   (function(event): {kind, cloud, product, device, ...}), pace (depot.pace, shared with others; or nil)
+-- @tparam[opt] table options pace (offers a second, without parts.pace), settle (ms), auto (boolean)
 -- @treturn table fleet: fd(), wants_write(), timeout() (ms), step(), look(), close()
 function M.new(parts, options)
   options = options or {}
@@ -54,8 +54,8 @@ function M.new(parts, options)
   end
   self.offers = offers.new({
     mqtt = parts.mqtt, store = parts.store, digests = parts.digests, json = parts.json, packages = parts.packages,
-    link = parts.link, tell = tell,
-  }, options, parts.now())
+    link = parts.link, tell = tell, now = parts.now, pace = parts.pace,
+  }, options)
   self.hearing = hearing.new({ store = parts.store, json = parts.json, sha256 = parts.sha256, offers = self.offers,
     remarks = self.remarks, tell = tell, settle = options.settle or jobs.SETTLE })
   for _, filter in ipairs(dialects.filters) do

@@ -16,9 +16,11 @@ local callers = require "depot.callers"
 local catalog = require "depot.catalog"
 local keeper = require "depot.keeper"
 local natives = require "update.natives"
+local pace = require "depot.pace"
 local pending = require "depot.pending"
 local site = require "depot.site"
 local trusted = require "depot.trusted"
+local turns = require "depot.turns"
 local visitors = require "depot.visitors"
 
 local M = {}
@@ -39,9 +41,10 @@ local function silent() end
 -- @tparam table options dir; listen ("HOST:PORT"); keys, url (base of links); all strings, the last two optional;
 --   watch: array of further {fd, read} to poll; on_request(event), on_change(change), called from step():
 --   event {method, path, client, status, complete, bytes, ms, note}, change as from depot.catalog;
---   tls {cert, key}: PEM texts, to serve HTTPS; connections: at most; mqtt: as depot.mqtt takes it, with expiry,
---   pace, settle, auto (false: by jobs only) and on_message (function(event), as depot.fleet tells it); hold: seconds,
---   as depot.catalog has it; proxies: array of addresses whose X-Forwarded headers are believed; on_warning(text)
+--   tls {cert, key}: PEM texts, to serve HTTPS; connections: at most; pace: offers a second; mqtt: as depot.mqtt
+--   takes it, with expiry, settle, auto (false: by jobs only) and on_message (function(event), as depot.fleet tells
+--   it); hold: seconds, as depot.catalog has it; proxies: array of addresses whose X-Forwarded headers are believed;
+--   on_warning(text)
 -- @treturn table depot; or nil, message, code
 function M.open(options)
   local self = setmetatable({
@@ -74,6 +77,8 @@ function M.open(options)
     self.loop:close()
     return nil, message, code
   end
+  self.pace = pace.new(options.pace, function() return natives.loop.now() * 1000 end)
+  self.turns = turns.new(self.pace, self.server:connections())
   self.watches = { { fd = self.server:fd(), read = true }, table.unpack(options.watch or {}) }
   self.site = {
     url = options.url,
@@ -103,7 +108,7 @@ end
 function Depot:_join(options)
   local base = (options.url or self.site.scheme .. "://" .. self.site.address):gsub("/+$", "")
   local cloud, message, code = keeper.open(natives, {
-    dir = options.dir, mqtt = options.mqtt, expiry = options.expiry, pace = options.pace, settle = options.settle,
+    dir = options.dir, mqtt = options.mqtt, expiry = options.expiry, pace = self.pace, settle = options.settle,
     auto = options.auto, adopt = options.adopt, on_event = options.on_message or silent,
     base = function() return base end,
     packages = self.site.packages,
@@ -191,8 +196,15 @@ function Depot:_refuse(request, message, code)
     ["Retry-After"] = tostring(self.server:retry_after(request.id)), Connection = "close" } }
 end
 
+-- Over the pace who asks waits for his turn; when too many do, he is to come again.
 function Depot:_answer(request)
   local answer = site.answer(self.site, request)
+  local word = answer.offers and self.turns:admit(request) or "now"
+  if word == "later" then answer = site.later(request, self.server:retry_after(request.id)) end
+  if word ~= "waits" then self:_reply(request, answer) end
+end
+
+function Depot:_reply(request, answer)
   self.callers:note(request)
   if answer.visit then self.visitors:note(answer.visit, os.time()) end
   self.notes[request.id] = answer.note
@@ -223,7 +235,7 @@ function Depot:step(timeout_ms)
   local until_look = math.max(0, math.ceil((self.next_look - natives.loop.now()) * 1000))
   local limit = self.server:timeout()
   timeout_ms = math.min(timeout_ms, until_look, limit >= 0 and limit or timeout_ms,
-    self.cloud and self.cloud:timeout() or timeout_ms)
+    self.turns:timeout() or timeout_ms, self.cloud and self.cloud:timeout() or timeout_ms)
   local ok, message, code = self.loop:poll(timeout_ms, self:_watches())
   if ok then
     ok, message, code = self.server:run()
@@ -238,6 +250,9 @@ function Depot:step(timeout_ms)
   while request do
     self:_answer(request)
     request = self.server:next()
+  end
+  for waiting in self.turns.next, self.turns do
+    self:_reply(waiting, site.answer(self.site, waiting))
   end
   local event = self.server:finished()
   while event do

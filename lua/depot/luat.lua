@@ -46,6 +46,13 @@ function M.refusal_body(answer)
   return ('{"code":%d,"msg":"%s"}'):format(answer.code, escaped)
 end
 
+--- What one is told who would be given a package, but not now: the pace is used up.
+-- @tparam integer wait seconds
+-- @treturn table refusal, as from answer()
+function M.later(wait)
+  return refusal(404, 43, "over the pace", wait)
+end
+
 local function present(value)
   return value and value ~= "" and value or nil
 end

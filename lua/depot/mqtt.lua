@@ -79,7 +79,7 @@ end
 
 --- @tparam table natives update.natives
 -- @tparam table options dir; adopt: the folder is ours, though it was copied; mqtt: host, port, user, password, tls
---   as update.native.mqtt takes them; expiry (seconds), pace (offers a second), settle (ms), auto (boolean), on_event;
+--   as update.native.mqtt takes them; expiry (seconds), pace (depot.pace), settle (ms), auto (boolean), on_event;
 --   base: function() -> where devices reach us, "http://host:port"; packages: function() -> array of the catalog;
 --   wall: function() -> seconds since 1970 by the system's clock, os.time when absent
 -- @treturn table|false|nil fleet, store, check (for depot.site: (name, query) -> problem), is_ahead (whether the
@@ -121,12 +121,12 @@ function M.open(natives, options)
   self.fleet = fleet.new({
     mqtt = client, store = kept, digests = digests.new(natives, kept), json = natives.json,
     sha256 = natives.digest.sha256, packages = options.packages, now = now, on_event = options.on_event,
-    link = function(entry, row)
+    pace = options.pace, link = function(entry, row)
       local life, who = options.expiry or M.EXPIRY, ("%s/%s/%s"):format(row.cloud, row.product, row.device)
       return options.base() .. "/" .. links.escape(entry.name) .. "?"
         .. links.query(hmac, secret, entry.name, wall() + life, who), life
     end,
-  }, { pace = options.pace, settle = options.settle, auto = options.auto })
+  }, { settle = options.settle, auto = options.auto })
   self.check = function(name, query) return links.check(hmac, secret, name, query, wall()) end
   self.is_ahead = function() return now() - wall() * 1000 > BEHIND end
   return self

@@ -13,6 +13,7 @@ local choice = require "depot.choice"
 local dialects = require "depot.dialects"
 local fresh = require "depot.fresh"
 local jobs = require "depot.jobs"
+local paces = require "depot.pace"
 
 local M = {}
 
@@ -28,17 +29,17 @@ local FULL = 50           -- until the client's queue has room again
 local AHEAD = 3600000     -- of its turn
 
 local AT_ONCE = 500   -- rows a step, at most
+local WHO = "pushed"  -- as depot.pace knows us
 local ANSWERS = 10000 -- that wait for the client's queue; a device that gets none asks again
 
 --- @tparam table parts mqtt, store, digests, json, packages, link as depot.fleet takes them; tell: function(kind, row,
---   fields)
--- @tparam table options pace (offers a second), auto (boolean)
--- @tparam integer now ms
-function M.new(parts, options, now)
+--   fields); now (-> ms); pace (depot.pace, shared with others; or nil)
+-- @tparam table options pace (offers a second, without parts.pace), auto (boolean)
+function M.new(parts, options)
   return setmetatable({
     mqtt = parts.mqtt, store = parts.store, digests = parts.digests, json = parts.json, packages = parts.packages,
-    link = parts.link, tell = parts.tell, pace = options.pace or 100, auto = options.auto,
-    allowance = 1, refilled = now, waiting = {}, answers = {}, message_id = 0, rollouts = {}, by_digest = {},
+    link = parts.link, tell = parts.tell, pace = parts.pace or paces.new(options.pace, parts.now),
+    auto = options.auto, waiting = {}, answers = {}, message_id = 0, rollouts = {}, by_digest = {},
     settled = 0, absent = {}, fresh = fresh.new(parts.store, parts.digests, parts.json),
   }, Offers)
 end
@@ -123,7 +124,7 @@ function Offers:_offer(row, now, ask)
     row.due = now + FULL
     return false
   end
-  self.allowance = self.allowance - 1
+  self.pace:take(WHO)
   row.due, row.ends = now + ACKNOWLEDGE, now + life * 1000
   self.waiting[id] = { cloud = row.cloud, product = row.product, device = row.device, due = row.due,
     package = row.package, size = #topic + #text, topic = topic, tells = not dialects.is_ours(topic) }
@@ -165,9 +166,8 @@ end
 
 -- Whether a device that asks can be answered at once: nobody who waits for his turn is passed over.
 function Offers:_may_answer(now)
-  self:_refill(now)
   local next_due = self.store:next_due()
-  return self.allowance >= 1 and not (next_due and next_due <= now)
+  return self.pace:room(WHO) >= 1 and not (next_due and next_due <= now)
 end
 
 --- Look at a row whose time has come, or whose device asks; the caller writes it down.
@@ -201,36 +201,30 @@ function Offers:consider(row, now, ask)
   return nil
 end
 
--- Each moment allows some offers more, up to those of a quarter of a second.
-function Offers:_refill(now)
-  local burst = math.max(1, self.pace / 4)
-  self.allowance = math.min(burst, self.allowance + (now - self.refilled) * self.pace / 1000)
-  self.refilled = now
-end
-
 --- Look at the rows whose time has come, as far as the pace allows.
 -- @treturn boolean|nil whether there were any; nil, message, code
 function Offers:push(now)
-  self:_refill(now)
   local ok, message, code = self.fresh:rouse(now, self.auto, self.rollouts)
   if not ok then return nil, message, code end
   local next_due = self.store:next_due()
-  if self.allowance < 1 or not next_due or next_due > now then return false end
+  if not next_due or next_due > now then return false end
+  local room = self.pace:room(WHO)
+  if room < 1 then return false end
   ok, message, code = self.store:change()
   if not ok then return nil, message, code end
   -- No more than can be pushed, since each row is read; those that get nothing cost nothing.
   local left = AT_ONCE
   repeat
     local rows
-    rows, message, code = self.store:due(now, math.min(left, math.ceil(self.allowance)))
+    rows, message, code = self.store:due(now, math.min(left, math.ceil(room)))
     if not rows then return nil, message, code end
     for _, row in ipairs(rows) do
       self:consider(row, now)
       ok, message, code = self.store:put(row)
       if not ok then return nil, message, code end
     end
-    left = left - #rows
-  until #rows == 0 or left <= 0 or self.allowance < 1
+    left, room = left - #rows, self.pace.allowance
+  until #rows == 0 or left <= 0 or room < 1
   return true
 end
 
@@ -239,8 +233,7 @@ end
 function Offers:timeout(now)
   local next_due = self.store:next_due()
   if not next_due then return nil end
-  local refill = math.max(0, (1 - self.allowance) * 1000 / self.pace)
-  return math.max(0, next_due - now, math.ceil(refill))
+  return math.max(0, next_due - now, self.pace:timeout())
 end
 
 return M

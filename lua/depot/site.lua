@@ -2,9 +2,9 @@
 --
 -- Pure: a request and the catalog in, an answer out. An answer is {status,
 -- headers, body}, or {path, headers} for a file, and may carry `note`, what to
--- say of it in the log beyond method, path and status, and `visit`, what is to be
--- written down of the device (depot.visitors). Nothing here puts a
--- project key into a note.
+-- say of it in the log beyond method, path and status, `visit`, what is to be
+-- written down of the device (depot.visitors), and `offers`: it begins with a
+-- package, which the pace has to allow. Nothing here puts a project key into a note.
 --
 -- @module depot.site
 
@@ -72,24 +72,39 @@ local function visit_of(query, answer)
     target = answer.entry and answer.entry.manifest.release }
 end
 
+local function refuse(request, answer)
+  return { visit = visit_of(request.query, answer), status = answer.status, body = luat.refusal_body(answer),
+    headers = { ["Content-Type"] = "application/json", ["Cache-Control"] = "no-store",
+      ["Retry-After"] = answer.wait and tostring(answer.wait) },
+    note = describe(request.query, ("code %d (%s)"):format(answer.code, answer.why)) }
+end
+
+-- Whether the answer is the begin of a package; one that goes on with it was offered it before.
+local function begins(request)
+  local from = (request.headers.range or ""):match "^bytes=(%d+)"
+  return request.method == "GET" and (not from or from:find "^0+$" ~= nil)
+end
+
+--- The answer to one who is to be given a package, but not now.
+-- @tparam table request
+-- @tparam integer wait seconds after which he is to ask again
+function M.later(request, wait)
+  return refuse(request, luat.later(wait))
+end
+
 local function firmware_upgrade(site, request)
   local answer = luat.answer(request.query, site.packages(), site.sha256, request.headers["if-range"],
     site.pending and site.pending())
+  if answer.kind == "refusal" then return refuse(request, answer) end
   local visit = visit_of(request.query, answer)
-  if answer.kind == "refusal" then
-    return { visit = visit, status = answer.status, body = luat.refusal_body(answer),
-      headers = { ["Content-Type"] = "application/json", ["Cache-Control"] = "no-store",
-        ["Retry-After"] = answer.wait and tostring(answer.wait) },
-      note = describe(request.query, ("code %d (%s)"):format(answer.code, answer.why)) }
-  end
   local note = describe(request.query, answer.entry.name .. (answer.why and (" (%s)"):format(answer.why) or ""))
   if answer.redirect then
     local location = base_of(site, request) .. "/" .. links.escape(answer.entry.name)
-    return { status = 302, note = note, visit = visit, body = "",
+    return { status = 302, note = note, visit = visit, body = "", offers = begins(request),
       headers = { Location = location, ["Cache-Control"] = "no-store" } }
   end
   local given = file(answer.entry, note)
-  given.headers["Cache-Control"], given.visit = "no-store", visit
+  given.headers["Cache-Control"], given.visit, given.offers = "no-store", visit, begins(request)
   return given
 end
 

@@ -55,7 +55,7 @@ local function run(dir)
     .. "packages/keys"):format(dir, MOULT)))
   make_packages(dir)
   local pipe = assert(io.popen(("echo $$; exec '%s' depot '%s/packages' --listen 127.0.0.1:0 --connections %d "
-    .. "2>/dev/null"):format(MOULT, dir, READERS * 4 // 3 + 1000)))
+    .. "--pace 100000000 2>/dev/null"):format(MOULT, dir, READERS * 4 // 3 + 1000)))
   local pid = pipe:read "l"
   local port = pipe:read("l"):match "^listening on http://[%d.]+:(%d+)$"
   local result = output("'%s' 127.0.0.1 %s %d /BENCH_1.0.%d.upd %s %d %s %s %s", PROGRAM, port, READERS, PACKAGES + 1,

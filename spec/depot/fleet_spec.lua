@@ -491,7 +491,7 @@ describe("depot.fleet", function()
 
     it("by the pace", function()
       look(entry("2.0.0", 2), entry("3.0.0", 3))
-      depot.offers.pace, depot.offers.allowance = 1, 1
+      depot.offers.pace.rate, depot.offers.pace.allowance = 1, 1
       step()
       assert.equal(1, #offered())
       step(100)

@@ -442,6 +442,34 @@ describe("depot", function()
     end
   end)
 
+  it("binds by the pace who is given a package: some wait, others come again, nobody else does", function()
+    pack("a.upd", 2, "1.0.1", CORE)
+    open { pace = 2, connections = 12 }
+    local now, clients = 0, {}
+    served.pace.clock, served.pace.refilled = function() return now end, 0
+    for i = 1, 5 do
+      clients[i] = raw.connect(served:address())
+      clients[i]:send("GET " .. query({ id = "device-" .. i }, { redirect = i > 1 })
+        .. " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+      raw.pump(step, { clients[i] }, function() return clients[i].closed or served.turns.last == i - 1 end)
+    end
+    raw.pump(step, clients, function() return #requests == 2 end)
+    assert.same({ 200, 404 }, { clients[1]:answer().status, clients[5]:answer().status })
+    local wait = tonumber(clients[5]:answer().headers["retry-after"])
+    assert.is_true(wait >= 20 and wait <= 40)
+    assert.same({ "wait", wait }, (function(said) return { said.kind, said.seconds } end)(luat.decode { status = 404,
+      body = clients[5]:answer().body, retry_after = wait }))
+    assert.same({ 206, 404, 200, 200 }, { get(query(), { Range = "bytes=1000-" }).status,
+      get(query { version = "1.0.1", core = { name = "Luat_RDA8910", version = 22 } }).status,
+      get(query(), nil, "HEAD").status, get("/a.upd").status })
+    for i = 2, 4 do
+      assert.is_nil(clients[i]:answer())
+      now = now + 500
+      raw.pump(step, clients, function() return clients[i].closed end)
+      assert.equal(302, clients[i]:answer().status)
+    end
+  end)
+
   it("says what is not there, or not to be had", function()
     open()
     assert.same({ 404, "application/json" }, { get("/absent").status, get("/absent").headers["content-type"] })

@@ -64,7 +64,7 @@ Meanwhile a depot on this machine asks devices that are to be given one of them 
     { name = "mqtt-password", value = "FILE", help = "file with the user's password; its first line counts" },
     { name = "mqtt-ca", value = "FILE", help = "speak TLS to the broker, and trust these certificates" },
     { name = "expiry", value = "SECONDS", help = "how long the links in offers work (1800)" },
-    { name = "pace", value = "N", help = "offers a second, at most, to those who ask too (100)" },
+    { name = "pace", value = "N", help = "offers a second, at most, to those who ask by MQTT or HTTP too (100)" },
     { name = "settle", value = "SECONDS",
       help = "silence after a report before an offer, since vendors' clients report twice (2)" },
     { name = "adopt", help = "go to the broker though DIR was copied or moved: the other depot is gone" },

@@ -1,0 +1,56 @@
+--- Who asks over HTTP while the pace is used up: some wait for their turn, others are to come again.
+--
+-- A client that waits for its answer holds a connection, so no more wait than
+-- are answered within seconds, and no more than a part of the connections.
+--
+-- @module depot.turns
+
+local M = {}
+
+local Turns = {}
+Turns.__index = Turns
+
+local WITHIN = 10     -- seconds; vendors' clients wait for half a minute
+local SHARE = 4       -- the part of the connections
+local LOOK_LEAST = 5  -- ms until it is asked again whether there is room
+local WHO = "answers" -- as depot.pace knows us
+
+--- @tparam table pace depot.pace
+-- @tparam integer connections that there may be
+function M.new(pace, connections)
+  return setmetatable({ pace = pace, most = math.min(pace.rate * WITHIN, connections // SHARE), first = 1, last = 0,
+    waiting = {} }, Turns)
+end
+
+--- Somebody asks, and is to be given a package.
+-- @tparam table request handed out by next() when its turn has come
+-- @treturn string "now"; "waits"; "later": he is to be told to come again
+function Turns:admit(request)
+  local count = self.last - self.first + 1
+  if count == 0 and self.pace:room(WHO) >= 1 then
+    self.pace:take(WHO)
+    return "now"
+  elseif count >= self.most then
+    return "later"
+  end
+  self.last = self.last + 1
+  self.waiting[self.last] = request
+  return "waits"
+end
+
+--- The next request whose turn has come.
+-- @treturn table|nil
+function Turns:next()
+  if self.last < self.first or self.pace:room(WHO) < 1 then return nil end
+  local request = self.waiting[self.first]
+  self.waiting[self.first], self.first = nil, self.first + 1
+  self.pace:take(WHO)
+  return request
+end
+
+--- Milliseconds until next() may have one; nil: nobody waits.
+function Turns:timeout()
+  return self.last >= self.first and math.max(LOOK_LEAST, self.pace:timeout()) or nil
+end
+
+return M
