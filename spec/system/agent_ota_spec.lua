@@ -80,6 +80,46 @@ describe("scripts and their clouds", function()
     c:wait_line("inform 1.0.1", clouds.aliyun_line)
   end)
 
+  -- A script that gives up whatever comes.
+  local function refusing(config)
+    c:device({ aliyun = true }, { config = config, body = [[
+      sys.taskInit(function()
+        local h = assert(require "update.aliyun".init())
+        print "holding"
+        while true do
+          if h:is_fetching() then print("gives up", h:report_progress(-4, "not today")) end
+          sys.wait(50)
+        end
+      end)]] })
+    c.world:run()
+    c:wait_line("inform 1.0.0", aliyun_line)
+    c.world:wait_log("device", "holding")
+    c.world:publish()
+    c.server:allow "t1"
+  end
+
+  it("a script that gives a release up again and again gets it ever more seldom", function()
+    refusing()
+    for times = 1, 3 do
+      c:push_aliyun "token=t1"
+      c:wait_line("progress -4", aliyun_line, times)
+    end
+    c.world:wait_log("device", "the script gave 1%.0%.1 up 3 times now: it gets it again in 1 h")
+    c:push_aliyun "token=t1"
+    c:push_aliyun("token=t1", "1.0.2")
+    c:wait_line("progress -4", aliyun_line, 4) -- of another release
+    assert.equal(1, c.world:status().kept_out)
+  end)
+
+  it("a script that gives up what comes, day after day, is no longer heeded", function()
+    refusing "policy_days = 1,"
+    c:push_aliyun "token=t1"
+    c:wait_line("progress -4", aliyun_line)
+    c:push_aliyun "token=t1"
+    c:wait_line("inform 1.0.1", aliyun_line)
+    c.world:wait_log("device", "this release kept packages out on 1 days: its script is not heeded")
+  end)
+
   local ends = {
     { "holds an offer and dies", "os.exit(1)" },
     { "fetches it and dies before its restart",

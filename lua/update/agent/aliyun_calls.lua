@@ -2,7 +2,9 @@
 --
 -- While a script holds the cloud's updates, an offer waits for its fetch_yield
 -- and what is armed for its restart. A script that goes, or does not fetch within
--- ten minutes, loses nothing but its say: the agent goes on by itself.
+-- ten minutes, loses nothing but its say: the agent goes on by itself. One that
+-- gives a release up three times gets it again after an hour, then later and
+-- later; what it gives up for days on end comes without it (update.agent.script).
 --
 -- @module update.agent.aliyun_calls
 
@@ -83,11 +85,8 @@ function calls.progress(listener, request)
   if not listener.state.job or listener.state.job.stage ~= "fetching" then
     return nil, "no update is being fetched", "nothing"
   end
-  if step < 0 then
-    listener:give_up(WORDS[step], text ~= "" and text or "the script gave it up")
-  else
-    listener:drive { type = "say", percent = step, text = text, now = listener.agent.tasks.now() }
-  end
+  if step < 0 then return listener:give_up(WORDS[step], text ~= "" and text or "the script gave it up") end
+  listener:drive { type = "say", percent = step, text = text, now = listener.agent.tasks.now() }
   return true
 end
 

@@ -97,7 +97,11 @@ function Job:install(action)
   local offer, tasks = action.offer, self.agent.tasks
   self:note("offers %s, %d bytes", offer.version, offer.size)
   self.offer, self.fetched, self.outcome, self.jobs = offer, 0, nil, self.jobs + 1
-  if not self.holder then return begin(self, offer, "offer") end
+  if not self.holder or not self.agent.script:may_drop() then return begin(self, offer, "offer") end
+  local rest = self.given:rest(offer.version)
+  if rest then
+    return self:drive { type = "ended", code = "deferred", text = "the script gave it up", retry_after = rest }
+  end
   self.held_back = offer
   tasks:spawn("held " .. self.name, function()
     tasks:wait(HOLD_WITHIN)
@@ -150,7 +154,16 @@ function Job:fetch()
 end
 
 --- End the job for a reason of the script's.
+-- @treturn boolean true | nil, message, "refused" when this release's script has given up for too many days
 function Job:give_up(code, text)
+  local allowed, message, word = self.agent.script:may_drop()
+  if not allowed then return nil, message, word end
+  local version = self.state.job.offer.version
+  local times, rest = self.given:failed(version)
+  if times then
+    self:log("the script gave %s up %d times now: it gets it again in %d h", version, times, rest // 3600)
+  end
+  self.agent.script:dropped()
   self.given_up = { code = code, text = text }
   if self.held_back then
     self.held_back = nil
@@ -159,6 +172,7 @@ function Job:give_up(code, text)
   else
     self.agent.engine:cancel(text)
   end
+  return true
 end
 
 --- The offer that waits for its turn or for policy, if there is one.

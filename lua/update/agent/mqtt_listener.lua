@@ -10,6 +10,7 @@
 local fields = require "update.cloud.message_fields"
 local options = require "update.cloud.mqtt_connection"
 local registry = require "update.cloud.registry"
+local rests = require "update.engine.rests"
 local resume = require "update.cloud.resume_record"
 local session = require "update.cloud.mqtt_session"
 
@@ -252,7 +253,8 @@ end
 function M.start(agent, cloud)
   local self = setmetatable({ agent = agent, cloud = cloud, name = cloud.name, dialect = registry.of(cloud.kind),
     own = registry.own(cloud),
-    timers = {}, sent = {}, linked = {}, moved = {}, messages = 0, jobs = 0, fetched = 0 }, Cloud)
+    timers = {}, sent = {}, linked = {}, moved = {}, messages = 0, jobs = 0, fetched = 0,
+    given = rests.new(agent.tasks.now) }, Cloud)
   self.topics = self.dialect.topics(cloud.product, cloud.device)
   local traits = self.dialect.traits
   self.state = session.new { waits = traits.waits, burning = traits.burning, done = traits.done,

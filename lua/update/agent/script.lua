@@ -65,6 +65,22 @@ local function ask(self)
   return asked.facts or {}
 end
 
+--- Whether the script may drop what comes. One that drops whatever comes would be the device's last, so each day
+-- of that is counted, as it is for a policy (device:count_kept_out()), and `policy_days` of them end its say.
+-- @treturn boolean true | nil, message, "refused"
+function Script:may_drop()
+  local agent = self.agent
+  local days = agent.device:status().kept_out
+  if days < agent.config.policy_days then return true end
+  return nil, ("this release kept packages out on %d days: its script is not heeded"):format(days), "refused"
+end
+
+--- The script has dropped what came.
+function Script:dropped()
+  local counted, why, code = self.agent.device:count_kept_out()
+  if not counted then self.agent.log(("the day is not counted: %s (%s)"):format(why, code)) end
+end
+
 --- Facts for policy besides those of the device: of the system, of the link, of the script.
 -- @treturn table
 function Script:facts()

@@ -155,17 +155,14 @@ function M.of(agent)
     return agent.supervisor:order("rollback", reason)
   end
 
-  -- A release whose script drops whatever comes would be the last one; see device:count_kept_out().
   local function drop_for_script(reason)
-    local days = agent.device:status().kept_out
-    if days >= agent.config.policy_days then
-      return nil, ("this release kept packages out on %d days: its script is not heeded"):format(days), "refused"
-    end
-    local result, message, code = drop(reason)
+    local allowed, message, code = agent.script:may_drop()
+    if not allowed then return nil, message, code end
+    local result
+    result, message, code = drop(reason)
     if not result then return nil, message, code end
     agent:refresh()
-    local counted, why, word = agent.device:count_kept_out()
-    if not counted then agent.log(("the day is not counted: %s (%s)"):format(why, word)) end
+    agent.script:dropped()
     return result
   end
 

@@ -23,9 +23,9 @@ local full_package = require "update.engine.full_package"
 local heads = require "update.engine.head"
 local offers = require "update.engine.offer"
 local places = require "update.engine.place"
+local rests = require "update.engine.rests"
 local retry = require "update.engine.retry"
 local steps = require "update.engine.steps"
-local unkept = require "update.engine.unkept"
 local verdicts = require "update.engine.verdict"
 
 local M = {}
@@ -54,7 +54,7 @@ function M.new(o)
     facts = o.facts or function() return {} end, http = o.http or {}, log = o.log, on = o.on or function() end,
     spent = o.spent or function() end, random = o.random or math.random, tries = o.tries or 30,
     witness = o.witness or function() end, reserve = o.reserve,
-    tries_of_head = o.head_tries, resting = {}, unkept = unkept.new(o.tasks.now),
+    tries_of_head = o.head_tries, resting = {}, unkept = rests.new(o.tasks.now),
   }, Engine)
 end
 

@@ -127,7 +127,9 @@ function M.carry_out(engine, where, head)
     engine.note(("update %s: every block is in place; installing"):format(head.id))
     ok, message, code = finish(engine, head)
   end
-  local times, rest = engine.unkept:ended(head.manifest.digest, not ok and code or nil)
+  local times, rest
+  if ok then engine.unkept:passed() end
+  if code == "write" then times, rest = engine.unkept:failed(head.manifest.digest) end
   if times then
     message = ("%s; %d times now: the medium does not keep it, and the release rests for %d h"):format(message, times,
       rest // 3600)

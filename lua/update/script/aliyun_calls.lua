@@ -97,11 +97,13 @@ local function add_calls(ota, self)
 
   --- Tell the cloud how far the script thinks it is. Percents go out at most once a second and only
   -- upwards, 100 by the agent alone; a negative step gives the update up: -1 failed, -2 fetching,
-  -- -3 verifying, -4 writing.
+  -- -3 verifying, -4 writing. A release that was given up three times is offered again after an hour, then later; what
+  -- is given up on `policy_days` days (of the configuration) comes without the script.
   -- @tparam table h handle
   -- @tparam integer step -4 to 100
   -- @tparam[opt] string desc
-  -- @treturn boolean true | nil, message, code ("usage": no such step, "nothing": no update is being fetched)
+  -- @treturn boolean true | nil, message, code ("usage": no such step, "nothing": no update is being fetched,
+  --   "refused": this release gave up for too many days)
   function ota.report_progress(h, step, desc)
     check_handle(self, h)
     if not math.tointeger(step) or step < -4 or step > 100 then

@@ -114,12 +114,12 @@ answered is asked, which is kept in `policy/good` of the state directory. Where 
 policy installs nothing, and a broken policy of a release is left out, so that the release that repairs it can come.
 
 A release's policy that lets nothing in does not keep a device for ever either: days are counted on which a package
-passed every gate, the default would have installed it, and the release's policy did not, or its script dropped it
-by update.rollback(). After `policy_days` of the configuration, 7 unless told otherwise, neither that policy nor its
-kept text is asked what to install, and the script drops nothing any more; `moult install --default-policy` leaves
-the policy out at once. A confirmed release begins the count anew, and so does a trial of what that policy let in.
-`moult status` shows the days. While the clock was never set, a start of the device counts as a day, and so do 24
-hours of running. The owner's policy is never left out. `retry_after` counts as a day at most.]]
+passed every gate, the default would have installed it, and the release's policy did not, or its script dropped it by
+update.rollback() or gave it up by Aliyun's calls. After `policy_days` of the configuration, 7 unless told otherwise,
+neither that policy nor its kept text is asked what to install, and the script drops nothing any more; `moult install
+--default-policy` leaves the policy out at once. A confirmed release begins the count anew, and so does a trial of
+what that policy let in. `moult status` shows the days. While the clock was never set, a start of the device counts
+as a day, and so do 24 hours of running. The owner's policy is never left out. `retry_after` counts as a day at most.]]
   page:section "TRYING IT"
   page:text "A policy is a function of its arguments, so a spec on a PC needs no device:"
   page:verbatim(SPEC)
