@@ -7,6 +7,8 @@
 --
 -- @module cli.recipe_fields
 
+local policy = require "update.policy"
+
 local YEAR_9999 = 253402300799
 
 local function field(name, kind, meaning, options)
@@ -68,7 +70,7 @@ return {
   field("deadline", "integer", "seconds that a start on trial may take to be confirmed",
     { min = 1, most = 7 * 86400 }),
   field("override", "list", "rules of the default policy that it skips",
-    { max = 32, most = 4, choices = { "version", "window", "battery", "budget" } }),
+    { max = 32, most = #policy.overridable, choices = policy.overridable }),
   field("text", "text", "what people are to know about it", { max = 1024 }),
   field("meta", "meta", "what people, policy (`offer.meta`) and servers are to know about it, at most 16 KiB as JSON. "
     .. "These have a meaning everywhere; other names are your own", { fields = {

@@ -35,6 +35,10 @@ local version = require "update.version"
 
 local M = {}
 
+--- Words of a manifest's `override`, by which its maker says which rules it skips. Nothing but this file knows what
+-- they mean.
+M.overridable = { "version", "window", "battery", "budget" }
+
 local HOUR, DAY = 3600, 86400
 
 -- A rule looks at what it is given and returns "ok", "skip" or "stop", a

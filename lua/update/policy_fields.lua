@@ -8,6 +8,8 @@
 --
 -- @module update.policy_fields
 
+local policy = require "update.policy"
+
 local function field(name, kind, meaning, fields)
   return { name = name, type = kind, meaning = meaning, fields = fields }
 end
@@ -40,7 +42,7 @@ local manifest = {
   field("issued", "integer", "when it was made, since 1970 in UTC"),
   field("not_after", "integer", "when it ends to be valid, since 1970 in UTC"),
   field("deadline", "integer", "seconds that a trial start may take"),
-  field("override", "array", "rules that it skips: \"version\", \"window\", \"battery\", \"budget\""),
+  field("override", "array", ("rules that it skips: \"%s\""):format(table.concat(policy.overridable, "\", \""))),
   field("text", "string", "what its maker says about it"),
   field("meta", "table", "what its maker says about it, as a table; see the offer's"),
   field("parts", "array", "its parts, each a table", part),

@@ -90,6 +90,12 @@ describe("update.native.pack", function()
 end)
 
 describe("update.native.package", function()
+  it("carries the words of rules to skip, whatever they are: what they mean is policy's", function()
+    local manifest = make({ override = { "moon", "tide" } }, "moon.upd")
+    assert.same({ "moon", "tide" }, manifest.override)
+    assert.same({ "version" }, make().override)
+  end)
+
   it("gives the manifest once the head is verified", function()
     make()
     local s <close> = assert(source.file(path("p.upd")))

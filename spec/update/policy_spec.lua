@@ -219,3 +219,19 @@ describe("policy.healthy", function()
     end)
   end
 end)
+
+describe("policy.overridable", function()
+  it("names what recipes may override and nothing else does", function()
+    local recipe = require "cli.recipe_fields"
+    for _, field in ipairs(recipe) do
+      if field.name == "override" then assert.equal(policy.overridable, field.choices) end
+    end
+    for _, field in ipairs(require("update.policy_fields").offer) do
+      for _, inner in ipairs(field.fields or {}) do
+        if inner.name == "override" then
+          for _, word in ipairs(policy.overridable) do assert.matches(('"%s"'):format(word), inner.meaning, 1, true) end
+        end
+      end
+    end
+  end)
+end)
