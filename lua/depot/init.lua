@@ -14,6 +14,7 @@
 
 local callers = require "depot.callers"
 local catalog = require "depot.catalog"
+local http_devices = require "depot.http_devices"
 local keeper = require "depot.keeper"
 local natives = require "update.natives"
 local pace = require "depot.pace"
@@ -21,7 +22,6 @@ local pending = require "depot.pending"
 local site = require "depot.site"
 local trusted = require "depot.trusted"
 local turns = require "depot.turns"
-local visitors = require "depot.visitors"
 
 local M = {}
 
@@ -58,7 +58,7 @@ function M.open(options)
     notes = {}, -- of requests that are being answered, by id
     callers = callers.new(options.proxies or {}, options.url ~= nil, options.on_warning or silent),
   }, Depot)
-  self.visitors = visitors.new(natives, options.dir, self.on_warning)
+  self.http_devices = http_devices.new(natives, options.dir, self.on_warning)
   trusted.keep(natives, options.dir, options.keys)
   local message, code
   local ok
@@ -206,7 +206,7 @@ end
 
 function Depot:_reply(request, answer)
   self.callers:note(request)
-  if answer.visit then self.visitors:note(answer.visit, os.time()) end
+  if answer.question then self.http_devices:note(answer.question, os.time()) end
   self.notes[request.id] = answer.note
   if answer.dead_link and self.cloud and self.cloud.fleet then self.cloud.fleet:link_died(answer.dead_link) end
   if answer.path then
@@ -261,7 +261,7 @@ function Depot:step(timeout_ms)
     self.on_request(event)
     event = self.server:finished()
   end
-  self.visitors:step(natives.loop.now())
+  self.http_devices:step(natives.loop.now())
   if self.cloud then
     self.cloud:step()
   end
@@ -273,7 +273,7 @@ function Depot:close()
   if self.cloud then
     self.cloud:close()
   end
-  self.visitors:close()
+  self.http_devices:close()
   self.server:close()
   self.loop:close()
 end

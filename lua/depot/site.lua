@@ -2,8 +2,8 @@
 --
 -- Pure: a request and the catalog in, an answer out. An answer is {status,
 -- headers, body}, or {path, headers} for a file, and may carry `note`, what to
--- say of it in the log beyond method, path and status, `visit`, what is to be
--- written down of the device (depot.visitors), and `offers`: it begins with a
+-- say of it in the log beyond method, path and status, `question`, what is to be
+-- written down of the device (depot.http_devices), and `offers`: it begins with a
 -- package, which the pace has to allow. Nothing here puts a project key into a note.
 --
 -- @module depot.site
@@ -63,7 +63,7 @@ local function describe(query, outcome)
 end
 
 -- What is known of who asked; nil when it does not say who it is, or what it belongs to is not known here.
-local function visit_of(query, answer)
+local function question_of(query, answer)
   local asked = luat.parse(query)
   if not asked or answer.code == 25 then return nil end
   local release = asked.version and asked.core_version and ("%s-V%d"):format(asked.version, asked.core_version)
@@ -73,7 +73,7 @@ local function visit_of(query, answer)
 end
 
 local function refuse(request, answer)
-  return { visit = visit_of(request.query, answer), status = answer.status, body = luat.refusal_body(answer),
+  return { question = question_of(request.query, answer), status = answer.status, body = luat.refusal_body(answer),
     headers = { ["Content-Type"] = "application/json", ["Cache-Control"] = "no-store",
       ["Retry-After"] = answer.wait and tostring(answer.wait) },
     note = describe(request.query, ("code %d (%s)"):format(answer.code, answer.why)) }
@@ -96,15 +96,15 @@ local function firmware_upgrade(site, request)
   local answer = luat.answer(request.query, site.packages(), site.sha256, request.headers["if-range"],
     site.pending and site.pending())
   if answer.kind == "refusal" then return refuse(request, answer) end
-  local visit = visit_of(request.query, answer)
+  local question = question_of(request.query, answer)
   local note = describe(request.query, answer.entry.name .. (answer.why and (" (%s)"):format(answer.why) or ""))
   if answer.redirect then
     local location = base_of(site, request) .. "/" .. links.escape(answer.entry.name)
-    return { status = 302, note = note, visit = visit, body = "", offers = begins(request),
+    return { status = 302, note = note, question = question, body = "", offers = begins(request),
       headers = { Location = location, ["Cache-Control"] = "no-store" } }
   end
   local given = file(answer.entry, note)
-  given.headers["Cache-Control"], given.visit, given.offers = "no-store", visit, begins(request)
+  given.headers["Cache-Control"], given.question, given.offers = "no-store", question, begins(request)
   return given
 end
 

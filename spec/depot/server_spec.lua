@@ -136,12 +136,12 @@ describe("depot", function()
   end)
 
   describe("writes down who asks:", function()
-    local visitors = require "depot.visitors"
+    local http_devices = require "depot.http_devices"
 
     local function known()
       served:close()
       local lines = {}
-      for _, row in ipairs(assert(visitors.read(natives, dir .. "/packages"))) do
+      for _, row in ipairs(assert(http_devices.read(natives, dir .. "/packages"))) do
         assert.is_true(math.abs(row.heard // 1000 - os.time()) < 300)
         lines[#lines + 1] = ("%s %s %s %s %s %d"):format(row.product, row.device, row.release, row.target, row.state,
           row.asked)

@@ -11,7 +11,7 @@ local catalog = require "depot.catalog"
 local choice = require "depot.choice"
 local lock = require "depot.lock"
 local store = require "depot.store"
-local visitors = require "depot.visitors"
+local http_devices = require "depot.http_devices"
 
 local M = {}
 
@@ -94,9 +94,9 @@ function M.devices(context, entry)
 end
 
 --- Those that ask over HTTP, which have no jobs.
--- @treturn {table,...}|nil rows of depot.visitors; nil, message, code
-function M.visitors(context)
-  local rows, message, code = visitors.read(context.natives, context.dir)
+-- @treturn {table,...}|nil rows of depot.http_devices; nil, message, code
+function M.http_devices(context)
+  local rows, message, code = http_devices.read(context.natives, context.dir)
   if not rows then return nil, message, code end
   local names, meant = set_of(context.opts.device), {}
   for _, row in ipairs(rows) do

@@ -96,7 +96,7 @@ local function show(context)
   if not rows then return nil, message, code end
   mark(context, rows)
   local over_http
-  over_http, message, code = base.visitors(context)
+  over_http, message, code = base.http_devices(context)
   if not over_http then return nil, message, code end
   table.move(over_http, 1, #over_http, #rows + 1, rows)
   local rollouts

@@ -4,12 +4,12 @@
 -- is answered, whether it can be written down or not. What is to be written
 -- waits in memory, the last of each device, and goes out once a second.
 --
--- @module depot.visitors
+-- @module depot.http_devices
 
 local M = {}
 
-local Visitors = {}
-Visitors.__index = Visitors
+local HttpDevices = {}
+HttpDevices.__index = HttpDevices
 
 local EVERY = 1       -- seconds between two times of writing
 local RETRY = 60      -- seconds until a database is opened again
@@ -17,13 +17,13 @@ local AT_ONCE = 500   -- rows in one transaction: the loop waits for it
 local WAITING = 10000 -- devices that are kept in memory, at most
 
 local SCHEMA = [[
-  CREATE TABLE IF NOT EXISTS visitor (
+  CREATE TABLE IF NOT EXISTS http_device (
     product TEXT NOT NULL, device TEXT NOT NULL, release TEXT NOT NULL, target TEXT, given INTEGER,
     heard INTEGER NOT NULL, asked INTEGER NOT NULL, PRIMARY KEY (product, device)) WITHOUT ROWID;
 ]]
 
 local PUT = [[
-  INSERT INTO visitor VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (product, device) DO UPDATE SET
+  INSERT INTO http_device VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (product, device) DO UPDATE SET
     release = excluded.release, target = coalesce(excluded.target, target), given = coalesce(excluded.given, given),
     heard = excluded.heard, asked = asked + excluded.asked
 ]]
@@ -34,25 +34,25 @@ local function path_of(dir) return dir .. "/luat.db" end
 -- @tparam string dir
 -- @tparam function tell function(text): what is wrong with the database, once
 function M.new(natives, dir, tell)
-  return setmetatable({ natives = natives, dir = dir, tell = tell, rows = {}, count = 0, next_time = 0 }, Visitors)
+  return setmetatable({ natives = natives, dir = dir, tell = tell, rows = {}, count = 0, next_time = 0 }, HttpDevices)
 end
 
 --- A device asked.
--- @tparam table visit product (firmware_name as it says), device (id), release, target (given to it, or nil)
+-- @tparam table question product (firmware_name as it says), device (id), release, target (given to it, or nil)
 -- @tparam integer time seconds since 1970
-function Visitors:note(visit, time)
-  local key = visit.product .. "\0" .. visit.device
+function HttpDevices:note(question, time)
+  local key = question.product .. "\0" .. question.device
   local row = self.rows[key]
   if not row then
     if self.count >= WAITING then return end
-    row = { product = visit.product, device = visit.device, asked = 0 }
+    row = { product = question.product, device = question.device, asked = 0 }
     self.rows[key], self.count = row, self.count + 1
   end
-  row.release, row.heard, row.asked = visit.release, time, row.asked + 1
-  if visit.target then row.target, row.given = visit.target, time end
+  row.release, row.heard, row.asked = question.release, time, row.asked + 1
+  if question.target then row.target, row.given = question.target, time end
 end
 
-function Visitors:_open()
+function HttpDevices:_open()
   local db, message = self.natives.database.open(path_of(self.dir), { timeout = 0 })
   local ok, put
   if db then ok, message = db:execute(SCHEMA) end
@@ -85,7 +85,7 @@ end
 
 --- Write what waits, when it is time.
 -- @tparam number now seconds of any clock that goes on
-function Visitors:step(now)
+function HttpDevices:step(now)
   if self.count == 0 or now < self.next_time then return end
   self.next_time = self.count > AT_ONCE and now or now + EVERY
   if self.db and self.db:has_moved() then self:_close() end
@@ -102,13 +102,13 @@ function Visitors:step(now)
   self.trouble = true
 end
 
-function Visitors:_close()
+function HttpDevices:_close()
   if self.db then self.db:close() end
   self.db = nil
 end
 
 --- Write what waits, and end.
-function Visitors:close()
+function HttpDevices:close()
   repeat
     local before = self.count
     self:step(math.huge)
@@ -133,7 +133,7 @@ function M.read(natives, dir)
   local db <close>, message, code = natives.database.open(path_of(dir), { readonly = true })
   if not db then return nil, message, code end
   local rows
-  rows, message, code = db:prepare("SELECT * FROM visitor ORDER BY product, device"):all()
+  rows, message, code = db:prepare("SELECT * FROM http_device ORDER BY product, device"):all()
   for _, row in ipairs(rows or {}) do
     row.cloud, row.state = "luat", state_of(row)
     row.heard, row.changed = row.heard * 1000, row.given and row.given * 1000
