@@ -32,10 +32,6 @@ list("package:open_spool", "if (p->storage->ops->unlink(p->storage, path) < 0 &&
 list("boot_file:last_good", "for (int i = 0; i < s->count && !s->good[s->running]; i++)",
   "for (int i = 0; i < s->count || !s->good[s->running]; i++)",
   "of two slots only the other one is left, and one of them is good")
-list("processes_system:s_wait", "for (size_t i = 0; i < count; i++)", "for (size_t i = 0; i <= count; i++)",
-  "reads one too far and waits for the same; for the sanitizers")
-list("device_kept:up_device_forget_kept", "for (int i = 0; i < UP_PART_KINDS; i++)",
-  "for (int i = 0; i <= UP_PART_KINDS; i++)", "reads one too far; for the sanitizers")
 list("system:sys_random", "if (n > 0)", "if (n >= 0)", "the system never gives nothing")
 list("inventory:up_inventory_front", "while (n < v->count && up_inventory_has(v, n))",
   "while (n <= v->count && up_inventory_has(v, n))", "no bit is set behind the last")
@@ -153,13 +149,6 @@ list("running_image:up_device_source_digest",
   "return known->size == size ? known->digest : NULL;",
   "another slot runs after a restart alone, and that forgets what was known")
 
-local ENTRIES = "for (int i = 0; i < UP_QUARANTINE_MAX; i++)"
-for _, name in ipairs { "up_device_quarantine", "up_device_spared", "up_device_close_verdicts", "up_device_judge" } do
-  for _, wrong in ipairs { "i <= UP_QUARANTINE_MAX", "i < (UP_QUARANTINE_MAX + 1)" } do
-    list("device_quarantine:" .. name, ENTRIES, (ENTRIES:gsub("i < UP_QUARANTINE_MAX", wrong)),
-      "what follows the last entry is none of a release; one too far is for the sanitizers")
-  end
-end
 for _, wrong in ipairs { ">= RETRY_MOST_MS", "> (RETRY_MOST_MS + 1)" } do
   list("supervisor_restart:run_command", "if (s->restart_delay > RETRY_MOST_MS)",
     ("if (s->restart_delay %s)"):format(wrong), "a minute that is doubled comes to neither")

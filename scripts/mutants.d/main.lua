@@ -24,6 +24,9 @@ local operators = require "operators"
 local LIMIT, PATIENCE = 45, 600
 local SKIPPED = 77 -- exit code of a check that cannot be asked here
 
+-- One too far ends the program, and what was never set is not zero by chance.
+local WATCHED = " -fsanitize=undefined -fsanitize-undefined-trap-on-error -ftrivial-auto-var-init=pattern"
+
 local function read(path)
   local file = assert(io.open(path, "rb"))
   local text = file:read "a"
@@ -175,7 +178,7 @@ function Bench:compile(mutant, text)
   local source, object = ("%s/%s.c"):format(self.dir, mutant.module), ("%s/%s.o"):format(self.dir, mutant.module)
   local command = self:command(("CMakeFiles/moult_runtime.dir/%s.o"):format(mutant.path))
   write(source, text)
-  command = command:gsub("^ccache ", ""):gsub(" %-MD.*$", ""):gsub(" %-Werror", " -w"):gsub(" %-O%d", " -O1")
+  command = command:gsub("^ccache ", ""):gsub(" %-MD.*$", ""):gsub(" %-Werror", " -w"):gsub(" %-O%d", " -O1" .. WATCHED)
   local folder = ("%s/%s"):format(self.top, mutant.path:match "^(.*)/") -- its private headers
   if os.execute(("cd %s && %s -I %s -c %s -o %s 2>/dev/null"):format(self.build, command, folder, source, object)) then
     return object
