@@ -120,7 +120,8 @@ local STEPS = { "write", "put", "sync", "rename", "link", "remove", "erase", "sa
 
 local function is_step(line)
   local name = line:match "([%w_]+)%b()" or ""
-  for _, filled in ipairs { "^mem", "^posix_spawn", "^json_", "^put_[sio]", "^sig", "^up_put%d", "printf$", "_set_text$" } do
+  local fillings = { "^mem", "^json_", "^put_[sio]", "^sig", "^up_put%d", "printf$", "_set_text$", "^posix_spawn" }
+  for _, filled in ipairs(fillings) do
     if name:find(filled) then return false end
   end
   if gives_back(line) then return false end
