@@ -94,9 +94,12 @@ static void runs_with_a_channel_and_nothing_else(void **state)
 static void what_is_between_us_and_the_manager_is_not_handed_on(void **state)
 {
     static const char *const names[] = {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"};
+    static const int of_a_shell[] = {SIGHUP, SIGINT, SIGQUIT}; /* a background one has us ignore them */
     sigset_t some, before;
 
     (void)state;
+    for (size_t i = 0; i < sizeof of_a_shell / sizeof *of_a_shell; i++)
+        signal(of_a_shell[i], SIG_DFL);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         setenv(names[i], "1", 1);
     sigemptyset(&some);

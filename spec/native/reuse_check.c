@@ -86,6 +86,7 @@ static void remote_want(struct up_source *s, uint64_t offset, uint64_t len)
 {
     struct remote *r = (struct remote *)s;
 
+    assert_true(len > 0);
     if (r->wants < WANTS) {
         r->begin[r->wants] = offset;
         r->end[r->wants++] = offset + len;
@@ -355,26 +356,35 @@ static void the_last_block_may_be_short(void **state)
     }
 }
 
-/* A run of missing blocks is asked for as one range, with what frames it; a
- * block that is there, 4 KiB, is read over, and five of them are not. */
+/* A run of missing blocks is asked for as one range, with what frames it; four
+ * blocks that are there, 16 KiB, are read over, and five of them are not. */
 static void ranges_are_those_of_what_is_missing(void **state)
 {
-    static const int fresh[BLOCKS] = {20, 1, 22, 3, 4, 5, 6, 7};
-    struct bench *b = bench_new(fresh, (size_t)BLOCKS * BLOCK);
+    static const struct {
+        int fresh[BLOCKS];
+        unsigned missing, end;
+    } runs[] = {{{20, 1, 22, 3, 4, 5, 6, 7}, 2, 3},
+                {{20, 1, 2, 3, 4, 25, 6, 7}, 2, 0}, /* and over the last ones, to the end */
+                {{20, 1, 2, 3, 4, 5, 26, 7}, 2, 1}};
 
     (void)state;
-    open_transfer(b);
-    assert_int_equal(fetch_all(b), 2);
-    assert_int_equal(b->source.begin[0], b->source.data_at - 512); /* with its header */
-    assert_int_equal(b->source.end[0], b->source.data_at + 3 * BLOCK);
-    for (unsigned i = 1; i < b->source.wants; i++) {
-        bool tail = b->source.begin[i] >= b->source.data_end && b->source.end[i] == b->source.base.size;
+    for (size_t n = 0; n < sizeof runs / sizeof *runs; n++) {
+        struct bench *b = bench_new(runs[n].fresh, (size_t)BLOCKS * BLOCK);
 
-        assert_true(tail || b->source.end[i] == b->source.end[0]);
+        open_transfer(b);
+        assert_int_equal(fetch_all(b), runs[n].missing);
+        assert_int_equal(b->source.begin[0], b->source.data_at - 512); /* with its header */
+        assert_int_equal(b->source.end[0],
+                         runs[n].end ? b->source.data_at + runs[n].end * BLOCK : b->source.base.size);
+        for (unsigned i = 1; n == 0 && i < b->source.wants; i++) {
+            bool tail = b->source.begin[i] >= b->source.data_end && b->source.end[i] == b->source.base.size;
+
+            assert_true(tail || b->source.end[i] == b->source.end[0]);
+        }
+        finish(b);
+        close_transfer(b);
+        bench_free(b);
     }
-    finish(b);
-    close_transfer(b);
-    bench_free(b);
 }
 
 /* What changed, or cannot be read, after it was seen is fetched. */
@@ -726,6 +736,37 @@ static void a_new_source_is_told_what_is_wanted(void **state)
     up_transfer_go_on(b->transfer, &b->source.base);
     assert_int_equal(until(b, 4, &err), 1);
     assert_int_equal(b->source.wants, told + 1);
+    close_transfer(b);
+    bench_free(b);
+}
+
+/* 8 MiB from where it reads, header and blocks, and again when only 4 MiB of
+ * those are left; but what follows a part is told when it begins. */
+static void a_source_is_told_ahead(void **state)
+{
+    struct bench *b = bench_new(new_blocks, (size_t)BLOCKS * BLOCK);
+    const uint64_t *begin = b->source.begin, *end = b->source.end;
+    unsigned core = 1, wants;
+    struct up_error err;
+
+    (void)state;
+    put_large_package(b);
+    b->config.reuse = false;
+    open_transfer(b);
+    must(steps(b, UINT32_MAX, &err), &err);
+    wants = b->source.wants;
+    while (core < wants && begin[core] < end[1])
+        core++;
+    assert_true(core > 2 && core + 2 < wants && wants < WANTS);
+    assert_int_equal(end[0] - begin[0], 8 * MIB + 512);
+    assert_int_equal(begin[1], end[0] - 4 * MIB);
+    assert_int_equal(begin[core], end[1]);
+    assert_int_equal(end[core] - begin[core], 8 * MIB);
+    assert_int_equal(begin[core + 1], end[core] - 4 * MIB);
+    for (unsigned i = 1; i < wants; i++) {
+        assert_true(begin[i] > begin[i - 1]);
+        assert_int_equal(end[i], i < core ? end[1] : i == core ? end[core] : b->source.base.size);
+    }
     close_transfer(b);
     bench_free(b);
 }
@@ -1129,6 +1170,7 @@ int main(void)
         CHECK(an_index_that_cannot_be_read_ends_the_transfer),
         CHECK(what_is_in_place_is_on_record),
         CHECK(a_new_source_is_told_what_is_wanted),
+        CHECK(a_source_is_told_ahead),
         CHECK(a_cache_that_stays_ends_the_transfer),
         CHECK(what_decodes_to_something_else_is_not_written),
         CHECK(what_the_medium_alone_has_wrong_is_not_armed),
