@@ -199,15 +199,17 @@ int up_half_overwrite(const struct up_record *r, int i, const uint8_t *bytes, st
 }
 
 /* Bytes that no file system can make smaller or share between files. They are
- * no secret, so nothing waits for good random numbers. */
+ * no secret, so nothing waits for good random numbers. Whole sectors. */
 static void fill(const struct up_record *r, const char *path, uint8_t *out, size_t len)
 {
     uint64_t state = r->storage->ops->now(r->storage) << 32 ^ up_crc32c(path, strlen(path));
 
-    for (size_t at = 0; at < len; at++) {
-        if (at % 4 == 0)
-            state = state * 6364136223846793005u + 1442695040888963407u;
-        out[at] = (uint8_t)(state >> (32 + 8 * (at % 4)));
+    for (size_t at = 0; at < len; at += sizeof(uint32_t)) {
+        uint32_t word;
+
+        state = state * 6364136223846793005u + 1442695040888963407u;
+        word = (uint32_t)(state >> 32);
+        memcpy(out + at, &word, sizeof word);
     }
 }
 

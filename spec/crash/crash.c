@@ -24,6 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "known.h"
 #include "plans.h"
 #include "world.h"
 
@@ -66,6 +67,7 @@ struct effort {
 
 struct totals {
     unsigned long states, bad;
+    struct known *known; /* ends of the flow at hand */
     bool stop_at_first;
     const char *only; /* sync places left out, or NULL */
     const char *last_bad_flow;
@@ -92,12 +94,14 @@ static void judge(struct totals *t, const struct sim *medium, const struct world
     struct world_log log = *before;
 
     log.boots = 0;
+    log.known = t->known;
     t->states++;
     world_live(sim, plan, online, &log);
-    if (!log.bad[0])
+    if (!log.bad[0] && !log.shared)
         world_check(sim, plan, online, &log);
-    if (!log.bad[0])
+    if (!log.bad[0] && !log.shared)
         world_check_kept(sim, plan, &log);
+    known_judged(t->known, !log.bad[0]);
     if (log.bad[0])
         report(t, plan, cut, choice, second, &log);
     sim_free(sim);
@@ -147,6 +151,7 @@ static void enumerate(struct totals *t, const struct world_plan *plan, const str
     struct sim *start = world_new(plan);
     unsigned long turn = 0;
 
+    t->known = known_new();
     sim_ignore_sync_of(start, t->only);
     for (unsigned k = 1; !done(t); k++) {
         struct sim *sim = sim_clone(start);
@@ -177,6 +182,7 @@ static void enumerate(struct totals *t, const struct world_plan *plan, const str
             break;
     }
     sim_free(start);
+    known_free(t->known);
 }
 
 static const struct excuse *excuse_for(const char *place)

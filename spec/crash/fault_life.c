@@ -121,7 +121,7 @@ static void fault_lift(struct sim *sim)
     sim_set_free(sim, UINT64_MAX);
 }
 
-static bool lasts(const struct fault_spec *f)
+bool fault_lasts(const struct fault_spec *f)
 {
     return f->forever || f->kind == FAULT_FULL;
 }
@@ -157,34 +157,43 @@ static unsigned starts_max(const struct world_plan *plan)
     return STARTS_MAX + (plan->verdict == WORLD_DEAD ? DEAD_STARTS : 0);
 }
 
-void fault_live(struct sim *sim, const struct world_plan *plan, struct world_log *log)
+/* Whether another start may end otherwise. */
+static bool goes_on(struct sim *sim, const struct world_plan *plan, bool again, const char *cause,
+                    struct fault_life *life)
 {
-    unsigned failures = 0, same = 0;
-    bool ran_before = false;
+    bool ran = life->log.ran;
 
-    for (unsigned i = 0; i < starts_max(plan) && !log->bad[0]; i++) {
-        char cause[sizeof log->cause];
-        enum world_result result;
-        bool again, ran;
+    /* The same in a new process and after a restart: the rest would be, too. */
+    life->same = again && strcmp(cause, life->log.cause) == 0 ? life->same + 1 : 0;
+    if (life->same == SAME_MAX && plan->verdict != WORLD_DEAD)
+        return false;
+    life->failures += again;
+    /* A start that only asks for a restart stands with the one before it. */
+    life->log.ran = ran || (!again && life->ran);
+    life->ran = ran;
+    /* The boot driver `file` starts over in the same boot of the kernel. */
+    if (again ? life->failures > 1 : plan->loader == WORLD_UBOOT)
+        sim_shutdown(sim);
+    return life->starts < starts_max(plan) && !life->log.bad[0];
+}
 
-        memcpy(cause, log->cause, sizeof cause);
-        result = world_boot(sim, plan, true, log);
-        if (result == WORLD_CUT || result == WORLD_SETTLED)
-            return;
-        /* The same in a new process and after a restart: the rest would be, too. */
-        again = result == WORLD_FAILED || result == WORLD_DEGRADED;
-        same = again && strcmp(cause, log->cause) == 0 ? same + 1 : 0;
-        if (same == SAME_MAX && plan->verdict != WORLD_DEAD)
-            return;
-        failures += again;
-        /* A start that only asks for a restart stands with the one before it. */
-        ran = log->ran;
-        log->ran = ran || (result == WORLD_RESTART && ran_before);
-        ran_before = ran;
-        /* The boot driver `file` starts over in the same boot of the kernel. */
-        if (again ? failures > 1 : plan->loader == WORLD_UBOOT)
-            sim_shutdown(sim);
-    }
+bool fault_start(struct sim *sim, const struct world_plan *plan, struct fault_life *life)
+{
+    char cause[sizeof life->log.cause];
+    enum world_result result;
+
+    memcpy(cause, life->log.cause, sizeof cause);
+    life->starts++;
+    result = world_boot(sim, plan, true, &life->log);
+    if (result == WORLD_CUT || result == WORLD_SETTLED)
+        return false;
+    return goes_on(sim, plan, result == WORLD_FAILED || result == WORLD_DEGRADED, cause, life);
+}
+
+void fault_live(struct sim *sim, const struct world_plan *plan, struct fault_life *life)
+{
+    while (fault_start(sim, plan, life))
+        ;
 }
 
 /* With the fault: a whole pair runs in the end, however often it was tried. In
@@ -192,10 +201,13 @@ void fault_live(struct sim *sim, const struct world_plan *plan, struct world_log
 static void judge_lasting(struct sim *sim, const struct world_plan *plan, const struct fault_spec *f,
                           struct world_log *log)
 {
+    struct fault_life life = {.log = *log};
+
     fault_arm(sim, f, true);
-    log->faulty = true;
-    log->loader_fails = f->kind == FAULT_LOADER;
-    fault_live(sim, plan, log);
+    life.log.faulty = true;
+    life.log.loader_fails = f->kind == FAULT_LOADER;
+    fault_live(sim, plan, &life);
+    *log = life.log;
     log->faulty = log->loader_fails = false;
     if (!log->bad[0] && !log->ran && (plan->provisioned || log->confirmed))
         snprintf(log->bad, sizeof log->bad, "nothing runs: %s", log->cause);
@@ -204,27 +216,33 @@ static void judge_lasting(struct sim *sim, const struct world_plan *plan, const 
 /* After a queue that lied, nothing is asked but that what starts is whole. */
 static void judge_lying(struct sim *sim, const struct world_plan *plan, struct world_log *log)
 {
-    log->faulty = true;
-    fault_live(sim, plan, log);
+    struct fault_life life = {.log = *log};
+
+    life.log.faulty = true;
+    fault_live(sim, plan, &life);
+    *log = life.log;
     if (strncmp(log->bad, "would start", 11) != 0)
         log->bad[0] = '\0';
 }
 
 /* And it stays so at the next start, which removes what mending left, and finds
  * what fell back without a verdict on it offered again. */
-static void judge_settled(struct sim *sim, const struct world_plan *plan, struct world_log *log)
+static void judge_settled(struct sim *sim, const struct world_plan *plan, struct known *known,
+                          struct world_log *log)
 {
-    world_live(sim, plan, true, log);
-    if (!log->bad[0])
+    log->known = known;
+    for (log->part = 0; log->part < 2 && !log->bad[0] && !log->shared; log->part++)
         world_live(sim, plan, true, log);
-    if (!log->bad[0])
+    if (!log->bad[0] && !log->shared)
         world_check(sim, plan, true, log);
     if (!log->bad[0] && sim_open_files(sim) > 0)
         snprintf(log->bad, sizeof log->bad, "%u files are left open", sim_open_files(sim));
+    if (known)
+        known_judged(known, !log->bad[0]);
 }
 
 bool fault_judge(struct sim *sim, const struct world_plan *plan, const struct fault_spec *f,
-                 const struct world_log *before, struct world_log *log)
+                 const struct world_log *before, struct known *known, struct world_log *log)
 {
     *log = *before;
     log->boots = 0;
@@ -233,12 +251,12 @@ bool fault_judge(struct sim *sim, const struct world_plan *plan, const struct fa
         judge_lying(sim, plan, log);
         return !log->bad[0];
     }
-    if (lasts(f))
+    if (fault_lasts(f))
         judge_lasting(sim, plan, f, log);
     if (log->bad[0])
         return false;
     fault_lift(sim);
     sim_shutdown(sim);
-    judge_settled(sim, plan, log);
+    judge_settled(sim, plan, known, log);
     return !log->bad[0];
 }

@@ -5,6 +5,7 @@
 #ifndef FAULT_LIFE_H
 #define FAULT_LIFE_H
 
+#include "known.h"
 #include "world.h"
 
 /* What the device meets. README.md of this folder says what holds in which. */
@@ -42,13 +43,26 @@ const char *fault_name(enum fault_kind kind, enum sim_op op);
 /* The fault is in force from now on: the counters start anew. `again`: it was
  * met before a power cut, and lasts. */
 void fault_arm(struct sim *sim, const struct fault_spec *f, bool again);
+/* Whether it outlives restarts. */
+bool fault_lasts(const struct fault_spec *f);
+
+/* A life up to the start that comes next. */
+struct fault_life {
+    struct world_log log;
+    unsigned starts;         /* so many were made */
+    unsigned failures, same; /* of them; in a row, for one cause */
+    bool ran;                /* a pair ran in the last but one */
+};
 
 /*
  * The device goes on with it: a start that fails is tried again by a new process
  * of the same boot, then by restarts, at most 8 starts (a dead core adds the
- * loader's). Ends early when the power is cut or nothing is left to do.
+ * loader's). One start; whether another one follows: not when the power was cut
+ * or nothing is left to do.
  */
-void fault_live(struct sim *sim, const struct world_plan *plan, struct world_log *log);
+bool fault_start(struct sim *sim, const struct world_plan *plan, struct fault_life *life);
+/* All of them. */
+void fault_live(struct sim *sim, const struct world_plan *plan, struct fault_life *life);
 
 /* The medium that a choice leaves, by what the fault does to it. */
 struct sim *fault_reboot(const struct sim *sim, const struct fault_spec *f, const struct sim_choice *choice);
@@ -59,9 +73,9 @@ bool fault_met(const struct sim *sim, const struct fault_spec *f, unsigned *met_
  * What becomes of a medium as the power left it: a fault that lasts is met
  * again, and then gone. `before` is the log of the life until then and stays.
  * The end's log goes to *log, which says in `bad` what is wrong with it; whether
- * nothing is.
+ * nothing is. Of `known` ends none is lived through again; NULL: all are.
  */
 bool fault_judge(struct sim *medium, const struct world_plan *plan, const struct fault_spec *f,
-                 const struct world_log *before, struct world_log *log);
+                 const struct world_log *before, struct known *known, struct world_log *log);
 
 #endif

@@ -87,7 +87,7 @@ static void try_one(struct search *s, struct fault_spec *f)
     if (!fault_uncut(s, f, &met_at, &ops))
         return;
     for (unsigned i = 0; i < CUTS_A_FAULT && ops > met_at; i++)
-        fault_cut(s, f, pick_cut(&s->random, met_at, ops), false);
+        fault_cut(s, f, pick_cut(&s->random, met_at, ops));
 }
 
 static void pick_call(struct search *s, const unsigned calls[SIM_CHANGES + 1], struct fault_spec *f)
@@ -141,16 +141,6 @@ static void sample(struct search *s, unsigned long wanted)
     }
 }
 
-static void each_cut(struct search *s, const struct fault_spec *f)
-{
-    unsigned met_at, ops;
-
-    if (!fault_uncut(s, f, &met_at, &ops))
-        return;
-    for (unsigned k = met_at + 1; k <= ops; k++)
-        fault_cut(s, f, k, true);
-}
-
 static void each_fault_of(struct search *s, enum sim_op op, bool change, unsigned n)
 {
     for (unsigned e = 0; e < (change ? COUNT(errors) : 1); e++)
@@ -166,7 +156,7 @@ static void each_fault_of(struct search *s, enum sim_op op, bool change, unsigne
                                        .sync =
                                            op == SIM_SYNC ? (enum sim_failed_sync)more : SIM_CLEAN_UNSURE};
 
-                each_cut(s, &f);
+                fault_cut_each(s, &f);
             }
 }
 
@@ -195,7 +185,7 @@ static void everything(struct search *s, const char *only)
                 f = (struct fault_spec){
                     .kind = FAULT_LOADER, .op = SIM_BOOT_SET, .n = n, .error = EIO, .forever = true};
             if (applies(s, (enum fault_kind)kind))
-                each_cut(s, &f);
+                fault_cut_each(s, &f);
         }
     }
 }
@@ -226,14 +216,13 @@ static unsigned wanted(const char *only)
 static void take_flows(struct board *board, const struct options *o)
 {
     for (unsigned i; (i = atomic_fetch_add(&board->next, 1)) < WORLD_PLANS;) {
-        struct search s = {.plan = &world_plans[i]};
+        struct search s;
         unsigned long states = 0, bad = 0;
         time_t began = time(NULL);
 
-        if (!is_wanted(s.plan, o->only))
+        if (!is_wanted(&world_plans[i], o->only))
             continue;
-        s.random = o->seed << 32 | i;
-        s.start = world_new(s.plan);
+        search_begin(&s, &world_plans[i], o->seed << 32 | i);
         if (o->all)
             everything(&s, o->op);
         else
@@ -246,10 +235,7 @@ static void take_flows(struct board *board, const struct options *o)
         }
         printf("  [%u/%u] %s: %lu states, %lu bad, %ld s\n", atomic_fetch_add(&board->ended, 1) + 1,
                wanted(o->only), s.plan->name, states, bad, (long)(time(NULL) - began));
-        sim_free(s.start);
-        free(s.seen);
-        while (s.kind_count > 0)
-            free(s.kinds[--s.kind_count]);
+        search_end(&s);
     }
 }
 

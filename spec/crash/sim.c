@@ -344,6 +344,22 @@ void sim_watch_calls(struct sim *sim, sim_watch_fn *fn, void *user)
     sim->watch_user = user;
 }
 
+void sim_watch_cuts(struct sim *sim, sim_cut_fn *fn, void *user)
+{
+    sim->cut_fn = fn;
+    sim->cut_user = user;
+}
+
+void sim_begin_trail(struct sim *sim)
+{
+    sim->trail = 0;
+}
+
+uint64_t sim_trail(const struct sim *sim)
+{
+    return sim->trail;
+}
+
 unsigned sim_open_files(const struct sim *sim)
 {
     unsigned n = 0;

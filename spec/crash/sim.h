@@ -103,8 +103,15 @@ void sim_variable(const struct sim *sim, const char *name, char out[UP_BOOT_VALU
 /* The tree at path (may be "/") in canonical text, one line a node in the order
  * of names: kind, mode, size, digest or target, path. The caller frees it. */
 char *sim_dump(const struct sim *sim, const char *path);
-/* Equal for equal trees. Names, kinds, modes, sizes, content, targets. */
+/* Equal for equal trees and boot variables. Names, kinds, modes, sizes, content,
+ * targets, and how pages and blocks of flash are. */
 uint64_t sim_fingerprint(const struct sim *sim);
+/* Equal when a power cut would leave the same: the durable state, what happened
+ * since, and how sure each of it is. */
+uint64_t sim_cut_fingerprint(const struct sim *sim);
+/* Equal for equal calls, in their order, since the trail began. */
+void sim_begin_trail(struct sim *sim);
+uint64_t sim_trail(const struct sim *sim);
 /* Files that were opened and not closed. */
 unsigned sim_open_files(const struct sim *sim);
 /* How often storage->restart() was called since the counters were reset. */
@@ -118,6 +125,10 @@ unsigned sim_restarts(const struct sim *sim);
  * do not count. From then on every call that can fail does, with EIO. 0: never. */
 void sim_cut_at(struct sim *sim, unsigned k);
 bool sim_is_cut(const struct sim *sim);
+/* Call fn after each operation at which sim_cut_at() could have cut, with the
+ * state that it would have been cut in. Kept by clones; fn NULL stops it. */
+typedef void sim_cut_fn(void *user, const struct sim *sim);
+void sim_watch_cuts(struct sim *sim, sim_cut_fn *fn, void *user);
 /* Operations with a durable effect, and syncs (of files and directories, those
  * ignored too) among them, since the counters were reset. */
 unsigned sim_ops(const struct sim *sim);

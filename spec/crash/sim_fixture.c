@@ -187,50 +187,6 @@ char *sim_lose_file(struct sim *sim, const char *dir, unsigned n)
     return strdup(path);
 }
 
-static uint64_t mix(uint64_t h, uint64_t word)
-{
-    h = (h ^ word) * 0xff51afd7ed558ccdu;
-    return h ^ h >> 31;
-}
-
-static uint64_t text_hash(uint64_t h, const char *text)
-{
-    while (*text)
-        h = mix(h, (uint8_t)*text++);
-    return mix(h, 256);
-}
-
-static uint64_t content_hash(const struct inode *inode)
-{
-    uint64_t h = mix(1, inode->size);
-
-    /* A hole and a page of zeros are the same content. */
-    for (size_t i = 0; i < inode->page_count; i++) {
-        uint64_t page = page_hash(inode->pages[i]);
-
-        if (page)
-            h = mix(mix(h, i), page);
-    }
-    return h;
-}
-
-static uint64_t node_hash(const struct tree *tree, const struct inode *inode)
-{
-    uint64_t h = mix((uint64_t)inode->kind << 16 | inode->mode, content_hash(inode));
-
-    if (inode->target)
-        h = text_hash(h, inode->target->text);
-    for (size_t i = 0; i < inode->entry_count; i++)
-        h = mix(text_hash(h, inode->entries[i].name->text),
-                node_hash(tree, tree->nodes[inode->entries[i].ino].inode));
-    return h;
-}
-
-uint64_t sim_fingerprint(const struct sim *sim)
-{
-    return node_hash(&sim->live, sim->live.nodes[SIM_ROOT].inode);
-}
-
 static void dump_node(FILE *out, const struct tree *tree, const struct inode *inode, const char *path)
 {
     static const char kinds[] = "fdlbco";
@@ -241,7 +197,7 @@ static void dump_node(FILE *out, const struct tree *tree, const struct inode *in
         fprintf(out, "%s ", inode->target->text);
     else if (inode->kind != UP_NODE_DIR)
         fprintf(out, "%llu %016llx ", (unsigned long long)inode->size,
-                (unsigned long long)content_hash(inode));
+                (unsigned long long)sim_content_hash(inode));
     fprintf(out, "%s\n", len > 0 ? path : "/");
     for (size_t i = 0; i < inode->entry_count; i++) {
         const struct entry *e = &inode->entries[i];

@@ -85,6 +85,23 @@ void flash_free(struct flash *f)
     free(f);
 }
 
+static uint64_t bytes_hash(uint64_t h, const uint8_t *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        h = (h ^ bytes[i]) * 0x100000001b3u;
+    return h;
+}
+
+/* How often a block was erased decides nothing. */
+uint64_t flash_hash(const struct flash *f)
+{
+    uint64_t h = bytes_hash(0xcbf29ce484222325u, f->state, f->units);
+
+    h = bytes_hash(h, f->marks, f->blocks);
+    h = (h ^ (f->writable | f->updating << 1 | f->damaged << 2)) * 0x100000001b3u;
+    return (h ^ (f->update_size << 32 | f->received)) * 0x100000001b3u;
+}
+
 enum up_flash_kind flash_kind(const struct inode *inode)
 {
     return inode->flash ? inode->flash->kind : UP_FLASH_NONE;

@@ -43,6 +43,7 @@ struct change {
     unsigned mode;
     struct env *env;     /* ENV: as it was afterwards */
     struct inode *after; /* FLASH: the node as it was afterwards */
+    uint64_t hash;       /* 0: not made yet */
     bool erase;
     uint64_t first; /* DATA: first sector, and how many; FLASH: units */
     size_t sectors;
@@ -60,6 +61,7 @@ struct logged {
 
 struct base {
     unsigned refs;
+    uint64_t hash; /* 0: not made yet */
     struct env *env;
     struct tree tree;
 };
@@ -111,6 +113,9 @@ struct sim {
     FILE *trace;
     sim_watch_fn *watch; /* NULL: none */
     void *watch_user;
+    sim_cut_fn *cut_fn; /* NULL: none */
+    void *cut_user;
+    uint64_t trail; /* of the calls since sim_begin_trail() */
 };
 
 extern const struct up_storage_ops sim_ops_table;
@@ -142,6 +147,11 @@ void fixture_put(struct sim *sim, const char *path, struct inode *inode);
 void cache_flip(struct sim *sim, uint64_t offset);
 /* What reads through this file see: the node, or what the medium holds of it; inode_drop() it. */
 struct inode *cache_seen_by(const struct sim *sim, const struct handle *h);
+
+/* What sim_hash.c does for the others. */
+uint64_t sim_mix_in(uint64_t h, uint64_t word);
+uint64_t sim_mix_text(uint64_t h, const char *text);
+uint64_t sim_content_hash(const struct inode *inode);
 
 /* What sim_flash.c does for the others. */
 enum up_flash_kind flash_kind(const struct inode *inode);

@@ -44,6 +44,7 @@ int op_begin(struct sim *sim, enum sim_op op)
     if (error)
         return op_fail(error);
     sim->calls[op]++;
+    sim->trail = sim_mix_in(sim->trail, op);
     sim->late_error = 0;
     if (sim->cut)
         return op_fail(EIO);
@@ -53,6 +54,7 @@ int op_begin(struct sim *sim, enum sim_op op)
 int op_step(struct sim *sim, enum sim_op op, const char *path)
 {
     sim->ops++;
+    sim->trail = sim_mix_text(sim->trail, path);
     if (sim->trace)
         fprintf(sim->trace, "%4u %s %s\n", sim->ops, sim_op_name(op), path);
     if (sim->fault.below && strncmp(path, sim->fault.below, strlen(sim->fault.below)) != 0)
@@ -62,6 +64,8 @@ int op_step(struct sim *sim, enum sim_op op, const char *path)
 
 int op_done(struct sim *sim)
 {
+    if (sim->cut_fn)
+        sim->cut_fn(sim->cut_user, sim);
     if (sim->ops == sim->cut_at) {
         sim->cut = true;
         return op_fail(EIO);

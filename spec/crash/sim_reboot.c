@@ -398,8 +398,9 @@ struct sim *sim_reboot(const struct sim *from, const struct sim_choice *choice)
     sim->now = from->now;
     sim->synchronised = from->synchronised;
     sim->monotonic = 1000;
-    sim->random = from->random + choice->seed;
     sim->boot = from->boot + 1;
+    sim->random =
+        sim->boot * UINT64_C(0x9e3779b97f4a7c15); /* lives that come to the same state draw the same */
     sim->trace = from->trace;
     sim_rebase(sim);
     return sim;

@@ -43,21 +43,23 @@ void page_drop(struct page *page)
 
 uint64_t page_hash(struct page *page)
 {
-    uint64_t h = 0x9e3779b97f4a7c15u, any = 0;
+    uint64_t h[4] = {1, 2, 3, 4}, words[4], any = 0;
 
     if (!page)
         return 0;
     if (page->hashed)
         return page->hash;
-    for (size_t i = 0; i < SIM_PAGE; i += sizeof h) {
-        uint64_t word;
-
-        memcpy(&word, page->data + i, sizeof word);
-        any |= word;
-        h = (h ^ word) * 0xff51afd7ed558ccdu;
-        h ^= h >> 32;
+    for (size_t i = 0; i < SIM_PAGE; i += sizeof words) {
+        memcpy(words, page->data + i, sizeof words);
+        for (int lane = 0; lane < 4; lane++) { /* side by side in the processor */
+            any |= words[lane];
+            h[lane] = (h[lane] ^ words[lane]) * 0xff51afd7ed558ccdu;
+            h[lane] ^= h[lane] >> 32;
+        }
     }
-    page->hash = any ? h | 1 : 0;
+    for (int lane = 1; lane < 4; lane++)
+        h[0] = (h[0] ^ h[lane]) * 0xc4ceb9fe1a85ec53u ^ h[0] >> 29;
+    page->hash = any ? h[0] | 1 : 0;
     page->hashed = true;
     return page->hash;
 }
@@ -306,13 +308,10 @@ void file_resize(struct inode *file, uint64_t size)
     while (file->page_count > count)
         page_drop(file->pages[--file->page_count]);
     if (tail > 0 && file->page_count == count && file->pages[count - 1]) {
-        const uint8_t *past = file->pages[count - 1]->data + tail;
-        size_t i = 0;
+        static const uint8_t zeros[SIM_PAGE];
 
         /* Only a page that must be cleaned is copied. */
-        while (i < SIM_PAGE - tail && past[i] == 0)
-            i++;
-        if (i < SIM_PAGE - tail)
+        if (memcmp(file->pages[count - 1]->data + tail, zeros, SIM_PAGE - tail) != 0)
             memset(file_page(file, count - 1)->data + tail, 0, SIM_PAGE - tail);
     }
     file->size = size;

@@ -37,6 +37,7 @@ struct entry {
 struct flash; /* the state of flash beside its content: sim_flash.c */
 struct flash *flash_copy(const struct flash *from);
 void flash_free(struct flash *flash); /* NULL allowed */
+uint64_t flash_hash(const struct flash *flash);
 
 struct inode {
     unsigned refs;

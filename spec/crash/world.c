@@ -9,6 +9,7 @@
 #include "device.h"
 #include "digest.h"
 #include "generation.h"
+#include "known.h"
 #include "minisign.h"
 #include "package.h"
 #include "sim_flash.h"
@@ -621,15 +622,32 @@ enum world_result world_boot(struct sim *sim, const struct world_plan *plan, boo
     return result;
 }
 
+/* Between the starts of one boot of the kernel its id counts, too. */
+static bool is_known(struct sim *sim, bool online, unsigned start, unsigned left, struct world_log *log)
+{
+    char id[37] = "";
+
+    if (!log->known)
+        return false;
+    if (start > 0)
+        sim_storage(sim)->ops->boot_id(sim_storage(sim), id);
+    log->shared = known_end(log->known, known_state(sim, log, id, online << 4 | log->part), left);
+    return log->shared;
+}
+
 enum world_result world_live(struct sim *sim, const struct world_plan *plan, bool online,
                              struct world_log *log)
 {
+    unsigned most = BOOTS_MAX + (plan->verdict == WORLD_DEAD ? DEAD_BOOTS : 0), i;
     enum world_result result = WORLD_RESTART;
 
-    unsigned most = BOOTS_MAX + (plan->verdict == WORLD_DEAD ? DEAD_BOOTS : 0);
-
-    for (unsigned i = 0; i < most && result == WORLD_RESTART; i++)
+    for (i = 0; i < most && result == WORLD_RESTART; i++) {
+        if (is_known(sim, online, i, most - i, log))
+            return WORLD_SETTLED;
         result = world_boot(sim, plan, online, log);
+    }
+    if (log->known)
+        known_settled(log->known, most - i);
     if (result == WORLD_RESTART)
         bad(log, "not settled after %u starts", most);
     if (result == WORLD_DEGRADED && !log->faulty)

@@ -88,7 +88,11 @@ struct world_log {
         was_faulty; /* told by the caller: at some time it did, and a release may have lost its trial to that */
     bool loader_fails; /* told by the caller: what fails fails for the boot loader, too */
     bool ran;          /* a pair ran in the last start */
-    char slot; /* WORLD_UBOOT: the slot it started last, 'a' or 'b'; 0: none, before there is a device */
+    struct known
+        *known; /* told by the caller: ends that are shared; NULL: none. `part` goes with known_state() */
+    unsigned part;
+    bool shared; /* it came to where the rest is known */
+    char slot;   /* WORLD_UBOOT: the slot it started last, 'a' or 'b'; 0: none, before there is a device */
     unsigned boots;
     uint64_t block_bytes;    /* stored bytes that transfers took from the source */
     uint64_t content_bytes;  /* of the package */
@@ -133,8 +137,8 @@ int world_install(struct up_device *device, struct up_storage *storage, const ch
 enum world_result world_boot(struct sim *sim, const struct world_plan *plan, bool online,
                              struct world_log *log);
 
-/* Power on until settled, at most 8 times (a dead core adds the boot loader's
- * six tries of it: two installs, three each). The last result. */
+/* Power on until settled or the rest is known, at most 8 times (a dead core adds
+ * the boot loader's six tries of it: two installs, three each). The last result. */
 enum world_result world_live(struct sim *sim, const struct world_plan *plan, bool online,
                              struct world_log *log);
 

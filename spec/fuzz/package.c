@@ -10,7 +10,6 @@
 
 #include "digest.h"
 #include "disk.h"
-#include "ed25519.h"
 #include "error.h"
 #include "fixture.h"
 #include "fuzz.h"
@@ -25,7 +24,6 @@
 #define PACKAGES 4
 #define DELTA 3
 #define READS_MAX 65536
-#define SIGNED_MAX 256 /* a digest, or a signature and its comment */
 
 static struct {
     struct disk *disk; /* where they are spooled */
@@ -58,36 +56,6 @@ static void set_up(void)
     FUZZ_REQUIRE(up_fixture_keys(s, "/keys", false, &err) == 0);
     FUZZ_REQUIRE(up_keyring_load_file(&world.ring, s, "/keys/fixture.pub", &err) == 0);
     sim_free(sim);
-}
-
-/* A signature over the same bytes is good or bad once for all: most runs change
- * something else, and would spend their time on curves. Linked in place of
- * up_ed25519_verify(). */
-bool __real_up_ed25519_verify(const uint8_t *key, const void *data, size_t len, const uint8_t *signature);
-bool __wrap_up_ed25519_verify(const uint8_t *key, const void *data, size_t len, const uint8_t *signature);
-
-bool __wrap_up_ed25519_verify(const uint8_t *key, const void *data, size_t len, const uint8_t *signature)
-{
-    static struct {
-        uint8_t key[UP_ED25519_KEY], signature[UP_ED25519_SIGNATURE], data[SIGNED_MAX];
-        size_t len;
-    } known[16]; /* two a package, those in the kept inputs too */
-    static unsigned count;
-
-    for (unsigned i = 0; i < count; i++)
-        if (known[i].len == len && memcmp(known[i].data, data, len) == 0 &&
-            memcmp(known[i].signature, signature, UP_ED25519_SIGNATURE) == 0 &&
-            memcmp(known[i].key, key, UP_ED25519_KEY) == 0)
-            return true;
-    if (!__real_up_ed25519_verify(key, data, len, signature))
-        return false;
-    if (count == sizeof known / sizeof known[0] || len > SIGNED_MAX)
-        return true;
-    memcpy(known[count].key, key, UP_ED25519_KEY);
-    memcpy(known[count].signature, signature, UP_ED25519_SIGNATURE);
-    memcpy(known[count].data, data, len);
-    known[count++].len = len;
-    return true;
 }
 
 struct memory {

@@ -1,6 +1,8 @@
 /*
- * Signatures that were verified before, by key, message and signature: the
- * same few packages are read in each history, a hundred times.
+ * signatures.c -- signatures that were verified before, by key, message and
+ * signature: the same few packages are read in each life, a hundred times.
+ *
+ * Linked in place of up_ed25519_verify() by --wrap.
  */
 #include "ed25519.h"
 
