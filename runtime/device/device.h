@@ -175,7 +175,8 @@ int up_device_abandon(struct up_device *d, int code, const char *why, struct up_
  * journal is written last, and its first whole file makes the device. A power
  * cut before that leaves a state that may be provisioned again.
  * Errors: UP_USAGE there is a device already; UP_STATELOST there was one;
- * UP_BUSY; UP_WRITE; UP_NOSPACE.
+ * UP_BUSY; UP_WRITE, also when a file of the journal could not be read, and may
+ * hold a device; UP_NOSPACE.
  */
 int up_device_provision(struct up_device **out, struct up_storage *storage, const struct up_config *config,
                         struct up_error *err);

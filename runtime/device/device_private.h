@@ -82,7 +82,8 @@ int up_device_allocate(struct up_device **out, struct up_storage *storage, const
 bool up_device_has_file(const struct up_device *d, const char *name);
 bool up_device_lacks_file(const struct up_device *d, const char *name);
 /* The journal cannot be read, and err says so (UP_NOTHING, UP_STATELOST): no
- * device yet, UP_USAGE, or one that was lost, UP_STATELOST. */
+ * device yet, UP_USAGE, or one that was lost, UP_STATELOST; UP_WRITE: a device may
+ * be here all the same, since a file of the journal could not be read. */
 int up_device_without_journal(const struct up_device *d, struct up_error *err);
 /* The factory's end: boot record, history, and the first journal record last. */
 int up_device_commit_provision(struct up_device *d, struct up_error *err);

@@ -6,6 +6,7 @@
 
 #include "device_private.h"
 #include "error.h"
+#include "record.h"
 
 bool up_device_has_file(const struct up_device *d, const char *name)
 {
@@ -39,9 +40,29 @@ static bool has_generation(const struct up_device *d)
     return found;
 }
 
+/* A file of the journal that is there and cannot be read, or could not be just
+ * now, may hold a device. */
+static int check_nothing_whole(const struct up_device *d, struct up_error *err)
+{
+    struct up_record_view file[2];
+
+    if (up_journal_inspect(d->journal, file, err) < 0)
+        return err->code;
+    for (int i = 0; i < 2; i++)
+        if (strcmp(file[i].state, "unreadable") == 0 || strcmp(file[i].state, "whole") == 0)
+            return up_fail(err, UP_WRITE,
+                           "%s: could not be read, and may hold a device; try again, or move the state away",
+                           file[i].path);
+    return 0;
+}
+
 int up_device_without_journal(const struct up_device *d, struct up_error *err)
 {
-    if (up_device_has_file(d, UP_PROVISIONING))
+    bool begun = up_device_has_file(d, UP_PROVISIONING);
+
+    if (begun && err->code == UP_STATELOST && check_nothing_whole(d, err) < 0)
+        return err->code;
+    if (begun)
         return up_fail(err, UP_USAGE, "state %s: provisioning did not come to its end; run moult provision",
                        d->config->state);
     if (err->code == UP_STATELOST)

@@ -689,6 +689,34 @@ static void a_lost_journal_is_said_and_nothing_is_touched(void **state)
     sim_free(sim);
 }
 
+/* An error that passes, while the mark of the factory is there still. */
+static void a_journal_that_cannot_be_read_is_not_taken_for_none(void **state)
+{
+    struct sim *sim = world_new(&plan);
+    struct up_device *device = NULL;
+    struct up_config config;
+    struct up_error err;
+    char *before, *after;
+
+    (void)state;
+    sim_put_text(sim, "/device/state/provisioning", "");
+    before = sim_dump(sim, "/");
+    world_configure(&config);
+    sim_fail(sim, SIM_PREAD, 1, EIO, true);
+    assert_int_equal(up_device_provision(&device, sim_storage(sim), &config, &err), UP_WRITE);
+    assert_non_null(strstr(err.message, "journal.0: could not be read"));
+    assert_int_equal(up_device_open(&device, sim_storage(sim), &config, UP_DEVICE_LOCK, &err), UP_WRITE);
+    sim_fail(sim, SIM_PREAD, 0, 0, false);
+    after = sim_dump(sim, "/");
+    assert_string_equal(before, after);
+    assert_int_equal(up_device_open(&device, sim_storage(sim), &config, UP_DEVICE_LOCK, &err), 0);
+    up_device_close(device);
+    free(before);
+    free(after);
+    up_config_free(&config);
+    sim_free(sim);
+}
+
 static void a_mounted_slot_is_not_written(void **state)
 {
     struct sim *sim = world_new(&plan);
@@ -984,6 +1012,7 @@ int main(void)
         cmocka_unit_test(one_file_of_each_record_is_enough),
         cmocka_unit_test(the_journal_may_lie_in_two_places),
         cmocka_unit_test(what_a_device_leaves_behind_is_not_taken_for_nothing),
+        cmocka_unit_test(a_journal_that_cannot_be_read_is_not_taken_for_none),
         cmocka_unit_test(a_mounted_slot_is_not_written),
         cmocka_unit_test(a_mounted_slot_is_adopted_by_the_factory),
         cmocka_unit_test(a_large_mounted_slot_is_compared_to_its_end),
