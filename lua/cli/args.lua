@@ -17,14 +17,14 @@ M.common = {
   { name = "config", short = "c", value = "CONFIG",
     help = "configuration (else MOULT_CONFIG, else /etc/moult/config.lua)" },
   { name = "key", short = "k", value = "KEY", help = "secret key to sign with, or public key to check against" },
-  { name = "out", short = "o", value = "OUT", help = "file to write; replaced whole or not at all" },
+  { name = "out", short = "o", value = "OUT", help = "file to write; it is replaced completely or not at all" },
   { name = "json", help = "print the result as JSON" },
   { name = "progress", value = "FORM", help = "auto, bar, plain, json or none",
     choices = { "auto", "bar", "plain", "json", "none" } },
   { name = "quiet", short = "q", help = "errors only" },
   { name = "verbose", short = "v", help = "say more" },
   { name = "dry-run", help = "say what would be done; change nothing" },
-  { name = "permit", value = "FILE", help = "signed permit for a package below the floor" },
+  { name = "permit", value = "FILE", help = "signed permit for a package that is not above the floor" },
   { name = "help", short = "h", help = "this text" },
 }
 

@@ -12,9 +12,9 @@ M.verb = {
   name = "check",
   usage = "check [-c CONFIG] [--json]",
   summary = "ask the clouds of the configuration whether there is an update",
-  text = "Installs nothing itself, and waits for the clouds for a minute at most. Exits 0 when there is one that\n"
-    .. "would be installed, 3 when there is nothing, else with the code of the reason against it. Clouds that push\n"
-    .. "are asked by the agent that runs; it goes on with what they offer, as always.",
+  text = "Installs nothing itself, and waits at most a minute for the clouds. Exits 0 if there is an update that\n"
+    .. "would be installed, 3 if there is none, else with the code of the reason against it. Clouds that push\n"
+    .. "updates are asked by the running agent, which then treats their offers as usual.",
   positional = { 0, 0 },
   common = { "config", "json" },
   example = "moult check && moult status",

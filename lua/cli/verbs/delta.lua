@@ -13,16 +13,16 @@ M.verb = {
   name = "delta",
   usage = "delta OLD NEW -o PATCH | delta --apply OLD PATCH -o NEW",
   summary = "make the difference between two images, or apply it",
-  text = "The file has sizes and digests, an index and blocks of at most 1 MiB, each of which stands alone; the same\n"
-    .. "images give the same bytes. It is not signed, and no device installs it: a recipe's core.from makes signed\n"
-    .. "packages of the same blocks (`moult help pack`).\n\n"
-    .. "Making one takes memory: six times OLD and twice NEW, and at most 100 MiB, so less than 9 x OLD for images of\n"
-    .. "like size from 100 MB on. OLD is smaller than 2 GiB, NEW than 8 GiB. Applying one takes about 5 MiB, whatever\n"
-    .. "the sizes. OLD has to be what it was made of, to the byte; it is only read, and never changed in place.",
+  text = "PATCH holds sizes and digests, an index and blocks of at most 1 MiB, each of which can be decoded alone.\n"
+    .. "The same images give the same bytes. It is not signed, and no device installs it: `core.from` in a recipe\n"
+    .. "makes signed packages of the same blocks (`moult help pack`).\n\n"
+    .. "Making one takes memory: six times OLD, twice NEW and at most 100 MiB, which is less than 9 x OLD for images\n"
+    .. "of similar size from 100 MB on. OLD must be smaller than 2 GiB, NEW smaller than 8 GiB. Applying one takes\n"
+    .. "about 5 MiB for any size. OLD must be exactly the image that PATCH was made from; it is only read.",
   positional = { 2, 2 },
   options = {
     { name = "apply", help = "make NEW from OLD and PATCH" },
-    { name = "encoding", value = "CODEC", help = "for blocks that OLD is of no use for: lzma (default), zstd or raw",
+    { name = "encoding", value = "CODEC", help = "for blocks that cannot use OLD: lzma (default), zstd or raw",
       choices = { "lzma", "zstd", "raw" } },
   },
   common = { "out", "json", "progress", "dry-run" },

@@ -13,7 +13,7 @@ M.verb = {
   usage = "doctor [CODE] [-c CONFIG]",
   summary = "check the set-up of this device, or explain a code word",
   text = "Takes no lock and repairs nothing. Each line is ok, warn or fail, and says what to do. "
-    .. "Exits 0 when the\ndevice is usable, else with the code of the first failure. CODE is a word such as "
+    .. "Exits 0 if the\ndevice is usable, else with the code of the first failure. CODE is a word such as "
     .. "`untrusted`, or an exit code.",
   positional = { 0, 1 },
   common = { "config", "json" },

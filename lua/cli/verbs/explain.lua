@@ -13,9 +13,9 @@ M.verb = {
   name = "explain",
   usage = "explain PKG [-c CONFIG] [--permit FILE] [--default-policy] [--json]",
   summary = "show what this device would decide about a package, and why",
-  text = "PKG is a file or a URL; only its head is read. Takes no lock and changes nothing. Exits 0 when it would be\n"
+  text = "PKG is a file or a URL; only its head is read. Takes no lock and changes nothing. Exits 0 if it would be\n"
     .. "installed, else with the code of the reason.",
-  options = { { name = "default-policy", help = "do not ask the policy that the release brought" } },
+  options = { { name = "default-policy", help = "ignore the policy that came with the release" } },
   positional = { 1, 1 },
   common = { "config", "json", "permit" },
   example = "moult explain METER_1.0.1.upd\nmoult explain METER_1.0.0.upd --permit back-to-1.0.0.json",

@@ -10,10 +10,10 @@ local M = {}
 M.verb = {
   name = "info",
   usage = "info FILE [-k KEYS]",
-  summary = "show what a package, a permit or a list of keys says of itself",
-  text = "Without -k the signature is not checked, and the first line says so; with it, the signature and the indexes\n"
-    .. "are. `moult verify` checks every block. Of a permit or a list of keys the signature is\n"
-    .. "FILE.minisig; for a list, KEYS are the root keys.",
+  summary = "show what a package, a permit or a list of keys contains",
+  text = "With -k the signature and the indexes are checked. Without it they are not, and the first line says so.\n"
+    .. "`moult verify` checks every block. The signature of a permit or a list of keys is FILE.minisig; a list is\n"
+    .. "signed by root keys.",
   positional = { 1, 1 },
   common = { "key", "json" },
   example = "moult info METER_1.0.1.upd -k release.pub\nmoult info permit.json -k release.pub",

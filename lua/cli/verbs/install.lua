@@ -12,16 +12,15 @@ M.verb = {
   name = "install",
   usage = "install PKG [-c CONFIG] [--dry-run] [--permit FILE] [--default-policy] [--progress=FORM]",
   summary = "install a package from a file or a URL, up to armed",
-  text = "The running agent does it when there is one, and starts the trial by itself. Without an agent it is done\n"
-    .. "here, and the trial begins with the next `moult run` or restart. Exits 4 when a release is armed, now or\n"
-    .. "before, 3 when it runs already, 0 when nothing is left to do. Interrupted, the same command goes on where\n"
-    .. "verified content ends; a link that died in a block goes on within it. A server that fails is tried again,\n"
-    .. "after the time that it says (Retry-After).\n\n"
-    .. "--permit FILE, with FILE.minisig beside it and signed by a release key, lets one package in that is not above\n"
-    .. "the highest sequence ever confirmed, or whose version is lower; once. `moult help sign` shows its form.\n\n"
-    .. "--default-policy leaves out the policy that the release brought, now, not after the days that `policy_days`\n"
-    .. "names: the default answers, and before it the owner's own policy as ever.",
-  options = { { name = "default-policy", help = "do not ask the policy that the release brought" } },
+  text = "The agent does the work if it runs, and starts the trial by itself. Otherwise this command does it, and the\n"
+    .. "trial begins with the next `moult run` or restart. Exits 4 if a release is armed, now or before, 3 if it runs\n"
+    .. "already, 0 if nothing is left to do. If it is interrupted, run it again: it goes on where it stopped. If the\n"
+    .. "server fails it tries again, after the time that the server says (Retry-After).\n\n"
+    .. "--permit FILE, signed by a release key in FILE.minisig, lets one package in once, although its version or its\n"
+    .. "sequence is not higher than what was ever confirmed. `moult help sign` shows its form.\n\n"
+    .. "--default-policy ignores the policy that came with the release, at once instead of after `policy_days`. The\n"
+    .. "default answers instead; the owner's policy is asked before it, as always.",
+  options = { { name = "default-policy", help = "ignore the policy that came with the release" } },
   positional = { 1, 1 },
   common = { "config", "dry-run", "json", "progress", "permit" },
   example = "moult install METER_1.0.1.upd\nmoult install https://updates.example/METER_1.0.1.upd --progress=plain\n"

@@ -10,8 +10,8 @@ M.verb = {
   name = "keygen",
   usage = "keygen NAME",
   summary = "make a key pair to sign packages with",
-  text = "Writes NAME.key (mode 0600, no password) and NAME.pub, asks nothing and overwrites nothing. Both are\n"
-    .. "files of stock minisign. Keep NAME.key secret; NAME.pub goes into the keys directory of each device.",
+  text = "Writes NAME.key (mode 0600, no password) and NAME.pub. It asks nothing and overwrites nothing. minisign can\n"
+    .. "use both files. Keep NAME.key secret, and copy NAME.pub into the keys directory of each device.",
   positional = { 1, 1 },
   common = { "json" },
   example = "moult keygen release",

@@ -10,12 +10,12 @@ local M = {}
 M.verb = {
   name = "keys",
   usage = "keys list [-c CONFIG] [--json] | keys apply FILE [-c CONFIG]",
-  summary = "show whom this device trusts, or change it by a signed list",
-  text = "FILE is a list of format moult-keys-1 with FILE.minisig beside it, signed by a key in the folder `root` of\n"
-    .. "the device's keys. Release keys cannot change the set, and root keys verify no package. A revoked key is\n"
-    .. "never trusted again, whoever copies its file back. Serials rise. Applied whole or not at all, also when\n"
-    .. "the power fails; a running agent trusts the new set from the next package on. Applying the last list\n"
-    .. "again does no harm.\n\n"
+  summary = "show which keys this device trusts, or change them by a signed list",
+  text = "FILE is a list of format moult-keys-1. FILE.minisig is its signature, by a key in the folder `root` of the\n"
+    .. "device's keys. Release keys cannot change the set, and root keys cannot sign packages. A revoked key is never\n"
+    .. "trusted again, even if its file is copied back. Each list needs a higher serial. It is applied completely or\n"
+    .. "not at all, even if the power fails. A running agent uses the new set from the next package on. Applying the\n"
+    .. "last list again does no harm.\n\n"
     .. "    { \"format\": \"moult-keys-1\", \"serial\": 2,\n"
     .. "      \"add\": [ { \"name\": \"release-2027\", \"key\": \"RWQ...\" } ], \"revoke\": [ \"0123456789ABCDEF\" ] }",
   positional = { 1, 2 },

@@ -14,15 +14,16 @@ M.verb = {
   name = "pack",
   usage = "pack RECIPE -k KEY [-o OUT]",
   summary = "make and sign a package from a recipe",
-  text = "The recipe is a Lua table; paths in it count from its folder. The same recipe, contents and key give the\n"
-    .. "same bytes; SOURCE_DATE_EPOCH, when set, becomes `issued`. Without -o the package is PROJECT_RELEASE.upd in\n"
-    .. "the current directory. VERSION, and PROJECT and PRODUCT_KEY where they stand, in the script's main.lua must\n"
-    .. "equal the recipe's: they are read as plain lines such as VERSION = \"1.0.1\", without running the script.\n"
-    .. "What looks like a slip is warned of: a sequence above 2^62, which devices take by permit alone; an issue date\n"
-    .. "more than a day ahead of this machine's clock; an end that is past.\n\n"
-    .. "For each older core in the recipe's core.from, OUT-from-VERSION.upd is made beside OUT.upd: the same release\n"
-    .. "as a delta, for devices that run exactly that core. Making one takes memory: six times the older image and\n"
-    .. "twice the new one, and at most 100 MiB; an image of 2 GiB or more cannot be a delta's.",
+  text = "The recipe is a Lua table. Paths in it are relative to its folder. The same recipe, contents and key give\n"
+    .. "the same bytes; SOURCE_DATE_EPOCH, if set, becomes `issued`. Without -o the package is PROJECT_RELEASE.upd in\n"
+    .. "the current directory. VERSION in the script's main.lua must equal the recipe's, and so must PROJECT and\n"
+    .. "PRODUCT_KEY if they are there. They are read as plain lines such as VERSION = \"1.0.1\"; the script is not\n"
+    .. "run.\n"
+    .. "Likely mistakes give a warning: a sequence above 2^62, which devices take only with a permit; an issue date\n"
+    .. "more than a day ahead of this machine's clock; a `not_after` in the past.\n\n"
+    .. "For each older core in core.from, OUT-from-VERSION.upd is made beside OUT.upd: the same release as a delta,\n"
+    .. "for devices that run exactly that core. This takes memory: six times the older image, twice the new one and\n"
+    .. "at most 100 MiB. The older image must be smaller than 2 GiB.",
   positional = { 1, 1 },
   common = { "key", "out", "json", "progress", "dry-run" },
   example = "moult pack recipe.lua -o METER_1.0.1.upd -k release.key",

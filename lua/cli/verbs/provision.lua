@@ -12,10 +12,10 @@ local M = {}
 M.verb = {
   name = "provision",
   usage = "provision PKG [-c CONFIG] [--progress=FORM]",
-  summary = "the factory: make the state of a new device from its first package",
-  text = "The state directory must be empty. The package becomes the first confirmed pair: slot a, or the running\n"
-    .. "slot, and generation 1. A slot that is running or mounted is compared and adopted, never written. Power may\n"
-    .. "fail at any point: run it again. A sequence above 2^62 takes a permit, and there is none at the factory.",
+  summary = "set up a new device from its first package, in the factory",
+  text = "The state directory must be empty. The package becomes the first confirmed release: slot a, or the running\n"
+    .. "slot, and generation 1. A slot that is running or mounted is never written; it must hold the package's core.\n"
+    .. "If the power fails, run it again. The sequence must not be above 2^62, since a factory has no permits.",
   positional = { 1, 1 },
   common = { "config", "progress" },
   example = "moult provision METER_1.0.0.upd -c device/config.lua",

@@ -9,11 +9,10 @@ local M = {}
 M.verb = {
   name = "rollback",
   usage = "rollback [REASON] [-c CONFIG]",
-  summary = "drop what is being fetched or is armed, or end the trial with the old release",
-  text = "While armed it disarms; on trial it goes back to the old pair and the release is quarantined; while\n"
-    .. "fetching, installing or arming it drops the transaction. While a release is being confirmed it is too late\n"
-    .. "(exit 19). A confirmed release stays: there is nothing to roll back (exit 3).\n"
-    .. "Exits 4 when the device has to restart to get back.",
+  summary = "drop the update under way, or go back from the trial to the old release",
+  text = "On trial it goes back to the old release and quarantines the new one. Before that it drops what is being\n"
+    .. "fetched, installed or armed. While a release is being confirmed it is too late (exit 19). A confirmed release\n"
+    .. "cannot be rolled back (exit 3). Exits 4 if the device has to restart to go back.",
   positional = { 0, 1 },
   common = { "config" },
   example = "moult rollback \"sensor readings are off\"",

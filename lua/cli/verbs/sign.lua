@@ -12,13 +12,14 @@ M.verb = {
   name = "sign",
   usage = "sign FILE -k KEY [-o OUT]",
   summary = "sign a manifest, a permit or a list of keys",
-  text = "FILE is JSON of one of Moult's formats; what no device would take is not signed. The signature goes to\n"
-    .. "FILE.minisig or OUT. Packages are signed by `moult pack`. What this writes, stock `minisign -V` checks.\n\n"
-    .. "A permit lets one package in that is not above a device's floor, or whose version is lower, once. Release\n"
-    .. "keys sign it. `manifest` is the digest that `moult info PKG` shows; devices are ids, or \"*\" for all:\n\n"
+  text = "FILE is JSON in one of Moult's formats. A file that no device would accept is not signed. The signature is\n"
+    .. "written to FILE.minisig or OUT; `minisign -V` can check it. Packages are signed by `moult pack`.\n\n"
+    .. "A permit lets one package in once, although its sequence is not above the device's floor or its version is\n"
+    .. "lower. A release key signs it. `manifest` is the digest that `moult info PKG` shows; `devices` are ids, or\n"
+    .. "\"*\" for all:\n\n"
     .. "    { \"format\": \"moult-permit-1\", \"project\": \"METER\", \"devices\": [ \"866714040000001\" ],\n"
     .. "      \"manifest\": \"64 hexadecimal digits\", \"not_after\": 1800000000 }\n\n"
-    .. "`moult help keys` shows a list of keys; root keys sign it.",
+    .. "`moult help keys` shows a list of keys; a root key signs it.",
   positional = { 1, 1 },
   common = { "key", "out" },
   example = "moult sign permit.json -k release.key\nmoult sign keys-2.json -k root.key",

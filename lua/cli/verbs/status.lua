@@ -12,13 +12,12 @@ M.verb = {
   name = "status",
   usage = "status [-c CONFIG] [--json]",
   summary = "show what runs and what is under way",
-  text = "Takes no lock and repairs nothing. With --json: one object of phase, release, core, script,\n"
-    .. "floor, time, kept_out, transaction, retry, last, trouble and hotfixes; what there is none of is null. `retry`\n"
-    .. "says why a server is tried again, and when: after a pause, or when it wants to be asked again. `trouble` is\n"
-    .. "what keeps the device from being updated while its script runs, or, when its `updates` is true, only from\n"
-    .. "being tidy. `verdict` of `last` is \"open\" while it is not known whether a release that no cloud answered\n"
-    .. "broke the network, and \"again\" when it is tried once more. `restarts` of `script` counts how often\n"
-    .. "it ended that was to run on, `reason` is why the last time, `next_start` when it is started again.",
+  text = "Takes no lock and repairs nothing. With --json it prints one object: phase, release, core, script, floor,\n"
+    .. "time, kept_out, transaction, retry, last, trouble and hotfixes; what does not apply is null. `retry` says why\n"
+    .. "and when a server is tried again. `trouble` is what prevents updates while the script runs; if its `updates`\n"
+    .. "is true, updates work and only leftovers are concerned. `last.verdict` is \"open\" while it is not known\n"
+    .. "whether the last release broke the network, and \"again\" if it gets one more try. `script.restarts` counts\n"
+    .. "how often the script ended by itself, `reason` says why it last did, `next_start` when it is started again.",
   positional = { 0, 0 },
   common = { "config", "json" },
   example = "moult status -c device/config.lua\nmoult status --json | jq .release",

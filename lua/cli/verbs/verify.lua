@@ -10,9 +10,9 @@ local M = {}
 M.verb = {
   name = "verify",
   usage = "verify FILE -k KEYS",
-  summary = "check a package, or a signed file, to its last byte",
-  text = "KEYS is a public key file or a directory of them. Of a package, the signature, every block as stored and as\n"
-    .. "decoded, and every byte in between are checked. Of any other signed file, FILE.minisig is.",
+  summary = "check every byte of a package, or a signed file",
+  text = "KEYS is a public key file or a directory of them. Of a package it checks the signature, every block as\n"
+    .. "stored and as decoded, and every byte in between. Of any other signed file it checks FILE.minisig.",
   positional = { 1, 1 },
   common = { "key", "json", "progress" },
   example = "moult verify METER_1.0.1.upd -k release.pub",

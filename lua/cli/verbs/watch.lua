@@ -11,10 +11,9 @@ local M = {}
 M.verb = {
   name = "watch",
   usage = "watch [-c CONFIG] [--json]",
-  summary = "follow what the agent does, a line for each event, until interrupted",
-  text = "Events: offer, progress, state, retry, done (armed), error. With --json each line is one object, with\n"
-    .. "the time in seconds since 1970. Starts with the state as it is. Exits 3 when no agent runs, 10 when it goes\n"
-    .. "away.",
+  summary = "show what the agent does, one line for each event, until interrupted",
+  text = "Events: offer, progress, state, retry, done (armed), error. The first line is the present state. With\n"
+    .. "--json each line is one object with the time in seconds since 1970. Exits 3 if no agent runs, 10 if it ends.",
   positional = { 0, 0 },
   common = { "config", "json" },
   example = "moult watch --json | jq -r .event",
