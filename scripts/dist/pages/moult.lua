@@ -36,7 +36,7 @@ end
 
 local function put_codes(page)
   page:section "EXIT STATUS"
-  page:text "Every failure has a code word, which ends its message, and an exit code. `moult doctor` explains each."
+  page:text "Every failure has a code word, at the end of its message, and an exit code. `moult doctor` explains each."
   for _, row in ipairs(require("update.native.error").codes()) do
     page:item(("%s (%d)"):format(roff.bold(row.word), row.exit), row.meaning .. " " .. row.advice)
   end
@@ -44,7 +44,7 @@ end
 
 local function put_vendors(page)
   page:section "CODES TOLD TO CLOUDS"
-  page:text "Of the code words, these are reported, by the number that each cloud has for it:"
+  page:text "These code words are reported to clouds, by the number that each cloud has for them:"
   for _, row in ipairs(require("update.native.error").codes()) do
     local of_tencent, of_aliyun = tencent.numbers[row.word], aliyun.numbers[row.word]
     if of_tencent or of_aliyun then
@@ -63,17 +63,18 @@ return function(head)
   page:put "\\fBmoult\\fR \\fISCRIPT\\fR.lua [\\fIARGUMENT\\fR]..."
   page:section "DESCRIPTION"
   page:text [[
-Moult is an update runtime for embedded Linux. A signed package carries a core, the system image in one of two
-slots, a script, the device's Lua tree, or both. It is fetched, verified block by block, written beside what runs,
-armed by one write, run on trial and then confirmed; what is not confirmed is rolled back, core and script as a
-pair. Power may go at any instant. What failed on trial is quarantined, and not installed again. When nothing was
-missing but an answer of a cloud, the old release finds out why: a cloud that answers it within a minute, or the
-deadline if that is shorter, would have answered the other; if none does, that one is tried once more.
+Moult is an update runtime for embedded Linux. A signed package carries a core (the system image in one of two
+slots), a script (the device's Lua tree), or both. It is fetched, verified block by block, written beside what runs,
+armed by one write, run on trial and then confirmed. A release that is not confirmed is rolled back, core and script
+together. Power may fail at any time. A release that failed its trial is quarantined and not installed again.
 
-What to update, and when, is policy: a Lua file, see `moult-policy`(7). What a device is told about itself stands in
-its configuration, see `moult-config`(5). Packages and recipes are described in `moult-package`(5).
+If nothing but the answer of a cloud was missing on trial, the old release finds out why. If a cloud answers it within
+a minute, or within the deadline if that is shorter, the new release was at fault. If none does, it is tried once more.
 
-Given the name of a Lua file, `moult` behaves as plain `lua` does, with its native modules built in, see
+What to update, and when, is policy: a Lua file, see `moult-policy`(7). The configuration is described in
+`moult-config`(5), packages and recipes in `moult-package`(5).
+
+With the name of a Lua file, `moult` behaves like plain `lua` with its native modules built in, see
 `moult-native`(7).]]
   for _, group in ipairs(cli.groups) do
     page:section(group[1]:upper())
@@ -85,21 +86,21 @@ Given the name of a Lua file, `moult` behaves as plain `lua` does, with its nati
   end
   page:section "COMMON OPTIONS"
   page:text [[
-Options may stand anywhere after the verb; `--` ends them. A verb takes those that it names, and `--quiet`, `--verbose`
-and `--help`.]]
+Options may be anywhere after the verb; `--` ends them. A verb takes the options that it lists, and `--quiet`,
+`--verbose` and `--help`.]]
   for _, option in ipairs(common) do page:item(option_term(option), option_text(option)) end
   put_codes(page)
   page:section "ENVIRONMENT"
-  page:item(roff.bold "MOULT_CONFIG", "The configuration when `-c` is not given.")
-  page:item(roff.bold "SOURCE_DATE_EPOCH", "Seconds since 1970 UTC; `moult pack` writes them as `issued` when the "
+  page:item(roff.bold "MOULT_CONFIG", "The configuration if `-c` is not given.")
+  page:item(roff.bold "SOURCE_DATE_EPOCH", "Seconds since 1970 UTC; `moult pack` writes them as `issued` if the "
     .. "recipe has none.")
-  page:item(roff.bold "NOTIFY_SOCKET" .. ", " .. roff.bold "WATCHDOG_USEC", "Set by `systemd`(1): `moult run` says "
-    .. "when it is ready, which is when its agent answers, and, as long as its agent is alive, that it is.")
+  page:item(roff.bold "NOTIFY_SOCKET" .. ", " .. roff.bold "WATCHDOG_USEC", "Set by `systemd`(1). `moult run` "
+    .. "reports that it is ready once its agent answers, and feeds the watchdog as long as its agent is alive.")
   page:section "FILES"
-  page:item(roff.bold "/etc/moult/config.lua", "The configuration when neither `-c` nor `MOULT_CONFIG` is given.")
-  page:item(roff.bold "/etc/moult/keys/", "Where the example configuration has its trusted public keys.")
-  page:item(roff.bold "/var/lib/moult/", "Where the example configuration has its state: journal, scripts, spools. "
-    .. "It must outlive both slots.")
+  page:item(roff.bold "/etc/moult/config.lua", "The configuration if neither `-c` nor `MOULT_CONFIG` is given.")
+  page:item(roff.bold "/etc/moult/keys/", "The trusted public keys in the example configuration.")
+  page:item(roff.bold "/var/lib/moult/", "The state directory in the example configuration: journal, scripts, "
+    .. "downloads. It must be outside both slots.")
   page:item(roff.bold "/usr/share/doc/moult/examples/config.lua", "An example configuration.")
   put_vendors(page)
   page:see_also { { "moult-config", 5 }, { "moult-package", 5 }, { "moult-native", 7 }, { "moult-policy", 7 },

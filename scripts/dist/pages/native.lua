@@ -23,12 +23,12 @@ return function(head)
     date = head.date, source = head.source }
   page:section "DESCRIPTION"
   page:text [[
-These modules are built into `moult`, and come as shared objects for a plain `lua5.4`; `require
-"update.native.NAME"` gives one. Sizes and offsets are bytes, times seconds, where nothing else is said.
+These modules are built into `moult`, and are also shared objects for a plain `lua5.4`; `require
+"update.native.NAME"` loads one. Sizes and offsets are in bytes and times in seconds, unless stated otherwise.
 
-What the world does wrong is `nil, message, code`, with one of the code words that `moult doctor` explains. Misuse
-raises: a wrong type, a negative size, a handle that was closed. Nothing waits: what is not there yet is `nil,
-message, "again"`; then poll the loop and call again.]]
+A function that fails returns `nil, message, code`, with one of the code words that `moult doctor` explains. Wrong use
+raises an error: a wrong type, a negative size, a closed handle. No function waits: if something is not there yet, it
+returns `nil, message, "again"`; poll the loop and call it again.]]
   for _, binding in ipairs(bindings.all(head.bindings, bindings.names(head.bindings))) do
     page:section("update.native." .. binding.name)
     put_head(page, binding.head)

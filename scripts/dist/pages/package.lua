@@ -8,26 +8,26 @@ local manifest = {
   { "format", "string", "Always `moult-manifest-1`." },
   { "project", "string", "Name of the product." },
   { "product_key", "string", "SHA-256 of the product's key, in hex." },
-  { "hardware", "array", "Revisions of the board that it is for; absent: every one." },
-  { "sequence", "integer", "Number of the package. Only one above the device's floor installs; above 2^62 "
-    .. "by permit alone." },
-  { "release", "string", "What the package makes of the device." },
+  { "hardware", "array", "Revisions of the board that it is for; default: all." },
+  { "sequence", "integer", "Number of the package. It must be above the device's floor; above 2^62 it needs "
+    .. "a permit." },
+  { "release", "string", "Name of the release." },
   { "script.version", "string", "VERSION of the script." },
   { "core.name", "string", "Name of the core." },
   { "core.version", "integer", "Version of the core." },
-  { "requires.core", "string", "Name of the core that the device has to have." },
-  { "requires.version", "integer", "Least version of that core." },
-  { "min_moult", "string", "Least version of Moult on the device." },
-  { "issued", "integer", "When it was made, in seconds since 1970 UTC. It refuses nothing. Once confirmed, the time of "
-    .. "a device whose clock is not trusted does not fall behind it; it moves by a year a release at most." },
-  { "not_after", "integer", "Until when it may be installed, in seconds since 1970 UTC." },
-  { "deadline", "integer", "Seconds that a start on trial may take to be confirmed." },
+  { "requires.core", "string", "Name of the core that the device must have." },
+  { "requires.version", "integer", "Lowest version of that core." },
+  { "min_moult", "string", "Lowest version of Moult on the device." },
+  { "issued", "integer", "When it was made, in seconds since 1970 UTC. Nothing is refused because of it. Once it is "
+    .. "confirmed, a device with an untrusted clock takes no earlier time; a release moves that by a year at most." },
+  { "not_after", "integer", "Last second at which it may be installed, since 1970 UTC." },
+  { "deadline", "integer", "Seconds within which a start on trial must be confirmed." },
   { "override", "array", "Rules of the default policy that it skips; never gates." },
-  { "text", "string", "What people are to know about it." },
-  { "needs", "array", "Words for what of this form a device has to know, at most 16. One that does not know a word "
+  { "text", "string", "A note for people." },
+  { "needs", "array", "Words for features that a device must know, at most 16. A device that does not know one "
     .. "refuses the package. There are none yet." },
-  { "meta", "object", "What its maker says to people, policy and servers, at most 16 KiB: see the recipe's. A device "
-    .. "looks at nothing in it but its bounds: texts, integers, booleans, lists and objects." },
+  { "meta", "object", "Notes for people, policy and servers, at most 16 KiB: see the recipe's. A device checks only "
+    .. "its limits: strings, integers, booleans, lists and objects." },
   { "parts", "array", "Its parts, script before core." },
   { "parts[].kind", "string", "`script` or `core`." },
   { "parts[].size", "integer", "Bytes of the content." },
@@ -35,27 +35,27 @@ local manifest = {
   { "parts[].index_size", "integer", "Bytes of the index." },
   { "parts[].index_sha256", "string", "SHA-256 of the index." },
   { "parts[].data_size", "integer", "Bytes of the content as stored." },
-  { "parts[].source.size", "integer", "Of a delta: bytes of what it is made against." },
-  { "parts[].source.sha256", "string", "Of a delta: SHA-256 of what it is made against." },
-  { "parts[].source.version", "integer", "Of a delta: the version of the core that this is, for people and servers." },
+  { "parts[].source.size", "integer", "Of a delta: size of its base in bytes." },
+  { "parts[].source.sha256", "string", "Of a delta: SHA-256 of its base." },
+  { "parts[].source.version", "integer", "Of a delta: version of its base, for people and servers." },
 }
 
 --- The fields of a permit and of a list of keys, as runtime/device/permit.c and runtime/trust/keys_format.c take them.
 local permit = {
   { "format", "string", "Always `moult-permit-1`." },
   { "project", "string", "Name of the product." },
-  { "devices", "string or array", "The devices that it is for: their ids, at most 256, or `*` for all." },
+  { "devices", "string or array", "Ids of the devices that it is for, at most 256, or `*` for all." },
   { "manifest", "string", "SHA-256 of the package's manifest, which `moult info` shows." },
   { "not_after", "integer", "The last second at which it is valid, since 1970 UTC." },
 }
 
 local keys = {
   { "format", "string", "Always `moult-keys-1`." },
-  { "serial", "integer", "Number of the list. Only one above the last applied is, by 2^52 at most." },
-  { "add", "array", "Keys to trust from now on, at most 16." },
+  { "serial", "integer", "Number of the list. It must be higher than that of the last list, by 2^52 at most." },
+  { "add", "array", "Keys to trust, at most 16." },
   { "add[].name", "string", "Name of its file, without `.pub`." },
   { "add[].key", "string", "The second line of its public key file." },
-  { "revoke", "array", "Ids of keys never to be trusted again, at most 64." },
+  { "revoke", "array", "Ids of keys that are never trusted again, at most 64." },
 }
 
 local RECIPE = [[
@@ -94,9 +94,9 @@ return function(head)
     date = head.date, source = head.source }
   page:section "DESCRIPTION"
   page:text [[
-A package, a file `NAME.upd`, is a plain ustar archive that any `tar`(1) lists and extracts. It carries a script,
-the device's Lua tree, a core, the system image below it, or both, under one signed manifest. `moult pack` makes one
-from a recipe, `moult info` shows it, `moult verify` checks it to its last byte.]]
+A package, `NAME.upd`, is a plain ustar archive that any `tar`(1) lists and extracts. It carries a script (the device's
+Lua tree), a core (the system image below it), or both, under one signed manifest. `moult pack` makes one from a
+recipe, `moult info` shows it, `moult verify` checks every byte.]]
   page:section "MEMBERS"
   page:text "Exactly these, in this order:"
   page:item(roff.bold "manifest.json", "The manifest, at most 65536 bytes.")
@@ -104,8 +104,8 @@ from a recipe, `moult info` shows it, `moult verify` checks it to its last byte.
   page:item(roff.bold "script.idx" .. ", " .. roff.bold "core.idx", "The index of each part: a digest for each block.")
   page:item(roff.bold "script.dat" .. ", " .. roff.bold "core.dat", "The blocks of each part, one after another.")
   page:text [[
-Tar headers and padding are a function of the verified manifest: they are compared, not parsed, up to the end of the
-file. The content of a script part is itself such a tar, of regular files and directories only.]]
+Tar headers and padding follow from the verified manifest: they are compared, not parsed, up to the end of the file.
+The content of a script is such a tar too, of regular files and directories only.]]
   page:section "MANIFEST"
   page:text "JSON with sorted keys and integers only. Unknown and duplicate keys are refused."
   list(page, manifest)
@@ -113,38 +113,38 @@ file. The content of a script part is itself such a tar, of regular files and di
   page:text "Little-endian, of fixed size; offsets and sizes in bytes:"
   page:verbatim(INDEX)
   page:text [[
-Each block stands alone. Nothing is decoded or written before its digest fits; fetching goes on at any block after
-any interruption; the memory needed is that of one block.]]
+Each block can be decoded alone. Nothing is decoded or written before its digest was checked, fetching can go on at any
+block after an interruption, and the memory needed is that of one block.]]
   page:section "DELTAS"
   page:text [[
-A core may be a delta against one older core. Its blocks are then also copies of the old image's bytes, or deltas,
-made from the old image's bytes around an offset and what is stored; each is decoded by itself, and the index has the
-digest of what comes out. A device takes such a package only while the slot that it runs from holds the very image
-that the manifest names, by size and SHA-256, and is not mounted read-write; else it asks its cloud for the full
-package of that release.]]
+A core can be a delta against one older core, its base. Its blocks can then also be copies of bytes of the base, or
+deltas, made from bytes of the base around an offset and from what is stored. Each is decoded by itself, and the index
+has the digest of the result. A device accepts such a package only if the slot that it runs from holds exactly that
+base, by size and SHA-256, and is not mounted read-write. Otherwise it asks its cloud for the full package.]]
   page:section "SIGNATURES"
   page:text [[
 Keys and signatures are files of `minisign`(1), prehashed. The trusted comment is checked too: `moult manifest
-sequence N`. A device trusts the public keys in the directory that its configuration names as `keys`; when it can
-read none, nothing installs. The same recipe and key give the same bytes.]]
+sequence N`. A device trusts the public keys in the directory `keys` of its configuration; if it can read none,
+nothing installs. The same recipe and key give the same bytes.]]
   page:section "PERMITS"
   page:text [[
-A permit lets one package in that is not above a device's floor, whose version is lower or whose sequence is above
-2^62, and passes nothing else. It is used up when that release is confirmed. A device remembers 64 used ones until they
-are over and takes no other meanwhile, so let them end soon. It is JSON, signed by a release key (`moult sign`), with
-its signature beside it as FILE.minisig and the trusted comment `moult permit`. All fields are needed:]]
+A permit lets one package in although its sequence is not above the device's floor or is above 2^62, or its version is
+lower. It overrides nothing else, and is used up when that release is confirmed. A device remembers 64 used permits
+until they expire and takes no other meanwhile, so let them expire soon. A permit is JSON, signed by a release key
+(`moult sign`), with its signature beside it as FILE.minisig and the trusted comment `moult permit`. All fields are
+required:]]
   list(page, permit)
   page:section "LISTS OF KEYS"
   page:text [[
-Whom a device trusts is changed by a list, signed by a key in the folder `root` of its directory of keys, with the
-trusted comment `moult keys serial N`, and applied by `moult keys apply`. Release keys cannot sign one; root keys
-verify no package. A revoked key stays revoked, whoever copies its file back; that is recorded in `set.0` and `set.1`
-beside the keys. Power may fail at any point: the old or the new set is trusted.]]
+A list changes which keys a device trusts. It is signed by a key in the folder `root` of the keys directory, has the
+trusted comment `moult keys serial N`, and is applied by `moult keys apply`. Release keys cannot sign a list; root keys
+cannot sign packages. A revoked key stays revoked even if its file is copied back; that is recorded in `set.0` and
+`set.1` beside the keys. If the power fails, either the old or the new set is trusted.]]
   list(page, keys)
   page:section "RECIPE"
   page:text [[
-A Lua file that returns one table, read as data as `moult-config`(5) says. Paths count from the recipe's folder.
-These are the fields:]]
+A Lua file that returns one table, which is read as data like a `moult-config`(5). Paths are relative to the recipe's
+folder. Its fields:]]
   fields.put(page, (require "cli.recipe_fields"))
   page:section "EXAMPLE"
   page:verbatim(RECIPE)

@@ -29,15 +29,16 @@ end)]]
 
 --- What each rule of the default policy asks; a spec compares the names with those that run.
 local rules = {
-  version = "The script's VERSION must not be lower than the one that runs, unless a permit or the manifest allows it.",
-  core = "The core must have the name of the one that runs, and must not be lower, with the same exceptions.",
-  higher = "Something in it must be higher than what runs.",
-  battery = "The charge must not be below `limits.battery`; else it is asked again after 15 minutes.",
-  window = "The time must lie within `limits.window`; else it is asked again when the window opens.",
-  budget = "Over a metered link, what is to be fetched and what was spent today must stay within `limits.budget`; else "
-    .. "it is asked again on the next day.",
-  data_cap = "A full package where a delta was asked for must not need more than `limits.data_cap` over a metered "
-    .. "link; else it is asked again after six hours. The manifest's override of the budget skips this rule, too.",
+  version = "VERSION of the script must not be lower than the one that runs, unless a permit or the manifest allows "
+    .. "it.",
+  core = "The core must have the name of the running one, and not a lower version, with the same exceptions.",
+  higher = "Something in the package must be higher than what runs.",
+  battery = "The charge must not be below `limits.battery`; else policy is asked again after 15 minutes.",
+  window = "The time must be within `limits.window`; else policy is asked again when the window opens.",
+  budget = "Over a metered link, what has to be fetched and what was fetched today must be within `limits.budget`; "
+    .. "else policy is asked again the next day.",
+  data_cap = "A full package instead of a delta must not need more than `limits.data_cap` over a metered "
+    .. "link; else policy is asked again after six hours. A manifest that overrides the budget skips this rule too.",
 }
 
 -- The rules in the order in which they run.
@@ -51,22 +52,22 @@ end
 local function put_rules(page)
   page:section "THE DEFAULT"
   page:text [[
-What a policy does not define is answered by the default. Its `decide` runs these rules in order; the first that
-says stop ends it. A rule whose limit is not set or whose fact is not known is skipped, and the reason tree says so.]]
+The default policy answers for functions that a policy does not define. Its `decide` runs these rules in order and
+ends at the first that says stop. A rule is skipped if its limit is not set or its fact is not known, and the reason
+tree says so.]]
   for _, name in ipairs(order()) do page:item(roff.bold(name), assert(rules[name], "no text about rule " .. name)) end
   page:text [[
-Its `choose` takes every hotfix that is not applied yet. Its `healthy` says true when the script called
-`update.confirm()`, or, with `confirm = "auto"`, when it ran `confirm_after` seconds without an error and a cloud
-answered.]]
+Its `choose` takes every hotfix that is not applied yet. Its `healthy` is true if the script called `update.confirm()`
+or, with `confirm = "auto"`, if it ran for `confirm_after` seconds without an error and a cloud answered.]]
 end
 
 local function put_fields(page)
   local sections = {
-    { "OFFER", "offer", "What is to be had. It is signed and passed every gate already." },
-    { "DEVICE", "device", "What runs now. `battery`, `metered` and anything else that only the device's script can "
-      .. "know come from `update.setup { facts = fn }` and keep the names that it gives." },
-    { "LIMITS", "limits", "The table `limits` of the configuration, as it stands there. The default knows these:" },
-    { "FACTS", "facts", "How the release on trial does." },
+    { "OFFER", "offer", "What a cloud offers. It is signed and has passed every gate." },
+    { "DEVICE", "device", "What runs now. `battery`, `metered` and other facts that only the device's script knows "
+      .. "come from `update.setup { facts = fn }`, under the names that it gives them." },
+    { "LIMITS", "limits", "The table `limits` of the configuration. The default policy knows these:" },
+    { "FACTS", "facts", "How the release on trial is doing." },
     { "HOTFIXES", "hotfixes", "Each row of the array that `choose` is given." },
     { "DECISION", "decision", "What `decide` answers." },
   }
@@ -78,52 +79,50 @@ local function put_fields(page)
 end
 
 return function(head)
-  local page = roff.page { name = "moult-policy", section = 7, title = "what to install, when, and when it is well",
+  local page = roff.page { name = "moult-policy", section = 7, title = "what to install and when, and what counts "
+    .. "as healthy",
     date = head.date, source = head.source }
   page:section "DESCRIPTION"
   page:text [[
-A policy decides what a device does with an update that is to be had. It is one Lua file that returns a table of
-functions; changing it needs no compiler and no restart, because it is read anew for each question. It can refuse,
+A policy decides what a device does with an update that is available. It is one Lua file that returns a table of
+functions. Changing it needs no compiler and no restart, because it is read again for each question. It can refuse,
 delay and choose among what is validly signed and meant for this device. It cannot make anything else install:
-signature, product, hardware, floor and the other gates are checked before it is asked, and again before anything is
-armed.]]
+signature, product, hardware, floor and the other gates are checked before policy is asked, and again before anything
+is armed.]]
   page:verbatim(EXAMPLE)
   page:text [[
-A device may have its owner's policy, named as `policy` in the configuration, and a release may bring one,
-`policy.lua` beside `main.lua`. Each function is taken from the first of these that defines it, else from the
-default.]]
+A device can have its owner's policy, `policy` in the configuration, and a release can bring one, `policy.lua` beside
+`main.lua`. Each function is taken from the first of these that defines it, else from the default.]]
   page:section "FUNCTIONS"
-  page:item(roff.bold "decide(offer, device, limits)", "Returns a decision, and the reason tree if it likes: an array "
+  page:item(roff.bold "decide(offer, device, limits)", "Returns a decision and, optionally, the reason tree: an array "
     .. "of tables with `rule`, `result` (\"ok\", \"skip\" or \"stop\") and `text`, which `moult explain` prints.")
-  page:item(roff.bold "choose(hotfixes, device)", "Returns an array of the names of those to apply, in order.")
-  page:item(roff.bold "healthy(facts, limits)", "Returns true when the release on trial is well, which confirms it; "
-    .. "false and a reason, which rolls it back at once; or nil: not yet. The deadline of the trial ends the waiting. "
-    .. "A release that would be well were cloud_reached true goes back, too, but that is not held against it yet: "
-    .. "see `moult`(1).")
+  page:item(roff.bold "choose(hotfixes, device)", "Returns the names of the hotfixes to apply, in order.")
+  page:item(roff.bold "healthy(facts, limits)", "Returns true if the release on trial is healthy, which confirms it; "
+    .. "false and a reason, which rolls it back at once; or nil: not yet. At the deadline the release is rolled back. "
+    .. "If only `cloud_reached` was missing, it is not quarantined at once: see `moult`(1).")
   put_rules(page)
   put_fields(page)
   page:section "WHERE IT RUNS"
   page:text [[
-In a process of its own, as an unprivileged user, without files, network, other processes or the time: what it may
-know is handed to it. It has the libraries `string`, `table`, `math`, `utf8` and `coroutine` and the basic
-functions, and it can require `update.policy` and `update.version`. It may take half a second of processor time and
-12 MiB of memory.
+In a process of its own, as an unprivileged user, without files, network, other processes or a clock; everything that it
+can know is an argument. It has the libraries `string`, `table`, `math`, `utf8` and `coroutine` and the basic functions,
+and can require `update.policy` and `update.version`. It may use half a second of processor time and 12 MiB of memory.
 
-A policy that does not load, fails, takes too long or answers nonsense is broken. Then the text of it that last
-answered is asked, which is kept in `policy/good` of the state directory. Where there is none, a broken owner's
-policy installs nothing, and a broken policy of a release is left out, so that the release that repairs it can come.
+A policy is broken if it does not load, fails, takes too long or gives an invalid answer. Then the last version that
+worked is used, which is kept in `policy/good` of the state directory. If there is none, a broken policy of the owner
+installs nothing, and a broken policy of a release is ignored, so that a release that repairs it can be installed.
 
-A release's policy that lets nothing in does not keep a device for ever either: days are counted on which a package
-passed every gate, the default would have installed it, and the release's policy did not, or its script dropped it by
-update.rollback() or gave it up by Aliyun's calls. After `policy_days` of the configuration, 7 unless told otherwise,
-neither that policy nor its kept text is asked what to install, and the script drops nothing any more; `moult install
---default-policy` leaves the policy out at once. A confirmed release begins the count anew, and so does a trial of
-what that policy let in. `moult status` shows the days. While the clock was never set, a start of the device counts
-as a day, and so do 24 hours of running. The owner's policy is never left out. `retry_after` counts as a day at most.]]
+A release's policy cannot keep updates out for ever. Moult counts the days on which a package passed every gate and the
+default would have installed it, but the release's policy did not, or its script dropped it by update.rollback() or by
+Aliyun's calls. After `policy_days` of the configuration (default: 7), neither that policy nor its kept version is asked what to install, and
+the script can drop nothing; `moult install --default-policy` ignores the policy at once. A confirmed release starts the
+count again, and so does a trial of something that this policy let in. `moult status` shows the days. While the clock
+was never set, a start of the device counts as a day, and so do 24 hours of running. The owner's policy is never
+ignored. `retry_after` counts as a day at most.]]
   page:section "TRYING IT"
-  page:text "A policy is a function of its arguments, so a spec on a PC needs no device:"
+  page:text "A policy depends only on its arguments, so a spec on a PC needs no device:"
   page:verbatim(SPEC)
-  page:text "On the device, `moult explain` PKG shows what it would decide about a package, and by which rule."
+  page:text "On the device, `moult explain PKG` shows what it would decide about a package, and by which rule."
   page:see_also { { "moult", 1 }, { "moult-config", 5 }, { "moult-script", 7 } }
   return page
 end

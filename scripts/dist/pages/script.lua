@@ -42,33 +42,35 @@ local function put_functions(page, list)
 end
 
 return function(head)
-  local page = roff.page { name = "moult-script", section = 7, title = "what a device's script has: update and sys",
+  local page = roff.page { name = "moult-script", section = 7, title = "the modules update and sys of a device's "
+    .. "script",
     date = head.date, source = head.source }
   local lua = require("update.native.host").lua_dir
   page:section "DESCRIPTION"
   page:text [[
-`moult run` starts `main.lua` of the running generation in a process of its own. It is plain Lua 5.4, and may
+`moult run` starts `main.lua` of the running generation in a process of its own. It is plain Lua 5.4 and can
 require its own modules, the native ones (`moult-native`(7)) and these two.]]
   page:verbatim(EXAMPLE)
   page:text [[
-A script that ends or fails is started again; on trial that is a failed start, and three of them roll the release
-back. While `sys.run()`, or a function that waits, is at work, the script tells the supervisor that it is alive; one
-that is busy for longer than `heartbeat` of the configuration is killed; a command that it waits for (`os.execute()`, a
-pipe of `io.popen()`) does not count, for half an hour at most. `moult status` and `moult history` tell how often it
-ended and why. Its Lua memory is bounded by
-`script_memory`.
+A script that ends or fails is started again. On trial that is a failed start, and three of them roll the release
+back. `sys.run()` and every function that waits tell the supervisor that the script is alive. A script that is busy for
+longer than `heartbeat` of the configuration is killed; waiting for a command (`os.execute()`, a pipe of `io.popen()`)
+does not count, for half an hour at most. `moult status` and `moult history` tell how often the script ended and why.
+Its Lua memory is limited by `script_memory`.
 
-Whatever the script has started ends with it, daemons too: before it is started again, and before its release is
-changed, all of it is killed. A program that is to stay belongs to the service manager.
+Everything that the script has started ends with it, daemons included: it is killed before the script is started again
+and before its release is changed. A program that is to stay belongs to the service manager.
 
-The globals `PROJECT`, `VERSION` and `PRODUCT_KEY` have to be those of the package.]]
+The globals `PROJECT`, `VERSION` and `PRODUCT_KEY` must be those of the package.]]
   page:section "UPDATE"
-  page:text "Failure is `nil, message, code`, the code \"nothing\" without an agent. What waits lets other tasks run."
+  page:text [[
+Functions that fail return `nil, message, code`; without an agent the code is "nothing". While one waits, other tasks
+run.]]
   put_functions(page, ldoc.functions(read(lua .. "/update/script/api.lua"), "update"))
   page:section "ALIYUN"
   page:text [[
-`require "update.aliyun"` gives the calls of the vendor's C SDK, for a script that drives the updates of its Aliyun
-cloud as a program of the SDK does; without it the agent does all of it by itself. Each is also a method of the
+`require "update.aliyun"` offers the calls of the vendor's C SDK, for a script that drives updates from its Aliyun cloud
+as a program of the SDK does. Without it the agent does everything by itself. Each call is also a method of the
 handle.]]
   put_functions(page, ldoc.functions(read(lua .. "/update/script/aliyun_calls.lua"), "ota"))
   page:section "SYS"
@@ -83,13 +85,13 @@ handle.]]
   put_functions(page, functions)
   page:section "SCRIPTS WRITTEN FOR LUAT"
   page:text [[
-Such scripts find `log` (levels `trace` to `fatal`), `rtos` and `mobile` as globals, and may require `log`, `misc`,
-`sysplus`, `libfota` and `libfota2`. Whatever of Luat is not here raises an error that names it.]]
+Such scripts have the globals `log` (levels `trace` to `fatal`), `rtos` and `mobile`, and can require `log`, `misc`,
+`sysplus`, `libfota` and `libfota2`. Any other part of Luat raises an error that names it.]]
   local device = read(lua .. "/update/script/luat_device.lua")
   for _, prefix in ipairs { "rtos", "misc" } do put_functions(page, ldoc.functions(device, prefix)) end
   page:text [[
-The results of libfota and libfota2 are 0: a release is armed, and `rtos.reboot()` leads to it; 1: no connection; 3:
-the link broke off while the package came; 4: nothing to be had; 5: PRODUCT_KEY or VERSION is missing or malformed.]]
+The results of libfota and libfota2 are 0: a release is armed, and `rtos.reboot()` starts it; 1: no connection; 3: the
+connection broke during the download; 4: no update available; 5: PRODUCT_KEY or VERSION is missing or malformed.]]
   for _, prefix in ipairs { "libfota", "libfota2" } do
     put_functions(page, ldoc.functions(read(lua .. "/update/script/luat_fota.lua"), prefix))
   end
