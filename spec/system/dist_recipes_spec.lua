@@ -20,6 +20,7 @@ local CLASS = DIST .. "yocto/meta-moult/classes/moult-bundle.bbclass"
 local LIBRARIES = {
   LUA = { yocto = "lua", buildroot = "lua", openwrt = "+liblua5.4" },
   CURL = { yocto = "curl", buildroot = "libcurl", openwrt = "+libcurl" },
+  ARCHIVE = { yocto = "libarchive", buildroot = "libarchive", openwrt = "+libarchive" },
   CRYPTO = { yocto = "openssl", buildroot = "openssl", openwrt = "+libopenssl" },
   SSL = { yocto = "openssl", buildroot = "openssl", openwrt = "+libopenssl" },
   ZSTD = { yocto = "zstd", buildroot = "zstd", openwrt = "+libzstd" },

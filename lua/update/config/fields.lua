@@ -57,16 +57,17 @@ return {
   field("restart_when", "word", "when to start a release that the agent fetched by itself: \"now\", or \"asked\": "
     .. "when the script calls sys.restart, or at the next start of the device",
     { choices = { "now", "asked" }, default = "now" }),
-  field("restart_after", "integer", "seconds that a script may take to go over to what its own request fetched; then "
-    .. "that is done without it (with restart_when = \"now\")", { min = 1, max = 31536000, default = 86400 }),
+  field("restart_after", "integer", "seconds that a script may take to start the release that it asked for; then it is "
+    .. "started anyway (with restart_when = \"now\")", { min = 1, max = 31536000, default = 86400 }),
   field("dialects", "dialects", "files of clouds of your own kinds, a Lua module each; they run with the rights of the "
     .. "agent and see none of the system; lua/README.md of the source tells how to write one", { max = 8 }),
-  field("cloud", "cloud", "where to ask for updates", { fields = registry.fields }),
-  field("clouds", "array", "several of cloud; the first valid offer wins", { fields = registry.fields }),
-  field("policy", "path", "the owner's policy, asked before the release's own"),
-  field("policy_days", "integer", "days on which a release keeps packages out that passed every gate: its policy does "
-    .. "not let in what the default would install, or its script drops it. Then the default answers in that policy's "
-    .. "place, and the script drops nothing more, until something is installed. The owner's policy is never overruled",
+  field("cloud", "cloud", "the cloud to ask for updates", { fields = registry.fields }),
+  field("clouds", "array", "several clouds; the first valid offer wins", { fields = registry.fields }),
+  field("policy", "path", "file of the owner's policy, which is asked before the release's own"),
+  field("policy_days", "integer", "days on which a release may keep out packages that passed every gate: its policy "
+    .. "does not let in what the default would install, or its script drops it. After that the default policy "
+    .. "answers instead, and the script can drop nothing, until something is installed. The owner's policy is never "
+    .. "ignored",
     { min = 1, max = 3650, default = 7 }),
   field("limits", "limits", "numbers, strings and tables that are handed to policy. moult-policy(7) lists those of the "
     .. "default policy; other names are for a policy of your own", { default = {} }),

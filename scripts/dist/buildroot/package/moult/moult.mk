@@ -9,7 +9,7 @@ MOULT_SITE = $(BR2_EXTERNAL_MOULT_PATH)/../../..
 MOULT_SITE_METHOD = local
 MOULT_LICENSE = MIT
 MOULT_LICENSE_FILES = LICENSE
-MOULT_DEPENDENCIES = host-pkgconf jansson libcurl libseccomp lua openssl xz zstd
+MOULT_DEPENDENCIES = host-pkgconf jansson libarchive libcurl libseccomp lua openssl xz zstd
 MOULT_CONF_OPTS = -DMOULT_AUTHOR=OFF -DMOULT_DEPOT=OFF
 
 ifeq ($(BR2_PACKAGE_MOULT_MQTT),y)

@@ -3,7 +3,7 @@ DESCRIPTION = "Installs signed releases of a system image and of the device's sc
 LICENSE = "MIT"
 LIC_FILES_CHKSUM = "file://LICENSE;md5=a3c899349057bade981adeceac243cb9"
 
-DEPENDS = "lua curl openssl jansson zstd xz libseccomp"
+DEPENDS = "lua curl openssl jansson libarchive zstd xz libseccomp"
 
 inherit cmake pkgconfig systemd externalsrc features_check
 
