@@ -112,13 +112,13 @@ A policy is broken if it does not load, fails, takes too long or gives an invali
 worked is used, which is kept in `policy/good` of the state directory. If there is none, a broken policy of the owner
 installs nothing, and a broken policy of a release is ignored, so that a release that repairs it can be installed.
 
-A release's policy cannot keep updates out for ever. Moult counts the days on which a package passed every gate and the
-default would have installed it, but the release's policy did not, or its script dropped it by update.rollback() or by
-Aliyun's calls. After `policy_days` of the configuration (default: 7), neither that policy nor its kept version is asked what to install, and
-the script can drop nothing; `moult install --default-policy` ignores the policy at once. A confirmed release starts the
-count again, and so does a trial of something that this policy let in. `moult status` shows the days. While the clock
-was never set, a start of the device counts as a day, and so do 24 hours of running. The owner's policy is never
-ignored. `retry_after` counts as a day at most.]]
+A release's policy cannot keep updates out for ever. Moult counts the days on which a package passed every gate and
+the default would have installed it, but the release's policy did not, or its script dropped it by update.rollback()
+or by Aliyun's calls. After `policy_days` of the configuration (default: 7), neither that policy nor its kept version
+is asked what to install, and the script can drop nothing; `moult install --default-policy` ignores the policy at
+once. A confirmed release starts the count again, and so does a trial of something that this policy let in. `moult
+status` shows the days. While the clock was never set, a start of the device counts as a day, and so do 24 hours of
+running. The owner's policy is never ignored. `retry_after` counts as a day at most.]]
   page:section "TRYING IT"
   page:text "A policy depends only on its arguments, so a spec on a PC needs no device:"
   page:verbatim(SPEC)
