@@ -11,6 +11,7 @@
 local M = {}
 
 local VERDICTS = { [true] = "well", [false] = "ill" }
+local UP_WITHIN = 60 -- seconds, for a script to be started
 local EVERY = 1 -- seconds between two questions
 local JUDGED_AFTER = 60 -- seconds that the old release has to reach a cloud, but no more than a trial has
 
@@ -34,15 +35,30 @@ function Trial:script(up, start_no)
   self.errors, self.confirm_called, self.cloud_reached, self.told = 0, false, false, false
 end
 
---- The script says that it works.
-function Trial:confirm()
-  self.confirm_called = true
-  self.agent:stir()
-end
-
 --- A task of the script failed.
 function Trial:count_error()
   self.errors = self.errors + 1
+end
+
+--- Somebody calls the release good. The word is for the start that is under way: before its script
+-- is up, it is waited for.
+-- @treturn boolean true | nil, message, code
+function Trial:confirm()
+  local tasks = self.agent.tasks
+  local till = tasks.now() + UP_WITHIN
+  while self.agent:phase() == "trial" and not self:is_up() do
+    if tasks.now() >= till then return nil, "the script of the trial is not up; confirm again", "busy" end
+    tasks:await(self.agent.stirred, EVERY)
+  end
+  if self.agent:phase() ~= "trial" then return nil, "no release is on trial", "nothing" end
+  self.confirm_called = true
+  self.agent:stir()
+  return true
+end
+
+--- Whether the script runs, at a start that is counted.
+function Trial:is_up()
+  return self.since ~= nil and (self.starts or 0) > 0
 end
 
 --- Whether a release waits for the one that runs to find out about the network.

@@ -144,10 +144,9 @@ function M.of(agent)
   end
 
   function verbs.confirm(request)
+    if not request.force then return agent.trial:confirm() end
     if agent:phase() ~= "trial" then return nil, "no release is on trial", "nothing" end
-    agent.trial:confirm()
-    if request.force then return agent.supervisor:order("confirm") end
-    return true
+    return agent.supervisor:order("confirm")
   end
 
   local function drop(reason)
