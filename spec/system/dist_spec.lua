@@ -14,7 +14,8 @@ local config_fields = require "update.config.fields"
 local policy_fields = require "update.policy_fields"
 local recipe_fields = require "cli.recipe_fields"
 
-local PAGES = { "moult.1", "moult-config.5", "moult-package.5", "moult-native.7", "moult-policy.7", "moult-script.7" }
+local PAGES = { "moult.1", "moult-config.5", "moult-package.5", "moult-native.7", "moult-policy.7", "moult-script.7",
+  "moult-control.7", "moult.3" }
 
 local function read(path)
   local file = assert(io.open(path, "rb"))
@@ -189,6 +190,15 @@ describe("manual pages", function()
     assert.same({ "b(n)", "-> m" }, { parsed.functions[2].signature, parsed.functions[2].text })
   end)
 
+  it("list every verb of the control socket, and what libmoult exports", function()
+    for name in pairs(require("update.agent.verbs").of {}) do
+      assert.truthy(pages["moult-control.7"]:find("\\fB" .. name .. "\\fR", 1, true), name)
+    end
+    for name in read("runtime/client/libmoult.map"):gmatch "moult_%l+" do
+      assert.truthy(pages["moult.3"]:find(name .. "(", 1, true), name)
+    end
+  end)
+
   it("list what a script has", function()
     local update = require("update.script.api").new { tasks = {}, globals = function() return {} end }
     for name in pairs(update) do
@@ -290,8 +300,8 @@ describe("completion", function()
       { "auto", "bar", "json", "none", "plain" } },
     { "offers a verb's own options",  { "depot", "--l" },               { "--listen" } },
     { "offers packages and folders",  { "verify", "" },                 { "a.upd", "b.lua", "c.txt", "folder",
-      "moult-config.5", "moult-native.7", "moult-package.5", "moult-policy.7", "moult-script.7", "moult.1",
-      "moult.bash", "with space.upd" } },
+      "moult-config.5", "moult-control.7", "moult-native.7", "moult-package.5", "moult-policy.7", "moult-script.7",
+      "moult.1", "moult.3", "moult.bash", "with space.upd" } },
     { "offers only packages and folders to install", { "install", "" }, { "a.upd", "folder", "with space.upd" } },
     { "offers recipes",               { "pack", "" },                   { "b.lua", "folder" } },
     { "offers a configuration",       { "status", "-c", "b" },          { "b.lua" } },

@@ -51,18 +51,25 @@ function Script:told(peer, id, facts)
   self.agent.tasks:set(asked)
 end
 
--- Facts that only the script knows; unknown when it does not answer in time.
+-- Facts that only the script and programs know; unknown when one does not answer in time. The first that tells one
+-- is believed.
 local function ask(self)
-  local peer = self.agent.server:script_peer()
-  if not peer then return {} end
-  local asked = { peer = peer }
-  self.asked_id = self.asked_id + 1
-  local id = self.asked_id
-  self.asked[id] = asked
-  peer:send { event = "facts", id = id }
-  self.agent.tasks:await(asked, FACTS_WITHIN)
-  self.asked[id] = nil
-  return asked.facts or {}
+  local asked, facts, tasks = {}, {}, self.agent.tasks
+  local till = tasks.now() + FACTS_WITHIN
+  for i, peer in ipairs(self.agent.server:fact_peers()) do
+    self.asked_id = self.asked_id + 1
+    asked[i] = { peer = peer, id = self.asked_id }
+    self.asked[self.asked_id] = asked[i]
+    peer:send { event = "facts", id = self.asked_id }
+  end
+  for _, one in ipairs(asked) do
+    if not one.facts then tasks:await(one, math.max(0, till - tasks.now())) end
+    self.asked[one.id] = nil
+    for name, value in pairs(one.facts or {}) do
+      if facts[name] == nil then facts[name] = value end
+    end
+  end
+  return facts
 end
 
 --- Whether the script may drop what comes. One that drops whatever comes would be the device's last, so each day

@@ -12,6 +12,7 @@ local M = {}
 
 local DROPPABLE = { fetching = true, installing = true, arming = true }
 
+local PROTOCOL = 1       -- of the control socket: moult-control(7)
 local SOURCE = 4096      -- bytes of a URL or path
 local REASON = 200       -- bytes of a reason
 local MESSAGE = 4000     -- bytes of a script's error
@@ -41,6 +42,15 @@ end
 function M.of(agent)
   local verbs, noise = {}, { since = -math.huge, count = 0 }
 
+  -- What a connection begins with, when its program wants to know whom it talks to.
+  function verbs.hello(request, peer)
+    if request.protocol ~= nil and request.protocol ~= PROTOCOL then
+      return nil, ("the agent speaks protocol %d, not %s"):format(PROTOCOL, printable(request.protocol, REASON)),
+        "incompatible"
+    end
+    return { protocol = PROTOCOL, moult = natives.host.version, rights = peer:rights() }
+  end
+
   function verbs.status()
     return agent:status()
   end
@@ -51,8 +61,11 @@ function M.of(agent)
     return agent.natives.json.array(events)
   end
 
-  function verbs.watch(_, peer)
-    peer:watch()
+  -- Events, and with `facts` the questions for what only that program knows.
+  function verbs.watch(request, peer)
+    local facts = request.facts
+    if facts ~= nil then facts = facts == true end
+    peer:watch(facts)
     return true
   end
 

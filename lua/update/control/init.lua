@@ -127,13 +127,17 @@ function Server:broadcast(event)
   for _, peer in ipairs(watching) do peer:send(event) end
 end
 
---- The script's connection; the newest, when it made one more.
-function Server:script_peer()
-  local newest
+--- Who is asked for facts: the script, by the newest of its connections, then programs that said they know some.
+-- @treturn {table,...} peers
+function Server:fact_peers()
+  local newest, list = nil, {}
   for peer in pairs(self.peers) do
     if peer.script and (not newest or peer.number > newest.number) then newest = peer end
+    if peer.facts and not peer.script then list[#list + 1] = peer end
   end
-  return newest
+  table.sort(list, function(a, b) return a.number < b.number end)
+  if newest then table.insert(list, 1, newest) end
+  return list
 end
 
 local Client = {}

@@ -35,13 +35,20 @@ function Peer:is_inside()
 end
 
 --- It wants to hear of every event.
-function Peer:watch()
+-- @tparam boolean|nil facts whether it is a program that answers when facts are asked for; nil: as before
+function Peer:watch(facts)
   self.watching = true
+  if facts ~= nil then self.facts = facts end
 end
 
 --- It is the script's, and answers when facts are asked for.
 function Peer:tells_facts()
   self.script = true
+end
+
+--- What it may ask for: "owner", "script" or "group".
+function Peer:rights()
+  return self.class
 end
 
 --- Whether nothing of it would be lost with the connection.

@@ -15,9 +15,9 @@ end
 
 -- What `require "update"` gives to a script; and what a member of the group may.
 local VERBS = {
-  script = set("status history watch check apply request fota device ota confirm rollback globals error facts " ..
+  script = set("hello status history watch check apply request fota device ota confirm rollback globals error facts " ..
     "hotfixes undo"),
-  group = set "status watch facts check confirm",
+  group = set "hello status watch facts check confirm",
 }
 
 --- Whose rights somebody has.
