@@ -327,6 +327,13 @@ static int cut_all(const struct effort *effort, const char *only, unsigned jobs)
     return board->bad || board->ended != wanted(only) || board->ended == 0;
 }
 
+static int usage(void)
+{
+    fprintf(stderr, "usage: crash [--long | --all | --sample] [--jobs N] [FLOW]\n"
+                    "       crash --mutants\n");
+    return 2;
+}
+
 int main(int argc, char **argv)
 {
     struct effort effort = {.choices = 4, .second_choices = 2, .second_every = 64};
@@ -345,8 +352,10 @@ int main(int argc, char **argv)
             return mutants(&(struct effort){.choices = 12}) ? 1 : 0;
         else if (strcmp(argv[i], "--jobs") == 0 && i + 1 < argc && sscanf(argv[i + 1], "%u", &jobs) == 1)
             i++;
-        else
+        else if (argv[i][0] != '-' && !only)
             only = argv[i];
+        else
+            return usage();
     }
     return cut_all(&effort, only, jobs);
 }

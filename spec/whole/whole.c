@@ -114,36 +114,54 @@ static int play_many(uint64_t from, unsigned long count, unsigned jobs)
     return board->wrong > 0 || board->histories != count;
 }
 
+struct options {
+    uint64_t count, from, jobs;
+    bool one;
+};
+
+static int usage(void)
+{
+    fprintf(stderr, "usage: whole [--faults] [--histories N] [--from SEED] [--jobs N]\n"
+                    "       whole [--faults] --seed SEED\n");
+    return 2;
+}
+
+/* An option with a number; whether it is one. */
+static bool take_option(struct options *o, const char *name, const char *value)
+{
+    char *end;
+    uint64_t number = strtoull(value, &end, 10);
+
+    if (strcmp(name, "--histories") == 0)
+        o->count = number;
+    else if (strcmp(name, "--jobs") == 0)
+        o->jobs = number;
+    else if (strcmp(name, "--from") == 0 || strcmp(name, "--seed") == 0)
+        o->from = number;
+    else
+        return false;
+    o->one = o->one || strcmp(name, "--seed") == 0;
+    return *value >= '0' && *value <= '9' && !*end;
+}
+
 int main(int argc, char **argv)
 {
-    unsigned long count = 10000;
-    uint64_t from = 1;
-    unsigned jobs = 1;
-    int one = 0;
+    struct options o = {.count = 10000, .from = 1, .jobs = 1};
 
     setvbuf(stdout, NULL, _IOLBF, 0);
     unsetenv("NOTIFY_SOCKET");
-    for (int i = 1; i < argc; i++) {
-        unsigned long long number = i + 1 < argc ? strtoull(argv[i + 1], NULL, 10) : 0;
-
-        if (strcmp(argv[i], "--faults") == 0) {
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "--faults") == 0)
             stage.faults = true;
-            continue;
-        }
-        i++;
-        if (strcmp(argv[i - 1], "--histories") == 0)
-            count = (unsigned long)number;
-        else if (strcmp(argv[i - 1], "--jobs") == 0)
-            jobs = (unsigned)number;
+        else if (i + 1 == argc || !take_option(&o, argv[i], argv[i + 1]))
+            return usage();
         else
-            from = number;
-        one = one || strcmp(argv[i - 1], "--seed") == 0;
-    }
+            i++;
     if (!up_host_lua_dir()) {
         fprintf(stderr, "whole: the Lua modules are not beside this program\n");
         return 1;
     }
     agent_prepare();
     factory_prepare();
-    return one ? play_one(from) : play_many(from, count, jobs);
+    return o.one ? play_one(o.from) : play_many(o.from, (unsigned long)o.count, (unsigned)o.jobs);
 }
