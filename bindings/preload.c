@@ -43,6 +43,8 @@ void up_preload(lua_State *L)
 {
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
     for (size_t i = 0; i < sizeof bindings / sizeof *bindings; i++) {
+        if (!bindings[i].func)
+            continue;
         lua_pushcfunction(L, bindings[i].func);
         lua_setfield(L, -2, bindings[i].name);
     }

@@ -6,8 +6,9 @@
 
 #include <lua.h>
 
-/* Symbols that plain lua5.4 looks up when a binding is a module of its own. */
-#define UP_EXPORT __attribute__((visibility("default")))
+/* Symbols that plain lua5.4 looks up when a binding is a module of its own.
+ * Weak: a program may leave bindings out. */
+#define UP_EXPORT __attribute__((visibility("default"), weak))
 
 UP_EXPORT int luaopen_update_native_error(lua_State *L);
 UP_EXPORT int luaopen_update_native_printable(lua_State *L);
@@ -43,7 +44,7 @@ UP_EXPORT int luaopen_update_native_device(lua_State *L);
 UP_EXPORT int luaopen_update_native_transfer(lua_State *L);
 UP_EXPORT int luaopen_update_native_policy(lua_State *L);
 
-/* Put every binding into package.preload, so that require finds it built in. */
+/* Put every binding that there is into package.preload, so that require finds it built in. */
 void up_preload(lua_State *L);
 
 #endif

@@ -11,6 +11,9 @@ local floor_of = {
   device = 5, fetch = 5, author = 5, supervise = 6, host = 7,
 }
 
+-- A build can leave these out, so no other wing uses them.
+local optional = { author = true, serve = true }
+
 -- The only files of runtime/ that know Lua.
 local knows_lua = { host = true, host_commands = true, sandbox = true, sandbox_lua = true, main = true }
 
@@ -141,6 +144,12 @@ local function check_arrows()
       local below = floor_of[to.wing]
       if floor and below and at.wing ~= to.wing and below >= floor then
         complain("%s %s %s: %s is not below %s", at.path, how, to.path, to.wing, at.wing)
+      end
+      if optional[to.wing] and at.wing ~= to.wing then
+        complain("%s %s %s: a build can leave out %s", at.path, how, to.path, to.wing)
+      end
+      if to.name:find "^mqtt" and not at.name:find "^mqtt" then
+        complain("%s %s %s: a build can leave out MQTT", at.path, how, to.path)
       end
       if other:find("_private%.h$") and at.wing ~= to.wing then
         complain("%s includes %s, which is private to its wing", at.path, to.path)

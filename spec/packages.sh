@@ -24,8 +24,23 @@ if [ "${1-}" = --inside ]; then
   }
   rm -f /var/lib/man-db/auto-update # its index is nobody's here
   cd "$base"
-  dpkg --purge moult-depot moult >/dev/null 2>&1 || true
+  all=(lua-moult moult-depot moult-tools moult)
+  dpkg --purge "${all[@]}" >/dev/null 2>&1 || true
   everything >before
+  # A device alone: neither maker nor depot, nothing for another Lua, and small.
+  dpkg --install /var/tmp/debs/moult_*.deb >dpkg.log 2>&1 || { cat dpkg.log; fail "dpkg --install failed"; }
+  listed=$(dpkg -L moult)
+  ! grep -q '[.]so$\|/depot\|^/usr/share/lua' <<<"$listed" || fail "moult brings what a device has no use for"
+  size=$(while read -r file; do [ -d "$file" ] || [ -L "$file" ] || stat -c %s "$file"; done <<<"$listed" |
+    awk '{ bytes += $1 } END { print bytes }')
+  [ "$size" -le 1300000 ] || fail "moult is $size bytes installed, more than 1300000"
+  for verb in keygen:tools pack:tools sign:tools delta:tools depot:depot; do
+    said=$(moult ${verb%:*} x 2>&1) && fail "moult ${verb%:*} works without its package"
+    case $said in *"install moult-${verb#*:} (usage)") ;; *) fail "moult ${verb%:*} says: $said" ;; esac
+  done
+  for verb in verify info; do
+    moult help $verb >/dev/null || fail "a device has no verb $verb"
+  done
   dpkg --install /var/tmp/debs/*.deb >dpkg.log 2>&1 || { cat dpkg.log; fail "dpkg --install failed"; }
 
   # The program, its modules, its pages.
@@ -113,14 +128,15 @@ if [ "${1-}" = --inside ]; then
   trap - EXIT
 
   # Removed: configuration and state stay. Purged: nothing does.
-  dpkg --remove moult-depot moult >>dpkg.log 2>&1 || { cat dpkg.log; fail "dpkg --remove failed"; }
+  dpkg --remove "${all[@]}" >>dpkg.log 2>&1 || { cat dpkg.log; fail "dpkg --remove failed"; }
   [ ! -e /usr/bin/moult ] || fail "removed, but the program is there"
   for kept in /etc/moult/config.lua /etc/moult/keys/release.pub /etc/default/moult /var/lib/moult/journal.0; do
     [ -e $kept ] || fail "removed, and $kept is gone"
   done
-  dpkg --purge moult-depot moult >>dpkg.log 2>&1 || { cat dpkg.log; fail "dpkg --purge failed"; }
+  dpkg --purge "${all[@]}" >>dpkg.log 2>&1 || { cat dpkg.log; fail "dpkg --purge failed"; }
   everything >after
   diff before after >left || { cat left; fail "purged, but these differ"; }
+  printf 'moult: %s bytes installed\n' "$size"
   printf 'package: installed, provisioned, updated, served and purged without a trace; exposure of %s\n' \
     "${exposures-units not analysed}"
   exit 0
@@ -130,8 +146,8 @@ fi
 folder=$(cd "$1" && pwd)
 self=$(cd "$(dirname "$0")" && pwd)/$(basename "$0")
 shopt -s nullglob
-debs=("$folder"/moult_*.deb "$folder"/moult-depot_*.deb)
-[ ${#debs[@]} -eq 2 ] || fail "$folder: expected moult_*.deb and moult-depot_*.deb, found ${#debs[@]}"
+debs=("$folder"/moult_*.deb "$folder"/moult-tools_*.deb "$folder"/moult-depot_*.deb "$folder"/lua-moult_*.deb)
+[ ${#debs[@]} -eq 4 ] || fail "$folder: expected moult, moult-tools, moult-depot and lua-moult, found ${#debs[@]}"
 version=$(dpkg-deb -f "${debs[0]}" Version)
 
 flags=(--mount --propagation private --pid --fork --kill-child)

@@ -4,7 +4,7 @@
 #
 #   spec/unit.sh FOLDER
 #
-# Installs moult_*.deb from FOLDER in a copy of this system that lives in memory
+# Installs moult and moult-tools from FOLDER in a copy of this system that lives in memory
 # (namespaces, an overlay) and boots it: a device is started by `systemctl
 # start`, asked at once, updated and confirmed; killed, it comes back; stopped,
 # it ends in order. Exits 77 where the kernel allows no such copy, or where
@@ -91,8 +91,8 @@ skip() { printf 'unit: not tried: %s\n' "$*"; exit 77; }
 folder=$(cd "$1" && pwd)
 self=$(cd "$(dirname "$0")" && pwd)/$(basename "$0")
 shopt -s nullglob
-debs=("$folder"/moult_*.deb)
-[ ${#debs[@]} -eq 1 ] || fail "$folder: expected one moult_*.deb, found ${#debs[@]}"
+debs=("$folder"/moult_*.deb "$folder"/moult-tools_*.deb)
+[ ${#debs[@]} -eq 2 ] || fail "$folder: expected moult_*.deb and moult-tools_*.deb, found ${#debs[@]}"
 
 # A cgroup of its own, which is the root of the copy's.
 hierarchy=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)

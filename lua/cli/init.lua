@@ -11,6 +11,7 @@
 -- @module cli
 
 local args = require "cli.args"
+local elsewhere = require "cli.elsewhere"
 local nearest = require "update.config.nearest"
 
 local M = {}
@@ -24,12 +25,18 @@ M.groups = {
   { "Help", { "help" } },
 }
 
+--- Whether a verb can be run, by this program or by one that is installed beside it.
+function M.is_there(name)
+  local other = elsewhere.of(name)
+  return (not other or other.program) and package.searchpath("cli.verbs." .. name, package.path) ~= nil
+end
+
 --- Names of all verbs that are there, in order.
 function M.names()
   local names = {}
   for _, group in ipairs(M.groups) do
     for _, name in ipairs(group[2]) do
-      if package.searchpath("cli.verbs." .. name, package.path) then names[#names + 1] = name end
+      if M.is_there(name) then names[#names + 1] = name end
     end
   end
   return names
@@ -42,6 +49,8 @@ function M.find(name)
   for _, known in ipairs(names) do
     if known == name then return require("cli.verbs." .. name) end
   end
+  local other = elsewhere.of(name)
+  if other then return elsewhere.missing(name, other.package) end
   local near = nearest.of(name, names)
   return nil, ("unknown verb %q%s; `moult help` lists them"):format(name,
     near and (" (did you mean %s?)"):format(near) or ""), "usage"
@@ -161,6 +170,11 @@ function M.main(...)
   if not module then
     io.stderr:write(("moult: %s (%s)\n"):format(message, code))
     return exit_code(code)
+  end
+  local other = elsewhere.of(name)
+  if other then
+    message, code = select(2, elsewhere.run(other.program, words))
+    return fail(environment({}), name, message, code)
   end
   local parsed
   parsed, message, code = args.parse({ table.unpack(words, 2) }, module.verb.options)

@@ -38,7 +38,7 @@ const char *up_host_program(void)
 
 const char *up_host_lua_dir(void)
 {
-    static const char *const places[] = {"lua", "../share/moult/lua"};
+    static const char *const places[] = {"lua", "../share/moult/lua", "../../share/moult/lua"};
     static char path[PATH_MAX];
     const char *program = up_host_program();
     const char *slash = strrchr(program, '/');
@@ -129,6 +129,8 @@ static int setup(lua_State *L)
         up_set_string(L, "lua_dir", dir);
     if (getcwd(cwd, sizeof cwd))
         up_set_string(L, "cwd", cwd);
+    lua_pushcfunction(L, up_host_become);
+    lua_setfield(L, -2, "become");
     lua_setfield(L, -2, HOST);
     return 0;
 }

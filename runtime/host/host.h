@@ -35,7 +35,7 @@ int up_host_lead_path(struct lua_State *L, const char *dir, struct up_error *err
 int up_host_connect(struct lua_State *L, const char *control, unsigned heartbeat, struct up_error *err);
 
 /* The folder with our Lua modules: <exe>/lua in a build tree, else
- * <exe>/../share/moult/lua. Static; NULL when neither holds them. */
+ * <exe>/../share/moult/lua, or <exe>/../../share/moult/lua. Static; NULL when none holds them. */
 const char *up_host_lua_dir(void);
 
 /* Absolute path of the running program. Static. */

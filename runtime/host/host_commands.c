@@ -1,8 +1,14 @@
 #include "host_commands.h"
 
+#include <errno.h>
 #include <lauxlib.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
+#include "error.h"
+#include "helpers.h"
 #include "waits.h"
 
 #define PIPES "update.native.host.pipes"
@@ -99,4 +105,27 @@ void up_host_note_commands(lua_State *L)
     divert(L, "close", use_file);
     divert(L, "lines", lines_of_file);
     lua_pop(L, 5);
+}
+
+int up_host_become(lua_State *L)
+{
+    const char *program = luaL_checkstring(L, 1);
+    lua_Integer count;
+    char **argv;
+    struct up_error err;
+
+    luaL_checktype(L, 2, LUA_TTABLE);
+    count = luaL_len(L, 2);
+    luaL_checkstack(L, (int)count + 1, "too many words");
+    argv = lua_newuserdatauv(L, ((size_t)count + 2) * sizeof *argv, 0);
+    argv[0] = (char *)program;
+    for (lua_Integer i = 1; i <= count; i++) { /* each stays on the stack, and so alive */
+        lua_geti(L, 2, i);
+        argv[i] = (char *)luaL_checkstring(L, -1);
+    }
+    argv[count + 1] = NULL;
+    fflush(NULL);
+    execv(program, argv);
+    up_fail(&err, UP_MISSING, "%s cannot be run: %s", program, strerror(errno));
+    return up_push_fail(L, &err);
 }

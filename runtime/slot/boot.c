@@ -51,7 +51,7 @@ static const struct up_boot_driver_ops *driver(enum up_boot_driver which)
     case UP_BOOT_FILE:
         return &up_boot_file_ops;
     case UP_BOOT_UBOOT:
-        return &up_boot_uboot_ops;
+        return up_boot_uboot_ops;
     default:
         return &none_ops;
     }
@@ -60,11 +60,16 @@ static const struct up_boot_driver_ops *driver(enum up_boot_driver which)
 int up_boot_open(struct up_boot **out, struct up_storage *storage, struct up_boot_place place,
                  struct up_error *err)
 {
-    struct up_boot *b = calloc(1, sizeof *b);
+    const struct up_boot_driver_ops *ops = driver(place.driver);
+    struct up_boot *b;
 
+    if (!ops)
+        return up_fail(err, UP_USAGE,
+                       "boot.driver uboot: this program was built without U-Boot (MOULT_UBOOT)");
+    b = calloc(1, sizeof *b);
     if (!b)
         return up_fail(err, UP_INTERNAL, "boot: out of memory");
-    b->ops = driver(place.driver);
+    b->ops = ops;
     b->storage = storage;
     b->fw_env = place.fw_env;
     b->cmdline = place.cmdline;

@@ -47,7 +47,7 @@ struct up_error;
 struct up_storage;
 struct up_boot; /* opaque; released with up_boot_close() */
 
-/* Errors: UP_INTERNAL. With UP_BOOT_NONE the device has one pair, and the
+/* Errors: UP_INTERNAL; UP_USAGE a driver that is not built in. With UP_BOOT_NONE the device has one pair, and the
  * calls below keep it as slot 0 in memory. */
 int up_boot_open(struct up_boot **out, struct up_storage *storage, struct up_boot_place place,
                  struct up_error *err);

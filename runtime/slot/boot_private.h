@@ -30,7 +30,8 @@ struct up_boot {
 /* For drivers whose boot loader starts slots. */
 void up_boot_stays(struct up_boot *b, struct up_boot_state *s);
 
-extern const struct up_boot_driver_ops up_boot_file_ops, up_boot_uboot_ops;
+extern const struct up_boot_driver_ops up_boot_file_ops;
+extern const struct up_boot_driver_ops *const up_boot_uboot_ops; /* NULL in a build without U-Boot */
 
 /* Whether these are variables that the driver `file` wrote. */
 bool up_boot_file_fits(const uint8_t *value, size_t len);

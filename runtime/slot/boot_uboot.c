@@ -168,5 +168,7 @@ static void uboot_id(struct up_boot *b, const struct up_boot_state *s, char out[
 }
 
 /* The boot script chose before we were started: select only reads. */
-const struct up_boot_driver_ops up_boot_uboot_ops = {uboot_started, uboot_write,   uboot_read, uboot_write,
-                                                     uboot_read,    up_boot_stays, uboot_id};
+static const struct up_boot_driver_ops ops = {uboot_started, uboot_write,   uboot_read, uboot_write,
+                                              uboot_read,    up_boot_stays, uboot_id};
+
+const struct up_boot_driver_ops *const up_boot_uboot_ops = &ops;

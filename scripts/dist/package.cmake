@@ -1,8 +1,36 @@
-# Debian packages by `cpack -G DEB`: moult (what a device and an author need) and
-# moult-depot (the server). `scripts/package` builds, checks and lists them.
+# Debian packages by `cpack -G DEB`: moult (what a device needs), moult-tools (what
+# makes packages), moult-depot (the server), lua-moult (the bindings for plain
+# lua5.4). `scripts/package` builds, checks and lists them.
 #
 # Component x_files is what `cmake --install` installs too, x_system what only a
 # package may: files in /etc and directories in /var.
+
+# Lua modules: what makes packages, what serves them, and the rest for every device.
+set(MOULT_TOOLS_LUA cli/verbs/keygen.lua cli/verbs/pack.lua cli/verbs/sign.lua cli/verbs/delta.lua cli/packing.lua
+  cli/recipe.lua cli/recipe_fields.lua cli/recipe_meta.lua cli/compressed.lua cli/globals.lua)
+set(MOULT_DEPOT_LUA cli/verbs/depot.lua cli/depot_pack.lua)
+set(MOULT_MQTT_LUA update/agent/mqtt_ update/cloud/mqtt_session.lua update/cloud/mqtt_connection.lua)
+set(MOULT_NOT_DEVICE ${MOULT_TOOLS_LUA} ${MOULT_DEPOT_LUA} depot)
+if(NOT MOULT_MQTT)
+  list(APPEND MOULT_NOT_DEVICE ${MOULT_MQTT_LUA})
+endif()
+list(JOIN MOULT_NOT_DEVICE "|" MOULT_NOT_DEVICE)
+install(DIRECTORY lua/ DESTINATION ${CMAKE_INSTALL_DATADIR}/moult/lua FILES_MATCHING PATTERN "*.lua"
+  REGEX "/lua/(${MOULT_NOT_DEVICE})" EXCLUDE)
+function(moult_install_lua component)
+  foreach(file IN LISTS ARGN)
+    get_filename_component(folder ${file} DIRECTORY)
+    install(FILES lua/${file} DESTINATION ${CMAKE_INSTALL_DATADIR}/moult/lua/${folder} COMPONENT ${component})
+  endforeach()
+endfunction()
+if(MOULT_AUTHOR)
+  moult_install_lua(tools_files ${MOULT_TOOLS_LUA})
+endif()
+if(MOULT_DEPOT)
+  moult_install_lua(depot_files ${MOULT_DEPOT_LUA})
+  install(DIRECTORY lua/depot DESTINATION ${CMAKE_INSTALL_DATADIR}/moult/lua COMPONENT depot_files
+    FILES_MATCHING PATTERN "*.lua")
+endif()
 
 find_program(GZIP gzip REQUIRED)
 
@@ -24,12 +52,11 @@ install(FILES ${CMAKE_BINARY_DIR}/man/moult.bash DESTINATION ${CMAKE_INSTALL_DAT
 # A plain lua5.4 finds update.policy and update.version, to try a policy with.
 file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/dist)
 file(CREATE_LINK ../../moult/lua/update ${CMAKE_BINARY_DIR}/dist/update SYMBOLIC)
-install(FILES ${CMAKE_BINARY_DIR}/dist/update DESTINATION ${CMAKE_INSTALL_DATADIR}/lua/5.4)
+install(FILES ${CMAKE_BINARY_DIR}/dist/update DESTINATION ${CMAKE_INSTALL_DATADIR}/lua/5.4 COMPONENT lua_files)
 
 install(FILES scripts/dist/moult.service DESTINATION lib/systemd/system)
-install(FILES scripts/dist/moult-depot.service DESTINATION lib/systemd/system COMPONENT depot_files)
 install(FILES scripts/dist/config.lua DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/moult/examples)
-install(DIRECTORY examples/ DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/moult/examples)
+install(DIRECTORY examples/ DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/moult/examples COMPONENT tools_files)
 
 install(FILES scripts/dist/default.moult DESTINATION /etc/default RENAME moult
   COMPONENT host_system EXCLUDE_FROM_ALL)
@@ -38,19 +65,41 @@ install(FILES scripts/dist/debian/moult/lintian-overrides DESTINATION /usr/share
 install(DIRECTORY DESTINATION /etc/moult/keys COMPONENT host_system EXCLUDE_FROM_ALL)
 install(DIRECTORY DESTINATION /var/lib/moult COMPONENT host_system EXCLUDE_FROM_ALL
   DIRECTORY_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE)
-install(FILES scripts/dist/default.moult-depot DESTINATION /etc/default RENAME moult-depot
-  COMPONENT depot_system EXCLUDE_FROM_ALL)
-install(DIRECTORY DESTINATION /etc/moult-depot/keys COMPONENT depot_system EXCLUDE_FROM_ALL)
-install(DIRECTORY DESTINATION /var/lib/moult-depot COMPONENT depot_system EXCLUDE_FROM_ALL)
+if(MOULT_DEPOT)
+  install(FILES scripts/dist/moult-depot.service DESTINATION lib/systemd/system COMPONENT depot_files)
+  install(FILES scripts/dist/default.moult-depot DESTINATION /etc/default RENAME moult-depot
+    COMPONENT depot_system EXCLUDE_FROM_ALL)
+  install(DIRECTORY DESTINATION /etc/moult-depot/keys COMPONENT depot_system EXCLUDE_FROM_ALL)
+  install(DIRECTORY DESTINATION /var/lib/moult-depot COMPONENT depot_system EXCLUDE_FROM_ALL)
+endif()
 
 string(TIMESTAMP MOULT_CHANGED "%a, %d %b %Y %H:%M:%S +0000" UTC)
 configure_file(scripts/dist/debian/changelog.in ${CMAKE_BINARY_DIR}/dist/changelog @ONLY)
 moult_compress(${CMAKE_BINARY_DIR}/dist/changelog ${CMAKE_BINARY_DIR}/dist/changelog.gz)
-foreach(package moult moult-depot)
-  string(REPLACE "moult-depot" "depot_system" component ${package})
-  string(REGEX REPLACE "^moult$" "host_system" component ${component})
+# Package, component: those whose wing there is.
+set(MOULT_PACKAGES HOST:moult LUA:lua-moult)
+if(MOULT_AUTHOR)
+  list(APPEND MOULT_PACKAGES TOOLS:moult-tools)
+endif()
+if(MOULT_DEPOT)
+  list(APPEND MOULT_PACKAGES DEPOT:moult-depot)
+endif()
+foreach(pair IN LISTS MOULT_PACKAGES)
+  string(REGEX MATCH "^[A-Z]+" name ${pair})
+  string(REGEX MATCH "[a-z-]+$" package ${pair})
+  string(TOLOWER ${name} group)
   install(FILES ${CMAKE_BINARY_DIR}/dist/changelog.gz scripts/dist/debian/copyright
-    DESTINATION /usr/share/doc/${package} COMPONENT ${component} EXCLUDE_FROM_ALL)
+    DESTINATION /usr/share/doc/${package} COMPONENT ${group}_system EXCLUDE_FROM_ALL)
+  list(APPEND CPACK_COMPONENTS_ALL ${group}_files ${group}_system)
+  set(CPACK_COMPONENT_${name}_FILES_GROUP ${group})
+  set(CPACK_COMPONENT_${name}_SYSTEM_GROUP ${group})
+  set(CPACK_DEBIAN_${name}_PACKAGE_NAME ${package})
+  set(CPACK_DEBIAN_${name}_PACKAGE_SHLIBDEPS ON)
+  set(control ${CMAKE_CURRENT_SOURCE_DIR}/scripts/dist/debian/${package})
+  if(IS_DIRECTORY ${control})
+    set(CPACK_DEBIAN_${name}_PACKAGE_CONTROL_EXTRA
+      ${control}/conffiles ${control}/postinst ${control}/prerm ${control}/postrm)
+  endif()
 endforeach()
 add_custom_target(dist ALL DEPENDS ${MOULT_COMPRESSED} ${CMAKE_BINARY_DIR}/dist/changelog.gz)
 
@@ -65,45 +114,38 @@ set(CPACK_STRIP_FILES ON)
 set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS
   OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
 set(CPACK_DEB_COMPONENT_INSTALL ON)
-set(CPACK_COMPONENTS_ALL host_files host_system depot_files depot_system)
-set(CPACK_COMPONENT_HOST_FILES_GROUP host)
-set(CPACK_COMPONENT_HOST_SYSTEM_GROUP host)
-set(CPACK_COMPONENT_DEPOT_FILES_GROUP depot)
-set(CPACK_COMPONENT_DEPOT_SYSTEM_GROUP depot)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION admin)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 
-set(CPACK_DEBIAN_HOST_PACKAGE_NAME moult)
 set(CPACK_DEBIAN_HOST_DESCRIPTION "update runtime for embedded Linux, scriptable in Lua
 Fetches, verifies and installs signed releases of a device's system image and
 of its Lua scripts, as a pair: written beside what runs, armed by one write,
 run on trial, then confirmed or rolled back. Power may go at any instant.
 .
-What to update and when is policy, a Lua file. This package brings the
-program, its Lua modules, native modules for lua5.4, and the service.")
-set(CPACK_DEBIAN_HOST_PACKAGE_SHLIBDEPS ON)
+What to update and when is policy, a Lua file. This package brings what a
+device needs: the program, its Lua modules and the service.")
 set(CPACK_DEBIAN_HOST_PACKAGE_DEPENDS "init-system-helpers (>= 1.54~)")
 set(CPACK_DEBIAN_HOST_PACKAGE_RECOMMENDS "ca-certificates")
-set(CPACK_DEBIAN_HOST_PACKAGE_SUGGESTS "lua5.4, minisign, moult-depot")
+set(CPACK_DEBIAN_HOST_PACKAGE_SUGGESTS "moult-tools, moult-depot, lua-moult, minisign")
 
-set(CPACK_DEBIAN_DEPOT_PACKAGE_NAME moult-depot)
+set(CPACK_DEBIAN_TOOLS_DESCRIPTION "makes packages for devices that run moult
+The verbs keygen, pack, sign and delta: signed packages of system images and
+Lua scripts, whole or as the difference to an earlier release.")
+set(CPACK_DEBIAN_TOOLS_PACKAGE_DEPENDS "moult (= ${PROJECT_VERSION})")
+
 set(CPACK_DEBIAN_DEPOT_DESCRIPTION "server of packages for devices that run moult
 Answers the update queries of devices and serves signed packages from a
 directory, with ranges and entity tags. Packages may be copied in and taken
 away at any time; what no key verifies is not offered. On an MQTT broker it
 is the cloud of devices that speak Aliyun's or Tencent's dialect.")
-set(CPACK_DEBIAN_DEPOT_PACKAGE_ARCHITECTURE all)
-set(CPACK_DEBIAN_DEPOT_PACKAGE_DEPENDS "moult (= ${PROJECT_VERSION}), init-system-helpers (>= 1.54~)")
-set(CPACK_DEBIAN_DEPOT_PACKAGE_SUGGESTS "mosquitto")
+set(CPACK_DEBIAN_DEPOT_PACKAGE_DEPENDS "moult-tools (= ${PROJECT_VERSION}), init-system-helpers (>= 1.54~)")
 set(CPACK_DEBIAN_DEPOT_PACKAGE_SUGGESTS "mosquitto")
 set(CPACK_DEBIAN_DEPOT_PACKAGE_SECTION net)
 
-foreach(pair HOST:moult DEPOT:moult-depot)
-  string(REGEX MATCH "^[A-Z]+" name ${pair})
-  string(REGEX MATCH "[a-z-]+$" package ${pair})
-  set(control ${CMAKE_CURRENT_SOURCE_DIR}/scripts/dist/debian/${package})
-  set(CPACK_DEBIAN_${name}_PACKAGE_CONTROL_EXTRA
-    ${control}/conffiles ${control}/postinst ${control}/prerm ${control}/postrm)
-endforeach()
+set(CPACK_DEBIAN_LUA_DESCRIPTION "moult's modules for lua5.4
+The native modules update.native.*, and the default policy, to try one outside
+of a device.")
+set(CPACK_DEBIAN_LUA_PACKAGE_DEPENDS "moult (= ${PROJECT_VERSION}), lua5.4")
+set(CPACK_DEBIAN_LUA_PACKAGE_SECTION interpreters)
 include(CPack)

@@ -26,7 +26,7 @@ function M.overview()
   for _, group in ipairs(cli.groups) do
     local rows = {}
     for _, name in ipairs(group[2]) do
-      if package.searchpath("cli.verbs." .. name, package.path) then
+      if cli.is_there(name) then
         rows[#rows + 1] = ("  %-10s %s"):format(name, require("cli.verbs." .. name).verb.summary)
       end
     end

@@ -75,6 +75,13 @@ function M.complete(cloud, config)
   if registry.is_mqtt(cloud) then cloud.device = cloud.device or config.id end
 end
 
+--- The name of a cloud that pushes over MQTT, if there is one.
+function M.pushing(config)
+  for _, cloud in ipairs(config.clouds) do
+    if registry.is_mqtt(cloud) then return cloud.name end
+  end
+end
+
 --- Whether the file of the configuration itself holds a secret.
 function M.holds_secret(config)
   for _, cloud in ipairs(config.clouds) do

@@ -6,6 +6,7 @@
 --
 -- @module update.config
 
+local built_in = require "update.built_in"
 local cloud_rules = require "update.config.cloud_rules"
 local dialect_file = require "update.config.dialect_file"
 local config_limits = require "update.config.limits"
@@ -298,6 +299,11 @@ function M.load(path)
   local config, message, code = M.normalise(given, path:match("^(.*)/[^/]*$"), natives.digest.sha256)
   if not config then return nil, ("%s: %s"):format(path, message), code end
   config.path = path
+  local pushes = cloud_rules.pushing(config)
+  if pushes and not built_in.has "mqtt" then
+    return nil, ("%s: cloud %s pushes over MQTT, which this program was built without (MOULT_MQTT)"):format(path,
+      pushes), "usage"
+  end
   if cloud_rules.holds_secret(config) then
     local private
     private, message = natives.secret.check(path)

@@ -1,5 +1,5 @@
 /*
- * folder.h -- what lies in a folder, for those who serve it.
+ * folder.h -- what lies in a folder, for those who serve or compare packages.
  *
  * Reads only, and of the system at hand: not for the device's own state,
  * which is behind storage.h.
