@@ -111,10 +111,12 @@ local flows = {
   boot_file = { flow "both", flow "slot dead" },
   delta = { flow "both by delta" },
   flash = { flow "slot on NAND", flow "both on UBI" },
+  factory = { flow "provision" },
   none = {},
 }
 
 local own = {
+  provision = flows.factory, provision_end = flows.factory,
   boot_file = flows.boot_file, device_kept = flows.delta, device_kept_out = flows.none, running_image = flows.delta,
   transfer_reuse = flows.delta, reuse = flows.delta, inventory = flows.delta, old_image = flows.delta,
   slot = flows.flash, slot_mtd = flows.flash, slot_ubi = flows.flash, storage = flows.none,

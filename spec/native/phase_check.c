@@ -226,6 +226,59 @@ static void a_factory_package_has_all_parts(void **state)
     sim_free(sim);
 }
 
+/* The name of the state survives, also of one that an earlier try made and could not sync. */
+static void the_name_of_a_new_state_is_durable(void **state)
+{
+    static const struct sim_choice nothing_more = {SIM_INDEPENDENT, SIM_NONE, 0, SIM_HARMLESS};
+    static const struct {
+        enum sim_op op;
+        unsigned n;
+    } cases[] = {{SIM_SYNC_DIR, 1}, {SIM_MKDIR, 1}, {SIM_STAT, 0}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct sim *sim = world_new(&(struct world_plan){.name = "factory"}), *after;
+        struct up_config config;
+        struct up_device *d;
+        struct up_error err;
+
+        world_configure(&config);
+        for (int try = 0; try < 2 && cases[i].n > 0; try++) {
+            sim_reset_counters(sim);
+            sim_fail(sim, cases[i].op, cases[i].n, EIO, false);
+            assert_int_equal(up_device_provision(&d, sim_storage(sim), &config, &err), UP_WRITE);
+            assert_false(sim_exists(sim, "/device/state/provisioning"));
+        }
+        assert_int_equal(up_device_provision(&d, sim_storage(sim), &config, &err), 0);
+        up_device_close(d);
+        after = sim_reboot(sim, &nothing_more);
+        assert_true(sim_exists(after, "/device/state"));
+        sim_free(after);
+        up_config_free(&config);
+        sim_free(sim);
+    }
+}
+
+/* Whether it lies there can be told when the state is there. */
+static void a_slot_in_a_state_that_is_made_only_now_is_refused(void **state)
+{
+    struct sim *sim = world_new(&(struct world_plan){.name = "factory"});
+    struct up_config config;
+    struct up_device *d;
+    struct up_error err;
+
+    (void)state;
+    world_configure(&config);
+    free(config.slot[1]);
+    config.slot[1] = strdup("/device/state/b.img");
+    assert_int_equal(up_device_provision(&d, sim_storage(sim), &config, &err), UP_USAGE);
+    assert_non_null(strstr(err.message, "slot b: /device/state/b.img lies inside"));
+    assert_false(sim_exists(sim, "/device/state/provisioning"));
+    assert_int_equal(sim_open_files(sim), 0);
+    up_config_free(&config);
+    sim_free(sim);
+}
+
 static void a_state_with_too_long_a_path_is_refused(void **state)
 {
     struct sim *sim = sim_new();
@@ -876,6 +929,8 @@ int main(void)
         cmocka_unit_test(an_open_transaction_is_dropped_and_remembered),
         cmocka_unit_test(what_is_armed_stays_until_it_is_decided),
         cmocka_unit_test(a_factory_package_has_all_parts),
+        cmocka_unit_test(the_name_of_a_new_state_is_durable),
+        cmocka_unit_test(a_slot_in_a_state_that_is_made_only_now_is_refused),
         cmocka_unit_test(a_state_with_too_long_a_path_is_refused),
         cmocka_unit_test(a_slot_with_too_long_a_path_is_refused),
         cmocka_unit_test(a_slot_without_a_pair_is_not_run),
