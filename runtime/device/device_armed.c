@@ -174,22 +174,16 @@ static int open_image(struct up_device *d, struct up_error *err)
     if (!core || up_package_check_index(d->storage, spool, core, err) < 0 ||
         up_blocks_open(&c->blocks, d->storage, spool, core, err) < 0)
         return UP_NOTHING;
-    rc = up_slot_open(&c->slot, d->storage, d->config->slot[d->state.tx.target], UP_SLOT_READ, core->size,
-                      err);
-    return rc == UP_MISSING ? rc : rc < 0 ? UP_NOTHING : 0;
-}
-
-static int other_image(struct up_device *d, const char *what, struct up_error *err)
-{
-    return up_fail(err, UP_INCOMPATIBLE, "release %s: slot %s no longer holds what was armed: %s",
-                   d->state.tx.pair.release, d->config->slot[d->state.tx.target], what);
+    return up_slot_open(&c->slot, d->storage, d->config->slot[d->state.tx.target], UP_SLOT_READ, core->size,
+                        err) < 0
+               ? UP_NOTHING
+               : 0;
 }
 
 int up_device_check_image(struct up_device *d, struct up_error *err)
 {
     struct up_image_check *c = d->image_check;
     struct up_error why;
-    char what[64];
     int rc = 0;
 
     if (!must_read_image(d))
@@ -205,15 +199,18 @@ int up_device_check_image(struct up_device *d, struct up_error *err)
 
         if (match == 1)
             continue;
-        snprintf(what, sizeof what, "block %u is another one", c->next);
+        if (match == UP_INTERNAL)
+            up_fail(err, match, "%s", why.message);
+        else
+            up_fail(err, UP_INCOMPATIBLE,
+                    "release %s: slot %s no longer holds what was armed: block %u is another one",
+                    d->state.tx.pair.release, d->config->slot[d->state.tx.target], c->next);
         up_device_image_free(d);
-        return match == UP_INTERNAL ? up_fail(err, match, "%s", why.message) : other_image(d, what, err);
+        return err->code;
     }
     if (rc == 0 && c->next < up_blocks_count(c->blocks))
         return UP_AGAIN;
     up_device_image_free(d);
-    if (rc == UP_MISSING)
-        return other_image(d, "it is not there", err);
     d->image_checked = d->state.tx.id;
     return 0;
 }

@@ -569,28 +569,85 @@ static void a_key_that_is_gone_withdraws_what_is_armed(void **state)
     }
 }
 
+static void keep_as_is(struct stand *s)
+{
+    (void)s;
+}
+
+static void lose_slot(struct stand *s)
+{
+    lose(s, "/device/slot-b.img");
+}
+
+static void spoil_slot(struct stand *s)
+{
+    overwrite(s, "/device/slot-b.img");
+}
+
+static void spoil_its_end(struct stand *s)
+{
+    spoil(s->sim, "/device/slot-b.img");
+}
+
+static void spoil_mounted(struct stand *s)
+{
+    spoil_slot(s);
+    sim_settle(s->sim);
+    sim_set_mounted(s->sim, "/device/slot-b.img", UP_MOUNTED);
+}
+
+static void spoil_without_manifest(struct stand *s)
+{
+    spoil_slot(s);
+    lose(s, "/device/state/tx/manifest.json");
+}
+
+/* Where nothing else tells that it is the one that was armed, it is read. */
 static void a_slot_that_holds_something_else_is_not_started(void **state)
 {
-    enum up_start_action action;
-    struct stand s;
+    static const struct {
+        void (*change)(struct stand *s);
+        const char *why; /* NULL: it starts */
+    } cases[] = {
+        {keep_as_is, NULL},
+        {spoil_slot, "no longer holds what was armed: block 0"},
+        {spoil_its_end, "no longer holds what was armed: block "},
+        {lose_slot, NULL},
+        {spoil_mounted, NULL},
+        {spoil_without_manifest, NULL},
+    };
 
     (void)state;
-    stand_up(&s, world_new(&by_core));
-    install(&s, "/packages/core.upd");
-    overwrite(&s, "/device/slot-b.img");
-    power_off(&s);
-    power_on(&s);
-    assert_int_equal(up_device_running(s.device), 1);
-    assert_int_equal(up_device_trial_start(s.device, &action, &s.err), 0);
-    assert_int_equal(inspect(&s), UP_INCOMPATIBLE);
-    assert_non_null(strstr(s.err.message, "no longer holds what was armed: block 0"));
-    assert_int_equal(up_device_withdraw(s.device, UP_INCOMPATIBLE, s.err.message, &action, &s.err), 0);
-    assert_int_equal(action, UP_START_RESTART);
-    power_off(&s);
-    power_on(&s);
-    assert_int_equal(up_device_running(s.device), 0);
-    assert_int_equal(up_device_state(s.device)->last.code, UP_INCOMPATIBLE);
-    stand_free(&s);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        enum up_start_action action;
+        struct stand s;
+        int rc;
+
+        stand_up(&s, world_new(&by_core));
+        install(&s, "/packages/core.upd");
+        sim_settle(s.sim);
+        cases[i].change(&s);
+        power_off(&s);
+        power_on(&s);
+        assert_int_equal(up_device_running(s.device), 1);
+        assert_int_equal(up_device_trial_start(s.device, &action, &s.err), 0);
+        rc = inspect(&s);
+        if (rc != (cases[i].why ? UP_INCOMPATIBLE : 0))
+            fail_msg("case %zu: %d: %s", i, rc, s.err.message);
+        if (cases[i].why) {
+            assert_non_null(strstr(s.err.message, cases[i].why));
+            assert_int_equal(up_device_withdraw(s.device, UP_INCOMPATIBLE, s.err.message, &action, &s.err), 0);
+            assert_int_equal(action, UP_START_RESTART);
+            power_off(&s);
+            power_on(&s);
+            assert_int_equal(up_device_running(s.device), 0);
+            assert_int_equal(up_device_state(s.device)->last.code, UP_INCOMPATIBLE);
+        } else if (cases[i].change != lose_slot) {
+            spoil_slot(&s); /* once is enough */
+            assert_int_equal(inspect(&s), 0);
+        }
+        stand_free(&s);
+    }
 }
 
 /* A name of its own is enough; what lies there is not read then. */
@@ -610,6 +667,7 @@ static void a_slot_that_is_another_one_is_not_started(void **state)
         assert_string_equal(up_device_state(s.device)->tx.pair.identity, "PARTUUID=one");
         sim_settle(sim);
         sim_set_medium(sim, "/device/slot-b.img", NULL, other ? "PARTUUID=two" : "PARTUUID=one");
+        spoil_slot(&s);
         power_off(&s);
         power_on(&s);
         assert_int_equal(up_device_running(s.device), 1);
