@@ -16,6 +16,8 @@
 #include "digest.h"
 #include "fixture.h"
 #include "generation.h"
+#include "keyset.h"
+#include "minisign.h"
 #include "stand.h"
 #include "variants.h"
 
@@ -541,15 +543,31 @@ static void put_other_key(struct stand *s)
     sim_free(scratch);
 }
 
+/* A list that was accepted adds the key that signed it, and its file is not there yet. */
+static void let_a_list_add_it(struct stand *s)
+{
+    struct up_keyset *set = calloc(1, sizeof *set);
+
+    set->serial = 1;
+    set->pending_count = 1;
+    strcpy(set->pending[0].name, "added");
+    if (up_public_key_load(set->pending[0].raw, s->storage, KEYS "/" VARIANT_KEY_FILE, &s->err) < 0 ||
+        up_keyset_write(set, s->storage, KEYS, &s->err) < 0)
+        fail_msg("%s", s->err.message);
+    free(set);
+}
+
 /* Only keys that were read, and do not trust the release any more. */
 static void a_key_that_is_gone_withdraws_what_is_armed(void **state)
 {
     (void)state;
-    for (int other = 0; other < 3; other++) {
+    for (int other = 0; other < 4; other++) {
         struct stand s;
 
         stand_up(&s, world_new(&by_script));
         install(&s, SCRIPT);
+        if (other == 3)
+            let_a_list_add_it(&s);
         drop(s.sim, KEYS "/" VARIANT_KEY_FILE);
         if (other)
             put_other_key(&s);
@@ -602,6 +620,19 @@ static void spoil_without_manifest(struct stand *s)
     lose(s, "/device/state/tx/manifest.json");
 }
 
+static void spoil_index_too(struct stand *s)
+{
+    spoil_slot(s);
+    sim_settle(s->sim);
+    spoil(s->sim, "/device/state/tx/core.idx");
+}
+
+static void forget_slot(struct stand *s)
+{
+    free(s->config.slot[1]);
+    s->config.slot[1] = NULL;
+}
+
 /* Where nothing else tells that it is the one that was armed, it is read. */
 static void a_slot_that_holds_something_else_is_not_started(void **state)
 {
@@ -615,6 +646,8 @@ static void a_slot_that_holds_something_else_is_not_started(void **state)
         {lose_slot, NULL},
         {spoil_mounted, NULL},
         {spoil_without_manifest, NULL},
+        {spoil_index_too, NULL},
+        {forget_slot, NULL},
     };
 
     (void)state;
@@ -631,6 +664,8 @@ static void a_slot_that_holds_something_else_is_not_started(void **state)
         power_on(&s);
         assert_int_equal(up_device_running(s.device), 1);
         assert_int_equal(up_device_trial_start(s.device, &action, &s.err), 0);
+        if (cases[i].change == forget_slot) /* it was configured anew since */
+            forget_slot(&s);
         rc = inspect(&s);
         if (rc != (cases[i].why ? UP_INCOMPATIBLE : 0))
             fail_msg("case %zu: %d: %s", i, rc, s.err.message);
@@ -672,6 +707,8 @@ static void a_slot_that_is_another_one_is_not_started(void **state)
         power_on(&s);
         assert_int_equal(up_device_running(s.device), 1);
         assert_int_equal(up_device_trial_start(s.device, &action, &s.err), 0);
+        if (!other)
+            forget_slot(&s); /* of which the configuration says nothing any more */
         assert_int_equal(inspect(&s), other ? UP_INCOMPATIBLE : 0);
         if (other)
             assert_non_null(strstr(s.err.message,

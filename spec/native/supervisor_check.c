@@ -823,6 +823,36 @@ static void a_journal_that_can_be_read_again_brings_the_agent(void **state)
     assert_int_equal(play_count(play_done(), "agent started"), 1);
 }
 
+static struct up_device *others;
+
+static void somebody_else_takes_it(void)
+{
+    mend();
+    if (up_device_open(&others, sim_storage(play_sim), &config, UP_DEVICE_LOCK, &err) < 0)
+        fail_msg("%s", err.message);
+}
+
+static void they_give_it_back(void)
+{
+    up_device_close(others);
+}
+
+/* What is in the way now, not what was before. */
+static void a_journal_that_another_process_holds_by_then_is_said(void **state)
+{
+    static const struct play_step steps[] = {WAITS(3000),  CALLS(somebody_else_takes_it),
+                                             WAITS(70000), CALLS(they_give_it_back),
+                                             WAITS(70000), OVER};
+
+    (void)state;
+    break_reading();
+    perform(steps);
+    must_say("STATE LOST: the script runs WITHOUT UPDATES");
+    must_say("the script runs WITHOUT UPDATES: state /device/state: ");
+    must_say("updates work again\n");
+    assert_int_equal(play_count(play_done(), "agent started"), 1);
+}
+
 static void a_phase_that_the_agent_leaves_is_taken_over(void **state)
 {
     static const struct play_step steps[] = {CALLS(roll_back_half), SAYS(AGENT, "resume"),   CALLS(mend),
@@ -1332,6 +1362,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(what_is_left_over_is_said_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_journal_that_can_be_read_again_brings_the_agent, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_journal_that_another_process_holds_by_then_is_said, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_phase_that_the_agent_leaves_is_taken_over, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_rollback_that_cannot_be_written_is_answered_so, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_confirmation_that_cannot_be_written_is_none, set_up, tear_down),
