@@ -31,10 +31,11 @@ static int none_read(struct up_boot *b, struct up_boot_state *out, struct up_err
     return 0;
 }
 
-static void kernel_id(struct up_boot *b, const struct up_boot_state *s, char out[37])
+void up_boot_kernel_id(struct up_boot *b, const struct up_boot_state *s, char out[37])
 {
     (void)s;
-    b->storage->ops->boot_id(b->storage, out);
+    if (b->storage->ops->boot_id(b->storage, out) < 0)
+        out[0] = '\0';
 }
 
 void up_boot_stays(struct up_boot *b, struct up_boot_state *s)
@@ -43,7 +44,7 @@ void up_boot_stays(struct up_boot *b, struct up_boot_state *s)
 }
 
 static const struct up_boot_driver_ops none_ops = {none_started, none_write,    none_read, none_write,
-                                                   none_read,    up_boot_stays, kernel_id};
+                                                   none_read,    up_boot_stays, up_boot_kernel_id};
 
 static const struct up_boot_driver_ops *driver(enum up_boot_driver which)
 {

@@ -80,7 +80,7 @@ void up_boot_unwritable(struct up_boot *b, struct up_boot_state *s);
 int up_boot_tend(struct up_boot *b, struct up_error *err);
 struct up_record_view;
 int up_boot_inspect(struct up_boot *b, struct up_record_view *out, struct up_error *err);
-/* Identity of this boot as the driver counts boots. */
+/* Identity of this boot as the driver counts boots; "" when it cannot be told. */
 void up_boot_id(struct up_boot *b, const struct up_boot_state *s, char out[37]);
 
 #endif

@@ -29,6 +29,8 @@ struct up_boot {
 
 /* For drivers whose boot loader starts slots. */
 void up_boot_stays(struct up_boot *b, struct up_boot_state *s);
+/* For drivers that count no boots: the kernel's, "" when that cannot be told. */
+void up_boot_kernel_id(struct up_boot *b, const struct up_boot_state *s, char out[37]);
 
 extern const struct up_boot_driver_ops up_boot_file_ops;
 extern const struct up_boot_driver_ops *const up_boot_uboot_ops; /* NULL in a build without U-Boot */

@@ -160,15 +160,8 @@ static int uboot_write(struct up_boot *b, const struct up_boot_state *s, struct 
     return 0;
 }
 
-static void uboot_id(struct up_boot *b, const struct up_boot_state *s, char out[37])
-{
-    (void)s;
-    if (b->storage->ops->boot_id(b->storage, out) < 0)
-        out[0] = '\0';
-}
-
 /* The boot script chose before we were started: select only reads. */
 static const struct up_boot_driver_ops ops = {uboot_started, uboot_write,   uboot_read, uboot_write,
-                                              uboot_read,    up_boot_stays, uboot_id};
+                                              uboot_read,    up_boot_stays, up_boot_kernel_id};
 
 const struct up_boot_driver_ops *const up_boot_uboot_ops = &ops;

@@ -275,6 +275,20 @@ static void a_value_that_is_too_long_is_not_cut(void **state)
  * The driver, in the simulator.
  */
 
+static void assert_counts_starts_of_the_kernel(struct sim *sim, struct up_boot *boot)
+{
+    const struct up_boot_state none = {.count = 1};
+    char id[37], kernel[37];
+
+    assert_int_equal(sim_storage(sim)->ops->boot_id(sim_storage(sim), kernel), 0);
+    up_boot_id(boot, &none, id);
+    assert_string_equal(id, kernel);
+    sim_reset_counters(sim);
+    sim_fail(sim, SIM_BOOT_ID, 1, EIO, false);
+    up_boot_id(boot, &none, id);
+    assert_string_equal(id, "");
+}
+
 static struct up_boot *open_uboot(struct sim *sim, struct up_config *config)
 {
     struct up_error err;
@@ -436,7 +450,7 @@ static void failures_say_what_to_do(void **state)
     struct up_boot *boot = open_uboot(sim, &config);
 
     (void)state;
-    sim_put_text(sim, "/proc/cmdline", "moult.slot=a");
+    sim_put_text(sim, "/proc/cmdline", "moult.slot=b");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct up_boot_state s = {.order = {0}, .count = 1, .good = {true}};
         struct up_error err;
@@ -446,7 +460,14 @@ static void failures_say_what_to_do(void **state)
         must_fail(up_boot_write(boot, &s, &err), cases[i].code, cases[i].part, &err);
         sim_fail(sim, SIM_BOOT_GET, 1, cases[i].error, false);
         must_fail(up_boot_read(boot, &s, &err), cases[i].code, cases[i].part, &err);
+        assert_int_equal(s.running, 1); /* that much is known */
+        sim_reset_counters(sim);
+        sim_fail(sim, SIM_OPEN, 1, cases[i].error, false);
+        assert_true(up_boot_read(boot, &s, &err) < 0);
+        assert_non_null(strstr(err.message, "/proc/cmdline: "));
+        assert_int_equal(s.running, UP_SLOTS);
     }
+    assert_counts_starts_of_the_kernel(sim, boot);
     up_boot_close(boot);
     up_config_free(&config);
     sim_free(sim);
@@ -461,7 +482,6 @@ static void a_device_without_slots_has_one_pair(void **state)
     struct up_boot_state s, other = {.count = 2, .order = {1, 0}};
     struct up_boot *boot;
     struct up_error err;
-    char id[37], kernel[37];
     int slot = 5;
 
     (void)state;
@@ -477,9 +497,7 @@ static void a_device_without_slots_has_one_pair(void **state)
     assert_true(s.count == 1 && s.running == 0 && s.good[0] && !s.good[1]);
     must(up_boot_read(boot, &s, &err), &err);
     assert_int_equal(s.count, 1);
-    up_boot_id(boot, &s, id);
-    assert_int_equal(storage->ops->boot_id(storage, kernel), 0);
-    assert_string_equal(id, kernel);
+    assert_counts_starts_of_the_kernel(sim, boot);
     up_boot_close(boot);
     up_config_free(&config);
     sim_free(sim);

@@ -267,6 +267,50 @@ static void a_state_that_cannot_be_looked_at_is_trouble_at_the_next_look(void **
     stand_free(&s);
 }
 
+/* The mark of the factory, and files that were being made anew. */
+static void what_a_cut_left_behind_goes_at_the_next_start(void **state)
+{
+    static const char *const left[] = {STATE "/provisioning", STATE "/history.new", STATE "/journal.0.new",
+                                       STATE "/boot.1.new"};
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, &by_file);
+    power_off(&s);
+    sim_settle(s.sim);
+    for (size_t i = 0; i < sizeof left / sizeof *left; i++)
+        sim_put_text(s.sim, left[i], "begun");
+    power_on(&s, 'a');
+    runs(&s, 0, 1);
+    for (size_t i = 0; i < sizeof left / sizeof *left; i++)
+        assert_false(sim_exists(s.sim, left[i]));
+    stand_free(&s);
+}
+
+/* The other file of each record, and what people read. */
+static void what_was_lost_is_made_anew_at_the_next_start(void **state)
+{
+    static const char *const lost[] = {STATE "/boot.1", STATE "/history", "/second/journal.1", "/second"};
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, &by_file);
+    power_off(&s);
+    s.second = "/second";
+    sim_settle(s.sim);
+    sim_put_dir(s.sim, "/second", 0700);
+    power_on(&s, 'a');
+    for (size_t i = 0; i < sizeof lost / sizeof *lost; i++) {
+        power_off(&s);
+        assert_true(sim_exists(s.sim, lost[i]));
+        assert_int_equal(up_storage_remove_tree(s.storage, lost[i], &s.err), 0);
+        power_on(&s, 'a');
+        runs(&s, 0, 1);
+        assert_true(sim_exists(s.sim, lost[i]));
+    }
+    stand_free(&s);
+}
+
 static void what_cannot_be_removed_is_in_nobodys_way(void **state)
 {
     struct stand s;
@@ -694,6 +738,8 @@ int main(void)
         cmocka_unit_test(whatever_lies_in_the_place_of_the_lock_is_locked),
         cmocka_unit_test(a_second_directory_that_takes_no_write_stops_updates_alone),
         cmocka_unit_test(a_state_that_cannot_be_looked_at_is_trouble_at_the_next_look),
+        cmocka_unit_test(what_a_cut_left_behind_goes_at_the_next_start),
+        cmocka_unit_test(what_was_lost_is_made_anew_at_the_next_start),
         cmocka_unit_test(what_cannot_be_removed_is_in_nobodys_way),
         cmocka_unit_test(a_journal_that_cannot_be_read_leaves_the_script),
         cmocka_unit_test(only_a_device_that_never_was_or_is_taken_ends),
