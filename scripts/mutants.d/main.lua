@@ -161,7 +161,7 @@ Bench.__index = Bench
 
 local function new_bench(build)
   local dir, top = output "mktemp -d":match "[^\n]+", output "pwd":match "[^\n]+"
-  return setmetatable({ build = build, dir = dir, top = top, commands = {}, originals = {} }, Bench)
+  return setmetatable({ build = build, dir = dir, top = top, commands = {}, originals = {}, sound = {} }, Bench)
 end
 
 function Bench:command(target)
@@ -212,13 +212,28 @@ if not os.execute(APART .. " true >/dev/null 2>&1") then APART = nil end
 local SIGNALS = { child = true, processes_system = true, supervisor = true, supervisor_script = true,
   supervisor_protocol = true, supervisor_trouble = true, orphans = true }
 
+function Bench:fails(program, words)
+  local run = "cd %s && ulimit -v 4000000 && ulimit -t %d && timeout -k 1 %d %s %s %s >%s/out 2>&1 </dev/null"
+  local ok, _, code = os.execute(run:format(self.build, LIMIT, PATIENCE, APART or "", program, words, self.dir))
+  return not ok and code ~= SKIPPED
+end
+
+-- A check that fails as it is would notice everything.
+function Bench:is_sound(check, words)
+  local name = check .. words
+  if self.sound[name] == nil then self.sound[name] = not self:fails("./" .. check, words) end
+  return self.sound[name]
+end
+
 function Bench:notices(check, words, object)
   local program = self:link(check, object)
   if not program then return nil end -- it names what there is not
-  local run = "cd %s && ulimit -v 4000000 && ulimit -t %d && timeout -k 1 %d %s %s %s >%s/out 2>&1 </dev/null"
-  local ok, _, code = os.execute(run:format(self.build, LIMIT, PATIENCE, APART or "", program, words, self.dir))
+  local noticed = self:fails(program, words)
   os.remove(program)
-  return not ok and code ~= SKIPPED
+  if noticed and not self:is_sound(check, words) then
+    error(("%s %s fails as it is: it can tell nothing"):format(check, words))
+  end
+  return noticed
 end
 
 local function changed(mutant)

@@ -119,7 +119,7 @@ WRAP(int, prctl, (int what, ...))
 
 WRAP(pid_t, getppid, (void))
 {
-    return kernel.on ? kernel.orphan ? 1 : getpid() : __real_getppid();
+    return kernel.on ? getpid() + kernel.orphan : __real_getppid();
 }
 
 WRAP(int, dup2, (int from, int to))
