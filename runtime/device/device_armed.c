@@ -195,13 +195,11 @@ int up_device_check_image(struct up_device *d, struct up_error *err)
         rc = open_image(d, &why);
     }
     for (int n = 0; n < BLOCKS_A_CALL && rc == 0 && c->next < up_blocks_count(c->blocks); n++, c->next++) {
-        int match = up_blocks_match(c->blocks, c->next, c->slot, &why);
+        int match = up_blocks_match(c->blocks, c->next, c->slot, err);
 
         if (match == 1)
             continue;
-        if (match == UP_INTERNAL)
-            up_fail(err, match, "%s", why.message);
-        else
+        if (match != UP_INTERNAL)
             up_fail(err, UP_INCOMPATIBLE,
                     "release %s: slot %s no longer holds what was armed: block %u is another one",
                     d->state.tx.pair.release, d->config->slot[d->state.tx.target], c->next);

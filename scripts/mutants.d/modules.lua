@@ -131,11 +131,12 @@ local own = {
 -- Checks that take longer than those flows.
 local slow = { codec = true, delta_install = true, device = true, keys = true, lost = true, minisign = true }
 
--- Lines that look at memory which may not be there, of modules that alloc_check
+-- Lines that look at memory which may not be there, or open what needs some, of modules that alloc_check
 -- comes through. It takes longest, and is asked last.
 local function allocates(module, line)
   local reaches = own[module] ~= flows.none or module == "verify" or module:find "_format$"
-  return reaches and (line:find "alloc%(" or line:find "strn?dup%(" or line:find "_new%(" or line:find "of memory")
+  return reaches and (line:find "alloc%(" or line:find "strn?dup%(" or line:find "_new%(" or line:find "_open%(" or
+    line:find "of memory")
 end
 
 --- What is asked about a wrong line, in this order.

@@ -543,42 +543,97 @@ static void put_other_key(struct stand *s)
     sim_free(scratch);
 }
 
-/* A list that was accepted adds the key that signed it, and its file is not there yet. */
-static void let_a_list_add_it(struct stand *s)
+/* A list was accepted that adds the key that signed it, and the file is not there
+ * yet; or that revokes it. */
+static void put_list(struct stand *s, bool adds)
 {
     struct up_keyset *set = calloc(1, sizeof *set);
+    uint8_t raw[UP_KEY_RAW_SIZE];
 
+    if (up_public_key_load(raw, s->storage, KEYS "/" VARIANT_KEY_FILE, &s->err) < 0)
+        fail_msg("%s", s->err.message);
     set->serial = 1;
-    set->pending_count = 1;
+    set->pending_count = adds;
+    set->revoked_count = !adds;
     strcpy(set->pending[0].name, "added");
-    if (up_public_key_load(set->pending[0].raw, s->storage, KEYS "/" VARIANT_KEY_FILE, &s->err) < 0 ||
-        up_keyset_write(set, s->storage, KEYS, &s->err) < 0)
+    memcpy(set->pending[0].raw, raw, sizeof raw);
+    memcpy(set->revoked[0], up_public_key_id(raw), UP_KEY_ID_SIZE);
+    if (up_keyset_write(set, s->storage, KEYS, &s->err) < 0)
         fail_msg("%s", s->err.message);
     free(set);
+}
+
+static void lose_key(struct stand *s)
+{
+    drop(s->sim, KEYS "/" VARIANT_KEY_FILE);
+}
+
+static void exchange_key(struct stand *s)
+{
+    lose_key(s);
+    put_other_key(s);
+}
+
+static void tear_key(struct stand *s)
+{
+    exchange_key(s);
+    assert_int_equal(up_storage_write_file(s->storage, KEYS "/" VARIANT_KEY_FILE, "torn", 4, 0644, &s->err),
+                     0);
+}
+
+static void exchange_key_by_list(struct stand *s)
+{
+    put_list(s, true);
+    exchange_key(s);
+}
+
+static void revoke_key(struct stand *s)
+{
+    put_list(s, false);
+    put_other_key(s);
+}
+
+static void revoke_key_and_tear_other(struct stand *s)
+{
+    revoke_key(s);
+    assert_int_equal(up_storage_write_file(s->storage, KEYS "/other.pub", "torn", 4, 0644, &s->err), 0);
+}
+
+static void forget_signer(struct stand *s)
+{
+    exchange_key(s);
+    lose(s, "/device/state/tx/manifest.minisig");
 }
 
 /* Only keys that were read, and do not trust the release any more. */
 static void a_key_that_is_gone_withdraws_what_is_armed(void **state)
 {
+    static const struct {
+        void (*change)(struct stand *s);
+        const char *why; /* NULL: it starts */
+    } cases[] = {
+        {lose_key, NULL}, /* there is no key at all */
+        {exchange_key, "which is no longer trusted"},
+        {tear_key, NULL}, /* it is there, and what it says is not known */
+        {exchange_key_by_list, NULL},
+        {revoke_key, "which was revoked"},
+        {revoke_key_and_tear_other, "which was revoked"},
+        {forget_signer, NULL},
+    };
+
     (void)state;
-    for (int other = 0; other < 4; other++) {
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct stand s;
+        int rc;
 
         stand_up(&s, world_new(&by_script));
         install(&s, SCRIPT);
-        if (other == 3)
-            let_a_list_add_it(&s);
-        drop(s.sim, KEYS "/" VARIANT_KEY_FILE);
-        if (other)
-            put_other_key(&s);
-        if (other == 2) /* it is there, and what it says is not known */
-            assert_int_equal(
-                up_storage_write_file(s.storage, KEYS "/" VARIANT_KEY_FILE, "torn", 4, 0644, &s.err), 0);
-        if (other != 1) {
-            assert_int_equal(up_device_begin_trial(s.device, &s.err), 0);
-        } else {
-            assert_int_equal(up_device_begin_trial(s.device, &s.err), UP_UNTRUSTED);
-            assert_non_null(strstr(s.err.message, "which is no longer trusted"));
+        cases[i].change(&s);
+        rc = up_device_begin_trial(s.device, &s.err);
+        if (rc != (cases[i].why ? UP_UNTRUSTED : 0))
+            fail_msg("case %zu: %d: %s", i, rc, s.err.message);
+        if (cases[i].why) {
+            assert_non_null(strstr(s.err.message, cases[i].why));
             assert_int_equal(up_device_state(s.device)->phase, UP_IDLE);
             assert_int_equal(up_device_state(s.device)->last.code, UP_UNTRUSTED);
             assert_int_equal(up_device_state(s.device)->quarantine[0].sequence, 0);
@@ -689,10 +744,9 @@ static void a_slot_that_holds_something_else_is_not_started(void **state)
 static void a_slot_that_is_another_one_is_not_started(void **state)
 {
     (void)state;
-    for (int other = 0; other < 2; other++) {
+    for (int other = 0; other < 3; other++) {
         enum up_start_action action;
         struct stand s;
-
         struct sim *sim = world_new(&by_core);
 
         sim_put_text(sim, "/device/slot-b.img", "");
@@ -709,8 +763,12 @@ static void a_slot_that_is_another_one_is_not_started(void **state)
         assert_int_equal(up_device_trial_start(s.device, &action, &s.err), 0);
         if (!other)
             forget_slot(&s); /* of which the configuration says nothing any more */
-        assert_int_equal(inspect(&s), other ? UP_INCOMPATIBLE : 0);
-        if (other)
+        if (other == 2) { /* it cannot be asked */
+            sim_reset_counters(sim);
+            sim_fail(sim, SIM_MEDIUM, 1, EIO, true);
+        }
+        assert_int_equal(inspect(&s), other == 1 ? UP_INCOMPATIBLE : 0);
+        if (other == 1)
             assert_non_null(strstr(s.err.message,
                                    "is not the one that was armed: it is PARTUUID=two now, was "
                                    "PARTUUID=one"));
