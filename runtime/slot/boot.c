@@ -43,7 +43,7 @@ void up_boot_stays(struct up_boot *b, struct up_boot_state *s)
     (void)b, (void)s;
 }
 
-static const struct up_boot_driver_ops none_ops = {none_started, none_write,    none_read, none_write,
+static const struct up_boot_driver_ops none_ops = {none_started, none_write,    none_read,        none_write,
                                                    none_read,    up_boot_stays, up_boot_kernel_id};
 
 static const struct up_boot_driver_ops *driver(enum up_boot_driver which)

@@ -19,9 +19,10 @@ local listed = require "listed"
 local modules = require "modules"
 local operators = require "operators"
 
--- A wrong program may not end. Seconds of the processor for one check, and of
--- waiting: a machine that has much to do is not taken for a check that noticed.
-local LIMIT, PATIENCE = 45, 600
+-- A wrong program may not end: modules.lua has the seconds of the processor for
+-- each check. Seconds of waiting besides: a machine that has much to do is not
+-- taken for a check that noticed.
+local PATIENCE = 600
 local SKIPPED = 77 -- exit code of a check that cannot be asked here
 
 -- One too far ends the program, and what was never set is not zero by chance.
@@ -212,25 +213,25 @@ if not os.execute(APART .. " true >/dev/null 2>&1") then APART = nil end
 local SIGNALS = { child = true, processes_system = true, supervisor = true, supervisor_script = true,
   supervisor_protocol = true, supervisor_trouble = true, orphans = true }
 
-function Bench:fails(program, words)
+function Bench:fails(program, words, limit)
   local run = "cd %s && ulimit -v 4000000 && ulimit -t %d && timeout -k 1 %d %s %s %s >%s/out 2>&1 </dev/null"
-  local ok, _, code = os.execute(run:format(self.build, LIMIT, PATIENCE, APART or "", program, words, self.dir))
+  local ok, _, code = os.execute(run:format(self.build, limit, PATIENCE, APART or "", program, words, self.dir))
   return not ok and code ~= SKIPPED
 end
 
 -- A check that fails as it is would notice everything.
-function Bench:is_sound(check, words)
+function Bench:is_sound(check, words, limit)
   local name = check .. words
-  if self.sound[name] == nil then self.sound[name] = not self:fails("./" .. check, words) end
+  if self.sound[name] == nil then self.sound[name] = not self:fails("./" .. check, words, limit) end
   return self.sound[name]
 end
 
-function Bench:notices(check, words, object)
+function Bench:notices(check, words, limit, object)
   local program = self:link(check, object)
   if not program then return nil end -- it names what there is not
-  local noticed = self:fails(program, words)
+  local noticed = self:fails(program, words, limit)
   os.remove(program)
-  if noticed and not self:is_sound(check, words) then
+  if noticed and not self:is_sound(check, words, limit) then
     error(("%s %s fails as it is: it can tell nothing"):format(check, words))
   end
   return noticed
@@ -258,7 +259,7 @@ function Bench:try(mutant)
   if not object then return "none" end
   if read(object) == original then return "same" end
   for _, program in ipairs(modules.programs(mutant.module, mutant.from)) do
-    local noticed = self:notices(program[1], program[2], object)
+    local noticed = self:notices(program[1], program[2], program[3], object)
     if noticed == nil then return "none" end
     if noticed then return program[1] end
   end

@@ -6,6 +6,9 @@
 
 local M = {}
 
+-- Seconds of the processor that a check may take, several times what it takes.
+local SHORT, LONG = 15, 45
+
 M.checks = {
   record = { "record", "journal", "boot", "lost", "keys" },
   record_half = { "record", "journal", "boot", "lost" },
@@ -99,7 +102,7 @@ M.checks = {
 }
 
 local function flow(name)
-  return { "crash", ("--sample '%s'"):format(name) }
+  return { "crash", ("--sample '%s'"):format(name), SHORT }
 end
 
 -- A few flows of the crash enumeration that go through most of it, a few seconds each.
@@ -142,16 +145,16 @@ end
 --- What is asked about a wrong line, in this order.
 -- @tparam string module
 -- @tparam string line that is wrong
--- @treturn table array of {program, arguments}
+-- @treturn table array of {program, arguments, seconds of the processor that it may take}
 function M.programs(module, line)
   local quick, last = {}, {}
   for _, check in ipairs(M.checks[module]) do
     local list = slow[check] and last or quick
-    list[#list + 1] = { check .. "_check", "" }
+    list[#list + 1] = { check .. "_check", "", slow[check] and LONG or SHORT }
   end
   local result = table.move(quick, 1, #quick, 1, {})
   for _, list in ipairs { own[module] or usual, last } do table.move(list, 1, #list, #result + 1, result) end
-  if allocates(module, line) then result[#result + 1] = { "alloc_check", "" } end
+  if allocates(module, line) then result[#result + 1] = { "alloc_check", "", LONG } end
   return result
 end
 

@@ -726,7 +726,8 @@ static void a_slot_that_holds_something_else_is_not_started(void **state)
             fail_msg("case %zu: %d: %s", i, rc, s.err.message);
         if (cases[i].why) {
             assert_non_null(strstr(s.err.message, cases[i].why));
-            assert_int_equal(up_device_withdraw(s.device, UP_INCOMPATIBLE, s.err.message, &action, &s.err), 0);
+            assert_int_equal(up_device_withdraw(s.device, UP_INCOMPATIBLE, s.err.message, &action, &s.err),
+                             0);
             assert_int_equal(action, UP_START_RESTART);
             power_off(&s);
             power_on(&s);
@@ -765,7 +766,7 @@ static void a_slot_that_is_another_one_is_not_started(void **state)
         assert_int_equal(up_device_trial_start(s.device, &action, &s.err), 0);
         if (!other)
             forget_slot(&s); /* of which the configuration says nothing any more */
-        if (other == 2) { /* it cannot be asked */
+        if (other == 2) {    /* it cannot be asked */
             sim_reset_counters(sim);
             sim_fail(sim, SIM_MEDIUM, 1, EIO, true);
         }

@@ -149,6 +149,57 @@ static void nothing_can_be_done_to_an_idle_device(void **state)
     stand_free(&s);
 }
 
+/* Provision with one call of `op` that fails, each in turn: how many failures
+ * were told with `part` in the message. Without a device nothing stays open. */
+static unsigned told_in_the_factory(enum sim_op op, const char *part, unsigned *met)
+{
+    static const struct world_plan empty = {.name = "provision", .package = WORLD_FACTORY};
+    struct sim *base = world_new(&empty);
+    unsigned told = 0;
+
+    *met = 0;
+    for (bool more = true; more;) {
+        struct sim *sim = sim_clone(base);
+        struct up_device *device = NULL;
+        struct up_config config;
+        struct up_error err;
+
+        world_configure(&config);
+        config.journal_dir = strdup("/second");
+        sim_reset_counters(sim);
+        sim_fail(sim, op, *met + 1, EIO, false);
+        if (up_device_provision(&device, sim_storage(sim), &config, &err) == 0) {
+            assert_int_equal(up_device_state(device)->next_generation, 1);
+            assert_int_equal(up_device_state(device)->next_transaction, 1);
+            assert_int_equal(up_device_running(device), 0);
+            up_device_close(device);
+        } else if (strstr(err.message, part) && strstr(err.message, "Input/output error"))
+            told++;
+        more = sim_fault_hits(sim) > 0;
+        *met += more;
+        assert_int_equal(sim_open_files(sim), 0);
+        up_config_free(&config);
+        sim_free(sim);
+    }
+    sim_free(base);
+    return told;
+}
+
+static void what_fails_in_the_factory_is_told(void **state)
+{
+    unsigned met, told = told_in_the_factory(SIM_CHANGES, "/", &met);
+
+    (void)state;
+    assert_true(met > 5);
+    assert_int_equal(told, met); /* none of them is optional */
+    assert_int_equal(told_in_the_factory(SIM_LOCK, "/device/state", &met), 1);
+    assert_int_equal(told_in_the_factory(SIM_SYNC_DIR, "/device: ", &met),
+                     2); /* the state, and the second directory */
+    assert_int_equal(told_in_the_factory(SIM_MKDIR, "/device/state", &met), 1);
+    assert_int_equal(told_in_the_factory(SIM_MKDIR, "/second", &met), 1);
+    assert_int_equal(told_in_the_factory(SIM_STAT, "state /device/state: ", &met), 2);
+}
+
 static void an_open_transaction_is_dropped_and_remembered(void **state)
 {
     struct stand s;
@@ -926,6 +977,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_life_is_on_record),
         cmocka_unit_test(nothing_can_be_done_to_an_idle_device),
+        cmocka_unit_test(what_fails_in_the_factory_is_told),
         cmocka_unit_test(an_open_transaction_is_dropped_and_remembered),
         cmocka_unit_test(what_is_armed_stays_until_it_is_decided),
         cmocka_unit_test(a_factory_package_has_all_parts),
