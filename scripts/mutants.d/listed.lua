@@ -148,11 +148,8 @@ list("running_image:up_device_source_digest",
   "return known->size == size && known->slot == d->boot_state.running ? known->digest : NULL;",
   "return known->size == size ? known->digest : NULL;",
   "another slot runs after a restart alone, and that forgets what was known")
-for _, wrong in ipairs { "for (int try = 0; try < 1; try++) {", "if (false)" } do
-  list("transfer:decode_old", wrong == "if (false)" and "if (try)" or "for (int try = 0; try < 2; try++) {", wrong,
-    "no cache of the simulator is wrong where its medium is right")
-end
-list("install:condemn", "if (d->state.tx.hint > 0)", "if (d->state.tx.hint >= 0)", "that nothing is known is written once more")
+list("install:condemn", "if (d->state.tx.hint > 0)", "if (d->state.tx.hint >= 0)",
+  "that nothing is known is written once more")
 list("provision_end:up_device_tend", "up_journal_tend(d->journal, &ignored);", "after up_boot_tend(d->boot, &ignored);",
   "two records that know nothing of each other")
 
