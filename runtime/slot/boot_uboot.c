@@ -161,7 +161,7 @@ static int uboot_write(struct up_boot *b, const struct up_boot_state *s, struct 
 }
 
 /* The boot script chose before we were started: select only reads. */
-static const struct up_boot_driver_ops ops = {uboot_started, uboot_write,   uboot_read, uboot_write,
+static const struct up_boot_driver_ops ops = {uboot_started, uboot_write,   uboot_read,       uboot_write,
                                               uboot_read,    up_boot_stays, up_boot_kernel_id};
 
 const struct up_boot_driver_ops *const up_boot_uboot_ops = &ops;
