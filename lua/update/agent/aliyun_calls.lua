@@ -19,27 +19,8 @@ local calls = {}
 
 local function listener_of(agent, request)
   for _, listener in agent:each_listener() do
-    local cloud = listener.cloud
-    if listener.dialect.traits.calls and (not request.product or request.product == cloud.product)
-      and (not request.device or request.device == cloud.device) then
-      return listener
-    end
+    if listener:takes_calls(request.product, request.device) then return listener end
   end
-end
-
--- What a script may know of its job.
-local function state_of(listener)
-  local job, offer, outcome = listener.state.job, listener.offer, listener.outcome
-  local stage = job and job.stage
-  local armed, failed = stage == "armed", outcome and outcome.code ~= "ok"
-  local waits = stage == "waiting"
-  return {
-    job = listener.jobs, fetching = stage == "fetching", armed = armed,
-    finished = armed or failed and not waits or false,
-    version = offer and offer.version, size = offer and offer.size, md5 = offer and offer.md5,
-    fetched = offer and (armed and offer.size or math.min(listener.fetched, offer.size)) or 0,
-    code = failed and outcome.code or nil, message = failed and outcome.message or nil,
-  }
 end
 
 function calls.init()
@@ -52,27 +33,26 @@ function calls.deinit(listener, _, peer)
 end
 
 function calls.state(listener)
-  return state_of(listener)
+  return listener:progress_of_job()
 end
 
 -- Waits until more is verified than the script was told of, or it is over.
-calls["yield"] = function(listener, request)
-  local tasks = listener.agent.tasks
-  local known = request.job == listener.jobs and math.tointeger(request.known) or 0
+calls["yield"] = function(listener, request, _, agent)
+  local tasks = agent.tasks
+  local known = request.job == listener:progress_of_job().job and math.tointeger(request.known) or 0
   local seconds = type(request.seconds) == "number" and request.seconds or 1
   local till = tasks.now() + math.max(0, math.min(seconds, YIELD_MOST))
   listener:fetch()
   while true do
-    local state = state_of(listener)
+    local state = listener:progress_of_job()
     local left = till - tasks.now()
     if state.fetched > known or state.finished or not state.fetching or left <= 0 then return state end
-    tasks:await(listener.moved, left)
+    listener:await_news(left)
   end
 end
 
 -- Only what is confirmed is ever reported; a script can learn whether that is what it thinks it is.
-function calls.version(listener, request)
-  local agent = listener.agent
+function calls.version(_, request, _, agent)
   local status = agent.device:status()
   local runs = status.phase == "trial" and status.transaction and status.transaction.release
     or agent.device:facts().release
@@ -82,11 +62,11 @@ end
 
 function calls.progress(listener, request)
   local step, text = math.tointeger(request.step), type(request.text) == "string" and request.text or ""
-  if not listener.state.job or listener.state.job.stage ~= "fetching" then
+  if not listener:progress_of_job().fetching then
     return nil, "no update is being fetched", "nothing"
   end
   if step < 0 then return listener:give_up(WORDS[step], text ~= "" and text or "the script gave it up") end
-  listener:drive { type = "say", percent = step, text = text, now = listener.agent.tasks.now() }
+  listener:say_progress(step, text)
   return true
 end
 
@@ -104,7 +84,7 @@ function M.call(agent, request, peer)
     local ok, message, code = listener:hold(peer)
     if not ok then return nil, message, code end
   end
-  return call(listener, request, peer)
+  return call(listener, request, peer, agent)
 end
 
 --- A connection ended.

@@ -11,7 +11,8 @@ local GONE = 5          -- seconds after which a script that went has not gone f
 
 local patience = require "update.engine.patience"
 
-local Job = {}
+local Job = setmetatable({}, { __index = require "update.agent.mqtt_phase" })
+Job.__index = Job
 
 function Job:link(action)
   self.answer = action
@@ -123,6 +124,42 @@ function Job:offered_meanwhile(offer)
   elseif job.offer == offer then
     engine:try_now()
   end
+end
+
+--- Whether scripts may drive the updates of this cloud by the vendor's calls.
+-- @tparam[opt] string product, device they name, when they name them
+function Job:takes_calls(product, device)
+  return self.dialect.traits.calls == true and (not product or product == self.cloud.product)
+    and (not device or device == self.cloud.device)
+end
+
+--- How far the job is that is under way, or was last.
+-- @treturn table job (number), fetching, armed, finished, version, size, md5, fetched (bytes), code and message when it
+--   failed
+function Job:progress_of_job()
+  local job, offer, outcome = self.state.job, self.offer, self.outcome
+  local stage = job and job.stage
+  local armed, failed = stage == "armed", outcome and outcome.code ~= "ok"
+  local waits = stage == "waiting"
+  return {
+    job = self.jobs, fetching = stage == "fetching", armed = armed, finished = armed or failed and not waits or false,
+    version = offer and offer.version, size = offer and offer.size, md5 = offer and offer.md5,
+    fetched = offer and (armed and offer.size or math.min(self.fetched, offer.size)) or 0,
+    code = failed and outcome.code or nil, message = failed and outcome.message or nil,
+  }
+end
+
+--- Wait until something happened to it.
+-- @tparam number seconds at most
+function Job:await_news(seconds)
+  self.agent.tasks:await(self.moved, seconds)
+end
+
+--- Tell the cloud what a script says of the progress.
+-- @tparam integer percent
+-- @tparam string text
+function Job:say_progress(percent, text)
+  self:drive { type = "say", percent = percent, text = text, now = self.agent.tasks.now() }
 end
 
 --- Let a script say when an offer is fetched and when to go over to it, until it goes.

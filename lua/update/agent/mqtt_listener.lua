@@ -1,9 +1,9 @@
 --- The agent's side of a cloud that pushes over MQTT: drives update.cloud.mqtt_session.
 --
--- One task holds the connection, one watches the phase of the device, one asks
--- now and then whether there is something; what is installed, see
--- update.agent.mqtt_job, and who asks, update.agent.mqtt_check. What is said and heard is logged without payloads and
--- links: they carry secrets.
+-- One task holds the connection, one watches the phase of the device
+-- (update.agent.mqtt_phase), one asks now and then whether there is something.
+-- What is installed is in update.agent.mqtt_job, who asks in update.agent.mqtt_check.
+-- What is said and heard is logged without payloads and links: they carry secrets.
 --
 -- @module update.agent.mqtt_listener
 
@@ -17,12 +17,7 @@ local session = require "update.cloud.mqtt_session"
 local M = {}
 
 local OPEN_AGAIN = 60       -- seconds, while the secret cannot be read
-local REACHED_EVERY = 2     -- seconds between two questions on trial
-local HURRY_EVERY = 15      -- seconds between two attempts to connect meanwhile, at most
 local MESSAGE = { depth = 8, size = 65536 }
-
--- In these phases nothing is reported, and nothing installed.
-local UNSETTLED = { armed = true, trial = true, confirming = true, rolling_back = true }
 
 -- Reports that ask: a dialect may have several forms of them.
 local ASKS = { ask = true, get = true }
@@ -185,54 +180,6 @@ local function converse(self)
   end
 end
 
--- The pauses of a long outage must not outlast the time for a verdict.
-local function hurry(self)
-  local now = self.agent.tasks.now()
-  if now - (self.hurried or -math.huge) < HURRY_EVERY then return end
-  self.hurried = now
-  self.mqtt:hurry()
-  self.agent.tasks:wake(self.task)
-end
-
--- On trial, and for its verdict: an answer of the broker is asked for until there was one.
-local function ask_on_trial(self)
-  if not self.agent.trial:awaits_cloud() then return 60 end
-  if self.mqtt and self.mqtt:status().connected then
-    local row = self.dialect.subscriptions(self.cloud.product, self.cloud.device)[1]
-    self.mqtt:subscribe(row[1], row[2])
-    self.agent.tasks:wake(self.task)
-  elseif self.mqtt then
-    hurry(self)
-  end
-  return REACHED_EVERY
-end
-
-local function tell_phase(self)
-  local agent, phase = self.agent, self.agent:phase()
-  if UNSETTLED[phase] or agent.trial:is_judging() then
-    if self.settled ~= false then self:drive { type = "unsettled" } end
-    self.settled = false
-    return
-  end
-  local release = agent.device:facts().release
-  if self.settled == release then return end
-  local last = agent.device:status().last or {}
-  self.settled = release
-  self:drive { type = "settled", release = release, code = last.code or "ok", text = last.message,
-    open = phase ~= "idle" or last.verdict == "again" }
-end
-
-local function follow_phase(self)
-  while true do
-    tell_phase(self)
-    local job = self.state.job
-    if job and job.stage == "waiting" and job.busy and self.settled and not self.agent.engine:is_busy() then
-      self:drive { type = "timer", what = "retry" }
-    end
-    self.agent.tasks:await(self.agent.stirred, ask_on_trial(self))
-  end
-end
-
 local function ask_now_and_then(self)
   while true do
     self.agent.tasks:wait(self.cloud.period * (0.9 + 0.2 * self.agent.random()))
@@ -260,7 +207,7 @@ function M.start(agent, cloud)
   self.state = session.new { waits = traits.waits, burning = traits.burning, done = traits.done,
     record = remembered(self) }
   self.task = agent.tasks:spawn("cloud " .. cloud.name, converse, self)
-  agent.tasks:spawn("phase " .. cloud.name, follow_phase, self)
+  agent.tasks:spawn("phase " .. cloud.name, self.follow_phase, self)
   agent.tasks:spawn("ask " .. cloud.name, ask_now_and_then, self)
   return self
 end
