@@ -2,53 +2,11 @@
 
 local json = require "update.native.json"
 
-local dir
+local folder = require("spec.support.folder").new()
+local verbs = require "spec.support.verb"
 
-local function path(name) return dir .. "/" .. name end
-
-local function write(name, text)
-  local file = assert(io.open(path(name), "wb"))
-  assert(file:write(text))
-  file:close()
-  return path(name)
-end
-
-local function read(name)
-  local file = assert(io.open(path(name), "rb"))
-  local text = file:read("a")
-  file:close()
-  return text
-end
-
-local function exists(name)
-  local file = io.open(path(name))
-  if file then file:close() end
-  return file ~= nil
-end
-
--- Run a verb; its result, and what it printed.
-local function verb(name, words, options, flags)
-  local out, notes, progress = {}, {}, {}
-  local env = { out = function(text) out[#out + 1] = text end, note = function(text) notes[#notes + 1] = text end,
-    err = function(text) notes[#notes + 1] = text end, finish = function() end,
-    progress = function(done, total) progress[#progress + 1] = { done, total } end }
-  for flag in pairs(flags or {}) do env[flag] = true end
-  local exit, message, code = require("cli.verbs." .. name).run({ positional = words, opts = options or {} }, env)
-  return exit, message, code, table.concat(out, "\n"), table.concat(notes, "\n"), progress
-end
-
-local function good(...)
-  local exit, message, code, out, notes, progress = verb(...)
-  assert.equal(0, exit, message and ("%s (%s)"):format(message, code))
-  return out, notes, progress
-end
-
-local function bad(fragment, word, ...)
-  local exit, message, code = verb(...)
-  assert.is_nil(exit)
-  assert.truthy(message:find(fragment, 1, true), message)
-  assert.equal(word, code)
-end
+local path, write, read, exists = folder.path, folder.write, folder.read, folder.exists
+local verb, good, bad = verbs.run, verbs.good, verbs.bad
 
 local permit = ('{"format":"moult-permit-1","project":"METER","devices":["a","b"],"manifest":"%s",'
   .. '"not_after":1800000000}'):format(("ab"):rep(32))
@@ -64,19 +22,14 @@ local function recipe(extra)
 end
 
 before_each(function()
-  dir = os.tmpname()
-  os.remove(dir)
-  assert(os.execute(("mkdir -p %s/app/lib"):format(dir)))
+  folder.make "app/lib"
   write("app/main.lua", main)
   write("app/lib/part.lua", "return {}\n")
   write("core.img", ("core image "):rep(60000) .. ("\0"):rep(600000))
   good("keygen", { path("release") })
 end)
 
-after_each(function()
-  assert(os.execute("rm -rf " .. dir))
-  collectgarbage()
-end)
+after_each(folder.remove)
 
 local function pack(extra, out)
   return good("pack", { recipe(extra) }, { key = path("release.key"), out = path(out or "p.upd") })
@@ -98,8 +51,8 @@ describe("moult pack", function()
   it("makes a package that verify accepts, with progress", function()
     local out, _, progress = pack()
     assert.matches("release 1.0.1, sequence 18, %d+ bytes", out)
-    assert.same({ progress[#progress][2], progress[#progress][2] }, progress[#progress])
-    for _, keys in ipairs { path("release.pub"), dir } do -- one key, or a folder of them
+    assert.same({ progress[#progress][2], progress[#progress][2], "packing" }, progress[#progress])
+    for _, keys in ipairs { path("release.pub"), folder.dir } do -- one key, or a folder of them
       out = good("verify", { path("p.upd") }, { key = keys })
       assert.matches("good: release 1.0.1, sequence 18", out)
     end

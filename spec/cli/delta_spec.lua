@@ -2,47 +2,14 @@
 
 local json = require "update.native.json"
 
-local dir
+local folder = require("spec.support.folder").new()
+local verbs = require "spec.support.verb"
 
-local function path(name) return dir .. "/" .. name end
+local path, write, read = folder.path, folder.write, folder.read
 
-local function write(name, text)
-  local file = assert(io.open(path(name), "wb"))
-  assert(file:write(text))
-  file:close()
-  return path(name)
-end
+local function good(...) return verbs.good("delta", ...) end
 
-local function read(name)
-  local file = io.open(path(name), "rb")
-  if not file then return nil end
-  local text = file:read("a")
-  file:close()
-  return text
-end
-
-local function verb(name, words, options, flags)
-  local out, notes, progress = {}, {}, {}
-  local env = { out = function(text) out[#out + 1] = text end, note = function(text) notes[#notes + 1] = text end,
-    err = function(text) notes[#notes + 1] = text end, finish = function() end,
-    progress = function(done, total, label) progress[#progress + 1] = { done, total, label } end }
-  for flag in pairs(flags or {}) do env[flag] = true end
-  local exit, message, code = require("cli.verbs." .. name).run({ positional = words, opts = options or {} }, env)
-  return exit, message, code, table.concat(out, "\n"), table.concat(notes, "\n"), progress
-end
-
-local function good(...)
-  local exit, message, code, out, notes, progress = verb("delta", ...)
-  assert.equal(0, exit, message and ("%s (%s)"):format(message, code))
-  return out, notes, progress
-end
-
-local function bad(fragment, word, ...)
-  local exit, message, code = verb("delta", ...)
-  assert.is_nil(exit)
-  assert.truthy(message:find(fragment, 1, true), message)
-  assert.equal(word, code)
-end
+local function bad(fragment, word, ...) return verbs.bad(fragment, word, "delta", ...) end
 
 -- Bytes that no codec makes smaller, the same for the same seed.
 local function noise(seed, count)
@@ -56,15 +23,10 @@ end
 
 describe("moult delta", function()
   before_each(function()
-    dir = os.tmpname()
-    os.remove(dir)
-    assert(os.execute("mkdir -p " .. dir))
+    folder.make()
   end)
 
-  after_each(function()
-    assert(os.execute("rm -rf " .. dir))
-    collectgarbage()
-  end)
+  after_each(folder.remove)
 
   local a, b = noise(1, 100000), noise(2, 100000)
   local cases = {
@@ -144,7 +106,7 @@ describe("moult delta", function()
     local text = read("p")
     for _, at in ipairs { 1, 10, 20, 50, 60, 90, 95, 130, 200, #text - 5 } do
       write("q", text:sub(1, at - 1) .. string.char(text:byte(at) ~ 1) .. text:sub(at + 1))
-      local exit, _, code = verb("delta", { path("old"), path("q") }, { out = path("x"), apply = true })
+      local exit, _, code = verbs.run("delta", { path("old"), path("q") }, { out = path("x"), apply = true })
       assert.is_nil(exit)
       assert.truthy(code == "corrupt" or code == "incompatible", code)
       assert.is_nil(read("x"))
@@ -197,7 +159,7 @@ describe("moult delta", function()
     write("new", b)
     good({ path("old"), path("new") }, { out = path("p") })
     for _, name in ipairs { "install", "provision", "explain", "verify" } do
-      local exit, message, code = verb(name, { path("p") }, { key = path("none"), config = path("none") })
+      local exit, message, code = verbs.run(name, { path("p") }, { key = path("none"), config = path("none") })
       assert.same({ "untrusted", true }, { code, exit == nil })
       assert.matches("made by `moult delta` and nobody signed it: no device installs it", message)
     end

@@ -3,44 +3,11 @@
 local json = require "update.native.json"
 local packing = require "cli.packing"
 
-local dir
+local folder = require("spec.support.folder").new()
+local verbs = require "spec.support.verb"
 
-local function path(name) return dir .. "/" .. name end
-
-local function write(name, text)
-  local file = assert(io.open(path(name), "wb"))
-  assert(file:write(text))
-  file:close()
-end
-
-local function read(name)
-  local file <close> = assert(io.open(path(name), "rb"))
-  return file:read("a")
-end
-
-local function exists(name)
-  local file = io.open(path(name))
-  return file and file:close() or false
-end
-
-local function verb(name, words, options, flags)
-  local out, notes, labels = {}, {}, {}
-  local env = { out = function(text) out[#out + 1] = text end, note = function(text) notes[#notes + 1] = text end,
-    err = function(text) notes[#notes + 1] = text end, finish = function() end,
-    progress = function(done, total, label)
-      assert.is_true(done <= total)
-      labels[label] = done == total
-    end }
-  for flag in pairs(flags or {}) do env[flag] = true end
-  local exit, message, code = require("cli.verbs." .. name).run({ positional = words, opts = options or {} }, env)
-  return exit, message, code, table.concat(out, "\n"), table.concat(notes, "\n"), labels
-end
-
-local function good(...)
-  local exit, message, code, out, notes, labels = verb(...)
-  assert.equal(0, exit, message and ("%s (%s)"):format(message, code))
-  return out, notes, labels
-end
+local path, write, read, exists = folder.path, folder.write, folder.read, folder.exists
+local verb, good = verbs.run, verbs.good
 
 -- An image that no codec makes much smaller, the same for the same seed.
 local function image(seed, changes)
@@ -64,9 +31,7 @@ end
 
 describe("moult pack with older cores", function()
   before_each(function()
-    dir = os.tmpname()
-    os.remove(dir)
-    assert(os.execute(("mkdir -p %s/app"):format(dir)))
+    folder.make "app"
     write("app/main.lua", 'PROJECT, VERSION, PRODUCT_KEY = "METER", "1.0.1", "k-123"\nreturn 1\n')
     write("core17.img", image(7, 0))
     write("core21.img", image(7, 2))
@@ -74,10 +39,7 @@ describe("moult pack with older cores", function()
     good("keygen", { path("release") })
   end)
 
-  after_each(function()
-    assert(os.execute("rm -rf " .. dir))
-    collectgarbage()
-  end)
+  after_each(folder.remove)
 
   it("names deltas as the full package", function()
     local beside = require("cli.packing").beside
@@ -86,7 +48,13 @@ describe("moult pack with older cores", function()
   end)
 
   it("makes the full package and a delta for each, of one release", function()
-    local out, notes, labels = pack(FROM, "m.upd")
+    local out, notes, progress = pack(FROM, "m.upd")
+    local labels = {}
+    for _, row in ipairs(progress) do
+      local done, total, label = table.unpack(row)
+      assert.is_true(done <= total)
+      labels[label] = done == total
+    end
     assert.matches("m%-from%-17%.upd: release 1%.0%.1, sequence 18, %d+ bytes, %d+%.%d %% of the full package", out)
     assert.same({ packing = true, ["packing, from 17"] = true, ["packing, from 21"] = true }, labels)
     assert.equal("", notes)

@@ -9,35 +9,16 @@ end
 
 local broker = require "spec.support.broker"
 local natives = require "update.natives"
-local recipe = require "cli.recipe"
+local shared = require "spec.support.depot_world"
 
 local ALIYUN, TENCENT = "a1TestPK001", "QRSTUV1234"
-local PATIENCE = 20 -- seconds after which something is broken, not slow
 
 describe("depot actions", function()
-  local b, dir, pid, loop, clients
+  local b, dir, folder, pid, loop, clients
 
-  local function write(name, text)
-    local file = assert(io.open(dir .. "/" .. name, "wb"))
-    file:write(text)
-    file:close()
-  end
+  local function write(...) return folder.write(...) end
 
-  local function read(name)
-    local file <close> = assert(io.open(dir .. "/" .. name, "rb"))
-    return file:read "a"
-  end
-
-  local function pack(name, product, sequence, version)
-    write("app/main.lua", ('PROJECT, VERSION = "METER", "%s"\n'):format(version))
-    write("recipe.lua", ([[return { project = "METER", product_key = "%s", sequence = %d, version = "%s",
-      script = { dir = "app" } }]]):format(product, sequence, version))
-    local packer <close> = assert(natives.pack.open(assert(recipe.load(dir .. "/recipe.lua")),
-      dir .. "/packages/" .. name, dir .. "/release.key"))
-    repeat
-      local word = assert(packer:step())
-    until word == "done"
-  end
+  local function read(...) return folder.read(...) end
 
   local function step()
     local watches = {}
@@ -46,23 +27,10 @@ describe("depot actions", function()
       if fd then watches[#watches + 1] = { fd = fd, read = true, write = client.mqtt:wants_write() } end
     end
     assert(loop:poll(20, watches))
-    for _, client in ipairs(clients) do
-      for event in client.mqtt.step, client.mqtt do
-        client.subscribed = client.subscribed or event.kind == "subscribed"
-        if event.kind == "message" then table.insert(client.inbox, event) end
-      end
-    end
+    shared.take(clients)
   end
 
-  local function wait(what, done)
-    local till = natives.loop.now() + PATIENCE
-    while true do
-      local result = done()
-      if result then return result end
-      assert(natives.loop.now() < till, "nothing came of " .. what)
-      step()
-    end
-  end
+  local function wait(what, done) return shared.wait(step, what, done) end
 
   -- Start the depot, and wait until it is there.
   local function serve(options)
@@ -128,8 +96,7 @@ describe("depot actions", function()
         natives.json.encode { id = "1", params = params }, 1))
     end
     function client:hear()
-      local event = wait(self.name .. " hearing something", function() return table.remove(self.inbox, 1) end)
-      return assert(natives.json.decode(event.payload)).data
+      return shared.hear(wait, self).data
     end
     wait(name .. " subscribing", function() return client.subscribed end)
     return client
@@ -160,12 +127,10 @@ describe("depot actions", function()
     b = broker.start()
     loop = assert(natives.loop.new())
     dir = b.dir .. "/depot"
-    assert(os.execute(("mkdir -p %s/packages/keys %s/app"):format(dir, dir)))
-    assert(natives.minisign.keygen(dir .. "/release"))
-    assert(os.rename(dir .. "/release.pub", dir .. "/packages/keys/release.pub"))
-    pack("old.upd", ALIYUN, 1, "1.0.0")
-    pack("new.upd", ALIYUN, 2, "2.0.0")
-    pack("t.upd", TENCENT, 2, "0.2")
+    folder = shared.folder(dir)
+    folder.pack("old.upd", ALIYUN, 1, "1.0.0")
+    folder.pack("new.upd", ALIYUN, 2, "2.0.0")
+    folder.pack("t.upd", TENCENT, 2, "0.2")
   end)
 
   teardown(function()
@@ -323,7 +288,7 @@ describe("depot actions", function()
   end)
 
   it("trust the keys of the depot that serves the folder, wherever they are called", function()
-    pack("later.upd", ALIYUN, 3, "1.0.2")
+    folder.pack("later.upd", ALIYUN, 3, "1.0.2")
     assert(os.rename(dir .. "/packages/later.upd", dir .. "/later.upd"))
     assert(os.execute(("mv '%s/packages/keys' '%s/trusted'"):format(dir, dir)))
     finally(function()
@@ -340,7 +305,7 @@ describe("depot actions", function()
 
   describe("add", function()
     before_each(function()
-      pack("later.upd", ALIYUN, 3, "1.0.2")
+      folder.pack("later.upd", ALIYUN, 3, "1.0.2")
       assert(os.rename(dir .. "/packages/later.upd", dir .. "/later.upd"))
       write("list.txt", "dev1\ndev2\n")
     end)

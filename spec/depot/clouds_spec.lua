@@ -5,38 +5,15 @@ local broker = require "spec.support.broker"
 local depot = require "depot"
 local natives = require "update.natives"
 local raw = require "spec.support.raw_http"
-local recipe = require "cli.recipe"
+local shared = require "spec.support.depot_world"
 
 local ALIYUN, TENCENT = "a1TestPK001", "QRSTUV1234"
-local PATIENCE = 20 -- seconds after which something is broken, not slow
 local OLD = 1       -- ms of silence after a report: a spec need not wait
 
 describe("depot as a cloud", function()
-  local b, dir, served, clients, told
+  local b, dir, folder, served, clients, told
 
-  local function write(name, text)
-    local file = assert(io.open(dir .. "/" .. name, "wb"))
-    file:write(text)
-    file:close()
-  end
-
-  local function read(name)
-    local file = assert(io.open(dir .. "/" .. name, "rb"))
-    local text = file:read "a"
-    file:close()
-    return text
-  end
-
-  local function pack(name, product, sequence, version)
-    write("app/main.lua", ('PROJECT, VERSION = "METER", "%s"\n'):format(version))
-    write("recipe.lua", ([[return { project = "METER", product_key = "%s", sequence = %d, version = "%s",
-      script = { dir = "app" } }]]):format(product, sequence, version))
-    local packer <close> = assert(natives.pack.open(assert(recipe.load(dir .. "/recipe.lua")),
-      dir .. "/packages/" .. name, dir .. "/release.key"))
-    repeat
-      local word = assert(packer:step())
-    until word == "done"
-  end
+  local function read(...) return folder.read(...) end
 
   local function open(options)
     options = options or {}
@@ -52,23 +29,10 @@ describe("depot as a cloud", function()
 
   local function step()
     assert(served:step(2))
-    for _, client in ipairs(clients) do
-      for event in client.mqtt.step, client.mqtt do
-        client.subscribed = client.subscribed or event.kind == "subscribed"
-        if event.kind == "message" then table.insert(client.inbox, event) end
-      end
-    end
+    shared.take(clients)
   end
 
-  local function wait(what, done)
-    local till = natives.loop.now() + PATIENCE
-    while true do
-      local result = done()
-      if result then return result end
-      assert(natives.loop.now() < till, "nothing came of " .. what)
-      step()
-    end
-  end
+  local function wait(what, done) return shared.wait(step, what, done) end
 
   local function row(client)
     return served.cloud.store:get(client.cloud, client.product, client.name)
@@ -102,8 +66,7 @@ describe("depot as a cloud", function()
       assert(self.mqtt:publish(topic, bytes, qos or 1))
     end
     function client:hear()
-      local event = wait(self.name .. " hearing something", function() return table.remove(self.inbox, 1) end)
-      return assert(natives.json.decode(event.payload)), event
+      return shared.hear(wait, self)
     end
     function client:leave()
       self.mqtt:close()
@@ -123,11 +86,9 @@ describe("depot as a cloud", function()
   setup(function()
     b = broker.start { persistence = true }
     dir = b.dir .. "/depot"
-    assert(os.execute(("mkdir -p %s/packages/keys %s/app"):format(dir, dir)))
-    assert(natives.minisign.keygen(dir .. "/release"))
-    assert(os.rename(dir .. "/release.pub", dir .. "/packages/keys/release.pub"))
-    pack("a.upd", ALIYUN, 2, "2.0.0")
-    pack("t.upd", TENCENT, 2, "0.2")
+    folder = shared.folder(dir)
+    folder.pack("a.upd", ALIYUN, 2, "2.0.0")
+    folder.pack("t.upd", TENCENT, 2, "0.2")
   end)
 
   teardown(function() b:close() end)
@@ -399,7 +360,7 @@ describe("depot as a cloud", function()
   end)
 
   it("keeps off the broker in a copy of its folder, until it is adopted", function()
-    pack("new.upd", ALIYUN, 2, "1.0.1")
+    folder.pack("new.upd", ALIYUN, 2, "1.0.1")
     open()
     served:close()
     assert(os.rename(dir .. "/packages", dir .. "/moved")) -- is no copy

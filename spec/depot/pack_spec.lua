@@ -6,33 +6,11 @@ local natives = require "update.natives"
 local pending = require "depot.pending"
 local signed = require "cli.signed"
 
-local dir
+local folder = require("spec.support.folder").new()
+local verbs = require "spec.support.verb"
 
-local function path(name) return dir .. "/" .. name end
-
-local function write(name, text)
-  local file = assert(io.open(path(name), "wb"))
-  assert(file:write(text))
-  file:close()
-end
-
-local function read(name)
-  local file = io.open(path(name), "rb")
-  if not file then return nil end
-  local text = file:read("a")
-  file:close()
-  return text
-end
-
-local function verb(name, words, options, flags)
-  local out, notes = {}, {}
-  local env = { out = function(text) out[#out + 1] = text end, note = function(text) notes[#notes + 1] = text end,
-    err = function(text) notes[#notes + 1] = text end, finish = function() end,
-    progress = flags and flags.progress or function() end }
-  for flag in pairs(flags or {}) do env[flag] = env[flag] or true end
-  local exit, message, code = require("cli.verbs." .. name).run({ positional = words, opts = options or {} }, env)
-  return exit, message, code, table.concat(out, "\n"), table.concat(notes, "\n")
-end
+local path, write, read = folder.path, folder.write, folder.read
+local verb = verbs.run
 
 local function pack(flags)
   local exit, message, code, out, notes = verb("depot", { "pack", path("depot") }, { key = path("release.key") }, flags)
@@ -64,19 +42,14 @@ end
 
 describe("moult depot pack", function()
   before_each(function()
-    dir = os.tmpname()
-    os.remove(dir)
-    assert(os.execute(("mkdir -p %s/app %s/depot"):format(dir, dir)))
+    folder.make("app", "depot")
     write("app/main.lua", 'PROJECT, VERSION, PRODUCT_KEY = "METER", "1.0.1", "k-123"\nreturn 1\n')
     for _, n in ipairs { 17, 21, 22 } do write(("depot/core%d.img"):format(n), image(n)) end
     recipe()
     assert.equal(0, (verb("keygen", { path("release") })))
   end)
 
-  after_each(function()
-    assert(os.execute("rm -rf " .. dir))
-    collectgarbage()
-  end)
+  after_each(folder.remove)
 
   local ALL = { "METER_1.0.1-from-17.upd", "METER_1.0.1-from-21.upd", "METER_1.0.1.upd" }
 

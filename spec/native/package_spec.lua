@@ -6,16 +6,8 @@ local package = require "update.native.package"
 local source = require "update.native.source"
 local verify = require "update.native.verify"
 
-local dir
-
-local function path(name) return dir .. "/" .. name end
-
-local function write(name, text)
-  local file = assert(io.open(path(name), "wb"))
-  assert(file:write(text))
-  file:close()
-  return path(name)
-end
+local folder = require("spec.support.folder").new()
+local path, write = folder.path, folder.write
 
 local function make(changes, name)
   local recipe = { project = "METER", product_key = "k-123", hardware = { "rev-a", "rev-b" }, sequence = 18,
@@ -33,18 +25,13 @@ local function make(changes, name)
 end
 
 setup(function()
-  dir = os.tmpname()
-  os.remove(dir)
-  assert(os.execute(("mkdir -p %s/app %s/tx"):format(dir, dir)))
+  folder.make("app", "tx")
   write("app/main.lua", 'VERSION = "1.0.1"\n')
   write("core.img", ("core image "):rep(3000))
   assert(minisign.keygen(path("k")))
 end)
 
-teardown(function()
-  assert(os.execute("rm -rf " .. dir))
-  collectgarbage()
-end)
+teardown(folder.remove)
 
 describe("update.native.pack", function()
   it("packs a block a step", function()
@@ -114,7 +101,7 @@ describe("update.native.package", function()
     assert.same({ kind = "core", size = 33000, block_size = 4096, index_size = 32 + 80 * 9, data_size = 33000,
       delta = false }, m.parts[2])
     assert.equal(s:size(), p:layout().size)
-    assert.same(m, assert(package.load(path("tx"), dir)))
+    assert.same(m, assert(package.load(path("tx"), folder.dir)))
   end)
 
   it("keeps its source alive, and notices when that was closed", function()
@@ -146,7 +133,8 @@ describe("update.native.package", function()
     assert.is_nil(none)
     assert.matches("no .pub file", why)
     assert.equal("untrusted", word)
-    assert.same({ nil, "missing" }, { (package.load(path("app"), dir)), (select(3, package.load(path("app"), dir))) })
+    local none, _, code = package.load(path("app"), folder.dir)
+    assert.same({ nil, "missing" }, { none, code })
   end)
 end)
 
@@ -154,7 +142,7 @@ describe("update.native.verify", function()
   it("walks every block", function()
     make { hardware = false }
     local s <close> = assert(source.file(path("p.upd")))
-    local v <close> = assert(verify.open(s, dir))
+    local v <close> = assert(verify.open(s, folder.dir))
     assert.is_nil(v:manifest())
     assert.is_nil(v:size())
     repeat local word = assert(v:step()) until word == "done"

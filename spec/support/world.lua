@@ -351,4 +351,23 @@ function M.provisioned(o)
   return w
 end
 
+--- Devices of a describe block, closed after each of its tests.
+-- @tparam function after_each of busted
+-- @treturn function new(o), as provisioned()
+-- @treturn {table,...} those that there are; what is put into it is closed, too
+function M.kept(after_each)
+  local worlds = {}
+  after_each(function()
+    for i, w in pairs(worlds) do
+      worlds[i] = nil
+      w:close()
+    end
+  end)
+  return function(o)
+    local w = M.provisioned(o or {})
+    worlds[#worlds + 1] = w
+    return w
+  end, worlds
+end
+
 return M

@@ -2,21 +2,10 @@
 
 local world = require "spec.support.world"
 
-local TICK, lines, device = world.TICK, world.lines, world.provisioned
+local TICK, lines = world.TICK, world.lines
 
 describe("a restart of the device", function()
-  local worlds = {}
-
-  local function new(o)
-    local w = device(o or {})
-    worlds[#worlds + 1] = w
-    return w
-  end
-
-  after_each(function()
-    for _, w in ipairs(worlds) do w:close() end
-    worlds = {}
-  end)
+  local new = world.kept(after_each)
 
   local SLOTS = 'core = { slots = { a = "slot-a.img", b = "slot-b.img" }, boot = "file" },'
 

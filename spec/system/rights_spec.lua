@@ -2,21 +2,10 @@
 
 local world = require "spec.support.world"
 
-local device, lines = world.provisioned, world.lines
+local lines = world.lines
 
 describe("the script of a device", function()
-  local worlds = {}
-
-  local function new(o)
-    local w = device(o or {})
-    worlds[#worlds + 1] = w
-    return w
-  end
-
-  after_each(function()
-    for _, w in ipairs(worlds) do w:close() end
-    worlds = {}
-  end)
+  local new = world.kept(after_each)
 
   local function gone(pid)
     return not os.execute("kill -0 " .. pid .. " 2>/dev/null")
@@ -141,8 +130,7 @@ describe("the script of a device", function()
   end)
 
   it("is not started as a user that there is none of, nor by another user", function()
-    local w = device { fields = [[script = { user = "no-such-user" },]] }
-    worlds[#worlds + 1] = w
+    local w = new { fields = [[script = { user = "no-such-user" },]] }
     local code, _, err = w:moult "run"
     assert.equal(2, code)
     assert.matches("script.user: there is no user no%-such%-user on this system", err)

@@ -3,21 +3,10 @@
 
 local world = require "spec.support.world"
 
-local TICK, lines, device = world.TICK, world.lines, world.provisioned
+local TICK, lines = world.TICK, world.lines
 
 describe("moult run", function()
-  local worlds = {}
-
-  local function new(o)
-    local w = device(o or {})
-    worlds[#worlds + 1] = w
-    return w
-  end
-
-  after_each(function()
-    for _, w in ipairs(worlds) do w:close() end
-    worlds = {}
-  end)
+  local new, worlds = world.kept(after_each)
 
   it("runs the script, keeps a second one out, and ends with both children when asked", function()
     local w = new()

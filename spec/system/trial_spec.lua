@@ -3,7 +3,7 @@
 
 local world = require "spec.support.world"
 
-local TICK, lines, device = world.TICK, world.lines, world.provisioned
+local TICK, lines = world.TICK, world.lines
 
 local function history(w)
   local code, out, err = w:moult("history --json")
@@ -12,18 +12,7 @@ local function history(w)
 end
 
 describe("a release on trial that", function()
-  local worlds = {}
-
-  local function new(o)
-    local w = device(o or {})
-    worlds[#worlds + 1] = w
-    return w
-  end
-
-  after_each(function()
-    for _, w in ipairs(worlds) do w:close() end
-    worlds = {}
-  end)
+  local new, worlds = world.kept(after_each)
 
   local bad = {
     { "loops for ever",          'while true do end',                          "gave no sign of life" },
@@ -37,7 +26,7 @@ describe("a release on trial that", function()
   }
 
   it("is bad, goes back to the old release and never installs it again", function()
-    for i, case in ipairs(bad) do
+    for _, case in ipairs(bad) do
       local w = new { fields = "script_memory = 4 * 1024 * 1024,", numbers = { heartbeat = 1 } }
       w.case = case
       w:run()
@@ -45,7 +34,6 @@ describe("a release on trial that", function()
       w:shell("true")
       local code, _, err = w:moult("install -q", w.package)
       assert.equal(4, code, case[1] .. ": " .. err)
-      worlds[i] = w
     end
     for _, w in ipairs(worlds) do
       local name, _, reason = table.unpack(w.case)
@@ -124,7 +112,7 @@ describe("an order that comes while `moult run` holds the state and its agent do
 
   for verb, code in pairs { confirm = 3, rollback = 3, ["install -q next.upd"] = 4 } do
     it(("waits for it: %s"):format(verb), function()
-      local w = device {}
+      local w = world.provisioned {}
       w:pack { version = "1.0.1", sequence = 2, name = "next.upd" }
       local natives = require "update.natives"
       local held = assert(natives.device.open(assert(require("update.config").load(w:path "config.lua")), "lock"))

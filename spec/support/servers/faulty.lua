@@ -32,15 +32,8 @@ M.large = 4 * 1024 * 1024 + 300001 -- two ranges
 --- Start the server.
 -- @treturn table url, other (the same server under another origin), stop()
 function M.start()
-  -- The shell becomes the server, so its process id is the server's.
-  local pipe = assert(io.popen("echo $$; exec lua5.4 spec/support/servers/faulty.lua serve", "r"))
-  local pid = assert(pipe:read("n"))
-  local port = assert(pipe:read("n"), "the server did not start")
-  local server = { url = "http://127.0.0.1:" .. port, other = "http://127.0.0.2:" .. port }
-  function server.stop()
-    os.execute("kill " .. pid)
-    pipe:close()
-  end
+  local server = require("spec.support.servers.process").start "faulty"
+  server.other = "http://127.0.0.2:" .. server.port
   return server
 end
 

@@ -15,31 +15,16 @@
 
 local M = {}
 
+local process = require "spec.support.servers.process"
+local read, write = process.read, process.write
+
 local Server = {}
 Server.__index = Server
 
-local function write(path, text, mode)
-  local file = assert(io.open(path, mode or "wb"))
-  assert(file:write(text))
-  assert(file:close())
-end
-
-local function read(path)
-  local file = io.open(path, "rb")
-  if not file then return "" end
-  local text = file:read("a")
-  file:close()
-  return text
-end
-
 function M.start(folder)
-  local pipe = assert(io.popen(("echo $$; exec lua5.4 spec/support/servers/links.lua serve '%s'"):format(folder), "r"))
-  local pid = assert(pipe:read("n"))
-  local port = assert(pipe:read("n"), "the server did not start")
-  write(folder .. "/good", "")
-  write(folder .. "/expired", "")
-  write(folder .. "/requests", "")
-  return setmetatable({ url = "http://127.0.0.1:" .. port, pid = pid, pipe = pipe, folder = folder, good = {} }, Server)
+  local running = process.start("links", folder)
+  for _, name in ipairs { "good", "expired", "requests" } do write(folder .. "/" .. name, "") end
+  return setmetatable({ url = running.url, stop = running.stop, folder = folder, good = {} }, Server)
 end
 
 function Server:allow(token)
@@ -62,14 +47,7 @@ end
 
 --- What was asked so far: array of "TOKEN STATUS FIRST-BYTE".
 function Server:requests()
-  local list = {}
-  for line in read(self.folder .. "/requests"):gmatch("[^\n]+") do list[#list + 1] = line end
-  return list
-end
-
-function Server:stop()
-  os.execute("kill " .. self.pid)
-  self.pipe:close()
+  return process.lines(self.folder .. "/requests")
 end
 
 if arg and arg[1] ~= "serve" or not arg then
@@ -133,14 +111,4 @@ local function serve(peer)
   return send_body(peer, object:sub(first + 1, last + 1), query)
 end
 
-local listener = assert(socket.bind("127.0.0.1", 0))
-io.stdout:write(select(2, listener:getsockname()), "\n")
-io.stdout:flush()
-while true do
-  local peer = listener:accept()
-  if peer then
-    peer:settimeout(20)
-    while serve(peer) do end
-    peer:close()
-  end
-end
+process.serve(serve)

@@ -15,29 +15,15 @@
 
 local M = {}
 
+local process = require "spec.support.servers.process"
+local read, write = process.read, process.write
+
 local Server = {}
 Server.__index = Server
 
-local function write(path, text, mode)
-  local file = assert(io.open(path, mode or "wb"))
-  assert(file:write(text))
-  assert(file:close())
-end
-
-local function read(path)
-  local file = io.open(path, "rb")
-  if not file then return "" end
-  local text = file:read("a")
-  file:close()
-  return text
-end
-
 function M.start(folder, token)
-  local pipe = assert(io.popen(("echo $$; exec lua5.4 spec/support/servers/questions.lua serve '%s' '%s'"):format(
-    folder, token), "r"))
-  local pid = assert(pipe:read("n"))
-  local port = assert(pipe:read("n"), "the server did not start")
-  return setmetatable({ url = "http://127.0.0.1:" .. port, pid = pid, pipe = pipe, folder = folder }, Server)
+  local running = process.start("questions", folder, token)
+  return setmetatable({ url = running.url, stop = running.stop, folder = folder }, Server)
 end
 
 function Server:offer(release, url)
@@ -45,21 +31,12 @@ function Server:offer(release, url)
 end
 
 function Server:asked()
-  local list = {}
-  for line in read(self.folder .. "/asked"):gmatch("[^\n]+") do list[#list + 1] = line end
-  return list
-end
-
-function Server:stop()
-  os.execute("kill " .. self.pid)
-  self.pipe:close()
+  return process.lines(self.folder .. "/asked")
 end
 
 if arg and arg[1] ~= "serve" or not arg then
   return M
 end
-
-local socket = require "socket"
 
 local folder, token = arg[2], arg[3]
 
@@ -85,14 +62,4 @@ local function serve(peer)
   return peer:send(("HTTP/1.1 %s\r\n%s\r\n"):format(status, headers))
 end
 
-local listener = assert(socket.bind("127.0.0.1", 0))
-io.stdout:write(select(2, listener:getsockname()), "\n")
-io.stdout:flush()
-while true do
-  local peer = listener:accept()
-  if peer then
-    peer:settimeout(20)
-    while serve(peer) do end
-    peer:close()
-  end
-end
+process.serve(serve)

@@ -1,0 +1,67 @@
+--- What specs of the depot's clouds share: packages in a folder, and clients of a broker that stand for devices.
+--
+-- @module spec.support.depot_world
+
+local folders = require "spec.support.folder"
+local natives = require "update.natives"
+local recipe = require "cli.recipe"
+
+local M = {}
+
+local PATIENCE = 20 -- seconds after which something is broken, not slow
+
+--- A folder with `packages`, and a key that it trusts.
+-- @tparam string dir
+-- @treturn table of spec.support.folder, and pack(name, product, sequence, version)
+function M.folder(dir)
+  local folder = folders.new()
+  folder.use(dir, "packages/keys", "app")
+  assert(natives.minisign.keygen(dir .. "/release"))
+  assert(os.rename(dir .. "/release.pub", dir .. "/packages/keys/release.pub"))
+  function folder.pack(name, product, sequence, version)
+    folder.write("app/main.lua", ('PROJECT, VERSION = "METER", "%s"\n'):format(version))
+    folder.write("recipe.lua", ([[return { project = "METER", product_key = "%s", sequence = %d, version = "%s",
+      script = { dir = "app" } }]]):format(product, sequence, version))
+    local packer <close> = assert(natives.pack.open(assert(recipe.load(dir .. "/recipe.lua")),
+      dir .. "/packages/" .. name, dir .. "/release.key"))
+    repeat
+      local word = assert(packer:step())
+    until word == "done"
+  end
+  return folder
+end
+
+--- Take what came for clients: {mqtt, inbox (array), subscribed (set when the broker said so)}.
+function M.take(clients)
+  for _, client in ipairs(clients) do
+    for event in client.mqtt.step, client.mqtt do
+      client.subscribed = client.subscribed or event.kind == "subscribed"
+      if event.kind == "message" then table.insert(client.inbox, event) end
+    end
+  end
+end
+
+--- Step until something is there.
+-- @tparam function step
+-- @tparam string what it is, for the message
+-- @tparam function done -> what is returned, or nil
+function M.wait(step, what, done)
+  local till = natives.loop.now() + PATIENCE
+  while true do
+    local result = done()
+    if result then return result end
+    assert(natives.loop.now() < till, "nothing came of " .. what)
+    step()
+  end
+end
+
+--- What a client hears next.
+-- @tparam function wait(what, done)
+-- @tparam table client
+-- @treturn table decoded JSON, event
+function M.hear(wait, client)
+  local event = wait(client.name .. " hearing something", function() return table.remove(client.inbox, 1) end)
+  return assert(natives.json.decode(event.payload)), event
+end
+
+return M
