@@ -148,6 +148,18 @@ function Session:in_charge()
   end
 end
 
+--- Give an order to the running agent, or carry it out by hand.
+-- @tparam string verb of the control socket
+-- @tparam table request
+-- @tparam function by_hand function(device)
+-- @return what the agent answered, or by_hand() | nil, message, code
+function Session:order(verb, request, by_hand)
+  local agent, device, message, code = self:in_charge()
+  if agent then return agent:call(verb, request) end
+  if device then return by_hand(device) end
+  return nil, message, code
+end
+
 --- Who asks policy for this device.
 -- @tparam device device
 -- @tparam boolean keep whether the last good policy may be written

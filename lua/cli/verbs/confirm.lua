@@ -18,13 +18,7 @@ M.verb = {
 
 function M.run(parsed, env)
   return session.run(parsed, env, function(s)
-    local ok
-    local agent, device, message, code = s:in_charge()
-    if agent then
-      ok, message, code = agent:call("confirm", { force = true })
-    elseif device then
-      ok, message, code = device:confirm()
-    end
+    local ok, message, code = s:order("confirm", { force = true }, function(device) return device:confirm() end)
     if not ok then return nil, message, code end
     env.note("confirmed; `moult status` shows the release")
     return 0

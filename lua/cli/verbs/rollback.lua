@@ -34,13 +34,8 @@ end
 function M.run(parsed, env)
   local reason = parsed.positional[1] or "rolled back by hand"
   return session.run(parsed, env, function(s)
-    local result
-    local agent, device, message, code = s:in_charge()
-    if agent then
-      result, message, code = agent:call("rollback", { reason = reason })
-    elseif device then
-      result, message, code = by_hand(device, reason)
-    end
+    local result, message, code = s:order("rollback", { reason = reason },
+      function(device) return by_hand(device, reason) end)
     if not result then return nil, message, code end
     if result == "restart" then
       env.note("rolled back; restart the device to run the old release")

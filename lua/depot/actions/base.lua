@@ -59,6 +59,13 @@ function M.package(context)
   return entry
 end
 
+--- The package that is named, or any.
+-- @treturn table|boolean|nil entry, false when none is named; nil, message, code
+function M.named(context)
+  if not context.name then return false end
+  return M.package(context)
+end
+
 -- Whether the options mean a device; `names`: of --device, or nil.
 local function is_meant(opts, names, row)
   return (not names or names[row.device])
@@ -91,6 +98,26 @@ function M.devices(context, entry)
     end
   end
   return meant
+end
+
+--- Change the jobs of devices that the options mean, within change().
+-- @tparam table context
+-- @tparam table|boolean entry of a package whose jobs alone are meant, or false
+-- @tparam function method(row, now) -> whether the row was changed
+-- @treturn integer|nil how many; nil, message, code
+function M.each_job(context, entry, method)
+  local rows, message, code = M.devices(context)
+  if not rows then return nil, message, code end
+  local count, now = 0, M.now()
+  for _, row in ipairs(rows) do
+    if (not entry or entry.manifest.digest == row.package) and method(row, now) then
+      local ok
+      ok, message, code = context.store:put(row)
+      if not ok then return nil, message, code end
+      count = count + 1
+    end
+  end
+  return count
 end
 
 --- Those that ask over HTTP, which have no jobs.

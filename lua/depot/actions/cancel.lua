@@ -7,26 +7,12 @@ local jobs = require "depot.jobs"
 
 local M = {}
 
-local function end_jobs(context, entry, counts)
-  local rows, message, code = base.devices(context)
-  if not rows then return nil, message, code end
-  local now = base.now()
-  for _, row in ipairs(rows) do
-    if (not entry or entry.manifest.digest == row.package) and jobs.cancel(row, now) then
-      local ok
-      ok, message, code = context.store:put(row)
-      if not ok then return nil, message, code end
-      counts.jobs = counts.jobs + 1
-    end
-  end
-  return true
-end
-
-local function end_rollouts(context, entry, counts)
+local function end_rollouts(context, entry)
   local opts = context.opts
   local hash = opts.product and context.natives.digest.sha256(opts.product)
   local rollouts, message, code = context.store:rollouts()
   if not rollouts then return nil, message, code end
+  local count = 0
   for _, rollout in ipairs(rollouts) do
     if (not entry or entry.manifest.digest == rollout.package)
         and (not hash or hash == rollout.hash)
@@ -35,28 +21,23 @@ local function end_rollouts(context, entry, counts)
       local ok
       ok, message, code = context.store:end_rollout(rollout.id)
       if not ok then return nil, message, code end
-      counts.rollouts = counts.rollouts + 1
+      count = count + 1
     end
   end
-  return true
+  return count
 end
 
 local function run(context)
-  local entry, message, code
-  if context.name then
-    entry, message, code = base.package(context)
-    if not entry then return nil, message, code end
-  end
+  local entry, message, code = base.named(context)
+  if entry == nil then return nil, message, code end
   local counts
   counts, message, code = base.change(context, function()
-    local ended = { jobs = 0, rollouts = 0 }
-    local ok, why, word = end_jobs(context, entry, ended)
-    if ok and not context.opts.device then
-      ok, why, word = end_rollouts(context, entry, ended)
-    end
-    if not ok then return nil, why, word end
-    if ended.jobs + ended.rollouts == 0 then return nil, "no open job and no rollout to end", "nothing" end
-    return ended
+    local rollouts = 0
+    local ended, why, word = base.each_job(context, entry, jobs.cancel)
+    if ended and not context.opts.device then rollouts, why, word = end_rollouts(context, entry) end
+    if not ended or not rollouts then return nil, why, word end
+    if ended + rollouts == 0 then return nil, "no open job and no rollout to end", "nothing" end
+    return { jobs = ended, rollouts = rollouts }
   end)
   if not counts then return nil, message, code end
   context.env.out(context.env.json and context.natives.json.encode(counts)

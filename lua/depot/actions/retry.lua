@@ -8,27 +8,15 @@ local jobs = require "depot.jobs"
 local M = {}
 
 local function again(context, entry)
-  local rows, message, code = base.devices(context)
-  if not rows then return nil, message, code end
-  local count, now = 0, base.now()
-  for _, row in ipairs(rows) do
-    if (not entry or entry.manifest.digest == row.package) and jobs.retry(row, now) then
-      local ok
-      ok, message, code = context.store:put(row)
-      if not ok then return nil, message, code end
-      count = count + 1
-    end
-  end
+  local count, message, code = base.each_job(context, entry, jobs.retry)
+  if not count then return nil, message, code end
   if count == 0 then return nil, "no job of these devices has failed", "nothing" end
   return count
 end
 
 local function run(context)
-  local entry, message, code
-  if context.name then
-    entry, message, code = base.package(context)
-    if not entry then return nil, message, code end
-  end
+  local entry, message, code = base.named(context)
+  if entry == nil then return nil, message, code end
   local count
   count, message, code = base.change(context, function() return again(context, entry) end)
   if not count then return nil, message, code end

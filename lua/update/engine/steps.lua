@@ -86,22 +86,12 @@ local function read_blocks(engine, where, head)
   return nil, message, code, how
 end
 
-local function finish(engine, head)
-  engine.on { event = "state", phase = "installing", release = head.offer.release }
+-- What takes the device a while, in pieces between which others have their turn.
+local function in_pieces(engine, head, method)
   while true do
     if engine.cancelled then return nil, engine.cancelled, "refused" end
-    local result, message, code = engine.device:finish(head.package)
+    local result, message, code = method(engine.device, head.package)
     if result or code ~= "again" then return result, message, code end
-    engine.tasks:turn()
-  end
-end
-
--- What the gate of a delta wants to know takes a while to be read.
-local function learn_source(engine, head)
-  while true do
-    if engine.cancelled then return nil, engine.cancelled, "refused" end
-    local ok, message, code = engine.device:learn_source(head.package)
-    if ok or code ~= "again" then return ok, message, code end
     engine.tasks:turn()
   end
 end
@@ -113,7 +103,8 @@ end
 -- @treturn boolean true | nil, message, code, seconds (see update.engine.retry)
 function M.carry_out(engine, where, head)
   local retry_after
-  local ok, message, code = learn_source(engine, head)
+  -- What the gate of a delta wants to know has to be read.
+  local ok, message, code = in_pieces(engine, head, engine.device.learn_source)
   if ok then ok, message, code = verdicts.with_permit(engine.device, head, engine.device.begin) end
   if not ok then return nil, message, code end
   engine:begin()
@@ -125,7 +116,8 @@ function M.carry_out(engine, where, head)
   close_transfer(head)
   if ok then
     engine.note(("update %s: every block is in place; installing"):format(head.id))
-    ok, message, code = finish(engine, head)
+    engine.on { event = "state", phase = "installing", release = head.offer.release }
+    ok, message, code = in_pieces(engine, head, engine.device.finish)
   end
   local times, rest
   if ok then engine.unkept:passed() end
