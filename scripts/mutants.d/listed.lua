@@ -80,8 +80,6 @@ list("orphans:score_of", "return false;", "return true;", "of a process that end
 list("device_kept:up_device_keep_reuse", "begin_with(d);", ";", "a transfer has asked for what was kept before")
 list("system_cache:up_system_cache_pread", "while (done < len) {", "while (done <= len) {",
   "of nothing nothing is read, and that ends it")
-list("log:write_line", "return false;", "return true;",
-  "lines are torn on terminals alone: pipes take one whole or not")
 list("policy_last_good:head_of", [[snprintf(head, HEAD + 1, MAGIC "%s\n", hex);]],
   [[snprintf(head, HEAD, MAGIC "%s\n", hex);]], "who reads it makes it in the same way")
 list("log:open_sink", "if (fstat(descriptor, &st) < 0)", "if ((fstat(descriptor, &st) < 0 && false))",
@@ -136,8 +134,6 @@ list("relay:up_relay_watch", "for (size_t i = 0; i < r->count; i++)", "for (size
   "writes one too far; for the sanitizers")
 list("package:spool_manifest", 'rc = up_fail(err, UP_WRITE, "%s: %s", path, strerror(errno));', ";",
   "an index stays that nobody asks for")
-list("slot_link:up_slot_follow", "for (int links = 0; links <= MOST_LINKS; links++) {",
-  "for (int links = 0; links < MOST_LINKS; links++) {", "how many links are followed is a choice")
 list("system:spawn", "sigfillset(&all);", ";", "whatever the stack holds then; for valgrind")
 list("system_names:kind_of_entry",
   "return fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ? UP_NODE_OTHER",

@@ -257,6 +257,7 @@ static void an_unfinished_block_is_kept_once_a_link_brings_nothing(void **state)
     link.left = 1 << 20;
     while (up_transfer_step(transfer, &s.err) == 1)
         ;
+    assert_false(sim_exists(s.sim, path)); /* of no more use */
     up_transfer_close(transfer);
     assert_int_equal(finish(&s), 0);
     stand_free(&s);

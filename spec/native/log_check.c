@@ -26,6 +26,15 @@
 static int reader; /* of our stderr */
 static char text[1 << 20];
 
+static size_t most = SIZE_MAX; /* bytes that a write takes */
+
+ssize_t __real_write(int fd, const void *data, size_t len);
+ssize_t __wrap_write(int fd, const void *data, size_t len);
+ssize_t __wrap_write(int fd, const void *data, size_t len)
+{
+    return __real_write(fd, data, len < most ? len : most);
+}
+
 /* All that is there, as a string. */
 static const char *read_log(void)
 {
@@ -59,6 +68,22 @@ static void drops_what_nobody_reads_and_says_how_many(void **state)
     assert_non_null(strstr(text, "\nagain\n"));
     up_log("once");
     assert_string_equal(read_log(), "once\n");
+}
+
+/* As terminals do: what follows begins a line of its own, and the torn one counts as dropped. */
+static void a_line_that_was_taken_in_part_is_ended_first(void **state)
+{
+    (void)state;
+    most = 3;
+    up_log("abcdef");
+    most = 0;
+    up_log("not begun");
+    most = SIZE_MAX;
+    assert_string_equal(read_log(), "abc");
+    up_log("next");
+    assert_string_equal(read_log(), "\nmoult: 2 lines of the log were dropped: nobody read them\nnext\n");
+    up_log("more");
+    assert_string_equal(read_log(), "more\n");
 }
 
 /* Run a shell to its end as the supervisor does; its status. */
@@ -151,6 +176,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(drops_what_nobody_reads_and_says_how_many),
+        cmocka_unit_test(a_line_that_was_taken_in_part_is_ended_first),
         cmocka_unit_test(a_child_that_talks_ends_though_nobody_reads),
         cmocka_unit_test(hands_on_lines_and_the_last_words_of_a_child),
         cmocka_unit_test(what_a_child_prints_is_kept_apart_from_its_errors),

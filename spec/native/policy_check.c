@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "policy.h"
@@ -189,7 +190,10 @@ static long ask(struct scratch *s, const char *script, char text[512])
         poll(fds, count, up_policy_remaining(p));
     }
     snprintf(text, 512, "%s", n < 0 ? err.message : answer);
+    if (n < 0)
+        assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* who is refused does not live on */
     up_policy_close(p);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
     return n;
 }
 
@@ -210,6 +214,8 @@ static void test_how_it_ended_is_told(void **state)
         {"kill -USR1 $$", UP_REFUSED, "policy process: User defined signal 1"},
         {"head -c 65536 /dev/zero", 65536, ""},
         {"head -c 65537 /dev/zero", UP_REFUSED, "policy process: its answer is longer than 64 KiB"},
+        {"head -c 65537 /dev/zero; sleep 1000", UP_REFUSED,
+         "policy process: its answer is longer than 64 KiB"},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -20,9 +20,12 @@
 #include "device.h"
 #include "error.h"
 #include "fixture.h"
+#include "inventory.h"
 #include "minisign.h"
+#include "old_image.h"
 #include "pack.h"
 #include "package.h"
+#include "reuse.h"
 #include "sim.h"
 #include "sim_flash.h"
 #include "slot.h"
@@ -1151,6 +1154,70 @@ static void an_index_without_its_head_is_damage(void **state)
     bench_free(b);
 }
 
+/* Look through the target with the n-th read failing; whether what lies where it belongs is known then. */
+static int look_through(struct bench *b, const char *spool, unsigned n, bool has[BLOCKS],
+                        struct up_error *err)
+{
+    const struct up_part *part = up_package_manifest(b->package)->part;
+    struct up_blocks *wanted, *blocks; /* the second one has read nothing of the index yet */
+    struct up_inventory *in_place;
+    struct up_old_image *image;
+    struct up_reuse *reuse;
+    uint8_t buffer[BLOCK];
+    int rc;
+
+    must(up_blocks_open(&wanted, b->storage, spool, part, err), err);
+    must(up_blocks_open(&blocks, b->storage, spool, part, err), err);
+    must(up_inventory_new(&in_place, BLOCKS, err), err);
+    must(up_reuse_new(&reuse, wanted, in_place, err), err);
+    must(up_old_image_open(&image, b->storage, SLOT_B, BLOCKS * BLOCK, err), err);
+    sim_reset_counters(b->sim);
+    sim_fail(b->sim, SIM_PREAD, n, EIO, false);
+    do
+        rc = up_reuse_step(reuse, UP_REUSE_TARGET, image, blocks, in_place, buffer, err);
+    while (rc > 0);
+    sim_fail(b->sim, SIM_PREAD, 0, 0, false);
+    for (uint32_t i = 0; i < BLOCKS; i++)
+        has[i] = up_inventory_has(in_place, i);
+    up_old_image_close(image);
+    up_reuse_free(reuse);
+    up_inventory_free(in_place);
+    up_blocks_close(wanted);
+    up_blocks_close(blocks);
+    return rc;
+}
+
+/* A read of the slot that fails ends the look, one of the index the transfer. */
+static void what_lies_where_it_belongs_is_known(void **state)
+{
+    static const int fresh[BLOCKS] = {20, 21, 22, 23, 24, 25, 26, 27},
+                     there[BLOCKS] = {30, 21, 22, 33, 24, 21, 36, 27};
+    struct bench *b = bench_new(fresh, (size_t)BLOCKS * BLOCK);
+    uint8_t target[BLOCKS * BLOCK];
+    unsigned refused = 0;
+    struct up_error err;
+    char spool[256];
+    bool has[BLOCKS];
+
+    (void)state;
+    make_image(target, there, BLOCKS);
+    sim_put(b->sim, SLOT_B, target, sizeof target, 0600);
+    open_transfer(b);
+    must(up_device_spool(b->device, spool, sizeof spool, &err), &err);
+    must(look_through(b, spool, 0, has, &err), &err);
+    for (unsigned i = 0; i < BLOCKS; i++)
+        assert_int_equal(has[i], fresh[i] == there[i]);
+    for (unsigned n = 1; n <= 2 * BLOCKS; n++) {
+        int rc = look_through(b, spool, n, has, &err);
+
+        assert_true(rc == 0 || (rc == UP_WRITE && strstr(err.message, "core index: read")));
+        refused += rc < 0;
+    }
+    assert_int_equal(refused, 1);
+    close_transfer(b);
+    bench_free(b);
+}
+
 #define CHECK(name) cmocka_unit_test(name)
 
 int main(void)
@@ -1159,6 +1226,7 @@ int main(void)
         CHECK(what_the_device_has_is_not_fetched),
         CHECK(whoever_is_told_fetches_all),
         CHECK(the_last_block_may_be_short),
+        CHECK(what_lies_where_it_belongs_is_known),
         CHECK(ranges_are_those_of_what_is_missing),
         CHECK(what_is_gone_is_fetched),
         CHECK(a_slot_that_cannot_be_read_is_no_obstacle),

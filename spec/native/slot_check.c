@@ -882,6 +882,24 @@ static void links_are_followed_to_the_node(void **state)
     sim_free(sim);
 }
 
+static void so_many_links_are_followed_and_no_more(void **state)
+{
+    enum { MOST = 16 };
+    struct sim *sim = sim_new();
+    char name[16], target[16] = "part1";
+
+    (void)state;
+    sim_put_block(sim, "/dev/part1", 8192);
+    for (int i = 1; i <= MOST + 1; i++) {
+        snprintf(name, sizeof name, "/dev/link%d", i);
+        sim_put_link(sim, name, target);
+        opens(sim, name, UP_SLOT_READ, i <= MOST ? 0 : UP_USAGE,
+              i <= MOST ? "" : "slot /dev/link17: more than 16 links one after another");
+        snprintf(target, sizeof target, "link%d", i);
+    }
+    sim_free(sim);
+}
+
 /* A volume that is in use, written out of order, or not to its end. */
 static void a_volume_is_replaced_as_a_whole(void **state)
 {
@@ -1135,6 +1153,7 @@ int main(void)
         cmocka_unit_test(a_medium_is_known_by_all_its_names),
         cmocka_unit_test(slots_that_cannot_be_are_refused),
         cmocka_unit_test(links_are_followed_to_the_node),
+        cmocka_unit_test(so_many_links_are_followed_and_no_more),
         cmocka_unit_test(a_volume_is_replaced_as_a_whole),
         cmocka_unit_test(after_a_cut_anywhere_it_can_be_written_again),
         cmocka_unit_test(a_whole_slot_is_resumed_by_its_last_block),
