@@ -1,7 +1,7 @@
 /*
  * slow_sync.c -- loaded before the C library: each fsync() takes SLOW_SYNC_MS
- * longer, as on a worn card. With SLOW_SYNC_NAME only those of files whose
- * path ends so.
+ * longer, as on a worn card, or, with SLOW_SYNC_WHILE, as long as that file is
+ * there. With SLOW_SYNC_NAME only those of files whose path ends so.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,10 +27,15 @@ static int is_meant(int fd)
 int fsync(int fd)
 {
     const char *text = getenv("SLOW_SYNC_MS");
+    const char *file = getenv("SLOW_SYNC_WHILE");
     long ms = text ? atol(text) : 0;
     struct timespec pause = {ms / 1000, ms % 1000 * 1000000};
+    struct timespec look = {0, 20000000};
 
-    if (is_meant(fd))
-        nanosleep(&pause, NULL);
+    if (!is_meant(fd))
+        return (int)syscall(SYS_fsync, fd);
+    nanosleep(&pause, NULL);
+    while (file && access(file, F_OK) == 0)
+        nanosleep(&look, NULL);
     return (int)syscall(SYS_fsync, fd);
 }

@@ -33,6 +33,42 @@ describe("on a slow medium", function()
     assert.is_nil(killed())
   end)
 
+  it("who asks is answered while the agent waits for a sync, in a second round too", function()
+    w = world.new()
+    w:device { config = 'restart_when = "asked",', period = 600, body = [[
+      sys.taskInit(function()
+        while true do
+          assert(io.open("tick", "w")):close()
+          sys.wait(50)
+        end
+      end)]] }
+    slow(0, "slot-b.img")
+    w.under = w.under:gsub("^env ", ("env SLOW_SYNC_WHILE=%s "):format(w:path "held"))
+    w:run()
+    w.under = nil
+    for round = 1, 2 do
+      w:write("held", "")
+      w:pack { sequence = 1 + round, version = "1.0." .. round, core = world.core(17 + round) }
+      w:start("install", ("install p%d.upd -q"):format(1 + round))
+      w:wait("its silence", function() return select(2, w:moult "status"):find("DOES NOT ANSWER", 1, true) end, 60)
+      assert.matches("phase +installing", select(2, w:moult "status"))
+      assert.matches("sequence 1", select(2, w:moult "history"), 1, true)
+      assert.equal(0, (w:moult "doctor"))
+      local code, _, err = w:moult "check"
+      assert.equal(5, code)
+      assert.matches("the agent does not answer: it waits for a slow medium", err, 1, true)
+      w:shell "rm tick"
+      w:wait("the script", function() return w:read "tick" end)
+      assert.is_true(w:alive "install")
+      w:shell "rm held"
+      w:wait("its end", function() return not w:alive "install" end, 60)
+      assert.equal("armed", w:status().phase)
+      assert.equal(0, (w:moult "rollback"))
+      w:wait_status { phase = "idle", release = "1.0.0" }
+    end
+    assert.is_nil(killed())
+  end)
+
   it("an agent is not killed for the syncs of many files", function()
     w = world.provisioned { numbers = { heartbeat = 4 } }
     slow(100)
