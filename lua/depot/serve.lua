@@ -56,6 +56,9 @@ local function mqtt_of(opts)
   if not opts.mqtt then return false end
   local host, port = opts.mqtt:match "^%[?([^%[%]%s]+)%]?:(%d+)$"
   port = math.tointeger(tonumber(port))
+  if host and host:find "@" then
+    return nil, "--mqtt: a broker's address holds no user or password; say --mqtt-user and --mqtt-password", "usage"
+  end
   if not port or port < 1 or port > 65535 then
     return nil, ("--mqtt %s: expected HOST:PORT, for example 127.0.0.1:1883"):format(opts.mqtt), "usage"
   end
