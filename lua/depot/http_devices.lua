@@ -2,11 +2,16 @@
 --
 -- In <folder>/luat.db, apart from the jobs of devices at a broker: whoever asks
 -- is answered, whether it can be written down or not. What is to be written
--- waits in memory, the last of each device, and goes out once a second.
+-- waits in memory, the last of each device, and goes out once a second. A
+-- damaged database is set aside, and a new one begun.
 --
 -- @module depot.http_devices
 
+local rescue = require "depot.rescue"
+
 local M = {}
+
+local NAME = "/luat.db"
 
 local HttpDevices = {}
 HttpDevices.__index = HttpDevices
@@ -28,7 +33,7 @@ local PUT = [[
     heard = excluded.heard, asked = asked + excluded.asked
 ]]
 
-local function path_of(dir) return dir .. "/luat.db" end
+local function path_of(dir) return dir .. NAME end
 
 --- @tparam table natives database
 -- @tparam string dir
@@ -53,30 +58,30 @@ function HttpDevices:note(question, time)
 end
 
 function HttpDevices:_open()
-  local db, message = self.natives.database.open(path_of(self.dir), { timeout = 0 })
+  local db, message, code = self.natives.database.open(path_of(self.dir), { timeout = 0 })
   local ok, put
-  if db then ok, message = db:execute(SCHEMA) end
-  if ok then put, message = db:prepare(PUT) end
+  if db then ok, message, code = db:execute(SCHEMA) end
+  if ok then put, message, code = db:prepare(PUT) end
   if put then
     self.db, self.put = db, put
     return true
   end
   if db then db:close() end
-  return nil, message
+  return nil, message, code
 end
 
 local function write(self)
-  local ok, message = self.db:execute "BEGIN IMMEDIATE"
+  local ok, message, code = self.db:execute "BEGIN IMMEDIATE"
   local done = {}
   for key, row in pairs(self.rows) do
     if not ok or #done == AT_ONCE then break end
-    ok, message = self.put:run(row.product, row.device, row.release, row.target, row.given, row.heard, row.asked)
+    ok, message, code = self.put:run(row.product, row.device, row.release, row.target, row.given, row.heard, row.asked)
     done[#done + 1] = key
   end
-  if ok then ok, message = self.db:execute "COMMIT" end
+  if ok then ok, message, code = self.db:execute "COMMIT" end
   if not ok then
     if self.db:changing() then self.db:execute "ROLLBACK" end
-    return nil, message
+    return nil, message, code
   end
   for _, key in ipairs(done) do self.rows[key] = nil end
   self.count = self.count - #done
@@ -89,15 +94,17 @@ function HttpDevices:step(now)
   if self.count == 0 or now < self.next_time then return end
   self.next_time = self.count > AT_ONCE and now or now + EVERY
   if self.db and self.db:has_moved() then self:_close() end
-  local ok, message = true, nil
-  if not self.db then ok, message = self:_open() end
-  if ok then ok, message = write(self) end
+  local ok, message, code = true, nil, nil
+  if not self.db then ok, message, code = self:_open() end
+  if ok then ok, message, code = write(self) end
   if ok then
     self.trouble = nil
     return
   end
   self:_close()
-  self.next_time = now + RETRY
+  local aside = code == "corrupt" and rescue.set_aside(self.dir, NAME)
+  self.next_time = aside and now or now + RETRY
+  if aside then return self.tell(("%s; it is kept as %s, and a new one is begun"):format(message, aside)) end
   if not self.trouble then self.tell(("who asks over HTTP is not written down: %s"):format(message)) end
   self.trouble = true
 end
@@ -109,7 +116,8 @@ end
 
 --- Write what waits, and end.
 function HttpDevices:close()
-  repeat
+  self:step(math.huge)
+  repeat -- at least once more after a damaged one
     local before = self.count
     self:step(math.huge)
   until self.count == before

@@ -5,7 +5,7 @@
 local M = {}
 
 local NAME = "/depot.db"
-local ASIDE = "/depot.db.damaged"
+local ASIDE = ".damaged"
 local COPY = "/depot.db.new"
 
 -- The files of a database besides the main one.
@@ -18,14 +18,17 @@ local function exists(path)
 end
 
 --- Put a damaged database aside, in place of one that was there. Nobody has it open.
+-- @tparam string dir
+-- @tparam[opt] string name "/depot.db" when absent
 -- @treturn string|nil its new path; nil: it stays where it is
-function M.set_aside(dir)
-  if not os.rename(dir .. NAME, dir .. ASIDE) then return nil end
+function M.set_aside(dir, name)
+  local path = dir .. (name or NAME)
+  if not os.rename(path, path .. ASIDE) then return nil end
   for _, side in ipairs(SIDES) do
-    os.remove(dir .. ASIDE .. side)
-    os.rename(dir .. NAME .. side, dir .. ASIDE .. side)
+    os.remove(path .. ASIDE .. side)
+    os.rename(path .. side, path .. ASIDE .. side)
   end
-  return dir .. ASIDE
+  return path .. ASIDE
 end
 
 --- Write a database that was deleted, and is still open, into another file of the folder.

@@ -166,6 +166,24 @@ describe("depot", function()
       assert.same(name .. " 1 1.0.0-V17 1.0.1 given 2", known()[2])
     end)
 
+    it("in a new database when it is damaged, each time, while status shows what it can", function()
+      local said, status = {}, require "depot.actions.status"
+      pack("a.upd", 2, "1.0.1")
+      for round = 1, 2 do
+        assert(os.execute(("rm -f '%s/packages/'luat.db*"):format(dir)))
+        write("packages/luat.db", ("no database "):rep(100))
+        local notes, env = {}, { out = function() end }
+        function env.note(text) notes[#notes + 1] = text end
+        assert.equal(0, status.run { dir = dir .. "/packages", opts = {}, env = env, natives = natives })
+        assert.matches("devices that ask over HTTP are not shown: .*luat%.db: file is not a database", notes[1])
+        open { on_warning = function(text) said[#said + 1] = text end }
+        get(query { id = tostring(round) })
+        assert.matches(("METER_Luat_RDA8910 %d 1%%.0%%.0%%-V17"):format(round), known()[1])
+        assert.matches("not a database; it is kept as .*/luat%.db%.damaged, and a new one is begun", said[round])
+      end
+      assert.equal(2, #said)
+    end)
+
     it("whatever cannot be written, they are answered, and it is said once", function()
       local said = {}
       assert(os.execute(("mkdir '%s/packages/luat.db'"):format(dir)))

@@ -96,8 +96,9 @@ local function show(context)
   if not rows then return nil, message, code end
   mark(context, rows)
   local over_http
-  over_http, message, code = base.http_devices(context)
-  if not over_http then return nil, message, code end
+  over_http, message = base.http_devices(context)
+  if not over_http then env.note("the devices that ask over HTTP are not shown: " .. message) end
+  over_http = over_http or {}
   table.move(over_http, 1, #over_http, #rows + 1, rows)
   local rollouts
   rollouts, message, code = context.store:rollouts()
