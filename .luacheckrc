@@ -20,6 +20,7 @@ local pure = {
   "lua/update/cloud/message_fields.lua",
   "lua/update/cloud/check.lua",
   "lua/update/cloud/http_place.lua",
+  "lua/update/cloud/mqtt_reports.lua",
   "lua/update/cloud/mqtt_session.lua",
   "lua/update/cloud/registry.lua",
   "lua/update/cloud/resume_record.lua",

@@ -2,7 +2,9 @@
 --
 -- @module cli.checks
 
+local boot_check = require "cli.boot_check"
 local bounds_check = require "cli.bounds_check"
+local cloud_check = require "cli.cloud_check"
 local key_check = require "cli.key_check"
 local natives = require "update.natives"
 local progress = require "cli.progress"
@@ -139,39 +141,8 @@ function checks.source(s, report)
   report(level, "deltas", text, advice)
 end
 
--- A power cut while the only copy of an environment is written loses it.
-local function count_copies(path)
-  local text, count = read_file(path), 0
-  for line in (text or ""):gmatch "[^\n]+" do
-    if not line:find "^#" and line:find "^%s*%S+%s+%S+%s+%S+" then count = count + 1 end
-  end
-  return count
-end
-
-local function describe(state)
-  local parts = {}
-  for _, name in ipairs(state.order) do
-    local slot = state[name]
-    parts[#parts + 1] = name .. (slot.good and " (good)" or (" (%d tries)"):format(slot.tries))
-  end
-  return table.concat(parts, ", then ")
-end
-
 function checks.boot(s, report)
-  local core = s.config.core
-  if not core then return end
-  if core.boot == "uboot" and count_copies(core.fw_env) == 1 then
-    report("fail", "boot", core.fw_env .. ": names one copy of the U-Boot environment",
-      "build U-Boot with a redundant environment and name both copies", "usage")
-  end
-  local state, message, code = natives.boot.read(s.config)
-  if state then
-    return report("ok", "boot", ("driver %q, running from slot %s; starts %s"):format(core.boot, state.running,
-      describe(state)))
-  end
-  if code == "nothing" then return end -- before there is a device, checks.state says it
-  report("fail", "boot", message, core.boot == "uboot" and "see examples/uboot/README.md: boot script, environment and "
-    .. "fw_env.config of the board" or "keep a copy of the state directory, then provision the device again", code)
+  if s.config.core then boot_check.look(s.config, read_file, report) end
 end
 
 function checks.restart(s, report)
@@ -229,66 +200,12 @@ function checks.policy(s, report)
   report("ok", "policy", text)
 end
 
-local CONNECT_WITHIN = 8 -- seconds
-
--- One log-in at the broker of a cloud; another connection of the same name
--- would be thrown out by it, so nothing is tried while the agent has one.
-local function check_mqtt(s, cloud, report)
-  local what, time_floor = "cloud " .. cloud.name, s.opened and s.opened:time_floor()
-  local options, message, code = require("update.cloud.mqtt_connection").of(cloud, natives, time_floor)
-  if not options then
-    return report("fail", what, message, "put the device's secret there, readable by its owner alone", code)
-  end
-  if s:agent() then return report("ok", what, "the agent keeps the connection; its log tells how it is") end
-  local client
-  client, message = natives.mqtt.open(options)
-  local till = natives.loop.now() + CONNECT_WITHIN
-  while client and natives.loop.now() < till do
-    local event = client:step()
-    if event and event.kind == "connected" then
-      client:close()
-      return report("ok", what, ("%s:%d lets this device in"):format(options.host, options.port))
-    elseif event and event.kind == "disconnected" then
-      message = event.message
-      break
-    elseif not event then
-      local fd = client:fd()
-      s.tasks:watch(fd and { { fd = fd, read = true, write = client:wants_write() } } or {},
-        math.min(1, client:remaining() / 1000))
-    end
-  end
-  if client then client:close() end
-  report("warn", what, message or "no answer", "check host, port, tls and the device's credentials")
-end
-
-local function check_http(s, cloud, report)
-  local fetch, message = natives.fetch.open(s.loop, cloud.url:match("^%a+://[^/?#]+") .. "/", {
-    proxy = cloud.proxy, ca_file = cloud.ca_file, connect_timeout = 5, deadline = 8,
-    time_floor = s.opened and s.opened:time_floor(),
-  })
-  local status = 0
-  while fetch and status == 0 do
-    local data, why, code = fetch:read()
-    status, message = fetch:status() or 0, why
-    if data ~= nil or code ~= "again" then break end
-    s.tasks:idle()
-  end
-  if fetch then fetch:close() end
-  if status > 0 then
-    report("ok", "cloud " .. cloud.name, ("%s answers"):format(natives.url.server(cloud.url)))
-  else
-    report("warn", "cloud " .. cloud.name, message or "no answer",
-      "check the URL, the proxy and the route to the server")
-  end
-end
-
 function checks.clouds(s, report)
   if #s.config.clouds == 0 then
     return report("warn", "clouds", "none configured", "name one in the configuration, or install by hand")
   end
   for _, cloud in ipairs(s.config.clouds) do
-    local check = require("update.cloud.registry").is_mqtt(cloud) and check_mqtt or check_http
-    check(s, cloud, report)
+    cloud_check.look(s, cloud, report)
   end
 end
 

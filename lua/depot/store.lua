@@ -11,104 +11,14 @@
 --
 -- @module depot.store
 
+local tables = require "depot.store_tables"
+
+local COLUMNS = tables.columns
+
 local M = {}
 
 local Store = {}
 Store.__index = Store
-
-local COLUMNS = {
-  "cloud", "product", "device", "hash", "release", "other", "module", "package", "target", "kind", "state", "step",
-  "code", "text", "finished", "tries", "renewing", "renewals", "due", "heard", "changed", "offers",
-  "ends", "dead", "deaf",
-}
-
-local SCHEMA = [[
-  CREATE TABLE device (
-    cloud TEXT NOT NULL, product TEXT NOT NULL, device TEXT NOT NULL, hash TEXT NOT NULL,
-    release TEXT, other TEXT, module TEXT,
-    package TEXT, target TEXT, kind TEXT, state TEXT, step INTEGER, code INTEGER, text TEXT,
-    finished INTEGER, tries INTEGER, renewing INTEGER, renewals INTEGER,
-    due INTEGER, heard INTEGER, changed INTEGER, offers INTEGER, ends INTEGER, dead INTEGER, deaf INTEGER,
-    PRIMARY KEY (cloud, product, device)) WITHOUT ROWID;
-  CREATE INDEX device_due ON device (due) WHERE due IS NOT NULL;
-  CREATE INDEX device_open ON device (changed) WHERE state = 'upgrading';
-  CREATE TABLE rollout (
-    id INTEGER PRIMARY KEY, package TEXT NOT NULL, target TEXT NOT NULL, hash TEXT NOT NULL,
-    cloud TEXT, product TEXT, source TEXT, made INTEGER NOT NULL);
-  CREATE TABLE verified (
-    package TEXT PRIMARY KEY, target TEXT NOT NULL, cloud TEXT, product TEXT, device TEXT, time INTEGER NOT NULL);
-  CREATE TABLE file (name TEXT PRIMARY KEY, tag TEXT NOT NULL, md5 TEXT NOT NULL);
-  CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-  PRAGMA user_version = 3;
-]]
-
--- What a database of an earlier version lacks, by that version.
-local LATER = {
-  [1] = "ALTER TABLE device ADD COLUMN offers INTEGER; PRAGMA user_version = 2;",
-  [2] = "ALTER TABLE device ADD COLUMN ends INTEGER; ALTER TABLE device ADD COLUMN dead INTEGER; "
-    .. "ALTER TABLE device ADD COLUMN deaf INTEGER; PRAGMA user_version = 3;",
-}
-local LATEST = #LATER + 1
-
-local STATEMENTS = {
-  get = "SELECT * FROM device WHERE cloud = ? AND product = ? AND device = ?",
-  put = ("INSERT OR REPLACE INTO device (%s) VALUES (%s)"):format(table.concat(COLUMNS, ", "),
-    ("?, "):rep(#COLUMNS - 1) .. "?"),
-  due = "SELECT * FROM device WHERE due <= ? ORDER BY due LIMIT ?",
-  next_due = "SELECT min(due) AS due FROM device WHERE due IS NOT NULL",
-  stale = "SELECT * FROM device WHERE state = 'upgrading' AND changed < ? AND coalesce(heard, 0) < ? LIMIT ?",
-  tame = "UPDATE device SET heard = min(heard, ?), changed = min(changed, ?) WHERE heard > ? OR changed > ?",
-  last_heard = "SELECT max(heard) AS heard FROM device",
-  postpone = "UPDATE device SET due = ? WHERE due > ?",
-  hasten = "UPDATE device SET due = ? WHERE state = 'pending' OR state = 'upgrading' AND finished IS NULL",
-  rouse = [[UPDATE device SET due = ?1 WHERE hash = ?2 AND due IS NULL AND release IS NOT ?3
-    AND (state IS NULL OR state NOT IN ('pending', 'upgrading')
-      OR state = 'pending' AND kind IS NOT 'verify' AND package IS NOT ?4)
-    AND (?5 IS NULL OR device IN (SELECT value FROM json_each(?5)))]],
-  every = "SELECT * FROM device ORDER BY cloud, product, device",
-  rollouts = "SELECT * FROM rollout ORDER BY id DESC",
-  roll_out = "INSERT INTO rollout (package, target, hash, cloud, product, source, made) VALUES (?, ?, ?, ?, ?, ?, ?)",
-  end_rollout = "DELETE FROM rollout WHERE id = ?",
-  verify = "INSERT OR REPLACE INTO verified VALUES (?, ?, ?, ?, ?, ?)",
-  unverify = "DELETE FROM verified WHERE package = ? AND cloud = ? AND product = ? AND device = ?",
-  verified = "SELECT * FROM verified WHERE package = ?",
-  file = "SELECT md5 FROM file WHERE name = ? AND tag = ?",
-  put_file = "INSERT OR REPLACE INTO file VALUES (?, ?, ?)",
-  setting = "SELECT value FROM setting WHERE name = ?",
-  set = "INSERT OR IGNORE INTO setting VALUES (?, ?)",
-  unset = "DELETE FROM setting WHERE name = ?",
-  version = "PRAGMA data_version",
-}
-
-local function prepare(db)
-  local statements = {}
-  for name, sql in pairs(STATEMENTS) do
-    local statement, message, code = db:prepare(sql)
-    if not statement then return nil, message, code end
-    statements[name] = statement
-  end
-  return statements
-end
-
--- Make the tables in an empty database.
-local function settle_schema(db, path)
-  local version, ok, message, code
-  ok, message, code = db:execute "BEGIN IMMEDIATE"
-  if not ok then return nil, message, code end
-  version, message, code = db:prepare("PRAGMA user_version"):first()
-  if not version then return nil, message, code end
-  if version.user_version == 0 then
-    ok, message, code = db:execute(SCHEMA)
-  elseif version.user_version > LATEST then
-    ok, message, code = nil, ("%s: written by a later moult"):format(path), "incompatible"
-  end
-  for step = math.max(1, version.user_version), version.user_version > 0 and ok and #LATER or 0 do
-    if ok then ok, message, code = db:execute(LATER[step]) end
-  end
-  local done, why, word = db:execute(ok and "COMMIT" or "ROLLBACK")
-  if ok and not done then return nil, why, word end
-  return ok, message, code
-end
 
 --- Open the database of a depot's folder; it is made when it is absent.
 -- @tparam table natives update.natives
@@ -116,23 +26,8 @@ end
 -- @tparam[opt] integer patience milliseconds to wait for another process that has locked it
 -- @treturn table store; or nil, message, code
 function M.open(natives, dir, patience)
-  local path = dir .. "/depot.db"
-  local db, message, code = natives.database.open(path, { timeout = patience })
-  if not db then return nil, message, code end
-  -- Statements that do not fit raise: somebody has changed the tables.
-  local fits, statements
-  fits, statements, message, code = pcall(function()
-    local ok, why, word = settle_schema(db, path)
-    if not ok then return nil, why, word end
-    return prepare(db)
-  end)
-  if not fits then
-    statements, message, code = nil, ("%s: %s"):format(path, statements), "corrupt"
-  end
-  if not statements then
-    db:close()
-    return nil, message, code
-  end
+  local db, statements, code = tables.open(natives, dir .. "/depot.db", patience)
+  if not db then return nil, statements, code end
   return setmetatable({ db = db, statements = statements, changing = false }, Store)
 end
 

@@ -40,13 +40,12 @@
 -- @module update.cloud.mqtt_session
 
 local fields = require "update.cloud.message_fields"
+local reports = require "update.cloud.mqtt_reports"
 local version = require "update.version"
 
 local M = {}
 
-local PROGRESS_EVERY = 1  -- seconds
 local RECORD_EVERY = 10   -- percent between two records of how far a transfer is
-local REPLY_LEAST, REPLY_MOST = 10, 300 -- seconds for a cloud to answer
 local DEFERRED = 900      -- seconds, unless policy says
 local DEFER_MOST = 86400  -- seconds, whatever it says
 local BUSY = 60           -- seconds; the end of the other update comes sooner
@@ -75,7 +74,7 @@ end
 -- @treturn table state
 function M.new(o)
   local s = { waits = o.waits or false, burning = o.burning or false, done = o.done or false, online = false,
-    settled = false, patience = REPLY_LEAST }
+    settled = false, patience = reports.REPLY_LEAST }
   local record = o.record
   if not record then return s end
   if record.stage == "failed" then
@@ -87,57 +86,9 @@ function M.new(o)
   return s
 end
 
-local function may_speak(s)
-  return s.online and s.told ~= nil and (s.ready or not s.waits)
-end
-
-local function push(out, action)
-  out[#out + 1] = action
-end
-
-local function report(out, fields_of_it)
-  push(out, { type = "report", report = fields_of_it })
-end
-
 -- Whether `offer` is to come after `other` rather than to be dropped.
 local function follows(offer, other)
   return not other or version.compare(offer.version, other.version) >= 0
-end
-
-local function tell_version(s, out)
-  s.told = s.release
-  s.ready = false
-  report(out, { kind = "version", version = s.release })
-  if s.waits then
-    push(out, { type = "wait", what = "reply", seconds = s.patience })
-    s.patience = math.min(REPLY_MOST, 2 * s.patience)
-  end
-  if s.outcome and s.outcome.ok and not s.done then
-    s.outcome = copy(s.outcome)
-    s.outcome.sent = "version"
-  end
-end
-
-local function tell_job(s, out)
-  local job = s.job
-  if not job then return end
-  if job.full == "due" then
-    job.full, job.percent = "told", 100
-    report(out, { kind = "progress", percent = 100, text = "every block is verified", version = job.offer.version })
-  end
-  if job.burning == "due" then
-    job.burning = "told"
-    report(out, { kind = "burning", version = job.offer.version })
-  end
-end
-
-local function tell_outcome(s, out)
-  local outcome = s.outcome
-  if not outcome or outcome.sent or outcome.ok and not s.done then return end
-  outcome = copy(outcome)
-  s.outcome = outcome
-  outcome.sent = outcome.ok and "done" or "fail"
-  report(out, { kind = outcome.sent, version = outcome.version, code = outcome.code, text = outcome.text })
 end
 
 local function start_next(s, out)
@@ -148,18 +99,18 @@ local function start_next(s, out)
   local before = s.job and fields.same(s.job.offer, offer) and s.job or nil
   s.job = { offer = offer, stage = "fetching", done = before and before.done,
     percent = before and before.percent or -1 }
-  push(out, { type = "remember", record = record_of(s.job, "fetching") })
-  push(out, { type = "install", offer = offer })
+  reports.push(out, { type = "remember", record = record_of(s.job, "fetching") })
+  reports.push(out, { type = "install", offer = offer })
 end
 
 -- Everything that has become possible, in its order.
 local function go_on(s, out)
-  if s.online and s.settled and s.release and s.told ~= s.release then tell_version(s, out) end
-  if not may_speak(s) then return end
-  tell_job(s, out)
-  tell_outcome(s, out)
+  if s.online and s.settled and s.release and s.told ~= s.release then reports.version(s, out) end
+  if not reports.may_speak(s) then return end
+  reports.job(s, out)
+  reports.outcome(s, out)
   if s.ask then
-    report(out, { kind = s.ask, version = s.told })
+    reports.report(out, { kind = s.ask, version = s.told })
     s.ask = nil
   end
   start_next(s, out)
@@ -168,7 +119,7 @@ end
 local on = {}
 
 function on.connected(s)
-  s.online, s.patience = true, REPLY_LEAST
+  s.online, s.patience = true, reports.REPLY_LEAST
   if s.waits then
     s.told, s.ready = nil, false -- the report asks for what is to be had
   elseif s.job and s.job.stage == "suspended" then
@@ -182,14 +133,14 @@ function on.disconnected(s, _, out)
   s.online, s.ready, s.ask = false, false, nil
   if s.job and s.job.asked then
     s.job.asked = nil
-    push(out, { type = "link", code = "network" })
+    reports.push(out, { type = "link", code = "network" })
   end
 end
 
 --- Whether an event "ask" would ask the cloud now.
 -- @tparam table state
 function M.may_ask(state)
-  return may_speak(state) and state.settled and not state.job
+  return reports.may_speak(state) and state.settled and not state.job
 end
 
 function on.ask(s)
@@ -199,7 +150,7 @@ end
 function on.reply(s, event, out)
   if not s.online or not s.told or s.ready then return end
   s.ready = event.ok == true
-  if not s.ready then push(out, { type = "wait", what = "reply", seconds = s.patience }) end
+  if not s.ready then reports.push(out, { type = "wait", what = "reply", seconds = s.patience }) end
 end
 
 -- While a job is under way: a fresh link for it, or something for later.
@@ -208,14 +159,14 @@ local function meanwhile(s, offer, out)
   if fields.same(job.offer, offer) then
     if job.stage ~= "fetching" then return end
     job.offer = offer
-    if job.asked then push(out, { type = "link", offer = offer }) end
+    if job.asked then reports.push(out, { type = "link", offer = offer }) end
     job.asked = nil
     return
   end
   if follows(offer, job.offer) and follows(offer, s.next) then s.next = offer end
   if job.asked then
     job.asked = nil
-    push(out, { type = "link", code = "expired" })
+    reports.push(out, { type = "link", code = "expired" })
   end
 end
 
@@ -235,8 +186,8 @@ end
 
 -- The cloud would wait for ever for what never begins.
 function on.unfit(s, event, out)
-  if event.retained or not may_speak(s) then return end
-  report(out, { kind = "fail", version = event.version, code = "incompatible", text = event.text })
+  if event.retained or not reports.may_speak(s) then return end
+  reports.report(out, { kind = "fail", version = event.version, code = "incompatible", text = event.text })
 end
 
 function on.begun(s, event, out)
@@ -244,24 +195,16 @@ function on.begun(s, event, out)
   if not job or job.stage ~= "fetching" then return end
   if job.percent < 0 then
     job.percent, job.told_at = 0, event.now
-    if may_speak(s) then
-      report(out, { kind = "progress", percent = 0, text = "fetching", version = job.offer.version })
+    if reports.may_speak(s) then
+      reports.report(out, { kind = "progress", percent = 0, text = "fetching", version = job.offer.version })
     end
   end
-end
-
--- At most once a second, and only upwards.
-local function tell_progress(s, percent, text, now, out)
-  local job = s.job
-  if percent <= job.percent or job.told_at and now - job.told_at < PROGRESS_EVERY or not may_speak(s) then return end
-  job.percent, job.told_at = percent, now
-  report(out, { kind = "progress", percent = percent, text = text, version = job.offer.version })
 end
 
 function on.say(s, event, out)
   local job = s.job
   if not job or job.stage ~= "fetching" or job.full or event.percent >= 100 then return end
-  tell_progress(s, event.percent, event.text, event.now, out)
+  reports.progress(s, event.percent, event.text, event.now, out)
 end
 
 function on.progress(s, event, out)
@@ -273,10 +216,10 @@ function on.progress(s, event, out)
     job.full = "due" -- go_on() tells it, now or when it can be
     return
   end
-  tell_progress(s, percent, ("%d of %d bytes"):format(event.done, event.total), event.now, out)
+  reports.progress(s, percent, ("%d of %d bytes"):format(event.done, event.total), event.now, out)
   if percent - (job.kept or 0) >= RECORD_EVERY then
     job.kept = percent
-    push(out, { type = "remember", record = record_of(job, "fetching") })
+    reports.push(out, { type = "remember", record = record_of(job, "fetching") })
   end
 end
 
@@ -286,18 +229,18 @@ function on.installing(s, _, out)
   job.full = job.full or "due"
   if s.burning then job.burning = job.burning or "due" end
   -- Before anything can be armed, so that a start that finds it armed knows whose it is.
-  push(out, { type = "remember", record = record_of(job, "installing") })
+  reports.push(out, { type = "remember", record = record_of(job, "installing") })
 end
 
 function on.expired(s, _, out)
   local job = s.job
   if not job or job.stage ~= "fetching" then return end
-  if not may_speak(s) then
-    push(out, { type = "link", code = "network" })
+  if not reports.may_speak(s) then
+    reports.push(out, { type = "link", code = "network" })
     return
   end
   job.asked = true
-  report(out, { kind = "ask", version = s.told })
+  reports.report(out, { kind = "ask", version = s.told })
 end
 
 -- The job ended without a release that is armed.
@@ -306,7 +249,7 @@ local function fail(s, code, text, out)
   record.code, record.text = code, text
   s.outcome = { version = s.job.offer.version, code = code, text = text }
   s.job = nil
-  push(out, { type = "remember", record = record })
+  reports.push(out, { type = "remember", record = record })
 end
 
 function on.ended(s, event, out)
@@ -318,7 +261,7 @@ function on.ended(s, event, out)
     job.full = job.full or "due"
   elseif event.code == "deferred" or event.code == "busy" then
     job.stage, job.busy = "waiting", event.code == "busy"
-    push(out, { type = "wait", what = "retry",
+    reports.push(out, { type = "wait", what = "retry",
       seconds = event.code == "busy" and BUSY or math.min(event.retry_after or DEFERRED, DEFER_MOST) })
   elseif PASSING[event.code] and not s.online then
     job.stage = "suspended"
@@ -349,7 +292,7 @@ local function conclude(s, event, out)
     if job.stage == "armed" and (s.done or s.told ~= event.release) then
       s.outcome = { version = event.release, ok = true }
     elseif job.stage ~= "fetching" then
-      push(out, { type = "forget" }) -- it came another way
+      reports.push(out, { type = "forget" }) -- it came another way
     else
       return
     end
@@ -380,7 +323,7 @@ end
 function on.acked(s, event, out)
   if not s.outcome or s.outcome.sent ~= event.kind then return end
   s.outcome = nil
-  if not s.job then push(out, { type = "forget" }) end
+  if not s.job then reports.push(out, { type = "forget" }) end
 end
 
 --- The next state and what to do.

@@ -37,6 +37,7 @@
 -- @module update.engine.policy_client
 
 local byte_order = require "update.config.byte_order"
+local policy_process = require "update.engine.policy_process"
 
 local M = {}
 
@@ -48,45 +49,6 @@ local RETRY = 3600         -- seconds, when policy is broken
 local WAIT_MOST = 86400    -- seconds until it is asked again, whatever it says
 local ACTIONS = { install = true, defer = true, refuse = true }
 local RESULTS = { ok = true, skip = true, stop = true }
-
---- Ask one policy process one question; waits through `watch`.
--- @tparam table native update.native.policy
--- @tparam table json update.native.json
--- @tparam function watch (watches, seconds): wait for descriptors
--- @tparam table question {ask, sources, offer, device, limits, hotfixes, facts}
--- @tparam[opt] string user to run as, when we are root
--- @treturn table {ok = true, answer, tree, by} or {ok = false, message, broken
---   = {name, ...}} | nil, message, code
-function M.run(native, json, watch, question, user)
-  local fine, text = pcall(json.encode, question)
-  if not fine then
-    return nil, "policy question: " .. tostring(text), "internal"
-  end
-  local p <close>, message, code = native.start(text, user)
-  if not p then
-    return nil, message, code
-  end
-  local answer
-  repeat
-    answer, message, code = p:step()
-    if not answer and code == "again" then
-      local watches = { { fd = p:fd(), read = true } }
-      if p:wants_write() then
-        watches[2] = { fd = p:wants_write(), write = true }
-      end
-      watch(watches, p:remaining() / 1000)
-    end
-  until answer or code ~= "again"
-  if not answer then
-    return nil, message, code
-  end
-  -- The one edge where texts of a policy come in: logs, status and clouds show them later.
-  local reply = json.decode(answer, { printable = true })
-  if type(reply) ~= "table" or type(reply.ok) ~= "boolean" then
-    return nil, "policy process: its answer is not what was asked for", "refused"
-  end
-  return reply
-end
 
 --- @tparam table o see above; `keep`: whether the last good text may be
 --   written (false for verbs that change nothing); `log`: function(line)
@@ -204,7 +166,7 @@ function Asker:ask(question, check, left_out)
     for i, source in ipairs(list) do
       question.sources[i] = { name = source.name, text = source.text }
     end
-    local reply, message = M.run(self.native, self.json, self.watch, question, self.user)
+    local reply, message = policy_process.run(self.native, self.json, self.watch, question, self.user)
     if reply and reply.ok and type(reply.answer) == "table" and check(reply.answer) then
       self:remember(list, reply.by)
       for _, line in ipairs(type(reply.tree) == "table" and reply.tree or {}) do

@@ -1,0 +1,72 @@
+--- Whether a cloud of the configuration can be reached, for `moult doctor`.
+--
+-- @module cli.cloud_check
+
+local natives = require "update.natives"
+local registry = require "update.cloud.registry"
+
+local M = {}
+
+local CONNECT_WITHIN = 8 -- seconds
+
+-- One log-in at the broker of a cloud; another connection of the same name
+-- would be thrown out by it, so nothing is tried while the agent has one.
+local function check_mqtt(s, cloud, report)
+  local what, time_floor = "cloud " .. cloud.name, s.opened and s.opened:time_floor()
+  local options, message, code = require("update.cloud.mqtt_connection").of(cloud, natives, time_floor)
+  if not options then
+    return report("fail", what, message, "put the device's secret there, readable by its owner alone", code)
+  end
+  if s:agent() then return report("ok", what, "the agent keeps the connection; its log tells how it is") end
+  local client
+  client, message = natives.mqtt.open(options)
+  local till = natives.loop.now() + CONNECT_WITHIN
+  while client and natives.loop.now() < till do
+    local event = client:step()
+    if event and event.kind == "connected" then
+      client:close()
+      return report("ok", what, ("%s:%d lets this device in"):format(options.host, options.port))
+    elseif event and event.kind == "disconnected" then
+      message = event.message
+      break
+    elseif not event then
+      local fd = client:fd()
+      s.tasks:watch(fd and { { fd = fd, read = true, write = client:wants_write() } } or {},
+        math.min(1, client:remaining() / 1000))
+    end
+  end
+  if client then client:close() end
+  report("warn", what, message or "no answer", "check host, port, tls and the device's credentials")
+end
+
+local function check_http(s, cloud, report)
+  local fetch, message = natives.fetch.open(s.loop, cloud.url:match("^%a+://[^/?#]+") .. "/", {
+    proxy = cloud.proxy, ca_file = cloud.ca_file, connect_timeout = 5, deadline = 8,
+    time_floor = s.opened and s.opened:time_floor(),
+  })
+  local status = 0
+  while fetch and status == 0 do
+    local data, why, code = fetch:read()
+    status, message = fetch:status() or 0, why
+    if data ~= nil or code ~= "again" then break end
+    s.tasks:idle()
+  end
+  if fetch then fetch:close() end
+  if status > 0 then
+    report("ok", "cloud " .. cloud.name, ("%s answers"):format(natives.url.server(cloud.url)))
+  else
+    report("warn", "cloud " .. cloud.name, message or "no answer",
+      "check the URL, the proxy and the route to the server")
+  end
+end
+
+--- Look at one cloud.
+-- @tparam table s cli.session
+-- @tparam table cloud a row of config.clouds
+-- @tparam function report as in cli.checks
+function M.look(s, cloud, report)
+  local check = registry.is_mqtt(cloud) and check_mqtt or check_http
+  check(s, cloud, report)
+end
+
+return M
