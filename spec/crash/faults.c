@@ -265,7 +265,7 @@ static void take_flow(struct board *board, const struct options *o, const struct
     time_t began = time(NULL);
     clock_t worked = clock();
 
-    search_begin(&s, flows->plan[i], o->seed << 32 | i);
+    search_begin(&s, flows->plan[i], o->seed << 32 | (uint64_t)(flows->plan[i] - world_plans));
     if (o->all)
         everything(&s, o->op);
     else
