@@ -204,11 +204,12 @@ static void fill(const struct up_record *r, const char *path, uint8_t *out, size
 {
     uint64_t state = r->storage->ops->now(r->storage) << 32 ^ up_crc32c(path, strlen(path));
 
-    for (size_t at = 0; at < len; at += sizeof(uint32_t)) {
-        uint32_t word;
+    for (size_t at = 0; at < len; at += sizeof state) { /* splitmix64 */
+        uint64_t word = state += 0x9e3779b97f4a7c15u;
 
-        state = state * 6364136223846793005u + 1442695040888963407u;
-        word = (uint32_t)(state >> 32);
+        word = (word ^ word >> 30) * 0xbf58476d1ce4e5b9u;
+        word = (word ^ word >> 27) * 0x94d049bb133111ebu;
+        word ^= word >> 31;
         memcpy(out + at, &word, sizeof word);
     }
 }
