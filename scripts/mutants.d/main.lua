@@ -187,10 +187,15 @@ function Bench:compile(mutant, text)
   end
 end
 
+function Bench:sound_object(module)
+  return ("%s/%s.sound.o"):format(self.dir, module)
+end
+
 -- The object's code, to tell changes that change nothing.
 function Bench:original(mutant)
   if not self.originals[mutant.module] then
     self.originals[mutant.module] = read(assert(self:compile(mutant, mutant.source), "does not compile as it is"))
+    write(self:sound_object(mutant.module), self.originals[mutant.module])
   end
   return self.originals[mutant.module]
 end
@@ -219,20 +224,24 @@ function Bench:fails(program, words, limit)
   return not ok and code ~= SKIPPED
 end
 
--- A check that fails as it is would notice everything.
-function Bench:is_sound(check, words, limit)
-  local name = check .. words
-  if self.sound[name] == nil then self.sound[name] = not self:fails("./" .. check, words, limit) end
+-- A check that fails with the module as it is, compiled as its wrong ones are, would notice everything.
+function Bench:is_sound(check, words, limit, module)
+  local name = check .. words .. module
+  if self.sound[name] == nil then
+    local program = assert(self:link(check, self:sound_object(module)))
+    self.sound[name] = not self:fails(program, words, limit)
+    os.remove(program)
+  end
   return self.sound[name]
 end
 
-function Bench:notices(check, words, limit, object)
+function Bench:notices(check, words, limit, object, module)
   local program = self:link(check, object)
   if not program then return nil end -- it names what there is not
   local noticed = self:fails(program, words, limit)
   os.remove(program)
-  if noticed and not self:is_sound(check, words, limit) then
-    error(("%s %s fails as it is: it can tell nothing"):format(check, words))
+  if noticed and not self:is_sound(check, words, limit, module) then
+    error(("%s %s fails with %s as it is: it can tell nothing"):format(check, words, module))
   end
   return noticed
 end
@@ -259,7 +268,7 @@ function Bench:try(mutant)
   if not object then return "none" end
   if read(object) == original then return "same" end
   for _, program in ipairs(modules.programs(mutant.module, mutant.from)) do
-    local noticed = self:notices(program[1], program[2], program[3], object)
+    local noticed = self:notices(program[1], program[2], program[3], object, mutant.module)
     if noticed == nil then return "none" end
     if noticed then return program[1] end
   end
