@@ -1,0 +1,164 @@
+--- Where a wrong line is compiled, linked into checks and asked about.
+--
+-- Run from the top of the tree; all that it makes lies in a folder of its own.
+--
+-- @module bench
+
+local modules = require "modules"
+
+local M = {}
+
+-- A wrong program may not end: modules.lua has the seconds of the processor for
+-- each check. Seconds of waiting besides: a machine that has much to do is not
+-- taken for a check that noticed.
+local PATIENCE = 600
+local SKIPPED = 77 -- exit code of a check that cannot be asked here
+
+-- One too far ends the program, and what was never set is not zero by chance.
+local WATCHED = " -fsanitize=undefined -fsanitize-undefined-trap-on-error -ftrivial-auto-var-init=pattern"
+
+function M.read(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read "a"
+  file:close()
+  return text
+end
+
+local function write(path, text)
+  local file = assert(io.open(path, "wb"))
+  assert(file:write(text))
+  assert(file:close())
+end
+
+function M.output(command)
+  local pipe = assert(io.popen(command))
+  local text = pipe:read "a"
+  pipe:close()
+  return text
+end
+
+local read, output = M.read, M.output
+
+local Bench = {}
+Bench.__index = Bench
+
+--- @tparam string build the folder of the build
+function M.new(build)
+  local dir, top = output "mktemp -d":match "[^\n]+", output "pwd":match "[^\n]+"
+  return setmetatable({ build = build, dir = dir, top = top, commands = {}, originals = {}, sound = {} }, Bench)
+end
+
+function Bench:command(target)
+  if not self.commands[target] then
+    local last
+    for line in output(("ninja -C %s -t commands %s"):format(self.build, target)):gmatch "[^\n]+" do last = line end
+    self.commands[target] = assert(last, "no command makes " .. target)
+  end
+  return self.commands[target]
+end
+
+-- Compile a text in the place of a module's source; the path of the object, or nil.
+function Bench:compile(mutant, text)
+  local source, object = ("%s/%s.c"):format(self.dir, mutant.module), ("%s/%s.o"):format(self.dir, mutant.module)
+  local command = self:command(("CMakeFiles/moult_runtime.dir/%s.o"):format(mutant.path))
+  write(source, text)
+  command = command:gsub("^ccache ", ""):gsub(" %-MD.*$", ""):gsub(" %-Werror", " -w"):gsub(" %-O%d", " -O1" .. WATCHED)
+  command = command:gsub(" %-D_FORTIFY_SOURCE=%d", "") -- it calls others than those that a check plays
+  local folder = ("%s/%s"):format(self.top, mutant.path:match "^(.*)/") -- its private headers
+  if os.execute(("cd %s && %s -I %s -c %s -o %s 2>/dev/null"):format(self.build, command, folder, source, object)) then
+    return object
+  end
+end
+
+function Bench:sound_object(module)
+  return ("%s/%s.sound.o"):format(self.dir, module)
+end
+
+-- The object's code, to tell changes that change nothing.
+function Bench:original(mutant)
+  if not self.originals[mutant.module] then
+    self.originals[mutant.module] = read(assert(self:compile(mutant, mutant.source), "does not compile as it is"))
+    write(self:sound_object(mutant.module), self.originals[mutant.module])
+  end
+  return self.originals[mutant.module]
+end
+
+-- Link a check with the object; its path.
+function Bench:link(check, object)
+  local program = ("%s/%s"):format(self.dir, check)
+  local place = " %-o " .. check:gsub("%p", "%%%0")
+  local command = self:command(check):gsub(place, (" %s -o %s"):format(object, program), 1)
+  if os.execute(("cd %s && { %s ; } >/dev/null 2>&1"):format(self.build, command)) then return program end
+  return nil
+end
+
+-- A wrong program may send its signals to anybody, and leave processes behind:
+-- it sees only its own, and they go with it.
+local APART = "unshare --pid --fork --kill-child --mount-proc"
+if not os.execute(APART .. " true >/dev/null 2>&1") then APART = nil end
+
+-- Modules that signal processes are not tried where nothing holds them apart.
+local SIGNALS = { child = true, processes_system = true, supervisor = true, supervisor_script = true,
+  supervisor_protocol = true, supervisor_trouble = true, orphans = true }
+
+function Bench:fails(program, words, limit)
+  local run = "cd %s && ulimit -v 4000000 && ulimit -t %d && timeout -k 1 %d %s %s %s >%s/out 2>&1 </dev/null"
+  local ok, _, code = os.execute(run:format(self.build, limit, PATIENCE, APART or "", program, words, self.dir))
+  return not ok and code ~= SKIPPED
+end
+
+-- A check that fails with the module as it is, compiled as its wrong ones are, would notice everything.
+function Bench:is_sound(check, words, limit, module)
+  local name = check .. words .. module
+  if self.sound[name] == nil then
+    local program = assert(self:link(check, self:sound_object(module)))
+    self.sound[name] = not self:fails(program, words, limit)
+    os.remove(program)
+  end
+  return self.sound[name]
+end
+
+function Bench:notices(check, words, limit, object, module)
+  local program = self:link(check, object)
+  if not program then return nil end -- it names what there is not
+  local noticed = self:fails(program, words, limit)
+  os.remove(program)
+  if noticed and not self:is_sound(check, words, limit, module) then
+    error(("%s %s fails with %s as it is: it can tell nothing"):format(check, words, module))
+  end
+  return noticed
+end
+
+local function changed(mutant)
+  local number, lines = 0, {}
+  for line in (mutant.source .. "\n"):gmatch "(.-)\n" do
+    number = number + 1
+    lines[number] = line
+  end
+  if mutant.swap then
+    lines[mutant.line], lines[mutant.line + 1] = lines[mutant.line + 1], lines[mutant.line]
+  else
+    lines[mutant.line] = mutant.to
+  end
+  return table.concat(lines, "\n")
+end
+
+--- "none" does not compile, "same" the same code, or what noticed it; nil: nothing did.
+function Bench:try(mutant)
+  if not APART and SIGNALS[mutant.module] then return "none" end
+  local original = self:original(mutant)
+  local object = self:compile(mutant, changed(mutant))
+  if not object then return "none" end
+  if read(object) == original then return "same" end
+  for _, program in ipairs(modules.programs(mutant.module, mutant.from)) do
+    local noticed = self:notices(program[1], program[2], program[3], object, mutant.module)
+    if noticed == nil then return "none" end
+    if noticed then return program[1] end
+  end
+end
+
+function Bench:close()
+  os.execute("rm -rf " .. self.dir)
+end
+
+return M
