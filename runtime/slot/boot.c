@@ -65,8 +65,7 @@ int up_boot_open(struct up_boot **out, struct up_storage *storage, struct up_boo
     struct up_boot *b;
 
     if (!ops)
-        return up_fail(err, UP_USAGE,
-                       "boot.driver uboot: this program was built without U-Boot (MOULT_UBOOT)");
+        return up_fail(err, UP_USAGE, "core.boot: this program was built without U-Boot (MOULT_UBOOT)");
     b = calloc(1, sizeof *b);
     if (!b)
         return up_fail(err, UP_INTERNAL, "boot: out of memory");
