@@ -200,10 +200,16 @@ static int check_head(struct source_http *h, struct up_error *err)
     return 0;
 }
 
+/* What passes: the server's own trouble, "come later", and an answer without a package, as of a login page's server. */
+static bool is_passing(int status)
+{
+    return status < 300 || status >= 500 || status == 408 || status == 425 || status == 429;
+}
+
 static int refuse(struct source_http *h, struct up_error *err)
 {
     int s = h->status;
-    int code = s >= 500 || s == 429   ? UP_NETWORK
+    int code = is_passing(s)          ? UP_NETWORK
                : s == 404 || s == 410 ? UP_MISSING
                : s == 401 || s == 403 ? UP_EXPIRED
                                       : UP_REFUSED;

@@ -115,7 +115,7 @@ describe("luat.decode", function()
   end)
 
   local statuses = { [404] = "missing", [410] = "missing", [401] = "expired", [403] = "expired", [500] = "network",
-    [503] = "network", [429] = "network", [304] = "network", [400] = "refused", [418] = "refused" }
+    [503] = "network", [429] = "network", [408] = "network", [304] = "network", [400] = "refused", [418] = "refused" }
   for status, word in pairs(statuses) do
     it(("takes a bare %d as %s"):format(status, word), function()
       local got, message, code, number = luat.decode { status = status, body = "<html>sorry</html>" }

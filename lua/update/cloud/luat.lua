@@ -156,7 +156,7 @@ local function by_status(status)
     return "missing"
   elseif status == 401 or status == 403 then
     return "expired"
-  elseif status >= 500 or status == 429 or status < 400 then
+  elseif status >= 500 or status == 408 or status == 425 or status == 429 or status < 400 then
     return "network"
   end
   return "refused"
