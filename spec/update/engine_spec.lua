@@ -522,6 +522,16 @@ describe("update.engine", function()
     assert.truthy(table.concat(f.log, ","):find("open http://oss/p", 1, true))
   end)
 
+  it("asks no cloud what its proxy means by 407, and tries again", function()
+    local seen = 0
+    local e = make { head = { fail "network", true }, answers = { { status = 407, body = "<html>" } } }
+    assert.truthy(e:install(where { answered = function()
+      seen = seen + 1
+      return nil, "the server answered 407", "refused"
+    end }))
+    assert.equal(0, seen)
+  end)
+
   it("tells progress at most four times a second, and at the end", function()
     local run = {}
     for i = 1, 50 do run[i] = "block" end -- each takes a tenth of a second
