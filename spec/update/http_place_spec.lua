@@ -27,6 +27,16 @@ describe("update.cloud.http_place", function()
     assert.matches("&dfota=0&.*&need_oss_url=1$", w.full().location)
   end)
 
+  it("sends a dialect's headers with its question, and to no other address", function()
+    local function nothing() end
+    assert(require("update.cloud.registry").add { name = "guarded", over = "http", decode = nothing,
+      recognises = nothing, request = function() return { url = "http://h/q", headers = { Authorization = "x" } } end })
+    local w = assert(http_place.of(config, { kind = "guarded", name = "g", url = "http://h" }, facts))
+    assert.same({ Authorization = "x" }, w.headers "http://h/q")
+    assert.is_nil(w.headers "http://cdn/p")
+    assert.is_nil(w.full)
+  end)
+
   it("tells the release where there is no script version", function()
     local w = assert(http_place.of(config, cloud, { release = "7" }))
     assert.matches("version=7$", w.location)

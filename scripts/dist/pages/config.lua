@@ -12,7 +12,8 @@ A configuration is a Lua file that returns one table. It is read as data: as tex
 time limit. Every field is checked. If one is unknown, missing or of the wrong type, the message names it and nothing
 starts. Paths are relative to the folder of the file, so that a whole device can be kept in one directory.
 
-The file can name a command to run and a policy to ask, so only the owner of the device should be able to write it.]]
+The file can name a command to run, a policy to ask and dialects of clouds, so only the owner of the device should be
+able to write it, and the files that it names.]]
   page:section "FIELDS"
   page:text "Fields inside a table are listed by their full names; `[]` stands for each element of an array."
   fields.put(page, (require "update.config.fields"))
