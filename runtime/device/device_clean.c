@@ -30,7 +30,7 @@ static void mark_confirmed(struct up_device *d, const char *script_dir)
         for (unsigned j = 0; j < UP_SLOTS; j++)
             if (is_confirmed(d, j) && d->state.slot[j].generation == n)
                 letters[len++] = (char)('a' + j);
-        if (len > 0 && is_confirmed(d, i))
+        if (is_confirmed(d, i))
             up_generation_mark(d->storage, script_dir, n, letters, &ignored);
     }
 }

@@ -144,6 +144,10 @@ list("running_image:up_device_source_digest",
   "return known->size == size && known->slot == d->boot_state.running ? known->digest : NULL;",
   "return known->size == size ? known->digest : NULL;",
   "another slot runs after a restart alone, and that forgets what was known")
+list("transfer_reuse:applies",
+  "!up_device_provisioning(t->device) && up_inventory_front(p->in_place) < p->count;",
+  "!up_device_provisioning(t->device) && up_inventory_front(p->in_place) <= p->count;",
+  "nothing is wanted then, and that ends it")
 list("install:condemn", "if (d->state.tx.hint > 0)", "if (d->state.tx.hint >= 0)",
   "that nothing is known is written once more")
 list("provision_end:up_device_tend", "up_journal_tend(d->journal, &ignored);", "after up_boot_tend(d->boot, &ignored);",

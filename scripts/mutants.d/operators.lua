@@ -43,7 +43,8 @@ local RELATIONS = { [" < "] = " <= ", [" <= "] = " < ", [" > "] = " >= ", [" >= 
 -- the kernel's is not above it), a descriptor that is 0 (a program has its three), a
 -- counter that is full, one of several texts of a message, and, of pointers
 -- alone, which of several allocations failed.
-local BEYOND = { "errno [=!]= EINTR", "snprintf%(", "%f[%w]file >= 0", "%f[%w]fd >= 0", "UINT%d+_MAX", '%? "',
+local BEYOND = { "errno [=!]= EINTR", "snprintf%(", "%f[%w]file >= 0", "%f[%w]fd >= 0", "%f[%w]folder >= 0",
+  "UINT%d+_MAX", '%? "',
   "^%s*if %(![%w_%->%.]+ || ![%w_%->%.| !]+%)" }
 
 local function is_beyond_checks(line)

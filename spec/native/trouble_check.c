@@ -251,6 +251,25 @@ static void a_second_directory_that_takes_no_write_stops_updates_alone(void **st
     stand_free(&s);
 }
 
+static void a_try_to_write_leaves_nothing_behind(void **state)
+{
+    static const enum sim_op ops[] = {SIM_PWRITE, SIM_SYNC, SIM_RENAME, SIM_SYNC_DIR};
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, &by_file);
+    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
+        break_all(&s, ops[i], EIO);
+        assert_int_equal(up_device_try_write(s.storage, &s.config, &s.err), UP_WRITE);
+        mend(&s);
+        assert_false(sim_exists(s.sim, STATE "/write-test"));
+        assert_false(sim_exists(s.sim, STATE "/write-test.new"));
+    }
+    assert_int_equal(up_device_try_write(s.storage, &s.config, &s.err), 0);
+    assert_false(sim_exists(s.sim, STATE "/write-test"));
+    stand_free(&s);
+}
+
 /* Whatever it would do next: a state that it cannot look at is not in order. */
 static void a_state_that_cannot_be_looked_at_is_trouble_at_the_next_look(void **state)
 {
@@ -737,6 +756,7 @@ int main(void)
         cmocka_unit_test(a_lock_that_cannot_be_made_is_waited_for),
         cmocka_unit_test(whatever_lies_in_the_place_of_the_lock_is_locked),
         cmocka_unit_test(a_second_directory_that_takes_no_write_stops_updates_alone),
+        cmocka_unit_test(a_try_to_write_leaves_nothing_behind),
         cmocka_unit_test(a_state_that_cannot_be_looked_at_is_trouble_at_the_next_look),
         cmocka_unit_test(what_a_cut_left_behind_goes_at_the_next_start),
         cmocka_unit_test(what_was_lost_is_made_anew_at_the_next_start),
