@@ -6,7 +6,6 @@
  */
 #include "scratch.h"
 
-#include <dirent.h>
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
@@ -120,17 +119,6 @@ static int run(lua_State *L, const char *dir)
         rc = lua_pcall(L, 1, 0, 0);
     }
     return rc;
-}
-
-static unsigned open_descriptors(void)
-{
-    DIR *dir = opendir("/proc/self/fd");
-    unsigned count = 0;
-
-    while (readdir(dir))
-        count++;
-    closedir(dir);
-    return count;
 }
 
 static void on_warning(void *user, const char *message, int more)

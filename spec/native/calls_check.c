@@ -5,7 +5,6 @@
  */
 #include "scratch.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -37,17 +36,6 @@
 static unsigned long failed_calls;
 
 int __real_pipe2(int fds[2], int flags);
-
-static unsigned open_descriptors(void)
-{
-    DIR *dir = opendir("/proc/self/fd");
-    unsigned count = 0;
-
-    while (readdir(dir))
-        count++;
-    closedir(dir);
-    return count;
-}
 
 /* One use of a module from its beginning to its end; 0 or a code. */
 typedef int attempt_fn(const struct scratch *s, struct up_error *err);

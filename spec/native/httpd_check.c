@@ -9,7 +9,6 @@
 #include "scratch.h"
 
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <microhttpd.h>
@@ -159,17 +158,6 @@ int __wrap_setrlimit(int what, const struct rlimit *limit)
         return __real_setrlimit(what, limit);
     limits = *limit;
     return 0;
-}
-
-static unsigned open_descriptors(void)
-{
-    DIR *dir = opendir("/proc/self/fd");
-    unsigned count = 0;
-
-    while (readdir(dir))
-        count++;
-    closedir(dir);
-    return count;
 }
 
 /* ---- a server and who asks it, in one thread ---- */

@@ -1135,9 +1135,19 @@ static void what_was_kept_is_of_its_transaction_alone(void **state)
     bench_free(b);
 }
 
-/* Its index was cut short: the file is not the one that was fetched. */
-static void an_index_without_its_head_is_damage(void **state)
+/* What is told of an index: cut short, it is not the one that was fetched. */
+static void an_index_that_cannot_be_used_is_told(void **state)
 {
+    static const struct {
+        enum sim_op fails;
+        int error, code;
+        const char *part;
+    } ways[] = {
+        {SIM_OPEN, EIO, UP_WRITE, "core.idx: open: "},
+        {SIM_OPEN, ENOENT, UP_MISSING, "core.idx: open: "},
+        {SIM_PREAD, EIO, UP_WRITE, "core.idx: read: "},
+        {SIM_OPS, 0, UP_CORRUPT, "core.idx: shorter than its head"},
+    };
     struct bench *b = bench_new(new_blocks, (size_t)BLOCKS * BLOCK);
     struct up_blocks *blocks;
     struct up_error err = {0};
@@ -1148,8 +1158,14 @@ static void an_index_without_its_head_is_damage(void **state)
     must(up_device_spool(b->device, spool, sizeof spool, &err), &err);
     sim_settle(b->sim);
     sim_put(b->sim, "/device/state/tx/core.idx", "short", 5, 0600);
-    assert_int_equal(up_blocks_open(&blocks, b->storage, spool, up_package_manifest(b->package)->part, &err),
-                     UP_CORRUPT);
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        sim_reset_counters(b->sim);
+        sim_fail(b->sim, ways[i].fails, ways[i].error ? 1 : 0, ways[i].error, false);
+        assert_int_equal(
+            up_blocks_open(&blocks, b->storage, spool, up_package_manifest(b->package)->part, &err),
+            ways[i].code);
+        assert_non_null(strstr(err.message, ways[i].part));
+    }
     close_transfer(b);
     bench_free(b);
 }
@@ -1246,7 +1262,7 @@ int main(void)
         CHECK(what_reads_back_wrong_ends_all_that_was_known),
         CHECK(what_is_found_on_flash_is_on_record),
         CHECK(of_flash_what_is_whole_is_not_fetched_again),
-        CHECK(an_index_without_its_head_is_damage),
+        CHECK(an_index_that_cannot_be_used_is_told),
         CHECK(what_was_kept_is_of_its_transaction_alone),
     };
 

@@ -1,5 +1,6 @@
 /*
- * scratch.h -- a temporary directory for one check, and files in it.
+ * scratch.h -- a temporary directory for one check, and files in it. Whoever
+ * leaves a descriptor open fails when it is taken down.
  */
 #ifndef UP_SCRATCH_H
 #define UP_SCRATCH_H
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <fcntl.h>
 #include <linux/magic.h>
 #include <sys/vfs.h>
 
@@ -32,7 +34,17 @@ static inline bool in_memory(const char *path)
 struct scratch {
     struct up_storage *storage; /* the operating system's */
     char dir[64];
+    unsigned descriptors; /* that were open at the start */
 };
+
+static inline unsigned open_descriptors(void)
+{
+    unsigned count = 0;
+
+    for (int fd = 0; fd < 256; fd++)
+        count += fcntl(fd, F_GETFD) >= 0;
+    return count;
+}
 
 static inline int scratch_set_up(void **state)
 {
@@ -42,6 +54,7 @@ static inline int scratch_set_up(void **state)
     strcpy(s->dir, "/tmp/moult-check-XXXXXX");
     if (!mkdtemp(s->dir))
         return -1;
+    s->descriptors = open_descriptors();
     *state = s;
     return 0;
 }
@@ -51,6 +64,10 @@ static inline int scratch_tear_down(void **state)
     struct scratch *s = *state;
     int rc = up_storage_remove_tree(s->storage, s->dir, NULL);
 
+    if (open_descriptors() > s->descriptors) {
+        print_error("%s: a descriptor was left open\n", s->dir);
+        rc = -1;
+    }
     free(s);
     return rc;
 }

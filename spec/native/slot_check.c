@@ -662,6 +662,30 @@ static void an_old_image_is_read_within_its_size(void **state)
     sim_free(sim);
 }
 
+/* Whatever it is, a package without a delta would go. */
+static void an_old_image_that_cannot_be_read_is_no_base(void **state)
+{
+    struct sim *sim = sim_new();
+    struct up_storage *s = sim_storage(sim);
+    struct up_old_image *o = NULL;
+    struct up_error err;
+    uint8_t got[100];
+
+    (void)state;
+    sim_put(sim, "/slots/a", got, sizeof got, 0600);
+    assert_int_equal(up_old_image_open(&o, s, "/slots/b", 100, &err), UP_INCOMPATIBLE);
+    assert_memory_equal(err.message, "the old image: ", 15);
+    assert_int_equal(up_old_image_open(&o, s, "/slots/a", 150, &err), 0);
+    assert_int_equal(up_old_image_read(o, got, 100, 50, &err), UP_INCOMPATIBLE);
+    assert_non_null(strstr(err.message, "the slot ends at byte 100"));
+    sim_fail(sim, SIM_PREAD, 1, EIO, true);
+    assert_int_equal(up_old_image_read(o, got, 100, 0, &err), UP_INCOMPATIBLE);
+    assert_memory_equal(err.message, "the old image: ", 15);
+    up_old_image_close(o);
+    assert_int_equal(sim_open_files(sim), 0);
+    sim_free(sim);
+}
+
 /* What doctor tells of it, without a change to it. */
 static void a_slot_is_looked_at_and_left_alone(void **state)
 {
@@ -1148,6 +1172,7 @@ int main(void)
         cmocka_unit_test(flash_is_written_with_gaps),
         cmocka_unit_test(a_block_goes_bad_under_an_older_image),
         cmocka_unit_test(an_old_image_is_read_within_its_size),
+        cmocka_unit_test(an_old_image_that_cannot_be_read_is_no_base),
         cmocka_unit_test(a_slot_is_looked_at_and_left_alone),
         cmocka_unit_test(what_cannot_be_looked_at_says_why),
         cmocka_unit_test(a_medium_is_known_by_all_its_names),
