@@ -78,6 +78,7 @@ static int sim_close(struct up_storage *s, int file)
     tree_forget(&sim->live, h->ino);
     name_drop(h->path);
     h->path = NULL;
+    errno = EXFULL; /* as a call that succeeds may: who tells it later has to keep it */
     return sim->cut ? op_fail(EIO) : 0;
 }
 

@@ -309,6 +309,7 @@ static void a_stop_reaches_a_stopped_process_too(void **state)
     hear(1);
     up_child_stop(child, 1);
     up_child_stop(child, 2);
+    assert_int_equal(up_child_next_tick(child), 1 + UP_CHILD_GRACE_MS); /* no longer than once */
     wait_over();
     up_child_reap(child, 2);
     assert_string_equal(up_child_reason(child), "stopped when asked");
