@@ -151,7 +151,7 @@ static void nothing_can_be_done_to_an_idle_device(void **state)
 
 /* Provision with one call of `op` that fails, each in turn: how many failures
  * were told with `part` in the message. Without a device nothing stays open. */
-static unsigned told_in_the_factory(enum sim_op op, const char *part, unsigned *met)
+static unsigned told_in_the_factory(enum sim_op op, int error, const char *part, unsigned *met)
 {
     static const struct world_plan empty = {.name = "provision", .package = WORLD_FACTORY};
     struct sim *base = world_new(&empty);
@@ -167,13 +167,13 @@ static unsigned told_in_the_factory(enum sim_op op, const char *part, unsigned *
         world_configure(&config);
         config.journal_dir = strdup("/second");
         sim_reset_counters(sim);
-        sim_fail(sim, op, *met + 1, EIO, false);
+        sim_fail(sim, op, *met + 1, error, false);
         if (up_device_provision(&device, sim_storage(sim), &config, &err) == 0) {
             assert_int_equal(up_device_state(device)->next_generation, 1);
             assert_int_equal(up_device_state(device)->next_transaction, 1);
             assert_int_equal(up_device_running(device), 0);
             up_device_close(device);
-        } else if (strstr(err.message, part) && strstr(err.message, "Input/output error"))
+        } else if (strstr(err.message, part) && strstr(err.message, strerror(error)))
             told++;
         more = sim_fault_hits(sim) > 0;
         *met += more;
@@ -187,17 +187,20 @@ static unsigned told_in_the_factory(enum sim_op op, const char *part, unsigned *
 
 static void what_fails_in_the_factory_is_told(void **state)
 {
-    unsigned met, told = told_in_the_factory(SIM_CHANGES, "/", &met);
+    unsigned met, told = told_in_the_factory(SIM_CHANGES, EIO, "/", &met);
 
     (void)state;
     assert_true(met > 5);
     assert_int_equal(told, met); /* none of them is optional */
-    assert_int_equal(told_in_the_factory(SIM_LOCK, "/device/state", &met), 1);
-    assert_int_equal(told_in_the_factory(SIM_SYNC_DIR, "/device: ", &met),
+    assert_int_equal(told_in_the_factory(SIM_LOCK, EIO, "/device/state", &met), 1);
+    assert_int_equal(told_in_the_factory(SIM_SYNC_DIR, EIO, "/device: ", &met),
                      2); /* the state, and the second directory */
-    assert_int_equal(told_in_the_factory(SIM_MKDIR, "/device/state", &met), 1);
-    assert_int_equal(told_in_the_factory(SIM_MKDIR, "/second", &met), 1);
-    assert_int_equal(told_in_the_factory(SIM_STAT, "state /device/state: ", &met), 2);
+    assert_int_equal(told_in_the_factory(SIM_MKDIR, EIO, "/device/state", &met), 1);
+    assert_int_equal(told_in_the_factory(SIM_MKDIR, EIO, "/second", &met), 1);
+    assert_int_equal(told_in_the_factory(SIM_STAT, EIO, "state /device/state: ", &met), 2);
+    /* Whether a device is there already cannot be told. */
+    assert_true(told_in_the_factory(SIM_OPEN, EACCES, "/device/state/journal.0", &met) > 0);
+    assert_true(told_in_the_factory(SIM_OPEN, EACCES, "/second/journal.1", &met) > 0);
 }
 
 static void an_open_transaction_is_dropped_and_remembered(void **state)

@@ -1300,6 +1300,26 @@ static void a_trial_that_was_unreadable_begins_when_it_can_be_read(void **state)
     }
 }
 
+/* Those who may use it find what is theirs, or the log says why not. */
+static void who_has_a_right_finds_the_state(void **state)
+{
+    static const struct play_step calm[] = {WAITS(1000), OVER};
+    char *tree;
+
+    (void)state;
+    config.control_group = true;
+    perform(calm);
+    assert_int_equal(play_count(play_said(), "others may not find"), 0);
+    tree = sim_dump(play_sim, "/device");
+    assert_non_null(strstr(tree, "0711"));
+    free(tree);
+    sim_settle(play_sim);
+    sim_reset_counters(play_sim);
+    sim_fail(play_sim, SIM_STAT, 1, EIO, true);
+    perform(calm);
+    must_say("others may not find what is theirs to use: ");
+}
+
 static void what_the_system_refuses_is_said_and_leaves_nothing(void **state)
 {
     static const struct {
@@ -1397,6 +1417,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(without_a_subreaper_a_device_runs, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_trial_that_was_unreadable_begins_when_it_can_be_read, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(who_has_a_right_finds_the_state, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_the_system_refuses_is_said_and_leaves_nothing, set_up,
                                         tear_down),
     };
