@@ -152,6 +152,8 @@ list("provision_end:up_device_commit_provision", "d->boot_state = boot;", ";",
   "the factory ends with that; the next start reads it")
 list("minisign:up_keyring_open", 'if ((len > 4 && strcmp(path + len - 4, ".pub") == 0) ||',
   'if ((len >= 4 && strcmp(path + len - 4, ".pub") == 0) ||', "of a path that is .pub and no more")
+list("device:check_config", "if (strlen(config->state) > UP_PATH_SIZE / 2)",
+  "if (strlen(config->state) >= UP_PATH_SIZE / 2)", "how long it may be is a choice")
 list("install:condemn", "if (d->state.tx.hint > 0)", "if (d->state.tx.hint >= 0)",
   "that nothing is known is written once more")
 list("provision_end:up_device_tend", "up_journal_tend(d->journal, &ignored);", "after up_boot_tend(d->boot, &ignored);",
