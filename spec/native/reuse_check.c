@@ -437,6 +437,24 @@ static void a_slot_that_cannot_be_read_is_no_obstacle(void **state)
     bench_free(b);
 }
 
+/* What is wanted is not guessed; the next try goes on. */
+static void an_index_that_cannot_be_read_ends_the_try(void **state)
+{
+    struct bench *b = bench_new(old_blocks, (size_t)BLOCKS * BLOCK);
+    struct up_error err;
+
+    (void)state;
+    open_transfer(b);
+    sim_reset_counters(b->sim);
+    sim_fail(b->sim, SIM_PREAD, 1, EIO, false);
+    assert_int_equal(up_transfer_step(b->transfer, &err), UP_WRITE);
+    assert_non_null(strstr(err.message, "index"));
+    fetch_all(b);
+    finish(b);
+    close_transfer(b);
+    bench_free(b);
+}
+
 /* The next transfer of the same process does not look again. */
 static void what_was_seen_is_kept_for_the_next_try(void **state)
 {
@@ -1246,6 +1264,7 @@ int main(void)
         CHECK(ranges_are_those_of_what_is_missing),
         CHECK(what_is_gone_is_fetched),
         CHECK(a_slot_that_cannot_be_read_is_no_obstacle),
+        CHECK(an_index_that_cannot_be_read_ends_the_try),
         CHECK(what_was_seen_is_kept_for_the_next_try),
         CHECK(of_a_large_image_a_part_is_looked_at_first),
         CHECK(a_blank_target_is_looked_at_in_part),
