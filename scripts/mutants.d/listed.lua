@@ -16,7 +16,6 @@ list("keyset:decode", "memcpy(set->pending[i].name, at, UP_KEY_NAME_SIZE);",
 list("system_names:kind_of_entry", "if (entry->d_type != DT_UNKNOWN)", "if (entry->d_type == DT_UNKNOWN)",
   "both ways tell the same kind; file systems that do not tell it at once are rare")
 list("reuse:up_reuse_step", "done += r->block_size;", ";", "how much is looked at in a call is a choice")
-list("slot:plain_written", "s->since = 0;", ";", "written back once more, which changes nothing")
 list("supervisor:poll_timeout",
   "next = sooner(next, sooner(up_child_next_tick(s->agent), up_child_next_tick(s->script)));", ";",
   "played time does not wait; spec/system/run_spec.lua does")

@@ -662,6 +662,27 @@ static void an_old_image_is_read_within_its_size(void **state)
     sim_free(sim);
 }
 
+/* So that the sync at the end does not wait for all of it. */
+static void the_medium_begins_before_all_is_written(void **state)
+{
+    struct sim *sim = sim_new();
+    struct up_slot *slot = NULL;
+    struct up_error err;
+    size_t piece = 2u << 20;
+    uint8_t *data = content(piece, 1);
+
+    (void)state;
+    sim_put_dir(sim, "/slots", 0755);
+    assert_int_equal(up_slot_open(&slot, sim_storage(sim), "/slots/a", UP_SLOT_WRITE, 4 * piece, &err), 0);
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(up_slot_write(slot, data, piece, i * piece, &err), 0);
+        assert_int_equal(sim_calls(sim, SIM_START_WRITEBACK), (i + 1) / 2); /* each 4 MiB */
+    }
+    up_slot_close(slot);
+    free(data);
+    sim_free(sim);
+}
+
 /* Whatever it is, a package without a delta would go. */
 static void an_old_image_that_cannot_be_read_is_no_base(void **state)
 {
@@ -1172,6 +1193,7 @@ int main(void)
         cmocka_unit_test(flash_is_written_with_gaps),
         cmocka_unit_test(a_block_goes_bad_under_an_older_image),
         cmocka_unit_test(an_old_image_is_read_within_its_size),
+        cmocka_unit_test(the_medium_begins_before_all_is_written),
         cmocka_unit_test(an_old_image_that_cannot_be_read_is_no_base),
         cmocka_unit_test(a_slot_is_looked_at_and_left_alone),
         cmocka_unit_test(what_cannot_be_looked_at_says_why),
