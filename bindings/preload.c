@@ -28,6 +28,7 @@ static const luaL_Reg bindings[] = {
     {"update.native.httpd", luaopen_update_native_httpd},
     {"update.native.database", luaopen_update_native_database},
     {"update.native.folder", luaopen_update_native_folder},
+    {"update.native.command", luaopen_update_native_command},
     {"update.native.signals", luaopen_update_native_signals},
     {"update.native.mqtt", luaopen_update_native_mqtt},
     {"update.native.storage", luaopen_update_native_storage},

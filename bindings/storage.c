@@ -48,6 +48,24 @@ static int f_replace(lua_State *L)
     return 1;
 }
 
+/* write(path, text) -> true | nil, message, code ("nospace", "write"): whole and durable, or as it was; the mode
+ * of a file that is there stays, a new one is its owner's alone */
+static int f_write(lua_State *L)
+{
+    struct up_storage *s = up_storage_system();
+    const char *path = luaL_checkstring(L, 1);
+    size_t len;
+    const char *text = luaL_checklstring(L, 2, &len);
+    struct up_stat st;
+    unsigned mode = s->ops->stat(s, path, &st) == 0 && st.kind == UP_NODE_FILE ? st.mode : 0600;
+    struct up_error err;
+
+    if (up_storage_write_file(s, path, text, len, mode, &err) < 0)
+        return up_push_fail(L, &err);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
 /* remove(path) -> true | nil, message, "write": a file, a link, a directory with all in it, or nothing */
 static int f_remove(lua_State *L)
 {
@@ -69,7 +87,8 @@ static int f_now(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-    {"read", f_read}, {"replace", f_replace}, {"remove", f_remove}, {"now", f_now}, {NULL, NULL},
+    {"read", f_read},     {"replace", f_replace}, {"write", f_write},
+    {"remove", f_remove}, {"now", f_now},         {NULL, NULL},
 };
 
 int luaopen_update_native_storage(lua_State *L)

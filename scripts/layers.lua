@@ -77,7 +77,8 @@ local binding_helpers = { helpers = true, preload = true, error = true }
 local for_policies = { ["update.policy"] = true, ["update.version"] = true }
 
 -- What a device's script requires.
-local for_scripts = { ["update"] = true, ["update.aliyun"] = true, ["sys"] = true, ["update.native.archive"] = true,
+local for_scripts = { ["update"] = true, ["update.aliyun"] = true, ["update.terminal"] = true, ["sys"] = true,
+  ["update.native.archive"] = true,
   ["sysplus"] = true, ["log"] = true,
   ["misc"] = true, ["libfota"] = true, ["libfota2"] = true }
 

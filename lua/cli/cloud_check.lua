@@ -3,6 +3,7 @@
 -- @module cli.cloud_check
 
 local natives = require "update.natives"
+local mit_ini = require "update.cloud.mit_ini"
 local registry = require "update.cloud.registry"
 
 local M = {}
@@ -60,13 +61,31 @@ local function check_http(s, cloud, report)
   end
 end
 
+-- The file is read and, when anything is under way, written.
+local function check_call(_, cloud, report)
+  local what = "cloud " .. cloud.name
+  local text, message, code = natives.storage.read(cloud.mit_ini)
+  if not text and code ~= "missing" then
+    return report("fail", what, message, "the agent has to read and write it", code)
+  end
+  local document, wrong = mit_ini.parse(text or "")
+  if not document then
+    return report("fail", what, ("%s: %s"):format(cloud.mit_ini, wrong), "write it anew", "usage")
+  end
+  local pending = mit_ini.get(document, "Update", "downprover")
+  report("ok", what, ("is called by the application; %s"):format(
+    not text and cloud.mit_ini .. " is made by the first call" or pending == "" and "nothing is pending"
+    or pending .. " is pending"))
+end
+
+local by_way = { http = check_http, mqtt = check_mqtt, call = check_call }
+
 --- Look at one cloud.
 -- @tparam table s cli.session
 -- @tparam table cloud a row of config.clouds
 -- @tparam function report as in cli.checks
 function M.look(s, cloud, report)
-  local check = registry.is_mqtt(cloud) and check_mqtt or check_http
-  check(s, cloud, report)
+  by_way[registry.of(cloud.kind).over](s, cloud, report)
 end
 
 return M

@@ -207,6 +207,11 @@ describe("manual pages", function()
     for name in pairs(require("update.script.aliyun_calls").new(function() end)) do
       assert.truthy(pages["moult-script.7"]:find("\\fBota." .. name .. "(", 1, true), "ota." .. name)
     end
+    local terminal = require("update.script.terminal_calls").new { on = function() end }
+    for name in pairs(terminal) do
+      local text = pages["moult-script.7"]:gsub("\n", " ")
+      assert.truthy(text:find("X_" .. name:gsub("^%l+_", ""), 1, true), "update.terminal: " .. name)
+    end
     local sys = require("update.script.sys").new(require("update.scheduler").new {
       loop = {}, now = function() return 0 end, on_error = error,
     })

@@ -170,6 +170,11 @@ function Agent:listener(name)
   return self.listeners[name]
 end
 
+--- Who serves the cloud that is called; nil: there is none.
+function Agent:terminal()
+  return self.called
+end
+
 --- Every listener: for name, listener in agent:each_listener() do
 function Agent:each_listener()
   return pairs(self.listeners)

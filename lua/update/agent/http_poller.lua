@@ -101,18 +101,29 @@ local function follow(agent, cloud)
   end
 end
 
---- Poll those that are asked, listen to those that push.
+local starters = {}
+
+function starters.http(agent, cloud)
+  agent.tasks:spawn("cloud " .. cloud.name, follow, agent, cloud)
+end
+
+function starters.mqtt(agent, cloud, listeners)
+  listeners[cloud.name] = require("update.agent.mqtt_listener").start(agent, cloud)
+end
+
+function starters.call(agent, cloud)
+  return require("update.agent.terminal").start(agent, cloud)
+end
+
+--- Poll those that are asked, listen to those that push, and wait for calls.
 -- @treturn {string=table} listeners by the name of the cloud
+-- @treturn table|nil update.agent.terminal, where a cloud is called
 function M.start(agent)
-  local listeners = {}
+  local listeners, called = {}, nil
   for _, cloud in ipairs(agent.config.clouds) do
-    if registry.is_mqtt(cloud) then
-      listeners[cloud.name] = require("update.agent.mqtt_listener").start(agent, cloud)
-    else
-      agent.tasks:spawn("cloud " .. cloud.name, follow, agent, cloud)
-    end
+    called = starters[registry.of(cloud.kind).over](agent, cloud, listeners) or called
   end
-  return listeners
+  return listeners, called
 end
 
 return M

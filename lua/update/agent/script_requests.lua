@@ -32,7 +32,7 @@ end
 -- The cloud that scripts ask when they name no address.
 local function asked(config)
   for _, cloud in ipairs(config.clouds) do
-    if not registry.is_mqtt(cloud) then return cloud end
+    if registry.of(cloud.kind).over == "http" then return cloud end
   end
   return { kind = "luat" } -- update.request() is Luat's
 end

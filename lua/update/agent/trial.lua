@@ -8,6 +8,8 @@
 --
 -- @module update.agent.trial
 
+local registry = require "update.cloud.registry"
+
 local M = {}
 
 local VERDICTS = { [true] = "well", [false] = "ill" }
@@ -97,7 +99,9 @@ end
 function Trial:facts()
   local now = self.agent.tasks.now()
   local reached = nil
-  if #self.agent.config.clouds > 0 then reached = self.cloud_reached end
+  for _, cloud in ipairs(self.agent.config.clouds) do
+    if not registry.is_called(cloud) then reached = self.cloud_reached end -- a call proves nothing
+  end
   return {
     uptime = self.since and math.floor(now - self.since) or 0,
     starts = self.starts or 0,

@@ -71,6 +71,9 @@ function M.of(config, cloud, facts)
   if registry.is_mqtt(cloud) then
     return nil, ("cloud %s: pushes its offers to the agent; none is waiting"):format(cloud.name), "nothing"
   end
+  if registry.is_called(cloud) then
+    return nil, ("cloud %s: only a call of the application asks for an update"):format(cloud.name), "nothing"
+  end
   -- A platform may count questions (Luat's: six a day); the ranges of a package come from a link.
   return M.ask(config, setmetatable({ redirect = cloud.redirect ~= false }, { __index = cloud }), facts)
 end

@@ -2,7 +2,8 @@
 --
 -- Pure. A dialect is a table with
 --
--- - `name`: the `kind` of its clouds; `over`: "http", it is asked, or "mqtt", it pushes;
+-- - `name`: the `kind` of its clouds; `over`: "http", it is asked, or "mqtt", it pushes; and
+--   built in alone "call": the application calls, and nobody is asked;
 -- - `fields`, or nil: fields of the configuration for this kind alone, rows as in
 --   update.config.fields. What a cloud says in them is in the options of request() and
 --   connection(), in reports, and the third argument of decode();
@@ -18,7 +19,8 @@ local shared = require "update.config.cloud_fields"
 
 local M = {}
 
-local BUILT_IN = { require "update.cloud.luat", require "update.cloud.aliyun", (require "update.cloud.tencent") }
+local BUILT_IN = { require "update.cloud.luat", require "update.cloud.aliyun", require "update.cloud.tencent",
+  (require "update.cloud.terminal") }
 
 -- What a dialect must have, and what of it is no function.
 local NEEDED = {
@@ -48,6 +50,12 @@ end
 function M.is_mqtt(cloud)
   local dialect = dialects[cloud.kind]
   return dialect ~= nil and dialect.over == "mqtt"
+end
+
+--- Whether nobody is asked for a cloud: the application calls.
+function M.is_called(cloud)
+  local dialect = dialects[cloud.kind]
+  return dialect ~= nil and dialect.over == "call"
 end
 
 --- Whether a field is for clouds of a kind.

@@ -104,8 +104,13 @@ end
 
 function checkers.restart(value)
   if value == "exit" then return value end
+  if type(value) ~= "table" or #value == 0 then return nil, "must be \"exit\" or an array of words" end
+  return checkers.command(value)
+end
+
+function checkers.command(value)
   local count = type(value) == "table" and table_file.length(value)
-  if not count or count == 0 then return nil, "must be \"exit\" or an array of words" end
+  if not count or count == 0 then return nil, "must be an array of words" end
   if count > 16 then return nil, "has more than 16 words" end
   for _, word in ipairs(value) do
     if type(word) ~= "string" or word == "" or word:find("%z") then return nil, "must be an array of words" end

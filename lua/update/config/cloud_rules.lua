@@ -34,6 +34,8 @@ function needs.mqtt(cloud, field, dialect)
   return wrong_tls(cloud.tls, field)
 end
 
+function needs.call() end
+
 --- What does not fit together in one cloud.
 -- @tparam table cloud each field checked
 -- @tparam string field prefix of its fields in messages
@@ -55,9 +57,13 @@ end
 -- @treturn string|nil
 function M.wrong_together(config)
   if config.cloud and config.clouds then return "cloud and clouds are both given; use one of them" end
-  local seen = {}
+  local seen, called = {}, nil
   for _, cloud in ipairs(config.clouds or {}) do
     local name = cloud.name or cloud.kind
+    if registry.is_called(cloud) then
+      if called then return "two clouds are of the kind that is called; one has to be enough" end
+      called = true
+    end
     if seen[name] and registry.is_mqtt(cloud) then
       return ("two clouds have the name %s; give them others"):format(name)
     end

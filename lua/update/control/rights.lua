@@ -15,8 +15,8 @@ end
 
 -- What `require "update"` gives to a script; and what a member of the group may.
 local VERBS = {
-  script = set("hello status history watch check apply request fota device ota confirm rollback globals error facts " ..
-    "hotfixes undo"),
+  script = set("hello status history watch check apply request fota device ota terminal " ..
+    "confirm rollback globals error facts hotfixes undo"),
   group = set "hello status watch facts check confirm",
 }
 

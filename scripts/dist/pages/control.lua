@@ -24,6 +24,7 @@ local verbs = {
   { "fota", "One query of the cloud that Luat's libfota makes: `url`." },
   { "device", "`id`, `hardware`, `project` and `core` of this device." },
   { "ota", "Aliyun's calls: `call` with what belongs to it, as lua/update/aliyun.lua documents them." },
+  { "terminal", "The calls of update.terminal: `what` (update, wait, took, state), `twin`, and for an update `call`." },
   { "confirm", "The release on trial is good. `force` true, which only the owner may: it is confirmed now." },
   { "rollback", "`reason`. Ends what is under way, or goes back from what is on trial." },
   { "globals", "`project`, `version`, `product_key` of the script that asks; others than its package's fail a trial." },

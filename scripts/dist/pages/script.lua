@@ -73,6 +73,14 @@ run.]]
 as a program of the SDK does. Without it the agent does everything by itself. Each call is also a method of the
 handle.]]
   put_functions(page, ldoc.functions(read(lua .. "/update/script/aliyun_calls.lua"), "ota"))
+  page:section "TERMINAL"
+  page:text [[
+`require "update.terminal"` offers the calls of a POS terminal's update module, for a cloud of kind "terminal".
+For X either of app and mdma, the vendor's two threads: `X_SendUpdateModuleUpdatedMsg_HB(apn, userid, passwd,
+ip, port, prover, downfile, type)`, which returns when the transfer is over, 0 when the call was taken and -1
+when not; `X_RegisterUpdateStateHandle(fn)`, called with 1 (updated), 2 (failed) or 4 (not upgraded), and kept
+for a later start when there is no handler; `X_RegisterDownLoadStepHandle(fn)`, called each second with file
+name, total and step in bytes; and `X_UnRegisterUpdateStateHandle()`, `X_UnRegisterDownLoadStepHandle()`.]]
   page:section "SYS"
   page:text "Tasks, messages and timers under Luat's names; times are in milliseconds."
   local functions, seen = ldoc.functions(read(lua .. "/sys.lua"), "sys"), {}

@@ -1,0 +1,240 @@
+--- The agent's side of a terminal's cloud: calls of the application, mit.ini, and states that it is told.
+--
+-- The order of durable steps: the session (`<state>/terminal`), then mit.ini,
+-- then the transfer. One task does them, one event after the other; see
+-- update.cloud.terminal_session for what leads to what.
+--
+-- @module update.agent.terminal
+
+local mit_ini = require "update.cloud.mit_ini"
+local session = require "update.cloud.terminal_session"
+local terminal = require "update.cloud.terminal"
+
+local M = {}
+
+local DROPPABLE = { fetching = true, installing = true, arming = true }
+local TWINS = { app = true, mdma = true }
+local STATE = 65536 -- bytes of the session's file
+local COMMAND_WITHIN = 30 -- seconds for a command of the carrier
+
+local Terminal = {}
+Terminal.__index = Terminal
+
+-- What is durable, or nothing when it cannot be read: then a state may be missing, and mit.ini says what is pending.
+local function load(self)
+  local text, message, code = self.storage.read(self.path, STATE)
+  local state = text and self.json.decode(text)
+  if type(state) == "table" and type(state.owed) == "table" then return state end
+  if code ~= "missing" then self.agent.log(("%s: %s; begun anew"):format(self.path, message or "no session")) end
+  return session.new()
+end
+
+local function save(self)
+  local ok, message, code = self.storage.write(self.path, self.json.encode(self.state))
+  if not ok then self.agent.log(("%s: %s (%s)"):format(self.path, message, code)) end
+  return ok
+end
+
+-- What mit.ini says; one that is not there or no text counts as empty.
+local function read_mit(self)
+  local text, message, code = self.storage.read(self.cloud.mit_ini, STATE)
+  local document, wrong = mit_ini.parse(text or "")
+  if not text and code ~= "missing" or not document then
+    self.agent.log(("%s: %s"):format(self.cloud.mit_ini, wrong or message))
+  end
+  return document
+end
+
+local function write_mit(self, values)
+  local document = read_mit(self)
+  if not document then return end -- it is not ours to throw away
+  local changes = false
+  for key, value in pairs(values) do changes = changes or mit_ini.get(document, "Update", key) ~= value end
+  if not changes then return end
+  local ok, message, code = self.storage.write(self.cloud.mit_ini, mit_ini.change(document, "Update", values))
+  if not ok then self.agent.log(("%s: %s (%s)"):format(self.cloud.mit_ini, message, code)) end
+end
+
+-- The version that runs: the journal decides over mit.ini.
+local function running(self)
+  return self.agent.device:facts().release or ""
+end
+
+local function pending(self)
+  local document = read_mit(self)
+  return document and mit_ini.get(document, "Update", "downprover") or ""
+end
+
+-- Whether some of what mit.ini says is pending is there: a transaction of that release.
+local function partial(self)
+  local status = self.agent.device:status()
+  local t = status.transaction
+  return DROPPABLE[status.phase] == true and t ~= nil and terminal.compare(t.release, pending(self)) == 0
+end
+
+local function fetch(self)
+  local agent, call, begun = self.agent, self.call, false
+  agent.note(("terminal: %s is called for"):format(call.prover))
+  local result, message, code = agent:update({
+    cloud = self.cloud.name, location = terminal.url(call), release = call.prover,
+    http = { ca_file = self.cloud.ca_file, proxy = self.cloud.proxy },
+    watch = function(event) begun = begun or event.event == "offer" end,
+  }, "offer")
+  if not result then agent.log(("terminal: %s (%s)"):format(message, code)) end
+  self:post { type = "ended", code = result and "ok" or code, begun = begun }
+end
+
+local act = {}
+
+function act.answer(self, action, event)
+  event.reply.value, event.reply.why = action.value, action.why
+  self.agent.note(("terminal: the call is %s: %s"):format(action.value == 0 and "taken" or "refused", action.why))
+end
+
+function act.drop(self)
+  if DROPPABLE[self.agent:phase()] then self.agent:drop "the terminal wants another version" end
+end
+
+function act.mit(self, action) write_mit(self, action.values) end
+
+function act.fetch(self) self.agent.tasks:spawn("terminal fetch", fetch, self) end
+
+function act.tell(self, action)
+  self.agent.note(("terminal: state 0x%02x for %s"):format(action.state, action.twin))
+  self.agent.tasks:set(self.changed)
+end
+
+-- Run one of the carrier's commands to its end: whether it went well.
+local function run_command(self, name)
+  local words, tasks = self.cloud.carrier[name], self.agent.tasks
+  local command, message = self.agent.natives.command.start(words)
+  local till = tasks.now() + COMMAND_WITHIN
+  local status, code
+  while command do
+    status, message, code = command:poll()
+    if code ~= "again" then break end
+    if tasks.now() >= till then
+      message = ("it did not end within %d s"):format(COMMAND_WITHIN)
+      break
+    end
+    tasks:wait(0.1)
+  end
+  if command then command:close() end
+  if not status then self.agent.log(("carrier: %s: %s"):format(words[1], message)) end
+  return status == 0, status
+end
+
+local function hang_up(self)
+  if self.cloud.carrier then run_command(self, "down") end
+  self.state = session.step(self.state, { type = "down" })
+  save(self)
+end
+
+local function dial(self)
+  local ok, status = true, nil
+  if self.cloud.carrier then ok, status = run_command(self, "up") end
+  if not ok and status then self.agent.log(("carrier: up ended with %d"):format(status)) end
+  return ok
+end
+
+function act.carrier(self, action)
+  if action.up then self:post { type = "carrier", ok = dial(self) } else hang_up(self) end
+end
+
+local function step(self, event)
+  if event.type == "call" then
+    if session.must_hang_up(self.state) then hang_up(self) end
+    if not self.state.job and self.cloud.carrier then event.now.link_up = run_command(self, "is_up") end
+  end
+  local before = self.state
+  local state, actions = session.step(before, event)
+  self.state = state
+  if not save(self) and event.type == "call" then
+    -- What cannot be kept is not begun.
+    self.state, actions = before, { { what = "answer", value = -1, why = "the session cannot be written" } }
+  elseif event.type == "call" and not before.job then
+    self.call = event.call
+  end
+  for _, action in ipairs(actions) do act[action.what](self, action, event) end
+  self.agent.tasks:set(self.changed)
+end
+
+--- An event for the session.
+function Terminal:post(event)
+  table.insert(self.mail, event)
+  self.agent:stir()
+end
+
+-- Nothing is armed or on trial any more, and what runs or was asked for is news.
+local function verdict_due(self)
+  if self.agent:phase() ~= "idle" then return false end
+  local job = self.state.job
+  return job and job.stage == "armed" or running(self) ~= self.known
+end
+
+local function run(self)
+  local tasks = self.agent.tasks
+  self.known = running(self)
+  step(self, { type = "start", running = self.known, pending = pending(self) })
+  while true do
+    local event = table.remove(self.mail, 1)
+    if event then
+      step(self, event)
+    elseif verdict_due(self) then
+      self.known = running(self)
+      step(self, { type = "verdict", running = self.known, pending = pending(self) })
+    else
+      tasks:await(self.agent.stirred, 60)
+    end
+  end
+end
+
+local calls = {}
+
+function calls.update(self, request)
+  local reply = {}
+  self:post { type = "call", call = type(request.call) == "table" and request.call or {}, twin = request.twin,
+    now = { running = running(self), pending = pending(self), partial = partial(self) }, reply = reply }
+  while not reply.value do self.agent.tasks:await(self.changed, 1) end
+  return reply
+end
+
+--- A state that the twin was not told yet; waits for one.
+calls["wait"] = function(self, request)
+  while not self.state.owed[request.twin] do self.agent.tasks:await(self.changed, 60) end
+  return { state = self.state.owed[request.twin] }
+end
+
+function calls.took(self, request)
+  self:post { type = "took", twin = request.twin }
+  return true
+end
+
+--- How the call of a twin stands: fetching or not.
+calls["state"] = function(self, request)
+  local job = self.state.job
+  return { busy = job ~= nil and job.twin == request.twin and job.stage ~= "armed", armed = job ~= nil
+    and job.stage == "armed", downfile = job and job.downfile }
+end
+
+--- Begin to serve a cloud of this kind.
+function M.start(agent, cloud)
+  local self = setmetatable({ agent = agent, cloud = cloud, path = agent.config.state .. "/terminal",
+    storage = agent.natives.storage, json = agent.natives.json, mail = {}, changed = {} }, Terminal)
+  self.state = load(self)
+  agent.tasks:spawn("terminal", run, self)
+  return self
+end
+
+--- The verb `terminal` of the control socket.
+-- @tparam table agent
+-- @tparam table request call ("update", "wait", "took", "state"), twin, and what belongs to it
+function M.call(agent, request)
+  local self = agent:terminal()
+  if not self then return nil, "no cloud of kind terminal is in the configuration", "nothing" end
+  local call = calls[request.what]
+  if not call or not TWINS[request.twin] then return nil, "no such call of the terminal", "usage" end
+  return call(self, request)
+end
+
+return M
