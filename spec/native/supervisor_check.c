@@ -796,6 +796,34 @@ static void what_does_not_heal_is_looked_at_more_and_more_rarely(void **state)
     assert_in_range(sim_calls(play_sim, SIM_LIST), 60, 150);
 }
 
+static unsigned opened, compared;
+
+static void count_opens(void)
+{
+    opened = sim_calls(play_sim, SIM_OPEN);
+}
+
+static void must_have_opened_nothing(void)
+{
+    assert_int_equal(sim_calls(play_sim, SIM_OPEN), opened);
+    compared++;
+}
+
+/* Whoever is about to end does not begin to repair. */
+static void while_it_stops_nothing_is_looked_at(void **state)
+{
+    static const struct play_step steps[] = {
+        WAITS(3000),        DEAF(SCRIPT), {.what = PLAY_SIGNAL, .number = SIGTERM}, WAITS(1000),
+        CALLS(count_opens), WAITS(3500),  CALLS(must_have_opened_nothing),          OVER};
+
+    (void)state;
+    compared = 0;
+    break_writing();
+    perform(steps);
+    must_say("the script runs WITHOUT UPDATES: ");
+    assert_int_equal(compared, 1);
+}
+
 static void what_is_left_over_is_said_once(void **state)
 {
     static const struct play_step steps[] = {WAITS(3000), ENDS(AGENT, 1), WAITS(200000), OVER};
@@ -1380,6 +1408,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_state_that_takes_no_write_heals_by_itself, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_does_not_heal_is_looked_at_more_and_more_rarely, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(while_it_stops_nothing_is_looked_at, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_left_over_is_said_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_journal_that_can_be_read_again_brings_the_agent, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_journal_that_another_process_holds_by_then_is_said, set_up,
