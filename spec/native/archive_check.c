@@ -355,7 +355,8 @@ static void refuse_archive(const char *name, const struct archive *a)
     sim_put_dir(sim, "/state/script", 0755);
     before = elsewhere(sim);
     rc = extract(sim, a, &err);
-    clean = elsewhere(sim) == before && !sim_exists(sim, "/state/script/7") && sim_open_files(sim) == 0;
+    clean = elsewhere(sim) == before && !sim_exists(sim, "/state/script/7") &&
+            !sim_exists(sim, "/state/script/7.new") && sim_open_files(sim) == 0;
     judge(name, rc, UP_UNTRUSTED, clean, &err);
     judge(name, verdict(a, a->size ? a->size : 1, &err), UP_UNTRUSTED, true, &err);
     judge(name, verdict(a, 7, &err), UP_UNTRUSTED, true, &err);
