@@ -214,7 +214,7 @@ static void test_how_it_ended_is_told(void **state)
         {"kill -USR1 $$", UP_REFUSED, "policy process: User defined signal 1"},
         {"head -c 65536 /dev/zero", 65536, ""},
         {"head -c 65537 /dev/zero", UP_REFUSED, "policy process: its answer is longer than 64 KiB"},
-        {"head -c 65537 /dev/zero; sleep 1000", UP_REFUSED,
+        {"head -c 65537 /dev/zero; exec sleep 1000", UP_REFUSED,
          "policy process: its answer is longer than 64 KiB"},
     };
 
