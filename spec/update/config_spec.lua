@@ -291,7 +291,9 @@ describe("config.load", function()
     assert.matches("has mode 0640; make it private: chmod 600", message, 1, true)
     assert.is_nil(message:find("s3cret", 1, true))
     os.execute("chmod 600 " .. path)
-    assert.equal("s3cret", assert(config.load(path)).clouds[1].secret)
+    if require("update.built_in").has "mqtt" then
+      assert.equal("s3cret", assert(config.load(path)).clouds[1].secret)
+    end
   end)
 
   it("gives strings their methods back", function()

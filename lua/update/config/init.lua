@@ -98,15 +98,15 @@ function M.load(path)
   local config, message, code = M.normalise(given, path:match("^(.*)/[^/]*$"), natives.digest.sha256)
   if not config then return nil, ("%s: %s"):format(path, message), code end
   config.path = path
-  local pushes = cloud_rules.pushing(config)
-  if pushes and not built_in.has "mqtt" then
-    return nil, ("%s: cloud %s pushes over MQTT, which this program was built without (MOULT_MQTT)"):format(path,
-      pushes), "usage"
-  end
   if cloud_rules.holds_secret(config) then
     local private
     private, message = natives.secret.check(path)
     if not private then return nil, message, "usage" end
+  end
+  local pushes = cloud_rules.pushing(config)
+  if pushes and not built_in.has "mqtt" then
+    return nil, ("%s: cloud %s pushes over MQTT, which this program was built without (MOULT_MQTT)"):format(path,
+      pushes), "usage"
   end
   return config
 end
