@@ -228,6 +228,7 @@ WRAP(int, up_fetch_status, (const struct up_fetch *f))
 
 WRAP(void, up_fetch_close, (struct up_fetch * f))
 {
-    forget(&f->answer);
+    if (f)
+        forget(&f->answer);
     free(f);
 }
