@@ -212,6 +212,27 @@ static long ask(struct scratch *s, const char *script, char text[512])
     return n;
 }
 
+static void test_one_that_nobody_waits_for_ends(void **state)
+{
+    static const char program[] =
+        "#!/bin/sh\nPATH=/usr/bin:/bin\necho $$ >$0.new; mv $0.new $0.pid\nexec sleep 1000\n";
+    char path[512], number[512];
+    struct up_policy *p;
+    struct up_error err;
+
+    scratch_write(*state, "program", program, strlen(program));
+    assert_int_equal(chmod(scratch_path(*state, "program", path), 0700), 0);
+    scratch_path(*state, "program.pid", number);
+    assert_int_equal(up_policy_start(&p, path, NULL, "", 0, &err), 0);
+    for (int i = 0; access(number, F_OK) < 0; i++) {
+        assert_true(i < 6000);
+        poll(NULL, 0, 10);
+    }
+    assert_true(lives(path));
+    up_policy_close(p);
+    assert_false(lives(path));
+}
+
 static void test_how_it_ended_is_told(void **state)
 {
     static const struct {
@@ -249,6 +270,8 @@ int main(void)
         cmocka_unit_test(test_another),
         cmocka_unit_test(test_nothing_open),
         cmocka_unit_test(test_a_text_has_its_limit),
+        cmocka_unit_test_setup_teardown(test_one_that_nobody_waits_for_ends, scratch_set_up,
+                                        scratch_tear_down),
         cmocka_unit_test_setup_teardown(test_how_it_ended_is_told, scratch_set_up, scratch_tear_down),
         cmocka_unit_test_setup_teardown(test_without_standard_descriptors, scratch_set_up, scratch_tear_down),
     };
