@@ -3,6 +3,7 @@
  * never what was synced.
  */
 #include "sim.h"
+#include "sim_flash.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -627,6 +628,57 @@ static void equal_trees_have_equal_dumps(void **state)
     sim_free(sim);
 }
 
+/* What no tree shows decides as well how it goes on. */
+static void boot_variables_and_flash_tell_states_apart(void **state)
+{
+    struct sim *sim = with_a("old");
+    uint64_t before = sim_fingerprint(sim), with_flash;
+
+    (void)state;
+    sim_put_variable(sim, "BOOT_b_LEFT", "2");
+    assert_true(sim_fingerprint(sim) != before);
+    sim_put_variable(sim, "BOOT_b_LEFT", "");
+    assert_true(sim_fingerprint(sim) == before);
+    sim_put_flash(sim, "/d/flash", UP_FLASH_NAND, 4, 4096, 512);
+    with_flash = sim_fingerprint(sim);
+    sim_flash_make_bad(sim, "/d/flash", 2);
+    assert_true(sim_fingerprint(sim) != with_flash);
+    sim_free(sim);
+}
+
+struct cuts {
+    uint64_t seen[8];
+    unsigned count;
+};
+
+static void note_cut(void *user, const struct sim *sim)
+{
+    struct cuts *cuts = user;
+
+    assert_true(cuts->count < 8);
+    cuts->seen[cuts->count++] = sim_cut_fingerprint(sim);
+}
+
+/* Two lives that write the same come by the same cuts; one that writes something else does not. */
+static void equal_lives_come_by_equal_cuts(void **state)
+{
+    static const char *const texts[] = {"new", "new", "neu"};
+    struct cuts cuts[3] = {{.count = 0}};
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct sim *sim = with_a("old");
+
+        sim_watch_cuts(sim, note_cut, &cuts[i]);
+        create(sim_storage(sim), "/d/b", texts[i], 3, true);
+        sim_free(sim);
+    }
+    assert_true(cuts[0].count > 1 && cuts[0].count == cuts[2].count);
+    assert_memory_equal(&cuts[0], &cuts[1], sizeof cuts[0]);
+    assert_true(cuts[0].seen[0] != cuts[0].seen[1]);
+    assert_true(cuts[0].seen[cuts[0].count - 1] != cuts[2].seen[cuts[2].count - 1]);
+}
+
 static void paths_go_through_links_and_dots(void **state)
 {
     struct sim *sim = with_a("old");
@@ -754,6 +806,8 @@ int main(void)
         cmocka_unit_test(a_full_disk_takes_what_fits),
         cmocka_unit_test(a_flipped_write_is_seen_by_reading_back),
         cmocka_unit_test(equal_trees_have_equal_dumps),
+        cmocka_unit_test(boot_variables_and_flash_tell_states_apart),
+        cmocka_unit_test(equal_lives_come_by_equal_cuts),
         cmocka_unit_test(paths_go_through_links_and_dots),
         cmocka_unit_test(a_lock_is_held_by_one),
     };
