@@ -2,7 +2,8 @@
 --
 -- Pure: a topic and a decoded message in, an event out; an offer in, a topic
 -- and a message out. How the vendors' messages look is in update.cloud.aliyun
--- and update.cloud.tencent; here both become one form, so that jobs know no vendor.
+-- and update.cloud.tencent; here both become one form, so that jobs know no vendor:
+-- what is particular of one stands in its row of `clouds`.
 --
 -- @module depot.dialects
 
@@ -32,9 +33,19 @@ local function shown(text)
   return cut
 end
 
+-- A row a cloud: `speaks`, its dialect; `heard`, topics that devices talk on; `kinds`, what their messages are here;
+-- `meanings` of the numbers of failures, `words` of ours for them, `generic` for one of no reason of its own; `push`, the
+-- topic of offers; `link`: the number by which a device says that its link has ended (Aliyun's that of any
+-- download), and whether it reports anew by itself then, listening to nothing before.
+-- offer(to, offer, id, ask), answer(event) and nothing(event): see the functions of their names.
 local clouds = {}
 
+local function silent() end
+
 clouds.aliyun = {
+  speaks = aliyun, push = "upgrade", link = { failed = -2, reports = false },
+  words = { [-2] = "network", [-3] = "corrupt", [-4] = "write" },
+  answer = silent,
   heard = { inform = true, progress = true, request = true, get = true },
   kinds = { version = "version", request = "ask", get = "ask", progress = "progress", fail = "fail" },
   meanings = { [-1] = "the upgrade failed", [-2] = "the download failed", [-3] = "the check of the firmware failed",
@@ -42,7 +53,26 @@ clouds.aliyun = {
   generic = -1,
 }
 
+function clouds.aliyun.offer(to, offer, id, ask)
+  local topics = aliyun.topics(to.product, to.device)
+  local full = { version = offer.version, url = offer.url, size = offer.size, md5 = offer.md5, module = to.module }
+  if ask and ask.topic == "get" then
+    return topics.get_reply, aliyun.push(full, ask.id == nil and "0" or ask.id, true), 1
+  end
+  return ask and topics.request or topics.upgrade, aliyun.push(full, id), 1
+end
+
+function clouds.aliyun.nothing(event)
+  if event.topic ~= "get" then return nil end
+  local id = event.id == nil and "0" or event.id
+  return aliyun.topics(event.product, event.device).get_reply,
+    { id = id, code = 200, message = "success", data = {} }, 1
+end
+
 clouds.tencent = {
+  speaks = tencent, push = "update", link = { failed = -3, reports = true },
+  words = { [-1] = "network", [-2] = "missing", [-3] = "expired", [-4] = "corrupt" },
+  nothing = silent,
   heard = { report = true },
   kinds = { version = "version", progress = "progress", burning = "finished", updating = "finished", done = "finished",
     fail = "fail" },
@@ -51,13 +81,22 @@ clouds.tencent = {
   generic = -5,
 }
 
+function clouds.tencent.offer(to, offer)
+  return tencent.topics(to.product, to.device).update, tencent.push(offer), 1
+end
+
+function clouds.tencent.answer(event)
+  if event.kind ~= "version" then return nil end
+  return tencent.topics(event.product, event.device).update, tencent.reply(event.release), 1
+end
+
 --- Which device a topic is about.
 -- @treturn table|nil {cloud, product, device, topic = kind of it}; nil when it is none that devices talk on
 -- @treturn string|nil with nil, when a device talks whose name cannot be: what to say of it
 function M.place(topic)
-  for cloud, dialect in pairs { aliyun = aliyun, tencent = tencent } do
-    local kind, product, device = dialect.parse_topic(topic)
-    if kind and clouds[cloud].heard[kind] then
+  for cloud, row in pairs(clouds) do
+    local kind, product, device = row.speaks.parse_topic(topic)
+    if kind and row.heard[kind] then
       if is_name(product) and is_name(device) then
         return { cloud = cloud, product = product, device = device, topic = kind }
       end
@@ -74,8 +113,8 @@ end
 --   topic, id; "progress": percent, target; "finished": target; "fail": number (below 0), text, target. `target` is
 --   the release that it is about, nil when the dialect does not tell. nil: nothing for us | nil, message, code
 function M.hear(place, object)
-  local dialect, cloud = place.cloud == "aliyun" and aliyun or tencent, clouds[place.cloud]
-  local heard, message, code = dialect.heard(place.topic, object)
+  local cloud = clouds[place.cloud]
+  local heard, message, code = cloud.speaks.heard(place.topic, object)
   if not heard then return nil, message, code end
   local kind = cloud.kinds[heard.kind]
   if not kind then return nil end
@@ -102,15 +141,15 @@ function M.generic(cloud)
   return clouds[cloud].generic
 end
 
--- Numbers that the vendor gives a reason of ours, which the command line knows by word.
-local words = {
-  aliyun = { [-2] = "network", [-3] = "corrupt", [-4] = "write" },
-  tencent = { [-1] = "network", [-2] = "missing", [-3] = "expired", [-4] = "corrupt" },
-}
+--- What devices do when a link has ended.
+-- @treturn table failed (the number that they report), reports (boolean: they report their version anew by themselves)
+function M.link(cloud)
+  return clouds[cloud].link
+end
 
 --- The code word that comes nearest to a vendor's number.
 function M.word(cloud, number)
-  return words[cloud][number] or "internal"
+  return clouds[cloud].words[number] or "internal"
 end
 
 --- The offer of a package, as the device's cloud would put it.
@@ -122,23 +161,15 @@ end
 -- @treturn table object to send as JSON
 -- @treturn integer QoS
 function M.offer(to, offer, id, ask)
-  if to.cloud == "tencent" then
-    return M.push_topic(to), tencent.push(offer), 1
-  end
-  local topics = aliyun.topics(to.product, to.device)
-  local full = { version = offer.version, url = offer.url, size = offer.size, md5 = offer.md5, module = to.module }
-  if ask and ask.topic == "get" then
-    return topics.get_reply, aliyun.push(full, ask.id == nil and "0" or ask.id, true), 1
-  end
-  return ask and topics.request or M.push_topic(to), aliyun.push(full, id), 1
+  return clouds[to.cloud].offer(to, offer, id, ask)
 end
 
 --- Where offers are pushed to a device.
 -- @tparam table to cloud, product, device
 -- @treturn string topic
 function M.push_topic(to)
-  if to.cloud == "tencent" then return tencent.topics(to.product, to.device).update end
-  return aliyun.topics(to.product, to.device).upgrade
+  local cloud = clouds[to.cloud]
+  return cloud.speaks.topics(to.product, to.device)[cloud.push]
 end
 
 --- Whether the depot itself hears what is said on a topic: that somebody does tells nothing then.
@@ -153,9 +184,7 @@ end
 -- @treturn table object to send as JSON
 -- @treturn integer QoS
 function M.answer(event)
-  if event.cloud == "tencent" and event.kind == "version" then
-    return tencent.topics(event.product, event.device).update, tencent.reply(event.release), 1
-  end
+  return clouds[event.cloud].answer(event)
 end
 
 --- What a device is told that asked while there is nothing for it.
@@ -163,11 +192,7 @@ end
 -- @treturn table object to send as JSON
 -- @treturn integer QoS
 function M.nothing(event)
-  if event.topic == "get" then
-    local id = event.id == nil and "0" or event.id
-    return aliyun.topics(event.product, event.device).get_reply,
-      { id = id, code = 200, message = "success", data = {} }, 1
-  end
+  return clouds[event.cloud].nothing(event)
 end
 
 return M

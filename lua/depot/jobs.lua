@@ -23,6 +23,8 @@
 --
 -- @module depot.jobs
 
+local dialects = require "depot.dialects"
+
 local M = {}
 
 --- Milliseconds of silence after a report before an offer; also how long after a success a second report may come.
@@ -182,18 +184,14 @@ end
 function M.link_died(row, now, settle)
   if not M.is_open(row) or row.renewing or row.dead and now - row.dead < DEAD and now >= row.dead then return nil end
   if not renew(row, now) then return nil end
-  -- Tencent's reports anew by itself, and listens to nothing before.
-  row.dead, row.due, row.text = now, now + (row.cloud == "tencent" and AGAIN or settle), "its link had ended"
+  row.dead, row.due, row.text = now, now + (dialects.link(row.cloud).reports and AGAIN or settle), "its link had ended"
   return "expired"
 end
 
--- What the clients say of a link that has ended: Tencent's with a number of its own, Aliyun's with that of any
--- download.
-local LINK_FAILED = { aliyun = -2, tencent = -3 }
-
 function heard.fail(row, event, now, settle)
   if not concerns(row, event) then return "ignored" end
-  local of_link = event.number == LINK_FAILED[event.cloud]
+  local link = dialects.link(row.cloud)
+  local of_link = event.number == link.failed
   if row.renewing then
     if of_link then row.code, row.text = event.number, event.text end
     return "ignored"
@@ -202,9 +200,9 @@ function heard.fail(row, event, now, settle)
     row.due = row.due or now + AGAIN
     return "ignored"
   end
-  if of_link and (event.cloud == "tencent" or row.ends and now > row.ends) and renew(row, now) then
+  if of_link and (link.reports or row.ends and now > row.ends) and renew(row, now) then
     -- Tencent's goes on to say -5 and then reports its version anew, to get another; Aliyun's says no more.
-    if event.cloud == "aliyun" then row.due = now + settle end
+    if not link.reports then row.due = now + settle end
     row.code, row.text = event.number, event.text
     return "expired"
   end
