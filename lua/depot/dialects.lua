@@ -34,8 +34,8 @@ local function shown(text)
 end
 
 -- A row a cloud: `speaks`, its dialect; `heard`, topics that devices talk on; `kinds`, what their messages are here;
--- `meanings` of the numbers of failures, `words` of ours for them, `generic` for one of no reason of its own; `push`, the
--- topic of offers; `link`: the number by which a device says that its link has ended (Aliyun's that of any
+-- `meanings` of the numbers of failures, `words` of ours for them, `generic` for one of no reason of its own;
+-- `push`, the topic of offers; `link`: the number by which a device says that its link has ended (Aliyun's that of any
 -- download), and whether it reports anew by itself then, listening to nothing before.
 -- offer(to, offer, id, ask), answer(event) and nothing(event): see the functions of their names.
 local clouds = {}
