@@ -153,6 +153,8 @@ list("minisign:up_keyring_open", 'if ((len > 4 && strcmp(path + len - 4, ".pub")
   'if ((len >= 4 && strcmp(path + len - 4, ".pub") == 0) ||', "of a path that is .pub and no more")
 list("device:check_config", "if (strlen(config->state) > UP_PATH_SIZE / 2)",
   "if (strlen(config->state) >= UP_PATH_SIZE / 2)", "how long it may be is a choice")
+list("reuse:collect", "for (uint32_t i = 0; i < r->count; i++)", "for (uint32_t i = 0; i <= r->count; i++)",
+  "a key of no block, which nothing has; one too far is for the sanitizers")
 list("install:condemn", "if (d->state.tx.hint > 0)", "if (d->state.tx.hint >= 0)",
   "that nothing is known is written once more")
 list("provision_end:up_device_tend", "up_journal_tend(d->journal, &ignored);", "after up_boot_tend(d->boot, &ignored);",
