@@ -305,8 +305,8 @@ static const struct gate_case gate_cases[] = {
 };
 
 /* Whoever reads the report sees these, open or closed. */
-static const char *const always_asked[] = {"project",  "product_key", "hardware",  "floor",
-                                           "requires", "slot",        "quarantine"};
+static const char *const always_asked[] = {"project", "product_key", "hardware", "floor", "requires",
+                                           "slot",    "quarantine",  "source",   "space"};
 
 static bool is_asked(const struct up_gate_report *r, const char *gate)
 {
