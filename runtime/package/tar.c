@@ -116,8 +116,7 @@ int up_tar_get(struct up_tar_entry *entry, const uint8_t in[UP_TAR_BLOCK], struc
 
     if (memcmp(in, zeros, UP_TAR_BLOCK) == 0)
         return 0;
-    if (prefix_len + 1 + name_len > UP_TAR_NAME_MAX + 1)
-        return up_fail(err, UP_UNTRUSTED, "archive header: the name is too long");
+    _Static_assert(PREFIX_FIELD + 1 + NAME_FIELD <= sizeof entry->name, "both fields fit, without an end");
     if (prefix_len > 0) {
         memcpy(entry->name, in + PREFIX_AT, prefix_len);
         entry->name[prefix_len] = '/';

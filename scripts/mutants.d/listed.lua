@@ -155,6 +155,9 @@ list("device:check_config", "if (strlen(config->state) > UP_PATH_SIZE / 2)",
   "if (strlen(config->state) >= UP_PATH_SIZE / 2)", "how long it may be is a choice")
 list("reuse:collect", "for (uint32_t i = 0; i < r->count; i++)", "for (uint32_t i = 0; i <= r->count; i++)",
   "a key of no block, which nothing has; one too far is for the sanitizers")
+list("generation:find_earlier", "if (up_storage_remove_tree(s, m->unfinished, err) < 0)",
+  "if ((up_storage_remove_tree(s, m->unfinished, err) < 0 && false))",
+  "the rename onto it fails then, too")
 list("install:condemn", "if (d->state.tx.hint > 0)", "if (d->state.tx.hint >= 0)",
   "that nothing is known is written once more")
 list("provision_end:up_device_tend", "up_journal_tend(d->journal, &ignored);", "after up_boot_tend(d->boot, &ignored);",
