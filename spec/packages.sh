@@ -24,7 +24,7 @@ if [ "${1-}" = --inside ]; then
   }
   rm -f /var/lib/man-db/auto-update # its index is nobody's here
   cd "$base"
-  all=(lua-moult moult-depot moult-tools moult)
+  all=(libmoult-dev libmoult0 lua-moult moult-depot moult-tools moult)
   dpkg --purge "${all[@]}" >/dev/null 2>&1 || true
   everything >before
   # A device alone: neither maker nor depot, nothing for another Lua, and small.
@@ -47,7 +47,7 @@ if [ "${1-}" = --inside ]; then
   [ "$(moult --version)" = "moult $version" ] || fail "moult --version says $(moult --version)"
   moult help | grep -q '^  depot ' || fail "the verb depot is not there"
   for page in /usr/share/man/man1/moult.1.gz /usr/share/man/man5/moult-{config,package}.5.gz \
-    /usr/share/man/man7/moult-{native,policy,script}.7.gz; do
+    /usr/share/man/man7/moult-{native,policy,script,control}.7.gz /usr/share/man/man3/moult.3.gz; do
     [ "$(zcat "$page" | head -c 3)" = .TH ] || fail "$page is no manual page"
   done
   bash -c '. /usr/share/bash-completion/completions/moult && complete -p moult' >/dev/null || fail "no completion"
@@ -55,6 +55,14 @@ if [ "${1-}" = --inside ]; then
   [ "$(lua5.4 -e 'print(require("update.native.digest").sha256(""))')" = $empty ] || fail "lua5.4 has no native modules"
   [ "$(lua5.4 -e 'print(require("update.policy").decide({version = "2"}, {version = "1"}, {}).action)')" = install ] ||
     fail "lua5.4 has no default policy"
+
+  # The library, as pkg-config and the linker find it.
+  if command -v cc >/dev/null && command -v pkg-config >/dev/null; then
+    # shellcheck disable=SC2046 # words
+    cc -Wall -Werror /usr/share/doc/moult/examples/c/follow.c $(pkg-config --cflags --libs moult) -o follow ||
+      fail "the example of libmoult does not build"
+    ldd follow | grep -q 'libmoult.so.0 => /.*lib' || fail "libmoult is not found: $(ldd follow)"
+  fi
 
   # The units.
   for unit in moult moult-depot; do
@@ -146,8 +154,10 @@ fi
 folder=$(cd "$1" && pwd)
 self=$(cd "$(dirname "$0")" && pwd)/$(basename "$0")
 shopt -s nullglob
-debs=("$folder"/moult_*.deb "$folder"/moult-tools_*.deb "$folder"/moult-depot_*.deb "$folder"/lua-moult_*.deb)
-[ ${#debs[@]} -eq 4 ] || fail "$folder: expected moult, moult-tools, moult-depot and lua-moult, found ${#debs[@]}"
+debs=("$folder"/moult_*.deb "$folder"/moult-tools_*.deb "$folder"/moult-depot_*.deb "$folder"/lua-moult_*.deb
+  "$folder"/libmoult0_*.deb "$folder"/libmoult-dev_*.deb)
+[ ${#debs[@]} -eq 6 ] ||
+  fail "$folder: expected moult, moult-tools, moult-depot, lua-moult, libmoult0 and libmoult-dev, found ${#debs[@]}"
 version=$(dpkg-deb -f "${debs[0]}" Version)
 
 flags=(--mount --propagation private --pid --fork --kill-child)

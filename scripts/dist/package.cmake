@@ -1,6 +1,6 @@
 # Debian packages by `cpack -G DEB`: moult (what a device needs), moult-tools (what
 # makes packages), moult-depot (the server), lua-moult (the bindings for plain
-# lua5.4). `scripts/package` builds, checks and lists them.
+# lua5.4), libmoult0 and libmoult-dev (for applications in C). `scripts/package` builds, checks and lists them.
 #
 # Component x_files is what `cmake --install` installs too, x_system what only a
 # package may: files in /etc and directories in /var.
@@ -44,7 +44,12 @@ foreach(page IN LISTS MOULT_PAGES)
   string(REGEX MATCH "[0-9]$" section ${page})
   moult_compress(${CMAKE_BINARY_DIR}/man/${page} ${CMAKE_BINARY_DIR}/man/${page}.gz)
   list(APPEND MOULT_COMPRESSED ${CMAKE_BINARY_DIR}/man/${page}.gz)
-  install(FILES ${CMAKE_BINARY_DIR}/man/${page}.gz DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
+  if(NOT page STREQUAL "moult.3")
+    install(FILES ${CMAKE_BINARY_DIR}/man/${page}.gz DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
+  elseif(MOULT_CLIENT)
+    install(FILES ${CMAKE_BINARY_DIR}/man/${page}.gz DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section}
+      COMPONENT clientdev_files)
+  endif()
 endforeach()
 install(FILES ${CMAKE_BINARY_DIR}/man/moult.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
   RENAME moult)
@@ -84,9 +89,12 @@ endif()
 if(MOULT_DEPOT)
   list(APPEND MOULT_PACKAGES DEPOT:moult-depot)
 endif()
+if(MOULT_CLIENT)
+  list(APPEND MOULT_PACKAGES CLIENT:libmoult0 CLIENTDEV:libmoult-dev)
+endif()
 foreach(pair IN LISTS MOULT_PACKAGES)
   string(REGEX MATCH "^[A-Z]+" name ${pair})
-  string(REGEX MATCH "[a-z-]+$" package ${pair})
+  string(REGEX MATCH "[a-z0-9-]+$" package ${pair})
   string(TOLOWER ${name} group)
   install(FILES ${CMAKE_BINARY_DIR}/dist/changelog.gz scripts/dist/debian/copyright
     DESTINATION /usr/share/doc/${package} COMPONENT ${group}_system EXCLUDE_FROM_ALL)
@@ -97,8 +105,8 @@ foreach(pair IN LISTS MOULT_PACKAGES)
   set(CPACK_DEBIAN_${name}_PACKAGE_SHLIBDEPS ON)
   set(control ${CMAKE_CURRENT_SOURCE_DIR}/scripts/dist/debian/${package})
   if(IS_DIRECTORY ${control})
-    set(CPACK_DEBIAN_${name}_PACKAGE_CONTROL_EXTRA
-      ${control}/conffiles ${control}/postinst ${control}/prerm ${control}/postrm)
+    file(GLOB extra ${control}/conffiles ${control}/p* ${control}/triggers)
+    set(CPACK_DEBIAN_${name}_PACKAGE_CONTROL_EXTRA ${extra})
   endif()
 endforeach()
 add_custom_target(dist ALL DEPENDS ${MOULT_COMPRESSED} ${CMAKE_BINARY_DIR}/dist/changelog.gz)
@@ -148,4 +156,15 @@ The native modules update.native.*, and the default policy, to try one outside
 of a device.")
 set(CPACK_DEBIAN_LUA_PACKAGE_DEPENDS "moult (= ${PROJECT_VERSION}), lua5.4")
 set(CPACK_DEBIAN_LUA_PACKAGE_SECTION interpreters)
+
+set(CPACK_DEBIAN_CLIENT_DESCRIPTION "talk to the update agent of a device
+The library for applications that follow the updates of moult, confirm and
+roll back releases, and tell facts for the policy.")
+set(CPACK_DEBIAN_CLIENT_PACKAGE_SECTION libs)
+set(CPACK_DEBIAN_CLIENT_PACKAGE_GENERATE_SHLIBS ON)
+set(CPACK_DEBIAN_CLIENTDEV_DESCRIPTION "header and manual of libmoult
+For C and C++ programs that talk to the update agent of a device that runs
+moult.")
+set(CPACK_DEBIAN_CLIENTDEV_PACKAGE_DEPENDS "libmoult0 (= ${PROJECT_VERSION})")
+set(CPACK_DEBIAN_CLIENTDEV_PACKAGE_SECTION libdevel)
 include(CPack)
