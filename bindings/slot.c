@@ -16,20 +16,6 @@
 #include "slot_link.h"
 #include "storage.h"
 
-static const char *kind_of(const struct up_slot_traits *t)
-{
-    switch (t->flash.kind) {
-    case UP_FLASH_NOR:
-        return "nor";
-    case UP_FLASH_NAND:
-        return "nand";
-    case UP_FLASH_UBI:
-        return "ubi";
-    default:
-        return t->node == UP_NODE_BLOCK ? "block" : "file";
-    }
-}
-
 /* As the names of enum up_read_back. */
 static const char *const ways[] = {"direct", "dropped", "cached"};
 
@@ -73,9 +59,10 @@ static int f_check(lua_State *L)
     return 1;
 }
 
-/* inspect(path) -> { node = what the path leads to, identity, kind = "file"|"block"|"nor"|"nand"|"ubi", there, mounted, writable, why, size, capacity,
- *   erase_size, write_size, blocks, bad,
- *   read_back = "direct" (past the cache) | "dropped" (the cache was dropped) | "cached" (may come from it) } (bytes and counts; why it is not writable) | nil, message, code */
+/* inspect(path) -> { node = what the path leads to, identity, there, mounted, writable, why (it is not), size, capacity,
+ *   kind = "file"|"block"|"nor"|"nand"|"ubi", title = the kind for people, its traits made, cached, erasable, bad_blocks,
+ *   atomic (slot.h), erase_size, write_size, blocks, bad, read_back = "direct" (past the cache) |
+ *   "dropped" (the cache was dropped) | "cached" (may come from it) } (bytes and counts) | nil, message, code */
 static int f_inspect(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
@@ -84,18 +71,24 @@ static int f_inspect(lua_State *L)
 
     if (up_slot_inspect(&v, up_storage_system(), path, &err) < 0)
         return up_push_fail(L, &err);
-    lua_createtable(L, 0, 15);
+    lua_createtable(L, 0, 20);
     up_set_string(L, "node", v.node);
     up_set_string(L, "identity", v.identity);
-    up_set_string(L, "kind", kind_of(&v.traits));
+    up_set_string(L, "kind", v.traits->name);
+    up_set_string(L, "title", v.traits->title);
+    up_set_boolean(L, "made", v.traits->made);
+    up_set_boolean(L, "cached", v.traits->cached);
+    up_set_boolean(L, "erasable", v.traits->erasable);
+    up_set_boolean(L, "bad_blocks", v.traits->bad_blocks);
+    up_set_boolean(L, "atomic", v.traits->atomic);
     up_set_boolean(L, "there", v.there);
     up_set_boolean(L, "mounted", v.mounted);
     up_set_boolean(L, "writable", v.writable);
     up_set_string(L, "why", v.why);
     up_set_integer(L, "size", v.size);
     up_set_integer(L, "capacity", v.capacity);
-    up_set_integer(L, "erase_size", v.traits.flash.erase_size);
-    up_set_integer(L, "write_size", v.traits.flash.write_size);
+    up_set_integer(L, "erase_size", v.flash.erase_size);
+    up_set_integer(L, "write_size", v.flash.write_size);
     up_set_integer(L, "blocks", v.blocks);
     up_set_integer(L, "bad", v.bad);
     up_set_string(L, "read_back", ways[v.read_back]);

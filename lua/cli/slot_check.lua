@@ -11,18 +11,16 @@ local M = {}
 -- Makers of NAND promise that no more than about a fiftieth of the blocks go bad in the life of a chip.
 local BAD_SHARE = 50
 
-local NAMES = { file = "regular file", block = "block device", nor = "NOR flash", nand = "NAND flash",
-  ubi = "UBI volume" }
-
--- Files and block devices have a cache between them and what is read back.
+-- Some media have a cache between them and what is read back.
 local READ_BACK = { direct = ", read back past the cache", dropped = ", read back after its cache is dropped",
   cached = ", read back in part perhaps from the cache" }
 
 local function geometry(view)
-  if view.kind == "ubi" then return (", logical blocks of %s"):format(progress.size(view.erase_size)) end
-  if view.kind ~= "nor" and view.kind ~= "nand" then return READ_BACK[view.read_back] or "" end
+  if view.cached then return READ_BACK[view.read_back] or "" end
+  if view.atomic then return (", logical blocks of %s"):format(progress.size(view.erase_size)) end
+  if not view.erasable then return "" end
   local text = (", erase blocks of %s"):format(progress.size(view.erase_size))
-  if view.kind == "nand" then
+  if view.bad_blocks then
     text = text .. (", pages of %s, %d of %d blocks bad, %s usable"):format(progress.size(view.write_size), view.bad,
       view.blocks, progress.size(view.capacity))
   end
@@ -50,13 +48,13 @@ function M.judge(path, view, running)
       "make the image file or the device node, writable for this user", "write"
   end
   local text = ("%s%s%s, %s of %s%s"):format(path, M.leads_to(path, view), view.identity and view.identity ~= ""
-    and (" (%s)"):format(view.identity) or "", NAMES[view.kind], progress.size(view.size), geometry(view))
+    and (" (%s)"):format(view.identity) or "", view.title, progress.size(view.size), geometry(view))
   if view.mounted and not running then
     return "fail", text .. ": is mounted, and a mounted slot is never written",
       "unmount it; only the slot that runs may be mounted", "busy"
   end
   if not view.writable then
-    local advice = (view.kind == "nor" or view.kind == "nand")
+    local advice = view.erasable
       and "take `read-only` or `ro` off this partition in the device tree or in mtdparts, and unlock the flash"
       or "give it to the user that `moult run` runs as"
     return "fail", ("%s: cannot be written: %s"):format(text, view.why), advice, "write"
@@ -112,7 +110,7 @@ end
 -- @treturn string|nil what there is to say
 -- @treturn string|nil what to do about it
 function M.compare(a, b)
-  if not a or not b or a.kind == "file" or b.kind == "file" or a.size == b.size then return nil end
+  if not a or not b or a.made or b.made or a.size == b.size then return nil end
   return ("one of %s, the other of %s"):format(progress.size(math.min(a.size, b.size)),
     progress.size(math.max(a.size, b.size))), "make both partitions as large as the largest image will be"
 end

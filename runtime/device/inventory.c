@@ -66,10 +66,10 @@ static int match_on(struct up_inventory *v, struct up_blocks *blocks, struct up_
     return 0;
 }
 
-static int find_on_flash(struct up_inventory *v, struct up_blocks *blocks, struct up_slot *target, bool cut,
-                         struct up_error *err)
+static int find_from_front(struct up_inventory *v, struct up_blocks *blocks, struct up_slot *target, bool cut,
+                           struct up_error *err)
 {
-    bool volume = up_slot_traits(target)->flash.kind == UP_FLASH_UBI;
+    bool volume = up_slot_traits(target)->atomic;
     uint64_t block_size = up_blocks_size(blocks), end, from;
     uint32_t front, first;
 
@@ -91,8 +91,8 @@ static int find_on_flash(struct up_inventory *v, struct up_blocks *blocks, struc
 int up_inventory_find(struct up_inventory *v, struct up_blocks *blocks, struct up_slot *target, uint32_t sure,
                       uint32_t until, bool cut, struct up_error *err)
 {
-    if (up_slot_traits(target)->flash.kind != UP_FLASH_NONE)
-        return find_on_flash(v, blocks, target, cut, err);
+    if (up_slot_traits(target)->in_order)
+        return find_from_front(v, blocks, target, cut, err);
     for (uint32_t i = 0; i < until && i < v->count; i++) {
         int match = i < sure ? 1 : up_blocks_match(blocks, i, target, err);
 

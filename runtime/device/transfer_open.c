@@ -58,7 +58,7 @@ static int find_blocks(struct up_transfer *t, unsigned n, struct up_error *err)
     if (up_inventory_find(p->in_place, p->blocks, p->target, same_boot ? (uint32_t)hinted : 0, (uint32_t)end,
                           !same_boot && !p->adopt, err) < 0)
         return err->code;
-    if (!same_boot && up_slot_traits(p->target)->flash.kind != UP_FLASH_NONE)
+    if (!same_boot && up_slot_traits(p->target)->in_order)
         t->refreshed = true;
     for (uint32_t i = 0; i < end; i++) {
         if (!up_transfer_has(p, i) && p->adopt)

@@ -51,25 +51,33 @@ enum up_slot_use {
  * UP_WRITE; UP_USAGE neither a file nor a device that can be a slot. */
 int up_slot_capacity(struct up_storage *storage, const char *path, uint64_t *out, struct up_error *err);
 
+/* What is asked of a medium, instead of which one it is. The table of the media is slot_media.c. */
 struct up_slot_traits {
-    enum up_node_kind node;
-    struct up_flash flash; /* kind UP_FLASH_NONE for a file or a block device */
+    const char *name;  /* "file", "block", "nor", "nand", "ubi" */
+    const char *title; /* for people: "regular file" */
+    bool made;         /* a file: made when missing, grows, and ends with its content */
+    bool cached;       /* read and written through the cache of the system */
+    bool erasable;     /* has erase blocks, and they are erased before they are written */
+    bool bad_blocks;   /* some of these are bad, or become so */
+    bool atomic;       /* replaced as a whole: of content that did not come whole, nothing is kept */
+    bool in_order;     /* written from the front on; what lay there before goes first */
 };
 
 /* What lies at a path, for doctor: looked at, opened, not written. */
 struct up_slot_view {
     char node[1024]; /* what the path leads to; the path itself when it is no link */
     char identity[UP_IDENTITY_SIZE];
-    struct up_slot_traits traits;
-    bool there;                  /* a regular file is made when it is needed */
-    bool mounted;                /* itself or through a loop device */
-    bool writable;               /* for this user */
-    char why[64];                /* it is not */
-    uint64_t capacity;           /* as up_slot_capacity() */
-    uint64_t size;               /* of what is there; bad blocks included */
-    uint32_t blocks;             /* NOR, NAND: erase blocks */
-    uint32_t bad;                /* of these */
-    enum up_read_back read_back; /* how what was written is read back */
+    const struct up_slot_traits *traits; /* static */
+    struct up_flash flash;               /* kind UP_FLASH_NONE when it is none */
+    bool there;                          /* a regular file is made when it is needed */
+    bool mounted;                        /* itself or through a loop device */
+    bool writable;                       /* for this user */
+    char why[64];                        /* it is not */
+    uint64_t capacity;                   /* as up_slot_capacity() */
+    uint64_t size;                       /* of what is there; bad blocks included */
+    uint32_t blocks;                     /* erase blocks of an erasable medium */
+    uint32_t bad;                        /* of these */
+    enum up_read_back read_back;         /* how what was written is read back */
 };
 
 /* Errors: those of up_slot_capacity(). */

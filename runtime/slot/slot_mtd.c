@@ -44,33 +44,38 @@ static bool fits(const struct up_flash *f)
            f->erase_size % f->write_size == 0 && f->size / f->erase_size < NOWHERE;
 }
 
-/* 1 the block is good, 0 it is bad. Only NAND has bad ones. */
-static int is_good(struct up_storage *storage, int file, const struct up_flash *f, uint32_t block)
+static int wrong_geometry(const char *path, const struct up_flash *f, struct up_error *err)
+{
+    return up_fail(err, UP_USAGE, "slot %s: erase blocks of %u bytes in pages of %u", path,
+                   (unsigned)f->erase_size, (unsigned)f->write_size);
+}
+
+/* 1 the block is good, 0 it is bad. */
+static int is_good(const struct up_slot_medium *medium, struct up_storage *storage, int file,
+                   const struct up_flash *f, uint32_t block)
 {
     int bad;
 
-    if (f->kind != UP_FLASH_NAND)
+    if (!medium->traits.bad_blocks)
         return 1;
     bad = storage->ops->flash_bad(storage, file, (uint64_t)block * f->erase_size);
     return bad < 0 ? -1 : !bad;
 }
 
-int up_slot_mtd_capacity(struct up_storage *storage, int file, const struct up_flash *flash, const char *path,
-                         uint64_t *out, struct up_error *err)
+static int mtd_capacity(const struct up_slot_medium *medium, const struct up_slot_node *n, uint64_t *out,
+                        struct up_error *err)
 {
-    *out = flash->size;
-    if (flash->kind == UP_FLASH_UBI)
-        return 0;
-    if (!fits(flash))
-        return up_fail(err, UP_USAGE, "slot %s: erase blocks of %u bytes in pages of %u", path,
-                       (unsigned)flash->erase_size, (unsigned)flash->write_size);
+    const struct up_flash *f = &n->flash;
+
+    if (!fits(f))
+        return wrong_geometry(n->path, f, err);
     *out = 0;
-    for (uint32_t i = 0; i < flash->size / flash->erase_size; i++) {
-        int good = is_good(storage, file, flash, i);
+    for (uint32_t i = 0; i < f->size / f->erase_size; i++) {
+        int good = is_good(medium, n->storage, n->file, f, i);
 
         if (good < 0)
-            return up_fail(err, UP_WRITE, "slot %s: bad blocks: %s", path, strerror(errno));
-        *out += good ? flash->erase_size : 0;
+            return up_fail(err, UP_WRITE, "slot %s: bad blocks: %s", n->path, strerror(errno));
+        *out += good ? f->erase_size : 0;
     }
     return 0;
 }
@@ -78,8 +83,8 @@ int up_slot_mtd_capacity(struct up_storage *storage, int file, const struct up_f
 /* The content of a block up to byte `to`. A page that cannot be read is 0xff. */
 static void load(struct up_slot *s, uint32_t block, uint32_t to, uint8_t *buf)
 {
-    const struct up_flash *f = &s->traits.flash;
-    struct mtd *m = s->medium;
+    const struct up_flash *f = &s->flash;
+    struct mtd *m = s->kept;
     uint64_t base = (uint64_t)m->good[block] * f->erase_size;
     uint32_t step = f->write_size < 512 ? 512 : f->write_size;
 
@@ -95,9 +100,9 @@ static void load(struct up_slot *s, uint32_t block, uint32_t to, uint8_t *buf)
 /* A block failed with errno: take it out of the map, when that is what errno says. */
 static int leave_out(struct up_slot *s, uint32_t block, struct up_error *err)
 {
-    struct mtd *m = s->medium;
+    struct mtd *m = s->kept;
 
-    if (errno != EIO || s->traits.flash.kind != UP_FLASH_NAND || m->failures == FAILED_MOST)
+    if (errno != EIO || !s->medium->traits.bad_blocks || m->failures == FAILED_MOST)
         return up_slot_failed(s, "write", err);
     m->failed[m->failures++] = m->good[block];
     m->count--;
@@ -108,8 +113,8 @@ static int leave_out(struct up_slot *s, uint32_t block, struct up_error *err)
 /* Make a block of the content blank. */
 static int erase(struct up_slot *s, uint32_t block, struct up_error *err)
 {
-    const struct up_flash *f = &s->traits.flash;
-    struct mtd *m = s->medium;
+    const struct up_flash *f = &s->flash;
+    struct mtd *m = s->kept;
 
     for (;;) {
         if (block >= m->count)
@@ -130,8 +135,8 @@ static int erase(struct up_slot *s, uint32_t block, struct up_error *err)
  * nothing. -1 with errno. */
 static int program(struct up_slot *s, uint32_t block)
 {
-    const struct up_flash *f = &s->traits.flash;
-    struct mtd *m = s->medium;
+    const struct up_flash *f = &s->flash;
+    struct mtd *m = s->kept;
     uint32_t len = f->erase_size;
 
     while (len > 0 && m->buffer[len - 1] == 0xff)
@@ -147,25 +152,25 @@ static int program(struct up_slot *s, uint32_t block)
 /* Others took the content. */
 static int mark_failed(struct up_slot *s, struct up_error *err)
 {
-    struct mtd *m = s->medium;
+    struct mtd *m = s->kept;
 
     while (m->failures > 0)
-        if (s->storage->ops->flash_mark_bad(
-                s->storage, s->file, (uint64_t)m->failed[--m->failures] * s->traits.flash.erase_size) < 0)
+        if (s->storage->ops->flash_mark_bad(s->storage, s->file,
+                                            (uint64_t)m->failed[--m->failures] * s->flash.erase_size) < 0)
             return up_slot_failed(s, "mark a block bad", err);
     return 0;
 }
 
 static uint32_t blocks_of(const struct up_slot *s)
 {
-    return (uint32_t)((s->size + s->traits.flash.erase_size - 1) / s->traits.flash.erase_size);
+    return (uint32_t)((s->size + s->flash.erase_size - 1) / s->flash.erase_size);
 }
 
 /* Whether a block reads as erased. */
 static bool reads_blank(struct up_slot *s, uint32_t block)
 {
-    const struct up_flash *f = &s->traits.flash;
-    struct mtd *m = s->medium;
+    const struct up_flash *f = &s->flash;
+    struct mtd *m = s->kept;
     uint8_t part[512];
 
     for (uint32_t at = 0, n; at < f->erase_size; at += n) {
@@ -182,8 +187,8 @@ static bool reads_blank(struct up_slot *s, uint32_t block)
 
 static int mtd_prepare(struct up_slot *s, uint64_t offset, struct up_error *err)
 {
-    struct mtd *m = s->medium;
-    uint32_t keep = (uint32_t)(offset / s->traits.flash.erase_size) + 1, count = m->count;
+    struct mtd *m = s->kept;
+    uint32_t keep = (uint32_t)(offset / s->flash.erase_size) + 1, count = m->count;
 
     if (blocks_of(s) > m->count)
         return up_fail(err, UP_NOSPACE, "slot %s: no good blocks are left", s->path);
@@ -206,7 +211,7 @@ static int mtd_prepare(struct up_slot *s, uint64_t offset, struct up_error *err)
 /* Put the collected block where the next good one takes it. */
 static int commit(struct up_slot *s, struct up_error *err)
 {
-    struct mtd *m = s->medium;
+    struct mtd *m = s->kept;
     uint32_t at = m->at, last = blocks_of(s) - 1;
 
     m->at = NOWHERE;
@@ -225,8 +230,8 @@ static int commit(struct up_slot *s, struct up_error *err)
 
 static int mtd_flush(struct up_slot *s, struct up_error *err)
 {
-    const struct up_flash *f = &s->traits.flash;
-    struct mtd *m = s->medium;
+    const struct up_flash *f = &s->flash;
+    struct mtd *m = s->kept;
 
     if (m->at == NOWHERE)
         return 0;
@@ -239,8 +244,8 @@ static int mtd_flush(struct up_slot *s, struct up_error *err)
  * after it may be half-erased: they are not kept. */
 static int mtd_refresh(struct up_slot *s, uint64_t *end, uint64_t *from, struct up_error *err)
 {
-    const struct up_flash *f = &s->traits.flash;
-    struct mtd *m = s->medium;
+    const struct up_flash *f = &s->flash;
+    struct mtd *m = s->kept;
     uint32_t block = (uint32_t)((*end - 1) / f->erase_size) + 1, held = 0, to = 0;
 
     while (block > 0 && held == 0) {
@@ -263,8 +268,8 @@ static int mtd_refresh(struct up_slot *s, uint64_t *end, uint64_t *from, struct 
 
 static int mtd_write(struct up_slot *s, const void *data, size_t len, uint64_t offset, struct up_error *err)
 {
-    const struct up_flash *f = &s->traits.flash;
-    struct mtd *m = s->medium;
+    const struct up_flash *f = &s->flash;
+    struct mtd *m = s->kept;
     const uint8_t *in = data;
     int rc = 1;
 
@@ -305,8 +310,8 @@ static int mtd_sync(struct up_slot *s, struct up_error *err)
 
 static long long mtd_read(struct up_slot *s, void *buf, size_t len, uint64_t offset, struct up_error *err)
 {
-    const struct up_flash *f = &s->traits.flash;
-    struct mtd *m = s->medium;
+    const struct up_flash *f = &s->flash;
+    struct mtd *m = s->kept;
     uint8_t *out = buf;
     size_t done = 0;
 
@@ -327,7 +332,7 @@ static long long mtd_read(struct up_slot *s, void *buf, size_t len, uint64_t off
 
 static void mtd_close(struct up_slot *s)
 {
-    struct mtd *m = s->medium;
+    struct mtd *m = s->kept;
 
     if (!m)
         return;
@@ -337,35 +342,23 @@ static void mtd_close(struct up_slot *s)
     free(m);
 }
 
-static const struct up_slot_ops mtd_ops = {
-    .write = mtd_write,
-    .flush = mtd_flush,
-    .prepare = mtd_prepare,
-    .refresh = mtd_refresh,
-    .sync = mtd_sync,
-    .read = mtd_read,
-    .close = mtd_close,
-};
-
-int up_slot_use_mtd(struct up_slot *s, struct up_error *err)
+static int mtd_use(struct up_slot *s, struct up_error *err)
 {
-    const struct up_flash *f = &s->traits.flash;
+    const struct up_flash *f = &s->flash;
     struct mtd *m;
     uint32_t blocks;
 
     if (!fits(f))
-        return up_fail(err, UP_USAGE, "slot %s: erase blocks of %u bytes in pages of %u", s->path,
-                       (unsigned)f->erase_size, (unsigned)f->write_size);
+        return wrong_geometry(s->path, f, err);
     blocks = (uint32_t)(f->size / f->erase_size);
-    s->ops = &mtd_ops;
-    s->medium = m = calloc(1, sizeof *m);
+    s->kept = m = calloc(1, sizeof *m);
     if (!m || !(m->good = calloc(blocks + 1u, sizeof *m->good)) ||
         !(m->blank = calloc(blocks + 1u, sizeof *m->blank)) || !(m->buffer = malloc(f->erase_size)))
         return up_fail(err, UP_INTERNAL, "slot %s: out of memory", s->path);
     m->at = NOWHERE;
     m->clear_to = blocks_of(s);
     for (uint32_t i = 0; i < blocks; i++) {
-        int good = is_good(s->storage, s->file, f, i);
+        int good = is_good(s->medium, s->storage, s->file, f, i);
 
         if (good < 0)
             return up_slot_failed(s, "bad blocks", err);
@@ -374,3 +367,28 @@ int up_slot_use_mtd(struct up_slot *s, struct up_error *err)
     }
     return 0;
 }
+
+/* clang-format off */
+#define MTD_OPS {.write = mtd_write, .flush = mtd_flush, .prepare = mtd_prepare, .refresh = mtd_refresh, \
+                 .sync = mtd_sync, .read = mtd_read, .close = mtd_close}
+/* clang-format on */
+
+const struct up_slot_medium up_slot_nor = {
+    .traits = {.name = "nor", .title = "NOR flash", .erasable = true, .in_order = true},
+    .node = UP_NODE_CHAR,
+    .flash = UP_FLASH_NOR,
+    .open = UP_UPDATE,
+    .ops = MTD_OPS,
+    .capacity = mtd_capacity,
+    .use = mtd_use,
+};
+
+const struct up_slot_medium up_slot_nand = {
+    .traits = {.name = "nand", .title = "NAND flash", .erasable = true, .bad_blocks = true, .in_order = true},
+    .node = UP_NODE_CHAR,
+    .flash = UP_FLASH_NAND,
+    .open = UP_UPDATE,
+    .ops = MTD_OPS,
+    .capacity = mtd_capacity,
+    .use = mtd_use,
+};

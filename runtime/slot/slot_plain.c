@@ -43,7 +43,7 @@ static int plain_sync(struct up_slot *s, struct up_error *err)
 {
     struct up_stat st;
 
-    if (s->traits.node == UP_NODE_FILE && s->storage->ops->stat_file(s->storage, s->file, &st) == 0 &&
+    if (s->medium->traits.made && s->storage->ops->stat_file(s->storage, s->file, &st) == 0 &&
         st.size > s->size && s->storage->ops->truncate(s->storage, s->file, s->size) < 0)
         return up_slot_failed(s, "truncate", err);
     if (s->storage->ops->sync(s->storage, s->file) < 0)
@@ -65,10 +65,57 @@ static long long plain_read(struct up_slot *s, void *buf, size_t len, uint64_t o
     return got < 0 ? up_slot_failed(s, "read", err) : got;
 }
 
-const struct up_slot_ops up_slot_plain_ops = {
-    .write = plain_write,
-    .zero = plain_zero,
-    .sync = plain_sync,
-    .drop_cache = plain_drop_cache,
-    .read = plain_read,
+/* Free bytes where a file lies; the file need not be there, its directory must. */
+static int space_beside(const struct up_slot_node *n, uint64_t *out, struct up_error *err)
+{
+    char dir[UP_SLOT_NODE_SIZE], *slash;
+
+    memcpy(dir, n->name, sizeof dir);
+    slash = strrchr(dir, '/');
+    if (!slash)
+        return up_fail(err, UP_USAGE, "slot %s: not an absolute path", n->name);
+    *slash = '\0';
+    if (n->storage->ops->space(n->storage, dir[0] ? dir : "/", out) < 0)
+        return up_fail(err, errno == ENOENT ? UP_MISSING : UP_WRITE, "slot %s: %s", n->name, strerror(errno));
+    return 0;
+}
+
+static int file_capacity(const struct up_slot_medium *m, const struct up_slot_node *n, uint64_t *out,
+                         struct up_error *err)
+{
+    (void)m;
+    if (space_beside(n, out, err) < 0)
+        return err->code;
+    *out += n->st.size;
+    return 0;
+}
+
+static int block_capacity(const struct up_slot_medium *m, const struct up_slot_node *n, uint64_t *out,
+                          struct up_error *err)
+{
+    (void)m;
+    (void)err;
+    *out = n->st.size;
+    return 0;
+}
+
+/* clang-format off */
+#define PLAIN_OPS {.write = plain_write, .zero = plain_zero, .sync = plain_sync, \
+                   .drop_cache = plain_drop_cache, .read = plain_read}
+/* clang-format on */
+
+const struct up_slot_medium up_slot_file = {
+    .traits = {.name = "file", .title = "regular file", .made = true, .cached = true},
+    .node = UP_NODE_FILE,
+    .open = UP_CREATE,
+    .ops = PLAIN_OPS,
+    .capacity = file_capacity,
+};
+
+const struct up_slot_medium up_slot_block = {
+    .traits = {.name = "block", .title = "block device", .cached = true},
+    .node = UP_NODE_BLOCK,
+    .open = UP_UPDATE | UP_EXCLUSIVE,
+    .ops = PLAIN_OPS,
+    .capacity = block_capacity,
 };

@@ -5,6 +5,7 @@
 #define UP_SLOT_PRIVATE_H
 
 #include "slot.h"
+#include "slot_link.h"
 
 /* As the functions of slot.h. zero, flush, prepare, refresh and drop_cache may
  * be NULL: write zeros, nothing is held back, always ready, nothing is doubtful, there is no cache. */
@@ -17,31 +18,60 @@ struct up_slot_ops {
     int (*sync)(struct up_slot *s, struct up_error *err);
     int (*drop_cache)(struct up_slot *s, struct up_error *err);
     long long (*read)(struct up_slot *s, void *buf, size_t len, uint64_t offset, struct up_error *err);
-    void (*close)(struct up_slot *s); /* of `medium` */
+    void (*close)(struct up_slot *s); /* of `kept` */
+};
+
+/* A path that was looked at: its node, and what kind of flash an open device is. */
+struct up_slot_node {
+    struct up_storage *storage;
+    const char *path; /* as it was given, for messages */
+    char name[UP_SLOT_NODE_SIZE];
+    struct up_stat st;
+    int file; /* -1: not open */
+    struct up_flash flash;
+};
+
+/* One medium: a row of the table. A medium is its file and its row there. */
+struct up_slot_medium {
+    struct up_slot_traits traits;
+    enum up_node_kind node;   /* what it is told by, and */
+    enum up_flash_kind flash; /* of a device that has to be asked: the storage's answer */
+    unsigned open;            /* flags to open it for writing; the same for all media of one kind of node */
+    struct up_slot_ops ops;
+    /* As up_slot_capacity(). `file` is open for reading when flash is not UP_FLASH_NONE. */
+    int (*capacity)(const struct up_slot_medium *m, const struct up_slot_node *n, uint64_t *out,
+                    struct up_error *err);
+    /* Take over an open slot whose medium and flash are known; NULL: nothing to
+     * do. Errors: UP_USAGE a geometry that cannot be; UP_NOSPACE; UP_WRITE; UP_INTERNAL. */
+    int (*use)(struct up_slot *s, struct up_error *err);
 };
 
 struct up_slot {
-    const struct up_slot_ops *ops;
+    const struct up_slot_medium *medium;
     struct up_storage *storage;
     enum up_slot_use use;
-    struct up_slot_traits traits;
+    struct up_flash flash;
     uint64_t size; /* of the content */
     int file;
     uint64_t since; /* plain: bytes since write-back was last started; UBI: since the update began */
-    void *medium;   /* what the medium keeps besides */
+    void *kept;     /* what the medium keeps besides */
     char path[];
 };
 
-extern const struct up_slot_ops up_slot_plain_ops; /* regular files and block devices */
+extern const struct up_slot_medium up_slot_file, up_slot_block; /* slot_plain.c */
+extern const struct up_slot_medium up_slot_nor, up_slot_nand;   /* slot_mtd.c */
+extern const struct up_slot_medium up_slot_ubi;                 /* slot_ubi.c */
 
-/* Take over an open slot whose traits are known. Errors: UP_USAGE a geometry
- * that cannot be; UP_WRITE; UP_INTERNAL. */
-int up_slot_use_mtd(struct up_slot *s, struct up_error *err);
-int up_slot_use_ubi(struct up_slot *s, struct up_error *err);
+/*
+ * The medium of a node, NULL when it can be none. A device that has to be asked
+ * is first taken for the first of its kind of node, which are all opened alike:
+ * up_slot_tell() then asks the open file. Errors: UP_USAGE no medium; UP_WRITE.
+ */
+const struct up_slot_medium *up_slot_medium_of(enum up_node_kind node);
+int up_slot_tell(const struct up_slot_medium **m, struct up_slot_node *n, struct up_error *err);
 
-/* Bytes that fit on a flash of the storage's open file. Errors: UP_WRITE. */
-int up_slot_mtd_capacity(struct up_storage *storage, int file, const struct up_flash *flash, const char *path,
-                         uint64_t *out, struct up_error *err);
+/* UP_USAGE: what lies at the path can be no slot. */
+int up_slot_no_medium(const char *path, struct up_error *err);
 
 /* Fill err after a failed call on the slot: "slot PATH: WHAT: CAUSE", a
  * spool without the first word. */

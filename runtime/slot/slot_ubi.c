@@ -44,13 +44,29 @@ static long long ubi_read(struct up_slot *s, void *buf, size_t len, uint64_t off
     return got < 0 ? 0 : got;
 }
 
-static const struct up_slot_ops ubi_ops = {.write = ubi_write, .sync = ubi_sync, .read = ubi_read};
-
-int up_slot_use_ubi(struct up_slot *s, struct up_error *err)
+static int ubi_use(struct up_slot *s, struct up_error *err)
 {
-    if (s->size > s->traits.flash.size)
+    if (s->size > s->flash.size)
         return up_fail(err, UP_NOSPACE, "slot %s: the volume holds %llu bytes, the image has %llu", s->path,
-                       (unsigned long long)s->traits.flash.size, (unsigned long long)s->size);
-    s->ops = &ubi_ops;
+                       (unsigned long long)s->flash.size, (unsigned long long)s->size);
     return 0;
 }
+
+static int ubi_capacity(const struct up_slot_medium *m, const struct up_slot_node *n, uint64_t *out,
+                        struct up_error *err)
+{
+    (void)m;
+    (void)err;
+    *out = n->flash.size;
+    return 0;
+}
+
+const struct up_slot_medium up_slot_ubi = {
+    .traits = {.name = "ubi", .title = "UBI volume", .atomic = true, .in_order = true},
+    .node = UP_NODE_CHAR,
+    .flash = UP_FLASH_UBI,
+    .open = UP_UPDATE,
+    .ops = {.write = ubi_write, .sync = ubi_sync, .read = ubi_read},
+    .capacity = ubi_capacity,
+    .use = ubi_use,
+};

@@ -50,7 +50,7 @@ return {
   -- A file or device of somebody else's.
   { "system_files", "how = O_RDWR | O_CREAT | O_EXCL;", "how = O_RDWR | O_CREAT;" },
   { "system_files", "how = O_RDWR | (flags & UP_EXCLUSIVE ? O_EXCL : 0);", "how = O_RDWR;" },
-  { "slot", "flags = UP_UPDATE | (st.kind == UP_NODE_BLOCK ? UP_EXCLUSIVE : 0);", "flags = UP_UPDATE;" },
+  { "slot_plain", ".open = UP_UPDATE | UP_EXCLUSIVE,", ".open = UP_UPDATE," },
   { "system_files", "errno = ENOSPC;", ";" },
   -- Blank flash.
   { "slot_mtd", "m->blank[m->good[block]] = false;", ";" },

@@ -56,6 +56,7 @@ M.checks = {
   slot_plain = { "slot", "flash", "device" },
   slot_link = { "slot" },
   slot_medium = { "slot", "device" },
+  slot_media = { "slot", "flash", "device" },
   slot_mtd = { "slot" },
   slot_ubi = { "slot" },
   old_image = { "slot", "reuse", "delta_install" },

@@ -4,9 +4,20 @@ local slot_check = require "cli.slot_check"
 
 local KIB, MIB = 1024, 1024 * 1024
 
+-- The media as update.native.slot has them.
+local MEDIA = {
+  file = { title = "regular file", made = true, cached = true },
+  block = { title = "block device", cached = true },
+  nor = { title = "NOR flash", erasable = true },
+  nand = { title = "NAND flash", erasable = true, bad_blocks = true },
+  ubi = { title = "UBI volume", atomic = true },
+  ram = { title = "battery-backed RAM" }, -- one that doctor never heard of
+}
+
 local function view(overrides)
-  local v = { kind = "nand", there = true, mounted = false, writable = true, why = "", size = 64 * MIB,
+  local v = { there = true, mounted = false, writable = true, why = "", size = 64 * MIB,
     capacity = 64 * MIB, erase_size = 128 * KIB, write_size = 2 * KIB, blocks = 512, bad = 0 }
+  for key, value in pairs(MEDIA[overrides.kind or "nand"]) do v[key] = value end
   for key, value in pairs(overrides) do v[key] = value end
   return v
 end
@@ -23,6 +34,8 @@ describe("slot_check.judge", function()
       "cannot be written: the flash is read-only", "device tree", "write" },
     { "tells what UBI divides",           { kind = "ubi", erase_size = 126 * KIB, blocks = 0 }, false, "ok",
       "/s, UBI volume of 64.0 MiB, logical blocks of 126 KiB" },
+    { "knows a medium by its traits alone", { kind = "ram", blocks = 0 }, false, "ok",
+      "/s, battery-backed RAM of 64.0 MiB" },
     { "tells a block device",             { kind = "block", erase_size = 0, blocks = 0 }, false, "ok",
       "/s, block device of 64.0 MiB" },
     { "tells where a link leads, and what that is at every boot",

@@ -33,12 +33,12 @@ struct medium {
 };
 
 static const struct medium media[] = {
-    {"file", UP_NODE_FILE, UP_FLASH_NONE, 0},
+    {"regular file", UP_NODE_FILE, UP_FLASH_NONE, 0},
     {"block device", UP_NODE_BLOCK, UP_FLASH_NONE, 0},
-    {"NOR", UP_NODE_CHAR, UP_FLASH_NOR, 1},
-    {"NAND", UP_NODE_CHAR, UP_FLASH_NAND, 512},
-    {"NAND, large pages", UP_NODE_CHAR, UP_FLASH_NAND, 2048},
-    {"UBI", UP_NODE_CHAR, UP_FLASH_UBI, 1},
+    {"NOR flash", UP_NODE_CHAR, UP_FLASH_NOR, 1},
+    {"NAND flash", UP_NODE_CHAR, UP_FLASH_NAND, 512},
+    {"NAND flash, large pages", UP_NODE_CHAR, UP_FLASH_NAND, 2048},
+    {"UBI volume", UP_NODE_CHAR, UP_FLASH_UBI, 1},
 };
 #define MEDIA (sizeof media / sizeof media[0])
 
@@ -728,7 +728,12 @@ static void a_slot_is_looked_at_and_left_alone(void **state)
         sim_set_mounted(sim, PATH, m == 1);
         sim_reset_counters(sim);
         assert_int_equal(up_slot_inspect(&v, sim_storage(sim), PATH, &err), 0);
-        assert_int_equal(v.traits.flash.kind, media[m].flash);
+        assert_int_equal(v.flash.kind, media[m].flash);
+        assert_memory_equal(v.traits->title, media[m].name, strlen(v.traits->title));
+        assert_true(v.traits->made == (media[m].node == UP_NODE_FILE) && v.traits->cached == !is_flash);
+        assert_true(v.traits->erasable == is_raw &&
+                    v.traits->bad_blocks == (media[m].flash == UP_FLASH_NAND));
+        assert_true(v.traits->in_order == is_flash && v.traits->atomic == (is_flash && !is_raw));
         assert_true(v.there && v.writable && v.mounted == (m == 1));
         assert_int_equal(v.blocks, is_raw ? BLOCKS : 0);
         assert_int_equal(v.bad, bad);
@@ -895,7 +900,7 @@ static void links_are_followed_to_the_node(void **state)
     assert_int_equal(up_slot_inspect(&v, sim_storage(sim), "/dev/alias", &err), 0);
     assert_string_equal(v.node, "/dev/part1");
     assert_string_equal(v.identity, "PARTUUID=7");
-    assert_true(v.there && v.traits.node == UP_NODE_BLOCK && v.capacity == 8192);
+    assert_true(v.there && strcmp(v.traits->name, "block") == 0 && v.capacity == 8192);
     /* After a link to a directory, ".." is what lies above that. */
     sim_put_link(sim, "/dev/label", "disk/by-label");
     sim_put_link(sim, "/dev/other", "label/../part1");
