@@ -336,7 +336,8 @@ static int m_run(lua_State *L)
     do
         rc = sqlite3_step(stmt);
     while (rc == SQLITE_ROW);
-    if ((pushed = finish(L, stmt, rc)))
+    pushed = finish(L, stmt, rc);
+    if (pushed)
         return pushed;
     lua_pushinteger(L, sqlite3_changes64(sqlite3_db_handle(stmt)));
     return 1;
@@ -361,10 +362,10 @@ static int m_all(lua_State *L)
 {
     sqlite3_stmt *stmt = check_values(L);
     lua_Integer n = 0;
-    int rc, pushed;
+    int rc = sqlite3_step(stmt), pushed;
 
     lua_newtable(L);
-    while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+    for (; rc == SQLITE_ROW; rc = sqlite3_step(stmt)) {
         push_row(L, stmt);
         lua_rawseti(L, -2, ++n);
     }

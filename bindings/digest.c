@@ -137,10 +137,11 @@ static int hash_file(struct up_digest *d, const char *path, struct up_error *err
 
     if (file < 0)
         return up_fail(err, errno == ENOENT ? UP_MISSING : UP_WRITE, "%s: %s", path, strerror(errno));
-    while ((n = s->ops->pread(s, file, block, sizeof block, offset)) > 0) {
-        up_digest_update(d, block, (size_t)n);
-        offset += (uint64_t)n;
-    }
+    do {
+        n = s->ops->pread(s, file, block, sizeof block, offset);
+        up_digest_update(d, block, n > 0 ? (size_t)n : 0);
+        offset += n > 0 ? (uint64_t)n : 0;
+    } while (n > 0);
     if (n < 0)
         up_fail(err, UP_WRITE, "%s: %s", path, strerror(errno));
     s->ops->close(s, file);

@@ -235,7 +235,8 @@ void up_check_fetch_options(lua_State *L, int index, struct up_fetch_options *o)
     o->deadline = field_unsigned(L, index, "deadline");
     o->time_floor = up_field_integer(L, index, "time_floor", 0);
     o->max_body = up_field_integer(L, index, "max_body", 0);
-    if ((o->body = up_field_string(L, index, "body", NULL))) {
+    o->body = up_field_string(L, index, "body", NULL);
+    if (o->body) {
         lua_getfield(L, index, "body");
         o->body_len = lua_rawlen(L, -1);
         lua_pop(L, 1);

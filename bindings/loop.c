@@ -66,11 +66,11 @@ static int m_poll(lua_State *L)
     size_t n = check_watches(L, 3, watches);
     struct up_error err;
 
-    if (up_loop_poll(loop, watches, n,
-                     timeout > INT_MAX ? INT_MAX
-                     : timeout < 0     ? -1
-                                       : (int)timeout,
-                     &err) < 0)
+    if (timeout > INT_MAX)
+        timeout = INT_MAX;
+    if (timeout < 0)
+        timeout = -1;
+    if (up_loop_poll(loop, watches, n, (int)timeout, &err) < 0)
         return up_push_fail(L, &err);
     for (size_t i = 0; i < n; i++) {
         lua_rawgeti(L, 3, (lua_Integer)i + 1);

@@ -90,6 +90,7 @@ local top = {
 
 package.path = "scripts/layers.d/?.lua;" .. package.path
 local arrows_of = require "arrows"
+local habits = require "habits"
 local lines_of, read, bare, includes = arrows_of.lines_of, arrows_of.text, arrows_of.bare, arrows_of.includes
 local stem = arrows_of.stem
 
@@ -165,8 +166,11 @@ local function check_arrows()
 end
 
 local function check_runtime()
-  for _, at in pairs(check_arrows()) do
+  local files = check_arrows()
+  for _, at in pairs(files) do
     local path, name = at.path, at.name
+    local head = habits.head(at, files)
+    if head then complain("%s %s", path, head) end
     for _, file in includes(at.text) do
       if (file == "lua.h" or file == "lauxlib.h" or file == "lualib.h") and not knows_lua[name] then
         complain("%s includes %s: mechanism knows no Lua", path, file)
@@ -247,6 +251,14 @@ local function check_lua()
   end
 end
 
+local function check_habits()
+  for _, path in ipairs(lines_of("git ls-files 'runtime/*.[ch]' 'bindings/*.[ch]'")) do
+    for _, wrong in ipairs(habits.wrong(bare(read(path)))) do
+      complain("%s:%d: %s", path, wrong[1], wrong[2])
+    end
+  end
+end
+
 local function check_tree()
   for _, path in ipairs(lines_of("git ls-files")) do
     local first = path:match("^[^/]+")
@@ -262,6 +274,7 @@ end
 
 check_runtime()
 check_bindings()
+check_habits()
 check_lua()
 check_tree()
 os.exit(broken == 0)

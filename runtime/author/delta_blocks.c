@@ -79,7 +79,8 @@ int up_delta_blocks_open(struct up_delta_blocks **out, struct up_storage *storag
         rc = open_image(&b->fresh, storage, new_path, err);
     if (rc == 0)
         rc = up_codec_new(&b->codec, err);
-    if (rc == 0 && !(b->other = malloc(block_size)))
+    b->other = malloc(block_size);
+    if (rc == 0 && !b->other)
         rc = up_fail(err, UP_INTERNAL, "delta: out of memory");
     if (rc < 0) {
         up_delta_blocks_close(b);
@@ -130,7 +131,9 @@ static int read_image(struct image *image, struct up_error *err)
 
     if (!image->source)
         return 0;
-    if (!image->bytes && (image->size > SIZE_MAX || !(image->bytes = malloc((size_t)image->size))))
+    if (!image->bytes && image->size <= SIZE_MAX)
+        image->bytes = malloc((size_t)image->size);
+    if (!image->bytes)
         return up_fail(err, UP_INTERNAL, "%s: no memory for %llu bytes", image->path,
                        (unsigned long long)image->size);
     if (len > 0)
@@ -166,7 +169,10 @@ int up_delta_blocks_step(struct up_delta_blocks *b, struct up_error *err)
 
     if (b->ready)
         return 0;
-    if ((rc = read_image(&b->old, err)) != 0 || (rc = read_image(&b->fresh, err)) != 0)
+    rc = read_image(&b->old, err);
+    if (rc == 0)
+        rc = read_image(&b->fresh, err);
+    if (rc != 0)
         return rc;
     if (b->maker)
         return compare(b, err);
@@ -214,18 +220,16 @@ int up_delta_blocks_get(struct up_delta_blocks *b, uint32_t i, struct up_block *
     enum up_encoding encoding = b->encoding;
     size_t len = 0, other;
     bool alone;
-    int rc;
 
     memset(block, 0, sizeof *block);
     block->length = left < b->block_size ? (uint32_t)left : b->block_size;
     up_sha256(content, block->length, block->digest);
-    rc = up_delta_maker_block(b->maker, i, &block->encoding, &block->source, stored, &len, err);
-    if (rc < 0 || (rc = compare_alone(b, content, block, len, &alone, err)) < 0)
-        return rc;
+    if (up_delta_maker_block(b->maker, i, &block->encoding, &block->source, stored, &len, err) < 0 ||
+        compare_alone(b, content, block, len, &alone, err) < 0)
+        return err->code;
     if (alone) {
-        rc = up_codec_encode(b->codec, &encoding, content, block->length, b->other, &other, err);
-        if (rc < 0)
-            return rc;
+        if (up_codec_encode(b->codec, &encoding, content, block->length, b->other, &other, err) < 0)
+            return err->code;
         if (block->encoding == UP_RAW || other <= len - len / WORTH) {
             memcpy(stored, b->other, other);
             block->encoding = encoding;

@@ -74,7 +74,8 @@ unsigned up_delta_cost(const struct up_images *images, const struct up_match *fo
         for (; pos < stop; pos++) {
             bool other = old[pos] != fresh[pos];
 
-            sum += other ? differs ? NEXT : FIRST : 0;
+            if (other)
+                sum += differs ? NEXT : FIRST;
             differs = other;
         }
         if (field) {

@@ -67,9 +67,10 @@ static int size_part(struct up_pack *p, struct input *in, struct up_part *part,
 {
     uint64_t blocks;
 
-    part->size = in->tree    ? up_tree_tar_size(in->tree)
-                 : in->delta ? up_delta_blocks_size(in->delta)
-                             : in->source->size;
+    if (in->tree)
+        part->size = up_tree_tar_size(in->tree);
+    else
+        part->size = in->delta ? up_delta_blocks_size(in->delta) : in->source->size;
     part->block_size = block_size_of(from);
     if (part->size == 0 || part->size >= UP_PART_MAX)
         return up_fail(err, UP_USAGE, "%s: %llu bytes; a part has 1 byte to less than 8 GiB", from->path,
@@ -226,13 +227,11 @@ static int encode_block(struct up_pack *p, struct input *in, struct up_block *bl
     const struct up_part *part = &p->manifest.part[p->part];
     uint64_t offset = (uint64_t)p->block * part->block_size, left = part->size - offset;
     size_t stored;
-    int rc;
 
     block->length = left < part->block_size ? (uint32_t)left : part->block_size;
-    if ((rc = read_content(in, offset, p->content, block->length, err)) < 0 ||
-        (rc = up_codec_encode(p->codec, &block->encoding, p->content, block->length, p->stored, &stored,
-                              err)) < 0)
-        return rc;
+    if (read_content(in, offset, p->content, block->length, err) < 0 ||
+        up_codec_encode(p->codec, &block->encoding, p->content, block->length, p->stored, &stored, err) < 0)
+        return err->code;
     block->stored = (uint32_t)stored;
     up_sha256(p->content, block->length, block->digest);
     up_sha256(p->stored, stored, block->stored_digest);
@@ -320,17 +319,18 @@ static int put_head(struct up_pack *p, const char *text, size_t size, const char
                     struct up_error *err)
 {
     const struct up_manifest *m = &p->manifest;
-    int rc;
 
     up_package_layout_of(&p->layout, m, size, sig_size);
-    if ((rc = open_fresh(p, err)) < 0 || (rc = put_member(p, UP_TAR_BLOCK, text, size, err)) < 0 ||
-        (rc = put_member(p, 2 * UP_TAR_BLOCK + up_tar_padded(size), sig, sig_size, err)) < 0)
-        return rc;
-    for (unsigned i = 0; rc == 0 && i < m->part_count; i++)
-        rc = put_member(p, p->layout.index_offset[i], p->input[i].index, m->part[i].index_size, err);
-    for (unsigned i = 0; rc == 0 && i < m->part_count; i++)
-        rc = put_member(p, p->layout.data_offset[i], NULL, 0, err);
-    return rc;
+    if (open_fresh(p, err) < 0 || put_member(p, UP_TAR_BLOCK, text, size, err) < 0 ||
+        put_member(p, 2 * UP_TAR_BLOCK + up_tar_padded(size), sig, sig_size, err) < 0)
+        return err->code;
+    for (unsigned i = 0; i < m->part_count; i++)
+        if (put_member(p, p->layout.index_offset[i], p->input[i].index, m->part[i].index_size, err) < 0)
+            return err->code;
+    for (unsigned i = 0; i < m->part_count; i++)
+        if (put_member(p, p->layout.data_offset[i], NULL, 0, err) < 0)
+            return err->code;
+    return 0;
 }
 
 static int step_head(struct up_pack *p, struct up_error *err)
@@ -358,13 +358,12 @@ static int step_copy(struct up_pack *p, struct up_error *err)
     struct up_part *part = &p->manifest.part[p->part];
     uint64_t left = part->data_size - p->copied;
     size_t len = left < COPY_SIZE ? (size_t)left : COPY_SIZE;
-    int rc;
 
     if (p->storage->ops->pread(p->storage, p->data, p->content, len, p->input[p->part].data_at + p->copied) !=
         (long long)len)
         return up_fail(err, UP_WRITE, "%s: cannot be read back", p->data_path);
-    if ((rc = put(p, p->content, len, p->layout.data_offset[p->part] + p->copied, err)) < 0)
-        return rc;
+    if (put(p, p->content, len, p->layout.data_offset[p->part] + p->copied, err) < 0)
+        return err->code;
     p->copied += len;
     if (p->copied == part->data_size) {
         p->copied = 0;

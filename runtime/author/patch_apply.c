@@ -1,3 +1,7 @@
+/*
+ * patch_apply.c -- a patch applied: the new file is made of the old one and the
+ * patch, block by block, each against its digest.
+ */
 #include "bytes.h"
 #include "codec.h"
 #include "delta.h"
@@ -127,7 +131,6 @@ static int read_index(struct up_patch_apply *a, struct up_error *err)
 {
     uint64_t end = a->stored_at;
     struct up_block block;
-    int rc;
 
     a->room = a->part.size < a->part.block_size ? (size_t)a->part.size : a->part.block_size;
     a->index = malloc((size_t)a->part.index_size);
@@ -135,13 +138,13 @@ static int read_index(struct up_patch_apply *a, struct up_error *err)
     a->content = malloc(a->room);
     if (!a->index || !a->stored || !a->content)
         return up_fail(err, UP_INTERNAL, "patch: out of memory");
-    if ((rc = read_all(a->patch, a->index, (size_t)a->part.index_size, UP_PATCH_HEAD, UP_CORRUPT, err)) < 0)
-        return rc;
+    if (read_all(a->patch, a->index, (size_t)a->part.index_size, UP_PATCH_HEAD, UP_CORRUPT, err) < 0)
+        return err->code;
     if (up_index_get_head(&a->head, a->index, &a->part, err) < 0)
         return broken(err);
     for (uint32_t i = 0; i < a->head.block_count; i++) {
-        if ((rc = get_block(a, i, &block, err)) < 0)
-            return rc;
+        if (get_block(a, i, &block, err) < 0)
+            return err->code;
         end += block.stored;
     }
     if (end != a->patch->size)
@@ -207,13 +210,13 @@ static int work(struct up_patch *p, struct up_error *err)
                    ? 0
                    : up_fail(err, UP_CORRUPT, "the patch makes another file than it says");
     }
-    if ((rc = get_block(a, a->at, &block, err)) < 0 ||
-        (rc = read_all(a->patch, a->stored, block.stored, a->stored_at, UP_CORRUPT, err)) < 0)
-        return rc;
+    if (get_block(a, a->at, &block, err) < 0 ||
+        read_all(a->patch, a->stored, block.stored, a->stored_at, UP_CORRUPT, err) < 0)
+        return err->code;
     if (block.stored > 0 && !matches(a->stored, block.stored, block.stored_digest))
         return up_fail(err, UP_CORRUPT, "the patch: block %u does not have its digest", a->at);
-    if ((rc = decode(a, &block, err)) < 0)
-        return rc;
+    if (decode(a, &block, err) < 0)
+        return err->code;
     if (!matches(a->content, block.length, block.digest))
         return up_fail(err, UP_CORRUPT, "the patch: block %u makes something else than it says", a->at);
     up_digest_update(a->digest, a->content, block.length);
@@ -228,9 +231,9 @@ static int open_all(struct up_patch *p, const char *old_path, const char *patch_
     struct up_patch_apply *a = p->apply;
     int rc;
 
-    if ((rc = up_source_file(&a->patch, p->storage, patch_path, err)) < 0 ||
-        (rc = up_source_file(&a->old, p->storage, old_path, err)) < 0)
-        return rc;
+    if (up_source_file(&a->patch, p->storage, patch_path, err) < 0 ||
+        up_source_file(&a->old, p->storage, old_path, err) < 0)
+        return err->code;
     rc = read_head(a, err);
     if (rc == 0)
         rc = read_index(a, err);
@@ -240,9 +243,9 @@ static int open_all(struct up_patch *p, const char *old_path, const char *patch_
         return up_fail(err, UP_INCOMPATIBLE, "%s: %llu bytes, the patch was made against %llu", old_path,
                        (unsigned long long)a->old->size, (unsigned long long)a->part.source_size);
     a->reader = (struct up_old){.read = read_old, .context = a->old, .size = a->old->size};
-    if ((rc = up_codec_new(&a->codec, err)) < 0 || (rc = up_delta_new(&a->delta, err)) < 0 ||
-        (rc = up_digest_new(&a->digest, UP_SHA256, err)) < 0)
-        return rc;
+    if (up_codec_new(&a->codec, err) < 0 || up_delta_new(&a->delta, err) < 0 ||
+        up_digest_new(&a->digest, UP_SHA256, err) < 0)
+        return err->code;
     return up_patch_create(p, err);
 }
 

@@ -1,3 +1,7 @@
+/*
+ * patch_make.c -- a patch made: what two files differ in, as a head, an index and
+ * stored blocks.
+ */
 #include "bytes.h"
 #include "delta_blocks.h"
 #include "error.h"
@@ -73,9 +77,9 @@ static int work(struct up_patch *p, struct up_error *err)
     }
     if (m->at == m->head.block_count)
         return put_head(p, err);
-    if ((rc = up_delta_blocks_get(m->blocks, m->at, &block, m->stored, err)) < 0 ||
-        (rc = up_patch_put(p, m->stored, block.stored, m->end, err)) < 0)
-        return rc;
+    if (up_delta_blocks_get(m->blocks, m->at, &block, m->stored, err) < 0 ||
+        up_patch_put(p, m->stored, block.stored, m->end, err) < 0)
+        return err->code;
     if (block.encoding != UP_RAW && block.stored > 0)
         m->head.window = m->head.block_size;
     up_index_put_block(m->index + UP_INDEX_HEAD + (size_t)m->at * UP_INDEX_ENTRY, &block);

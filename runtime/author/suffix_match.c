@@ -68,7 +68,9 @@ int up_suffix_match_new(struct up_suffix_match **out, const uint8_t *old, uint64
     m->old_size = old_size;
     m->fresh = fresh;
     m->fresh_size = fresh_size;
-    m->prefix_bytes = old_size > (128u << 20) ? 3 : old_size > 65536 ? 2 : 1;
+    m->prefix_bytes = old_size > 65536 ? 2 : 1;
+    if (old_size > (128u << 20))
+        m->prefix_bytes = 3;
     m->sorted = malloc((size_t)(old_size ? old_size : 1) * sizeof *m->sorted);
     m->bucket = calloc(((size_t)1 << (8 * m->prefix_bytes)) + 1, sizeof *m->bucket);
     if (!m->sorted || !m->bucket || (old_size && divsufsort(old, m->sorted, (int32_t)old_size) != 0)) {

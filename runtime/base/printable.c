@@ -3,12 +3,22 @@
 #include <stdint.h>
 #include <string.h>
 
+/* How many bytes the character that begins so has. */
+static size_t length_of(unsigned char first)
+{
+    if (first < 0x80)
+        return 1;
+    if (first < 0xe0)
+        return 2;
+    return first < 0xf0 ? 3 : 4;
+}
+
 /* The bytes of the character at text and the character; 1 and UINT32_MAX when
  * it is not UTF-8. */
 static size_t next(const unsigned char *text, size_t len, uint32_t *character)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t n = text[0] < 0x80 ? 1 : text[0] >= 0xf0 ? 4 : text[0] >= 0xe0 ? 3 : 2;
+    size_t n = length_of(text[0]);
     uint32_t c = n == 1 ? text[0] : text[0] & (0x7fu >> n);
 
     *character = UINT32_MAX;

@@ -50,7 +50,9 @@ static int compare_numbers(struct text *a, struct text *b)
         b->at++;
     for (; is_digit(a) && is_digit(b); a->at++, b->at++)
         order = order ? order : sign(*a->at - *b->at);
-    return is_digit(a) ? 1 : is_digit(b) ? -1 : order;
+    if (is_digit(a))
+        return 1;
+    return is_digit(b) ? -1 : order;
 }
 
 static int compare_words(struct text a, struct text b)

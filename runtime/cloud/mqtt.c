@@ -208,7 +208,7 @@ static void tell_published(struct up_mqtt *m)
 {
     struct up_mqtt_outgoing *o;
 
-    while ((o = up_mqtt_queue_take(&m->queue))) {
+    for (o = up_mqtt_queue_take(&m->queue); o; o = up_mqtt_queue_take(&m->queue)) {
         if (up_mqtt_queue_weight(o) >= m->refused)
             m->refused = 0;
         up_mqtt_tell(

@@ -1,3 +1,7 @@
+/*
+ * mqtt_callbacks.c -- what libmosquitto calls: it becomes events and state of the
+ * client, and nothing is sent from here.
+ */
 #include <mosquitto.h>
 #include <mqtt_protocol.h>
 #include <string.h>
@@ -102,10 +106,10 @@ static void on_subscribe(struct mosquitto *client, void *user, int mid, int coun
 static void on_log(struct mosquitto *client, void *user, int level, const char *text)
 {
     struct up_mqtt *m = user;
-    const char *received = strstr(text, " received "), *colon;
+    const char *received = strstr(text, " received "), *colon = strrchr(text, ':');
 
     (void)client, (void)level;
-    if (m->tls && strncmp(text, "OpenSSL Error", 13) == 0 && (colon = strrchr(text, ':')))
+    if (m->tls && strncmp(text, "OpenSSL Error", 13) == 0 && colon)
         up_mqtt_tls_note(m->tls, colon + 1);
     if (!received)
         return;

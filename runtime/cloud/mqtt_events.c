@@ -1,3 +1,6 @@
+/*
+ * mqtt_events.c -- the queue of events until somebody asks for them.
+ */
 #include "mqtt_private.h"
 
 #include <stdlib.h>

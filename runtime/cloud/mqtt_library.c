@@ -1,3 +1,7 @@
+/*
+ * mqtt_library.c -- the client object of libmosquitto: made, set up, made anew, and
+ * which descriptors it opened.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <mosquitto.h>
@@ -85,10 +89,12 @@ int up_mqtt_link_speak(struct up_mqtt *m)
     if (rc != MOSQ_ERR_SUCCESS || !m->five || m->o.clean)
         return rc;
     rc = mosquitto_property_add_int32(&properties, MQTT_PROP_SESSION_EXPIRY_INTERVAL, UINT32_MAX);
-    if (rc == MOSQ_ERR_SUCCESS &&
-        (rc = mosquitto_connect_bind_v5(m->client, NULL, (int)m->o.port, (int)m->o.keepalive, NULL,
-                                        properties)) == MOSQ_ERR_INVAL)
-        rc = MOSQ_ERR_SUCCESS;
+    if (rc == MOSQ_ERR_SUCCESS) {
+        rc =
+            mosquitto_connect_bind_v5(m->client, NULL, (int)m->o.port, (int)m->o.keepalive, NULL, properties);
+        if (rc == MOSQ_ERR_INVAL)
+            rc = MOSQ_ERR_SUCCESS;
+    }
     mosquitto_property_free_all(&properties);
     return rc;
 }
@@ -115,14 +121,12 @@ static int make_client(struct up_mqtt *m, struct mosquitto **out, struct up_erro
 
 int up_mqtt_link_new(struct up_mqtt *m, const struct up_mqtt_options *o, struct up_error *err)
 {
-    int rc;
-
     m->pair[0] = m->pair[1] = -1;
     /* Counted by the library, and never undone: it would unload the modules of
      * OpenSSL's configuration under everybody else in the process. */
     mosquitto_lib_init();
-    if (o->tls && (rc = up_mqtt_tls_new(&m->tls, o, err)) < 0)
-        return rc;
+    if (o->tls && up_mqtt_tls_new(&m->tls, o, err) < 0)
+        return err->code;
     return make_client(m, &m->client, err);
 }
 

@@ -1,3 +1,7 @@
+/*
+ * mqtt_link.c -- one connection to the broker: made without waiting, kept moving,
+ * and why it ended.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
@@ -209,7 +213,7 @@ static uint64_t consumed(int fd)
 
     if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0 || ioctl(fd, SIOCINQ, &waiting) < 0)
         return 0;
-    return info.tcpi_bytes_received - (uint64_t)waiting;
+    return (uint64_t)info.tcpi_bytes_received - (uint64_t)waiting;
 }
 
 /* The library takes a packet of any size and says nothing until it is whole. */
@@ -275,7 +279,9 @@ static int exchange(struct up_mqtt *m, struct up_error *err)
         p.events |= POLLOUT;
     if (poll(&p, 1, 0) < 0)
         p.revents = 0;
-    if (m->phase == UP_MQTT_CONNECTING && (error = look_at_handshake(m, p.fd, p.revents)) != 0)
+    if (m->phase == UP_MQTT_CONNECTING)
+        error = look_at_handshake(m, p.fd, p.revents);
+    if (error)
         return explain(m, MOSQ_ERR_ERRNO, error, err);
     m->completed = false;
     errno = 0;

@@ -1,3 +1,6 @@
+/*
+ * mqtt_options.c -- the options of a client: checked, copied, freed.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,9 +46,12 @@ static bool copy_strings(struct up_mqtt_options *out, const struct up_mqtt_optio
     out->psk = NULL;
     out->will_payload = NULL;
     strings_of(out, strings);
-    for (size_t i = 0; i < STRINGS; i++)
-        if (*strings[i] && !(*strings[i] = strdup(*strings[i])))
-            whole = false;
+    for (size_t i = 0; i < STRINGS; i++) {
+        if (!*strings[i])
+            continue;
+        *strings[i] = strdup(*strings[i]);
+        whole = whole && *strings[i];
+    }
     if (o->will_topic && o->will_len > 0) {
         out->will_payload = payload = malloc(o->will_len);
         if (payload)

@@ -93,7 +93,8 @@ static int set_expectations(struct up_mqtt_tls *t, const struct up_mqtt_options 
     X509_VERIFY_PARAM *param = SSL_CTX_get0_param(t->context);
     bool numeric = up_resolver_numeric(name);
 
-    if (!numeric && !(t->name = strdup(name)))
+    t->name = numeric ? NULL : strdup(name);
+    if (!numeric && !t->name)
         return up_fail(err, UP_INTERNAL, "mqtt: out of memory");
     if ((numeric ? X509_VERIFY_PARAM_set1_ip_asc(param, name)
                  : X509_VERIFY_PARAM_set1_host(param, name, 0)) != 1)

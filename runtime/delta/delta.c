@@ -158,7 +158,7 @@ static uint32_t code_by(struct up_delta *d, const struct up_address_field *f, ui
     uint32_t ruled_out = known ? t->by : below + 1, got, low;
 
     if (known && !up_range_coder_bit(&d->coder, &m->same[f->kind][t->sure], by != t->by)) {
-        t->sure += t->sure < 3;
+        t->sure = (uint8_t)(t->sure + (t->sure < 3));
         return t->by;
     }
     if (below != ruled_out &&
@@ -204,12 +204,7 @@ static uint32_t next_gap(struct up_delta *d, uint32_t last)
 {
     uint32_t gap = d->want && d->gap_at < d->gap_count ? d->gaps[d->gap_at++] : UINT32_MAX;
 
-    return up_range_coder_number(&d->coder,
-                                 &d->models.gap[last == 0   ? 0
-                                                : last < 4  ? 1
-                                                : last < 64 ? 2
-                                                            : 3],
-                                 gap);
+    return up_range_coder_number(&d->coder, &d->models.gap[(last > 0) + (last >= 4) + (last >= 64)], gap);
 }
 
 struct gap {
@@ -251,7 +246,8 @@ static int code_literal(struct up_delta *d, const struct up_old *old, uint64_t b
 {
     while (len > 0) {
         uint32_t n = len < UP_BESIDE ? len : UP_BESIDE;
-        uint32_t have = beside >= old->size ? 0 : old->size - beside < n ? (uint32_t)(old->size - beside) : n;
+        uint64_t left = beside < old->size ? old->size - beside : 0;
+        uint32_t have = left < n ? (uint32_t)left : n;
 
         if (have > 0 && old->read(old->context, d->beside, have, beside, err) < 0)
             return err->code;

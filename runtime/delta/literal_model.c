@@ -92,7 +92,7 @@ static void learn(uint16_t *slot, int bit)
     int32_t n = *slot & 15, p = (*slot ^ EVEN) >> 4;
 
     p += ((bit ? 4095 : 0) - p) * rate[n] >> 16;
-    *slot = (uint16_t)((p << 4 | (n + (n < OFTEN))) ^ EVEN);
+    *slot = (uint16_t)((uint32_t)(p << 4 | (n + (n < OFTEN))) ^ EVEN);
 }
 
 static uint32_t hash(uint32_t v)
@@ -146,7 +146,9 @@ static void find_contexts(uint32_t out[HASHED], const uint8_t *block, uint32_t a
 /* Whatever a lying delta teaches, sums stay in range. */
 static int32_t bounded(int32_t weight)
 {
-    return weight > WEIGHT_MAX ? WEIGHT_MAX : weight < -WEIGHT_MAX ? -WEIGHT_MAX : weight;
+    if (weight > WEIGHT_MAX)
+        return WEIGHT_MAX;
+    return weight < -WEIGHT_MAX ? -WEIGHT_MAX : weight;
 }
 
 struct byte {

@@ -97,13 +97,15 @@ int up_range_coder_bit(struct up_range_coder *c, struct up_bit *model, int bit)
 {
     uint32_t p = ((uint32_t)model->fast + model->slow) >> 5;
 
-    bit = up_range_coder_chance(c, p < 1 ? 1 : p > 4095 ? 4095 : p, bit);
+    if (p < 1)
+        p = 1;
+    bit = up_range_coder_chance(c, p > 4095 ? 4095 : p, bit);
     if (bit) {
         model->fast -= model->fast >> FAST;
         model->slow -= model->slow >> SLOW;
     } else {
-        model->fast += (0xffff - model->fast) >> FAST;
-        model->slow += (0xffff - model->slow) >> SLOW;
+        model->fast = (uint16_t)(model->fast + ((0xffff - model->fast) >> FAST));
+        model->slow = (uint16_t)(model->slow + ((0xffff - model->slow) >> SLOW));
     }
     return bit;
 }

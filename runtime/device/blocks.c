@@ -135,7 +135,9 @@ int up_blocks_intact(struct up_blocks *b, uint32_t i, struct up_slot *target, st
 
     if (up_blocks_get(b, i, &block, err) < 0)
         return err->code;
-    if (!b->content && !(b->content = malloc(b->head.block_size)))
+    if (!b->content)
+        b->content = malloc(b->head.block_size);
+    if (!b->content)
         return up_fail(err, UP_INTERNAL, "%s: out of memory", up_part_name(b->kind));
     got = up_slot_read(target, b->content, block.length, (uint64_t)i * b->head.block_size, err);
     if (got < 0)

@@ -30,6 +30,8 @@
 struct up_device;
 struct up_keyring;
 struct up_package;
+struct up_part;
+struct up_slot;
 
 enum up_device_open_flags {
     UP_DEVICE_READ = 0, /* status, history, explain, doctor: writes and repairs nothing */
@@ -317,6 +319,11 @@ int up_device_try_write(struct up_storage *storage, const struct up_config *conf
 /* Where a part's decoded blocks go: the target slot, or the spool of the
  * script archive. Meaningful while a transaction is open. */
 const char *up_device_target(const struct up_device *d, enum up_part_kind kind, char *buf, size_t len);
+
+/* Open it: 0 to be written; 1 it is adopted, and open for reading alone. Errors:
+ * those of up_slot_open() and up_slot_check(). */
+int up_device_open_target(struct up_slot **out, const struct up_device *d, const struct up_part *part,
+                          struct up_error *err);
 
 /* The factory found its slot running or mounted: it is compared and adopted, never written. */
 bool up_device_adopts(const struct up_device *d);

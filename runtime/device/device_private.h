@@ -1,5 +1,15 @@
 /*
- * device_private.h -- the device's state, for the files behind device.h.
+ * device_private.h -- the device's state, for the files behind device.h:
+ *
+ *   device_state.c       where it stands, where its files lie, what is put on record
+ *   device_start.c       one boot; device_boot.c the boot loader's variables
+ *   device_gates.c       whether a release may come; device_quarantine.c, device_kept_out.c
+ *   device_kept.c        what a transfer hands on
+ *   device_armed.c, device_script.c   whether what was installed still is what it was
+ *   device_time.c        the clock; running_image.c the running core, as a source
+ *   device_clean.c, device_traces.c   what is left over; what a lost journal left
+ *   install.c            from verified blocks in place to armed
+ *   provision.c, provision_end.c      the factory
  */
 #ifndef UP_DEVICE_PRIVATE_H
 #define UP_DEVICE_PRIVATE_H

@@ -230,12 +230,16 @@ static int check_script(struct up_device *d, struct up_error *err)
     switch (c->stage) {
     case READ:
         rc = read_tree(d, &pair->script, err);
-        return rc == 0 ? end_well(d) : rc == UP_CORRUPT ? begin_mending(d, err) : rc;
+        if (rc == UP_CORRUPT)
+            return begin_mending(d, err);
+        return rc == 0 ? end_well(d) : rc;
     case UNPACK:
         return unpack(d, err);
     case READ_MENDED:
         rc = read_tree(d, &pair->script, err);
-        return rc == 0 ? end_mending(d, err) : rc == UP_CORRUPT ? give_up(d, err) : rc;
+        if (rc == UP_CORRUPT)
+            return give_up(d, err);
+        return rc == 0 ? end_mending(d, err) : rc;
     default:
         other = other_pair(d);
         rc = other ? read_tree(d, &other->script, err) : UP_NOTHING;

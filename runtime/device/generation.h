@@ -13,6 +13,7 @@
  * A generation is made whole under another name, synced, and renamed; after
  * that it never changes. Making it again gives the same, so a power cut at
  * any point is repaired by repeating, and what was made before the cut stays. All of it goes when nothing names n.
+ * generation.c makes trees, generation_kept.c what stays beside them.
  */
 #ifndef UP_GENERATION_H
 #define UP_GENERATION_H

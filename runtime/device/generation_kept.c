@@ -34,14 +34,16 @@ static int copy_bytes(struct up_storage *s, int from, int to)
 {
     uint8_t *chunk = malloc(CHUNK);
     uint64_t at = 0;
-    long long n = -1;
+    long long n = chunk ? 1 : -1;
 
-    if (chunk)
-        while ((n = s->ops->pread(s, from, chunk, CHUNK, at)) > 0 &&
-               s->ops->pwrite(s, to, chunk, (size_t)n, at) == 0)
-            at += (uint64_t)n;
-    else
+    if (!chunk)
         errno = ENOMEM;
+    while (n > 0) {
+        n = s->ops->pread(s, from, chunk, CHUNK, at);
+        if (n > 0 && s->ops->pwrite(s, to, chunk, (size_t)n, at) < 0)
+            n = -1;
+        at += n > 0 ? (uint64_t)n : 0;
+    }
     free(chunk);
     if (n != 0 || s->ops->sync(s, to) < 0)
         return -1;

@@ -242,28 +242,35 @@ const char *up_device_target(const struct up_device *d, enum up_part_kind kind, 
 }
 
 /* Sync the part's target and make ready to read it from the medium. */
+int up_device_open_target(struct up_slot **out, const struct up_device *d, const struct up_part *part,
+                          struct up_error *err)
+{
+    bool core = part->kind == UP_CORE, adopt = core && up_device_adopts(d);
+    enum up_slot_use use = core ? UP_SLOT_WRITE : UP_SLOT_SPOOL;
+    char path[UP_PATH_SIZE];
+
+    up_device_target(d, part->kind, path, sizeof path);
+    if (core && !adopt && up_device_check_slots(d, err) < 0)
+        return err->code;
+    if (up_slot_open(out, d->storage, path, adopt ? UP_SLOT_READ : use, part->size, err) < 0)
+        return err->code;
+    return adopt;
+}
+
 static int open_part(struct up_device *d, const struct up_part *part, struct up_error *err)
 {
     struct up_finish *f = d->finish;
-    char path[UP_PATH_SIZE], spool[UP_PATH_SIZE];
-    bool core = part->kind == UP_CORE, adopt = core && up_device_adopts(d);
-    int how;
+    char spool[UP_PATH_SIZE];
+    int how, adopt;
 
-    up_device_target(d, part->kind, path, sizeof path);
     up_device_path(d, "tx", spool, sizeof spool);
     f->block = 0;
     f->seal = up_device_take_seal(d, part->kind);
-    if (core && !adopt && up_device_check_slots(d, err) < 0)
+    if (up_blocks_open(&f->blocks, d->storage, spool, part, err) < 0)
         return err->code;
-    if (up_blocks_open(&f->blocks, d->storage, spool, part, err) < 0 ||
-        up_slot_open(&f->target, d->storage, path,
-                     adopt  ? UP_SLOT_READ
-                     : core ? UP_SLOT_WRITE
-                            : UP_SLOT_SPOOL,
-                     part->size, err) < 0)
-        return err->code;
-    if (adopt)
-        return 0;
+    adopt = up_device_open_target(&f->target, d, part, err);
+    if (adopt != 0)
+        return adopt < 0 ? adopt : 0;
     if (up_slot_sync(f->target, err) < 0)
         return err->code;
     how = up_slot_drop_cache(f->target, err);

@@ -160,14 +160,15 @@ static int end_of_look(struct up_reuse *r)
 int up_reuse_step(struct up_reuse *r, enum up_reuse_place place, struct up_old_image *image,
                   struct up_blocks *blocks, struct up_inventory *in_place, void *buffer, struct up_error *err)
 {
-    uint64_t size = up_old_image_old(image)->size, offset;
+    uint64_t size = up_old_image_old(image)->size;
     uint8_t digest[UP_DIGEST_MAX];
     struct up_error ignored;
     uint32_t done = 0;
 
     if (r->step == 0)
         r->step = stride((size + r->block_size - 1) / r->block_size);
-    for (; (offset = (uint64_t)r->next * r->block_size) < size; r->next += r->step) {
+    for (; (uint64_t)r->next * r->block_size < size; r->next += r->step) {
+        uint64_t offset = (uint64_t)r->next * r->block_size;
         size_t len = size - offset < r->block_size ? (size_t)(size - offset) : r->block_size;
 
         if (r->seen && r->next % r->seen == 0)

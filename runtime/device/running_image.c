@@ -82,7 +82,7 @@ int up_device_learn_source(struct up_device *d, const struct up_manifest *m, str
 {
     struct up_source_check *c = d->source_check;
     uint8_t digest[UP_DIGEST_MAX];
-    uint64_t size, left;
+    uint64_t size;
 
     if (!wants_digest(d, m)) {
         up_device_source_free(d);
@@ -94,7 +94,8 @@ int up_device_learn_source(struct up_device *d, const struct up_manifest *m, str
     if (!d->source_check && begin_check(d, size, err) < 0)
         goto fail;
     c = d->source_check;
-    for (int n = 0; n < CHUNKS_A_CALL && (left = size - c->at) > 0; n++) {
+    for (int n = 0; n < CHUNKS_A_CALL && c->at < size; n++) {
+        uint64_t left = size - c->at;
         size_t len = left < CHUNK ? (size_t)left : CHUNK;
 
         if (up_old_image_read(c->image, c->chunk, len, c->at, err) < 0)

@@ -260,7 +260,8 @@ int up_transfer_step(struct up_transfer *t, struct up_error *err)
 
     if (t->at_part == t->manifest->part_count)
         return 0;
-    if ((rc = up_transfer_look(t, err)) != 0)
+    rc = up_transfer_look(t, err);
+    if (rc != 0)
         return rc;
     rc = compare(t, t->layout->data_offset[t->at_part], err);
     if (rc < 0)

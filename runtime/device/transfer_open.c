@@ -21,14 +21,12 @@
 
 static int open_target(struct up_transfer *t, struct up_transfer_part *p, struct up_error *err)
 {
-    enum up_slot_use use = p->info->kind == UP_CORE ? UP_SLOT_WRITE : UP_SLOT_SPOOL;
-    char path[1024];
+    int adopt = up_device_open_target(&p->target, t->device, p->info, err);
 
-    up_device_target(t->device, p->info->kind, path, sizeof path);
-    p->adopt = p->info->kind == UP_CORE && up_device_adopts(t->device);
-    if (p->info->kind == UP_CORE && !p->adopt && up_device_check_slots(t->device, err) < 0)
-        return err->code;
-    return up_slot_open(&p->target, t->storage, path, p->adopt ? UP_SLOT_READ : use, p->info->size, err);
+    if (adopt < 0)
+        return adopt;
+    p->adopt = adopt;
+    return 0;
 }
 
 /*

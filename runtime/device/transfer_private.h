@@ -1,5 +1,6 @@
 /*
- * transfer_private.h -- a transfer under way, for the files behind transfer.h.
+ * transfer_private.h -- a transfer under way, for transfer.c, transfer_open.c, transfer_reuse.c,
+ * transfer_unfinished.c and transfer_state.c, what each asks of it.
  */
 #ifndef UP_TRANSFER_PRIVATE_H
 #define UP_TRANSFER_PRIVATE_H

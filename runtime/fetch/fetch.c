@@ -251,10 +251,10 @@ int up_fetch_open(struct up_fetch **out, struct up_loop *loop, const char *url,
                   const struct up_fetch_options *options, struct up_error *err)
 {
     struct up_fetch *f;
-    int rc = up_url_check(url, err);
+    int rc;
 
-    if (rc < 0 || (rc = up_fetch_options_check(options, err)) < 0)
-        return rc;
+    if (up_url_check(url, err) < 0 || up_fetch_options_check(options, err) < 0)
+        return err->code;
     f = malloc(sizeof *f);
     if (!f)
         return up_fail(err, UP_INTERNAL, "fetch: out of memory");
@@ -268,7 +268,8 @@ int up_fetch_open(struct up_fetch **out, struct up_loop *loop, const char *url,
     f->head.start = f->head.total = f->head.span = UP_FETCH_UNKNOWN;
     rc = up_fetch_options_copy(&f->o, options, err);
     f->verified = is_https(url);
-    if (rc == 0 && !(f->url = strdup(url)))
+    f->url = strdup(url);
+    if (rc == 0 && !f->url)
         rc = up_fail(err, UP_INTERNAL, "fetch: out of memory");
     if (rc == 0 && start(f) < 0)
         rc = up_fail(err, f->error.code, "%s", f->error.message);

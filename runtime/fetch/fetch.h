@@ -61,7 +61,7 @@ void up_fetch_close(struct up_fetch *f);
  * UP_NETWORK for 5xx, 429 and a proxy's 407, UP_MISSING for 404 and 410, UP_EXPIRED
  * for 401 and 403, UP_REFUSED otherwise; its status and first 64 KiB of body can be
  * had from up_source_http_answer(), for the dialect to read.
- * `options`: proxy, ca_file, headers, limits; the range fields are ours.
+ * `options`: proxy, ca_file, headers, limits; the range fields are ours. In source_http.c.
  */
 int up_source_http(struct up_source **out, struct up_loop *loop, const char *url,
                    const struct up_fetch_options *options, struct up_error *err);

@@ -35,9 +35,11 @@ static bool copy_headers(const char *const **out, const char *const *in)
     *out = list;
     if (!list)
         return false;
-    for (size_t i = 0; i < n; i++)
-        if (!(list[i] = strdup(in[i])))
+    for (size_t i = 0; i < n; i++) {
+        list[i] = strdup(in[i]);
+        if (!list[i])
             return false;
+    }
     return true;
 }
 
@@ -156,7 +158,7 @@ static int set_headers(const struct up_fetch_options *o, bool foreign, struct cu
 
 static void set_method(const struct up_fetch_options *o, CURL *e)
 {
-    const char *method = o->method ? o->method : o->body ? "POST" : "GET";
+    const char *usual = o->body ? "POST" : "GET", *method = o->method ? o->method : usual;
 
     if (strcmp(method, "HEAD") == 0) {
         curl_easy_setopt(e, CURLOPT_NOBODY, 1L);

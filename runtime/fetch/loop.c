@@ -73,12 +73,12 @@ int up_loop_drive(struct up_loop *loop, struct up_error *err)
 {
     int running, left;
     CURLMcode rc = curl_multi_perform(loop->multi, &running);
-    CURLMsg *m;
 
     if (rc != CURLM_OK)
         return up_fail(err, UP_INTERNAL, "loop: %s", curl_multi_strerror(rc));
     loop->driven = true;
-    while ((m = curl_multi_info_read(loop->multi, &left))) {
+    for (CURLMsg *m = curl_multi_info_read(loop->multi, &left); m;
+         m = curl_multi_info_read(loop->multi, &left)) {
         struct up_loop_transfer *t = NULL;
 
         if (m->msg != CURLMSG_DONE)
@@ -106,16 +106,17 @@ int up_loop_poll(struct up_loop *loop, struct up_watch *watches, size_t count, i
     struct curl_waitfd fds[32], *all = fds;
     unsigned n = 0;
     CURLMcode rc;
-    int driven;
 
     if (count > WATCHES_MAX)
         return up_fail(err, UP_INTERNAL, "loop: more than %d descriptors", WATCHES_MAX);
     /* A reader that was just told UP_AGAIN has driven everything already. What
      * arrives while waiting is left to the next read, which takes it straight
      * into its own buffer, or to the next poll. */
-    if (!loop->driven && (driven = up_loop_drive(loop, err)) < 0)
-        return driven;
-    if (count > sizeof fds / sizeof fds[0] && !(all = calloc(count, sizeof *all)))
+    if (!loop->driven && up_loop_drive(loop, err) < 0)
+        return err->code;
+    if (count > sizeof fds / sizeof fds[0])
+        all = calloc(count, sizeof *all);
+    if (!all)
         return up_fail(err, UP_INTERNAL, "loop: out of memory");
     for (size_t i = 0; i < count; i++)
         if (watches[i].fd >= 0)

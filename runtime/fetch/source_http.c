@@ -1,3 +1,7 @@
+/*
+ * source_http.c -- bytes of a package from a server: ranges asked for where they are
+ * needed, resumed after a failure, and never from another file than before.
+ */
 #include <curl/curl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -79,7 +83,10 @@ static int ask(struct source_http *h, uint64_t offset, struct up_error *err)
     o.ranged = 1;
     o.offset = offset;
     o.length = end - offset;
-    o.if_range = h->seen.tag_strong ? h->seen.tag : h->seen.modified_strong ? h->seen.modified : NULL;
+    if (h->seen.tag_strong)
+        o.if_range = h->seen.tag;
+    else
+        o.if_range = h->seen.modified_strong ? h->seen.modified : NULL;
     h->asked = offset;
     h->checked = h->refused = h->whole = false;
     return up_fetch_open(&h->f, h->loop, h->url, &o, err);
@@ -173,7 +180,7 @@ static int check_unsatisfiable(struct source_http *h, struct up_error *err)
 /* Judge the head of the answer, once. */
 static int check_head(struct source_http *h, struct up_error *err)
 {
-    int status = h->status = up_fetch_status(h->f), rc;
+    int status = h->status = up_fetch_status(h->f);
     uint64_t date = up_fetch_date(h->f);
 
     if (date)
@@ -190,8 +197,8 @@ static int check_head(struct source_http *h, struct up_error *err)
     }
     if (status == 416)
         return check_unsatisfiable(h, err);
-    if ((rc = check_no_page(h, err)) < 0 || (rc = check_plain(h, err)) < 0 || (rc = check_same(h, err)) < 0)
-        return rc;
+    if (check_no_page(h, err) < 0 || check_plain(h, err) < 0 || check_same(h, err) < 0)
+        return err->code;
     if (up_fetch_total(h->f) != UNKNOWN)
         h->base.size = up_fetch_total(h->f);
     h->checked = true;
@@ -206,18 +213,23 @@ static bool is_passing(int status)
     return status < 300 || status >= 500 || status == 408 || status == 425 || status == 429;
 }
 
+static int code_of_status(int status)
+{
+    if (is_passing(status))
+        return UP_NETWORK;
+    if (status == 404 || status == 410)
+        return UP_MISSING;
+    return status == 401 || status == 403 ? UP_EXPIRED : UP_REFUSED;
+}
+
 static int refuse(struct source_http *h, struct up_error *err)
 {
     int s = h->status;
-    int code = is_passing(s)          ? UP_NETWORK
-               : s == 404 || s == 410 ? UP_MISSING
-               : s == 401 || s == 403 ? UP_EXPIRED
-                                      : UP_REFUSED;
 
     drop(h);
     if (s == 407)
         return up_fetch_head_proxy(err, h->shown, h->o.proxy);
-    return up_fail(err, code, "%s: the server answered HTTP %d", h->shown, s);
+    return up_fail(err, code_of_status(s), "%s: the server answered HTTP %d", h->shown, s);
 }
 
 /* Take the body of an answer that is no object; n as up_fetch_read() gave it. */
@@ -342,8 +354,8 @@ static long source_read(struct up_source *s, uint64_t offset, void *buf, size_t 
     if (h->f && !serves(h, offset))
         drop(h);
     while (n == 0 && !end) {
-        if (!h->f && (n = ask(h, offset, err)) < 0)
-            return n;
+        if (!h->f && ask(h, offset, err) < 0)
+            return err->code;
         n = step(h, offset, buf, len, &end, err);
     }
     if (end || (n < 0 && n != UP_AGAIN))
@@ -379,10 +391,10 @@ int up_source_http(struct up_source **out, struct up_loop *loop, const char *url
                    const struct up_fetch_options *options, struct up_error *err)
 {
     struct source_http *h;
-    int rc = up_url_check(url, err);
+    int rc;
 
-    if (rc < 0 || (rc = up_fetch_options_check(options, err)) < 0)
-        return rc;
+    if (up_url_check(url, err) < 0 || up_fetch_options_check(options, err) < 0)
+        return err->code;
     h = calloc(1, sizeof *h);
     if (!h)
         return up_fail(err, UP_INTERNAL, "source: out of memory");

@@ -122,8 +122,11 @@ static int follow(char **out, CURLU *u, const char *location, const char *prefix
         rc = up_fail(err, UP_REFUSED, "redirected from https to %s", shown);
     else if (prefix && !below(url, prefix))
         rc = up_fail(err, UP_REFUSED, "redirected to %s, out of the trusted prefix", shown);
-    else if (!(*out = strdup(url)))
-        rc = up_fail(err, UP_INTERNAL, "out of memory");
+    if (rc == 0) {
+        *out = strdup(url);
+        if (!*out)
+            rc = up_fail(err, UP_INTERNAL, "out of memory");
+    }
     curl_free(url);
     return rc;
 }

@@ -1,5 +1,6 @@
 /*
- * host.h -- the Lua state of a process: libraries, module path, budget.
+ * host.h -- the Lua state of a process: libraries, module path, budget. main.c
+ * says which process it is.
  *
  * Lua code finds the process it runs in as `require "update.native.host"`:
  * {version, program, lua_dir, cwd (at the start)} and, after

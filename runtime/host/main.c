@@ -245,12 +245,15 @@ static int mode_run(int argc, char **argv)
     };
     const char *path = getenv("MOULT_CONFIG");
     enum up_verbosity verbosity = UP_NORMAL;
-    int letter;
 
     if (argc > 0 && *argv[0] != '-')
         return run_alone(argc, argv);
     opterr = 0;
-    while ((letter = getopt_long(argc + 1, argv - 1, "+c:qv", options, NULL)) != -1) {
+    for (;;) {
+        int letter = getopt_long(argc + 1, argv - 1, "+c:qv", options, NULL);
+
+        if (letter == -1)
+            break;
         if (letter == 'c')
             path = optarg;
         else if (letter == 'q')

@@ -44,10 +44,9 @@ int up_folder_open(struct up_folder **out, const char *path, struct up_error *er
 int up_folder_next(struct up_folder *f, struct up_folder_entry *out)
 {
     DIR *dir = (DIR *)f;
-    struct dirent *entry;
     struct stat st;
 
-    while ((entry = readdir(dir))) {
+    for (const struct dirent *entry = readdir(dir); entry; entry = readdir(dir)) {
         /* What went away in between, or is a link to nowhere, is not there. */
         if (entry->d_name[0] == '.' || fstatat(dirfd(dir), entry->d_name, &st, 0) < 0)
             continue;

@@ -1,5 +1,6 @@
 /*
- * manifest.h -- the signed description of a package.
+ * manifest.h -- the signed description of a package: read by manifest.c,
+ * written by manifest_format.c.
  *
  * Parsed once, after its signature was verified, by jansson: duplicate keys,
  * depth over 8, real numbers, unknown keys or part kinds are refused. Strings

@@ -1,3 +1,6 @@
+/*
+ * manifest_format.c -- a manifest as the text that is signed.
+ */
 #include "digest.h"
 #include "error.h"
 #include "json_load.h"

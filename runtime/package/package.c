@@ -161,7 +161,9 @@ static int step_manifest_header(struct up_package *p, struct up_error *err)
     if (p->source->remote && (rc == 0 || rc == UP_CORRUPT) &&
         (p->have < sizeof first || memcmp(p->buffer, first, sizeof first) != 0))
         return no_package(p, err);
-    if (rc < 0 || (rc = first_header(p->buffer, first, UP_MANIFEST_MAX, &p->layout.manifest_size, err)) < 0)
+    if (rc == 0)
+        rc = first_header(p->buffer, first, UP_MANIFEST_MAX, &p->layout.manifest_size, err);
+    if (rc < 0)
         return rc;
     consume(p, UP_TAR_BLOCK);
     p->state = MANIFEST;
@@ -203,8 +205,8 @@ static int verify_manifest(struct up_manifest *m, const struct up_keyring *ring,
         return rc;
     if (memcmp(sig, line, sizeof line - 1) != 0)
         return up_fail(err, UP_UNTRUSTED, "package: the untrusted comment must be minisign's default");
-    if ((rc = up_manifest_parse(m, text, size, err)) < 0)
-        return rc;
+    if (up_manifest_parse(m, text, size, err) < 0)
+        return err->code;
     snprintf(expected, sizeof expected, "moult manifest sequence %llu", (unsigned long long)m->sequence);
     if (strcmp(comment, expected) != 0)
         return up_fail(err, UP_UNTRUSTED, "package: the trusted comment must be \"%s\"", expected);
@@ -271,8 +273,8 @@ static int step_signature(struct up_package *p, struct up_error *err)
         return up_fail(err, UP_CORRUPT, "package: has %llu bytes, its manifest says %llu",
                        (unsigned long long)p->source->size, (unsigned long long)p->layout.size);
     p->has_manifest = true;
-    if (p->spool && (rc = spool_manifest(p, err)) < 0)
-        return rc;
+    if (p->spool && spool_manifest(p, err) < 0)
+        return err->code;
     consume(p, padded);
     if (p->source->ops->want && p->layout.head_size > FIRST_WANT)
         p->source->ops->want(p->source, p->offset, p->layout.head_size - p->offset);
@@ -286,15 +288,17 @@ static int check_spooled(struct up_storage *storage, const char *path, const str
 {
     struct up_index_reader check;
     uint8_t chunk[4096];
-    long long n = -1;
+    long long n = 1;
     int file = storage->ops->open(storage, path, UP_READ, 0), rc;
 
     if (file < 0)
         return up_fail(err, errno == ENOENT ? UP_MISSING : UP_WRITE, "%s: %s", path, strerror(errno));
     rc = up_index_reader_begin(&check, part, err);
-    while (rc == 0 && check.fed <= part->index_size &&
-           (n = storage->ops->pread(storage, file, chunk, sizeof chunk, check.fed)) > 0)
-        up_index_reader_feed(&check, chunk, (size_t)n);
+    while (rc == 0 && n > 0 && check.fed <= part->index_size) {
+        n = storage->ops->pread(storage, file, chunk, sizeof chunk, check.fed);
+        if (n > 0)
+            up_index_reader_feed(&check, chunk, (size_t)n);
+    }
     if (rc == 0 && n < 0)
         rc = up_fail(err, UP_WRITE, "%s: %s", path, strerror(errno));
     if (rc == 0)
@@ -345,7 +349,8 @@ static int step_part(struct up_package *p, struct up_error *err)
         p->state = DONE;
         return 0;
     }
-    if ((rc = pull(p, UP_TAR_BLOCK, err)) < 0)
+    rc = pull(p, UP_TAR_BLOCK, err);
+    if (rc < 0)
         return rc;
     up_package_layout_fill(&p->layout, &p->manifest, p->offset, expected, sizeof expected);
     if (memcmp(expected, p->buffer, sizeof expected) != 0)

@@ -4,7 +4,7 @@
  * A package is a canonical ustar: manifest.json, manifest.minisig, every
  * <part>.idx, every <part>.dat. Only the first two sizes are read from the
  * file, and capped; from the verified manifest on every byte outside the
- * stored blocks is a function of the manifest (up_package_layout_fill) and compared.
+ * stored blocks is a function of the manifest (package_layout.c) and compared.
  *
  *     open -> step until 0 -> manifest, layout -> free
  */

@@ -1,3 +1,6 @@
+/*
+ * package_layout.c -- where each member of a package lies, and what its header must be.
+ */
 #include "package.h"
 
 #include "tar.h"

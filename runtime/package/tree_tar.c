@@ -69,7 +69,8 @@ static int take_name(struct listing *l, const char *name)
         sizeof entry->name)
         return up_fail(l->err, UP_USAGE, "%s/%s/%s: the name is too long for a package", t->dir, l->parent,
                        name);
-    if ((rc = full_path(t, entry->name, path, l->err)) < 0)
+    rc = full_path(t, entry->name, path, l->err);
+    if (rc < 0)
         return rc;
     if (t->storage->ops->stat(t->storage, path, &st) < 0)
         return up_fail(l->err, UP_WRITE, "%s: %s", path, strerror(errno));
@@ -93,21 +94,24 @@ static int list_name(void *user, const char *name, enum up_node_kind kind)
     return l->rc < 0;
 }
 
+static int cannot_list(int error)
+{
+    if (error == ENOENT)
+        return UP_MISSING;
+    return error == ENOTDIR ? UP_USAGE : UP_WRITE;
+}
+
 static int list_dir(struct up_tree_tar *t, const char *name, struct up_error *err)
 {
     struct listing l = {.tree = t, .err = err};
     char path[PATH_SIZE];
-    int rc;
+    int rc = full_path(t, name, path, err);
 
-    snprintf(l.parent, sizeof l.parent, "%s", name);
-    if ((rc = full_path(t, name, path, err)) < 0)
+    if (rc < 0)
         return rc;
+    snprintf(l.parent, sizeof l.parent, "%s", name);
     if (t->storage->ops->list(t->storage, path, list_name, &l) < 0 && l.rc == 0)
-        return up_fail(err,
-                       errno == ENOENT    ? UP_MISSING
-                       : errno == ENOTDIR ? UP_USAGE
-                                          : UP_WRITE,
-                       "%s: %s", path, strerror(errno));
+        return up_fail(err, cannot_list(errno), "%s: %s", path, strerror(errno));
     return l.rc;
 }
 
@@ -187,7 +191,10 @@ static int start_entry(struct up_tree_tar *t, const struct up_tar_entry *entry, 
     char path[PATH_SIZE];
     int rc = up_tar_put(t->header, entry, err);
 
-    if (rc < 0 || entry->directory || (rc = full_path(t, entry->name, path, err)) < 0)
+    if (rc < 0 || entry->directory)
+        return rc;
+    rc = full_path(t, entry->name, path, err);
+    if (rc < 0)
         return rc;
     t->file = t->storage->ops->open(t->storage, path, UP_READ, 0);
     if (t->file < 0)
@@ -216,7 +223,8 @@ static long long read_entry(struct up_tree_tar *t, const struct up_tar_entry *en
                             struct up_error *err)
 {
     uint64_t content = UP_TAR_BLOCK + entry->size, end = UP_TAR_BLOCK + up_tar_padded(entry->size);
-    uint64_t stop = t->within < UP_TAR_BLOCK ? UP_TAR_BLOCK : t->within < content ? content : end;
+    uint64_t body = t->within < content ? content : end,
+             stop = t->within < UP_TAR_BLOCK ? UP_TAR_BLOCK : body;
     size_t n = stop - t->within < len ? (size_t)(stop - t->within) : len;
 
     if (t->within < UP_TAR_BLOCK)
@@ -239,7 +247,9 @@ int up_tree_tar_read(struct up_tree_tar *t, void *buf, size_t len, struct up_err
         const struct up_tar_entry *entry = &t->entry[t->at];
         long long n;
 
-        if (t->within == 0 && (rc = start_entry(t, entry, err)) < 0)
+        if (t->within == 0)
+            rc = start_entry(t, entry, err);
+        if (rc < 0)
             break;
         n = read_entry(t, entry, out, len, err);
         if (n < 0)

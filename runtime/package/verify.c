@@ -171,14 +171,15 @@ static int check_block(struct up_verify *v, struct up_error *err)
     if (rc < 0)
         return rc;
     up_index_reader_feed(&v->check, entry, sizeof entry);
-    if ((rc = up_index_get_block(&block, entry, &v->check.head, v->block, err)) < 0 ||
-        (rc = read_all(v, v->stored_at, v->stored, block.stored, err)) < 0)
+    if (up_index_get_block(&block, entry, &v->check.head, v->block, err) < 0)
+        return err->code;
+    rc = read_all(v, v->stored_at, v->stored, block.stored, err);
+    if (rc < 0)
         return rc;
-    if (block.stored > 0 &&
-        (rc = check_digest(v, v->stored, block.stored, block.stored_digest, "stored", err)) < 0)
-        return rc;
-    if ((rc = check_content(v, &block, err)) < 0)
-        return rc;
+    if (block.stored > 0 && check_digest(v, v->stored, block.stored, block.stored_digest, "stored", err) < 0)
+        return err->code;
+    if (check_content(v, &block, err) < 0)
+        return err->code;
     v->stored_at += block.stored;
     v->counts.blocks[block.encoding]++;
     v->counts.done += block.length;
@@ -206,7 +207,8 @@ int up_verify_step(struct up_verify *v, struct up_error *err)
     int rc;
 
     if (!v->manifest) {
-        if ((rc = up_package_step(v->package, err)) < 0)
+        rc = up_package_step(v->package, err);
+        if (rc < 0)
             return rc;
         v->manifest = up_package_manifest(v->package);
         v->layout = up_package_layout(v->package);

@@ -4,6 +4,7 @@
  * Policy runs in a fresh process of the host with two pipes and nothing else
  * (runtime/policy/sandbox.c). This side starts it, writes the question, reads the
  * answer, and kills it when 2 s are over. It never waits: poll the fd.
+ * policy_last_good.c keeps the text of each policy that last gave an answer.
  */
 #ifndef UP_POLICY_H
 #define UP_POLICY_H

@@ -151,12 +151,16 @@ static int refuse_files(struct up_error *err)
 #ifdef SYS_landlock_create_ruleset
     long abi = syscall(SYS_landlock_create_ruleset, NULL, 0UL, 1U);
     struct landlock_attr attr = {0, 0, 0};
-    size_t size = abi >= 6 ? 24 : abi >= 4 ? 16 : 8;
+    /* By the version of the interface, from 1: what it can forbid of files, and how much of attr it knows. */
+    static const unsigned char rights[] = {13, 14, 15, 15, 16, 16}, known[] = {8, 8, 8, 16, 16, 24};
+    size_t newest = sizeof known - 1, version, size;
     int fd;
 
     if (abi < 1)
         return 0;
-    attr.fs = (UINT64_C(1) << (abi >= 5 ? 16 : abi >= 3 ? 15 : abi == 2 ? 14 : 13)) - 1;
+    version = (size_t)abi - 1 < newest ? (size_t)abi - 1 : newest;
+    size = known[version];
+    attr.fs = (UINT64_C(1) << rights[version]) - 1;
     attr.net = abi >= 4 ? 3 : 0;
     attr.scoped = abi >= 6 ? 3 : 0;
     fd = (int)syscall(SYS_landlock_create_ruleset, &attr, size, 0U);

@@ -21,10 +21,10 @@
 static int split_listen(const char *text, char *copy, size_t len, char **host, char **port,
                         struct up_error *err)
 {
-    char *colon;
+    char *colon = strlen(text) < len ? strrchr(strcpy(copy, text), ':') : NULL;
 
-    if (strlen(text) >= len || !(colon = strrchr(strcpy(copy, text), ':')) || !colon[1] ||
-        strspn(colon + 1, "0123456789") != strlen(colon + 1) || strtoul(colon + 1, NULL, 10) > 65535)
+    if (!colon || !colon[1] || strspn(colon + 1, "0123456789") != strlen(colon + 1) ||
+        strtoul(colon + 1, NULL, 10) > 65535)
         return up_fail(err, UP_USAGE, "listen address '%s': expected HOST:PORT, for example 127.0.0.1:8080",
                        text);
     *colon = '\0';
@@ -85,8 +85,8 @@ int up_http_listen(const char *text, char *address, size_t len, struct up_error 
     char copy[NI_MAXHOST], *host = NULL, *port = NULL;
     int fd, rc;
 
-    if ((rc = split_listen(text, copy, sizeof copy, &host, &port, err)) < 0)
-        return rc;
+    if (split_listen(text, copy, sizeof copy, &host, &port, err) < 0)
+        return err->code;
     memset(&hints, 0, sizeof hints);
     hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
     hints.ai_socktype = SOCK_STREAM;

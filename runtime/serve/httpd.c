@@ -80,14 +80,14 @@ int up_httpd_open(struct up_httpd **out, const char *listen, const struct up_htt
     struct up_httpd *h;
     unsigned timeout;
     size_t head_max;
-    int fd, rc;
+    int fd;
 
     if (!options)
         options = &defaults;
     if (!options->cert != !options->key)
         return up_fail(err, UP_USAGE, "http server: certificate and key go together");
-    if (options->cert && (rc = check_pair(options->cert, options->key, err)) < 0)
-        return rc;
+    if (options->cert && check_pair(options->cert, options->key, err) < 0)
+        return err->code;
     h = calloc(1, sizeof *h);
     if (!h)
         return up_fail(err, UP_INTERNAL, "http server: out of memory");
@@ -97,13 +97,12 @@ int up_httpd_open(struct up_httpd **out, const char *listen, const struct up_htt
     h->door.encrypted = options->cert != NULL;
     h->body_max = options->body_max ? options->body_max : 65536;
     head_max = options->head_max ? options->head_max : 16384;
-    if ((rc = trust_proxies(&h->door, options->proxies, err)) < 0) {
+    fd = trust_proxies(&h->door, options->proxies, err);
+    if (fd == 0)
+        fd = up_http_listen(listen, h->address, sizeof h->address, err);
+    if (fd < 0) {
         free(h);
-        return rc;
-    }
-    if ((fd = up_http_listen(listen, h->address, sizeof h->address, err)) < 0) {
-        free(h);
-        return fd;
+        return err->code;
     }
     h->door.connections = up_http_fit_connections(options->connections ? options->connections : 1000);
     /* SIGPIPE is seen to in run(), which lets the library use sendfile. */
@@ -217,15 +216,14 @@ int up_httpd_reply(struct up_httpd *h, uint64_t id, unsigned status, const char 
 {
     struct MHD_Response *response;
     struct request *r = find_taken(h, id, err);
-    int rc;
 
     if (!r)
         return UP_USAGE;
     response = MHD_create_response_from_buffer(len, (void *)body, MHD_RESPMEM_MUST_COPY);
     if (!response)
         return up_fail(err, UP_INTERNAL, "http server: out of memory");
-    if ((rc = up_httpd_set_answer(r, status, headers, response, len, err)) < 0)
-        return rc;
+    if (up_httpd_set_answer(r, status, headers, response, len, err) < 0)
+        return err->code;
     resume(h, r);
     return 0;
 }
@@ -251,19 +249,16 @@ int up_httpd_reply_file(struct up_httpd *h, uint64_t id, const char *path, const
     struct up_http_conditions asked;
     struct up_http_answer answer;
     struct request *r = find_taken(h, id, err);
-    int rc;
 
-    if (!r)
-        return UP_USAGE;
-    if ((rc = check_room(h, r, err)) < 0)
-        return rc;
+    if (!r || check_room(h, r, err) < 0)
+        return err->code;
     asked.get = strcmp(r->method, "GET") == 0;
     asked.range = up_httpd_request_header(r, "Range");
     asked.if_range = up_httpd_request_header(r, "If-Range");
     asked.if_none_match = up_httpd_request_header(r, "If-None-Match");
-    if ((rc = up_http_answer_file(&answer, path, tag, &asked, err)) < 0 ||
-        (rc = up_httpd_set_answer(r, answer.status, headers, answer.response, answer.length, err)) < 0)
-        return rc;
+    if (up_http_answer_file(&answer, path, tag, &asked, err) < 0 ||
+        up_httpd_set_answer(r, answer.status, headers, answer.response, answer.length, err) < 0)
+        return err->code;
     r->fd = answer.fd;
     r->end = answer.end;
     h->files += r->fd >= 0;

@@ -1,5 +1,6 @@
 /*
- * httpd_private.h -- what the server and the life of a request share.
+ * httpd_private.h -- what the server (httpd.c) and the life of a request
+ * (httpd_request.c) share.
  */
 #ifndef UP_HTTPD_PRIVATE_H
 #define UP_HTTPD_PRIVATE_H

@@ -1,3 +1,6 @@
+/*
+ * httpd_request.c -- the life of one request: arriving, queued, taken, answered, ended.
+ */
 #include "httpd_private.h"
 
 #include <linux/tcp.h>

@@ -51,7 +51,7 @@ static int slot_of(const char *text)
 {
     int slot = -1;
 
-    for (const char *p = text; (p = strstr(p, SLOT_WORD)); p += sizeof SLOT_WORD - 1) {
+    for (const char *p = strstr(text, SLOT_WORD); p; p = strstr(p + sizeof SLOT_WORD - 1, SLOT_WORD)) {
         const char *value = p + sizeof SLOT_WORD - 1;
 
         if (p > text && !strchr(" \t", p[-1]))

@@ -53,14 +53,14 @@ int up_slot_shared(struct up_storage *storage, const char *one, const char *othe
  * that is a link is looked at behind the link. */
 static int lies_inside(struct up_storage *storage, const char *node, const char *dir, struct up_error *err)
 {
-    char above[UP_SLOT_NODE_SIZE], behind[UP_SLOT_NODE_SIZE], *slash;
+    char above[UP_SLOT_NODE_SIZE], behind[UP_SLOT_NODE_SIZE];
     struct up_stat st, top;
     int rc = up_slot_follow(storage, dir, behind, &top, err);
 
     if (rc <= 0)
         return rc;
     snprintf(above, sizeof above, "%s", node);
-    while ((slash = strrchr(above, '/')) && slash > above) {
+    for (char *slash = strrchr(above, '/'); slash && slash > above; slash = strrchr(above, '/')) {
         *slash = '\0';
         rc = up_slot_follow(storage, above, behind, &st, err);
         if (rc < 0)

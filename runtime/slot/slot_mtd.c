@@ -352,8 +352,12 @@ static int mtd_use(struct up_slot *s, struct up_error *err)
         return wrong_geometry(s->path, f, err);
     blocks = (uint32_t)(f->size / f->erase_size);
     s->kept = m = calloc(1, sizeof *m);
-    if (!m || !(m->good = calloc(blocks + 1u, sizeof *m->good)) ||
-        !(m->blank = calloc(blocks + 1u, sizeof *m->blank)) || !(m->buffer = malloc(f->erase_size)))
+    if (m) {
+        m->good = calloc(blocks + 1u, sizeof *m->good);
+        m->blank = calloc(blocks + 1u, sizeof *m->blank);
+        m->buffer = malloc(f->erase_size);
+    }
+    if (!m || !m->good || !m->blank || !m->buffer)
         return up_fail(err, UP_INTERNAL, "slot %s: out of memory", s->path);
     m->at = NOWHERE;
     m->clear_to = blocks_of(s);

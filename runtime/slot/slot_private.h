@@ -1,5 +1,6 @@
 /*
- * slot_private.h -- a slot and its media, for slot.c and each medium's file.
+ * slot_private.h -- a slot and its media, for slot.c, slot_media.c (the table), each medium's file (slot_plain.c,
+ * slot_mtd.c, slot_ubi.c), slot_inspect.c (what doctor tells) and slot_medium.c (which medium it is).
  */
 #ifndef UP_SLOT_PRIVATE_H
 #define UP_SLOT_PRIVATE_H

@@ -51,8 +51,10 @@ static int newest(const struct both *b)
 {
     const struct up_half *h = b->half;
 
-    if (!whole(b, 0) || !whole(b, 1))
-        return whole(b, 0) ? 0 : whole(b, 1) ? 1 : -1;
+    if (!whole(b, 1))
+        return whole(b, 0) ? 0 : -1;
+    if (!whole(b, 0))
+        return 1;
     if (h[0].unsure != h[1].unsure)
         return h[0].unsure;
     return h[1].sequence > h[0].sequence;

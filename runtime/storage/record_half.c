@@ -1,3 +1,6 @@
+/*
+ * record_half.c -- one of the two files of a record.
+ */
 #include "record_private.h"
 
 #include <errno.h>

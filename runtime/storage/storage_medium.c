@@ -101,10 +101,9 @@ static void add_mtd(struct up_medium *m, unsigned n)
 static void add_labelled(struct up_medium *m, const char *dir, const char *prefix, const char *label)
 {
     DIR *d = opendir(dir);
-    struct dirent *entry;
     char path[512], text[160];
 
-    while (d && (entry = readdir(d))) {
+    for (const struct dirent *entry = d ? readdir(d) : NULL; entry; entry = readdir(d)) {
         if (strncmp(entry->d_name, prefix, strlen(prefix)) != 0)
             continue;
         snprintf(path, sizeof path, "%s/%.200s/name", dir, entry->d_name);
@@ -164,8 +163,9 @@ static bool mount_source(int number, dev_t device, char *out, size_t room)
     int id;
 
     while (f && !found && getline(&line, &size, f) >= 0) {
-        if (sscanf(line, "%d %*s %u:%u", &id, &major_number, &minor_number) != 3 ||
-            (id != number && makedev(major_number, minor_number) != device) || !(tail = strstr(line, " - ")))
+        tail = strstr(line, " - ");
+        if (!tail || sscanf(line, "%d %*s %u:%u", &id, &major_number, &minor_number) != 3 ||
+            (id != number && makedev(major_number, minor_number) != device))
             continue;
         tail += 3 + strcspn(tail + 3, " ");
         tail += strspn(tail, " ");
@@ -236,13 +236,12 @@ static void add_backing(struct up_medium *m, const char *dir, dev_t device)
 static void add_slaves(struct up_medium *m, const char *dir)
 {
     char path[512];
-    struct dirent *entry;
     dev_t device;
     DIR *d;
 
     snprintf(path, sizeof path, "%s/slaves", dir);
     d = opendir(path);
-    while (d && (entry = readdir(d))) {
+    for (const struct dirent *entry = d ? readdir(d) : NULL; entry; entry = readdir(d)) {
         snprintf(path, sizeof path, "%s/slaves/%.200s", dir, entry->d_name);
         if (entry->d_name[0] != '.' && up_system_sysfs_device(path, &device))
             add_block(m, device);

@@ -212,7 +212,6 @@ int up_system_flash_names(const struct stat *st, char *out, size_t room)
 int up_system_flash_attached(const struct stat *st)
 {
     DIR *dir;
-    struct dirent *entry;
     char path[512], text[32];
     int found = 0;
 
@@ -221,7 +220,7 @@ int up_system_flash_attached(const struct stat *st)
     dir = opendir("/sys/class/ubi");
     if (!dir)
         return errno == ENOENT ? 0 : -1;
-    while (!found && (entry = readdir(dir))) {
+    for (const struct dirent *entry = readdir(dir); !found && entry; entry = readdir(dir)) {
         FILE *f;
 
         snprintf(path, sizeof path, "/sys/class/ubi/%.200s/mtd_num", entry->d_name);

@@ -36,7 +36,9 @@ static bool settled(int r)
 
 static int worse(int a, int b)
 {
-    return a < 0 || b < 0 ? -1 : a > b ? a : b;
+    if (a < 0 || b < 0)
+        return -1;
+    return a > b ? a : b;
 }
 
 /* What follows " - " in a line of mountinfo, cut up in place. */
@@ -122,14 +124,13 @@ static bool entry_device(const char *dir, const char *name, dev_t *device)
 static int entries_mounted(const char *dir, bool partitions_only, unsigned depth)
 {
     DIR *d = opendir(dir);
-    struct dirent *entry;
     char path[512];
     dev_t device;
     int r = 0;
 
     if (!d)
         return errno == ENOENT ? 0 : -1;
-    while (!settled(r) && (entry = readdir(d))) {
+    for (const struct dirent *entry = readdir(d); !settled(r) && entry; entry = readdir(d)) {
         if (entry->d_name[0] == '.')
             continue;
         snprintf(path, sizeof path, "%s/%.200s/partition", dir, entry->d_name);
@@ -175,13 +176,12 @@ static bool loop_reads(const char *name, const struct stat *st)
 static int loops_mounted(const struct stat *st, unsigned depth)
 {
     DIR *d = opendir("/sys/block");
-    struct dirent *entry;
     dev_t device;
     int r = 0;
 
     if (!d)
         return errno == ENOENT ? 0 : -1;
-    while (!settled(r) && (entry = readdir(d)))
+    for (const struct dirent *entry = readdir(d); !settled(r) && entry; entry = readdir(d))
         if (strncmp(entry->d_name, "loop", 4) == 0 && loop_reads(entry->d_name, st) &&
             entry_device("/sys/block", entry->d_name, &device))
             r = worse(r, device_mounted(device, depth + 1));
@@ -199,9 +199,12 @@ static int device_mounted(dev_t device, unsigned depth)
         return UP_MOUNTED_WRITABLE;
     snprintf(dir, sizeof dir, "/sys/dev/block/%u:%u", major(device), minor(device));
     snprintf(holders, sizeof holders, "%s/holders", dir);
-    if (!settled(r = in_mountinfo(device, NULL)) &&
-        !settled(r = worse(r, entries_mounted(dir, true, depth))) &&
-        !settled(r = worse(r, entries_mounted(holders, false, depth))))
+    r = in_mountinfo(device, NULL);
+    if (!settled(r))
+        r = worse(r, entries_mounted(dir, true, depth));
+    if (!settled(r))
+        r = worse(r, entries_mounted(holders, false, depth));
+    if (!settled(r))
         r = worse(r, loops_mounted(&st, depth));
     return r;
 }
@@ -215,7 +218,8 @@ static int flash_mounted(const struct stat *flash)
 
     if (up_system_flash_names(flash, names, sizeof names) == 0)
         return 0;
-    if ((r = up_system_flash_attached(flash)) != 0)
+    r = up_system_flash_attached(flash);
+    if (r != 0)
         return r < 0 ? r : UP_MOUNTED_WRITABLE; /* UBI moves what lies on it */
     r = in_mountinfo(0, names);
     for (const char *name = names; !settled(r) && *name; name += strlen(name) + 1)

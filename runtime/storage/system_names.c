@@ -88,7 +88,8 @@ int up_system_name_stat(struct up_storage *s, const char *path, struct up_stat *
         return -1;
     up_system_file_fill_stat(out, &st);
     if (out->kind == UP_NODE_BLOCK) {
-        if ((fd = up_system_file_open_again(path, O_RDONLY, 0)) < 0)
+        fd = up_system_file_open_again(path, O_RDONLY, 0);
+        if (fd < 0)
             return -1;
         r = ioctl(fd, BLKGETSIZE64, &out->size);
         up_system_file_close_quietly(fd);

@@ -395,7 +395,8 @@ long up_channel_receive(struct up_channel *c, const char **line, struct up_error
             c->broken = true;
             break;
         }
-        if (c->ended || (n = fill(c, err)) == 0) {
+        n = c->ended ? 0 : fill(c, err);
+        if (n == 0) {
             c->ended = true;
             return up_fail(err, UP_NOTHING,
                            waiting ? "channel: the peer went away in the middle of a line"

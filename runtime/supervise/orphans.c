@@ -80,7 +80,6 @@ static bool is_child(const char *who, pid_t parent)
 
 unsigned up_orphans_kill(pid_t script)
 {
-    const struct dirent *entry;
     pid_t self = getpid();
     unsigned count = 0;
     long least, score;
@@ -92,7 +91,7 @@ unsigned up_orphans_kill(pid_t script)
     if (!dir)
         return 0;
     least += UP_ORPHAN_STEP;
-    while ((entry = readdir(dir)) != NULL) {
+    for (const struct dirent *entry = readdir(dir); entry; entry = readdir(dir)) {
         pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
 
         /* A child of ours keeps its number until we reap it. */

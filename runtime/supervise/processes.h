@@ -5,7 +5,7 @@
  * Storage and clocks are storage.h's matter. The supervisor and its children
  * pass through here, so that both can be played in one process. A link is one
  * end of a connected stream, named by a number; in the system's table it is a
- * descriptor. Nothing waits but wait() and reap().
+ * descriptor (processes_system.c). Nothing waits but wait() and reap().
  *
  * All calls return -1 with errno set on failure, unless they say otherwise.
  */

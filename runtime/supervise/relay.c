@@ -82,10 +82,10 @@ size_t up_relay_watch(const struct up_relay *r, struct pollfd *fds)
 /* Whole lines go; what is left of the last one moves to the front. */
 static void hand_on(struct stream *s)
 {
-    char *begin = s->line, *end;
+    char *begin = s->line;
     size_t left = s->filled;
 
-    while ((end = memchr(begin, '\n', left)) != NULL) {
+    for (char *end = memchr(begin, '\n', left); end; end = memchr(begin, '\n', left)) {
         size_t len = (size_t)(end - begin) + 1;
 
         up_log_write(s->to, begin, len);

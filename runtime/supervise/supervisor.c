@@ -44,13 +44,17 @@ static int restart(struct up_supervisor *s, struct up_error *err)
  * The loop.
  */
 
+static int next_signal(struct up_supervisor *s)
+{
+    return s->processes->ops->next_signal(s->processes);
+}
+
 /* Signals, and what the children said. True: more may be there to be heard. */
 static bool hear_all(struct up_supervisor *s)
 {
-    int number;
     bool more;
 
-    while ((number = s->processes->ops->next_signal(s->processes)) != 0) {
+    for (int number = next_signal(s); number != 0; number = next_signal(s)) {
         if (number == SIGHUP) { /* a terminal that is gone, or what has many a daemon read its files again */
             up_say(s, "runs on after SIGHUP; what is configured is read at the next start");
             continue;
@@ -288,7 +292,7 @@ int up_supervisor_run(const struct up_config *config, const char *program, enum 
 
     if (up_supervisor_open(&s, &options, err) < 0)
         return err->code;
-    while ((n = up_supervisor_step(s, &timeout, err)) > 0)
+    for (n = up_supervisor_step(s, &timeout, err); n > 0; n = up_supervisor_step(s, &timeout, err))
         wait_for_something(s, timeout);
     up_supervisor_close(s);
     return n;

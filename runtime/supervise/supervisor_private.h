@@ -1,6 +1,6 @@
 /*
  * supervisor_private.h -- what the files of the supervisor share: supervisor.c
- * (loop, stop), supervisor_restart.c, supervisor_script.c (the script and its trial),
+ * (loop, stop), supervisor_say.c, supervisor_restart.c, supervisor_script.c (the script and its trial),
  * supervisor_protocol.c (what the children say), supervisor_trouble.c (what
  * updating lacks).
  */

@@ -43,8 +43,9 @@ static void confirm(struct up_supervisor *s)
 
 /* Between its start and its first beat a script is not hung: that is waited
  * for, but not for so long that whoever asked has given up. */
-static void hear_confirm(struct up_supervisor *s)
+static void hear_confirm(struct up_supervisor *s, const char *rest)
 {
+    (void)rest;
     up_supervisor_refresh(s);
     if (up_supervisor_phase(s) != UP_TRIAL || up_child_beaten(s->script))
         confirm(s);
@@ -120,37 +121,62 @@ static const char *after(const char *line, const char *word)
     return line[n] ? line + n + 1 : "";
 }
 
+static void hear_beat(struct up_supervisor *s, const char *rest)
+{
+    (void)rest;
+    up_tell_ready(s);
+    up_tell_alive(s);
+}
+
+static void hear_armed(struct up_supervisor *s, const char *rest)
+{
+    (void)rest;
+    up_supervisor_refresh(s);
+    up_say(s, "%s is armed", up_device_state(s->device)->tx.pair.release);
+    up_tell_phase(s);
+}
+
+static void hear_restart(struct up_supervisor *s, const char *rest)
+{
+    (void)rest;
+    go_to_armed(s);
+}
+
+static void hear_resume(struct up_supervisor *s, const char *rest)
+{
+    (void)rest;
+    up_supervisor_refresh(s);
+    up_tell_phase(s);
+}
+
+static void hear_lacks(struct up_supervisor *s, const char *what)
+{
+    s->lacks_cloud = up_child_running(s->script) && strcmp(what, "cloud") == 0;
+}
+
 static void hear_agent(struct up_supervisor *s, const char *line)
 {
-    const char *rest;
+    static const struct {
+        const char *word;
+        void (*hear)(struct up_supervisor *, const char *rest);
+        const char *otherwise; /* the rest, when there is none */
+    } words[] = {
+        {"beat", hear_beat, ""},           {"armed", hear_armed, ""},
+        {"restart", hear_restart, ""},     {"resume", hear_resume, ""},
+        {"confirm", hear_confirm, ""},     {"rollback", hear_rollback, "asked for"},
+        {"failed", hear_failed, "failed"}, {"unreached", hear_unreached, "no cloud answered"},
+        {"lacks", hear_lacks, ""},         {"date", hear_date, ""},
+    };
 
-    if (after(line, "beat")) {
-        up_tell_ready(s);
-        up_tell_alive(s);
-    } else if (after(line, "armed")) {
-        up_supervisor_refresh(s);
-        up_say(s, "%s is armed", up_device_state(s->device)->tx.pair.release);
-        up_tell_phase(s);
-    } else if (after(line, "restart")) {
-        go_to_armed(s);
-    } else if (after(line, "resume")) {
-        up_supervisor_refresh(s);
-        up_tell_phase(s);
-    } else if (after(line, "confirm")) {
-        hear_confirm(s);
-    } else if ((rest = after(line, "rollback"))) {
-        hear_rollback(s, *rest ? rest : "asked for");
-    } else if ((rest = after(line, "failed"))) {
-        hear_failed(s, *rest ? rest : "failed");
-    } else if ((rest = after(line, "unreached"))) {
-        hear_unreached(s, *rest ? rest : "no cloud answered");
-    } else if ((rest = after(line, "lacks"))) {
-        s->lacks_cloud = up_child_running(s->script) && strcmp(rest, "cloud") == 0;
-    } else if ((rest = after(line, "date"))) {
-        hear_date(s, rest);
-    } else {
-        up_say(s, "the agent says something unknown: %.80s", line);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        const char *rest = after(line, words[i].word);
+
+        if (rest) {
+            words[i].hear(s, *rest ? rest : words[i].otherwise);
+            return;
+        }
     }
+    up_say(s, "the agent says something unknown: %.80s", line);
 }
 
 static void hear_script(struct up_supervisor *s, const char *line)
@@ -172,14 +198,16 @@ static void hear_script(struct up_supervisor *s, const char *line)
 static bool hear(struct up_supervisor *s, struct up_child *child,
                  void (*handle)(struct up_supervisor *, const char *))
 {
-    const char *line = NULL;
+    for (int i = 0; i < LINES_AT_ONCE; i++) {
+        const char *line = up_child_hear(child, up_supervisor_now(s));
 
-    for (int i = 0; i < LINES_AT_ONCE && (line = up_child_hear(child, up_supervisor_now(s))) != NULL; i++) {
+        if (!line)
+            return false;
         if (s->verbosity > 0 && strcmp(line, "beat") != 0)
             up_say(s, "%s: %.200s", child == s->agent ? "agent" : "script", line);
         handle(s, line);
     }
-    return line != NULL;
+    return true;
 }
 
 bool up_hear_agent(struct up_supervisor *s)

@@ -239,7 +239,9 @@ static int carry_out(struct up_keyset *set, const struct up_key_list *k, struct 
 {
     int rc = up_keyset_read(set, storage, dir, err);
 
-    if (rc < 0 || (rc = check_serial(k, set, err)) < 0)
+    if (rc == 0)
+        rc = check_serial(k, set, err);
+    if (rc < 0)
         return rc;
     /* What an earlier list left undone would be lost with its record. */
     if (set->serial > 0 && !set->settled)

@@ -1,7 +1,7 @@
 /*
  * keys.h -- change whom a device trusts, by a signed list of keys.
  *
- * A JSON object, format "moult-keys-1", signed by a key in <keys>/root with
+ * A JSON object (keys_format.c), format "moult-keys-1", signed by a key in <keys>/root with
  * the trusted comment "moult keys serial N":
  *
  *     serial   integer, from 1; only a higher one is applied after it, and none

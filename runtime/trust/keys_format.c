@@ -1,3 +1,6 @@
+/*
+ * keys_format.c -- the text of a key list, read and checked.
+ */
 #include "keys.h"
 
 #include "digest.h"

@@ -127,11 +127,11 @@ int up_keyset_write(const struct up_keyset *set, struct up_storage *storage, con
     char path[PATH_SIZE];
     struct up_record r;
     size_t len, ignored;
-    int rc;
+    int rc = record_of(&r, path, storage, dir, err);
 
     if (!bytes || !old) {
         rc = up_fail(err, UP_INTERNAL, "keys %s: out of memory", dir);
-    } else if ((rc = record_of(&r, path, storage, dir, err)) == 0) {
+    } else if (rc == 0) {
         len = encode(set, bytes);
         rc = up_record_read(&r, old, CAPACITY, &ignored, err);
         if (rc == 0)

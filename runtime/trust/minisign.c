@@ -236,7 +236,9 @@ int up_keyring_verify(const struct up_keyring *ring, const void *data, size_t le
     bool known = false;
     int rc = parse_signature(&s, sig, sig_len, err);
 
-    if (rc < 0 || (rc = up_minisign_prehash(data, len, hash, err)) < 0)
+    if (rc == 0)
+        rc = up_minisign_prehash(data, len, hash, err);
+    if (rc < 0)
         return rc;
     comment_len = (size_t)(s.comment.end - s.comment.at);
     memcpy(global, s.data, SIGNATURE_SIZE);

@@ -1,3 +1,6 @@
+/*
+ * minisign_format.c -- lines, base64 and prehash, as minisign has them.
+ */
 #include "error.h"
 #include "minisign_private.h"
 

@@ -1,3 +1,6 @@
+/*
+ * public_key.c -- public keys and their ids, read and shown.
+ */
 #include "minisign_private.h"
 
 #include "error.h"

@@ -1,3 +1,6 @@
+/*
+ * signing_key.c -- secret keys without a password: made, read, used.
+ */
 #include "minisign_private.h"
 
 #include "error.h"
@@ -15,10 +18,25 @@ struct up_secret {
     uint8_t seed[KEY_SIZE];
 };
 
+static int check_secret(const uint8_t raw[SECRET_SIZE], const char *path, struct up_error *err)
+{
+    uint8_t public[KEY_SIZE];
+
+    if (raw[2] || raw[3])
+        return up_fail(err, UP_USAGE, "%s: encrypted with a password; convert a copy: minisign -C -W -s %s",
+                       path, path);
+    /* Without a password there is no checksum to rely on: the key pair is its own. */
+    if (up_ed25519_public(raw + SECRET_HEAD + ID_SIZE, public, err) < 0)
+        return err->code;
+    if (memcmp(public, raw + SECRET_HEAD + ID_SIZE + KEY_SIZE, KEY_SIZE) != 0)
+        return up_fail(err, UP_USAGE, "%s: damaged: its two halves do not belong together", path);
+    return 0;
+}
+
 int up_signing_key_load(struct up_secret **out, struct up_storage *storage, const char *path,
                         struct up_error *err)
 {
-    uint8_t raw[SECRET_SIZE], public[KEY_SIZE];
+    uint8_t raw[SECRET_SIZE];
     struct up_secret *key = NULL;
     char *text;
     size_t size;
@@ -32,19 +50,14 @@ int up_signing_key_load(struct up_secret **out, struct up_storage *storage, cons
     free(text);
     if (!good)
         return up_fail(err, UP_USAGE, "%s: not a minisign secret key", path);
-    if (raw[2] || raw[3])
-        rc = up_fail(err, UP_USAGE, "%s: encrypted with a password; convert a copy: minisign -C -W -s %s",
-                     path, path);
-    /* Without a password there is no checksum to rely on: the key pair is its own. */
-    else if ((rc = up_ed25519_public(raw + SECRET_HEAD + ID_SIZE, public, err)) == 0 &&
-             memcmp(public, raw + SECRET_HEAD + ID_SIZE + KEY_SIZE, KEY_SIZE) != 0)
-        rc = up_fail(err, UP_USAGE, "%s: damaged: its two halves do not belong together", path);
-    else if (rc == 0 && !(key = malloc(sizeof *key)))
-        rc = up_fail(err, UP_INTERNAL, "%s: out of memory", path);
-    if (rc == 0) {
+    rc = check_secret(raw, path, err);
+    key = rc == 0 ? malloc(sizeof *key) : NULL;
+    if (key) {
         memcpy(key->id, raw + SECRET_HEAD, ID_SIZE);
         memcpy(key->seed, raw + SECRET_HEAD + ID_SIZE, KEY_SIZE);
         *out = key;
+    } else if (rc == 0) {
+        rc = up_fail(err, UP_INTERNAL, "%s: out of memory", path);
     }
     OPENSSL_cleanse(raw, sizeof raw);
     return rc;
@@ -64,7 +77,6 @@ int up_signing_key_sign(const struct up_secret *key, const void *data, size_t le
     uint8_t covered[SIGNATURE_SIZE + UP_TRUSTED_COMMENT_MAX];
     char text[2][BASE64_SIZE(SIGNED_SIZE) + 1];
     size_t comment_len = strlen(comment);
-    int rc;
 
     if (comment_len >= UP_TRUSTED_COMMENT_MAX)
         return up_fail(err, UP_USAGE, "trusted comment: longer than %d bytes", UP_TRUSTED_COMMENT_MAX - 1);
@@ -73,13 +85,13 @@ int up_signing_key_sign(const struct up_secret *key, const void *data, size_t le
             return up_fail(err, UP_USAGE, "trusted comment: has control characters");
     memcpy(raw, "ED", 2);
     memcpy(raw + 2, key->id, ID_SIZE);
-    if ((rc = up_minisign_prehash(data, len, hash, err)) < 0 ||
-        (rc = up_ed25519_sign(key->seed, hash, UP_BLAKE2B_SIZE, raw + 2 + ID_SIZE, err)) < 0)
-        return rc;
+    if (up_minisign_prehash(data, len, hash, err) < 0 ||
+        up_ed25519_sign(key->seed, hash, UP_BLAKE2B_SIZE, raw + 2 + ID_SIZE, err) < 0)
+        return err->code;
     memcpy(covered, raw + 2 + ID_SIZE, SIGNATURE_SIZE);
     memcpy(covered + SIGNATURE_SIZE, comment, comment_len);
-    if ((rc = up_ed25519_sign(key->seed, covered, SIGNATURE_SIZE + comment_len, global, err)) < 0)
-        return rc;
+    if (up_ed25519_sign(key->seed, covered, SIGNATURE_SIZE + comment_len, global, err) < 0)
+        return err->code;
     EVP_EncodeBlock((uint8_t *)text[0], raw, sizeof raw);
     EVP_EncodeBlock((uint8_t *)text[1], global, sizeof global);
     *out_len = (size_t)snprintf(out, UP_MINISIG_MAX, "%s%s\n%s%s\n%s\n", UP_UNTRUSTED_COMMENT, text[0],
@@ -120,7 +132,8 @@ static int make_pair(struct up_storage *storage, char *secret, size_t room, char
 
     if (storage->ops->random(storage, at, ID_SIZE + KEY_SIZE) < 0)
         return up_fail(err, UP_INTERNAL, "keygen: no random numbers: %s", strerror(errno));
-    if ((rc = up_ed25519_public(at + ID_SIZE, at + ID_SIZE + KEY_SIZE, err)) == 0) {
+    rc = up_ed25519_public(at + ID_SIZE, at + ID_SIZE + KEY_SIZE, err);
+    if (rc == 0) {
         memcpy(open + 2, at, ID_SIZE);
         memcpy(open + 2 + ID_SIZE, at + ID_SIZE + KEY_SIZE, KEY_SIZE);
         EVP_EncodeBlock((uint8_t *)text, raw, sizeof raw);
@@ -148,9 +161,11 @@ int up_signing_key_generate(struct up_storage *storage, const char *name, struct
     if (rc == 0)
         rc = write_new(storage, secret_path, secret, 0600, err);
     OPENSSL_cleanse(secret, sizeof secret);
-    if (rc == 0 && (rc = write_new(storage, public_path, public, 0644, err)) < 0)
+    if (rc < 0)
+        return rc;
+    if (write_new(storage, public_path, public, 0644, err) < 0) {
         storage->ops->unlink(storage, secret_path);
-    if (rc == 0)
-        rc = up_storage_sync_parent(storage, secret_path, err);
-    return rc;
+        return err->code;
+    }
+    return up_storage_sync_parent(storage, secret_path, err);
 }

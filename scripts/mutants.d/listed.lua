@@ -7,8 +7,7 @@ local function list(where, from, to, reason)
 end
 
 list("supervisor_protocol:hear",
-  "for (int i = 0; i < LINES_AT_ONCE && (line = up_child_hear(child, up_supervisor_now(s))) != NULL; i++) {",
-  "for (int i = 0; i < (LINES_AT_ONCE + 1) && (line = up_child_hear(child, up_supervisor_now(s))) != NULL; i++) {",
+  "for (int i = 0; i < LINES_AT_ONCE; i++) {", "for (int i = 0; i < (LINES_AT_ONCE + 1); i++) {",
   "how many lines are heard in a turn is a choice")
 list("keyset:decode", "memcpy(set->pending[i].name, at, UP_KEY_NAME_SIZE);",
   "after memcpy(set->pending[i].raw, at + UP_KEY_NAME_SIZE, UP_KEY_RAW_SIZE);", "two copies that do not meet")

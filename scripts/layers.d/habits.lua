@@ -1,0 +1,63 @@
+--- Habits of the C files that no compiler warns of: no assignment in a
+-- condition, no ?: inside another; a file says what it is for, and a .c has
+-- its .h or is named in the one that it serves.
+--
+-- @module habits
+
+local M = {}
+
+local function line_of(code, at)
+  local _, breaks = code:sub(1, at):gsub("\n", "")
+  return breaks + 1
+end
+
+-- Where two ?: stand in one piece of an expression. Parentheses are looked at
+-- one by one, the innermost first, and are no part of what is around them.
+local function nested_at(code)
+  local inner, at
+  repeat
+    local first, last
+    first, last, inner = code:find("%(([^()]*)%)")
+    local text = inner or code
+    for from, part in (text .. ";"):gmatch("()([^,;{}]*)[,;{}]") do
+      if not at and part:find("%?.*%?") then at = (first or 0) + from + part:find("%?") - 1 end
+    end
+    if inner then code = code:sub(1, first - 1) .. code:sub(first, last):gsub("[^\n]", " ") .. code:sub(last + 1) end
+  until at or not inner
+  return at
+end
+
+--- Where a condition assigns, and where a ?: is an operand of another.
+-- @tparam string code C without comments and strings
+-- @treturn table of { line, what is wrong }
+function M.wrong(code)
+  local result = {}
+  code = code:gsub("'\\?[^'\n]*'", "0")
+  for at, word, condition in code:gmatch("()%f[%w_](%a+)%s*(%b())") do
+    local asked = word == "for" and (condition:match(";([^;]*);") or "")
+      or (word == "if" or word == "while" or word == "switch") and condition or ""
+    if asked:gsub("[=!<>]=", ""):find("=", 1, true) then
+      result[#result + 1] = { line_of(code, at), "an assignment in a condition" }
+    end
+  end
+  local at = nested_at(code)
+  if at then result[#result + 1] = { line_of(code, at), "a ?: inside another" } end
+  return result
+end
+
+--- What is wrong with the head of a file of runtime/.
+-- @tparam table at path, wing and text
+-- @tparam table files of runtime/, by name
+-- @treturn string|nil
+function M.head(at, files)
+  local own = at.path:match("([^/]+)%.c$")
+  if own and files[own .. ".h"] then return nil end
+  if not at.text:find("^/%*") then return "does not open with what it is for" end
+  if not own then return nil end
+  for name, other in pairs(files) do
+    if name:find("%.h$") and other.wing == at.wing and other.text:find(own .. ".c", 1, true) then return nil end
+  end
+  return "has no header, and no header of its wing names it"
+end
+
+return M
