@@ -383,15 +383,6 @@ static int m_trial_start(lua_State *L)
     return 4;
 }
 
-/* device:trial_failed(why) -> true */
-static int m_trial_failed(lua_State *L)
-{
-    struct up_device *d = check_open(L);
-    struct up_error err;
-
-    return push_done(L, up_device_trial_failed(d, luaL_checkstring(L, 2), &err), &err);
-}
-
 /* device:confirm() -> true */
 static int m_confirm(lua_State *L)
 {
@@ -482,7 +473,6 @@ static const luaL_Reg methods[] = {
     {"start", m_start},
     {"begin_trial", m_begin_trial},
     {"trial_start", m_trial_start},
-    {"trial_failed", m_trial_failed},
     {"confirm", m_confirm},
     {"rollback", m_rollback},
     {"needs_restart", m_needs_restart},

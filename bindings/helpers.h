@@ -9,7 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct up_error;
+#include "error.h"
+
 struct up_config;
 struct up_device;
 struct up_manifest;
@@ -62,9 +63,10 @@ void up_push_manifest(lua_State *L, const struct up_manifest *m);
 void up_push_status(lua_State *L, const struct up_device *d);
 void up_push_facts(lua_State *L, const struct up_device *d);
 /* The same of device:history(), gates() and source(). 0, or an error, with nothing of use on the stack. */
-int up_push_history(lua_State *L, const struct up_device *d, struct up_error *err);
-int up_push_gates(lua_State *L, struct up_device *d, const struct up_manifest *m, struct up_error *err);
-int up_push_core_source(lua_State *L, struct up_device *d, struct up_error *err);
+UP_MUST_CHECK int up_push_history(lua_State *L, const struct up_device *d, struct up_error *err);
+UP_MUST_CHECK int up_push_gates(lua_State *L, struct up_device *d, const struct up_manifest *m,
+                                struct up_error *err);
+UP_MUST_CHECK int up_push_core_source(lua_State *L, struct up_device *d, struct up_error *err);
 
 /* Handles that one binding gives and another takes. They raise on another
  * type and on a closed handle. The taker anchors the userdata while it uses it. */

@@ -12,21 +12,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "error.h"
 #include "index.h"
 
 struct up_delta_maker; /* opaque; released with up_delta_maker_free() */
-struct up_error;
 
 /* Both images lie in memory and are borrowed until the end. Sorts the old one,
  * which takes seconds. Blocks have UP_BLOCK_MIN to UP_BLOCK_MAX bytes.
  * Errors: UP_USAGE too large; UP_INTERNAL. */
-int up_delta_maker_new(struct up_delta_maker **out, const uint8_t *old, uint64_t old_size,
-                       const uint8_t *fresh, uint64_t fresh_size, uint32_t block_size, struct up_error *err);
+UP_MUST_CHECK int up_delta_maker_new(struct up_delta_maker **out, const uint8_t *old, uint64_t old_size,
+                                     const uint8_t *fresh, uint64_t fresh_size, uint32_t block_size,
+                                     struct up_error *err);
 void up_delta_maker_free(struct up_delta_maker *m); /* NULL is allowed */
 
 /* Compare the images further: UP_AGAIN while there is more to do, 0 when
  * blocks can be asked for. Errors: UP_INTERNAL. */
-int up_delta_maker_step(struct up_delta_maker *m, uint64_t *done, uint64_t *total, struct up_error *err);
+UP_MUST_CHECK int up_delta_maker_step(struct up_delta_maker *m, uint64_t *done, uint64_t *total,
+                                      struct up_error *err);
 
 /*
  * Block i of the new image. *encoding becomes UP_ZEROS; UP_COPY of the old
@@ -34,7 +36,7 @@ int up_delta_maker_step(struct up_delta_maker *m, uint64_t *done, uint64_t *tota
  * block has; or UP_RAW, when no delta is smaller than the block, and nothing
  * is in `out`. `out` has room for a block. Errors: UP_INTERNAL.
  */
-int up_delta_maker_block(struct up_delta_maker *m, uint32_t i, enum up_encoding *encoding, uint64_t *source,
-                         void *out, size_t *out_len, struct up_error *err);
+UP_MUST_CHECK int up_delta_maker_block(struct up_delta_maker *m, uint32_t i, enum up_encoding *encoding,
+                                       uint64_t *source, void *out, size_t *out_len, struct up_error *err);
 
 #endif

@@ -11,10 +11,10 @@
 #ifndef UP_PACK_H
 #define UP_PACK_H
 
+#include "error.h"
 #include "index.h"
 #include "manifest.h"
 
-struct up_error;
 struct up_pack; /* opaque; released with up_pack_close() */
 struct up_secret;
 struct up_storage;
@@ -39,12 +39,12 @@ struct up_pack_options {
  * parts, a part is empty, too large, or a tree that cannot be packed;
  * UP_MISSING; UP_WRITE; UP_NOSPACE.
  */
-int up_pack_open(struct up_pack **out, struct up_storage *storage, const struct up_pack_options *options,
-                 const char *path, struct up_error *err);
+UP_MUST_CHECK int up_pack_open(struct up_pack **out, struct up_storage *storage,
+                               const struct up_pack_options *options, const char *path, struct up_error *err);
 
 /* Go on: UP_AGAIN while there is more to do (nothing is waited for), 0 when
  * the package lies at its path, durable. */
-int up_pack_step(struct up_pack *p, struct up_error *err);
+UP_MUST_CHECK int up_pack_step(struct up_pack *p, struct up_error *err);
 
 /* Content bytes encoded so far, and of all parts; those of a delta count twice,
  * once for being compared. */

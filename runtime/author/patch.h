@@ -20,31 +20,32 @@
 #ifndef UP_PATCH_H
 #define UP_PATCH_H
 
+#include "error.h"
 #include "index.h"
 
 #define UP_PATCH_HEAD 92
 
-struct up_error;
 struct up_patch; /* opaque; released with up_patch_close() */
 struct up_storage;
 
 /* `encoding` of what the old file is of no use for: UP_RAW, UP_ZSTD or UP_LZMA.
  * Memory: delta_blocks.h. Errors: up_delta_blocks_open()'s; UP_WRITE, UP_NOSPACE. */
-int up_patch_make(struct up_patch **out, struct up_storage *storage, const char *old_path,
-                  const char *new_path, const char *path, enum up_encoding encoding, struct up_error *err);
+UP_MUST_CHECK int up_patch_make(struct up_patch **out, struct up_storage *storage, const char *old_path,
+                                const char *new_path, const char *path, enum up_encoding encoding,
+                                struct up_error *err);
 
 /* Memory: the index, two blocks and a decoder. Errors: UP_CORRUPT not a patch, or
  * a broken one; UP_INCOMPATIBLE the old file has another size; UP_MISSING;
  * UP_WRITE; UP_NOSPACE. */
-int up_patch_apply(struct up_patch **out, struct up_storage *storage, const char *old_path,
-                   const char *patch_path, const char *path, struct up_error *err);
+UP_MUST_CHECK int up_patch_apply(struct up_patch **out, struct up_storage *storage, const char *old_path,
+                                 const char *patch_path, const char *path, struct up_error *err);
 
 /*
  * UP_AGAIN while there is more to do (nothing is waited for), 0 when the file
  * lies at its path, durable. Errors: those above; UP_INCOMPATIBLE the old file
  * has another content; UP_CORRUPT a block, or the whole, is not what it should be.
  */
-int up_patch_step(struct up_patch *p, struct up_error *err);
+UP_MUST_CHECK int up_patch_step(struct up_patch *p, struct up_error *err);
 
 /* In units of their own; total is above zero. */
 void up_patch_progress(const struct up_patch *p, uint64_t *done, uint64_t *total);

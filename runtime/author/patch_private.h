@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 
+#include "error.h"
 #include "patch.h"
 
 #define UP_PATCH_PATH 4096
@@ -24,9 +25,11 @@ struct up_patch {
 };
 
 /* What both begin with: OUT's names, nothing written. Errors: UP_USAGE, UP_INTERNAL. */
-int up_patch_new(struct up_patch **out, struct up_storage *storage, const char *path, struct up_error *err);
+UP_MUST_CHECK int up_patch_new(struct up_patch **out, struct up_storage *storage, const char *path,
+                               struct up_error *err);
 /* Open OUT.new, empty. */
-int up_patch_create(struct up_patch *p, struct up_error *err);
-int up_patch_put(struct up_patch *p, const void *data, size_t len, uint64_t offset, struct up_error *err);
+UP_MUST_CHECK int up_patch_create(struct up_patch *p, struct up_error *err);
+UP_MUST_CHECK int up_patch_put(struct up_patch *p, const void *data, size_t len, uint64_t offset,
+                               struct up_error *err);
 
 #endif

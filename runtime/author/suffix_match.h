@@ -14,7 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct up_error;
+#include "error.h"
+
 struct up_suffix_match; /* opaque; released with up_suffix_match_free() */
 
 struct up_match {
@@ -28,13 +29,13 @@ struct up_match {
 
 /* Both images are borrowed until up_suffix_match_free(). Sorts: takes seconds for
  * tens of MiB. Errors: UP_USAGE too large; UP_INTERNAL out of memory. */
-int up_suffix_match_new(struct up_suffix_match **out, const uint8_t *old, uint64_t old_size,
-                        const uint8_t *fresh, uint64_t fresh_size, struct up_error *err);
+UP_MUST_CHECK int up_suffix_match_new(struct up_suffix_match **out, const uint8_t *old, uint64_t old_size,
+                                      const uint8_t *fresh, uint64_t fresh_size, struct up_error *err);
 void up_suffix_match_free(struct up_suffix_match *m);
 
 /* Walk on, a few hundred KiB a call: UP_AGAIN while there is more to do, then
  * 0. *done is the byte reached, also then. Errors: UP_INTERNAL out of memory. */
-int up_suffix_match_step(struct up_suffix_match *m, uint64_t *done, struct up_error *err);
+UP_MUST_CHECK int up_suffix_match_step(struct up_suffix_match *m, uint64_t *done, struct up_error *err);
 
 /* What was found: rising `at`, none empty, none overlapping. */
 const struct up_match *up_suffix_match_found(const struct up_suffix_match *m, size_t *count);

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "error.h"
+
 #define UP_SHA256_SIZE 32
 #define UP_BLAKE2B_SIZE 64
 #define UP_DIGEST_MAX 64
@@ -17,10 +19,9 @@
 enum up_digest_kind { UP_SHA256, UP_BLAKE2B512, UP_MD5 }; /* MD5: a vendor's corruption hint, never trust */
 
 struct up_digest; /* opaque; released with up_digest_free() */
-struct up_error;
 
 /* Errors: UP_INTERNAL no memory, or OpenSSL refuses the algorithm. */
-int up_digest_new(struct up_digest **out, enum up_digest_kind kind, struct up_error *err);
+UP_MUST_CHECK int up_digest_new(struct up_digest **out, enum up_digest_kind kind, struct up_error *err);
 void up_digest_free(struct up_digest *d);
 /* Start a message anew. A fresh context has one started. */
 void up_digest_reset(struct up_digest *d);
@@ -36,8 +37,8 @@ enum up_hmac_kind { UP_HMAC_SHA256, UP_HMAC_SHA1 };
 
 /* Returns the size of the code in bytes, 32 or 20. Errors: UP_INTERNAL OpenSSL
  * refuses the algorithm or has no memory; UP_USAGE a key of more than 1 KiB. */
-int up_hmac(enum up_hmac_kind kind, const void *key, size_t key_len, const void *text, size_t len,
-            uint8_t out[UP_DIGEST_MAX], struct up_error *err);
+UP_MUST_CHECK int up_hmac(enum up_hmac_kind kind, const void *key, size_t key_len, const void *text,
+                          size_t len, uint8_t out[UP_DIGEST_MAX], struct up_error *err);
 
 /* Lower-case hex with NUL: 2 * len + 1 bytes. */
 void up_hex(const uint8_t *data, size_t len, char *out);

@@ -51,6 +51,10 @@ struct up_code_info {
     const char *advice;  /* what to do next */
 };
 
+/* A function that can fail: its answer is looked at. `(void)!` before the call
+ * says that nothing depends on it. */
+#define UP_MUST_CHECK __attribute__((warn_unused_result))
+
 /* Fill *err (may be NULL) and return `code`. The message is formatted as by
  * printf and made printable (printable.h). */
 int up_fail(struct up_error *err, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));

@@ -9,24 +9,25 @@
 
 #include <stddef.h>
 
+#include "error.h"
+
 #define UP_CLOUD_RECORD_MAX 4096 /* bytes of text */
 #define UP_CLOUD_NAME_MAX 32
 
-struct up_error;
 struct up_storage;
 
 /* Names are of letters, digits, '-', '_' and '.', and do not begin with a '.'.
  * Errors: UP_USAGE not a name, or too much text; UP_NOSPACE, UP_WRITE. */
-int up_cloud_record_keep(struct up_storage *storage, const char *state, const char *name, const char *text,
-                         size_t len, struct up_error *err);
+UP_MUST_CHECK int up_cloud_record_keep(struct up_storage *storage, const char *state, const char *name,
+                                       const char *text, size_t len, struct up_error *err);
 
 /* A fresh NUL-terminated buffer that the caller frees.
  * Errors: UP_MISSING there is none; UP_USAGE, UP_WRITE, UP_INTERNAL. */
-int up_cloud_record_read(struct up_storage *storage, const char *state, const char *name, char **out,
-                         size_t *len, struct up_error *err);
+UP_MUST_CHECK int up_cloud_record_read(struct up_storage *storage, const char *state, const char *name,
+                                       char **out, size_t *len, struct up_error *err);
 
 /* Nothing happens when there is none. Errors: UP_USAGE, UP_WRITE. */
-int up_cloud_record_forget(struct up_storage *storage, const char *state, const char *name,
-                           struct up_error *err);
+UP_MUST_CHECK int up_cloud_record_forget(struct up_storage *storage, const char *state, const char *name,
+                                         struct up_error *err);
 
 #endif

@@ -39,12 +39,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "error.h"
+
 #define UP_MQTT_PAYLOAD (64 * 1024)
 #define UP_MQTT_QUEUE 64          /* messages that wait, by default and at most */
 #define UP_MQTT_SUBSCRIPTIONS 256 /* at most */
 #define UP_MQTT_PSK 64            /* bytes of a key that both know, at most */
 
-struct up_error;
 struct up_storage;
 struct up_mqtt;
 
@@ -110,8 +111,8 @@ struct up_mqtt_status {
 
 /* Begin; the first attempt is made by the first step(). Clock and chance are the
  * storage's. Errors: UP_USAGE an option, or a file it names; UP_INTERNAL. */
-int up_mqtt_open(struct up_mqtt **out, struct up_storage *storage, const struct up_mqtt_options *o,
-                 struct up_error *err);
+UP_MUST_CHECK int up_mqtt_open(struct up_mqtt **out, struct up_storage *storage,
+                               const struct up_mqtt_options *o, struct up_error *err);
 
 int up_mqtt_fd(const struct up_mqtt *m); /* -1: there is nothing to poll now */
 bool up_mqtt_wants_write(const struct up_mqtt *m);
@@ -123,15 +124,15 @@ bool up_mqtt_step(struct up_mqtt *m, struct up_mqtt_event *out);
 
 /* Queue a message; *id rises. Errors: UP_USAGE the topic; UP_NETWORK the queue is full or the
  * message too large; UP_INTERNAL. */
-int up_mqtt_publish(struct up_mqtt *m, const char *topic, const void *payload, size_t len, int qos,
-                    bool retain, uint64_t *id, struct up_error *err);
+UP_MUST_CHECK int up_mqtt_publish(struct up_mqtt *m, const char *topic, const void *payload, size_t len,
+                                  int qos, bool retain, uint64_t *id, struct up_error *err);
 /* The same for one that is of no use after `life` seconds, counted from now: a broker that speaks
  * MQTT 5 delivers it to nobody then. */
-int up_mqtt_publish_for(struct up_mqtt *m, const char *topic, const void *payload, size_t len, int qos,
-                        uint32_t life, uint64_t *id, struct up_error *err);
+UP_MUST_CHECK int up_mqtt_publish_for(struct up_mqtt *m, const char *topic, const void *payload, size_t len,
+                                      int qos, uint32_t life, uint64_t *id, struct up_error *err);
 /* Remembered, and said anew on every connection. Errors: UP_USAGE the topic, too many; UP_INTERNAL. */
-int up_mqtt_subscribe(struct up_mqtt *m, const char *topic, int qos, struct up_error *err);
-int up_mqtt_unsubscribe(struct up_mqtt *m, const char *topic, struct up_error *err);
+UP_MUST_CHECK int up_mqtt_subscribe(struct up_mqtt *m, const char *topic, int qos, struct up_error *err);
+UP_MUST_CHECK int up_mqtt_unsubscribe(struct up_mqtt *m, const char *topic, struct up_error *err);
 
 /* Try to connect now, if it is waiting for its next attempt; the pauses after that stay as long. */
 void up_mqtt_hurry(struct up_mqtt *m);

@@ -5,6 +5,7 @@
 #ifndef UP_MQTT_PRIVATE_H
 #define UP_MQTT_PRIVATE_H
 
+#include "error.h"
 #include "mqtt.h"
 
 #include "mqtt_queue.h"
@@ -78,7 +79,8 @@ struct up_mqtt {
 };
 
 /* mqtt_options.c: check and copy. Errors: UP_USAGE, UP_INTERNAL. */
-int up_mqtt_options_copy(struct up_mqtt_options *out, const struct up_mqtt_options *o, struct up_error *err);
+UP_MUST_CHECK int up_mqtt_options_copy(struct up_mqtt_options *out, const struct up_mqtt_options *o,
+                                       struct up_error *err);
 void up_mqtt_options_free(struct up_mqtt_options *o);
 
 /* mqtt_events.c: strings and payload are copied; without memory the
@@ -91,7 +93,7 @@ void up_mqtt_forget_events(struct up_mqtt *m);
 void up_mqtt_callbacks_set(struct mosquitto *client);
 
 /* mqtt_library.c: the library's client, and its descriptors. */
-int up_mqtt_link_new(struct up_mqtt *m, const struct up_mqtt_options *o, struct up_error *err);
+UP_MUST_CHECK int up_mqtt_link_new(struct up_mqtt *m, const struct up_mqtt_options *o, struct up_error *err);
 /* Begin anew without anything handed over. UP_INTERNAL, and all stays as it is. */
 int up_mqtt_link_renew(struct up_mqtt *m);
 /* Have the client speak the version that m->five says. 0, or what the library answered. */
@@ -101,8 +103,8 @@ void up_mqtt_note_descriptors(int lowest[UP_MQTT_FREE]);
 void up_mqtt_keep_descriptors(struct up_mqtt *m, int fd, const int lowest[UP_MQTT_FREE]);
 
 /* mqtt_link.c. Functions that return int give 0 or the code of the error that ended the connection. */
-int up_mqtt_link_connect(struct up_mqtt *m, const char *address, struct up_error *err);
-int up_mqtt_link_work(struct up_mqtt *m, struct up_error *err);
+UP_MUST_CHECK int up_mqtt_link_connect(struct up_mqtt *m, const char *address, struct up_error *err);
+UP_MUST_CHECK int up_mqtt_link_work(struct up_mqtt *m, struct up_error *err);
 int up_mqtt_link_fd(const struct up_mqtt *m);
 bool up_mqtt_link_wants_write(const struct up_mqtt *m);
 bool up_mqtt_link_holds_bytes(const struct up_mqtt *m); /* read by TLS, not yet by us */

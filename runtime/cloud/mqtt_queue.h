@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct up_error;
+#include "error.h"
 
 struct up_mqtt_outgoing {
     struct up_mqtt_outgoing *next;
@@ -33,8 +33,8 @@ struct up_mqtt_queue {
 
 void up_mqtt_queue_init(struct up_mqtt_queue *q, size_t most);
 /* Copies. Errors: UP_NETWORK full; UP_INTERNAL. */
-int up_mqtt_queue_add(struct up_mqtt_queue *q, const char *topic, const void *payload, size_t len, int qos,
-                      bool retain, struct up_error *err);
+UP_MUST_CHECK int up_mqtt_queue_add(struct up_mqtt_queue *q, const char *topic, const void *payload,
+                                    size_t len, int qos, bool retain, struct up_error *err);
 /* The library is through with the one that it numbered `mid`; NULL: it numbered none so. */
 struct up_mqtt_outgoing *up_mqtt_queue_done(struct up_mqtt_queue *q, int mid);
 /* The one that was added last. */

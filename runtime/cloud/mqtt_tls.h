@@ -11,12 +11,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct up_error;
+#include "error.h"
+
 struct up_mqtt_options;
 struct up_mqtt_tls;
 
 /* Errors: UP_USAGE a file that cannot be used; UP_INTERNAL. */
-int up_mqtt_tls_new(struct up_mqtt_tls **out, const struct up_mqtt_options *o, struct up_error *err);
+UP_MUST_CHECK int up_mqtt_tls_new(struct up_mqtt_tls **out, const struct up_mqtt_options *o,
+                                  struct up_error *err);
 /* The SSL_CTX; whoever keeps it counts a reference of its own. */
 void *up_mqtt_tls_context(struct up_mqtt_tls *t);
 /* Forget what the connection before said. `now`: the system clock, seconds since 1970. While it is behind
@@ -28,7 +30,7 @@ void up_mqtt_tls_note(struct up_mqtt_tls *t, const char *reason);
  * certificates, UP_NETWORK for the rest; 0 nothing is known. `cut`: it ended before the broker said
  * anything. One that does not like our certificate may say so too late to be heard: with TLS 1.3 we
  * speak before it has looked. */
-int up_mqtt_tls_failure(const struct up_mqtt_tls *t, bool cut, struct up_error *err);
+UP_MUST_CHECK int up_mqtt_tls_failure(const struct up_mqtt_tls *t, bool cut, struct up_error *err);
 void up_mqtt_tls_free(struct up_mqtt_tls *t); /* NULL is allowed */
 
 #endif

@@ -13,9 +13,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "error.h"
+
 #define UP_ADDRESSES_MAX 8
 
-struct up_error;
 struct up_resolver;
 
 struct up_addresses {
@@ -27,11 +28,11 @@ struct up_addresses {
 bool up_resolver_numeric(const char *host);
 
 /* Begin to look up `host`, which is copied. Errors: UP_INTERNAL. */
-int up_resolver_start(struct up_resolver **out, const char *host, struct up_error *err);
+UP_MUST_CHECK int up_resolver_start(struct up_resolver **out, const char *host, struct up_error *err);
 /* Readable once there is a result. */
 int up_resolver_fd(const struct up_resolver *r);
 /* 0 and at least one address in the system's order of preference; UP_AGAIN; UP_NETWORK no such name. */
-int up_resolver_result(struct up_resolver *r, struct up_addresses *out, struct up_error *err);
+UP_MUST_CHECK int up_resolver_result(struct up_resolver *r, struct up_addresses *out, struct up_error *err);
 void up_resolver_free(struct up_resolver *r); /* NULL is allowed; does not wait */
 
 #endif

@@ -10,14 +10,15 @@
 
 #include <stddef.h>
 
+#include "error.h"
+
 #define UP_SECRET_MAX 256 /* bytes; clouds hand out some 30 */
 
-struct up_error;
 struct up_storage;
 
 /* Errors: UP_MISSING no such file; UP_USAGE others may read or write it, or it
  * is no regular file; UP_WRITE else. */
-int up_secret_check(struct up_storage *storage, const char *path, struct up_error *err);
+UP_MUST_CHECK int up_secret_check(struct up_storage *storage, const char *path, struct up_error *err);
 
 /*
  * Check the file and read its one line, without the line's end, NUL-terminated.
@@ -25,7 +26,7 @@ int up_secret_check(struct up_storage *storage, const char *path, struct up_erro
  * Errors: as up_secret_check(); UP_USAGE empty, longer than UP_SECRET_MAX bytes,
  * more than one line, or with a byte that is not printable.
  */
-int up_secret_read(struct up_storage *storage, const char *path, char out[UP_SECRET_MAX + 1],
-                   struct up_error *err);
+UP_MUST_CHECK int up_secret_read(struct up_storage *storage, const char *path, char out[UP_SECRET_MAX + 1],
+                                 struct up_error *err);
 
 #endif

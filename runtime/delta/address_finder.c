@@ -84,7 +84,9 @@ void up_address_finder_put(enum up_shape shape, uint8_t *bytes, uint32_t value)
     up_put32(bytes, w);
 }
 
-uint32_t up_address_finder_origin(enum up_shape shape, uint64_t address)
+/* What a relative number is counted from, but for a constant, when its field
+ * lies at that address. */
+static uint32_t origin_of(enum up_shape shape, uint64_t address)
 {
     switch (shape) {
     case UP_ARM64_PAGE:
@@ -109,8 +111,7 @@ bool up_address_finder_fits(enum up_shape shape, const uint8_t *bytes, const uin
 
 uint32_t up_address_finder_shift(const struct up_address_field *f, uint64_t from, uint64_t to)
 {
-    return f->relative ? up_address_finder_origin(f->shape, to) - up_address_finder_origin(f->shape, from)
-                       : 0;
+    return f->relative ? origin_of(f->shape, to) - origin_of(f->shape, from) : 0;
 }
 
 static bool set(struct up_address_field *f, const uint8_t *bytes, size_t at, unsigned kind)
@@ -125,7 +126,7 @@ static bool set(struct up_address_field *f, const uint8_t *bytes, size_t at, uns
 static bool inside(struct up_address_field *f, uint64_t base, uint64_t size, uint32_t skip)
 {
     f->relative = true;
-    f->target = up_address_finder_origin(f->shape, base + f->at) + skip + f->value;
+    f->target = origin_of(f->shape, base + f->at) + skip + f->value;
     return f->target < size;
 }
 

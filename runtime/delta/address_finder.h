@@ -51,9 +51,6 @@ bool up_address_finder_get(enum up_shape shape, const uint8_t *bytes, uint32_t *
 void up_address_finder_put(enum up_shape shape, uint8_t *bytes, uint32_t value);
 /* Whether `fresh` is what `bytes` become when a number is put there: *value. */
 bool up_address_finder_fits(enum up_shape shape, const uint8_t *bytes, const uint8_t *fresh, uint32_t *value);
-/* What a relative number is counted from, but for a constant, when its field
- * lies at that address. */
-uint32_t up_address_finder_origin(enum up_shape shape, uint64_t address);
 /* By how much a relative field's number changes less when it moves itself;
  * 0 when it is not relative. */
 uint32_t up_address_finder_shift(const struct up_address_field *f, uint64_t from, uint64_t to);

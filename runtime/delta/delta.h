@@ -13,7 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct up_error;
+#include "error.h"
+
 struct up_delta; /* a decoder and all its memory; released with up_delta_free() */
 
 /* The old image. */
@@ -24,15 +25,16 @@ struct up_old {
     uint64_t size; /* bytes */
 };
 
-int up_delta_new(struct up_delta **out, struct up_error *err); /* UP_INTERNAL */
-void up_delta_free(struct up_delta *d);                        /* NULL is allowed */
+UP_MUST_CHECK int up_delta_new(struct up_delta **out, struct up_error *err); /* UP_INTERNAL */
+void up_delta_free(struct up_delta *d);                                      /* NULL is allowed */
 
 /*
  * Decode the block that lies at offset `at` of the new image, out_len bytes of
  * it. `source` is where its index entry says that the old image is first read.
  * Errors: UP_CORRUPT; those of old->read.
  */
-int up_delta_decode(struct up_delta *d, const struct up_old *old, uint64_t source, uint64_t at,
-                    const void *stored, size_t stored_len, void *out, size_t out_len, struct up_error *err);
+UP_MUST_CHECK int up_delta_decode(struct up_delta *d, const struct up_old *old, uint64_t source, uint64_t at,
+                                  const void *stored, size_t stored_len, void *out, size_t out_len,
+                                  struct up_error *err);
 
 #endif

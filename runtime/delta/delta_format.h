@@ -16,6 +16,7 @@
 
 #include "address_finder.h"
 #include "delta.h"
+#include "error.h"
 #include "literal_model.h"
 #include "move_map.h"
 #include "range_coder.h"
@@ -75,7 +76,7 @@ struct up_delta_op *up_delta_add(struct up_delta *d);
  * Errors: UP_CORRUPT, also when it does not fit; UP_INTERNAL; those of
  * old->read.
  */
-int up_delta_code(struct up_delta *d, const struct up_old *old, uint64_t source, uint64_t at, uint8_t *out,
-                  uint32_t len, struct up_error *err);
+UP_MUST_CHECK int up_delta_code(struct up_delta *d, const struct up_old *old, uint64_t source, uint64_t at,
+                                uint8_t *out, uint32_t len, struct up_error *err);
 
 #endif

@@ -7,6 +7,7 @@
 #ifndef UP_BLOCKS_H
 #define UP_BLOCKS_H
 
+#include "error.h"
 #include "index.h"
 
 struct up_block_mac;
@@ -16,8 +17,8 @@ struct up_blocks; /* opaque; released with up_blocks_close() */
 
 /* Open <spool>/<part>.idx. Errors: UP_MISSING, UP_CORRUPT wrong size,
  * UP_UNTRUSTED, UP_WRITE. */
-int up_blocks_open(struct up_blocks **out, struct up_storage *storage, const char *spool,
-                   const struct up_part *part, struct up_error *err);
+UP_MUST_CHECK int up_blocks_open(struct up_blocks **out, struct up_storage *storage, const char *spool,
+                                 const struct up_part *part, struct up_error *err);
 void up_blocks_close(struct up_blocks *b);
 uint32_t up_blocks_count(const struct up_blocks *b);
 /* Bytes of a block (the last may be shorter) and of the whole content. */
@@ -25,16 +26,17 @@ uint32_t up_blocks_size(const struct up_blocks *b);
 uint64_t up_blocks_content(const struct up_blocks *b);
 /* Entry i; cheap when asked in rising order. Errors: UP_CORRUPT the index ends
  * before it, or the entry is none; UP_WRITE the read failed. */
-int up_blocks_get(struct up_blocks *b, uint32_t i, struct up_block *out, struct up_error *err);
+UP_MUST_CHECK int up_blocks_get(struct up_blocks *b, uint32_t i, struct up_block *out, struct up_error *err);
 
 /*
  * Read block i of the decoded content from `target` and compare its digest:
  * 1 it is there, 0 it is not. Call up_slot_drop_cache() before to judge the
  * medium. Errors: UP_WRITE the read failed.
  */
-int up_blocks_match(struct up_blocks *b, uint32_t i, struct up_slot *target, struct up_error *err);
+UP_MUST_CHECK int up_blocks_match(struct up_blocks *b, uint32_t i, struct up_slot *target,
+                                  struct up_error *err);
 /* The same, but a block that is sealed is compared with its seal. `seal` may be NULL. */
-int up_blocks_intact(struct up_blocks *b, uint32_t i, struct up_slot *target, struct up_block_mac *seal,
-                     struct up_error *err);
+UP_MUST_CHECK int up_blocks_intact(struct up_blocks *b, uint32_t i, struct up_slot *target,
+                                   struct up_block_mac *seal, struct up_error *err);
 
 #endif

@@ -42,8 +42,8 @@ enum up_device_open_flags {
 /* Errors: UP_BUSY another process holds the lock; UP_USAGE not provisioned
  * ("run moult provision"); UP_STATELOST; UP_WRITE. Boot variables that cannot
  * be read are an error with UP_DEVICE_LOCK only; else they are trouble. */
-int up_device_open(struct up_device **out, struct up_storage *storage, const struct up_config *config,
-                   unsigned flags, struct up_error *err);
+UP_MUST_CHECK int up_device_open(struct up_device **out, struct up_storage *storage,
+                                 const struct up_config *config, unsigned flags, struct up_error *err);
 void up_device_close(struct up_device *d);
 
 /* What is wrong with a device that is open. */
@@ -58,7 +58,7 @@ const struct up_trouble *up_device_trouble(const struct up_device *d);
 const struct up_journal_state *up_device_state(const struct up_device *d);
 /* Read the journal again: after the other owner of the phases wrote it. The
  * state stays as it was when it cannot be read. */
-int up_device_reload(struct up_device *d, struct up_error *err);
+UP_MUST_CHECK int up_device_reload(struct up_device *d, struct up_error *err);
 const struct up_config *up_device_config(const struct up_device *d);
 struct up_storage *up_device_storage(const struct up_device *d);
 /* Running slot by the boot driver: 0 or 1; 0 without slots. When the driver
@@ -99,20 +99,20 @@ uint32_t up_device_generation(const struct up_device *d);
  * it keeps it: after a restart the file is not needed again.
  * Errors: up_permit_load()'s; the permit at hand is dropped then, too.
  */
-int up_device_permit(struct up_device *d, const char *path, struct up_error *err);
+UP_MUST_CHECK int up_device_permit(struct up_device *d, const char *path, struct up_error *err);
 
 /* What the gates say of a manifest, one line each, in *report. 0 when all are
  * open, else the code of the first closed one with its sentence in err. */
-int up_device_gates(const struct up_device *d, const struct up_manifest *m, struct up_gate_report *report,
-                    struct up_error *err);
+UP_MUST_CHECK int up_device_gates(const struct up_device *d, const struct up_manifest *m,
+                                  struct up_gate_report *report, struct up_error *err);
 
 /* Whether both slots are what they have to be, by whatever names: up_slot_check()
  * of slot.h. Asked by the gates, and before each opening of a slot to write. */
-int up_device_check_slots(const struct up_device *d, struct up_error *err);
+UP_MUST_CHECK int up_device_check_slots(const struct up_device *d, struct up_error *err);
 
 /* <state>/tx, made when it is missing: where the head of a package is spooled
  * before up_device_begin(). */
-int up_device_spool(struct up_device *d, char *buf, size_t len, struct up_error *err);
+UP_MUST_CHECK int up_device_spool(struct up_device *d, char *buf, size_t len, struct up_error *err);
 
 /* Which parts of m this device would take, a bit each of enum up_part_kind: a
  * part of the version that runs is left out, unless that leaves nothing. */
@@ -124,7 +124,8 @@ unsigned up_device_parts(const struct up_device *d, const struct up_manifest *m)
  * for. begin() does what is left of it at one go, which may take long.
  * Errors: UP_INCOMPATIBLE the slot cannot be read; UP_INTERNAL.
  */
-int up_device_learn_source(struct up_device *d, const struct up_manifest *m, struct up_error *err);
+UP_MUST_CHECK int up_device_learn_source(struct up_device *d, const struct up_manifest *m,
+                                         struct up_error *err);
 /* The enum up_mounted of the running slot, or -1 with errno: one that can be
  * written is no source of a delta. UP_NOT_MOUNTED without slots. */
 int up_device_source_mounted(const struct up_device *d);
@@ -135,7 +136,7 @@ int up_device_source_mounted(const struct up_device *d);
  * replaces one that is not yet armed. Gates are asked again here.
  * Errors: gates; UP_BUSY armed or on trial; UP_NOSPACE; UP_WRITE.
  */
-int up_device_begin(struct up_device *d, const struct up_manifest *m, struct up_error *err);
+UP_MUST_CHECK int up_device_begin(struct up_device *d, const struct up_manifest *m, struct up_error *err);
 /*
  * Every block is in place (transfer.h): sync, read back past the cache,
  * compare, extract, ask the gates, arm. Takes long: UP_AGAIN means call again,
@@ -143,7 +144,7 @@ int up_device_begin(struct up_device *d, const struct up_manifest *m, struct up_
  * Errors: UP_CORRUPT or UP_WRITE the medium gave something else back;
  * UP_UNTRUSTED the script archive, or the head as it reads back; gates; UP_NOSPACE. None arms anything.
  */
-int up_device_finish(struct up_device *d, const struct up_manifest *m, struct up_error *err);
+UP_MUST_CHECK int up_device_finish(struct up_device *d, const struct up_manifest *m, struct up_error *err);
 /* How the last finish() read back what was written: of its parts, the least
  * sure way. */
 enum up_read_back up_device_read_back(const struct up_device *d);
@@ -159,7 +160,7 @@ enum up_read_back up_device_read_back(const struct up_device *d);
  */
 bool up_device_kept_out_due(const struct up_device *d);
 /* One day more, if it is due. Errors: UP_WRITE. */
-int up_device_count_kept_out(struct up_device *d, struct up_error *err);
+UP_MUST_CHECK int up_device_count_kept_out(struct up_device *d, struct up_error *err);
 /* Before begin(): whether the release's own policy let this package in. */
 void up_device_let_in(struct up_device *d, bool by_release);
 
@@ -169,7 +170,7 @@ void up_device_let_in(struct up_device *d, bool by_release);
  * it stays rolling_back, which up_device_start() and up_device_retry() go on with.
  * Errors: UP_NOTHING without one; UP_WRITE, ...
  */
-int up_device_abandon(struct up_device *d, int code, const char *why, struct up_error *err);
+UP_MUST_CHECK int up_device_abandon(struct up_device *d, int code, const char *why, struct up_error *err);
 
 /*
  * The factory: a device over an empty state, on which begin, blocks and finish
@@ -180,8 +181,8 @@ int up_device_abandon(struct up_device *d, int code, const char *why, struct up_
  * UP_BUSY; UP_WRITE, also when a file of the journal could not be read, and may
  * hold a device; UP_NOSPACE.
  */
-int up_device_provision(struct up_device **out, struct up_storage *storage, const struct up_config *config,
-                        struct up_error *err);
+UP_MUST_CHECK int up_device_provision(struct up_device **out, struct up_storage *storage,
+                                      const struct up_config *config, struct up_error *err);
 
 enum up_start_action {
     UP_START_RUN,    /* run up_device_generation() */
@@ -194,11 +195,11 @@ enum up_start_action {
  * Errors: UP_WRITE, UP_STATELOST, ...: the device runs without updates until
  * up_device_retry() succeeds; *action and up_device_generation() hold all the same.
  */
-int up_device_start(struct up_device *d, enum up_start_action *action, struct up_error *err);
+UP_MUST_CHECK int up_device_start(struct up_device *d, enum up_start_action *action, struct up_error *err);
 /* Whether up_device_retry() has something to do. */
 bool up_device_unfinished(const struct up_device *d);
 /* Once more what up_device_start() or a later step could not do. As up_device_start(). */
-int up_device_retry(struct up_device *d, enum up_start_action *action, struct up_error *err);
+UP_MUST_CHECK int up_device_retry(struct up_device *d, enum up_start_action *action, struct up_error *err);
 
 /*
  * Open with the lock, and start: what `moult run` begins with. 0: *out is the
@@ -207,18 +208,19 @@ int up_device_retry(struct up_device *d, enum up_start_action *action, struct up
  * Errors: UP_BUSY; UP_USAGE not provisioned, or a path too long. Nothing else
  * ends a device.
  */
-int up_device_come_up(struct up_device **out, struct up_storage *storage, const struct up_config *config,
-                      enum up_start_action *action, struct up_trouble *trouble, struct up_error *err);
+UP_MUST_CHECK int up_device_come_up(struct up_device **out, struct up_storage *storage,
+                                    const struct up_config *config, enum up_start_action *action,
+                                    struct up_trouble *trouble, struct up_error *err);
 /* The directory of the script that runs when no device can be opened, into buf.
  * Errors: UP_STATELOST there is none. */
-int up_device_last_resort(struct up_storage *storage, const struct up_config *config, char *buf, size_t len,
-                          struct up_error *err);
+UP_MUST_CHECK int up_device_last_resort(struct up_storage *storage, const struct up_config *config, char *buf,
+                                        size_t len, struct up_error *err);
 /* Whether the pair is on trial (or its confirmation is under way). */
 bool up_device_on_trial(const struct up_device *d);
 /* Without restarting the device: begin the trial of an armed script-only
  * release. Errors: UP_NOTHING not armed; UP_RESTART it needs a restart;
  * UP_UNTRUSTED, UP_INCOMPATIBLE as by up_device_inspect(): it was withdrawn. */
-int up_device_begin_trial(struct up_device *d, struct up_error *err);
+UP_MUST_CHECK int up_device_begin_trial(struct up_device *d, struct up_error *err);
 /* Whether what is armed or on trial came with a core, so that changing to it,
  * or back, takes a restart. */
 bool up_device_has_core(const struct up_device *d);
@@ -233,7 +235,8 @@ bool up_device_has_core(const struct up_device *d);
  * restart follows. Otherwise up_device_generation() runs without updates,
  * nothing is confirmed, and up_device_retry() finds out when the trial can go on.
  */
-int up_device_trial_start(struct up_device *d, enum up_start_action *action, struct up_error *err);
+UP_MUST_CHECK int up_device_trial_start(struct up_device *d, enum up_start_action *action,
+                                        struct up_error *err);
 /*
  * After a start on trial was counted, and before it is made: is what was armed
  * still what it was? Its manifest must be signed by a key that is trusted now,
@@ -246,7 +249,7 @@ int up_device_trial_start(struct up_device *d, enum up_start_action *action, str
  * see up_device_withdraw(); of a confirmed one, `status` says it from now on;
  * UP_WRITE, UP_INTERNAL it cannot be told.
  */
-int up_device_inspect(struct up_device *d, struct up_error *err);
+UP_MUST_CHECK int up_device_inspect(struct up_device *d, struct up_error *err);
 /* What up_device_inspect() found wrong with the script that is to run; "" when nothing. */
 void up_device_damage(const struct up_device *d, char *out, size_t len);
 /* Before a start of a confirmed script: put what was made again in its place.
@@ -254,18 +257,18 @@ void up_device_damage(const struct up_device *d, char *out, size_t len);
 void up_device_put_script(struct up_device *d);
 /* A pair of a journal of before form 3: read its script once, while the device is
  * idle, and remember its digest. UP_AGAIN: call again; 0: known, or not now. */
-int up_device_learn_script(struct up_device *d, struct up_error *err);
+UP_MUST_CHECK int up_device_learn_script(struct up_device *d, struct up_error *err);
 /*
  * Give up what is armed or on trial, for `code` and `why`, which are not the
  * release's fault: it is not quarantined, and may be installed again. Else as
  * up_device_rollback().
  */
-int up_device_withdraw(struct up_device *d, int code, const char *why, enum up_start_action *action,
-                       struct up_error *err);
+UP_MUST_CHECK int up_device_withdraw(struct up_device *d, int code, const char *why,
+                                     enum up_start_action *action, struct up_error *err);
 
 /* Remember that the current trial start failed for a reason we saw (crash,
  * hang, wrong globals), so that it is not taken for a power loss. */
-int up_device_trial_failed(struct up_device *d, const char *why, struct up_error *err);
+UP_MUST_CHECK int up_device_trial_failed(struct up_device *d, const char *why, struct up_error *err);
 /* Its script ended for the n-th time, not on trial, and is started again in `pause`
  * seconds: one event of the history for all of them, as long as nothing else happens. */
 void up_device_script_ended(struct up_device *d, unsigned times, unsigned pause, const char *why);
@@ -273,15 +276,15 @@ void up_device_script_ended(struct up_device *d, unsigned times, unsigned pause,
 bool up_device_uncounted(const struct up_device *d);
 /* The pair on trial becomes the confirmed one. Errors: UP_NOTHING without a
  * trial; UP_DEFERRED its start was not counted; UP_WRITE: up_device_retry() goes on. */
-int up_device_confirm(struct up_device *d, struct up_error *err);
+UP_MUST_CHECK int up_device_confirm(struct up_device *d, struct up_error *err);
 /*
  * Back to the old pair: from armed (disarm) or trial (quarantined when
  * `failed`). *action says whether a restart is needed to get there.
  * Errors: UP_NOTHING nothing armed or on trial; UP_REFUSED it is being
  * confirmed; UP_WRITE: up_device_retry() goes on.
  */
-int up_device_rollback(struct up_device *d, bool failed, const char *why, enum up_start_action *action,
-                       struct up_error *err);
+UP_MUST_CHECK int up_device_rollback(struct up_device *d, bool failed, const char *why,
+                                     enum up_start_action *action, struct up_error *err);
 
 /*
  * Back to the old pair from trial, because all that the release lacked was an
@@ -289,8 +292,8 @@ int up_device_rollback(struct up_device *d, bool failed, const char *why, enum u
  * to find out (up_device_judge()). Else, and when a start failed for a reason we
  * saw, as up_device_rollback() with `failed`.
  */
-int up_device_unreached(struct up_device *d, const char *why, enum up_start_action *action,
-                        struct up_error *err);
+UP_MUST_CHECK int up_device_unreached(struct up_device *d, const char *why, enum up_start_action *action,
+                                      struct up_error *err);
 /* Whether such a release waits to be judged. */
 bool up_device_unjudged(const struct up_device *d);
 /*
@@ -298,7 +301,7 @@ bool up_device_unjudged(const struct up_device *d);
  * pair soon after its start? Then the release failed, and is quarantined; else it
  * is tried once more. Errors: UP_NOTHING none waits; UP_BUSY armed or on trial; UP_WRITE.
  */
-int up_device_judge(struct up_device *d, bool reached, struct up_error *err);
+UP_MUST_CHECK int up_device_judge(struct up_device *d, bool reached, struct up_error *err);
 /* Whether what went back last is to be tried once more, because no cloud answered either pair. */
 bool up_device_spared(const struct up_device *d);
 
@@ -309,12 +312,13 @@ bool up_device_spared(const struct up_device *d);
 void up_device_clean(struct up_device *d);
 /* Whether the state looks as if it could be written; writes nothing itself.
  * Errors: UP_WRITE, UP_NOSPACE. */
-int up_device_writable(const struct up_device *d, struct up_error *err);
+UP_MUST_CHECK int up_device_writable(const struct up_device *d, struct up_error *err);
 /* The same, now and then, by the owner of the lock: if not, that is trouble. */
 void up_device_check(struct up_device *d);
 /* Make, sync and remove a file in the state, and in journal_dir if it is there.
  * Errors: UP_WRITE, UP_NOSPACE. */
-int up_device_try_write(struct up_storage *storage, const struct up_config *config, struct up_error *err);
+UP_MUST_CHECK int up_device_try_write(struct up_storage *storage, const struct up_config *config,
+                                      struct up_error *err);
 
 /* Where a part's decoded blocks go: the target slot, or the spool of the
  * script archive. Meaningful while a transaction is open. */
@@ -322,8 +326,8 @@ const char *up_device_target(const struct up_device *d, enum up_part_kind kind, 
 
 /* Open it: 0 to be written; 1 it is adopted, and open for reading alone. Errors:
  * those of up_slot_open() and up_slot_check(). */
-int up_device_open_target(struct up_slot **out, const struct up_device *d, const struct up_part *part,
-                          struct up_error *err);
+UP_MUST_CHECK int up_device_open_target(struct up_slot **out, const struct up_device *d,
+                                        const struct up_part *part, struct up_error *err);
 
 /* The factory found its slot running or mounted: it is compared and adopted, never written. */
 bool up_device_adopts(const struct up_device *d);
@@ -345,7 +349,7 @@ void up_device_keep_seal(struct up_device *d, enum up_part_kind kind, struct up_
 struct up_block_mac *up_device_take_seal(struct up_device *d, enum up_part_kind kind);
 
 /* The hint that resumes a transfer: blocks in place, in package order. */
-int up_device_hint(struct up_device *d, uint64_t blocks, struct up_error *err);
+UP_MUST_CHECK int up_device_hint(struct up_device *d, uint64_t blocks, struct up_error *err);
 
 /* Tries that the boot loader still gives the slot on trial; 0 when none is. */
 unsigned up_device_tries(const struct up_device *d);

@@ -20,7 +20,7 @@ void up_device_repeat_boot(struct up_device *d)
 {
     struct up_error ignored;
 
-    up_boot_write(d->boot, &d->boot_state, &ignored);
+    (void)!up_boot_write(d->boot, &d->boot_state, &ignored);
 }
 
 int up_device_disarm(struct up_device *d, unsigned target, struct up_error *err)

@@ -31,7 +31,7 @@ static void mark_confirmed(struct up_device *d, const char *script_dir)
             if (is_confirmed(d, j) && d->state.slot[j].generation == n)
                 letters[len++] = (char)('a' + j);
         if (is_confirmed(d, i))
-            up_generation_mark(d->storage, script_dir, n, letters, &ignored);
+            (void)!up_generation_mark(d->storage, script_dir, n, letters, &ignored);
     }
 }
 

@@ -16,6 +16,7 @@
 
 #include "boot.h"
 #include "device.h"
+#include "error.h"
 #include "slot.h"
 
 #define UP_PATH_SIZE 1024
@@ -86,57 +87,56 @@ struct up_device {
 };
 
 /* A device that nothing was read of yet; to be closed even when this fails. */
-int up_device_allocate(struct up_device **out, struct up_storage *storage, const struct up_config *config,
-                       struct up_error *err);
+UP_MUST_CHECK int up_device_allocate(struct up_device **out, struct up_storage *storage,
+                                     const struct up_config *config, struct up_error *err);
 /* Whether a file is in the state; whether it surely is not. */
 bool up_device_has_file(const struct up_device *d, const char *name);
 bool up_device_lacks_file(const struct up_device *d, const char *name);
 /* The journal cannot be read, and err says so (UP_NOTHING, UP_STATELOST): no
  * device yet, UP_USAGE, or one that was lost, UP_STATELOST; UP_WRITE: a device may
  * be here all the same, since a file of the journal could not be read. */
-int up_device_without_journal(const struct up_device *d, struct up_error *err);
+UP_MUST_CHECK int up_device_without_journal(const struct up_device *d, struct up_error *err);
 /* The factory's end: boot record, history, and the first journal record last. */
-int up_device_commit_provision(struct up_device *d, struct up_error *err);
+UP_MUST_CHECK int up_device_commit_provision(struct up_device *d, struct up_error *err);
 /* While idle: make anew what is missing of the records, finish what
  * provisioning left. As well as can be; what cannot be done, doctor tells. */
 void up_device_tend(struct up_device *d);
 /* Write `next` and take it over; on failure the old state stays. While
  * provisioning it is only taken over. The record keeps its form from armed to
  * the verdict: see journal.h. */
-int up_device_save(struct up_device *d, const struct up_journal_state *next, struct up_error *err);
+UP_MUST_CHECK int up_device_save(struct up_device *d, const struct up_journal_state *next,
+                                 struct up_error *err);
 /* Append to the history; what goes wrong with it is not an error. */
 void up_device_note(struct up_device *d, const char *event, int code, const char *release, uint64_t sequence,
                     const char *message);
 /* The same in the place of the newest event, when that is one of this name and release. */
 void up_device_note_again(struct up_device *d, const char *event, const char *release, const char *message);
 /* One boot-variable write, taken over when it succeeded. */
-int up_device_set_boot(struct up_device *d, const struct up_boot_state *next, struct up_error *err);
+UP_MUST_CHECK int up_device_set_boot(struct up_device *d, const struct up_boot_state *next,
+                                     struct up_error *err);
 /* The same once more, so that both copies of the loader's variables know a
  * verdict; as well as can be. */
 void up_device_repeat_boot(struct up_device *d);
 /* <state>/lock. Errors: UP_BUSY; UP_USAGE no state; UP_WRITE, ... */
-int up_device_take_lock(struct up_device *d, struct up_error *err);
+UP_MUST_CHECK int up_device_take_lock(struct up_device *d, struct up_error *err);
 /* Read the boot loader's variables. When they cannot be read: trouble the first
  * time, an error later, when what was read before still stands. */
-int up_device_read_boot(struct up_device *d, struct up_error *err);
+UP_MUST_CHECK int up_device_read_boot(struct up_device *d, struct up_error *err);
 /* Ask the boot loader which slot it started, or play it. */
-int up_device_select_slot(struct up_device *d, struct up_error *err);
+UP_MUST_CHECK int up_device_select_slot(struct up_device *d, struct up_error *err);
 /* Take `target` out of the order, not good, no tries; unless it is known to be so. */
-int up_device_disarm(struct up_device *d, unsigned target, struct up_error *err);
+UP_MUST_CHECK int up_device_disarm(struct up_device *d, unsigned target, struct up_error *err);
 /* One write: target first in the order, with all its tries. */
-int up_device_arm_boot(struct up_device *d, struct up_error *err);
+UP_MUST_CHECK int up_device_arm_boot(struct up_device *d, struct up_error *err);
 /* The phase goes on: boots, verdicts (trial.c). */
-int up_device_resume(struct up_device *d, enum up_start_action *action, struct up_error *err);
+UP_MUST_CHECK int up_device_resume(struct up_device *d, enum up_start_action *action, struct up_error *err);
 /*
  * From arming, armed, trial or confirming to the old pair, as far as this boot
  * can. code: UP_ROLLEDBACK the release failed; UP_OK it was asked for; else what
  * stood in the way. On failure the phase may be rolling_back; *action holds.
  */
-int up_device_give_up(struct up_device *d, int code, const char *why, enum up_start_action *action,
-                      struct up_error *err);
-/* Nothing can be noted of the slot on trial: take it out of the boot loader's
- * order; *action says whether a restart leads away from it. */
-void up_device_forsake(struct up_device *d, enum up_start_action *action);
+UP_MUST_CHECK int up_device_give_up(struct up_device *d, int code, const char *why,
+                                    enum up_start_action *action, struct up_error *err);
 /* The cause in err becomes that of a start on trial that cannot be counted. */
 int up_device_say_uncounted(const struct up_device *d, struct up_error *err);
 /* Something did not work; updates: they do all the same. The first one that
@@ -162,9 +162,9 @@ void up_device_forget_kept(struct up_device *d);
 const struct up_pair *up_device_pair(const struct up_device *d);
 /* What is armed or on trial: still signed by a trusted key, in the slot that it
  * was armed in. Takes no time. Errors: UP_UNTRUSTED, UP_INCOMPATIBLE. */
-int up_device_check_armed(struct up_device *d, struct up_error *err);
+UP_MUST_CHECK int up_device_check_armed(struct up_device *d, struct up_error *err);
 /* And the image in that slot, when nothing else tells who it is; a piece a call. */
-int up_device_check_image(struct up_device *d, struct up_error *err);
+UP_MUST_CHECK int up_device_check_image(struct up_device *d, struct up_error *err);
 void up_device_check_free(struct up_device *d);
 void up_device_image_free(struct up_device *d);
 /* Of the first `size` bytes of the running slot; NULL while that is not known. */

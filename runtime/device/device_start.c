@@ -125,9 +125,9 @@ static void settle_scripts(struct up_device *d)
     up_device_path(d, "script", dir, sizeof dir);
     for (int i = 0; i < UP_SLOTS; i++)
         if (d->state.slot[i].present)
-            up_generation_settle(d->storage, dir, d->state.slot[i].generation, &ignored);
+            (void)!up_generation_settle(d->storage, dir, d->state.slot[i].generation, &ignored);
     if (d->state.phase != UP_IDLE)
-        up_generation_settle(d->storage, dir, d->state.tx.generation, &ignored);
+        (void)!up_generation_settle(d->storage, dir, d->state.tx.generation, &ignored);
 }
 
 int up_device_start(struct up_device *d, enum up_start_action *action, struct up_error *err)
@@ -167,7 +167,7 @@ int up_device_come_up(struct up_device **out, struct up_storage *storage, const 
         *trouble = (struct up_trouble){false, *err};
         return 0;
     }
-    up_device_start(*out, action, err);
+    (void)!up_device_start(*out, action, err);
     *trouble = *up_device_trouble(*out);
     return 0;
 }
@@ -199,7 +199,8 @@ int up_device_last_resort(struct up_storage *storage, const struct up_config *co
 
     /* What was confirmed comes first: the link may point to what was on trial. */
     if (snprintf(path, sizeof path, "%s/script", config->state) < (int)sizeof path)
-        up_generation_newest(storage, path, config->keys, running_letter(storage, config), &n, &ignored);
+        (void)!up_generation_newest(storage, path, config->keys, running_letter(storage, config), &n,
+                                    &ignored);
     if (n > 0 && snprintf(buf, len, "%s/%" PRIu32, path, n) < (int)len)
         return 0;
     if (snprintf(path, sizeof path, "%s/script/current", config->state) >= (int)sizeof path ||
@@ -218,7 +219,7 @@ static int try_write_in(struct up_storage *storage, const char *dir, struct up_e
     if (snprintf(path, sizeof path, "%s/write-test", dir) >= (int)sizeof path)
         return up_fail(err, UP_USAGE, "%s: path too long", dir);
     if (up_storage_write_file(storage, path, bytes, sizeof bytes, 0600, err) < 0) {
-        up_storage_remove_tree(storage, path, &ignored); /* that of a directory which cannot be synced */
+        (void)!up_storage_remove_tree(storage, path, &ignored); /* that of a directory which cannot be synced */
         return err->code;
     }
     return up_storage_remove_tree(storage, path, err);

@@ -198,7 +198,7 @@ void up_device_note(struct up_device *d, const char *event, int code, const char
     make_event(d, &e, event, release, message);
     e.sequence = sequence;
     e.code = code;
-    up_history_add(d->storage, d->config->state, &e, &ignored);
+    (void)!up_history_add(d->storage, d->config->state, &e, &ignored);
 }
 
 void up_device_note_again(struct up_device *d, const char *event, const char *release, const char *message)
@@ -207,7 +207,7 @@ void up_device_note_again(struct up_device *d, const char *event, const char *re
     struct up_error ignored;
 
     make_event(d, &e, event, release, message);
-    up_history_add_again(d->storage, d->config->state, &e, &ignored);
+    (void)!up_history_add_again(d->storage, d->config->state, &e, &ignored);
 }
 
 void up_device_set_last(const struct up_device *d, struct up_journal_state *next, int code, const char *why)

@@ -11,10 +11,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "error.h"
 #include "journal.h"
 #include "manifest.h"
 
-struct up_error;
 struct up_permit;
 
 struct up_gate_line {
@@ -54,7 +54,7 @@ uint64_t up_gate_space(const struct up_manifest *m);
 
 /* 0 when every gate is open, else the code of the first closed one, with its
  * sentence in err. *report always holds a line for every gate. */
-int up_gates_ask(struct up_gate_report *report, const struct up_manifest *m,
-                 const struct up_gate_facts *facts, struct up_error *err);
+UP_MUST_CHECK int up_gates_ask(struct up_gate_report *report, const struct up_manifest *m,
+                               const struct up_gate_facts *facts, struct up_error *err);
 
 #endif

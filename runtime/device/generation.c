@@ -88,7 +88,7 @@ int up_generation_maker_step(struct up_generation_maker *m, struct up_error *err
     if (rc == 0 && (s->ops->rename(s, m->unfinished, m->dir) < 0 || s->ops->sync_dir(s, m->script_dir) < 0))
         rc = up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: put in place: %s", m->dir, strerror(errno));
     if (rc < 0 && rc != UP_AGAIN)
-        up_storage_remove_tree(s, m->unfinished, &ignored);
+        (void)!up_storage_remove_tree(s, m->unfinished, &ignored);
     return rc;
 }
 
@@ -98,7 +98,7 @@ void up_generation_discard(struct up_storage *storage, const char *script_dir, u
     struct up_error ignored;
 
     if (up_generation_path(dir, script_dir, n, "", &ignored) == 0)
-        up_storage_remove_tree(storage, dir, &ignored);
+        (void)!up_storage_remove_tree(storage, dir, &ignored);
 }
 
 /* What up_generation_clean() removes: names are collected first, since a

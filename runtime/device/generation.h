@@ -21,14 +21,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct up_error;
+#include "error.h"
+
 struct up_storage;
 
 #define UP_GENERATION_PATH 1536
 
 /* <script_dir>/<n><suffix> into out; suffix may be "". Errors: UP_USAGE too long. */
-int up_generation_path(char out[UP_GENERATION_PATH], const char *script_dir, uint32_t n, const char *suffix,
-                       struct up_error *err);
+UP_MUST_CHECK int up_generation_path(char out[UP_GENERATION_PATH], const char *script_dir, uint32_t n,
+                                     const char *suffix, struct up_error *err);
 
 /*
  * Extract the canonical tar `spool` (size bytes, verified) as generation n
@@ -37,10 +38,11 @@ int up_generation_path(char out[UP_GENERATION_PATH], const char *script_dir, uin
  * Errors: UP_UNTRUSTED not canonical, or no main.lua; UP_NOSPACE, UP_WRITE.
  */
 struct up_generation_maker; /* opaque; released with up_generation_maker_close() */
-int up_generation_maker_open(struct up_generation_maker **out, struct up_storage *storage, const char *spool,
-                             uint64_t size, const char *script_dir, uint32_t n, struct up_error *err);
+UP_MUST_CHECK int up_generation_maker_open(struct up_generation_maker **out, struct up_storage *storage,
+                                           const char *spool, uint64_t size, const char *script_dir,
+                                           uint32_t n, struct up_error *err);
 /* UP_AGAIN there is more, call again; 0 it is there, and durable. */
-int up_generation_maker_step(struct up_generation_maker *m, struct up_error *err);
+UP_MUST_CHECK int up_generation_maker_step(struct up_generation_maker *m, struct up_error *err);
 void up_generation_maker_close(struct up_generation_maker *m); /* NULL is allowed */
 
 /* The tree of generation n is not what was signed: it is made anew, from nothing. */
@@ -54,22 +56,22 @@ void up_generation_discard(struct up_storage *storage, const char *script_dir, u
  * durable after a sync of script_dir, which extracting ends with.
  * Errors: UP_WRITE, UP_NOSPACE.
  */
-int up_generation_keep(struct up_storage *storage, const char *spool, const char *script_dir, uint32_t n,
-                       struct up_error *err);
+UP_MUST_CHECK int up_generation_keep(struct up_storage *storage, const char *spool, const char *script_dir,
+                                     uint32_t n, struct up_error *err);
 
 /* Put <n>.mend in the place of <n>. After a power cut in it, settle() is
  * called. Errors: UP_WRITE; the old tree is back in its place then. */
-int up_generation_exchange(struct up_storage *storage, const char *script_dir, uint32_t n,
-                           struct up_error *err);
+UP_MUST_CHECK int up_generation_exchange(struct up_storage *storage, const char *script_dir, uint32_t n,
+                                         struct up_error *err);
 /* Before anything uses generation n: an exchange that was cut short is finished
  * or undone, and what mending left is removed. Errors: UP_WRITE. */
-int up_generation_settle(struct up_storage *storage, const char *script_dir, uint32_t n,
-                         struct up_error *err);
+UP_MUST_CHECK int up_generation_settle(struct up_storage *storage, const char *script_dir, uint32_t n,
+                                       struct up_error *err);
 
 /* It was confirmed with the core of the slots `letters`: "a", "b", "ab".
  * Writes nothing when the mark says so already. Errors: UP_WRITE, UP_NOSPACE. */
-int up_generation_mark(struct up_storage *storage, const char *script_dir, uint32_t n, const char *letters,
-                       struct up_error *err);
+UP_MUST_CHECK int up_generation_mark(struct up_storage *storage, const char *script_dir, uint32_t n,
+                                     const char *letters, struct up_error *err);
 
 /*
  * Without a journal: the newest generation that was confirmed and whose tree is
@@ -78,8 +80,8 @@ int up_generation_mark(struct up_storage *storage, const char *script_dir, uint3
  * reading the tree. 0, or an error that says why no tree is proved: then *n is
  * the newest that was confirmed, or 0 when none is marked (UP_MISSING).
  */
-int up_generation_newest(struct up_storage *storage, const char *script_dir, const char *keys, char letter,
-                         uint32_t *n, struct up_error *err);
+UP_MUST_CHECK int up_generation_newest(struct up_storage *storage, const char *script_dir, const char *keys,
+                                       char letter, uint32_t *n, struct up_error *err);
 
 /* What is wrong with a tree that was confirmed: keep it for `status`, or forget
  * it (text NULL). What goes wrong with it is not an error. */
@@ -92,10 +94,11 @@ void up_generation_damage(struct up_storage *storage, const char *script_dir, ui
 /* Remove every generation whose number `keep` (of `count`) does not name, with
  * all that lies beside it, also when it is unfinished. What cannot be removed does
  * not keep the others. Errors: UP_WRITE. */
-int up_generation_clean(struct up_storage *storage, const char *script_dir, const uint32_t *keep,
-                        unsigned count, struct up_error *err);
+UP_MUST_CHECK int up_generation_clean(struct up_storage *storage, const char *script_dir,
+                                      const uint32_t *keep, unsigned count, struct up_error *err);
 
 /* Make <script_dir>/current point to generation n, for people. */
-int up_generation_link(struct up_storage *storage, const char *script_dir, uint32_t n, struct up_error *err);
+UP_MUST_CHECK int up_generation_link(struct up_storage *storage, const char *script_dir, uint32_t n,
+                                     struct up_error *err);
 
 #endif

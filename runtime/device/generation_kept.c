@@ -176,7 +176,7 @@ void up_generation_note_damage(struct up_storage *s, const char *script_dir, uin
     if (!text)
         s->ops->unlink(s, path);
     else if (strcmp(now, text) != 0)
-        up_storage_write_file(s, path, text, strlen(text), 0644, &ignored);
+        (void)!up_storage_write_file(s, path, text, strlen(text), 0644, &ignored);
 }
 
 void up_generation_damage(struct up_storage *s, const char *script_dir, uint32_t n, char *out, size_t len)

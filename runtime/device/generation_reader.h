@@ -13,20 +13,21 @@
 
 #include <stdint.h>
 
+#include "error.h"
+
 struct up_blocks;
-struct up_error;
 struct up_storage;
 struct up_generation_reader; /* opaque; released with up_generation_reader_close() */
 
 /* `dir` is the tree; blocks, which must outlive the reader, is the index of its
  * archive or NULL. Errors: UP_CORRUPT the tree is none, or not of that size;
  * UP_INTERNAL. */
-int up_generation_reader_open(struct up_generation_reader **out, struct up_storage *storage, const char *dir,
-                              struct up_blocks *blocks, struct up_error *err);
+UP_MUST_CHECK int up_generation_reader_open(struct up_generation_reader **out, struct up_storage *storage,
+                                            const char *dir, struct up_blocks *blocks, struct up_error *err);
 
 /* UP_AGAIN there is more, call again; 0 all was read. Errors: UP_CORRUPT a file
  * cannot be read, or a block is not what was signed; those of up_blocks_get(). */
-int up_generation_reader_step(struct up_generation_reader *r, struct up_error *err);
+UP_MUST_CHECK int up_generation_reader_step(struct up_generation_reader *r, struct up_error *err);
 
 /* After the last step: SHA-256 of the tar. */
 const uint8_t *up_generation_reader_digest(const struct up_generation_reader *r);

@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 
+#include "error.h"
 #include "manifest.h"
 
 #define UP_HISTORY_RECORDS 256
@@ -25,20 +26,19 @@ struct up_event {
     char message[200];
 };
 
-struct up_error;
 struct up_storage;
 
 /* Preallocate <state_dir>/history. Errors: UP_WRITE, UP_NOSPACE. */
-int up_history_create(struct up_storage *storage, const char *state_dir, struct up_error *err);
+UP_MUST_CHECK int up_history_create(struct up_storage *storage, const char *state_dir, struct up_error *err);
 /* Append; event->number is set. Errors: UP_WRITE, which callers ignore. */
-int up_history_add(struct up_storage *storage, const char *state_dir, struct up_event *event,
-                   struct up_error *err);
+UP_MUST_CHECK int up_history_add(struct up_storage *storage, const char *state_dir, struct up_event *event,
+                                 struct up_error *err);
 /* The same, but the newest event gives way when it has this name and release:
  * what happens again and again does not drive out the rest. */
-int up_history_add_again(struct up_storage *storage, const char *state_dir, struct up_event *event,
-                         struct up_error *err);
+UP_MUST_CHECK int up_history_add_again(struct up_storage *storage, const char *state_dir,
+                                       struct up_event *event, struct up_error *err);
 /* Up to UP_HISTORY_RECORDS events, oldest first; the count, or UP_WRITE. */
-int up_history_read(struct up_storage *storage, const char *state_dir,
-                    struct up_event out[UP_HISTORY_RECORDS], struct up_error *err);
+UP_MUST_CHECK int up_history_read(struct up_storage *storage, const char *state_dir,
+                                  struct up_event out[UP_HISTORY_RECORDS], struct up_error *err);
 
 #endif

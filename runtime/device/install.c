@@ -147,7 +147,7 @@ static int forget_or_drop(struct up_device *d, struct up_error *err)
     if (d->provisioning || !up_device_has_core(d) || forget_target(d, err) == 0)
         return 0;
     why = *err;
-    up_device_abandon(d, why.code, why.message, &ignored);
+    (void)!up_device_abandon(d, why.code, why.message, &ignored);
     return why.code;
 }
 
@@ -468,7 +468,7 @@ static int condemn(struct up_device *d, struct up_error *err)
     up_device_finish_free(d);
     up_device_forget_kept(d);
     if (d->state.tx.hint > 0)
-        up_device_hint(d, 0, &ignored);
+        (void)!up_device_hint(d, 0, &ignored);
     return code;
 }
 

@@ -10,13 +10,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "error.h"
+
 struct up_blocks;
-struct up_error;
 struct up_slot;
 struct up_inventory; /* opaque; released with up_inventory_free() */
 
 /* Of `count` blocks, none in place. Errors: UP_INTERNAL. */
-int up_inventory_new(struct up_inventory **out, uint32_t count, struct up_error *err);
+UP_MUST_CHECK int up_inventory_new(struct up_inventory **out, uint32_t count, struct up_error *err);
 void up_inventory_free(struct up_inventory *v);
 
 bool up_inventory_has(const struct up_inventory *v, uint32_t block);
@@ -38,7 +39,7 @@ uint32_t up_inventory_front(const struct up_inventory *v);
  *
  * Errors: UP_WRITE a file or block device cannot be read; those of blocks.h.
  */
-int up_inventory_find(struct up_inventory *v, struct up_blocks *blocks, struct up_slot *target, uint32_t sure,
-                      uint32_t until, bool cut, struct up_error *err);
+UP_MUST_CHECK int up_inventory_find(struct up_inventory *v, struct up_blocks *blocks, struct up_slot *target,
+                                    uint32_t sure, uint32_t until, bool cut, struct up_error *err);
 
 #endif

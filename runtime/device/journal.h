@@ -24,6 +24,7 @@
 #include <stdint.h>
 
 #include "config.h"
+#include "error.h"
 #include "manifest.h"
 #include "storage.h"
 
@@ -143,7 +144,6 @@ struct up_journal_state {
     struct up_kept_out kept_out;
 };
 
-struct up_error;
 struct up_storage;
 struct up_journal; /* the open record; released with up_journal_close() */
 
@@ -159,27 +159,30 @@ bool up_journal_permit_room(const struct up_journal_state *s, uint64_t time);
 void up_journal_permit_remember(struct up_journal_state *s, const struct up_permit_mark *mark);
 
 /* `state_dir` is copied. Opens nothing yet. Errors: UP_INTERNAL. */
-int up_journal_open(struct up_journal **out, struct up_storage *storage, const char *state_dir,
-                    struct up_error *err);
+UP_MUST_CHECK int up_journal_open(struct up_journal **out, struct up_storage *storage, const char *state_dir,
+                                  struct up_error *err);
 /* The second file of the record lies in `dir`, which is copied; NULL: beside the
  * first. One that still lies there is read, and moves when it is written.
  * Errors: UP_USAGE too long. */
-int up_journal_second(struct up_journal *j, const char *dir, struct up_error *err);
+UP_MUST_CHECK int up_journal_second(struct up_journal *j, const char *dir, struct up_error *err);
 void up_journal_close(struct up_journal *j);
 /* The factory's last step: see up_record_create(). Errors: UP_WRITE, UP_NOSPACE. */
-int up_journal_create(struct up_journal *j, const struct up_journal_state *first, struct up_error *err);
+UP_MUST_CHECK int up_journal_create(struct up_journal *j, const struct up_journal_state *first,
+                                    struct up_error *err);
 /* Errors: UP_NOTHING not provisioned; UP_STATELOST; UP_INCOMPATIBLE written by
  * a newer form; UP_WRITE. */
-int up_journal_read(struct up_journal *j, struct up_journal_state *out, struct up_error *err);
-int up_journal_write(struct up_journal *j, const struct up_journal_state *s, struct up_error *err);
+UP_MUST_CHECK int up_journal_read(struct up_journal *j, struct up_journal_state *out, struct up_error *err);
+UP_MUST_CHECK int up_journal_write(struct up_journal *j, const struct up_journal_state *s,
+                                   struct up_error *err);
 /* See up_record_tend() and up_record_inspect(). */
-int up_journal_tend(struct up_journal *j, struct up_error *err);
+UP_MUST_CHECK int up_journal_tend(struct up_journal *j, struct up_error *err);
 struct up_record_view;
-int up_journal_inspect(struct up_journal *j, struct up_record_view *out, struct up_error *err);
+UP_MUST_CHECK int up_journal_inspect(struct up_journal *j, struct up_record_view *out, struct up_error *err);
 
 /* The bytes of a state, in the form it names, and back. decode refuses what encode cannot have
  * written (UP_CORRUPT, or UP_INCOMPATIBLE for a newer form). */
 size_t up_journal_encode(const struct up_journal_state *s, uint8_t out[UP_JOURNAL_CAPACITY]);
-int up_journal_decode(struct up_journal_state *s, const uint8_t *in, size_t len, struct up_error *err);
+UP_MUST_CHECK int up_journal_decode(struct up_journal_state *s, const uint8_t *in, size_t len,
+                                    struct up_error *err);
 
 #endif

@@ -21,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "error.h"
 #include "manifest.h"
 
 #define UP_PERMIT_MAX 65536 /* bytes */
@@ -37,17 +38,16 @@ struct up_permit {
     char device[UP_PERMIT_DEVICES][UP_DEVICE_ID_SIZE];
 };
 
-struct up_error;
 struct up_keyring;
 struct up_storage;
 
 /* Errors: UP_UNTRUSTED malformed; UP_INCOMPATIBLE a newer form. */
-int up_permit_parse(struct up_permit *p, const char *text, size_t len, struct up_error *err);
+UP_MUST_CHECK int up_permit_parse(struct up_permit *p, const char *text, size_t len, struct up_error *err);
 bool up_permit_names(const struct up_permit *p, const char *device_id);
 
 /* Read and verify the permit at path, whose signature is path.minisig.
  * Errors: UP_MISSING one of the two; UP_UNTRUSTED; UP_INCOMPATIBLE; UP_USAGE too large. */
-int up_permit_load(struct up_permit *p, struct up_storage *storage, const struct up_keyring *ring,
-                   const char *path, struct up_error *err);
+UP_MUST_CHECK int up_permit_load(struct up_permit *p, struct up_storage *storage,
+                                 const struct up_keyring *ring, const char *path, struct up_error *err);
 
 #endif

@@ -16,7 +16,7 @@ static void remove_mark(struct up_device *d)
     /* Not before the names of the journal are durable: who made them may have failed at that. */
     if (up_storage_sync_parent(d->storage, path, &ignored) == 0 &&
         d->storage->ops->unlink(d->storage, path) == 0)
-        up_storage_sync_parent(d->storage, path, &ignored);
+        (void)!up_storage_sync_parent(d->storage, path, &ignored);
 }
 
 int up_device_commit_provision(struct up_device *d, struct up_error *err)
@@ -52,11 +52,11 @@ void up_device_tend(struct up_device *d)
     if (d->state.phase != UP_IDLE)
         return;
     if (d->config->journal_dir)
-        up_storage_make_dir(d->storage, d->config->journal_dir, 0700, &ignored);
-    up_journal_tend(d->journal, &ignored);
-    up_boot_tend(d->boot, &ignored);
+        (void)!up_storage_make_dir(d->storage, d->config->journal_dir, 0700, &ignored);
+    (void)!up_journal_tend(d->journal, &ignored);
+    (void)!up_boot_tend(d->boot, &ignored);
     if (up_device_lacks_file(d, "history"))
-        up_history_create(d->storage, d->config->state, &ignored);
+        (void)!up_history_create(d->storage, d->config->state, &ignored);
     else /* what making it anew began */
         d->storage->ops->unlink(d->storage, up_device_path(d, "history.new", path, sizeof path));
     if (up_device_has_file(d, UP_PROVISIONING))

@@ -5,6 +5,7 @@
 #ifndef UP_RECORDS_H
 #define UP_RECORDS_H
 
+#include "error.h"
 #include "record.h"
 
 struct up_config;
@@ -18,7 +19,7 @@ struct up_records_view {
 
 /* Those that this device has, in that order; how many. Nothing is changed.
  * Errors: UP_WRITE we may not look; UP_USAGE, UP_INTERNAL. */
-int up_records_inspect(struct up_records_view out[UP_RECORDS], struct up_storage *storage,
-                       const struct up_config *config, struct up_error *err);
+UP_MUST_CHECK int up_records_inspect(struct up_records_view out[UP_RECORDS], struct up_storage *storage,
+                                     const struct up_config *config, struct up_error *err);
 
 #endif

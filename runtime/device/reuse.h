@@ -22,8 +22,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "error.h"
+
 struct up_blocks;
-struct up_error;
 struct up_inventory;
 struct up_old_image;
 struct up_reuse; /* opaque; released with up_reuse_free() */
@@ -32,8 +33,8 @@ enum up_reuse_place { UP_REUSE_RUNNING, UP_REUSE_TARGET, UP_REUSE_PLACES };
 
 /* Wanted are the blocks that `in_place` lacks, but for zeros. Memory: twelve
  * bytes a block. Errors: UP_INTERNAL; those of up_blocks_get(). */
-int up_reuse_new(struct up_reuse **out, struct up_blocks *blocks, const struct up_inventory *in_place,
-                 struct up_error *err);
+UP_MUST_CHECK int up_reuse_new(struct up_reuse **out, struct up_blocks *blocks,
+                               const struct up_inventory *in_place, struct up_error *err);
 void up_reuse_free(struct up_reuse *r); /* NULL is allowed */
 
 /* Stored bytes of what is wanted. */
@@ -45,9 +46,9 @@ uint64_t up_reuse_wanted(const struct up_reuse *r);
  * `buffer` has room for a block. A block of the target that lies where it belongs is set in `in_place`.
  * Errors: UP_INTERNAL; those of up_blocks_get().
  */
-int up_reuse_step(struct up_reuse *r, enum up_reuse_place place, struct up_old_image *image,
-                  struct up_blocks *blocks, struct up_inventory *in_place, void *buffer,
-                  struct up_error *err);
+UP_MUST_CHECK int up_reuse_step(struct up_reuse *r, enum up_reuse_place place, struct up_old_image *image,
+                                struct up_blocks *blocks, struct up_inventory *in_place, void *buffer,
+                                struct up_error *err);
 
 /* Where a block with this digest was seen, and at which byte. */
 bool up_reuse_find(const struct up_reuse *r, const uint8_t digest[32], enum up_reuse_place *place,

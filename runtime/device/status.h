@@ -6,6 +6,7 @@
 #define UP_STATUS_H
 
 #include "device.h"
+#include "error.h"
 
 /* The pair that is in force: confirmed, whatever is fetched, armed or on trial. */
 const struct up_pair *up_status_confirmed(const struct up_device *d);
@@ -22,6 +23,7 @@ struct up_status_progress {
  * blocks are counted up to the last hint, so a transfer that runs may be
  * further. Errors: UP_UNTRUSTED, UP_WRITE, ...; UP_NOTHING no transaction.
  */
-int up_status_progress(const struct up_device *d, struct up_status_progress *out, struct up_error *err);
+UP_MUST_CHECK int up_status_progress(const struct up_device *d, struct up_status_progress *out,
+                                     struct up_error *err);
 
 #endif

@@ -23,10 +23,10 @@
 
 #include <stdint.h>
 
+#include "error.h"
 #include "manifest.h"
 
 struct up_device;
-struct up_error;
 struct up_package;
 struct up_source;
 struct up_transfer;
@@ -35,8 +35,9 @@ struct up_transfer;
  * Errors: UP_NOTHING no transaction for this package; UP_BUSY slot mounted;
  * UP_WRITE, UP_NOSPACE; UP_CORRUPT the source has another size;
  * UP_INCOMPATIBLE the running slot cannot be read for a delta. */
-int up_transfer_open(struct up_transfer **out, struct up_device *device, const struct up_package *package,
-                     struct up_source *source, struct up_error *err);
+UP_MUST_CHECK int up_transfer_open(struct up_transfer **out, struct up_device *device,
+                                   const struct up_package *package, struct up_source *source,
+                                   struct up_error *err);
 
 /* Fetch every block, whatever the configuration says of those that the device
  * has. Before the first step. */
@@ -50,7 +51,7 @@ void up_transfer_fetch_all(struct up_transfer *t);
  * bytes outside of blocks differ from what was signed; UP_INCOMPATIBLE the old
  * image gives no such block; UP_WRITE, UP_NOSPACE.
  */
-int up_transfer_step(struct up_transfer *t, struct up_error *err);
+UP_MUST_CHECK int up_transfer_step(struct up_transfer *t, struct up_error *err);
 
 /* The link died, and `source` is another to the same package. What came of a block,
  * and what was compared, need not come again. The source before may be gone. */

@@ -108,7 +108,7 @@ static void seal_part(struct up_transfer *t, struct up_transfer_part *p)
         return;
     p->seal = up_device_take_seal(t->device, p->info->kind);
     if (!p->seal)
-        up_block_mac_new(&p->seal, t->storage, p->count, &ignored);
+        (void)!up_block_mac_new(&p->seal, t->storage, p->count, &ignored);
 }
 
 static int open_part(struct up_transfer *t, unsigned n, struct up_error *err)
@@ -214,7 +214,7 @@ void up_transfer_close(struct up_transfer *t)
     up_transfer_keep(t);
     /* What is verified stays, also when the source failed. */
     if (t->held_back)
-        up_slot_flush(t->part[t->at_part].target, &ignored);
+        (void)!up_slot_flush(t->part[t->at_part].target, &ignored);
     for (int i = 0; i < UP_PART_KINDS; i++) {
         up_blocks_close(t->part[i].blocks);
         up_inventory_free(t->part[i].in_place);

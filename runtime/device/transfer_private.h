@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "device.h"
+#include "error.h"
 #include "inventory.h"
 #include "reuse.h"
 #include "transfer.h"
@@ -77,7 +78,7 @@ uint64_t up_transfer_before(const struct up_transfer *t, unsigned n);
 bool up_transfer_matches(struct up_transfer *t, const void *data, size_t len, const uint8_t digest[32]);
 
 /* Before the current part is looked at: 1 call again, 0 what is on the device is known. */
-int up_transfer_look(struct up_transfer *t, struct up_error *err);
+UP_MUST_CHECK int up_transfer_look(struct up_transfer *t, struct up_error *err);
 /* Whether the block was seen on the device, and need not come. */
 bool up_transfer_seen(const struct up_transfer *t, const struct up_block *block);
 /* Read such a block into t->decoded: true when it was still there. */

@@ -33,11 +33,12 @@ static void open_images(struct up_transfer *t, const struct up_transfer_part *p)
     char path[1024];
 
     if (pair->present && pair->core_size > 0)
-        up_old_image_open(&t->elsewhere[UP_REUSE_RUNNING], t->storage, config->slot[running], pair->core_size,
-                          &ignored);
+        (void)!up_old_image_open(&t->elsewhere[UP_REUSE_RUNNING], t->storage, config->slot[running],
+                                 pair->core_size, &ignored);
     if (!up_slot_traits(p->target)->in_order && up_slot_drop_cache(p->target, &ignored) >= 0)
-        up_old_image_open(&t->elsewhere[UP_REUSE_TARGET], t->storage,
-                          up_device_target(t->device, UP_CORE, path, sizeof path), p->info->size, &ignored);
+        (void)!up_old_image_open(&t->elsewhere[UP_REUSE_TARGET], t->storage,
+                                 up_device_target(t->device, UP_CORE, path, sizeof path), p->info->size,
+                                 &ignored);
 }
 
 static bool applies(const struct up_transfer *t, const struct up_transfer_part *p)

@@ -120,7 +120,9 @@ static bool is_named(const struct up_device *d, unsigned slot)
     return false;
 }
 
-void up_device_forsake(struct up_device *d, enum up_start_action *action)
+/* Nothing can be noted of the slot on trial: take it out of the boot loader's
+ * order; *action says whether a restart leads away from it. */
+static void forsake(struct up_device *d, enum up_start_action *action)
 {
     unsigned target = target_of(d);
     struct up_error ignored;
@@ -147,7 +149,7 @@ static int roll_back(struct up_device *d, enum up_start_action *action, struct u
         return end_rollback(d, err);
     told = !is_named(d, target_of(d));
     if (count_restart(d, &may, err) < 0) {
-        up_device_forsake(d, action);
+        forsake(d, action);
         return err->code;
     }
     rc = leave_target(d, &why);
@@ -222,7 +224,7 @@ int up_device_say_uncounted(const struct up_device *d, struct up_error *err)
 static int not_counted(struct up_device *d, enum up_start_action *action, struct up_error *err)
 {
     d->uncounted = true;
-    up_device_forsake(d, action);
+    forsake(d, action);
     up_device_say_uncounted(d, err);
     d->pending |= UP_PENDING_WRITE;
     d->trouble = (struct up_trouble){false, *err};
@@ -477,6 +479,6 @@ int up_device_resume(struct up_device *d, enum up_start_action *action, struct u
 
     /* The new core runs, and not even that can be noted. */
     if (rc < 0 && (d->state.phase == UP_ARMING || d->state.phase == UP_ARMED))
-        up_device_forsake(d, action);
+        forsake(d, action);
     return rc;
 }

@@ -11,6 +11,7 @@
 
 #include <stdint.h>
 
+#include "error.h"
 #include "fetch_options.h"
 #include "loop.h"
 #include "source.h"
@@ -21,8 +22,8 @@ struct up_fetch;
  * defaults.
  * Errors: UP_USAGE not http or https, control characters in the URL, a method
  * or a header. */
-int up_fetch_open(struct up_fetch **out, struct up_loop *loop, const char *url,
-                  const struct up_fetch_options *options, struct up_error *err);
+UP_MUST_CHECK int up_fetch_open(struct up_fetch **out, struct up_loop *loop, const char *url,
+                                const struct up_fetch_options *options, struct up_error *err);
 
 /* Body bytes: a count > 0, 0 at the end, UP_AGAIN, UP_NETWORK (connect, broken
  * off, too slow, shorter than announced, not HTTP, too many redirects),
@@ -30,7 +31,7 @@ int up_fetch_open(struct up_fetch **out, struct up_loop *loop, const char *url,
  * is another range), or UP_REFUSED (a redirect that must not be followed).
  * Any HTTP status has a body here. What arrives while this call lasts goes
  * straight into buf; beside that at most two small buffers are kept. */
-long up_fetch_read(struct up_fetch *f, void *buf, size_t len, struct up_error *err);
+UP_MUST_CHECK long up_fetch_read(struct up_fetch *f, void *buf, size_t len, struct up_error *err);
 
 /* 0 while the answer's head is not complete; then the HTTP status. */
 int up_fetch_status(const struct up_fetch *f);
@@ -63,8 +64,8 @@ void up_fetch_close(struct up_fetch *f);
  * had from up_source_http_answer(), for the dialect to read.
  * `options`: proxy, ca_file, headers, limits; the range fields are ours. In source_http.c.
  */
-int up_source_http(struct up_source **out, struct up_loop *loop, const char *url,
-                   const struct up_fetch_options *options, struct up_error *err);
+UP_MUST_CHECK int up_source_http(struct up_source **out, struct up_loop *loop, const char *url,
+                                 const struct up_fetch_options *options, struct up_error *err);
 /* Status of the last answer and the body of one that was no object (NULL when
  * none), Location in *location (NULL when none). Valid until the next read. */
 int up_source_http_answer(const struct up_source *s, const char **body, size_t *len, const char **location);

@@ -9,7 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct up_error;
+#include "error.h"
+
 struct up_fetch_options;
 
 #define UP_FETCH_UNKNOWN UINT64_MAX
@@ -33,7 +34,8 @@ uint64_t up_fetch_head_retry_after(void *easy);
 
 /* `shown` is the URL, for messages. Errors: UP_NETWORK a length that is none;
  * UP_CORRUPT another part than was asked for. */
-int up_fetch_head_read(struct up_fetch_head *h, void *easy, int status, const struct up_fetch_options *o,
-                       const char *shown, struct up_error *err);
+UP_MUST_CHECK int up_fetch_head_read(struct up_fetch_head *h, void *easy, int status,
+                                     const struct up_fetch_options *o, const char *shown,
+                                     struct up_error *err);
 
 #endif

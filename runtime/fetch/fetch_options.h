@@ -9,7 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct up_error;
+#include "error.h"
+
 struct curl_slist;
 
 struct up_fetch_options {
@@ -37,11 +38,11 @@ struct up_fetch_options {
 };
 
 /* Errors: UP_USAGE a method, a header, a validator or a range that is none. NULL is fine. */
-int up_fetch_options_check(const struct up_fetch_options *o, struct up_error *err);
+UP_MUST_CHECK int up_fetch_options_check(const struct up_fetch_options *o, struct up_error *err);
 
 /* A copy that owns its strings, and its release. Errors: UP_INTERNAL. */
-int up_fetch_options_copy(struct up_fetch_options *out, const struct up_fetch_options *in,
-                          struct up_error *err);
+UP_MUST_CHECK int up_fetch_options_copy(struct up_fetch_options *out, const struct up_fetch_options *in,
+                                        struct up_error *err);
 void up_fetch_options_free(struct up_fetch_options *o);
 
 /*
@@ -50,7 +51,8 @@ void up_fetch_options_free(struct up_fetch_options *o);
  * microseconds of the deadline already spent. *headers is replaced; the caller
  * frees it after the handle. `o` must outlive the transfer. Errors: UP_INTERNAL.
  */
-int up_fetch_options_apply(const struct up_fetch_options *o, void *easy, const char *url, bool foreign,
-                           int64_t elapsed, struct curl_slist **headers, struct up_error *err);
+UP_MUST_CHECK int up_fetch_options_apply(const struct up_fetch_options *o, void *easy, const char *url,
+                                         bool foreign, int64_t elapsed, struct curl_slist **headers,
+                                         struct up_error *err);
 
 #endif

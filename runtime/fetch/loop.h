@@ -8,7 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct up_error;
+#include "error.h"
+
 struct up_loop; /* opaque */
 
 struct up_watch {
@@ -17,7 +18,7 @@ struct up_watch {
     bool ready;       /* set by up_loop_poll: can be read or written, or hung up */
 };
 
-int up_loop_new(struct up_loop **out, struct up_error *err);
+UP_MUST_CHECK int up_loop_new(struct up_loop **out, struct up_error *err);
 /* Whoever goes on using the loop keeps it: it is released by as many
  * up_loop_free() as there were up_loop_new() and up_loop_keep(). */
 void up_loop_keep(struct up_loop *loop);
@@ -26,8 +27,8 @@ void up_loop_free(struct up_loop *loop); /* NULL is allowed */
 /* Wait for transfers, for `count` extra descriptors, or timeout_ms (0 polls,
  * negative waits without limit; at most 60 s all the same), and drive the
  * transfers. Descriptors below 0 are never ready. Errors: UP_INTERNAL. */
-int up_loop_poll(struct up_loop *loop, struct up_watch *watches, size_t count, int timeout_ms,
-                 struct up_error *err);
+UP_MUST_CHECK int up_loop_poll(struct up_loop *loop, struct up_watch *watches, size_t count, int timeout_ms,
+                               struct up_error *err);
 
 /* The clock to count timeouts on: seconds from any origin, never set back. */
 double up_loop_now(void);
@@ -42,10 +43,11 @@ struct up_loop_transfer {
 };
 
 /* Errors: UP_INTERNAL. */
-int up_loop_add(struct up_loop *loop, void *easy, struct up_loop_transfer *t, struct up_error *err);
+UP_MUST_CHECK int up_loop_add(struct up_loop *loop, void *easy, struct up_loop_transfer *t,
+                              struct up_error *err);
 void up_loop_remove(struct up_loop *loop, void *easy);
 /* Let every transfer do what it can without waiting. Errors: UP_INTERNAL. */
-int up_loop_drive(struct up_loop *loop, struct up_error *err);
+UP_MUST_CHECK int up_loop_drive(struct up_loop *loop, struct up_error *err);
 /* Something came for an owner who did not just ask: the next poll must not wait. */
 void up_loop_stir(struct up_loop *loop);
 

@@ -301,7 +301,7 @@ static void ask_ahead(struct source_http *h)
     drop(h);
     if (h->at < h->base.size && h->base.size != UNKNOWN && (h->want_end == 0 || h->at < h->want_end) &&
         ask(h, h->at, &err) == 0)
-        up_loop_drive(h->loop, &err);
+        (void)!up_loop_drive(h->loop, &err);
 }
 
 /* One step of the open request: a count > 0, UP_AGAIN, an error, or 0 to go

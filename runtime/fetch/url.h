@@ -10,12 +10,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct up_error;
+#include "error.h"
 
 #define UP_URL_SHOWN 256
 
 /* Errors: UP_USAGE not http or https, no host, unreadable, control characters or spaces. */
-int up_url_check(const char *url, struct up_error *err);
+UP_MUST_CHECK int up_url_check(const char *url, struct up_error *err);
 
 /* scheme://host[:port]/path, cut when too long, for messages. */
 void up_url_show(const char *url, char out[UP_URL_SHOWN]);
@@ -26,8 +26,8 @@ void up_url_show(const char *url, char out[UP_URL_SHOWN]);
  * Errors: UP_REFUSED unreadable, not http or https, from https to http, or
  * out of prefix.
  */
-int up_url_follow(char **out, const char *base, const char *location, const char *prefix,
-                  struct up_error *err);
+UP_MUST_CHECK int up_url_follow(char **out, const char *base, const char *location, const char *prefix,
+                                struct up_error *err);
 
 /* Same scheme, host and port. */
 bool up_url_same_origin(const char *a, const char *b);

@@ -11,9 +11,10 @@
 
 #include <stddef.h>
 
+#include "error.h"
+
 struct lua_State;
 struct up_config;
-struct up_error;
 
 /* A state with the standard libraries, every binding preloaded, and
  * package.path led by our Lua folder. NULL when memory is short. */
@@ -27,13 +28,14 @@ void up_host_close(struct lua_State *L);
 
 /* Let `require` look into `dir` first: package.path begins with it, or, when a name with ? or ; cannot
  * stand there, a searcher of its own does. Errors: UP_INTERNAL. */
-int up_host_lead_path(struct lua_State *L, const char *dir, struct up_error *err);
+UP_MUST_CHECK int up_host_lead_path(struct lua_State *L, const char *dir, struct up_error *err);
 
 /* What `require "update"` and `sys` need to reach agent and supervisor: the
  * path of the control socket (NULL: none), and after how many seconds of
  * silence on descriptor 3 the supervisor kills us (0: there is none).
  * Errors: UP_INTERNAL. */
-int up_host_connect(struct lua_State *L, const char *control, unsigned heartbeat, struct up_error *err);
+UP_MUST_CHECK int up_host_connect(struct lua_State *L, const char *control, unsigned heartbeat,
+                                  struct up_error *err);
 
 /* The folder with our Lua modules: <exe>/lua in a build tree, else
  * <exe>/../share/moult/lua, or <exe>/../../share/moult/lua. Static; NULL when none holds them. */
@@ -53,6 +55,6 @@ int up_host_run_module(struct lua_State *L, const char *module, int argc, char *
 /* Read a configuration file through lua/update/config/init.lua, in a state of its
  * own that is gone afterwards. Release *out with up_config_free().
  * Errors: UP_USAGE, naming the wrong field; UP_INTERNAL. */
-int up_host_config(struct up_config *out, const char *path, struct up_error *err);
+UP_MUST_CHECK int up_host_config(struct up_config *out, const char *path, struct up_error *err);
 
 #endif

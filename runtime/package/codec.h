@@ -11,30 +11,31 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "error.h"
 #include "index.h"
 
 struct up_codec; /* opaque; released with up_codec_free() */
 
-int up_codec_new(struct up_codec **out, struct up_error *err); /* UP_INTERNAL */
+UP_MUST_CHECK int up_codec_new(struct up_codec **out, struct up_error *err); /* UP_INTERNAL */
 void up_codec_free(struct up_codec *c);
 
 /* Decode exactly `out_len` bytes. `stored` was verified before.
  * Errors: UP_CORRUPT the bytes do not decode to that length; UP_INTERNAL;
  * UP_INCOMPATIBLE copy and delta, which take an old image (delta.h). */
-int up_codec_decode(struct up_codec *c, enum up_encoding encoding, const void *stored, size_t stored_len,
-                    void *out, size_t out_len, struct up_error *err);
+UP_MUST_CHECK int up_codec_decode(struct up_codec *c, enum up_encoding encoding, const void *stored,
+                                  size_t stored_len, void *out, size_t out_len, struct up_error *err);
 
 /* Encode a block with the encoding asked for; when that does not save bytes,
  * or the block is all zeros, with a cheaper one. *encoding is what was used;
  * at most in_len bytes are written to out. Deterministic.
  * Errors: UP_INTERNAL. */
-int up_codec_encode(struct up_codec *c, enum up_encoding *encoding, const void *in, size_t in_len, void *out,
-                    size_t *out_len, struct up_error *err);
+UP_MUST_CHECK int up_codec_encode(struct up_codec *c, enum up_encoding *encoding, const void *in,
+                                  size_t in_len, void *out, size_t *out_len, struct up_error *err);
 
 /* How many bytes a fast encoder makes of a block, at most in_len; `out` is
  * scratch for as many. Rarely three times what the best one makes.
  * Errors: UP_INTERNAL. */
-int up_codec_guess(struct up_codec *c, const void *in, size_t in_len, void *out, size_t *len,
-                   struct up_error *err);
+UP_MUST_CHECK int up_codec_guess(struct up_codec *c, const void *in, size_t in_len, void *out, size_t *len,
+                                 struct up_error *err);
 
 #endif

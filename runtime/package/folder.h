@@ -10,7 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct up_error;
+#include "error.h"
+
 struct up_folder;
 
 struct up_folder_entry {
@@ -22,16 +23,16 @@ struct up_folder_entry {
 
 /* When names came or went last, ns since 1970: a file that grows in its place
  * changes nothing here. Errors as of up_folder_open(). */
-int up_folder_changed(const char *path, int64_t *out, struct up_error *err);
+UP_MUST_CHECK int up_folder_changed(const char *path, int64_t *out, struct up_error *err);
 
 /* Errors: UP_MISSING no such folder; UP_WRITE cannot be read. */
-int up_folder_open(struct up_folder **out, const char *path, struct up_error *err);
+UP_MUST_CHECK int up_folder_open(struct up_folder **out, const char *path, struct up_error *err);
 /* 1 and the next entry, in no order, without names that begin with '.'; 0 at the end. */
 int up_folder_next(struct up_folder *f, struct up_folder_entry *out);
 void up_folder_close(struct up_folder *f); /* NULL is allowed */
 
 /* What tells a folder from a copy of it: stays when it is renamed, or its
  * contents are replaced. Errors as of up_folder_open(). */
-int up_folder_inode(const char *path, uint64_t *out, struct up_error *err);
+UP_MUST_CHECK int up_folder_inode(const char *path, uint64_t *out, struct up_error *err);
 
 #endif

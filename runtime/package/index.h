@@ -29,6 +29,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "error.h"
 #include "manifest.h"
 
 #define UP_INDEX_HEAD 32
@@ -60,11 +61,11 @@ void up_index_put_block(uint8_t out[UP_INDEX_ENTRY], const struct up_block *bloc
 
 /* Check a head against its part of the manifest: sizes, count, window.
  * Errors: UP_UNTRUSTED. */
-int up_index_get_head(struct up_index_head *head, const uint8_t in[UP_INDEX_HEAD], const struct up_part *part,
-                      struct up_error *err);
+UP_MUST_CHECK int up_index_get_head(struct up_index_head *head, const uint8_t in[UP_INDEX_HEAD],
+                                    const struct up_part *part, struct up_error *err);
 /* Decode and check entry number i of that index: no copy reaches past its
  * source, no delta begins past it. Errors: UP_UNTRUSTED. */
-int up_index_get_block(struct up_block *block, const uint8_t in[UP_INDEX_ENTRY],
-                       const struct up_index_head *head, uint32_t i, struct up_error *err);
+UP_MUST_CHECK int up_index_get_block(struct up_block *block, const uint8_t in[UP_INDEX_ENTRY],
+                                     const struct up_index_head *head, uint32_t i, struct up_error *err);
 
 #endif

@@ -24,7 +24,8 @@ struct up_index_reader {
 };
 
 /* Errors: UP_INTERNAL. After success the check must be released. */
-int up_index_reader_begin(struct up_index_reader *c, const struct up_part *part, struct up_error *err);
+UP_MUST_CHECK int up_index_reader_begin(struct up_index_reader *c, const struct up_part *part,
+                                        struct up_error *err);
 void up_index_reader_release(struct up_index_reader *c); /* also after a failed begin, and twice */
 
 /* The next bytes, in pieces of any length. What is wrong in them is told at
@@ -33,6 +34,6 @@ void up_index_reader_feed(struct up_index_reader *c, const void *data, size_t le
 
 /* After the last byte: digest, length, every entry, and that the stored
  * blocks fill <part>.dat exactly. Errors: UP_UNTRUSTED. */
-int up_index_reader_end(struct up_index_reader *c, struct up_error *err);
+UP_MUST_CHECK int up_index_reader_end(struct up_index_reader *c, struct up_error *err);
 
 #endif

@@ -28,6 +28,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "error.h"
+
 #define UP_MANIFEST_MAX 65536
 #define UP_NAME_SIZE 65    /* project, core name: 64 characters and NUL */
 #define UP_VERSION_SIZE 33 /* release, script version: 32 and NUL */
@@ -87,8 +89,6 @@ struct up_manifest {
     struct up_part part[UP_PART_KINDS]; /* in package order */
 };
 
-struct up_error;
-
 /* "script" and "core", also the stem of the member names. */
 const char *up_part_name(enum up_part_kind kind);
 /* The part of that kind; NULL when the package has none. */
@@ -97,11 +97,13 @@ const struct up_part *up_manifest_part(const struct up_manifest *m, enum up_part
 /* Parse and check; fills m->digest too.
  * Errors: UP_UNTRUSTED malformed (it is signed, so the message says whether
  * the form is newer than this program: UP_INCOMPATIBLE then). */
-int up_manifest_parse(struct up_manifest *m, const char *text, size_t len, struct up_error *err);
+UP_MUST_CHECK int up_manifest_parse(struct up_manifest *m, const char *text, size_t len,
+                                    struct up_error *err);
 
 /* The canonical text of m (sorted keys), freshly allocated; m->digest is not
  * used. The inverse of parse: parse(format(m)) gives m back.
  * Errors: UP_USAGE a field is out of its bounds; UP_INTERNAL. */
-int up_manifest_format(const struct up_manifest *m, char **out, size_t *len, struct up_error *err);
+UP_MUST_CHECK int up_manifest_format(const struct up_manifest *m, char **out, size_t *len,
+                                     struct up_error *err);
 
 #endif

@@ -11,6 +11,7 @@
 #ifndef UP_PACKAGE_H
 #define UP_PACKAGE_H
 
+#include "error.h"
 #include "index.h"
 #include "manifest.h"
 #include "source.h"
@@ -35,8 +36,9 @@ struct up_package_layout {
  * same manifest already there are verified and not fetched again. Without
  * it, indexes are verified and forgotten.
  */
-int up_package_open(struct up_package **out, struct up_source *source, struct up_storage *storage,
-                    const struct up_keyring *ring, const char *spool, struct up_error *err);
+UP_MUST_CHECK int up_package_open(struct up_package **out, struct up_source *source,
+                                  struct up_storage *storage, const struct up_keyring *ring,
+                                  const char *spool, struct up_error *err);
 
 /*
  * Go on: 0 when the whole head is verified, UP_AGAIN to wait for the source.
@@ -44,7 +46,7 @@ int up_package_open(struct up_package **out, struct up_source *source, struct up
  * Errors: UP_UNTRUSTED, UP_INCOMPATIBLE, UP_CORRUPT (size of the object),
  * UP_WRITE, UP_NOSPACE, and those of the source.
  */
-int up_package_step(struct up_package *p, struct up_error *err);
+UP_MUST_CHECK int up_package_step(struct up_package *p, struct up_error *err);
 
 /* Bytes of the file that came so far. After a failure of the source step() may be called again. */
 uint64_t up_package_offset(const struct up_package *p);
@@ -56,18 +58,20 @@ void up_package_free(struct up_package *p); /* NULL is allowed; the source stays
 
 /* Read manifest and layout from a spool directory that step() filled, with
  * the signature checked again. Errors: UP_MISSING, UP_UNTRUSTED, ... */
-int up_package_load(struct up_manifest *m, struct up_package_layout *layout, struct up_storage *storage,
-                    const struct up_keyring *ring, const char *spool, struct up_error *err);
+UP_MUST_CHECK int up_package_load(struct up_manifest *m, struct up_package_layout *layout,
+                                  struct up_storage *storage, const struct up_keyring *ring,
+                                  const char *spool, struct up_error *err);
 
 /* The same of a folder that holds no index but that of `kind`. UP_MISSING also
  * when the manifest has no such part. */
-int up_package_load_part(struct up_manifest *m, struct up_storage *storage, const struct up_keyring *ring,
-                         const char *spool, enum up_part_kind kind, struct up_error *err);
+UP_MUST_CHECK int up_package_load_part(struct up_manifest *m, struct up_storage *storage,
+                                       const struct up_keyring *ring, const char *spool,
+                                       enum up_part_kind kind, struct up_error *err);
 
 /* Whether the spooled index of a part is the one that its manifest names.
  * Errors: UP_MISSING, UP_UNTRUSTED, UP_WRITE. */
-int up_package_check_index(struct up_storage *storage, const char *spool, const struct up_part *part,
-                           struct up_error *err);
+UP_MUST_CHECK int up_package_check_index(struct up_storage *storage, const char *spool,
+                                         const struct up_part *part, struct up_error *err);
 
 /* Where things lie, given the first two sizes. */
 void up_package_layout_of(struct up_package_layout *layout, const struct up_manifest *m,

@@ -14,9 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "error.h"
 #include "tar.h"
-
-struct up_error;
 
 struct up_script_archive {
     uint64_t size, at; /* bytes of the archive; how many were fed */
@@ -35,9 +34,9 @@ struct up_script_archive {
 
 void up_script_archive_begin(struct up_script_archive *a, uint64_t size);
 /* Errors: UP_UNTRUSTED, with what is wrong. */
-int up_script_archive_feed(struct up_script_archive *a, const uint8_t *bytes, size_t len,
-                           struct up_error *err);
+UP_MUST_CHECK int up_script_archive_feed(struct up_script_archive *a, const uint8_t *bytes, size_t len,
+                                         struct up_error *err);
 /* All of it came. Errors: UP_UNTRUSTED. */
-int up_script_archive_end(const struct up_script_archive *a, struct up_error *err);
+UP_MUST_CHECK int up_script_archive_end(const struct up_script_archive *a, struct up_error *err);
 
 #endif

@@ -12,7 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct up_error;
+#include "error.h"
+
 struct up_storage;
 struct up_source;
 
@@ -36,7 +37,7 @@ struct up_source {
 };
 
 /* A file. Errors: UP_MISSING, UP_WRITE. */
-int up_source_file(struct up_source **out, struct up_storage *storage, const char *path,
-                   struct up_error *err);
+UP_MUST_CHECK int up_source_file(struct up_source **out, struct up_storage *storage, const char *path,
+                                 struct up_error *err);
 
 #endif

@@ -13,11 +13,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "error.h"
+
 #define UP_TAR_BLOCK 512
 #define UP_TAR_NAME_MAX 255 /* ustar: 155 of prefix, '/', 100 of name */
 #define UP_TAR_END 1024     /* two zero blocks end an archive */
-
-struct up_error;
 
 struct up_tar_entry {
     char name[UP_TAR_NAME_MAX + 1]; /* relative, no "." or ".." part, no empty part, no trailing '/' */
@@ -27,11 +27,13 @@ struct up_tar_entry {
 };
 
 /* Errors: UP_USAGE the name does not fit or is not allowed, size too large. */
-int up_tar_put(uint8_t out[UP_TAR_BLOCK], const struct up_tar_entry *entry, struct up_error *err);
+UP_MUST_CHECK int up_tar_put(uint8_t out[UP_TAR_BLOCK], const struct up_tar_entry *entry,
+                             struct up_error *err);
 
 /* Decode a header and check that it is the canonical one. Returns 1 for an
  * entry, 0 for a block of zeros, UP_UNTRUSTED for anything else. */
-int up_tar_get(struct up_tar_entry *entry, const uint8_t in[UP_TAR_BLOCK], struct up_error *err);
+UP_MUST_CHECK int up_tar_get(struct up_tar_entry *entry, const uint8_t in[UP_TAR_BLOCK],
+                             struct up_error *err);
 
 /* `size` rounded up to whole blocks. */
 uint64_t up_tar_padded(uint64_t size);

@@ -12,14 +12,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct up_error;
+#include "error.h"
+
 struct up_storage;
 struct up_tree_tar; /* opaque; released with up_tree_tar_close() */
 
 /* List the tree. Errors: UP_USAGE something that is neither a file nor a
  * directory, or a name that does not fit an archive; UP_MISSING; UP_WRITE. */
-int up_tree_tar_open(struct up_tree_tar **out, struct up_storage *storage, const char *dir,
-                     struct up_error *err);
+UP_MUST_CHECK int up_tree_tar_open(struct up_tree_tar **out, struct up_storage *storage, const char *dir,
+                                   struct up_error *err);
 void up_tree_tar_close(struct up_tree_tar *t);
 
 /* Bytes of the whole archive. */
@@ -32,6 +33,6 @@ void up_tree_tar_drop_cache(struct up_tree_tar *t);
 
 /* The next len bytes, exactly; more than are left are zeros.
  * Errors: UP_USAGE a file changed since the tree was opened; UP_WRITE. */
-int up_tree_tar_read(struct up_tree_tar *t, void *buf, size_t len, struct up_error *err);
+UP_MUST_CHECK int up_tree_tar_read(struct up_tree_tar *t, void *buf, size_t len, struct up_error *err);
 
 #endif

@@ -12,6 +12,7 @@
 #ifndef UP_VERIFY_H
 #define UP_VERIFY_H
 
+#include "error.h"
 #include "package.h"
 
 struct up_verify; /* opaque; released with up_verify_close() */
@@ -23,13 +24,13 @@ struct up_verify_counts {
 
 /* `source` and `ring` must outlive it; the source must be a file.
  * Errors: UP_INTERNAL. */
-int up_verify_open(struct up_verify **out, struct up_source *source, struct up_storage *storage,
-                   const struct up_keyring *ring, struct up_error *err);
+UP_MUST_CHECK int up_verify_open(struct up_verify **out, struct up_source *source, struct up_storage *storage,
+                                 const struct up_keyring *ring, struct up_error *err);
 
 /* Go on: UP_AGAIN while there is more to check, 0 when all of it is good.
  * Errors: those of up_package_step; UP_CORRUPT a block, or bytes after the end;
  * UP_UNTRUSTED bytes between the members. */
-int up_verify_step(struct up_verify *v, struct up_error *err);
+UP_MUST_CHECK int up_verify_step(struct up_verify *v, struct up_error *err);
 
 void up_verify_counts(const struct up_verify *v, struct up_verify_counts *out);
 /* NULL until the signature was verified. */

@@ -11,11 +11,12 @@
 
 #include <stddef.h>
 
+#include "error.h"
+
 #define UP_POLICY_ANSWER_MAX 65536
 #define UP_POLICY_QUESTION_MAX (1u << 20)
 #define UP_POLICY_WALL_MS 2000
 
-struct up_error;
 struct up_storage;
 struct up_policy; /* one running question */
 
@@ -30,8 +31,8 @@ struct up_policy; /* one running question */
  * The caller does not let SIGPIPE end it.
  * Errors: UP_INTERNAL cannot start; UP_USAGE question too long.
  */
-int up_policy_start(struct up_policy **out, const char *program, const char *user, const char *question,
-                    size_t len, struct up_error *err);
+UP_MUST_CHECK int up_policy_start(struct up_policy **out, const char *program, const char *user,
+                                  const char *question, size_t len, struct up_error *err);
 int up_policy_fd(const struct up_policy *p);                   /* readable when there is something to do */
 int up_policy_wants_write(const struct up_policy *p, int *fd); /* and the descriptor to watch for it */
 /* Milliseconds until the kill; 0 when it is due. */
@@ -39,7 +40,7 @@ int up_policy_remaining(const struct up_policy *p);
 /* The answer's length with *answer NUL-terminated and owned by p; UP_AGAIN;
  * or UP_REFUSED with what was wrong: killed for time, for memory (rlimit),
  * by the system call filter, no answer, answer too long. */
-long up_policy_step(struct up_policy *p, const char **answer, struct up_error *err);
+UP_MUST_CHECK long up_policy_step(struct up_policy *p, const char **answer, struct up_error *err);
 /* The process, for logs; it is ended and reaped by step or close. */
 long up_policy_pid(const struct up_policy *p);
 void up_policy_close(struct up_policy *p); /* kills and reaps */
@@ -50,11 +51,11 @@ void up_policy_close(struct up_policy *p); /* kills and reaps */
  * for a policy. Keeping is whole and durable, or not at all.
  * Errors: UP_USAGE bad name, text too long; UP_NOSPACE, UP_WRITE.
  */
-int up_policy_keep(struct up_storage *storage, const char *state, const char *name, const char *text,
-                   size_t len, struct up_error *err);
+UP_MUST_CHECK int up_policy_keep(struct up_storage *storage, const char *state, const char *name,
+                                 const char *text, size_t len, struct up_error *err);
 /* *text is allocated and NUL-terminated; the caller frees it.
  * Errors: UP_MISSING none kept; UP_CORRUPT; UP_USAGE; UP_INTERNAL. */
-int up_policy_kept(struct up_storage *storage, const char *state, const char *name, char **text, size_t *len,
-                   struct up_error *err);
+UP_MUST_CHECK int up_policy_kept(struct up_storage *storage, const char *state, const char *name, char **text,
+                                 size_t *len, struct up_error *err);
 
 #endif

@@ -7,9 +7,10 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "error.h"
+
 #define UP_RIGHTS_GROUPS 32 /* besides the first one */
 
-struct up_error;
 struct up_storage;
 
 struct up_rights {
@@ -26,14 +27,15 @@ struct up_rights {
  * NULL all that the system gives him.
  * Errors: UP_USAGE there is no such user or group, or too many.
  */
-int up_rights_find(struct up_rights *out, const char *user, const char *const groups[], struct up_error *err);
+UP_MUST_CHECK int up_rights_find(struct up_rights *out, const char *user, const char *const groups[],
+                                 struct up_error *err);
 
 /* Errors: UP_USAGE there is no such group. */
-int up_rights_group(gid_t *out, const char *name, struct up_error *err);
+UP_MUST_CHECK int up_rights_group(gid_t *out, const char *name, struct up_error *err);
 
 /* Whether this process can become that user: it is root, or is that user.
  * Errors: UP_USAGE it cannot. */
-int up_rights_can_take(const struct up_rights *r, struct up_error *err);
+UP_MUST_CHECK int up_rights_can_take(const struct up_rights *r, struct up_error *err);
 
 /*
  * Become that user, for good, and check that it is so. What runs before it must
@@ -41,7 +43,7 @@ int up_rights_can_take(const struct up_rights *r, struct up_error *err);
  * death as our end (PR_SET_PDEATHSIG) stay. Not for a process with threads.
  * Errors: UP_USAGE, UP_INTERNAL; then nothing of the user's may run.
  */
-int up_rights_take(const struct up_rights *r, struct up_error *err);
+UP_MUST_CHECK int up_rights_take(const struct up_rights *r, struct up_error *err);
 
 /*
  * Let others pass through the state directory to `script/` and to the control
@@ -49,7 +51,7 @@ int up_rights_take(const struct up_rights *r, struct up_error *err);
  * other files of a state are made 0600 and directories 0700.
  * Errors: UP_WRITE.
  */
-int up_rights_open_state(struct up_storage *storage, const char *state, struct up_error *err);
+UP_MUST_CHECK int up_rights_open_state(struct up_storage *storage, const char *state, struct up_error *err);
 
 /*
  * As that user, in a process of its own: whether `may` (a file) can be read, and
@@ -57,7 +59,7 @@ int up_rights_open_state(struct up_storage *storage, const char *state, struct u
  * is the first of them, or NULL.
  * Errors: UP_REFUSED `may` cannot be read; UP_INTERNAL.
  */
-int up_rights_try(const struct up_rights *r, const char *may, const char *const not_read[],
-                  const char *const not_written[], const char **found, struct up_error *err);
+UP_MUST_CHECK int up_rights_try(const struct up_rights *r, const char *may, const char *const not_read[],
+                                const char *const not_written[], const char **found, struct up_error *err);
 
 #endif

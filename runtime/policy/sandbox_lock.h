@@ -8,16 +8,16 @@
 #ifndef UP_SANDBOX_LOCK_H
 #define UP_SANDBOX_LOCK_H
 
+#include "error.h"
+
 #define UP_SANDBOX_CPU_MS 500          /* processor time for one question */
 #define UP_SANDBOX_DATA_MAX (24 << 20) /* bytes of private memory, libraries' data included */
-
-struct up_error;
 
 /*
  * Lock the process down; as root, become `user` (NULL: stay) without groups.
  * What the kernel lacks (Landlock) is left out, everything else must succeed.
  * Errors: UP_USAGE no such user; UP_INTERNAL.
  */
-int up_sandbox_lock(const char *user, struct up_error *err);
+UP_MUST_CHECK int up_sandbox_lock(const char *user, struct up_error *err);
 
 #endif

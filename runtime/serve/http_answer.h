@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct up_error;
+#include "error.h"
 
 /* The fields of a request that decide; NULL when absent. */
 struct up_http_conditions {
@@ -32,8 +32,8 @@ int up_http_add_header(struct MHD_Response *response, const char *line);
  * tag without quotes; NULL makes one from size and time of change.
  * Errors: UP_MISSING no such file; UP_BUSY too many open files; UP_WRITE cannot be read; UP_INTERNAL.
  */
-int up_http_answer_file(struct up_http_answer *out, const char *path, const char *tag,
-                        const struct up_http_conditions *asked, struct up_error *err);
+UP_MUST_CHECK int up_http_answer_file(struct up_http_answer *out, const char *path, const char *tag,
+                                      const struct up_http_conditions *asked, struct up_error *err);
 
 /* Whether the file has become shorter than what is to go out of it. */
 bool up_http_answer_cut(int fd, uint64_t end);

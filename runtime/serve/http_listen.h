@@ -9,13 +9,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct up_error;
+#include "error.h"
 
 /*
  * A socket that listens on "HOST:PORT", not blocking and close-on-exec, and
  * its real numeric address in `address`. Errors: UP_USAGE, UP_NETWORK, UP_INTERNAL.
  */
-int up_http_listen(const char *text, char *address, size_t len, struct up_error *err);
+UP_MUST_CHECK int up_http_listen(const char *text, char *address, size_t len, struct up_error *err);
 
 /* How many of `wanted` connections, each with a socket and a file, the limit
  * of open files allows, after raising the soft limit as far as they need. */

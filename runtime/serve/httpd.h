@@ -24,7 +24,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct up_error;
+#include "error.h"
+
 struct up_httpd;
 
 struct up_httpd_options {
@@ -70,8 +71,8 @@ struct up_httpd_event {
  * Errors: UP_USAGE not of that form, or certificate and key are none or no
  * pair, or a proxy's address is none; UP_NETWORK cannot be resolved or bound; UP_INTERNAL.
  */
-int up_httpd_open(struct up_httpd **out, const char *listen, const struct up_httpd_options *options,
-                  struct up_error *err);
+UP_MUST_CHECK int up_httpd_open(struct up_httpd **out, const char *listen,
+                                const struct up_httpd_options *options, struct up_error *err);
 
 /* "127.0.0.1:43211": where it really listens. Valid until close. */
 const char *up_httpd_address(const struct up_httpd *h);
@@ -84,7 +85,7 @@ int up_httpd_fd(const struct up_httpd *h);
 /* Milliseconds after which run must be called though nothing is ready; -1: no limit. */
 int up_httpd_timeout(struct up_httpd *h);
 /* Do what can be done without waiting. Errors: UP_INTERNAL. */
-int up_httpd_run(struct up_httpd *h, struct up_error *err);
+UP_MUST_CHECK int up_httpd_run(struct up_httpd *h, struct up_error *err);
 
 /* The next complete request: 0, or UP_AGAIN. *out is valid until it is answered. */
 int up_httpd_next(struct up_httpd *h, const struct up_httpd_request **out);
@@ -98,8 +99,8 @@ const char *up_httpd_header(const struct up_httpd *h, const struct up_httpd_requ
  * Errors: UP_USAGE no such request, or it is answered already, or a header is
  * malformed; UP_INTERNAL.
  */
-int up_httpd_reply(struct up_httpd *h, uint64_t id, unsigned status, const char *const *headers,
-                   const void *body, size_t len, struct up_error *err);
+UP_MUST_CHECK int up_httpd_reply(struct up_httpd *h, uint64_t id, unsigned status, const char *const *headers,
+                                 const void *body, size_t len, struct up_error *err);
 
 /*
  * Answer GET or HEAD with a regular file: 200, 206, 304 or 416 by Range,
@@ -109,8 +110,8 @@ int up_httpd_reply(struct up_httpd *h, uint64_t id, unsigned status, const char 
  * Errors: UP_MISSING no such file; UP_BUSY too many open files, or files under
  * way, or this address has its share; UP_WRITE cannot be read; UP_USAGE, UP_INTERNAL as above.
  */
-int up_httpd_reply_file(struct up_httpd *h, uint64_t id, const char *path, const char *tag,
-                        const char *const *headers, struct up_error *err);
+UP_MUST_CHECK int up_httpd_reply_file(struct up_httpd *h, uint64_t id, const char *path, const char *tag,
+                                      const char *const *headers, struct up_error *err);
 
 /* What became of the oldest request that ended: 0, or UP_AGAIN. Kept for the
  * last 1024; strings are valid until the next call. */

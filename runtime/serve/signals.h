@@ -8,11 +8,12 @@
 #ifndef UP_SIGNALS_H
 #define UP_SIGNALS_H
 
-struct up_error;
+#include "error.h"
+
 struct up_signals;
 
 /* Errors: UP_INTERNAL. */
-int up_signals_open(struct up_signals **out, struct up_error *err);
+UP_MUST_CHECK int up_signals_open(struct up_signals **out, struct up_error *err);
 int up_signals_fd(const struct up_signals *s); /* readable when one came */
 /* Number of the next one, SIGTERM or SIGINT; UP_AGAIN when there is none. */
 int up_signals_next(struct up_signals *s);

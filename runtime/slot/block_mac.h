@@ -16,14 +16,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct up_error;
+#include "error.h"
+
 struct up_block_mac; /* of the blocks of a part; released with up_block_mac_free() */
 struct up_storage;
 
 /* For `count` blocks, none of them sealed; 16 bytes each. Errors: UP_INTERNAL
  * no memory, no random bytes, or OpenSSL has no Poly1305. */
-int up_block_mac_new(struct up_block_mac **out, struct up_storage *storage, uint32_t count,
-                     struct up_error *err);
+UP_MUST_CHECK int up_block_mac_new(struct up_block_mac **out, struct up_storage *storage, uint32_t count,
+                                   struct up_error *err);
 void up_block_mac_free(struct up_block_mac *s); /* NULL is allowed */
 
 /* Block i was written, and this is what it holds. */

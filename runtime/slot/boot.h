@@ -22,6 +22,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "error.h"
+
 #define UP_SLOTS 2
 #define UP_BOOT_TRIES 3
 
@@ -43,43 +45,42 @@ struct up_boot_state {
     uint64_t boots;  /* since provision */
 };
 
-struct up_error;
 struct up_storage;
 struct up_boot; /* opaque; released with up_boot_close() */
 
 /* Errors: UP_INTERNAL; UP_USAGE a driver that is not built in. With UP_BOOT_NONE the device has one pair, and the
  * calls below keep it as slot 0 in memory. */
-int up_boot_open(struct up_boot **out, struct up_storage *storage, struct up_boot_place place,
-                 struct up_error *err);
+UP_MUST_CHECK int up_boot_open(struct up_boot **out, struct up_storage *storage, struct up_boot_place place,
+                               struct up_error *err);
 void up_boot_close(struct up_boot *b);
 /* The slot that the boot loader says it started, 0 or 1; -1 when it says
  * nothing, so that nothing is running from a slot as far as we know. Before
  * there is a device; afterwards up_boot_read() knows. Errors: UP_WRITE. */
-int up_boot_started(struct up_boot *b, int *slot, struct up_error *err);
+UP_MUST_CHECK int up_boot_started(struct up_boot *b, int *slot, struct up_error *err);
 /* The first variables; preallocates (driver `file`). Errors: UP_WRITE,
  * UP_NOSPACE; UP_USAGE, UP_STATELOST an environment that cannot be used. */
-int up_boot_create(struct up_boot *b, const struct up_boot_state *first, struct up_error *err);
+UP_MUST_CHECK int up_boot_create(struct up_boot *b, const struct up_boot_state *first, struct up_error *err);
 /* Errors: UP_STATELOST both records (copies of the environment) unreadable;
  * UP_NOTHING not provisioned; UP_USAGE no environment, or a boot script that
  * does not name the slot; UP_WRITE. out->running is then the slot that was
  * started, when that is known all the same, else UP_SLOTS; the rest is 0. */
-int up_boot_read(struct up_boot *b, struct up_boot_state *out, struct up_error *err);
+UP_MUST_CHECK int up_boot_read(struct up_boot *b, struct up_boot_state *out, struct up_error *err);
 /* One durable write of all variables. Errors: UP_WRITE; UP_STATELOST; UP_USAGE
  * the environment has only one copy. */
-int up_boot_write(struct up_boot *b, const struct up_boot_state *s, struct up_error *err);
+UP_MUST_CHECK int up_boot_write(struct up_boot *b, const struct up_boot_state *s, struct up_error *err);
 /* Play the boot loader: choose, count down, remember. Driver `file` only;
  * with others it just reads. When the choice cannot be noted, *out is as after
  * up_boot_unwritable(). Errors: those of read and write. */
-int up_boot_select(struct up_boot *b, struct up_boot_state *out, struct up_error *err);
+UP_MUST_CHECK int up_boot_select(struct up_boot *b, struct up_boot_state *out, struct up_error *err);
 /* The variables in *s cannot be written. Driver `file`, which starts nothing
  * from a slot: the last good slot counts as running then, also for later reads
  * of b until a write succeeds. Others: what was started stays started. */
 void up_boot_unwritable(struct up_boot *b, struct up_boot_state *s);
 /* Driver `file`: see up_record_tend() and up_record_inspect(). Others keep
  * nothing of their own, and have nothing to inspect. */
-int up_boot_tend(struct up_boot *b, struct up_error *err);
+UP_MUST_CHECK int up_boot_tend(struct up_boot *b, struct up_error *err);
 struct up_record_view;
-int up_boot_inspect(struct up_boot *b, struct up_record_view *out, struct up_error *err);
+UP_MUST_CHECK int up_boot_inspect(struct up_boot *b, struct up_record_view *out, struct up_error *err);
 /* Identity of this boot as the driver counts boots; "" when it cannot be told. */
 void up_boot_id(struct up_boot *b, const struct up_boot_state *s, char out[37]);
 

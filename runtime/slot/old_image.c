@@ -73,5 +73,5 @@ void up_old_image_drop_cache(struct up_old_image *o)
 {
     struct up_error ignored;
 
-    up_slot_drop_cache(o->slot, &ignored);
+    (void)!up_slot_drop_cache(o->slot, &ignored);
 }

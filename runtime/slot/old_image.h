@@ -11,22 +11,23 @@
 #include <stdint.h>
 
 #include "delta.h"
+#include "error.h"
 
 struct up_digest;
-struct up_error;
 struct up_old_image; /* opaque; released with up_old_image_close() */
 struct up_storage;
 
 /* The first `size` bytes of the slot at path. Errors: UP_INCOMPATIBLE it
  * cannot be read, for the reason that is said; UP_INTERNAL. */
-int up_old_image_open(struct up_old_image **out, struct up_storage *storage, const char *path, uint64_t size,
-                      struct up_error *err);
+UP_MUST_CHECK int up_old_image_open(struct up_old_image **out, struct up_storage *storage, const char *path,
+                                    uint64_t size, struct up_error *err);
 void up_old_image_close(struct up_old_image *o); /* NULL is allowed */
 
 /* For up_delta_decode(); lives as long as the image. Its errors: UP_INCOMPATIBLE. */
 const struct up_old *up_old_image_old(const struct up_old_image *o);
 /* Exactly len bytes, within the size. Errors: UP_INCOMPATIBLE. */
-int up_old_image_read(struct up_old_image *o, void *buf, size_t len, uint64_t offset, struct up_error *err);
+UP_MUST_CHECK int up_old_image_read(struct up_old_image *o, void *buf, size_t len, uint64_t offset,
+                                    struct up_error *err);
 /* The next read comes from the medium; what cannot be done about it is no error. */
 void up_old_image_drop_cache(struct up_old_image *o);
 

@@ -34,9 +34,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "error.h"
 #include "storage.h"
 
-struct up_error;
 struct up_slot; /* opaque; released with up_slot_close() */
 
 enum up_slot_use {
@@ -49,7 +49,8 @@ enum up_slot_use {
  * file what it holds and what the file system has free. A file that is not
  * there yet counts as empty. Errors: UP_MISSING its directory is not there;
  * UP_WRITE; UP_USAGE neither a file nor a device that can be a slot. */
-int up_slot_capacity(struct up_storage *storage, const char *path, uint64_t *out, struct up_error *err);
+UP_MUST_CHECK int up_slot_capacity(struct up_storage *storage, const char *path, uint64_t *out,
+                                   struct up_error *err);
 
 /* What is asked of a medium, instead of which one it is. The table of the media is slot_media.c. */
 struct up_slot_traits {
@@ -81,16 +82,16 @@ struct up_slot_view {
 };
 
 /* Errors: those of up_slot_capacity(). */
-int up_slot_inspect(struct up_slot_view *out, struct up_storage *storage, const char *path,
-                    struct up_error *err);
+UP_MUST_CHECK int up_slot_inspect(struct up_slot_view *out, struct up_storage *storage, const char *path,
+                                  struct up_error *err);
 
 /*
  * What the medium at path is called at every boot, whatever its node is called
  * then: "PARTUUID=...", "MTD=..." (see storage.h); "" when it has no such
  * name, as a regular file. Errors: UP_MISSING; UP_WRITE it cannot be told.
  */
-int up_slot_identity(struct up_storage *storage, const char *path, char out[UP_IDENTITY_SIZE],
-                     struct up_error *err);
+UP_MUST_CHECK int up_slot_identity(struct up_storage *storage, const char *path, char out[UP_IDENTITY_SIZE],
+                                   struct up_error *err);
 
 /*
  * Whether two paths lead to one medium, or one to what the other lies on: a
@@ -98,7 +99,8 @@ int up_slot_identity(struct up_storage *storage, const char *path, char out[UP_I
  * Each may be a file, a directory or a device. 1, 0 or an error: UP_MISSING
  * there is nothing at one of them; UP_WRITE it cannot be told.
  */
-int up_slot_shared(struct up_storage *storage, const char *one, const char *other, struct up_error *err);
+UP_MUST_CHECK int up_slot_shared(struct up_storage *storage, const char *one, const char *other,
+                                 struct up_error *err);
 
 /*
  * Whether two slots can be slots of this state: two media, neither below the
@@ -106,8 +108,8 @@ int up_slot_shared(struct up_storage *storage, const char *one, const char *othe
  * which there is nothing yet is passed over, NULL too.
  * Errors: UP_USAGE they cannot; UP_WRITE it cannot be told.
  */
-int up_slot_check(struct up_storage *storage, const char *const slot[2], const char *state,
-                  struct up_error *err);
+UP_MUST_CHECK int up_slot_check(struct up_storage *storage, const char *const slot[2], const char *state,
+                                struct up_error *err);
 
 /*
  * `size` is that of the content. Links are followed. The path is copied, the storage is not.
@@ -115,8 +117,8 @@ int up_slot_check(struct up_storage *storage, const char *const slot[2], const c
  * UP_NOSPACE; UP_USAGE nothing that can be a slot; UP_MISSING nothing to read,
  * a link to nothing, or a device that is not there.
  */
-int up_slot_open(struct up_slot **out, struct up_storage *storage, const char *path, enum up_slot_use use,
-                 uint64_t size, struct up_error *err);
+UP_MUST_CHECK int up_slot_open(struct up_slot **out, struct up_storage *storage, const char *path,
+                               enum up_slot_use use, uint64_t size, struct up_error *err);
 
 /* What up_slot_flush() did not write yet is dropped. Safe with NULL. */
 void up_slot_close(struct up_slot *s);
@@ -127,18 +129,19 @@ const struct up_slot_traits *up_slot_traits(const struct up_slot *s);
  * Write, or make zeros; on flash without gaps from the first byte written on.
  * Errors: UP_WRITE, UP_NOSPACE; the slot is of no use any more.
  */
-int up_slot_write(struct up_slot *s, const void *data, size_t len, uint64_t offset, struct up_error *err);
-int up_slot_zero(struct up_slot *s, size_t len, uint64_t offset, struct up_error *err);
+UP_MUST_CHECK int up_slot_write(struct up_slot *s, const void *data, size_t len, uint64_t offset,
+                                struct up_error *err);
+UP_MUST_CHECK int up_slot_zero(struct up_slot *s, size_t len, uint64_t offset, struct up_error *err);
 
 /* Hand what was held back to the medium. Errors as up_slot_write(). */
-int up_slot_flush(struct up_slot *s, struct up_error *err);
+UP_MUST_CHECK int up_slot_flush(struct up_slot *s, struct up_error *err);
 
 /*
  * Make ready to write from `offset` on: 1 call again, 0 it is. One erase a
  * call, which may take a second; without these calls the first write does all.
  * Errors: UP_WRITE, UP_NOSPACE.
  */
-int up_slot_prepare(struct up_slot *s, uint64_t offset, struct up_error *err);
+UP_MUST_CHECK int up_slot_prepare(struct up_slot *s, uint64_t offset, struct up_error *err);
 
 /*
  * After a power cut, when the content reads right from 0 to *end: pages that
@@ -146,18 +149,19 @@ int up_slot_prepare(struct up_slot *s, uint64_t offset, struct up_error *err);
  * they are written anew from *from on, and have to be verified again; *end is
  * then what may be kept. *from is *end where nothing had to be done.
  */
-int up_slot_refresh(struct up_slot *s, uint64_t *end, uint64_t *from, struct up_error *err);
+UP_MUST_CHECK int up_slot_refresh(struct up_slot *s, uint64_t *end, uint64_t *from, struct up_error *err);
 
 /* Flush, make durable, and end a regular file at the content's size.
  * Errors: UP_WRITE, UP_NOSPACE. */
-int up_slot_sync(struct up_slot *s, struct up_error *err);
+UP_MUST_CHECK int up_slot_sync(struct up_slot *s, struct up_error *err);
 
 /* Reads come from the medium until something is written: an enum up_read_back,
  * UP_READ_DIRECT on flash. Errors: UP_WRITE. */
-int up_slot_drop_cache(struct up_slot *s, struct up_error *err);
+UP_MUST_CHECK int up_slot_drop_cache(struct up_slot *s, struct up_error *err);
 
 /* Bytes read; fewer than asked at the end and where a flash cannot be read.
  * What was written has to be flushed before. Errors: UP_WRITE. */
-long long up_slot_read(struct up_slot *s, void *buf, size_t len, uint64_t offset, struct up_error *err);
+UP_MUST_CHECK long long up_slot_read(struct up_slot *s, void *buf, size_t len, uint64_t offset,
+                                     struct up_error *err);
 
 #endif

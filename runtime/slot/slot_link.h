@@ -8,18 +8,17 @@
 #ifndef UP_SLOT_LINK_H
 #define UP_SLOT_LINK_H
 
+#include "error.h"
 #include "storage.h"
 
 #define UP_SLOT_NODE_SIZE 1024
-
-struct up_error;
 
 /*
  * Follow path to its node, whose name goes to `node` and what it is to *st: 1.
  * 0 when there is nothing at path, which is then in `node`. Errors: UP_MISSING
  * a link leads to nothing; UP_USAGE too many links, or too long; UP_WRITE.
  */
-int up_slot_follow(struct up_storage *storage, const char *path, char node[UP_SLOT_NODE_SIZE],
-                   struct up_stat *st, struct up_error *err);
+UP_MUST_CHECK int up_slot_follow(struct up_storage *storage, const char *path, char node[UP_SLOT_NODE_SIZE],
+                                 struct up_stat *st, struct up_error *err);
 
 #endif

@@ -5,6 +5,7 @@
 #ifndef UP_SLOT_PRIVATE_H
 #define UP_SLOT_PRIVATE_H
 
+#include "error.h"
 #include "slot.h"
 #include "slot_link.h"
 
@@ -69,7 +70,7 @@ extern const struct up_slot_medium up_slot_ubi;                 /* slot_ubi.c */
  * up_slot_tell() then asks the open file. Errors: UP_USAGE no medium; UP_WRITE.
  */
 const struct up_slot_medium *up_slot_medium_of(enum up_node_kind node);
-int up_slot_tell(const struct up_slot_medium **m, struct up_slot_node *n, struct up_error *err);
+UP_MUST_CHECK int up_slot_tell(const struct up_slot_medium **m, struct up_slot_node *n, struct up_error *err);
 
 /* UP_USAGE: what lies at the path can be no slot. */
 int up_slot_no_medium(const char *path, struct up_error *err);

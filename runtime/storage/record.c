@@ -113,7 +113,7 @@ int up_record_create(struct up_record *r, const void *data, size_t len, struct u
     if (rc == 0) {
         r->durable = up_half_crc(bytes);
         up_half_format(r, 1, data, len, bytes);
-        up_half_replace(r, 1, bytes, &scratch, &ignored);
+        (void)!up_half_replace(r, 1, bytes, &scratch, &ignored);
     }
     free(bytes);
     free(scratch.bytes);

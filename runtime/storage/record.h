@@ -29,7 +29,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct up_error;
+#include "error.h"
+
 struct up_storage;
 
 #define UP_RECORD_HEAD 32 /* magic 8, sequence 8, length 4, zero 8, CRC 4 */
@@ -57,17 +58,18 @@ struct up_record {
  * is made as well as that can be. Errors: UP_WRITE, UP_NOSPACE; UP_INTERNAL
  * too long.
  */
-int up_record_create(struct up_record *r, const void *data, size_t len, struct up_error *err);
+UP_MUST_CHECK int up_record_create(struct up_record *r, const void *data, size_t len, struct up_error *err);
 
 /*
  * The newest whole record into buf. Errors: UP_NOTHING neither file is there;
  * UP_STATELOST one is, and none can be read; UP_WRITE we may not look.
  */
-int up_record_read(const struct up_record *r, void *buf, size_t size, size_t *len, struct up_error *err);
+UP_MUST_CHECK int up_record_read(const struct up_record *r, void *buf, size_t size, size_t *len,
+                                 struct up_error *err);
 
 /* The next value. Errors: UP_WRITE, UP_NOSPACE; UP_STATELOST, UP_NOTHING as
  * read() says, and nothing is written; UP_INTERNAL too long. */
-int up_record_write(struct up_record *r, const void *data, size_t len, struct up_error *err);
+UP_MUST_CHECK int up_record_write(struct up_record *r, const void *data, size_t len, struct up_error *err);
 
 /*
  * For a quiet hour: a file that is missing or broken is made anew, one that is
@@ -75,7 +77,7 @@ int up_record_write(struct up_record *r, const void *data, size_t len, struct up
  * rewritten, and what a power cut left of such work is removed. Writes nothing
  * when all is well. Errors: those of write(); what was there is still there.
  */
-int up_record_tend(struct up_record *r, struct up_error *err);
+UP_MUST_CHECK int up_record_tend(struct up_record *r, struct up_error *err);
 
 struct up_record_view {
     char path[UP_RECORD_PATH];
@@ -84,6 +86,7 @@ struct up_record_view {
 };
 
 /* What there is of a record, for people. Errors: UP_WRITE we may not look; UP_USAGE. */
-int up_record_inspect(const struct up_record *r, struct up_record_view out[2], struct up_error *err);
+UP_MUST_CHECK int up_record_inspect(const struct up_record *r, struct up_record_view out[2],
+                                    struct up_error *err);
 
 #endif

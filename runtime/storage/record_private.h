@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "error.h"
 #include "record.h"
 
 enum up_half_state {
@@ -34,11 +35,12 @@ struct up_half {
 };
 
 /* Where file i belongs, into out. Errors: UP_USAGE too long. */
-int up_half_path(const struct up_record *r, int i, char out[UP_RECORD_PATH], struct up_error *err);
+UP_MUST_CHECK int up_half_path(const struct up_record *r, int i, char out[UP_RECORD_PATH],
+                               struct up_error *err);
 
 /* What the medium holds, past the cache. Whatever is wrong with the file is
  * told by its state. Errors: UP_WRITE we may not look (rights, memory, open files). */
-int up_half_read(const struct up_record *r, int i, struct up_half *h, struct up_error *err);
+UP_MUST_CHECK int up_half_read(const struct up_record *r, int i, struct up_half *h, struct up_error *err);
 
 /* The bytes of a record into `out`, capacity of them. */
 void up_half_format(const struct up_record *r, uint64_t sequence, const void *value, size_t len,
@@ -50,13 +52,13 @@ int up_half_sync(const struct up_record *r, int i);
 
 /* Write the record over the front of the file, sync, and compare what the
  * medium gives back; `scratch` is overwritten. Errors: UP_WRITE, UP_NOSPACE. */
-int up_half_overwrite(const struct up_record *r, int i, const uint8_t *bytes, struct up_half *scratch,
-                      struct up_error *err);
+UP_MUST_CHECK int up_half_overwrite(const struct up_record *r, int i, const uint8_t *bytes,
+                                    struct up_half *scratch, struct up_error *err);
 
 /* The same by a new file that takes the place of the old one when it is whole
  * and durable: until then the old one is untouched. Takes UP_RECORD_SPREAD
  * bytes, or just the front when there is no room for more. */
-int up_half_replace(const struct up_record *r, int i, const uint8_t *bytes, struct up_half *scratch,
-                    struct up_error *err);
+UP_MUST_CHECK int up_half_replace(const struct up_record *r, int i, const uint8_t *bytes,
+                                  struct up_half *scratch, struct up_error *err);
 
 #endif

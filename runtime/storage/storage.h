@@ -18,6 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "error.h"
+
 enum up_open_flags {
     UP_READ = 0,
     UP_WRITE_ONLY_NEW = 1, /* read and write; create, fail with EEXIST */
@@ -201,41 +203,42 @@ const char *up_read_back_text(enum up_read_back how);
 /*
  * Conveniences over the table. They fill err with the path and the cause.
  */
-struct up_error;
 
 /* Read a whole file of at most `limit` bytes into a fresh NUL-terminated
  * buffer; *len may be NULL. The caller frees it.
  * Errors: UP_MISSING no such file; UP_USAGE larger than limit; UP_INTERNAL no
  * memory; UP_WRITE else. */
-int up_storage_read_file(struct up_storage *s, const char *path, size_t limit, char **out, size_t *len,
-                         struct up_error *err);
+UP_MUST_CHECK int up_storage_read_file(struct up_storage *s, const char *path, size_t limit, char **out,
+                                       size_t *len, struct up_error *err);
 
 /* Create `path` whole and durable, or not at all: written as path.new, synced,
  * renamed, directory synced. The umask applies to mode. When only the last
  * sync fails, the new content is in place but a power cut may undo it.
  * Errors: UP_NOSPACE, UP_WRITE. */
-int up_storage_write_file(struct up_storage *s, const char *path, const void *data, size_t len, unsigned mode,
-                          struct up_error *err);
+UP_MUST_CHECK int up_storage_write_file(struct up_storage *s, const char *path, const void *data, size_t len,
+                                        unsigned mode, struct up_error *err);
 
 /* The same without a sync: whole as long as the power stays, and after a power
  * cut perhaps the old content, or none. */
-int up_storage_replace_file(struct up_storage *s, const char *path, const void *data, size_t len,
-                            unsigned mode, struct up_error *err);
+UP_MUST_CHECK int up_storage_replace_file(struct up_storage *s, const char *path, const void *data,
+                                          size_t len, unsigned mode, struct up_error *err);
 
 /* What doctor asks of a directory: a file of 4 KiB is made in it, synced, read
  * back and removed. *sync_ms is how long the sync took, by the storage's clock.
  * An enum up_read_back. Errors: UP_NOSPACE no bytes or no inode; UP_WRITE, also
  * when something else came back. */
-int up_storage_try(struct up_storage *s, const char *dir, uint64_t *sync_ms, struct up_error *err);
+UP_MUST_CHECK int up_storage_try(struct up_storage *s, const char *dir, uint64_t *sync_ms,
+                                 struct up_error *err);
 
 /* Remove a tree, or nothing when path does not exist; links are not followed.
  * Not durable until the parent is synced. Errors: UP_WRITE. */
-int up_storage_remove_tree(struct up_storage *s, const char *path, struct up_error *err);
+UP_MUST_CHECK int up_storage_remove_tree(struct up_storage *s, const char *path, struct up_error *err);
 
 /* mkdir unless it is there as a directory; the parent is synced when made. */
-int up_storage_make_dir(struct up_storage *s, const char *path, unsigned mode, struct up_error *err);
+UP_MUST_CHECK int up_storage_make_dir(struct up_storage *s, const char *path, unsigned mode,
+                                      struct up_error *err);
 
 /* Sync the directory that holds `path`. */
-int up_storage_sync_parent(struct up_storage *s, const char *path, struct up_error *err);
+UP_MUST_CHECK int up_storage_sync_parent(struct up_storage *s, const char *path, struct up_error *err);
 
 #endif

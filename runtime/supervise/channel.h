@@ -12,10 +12,11 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "error.h"
+
 #define UP_LINE_MAX 65536
 #define UP_CHANNEL_QUEUE (256 * 1024) /* bytes waiting to be sent, at most */
 
-struct up_error;
 struct up_processes;
 struct up_listener;
 struct up_channel;
@@ -29,35 +30,36 @@ struct up_access {
 
 /* Listen at path; access may be NULL: nobody else, mode 0600. A stale socket
  * file is replaced, a live one is UP_BUSY. close() unlinks the path. All descriptors are close-on-exec. */
-int up_listener_open(struct up_listener **out, const char *path, const struct up_access *access,
-                     struct up_error *err);
+UP_MUST_CHECK int up_listener_open(struct up_listener **out, const char *path, const struct up_access *access,
+                                   struct up_error *err);
 int up_listener_fd(const struct up_listener *l);
 /* UP_AGAIN when nobody waits. Who it is, and what they may, is the caller's matter (peer.h). */
-int up_listener_accept(struct up_listener *l, struct up_channel **out, struct up_error *err);
+UP_MUST_CHECK int up_listener_accept(struct up_listener *l, struct up_channel **out, struct up_error *err);
 void up_listener_close(struct up_listener *l);
 
 /* Errors: UP_NOTHING nobody listens there; UP_REFUSED this user may not;
  * UP_BUSY too many wait to be let in: try again; UP_WRITE. */
-int up_channel_connect(struct up_channel **out, const char *path, struct up_error *err);
+UP_MUST_CHECK int up_channel_connect(struct up_channel **out, const char *path, struct up_error *err);
 /* Over a link of `processes`, which is closed with the channel, also when this
  * fails. Errors: UP_INTERNAL no memory. */
-int up_channel_new(struct up_channel **out, struct up_processes *processes, int link, struct up_error *err);
+UP_MUST_CHECK int up_channel_new(struct up_channel **out, struct up_processes *processes, int link,
+                                 struct up_error *err);
 /* Take over a connected stream socket, also one inherited by number; it is
  * closed with the channel. Errors: UP_USAGE not such a socket, and left alone;
  * UP_INTERNAL, and closed. */
-int up_channel_from_fd(struct up_channel **out, int fd, struct up_error *err);
+UP_MUST_CHECK int up_channel_from_fd(struct up_channel **out, int fd, struct up_error *err);
 int up_channel_fd(const struct up_channel *c);
 int up_channel_wants_write(const struct up_channel *c); /* queue not empty: poll for writing too */
 size_t up_channel_queued(const struct up_channel *c);   /* bytes in the queue */
 
 /* Queue a line (without '\n' in it) and send what goes at once.
  * Errors: UP_USAGE too long or with '\n'; UP_BUSY queue full; UP_NETWORK peer gone. */
-int up_channel_send(struct up_channel *c, const char *line, size_t len, struct up_error *err);
+UP_MUST_CHECK int up_channel_send(struct up_channel *c, const char *line, size_t len, struct up_error *err);
 /* Send what is queued: 0, UP_AGAIN, or UP_NETWORK. */
-int up_channel_flush(struct up_channel *c, struct up_error *err);
+UP_MUST_CHECK int up_channel_flush(struct up_channel *c, struct up_error *err);
 /* The next line without '\n', NUL-terminated, valid until the next receive:
  * its length, UP_AGAIN, UP_NOTHING at the end, UP_CORRUPT line too long. */
-long up_channel_receive(struct up_channel *c, const char **line, struct up_error *err);
+UP_MUST_CHECK long up_channel_receive(struct up_channel *c, const char **line, struct up_error *err);
 void up_channel_close(struct up_channel *c);
 
 #endif

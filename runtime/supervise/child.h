@@ -17,19 +17,20 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "error.h"
+
 #define UP_CHILD_GRACE_MS 5000        /* from SIGTERM to SIGKILL */
 #define UP_CHILD_DELAY_MS 1000        /* first pause before it is started again; doubles */
 #define UP_CHILD_DELAY_MOST_MS 300000 /* longest pause */
 #define UP_CHILD_WAIT_MS 1800000      /* from one beat to the next; then a wait is taken for a hang */
 #define UP_CHILD_STEADY_MS 60000      /* having run so long, the pause is the first one again */
 
-struct up_error;
 struct up_processes;
 struct up_child;
 
 /* `name` is kept, for messages. Errors: UP_INTERNAL. */
-int up_child_new(struct up_child **out, struct up_processes *processes, const char *name, unsigned heartbeat,
-                 struct up_error *err);
+UP_MUST_CHECK int up_child_new(struct up_child **out, struct up_processes *processes, const char *name,
+                               unsigned heartbeat, struct up_error *err);
 /* What to do about its silence: follows that reason. The text is kept. */
 void up_child_advise(struct up_child *c, const char *text);
 /* Kills at once and waits for the end. */
@@ -37,7 +38,8 @@ void up_child_free(struct up_child *c);
 
 /* argv[0] is the program's path. Errors: UP_INTERNAL; then it counts as ended,
  * so that it becomes due later. */
-int up_child_start(struct up_child *c, const char *const argv[], uint64_t now, struct up_error *err);
+UP_MUST_CHECK int up_child_start(struct up_child *c, const char *const argv[], uint64_t now,
+                                 struct up_error *err);
 bool up_child_running(const struct up_child *c); /* also while it is being stopped */
 bool up_child_stopping(const struct up_child *c);
 pid_t up_child_pid(const struct up_child *c);

@@ -16,16 +16,16 @@
 
 #include <sys/types.h>
 
-#define UP_ORPHAN_STEP 50
+#include "error.h"
 
-struct up_error;
+#define UP_ORPHAN_STEP 50
 
 /* Become the parent of orphans, until the process ends; -1 with errno set. */
 int up_orphans_adopt(void);
 
 /* In the process of the script, before anything of the script runs: take the
  * mark. Not repeatable. Errors: UP_INTERNAL the kernel does not take it. */
-int up_orphans_mark(struct up_error *err);
+UP_MUST_CHECK int up_orphans_mark(struct up_error *err);
 
 /* Kill every child of ours that carries the mark, but for `script`, which may
  * be 0. How many there were: their own children are found by the next call. */

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-struct up_error;
+#include "error.h"
 
 /* Who they were when they connected. A number of a process that has ended may
  * be another's by now, so it proves nothing without the user. */
@@ -18,7 +18,7 @@ struct up_peer {
 };
 
 /* Errors: UP_INTERNAL. */
-int up_peer_of(int fd, struct up_peer *out, struct up_error *err);
+UP_MUST_CHECK int up_peer_of(int fd, struct up_peer *out, struct up_error *err);
 /* Whether they are root, or the user that we are. */
 bool up_peer_is_own(const struct up_peer *peer);
 /* Whether group is among the groups that they had. */

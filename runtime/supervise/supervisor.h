@@ -46,8 +46,9 @@
 #ifndef UP_SUPERVISOR_H
 #define UP_SUPERVISOR_H
 
+#include "error.h"
+
 struct up_config;
-struct up_error;
 struct up_processes;
 struct up_storage;
 struct up_supervisor;
@@ -68,8 +69,8 @@ struct up_supervisor_options {
  * state does not stop the device: see up_device_come_up().
  * Errors: UP_BUSY; UP_USAGE not provisioned; UP_STATELOST and others when there
  * is no script to run either; UP_INTERNAL. */
-int up_supervisor_run(const struct up_config *config, const char *program, enum up_verbosity verbosity,
-                      struct up_error *err);
+UP_MUST_CHECK int up_supervisor_run(const struct up_config *config, const char *program,
+                                    enum up_verbosity verbosity, struct up_error *err);
 
 /*
  * The same in steps, for whoever waits in another way:
@@ -78,13 +79,13 @@ int up_supervisor_run(const struct up_config *config, const char *program, enum 
  */
 
 /* Errors: as up_supervisor_run(). */
-int up_supervisor_open(struct up_supervisor **out, const struct up_supervisor_options *options,
-                       struct up_error *err);
+UP_MUST_CHECK int up_supervisor_open(struct up_supervisor **out, const struct up_supervisor_options *options,
+                                     struct up_error *err);
 /* Hear, look after both children, restart when that is due; waits for nothing
  * but a restart command. 1: to be called again when a child says something or
  * ends, a signal came, or after *timeout ms. 0: stopped. Errors: UP_RESTART;
  * UP_INTERNAL it cannot start over. */
-int up_supervisor_step(struct up_supervisor *s, int *timeout, struct up_error *err);
+UP_MUST_CHECK int up_supervisor_step(struct up_supervisor *s, int *timeout, struct up_error *err);
 /* Kills children that still run. NULL is allowed. */
 void up_supervisor_close(struct up_supervisor *s);
 

@@ -116,7 +116,7 @@ void up_look_after_trouble(struct up_supervisor *s)
     s->retry_delay = s->retry_delay * 2 < RETRY_MOST_MS ? s->retry_delay * 2 : RETRY_MOST_MS;
     s->retry_at = up_supervisor_now(s) + s->retry_delay;
     if (s->device)
-        up_device_retry(s->device, &action, &err);
+        (void)!up_device_retry(s->device, &action, &err);
     else if (up_device_come_up(&s->device, s->storage, s->config, &action, &s->trouble, &err) < 0)
         s->trouble = (struct up_trouble){false, err};
     up_tell_phase(s);

@@ -8,10 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "error.h"
+
 #define UP_ED25519_KEY 32       /* bytes of a public key, and of a seed */
 #define UP_ED25519_SIGNATURE 64 /* R, then S */
-
-struct up_error;
 
 /* Whether the encoded point is canonical and not of small order. OpenSSL takes
  * small-order points, and under such a key one signature fits many messages.
@@ -25,8 +25,9 @@ bool up_ed25519_verify(const uint8_t key[UP_ED25519_KEY], const void *data, size
                        const uint8_t signature[UP_ED25519_SIGNATURE]);
 
 /* Errors: UP_INTERNAL. */
-int up_ed25519_sign(const uint8_t seed[UP_ED25519_KEY], const void *data, size_t len,
-                    uint8_t signature[UP_ED25519_SIGNATURE], struct up_error *err);
-int up_ed25519_public(const uint8_t seed[UP_ED25519_KEY], uint8_t out[UP_ED25519_KEY], struct up_error *err);
+UP_MUST_CHECK int up_ed25519_sign(const uint8_t seed[UP_ED25519_KEY], const void *data, size_t len,
+                                  uint8_t signature[UP_ED25519_SIGNATURE], struct up_error *err);
+UP_MUST_CHECK int up_ed25519_public(const uint8_t seed[UP_ED25519_KEY], uint8_t out[UP_ED25519_KEY],
+                                    struct up_error *err);
 
 #endif

@@ -21,6 +21,7 @@
 #ifndef UP_KEYS_H
 #define UP_KEYS_H
 
+#include "error.h"
 #include "keyset.h"
 
 #define UP_KEYS_MAX 65536 /* bytes of a list */
@@ -37,7 +38,7 @@ struct up_key_list {
 };
 
 /* Errors: UP_UNTRUSTED malformed; UP_INCOMPATIBLE a newer form. */
-int up_keys_parse(struct up_key_list *k, const char *text, size_t len, struct up_error *err);
+UP_MUST_CHECK int up_keys_parse(struct up_key_list *k, const char *text, size_t len, struct up_error *err);
 
 /*
  * Verify the list at `path` (signature path.minisig) and carry it out in the
@@ -48,12 +49,12 @@ int up_keys_parse(struct up_key_list *k, const char *text, size_t len, struct up
  * by another key, no root key would be left; UP_MISSING; UP_BUSY another
  * process does the same; UP_WRITE, UP_NOSPACE.
  */
-int up_keys_apply(uint64_t *serial, struct up_storage *storage, const char *dir, const char *path,
-                  struct up_error *err);
+UP_MUST_CHECK int up_keys_apply(uint64_t *serial, struct up_storage *storage, const char *dir,
+                                const char *path, struct up_error *err);
 
 /* Finish what a list began, if it was cut short, and make anew what was lost of
  * the record. Errors: UP_WRITE, UP_NOSPACE, UP_UNTRUSTED. */
-int up_keys_settle(struct up_storage *storage, const char *dir, struct up_error *err);
+UP_MUST_CHECK int up_keys_settle(struct up_storage *storage, const char *dir, struct up_error *err);
 
 enum up_key_state { UP_KEY_TRUSTED, UP_KEY_REVOKED, UP_KEY_UNREADABLE };
 
@@ -68,7 +69,8 @@ struct up_key_info {
 /* Every key file of the directory and of its root folder, in no order, and
  * what the record says. Errors: UP_UNTRUSTED the directory or the record
  * cannot be read. */
-int up_keys_list(struct up_keyset *set, struct up_storage *storage, const char *dir,
-                 void (*each)(void *user, const struct up_key_info *key), void *user, struct up_error *err);
+UP_MUST_CHECK int up_keys_list(struct up_keyset *set, struct up_storage *storage, const char *dir,
+                               void (*each)(void *user, const struct up_key_info *key), void *user,
+                               struct up_error *err);
 
 #endif

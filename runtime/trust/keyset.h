@@ -19,6 +19,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "error.h"
+
 #define UP_KEY_ID_SIZE 8
 #define UP_KEY_RAW_SIZE 42  /* "Ed", id, key: what a .pub file holds */
 #define UP_KEY_NAME_SIZE 65 /* of a file without ".pub" */
@@ -41,27 +43,27 @@ struct up_keyset {
     struct up_key_add pending[UP_KEYS_ADD_MAX];
 };
 
-struct up_error;
 struct up_record_view;
 struct up_storage;
 
 /* All zeros when the directory never had a record. Errors: UP_UNTRUSTED the
  * record is unreadable or gone: who is revoked is not known, so nobody is
  * trusted; UP_INTERNAL. */
-int up_keyset_read(struct up_keyset *set, struct up_storage *storage, const char *dir, struct up_error *err);
+UP_MUST_CHECK int up_keyset_read(struct up_keyset *set, struct up_storage *storage, const char *dir,
+                                 struct up_error *err);
 /* Errors: UP_WRITE, UP_NOSPACE; UP_INTERNAL. */
-int up_keyset_write(const struct up_keyset *set, struct up_storage *storage, const char *dir,
-                    struct up_error *err);
+UP_MUST_CHECK int up_keyset_write(const struct up_keyset *set, struct up_storage *storage, const char *dir,
+                                  struct up_error *err);
 /* Say in <keys>/set that there is a record, unless that is said already.
  * Errors: UP_WRITE, UP_NOSPACE. */
-int up_keyset_mark(struct up_storage *storage, const char *dir, struct up_error *err);
+UP_MUST_CHECK int up_keyset_mark(struct up_storage *storage, const char *dir, struct up_error *err);
 /* Whether up_keyset_tend() would find something to do. */
 bool up_keyset_needs_tending(struct up_storage *storage, const char *dir);
 /* Of a directory with a record: see up_record_tend(); and mark it. Errors: those of write and mark. */
-int up_keyset_tend(struct up_storage *storage, const char *dir, struct up_error *err);
+UP_MUST_CHECK int up_keyset_tend(struct up_storage *storage, const char *dir, struct up_error *err);
 /* What there is of the record, for people: two of view. Errors: UP_WRITE we may not look. */
-int up_keyset_inspect(struct up_record_view *view, struct up_storage *storage, const char *dir,
-                      struct up_error *err);
+UP_MUST_CHECK int up_keyset_inspect(struct up_record_view *view, struct up_storage *storage, const char *dir,
+                                    struct up_error *err);
 bool up_keyset_revoked(const struct up_keyset *set, const uint8_t id[UP_KEY_ID_SIZE]);
 
 #endif

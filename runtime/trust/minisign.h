@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "error.h"
 #include "keyset.h"
 
 #define UP_MINISIG_MAX 1024 /* bytes of a signature file */
@@ -24,7 +25,6 @@
 /* First line of what is signed here, and by `minisign -S` without -c. */
 #define UP_UNTRUSTED_COMMENT "untrusted comment: signature from minisign secret key\n"
 
-struct up_error;
 struct up_storage;
 struct up_keyring; /* the trusted public keys of one directory */
 struct up_secret;  /* one unencrypted secret key */
@@ -36,18 +36,18 @@ struct up_secret;  /* one unencrypted secret key */
  * Errors: UP_UNTRUSTED no readable key (message says how many files were
  * skipped and why the first one was), or who is revoked cannot be known; UP_INTERNAL.
  */
-int up_keyring_load(struct up_keyring **out, struct up_storage *storage, const char *dir,
-                    struct up_error *err);
+UP_MUST_CHECK int up_keyring_load(struct up_keyring **out, struct up_storage *storage, const char *dir,
+                                  struct up_error *err);
 /* The root keys of a directory of keys: the *.pub files in <dir>/root that are
  * not revoked. They verify key lists and nothing else. Errors as above. */
-int up_keyring_load_root(struct up_keyring **out, struct up_storage *storage, const char *dir,
-                         struct up_error *err);
+UP_MUST_CHECK int up_keyring_load_root(struct up_keyring **out, struct up_storage *storage, const char *dir,
+                                       struct up_error *err);
 /* A ring of the one public key file at path. Errors as above. */
-int up_keyring_load_file(struct up_keyring **out, struct up_storage *storage, const char *path,
-                         struct up_error *err);
+UP_MUST_CHECK int up_keyring_load_file(struct up_keyring **out, struct up_storage *storage, const char *path,
+                                       struct up_error *err);
 /* Either, by what lies at path. */
-int up_keyring_open(struct up_keyring **out, struct up_storage *storage, const char *path,
-                    struct up_error *err);
+UP_MUST_CHECK int up_keyring_open(struct up_keyring **out, struct up_storage *storage, const char *path,
+                                  struct up_error *err);
 void up_keyring_free(struct up_keyring *ring);
 size_t up_keyring_count(const struct up_keyring *ring);
 size_t up_keyring_skipped(const struct up_keyring *ring);
@@ -57,20 +57,22 @@ size_t up_keyring_skipped(const struct up_keyring *ring);
  * On success `comment` holds the trusted comment, NUL-terminated.
  * Errors: UP_UNTRUSTED unknown key, malformed file, wrong signature.
  */
-int up_keyring_verify(const struct up_keyring *ring, const void *data, size_t len, const char *sig,
-                      size_t sig_len, char comment[UP_TRUSTED_COMMENT_MAX], struct up_error *err);
+UP_MUST_CHECK int up_keyring_verify(const struct up_keyring *ring, const void *data, size_t len,
+                                    const char *sig, size_t sig_len, char comment[UP_TRUSTED_COMMENT_MAX],
+                                    struct up_error *err);
 
 /* Whose key made this signature file, as minisign shows it; nothing is verified.
  * Errors: UP_UNTRUSTED not a signature file. */
-int up_signature_key_id(const char *sig, size_t len, char out[UP_KEY_ID_TEXT], struct up_error *err);
+UP_MUST_CHECK int up_signature_key_id(const char *sig, size_t len, char out[UP_KEY_ID_TEXT],
+                                      struct up_error *err);
 
 /*
  * A public key as 42 bytes: from the file at path, and from the base64 line of
  * one. Errors: UP_UNTRUSTED malformed, or of small order; UP_MISSING, UP_WRITE.
  */
-int up_public_key_load(uint8_t raw[UP_KEY_RAW_SIZE], struct up_storage *storage, const char *path,
-                       struct up_error *err);
-int up_public_key_parse(uint8_t raw[UP_KEY_RAW_SIZE], const char *base64, struct up_error *err);
+UP_MUST_CHECK int up_public_key_load(uint8_t raw[UP_KEY_RAW_SIZE], struct up_storage *storage,
+                                     const char *path, struct up_error *err);
+UP_MUST_CHECK int up_public_key_parse(uint8_t raw[UP_KEY_RAW_SIZE], const char *base64, struct up_error *err);
 /* The file for it, and its id. */
 void up_public_key_format(const uint8_t raw[UP_KEY_RAW_SIZE], char out[UP_PUBLIC_KEY_TEXT]);
 const uint8_t *up_public_key_id(const uint8_t raw[UP_KEY_RAW_SIZE]);
@@ -80,17 +82,18 @@ bool up_key_id_parse(uint8_t id[UP_KEY_ID_SIZE], const char *text);
 
 /* Read a secret key as `minisign -G -W` writes it. An encrypted one is
  * refused with the hint how to convert it (UP_USAGE). */
-int up_signing_key_load(struct up_secret **out, struct up_storage *storage, const char *path,
-                        struct up_error *err);
+UP_MUST_CHECK int up_signing_key_load(struct up_secret **out, struct up_storage *storage, const char *path,
+                                      struct up_error *err);
 void up_signing_key_free(struct up_secret *key); /* wipes it */
 
 /* Write the signature file for `data` into out; deterministic.
  * Errors: UP_USAGE comment too long or with control characters; UP_INTERNAL. */
-int up_signing_key_sign(const struct up_secret *key, const void *data, size_t len, const char *comment,
-                        char out[UP_MINISIG_MAX], size_t *out_len, struct up_error *err);
+UP_MUST_CHECK int up_signing_key_sign(const struct up_secret *key, const void *data, size_t len,
+                                      const char *comment, char out[UP_MINISIG_MAX], size_t *out_len,
+                                      struct up_error *err);
 
 /* Make a key pair: NAME.key (mode 0600) and NAME.pub. Overwrites nothing.
  * Errors: UP_USAGE exists; UP_WRITE. */
-int up_signing_key_generate(struct up_storage *storage, const char *name, struct up_error *err);
+UP_MUST_CHECK int up_signing_key_generate(struct up_storage *storage, const char *name, struct up_error *err);
 
 #endif

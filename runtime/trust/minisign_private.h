@@ -7,6 +7,7 @@
 
 #include "digest.h"
 #include "ed25519.h"
+#include "error.h"
 #include "minisign.h"
 
 #include <stdbool.h>
@@ -39,6 +40,7 @@ bool up_minisign_unbase64(const struct up_text *line, uint8_t *out, size_t len);
  * order mark may stand in front. */
 bool up_minisign_read_key(const char *text, size_t size, uint8_t *out, size_t len);
 /* What is signed in place of the data. Errors: UP_INTERNAL. */
-int up_minisign_prehash(const void *data, size_t len, uint8_t out[UP_DIGEST_MAX], struct up_error *err);
+UP_MUST_CHECK int up_minisign_prehash(const void *data, size_t len, uint8_t out[UP_DIGEST_MAX],
+                                      struct up_error *err);
 
 #endif

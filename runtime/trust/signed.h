@@ -4,6 +4,7 @@
 #ifndef UP_SIGNED_H
 #define UP_SIGNED_H
 
+#include "error.h"
 #include "minisign.h"
 
 /*
@@ -12,7 +13,8 @@
  * trusted comment, which says what was signed: the caller compares it.
  * Errors: UP_MISSING the file or its signature; UP_UNTRUSTED; UP_USAGE larger; UP_WRITE.
  */
-int up_signed_load(char **text, size_t *len, char comment[UP_TRUSTED_COMMENT_MAX], struct up_storage *storage,
-                   const struct up_keyring *ring, const char *path, size_t limit, struct up_error *err);
+UP_MUST_CHECK int up_signed_load(char **text, size_t *len, char comment[UP_TRUSTED_COMMENT_MAX],
+                                 struct up_storage *storage, const struct up_keyring *ring, const char *path,
+                                 size_t limit, struct up_error *err);
 
 #endif

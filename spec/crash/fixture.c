@@ -220,6 +220,6 @@ int up_fixture_pack(struct up_storage *s, const char *path, const char *work, co
     if ((rc = up_storage_make_dir(s, dir, 0755, err)) < 0)
         return rc;
     rc = pack_in(s, path, dir, f, err);
-    up_storage_remove_tree(s, dir, rc < 0 ? &ignored : err);
+    (void)!up_storage_remove_tree(s, dir, rc < 0 ? &ignored : err);
     return rc;
 }

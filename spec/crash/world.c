@@ -434,7 +434,7 @@ static enum world_result trial(struct life *l)
         return WORLD_SETTLED;
     case WORLD_CRASH:
         /* The supervisor goes on whether or not it could be noted. */
-        (void)up_device_trial_failed(l->device, "the script crashed", &l->err);
+        (void)(void)!up_device_trial_failed(l->device, "the script crashed", &l->err);
         return sim_is_cut(l->sim) ? WORLD_CUT : trial(l);
     default:
         if (give_up(l, &action) == 0) /* an agent goes on with what is tried once more */

@@ -45,7 +45,7 @@ static void put_canonical(uint8_t *block, struct fuzz *in)
     n = fuzz_take(in, &name, fuzz_u8(in));
     if (n)
         memcpy(entry.name, name, n);
-    up_tar_put(block, &entry, NULL);
+    (void)!up_tar_put(block, &entry, NULL);
 }
 
 /* The same with one field replaced and the checksum right. */

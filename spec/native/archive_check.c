@@ -290,9 +290,9 @@ static uint64_t elsewhere(const struct sim *sim)
     struct sim *copy = sim_clone(sim);
     uint64_t fingerprint;
 
-    up_storage_remove_tree(sim_storage(copy), "/state/script/7.new", NULL);
-    up_storage_remove_tree(sim_storage(copy), "/state/script/7", NULL);
-    up_storage_remove_tree(sim_storage(copy), "/state/spool", NULL);
+    (void)!up_storage_remove_tree(sim_storage(copy), "/state/script/7.new", NULL);
+    (void)!up_storage_remove_tree(sim_storage(copy), "/state/script/7", NULL);
+    (void)!up_storage_remove_tree(sim_storage(copy), "/state/spool", NULL);
     fingerprint = sim_fingerprint(copy);
     sim_free(copy);
     return fingerprint;
@@ -495,11 +495,11 @@ static void test_extraction_goes_on(void **state)
     assert_int_equal(written(sim, &good), 0);
     sim_put(sim, "/state/script/7/lib/a.lua", "012345678X", 10, 0644);
     assert_int_equal(written(sim, &good), 1);
-    up_storage_remove_tree(sim_storage(sim), "/state/script/7/lib/a.lua", &err);
+    (void)!up_storage_remove_tree(sim_storage(sim), "/state/script/7/lib/a.lua", &err);
     sim_settle(sim);
     sim_put(sim, "/state/script/7/lib/a.lua", "0123456789", 10, 0600);
     assert_int_equal(written(sim, &good), 1);
-    up_storage_remove_tree(sim_storage(sim), "/state/script/7/lib", &err);
+    (void)!up_storage_remove_tree(sim_storage(sim), "/state/script/7/lib", &err);
     sim_settle(sim);
     sim_put_text(sim, "/state/script/7/lib", "a file");
     assert_int_equal(written(sim, &good), 1);
@@ -536,7 +536,7 @@ static void test_long_directories(void **state)
         snprintf(path, sizeof path, "%s/current", dir);
         rc = up_generation_link(sim_storage(sim), dir, 7, &err);
         assert_int_equal(sim_exists(sim, path) || rc == UP_WRITE, 1);
-        up_storage_remove_tree(sim_storage(sim), dir, NULL);
+        (void)!up_storage_remove_tree(sim_storage(sim), dir, NULL);
         sim_settle(sim);
         snprintf(path, sizeof path, "%s/0123456789012345678901234567890123456789", dir);
         sim_put_text(sim, path, "an old one");
@@ -854,7 +854,7 @@ static bool spool_alone(const struct sample *sample, const struct archive *a, bo
         source.base.size = UINT64_MAX;
     rc = read_head(sample, sim_storage(sim), &source, "/spool", &m, &layout, &err);
     same = sim_open_files(sim) == 0 && (rc < 0 || m.sequence == 1);
-    up_storage_remove_tree(sim_storage(sim), "/spool", NULL);
+    (void)!up_storage_remove_tree(sim_storage(sim), "/spool", NULL);
     same = same && sim_fingerprint(sim) == before;
     sim_free(sim);
     return same;

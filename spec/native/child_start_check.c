@@ -235,7 +235,7 @@ static void be_born(void)
 
     kernel.on = true;
     if (setjmp(kernel.end) == 0) {
-        up_child_start(child, argv, 1, NULL);
+        (void)!up_child_start(child, argv, 1, NULL);
         kernel.on = false;
         fail_msg("the child came back from its start:\n%s", kernel.told);
     }

@@ -981,7 +981,7 @@ static const char *cut_everywhere(bool another, const char *without, unsigned lo
             /* A second cut, while the files are brought behind the record. */
             again = sim_clone(medium);
             sim_cut_at(again, 1 + k % 7);
-            up_keys_settle(sim_storage(again), KEYS, &err);
+            (void)!up_keys_settle(sim_storage(again), KEYS, &err);
             choice = sim_choice(again, (i + k) % sim_choices(again));
             after = sim_reboot(again, &choice);
             flaw = flaw_of(after, old, new, done);

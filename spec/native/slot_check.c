@@ -1109,7 +1109,7 @@ static unsigned resume_after_any_cut(const struct medium *m, unsigned worn, cons
 
                     if (up_slot_open(&slot, sim_storage(after), PATH, UP_SLOT_WRITE, size, &err) == 0 &&
                         (keep = front(slot, data, 0, size), up_slot_refresh(slot, &keep, &from, &err)) == 0)
-                        up_slot_sync(slot, &err);
+                        (void)!up_slot_sync(slot, &err);
                     up_slot_close(slot);
                 }
                 second = sim_choice(after, (k + i) % sim_choices(after));

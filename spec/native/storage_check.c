@@ -580,7 +580,7 @@ static unsigned broken_states(unsigned sync, bool *finished_is_new)
         sim_put_text(sim, "/d/f", "old");
         sim_cut_at(sim, k);
         sim_ignore_sync(sim, sync);
-        up_storage_write_file(sim_storage(sim), "/d/f", "new text", 8, 0644, NULL);
+        (void)!up_storage_write_file(sim_storage(sim), "/d/f", "new text", 8, 0644, NULL);
         cut = sim_is_cut(sim);
         for (unsigned i = 0; i < sim_choices(sim); i++) {
             struct sim_choice c = sim_choice(sim, i);
