@@ -196,7 +196,7 @@ static int m_reload(lua_State *L)
 /* device:spool() -> path of the directory for a package's head */
 static int m_spool(lua_State *L)
 {
-    char path[1024];
+    char path[UP_PATH_SIZE];
     struct up_error err;
 
     if (up_device_spool(check_open(L), path, sizeof path, &err) < 0)
@@ -423,7 +423,7 @@ static int m_path(lua_State *L)
 static int m_generation(lua_State *L)
 {
     struct up_device *d = check_open(L);
-    char path[1024];
+    char path[UP_PATH_SIZE];
 
     lua_pushinteger(L, up_device_generation(d));
     lua_pushstring(L, up_device_generation_path(d, up_device_generation(d), path, sizeof path));

@@ -37,7 +37,7 @@ static int f_try(lua_State *L)
 /* node(path) -> what it leads to, the path itself when it is no link | nil, message, code */
 static int f_node(lua_State *L)
 {
-    char node[UP_SLOT_NODE_SIZE];
+    char node[UP_PATH_SIZE];
     struct up_error err;
     struct up_stat st;
 

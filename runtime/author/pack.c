@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PATH_SIZE 4096
 #define COPY_SIZE ((size_t)UP_BLOCK_MAX)
 
 /* One part while it is encoded. */
@@ -35,7 +34,7 @@ struct input {
 struct up_pack {
     struct up_storage *storage;
     const struct up_secret *key;
-    char out[PATH_SIZE], fresh[PATH_SIZE], data_path[PATH_SIZE];
+    char out[UP_LONG_PATH_SIZE], fresh[UP_LONG_PATH_SIZE], data_path[UP_LONG_PATH_SIZE];
     int data, file; /* OUT.data, OUT.new; -1 while not open */
     struct up_manifest manifest;
     struct up_package_layout layout;

@@ -8,12 +8,11 @@
 
 #include "error.h"
 #include "patch.h"
-
-#define UP_PATCH_PATH 4096
+#include "storage.h"
 
 struct up_patch {
     struct up_storage *storage;
-    char out[UP_PATCH_PATH], fresh[UP_PATCH_PATH];
+    char out[UP_LONG_PATH_SIZE], fresh[UP_LONG_PATH_SIZE];
     int file; /* OUT.new; -1 while not open */
     bool done;
     uint64_t size;                                         /* of OUT */

@@ -32,7 +32,7 @@ int up_blocks_open(struct up_blocks **out, struct up_storage *storage, const cha
 {
     struct up_blocks *b = calloc(1, sizeof *b);
     uint8_t head[UP_INDEX_HEAD];
-    char path[1024];
+    char path[UP_PATH_SIZE];
     long long got;
 
     if (!b)

@@ -19,7 +19,6 @@
 #include "error.h"
 #include "slot.h"
 
-#define UP_PATH_SIZE 1024
 #define UP_PROVISIONING "provisioning" /* in the state while the factory makes a device */
 #define UP_DEVICE_ANYHOW 4u            /* to open: without the lock or the boot variables if need be */
 

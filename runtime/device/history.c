@@ -13,7 +13,7 @@
 
 #define RING_SIZE ((size_t)UP_HISTORY_RECORDS * UP_HISTORY_RECORD)
 
-static int ring_path(const char *state_dir, char out[1024], struct up_error *err)
+static int ring_path(const char *state_dir, char out[UP_PATH_SIZE], struct up_error *err)
 {
     if (snprintf(out, 1024, "%s/history", state_dir) >= 1024)
         return up_fail(err, UP_USAGE, "state %.100s...: the path is too long", state_dir);
@@ -54,7 +54,7 @@ static int decode(struct up_event *e, const uint8_t in[UP_HISTORY_RECORD])
 
 int up_history_create(struct up_storage *storage, const char *state_dir, struct up_error *err)
 {
-    char path[1024];
+    char path[UP_PATH_SIZE];
     uint8_t *zeros;
     int rc;
 
@@ -72,7 +72,7 @@ int up_history_read(struct up_storage *storage, const char *state_dir,
                     struct up_event out[UP_HISTORY_RECORDS], struct up_error *err)
 {
     struct up_event event;
-    char path[1024], *ring;
+    char path[UP_PATH_SIZE], *ring;
     unsigned oldest = 0, count = 0, records;
     uint64_t least = UINT64_MAX;
     size_t len;
@@ -123,7 +123,7 @@ static int write_event(struct up_storage *storage, const char *state_dir, const 
                        struct up_error *err)
 {
     uint8_t record[UP_HISTORY_RECORD];
-    char path[1024];
+    char path[UP_PATH_SIZE];
     int file, rc = 0;
 
     if (ring_path(state_dir, path, err) < 0)

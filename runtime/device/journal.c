@@ -10,7 +10,7 @@
 
 struct up_journal {
     struct up_record record;
-    char path[1024], second[1024];
+    char path[UP_PATH_SIZE], second[UP_PATH_SIZE];
 };
 
 static const char *const phase_names[UP_PHASES] = {"idle",  "fetching", "installing", "arming",

@@ -5,8 +5,6 @@
 #include "minisign.h"
 #include "package.h"
 
-#define PATH_SIZE 1024
-
 const struct up_pair *up_status_confirmed(const struct up_device *d)
 {
     const struct up_journal_state *s = up_device_state(d);
@@ -74,7 +72,7 @@ static int count_parts(const struct up_device *d, const struct up_manifest *m, c
 int up_status_progress(const struct up_device *d, struct up_status_progress *out, struct up_error *err)
 {
     const struct up_config *config = up_device_config(d);
-    char spool[PATH_SIZE];
+    char spool[UP_PATH_SIZE];
     struct up_keyring *ring;
     struct up_manifest m;
     struct up_package_layout layout;

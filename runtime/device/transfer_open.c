@@ -114,7 +114,7 @@ static void seal_part(struct up_transfer *t, struct up_transfer_part *p)
 static int open_part(struct up_transfer *t, unsigned n, struct up_error *err)
 {
     struct up_transfer_part *p = &t->part[n];
-    char spool[1024];
+    char spool[UP_PATH_SIZE];
 
     p->info = &t->manifest->part[n];
     p->left_out = !(up_device_state(t->device)->tx.parts & 1u << p->info->kind);

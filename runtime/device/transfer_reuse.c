@@ -30,7 +30,7 @@ static void open_images(struct up_transfer *t, const struct up_transfer_part *p)
     unsigned running = (unsigned)up_device_running(t->device);
     const struct up_pair *pair = &up_device_state(t->device)->slot[running];
     struct up_error ignored;
-    char path[1024];
+    char path[UP_PATH_SIZE];
 
     if (pair->present && pair->core_size > 0)
         (void)!up_old_image_open(&t->elsewhere[UP_REUSE_RUNNING], t->storage, config->slot[running],

@@ -13,7 +13,6 @@
  */
 #include <fcntl.h>
 #include <getopt.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -95,7 +94,7 @@ static int run_device_script(uint64_t memory, const char *control, unsigned hear
 {
     struct lua_State *L = up_host_new();
     struct up_error err;
-    char dir[PATH_MAX];
+    char dir[UP_LONG_PATH_SIZE];
     const char *path = argv[0], *slash = strrchr(path, '/');
     int code;
 
@@ -161,7 +160,7 @@ static int take_rights(int argc, char **argv, struct up_error *err)
  */
 static int mode_script(int argc, char **argv)
 {
-    char path[PATH_MAX], *words[] = {path, NULL};
+    char path[UP_LONG_PATH_SIZE], *words[] = {path, NULL};
     struct up_error err;
 
     keep_descriptors();
@@ -174,7 +173,10 @@ static int mode_script(int argc, char **argv)
         fprintf(stderr, "moult run: what the script leaves behind is not found: %s\n", err.message);
     if (argc > 4 && take_rights(argc - 4, argv + 4, &err) < 0)
         return complain("run", &err);
-    snprintf(path, sizeof path, "%s/main.lua", argv[0]);
+    if ((size_t)snprintf(path, sizeof path, "%s/main.lua", argv[0]) >= sizeof path) {
+        up_fail(&err, UP_USAGE, "%s: path too long", argv[0]);
+        return complain("", &err);
+    }
     return run_device_script(strtoull(argv[3], NULL, 10), argv[1], (unsigned)strtoul(argv[2], NULL, 10), 1,
                              words);
 }

@@ -34,7 +34,7 @@ struct up_package_layout {
  * With `spool` (a directory that exists) the head is kept there as
  * manifest.json, manifest.minisig and <part>.idx, each synced; files of the
  * same manifest already there are verified and not fetched again. Without
- * it, indexes are verified and forgotten.
+ * it, indexes are verified and forgotten. Errors: UP_USAGE its path is too long.
  */
 UP_MUST_CHECK int up_package_open(struct up_package **out, struct up_source *source,
                                   struct up_storage *storage, const struct up_keyring *ring,

@@ -126,9 +126,11 @@ static int set_mode(struct up_storage *s, const char *path, unsigned mode, struc
 
 int up_rights_open_state(struct up_storage *storage, const char *state, struct up_error *err)
 {
-    char path[PATH_MAX];
+    char path[UP_LONG_PATH_SIZE];
     struct up_stat st;
 
+    if ((size_t)snprintf(path, sizeof path, "%s/script", state) >= sizeof path)
+        return up_fail(err, UP_USAGE, "state %s: path too long", state);
     snprintf(path, sizeof path, "%s/keys", state);
     if (storage->ops->stat(storage, path, &st) == 0 && set_mode(storage, path, KEYS_MODE, err) < 0)
         return err->code;

@@ -6,6 +6,7 @@
 
 #include "boot.h"
 #include "record.h"
+#include "storage.h"
 
 /* Each as the function of boot.h with the same name. */
 struct up_boot_driver_ops {
@@ -22,7 +23,7 @@ struct up_boot {
     const struct up_boot_driver_ops *ops;
     struct up_storage *storage;
     struct up_record record;      /* file */
-    char path[1024];              /* file: <state>/boot */
+    char path[UP_PATH_SIZE];      /* file: <state>/boot */
     bool unwritable;              /* file: see up_boot_unwritable() */
     const char *fw_env, *cmdline; /* uboot: the configuration's */
 };

@@ -66,7 +66,7 @@ struct up_slot_traits {
 
 /* What lies at a path, for doctor: looked at, opened, not written. */
 struct up_slot_view {
-    char node[1024]; /* what the path leads to; the path itself when it is no link */
+    char node[UP_PATH_SIZE]; /* what the path leads to; the path itself when it is no link */
     char identity[UP_IDENTITY_SIZE];
     const struct up_slot_traits *traits; /* static */
     struct up_flash flash;               /* kind UP_FLASH_NONE when it is none */

@@ -11,7 +11,7 @@
 /* Take "name/.." out of the path, and "." and empty names. */
 static void tidy(char *path)
 {
-    char *out = path, *save = NULL, copy[UP_SLOT_NODE_SIZE];
+    char *out = path, *save = NULL, copy[UP_PATH_SIZE];
 
     snprintf(copy, sizeof copy, "%s", path);
     for (char *name = strtok_r(copy, "/", &save); name; name = strtok_r(NULL, "/", &save)) {
@@ -30,23 +30,22 @@ static void tidy(char *path)
 }
 
 /* The shorter name of the same node; ".." after a link to a directory is no such thing. */
-static void shorten(struct up_storage *storage, char node[UP_SLOT_NODE_SIZE], const struct up_stat *st)
+static void shorten(struct up_storage *storage, char node[UP_PATH_SIZE], const struct up_stat *st)
 {
-    char shorter[UP_SLOT_NODE_SIZE];
+    char shorter[UP_PATH_SIZE];
     struct up_stat found;
 
     snprintf(shorter, sizeof shorter, "%s", node);
     tidy(shorter);
     if (storage->ops->stat(storage, shorter, &found) == 0 && found.device == st->device &&
         found.inode == st->inode && found.kind == st->kind)
-        snprintf(node, UP_SLOT_NODE_SIZE, "%s", shorter);
+        snprintf(node, UP_PATH_SIZE, "%s", shorter);
 }
 
 /* One link on: what it names, beside it unless that begins at the root. */
-static int step(struct up_storage *storage, const char *path, char node[UP_SLOT_NODE_SIZE],
-                struct up_error *err)
+static int step(struct up_storage *storage, const char *path, char node[UP_PATH_SIZE], struct up_error *err)
 {
-    char target[UP_SLOT_NODE_SIZE], *slash;
+    char target[UP_PATH_SIZE], *slash;
     int n = storage->ops->readlink(storage, node, target, sizeof target);
     size_t dir = 0;
 
@@ -55,16 +54,16 @@ static int step(struct up_storage *storage, const char *path, char node[UP_SLOT_
     slash = strrchr(node, '/');
     if (target[0] != '/' && slash)
         dir = (size_t)(slash - node) + 1;
-    if ((size_t)n + 1 >= sizeof target || dir + (size_t)n + 1 > UP_SLOT_NODE_SIZE)
+    if ((size_t)n + 1 >= sizeof target || dir + (size_t)n + 1 > UP_PATH_SIZE)
         return up_fail(err, UP_USAGE, "slot %s: the link %s is too long", path, node);
     memcpy(node + dir, target, (size_t)n + 1);
     return 0;
 }
 
-int up_slot_follow(struct up_storage *storage, const char *path, char node[UP_SLOT_NODE_SIZE],
-                   struct up_stat *st, struct up_error *err)
+int up_slot_follow(struct up_storage *storage, const char *path, char node[UP_PATH_SIZE], struct up_stat *st,
+                   struct up_error *err)
 {
-    if (snprintf(node, UP_SLOT_NODE_SIZE, "%s", path) >= UP_SLOT_NODE_SIZE)
+    if (snprintf(node, UP_PATH_SIZE, "%s", path) >= UP_PATH_SIZE)
         return up_fail(err, UP_USAGE, "slot %.200s...: path too long", path);
     for (int links = 0; links <= MOST_LINKS; links++) {
         if (storage->ops->stat(storage, node, st) < 0) {

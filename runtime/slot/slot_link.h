@@ -11,14 +11,12 @@
 #include "error.h"
 #include "storage.h"
 
-#define UP_SLOT_NODE_SIZE 1024
-
 /*
  * Follow path to its node, whose name goes to `node` and what it is to *st: 1.
  * 0 when there is nothing at path, which is then in `node`. Errors: UP_MISSING
  * a link leads to nothing; UP_USAGE too many links, or too long; UP_WRITE.
  */
-UP_MUST_CHECK int up_slot_follow(struct up_storage *storage, const char *path, char node[UP_SLOT_NODE_SIZE],
+UP_MUST_CHECK int up_slot_follow(struct up_storage *storage, const char *path, char node[UP_PATH_SIZE],
                                  struct up_stat *st, struct up_error *err);
 
 #endif

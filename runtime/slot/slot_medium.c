@@ -53,7 +53,7 @@ int up_slot_shared(struct up_storage *storage, const char *one, const char *othe
  * that is a link is looked at behind the link. */
 static int lies_inside(struct up_storage *storage, const char *node, const char *dir, struct up_error *err)
 {
-    char above[UP_SLOT_NODE_SIZE], behind[UP_SLOT_NODE_SIZE];
+    char above[UP_PATH_SIZE], behind[UP_PATH_SIZE];
     struct up_stat st, top;
     int rc = up_slot_follow(storage, dir, behind, &top, err);
 
@@ -74,7 +74,7 @@ static int lies_inside(struct up_storage *storage, const char *node, const char 
 static int refuse_beside_state(struct up_storage *storage, char name, const char *path, const char *state,
                                struct up_error *err)
 {
-    char node[UP_SLOT_NODE_SIZE];
+    char node[UP_PATH_SIZE];
     struct up_stat st;
     int rc = up_slot_follow(storage, path, node, &st, err);
 

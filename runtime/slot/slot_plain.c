@@ -68,7 +68,7 @@ static long long plain_read(struct up_slot *s, void *buf, size_t len, uint64_t o
 /* Free bytes where a file lies; the file need not be there, its directory must. */
 static int space_beside(const struct up_slot_node *n, uint64_t *out, struct up_error *err)
 {
-    char dir[UP_SLOT_NODE_SIZE], *slash;
+    char dir[UP_PATH_SIZE], *slash;
 
     memcpy(dir, n->name, sizeof dir);
     slash = strrchr(dir, '/');

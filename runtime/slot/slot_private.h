@@ -27,7 +27,7 @@ struct up_slot_ops {
 struct up_slot_node {
     struct up_storage *storage;
     const char *path; /* as it was given, for messages */
-    char name[UP_SLOT_NODE_SIZE];
+    char name[UP_PATH_SIZE];
     struct up_stat st;
     int file; /* -1: not open */
     struct up_flash flash;

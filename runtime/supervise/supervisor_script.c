@@ -2,7 +2,6 @@
  * The script: started, counted while on trial, watched; and what follows when
  * it ended. Nothing is changed under a script that still runs.
  */
-#include <limits.h>
 #include <stdio.h>
 
 #include "error.h"
@@ -156,7 +155,7 @@ static bool swept(struct up_supervisor *s)
 /* What the script's process is told; room is for its user and his groups, too. */
 struct words {
     const char *argv[8 + UP_RIGHTS_GROUPS];
-    char control[PATH_MAX], heartbeat[16], memory[24];
+    char control[UP_LONG_PATH_SIZE], heartbeat[16], memory[24];
 };
 
 static void put_words(const struct up_supervisor *s, struct words *w)

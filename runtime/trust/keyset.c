@@ -10,25 +10,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PATH_SIZE 1024
 #define HEAD_SIZE (8 + 8 + 32 + 8 + 4 + 4) /* form, serial, digest, settled, counts */
 #define ENTRY_SIZE (UP_KEY_NAME_SIZE + UP_KEY_RAW_SIZE)
 #define CAPACITY (HEAD_SIZE + UP_KEYS_REVOKED_MAX * UP_KEY_ID_SIZE + UP_KEYS_ADD_MAX * ENTRY_SIZE)
 #define FORM 1
 
-static int record_of(struct up_record *r, char path[PATH_SIZE], struct up_storage *storage, const char *dir,
-                     struct up_error *err)
+static int record_of(struct up_record *r, char path[UP_PATH_SIZE], struct up_storage *storage,
+                     const char *dir, struct up_error *err)
 {
-    if (snprintf(path, PATH_SIZE, "%s/set", dir) >= PATH_SIZE)
+    if (snprintf(path, UP_PATH_SIZE, "%s/set", dir) >= UP_PATH_SIZE)
         return up_fail(err, UP_USAGE, "keys %s: path too long", dir);
     *r = (struct up_record){
         .storage = storage, .path = path, .magic = "MOULTKS1", .capacity = UP_RECORD_HEAD + CAPACITY};
     return 0;
 }
 
-static int mark_of(char path[PATH_SIZE], const char *dir, struct up_error *err)
+static int mark_of(char path[UP_PATH_SIZE], const char *dir, struct up_error *err)
 {
-    if (snprintf(path, PATH_SIZE, "%s/set", dir) >= PATH_SIZE)
+    if (snprintf(path, UP_PATH_SIZE, "%s/set", dir) >= UP_PATH_SIZE)
         return up_fail(err, UP_USAGE, "keys %s: path too long", dir);
     return 0;
 }
@@ -36,7 +35,7 @@ static int mark_of(char path[PATH_SIZE], const char *dir, struct up_error *err)
 /* Whether there was a record once, as far as can be seen. */
 static bool is_marked(struct up_storage *storage, const char *dir)
 {
-    char path[PATH_SIZE];
+    char path[UP_PATH_SIZE];
     struct up_error ignored;
     struct up_stat st;
 
@@ -93,7 +92,7 @@ static bool decode(struct up_keyset *set, const uint8_t *in, size_t len)
 int up_keyset_read(struct up_keyset *set, struct up_storage *storage, const char *dir, struct up_error *err)
 {
     uint8_t *bytes = malloc(CAPACITY);
-    char path[PATH_SIZE];
+    char path[UP_PATH_SIZE];
     struct up_error none;
     struct up_record r;
     size_t len;
@@ -124,7 +123,7 @@ int up_keyset_write(const struct up_keyset *set, struct up_storage *storage, con
                     struct up_error *err)
 {
     uint8_t *bytes = malloc(CAPACITY), *old = malloc(CAPACITY);
-    char path[PATH_SIZE];
+    char path[UP_PATH_SIZE];
     struct up_record r;
     size_t len, ignored;
     int rc = record_of(&r, path, storage, dir, err);
@@ -149,7 +148,7 @@ int up_keyset_mark(struct up_storage *storage, const char *dir, struct up_error 
     static const char text[] =
         "Keys were revoked or added here by a signed list. What it said lies in set.0 and\n"
         "set.1: without them no key is trusted, so copy all three with the keys.\n";
-    char path[PATH_SIZE];
+    char path[UP_PATH_SIZE];
 
     if (is_marked(storage, dir))
         return 0;
@@ -173,7 +172,7 @@ bool up_keyset_needs_tending(struct up_storage *storage, const char *dir)
 
 int up_keyset_tend(struct up_storage *storage, const char *dir, struct up_error *err)
 {
-    char path[PATH_SIZE];
+    char path[UP_PATH_SIZE];
     struct up_record r;
 
     if (record_of(&r, path, storage, dir, err) < 0 || up_record_tend(&r, err) < 0)
@@ -184,7 +183,7 @@ int up_keyset_tend(struct up_storage *storage, const char *dir, struct up_error 
 int up_keyset_inspect(struct up_record_view *view, struct up_storage *storage, const char *dir,
                       struct up_error *err)
 {
-    char path[PATH_SIZE];
+    char path[UP_PATH_SIZE];
     struct up_record r;
 
     if (record_of(&r, path, storage, dir, err) < 0)

@@ -148,7 +148,8 @@ static int make_pair(struct up_storage *storage, char *secret, size_t room, char
 
 int up_signing_key_generate(struct up_storage *storage, const char *name, struct up_error *err)
 {
-    char secret[512], public[UP_PUBLIC_KEY_TEXT], secret_path[4096], public_path[4096];
+    char secret[512], public[UP_PUBLIC_KEY_TEXT], secret_path[UP_LONG_PATH_SIZE],
+        public_path[UP_LONG_PATH_SIZE];
     struct up_stat st;
     int rc;
 

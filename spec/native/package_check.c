@@ -323,6 +323,26 @@ static void test_large(void **state)
     drop_sample(&sample);
 }
 
+/* What lies in it would have other names. */
+static void test_long_spool(void **state)
+{
+    struct scratch *s = *state;
+    struct memory source;
+    struct up_package *p = NULL;
+    struct up_error err;
+    char spool[UP_LONG_PATH_SIZE];
+
+    memory_init(&source, "", 0);
+    memset(spool, 'x', sizeof spool);
+    spool[0] = '/';
+    spool[sizeof spool - 63] = '\0';
+    assert_int_equal(up_package_open(&p, &source.base, s->storage, NULL, spool, &err), UP_USAGE);
+    assert_true(strstr(err.message, "spool is too long") && !p);
+    spool[sizeof spool - 64] = '\0';
+    must(up_package_open(&p, &source.base, s->storage, NULL, spool, &err), &err);
+    up_package_free(p);
+}
+
 static void test_spool(void **state)
 {
     struct scratch *s = *state;
@@ -480,9 +500,10 @@ static void test_spool_faults(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CHECK(test_head),      CHECK(test_cut_head),         CHECK(test_signed_heads),
-        CHECK(test_untrusted), CHECK(test_layout),           CHECK(test_large),
-        CHECK(test_spool),     CHECK(test_spool_power_cuts), CHECK(test_spool_faults),
+        CHECK(test_head),         CHECK(test_cut_head), CHECK(test_signed_heads),
+        CHECK(test_untrusted),    CHECK(test_layout),   CHECK(test_large),
+        CHECK(test_long_spool),   CHECK(test_spool),    CHECK(test_spool_power_cuts),
+        CHECK(test_spool_faults),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

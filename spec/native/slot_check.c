@@ -885,7 +885,7 @@ static void links_are_followed_to_the_node(void **state)
     struct sim *sim = sim_new();
     struct up_slot_view v;
     struct up_error err;
-    char target[UP_SLOT_NODE_SIZE];
+    char target[UP_PATH_SIZE];
     uint64_t capacity;
 
     (void)state;
@@ -917,11 +917,11 @@ static void links_are_followed_to_the_node(void **state)
     opens(sim, "/dev/part9", UP_SLOT_WRITE, UP_MISSING, "No such file");
     for (size_t i = 0; i < sizeof target; i++)
         target[i] = i % 100 == 99 ? '/' : 'n';
-    target[UP_SLOT_NODE_SIZE - 6] = '\0'; /* behind "/dev/", and its end */
+    target[UP_PATH_SIZE - 6] = '\0'; /* behind "/dev/", and its end */
     sim_put_link(sim, "/dev/long", target);
     opens(sim, "/dev/long", UP_SLOT_READ, UP_MISSING, "leads to /dev/nnn");
-    target[UP_SLOT_NODE_SIZE - 6] = 'n';
-    target[UP_SLOT_NODE_SIZE - 5] = '\0';
+    target[UP_PATH_SIZE - 6] = 'n';
+    target[UP_PATH_SIZE - 5] = '\0';
     sim_put_link(sim, "/dev/long", target);
     opens(sim, "/dev/long", UP_SLOT_READ, UP_USAGE, "the link /dev/long is too long");
     opens(sim, "/dev/ring", UP_SLOT_WRITE, UP_USAGE, "links one after another");
