@@ -1,4 +1,6 @@
-/* Writes what archive_reader.c reads, through the storage of the caller. */
+/*
+ * archive_extract.c -- writes what archive_reader.c reads, through the storage of the caller.
+ */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -48,9 +50,9 @@ static int copy(const struct extraction *x, int file, const char *path, struct u
 {
     uint8_t chunk[CHUNK];
     uint64_t at = 0;
-    long n;
+    long n = up_archive_reader_read(x->archive, chunk, sizeof chunk, err);
 
-    while ((n = up_archive_reader_read(x->archive, chunk, sizeof chunk, err)) > 0) {
+    for (; n > 0; n = up_archive_reader_read(x->archive, chunk, sizeof chunk, err)) {
         if (x->storage->ops->pwrite(x->storage, file, chunk, (size_t)n, at) < 0)
             return cannot("write", path, err);
         at += (uint64_t)n;
@@ -128,13 +130,15 @@ static int sync_tree(struct up_storage *storage, const char *dir, struct up_erro
 static int extract_all(struct extraction *x, struct up_error *err)
 {
     struct up_archive_entry entry;
-    int rc;
+    int rc = 1;
 
     if (x->storage->ops->mkdir(x->storage, x->dir, 0755) < 0)
         return cannot("mkdir", x->dir, err);
-    while ((rc = up_archive_reader_next(x->archive, &entry, err)) > 0)
-        if (put(x, &entry, err) < 0)
+    while (rc > 0) {
+        rc = up_archive_reader_next(x->archive, &entry, err);
+        if (rc > 0 && put(x, &entry, err) < 0)
             return err->code;
+    }
     return rc < 0 ? rc : sync_tree(x->storage, x->dir, err);
 }
 
@@ -155,7 +159,7 @@ int up_archive_reader_extract(struct up_archive_reader *a, struct up_storage *st
     if (up_storage_remove_tree(storage, part, err) < 0)
         return err->code;
     if (extract_all(&x, err) < 0) {
-        up_storage_remove_tree(storage, part, &ignored);
+        (void)!up_storage_remove_tree(storage, part, &ignored);
         return err->code;
     }
     if (storage->ops->rename(storage, part, dir) < 0)

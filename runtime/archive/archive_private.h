@@ -1,5 +1,5 @@
 /*
- * archive_private.h -- what reading and extracting share.
+ * archive_private.h -- what reading (archive_reader.c) and extracting (archive_extract.c) share.
  */
 #ifndef UP_ARCHIVE_PRIVATE_H
 #define UP_ARCHIVE_PRIVATE_H

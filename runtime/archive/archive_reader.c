@@ -69,8 +69,10 @@ static la_ssize_t give(struct archive *lib, void *user, const void **out)
 static la_int64_t seek(struct archive *lib, void *user, la_int64_t offset, int whence)
 {
     struct up_archive_reader *a = user;
-    int64_t from = whence == SEEK_SET ? 0 : whence == SEEK_CUR ? (int64_t)a->at : (int64_t)a->size;
+    int64_t from = whence == SEEK_SET ? 0 : (int64_t)a->size;
 
+    if (whence == SEEK_CUR)
+        from = (int64_t)a->at;
     if (offset < -from || offset > (int64_t)a->size - from) {
         archive_set_error(lib, EINVAL, "it points outside of itself");
         return ARCHIVE_FATAL;

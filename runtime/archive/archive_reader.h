@@ -22,7 +22,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct up_error;
+#include "error.h"
+
 struct up_storage;
 struct up_archive_reader; /* opaque; released with up_archive_reader_close() */
 
@@ -55,12 +56,13 @@ struct up_archive_entry {
  * Errors: UP_MISSING no such file; UP_CORRUPT no archive of a known kind;
  * UP_WRITE it cannot be read; UP_INTERNAL no memory.
  */
-int up_archive_reader_open(struct up_archive_reader **out, struct up_storage *storage, const char *path,
-                           const struct up_archive_limits *limits, struct up_error *err);
+UP_MUST_CHECK int up_archive_reader_open(struct up_archive_reader **out, struct up_storage *storage,
+                                         const char *path, const struct up_archive_limits *limits,
+                                         struct up_error *err);
 
 /* The same of `len` bytes in memory, which must stay until up_archive_reader_close(). */
-int up_archive_reader_open_memory(struct up_archive_reader **out, const void *data, size_t len,
-                                  const struct up_archive_limits *limits, struct up_error *err);
+UP_MUST_CHECK int up_archive_reader_open_memory(struct up_archive_reader **out, const void *data, size_t len,
+                                                const struct up_archive_limits *limits, struct up_error *err);
 
 /*
  * The next entry: 1, or 0 after the last. What was not read of the one before
@@ -70,10 +72,12 @@ int up_archive_reader_open_memory(struct up_archive_reader **out, const void *da
  * exceeded; UP_CORRUPT the archive is damaged; UP_WRITE, UP_INTERNAL. After
  * an error each call gives it again.
  */
-int up_archive_reader_next(struct up_archive_reader *a, struct up_archive_entry *entry, struct up_error *err);
+UP_MUST_CHECK int up_archive_reader_next(struct up_archive_reader *a, struct up_archive_entry *entry,
+                                         struct up_error *err);
 
 /* Some more bytes of the entry: how many, 0 at its end. Errors as above. */
-long up_archive_reader_read(struct up_archive_reader *a, void *buf, size_t len, struct up_error *err);
+UP_MUST_CHECK long up_archive_reader_read(struct up_archive_reader *a, void *buf, size_t len,
+                                          struct up_error *err);
 
 /*
  * Extract all entries as the new directory `dir`: whole and durable, or not at
@@ -83,8 +87,8 @@ long up_archive_reader_read(struct up_archive_reader *a, void *buf, size_t len, 
  * Errors: as above, and UP_WRITE, also when `dir` is there already; UP_NOSPACE
  * the file system is full; UP_USAGE entries were read before.
  */
-int up_archive_reader_extract(struct up_archive_reader *a, struct up_storage *storage, const char *dir,
-                              uint64_t *files, struct up_error *err);
+UP_MUST_CHECK int up_archive_reader_extract(struct up_archive_reader *a, struct up_storage *storage,
+                                            const char *dir, uint64_t *files, struct up_error *err);
 
 void up_archive_reader_close(struct up_archive_reader *a); /* NULL is allowed */
 

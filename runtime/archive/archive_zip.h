@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct up_error;
+#include "error.h"
 
 /* The bytes of the zip. read: all of them and 0, or UP_WRITE. */
 struct up_archive_bytes {
@@ -27,6 +27,6 @@ struct up_archive_bytes {
  * none overlaps another, and names, methods and sizes are equal in both places.
  * Errors: UP_CORRUPT they differ, or it is a zip of more than 4 GiB; UP_WRITE.
  */
-int up_archive_zip_check(const struct up_archive_bytes *in, struct up_error *err);
+UP_MUST_CHECK int up_archive_zip_check(const struct up_archive_bytes *in, struct up_error *err);
 
 #endif

@@ -369,11 +369,13 @@ static void take_line(struct moult *m, const char *line, size_t len)
 static void take_lines(struct moult *m)
 {
     size_t at = 0;
-    char *end;
 
-    while (m->socket >= 0 && (end = memchr(m->in + at, '\n', m->in_len - at))) {
+    while (m->socket >= 0) {
+        const char *end = memchr(m->in + at, '\n', m->in_len - at);
         size_t begin = at;
 
+        if (!end)
+            break;
         at = (size_t)(end - m->in) + 1;
         take_line(m, m->in + begin, (size_t)(end - m->in) - begin);
     }
@@ -408,7 +410,11 @@ static int serve(struct moult *m, int64_t till)
 {
     struct epoll_event ready[2];
     int64_t left = till - now();
-    int count = epoll_wait(m->epoll, ready, 2, left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left);
+    int count;
+
+    if (left < 0)
+        left = 0;
+    count = epoll_wait(m->epoll, ready, 2, left < INT_MAX ? (int)left : INT_MAX);
 
     if (count < 0 && errno != EINTR)
         return moult_fail(m, MOULT_INTERNAL, "epoll: %s", strerror(errno));

@@ -1,5 +1,5 @@
 /*
- * moult_private.h -- the connection below moult.h.
+ * moult_private.h -- the connection below moult.h, between moult.c and moult_calls.c.
  */
 #ifndef MOULT_PRIVATE_H
 #define MOULT_PRIVATE_H

@@ -1,5 +1,5 @@
 /*
- * boot_private.h -- the drivers behind boot.h: boot_file.c and boot_uboot.c.
+ * boot_private.h -- the drivers behind boot.h: boot_file.c and boot_uboot.c (boot_no_uboot.c in a build without).
  */
 #ifndef UP_BOOT_PRIVATE_H
 #define UP_BOOT_PRIVATE_H

@@ -1,5 +1,5 @@
 /*
- * system_uboot_env.h -- the U-Boot environment, by libubootenv.
+ * system_uboot_env.h -- the U-Boot environment, by libubootenv (system_no_uboot_env.c in a build without).
  *
  * Part of the operating system behind the storage seam; nothing else calls it.
  */
