@@ -52,7 +52,8 @@ struct up_code_info {
 };
 
 /* A function that can fail: its answer is looked at. `(void)!` before the call
- * says that nothing depends on it. */
+ * says that nothing depends on it. Its `err` is not NULL, but where its header
+ * says that it may be; so a caller that was failed may answer `err->code`. */
 #define UP_MUST_CHECK __attribute__((warn_unused_result))
 
 /* Fill *err (may be NULL) and return `code`. The message is formatted as by

@@ -26,7 +26,8 @@ struct up_tar_entry {
     uint64_t size; /* below 8 GiB; directories 0 */
 };
 
-/* Errors: UP_USAGE the name does not fit or is not allowed, size too large. */
+/* Errors: UP_USAGE the name does not fit or is not allowed, size too large.
+ * err may be NULL, also of up_tar_get(). */
 UP_MUST_CHECK int up_tar_put(uint8_t out[UP_TAR_BLOCK], const struct up_tar_entry *entry,
                              struct up_error *err);
 

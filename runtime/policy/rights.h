@@ -41,7 +41,8 @@ UP_MUST_CHECK int up_rights_can_take(const struct up_rights *r, struct up_error 
  * Become that user, for good, and check that it is so. What runs before it must
  * have been loaded; the working directory, open descriptors and the parent's
  * death as our end (PR_SET_PDEATHSIG) stay. Not for a process with threads.
- * Errors: UP_USAGE, UP_INTERNAL; then nothing of the user's may run.
+ * Errors: UP_USAGE, UP_INTERNAL; then nothing of the user's may run. err
+ * may be NULL.
  */
 UP_MUST_CHECK int up_rights_take(const struct up_rights *r, struct up_error *err);
 

@@ -79,7 +79,8 @@ void up_httpd_on_completed(void *user, struct MHD_Connection *connection, void *
 struct up_visitor *up_httpd_visitor(struct MHD_Connection *connection);
 /* A header of a request that has not ended; NULL when absent. */
 const char *up_httpd_request_header(const struct request *r, const char *name);
-/* Make `response` the answer. It is ours from here, also on failure. Errors: UP_USAGE malformed header. */
+/* Make `response` the answer. It is ours from here, also on failure. Errors: UP_USAGE malformed header;
+ * err may be NULL. */
 UP_MUST_CHECK int up_httpd_set_answer(struct request *r, unsigned status, const char *const *headers,
                                       struct MHD_Response *response, uint64_t length, struct up_error *err);
 void up_httpd_take_out(struct request_list *list, struct request *r);

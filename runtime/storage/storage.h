@@ -212,7 +212,7 @@ const char *up_read_back_text(enum up_read_back how);
 /* Read a whole file of at most `limit` bytes into a fresh NUL-terminated
  * buffer; *len may be NULL. The caller frees it.
  * Errors: UP_MISSING no such file; UP_USAGE larger than limit; UP_INTERNAL no
- * memory; UP_WRITE else. */
+ * memory; UP_WRITE else. err may be NULL. */
 UP_MUST_CHECK int up_storage_read_file(struct up_storage *s, const char *path, size_t limit, char **out,
                                        size_t *len, struct up_error *err);
 

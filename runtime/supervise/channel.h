@@ -52,6 +52,8 @@ int up_channel_fd(const struct up_channel *c);
 int up_channel_wants_write(const struct up_channel *c); /* queue not empty: poll for writing too */
 size_t up_channel_queued(const struct up_channel *c);   /* bytes in the queue */
 
+/* Of these three err may be NULL. */
+
 /* Queue a line (without '\n' in it) and send what goes at once.
  * Errors: UP_USAGE too long or with '\n'; UP_BUSY queue full; UP_NETWORK peer gone. */
 UP_MUST_CHECK int up_channel_send(struct up_channel *c, const char *line, size_t len, struct up_error *err);
