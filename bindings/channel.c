@@ -169,10 +169,7 @@ static int m_send(lua_State *L)
     const char *line = luaL_checklstring(L, 2, &len);
     struct up_error err;
 
-    if (up_channel_send(c, line, len, &err) < 0)
-        return up_push_fail(L, &err);
-    lua_pushboolean(L, 1);
-    return 1;
+    return up_push_done(L, up_channel_send(c, line, len, &err), &err);
 }
 
 /* channel:receive() -> line | nil, message, code ("again" nothing yet,
@@ -208,10 +205,7 @@ static int m_flush(lua_State *L)
 
     if (rc == UP_AGAIN)
         return up_push_again(L);
-    if (rc < 0)
-        return up_push_fail(L, &err);
-    lua_pushboolean(L, 1);
-    return 1;
+    return up_push_done(L, rc, &err);
 }
 
 /* channel:queued() -> bytes that wait to be sent */

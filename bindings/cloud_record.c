@@ -23,10 +23,7 @@ static int f_keep(lua_State *L)
     const char *text = luaL_checklstring(L, 3, &len);
     struct up_error err;
 
-    if (up_cloud_record_keep(up_storage_system(), state, name, text, len, &err) < 0)
-        return up_push_fail(L, &err);
-    lua_pushboolean(L, 1);
-    return 1;
+    return up_push_done(L, up_cloud_record_keep(up_storage_system(), state, name, text, len, &err), &err);
 }
 
 /* read(state, name) -> text | nil, message, code ("missing" when there is none) */
@@ -50,10 +47,7 @@ static int f_forget(lua_State *L)
     const char *name = luaL_checkstring(L, 2);
     struct up_error err;
 
-    if (up_cloud_record_forget(up_storage_system(), state, name, &err) < 0)
-        return up_push_fail(L, &err);
-    lua_pushboolean(L, 1);
-    return 1;
+    return up_push_done(L, up_cloud_record_forget(up_storage_system(), state, name, &err), &err);
 }
 
 static const luaL_Reg functions[] = {

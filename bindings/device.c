@@ -171,18 +171,7 @@ static int m_permit(lua_State *L)
     struct up_device *d = check_open(L);
     struct up_error err;
 
-    if (up_device_permit(d, luaL_optstring(L, 2, NULL), &err) < 0)
-        return up_push_fail(L, &err);
-    lua_pushboolean(L, 1);
-    return 1;
-}
-
-static int push_done(lua_State *L, int rc, const struct up_error *err)
-{
-    if (rc < 0)
-        return up_push_fail(L, err);
-    lua_pushboolean(L, 1);
-    return 1;
+    return up_push_done(L, up_device_permit(d, luaL_optstring(L, 2, NULL), &err), &err);
 }
 
 /* device:reload() -> true */
@@ -190,7 +179,7 @@ static int m_reload(lua_State *L)
 {
     struct up_error err;
 
-    return push_done(L, up_device_reload(check_open(L), &err), &err);
+    return up_push_done(L, up_device_reload(check_open(L), &err), &err);
 }
 
 /* device:spool() -> path of the directory for a package's head */
@@ -213,7 +202,7 @@ static int m_learn_source(lua_State *L)
     struct up_error err;
     int rc = up_device_learn_source(d, check_manifest(L, 2), &err);
 
-    return rc == UP_AGAIN ? up_push_again(L) : push_done(L, rc, &err);
+    return rc == UP_AGAIN ? up_push_again(L) : up_push_done(L, rc, &err);
 }
 
 /* device:source() -> { slot = "a" | "b", mounted = "no" | "read-only" | "read-write" } of
@@ -235,7 +224,7 @@ static int m_learn_script(lua_State *L)
     struct up_error err;
     int rc = up_device_learn_script(d, &err);
 
-    return rc == UP_AGAIN ? up_push_again(L) : push_done(L, rc, &err);
+    return rc == UP_AGAIN ? up_push_again(L) : up_push_done(L, rc, &err);
 }
 
 /* device:begin(package) -> true */
@@ -244,7 +233,7 @@ static int m_begin(lua_State *L)
     struct up_device *d = check_open(L);
     struct up_error err;
 
-    return push_done(L, up_device_begin(d, check_manifest(L, 2), &err), &err);
+    return up_push_done(L, up_device_begin(d, check_manifest(L, 2), &err), &err);
 }
 
 /* device:finish(package) -> "armed" | "provisioned", how it was read back ("past the cache") |
@@ -300,7 +289,7 @@ static int m_judge(lua_State *L)
     struct up_error err;
 
     luaL_checktype(L, 2, LUA_TBOOLEAN);
-    return push_done(L, up_device_judge(d, lua_toboolean(L, 2), &err), &err);
+    return up_push_done(L, up_device_judge(d, lua_toboolean(L, 2), &err), &err);
 }
 
 /* device:let_in(by_release): before begin(), whether the release's own policy let it in */
@@ -340,7 +329,7 @@ static int m_abandon(lua_State *L)
     struct up_error err;
 
     luaL_argcheck(L, info, 2, "not a code word");
-    return push_done(L, up_device_abandon(d, info->code, why, &err), &err);
+    return up_push_done(L, up_device_abandon(d, info->code, why, &err), &err);
 }
 
 static int push_action(lua_State *L, int rc, enum up_start_action action, const struct up_error *err)
@@ -366,7 +355,7 @@ static int m_begin_trial(lua_State *L)
 {
     struct up_error err;
 
-    return push_done(L, up_device_begin_trial(check_open(L), &err), &err);
+    return up_push_done(L, up_device_begin_trial(check_open(L), &err), &err);
 }
 
 /* device:trial_start() -> "run" | nil, message, "rolledback", "run" or "restart" */
@@ -388,7 +377,7 @@ static int m_confirm(lua_State *L)
 {
     struct up_error err;
 
-    return push_done(L, up_device_confirm(check_open(L), &err), &err);
+    return up_push_done(L, up_device_confirm(check_open(L), &err), &err);
 }
 
 /* device:rollback(failed, why) -> "run" | "restart" */

@@ -14,6 +14,14 @@ int up_push_fail(lua_State *L, const struct up_error *err)
     return 3;
 }
 
+int up_push_done(lua_State *L, int rc, const struct up_error *err)
+{
+    if (rc < 0)
+        return up_push_fail(L, err);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
 int up_push_again(lua_State *L)
 {
     lua_pushnil(L);

@@ -19,6 +19,9 @@ struct up_fetch_options;
 /* Push nil, message, code word; returns 3. */
 int up_push_fail(lua_State *L, const struct up_error *err);
 
+/* Push true, or when rc is negative what up_push_fail() does; returns how many. */
+int up_push_done(lua_State *L, int rc, const struct up_error *err);
+
 /* Push nil, "nothing yet", "again": what UP_AGAIN is in Lua; returns 3. */
 int up_push_again(lua_State *L);
 

@@ -128,10 +128,7 @@ static int m_run(lua_State *L)
 {
     struct up_error err;
 
-    if (up_httpd_run(check_open(L), &err) < 0)
-        return up_push_fail(L, &err);
-    lua_pushboolean(L, 1);
-    return 1;
+    return up_push_done(L, up_httpd_run(check_open(L), &err), &err);
 }
 
 /* The fields of a query as a table; the first of a name counts. */

@@ -34,10 +34,7 @@ static int f_check(lua_State *L)
     struct up_key_list *k = lua_newuserdatauv(L, sizeof *k, 0);
     struct up_error err;
 
-    if (up_keys_parse(k, text, len, &err) < 0)
-        return up_push_fail(L, &err);
-    lua_pushboolean(L, 1);
-    return 1;
+    return up_push_done(L, up_keys_parse(k, text, len, &err), &err);
 }
 
 #define KEYS_MAX 256 /* files listed */

@@ -18,10 +18,7 @@ static int f_keygen(lua_State *L)
 {
     struct up_error err;
 
-    if (up_signing_key_generate(up_storage_system(), luaL_checkstring(L, 1), &err) < 0)
-        return up_push_fail(L, &err);
-    lua_pushboolean(L, 1);
-    return 1;
+    return up_push_done(L, up_signing_key_generate(up_storage_system(), luaL_checkstring(L, 1), &err), &err);
 }
 
 /* sign(key_file, text, comment) -> signature file | nil, message, code */

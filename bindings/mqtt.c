@@ -281,10 +281,7 @@ static int m_subscribe(lua_State *L)
     int qos = check_qos(L, lua_isnoneornil(L, 3) ? 0 : up_check_bytes(L, 3));
     struct up_error err;
 
-    if (up_mqtt_subscribe(m, topic, qos, &err) < 0)
-        return up_push_fail(L, &err);
-    lua_pushboolean(L, 1);
-    return 1;
+    return up_push_done(L, up_mqtt_subscribe(m, topic, qos, &err), &err);
 }
 
 /* client:unsubscribe(topic) -> true | nil, message, code ("nothing": it was not subscribed to) */
@@ -294,10 +291,7 @@ static int m_unsubscribe(lua_State *L)
     const char *topic = luaL_checkstring(L, 2);
     struct up_error err;
 
-    if (up_mqtt_unsubscribe(m, topic, &err) < 0)
-        return up_push_fail(L, &err);
-    lua_pushboolean(L, 1);
-    return 1;
+    return up_push_done(L, up_mqtt_unsubscribe(m, topic, &err), &err);
 }
 
 /* client:hurry(): try to connect now, if it waits for its next attempt */

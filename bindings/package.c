@@ -80,10 +80,7 @@ static int m_step(lua_State *L)
     rc = up_package_step(p, &err);
     if (rc == UP_AGAIN)
         return up_push_again(L);
-    if (rc < 0)
-        return up_push_fail(L, &err);
-    lua_pushboolean(L, 1);
-    return 1;
+    return up_push_done(L, rc, &err);
 }
 
 /* package:manifest() -> table of its fields | nil before the signature is

@@ -74,10 +74,7 @@ static int m_step(lua_State *L)
 
     if (rc == UP_AGAIN)
         return up_push_again(L);
-    if (rc < 0)
-        return up_push_fail(L, &err);
-    lua_pushboolean(L, 1);
-    return 1;
+    return up_push_done(L, rc, &err);
 }
 
 /* patch:progress() -> done, total: in units of their own */

@@ -17,10 +17,7 @@ static int f_check(lua_State *L)
     struct up_permit *p = lua_newuserdatauv(L, sizeof *p, 0);
     struct up_error err;
 
-    if (up_permit_parse(p, text, len, &err) < 0)
-        return up_push_fail(L, &err);
-    lua_pushboolean(L, 1);
-    return 1;
+    return up_push_done(L, up_permit_parse(p, text, len, &err), &err);
 }
 
 static const luaL_Reg functions[] = {

@@ -63,10 +63,7 @@ static int f_keep(lua_State *L)
     const char *text = luaL_checklstring(L, 3, &len);
     struct up_error err;
 
-    if (up_policy_keep(up_storage_system(), state, name, text, len, &err) < 0)
-        return up_push_fail(L, &err);
-    lua_pushboolean(L, 1);
-    return 1;
+    return up_push_done(L, up_policy_keep(up_storage_system(), state, name, text, len, &err), &err);
 }
 
 /* kept(state, name) -> text | nil, message, code ("missing" when none is) */

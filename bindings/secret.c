@@ -18,10 +18,7 @@ static int f_check(lua_State *L)
     const char *path = luaL_checkstring(L, 1);
     struct up_error err;
 
-    if (up_secret_check(up_storage_system(), path, &err) < 0)
-        return up_push_fail(L, &err);
-    lua_pushboolean(L, 1);
-    return 1;
+    return up_push_done(L, up_secret_check(up_storage_system(), path, &err), &err);
 }
 
 /* read(path) -> text, one line without its end | nil, message, code ("missing", "usage", "write") */

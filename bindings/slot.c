@@ -53,10 +53,7 @@ static int f_check(lua_State *L)
     const char *slot[2] = {luaL_checkstring(L, 1), luaL_checkstring(L, 2)};
     struct up_error err;
 
-    if (up_slot_check(up_storage_system(), slot, luaL_checkstring(L, 3), &err) < 0)
-        return up_push_fail(L, &err);
-    lua_pushboolean(L, 1);
-    return 1;
+    return up_push_done(L, up_slot_check(up_storage_system(), slot, luaL_checkstring(L, 3), &err), &err);
 }
 
 /* inspect(path) -> { node = what the path leads to, identity, there, mounted, writable, why (it is not), size, capacity,

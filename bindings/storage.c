@@ -42,10 +42,7 @@ static int f_replace(lua_State *L)
     const char *text = luaL_checklstring(L, 2, &len);
     struct up_error err;
 
-    if (up_storage_replace_file(up_storage_system(), path, text, len, 0600, &err) < 0)
-        return up_push_fail(L, &err);
-    lua_pushboolean(L, 1);
-    return 1;
+    return up_push_done(L, up_storage_replace_file(up_storage_system(), path, text, len, 0600, &err), &err);
 }
 
 /* write(path, text) -> true | nil, message, code ("nospace", "write"): whole and durable, or as it was; the mode
@@ -71,10 +68,7 @@ static int f_remove(lua_State *L)
 {
     struct up_error err;
 
-    if (up_storage_remove_tree(up_storage_system(), luaL_checkstring(L, 1), &err) < 0)
-        return up_push_fail(L, &err);
-    lua_pushboolean(L, 1);
-    return 1;
+    return up_push_done(L, up_storage_remove_tree(up_storage_system(), luaL_checkstring(L, 1), &err), &err);
 }
 
 /* now() -> seconds since 1970, as the system clock has it */

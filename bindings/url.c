@@ -47,10 +47,7 @@ static int f_check(lua_State *L)
 {
     struct up_error err;
 
-    if (up_url_check(luaL_checkstring(L, 1), &err) < 0)
-        return up_push_fail(L, &err);
-    lua_pushboolean(L, 1);
-    return 1;
+    return up_push_done(L, up_url_check(luaL_checkstring(L, 1), &err), &err);
 }
 
 static const luaL_Reg functions[] = {
