@@ -219,7 +219,8 @@ static int try_write_in(struct up_storage *storage, const char *dir, struct up_e
     if (snprintf(path, sizeof path, "%s/write-test", dir) >= (int)sizeof path)
         return up_fail(err, UP_USAGE, "%s: path too long", dir);
     if (up_storage_write_file(storage, path, bytes, sizeof bytes, 0600, err) < 0) {
-        (void)!up_storage_remove_tree(storage, path, &ignored); /* that of a directory which cannot be synced */
+        (void)!up_storage_remove_tree(storage, path,
+                                      &ignored); /* that of a directory which cannot be synced */
         return err->code;
     }
     return up_storage_remove_tree(storage, path, err);
