@@ -51,9 +51,11 @@ int up_secret_read(struct up_storage *storage, const char *path, char out[UP_SEC
     if (file < 0)
         return file;
     n = storage->ops->pread(storage, file, text, sizeof text, 0);
+    if (n < 0)
+        up_fail(err, UP_WRITE, "%s: %s", path, strerror(errno));
     storage->ops->close(storage, file);
     if (n < 0)
-        return up_fail(err, UP_WRITE, "%s: %s", path, strerror(errno));
+        return err->code;
     len = (size_t)n;
     if (len > 0 && text[len - 1] == '\n')
         len--;
