@@ -162,6 +162,14 @@ list("install:condemn", "if (d->state.tx.hint > 0)", "if (d->state.tx.hint >= 0)
 list("provision_end:up_device_tend", "up_journal_tend(d->journal, &ignored);", "after up_boot_tend(d->boot, &ignored);",
   "two records that know nothing of each other")
 
+-- Where an entry is changed by its address, which nothing traps.
+local ENTRIES = "for (int i = 0; i < UP_QUARANTINE_MAX; i++)"
+for _, name in ipairs { "up_device_close_verdicts", "up_device_judge" } do
+  for _, wrong in ipairs { "i <= UP_QUARANTINE_MAX", "i < (UP_QUARANTINE_MAX + 1)" } do
+    list("device_quarantine:" .. name, ENTRIES, (ENTRIES:gsub("i < UP_QUARANTINE_MAX", wrong)),
+      "what follows the last entry is none of a release; one too far is for the sanitizers")
+  end
+end
 for _, wrong in ipairs { ">= RETRY_MOST_MS", "> (RETRY_MOST_MS + 1)" } do
   list("supervisor_restart:run_command", "if (s->restart_delay > RETRY_MOST_MS)",
     ("if (s->restart_delay %s)"):format(wrong), "a minute that is doubled comes to neither")
