@@ -23,7 +23,7 @@ end
 -- @treturn true|nil true unless it is one; nil, message, "untrusted"
 function M.refuse(location)
   if location:find("^%a[%w+.-]*://") or not M.head(location) then return true end
-  return nil, location .. " was made by `moult delta` and nobody signed it: no device installs it. A recipe's "
+  return nil, location .. " was made by `moult delta` and is not signed: no device installs it. A recipe's "
     .. "core.from makes signed deltas (`moult help pack`)", "untrusted"
 end
 

@@ -31,7 +31,7 @@ end
 function M.look(config, read_file, report)
   local core = config.core
   if core.boot == "uboot" and count_copies(read_file(core.fw_env)) == 1 then
-    report("fail", "boot", core.fw_env .. ": names one copy of the U-Boot environment",
+    report("fail", "boot", core.fw_env .. ": names only one copy of the U-Boot environment",
       "build U-Boot with a redundant environment and name both copies", "usage")
   end
   local state, message, code = natives.boot.read(config)

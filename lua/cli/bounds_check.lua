@@ -48,9 +48,9 @@ function M.judge(facts)
   if not facts.limits.memory then missing[#missing + 1] = "a limit of memory (MemoryMax= of the unit)" end
   if not facts.limits.pids then missing[#missing + 1] = "a limit of processes (TasksMax=)" end
   if #missing == 0 then
-    return "ok", ("hard: user, file system %s, memory and processes are limited by the kernel"):format(facts.mount)
+    return "ok", ("hard: the kernel limits user, file system %s, memory and processes"):format(facts.mount)
   end
-  return "ok", ("best effort: a script can take space, memory or processes from its updates without %s"):format(
+  return "ok", ("best effort: a script can use up the space, memory or processes of its updates without %s"):format(
     table.concat(missing, ", "))
 end
 

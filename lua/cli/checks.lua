@@ -38,7 +38,7 @@ function checks.keys(s, report)
   local set, message, code = natives.keys.list(s.config.keys)
   if not set then
     return report("fail", "keys", message,
-      "nothing installs until it is repaired: bring the directory of keys back from a copy, set.0 and set.1 too", code)
+      "nothing installs until it is repaired: restore the keys directory from a copy, with set.0 and set.1", code)
   end
   for _, line in ipairs(key_check.judge(s.config.keys, set)) do
     report(line.level, "keys", line.text, line.advice, line.code)
@@ -63,7 +63,8 @@ function checks.state(s, report)
     math.max(status.floor.script or 0, status.floor.core or 0)))
   if status.script and status.script.damage then
     report("warn", "script", status.script.damage,
-      "it runs on as it is; look after the medium, and install a release if it is not made again by itself", "corrupt")
+      "it runs as it is; check the medium, and install a release if the damage is not repaired "
+        .. "automatically", "corrupt")
   end
   if status.last and status.last.code ~= "ok" then
     report("warn", "last", ("%s: %s"):format(status.last.code, status.last.message),
@@ -80,13 +81,13 @@ function checks.updates(s, report)
   local ok, message, code = natives.device.try_write(s.config)
   if not ok then
     return report("fail", "updates", message, "the script runs, but nothing can be installed or confirmed: make the "
-      .. "file system of the state writable, with free space and inodes; `moult run` then goes on by itself", code)
+      .. "file system of the state writable, with free space and inodes; `moult run` then resumes updates", code)
   end
   local status = told or s.status
   local trouble = status.trouble
   if not trouble or trouble == natives.json.null then return report("ok", "updates", "the state can be written") end
   report(trouble.updates and "warn" or "fail", "updates", trouble.message, trouble.updates
-    and "in nobody's way; it is tried again by itself" or "the script runs without updates until this is repaired",
+    and "this stops no update; Moult tries again" or "the script runs without updates until this is repaired",
     trouble.code)
 end
 
@@ -113,7 +114,7 @@ end
 
 function checks.slots(s, report)
   local core = s.config.core
-  if not core then return report("ok", "slots", "none configured: only the script is updated") end
+  if not core then return report("ok", "slots", "none configured; only the script is updated") end
   local boot, views = natives.boot.read(s.config), {}
   for _, name in ipairs { "a", "b" } do
     local view, message, code = natives.slot.inspect(core.slots[name])
@@ -128,7 +129,7 @@ function checks.slots(s, report)
   end
   local fits, message, code = natives.slot.check(core.slots.a, core.slots.b, s.config.state)
   if not fits then
-    report("fail", "slots", message, "give each slot a partition, volume or file of its own, and the state another",
+    report("fail", "slots", message, "give each slot and the state a partition, volume or file of its own",
       code)
   end
   local text, advice = slot_check.compare(views.a, views.b)
@@ -155,7 +156,7 @@ function checks.space(s, report)
   local free = s.facts.free
   if free < SPACE_LEAST then
     return report("warn", "space", ("%s free in %s"):format(progress.size(free), s.config.state),
-      "an update needs its packed and unpacked script and a tenth more: free some space")
+      "an update needs space for its script, packed and unpacked, and a tenth more: free some")
   end
   report("ok", "space", ("%s free in %s"):format(progress.size(free), s.config.state))
 end
@@ -165,16 +166,16 @@ function checks.reserve(s, report)
   if not s.facts or wanted == 0 or not s:agent() then return end
   local size = require("update.agent.reserve").size(s.config.state .. "/reserve")
   if size == wanted then return report("ok", "reserve", ("%s for an update"):format(progress.size(wanted))) end
-  report("warn", "reserve", "is not there: what else fills the file system may leave an update without space",
-    "it is made a minute after the start, when four times of it are free")
+  report("warn", "reserve", "is not there: if something else fills the file system, an update may have no space",
+    "it is made a minute after the start if four times as much is free")
 end
 
 function checks.clock(s, report)
   if not s.facts then return end
   local now = os.date("!%Y-%m-%d %H:%M:%S UTC", s.facts.time)
   if not s.facts.time_set then
-    return report("warn", "clock", ("the system clock is behind what is known; %s is used"):format(now),
-      "set the clock (NTP); time windows are not kept until then")
+    return report("warn", "clock", ("the system clock is too far back; %s is used instead"):format(now),
+      "set the clock (NTP); until then time windows do not work")
   elseif not s.facts.time_trusted then
     return report("ok", "clock", ("%s, not trusted: the kernel does not say that it is synchronised"):format(now))
   end
@@ -184,18 +185,19 @@ end
 function checks.policy(s, report)
   local there, why, word = natives.rights.user(s.config.user)
   if not there then
-    return report("fail", "policy", why, "policy runs as the user that `user` names; correct it", word)
+    return report("fail", "policy", why, "policy runs as this user; correct `user` in the configuration", word)
   end
   if not s.opened then return end
   local state, message = s:asker(s.opened):healthy { uptime = 0, starts = 1, errors = 0, confirm_called = false }
   local named = s.config.policy or "the default"
   local text = ("%s, healthy: %s, %s"):format(named, tostring(state), message)
   if message:find("broken", 1, true) or message:find("cannot be asked", 1, true) then
-    return report("fail", "policy", text, "repair it and run its spec with busted; until then it defers", "refused")
+    return report("fail", "policy", text, "repair it and run its spec with busted; until then updates are "
+      .. "deferred", "refused")
   end
   if s.status.kept_out >= s.config.policy_days then
-    return report("warn", "policy", ("the release's own kept packages out on %d days: the default answers in its place")
-      :format(s.status.kept_out), "repair it in the next release; `moult explain PKG` tells what it says")
+    return report("warn", "policy", ("the release's policy kept packages out on %d days: the default is used instead")
+      :format(s.status.kept_out), "repair it in the next release; `moult explain PKG` shows what it answers")
   end
   report("ok", "policy", text)
 end
@@ -217,7 +219,7 @@ function checks.script(s, report)
   local script = s.told and s.told.script
   if script and script.restarts then
     report("warn", "script", require("cli.verbs.status").restarts(script),
-      "the log of `moult run` has its last words; `moult history` tells since when")
+      "see the log of `moult run` for its last messages, and `moult history` for when it began")
   end
 end
 
@@ -241,11 +243,11 @@ function checks.agent(s, report)
   local agent, message, code = s:agent()
   if s.silent or code == "busy" then
     return report("warn", "agent", "does not answer",
-      "it waits for a slow medium, or hangs and is started anew after a heartbeat of silence")
+      "it waits for a slow medium, or hangs and will be restarted")
   end
   if agent then return report("ok", "agent", "running") end
   if code == "refused" then return report("fail", "agent", message, "run it as root", code) end
-  report("warn", "agent", "not running", "start it with `moult run`; until then nothing is fetched by itself")
+  report("warn", "agent", "not running", "start it with `moult run`; until then nothing is updated automatically")
 end
 
 local ORDER = { "device", "keys", "state", "updates", "medium", "records", "slots", "source", "boot", "restart",

@@ -16,9 +16,9 @@ local function check_mqtt(s, cloud, report)
   local what, time_floor = "cloud " .. cloud.name, s.opened and s.opened:time_floor()
   local options, message, code = require("update.cloud.mqtt_connection").of(cloud, natives, time_floor)
   if not options then
-    return report("fail", what, message, "put the device's secret there, readable by its owner alone", code)
+    return report("fail", what, message, "put the device's secret there, readable only by its owner", code)
   end
-  if s:agent() then return report("ok", what, "the agent keeps the connection; its log tells how it is") end
+  if s:agent() then return report("ok", what, "the agent has the connection; see its log") end
   local client
   client, message = natives.mqtt.open(options)
   local till = natives.loop.now() + CONNECT_WITHIN
@@ -26,7 +26,7 @@ local function check_mqtt(s, cloud, report)
     local event = client:step()
     if event and event.kind == "connected" then
       client:close()
-      return report("ok", what, ("%s:%d lets this device in"):format(options.host, options.port))
+      return report("ok", what, ("%s:%d accepts this device"):format(options.host, options.port))
     elseif event and event.kind == "disconnected" then
       message = event.message
       break

@@ -114,7 +114,7 @@ end
 -- @treturn string|nil
 function M.warning(path)
   local what = M.find(path)
-  return what and ("%s is %s: a delta will hardly be smaller than the whole; %s"):format(path, what, M.ADVICE)
+  return what and ("%s is %s: a delta will hardly be smaller than the full package; %s"):format(path, what, M.ADVICE)
 end
 
 return M

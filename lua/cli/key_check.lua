@@ -42,7 +42,7 @@ function M.judge(dir, set)
   local release, count = sorted(set.keys, is("trusted", false))
   local root = sorted(set.keys, is("trusted", true))
   if count == 0 then
-    line("fail", ("no public key that is trusted in %s: nothing will install"):format(dir),
+    line("fail", ("no trusted public key in %s: nothing will install"):format(dir),
       root ~= "" and "apply a key list that adds one: `moult keys apply FILE`"
         or "copy the NAME.pub that `moult keygen NAME` made there", "untrusted")
   else
@@ -51,21 +51,21 @@ function M.judge(dir, set)
   end
   local names, bad = sorted(set.keys, is "unreadable")
   if bad > 0 then
-    line("warn", ("%s: %s is no minisign public key"):format(dir, names), "remove it, or copy the key again")
+    line("warn", ("%s: %s is not a minisign public key"):format(dir, names), "remove it, or copy the key again")
   end
   names, bad = sorted(set.keys, is "revoked")
   if bad > 0 then
     line("warn", ("%s: %s was revoked by a key list and is not trusted"):format(dir, names),
-      "remove the file; who copied it there may not know")
+      "remove the file")
   end
   names, bad = both(set.keys)
   if bad > 0 then
-    line("warn", ("%s: %s verifies packages and changes the set of keys as well"):format(dir, names),
-      "use keys of their own below root/, kept off the machine that builds releases")
+    line("warn", ("%s: %s can sign packages and lists of keys"):format(dir, names),
+      "use other keys in root/, and keep them off the machine that builds releases")
   end
   if not set.settled then
-    line("warn", ("key list %d is in force, but its files are not all in place"):format(set.serial),
-      "the next start of `moult run` sees to it; make the directory writable if it does not")
+    line("warn", ("key list %d is in force, but not all of its files are there"):format(set.serial),
+      "the next start of `moult run` repairs that; if not, make the directory writable")
   end
   return lines
 end

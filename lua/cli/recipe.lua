@@ -23,7 +23,7 @@ local check_fields
 local checkers = {}
 
 function checkers.text(value, field)
-  if type(value) ~= "string" or value == "" then return nil, "must be a string that is not empty" end
+  if type(value) ~= "string" or value == "" then return nil, "must be a string and not empty" end
   if #value > field.max then return nil, ("is longer than %d bytes"):format(field.max) end
   if value:find("%c") then return nil, "has control characters" end
   if not utf8.len(value) then return nil, "is not UTF-8" end

@@ -19,11 +19,11 @@ local IN_MEMORY = { tmpfs = true, ramfs = true }
 function M.judge_file(file)
   if file.state ~= "whole" then
     return { level = "warn", text = ("%s: %s; the other file of the record is enough"):format(file.path, file.state),
-      advice = "a start of `moult run` while idle makes it anew; if that happens again, look after the medium" }
+      advice = "starting `moult run` while idle makes it again; if it happens again, check the medium" }
   elseif file.size < SPREAD then
     return { level = "warn",
-      text = ("%s: %d bytes, so that it may share a sector with the other file"):format(file.path, file.size),
-      advice = "free some space; a start of `moult run` while idle makes it 64 KiB long" }
+      text = ("%s: only %d bytes, so it may share a sector with the other file"):format(file.path, file.size),
+      advice = "free some space; starting `moult run` while idle makes it 64 KiB long" }
   end
 end
 
@@ -37,7 +37,7 @@ function M.judge(records)
     for _, file in ipairs(record.files) do lines[#lines + 1] = M.judge_file(file) end
   end
   if #lines > 0 then return lines end
-  return { { level = "ok", text = table.concat(names, ", ") .. ": both files of each are whole, 64 KiB long" } }
+  return { { level = "ok", text = table.concat(names, ", ") .. ": both files of each are intact, 64 KiB long" } }
 end
 
 local function unescape(text)
@@ -78,18 +78,19 @@ end
 -- @treturn string text
 -- @treturn string|nil advice
 function M.medium(mount, rotational)
-  if not mount then return "ok", "what lies below the state cannot be seen, so the distance promises nothing" end
+  if not mount then return "ok", "the medium of the state cannot be determined, so the distance between the files "
+    .. "proves nothing" end
   local where = ("%s on %s"):format(mount.kind, mount.source)
   if IN_MEMORY[mount.kind] then
-    return "warn", where .. ": the state is gone after a power cut", "put `state` onto a medium that stays"
+    return "warn", where .. ": the state is gone after a power cut", "put `state` on a medium that keeps its data"
   end
   if ELSEWHERE[mount.kind] then
-    return "ok", where .. ": writes each time to another place, so the distance of the two files promises nothing; "
-      .. "the file system looks after them, or `journal_dir` puts one elsewhere"
+    return "ok", where .. ": each write goes to another place, so the distance between the files proves nothing; "
+      .. "trust the file system, or put one of them elsewhere by `journal_dir`"
   end
-  if rotational then return "ok", where .. ": a disk, on which 64 KiB lie between the two files of a record" end
-  return "ok", where .. ": a controller may decide where things lie, so the distance of the two files promises "
-    .. "nothing; `journal_dir` puts one onto another medium"
+  if rotational then return "ok", where .. ": a disk, with 64 KiB between the two files of a record" end
+  return "ok", where .. ": its controller may move data, so the distance between the files proves "
+    .. "nothing; `journal_dir` puts one of them on another medium"
 end
 
 --- Whether the second directory is worth having.
@@ -97,9 +98,9 @@ end
 -- @tparam table|nil second mount of journal_dir
 function M.second(state, second)
   if state and second and state.device == second.device then
-    return "warn", "journal_dir lies in the same file system as the state", "name a directory on another medium"
+    return "warn", "journal_dir is in the same file system as the state", "name a directory on another medium"
   end
-  return "ok", ("journal_dir lies on %s"):format(second and second.source or "something that cannot be seen")
+  return "ok", ("journal_dir is on %s"):format(second and second.source or "an unknown medium")
 end
 
 --- What the files lie on.

@@ -24,14 +24,15 @@ function M.judge(config, exists)
   local restart = config.restart
   if not config.core then
     if type(restart) ~= "table" or exists(restart[1]) then return nil end
-    return "warn", ("%s: there is no such program"):format(restart[1]),
+    return "warn", ("%s: no such program"):format(restart[1]),
       "it is needed once the device has slots for a core: correct `restart` in the configuration"
   end
-  if restart == "exit" then return "ok", "whoever started `moult run` restarts the device, told by code 4" end
+  if restart == "exit" then return "ok", "the service that started `moult run` has to restart the device when it "
+    .. "exits with 4" end
   if not restart then return "ok", "`moult run` starts over" end
   if exists(restart[1]) then return "ok", table.concat(restart, " ") end
-  return "fail", ("%s: there is no such program"):format(restart[1]),
-    "a core that is armed waits for it: correct `restart` in the configuration"
+  return "fail", ("%s: no such program"):format(restart[1]),
+    "an armed core waits for it: correct `restart` in the configuration"
 end
 
 return M

@@ -28,18 +28,18 @@ end
 function M.script(config, main)
   local user = config.script and config.script.user
   if not user then
-    return "ok", "runs with the rights of `moult run`: best effort, it could change what updates rest on",
+    return "ok", "runs with the rights of `moult run`: best effort, it could damage what updates need",
       "name a user of its own: script = { user = \"...\" }"
   end
   if not main then return "ok", ("runs as user %s"):format(user) end
   local private, fixed = not_his(config)
   local fine, found, code = natives.rights.try(user, config.script.groups, main, private, fixed)
   if fine and found then
-    return "fail", ("user %s has %s in his hands"):format(user, found),
-      "give it to root and take the rights of all others: chmod 0600, or 0700 for a directory", "refused"
+    return "fail", ("user %s has access to %s"):format(user, found),
+      "make root its owner and remove the rights of all others: chmod 0600, or 0700 for a directory", "refused"
   end
-  if fine then return "ok", ("runs as user %s, who cannot have records, secrets and keys"):format(user) end
-  return "fail", found, code == "refused" and "open each folder on the way to others: chmod o+x"
+  if fine then return "ok", ("runs as user %s, without access to records, secrets and keys"):format(user) end
+  return "fail", found, code == "refused" and "let others pass each folder of its path: chmod o+x"
     or "see script.user in moult-config(5)", code
 end
 

@@ -111,7 +111,7 @@ function Session:awake(within)
   ok, message, code = agent:call("status", nil, nil, within)
   if ok then return agent end
   if not agent.lost then return nil, message, code end
-  return nil, "the agent does not answer: it waits for a slow medium, or hangs and is started anew soon; try again",
+  return nil, "the agent does not answer: it waits for a slow medium, or hangs and will be restarted; try again",
     "busy"
 end
 

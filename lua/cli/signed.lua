@@ -56,7 +56,7 @@ function M.load(path)
   if type(object) ~= "table" then return nil, ("%s: not JSON: %s"):format(path, why or "no object"), "usage" end
   local comment = comments[object.format]
   if not comment then
-    return nil, ("%s: its format is none of those that Moult signs: manifest, permit, keys"):format(path), "usage"
+    return nil, ("%s: unknown format; Moult signs manifest, permit and keys"):format(path), "usage"
   end
   comment = comment(object)
   if not comment then return nil, ("%s: has no number to sign it by"):format(path), "usage" end

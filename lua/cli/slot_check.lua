@@ -13,7 +13,7 @@ local BAD_SHARE = 50
 
 -- Some media have a cache between them and what is read back.
 local READ_BACK = { direct = ", read back past the cache", dropped = ", read back after its cache is dropped",
-  cached = ", read back in part perhaps from the cache" }
+  cached = ", read back perhaps partly from the cache" }
 
 local function geometry(view)
   if view.cached then return READ_BACK[view.read_back] or "" end
@@ -50,20 +50,20 @@ function M.judge(path, view, running)
   local text = ("%s%s%s, %s of %s%s"):format(path, M.leads_to(path, view), view.identity and view.identity ~= ""
     and (" (%s)"):format(view.identity) or "", view.title, progress.size(view.size), geometry(view))
   if view.mounted and not running then
-    return "fail", text .. ": is mounted, and a mounted slot is never written",
-      "unmount it; only the slot that runs may be mounted", "busy"
+    return "fail", text .. ": is mounted; a mounted slot is never written",
+      "unmount it; only the running slot may be mounted", "busy"
   end
   if not view.writable then
     local advice = view.erasable
-      and "take `read-only` or `ro` off this partition in the device tree or in mtdparts, and unlock the flash"
+      and "remove `read-only` or `ro` of this partition in the device tree or in mtdparts, and unlock the flash"
       or "give it to the user that `moult run` runs as"
     return "fail", ("%s: cannot be written: %s"):format(text, view.why), advice, "write"
   end
   if view.bad * BAD_SHARE > view.blocks then
-    return "warn", text, "the flash wears out: more blocks are bad than makers of NAND allow for its life"
+    return "warn", text, "the flash is worn out: it has more bad blocks than makers of NAND allow"
   end
   if view.read_back == "cached" then
-    return "warn", text, "what is kept in memory, or mapped by a program, cannot be read back from the medium"
+    return "warn", text, "data that is kept in memory, or mapped by a program, cannot be read back from the medium"
   end
   return "ok", text
 end
@@ -79,10 +79,10 @@ end
 function M.state(dir, how, took, heartbeat)
   local text = ("%s, a sync takes %d ms%s"):format(dir, took, READ_BACK[how])
   if took > heartbeat * 1000 then
-    return "warn", text, ("a sync takes longer than the heartbeat, %d s, and nobody is watched meanwhile: use a "
+    return "warn", text, ("a sync takes longer than the heartbeat, %d s, and no process is watched in that time: use a "
       .. "faster medium, or raise it"):format(heartbeat)
   elseif how == "cached" then
-    return "warn", text, "a state that is kept in memory does not outlive a power cut: put it on a real file system"
+    return "warn", text, "a state in memory is lost when the power fails: put it on a real file system"
   end
   return "ok", text
 end
@@ -95,12 +95,12 @@ end
 -- @treturn string|nil what to do about it
 function M.source(source, message)
   if not source then
-    return "warn", ("%s: no delta can be applied"):format(message), "run it with /proc mounted; full packages go on"
+    return "warn", ("%s: no delta can be applied"):format(message), "mount /proc; full packages still work"
   elseif source.mounted == "read-write" then
-    return "warn", ("slot %s, which runs, is mounted read-write: it is no source of a delta"):format(source.slot),
-      "mount the root file system read-only (`ro`) with an overlay for what changes; until then full packages come"
+    return "warn", ("the running slot %s is mounted read-write: it cannot be the base of a delta"):format(source.slot),
+      "mount the root file system read-only (`ro`), with an overlay for changes; until then full packages are used"
   end
-  return "ok", ("slot %s, which runs, is %s: deltas can be made from it"):format(source.slot,
+  return "ok", ("the running slot %s is %s: deltas can be applied"):format(source.slot,
     source.mounted == "no" and "not mounted" or "mounted read-only")
 end
 

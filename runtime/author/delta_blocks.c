@@ -56,8 +56,8 @@ static int check_options(const struct up_delta_blocks *b, struct up_error *err)
     if (b->encoding != UP_RAW && b->encoding != UP_ZSTD && b->encoding != UP_LZMA)
         return up_fail(err, UP_USAGE, "delta: the encoding must be raw, zstd or lzma");
     if (b->block_size < UP_BLOCK_MIN || b->block_size > UP_BLOCK_MAX || (b->block_size & (b->block_size - 1)))
-        return up_fail(err, UP_USAGE, "delta: block size %u is no power of two from %u to %u", b->block_size,
-                       UP_BLOCK_MIN, UP_BLOCK_MAX);
+        return up_fail(err, UP_USAGE, "delta: block size %u must be a power of two from %u to %u",
+                       b->block_size, UP_BLOCK_MIN, UP_BLOCK_MAX);
     return 0;
 }
 

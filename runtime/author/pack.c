@@ -76,7 +76,7 @@ static int size_part(struct up_pack *p, struct input *in, struct up_part *part,
                        (unsigned long long)part->size);
     if (part->block_size < UP_BLOCK_MIN || part->block_size > UP_BLOCK_MAX ||
         (part->block_size & (part->block_size - 1)))
-        return up_fail(err, UP_USAGE, "%s: block size %u is no power of two from %u to %u", from->path,
+        return up_fail(err, UP_USAGE, "%s: block size %u must be a power of two from %u to %u", from->path,
                        part->block_size, UP_BLOCK_MIN, UP_BLOCK_MAX);
     blocks = (part->size + part->block_size - 1) / part->block_size;
     part->index_size = UP_INDEX_HEAD + UP_INDEX_ENTRY * blocks;
@@ -104,7 +104,8 @@ static int add_part(struct up_pack *p, enum up_part_kind kind, const struct up_p
     in->encoding = from->encoding;
     p->manifest.part_count++;
     if (from->from && kind != UP_CORE)
-        return up_fail(err, UP_USAGE, "%s: only a core can be a delta; a script is always whole", from->path);
+        return up_fail(err, UP_USAGE, "%s: only a core can be a delta; a script is always packed whole",
+                       from->path);
     if (kind == UP_SCRIPT)
         rc = up_tree_tar_open(&in->tree, p->storage, from->path, err);
     else if (from->from)

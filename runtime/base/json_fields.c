@@ -73,7 +73,7 @@ uint64_t up_json_fields_integer(struct up_json_fields *f, const char *name, bool
     else if (value && !json_is_integer(value))
         up_json_fields_refuse(f, "%s must be an integer", name);
     else if (value && (v < 0 || (uint64_t)v < low || (uint64_t)v > high))
-        up_json_fields_refuse(f, "%s must lie between %llu and %llu", name, (unsigned long long)low,
+        up_json_fields_refuse(f, "%s must be between %llu and %llu", name, (unsigned long long)low,
                               (unsigned long long)high);
     json_decref(value);
     return f->rc < 0 || !value ? 0 : (uint64_t)v;

@@ -75,8 +75,8 @@ static struct sink *sink_of(int descriptor)
 static void say_lost(struct sink *k)
 {
     char line[100];
-    int n =
-        snprintf(line, sizeof line, "moult: %lu lines of the log were dropped: nobody read them\n", k->lost);
+    int n = snprintf(line, sizeof line,
+                     "moult: %lu lines of the log were dropped because nothing read them\n", k->lost);
 
     if (write_line(sink_of(STDERR_FILENO), line, (size_t)n))
         k->lost = 0;

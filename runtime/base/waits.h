@@ -18,7 +18,7 @@ struct up_waits_page; /* opaque */
 
 /* For a child that is about to be started: the descriptor that it is given,
  * above UP_WAITS_FD, closed by the caller; -1 with *out NULL when there is none.
- * The child can only write numbers on the page, and they are not believed
+ * The child can only write numbers on the page, and they are not trusted
  * beyond what child.h says. */
 int up_waits_new(struct up_waits_page **out);
 void up_waits_free(struct up_waits_page *page); /* NULL is allowed */

@@ -13,7 +13,7 @@
 #define CONNECT_MS 30000 /* for a look-up, and for each address */
 #define STEADY_MS 30000  /* online so long, and the pauses begin anew */
 #define REMAINING_MAX 60000
-#define CAREFUL_AFTER 3 /* connections that the broker ended over one message: see blame() */
+#define CAREFUL_AFTER 3 /* connections that the broker ended over one message: see count_strike() */
 #define GIVE_UP_AFTER 10
 
 static uint64_t now_of(const struct up_mqtt *m)
@@ -72,30 +72,30 @@ static unsigned patience_with(const struct up_mqtt *m, const struct up_mqtt_outg
  * A broker that ends the connection whenever it gets a certain message would
  * keep the client away for ever. When it ended it so some times, soon and with
  * the same message unacknowledged, messages go one by one; when it goes on with
- * the same one, that is given up. A network that fails otherwise blames nobody.
+ * the same one, that is given up. A network that fails otherwise does not count.
  */
-static void blame(struct up_mqtt *m, uint64_t now, const struct up_error *why, struct up_error *said)
+static void count_strike(struct up_mqtt *m, uint64_t now, const struct up_error *why, struct up_error *said)
 {
     bool early = m->cut && now - m->since < STEADY_MS;
     const struct up_mqtt_outgoing *o = early ? up_mqtt_queue_oldest(&m->queue) : NULL;
     uint64_t suspect = o ? o->id : 0;
     struct up_mqtt_event e = {.kind = UP_MQTT_LOST, .id = suspect, .code = UP_REFUSED};
 
-    m->blamed = o && suspect == m->suspect ? m->blamed + 1 : o != NULL;
+    m->strikes = o && suspect == m->suspect ? m->strikes + 1 : o != NULL;
     m->suspect = suspect;
-    if (m->blamed > 1)
+    if (m->strikes > 1)
         up_fail(said, why->code, "%s over a packet of %zu bytes to %s, %u times: larger than it takes?",
-                why->message, up_mqtt_queue_weight(o), o->topic, m->blamed);
-    if (m->blamed == CAREFUL_AFTER && up_mqtt_link_renew(m) == 0)
+                why->message, up_mqtt_queue_weight(o), o->topic, m->strikes);
+    if (m->strikes == CAREFUL_AFTER && up_mqtt_link_renew(m) == 0)
         m->careful = true;
-    if (m->blamed < patience_with(m, o) || up_mqtt_link_renew(m) < 0)
+    if (m->strikes < patience_with(m, o) || up_mqtt_link_renew(m) < 0)
         return;
     e.topic = o->topic;
     e.len = m->refused = up_mqtt_queue_weight(o);
     e.message = "the broker ends the connection over this message";
     up_mqtt_tell(m, &e);
     up_mqtt_queue_drop(&m->queue, suspect);
-    m->suspect = m->blamed = 0;
+    m->suspect = m->strikes = 0;
     m->back_off = 0;
 }
 
@@ -126,7 +126,7 @@ static void lose(struct up_mqtt *m, const struct up_error *why)
     if (m->phase == UP_MQTT_ONLINE && now - m->since >= STEADY_MS)
         m->back_off = 0;
     if (m->phase == UP_MQTT_ONLINE)
-        blame(m, now, why, &over);
+        count_strike(m, now, why, &over);
     choose_version(m);
     m->phase = UP_MQTT_WAITING;
     e.retry_after = pause_of(m);

@@ -20,10 +20,10 @@ static void on_connect(struct mosquitto *client, void *user, int answer, int fla
     struct up_mqtt *m = user;
 
     (void)client;
-    if (m->deaf)
+    if (m->muted)
         return;
     if (m->answered) {
-        m->lie = "the broker answered the connection twice";
+        m->violation = "the broker answered the connection twice";
         return;
     }
     m->answered = true;
@@ -43,7 +43,7 @@ static void on_message(struct mosquitto *client, void *user, const struct mosqui
 
     (void)client;
     m->completed = true;
-    if (m->deaf)
+    if (m->muted)
         return;
     if (e.len > UP_MQTT_PAYLOAD) {
         e.kind = UP_MQTT_DROPPED;
@@ -75,7 +75,7 @@ static void on_disconnect(struct mosquitto *client, void *user, int reason,
     struct up_mqtt *m = user;
 
     (void)client, (void)properties;
-    if (!m->deaf && reason >= MQTT_RC_UNSPECIFIED)
+    if (!m->muted && reason >= MQTT_RC_UNSPECIFIED)
         m->farewell = reason;
 }
 
@@ -115,7 +115,7 @@ static void on_log(struct mosquitto *client, void *user, int level, const char *
         return;
     m->completed = true;
     if (strncmp(received, " received PUBLISH (", 19) == 0 && strncmp(received + 19 + 2, ", q2,", 5) == 0)
-        m->lie = "the broker sent with QoS 2, which was not asked for";
+        m->violation = "the broker sent with QoS 2, which was not asked for";
 }
 
 void up_mqtt_callbacks_set(struct mosquitto *client)

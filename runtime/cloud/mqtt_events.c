@@ -29,7 +29,7 @@ void up_mqtt_tell(struct up_mqtt *m, const struct up_mqtt_event *event)
     char *at;
 
     if (!n) {
-        m->lie = "out of memory";
+        m->violation = "out of memory";
         return;
     }
     m->told_bytes += sizeof *n + payload;

@@ -87,7 +87,7 @@ int up_mqtt_link_connect(struct up_mqtt *m, const char *address, struct up_error
 
     m->answered = m->session = m->measured = m->cut = false;
     m->answer = m->trouble = m->trouble_error = m->farewell = 0;
-    m->lie = NULL;
+    m->violation = NULL;
     if (m->tls)
         up_mqtt_tls_begin(m->tls, m->storage->ops->now(m->storage));
     rc = up_mqtt_link_speak(m);
@@ -230,7 +230,7 @@ static void weigh(struct up_mqtt *m)
         m->unaccounted = now;
     m->measured = true;
     if (now > m->unaccounted + PACKET_MAX)
-        m->lie = "the broker sends a packet of more than 1 MiB";
+        m->violation = "the broker sends a packet of more than 1 MiB";
 }
 
 /* What the library would not notice: it takes an end in the middle of the
@@ -263,8 +263,8 @@ static int read_some(struct up_mqtt *m)
     m->told_bytes = 0;
     do
         rc = mosquitto_loop_read(m->client, 1);
-    while (rc == MOSQ_ERR_SUCCESS && m->phase == UP_MQTT_ONLINE && !m->lie && ++packets < PACKETS_AT_ONCE &&
-           m->told_bytes < BYTES_AT_ONCE && readable(m));
+    while (rc == MOSQ_ERR_SUCCESS && m->phase == UP_MQTT_ONLINE && !m->violation &&
+           ++packets < PACKETS_AT_ONCE && m->told_bytes < BYTES_AT_ONCE && readable(m));
     return rc;
 }
 
@@ -305,8 +305,8 @@ int up_mqtt_link_work(struct up_mqtt *m, struct up_error *err)
 {
     int rc = exchange(m, err);
 
-    if (m->lie)
-        rc = up_fail(err, UP_NETWORK, "%s", m->lie);
+    if (m->violation)
+        rc = up_fail(err, UP_NETWORK, "%s", m->violation);
     return rc;
 }
 
@@ -319,17 +319,17 @@ void up_mqtt_link_drop(struct up_mqtt *m)
     if (fd < 0)
         return;
     shutdown(fd, SHUT_RDWR);
-    m->deaf = true;
+    m->muted = true;
     for (int i = 0; i < 1000 && mosquitto_socket(m->client) >= 0 && !shaking_hands(m); i++)
         if (mosquitto_loop_read(m->client, 1) != MOSQ_ERR_SUCCESS)
             break;
-    m->deaf = false;
+    m->muted = false;
 }
 
 void up_mqtt_link_farewell(struct up_mqtt *m)
 {
     up_mqtt_link_pump(m);
-    m->deaf = true;
+    m->muted = true;
     if (mosquitto_disconnect(m->client) != MOSQ_ERR_SUCCESS)
         return;
     for (int i = 0; i < FAREWELL_TURNS && mosquitto_socket(m->client) >= 0; i++) {

@@ -59,15 +59,15 @@ struct up_mqtt {
     bool answered, session;  /* CONNACK came */
     int answer;              /* its code */
     int farewell;            /* the broker's reason to end the connection, with MQTT 5; 0 none */
-    const char *lie;         /* what the broker did that it must not do; NULL */
-    bool deaf;               /* the connection is over: what still comes is not told */
+    const char *violation;   /* what the broker did that it must not do; NULL */
+    bool muted;              /* the connection is over: what still comes is not told */
     bool completed;          /* a packet came whole in this round */
     bool measured;           /* else `unaccounted` says nothing */
     size_t told_bytes;       /* of events since a round of reading began */
     uint64_t unaccounted;    /* bytes read when a packet was last whole */
 
     uint64_t suspect; /* the message over which the broker may have ended the connection; 0 */
-    unsigned blamed;  /* how often in a row */
+    unsigned strikes; /* how often in a row */
     bool careful;     /* one message at a time */
     size_t refused;   /* bytes of a packet that was given up; 0: the broker took as large a one since */
 

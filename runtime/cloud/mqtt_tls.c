@@ -126,7 +126,7 @@ static int set_psk(struct up_mqtt_tls *t, const struct up_mqtt_options *o, struc
     if (!o->psk_identity || !*o->psk_identity || o->psk_len < 1 || o->psk_len > UP_MQTT_PSK)
         return up_fail(err, UP_USAGE, "mqtt: a shared key has 1 to %d bytes and an identity", UP_MQTT_PSK);
     if (o->ca || o->cert || o->key || o->server_name || o->insecure)
-        return up_fail(err, UP_USAGE, "mqtt: with a shared key there are no certificates");
+        return up_fail(err, UP_USAGE, "mqtt: a shared key and certificates exclude each other");
     t->identity = strdup(o->psk_identity);
     if (!t->identity || SSL_CTX_set_max_proto_version(t->context, TLS1_2_VERSION) != 1 ||
         SSL_CTX_set_cipher_list(t->context, "PSK:!kRSAPSK:!eNULL") != 1)

@@ -26,7 +26,7 @@ void *up_mqtt_tls_context(struct up_mqtt_tls *t);
 void up_mqtt_tls_begin(struct up_mqtt_tls *t, uint64_t now);
 /* What OpenSSL says; the first counts. */
 void up_mqtt_tls_note(struct up_mqtt_tls *t, const char *reason);
-/* Why the connection ended, as far as TLS is to blame: fills err and returns UP_UNTRUSTED for
+/* Why the connection ended, if TLS is the cause: fills err and returns UP_UNTRUSTED for
  * certificates, UP_NETWORK for the rest; 0 nothing is known. `cut`: it ended before the broker said
  * anything. One that does not like our certificate may say so too late to be heard: with TLS 1.3 we
  * speak before it has looked. */

@@ -19,7 +19,7 @@ static int open_private(struct up_storage *s, const char *path, struct up_error 
     if (s->ops->stat_file(s, file, &st) < 0)
         rc = up_fail(err, UP_WRITE, "%s: %s", path, strerror(errno));
     else if (st.kind != UP_NODE_FILE)
-        rc = up_fail(err, UP_USAGE, "%s: holds a secret and is no regular file", path);
+        rc = up_fail(err, UP_USAGE, "%s: holds a secret and must be a regular file", path);
     else if (st.mode & 077)
         rc = up_fail(err, UP_USAGE, "%s: holds a secret and has mode %04o; make it private: chmod 600", path,
                      st.mode & 07777);

@@ -143,7 +143,7 @@ static void find_contexts(uint32_t out[HASHED], const uint8_t *block, uint32_t a
     out[PLAIN + 1] = hash((column | back(block, at, 12) << 16) + 0x72ed270bu);
 }
 
-/* Whatever a lying delta teaches, sums stay in range. */
+/* Whatever a corrupt delta teaches, sums stay in range. */
 static int32_t bounded(int32_t weight)
 {
     if (weight > WEIGHT_MAX)

@@ -4,7 +4,7 @@
  * Each bit is foretold by several models: by one to three bytes before it, by
  * the bytes above it in a table of words, by the old byte that would have come
  * next, and by what followed the same bytes earlier in the block. A small
- * mixer learns whom to believe. Integers only, so that all machines agree.
+ * mixer learns which to trust. Integers only, so that all machines agree.
  * Takes about half a microsecond a byte, and 600 KiB of memory.
  */
 #ifndef UP_LITERAL_MODEL_H

@@ -152,7 +152,7 @@ enum up_read_back up_device_read_back(const struct up_device *d);
  * A release may bring a policy that lets nothing in, or a script that drops all
  * that comes. So the days are counted on which a package passed every gate and
  * the release kept it out; when they are too many, whoever asks policy leaves that
- * one out, and the script is not heeded. A trial of what that policy let in begins
+ * one out, and the script is ignored. A trial of what that policy let in begins
  * the count anew, and so does a confirmed release.
  *
  * Due: a count would be written now; at most once a day, but that the first

@@ -10,7 +10,7 @@
 #include "device_private.h"
 
 #define YEAR ((uint64_t)366 * 86400)
-#define AGREES 600 /* seconds; a busy server and a slow link are no lie */
+#define AGREES 600 /* seconds; a busy server or a slow link may explain it */
 
 static uint64_t clock_of(const struct up_device *d)
 {

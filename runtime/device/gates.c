@@ -94,7 +94,7 @@ static void ask_source(struct up_gate_report *r, const struct up_manifest *m, co
         add(r, "source", UP_OK, "a delta against the core in slot %c, as compared when it began", slot);
     else if (f->config->boot == UP_BOOT_NONE || !running->present || !running->core_name[0])
         add(r, "source", UP_INCOMPATIBLE,
-            "the core is a delta, and there is no old core in a slot of its own to apply it to");
+            "the core is a delta, and there is no old core in another slot to apply it to");
     else if (f->source_mounted < 0)
         add(r, "source", UP_INCOMPATIBLE,
             "the core is a delta, and whether slot %c is mounted read-write cannot be told", slot);

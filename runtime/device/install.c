@@ -389,9 +389,9 @@ static int read_back_script(struct up_device *d, struct up_error *err)
     return rc;
 }
 
-/* What was signed was there a moment ago: the medium is to blame, and nothing of
+/* What was signed was there a moment ago: so the medium failed, and nothing of
  * what it made of the script is kept. */
-static int blame_medium(struct up_device *d, const struct up_part *part, struct up_error *err)
+static int medium_failed(struct up_device *d, const struct up_part *part, struct up_error *err)
 {
     char dir[UP_PATH_SIZE];
 
@@ -420,7 +420,7 @@ static int finish_part(struct up_device *d, const struct up_part *part, struct u
             return rc;
         rc = begin_script(d, part, err);
     }
-    return rc == UP_CORRUPT ? blame_medium(d, part, err) : rc;
+    return rc == UP_CORRUPT ? medium_failed(d, part, err) : rc;
 }
 
 /* By what the slot of the transaction is known at a later boot; "" when nothing tells. */
@@ -460,7 +460,7 @@ static int arm(struct up_device *d, struct up_error *err)
 
 /* A medium that does not give back what was written is not to be trusted with
  * what a hint says of it. */
-static int condemn(struct up_device *d, struct up_error *err)
+static int forget_hints(struct up_device *d, struct up_error *err)
 {
     struct up_error ignored;
     int code = err->code;
@@ -497,7 +497,7 @@ int up_device_finish(struct up_device *d, const struct up_manifest *m, struct up
         if (rc == UP_AGAIN)
             return rc;
         if (rc < 0)
-            return condemn(d, err);
+            return forget_hints(d, err);
         close_part(d);
         d->finish->part++;
         return UP_AGAIN;

@@ -1,7 +1,7 @@
 /*
  * inventory.h -- which blocks of a part are in place.
  *
- * There is no record of it that would be believed: what is in place is what
+ * No record of it would be trusted: what is in place is what
  * reads back with the right digest, minus what the medium makes doubtful.
  */
 #ifndef UP_INVENTORY_H

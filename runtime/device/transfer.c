@@ -128,7 +128,7 @@ static int decode_old(struct up_transfer *t, const struct up_block *block, struc
     }
     if (rc == UP_INCOMPATIBLE)
         return rc;
-    return up_fail(err, UP_INCOMPATIBLE, "core: block %u: slot %c no longer holds what the delta is against",
+    return up_fail(err, UP_INCOMPATIBLE, "core: block %u: slot %c no longer holds the base of the delta",
                    t->at_block, up_device_running(t->device) ? 'b' : 'a');
 }
 

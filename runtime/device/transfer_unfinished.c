@@ -3,8 +3,8 @@
  *
  * A link that dies every few kilobytes never carries a whole block. What came of
  * one stays in memory for the next link, and is kept in the spool, behind the
- * digest that it is to have, for a transfer after a restart. Nothing is believed
- * of it: the block is compared as a whole like every other. That it cannot be kept
+ * digest that it is to have, for a transfer after a restart. It is not trusted:
+ * the block is compared as a whole like every other. That it cannot be kept
  * costs its bytes and is no error.
  *
  * On a link that is fast enough the spool is never written. Where a block takes

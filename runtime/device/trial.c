@@ -204,7 +204,7 @@ int up_device_rollback(struct up_device *d, bool failed, const char *why, enum u
     case UP_ROLLING_BACK:
         return roll_back(d, action, err);
     case UP_CONFIRMING:
-        return up_fail(err, UP_REFUSED, "release %s: it is being confirmed, so there is no way back",
+        return up_fail(err, UP_REFUSED, "release %s: it is being confirmed and cannot be rolled back",
                        d->state.tx.pair.release);
     default:
         return up_fail(err, UP_NOTHING, "nothing to roll back: the device is %s",

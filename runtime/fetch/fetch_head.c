@@ -115,7 +115,7 @@ static int check_partial(struct up_fetch_head *h, void *easy, uint64_t length,
     const char *range = up_fetch_head_value(easy, "Content-Range", &amount);
 
     if (!o->ranged)
-        return up_fail(err, UP_CORRUPT, "%s: a part came, but the whole was asked for", shown);
+        return up_fail(err, UP_CORRUPT, "%s: the server sent a part, but the whole was requested", shown);
     if (!range || amount != 1 || !parse_content_range(range, &h->start, &h->span, &h->total) ||
         h->span == UP_FETCH_UNKNOWN)
         return up_fail(err, UP_CORRUPT, "%s: a part came without a usable Content-Range", shown);
@@ -147,7 +147,7 @@ int up_fetch_head_read(struct up_fetch_head *h, void *easy, int status, const st
         return 0;
     }
     if (text && (!parse_number(&text, &length) || *text))
-        return up_fail(err, UP_NETWORK, "%s: a Content-Length that is no number", shown);
+        return up_fail(err, UP_NETWORK, "%s: the Content-Length is not a number", shown);
     if (up_fetch_head_value(easy, "Transfer-Encoding", &amount))
         length = UP_FETCH_UNKNOWN; /* chunks have the last word: RFC 9112, 6.3 */
     if (status == 206) {

@@ -115,9 +115,9 @@ int up_fetch_options_check(const struct up_fetch_options *o, struct up_error *er
     if (!o)
         return 0;
     if (o->method && !is_token(o->method))
-        return up_fail(err, UP_USAGE, "fetch: a method that is none");
+        return up_fail(err, UP_USAGE, "fetch: invalid method");
     if (o->if_range && (!is_line(o->if_range) || strlen(o->if_range) > 400))
-        return up_fail(err, UP_USAGE, "fetch: an If-Range that is none");
+        return up_fail(err, UP_USAGE, "fetch: invalid If-Range");
     for (size_t i = 0; o->headers && o->headers[i]; i++)
         if (!is_line(o->headers[i]) || !strchr(o->headers[i], ':'))
             return up_fail(err, UP_USAGE, "fetch: a header with control characters or without a colon");

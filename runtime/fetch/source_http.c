@@ -314,7 +314,7 @@ static long step(struct source_http *h, uint64_t offset, void *buf, size_t len, 
 
     h->base.received = h->before + up_fetch_received(h->f);
     if (!h->checked && !h->refused && up_fetch_status(h->f)) {
-        /* A lie in the head that fetch.c found comes as the error of the read. */
+        /* A false head that fetch.c found comes as the error of the read. */
         if (n < 0 && n != UP_AGAIN && n != UP_NETWORK)
             return n;
         rc = check_head(h, err);

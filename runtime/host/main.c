@@ -170,7 +170,8 @@ static int mode_script(int argc, char **argv)
         return complain("", &err);
     }
     if (up_orphans_mark(&err) < 0)
-        fprintf(stderr, "moult run: what the script leaves behind is not found: %s\n", err.message);
+        fprintf(stderr, "moult run: processes that the script leaves behind cannot be found: %s\n",
+                err.message);
     if (argc > 4 && take_rights(argc - 4, argv + 4, &err) < 0)
         return complain("run", &err);
     if ((size_t)snprintf(path, sizeof path, "%s/main.lua", argv[0]) >= sizeof path) {

@@ -104,7 +104,7 @@ int up_index_get_block(struct up_block *block, const uint8_t in[UP_INDEX_ENTRY],
     if (i == head->block_count - 1)
         block->length = (uint32_t)(head->content_size - (uint64_t)i * head->block_size);
     if ((encoding == UP_COPY || encoding == UP_DELTA) && head->source_size == 0)
-        return up_fail(err, UP_UNTRUSTED, "index: block %u: %s, and the part is no delta", i,
+        return up_fail(err, UP_UNTRUSTED, "index: block %u: %s, but the part is not a delta", i,
                        names[encoding]);
     if (!sizes_fit(block, head->source_size))
         return up_fail(err, UP_UNTRUSTED, "index: block %u: sizes do not fit its encoding", i);

@@ -90,7 +90,7 @@ int up_policy_kept(struct up_storage *storage, const char *state, const char *na
         head_of(head, whole + HEAD, size - HEAD);
     if (size < HEAD || memcmp(whole, head, HEAD) != 0) {
         free(whole);
-        return up_fail(err, UP_CORRUPT, "%s: not what was kept", path);
+        return up_fail(err, UP_CORRUPT, "%s: differs from what was kept", path);
     }
     memmove(whole, whole + HEAD, size - HEAD + 1);
     *text = whole;

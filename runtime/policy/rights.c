@@ -25,7 +25,7 @@ int up_rights_group(gid_t *out, const char *name, struct up_error *err)
     const struct group *group = getgrnam(name);
 
     if (!group)
-        return up_fail(err, UP_USAGE, "there is no group %s on this system", name);
+        return up_fail(err, UP_USAGE, "this system has no group %s", name);
     *out = group->gr_gid;
     return 0;
 }
@@ -58,7 +58,7 @@ int up_rights_find(struct up_rights *out, const char *user, const char *const gr
 
     memset(out, 0, sizeof *out);
     if (!pw)
-        return up_fail(err, UP_USAGE, "there is no user %s on this system", user);
+        return up_fail(err, UP_USAGE, "this system has no user %s", user);
     snprintf(out->user, sizeof out->user, "%s", user);
     snprintf(out->home, sizeof out->home, "%s", pw->pw_dir ? pw->pw_dir : "/");
     out->uid = pw->pw_uid;

@@ -269,7 +269,7 @@ _Noreturn static void ask_all(const json_t *question, const struct up_sandbox_mo
     size_t i;
 
     if (!up_sandbox_arguments(ask.word))
-        refuse_question("the question is none: ask must be decide, choose or healthy");
+        refuse_question("invalid question: ask must be decide, choose or healthy");
     json_array_foreach(sources, i, source)
     {
         const json_t *text = json_object_get(source, "text");

@@ -121,7 +121,7 @@ static int find_user(const char *user, uid_t *uid, gid_t *gid, struct up_error *
     errno = 0;
     pw = getpwnam(user);
     if (!pw)
-        return up_fail(err, UP_USAGE, "policy process: there is no user %s", user);
+        return up_fail(err, UP_USAGE, "policy process: this system has no user %s", user);
     if (pw->pw_uid == 0)
         return up_fail(err, UP_USAGE, "policy process: user %s is root", user);
     *uid = pw->pw_uid;

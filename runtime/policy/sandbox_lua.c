@@ -365,7 +365,7 @@ static json_t *get_table(lua_State *L, int index, int depth, struct room *room)
     object = json_object();
     for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1)) {
         if (lua_type(L, -2) != LUA_TSTRING)
-            luaL_error(L, "a table in the answer has a key that is neither text nor its place");
+            luaL_error(L, "the keys of a table in the answer must be strings, or 1, 2, 3 and so on");
         json_t *key = get_text(L, -2, room);
         json_object_set_new(object, json_string_value(key), get(L, -1, depth + 1, room));
         json_decref(key);

@@ -53,9 +53,9 @@ static int check_pair(const char *cert, const char *key, struct up_error *err)
         k = PEM_read_bio_PrivateKey(in, NULL, NULL, no_password);
     BIO_free(in);
     if (!x)
-        rc = up_fail(err, UP_USAGE, "http server: the certificate is no PEM certificate");
+        rc = up_fail(err, UP_USAGE, "http server: the certificate must be PEM");
     else if (!k)
-        rc = up_fail(err, UP_USAGE, "http server: the key is no unencrypted PEM key");
+        rc = up_fail(err, UP_USAGE, "http server: the key must be PEM and not encrypted");
     else if (X509_check_private_key(x, k) != 1)
         rc = up_fail(err, UP_USAGE, "http server: the key does not belong to the certificate");
     X509_free(x);
@@ -68,7 +68,8 @@ static int trust_proxies(struct up_http_limits *door, const char *const *proxies
 {
     for (; proxies && *proxies; proxies++)
         if (!up_http_limits_trust(door, *proxies))
-            return up_fail(err, UP_USAGE, "http server: proxy '%s' is no numeric address, or one too many",
+            return up_fail(err, UP_USAGE,
+                           "http server: proxy '%s' must be a numeric address, or there are too many",
                            *proxies);
     return 0;
 }

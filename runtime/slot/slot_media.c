@@ -19,7 +19,7 @@ static const struct up_slot_medium *const media[] = {
 
 int up_slot_no_medium(const char *path, struct up_error *err)
 {
-    return up_fail(err, UP_USAGE, "slot %s: neither a regular file nor a block device, MTD or UBI volume",
+    return up_fail(err, UP_USAGE, "slot %s: must be a regular file, a block device, an MTD or a UBI volume",
                    path);
 }
 
@@ -36,7 +36,7 @@ int up_slot_tell(const struct up_slot_medium **m, struct up_slot_node *n, struct
     if ((*m)->flash == UP_FLASH_NONE)
         return 0;
     if (n->storage->ops->flash_info(n->storage, n->file, &n->flash) < 0)
-        return up_fail(err, UP_WRITE, "slot %s: what it is: %s", n->path, strerror(errno));
+        return up_fail(err, UP_WRITE, "slot %s: cannot tell its kind: %s", n->path, strerror(errno));
     for (size_t i = 0; i < MEDIA; i++)
         if (media[i]->node == n->st.kind && media[i]->flash == n->flash.kind) {
             *m = media[i];

@@ -14,8 +14,8 @@
 static int look_up(struct up_storage *storage, const char *path, struct up_medium *out, struct up_error *err)
 {
     if (storage->ops->medium(storage, path, out) < 0)
-        return up_fail(err, errno == ENOENT ? UP_MISSING : UP_WRITE, "%s: cannot tell what it lies on: %s",
-                       path, strerror(errno));
+        return up_fail(err, errno == ENOENT ? UP_MISSING : UP_WRITE, "%s: cannot tell its medium: %s", path,
+                       strerror(errno));
     return 0;
 }
 
@@ -82,11 +82,11 @@ static int refuse_beside_state(struct up_storage *storage, char name, const char
         return rc == UP_MISSING ? 0 : rc;
     rc = lies_inside(storage, node, state, err);
     if (rc > 0)
-        return up_fail(err, UP_USAGE, "slot %c: %s lies inside the state, %s", name, path, state);
+        return up_fail(err, UP_USAGE, "slot %c: %s is inside the state, %s", name, path, state);
     if (rc == 0)
         rc = up_slot_shared(storage, path, state, err);
     if (rc > 0)
-        return up_fail(err, UP_USAGE, "slot %c: the state, %s, lies on %s; it must outlive both slots", name,
+        return up_fail(err, UP_USAGE, "slot %c: the state, %s, is on %s; it must be outside both slots", name,
                        state, path);
     return rc == UP_MISSING ? 0 : rc;
 }

@@ -241,7 +241,7 @@ int up_channel_connect(struct up_channel **out, const char *path, struct up_erro
         close(fd);
         close_folder(folder);
         if (cause == ENOENT || cause == ECONNREFUSED)
-            return up_fail(err, UP_NOTHING, "socket %s: nobody listens there", path);
+            return up_fail(err, UP_NOTHING, "socket %s: no process listens there", path);
         if (cause == EAGAIN)
             return up_fail(err, UP_BUSY, "socket %s: too many wait to be let in", path);
         if (cause == EACCES)

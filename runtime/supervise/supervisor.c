@@ -56,7 +56,7 @@ static bool hear_all(struct up_supervisor *s)
 
     for (int number = next_signal(s); number != 0; number = next_signal(s)) {
         if (number == SIGHUP) { /* a terminal that is gone, or what has many a daemon read its files again */
-            up_say(s, "runs on after SIGHUP; what is configured is read at the next start");
+            up_say(s, "ignores SIGHUP; the configuration is read at the next start");
             continue;
         }
         if (s->leave != UP_LEAVE_STOP)
@@ -177,7 +177,7 @@ static void notice_delay(struct up_supervisor *s)
     s->begun = now;
     if (late < LATE_MS)
         return;
-    up_say(s, "%llu s late, stopped or in a slow write: nobody is judged by that time",
+    up_say(s, "%llu s late, stopped or in a slow write: this time does not count against any process",
            (unsigned long long)(late / 1000));
     up_child_forgive(s->agent, late, now);
     up_child_forgive(s->script, late, now);
@@ -233,16 +233,16 @@ static int open_all(struct up_supervisor *s, struct up_error *err)
     if (s->processes->ops->catch_signals(s->processes) < 0)
         return up_fail(err, UP_INTERNAL, "signals: %s", strerror(errno));
     if (s->processes->ops->adopt_orphans(s->processes) < 0)
-        up_log("moult run: what the script leaves behind stays: %s", strerror(errno));
+        up_log("moult run: processes that the script left behind stay: %s", strerror(errno));
     up_sweep(s); /* of the script before we started over */
     if (open_device(s, &action, err) < 0 ||
         up_child_new(&s->agent, s->processes, "agent", s->config->heartbeat, err) < 0 ||
         up_child_new(&s->script, s->processes, "script", s->config->heartbeat, err) < 0)
         return err->code;
-    up_child_advise(s->script, "; split what took so long, or raise heartbeat in the configuration");
+    up_child_advise(s->script, "; split the long task, or raise heartbeat in the configuration");
     if ((s->config->script_user || s->config->control_group) &&
         up_rights_open_state(s->storage, s->config->state, err) < 0)
-        up_warn("others may not find what is theirs to use", err);
+        up_warn("other users may lack access to what they may use", err);
     if (action == UP_START_RESTART)
         up_leave_to_restart(s, "the boot loader has to choose again");
     s->ready_by = up_supervisor_now(s) + READY_MS;

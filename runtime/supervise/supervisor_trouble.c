@@ -40,7 +40,7 @@ static void say(struct up_supervisor *s, const struct up_trouble *t)
     s->agent_knows = false;
     if (without)
         up_warn(!s->device && t->cause.code == UP_STATELOST
-                    ? "STATE LOST: the script runs WITHOUT UPDATES until the device is provisioned anew"
+                    ? "STATE LOST: the script runs WITHOUT UPDATES until the device is provisioned again"
                     : "the script runs WITHOUT UPDATES",
                 &t->cause);
     else if (t->cause.code != UP_OK)

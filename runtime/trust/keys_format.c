@@ -95,7 +95,7 @@ int up_keys_parse(struct up_key_list *k, const char *text, size_t len, struct up
     json_decref(list);
     up_json_fields_rest(&f);
     if (f.rc == 0 && k->add_count + k->revoke_count == 0)
-        up_json_fields_refuse(&f, "neither adds nor revokes a key");
+        up_json_fields_refuse(&f, "must add or revoke a key");
     up_sha256(text, len, k->digest);
     return up_json_fields_close(&f);
 }

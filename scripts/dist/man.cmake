@@ -2,6 +2,11 @@
 string(TIMESTAMP MOULT_BUILD_DATE "%Y-%m-%d" UTC)
 set(MOULT_PAGES moult.1 moult-config.5 moult-package.5 moult-native.7 moult-policy.7 moult-script.7
   moult-control.7 moult.3)
+# A program for another machine makes none, unless something here runs it.
+if(CMAKE_CROSSCOMPILING AND NOT CMAKE_CROSSCOMPILING_EMULATOR)
+  set(MOULT_PAGES)
+  return()
+endif()
 list(TRANSFORM MOULT_PAGES PREPEND ${CMAKE_BINARY_DIR}/man/ OUTPUT_VARIABLE MOULT_PAGE_FILES)
 file(GLOB_RECURSE MOULT_PAGE_SOURCES CONFIGURE_DEPENDS scripts/dist/*.lua lua/*.lua)
 file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/man)

@@ -52,7 +52,7 @@ foreach(page IN LISTS MOULT_PAGES)
   endif()
 endforeach()
 install(FILES ${CMAKE_BINARY_DIR}/man/moult.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
-  RENAME moult)
+  RENAME moult OPTIONAL)
 
 # A plain lua5.4 finds update.policy and update.version, to try a policy with.
 file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/dist)

@@ -161,8 +161,8 @@ describe("moult sign", function()
   it("refuses what is none of its formats", function()
     local options = { key = path("release.key") }
     bad("not JSON", "usage", "sign", { write("a", "text") }, options)
-    bad("none of those", "usage", "sign", { write("a", '{"format":"other"}') }, options)
-    bad("neither adds nor revokes", "untrusted", "sign", { write("a", '{"format":"moult-keys-1","serial":3}') },
+    bad("unknown format", "usage", "sign", { write("a", '{"format":"other"}') }, options)
+    bad("must add or revoke a key", "untrusted", "sign", { write("a", '{"format":"moult-keys-1","serial":3}') },
       options)
     bad("devices is missing", "untrusted", "sign", { write("a", '{"format":"moult-permit-1","project":"METER"}') },
       options)

@@ -103,7 +103,7 @@ describe("cli.compressed", function()
 
   it("says what helps", function()
     with("\x1f\x8b\x08rest")
-    assert.matches("hardly be smaller than the whole; store it uncompressed", compressed.warning(path))
+    assert.matches("hardly be smaller than the full package; store it uncompressed", compressed.warning(path))
     with("plain")
     assert.is_nil(compressed.warning(path))
     assert.is_nil(compressed.warning(path .. ".absent"))

@@ -21,7 +21,7 @@ describe("key_check.judge", function()
     { "names the keys that are trusted", set { key "b", key "a" }, { { "ok", "a.pub, b.pub in /keys" } } },
     { "names root keys and the last list", set({ key "a", key("r", nil, ROOT) }, { serial = 7 }),
       { { "ok", "a.pub in /keys, root/r.pub, key list 7" } } },
-    { "fails without a key", set {}, { { "fail", "no public key that is trusted in /keys", "keygen", "untrusted" } } },
+    { "fails without a key", set {}, { { "fail", "no trusted public key in /keys", "keygen", "untrusted" } } },
     { "fails when all were revoked", set({ key("a", "revoked"), key("r", nil, ROOT) }, { serial = 1 }), {
       { "fail", "nothing will install", "keys apply", "untrusted" },
       { "warn", "/keys: a.pub was revoked by a key list and is not trusted", "remove" } } },
@@ -30,11 +30,11 @@ describe("key_check.judge", function()
     { "warns of a revoked root key", set { key "a", key("r", "revoked", ROOT) },
       { { "ok", "a.pub in /keys" }, { "warn", "root/r.pub was revoked", "remove" } } },
     { "warns of what is no key", set { key "a", key("b", "unreadable") },
-      { { "ok", "a.pub in /keys" }, { "warn", "/keys: b.pub is no minisign public key", "remove it" } } },
+      { { "ok", "a.pub in /keys" }, { "warn", "/keys: b.pub is not a minisign public key", "remove it" } } },
     { "warns of one key in both places", set { key("a", nil, { id = "1" }), key("r", nil, { id = "1", root = true }) },
-      { { "ok", "a.pub" }, { "warn", "a.pub verifies packages and changes the set", "root/" } } },
+      { { "ok", "a.pub" }, { "warn", "a.pub can sign packages and lists", "root/" } } },
     { "warns of a list that is not carried out", set({ key "a" }, { serial = 3, settled = false }),
-      { { "ok", "a.pub" }, { "warn", "key list 3 is in force, but its files", "next start" } } },
+      { { "ok", "a.pub" }, { "warn", "key list 3 is in force, but not all", "next start" } } },
   }
   for _, case in ipairs(cases) do
     local name, given, lines = table.unpack(case)

@@ -94,7 +94,7 @@ describe("cli.recipe.normalise", function()
     { "a project of 65 bytes", { project = ("p"):rep(65) }, "field project is longer than 64" },
     { "control characters", { text = "a\nb" }, "field text has control characters" },
     { "bytes that are not UTF-8", { text = "\xff" }, "field text is not UTF%-8" },
-    { "an empty text", { text = "" }, "field text must be a string that is not empty" },
+    { "an empty text", { text = "" }, "field text must be a string and not empty" },
     { "a part that is no table", { script = "app" }, "field script must be a table" },
     { "a part without its place", { script = {} }, "field script.dir is missing" },
     { "an unknown encoding", core { encoding = "gzip" }, "field core.encoding must be one of zstd, raw, lzma" },
@@ -179,7 +179,7 @@ describe("cli.recipe.load", function()
   local wrong = {
     { "a syntax error", "return {", "expected" },
     { "a word without quotes", "return { core = {\n encoding = raw } }",
-      ":2: raw means nothing here; a text stands in quotes: \"raw\"" },
+      ":2: unknown name raw; put a string in quotes: \"raw\"" },
     { "a byte order mark", "\xef\xbb\xbfreturn {}", "begins with a byte order mark" },
     { "bytecode", string.dump(function() return {} end), "attempt to load a binary chunk" },
     { "a call", "return { project = os.getenv 'HOME' }", "os" },

@@ -45,13 +45,13 @@ describe("record_check.media", function()
     end)
   end
   local cases = {
-    { "finds the root",                  "/var/state",      "0\n", "ok",   "ext4 on /dev/mmcblk0p2: a controller may" },
+    { "finds the root",                  "/var/state",      "0\n", "ok",   "ext4 on /dev/mmcblk0p2: its controller" },
     { "finds the nearest",               "/data/state",     "0\n", "ok",   "/dev/mmcblk0p3" },
     { "does not take a name's beginning", "/database",      "0\n", "ok",   "/dev/mmcblk0p2" },
     { "knows a disk",                    "/disk/state",     "1\n", "ok",   "a disk" },
-    { "knows what writes elsewhere",     "/with blank/s",   nil,   "ok",   "ubifs on ubi0:data: writes each time" },
+    { "knows what writes elsewhere",     "/with blank/s",   nil,   "ok",   "ubifs on ubi0:data: each write goes" },
     { "warns of memory",                 "/run/moult",      nil,   "warn", "gone after a power cut" },
-    { "takes silence for a controller",  "/data",           nil,   "ok",   "promises nothing" },
+    { "takes silence for a controller",  "/data",           nil,   "ok",   "proves nothing" },
   }
   for _, case in ipairs(cases) do
     local name, state, rotational, level, text = table.unpack(case)
@@ -65,11 +65,11 @@ describe("record_check.media", function()
 
   it("warns of a second directory in the same file system", function()
     assert.equal("warn", look("/data/state", "0\n", "/data/other")[2].level)
-    assert.matches("lies on /dev/sda1", look("/data/state", "0\n", "/disk/other")[2].text, 1, true)
+    assert.matches("is on /dev/sda1", look("/data/state", "0\n", "/disk/other")[2].text, 1, true)
   end)
 
   it("says when nothing can be seen", function()
     local lines = record_check.media({ state = "/s" }, function() return nil end)
-    assert.matches("cannot be seen", lines[1].text, 1, true)
+    assert.matches("cannot be determined", lines[1].text, 1, true)
   end)
 end)

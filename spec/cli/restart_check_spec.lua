@@ -7,11 +7,11 @@ describe("the command that restarts the device", function()
 
   local cases = {
     { "is not asked for without a core",  { restart = { "reboot" } },                  nil,    nil },
-    { "warns of a slip without a core",   { restart = { "rebot" } },                   "warn", "rebot: there is" },
-    { "is nobody's of ours with exit",    { core = {}, restart = "exit" },             "ok",   "told by code 4" },
+    { "warns of a slip without a core",   { restart = { "rebot" } },                   "warn", "rebot: no such" },
+    { "is nobody's of ours with exit",    { core = {}, restart = "exit" },             "ok",   "when it exits with 4" },
     { "is ours when none is named",       { core = {} },                               "ok",   "starts over" },
     { "is there",                         { core = {}, restart = { "reboot", "-f" } }, "ok",   "reboot -f" },
-    { "is said when it is not there",     { core = {}, restart = { "/sbin/rebot" } },  "fail", "rebot: there is" },
+    { "is said when it is not there",     { core = {}, restart = { "/sbin/rebot" } },  "fail", "rebot: no such" },
   }
   for _, case in ipairs(cases) do
     local name, config, level, text = table.unpack(case, 1, 4)

@@ -27,7 +27,7 @@ describe("slot_check.judge", function()
     { "tells the geometry of NAND",       {}, false, "ok",
       "/s, NAND flash of 64.0 MiB, erase blocks of 128 KiB, pages of 2.00 KiB, 0 of 512 blocks bad, 64.0 MiB usable" },
     { "takes a fiftieth of bad blocks",   { bad = 10 }, false, "ok", "10 of 512 blocks bad" },
-    { "warns of more",                    { bad = 11 }, false, "warn", "11 of 512", "wears out" },
+    { "warns of more",                    { bad = 11 }, false, "warn", "11 of 512", "worn out" },
     { "tells the erase blocks of NOR",    { kind = "nor", erase_size = 64 * KIB }, false, "ok",
       "/s, NOR flash of 64.0 MiB, erase blocks of 64.0 KiB" },
     { "refuses flash that is read-only",  { writable = false, why = "the flash is read-only" }, false, "fail",
@@ -48,7 +48,7 @@ describe("slot_check.judge", function()
     { "tells that there is no other way", { kind = "file", blocks = 0, read_back = "dropped" }, false, "ok",
       "64.0 MiB, read back after its cache is dropped" },
     { "warns of what stays in memory",    { kind = "file", blocks = 0, read_back = "cached" }, false, "warn",
-      "perhaps from the cache", "cannot be read back from the medium" },
+      "perhaps partly from the cache", "cannot be read back from the medium" },
     { "has no such words for flash",      { kind = "nor", read_back = "direct" }, false, "ok",
       "erase blocks of 128 KiB" },
     { "refuses what nobody here may write", { kind = "block", blocks = 0, writable = false, why = "Permission denied" },
@@ -76,7 +76,7 @@ describe("slot_check.state", function()
     { "tells what a sync takes",        { "direct", 12 },          "ok",   "/d, a sync takes 12 ms, read back past" },
     { "takes one as long as the heartbeat", { "direct", 4000 },    "ok",   "4000 ms" },
     { "warns of a longer one",          { "direct", 4001 },        "warn", "4001 ms", "the heartbeat, 4 s" },
-    { "warns of a state in memory",     { "cached", 0 },           "warn", "from the cache", "power cut" },
+    { "warns of a state in memory",     { "cached", 0 },           "warn", "from the cache", "power fails" },
   }
   for _, case in ipairs(cases) do
     local name, found, level, text, advice = table.unpack(case)
@@ -105,10 +105,10 @@ end)
 describe("slot_check.source", function()
   local cases = {
     { "takes a slot that is not mounted",     { slot = "a", mounted = "no" }, nil, "ok",
-      "slot a, which runs, is not mounted" },
+      "the running slot a is not mounted" },
     { "takes one that is mounted read-only",  { slot = "b", mounted = "read-only" }, nil, "ok", "mounted read-only" },
     { "warns of one that is mounted read-write", { slot = "b", mounted = "read-write" }, nil, "warn",
-      "slot b, which runs, is mounted read-write: it is no source of a delta", "read-only" },
+      "the running slot b is mounted read-write: it cannot be the base of a delta", "read-only" },
     { "warns when that cannot be told",       nil, "slot /s: cannot tell", "warn", "cannot tell: no delta", "/proc" },
   }
   for _, case in ipairs(cases) do

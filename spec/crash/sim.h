@@ -155,7 +155,7 @@ enum sim_harm {
     SIM_TORN = 1,   /* as 512 */
     SIM_PAIRED = 2, /* the page that was made durable last is lost with the write that was cut: NAND
                        with several bits a cell */
-    SIM_LYING = 4   /* the last changes may be lost whatever was synced: a queue that lies about flush */
+    SIM_LYING = 4   /* the last changes may be lost whatever was synced: flushes that were not done */
 };
 
 struct sim_choice {

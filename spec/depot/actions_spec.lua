@@ -348,11 +348,11 @@ describe("depot actions", function()
   local mistakes = {
     { "depot add packages", "usage: moult depot add DIR FILE" },
     { "depot packages --tls-cert server.crt", "go together" },
-    { "depot packages --tls-cert release.key --tls-key release.key --listen 127.0.0.1:0", "no PEM certificate" },
+    { "depot packages --tls-cert release.key --tls-key release.key --listen 127.0.0.1:0", "certificate must be PEM" },
     { "depot packages --mqtt nowhere", "expected HOST:PORT" },
     { "depot packages --mqtt 127.0.0.1:1 --listen 0.0.0.0:0", "say with --url" },
     { "depot packages --mqtt 127.0.0.1:1 --expiry 0", "expected a number from 1" },
-    { "depot packages more", "is no action" },
+    { "depot packages more", "is not an action" },
     { "depot verify", "usage: moult depot verify DIR" },
     { "depot verify packages new.upd", "which device" },
     { "depot verify packages --device dev1", "name a package" },

@@ -183,7 +183,7 @@ describe("depot.dialects", function()
     for _, id in ipairs { "{}", "true", "1.5", '""', '"' .. ("x"):rep(65) .. '"' } do
       local said, message = hear(GET, ('{"id":%s,"params":{}}'):format(id))
       assert.is_nil(said)
-      assert.matches("whose id is neither text", message, 1, true)
+      assert.matches("the id of a question", message, 1, true)
     end
     assert.is_nil(dialects.nothing(assert(hear(REQUEST, '{"params":{"version":"1"}}'))))
   end)

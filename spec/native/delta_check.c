@@ -307,7 +307,7 @@ static void test_block_sizes(void **state)
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         assert_int_equal(up_delta_blocks_open(&b, sim_storage(sim), "/old", "/new", UP_RAW, sizes[i], &err),
                          UP_USAGE);
-        assert_non_null(strstr(err.message, "no power of two from 4096 to 1048576"));
+        assert_non_null(strstr(err.message, "a power of two from 4096 to 1048576"));
     }
     for (uint32_t size = UP_BLOCK_MIN; size <= UP_BLOCK_MAX; size *= 2) {
         assert_int_equal(up_delta_blocks_open(&b, sim_storage(sim), "/old", "/new", UP_RAW, size, &err), 0);

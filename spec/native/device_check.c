@@ -923,7 +923,7 @@ static void a_state_that_turns_out_to_lie_on_a_slot_is_refused(void **state)
     sim_put_block(sim, "/dev/part2", 1 << 20);
     sim_watch_calls(sim, tell_medium_once_it_is_there, sim);
     assert_int_equal(up_device_provision(&device, sim_storage(sim), &config, &err), UP_USAGE);
-    assert_non_null(strstr(err.message, "the state, /device/made, lies on /dev/part2"));
+    assert_non_null(strstr(err.message, "the state, /device/made, is on /dev/part2"));
     up_config_free(&config);
     sim_free(sim);
 }

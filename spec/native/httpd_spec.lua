@@ -534,7 +534,7 @@ describe("httpd", function()
       for _ = 1, 38 do assert.is_true(download()) end
       assert.equal(40, server:connections())
       local _, message, code = httpd.open("127.0.0.1:0", { proxies = { "a.example" } })
-      assert.same({ "usage", "http server: proxy 'a.example' is no numeric address, or one too many" },
+      assert.same({ "usage", "http server: proxy 'a.example' must be a numeric address, or there are too many" },
         { code, message })
     end)
   end)
@@ -776,8 +776,8 @@ describe("httpd", function()
       local cases = {
         { { cert = pair.cert }, "go together" },
         { { key = pair.key }, "go together" },
-        { { cert = "x", key = pair.key }, "certificate is no PEM" },
-        { { cert = pair.cert, key = "x" }, "key is no unencrypted PEM" },
+        { { cert = "x", key = pair.key }, "certificate must be PEM" },
+        { { cert = pair.cert, key = "x" }, "key must be PEM and not encrypted" },
         { { cert = pair.cert, key = text_of "two.key" }, "does not belong" },
       }
       for _, case in ipairs(cases) do

@@ -169,8 +169,8 @@ static void test_signed_heads(void **state)
     try_head(s, &sample, &raw, "moult manifest sequence 90", NULL, NULL, UP_UNTRUSTED, "trusted comment");
     try_head(s, &sample, &raw, "moult manifest sequence 09", NULL, NULL, UP_UNTRUSTED, "trusted comment");
     try_head(s, &sample, &raw, "", NULL, NULL, UP_UNTRUSTED, "trusted comment");
-    try_head(s, &sample, &copy, comment, NULL, NULL, UP_UNTRUSTED, "copy, and the part is no delta");
-    try_head(s, &sample, &delta, comment, NULL, NULL, UP_UNTRUSTED, "delta, and the part is no delta");
+    try_head(s, &sample, &copy, comment, NULL, NULL, UP_UNTRUSTED, "copy, but the part is not a delta");
+    try_head(s, &sample, &delta, comment, NULL, NULL, UP_UNTRUSTED, "delta, but the part is not a delta");
     try_head(s, &sample, &copy, comment, KIND, SOURCE("4096"), 0, "");
     try_head(s, &sample, &copy, comment, KIND, SOURCE("4095"), UP_UNTRUSTED, "sizes do not fit");
     try_head(s, &sample, &delta, comment, KIND, SOURCE("4096"), 0, "");

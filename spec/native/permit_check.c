@@ -49,7 +49,7 @@ static const struct bad_permit bad_permits[] = {
     {HEAD "\"devices\":[\"a\",\"a\"]," TAIL, "twice", UP_UNTRUSTED},
     {HEAD "\"devices\":\"*\",\"manifest\":\"" DIGEST "\"}", "not_after is missing", UP_UNTRUSTED},
     {HEAD "\"devices\":\"*\",\"manifest\":\"ab\",\"not_after\":5}", "64 lower-case", UP_UNTRUSTED},
-    {HEAD "\"devices\":\"*\",\"manifest\":\"" DIGEST "\",\"not_after\":0}", "not_after must lie",
+    {HEAD "\"devices\":\"*\",\"manifest\":\"" DIGEST "\",\"not_after\":0}", "not_after must be",
      UP_UNTRUSTED},
     {HEAD "\"devices\":\"*\",\"other\":1," TAIL, "unknown field", UP_UNTRUSTED},
     {HEAD "\"devices\":\"*\",\"devices\":\"*\"," TAIL, "duplicate", UP_UNTRUSTED},

@@ -219,7 +219,7 @@ describe("native.policy.keep", function()
       local file = assert(io.open(path, "w"))
       file:write(whole:sub(1, len))
       file:close()
-      fails("corrupt", "not what was kept", native.kept(dir, "owner"))
+      fails("corrupt", "differs from what was kept", native.kept(dir, "owner"))
     end
   end)
 

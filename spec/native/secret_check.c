@@ -95,7 +95,7 @@ static void what_is_no_file_is_refused(void **state)
     (void)state;
     sim_put_block(sim, "/dev/disk", 4096);
     assert_int_equal(up_secret_read(sim_storage(sim), "/dev/disk", out, &err), UP_USAGE);
-    assert_non_null(strstr(err.message, "no regular file"));
+    assert_non_null(strstr(err.message, "must be a regular file"));
     assert_int_equal(up_secret_check(sim_storage(sim), "/dev/disk", &err), UP_USAGE);
     assert_int_equal(sim_open_files(sim), 0);
     sim_free(sim);

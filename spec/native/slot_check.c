@@ -471,7 +471,7 @@ static void a_slot_that_cannot_be_opened_says_why(void **state)
     } cases[] = {
         {SIM_OPEN, EBUSY, UP_BUSY, "open"},
         {SIM_OPEN, EACCES, UP_WRITE, "open"},
-        {SIM_FLASH_INFO, EIO, UP_WRITE, "what it is"},
+        {SIM_FLASH_INFO, EIO, UP_WRITE, "cannot tell its kind"},
         {SIM_FLASH_BAD, EIO, UP_WRITE, "bad blocks"},
         {SIM_STAT, EIO, UP_WRITE, "slot"},
     };
@@ -853,13 +853,13 @@ static void slots_that_cannot_be_are_refused(void **state)
     assert_check(sim, "/dev/part1", "/by-label/a", "/state", UP_USAGE, "lead to one medium");
     assert_check(sim, "/dev/disk", "/dev/part2", "/state", UP_USAGE, "lead to one medium");
     assert_check(sim, "/dev/part1", "/state/deep/b.img", "/state", UP_USAGE,
-                 "slot b: /state/deep/b.img lies inside");
+                 "slot b: /state/deep/b.img is inside");
     assert_check(sim, "/by-label/inside", "/dev/part1", "/by-label/state", UP_USAGE,
-                 "slot a: /by-label/inside lies inside");
-    assert_check(sim, "/dev/part1", "/by-label/state/deep/b.img", "/state", UP_USAGE, "lies inside");
+                 "slot a: /by-label/inside is inside");
+    assert_check(sim, "/dev/part1", "/by-label/state/deep/b.img", "/state", UP_USAGE, "is inside");
     sim_set_medium(sim, "/state", "/dev/part2", NULL);
     assert_check(sim, "/dev/part1", "/dev/part2", "/state", UP_USAGE,
-                 "slot b: the state, /state, lies on /dev/part2");
+                 "slot b: the state, /state, is on /dev/part2");
     sim_reset_counters(sim);
     sim_fail(sim, SIM_MEDIUM, 1, EIO, false);
     assert_check(sim, "/dev/part1", "/by-label/a", "/state", UP_WRITE, "cannot tell");

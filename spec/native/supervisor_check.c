@@ -394,11 +394,10 @@ static void a_script_that_hangs_is_killed_with_a_way_out(void **state)
 
     (void)state;
     perform(steps);
-    must_say("script gave no sign of life for 60 s; split what took so long, or raise heartbeat in the "
+    must_say("script gave no sign of life for 60 s; split the long task, or raise heartbeat in the "
              "configuration\n");
-    must_do(
-        "agent < script down gave no sign of life for 60 s; split what took so long, or raise heartbeat in "
-        "the configuration\nagent < script ended 1 ");
+    must_do("agent < script down gave no sign of life for 60 s; split the long task, or raise heartbeat in "
+            "the configuration\nagent < script ended 1 ");
 }
 
 /* Each end is told with the next start; the history has one line for all of them. */
@@ -1167,7 +1166,7 @@ static void a_terminal_that_goes_away_stops_nothing(void **state)
 
     (void)state;
     perform(steps);
-    must_say("runs on after SIGHUP");
+    must_say("ignores SIGHUP");
     assert_int_equal(play_count(play_done(), "script started"), 2);
 }
 
@@ -1198,7 +1197,7 @@ static void without_its_state_a_device_runs_what_it_has(void **state)
     sim_put_text(play_sim, "/device/state/journal.0", "lost");
     sim_put_text(play_sim, "/device/state/journal.1", "lost");
     perform(calm);
-    must_say("STATE LOST: the script runs WITHOUT UPDATES until the device is provisioned anew: ");
+    must_say("STATE LOST: the script runs WITHOUT UPDATES until the device is provisioned again: ");
     must_say("script /device/state/script/1 started");
     assert_int_equal(play_count(play_done(), "script started"), 2);
     assert_int_equal(play_count(play_done(), "agent"), 0);
@@ -1302,7 +1301,7 @@ static void without_a_subreaper_a_device_runs(void **state)
     (void)state;
     play_refuses.orphans = true;
     perform(steps);
-    must_say("what the script leaves behind stays: Invalid argument\n");
+    must_say("processes that the script left behind stay: Invalid argument\n");
     must_do("script started\n");
 }
 

@@ -53,6 +53,6 @@ describe("moult check, over MQTT", function()
     c:device { tencent = true }
     c.broker:stop()
     c.world:run()
-    assert.equal("moult check: cloud tencent: there is no connection (network)\nexit 10\n", begin()())
+    assert.equal("moult check: cloud tencent: not connected (network)\nexit 10\n", begin()())
   end)
 end)

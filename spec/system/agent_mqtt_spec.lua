@@ -169,7 +169,7 @@ describe("clouds over MQTT", function()
     c:device { aliyun = true, tencent = true }
     assert.equal(3, (c.world:moult "check"))
     local _, out = c.world:moult "doctor"
-    assert.matches(("ok +cloud aliyun +127.0.0.1:%d lets this device in"):format(c.broker.port), out)
+    assert.matches(("ok +cloud aliyun +127.0.0.1:%d accepts this device"):format(c.broker.port), out)
     assert.matches("cloud tencent", out)
     c.world:shell "chmod 640 aliyun.secret && rm tencent.secret"
     local code

@@ -117,7 +117,7 @@ describe("scripts and their clouds", function()
     c:wait_line("progress -4", aliyun_line)
     c:push_aliyun "token=t1"
     c:wait_line("inform 1.0.1", aliyun_line)
-    c.world:wait_log("device", "this release kept packages out on 1 days: its script is not heeded")
+    c.world:wait_log("device", "this release kept packages out on 1 days: its script is ignored")
   end)
 
   local ends = {

@@ -92,7 +92,7 @@ describe("a trial", function()
         end
       end)]] }
     w:run()
-    w:wait_log("device", "dropped\tnil\tthis release kept packages out on 1 days: its script is not heeded", 60)
+    w:wait_log("device", "dropped\tnil\tthis release kept packages out on 1 days: its script is ignored", 60)
     assert.equal("armed", w:status().phase)
     w:stop "device"
     w:run()

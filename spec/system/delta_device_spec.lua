@@ -40,7 +40,7 @@ describe("a device and deltas", function()
   it("is told by doctor whether deltas can be made from the slot that runs", function()
     w:device {}
     local _, out = w:moult "doctor"
-    assert.matches("ok    deltas     slot a, which runs, is not mounted: deltas can be made from it", out)
+    assert.matches("ok    deltas     the running slot a is not mounted: deltas can be applied", out)
   end)
 
   it("asks for the full package when its core is another of that version", function()

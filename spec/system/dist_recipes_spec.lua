@@ -136,8 +136,8 @@ describe("recipes for distributions", function()
     assert.is_true(found >= 10)
   end)
 
-  it("leave out the makers and the depot", function()
-    local recipe = parse_bitbake(RECIPE).variables
+  it("leave out the makers and the depot, by options that there are", function()
+    local build, recipe = read "CMakeLists.txt", parse_bitbake(RECIPE).variables
     local said = {
       recipe.EXTRA_OECMAKE .. " " .. recipe["PACKAGECONFIG[mqtt]"] .. " " .. recipe["PACKAGECONFIG[uboot]"],
       make(SHOW_BUILDROOT, DIST .. "buildroot/package/moult/moult.mk", "show"), openwrt(SHOW_OPENWRT, "show"),
@@ -145,6 +145,9 @@ describe("recipes for distributions", function()
     for _, text in ipairs(said) do
       for _, option in ipairs { "-DMOULT_AUTHOR=OFF", "-DMOULT_DEPOT=OFF", "-DMOULT_MQTT=ON" } do
         assert.matches(option, text, 1, true)
+      end
+      for option in text:gmatch "%-D(MOULT_%u+)" do
+        assert(build:find("option(" .. option .. " ", 1, true), "CMakeLists.txt has no option " .. option)
       end
     end
   end)

@@ -165,7 +165,7 @@ sys.timerLoopStart(libfota2.request, 500, outcome, options)
 sys.run()
 ]],
     })
-    w:wait_log("device", "timeout is not heeded")
+    w:wait_log("device", "timeout is ignored")
   end)
 
   it("is told a link by a message, and reports how it went before it reboots", function()

@@ -133,9 +133,9 @@ describe("the script of a device", function()
     local w = new { fields = [[script = { user = "no-such-user" },]] }
     local code, _, err = w:moult "run"
     assert.equal(2, code)
-    assert.matches("script.user: there is no user no%-such%-user on this system", err)
+    assert.matches("script.user: this system has no user no%-such%-user", err)
     local _, out = w:moult "doctor"
-    assert.matches("fail  script     there is no user no%-such%-user", out)
+    assert.matches("fail  script     this system has no user no%-such%-user", out)
   end)
 
   it("is shown by doctor to read what it must and not what it must not", function()
@@ -147,9 +147,9 @@ describe("the script of a device", function()
     w:run() -- corrects the state
     w:wait_log("device", "working 1.0.0")
     _, out = w:moult "doctor"
-    assert.matches("fail  script     user nobody has %S+mine.lua in his hands\n", out)
+    assert.matches("fail  script     user nobody has access to %S+mine.lua\n", out)
     assert(w:shell "chmod 600 mine.lua")
     _, out = w:moult "doctor"
-    assert.matches("ok    script     runs as user nobody, who cannot have records, secrets and keys", out)
+    assert.matches("ok    script     runs as user nobody, without access to records, secrets and keys", out)
   end)
 end)

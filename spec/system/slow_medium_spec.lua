@@ -99,7 +99,7 @@ end)]] }
     w:wait_log("device", "script gave no sign of life for 2 s", 30)
     assert.equal(1, #world.lines(w:read "device.log", "script gave no sign"))
     local script = w:status().script
-    assert.same({ 1, "gave no sign of life for 2 s; split what took so long, or raise heartbeat in the configuration" },
+    assert.same({ 1, "gave no sign of life for 2 s; split the long task, or raise heartbeat in the configuration" },
       { script.restarts, script.reason })
     assert.matches("restarts     it ended once; the last time it gave no sign of life", select(2, w:moult "status"))
     assert.matches("warn  script     it ended once", select(2, w:moult "doctor"))

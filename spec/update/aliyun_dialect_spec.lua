@@ -74,7 +74,7 @@ describe("aliyun: what a cloud says", function()
   end)
 
   local damaged = {
-    { "no object", "[]", "without a url" }, { "a number", "7", "no object" },
+    { "no object", "[]", "without a url" }, { "a number", "7", "a JSON object" },
     { "no data", '{"id":1}', "without a url" },
     { "an empty version", push { version = '""' }, "version is not usable" },
     { "33 characters of version", push { version = ('"%s"'):format(("9"):rep(33)) }, "version is not usable" },

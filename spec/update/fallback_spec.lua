@@ -136,7 +136,7 @@ describe("update.engine.full_package", function()
     local result, message, code = e:install(where())
     assert.same({ nil, "the delta is against another core", "incompatible" }, { result, message, code })
     assert.same({ "?dfota=1", "?dfota=0" }, opened(f))
-    assert.is_true(logged(lines, "1.0.1: there is no full package: http://h/: h: latest (code 27) (nothing)"))
+    assert.is_true(logged(lines, "1.0.1: no full package available: http://h/: h: latest (code 27) (nothing)"))
   end)
 
   it("comes back later when the full package cannot be had now", function()

@@ -65,8 +65,8 @@ describe("libfota", function()
     local options = { url = "http://h/a?", version = "1.2.3", timeout = 5 }
     assert.equal(0, result_of(libfota2.request, options))
     assert.same({ url = "http://h/a?", version = "1.2.3", timeout = 5 }, options)
-    assert.same({ "version is not heeded; the configuration has it",
-      "timeout is not heeded; the configuration has it" }, warned)
+    assert.same({ "version is ignored; it is in the configuration",
+      "timeout is ignored; it is in the configuration" }, warned)
   end)
 
   it("needs no callback, and refuses what is none", function()

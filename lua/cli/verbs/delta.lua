@@ -48,7 +48,7 @@ local function check_out(out, ...)
   local folder, name = out:match("^(.*)/([^/]*)$")
   for _, entry in ipairs(natives.folder.list(folder == "" and "/" or folder or ".") or {}) do
     if entry.name == (name or out) and not entry.regular then
-      return nil, out .. ": is no regular file; write the image to a file, and that to the device", "usage"
+      return nil, out .. ": is not a regular file; write the image to a file, and the file to the device", "usage"
     end
   end
   return true

@@ -125,7 +125,7 @@ function M.lines(status, running, policy_days, slots)
       trouble.message, trouble.code)
   end
   add("agent", "%s", running == "silent"
-    and "DOES NOT ANSWER: it waits for a slow medium, or hangs and is started anew soon"
+    and "DOES NOT ANSWER: it waits for a slow medium, or hangs and will be restarted"
     or running and "running" or "not running")
   return lines
 end

@@ -28,7 +28,7 @@ local function try(agent, server)
       return server:listen(listener)
     end
     if message ~= said then
-      agent.log(("control: %s (%s); the agent goes on, but nobody can ask it"):format(message, code))
+      agent.log(("control: %s (%s); the agent keeps working, but cannot be asked"):format(message, code))
     end
     said = message
     agent.tasks:await(agent.stirred, AGAIN)

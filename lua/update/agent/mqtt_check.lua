@@ -20,7 +20,7 @@ local function await_turn(self, till)
     local left = till - tasks.now()
     if left <= 0 then
       if self.state.online then return nil, ("cloud %s cannot be asked now"):format(self.name), "busy" end
-      return nil, ("cloud %s: there is no connection"):format(self.name), "network"
+      return nil, ("cloud %s: not connected"):format(self.name), "network"
     end
     tasks:await(self.moved, left)
   end

@@ -79,7 +79,7 @@ function Script:may_drop()
   local agent = self.agent
   local days = agent.device:status().kept_out
   if days < agent.config.policy_days then return true end
-  return nil, ("this release kept packages out on %d days: its script is not heeded"):format(days), "refused"
+  return nil, ("this release kept packages out on %d days: its script is ignored"):format(days), "refused"
 end
 
 --- The script has dropped what came.

@@ -145,7 +145,7 @@ end
 --   none of our business, our own echo for instance, with why when the owner should know | nil, message, code
 function M.decode(kind, object, own)
   local module = own and own.module
-  if type(object) ~= "table" then return nil, "a message that is no object", "corrupt" end
+  if type(object) ~= "table" then return nil, "a message must be a JSON object", "corrupt" end
   local data = object.data
   if type(data) ~= "table" or data.url == nil then
     local wrong = type(data) == "table" and unfit(data)
@@ -201,11 +201,11 @@ end
 --   {kind = "fail", number (below 0), text}, {kind = "get"}, each with id and module as they came, or
 --   {kind = "other"}: our own push on the topic of requests | nil, message, code
 function M.heard(kind, object)
-  if type(object) ~= "table" then return nil, "a message that is no object", "corrupt" end
+  if type(object) ~= "table" then return nil, "a message must be a JSON object", "corrupt" end
   if kind == "request" and type(object.data) == "table" then return { kind = "other" } end
   local params = type(object.params) == "table" and object.params or {}
   if kind == "get" and object.id ~= nil and not fields.id(object.id) then
-    return nil, "a question whose id is neither text of 1 to 64 characters nor a whole number", "corrupt"
+    return nil, "the id of a question must be a string of 1 to 64 characters or an integer", "corrupt"
   end
   local heard = { kind = kind, id = object.id, module = type(params.module) == "string" and params.module or nil }
   if kind == "inform" or kind == "request" then
@@ -214,7 +214,7 @@ function M.heard(kind, object)
     if kind == "inform" and not heard.version then return nil, "a report without a usable version", "corrupt" end
   elseif kind == "progress" then
     local step = fields.integer(params.step)
-    if not step or step < -128 or step > 100 then return nil, "a step that is none", "corrupt" end
+    if not step or step < -128 or step > 100 then return nil, "invalid step", "corrupt" end
     heard.text = fields.text(params.desc, 512)
     if step < 0 then heard.kind, heard.number = "fail", step else heard.percent = step end
   end

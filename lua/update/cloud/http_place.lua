@@ -24,7 +24,7 @@ end
 -- What the answer of a cloud means to update.engine.retry.
 local function answered(dialect, name, query, answer, location)
   if location ~= query and EXPIRED[answer.status] then
-    return nil, ("the link is no longer good (HTTP %d)"):format(answer.status), "expired"
+    return nil, ("the link has expired (HTTP %d)"):format(answer.status), "expired"
   end
   local said, why, word = dialect.decode(answer)
   if not said then return nil, ("%s: %s"):format(name, why), word end

@@ -99,7 +99,7 @@ end
 -- @treturn table|nil {kind = "offer", offer = {version, url, size, md5}}, {kind = "reply", ok, version, text}: to the
 --   report of the version, {kind = "other"}: an unknown type | nil, message, code
 function M.decode(_, object)
-  if type(object) ~= "table" then return nil, "a message that is no object", "corrupt" end
+  if type(object) ~= "table" then return nil, "a message must be a JSON object", "corrupt" end
   local decode = decoders[object.type]
   if not decode then return { kind = "other" } end
   return decode(object)
@@ -132,7 +132,7 @@ end
 --   "done"}, {kind = "fail", number, text}, each with the target's version when it was told; {kind = "other"} |
 --   nil, message, code
 function M.heard(_, object)
-  if type(object) ~= "table" then return nil, "a message that is no object", "corrupt" end
+  if type(object) ~= "table" then return nil, "a message must be a JSON object", "corrupt" end
   local report = type(object.report) == "table" and object.report or {}
   local version = fields.version(report.version)
   if object.type == "report_version" then
@@ -147,12 +147,12 @@ function M.heard(_, object)
     return { kind = "fail", number = result, text = fields.text(progress.result_msg, 512), version = version }
   elseif progress.state == "downloading" then
     local percent = fields.integer(progress.percent)
-    if not percent or percent < 0 or percent > 101 then return nil, "a percent that is none", "corrupt" end
+    if not percent or percent < 0 or percent > 101 then return nil, "invalid percentage", "corrupt" end
     return { kind = "progress", percent = math.min(100, percent), version = version }
   elseif progress.state == "burning" or progress.state == "updating" or progress.state == "done" then
     return { kind = progress.state, version = version }
   end
-  return nil, "a state that is none", "corrupt"
+  return nil, "unknown state", "corrupt"
 end
 
 --- What a cloud says of an offer.

@@ -17,7 +17,7 @@ local M = {}
 local checkers = {}
 
 function checkers.string(value, field)
-  if type(value) ~= "string" or value == "" then return nil, "must be a string that is not empty" end
+  if type(value) ~= "string" or value == "" then return nil, "must be a string and not empty" end
   if field.max and #value > field.max then return nil, ("is longer than %d bytes"):format(field.max) end
   if value:find("%c") then return nil, "must not hold control characters" end
   return value
@@ -28,7 +28,7 @@ function checkers.topic(value, field)
   local text, wrong = checkers.string(value, field)
   if not text then return nil, wrong end
   if text:find("[^\33-\126]") or text:find("[/+#]") then
-    return nil, "must be of printable characters without blank, /, + and #"
+    return nil, "must have printable characters only, without blanks, /, + and #"
   end
   return text
 end

@@ -24,7 +24,7 @@ local function relations(config)
     return "script.groups is only for script.user"
   end
   if config.journal_dir and config.journal_dir:gsub("/+$", "") == config.state:gsub("/+$", "") then
-    return "journal_dir is the state directory, where the first file of the journal lies; name another one"
+    return "journal_dir is the state directory, which has the first file of the journal; name another one"
   end
   local slots = config.core and config.core.slots
   if not slots then return end
@@ -36,9 +36,9 @@ local function relations(config)
   if slots.a == slots.b then return "core.slots.a and core.slots.b are the same: no core is changed in place" end
   for name, path in pairs(slots) do
     if (config.state .. "/"):sub(1, #path + 1) == path .. "/" then
-      return ("state lies in core.slots.%s; it must outlive both slots"):format(name)
+      return ("state is in core.slots.%s; it must be outside both slots"):format(name)
     elseif path:sub(1, #config.state + 1) == config.state .. "/" then
-      return ("core.slots.%s lies inside state; give it a place of its own"):format(name)
+      return ("core.slots.%s is inside state; put it elsewhere"):format(name)
     end
   end
 end

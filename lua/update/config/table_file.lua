@@ -22,7 +22,7 @@ local WORDS = { "true", "false", "nil", "return", "local" }
 -- While the chunk runs strings have no methods, so none is called.
 local function no_such_name(_, name)
   local near = nearest.of(name, WORDS)
-  error(string.format(near and "%s means nothing here; did you mean %s?" or "%s means nothing here; a text stands in "
+  error(string.format(near and "unknown name %s; did you mean %s?" or "unknown name %s; put a string in "
     .. "quotes: \"%s\"", name, near or name), 2)
 end
 

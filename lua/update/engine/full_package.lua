@@ -86,7 +86,7 @@ function M.run(engine, where, attempt)
       or ("%s: %s; asking for the full package"):format(verdict.offer.release, message or verdict.message))
     local other = table.pack(attempt(full, true))
     if other[1] or not ABSENT[other[3]] then return table.unpack(other, 1, other.n) end
-    engine.log(("%s: there is no full package: %s (%s)"):format(verdict.offer.release, other[2], other[3]))
+    engine.log(("%s: no full package available: %s (%s)"):format(verdict.offer.release, other[2], other[3]))
   end
   if preferred then return attempt(where, true) end -- a preference is no refusal
   return table.unpack(first, 1, first.n)

@@ -118,9 +118,9 @@ function Asker:replace(list, source, trouble, tree)
   return instead ~= nil
 end
 
--- The sources that a reply blames. When it does not say: the generation's, which
+-- The sources that a reply calls broken. When it does not say: the generation's, which
 -- is left out if need be and must not bring down the owner's; else all of them.
-local function blamed(list, reply)
+local function broken_ones(list, reply)
   local found = {}
   for _, name in ipairs(reply and type(reply.broken) == "table" and reply.broken or {}) do
     for _, source in ipairs(list) do
@@ -181,7 +181,7 @@ function Asker:ask(question, check, left_out)
       tree[#tree + 1] = { rule = "policy", result = "stop", text = "policy cannot be asked: " .. message }
       return nil, tree
     end
-    for _, source in ipairs(blamed(list, reply)) do
+    for _, source in ipairs(broken_ones(list, reply)) do
       if not self:replace(list, source, message, tree) then
         return nil, tree
       end

@@ -33,7 +33,7 @@ local function add_session(ota, self)
   -- @tparam[opt] string device deviceName; nil: that of the configuration
   -- @treturn table|nil handle | nil, message, code ("busy" while one lives, "nothing" without such a cloud)
   function ota.init(product, device)
-    if self.live then return nil, "one handle lives already; deinit it first", "busy" end
+    if self.live then return nil, "there is already a handle; deinit it first", "busy" end
     local h = setmetatable({ product = product, device = device, known = 0 }, self.handle)
     local ok, message, code = ask(self, h, "init")
     if not ok then return nil, message, code end

@@ -126,7 +126,7 @@ local function add_connection(update, self)
     if type(options) ~= "table" then error("update.setup: a table of options is needed", 2) end
     for name in pairs(options) do
       if name ~= "facts" then
-        error(("update.setup: unknown option %s; clouds and keys stand in the configuration"):format(tostring(name)), 2)
+        error(("update.setup: unknown option %s; clouds and keys are in the configuration"):format(tostring(name)), 2)
       end
     end
     check_type(options.facts, "function", "update.setup: facts")

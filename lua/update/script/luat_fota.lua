@@ -69,7 +69,7 @@ function M.new(o)
     if type(options) ~= "table" then error("libfota2.request: a table of options is needed", 2) end
     check(callback, options.url, "libfota2.request")
     for _, name in ipairs(IGNORED) do
-      if options[name] ~= nil then o.log.warn("fota", name .. " is not heeded; the configuration has it") end
+      if options[name] ~= nil then o.log.warn("fota", name .. " is ignored; it is in the configuration") end
     end
     o.sys.taskInit(ask, callback, options.url)
   end
