@@ -313,6 +313,31 @@ static void the_name_of_a_new_state_is_durable(void **state)
     }
 }
 
+/* Without its history or its boot record there is no device, and that is said. */
+static void a_factory_that_cannot_write_makes_no_device(void **state)
+{
+    static const char *const paths[] = {"/device/state/history", "/device/state/boot"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        struct sim *sim = world_new(&(struct world_plan){.name = "factory"});
+        struct up_config config;
+        struct up_device *d;
+        struct up_error err;
+
+        world_configure(&config);
+        assert_int_equal(up_device_provision(&d, sim_storage(sim), &config, &err), 0);
+        sim_reset_counters(sim);
+        sim_fail(sim, SIM_CHANGES, 1, EIO, true);
+        sim_fail_below(sim, paths[i]);
+        assert_int_equal(world_install(d, sim_storage(sim), "/packages/factory.upd", &err), UP_WRITE);
+        assert_false(sim_exists(sim, "/device/state/journal.0"));
+        up_device_close(d);
+        up_config_free(&config);
+        sim_free(sim);
+    }
+}
+
 /* Whether it lies there can be told when the state is there. */
 static void a_slot_in_a_state_that_is_made_only_now_is_refused(void **state)
 {
@@ -985,6 +1010,7 @@ int main(void)
         cmocka_unit_test(what_is_armed_stays_until_it_is_decided),
         cmocka_unit_test(a_factory_package_has_all_parts),
         cmocka_unit_test(the_name_of_a_new_state_is_durable),
+        cmocka_unit_test(a_factory_that_cannot_write_makes_no_device),
         cmocka_unit_test(a_slot_in_a_state_that_is_made_only_now_is_refused),
         cmocka_unit_test(a_state_with_too_long_a_path_is_refused),
         cmocka_unit_test(a_slot_with_too_long_a_path_is_refused),
