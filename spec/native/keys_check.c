@@ -122,7 +122,7 @@ static void a_list_cut_anywhere_is_refused(void **state)
         HEAD "\"add\":[{\"name\":\"a-1.b_C\",\"key\":\"" GOOD_KEY "\"}],\"revoke\":[\"" ID_A "\"]}";
     static struct up_key_list k;
     struct up_error err;
-    char id[UP_KEY_ID_TEXT];
+    char id[UP_KEY_ID_TEXT], file[UP_PUBLIC_KEY_TEXT];
 
     (void)state;
     for (size_t n = 0; n < sizeof text - 1; n++) {
@@ -137,6 +137,8 @@ static void a_list_cut_anywhere_is_refused(void **state)
     assert_string_equal(k.add[0].name, "a-1.b_C");
     up_key_id_format(k.revoke[0], id);
     assert_string_equal(id, ID_A);
+    up_public_key_format(k.add[0].raw, file); /* as minisign writes it, whom people ask by the id */
+    assert_string_equal(file, "untrusted comment: minisign public key E7620F1842B4E81F\n" GOOD_KEY "\n");
 }
 
 /* A directory with release keys r1 and r2 and root keys o1 and o2; n1, n2 are
