@@ -351,7 +351,7 @@ static void a_slot_in_a_state_that_is_made_only_now_is_refused(void **state)
     free(config.slot[1]);
     config.slot[1] = strdup("/device/state/b.img");
     assert_int_equal(up_device_provision(&d, sim_storage(sim), &config, &err), UP_USAGE);
-    assert_non_null(strstr(err.message, "slot b: /device/state/b.img lies inside"));
+    assert_non_null(strstr(err.message, "slot b: /device/state/b.img is inside"));
     assert_false(sim_exists(sim, "/device/state/provisioning"));
     assert_int_equal(sim_open_files(sim), 0);
     up_config_free(&config);
