@@ -946,7 +946,7 @@ static struct up_block_mac *keep_one(struct bench *b, enum up_part_kind kind)
     struct up_block_mac *seal;
     struct up_error err;
 
-    must(up_block_mac_new(&seal, b->storage, BLOCKS, &err), &err);
+    must(up_block_mac_new(&seal, b->storage, 100 * BLOCKS, &err), &err);
     up_device_keep_seal(b->device, kind, seal);
     return seal;
 }

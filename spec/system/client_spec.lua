@@ -14,7 +14,7 @@ describe("a C program with libmoult", function()
 
   -- Compile an example by what is in the build tree.
   local function compile(name, compiler)
-    local sanitizer = os.getenv "MOULT_SANITIZER_FLAGS" or ""
+    local sanitizer = os.getenv "MOULT_SANITIZED" and "-fsanitize=address,undefined" or ""
     assert(w:shell(("%s -Wall -Wextra -Werror %s -I%s/runtime/client %s/examples/c/%s.c -o %s " ..
       "-L%s -lmoult -Wl,-rpath,%s"):format(compiler or "cc", sanitizer, w.top, w.top, name, name, build, build)))
   end

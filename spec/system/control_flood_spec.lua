@@ -64,6 +64,7 @@ describe("a flood of the control socket", function()
   }
   for _, case in ipairs(floods) do
     it("of " .. case[1] .. " costs bounded memory", function()
+      if os.getenv "MOULT_SANITIZED" then return pending("a sanitizer keeps what was freed") end
       local before = memory()
       local one = flood(json.encode(case[2]), 20000)
       local after = memory()

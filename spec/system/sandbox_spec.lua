@@ -412,8 +412,9 @@ describe("the sandbox", function()
     assert.is_true((text:find("more than 500 ms", 1, true) or text:find(WALL, 1, true)) ~= nil, text)
   end
 
-  local function is_sanitized(status) -- its memory is not limited and its system calls are not filtered
-    return tonumber(status:match("VmSize:%s*(%d+)") or 0) > 1 << 30
+  -- Its memory is not limited and its system calls are not filtered. One that ends has no VmSize.
+  local function is_sanitized(status)
+    return os.getenv "MOULT_SANITIZED" ~= nil or tonumber(status:match("VmSize:%s*(%d+)") or 0) > 1 << 30
   end
 
   it("keeps to 32 MiB of memory", function()
