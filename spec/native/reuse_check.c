@@ -941,12 +941,14 @@ static void what_the_medium_alone_has_wrong_is_not_armed(void **state)
     assert_int_equal(noticed, BLOCKS);
 }
 
+#define MANY 1000 /* blocks, more than any package here has */
+
 static struct up_block_mac *keep_one(struct bench *b, enum up_part_kind kind)
 {
     struct up_block_mac *seal;
     struct up_error err;
 
-    must(up_block_mac_new(&seal, b->storage, 100 * BLOCKS, &err), &err);
+    must(up_block_mac_new(&seal, b->storage, MANY, &err), &err);
     up_device_keep_seal(b->device, kind, seal);
     return seal;
 }
@@ -996,6 +998,7 @@ static void what_reads_back_wrong_is_not_on_record(void **state)
 static void what_reads_back_wrong_ends_all_that_was_known(void **state)
 {
     struct bench *b = bench_new(new_blocks, (size_t)BLOCKS * BLOCK);
+    struct up_block_mac *other;
     struct up_error err;
 
     (void)state;
@@ -1004,7 +1007,9 @@ static void what_reads_back_wrong_ends_all_that_was_known(void **state)
     must(steps(b, UINT32_MAX, &err), &err);
     up_transfer_close(b->transfer);
     b->transfer = NULL;
-    keep_one(b, UP_SCRIPT); /* of other bytes */
+    other = keep_one(b, UP_SCRIPT);
+    for (uint32_t i = 0; i < MANY; i++)
+        up_block_mac_put(other, i, "other", 5);
     assert_int_equal(try_finish(b, &err), UP_WRITE);
     assert_null(up_device_take_seal(b->device, UP_CORE));
     close_transfer(b);
