@@ -50,7 +50,8 @@ return {
   -- A file or device of somebody else's.
   { "system_files", "how = O_RDWR | O_CREAT | O_EXCL;", "how = O_RDWR | O_CREAT;" },
   { "system_files", "how = O_RDWR | (flags & UP_EXCLUSIVE ? O_EXCL : 0);", "how = O_RDWR;" },
-  { "slot_plain", ".open = UP_UPDATE | UP_EXCLUSIVE,", ".open = UP_UPDATE," },
+  { "slot", "s->storage->ops->open(s->storage, path, s->use == UP_SLOT_READ ? UP_READ : s->medium->open, 0600);",
+    "s->storage->ops->open(s->storage, path, s->use == UP_SLOT_READ ? UP_READ : UP_UPDATE, 0600);" },
   { "system_files", "errno = ENOSPC;", ";" },
   -- Blank flash.
   { "slot_mtd", "m->blank[m->good[block]] = false;", ";" },
@@ -64,8 +65,8 @@ return {
   { "record_half", "for (int try = 0; try < TRIES && got < 0; try++) {",
     "for (int try = 0; try < 1 && got < 0; try++) {" },
   -- Boot variables.
-  { "boot", "if (snprintf(b->path, sizeof b->path, \"%s/boot\", config->state) >= (int)sizeof b->path) {",
-    "if (snprintf(b->path, sizeof b->path, \"%s/boot\", config->state) > (int)sizeof b->path) {" },
+  { "boot", "if (snprintf(b->path, sizeof b->path, \"%s/boot\", place.state) >= (int)sizeof b->path) {",
+    "if (snprintf(b->path, sizeof b->path, \"%s/boot\", place.state) > (int)sizeof b->path) {" },
   { "boot_file", "if (len != RECORD_SIZE || in[0] < 1 || in[0] > UP_SLOTS || in[7] >= UP_SLOTS)",
     "if (len != RECORD_SIZE || in[0] < 1 || in[0] > UP_SLOTS || in[7] > UP_SLOTS)" },
   { "boot_file", "for (int i = 0; i < UP_SLOTS; i++) {", "for (int i = 0; i < (UP_SLOTS + 1); i++) {", 1 },
