@@ -8,7 +8,7 @@ local TICK = world.TICK
 
 -- Loop devices and mounts take a privilege that a container may not give.
 local function mount(w)
-  assert(w:shell("mkdir state && truncate -s 8M fs.img && mkfs.ext4 -q -N 256 -m 0 fs.img"))
+  assert(w:shell("mkdir state && truncate -s 8M fs.img && PATH=$PATH:/usr/sbin:/sbin mkfs.ext4 -q -N 256 -m 0 fs.img"))
   return w:shell("mount -o loop fs.img state 2>/dev/null")
 end
 
