@@ -39,7 +39,7 @@ local excused = {
   log = { open = "a descriptor of its own for stdout and stderr", fstat = "what they are" },
   orphans = { fopen = "/proc", opendir = "/proc" },
   peer = { fopen = "/proc" },
-  moult = { open = "the folder of a socket whose path is too long", clock_gettime = "how long it waited" },
+  moult_link = { open = "the folder of a socket whose path is too long", clock_gettime = "how long it waited" },
   folder = { opendir = "reads a server's folder, changes nothing", stat = "the same" },
   http_answer = { open = "serves files, changes nothing", fstat = "of a file it serves" },
 }

@@ -1,39 +1,27 @@
-/* The connection: one epoll descriptor over a socket and a timer, so that a program polls one number. */
+/* The protocol over the link: who waits for which answer, events, facts. */
 #include "moult.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <sys/timerfd.h>
-#include <sys/un.h>
-#include <time.h>
-#include <unistd.h>
 
+#include "moult_link.h"
 #include "moult_private.h"
 
-#define LINE_MAX_BYTES 65536   /* of a request and of an answer, without the line feed */
-#define QUEUE_MAX_BYTES 262144 /* that wait for the agent to read */
-#define PROTOCOL 1             /* moult-control(7) */
-#define RETRY 500              /* ms between two tries to connect */
-#define LINES_A_TURN 64        /* after which a caller's time is looked at */
+#define PROTOCOL 1      /* moult-control(7) */
+#define LINES_A_TURN 64 /* after which a caller's time is looked at */
 
 /* What a connection begins with; its answer has this number. */
 #define HELLO 0
 
 struct moult {
-    char *path;
-    int epoll, timer, socket; /* socket: -1 while there is none */
-    bool greeted;             /* the agent answered our hello */
-    bool inside;              /* a callback runs */
-    bool answered;            /* the agent itself said how the last call ended */
-    int why;                  /* of the last try to connect: errno */
-    json_int_t last;          /* number of the last request */
+    struct moult_link link;
+    bool greeted;    /* the agent answered our hello */
+    bool inside;     /* a callback runs */
+    bool answered;   /* the agent itself said how the last call ended */
+    json_int_t last; /* number of the last request */
 
     json_int_t waiting; /* number of the call that is made, 0: none */
     int code;           /* of its answer: MOULT_TIMEOUT while there is none */
@@ -44,10 +32,6 @@ struct moult {
     json_t *facts;
 
     char message[512];
-    char *out; /* what is not sent yet */
-    size_t out_len;
-    char in[LINE_MAX_BYTES + 1];
-    size_t in_len;
 };
 
 int moult_fail(struct moult *m, int code, const char *format, ...)
@@ -94,28 +78,11 @@ static int code_of(const char *word)
     return MOULT_INTERNAL;
 }
 
-static int64_t now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 struct moult *moult_open(const char *path)
 {
     struct moult *m = calloc(1, sizeof *m);
-    struct epoll_event readable = {.events = EPOLLIN};
 
-    if (!m)
-        return NULL;
-    m->socket = -1;
-    m->path = strdup(path);
-    m->epoll = epoll_create1(EPOLL_CLOEXEC);
-    m->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    readable.data.fd = m->timer;
-    if (m->path && m->epoll >= 0 && m->timer >= 0 &&
-        epoll_ctl(m->epoll, EPOLL_CTL_ADD, m->timer, &readable) == 0)
+    if (!m || moult_link_open(&m->link, path))
         return m;
     moult_close(m);
     return NULL;
@@ -125,30 +92,15 @@ void moult_close(struct moult *m)
 {
     if (!m)
         return;
-    if (m->socket >= 0)
-        close(m->socket);
-    if (m->timer >= 0)
-        close(m->timer);
-    if (m->epoll >= 0)
-        close(m->epoll);
+    moult_link_close(&m->link);
     json_decref(m->facts);
     json_decref(m->result);
-    free(m->out);
-    free(m->path);
     free(m);
 }
 
 int moult_fd(const struct moult *m)
 {
-    return m->epoll;
-}
-
-/* Look again in `ms`; 0: no more. */
-static void set_timer(struct moult *m, int ms)
-{
-    struct itimerspec at = {.it_value = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000}};
-
-    timerfd_settime(m->timer, 0, &at, NULL);
+    return m->link.epoll;
 }
 
 /* End the call that waits, if one does. */
@@ -179,99 +131,27 @@ static void lose(struct moult *m, int code, const char *why)
 {
     bool greeted = m->greeted;
 
-    if (m->socket >= 0)
-        close(m->socket);
-    m->socket = -1;
     m->greeted = false;
-    m->in_len = m->out_len = 0;
+    moult_link_drop(&m->link, stays(m));
     if (m->waiting != 0 && m->code == MOULT_TIMEOUT)
         settle(m, moult_fail(m, code, "%s", why), NULL);
-    set_timer(m, stays(m) ? RETRY : 0);
     if (greeted)
         tell(m, "lost", "{\"event\":\"lost\"}");
-}
-
-/* Wait for what the socket has, and for room when something is to be sent. */
-static void watch_socket(struct moult *m, int op)
-{
-    struct epoll_event e = {.events = EPOLLIN | (m->out_len > 0 ? (uint32_t)EPOLLOUT : 0),
-                            .data.fd = m->socket};
-
-    epoll_ctl(m->epoll, op, m->socket, &e);
-}
-
-static void flush(struct moult *m)
-{
-    size_t sent = 0;
-
-    while (sent < m->out_len) {
-        ssize_t n = send(m->socket, m->out + sent, m->out_len - sent, MSG_NOSIGNAL);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            break;
-        sent += (size_t)n;
-    }
-    /* When the peer is gone, reading tells, after what it said last. */
-    memmove(m->out, m->out + sent, m->out_len - sent);
-    m->out_len -= sent;
-    watch_socket(m, EPOLL_CTL_MOD);
 }
 
 /* Queue one object, which is stolen. */
 static int queue(struct moult *m, json_t *object)
 {
-    char *line = object ? json_dumps(object, JSON_COMPACT) : NULL, *out;
-    size_t len = line ? strlen(line) : 0;
+    char *line = object ? json_dumps(object, JSON_COMPACT) : NULL;
+    int rc = line ? moult_link_send(&m->link, line, strlen(line)) : MOULT_INTERNAL;
 
     json_decref(object);
-    if (!line)
-        return moult_fail(m, MOULT_INTERNAL, "out of memory");
-    if (m->out_len > QUEUE_MAX_BYTES) {
-        free(line);
-        return moult_fail(m, MOULT_BUSY, "the agent does not read what it is asked");
-    }
-    out = len <= LINE_MAX_BYTES ? realloc(m->out, m->out_len + len + 1) : NULL;
-    if (!out) {
-        free(line);
-        return len > LINE_MAX_BYTES
-                   ? moult_fail(m, MOULT_USAGE, "a request of more than %d bytes", LINE_MAX_BYTES)
-                   : moult_fail(m, MOULT_INTERNAL, "out of memory");
-    }
-    memcpy(out + m->out_len, line, len);
-    out[m->out_len + len] = '\n';
-    m->out = out;
-    m->out_len += len + 1;
     free(line);
-    flush(m);
-    return 0;
-}
-
-/* The address of the path; a long one through a descriptor of its folder, in *folder. */
-static bool address_of(const struct moult *m, struct sockaddr_un *out, int *folder)
-{
-    const char *slash = strrchr(m->path, '/');
-    char dir[PATH_MAX];
-    int n;
-
-    *out = (struct sockaddr_un){.sun_family = AF_UNIX};
-    *folder = -1;
-    if (strlen(m->path) < sizeof out->sun_path) {
-        strcpy(out->sun_path, m->path);
-        return true;
-    }
-    errno = ENAMETOOLONG;
-    if (!slash || slash == m->path || (size_t)(slash - m->path) >= sizeof dir)
-        return false;
-    memcpy(dir, m->path, (size_t)(slash - m->path));
-    dir[slash - m->path] = '\0';
-    *folder = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (*folder < 0)
-        return false;
-    n = snprintf(out->sun_path, sizeof out->sun_path, "/proc/self/fd/%d%s", *folder, slash);
-    errno = ENAMETOOLONG;
-    return n > 0 && (size_t)n < sizeof out->sun_path;
+    if (rc == MOULT_USAGE)
+        return moult_fail(m, rc, "a request of more than %d bytes", MOULT_LINE_MAX);
+    if (rc == MOULT_BUSY)
+        return moult_fail(m, rc, "the agent does not read what it is asked");
+    return rc < 0 ? moult_fail(m, rc, "out of memory") : 0;
 }
 
 static void greet(struct moult *m)
@@ -279,33 +159,6 @@ static void greet(struct moult *m)
     queue(m, json_pack("{s:s, s:i, s:i}", "verb", "hello", "id", HELLO, "protocol", PROTOCOL));
     if (stays(m))
         queue(m, json_pack("{s:s, s:b}", "verb", "watch", "facts", m->facts != NULL));
-}
-
-/* One try; m->why says why there is none. */
-static void try_to_connect(struct moult *m)
-{
-    struct sockaddr_un address;
-    int folder, fd = -1, rc;
-    bool known = address_of(m, &address, &folder);
-
-    m->why = errno;
-    if (known) {
-        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        rc = fd < 0 ? -1 : connect(fd, (struct sockaddr *)&address, sizeof address);
-        m->why = rc < 0 ? errno : 0;
-    }
-    if (folder >= 0)
-        close(folder);
-    if (m->why != 0) {
-        if (fd >= 0)
-            close(fd);
-        set_timer(m, RETRY);
-        return;
-    }
-    m->socket = fd;
-    set_timer(m, 0);
-    watch_socket(m, EPOLL_CTL_ADD);
-    greet(m);
 }
 
 static void take_event(struct moult *m, const json_t *object, const char *event)
@@ -365,72 +218,36 @@ static void take_line(struct moult *m, const char *line, size_t len)
     json_decref(object);
 }
 
-/* Every whole line that was received. */
 static void take_lines(struct moult *m)
 {
-    size_t at = 0;
+    const char *line;
+    size_t len;
 
-    while (m->socket >= 0) {
-        const char *end = memchr(m->in + at, '\n', m->in_len - at);
-        size_t begin = at;
+    for (int i = 0; i < LINES_A_TURN || moult_link_has_line(&m->link); i++) {
+        int rc = moult_link_line(&m->link, &line, &len);
 
-        if (!end)
-            break;
-        at = (size_t)(end - m->in) + 1;
-        take_line(m, m->in + begin, (size_t)(end - m->in) - begin);
-    }
-    if (m->socket < 0)
-        return;
-    memmove(m->in, m->in + at, m->in_len - at);
-    m->in_len -= at;
-    if (m->in_len == sizeof m->in)
-        lose(m, MOULT_CORRUPT, "the agent sent a line that is too long");
-}
-
-static void receive(struct moult *m)
-{
-    for (int turn = 0; turn < LINES_A_TURN && m->socket >= 0; turn++) {
-        ssize_t n = recv(m->socket, m->in + m->in_len, sizeof m->in - m->in_len, 0);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        if (rc == 1)
+            take_line(m, line, len);
+        else if (rc == MOULT_NETWORK)
+            lose(m, rc, "the agent went away before it answered");
+        else if (rc < 0)
+            lose(m, rc, "the agent sent a line that is too long");
+        if (rc == 0 || m->link.socket < 0)
             return;
-        if (n <= 0) {
-            lose(m, MOULT_NETWORK, "the agent went away before it answered");
-            return;
-        }
-        m->in_len += (size_t)n;
-        take_lines(m);
     }
 }
 
 /* Serve what is there, waiting at most until `till`. */
 static int serve(struct moult *m, int64_t till)
 {
-    struct epoll_event ready[2];
-    int64_t left = till - now();
-    int count;
+    int found = moult_link_wait(&m->link, till);
 
-    if (left < 0)
-        left = 0;
-    count = epoll_wait(m->epoll, ready, 2, left < INT_MAX ? (int)left : INT_MAX);
-
-    if (count < 0 && errno != EINTR)
+    if (found < 0)
         return moult_fail(m, MOULT_INTERNAL, "epoll: %s", strerror(errno));
-    for (int i = 0; i < count; i++) {
-        uint64_t ticks;
-
-        if (ready[i].data.fd == m->timer) {
-            if (read(m->timer, &ticks, sizeof ticks) > 0 && m->socket < 0)
-                try_to_connect(m);
-        } else if (ready[i].data.fd == m->socket) {
-            if (ready[i].events & EPOLLOUT)
-                flush(m);
-            if (ready[i].events & ~(uint32_t)EPOLLOUT)
-                receive(m);
-        }
-    }
+    if (found & MOULT_LINK_UP)
+        greet(m);
+    if (found & MOULT_LINK_READABLE)
+        take_lines(m);
     return 0;
 }
 
@@ -439,26 +256,38 @@ int moult_dispatch(struct moult *m, int timeout)
     if (m->inside)
         return MOULT_USAGE;
     m->message[0] = '\0';
-    return serve(m, now() + (timeout > 0 ? timeout : 0));
+    return serve(m, moult_link_now() + (timeout > 0 ? timeout : 0));
 }
 
 static int no_agent(struct moult *m)
 {
-    if (m->why == EACCES || m->why == EPERM)
-        return moult_fail(m, MOULT_REFUSED, "%s: this user may not ask the agent", m->path);
-    if (m->why == EAGAIN)
-        return moult_fail(m, MOULT_BUSY, "%s: too many ask the agent; try again", m->path);
-    return moult_fail(m, MOULT_NOTHING, "%s: no agent answers (%s); does `moult run` run?", m->path,
-                      strerror(m->why));
+    if (m->link.why == EACCES || m->link.why == EPERM)
+        return moult_fail(m, MOULT_REFUSED, "%s: this user may not ask the agent", m->link.path);
+    if (m->link.why == EAGAIN)
+        return moult_fail(m, MOULT_BUSY, "%s: too many ask the agent; try again", m->link.path);
+    return moult_fail(m, MOULT_NOTHING, "%s: no agent answers (%s); does `moult run` run?", m->link.path,
+                      strerror(m->link.why));
+}
+
+/* One try, unless there is a connection. */
+static bool connect_now(struct moult *m)
+{
+    bool fresh = m->link.socket < 0;
+
+    if (!moult_link_connect(&m->link))
+        return false;
+    if (fresh)
+        greet(m);
+    return true;
 }
 
 /* 0 when there is a connection before `till`. */
 static int connect_until(struct moult *m, int64_t till)
 {
-    if (m->socket < 0)
-        try_to_connect(m);
-    while (m->socket < 0) {
-        if (now() >= till)
+    if (connect_now(m))
+        return 0;
+    while (m->link.socket < 0) {
+        if (moult_link_now() >= till)
             return no_agent(m);
         if (serve(m, till) < 0)
             return MOULT_INTERNAL;
@@ -469,7 +298,7 @@ static int connect_until(struct moult *m, int64_t till)
 static int wait_for_answer(struct moult *m, const char *verb, int64_t till)
 {
     while (m->code == MOULT_TIMEOUT) {
-        if (now() >= till)
+        if (moult_link_now() >= till)
             return moult_fail(m, MOULT_TIMEOUT, "the agent did not answer %s in time", verb);
         if (serve(m, till) < 0)
             return MOULT_INTERNAL;
@@ -479,7 +308,7 @@ static int wait_for_answer(struct moult *m, const char *verb, int64_t till)
 
 int moult_call(struct moult *m, const char *verb, json_t *fields, json_t **result, int timeout)
 {
-    int64_t till = now() + (timeout > 0 ? timeout : 0);
+    int64_t till = moult_link_now() + (timeout > 0 ? timeout : 0);
     json_t *request = fields ? fields : json_object();
     int code;
 
@@ -514,14 +343,12 @@ bool moult_answered(const struct moult *m)
     return m->answered;
 }
 
-/* Have the agent know what this connection is for; or wait for the next one. */
+/* Have the agent know what this connection is for; a new one begins with that, now or later. */
 static int announce(struct moult *m)
 {
-    if (m->socket < 0)
-        try_to_connect(m);
-    else
-        return queue(m, json_pack("{s:s, s:b}", "verb", "watch", "facts", m->facts != NULL));
-    return 0;
+    if (m->link.socket < 0)
+        return connect_now(m), 0;
+    return queue(m, json_pack("{s:s, s:b}", "verb", "watch", "facts", m->facts != NULL));
 }
 
 int moult_watch(struct moult *m, moult_event_fn *fn, void *user)

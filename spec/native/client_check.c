@@ -412,6 +412,50 @@ static void test_full(void **state)
     stop(pid);
 }
 
+/* More events than are taken in a turn: none waits until something else comes. */
+static void chatter(int listener)
+{
+    int fd = greeted(listener);
+
+    hear(fd);
+    for (int i = 0; i < 500; i++)
+        say(fd, "{\"event\":\"progress\"}\n");
+    pause();
+}
+
+static void count_event(void *user, const char *event, const char *json)
+{
+    (void)json;
+    *(int *)user += strcmp(event, "progress") == 0;
+}
+
+static void test_many_events(void **state)
+{
+    pid_t pid = start(chatter);
+    struct moult *m = open_client();
+    struct pollfd fd = {.fd = moult_fd(m), .events = POLLIN};
+    int count = 0;
+
+    (void)state;
+    assert_int_equal(moult_watch(m, count_event, &count), 0);
+    while (count < 500) {
+        assert_int_equal(poll(&fd, 1, SOON), 1);
+        assert_int_equal(moult_dispatch(m, 0), 0);
+    }
+    moult_close(m);
+    stop(pid);
+}
+
+/* The words are those of the program; see runtime/base/error.h. */
+static void test_words(void **state)
+{
+    const struct up_code_info *row;
+
+    (void)state;
+    for (size_t i = 0; (row = up_code_row(i)) != NULL; i++)
+        assert_string_equal(moult_word(row->code), row->word);
+}
+
 static int set_up(void **state)
 {
     if (scratch_set_up(state) < 0)
@@ -430,6 +474,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_nonsense, set_up, scratch_tear_down),
         cmocka_unit_test_setup_teardown(test_calls, set_up, scratch_tear_down),
         cmocka_unit_test_setup_teardown(test_events, set_up, scratch_tear_down),
+        cmocka_unit_test_setup_teardown(test_many_events, set_up, scratch_tear_down),
+        cmocka_unit_test(test_words),
         cmocka_unit_test_setup_teardown(test_full, set_up, scratch_tear_down),
     };
 
