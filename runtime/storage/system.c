@@ -9,6 +9,7 @@
  */
 #include "storage.h"
 
+#include "program.h"
 #include "storage_medium.h"
 #include "storage_waits.h"
 #include "system_files.h"
@@ -20,7 +21,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -117,33 +117,14 @@ static int sys_random(struct up_storage *s, void *buf, size_t len)
     return 0;
 }
 
-/* The command starts with the signals of a fresh process: the agent ignores and
- * blocks some that a shell script relies on. */
-static int spawn(pid_t *pid, char *const argv[])
-{
-    posix_spawnattr_t attributes;
-    sigset_t none, all;
-    int r = posix_spawnattr_init(&attributes);
-
-    if (r != 0)
-        return r;
-    sigemptyset(&none);
-    sigfillset(&all);
-    posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setsigdefault(&attributes, &all);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    r = posix_spawnp(pid, argv[0], NULL, &attributes, argv, environ);
-    posix_spawnattr_destroy(&attributes);
-    return r;
-}
-
+/* The agent ignores and blocks signals that a shell script relies on, so the command has a fresh process's. */
 static int sys_restart(struct up_storage *s, char *const argv[])
 {
     pid_t pid, r;
     int status;
 
     (void)s;
-    errno = spawn(&pid, argv);
+    errno = up_program_start(&pid, argv, false);
     if (errno != 0)
         return -1;
     do

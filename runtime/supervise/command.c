@@ -1,9 +1,7 @@
 #include "command.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,52 +9,13 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "program.h"
 
 struct up_command {
     pid_t pid;
     bool ended;
     int status;
 };
-
-/* The attributes of a fresh process; 0 or an error number. */
-static int describe(posix_spawnattr_t *attributes, posix_spawn_file_actions_t *files)
-{
-    sigset_t none, all;
-    int rc;
-
-    sigemptyset(&none);
-    sigfillset(&all);
-    rc = posix_spawnattr_setflags(attributes,
-                                  POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-    if (rc == 0)
-        rc = posix_spawnattr_setpgroup(attributes, 0);
-    if (rc == 0)
-        rc = posix_spawnattr_setsigdefault(attributes, &all);
-    if (rc == 0)
-        rc = posix_spawnattr_setsigmask(attributes, &none);
-    if (rc == 0)
-        rc = posix_spawn_file_actions_addopen(files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    return rc;
-}
-
-static int spawn(pid_t *pid, char *const argv[])
-{
-    posix_spawn_file_actions_t files;
-    posix_spawnattr_t attributes;
-    int rc = posix_spawn_file_actions_init(&files);
-
-    if (rc != 0)
-        return rc;
-    rc = posix_spawnattr_init(&attributes);
-    if (rc == 0) {
-        rc = describe(&attributes, &files);
-        if (rc == 0)
-            rc = posix_spawnp(pid, argv[0], &files, &attributes, argv, environ);
-        posix_spawnattr_destroy(&attributes);
-    }
-    posix_spawn_file_actions_destroy(&files);
-    return rc;
-}
 
 int up_command_start(struct up_command **out, char *const argv[], struct up_error *err)
 {
@@ -65,7 +24,7 @@ int up_command_start(struct up_command **out, char *const argv[], struct up_erro
 
     if (!c)
         return up_fail(err, UP_INTERNAL, "%s: out of memory", argv[0]);
-    rc = spawn(&c->pid, argv);
+    rc = up_program_start(&c->pid, argv, true);
     if (rc != 0) {
         free(c);
         return up_fail(err, UP_WRITE, "%s: %s", argv[0], strerror(rc));

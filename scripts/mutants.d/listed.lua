@@ -132,7 +132,7 @@ list("relay:up_relay_watch", "for (size_t i = 0; i < r->count; i++)", "for (size
   "writes one too far; for the sanitizers")
 list("package:spool_manifest", 'rc = up_fail(err, UP_WRITE, "%s: %s", path, strerror(errno));', ";",
   "an index stays that nobody asks for")
-list("system:spawn", "sigfillset(&all);", ";", "whatever the stack holds then; for valgrind")
+list("program:describe", "sigfillset(&all);", ";", "whatever the stack holds then; for valgrind")
 list("system_names:kind_of_entry",
   "return fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ? UP_NODE_OTHER",
   "return false ? UP_NODE_OTHER", "of file systems that do not tell the kind, an entry that goes at this very moment")

@@ -1,0 +1,44 @@
+#include "program.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <unistd.h>
+
+/* Attributes and files of the process; 0 or an error number. */
+static int describe(posix_spawnattr_t *attributes, posix_spawn_file_actions_t *files, bool apart)
+{
+    sigset_t none, all;
+    int rc;
+
+    sigemptyset(&none);
+    sigfillset(&all);
+    rc = posix_spawnattr_setsigmask(attributes, &none);
+    if (rc == 0)
+        rc = posix_spawnattr_setsigdefault(attributes, &all);
+    if (rc == 0)
+        rc = posix_spawnattr_setflags(attributes, (short)(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+                                                          (apart ? POSIX_SPAWN_SETPGROUP : 0)));
+    if (rc == 0 && apart) /* group 0: its own */
+        rc = posix_spawn_file_actions_addopen(files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    return rc;
+}
+
+int up_program_start(pid_t *pid, char *const argv[], bool apart)
+{
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t attributes;
+    int rc = posix_spawn_file_actions_init(&files);
+
+    if (rc != 0)
+        return rc;
+    rc = posix_spawnattr_init(&attributes);
+    if (rc == 0) {
+        rc = describe(&attributes, &files, apart);
+        if (rc == 0)
+            rc = posix_spawnp(pid, argv[0], &files, &attributes, argv, environ);
+        posix_spawnattr_destroy(&attributes);
+    }
+    posix_spawn_file_actions_destroy(&files);
+    return rc;
+}
