@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "archive_private.h"
 #include "archive_reader.h"
 #include "error.h"
 #include "storage.h"

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "archive_names.h"
-#include "archive_private.h"
 #include "archive_zip.h"
 #include "error.h"
 #include "storage.h"

@@ -80,7 +80,7 @@ UP_MUST_CHECK long up_archive_reader_read(struct up_archive_reader *a, void *buf
                                           struct up_error *err);
 
 /*
- * Extract all entries as the new directory `dir`: whole and durable, or not at
+ * Extract (archive_extract.c) all entries as the new directory `dir`: whole and durable, or not at
  * all. They are written as `dir`.part, which is removed first when it is there,
  * and renamed at the end. *files, which may be NULL, counts the files.
  *
@@ -89,6 +89,9 @@ UP_MUST_CHECK long up_archive_reader_read(struct up_archive_reader *a, void *buf
  */
 UP_MUST_CHECK int up_archive_reader_extract(struct up_archive_reader *a, struct up_storage *storage,
                                             const char *dir, uint64_t *files, struct up_error *err);
+
+/* Entries that up_archive_reader_next() came to so far. */
+uint64_t up_archive_reader_entries(const struct up_archive_reader *a);
 
 void up_archive_reader_close(struct up_archive_reader *a); /* NULL is allowed */
 
