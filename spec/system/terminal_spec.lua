@@ -118,7 +118,9 @@ describe("a terminal", function()
 
   it("keeps a state until somebody takes it", function()
     w:write("deaf", "")
+    w:write("state/terminal", '{"owed":{},"job":{"twin":7}}') -- of somebody else
     w:run()
+    w:wait_log("device", "state/terminal: .*begun anew")
     call("080507", "/none.upd")
     w:wait_log("device", "080506 answer 0\n")
     w:stop("device", "KILL")

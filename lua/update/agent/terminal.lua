@@ -20,11 +20,17 @@ local COMMAND_WITHIN = 30 -- seconds for a command of the carrier
 local Terminal = {}
 Terminal.__index = Terminal
 
+local function is_session(state)
+  if type(state) ~= "table" or type(state.owed) ~= "table" then return false end
+  local job = state.job
+  return job == nil or type(job) == "table" and TWINS[job.twin] ~= nil and type(job.requested) == "string"
+end
+
 -- What is durable, or nothing when it cannot be read: then a state may be missing, and mit.ini says what is pending.
 local function load(self)
   local text, message, code = self.storage.read(self.path, STATE)
   local state = text and self.json.decode(text)
-  if type(state) == "table" and type(state.owed) == "table" then return state end
+  if is_session(state) then return state end
   if code ~= "missing" then self.agent.log(("%s: %s; begun anew"):format(self.path, message or "no session")) end
   return session.new()
 end
