@@ -33,25 +33,8 @@ local LIBRARIES = {
 -- Those of the makers, of the depot and of the tests.
 local NOT_ON_DEVICES = { DIVSUFSORT = true, MICROHTTPD = true, SQLITE = true, CMOCKA = true, SODIUM = true }
 
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read("a")
-  file:close()
-  return text
-end
-
-local function write(path, text)
-  local file = assert(io.open(path, "wb"))
-  file:write(text)
-  file:close()
-end
-
-local function output_of(command)
-  local pipe = assert(io.popen(command .. " 2>&1"))
-  local text = pipe:read("a")
-  local _, _, code = pipe:close()
-  return text, code
-end
+local files = require "spec.support.files"
+local read, write, output_of = files.read, files.write, files.output_of
 
 local function words(text)
   local set = {}

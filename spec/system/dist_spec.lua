@@ -17,19 +17,8 @@ local recipe_fields = require "cli.recipe_fields"
 local PAGES = { "moult.1", "moult-config.5", "moult-package.5", "moult-native.7", "moult-policy.7", "moult-script.7",
   "moult-control.7", "moult.3" }
 
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read("a")
-  file:close()
-  return text
-end
-
-local function output_of(command)
-  local pipe = assert(io.popen(command .. " 2>&1"))
-  local text = pipe:read("a")
-  local _, _, code = pipe:close()
-  return text, code
-end
+local files = require "spec.support.files"
+local read, output_of = files.read, files.output_of
 
 -- Names of an array of fields, those of tables with a dot.
 local function names_of(fields, prefix, into)

@@ -5,25 +5,8 @@
 local json = require "cjson"
 local socket = require "socket"
 
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read("a")
-  file:close()
-  return text
-end
-
-local function write(path, text)
-  local file = assert(io.open(path, "wb"))
-  file:write(text)
-  file:close()
-end
-
-local function output_of(command)
-  local pipe = assert(io.popen(command))
-  local text = pipe:read("a")
-  pipe:close()
-  return text
-end
+local support = require "spec.support.files"
+local read, write, output_of = support.read, support.write, support.output_of
 
 local function blocks_of(text, language)
   local result = {}
