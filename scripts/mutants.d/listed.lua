@@ -132,6 +132,9 @@ list("relay:up_relay_watch", "for (size_t i = 0; i < r->count; i++)", "for (size
   "writes one too far; for the sanitizers")
 list("package:spool_manifest", 'rc = up_fail(err, UP_WRITE, "%s: %s", path, strerror(errno));', ";",
   "an index stays that nobody asks for")
+list("program:up_program_start", "posix_spawn_file_actions_destroy(&files);", ";",
+  "memory of the C library; for the sanitizers")
+list("program:up_program_start", "posix_spawnattr_destroy(&attributes);", ";", "there it frees nothing")
 list("program:describe", "sigfillset(&all);", ";", "whatever the stack holds then; for valgrind")
 list("system_names:kind_of_entry",
   "return fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ? UP_NODE_OTHER",

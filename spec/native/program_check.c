@@ -1,0 +1,87 @@
+/* Programs that are started: apart, or with what is ours. */
+#include "scratch.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "program.h"
+
+/* The exit status of a shell command, started with a standard input that has a line. */
+static int status_of(const char *command, bool apart)
+{
+    char shell[] = "sh", option[] = "-c", text[256];
+    char *argv[] = {shell, option, text, NULL};
+    int ends[2], kept = dup(STDIN_FILENO), status;
+    pid_t pid;
+
+    snprintf(text, sizeof text, "%s", command);
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], "line\n", 5), 5);
+    close(ends[1]);
+    assert_int_equal(dup2(ends[0], STDIN_FILENO), STDIN_FILENO);
+    close(ends[0]);
+    assert_int_equal(up_program_start(&pid, argv, apart), 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    if (kept >= 0)
+        dup2(kept, STDIN_FILENO);
+    else
+        close(STDIN_FILENO);
+    close(kept);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static const char own_group[] = "set -- $(cat /proc/$$/stat) && [ \"$5\" = $$ ]";
+static const char has_input[] = "read -r word && [ \"$word\" = line ]";
+
+static void test_apart(void **state)
+{
+    (void)state;
+    assert_int_equal(status_of(own_group, true), 0);
+    assert_int_not_equal(status_of(has_input, true), 0);
+}
+
+static void test_with_ours(void **state)
+{
+    (void)state;
+    assert_int_not_equal(status_of(own_group, false), 0);
+    assert_int_equal(status_of(has_input, false), 0);
+}
+
+/* What we ignore and block does not go on to it. */
+static void test_signals(void **state)
+{
+    sigset_t set, before;
+
+    (void)state;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    signal(SIGTERM, SIG_IGN);
+    assert_int_equal(sigprocmask(SIG_BLOCK, &set, &before), 0);
+    for (int apart = 0; apart < 2; apart++)
+        assert_int_equal(status_of("kill -TERM $$", apart), 128 + SIGTERM);
+    assert_int_equal(sigprocmask(SIG_SETMASK, &before, NULL), 0);
+    signal(SIGTERM, SIG_DFL);
+}
+
+static void test_none(void **state)
+{
+    char path[] = "/nowhere/program", *argv[] = {path, NULL};
+    pid_t pid;
+
+    (void)state;
+    assert_int_equal(up_program_start(&pid, argv, true), ENOENT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_apart),
+        cmocka_unit_test(test_with_ours),
+        cmocka_unit_test(test_signals),
+        cmocka_unit_test(test_none),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
