@@ -98,7 +98,12 @@ function Job:install(action)
   local offer, tasks = action.offer, self.agent.tasks
   self:note("offers %s, %d bytes", offer.version, offer.size)
   self.offer, self.fetched, self.outcome, self.jobs = offer, 0, nil, self.jobs + 1
-  if not self.holder or not self.agent.script:may_drop() then return begin(self, offer, "offer") end
+  if not self.holder then return begin(self, offer, "offer") end
+  local heeded, why = self.agent.script:may_drop()
+  if not heeded then
+    self:log("%s", why)
+    return begin(self, offer, "offer")
+  end
   local rest = self.given:rest(offer.version)
   if rest then
     return self:drive { type = "ended", code = "deferred", text = "the script gave it up", retry_after = rest }
