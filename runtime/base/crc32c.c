@@ -16,17 +16,19 @@ static uint32_t crc_byte(uint32_t crc, uint8_t byte)
     return crc >> 4 ^ remainders[crc & 15];
 }
 
-/* Four bytes at a time, of `len`, a multiple of four. The tables pay for
- * themselves from about a kilobyte on. */
+/* Four bytes at a time, of `len`, a multiple of four. The tables are made at the
+ * first long buffer: 4 KiB that a program which reads none does not carry. */
 static uint32_t crc_words(uint32_t crc, const uint8_t *p, size_t len)
 {
-    uint32_t table[4][256];
+    static uint32_t table[4][256];
 
-    for (unsigned i = 0; i < 256; i++)
-        table[0][i] = crc_byte(0, (uint8_t)i);
-    for (unsigned i = 0; i < 256; i++)
-        for (int t = 1; t < 4; t++)
-            table[t][i] = table[t - 1][i] >> 8 ^ table[0][table[t - 1][i] & 255];
+    if (table[0][1] == 0) {
+        for (unsigned i = 0; i < 256; i++)
+            table[0][i] = crc_byte(0, (uint8_t)i);
+        for (unsigned i = 0; i < 256; i++)
+            for (int t = 1; t < 4; t++)
+                table[t][i] = table[t - 1][i] >> 8 ^ table[0][table[t - 1][i] & 255];
+    }
     for (; len > 0; p += 4, len -= 4) {
         crc ^= up_get32(p);
         crc =
