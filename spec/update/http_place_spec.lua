@@ -52,8 +52,8 @@ describe("update.cloud.http_place", function()
       "nothing" },
     { "a package that is being made", { status = 404, body = '{"code":43}' }, { wait = 30 } },
     { "a package that is nearly there", { status = 404, body = '{"code":43}', retry_after = 3 }, { wait = 3 } },
-    { "a redirect", { status = 302, location = "http://oss/p?t=1" },
-      { wait = 2, location = "http://oss/p?t=1" } },
+    { "a redirect, which is followed at once", { status = 302, location = "http://oss/p?t=1" },
+      { location = "http://oss/p?t=1" } },
     { "a failing server", { status = 500, body = "" }, nil, "home: the server answered 500", "network" },
     { "a package, whose transfer failed for another reason", { status = 206 }, nil },
   }

@@ -31,7 +31,7 @@ local function answered(dialect, name, query, answer, location)
   if said.kind == "wait" then
     return { wait = said.seconds, message = ("%s: %s"):format(name, said.message) }
   elseif said.kind == "redirect" then
-    return { wait = said.seconds, location = said.url }
+    return { location = said.url }
   end
   return nil -- an object after all: what the transfer says stands
 end

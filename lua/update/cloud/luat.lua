@@ -17,9 +17,6 @@ M.url = "http://iot.openluat.com/api/site/firmware_upgrade"
 --- Seconds to wait when the package is still being made (code 43) and the server does not say how long.
 M.WAIT = 30
 
---- Seconds between a redirect and following it.
-M.REDIRECT_PAUSE = 2
-
 --- Vendor codes in the body of a refusal: our code word and the meaning.
 M.codes = {
   [3] = { word = "refused", text = "the device id is not valid" },
@@ -164,7 +161,7 @@ end
 
 --- What the server's answer means.
 -- @tparam table answer status (integer), body, location (string or nil), retry_after (seconds or nil)
--- @treturn table {kind = "package"}; {kind = "redirect", url = string, seconds}; or {kind = "wait", seconds = as the
+-- @treturn table {kind = "package"}; {kind = "redirect", url = string}; or {kind = "wait", seconds = as the
 --   server says or 30, message = string, number = 43}. When there is nothing to be had: nil, message, code word,
 --   vendor's number if any
 function M.decode(answer)
@@ -174,7 +171,7 @@ function M.decode(answer)
   end
   if status >= 300 and status < 400 and status ~= 304 then
     if answer.location and answer.location:find("^[hH][tT][tT][pP][sS]?://[^%s%c]+$") then
-      return { kind = "redirect", url = answer.location, seconds = M.REDIRECT_PAUSE }
+      return { kind = "redirect", url = answer.location }
     end
     return nil, ("the server answered %d without a usable Location"):format(status), "network"
   end

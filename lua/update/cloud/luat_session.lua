@@ -30,14 +30,12 @@
 --
 -- @module update.cloud.luat_session
 
-local luat = require "update.cloud.luat"
-
 local M = {}
 
 --- Requests that may fail in one task.
 M.TRIES = 30
---- Seconds between a redirect and following it.
-M.REDIRECT_PAUSE = luat.REDIRECT_PAUSE
+--- Seconds between a redirect and following it: scripts written for Luat's modules meet the pause that those make.
+M.REDIRECT_PAUSE = 2
 --- The longest pause before trying again, seconds.
 M.BACKOFF_MAX = 60
 
