@@ -8,7 +8,8 @@
  *   device_armed.c, device_script.c   whether what was installed still is what it was
  *   device_time.c        the clock; running_image.c the running core, as a source
  *   device_clean.c, device_traces.c   what is left over; what a lost journal left
- *   install.c            from verified blocks in place to armed
+ *   install.c            begin, abandon; install_finish.c from verified blocks in place to armed
+ *   trial.c              boots, trial, confirmation; rollback.c the way back
  *   provision.c, provision_end.c      the factory
  */
 #ifndef UP_DEVICE_PRIVATE_H
@@ -127,7 +128,9 @@ UP_MUST_CHECK int up_device_select_slot(struct up_device *d, struct up_error *er
 UP_MUST_CHECK int up_device_disarm(struct up_device *d, unsigned target, struct up_error *err);
 /* One write: target first in the order, with all its tries. */
 UP_MUST_CHECK int up_device_arm_boot(struct up_device *d, struct up_error *err);
-/* The phase goes on: boots, verdicts (trial.c). */
+/* Whether the running slot is the one that the transaction is about. */
+bool up_device_on_target(const struct up_device *d);
+/* The phase goes on: boots, verdicts. */
 UP_MUST_CHECK int up_device_resume(struct up_device *d, enum up_start_action *action, struct up_error *err);
 /*
  * From arming, armed, trial or confirming to the old pair, as far as this boot
@@ -136,6 +139,17 @@ UP_MUST_CHECK int up_device_resume(struct up_device *d, enum up_start_action *ac
  */
 UP_MUST_CHECK int up_device_give_up(struct up_device *d, int code, const char *why,
                                     enum up_start_action *action, struct up_error *err);
+/* From phase rolling_back: go on as far as this boot can. */
+UP_MUST_CHECK int up_device_resume_rollback(struct up_device *d, enum up_start_action *action,
+                                            struct up_error *err);
+/* Whether another restart may be asked for; counts it. */
+UP_MUST_CHECK int up_device_count_restart(struct up_device *d, bool *may, struct up_error *err);
+/* Nothing can be noted of the slot on trial: take it out of the boot loader's
+ * order; *action says whether a restart leads away from it. */
+void up_device_take_out(struct up_device *d, enum up_start_action *action);
+/* Why, in err, a start on trial is not counted: nothing is confirmed of what
+ * cannot be counted, and it must not go on for ever. Returns err->code. */
+int up_device_not_counted(struct up_device *d, enum up_start_action *action, struct up_error *err);
 /* The cause in err becomes that of a start on trial that cannot be counted. */
 int up_device_say_uncounted(const struct up_device *d, struct up_error *err);
 /* Something did not work; updates: they do all the same. The first one that

@@ -235,3 +235,13 @@ unsigned up_device_parts(const struct up_device *d, const struct up_manifest *m)
     }
     return d->provisioning || !other ? all : other;
 }
+
+int up_device_hint(struct up_device *d, uint64_t blocks, struct up_error *err)
+{
+    struct up_journal_state next = d->state;
+
+    next.tx.hint = blocks;
+    if (d->storage->ops->boot_id(d->storage, next.tx.fetch_id) < 0)
+        return up_fail(err, UP_INTERNAL, "boot id: %s", strerror(errno));
+    return up_device_save(d, &next, err);
+}

@@ -13,21 +13,21 @@ return {
   -- The old image is read past the cache once more.
   { "transfer", "for (int try = 0; try < 2; try++) {", "for (int try = 0; try < 1; try++) {" },
   -- Gates, before a transaction and before arming.
-  { "install", "if (up_device_gates(d, m, &report, err) < 0)", "if (false)", 1 },
-  { "install", "if (up_device_gates(d, m, &report, err) < 0)", "if (false)", 2 },
+  { "install", "if (up_device_gates(d, m, &report, err) < 0)", "if (false)" },
+  { "install_finish", "if (up_device_gates(d, m, &report, err) < 0)", "if (false)" },
   -- The spool is read back, from the medium.
-  { "install", "if (match == 0)", "if (match == 0 && part->kind == UP_CORE)" },
-  { "install", "if (match == 0)", "if (match == 0 && part->kind == UP_SCRIPT)" },
-  { "install", "how = up_slot_drop_cache(f->target, err);", "how = 0;" },
-  { "install", "if (up_slot_sync(f->target, err) < 0)", "if (false)" },
+  { "install_finish", "if (match == 0)", "if (match == 0 && part->kind == UP_CORE)" },
+  { "install_finish", "if (match == 0)", "if (match == 0 && part->kind == UP_SCRIPT)" },
+  { "install_finish", "how = up_slot_drop_cache(f->target, err);", "how = 0;" },
+  { "install_finish", "if (up_slot_sync(f->target, err) < 0)", "if (false)" },
   { "transfer_open", "if (!same_boot && up_slot_drop_cache(p->target, err) < 0)", "if (false)" },
   { "system_cache", "if (drop(fd, offset, len) < 0)", "if (false)", 1 },
   { "system_cache", "if (drop(fd, offset, len) < 0)", "if (false)", 2 },
   -- Seals vouch for what was written, not for what is there, and for one transaction.
   { "blocks", "return up_block_mac_fits(seal, i, b->content, block.length);", "return 1;" },
   { "block_mac", "return memcmp(code, s->code[i], CODE) == 0;", "return true;" },
-  { "install", "up_device_forget_kept(d);", ";", 2 },
-  { "install", "if (d->state.tx.hint > 0)", "if (false)" },
+  { "install_finish", "up_device_forget_kept(d);", ";", 1 },
+  { "install_finish", "if (d->state.tx.hint > 0)", "if (false)" },
   { "device_kept", "if (d->kept.transaction != d->state.tx.id)", "if (false)" },
   { "device_kept", "d->kept.seal[kind] = NULL;", ";" },
   -- The source of a delta that was overwritten is not known any more.
@@ -36,7 +36,7 @@ return {
   { "running_image", "return known->size == size && known->slot == d->boot_state.running ? known->digest : NULL;",
     "return known->size == size ? known->digest : NULL;" },
   -- Failures are counted, restarts grow rarer.
-  { "trial", "next.tx.failures++;", ";" },
+  { "rollback", "next.tx.failures++;", ";" },
   { "supervisor_restart", "s->restart_delay = s->restart_delay ? s->restart_delay * 2 : RETRY_MS;",
     "s->restart_delay = RETRY_MS;" },
   { "supervisor_restart", "s->restart_delay = RETRY_MOST_MS;", ";" },

@@ -160,7 +160,7 @@ list("reuse:collect", "for (uint32_t i = 0; i < r->count; i++)", "for (uint32_t 
 list("generation:find_earlier", "if (up_storage_remove_tree(s, m->unfinished, err) < 0)",
   "if ((up_storage_remove_tree(s, m->unfinished, err) < 0 && false))",
   "the rename onto it fails then, too")
-list("install:forget_hints", "if (d->state.tx.hint > 0)", "if (d->state.tx.hint >= 0)",
+list("install_finish:forget_hints", "if (d->state.tx.hint > 0)", "if (d->state.tx.hint >= 0)",
   "that nothing is known is written once more")
 list("provision_end:up_device_tend", "up_journal_tend(d->journal, &ignored);", "after up_boot_tend(d->boot, &ignored);",
   "two records that know nothing of each other")
