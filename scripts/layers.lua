@@ -7,7 +7,8 @@
 -- wing holds and wings of lower floors; inside a wing no circle.
 local floor_of = {
   base = 1, client = 1,
-  storage = 2, delta = 2, trust = 3, slot = 3, policy = 3, cloud = 3, serve = 3, archive = 3, package = 4,
+  storage = 2, delta = 2, trust = 3, slot = 3, policy = 3, cloud = 3, serve = 3, archive = 3, files = 3,
+  package = 4,
   device = 5, fetch = 5, author = 5, supervise = 6, host = 7,
 }
 

@@ -23,6 +23,7 @@ M.checks = {
   generation_kept = { "generation", "phase", "device" },
   generation_reader = { "archive", "generation", "phase" },
   unpack = { "archive", "generation" },
+  update_ini = { "update_ini" },
   script_archive = { "archive", "generation", "phase" },
   device_script = { "generation", "phase", "supervisor", "device" },
   device_armed = { "generation", "phase", "permit", "device" },

@@ -132,6 +132,14 @@ static const struct text_seed texts[] = {
      "  core = { name = \"Luat\", version = 22, image = \"core22.img\", encoding = \"lzma\", block_size = "
      "4096 },\n"
      "  requires = { core = \"Luat\", version = 17 }, override = { \"battery\" }, text = \"new\" }\n"},
+    {"update_ini", "four-lines", -1,
+     "MIT\t/mnt/yaffs/app/MIT/Bin\t4\t2\r\nwindow_button_set_up.gif\t/mnt/yaffs/app/MIT/Resource/"
+     "picture\t1\t4\r\n"
+     "db_set.db\t/mnt/yaffs/app/MIT/ Resource/etc\t4\t4\r\n"
+     "set_db.dat\t/mnt/yaffs/app/MIT/ Resource/etc\t2\t4\r\n"},
+    {"update_ini", "directories", -1,
+     "\xef\xbb\xbf"
+     "d\t/r\t1\t1\n\ne\t/r/d\t1\t1\na\t/r/d/e\t28\t2\nb\t/\t8\t2\nb\t/\t2\t2\nf\t/s\t2\t1"},
     {"permit", "all", -1,
      "{\"devices\":\"*\",\"format\":\"moult-permit-1\",\"manifest\":"
      "\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\",\"not_after\":1900000000,"
