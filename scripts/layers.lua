@@ -20,13 +20,14 @@ local knows_lua = { host = true, host_commands = true, sandbox = true, sandbox_l
 
 -- Durable effects and clocks pass the seam in storage.h. What is not durable,
 -- or runs before there is a device, is listed with its reason.
-local seam = { system = true, system_files = true, system_cache = true, system_names = true,
+local seam = { system = true, system_files = true, system_cache = true, system_names = true, system_dirs = true,
   system_mounts = true, system_flash = true, system_uboot_env = true, storage_medium = true, system_partition = true,
   system_sysfs = true }
 local effects = {
   "open", "openat", "creat", "fopen", "freopen", "pwrite", "pwritev", "fsync", "fdatasync", "sync", "syncfs",
   "sync_file_range", "rename", "renameat", "link", "linkat", "unlink", "unlinkat", "remove", "mkdir", "mkdirat",
-  "rmdir", "symlink", "readlink", "chmod", "fchmod", "stat", "lstat", "fstat", "statvfs", "statfs", "opendir",
+  "fchown", "fstatat", "fstatvfs", "rmdir", "symlink", "readlink", "chmod", "fchmod", "stat", "lstat", "fstat",
+  "statvfs", "statfs", "opendir",
   "truncate", "ftruncate", "fallocate", "posix_fallocate", "posix_fadvise", "flock", "lockf", "mkstemp", "mkdtemp",
   "time", "gettimeofday", "clock_gettime", "getrandom", "reboot", "system", "popen",
 }
@@ -41,7 +42,7 @@ local excused = {
   orphans = { fopen = "/proc", opendir = "/proc" },
   peer = { fopen = "/proc" },
   moult_link = { open = "the folder of a socket whose path is too long", clock_gettime = "how long it waited" },
-  folder = { opendir = "reads a server's folder, changes nothing", stat = "the same" },
+  folder = { opendir = "reads a server's folder, changes nothing", stat = "the same", fstatat = "the same" },
   http_answer = { open = "serves files, changes nothing", fstat = "of a file it serves" },
 }
 

@@ -41,7 +41,14 @@ struct up_stat {
     unsigned mode;   /* permission bits */
     uint64_t device; /* of the file system it lies on */
     uint64_t inode;
+    uint32_t owner, group;
+    bool mount_point; /* stat_at() alone tells it: of a bind mount, too */
 };
+
+/* What an entry of a directory handle is called: one name, no '/', neither "." nor "..". */
+#define UP_ENTRY_SIZE 256
+
+#define UP_NO_DIR (-1) /* for open_dir() */
 
 /* One variable of the boot loader's environment. "" means that there is none of this name. */
 #define UP_BOOT_VALUE_SIZE 64
@@ -136,6 +143,35 @@ struct up_storage_ops {
     int (*space)(struct up_storage *s, const char *path, uint64_t *free_bytes);
     /* In no order, without "." and "..". fn may remove the entry it was given. */
     int (*list)(struct up_storage *s, const char *path, up_list_fn *fn, void *user);
+
+    /*
+     * Trees of others: by a directory handle, so that nobody who changes the
+     * tree meanwhile leads a step elsewhere. No link is followed, the last name's
+     * neither (ELOOP). sync(), stat_file(), close() and set_attributes() take such a
+     * handle, too.
+     */
+
+    /* The directory at `path` below `dir` ("" or "." is dir itself). It does not leave dir: EXDEV
+     * for "..". EXDEV, too, when `one_mount` and a mount lies on the way, or at its end. `dir`
+     * UP_NO_DIR: an absolute path, where links are followed. */
+    int (*open_dir)(struct up_storage *s, int dir, const char *path, bool one_mount);
+    int (*open_at)(struct up_storage *s, int dir, const char *name, unsigned flags, unsigned mode);
+    int (*stat_at)(struct up_storage *s, int dir, const char *name, struct up_stat *out);
+    int (*list_at)(struct up_storage *s, int dir, up_list_fn *fn, void *user);
+    /* Within the directory. A rename of one of two names of one file onto the other does nothing. */
+    int (*rename_at)(struct up_storage *s, int dir, const char *from, const char *to);
+    int (*link_at)(struct up_storage *s, int dir, const char *from, const char *to);
+    int (*unlink_at)(struct up_storage *s, int dir, const char *name);
+    int (*rmdir_at)(struct up_storage *s, int dir, const char *name);
+    int (*mkdir_at)(struct up_storage *s, int dir, const char *name, unsigned mode);
+    /* Free bytes in the file system that holds the handle. */
+    int (*space_at)(struct up_storage *s, int dir, uint64_t *free_bytes);
+    /* Owner, group and mode of an open file or directory. */
+    int (*set_attributes)(struct up_storage *s, int file, uint32_t owner, uint32_t group, unsigned mode);
+    /* The same as another file has them, and all its extended attributes that can be read, access
+     * lists among them. */
+    int (*copy_attributes)(struct up_storage *s, int file, int from);
+
     int (*truncate)(struct up_storage *s, int file, uint64_t size);
     /* Make a range read as zeros; the file grows when the range ends past it. */
     int (*zero_range)(struct up_storage *s, int file, uint64_t offset, uint64_t len);

@@ -118,6 +118,78 @@ static int w_list(struct up_storage *s, const char *path, up_list_fn *fn, void *
     return done(inner->list(s, path, fn, user));
 }
 
+static int w_open_dir(struct up_storage *s, int dir, const char *path, bool one_mount)
+{
+    up_waits_begin();
+    return done(inner->open_dir(s, dir, path, one_mount));
+}
+
+static int w_open_at(struct up_storage *s, int dir, const char *name, unsigned flags, unsigned mode)
+{
+    up_waits_begin();
+    return done(inner->open_at(s, dir, name, flags, mode));
+}
+
+static int w_stat_at(struct up_storage *s, int dir, const char *name, struct up_stat *out)
+{
+    up_waits_begin();
+    return done(inner->stat_at(s, dir, name, out));
+}
+
+static int w_list_at(struct up_storage *s, int dir, up_list_fn *fn, void *user)
+{
+    up_waits_begin();
+    return done(inner->list_at(s, dir, fn, user));
+}
+
+static int w_rename_at(struct up_storage *s, int dir, const char *from, const char *to)
+{
+    up_waits_begin();
+    return done(inner->rename_at(s, dir, from, to));
+}
+
+static int w_link_at(struct up_storage *s, int dir, const char *from, const char *to)
+{
+    up_waits_begin();
+    return done(inner->link_at(s, dir, from, to));
+}
+
+static int w_unlink_at(struct up_storage *s, int dir, const char *name)
+{
+    up_waits_begin();
+    return done(inner->unlink_at(s, dir, name));
+}
+
+static int w_rmdir_at(struct up_storage *s, int dir, const char *name)
+{
+    up_waits_begin();
+    return done(inner->rmdir_at(s, dir, name));
+}
+
+static int w_mkdir_at(struct up_storage *s, int dir, const char *name, unsigned mode)
+{
+    up_waits_begin();
+    return done(inner->mkdir_at(s, dir, name, mode));
+}
+
+static int w_space_at(struct up_storage *s, int dir, uint64_t *free_bytes)
+{
+    up_waits_begin();
+    return done(inner->space_at(s, dir, free_bytes));
+}
+
+static int w_set_attributes(struct up_storage *s, int file, uint32_t owner, uint32_t group, unsigned mode)
+{
+    up_waits_begin();
+    return done(inner->set_attributes(s, file, owner, group, mode));
+}
+
+static int w_copy_attributes(struct up_storage *s, int file, int from)
+{
+    up_waits_begin();
+    return done(inner->copy_attributes(s, file, from));
+}
+
 static int w_truncate(struct up_storage *s, int file, uint64_t size)
 {
     up_waits_begin();
@@ -205,6 +277,18 @@ const struct up_storage_ops *up_storage_waits(const struct up_storage_ops *ops)
     noted.stat = w_stat;
     noted.space = w_space;
     noted.list = w_list;
+    noted.open_dir = w_open_dir;
+    noted.open_at = w_open_at;
+    noted.stat_at = w_stat_at;
+    noted.list_at = w_list_at;
+    noted.rename_at = w_rename_at;
+    noted.link_at = w_link_at;
+    noted.unlink_at = w_unlink_at;
+    noted.rmdir_at = w_rmdir_at;
+    noted.mkdir_at = w_mkdir_at;
+    noted.space_at = w_space_at;
+    noted.set_attributes = w_set_attributes;
+    noted.copy_attributes = w_copy_attributes;
     noted.truncate = w_truncate;
     noted.zero_range = w_zero_range;
     noted.drop_cache = w_drop_cache;

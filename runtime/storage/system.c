@@ -3,15 +3,17 @@
  *
  * The table, and what belongs to the system as a whole: identity of the boot,
  * clocks, chance, restarts. Open files are in system_files.c, names in
- * system_names.c; whether a slot is mounted is answered in system_mounts.c,
- * what it lies on in storage_medium.c; flash is handled in system_flash.c, the
- * boot loader's environment in system_uboot_env.c.
+ * system_names.c, names below directory handles in system_dirs.c; whether a slot
+ * is mounted is answered in system_mounts.c, what it lies on in
+ * storage_medium.c; flash is handled in system_flash.c, the boot loader's
+ * environment in system_uboot_env.c.
  */
 #include "storage.h"
 
 #include "program.h"
 #include "storage_medium.h"
 #include "storage_waits.h"
+#include "system_dirs.h"
 #include "system_files.h"
 #include "system_flash.h"
 #include "system_mounts.h"
@@ -159,6 +161,18 @@ struct up_storage *up_storage_system(void)
         .stat_file = up_system_file_stat,
         .space = up_system_name_space,
         .list = up_system_name_list,
+        .open_dir = up_system_dir_open,
+        .open_at = up_system_dir_open_at,
+        .stat_at = up_system_dir_stat_at,
+        .list_at = up_system_dir_list_at,
+        .rename_at = up_system_dir_rename_at,
+        .link_at = up_system_dir_link_at,
+        .unlink_at = up_system_dir_unlink_at,
+        .rmdir_at = up_system_dir_rmdir_at,
+        .mkdir_at = up_system_dir_mkdir_at,
+        .space_at = up_system_dir_space_at,
+        .set_attributes = up_system_dir_set_attributes,
+        .copy_attributes = up_system_dir_copy_attributes,
         .truncate = up_system_file_truncate,
         .zero_range = up_system_file_zero_range,
         .drop_cache = up_system_file_drop_cache,

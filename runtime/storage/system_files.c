@@ -34,18 +34,21 @@ void up_system_file_close_quietly(int fd)
     errno = saved;
 }
 
+int up_system_file_how(unsigned flags)
+{
+    if (flags & UP_WRITE_ONLY_NEW)
+        return O_RDWR | O_CREAT | O_EXCL;
+    if (flags & UP_CREATE)
+        return O_RDWR | O_CREAT;
+    if (flags & UP_UPDATE)
+        return O_RDWR | (flags & UP_EXCLUSIVE ? O_EXCL : 0);
+    return O_RDONLY;
+}
+
 int up_system_file_open(struct up_storage *s, const char *path, unsigned flags, unsigned mode)
 {
-    int how = O_RDONLY;
-
     (void)s;
-    if (flags & UP_WRITE_ONLY_NEW)
-        how = O_RDWR | O_CREAT | O_EXCL;
-    else if (flags & UP_CREATE)
-        how = O_RDWR | O_CREAT;
-    else if (flags & UP_UPDATE)
-        how = O_RDWR | (flags & UP_EXCLUSIVE ? O_EXCL : 0);
-    return up_system_file_open_again(path, how, mode);
+    return up_system_file_open_again(path, up_system_file_how(flags), mode);
 }
 
 int up_system_file_close(struct up_storage *s, int file)
@@ -133,6 +136,9 @@ void up_system_file_fill_stat(struct up_stat *out, const struct stat *st)
     out->mode = st->st_mode & 07777;
     out->device = st->st_dev;
     out->inode = st->st_ino;
+    out->owner = st->st_uid;
+    out->group = st->st_gid;
+    out->mount_point = false;
 }
 
 int up_system_file_stat(struct up_storage *s, int file, struct up_stat *out)

@@ -25,6 +25,8 @@ int up_system_file_drop_cache(struct up_storage *s, int file, uint64_t offset, u
 int up_system_file_start_writeback(struct up_storage *s, int file, uint64_t offset, uint64_t len);
 int up_system_file_lock(struct up_storage *s, int file);
 
+/* Flags of open(2) for those of storage.h. */
+int up_system_file_how(unsigned flags);
 /* open(2), again after EINTR. */
 int up_system_file_open_again(const char *path, int flags, mode_t mode);
 /* Close without losing the errno of the failure being reported. */

@@ -124,14 +124,19 @@ static enum up_node_kind kind_of_entry(DIR *dir, const struct dirent *entry)
 int up_system_name_list(struct up_storage *s, const char *path, up_list_fn *fn, void *user)
 {
     int fd = up_system_file_open_again(path, O_RDONLY | O_DIRECTORY, 0);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+    (void)s;
+    return fd < 0 ? -1 : up_system_name_list_open(fd, fn, user);
+}
+
+int up_system_name_list_open(int fd, up_list_fn *fn, void *user)
+{
+    DIR *dir = fdopendir(fd);
     struct dirent *entry;
     int failure;
 
-    (void)s;
     if (!dir) {
-        if (fd >= 0)
-            up_system_file_close_quietly(fd);
+        up_system_file_close_quietly(fd);
         return -1;
     }
     for (;;) {

@@ -66,12 +66,33 @@ void change_put_sector(struct inode *file, const struct change *c, uint64_t sect
         memset(file_page(file, index)->data + at, 0, SIM_SECTOR);
 }
 
+void change_put_attributes(struct inode *inode, const struct change *change)
+{
+    inode->mode = change->mode;
+    inode->owner = change->owner;
+    inode->group = change->group;
+    inode->xattrs = change->xattrs;
+}
+
+struct change *change_of_attributes(unsigned ino, const struct inode *inode)
+{
+    struct change *c = change_new(CHANGE_MODE, ino, 0);
+
+    c->mode = inode->mode;
+    c->owner = inode->owner;
+    c->group = inode->group;
+    c->xattrs = inode->xattrs;
+    return c;
+}
+
 void log_add(struct sim *sim, struct change *change)
 {
     if (sim->log_count == sim->log_room) {
         sim->log_room = sim->log_room ? 2 * sim->log_room : 64;
         sim->log = sim_realloc(sim->log, sim->log_room * sizeof *sim->log);
     }
+    if (change->ino && sim->live.nodes[change->ino].inode)
+        change->fs = sim->live.nodes[change->ino].inode->fs;
     sim->log[sim->log_count++] = (struct logged){.change = change};
 }
 
@@ -280,14 +301,16 @@ unsigned sim_calls(const struct sim *sim, enum sim_op op)
 
 const char *sim_op_name(enum sim_op op)
 {
-    static const char *const names[] = {
-        "open",        "pread",          "pwrite",       "sync",       "sync_dir",
-        "rename",      "link",           "unlink",       "mkdir",      "rmdir",
-        "symlink",     "readlink",       "chmod",        "stat",       "space",
-        "list",        "truncate",       "zero_range",   "drop_cache", "start_writeback",
-        "lock",        "mounted",        "medium",       "boot_get",   "boot_set",
-        "boot_id",     "random",         "restart",      "flash_info", "flash_bad",
-        "flash_erase", "flash_mark_bad", "flash_update", "none",       "any change"};
+    static const char *const names[] = {"open",         "pread",      "pwrite",         "sync",
+                                        "sync_dir",     "rename",     "link",           "unlink",
+                                        "mkdir",        "rmdir",      "symlink",        "readlink",
+                                        "chmod",        "stat",       "space",          "list",
+                                        "truncate",     "zero_range", "drop_cache",     "start_writeback",
+                                        "lock",         "mounted",    "medium",         "boot_get",
+                                        "boot_set",     "boot_id",    "random",         "restart",
+                                        "flash_info",   "flash_bad",  "flash_erase",    "flash_mark_bad",
+                                        "flash_update", "open_dir",   "set_attributes", "copy_attributes",
+                                        "none",         "any change"};
 
     return names[op];
 }

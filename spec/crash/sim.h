@@ -18,6 +18,9 @@
  *                    chance; content, size and mode of a file only after a sync
  *                    of that file, which does nothing for its name.
  *
+ * There may be several file systems: each is ordered by itself, and a sync makes
+ * nothing of another durable.
+ *
  * In both, rename is atomic, and of writes since the last sync of their file
  * each 512-byte sector survives on its own, in one of the versions it had; one
  * may hold garbage, and with it all of the unit of 4 or 16 KiB in which the
@@ -79,6 +82,11 @@ void sim_put(struct sim *sim, const char *path, const void *data, size_t len, un
 void sim_put_text(struct sim *sim, const char *path, const char *text);
 void sim_put_dir(struct sim *sim, const char *path, unsigned mode);
 void sim_put_link(struct sim *sim, const char *path, const char *target);
+/* A directory that is the root of file system `fs`, 0 to 3; 0 is that of the root, of which it is
+ * a bind mount then. What is made below lies on it. */
+void sim_put_mount(struct sim *sim, const char *path, unsigned fs, bool no_links);
+/* `xattrs` stands for all extended attributes of it. */
+void sim_put_owner(struct sim *sim, const char *path, uint32_t owner, uint32_t group, uint64_t xattrs);
 void sim_put_block(struct sim *sim, const char *path, uint64_t size);
 /* A variable of the boot loader's environment; "" removes it. */
 void sim_put_variable(struct sim *sim, const char *name, const char *value);
@@ -101,7 +109,7 @@ bool sim_exists(const struct sim *sim, const char *path);
 /* A variable of the boot loader's environment, "" when there is none. */
 void sim_variable(const struct sim *sim, const char *name, char out[UP_BOOT_VALUE_SIZE]);
 /* The tree at path (may be "/") in canonical text, one line a node in the order
- * of names: kind, mode, size, digest or target, path. The caller frees it. */
+ * of names: kind, mode, owner (unless it is root's and has no extended attributes), size, digest or target, path. The caller frees it. */
 char *sim_dump(const struct sim *sim, const char *path);
 /* Equal for equal trees and boot variables. Names, kinds, modes, sizes, content,
  * targets, and how pages and blocks of flash are. */
@@ -241,6 +249,9 @@ enum sim_op {
     SIM_FLASH_ERASE,
     SIM_FLASH_MARK_BAD,
     SIM_FLASH_UPDATE,
+    SIM_OPEN_DIR,
+    SIM_SET_ATTRIBUTES,
+    SIM_COPY_ATTRIBUTES,
     SIM_OPS,    /* how many there are */
     SIM_CHANGES /* any that changes something: counts all those listed at sim_cut_at() */
 };

@@ -18,6 +18,7 @@
 static void make_durable(struct sim *sim, unsigned ino)
 {
     bool commits = op_inode(sim, ino)->kind != UP_NODE_BLOCK;
+    unsigned fs = op_inode(sim, ino)->fs;
 
     for (size_t i = 0; i < sim->log_count; i++) {
         struct logged *e = &sim->log[i];
@@ -30,7 +31,7 @@ static void make_durable(struct sim *sim, unsigned ino)
             continue;
         if (own)
             e->durable[SIM_INDEPENDENT] = true;
-        if (own || (commits && c->kind != CHANGE_DATA))
+        if (own || (commits && c->kind != CHANGE_DATA && c->fs == fs))
             e->durable[SIM_ORDERED] = true;
     }
 }

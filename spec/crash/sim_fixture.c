@@ -42,6 +42,8 @@ void fixture_put(struct sim *sim, const char *path, struct inode *inode)
         inode_drop(sim->live.nodes[at.ino].inode);
         sim->live.nodes[at.ino].inode = inode;
     } else {
+        if (!inode->mount_point)
+            inode_settle(inode, sim->live.nodes[at.dir].inode);
         ino = tree_add(&sim->live, inode);
         sim->live.nodes[ino].links = 1;
         name = name_new(at.name);
@@ -68,6 +70,32 @@ void sim_put_dir(struct sim *sim, const char *path, unsigned mode)
 {
     if (!sim_exists(sim, path))
         fixture_put(sim, path, inode_new(UP_NODE_DIR, mode));
+}
+
+void sim_put_mount(struct sim *sim, const char *path, unsigned fs, bool no_links)
+{
+    struct inode *dir = inode_new(UP_NODE_DIR, 0755);
+
+    must(fs < SIM_FILE_SYSTEMS);
+    dir->mount_point = true;
+    dir->fs = fs;
+    dir->no_links = no_links;
+    fixture_put(sim, path, dir);
+}
+
+void sim_put_owner(struct sim *sim, const char *path, uint32_t owner, uint32_t group, uint64_t xattrs)
+{
+    struct inode *inode;
+    struct place at;
+
+    must(sim->log_count == 0);
+    if (tree_walk(&sim->live, path, false, &at) < 0 || !at.ino)
+        abort();
+    inode = inode_own(&sim->live.nodes[at.ino]);
+    inode->owner = owner;
+    inode->group = group;
+    inode->xattrs = xattrs;
+    sim_rebase(sim);
 }
 
 void sim_put_link(struct sim *sim, const char *path, const char *target)
@@ -193,6 +221,8 @@ static void dump_node(FILE *out, const struct tree *tree, const struct inode *in
     size_t len = strlen(path);
 
     fprintf(out, "%c %04o ", kinds[inode->kind], inode->mode);
+    if (inode->owner || inode->group || inode->xattrs)
+        fprintf(out, "%u:%u+%llu ", inode->owner, inode->group, (unsigned long long)inode->xattrs);
     if (inode->kind == UP_NODE_LINK)
         fprintf(out, "%s ", inode->target->text);
     else if (inode->kind != UP_NODE_DIR)

@@ -37,6 +37,7 @@ static uint64_t node_hash(const struct tree *tree, const struct inode *inode)
 {
     uint64_t h = sim_mix_in((uint64_t)inode->kind << 16 | inode->mode, sim_content_hash(inode));
 
+    h = sim_mix_in(sim_mix_in(h, (uint64_t)inode->owner << 32 | inode->group), inode->xattrs);
     if (inode->flash)
         h = sim_mix_in(h, flash_hash(inode->flash));
     if (inode->target)
@@ -58,6 +59,7 @@ static uint64_t change_hash(struct change *c)
 
     if (c->hash)
         return c->hash;
+    h = sim_mix_in(sim_mix_in(h, (uint64_t)c->owner << 32 | c->group), c->xattrs);
     for (unsigned i = 0; i < c->entry_count; i++)
         h = sim_mix_text(sim_mix_in(h, (uint64_t)c->entries[i].dir << 32 | c->entries[i].ino),
                          c->entries[i].name->text);

@@ -14,9 +14,9 @@ enum change_kind {
     CHANGE_NAMES,  /* up to two entries, together or not at all */
     CHANGE_DATA,   /* sectors, and perhaps the size */
     CHANGE_RESIZE, /* truncate */
-    CHANGE_MODE,
-    CHANGE_ENV,  /* the boot loader's environment as a whole */
-    CHANGE_FLASH /* durable when it is done: only a cut leaves one pending */
+    CHANGE_MODE,   /* owner and extended attributes, too */
+    CHANGE_ENV,    /* the boot loader's environment as a whole */
+    CHANGE_FLASH   /* durable when it is done: only a cut leaves one pending */
 };
 
 /* Variables of the boot loader: lines of NAME=VALUE. Never altered; shared. */
@@ -35,12 +35,15 @@ struct entry_change {
 struct change {
     unsigned refs;
     enum change_kind kind;
+    unsigned fs;        /* whose journal orders it */
     unsigned ino;       /* the node concerned; for names, the one made or moved */
     struct inode *made; /* NAMES: the node as it was created, else NULL */
     struct entry_change entries[2];
     unsigned entry_count;
     uint64_t size; /* DATA, RESIZE: of the file afterwards */
-    unsigned mode;
+    unsigned mode; /* MODE: as all of them were afterwards */
+    uint32_t owner, group;
+    uint64_t xattrs;
     struct env *env;     /* ENV: as it was afterwards */
     struct inode *after; /* FLASH: the node as it was afterwards */
     uint64_t hash;       /* 0: not made yet */
@@ -133,6 +136,9 @@ void env_drop(struct env *env); /* NULL allowed */
 void apply_names(struct tree *tree, const struct change *change);
 /* One sector of CHANGE_DATA into a file that is unshared; the size stays. */
 void change_put_sector(struct inode *file, const struct change *change, uint64_t sector);
+/* CHANGE_MODE, both ways. */
+void change_put_attributes(struct inode *inode, const struct change *change);
+struct change *change_of_attributes(unsigned ino, const struct inode *inode);
 /* Append; takes over the reference. */
 void log_add(struct sim *sim, struct change *change);
 void log_clear(struct sim *sim);

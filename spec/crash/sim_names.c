@@ -95,6 +95,7 @@ unsigned op_create(struct sim *sim, const struct place *at, struct inode *made)
     unsigned ino = tree_add(&sim->live, made);
     struct change *c = change_new(CHANGE_NAMES, ino, 0);
 
+    inode_settle(made, op_inode(sim, at->dir));
     c->made = inode_ref(made);
     set_entry(c, at->dir, at->name, ino);
     apply_names(&sim->live, c);
@@ -127,8 +128,10 @@ static int may_replace(const struct sim *sim, const struct place *from, const st
 {
     const struct inode *moved = op_inode(sim, from->ino), *old = to->ino ? op_inode(sim, to->ino) : NULL;
 
-    if (!*from->name || !*to->name)
+    if (!*from->name || !*to->name || moved->mount_point || (old && old->mount_point))
         return op_fail(EBUSY);
+    if (moved->fs != op_inode(sim, to->dir)->fs)
+        return op_fail(EXDEV);
     if (moved->kind == UP_NODE_DIR && inside(sim, from->ino, to->dir))
         return op_fail(EINVAL);
     if (!old)
@@ -144,18 +147,24 @@ int sim_rename(struct up_storage *s, const char *from, const char *to)
 {
     struct sim *sim = op_sim(s);
     struct place a, b;
-    struct change *c;
 
     if (op_begin(sim, SIM_RENAME) < 0 || op_find(sim, from, false, &a) < 0 ||
         tree_walk(&sim->live, to, false, &b) < 0)
         return -1;
-    if (a.ino == b.ino)
+    return op_rename(sim, &a, &b, to);
+}
+
+int op_rename(struct sim *sim, const struct place *a, const struct place *b, const char *to)
+{
+    struct change *c;
+
+    if (a->ino == b->ino)
         return 0;
-    if (may_replace(sim, &a, &b) < 0 || op_step(sim, SIM_RENAME, to) < 0)
+    if (may_replace(sim, a, b) < 0 || op_step(sim, SIM_RENAME, to) < 0)
         return -1;
-    c = change_new(CHANGE_NAMES, a.ino, 0);
-    set_entry(c, b.dir, b.name, a.ino);
-    set_entry(c, a.dir, a.name, 0);
+    c = change_new(CHANGE_NAMES, a->ino, 0);
+    set_entry(c, b->dir, b->name, a->ino);
+    set_entry(c, a->dir, a->name, 0);
     return change_names(sim, c);
 }
 
@@ -163,50 +172,67 @@ int sim_link(struct up_storage *s, const char *from, const char *to)
 {
     struct sim *sim = op_sim(s);
     struct place a, b;
-    struct change *c;
 
     if (op_begin(sim, SIM_LINK) < 0 || op_find(sim, from, false, &a) < 0 ||
         tree_walk(&sim->live, to, false, &b) < 0)
         return -1;
-    if (b.ino)
+    return op_link(sim, &a, &b, to);
+}
+
+int op_link(struct sim *sim, const struct place *a, const struct place *b, const char *to)
+{
+    const struct inode *inode = op_inode(sim, a->ino);
+    struct change *c;
+
+    if (b->ino)
         return op_fail(EEXIST);
-    if (op_inode(sim, a.ino)->kind == UP_NODE_DIR)
+    if (inode->fs != op_inode(sim, b->dir)->fs)
+        return op_fail(EXDEV);
+    if (inode->kind == UP_NODE_DIR || inode->no_links)
         return op_fail(EPERM);
     if (op_step(sim, SIM_LINK, to) < 0)
         return -1;
-    c = change_new(CHANGE_NAMES, a.ino, 0);
-    set_entry(c, b.dir, b.name, a.ino);
+    c = change_new(CHANGE_NAMES, a->ino, 0);
+    set_entry(c, b->dir, b->name, a->ino);
     return change_names(sim, c);
 }
 
-static int remove_name(struct sim *sim, enum sim_op op, const char *path, bool directory)
+int op_remove(struct sim *sim, enum sim_op op, const struct place *at, const char *path)
 {
-    struct place at;
+    const struct inode *inode = op_inode(sim, at->ino);
+    bool directory = op == SIM_RMDIR;
     struct change *c;
 
-    if (op_begin(sim, op) < 0 || op_find(sim, path, false, &at) < 0)
-        return -1;
-    if (!*at.name)
+    if (!*at->name || inode->mount_point)
         return op_fail(EBUSY);
-    if (directory != (op_inode(sim, at.ino)->kind == UP_NODE_DIR))
+    if (directory != (inode->kind == UP_NODE_DIR))
         return op_fail(directory ? ENOTDIR : EISDIR);
-    if (op_inode(sim, at.ino)->entry_count > 0)
+    if (inode->entry_count > 0)
         return op_fail(ENOTEMPTY);
     if (op_step(sim, op, path) < 0)
         return -1;
-    c = change_new(CHANGE_NAMES, at.ino, 0);
-    set_entry(c, at.dir, at.name, 0);
+    c = change_new(CHANGE_NAMES, at->ino, 0);
+    set_entry(c, at->dir, at->name, 0);
     return change_names(sim, c);
+}
+
+static int remove_name(struct sim *sim, enum sim_op op, const char *path)
+{
+    struct place at;
+
+    if (op_begin(sim, op) < 0 || op_find(sim, path, false, &at) < 0)
+        return -1;
+    return op_remove(sim, op, &at, path);
 }
 
 int sim_unlink(struct up_storage *s, const char *path)
 {
-    return remove_name(op_sim(s), SIM_UNLINK, path, false);
+    return remove_name(op_sim(s), SIM_UNLINK, path);
 }
 
 int sim_rmdir(struct up_storage *s, const char *path)
 {
-    return remove_name(op_sim(s), SIM_RMDIR, path, true);
+    return remove_name(op_sim(s), SIM_RMDIR, path);
 }
 
 /* Where a new node may go. */
@@ -260,15 +286,14 @@ int sim_readlink(struct up_storage *s, const char *path, char *buf, size_t len)
 int sim_chmod(struct up_storage *s, const char *path, unsigned mode)
 {
     struct sim *sim = op_sim(s);
-    struct change *c;
+    struct inode *inode;
     struct place at;
 
     if (op_begin(sim, SIM_CHMOD) < 0 || op_find(sim, path, true, &at) < 0 ||
         op_step(sim, SIM_CHMOD, path) < 0)
         return -1;
-    inode_own(&sim->live.nodes[at.ino])->mode = mode & 07777;
-    c = change_new(CHANGE_MODE, at.ino, 0);
-    c->mode = mode & 07777;
-    log_add(sim, c);
+    inode = inode_own(&sim->live.nodes[at.ino]);
+    inode->mode = mode & 07777;
+    log_add(sim, change_of_attributes(at.ino, inode));
     return op_done(sim);
 }

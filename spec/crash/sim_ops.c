@@ -20,7 +20,7 @@ struct handle *op_handle(struct sim *sim, int file)
     return &sim->handles[file];
 }
 
-static int new_handle(struct sim *sim, unsigned ino, const char *path, bool writes)
+int op_new_handle(struct sim *sim, unsigned ino, const char *path, bool writes)
 {
     size_t i = 0;
 
@@ -38,27 +38,33 @@ static int new_handle(struct sim *sim, unsigned ino, const char *path, bool writ
 static int sim_open(struct up_storage *s, const char *path, unsigned flags, unsigned mode)
 {
     struct sim *sim = op_sim(s);
-    bool writes = flags & (UP_WRITE_ONLY_NEW | UP_UPDATE | UP_CREATE);
     struct place at;
 
     if (op_begin(sim, SIM_OPEN) < 0 || tree_walk(&sim->live, path, !(flags & UP_WRITE_ONLY_NEW), &at) < 0)
         return -1;
-    if (at.ino) {
+    return op_open(sim, &at, path, flags, mode);
+}
+
+int op_open(struct sim *sim, const struct place *at, const char *path, unsigned flags, unsigned mode)
+{
+    bool writes = flags & (UP_WRITE_ONLY_NEW | UP_UPDATE | UP_CREATE);
+    unsigned ino = at->ino;
+
+    if (ino) {
         if (flags & UP_WRITE_ONLY_NEW)
             return op_fail(EEXIST);
-        if (writes && op_inode(sim, at.ino)->kind == UP_NODE_DIR)
+        if (writes && op_inode(sim, ino)->kind == UP_NODE_DIR)
             return op_fail(EISDIR);
-        if (flags & UP_EXCLUSIVE && op_inode(sim, at.ino)->kind == UP_NODE_BLOCK &&
-            sim->live.nodes[at.ino].mounted)
+        if (flags & UP_EXCLUSIVE && op_inode(sim, ino)->kind == UP_NODE_BLOCK && sim->live.nodes[ino].mounted)
             return op_fail(EBUSY);
-        return new_handle(sim, at.ino, path, writes);
+        return op_new_handle(sim, ino, path, writes);
     }
     if (!(flags & (UP_WRITE_ONLY_NEW | UP_CREATE)))
         return op_fail(ENOENT);
     if (op_step(sim, SIM_OPEN, path) < 0)
         return -1;
-    at.ino = op_create(sim, &at, inode_new(UP_NODE_FILE, mode));
-    return op_done(sim) < 0 ? -1 : new_handle(sim, at.ino, path, writes);
+    ino = op_create(sim, at, inode_new(UP_NODE_FILE, mode));
+    return op_done(sim) < 0 ? -1 : op_new_handle(sim, ino, path, writes);
 }
 
 static int sim_close(struct up_storage *s, int file)
@@ -191,11 +197,17 @@ static int sim_pwrite(struct up_storage *s, int file, const void *buf, size_t le
     return fits < len ? op_fail(ENOSPC) : 0;
 }
 
-static int fill_stat(const struct sim *sim, unsigned ino, struct up_stat *out)
+int op_fill_stat(const struct sim *sim, unsigned ino, struct up_stat *out)
 {
     const struct inode *inode = op_inode(sim, ino);
 
-    *out = (struct up_stat){inode->kind, inode->size, inode->mode, 1, ino};
+    *out = (struct up_stat){.kind = inode->kind,
+                            .size = inode->size,
+                            .mode = inode->mode,
+                            .device = 1 + inode->fs,
+                            .inode = ino,
+                            .owner = inode->owner,
+                            .group = inode->group};
     return 0;
 }
 
@@ -206,7 +218,7 @@ static int sim_stat(struct up_storage *s, const char *path, struct up_stat *out)
 
     if (op_begin(sim, SIM_STAT) < 0 || op_find(sim, path, false, &at) < 0)
         return -1;
-    return fill_stat(sim, at.ino, out);
+    return op_fill_stat(sim, at.ino, out);
 }
 
 static int sim_stat_file(struct up_storage *s, int file, struct up_stat *out)
@@ -214,36 +226,47 @@ static int sim_stat_file(struct up_storage *s, int file, struct up_stat *out)
     struct sim *sim = op_sim(s);
     struct handle *h = op_handle(sim, file);
 
-    return h && op_begin(sim, SIM_STAT) == 0 ? fill_stat(sim, h->ino, out) : -1;
+    return h && op_begin(sim, SIM_STAT) == 0 ? op_fill_stat(sim, h->ino, out) : -1;
+}
+
+uint64_t op_space(const struct sim *sim)
+{
+    uint64_t used = tree_used(&sim->live);
+
+    if (sim->capacity == UINT64_MAX)
+        return UNLIMITED_SPACE;
+    return used < sim->capacity ? sim->capacity - used : 0;
 }
 
 static int sim_space(struct up_storage *s, const char *path, uint64_t *free_bytes)
 {
     struct sim *sim = op_sim(s);
     struct place at;
-    uint64_t used;
 
     if (op_begin(sim, SIM_SPACE) < 0 || op_find(sim, path, true, &at) < 0)
         return -1;
-    used = tree_used(&sim->live);
-    *free_bytes = UNLIMITED_SPACE;
-    if (sim->capacity != UINT64_MAX)
-        *free_bytes = used < sim->capacity ? sim->capacity - used : 0;
+    *free_bytes = op_space(sim);
     return 0;
 }
 
 static int sim_list(struct up_storage *s, const char *path, up_list_fn *fn, void *user)
 {
     struct sim *sim = op_sim(s);
-    struct inode *dir;
     struct place at;
 
     if (op_begin(sim, SIM_LIST) < 0 || op_find(sim, path, true, &at) < 0)
         return -1;
-    if (op_inode(sim, at.ino)->kind != UP_NODE_DIR)
+    return op_list(sim, at.ino, fn, user);
+}
+
+int op_list(struct sim *sim, unsigned ino, up_list_fn *fn, void *user)
+{
+    struct inode *dir;
+
+    if (op_inode(sim, ino)->kind != UP_NODE_DIR)
         return op_fail(ENOTDIR);
     /* Held, so that what fn does goes to a copy. */
-    dir = inode_ref(op_inode(sim, at.ino));
+    dir = inode_ref(op_inode(sim, ino));
     for (size_t i = 0; i < dir->entry_count; i++) {
         const struct inode *inode = op_inode(sim, dir->entries[i].ino);
 
@@ -402,6 +425,18 @@ const struct up_storage_ops sim_ops_table = {
     .stat_file = sim_stat_file,
     .space = sim_space,
     .list = sim_list,
+    .open_dir = sim_open_dir,
+    .open_at = sim_open_at,
+    .stat_at = sim_stat_at,
+    .list_at = sim_list_at,
+    .rename_at = sim_rename_at,
+    .link_at = sim_link_at,
+    .unlink_at = sim_unlink_at,
+    .rmdir_at = sim_rmdir_at,
+    .mkdir_at = sim_mkdir_at,
+    .space_at = sim_space_at,
+    .set_attributes = sim_set_attributes,
+    .copy_attributes = sim_copy_attributes,
     .truncate = sim_truncate,
     .zero_range = sim_zero_range,
     .drop_cache = sim_drop_cache,

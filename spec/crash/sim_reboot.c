@@ -25,7 +25,7 @@ struct replay {
     struct tree tree;
     struct env *env;
     uint64_t random;
-    size_t ordered_left;     /* SIM_ORDERED: so many pending changes but data survive */
+    size_t ordered_left[SIM_FILE_SYSTEMS]; /* SIM_ORDERED: so many pending changes but data survive */
     uint64_t total, cut;     /* SIM_FRONT, SIM_BACK: sectors and changes pending, where they part */
     uint64_t at;             /* position among them */
     size_t index;            /* number of the pending change */
@@ -59,7 +59,7 @@ static uint64_t weight(const struct logged *e)
 }
 
 /* How many of the pending names, modes and sizes a journal still got out. */
-static size_t ordered_prefix(struct replay *r, size_t names)
+static size_t ordered_prefix(struct replay *r, unsigned fs, size_t names)
 {
     size_t index = 0, kept = 0;
 
@@ -82,7 +82,7 @@ static size_t ordered_prefix(struct replay *r, size_t names)
 
         if (!open_to_choice(r, e))
             continue;
-        if (!change_is_data(e) && !change_is_env(e)) {
+        if (!change_is_data(e) && !change_is_env(e) && e->change->fs == fs) {
             if (!(r->choice->seed >> (index & 63) & 1))
                 break;
             kept++;
@@ -94,7 +94,7 @@ static size_t ordered_prefix(struct replay *r, size_t names)
 
 static void prepare(struct replay *r)
 {
-    size_t names = 0, others = 0;
+    size_t names[SIM_FILE_SYSTEMS] = {0}, others = 0;
     uint64_t sectors = 0;
 
     for (size_t i = 0; i < r->sim->log_count; i++) {
@@ -107,12 +107,15 @@ static void prepare(struct replay *r)
         else if (change_is_env(e))
             others++;
         else
-            names++;
+            names[e->change->fs]++;
     }
-    r->total = sectors + names + others;
+    r->total = sectors + others;
+    for (unsigned fs = 0; fs < SIM_FILE_SYSTEMS; fs++)
+        r->total += names[fs];
     r->cut = r->choice->seed % (r->total + 1);
     r->garbage = leaves_garbage(r->choice) && sectors > 0 ? sim_mix(&r->random) % sectors : UINT64_MAX;
-    r->ordered_left = ordered_prefix(r, names);
+    for (unsigned fs = 0; fs < SIM_FILE_SYSTEMS; fs++)
+        r->ordered_left[fs] = ordered_prefix(r, fs, names[fs]);
 }
 
 static struct share share_of_data(struct replay *r, const struct logged *e, uint64_t begin)
@@ -145,14 +148,15 @@ static struct share share_of_data(struct replay *r, const struct logged *e, uint
     return (struct share){0};
 }
 
-static bool keep_name(struct replay *r, uint64_t begin, bool ordered)
+/* `left`: of a journal that orders it, what it still got out; or NULL. */
+static bool keep_name(struct replay *r, uint64_t begin, size_t *left)
 {
     if (r->choice->loss == SIM_FRONT)
         return begin < r->cut;
-    if (ordered) {
-        if (r->ordered_left == 0)
+    if (left) {
+        if (*left == 0)
             return false;
-        r->ordered_left--;
+        --*left;
         return true;
     }
     switch (r->choice->loss) {
@@ -178,9 +182,10 @@ static struct share share_of(struct replay *r, const struct logged *e)
         return share;
     if (change_is_data(e))
         share = share_of_data(r, e, r->at);
+    else if (r->choice->model == SIM_ORDERED && !change_is_env(e))
+        share = (struct share){.whole = keep_name(r, r->at, &r->ordered_left[e->change->fs])};
     else
-        share = (struct share){.whole =
-                                   keep_name(r, r->at, r->choice->model == SIM_ORDERED && !change_is_env(e))};
+        share = (struct share){.whole = keep_name(r, r->at, NULL)};
     r->at += weight(e);
     r->index++;
     return share;
@@ -311,7 +316,7 @@ static void replay_one(struct replay *r, size_t i)
         break;
     case CHANGE_MODE:
         if (share.whole)
-            inode_own(node)->mode = c->mode;
+            change_put_attributes(inode_own(node), c);
         break;
     case CHANGE_RESIZE:
         if (share.whole)

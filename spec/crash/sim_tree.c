@@ -143,6 +143,12 @@ static struct inode *inode_copy(const struct inode *from)
     return to;
 }
 
+void inode_settle(struct inode *made, const struct inode *dir)
+{
+    made->fs = dir->fs;
+    made->no_links = dir->no_links;
+}
+
 struct inode *inode_own(struct node *node)
 {
     if (node->inode->refs > 1) {

@@ -15,6 +15,7 @@
 
 #define SIM_PAGE 4096u
 #define SIM_SECTOR 512u
+#define SIM_FILE_SYSTEMS 4u
 #define SIM_ROOT 1u /* inode number of the root; 0 is none */
 
 struct page {
@@ -43,6 +44,11 @@ struct inode {
     unsigned refs;
     enum up_node_kind kind;
     unsigned mode;
+    uint32_t owner, group;
+    uint64_t xattrs;  /* stands for all of them */
+    unsigned fs;      /* file system that it lies on, 0 to SIM_FILE_SYSTEMS - 1 */
+    bool no_links;    /* which has no hard links */
+    bool mount_point; /* the root of a file system, or of a bind mount */
     uint64_t size;
     size_t page_count; /* those past it are zeros, as are NULL ones */
     struct page **pages;
@@ -82,6 +88,8 @@ void name_drop(struct name *name);
 struct inode *inode_new(enum up_node_kind kind, unsigned mode);
 struct inode *inode_ref(struct inode *inode);
 void inode_drop(struct inode *inode);
+/* A new one lies where its directory does. */
+void inode_settle(struct inode *made, const struct inode *dir);
 /* The node's inode, unshared, to be changed. */
 struct inode *inode_own(struct node *node);
 

@@ -180,7 +180,11 @@ static int disk_rename(struct up_storage *s, const char *from, const char *to)
 
 static void fill(const struct disk *d, const struct node *n, struct up_stat *out)
 {
-    *out = (struct up_stat){n->kind, n->size, n->mode, 1, (uint64_t)(n - d->nodes) + 1};
+    *out = (struct up_stat){.kind = n->kind,
+                            .size = n->size,
+                            .mode = n->mode,
+                            .device = 1,
+                            .inode = (uint64_t)(n - d->nodes) + 1};
 }
 
 static int disk_stat(struct up_storage *s, const char *path, struct up_stat *out)

@@ -1,0 +1,290 @@
+#include "system_dirs.h"
+
+#include "storage.h"
+#include "system_files.h"
+#include "system_names.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#define DIRECTORY (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)
+#define XATTR_ROOM 65536u /* the kernel's limit of a list and of a value */
+#define ACCESS_LIST "system.posix_acl_access"
+
+static int fail(int error)
+{
+    errno = error;
+    return -1;
+}
+
+/* One name in the directory, or -1 with EINVAL. */
+static int check_name(const char *name)
+{
+    bool plain = *name && !strchr(name, '/') && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+
+    return plain ? 0 : fail(EINVAL);
+}
+
+static int check_names(const char *one, const char *other)
+{
+    return check_name(one) < 0 ? -1 : check_name(other);
+}
+
+static bool leads_up(const char *path)
+{
+    for (; *path; path += strspn(path, "/")) {
+        size_t len = strcspn(path, "/");
+
+        if (len == 2 && memcmp(path, "..", 2) == 0)
+            return true;
+        path += len;
+    }
+    return false;
+}
+
+/* The number of the mount on which an open file lies; -1 when /proc does not tell. */
+static long long mount_of(int fd)
+{
+    char path[64], text[512];
+    const char *at;
+    ssize_t n;
+    int info;
+
+    snprintf(path, sizeof path, "/proc/self/fdinfo/%d", fd);
+    info = up_system_file_open_again(path, O_RDONLY, 0);
+    if (info < 0)
+        return -1;
+    n = read(info, text, sizeof text - 1);
+    up_system_file_close_quietly(info);
+    text[n > 0 ? n : 0] = '\0';
+    at = strstr(text, "mnt_id:");
+    return at ? strtoll(at + 7, NULL, 10) : -1;
+}
+
+static bool same_mount(int one, int other)
+{
+    struct stat a, b;
+
+    if (fstat(one, &a) < 0 || fstat(other, &b) < 0)
+        return false;
+    return a.st_dev == b.st_dev && mount_of(one) == mount_of(other);
+}
+
+/* The directory `name` in `dir`, of which the last component was closed. */
+static int step(int dir, const char *name, size_t len, bool one_mount)
+{
+    char component[NAME_MAX + 1];
+    int fd;
+
+    if (len > NAME_MAX)
+        return fail(ENAMETOOLONG);
+    memcpy(component, name, len);
+    component[len] = '\0';
+    do
+        fd = openat(dir, component, DIRECTORY);
+    while (fd < 0 && errno == EINTR);
+    if (fd < 0 && errno == ENOTDIR) { /* said of a link, too */
+        struct stat st;
+
+        if (fstatat(dir, component, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
+            return fail(ELOOP);
+        return fail(ENOTDIR);
+    }
+    if (fd >= 0 && one_mount && !same_mount(dir, fd)) {
+        close(fd);
+        return fail(EXDEV);
+    }
+    return fd;
+}
+
+int up_system_dir_walk(int dir, const char *path, bool one_mount)
+{
+    int fd = step(dir, ".", 1, one_mount), next;
+
+    for (path += strspn(path, "/"); fd >= 0 && *path; path += strspn(path, "/")) {
+        size_t len = strcspn(path, "/");
+
+        next = step(fd, path, len, one_mount);
+        up_system_file_close_quietly(fd);
+        fd = next;
+        path += len;
+    }
+    return fd;
+}
+
+int up_system_dir_open(struct up_storage *s, int dir, const char *path, bool one_mount)
+{
+    struct open_how how = {.flags = DIRECTORY & ~O_NOFOLLOW, /* which would call a link ENOTDIR */
+                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
+                                      (one_mount ? RESOLVE_NO_XDEV : (uint64_t)0)};
+    long fd;
+
+    (void)s;
+    if (dir == UP_NO_DIR)
+        return up_system_file_open_again(path, O_RDONLY | O_DIRECTORY, 0);
+    if (*path == '/' || leads_up(path))
+        return fail(EXDEV);
+    do
+        fd = syscall(SYS_openat2, dir, *path ? path : ".", &how, sizeof how);
+    while (fd < 0 && (errno == EINTR || errno == EAGAIN));
+    if (fd < 0 && (errno == ENOSYS || errno == EPERM))
+        return up_system_dir_walk(dir, path, one_mount);
+    return (int)fd;
+}
+
+int up_system_dir_open_at(struct up_storage *s, int dir, const char *name, unsigned flags, unsigned mode)
+{
+    int how = up_system_file_how(flags) | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, fd;
+
+    (void)s;
+    if (check_name(name) < 0)
+        return -1;
+    do
+        fd = openat(dir, name, how, mode);
+    while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
+int up_system_dir_stat_at(struct up_storage *s, int dir, const char *name, struct up_stat *out)
+{
+    struct stat st;
+    int fd, r;
+
+    (void)s;
+    if (check_name(name) < 0)
+        return -1;
+    fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    r = fstat(fd, &st);
+    if (r == 0) {
+        up_system_file_fill_stat(out, &st);
+        out->mount_point = !same_mount(dir, fd);
+    }
+    up_system_file_close_quietly(fd);
+    return r;
+}
+
+int up_system_dir_list_at(struct up_storage *s, int dir, up_list_fn *fn, void *user)
+{
+    /* A descriptor of its own: reading moves where the next one would read. */
+    int fd = openat(dir, ".", DIRECTORY);
+
+    (void)s;
+    return fd < 0 ? -1 : up_system_name_list_open(fd, fn, user);
+}
+
+int up_system_dir_rename_at(struct up_storage *s, int dir, const char *from, const char *to)
+{
+    (void)s;
+    return check_names(from, to) < 0 ? -1 : renameat(dir, from, dir, to);
+}
+
+int up_system_dir_link_at(struct up_storage *s, int dir, const char *from, const char *to)
+{
+    (void)s;
+    return check_names(from, to) < 0 ? -1 : linkat(dir, from, dir, to, 0);
+}
+
+int up_system_dir_unlink_at(struct up_storage *s, int dir, const char *name)
+{
+    (void)s;
+    return check_name(name) < 0 ? -1 : unlinkat(dir, name, 0);
+}
+
+int up_system_dir_rmdir_at(struct up_storage *s, int dir, const char *name)
+{
+    (void)s;
+    return check_name(name) < 0 ? -1 : unlinkat(dir, name, AT_REMOVEDIR);
+}
+
+int up_system_dir_mkdir_at(struct up_storage *s, int dir, const char *name, unsigned mode)
+{
+    (void)s;
+    return check_name(name) < 0 ? -1 : mkdirat(dir, name, mode);
+}
+
+int up_system_dir_space_at(struct up_storage *s, int dir, uint64_t *free_bytes)
+{
+    struct statvfs vfs;
+    int r;
+
+    (void)s;
+    do
+        r = fstatvfs(dir, &vfs);
+    while (r < 0 && errno == EINTR);
+    if (r == 0)
+        *free_bytes = (uint64_t)vfs.f_bavail * vfs.f_frsize;
+    return r;
+}
+
+/* In this order: a change of owner takes setuid bits and capabilities away. */
+int up_system_dir_set_attributes(struct up_storage *s, int file, uint32_t owner, uint32_t group,
+                                 unsigned mode)
+{
+    (void)s;
+    return fchown(file, owner, group) < 0 ? -1 : fchmod(file, mode);
+}
+
+static bool cannot_be_read(int error)
+{
+    return error == EACCES || error == EPERM || error == ENODATA || error == ENOTSUP;
+}
+
+static int copy_one(int file, int from, const char *name, char *value)
+{
+    ssize_t n = fgetxattr(from, name, value, XATTR_ROOM);
+
+    if (n < 0)
+        return cannot_be_read(errno) ? 0 : -1;
+    return fsetxattr(file, name, value, (size_t)n, 0);
+}
+
+/* An access list that the directory gave the new file is not the old one's. */
+static int drop_access_list(int file)
+{
+    return fremovexattr(file, ACCESS_LIST) < 0 && !cannot_be_read(errno) ? -1 : 0;
+}
+
+static int copy_xattrs(int file, int from, char *names, char *value)
+{
+    ssize_t n = flistxattr(from, names, XATTR_ROOM);
+    bool listed = false;
+
+    if (n < 0)
+        return errno == ENOTSUP ? 0 : -1;
+    for (const char *name = names; name < names + n; name += strlen(name) + 1) {
+        if (copy_one(file, from, name, value) < 0)
+            return -1;
+        listed = listed || strcmp(name, ACCESS_LIST) == 0;
+    }
+    return listed ? 0 : drop_access_list(file);
+}
+
+int up_system_dir_copy_attributes(struct up_storage *s, int file, int from)
+{
+    char *room = malloc(2 * XATTR_ROOM);
+    struct stat st;
+    int r = -1, why;
+
+    if (!room)
+        return fail(ENOMEM);
+    if (fstat(from, &st) == 0 &&
+        up_system_dir_set_attributes(s, file, st.st_uid, st.st_gid, st.st_mode & 07777) == 0)
+        r = copy_xattrs(file, from, room, room + XATTR_ROOM);
+    why = errno;
+    free(room);
+    errno = why;
+    return r;
+}

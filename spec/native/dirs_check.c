@@ -1,0 +1,393 @@
+/*
+ * dirs_check.c -- trees of others, by directory handles: the system in a
+ * temporary directory and the simulator say the same; and what only the
+ * simulator can show, several file systems.
+ */
+#include "sim.h"
+#include "storage.h"
+#include "system_dirs.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+struct world {
+    struct up_storage *storage;
+    const struct up_storage_ops *ops;
+    struct sim *sim; /* NULL: the system */
+    char root[64];
+    int dir;
+};
+
+static struct world *world_of(void **state)
+{
+    return *state;
+}
+
+static int enter(void **state, struct sim *sim)
+{
+    struct world *w = calloc(1, sizeof *w);
+
+    if (!w)
+        return -1;
+    w->sim = sim;
+    w->storage = sim ? sim_storage(sim) : up_storage_system();
+    w->ops = w->storage->ops;
+    snprintf(w->root, sizeof w->root, sim ? "/root" : "/tmp/dirs_check.XXXXXX");
+    umask(022);
+    if (sim)
+        sim_put_dir(sim, w->root, 0755);
+    else if (!mkdtemp(w->root))
+        return -1;
+    w->dir = w->ops->open_dir(w->storage, UP_NO_DIR, w->root, false);
+    *state = w;
+    return w->dir < 0;
+}
+
+static int enter_system(void **state)
+{
+    return enter(state, NULL);
+}
+
+static int enter_sim(void **state)
+{
+    return enter(state, sim_new());
+}
+
+static int leave(void **state)
+{
+    struct world *w = *state;
+    int rc = w->ops->close(w->storage, w->dir);
+
+    if (!w->sim)
+        rc |= up_storage_remove_tree(w->storage, w->root, NULL);
+    sim_free(w->sim);
+    free(w);
+    return rc;
+}
+
+static void put(struct world *w, const char *name, unsigned mode)
+{
+    int file = w->ops->open_at(w->storage, w->dir, name, UP_WRITE_ONLY_NEW, mode);
+
+    assert_true(file >= 0);
+    assert_int_equal(w->ops->pwrite(w->storage, file, name, strlen(name), 0), 0);
+    assert_int_equal(w->ops->close(w->storage, file), 0);
+}
+
+static void make_link(struct world *w, const char *target, const char *name)
+{
+    char path[128];
+
+    snprintf(path, sizeof path, "%s/%s", w->root, name);
+    assert_int_equal(w->ops->symlink(w->storage, target, path), 0);
+}
+
+static struct up_stat stat_of(struct world *w, const char *name)
+{
+    struct up_stat st;
+
+    assert_int_equal(w->ops->stat_at(w->storage, w->dir, name, &st), 0);
+    return st;
+}
+
+#define ASSERT_FAILS(call, error)         \
+    do {                                  \
+        errno = 0;                        \
+        assert_int_equal((call), -1);     \
+        assert_int_equal(errno, (error)); \
+    } while (0)
+
+static void make_tree(struct world *w)
+{
+    int below;
+
+    assert_int_equal(w->ops->mkdir_at(w->storage, w->dir, "a", 0750), 0);
+    below = w->ops->open_dir(w->storage, w->dir, "a", false);
+    assert_true(below >= 0);
+    assert_int_equal(w->ops->mkdir_at(w->storage, below, "b", 0755), 0);
+    assert_int_equal(w->ops->close(w->storage, below), 0);
+    put(w, "file", 0644);
+    make_link(w, "a", "link");
+    make_link(w, "..", "out");
+}
+
+/* Either way to open: the kernel's, and one component at a time. */
+typedef int open_fn(struct world *w, const char *path);
+
+static int open_as_told(struct world *w, const char *path)
+{
+    return w->ops->open_dir(w->storage, w->dir, path, true);
+}
+
+static int open_by_walk(struct world *w, const char *path)
+{
+    return up_system_dir_walk(w->dir, path, true);
+}
+
+static void look_beneath(struct world *w, open_fn *open)
+{
+    static const char *const there[] = {"", ".", "a", "a/b", "a//b/", "./a/./b"};
+    int dir;
+
+    for (size_t i = 0; i < sizeof there / sizeof there[0]; i++) {
+        dir = open(w, there[i]);
+        assert_true(dir >= 0);
+        assert_int_equal(w->ops->close(w->storage, dir), 0);
+    }
+    ASSERT_FAILS(open(w, "none"), ENOENT);
+    ASSERT_FAILS(open(w, "file"), ENOTDIR);
+    ASSERT_FAILS(open(w, "file/b"), ENOTDIR);
+    ASSERT_FAILS(open(w, "link"), ELOOP);
+    ASSERT_FAILS(open(w, "link/b"), ELOOP);
+    ASSERT_FAILS(open(w, "out"), ELOOP);
+}
+
+static void a_directory_is_opened_beneath_another(void **state)
+{
+    struct world *w = world_of(state);
+
+    make_tree(w);
+    look_beneath(w, open_as_told);
+    ASSERT_FAILS(open_as_told(w, "/"), EXDEV);
+    ASSERT_FAILS(open_as_told(w, ".."), EXDEV);
+    ASSERT_FAILS(open_as_told(w, "a/../a"), EXDEV);
+}
+
+static void without_openat2_it_is_the_same(void **state)
+{
+    struct world *w = world_of(state);
+
+    make_tree(w);
+    look_beneath(w, open_by_walk);
+}
+
+static void a_name_is_one_name(void **state)
+{
+    static const char *const wrong[] = {"", ".", "..", "a/b", "/"};
+    struct world *w = world_of(state);
+    struct up_stat st;
+
+    make_tree(w);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        ASSERT_FAILS(w->ops->open_at(w->storage, w->dir, wrong[i], UP_READ, 0), EINVAL);
+        ASSERT_FAILS(w->ops->stat_at(w->storage, w->dir, wrong[i], &st), EINVAL);
+        ASSERT_FAILS(w->ops->rename_at(w->storage, w->dir, "file", wrong[i]), EINVAL);
+        ASSERT_FAILS(w->ops->link_at(w->storage, w->dir, "file", wrong[i]), EINVAL);
+        ASSERT_FAILS(w->ops->unlink_at(w->storage, w->dir, wrong[i]), EINVAL);
+        ASSERT_FAILS(w->ops->rmdir_at(w->storage, w->dir, wrong[i]), EINVAL);
+        ASSERT_FAILS(w->ops->mkdir_at(w->storage, w->dir, wrong[i], 0755), EINVAL);
+    }
+}
+
+static void a_link_is_itself(void **state)
+{
+    struct world *w = world_of(state);
+
+    make_tree(w);
+    ASSERT_FAILS(w->ops->open_at(w->storage, w->dir, "link", UP_READ, 0), ELOOP);
+    ASSERT_FAILS(w->ops->open_at(w->storage, w->dir, "link", UP_UPDATE, 0), ELOOP);
+    ASSERT_FAILS(w->ops->open_at(w->storage, w->dir, "link", UP_WRITE_ONLY_NEW, 0), EEXIST);
+    assert_int_equal(stat_of(w, "link").kind, UP_NODE_LINK);
+    assert_int_equal(w->ops->link_at(w->storage, w->dir, "link", "kept"), 0);
+    assert_int_equal(stat_of(w, "kept").kind, UP_NODE_LINK);
+    assert_true(stat_of(w, "kept").inode == stat_of(w, "link").inode);
+}
+
+static void two_names_of_one_file_stay_two(void **state)
+{
+    struct world *w = world_of(state);
+
+    put(w, "one", 0644);
+    assert_int_equal(w->ops->link_at(w->storage, w->dir, "one", "two"), 0);
+    ASSERT_FAILS(w->ops->link_at(w->storage, w->dir, "one", "two"), EEXIST);
+    assert_int_equal(w->ops->rename_at(w->storage, w->dir, "two", "one"), 0);
+    assert_true(stat_of(w, "one").inode == stat_of(w, "two").inode);
+    put(w, "other", 0644);
+    assert_int_equal(w->ops->rename_at(w->storage, w->dir, "other", "one"), 0);
+    assert_true(stat_of(w, "one").inode != stat_of(w, "two").inode);
+    ASSERT_FAILS(w->ops->rename_at(w->storage, w->dir, "other", "one"), ENOENT);
+}
+
+static int count_name(void *user, const char *name, enum up_node_kind kind)
+{
+    unsigned *seen = user;
+
+    *seen += strcmp(name, "d") == 0 && kind == UP_NODE_DIR ? 10 : 1;
+    return 0;
+}
+
+static void names_are_listed_and_removed(void **state)
+{
+    struct world *w = world_of(state);
+    unsigned seen = 0;
+
+    put(w, "f", 0644);
+    assert_int_equal(w->ops->mkdir_at(w->storage, w->dir, "d", 0755), 0);
+    ASSERT_FAILS(w->ops->mkdir_at(w->storage, w->dir, "d", 0755), EEXIST);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(w->ops->list_at(w->storage, w->dir, count_name, &seen), 0);
+    assert_int_equal(seen, 22);
+    ASSERT_FAILS(w->ops->unlink_at(w->storage, w->dir, "d"), EISDIR);
+    ASSERT_FAILS(w->ops->rmdir_at(w->storage, w->dir, "f"), ENOTDIR);
+    assert_int_equal(w->ops->rmdir_at(w->storage, w->dir, "d"), 0);
+    assert_int_equal(w->ops->unlink_at(w->storage, w->dir, "f"), 0);
+    assert_int_equal(w->ops->sync(w->storage, w->dir), 0);
+}
+
+static void a_file_becomes_like_another(void **state)
+{
+    struct world *w = world_of(state);
+    uint32_t owner = geteuid() == 0 ? 1234 : geteuid(), group = geteuid() == 0 ? 4321 : getegid();
+    int from, to;
+    struct up_stat st;
+
+    put(w, "from", 0600);
+    put(w, "to", 0644);
+    from = w->ops->open_at(w->storage, w->dir, "from", UP_READ, 0);
+    to = w->ops->open_at(w->storage, w->dir, "to", UP_UPDATE, 0);
+    assert_int_equal(w->ops->set_attributes(w->storage, from, owner, group, 04751), 0);
+    assert_int_equal(w->ops->copy_attributes(w->storage, to, from), 0);
+    st = stat_of(w, "to");
+    assert_int_equal(st.mode, 04751);
+    assert_int_equal(st.owner, owner);
+    assert_int_equal(st.group, group);
+    assert_false(st.mount_point);
+    w->ops->close(w->storage, from);
+    w->ops->close(w->storage, to);
+}
+
+/* /proc is a mount wherever this runs, and the way into it is refused. */
+static void a_mount_is_told_and_not_crossed(void **state)
+{
+    struct world *w = world_of(state);
+    int top = w->ops->open_dir(w->storage, UP_NO_DIR, "/", false), dir;
+    struct up_stat st;
+
+    assert_int_equal(w->ops->stat_at(w->storage, top, "proc", &st), 0);
+    assert_true(st.mount_point);
+    ASSERT_FAILS(w->ops->open_dir(w->storage, top, "proc/self", true), EXDEV);
+    ASSERT_FAILS(up_system_dir_walk(top, "proc", true), EXDEV);
+    dir = w->ops->open_dir(w->storage, top, "proc", false);
+    assert_true(dir >= 0);
+    w->ops->close(w->storage, dir);
+    w->ops->close(w->storage, top);
+}
+
+static void file_systems_are_apart(void **state)
+{
+    struct sim *sim = sim_new();
+    struct up_storage *s = sim_storage(sim);
+    struct up_stat st;
+    int top, card;
+
+    (void)state;
+    sim_put_text(sim, "/here", "x");
+    sim_put_mount(sim, "/card", 1, true);
+    sim_put_mount(sim, "/bind", 0, false);
+    sim_put_text(sim, "/card/file", "y");
+    sim_put_owner(sim, "/card/file", 7, 8, 9);
+    assert_int_equal(s->ops->rename(s, "/here", "/card/here"), -1);
+    assert_int_equal(errno, EXDEV);
+    assert_int_equal(s->ops->link(s, "/here", "/card/here"), -1);
+    assert_int_equal(errno, EXDEV);
+    assert_int_equal(s->ops->link(s, "/card/file", "/card/two"), -1);
+    assert_int_equal(errno, EPERM);
+    assert_int_equal(s->ops->rmdir(s, "/bind"), -1);
+    assert_int_equal(errno, EBUSY);
+    top = s->ops->open_dir(s, UP_NO_DIR, "/", false);
+    ASSERT_FAILS(s->ops->open_dir(s, top, "bind", true), EXDEV);
+    card = s->ops->open_dir(s, top, "card", false);
+    assert_int_equal(s->ops->stat_at(s, top, "card", &st), 0);
+    assert_true(st.mount_point);
+    assert_int_equal(s->ops->stat_at(s, card, "file", &st), 0);
+    assert_false(st.mount_point);
+    assert_int_equal(st.device, 2);
+    assert_int_equal(st.owner, 7);
+    sim_free(sim);
+}
+
+/* What is left of a new name in each of two file systems after a sync of one. */
+static bool survives(enum sim_loss loss, const char *path)
+{
+    struct sim *sim = sim_new(), *after;
+    struct up_storage *s = sim_storage(sim);
+    int dir;
+    bool found;
+
+    sim_put_mount(sim, "/card", 1, false);
+    assert_int_equal(s->ops->mkdir(s, "/card/new", 0755), 0);
+    assert_int_equal(s->ops->mkdir(s, "/new", 0755), 0);
+    dir = s->ops->open_dir(s, UP_NO_DIR, "/card", false);
+    assert_int_equal(s->ops->sync(s, dir), 0);
+    after = sim_reboot(sim, &(struct sim_choice){SIM_ORDERED, loss, 0, 0});
+    found = sim_exists(after, path);
+    sim_free(after);
+    sim_free(sim);
+    return found;
+}
+
+static void a_sync_says_nothing_of_another_file_system(void **state)
+{
+    (void)state;
+    assert_true(survives(SIM_NONE, "/card/new"));
+    assert_false(survives(SIM_NONE, "/new"));
+    assert_true(survives(SIM_ALL, "/new"));
+}
+
+static void owners_survive_by_a_sync_of_the_file(void **state)
+{
+    struct sim *sim = sim_new(), *after;
+    struct up_storage *s = sim_storage(sim);
+    const struct sim_choice nothing = {SIM_INDEPENDENT, SIM_NONE, 0, 0};
+    struct up_stat st;
+    int file;
+
+    (void)state;
+    sim_put_text(sim, "/file", "x");
+    file = s->ops->open(s, "/file", UP_UPDATE, 0);
+    assert_int_equal(s->ops->set_attributes(s, file, 5, 6, 0600), 0);
+    after = sim_reboot(sim, &nothing);
+    s->ops->stat(sim_storage(after), "/file", &st);
+    assert_int_equal(st.owner, 0);
+    assert_true(sim_fingerprint(after) != sim_fingerprint(sim));
+    sim_free(after);
+    assert_int_equal(s->ops->sync(s, file), 0);
+    after = sim_reboot(sim, &nothing);
+    s->ops->stat(sim_storage(after), "/file", &st);
+    assert_int_equal(st.owner, 5);
+    assert_int_equal(st.mode, 0600);
+    sim_free(after);
+    sim_free(sim);
+}
+
+#define BOTH(f)                                              \
+    cmocka_unit_test_setup_teardown(f, enter_system, leave), \
+        cmocka_unit_test_setup_teardown(f, enter_sim, leave)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BOTH(a_directory_is_opened_beneath_another),
+        cmocka_unit_test_setup_teardown(without_openat2_it_is_the_same, enter_system, leave),
+        BOTH(a_name_is_one_name),
+        BOTH(a_link_is_itself),
+        BOTH(two_names_of_one_file_stay_two),
+        BOTH(names_are_listed_and_removed),
+        BOTH(a_file_becomes_like_another),
+        cmocka_unit_test_setup_teardown(a_mount_is_told_and_not_crossed, enter_system, leave),
+        cmocka_unit_test(file_systems_are_apart),
+        cmocka_unit_test(a_sync_says_nothing_of_another_file_system),
+        cmocka_unit_test(owners_survive_by_a_sync_of_the_file),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
