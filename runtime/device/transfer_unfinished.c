@@ -9,8 +9,9 @@
  *
  * On a link that is fast enough the spool is never written. Where a block takes
  * longer than five seconds, what came is appended to it as often, and when a link
- * brought nothing more, since the next may come in hours. So a kill or a power cut
- * costs what came in five seconds, and flash is written once more at most.
+ * brought nothing more, since the next may come in hours, or the process is told
+ * to stop. So a kill or a power cut costs what came in five seconds, and flash is
+ * written once more at most.
  */
 #include <stdio.h>
 #include <stdlib.h>

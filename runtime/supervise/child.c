@@ -296,7 +296,7 @@ static void describe(struct up_child *c, int status)
 {
     if (*c->reason) /* we killed it and know better */
         return;
-    if (c->kill_at > 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM)
+    if (c->kill_at > 0 && (status == 0 || (WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM)))
         snprintf(c->reason, sizeof c->reason, "stopped when asked");
     else if (WIFEXITED(status))
         snprintf(c->reason, sizeof c->reason, "exited with code %d", WEXITSTATUS(status));

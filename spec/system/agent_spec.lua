@@ -55,6 +55,19 @@ describe("agent", function()
     assert.is_true(w:passed() <= most, ("%d bytes, at most %d"):format(w:passed(), most))
   end)
 
+  it("keeps what came of a block when it is told to stop", function()
+    w:serve()
+    w:device { port = w:slow_link(50000) }
+    w:publish { core = world.core(18, 512 << 10) }
+    w:run()
+    w:wait("a part of a block", function() return w:passed() > 120000 end)
+    w:stop("device")
+    assert.matches("agent stopped when asked", w:read("device.log"), 1, true)
+    -- All but the head, and what the sockets held.
+    local kept = #(w:read("state/tx/unfinished") or "")
+    assert.is_true(kept > 60000, ("%d bytes"):format(kept))
+  end)
+
   it("refuses a tampered package, and what runs goes on", function()
     w:device()
     w:run()

@@ -86,8 +86,16 @@ local function learn_script(self)
   if not ok then self.log(("script: %s (%s)"):format(message, code)) end
 end
 
-local function start(self)
+-- Told to stop: what is open is closed in order, which keeps what came of an unfinished block.
+local function heed_signals(self, signals)
+  local watch = { fd = signals:fd(), read = true }
+  repeat self.tasks:watch { watch } until signals:next()
+  self.tasks:stop()
+end
+
+local function start(self, signals)
   self.supervisor:start(self.config.heartbeat)
+  self.tasks:spawn("signals", heed_signals, self, signals)
   self.tasks:spawn("trial", self.trial.run, self.trial)
   self.tasks:spawn("learn_script", learn_script, self)
   self.tasks:spawn("reserve", self.reserve.run, self.reserve, self.tasks, function()
@@ -123,7 +131,8 @@ function M.main(...)
     io.stderr:write(("agent: %s (%s)\n"):format(message, code))
     return natives.error.find(code).exit
   end
-  start(self)
+  local signals <close> = assert(natives.signals.open())
+  start(self, signals)
   self.tasks:run()
   return self.failed and 1 or 0
 end

@@ -2,8 +2,8 @@
  * signals.h -- SIGTERM and SIGINT as something to poll.
  *
  * While it is open they do not end the process; it ends in order when it
- * wants. Meant for a process that starts no others meanwhile: they would
- * inherit the blocked signals.
+ * wants. Processes that it starts inherit the blocked signals unless whoever
+ * starts them sets the mask anew, as program.h and the policy process do.
  */
 #ifndef UP_SIGNALS_H
 #define UP_SIGNALS_H
