@@ -206,13 +206,14 @@ static const char *reason(const struct up_fetch *f, CURLcode result)
     return f->why[0] && !repeats ? f->why : curl_easy_strerror(result);
 }
 
-/* Of a tunnel to an https server; what else a proxy says has a status of its own. */
-static bool proxy_wants_login(const struct up_fetch *f)
+/* The status with which a proxy wants a login before it opens a tunnel to an https server, or 0; what else a proxy
+ * says has a status of its own. */
+static int tunnel_wants_login(const struct up_fetch *f)
 {
     long status = 0;
 
     curl_easy_getinfo(f->easy, CURLINFO_HTTP_CONNECTCODE, &status);
-    return status == 407;
+    return status == 407 || status == 401 ? (int)status : 0;
 }
 
 static int check_end(struct up_fetch *f, CURLcode result)
@@ -222,8 +223,8 @@ static int check_end(struct up_fetch *f, CURLcode result)
     /* What libcurl says of a header line that it will not hold. */
     if (result == CURLE_OUT_OF_MEMORY && !f->status)
         return up_fail(&f->error, UP_NETWORK, "%s: the head of the answer is too long", f->shown);
-    if (result != CURLE_OK && proxy_wants_login(f))
-        return up_fetch_head_proxy(&f->error, f->shown, f->o.proxy);
+    if (result != CURLE_OK && tunnel_wants_login(f))
+        return up_fetch_head_proxy(&f->error, tunnel_wants_login(f), f->shown, f->o.proxy);
     if (result != CURLE_OK)
         return up_fail(&f->error, result == CURLE_OUT_OF_MEMORY ? UP_INTERNAL : UP_NETWORK, "%s: %s",
                        f->shown, reason(f, result));

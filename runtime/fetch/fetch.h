@@ -59,14 +59,14 @@ void up_fetch_close(struct up_fetch *f);
  * changed entity tag or total is UP_CORRUPT). Retries are the caller's.
  *
  * An answer that is no object (a status other than 200, 206, 416) is
- * UP_NETWORK for 5xx, 429 and a proxy's 407, UP_MISSING for 404 and 410, UP_EXPIRED
- * for 401 and 403, UP_REFUSED otherwise; its status and first 64 KiB of body can be
- * had from up_source_http_answer(), for the dialect to read.
+ * UP_NETWORK for 5xx, 429 and a proxy that wants a login, UP_MISSING for 404 and 410,
+ * UP_EXPIRED for 401 and 403, UP_REFUSED otherwise; its status and first 64 KiB of body
+ * can be had from up_source_http_answer(), for the dialect to read.
  * `options`: proxy, ca_file, headers, limits; the range fields are ours. In source_http.c.
  */
 UP_MUST_CHECK int up_source_http(struct up_source **out, struct up_loop *loop, const char *url,
                                  const struct up_fetch_options *options, struct up_error *err);
-/* Status of the last answer and the body of one that was no object (NULL when
+/* Status of the server's last answer (0: none, or its proxy wants a login) and the body of one that was no object (NULL when
  * none), Location in *location (NULL when none). Valid until the next read. */
 int up_source_http_answer(const struct up_source *s, const char **body, size_t *len, const char **location);
 /* up_fetch_date() of the last answer that had one; 0: none had. */

@@ -77,7 +77,13 @@ uint64_t up_fetch_head_date(void *easy)
     return seconds > 0 ? (uint64_t)seconds : 0;
 }
 
-int up_fetch_head_proxy(struct up_error *err, const char *shown, const char *proxy)
+bool up_fetch_head_by_proxy(int status, const char *challenge, const char *url, const char *proxy)
+{
+    return status == 407 ||
+           (status == 401 && challenge && proxy && *proxy && strncasecmp(url, "http:", 5) == 0);
+}
+
+int up_fetch_head_proxy(struct up_error *err, int status, const char *shown, const char *proxy)
 {
     char name[UP_URL_SHOWN] = "on the way", url[UP_URL_SHOWN];
 
@@ -85,8 +91,8 @@ int up_fetch_head_proxy(struct up_error *err, const char *shown, const char *pro
         snprintf(url, sizeof url, "%s%s", strstr(proxy, "://") ? "" : "http://", proxy);
         up_url_show(url, name);
     }
-    return up_fail(err, UP_NETWORK, "%s: the proxy %s wants a name and a password that it takes (HTTP 407)",
-                   shown, name);
+    return up_fail(err, UP_NETWORK, "%s: the proxy %s wants a name and a password that it takes (HTTP %d)",
+                   shown, name, status);
 }
 
 uint64_t up_fetch_head_retry_after(void *easy)

@@ -26,9 +26,11 @@ const char *up_fetch_head_value(void *easy, const char *name, size_t *amount);
 
 /* `Date` in seconds since 1970, of one that no cache kept; 0: none. */
 uint64_t up_fetch_head_date(void *easy);
-/* UP_NETWORK and the sentence for a 407: it is a matter of the way, not of what was asked for. `proxy`: NULL when
- * none is configured. */
-int up_fetch_head_proxy(struct up_error *err, const char *shown, const char *proxy);
+/* Whether a proxy wants a login: by 407, or, as old ones do, by a 401 with a challenge on the way to a server that is
+ * asked without TLS. `challenge`: WWW-Authenticate; it and `proxy` are NULL when there is none. */
+bool up_fetch_head_by_proxy(int status, const char *challenge, const char *url, const char *proxy);
+/* UP_NETWORK and the sentence for it: it is a matter of the way, not of what was asked for. */
+int up_fetch_head_proxy(struct up_error *err, int status, const char *shown, const char *proxy);
 /* Seconds of Retry-After; 0 when there is none. */
 uint64_t up_fetch_head_retry_after(void *easy);
 

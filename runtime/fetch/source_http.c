@@ -46,6 +46,7 @@ struct source_http {
     uint64_t at;        /* place of the next body byte in the object */
 
     int status;
+    bool proxys;             /* the answer that was no object is the proxy's */
     uint64_t date;           /* of the last answer that had one */
     uint64_t retry_after;    /* of the last answer that was no object; 0 none */
     char *answer, *location; /* of the last answer that was no object, or NULL */
@@ -186,10 +187,12 @@ static int check_head(struct source_http *h, struct up_error *err)
     if (date)
         h->date = date;
     forget_answer(h);
+    h->proxys = false;
     if (status != 200 && status != 206 && status != 416) {
         const char *location = up_fetch_header(h->f, "Location");
 
         h->refused = true;
+        h->proxys = up_fetch_head_by_proxy(status, up_fetch_header(h->f, "WWW-Authenticate"), h->url, h->o.proxy);
         h->retry_after = up_fetch_retry_after(h->f);
         h->location = location ? strdup(location) : NULL;
         h->answer = calloc(1, ANSWER_MAX + 1);
@@ -227,8 +230,8 @@ static int refuse(struct source_http *h, struct up_error *err)
     int s = h->status;
 
     drop(h);
-    if (s == 407)
-        return up_fetch_head_proxy(err, h->shown, h->o.proxy);
+    if (h->proxys)
+        return up_fetch_head_proxy(err, s, h->shown, h->o.proxy);
     return up_fail(err, code_of_status(s), "%s: the server answered HTTP %d", h->shown, s);
 }
 
@@ -423,7 +426,7 @@ int up_source_http_answer(const struct up_source *s, const char **body, size_t *
     *body = h->answer;
     *len = h->answer_len;
     *location = h->location;
-    return h->status;
+    return h->proxys ? 0 : h->status;
 }
 
 uint64_t up_source_http_retry_after(const struct up_source *s)

@@ -350,13 +350,21 @@ describe("http", function()
 
   case("names the proxy that wants a password, and not the one it was given", function()
     local proxy = server.url:gsub("//", "//user:secret@")
-    for _, url in ipairs { "http://nowhere.invalid/login/1", "https://nowhere.invalid/login/1" } do
-      local s <close> = open(url, { proxy = proxy })
+    for _, way in ipairs { "http://nowhere.invalid/login/1", "https://nowhere.invalid/login/1",
+      "http://nowhere.invalid/old_login/1" } do
+      local s <close> = open(way, { proxy = proxy })
       local _, message, code = pull(s, 0)
       assert.equal("network", code)
       assert.matches("the proxy " .. server.url .. "/ wants a name", message, 1, true)
       assert.is_nil(message:find("secret", 1, true))
+      assert.is_nil(s:answer())
     end
+  end)
+
+  case("takes a login that the server wants for the server's", function()
+    local s <close> = open((place("old_login", "1")))
+    assert.equal("expired", select(3, pull(s, 0)))
+    assert.equal(401, s:answer().status)
   end)
 
   case("follows redirects, relative ones too, for each range", function()

@@ -522,9 +522,9 @@ describe("update.engine", function()
     assert.truthy(table.concat(f.log, ","):find("open http://oss/p", 1, true))
   end)
 
-  it("asks no cloud what its proxy means by 407, and tries again", function()
+  it("asks no cloud what its proxy means, and tries again", function()
     local seen = 0
-    local e = make { head = { fail "network", true }, answers = { { status = 407, body = "<html>" } } }
+    local e = make { head = { fail "network", true }, answers = {} }
     assert.truthy(e:install(where { answered = function()
       seen = seen + 1
       return nil, "the server answered 407", "refused"

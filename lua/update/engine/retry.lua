@@ -11,7 +11,6 @@ local M = {}
 
 local RENEWALS = 3
 local PAUSE_LEAST, PAUSE_MOST = 1, 300 -- seconds
-local PROXY_REFUSES = 407              -- HTTP
 local SERVER_SAYS_MOST = 86400         -- seconds, however much later a server wants to be asked again
 
 --- Redirects that are followed in a row: two servers that point at each other end there.
@@ -34,11 +33,10 @@ local function rest(engine, seconds)
   engine.tasks:await(engine.resting, seconds)
 end
 
--- What the server said instead of an object, by the dialect of its cloud; a proxy speaks none, and the message names
--- it: advice, or nil, message, code, seconds.
+-- What the server said instead of an object, by the dialect of its cloud: advice, or nil, message, code, seconds. What
+-- a proxy says is no answer of it, and stands.
 local function advise(where, answer, message, code)
-  local status = answer and answer.status or 0
-  if status == 0 or status == PROXY_REFUSES or not where.answered then return nil, message, code end
+  if not answer or not where.answered then return nil, message, code end
   local advice, said, why, seconds = where.answered(answer, where.location)
   if advice then return advice end
   return nil, said or message, why or code, seconds

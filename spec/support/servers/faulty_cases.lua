@@ -170,6 +170,11 @@ function cases.login(peer)
   peer:head("407 Proxy Authentication Required", { "Content-Length: 0", "Proxy-Authenticate: Basic realm=x" })
 end
 
+-- As tinyproxy does it.
+function cases.old_login(peer)
+  peer:head("401 Unauthorized", { "Content-Length: 0", "WWW-Authenticate: Basic realm=x" })
+end
+
 function cases.stall(peer, request)
   local body = answer(peer, request)
   peer:send(body:sub(1, 100000))
