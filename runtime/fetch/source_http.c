@@ -192,7 +192,8 @@ static int check_head(struct source_http *h, struct up_error *err)
         const char *location = up_fetch_header(h->f, "Location");
 
         h->refused = true;
-        h->proxys = up_fetch_head_by_proxy(status, up_fetch_header(h->f, "WWW-Authenticate"), h->url, h->o.proxy);
+        h->proxys =
+            up_fetch_head_by_proxy(status, up_fetch_header(h->f, "WWW-Authenticate"), h->url, h->o.proxy);
         h->retry_after = up_fetch_retry_after(h->f);
         h->location = location ? strdup(location) : NULL;
         h->answer = calloc(1, ANSWER_MAX + 1);
