@@ -7,9 +7,9 @@
  *
  *     from both     beat
  *     from agent    armed | restart | resume | confirm | rollback REASON | failed REASON |
- *                   lacks cloud|more | unreached REASON | date SECONDS
+ *                   lacks cloud|more | vouched | unreached REASON | date SECONDS
  *     from script   restart REASON
- *     to agent      phase WORD | script up PID START | script down REASON
+ *     to agent      phase WORD | script up PID START [vouched] | script down REASON
  *                   script ended TIMES NEXT REASON
  *                   trouble none | trouble on|off CODE MESSAGE
  *                   answer confirm|rollback ok | answer confirm|rollback CODE MESSAGE
@@ -32,6 +32,9 @@
  * "lacks cloud": to confirm what runs on trial, nothing is missing but an answer
  * of a cloud. At the deadline that is no proof against it: up_device_unreached().
  * "unreached": policy does not wait that long.
+ *
+ * "vouched": somebody called the start that runs on trial good. The next agent is
+ * told, because whoever called was told that it counts.
  *
  * What does not work of updating is trouble: the script runs all the same, and
  * it is tried again every minute. "on": updates work, only leftovers or what is

@@ -62,6 +62,7 @@ struct up_supervisor {
     uint64_t look_at;     /* ms; when to look at more of the script that runs; 0: not */
     uint64_t trial_until; /* ms; meaningful on trial */
     bool lacks_cloud;     /* an agent said that nothing else is missing to confirm what runs */
+    bool vouched;         /* an agent said that somebody called what runs on trial good */
     uint64_t restart_at;  /* ms; when to try the restart command again; 0: not */
     uint64_t restart_delay;
     struct up_trouble no_restart; /* why the device is still up */

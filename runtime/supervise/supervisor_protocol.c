@@ -154,6 +154,12 @@ static void hear_lacks(struct up_supervisor *s, const char *what)
     s->lacks_cloud = up_child_running(s->script) && strcmp(what, "cloud") == 0;
 }
 
+static void hear_vouched(struct up_supervisor *s, const char *rest)
+{
+    (void)rest;
+    s->vouched = up_child_running(s->script) && up_supervisor_phase(s) == UP_TRIAL;
+}
+
 static void hear_agent(struct up_supervisor *s, const char *line)
 {
     static const struct {
@@ -165,7 +171,8 @@ static void hear_agent(struct up_supervisor *s, const char *line)
         {"restart", hear_restart, ""},     {"resume", hear_resume, ""},
         {"confirm", hear_confirm, ""},     {"rollback", hear_rollback, "asked for"},
         {"failed", hear_failed, "failed"}, {"unreached", hear_unreached, "no cloud answered"},
-        {"lacks", hear_lacks, ""},         {"date", hear_date, ""},
+        {"lacks", hear_lacks, ""},         {"vouched", hear_vouched, ""},
+        {"date", hear_date, ""},
     };
 
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {

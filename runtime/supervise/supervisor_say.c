@@ -80,7 +80,8 @@ void up_tell_script(struct up_supervisor *s)
     unsigned starts = counted ? up_device_state(s->device)->tx.starts : 0;
 
     if (up_child_running(s->script))
-        up_child_tell(s->agent, "script up %d %u", (int)up_child_pid(s->script), starts);
+        up_child_tell(s->agent, "script up %d %u%s", (int)up_child_pid(s->script), starts,
+                      s->vouched ? " vouched" : "");
     else if (up_child_starts(s->script) > 0)
         up_child_tell(s->agent, "script down %s", up_child_reason(s->script));
     if (s->ends.times > 0 && s->ends.generation == up_device_generation(s->device))

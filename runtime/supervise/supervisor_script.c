@@ -289,7 +289,7 @@ static void script_ended(struct up_supervisor *s)
     struct up_error err;
 
     up_child_reap(s->script, up_supervisor_now(s));
-    s->lacks_cloud = false;
+    s->lacks_cloud = s->vouched = false;
     up_sweep(s);
     up_say(s, "script %s", up_child_reason(s->script));
     if (!asked && s->device) {

@@ -651,6 +651,20 @@ static void one_that_lacks_a_cloud_alone_is_not_condemned_at_once(void **state)
     }
 }
 
+/* That somebody called it good is known to the next agent of the same start, and to none of the next start. */
+static void what_was_called_good_stays_so_without_the_agent(void **state)
+{
+    static const struct play_step steps[] = {
+        SAYS(AGENT, "vouched"), TRIES,       ENDS(AGENT, 1),  WAITS(5000), SAYS(AGENT, "vouched"),
+        ENDS(AGENT, 1),         WAITS(5000), ENDS(SCRIPT, 7), WAITS(9000), OVER};
+
+    (void)state;
+    perform(steps);
+    assert_int_equal(play_count(play_done(), " vouched\n"), 1);
+    must_do(" 1 vouched\n");
+    must_do(" 2\n");
+}
+
 static void a_release_that_fails_three_times_is_given_up(void **state)
 {
     static const struct play_step steps[] = {
@@ -1394,6 +1408,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(the_date_of_a_witness_is_heard, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_trial_that_is_not_confirmed_in_time_is_over, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_was_called_good_stays_so_without_the_agent, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_that_lacks_a_cloud_alone_is_not_condemned_at_once, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_release_that_fails_three_times_is_given_up, set_up, tear_down),

@@ -68,6 +68,21 @@ describe("a trial", function()
     assert.same({ 3, 3 }, { (w:moult "confirm"), (w:moult "rollback") })
   end)
 
+  it("that was called good is confirmed by the next agent when this one ends before policy agrees", function()
+    w:write("policy.lua", [[
+      return { healthy = function(facts)
+        if not facts.confirm_called then return nil, "nobody called" end
+        return facts.uptime >= 2 or nil, "called good"
+      end }]])
+    w:device { config = 'policy = "policy.lua",' }
+    w:run()
+    w:publish()
+    w:wait_log("device", "nobody called")
+    assert.equal(0, (w:moult "confirm"))
+    w:shell(("kill -KILL $(pgrep -P %d -f -- --agent)"):format(w.running.device))
+    w:wait_status { phase = "idle", release = "1.0.1" }
+  end)
+
   it("is ended by a policy that says false", function()
     w:write("policy.lua", [[
       return { healthy = function(facts)

@@ -153,9 +153,10 @@ end
 --- The script was started, or went away.
 -- @tparam integer|nil pid of it
 -- @tparam integer|nil start_no of the trial, 0 outside of one
-function Agent:script_came(pid, start_no)
+-- @tparam[opt] boolean vouched somebody told an earlier agent that this start is good
+function Agent:script_came(pid, start_no, vouched)
   self.script_pid, self.script_ends = pid, {}
-  self.trial:script(pid ~= nil, start_no)
+  self.trial:script(pid ~= nil, start_no, vouched)
   self:stir()
 end
 

@@ -5,8 +5,8 @@
 -- wanted:
 --
 --     to it:    beat | armed | restart | resume | confirm | rollback REASON | failed REASON | date SECONDS |
---               lacks cloud|more | unreached REASON
---     from it:  phase WORD | script up PID START | script down REASON |
+--               lacks cloud|more | vouched | unreached REASON
+--     from it:  phase WORD | script up PID START [vouched] | script down REASON |
 --               script ended TIMES NEXT REASON | answer VERB ok | answer VERB CODE MESSAGE
 --               trouble none | trouble on|off CODE MESSAGE
 --
@@ -75,9 +75,9 @@ function hear.script(self, rest)
     return self.agent:script_ended { restarts = tonumber(times), reason = reason,
       next_start = next_start ~= "0" and tonumber(next_start) or nil }
   end
-  local pid, start_no = rest:match("^up (%d+) (%d+)")
+  local pid, start_no, vouched = rest:match("^up (%d+) (%d+) ?(.*)$")
   if not pid then self.agent.note(("script %s"):format(rest)) end
-  self.agent:script_came(tonumber(pid), tonumber(start_no))
+  self.agent:script_came(tonumber(pid), tonumber(start_no), vouched == "vouched")
 end
 
 -- What does not work, and whether updates do all the same.

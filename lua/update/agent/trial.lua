@@ -31,10 +31,11 @@ end
 --- The script was started (or went away): what was learnt of it is void.
 -- @tparam boolean up
 -- @tparam integer start_no of the trial, 0 outside of one
-function Trial:script(up, start_no)
+-- @tparam[opt] boolean vouched confirm() was called of this start already
+function Trial:script(up, start_no, vouched)
   self.since = up and self.agent.tasks.now() or nil
   self.starts = start_no
-  self.errors, self.confirm_called, self.cloud_reached, self.told = 0, false, false, false
+  self.errors, self.confirm_called, self.cloud_reached, self.told = 0, vouched == true, false, false
 end
 
 --- A task of the script failed.
@@ -54,6 +55,7 @@ function Trial:confirm()
   end
   if self.agent:phase() ~= "trial" then return nil, "no release is on trial", "nothing" end
   self.confirm_called = true
+  self.agent.supervisor:send "vouched" -- before the caller is told: it counts, whatever becomes of us
   self.agent:stir()
   return true
 end
