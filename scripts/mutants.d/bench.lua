@@ -57,10 +57,15 @@ function Bench:command(target)
   return self.commands[target]
 end
 
+-- The library that a module is part of.
+local function library_of(path)
+  return path:find "^runtime/client/" and "libmoult" or "moult_runtime"
+end
+
 -- Compile a text in the place of a module's source; the path of the object, or nil.
 function Bench:compile(mutant, text)
   local source, object = ("%s/%s.c"):format(self.dir, mutant.module), ("%s/%s.o"):format(self.dir, mutant.module)
-  local command = self:command(("CMakeFiles/moult_runtime.dir/%s.o"):format(mutant.path))
+  local command = self:command(("CMakeFiles/%s.dir/%s.o"):format(library_of(mutant.path), mutant.path))
   write(source, text)
   command = command:gsub("^ccache ", ""):gsub(" %-MD.*$", ""):gsub(" %-Werror", " -w"):gsub(" %-O%d", " -O1" .. WATCHED)
   command = command:gsub(" %-D_FORTIFY_SOURCE=%d", "") -- it calls others than those that a check plays
@@ -83,11 +88,15 @@ function Bench:original(mutant)
   return self.originals[mutant.module]
 end
 
+-- libmoult calls its own functions, not those of a program: its other objects are linked instead of it.
+local BESIDE = " $(ls CMakeFiles/libmoult.dir/runtime/client/*.o | grep -v /%s.c.o)"
+
 -- Link a check with the object; its path.
-function Bench:link(check, object)
+function Bench:link(check, object, module)
   local program = ("%s/%s"):format(self.dir, check)
   local place = " %-o " .. check:gsub("%p", "%%%0")
   local command = self:command(check):gsub(place, (" %s -o %s"):format(object, program), 1)
+  command = command:gsub(" libmoult%.so%S*", (BESIDE:format(module)))
   if os.execute(("cd %s && { %s ; } >/dev/null 2>&1"):format(self.build, command)) then return program end
   return nil
 end
@@ -111,7 +120,7 @@ end
 function Bench:is_sound(check, words, limit, module)
   local name = check .. words .. module
   if self.sound[name] == nil then
-    local program = assert(self:link(check, self:sound_object(module)))
+    local program = assert(self:link(check, self:sound_object(module), module))
     self.sound[name] = not self:fails(program, words, limit)
     os.remove(program)
   end
@@ -119,7 +128,7 @@ function Bench:is_sound(check, words, limit, module)
 end
 
 function Bench:notices(check, words, limit, object, module)
-  local program = self:link(check, object)
+  local program = self:link(check, object, module)
   if not program then return nil end -- it names what there is not
   local noticed = self:fails(program, words, limit)
   os.remove(program)

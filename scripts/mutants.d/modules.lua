@@ -104,6 +104,12 @@ M.checks = {
   policy = { "policy", "calls" },
   policy_last_good = { "policy" },
   channel = { "channel", "calls" },
+  archive_reader = { "hostile_archive" },
+  archive_names = { "hostile_archive" },
+  archive_zip = { "hostile_archive" },
+  archive_extract = { "hostile_archive" },
+  moult = { "client" },
+  moult_link = { "client" },
 }
 
 local function flow(name)
@@ -135,6 +141,8 @@ local own = {
   supervisor_protocol = flows.none, supervisor_trouble = flows.none, child = flows.none, orphans = flows.none,
   policy = flows.none, policy_last_good = flows.none, channel = flows.none, verify = flows.none, printable = flows.none,
   version = flows.none, minisign_format = flows.none, manifest_format = flows.none, keys_format = flows.none,
+  archive_reader = flows.none, archive_names = flows.none, archive_zip = flows.none, archive_extract = flows.none,
+  moult = flows.none, moult_link = flows.none,
 }
 
 -- Checks that take longer than those flows.
@@ -145,7 +153,7 @@ local slow = { codec = true, delta_install = true, device = true, keys = true, l
 local function allocates(module, line)
   local reaches = own[module] ~= flows.none or module == "verify" or module:find "_format$"
   return reaches and (line:find "alloc%(" or line:find "strn?dup%(" or line:find "_new%(" or line:find "_open%(" or
-    line:find "of memory")
+    line:find "of memory" or line:find "ENOMEM")
 end
 
 --- What is asked about a wrong line, in this order.

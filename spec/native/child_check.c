@@ -70,6 +70,35 @@ static void wait_over(void)
     }
 }
 
+/* Of several links each one, though children have pipes that are looked at, too. */
+static void a_link_that_is_ready_ends_the_wait(void **state)
+{
+    struct up_processes *p = up_processes_system();
+    int pair[3][2];
+
+    (void)state;
+    start("read x <&3", 1);
+    for (int ready = 0; ready < 3; ready++) {
+        struct up_link_watch watches[3];
+
+        for (int i = 0; i < 3; i++) {
+            assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair[i]), 0);
+            watches[i] = (struct up_link_watch){.link = pair[i][0]};
+        }
+        assert_int_equal(write(pair[ready][1], "x", 1), 1);
+        alarm(60);
+        p->ops->wait(p, watches, 3, 1000 * PATIENCE_MS);
+        alarm(0);
+        for (int i = 0; i < 3; i++) {
+            close(pair[i][0]);
+            close(pair[i][1]);
+        }
+    }
+    up_child_kill(child, "enough");
+    wait_over();
+    up_child_reap(child, 1);
+}
+
 static void runs_with_a_channel_and_nothing_else(void **state)
 {
     int pair[2];
@@ -464,6 +493,7 @@ static void the_manager_hears_datagrams(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_link_that_is_ready_ends_the_wait, setup, teardown),
         cmocka_unit_test_setup_teardown(runs_with_a_channel_and_nothing_else, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_between_us_and_the_manager_is_not_handed_on, setup, teardown),
         cmocka_unit_test_setup_teardown(hears_and_is_heard, setup, teardown),

@@ -529,6 +529,9 @@ static void a_script_without_a_digest_gets_one(void **state)
     stand_free(&s);
 }
 
+#define SIGNER KEYS "/" VARIANT_KEY_FILE
+#define OTHER KEYS "/other.pub"
+
 static void put_other_key(struct stand *s)
 {
     struct sim *scratch = sim_new();
@@ -537,20 +540,19 @@ static void put_other_key(struct stand *s)
     sim_put_dir(scratch, "/keys", 0755);
     assert_int_equal(up_fixture_keys(sim_storage(scratch), "/keys", true, &s->err), 0);
     text = sim_get(scratch, "/keys/other.pub", NULL);
-    assert_int_equal(up_storage_write_file(s->storage, KEYS "/other.pub", text, strlen(text), 0644, &s->err),
-                     0);
+    assert_int_equal(up_storage_write_file(s->storage, OTHER, text, strlen(text), 0644, &s->err), 0);
     free(text);
     sim_free(scratch);
 }
 
-/* A list was accepted that adds the key that signed it, and the file is not there
- * yet; or that revokes it. */
-static void put_list(struct stand *s, bool adds)
+/* A list was accepted that adds the key in a file, which is not there yet; or that
+ * revokes it. */
+static void put_list(struct stand *s, const char *file, bool adds)
 {
     struct up_keyset *set = calloc(1, sizeof *set);
     uint8_t raw[UP_KEY_RAW_SIZE];
 
-    if (up_public_key_load(raw, s->storage, KEYS "/" VARIANT_KEY_FILE, &s->err) < 0)
+    if (up_public_key_load(raw, s->storage, file, &s->err) < 0)
         fail_msg("%s", s->err.message);
     set->serial = 1;
     set->pending_count = adds;
@@ -565,7 +567,7 @@ static void put_list(struct stand *s, bool adds)
 
 static void lose_key(struct stand *s)
 {
-    drop(s->sim, KEYS "/" VARIANT_KEY_FILE);
+    drop(s->sim, SIGNER);
 }
 
 static void exchange_key(struct stand *s)
@@ -577,26 +579,37 @@ static void exchange_key(struct stand *s)
 static void tear_key(struct stand *s)
 {
     exchange_key(s);
-    assert_int_equal(up_storage_write_file(s->storage, KEYS "/" VARIANT_KEY_FILE, "torn", 4, 0644, &s->err),
-                     0);
+    assert_int_equal(up_storage_write_file(s->storage, SIGNER, "torn", 4, 0644, &s->err), 0);
 }
 
 static void exchange_key_by_list(struct stand *s)
 {
-    put_list(s, true);
+    put_list(s, SIGNER, true);
     exchange_key(s);
 }
 
 static void revoke_key(struct stand *s)
 {
-    put_list(s, false);
+    put_list(s, SIGNER, false);
     put_other_key(s);
 }
 
 static void revoke_key_and_tear_other(struct stand *s)
 {
     revoke_key(s);
-    assert_int_equal(up_storage_write_file(s->storage, KEYS "/other.pub", "torn", 4, 0644, &s->err), 0);
+    assert_int_equal(up_storage_write_file(s->storage, OTHER, "torn", 4, 0644, &s->err), 0);
+}
+
+static void revoke_other_alone(struct stand *s)
+{
+    exchange_key(s);
+    put_list(s, OTHER, false);
+}
+
+static void tear_key_and_revoke_other(struct stand *s)
+{
+    tear_key(s);
+    put_list(s, OTHER, false);
 }
 
 static void forget_signer(struct stand *s)
@@ -618,6 +631,8 @@ static void a_key_that_is_gone_withdraws_what_is_armed(void **state)
         {exchange_key_by_list, NULL},
         {revoke_key, "which was revoked"},
         {revoke_key_and_tear_other, "which was revoked"},
+        {revoke_other_alone, "which is no longer trusted"},
+        {tear_key_and_revoke_other, NULL},
         {forget_signer, NULL},
     };
 

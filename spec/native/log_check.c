@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -33,6 +34,25 @@ ssize_t __wrap_write(int fd, const void *data, size_t len);
 ssize_t __wrap_write(int fd, const void *data, size_t len)
 {
     return __real_write(fd, data, len < most ? len : most);
+}
+
+static bool stolen; /* somebody else takes what room there is */
+
+int __real_poll(struct pollfd *fds, nfds_t count, int timeout);
+int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout);
+int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout)
+{
+    static const char line[UP_LOG_LINE] = "another\n";
+    int rc = __real_poll(fds, count, timeout), other;
+
+    if (!stolen)
+        return rc;
+    other = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    assert_true(other >= 0);
+    while (__real_write(other, line, sizeof line) > 0)
+        ;
+    close(other);
+    return rc;
 }
 
 /* All that is there, as a string. */
@@ -68,6 +88,21 @@ static void drops_what_nobody_reads_and_says_how_many(void **state)
     assert_non_null(strstr(text, "\nagain\n"));
     up_log("once");
     assert_string_equal(read_log(), "once\n");
+}
+
+/* Between the look and the write; our own stderr may be waited for, as that of most programs. */
+static void room_that_another_takes_is_not_waited_for(void **state)
+{
+    (void)state;
+    stolen = true;
+    alarm(60);
+    up_log("late");
+    alarm(0);
+    stolen = false;
+    read_log();
+    up_log("next");
+    assert_string_equal(read_log(),
+                        "moult: 1 lines of the log were dropped because nothing read them\nnext\n");
 }
 
 /* As terminals do: what follows begins a line of its own, and the torn one counts as dropped. */
@@ -177,6 +212,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(drops_what_nobody_reads_and_says_how_many),
+        cmocka_unit_test(room_that_another_takes_is_not_waited_for),
         cmocka_unit_test(a_line_that_was_taken_in_part_is_ended_first),
         cmocka_unit_test(a_child_that_talks_ends_though_nobody_reads),
         cmocka_unit_test(hands_on_lines_and_the_last_words_of_a_child),

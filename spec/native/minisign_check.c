@@ -189,6 +189,27 @@ static void test_every_byte_of_a_signature(void **state)
     up_keyring_free(ring);
 }
 
+/* No comment is one, too: of a signature as of a key. */
+static void test_an_empty_comment(void **state)
+{
+    static const char empty[] = "untrusted comment: \n";
+    struct scratch *s = *state;
+    char sig[UP_MINISIG_MAX], text[UP_MINISIG_MAX], path[512], *pub;
+    struct up_keyring *ring;
+    struct up_error err;
+
+    keygen(s, "release");
+    sign(s, "release.key", sig);
+    pub = scratch_read(s, "release.pub", NULL);
+    snprintf(text, sizeof text, "%s%s", empty, strchr(pub, '\n') + 1);
+    free(pub);
+    scratch_write(s, "empty.pub", text, strlen(text));
+    must(up_keyring_load_file(&ring, s->storage, scratch_path(s, "empty.pub", path), &err), &err);
+    snprintf(text, sizeof text, "%s%s", empty, strchr(sig, '\n') + 1);
+    must(verify(ring, text, strlen(text), &err), &err);
+    up_keyring_free(ring);
+}
+
 static void test_rings(void **state)
 {
     struct scratch *s = *state;
@@ -548,6 +569,7 @@ int main(void)
         CHECK(test_keygen_overwrites_nothing),
         CHECK(test_keygen_leaves_all_or_nothing),
         CHECK(test_every_byte_of_a_signature),
+        CHECK(test_an_empty_comment),
         CHECK(test_rings),
         CHECK(test_edited_key),
         CHECK(test_full_ring),

@@ -315,6 +315,23 @@ static void the_floor_opens_for_the_right_permit_alone(void **state)
 }
 
 /* A permit opens nothing but the floor. */
+static void room_that_cannot_be_asked_for_opens_no_gate(void **state)
+{
+    struct sim *sim = a_device_above();
+    struct up_manifest m = manifest_of(sim, "/packages/script.upd");
+    struct up_gate_report report;
+    struct up_config config;
+    struct up_device *d = open_device(sim, &config);
+    struct up_error err;
+
+    (void)state;
+    sim_fail(sim, SIM_SPACE, 1, EIO, true);
+    assert_int_equal(up_device_gates(d, &m, &report, &err), UP_WRITE);
+    assert_string_equal(err.message, "state /device/state: free space: Input/output error");
+    close_device(d, &config);
+    sim_free(sim);
+}
+
 static void other_gates_stay_closed(void **state)
 {
     static const struct setting good = {.project = "METER", .devices = "\"*\"", .ends = 0};
@@ -638,6 +655,7 @@ int main(void)
         cmocka_unit_test(a_permit_cut_anywhere_is_refused),
         cmocka_unit_test(the_floor_opens_for_the_right_permit_alone),
         cmocka_unit_test(other_gates_stay_closed),
+        cmocka_unit_test(room_that_cannot_be_asked_for_opens_no_gate),
         cmocka_unit_test(a_permit_is_used_up_by_the_confirmation),
         cmocka_unit_test(a_transaction_keeps_its_permit),
         cmocka_unit_test(a_later_permit_takes_the_place_of_one_that_is_over),

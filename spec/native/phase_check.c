@@ -536,6 +536,35 @@ static void a_confirmation_goes_on_when_it_is_asked_for_again(void **state)
     stand_free(&s);
 }
 
+/* The loader was told to leave it, as when a start could not be counted, and it runs
+ * on: both slots are in the order again, whichever it is in. */
+static void what_was_left_and_is_confirmed_comes_first_again(void **state)
+{
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, world_new(&by_core));
+    put_package(&s, NEXT, (struct up_fixture){.core = true, .sequence = 3, .core_version = 3});
+    for (unsigned target = 1; target < 2; target--) {
+        struct up_boot_state b = {.order = {!target}, .count = 1, .running = (uint8_t)target};
+
+        install(&s, target == 1 ? CORE : NEXT);
+        power_off(&s);
+        power_on(&s);
+        assert_int_equal(phase_of(&s), UP_TRIAL);
+        b.good[!target] = true;
+        set_boot_state(&s, &b);
+        reopen(&s);
+        assert_int_equal(up_device_confirm(s.device, &s.err), 0);
+        b = boot_state(&s);
+        assert_int_equal(b.count, 2);
+        assert_int_equal(b.order[0], target);
+        assert_int_equal(b.order[1], !target);
+        assert_true(b.good[0] && b.good[1]);
+    }
+    stand_free(&s);
+}
+
 static void a_release_may_say_how_long_its_trial_may_take(void **state)
 {
     struct stand s;
@@ -1019,6 +1048,7 @@ int main(void)
         cmocka_unit_test(a_rollback_goes_on_when_it_is_asked_for_again),
         cmocka_unit_test(a_permit_may_be_given_again),
         cmocka_unit_test(a_confirmation_goes_on_when_it_is_asked_for_again),
+        cmocka_unit_test(what_was_left_and_is_confirmed_comes_first_again),
         cmocka_unit_test(a_release_may_say_how_long_its_trial_may_take),
         cmocka_unit_test(a_trial_taken_back_by_hand_leaves_no_mark),
         cmocka_unit_test(failures_are_counted_up_to_the_most_there_can_be),

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zstd.h>
 
 #include "crc32c.h"
 #include "error.h"
@@ -141,7 +142,8 @@ static void a_short_file_is_broken(void **state)
 }
 
 /* What any reader finds after the power was cut now: `values` are allowed. */
-static void assert_after_any_cut(struct sim *sim, const char *const *values, unsigned count)
+static void assert_after_any_cut_of(struct sim *sim, const char *second, const char *const *values,
+                                    unsigned count)
 {
     for (unsigned i = 0; i < sim_choices(sim); i++) {
         struct sim_choice choice = sim_choice(sim, i);
@@ -152,6 +154,7 @@ static void assert_after_any_cut(struct sim *sim, const char *const *values, uns
         bool known = false;
         size_t len = 0;
 
+        r.second = second;
         if (up_record_read(&r, got, VALUE_SIZE, &len, &err) < 0)
             fail_msg("%s: %s", sim_choice_text(&choice, text), err.message);
         for (unsigned v = 0; v < count; v++)
@@ -160,6 +163,11 @@ static void assert_after_any_cut(struct sim *sim, const char *const *values, uns
             fail_msg("%s: reads %.8s", sim_choice_text(&choice, text), got);
         sim_free(after);
     }
+}
+
+static void assert_after_any_cut(struct sim *sim, const char *const *values, unsigned count)
+{
+    assert_after_any_cut_of(sim, NULL, values, count);
 }
 
 static void a_cut_write_leaves_the_old_or_the_new_value(void **state)
@@ -378,6 +386,17 @@ static void a_second_file_moves_without_being_forgotten(void **state)
     sim_free(sim);
 }
 
+/* What a file system that compresses makes of so many bytes. */
+static size_t squeezed(const char *bytes, size_t len)
+{
+    size_t room = ZSTD_compressBound(len), squeezed;
+    void *out = malloc(room);
+
+    squeezed = ZSTD_compress(out, room, bytes, len, 19);
+    free(out);
+    return squeezed;
+}
+
 /* What lies behind the records is written when a file is made, and never again. */
 static void writing_touches_the_front_only(void **state)
 {
@@ -389,6 +408,7 @@ static void writing_touches_the_front_only(void **state)
 
     (void)state;
     assert_memory_not_equal(before + 4096, other + 4096, 4096);
+    assert_true(squeezed(before + 4096, UP_RECORD_SPREAD - 4096) >= UP_RECORD_SPREAD - 4096);
     for (int i = 0; i < 5; i++)
         assert_int_equal(write_word(&r, "value", &err), 0);
     after = sim_get(sim, "/r.0", &len);
@@ -495,6 +515,39 @@ static void a_killed_writer_loses_nothing(void **state)
             write_word(&again, "next", &err);
             finished = !sim_is_cut(next);
             assert_after_any_cut(next, allowed + (finished ? 2 : 0), finished ? 1 : 3);
+            sim_free(sim);
+            sim_free(next);
+        }
+    }
+}
+
+/* It was killed, and then the configuration says that the second file lies elsewhere. */
+static void a_file_that_moves_is_made_durable_first(void **state)
+{
+    static const char *const allowed[] = {"three", "killed", "next"};
+
+    (void)state;
+    for (unsigned at = 1; at < 4; at++) {
+        bool finished = false;
+
+        for (unsigned k = 1; !finished; k++) {
+            struct sim *sim = with_values(three, 3), *next;
+            struct up_record r = on(sim), again;
+            struct up_error err;
+
+            sim_put_dir(sim, "/elsewhere", 0755);
+            sim_settle(sim);
+            sim_cut_at(sim, at);
+            write_word(&r, "killed", &err);
+            next = sim_respawn(sim);
+            again = on(next);
+            again.second = "/elsewhere/r.1";
+            sim_reset_counters(next);
+            sim_cut_at(next, k);
+            write_word(&again, "next", &err);
+            finished = !sim_is_cut(next);
+            assert_int_equal(sim_open_files(next), 0);
+            assert_after_any_cut_of(next, again.second, allowed + (finished ? 2 : 0), finished ? 1 : 3);
             sim_free(sim);
             sim_free(next);
         }
@@ -636,6 +689,7 @@ int main(void)
         cmocka_unit_test(short_files_are_spread_once),
         cmocka_unit_test(tending_makes_both_whole),
         cmocka_unit_test(a_killed_writer_loses_nothing),
+        cmocka_unit_test(a_file_that_moves_is_made_durable_first),
         cmocka_unit_test(a_read_that_failed_is_tried_again),
         cmocka_unit_test(a_medium_that_lies_is_noticed),
         cmocka_unit_test(what_does_not_fit_is_refused),

@@ -405,6 +405,33 @@ static void only_a_device_that_never_was_or_is_taken_ends(void **state)
     stand_free(&s);
 }
 
+/* A factory that was interrupted goes on only where nothing may hold a device: a
+ * file of the journal that could not be opened may. */
+static void what_could_not_be_looked_at_may_hold_a_device(void **state)
+{
+    unsigned hits = 0;
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, &by_file);
+    power_off(&s);
+    sim_settle(s.sim);
+    sim_put_text(s.sim, STATE "/provisioning", "begun");
+    sim_put_text(s.sim, STATE "/journal.0", "rubbish");
+    sim_put_text(s.sim, STATE "/journal.1", "rubbish");
+    for (unsigned n = 1; n == 1 || hits > 0; n++) {
+        sim_reset_counters(s.sim);
+        sim_fail(s.sim, SIM_OPEN, n, EMFILE, false);
+        configure(&s, 'a');
+        assert_int_not_equal(up_device_open(&s.device, s.storage, &s.config, UP_DEVICE_READ, &s.err), 0);
+        hits = sim_fault_hits(s.sim);
+        if (s.err.code != (hits > 0 ? UP_WRITE : UP_USAGE))
+            fail_msg("open %u: %d: %s", n, s.err.code, s.err.message);
+        up_config_free(&s.config);
+    }
+    sim_free(s.sim);
+}
+
 /*
  * Boot variables.
  */
@@ -428,6 +455,27 @@ static void a_lost_boot_record_is_made_anew_for_the_confirmed_slot(void **state)
     power_on(&s, 'a');
     assert_int_equal(phase_of(&s), UP_TRIAL);
     runs(&s, 1, 1);
+    stand_free(&s);
+}
+
+/* And when it cannot be: without updates, until it can. */
+static void a_boot_record_that_cannot_be_made_stops_updates_alone(void **state)
+{
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, &by_file);
+    power_off(&s);
+    sim_settle(s.sim);
+    sim_put_text(s.sim, STATE "/boot.0", "rubbish");
+    sim_put_text(s.sim, STATE "/boot.1", "rubbish");
+    break_all(&s, SIM_CHANGES, EIO);
+    sim_fail_below(s.sim, STATE "/boot");
+    power_on(&s, 'a');
+    runs(&s, 0, 1);
+    without_updates(&s, STATE "/boot");
+    heals(&s);
+    assert_true(up_device_trouble(s.device)->updates);
     stand_free(&s);
 }
 
@@ -763,7 +811,9 @@ int main(void)
         cmocka_unit_test(what_cannot_be_removed_is_in_nobodys_way),
         cmocka_unit_test(a_journal_that_cannot_be_read_leaves_the_script),
         cmocka_unit_test(only_a_device_that_never_was_or_is_taken_ends),
+        cmocka_unit_test(what_could_not_be_looked_at_may_hold_a_device),
         cmocka_unit_test(a_lost_boot_record_is_made_anew_for_the_confirmed_slot),
+        cmocka_unit_test(a_boot_record_that_cannot_be_made_stops_updates_alone),
         cmocka_unit_test(an_environment_that_cannot_be_read_changes_nothing),
         cmocka_unit_test(a_loader_that_does_not_name_its_slot_runs_the_confirmed_one),
         cmocka_unit_test(a_script_on_trial_that_cannot_be_counted_is_left_alone),

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codec.h"
 #include "error.h"
 #include "fixture.h"
 #include "index.h"
@@ -255,6 +256,39 @@ static void what_is_read_twice_is_checked_twice(void **state)
     rig_free(&r);
 }
 
+static unsigned spoiled; /* calls of the decoder that give another byte */
+
+int __real_up_codec_decode(struct up_codec *c, enum up_encoding encoding, const void *in, size_t in_len,
+                           void *out, size_t out_len, struct up_error *err);
+int __wrap_up_codec_decode(struct up_codec *c, enum up_encoding encoding, const void *in, size_t in_len,
+                           void *out, size_t out_len, struct up_error *err);
+
+int __wrap_up_codec_decode(struct up_codec *c, enum up_encoding encoding, const void *in, size_t in_len,
+                           void *out, size_t out_len, struct up_error *err)
+{
+    int rc = __real_up_codec_decode(c, encoding, in, in_len, out, out_len, err);
+
+    if (rc == 0 && spoiled > 0) {
+        spoiled--;
+        ((uint8_t *)out)[out_len - 1] ^= 1;
+    }
+    return rc;
+}
+
+/* As stored each block has its signed digest, and what it becomes is compared all the same. */
+static void what_decodes_to_something_else_is_corrupt(void **state)
+{
+    struct rig r = rig_new(&fixtures[2]);
+    struct up_error err;
+
+    (void)state;
+    spoiled = 1;
+    assert_int_equal(verify(&r, r.size, SIZE_MAX, SIZE_MAX, NULL, &err), UP_CORRUPT);
+    assert_non_null(strstr(err.message, "decoded"));
+    assert_int_equal(spoiled, 0);
+    rig_free(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,6 +298,7 @@ int main(void)
         cmocka_unit_test(no_byte_of_it_may_be_another),
         cmocka_unit_test(one_that_ends_early_is_corrupt),
         cmocka_unit_test(what_is_read_twice_is_checked_twice),
+        cmocka_unit_test(what_decodes_to_something_else_is_corrupt),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
