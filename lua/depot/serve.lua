@@ -51,6 +51,11 @@ local function tls_of(opts)
   return { cert = cert, key = key }
 end
 
+-- An address that was given, for messages: without user and password.
+local function shown(address)
+  return natives.url.shown((address:gsub("^[^/]*@", "")))
+end
+
 -- The broker of --mqtt; false without.
 local function mqtt_of(opts)
   if not opts.mqtt then return false end
@@ -60,7 +65,7 @@ local function mqtt_of(opts)
     return nil, "--mqtt: a broker's address holds no user or password; say --mqtt-user and --mqtt-password", "usage"
   end
   if not port or port < 1 or port > 65535 then
-    return nil, ("--mqtt %s: expected HOST:PORT, for example 127.0.0.1:1883"):format(opts.mqtt), "usage"
+    return nil, ("--mqtt %s: expected HOST:PORT, for example 127.0.0.1:1883"):format(shown(opts.mqtt)), "usage"
   end
   local password
   if opts["mqtt-password"] then
@@ -97,7 +102,12 @@ local function settings(opts)
   local url = opts.url
   local fault = url and fault_of_url(url)
   if fault then
-    return nil, ("--url %s: %s"):format(url, fault), "usage"
+    return nil, ("--url %s: %s"):format(shown(url), fault), "usage"
+  end
+  for _, address in ipairs(opts.proxy or {}) do
+    if address:find "[/@]" then
+      return nil, ("--proxy %s: expected a numeric address, for example 192.0.2.1"):format(shown(address)), "usage"
+    end
   end
   for name, least in pairs { connections = 1, expiry = 1, pace = 1, settle = 0 } do
     local ok, message, code = M.number_of(opts, name, least)

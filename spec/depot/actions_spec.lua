@@ -350,6 +350,10 @@ describe("depot actions", function()
     { "depot packages --tls-cert server.crt", "go together" },
     { "depot packages --tls-cert release.key --tls-key release.key --listen 127.0.0.1:0", "certificate must be PEM" },
     { "depot packages --mqtt nowhere", "expected HOST:PORT" },
+    { "depot packages --mqtt me:hidden@broker:x", "--mqtt broker:x: expected HOST:PORT" },
+    { "depot packages --url http://me:hidden@h/", "--url http://h/: a base holds no user" },
+    { "depot packages --url me:hidden@h/x", "--url h/x: expected http:// or https://" },
+    { "depot packages --proxy http://me:hidden@h/", "--proxy http://h/: expected a numeric address" },
     { "depot packages --mqtt 127.0.0.1:1 --listen 0.0.0.0:0", "say with --url" },
     { "depot packages --mqtt 127.0.0.1:1 --expiry 0", "expected a number from 1" },
     { "depot packages more", "is not an action" },
@@ -362,6 +366,7 @@ describe("depot actions", function()
       local pipe <close> = assert(io.popen(("cd '%s' && '%s' %s 2>&1; echo $?"):format(dir, host.program, case[1])))
       local output = pipe:read "a"
       assert.matches(case[2], output, 1, true)
+      assert.is_nil(output:find("hidden", 1, true))
       assert.matches("\n2\n$", output)
     end)
   end

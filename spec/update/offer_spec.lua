@@ -58,7 +58,7 @@ describe("update.engine.offer", function()
   it("tells URLs from paths", function()
     assert.is_true(offer.is_url("http://h/p"))
     assert.is_true(offer.is_url("HTTPS://h/p"))
-    assert.is_false(offer.is_url("ftp://h/p"))
+    assert.is_true(offer.is_url("ftp://u:p@h/p")) -- which no path is, and nobody fetches
     assert.is_false(offer.is_url("http.upd"))
     assert.is_false(offer.is_url("/tmp/http://x"))
   end)

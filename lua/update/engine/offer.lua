@@ -85,9 +85,9 @@ function M.describe(offer)
   return ("%s (sequence %d: %s; %d bytes)"):format(offer.release, offer.sequence, table.concat(parts, ", "), offer.size)
 end
 
---- Whether a location is a URL that is fetched, not a path.
+--- Whether a location is a URL, not a path; of another scheme it is refused when it is fetched, without its password.
 function M.is_url(location)
-  return location:find("^[Hh][Tt][Tt][Pp][Ss]?://") ~= nil
+  return location:find("^%a[%w+.-]*://") ~= nil
 end
 
 return M
