@@ -68,6 +68,8 @@ local function open(self)
     on = function(event) self:on_event(event) end,
     spent = function(bytes, goes_on) self.spending:add(bytes, goes_on) end,
     witness = function(date) self:witness(date) end, tries = 30, head_tries = 3, reserve = self.reserve,
+    unkept = require("update.engine.rests").new(self.tasks.now,
+      { path = config.state .. "/unkept", storage = natives.storage, log = self.log }),
   }
   self.script = require("update.agent.script").new(self)
   self.trial = require("update.agent.trial").new(self)

@@ -46,7 +46,8 @@ local OWNED = { armed = "armed", trial = "on trial", confirming = "being confirm
 --   off the wire; goes_on: more of the transfer follows), witness
 --   (function(date): what a verified server says of the time), random (function ->
 --   0 to 1), tries (attempts in a row without progress that end it; 30),
---   head_tries (the same for the head), reserve (update.agent.reserve: given up for space; or nil)
+--   head_tries (the same for the head), unkept (update.engine.rests, for releases that the medium does not keep;
+--   absent: of this engine alone), reserve (update.agent.reserve: given up for space; or nil)
 function M.new(o)
   return setmetatable({
     natives = o.natives, device = o.device, loop = o.loop, keys = o.keys, tasks = o.tasks, ask = o.ask,
@@ -54,7 +55,7 @@ function M.new(o)
     facts = o.facts or function() return {} end, http = o.http or {}, log = o.log, on = o.on or function() end,
     spent = o.spent or function() end, random = o.random or math.random, tries = o.tries or 30,
     witness = o.witness or function() end, reserve = o.reserve,
-    tries_of_head = o.head_tries, resting = {}, unkept = rests.new(o.tasks.now),
+    tries_of_head = o.head_tries, resting = {}, unkept = o.unkept or rests.new(o.tasks.now),
   }, Engine)
 end
 

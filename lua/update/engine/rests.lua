@@ -2,7 +2,8 @@
 --
 -- A cloud offers a release again and again. The engine has one for releases
 -- that the medium does not keep, since each try wears it (`moult install` does
--- not wait for that); a cloud's listener for those that the script gives up.
+-- not wait for that), and the agent's is kept over its starts; a cloud's listener
+-- has one for those that the script gives up.
 --
 -- @module update.engine.rests
 
@@ -16,9 +17,27 @@ local REST_LEAST, REST_MOST = 3600, 86400 -- seconds
 local Rests = {}
 Rests.__index = Rests
 
+-- After a start nobody knows how long it lasted: the shortest rest begins.
+local function remember(self)
+  local key, times = (self.kept.storage.read(self.kept.path, 200) or ""):match("^(%S+) (%d+)\n$")
+  self.key, self.times = key, key and math.tointeger(tonumber(times)) or 0
+  if self.times >= M.TRIES then self.due = self.now() + REST_LEAST end
+end
+
+local function keep(self)
+  if not self.kept then return end
+  local ok, message = self.kept.storage.replace(self.kept.path,
+    self.key and ("%s %d\n"):format(self.key, self.times) or "")
+  if not ok then self.kept.log(("%s: %s; what rests is not kept"):format(self.kept.path, message)) end
+end
+
 --- @tparam function now seconds of a clock that only goes forward
-function M.new(now)
-  return setmetatable({ now = now, times = 0, due = 0 }, Rests)
+-- @tparam[opt] table kept over starts: path (the file), storage (update.native.storage, whose read() and replace() are
+--   used), log (function of a line)
+function M.new(now, kept)
+  local self = setmetatable({ now = now, kept = kept, times = 0, due = 0 }, Rests)
+  if kept then remember(self) end
+  return self
 end
 
 --- It failed. Only what failed last is remembered.
@@ -28,6 +47,7 @@ end
 function Rests:failed(key)
   self.times = self.key == key and self.times + 1 or 1
   self.key = key
+  keep(self)
   if self.times < M.TRIES then return nil end
   local rest = math.min(REST_MOST, REST_LEAST << math.min(self.times - M.TRIES, 5))
   self.due = self.now() + rest
@@ -36,7 +56,9 @@ end
 
 --- Something went well: what failed before begins anew.
 function Rests:passed()
+  if not self.key then return end
   self.key = nil
+  keep(self)
 end
 
 --- Seconds until a release may be tried again; nil: now.
