@@ -35,6 +35,7 @@ static const luaL_Reg bindings[] = {
     {"update.native.boot", luaopen_update_native_boot},
     {"update.native.records", luaopen_update_native_records},
     {"update.native.slot", luaopen_update_native_slot},
+    {"update.native.flash", luaopen_update_native_flash},
     {"update.native.device", luaopen_update_native_device},
     {"update.native.transfer", luaopen_update_native_transfer},
     {"update.native.policy", luaopen_update_native_policy},

@@ -41,6 +41,7 @@ UP_EXPORT int luaopen_update_native_storage(lua_State *L);
 UP_EXPORT int luaopen_update_native_boot(lua_State *L);
 UP_EXPORT int luaopen_update_native_records(lua_State *L);
 UP_EXPORT int luaopen_update_native_slot(lua_State *L);
+UP_EXPORT int luaopen_update_native_flash(lua_State *L);
 UP_EXPORT int luaopen_update_native_device(lua_State *L);
 UP_EXPORT int luaopen_update_native_transfer(lua_State *L);
 UP_EXPORT int luaopen_update_native_policy(lua_State *L);

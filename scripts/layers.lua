@@ -51,6 +51,7 @@ local binding_includes = {
   source = { "fetch", "storage" },  -- source.http() is up_source_http() of fetch.h
   boot = { "config", "storage" },   -- the configuration it reads, of the system
   slot = { "slot_link", "storage" }, -- where links lead; of the system
+  flash = { "digest", "storage" }, -- names a digest in hex; of the system
   json = { "json_load", "printable" }, -- json has no module of its own in runtime/
   channel = { "peer", "rights" },             -- who is at the other end
   archive = { "archive_reader", "storage" }, -- archive.h is libarchive's
@@ -80,7 +81,7 @@ local for_policies = { ["update.policy"] = true, ["update.version"] = true }
 
 -- What a device's script requires.
 local for_scripts = { ["update"] = true, ["update.aliyun"] = true, ["update.terminal"] = true, ["sys"] = true,
-  ["update.native.archive"] = true,
+  ["update.native.archive"] = true, ["update.native.flash"] = true,
   ["sysplus"] = true, ["log"] = true,
   ["misc"] = true, ["libfota"] = true, ["libfota2"] = true }
 

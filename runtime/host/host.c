@@ -216,32 +216,33 @@ int up_host_lead_path(lua_State *L, const char *dir, struct up_error *err)
     return protect(L, do_lead_path, (void *)(uintptr_t)dir, err);
 }
 
-struct connection {
-    const char *control;
-    unsigned heartbeat;
-};
-
 static int do_connect(lua_State *L)
 {
-    const struct connection *c = lua_touserdata(L, 1);
+    const struct up_host_device *d = lua_touserdata(L, 1);
 
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
     lua_getfield(L, -1, HOST);
-    if (c->control)
-        up_set_string(L, "control", c->control);
-    if (c->heartbeat > 0) {
+    if (d->control)
+        up_set_string(L, "control", d->control);
+    if (d->heartbeat > 0) {
         up_host_note_commands(L);
         up_set_integer(L, "channel", 3);
-        up_set_integer(L, "heartbeat", c->heartbeat);
+        up_set_integer(L, "heartbeat", d->heartbeat);
+    }
+    if (d->own) {
+        lua_newtable(L);
+        for (lua_Integer i = 0; d->own[i]; i++) {
+            lua_pushstring(L, d->own[i]);
+            lua_rawseti(L, -2, i + 1);
+        }
+        lua_setfield(L, -2, "own");
     }
     return 0;
 }
 
-int up_host_connect(lua_State *L, const char *control, unsigned heartbeat, struct up_error *err)
+int up_host_connect(lua_State *L, const struct up_host_device *device, struct up_error *err)
 {
-    struct connection c = {control, heartbeat};
-
-    return protect(L, do_connect, &c, err);
+    return protect(L, do_connect, (void *)(uintptr_t)device, err);
 }
 
 /* What a protected run is given and what it leaves. */

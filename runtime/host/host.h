@@ -4,7 +4,7 @@
  *
  * Lua code finds the process it runs in as `require "update.native.host"`:
  * {version, program, lua_dir, cwd (at the start)} and, after
- * up_host_connect(), {control, channel, heartbeat}.
+ * up_host_connect(), {control, channel, heartbeat, own}.
  */
 #ifndef UP_HOST_H
 #define UP_HOST_H
@@ -30,12 +30,15 @@ void up_host_close(struct lua_State *L);
  * stand there, a searcher of its own does. Errors: UP_INTERNAL. */
 UP_MUST_CHECK int up_host_lead_path(struct lua_State *L, const char *dir, struct up_error *err);
 
-/* What `require "update"` and `sys` need to reach agent and supervisor: the
- * path of the control socket (NULL: none), and after how many seconds of
- * silence on descriptor 3 the supervisor kills us (0: there is none).
- * Errors: UP_INTERNAL. */
-UP_MUST_CHECK int up_host_connect(struct lua_State *L, const char *control, unsigned heartbeat,
-                                  struct up_error *err);
+/* What a script's process is told by whoever starts it. */
+struct up_host_device {
+    const char *control;    /* path of the control socket, for `require "update"`; NULL: none */
+    unsigned heartbeat;     /* seconds of silence on descriptor 3 after which the supervisor kills us; 0: there is none */
+    const char *const *own; /* paths that the device lives on, for update.native.flash; NULL at the end; NULL: unknown */
+};
+
+/* Errors: UP_INTERNAL. */
+UP_MUST_CHECK int up_host_connect(struct lua_State *L, const struct up_host_device *device, struct up_error *err);
 
 /* The folder with our Lua modules: <exe>/lua in a build tree, else
  * <exe>/../share/moult/lua, or <exe>/../../share/moult/lua. Static; NULL when none holds them. */

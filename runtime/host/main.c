@@ -4,7 +4,7 @@
  *
  *     moult --policy [USER]               runtime/policy/sandbox.c
  *     moult --agent -c CONFIG [-q|-v]     lua/update/agent/init.lua
- *     moult --script DIR CONTROL HEARTBEAT MEMORY [USER [GROUP... | -]]
+ *     moult --script DIR STATE SLOT_A SLOT_B JOURNAL_DIR HEARTBEAT MEMORY [USER [GROUP... | -]]
  *                                         DIR/main.lua, under the supervisor
  *     moult run [-c CONFIG]               runtime/supervise/supervisor.c
  *     moult run SCRIPT [ARGUMENT...]      one script, without a state
@@ -31,6 +31,8 @@
 
 #define DEFAULT_CONFIG "/etc/moult/config.lua"
 #define SUPERVISOR_FD 3
+#define OWN_PATHS 4   /* that a device lives on */
+#define FIXED_WORDS 7 /* of --script */
 
 static int complain(const char *verb, const struct up_error *err)
 {
@@ -89,8 +91,8 @@ static int run_plain(int argc, char **argv)
 }
 
 /* Run argv[0] as a device's script: its own folder leads package.path, memory
- * is bounded, and `require "update"` finds the agent at `control`. */
-static int run_device_script(uint64_t memory, const char *control, unsigned heartbeat, int argc, char **argv)
+ * is bounded, and `require "update"` finds the agent. */
+static int run_device_script(uint64_t memory, const struct up_host_device *device, int argc, char **argv)
 {
     struct lua_State *L = up_host_new();
     struct up_error err;
@@ -102,7 +104,7 @@ static int run_device_script(uint64_t memory, const char *control, unsigned hear
         return complain_memory("run");
     setvbuf(stdout, NULL, _IOLBF, 0); /* what a device prints is a log, whoever reads it */
     snprintf(dir, sizeof dir, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
-    if (up_host_lead_path(L, *dir ? dir : "/", &err) < 0 || up_host_connect(L, control, heartbeat, &err) < 0)
+    if (up_host_lead_path(L, *dir ? dir : "/", &err) < 0 || up_host_connect(L, device, &err) < 0)
         code = complain("run", &err);
     else if (up_host_limit(L, memory) < 0)
         code = complain_memory("run");
@@ -152,34 +154,52 @@ static int take_rights(int argc, char **argv, struct up_error *err)
                                                                           : up_rights_take(&rights, err);
 }
 
+/* Those of the paths that a device lives on which it has. */
+static void list_own(const char *own[OWN_PATHS + 1], const char *state, const char *a, const char *b,
+                     const char *journal_dir)
+{
+    const char *const all[OWN_PATHS] = {state, a, b, journal_dir};
+    size_t n = 0;
+
+    for (size_t i = 0; i < OWN_PATHS; i++)
+        if (all[i] && all[i][0])
+            own[n++] = all[i];
+    own[n] = NULL;
+}
+
 /*
- * moult --script DIR CONTROL HEARTBEAT MEMORY [USER [GROUP... | -]]
+ * moult --script DIR STATE SLOT_A SLOT_B JOURNAL_DIR HEARTBEAT MEMORY [USER [GROUP... | -]]
  *
- * What it needs of the configuration are these words: the secrets of the clouds,
+ * "" for a path that the device has not. What it needs of the configuration are these words: the secrets of the clouds,
  * which stand in that file, were never in the memory of this process.
  */
 static int mode_script(int argc, char **argv)
 {
-    char path[UP_LONG_PATH_SIZE], *words[] = {path, NULL};
+    char path[UP_LONG_PATH_SIZE], control[UP_LONG_PATH_SIZE], *words[] = {path, NULL};
+    const char *own[OWN_PATHS + 1];
+    struct up_host_device device = {.control = control, .own = own};
     struct up_error err;
 
     keep_descriptors();
-    if (argc < 4) {
+    if (argc < FIXED_WORDS) {
         up_fail(&err, UP_USAGE,
-                "--script is for the supervisor: DIR CONTROL HEARTBEAT MEMORY [USER [GROUP...]]");
+                "--script is for the supervisor: DIR STATE SLOT_A SLOT_B JOURNAL_DIR HEARTBEAT MEMORY "
+                "[USER [GROUP...]]");
         return complain("", &err);
     }
     if (up_orphans_mark(&err) < 0)
         fprintf(stderr, "moult run: processes that the script leaves behind cannot be found: %s\n",
                 err.message);
-    if (argc > 4 && take_rights(argc - 4, argv + 4, &err) < 0)
+    if (argc > FIXED_WORDS && take_rights(argc - FIXED_WORDS, argv + FIXED_WORDS, &err) < 0)
         return complain("run", &err);
-    if ((size_t)snprintf(path, sizeof path, "%s/main.lua", argv[0]) >= sizeof path) {
+    if ((size_t)snprintf(path, sizeof path, "%s/main.lua", argv[0]) >= sizeof path ||
+        (size_t)snprintf(control, sizeof control, "%s/control", argv[1]) >= sizeof control) {
         up_fail(&err, UP_USAGE, "%s: path too long", argv[0]);
         return complain("", &err);
     }
-    return run_device_script(strtoull(argv[3], NULL, 10), argv[1], (unsigned)strtoul(argv[2], NULL, 10), 1,
-                             words);
+    list_own(own, argv[1], argv[2], argv[3], argv[4]);
+    device.heartbeat = (unsigned)strtoul(argv[5], NULL, 10);
+    return run_device_script(strtoull(argv[6], NULL, 10), &device, 1, words);
 }
 
 /* The file may name a command to run as us. */
@@ -226,14 +246,24 @@ static int run_supervisor(const char *path, enum up_verbosity verbosity)
     return n < 0 ? complain("run", &err) : 0;
 }
 
-static int run_alone(int argc, char **argv)
+/* A device's configuration that is here is read, for what must not be written. */
+static int run_alone(const char *config_path, int argc, char **argv)
 {
-    struct up_config config;
+    const char *own[OWN_PATHS + 1];
+    struct up_host_device device = {.own = own};
+    struct up_config config, defaults;
+    struct up_error err;
     int code;
 
+    up_config_init(&defaults);
     up_config_init(&config);
-    code = run_device_script(config.script_memory, NULL, 0, argc, argv);
+    if (!is_file(config_path) || up_host_config(&config, config_path, &err) < 0)
+        device.own = NULL;
+    else
+        list_own(own, config.state, config.slot[0], config.slot[1], config.journal_dir);
+    code = run_device_script(defaults.script_memory, &device, argc, argv);
     up_config_free(&config);
+    up_config_free(&defaults);
     return code;
 }
 
@@ -250,7 +280,7 @@ static int mode_run(int argc, char **argv)
     enum up_verbosity verbosity = UP_NORMAL;
 
     if (argc > 0 && *argv[0] != '-')
-        return run_alone(argc, argv);
+        return run_alone(path && *path ? path : DEFAULT_CONFIG, argc, argv);
     opterr = 0;
     for (;;) {
         int letter = getopt_long(argc + 1, argv - 1, "+c:qv", options, NULL);

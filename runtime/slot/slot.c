@@ -166,6 +166,11 @@ int up_slot_prepare(struct up_slot *s, uint64_t offset, struct up_error *err)
     return s->medium->ops.prepare ? s->medium->ops.prepare(s, offset, err) : 0;
 }
 
+int up_slot_erase(struct up_slot *s, uint64_t offset, struct up_error *err)
+{
+    return s->medium->ops.erase ? s->medium->ops.erase(s, offset, err) : 0;
+}
+
 int up_slot_refresh(struct up_slot *s, uint64_t *end, uint64_t *from, struct up_error *err)
 {
     *from = *end;

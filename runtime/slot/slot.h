@@ -103,6 +103,12 @@ UP_MUST_CHECK int up_slot_shared(struct up_storage *storage, const char *one, co
                                  struct up_error *err);
 
 /*
+ * Whether a path, at which there may be nothing yet, is in the directory, however deep. 1, 0 or an error.
+ */
+UP_MUST_CHECK int up_slot_inside(struct up_storage *storage, const char *path, const char *dir,
+                                 struct up_error *err);
+
+/*
  * Whether two slots can be slots of this state: two media, neither below the
  * other, none of which the state lies on, and none inside the state. A path at
  * which there is nothing yet is passed over, NULL too.
@@ -142,6 +148,14 @@ UP_MUST_CHECK int up_slot_flush(struct up_slot *s, struct up_error *err);
  * Errors: UP_WRITE, UP_NOSPACE.
  */
 UP_MUST_CHECK int up_slot_prepare(struct up_slot *s, uint64_t offset, struct up_error *err);
+
+/*
+ * Before anything was written: make the content blank from `offset` on, which
+ * is 0 or the start of an erase block: raw flash erased, a volume empty. 1 call
+ * again, 0 it is; one erase a call. What has no erase blocks is left alone.
+ * Errors: as up_slot_prepare().
+ */
+UP_MUST_CHECK int up_slot_erase(struct up_slot *s, uint64_t offset, struct up_error *err);
 
 /*
  * After a power cut, when the content reads right from 0 to *end: pages that

@@ -49,9 +49,8 @@ int up_slot_shared(struct up_storage *storage, const char *one, const char *othe
     return lies_on(&a, &b) || lies_on(&b, &a);
 }
 
-/* Whether the node lies in the directory, however deep. A directory above it
- * that is a link is looked at behind the link. */
-static int lies_inside(struct up_storage *storage, const char *node, const char *dir, struct up_error *err)
+/* A directory above the path that is a link is looked at behind the link. */
+int up_slot_inside(struct up_storage *storage, const char *path, const char *dir, struct up_error *err)
 {
     char above[UP_PATH_SIZE], behind[UP_PATH_SIZE];
     struct up_stat st, top;
@@ -59,7 +58,7 @@ static int lies_inside(struct up_storage *storage, const char *node, const char 
 
     if (rc <= 0)
         return rc;
-    snprintf(above, sizeof above, "%s", node);
+    snprintf(above, sizeof above, "%s", path);
     for (char *slash = strrchr(above, '/'); slash && slash > above; slash = strrchr(above, '/')) {
         *slash = '\0';
         rc = up_slot_follow(storage, above, behind, &st, err);
@@ -80,7 +79,7 @@ static int refuse_beside_state(struct up_storage *storage, char name, const char
 
     if (rc < 0)
         return rc == UP_MISSING ? 0 : rc;
-    rc = lies_inside(storage, node, state, err);
+    rc = up_slot_inside(storage, node, state, err);
     if (rc > 0)
         return up_fail(err, UP_USAGE, "slot %c: %s is inside the state, %s", name, path, state);
     if (rc == 0)

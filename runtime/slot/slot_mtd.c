@@ -185,14 +185,16 @@ static bool reads_blank(struct up_slot *s, uint32_t block)
     return true;
 }
 
-static int mtd_prepare(struct up_slot *s, uint64_t offset, struct up_error *err)
+/* Make the blocks of the content blank, the last first, down to `keep`: 1 one
+ * of them was erased, 0 they are. */
+static int clear(struct up_slot *s, uint32_t keep, struct up_error *err)
 {
     struct mtd *m = s->kept;
-    uint32_t keep = (uint32_t)(offset / s->flash.erase_size) + 1, count = m->count;
+    uint32_t count = m->count;
 
     if (blocks_of(s) > m->count)
         return up_fail(err, UP_NOSPACE, "slot %s: no good blocks are left", s->path);
-    while (!m->clear && m->clear_to > keep) {
+    while (m->clear_to > keep) {
         uint32_t block = --m->clear_to;
 
         if (reads_blank(s, block))
@@ -206,6 +208,20 @@ static int mtd_prepare(struct up_slot *s, uint64_t offset, struct up_error *err)
     }
     m->clear = true;
     return 0;
+}
+
+static int mtd_prepare(struct up_slot *s, uint64_t offset, struct up_error *err)
+{
+    struct mtd *m = s->kept;
+
+    if (m->clear && blocks_of(s) <= m->count)
+        return 0;
+    return clear(s, (uint32_t)(offset / s->flash.erase_size) + 1, err);
+}
+
+static int mtd_erase(struct up_slot *s, uint64_t offset, struct up_error *err)
+{
+    return clear(s, (uint32_t)(offset / s->flash.erase_size), err);
 }
 
 /* Put the collected block where the next good one takes it. */
@@ -373,8 +389,8 @@ static int mtd_use(struct up_slot *s, struct up_error *err)
 }
 
 /* clang-format off */
-#define MTD_OPS {.write = mtd_write, .flush = mtd_flush, .prepare = mtd_prepare, .refresh = mtd_refresh, \
-                 .sync = mtd_sync, .read = mtd_read, .close = mtd_close}
+#define MTD_OPS {.write = mtd_write, .flush = mtd_flush, .prepare = mtd_prepare, .erase = mtd_erase, \
+                 .refresh = mtd_refresh, .sync = mtd_sync, .read = mtd_read, .close = mtd_close}
 /* clang-format on */
 
 const struct up_slot_medium up_slot_nor = {

@@ -9,13 +9,14 @@
 #include "slot.h"
 #include "slot_link.h"
 
-/* As the functions of slot.h. zero, flush, prepare, refresh and drop_cache may
- * be NULL: write zeros, nothing is held back, always ready, nothing is doubtful, there is no cache. */
+/* As the functions of slot.h. zero, flush, prepare, erase, refresh and drop_cache may be NULL: write zeros,
+ * nothing is held back, always ready, nothing to erase, nothing is doubtful, there is no cache. */
 struct up_slot_ops {
     int (*write)(struct up_slot *s, const void *data, size_t len, uint64_t offset, struct up_error *err);
     int (*zero)(struct up_slot *s, size_t len, uint64_t offset, struct up_error *err);
     int (*flush)(struct up_slot *s, struct up_error *err);
     int (*prepare)(struct up_slot *s, uint64_t offset, struct up_error *err);
+    int (*erase)(struct up_slot *s, uint64_t offset, struct up_error *err);
     int (*refresh)(struct up_slot *s, uint64_t *end, uint64_t *from, struct up_error *err);
     int (*sync)(struct up_slot *s, struct up_error *err);
     int (*drop_cache)(struct up_slot *s, struct up_error *err);

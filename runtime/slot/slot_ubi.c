@@ -13,14 +13,26 @@
 
 #include "error.h"
 
+/* Until the last of `size` bytes came, the volume is damaged; with none of them it is empty. */
+static int begin(struct up_slot *s, uint64_t size, struct up_error *err)
+{
+    s->since = 0;
+    if (s->storage->ops->flash_update(s->storage, s->file, size) == 0)
+        return 0;
+    return errno == EBUSY ? up_fail(err, UP_BUSY, "slot %s: the volume is in use", s->path)
+                          : up_slot_failed(s, "volume update", err);
+}
+
+static int ubi_erase(struct up_slot *s, uint64_t offset, struct up_error *err)
+{
+    (void)offset;
+    return begin(s, 0, err);
+}
+
 static int ubi_write(struct up_slot *s, const void *data, size_t len, uint64_t offset, struct up_error *err)
 {
-    if (offset == 0) {
-        s->since = 0;
-        if (s->storage->ops->flash_update(s->storage, s->file, s->size) < 0)
-            return errno == EBUSY ? up_fail(err, UP_BUSY, "slot %s: the volume is in use", s->path)
-                                  : up_slot_failed(s, "volume update", err);
-    }
+    if (offset == 0 && begin(s, s->size, err) < 0)
+        return err->code;
     if (offset != s->since)
         return up_fail(err, UP_WRITE, "slot %s: a volume is written in order, not at byte %llu", s->path,
                        (unsigned long long)offset);
@@ -66,7 +78,7 @@ const struct up_slot_medium up_slot_ubi = {
     .node = UP_NODE_CHAR,
     .flash = UP_FLASH_UBI,
     .open = UP_UPDATE,
-    .ops = {.write = ubi_write, .sync = ubi_sync, .read = ubi_read},
+    .ops = {.write = ubi_write, .erase = ubi_erase, .sync = ubi_sync, .read = ubi_read},
     .capacity = ubi_capacity,
     .use = ubi_use,
 };

@@ -154,22 +154,30 @@ static bool swept(struct up_supervisor *s)
 
 /* What the script's process is told; room is for its user and his groups, too. */
 struct words {
-    const char *argv[8 + UP_RIGHTS_GROUPS];
-    char control[UP_LONG_PATH_SIZE], heartbeat[16], memory[24];
+    const char *argv[11 + UP_RIGHTS_GROUPS];
+    char heartbeat[16], memory[24];
 };
+
+/* A path that the device may not have, as a word. */
+static const char *word_of(const char *path)
+{
+    return path ? path : "";
+}
 
 static void put_words(const struct up_supervisor *s, struct words *w)
 {
     const struct up_config *config = s->config;
     unsigned n = 0;
 
-    snprintf(w->control, sizeof w->control, "%s/control", config->state);
     snprintf(w->heartbeat, sizeof w->heartbeat, "%u", config->heartbeat);
     snprintf(w->memory, sizeof w->memory, "%llu", (unsigned long long)config->script_memory);
     w->argv[n++] = s->program;
     w->argv[n++] = "--script";
     w->argv[n++] = s->started;
-    w->argv[n++] = w->control;
+    w->argv[n++] = config->state;
+    w->argv[n++] = word_of(config->slot[0]);
+    w->argv[n++] = word_of(config->slot[1]);
+    w->argv[n++] = word_of(config->journal_dir);
     w->argv[n++] = w->heartbeat;
     w->argv[n++] = w->memory;
     if (config->script_user)

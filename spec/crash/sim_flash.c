@@ -459,7 +459,7 @@ int sim_flash_update(struct up_storage *s, int file, uint64_t size)
     if (op_step(sim, SIM_FLASH_UPDATE, h->path->text) < 0)
         return -1;
     inode = inode_own(&sim->live.nodes[h->ino]);
-    inode->flash->updating = inode->flash->damaged = true;
+    inode->flash->updating = inode->flash->damaged = size > 0; /* of nothing it is complete at once */
     inode->flash->update_size = size;
     inode->flash->received = 0;
     inode->flash->erases[0]++;
