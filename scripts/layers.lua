@@ -82,6 +82,7 @@ local for_policies = { ["update.policy"] = true, ["update.version"] = true }
 -- What a device's script requires.
 local for_scripts = { ["update"] = true, ["update.aliyun"] = true, ["update.terminal"] = true, ["sys"] = true,
   ["update.native.archive"] = true, ["update.native.flash"] = true,
+  ["update.native.digest"] = true,
   ["sysplus"] = true, ["log"] = true,
   ["misc"] = true, ["libfota"] = true, ["libfota2"] = true }
 

@@ -32,13 +32,16 @@ UP_MUST_CHECK int up_host_lead_path(struct lua_State *L, const char *dir, struct
 
 /* What a script's process is told by whoever starts it. */
 struct up_host_device {
-    const char *control;    /* path of the control socket, for `require "update"`; NULL: none */
-    unsigned heartbeat;     /* seconds of silence on descriptor 3 after which the supervisor kills us; 0: there is none */
-    const char *const *own; /* paths that the device lives on, for update.native.flash; NULL at the end; NULL: unknown */
+    const char *control; /* path of the control socket, for `require "update"`; NULL: none */
+    unsigned
+        heartbeat; /* seconds of silence on descriptor 3 after which the supervisor kills us; 0: there is none */
+    const char *const
+        *own; /* paths that the device lives on, for update.native.flash; NULL at the end; NULL: unknown */
 };
 
 /* Errors: UP_INTERNAL. */
-UP_MUST_CHECK int up_host_connect(struct lua_State *L, const struct up_host_device *device, struct up_error *err);
+UP_MUST_CHECK int up_host_connect(struct lua_State *L, const struct up_host_device *device,
+                                  struct up_error *err);
 
 /* The folder with our Lua modules: <exe>/lua in a build tree, else
  * <exe>/../share/moult/lua, or <exe>/../../share/moult/lua. Static; NULL when none holds them. */

@@ -1,5 +1,6 @@
 #include "flash.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,24 +61,34 @@ static int refuse_own(struct up_storage *storage, const char *path, const char *
     return rc == UP_MISSING ? 0 : rc;
 }
 
-static int refuse_used(struct up_storage *storage, const struct up_flash_place *place,
-                       const struct up_slot_view *v, struct up_error *err)
+static int refuse_mounted(struct up_storage *storage, const char *path, const char *node,
+                          struct up_error *err)
 {
-    int rc;
+    int mounted = storage->ops->mounted(storage, node);
 
-    for (size_t i = 0; place->own && place->own[i]; i++)
-        if (refuse_own(storage, place->path, v->node, place->own[i], err) < 0)
+    if (mounted < 0)
+        return up_fail(err, UP_WRITE, "flash %s: cannot tell whether it is mounted: %s", path,
+                       strerror(errno));
+    if (mounted)
+        return up_fail(err, UP_BUSY, "flash %s: is mounted, or what lies on it is", path);
+    return 0;
+}
+
+static int refuse_used(struct up_storage *storage, const struct up_flash_place *place,
+                       char node[UP_PATH_SIZE], struct up_error *err)
+{
+    struct up_stat st;
+    int there = up_slot_follow(storage, place->path, node, &st, err), rc;
+
+    for (size_t i = 0; there >= 0 && place->own && place->own[i]; i++)
+        if (refuse_own(storage, place->path, node, place->own[i], err) < 0)
             return err->code;
-    if (!v->there)
-        return 0;
-    rc = up_slot_shared(storage, v->node, "/", err);
+    if (there <= 0)
+        return there;
+    rc = up_slot_shared(storage, node, "/", err);
     if (rc > 0)
         return up_fail(err, UP_BUSY, "flash %s: the running system has its root on it", place->path);
-    if (rc < 0 && rc != UP_MISSING)
-        return rc;
-    if (v->mounted)
-        return up_fail(err, UP_BUSY, "flash %s: is mounted, or what lies on it is", place->path);
-    return 0;
+    return rc < 0 ? rc : refuse_mounted(storage, place->path, node, err);
 }
 
 /* Where an image may begin and how long it may be. */
@@ -110,18 +121,20 @@ static int open_slot(struct up_flash_image *f, struct up_storage *storage, const
                      struct up_error *err)
 {
     const struct up_slot_view *v = &f->view;
+    char node[UP_PATH_SIZE];
 
     if (place->path[0] != '/' || strlen(place->path) >= sizeof f->path)
         return up_fail(err, UP_USAGE, "flash %.200s: not an absolute path of less than %u bytes", place->path,
                        UP_PATH_SIZE);
     memcpy(f->path, place->path, strlen(place->path) + 1);
-    if (up_slot_inspect(&f->view, storage, f->path, err) < 0)
+    if (f->writes && refuse_used(storage, place, node, err) < 0)
         return as_flash(err);
-    if (f->writes && (refuse_used(storage, place, v, err) < 0 || check_place(place, v, err) < 0))
+    /* From here on the node that was judged, not a link that may lead elsewhere by now. */
+    if (up_slot_inspect(&f->view, storage, f->writes ? node : f->path, err) < 0 ||
+        (f->writes && check_place(place, v, err) < 0))
         return as_flash(err);
     f->offset = place->offset;
     f->size = place->size > 0 ? place->size : all_of(v, f->offset);
-    /* The node that was judged, not a link that may lead elsewhere by now. */
     if (up_slot_open(&f->slot, storage, v->node, f->writes ? UP_SLOT_WRITE : UP_SLOT_READ,
                      f->offset + f->size, err) < 0 ||
         (!f->writes && up_slot_drop_cache(f->slot, err) < 0))

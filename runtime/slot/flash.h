@@ -12,6 +12,7 @@
  * start. What lies before the image stays as it is. So does what lies behind
  * it, but for the rest of its last erase block on NOR, all of the partition on
  * NAND and in a UBI volume, and a regular file, which ends with the image.
+ * A power cut may besides damage what a block device programs in one unit with it.
  */
 #ifndef UP_FLASH_H
 #define UP_FLASH_H

@@ -56,7 +56,8 @@ static int look_inside(struct up_slot_view *v, const struct up_slot_medium *m, s
         n->file = n->storage->ops->open(n->storage, n->path, UP_READ, 0);
     }
     if (n->file < 0)
-        return up_fail(err, UP_WRITE, "slot %s: open: %s", n->path, strerror(errno));
+        return up_fail(err, errno == EBUSY ? UP_BUSY : UP_WRITE, "slot %s: open: %s", n->path,
+                       strerror(errno));
     rc = look_at_medium(v, m, n, err);
     n->storage->ops->close(n->storage, n->file);
     return rc;
