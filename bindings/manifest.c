@@ -72,6 +72,7 @@ void up_push_manifest(lua_State *L, const struct up_manifest *m)
     up_set_integer(L, "sequence", m->sequence);
     up_set_string(L, "release", m->release);
     set_text(L, "script_version", m->script_version);
+    set_text(L, "files_version", m->files_version);
     set_text(L, "core_name", m->core_name);
     if (m->core_name[0])
         up_set_integer(L, "core_version", m->core_version);

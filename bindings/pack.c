@@ -106,7 +106,7 @@ static void copy_manifest(lua_State *L, int index, struct up_manifest *m)
     lua_pop(L, 1);
 }
 
-/* What both kinds of parts have, from the table at the top of the stack. */
+/* What all kinds of parts have, from the table at the top of the stack. */
 static void copy_part(lua_State *L, const char *path, struct up_pack_part *part)
 {
     part->path = up_field_string(L, -1, path, NULL);
@@ -121,13 +121,13 @@ static void copy_part(lua_State *L, const char *path, struct up_pack_part *part)
 /* open(recipe, out, key_file) -> packer | nil, message, code.
  * recipe: {project, product_key (in clear), hardware (list), sequence, release,
  * min_moult, issued, not_after, deadline, override (list), text, meta_text (JSON), requires =
- * {core, version}, script = {dir, version, encoding, block_size}, core = {image,
+ * {core, version}, script and files = {dir, version, encoding, block_size}, core = {image,
  * name, version, encoding, block_size, from = path of the old image that the
  * package is a delta against, from_version of that core}}; what is nil is left out. */
 static int f_open(lua_State *L)
 {
     const char *out = luaL_checkstring(L, 2), *key_path = luaL_checkstring(L, 3);
-    struct up_pack_part script, core;
+    struct up_pack_part script, files, core;
     struct up_manifest m;
     struct up_pack_options options = {.manifest = &m};
     struct handle *h;
@@ -139,6 +139,11 @@ static int f_open(lua_State *L)
         copy_part(L, "dir", &script);
         copy_text(L, -1, "version", m.script_version, sizeof m.script_version);
         options.script = &script;
+    }
+    if (push_table(L, 1, "files")) {
+        copy_part(L, "dir", &files);
+        copy_text(L, -1, "version", m.files_version, sizeof m.files_version);
+        options.files = &files;
     }
     if (push_table(L, 1, "core")) {
         copy_part(L, "image", &core);

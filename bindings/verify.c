@@ -9,6 +9,7 @@
 #include "verify.h"
 
 #include "error.h"
+#include "files_archive.h"
 #include "helpers.h"
 #include "minisign.h"
 #include "preload.h"
@@ -103,6 +104,42 @@ static int m_manifest(lua_State *L)
     return 1;
 }
 
+static void push_entry(lua_State *L, const struct up_files_archive *files,
+                       const struct up_update_ini_entry *entry)
+{
+    lua_createtable(L, 0, 7);
+    if (entry->operation != UP_FILE_KEEP)
+        up_set_string(L, "operation", up_file_operation_name(entry->operation));
+    up_set_string(L, "type", up_file_type_name(entry->type));
+    up_set_string(L, "path", entry->path);
+    up_set_string(L, "name", entry->name);
+    up_set_boolean(L, "stop", entry->stop);
+    up_set_boolean(L, "start", entry->start);
+    if (entry->operation == UP_FILE_PUT)
+        up_set_integer(L, "size", up_files_archive_find(files, entry->name)->size);
+}
+
+/* verification:files() -> array of what the part files does, in the order of its
+ * update.ini: {operation = "put" | "delete" | "mkdir" | nil, type = "directory" |
+ * "executable" | "configuration" | "driver", path and name (bytes of any
+ * encoding), stop, start, size (bytes; of what is put)} | nil before that part was
+ * checked whole, and without one */
+static int m_files(lua_State *L)
+{
+    const struct up_files_archive *files = up_verify_files(check_open(L));
+
+    if (!files) {
+        lua_pushnil(L);
+        return 1;
+    }
+    lua_createtable(L, (int)files->ini.count, 0);
+    for (size_t i = 0; i < files->ini.count; i++) {
+        push_entry(L, files, &files->ini.entry[i]);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    return 1;
+}
+
 /* verification:size() -> bytes of the whole package | nil before its head is verified */
 static int m_size(lua_State *L)
 {
@@ -135,7 +172,7 @@ static const luaL_Reg metamethods[] = {
 
 static const luaL_Reg methods[] = {
     {"step", m_step}, {"progress", m_progress}, {"blocks", m_blocks}, {"manifest", m_manifest},
-    {"size", m_size}, {"close", m_close},       {NULL, NULL},
+    {"size", m_size}, {"files", m_files},       {"close", m_close},   {NULL, NULL},
 };
 
 static const luaL_Reg functions[] = {

@@ -4,6 +4,7 @@
 #include "delta_blocks.h"
 #include "digest.h"
 #include "error.h"
+#include "files_folder.h"
 #include "minisign.h"
 #include "package.h"
 #include "source.h"
@@ -21,7 +22,7 @@
 /* One part while it is encoded. */
 struct input {
     enum up_encoding encoding;
-    struct up_tree_tar *tree; /* script, or */
+    struct up_tree_tar *tree; /* script or files, or */
     struct up_source *source; /* core, whole, or */
     struct up_delta_blocks *delta;
     bool ready;        /* the delta's images are compared */
@@ -104,10 +105,12 @@ static int add_part(struct up_pack *p, enum up_part_kind kind, const struct up_p
     in->encoding = from->encoding;
     p->manifest.part_count++;
     if (from->from && kind != UP_CORE)
-        return up_fail(err, UP_USAGE, "%s: only a core can be a delta; a script is always packed whole",
+        return up_fail(err, UP_USAGE, "%s: only a core can be a delta; other parts are always packed whole",
                        from->path);
     if (kind == UP_SCRIPT)
         rc = up_tree_tar_open(&in->tree, p->storage, from->path, err);
+    else if (kind == UP_FILES)
+        rc = up_files_folder_open(&in->tree, p->storage, from->path, err);
     else if (from->from)
         rc = up_delta_blocks_open(&in->delta, p->storage, from->from, from->path, from->encoding,
                                   block_size_of(from), err);
@@ -118,7 +121,7 @@ static int add_part(struct up_pack *p, enum up_part_kind kind, const struct up_p
     part->delta = in->delta != NULL;
     part->source_size = in->delta ? up_delta_blocks_old_size(in->delta) : 0;
     part->source_version = in->delta ? from->from_version : 0;
-    if (in->tree && !up_tree_tar_has(in->tree, "main.lua"))
+    if (kind == UP_SCRIPT && !up_tree_tar_has(in->tree, "main.lua"))
         return up_fail(err, UP_USAGE, "%s: has no main.lua", from->path);
     return size_part(p, in, part, from, err);
 }
@@ -144,6 +147,8 @@ static int set_up(struct up_pack *p, const struct up_pack_options *options, stru
     memset(p->manifest.part, 0, sizeof p->manifest.part);
     if (options->script)
         rc = add_part(p, UP_SCRIPT, options->script, err);
+    if (rc == 0 && options->files)
+        rc = add_part(p, UP_FILES, options->files, err);
     if (rc == 0 && options->core)
         rc = add_part(p, UP_CORE, options->core, err);
     if (rc == 0)

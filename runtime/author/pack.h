@@ -20,7 +20,7 @@ struct up_secret;
 struct up_storage;
 
 struct up_pack_part {
-    const char *path;          /* script: the directory with main.lua; core: the image file */
+    const char *path;          /* the directory with main.lua, the core's image, the folder with update.ini */
     enum up_encoding encoding; /* UP_RAW, UP_ZSTD or UP_LZMA; blocks that it does not shrink stay raw */
     uint32_t block_size;       /* 0: UP_BLOCK_DEFAULT; UP_DELTA_BLOCK_SIZE of a delta */
     const char *from;          /* core: the old image that a delta is made against; NULL: a full image */
@@ -30,13 +30,14 @@ struct up_pack_part {
 struct up_pack_options {
     const struct up_manifest *manifest; /* all but digest and parts, which are made here */
     const struct up_pack_part *script;  /* NULL when the package has none */
+    const struct up_pack_part *files;
     const struct up_pack_part *core;
     const struct up_secret *key; /* must outlive the packer */
 };
 
 /*
  * Errors: UP_USAGE the manifest's fields are out of bounds or do not fit the
- * parts, a part is empty, too large, or a tree that cannot be packed;
+ * parts, a part is empty, too large, or a tree or folder that cannot be packed;
  * UP_MISSING; UP_WRITE; UP_NOSPACE.
  */
 UP_MUST_CHECK int up_pack_open(struct up_pack **out, struct up_storage *storage,

@@ -30,13 +30,15 @@ static void add(struct up_gate_report *r, const char *gate, int code, const char
 
 uint64_t up_gate_space(const struct up_manifest *m)
 {
-    const struct up_part *script = up_manifest_part(m, UP_SCRIPT);
+    const struct up_part *script = up_manifest_part(m, UP_SCRIPT), *files = up_manifest_part(m, UP_FILES);
     uint64_t sum = 2 * UP_MANIFEST_MAX; /* spooled, and kept beside the script */
 
     for (unsigned i = 0; i < m->part_count; i++)
         sum += m->part[i].index_size;
     if (script)
         sum += 2 * script->size + script->index_size; /* spooled and kept, and extracted */
+    if (files)
+        sum += files->size; /* spooled; the rest goes where it will lie */
     return TENTH(sum);
 }
 
@@ -77,6 +79,15 @@ static void ask_parts(struct up_gate_report *r, const struct up_manifest *m, con
             f->running ? 'a' : 'b', f->slot_size);
     else
         add(r, "slot", UP_OK, "slot %c holds %" PRIu64 " bytes of core", f->running ? 'a' : 'b', core->size);
+}
+
+/* A device that cannot put files in place says so before anything is fetched. */
+static void ask_files(struct up_gate_report *r, const struct up_manifest *m)
+{
+    if (up_manifest_part(m, UP_FILES))
+        add(r, "files", UP_INCOMPATIBLE, "the package has a part files, this Moult knows no part files");
+    else
+        add(r, "files", UP_OK, "none");
 }
 
 /* Whether the core that runs is the one that a delta was made against. */
@@ -172,7 +183,7 @@ static void ask_floor(struct up_gate_report *r, const struct up_manifest *m, con
     }
     for (unsigned i = 0; i < m->part_count; i++) {
         enum up_part_kind kind = m->part[i].kind;
-        uint64_t floor = f->state->floor[kind];
+        uint64_t floor = kind < UP_FLOORS ? f->state->floor[kind] : 0;
 
         if (m->sequence > floor)
             continue;
@@ -249,6 +260,7 @@ int up_gates_ask(struct up_gate_report *report, const struct up_manifest *m, con
     ask_time(report, m, f);
     ask_quarantine(report, m, f->state);
     ask_parts(report, m, f);
+    ask_files(report, m);
     ask_source(report, m, f);
     if (!f->same_open && f->free_bytes < f->need_bytes)
         add(report, "space", UP_NOSPACE, "%s has %" PRIu64 " bytes free, the install takes %" PRIu64,

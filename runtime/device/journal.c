@@ -216,7 +216,7 @@ static void walk_state(struct walk *w, struct up_journal_state *s)
     s->phase = w->bad ? UP_IDLE : (enum up_phase)phase;
     for (int i = 0; i < UP_SLOTS; i++)
         walk_pair(w, &s->slot[i]);
-    for (int i = 0; i < UP_PART_KINDS; i++)
+    for (int i = 0; i < UP_FLOORS; i++)
         walk_u64(w, &s->floor[i]);
     walk_u64(w, &s->issued);
     walk_u32(w, &s->next_generation);

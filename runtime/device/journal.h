@@ -126,12 +126,15 @@ struct up_last {
     char message[UP_LAST_SIZE];
 };
 
+/* A device takes no other kinds of parts yet, and its record holds no floors for them. */
+#define UP_FLOORS (UP_CORE + 1)
+
 struct up_journal_state {
     uint32_t form; /* that is or was written; 0: UP_JOURNAL_FORM */
     enum up_phase phase;
     struct up_pair slot[UP_SLOTS];
-    uint64_t floor[UP_PART_KINDS];
-    uint64_t issued; /* the time floor: newest confirmed, bounded; see up_device_learn_time() */
+    uint64_t floor[UP_FLOORS]; /* by part kind */
+    uint64_t issued;           /* the time floor: newest confirmed, bounded; see up_device_learn_time() */
     uint32_t next_generation, next_transaction;
     struct up_quarantined quarantine[UP_QUARANTINE_MAX]; /* newest first */
     struct up_transaction tx;                            /* meaningful unless idle */

@@ -44,7 +44,7 @@ static int end_confirm(struct up_device *d, struct up_error *err)
         up_device_repeat_boot(d);
     }
     next.slot[t->target] = t->pair;
-    for (int i = 0; i < UP_PART_KINDS; i++)
+    for (int i = 0; i < UP_FLOORS; i++)
         if (t->parts & 1u << i && t->sequence > next.floor[i])
             next.floor[i] = t->sequence;
     up_device_learn_time(d, &next, t->issued);

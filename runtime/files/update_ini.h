@@ -70,7 +70,7 @@ struct up_update_ini {
 };
 
 /* Read it. *ini is to be released with up_update_ini_free(), also after a failure.
- * Errors: UP_UNTRUSTED, "update.ini line 3: operation: ..."; UP_INTERNAL. */
+ * Errors (err may be NULL): UP_UNTRUSTED, "update.ini line 3: operation: ..."; UP_INTERNAL. */
 UP_MUST_CHECK int up_update_ini_parse(struct up_update_ini *ini, const char *text, size_t len,
                                       struct up_error *err);
 

@@ -13,7 +13,9 @@
 #define INDEX_HEAD 32 /* as in index.h, which lies a floor higher */
 #define INDEX_ENTRY 80
 
-static const char *const part_names[UP_PART_KINDS] = {"script", "core"};
+static const char *const part_names[UP_PART_KINDS] = {
+    [UP_SCRIPT] = "script", [UP_CORE] = "core", [UP_FILES] = "files"};
+static const int place_of[UP_PART_KINDS] = {[UP_SCRIPT] = 0, [UP_FILES] = 1, [UP_CORE] = 2};
 
 /* A name becomes a part of paths and links: in depots, on consoles, in spools. */
 static void refuse_path(struct up_json_fields *f, const char *name, const char *value)
@@ -52,20 +54,37 @@ static void take_overrides(struct up_json_fields *f, struct up_manifest *m)
     json_decref(list);
 }
 
-/* No feature of the form has come after the first ones, so no word is known yet. */
-static void take_needs(struct up_json_fields *f)
+/* A word of `needs`, which must be above the one before. */
+static void take_need(struct up_json_fields *f, const json_t *value, char word[UP_VERSION_SIZE])
+{
+    char before[UP_VERSION_SIZE];
+
+    memcpy(before, word, sizeof before);
+    up_json_fields_copy(f, "needs", value, word, UP_VERSION_SIZE);
+    if (f->rc == 0 && (!*word || word[strspn(word, "abcdefghijklmnopqrstuvwxyz0123456789-")]))
+        up_json_fields_refuse(f, "needs holds a word of other characters than a-z, 0-9 and -");
+    if (f->rc == 0 && strcmp(before, word) >= 0)
+        up_json_fields_refuse(f, "needs must hold each word once, in rising order");
+}
+
+/* What else is in the manifest has no meaning to whoever does not know a word. */
+static void take_needs(struct up_json_fields *f, bool *files)
 {
     json_t *list = up_json_fields_take(f, "needs");
     size_t count = json_array_size(list);
-    char word[UP_VERSION_SIZE];
+    char word[UP_VERSION_SIZE] = "";
 
+    *files = false;
     if (list && (!json_is_array(list) || count == 0 || count > UP_NEEDS_MAX))
         up_json_fields_refuse(f, "needs must be a list of 1 to %d words", UP_NEEDS_MAX);
-    if (f->rc == 0 && count > 0)
-        up_json_fields_copy(f, "needs", json_array_get(list, 0), word, sizeof word);
-    if (f->rc == 0 && count > 0)
-        f->rc = up_fail(f->err, UP_INCOMPATIBLE,
-                        "manifest: needs %s, which Moult " MOULT_VERSION " does not know", word);
+    for (size_t i = 0; f->rc == 0 && i < count; i++) {
+        take_need(f, json_array_get(list, i), word);
+        if (f->rc == 0 && strcmp(word, part_names[UP_FILES]) == 0)
+            *files = true;
+        else if (f->rc == 0)
+            f->rc = up_fail(f->err, UP_INCOMPATIBLE,
+                            "manifest: needs %s, which Moult " MOULT_VERSION " does not know", word);
+    }
     json_decref(list);
 }
 
@@ -116,7 +135,7 @@ static void take_kind(struct up_json_fields *f, struct up_part *part)
             part->kind = (enum up_part_kind)i;
             return;
         }
-    if (strcmp(kind, "files") == 0 || strcmp(kind, "hotfix") == 0)
+    if (strcmp(kind, "hotfix") == 0)
         f->rc = up_fail(f->err, UP_INCOMPATIBLE,
                         "manifest: a part of kind %s, which this version of Moult does not carry yet", kind);
     else
@@ -171,8 +190,8 @@ static void take_parts(struct up_json_fields *f, struct up_manifest *m)
         take_part(&inner, &part);
         up_json_fields_rest(&inner);
         /* Kinds rise strictly, so there is room for each. */
-        if (inner.rc == 0 && i > 0 && part.kind <= m->part[i - 1].kind)
-            up_json_fields_refuse(&inner, "each kind at most once, script before core");
+        if (inner.rc == 0 && i > 0 && place_of[part.kind] <= place_of[m->part[i - 1].kind])
+            up_json_fields_refuse(&inner, "each kind at most once, in the order script, files, core");
         if (inner.rc == 0)
             m->part[m->part_count++] = part;
         f->rc = inner.rc;
@@ -181,19 +200,28 @@ static void take_parts(struct up_json_fields *f, struct up_manifest *m)
 }
 
 /* A field that belongs to a part is there exactly when the part is. */
-static void check_belongings(struct up_json_fields *f, const struct up_manifest *m)
+static void check_belongings(struct up_json_fields *f, const struct up_manifest *m, bool needs_files)
 {
+    bool files = up_manifest_part(m, UP_FILES);
+
     if (!up_manifest_part(m, UP_SCRIPT) != !m->script_version[0])
         up_json_fields_refuse(f, "script.version belongs to a script part");
     if (!up_manifest_part(m, UP_CORE) != !m->core_name[0])
         up_json_fields_refuse(f, "core.name and core.version belong to a core part");
+    if (files != (m->files_version[0] != 0))
+        up_json_fields_refuse(f, "files.version belongs to a part files");
+    if (files != needs_files)
+        up_json_fields_refuse(f, "needs must name files with a part files, and only then");
+    if (files && up_manifest_part(m, UP_CORE))
+        up_json_fields_refuse(f, "a package with a core cannot carry files");
 }
 
 static void take_all(struct up_json_fields *f, struct up_manifest *m)
 {
     struct up_json_fields inner;
+    bool needs_files;
 
-    take_needs(f);
+    take_needs(f, &needs_files);
     up_json_fields_string(f, "project", true, m->project, sizeof m->project);
     {
         uint8_t key[UP_SHA256_SIZE];
@@ -217,6 +245,11 @@ static void take_all(struct up_json_fields *f, struct up_manifest *m)
         m->core_version = up_json_fields_integer(&inner, "version", true, 0, INT64_MAX);
         up_json_fields_leave(&inner, f);
     }
+    if (up_json_fields_enter(&inner, f, "files", false)) {
+        up_json_fields_string(&inner, "version", true, m->files_version, sizeof m->files_version);
+        refuse_path(&inner, "version", m->files_version);
+        up_json_fields_leave(&inner, f);
+    }
     if (up_json_fields_enter(&inner, f, "requires", false)) {
         up_json_fields_string(&inner, "core", true, m->requires_core, sizeof m->requires_core);
         m->requires_version = up_json_fields_integer(&inner, "version", true, 0, INT64_MAX);
@@ -231,7 +264,7 @@ static void take_all(struct up_json_fields *f, struct up_manifest *m)
     take_meta(f, m);
     take_parts(f, m);
     up_json_fields_rest(f);
-    check_belongings(f, m);
+    check_belongings(f, m, needs_files);
 }
 
 int up_manifest_parse(struct up_manifest *m, const char *text, size_t len, struct up_error *err)

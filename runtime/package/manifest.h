@@ -48,7 +48,9 @@
  * number at the end, were it a slip of somebody's. */
 #define UP_SEQUENCE_FREE ((uint64_t)1 << 62)
 
-enum up_part_kind { UP_SCRIPT, UP_CORE, UP_PART_KINDS }; /* also the order in a package */
+/* These numbers are on record in devices. In a package parts come in another
+ * order: script, files, core. */
+enum up_part_kind { UP_SCRIPT, UP_CORE, UP_FILES, UP_PART_KINDS };
 
 struct up_part {
     enum up_part_kind kind;
@@ -74,7 +76,8 @@ struct up_manifest {
     char script_version[UP_VERSION_SIZE]; /* with a script part; else "" */
     char core_name[UP_NAME_SIZE];         /* with a core part; else "" */
     uint64_t core_version;
-    char requires_core[UP_NAME_SIZE]; /* "" when nothing is required */
+    char files_version[UP_VERSION_SIZE]; /* with a part files; else "" */
+    char requires_core[UP_NAME_SIZE];    /* "" when nothing is required */
     uint64_t requires_version;
     char min_moult[UP_VERSION_SIZE]; /* "" when any */
     uint64_t issued;                 /* seconds since 1970; 0 when not said */
@@ -89,7 +92,7 @@ struct up_manifest {
     struct up_part part[UP_PART_KINDS]; /* in package order */
 };
 
-/* "script" and "core", also the stem of the member names. */
+/* "script", "core" and "files", also the stem of the member names. */
 const char *up_part_name(enum up_part_kind kind);
 /* The part of that kind; NULL when the package has none. */
 const struct up_part *up_manifest_part(const struct up_manifest *m, enum up_part_kind kind);

@@ -69,6 +69,18 @@ static json_t *name_and_version(const char *key, const char *name, uint64_t vers
     return object;
 }
 
+/* An object with nothing but the version, for a part that is there. */
+static void put_version(json_t *object, const char *name, const char *version)
+{
+    json_t *inner;
+
+    if (!version[0])
+        return;
+    inner = json_object();
+    put_string(inner, "version", version);
+    json_object_set_new(object, name, inner);
+}
+
 static void put_override(json_t *object, const struct up_manifest *m)
 {
     json_t *list = json_array();
@@ -102,12 +114,10 @@ static json_t *manifest_object(const struct up_manifest *m)
     json_decref(hardware);
     put_integer(object, "sequence", m->sequence);
     put_string(object, "release", m->release);
-    if (m->script_version[0]) {
-        json_t *script = json_object();
-
-        put_string(script, "version", m->script_version);
-        json_object_set_new(object, "script", script);
-    }
+    put_version(object, "script", m->script_version);
+    put_version(object, "files", m->files_version);
+    if (m->files_version[0])
+        json_object_set_new(object, "needs", json_pack("[s]", up_part_name(UP_FILES)));
     if (m->core_name[0])
         json_object_set_new(object, "core", name_and_version("name", m->core_name, m->core_version));
     if (m->requires_core[0])
@@ -156,11 +166,12 @@ static bool same(const struct up_manifest *a, const struct up_manifest *b)
     return strcmp(a->project, b->project) == 0 && strcmp(a->product_key, b->product_key) == 0 &&
            a->hardware_count == b->hardware_count && a->sequence == b->sequence &&
            strcmp(a->release, b->release) == 0 && strcmp(a->script_version, b->script_version) == 0 &&
-           strcmp(a->core_name, b->core_name) == 0 && a->core_version == b->core_version &&
-           strcmp(a->requires_core, b->requires_core) == 0 && a->requires_version == b->requires_version &&
-           strcmp(a->min_moult, b->min_moult) == 0 && a->issued == b->issued &&
-           a->not_after == b->not_after && a->deadline == b->deadline && same_overrides(a, b) &&
-           strcmp(a->text, b->text) == 0 && !*a->meta == !*b->meta && same_parts(a, b);
+           strcmp(a->files_version, b->files_version) == 0 && strcmp(a->core_name, b->core_name) == 0 &&
+           a->core_version == b->core_version && strcmp(a->requires_core, b->requires_core) == 0 &&
+           a->requires_version == b->requires_version && strcmp(a->min_moult, b->min_moult) == 0 &&
+           a->issued == b->issued && a->not_after == b->not_after && a->deadline == b->deadline &&
+           same_overrides(a, b) && strcmp(a->text, b->text) == 0 && !*a->meta == !*b->meta &&
+           same_parts(a, b);
 }
 
 int up_manifest_format(const struct up_manifest *m, char **out, size_t *len, struct up_error *err)

@@ -7,7 +7,7 @@
 void up_script_archive_begin(struct up_script_archive *a, uint64_t size)
 {
     memset(a, 0, sizeof *a);
-    a->size = size;
+    up_tar_reader_begin(&a->tar, "script", size);
 }
 
 /* Names rise, so those that begin with another one follow it at once: the
@@ -40,67 +40,17 @@ static int take_member(struct up_script_archive *a, const struct up_tar_entry *e
     return 0;
 }
 
-/* A whole header came: of a member, or the first block of the end mark. */
-static int take_header(struct up_script_archive *a, struct up_error *err)
-{
-    struct up_tar_entry entry;
-    int more = up_tar_get(&entry, a->header, err);
-
-    a->filled = 0;
-    if (more < 0)
-        return more;
-    if (more == 0) {
-        a->ended = true;
-        if (a->size - a->at != UP_TAR_END - UP_TAR_BLOCK)
-            return up_fail(err, UP_UNTRUSTED, "script: bytes after the end mark");
-        return 0;
-    }
-    if (a->size - a->at < up_tar_padded(entry.size))
-        return up_fail(err, UP_UNTRUSTED, "script: member %s is cut short", entry.name);
-    a->content = entry.size;
-    a->padding = up_tar_padded(entry.size) - entry.size;
-    return take_member(a, &entry, err);
-}
-
-static size_t least(uint64_t a, size_t b)
-{
-    return a < b ? (size_t)a : b;
-}
-
-static int take_zeros(const uint8_t *bytes, size_t len, struct up_error *err)
-{
-    for (size_t i = 0; i < len; i++)
-        if (bytes[i])
-            return up_fail(err, UP_UNTRUSTED, "script: bytes where the archive must have zeros");
-    return 0;
-}
-
 int up_script_archive_feed(struct up_script_archive *a, const uint8_t *bytes, size_t len,
                            struct up_error *err)
 {
     while (len > 0) {
-        size_t n = len;
-        int rc = 0;
+        size_t n;
+        int piece = up_tar_reader_take(&a->tar, bytes, len, &n, err);
 
-        if (a->content > 0) {
-            n = least(a->content, len);
-            a->content -= n;
-        } else if (a->padding > 0) {
-            n = least(a->padding, len);
-            a->padding -= n;
-            rc = take_zeros(bytes, n, err);
-        } else if (a->ended) {
-            rc = take_zeros(bytes, n, err);
-        } else {
-            n = least(sizeof a->header - a->filled, len);
-            memcpy(a->header + a->filled, bytes, n);
-            a->filled += n;
-        }
-        a->at += n;
-        if (rc == 0 && a->filled == sizeof a->header)
-            rc = take_header(a, err);
-        if (rc < 0)
-            return rc;
+        if (piece == UP_TAR_MEMBER)
+            piece = take_member(a, &a->tar.entry, err);
+        if (piece < 0)
+            return piece;
         bytes += n;
         len -= n;
     }
@@ -109,8 +59,8 @@ int up_script_archive_feed(struct up_script_archive *a, const uint8_t *bytes, si
 
 int up_script_archive_end(const struct up_script_archive *a, struct up_error *err)
 {
-    if (a->at != a->size || !a->ended)
-        return up_fail(err, UP_UNTRUSTED, "script: the archive ends without its end mark");
+    if (up_tar_reader_end(&a->tar, err) < 0)
+        return err->code;
     if (!a->has_main)
         return up_fail(err, UP_UNTRUSTED, "script: has no main.lua");
     return 0;

@@ -1,9 +1,9 @@
 /*
  * script_archive.h -- whether a tar is one that a device takes for its script.
  *
- * Canonical headers (tar.h) and names that rise, each below a directory that
- * came before it; a main.lua; zeros where there is nothing; an end mark, and
- * nothing behind it. Unpacking (unpack.h) asks it, and so does verify.h.
+ * Canonical to its last byte (tar_reader.h); names that rise, each below a
+ * directory that came before it; a main.lua. Unpacking (unpack.h) asks it, and so
+ * does verify.h.
  *
  *     begin -> feed* -> end     bytes in order, in pieces of any size
  */
@@ -15,16 +15,11 @@
 #include <stdint.h>
 
 #include "error.h"
-#include "tar.h"
+#include "tar_reader.h"
 
 struct up_script_archive {
-    uint64_t size, at; /* bytes of the archive; how many were fed */
-    uint64_t content;  /* bytes of the member that are to come */
-    uint64_t padding;  /* zeros behind them */
-    bool ended;        /* only zeros are to come */
+    struct up_tar_reader tar;
     bool has_main;
-    size_t filled;
-    uint8_t header[UP_TAR_BLOCK];
     char last[UP_TAR_NAME_MAX + 1]; /* name of the last member */
     /* Lengths of those starts of `last` that are members; which are directories. */
     unsigned starts;

@@ -74,8 +74,8 @@ static int take_name(struct listing *l, const char *name)
     if (t->storage->ops->stat(t->storage, path, &st) < 0)
         return up_fail(l->err, UP_WRITE, "%s: %s", path, strerror(errno));
     if (st.kind != UP_NODE_FILE && st.kind != UP_NODE_DIR)
-        return up_fail(l->err, UP_USAGE, "%s: a %s; a script part holds regular files and directories only",
-                       path, st.kind == UP_NODE_LINK ? "symbolic link" : "device, socket or pipe");
+        return up_fail(l->err, UP_USAGE, "%s: a %s; a package holds regular files and directories only", path,
+                       st.kind == UP_NODE_LINK ? "symbolic link" : "device, socket or pipe");
     entry->directory = st.kind == UP_NODE_DIR;
     entry->mode = entry->directory || (st.mode & 0100) ? 0755 : 0644;
     entry->size = entry->directory ? 0 : st.size;
@@ -178,6 +178,31 @@ bool up_tree_tar_has(const struct up_tree_tar *t, const char *name)
         if (!t->entry[i].directory && strcmp(t->entry[i].name, name) == 0)
             return true;
     return false;
+}
+
+int up_tree_tar_flatten(struct up_tree_tar *t, const char *first, struct up_error *err)
+{
+    struct up_tar_entry entry;
+
+    for (size_t i = 0; i < t->count; i++) {
+        if (t->entry[i].directory)
+            return up_fail(err, UP_USAGE, "%s/%s: a directory; files lie side by side", t->dir,
+                           t->entry[i].name);
+        t->entry[i].mode = 0644;
+    }
+    for (size_t i = 0; i < t->count; i++)
+        if (strcmp(t->entry[i].name, first) == 0) {
+            entry = t->entry[i];
+            memmove(&t->entry[1], &t->entry[0], i * sizeof entry);
+            t->entry[0] = entry;
+            return 0;
+        }
+    return up_fail(err, UP_USAGE, "%s: has no %s", t->dir, first);
+}
+
+const char *up_tree_tar_name(const struct up_tree_tar *t, size_t i)
+{
+    return i < t->count ? t->entry[i].name : NULL;
 }
 
 void up_tree_tar_drop_cache(struct up_tree_tar *t)

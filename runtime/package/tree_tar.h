@@ -28,6 +28,12 @@ uint64_t up_tree_tar_size(const struct up_tree_tar *t);
 /* Whether `name`, relative to the tree, is a regular file in it. */
 bool up_tree_tar_has(const struct up_tree_tar *t, const char *name);
 
+/* As a part files has it: no directories, all modes 0644, and `first` before the
+ * others. Before anything is read. Errors: UP_USAGE a directory, or no `first`. */
+UP_MUST_CHECK int up_tree_tar_flatten(struct up_tree_tar *t, const char *first, struct up_error *err);
+/* The name of file `i` from 0, in that order; NULL past the last. */
+const char *up_tree_tar_name(const struct up_tree_tar *t, size_t i);
+
 /* Read every file past the cache from now on. */
 void up_tree_tar_drop_cache(struct up_tree_tar *t);
 

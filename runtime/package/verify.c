@@ -3,6 +3,7 @@
 #include "codec.h"
 #include "digest.h"
 #include "error.h"
+#include "files_archive.h"
 #include "index_reader.h"
 #include "script_archive.h"
 #include "tar.h"
@@ -20,7 +21,9 @@ struct up_verify {
     uint64_t stored_at;           /* of the block in the file */
     struct up_index_reader check; /* the index is read again, so it is checked again */
     struct up_verify_counts counts;
-    struct up_script_archive archive; /* of a script part */
+    struct up_script_archive script; /* of a script part */
+    struct up_files_archive files;   /* of a part files */
+    bool has_files;                  /* which came and is whole */
     struct up_codec *codec;
     uint8_t *stored, *content; /* a block each */
     bool done;
@@ -57,6 +60,7 @@ void up_verify_close(struct up_verify *v)
         return;
     up_index_reader_release(&v->check);
     up_package_free(v->package);
+    up_files_archive_free(&v->files);
     up_codec_free(v->codec);
     free(v->stored);
     free(v->content);
@@ -112,8 +116,37 @@ static int begin_part(struct up_verify *v, struct up_error *err)
     if (v->check.rc < 0)
         return up_fail(err, v->check.rc, "%s", v->check.why.message);
     v->stored_at = data;
-    up_script_archive_begin(&v->archive, v->manifest->part[v->part].size);
+    if (v->manifest->part[v->part].kind == UP_FILES)
+        up_files_archive_begin(&v->files, v->manifest->part[v->part].size);
+    else
+        up_script_archive_begin(&v->script, v->manifest->part[v->part].size);
     return 0;
+}
+
+/* What a device would find out after it has fetched all of it. */
+static int feed_archive(struct up_verify *v, const uint8_t *bytes, size_t len, struct up_error *err)
+{
+    switch (v->manifest->part[v->part].kind) {
+    case UP_SCRIPT:
+        return up_script_archive_feed(&v->script, bytes, len, err);
+    case UP_FILES:
+        return up_files_archive_feed(&v->files, bytes, len, err);
+    default:
+        return 0;
+    }
+}
+
+static int end_archive(struct up_verify *v, struct up_error *err)
+{
+    enum up_part_kind kind = v->manifest->part[v->part].kind;
+    int rc = 0;
+
+    if (kind == UP_SCRIPT)
+        rc = up_script_archive_end(&v->script, err);
+    else if (kind == UP_FILES)
+        rc = up_files_archive_end(&v->files, err);
+    v->has_files = v->has_files || (rc == 0 && kind == UP_FILES);
+    return rc;
 }
 
 static int end_part(struct up_verify *v, struct up_error *err)
@@ -123,8 +156,8 @@ static int end_part(struct up_verify *v, struct up_error *err)
     int rc = up_index_reader_end(&v->check, err);
 
     up_index_reader_release(&v->check);
-    if (rc == 0 && part->kind == UP_SCRIPT)
-        rc = up_script_archive_end(&v->archive, err);
+    if (rc == 0)
+        rc = end_archive(v, err);
     if (rc == 0)
         rc = check_frame(v, end, v->layout->data_offset[v->part] + up_tar_padded(part->data_size), err);
     v->block = 0;
@@ -155,10 +188,7 @@ static int check_content(struct up_verify *v, const struct up_block *block, stru
     rc = up_codec_decode(v->codec, block->encoding, v->stored, block->stored, v->content, block->length, err);
     if (rc == 0)
         rc = check_digest(v, v->content, block->length, block->digest, "decoded", err);
-    /* A device would find it out after it has fetched all of it. */
-    if (rc == 0 && v->manifest->part[v->part].kind == UP_SCRIPT)
-        rc = up_script_archive_feed(&v->archive, v->content, block->length, err);
-    return rc;
+    return rc == 0 ? feed_archive(v, v->content, block->length, err) : rc;
 }
 
 static int check_block(struct up_verify *v, struct up_error *err)
@@ -234,6 +264,11 @@ void up_verify_counts(const struct up_verify *v, struct up_verify_counts *out)
 const struct up_manifest *up_verify_manifest(const struct up_verify *v)
 {
     return up_package_has_manifest(v->package) ? up_package_manifest(v->package) : NULL;
+}
+
+const struct up_files_archive *up_verify_files(const struct up_verify *v)
+{
+    return v->has_files ? &v->files : NULL;
 }
 
 const struct up_package_layout *up_verify_layout(const struct up_verify *v)

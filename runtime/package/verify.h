@@ -1,8 +1,9 @@
 /*
  * verify.h -- a whole package checked to the end of the file: signature,
  * indexes, every block as stored and as decoded, every byte in between, and that
- * a script is an archive which a device extracts (script_archive.h). Copy and
- * delta blocks, which take the old image, are checked as stored.
+ * a script is an archive which a device extracts (script_archive.h), and files
+ * are one that it takes (files_archive.h). Copy and delta blocks, which take the
+ * old image, are checked as stored.
  *
  * For packages in files, where they are made. A device does the same while it
  * installs. Pull style, a block a step; memory is two blocks.
@@ -15,6 +16,7 @@
 #include "error.h"
 #include "package.h"
 
+struct up_files_archive;
 struct up_verify; /* opaque; released with up_verify_close() */
 
 struct up_verify_counts {
@@ -35,6 +37,8 @@ UP_MUST_CHECK int up_verify_step(struct up_verify *v, struct up_error *err);
 void up_verify_counts(const struct up_verify *v, struct up_verify_counts *out);
 /* NULL until the signature was verified. */
 const struct up_manifest *up_verify_manifest(const struct up_verify *v);
+/* What its part files holds; NULL until all of that was checked, and without one. */
+const struct up_files_archive *up_verify_files(const struct up_verify *v);
 const struct up_package_layout *up_verify_layout(const struct up_verify *v);
 void up_verify_close(struct up_verify *v); /* NULL is allowed */
 

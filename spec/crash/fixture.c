@@ -5,6 +5,7 @@
 #include "minisign.h"
 #include "pack.h"
 #include "storage.h"
+#include "update_ini.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -111,12 +112,14 @@ static void describe(struct up_manifest *m, const struct up_fixture *f)
     m->core_version = f->core ? (f->core_version ? f->core_version : 1) : 0;
     if (f->release)
         set_text(m->release, sizeof m->release, f->release);
-    else if (f->script)
+    else if (f->script || f->files)
         set_text(m->release, sizeof m->release, version);
     else
         snprintf(m->release, sizeof m->release, "%.20s-V%u", version, (unsigned)m->core_version);
     if (f->script)
         set_text(m->script_version, sizeof m->script_version, version);
+    if (f->files)
+        set_text(m->files_version, sizeof m->files_version, "080507");
     if (f->core)
         set_text(m->core_name, sizeof m->core_name, or_else(f->core_name, "Luat_RDA8910"));
     m->issued = f->issued;
@@ -158,6 +161,27 @@ static int put_core(struct up_storage *s, const char *path, const struct up_fixt
     return rc;
 }
 
+/* Each file holds its name and the seed. */
+static int put_files(struct up_storage *s, const char *dir, const struct up_fixture *f, struct up_error *err)
+{
+    struct up_update_ini ini = {.count = 0};
+    char text[128];
+    int rc = up_storage_make_dir(s, dir, 0755, err);
+
+    if (rc == 0)
+        rc = put_file(s, dir, UP_UPDATE_INI, f->files, strlen(f->files), 0644, err);
+    /* A wrong one stays without files. */
+    if (rc == 0 && up_update_ini_parse(&ini, f->files, strlen(f->files), NULL) < 0)
+        ini.count = 0;
+    for (size_t i = 0; rc == 0 && i < ini.count; i++) {
+        snprintf(text, sizeof text, "%s, seed %u\n", ini.entry[i].name, f->seed);
+        if (ini.entry[i].operation == UP_FILE_PUT)
+            rc = put_file(s, dir, ini.entry[i].name, text, strlen(text), 0755, err);
+    }
+    up_update_ini_free(&ini);
+    return rc;
+}
+
 static int run_pack(struct up_storage *s, const char *path, const struct up_pack_options *options,
                     struct up_error *err)
 {
@@ -177,18 +201,23 @@ static int pack_in(struct up_storage *s, const char *path, const char *dir, cons
                    struct up_error *err)
 {
     enum up_encoding encoding = f->encoding == UP_ZEROS ? UP_RAW : f->encoding;
-    char app[512], image[512], old[512], key_path[512];
+    char app[512], files_dir[512], image[512], old[512], key_path[512];
     struct up_pack_part script = {.path = app, .encoding = encoding, .block_size = UP_FIXTURE_BLOCK},
+                        files = {.path = files_dir, .encoding = encoding, .block_size = UP_FIXTURE_BLOCK},
                         core = {.path = image,
                                 .encoding = encoding,
                                 .block_size = UP_FIXTURE_BLOCK,
                                 .from = f->old ? old : NULL};
     struct up_manifest m;
-    struct up_pack_options options = {&m, f->script ? &script : NULL, f->core ? &core : NULL, NULL};
+    struct up_pack_options options = {.manifest = &m,
+                                      .script = f->script ? &script : NULL,
+                                      .files = f->files ? &files : NULL,
+                                      .core = f->core ? &core : NULL};
     struct up_secret *key = NULL;
     int rc;
 
     snprintf(app, sizeof app, "%s/app", dir);
+    snprintf(files_dir, sizeof files_dir, "%s/files", dir);
     snprintf(image, sizeof image, "%s/core.img", dir);
     snprintf(old, sizeof old, "%s/old.img", dir);
     snprintf(key_path, sizeof key_path, "%s/fixture.key", dir);
@@ -199,6 +228,8 @@ static int pack_in(struct up_storage *s, const char *path, const char *dir, cons
     options.key = key;
     if (f->script)
         rc = put_script(s, app, f, err);
+    if (rc == 0 && f->files)
+        rc = put_files(s, files_dir, f, err);
     if (rc == 0 && f->core)
         rc = put_core(s, image, f, err);
     if (rc == 0 && f->old)

@@ -165,6 +165,12 @@ static void needs_slots(struct up_manifest *m, struct up_journal_state *s, struc
     m->part[0].kind = UP_CORE;
 }
 
+static void has_files(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
+{
+    (void)s, (void)f;
+    m->part[0].kind = UP_FILES;
+}
+
 static void delta(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
 {
     needs_slots(m, s, f);
@@ -286,6 +292,7 @@ static const struct gate_case gate_cases[] = {
     {"refuses what failed here", quarantined, "quarantine", UP_INCOMPATIBLE},
     {"allows one more try after power loss", lost_power_once, NULL, UP_OK},
     {"allows one more try after an outage", reached_no_cloud_once, NULL, UP_OK},
+    {"refuses files, which it cannot put in place", has_files, "files", UP_INCOMPATIBLE},
     {"refuses a core on a device without slots", needs_slots, "slot", UP_INCOMPATIBLE},
     {"accepts a delta against what runs, as far as it is known", delta, NULL, UP_OK},
     {"accepts a delta against what runs", delta_by_digest, NULL, UP_OK},
@@ -305,8 +312,8 @@ static const struct gate_case gate_cases[] = {
 };
 
 /* Whoever reads the report sees these, open or closed. */
-static const char *const always_asked[] = {"project", "product_key", "hardware", "floor", "requires",
-                                           "slot",    "quarantine",  "source",   "space"};
+static const char *const always_asked[] = {"project", "product_key", "hardware", "floor",  "requires",
+                                           "slot",    "quarantine",  "files",    "source", "space"};
 
 static bool is_asked(const struct up_gate_report *r, const char *gate)
 {

@@ -79,6 +79,7 @@ static void same_fields(const struct up_manifest *a, const struct up_manifest *b
     assert_true(a->sequence == b->sequence);
     assert_string_equal(a->release, b->release);
     assert_string_equal(a->script_version, b->script_version);
+    assert_string_equal(a->files_version, b->files_version);
     assert_string_equal(a->core_name, b->core_name);
     assert_true(a->core_version == b->core_version);
     assert_string_equal(a->requires_core, b->requires_core);
@@ -103,7 +104,7 @@ static void test_round_trip(void **state)
     char *text, *second;
 
     (void)state;
-    for (int variant = 0; variant < 4; variant++) {
+    for (int variant = 0; variant < 6; variant++) {
         fill(&m);
         if (variant == 1) { /* script only, and nothing optional */
             m.part_count = 1;
@@ -118,6 +119,17 @@ static void test_round_trip(void **state)
             m.part[0].source_size = 12345;
             m.part[0].source_version = 17;
             memset(m.part[0].source_digest, 0xcd, 32);
+        } else if (variant >= 4) { /* files, with a script and without */
+            m.part[1] = m.part[0];
+            m.part[1].kind = UP_FILES;
+            strcpy(m.files_version, "080507");
+            m.core_name[0] = 0;
+            m.core_version = 0;
+            if (variant == 5) {
+                m.part[0] = m.part[1];
+                m.part_count = 1;
+                m.script_version[0] = 0;
+            }
         } else if (variant == 3) { /* the highest numbers */
             m.sequence = m.core_version = m.requires_version = INT64_MAX;
             m.issued = m.not_after = 253402300799;
@@ -177,7 +189,7 @@ static const struct change bad[] = {
     {"moult-manifest-1", "moult-manifest-2x", "format", T},
     {"moult-manifest-1", "moult-permit-1", "format", T},
     {"\"format\":\"moult-manifest-1\",", "", "format is missing", T},
-    {"\"kind\":\"core\"", "\"kind\":\"files\"", "files", UP_INCOMPATIBLE},
+    {"\"kind\":\"core\"", "\"kind\":\"files\"", "belong to a core part", T},
     {"\"kind\":\"core\"", "\"kind\":\"hotfix\"", "hotfix", UP_INCOMPATIBLE},
     {"\"kind\":\"core\"", "\"kind\":\"boot\"", "unknown kind", T},
     {"\"kind\":\"core\"", "\"kind\":\"script\"", "at most once", T},
@@ -244,6 +256,19 @@ static const struct change bad[] = {
     {"\"core\":{", "\"needs\":[],\"core\":{", "needs must be a list", T},
     {"\"core\":{", "\"needs\":[7],\"core\":{", "needs must be a string", T},
     {"\"core\":{", "\"needs\":\"a\",\"core\":{", "needs must be a list", T},
+    {"\"core\":{", "\"needs\":[\"b\",\"a\"],\"core\":{", "needs b, which Moult", UP_INCOMPATIBLE},
+    {"\"core\":{", "\"needs\":[\"files\",\"a\"],\"core\":{", "each word once, in rising order", T},
+    {"\"core\":{", "\"needs\":[\"files\",\"files\"],\"core\":{", "each word once, in rising order", T},
+    {"\"core\":{", "\"needs\":[\"\"],\"core\":{", "needs", T},
+    {"\"core\":{", "\"needs\":[\"Files\"],\"core\":{", "other characters", T},
+    {"\"core\":{", "\"needs\":[\"a b\"],\"core\":{", "other characters", T},
+    {"\"core\":{", "\"needs\":[\"files\"],\"core\":{", "only then", T},
+    {"\"core\":{", "\"needs\":[\"files\",\"later\"],\"of\":{},\"core\":{", "needs later, which Moult",
+     UP_INCOMPATIBLE},
+    {"\"core\":{", "\"files\":{\"version\":\"1\"},\"core\":{", "files.version belongs", T},
+    {"\"core\":{", "\"files\":{\"version\":\"../1\"},\"core\":{", "must not be a path", T},
+    {"\"core\":{", "\"files\":{},\"core\":{", "version is missing", T},
+    {"\"kind\":\"script\"", "\"kind\":\"files\"", "belongs to a script part", T},
     {"\"block_size\":4096", "\"block_size\":2048", "block_size", T},
     {"\"block_size\":4096", "\"block_size\":4097", "power of two", T},
     {"\"block_size\":1048576", "\"block_size\":2097152", "block_size", T},
@@ -411,8 +436,9 @@ static void test_format_loses_nothing(void **state)
         snprintf(m.hardware[i], sizeof m.hardware[i], "rev-%d", i);
     refused_format(&m, "bounds");
     fill(&m);
+    m.part[2] = m.part[1];
     m.part_count = UP_PART_KINDS + 1;
-    refused_format(&m, "bounds");
+    refused_format(&m, "each kind at most once");
     fill(&m);
     m.part_count = 1; /* a core version without a core */
     m.core_name[0] = 0;

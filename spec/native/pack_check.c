@@ -126,10 +126,10 @@ static void test_script_content(void **state)
 
 /* Make the parts, then pack them as the case asks. */
 static int try_pack(const struct scratch *s, const struct up_pack_part *script,
-                    const struct up_pack_part *core, struct up_error *err)
+                    const struct up_pack_part *files, const struct up_pack_part *core, struct up_error *err)
 {
     struct up_manifest m = {.sequence = 1, .core_version = core ? 1 : 0};
-    struct up_pack_options options = {.manifest = &m, .script = script, .core = core};
+    struct up_pack_options options = {.manifest = &m, .script = script, .files = files, .core = core};
     char path[512], out[512];
     struct up_secret *key;
     struct up_pack *pack;
@@ -140,6 +140,7 @@ static int try_pack(const struct scratch *s, const struct up_pack_part *script,
     memset(m.product_key, 'a', 64);
     strcpy(m.release, "1.0");
     strcpy(m.script_version, script ? "1.0" : "");
+    strcpy(m.files_version, files ? "1" : "");
     strcpy(m.core_name, core ? "core" : "");
     must(up_fixture_keys(s->storage, s->dir, false, err), err);
     must(up_signing_key_load(&key, s->storage, scratch_path(s, "fixture.key", path), err), err);
@@ -184,9 +185,9 @@ static void test_refused_trees(void **state)
     scratch_path(s, "app", app);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         assert_int_equal(run(s, "rm -rf app; mkdir app; echo 'return 1' >app/main.lua"), 0);
-        must(try_pack(s, &script, NULL, &err), &err);
+        must(try_pack(s, &script, NULL, NULL, &err), &err);
         assert_int_equal(run(s, cases[i].make), 0);
-        must_fail(try_pack(s, &script, NULL, &err), cases[i].code, cases[i].message, &err);
+        must_fail(try_pack(s, &script, NULL, NULL, &err), cases[i].code, cases[i].message, &err);
     }
 }
 
@@ -200,26 +201,26 @@ static void test_refused_parts(void **state)
     int fd;
 
     scratch_path(s, "image", image);
-    must_fail(try_pack(s, NULL, &core, &err), UP_MISSING, "image", &err);
-    must_fail(try_pack(s, NULL, NULL, &err), UP_USAGE, "parts", &err);
+    must_fail(try_pack(s, NULL, NULL, &core, &err), UP_MISSING, "image", &err);
+    must_fail(try_pack(s, NULL, NULL, NULL, &err), UP_USAGE, "parts", &err);
     scratch_write(s, "image", "", 0);
-    must_fail(try_pack(s, NULL, &core, &err), UP_USAGE, "0 bytes", &err);
+    must_fail(try_pack(s, NULL, NULL, &core, &err), UP_USAGE, "0 bytes", &err);
     scratch_write(s, "image", "content", 7);
-    must(try_pack(s, NULL, &core, &err), &err);
+    must(try_pack(s, NULL, NULL, &core, &err), &err);
     before = scratch_read(s, "out.upd", &before_len);
     core.encoding = UP_DELTA;
-    must_fail(try_pack(s, NULL, &core, &err), UP_USAGE, "encoding", &err);
+    must_fail(try_pack(s, NULL, NULL, &core, &err), UP_USAGE, "encoding", &err);
     core.encoding = UP_RAW;
     core.block_size = 2048;
-    must_fail(try_pack(s, NULL, &core, &err), UP_USAGE, "block size", &err);
+    must_fail(try_pack(s, NULL, NULL, &core, &err), UP_USAGE, "block size", &err);
     core.block_size = 12288;
-    must_fail(try_pack(s, NULL, &core, &err), UP_USAGE, "block size", &err);
+    must_fail(try_pack(s, NULL, NULL, &core, &err), UP_USAGE, "block size", &err);
     core.block_size = 4096;
     fd = open(scratch_path(s, "image", path), O_WRONLY);
     assert_int_equal(ftruncate(fd, (off_t)1 << 33), 0);
-    must_fail(try_pack(s, NULL, &core, &err), UP_USAGE, "less than 8 GiB", &err);
+    must_fail(try_pack(s, NULL, NULL, &core, &err), UP_USAGE, "less than 8 GiB", &err);
     assert_int_equal(ftruncate(fd, ((off_t)1 << 33) - 1), 0);
-    must_fail(try_pack(s, NULL, &core, &err), UP_USAGE, "too many blocks", &err);
+    must_fail(try_pack(s, NULL, NULL, &core, &err), UP_USAGE, "too many blocks", &err);
     close(fd);
     /* Nothing of this touched the package that was there. */
     after = scratch_read(s, "out.upd", &after_len);
@@ -227,6 +228,94 @@ static void test_refused_parts(void **state)
     assert_memory_equal(before, after, after_len);
     free(before);
     free(after);
+}
+
+/* The folder of a part files is made whole, then the case changes it. */
+static void test_refused_folders(void **state)
+{
+    static const struct {
+        const char *make, *message;
+        int code;
+    } cases[] = {
+        {"rm files/update.ini", "files: has no update.ini", UP_USAGE},
+        {"rm -r files", "files", UP_MISSING},
+        {"rm -r files; touch files", "files", UP_USAGE},
+        {"rm files/update.ini; mkdir files/update.ini", "files/update.ini: a directory", UP_USAGE},
+        {"mkdir files/sub", "files/sub: a directory; files lie side by side", UP_USAGE},
+        {"ln -s app files/link", "symbolic link", UP_USAGE},
+        {"rm files/app", "files/update.ini line 1: name: there is no file app in the folder", UP_USAGE},
+        {"touch files/more", "files/more: no line of update.ini adds or upgrades it", UP_USAGE},
+        {"touch files/old", "files/old: no line of update.ini adds or upgrades it", UP_USAGE},
+        {"printf 'app\\t/mnt\\t4\\n' >>files/update.ini", "files/update.ini line 3: 3 of four fields",
+         UP_USAGE},
+        {"printf 'app\\t/mnt\\t4\\t5\\n' >>files/update.ini", "files/update.ini line 3: type: must be",
+         UP_USAGE},
+        {": >files/update.ini", "files/update.ini: has no entry", UP_USAGE},
+        {"head -c 262145 /dev/zero >files/update.ini", "files/update.ini: larger than", UP_USAGE},
+    };
+    struct scratch *s = *state;
+    char path[512];
+    struct up_pack_part files = {.path = path, .encoding = UP_ZSTD};
+    struct up_error err;
+
+    scratch_path(s, "files", path);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_int_equal(
+            run(s, "rm -rf files; mkdir files; echo 1 >files/app; "
+                   "printf 'app\\t/mnt/app\\t4\\t2\\r\\nold\\t/mnt/app\\t2\\t4\\n' >files/update.ini"),
+            0);
+        must(try_pack(s, NULL, &files, NULL, &err), &err);
+        assert_int_equal(run(s, cases[i].make), 0);
+        must_fail(try_pack(s, NULL, &files, NULL, &err), cases[i].code, cases[i].message, &err);
+    }
+}
+
+static const char files_ini[] = "app\t/mnt/app\t28\t2\r\nb\t/mnt/app\t1\t4\r\nc\t/mnt\t2\t1\r\n";
+
+/* With a script and without; the same bytes whatever the modes were, and what a device takes. */
+static void test_files(void **state)
+{
+    static const struct up_fixture alone = {.files = files_ini}, with = {.script = true, .files = files_ini};
+    struct scratch *s = *state;
+    struct sample one, two, together;
+    struct up_error err;
+    char *list;
+    mode_t mask;
+
+    make_sample(&one, s, &alone);
+    assert_int_equal(run(s, "tar -xOf sample.upd manifest.json | grep -c '\"needs\":\\[\"files\"\\]'"), 0);
+    must(verify_bytes(&one, s, one.data, one.size, &err), &err);
+    mask = umask(077);
+    make_sample(&two, s, &alone);
+    umask(mask);
+    same_bytes(&one, two.data, two.size);
+    make_sample(&together, s, &with);
+    must(verify_bytes(&together, s, together.data, together.size, &err), &err);
+    assert_int_equal(run(s, "tar -tf sample.upd >list"), 0);
+    list = scratch_read(s, "list", NULL);
+    assert_string_equal(list,
+                        "manifest.json\nmanifest.minisig\nscript.idx\nfiles.idx\nscript.dat\nfiles.dat\n");
+    free(list);
+    /* Content as stored, in one block: a tar as any other. */
+    assert_int_equal(run(s, "tar -xOf sample.upd files.dat | tar -tf - >list"), 0);
+    list = scratch_read(s, "list", NULL);
+    assert_string_equal(list, "update.ini\napp\nb\n");
+    free(list);
+    drop_sample(&one);
+    drop_sample(&two);
+    drop_sample(&together);
+}
+
+static void test_files_and_core(void **state)
+{
+    struct up_fixture f = both;
+    struct scratch *s = *state;
+    char path[512];
+    struct up_error err;
+
+    f.files = files_ini;
+    must_fail(up_fixture_pack(s->storage, scratch_path(s, "x.upd", path), s->dir, &f, &err), UP_USAGE,
+              "a package with a core cannot carry files", &err);
 }
 
 /* An image named by a link has the size of the file behind it. */
@@ -321,8 +410,9 @@ static void test_faults(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CHECK(test_deterministic), CHECK(test_stock_tools),   CHECK(test_script_content),
-        CHECK(test_refused_trees), CHECK(test_refused_parts), CHECK(test_image_links),
+        CHECK(test_deterministic), CHECK(test_stock_tools),    CHECK(test_script_content),
+        CHECK(test_refused_trees), CHECK(test_refused_parts),  CHECK(test_refused_folders),
+        CHECK(test_files),         CHECK(test_files_and_core), CHECK(test_image_links),
         CHECK(test_changing_tree), CHECK(test_faults),
     };
 

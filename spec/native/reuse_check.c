@@ -671,7 +671,7 @@ static void put_large_package(struct bench *b)
     struct up_pack_part script = {.path = "/large/app", .encoding = UP_RAW, .block_size = MIB},
                         core = {.path = "/large/core.img", .encoding = UP_RAW, .block_size = MIB};
     struct up_manifest m = {.sequence = 2, .core_version = 2};
-    struct up_pack_options options = {&m, &script, &core, NULL};
+    struct up_pack_options options = {.manifest = &m, .script = &script, .core = &core};
     uint8_t *noise = malloc((size_t)CORE_MIB * MIB);
     struct up_secret *key;
     struct up_pack *pack;

@@ -21,7 +21,7 @@ static struct {
     bool released[NUMBERS][NUMBERS];  /* pairs of script and core that may be on the device */
     bool confirmed[NUMBERS][NUMBERS]; /* the last one, and those whose confirmation was begun since */
     bool ever[NUMBERS][NUMBERS];      /* and before */
-    uint64_t floor[UP_PART_KINDS];
+    uint64_t floor[UP_FLOORS];
 } truth;
 
 /* A look at the device as a new process would have it, with nothing in its way. */
@@ -68,7 +68,7 @@ void judge_reset(void)
 
 static void check_floors(const struct up_journal_state *s)
 {
-    for (int i = 0; i < UP_PART_KINDS; i++) {
+    for (int i = 0; i < UP_FLOORS; i++) {
         if (s->floor[i] < truth.floor[i])
             bad("a floor fell from %u to %u", (unsigned)truth.floor[i], (unsigned)s->floor[i]);
         truth.floor[i] = s->floor[i];
