@@ -29,8 +29,8 @@ struct replay {
     uint64_t total, cut;     /* SIM_FRONT, SIM_BACK: sectors and changes pending, where they part */
     uint64_t at;             /* position among them */
     size_t index;            /* number of the pending change */
-    uint64_t garbage;        /* which pending sector is garbage, counted from 0 */
-    uint64_t data_at;        /* pending sectors so far */
+    uint64_t garbage;        /* which sector of those being written is garbage, counted from 0 */
+    uint64_t data_at;        /* such sectors so far */
     bool *touched, *blocked; /* by inode number */
 };
 
@@ -51,6 +51,13 @@ static bool open_to_choice(const struct replay *r, const struct logged *e)
 static bool leaves_garbage(const struct sim_choice *choice)
 {
     return choice->harm == SIM_TORN || choice->harm >= SIM_SECTOR;
+}
+
+/* Whether it was under way when the power went. A write that had failed was over:
+ * the medium has been read since, and does not change behind that. */
+static bool may_leave_garbage(const struct replay *r, const struct logged *e)
+{
+    return open_to_choice(r, e) && change_is_data(e) && !e->doomed;
 }
 
 static uint64_t weight(const struct logged *e)
@@ -95,13 +102,15 @@ static size_t ordered_prefix(struct replay *r, unsigned fs, size_t names)
 static void prepare(struct replay *r)
 {
     size_t names[SIM_FILE_SYSTEMS] = {0}, others = 0;
-    uint64_t sectors = 0;
+    uint64_t sectors = 0, writing = 0;
 
     for (size_t i = 0; i < r->sim->log_count; i++) {
         const struct logged *e = &r->sim->log[i];
 
         if (!open_to_choice(r, e))
             continue;
+        if (may_leave_garbage(r, e))
+            writing += e->change->sectors;
         if (change_is_data(e))
             sectors += e->change->sectors;
         else if (change_is_env(e))
@@ -113,7 +122,7 @@ static void prepare(struct replay *r)
     for (unsigned fs = 0; fs < SIM_FILE_SYSTEMS; fs++)
         r->total += names[fs];
     r->cut = r->choice->seed % (r->total + 1);
-    r->garbage = leaves_garbage(r->choice) && sectors > 0 ? sim_mix(&r->random) % sectors : UINT64_MAX;
+    r->garbage = leaves_garbage(r->choice) && writing > 0 ? sim_mix(&r->random) % writing : UINT64_MAX;
     for (unsigned fs = 0; fs < SIM_FILE_SYSTEMS; fs++)
         r->ordered_left[fs] = ordered_prefix(r, fs, names[fs]);
 }
@@ -249,10 +258,10 @@ static void replay_data(struct replay *r, const struct logged *e, const struct s
         replay_sectors(r, c, share);
         if (share->whole && !c->keeps_size)
             inode_own(node)->size = c->size;
-        if (open_to_choice(r, e) && r->garbage >= r->data_at && r->garbage - r->data_at < c->sectors)
+        if (may_leave_garbage(r, e) && r->garbage >= r->data_at && r->garbage - r->data_at < c->sectors)
             put_garbage(r, inode_own(node), c->first + (r->garbage - r->data_at));
     }
-    if (open_to_choice(r, e))
+    if (may_leave_garbage(r, e))
         r->data_at += c->sectors;
     r->touched[c->ino] = true;
 }
