@@ -5,13 +5,17 @@
 -- On each medium: provision, then releases that go to one slot after the other,
 -- each installed under kills at random and confirmed by its script. What lies
 -- on the flash is then read by mtd-utils, which skips bad blocks as U-Boot does.
+-- Before, a script's update.native.flash writes an image beside the slots.
 
+local digest = require "update.native.digest"
+local flash = require "update.native.flash"
 local loop = require "update.native.loop"
 local world = require "spec.support.world"
 
 local MODULES = ...
 local RELEASES, KILLS = 6, 8
 local IMAGE = 2 * 1024 * 1024 + 5000 -- bytes; ends within an erase block
+local CHIP = 1024 * 1024 + 700 -- of the image beside the slots
 
 local CONFIRM = [[
 sys.taskInit(function()
@@ -43,34 +47,37 @@ local function bad_blocks()
   return sum
 end
 
--- 64 MiB in blocks of 128 KiB: two slots of 5 MiB and 30 MiB for UBI. Blocks 3, 44 and 45 are
--- bad from the factory; 10 can be erased once, and 50 twice.
+-- 64 MiB in blocks of 128 KiB: two slots of 5 MiB, 30 MiB for UBI, and the rest. Blocks 3, 44, 45 and 321 are
+-- bad from the factory; 10 and 323 can be erased once, and 50 twice.
 local function load_nand()
   load_module("nandsim", "first_id_byte=0x20 second_id_byte=0xa2 third_id_byte=0x00 fourth_id_byte=0x15 "
-    .. "parts=40,40,240 badblocks=3,44,45 weakblocks=10:1,50:2")
+    .. "parts=40,40,240 badblocks=3,44,45,321 weakblocks=10:1,50:2,323:1")
 end
 
 local media = {}
 
 function media.nand()
   local a, b = mtd "NAND simulator partition 0", mtd "NAND simulator partition 1"
-  return { a = "/dev/mtd" .. a, b = "/dev/mtd" .. b },
+  return { a = "/dev/mtd" .. a, b = "/dev/mtd" .. b, chip = "/dev/mtd" .. mtd "NAND simulator partition 3" },
     function(path, size) return ("nanddump -q --bb=skipbad -l %d %s | head -c %d"):format(size, path, size) end
 end
 
 function media.nor()
-  load_module("mtdram", "total_size=12288 erase_size=64")
+  load_module("mtdram", "total_size=14336 erase_size=64")
   local whole = "/dev/mtd" .. mtd "mtdram test device"
-  run(("mtdpart add %s nor_a 0 %d && mtdpart add %s nor_b %d %d"):format(whole, 6 << 20, whole, 6 << 20, 6 << 20))
-  return { a = "/dev/mtd" .. mtd "nor_a", b = "/dev/mtd" .. mtd "nor_b" },
+  for i, name in ipairs { "nor_a", "nor_b", "nor_chip" } do
+    run(("mtdpart add %s %s %d %d"):format(whole, name, (i - 1) * (6 << 20), i < 3 and 6 << 20 or 2 << 20))
+  end
+  return { a = "/dev/mtd" .. mtd "nor_a", b = "/dev/mtd" .. mtd "nor_b", chip = "/dev/mtd" .. mtd "nor_chip" },
     function(path, size) return ("head -c %d %s"):format(size, path) end
 end
 
 function media.ubi()
   load_module "ubi"
   run(("ubiattach -m %s"):format(mtd "NAND simulator partition 2"))
-  run "ubimkvol /dev/ubi0 -N slot-a -s 5MiB && ubimkvol /dev/ubi0 -N slot-b -s 5MiB"
-  return { a = "/dev/ubi0_0", b = "/dev/ubi0_1" },
+  run("ubimkvol /dev/ubi0 -N slot-a -s 5MiB && ubimkvol /dev/ubi0 -N slot-b -s 5MiB "
+    .. "&& ubimkvol /dev/ubi0 -N chip -s 2MiB")
+  return { a = "/dev/ubi0_0", b = "/dev/ubi0_1", chip = "/dev/ubi0_2" },
     function(path, size) return ("head -c %d %s"):format(size, path) end
 end
 
@@ -92,8 +99,46 @@ local function install(w, n, whole)
   return hit, loop.now() - started
 end
 
+-- What works in parts is called until it is done.
+local function whole_of(step, f)
+  local value, message, code
+  repeat value, message, code = step(f) until code ~= "again"
+  return assert(value, message)
+end
+
+local function refused(wanted, path, apart)
+  local _, message, code = flash.open(path, 10, { apart = apart })
+  assert(code == wanted, ("%s: %s (%s)"):format(path, message, code))
+end
+
+-- The slots cannot be written, by another node neither; the medium beside them can, as often as one likes.
+local function check_chip(medium, slots, reader)
+  local apart, got = { slots.a, slots.b }, os.tmpname()
+  for _, path in ipairs(apart) do
+    local alias = os.tmpname()
+    run(("rm %s && mknod %s c $(stat -c '0x%%t 0x%%T' %s)"):format(alias, alias, path))
+    refused("usage", path, apart)
+    refused("usage", alias, apart)
+  end
+  if medium == "ubi" then refused("busy", "/dev/mtd" .. mtd "NAND simulator partition 2") end
+  for n = 1, 3 do
+    local image = world.core(n, CHIP).image
+    local f <close> = assert(flash.open(slots.chip, #image, { apart = apart }))
+    if n > 1 then whole_of(f.erase, f) end
+    for at = 1, #image, 5000 do assert(f:write(at - 1, image:sub(at, at + 4999))) end
+    assert(f:sync())
+    assert(whole_of(f.digest, f) == digest.sha256(image))
+    run(("%s > %s"):format(reader(slots.chip, #image), got))
+    assert(digest.file(got) == digest.sha256(image))
+  end
+  local f <close> = assert(flash.open(slots.chip, nil, { read_only = true }))
+  print(("board: %s: a chip written 3 times, %d bad blocks passed over, the slots refused"):format(medium,
+    f:geometry().bad))
+end
+
 local function check(medium)
   local slots, reader = media[medium]()
+  check_chip(medium, slots, reader)
   local w = world.new()
   w:configure(('core = { slots = { a = %q, b = %q }, boot = "file" },'):format(slots.a, slots.b),
     { heartbeat = 60, confirm_after = 1, deadline = 900 })

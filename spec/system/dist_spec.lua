@@ -171,6 +171,13 @@ describe("manual pages", function()
     assert.is_true(count > 100)
   end)
 
+  it("begin with the native modules that scripts are made of", function()
+    local list = {}
+    for name in pages["moult-native.7"]:gmatch '\n%.SH "update%.native%.([%w_]+)"' do list[#list + 1] = name end
+    assert.same({ "fetch", "source", "flash", "digest", "archive" }, { table.unpack(list, 1, 5) })
+    assert.equal(#bindings.names "bindings", #list)
+  end)
+
   it("say of a binding without comments that it has none", function()
     local parsed = bindings.parse("/* x -- y. */\nstatic int f_a(lua_State *L)\n{}\n/* b(n) -> m */\n"
       .. "static int f_b(lua_State *L)\n{}\nstatic const luaL_Reg functions[] = {{\"a\", f_a}, {\"b\", f_b}};\n")

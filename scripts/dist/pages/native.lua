@@ -3,6 +3,18 @@
 local bindings = require "bindings"
 local roff = require "roff"
 
+-- What a script is for comes first: it downloads, writes flash, checks digests and unpacks archives.
+local FIRST = { "fetch", "source", "flash", "digest", "archive" }
+
+local function in_order(names)
+  local list, listed = { table.unpack(FIRST) }, {}
+  for _, name in ipairs(FIRST) do listed[name] = true end
+  for _, name in ipairs(names) do
+    if not listed[name] then list[#list + 1] = name end
+  end
+  return list
+end
+
 -- The head comment: its first sentence, its example, what else it says.
 local function put_head(page, head)
   local title, rest = head:match("^(.-)\n%s*\n(.*)$")
@@ -28,8 +40,11 @@ These modules are built into `moult`, and are also shared objects for a plain `l
 
 A function that fails returns `nil, message, code`, with one of the code words that `moult doctor` explains. Wrong use
 raises an error: a wrong type, a negative size, a closed handle. No function waits: if something is not there yet, it
-returns `nil, message, "again"`; poll the loop and call it again.]]
-  for _, binding in ipairs(bindings.all(head.bindings, bindings.names(head.bindings))) do
+returns `nil, message, "again"`; poll the loop and call it again.
+
+What a script needs most comes first: download (`fetch`, and `source` where a package or a file is read at offsets),
+`flash`, `digest`, `archive`. The rest is what Moult itself is made of.]]
+  for _, binding in ipairs(bindings.all(head.bindings, in_order(bindings.names(head.bindings)))) do
     page:section("update.native." .. binding.name)
     put_head(page, binding.head)
     for _, entry in ipairs(binding.functions) do
