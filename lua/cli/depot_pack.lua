@@ -97,12 +97,14 @@ end
 local function manifest_of(one)
   local made, parts = one.recipe, {}
   if made.script then parts[1] = { kind = "script" } end
+  if made.files then parts[#parts + 1] = { kind = "files" } end
   if made.core then
     parts[#parts + 1] = { kind = "core", delta = one.from ~= nil, source_version = one.from }
   end
   return {
     project = made.project, product_key = natives.digest.sha256(made.product_key), sequence = made.sequence,
     release = made.release, script_version = made.script and made.version or nil,
+    files_version = made.files and made.files.version or nil,
     core_name = made.core and made.core.name or nil, core_version = made.core and made.core.version or nil,
     requires_core = made.requires and made.requires.core or nil,
     requires_version = made.requires and made.requires.version or nil,

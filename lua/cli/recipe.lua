@@ -143,7 +143,9 @@ end
 
 --- The release of a recipe that names none.
 function M.release(recipe)
-  return recipe.script and recipe.version or ("%s-V%d"):format(recipe.version, recipe.core.version)
+  if recipe.script then return recipe.version end
+  return recipe.files and ("%s-F%s"):format(recipe.version, recipe.files.version)
+    or ("%s-V%d"):format(recipe.version, recipe.core.version)
 end
 
 --- Check a table and make it whole.
@@ -156,7 +158,12 @@ function M.normalise(given, folder, epoch)
   if type(given) ~= "table" then return nil, "must return one table", "usage" end
   local recipe, _, wrong = check_fields(given, M.fields, folder, "")
   if not recipe then return nil, wrong, "usage" end
-  if not recipe.script and not recipe.core then return nil, "has neither script nor core", "usage" end
+  if not recipe.script and not recipe.core and not recipe.files then
+    return nil, "has neither script, core nor files", "usage"
+  end
+  if recipe.core and recipe.files then
+    return nil, "has core and files; a package with a core cannot carry files, so make two packages", "usage"
+  end
   wrong = recipe.core and check_from(recipe.core)
   if wrong then return nil, wrong, "usage" end
   if not recipe.release then
@@ -167,7 +174,7 @@ function M.normalise(given, folder, epoch)
   end
   recipe.issued = recipe.issued or epoch
   recipe.meta, recipe.meta_text = nil, recipe.meta
-  for _, part in ipairs { recipe.script or {}, recipe.core or {} } do
+  for _, part in ipairs { recipe.script or {}, recipe.files or {}, recipe.core or {} } do
     part.block_size = part.block_size or recipe.block_size
   end
   if recipe.script then recipe.script.version = recipe.version end

@@ -37,8 +37,8 @@ return {
   field("version", "text", "VERSION of the script, as in its main.lua. The order is that of SemVer: 1.9, 1.10-rc2, "
     .. "1.10-rc10, 1.10. A leading v is ignored, and 1.10+b1 and 1.10+b2 count as equal",
     { required = true, max = 32 }),
-  field("release", "text", "name of the release; default: VERSION, or VERSION-V<core> with "
-    .. "a core alone", { max = 32 }),
+  field("release", "text", "name of the release; default: VERSION, or without a script VERSION-V<core> or "
+    .. "VERSION-F<version of the files>", { max = 32 }),
   field("script", "table", "the device's Lua tree", { fields = {
     field("dir", "path", "the whole tree, with main.lua", { required = true }),
     encoding(),
@@ -57,6 +57,13 @@ return {
     }),
     encoding(),
     block_size("instead of the general one"),
+  } }),
+  field("files", "table", "files that are put into a tree that devices run from; not with a core", { fields = {
+    field("dir", "path", "the folder with update.ini and the files that it names, and nothing else",
+      { required = true }),
+    field("version", "text", "version of the files", { required = true, max = 32 }),
+    encoding(),
+    block_size("default: the general one"),
   } }),
   field("requires", "table", "the core that the script needs", { fields = {
     field("core", "text", "its name", { required = true, max = 64 }),

@@ -120,6 +120,9 @@ local function line_of(entry)
   if m.core_name then
     parts[#parts + 1] = ("core %s %d"):format(m.core_name, m.core_version)
   end
+  if m.files_version then
+    parts[#parts + 1] = "files " .. m.files_version
+  end
   for _, part in ipairs(m.parts) do
     if part.delta then
       parts[#parts + 1] = ("delta against core %d"):format(part.source_version)

@@ -15,7 +15,7 @@ local function field(name, kind, meaning, fields)
 end
 
 local part = {
-  field("kind", "string", "\"script\" or \"core\""),
+  field("kind", "string", "\"script\", \"files\" or \"core\""),
   field("size", "integer", "bytes of its content"),
   field("block_size", "integer", "bytes of a block"),
   field("index_size", "integer", "bytes of its index"),
@@ -34,6 +34,7 @@ local manifest = {
   field("sequence", "integer", "number of the package"),
   field("release", "string", "name of the release"),
   field("script_version", "string", "VERSION of its script"),
+  field("files_version", "string", "version of its files"),
   field("core_name", "string", "name of its core"),
   field("core_version", "integer", "version of its core"),
   field("requires_core", "string", "name of the core that it needs"),
@@ -61,6 +62,9 @@ M.offer = {
   field("release", "string", "name of the release"),
   field("version", "string", "VERSION of its script; nil without a script"),
   field("core", "table", "its core; nil without one", core),
+  field("files", "table", "its files; nil without such a part", {
+    field("version", "string", "version of the files"),
+  }),
   field("sequence", "integer", "number of the package"),
   field("size", "integer", "bytes of the package"),
   field("to_fetch", "integer", "bytes that still have to be fetched"),

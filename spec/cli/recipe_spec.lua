@@ -24,6 +24,14 @@ describe("cli.recipe.normalise", function()
     assert.equal("1.0.1-V22", assert(recipe.normalise(given { script = "none" }, ".")).release)
   end)
 
+  it("names a release of files alone after both versions, one with a script after that", function()
+    local files = { dir = "UPDATE_080507", version = "080507" }
+    local made = assert(recipe.normalise(given { script = "none", core = "none", files = files }, "folder"))
+    assert.equal("1.0.1-F080507", made.release)
+    assert.same({ dir = "folder/UPDATE_080507", version = "080507", encoding = "zstd" }, made.files)
+    assert.equal("1.0.1", assert(recipe.normalise(given { core = "none", files = files }, ".")).release)
+  end)
+
   it("takes issued from the epoch unless it is said", function()
     assert.equal(7, assert(recipe.normalise(given(), ".", 7)).issued)
     assert.equal(8, assert(recipe.normalise(given { issued = 8 }, ".", 7)).issued)
@@ -86,7 +94,10 @@ describe("cli.recipe.normalise", function()
     { "a missing product key", { product_key = "none" }, "field product_key is missing" },
     { "a missing sequence", { sequence = "none" }, "field sequence is missing" },
     { "a missing version", { version = "none" }, "field version is missing" },
-    { "neither part", { script = "none", core = "none" }, "neither script nor core" },
+    { "no part", { script = "none", core = "none" }, "neither script, core nor files" },
+    { "files with a core", { files = { dir = "d", version = "1" } }, "has core and files; a package with a core" },
+    { "files without a version", { core = "none", files = { dir = "d" } }, "field files.version is missing" },
+    { "files without a folder", { core = "none", files = { version = "1" } }, "field files.dir is missing" },
     { "sequence 0", { sequence = 0 }, "field sequence must be an integer" },
     { "a sequence that is no integer", { sequence = 1.5 }, "field sequence must be an integer" },
     { "a sequence in quotes", { sequence = "18" }, "field sequence must be an integer" },

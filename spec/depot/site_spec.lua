@@ -429,6 +429,8 @@ describe("depot.site", function()
       .. "b?.upd\t3 bytes\tskipped: no key made its signature (untrusted)\n", got.body)
     got = ask({}, { entries = function() return { entry { parts = delta(17) } } end })
     assert.matches("core Luat_RDA8910 22, delta against core 17\n", got.body)
+    got = ask({}, { entries = function() return { script_only { files_version = "080507" } } end })
+    assert.matches("script 1.0.1, files 080507\n", got.body)
     assert.equal("no packages\n", ask({}, { entries = function() return {} end }).body)
   end)
 

@@ -234,7 +234,7 @@ describe("the fields of policy", function()
   it("are those of an offer", function()
     local offer = require("update.engine.offer").of({
       release = "r", script_version = "1", core_name = "c", core_version = 1, sequence = 1,
-      parts = { { kind = "script" }, { kind = "core" } }, meta = {},
+      parts = { { kind = "script" }, { kind = "files" }, { kind = "core" } }, meta = {},
     }, { cloud = "luat", size = 1, permit = true, fallback = true })
     assert.same(field_set(policy_fields.offer), keys_of(offer))
   end)

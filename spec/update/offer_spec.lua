@@ -26,6 +26,13 @@ describe("update.engine.offer", function()
     assert.is_nil(core.version)
   end)
 
+  it("names files, and describes them", function()
+    local m = manifest { files_version = "080507", parts = { { kind = "script" }, { kind = "files" } } }
+    local made = offer.of(m, { size = 1 })
+    assert.same({ version = "080507" }, made.files)
+    assert.equal("1.0.1-V22 (sequence 18: script 1.0.1, files 080507; 1 bytes)", offer.describe(made))
+  end)
+
   it("calls what came by hand a file", function()
     assert.equal("file", offer.of(manifest(), { size = 1 }).cloud)
   end)

@@ -94,6 +94,10 @@ describe("policy.decide", function()
       {}, {}, "refuse", "same" },
     { "installs what runs once more by permit", merge(core("Luat", 17), { version = "1.0.0", permit = true }),
       {}, {}, "install", "newer" },
+    { "takes files whose script runs already", merge(script_only, { version = "1.0.0", files = { version = "1" } }),
+      {}, {}, "install", "newer" },
+    { "refuses files with a lower script", merge(script_only, { version = "0.9", files = { version = "1" } }), {}, {},
+      "refuse", "version" },
     { "installs a script alone", script_only, {}, {}, "install", "newer" },
     { "installs a core alone", core_only, {}, {}, "install", "newer" },
 

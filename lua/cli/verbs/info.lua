@@ -2,7 +2,9 @@
 --
 -- @module cli.verbs.info
 
+local files_list = require "cli.files_list"
 local natives = require "update.natives"
+local package_check = require "cli.package_check"
 local signed = require "cli.signed"
 
 local M = {}
@@ -12,6 +14,7 @@ M.verb = {
   usage = "info FILE [-k KEYS]",
   summary = "show what a package, a permit or a list of keys contains",
   text = "With -k the signature and the indexes are checked. Without it they are not, and the first line says so.\n"
+    .. "What a part files does is shown with -k only, because all of it is checked for that.\n"
     .. "`moult verify` checks every block. The signature of a permit or a list of keys is FILE.minisig; a list is\n"
     .. "signed by root keys.",
   positional = { 1, 1 },
@@ -86,6 +89,7 @@ local function lines_of(m, digest)
   add("sequence", clean(m.sequence))
   add("manifest", digest)
   add("hardware", m.hardware and list(m.hardware) or "any")
+  add("files", type(m.files) == "table" and clean(m.files.version) or nil)
   add("script", type(m.script) == "table" and clean(m.script.version) or nil)
   add("core", m.core and named(m.core, "name"))
   add("requires", m.requires and named(m.requires, "core") .. " or higher")
@@ -142,7 +146,12 @@ function M.run(parsed, env)
   if signed.read(path, 0, 1) == "{" then return show_file(path, keys, env) end
   local seen, message, code = signed.peek(path)
   if not seen then return nil, message, code end
-  if keys then
+  local whole
+  if keys and seen.manifest.files then
+    whole, message, code = package_check.whole(path, keys, env.progress)
+    if not whole then return nil, message, code end
+    env.finish()
+  elseif keys then
     local ok
     ok, message, code = verify_head(path, keys)
     if not ok then return nil, message, code end
@@ -150,11 +159,14 @@ function M.run(parsed, env)
   local state = keys and "verified" or "not checked"
   if env.json then
     env.out(natives.json.encode { manifest = seen.manifest, key = seen.key, signature = state,
-      digest = seen.digest })
+      digest = seen.digest, files = whole and whole.files and files_list.object(whole.files) })
     return 0
   end
   show_signature(env, state, seen.key)
   for _, line in ipairs(lines_of(seen.manifest, seen.digest)) do env.out(line) end
+  for _, line in ipairs(files_list.lines(whole and whole.files or {})) do
+    env.out(("%-12s %s"):format(line[1], line[2]))
+  end
   return 0
 end
 

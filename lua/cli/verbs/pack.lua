@@ -18,7 +18,7 @@ M.verb = {
     .. "the same bytes; SOURCE_DATE_EPOCH, if set, becomes `issued`. Without -o the package is PROJECT_RELEASE.upd in\n"
     .. "the current directory. VERSION in the script's main.lua must equal the recipe's, and so must PROJECT and\n"
     .. "PRODUCT_KEY if they are there. They are read as plain lines such as VERSION = \"1.0.1\"; the script is not\n"
-    .. "run.\n"
+    .. "run. The folder of a part files is checked whole; a fault is named with line and field of its update.ini.\n"
     .. "Likely mistakes give a warning: a sequence above 2^62, which devices take only with a permit; an issue date\n"
     .. "more than a day ahead of this machine's clock; a `not_after` in the past.\n\n"
     .. "For each older core in core.from, OUT-from-VERSION.upd is made beside OUT.upd: the same release as a delta,\n"

@@ -3,6 +3,7 @@
 -- @module cli.verbs.verify
 
 local natives = require "update.natives"
+local package_check = require "cli.package_check"
 local signed = require "cli.signed"
 
 local M = {}
@@ -12,7 +13,8 @@ M.verb = {
   usage = "verify FILE -k KEYS",
   summary = "check every byte of a package, or a signed file",
   text = "KEYS is a public key file or a directory of them. Of a package it checks the signature, every block as\n"
-    .. "stored and as decoded, and every byte in between. Of any other signed file it checks FILE.minisig.",
+    .. "stored and as decoded, every byte in between, and that a script and files are as a device takes them. Of any\n"
+    .. "other signed file it checks FILE.minisig.",
   positional = { 1, 1 },
   common = { "key", "json", "progress" },
   example = "moult verify METER_1.0.1.upd -k release.pub",
@@ -27,26 +29,17 @@ local function verify_file(path, keys, env)
 end
 
 local function verify_package(path, keys, env)
-  local source <close>, message, code = natives.source.file(path)
-  if not source then return nil, message, code end
-  local check <close>, why, word = natives.verify.open(source, keys)
-  if not check then return nil, why, word end
-  repeat
-    local step
-    step, message, code = check:step()
-    if not step then return nil, ("%s: %s"):format(path, message), code end
-    local done, total = check:progress()
-    if total > 0 then env.progress(done, total, "verifying") end
-  until step == "done"
+  local found, message, code = package_check.whole(path, keys, env.progress)
+  if not found then return nil, message, code end
   env.finish()
-  local manifest, blocks, count = check:manifest(), check:blocks(), 0
-  for _, n in pairs(blocks) do count = count + n end
+  local manifest, count = found.manifest, 0
+  for _, n in pairs(found.blocks) do count = count + n end
   if env.json then
-    env.out(natives.json.encode { file = path, size = check:size(), release = manifest.release,
-      sequence = manifest.sequence, digest = manifest.digest, blocks = blocks })
+    env.out(natives.json.encode { file = path, size = found.size, release = manifest.release,
+      sequence = manifest.sequence, digest = manifest.digest, blocks = found.blocks })
   else
     env.out(("%s: good: release %s, sequence %d, %d bytes, %d blocks"):format(path, manifest.release,
-      manifest.sequence, check:size(), count))
+      manifest.sequence, found.size, count))
   end
   return 0
 end

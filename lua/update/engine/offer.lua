@@ -54,6 +54,7 @@ function M.of(manifest, facts)
     release = manifest.release,
     version = part(manifest, "script") and manifest.script_version or nil,
     core = part(manifest, "core") and { name = manifest.core_name, version = manifest.core_version } or nil,
+    files = part(manifest, "files") and { version = manifest.files_version } or nil,
     sequence = manifest.sequence,
     size = facts.size,
     to_fetch = M.to_fetch(manifest, facts.size, facts.transaction, facts.parts),
@@ -81,6 +82,7 @@ end
 function M.describe(offer)
   local parts = {}
   if offer.version then parts[#parts + 1] = "script " .. offer.version end
+  if offer.files then parts[#parts + 1] = "files " .. offer.files.version end
   if offer.core then parts[#parts + 1] = ("core %s %d"):format(offer.core.name, offer.core.version) end
   return ("%s (sequence %d: %s; %d bytes)"):format(offer.release, offer.sequence, table.concat(parts, ", "), offer.size)
 end

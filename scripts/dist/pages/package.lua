@@ -13,6 +13,7 @@ local manifest = {
     .. "a permit." },
   { "release", "string", "Name of the release." },
   { "script.version", "string", "VERSION of the script." },
+  { "files.version", "string", "Version of the files." },
   { "core.name", "string", "Name of the core." },
   { "core.version", "integer", "Version of the core." },
   { "requires.core", "string", "Name of the core that the device must have." },
@@ -25,11 +26,11 @@ local manifest = {
   { "override", "array", "Rules of the default policy that it skips; never gates." },
   { "text", "string", "A note for people." },
   { "needs", "array", "Words for features that a device must know, at most 16. A device that does not know one "
-    .. "refuses the package. There are none yet." },
+    .. "refuses the package. Known is `files`, which a package with a part files has." },
   { "meta", "object", "Notes for people, policy and servers, at most 16 KiB: see the recipe's. A device checks only "
     .. "its limits: strings, integers, booleans, lists and objects." },
-  { "parts", "array", "Its parts, script before core." },
-  { "parts[].kind", "string", "`script` or `core`." },
+  { "parts", "array", "Its parts, in the order script, files, core." },
+  { "parts[].kind", "string", "`script`, `files` or `core`." },
   { "parts[].size", "integer", "Bytes of the content." },
   { "parts[].block_size", "integer", "Bytes of a block, a power of two." },
   { "parts[].index_size", "integer", "Bytes of the index." },
@@ -67,6 +68,19 @@ return {
               from = { { version = 17, image = "core17.img" } } },
 }]]
 
+local FILES_RECIPE = [[
+return {
+  project = "METER", product_key = "k-123", sequence = 19, version = "1.0.1",
+  files = { dir = "UPDATE_080507", version = "080507" },
+}]]
+
+-- Its fields have TABs between them, which a page shows as blanks.
+local UPDATE_INI = [[
+name       directory               operation  type
+MIT        /mnt/app/MIT/Bin        28         2
+logo.gif   /mnt/app/MIT/picture    1          4
+old.dat    /mnt/app/MIT/etc        2          4]]
+
 local INDEX = [[
 head, 32 bytes
    0   8  magic "MOULTIX1"
@@ -95,17 +109,24 @@ return function(head)
   page:section "DESCRIPTION"
   page:text [[
 A package, `NAME.upd`, is a plain ustar archive that any `tar`(1) lists and extracts. It carries a script (the device's
-Lua tree), a core (the system image below it), or both, under one signed manifest. `moult pack` makes one from a
-recipe, `moult info` shows it, `moult verify` checks every byte.]]
+Lua tree), a core (the system image below it), both, files (changes to a tree that the device runs from), or a script
+and files, under one signed manifest. `moult pack` makes one from a recipe, `moult info` shows it, `moult verify` checks
+every byte.]]
   page:section "MEMBERS"
   page:text "Exactly these, in this order:"
   page:item(roff.bold "manifest.json", "The manifest, at most 65536 bytes.")
   page:item(roff.bold "manifest.minisig", "Its signature, at most 1024 bytes.")
-  page:item(roff.bold "script.idx" .. ", " .. roff.bold "core.idx", "The index of each part: a digest for each block.")
-  page:item(roff.bold "script.dat" .. ", " .. roff.bold "core.dat", "The blocks of each part, one after another.")
+  local function members(suffix)
+    local names = {}
+    for i, part in ipairs { "script", "files", "core" } do names[i] = roff.bold(part .. suffix) end
+    return table.concat(names, ", ")
+  end
+  page:item(members ".idx", "The index of each part: a digest for each block.")
+  page:item(members ".dat", "The blocks of each part, one after another.")
   page:text [[
 Tar headers and padding follow from the verified manifest: they are compared, not parsed, up to the end of the file.
-The content of a script is such a tar too, of regular files and directories only.]]
+The content of a script is such a tar too, of regular files and directories only; that of files is one without
+directories, `update.ini` first.]]
   page:section "MANIFEST"
   page:text "JSON with sorted keys and integers only. Unknown and duplicate keys are refused."
   list(page, manifest)
@@ -121,6 +142,32 @@ A core can be a delta against one older core, its base. Its blocks can then also
 deltas, made from bytes of the base around an offset and from what is stored. Each is decoded by itself, and the index
 has the digest of the result. A device accepts such a package only if the slot that it runs from holds exactly that
 base, by size and SHA-256, and is not mounted read-write. Otherwise it asks its cloud for the full package.]]
+  page:section "FILES"
+  page:text [[
+This version of Moult makes, checks, shows and serves packages with files. Its devices cannot put files in place yet:
+the gate `files` refuses such a package as `incompatible` before anything is fetched.]]
+  page:text [[
+The folder of a part files holds `update.ini` and the files that it puts in place, side by side. Each line of
+`update.ini` has four fields with a TAB between them: name, directory, operation, type. Lines end in LF or CRLF. A byte
+order mark, blank lines and a last line without its end are allowed; anything else is refused, with the line and the
+field.]]
+  page:item(roff.bold "name", "Of the file or directory, 1 to 64 bytes of any encoding, without `/` and control "
+    .. "characters. It is also the name of the file in the folder; two lines may use one file. `update.ini` and names "
+    .. "that begin with `.moult-` are not allowed.")
+  page:item(roff.bold "directory", "Where it lies on the device: absolute, without `.`, `..` and empty parts; with `/` "
+    .. "and name at most 512 bytes. Blanks belong to the name.")
+  page:item(roff.bold "operation", "A decimal number: 1 add, 2 delete or 4 upgrade, 8 stop, 16 start, or a sum of at "
+    .. "most one of the first three and the last two. Add and upgrade both put the file in place, whether one is "
+    .. "there or not. To delete what is not there is no fault. Stop and start are for executables, whose names then "
+    .. "consist of letters, digits and `_.@+-` and do not begin with `-`.")
+  page:item(roff.bold "type", "1 directory (add and delete only), 2 executable, 4 configuration, 8 driver.")
+  page:text [[
+A target is changed by one line at most; other lines may stop or start it. Below a directory that one line adds, later
+lines may add; below one that is deleted, programs may be stopped. Nothing else lies at or below the target of another
+line. All stops come first, then the changes in the order of the lines, then all starts. At most 1024 lines, 262144
+bytes. `moult info -k KEYS` shows what a part does. A file of mode 0755 is packed like any other: what it becomes is a
+matter of its type.]]
+  page:verbatim(UPDATE_INI)
   page:section "SIGNATURES"
   page:text [[
 Keys and signatures are files of `minisign`(1), prehashed. The trusted comment is checked too: `moult manifest
@@ -148,6 +195,8 @@ folder. Its fields:]]
   fields.put(page, (require "cli.recipe_fields"))
   page:section "EXAMPLE"
   page:verbatim(RECIPE)
+  page:text "A release of files alone, whose name is then 1.0.1-F080507:"
+  page:verbatim(FILES_RECIPE)
   page:see_also { { "minisign", 1 }, { "moult", 1 }, { "tar", 1 }, { "moult-config", 5 }, { "moult-policy", 7 } }
   return page, { manifest = manifest, permit = permit, keys = keys, recipe = RECIPE }
 end
