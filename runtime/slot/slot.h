@@ -95,7 +95,8 @@ UP_MUST_CHECK int up_slot_identity(struct up_storage *storage, const char *path,
 
 /*
  * Whether two paths lead to one medium, or one to what the other lies on: a
- * partition and its disk, a loop device and its file, two names of a node.
+ * partition and its disk, a loop device and its file, two names of a node, two
+ * loop devices that show the same bytes of a file.
  * Each may be a file, a directory or a device. 1, 0 or an error: UP_MISSING
  * there is nothing at one of them; UP_WRITE it cannot be told.
  */

@@ -30,14 +30,24 @@ int up_slot_identity(struct up_storage *storage, const char *path, char out[UP_I
     return 0;
 }
 
+static bool same(const struct up_medium_part *a, const struct up_medium_part *b)
+{
+    return a->kind == b->kind && a->number == b->number && a->second == b->second;
+}
+
 /* Whether a is what b is or lies on. */
 static bool lies_on(const struct up_medium *b, const struct up_medium *a)
 {
     for (unsigned i = 0; a->count > 0 && i < b->count; i++)
-        if (b->on[i].kind == a->on[0].kind && b->on[i].number == a->on[0].number &&
-            b->on[i].second == a->on[0].second)
+        if (same(&b->on[i], &a->on[0]))
             return true;
     return false;
+}
+
+/* Two loop devices of one file. */
+static bool overlap(const struct up_medium *a, const struct up_medium *b)
+{
+    return a->count > 1 && b->count > 1 && same(&a->on[1], &b->on[1]) && a->from < b->to && b->from < a->to;
 }
 
 int up_slot_shared(struct up_storage *storage, const char *one, const char *other, struct up_error *err)
@@ -46,7 +56,7 @@ int up_slot_shared(struct up_storage *storage, const char *one, const char *othe
 
     if (look_up(storage, one, &a, err) < 0 || look_up(storage, other, &b, err) < 0)
         return err->code;
-    return lies_on(&a, &b) || lies_on(&b, &a);
+    return lies_on(&a, &b) || lies_on(&b, &a) || overlap(&a, &b);
 }
 
 /* A directory above the path that is a link is looked at behind the link. */

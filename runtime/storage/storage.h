@@ -81,7 +81,8 @@ enum up_mounted {
 /*
  * What a path lies on: itself, then what is below it, down to the whole disk or
  * flash. Two paths have a medium in common when one of them is in the other's
- * list. Numbers are those of this boot of the kernel.
+ * list, or when both show overlapping parts of one file or device, as two loop
+ * devices may. Numbers are those of this boot of the kernel.
  */
 enum up_medium_kind {
     UP_ON_FILE,  /* number: of the file system; second: inode */
@@ -98,6 +99,8 @@ struct up_medium {
     /* The same at every boot, whatever order devices are found in: "PARTUUID=...", "DM=...",
      * "MTD=..." or "UBI=..." and a name; "" where there is none, as of files. Cut to fit. */
     char identity[UP_IDENTITY_SIZE];
+    uint64_t from,
+        to; /* a loop device: the bytes of on[1] that it shows, `to` is beyond them; 0, 0: no loop device */
     unsigned count;
     struct up_medium_part {
         enum up_medium_kind kind;

@@ -203,6 +203,21 @@ static void add_file(struct up_medium *m, const struct stat *st, const char *pat
         add_file_system(m, st->st_dev, path);
 }
 
+/* The part of its file that the loop device at `dir` shows. */
+static void add_range(struct up_medium *m, const char *dir)
+{
+    char path[512], text[32];
+    uint64_t limit = 0;
+
+    snprintf(path, sizeof path, "%s/loop/offset", dir);
+    if (up_system_sysfs_line(path, text, sizeof text))
+        m->from = strtoull(text, NULL, 10);
+    snprintf(path, sizeof path, "%s/loop/sizelimit", dir);
+    if (up_system_sysfs_line(path, text, sizeof text))
+        limit = strtoull(text, NULL, 10);
+    m->to = limit > 0 && limit < UINT64_MAX - m->from ? m->from + limit : UINT64_MAX;
+}
+
 /* The path in sysfs may be of another mount namespace or of a file that was
  * deleted; then the device itself is asked. */
 static void add_backing(struct up_medium *m, const char *dir, dev_t device)
@@ -215,6 +230,8 @@ static void add_backing(struct up_medium *m, const char *dir, dev_t device)
     snprintf(path, sizeof path, "%s/loop/backing_file", dir);
     if (!up_system_sysfs_line(path, backing, sizeof backing))
         return;
+    if (m->count == 1)
+        add_range(m, dir);
     snprintf(path, sizeof path, "/dev/loop%u", minor(device));
     fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd >= 0 && ioctl(fd, LOOP_GET_STATUS64, &info) == 0) {

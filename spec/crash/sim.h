@@ -95,6 +95,8 @@ void sim_set_mounted(struct sim *sim, const char *path, enum up_mounted mounted)
 /* What storage->medium() tells of it: what it lies on besides itself (NULL: nothing), and its
  * identity, a text that outlives the simulator. Survives reboots. */
 void sim_set_medium(struct sim *sim, const char *path, const char *on, const char *identity);
+/* It is a loop device, and shows these bytes of what it lies on. Survives reboots. */
+void sim_set_range(struct sim *sim, const char *path, uint64_t from, uint64_t to);
 /* All that happened until now becomes durable; sim_reset_counters(). */
 void sim_settle(struct sim *sim);
 

@@ -139,6 +139,18 @@ void sim_set_medium(struct sim *sim, const char *path, const char *on, const cha
     sim_rebase(sim);
 }
 
+void sim_set_range(struct sim *sim, const char *path, uint64_t from, uint64_t to)
+{
+    struct place at;
+
+    must(sim->log_count == 0);
+    if (tree_walk(&sim->live, path, true, &at) < 0 || !at.ino)
+        abort();
+    sim->live.nodes[at.ino].from = from;
+    sim->live.nodes[at.ino].to = to;
+    sim_rebase(sim);
+}
+
 static struct inode *inode_of(const struct sim *sim, const char *path, bool follow)
 {
     struct place at;

@@ -360,6 +360,8 @@ static int sim_medium(struct up_storage *s, const char *path, struct up_medium *
     memset(out, 0, sizeof *out);
     for (unsigned ino = at.ino; ino && out->count < UP_MEDIUM_DEPTH; ino = sim->live.nodes[ino].lies_on)
         out->on[out->count++] = (struct up_medium_part){.kind = UP_ON_FILE, .number = ino};
+    out->from = sim->live.nodes[at.ino].from;
+    out->to = sim->live.nodes[at.ino].to;
     if (sim->live.nodes[at.ino].identity)
         snprintf(out->identity, sizeof out->identity, "%s", sim->live.nodes[at.ino].identity);
     return 0;

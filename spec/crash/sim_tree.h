@@ -64,6 +64,7 @@ struct node {
     enum up_mounted mounted;
     bool locked;
     unsigned lies_on;     /* another node; 0: none */
+    uint64_t from, to;    /* the bytes of that one that it shows; 0, 0: no loop device */
     const char *identity; /* NULL: none */
 };
 

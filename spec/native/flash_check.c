@@ -714,6 +714,38 @@ static void a_loop_device_holds_what_it_reads(void **state)
     assert_int_equal(up_system_mounts("/dev/sda3"), 0);
 }
 
+static void assert_shows(const char *path, uint64_t from, uint64_t to)
+{
+    struct up_medium m;
+
+    assert_int_equal(up_storage_medium(path, &m), 0);
+    assert_int_equal(m.from, from);
+    assert_int_equal(m.to, to);
+}
+
+static void a_loop_device_shows_a_part_of_its_file(void **state)
+{
+    char line[160];
+
+    (void)state;
+    put("/image", "of two slots");
+    put("/dev/loop1", "b 7:1");
+    assert_shows("/dev/loop1", 0, 0); /* of nothing */
+    snprintf(line, sizeof line, "%s/image\n", root);
+    put("/sys/dev/block/7:1/loop/backing_file", line);
+    assert_shows("/dev/loop1", 0, UINT64_MAX);
+    put("/sys/dev/block/7:1/loop/offset", "4096\n");
+    put("/sys/dev/block/7:1/loop/sizelimit", "0\n");
+    assert_shows("/dev/loop1", 4096, UINT64_MAX);
+    put("/sys/dev/block/7:1/loop/sizelimit", "8192\n");
+    assert_shows("/dev/loop1", 4096, 12288);
+    put("/sys/dev/block/7:1/loop/sizelimit", "18446744073709551615\n");
+    assert_shows("/dev/loop1", 4096, UINT64_MAX);
+    put("/dev/dm-0", "b 254:0");
+    put("/sys/dev/block/254:0/slaves/loop1/dev", "7:1\n");
+    assert_shows("/dev/dm-0", 0, 0); /* only itself */
+}
+
 /* Lines and files of the kernel that are not as we know them. */
 static void odd_lines_are_taken_for_the_worse(void **state)
 {
@@ -794,6 +826,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_file_system_lies_on_its_device, begin, end),
         cmocka_unit_test_setup_teardown(a_tower_of_devices_is_refused, begin, end),
         cmocka_unit_test_setup_teardown(a_loop_device_holds_what_it_reads, begin, end),
+        cmocka_unit_test_setup_teardown(a_loop_device_shows_a_part_of_its_file, begin, end),
         cmocka_unit_test_setup_teardown(odd_lines_are_taken_for_the_worse, begin, end),
         cmocka_unit_test_setup_teardown(what_sysfs_does_not_show_is_an_error, begin, end),
         cmocka_unit_test_setup_teardown(what_cannot_be_told_is_an_error, begin, end),

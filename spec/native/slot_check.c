@@ -811,6 +811,16 @@ static void a_medium_is_known_by_all_its_names(void **state)
     assert_int_equal(up_slot_shared(storage, "/dev/part2", "/state", &err), 1);
     assert_int_equal(up_slot_shared(storage, "/dev/part1", "/state", &err), 0);
     assert_int_equal(up_slot_shared(storage, "/dev/part1", "/dev/part3", &err), UP_MISSING);
+    /* Loop devices of one file, beside each other and over one another. */
+    sim_set_range(sim, "/dev/part1", 0, 4096);
+    sim_set_range(sim, "/dev/part2", 4096, 8192);
+    assert_int_equal(up_slot_shared(storage, "/dev/part1", "/dev/part2", &err), 0);
+    sim_set_range(sim, "/dev/part2", 4095, 8191);
+    assert_int_equal(up_slot_shared(storage, "/dev/part1", "/dev/part2", &err), 1);
+    sim_set_range(sim, "/dev/part1", 8191, UINT64_MAX);
+    assert_int_equal(up_slot_shared(storage, "/dev/part1", "/dev/part2", &err), 0);
+    sim_set_range(sim, "/dev/part2", 0, UINT64_MAX);
+    assert_int_equal(up_slot_shared(storage, "/dev/part2", "/dev/part1", &err), 1);
     sim_reset_counters(sim);
     sim_fail(sim, SIM_MEDIUM, 2, EIO, false);
     assert_int_equal(up_slot_shared(storage, "/dev/part1", "/dev/part2", &err), UP_WRITE);
