@@ -26,6 +26,9 @@ M.checks = {
   update_ini = { "update_ini" },
   script_archive = { "archive", "generation", "phase" }, tar_reader = { "archive", "files_archive" },
   files_archive = { "files_archive" },
+  files_plan = { "files" }, files_twin = { "files" }, files_found = { "files" }, files_stage = { "files" },
+  files_here = { "files" }, files_tree = { "files" }, files_ops = { "files" }, files_switch = { "files" },
+  files_staging = { "files" }, files_tidy = { "files" }, files_settle = { "files" },
   device_script = { "generation", "phase", "supervisor", "device" },
   device_armed = { "generation", "phase", "permit", "device" },
   records = { "record", "status", "phase", "lost", "device" },
@@ -128,6 +131,7 @@ local flows = {
   delta = { flow "both by delta" },
   flash = { flow "slot on NAND", flow "both on UBI" },
   factory = { flow "provision" },
+  files = { { "files", "confirmed", LONG }, { "files", "'rolled back, no links'", LONG } },
   none = {},
 }
 
@@ -146,6 +150,10 @@ local own = {
   archive_reader = flows.none, archive_names = flows.none, archive_zip = flows.none, archive_extract = flows.none,
   moult = flows.none, moult_link = flows.none,
 }
+
+for name, checks in pairs(M.checks) do
+  if checks[1] == "files" then own[name] = flows.files end
+end
 
 -- Checks that take longer than those flows.
 local slow = { codec = true, delta_install = true, device = true, keys = true, lost = true, minisign = true }

@@ -9,6 +9,7 @@
 #include "delta_image.h"
 #include "delta_maker.h"
 #include "error.h"
+#include "files_tree_fixture.h"
 #include "fixture.h"
 #include "fuzz.h"
 #include "journal.h"
@@ -367,6 +368,25 @@ static void state_seeds(void)
 }
 
 /* What an image of `len` bytes is against delta_image(). */
+/* A plan with each kind of operation. */
+static void files_seeds(void)
+{
+    const struct files_flow flow = {.name = "seed"};
+    struct up_files_plan plan;
+    struct up_error err;
+    uint8_t *bytes;
+    size_t len;
+
+    tree_plan(&flow, &plan);
+    FUZZ_REQUIRE(up_files_plan_encode(&plan, &bytes, &len, &err) == 0);
+    save("files_plan", "each-kind", bytes, len);
+    plan.op_count = plan.root_count = 1;
+    free(bytes);
+    FUZZ_REQUIRE(up_files_plan_encode(&plan, &bytes, &len, &err) == 0);
+    save("files_plan", "one", bytes, len);
+    free(bytes);
+}
+
 static void delta_seed(const char *name, const uint8_t *fresh, size_t len)
 {
     static uint8_t old[DELTA_IMAGE_SIZE], stored[UP_BLOCK_MIN];
@@ -515,6 +535,7 @@ int main(int argc, char **argv)
     minisign_seeds(s, sim);
     archive_seeds();
     state_seeds();
+    files_seeds();
     codec_seeds();
     delta_seeds();
     delta_maker_seeds();

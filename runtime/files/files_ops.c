@@ -1,0 +1,285 @@
+#include "files_ops.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "error.h"
+#include "files_tree.h"
+
+/* One operation at its place. */
+struct at {
+    struct up_files_place place;
+    const struct up_files_op *op;
+    const struct up_files_found *found; /* NULL while staging */
+    char name[UP_FILES_TEMPORARIES][UP_FILES_TEMPORARY_SIZE];
+};
+
+static int open_at(struct at *a, const struct up_files_work *w, uint32_t n, struct up_error *err)
+{
+    a->op = &w->plan->op[n];
+    a->found = w->found ? &w->found[n] : NULL;
+    for (unsigned i = 0; i < UP_FILES_TEMPORARIES; i++)
+        up_files_temporary(w->plan, n, (enum up_files_temporary)i, a->name[i]);
+    return up_files_place_open(&a->place, w->storage, w->plan, n, err);
+}
+
+static int refuse(const struct at *a, const char *why, struct up_error *err)
+{
+    return up_fail(err, UP_INCOMPATIBLE, "%s/%s%s%s: %s", a->place.root, a->place.folder,
+                   *a->place.folder ? "/" : "", a->op->name, why);
+}
+
+static int may_touch(const struct at *a, const struct up_stat *st, struct up_error *err)
+{
+    int mount;
+
+    if (st->mount_point)
+        return refuse(a, "is a mount", err);
+    if (a->op->kind == UP_FILES_MAKE_DIR)
+        return refuse(a, "is there already", err);
+    if (st->kind == UP_NODE_FILE || st->kind == UP_NODE_LINK)
+        return 0;
+    if (st->kind != UP_NODE_DIR || a->op->kind != UP_FILES_DELETE)
+        return refuse(a, "is no file", err);
+    mount = up_files_holds_mount(&a->place, a->op->name, err);
+    return mount > 0 ? refuse(a, "a mount lies below it", err) : mount;
+}
+
+int up_files_find(const struct up_files_work *w, uint32_t n, bool digest, struct up_files_found *out,
+                  struct up_error *err)
+{
+    struct at a;
+    int rc;
+
+    *out = (struct up_files_found){0};
+    if (!up_files_is_step(&w->plan->op[n]))
+        return 0;
+    if (open_at(&a, w, n, err) < 0)
+        return err->code;
+    rc = up_files_look(&a.place, a.op->name, &out->st, err);
+    out->there = rc > 0;
+    if (out->there)
+        rc = may_touch(&a, &out->st, err);
+    if (rc == 0 && digest && out->there && out->st.kind == UP_NODE_FILE)
+        rc = up_files_digest(&a.place, a.op->name, out->digest, err);
+    up_files_place_close(&a.place);
+    return rc;
+}
+
+static bool has_no_links(int error)
+{
+    return error == EPERM || error == EOPNOTSUPP || error == EMLINK;
+}
+
+/* A copy instead of a link. Nothing else writes the target: its program was stopped. */
+static int copy_old(const struct at *a, struct up_error *err)
+{
+    struct up_storage *s = a->place.storage;
+    const char *part = a->name[UP_FILES_OLD_PART];
+    uint8_t digest[UP_SHA256_SIZE];
+    int file, rc;
+
+    if (a->found->st.kind != UP_NODE_FILE)
+        return refuse(a, "a link cannot be kept where the file system has no hard links", err);
+    if (up_files_remove(&a->place, part, err) < 0)
+        return err->code;
+    file = s->ops->open_at(s, a->place.dir, part, UP_WRITE_ONLY_NEW, 0600);
+    if (file < 0)
+        return up_files_failed(&a->place, part, "create", err);
+    rc = up_files_copy(&a->place, a->op->name, file, err);
+    s->ops->close(s, file);
+    if (rc < 0 || up_files_digest(&a->place, part, digest, err) < 0)
+        return err->code;
+    if (memcmp(digest, a->found->digest, sizeof digest) != 0)
+        return up_fail(err, UP_WRITE, "%s/%s: changed while it was kept", a->place.root, a->op->name);
+    return up_files_rename(&a->place, part, a->name[UP_FILES_OLD], err);
+}
+
+static int keep_old(const struct at *a, struct up_error *err)
+{
+    struct up_storage *s = a->place.storage;
+    const char *old = a->name[UP_FILES_OLD];
+    struct up_stat st;
+    int there = up_files_look(&a->place, old, &st, err);
+
+    if (there != 0)
+        return there < 0 ? there : 0;
+    if (s->ops->link_at(s, a->place.dir, a->op->name, old) < 0) {
+        if (!has_no_links(errno))
+            return up_files_failed(&a->place, old, "link", err);
+        if (copy_old(a, err) < 0)
+            return err->code;
+    }
+    return up_files_sync(&a->place, err);
+}
+
+/* `from` takes the target's place; it is gone when that was done before. */
+static int move_in(const struct at *a, const char *from, struct up_error *err)
+{
+    struct up_stat st;
+    int there = up_files_look(&a->place, from, &st, err);
+
+    return there > 0 ? up_files_rename(&a->place, from, a->op->name, err) : there;
+}
+
+/* Nothing was here: what is here now is not ours while .new is still there. */
+static int move_in_new(const struct at *a, struct up_error *err)
+{
+    struct up_stat st;
+    int there = up_files_look(&a->place, a->name[UP_FILES_NEW], &st, err);
+
+    if (there <= 0)
+        return there;
+    there = up_files_look(&a->place, a->op->name, &st, err);
+    if (there != 0)
+        return there < 0 ? there : refuse(a, "has appeared", err);
+    return up_files_rename(&a->place, a->name[UP_FILES_NEW], a->op->name, err);
+}
+
+static int put_aside(const struct at *a, struct up_error *err)
+{
+    struct up_stat st;
+    int there = up_files_look(&a->place, a->name[UP_FILES_OLD], &st, err);
+
+    if (there != 0)
+        return there < 0 ? there : 0;
+    return up_files_rename(&a->place, a->op->name, a->name[UP_FILES_OLD], err);
+}
+
+static int go_forward(const struct at *a, struct up_error *err)
+{
+    if (a->op->kind == UP_FILES_DELETE)
+        return a->found->there ? put_aside(a, err) : 0;
+    if (!a->found->there)
+        return move_in_new(a, err);
+    if (keep_old(a, err) < 0)
+        return err->code;
+    return move_in(a, a->name[UP_FILES_NEW], err);
+}
+
+/* What somebody put where ours was is theirs: kept in the state directory. */
+static int to_foreign(const struct up_files_work *w, const struct at *a, uint32_t n, struct up_error *err)
+{
+    struct up_storage *s = w->storage;
+    char folder[UP_PATH_SIZE], path[UP_PATH_SIZE], id[2 * UP_FILES_ID_SIZE + 1];
+    int file, rc;
+
+    up_hex(w->plan->id, UP_FILES_ID_SIZE, id);
+    if (snprintf(folder, sizeof folder, "%s/foreign", w->folder) >= (int)sizeof folder ||
+        snprintf(path, sizeof path, "%s/%s-%u", folder, id, n) >= (int)sizeof path)
+        return up_fail(err, UP_USAGE, "%s: path too long", w->folder);
+    if (up_storage_make_dir(s, folder, 0700, err) < 0)
+        return err->code;
+    file = s->ops->open(s, path, UP_CREATE, 0600);
+    if (file < 0)
+        return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: %s", path, strerror(errno));
+    if (s->ops->truncate(s, file, 0) < 0)
+        rc = up_fail(err, UP_WRITE, "%s: %s", path, strerror(errno));
+    else
+        rc = up_files_copy(&a->place, a->op->name, file, err);
+    s->ops->close(s, file);
+    if (rc < 0 || up_storage_sync_parent(s, path, err) < 0)
+        return err->code;
+    return up_files_unlink(&a->place, a->op->name, err);
+}
+
+/* Nothing was here. */
+static int take_away(const struct up_files_work *w, const struct at *a, uint32_t n, struct up_error *err)
+{
+    uint8_t digest[UP_SHA256_SIZE];
+    struct up_stat st;
+    int there = up_files_look(&a->place, a->op->name, &st, err);
+
+    if (there <= 0)
+        return there;
+    if (st.kind != UP_NODE_FILE)
+        return refuse(a, "something that is no file has appeared", err);
+    if (up_files_digest(&a->place, a->op->name, digest, err) < 0)
+        return err->code;
+    if (memcmp(digest, a->op->digest, sizeof digest) != 0)
+        return to_foreign(w, a, n, err);
+    return up_files_unlink(&a->place, a->op->name, err);
+}
+
+static int take_dir_away(const struct at *a, struct up_error *err)
+{
+    struct up_stat st;
+    int there = up_files_look(&a->place, a->name[UP_FILES_NEW], &st, err);
+
+    if (there != 0)
+        return there < 0 ? there : 0;
+    there = up_files_look(&a->place, a->op->name, &st, err);
+    return there > 0 ? up_files_rename(&a->place, a->op->name, a->name[UP_FILES_NEW], err) : there;
+}
+
+static int put_back(const struct up_files_work *w, const struct at *a, uint32_t n, struct up_error *err)
+{
+    struct up_stat old, now;
+    int kept = up_files_look(&a->place, a->name[UP_FILES_OLD], &old, err), there;
+
+    if (kept <= 0)
+        return kept;
+    there = up_files_look(&a->place, a->op->name, &now, err);
+    if (there < 0)
+        return there;
+    if (there && now.inode == old.inode && now.device == old.device)
+        return up_files_unlink(&a->place, a->name[UP_FILES_OLD], err);
+    if (there && a->op->kind == UP_FILES_DELETE && to_foreign(w, a, n, err) < 0)
+        return err->code;
+    return up_files_rename(&a->place, a->name[UP_FILES_OLD], a->op->name, err);
+}
+
+static int go_back(const struct up_files_work *w, const struct at *a, uint32_t n, struct up_error *err)
+{
+    if (a->found->there)
+        return put_back(w, a, n, err);
+    if (a->op->kind == UP_FILES_PUT)
+        return take_away(w, a, n, err);
+    return a->op->kind == UP_FILES_MAKE_DIR ? take_dir_away(a, err) : 0;
+}
+
+/* Synced also when nothing was left to do: whoever did it may have lost power before its sync. */
+static int finish(struct at *a, int rc, struct up_error *err)
+{
+    if (rc == 0)
+        rc = up_files_sync(&a->place, err);
+    up_files_place_close(&a->place);
+    return rc;
+}
+
+int up_files_forward(const struct up_files_work *w, uint32_t n, struct up_error *err)
+{
+    struct at a;
+
+    if (!up_files_is_step(&w->plan->op[n]))
+        return 0;
+    if (open_at(&a, w, n, err) < 0)
+        return err->code;
+    return finish(&a, go_forward(&a, err), err);
+}
+
+int up_files_back(const struct up_files_work *w, uint32_t n, struct up_error *err)
+{
+    struct at a;
+
+    if (!up_files_is_step(&w->plan->op[n]))
+        return 0;
+    if (open_at(&a, w, n, err) < 0)
+        return err->code;
+    return finish(&a, go_back(w, &a, n, err), err);
+}
+
+int up_files_sweep_op(const struct up_files_work *w, uint32_t n, struct up_error *err)
+{
+    struct at a;
+    int rc = 0;
+
+    if (!up_files_is_step(&w->plan->op[n]))
+        return 0;
+    if (open_at(&a, w, n, err) < 0)
+        return err->code == UP_MISSING ? 0 : err->code;
+    for (unsigned i = 0; i < UP_FILES_TEMPORARIES && rc == 0; i++)
+        rc = up_files_remove(&a.place, a.name[i], err);
+    return finish(&a, rc, err);
+}

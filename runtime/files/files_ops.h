@@ -1,0 +1,51 @@
+/*
+ * files_ops.h -- what each operation of a plan does, forward, back and when its
+ * traces are swept.
+ *
+ * Each can be done again after a cut, from the plan, what was found, and what is
+ * there:
+ *
+ *                    forward                            back
+ *   put, over one    no .old: make it, sync; .new:      .old is the target (same inode): unlink it;
+ *                    rename it over; no .new: done      .old: rename it over; no .old: done
+ *   put, none there  .new: rename it; else done         the plan's content: unlink it; other
+ *                                                       content: to <state>/files/foreign
+ *   make a folder    .new: rename it; else done         .new: done; else rename it to .new
+ *   delete           .old: done; target: rename it to   .old: a target goes to foreign, then
+ *                    .old; else done                    rename .old back
+ *
+ * The target is never missing where one was and one will be, and is never written
+ * in place. .old is a hard link, or where the file system has none a copy that
+ * is whole before it gets this name. A link is what it is, and is kept as one.
+ */
+#ifndef UP_FILES_OPS_H
+#define UP_FILES_OPS_H
+
+#include <stdint.h>
+
+#include "error.h"
+#include "files_found.h"
+#include "files_plan.h"
+#include "storage.h"
+
+struct up_files_work {
+    struct up_storage *storage;
+    const char *folder; /* <state>/files */
+    const struct up_files_plan *plan;
+    const struct up_files_found *found; /* of each operation; NULL while staging */
+};
+
+/* What is there; and whether the operation may be done to it. `digest`: with that
+ * of a file. Errors: UP_INCOMPATIBLE a mount, a kind that is not touched, or
+ * something where nothing may be; UP_MISSING no folder; UP_WRITE. */
+UP_MUST_CHECK int up_files_find(const struct up_files_work *w, uint32_t n, bool digest,
+                                struct up_files_found *out, struct up_error *err);
+
+/* Durable when they return 0. Errors: UP_WRITE, UP_NOSPACE; UP_INCOMPATIBLE
+ * something appeared where nothing was. */
+UP_MUST_CHECK int up_files_forward(const struct up_files_work *w, uint32_t n, struct up_error *err);
+UP_MUST_CHECK int up_files_back(const struct up_files_work *w, uint32_t n, struct up_error *err);
+/* Remove .new, .old and .old.part. */
+UP_MUST_CHECK int up_files_sweep_op(const struct up_files_work *w, uint32_t n, struct up_error *err);
+
+#endif

@@ -1,0 +1,51 @@
+/*
+ * files_stage.h -- how far a plan is: a record of two files (record.h), which
+ * also names the plan and what was found.
+ */
+#ifndef UP_FILES_STAGE_H
+#define UP_FILES_STAGE_H
+
+#include <stdint.h>
+
+#include "digest.h"
+#include "error.h"
+#include "record.h"
+#include "storage.h"
+
+enum up_files_step {
+    UP_FILES_NONE,
+    UP_FILES_STAGING,      /* .new files are being made; nothing live has changed */
+    UP_FILES_STAGED,       /* all of them are whole */
+    UP_FILES_SWITCHING,    /* what was there is known; the tree is being changed */
+    UP_FILES_SWITCHED,     /* the tree is new */
+    UP_FILES_UNDOING,      /* the tree is being put back */
+    UP_FILES_SWEEPING_NEW, /* the new tree stays; what is kept of the old one goes */
+    UP_FILES_SWEEPING_OLD, /* the old tree stays */
+    UP_FILES_STEPS
+};
+
+struct up_files_stage {
+    enum up_files_step step;
+    uint8_t plan[UP_SHA256_SIZE];  /* zeros at UP_FILES_NONE */
+    uint8_t found[UP_SHA256_SIZE]; /* from UP_FILES_SWITCHING on */
+    char boot_id[37];              /* of the boot that began to switch; "" before */
+};
+
+struct up_files_record {
+    struct up_record record;
+    char path[UP_PATH_SIZE];
+};
+
+/* `folder` is <state>/files. Errors: UP_USAGE path too long. */
+UP_MUST_CHECK int up_files_stage_init(struct up_files_record *r, struct up_storage *s, const char *folder,
+                                      struct up_error *err);
+/* UP_FILES_NONE when there is no record. Errors: those of up_record_read(). */
+UP_MUST_CHECK int up_files_stage_read(const struct up_files_record *r, struct up_files_stage *out,
+                                      struct up_error *err);
+/* Durable when it returns 0. Errors: those of up_record_write(). */
+UP_MUST_CHECK int up_files_stage_write(struct up_files_record *r, const struct up_files_stage *stage,
+                                       struct up_error *err);
+/* "none", "staging", ... */
+const char *up_files_step_name(enum up_files_step step);
+
+#endif

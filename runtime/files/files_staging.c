@@ -1,0 +1,200 @@
+/*
+ * files_staging.c -- the first half of files_switch.h: a plan is put on record,
+ * and every new file lies beside its target.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "files_here.h"
+#include "files_switch.h"
+#include "files_tree.h"
+#include "files_twin.h"
+
+#define CHUNK 65536u
+
+int up_files_begin(struct up_files *f, const struct up_files_plan *plan, struct up_error *err)
+{
+    struct up_files_stage next = {.step = UP_FILES_STAGING};
+    uint8_t *bytes;
+    size_t len;
+    int rc;
+
+    if (f->stage.step != UP_FILES_NONE)
+        return up_fail(err, UP_BUSY, "files: a plan is %s", up_files_step_name(f->stage.step));
+    if (up_storage_make_dir(f->storage, f->folder, 0700, err) < 0 || up_files_tidy(f, err) < 0 ||
+        up_files_plan_encode(plan, &bytes, &len, err) < 0)
+        return err->code;
+    rc = up_files_twin_write(f->storage, f->folder, bytes, len, next.plan, err);
+    if (rc == 0)
+        rc = up_files_plan_decode(&f->plan, bytes, len, err);
+    free(bytes);
+    /* Before the stage: from staging on nothing is done without them. */
+    if (rc < 0 || up_files_here_make(f->storage, &f->plan, err) < 0 ||
+        up_files_stage_write(&f->record, &next, err) < 0)
+        return err->code;
+    f->stage = next;
+    return 0;
+}
+
+static int write_content(const struct up_files_place *p, const struct up_files_op *op, const char *name,
+                         int file, const struct up_files_source *source, struct up_error *err)
+{
+    struct up_storage *s = p->storage;
+    uint8_t *buf = malloc(CHUNK);
+    uint64_t at = 0;
+
+    if (!buf)
+        return up_fail(err, UP_INTERNAL, "%s: out of memory", name);
+    err->code = 0;
+    while (at < op->size && err->code == 0) {
+        size_t want = op->size - at < CHUNK ? (size_t)(op->size - at) : CHUNK;
+        long long got = source->read(source->user, op->content, buf, want, at, err);
+
+        if (got >= 0 && (size_t)got < want)
+            (void)!up_fail(err, UP_UNTRUSTED, "%s: shorter than the plan says", op->name);
+        else if (got >= 0 && s->ops->pwrite(s, file, buf, want, at) < 0)
+            (void)!up_files_failed(p, name, "write", err);
+        at += want;
+    }
+    free(buf);
+    return err->code;
+}
+
+/* As the one that it replaces; a new one belongs to whom its folder belongs. */
+static int give_attributes(const struct up_files_place *p, const struct up_files_op *op, int file,
+                           struct up_error *err)
+{
+    struct up_storage *s = p->storage;
+    struct up_stat st;
+    int there = up_files_is_step(op) ? up_files_look(p, op->name, &st, err) : 0, like, rc;
+
+    if (there < 0)
+        return there;
+    if (there > 0 && st.kind == UP_NODE_FILE) {
+        like = s->ops->open_at(s, p->dir, op->name, UP_READ, 0);
+        if (like < 0)
+            return up_files_failed(p, op->name, "open", err);
+        rc = s->ops->copy_attributes(s, file, like) < 0 ? up_files_failed(p, op->name, "attributes", err) : 0;
+        s->ops->close(s, like);
+        return rc;
+    }
+    if (s->ops->stat_file(s, p->dir, &st) < 0 ||
+        s->ops->set_attributes(s, file, st.owner, st.group, op->mode) < 0)
+        return up_files_failed(p, op->name, "attributes", err);
+    return 0;
+}
+
+static int make_file(const struct up_files_place *p, const struct up_files_op *op, const char *name,
+                     const struct up_files_source *source, struct up_error *err)
+{
+    struct up_storage *s = p->storage;
+    uint8_t digest[UP_SHA256_SIZE];
+    int file = s->ops->open_at(s, p->dir, name, UP_WRITE_ONLY_NEW, 0600), rc;
+
+    if (file < 0)
+        return up_files_failed(p, name, "create", err);
+    rc = write_content(p, op, name, file, source, err);
+    if (rc == 0)
+        rc = give_attributes(p, op, file, err);
+    if (rc == 0 && s->ops->sync(s, file) < 0)
+        rc = up_files_failed(p, name, "sync", err);
+    s->ops->close(s, file);
+    if (rc < 0 || up_files_digest(p, name, digest, err) < 0)
+        return err->code;
+    if (memcmp(digest, op->digest, sizeof digest) != 0)
+        return up_fail(err, UP_UNTRUSTED, "%s: its content is not what the plan says", op->name);
+    return up_files_sync(p, err);
+}
+
+static int make_dir(const struct up_files_place *p, const struct up_files_op *op, const char *name,
+                    struct up_error *err)
+{
+    struct up_storage *s = p->storage;
+    int dir, rc;
+
+    if (s->ops->mkdir_at(s, p->dir, name, 0700) < 0)
+        return up_files_failed(p, name, "mkdir", err);
+    dir = s->ops->open_dir(s, p->dir, name, true);
+    if (dir < 0)
+        return up_files_failed(p, name, "open", err);
+    rc = give_attributes(p, op, dir, err);
+    if (rc == 0 && s->ops->sync(s, dir) < 0)
+        rc = up_files_failed(p, name, "sync", err);
+    s->ops->close(s, dir);
+    return rc < 0 ? rc : up_files_sync(p, err);
+}
+
+/* Whether the folder takes what the switch will do to it, on names of ours. */
+static int try_folder(const struct up_files_place *p, const struct up_files_plan *plan, uint32_t n,
+                      const struct up_files_found *found, struct up_error *err)
+{
+    struct up_storage *s = p->storage;
+    char part[UP_FILES_TEMPORARY_SIZE], old[UP_FILES_TEMPORARY_SIZE];
+    uint64_t room;
+    int file;
+
+    up_files_temporary(plan, n, UP_FILES_OLD_PART, part);
+    up_files_temporary(plan, n, UP_FILES_OLD, old);
+    file = s->ops->open_at(s, p->dir, part, UP_WRITE_ONLY_NEW, 0600);
+    if (file < 0)
+        return up_files_failed(p, part, "create", err);
+    s->ops->close(s, file);
+    if (s->ops->link_at(s, p->dir, part, old) == 0) {
+        if (up_files_unlink(p, part, err) < 0)
+            return err->code;
+    } else if (s->ops->space_at(s, p->dir, &room) < 0) {
+        return up_files_failed(p, part, "space", err);
+    } else if (found->there && found->st.size > room) { /* it will have to be copied */
+        return up_fail(err, UP_NOSPACE, "%s/%s: %llu bytes for a copy of it, %llu free", p->root,
+                       plan->op[n].name, (unsigned long long)found->st.size, (unsigned long long)room);
+    } else if (up_files_rename(p, part, old, err) < 0) {
+        return err->code;
+    }
+    return up_files_unlink(p, old, err);
+}
+
+static int fill_one(const struct up_files_work *w, uint32_t n, const struct up_files_source *source,
+                    struct up_error *err)
+{
+    const struct up_files_op *op = &w->plan->op[n];
+    char name[UP_FILES_TEMPORARY_SIZE];
+    struct up_files_found found;
+    struct up_files_place p;
+    int rc = 0;
+
+    if (up_files_sweep_op(w, n, err) < 0 || up_files_find(w, n, false, &found, err) < 0 ||
+        up_files_place_open(&p, w->storage, w->plan, n, err) < 0)
+        return err->code;
+    up_files_temporary(w->plan, n, UP_FILES_NEW, name);
+    if (up_files_is_step(op))
+        rc = try_folder(&p, w->plan, n, &found, err);
+    if (rc == 0 && (op->kind == UP_FILES_PUT || op->kind == UP_FILES_INSIDE))
+        rc = make_file(&p, op, op->kind == UP_FILES_PUT ? name : op->name, source, err);
+    else if (rc == 0 && op->kind != UP_FILES_DELETE)
+        rc = make_dir(&p, op, op->kind == UP_FILES_MAKE_DIR ? name : op->name, err);
+    up_files_place_close(&p);
+    return rc;
+}
+
+int up_files_fill(struct up_files *f, const struct up_files_source *source, struct up_error *err)
+{
+    const struct up_files_work w = {f->storage, f->folder, &f->plan, NULL};
+    struct up_files_stage next = f->stage;
+
+    if (f->stage.step == UP_FILES_STAGED)
+        return 0;
+    if (f->stage.step != UP_FILES_STAGING || f->lost)
+        return up_fail(err, UP_BUSY, "files: a plan is %s", up_files_step_name(f->stage.step));
+    if (up_files_check_here(f, err) < 0)
+        return err->code;
+    for (uint32_t n = 0; n < f->plan.op_count; n++)
+        if (fill_one(&w, n, source, err) < 0)
+            return err->code;
+    next.step = UP_FILES_STAGED;
+    if (up_files_stage_write(&f->record, &next, err) < 0)
+        return err->code;
+    f->stage = next;
+    return 0;
+}

@@ -1,0 +1,199 @@
+#include "files_switch.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "files_here.h"
+#include "files_twin.h"
+
+#define FOUND_LIMIT (UP_FILES_OPS * 128u)
+
+/* Of what the stage names: UP_STATELOST says that neither copy is whole. */
+static int read_plan(struct up_files *f, struct up_error *err)
+{
+    char *bytes;
+    size_t len;
+    int rc = up_files_twin_read(f->storage, f->folder, f->stage.plan, UP_FILES_PLAN_LIMIT, &bytes, &len, err);
+
+    if (rc < 0)
+        return rc;
+    rc = up_files_plan_decode(&f->plan, (const uint8_t *)bytes, len, err);
+    free(bytes);
+    return rc;
+}
+
+static int read_found(struct up_files *f, struct up_error *err)
+{
+    char *bytes;
+    size_t len;
+    int rc = up_files_twin_read(f->storage, f->folder, f->stage.found, FOUND_LIMIT, &bytes, &len, err);
+
+    if (rc < 0)
+        return rc;
+    f->found = calloc(f->plan.op_count, sizeof *f->found);
+    if (!f->found)
+        rc = up_fail(err, UP_INTERNAL, "files: out of memory");
+    else
+        rc = up_files_found_decode(f->found, f->plan.op_count, (const uint8_t *)bytes, len, err);
+    free(bytes);
+    return rc;
+}
+
+/* Going on needs it: a switch and its undoing. A sweep does with the plan. */
+static bool needs_found(enum up_files_step step)
+{
+    return step == UP_FILES_SWITCHING || step == UP_FILES_SWITCHED || step == UP_FILES_UNDOING;
+}
+
+int up_files_open(struct up_files *f, struct up_storage *s, const char *state, struct up_error *err)
+{
+    int rc;
+
+    memset(f, 0, sizeof *f);
+    f->storage = s;
+    if (snprintf(f->folder, sizeof f->folder, "%s/files", state) >= (int)sizeof f->folder)
+        return up_fail(err, UP_USAGE, "%s: path too long", state);
+    if (up_files_stage_init(&f->record, s, f->folder, err) < 0 ||
+        up_files_stage_read(&f->record, &f->stage, err) < 0)
+        return err->code;
+    if (f->stage.step == UP_FILES_NONE)
+        return 0;
+    rc = read_plan(f, err);
+    if (rc == 0 && needs_found(f->stage.step))
+        rc = read_found(f, err);
+    if (rc == UP_INTERNAL) {
+        up_files_close(f);
+        return rc;
+    }
+    f->lost = rc < 0;
+    return 0;
+}
+
+void up_files_close(struct up_files *f)
+{
+    up_files_plan_free(&f->plan);
+    free(f->found);
+    f->found = NULL;
+}
+
+int up_files_check_here(const struct up_files *f, struct up_error *err)
+{
+    return up_files_here_check(f->storage, &f->plan, err);
+}
+
+static int enter(struct up_files *f, enum up_files_step step, struct up_error *err)
+{
+    struct up_files_stage next = f->stage;
+
+    next.step = step;
+    if (up_files_stage_write(&f->record, &next, err) < 0)
+        return err->code;
+    f->stage = next;
+    return 0;
+}
+
+static struct up_files_work work_of(const struct up_files *f)
+{
+    return (struct up_files_work){f->storage, f->folder, &f->plan, f->found};
+}
+
+/* What is there now becomes durable, with the step that it is for. */
+static int note_found(struct up_files *f, struct up_error *err)
+{
+    const struct up_files_work w = work_of(f);
+    struct up_files_stage next = f->stage;
+    uint8_t *bytes;
+    size_t len;
+    int rc;
+
+    free(f->found);
+    f->found = calloc(f->plan.op_count, sizeof *f->found);
+    if (!f->found)
+        return up_fail(err, UP_INTERNAL, "files: out of memory");
+    for (uint32_t n = 0; n < f->plan.op_count; n++)
+        if (up_files_find(&w, n, true, &f->found[n], err) < 0)
+            return err->code;
+    if (f->storage->ops->boot_id(f->storage, next.boot_id) < 0)
+        return up_fail(err, UP_WRITE, "files: the id of this boot cannot be read");
+    if (up_files_found_encode(f->found, f->plan.op_count, &bytes, &len, err) < 0)
+        return err->code;
+    rc = up_files_twin_write(f->storage, f->folder, bytes, len, next.found, err);
+    free(bytes);
+    next.step = UP_FILES_SWITCHING;
+    if (rc < 0 || up_files_stage_write(&f->record, &next, err) < 0)
+        return err->code;
+    f->stage = next;
+    return 0;
+}
+
+static int unreadable(struct up_error *err)
+{
+    return up_fail(err, UP_STATELOST, "files: both copies of the plan are unreadable");
+}
+
+int up_files_switch(struct up_files *f, struct up_error *err)
+{
+    struct up_files_work w;
+
+    if (f->stage.step == UP_FILES_SWITCHED)
+        return 0;
+    if (f->stage.step != UP_FILES_STAGED && f->stage.step != UP_FILES_SWITCHING)
+        return up_fail(err, UP_BUSY, "files: a plan is %s", up_files_step_name(f->stage.step));
+    if (f->lost)
+        return unreadable(err);
+    if (up_files_check_here(f, err) < 0 || (f->stage.step == UP_FILES_STAGED && note_found(f, err) < 0))
+        return err->code;
+    w = work_of(f);
+    for (uint32_t n = 0; n < f->plan.op_count; n++)
+        if (up_files_forward(&w, n, err) < 0)
+            return err->code;
+    return enter(f, UP_FILES_SWITCHED, err);
+}
+
+int up_files_undo(struct up_files *f, struct up_error *err)
+{
+    struct up_files_work w = work_of(f);
+
+    if (!needs_found(f->stage.step))
+        return 0;
+    if (f->lost)
+        return unreadable(err);
+    if (up_files_check_here(f, err) < 0 ||
+        (f->stage.step != UP_FILES_UNDOING && enter(f, UP_FILES_UNDOING, err) < 0))
+        return err->code;
+    for (uint32_t n = f->plan.op_count; n-- > 0;)
+        if (up_files_back(&w, n, err) < 0)
+            return err->code;
+    return 0;
+}
+
+static int forget(struct up_files *f, struct up_error *err)
+{
+    const struct up_files_stage none = {.step = UP_FILES_NONE};
+
+    if (up_files_stage_write(&f->record, &none, err) < 0)
+        return err->code;
+    up_files_close(f);
+    f->stage = none;
+    f->lost = false;
+    return up_files_tidy(f, err);
+}
+
+int up_files_sweep(struct up_files *f, bool new_tree, struct up_error *err)
+{
+    enum up_files_step step = new_tree ? UP_FILES_SWEEPING_NEW : UP_FILES_SWEEPING_OLD;
+    const struct up_files_work w = {f->storage, f->folder, &f->plan, NULL};
+
+    if (f->stage.step == UP_FILES_NONE)
+        return up_files_tidy(f, err);
+    if (!f->plan.op) /* its names are known to nobody; doctor lists them */
+        return forget(f, err);
+    if (up_files_check_here(f, err) < 0 || (f->stage.step != step && enter(f, step, err) < 0))
+        return err->code;
+    for (uint32_t n = 0; n < f->plan.op_count; n++)
+        if (up_files_sweep_op(&w, n, err) < 0)
+            return err->code;
+    return forget(f, err);
+}

@@ -1,0 +1,79 @@
+/*
+ * files_tidy.c -- of files_switch.h: what is left in stage none. The .here files
+ * of a plan go before the plan, which alone knows where they are.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "files_here.h"
+#include "files_switch.h"
+
+struct tidy {
+    struct up_files *files;
+    struct up_error *err;
+    unsigned removed;
+    int rc;
+};
+
+/* The stage record's own, and what belongs to others. */
+static bool stays(const char *name)
+{
+    return strncmp(name, "stage.", 6) == 0 || strcmp(name, "foreign") == 0;
+}
+
+/* What is not a plan has none. */
+static int remove_here(struct up_files *f, const char *path, struct up_error *err)
+{
+    struct up_files_plan plan;
+    size_t len;
+    char *bytes;
+    int rc = up_storage_read_file(f->storage, path, UP_FILES_PLAN_LIMIT, &bytes, &len, err);
+
+    if (rc < 0)
+        return rc;
+    rc = up_files_plan_decode(&plan, (const uint8_t *)bytes, len, err);
+    free(bytes);
+    if (rc < 0)
+        return rc == UP_INTERNAL ? rc : 0;
+    rc = up_files_here_remove(f->storage, &plan, err);
+    up_files_plan_free(&plan);
+    return rc;
+}
+
+static int tidy_one(void *user, const char *name, enum up_node_kind kind)
+{
+    struct tidy *t = user;
+    struct up_storage *s = t->files->storage;
+    char path[UP_PATH_SIZE];
+
+    if (kind != UP_NODE_FILE || stays(name))
+        return 0;
+    if (snprintf(path, sizeof path, "%s/%s", t->files->folder, name) >= (int)sizeof path)
+        return 0;
+    t->rc = remove_here(t->files, path, t->err);
+    if (t->rc == UP_WRITE || t->rc == UP_MISSING) { /* perhaps it can be read the next time */
+        t->rc = 0;
+        return 0;
+    }
+    if (t->rc == UP_USAGE)
+        t->rc = 0; /* too large for a plan */
+    if (t->rc == 0 && s->ops->unlink(s, path) < 0)
+        t->rc = up_fail(t->err, UP_WRITE, "%s: %s", path, strerror(errno));
+    t->removed++;
+    return t->rc;
+}
+
+int up_files_tidy(struct up_files *f, struct up_error *err)
+{
+    struct tidy t = {.files = f, .err = err};
+    struct up_storage *s = f->storage;
+
+    if (s->ops->list(s, f->folder, tidy_one, &t) < 0 && t.rc == 0)
+        return errno == ENOENT ? 0 : up_fail(err, UP_WRITE, "%s: %s", f->folder, strerror(errno));
+    if (t.rc == 0 && t.removed > 0 && s->ops->sync_dir(s, f->folder) < 0)
+        return up_fail(err, UP_WRITE, "%s: sync: %s", f->folder, strerror(errno));
+    return t.rc;
+}

@@ -1,0 +1,249 @@
+#include "files_tree.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+
+#define CHUNK 65536u
+#define DEPTH 32 /* of directories below one another, each of which is open */
+
+int up_files_failed(const struct up_files_place *p, const char *name, const char *call, struct up_error *err)
+{
+    return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s/%s%s%s: %s: %s", p->root, p->folder,
+                   *p->folder ? "/" : "", name, call, strerror(errno));
+}
+
+static int no_place(const struct up_files_place *p, struct up_error *err)
+{
+    int code = errno == ENOENT ? UP_MISSING : UP_WRITE;
+
+    if (errno == ELOOP || errno == ENOTDIR || errno == EXDEV)
+        code = UP_INCOMPATIBLE;
+    return up_fail(err, code, "%s/%s: %s", p->root, p->folder, strerror(errno));
+}
+
+/* Below the .new of the directory that this lies in. */
+static int inside(const struct up_files_plan *plan, const struct up_files_op *op, char out[UP_PATH_SIZE])
+{
+    const struct up_files_op *parent = &plan->op[op->parent];
+    char name[UP_FILES_TEMPORARY_SIZE];
+
+    up_files_temporary(plan, op->parent, UP_FILES_NEW, name);
+    return snprintf(out, UP_PATH_SIZE, "%s%s%s%s%s", parent->dir, *parent->dir ? "/" : "", name,
+                    *op->dir ? "/" : "", op->dir);
+}
+
+int up_files_place_open(struct up_files_place *p, struct up_storage *s, const struct up_files_plan *plan,
+                        uint32_t n, struct up_error *err)
+{
+    const struct up_files_op *op = &plan->op[n];
+    char path[UP_PATH_SIZE];
+    int root, why;
+
+    *p = (struct up_files_place){s, -1, plan->root[op->root].path, op->dir};
+    if (up_files_is_step(op))
+        snprintf(path, sizeof path, "%s", op->dir);
+    else if (inside(plan, op, path) >= UP_PATH_SIZE)
+        return up_fail(err, UP_INCOMPATIBLE, "%s/%s: path too long", p->root, op->dir);
+    root = s->ops->open_dir(s, UP_NO_DIR, p->root, false);
+    if (root < 0)
+        return no_place(p, err);
+    p->dir = s->ops->open_dir(s, root, path, false);
+    why = errno;
+    s->ops->close(s, root);
+    errno = why;
+    return p->dir < 0 ? no_place(p, err) : 0;
+}
+
+void up_files_place_close(struct up_files_place *p)
+{
+    if (p->dir >= 0)
+        p->storage->ops->close(p->storage, p->dir);
+    p->dir = -1;
+}
+
+int up_files_look(const struct up_files_place *p, const char *name, struct up_stat *out, struct up_error *err)
+{
+    if (p->storage->ops->stat_at(p->storage, p->dir, name, out) == 0)
+        return 1;
+    return errno == ENOENT ? 0 : up_files_failed(p, name, "stat", err);
+}
+
+int up_files_sync(const struct up_files_place *p, struct up_error *err)
+{
+    return p->storage->ops->sync(p->storage, p->dir) < 0 ? up_files_failed(p, "", "sync", err) : 0;
+}
+
+int up_files_rename(const struct up_files_place *p, const char *from, const char *to, struct up_error *err)
+{
+    if (p->storage->ops->rename_at(p->storage, p->dir, from, to) < 0)
+        return up_files_failed(p, to, "rename", err);
+    return 0;
+}
+
+int up_files_unlink(const struct up_files_place *p, const char *name, struct up_error *err)
+{
+    return p->storage->ops->unlink_at(p->storage, p->dir, name) < 0 ? up_files_failed(p, name, "unlink", err)
+                                                                    : 0;
+}
+
+/* All of an open file through `hash`, and into `to` unless that is -1. 0 or -1. */
+static int pour(struct up_storage *s, int from, int to, struct up_digest *hash)
+{
+    uint8_t *buf = malloc(CHUNK);
+    uint64_t at = 0;
+    long long got = -1;
+    int rc = 0, why;
+
+    while (buf && rc == 0) {
+        got = s->ops->pread(s, from, buf, CHUNK, at);
+        if (got <= 0)
+            break;
+        up_digest_update(hash, buf, (size_t)got);
+        rc = to < 0 ? 0 : s->ops->pwrite(s, to, buf, (size_t)got, at);
+        at += (uint64_t)got;
+    }
+    why = buf ? errno : ENOMEM;
+    free(buf);
+    errno = why;
+    return got < 0 ? -1 : rc;
+}
+
+static int digest_of(const struct up_files_place *p, const char *name, int file, int to,
+                     uint8_t out[UP_SHA256_SIZE], struct up_error *err)
+{
+    uint8_t sum[UP_DIGEST_MAX];
+    struct up_digest *hash;
+    int rc = up_digest_new(&hash, UP_SHA256, err);
+
+    if (rc < 0)
+        return rc;
+    if (pour(p->storage, file, to, hash) < 0)
+        rc = up_files_failed(p, name, to < 0 ? "read" : "copy", err);
+    up_digest_final(hash, sum);
+    memcpy(out, sum, UP_SHA256_SIZE);
+    up_digest_free(hash);
+    return rc;
+}
+
+int up_files_digest(const struct up_files_place *p, const char *name, uint8_t out[UP_SHA256_SIZE],
+                    struct up_error *err)
+{
+    struct up_storage *s = p->storage;
+    int file = s->ops->open_at(s, p->dir, name, UP_READ, 0);
+    struct up_stat st;
+    int rc;
+
+    if (file < 0)
+        return up_files_failed(p, name, "open", err);
+    if (s->ops->stat_file(s, file, &st) < 0 || s->ops->drop_cache(s, file, 0, st.size) < 0)
+        rc = up_files_failed(p, name, "read", err);
+    else
+        rc = digest_of(p, name, file, -1, out, err);
+    s->ops->close(s, file);
+    return rc;
+}
+
+int up_files_copy(const struct up_files_place *p, const char *name, int to, struct up_error *err)
+{
+    struct up_storage *s = p->storage;
+    int file = s->ops->open_at(s, p->dir, name, UP_READ, 0);
+    uint8_t digest[UP_SHA256_SIZE];
+    int rc;
+
+    if (file < 0)
+        return up_files_failed(p, name, "open", err);
+    rc = digest_of(p, name, file, to, digest, err);
+    if (rc == 0 && (s->ops->copy_attributes(s, to, file) < 0 || s->ops->sync(s, to) < 0))
+        rc = up_files_failed(p, name, "copy", err);
+    s->ops->close(s, file);
+    return rc;
+}
+
+/* What is done with each name below a directory. */
+struct walk {
+    struct up_storage *storage;
+    int dir;
+    unsigned depth;
+    bool removes;
+    int found; /* a mount, without `removes` */
+    int why;   /* errno that ended it; 0: none */
+};
+
+static int each(void *user, const char *name, enum up_node_kind kind);
+
+static int failed(struct walk *w, int error)
+{
+    w->why = error;
+    return 1;
+}
+
+static int into(struct walk *w, const char *name)
+{
+    struct up_storage *s = w->storage;
+    struct walk below = {.storage = s, .depth = w->depth + 1, .removes = w->removes};
+
+    if (below.depth > DEPTH)
+        return failed(w, ENAMETOOLONG);
+    below.dir = s->ops->open_dir(s, w->dir, name, true);
+    if (below.dir < 0 && errno == EXDEV && !w->removes) {
+        w->found = 1;
+        return 1;
+    }
+    if (below.dir < 0)
+        return failed(w, errno);
+    if (s->ops->list_at(s, below.dir, each, &below) < 0 && !below.why)
+        below.why = errno;
+    s->ops->close(s, below.dir);
+    w->found = below.found;
+    if (below.why)
+        return failed(w, below.why);
+    if (w->removes && s->ops->rmdir_at(s, w->dir, name) < 0)
+        return failed(w, errno);
+    return w->found;
+}
+
+static int each(void *user, const char *name, enum up_node_kind kind)
+{
+    struct walk *w = user;
+    struct up_stat st;
+
+    if (kind == UP_NODE_DIR)
+        return into(w, name);
+    if (w->removes)
+        return w->storage->ops->unlink_at(w->storage, w->dir, name) < 0 ? failed(w, errno) : 0;
+    if (w->storage->ops->stat_at(w->storage, w->dir, name, &st) < 0)
+        return failed(w, errno);
+    w->found = st.mount_point;
+    return w->found;
+}
+
+static int walk(const struct up_files_place *p, const char *name, bool removes, struct up_error *err)
+{
+    struct walk w = {.storage = p->storage, .dir = p->dir, .removes = removes};
+    struct up_stat st;
+    int there = up_files_look(p, name, &st, err);
+
+    if (there <= 0)
+        return there;
+    if (st.mount_point && !removes)
+        return 1;
+    each(&w, name, st.kind);
+    if (!w.why)
+        return w.found;
+    errno = w.why;
+    return up_files_failed(p, name, removes ? "remove" : "list", err);
+}
+
+int up_files_remove(const struct up_files_place *p, const char *name, struct up_error *err)
+{
+    return walk(p, name, true, err);
+}
+
+int up_files_holds_mount(const struct up_files_place *p, const char *name, struct up_error *err)
+{
+    return walk(p, name, false, err);
+}

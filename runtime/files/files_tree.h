@@ -1,0 +1,53 @@
+/*
+ * files_tree.h -- single steps on a tree: by a handle of the folder that is
+ * opened for the step, following no link, crossing no mount.
+ */
+#ifndef UP_FILES_TREE_H
+#define UP_FILES_TREE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "digest.h"
+#include "error.h"
+#include "files_plan.h"
+#include "storage.h"
+
+/* A folder of a tree, open. Root and folder are for messages, and stay the plan's. */
+struct up_files_place {
+    struct up_storage *storage;
+    int dir;
+    const char *root, *folder;
+};
+
+/* The folder in which operation `n` works: of what lies inside a new directory,
+ * that below the .new. Closed with up_files_place_close(). Errors: UP_MISSING
+ * there is no such folder; UP_INCOMPATIBLE a link or a file is on the way; UP_WRITE. */
+UP_MUST_CHECK int up_files_place_open(struct up_files_place *p, struct up_storage *s,
+                                      const struct up_files_plan *plan, uint32_t n, struct up_error *err);
+void up_files_place_close(struct up_files_place *p);
+
+/* UP_NOSPACE or UP_WRITE by errno: "<root>/<folder>/<name>: <call>: <cause>". */
+int up_files_failed(const struct up_files_place *p, const char *name, const char *call, struct up_error *err);
+
+/* 1 there is something of that name, 0 nothing, or UP_WRITE. */
+UP_MUST_CHECK int up_files_look(const struct up_files_place *p, const char *name, struct up_stat *out,
+                                struct up_error *err);
+UP_MUST_CHECK int up_files_sync(const struct up_files_place *p, struct up_error *err);
+UP_MUST_CHECK int up_files_rename(const struct up_files_place *p, const char *from, const char *to,
+                                  struct up_error *err);
+UP_MUST_CHECK int up_files_unlink(const struct up_files_place *p, const char *name, struct up_error *err);
+
+/* SHA-256 of a file, as the medium has it. Errors: UP_WRITE, UP_INTERNAL. */
+UP_MUST_CHECK int up_files_digest(const struct up_files_place *p, const char *name,
+                                  uint8_t out[UP_SHA256_SIZE], struct up_error *err);
+/* The content and attributes of file `name` into the open file `to`, which is synced. */
+UP_MUST_CHECK int up_files_copy(const struct up_files_place *p, const char *name, int to,
+                                struct up_error *err);
+/* Whatever it is, with all below it; nothing there is fine. Errors: UP_WRITE, also for a mount. */
+UP_MUST_CHECK int up_files_remove(const struct up_files_place *p, const char *name, struct up_error *err);
+/* Whether it is a mount, or something below it: 1, 0 or UP_WRITE. */
+UP_MUST_CHECK int up_files_holds_mount(const struct up_files_place *p, const char *name,
+                                       struct up_error *err);
+
+#endif

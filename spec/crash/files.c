@@ -1,0 +1,297 @@
+/*
+ * files.c -- cut the power at every operation of an update of files.
+ *
+ * For each flow each operation is cut; from each cut the media that the storage
+ * models allow are built; each of them must settle on exactly the old or the new
+ * tree (names, content, modes, owners), with nothing left over, and hold to the
+ * verdict. Recoveries are cut as well. With --faults each call fails instead, once
+ * and for ever, at once and after it was done. With --mutants each place that
+ * syncs is left out: the enumeration notices, or the reason stands here.
+ *
+ *     files [--long | --faults | --mutants] [FLOW]
+ */
+#include "files_world.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Syncs that no promise depends on. */
+static const struct {
+    const char *place, *reason;
+} excuses[] = {
+    {"", ""},
+};
+
+struct effort {
+    unsigned choices;      /* media looked at after a cut, at most; 0: all */
+    unsigned second_every; /* every n-th medium's recovery is cut too */
+};
+
+struct totals {
+    unsigned long states, bad;
+    bool stop_at_first;
+    const char *only; /* syncs left out, or NULL */
+};
+
+static void report(struct totals *t, const struct files_flow *flow, unsigned cut,
+                   const struct sim_choice *choice, unsigned second, const struct files_log *log)
+{
+    char text[64];
+
+    t->bad++;
+    if (!t->stop_at_first && t->bad <= 10)
+        printf("bad: %s, cut %u (%s), cut %u in recovery: %s\n", flow->name, cut,
+               choice ? sim_choice_text(choice, text) : "no cut", second, log->bad);
+}
+
+static bool done(const struct totals *t)
+{
+    return t->stop_at_first && t->bad > 0;
+}
+
+static void judge(struct totals *t, const struct sim *medium, const struct files_flow *flow,
+                  const struct files_log *before, bool online, unsigned cut, const struct sim_choice *choice,
+                  unsigned second)
+{
+    struct sim *sim = sim_clone(medium);
+    struct files_log log = *before;
+
+    t->states++;
+    files_live(sim, flow, online, &log);
+    if (!log.bad[0])
+        files_check(sim, flow, &log);
+    if (log.bad[0])
+        report(t, flow, cut, choice, second, &log);
+    sim_free(sim);
+}
+
+static void cut_recovery(struct totals *t, const struct sim *medium, const struct files_flow *flow,
+                         const struct files_log *before, unsigned cut)
+{
+    bool finished = false;
+
+    for (unsigned k = 1; !finished && !done(t); k++) {
+        struct sim *sim = sim_clone(medium);
+        struct files_log log = *before;
+        unsigned all;
+
+        sim_cut_at(sim, k);
+        files_live(sim, flow, true, &log);
+        finished = !sim_is_cut(sim);
+        all = sim_choices(sim);
+        for (unsigned i = 0; i < 2 && i < all && !finished; i++) {
+            struct sim_choice choice = sim_choice(sim, (i * (all / 2) + k) % all);
+            struct sim *after = sim_reboot(sim, &choice);
+
+            judge(t, after, flow, &log, true, cut, &choice, k);
+            sim_free(after);
+        }
+        sim_free(sim);
+    }
+}
+
+static void enumerate(struct totals *t, const struct files_flow *flow, const struct effort *effort)
+{
+    struct sim *start = files_new(flow);
+    unsigned long turn = 0;
+    bool finished = false;
+
+    sim_ignore_sync_of(start, t->only);
+    for (unsigned k = 1; !finished && !done(t); k++) {
+        struct sim *sim = sim_clone(start);
+        struct files_log log = {0};
+        unsigned all, count;
+
+        sim_cut_at(sim, k);
+        files_live(sim, flow, true, &log);
+        finished = !sim_is_cut(sim);
+        if (log.bad[0])
+            report(t, flow, k, NULL, 0, &log);
+        all = sim_choices(sim);
+        count = effort->choices && effort->choices < all ? effort->choices : all;
+        for (unsigned i = 0; i < count && !done(t); i++) {
+            struct sim_choice choice = sim_choice(sim, ((unsigned long)i * all / count + k) % all);
+            struct sim *medium = sim_reboot(sim, &choice);
+
+            judge(t, medium, flow, &log, true, k, &choice, 0);
+            judge(t, medium, flow, &log, false, k, &choice, 0);
+            if (effort->second_every && turn++ % effort->second_every == 0)
+                cut_recovery(t, medium, flow, &log, k);
+            sim_free(medium);
+        }
+        sim_free(sim);
+    }
+    sim_free(start);
+}
+
+/* One call fails, then nothing fails any more. Returns whether it was reached. */
+static bool fail_one(struct totals *t, const struct sim *start, const struct files_flow *flow, enum sim_op op,
+                     unsigned n, int how)
+{
+    static const int errors[] = {EIO, ENOSPC, EROFS};
+    struct sim *sim = sim_clone(start);
+    struct files_log log = {.excused = true};
+    int error = errors[how % 3];
+    bool forever = how & 4, met;
+
+    if (how & 8)
+        sim_fail_late(sim, op, n, error, forever);
+    else
+        sim_fail(sim, op, n, error, forever);
+    for (int i = 0; i < 3 && !log.bad[0]; i++)
+        files_live(sim, flow, true, &log);
+    met = sim_fault_hits(sim) > 0;
+    sim_fail(sim, op, 0, 0, false);
+    sim_shutdown(sim);
+    log.excused = false;
+    t->states++;
+    if (!log.bad[0])
+        files_live(sim, flow, true, &log);
+    if (!log.bad[0])
+        files_check(sim, flow, &log);
+    if (log.bad[0]) {
+        t->bad++;
+        if (t->bad <= 10)
+            printf("bad: %s, call %u of %s fails (%d, %d): %s\n", flow->name, n, sim_op_name(op), error, how,
+                   log.bad);
+    }
+    sim_free(sim);
+    return met;
+}
+
+static void fail_each(struct totals *t, const struct files_flow *flow)
+{
+    struct sim *start = files_new(flow);
+
+    for (unsigned op = 0; op < SIM_OPS; op++)
+        for (unsigned n = 1, met = 1; met; n++) {
+            met = 0;
+            for (int how = 0; how < 16; how++)
+                if (how % 4 < 3 || how % 8 == 3)
+                    met |= fail_one(t, start, flow, op, n, how);
+        }
+    sim_free(start);
+}
+
+/* The path of a sync with its numbers made general: what one line of code syncs. */
+static void place_of(const char *name, char out[128])
+{
+    const char *path = strchr(name, '/');
+    size_t n = 0;
+
+    while (*path && n < 127) {
+        size_t hex = strspn(path, "0123456789abcdef"), digits = strspn(path, "0123456789");
+        size_t skip = hex >= 16 ? hex : digits;
+
+        if (skip > 0 && (n == 0 || out[n - 1] != '*'))
+            out[n++] = '*';
+        else if (skip == 0)
+            out[n++] = *path;
+        path += skip > 0 ? skip : 1;
+    }
+    out[n] = '\0';
+}
+
+#define PLACES 128
+
+static unsigned collect_places(char places[PLACES][128])
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < files_flow_count; i++) {
+        struct sim *sim = files_new(&files_flows[i]);
+        struct files_log log = {0};
+
+        files_live(sim, &files_flows[i], true, &log);
+        for (unsigned n = 1; n <= sim_syncs(sim); n++) {
+            char place[128];
+            bool known = false;
+
+            place_of(sim_sync_name(sim, n), place);
+            for (unsigned j = 0; j < count; j++)
+                known = known || strcmp(places[j], place) == 0;
+            if (known)
+                continue;
+            if (count == PLACES)
+                abort();
+            strcpy(places[count++], place);
+        }
+        sim_free(sim);
+    }
+    return count;
+}
+
+static const char *reason_for(const char *place)
+{
+    for (size_t i = 0; i < sizeof excuses / sizeof excuses[0]; i++)
+        if (strcmp(excuses[i].place, place) == 0)
+            return excuses[i].reason;
+    return NULL;
+}
+
+static int mutants(void)
+{
+    const struct effort effort = {.choices = 12};
+    static char places[PLACES][128];
+    unsigned count = collect_places(places), caught = 0, listed = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        struct totals t = {.stop_at_first = true, .only = places[i]};
+        const char *reason = reason_for(places[i]);
+
+        for (unsigned f = 0; f < files_flow_count && !done(&t); f++)
+            enumerate(&t, &files_flows[f], &effort);
+        caught += t.bad > 0;
+        listed += t.bad == 0 && reason;
+        if (!t.bad)
+            printf("  without sync of %s: %s\n", places[i],
+                   reason ? reason : "NOT CAUGHT, and no reason is given");
+    }
+    printf("files: %u places that sync: %u caught when left out, %u listed with a reason, %u unexplained\n",
+           count, caught, listed, count - caught - listed);
+    return caught + listed < count;
+}
+
+static int usage(void)
+{
+    fprintf(stderr, "usage: files [--long | --faults | --mutants] [FLOW]\n");
+    return 2;
+}
+
+int main(int argc, char **argv)
+{
+    struct effort effort = {.choices = 4, .second_every = 64};
+    const char *only = NULL;
+    struct totals t = {0};
+    bool faults = false;
+    unsigned played = 0;
+
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--long") == 0)
+            effort = (struct effort){.choices = 0, .second_every = 12};
+        else if (strcmp(argv[i], "--faults") == 0)
+            faults = true;
+        else if (strcmp(argv[i], "--mutants") == 0)
+            return mutants();
+        else if (argv[i][0] != '-' && !only)
+            only = argv[i];
+        else
+            return usage();
+    }
+    for (unsigned i = 0; i < files_flow_count; i++) {
+        unsigned long before = t.states;
+
+        if (only && strcmp(only, files_flows[i].name) != 0)
+            continue;
+        if (faults)
+            fail_each(&t, &files_flows[i]);
+        else
+            enumerate(&t, &files_flows[i], &effort);
+        printf("  %s: %lu states\n", files_flows[i].name, t.states - before);
+        played++;
+    }
+    printf("files%s: %lu states, %lu bad\n", faults ? "-faults" : "", t.states, t.bad);
+    return t.bad || !played;
+}

@@ -1,0 +1,536 @@
+/*
+ * files_check.c -- updates of files: which plans are taken, what is decided in
+ * every state, what is refused, and what is kept. That it holds wherever the
+ * power goes is shown by spec/crash/files.c.
+ */
+#include "files_plan.h"
+#include "files_settle.h"
+#include "files_switch.h"
+#include "files_tree_fixture.h"
+#include "sim.h"
+#include "storage.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define STATE "/device/state"
+
+static const struct files_flow flow = {.name = "check"};
+
+/* Plans. */
+
+static void a_plan_reads_as_it_was_written(void **state)
+{
+    struct up_files_plan plan, again;
+    struct up_error err;
+    uint8_t *bytes, *other;
+    size_t len, other_len;
+
+    (void)state;
+    tree_plan(&flow, &plan);
+    assert_int_equal(up_files_plan_encode(&plan, &bytes, &len, &err), 0);
+    assert_int_equal(up_files_plan_decode(&again, bytes, len, &err), 0);
+    assert_int_equal(again.op_count, plan.op_count);
+    assert_string_equal(again.op[8].dir, "deep");
+    assert_int_equal(again.op[0].size, plan.op[0].size);
+    assert_int_equal(up_files_plan_encode(&again, &other, &other_len, &err), 0);
+    assert_int_equal(other_len, len);
+    assert_memory_equal(other, bytes, len);
+    up_files_plan_free(&again);
+    for (size_t cut = 0; cut < len; cut++)
+        assert_int_equal(up_files_plan_decode(&again, bytes, cut, &err), UP_INCOMPATIBLE);
+    free(bytes);
+    free(other);
+}
+
+static const struct {
+    const char *what, *said;
+    struct up_files_op op[2];
+} wrong[] = {
+    {"a name that leads up", "no place", {{.kind = UP_FILES_PUT, .dir = "", .name = ".."}}},
+    {"a name that is a path", "no place", {{.kind = UP_FILES_PUT, .dir = "", .name = "a/b"}}},
+    {"no name", "no place", {{.kind = UP_FILES_PUT, .dir = "", .name = ""}}},
+    {"a name of ours", "no place", {{.kind = UP_FILES_PUT, .dir = "", .name = ".moult-1.new"}}},
+    {"a folder that leads up", "no place", {{.kind = UP_FILES_PUT, .dir = "a/../..", .name = "b"}}},
+    {"an absolute folder", "no place", {{.kind = UP_FILES_PUT, .dir = "/etc", .name = "b"}}},
+    {"a folder with a slash at its end", "no place", {{.kind = UP_FILES_PUT, .dir = "a/", .name = "b"}}},
+    {"no such root", "no place", {{.kind = UP_FILES_PUT, .root = 1, .dir = "", .name = "b"}}},
+    {"no known kind", "no known kind", {{.kind = 6, .dir = "", .name = "b"}}},
+    {"content of what is deleted", "has not", {{.kind = UP_FILES_DELETE, .size = 1, .dir = "", .name = "b"}}},
+    {"a mode of more bits", "has not", {{.kind = UP_FILES_PUT, .mode = 010000, .dir = "", .name = "b"}}},
+    {"the same target twice",
+     "meet",
+     {{.kind = UP_FILES_PUT, .dir = "a", .name = "b"}, {.kind = UP_FILES_DELETE, .dir = "a", .name = "b"}}},
+    {"a target below a deleted folder",
+     "meet",
+     {{.kind = UP_FILES_DELETE, .dir = "", .name = "a"}, {.kind = UP_FILES_PUT, .dir = "a/c", .name = "b"}}},
+    {"inside of what comes later",
+     "comes before",
+     {{.kind = UP_FILES_INSIDE, .dir = "", .name = "a"},
+      {.kind = UP_FILES_MAKE_DIR, .dir = "", .name = "d"}}},
+    {"inside of a file",
+     "no new directory",
+     {{.kind = UP_FILES_PUT, .dir = "", .name = "a"}, {.kind = UP_FILES_INSIDE, .dir = "", .name = "b"}}},
+};
+
+static void a_plan_that_breaks_a_rule_is_refused(void **state)
+{
+    struct up_error err;
+    uint8_t *bytes;
+    size_t len;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        struct up_files_op op[2] = {wrong[i].op[0], wrong[i].op[1]};
+        struct up_files_plan plan = {.root_count = 1, .root = {{"/app", {0}}}, .op = op};
+
+        plan.op_count = op[1].kind ? 2 : 1;
+        if (up_files_plan_encode(&plan, &bytes, &len, &err) != UP_INCOMPATIBLE)
+            fail_msg("%s was taken", wrong[i].what);
+        if (!strstr(err.message, wrong[i].said))
+            fail_msg("%s: %s", wrong[i].what, err.message);
+    }
+}
+
+static void names_that_only_begin_alike_do_not_meet(void **state)
+{
+    struct up_files_op op[] = {{.kind = UP_FILES_DELETE, .dir = "", .name = "a"},
+                               {.kind = UP_FILES_PUT, .dir = "ab", .name = "c"},
+                               {.kind = UP_FILES_PUT, .dir = "b", .name = "a"}};
+    const struct up_files_plan plan = {.root_count = 1, .root = {{"/app", {0}}}, .op = op, .op_count = 3};
+    struct up_error err;
+    uint8_t *bytes;
+    size_t len;
+
+    (void)state;
+    assert_int_equal(up_files_plan_encode(&plan, &bytes, &len, &err), 0);
+    free(bytes);
+}
+
+/* The table. */
+
+static bool keeps_new(enum up_files_action action)
+{
+    return action == UP_FILES_SWEEP_NEW || action == UP_FILES_FINISH || action == UP_FILES_VERDICT;
+}
+
+static bool between(enum up_files_step step)
+{
+    return step == UP_FILES_SWITCHING || step == UP_FILES_SWITCHED || step == UP_FILES_UNDOING;
+}
+
+static void check_row(enum up_files_phase phase, enum up_files_step step, enum up_files_runs runs)
+{
+    const struct up_files_facts facts = {.phase = phase, .step = step, .runs = runs, .of_transaction = true};
+    struct up_files_facts lost = facts;
+    enum up_files_action action = up_files_decide(&facts);
+
+    lost.lost = true;
+    if (step == UP_FILES_NONE)
+        assert_int_equal(action, UP_FILES_NOTHING);
+    else if (step == UP_FILES_SWEEPING_NEW)
+        assert_int_equal(action, UP_FILES_SWEEP_NEW);
+    else if (step == UP_FILES_SWEEPING_OLD)
+        assert_int_equal(action, UP_FILES_SWEEP_OLD);
+    else if (runs != UP_FILES_NEW_PAIR || phase == UP_FILES_ROLLING_BACK)
+        assert_false(keeps_new(action));
+    if (between(step)) { /* the tree is not left as it is but by a verdict or on trial */
+        assert_int_not_equal(action, UP_FILES_NOTHING);
+        assert_int_not_equal(action, UP_FILES_LEAVE);
+        assert_int_not_equal(action, UP_FILES_SWEEP_OLD);
+        if (action != UP_FILES_SWEEP_NEW)
+            assert_int_equal(up_files_decide(&lost), UP_FILES_MIXED);
+    }
+    if (phase == UP_FILES_UNREADABLE)
+        assert_true(action == UP_FILES_WITHOUT || !between(step));
+    else
+        assert_int_not_equal(action, UP_FILES_WITHOUT);
+    if (phase < UP_FILES_ARMED && phase > UP_FILES_IDLE && !keeps_new(action)) {
+        struct up_files_facts other = facts;
+
+        other.of_transaction = false;
+        assert_int_not_equal(up_files_decide(&other), UP_FILES_LEAVE);
+    }
+}
+
+static void every_state_has_a_row(void **state)
+{
+    unsigned rows = 0;
+
+    (void)state;
+    for (unsigned phase = 0; phase < UP_FILES_PHASES; phase++)
+        for (unsigned step = 0; step < UP_FILES_STEPS; step++)
+            for (unsigned runs = 0; runs < UP_FILES_RUNS; runs++, rows++)
+                check_row(phase, step, runs);
+    assert_int_equal(rows, 9 * 8 * 3);
+}
+
+static const struct {
+    enum up_files_phase phase;
+    enum up_files_step step;
+    enum up_files_runs runs;
+    enum up_files_action action;
+} told[] = {
+    {UP_FILES_IDLE, UP_FILES_SWITCHED, UP_FILES_NEW_PAIR, UP_FILES_SWEEP_NEW},
+    {UP_FILES_IDLE, UP_FILES_STAGED, UP_FILES_OLD_PAIR, UP_FILES_SWEEP_OLD},
+    {UP_FILES_IDLE, UP_FILES_SWITCHED, UP_FILES_OLD_PAIR, UP_FILES_GO_BACK},
+    {UP_FILES_INSTALLING, UP_FILES_STAGING, UP_FILES_OLD_PAIR, UP_FILES_LEAVE},
+    {UP_FILES_ARMING, UP_FILES_STAGED, UP_FILES_OLD_PAIR, UP_FILES_LEAVE},
+    {UP_FILES_ARMED, UP_FILES_STAGED, UP_FILES_OLD_PAIR, UP_FILES_NOTHING},
+    {UP_FILES_ARMED, UP_FILES_SWITCHED, UP_FILES_OLD_PAIR, UP_FILES_GO_BACK},
+    {UP_FILES_TRIAL, UP_FILES_STAGING, UP_FILES_NEW_PAIR, UP_FILES_NOTHING},
+    {UP_FILES_TRIAL, UP_FILES_STAGED, UP_FILES_NEW_PAIR, UP_FILES_TRY},
+    {UP_FILES_TRIAL, UP_FILES_SWITCHING, UP_FILES_NEW_PAIR, UP_FILES_TRY_SWITCH},
+    {UP_FILES_TRIAL, UP_FILES_SWITCHED, UP_FILES_NEW_PAIR, UP_FILES_TRY_STAY},
+    {UP_FILES_TRIAL, UP_FILES_UNDOING, UP_FILES_NEW_PAIR, UP_FILES_GO_BACK},
+    {UP_FILES_TRIAL, UP_FILES_SWITCHED, UP_FILES_FELL_BACK, UP_FILES_GO_BACK},
+    {UP_FILES_CONFIRMING, UP_FILES_SWITCHED, UP_FILES_NEW_PAIR, UP_FILES_VERDICT},
+    {UP_FILES_CONFIRMING, UP_FILES_SWITCHING, UP_FILES_NEW_PAIR, UP_FILES_GO_BACK},
+    {UP_FILES_ROLLING_BACK, UP_FILES_SWITCHED, UP_FILES_NEW_PAIR, UP_FILES_GO_BACK},
+    {UP_FILES_UNREADABLE, UP_FILES_SWITCHED, UP_FILES_OLD_PAIR, UP_FILES_WITHOUT},
+};
+
+static void it_is_decided_as_told(void **state)
+{
+    struct up_files_facts facts = {.of_transaction = true};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof told / sizeof told[0]; i++) {
+        facts.phase = told[i].phase;
+        facts.step = told[i].step;
+        facts.runs = told[i].runs;
+        if (up_files_decide(&facts) != told[i].action)
+            fail_msg("row %zu: %u", i, up_files_decide(&facts));
+    }
+    facts = (struct up_files_facts){
+        .phase = UP_FILES_ARMED, .step = UP_FILES_STAGED, .restart = true, .of_transaction = true};
+    assert_int_equal(up_files_decide(&facts), UP_FILES_NOTHING);
+    facts.other_boot = true;
+    assert_int_equal(up_files_decide(&facts), UP_FILES_TRY_SWITCH);
+    facts.phase = UP_FILES_TRIAL;
+    facts.runs = UP_FILES_NEW_PAIR;
+    assert_int_equal(up_files_decide(&facts), UP_FILES_TRY_SWITCH);
+}
+
+/* A device in the simulator. */
+
+struct world {
+    struct sim *sim;
+    struct up_storage *storage;
+    struct up_files files;
+    struct up_error err;
+    char *before;
+};
+
+static const struct up_files_source source = {NULL, tree_content};
+
+static int enter(void **state)
+{
+    struct world *w = calloc(1, sizeof *w);
+
+    if (!w)
+        return -1;
+    w->sim = tree_before(&flow);
+    sim_put_dir(w->sim, STATE, 0700);
+    w->storage = sim_storage(w->sim);
+    *state = w;
+    return up_files_open(&w->files, w->storage, STATE, &w->err);
+}
+
+static int leave(void **state)
+{
+    struct world *w = *state;
+    int open = 0;
+
+    up_files_close(&w->files);
+    open = (int)sim_open_files(w->sim);
+    free(w->before);
+    sim_free(w->sim);
+    free(w);
+    return open;
+}
+
+static void begin(struct world *w)
+{
+    struct up_files_plan plan;
+
+    w->before = tree_whole(w->sim);
+    tree_plan(&flow, &plan);
+    assert_int_equal(up_files_begin(&w->files, &plan, &w->err), 0);
+}
+
+static void assert_as_before(struct world *w)
+{
+    char *now;
+
+    assert_int_equal(up_files_undo(&w->files, &w->err), 0);
+    assert_int_equal(up_files_sweep(&w->files, false, &w->err), 0);
+    now = tree_whole(w->sim);
+    assert_string_equal(now, w->before);
+    free(now);
+}
+
+static void open_again(struct world *w)
+{
+    up_files_close(&w->files);
+    assert_int_equal(up_files_open(&w->files, w->storage, STATE, &w->err), 0);
+}
+
+static void a_tree_is_switched_and_put_back(void **state)
+{
+    struct world *w = *state;
+    char *now, *after = tree_text(&flow, true);
+
+    begin(w);
+    assert_int_equal(up_files_fill(&w->files, &source, &w->err), 0);
+    now = tree_visible(w->sim);
+    assert_string_equal(now, w->before);
+    free(now);
+    assert_int_equal(up_files_switch(&w->files, &w->err), 0);
+    now = tree_visible(w->sim);
+    assert_string_equal(now, after);
+    free(now);
+    free(after);
+    open_again(w);
+    assert_as_before(w);
+}
+
+static void one_plan_at_a_time(void **state)
+{
+    struct world *w = *state;
+    struct up_files_plan plan;
+
+    begin(w);
+    tree_plan(&flow, &plan);
+    assert_int_equal(up_files_begin(&w->files, &plan, &w->err), UP_BUSY);
+    assert_int_equal(up_files_switch(&w->files, &w->err), UP_BUSY);
+    assert_as_before(w);
+}
+
+static void nothing_is_done_without_every_root(void **state)
+{
+    struct world *w = *state;
+
+    begin(w);
+    assert_int_equal(up_files_fill(&w->files, &source, &w->err), 0);
+    assert_int_equal(w->storage->ops->unlink(w->storage, "/card/.moult-1122334455667788.here"), 0);
+    assert_int_equal(up_files_switch(&w->files, &w->err), UP_MISSING);
+    assert_string_equal(w->err.message, "root /card is not there");
+    assert_int_equal(up_files_sweep(&w->files, false, &w->err), UP_MISSING);
+    assert_int_equal(w->files.stage.step, UP_FILES_STAGED);
+}
+
+static void assert_refused(struct world *w, const char *what)
+{
+    begin(w);
+    assert_int_equal(up_files_fill(&w->files, &source, &w->err), UP_INCOMPATIBLE);
+    assert_non_null(strstr(w->err.message, what));
+    assert_as_before(w);
+}
+
+static void a_mount_below_a_deleted_folder_is_refused(void **state)
+{
+    struct world *w = *state;
+
+    sim_put_mount(w->sim, "/app/data/sub/mount", 1, false);
+    assert_refused(w, "a mount lies below it");
+}
+
+static void a_target_that_is_a_mount_is_refused(void **state)
+{
+    struct world *w = *state;
+
+    sim_put_mount(w->sim, "/card/fresh", 0, false);
+    assert_refused(w, "/card/fresh: is a mount");
+}
+
+static void a_folder_that_is_there_is_not_made(void **state)
+{
+    struct world *w = *state;
+
+    sim_put_dir(w->sim, "/app/new", 0755);
+    assert_refused(w, "/app/new: is there already");
+}
+
+static void a_link_on_the_way_is_refused(void **state)
+{
+    struct world *w = *state;
+    struct up_storage *s = w->storage;
+
+    begin(w);
+    assert_int_equal(s->ops->rename(s, "/app/etc", "/device/etc"), -1); /* another file system */
+    assert_int_equal(s->ops->rename(s, "/app/etc", "/app/etc2"), 0);
+    assert_int_equal(s->ops->symlink(s, "/app/etc2", "/app/etc"), 0);
+    assert_int_equal(up_files_fill(&w->files, &source, &w->err), UP_INCOMPATIBLE);
+    assert_int_equal(up_files_sweep(&w->files, false, &w->err), UP_INCOMPATIBLE);
+}
+
+static void no_room_changes_nothing(void **state)
+{
+    struct world *w = *state;
+
+    begin(w);
+    sim_set_free(w->sim, 8192);
+    assert_int_equal(up_files_fill(&w->files, &source, &w->err), UP_NOSPACE);
+    assert_as_before(w);
+}
+
+static long long other_content(void *user, uint32_t content, void *buf, size_t len, uint64_t offset,
+                               struct up_error *err)
+{
+    (void)user, (void)content, (void)offset, (void)err;
+    memset(buf, 'x', len);
+    return (long long)len;
+}
+
+static void other_content_is_not_staged(void **state)
+{
+    const struct up_files_source other = {NULL, other_content};
+    struct world *w = *state;
+
+    begin(w);
+    assert_int_equal(up_files_fill(&w->files, &other, &w->err), UP_UNTRUSTED);
+    assert_as_before(w);
+}
+
+static void what_appeared_is_not_written_over(void **state)
+{
+    struct world *w = *state;
+    char *now;
+
+    begin(w);
+    assert_int_equal(up_files_fill(&w->files, &source, &w->err), 0);
+    assert_int_equal(w->storage->ops->mkdir(w->storage, "/app/new", 0700), 0);
+    assert_int_equal(up_files_switch(&w->files, &w->err), UP_INCOMPATIBLE);
+    assert_int_equal(w->storage->ops->rmdir(w->storage, "/app/new"), 0);
+    assert_as_before(w);
+    now = sim_dump(w->sim, STATE "/files");
+    assert_null(strstr(now, "foreign"));
+    free(now);
+}
+
+static void what_others_put_there_is_kept(void **state)
+{
+    struct world *w = *state;
+    char *kept;
+
+    begin(w);
+    assert_int_equal(up_files_fill(&w->files, &source, &w->err), 0);
+    assert_int_equal(up_files_switch(&w->files, &w->err), 0);
+    assert_int_equal(tree_disturb(w->storage), 0);
+    assert_as_before(w);
+    kept = sim_get(w->sim, STATE "/files/foreign/1122334455667788-3", NULL);
+    assert_string_equal(kept, "and made this anew");
+    free(kept);
+    kept = sim_get(w->sim, STATE "/files/foreign/1122334455667788-10", NULL);
+    assert_non_null(strstr(kept, "somebody else"));
+    free(kept);
+}
+
+static int damage(void *user, const char *name, enum up_node_kind kind)
+{
+    struct world *w = user;
+    char path[256];
+    int file;
+
+    if (kind != UP_NODE_FILE || strncmp(name, "stage.", 6) == 0)
+        return 0;
+    snprintf(path, sizeof path, STATE "/files/%s", name);
+    file = w->storage->ops->open(w->storage, path, UP_UPDATE, 0);
+    assert_int_equal(w->storage->ops->pwrite(w->storage, file, "damaged", 7, 20), 0);
+    return w->storage->ops->close(w->storage, file);
+}
+
+static void a_plan_that_is_lost_is_told(void **state)
+{
+    struct world *w = *state;
+
+    begin(w);
+    assert_int_equal(up_files_fill(&w->files, &source, &w->err), 0);
+    assert_int_equal(up_files_switch(&w->files, &w->err), 0);
+    assert_int_equal(w->storage->ops->list(w->storage, STATE "/files", damage, w), 0);
+    open_again(w);
+    assert_true(w->files.lost);
+    assert_int_equal(up_files_undo(&w->files, &w->err), UP_STATELOST);
+}
+
+/* The same on the system. */
+static void the_system_does_as_the_simulator(void **state)
+{
+    static const char old[] = "old";
+    char top[] = "/tmp/files_check.XXXXXX", app[64], device[64], path[128];
+    struct up_files_op op[] = {{.kind = UP_FILES_PUT, .dir = "bin", .name = "main", .mode = 0755}};
+    struct up_files_plan plan = {.id = {9}, .root_count = 1, .op = op, .op_count = 1};
+    const struct up_files_source other = {NULL, other_content};
+    struct up_storage *s = up_storage_system();
+    struct up_files files;
+    struct up_error err;
+    struct stat st;
+    char *text;
+
+    (void)state;
+    assert_non_null(mkdtemp(top));
+    snprintf(app, sizeof app, "%s/app", top);
+    snprintf(device, sizeof device, "%s/device", top);
+    snprintf(path, sizeof path, "%s/app/bin", top);
+    assert_int_equal(mkdir(app, 0755) | mkdir(path, 0755) | mkdir(device, 0700), 0);
+    snprintf(path, sizeof path, "%s/app/bin/main", top);
+    assert_int_equal(up_storage_write_file(s, path, old, 3, 0711, &err), 0);
+    assert_int_equal(chmod(path, 0711), 0);
+    plan.root[0].path = app;
+    op[0].size = 8;
+    up_sha256("xxxxxxxx", 8, op[0].digest);
+    assert_int_equal(up_files_open(&files, s, device, &err), 0);
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(up_files_begin(&files, &plan, &err), 0);
+        assert_int_equal(up_files_fill(&files, &other, &err), 0);
+        assert_int_equal(up_files_switch(&files, &err), 0);
+        if (round == 0)
+            assert_int_equal(up_files_undo(&files, &err), 0);
+        assert_int_equal(up_files_sweep(&files, round == 1, &err), 0);
+        assert_int_equal(up_storage_read_file(s, path, 100, &text, NULL, &err), 0);
+        assert_string_equal(text, round == 0 ? "old" : "xxxxxxxx");
+        free(text);
+        assert_int_equal(stat(path, &st), 0);
+        assert_int_equal(st.st_mode & 07777, 0711);
+        assert_int_equal(st.st_nlink, 1);
+    }
+    up_files_close(&files);
+    assert_int_equal(up_storage_remove_tree(s, top, &err), 0);
+}
+
+#define IN_WORLD(f) cmocka_unit_test_setup_teardown(f, enter, leave)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_plan_reads_as_it_was_written),
+        cmocka_unit_test(a_plan_that_breaks_a_rule_is_refused),
+        cmocka_unit_test(names_that_only_begin_alike_do_not_meet),
+        cmocka_unit_test(every_state_has_a_row),
+        cmocka_unit_test(it_is_decided_as_told),
+        IN_WORLD(a_tree_is_switched_and_put_back),
+        IN_WORLD(one_plan_at_a_time),
+        IN_WORLD(nothing_is_done_without_every_root),
+        IN_WORLD(a_mount_below_a_deleted_folder_is_refused),
+        IN_WORLD(a_target_that_is_a_mount_is_refused),
+        IN_WORLD(a_folder_that_is_there_is_not_made),
+        IN_WORLD(a_link_on_the_way_is_refused),
+        IN_WORLD(no_room_changes_nothing),
+        IN_WORLD(other_content_is_not_staged),
+        IN_WORLD(what_appeared_is_not_written_over),
+        IN_WORLD(what_others_put_there_is_kept),
+        IN_WORLD(a_plan_that_is_lost_is_told),
+        cmocka_unit_test(the_system_does_as_the_simulator),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
