@@ -23,6 +23,7 @@
 #include "error.h"
 #include "notify.h"
 #include "processes.h"
+#include "waits.h"
 
 #define HEARTBEAT 10
 #define PATIENCE_MS 20000 /* after which a process is broken, not slow */
@@ -97,6 +98,49 @@ static void a_link_that_is_ready_ends_the_wait(void **state)
     up_child_kill(child, "enough");
     wait_over();
     up_child_reap(child, 1);
+}
+
+/* This program, once it waits and its page says so. */
+static pid_t start_waiting(struct up_processes *p, int *link)
+{
+    const char *argv[] = {"/proc/self/exe", "wait", NULL};
+    pid_t pid = p->ops->start(p, argv, link);
+
+    assert_true(pid > 0);
+    for (int i = 0; p->ops->waited(p, pid) == 0; i++) {
+        assert_true(i < PATIENCE_MS);
+        poll(NULL, 0, 1);
+    }
+    return pid;
+}
+
+static void end_waiting(struct up_processes *p, pid_t pid, int link)
+{
+    p->ops->signal(p, pid, SIGKILL);
+    for (int i = 0; !p->ops->over(p, pid); i++) {
+        assert_true(i < PATIENCE_MS);
+        poll(NULL, 0, 1);
+    }
+    p->ops->reap(p, pid);
+    p->ops->close(p, link);
+}
+
+/* Each has its own page; whose child is gone, that place is free again. */
+static void waits_are_read_from_each_until_it_ends(void **state)
+{
+    struct up_processes *p = up_processes_system();
+    int first_link, link;
+    pid_t first = start_waiting(p, &first_link);
+
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        pid_t pid = start_waiting(p, &link);
+
+        end_waiting(p, pid, link);
+        assert_int_equal(p->ops->waited(p, pid), 0);
+        assert_true(p->ops->waited(p, first) > 0);
+    }
+    end_waiting(p, first, first_link);
 }
 
 static void runs_with_a_channel_and_nothing_else(void **state)
@@ -490,9 +534,10 @@ static void the_manager_hears_datagrams(void **state)
     unsetenv("NOTIFY_SOCKET");
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(waits_are_read_from_each_until_it_ends, setup, teardown),
         cmocka_unit_test_setup_teardown(a_link_that_is_ready_ends_the_wait, setup, teardown),
         cmocka_unit_test_setup_teardown(runs_with_a_channel_and_nothing_else, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_between_us_and_the_manager_is_not_handed_on, setup, teardown),
@@ -516,5 +561,10 @@ int main(void)
         cmocka_unit_test(an_order_is_heard_behind_the_end_of_a_child),
     };
 
+    if (argc > 1 && strcmp(argv[1], "wait") == 0) {
+        up_waits_adopt();
+        up_waits_begin();
+        pause();
+    }
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -274,7 +274,24 @@ static void space_to_the_byte(struct up_manifest *m, struct up_journal_state *s,
     f->free_bytes++;
 }
 
+static void brings_the_core(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
+{
+    core_fits_to_the_byte(m, s, f);
+    strcpy(m->core_name, "fresh");
+    m->core_version = 3;
+    strcpy(m->requires_core, "fresh");
+    m->requires_version = 3;
+}
+
+static void brings_an_older_core(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
+{
+    brings_the_core(m, s, f);
+    m->core_version = 2;
+}
+
 static const struct gate_case gate_cases[] = {
+    {"accepts the required core in the package itself", brings_the_core, NULL, UP_OK},
+    {"refuses an older one in the package itself", brings_an_older_core, "requires", UP_INCOMPATIBLE},
     {"opens for a newer package", as_is, NULL, UP_OK},
     {"refuses another project", other_project, "project", UP_INCOMPATIBLE},
     {"refuses another product key", other_key, "product_key", UP_INCOMPATIBLE},

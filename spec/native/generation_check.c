@@ -450,6 +450,9 @@ static void a_confirmed_one_is_made_again_for_the_next_start(void **state)
     assert_int_equal(inspect(&s), 0);
     assert_non_null(strstr(damage(&s), "it is made again at the next start of the script"));
     assert_false(variant_is_script(s.sim, SCRIPTS "/1", 1)); /* which runs */
+    sim_reset_counters(s.sim);
+    assert_int_equal(inspect(&s), 0);
+    assert_int_equal(sim_ops(s.sim), 0); /* once is enough */
     up_device_put_script(s.device);
     assert_true(variant_is_script(s.sim, SCRIPTS "/1", 1));
     assert_string_equal(damage(&s), "");
@@ -499,6 +502,27 @@ static void another_of_the_same_core_runs_instead(void **state)
         assert_int_equal(up_device_generation(s.device), same ? 1 : 2);
         stand_free(&s);
     }
+}
+
+/* Nor on trial, for which there is the way back. */
+static void on_trial_no_other_runs_instead(void **state)
+{
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, lived(&by_both));
+    change(&s, same_core);
+    if (up_fixture_pack(s.storage, "/packages/next.upd", "/packages",
+                        &(struct up_fixture){.script = true, .sequence = 3, .version = "1.0.3"}, &s.err) < 0)
+        fail_msg("%s", s.err.message);
+    enter_trial(&s, "/packages/next.upd");
+    assert_int_equal(up_device_generation(s.device), 3);
+    overwrite(&s, SCRIPTS "/3/main.lua");
+    drop(s.sim, SCRIPTS "/3.tar");
+    assert_int_equal(inspect(&s), UP_CORRUPT);
+    assert_null(strstr(s.err.message, "runs instead"));
+    assert_int_equal(up_device_generation(s.device), 3);
+    stand_free(&s);
 }
 
 static void forget_digests(struct up_journal_state *j)
@@ -811,6 +835,7 @@ int main(void)
         cmocka_unit_test(a_confirmed_one_is_made_again_for_the_next_start),
         cmocka_unit_test(a_confirmed_one_that_cannot_be_runs_on),
         cmocka_unit_test(another_of_the_same_core_runs_instead),
+        cmocka_unit_test(on_trial_no_other_runs_instead),
         cmocka_unit_test(a_script_without_a_digest_gets_one),
         cmocka_unit_test(a_key_that_is_gone_withdraws_what_is_armed),
         cmocka_unit_test(a_slot_that_holds_something_else_is_not_started),

@@ -42,6 +42,31 @@ static void test_order(void **state)
     assert_int_equal(events[0].number, 4);
 }
 
+/* All of it comes back, the longest texts, too, into whatever room there is. */
+static void test_fields(void **state)
+{
+    struct scratch *s = *state;
+    struct up_event event = {
+        .time = 1700000000123, .sequence = (uint64_t)1 << 61, .code = UP_ROLLEDBACK, .transaction = 77};
+    struct up_error err;
+
+    memset(event.name, 'n', sizeof event.name - 1);
+    memset(event.release, 'r', sizeof event.release - 1);
+    memset(event.message, 'm', sizeof event.message - 1);
+    must(up_history_create(s->storage, s->dir, &err), &err);
+    must(up_history_add(s->storage, s->dir, &event, &err), &err);
+    memset(events, 0xff, sizeof events);
+    assert_int_equal(read_all(s), 1);
+    assert_int_equal(events[0].number, 1);
+    assert_int_equal(events[0].time, event.time);
+    assert_int_equal(events[0].sequence, event.sequence);
+    assert_int_equal(events[0].code, event.code);
+    assert_int_equal(events[0].transaction, event.transaction);
+    assert_string_equal(events[0].name, event.name);
+    assert_string_equal(events[0].release, event.release);
+    assert_string_equal(events[0].message, event.message);
+}
+
 /* What happens again and again has one line, as long as nothing else happens. */
 static void test_again(void **state)
 {
@@ -109,6 +134,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_order, scratch_set_up, scratch_tear_down),
+        cmocka_unit_test_setup_teardown(test_fields, scratch_set_up, scratch_tear_down),
         cmocka_unit_test_setup_teardown(test_again, scratch_set_up, scratch_tear_down),
         cmocka_unit_test_setup_teardown(test_cut, scratch_set_up, scratch_tear_down),
         cmocka_unit_test_setup_teardown(test_far, scratch_set_up, scratch_tear_down),

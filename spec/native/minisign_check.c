@@ -267,6 +267,12 @@ static void test_edited_key(void **state)
     }
     scratch_write(s, "edited.pub", "\xff\xfeu\0n\0", 6);
     must_fail(up_public_key_load(again, s->storage, path, &err), UP_UNTRUSTED, "is UTF-16 text", &err);
+    scratch_write(s, "edited.pub", "\xfe\xff\0u\0n", 6);
+    must_fail(up_public_key_load(again, s->storage, path, &err), UP_UNTRUSTED, "is UTF-16 text", &err);
+    scratch_write(s, "edited.pub", "no key", 6);
+    must_fail(up_public_key_load(again, s->storage, path, &err), UP_UNTRUSTED, "not a minisign public key",
+              &err);
+    assert_null(strstr(err.message, "UTF-16"));
 }
 
 /* As many keys as there is room for; one more is left out and said. */

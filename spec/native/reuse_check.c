@@ -1118,6 +1118,39 @@ static void of_flash_what_is_whole_is_not_fetched_again(void **state)
     assert_int_equal(fetched_in_all(UP_FLASH_NAND, BLOCKS), BLOCKS);
 }
 
+static int no_erasing(void *user, enum sim_op op)
+{
+    (void)user;
+    return op == SIM_FLASH_ERASE || op == SIM_FLASH_MARK_BAD ? EIO : 0;
+}
+
+/* The erase block that was being filled is erased first: flash that refuses that
+ * ends the try, and the next one goes on. */
+static void flash_that_cannot_be_gone_on_with_ends_the_try(void **state)
+{
+    struct bench *b = bench_on(UP_FLASH_NAND);
+    struct up_transfer_progress p = {.done = 0};
+    struct up_error err;
+
+    (void)state;
+    open_transfer(b);
+    while (p.done < 5 * BLOCK) {
+        assert_true(up_transfer_step(b->transfer, &err) >= 0);
+        up_transfer_progress(b->transfer, &p);
+    }
+    close_transfer(b);
+    sim_watch_calls(b->sim, no_erasing, NULL);
+    assert_int_equal(try_transfer(b, &err), UP_NOSPACE); /* no block of it is good */
+    assert_non_null(strstr(err.message, SLOT_B));
+    sim_watch_calls(b->sim, NULL, NULL);
+    close_transfer(b);
+    open_transfer(b);
+    must(steps(b, UINT32_MAX, &err), &err);
+    finish(b);
+    close_transfer(b);
+    bench_free(b);
+}
+
 /* As another process does when a person wants another release; then a new one begins. */
 static void end_and_begin(struct bench *b)
 {
@@ -1286,6 +1319,7 @@ int main(void)
         CHECK(what_reads_back_wrong_ends_all_that_was_known),
         CHECK(what_is_found_on_flash_is_on_record),
         CHECK(of_flash_what_is_whole_is_not_fetched_again),
+        CHECK(flash_that_cannot_be_gone_on_with_ends_the_try),
         CHECK(an_index_that_cannot_be_used_is_told),
         CHECK(what_was_kept_is_of_its_transaction_alone),
     };

@@ -248,6 +248,25 @@ static void the_records_are_told(void **state)
     assert_true(up_records_inspect(view, storage, &config, &err) < 0);
 }
 
+/* Whatever of the records could not be opened for want of descriptors, says so. */
+static void records_that_cannot_be_opened_are_no_lost_ones(void **state)
+{
+    struct up_records_view view[UP_RECORDS];
+    unsigned hits = 1;
+
+    (void)state;
+    for (unsigned n = 1; hits > 0; n++) {
+        int rc;
+
+        sim_reset_counters(sim);
+        sim_fail(sim, SIM_OPEN, n, EMFILE, false);
+        rc = up_records_inspect(view, storage, &config, &err);
+        hits = sim_fault_hits(sim);
+        assert_int_equal(rc<0, hits> 0);
+    }
+    sim_fail(sim, SIM_OPEN, 0, 0, false);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -256,6 +275,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(progress_by_half_an_index_is_not_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_confirmed_pair_stays_until_another_is, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_records_are_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(records_that_cannot_be_opened_are_no_lost_ones, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

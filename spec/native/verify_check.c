@@ -97,8 +97,9 @@ static int verify_memory(const struct rig *r, struct memory *m, struct up_verify
 
     if (rc < 0)
         return rc;
+    assert_null(up_verify_manifest(v));
     while ((rc = up_verify_step(v, err)) == UP_AGAIN)
-        ;
+        assert_non_null(up_verify_manifest(v));
     if (rc == 0) /* and it stays good */
         assert_int_equal(up_verify_step(v, err), 0);
     if (counts)
