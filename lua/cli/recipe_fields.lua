@@ -59,7 +59,7 @@ return {
     block_size("instead of the general one"),
   } }),
   field("files", "table", "files that are put into a tree that devices run from; not with a core", { fields = {
-    field("dir", "path", "the folder with update.ini and the files that it names, and nothing else",
+    field("dir", "path", "the folder with update.ini and the files that it names, and nothing else; or a .tar.gz of it",
       { required = true }),
     field("version", "text", "version of the files", { required = true, max = 32 }),
     encoding(),

@@ -1,5 +1,6 @@
 #include "pack.h"
 
+#include "bare_files.h"
 #include "codec.h"
 #include "delta_blocks.h"
 #include "digest.h"
@@ -36,7 +37,9 @@ struct up_pack {
     struct up_storage *storage;
     const struct up_secret *key;
     char out[UP_LONG_PATH_SIZE], fresh[UP_LONG_PATH_SIZE], data_path[UP_LONG_PATH_SIZE];
-    int data, file; /* OUT.data, OUT.new; -1 while not open */
+    char files_path[UP_LONG_PATH_SIZE]; /* OUT.files */
+    bool unpacked;                      /* it is there */
+    int data, file;                     /* OUT.data, OUT.new; -1 while not open */
     struct up_manifest manifest;
     struct up_package_layout layout;
     struct input input[UP_PART_KINDS];
@@ -92,6 +95,19 @@ static int size_part(struct up_pack *p, struct input *in, struct up_part *part,
     return in->index ? 0 : up_fail(err, UP_INTERNAL, "%s: out of memory", from->path);
 }
 
+/* A folder, or a file that is an archive of one. */
+static int open_files(struct up_pack *p, struct input *in, const char *path, struct up_error *err)
+{
+    struct up_stat st;
+
+    if (p->storage->ops->stat(p->storage, path, &st) < 0 || st.kind != UP_NODE_FILE)
+        return up_files_folder_open(&in->tree, p->storage, path, path, err);
+    if (up_bare_files_open(&in->tree, p->storage, path, p->files_path, err) < 0)
+        return err->code;
+    p->unpacked = true;
+    return 0;
+}
+
 static int add_part(struct up_pack *p, enum up_part_kind kind, const struct up_pack_part *from,
                     struct up_error *err)
 {
@@ -110,7 +126,7 @@ static int add_part(struct up_pack *p, enum up_part_kind kind, const struct up_p
     if (kind == UP_SCRIPT)
         rc = up_tree_tar_open(&in->tree, p->storage, from->path, err);
     else if (kind == UP_FILES)
-        rc = up_files_folder_open(&in->tree, p->storage, from->path, err);
+        rc = open_files(p, in, from->path, err);
     else if (from->from)
         rc = up_delta_blocks_open(&in->delta, p->storage, from->from, from->path, from->encoding,
                                   block_size_of(from), err);
@@ -180,7 +196,8 @@ int up_pack_open(struct up_pack **out, struct up_storage *storage, const struct 
     p->data = p->file = -1;
     if ((size_t)snprintf(p->out, sizeof p->out, "%s", path) >= sizeof p->out ||
         (size_t)snprintf(p->fresh, sizeof p->fresh, "%s.new", path) >= sizeof p->fresh ||
-        (size_t)snprintf(p->data_path, sizeof p->data_path, "%s.data", path) >= sizeof p->data_path)
+        (size_t)snprintf(p->data_path, sizeof p->data_path, "%s.data", path) >= sizeof p->data_path ||
+        (size_t)snprintf(p->files_path, sizeof p->files_path, "%s.files", path) >= sizeof p->files_path)
         rc = up_fail(err, UP_USAGE, "%.100s...: the path is too long", path);
     else
         rc = set_up(p, options, err);
@@ -425,6 +442,8 @@ static void drop(struct up_storage *storage, int file, const char *path, bool re
 
 void up_pack_close(struct up_pack *p)
 {
+    struct up_error ignored;
+
     if (!p)
         return;
     drop(p->storage, p->data, p->data_path, true);
@@ -436,6 +455,8 @@ void up_pack_close(struct up_pack *p)
         up_delta_blocks_close(p->input[i].delta);
         free(p->input[i].index);
     }
+    if (p->unpacked)
+        (void)!up_storage_remove_tree(p->storage, p->files_path, &ignored);
     up_codec_free(p->codec);
     free(p->content);
     free(p->stored);

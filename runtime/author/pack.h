@@ -3,7 +3,7 @@
  *
  * Runs where packages are made, not on devices. Pull style, a block a step,
  * so that a caller can show progress. OUT.data holds the blocks until the
- * manifest is known; OUT.new becomes OUT, whole or not at all. Memory is two
+ * manifest is known, OUT.files what came in an archive; OUT.new becomes OUT, whole or not at all. Memory is two
  * blocks and the indexes; a delta takes what delta_blocks.h says.
  *
  *     open -> step until 0 -> close
@@ -20,7 +20,8 @@ struct up_secret;
 struct up_storage;
 
 struct up_pack_part {
-    const char *path;          /* the directory with main.lua, the core's image, the folder with update.ini */
+    const char *path;          /* the directory with main.lua; the core's image; the folder with update.ini,
+                                * or an archive of it (bare_files.h) */
     enum up_encoding encoding; /* UP_RAW, UP_ZSTD or UP_LZMA; blocks that it does not shrink stay raw */
     uint32_t block_size;       /* 0: UP_BLOCK_DEFAULT; UP_DELTA_BLOCK_SIZE of a delta */
     const char *from;          /* core: the old image that a delta is made against; NULL: a full image */

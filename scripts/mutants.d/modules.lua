@@ -25,7 +25,7 @@ M.checks = {
   unpack = { "archive", "generation" },
   update_ini = { "update_ini" },
   script_archive = { "archive", "generation", "phase" }, tar_reader = { "archive", "files_archive" },
-  files_archive = { "files_archive" },
+  files_archive = { "files_archive" }, bare_files = { "bare_files" }, files_folder = { "pack", "bare_files" },
   files_plan = { "files" }, files_twin = { "files" }, files_found = { "files" }, files_stage = { "files" },
   files_here = { "files" }, files_tree = { "files" }, files_ops = { "files" }, files_switch = { "files" },
   files_staging = { "files" }, files_tidy = { "files" }, files_settle = { "files" },

@@ -118,6 +118,22 @@ describe("a package with files", function()
     refused "UPDATE_080507/update.ini line 1: name: there is no file MIT in the folder"
   end)
 
+  it("takes an archive as vendors' tools make it, and is the same as from the folder", function()
+    pack(nil, "one.upd")
+    assert(os.execute(("cd '%s' && mv UPDATE_080507 U && tar czf UPDATE_080507 ./U && rm -r U"):format(folder.dir)))
+    pack(nil, "two.upd")
+    assert.truthy(read("one.upd") == read("two.upd"))
+    assert.is_false(exists("two.upd.files"))
+  end)
+
+  it("names the archive when that is at fault", function()
+    assert(os.execute(("cd '%s' && tar czf x ./UPDATE_080507 release.pub && rm -r UPDATE_080507 && mv x UPDATE_080507")
+      :format(folder.dir)))
+    bad("UPDATE_080507: release.pub: it must hold one folder with files", "untrusted", "pack", { recipe() },
+      { key = path("release.key"), out = path("p.upd") })
+    assert.is_false(exists("p.upd.files"))
+  end)
+
   it("does not go with a core", function()
     bad("make two packages", "usage", "pack", { recipe 'core = { name = "L", version = 1, image = "i" }' },
       { key = path("release.key"), out = path("p.upd") })

@@ -239,7 +239,7 @@ static void test_refused_folders(void **state)
     } cases[] = {
         {"rm files/update.ini", "files: has no update.ini", UP_USAGE},
         {"rm -r files", "files", UP_MISSING},
-        {"rm -r files; touch files", "files", UP_USAGE},
+        {"rm -r files; echo >files", "files: archive: ", UP_CORRUPT},
         {"rm files/update.ini; mkdir files/update.ini", "files/update.ini: a directory", UP_USAGE},
         {"mkdir files/sub", "files/sub: a directory; files lie side by side", UP_USAGE},
         {"ln -s app files/link", "symbolic link", UP_USAGE},
@@ -301,6 +301,12 @@ static void test_files(void **state)
     list = scratch_read(s, "list", NULL);
     assert_string_equal(list, "update.ini\napp\nb\n");
     free(list);
+    /* And not with another byte anywhere. */
+    for (size_t i = 0; i < one.size; i++) {
+        one.data[i] ^= 1;
+        assert_true(verify_bytes(&one, s, one.data, one.size, &err) < 0);
+        one.data[i] ^= 1;
+    }
     drop_sample(&one);
     drop_sample(&two);
     drop_sample(&together);

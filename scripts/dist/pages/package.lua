@@ -167,6 +167,9 @@ lines may add; below one that is deleted, programs may be stopped. Nothing else 
 line. All stops come first, then the changes in the order of the lines, then all starts. At most 1024 lines, 262144
 bytes. `moult info -k KEYS` shows what a part does. A file of mode 0755 is packed like any other: what it becomes is a
 matter of its type.]]
+  page:text [[
+Instead of a folder, `dir` of the recipe may name a `.tar.gz` of one, as `tar czf UPDATE.tar.gz ./UPDATE` makes it: one
+folder, with or without `./`, and nothing else. The package is the same as from the folder.]]
   page:verbatim(UPDATE_INI)
   page:section "SIGNATURES"
   page:text [[

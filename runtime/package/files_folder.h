@@ -11,10 +11,11 @@
 struct up_storage;
 struct up_tree_tar;
 
-/* On success *out must be released with up_tree_tar_close().
+/* Messages call the folder `shown`. On success *out must be released with
+ * up_tree_tar_close().
  * Errors: UP_USAGE, with the line and the field of update.ini that are wrong, or
  * the file that is; those of up_tree_tar_open(). */
 UP_MUST_CHECK int up_files_folder_open(struct up_tree_tar **out, struct up_storage *storage, const char *dir,
-                                       struct up_error *err);
+                                       const char *shown, struct up_error *err);
 
 #endif

@@ -9,7 +9,7 @@
 #include "update_ini.h"
 
 /* Both ways: what is to be put in place is there, and nothing else is. */
-static int compare(const struct up_tree_tar *tree, const struct up_update_ini *ini, const char *dir,
+static int compare(const struct up_tree_tar *tree, const struct up_update_ini *ini, const char *shown,
                    struct up_error *err)
 {
     for (size_t i = 0; i < ini->count; i++) {
@@ -17,18 +17,18 @@ static int compare(const struct up_tree_tar *tree, const struct up_update_ini *i
 
         if (entry->operation == UP_FILE_PUT && !up_tree_tar_has(tree, entry->name))
             return up_fail(err, UP_USAGE,
-                           "%s/" UP_UPDATE_INI " line %u: name: there is no file %s in the folder", dir,
+                           "%s/" UP_UPDATE_INI " line %u: name: there is no file %s in the folder", shown,
                            entry->line, entry->name);
     }
     for (size_t i = 1; up_tree_tar_name(tree, i); i++)
         if (!up_update_ini_has_file(ini, up_tree_tar_name(tree, i)))
-            return up_fail(err, UP_USAGE, "%s/%s: no line of " UP_UPDATE_INI " adds or upgrades it", dir,
+            return up_fail(err, UP_USAGE, "%s/%s: no line of " UP_UPDATE_INI " adds or upgrades it", shown,
                            up_tree_tar_name(tree, i));
     return 0;
 }
 
 static int check(const struct up_tree_tar *tree, struct up_storage *storage, const char *dir,
-                 struct up_error *err)
+                 const char *shown, struct up_error *err)
 {
     char path[UP_LONG_PATH_SIZE], *text;
     struct up_update_ini ini;
@@ -44,15 +44,15 @@ static int check(const struct up_tree_tar *tree, struct up_storage *storage, con
     rc = up_update_ini_parse(&ini, text, len, &why);
     free(text);
     if (rc < 0)
-        rc = up_fail(err, rc == UP_UNTRUSTED ? UP_USAGE : rc, "%s/%s", dir, why.message);
+        rc = up_fail(err, rc == UP_UNTRUSTED ? UP_USAGE : rc, "%s/%s", shown, why.message);
     else
-        rc = compare(tree, &ini, dir, err);
+        rc = compare(tree, &ini, shown, err);
     up_update_ini_free(&ini);
     return rc;
 }
 
 int up_files_folder_open(struct up_tree_tar **out, struct up_storage *storage, const char *dir,
-                         struct up_error *err)
+                         const char *shown, struct up_error *err)
 {
     struct up_tree_tar *tree;
     int rc = up_tree_tar_open(&tree, storage, dir, err);
@@ -61,7 +61,7 @@ int up_files_folder_open(struct up_tree_tar **out, struct up_storage *storage, c
         return rc;
     rc = up_tree_tar_flatten(tree, UP_UPDATE_INI, err);
     if (rc == 0)
-        rc = check(tree, storage, dir, err);
+        rc = check(tree, storage, dir, shown, err);
     if (rc < 0)
         up_tree_tar_close(tree);
     else
