@@ -59,8 +59,10 @@ if [ "${1-}" = --inside ]; then
   # The library, as pkg-config and the linker find it.
   if command -v cc >/dev/null && command -v pkg-config >/dev/null; then
     # shellcheck disable=SC2046 # words
-    cc -Wall -Werror /usr/share/doc/moult/examples/c/follow.c $(pkg-config --cflags --libs moult) -o follow ||
-      fail "the example of libmoult does not build"
+    for name in follow terminal; do
+      cc -Wall -Werror "/usr/share/doc/moult/examples/c/$name.c" $(pkg-config --cflags --libs moult) -o "$name" ||
+        fail "the example $name of libmoult does not build"
+    done
     ldd follow | grep -q 'libmoult.so.0 => /.*lib' || fail "libmoult is not found: $(ldd follow)"
   fi
 

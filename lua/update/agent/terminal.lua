@@ -216,11 +216,11 @@ function calls.took(self, request)
   return true
 end
 
---- How the call of a twin stands: fetching or not.
+--- How the call of a twin stands: fetching or not, and the state that it was not told yet.
 calls["state"] = function(self, request)
   local job = self.state.job
   return { busy = job ~= nil and job.twin == request.twin and job.stage ~= "armed", armed = job ~= nil
-    and job.stage == "armed", downfile = job and job.downfile }
+    and job.stage == "armed", downfile = job and job.downfile, owed = self.state.owed[request.twin] }
 end
 
 --- Begin to serve a cloud of this kind.

@@ -44,6 +44,10 @@ return function(head)
     page:verbatim((d.code:gsub("%s+$", "")))
     if d.text ~= "" then put_prose(page, d.text) end
   end
+  page:section "A TERMINAL'S CALLS"
+  page:text [[
+A program that was written against the DM layer of a POS terminal includes `moult/terminal.h` and is linked with
+libmoult. The header says what each call does here, and what it returns.]]
   page:section "ERRORS"
   page:verbatim((header:match("(enum moult_code {.-};)")))
   page:see_also { { "moult", 1 }, { "moult-control", 7 } }
