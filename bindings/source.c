@@ -7,12 +7,17 @@
  *     s:close()
  *
  * Nothing waits: with code "again" poll the loop and read again.
+ *
+ *     local c = assert(source.copying(s, package, "state/tx", 0)) -- to be read by a transfer
+ *     local bytes = c:take(0)                                     -- by who wants a copy
  */
 #include "source.h"
 
 #include "error.h"
 #include "fetch.h"
 #include "helpers.h"
+#include "package.h"
+#include "package_copy.h"
 #include "preload.h"
 #include "storage.h"
 
@@ -22,14 +27,16 @@
 struct handle {
     struct up_source *source; /* first: see helpers.h. NULL once closed, and while opening */
     int is_http;
+    struct up_copy *copy; /* NULL: it is none */
 };
+
+enum { ANCHOR_PACKAGE = 1 };
 
 static struct handle *new_handle(lua_State *L)
 {
-    struct handle *h = lua_newuserdatauv(L, sizeof *h, 0);
+    struct handle *h = lua_newuserdatauv(L, sizeof *h, ANCHOR_PACKAGE);
 
-    h->source = NULL;
-    h->is_http = 0;
+    *h = (struct handle){.source = NULL};
     luaL_setmetatable(L, UP_SOURCE_TYPE);
     return h;
 }
@@ -65,11 +72,114 @@ static int f_http(lua_State *L)
     return 1;
 }
 
+/* copying(source, package, spool, from) -> source | nil, message, code
+ * From which somebody else takes the package, too, from byte `from` on. The head of the package is
+ * verified, and lies in `spool`. The source becomes part of it, and its handle is closed. */
+static int f_copying(lua_State *L)
+{
+    struct handle *below = luaL_checkudata(L, 1, UP_SOURCE_TYPE), *h;
+    struct up_source *source = up_check_source(L, 1);
+    struct up_package *package = up_check_package(L, 2);
+    const char *spool = luaL_checkstring(L, 3);
+    uint64_t from = up_check_bytes(L, 4);
+    struct up_error err;
+
+    luaL_argcheck(L, !below->copy, 1, "is being copied");
+    luaL_argcheck(L, up_package_has_manifest(package), 2, "is not verified");
+    h = new_handle(L);
+    lua_pushvalue(L, 2);
+    lua_setiuservalue(L, -2, ANCHOR_PACKAGE);
+    if (up_copy_open(&h->copy, source, package, up_storage_system(), spool, from, &err) < 0)
+        return up_push_fail(L, &err);
+    h->source = up_copy_source(h->copy);
+    h->is_http = below->is_http;
+    below->source = NULL;
+    return 1;
+}
+
+/* One that is copied; its package is still open. */
+static struct up_copy *check_copy(lua_State *L)
+{
+    struct handle *h = luaL_checkudata(L, 1, UP_SOURCE_TYPE);
+
+    up_check_source(L, 1);
+    luaL_argcheck(L, h->copy, 1, "is not copied");
+    return h->copy;
+}
+
+/* source:take(offset [, max]) -> bytes, "" when there are none yet | nil, message, code ("usage": not where
+ * it stopped; "nothing": the copy has ended)
+ * Whoever takes has every byte before offset. */
+static int m_take(lua_State *L)
+{
+    struct up_copy *c = check_copy(L);
+    uint64_t offset = up_check_bytes(L, 2);
+    lua_Integer max = luaL_optinteger(L, 3, READ_DEFAULT);
+    const uint8_t *data = NULL;
+    struct up_error err;
+    long n;
+
+    luaL_argcheck(L, max > 0 && max <= READ_MAX, 3, "between 1 byte and 1 MiB");
+    n = up_copy_take(c, offset, &data, &err);
+    if (n < 0)
+        return up_push_fail(L, &err);
+    lua_pushlstring(L, (const char *)data, n < max ? (size_t)n : (size_t)max);
+    return 1;
+}
+
+/* source:leave(): the source below is closed */
+static int m_leave(lua_State *L)
+{
+    up_copy_leave(check_copy(L));
+    return 0;
+}
+
+/* source:join(source): another takes its place; its handle is closed */
+static int m_join(lua_State *L)
+{
+    struct up_copy *c = check_copy(L);
+    struct handle *below = luaL_checkudata(L, 2, UP_SOURCE_TYPE);
+    struct up_source *source = up_check_source(L, 2);
+
+    luaL_argcheck(L, !below->copy, 2, "is being copied");
+    up_copy_join(c, source);
+    below->source = NULL;
+    return 0;
+}
+
+/* source:waits() -> whether there are bytes that were not taken */
+static int m_waits(lua_State *L)
+{
+    lua_pushboolean(L, up_copy_waits(check_copy(L)));
+    return 1;
+}
+
+/* source:release(): nobody takes any more */
+static int m_release(lua_State *L)
+{
+    up_copy_release(check_copy(L));
+    return 0;
+}
+
+/* A source to read from: with a copy, its package is still open. */
+static struct up_source *check_readable(lua_State *L)
+{
+    struct handle *h = luaL_checkudata(L, 1, UP_SOURCE_TYPE);
+    struct up_source *s = up_check_source(L, 1);
+
+    if (h->copy) {
+        lua_getiuservalue(L, 1, ANCHOR_PACKAGE);
+        up_check_package(L, -1);
+        lua_pop(L, 1);
+    }
+    return s;
+}
+
 /* source:read(offset [, max]) -> data, not empty, at most max (default 64 KiB)
  * bytes | false at the end | nil, message, code ("again": poll the loop first) */
 static int m_read(lua_State *L)
 {
-    struct up_source *s = up_check_source(L, 1);
+    struct up_source *s = check_readable(L);
     uint64_t offset = up_check_bytes(L, 2);
     lua_Integer max = luaL_optinteger(L, 3, READ_DEFAULT);
     struct up_error err;
@@ -121,12 +231,24 @@ static int m_received(lua_State *L)
     return 1;
 }
 
+/* The source that gets the bytes. */
+static struct up_source *proper(lua_State *L)
+{
+    struct handle *h = luaL_checkudata(L, 1, UP_SOURCE_TYPE);
+    struct up_source *s = up_check_source(L, 1);
+
+    if (h->copy)
+        s = up_copy_below(h->copy);
+    luaL_argcheck(L, s, 1, "has no source below");
+    return s;
+}
+
 /* source:answer() -> {status =, body =, location =, retry_after = seconds} of the last
  * answer, all but the status only of one that was no object | nil: a file, or no answer yet */
 static int m_answer(lua_State *L)
 {
     struct handle *h = luaL_checkudata(L, 1, UP_SOURCE_TYPE);
-    struct up_source *s = up_check_source(L, 1);
+    struct up_source *s = proper(L);
     const char *body = NULL, *location = NULL;
     size_t len = 0;
     int status = h->is_http ? up_source_http_answer(s, &body, &len, &location) : 0;
@@ -153,7 +275,7 @@ static int m_answer(lua_State *L)
 static int m_date(lua_State *L)
 {
     struct handle *h = luaL_checkudata(L, 1, UP_SOURCE_TYPE);
-    struct up_source *s = up_check_source(L, 1);
+    struct up_source *s = proper(L);
     uint64_t date = h->is_http ? up_source_http_date(s) : 0;
 
     if (date)
@@ -171,6 +293,7 @@ static int m_close(lua_State *L)
     if (h->source)
         h->source->ops->close(h->source);
     h->source = NULL;
+    h->copy = NULL;
     return 0;
 }
 
@@ -181,13 +304,15 @@ static const luaL_Reg metamethods[] = {
 };
 
 static const luaL_Reg methods[] = {
-    {"read", m_read},     {"want", m_want}, {"size", m_size},   {"received", m_received},
-    {"answer", m_answer}, {"date", m_date}, {"close", m_close}, {NULL, NULL},
+    {"read", m_read}, {"want", m_want},   {"size", m_size},   {"received", m_received}, {"answer", m_answer},
+    {"date", m_date}, {"take", m_take},   {"waits", m_waits}, {"release", m_release},   {"leave", m_leave},
+    {"join", m_join}, {"close", m_close}, {NULL, NULL},
 };
 
 static const luaL_Reg functions[] = {
     {"file", f_file},
     {"http", f_http},
+    {"copying", f_copying},
     {NULL, NULL},
 };
 

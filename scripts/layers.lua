@@ -48,7 +48,7 @@ local excused = {
 
 -- bindings/x.c includes x.h; what else a binding needs, and why.
 local binding_includes = {
-  source = { "fetch", "storage" },  -- source.http() is up_source_http() of fetch.h
+  source = { "fetch", "package", "package_copy", "storage" }, -- what opens one: http(), copying(); of the system
   boot = { "config", "storage" },   -- the configuration it reads, of the system
   slot = { "slot_link", "storage" }, -- where links lead; of the system
   flash = { "digest", "storage" }, -- names a digest in hex; of the system

@@ -59,7 +59,7 @@ if [ "${1-}" = --inside ]; then
   # The library, as pkg-config and the linker find it.
   if command -v cc >/dev/null && command -v pkg-config >/dev/null; then
     # shellcheck disable=SC2046 # words
-    for name in follow terminal; do
+    for name in follow aliyun terminal; do
       cc -Wall -Werror "/usr/share/doc/moult/examples/c/$name.c" $(pkg-config --cflags --libs moult) -o "$name" ||
         fail "the example $name of libmoult does not build"
     done

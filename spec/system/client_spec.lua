@@ -1,38 +1,25 @@
 -- A C application beside the real program, over libmoult: examples/c, built as its head says.
 
+local c_program = require "spec.support.c_program"
 local world = require "spec.support.world"
 
 describe("a C program with libmoult", function()
   if not world.new then return pending("needs the host: build/moult /usr/bin/busted") end
-  local build = require("update.native.host").program:match("^(.*)/[^/]*$")
-  if not io.open(build .. "/libmoult.so.0") then return pending("this build has no libmoult") end
+  if not c_program.compile then return pending("this build has no libmoult") end
 
   local w
 
-  before_each(function() w = world.new() end)
+  before_each(function()
+    w = world.new()
+    c_program.compile(w, "follow")
+  end)
   after_each(function() w:close() end)
 
-  -- Compile an example by what is in the build tree.
-  local function compile(name, compiler)
-    local sanitizer = os.getenv "MOULT_SANITIZED" and "-fsanitize=address,undefined" or ""
-    assert(w:shell(("%s -Wall -Wextra -Werror %s -I%s/runtime/client %s/examples/c/%s.c -o %s " ..
-      "-L%s -lmoult -Wl,-rpath,%s"):format(compiler or "cc", sanitizer, w.top, w.top, name, name, build, build)))
-  end
-
-  local function follow()
-    w:shell("{ exec ./follow state/control >>follow.log 2>&1 </dev/null & } ; echo $! >follow.pid")
-    w.running.follow = tonumber(w:read "follow.pid")
-  end
+  local function follow() c_program.start(w, "follow", "state/control") end
 
   local function wait_line(text)
     w:wait(text, function() return (w:read "follow.log" or ""):find(text, 1, true) end)
   end
-
-  before_each(function()
-    w.top = io.popen "pwd":read "l"
-    build = build:sub(1, 1) == "/" and build or w.top .. "/" .. build
-    compile "follow"
-  end)
 
   it("tells facts that policy decides by", function()
     w:device { config = "limits = { battery = 90 },", period = 3600 }
@@ -60,9 +47,14 @@ describe("a C program with libmoult", function()
     wait_line "runs 1.0.1, idle"
   end)
 
-  it("may be C++", function()
-    w:write("plus.cpp", "#include <moult.h>\nint main() { moult *m = moult_open(\"x\"); moult_close(m); return 0; }\n")
-    if not os.execute "command -v c++ >/dev/null" then return pending "no C++ compiler here" end
-    assert(w:shell(("c++ -Wall -Wextra -Werror -pedantic -I%s/runtime/client -c plus.cpp -o plus.o"):format(w.top)))
+  it("may be C++, and of an old C", function()
+    for language, compiler in pairs { cpp = "c++", c = "cc -std=c99" } do
+      w:write("plus." .. language, "#include <moult.h>\n#include <moult/aliyun.h>\n" ..
+        "int main(void) { struct moult *m = moult_open(\"x\"); moult_close(m); return IOT_OTA_IsFetching(NULL); }\n")
+      if os.execute(("command -v %s >/dev/null"):format(compiler:match "^%S+")) then
+        assert(w:shell(("%s -Wall -Wextra -Werror -pedantic %s -c plus.%s -o plus.o"):format(compiler,
+          c_program.include, language)))
+      end
+    end
   end)
 end)

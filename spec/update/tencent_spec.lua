@@ -167,10 +167,11 @@ describe("the resume record", function()
 end)
 
 describe("base64", function()
-  it("decodes, and refuses what is none", function()
+  it("encodes, decodes, and refuses what is none", function()
     for text, bytes in pairs { [""] = "", ["Zg=="] = "f", ["Zm8="] = "fo", ["Zm9v"] = "foo", ["Zm9vYg=="] = "foob",
-      ["AP8/"] = "\0\xff?" } do
+      ["AP8/"] = "\0\xff?", ["Cg0="] = "\n\r", ["//79"] = "\xff\xfe\xfd" } do
       assert.equal(bytes, base64.decode(text))
+      assert.equal(text, base64.encode(bytes))
     end
     for _, text in ipairs { "Z", "Zg", "Zg=", "Z===", "Zg==Zg==", "Zm9v\n", "Zm-v", "====" } do
       assert.is_nil(base64.decode(text))

@@ -8,6 +8,8 @@
 --
 -- @module update.agent.aliyun_calls
 
+local base64 = require "update.cloud.base64"
+
 local M = {}
 
 local YIELD_MOST = 60 -- seconds
@@ -32,21 +34,41 @@ function calls.deinit(listener, _, peer)
   return true
 end
 
-function calls.state(listener)
+-- Bytes of the job that is under way; what was known of an earlier one is void.
+local function known_of(listener, request)
+  local known = math.tointeger(request.known) or 0
+  return request.job == listener:progress_of_job().job and known > 0 and known or 0
+end
+
+function calls.state(listener, request)
+  if request.copy == true then listener:copied(known_of(listener, request)) end
   return listener:progress_of_job()
 end
 
--- Waits until more is verified than the script was told of, or it is over.
+-- What is verified and was not known: nil when there is nothing yet. With `copy` the bytes themselves.
+local function news_of(listener, state, known, copy)
+  if not copy then return state.fetched > known and state or nil end
+  local bytes, message, code = listener:copy(known)
+  if not bytes then return false, message, code end
+  if bytes == "" then return nil end
+  state.data = base64.encode(bytes)
+  return state
+end
+
+-- Waits until more is verified than was known, or it is over.
 calls["yield"] = function(listener, request, _, agent)
-  local tasks = agent.tasks
-  local known = request.job == listener:progress_of_job().job and math.tointeger(request.known) or 0
+  local tasks, copy = agent.tasks, request.copy == true
+  local known, job = known_of(listener, request), listener:progress_of_job().job
   local seconds = type(request.seconds) == "number" and request.seconds or 1
   local till = tasks.now() + math.max(0, math.min(seconds, YIELD_MOST))
-  listener:fetch()
   while true do
-    local state = listener:progress_of_job()
-    local left = till - tasks.now()
-    if state.fetched > known or state.finished or not state.fetching or left <= 0 then return state end
+    local state, left = listener:progress_of_job(), till - tasks.now()
+    if state.finished or not state.fetching or state.job ~= job then return state end
+    local news, message, code = news_of(listener, state, known, copy)
+    if news then return news end
+    if news == false then return nil, message, code end
+    listener:fetch()
+    if left <= 0 then return listener:progress_of_job() end
     listener:await_news(left)
   end
 end

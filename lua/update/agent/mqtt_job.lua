@@ -9,6 +9,7 @@ local HOLD_WITHIN = 600 -- seconds that a script has to begin; then the agent do
 local PATIENCE = 600    -- seconds for which a package may be out of reach before the cloud is told
 local GONE = 5          -- seconds after which a script that went has not gone for a restart
 
+local copying = require "update.engine.copying"
 local patience = require "update.engine.patience"
 
 local Job = setmetatable({}, { __index = require "update.agent.mqtt_phase" })
@@ -80,7 +81,7 @@ local function begin(self, offer, why)
   end
   agent.tasks:spawn("install " .. self.name, function()
     local where = self:where(offer)
-    where.patience = self.patience
+    where.patience, where.copying = self.patience, self.copying
     local result, message, code, verdict = agent:update(where, why)
     if code ~= "busy" then self.patient_for = nil end
     if not result and self.given_up then
@@ -98,6 +99,7 @@ function Job:install(action)
   local offer, tasks = action.offer, self.agent.tasks
   self:note("offers %s, %d bytes", offer.version, offer.size)
   self.offer, self.fetched, self.outcome, self.jobs = offer, 0, nil, self.jobs + 1
+  self.copying = nil
   if not self.holder then return begin(self, offer, "offer") end
   local heeded, why = self.agent.script:may_drop()
   if not heeded then
@@ -169,11 +171,12 @@ end
 
 --- Let a script say when an offer is fetched and when to go over to it, until it goes.
 -- @tparam table peer of update.control
--- @treturn boolean true | nil, message, "busy" when another does
+-- @treturn boolean true | nil, message, "busy" when another does, "nothing" when it went
 function Job:hold(peer)
   if self.holder and self.holder ~= peer then
     return nil, ("another script drives the updates of cloud %s"):format(self.name), "busy"
   end
+  if peer:is_gone() then return nil, "who asked is gone", "nothing" end
   self.holder = peer
   return true
 end
@@ -182,12 +185,29 @@ end
 function Job:let_go(peer)
   if self.holder ~= peer then return end
   self.holder = nil
+  if self.copying then self.copying:stop("its program is gone", "refused") end
   local job = self.state.job
   if self.held_back then
     begin(self, self.held_back, "offer")
   elseif job and job.stage == "armed" then
     restart_for(self)
   end
+end
+
+--- What follows of the package, for a program that wants a copy; it has all that comes before.
+-- @tparam integer offset bytes
+-- @treturn string|nil "" when there is nothing yet | nil, message, code ("refused": it was not asked for in time)
+function Job:copy(offset)
+  if self.held_back and not self.copying then
+    self.copying = copying.new { tasks = self.agent.tasks, log = self.agent.log, moved = self.moved }
+  end
+  if not self.copying then return nil, "the agent fetches it without a copy", "refused" end
+  return self.copying:take(offset)
+end
+
+--- That program has all that comes before.
+function Job:copied(offset)
+  if self.copying then self.copying:take(offset) end
 end
 
 --- Fetch what is held back; the script restarts when it is armed.

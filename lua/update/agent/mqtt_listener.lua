@@ -200,7 +200,8 @@ end
 function M.start(agent, cloud)
   local self = setmetatable({ agent = agent, cloud = cloud, name = cloud.name, dialect = registry.of(cloud.kind),
     own = registry.own(cloud),
-    timers = {}, sent = {}, linked = {}, moved = {}, messages = 0, jobs = 0, fetched = 0,
+    timers = {}, sent = {}, linked = {}, moved = {}, messages = 0, fetched = 0,
+    jobs = math.floor(agent.random() * 2^30), -- so that those of an agent before are others
     given = rests.new(agent.tasks.now) }, Cloud)
   self.topics = self.dialect.topics(cloud.product, cloud.device)
   local traits = self.dialect.traits

@@ -1,4 +1,4 @@
---- Base64, for secrets that are handed out in it.
+--- Base64, for secrets that are handed out in it, and for bytes in JSON.
 --
 -- Pure.
 --
@@ -6,10 +6,10 @@
 
 local M = {}
 
-local value_of = {}
-for i = 1, 64 do
-  value_of[("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"):byte(i)] = i - 1
-end
+local DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+
+local value_of, digit_of = {}, {}
+for i = 1, 64 do value_of[DIGITS:byte(i)], digit_of[i - 1] = i - 1, DIGITS:sub(i, i) end
 
 --- Decode; every four characters must be whole.
 -- @tparam string text
@@ -29,6 +29,21 @@ function M.decode(text)
     out[#out + 1] = string.pack(">I3", group):sub(1, count - 1)
   end
   return table.concat(out)
+end
+
+-- Three bytes at most.
+local function group_of(bytes)
+  local a, b, c = bytes:byte(1, 3)
+  local group = a << 16 | (b or 0) << 8 | (c or 0)
+  return digit_of[group >> 18] .. digit_of[group >> 12 & 63] .. (b and digit_of[group >> 6 & 63] or "=")
+    .. (c and digit_of[group & 63] or "=")
+end
+
+--- Encode.
+-- @tparam string bytes
+-- @treturn string
+function M.encode(bytes)
+  return (bytes:gsub("..?.?", group_of))
 end
 
 return M

@@ -51,6 +51,11 @@ function Peer:rights()
   return self.class
 end
 
+--- Whether it went. What it asked for before that is still done.
+function Peer:is_gone()
+  return self.closed == true
+end
+
 --- Whether nothing of it would be lost with the connection.
 function Peer:is_idle()
   return self.open == 0 and not (self.script and self.who.pid == self.server.script())

@@ -1,6 +1,6 @@
 --- The head of a package, and the source that it comes from.
 --
--- A head is {source, package, manifest, offer, id, ...}. `engine` is
+-- A head is {source, package, spool, manifest, offer, id, ...}. `engine` is
 -- update.engine's, with what it was handed; `where` is an update.engine.place.
 --
 -- @module update.engine.head
@@ -41,7 +41,7 @@ end
 function M.close_source(engine, where, head)
   if not head.source then return end
   M.count(engine, where, head)
-  head.source:close()
+  if where.copying then where.copying:leave(head.source) else head.source:close() end
   head.source, head.counted = nil, nil
 end
 
@@ -67,7 +67,7 @@ end
 -- @tparam[opt] string spool directory that keeps it; nil: it is only looked at
 -- @treturn table|nil head | nil, message, code, {answer}: see update.engine.retry
 function M.read(engine, where, spool)
-  local head, ok = {}, nil
+  local head, ok = { spool = spool }, nil
   local source, message, code = M.open_source(engine, where)
   if not source then return nil, message, code end
   head.source = source

@@ -15,6 +15,7 @@
 --   update.engine.full_package; fallback: this is that place
 -- - release: what the package is to make of the device; size: bytes that it was announced with, a hint
 -- - watch = function(event), for those of this update
+-- - copying: of update.engine.copying, for who wants the package itself
 --
 -- @module update.engine.place
 
@@ -22,7 +23,7 @@ local M = {}
 
 local FIELDS = {}
 for name in ([[cloud location http headers renew latest answered tries head_tries patience permit left_out by_hand
-  hoped full fallback release size watch]]):gmatch "%S+" do FIELDS[name] = true end
+  hoped full fallback release size watch copying]]):gmatch "%S+" do FIELDS[name] = true end
 
 local methods = {}
 

@@ -31,15 +31,23 @@ end
 -- Over the source that there is, or a fresh one.
 local function open_transfer(engine, where, head)
   local message, code
-  if not head.source then
+  local again = not head.source
+  if again then
     head.source, message, code = heads.open_source(engine, where)
     if not head.source then return nil, message, code end
-    if head.transfer then head.transfer:go_on(head.source) end
   end
+  if where.copying then where.copying:over_source(engine, head) end
+  if again and head.transfer then head.transfer:go_on(head.source) end
   if not head.transfer then
     head.transfer, message, code = engine.natives.transfer.open(engine.device, head.package, head.source, head.reuse)
   end
   return head.transfer, message, code
+end
+
+-- Nothing can be done right now.
+local function pause(engine, where)
+  if where.copying then return where.copying:rest() end
+  engine.tasks:idle()
 end
 
 local function close_transfer(head)
@@ -66,10 +74,13 @@ local function read_blocks(engine, where, head)
       engine.tasks:turn()
     elseif code == "again" then
       progress(engine, head, transfer)
-      engine.tasks:idle()
+      pause(engine, where)
     else
       break
     end
+  end
+  if result == "done" and where.copying then
+    where.copying:finish(function() return engine.cancelled end)
   end
   local how = { answer = head.source.answer and head.source:answer() or nil }
   if transfer then
@@ -114,6 +125,7 @@ function M.carry_out(engine, where, head)
     return read_blocks(engine, where, head)
   end)
   close_transfer(head)
+  if where.copying then where.copying:close() end
   if ok then
     engine.note(("update %s: every block is in place; installing"):format(head.id))
     engine.on { event = "state", phase = "installing", release = head.offer.release }

@@ -44,10 +44,11 @@ return function(head)
     page:verbatim((d.code:gsub("%s+$", "")))
     if d.text ~= "" then put_prose(page, d.text) end
   end
-  page:section "A TERMINAL'S CALLS"
+  page:section "VENDORS' CALLS"
   page:text [[
-A program that was written against the DM layer of a POS terminal includes `moult/terminal.h` and is linked with
-libmoult. The header says what each call does here, and what it returns.]]
+Programs that were written against Aliyun's C SDK include `moult/aliyun.h`, and those that were written against the
+DM layer of a POS terminal `moult/terminal.h`. They are linked with libmoult instead of the vendor's OTA object. Each
+header says what its calls do here, and what they return.]]
   page:section "ERRORS"
   page:verbatim((header:match("(enum moult_code {.-};)")))
   page:see_also { { "moult", 1 }, { "moult-control", 7 } }

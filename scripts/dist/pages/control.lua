@@ -23,7 +23,10 @@ local verbs = {
   { "request", "What Luat's update.request() asks: `url`, `period` (ms), `redirect`, `callback`." },
   { "fota", "One query of the cloud that Luat's libfota makes: `url`." },
   { "device", "`id`, `hardware`, `project` and `core` of this device." },
-  { "ota", "Aliyun's calls: `call` with what belongs to it, as lua/update/aliyun.lua documents them." },
+  { "ota", "Aliyun's calls: `call` with what belongs to it, as lua/update/aliyun.lua documents them. With `copy` true, "
+    .. "a `yield` gives `data`, in base64 up to 32 KiB of the package, from byte `known` of `job` on, once they are "
+    .. "verified. Whoever asks has all bytes before `known`; the update waits for them, but no longer than ten "
+    .. "minutes." },
   { "terminal", "The calls of update.terminal: `what` (update, wait, took, state), `twin`, and for an update `call`." },
   { "confirm", "The release on trial is good. `force` true, which only the owner may: it is confirmed now." },
   { "rollback", "`reason`. Ends what is under way, or goes back from what is on trial." },
