@@ -1,89 +1,13 @@
 /* libmoult against an agent that is played: one that is not there, dies, answers in pieces, or nonsense. */
-#include "scratch.h"
+#include "played_agent.h"
 
 #include <poll.h>
-#include <signal.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "moult.h"
 
 #define SOON 20000 /* ms: an answer that comes */
 #define NOT 60     /* ms: one that does not */
-
-static char socket_path[128];
-
-/* The played agent: a process that serves one connection after the other. */
-
-static void say(int fd, const char *text)
-{
-    size_t len = strlen(text);
-
-    if (write(fd, text, len) != (ssize_t)len)
-        _exit(0);
-}
-
-/* The next line of the client, without its end; the process ends with the connection. */
-static char *hear(int fd)
-{
-    static char line[70000];
-    size_t len = 0;
-
-    while (read(fd, line + len, 1) == 1)
-        if (line[len++] == '\n') {
-            line[len - 1] = '\0';
-            return line;
-        }
-    return NULL;
-}
-
-static int listen_here(void)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    strcpy(address.sun_path, socket_path);
-    unlink(socket_path);
-    if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 8) < 0)
-        abort();
-    return fd;
-}
-
-typedef void agent_fn(int listener);
-
-static pid_t start(agent_fn *agent)
-{
-    int fd = listen_here();
-    pid_t pid = fork();
-
-    if (pid == 0) {
-        alarm(60);
-        agent(fd);
-        _exit(0);
-    }
-    close(fd);
-    return pid;
-}
-
-static void stop(pid_t pid)
-{
-    kill(pid, SIGKILL);
-    waitpid(pid, NULL, 0);
-}
-
-static int greeted(int listener)
-{
-    int fd = accept(listener, NULL, NULL);
-    char *hello = hear(fd);
-
-    if (!hello || !strstr(hello, "\"hello\"") || !strstr(hello, "\"protocol\":1"))
-        abort();
-    say(fd, "{\"id\":0,\"ok\":true,\"result\":{\"protocol\":1}}\n");
-    return fd;
-}
 
 static const char idle[] =
     "\"ok\":true,\"result\":{\"phase\":\"idle\",\"release\":\"1.0.0\",\"script\":{\"version\":\"1.0.0\"},"
