@@ -49,7 +49,7 @@ describe("a C program with libmoult", function()
 
   it("may be C++, and of an old C", function()
     for language, compiler in pairs { cpp = "c++", c = "cc -std=c99" } do
-      w:write("plus." .. language, "#include <moult.h>\n#include <moult/aliyun.h>\n" ..
+      w:write("plus." .. language, "#include <moult.h>\n#include <moult/aliyun.h>\n#include <moult/terminal.h>\n" ..
         "int main(void) { struct moult *m = moult_open(\"x\"); moult_close(m); return IOT_OTA_IsFetching(NULL); }\n")
       if os.execute(("command -v %s >/dev/null"):format(compiler:match "^%S+")) then
         assert(w:shell(("%s -Wall -Wextra -Werror -pedantic %s -c plus.%s -o plus.o"):format(compiler,
