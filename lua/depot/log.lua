@@ -68,6 +68,7 @@ function M.new(natives, env)
 
   function self.change(change)
     local whom = change.listed and (", for %d listed devices"):format(change.listed) or ""
+    if change.listed == 1 then whom = ", for 1 listed device" end
     if change.orphaned then whom = ", for nobody: its list is gone (one with the line * gives it to all)" end
     local say = (change.reason or change.orphaned) and error_line or self.note
     say(("%s: %s%s%s"):format(change.name, change.change, change.reason and ": " .. change.reason or "", whom))

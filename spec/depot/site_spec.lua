@@ -524,6 +524,11 @@ describe("depot.device_list.parse", function()
     end)
   end
 
+  it("takes ids of other scripts", function()
+    assert.same({ ["\u{8BBE}\u{5907}1"] = true, ["d\u{E9}v"] = true, ["1e5x"] = true },
+      (device_list.parse "\u{8BBE}\u{5907}1\nd\u{E9}v\n1e5x\n"))
+  end)
+
   it("takes a star for every device", function()
     assert.same({ false, 0 }, { device_list.parse "1\n*\n" })
   end)
@@ -533,6 +538,11 @@ describe("depot.device_list.parse", function()
     { "columns of other spreadsheets", "# a\n\n1;x\n", "line 3: several columns" },
     { "half a quote", '"1\n', "line 1: a quote" },
     { "UTF-16", "1\0\n\0", "line 1: a control character" },
+    { "the mark that keeps a number text", "'866714040000001\n", "line 1: a quote" },
+    { "a number that was shortened", "1\n8.66714E+14\n", "line 2: a number that a spreadsheet shortened" },
+    { "Latin-1", "d\xe9v\n", "line 1: bytes that are no UTF-8" },
+    { "a blank of a web page", "1\u{A0}\n", "line 1: a blank or mark that cannot be seen" },
+    { "a mark without width", "1\n\u{200B}2\n", "line 2: a blank or mark that cannot be seen" },
   }
   for _, case in ipairs(refused) do
     it("refuses " .. case[1] .. " by line", function()

@@ -68,7 +68,7 @@ local function put_list(context, name)
     return write_star(path)
   end)
   if not ok then return nil, message, code end
-  return devices and ("%d listed devices"):format(count) or "every device"
+  return devices and ("%d listed device%s"):format(count, count == 1 and "" or "s") or "every device"
 end
 
 -- The keys of the folder verify the package.

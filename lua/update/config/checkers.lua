@@ -23,6 +23,15 @@ function checkers.string(value, field)
   return value
 end
 
+-- A name or an address; what else people write there has a field of its own, and a password would be shown.
+function checkers.host(value, field)
+  local text, wrong = checkers.string(value, field)
+  if not text then return nil, wrong end
+  if text:find("[/@%s]") then return nil, "must be a name or an address, without a scheme, user or password" end
+  if text:find("^[^:]*:%d+$") then return nil, "must be a name or an address; the port is a field of its own" end
+  return text
+end
+
 -- One level of an MQTT topic.
 function checkers.topic(value, field)
   local text, wrong = checkers.string(value, field)

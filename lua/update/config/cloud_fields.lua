@@ -37,7 +37,7 @@ return {
     .. "have mode 0600", { max = 256, over = "mqtt", secret = true }),
   field("secret_file", "path", "file with the secret instead, mode 0600; tencent with tls.cert needs "
     .. "neither", { over = "mqtt" }),
-  field("host", "string", "MQTT broker; default: the vendor's, by product", { max = 255, over = "mqtt" }),
+  field("host", "host", "MQTT broker; default: the vendor's, by product", { max = 255, over = "mqtt" }),
   field("port", "integer", "port of the broker; default: 1883, for tencent with tls 8883",
     { min = 1, max = 65535, over = "mqtt" }),
   field("tls", "table", "use TLS for MQTT; {} takes every default. For tencent that is the device's key on both ends "
