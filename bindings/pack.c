@@ -114,6 +114,7 @@ static void copy_part(lua_State *L, const char *path, struct up_pack_part *part)
         luaL_error(L, "field '%s' is missing", path);
     part->encoding = up_encoding_find(up_field_string(L, -1, "encoding", "zstd"));
     part->block_size = (uint32_t)up_field_integer(L, -1, "block_size", 0);
+    part->trim = up_field_boolean(L, -1, "trim", false);
     part->from = up_field_string(L, -1, "from", NULL);
     part->from_version = up_field_integer(L, -1, "from_version", 0);
 }
@@ -121,7 +122,7 @@ static void copy_part(lua_State *L, const char *path, struct up_pack_part *part)
 /* open(recipe, out, key_file) -> packer | nil, message, code.
  * recipe: {project, product_key (in clear), hardware (list), sequence, release,
  * min_moult, issued, not_after, deadline, override (list), text, meta_text (JSON), requires =
- * {core, version}, script and files = {dir, version, encoding, block_size}, core = {image,
+ * {core, version}, script and files = {dir, version, encoding, block_size, trim (of files)}, core = {image,
  * name, version, encoding, block_size, from = path of the old image that the
  * package is a delta against, from_version of that core}}; what is nil is left out. */
 static int f_open(lua_State *L)
@@ -194,6 +195,13 @@ static int m_manifest(lua_State *L)
     return 1;
 }
 
+/* packer:blanks() -> in how many lines of update.ini a blank follows a '/' of the directory, or did before `trim` */
+static int m_blanks(lua_State *L)
+{
+    lua_pushinteger(L, (lua_Integer)up_pack_blanks(check_open(L)));
+    return 1;
+}
+
 /* packer:size() -> bytes of the package, after "done" */
 static int m_size(lua_State *L)
 {
@@ -221,7 +229,8 @@ static const luaL_Reg metamethods[] = {
 
 static const luaL_Reg methods[] = {
     {"step", m_step}, {"progress", m_progress}, {"manifest", m_manifest},
-    {"size", m_size}, {"close", m_close},       {NULL, NULL},
+    {"size", m_size}, {"blanks", m_blanks},     {"close", m_close},
+    {NULL, NULL},
 };
 
 static const luaL_Reg functions[] = {

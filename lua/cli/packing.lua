@@ -84,7 +84,8 @@ end
 -- @tparam table one as from all()
 -- @tparam string key secret key file
 -- @tparam function progress(done, total, label)
--- @treturn table {path, size (bytes), release, sequence, digest, from}; or nil, message, code
+-- @treturn table {path, size (bytes), release, sequence, digest, from, blanks (lines of update.ini with a blank after
+--   a / in the directory)}; or nil, message, code
 function M.write(one, key, progress)
   local wrong = one.from and source_flaw(one.recipe.core.from)
   if wrong then return nil, wrong, "usage" end
@@ -100,7 +101,7 @@ function M.write(one, key, progress)
   until word == "done"
   local manifest = packer:manifest()
   return { path = one.path, size = packer:size(), release = manifest.release, sequence = manifest.sequence,
-    digest = manifest.digest, from = one.from }
+    digest = manifest.digest, from = one.from, blanks = packer:blanks() }
 end
 
 return M

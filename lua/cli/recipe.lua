@@ -37,6 +37,11 @@ function checkers.word(value, field)
   return nil, "must be one of " .. table.concat(field.choices, ", ")
 end
 
+function checkers.boolean(value)
+  if type(value) ~= "boolean" then return nil, "must be true or false" end
+  return value
+end
+
 function checkers.path(value, _, folder)
   if type(value) ~= "string" or value == "" or value:find("\0", 1, true) then
     return nil, "must be the name of a file or directory"

@@ -62,6 +62,8 @@ return {
     field("dir", "path", "the folder with update.ini and the files that it names, and nothing else; or a .tar.gz of it",
       { required = true }),
     field("version", "text", "version of the files", { required = true, max = 32 }),
+    field("trim", "boolean", "true: a blank after a / in a directory of update.ini is a slip and is removed; "
+      .. "pack --trim does the same"),
     encoding(),
     block_size("default: the general one"),
   } }),

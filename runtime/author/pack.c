@@ -5,7 +5,6 @@
 #include "delta_blocks.h"
 #include "digest.h"
 #include "error.h"
-#include "files_folder.h"
 #include "minisign.h"
 #include "package.h"
 #include "source.h"
@@ -39,7 +38,8 @@ struct up_pack {
     char out[UP_LONG_PATH_SIZE], fresh[UP_LONG_PATH_SIZE], data_path[UP_LONG_PATH_SIZE];
     char files_path[UP_LONG_PATH_SIZE]; /* OUT.files */
     bool unpacked;                      /* it is there */
-    int data, file;                     /* OUT.data, OUT.new; -1 while not open */
+    struct up_files_blanks blanks;
+    int data, file; /* OUT.data, OUT.new; -1 while not open */
     struct up_manifest manifest;
     struct up_package_layout layout;
     struct input input[UP_PART_KINDS];
@@ -96,13 +96,16 @@ static int size_part(struct up_pack *p, struct input *in, struct up_part *part,
 }
 
 /* A folder, or a file that is an archive of one. */
-static int open_files(struct up_pack *p, struct input *in, const char *path, struct up_error *err)
+static int open_files(struct up_pack *p, struct input *in, const struct up_pack_part *from,
+                      struct up_error *err)
 {
+    const char *path = from->path;
     struct up_stat st;
 
+    p->blanks.remove = from->trim;
     if (p->storage->ops->stat(p->storage, path, &st) < 0 || st.kind != UP_NODE_FILE)
-        return up_files_folder_open(&in->tree, p->storage, path, path, err);
-    if (up_bare_files_open(&in->tree, p->storage, path, p->files_path, err) < 0)
+        return up_files_folder_open(&in->tree, p->storage, path, path, &p->blanks, err);
+    if (up_bare_files_open(&in->tree, p->storage, path, p->files_path, &p->blanks, err) < 0)
         return err->code;
     p->unpacked = true;
     return 0;
@@ -126,7 +129,7 @@ static int add_part(struct up_pack *p, enum up_part_kind kind, const struct up_p
     if (kind == UP_SCRIPT)
         rc = up_tree_tar_open(&in->tree, p->storage, from->path, err);
     else if (kind == UP_FILES)
-        rc = open_files(p, in, from->path, err);
+        rc = open_files(p, in, from, err);
     else if (from->from)
         rc = up_delta_blocks_open(&in->delta, p->storage, from->from, from->path, from->encoding,
                                   block_size_of(from), err);
@@ -418,6 +421,11 @@ void up_pack_progress(const struct up_pack *p, uint64_t *done, uint64_t *total)
 {
     *done = p->done;
     *total = p->total;
+}
+
+unsigned up_pack_blanks(const struct up_pack *p)
+{
+    return p->blanks.lines;
 }
 
 const struct up_manifest *up_pack_manifest(const struct up_pack *p)

@@ -24,6 +24,7 @@ struct up_pack_part {
                                 * or an archive of it (bare_files.h) */
     enum up_encoding encoding; /* UP_RAW, UP_ZSTD or UP_LZMA; blocks that it does not shrink stay raw */
     uint32_t block_size;       /* 0: UP_BLOCK_DEFAULT; UP_DELTA_BLOCK_SIZE of a delta */
+    bool trim;                 /* files: blanks after a '/' go (files_folder.h) */
     const char *from;          /* core: the old image that a delta is made against; NULL: a full image */
     uint64_t from_version;     /* of the core that it is */
 };
@@ -51,6 +52,8 @@ UP_MUST_CHECK int up_pack_step(struct up_pack *p, struct up_error *err);
 /* Content bytes encoded so far, and of all parts; those of a delta count twice,
  * once for being compared. */
 void up_pack_progress(const struct up_pack *p, uint64_t *done, uint64_t *total);
+/* In how many lines of update.ini a blank follows, or followed, a '/' of the directory. */
+unsigned up_pack_blanks(const struct up_pack *p);
 /* What was packed; whole after step() returned 0. */
 const struct up_manifest *up_pack_manifest(const struct up_pack *p);
 uint64_t up_pack_size(const struct up_pack *p); /* bytes of the package; 0 until then */

@@ -306,6 +306,25 @@ int up_update_ini_parse(struct up_update_ini *ini, const char *text, size_t len,
     return take_lines(ini, text, len, err);
 }
 
+unsigned up_update_ini_blanks(char *text, size_t *len, bool remove)
+{
+    unsigned lines = 0, field = 0;
+    bool found = false;
+    size_t to = 0;
+
+    for (size_t i = 0; i < *len; i++) {
+        bool blank = field == DIRECTORY && text[i] == ' ' && to > 0 && text[to - 1] == '/';
+
+        lines += blank && !found;
+        found = (found || blank) && text[i] != '\n';
+        field = text[i] == '\n' ? NAME : field + (text[i] == '\t');
+        if (!blank || !remove)
+            text[to++] = text[i];
+    }
+    *len = to;
+    return lines;
+}
+
 bool up_update_ini_has_file(const struct up_update_ini *ini, const char *name)
 {
     for (size_t i = 0; i < ini->count; i++)

@@ -6,7 +6,6 @@
 
 #include "archive_reader.h"
 #include "error.h"
-#include "files_folder.h"
 #include "storage.h"
 #include "tree_tar.h"
 #include "update_ini.h"
@@ -82,7 +81,7 @@ static int unpack(struct look *look, struct up_storage *storage, const char *arc
 }
 
 int up_bare_files_open(struct up_tree_tar **out, struct up_storage *storage, const char *archive,
-                       const char *dir, struct up_error *err)
+                       const char *dir, struct up_files_blanks *blanks, struct up_error *err)
 {
     struct look look = {.has_ini = false};
     char folder[UP_LONG_PATH_SIZE];
@@ -97,7 +96,7 @@ int up_bare_files_open(struct up_tree_tar **out, struct up_storage *storage, con
     if ((size_t)snprintf(folder, sizeof folder, "%s/%s", dir, look.folder) >= sizeof folder)
         rc = up_fail(err, UP_USAGE, "%s: the path is too long", dir);
     else
-        rc = up_files_folder_open(out, storage, folder, archive, err);
+        rc = up_files_folder_open(out, storage, folder, archive, blanks, err);
     if (rc < 0)
         (void)!up_storage_remove_tree(storage, dir, &ignored);
     return rc;

@@ -11,6 +11,7 @@
 #define UP_BARE_FILES_H
 
 #include "error.h"
+#include "files_folder.h"
 
 struct up_storage;
 struct up_tree_tar;
@@ -21,6 +22,7 @@ struct up_tree_tar;
  * Errors: those of up_archive_reader_next() and up_files_folder_open();
  * UP_UNTRUSTED it is not one folder with an update.ini. */
 UP_MUST_CHECK int up_bare_files_open(struct up_tree_tar **out, struct up_storage *storage,
-                                     const char *archive, const char *dir, struct up_error *err);
+                                     const char *archive, const char *dir, struct up_files_blanks *blanks,
+                                     struct up_error *err);
 
 #endif

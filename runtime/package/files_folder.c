@@ -27,8 +27,8 @@ static int compare(const struct up_tree_tar *tree, const struct up_update_ini *i
     return 0;
 }
 
-static int check(const struct up_tree_tar *tree, struct up_storage *storage, const char *dir,
-                 const char *shown, struct up_error *err)
+static int check(struct up_tree_tar *tree, struct up_storage *storage, const char *dir, const char *shown,
+                 struct up_files_blanks *blanks, struct up_error *err)
 {
     char path[UP_LONG_PATH_SIZE], *text;
     struct up_update_ini ini;
@@ -41,18 +41,21 @@ static int check(const struct up_tree_tar *tree, struct up_storage *storage, con
     rc = up_storage_read_file(storage, path, UP_UPDATE_INI_MAX, &text, &len, err);
     if (rc < 0)
         return rc;
+    blanks->lines = up_update_ini_blanks(text, &len, blanks->remove);
     rc = up_update_ini_parse(&ini, text, len, &why);
-    free(text);
     if (rc < 0)
         rc = up_fail(err, rc == UP_UNTRUSTED ? UP_USAGE : rc, "%s/%s", shown, why.message);
     else
         rc = compare(tree, &ini, shown, err);
+    if (rc == 0 && blanks->remove && blanks->lines > 0)
+        rc = up_tree_tar_replace(tree, text, len, err);
+    free(text);
     up_update_ini_free(&ini);
     return rc;
 }
 
 int up_files_folder_open(struct up_tree_tar **out, struct up_storage *storage, const char *dir,
-                         const char *shown, struct up_error *err)
+                         const char *shown, struct up_files_blanks *blanks, struct up_error *err)
 {
     struct up_tree_tar *tree;
     int rc = up_tree_tar_open(&tree, storage, dir, err);
@@ -61,7 +64,7 @@ int up_files_folder_open(struct up_tree_tar **out, struct up_storage *storage, c
         return rc;
     rc = up_tree_tar_flatten(tree, UP_UPDATE_INI, err);
     if (rc == 0)
-        rc = check(tree, storage, dir, shown, err);
+        rc = check(tree, storage, dir, shown, blanks, err);
     if (rc < 0)
         up_tree_tar_close(tree);
     else

@@ -19,6 +19,7 @@ struct up_tree_tar {
     uint64_t within; /* bytes of it that were given: header, content, padding */
     int file;        /* its file, -1 while not open */
     bool drop_cache; /* of each file, before it is read */
+    char *first;     /* bytes of the first entry, instead of its file's; NULL: its file's */
     uint8_t header[UP_TAR_BLOCK];
 };
 
@@ -163,6 +164,7 @@ void up_tree_tar_close(struct up_tree_tar *t)
     if (t->file >= 0)
         t->storage->ops->close(t->storage, t->file);
     free(t->entry);
+    free(t->first);
     free(t->dir);
     free(t);
 }
@@ -200,6 +202,19 @@ int up_tree_tar_flatten(struct up_tree_tar *t, const char *first, struct up_erro
     return up_fail(err, UP_USAGE, "%s: has no %s", t->dir, first);
 }
 
+int up_tree_tar_replace(struct up_tree_tar *t, const char *bytes, size_t len, struct up_error *err)
+{
+    struct up_tar_entry *entry = &t->entry[0];
+
+    t->first = malloc(len ? len : 1);
+    if (!t->first)
+        return up_fail(err, UP_INTERNAL, "%s: out of memory", t->dir);
+    memcpy(t->first, bytes, len);
+    t->size += up_tar_padded(len) - up_tar_padded(entry->size);
+    entry->size = len;
+    return 0;
+}
+
 const char *up_tree_tar_name(const struct up_tree_tar *t, size_t i)
 {
     return i < t->count ? t->entry[i].name : NULL;
@@ -215,7 +230,7 @@ static int start_entry(struct up_tree_tar *t, const struct up_tar_entry *entry, 
     char path[UP_LONG_PATH_SIZE];
     int rc = up_tar_put(t->header, entry, err);
 
-    if (rc < 0 || entry->directory)
+    if (rc < 0 || entry->directory || (t->first && t->at == 0))
         return rc;
     rc = full_path(t, entry->name, path, err);
     if (rc < 0)
@@ -255,6 +270,8 @@ static long long read_entry(struct up_tree_tar *t, const struct up_tar_entry *en
         memcpy(out, t->header + t->within, n);
     else if (t->within >= content)
         memset(out, 0, n);
+    else if (t->first && t->at == 0)
+        memcpy(out, t->first + (t->within - UP_TAR_BLOCK), n);
     else if (t->storage->ops->pread(t->storage, t->file, out, n, t->within - UP_TAR_BLOCK) != (long long)n)
         return up_fail(err, UP_USAGE, "%s/%s: cannot be read, or changed while it was read", t->dir,
                        entry->name);

@@ -31,6 +31,9 @@ bool up_tree_tar_has(const struct up_tree_tar *t, const char *name);
 /* As a part files has it: no directories, all modes 0644, and `first` before the
  * others. Before anything is read. Errors: UP_USAGE a directory, or no `first`. */
 UP_MUST_CHECK int up_tree_tar_flatten(struct up_tree_tar *t, const char *first, struct up_error *err);
+/* Other bytes for that first file; they are copied. Errors: UP_INTERNAL. */
+UP_MUST_CHECK int up_tree_tar_replace(struct up_tree_tar *t, const char *bytes, size_t len,
+                                      struct up_error *err);
 /* The name of file `i` from 0, in that order; NULL past the last. */
 const char *up_tree_tar_name(const struct up_tree_tar *t, size_t i);
 

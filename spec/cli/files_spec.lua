@@ -134,6 +134,23 @@ describe("a package with files", function()
     assert.is_false(exists("p.upd.files"))
   end)
 
+  it("keeps blanks after a slash, with a warning, or removes them", function()
+    local _, notes = pack()
+    assert.matches("in 2 lines a blank follows a / in the directory; it was kept", notes)
+    for _, fields in ipairs { { "", { trim = true } }, { "trim = true", {} } } do
+      recipe()
+      write("recipe.lua", (read("recipe.lua"):gsub('version = "080507"', '%0, ' .. fields[1])))
+      fields[2].key, fields[2].out = path("release.key"), path("p.upd")
+      _, notes = good("pack", { path("recipe.lua") }, fields[2])
+      assert.matches("it was removed", notes)
+      local out = good("info", { path("p.upd") }, { key = path("release.pub") })
+      assert.truthy(out:find("put          /mnt/yaffs/app/MIT/Resource/etc/db_set.db", 1, true), out)
+    end
+    write("UPDATE_080507/update.ini", (INI:gsub("/ ", "/")))
+    _, notes = pack()
+    assert.equal("", notes)
+  end)
+
   it("does not go with a core", function()
     bad("make two packages", "usage", "pack", { recipe 'core = { name = "L", version = 1, image = "i" }' },
       { key = path("release.key"), out = path("p.upd") })

@@ -14,6 +14,7 @@ static const char ini[] = "MIT\t/mnt/app/Bin\t4\t2\r\n\xb8\xfc\t/mnt/app/etc\t1\
 
 static int open_pile(const struct scratch *s, struct pile *p, struct up_tree_tar **tree, struct up_error *err)
 {
+    struct up_files_blanks blanks = {.remove = false};
     char archive[512], dir[512];
 
     scratch_path(s, "UPDATE.tar.gz", archive);
@@ -22,7 +23,7 @@ static int open_pile(const struct scratch *s, struct pile *p, struct up_tree_tar
     assert_int_equal(up_storage_write_file(s->storage, archive, p->data, p->len, 0644, err), 0);
     pile_free(p);
     *p = (struct pile){0};
-    return up_bare_files_open(tree, s->storage, archive, dir, err);
+    return up_bare_files_open(tree, s->storage, archive, dir, &blanks, err);
 }
 
 static bool is_left(const struct scratch *s)
@@ -274,16 +275,17 @@ static void test_hostile(void **state)
 static void test_no_archive(void **state)
 {
     struct scratch *s = *state;
+    struct up_files_blanks blanks = {.remove = false};
     char path[512], dir[512];
     struct up_tree_tar *tree;
     struct up_error err;
 
     scratch_path(s, "box", dir);
     scratch_write(s, "text", "no archive\n", 11);
-    must_fail(up_bare_files_open(&tree, s->storage, scratch_path(s, "text", path), dir, &err), UP_CORRUPT,
-              "text", &err);
-    must_fail(up_bare_files_open(&tree, s->storage, scratch_path(s, "absent", path), dir, &err), UP_MISSING,
-              "absent", &err);
+    must_fail(up_bare_files_open(&tree, s->storage, scratch_path(s, "text", path), dir, &blanks, &err),
+              UP_CORRUPT, "text", &err);
+    must_fail(up_bare_files_open(&tree, s->storage, scratch_path(s, "absent", path), dir, &blanks, &err),
+              UP_MISSING, "absent", &err);
     assert_false(is_left(s));
 }
 

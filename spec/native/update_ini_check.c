@@ -258,6 +258,34 @@ static void test_bounds(void **state)
     assert_string_equal(err.message, "update.ini: larger than 262144 bytes");
 }
 
+static void test_blanks(void **state)
+{
+    static const struct {
+        const char *text, *trimmed;
+        unsigned lines;
+    } cases[] = {
+        {"a\t/r/ s\t1\t4\n", "a\t/r/s\t1\t4\n", 1},
+        {"a\t/ r/  s/ \t1\t4\nb\t/ r\t1\t4", "a\t/r/s/\t1\t4\nb\t/r\t1\t4", 2},
+        {"/ a\t/r \t1\t4\n", "/ a\t/r \t1\t4\n", 0}, /* neither in the name nor before a slash */
+        {"a\t/r /s\t1/ \t4/ \n", "a\t/r /s\t1/ \t4/ \n", 0},
+        {" \n\t \n", " \n\t \n", 0},
+        {"", "", 0},
+    };
+    char text[64];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t len = strlen(strcpy(text, cases[i].text));
+
+        assert_int_equal(up_update_ini_blanks(text, &len, false), cases[i].lines);
+        assert_int_equal(len, strlen(cases[i].text));
+        assert_string_equal(text, cases[i].text);
+        assert_int_equal(up_update_ini_blanks(text, &len, true), cases[i].lines);
+        assert_int_equal(len, strlen(cases[i].trimmed));
+        assert_memory_equal(text, cases[i].trimmed, len);
+    }
+}
+
 /* What is cut short or has a wrong byte is read or refused, and no more. */
 static void test_cut(void **state)
 {
@@ -284,7 +312,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_described), cmocka_unit_test(test_taken),  cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_zero_byte), cmocka_unit_test(test_bounds), cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_zero_byte), cmocka_unit_test(test_bounds), cmocka_unit_test(test_blanks),
+        cmocka_unit_test(test_cut),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,6 +24,7 @@ M.verb = {
     .. "For each older core in core.from, OUT-from-VERSION.upd is made beside OUT.upd: the same release as a delta,\n"
     .. "for devices that run exactly that core. This takes memory: six times the older image, twice the new one and\n"
     .. "at most 100 MiB. The older image must be smaller than 2 GiB.",
+  options = { { name = "trim", help = "remove blanks after a / in the directories of update.ini" } },
   positional = { 1, 1 },
   common = { "key", "out", "json", "progress", "dry-run" },
   example = "moult pack recipe.lua -o METER_1.0.1.upd -k release.key",
@@ -32,6 +33,13 @@ M.verb = {
 local function as_json(one)
   return { package = one.path, size = one.size, release = one.release, sequence = one.sequence, digest = one.digest,
     from = one.from }
+end
+
+-- A blank is part of a name, and hardly ever meant.
+local function warn_of_blanks(made, blanks, env)
+  if blanks == 0 then return end
+  env.note(("warning: update.ini: in %d lines a blank follows a / in the directory; %s"):format(blanks,
+    made.files.trim and "it was removed" or "it was kept as part of the name, --trim removes it"))
 end
 
 local function report(written, env)
@@ -62,6 +70,10 @@ function M.run(parsed, env)
   local ok
   ok, message, code = packing.check(made)
   if not ok then return nil, message, code end
+  if parsed.opts.trim then
+    if not made.files then return nil, "--trim is for a recipe with files", "usage" end
+    made.files.trim = true
+  end
   local wanted, written = packing.all(made, parsed.opts.out or packing.name(made)), {}
   warnings.of_recipe(made, env)
   local warning = #wanted > 1 and compressed.warning(made.core.image)
@@ -73,6 +85,7 @@ function M.run(parsed, env)
     else
       written[i], message, code = packing.write(one, key, env.progress)
       if not written[i] then return nil, message, code end
+      warn_of_blanks(made, written[i].blanks, env)
     end
   end
   if not env.dry_run then

@@ -155,7 +155,8 @@ field.]]
     .. "characters. It is also the name of the file in the folder; two lines may use one file. `update.ini` and names "
     .. "that begin with `.moult-` are not allowed.")
   page:item(roff.bold "directory", "Where it lies on the device: absolute, without `.`, `..` and empty parts; with `/` "
-    .. "and name at most 512 bytes. Blanks belong to the name.")
+    .. "and name at most 512 bytes. Blanks belong to the name; `pack` warns of one after a `/`, and `trim` in the "
+    .. "recipe or `pack --trim` removes it.")
   page:item(roff.bold "operation", "A decimal number: 1 add, 2 delete or 4 upgrade, 8 stop, 16 start, or a sum of at "
     .. "most one of the first three and the last two. Add and upgrade both put the file in place, whether one is "
     .. "there or not. To delete what is not there is no fault. Stop and start are for executables, whose names then "
