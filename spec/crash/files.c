@@ -4,7 +4,7 @@
  * For each flow each operation is cut; from each cut the media that the storage
  * models allow are built; each of them must settle on exactly the old or the new
  * tree (names, content, modes, owners), with nothing left over, and hold to the
- * verdict. Recoveries are cut as well. With --faults each call fails instead, once
+ * verdict. Recoveries are cut as well, and processes killed while the power stays. With --faults each call fails instead, once
  * and for ever, at once and after it was done. With --mutants each place that
  * syncs is left out: the enumeration notices, or the reason stands here.
  *
@@ -91,6 +91,17 @@ static void cut_recovery(struct totals *t, const struct sim *medium, const struc
     }
 }
 
+/* The process was killed, and the power stayed. */
+static void respawn(struct totals *t, const struct sim *sim, const struct files_flow *flow,
+                    const struct files_log *log, unsigned cut)
+{
+    struct sim *next = sim_respawn(sim);
+
+    judge(t, next, flow, log, true, cut, NULL, 0);
+    judge(t, next, flow, log, false, cut, NULL, 0);
+    sim_free(next);
+}
+
 static void enumerate(struct totals *t, const struct files_flow *flow, const struct effort *effort)
 {
     struct sim *start = files_new(flow);
@@ -108,6 +119,7 @@ static void enumerate(struct totals *t, const struct files_flow *flow, const str
         finished = !sim_is_cut(sim);
         if (log.bad[0])
             report(t, flow, k, NULL, 0, &log);
+        respawn(t, sim, flow, &log, k);
         all = sim_choices(sim);
         count = effort->choices && effort->choices < all ? effort->choices : all;
         for (unsigned i = 0; i < count && !done(t); i++) {

@@ -199,21 +199,43 @@ long long tree_content(void *user, uint32_t content, void *buf, size_t len, uint
     return (long long)len;
 }
 
+#define OVER "somebody else wrote this over it"
+#define ANEW "and made this anew"
+
 static int write_at(struct up_storage *s, const char *path, const char *text)
 {
     int file = s->ops->open(s, path, UP_CREATE, 0644), rc;
+    struct up_error err;
 
     if (file < 0)
         return -1;
-    rc = s->ops->pwrite(s, file, text, strlen(text), 0);
+    rc = s->ops->truncate(s, file, 0);
+    if (rc == 0)
+        rc = s->ops->pwrite(s, file, text, strlen(text), 0);
+    if (rc == 0)
+        rc = s->ops->sync(s, file);
     s->ops->close(s, file);
-    return rc;
+    return rc < 0 ? -1 : up_storage_sync_parent(s, path, &err);
 }
 
 int tree_disturb(struct up_storage *s)
 {
-    if (write_at(s, CARD "/fresh", "somebody else wrote this over the beginning") < 0 ||
-        write_at(s, APP "/gone", "and made this anew") < 0)
-        return -1;
-    return 0;
+    return write_at(s, CARD "/fresh", OVER) < 0 || write_at(s, APP "/gone", ANEW) < 0 ? -1 : 0;
+}
+
+static bool holds(const struct sim *sim, const char *folder, unsigned op, const char *content)
+{
+    char path[128], *text;
+    bool same;
+
+    snprintf(path, sizeof path, "%s/1122334455667788-%u", folder, op);
+    text = sim_get(sim, path, NULL);
+    same = text && strcmp(text, content) == 0;
+    free(text);
+    return same;
+}
+
+bool tree_kept_what_disturbed(const struct sim *sim, const char *folder)
+{
+    return holds(sim, folder, 10, OVER) && holds(sim, folder, 3, ANEW);
 }

@@ -28,7 +28,9 @@ void tree_plan_digest(const struct files_flow *flow, uint8_t out[UP_SHA256_SIZE]
 /* A source for up_files_fill(). */
 long long tree_content(void *user, uint32_t content, void *buf, size_t len, uint64_t offset,
                        struct up_error *err);
-/* Somebody puts files where new ones are, and where one was deleted. 0 or -1. */
+/* Somebody puts files where new ones are, and where one was deleted, durable. 0 or -1. */
 int tree_disturb(struct up_storage *s);
+/* Whether they are in the folder for what others put there. */
+bool tree_kept_what_disturbed(const struct sim *sim, const char *folder);
 
 #endif

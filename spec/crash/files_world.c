@@ -270,8 +270,10 @@ static int try_release(struct device *d)
     if (rc != 0)
         return rc;
     says(d, "on trial", false, true);
+    d->log->disturbed = false; /* while it is written in place, it may be torn */
     if (d->flow->foreign && tree_disturb(d->storage) < 0)
         return -1;
+    d->log->disturbed = d->flow->foreign;
     if (d->flow->end == FILES_CONFIRM)
         return confirm(d);
     return go_back(d);
@@ -406,6 +408,8 @@ void files_check(const struct sim *from, const struct files_flow *flow, struct f
             bad(log, "the pair is %s and the tree is\n%s", d.journal.names_new ? "new" : "old", now);
         if ((log->confirmed && !d.journal.names_new) || (log->rolled_back && d.journal.names_new))
             bad(log, "the verdict was lost");
+        if (log->disturbed && !tree_kept_what_disturbed(sim, STATE "/files/foreign"))
+            bad(log, "what somebody else put there is gone");
         free(text);
         up_files_close(&d.files);
     }

@@ -29,6 +29,7 @@ extern const unsigned files_flow_count;
 struct files_log {
     bool confirmed;   /* the journal said so, durably */
     bool rolled_back; /* the same */
+    bool disturbed;   /* somebody else's files lay where ours were, durably */
     bool excused;     /* storage fails: a start may end without an end */
     unsigned boots;
     char bad[512]; /* "" as long as all is well */

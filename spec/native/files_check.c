@@ -3,12 +3,15 @@
  * every state, what is refused, and what is kept. That it holds wherever the
  * power goes is shown by spec/crash/files.c.
  */
+#include "files_make.h"
+#include "files_part.h"
 #include "files_plan.h"
 #include "files_settle.h"
 #include "files_switch.h"
 #include "files_tree_fixture.h"
 #include "sim.h"
 #include "storage.h"
+#include "tar.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -462,6 +465,214 @@ static void a_plan_that_is_lost_is_told(void **state)
     assert_int_equal(up_files_undo(&w->files, &w->err), UP_STATELOST);
 }
 
+/* From an update.ini to a plan. */
+
+static const struct up_files_content contents[] = {{"main", 9, {1}}, {"x", 3, {2}}, {"y", 4, {3}}};
+static const char *const roots[] = {"/app", "/card"};
+
+static int make(struct world *w, struct up_files_plan *plan, struct up_update_ini *ini, const char *text)
+{
+    assert_int_equal(up_update_ini_parse(ini, text, strlen(text), &w->err), 0);
+    return up_files_make(plan, w->storage, ini, contents, 3, roots, 2, &w->err);
+}
+
+static void assert_op(const struct up_files_op *op, enum up_files_kind kind, uint32_t root, const char *dir,
+                      const char *name, unsigned mode)
+{
+    assert_int_equal(op->kind, kind);
+    assert_int_equal(op->root, root);
+    assert_string_equal(op->dir, dir);
+    assert_string_equal(op->name, name);
+    assert_int_equal(op->mode, mode);
+}
+
+static void a_plan_is_made_of_the_lines(void **state)
+{
+    struct world *w = *state;
+    struct up_files_plan plan;
+    struct up_update_ini ini;
+    uint8_t *bytes;
+    size_t len;
+
+    assert_int_equal(make(w, &plan, &ini,
+                          "main\t/app/bin\t28\t2\n"  /* over one that is there; stop, start */
+                          "new\t/app\t1\t1\n"        /* a directory, */
+                          "deep\t/app/new\t1\t1\n"   /* one in it, */
+                          "x\t/app/new/deep\t1\t4\n" /* and a file in that */
+                          "etc\t/app\t1\t1\n"        /* is there already */
+                          "y\t/app/etc\t1\t2\n"      /* so this is put */
+                          "data\t/app\t2\t1\n"       /* a directory goes, */
+                          "never\t/card\t2\t4\n"     /* and what is not there */
+                          "z\t/card/nowhere\t2\t4\n" /* nor can be */
+                          "image\t/card\t16\t2\n"),  /* only started */
+                     0);
+    assert_int_equal(plan.op_count, 7);
+    assert_op(&plan.op[0], UP_FILES_PUT, 0, "bin", "main", 0755);
+    assert_int_equal(plan.op[0].size, 9);
+    assert_op(&plan.op[1], UP_FILES_MAKE_DIR, 0, "", "new", 0755);
+    assert_op(&plan.op[2], UP_FILES_INSIDE_DIR, 0, "", "deep", 0755);
+    assert_op(&plan.op[3], UP_FILES_INSIDE, 0, "deep", "x", 0644);
+    assert_int_equal(plan.op[3].parent, 1);
+    assert_int_equal(plan.op[3].content, 1);
+    assert_op(&plan.op[4], UP_FILES_PUT, 0, "etc", "y", 0755);
+    assert_op(&plan.op[5], UP_FILES_DELETE, 0, "", "data", 0);
+    assert_op(&plan.op[6], UP_FILES_DELETE, 1, "", "never", 0);
+    assert_int_equal(up_files_plan_encode(&plan, &bytes, &len, &w->err), 0);
+    free(bytes);
+    up_files_plan_free(&plan);
+    up_update_ini_free(&ini);
+}
+
+static const struct {
+    const char *text, *said;
+    int code;
+} refused[] = {
+    {"main\t/application\t1\t2\n", "line 1: /application/main: lies below none of the roots",
+     UP_INCOMPATIBLE},
+    {"main\t/\t1\t2\n", "below none of the roots", UP_INCOMPATIBLE},
+    {"\nmain\t/app/none\t1\t2\n", "line 2: /app/none/main: there is no such directory", UP_MISSING},
+    {"main\t/app/out\t1\t2\n", "a link or a file is on the way", UP_INCOMPATIBLE},
+    {"main\t/app/gone\t1\t2\n", "a link or a file is on the way", UP_INCOMPATIBLE},
+    {"gone\t/app\t1\t1\n", "no directory is there", UP_INCOMPATIBLE},
+    {"other\t/app\t1\t2\n", "is not in the package", UP_MISSING},
+};
+
+static void a_line_that_cannot_be_done_is_named(void **state)
+{
+    struct world *w = *state;
+    struct up_files_plan plan;
+    struct up_update_ini ini;
+
+    sim_put_link(w->sim, "/app/out", "/device");
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        assert_int_equal(make(w, &plan, &ini, refused[i].text), refused[i].code);
+        if (!strstr(w->err.message, refused[i].said))
+            fail_msg("%s", w->err.message);
+        up_update_ini_free(&ini);
+    }
+}
+
+/* From the part of a package to the tree. */
+
+#define PART STATE "/files.tar"
+
+struct archive {
+    uint8_t data[8192];
+    size_t size;
+};
+
+static void pack(struct archive *a, const char *name, const char *content)
+{
+    struct up_tar_entry entry = {.mode = 0644, .size = strlen(content)};
+    struct up_error err;
+
+    strcpy(entry.name, name);
+    assert_int_equal(up_tar_put(a->data + a->size, &entry, &err), 0);
+    memcpy(a->data + a->size + UP_TAR_BLOCK, content, entry.size);
+    a->size += UP_TAR_BLOCK + (size_t)up_tar_padded(entry.size);
+}
+
+static void put_part(struct world *w, struct archive *a)
+{
+    static const char text[] = "main\t/app/bin\t28\t2\nx\t/app/etc\t1\t4\nx\t/card\t1\t4\ngone\t/app\t2\t4\n";
+
+    memset(a, 0, sizeof *a);
+    pack(a, UP_UPDATE_INI, text);
+    pack(a, "main", "a new program");
+    pack(a, "x", "used twice");
+    a->size += UP_TAR_END;
+    sim_put(w->sim, PART, a->data, a->size, 0600);
+}
+
+static void assert_holds(struct world *w, const char *path, const char *text)
+{
+    char *found = sim_get(w->sim, path, NULL);
+
+    assert_non_null(found);
+    assert_string_equal(found, text);
+    free(found);
+}
+
+/* From the part in the state directory to staged, or how that ends. */
+static int stage_part(struct world *w)
+{
+    struct up_files_part part;
+    struct up_files_plan plan;
+    struct up_files_source from;
+    int rc = up_files_part_open(&part, w->storage, PART, &w->err);
+
+    if (rc < 0)
+        return rc;
+    from = up_files_part_source(&part);
+    assert_int_equal(up_files_make(&plan, w->storage, &part.archive.ini, part.content, part.archive.members,
+                                   roots, 2, &w->err),
+                     0);
+    rc = up_files_begin(&w->files, &plan, &w->err);
+    if (rc == 0)
+        rc = up_files_fill(&w->files, &from, &w->err);
+    up_files_plan_free(&plan);
+    up_files_part_close(&part);
+    return rc;
+}
+
+static void a_part_becomes_the_tree(void **state)
+{
+    struct world *w = *state;
+    struct archive a;
+
+    put_part(w, &a);
+    assert_int_equal(stage_part(w), 0);
+    open_again(w);
+    assert_int_equal(up_files_switch(&w->files, &w->err), 0);
+    assert_int_equal(up_files_sweep(&w->files, true, &w->err), 0);
+    assert_holds(w, "/app/bin/main", "a new program");
+    assert_holds(w, "/app/etc/x", "used twice");
+    assert_holds(w, "/card/x", "used twice");
+    assert_false(sim_exists(w->sim, "/app/gone"));
+}
+
+static void a_part_that_is_torn_is_refused(void **state)
+{
+    struct world *w = *state;
+    struct archive a;
+
+    assert_int_equal(stage_part(w), UP_MISSING);
+    put_part(w, &a);
+    for (size_t cut = 0; cut < a.size; cut += 100) {
+        sim_put(w->sim, PART, a.data, cut, 0600);
+        assert_int_equal(stage_part(w), UP_UNTRUSTED);
+    }
+    a.data[0] ^= 1;
+    sim_put(w->sim, PART, a.data, a.size, 0600);
+    assert_int_equal(stage_part(w), UP_UNTRUSTED);
+}
+
+/* Each write stores a flipped bit, in one device after the other. */
+static void what_is_written_wrong_is_noticed(void **state)
+{
+    unsigned noticed = 0;
+
+    (void)state;
+    for (unsigned n = 1; n <= 30; n++) {
+        struct archive a;
+        struct world *w;
+        void *other = NULL;
+        int rc;
+
+        assert_int_equal(enter(&other), 0);
+        w = other;
+        put_part(w, &a);
+        w->before = tree_whole(w->sim);
+        sim_flip_write(w->sim, n);
+        rc = stage_part(w);
+        noticed += rc == UP_UNTRUSTED;
+        if (rc == UP_UNTRUSTED)
+            assert_as_before(w);
+        assert_int_equal(leave(&other), 0);
+    }
+    assert_int_equal(noticed, 3);
+}
+
 /* The same on the system. */
 static void the_system_does_as_the_simulator(void **state)
 {
@@ -529,6 +740,11 @@ int main(void)
         IN_WORLD(what_appeared_is_not_written_over),
         IN_WORLD(what_others_put_there_is_kept),
         IN_WORLD(a_plan_that_is_lost_is_told),
+        IN_WORLD(a_plan_is_made_of_the_lines),
+        IN_WORLD(a_line_that_cannot_be_done_is_named),
+        IN_WORLD(a_part_becomes_the_tree),
+        IN_WORLD(a_part_that_is_torn_is_refused),
+        cmocka_unit_test(what_is_written_wrong_is_noticed),
         cmocka_unit_test(the_system_does_as_the_simulator),
     };
 

@@ -1,0 +1,41 @@
+/*
+ * files_make.h -- the plan for an update.ini on this device.
+ *
+ * Each line lies below exactly one of the device's roots, or it is refused. What
+ * a line adds below a directory that an earlier line makes is staged inside it.
+ * A directory that is there already need not be made. Lines that only stop or
+ * start something are no operations.
+ */
+#ifndef UP_FILES_MAKE_H
+#define UP_FILES_MAKE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "digest.h"
+#include "error.h"
+#include "files_plan.h"
+#include "storage.h"
+#include "update_ini.h"
+
+/* A file of the package; its number is its place in the list. */
+struct up_files_content {
+    const char *name;
+    uint64_t size; /* bytes */
+    uint8_t digest[UP_SHA256_SIZE];
+};
+
+/*
+ * `roots` are absolute paths, none below another. The plan points into ini and roots,
+ * which stay, and is released with up_files_plan_free(); it gets an id and a value for
+ * each root that no other has. Without an operation op_count is 0: there is nothing to do.
+ * Errors, with the line: UP_INCOMPATIBLE it lies below no root, or a file or link is where a
+ * directory must be; UP_MISSING no such directory, or no such file in the package;
+ * UP_WRITE it cannot be looked at; UP_INTERNAL.
+ */
+UP_MUST_CHECK int up_files_make(struct up_files_plan *plan, struct up_storage *s,
+                                const struct up_update_ini *ini, const struct up_files_content *content,
+                                size_t content_count, const char *const *roots, uint32_t root_count,
+                                struct up_error *err);
+
+#endif
