@@ -8,6 +8,8 @@
  *   d:begin(head)            -- then update.native.transfer carries the blocks
  *   repeat local ok, _, code = d:finish(head) until ok or code ~= "again"
  *
+ * What begins and ends a trial is in device_trial.c.
+ *
  * `config` is what update.config.load() returns. Modes: "read" (takes no
  * lock, writes nothing), "lock", "child" (the parent holds the lock).
  */
@@ -254,54 +256,6 @@ static int m_finish(lua_State *L)
     return 2;
 }
 
-/* device:kept_out_due() -> whether device:count_kept_out() would write now */
-static int m_kept_out_due(lua_State *L)
-{
-    lua_pushboolean(L, up_device_kept_out_due(check_open(L)));
-    return 1;
-}
-
-/* device:count_kept_out() -> days on which the release's own policy kept packages
- * out that passed every gate, this one included */
-static int m_count_kept_out(lua_State *L)
-{
-    struct up_device *d = check_open(L);
-    struct up_error err;
-
-    if (up_device_count_kept_out(d, &err) < 0)
-        return up_push_fail(L, &err);
-    lua_pushinteger(L, up_device_state(d)->kept_out.days);
-    return 1;
-}
-
-/* device:unjudged() -> whether a release that no cloud answered waits for device:judge() */
-static int m_unjudged(lua_State *L)
-{
-    lua_pushboolean(L, up_device_unjudged(check_open(L)));
-    return 1;
-}
-
-/* device:judge(reached) -> true: of a release that no cloud answered on trial, whether
- * one answered the old pair soon after its start. See up_device_judge() */
-static int m_judge(lua_State *L)
-{
-    struct up_device *d = check_open(L);
-    struct up_error err;
-
-    luaL_checktype(L, 2, LUA_TBOOLEAN);
-    return up_push_done(L, up_device_judge(d, lua_toboolean(L, 2), &err), &err);
-}
-
-/* device:let_in(by_release): before begin(), whether the release's own policy let it in */
-static int m_let_in(lua_State *L)
-{
-    struct up_device *d = check_open(L);
-
-    luaL_checktype(L, 2, LUA_TBOOLEAN);
-    up_device_let_in(d, lua_toboolean(L, 2));
-    return 0;
-}
-
 /* device:parts(package) -> array of the parts that this device would take; one
  * of the version that runs is left out, unless that leaves nothing */
 static int m_parts(lua_State *L)
@@ -330,73 +284,6 @@ static int m_abandon(lua_State *L)
 
     luaL_argcheck(L, info, 2, "not a code word");
     return up_push_done(L, up_device_abandon(d, info->code, why, &err), &err);
-}
-
-static int push_action(lua_State *L, int rc, enum up_start_action action, const struct up_error *err)
-{
-    if (rc < 0)
-        return up_push_fail(L, err);
-    lua_pushstring(L, action == UP_START_RUN ? "run" : "restart");
-    return 1;
-}
-
-/* device:start() -> "run" | "restart" */
-static int m_start(lua_State *L)
-{
-    enum up_start_action action;
-    struct up_error err;
-    int rc = up_device_start(check_open(L), &action, &err);
-
-    return push_action(L, rc, action, &err);
-}
-
-/* device:begin_trial() -> true */
-static int m_begin_trial(lua_State *L)
-{
-    struct up_error err;
-
-    return up_push_done(L, up_device_begin_trial(check_open(L), &err), &err);
-}
-
-/* device:trial_start() -> "run" | nil, message, "rolledback", "run" or "restart" */
-static int m_trial_start(lua_State *L)
-{
-    enum up_start_action action;
-    struct up_error err;
-    int rc = up_device_trial_start(check_open(L), &action, &err);
-
-    if (rc != UP_ROLLEDBACK)
-        return push_action(L, rc, action, &err);
-    up_push_fail(L, &err);
-    lua_pushstring(L, action == UP_START_RUN ? "run" : "restart");
-    return 4;
-}
-
-/* device:confirm() -> true */
-static int m_confirm(lua_State *L)
-{
-    struct up_error err;
-
-    return up_push_done(L, up_device_confirm(check_open(L), &err), &err);
-}
-
-/* device:rollback(failed, why) -> "run" | "restart" */
-static int m_rollback(lua_State *L)
-{
-    struct up_device *d = check_open(L);
-    const char *why = luaL_checkstring(L, 3);
-    enum up_start_action action;
-    struct up_error err;
-    int rc = up_device_rollback(d, lua_toboolean(L, 2), why, &action, &err);
-
-    return push_action(L, rc, action, &err);
-}
-
-/* device:needs_restart() -> whether what is armed or on trial came with a core */
-static int m_needs_restart(lua_State *L)
-{
-    lua_pushboolean(L, up_device_has_core(check_open(L)));
-    return 1;
 }
 
 /* device:path(name) -> <state>/<name> */
@@ -452,19 +339,8 @@ static const luaL_Reg methods[] = {
     {"source", m_source},
     {"begin", m_begin},
     {"finish", m_finish},
-    {"kept_out_due", m_kept_out_due},
-    {"count_kept_out", m_count_kept_out},
-    {"judge", m_judge},
-    {"unjudged", m_unjudged},
-    {"let_in", m_let_in},
     {"parts", m_parts},
     {"abandon", m_abandon},
-    {"start", m_start},
-    {"begin_trial", m_begin_trial},
-    {"trial_start", m_trial_start},
-    {"confirm", m_confirm},
-    {"rollback", m_rollback},
-    {"needs_restart", m_needs_restart},
     {"path", m_path},
     {"generation", m_generation},
     {"close", m_close},
@@ -480,6 +356,7 @@ static const luaL_Reg metamethods[] = {
 int luaopen_update_native_device(lua_State *L)
 {
     up_new_type(L, UP_DEVICE_TYPE, metamethods, methods);
+    up_add_methods(L, UP_DEVICE_TYPE, up_trial_methods);
     luaL_newlib(L, functions);
     return 1;
 }

@@ -42,6 +42,14 @@ void up_new_type(lua_State *L, const char *name, const luaL_Reg *metamethods, co
     lua_pop(L, 1);
 }
 
+void up_add_methods(lua_State *L, const char *name, const luaL_Reg *methods)
+{
+    luaL_getmetatable(L, name);
+    lua_getfield(L, -1, "__index");
+    luaL_setfuncs(L, methods, 0);
+    lua_pop(L, 2);
+}
+
 #define TEXT "update.native.text"
 
 static int text_gc(lua_State *L)

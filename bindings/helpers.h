@@ -29,6 +29,9 @@ int up_push_again(lua_State *L);
  * scripts cannot reach metamethods by name. */
 void up_new_type(lua_State *L, const char *name, const luaL_Reg *metamethods, const luaL_Reg *methods);
 
+/* More methods for that type. */
+void up_add_methods(lua_State *L, const char *name, const luaL_Reg *methods);
+
 /* Push a place for a text that C allocates: the text belongs to the state before
  * anything can raise. up_push_text() turns it into a string of Lua; returns 1. */
 char **up_new_text(lua_State *L);
@@ -77,6 +80,9 @@ struct up_loop *up_check_loop(lua_State *L, int arg);
 struct up_source *up_check_source(lua_State *L, int arg);
 struct up_package *up_check_package(lua_State *L, int arg);
 struct up_device *up_check_device(lua_State *L, int arg);
+
+/* The methods of update.native.device that begin and end a trial. */
+extern const luaL_Reg up_trial_methods[];
 
 /* Type names of those userdata; each begins with a pointer that is NULL once closed. */
 #define UP_LOOP_TYPE "update.native.loop"

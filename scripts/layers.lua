@@ -65,6 +65,7 @@ local binding_includes = {
   keys = { "minisign", "storage" },        -- ids as minisign shows them; the system's
   minisign = { "storage" },         -- the system's: keys are files
   device = { "package" },           -- whose manifest it takes
+  device_trial = { "device" },      -- methods of the same type
   status = { "device", "digest", "history" }, -- of a device, which names digests in hex
   transfer = { "package" },
   package = { "minisign", "storage" }, -- the ring that is trusted, and the spool
