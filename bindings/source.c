@@ -54,7 +54,8 @@ static int f_file(lua_State *L)
 }
 
 /* http(loop, url [, options]) -> source | nil, message, "usage"
- * options as of update.native.fetch, but for range and if_range. */
+ * options as of update.native.fetch, but for range and if_range; and question: no answer
+ * is an object, whatever its status; answer() has it. */
 static int f_http(lua_State *L)
 {
     struct up_loop *loop = up_check_loop(L, 1);

@@ -35,6 +35,7 @@ struct up_fetch_options {
                                   * is that it is not earlier: certificates that ended before it are refused,
                                   * those that begin after it are not. 0: the system clock judges */
     uint64_t max_body;   /* bytes; more is UP_CORRUPT. 0: no limit */
+    int question;        /* of a source: no answer is an object, whatever its status */
 };
 
 /* Errors: UP_USAGE a method, a header, a validator or a range that is none. NULL is fine. */

@@ -188,7 +188,7 @@ static int check_head(struct source_http *h, struct up_error *err)
         h->date = date;
     forget_answer(h);
     h->proxys = false;
-    if (status != 200 && status != 206 && status != 416) {
+    if (h->o.question || (status != 200 && status != 206 && status != 416)) {
         const char *location = up_fetch_header(h->f, "Location");
 
         h->refused = true;

@@ -24,6 +24,18 @@ return {
 }
 ]]
 
+-- The same, but the server says it all with status 200: JSON with the link, or without.
+local LETTER = CRATE:gsub('"crate"', '"letter", in_body = true'):gsub("/next/", "/ask/"):gsub("decode = .*", "") .. [[
+  decode = function(answer)
+    if answer.status ~= 200 then return nil, ("answered %d"):format(answer.status), "network" end
+    local url = answer.body:match '"next":"(.-)"'
+    if url then return { kind = "redirect", url = url } end
+    return nil, "nothing newer", "nothing"
+  end,
+  recognises = function(answer) return answer.status == 200 and answer.body:find "^{" ~= nil end,
+}
+]]
+
 -- Pushes over MQTT: one topic each way, and the release alone as its report.
 local BELL = [[
 local fields = require "update.cloud.message_fields"
@@ -77,31 +89,38 @@ describe("a dialect in a file of the configuration", function()
     assert(code == 0, err)
   end
 
-  it("over HTTP: is asked, leads to a package, is reached on trial, and says that there is nothing more", function()
-    local w = world.new()
-    local links = require("spec.support.servers.links").start(w:path "depot")
-    local server = require("spec.support.servers.questions").start(w.dir, "t0ken")
-    local _ <close> = setmetatable({}, { __close = function()
-      w:close()
-      links:stop()
-      server:stop()
-    end })
-    w:write("crate.lua", CRATE)
-    provision(w, ([[dialects = { "crate.lua" },
-      cloud = { kind = "crate", url = %q, token = "t0ken", period = 1 },]]):format(server.url))
-    w:run()
-    w:wait("a question", function() return server:asked()[1] end)
-    w:publish { core = world.core(18) }
-    links:allow "t1"
-    server:offer("1.0.1", links.url .. "/p2.upd?token=t1")
-    w:wait_status({ phase = "idle", release = "1.0.1" }, 40)
-    w:wait("a question of the new release", function() return server:asked()[#server:asked()]:find " 1.0.1 204$" end)
-    assert.equal("866714040000001 1.0.0 204", server:asked()[1])
-    assert.matches("cloud crate: reached", w:read "device.log")
-    assert.is_nil(w:read("device.log"):find("t0ken", 1, true))
-    local code, out = w:moult "check" -- nothing
-    assert.equal(3, code, out)
-  end)
+  local over_http = {
+    { "crate", CRATE, "is asked, leads to a package, is reached on trial, and says that there is nothing more", 204 },
+    { "letter", LETTER, "may give the link in the body of an answer", 200 },
+  }
+  for _, case in ipairs(over_http) do
+    local kind, text, does, nothing = table.unpack(case)
+    it("over HTTP: " .. does, function()
+      local w = world.new()
+      local links = require("spec.support.servers.links").start(w:path "depot")
+      local server = require("spec.support.servers.questions").start(w.dir, "t0ken")
+      local _ <close> = setmetatable({}, { __close = function()
+        w:close()
+        links:stop()
+        server:stop()
+      end })
+      w:write("dialect.lua", text)
+      provision(w, ([[dialects = { "dialect.lua" },
+        cloud = { kind = %q, url = %q, token = "t0ken", period = 1 },]]):format(kind, server.url))
+      w:run()
+      w:wait("a question", function() return server:asked()[1] end)
+      w:publish { core = world.core(18) }
+      links:allow "t1"
+      server:offer("1.0.1", links.url .. "/p2.upd?token=t1")
+      w:wait_status({ phase = "idle", release = "1.0.1" }, 40)
+      w:wait("a question of the new release", function() return server:asked()[#server:asked()]:find " 1%.0%.1 " end)
+      assert.equal("866714040000001 1.0.0 " .. nothing, server:asked()[1])
+      assert.matches(("cloud %s: reached"):format(kind), w:read "device.log")
+      assert.is_nil(w:read("device.log"):find("t0ken", 1, true))
+      local code, out = w:moult "check" -- nothing
+      assert.equal(3, code, out)
+    end)
+  end
 
   it("over MQTT: pushes, is reported to, and a message that its dialect trips over ends nothing", function()
     local c = clouds.new()

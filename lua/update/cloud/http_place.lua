@@ -53,6 +53,7 @@ function M.ask(config, cloud, facts, o)
     cloud = name, location = o.link or query, hoped = request.delta,
     http = { ca_file = cloud.ca_file, proxy = cloud.proxy, max_redirects = 0 },
     headers = function(location) return location == query and request.headers or nil end,
+    question = function(location) return dialect.in_body == true and location == query end,
     renew = function() return query end,
     answered = function(answer, location) return answered(dialect, name, query, answer, location) end,
   }
@@ -128,8 +129,9 @@ end
 -- @tparam[opt] string body the front of it
 function M.reached(cloud, status, body)
   if not status then return false end
-  if status == 200 or status == 206 then return body ~= nil and body:sub(1, #PACKAGE) == PACKAGE end
-  return registry.of(cloud.kind).recognises { status = status, body = body } == true
+  local dialect = registry.of(cloud.kind)
+  if not dialect.in_body and (status == 200 or status == 206) then return body ~= nil and body:sub(1, #PACKAGE) == PACKAGE end
+  return dialect.recognises { status = status, body = body } == true
 end
 
 return M

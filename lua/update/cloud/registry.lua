@@ -7,7 +7,8 @@
 -- - `fields`, or nil: fields of the configuration for this kind alone, rows as in
 --   update.config.fields. What a cloud says in them is in the options of request() and
 --   connection(), in reports, and the third argument of decode();
--- - over HTTP: request(), decode(), recognises(), and bare() or nil; see update.cloud.luat;
+-- - over HTTP: request(), decode(), recognises(), and bare() or nil; see update.cloud.luat; `in_body`:
+--   the answer to a question is never a package, but says in its body where that is;
 -- - over MQTT: topics(), subscriptions(), parse_topic(), connection(), decode(), encode(),
 --   refusal(), numbers, `asks` or nil, and traits: what update.cloud.mqtt_session is told,
 --   `certificate` (a certificate does instead of the secret), `calls` (scripts may drive its

@@ -18,6 +18,7 @@ function M.open_source(engine, where)
   for name, value in pairs(engine.http) do options[name] = value end
   for name, value in pairs(where.http or {}) do options[name] = value end
   options.headers = where.headers and where.headers(where.location)
+  options.question = where.question and where.question(where.location)
   options.time_floor = engine.device:time_floor()
   return engine.natives.source.http(engine.loop, where.location, options)
 end

@@ -5,6 +5,7 @@
 -- - cloud: name, for messages and policy
 -- - location: URL or path; it changes with every link that is followed
 -- - http: options of update.native.source for it; headers = function(location) -> {name = value} or nil
+-- - question = function(location) -> whether what comes from there is no package, but an answer
 -- - renew = function -> a fresh location, when the link expired
 -- - latest = function -> the location as it is now
 -- - answered = function(answer, location) -> what a server's refusal means, see update.engine.retry
@@ -22,8 +23,8 @@
 local M = {}
 
 local FIELDS = {}
-for name in ([[cloud location http headers renew latest answered tries head_tries patience permit left_out by_hand
-  hoped full fallback release size watch copying]]):gmatch "%S+" do FIELDS[name] = true end
+for name in ([[cloud location http headers question renew latest answered tries head_tries patience permit left_out
+  by_hand hoped full fallback release size watch copying]]):gmatch "%S+" do FIELDS[name] = true end
 
 local methods = {}
 

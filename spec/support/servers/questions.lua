@@ -3,7 +3,8 @@
 -- A process of its own: run by plain lua5.4 with luasocket. GET /next/DEVICE/RELEASE
 -- with `Authorization: Bearer TOKEN` is answered with 302 to the link that the file
 -- `link` of its folder holds ("RELEASE URL"), or with 204 when there is none or the
--- release is the one that asks.
+-- release is the one that asks. GET /ask/... is answered with 200, and a body that is
+-- `{"next":URL}` or `{}`.
 --
 --     local server = require("spec.support.servers.questions").start(folder, token)
 --     server.url
@@ -41,10 +42,15 @@ end
 local folder, token = arg[2], arg[3]
 
 local function answer(line, authorization)
-  local device, release = line:match("^GET /next/([^/ ]+)/([^/ ]+) ")
+  local path, device, release = line:match("^GET /(%l+)/([^/ ]+)/([^/ ]+) ")
   if not device or authorization ~= "Bearer " .. token then return "403 Forbidden", "", device, release end
   local offered, url = read(folder .. "/link"):match("^(%S+) (%S+)$")
-  if not offered or offered == release then return "204 No Content", "", device, release end
+  local has = offered and offered ~= release
+  if path == "ask" then
+    local body = has and ('{"next":"%s"}'):format(url) or "{}"
+    return "200 OK", ("Content-Length: %d\r\n"):format(#body), device, release, body
+  end
+  if not has then return "204 No Content", "", device, release end
   return "302 Found", "Location: " .. url .. "\r\nContent-Length: 0\r\n", device, release
 end
 
@@ -56,10 +62,10 @@ local function serve(peer)
     header = peer:receive("*l")
     authorization = header and header:match("^[Aa]uthorization: (.*)$") or authorization
   until not header or header == ""
-  local status, headers, device, release = answer(line, authorization)
+  local status, headers, device, release, body = answer(line, authorization)
   write(folder .. "/asked", ("%s %s %s\n"):format(device, release, status:sub(1, 3)), "ab")
   if status:find "^403" then headers = "Content-Length: 0\r\n" end
-  return peer:send(("HTTP/1.1 %s\r\n%s\r\n"):format(status, headers))
+  return peer:send(("HTTP/1.1 %s\r\n%s\r\n%s"):format(status, headers, body or ""))
 end
 
 process.serve(serve)
