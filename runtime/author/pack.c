@@ -35,9 +35,9 @@ struct input {
 struct up_pack {
     struct up_storage *storage;
     const struct up_secret *key;
-    char out[UP_LONG_PATH_SIZE], fresh[UP_LONG_PATH_SIZE], data_path[UP_LONG_PATH_SIZE];
-    char files_path[UP_LONG_PATH_SIZE]; /* OUT.files */
-    bool unpacked;                      /* it is there */
+    char out[UP_PATH_SIZE], fresh[UP_PATH_SIZE], data_path[UP_PATH_SIZE];
+    char files_path[UP_PATH_SIZE]; /* OUT.files */
+    bool unpacked;                 /* it is there */
     struct up_files_blanks blanks;
     int data, file; /* OUT.data, OUT.new; -1 while not open */
     struct up_manifest manifest;

@@ -12,7 +12,7 @@
 
 struct up_patch {
     struct up_storage *storage;
-    char out[UP_LONG_PATH_SIZE], fresh[UP_LONG_PATH_SIZE];
+    char out[UP_PATH_SIZE], fresh[UP_PATH_SIZE];
     int file; /* OUT.new; -1 while not open */
     bool done;
     uint64_t size;                                         /* of OUT */

@@ -48,7 +48,7 @@ static const char *script_dir(const struct up_device *d, char buf[UP_PATH_SIZE])
 /* Begin to read the tree <n><suffix>. */
 static int open_tree(struct up_device *d, uint32_t n, const char *suffix, struct up_error *err)
 {
-    char dir[UP_PATH_SIZE], path[UP_GENERATION_PATH];
+    char dir[UP_PATH_SIZE], path[UP_PATH_SIZE];
 
     up_generation_reader_close(d->script_check->reader);
     d->script_check->reader = NULL;
@@ -138,7 +138,7 @@ static int give_up(struct up_device *d, struct up_error *err)
 static int begin_mending(struct up_device *d, struct up_error *err)
 {
     struct up_script_check *c = d->script_check;
-    char dir[UP_PATH_SIZE], archive[UP_GENERATION_PATH], mended[UP_GENERATION_PATH];
+    char dir[UP_PATH_SIZE], archive[UP_PATH_SIZE], mended[UP_PATH_SIZE];
     struct up_stat st;
 
     snprintf(c->why, sizeof c->why, "%.159s", err->message);

@@ -11,19 +11,17 @@
 #include "storage.h"
 #include "unpack.h"
 
-#define PATH_SIZE UP_GENERATION_PATH
-
-static int join(char out[PATH_SIZE], const char *dir, const char *name, struct up_error *err)
+static int join(char out[UP_PATH_SIZE], const char *dir, const char *name, struct up_error *err)
 {
-    if (snprintf(out, PATH_SIZE, "%s/%s", dir, name) >= PATH_SIZE)
+    if (snprintf(out, UP_PATH_SIZE, "%s/%s", dir, name) >= UP_PATH_SIZE)
         return up_fail(err, UP_WRITE, "%s/%s: path too long", dir, name);
     return 0;
 }
 
-int up_generation_path(char out[UP_GENERATION_PATH], const char *script_dir, uint32_t n, const char *suffix,
+int up_generation_path(char out[UP_PATH_SIZE], const char *script_dir, uint32_t n, const char *suffix,
                        struct up_error *err)
 {
-    if (snprintf(out, PATH_SIZE, "%s/%" PRIu32 "%s", script_dir, n, suffix) >= PATH_SIZE)
+    if (snprintf(out, UP_PATH_SIZE, "%s/%" PRIu32 "%s", script_dir, n, suffix) >= UP_PATH_SIZE)
         return up_fail(err, UP_USAGE, "%s: path too long", script_dir);
     return 0;
 }
@@ -31,7 +29,7 @@ int up_generation_path(char out[UP_GENERATION_PATH], const char *script_dir, uin
 struct up_generation_maker {
     struct up_storage *storage;
     struct up_unpack *unpack;
-    char script_dir[PATH_SIZE], dir[PATH_SIZE], unfinished[PATH_SIZE];
+    char script_dir[UP_PATH_SIZE], dir[UP_PATH_SIZE], unfinished[UP_PATH_SIZE];
 };
 
 /* Where an earlier one ended: at the finished tree, which is looked at once more. */
@@ -94,7 +92,7 @@ int up_generation_maker_step(struct up_generation_maker *m, struct up_error *err
 
 void up_generation_discard(struct up_storage *storage, const char *script_dir, uint32_t n)
 {
-    char dir[PATH_SIZE];
+    char dir[UP_PATH_SIZE];
     struct up_error ignored;
 
     if (up_generation_path(dir, script_dir, n, "", &ignored) == 0)
@@ -143,7 +141,7 @@ int up_generation_clean(struct up_storage *storage, const char *script_dir, cons
                         unsigned count, struct up_error *err)
 {
     struct doomed d = {.keep = keep, .keep_count = count};
-    char path[PATH_SIZE];
+    char path[UP_PATH_SIZE];
     unsigned removed;
     int rc;
 
@@ -163,7 +161,7 @@ int up_generation_clean(struct up_storage *storage, const char *script_dir, cons
 
 int up_generation_link(struct up_storage *storage, const char *script_dir, uint32_t n, struct up_error *err)
 {
-    char path[PATH_SIZE], fresh[PATH_SIZE], target[16], now[16];
+    char path[UP_PATH_SIZE], fresh[UP_PATH_SIZE], target[16], now[16];
 
     if (join(path, script_dir, "current", err) < 0 || join(fresh, script_dir, "current.new", err) < 0)
         return err->code;

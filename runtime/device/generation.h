@@ -22,13 +22,10 @@
 #include <stdint.h>
 
 #include "error.h"
-
-struct up_storage;
-
-#define UP_GENERATION_PATH 1536
+#include "storage.h"
 
 /* <script_dir>/<n><suffix> into out; suffix may be "". Errors: UP_USAGE too long. */
-UP_MUST_CHECK int up_generation_path(char out[UP_GENERATION_PATH], const char *script_dir, uint32_t n,
+UP_MUST_CHECK int up_generation_path(char out[UP_PATH_SIZE], const char *script_dir, uint32_t n,
                                      const char *suffix, struct up_error *err);
 
 /*

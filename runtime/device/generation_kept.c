@@ -17,14 +17,13 @@
 #include "package.h"
 #include "storage.h"
 
-#define PATH_SIZE UP_GENERATION_PATH
 #define CHUNK ((size_t)64 << 10)
 #define LETTERS_MAX 8
 #define NEWEST_MAX 32 /* generations that are looked at */
 
-static int join(char out[PATH_SIZE], const char *dir, const char *name, struct up_error *err)
+static int join(char out[UP_PATH_SIZE], const char *dir, const char *name, struct up_error *err)
 {
-    if (snprintf(out, PATH_SIZE, "%s/%s", dir, name) >= PATH_SIZE)
+    if (snprintf(out, UP_PATH_SIZE, "%s/%s", dir, name) >= UP_PATH_SIZE)
         return up_fail(err, UP_USAGE, "%s/%s: path too long", dir, name);
     return 0;
 }
@@ -55,7 +54,7 @@ static int copy_bytes(struct up_storage *s, int from, int to)
 static int keep_file(struct up_storage *s, const char *spool, const char *head, const char *name,
                      struct up_error *err)
 {
-    char from[PATH_SIZE], to[PATH_SIZE];
+    char from[UP_PATH_SIZE], to[UP_PATH_SIZE];
     int in, out, rc = -1;
 
     if (join(from, spool, name, err) < 0 || join(to, head, name, err) < 0)
@@ -79,7 +78,7 @@ int up_generation_keep(struct up_storage *s, const char *spool, const char *scri
                        struct up_error *err)
 {
     static const char *const names[] = {"manifest.json", "manifest.minisig", "script.idx"};
-    char archive[PATH_SIZE], head[PATH_SIZE], from[PATH_SIZE];
+    char archive[UP_PATH_SIZE], head[UP_PATH_SIZE], from[UP_PATH_SIZE];
 
     if (up_generation_path(archive, script_dir, n, ".tar", err) < 0 ||
         up_generation_path(head, script_dir, n, ".head", err) < 0 ||
@@ -100,7 +99,7 @@ int up_generation_keep(struct up_storage *s, const char *spool, const char *scri
 
 int up_generation_exchange(struct up_storage *s, const char *script_dir, uint32_t n, struct up_error *err)
 {
-    char dir[PATH_SIZE], mended[PATH_SIZE], old[PATH_SIZE];
+    char dir[UP_PATH_SIZE], mended[UP_PATH_SIZE], old[UP_PATH_SIZE];
 
     if (up_generation_path(dir, script_dir, n, "", err) < 0 ||
         up_generation_path(mended, script_dir, n, ".mend", err) < 0 ||
@@ -120,7 +119,7 @@ int up_generation_exchange(struct up_storage *s, const char *script_dir, uint32_
 
 int up_generation_settle(struct up_storage *s, const char *script_dir, uint32_t n, struct up_error *err)
 {
-    char dir[PATH_SIZE], mended[PATH_SIZE], old[PATH_SIZE];
+    char dir[UP_PATH_SIZE], mended[UP_PATH_SIZE], old[UP_PATH_SIZE];
     struct up_stat st;
 
     if (up_generation_path(dir, script_dir, n, "", err) < 0 ||
@@ -154,7 +153,7 @@ static void read_mark(struct up_storage *s, const char *path, char out[LETTERS_M
 int up_generation_mark(struct up_storage *s, const char *script_dir, uint32_t n, const char *letters,
                        struct up_error *err)
 {
-    char path[PATH_SIZE], now[LETTERS_MAX], text[LETTERS_MAX + 1];
+    char path[UP_PATH_SIZE], now[LETTERS_MAX], text[LETTERS_MAX + 1];
 
     if (up_generation_path(path, script_dir, n, ".good", err) < 0)
         return err->code;
@@ -167,7 +166,7 @@ int up_generation_mark(struct up_storage *s, const char *script_dir, uint32_t n,
 
 void up_generation_note_damage(struct up_storage *s, const char *script_dir, uint32_t n, const char *text)
 {
-    char path[PATH_SIZE], now[512];
+    char path[UP_PATH_SIZE], now[512];
     struct up_error ignored;
 
     if (up_generation_path(path, script_dir, n, ".bad", &ignored) < 0)
@@ -181,7 +180,7 @@ void up_generation_note_damage(struct up_storage *s, const char *script_dir, uin
 
 void up_generation_damage(struct up_storage *s, const char *script_dir, uint32_t n, char *out, size_t len)
 {
-    char path[PATH_SIZE], *text;
+    char path[UP_PATH_SIZE], *text;
     struct up_error ignored;
 
     out[0] = '\0';
@@ -209,7 +208,7 @@ static int collect_marked(void *user, const char *name, enum up_node_kind kind)
 {
     struct marked *m = user;
     uint32_t n = (uint32_t)strtoul(name, NULL, 10);
-    char canonical[24], path[PATH_SIZE], letters[LETTERS_MAX];
+    char canonical[24], path[UP_PATH_SIZE], letters[LETTERS_MAX];
     unsigned at = 0;
 
     (void)kind;
@@ -233,7 +232,7 @@ static int collect_marked(void *user, const char *name, enum up_node_kind kind)
 static int prove(struct up_storage *s, const char *script_dir, const struct up_keyring *ring, uint32_t n,
                  struct up_error *err)
 {
-    char dir[PATH_SIZE], head[PATH_SIZE];
+    char dir[UP_PATH_SIZE], head[UP_PATH_SIZE];
     struct up_generation_reader *reader;
     struct up_blocks *blocks;
     struct up_manifest m;

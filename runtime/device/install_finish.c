@@ -152,7 +152,7 @@ static int check_head(struct up_device *d, const char *head, struct up_error *er
 /* The archive is whole: keep it, and begin to extract it. */
 static int begin_script(struct up_device *d, const struct up_part *script, struct up_error *err)
 {
-    char spool[UP_PATH_SIZE], dir[UP_PATH_SIZE], path[UP_GENERATION_PATH];
+    char spool[UP_PATH_SIZE], dir[UP_PATH_SIZE], path[UP_PATH_SIZE];
     uint32_t n = d->state.tx.generation;
 
     up_device_path(d, "tx", spool, sizeof spool);
@@ -170,7 +170,7 @@ static int begin_script(struct up_device *d, const struct up_part *script, struc
 /* Some of it; at its end, make ready to read it back. */
 static int make_script(struct up_device *d, struct up_error *err)
 {
-    char dir[UP_PATH_SIZE], path[UP_GENERATION_PATH];
+    char dir[UP_PATH_SIZE], path[UP_PATH_SIZE];
     struct up_finish *f = d->finish;
     int rc = UP_AGAIN;
 

@@ -101,7 +101,7 @@ static int next_piece(struct up_copy *c, struct up_error *err)
 static int put_member(struct up_copy *c, const char *name, uint64_t at, uint64_t size, struct up_error *err)
 {
     uint64_t from = at > c->begin ? at : c->begin, to = at + size < end_of(c) ? at + size : end_of(c);
-    char path[UP_LONG_PATH_SIZE];
+    char path[UP_PATH_SIZE];
     long long got = -1;
     int file;
 

@@ -26,21 +26,16 @@
 
 #define DIGEST 32
 #define KEEP_MS 5000
-#define UNFINISHED_SIZE (UP_PATH_SIZE + sizeof "/unfinished")
 
-static const char *path_of(const struct up_transfer *t, char path[UNFINISHED_SIZE])
+static const char *path_of(const struct up_transfer *t, char path[UP_PATH_SIZE])
 {
-    char spool[UP_PATH_SIZE];
-
-    up_device_path(t->device, "tx", spool, sizeof spool);
-    snprintf(path, UNFINISHED_SIZE, "%s/unfinished", spool);
-    return path;
+    return up_device_path(t->device, "tx/unfinished", path, UP_PATH_SIZE);
 }
 
 void up_transfer_resume(struct up_transfer *t, const struct up_block *block)
 {
     struct up_error ignored;
-    char path[UNFINISHED_SIZE], *text;
+    char path[UP_PATH_SIZE], *text;
     size_t len;
 
     if (t->resumed || !t->remote)
@@ -91,7 +86,7 @@ void up_transfer_keep(struct up_transfer *t)
 {
     struct up_error ignored;
     struct up_block block;
-    char path[UNFINISHED_SIZE];
+    char path[UP_PATH_SIZE];
     int rc;
 
     if (!t->remote || t->filled <= t->kept || t->at_part == t->manifest->part_count ||
@@ -129,7 +124,7 @@ void up_transfer_go_on(struct up_transfer *t, struct up_source *source)
 
 void up_transfer_forget(struct up_transfer *t)
 {
-    char path[UNFINISHED_SIZE];
+    char path[UP_PATH_SIZE];
 
     if (t->in_spool)
         t->storage->ops->unlink(t->storage, path_of(t, path));

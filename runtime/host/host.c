@@ -24,7 +24,7 @@ struct budget {
 
 const char *up_host_program(void)
 {
-    static char path[UP_LONG_PATH_SIZE];
+    static char path[UP_PATH_SIZE];
 
     if (!*path) {
         struct up_storage *storage = up_storage_system();
@@ -38,13 +38,13 @@ const char *up_host_program(void)
 const char *up_host_lua_dir(void)
 {
     static const char *const places[] = {"lua", "../share/moult/lua", "../../share/moult/lua"};
-    static char path[UP_LONG_PATH_SIZE];
+    static char path[UP_PATH_SIZE];
     const char *program = up_host_program();
     const char *slash = strrchr(program, '/');
 
     for (size_t i = 0; !*path && slash && i < sizeof places / sizeof *places; i++) {
         struct up_storage *storage = up_storage_system();
-        char guess[UP_LONG_PATH_SIZE + 64], module[UP_LONG_PATH_SIZE + 96];
+        char guess[UP_PATH_SIZE + 64], module[UP_PATH_SIZE + 96];
         struct up_stat st;
 
         /* Beside an installed program, `lua` is the interpreter. */
@@ -114,7 +114,7 @@ static void lead_path(lua_State *L, const char *dir)
 static int setup(lua_State *L)
 {
     const char *dir = up_host_lua_dir();
-    char cwd[UP_LONG_PATH_SIZE];
+    char cwd[UP_PATH_SIZE];
 
     luaL_openlibs(L);
     up_preload(L);

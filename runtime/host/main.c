@@ -96,7 +96,7 @@ static int run_device_script(uint64_t memory, const struct up_host_device *devic
 {
     struct lua_State *L = up_host_new();
     struct up_error err;
-    char dir[UP_LONG_PATH_SIZE];
+    char dir[UP_PATH_SIZE];
     const char *path = argv[0], *slash = strrchr(path, '/');
     int code;
 
@@ -175,7 +175,7 @@ static void list_own(const char *own[OWN_PATHS + 1], const char *state, const ch
  */
 static int mode_script(int argc, char **argv)
 {
-    char path[UP_LONG_PATH_SIZE], control[UP_LONG_PATH_SIZE], *words[] = {path, NULL};
+    char path[UP_PATH_SIZE], control[UP_PATH_SIZE], *words[] = {path, NULL};
     const char *own[OWN_PATHS + 1];
     struct up_host_device device = {.control = control, .own = own};
     struct up_error err;

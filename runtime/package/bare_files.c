@@ -84,7 +84,7 @@ int up_bare_files_open(struct up_tree_tar **out, struct up_storage *storage, con
                        const char *dir, struct up_files_blanks *blanks, struct up_error *err)
 {
     struct look look = {.has_ini = false};
-    char folder[UP_LONG_PATH_SIZE];
+    char folder[UP_PATH_SIZE];
     struct up_error ignored;
     int rc = up_storage_remove_tree(storage, dir, err);
 

@@ -30,7 +30,7 @@ static int compare(const struct up_tree_tar *tree, const struct up_update_ini *i
 static int check(struct up_tree_tar *tree, struct up_storage *storage, const char *dir, const char *shown,
                  struct up_files_blanks *blanks, struct up_error *err)
 {
-    char path[UP_LONG_PATH_SIZE], *text;
+    char path[UP_PATH_SIZE], *text;
     struct up_update_ini ini;
     struct up_error why;
     size_t len;

@@ -16,7 +16,7 @@
 #define FIRST_WANT 16384 /* bytes asked for before anything is known: most heads are smaller */
 #define CHUNK 65536      /* bytes of an index read at a time */
 #define BUFFER (CHUNK + 2 * UP_TAR_BLOCK)
-#define SPOOL_MAX (UP_LONG_PATH_SIZE - 64) /* room for the names of what lies in it */
+#define SPOOL_MAX (UP_PATH_SIZE - 64) /* room for the names of what lies in it */
 
 enum state { MANIFEST_HEADER, MANIFEST, SIGNATURE, PART, INDEX, PADDING, DONE };
 
@@ -217,9 +217,9 @@ static int verify_manifest(struct up_manifest *m, const struct up_keyring *ring,
 }
 
 static const char *spool_path(const char *spool, const char *stem, const char *suffix,
-                              char path[UP_LONG_PATH_SIZE])
+                              char path[UP_PATH_SIZE])
 {
-    snprintf(path, UP_LONG_PATH_SIZE, "%s/%s%s", spool, stem, suffix);
+    snprintf(path, UP_PATH_SIZE, "%s/%s%s", spool, stem, suffix);
     return path;
 }
 
@@ -227,7 +227,7 @@ static const char *spool_path(const char *spool, const char *stem, const char *s
 static int spool_file(struct up_package *p, const char *suffix, const void *data, size_t size,
                       struct up_error *err)
 {
-    char path[UP_LONG_PATH_SIZE], *old;
+    char path[UP_PATH_SIZE], *old;
     size_t old_size;
     bool same;
 
@@ -250,7 +250,7 @@ static int spool_manifest(struct up_package *p, struct up_error *err)
     if (rc == 0)
         rc = spool_file(p, ".minisig", p->buffer, (size_t)p->layout.signature_size, err);
     for (int kind = 0; rc == 0 && kind < UP_PART_KINDS; kind++) {
-        char path[UP_LONG_PATH_SIZE];
+        char path[UP_PATH_SIZE];
 
         spool_path(p->spool, up_part_name((enum up_part_kind)kind), ".idx", path);
         if (!up_manifest_part(&p->manifest, (enum up_part_kind)kind) &&
@@ -326,7 +326,7 @@ static bool make_durable(struct up_storage *storage, const char *path)
 /* Open a fresh spool for the part's index; 1 when a good one is there already. */
 static int open_spool(struct up_package *p, const struct up_part *part, struct up_error *err)
 {
-    char path[UP_LONG_PATH_SIZE];
+    char path[UP_PATH_SIZE];
 
     spool_path(p->spool, up_part_name(part->kind), ".idx", path);
     if (check_spooled(p->storage, path, part, NULL) == 0 && make_durable(p->storage, path))
@@ -380,7 +380,7 @@ static int end_index(struct up_package *p, struct up_error *err)
     int rc = up_index_reader_end(&p->check, err);
 
     if (rc == 0 && p->file >= 0 && p->storage->ops->sync(p->storage, p->file) < 0) {
-        char path[UP_LONG_PATH_SIZE];
+        char path[UP_PATH_SIZE];
 
         spool_path(p->spool, up_part_name(p->check.part->kind), ".idx", path);
         rc = up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: sync: %s", path, strerror(errno));
@@ -443,7 +443,7 @@ int up_package_step(struct up_package *p, struct up_error *err)
 static int load_manifest(struct up_manifest *m, struct up_package_layout *layout, struct up_storage *storage,
                          const struct up_keyring *ring, const char *spool, struct up_error *err)
 {
-    char path[UP_LONG_PATH_SIZE], *text = NULL, *sig = NULL;
+    char path[UP_PATH_SIZE], *text = NULL, *sig = NULL;
     size_t size, sig_size;
     int rc = up_storage_read_file(storage, spool_path(spool, "manifest", ".json", path), UP_MANIFEST_MAX,
                                   &text, &size, err);
@@ -463,7 +463,7 @@ static int load_manifest(struct up_manifest *m, struct up_package_layout *layout
 int up_package_check_index(struct up_storage *storage, const char *spool, const struct up_part *part,
                            struct up_error *err)
 {
-    char path[UP_LONG_PATH_SIZE];
+    char path[UP_PATH_SIZE];
 
     return check_spooled(storage, spool_path(spool, up_part_name(part->kind), ".idx", path), part, err);
 }

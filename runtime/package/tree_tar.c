@@ -30,11 +30,10 @@ struct listing {
     int rc;
 };
 
-static int full_path(const struct up_tree_tar *t, const char *name, char path[UP_LONG_PATH_SIZE],
+static int full_path(const struct up_tree_tar *t, const char *name, char path[UP_PATH_SIZE],
                      struct up_error *err)
 {
-    if ((size_t)snprintf(path, UP_LONG_PATH_SIZE, "%s%s%s", t->dir, *name ? "/" : "", name) >=
-        UP_LONG_PATH_SIZE)
+    if ((size_t)snprintf(path, UP_PATH_SIZE, "%s%s%s", t->dir, *name ? "/" : "", name) >= UP_PATH_SIZE)
         return up_fail(err, UP_USAGE, "%s: the path is too long", t->dir);
     return 0;
 }
@@ -59,7 +58,7 @@ static int take_name(struct listing *l, const char *name)
 {
     struct up_tree_tar *t = l->tree;
     struct up_tar_entry *entry = append(t);
-    char path[UP_LONG_PATH_SIZE];
+    char path[UP_PATH_SIZE];
     struct up_stat st;
     int rc;
 
@@ -104,7 +103,7 @@ static int cannot_list(int error)
 static int list_dir(struct up_tree_tar *t, const char *name, struct up_error *err)
 {
     struct listing l = {.tree = t, .err = err};
-    char path[UP_LONG_PATH_SIZE];
+    char path[UP_PATH_SIZE];
     int rc = full_path(t, name, path, err);
 
     if (rc < 0)
@@ -227,7 +226,7 @@ void up_tree_tar_drop_cache(struct up_tree_tar *t)
 
 static int start_entry(struct up_tree_tar *t, const struct up_tar_entry *entry, struct up_error *err)
 {
-    char path[UP_LONG_PATH_SIZE];
+    char path[UP_PATH_SIZE];
     int rc = up_tar_put(t->header, entry, err);
 
     if (rc < 0 || entry->directory || (t->first && t->at == 0))

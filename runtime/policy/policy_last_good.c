@@ -40,7 +40,7 @@ static void head_of(char head[HEAD + 1], const char *text, size_t len)
 
 static int make_folder(struct up_storage *storage, const char *state, const char *name, struct up_error *err)
 {
-    char path[UP_LONG_PATH_SIZE];
+    char path[UP_PATH_SIZE];
 
     snprintf(path, sizeof path, "%s/%s", state, name);
     return up_storage_make_dir(storage, path, 0700, err);
@@ -49,7 +49,7 @@ static int make_folder(struct up_storage *storage, const char *state, const char
 int up_policy_keep(struct up_storage *storage, const char *state, const char *name, const char *text,
                    size_t len, struct up_error *err)
 {
-    char path[UP_LONG_PATH_SIZE], head[HEAD + 1];
+    char path[UP_PATH_SIZE], head[HEAD + 1];
     char *whole;
     int rc = path_of(path, sizeof path, state, name, err);
 
@@ -76,7 +76,7 @@ int up_policy_keep(struct up_storage *storage, const char *state, const char *na
 int up_policy_kept(struct up_storage *storage, const char *state, const char *name, char **text, size_t *len,
                    struct up_error *err)
 {
-    char path[UP_LONG_PATH_SIZE], head[HEAD + 1];
+    char path[UP_PATH_SIZE], head[HEAD + 1];
     char *whole;
     size_t size;
     int rc = path_of(path, sizeof path, state, name, err);

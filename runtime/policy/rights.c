@@ -126,7 +126,7 @@ static int set_mode(struct up_storage *s, const char *path, unsigned mode, struc
 
 int up_rights_open_state(struct up_storage *storage, const char *state, struct up_error *err)
 {
-    char path[UP_LONG_PATH_SIZE];
+    char path[UP_PATH_SIZE];
     struct up_stat st;
 
     if ((size_t)snprintf(path, sizeof path, "%s/script", state) >= sizeof path)

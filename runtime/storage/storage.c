@@ -13,7 +13,7 @@
 #define FIRST_READ 4096u
 
 /* The directory that holds path, into out. */
-static int parent_of(const char *path, char out[UP_LONG_PATH_SIZE])
+static int parent_of(const char *path, char out[UP_PATH_SIZE])
 {
     size_t len = strlen(path);
 
@@ -23,7 +23,7 @@ static int parent_of(const char *path, char out[UP_LONG_PATH_SIZE])
         len--;
     while (len > 1 && path[len - 1] == '/')
         len--;
-    if (len >= UP_LONG_PATH_SIZE) {
+    if (len >= UP_PATH_SIZE) {
         errno = ENAMETOOLONG;
         return -1;
     }
@@ -120,7 +120,7 @@ static int write_new(struct up_storage *s, const char *temporary, const void *da
 static int put_file(struct up_storage *s, const char *path, const void *data, size_t len, unsigned mode,
                     bool durably, struct up_error *err)
 {
-    char temporary[UP_LONG_PATH_SIZE];
+    char temporary[UP_PATH_SIZE];
     int why;
 
     if (snprintf(temporary, sizeof temporary, "%s.new", path) >= (int)sizeof temporary)
@@ -150,7 +150,7 @@ int up_storage_replace_file(struct up_storage *s, const char *path, const void *
 /* One path for the whole descent: it grows and shrinks at its end. */
 struct removal {
     struct up_storage *storage;
-    char path[UP_LONG_PATH_SIZE];
+    char path[UP_PATH_SIZE];
     size_t len;
     int error; /* errno of the first failure, 0 while there is none */
 };
@@ -262,7 +262,7 @@ static int try_file(struct up_storage *s, int file, const char *path, uint64_t *
 
 int up_storage_try(struct up_storage *s, const char *dir, uint64_t *sync_ms, struct up_error *err)
 {
-    char path[UP_LONG_PATH_SIZE];
+    char path[UP_PATH_SIZE];
     int file, rc;
 
     if (snprintf(path, sizeof path, "%s/try", dir) >= (int)sizeof path)
@@ -278,7 +278,7 @@ int up_storage_try(struct up_storage *s, const char *dir, uint64_t *sync_ms, str
 
 int up_storage_sync_parent(struct up_storage *s, const char *path, struct up_error *err)
 {
-    char parent[UP_LONG_PATH_SIZE];
+    char parent[UP_PATH_SIZE];
 
     if (parent_of(path, parent) < 0)
         return up_fail(err, UP_WRITE, "%.200s...: %s", path, strerror(errno));

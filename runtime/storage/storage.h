@@ -20,10 +20,8 @@
 
 #include "error.h"
 
-/* Paths, NUL included: of what a device keeps, and of files that people name. Whoever joins one sees
- * that it fits, or says why it always does. */
-#define UP_PATH_SIZE 1024
-#define UP_LONG_PATH_SIZE 4096
+/* Paths, NUL included. Whoever joins one sees that it fits, or says why it always does. */
+#define UP_PATH_SIZE 4096
 
 enum up_open_flags {
     UP_READ = 0,

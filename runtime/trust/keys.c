@@ -11,10 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int path_of(char path[UP_LONG_PATH_SIZE], const char *dir, const char *name, const char *end,
+static int path_of(char path[UP_PATH_SIZE], const char *dir, const char *name, const char *end,
                    struct up_error *err)
 {
-    if (snprintf(path, UP_LONG_PATH_SIZE, "%s/%s%s", dir, name, end) >= UP_LONG_PATH_SIZE)
+    if (snprintf(path, UP_PATH_SIZE, "%s/%s%s", dir, name, end) >= UP_PATH_SIZE)
         return up_fail(err, UP_USAGE, "keys %s: path too long", dir);
     return 0;
 }
@@ -36,7 +36,7 @@ static int scan_name(void *user, const char *name, enum up_node_kind kind)
     struct scan *scan = user;
     size_t len = strlen(name);
     struct up_error ignored;
-    char path[UP_LONG_PATH_SIZE];
+    char path[UP_PATH_SIZE];
 
     if (len > 4 && strcmp(name + len - 4, ".pub") == 0 && (kind == UP_NODE_FILE || kind == UP_NODE_LINK) &&
         path_of(path, scan->dir, name, "", &ignored) == 0)
@@ -80,7 +80,7 @@ static int clean_revoked(struct up_storage *storage, const char *dir, const stru
 /* The files, then the record that says so. */
 static int settle(struct up_keyset *set, struct up_storage *storage, const char *dir, struct up_error *err)
 {
-    char path[UP_LONG_PATH_SIZE], text[UP_PUBLIC_KEY_TEXT];
+    char path[UP_PATH_SIZE], text[UP_PUBLIC_KEY_TEXT];
     int rc = 0;
 
     for (unsigned i = 0; rc == 0 && i < set->pending_count; i++) {
@@ -113,7 +113,7 @@ static int check_names(const struct up_key_list *k, const struct up_keyset *next
                        const char *dir, struct up_error *err)
 {
     uint8_t raw[UP_KEY_RAW_SIZE];
-    char path[UP_LONG_PATH_SIZE];
+    char path[UP_PATH_SIZE];
     struct up_error why;
     int rc;
 
@@ -169,7 +169,7 @@ static int check_root(const struct up_keyset *next, struct up_storage *storage, 
                       struct up_error *err)
 {
     struct root_count count = {.next = next, .why.code = UP_OK};
-    char root[UP_LONG_PATH_SIZE];
+    char root[UP_PATH_SIZE];
     struct scan scan = {.storage = storage, .dir = root, .each = count_root, .user = &count};
 
     if (path_of(root, dir, UP_KEYS_ROOT, "", err) < 0)
@@ -260,7 +260,7 @@ static int carry_out(struct up_keyset *set, const struct up_key_list *k, struct 
 /* One at a time. Returns the open lock file. */
 static int lock(struct up_storage *storage, const char *dir, struct up_error *err)
 {
-    char path[UP_LONG_PATH_SIZE];
+    char path[UP_PATH_SIZE];
     int file;
 
     if (path_of(path, dir, "lock", "", err) < 0)
@@ -376,7 +376,7 @@ int up_keys_list(struct up_keyset *set, struct up_storage *storage, const char *
 {
     struct listing listing = {each, user};
     struct scan scan = {.storage = storage, .dir = dir, .each = list_key, .set = set, .user = &listing};
-    char root[UP_LONG_PATH_SIZE];
+    char root[UP_PATH_SIZE];
 
     if (path_of(root, dir, UP_KEYS_ROOT, "", err) < 0 || up_keyset_read(set, storage, dir, err) < 0)
         return err->code;

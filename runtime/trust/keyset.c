@@ -15,21 +15,20 @@
 #define CAPACITY (HEAD_SIZE + UP_KEYS_REVOKED_MAX * UP_KEY_ID_SIZE + UP_KEYS_ADD_MAX * ENTRY_SIZE)
 #define FORM 1
 
-static int record_of(struct up_record *r, char path[UP_PATH_SIZE], struct up_storage *storage,
-                     const char *dir, struct up_error *err)
-{
-    if (snprintf(path, UP_PATH_SIZE, "%s/set", dir) >= UP_PATH_SIZE)
-        return up_fail(err, UP_USAGE, "keys %s: path too long", dir);
-    *r = (struct up_record){
-        .storage = storage, .path = path, .magic = "MOULTKS1", .capacity = UP_RECORD_HEAD + CAPACITY};
-    return 0;
-}
-
+/* The mark, which is also the stem of the record's two files. */
 static int mark_of(char path[UP_PATH_SIZE], const char *dir, struct up_error *err)
 {
     if (snprintf(path, UP_PATH_SIZE, "%s/set", dir) >= UP_PATH_SIZE)
         return up_fail(err, UP_USAGE, "keys %s: path too long", dir);
     return 0;
+}
+
+static int record_of(struct up_record *r, char path[UP_PATH_SIZE], struct up_storage *storage,
+                     const char *dir, struct up_error *err)
+{
+    *r = (struct up_record){
+        .storage = storage, .path = path, .magic = "MOULTKS1", .capacity = UP_RECORD_HEAD + CAPACITY};
+    return mark_of(path, dir, err);
 }
 
 /* Whether there was a record once, as far as can be seen. */

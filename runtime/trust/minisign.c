@@ -62,7 +62,7 @@ static int scan_name(void *user, const char *name, enum up_node_kind kind)
     struct up_keyring *ring = scan->ring;
     size_t len = strlen(name);
     struct up_error why;
-    char path[UP_LONG_PATH_SIZE];
+    char path[UP_PATH_SIZE];
 
     if (len < 5 || strcmp(name + len - 4, ".pub") != 0 || (kind != UP_NODE_FILE && kind != UP_NODE_LINK))
         return 0;

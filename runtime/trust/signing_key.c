@@ -148,8 +148,7 @@ static int make_pair(struct up_storage *storage, char *secret, size_t room, char
 
 int up_signing_key_generate(struct up_storage *storage, const char *name, struct up_error *err)
 {
-    char secret[512], public[UP_PUBLIC_KEY_TEXT], secret_path[UP_LONG_PATH_SIZE],
-        public_path[UP_LONG_PATH_SIZE];
+    char secret[512], public[UP_PUBLIC_KEY_TEXT], secret_path[UP_PATH_SIZE], public_path[UP_PATH_SIZE];
     struct up_stat st;
     int rc;
 

@@ -724,12 +724,12 @@ static void a_broken_file_is_made_again(void **state)
 /* The record has the longest path. */
 static void a_state_whose_path_is_too_long_is_refused(void **state)
 {
-    static const size_t most = 1024 - sizeof "/boot";
+    static const size_t most = UP_PATH_SIZE - sizeof "/boot";
     struct sim *sim = sim_new();
     struct up_config config;
     struct up_boot *boot;
     struct up_error err;
-    char path[1100];
+    char path[UP_PATH_SIZE + 100];
 
     (void)state;
     up_config_init(&config);

@@ -330,7 +330,7 @@ static void test_long_spool(void **state)
     struct memory source;
     struct up_package *p = NULL;
     struct up_error err;
-    char spool[UP_LONG_PATH_SIZE];
+    char spool[UP_PATH_SIZE];
 
     memory_init(&source, "", 0);
     memset(spool, 'x', sizeof spool);

@@ -387,20 +387,20 @@ static void a_slot_with_too_long_a_path_is_refused(void **state)
     struct up_config config;
     struct up_device *d;
     struct up_error err;
-    char path[1025];
+    char path[UP_PATH_SIZE + 1];
 
     (void)state;
     memset(path, 'x', sizeof path);
     path[0] = '/';
-    path[1023] = '\0';
+    path[UP_PATH_SIZE - 1] = '\0';
     world_configure(&config);
     free(config.slot[1]);
     config.slot[1] = strdup(path);
     assert_int_equal(up_device_open(&d, sim_storage(sim), &config, UP_DEVICE_LOCK, &err), UP_USAGE);
     assert_non_null(strstr(err.message, "no such directory; run moult provision"));
     free(config.slot[1]);
-    path[1023] = 'x';
-    path[1024] = '\0';
+    path[UP_PATH_SIZE - 1] = 'x';
+    path[UP_PATH_SIZE] = '\0';
     config.slot[1] = strdup(path);
     assert_int_equal(up_device_open(&d, sim_storage(sim), &config, UP_DEVICE_LOCK, &err), UP_USAGE);
     assert_non_null(strstr(err.message, "slot b: path too long"));

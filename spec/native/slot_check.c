@@ -477,7 +477,7 @@ static void a_slot_that_cannot_be_opened_says_why(void **state)
     };
     struct sim *sim = make(nand);
     struct up_storage *s = sim_storage(sim);
-    char path[1100];
+    char path[UP_PATH_SIZE + 100];
     struct up_slot *slot = NULL;
     struct up_error err;
     uint64_t capacity, room;
