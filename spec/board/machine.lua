@@ -40,7 +40,9 @@ end
 local function script_of(w, packages)
   local left = { { "machine: runs 1.0.2", 3 }, { "machine: fails 1.0.3" }, { "sequence 3 failed its trial", 4 },
     { "machine: runs 1.0.4" } }
-  local function offer(n) assert(w:shell(("cp %s depot/.new && mv depot/.new depot/p%d.upd"):format(packages[n], n))) end
+  local function offer(n)
+    assert(w:shell(("cp %s depot/.new && mv depot/.new depot/p%d.upd"):format(packages[n], n)))
+  end
   offer(2)
   return function(line)
     if not left[1] or not line:find(left[1][1], 1, true) then return end
@@ -52,8 +54,9 @@ end
 
 local function run(w, hear)
   local boots, history, kernel = 0, nil, nil
-  local pipe = assert(io.popen(([[timeout 1500 %s -icount shift=3 -m 384 -nographic -drive if=none,id=disk,format=raw,file=%s \
-    -device virtio-blk-pci,drive=disk -netdev user,id=net -device virtio-net-pci,netdev=net,romfile= </dev/null 2>&1]]):format(
+  local pipe = assert(io.popen(([[timeout 1500 %s -icount shift=3 -m 384 -nographic \
+    -drive if=none,id=disk,format=raw,file=%s -device virtio-blk-pci,drive=disk \
+    -netdev user,id=net -device virtio-net-pci,netdev=net,romfile= </dev/null 2>&1]]):format(
     QEMU, w:path "disk")))
   for line in pipe:lines() do
     line = line:gsub("\r", "")

@@ -130,7 +130,9 @@ end
 function M.reached(cloud, status, body)
   if not status then return false end
   local dialect = registry.of(cloud.kind)
-  if not dialect.in_body and (status == 200 or status == 206) then return body ~= nil and body:sub(1, #PACKAGE) == PACKAGE end
+  if not dialect.in_body and (status == 200 or status == 206) then
+    return body ~= nil and body:sub(1, #PACKAGE) == PACKAGE
+  end
   return dialect.recognises { status = status, body = body } == true
 end
 
