@@ -24,7 +24,6 @@ local M = {}
 
 local FIELDS = {}
 for name in ([[cloud location http headers question renew latest answered tries head_tries patience permit left_out
-for name in ([[cloud location http headers question renew latest answered tries head_tries patience permit left_out
   by_hand hoped full fallback release size watch copying]]):gmatch "%S+" do FIELDS[name] = true end
 
 local methods = {}
