@@ -22,7 +22,7 @@ struct up_copy {
     const struct up_manifest *manifest;
     const struct up_package_layout *layout;
     struct up_digest *digest;
-    char spool[UP_PATH_SIZE];
+    char spool[UP_PATH_SIZE - 64]; /* room for the names of what lies in it */
 
     struct up_blocks *blocks; /* of the part */
     unsigned part;
