@@ -133,6 +133,8 @@ static const struct text_seed texts[] = {
      "  core = { name = \"Luat\", version = 22, image = \"core22.img\", encoding = \"lzma\", block_size = "
      "4096 },\n"
      "  requires = { core = \"Luat\", version = 17 }, override = { \"battery\" }, text = \"new\" }\n"},
+    {"files_archive", "two-files", -1, "app\t/r\t4\t2\nb\t/r\t1\t4\nc\t/r\t2\t4\n|||| app| b"},
+    {"files_archive", "nothing-to-put", -1, "c\t/r\t2\t4\n"},
     {"update_ini", "four-lines", -1,
      "MIT\t/mnt/yaffs/app/MIT/Bin\t4\t2\r\nwindow_button_set_up.gif\t/mnt/yaffs/app/MIT/Resource/"
      "picture\t1\t4\r\n"
