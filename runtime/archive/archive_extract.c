@@ -148,6 +148,7 @@ int up_archive_reader_extract(struct up_archive_reader *a, struct up_storage *st
     struct extraction x = {.archive = a, .storage = storage, .dir = part};
     struct up_error ignored;
     struct up_stat st;
+    int rc;
 
     if (up_archive_reader_entries(a) > 0)
         return up_fail(err, UP_USAGE, "archive: extract: entries were read before");
@@ -157,13 +158,17 @@ int up_archive_reader_extract(struct up_archive_reader *a, struct up_storage *st
         return up_fail(err, UP_WRITE, "%s: it exists; extract to a new directory", dir);
     if (up_storage_remove_tree(storage, part, err) < 0)
         return err->code;
-    if (extract_all(&x, err) < 0) {
+    rc = extract_all(&x, err);
+    if (rc == 0 && storage->ops->rename(storage, part, dir) < 0)
+        rc = cannot("rename", part, err);
+    if (rc < 0) {
         (void)!up_storage_remove_tree(storage, part, &ignored);
-        return err->code;
+        return rc;
     }
-    if (storage->ops->rename(storage, part, dir) < 0)
-        return cannot("rename", part, err);
-    if (files)
+    rc = up_storage_sync_parent(storage, dir, err);
+    if (rc < 0)
+        (void)!up_storage_remove_tree(storage, dir, &ignored);
+    else if (files)
         *files = x.files;
-    return up_storage_sync_parent(storage, dir, err);
+    return rc;
 }

@@ -122,7 +122,7 @@ static void put32(struct pile *p, uint32_t v)
 static void common(struct pile *p, const struct zipped *e, uint32_t crc, uint32_t packed, uint32_t size)
 {
     put16(p, 20);
-    put16(p, e->flags);
+    put16(p, e->flags | (e->descriptor ? 8u : 0u));
     put16(p, e->deflated ? 8 : 0);
     put32(p, 0x00210000); /* a day that there is */
     put32(p, crc);
@@ -142,11 +142,21 @@ void zip_add(struct zip *z, const struct zipped *e)
     else
         pile_add(&body, e->content, len);
     put32(&z->out, 0x04034b50);
-    common(&z->out, e, crc, (uint32_t)body.len, (uint32_t)len + e->local_size_off);
+    if (e->descriptor)
+        common(&z->out, e, 0, 0, 0);
+    else
+        common(&z->out, e, crc, (uint32_t)body.len, (uint32_t)len + e->local_size_off);
     put16(&z->out, (unsigned)strlen(local));
     put16(&z->out, 0);
     pile_add(&z->out, local, strlen(local));
     pile_add(&z->out, body.data, body.len);
+    if (e->descriptor == 16)
+        put32(&z->out, 0x08074b50);
+    if (e->descriptor) {
+        put32(&z->out, crc);
+        put32(&z->out, (uint32_t)body.len);
+        put32(&z->out, (uint32_t)len + e->descriptor_off);
+    }
     put32(&z->directory, 0x02014b50);
     put16(&z->directory, 3 << 8 | 20); /* Unix */
     common(&z->directory, e, crc + e->crc_off, (uint32_t)body.len + e->packed_off,

@@ -45,6 +45,8 @@ struct zipped {
     uint32_t attributes;                               /* of Unix, as st_mode */
     uint32_t crc_off, size_off, packed_off, place_off; /* added to what is right, in the directory */
     uint32_t local_size_off;
+    unsigned descriptor; /* bytes behind the content that say its sum and sizes: 12, or 16 signed; 0: none */
+    uint32_t descriptor_off; /* added to the size in it */
 };
 
 struct zip {
