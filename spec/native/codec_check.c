@@ -106,6 +106,23 @@ static void test_wrong_bytes(void **state)
     up_codec_free(codec);
 }
 
+/* Nothing is no block of zeros. */
+static void test_nothing(void **state)
+{
+    enum up_encoding used = UP_RAW;
+    uint8_t out[16];
+    struct up_codec *codec;
+    struct up_error err;
+    size_t len = 99;
+
+    (void)state;
+    must(up_codec_new(&codec, &err), &err);
+    must(up_codec_encode(codec, &used, "", 0, out, &len, &err), &err);
+    assert_int_equal(used, UP_RAW);
+    assert_int_equal(len, 0);
+    up_codec_free(codec);
+}
+
 /* A guess is between what the best encoder makes and the block, and changes nothing of that. */
 static void test_guess(void **state)
 {
@@ -155,10 +172,8 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_wrong_bytes),
-        cmocka_unit_test(test_guess),
-        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_wrong_bytes), cmocka_unit_test(test_nothing),
+        cmocka_unit_test(test_guess),      cmocka_unit_test(test_refusals),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -495,6 +495,10 @@ static void either_file_is_kept_whole_and_long(void **state)
     assert_int_equal(up_keys_settle(sim_storage(start), KEYS, &err), 0);
     sim_settle(start);
     assert_false(up_keyset_needs_tending(sim_storage(start), KEYS));
+    sim_fail(start, SIM_OPEN, 1, EMFILE, true); /* which says nothing of the files */
+    assert_false(up_keyset_needs_tending(sim_storage(start), KEYS));
+    sim_fail(start, SIM_OPEN, 0, 0, false);
+    sim_reset_counters(start);
     for (int file = 0; file < 2; file++)
         for (int is_short = 0; is_short < 2; is_short++) {
             struct sim *sim = sim_clone(start);

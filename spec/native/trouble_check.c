@@ -563,6 +563,34 @@ static void a_script_on_trial_that_cannot_be_counted_is_left_alone(void **state)
     stand_free(&s);
 }
 
+/* Armed or on trial: a script has no slot of its own, and the one that runs stays first. */
+static void a_script_that_cannot_be_counted_leaves_the_loader_alone(void **state)
+{
+    char before[UP_BOOT_VALUE_SIZE];
+
+    (void)state;
+    for (int trial = 0; trial < 2; trial++) {
+        struct stand s;
+
+        stand_up(&s, &by_uboot);
+        sim_variable(s.sim, "BOOT_ORDER", before);
+        install(&s, SCRIPT);
+        if (trial)
+            assert_int_equal(up_device_begin_trial(s.device, &s.err), 0);
+        break_state(&s);
+        if (trial)
+            assert_int_equal(up_device_trial_start(s.device, &s.action, &s.err), UP_WRITE);
+        variable(&s, "BOOT_ORDER", before);
+        power_off(&s);
+        power_on(&s, 'a');
+        if (trial)
+            assert_int_equal(up_device_trial_start(s.device, &s.action, &s.err), UP_WRITE);
+        runs(&s, 0, 1);
+        variable(&s, "BOOT_ORDER", before);
+        stand_free(&s);
+    }
+}
+
 static void a_script_that_could_not_be_counted_goes_back_and_leaves_no_trace(void **state)
 {
     struct stand s;
@@ -817,6 +845,7 @@ int main(void)
         cmocka_unit_test(an_environment_that_cannot_be_read_changes_nothing),
         cmocka_unit_test(a_loader_that_does_not_name_its_slot_runs_the_confirmed_one),
         cmocka_unit_test(a_script_on_trial_that_cannot_be_counted_is_left_alone),
+        cmocka_unit_test(a_script_that_cannot_be_counted_leaves_the_loader_alone),
         cmocka_unit_test(a_script_that_could_not_be_counted_goes_back_and_leaves_no_trace),
         cmocka_unit_test(a_core_on_trial_that_cannot_be_counted_is_left_by_one_write),
         cmocka_unit_test(a_core_that_was_left_and_is_confirmed_all_the_same_starts_again),
