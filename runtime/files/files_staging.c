@@ -126,6 +126,27 @@ static int make_dir(const struct up_files_place *p, const struct up_files_op *op
     return rc < 0 ? rc : up_files_sync(p, err);
 }
 
+/* Whether the file system takes a name that is not there: in an empty directory of ours. */
+static int try_name(const struct up_files_place *p, const char *ours, const char *name, struct up_error *err)
+{
+    struct up_storage *s = p->storage;
+    struct up_files_place inside = {s, -1, p->root, p->folder};
+    int file, rc = 0;
+
+    if (s->ops->mkdir_at(s, p->dir, ours, 0700) < 0)
+        return up_files_failed(p, ours, "mkdir", err);
+    inside.dir = s->ops->open_dir(s, p->dir, ours, true);
+    if (inside.dir < 0)
+        return up_files_failed(p, ours, "open", err);
+    file = s->ops->open_at(s, inside.dir, name, UP_WRITE_ONLY_NEW, 0600);
+    if (file >= 0)
+        s->ops->close(s, file);
+    else
+        rc = up_files_failed(p, name, "a name that cannot be", err);
+    up_files_place_close(&inside);
+    return rc < 0 ? rc : up_files_remove(p, ours, err);
+}
+
 /* Whether the folder takes what the switch will do to it, on names of ours. */
 static int try_folder(const struct up_files_place *p, const struct up_files_plan *plan, uint32_t n,
                       const struct up_files_found *found, struct up_error *err)
@@ -170,6 +191,8 @@ static int fill_one(const struct up_files_work *w, uint32_t n, const struct up_f
     up_files_temporary(w->plan, n, UP_FILES_NEW, name);
     if (up_files_is_step(op))
         rc = try_folder(&p, w->plan, n, &found, err);
+    if (rc == 0 && up_files_is_step(op) && op->kind != UP_FILES_DELETE && !found.there)
+        rc = try_name(&p, name, op->name, err);
     if (rc == 0 && (op->kind == UP_FILES_PUT || op->kind == UP_FILES_INSIDE))
         rc = make_file(&p, op, op->kind == UP_FILES_PUT ? name : op->name, source, err);
     else if (rc == 0 && op->kind != UP_FILES_DELETE)

@@ -386,6 +386,31 @@ static void no_room_changes_nothing(void **state)
     assert_as_before(w);
 }
 
+/* The file system has no room for one name more than the ones of ours. */
+static int refuse_name(void *user, enum sim_op op)
+{
+    unsigned *left = user;
+
+    return op == SIM_OPEN && *left > 0 && --*left == 0 ? EINVAL : 0;
+}
+
+static void a_name_that_cannot_be_is_refused(void **state)
+{
+    struct world *w = *state;
+    struct up_files_op op = {.kind = UP_FILES_PUT, .dir = "etc", .name = "a:b", .size = 1};
+    const struct up_files_plan plan = {
+        .id = {1}, .root_count = 1, .root = {{"/app", {1}}}, .op_count = 1, .op = &op};
+    unsigned opens = 3; /* the .here file, that of the try, and then the name */
+
+    w->before = tree_whole(w->sim);
+    assert_int_equal(up_files_begin(&w->files, &plan, &w->err), 0);
+    sim_watch_calls(w->sim, refuse_name, &opens);
+    assert_int_equal(up_files_fill(&w->files, &source, &w->err), UP_WRITE);
+    assert_string_equal(w->err.message, "/app/etc/a:b: a name that cannot be: Invalid argument");
+    sim_watch_calls(w->sim, NULL, NULL);
+    assert_as_before(w);
+}
+
 static long long other_content(void *user, uint32_t content, void *buf, size_t len, uint64_t offset,
                                struct up_error *err)
 {
@@ -736,6 +761,7 @@ int main(void)
         IN_WORLD(a_folder_that_is_there_is_not_made),
         IN_WORLD(a_link_on_the_way_is_refused),
         IN_WORLD(no_room_changes_nothing),
+        IN_WORLD(a_name_that_cannot_be_is_refused),
         IN_WORLD(other_content_is_not_staged),
         IN_WORLD(what_appeared_is_not_written_over),
         IN_WORLD(what_others_put_there_is_kept),
