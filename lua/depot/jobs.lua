@@ -1,5 +1,5 @@
---- What becomes of a device's job: pending, upgrading, succeeded, failed or
--- cancelled.
+--- What becomes of a device's job: pending, upgrading, succeeded, failed, reverted,
+-- superseded or cancelled.
 --
 -- Pure: a device's row, what happened and the time in; the row is changed in
 -- place and the answer says what to do. The rules are the vendors': a job is
@@ -94,6 +94,12 @@ function M.cancel(row, now)
   set(row, "cancelled", now)
   row.due, row.renewing = nil, nil
   return true
+end
+
+--- A device with an open job runs something newer than that would give it.
+function M.supersede(row, now)
+  set(row, "superseded", now)
+  row.text, row.due, row.renewing = ("reports %s, which is newer"):format(row.release), nil, nil
 end
 
 --- The package of an open job is no longer there. It may be given again when it is back.

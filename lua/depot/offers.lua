@@ -182,9 +182,8 @@ function Offers:consider(row, now, ask)
     self:went(row, "reverted", now)
   end
   if self:_overtaken(row) then
-    jobs.cancel(row, now)
-    row.text = ("reports %s, which is newer"):format(row.release)
-    self:went(row, "cancelled", now)
+    jobs.supersede(row, now)
+    self:went(row, "superseded", now)
     return nil
   end
   local job = choice.job(row, { packages = self.packages(), by_digest = self.by_digest, rollouts = self.rollouts,

@@ -778,7 +778,9 @@ describe("depot.fleet", function()
   it("ends the job of a device that comes up with something newer", function()
     assert.equal("2.0.0", round "1.0.0")
     assert.is_nil(round "2.0.1")
-    assert.same({ "cancelled", "reports 2.0.1, which is newer" }, { row().state, row().text })
+    assert.same({ "superseded", "reports 2.0.1, which is newer" }, { row().state, row().text })
+    assert.is_nil(round "2.0.0") -- what it was given after all
+    assert.equal("succeeded", row().state)
   end)
 end)
 

@@ -69,8 +69,8 @@ local function summary(rows)
     local state = row.state or "without a job"
     counts[state] = (counts[state] or 0) + 1
   end
-  for _, state in ipairs { "pending", "upgrading", "succeeded", "failed", "reverted", "cancelled", "given",
-    "without a job" } do
+  for _, state in ipairs { "pending", "upgrading", "succeeded", "failed", "reverted", "superseded", "cancelled",
+    "given", "without a job" } do
     if counts[state] then parts[#parts + 1] = ("%d %s"):format(counts[state], state) end
   end
   if deaf > 0 then parts[#parts + 1] = ("%d not listening"):format(deaf) end

@@ -58,7 +58,7 @@ local function verdict(context, entry, row)
   elseif row.state == "failed" then
     return nil, ("%s failed: %s (%d)"):format(row.device, text, row.code), dialects.word(row.cloud, row.code)
   end
-  return nil, ("the job of %s was cancelled"):format(row.device), "refused"
+  return nil, ("the job of %s was %s%s"):format(row.device, row.state, text and ": " .. text or ""), "refused"
 end
 
 local function watch(context, entry, device)
