@@ -23,12 +23,12 @@ describe("a C program with Aliyun's calls", function()
     w:wait("the program", function() return w:read "aliyun.log":find "waiting" end)
   end
 
-  local function ready(copy)
+  local function ready(copy, core)
     c:device { aliyun = true }
     w:run()
     c:wait_line("inform 1.0.0", clouds.aliyun_line)
     start(copy)
-    w:publish { core = world.core(18, 700000), files = { ["data.bin"] = world.core(5, 300000).image } }
+    w:publish { core = core or world.core(18, 700000), files = { ["data.bin"] = world.core(5, 300000).image } }
     c.server:allow "t1"
   end
 
@@ -43,11 +43,12 @@ describe("a C program with Aliyun's calls", function()
     c:wait_line("inform 1.0.1", clouds.aliyun_line)
   end)
 
-  it("has every byte over links that die and blocks that are in place", function()
-    ready "copy.upd"
+  it("has every byte over links that die, also of a core that runs already", function()
+    ready("copy.upd", world.core(17))
     c:push_aliyun "token=t1&cut=200000"
     w:wait("its verdict", function() return (w:read "aliyun.log"):find "The firmware is %l+" end, 60)
     assert.is_true(w:read "copy.upd" == w:read "depot/p2.upd")
+    assert.is_true(w:read "slot-b.img" == ("\0"):rep(4 << 20)) -- the core is copied, and not installed
     c:wait_line("inform 1.0.1", clouds.aliyun_line)
   end)
 
