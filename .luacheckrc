@@ -6,6 +6,7 @@ exclude_files = { "build*/" }
 local pure = {
   "lua/depot/choice.lua",
   "lua/depot/dialects.lua",
+  "lua/depot/filter.lua",
   "lua/depot/jobs.lua",
   "lua/depot/links.lua",
   "lua/depot/luat.lua",

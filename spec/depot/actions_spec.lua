@@ -231,6 +231,41 @@ describe("depot actions", function()
     assert.equal(3, (act "cancel packages"))
   end)
 
+  it("choose devices by a filter", function()
+    serve "--staged"
+    local one, two = known("dev1", "1.0.0"), known("dev2", "1.5.0")
+    known("dev3", "2.0.0")
+    local function names(filter)
+      local code, output = act("status packages --json --filter '" .. filter .. "'")
+      assert.equal(0, code, output)
+      local list = {}
+      for _, d in ipairs(assert(natives.json.decode(output)).devices) do list[#list + 1] = d.device end
+      return table.concat(list, " ")
+    end
+    assert.equal("dev1 dev2", names "release<2")
+    assert.equal(0, (act "verify packages new.upd --device dev3")) -- it runs it
+    assert.equal(0, (act "batch packages new.upd"))
+    one:hear()
+    two:hear()
+    two:say("progress", { step = "-1", desc = "no" })
+    becomes(two, "failed")
+    assert.equal("dev2", names "state:failed")
+    assert.equal("dev1 dev3", names "-state:failed -heard<1h")
+    assert.equal(3, (act "retry packages --filter 'state:failed release<1.5'"))
+    assert.equal(0, (act "retry packages --filter 'state:failed code:-1'"))
+    assert.equal("2.0.0", two:hear().version)
+    local code, output = act "cancel packages --filter name:dev1"
+    assert.equal(0, code)
+    assert.matches("1 jobs and 0 rollouts ended", output, 1, true)
+    assert.same({ "cancelled", "pending" }, { shown("dev1").state, shown("dev2").state })
+    for line, said in pairs { ["status packages --filter imei:7"] = "there is no field imei",
+      ["batch packages new.upd --filter name:dev1"] = "takes no --filter" } do
+      code, output = act(line)
+      assert.equal(2, code)
+      assert.matches(said, output, 1, true)
+    end
+  end)
+
   it("keep every job while the depot is killed and the broker restarts", function()
     serve "--staged"
     local d = known("dev1", "1.0.0")

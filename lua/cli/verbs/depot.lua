@@ -9,6 +9,8 @@ local M = {}
 
 -- Actions: module depot.actions.<name>, with run(context).
 local ACTIONS = { add = true, status = true, verify = true, batch = true, retry = true, cancel = true }
+-- Those that --filter is for.
+local FILTERED = { status = true, retry = true, cancel = true }
 
 M.verb = {
   name = "depot",
@@ -42,6 +44,10 @@ copied, or moved to another disk, is served but stays off the broker until --ado
   depot cancel DIR [PACKAGE]                 end open jobs; the package is not offered any more
   depot status DIR                           what the devices run, and the state of their jobs
 
+A filter is terms that must all hold: `field:value` or `-field:value` (product, cloud, name, release, target, state,
+code; `name:meter-*` by its beginning, `state:""` has none), `release<1.0.2` by version, `code<0`, and `heard<7d`: not
+heard of for seven days.
+
 PACKAGE is the name of a file in DIR; without it, the newest of --product. FILE is a path. The actions work with and
 without a running depot. A running depot sees their jobs within a second, and they use its --keys.
 
@@ -73,6 +79,8 @@ Until all are made, a depot on this machine asks devices that would get one of t
     { name = "product", value = "PRODUCT", help = "with an action: only devices of this product" },
     { name = "cloud", value = "NAME", help = "with an action: only devices of this cloud",
       choices = { "aliyun", "tencent" } },
+    { name = "filter", value = "FILTER",
+      help = "with status, retry, cancel: only devices that it means, as 'state:failed heard<7d'" },
     { name = "from", value = "RELEASE", help = "with batch: only devices that report this release" },
     { name = "devices", value = "LIST", help = "with add: file of the device ids that the package is for" },
     { name = "timeout", value = "SECONDS", help = "with verify: how long to wait (3600)" },
@@ -81,6 +89,7 @@ Until all are made, a depot on this machine asks devices that would get one of t
   example = "moult depot packages --listen 0.0.0.0:8080 --url http://updates.example:8080 --mqtt broker.example:1883\n"
     .. "moult depot verify packages METER_1.0.1.upd --device meter-0001\n"
     .. "moult depot batch packages METER_1.0.1.upd --from 1.0.0\n"
+    .. "moult depot status packages --filter 'state:failed -release:1.0.1'\n"
     .. "moult depot pack packages -k release.key",
 }
 
@@ -103,6 +112,9 @@ function M.run(args, env)
   if action == "pack" then
     if args.positional[3] then return nil, "usage: moult depot pack DIR; the recipe names the packages", "usage" end
     return require("cli.depot_pack").run(args.positional[2], args.opts, env)
+  end
+  if args.opts.filter and not FILTERED[action] then
+    return nil, ("depot %s takes no --filter; status, retry and cancel do"):format(action), "usage"
   end
   local ok, message, code = serve.number_of(args.opts, "timeout", 1)
   if not ok then return nil, message, code end

@@ -9,6 +9,7 @@
 
 local catalog = require "depot.catalog"
 local choice = require "depot.choice"
+local filters = require "depot.filter"
 local lock = require "depot.lock"
 local store = require "depot.store"
 local http_devices = require "depot.http_devices"
@@ -24,6 +25,11 @@ end
 -- @treturn table|nil the context with store, packages (array), by_digest; nil, message, code
 function M.open(context)
   local natives = context.natives
+  if context.opts.filter then
+    local filter, why, word = filters.parse(context.opts.filter)
+    if not filter then return nil, why, word end
+    context.filter = filter
+  end
   local known = catalog.new(natives, context.dir, context.opts.keys)
   local changes, message, code = known:refresh()
   if not changes then return nil, message, code end
@@ -67,8 +73,10 @@ function M.named(context)
 end
 
 -- Whether the options mean a device; `names`: of --device, or nil.
-local function is_meant(opts, names, row)
+local function is_meant(context, names, row)
+  local opts = context.opts
   return (not names or names[row.device])
+    and (not context.filter or filters.means(context.filter, row, M.now()))
     and (not opts.product or opts.product == row.product)
     and (not opts.cloud or opts.cloud == row.cloud)
     and (not opts.from or opts.from == row.release or opts.from == row.other)
@@ -88,12 +96,11 @@ end
 -- @tparam[opt] table entry only devices of this package's product
 -- @treturn {table,...}|nil rows; nil, message, code
 function M.devices(context, entry)
-  local opts = context.opts
   local rows, message, code = context.store:devices()
   if not rows then return nil, message, code end
-  local names, meant = set_of(opts.device), {}
+  local names, meant = set_of(context.opts.device), {}
   for _, row in ipairs(rows) do
-    if is_meant(opts, names, row) and (not entry or entry.manifest.product_key == row.hash) then
+    if is_meant(context, names, row) and (not entry or entry.manifest.product_key == row.hash) then
       meant[#meant + 1] = row
     end
   end
@@ -127,7 +134,7 @@ function M.http_devices(context)
   if not rows then return nil, message, code end
   local names, meant = set_of(context.opts.device), {}
   for _, row in ipairs(rows) do
-    if is_meant(context.opts, names, row) then meant[#meant + 1] = row end
+    if is_meant(context, names, row) then meant[#meant + 1] = row end
   end
   return meant
 end

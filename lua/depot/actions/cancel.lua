@@ -34,7 +34,8 @@ local function run(context)
   counts, message, code = base.change(context, function()
     local rollouts = 0
     local ended, why, word = base.each_job(context, entry, jobs.cancel)
-    if ended and not context.opts.device then rollouts, why, word = end_rollouts(context, entry) end
+    local single = context.opts.device or context.filter
+    if ended and not single then rollouts, why, word = end_rollouts(context, entry) end
     if not ended or not rollouts then return nil, why, word end
     if ended + rollouts == 0 then return nil, "no open job and no rollout to end", "nothing" end
     return { jobs = ended, rollouts = rollouts }

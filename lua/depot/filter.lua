@@ -1,0 +1,114 @@
+--- Which devices are meant: `state:failed -release:1.0.2 heard<7d`.
+--
+-- Pure. Terms stand between blanks, and all must hold:
+--
+--     field:value    is this, without regard to case; a name also by its beginning, `name:meter-*`
+--     -field:value   is not this, or not known
+--     field<value    release, by version; code; heard: a span, `heard<7d` is not heard of for seven days
+--
+-- A value with blanks stands in double quotes; "" is that there is none. Fields are those of FIELDS.
+--
+-- @module depot.filter
+
+local version = require "update.version"
+
+local M = {}
+
+local TERMS = 32 -- at most
+local SPANS = { s = 1000, m = 60000, h = 3600000, d = 86400000 }
+
+local function same(given, wanted) return given ~= nil and tostring(given):lower() == wanted:lower() end
+
+local function name_is(given, wanted)
+  local start = wanted:match "^(.*)%*$"
+  if not start then return same(given, wanted) end
+  return given ~= nil and given:sub(1, #start):lower() == start:lower()
+end
+
+-- What a field is called in a row, how it is compared, and how a value is read for `<`: nil, and why not.
+local FIELDS = {
+  product = { of = "product", is = same },
+  cloud = { of = "cloud", is = same },
+  name = { of = "device", is = name_is },
+  release = { of = "release", is = same, less = function(given, wanted) return version.compare(given, wanted) < 0 end,
+    read = function(text)
+      if version.is(text) then return text end
+      return nil, "a version, as 1.0.2"
+    end },
+  target = { of = "target", is = same },
+  state = { of = "state", is = same },
+  code = { of = "code", is = same, less = function(given, wanted) return given < wanted end, read = function(text)
+    local number = math.tointeger(tonumber(text))
+    if number then return number end
+    return nil, "a whole number"
+  end },
+  heard = { of = "heard", less = function(given, wanted, now) return given < now - wanted end, read = function(text)
+    local count, unit = text:match "^(%d+)(%l)$"
+    local span = SPANS[unit] and #count < 9 and math.tointeger(tonumber(count)) * SPANS[unit]
+    if span then return span end
+    return nil, "a span, as 30m, 24h or 7d"
+  end },
+}
+
+local function known(with)
+  local names = {}
+  for name, field in pairs(FIELDS) do
+    if field[with] then names[#names + 1] = name end
+  end
+  table.sort(names)
+  return table.concat(names, ", ")
+end
+
+local function term_of(negated, name, relation, value)
+  local field = FIELDS[name]
+  if not field then return nil, ("there is no field %s; there are %s"):format(name, known "of") end
+  local with = relation == ":" and "is" or "less"
+  if not field[with] then
+    return nil, ("%s%s: only %s can be asked so"):format(name, relation, known(with))
+  end
+  local wanted, why = value, nil
+  if with == "less" then wanted, why = field.read(value) end
+  if wanted == nil then return nil, ("%s<%s: the value is not %s"):format(name, value, why) end
+  return { negated = negated, of = field.of, holds = field[with], wanted = wanted }
+end
+
+--- Read a filter.
+-- @tparam string text
+-- @treturn table|nil {terms} | nil, message, "usage"
+function M.parse(text)
+  local terms, at = {}, 1
+  while text:find("%S", at) do
+    local minus, name, relation, stop = text:match("^%s*(%-?)(%l+)([:<])()", at)
+    if not name then return nil, ("filter: %q is no field:value"):format(text:match("%S.*", at)), "usage" end
+    local value, after = text:match('^"([^"]*)"()', stop)
+    if not value then value, after = text:match('^([^%s"]+)()', stop) end
+    if not value or text:find("^%S", after) then
+      return nil, ("filter: %s%s has no value"):format(name, relation), "usage"
+    end
+    local term, message = term_of(minus == "-", name, relation, value)
+    if not term then return nil, "filter: " .. message, "usage" end
+    if #terms == TERMS then return nil, ("filter: more than %d terms"):format(TERMS), "usage" end
+    terms[#terms + 1], at = term, after
+  end
+  return { terms = terms }
+end
+
+local function holds(term, row, now)
+  local given = row[term.of]
+  if given == nil and term.wanted == "" then return true end
+  return given ~= nil and term.holds(given, term.wanted, now) == true
+end
+
+--- Whether a filter means a device.
+-- @tparam table filter of parse()
+-- @tparam table row of depot.store, or of depot.http_devices
+-- @tparam integer now ms
+-- @treturn boolean
+function M.means(filter, row, now)
+  for _, term in ipairs(filter.terms) do
+    if holds(term, row, now) == term.negated then return false end
+  end
+  return true
+end
+
+return M

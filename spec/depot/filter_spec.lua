@@ -1,0 +1,80 @@
+local filters = require "depot.filter"
+
+local HOUR = 3600000
+local NOW = 1000 * HOUR
+
+local ROW = { product = "a1PK", cloud = "aliyun", device = "Meter-0001", release = "1.0.10", target = "1.1.0",
+  state = "failed", code = -4, heard = NOW - 30 * HOUR }
+
+describe("depot.filter", function()
+  local cases = {
+    { "", true }, { "   ", true },
+    { "product:a1PK", true }, { "product:A1pk", true }, { "product:a1", false }, { "-product:a1", true },
+    { "cloud:aliyun", true }, { "cloud:tencent", false }, { "-cloud:aliyun", false },
+    { "name:meter-0001", true }, { "name:METER-*", true }, { "name:*", true }, { "name:meter-1*", false },
+    { "name:meter-0001*", true }, { "name:eter*", false },
+    { "release:1.0.10", true }, { "release:1.0.1", false },
+    { "release<1.0.11", true }, { "release<1.0.10", false }, { "release<1.0.9", false }, { "-release<1.0.9", true },
+    { "target:1.1.0", true }, { "state:failed", true }, { "state:FAILED", true }, { "state:pending", false },
+    { "code:-4", true }, { "code:-5", false }, { "code<0", true }, { "code<-4", false }, { "-code:-4", false },
+    { "heard<29h", true }, { "heard<30h", false }, { "heard<1d", true }, { "heard<2d", false }, { "-heard<2d", true },
+    { "heard<1s", true }, { "heard<1799m", true }, { "heard<1801m", false },
+    { "state:failed release<1.1 -code:-1", true }, { "state:failed release<1.0 -code:-1", false },
+    { '  state:"failed"\tname:"meter-0001"  ', true }, { 'state:""', false }, { '-state:""', true },
+  }
+  for _, case in ipairs(cases) do
+    it(("%s %s"):format(case[1] == "" and "nothing" or case[1], case[2] and "means it" or "does not"), function()
+      assert.equal(case[2], filters.means(assert(filters.parse(case[1])), ROW, NOW))
+    end)
+  end
+
+  it("knows of a device that said nothing only that", function()
+    local silent = { product = "p", cloud = "luat", device = "1" }
+    for text, means in pairs { ["release:1"] = false, ["-release:1"] = true, ["release<9"] = false,
+      ["heard<1s"] = false, ["-heard<1s"] = true, ['state:""'] = true, ['-state:""'] = false, ["code<5"] = false } do
+      assert.equal(means, filters.means(assert(filters.parse(text)), silent, NOW), text)
+    end
+  end)
+
+  local wrong = {
+    { "failed", 'filter: "failed" is no field:value' },
+    { "state:failed oops", 'filter: "oops" is no field:value' },
+    { "State:failed", 'filter: "State:failed" is no field:value' },
+    { "imei:1", "filter: there is no field imei; there are cloud, code, heard, name, product, release, state," },
+    { "state:", "filter: state: has no value" },
+    { "state: failed", "filter: state: has no value" },
+    { 'state:"failed', "filter: state: has no value" },
+    { 'state:fai"led', "filter: state: has no value" },
+    { 'state:"failed"x', "filter: state: has no value" },
+    { "state<failed", "filter: state<: only code, heard, release can be asked so" },
+    { "heard:7d", "filter: heard:: only cloud, code, name, product, release, state, target can be asked so" },
+    { "heard<7", "filter: heard<7: the value is not a span, as 30m, 24h or 7d" },
+    { "heard<7w", "filter: heard<7w: the value is not a span" },
+    { "heard<1234567890d", "filter: heard<1234567890d: the value is not a span" },
+    { "code<x", "filter: code<x: the value is not a whole number" },
+    { "code<1.5", "filter: code<1.5: the value is not a whole number" },
+    { "release<blue", "filter: release<blue: the value is not a version, as 1.0.2" },
+    { ("state:x "):rep(33), "filter: more than 32 terms" },
+  }
+  for _, case in ipairs(wrong) do
+    it("refuses " .. case[1]:sub(1, 30), function()
+      local filter, message, code = filters.parse(case[1])
+      assert.same({ nil, "usage" }, { filter, code })
+      assert.equal(case[2], message:sub(1, #case[2]))
+    end)
+  end
+
+  it("survives any bytes", function()
+    local alphabet, seed = { "a", "state", ":", "<", "-", '"', " ", "\0", "\xff", "7d", "heard", "*" }, 7
+    for _ = 1, 20000 do
+      local text = {}
+      for i = 1, 8 do
+        seed = (seed * 1103515245 + 12345) & 0x7fffffff
+        text[i] = alphabet[(seed >> 8) % #alphabet + 1]
+      end
+      local filter, _, code = filters.parse(table.concat(text))
+      assert(filter or code == "usage")
+      if filter then filters.means(filter, ROW, NOW) end
+    end
+  end)
+end)
