@@ -76,11 +76,18 @@ local function size_of(path)
   return file and file:seek("end")
 end
 
--- Whether a package is there already: of this sequence, core and source.
+-- Whether the manifest has the files of the recipe, or neither has any.
+local function same_files(m, files)
+  local version = type(m.files) == "table" and m.files.version or nil
+  return version == (files and files.version)
+end
+
+-- Whether a package is there already: of this sequence, files, core and source.
 local function is_there(one)
   local seen = signed.peek(one.path)
   local m = seen and seen.manifest
   if not m or m.sequence ~= one.recipe.sequence or m.release ~= one.recipe.release then return false end
+  if not same_files(m, one.recipe.files) then return false end
   local core = one.recipe.core
   if not core then return m.core == nil end
   if type(m.core) ~= "table" or m.core.version ~= core.version then return false end

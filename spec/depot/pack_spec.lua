@@ -53,6 +53,22 @@ describe("moult depot pack", function()
 
   local ALL = { "METER_1.0.1-from-17.upd", "METER_1.0.1-from-21.upd", "METER_1.0.1.upd" }
 
+  it("makes a package of files, and again when their version is another", function()
+    folder.use(folder.dir, "depot/update")
+    write("depot/update/update.ini", "app\t/mnt/app\t4\t2\n")
+    write("depot/update/app", "program")
+    recipe 'files = { dir = "update", version = "080507" }'
+    assert.matches("METER_1.0.1.upd: release 1.0.1", (pack()))
+    assert.same({ "METER_1.0.1.upd" }, packages())
+    assert.same({ version = "080507" }, manifest("METER_1.0.1.upd").files)
+    local before = read("depot/METER_1.0.1.upd")
+    pack()
+    assert.truthy(before == read("depot/METER_1.0.1.upd"))
+    recipe 'files = { dir = "update", version = "080508" }'
+    pack()
+    assert.same({ version = "080508" }, manifest("METER_1.0.1.upd").files)
+  end)
+
   it("makes the full package and a delta against each older core", function()
     local out = pack()
     assert.same(ALL, packages())
