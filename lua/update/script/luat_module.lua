@@ -34,6 +34,9 @@ end
 -- @tparam string name
 -- @param ... functions that are called with the module: package.seeall
 function M.module(name, ...)
+  if type(name) ~= "string" then
+    error("module: a name is needed; `...` is one only in a file that is required, which main.lua is not", 2)
+  end
   local known = package.loaded[name]
   local module = type(known) == "table" and known or find(_G, name)
   package.loaded[name] = module
