@@ -175,15 +175,12 @@ static int search_all(const struct options *o)
 /* One state: FLOW FAULT CUT MEDIUM. */
 static int again(char **argv, bool trace)
 {
-    struct search s = {.plan = NULL};
+    struct search s = {.plan = world_plan_of(argv[0])};
     struct fault_spec f;
     struct world_log log;
     struct sim *sim, *medium;
     unsigned k = (unsigned)atoi(argv[2]), which = (unsigned)atoi(argv[3]);
 
-    for (size_t i = 0; i < WORLD_PLANS; i++)
-        if (strcmp(world_plans[i].name, argv[0]) == 0)
-            s.plan = &world_plans[i];
     if (!s.plan || fault_parse(&f, argv[1]) < 0) {
         fprintf(stderr, "faults: no flow \"%s\", or no fault \"%s\"\n", argv[0], argv[1]);
         return 2;

@@ -3,6 +3,8 @@
  */
 #include "plans.h"
 
+#include <string.h>
+
 /* A first installation, then each way that a transaction can go. */
 const struct world_plan world_plans[WORLD_PLANS] = {
     {.name = "provision", .package = WORLD_FACTORY},
@@ -182,3 +184,11 @@ const struct world_plan world_plans[WORLD_PLANS] = {
      .loader = WORLD_UBOOT,
      .second = true},
 };
+
+const struct world_plan *world_plan_of(const char *name)
+{
+    for (size_t i = 0; i < WORLD_PLANS; i++)
+        if (strcmp(world_plans[i].name, name) == 0)
+            return &world_plans[i];
+    return NULL;
+}

@@ -11,4 +11,7 @@
 
 extern const struct world_plan world_plans[WORLD_PLANS];
 
+/* The flow of that name, or NULL. */
+const struct world_plan *world_plan_of(const char *name);
+
 #endif
