@@ -47,7 +47,7 @@ static int check(struct up_tree_tar *tree, struct up_storage *storage, const cha
         rc = up_fail(err, rc == UP_UNTRUSTED ? UP_USAGE : rc, "%s/%s", shown, why.message);
     else
         rc = compare(tree, &ini, shown, err);
-    if (rc == 0 && blanks->remove && blanks->lines > 0)
+    if (rc == 0) /* the very text that was checked, whatever becomes of the file */
         rc = up_tree_tar_replace(tree, text, len, err);
     free(text);
     up_update_ini_free(&ini);

@@ -1,6 +1,7 @@
 /* Making packages: the same bytes each time, what is refused, what stays behind. */
 #include "sample.h"
 
+#include "files_folder.h"
 #include "pack.h"
 #include "sim.h"
 #include "tar.h"
@@ -312,6 +313,24 @@ static void test_files(void **state)
     drop_sample(&together);
 }
 
+/* What is packed is the text that was checked. */
+static void test_changing_ini(void **state)
+{
+    struct up_files_blanks blanks = {.remove = false};
+    struct scratch *s = *state;
+    char path[512], content[2048];
+    struct up_tree_tar *tree;
+    struct up_error err;
+
+    assert_int_equal(run(s, "mkdir files; printf 'old\\t/mnt/app\\t2\\t4\\n' >files/update.ini"), 0);
+    scratch_path(s, "files", path);
+    must(up_files_folder_open(&tree, s->storage, path, "files", &blanks, &err), &err);
+    assert_int_equal(run(s, "printf 'old\\t/mnt/../x\\t2\\t4\\n' >files/update.ini"), 0);
+    must(up_tree_tar_read(tree, content, sizeof content, &err), &err);
+    assert_memory_equal(content + UP_TAR_BLOCK, "old\t/mnt/app\t2\t4\n", 17);
+    up_tree_tar_close(tree);
+}
+
 static void test_files_and_core(void **state)
 {
     struct up_fixture f = both;
@@ -418,8 +437,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CHECK(test_deterministic), CHECK(test_stock_tools),    CHECK(test_script_content),
         CHECK(test_refused_trees), CHECK(test_refused_parts),  CHECK(test_refused_folders),
-        CHECK(test_files),         CHECK(test_files_and_core), CHECK(test_image_links),
-        CHECK(test_changing_tree), CHECK(test_faults),
+        CHECK(test_files),         CHECK(test_files_and_core), CHECK(test_changing_ini),
+        CHECK(test_image_links),   CHECK(test_changing_tree),  CHECK(test_faults),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
