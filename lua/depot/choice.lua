@@ -6,6 +6,7 @@
 --
 -- @module depot.choice
 
+local filters = require "depot.filter"
 local products = require "depot.products"
 local version = require "update.version"
 
@@ -120,6 +121,7 @@ local function covers(rollout, row)
     and (not rollout.cloud or rollout.cloud == row.cloud)
     and (not rollout.product or rollout.product == row.product)
     and (not rollout.source or rollout.source == row.release or rollout.source == row.other)
+    and (not rollout.filter or rollout.means ~= nil and filters.means(rollout.means, row))
 end
 
 --- The job of a device that has none.

@@ -25,12 +25,14 @@ local function name_is(given, wanted)
   return given ~= nil and given:sub(1, #start):lower() == start:lower()
 end
 
--- What a field is called in a row, how it is compared, and how a value is read for `<`: nil, and why not.
+-- What a field is called in a row, how it is compared, how a value is read for `<` (nil, and why not), and whether it
+-- lasts.
 local FIELDS = {
-  product = { of = "product", is = same },
-  cloud = { of = "cloud", is = same },
-  name = { of = "device", is = name_is },
-  release = { of = "release", is = same, less = function(given, wanted) return version.compare(given, wanted) < 0 end,
+  product = { of = "product", is = same, lasts = true },
+  cloud = { of = "cloud", is = same, lasts = true },
+  name = { of = "device", is = name_is, lasts = true },
+  release = { of = "release", is = same, lasts = true,
+    less = function(given, wanted) return version.compare(given, wanted) < 0 end,
     read = function(text)
       if version.is(text) then return text end
       return nil, "a version, as 1.0.2"
@@ -74,8 +76,9 @@ end
 
 --- Read a filter.
 -- @tparam string text
+-- @tparam[opt] boolean lasting only of what does not change with a job and with time: product, cloud, name, release
 -- @treturn table|nil {terms} | nil, message, "usage"
-function M.parse(text)
+function M.parse(text, lasting)
   local terms, at = {}, 1
   while text:find("%S", at) do
     local minus, name, relation, stop = text:match("^%s*(%-?)(%l+)([:<])()", at)
@@ -84,6 +87,9 @@ function M.parse(text)
     if not value then value, after = text:match('^([^%s"]+)()', stop) end
     if not value or text:find("^%S", after) then
       return nil, ("filter: %s%s has no value"):format(name, relation), "usage"
+    end
+    if lasting and FIELDS[name] and not FIELDS[name].lasts then
+      return nil, ("filter: %s changes; here are %s"):format(name, known "lasts"), "usage"
     end
     local term, message = term_of(minus == "-", name, relation, value)
     if not term then return nil, "filter: " .. message, "usage" end
@@ -102,7 +108,7 @@ end
 --- Whether a filter means a device.
 -- @tparam table filter of parse()
 -- @tparam table row of depot.store, or of depot.http_devices
--- @tparam integer now ms
+-- @tparam[opt] integer now ms; may be nil for one that lasts
 -- @treturn boolean
 function M.means(filter, row, now)
   for _, term in ipairs(filter.terms) do

@@ -11,8 +11,8 @@
 --
 -- @module depot.store
 
+local filters = require "depot.filter"
 local tables = require "depot.store_tables"
-
 local COLUMNS = tables.columns
 
 local M = {}
@@ -152,16 +152,18 @@ function Store:devices()
 end
 
 --- Give `package` to devices of a product that are first heard of later.
--- @tparam table rollout package, target, hash; cloud, product, source (release they run) or nil: any
+-- @tparam table rollout package, target, hash; cloud, product, source (release they run), filter (text) or nil: any
 -- @tparam integer now ms
 function Store:roll_out(rollout, now)
   return self.statements.roll_out:run(rollout.package, rollout.target, rollout.hash, rollout.cloud, rollout.product,
-    rollout.source, now)
+    rollout.source, now, rollout.filter)
 end
 
---- The rollouts, the newest first.
+--- The rollouts, the newest first; `means` is their filter, as depot.filter reads it.
 function Store:rollouts()
-  return self.statements.rollouts:all()
+  local rows, message, code = self.statements.rollouts:all()
+  for _, row in ipairs(rows or {}) do row.means = row.filter and filters.parse(row.filter) end
+  return rows, message, code
 end
 
 function Store:end_rollout(id)

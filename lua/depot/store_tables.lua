@@ -22,12 +22,12 @@ local SCHEMA = [[
   CREATE INDEX device_open ON device (changed) WHERE state = 'upgrading';
   CREATE TABLE rollout (
     id INTEGER PRIMARY KEY, package TEXT NOT NULL, target TEXT NOT NULL, hash TEXT NOT NULL,
-    cloud TEXT, product TEXT, source TEXT, made INTEGER NOT NULL);
+    cloud TEXT, product TEXT, source TEXT, made INTEGER NOT NULL, filter TEXT);
   CREATE TABLE verified (
     package TEXT PRIMARY KEY, target TEXT NOT NULL, cloud TEXT, product TEXT, device TEXT, time INTEGER NOT NULL);
   CREATE TABLE file (name TEXT PRIMARY KEY, tag TEXT NOT NULL, md5 TEXT NOT NULL);
   CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-  PRAGMA user_version = 3;
+  PRAGMA user_version = 4;
 ]]
 
 -- What a database of an earlier version lacks, by that version.
@@ -35,6 +35,7 @@ local LATER = {
   [1] = "ALTER TABLE device ADD COLUMN offers INTEGER; PRAGMA user_version = 2;",
   [2] = "ALTER TABLE device ADD COLUMN ends INTEGER; ALTER TABLE device ADD COLUMN dead INTEGER; "
     .. "ALTER TABLE device ADD COLUMN deaf INTEGER; PRAGMA user_version = 3;",
+  [3] = "ALTER TABLE rollout ADD COLUMN filter TEXT; PRAGMA user_version = 4;",
 }
 local LATEST = #LATER + 1
 
@@ -55,7 +56,8 @@ local STATEMENTS = {
     AND (?5 IS NULL OR device IN (SELECT value FROM json_each(?5)))]],
   every = "SELECT * FROM device ORDER BY cloud, product, device",
   rollouts = "SELECT * FROM rollout ORDER BY id DESC",
-  roll_out = "INSERT INTO rollout (package, target, hash, cloud, product, source, made) VALUES (?, ?, ?, ?, ?, ?, ?)",
+  roll_out = "INSERT INTO rollout (package, target, hash, cloud, product, source, made, filter) "
+    .. "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
   end_rollout = "DELETE FROM rollout WHERE id = ?",
   verify = "INSERT OR REPLACE INTO verified VALUES (?, ?, ?, ?, ?, ?)",
   unverify = "DELETE FROM verified WHERE package = ? AND cloud = ? AND product = ? AND device = ?",

@@ -244,22 +244,32 @@ describe("depot actions", function()
     end
     assert.equal("dev1 dev2", names "release<2")
     assert.equal(0, (act "verify packages new.upd --device dev3")) -- it runs it
-    assert.equal(0, (act "batch packages new.upd"))
+    local code, output = act "batch packages new.upd --filter 'release<1.2'"
+    assert.equal(0, code)
+    assert.matches("new.upd: 1 jobs\n", output, 1, true)
     one:hear()
+    local four = device "dev4" -- heard of later
+    four:say("inform", { version = "1.1.0" })
+    four:hear()
+    assert.same({}, two.inbox)
+    assert.matches("rollout of 2.0.0 to its product, release<1.2\n", select(2, act "status packages"), 1, true)
+    assert.equal("2 jobs and 1 rollouts ended\n", select(2, act "cancel packages --filter 'release<1.2'"))
+    assert.equal(0, (act "batch packages new.upd"))
     two:hear()
     two:say("progress", { step = "-1", desc = "no" })
     becomes(two, "failed")
     assert.equal("dev2", names "state:failed")
-    assert.equal("dev1 dev3", names "-state:failed -heard<1h")
+    assert.equal("dev1 dev3 dev4", names "-state:failed -heard<1h")
     assert.equal(3, (act "retry packages --filter 'state:failed release<1.5'"))
     assert.equal(0, (act "retry packages --filter 'state:failed code:-1'"))
     assert.equal("2.0.0", two:hear().version)
-    local code, output = act "cancel packages --filter name:dev1"
+    code, output = act "cancel packages --filter name:dev1"
     assert.equal(0, code)
     assert.matches("1 jobs and 0 rollouts ended", output, 1, true)
     assert.same({ "cancelled", "pending" }, { shown("dev1").state, shown("dev2").state })
     for line, said in pairs { ["status packages --filter imei:7"] = "there is no field imei",
-      ["batch packages new.upd --filter name:dev1"] = "takes no --filter" } do
+      ["batch packages new.upd --filter state:failed"] = "state changes; here are",
+      ["verify packages new.upd --device dev1 --filter name:dev1"] = "takes no --filter" } do
       code, output = act(line)
       assert.equal(2, code)
       assert.matches(said, output, 1, true)

@@ -64,6 +64,16 @@ describe("depot.filter", function()
     end)
   end
 
+  it("asks a rollout only for what lasts", function()
+    assert.is_true(filters.means(assert(filters.parse("name:meter-* -cloud:luat release<2 product:a1pk", true)), ROW))
+    for _, text in ipairs { "state:failed", "-code:1", "heard<1d", "target:1" } do
+      local filter, message, code = filters.parse("cloud:aliyun " .. text, true)
+      assert.same({ nil, "usage" }, { filter, code })
+      assert.matches("^filter: %l+ changes; here are cloud, name, product, release$", message)
+    end
+    assert.matches("there is no field imei", select(2, filters.parse("imei:1", true)))
+  end)
+
   it("survives any bytes", function()
     local alphabet, seed = { "a", "state", ":", "<", "-", '"', " ", "\0", "\xff", "7d", "heard", "*" }, 7
     for _ = 1, 20000 do

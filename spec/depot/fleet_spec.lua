@@ -939,13 +939,18 @@ describe("depot.store", function()
     local s = assert(store.open(natives, dir))
     local second = "ALTER TABLE device DROP COLUMN ends; ALTER TABLE device DROP COLUMN dead; "
       .. "ALTER TABLE device DROP COLUMN deaf; PRAGMA user_version = 2"
-    for _, text in ipairs { second, second .. "; ALTER TABLE device DROP COLUMN offers; PRAGMA user_version = 1" } do
+    local third = "ALTER TABLE rollout DROP COLUMN filter; PRAGMA user_version = 3; "
+    for _, text in ipairs { third, third .. second, third .. second
+      .. "; ALTER TABLE device DROP COLUMN offers; PRAGMA user_version = 1" } do
       assert(s.db:execute(text))
       s:close()
       s = assert(store.open(natives, dir))
       assert(s:put { cloud = "aliyun", product = "p", device = "d", hash = "h", offers = 3, deaf = 4 })
       local row = s:get("aliyun", "p", "d")
       assert.same({ 3, 4 }, { row.offers, row.deaf })
+      assert(s:roll_out({ package = "p", target = "t", hash = "h", filter = "name:lab-*" }, 1))
+      local rollout = s:rollouts()[1]
+      assert.same({ "name:lab-*", 1 }, { rollout.filter, #rollout.means.terms })
     end
     s:close()
   end)
@@ -965,7 +970,7 @@ describe("depot.store", function()
 
   it("refuses what a later version wrote, and what is no database", function()
     local s = assert(store.open(natives, dir))
-    assert(s.db:execute "PRAGMA user_version = 4")
+    assert(s.db:execute "PRAGMA user_version = 5")
     s:close()
     local opened, message, code = store.open(natives, dir)
     assert.same({ nil, "incompatible" }, { opened, code })

@@ -1,5 +1,6 @@
 local choice = require "depot.choice"
 local dialects = require "depot.dialects"
+local filters = require "depot.filter"
 local jobs = require "depot.jobs"
 local json = require "update.native.json"
 local links = require "depot.links"
@@ -524,6 +525,12 @@ describe("depot.choice", function()
     assert.equal("batch 1.2", job(row, list, { rollout("1.1", { source = "0.9" }), rollout "1.2" }))
     assert.equal("batch 1.2", job(row, list, { rollout("1.1", { cloud = "tencent" }), rollout "1.2" }))
     assert.equal("batch 1.1", job(row, list, { rollout("1.1", { cloud = "aliyun", product = "p", source = "1.0" }) }))
+    local lab = { filter = "name:d*", means = filters.parse "name:d*" }
+    assert.equal("batch 1.1", job(row, list, { rollout("1.1", lab), rollout "1.2" }))
+    lab.means = filters.parse "-name:d*"
+    assert.equal("batch 1.2", job(row, list, { rollout("1.1", lab), rollout "1.2" }))
+    lab.means = nil -- what nobody can read means nobody
+    assert.equal("batch 1.2", job(row, list, { rollout("1.1", lab), rollout "1.2" }))
     assert.is_nil(job(row, list, { rollout "1.9", rollout("1.1", { hash = "x" }), rollout("1.2", { product = "q" }) }))
   end)
 

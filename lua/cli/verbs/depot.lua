@@ -10,7 +10,7 @@ local M = {}
 -- Actions: module depot.actions.<name>, with run(context).
 local ACTIONS = { add = true, status = true, verify = true, batch = true, retry = true, cancel = true }
 -- Those that --filter is for.
-local FILTERED = { status = true, retry = true, cancel = true }
+local FILTERED = { status = true, batch = true, retry = true, cancel = true }
 
 M.verb = {
   name = "depot",
@@ -46,7 +46,8 @@ copied, or moved to another disk, is served but stays off the broker until --ado
 
 A filter is terms that must all hold: `field:value` or `-field:value` (product, cloud, name, release, target, state,
 code; `name:meter-*` by its beginning, `state:""` has none), `release<1.0.2` by version, `code<0`, and `heard<7d`: not
-heard of for seven days.
+heard of for seven days. That of a batch holds for new devices, too, and asks only for product, cloud, name and release;
+`cancel` with the same filter ends it.
 
 PACKAGE is the name of a file in DIR; without it, the newest of --product. FILE is a path. The actions work with and
 without a running depot. A running depot sees their jobs within a second, and they use its --keys.
@@ -80,7 +81,7 @@ Until all are made, a depot on this machine asks devices that would get one of t
     { name = "cloud", value = "NAME", help = "with an action: only devices of this cloud",
       choices = { "aliyun", "tencent" } },
     { name = "filter", value = "FILTER",
-      help = "with status, retry, cancel: only devices that it means, as 'state:failed heard<7d'" },
+      help = "with status, batch, retry, cancel: only devices that it means, as 'state:failed heard<7d'" },
     { name = "from", value = "RELEASE", help = "with batch: only devices that report this release" },
     { name = "devices", value = "LIST", help = "with add: file of the device ids that the package is for" },
     { name = "timeout", value = "SECONDS", help = "with verify: how long to wait (3600)" },
@@ -114,7 +115,7 @@ function M.run(args, env)
     return require("cli.depot_pack").run(args.positional[2], args.opts, env)
   end
   if args.opts.filter and not FILTERED[action] then
-    return nil, ("depot %s takes no --filter; status, retry and cancel do"):format(action), "usage"
+    return nil, ("depot %s takes no --filter; status, batch, retry and cancel do"):format(action), "usage"
   end
   local ok, message, code = serve.number_of(args.opts, "timeout", 1)
   if not ok then return nil, message, code end

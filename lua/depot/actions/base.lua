@@ -2,7 +2,7 @@
 -- the store, and which devices the options mean.
 --
 -- Each action is a module with run(context); a context is {dir, name (of a
--- package, or nil), opts, env, natives}. They work beside a running depot: each
+-- package, or nil), opts, env, natives, lasting (see depot.filter)}. They work beside a running depot: each
 -- changes rows in one transaction, and the depot finds those that are due.
 --
 -- @module depot.actions.base
@@ -26,7 +26,7 @@ end
 function M.open(context)
   local natives = context.natives
   if context.opts.filter then
-    local filter, why, word = filters.parse(context.opts.filter)
+    local filter, why, word = filters.parse(context.opts.filter, context.lasting)
     if not filter then return nil, why, word end
     context.filter = filter
   end

@@ -48,13 +48,13 @@ local function roll_out(context, entry, now)
   local rollouts, message, code = context.store:rollouts()
   for _, old in ipairs(rollouts or {}) do
     if old.package == manifest.digest and old.cloud == opts.cloud and old.product == opts.product
-        and old.source == opts.from then
+        and old.source == opts.from and old.filter == opts.filter then
       return true
     end
   end
   if not rollouts then return nil, message, code end
   return context.store:roll_out({ package = manifest.digest, target = manifest.release, hash = manifest.product_key,
-    cloud = opts.cloud, product = opts.product, source = opts.from }, now)
+    cloud = opts.cloud, product = opts.product, source = opts.from, filter = opts.filter }, now)
 end
 
 local function assign(context, entry)
@@ -119,6 +119,7 @@ local function run(context)
 end
 
 function M.run(context)
+  context.lasting = true -- devices heard of later have the same filter
   return base.within(context, run)
 end
 

@@ -1,4 +1,5 @@
---- `moult depot cancel DIR [PACKAGE]`: end open jobs, and rollouts unless single devices are meant.
+--- `moult depot cancel DIR [PACKAGE]`: end open jobs, and rollouts unless single devices are meant. With a filter, the
+-- rollouts that were made with it.
 --
 -- @module depot.actions.cancel
 
@@ -17,7 +18,8 @@ local function end_rollouts(context, entry)
     if (not entry or entry.manifest.digest == rollout.package)
         and (not hash or hash == rollout.hash)
         and (not opts.cloud or opts.cloud == rollout.cloud)
-        and (not opts.from or opts.from == rollout.source) then
+        and (not opts.from or opts.from == rollout.source)
+        and (not opts.filter or opts.filter == rollout.filter) then
       local ok
       ok, message, code = context.store:end_rollout(rollout.id)
       if not ok then return nil, message, code end
@@ -34,8 +36,7 @@ local function run(context)
   counts, message, code = base.change(context, function()
     local rollouts = 0
     local ended, why, word = base.each_job(context, entry, jobs.cancel)
-    local single = context.opts.device or context.filter
-    if ended and not single then rollouts, why, word = end_rollouts(context, entry) end
+    if ended and not context.opts.device then rollouts, why, word = end_rollouts(context, entry) end
     if not ended or not rollouts then return nil, why, word end
     if ended + rollouts == 0 then return nil, "no open job and no rollout to end", "nothing" end
     return { jobs = ended, rollouts = rollouts }

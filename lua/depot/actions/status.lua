@@ -42,7 +42,8 @@ end
 local function rollout_of(row, packages, null)
   local entry = packages[row.package]
   return { package = entry and entry.name or null, release = row.target, cloud = row.cloud or null,
-    product = row.product or null, from = row.source or null, made = seconds(row.made, null) }
+    product = row.product or null, from = row.source or null, filter = row.filter or null,
+    made = seconds(row.made, null) }
 end
 
 local function line_of(row)
@@ -119,8 +120,8 @@ local function show(context)
     env.out(printable(line_of(row)))
   end
   for _, row in ipairs(rollouts) do
-    env.out(("rollout of %s to %s%s"):format(row.target, row.product or "its product",
-      row.source and " from " .. row.source or ""))
+    env.out(printable(("rollout of %s to %s%s%s"):format(row.target, row.product or "its product",
+      row.source and " from " .. row.source or "", row.filter and ", " .. row.filter or "")))
   end
   env.out(summary(rows) .. (served and "" or "; no depot with --mqtt serves this folder now"))
   return 0
