@@ -3,25 +3,21 @@
 -- again, and a message comes through.
 
 local loop_native = require "update.native.loop"
-local mqtt = require "update.native.mqtt"
+local mqtt_clients = require "spec.support.mqtt_clients"
 local raw = require "spec.support.raw_mqtt"
 
-local PATIENCE = 20 -- seconds after which something is broken, not slow
-
 describe("mqtt", function()
-  local l, clients, pending, server
+  local c, pending, server
   local tried = 0
 
   before_each(function()
-    l, clients, pending = assert(loop_native.new()), {}, {}
+    c, pending = mqtt_clients.new(), {}
     server = raw.listen()
   end)
 
   after_each(function()
-    for _, m in ipairs(clients) do m:close() end
+    c:close()
     server:close()
-    l:close()
-    collectgarbage()
   end)
 
   teardown(function()
@@ -29,38 +25,19 @@ describe("mqtt", function()
   end)
 
   local function open(options)
-    local o = { host = "127.0.0.1", port = server.port, back_off_min = 0.01, back_off_max = 0.02 }
+    local o = { port = server.port }
     for name, value in pairs(options or {}) do o[name] = value end
-    local m = assert(mqtt.open(o))
-    clients[#clients + 1] = m
-    return m
+    return c:open(o)
   end
 
-  -- One wait, and everybody's turn; what happened joins `pending`.
-  -- @return how many events that were
+  -- @return how many events that were; they join `pending`
   local function turn(most)
-    local watches, timeout, before = server:watches(), most or 1000, #pending
-    for _, m in ipairs(clients) do
-      local fd = m:fd()
-      if fd then watches[#watches + 1] = { fd = fd, read = true, write = m:wants_write() } end
-      timeout = math.min(timeout, m:remaining())
-    end
-    assert(l:poll(timeout, watches))
-    server:turn()
-    for _, m in ipairs(clients) do
-      for event in m.step, m do pending[#pending + 1] = event end
-    end
+    local before = #pending
+    c:turn(most or 1000, server, function(event) pending[#pending + 1] = event end)
     return #pending - before
   end
 
-  -- Until done() is true; events are left alone.
-  local function wait(what, done)
-    local till = loop_native.now() + PATIENCE
-    while not done() do
-      assert(loop_native.now() < till, "nothing came of " .. what)
-      turn()
-    end
-  end
+  local function wait(what, done) return mqtt_clients.wait(what, done, turn) end
 
   -- Events one by one until `enough(event)` is true; gives that one, and leaves those behind it.
   local function run(what, enough)
@@ -196,7 +173,7 @@ describe("mqtt", function()
       end)
       assert.equal("network", event.code)
       make_up(m)
-      table.remove(clients):close()
+      table.remove(c.list):close()
       server:cut()
     end
   end)
@@ -261,7 +238,7 @@ describe("mqtt", function()
       flush()
       rests()
       assert.is_true(m:remaining() > 1000)
-      table.remove(clients):close()
+      table.remove(c.list):close()
       server:cut()
       tried = tried + 1
     end
@@ -274,7 +251,7 @@ describe("mqtt", function()
       server:say(half)
       flush()
       rests()
-      table.remove(clients):close()
+      table.remove(c.list):close()
       server:cut()
       tried = tried + 1
     end
@@ -291,7 +268,7 @@ describe("mqtt", function()
       local event = await "disconnected"
       assert.equal("network", event.code)
       assert.matches("TLS", event.message)
-      table.remove(clients):close()
+      table.remove(c.list):close()
       tried = tried + 1
     end
   end)

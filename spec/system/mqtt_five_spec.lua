@@ -3,62 +3,45 @@
 
 local broker = require "spec.support.broker"
 local loop_native = require "update.native.loop"
-local mqtt = require "update.native.mqtt"
+local mqtt_clients = require "spec.support.mqtt_clients"
 local raw = require "spec.support.raw_mqtt"
 
 local PATIENCE = 20 -- seconds after which something is broken, not slow
 
 describe("mqtt 5", function()
-  local l, clients, pending, server
+  local c, pending, server
 
   before_each(function()
-    l, clients, pending, server = assert(loop_native.new()), {}, {}, nil
+    c, pending, server = mqtt_clients.new(), {}, nil
   end)
 
   after_each(function()
-    for _, m in ipairs(clients) do m:close() end
+    c:close()
     if server then server:close() end
-    l:close()
-    collectgarbage()
   end)
 
   local function open(port, options)
-    local o = { host = "127.0.0.1", port = port, back_off_min = 0.01, back_off_max = 0.02, five = true }
+    local o = { port = port, five = true }
     for name, value in pairs(options or {}) do o[name] = value end
-    local m = assert(mqtt.open(o))
-    clients[#clients + 1] = m
-    return m
+    return c:open(o)
   end
 
   local function turn()
-    local watches, timeout = server and server:watches() or {}, 1000
-    for _, m in ipairs(clients) do
-      local fd = m:fd()
-      if fd then watches[#watches + 1] = { fd = fd, read = true, write = m:wants_write() } end
-      timeout = math.min(timeout, m:remaining())
-    end
-    assert(l:poll(timeout, watches))
-    if server then server:turn() end
-    for _, m in ipairs(clients) do
-      for event in m.step, m do pending[#pending + 1] = { event = event, from = m } end
-    end
+    c:turn(1000, server, function(event, from) pending[#pending + 1] = { event = event, from = from } end)
   end
 
   local function await(m, kind)
-    local till = loop_native.now() + PATIENCE
-    while true do
+    return mqtt_clients.wait(kind, function()
       for i, one in ipairs(pending) do
         if one.from == m and one.event.kind == kind then return table.remove(pending, i).event end
       end
-      assert(loop_native.now() < till, "nothing came of " .. kind)
-      turn()
-    end
+    end, turn)
   end
 
   local function close(m)
     m:close()
-    for i, one in ipairs(clients) do
-      if one == m then table.remove(clients, i) end
+    for i, one in ipairs(c.list) do
+      if one == m then table.remove(c.list, i) end
     end
   end
 

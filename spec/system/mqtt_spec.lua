@@ -1,14 +1,12 @@
 -- The client over a real broker: it connects, stays connected and loses nothing.
 
 local broker = require "spec.support.broker"
-local mqtt = require "update.native.mqtt"
+local mqtt_clients = require "spec.support.mqtt_clients"
 local narrow = require "spec.support.narrow"
-local loop_native = require "update.native.loop"
-
-local PATIENCE = 20 -- seconds after which something is broken, not slow
+local mqtt = require "update.native.mqtt"
 
 describe("mqtt", function()
-  local l, b, clients, pending, relay
+  local c, b, events, relay
   local turns = 0
   local tried = 0
 
@@ -17,15 +15,12 @@ describe("mqtt", function()
   end)
 
   before_each(function()
-    l = assert(loop_native.new())
-    clients, pending, relay = {}, {}, nil
+    c, events, relay = mqtt_clients.new(), {}, nil
     if not b:alive() then b:restart() end
   end)
 
   after_each(function()
-    for _, m in ipairs(clients) do m:close() end
-    l:close()
-    collectgarbage()
+    c:close()
   end)
 
   teardown(function()
@@ -34,53 +29,31 @@ describe("mqtt", function()
   end)
 
   local function open(options)
-    local o = { host = "127.0.0.1", port = b.port, back_off_min = 0.02, back_off_max = 0.1 }
+    local o = { port = b.port, back_off_min = 0.02, back_off_max = 0.1 }
     for name, value in pairs(options or {}) do o[name] = value end
-    local m = assert(mqtt.open(o))
-    clients[#clients + 1] = m
-    return m
+    return c:open(o)
   end
 
-  -- One wait, and everybody's turn; what happened joins `pending`, each with its client.
+  -- What happened joins `events`, each with its client.
   local function turn(most)
-    local watches, timeout = {}, most or 1000
-    for _, m in ipairs(clients) do
-      local fd = m:fd()
-      if fd then watches[#watches + 1] = { fd = fd, read = true, write = m:wants_write() } end
-      timeout = math.min(timeout, m:remaining())
-    end
-    if relay then table.move(relay:watches(), 1, 2, #watches + 1, watches) end
-    assert(l:poll(timeout, watches))
     turns = turns + 1
-    if relay then relay:turn() end
-    for _, m in ipairs(clients) do
-      for event in m.step, m do pending[#pending + 1] = { event = event, from = m } end
-    end
+    c:turn(most or 1000, relay, function(event, from) events[#events + 1] = { event = event, from = from } end)
   end
+
+  local function wait(what, done) return mqtt_clients.wait(what, done, turn) end
 
   -- Events one by one until `enough(event, client)` is true; gives that one, and leaves those behind it.
   local function run(what, enough)
-    local till = loop_native.now() + PATIENCE
-    while true do
-      while #pending == 0 do
-        assert(loop_native.now() < till, "nothing came of " .. what)
-        turn()
+    return wait(what, function()
+      while #events > 0 do
+        local one = table.remove(events, 1)
+        if enough(one.event, one.from) then return one.event end
       end
-      local one = table.remove(pending, 1)
-      if enough(one.event, one.from) then return one.event end
-    end
+    end)
   end
 
   local function await(m, kind)
     return run(kind, function(event, from) return from == m and event.kind == kind end)
-  end
-
-  local function wait(what, done)
-    local till = loop_native.now() + PATIENCE
-    while not done() do
-      assert(loop_native.now() < till, "nothing came of " .. what)
-      turn()
-    end
   end
 
   it("connects, subscribes and carries messages of both kinds", function()
@@ -148,7 +121,7 @@ describe("mqtt", function()
 
     after_each(function() -- no session is left to the next
       far:close()
-      table.remove(clients, 1)
+      table.remove(c.list, 1)
       local last = open { client_id = "far" }
       await(last, "connected")
       tried = tried + 1
@@ -268,7 +241,7 @@ describe("mqtt", function()
     await(m, "connected")
     m:publish("will", "before", 1)
     m:close()
-    table.remove(clients)
+    table.remove(c.list)
     m = open { client_id = "mortal", will = will }
     await(m, "connected")
     open { client_id = "mortal", back_off_min = 100, back_off_max = 100 } -- the broker ends the one before
@@ -335,7 +308,7 @@ describe("mqtt", function()
       back_off_min = 100, back_off_max = 100 }
     await(m, "connected")
     wait("the other", function() return silent:status().connected end)
-    pending, turns = {}, 0
+    events, turns = {}, 0
     other:freeze()
     local event = run("silence", function(_, from) -- after 5 s and as many to answer
       assert.equal(silent, from)
@@ -369,9 +342,9 @@ describe("mqtt", function()
       o.server_name = case[2]
       open { host = case[1], port = math.tointeger(tonumber(port)), tls = o, back_off_min = 100, back_off_max = 100 }
       -- It waits for an answer that does not come; what the server saw of it is in its pipe by then.
-      wait("hello", function() return clients[#clients]:fd() and clients[#clients]:status().attempts == 1 end)
+      wait("hello", function() return c.list[#c.list]:fd() and c.list[#c.list]:status().attempts == 1 end)
       for _ = 1, 3 do turn(20) end
-      table.remove(clients):close()
+      table.remove(c.list):close()
       local seen = ""
       repeat
         local line = assert(server:read "l")
