@@ -16,12 +16,9 @@ static bool is_confirmed(const struct up_device *d, unsigned slot)
     return s->phase < UP_ARMING || !up_device_has_core(d) || slot != s->tx.target;
 }
 
-/* For a start that finds no journal. That it fails is no reason to stop: it is
- * tried again at the next start. */
-static void mark_confirmed(struct up_device *d, const char *script_dir)
+/* For a start that finds no journal. */
+static int mark_confirmed(struct up_device *d, const char *script_dir, struct up_error *err)
 {
-    struct up_error ignored;
-
     for (unsigned i = 0; i < UP_SLOTS; i++) {
         uint32_t n = d->state.slot[i].generation;
         char letters[UP_SLOTS + 1] = "";
@@ -30,9 +27,10 @@ static void mark_confirmed(struct up_device *d, const char *script_dir)
         for (unsigned j = 0; j < UP_SLOTS; j++)
             if (is_confirmed(d, j) && d->state.slot[j].generation == n)
                 letters[len++] = (char)('a' + j);
-        if (is_confirmed(d, i))
-            (void)!up_generation_mark(d->storage, script_dir, n, letters, &ignored);
+        if (is_confirmed(d, i) && up_generation_mark(d->storage, script_dir, n, letters, err) < 0)
+            return err->code;
     }
+    return 0;
 }
 
 static int clean(struct up_device *d, struct up_error *err)
@@ -51,13 +49,13 @@ static int clean(struct up_device *d, struct up_error *err)
     if (d->state.phase != UP_IDLE)
         keep[count++] = d->state.tx.generation;
     up_device_path(d, "script", path, sizeof path);
-    mark_confirmed(d, path);
-    /* The link first: who can read nothing else goes by it. */
+    /* The link and the mark first: who can read nothing else goes by them, and must not be led to what is half
+     * removed. */
     if (up_generation_link(d->storage, path, up_device_generation(d), &why) < 0) {
         *err = why;
         rc = why.code;
     }
-    if (up_generation_clean(d->storage, path, keep, count, &why) < 0) {
+    if (mark_confirmed(d, path, &why) < 0 || up_generation_clean(d->storage, path, keep, count, &why) < 0) {
         *err = why;
         rc = why.code;
     }

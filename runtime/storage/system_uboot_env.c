@@ -77,8 +77,12 @@ static int hold_copies(struct copies *c)
     return 0;
 }
 
+/* Also after a failure: whoever reads next is to see what the medium holds, not
+ * what it did not take. */
 static int sync_copies(const struct copies *c)
 {
+    int failed = 0;
+
     for (unsigned i = 0; i < c->count; i++) {
         int r = 0;
 
@@ -88,10 +92,10 @@ static int sync_copies(const struct copies *c)
             r = fsync(c->fd[i]);
         while (r < 0 && errno == EINTR);
         if (r < 0)
-            return -1;
+            failed = errno;
         posix_fadvise(c->fd[i], 0, 0, POSIX_FADV_DONTNEED);
     }
-    return 0;
+    return failed ? fail(failed) : 0;
 }
 
 static void release_copies(struct copies *c)
@@ -204,10 +208,13 @@ int up_system_uboot_env_set(const char *config, const struct up_boot_variable *v
     if (copies.count < COPIES)
         return fail(EOPNOTSUPP);
     r = hold_copies(&copies);
-    if (r == 0)
-        r = store(config, variables, count);
-    if (r == 0)
+    if (r == 0) {
+        int stored = store(config, variables, count), why = errno;
+
         r = sync_copies(&copies);
+        if (stored < 0)
+            r = fail(why);
+    }
     release_copies(&copies);
     return r == 0 ? compare(config, variables, count) : -1;
 }

@@ -113,6 +113,7 @@ int sim_boot_set(struct up_storage *s, const char *config, const struct up_boot_
 {
     struct sim *sim = op_sim(s);
     struct change *c;
+    bool failed;
 
     if (op_begin(sim, SIM_BOOT_SET) < 0 || op_step(sim, SIM_BOOT_SET, config) < 0)
         return -1;
@@ -121,9 +122,11 @@ int sim_boot_set(struct up_storage *s, const char *config, const struct up_boot_
     c = change_new(CHANGE_ENV, 0, 0);
     c->env = env_ref(sim->env);
     log_add(sim, c);
-    if (op_done(sim) < 0)
+    failed = op_done(sim) < 0;
+    if (sim->cut)
         return -1;
+    /* Also when it is reported as failed: it is read from the medium then. */
     sim->log[sim->log_count - 1].durable[SIM_ORDERED] = true;
     sim->log[sim->log_count - 1].durable[SIM_INDEPENDENT] = true;
-    return 0;
+    return failed ? -1 : 0;
 }
