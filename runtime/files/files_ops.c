@@ -114,13 +114,40 @@ static int keep_old(const struct at *a, struct up_error *err)
     return up_files_sync(&a->place, err);
 }
 
-/* `from` takes the target's place; it is gone when that was done before. */
-static int move_in(const struct at *a, const char *from, struct up_error *err)
+static bool is_like(const struct up_stat *one, const struct up_stat *other)
+{
+    return one->mode == other->mode && one->owner == other->owner && one->group == other->group;
+}
+
+/* .new was made like the target was while staging; somebody has changed that since. */
+static int make_like_old(const struct at *a, struct up_error *err)
+{
+    struct up_storage *s = a->place.storage;
+    const char *name = a->name[UP_FILES_NEW];
+    int old = s->ops->open_at(s, a->place.dir, a->name[UP_FILES_OLD], UP_READ, 0), fresh, rc = 0;
+
+    if (old < 0)
+        return up_files_failed(&a->place, a->name[UP_FILES_OLD], "open", err);
+    fresh = s->ops->open_at(s, a->place.dir, name, UP_UPDATE, 0);
+    if (fresh < 0 || s->ops->copy_attributes(s, fresh, old) < 0 || s->ops->sync(s, fresh) < 0)
+        rc = up_files_failed(&a->place, name, "attributes", err);
+    if (fresh >= 0)
+        s->ops->close(s, fresh);
+    s->ops->close(s, old);
+    return rc;
+}
+
+/* .new takes the target's place; it is gone when that was done before. */
+static int move_over(const struct at *a, struct up_error *err)
 {
     struct up_stat st;
-    int there = up_files_look(&a->place, from, &st, err);
+    int there = up_files_look(&a->place, a->name[UP_FILES_NEW], &st, err);
 
-    return there > 0 ? up_files_rename(&a->place, from, a->op->name, err) : there;
+    if (there <= 0)
+        return there;
+    if (a->found->st.kind == UP_NODE_FILE && !is_like(&st, &a->found->st) && make_like_old(a, err) < 0)
+        return err->code;
+    return up_files_rename(&a->place, a->name[UP_FILES_NEW], a->op->name, err);
 }
 
 /* Nothing was here: what is here now is not ours while .new is still there. */
@@ -155,7 +182,7 @@ static int go_forward(const struct at *a, struct up_error *err)
         return move_in_new(a, err);
     if (keep_old(a, err) < 0)
         return err->code;
-    return move_in(a, a->name[UP_FILES_NEW], err);
+    return move_over(a, err);
 }
 
 /* What somebody put where ours was is theirs: kept in the state directory. */

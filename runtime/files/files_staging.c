@@ -31,11 +31,15 @@ int up_files_begin(struct up_files *f, const struct up_files_plan *plan, struct 
         rc = up_files_plan_decode(&f->plan, bytes, len, err);
     free(bytes);
     /* Before the stage: from staging on nothing is done without them. */
-    if (rc < 0 || up_files_here_make(f->storage, &f->plan, err) < 0 ||
-        up_files_stage_write(&f->record, &next, err) < 0)
-        return err->code;
-    f->stage = next;
-    return 0;
+    if (rc == 0)
+        rc = up_files_here_make(f->storage, &f->plan, err);
+    if (rc == 0)
+        rc = up_files_stage_write(&f->record, &next, err);
+    if (rc < 0)
+        up_files_plan_free(&f->plan);
+    else
+        f->stage = next;
+    return rc;
 }
 
 static int write_content(const struct up_files_place *p, const struct up_files_op *op, const char *name,

@@ -134,7 +134,8 @@ local flows = {
   delta = { flow "both by delta" },
   flash = { flow "slot on NAND", flow "both on UBI" },
   factory = { flow "provision" },
-  files = { { "files", "confirmed", LONG }, { "files", "'rolled back, no links'", LONG } },
+  files = { { "files", "confirmed", LONG }, { "files", "'rolled back, no links'", LONG },
+    { "files", "'rolled back, foreign'", LONG } },
   none = {},
 }
 

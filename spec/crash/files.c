@@ -89,8 +89,10 @@ static void respawn(struct totals *t, const struct sim *sim, const struct files_
                     const struct files_log *log, unsigned cut)
 {
     struct sim *next = sim_respawn(sim);
+    struct files_log ends = *log;
 
-    judge(t, next, flow, log, true, cut, NULL, 0);
+    ends.must_end = true;
+    judge(t, next, flow, &ends, true, cut, NULL, 0);
     judge(t, next, flow, log, false, cut, NULL, 0);
     sim_free(next);
 }

@@ -45,8 +45,8 @@ static struct sim *bare(const struct files_flow *flow)
 
 void tree_written(struct sim *sim)
 {
-    sim_put(sim, APP "/etc/conf", "written meanwhile", 17, 0640);
-    sim_put_owner(sim, APP "/etc/conf", 5, 6, 0);
+    sim_put(sim, APP "/etc/conf", "written meanwhile", 17, 0600);
+    sim_put_owner(sim, APP "/etc/conf", 50, 60, 70);
 }
 
 static void put_old(struct sim *sim, const struct files_flow *flow)
@@ -67,8 +67,8 @@ static void put_after(struct sim *sim, const struct files_flow *flow)
 {
     put_new(sim, APP "/bin/main", 0, 04755);
     sim_put_owner(sim, APP "/bin/main", 7, 8, 9);
-    put_new(sim, APP "/etc/conf", 1, 0640);
-    sim_put_owner(sim, APP "/etc/conf", 5, 6, 0);
+    put_new(sim, APP "/etc/conf", 1, flow->writer ? 0600 : 0640);
+    sim_put_owner(sim, APP "/etc/conf", flow->writer ? 50 : 5, flow->writer ? 60 : 6, flow->writer ? 70 : 0);
     if (!flow->no_links) { /* a file where a link was belongs to whom the folder belongs */
         put_new(sim, APP "/etc/link", 2, 0644);
         sim_put_owner(sim, APP "/etc/link", 3, 4, 0);

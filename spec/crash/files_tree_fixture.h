@@ -15,7 +15,7 @@
 
 /* A simulator with the tree before the update. */
 struct sim *tree_before(const struct files_flow *flow);
-/* What a program writes into one of the targets while the update waits. */
+/* What a program makes of one of the targets while the update waits: content, mode, owner. */
 void tree_written(struct sim *sim);
 /* The tree before or after the update, in text; the caller frees it. */
 char *tree_text(const struct files_flow *flow, bool after);

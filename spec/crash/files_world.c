@@ -408,6 +408,8 @@ void files_check(const struct sim *from, const struct files_flow *flow, struct f
             bad(log, "the pair is %s and the tree is\n%s", d.journal.names_new ? "new" : "old", now);
         if ((log->confirmed && !d.journal.names_new) || (log->rolled_back && d.journal.names_new))
             bad(log, "the verdict was lost");
+        if (log->must_end && d.journal.names_new != (flow->end == FILES_CONFIRM))
+            bad(log, "it ended otherwise than it should");
         if (log->disturbed && !tree_kept_what_disturbed(sim, STATE "/files/foreign"))
             bad(log, "what somebody else put there is gone");
         free(text);

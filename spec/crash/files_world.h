@@ -30,6 +30,7 @@ struct files_log {
     bool confirmed;   /* the journal said so, durably */
     bool rolled_back; /* the same */
     bool disturbed;   /* somebody else's files lay where ours were, durably */
+    bool must_end;    /* nothing but processes was lost: it ends as the flow says */
     bool excused;     /* storage fails: a start may end without an end */
     unsigned boots;
     char bad[512]; /* "" as long as all is well */

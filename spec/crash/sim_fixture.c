@@ -39,6 +39,7 @@ void fixture_put(struct sim *sim, const char *path, struct inode *inode)
         abort();
     if (at.ino) {
         must(inode->kind != UP_NODE_DIR && sim->live.nodes[at.ino].inode->kind != UP_NODE_DIR);
+        inode_settle(inode, sim->live.nodes[at.dir].inode);
         inode_drop(sim->live.nodes[at.ino].inode);
         sim->live.nodes[at.ino].inode = inode;
     } else {

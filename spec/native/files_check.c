@@ -306,6 +306,79 @@ static void a_tree_is_switched_and_put_back(void **state)
     assert_as_before(w);
 }
 
+enum step { FILL, SWITCH, UNDO, SWEEP, STEPS };
+
+static int take_step(struct up_files *f, enum step step, struct up_error *err)
+{
+    switch (step) {
+    case FILL:
+        return up_files_fill(f, &source, err);
+    case SWITCH:
+        return up_files_switch(f, err);
+    case UNDO:
+        return up_files_undo(f, err);
+    default:
+        return up_files_sweep(f, false, err);
+    }
+}
+
+/* Ends whole although it was killed at operation k. Returns whether it got there. */
+static bool goes_on_after(const struct sim *before, enum step step, unsigned k)
+{
+    struct sim *sim = sim_clone(before), *next;
+    struct up_files files;
+    struct up_error err;
+    bool met;
+
+    sim_reset_counters(sim);
+    sim_cut_at(sim, k);
+    if (up_files_open(&files, sim_storage(sim), STATE, &err) == 0) {
+        (void)!take_step(&files, step, &err);
+        up_files_close(&files);
+    }
+    met = sim_is_cut(sim);
+    next = sim_respawn(sim);
+    assert_int_equal(up_files_open(&files, sim_storage(next), STATE, &err), 0);
+    if (take_step(&files, step, &err) < 0)
+        fail_msg("step %d, operation %u: %s", step, k, err.message);
+    up_files_close(&files);
+    assert_int_equal(sim_open_files(next), 0);
+    sim_free(next);
+    sim_free(sim);
+    return met;
+}
+
+static void each_step_goes_on(const struct files_flow *of)
+{
+    struct sim *sim = tree_before(of);
+    struct up_files files;
+    struct up_files_plan plan;
+    struct up_error err;
+    unsigned cuts = 0;
+
+    sim_put_dir(sim, STATE, 0700);
+    tree_plan(of, &plan);
+    assert_int_equal(up_files_open(&files, sim_storage(sim), STATE, &err), 0);
+    assert_int_equal(up_files_begin(&files, &plan, &err), 0);
+    for (enum step step = FILL; step < STEPS; step++) {
+        for (unsigned k = 1; goes_on_after(sim, step, k); k++)
+            cuts++;
+        assert_int_equal(take_step(&files, step, &err), 0);
+    }
+    assert_true(cuts > 150);
+    up_files_close(&files);
+    sim_free(sim);
+}
+
+static void each_step_goes_on_where_it_was_killed(void **state)
+{
+    const struct files_flow without_links = {.name = "check", .no_links = true};
+
+    (void)state;
+    each_step_goes_on(&flow);
+    each_step_goes_on(&without_links);
+}
+
 static void one_plan_at_a_time(void **state)
 {
     struct world *w = *state;
@@ -754,6 +827,7 @@ int main(void)
         cmocka_unit_test(every_state_has_a_row),
         cmocka_unit_test(it_is_decided_as_told),
         IN_WORLD(a_tree_is_switched_and_put_back),
+        cmocka_unit_test(each_step_goes_on_where_it_was_killed),
         IN_WORLD(one_plan_at_a_time),
         IN_WORLD(nothing_is_done_without_every_root),
         IN_WORLD(a_mount_below_a_deleted_folder_is_refused),
