@@ -21,6 +21,7 @@
 #include "config.h"
 #include "failing.h"
 #include "fetch.h"
+#include "files_switch.h"
 #include "folder.h"
 #include "history.h"
 #include "http_listen.h"
@@ -483,6 +484,54 @@ static int use_table(const struct scratch *s, struct up_error *err)
     return 0;
 }
 
+static long long give_content(void *user, uint32_t content, void *buf, size_t len, uint64_t offset,
+                              struct up_error *err)
+{
+    (void)user, (void)content, (void)offset, (void)err;
+    memset(buf, 'x', len);
+    return (long long)len;
+}
+
+/* The tree is the old one, whatever an earlier attempt left. */
+static int end_plan(struct up_files *f, struct up_error *err)
+{
+    return up_files_undo(f, err) < 0 ? err->code : up_files_sweep(f, false, err);
+}
+
+/* A plan to its end and back. What one attempt leaves, the next ends first. */
+static int change_tree(const struct scratch *s, struct up_error *err)
+{
+    struct up_files_op op[] = {{.kind = UP_FILES_PUT, .dir = "", .name = "there", .mode = 0644, .size = 3},
+                               {.kind = UP_FILES_DELETE, .dir = "", .name = "gone"}};
+    struct up_files_plan plan = {.id = {1}, .root_count = 1, .op = op, .op_count = 2};
+    const struct up_files_source source = {NULL, give_content};
+    struct up_files files;
+    char root[512], gone[512];
+    int rc;
+
+    plan.root[0].path = scratch_path(s, "root", root);
+    if (access(root, F_OK) < 0) { /* the first time, when nothing fails */
+        assert_int_equal(mkdir(root, 0755), 0);
+        assert_int_equal(mkdir(scratch_path(s, "root/gone", gone), 0755), 0);
+        scratch_write(s, "root/there", "old", 3);
+        scratch_write(s, "root/gone/file", "old", 3);
+    }
+    up_sha256("xxx", 3, op[0].digest);
+    if (up_files_open(&files, s->storage, s->dir, err) < 0)
+        return err->code;
+    rc = end_plan(&files, err);
+    if (rc == 0)
+        rc = up_files_begin(&files, &plan, err);
+    if (rc == 0)
+        rc = up_files_fill(&files, &source, err);
+    if (rc == 0)
+        rc = up_files_switch(&files, err);
+    if (rc == 0)
+        rc = end_plan(&files, err);
+    up_files_close(&files);
+    return rc;
+}
+
 /* A redundant environment of two files; what was set reads back. */
 static int set_boot_variables(const struct scratch *s, struct up_error *err)
 {
@@ -565,6 +614,7 @@ static void any_call_below_may_fail(void **state)
         {"boot", ask_loader},
         {"table", use_table},
         {"boot variables", set_boot_variables},
+        {"tree", change_tree},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)

@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 /* A call that does what it always does, or gives `failure`. */
@@ -65,6 +66,18 @@ CALL(int, rmdir, -1, (const char *path), (path))
 CALL(int, symlink, -1, (const char *target, const char *path), (target, path))
 CALL(ssize_t, readlink, -1, (const char *path, char *buf, size_t len), (path, buf, len))
 CALL(int, chmod, -1, (const char *path, mode_t mode), (path, mode))
+CALL(int, renameat, -1, (int from_dir, const char *from, int to_dir, const char *to),
+     (from_dir, from, to_dir, to))
+CALL(int, linkat, -1, (int from_dir, const char *from, int to_dir, const char *to, int flags),
+     (from_dir, from, to_dir, to, flags))
+CALL(int, unlinkat, -1, (int dir, const char *name, int flags), (dir, name, flags))
+CALL(int, mkdirat, -1, (int dir, const char *name, mode_t mode), (dir, name, mode))
+CALL(int, fstatvfs, -1, (int fd, struct statvfs *st), (fd, st))
+CALL(int, fchown, -1, (int fd, uid_t owner, gid_t group), (fd, owner, group))
+CALL(int, fchmod, -1, (int fd, mode_t mode), (fd, mode))
+CALL(ssize_t, flistxattr, -1, (int fd, char *names, size_t len), (fd, names, len))
+CALL(ssize_t, fgetxattr, -1, (int fd, const char *name, void *value, size_t len), (fd, name, value, len))
+CALL(int, fremovexattr, -1, (int fd, const char *name), (fd, name))
 CALL(DIR *, opendir, NULL, (const char *path), (path))
 CALL(DIR *, fdopendir, NULL, (int fd), (fd))
 CALL(struct dirent *, readdir, NULL, (DIR * dir), (dir))
@@ -96,6 +109,22 @@ pid_t __wrap_waitpid(pid_t pid, int *status, int options)
         return __real_waitpid(pid, status, options);
     errno = EINTR;
     return -1;
+}
+
+int __real_openat(int dir, const char *path, int flags, ...);
+int __wrap_openat(int dir, const char *path, int flags, ...);
+
+int __wrap_openat(int dir, const char *path, int flags, ...)
+{
+    unsigned mode;
+    va_list args;
+
+    if (failing_now(EIO))
+        return -1;
+    va_start(args, flags);
+    mode = flags & O_CREAT ? va_arg(args, unsigned) : 0;
+    va_end(args);
+    return __real_openat(dir, path, flags, mode);
 }
 
 int __real_open(const char *path, int flags, ...);

@@ -348,6 +348,26 @@ static bool goes_on_after(const struct sim *before, enum step step, unsigned k)
     return met;
 }
 
+/* What is half put back is on record as such, and is never taken for a tree on trial. */
+static void going_back_is_on_record_first(void **state)
+{
+    struct world *w = *state;
+    char *now;
+
+    begin(w);
+    assert_int_equal(up_files_fill(&w->files, &source, &w->err), 0);
+    assert_int_equal(up_files_switch(&w->files, &w->err), 0);
+    sim_fail(w->sim, SIM_RENAME, sim_calls(w->sim, SIM_RENAME) + 2, EIO, false);
+    assert_int_equal(up_files_undo(&w->files, &w->err), UP_WRITE);
+    open_again(w);
+    assert_int_equal(w->files.stage.step, UP_FILES_UNDOING);
+    now = tree_visible(w->sim);
+    assert_string_not_equal(now, w->before);
+    free(now);
+    assert_int_equal(up_files_switch(&w->files, &w->err), UP_BUSY);
+    assert_as_before(w);
+}
+
 static void each_step_goes_on(const struct files_flow *of)
 {
     struct sim *sim = tree_before(of);
@@ -828,6 +848,7 @@ int main(void)
         cmocka_unit_test(it_is_decided_as_told),
         IN_WORLD(a_tree_is_switched_and_put_back),
         cmocka_unit_test(each_step_goes_on_where_it_was_killed),
+        IN_WORLD(going_back_is_on_record_first),
         IN_WORLD(one_plan_at_a_time),
         IN_WORLD(nothing_is_done_without_every_root),
         IN_WORLD(a_mount_below_a_deleted_folder_is_refused),
