@@ -616,6 +616,38 @@ static void one_file_of_each_record_is_enough(void **state)
     }
 }
 
+static bool is_there(struct sim *sim, const char *path)
+{
+    struct up_stat st;
+
+    return sim_storage(sim)->ops->stat(sim_storage(sim), path, &st) == 0;
+}
+
+/* Without a journal a start goes by the marks: none may point to what is half removed. */
+static void the_old_script_stays_until_the_new_one_is_marked(void **state)
+{
+    static const struct world_plan script = {.name = "script", .provisioned = true, .package = WORLD_SCRIPT};
+    struct sim *sim = world_new(&script);
+    struct world_log log = {.tampered = true};
+
+    (void)state;
+    sim_reset_counters(sim);
+    sim_fail(sim, SIM_CHANGES, 1, EIO, true);
+    sim_fail_below(sim, "/device/state/script/2.good");
+    world_live(sim, &script, true, &log);
+    assert_string_equal(log.bad, "");
+    assert_true(is_there(sim, "/device/state/script/1/main.lua"));
+    assert_true(is_there(sim, "/device/state/script/1.good"));
+    sim_fail(sim, SIM_CHANGES, 0, 0, false);
+    log = (struct world_log){0};
+    world_live(sim, &script, true, &log);
+    world_check(sim, &script, true, &log);
+    assert_string_equal(log.bad, "");
+    assert_true(is_there(sim, "/device/state/script/2.good"));
+    assert_false(is_there(sim, "/device/state/script/1"));
+    sim_free(sim);
+}
+
 /* The second file of the journal lies elsewhere, comes later, or is out of reach. */
 static void the_journal_may_lie_in_two_places(void **state)
 {
@@ -1034,6 +1066,7 @@ int main(void)
         cmocka_unit_test(provision_refuses_a_device_that_is_there),
         cmocka_unit_test(a_lost_journal_is_said_and_nothing_is_touched),
         cmocka_unit_test(one_file_of_each_record_is_enough),
+        cmocka_unit_test(the_old_script_stays_until_the_new_one_is_marked),
         cmocka_unit_test(the_journal_may_lie_in_two_places),
         cmocka_unit_test(what_a_device_leaves_behind_is_not_taken_for_nothing),
         cmocka_unit_test(a_journal_that_cannot_be_read_is_not_taken_for_none),
