@@ -71,7 +71,7 @@ static void ask_parts(struct up_gate_report *r, const struct up_manifest *m, con
     const struct up_part *core = up_manifest_part(m, UP_CORE);
 
     if (!core)
-        add(r, "slot", UP_OK, "script only, no slot needed");
+        add(r, "slot", UP_OK, "no core in it, no slot needed");
     else if (f->config->boot == UP_BOOT_NONE)
         add(r, "slot", UP_INCOMPATIBLE, "the package has a core, this device has no core slots configured");
     else if (core->size > f->slot_size)
@@ -98,7 +98,7 @@ static void ask_source(struct up_gate_report *r, const struct up_manifest *m, co
     char slot = f->running ? 'b' : 'a';
 
     if (!core || !core->delta)
-        add(r, "source", UP_OK, core ? "full image, needs no old core" : "script only, needs no old core");
+        add(r, "source", UP_OK, core ? "full image, needs no old core" : "no core in it, needs no old core");
     else if (f->core_left_out)
         add(r, "source", UP_OK, "not needed: the core of that version runs");
     else if (f->same_open) /* and from then on each block is compared */

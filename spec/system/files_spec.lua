@@ -36,6 +36,7 @@ describe("files", function()
     assert.matches("1.0.1 %(sequence 2: script 1.0.1, files 080507; %d+ bytes%)", out)
     assert.truthy(out:find("STOP  gate files        the package has a part files, this Moult knows no part files", 1,
       true), out)
+    assert.truthy(out:find("no core in it, no slot needed", 1, true), out)
     code, _, err = w:moult "install p1.upd"
     assert.equal(3, code, err)
     assert.falsy(err:find("files", 1, true))
