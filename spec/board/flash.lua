@@ -36,6 +36,8 @@ local function load_module(name, options)
   run(("modprobe -d %s %s %s"):format(MODULES, name, options or ""))
 end
 
+local function temporary() return run "mktemp":match "%S+" end
+
 -- The number of the MTD with that name.
 local function mtd(name)
   return assert(run("cat /proc/mtd"):match('mtd(%d+): %x+ %x+ "' .. name .. '"'), name)
@@ -113,9 +115,9 @@ end
 
 -- The slots cannot be written, by another node neither; the medium beside them can, as often as one likes.
 local function check_chip(medium, slots, reader)
-  local apart, got = { slots.a, slots.b }, os.tmpname()
+  local apart, got = { slots.a, slots.b }, temporary()
   for _, path in ipairs(apart) do
-    local alias = os.tmpname()
+    local alias = temporary()
     run(("rm %s && mknod %s c $(stat -c '0x%%t 0x%%T' %s)"):format(alias, alias, path))
     refused("usage", path, apart)
     refused("usage", alias, apart)

@@ -9,8 +9,8 @@ local FIRMWARE = ("radio 2.1 "):rep(50000)
 local ASKS = [[
 local flash = require "update.native.flash"
 for name in os.getenv("ASKED"):gmatch "%S+" do
-  local f, _, code = flash.open(name, 4)
-  print(("asked %s: %s"):format(name:match "[^/]+$", f and "open" or code))
+  local f, why, code = flash.open(name, 4)
+  print(("asked %s: %s %s"):format(name:match "[^/]+$", f and "open" or code, why or ""))
   if f then f:close() end
 end
 ]]
@@ -69,6 +69,19 @@ describe("the firmware of a second chip", function()
     w:shell "mkdir second"
     w:device { body = ASKS, config = 'journal_dir = "second",' }
     make_names "second"
+    w:run()
+    for _, name in ipairs(OWN) do assert.equal("usage", asked(name), name) end
+    assert.equal("open", asked "chip.img")
+  end)
+
+  it("nor by a script that has a user of its own", function()
+    local readable = "su nobody -s /bin/sh -c 'test -r " .. require("update.native.host").lua_dir .. "' 2>/dev/null"
+    if not os.execute "test $(id -u) = 0" or not os.execute(readable) then
+      return pending "the script cannot be run as another user here"
+    end
+    w:device { body = ASKS, config = 'script = { user = "nobody" },' }
+    make_names "state"
+    assert(w:shell "chmod 755 . && touch chip.img && chown nobody chip.img slot-a.img slot-b.img state/file")
     w:run()
     for _, name in ipairs(OWN) do assert.equal("usage", asked(name), name) end
     assert.equal("open", asked "chip.img")
