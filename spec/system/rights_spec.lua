@@ -33,7 +33,7 @@ describe("the script of a device", function()
   local function missing()
     local host = require "update.native.host"
     if not os.execute "test $(id -u) = 0" then return "only root can run the script as another user" end
-    if not os.execute(other_user("test -r " .. host.lua_dir .. "/update/config.lua") .. " 2>/dev/null") then
+    if not os.execute(other_user("test -r " .. host.lua_dir .. "/update/config/init.lua") .. " 2>/dev/null") then
       return "this program does not lie where the user nobody can read it"
     end
   end
