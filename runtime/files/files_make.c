@@ -160,8 +160,8 @@ static int give_ids(struct make *m)
 }
 
 int up_files_make(struct up_files_plan *plan, struct up_storage *s, const struct up_update_ini *ini,
-                  const struct up_files_content *content, size_t content_count, const char *const *roots,
-                  uint32_t root_count, struct up_error *err)
+                  const struct up_files_content *content, size_t content_count,
+                  const struct up_files_root *roots, uint32_t root_count, struct up_error *err)
 {
     struct make m = {plan, s, content, content_count, NULL, err};
     int rc;
@@ -172,7 +172,7 @@ int up_files_make(struct up_files_plan *plan, struct up_storage *s, const struct
                        UP_FILES_OPS);
     plan->root_count = root_count;
     for (uint32_t i = 0; i < root_count; i++)
-        plan->root[i].path = roots[i];
+        plan->root[i] = roots[i];
     plan->op = calloc(ini->count, sizeof *plan->op);
     if (!plan->op)
         return up_fail(err, UP_INTERNAL, "plan of files: out of memory");

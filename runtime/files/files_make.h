@@ -26,7 +26,7 @@ struct up_files_content {
 };
 
 /*
- * `roots` are absolute paths, none below another. The plan points into ini and roots,
+ * `roots` are absolute paths, none below another, each weak or not. The plan points into ini and roots,
  * which stay, and is released with up_files_plan_free(); it gets an id and a value for
  * each root that no other has. Without an operation op_count is 0: there is nothing to do.
  * Errors, with the line: UP_INCOMPATIBLE it lies below no root, or a file or link is where a
@@ -35,7 +35,7 @@ struct up_files_content {
  */
 UP_MUST_CHECK int up_files_make(struct up_files_plan *plan, struct up_storage *s,
                                 const struct up_update_ini *ini, const struct up_files_content *content,
-                                size_t content_count, const char *const *roots, uint32_t root_count,
+                                size_t content_count, const struct up_files_root *roots, uint32_t root_count,
                                 struct up_error *err);
 
 #endif

@@ -11,7 +11,7 @@
 
 #define MAGIC "MOULTFP1"
 #define HEAD (8 + UP_FILES_ID_SIZE + 8)
-#define ROOT_SIZE (UP_FILES_HERE_SIZE + 4)                   /* and the path */
+#define ROOT_SIZE (UP_FILES_HERE_SIZE + 4 + 4)               /* and the path */
 #define OP_SIZE (4 + 4 + 4 + 4 + 4 + 8 + UP_SHA256_SIZE + 8) /* and two strings */
 
 static int wrong(struct up_error *err, const char *what)
@@ -184,8 +184,9 @@ int up_files_plan_encode(const struct up_files_plan *plan, uint8_t **out, size_t
     at += 8;
     for (uint32_t i = 0; i < plan->root_count; i++) {
         at = put_bytes(at, plan->root[i].here, UP_FILES_HERE_SIZE);
-        up_put32(at, (uint32_t)strlen(plan->root[i].path) + 1);
-        at = put_text(at + 4, plan->root[i].path);
+        up_put32(at, plan->root[i].weak);
+        up_put32(at + 4, (uint32_t)strlen(plan->root[i].path) + 1);
+        at = put_text(at + 8, plan->root[i].path);
     }
     for (uint32_t i = 0; i < plan->op_count; i++)
         at = put_op(at, &plan->op[i]);
@@ -224,8 +225,9 @@ static bool take_root(struct reader *r, struct up_files_root *root)
     if (!at)
         return false;
     memcpy(root->here, at, UP_FILES_HERE_SIZE);
-    root->path = take_text(r, up_get32(at + UP_FILES_HERE_SIZE));
-    return root->path != NULL;
+    root->weak = up_get32(at + UP_FILES_HERE_SIZE) == 1;
+    root->path = take_text(r, up_get32(at + UP_FILES_HERE_SIZE + 4));
+    return root->path && up_get32(at + UP_FILES_HERE_SIZE) <= 1;
 }
 
 static bool take_op(struct reader *r, struct up_files_op *op)

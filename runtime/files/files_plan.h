@@ -38,6 +38,7 @@ enum up_files_kind {
 
 struct up_files_root {
     const char *path;                 /* absolute */
+    bool weak;                        /* its file system may have no hard links */
     uint8_t here[UP_FILES_HERE_SIZE]; /* what its .here file holds */
 };
 

@@ -169,6 +169,9 @@ static int try_folder(const struct up_files_place *p, const struct up_files_plan
     if (s->ops->link_at(s, p->dir, part, old) == 0) {
         if (up_files_unlink(p, part, err) < 0)
             return err->code;
+    } else if (!plan->root[plan->op[n].root].weak) {
+        return up_fail(err, UP_INCOMPATIBLE, "root %s: %s in it takes no hard link (%s), and it is not weak",
+                       p->root, *p->folder ? p->folder : "a file", strerror(errno));
     } else if (s->ops->space_at(s, p->dir, &room) < 0) {
         return up_files_failed(p, part, "space", err);
     } else if (found->there && found->st.size > room) { /* it will have to be copied */

@@ -54,6 +54,36 @@ static void a_plan_reads_as_it_was_written(void **state)
     free(other);
 }
 
+/* Bytes of a stranger: what is taken is written as it was read. */
+static void a_plan_with_a_changed_byte_is_refused_or_the_same(void **state)
+{
+    struct up_files_plan plan, again;
+    struct up_error err;
+    uint8_t *bytes, *other;
+    size_t len, other_len;
+    unsigned taken = 0;
+
+    (void)state;
+    tree_plan(&flow, &plan);
+    assert_int_equal(up_files_plan_encode(&plan, &bytes, &len, &err), 0);
+    for (size_t i = 0; i < len * 3; i++) {
+        uint8_t was = bytes[i / 3];
+
+        bytes[i / 3] ^= (uint8_t)(i % 3 ? 0xff >> (i % 3 - 1) : 1);
+        if (up_files_plan_decode(&again, bytes, len, &err) == 0) {
+            assert_int_equal(up_files_plan_encode(&again, &other, &other_len, &err), 0);
+            assert_int_equal(other_len, len);
+            assert_memory_equal(other, bytes, len);
+            free(other);
+            up_files_plan_free(&again);
+            taken++;
+        }
+        bytes[i / 3] = was;
+    }
+    assert_true(taken > 0 && taken < len * 3);
+    free(bytes);
+}
+
 static const struct {
     const char *what, *said;
     struct up_files_op op[2];
@@ -93,7 +123,7 @@ static void a_plan_that_breaks_a_rule_is_refused(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         struct up_files_op op[2] = {wrong[i].op[0], wrong[i].op[1]};
-        struct up_files_plan plan = {.root_count = 1, .root = {{"/app", {0}}}, .op = op};
+        struct up_files_plan plan = {.root_count = 1, .root = {{.path = "/app"}}, .op = op};
 
         plan.op_count = op[1].kind ? 2 : 1;
         if (up_files_plan_encode(&plan, &bytes, &len, &err) != UP_INCOMPATIBLE)
@@ -108,7 +138,7 @@ static void names_that_only_begin_alike_do_not_meet(void **state)
     struct up_files_op op[] = {{.kind = UP_FILES_DELETE, .dir = "", .name = "a"},
                                {.kind = UP_FILES_PUT, .dir = "ab", .name = "c"},
                                {.kind = UP_FILES_PUT, .dir = "b", .name = "a"}};
-    const struct up_files_plan plan = {.root_count = 1, .root = {{"/app", {0}}}, .op = op, .op_count = 3};
+    const struct up_files_plan plan = {.root_count = 1, .root = {{.path = "/app"}}, .op = op, .op_count = 3};
     struct up_error err;
     uint8_t *bytes;
     size_t len;
@@ -492,7 +522,7 @@ static void a_name_that_cannot_be_is_refused(void **state)
     struct world *w = *state;
     struct up_files_op op = {.kind = UP_FILES_PUT, .dir = "etc", .name = "a:b", .size = 1};
     const struct up_files_plan plan = {
-        .id = {1}, .root_count = 1, .root = {{"/app", {1}}}, .op_count = 1, .op = &op};
+        .id = {1}, .root_count = 1, .root = {{.path = "/app", .here = {1}}}, .op_count = 1, .op = &op};
     unsigned opens = 3; /* the .here file, that of the try, and then the name */
 
     w->before = tree_whole(w->sim);
@@ -510,6 +540,27 @@ static long long other_content(void *user, uint32_t content, void *buf, size_t l
     (void)user, (void)content, (void)offset, (void)err;
     memset(buf, 'x', len);
     return (long long)len;
+}
+
+static void a_root_without_links_must_be_weak(void **state)
+{
+    const struct files_flow without = {.name = "check", .no_links = true};
+    struct sim *sim = tree_before(&without);
+    struct up_files files;
+    struct up_files_plan plan;
+    struct up_error err;
+
+    (void)state;
+    sim_put_dir(sim, STATE, 0700);
+    tree_plan(&without, &plan);
+    plan.root[1].weak = false;
+    assert_int_equal(up_files_open(&files, sim_storage(sim), STATE, &err), 0);
+    assert_int_equal(up_files_begin(&files, &plan, &err), 0);
+    assert_int_equal(up_files_fill(&files, &source, &err), UP_INCOMPATIBLE);
+    assert_non_null(strstr(err.message, "root /card: a file in it takes no hard link"));
+    assert_int_equal(up_files_sweep(&files, false, &err), 0);
+    up_files_close(&files);
+    sim_free(sim);
 }
 
 static void other_content_is_not_staged(void **state)
@@ -586,7 +637,7 @@ static void a_plan_that_is_lost_is_told(void **state)
 /* From an update.ini to a plan. */
 
 static const struct up_files_content contents[] = {{"main", 9, {1}}, {"x", 3, {2}}, {"y", 4, {3}}};
-static const char *const roots[] = {"/app", "/card"};
+static const struct up_files_root roots[] = {{.path = "/app"}, {.path = "/card", .weak = true}};
 
 static int make(struct world *w, struct up_files_plan *plan, struct up_update_ini *ini, const char *text)
 {
@@ -625,6 +676,7 @@ static void a_plan_is_made_of_the_lines(void **state)
                           "image\t/card\t16\t2\n"),  /* only started */
                      0);
     assert_int_equal(plan.op_count, 7);
+    assert_true(!plan.root[0].weak && plan.root[1].weak);
     assert_op(&plan.op[0], UP_FILES_PUT, 0, "bin", "main", 0755);
     assert_int_equal(plan.op[0].size, 9);
     assert_op(&plan.op[1], UP_FILES_MAKE_DIR, 0, "", "new", 0755);
@@ -842,6 +894,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_plan_reads_as_it_was_written),
+        cmocka_unit_test(a_plan_with_a_changed_byte_is_refused_or_the_same),
         cmocka_unit_test(a_plan_that_breaks_a_rule_is_refused),
         cmocka_unit_test(names_that_only_begin_alike_do_not_meet),
         cmocka_unit_test(every_state_has_a_row),
@@ -857,6 +910,7 @@ int main(void)
         IN_WORLD(a_link_on_the_way_is_refused),
         IN_WORLD(no_room_changes_nothing),
         IN_WORLD(a_name_that_cannot_be_is_refused),
+        cmocka_unit_test(a_root_without_links_must_be_weak),
         IN_WORLD(other_content_is_not_staged),
         IN_WORLD(what_appeared_is_not_written_over),
         IN_WORLD(what_others_put_there_is_kept),
