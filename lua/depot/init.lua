@@ -5,20 +5,17 @@
 --     depot:close()
 --
 -- One loop, no thread: the HTTP server is polled, requests are answered from
--- the catalog, packages go from the file to the socket. The folder is looked
--- at every two seconds, and before a request is answered when names have come
--- or gone; so a query does not cost more when there are more packages. With `mqtt`, the
--- depot is also the cloud of the devices on a broker (depot.fleet).
+-- the catalog, packages go from the file to the socket. With `mqtt`, the depot
+-- is also the cloud of the devices on a broker (depot.fleet).
 --
 -- @module depot
 
 local callers = require "depot.callers"
-local catalog = require "depot.catalog"
+local folder_watch = require "depot.folder_watch"
 local http_devices = require "depot.http_devices"
 local keeper = require "depot.keeper"
 local natives = require "update.natives"
 local pace = require "depot.pace"
-local pending = require "depot.pending"
 local site = require "depot.site"
 local trusted = require "depot.trusted"
 local turns = require "depot.turns"
@@ -27,13 +24,6 @@ local M = {}
 
 local Depot = {}
 Depot.__index = Depot
-
---- Seconds between two looks at the folder while nobody asks.
-M.LOOK = 2
--- Seconds after a change in which there may be another at the same time, by the file system's clock.
-local RESTLESS = 0.25
--- A look for those who ask comes this many times later than the last one took.
-local PAUSE = 4
 
 local function silent() end
 
@@ -52,9 +42,8 @@ function M.open(options)
     on_change = options.on_change or silent,
     on_message = options.on_message or silent,
     on_warning = options.on_warning or silent,
-    catalog = catalog.new(natives, options.dir, options.keys, options.hold or catalog.HOLD),
+    folder = folder_watch.new(natives, options),
     dir = options.dir,
-    packages = {}, -- replaced when they change, never changed
     notes = {}, -- of requests that are being answered, by id
     callers = callers.new(options.proxies or {}, options.url ~= nil, options.on_warning or silent),
   }, Depot)
@@ -86,13 +75,10 @@ function M.open(options)
     address = self.server:address(),
     proxies = self.callers.proxies,
     sha256 = natives.digest.sha256,
-    packages = function() return self.packages end,
-    entries = function() return self.catalog.entries end,
-    file = function(name) return self.catalog:file(name) end,
-    pending = function()
-      local list = pending.read(natives, options.dir)
-      return table.move(self.held, 1, #self.held, #list + 1, list)
-    end,
+    packages = function() return self.folder.packages end,
+    entries = function() return self.folder.catalog.entries end,
+    file = function(name) return self.folder.catalog:file(name) end,
+    pending = function() return self.folder:pending() end,
   }
   if options.mqtt then
     ok, message, code = self:_join(options)
@@ -133,31 +119,13 @@ function Depot:connections()
   return self.server:connections()
 end
 
-local function is_same(a, b)
-  if #a ~= #b then return false end
-  for i, entry in ipairs(a) do
-    if b[i] ~= entry then return false end
-  end
-  return true
-end
-
 --- Look at the folder now.
 -- @treturn true|nil nil, message, code when it cannot be read; what was known stays
 function Depot:look()
-  local begun, stamp = natives.loop.now(), natives.folder.changed(self.dir)
-  local changes, message, code = self.catalog:refresh()
-  local held
-  self.held, held = self.catalog:held()
-  self.looked = natives.loop.now()
-  self.again = self.looked + PAUSE * (self.looked - begun)
-  self.next_look = self.catalog.unfinished and self.looked
-    or math.min(self.looked + M.LOOK, math.max(self.again, held or math.huge))
-  if stamp ~= self.stamp then self.stamp, self.restless = stamp, self.looked + RESTLESS end
+  local changes, message, code = self.folder:look()
   if not changes then
     return nil, message, code
   end
-  local packages = self.catalog:packages()
-  if not is_same(packages, self.packages) then self.packages = packages end
   if self.cloud and #changes > 0 then
     self.cloud:look()
   end
@@ -176,12 +144,6 @@ function Depot:_look_again()
     self.on_warning(("folder %s: is there again"):format(self.dir))
   end
   self.gone = not ok
-end
-
--- Whether somebody who asks might be told what no longer holds.
-function Depot:_is_behind(now)
-  if now < self.again then return false end
-  return now < self.restless or natives.folder.changed(self.dir) ~= self.stamp
 end
 
 -- What cannot be had as it was to be: 404 when it is gone, else later.
@@ -232,7 +194,7 @@ end
 -- @tparam integer timeout_ms
 -- @treturn true|nil nil, message, code when the loop or the server failed
 function Depot:step(timeout_ms)
-  local until_look = math.max(0, math.ceil((self.next_look - natives.loop.now()) * 1000))
+  local until_look = math.max(0, math.ceil((self.folder.next_look - natives.loop.now()) * 1000))
   local limit = self.server:timeout()
   timeout_ms = math.min(timeout_ms, until_look, limit >= 0 and limit or timeout_ms,
     self.turns:timeout() or timeout_ms, self.cloud and self.cloud:timeout() or timeout_ms)
@@ -244,7 +206,7 @@ function Depot:step(timeout_ms)
     return nil, message, code
   end
   local request, now = self.server:next(), natives.loop.now()
-  if now >= self.next_look or request and self:_is_behind(now) then
+  if now >= self.folder.next_look or request and self.folder:is_behind(now) then
     self:_look_again()
   end
   while request do

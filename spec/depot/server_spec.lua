@@ -319,19 +319,19 @@ describe("depot", function()
   it("warns of a sequence that is far above the others", function()
     pack("a.upd", 2, "1.0.1")
     open()
-    assert.is_nil(served.catalog:refresh()[1])
+    assert.is_nil(served.folder.catalog:refresh()[1])
     pack("b.upd", (1 << 40) + 2, "1.0.2")
-    assert.is_nil(served.catalog:refresh()[1].warning)
+    assert.is_nil(served.folder.catalog:refresh()[1].warning)
     pack("c.upd", (1 << 41) + 3, "1.0.3")
     assert.matches("sequence 2199023255555 is more than 2^40 above the newest other one here, 1099511627778",
-      served.catalog:refresh()[1].warning, 1, true)
+      served.folder.catalog:refresh()[1].warning, 1, true)
   end)
 
   it("has what was copied in just before it is asked", function()
     open()
     -- Where looking takes long it is done less often.
     local function ask(target, headers)
-      while natives.loop.now() < served.again do step() end
+      while natives.loop.now() < served.folder.again do step() end
       return get(target, headers).status
     end
     pack("METER_1.0.1.upd", 2, "1.0.1")
@@ -371,9 +371,9 @@ describe("depot", function()
     begun = natives.loop.now()
     for _ = 1, 100 do
       get(query { version = "1.0.1" })
-      if served.looked ~= last then looks, last = looks + 1, served.looked end
+      if served.folder.looked ~= last then looks, last = looks + 1, served.folder.looked end
     end
-    assert.is_true(looks <= 2 + (natives.loop.now() - begun) // depot.LOOK)
+    assert.is_true(looks <= 2 + (natives.loop.now() - begun) // require("depot.folder_watch").LOOK)
   end)
 
   it("reads many packages that come at once in several looks", function()
@@ -607,7 +607,7 @@ describe("depot", function()
         "http:///x", "ftp://h", "http://?x" } do
         local _, message, code = verb.run({ positional = { dir .. "/absent" }, opts = { url = url } }, env)
         assert.equal("usage", code, url)
-        assert.matches(url, message, 1, true)
+        assert.matches("^%-%-url ", message)
       end
       for _, url in ipairs { "https://h.example/ota", "http://[::1]:8080", "http://h:1/" } do
         assert.equal("missing", select(3, verb.run({ positional = { dir .. "/absent" }, opts = { url = url } }, env)))
