@@ -32,6 +32,8 @@ static void test_described(void **state)
     assert_true(up_update_ini_has_file(&ini, "db_set.db"));
     assert_false(up_update_ini_has_file(&ini, "set_db.dat"));
     up_update_ini_free(&ini);
+    assert_int_equal(ini.count, 0);
+    up_update_ini_free(&ini); /* of nothing */
 }
 
 /* What each line comes to: "+" put, "-" delete, "d" mkdir, "." keep, then "s"
@@ -140,6 +142,10 @@ static const struct {
     {"a\t/r\t+1\t4\n", " line 1: operation: must be 1, 2, 4, 8 or 16, or a sum of them"},
     {"a\t/r\t-1\t4\n", " line 1: operation: must be 1, 2, 4, 8 or 16, or a sum of them"},
     {"a\t/r\t1 \t4\n", " line 1: operation: must be 1, 2, 4, 8 or 16, or a sum of them"},
+    {"a\t/r\t1:\t2\n",
+     " line 1: operation: must be 1, 2, 4, 8 or 16, or a sum of them"}, /* no digit, and would be 20 */
+    {"a\t/r\t1/\t2\n", " line 1: operation: must be 1, 2, 4, 8 or 16, or a sum of them"},
+    {"a\t/r\t:\t2\n", " line 1: operation: must be 1, 2, 4, 8 or 16, or a sum of them"},
     {"a\t/r\t0x1\t4\n", " line 1: operation: must be 1, 2, 4, 8 or 16, or a sum of them"},
     {"a\t/r\t3\t4\n", " line 1: operation: at most one of 1 (add), 2 (delete) and 4 (upgrade)"},
     {"a\t/r\t5\t4\n", " line 1: operation: at most one of 1 (add), 2 (delete) and 4 (upgrade)"},
