@@ -37,8 +37,8 @@ local function bounds(field)
 end
 
 -- What a type's name alone does not say.
-local types = { word = "string", topic = "string", text = "string", list = "array", names = "array", path = "path",
-  cloud = "table", dialects = "array",
+local types = { word = "string", topic = "string", host = "string", text = "string", list = "array", names = "array",
+  path = "path", cloud = "table", dialects = "array",
   url = "URL", data = "table", limits = "table",
   meta = "table", texts = "table", block_size = "integer", restart = "array or string" }
 
