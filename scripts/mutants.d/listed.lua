@@ -165,6 +165,14 @@ list("install_finish:forget_hints", "if (d->state.tx.hint > 0)", "if (d->state.t
 list("provision_end:up_device_tend", "up_journal_tend(d->journal, &ignored);", "after up_boot_tend(d->boot, &ignored);",
   "two records that know nothing of each other")
 
+list("system_dirs:same_mount", "return false;", "return true;",
+  "of a directory that is open, which the system always tells of")
+
+list("inventory:find_from_front",
+  "end = from = front == v->count ? up_blocks_content(blocks) : front * block_size;",
+  "end = from = front != v->count ? up_blocks_content(blocks) : front * block_size;",
+  "of the block at the front more is written anew, and what follows the front does not match either way")
+
 -- The bytes behind a record.
 for _, step in ipairs { "word = (word ^ word >> 30) * 0xbf58476d1ce4e5b9u;",
   "word = (word ^ word >> 27) * 0x94d049bb133111ebu;", "word ^= word >> 31;" } do

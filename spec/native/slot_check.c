@@ -300,6 +300,38 @@ static void a_flash_that_refuses_everything_loses_no_blocks(void **state)
     free(data);
 }
 
+/* A block that cannot be erased is left out: then another one is the last of the content. */
+static void what_is_erased_is_blank_whichever_block_is_bad(void **state)
+{
+    const size_t size = 3 * ERASE;
+    uint8_t *old = content(BLOCKS * ERASE, 3), *blank = malloc(size);
+
+    (void)state;
+    memset(blank, 0xff, size);
+    for (unsigned bad = 0; bad < 3; bad++) {
+        struct sim *sim = make(nand);
+        struct up_slot *slot;
+        struct up_error err;
+        int rc;
+
+        assert_int_equal(write_some(sim_storage(sim), old, BLOCKS * ERASE, ERASE, 0, BLOCKS * ERASE, &err),
+                         0);
+        sim_settle(sim);
+        sim_flash_wear(sim, PATH, bad, SIM_WEAR_ERASE);
+        assert_int_equal(up_slot_open(&slot, sim_storage(sim), PATH, UP_SLOT_WRITE, size, &err), 0);
+        do
+            rc = up_slot_erase(slot, 0, &err);
+        while (rc == 1);
+        assert_int_equal(rc, 0);
+        up_slot_close(slot);
+        assert_true(sim_flash_is_bad(sim, PATH, bad));
+        assert_true(reads_back(sim_storage(sim), blank, size));
+        sim_free(sim);
+    }
+    free(old);
+    free(blank);
+}
+
 static void too_many_bad_blocks_are_no_space(void **state)
 {
     struct sim *sim = make(nand);
@@ -1197,6 +1229,7 @@ int main(void)
         cmocka_unit_test(a_bad_block_at_each_place_is_passed_over),
         cmocka_unit_test(two_bad_blocks_side_by_side_are_passed_over),
         cmocka_unit_test(a_flash_that_refuses_everything_loses_no_blocks),
+        cmocka_unit_test(what_is_erased_is_blank_whichever_block_is_bad),
         cmocka_unit_test(too_many_bad_blocks_are_no_space),
         cmocka_unit_test(a_file_that_another_made_is_there_for_good),
         cmocka_unit_test(what_cannot_be_a_slot_is_refused),
