@@ -173,6 +173,9 @@ list("inventory:find_from_front",
   "end = from = front != v->count ? up_blocks_content(blocks) : front * block_size;",
   "of the block at the front more is written anew, and what follows the front does not match either way")
 
+list("transfer_reuse:begin", "t->looking_at = UP_REUSE_RUNNING;", ";",
+  "the first of them, and the room was zero when it was made")
+
 -- The bytes behind a record.
 for _, step in ipairs { "word = (word ^ word >> 30) * 0xbf58476d1ce4e5b9u;",
   "word = (word ^ word >> 27) * 0x94d049bb133111ebu;", "word ^= word >> 31;" } do

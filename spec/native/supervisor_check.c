@@ -894,6 +894,21 @@ static void a_journal_that_another_process_holds_by_then_is_said(void **state)
     assert_int_equal(play_count(play_done(), "agent started"), 1);
 }
 
+/* One supervisor is enough: a second runs nothing, and says who is in the way. */
+static void a_device_that_another_process_holds_is_not_run(void **state)
+{
+    static const struct play_step steps[] = {WAITS(3000), OVER};
+
+    (void)state;
+    sim_fail(play_sim, SIM_LOCK, 1, EWOULDBLOCK, true);
+    assert_int_equal(play(&config, UP_NORMAL, steps, &err), UP_BUSY);
+    assert_non_null(strstr(err.message, "another moult process works on it"));
+    assert_string_equal(play_done(), "");
+    mend();
+    perform(steps);
+    must_say("script /device/state/script/1 started");
+}
+
 static void a_phase_that_the_agent_leaves_is_taken_over(void **state)
 {
     static const struct play_step steps[] = {CALLS(roll_back_half), SAYS(AGENT, "resume"),   CALLS(mend),
@@ -1427,6 +1442,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_journal_that_can_be_read_again_brings_the_agent, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_journal_that_another_process_holds_by_then_is_said, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(a_device_that_another_process_holds_is_not_run, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_phase_that_the_agent_leaves_is_taken_over, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_rollback_that_cannot_be_written_is_answered_so, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_confirmation_that_cannot_be_written_is_none, set_up, tear_down),
