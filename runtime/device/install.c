@@ -69,7 +69,7 @@ static int check_provision(const struct up_device *d, const struct up_manifest *
     return 0;
 }
 
-/* The permit that holds goes on record with the transaction. */
+/* The journal records which permit the transaction relies on. */
 static void take_permit(struct up_journal_state *next, const struct up_permit *permit)
 {
     memcpy(next->tx.permit.digest, permit->digest, sizeof permit->digest);
@@ -107,7 +107,7 @@ static int forget_target(struct up_device *d, struct up_error *err)
     return up_device_save(d, &next, err);
 }
 
-/* The boot loader was told, or half told. */
+/* The boot loader was told, perhaps not completely. */
 static int stop_arming(struct up_device *d, int code, const char *why, struct up_error *err)
 {
     enum up_start_action action;
@@ -117,7 +117,7 @@ static int stop_arming(struct up_device *d, int code, const char *why, struct up
     return up_device_give_up(d, code, why, &action, err);
 }
 
-/* A transaction that could not even begin stands in nobody's way. */
+/* Drop a transaction that could not begin, so that it blocks no other. */
 static int forget_or_drop(struct up_device *d, struct up_error *err)
 {
     struct up_error why, ignored;
@@ -129,7 +129,7 @@ static int forget_or_drop(struct up_device *d, struct up_error *err)
     return why.code;
 }
 
-/* Whether another transaction stands in the way; one that is not armed does not. */
+/* Fails if another transaction is armed or further; one that is not armed gives way. */
 static int make_way(struct up_device *d, const struct up_manifest *m, bool same, struct up_error *err)
 {
     if (d->boot_lost) {

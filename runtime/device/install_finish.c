@@ -133,8 +133,8 @@ static int read_back(struct up_device *d, const struct up_part *part, struct up_
     return f->block < up_blocks_count(f->blocks) ? UP_AGAIN : 0;
 }
 
-/* What is kept of the head must be good, too. Keys that cannot be read are no
- * fault of it: the package was verified before. */
+/* The copy of the head must be good, too. If the keys cannot be read, that is no
+ * fault of the head: the package was verified before. */
 static int check_head(struct up_device *d, const char *head, struct up_error *err)
 {
     struct up_keyring *ring;
@@ -203,8 +203,8 @@ static int read_back_script(struct up_device *d, struct up_error *err)
     return rc;
 }
 
-/* What was signed was there a moment ago: so the medium failed, and nothing of
- * what it made of the script is kept. */
+/* The signed bytes were there a moment ago, so the medium failed. Nothing that
+ * was extracted to it is kept. */
 static int medium_failed(struct up_device *d, const struct up_part *part, struct up_error *err)
 {
     char dir[UP_PATH_SIZE];
@@ -237,7 +237,7 @@ static int finish_part(struct up_device *d, const struct up_part *part, struct u
     return rc == UP_CORRUPT ? medium_failed(d, part, err) : rc;
 }
 
-/* By what the slot of the transaction is known at a later boot; "" when nothing tells. */
+/* Note how the slot's image is recognised at a later boot; "" if there is no way. */
 static void note_identity(struct up_device *d, struct up_transaction *t)
 {
     const char *slot = d->config->slot[t->target];
@@ -248,7 +248,7 @@ static void note_identity(struct up_device *d, struct up_transaction *t)
         t->pair.identity[0] = '\0';
 }
 
-/* Everything is in place and read back: let the boot loader choose it. */
+/* Everything is in place and was read back: the boot loader may choose it. */
 static int arm(struct up_device *d, struct up_error *err)
 {
     struct up_journal_state next = d->state;
@@ -272,8 +272,8 @@ static int arm(struct up_device *d, struct up_error *err)
     return 0;
 }
 
-/* A medium that does not give back what was written is not to be trusted with
- * what a hint says of it. */
+/* The medium did not give back what was written, so what a hint says of it cannot
+ * be trusted either. */
 static int forget_hints(struct up_device *d, struct up_error *err)
 {
     struct up_error ignored;

@@ -25,8 +25,8 @@ bool up_device_on_target(const struct up_device *d)
 }
 
 /*
- * The loader is to start the old slot from now on. Told or not: when that cannot
- * be written, but the variables, read back, start it first, it is as good.
+ * The loader is to start the old slot from now on. If the variables cannot be
+ * written, it is enough that they, read back, start the old slot first.
  */
 static int leave_target(struct up_device *d, struct up_error *err)
 {
@@ -43,8 +43,8 @@ static int leave_target(struct up_device *d, struct up_error *err)
     return 0;
 }
 
-/* What came of it. One that is no verdict on the release, and that nobody asked
- * for, said so when it began. */
+/* The outcome that `status` shows. If the rollback is no verdict on the release,
+ * and nobody asked for it, begin_rollback() has noted why already. */
 static void set_outcome(const struct up_device *d, struct up_journal_state *next)
 {
     const struct up_transaction *t = &d->state.tx;
@@ -123,7 +123,7 @@ void up_device_take_out(struct up_device *d, enum up_start_action *action)
     struct up_error ignored;
 
     *action = UP_START_RUN;
-    /* A loader that starts what it was told to forget would do so for ever. */
+    /* A loader that ignored the order once would ignore it again, and again. */
     if (!is_named(d, target) || !up_device_has_core(d) || !up_device_on_target(d))
         return;
     if (up_device_disarm(d, target, &ignored) == 0)
@@ -147,10 +147,10 @@ int up_device_resume_rollback(struct up_device *d, enum up_start_action *action,
         return err->code;
     }
     rc = leave_target(d, &why);
-    /* When it cannot be told so, restarts spend the tries of the slot. A loader
-     * that keeps choosing the slot it was told to forget: a device that runs
-     * the wrong release is better than one that only restarts. But one that is
-     * told only now has not had its choice. */
+    /* If the loader cannot be told, restarts use up the slot's tries. If it keeps
+     * choosing the slot that it was told to forget, the device runs on: the wrong
+     * release is better than restarts without end. If it was told only now, it
+     * has not chosen yet, and gets its restart. */
     *action = may || (rc == 0 && !told) ? UP_START_RESTART : UP_START_RUN;
     if (rc < 0)
         *err = why;

@@ -31,7 +31,7 @@ static int end_confirm(struct up_device *d, struct up_error *err)
     const struct up_transaction *t = &d->state.tx;
 
     if (up_device_has_core(d)) {
-        /* It may have been taken out of the order, when a start could not be counted. */
+        /* It is out of the order if a start could not be counted. */
         if (boot.order[0] != t->target) {
             boot.order[0] = t->target;
             boot.order[1] = !t->target;
@@ -107,7 +107,7 @@ bool up_device_uncounted(const struct up_device *d)
     return d->uncounted;
 }
 
-/* We did not see why: it may have been the power. */
+/* Nobody saw why; it may have been a power cut. */
 static int fell_back(struct up_device *d, const char *why, enum up_start_action *action, struct up_error *err)
 {
     return up_device_give_up(d, UP_ROLLEDBACK, why, action, err);
@@ -154,7 +154,7 @@ static int start_armed(struct up_device *d, enum up_start_action *action, struct
     if (told && d->boot_state.tries[target] == 0)
         return fell_back(d, "the boot loader fell back: all its tries of the new core were spent", action,
                          err);
-    /* First the count: what cannot be counted is not asked for. */
+    /* Count first: a restart that cannot be counted is not asked for. */
     if (up_device_count_restart(d, &may, err) < 0)
         return err->code;
     if (!may)
@@ -168,8 +168,8 @@ static int start_armed(struct up_device *d, enum up_start_action *action, struct
 }
 
 /*
- * What runs is confirmed, and the loader still counts its starts: of its
- * variables the newest copy was lost. Uncorrected, it would fall back.
+ * What runs is confirmed, but the loader still counts its starts, because the
+ * newest copy of its variables was lost. It would fall back if nothing were done.
  */
 static void mend_boot(struct up_device *d)
 {

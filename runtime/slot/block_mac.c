@@ -26,16 +26,16 @@ int up_block_mac_new(struct up_block_mac **out, struct up_storage *storage, uint
     struct up_block_mac *s = calloc(1, sizeof *s + (size_t)count * CODE);
 
     if (!s)
-        return up_fail(err, UP_INTERNAL, "seal: out of memory");
+        return up_fail(err, UP_INTERNAL, "block MAC: out of memory");
     s->algorithm = EVP_MAC_fetch(NULL, "POLY1305", NULL);
     s->context = s->algorithm ? EVP_MAC_CTX_new(s->algorithm) : NULL;
     if (!s->context || !EVP_MAC_init(s->context, s->key, KEY, NULL)) {
         up_block_mac_free(s);
-        return up_fail(err, UP_INTERNAL, "seal: OpenSSL refuses the algorithm");
+        return up_fail(err, UP_INTERNAL, "block MAC: OpenSSL refuses Poly1305");
     }
     if (storage->ops->random(storage, s->key, KEY) < 0) {
         up_block_mac_free(s);
-        return up_fail(err, UP_INTERNAL, "seal: no random bytes");
+        return up_fail(err, UP_INTERNAL, "block MAC: no random bytes");
     }
     *out = s;
     return 0;

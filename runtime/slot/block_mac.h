@@ -2,12 +2,14 @@
  * block_mac.h -- whether a medium gives back what was written to it.
  *
  * A block is sealed when it is written, right after its signed digest was
- * compared; when it is read back, the seal is compared instead. A seal is a
- * Poly1305 code under a random key that never leaves this process, so that two
- * blocks of a MiB that differ have the same one with a chance of 2^-87, however
- * the medium came to differ. It takes a fifth of the time of a digest.
+ * compared. When it is read back, the seal is compared instead of the digest,
+ * which takes a fifth of the time. A seal is a message authentication code
+ * (Poly1305) under a random key that never leaves this process. Two different
+ * blocks of a MiB have the same seal with a chance of 2^-87, whatever the
+ * medium did to them.
  *
- * Seals are of this process: what another one wrote is compared by its digest.
+ * Only this process can check its seals. What another one wrote is compared by
+ * its digest.
  */
 #ifndef UP_BLOCK_MAC_H
 #define UP_BLOCK_MAC_H
