@@ -313,7 +313,8 @@ unsigned up_update_ini_blanks(char *text, size_t *len, bool remove)
     size_t to = 0;
 
     for (size_t i = 0; i < *len; i++) {
-        bool blank = field == DIRECTORY && text[i] == ' ' && to > 0 && text[to - 1] == '/';
+        /* A TAB came before it at least. */
+        bool blank = field == DIRECTORY && text[i] == ' ' && text[to - 1] == '/';
 
         lines += blank && !found;
         found = (found || blank) && text[i] != '\n';
