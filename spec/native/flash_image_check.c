@@ -286,6 +286,7 @@ static void what_the_device_lives_on_is_refused(void **state)
         {"/dev/missing", UP_MISSING, "flash /dev/missing: No such file"},
         {"/nowhere/new", UP_MISSING, "flash /nowhere/new: No such file"},
         {"radio.img", UP_USAGE, "not an absolute path"},
+        {"images/radio.img", UP_USAGE, "not an absolute path"},
         {"/dev/part5", 0, ""},
         {"/dev/by-label/radio", 0, ""},
         {"/images/other.img", 0, ""},
@@ -299,6 +300,25 @@ static void what_the_device_lives_on_is_refused(void **state)
 
         opens(sim, &place, cases[i].code, cases[i].why);
         sim_free(sim);
+    }
+}
+
+static void a_path_that_does_not_fit_is_refused(void **state)
+{
+    char path[UP_PATH_SIZE + 1] = "/images";
+    const struct up_flash_place place = {.path = path, .size = 100};
+
+    (void)state;
+    memset(path + 7, '/', sizeof path - 8);
+    for (size_t len = UP_PATH_SIZE; len >= UP_PATH_SIZE - 1; len--) {
+        struct sim *sim = make_device();
+
+        memcpy(path + len - 3, "new", 3);
+        path[len] = '\0';
+        opens(sim, &place, len < UP_PATH_SIZE ? 0 : UP_USAGE,
+              len < UP_PATH_SIZE ? "" : "not an absolute path");
+        sim_free(sim);
+        memset(path + 7, '/', sizeof path - 8);
     }
 }
 
@@ -549,6 +569,7 @@ int main(void)
         cmocka_unit_test(what_is_erased_is_blank),
         cmocka_unit_test(the_order_of_calls_is_kept),
         cmocka_unit_test(what_the_device_lives_on_is_refused),
+        cmocka_unit_test(a_path_that_does_not_fit_is_refused),
         cmocka_unit_test(what_is_in_use_is_refused),
         cmocka_unit_test(a_place_that_cannot_be_is_refused),
         cmocka_unit_test(after_a_cut_anywhere_it_is_written_again),
