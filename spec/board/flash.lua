@@ -170,6 +170,7 @@ local function check(medium)
     medium, RELEASES, kills, bad_blocks() - bad))
 end
 
+print() -- the firmware leaves its line open
 load_nand()
 local ok, message = xpcall(function()
   for _, medium in ipairs { "nor", "ubi", "nand" } do check(medium) end
