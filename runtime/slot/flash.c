@@ -25,14 +25,17 @@ struct up_flash_image {
 };
 
 /* What slot.h says of it, said of no slot. */
-static int as_flash(struct up_error *err)
+static int as_flash(const char *path, struct up_error *err)
 {
     char rest[sizeof err->message];
+    const char *said = strncmp(err->message, "slot ", 5) == 0 ? err->message + 5 : err->message;
+    bool named = strncmp(said, path, strlen(path)) == 0;
 
-    if (strncmp(err->message, "slot ", 5) != 0)
+    if (strncmp(said, "flash ", 6) == 0)
         return err->code;
-    memcpy(rest, err->message, sizeof rest);
-    return up_fail(err, err->code, "flash %s", rest + 5);
+    memcpy(rest, said, strlen(said) + 1);
+    return named ? up_fail(err, err->code, "flash %s", rest)
+                 : up_fail(err, err->code, "flash %s: %s", path, rest);
 }
 
 /* Whether both names lead to one place at which there is nothing yet. */
@@ -128,17 +131,17 @@ static int open_slot(struct up_flash_image *f, struct up_storage *storage, const
                        UP_PATH_SIZE);
     memcpy(f->path, place->path, strlen(place->path) + 1);
     if (f->writes && refuse_used(storage, place, node, err) < 0)
-        return as_flash(err);
+        return as_flash(f->path, err);
     /* From here on the node that was judged, not a link that may lead elsewhere by now. */
     if (up_slot_inspect(&f->view, storage, f->writes ? node : f->path, err) < 0 ||
         (f->writes && check_place(place, v, err) < 0))
-        return as_flash(err);
+        return as_flash(f->path, err);
     f->offset = place->offset;
     f->size = place->size > 0 ? place->size : all_of(v, f->offset);
     if (up_slot_open(&f->slot, storage, v->node, f->writes ? UP_SLOT_WRITE : UP_SLOT_READ,
                      f->offset + f->size, err) < 0 ||
         (!f->writes && up_slot_drop_cache(f->slot, err) < 0))
-        return as_flash(err);
+        return as_flash(f->path, err);
     return 0;
 }
 
@@ -230,7 +233,7 @@ int up_flash_erase(struct up_flash_image *f, struct up_error *err)
     touch(f);
     rc = f->view.traits->in_order ? up_slot_erase(f->slot, f->offset, err) : zero_step(f, err);
     f->broken = rc < 0;
-    return rc < 0 ? as_flash(err) : rc;
+    return rc < 0 ? as_flash(f->path, err) : rc;
 }
 
 int up_flash_write(struct up_flash_image *f, const void *data, size_t len, uint64_t offset,
@@ -250,7 +253,7 @@ int up_flash_write(struct up_flash_image *f, const void *data, size_t len, uint6
     f->written = true;
     if (up_slot_write(f->slot, data, len, f->offset + offset, err) < 0) {
         f->broken = true;
-        return as_flash(err);
+        return as_flash(f->path, err);
     }
     f->next = offset + len;
     return 0;
@@ -265,7 +268,7 @@ int up_flash_sync(struct up_flash_image *f, struct up_error *err)
                        f->path, (unsigned long long)f->next, (unsigned long long)f->size);
     if (up_slot_sync(f->slot, err) < 0 || up_slot_drop_cache(f->slot, err) < 0) {
         f->broken = true;
-        return as_flash(err);
+        return as_flash(f->path, err);
     }
     f->unsynced = false;
     return 0;
@@ -284,7 +287,7 @@ long long up_flash_read(struct up_flash_image *f, void *buf, size_t len, uint64_
         len = (size_t)(f->size - offset);
     got = up_slot_read(f->slot, buf, len, f->offset + offset, err);
     if (got < 0)
-        return as_flash(err);
+        return as_flash(f->path, err);
     if (got < (long long)len)
         return up_fail(err, UP_WRITE, "flash %s: byte %llu cannot be read", f->path,
                        (unsigned long long)(f->offset + offset) + (unsigned long long)got);

@@ -534,6 +534,25 @@ static void after_a_failed_write_it_is_opened_anew(void **state)
     }
 }
 
+/* It is what the medium holds, or it is not opened. */
+static void reading_passes_the_cache(void **state)
+{
+    const struct up_flash_place place = {.path = PATH};
+
+    (void)state;
+    for (unsigned n = 1; n <= 2; n++) { /* to find out how, and then for good */
+        struct sim *sim = make(&media[1]);
+        struct up_flash_image *f = NULL;
+        struct up_error err;
+
+        sim_reset_counters(sim);
+        sim_fail(sim, SIM_DROP_CACHE, n, EIO, false);
+        expect(up_flash_open_read(&f, sim_storage(sim), &place, &err), UP_WRITE, "drop cache", &err);
+        assert_int_equal(sim_open_files(sim), 0);
+        sim_free(sim);
+    }
+}
+
 static void a_digest_takes_a_mib_a_call(void **state)
 {
     const size_t size = (2u << 20) + 5;
@@ -576,6 +595,7 @@ int main(void)
         cmocka_unit_test(a_call_that_fails_is_said),
         cmocka_unit_test(blocks_that_are_or_go_bad_are_passed_over),
         cmocka_unit_test(after_a_failed_write_it_is_opened_anew),
+        cmocka_unit_test(reading_passes_the_cache),
         cmocka_unit_test(a_digest_takes_a_mib_a_call),
     };
 
