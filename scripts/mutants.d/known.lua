@@ -48,8 +48,8 @@ return {
   { "permit", "if (len > UP_PERMIT_MAX)", "if (len > (UP_PERMIT_MAX + 1))" },
   { "keys_format", "if (len > UP_KEYS_MAX)", "if (len > (UP_KEYS_MAX + 1))" },
   -- A file or device of somebody else's.
-  { "system_files", "how = O_RDWR | O_CREAT | O_EXCL;", "how = O_RDWR | O_CREAT;" },
-  { "system_files", "how = O_RDWR | (flags & UP_EXCLUSIVE ? O_EXCL : 0);", "how = O_RDWR;" },
+  { "system_files", "return O_RDWR | O_CREAT | O_EXCL;", "return O_RDWR | O_CREAT;" },
+  { "system_files", "return O_RDWR | (flags & UP_EXCLUSIVE ? O_EXCL : 0);", "return O_RDWR;" },
   { "slot", "s->storage->ops->open(s->storage, path, s->use == UP_SLOT_READ ? UP_READ : s->medium->open, 0600);",
     "s->storage->ops->open(s->storage, path, s->use == UP_SLOT_READ ? UP_READ : UP_UPDATE, 0600);" },
   { "system_files", "errno = ENOSPC;", ";" },
