@@ -176,6 +176,10 @@ list("inventory:find_from_front",
 list("transfer_reuse:begin", "t->looking_at = UP_REUSE_RUNNING;", ";",
   "the first of them, and the room was zero when it was made")
 
+list("generation_kept:up_generation_exchange", "if (s->ops->rename(s, dir, old) < 0 && errno != ENOENT)",
+  "if ((s->ops->rename(s, dir, old) < 0 && false) && errno != ENOENT)",
+  "the rename onto it fails then, too")
+
 -- The bytes behind a record.
 for _, step in ipairs { "word = (word ^ word >> 30) * 0xbf58476d1ce4e5b9u;",
   "word = (word ^ word >> 27) * 0x94d049bb133111ebu;", "word ^= word >> 31;" } do
