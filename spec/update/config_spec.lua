@@ -38,6 +38,21 @@ describe("config.normalise", function()
       { got.state, got.keys, got.policy, got.core.slots.a })
   end)
 
+  it("gives a group what it names, and nothing without a group", function()
+    assert.same({ "rollback", "ota" },
+      assert(normalise { control_group = "staff", control_verbs = { "rollback", "ota" } }).control_verbs)
+    local cases = {
+      { { control_verbs = { "ota" } }, "control_verbs is only for a control_group" },
+      { { control_group = "staff", control_verbs = { "globals" } }, "\"ota\" or \"terminal\", each of them" },
+      { { control_group = "staff", control_verbs = "ota" }, "must be an array of names" },
+    }
+    for _, case in ipairs(cases) do
+      local got, message = normalise(case[1])
+      assert.is_nil(got)
+      assert.truthy(message:find(case[2], 1, true), message)
+    end
+  end)
+
   it("takes another place for the second file of the journal, and not the same", function()
     assert.equal("/other", assert(normalise { journal_dir = "/other" }).journal_dir)
     assert.equal("/device/second", assert(normalise { journal_dir = "second" }).journal_dir)

@@ -34,6 +34,26 @@ describe("update.control.rights", function()
     { "group", { verb = "globals" },                                 "may not ask for globals" },
     { nil, { verb = "status" },                                      "may not ask for status" },
   }
+  local given = { "install", "rollback", "ota" }
+  local of_members = {
+    { { verb = "rollback" },                          nil },
+    { { verb = "ota", call = "state" },               nil },
+    { { verb = "install", source = "http://h/p.upd" }, nil },
+    { { verb = "install", source = "/etc/shadow" },   "may install from a URL, but not from a path" },
+    { { verb = "terminal" },                          "may not ask for terminal" },
+    { { verb = "status" },                            nil },
+  }
+  for _, case in ipairs(of_members) do
+    it(("gives the group what control_verbs names of %s"):format(case[1].verb), function()
+      assert.equal(case[2], rights.forbids("group", case[1], given))
+      assert.equal("may not ask for " .. case[1].verb, rights.forbids(nil, case[1], given))
+    end)
+  end
+
+  it("gives a script nothing by it", function()
+    assert.equal("may not ask for install", rights.forbids("script", { verb = "install" }, given))
+  end)
+
   for _, case in ipairs(requests) do
     it(("says what %s may of %s"):format(case[1] or "nobody", case[2].verb), function()
       assert.equal(case[3], rights.forbids(case[1], case[2]))

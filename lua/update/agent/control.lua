@@ -45,6 +45,7 @@ function M.open(agent)
     printable = agent.natives.printable.text, descends = agent.natives.channel.descends,
     script = function() return agent:script_process() end,
     user = agent.config.script and agent.config.script.user, group = agent.config.control_group,
+    given = agent.config.control_verbs,
     on_leave = function(peer) require("update.agent.aliyun_calls").left(agent, peer) end,
   }
   local listener = listen(agent)

@@ -133,6 +133,10 @@ function checkers.names(value, field)
   if count > field.max then return nil, ("has more than %d names"):format(field.max) end
   for _, name in ipairs(value) do
     if not checkers.string(name, { max = 32 }) then return nil, "must be an array of names of at most 32 bytes" end
+    if field.choices then
+      local known, wrong = checkers.word(name, field)
+      if not known then return nil, ("%s, each of them"):format(wrong) end
+    end
   end
   return value
 end

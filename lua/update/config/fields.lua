@@ -86,6 +86,9 @@ return {
   field("script", "table", "rights of the script; default: those of `moult run`", { fields = script }),
   field("control_group", "string", "group whose members may ask the agent for status, watch, facts, check and confirm",
     { max = 32 }),
+  field("control_verbs", "names", "what its members may ask for besides: \"install\" (from a URL), \"rollback\", and "
+    .. "the calls of vendors' programs, \"ota\" (Aliyun) and \"terminal\"",
+    { max = 4, choices = { "install", "rollback", "ota", "terminal" } }),
   field("reserve", "integer", "bytes that are set aside in the state directory for an update that would find too "
     .. "little space; 0: none", { min = 0, max = 1 << 30, default = 1048576 }),
   field("reuse", "boolean", "look for the blocks of a full core in both slots, and fetch only those that are "

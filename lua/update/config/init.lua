@@ -23,6 +23,7 @@ local function relations(config)
   if config.script and config.script.groups and not config.script.user then
     return "script.groups is only for script.user"
   end
+  if config.control_verbs and not config.control_group then return "control_verbs is only for a control_group" end
   if config.journal_dir and config.journal_dir:gsub("/+$", "") == config.state:gsub("/+$", "") then
     return "journal_dir is the state directory, which has the first file of the journal; name another one"
   end

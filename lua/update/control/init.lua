@@ -28,12 +28,12 @@ Server.__index = Server
 --   handlers ({[verb] = function(request, peer) -> result | nil, message, code}),
 --   on_leave (function(peer)), printable (function(text, most)), descends (function(pid,
 --   ancestor)), script (function -> process of the script or nil), user (that the script runs
---   as, or nil), group (control_group or nil)
+--   as, or nil), group (control_group or nil), given (control_verbs or nil)
 -- @treturn table server; server.peers is a set; broadcast(event)
 function M.serve(o)
   local self = setmetatable({ json = o.json, tasks = o.tasks, log = o.log, handlers = o.handlers,
     on_leave = o.on_leave, printable = o.printable, descends = o.descends, script = o.script or function() end,
-    user = o.user, group = o.group, peers = {}, admitted = 0 }, Server)
+    user = o.user, group = o.group, given = o.given, peers = {}, admitted = 0 }, Server)
   if o.listener then self:listen(o.listener) end
   return self
 end

@@ -103,7 +103,7 @@ end
 local function handle(self, request)
   local verb = self.server.printable(request.verb, SHOWN)
   local handler = self.server.handlers[request.verb]
-  local forbidden = rights.forbids(self.class, request)
+  local forbidden = rights.forbids(self.class, request, self.server.given)
   if not handler then return answer(self, request, nil, ("no verb %q here"):format(verb), "usage") end
   if forbidden then
     return answer(self, request, nil, ("user %d %s: %s"):format(self.who.uid, forbidden,

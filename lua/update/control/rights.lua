@@ -31,15 +31,31 @@ function M.class(who, inside)
   return who.member and "group" or nil
 end
 
+-- What more the configuration gives to the group.
+local function is_given(verb, given)
+  for _, word in ipairs(given or {}) do
+    if word == verb then return true end
+  end
+  return false
+end
+
+-- What a request would have installed.
+local function source_of(request)
+  local offer = request.offer
+  return request.verb == "install" and request.source or type(offer) == "table" and offer.source
+end
+
 --- What forbids a request.
 -- @tparam string|nil class
 -- @tparam table request verb and fields
+-- @tparam[opt] {string,...} given `control_verbs` of the configuration
 -- @treturn string|nil why not, as the rest of a sentence
-function M.forbids(class, request)
+function M.forbids(class, request, given)
   if class == "owner" then return nil end
-  if not VERBS[class] or not VERBS[class][request.verb] then return "may not ask for " .. request.verb end
+  local may = VERBS[class] and VERBS[class][request.verb] or class == "group" and is_given(request.verb, given)
+  if not may then return "may not ask for " .. request.verb end
   if class == "script" and request.force then return "may confirm, but not by force" end
-  local source = class == "script" and type(request.offer) == "table" and request.offer.source
+  local source = source_of(request)
   -- A path would be opened with the agent's rights.
   if type(source) == "string" and not source:find("^[Hh][Tt][Tt][Pp][Ss]?://") then
     return "may install from a URL, but not from a path"

@@ -45,7 +45,7 @@ local function put_rights(page)
   page:section "WHO MAY ASK"
   page:text [[
 The socket is `<state>/control`, mode 0600; with `control_group` it is that group's, mode 0660. The kernel says
-who connects (SO_PEERCRED); nobody has to log in. A verb that is not allowed is answered with code `refused`.]]
+who connects (SO_PEERCRED); nobody has to log in. `control_verbs` of the configuration gives the group more verbs. A verb that is not allowed is answered with code `refused`.]]
   for _, class in ipairs(classes) do
     local list = {}
     for _, row in ipairs(verbs) do
