@@ -16,16 +16,16 @@ local M = {}
 M.common = {
   { name = "config", short = "c", value = "CONFIG",
     help = "configuration (else MOULT_CONFIG, else /etc/moult/config.lua)" },
-  { name = "key", short = "k", value = "KEY", help = "secret key to sign with, or public key to check against" },
+  { name = "key", short = "k", value = "KEY", help = "private key to sign with, or public key to check with" },
   { name = "out", short = "o", value = "OUT", help = "file to write; it is replaced completely or not at all" },
   { name = "json", help = "print the result as JSON" },
-  { name = "progress", value = "FORM", help = "auto, bar, plain, json or none",
+  { name = "progress", value = "FORM", help = "how to show progress: auto, bar, plain, json or none",
     choices = { "auto", "bar", "plain", "json", "none" } },
-  { name = "quiet", short = "q", help = "errors only" },
-  { name = "verbose", short = "v", help = "say more" },
-  { name = "dry-run", help = "say what would be done; change nothing" },
+  { name = "quiet", short = "q", help = "print errors only" },
+  { name = "verbose", short = "v", help = "print more" },
+  { name = "dry-run", help = "print what would be done; change nothing" },
   { name = "permit", value = "FILE", help = "signed permit for a package that is not above the floor" },
-  { name = "help", short = "h", help = "this text" },
+  { name = "help", short = "h", help = "print this text" },
 }
 
 local function index_of(options)

@@ -175,7 +175,7 @@ end
 -- @tparam table env of the dispatcher
 -- @treturn integer 0; or nil, message, code
 function M.run(dir, opts, env)
-  if not opts.key then return nil, "needs -k KEY, the secret key to sign with", "usage" end
+  if not opts.key then return nil, "needs -k KEY, the private key to sign with", "usage" end
   local made, missing, there = plan(dir)
   if not made then return nil, missing, there end
   if #pending.read(natives, dir) > 0 then return nil, ("packages are being made in %s already"):format(dir), "busy" end

@@ -1,4 +1,4 @@
---- What a part files does, for people and as JSON.
+--- What a files part does, for people and as JSON.
 --
 -- @module cli.files_list
 

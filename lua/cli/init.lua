@@ -21,7 +21,7 @@ M.groups = {
   { "On the device", { "run", "provision", "check", "install", "confirm", "rollback", "status", "watch", "history",
     "explain", "keys", "doctor" } },
   { "Making packages", { "keygen", "pack", "sign", "verify", "info", "delta" } },
-  { "Serving them", { "depot" } },
+  { "Serving packages", { "depot" } },
   { "Help", { "help" } },
 }
 

@@ -10,7 +10,7 @@ local M = {}
 -- @tparam string path
 -- @tparam string keys a public key file or a directory of them
 -- @tparam function progress(done, total, label)
--- @treturn table {manifest, size (bytes), blocks (count by encoding), files (what its part files does, as of
+-- @treturn table {manifest, size (bytes), blocks (count by encoding), files (what its files part does, as of
 --   update.native.verify; nil without one)}
 -- @treturn nil,string,string message, code word
 function M.whole(path, keys, progress)

@@ -82,7 +82,7 @@ end
 
 --- Make one package; whole at its path, or not at all.
 -- @tparam table one as from all()
--- @tparam string key secret key file
+-- @tparam string key private key file
 -- @tparam function progress(done, total, label)
 -- @treturn table {path, size (bytes), release, sequence, digest, from, blanks (lines of update.ini with a blank after
 --   a / in the directory)}; or nil, message, code

@@ -42,7 +42,7 @@ return {
   field("script", "table", "the device's Lua tree", { fields = {
     field("dir", "path", "the whole tree, with main.lua", { required = true }),
     encoding(),
-    block_size("default: the general one"),
+    block_size("bytes of a block; default: the recipe's `block_size`"),
   } }),
   field("core", "table", "the system image", { fields = {
     field("name", "text", "name of the core; a device accepts only its own", { required = true, max = 64 }),
@@ -56,16 +56,16 @@ return {
       },
     }),
     encoding(),
-    block_size("instead of the general one"),
+    block_size("bytes of a block; default: the recipe's `block_size`"),
   } }),
-  field("files", "table", "files that are put into a tree that devices run from; not with a core", { fields = {
+  field("files", "table", "changes to a directory tree outside the script; not together with a core", { fields = {
     field("dir", "path", "the folder with update.ini and the files that it names, and nothing else; or a .tar.gz of it",
       { required = true }),
     field("version", "text", "version of the files", { required = true, max = 32 }),
-    field("trim", "boolean", "true: a blank after a / in a directory of update.ini is a slip and is removed; "
-      .. "pack --trim does the same"),
+    field("trim", "boolean", "true: remove spaces after a / in the directories of update.ini; "
+      .. "`pack --trim` does the same"),
     encoding(),
-    block_size("default: the general one"),
+    block_size("bytes of a block; default: the recipe's `block_size`"),
   } }),
   field("requires", "table", "the core that the script needs", { fields = {
     field("core", "text", "its name", { required = true, max = 64 }),
@@ -87,11 +87,12 @@ return {
       field("notes_url", "text", "address of the release notes"),
       field("security", "boolean", "true: it fixes a vulnerability"),
       field("advisories", "array", "the vulnerabilities that it fixes", { fields = {
-        field("id", "text", "CVE-2026-1234"), field("severity", "text", "low, medium, high or critical"),
+        field("id", "text", "its name, for instance CVE-2026-1234"),
+        field("severity", "text", "how severe: low, medium, high or critical"),
         field("url", "text", "where it is described"),
       } }),
       field("sbom", "table", "bill of materials", { fields = {
-        field("format", "text", "spdx, cyclonedx"), field("sha256", "text", "of that file, in hex"),
+        field("format", "text", "its format, spdx or cyclonedx"), field("sha256", "text", "SHA-256 of that file, in hex"),
         field("url", "text", "where that file is"),
       } }),
       field("support_until", "integer", "end of its support, in seconds since 1970 UTC"),

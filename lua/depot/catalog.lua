@@ -48,7 +48,7 @@ function M.tag(found)
   return ('"%x-%x%08x"'):format(found.size, found.changed // 1000000000, found.changed % 1000000000)
 end
 
--- What looks like a slip in the package of that name, against the others of its project.
+-- What looks like a mistake in the package of that name, beside the others of its project.
 local function warning_of(known, name)
   local entry, newest = known[name].entry, nil
   for other, seen in pairs(known) do

@@ -27,7 +27,8 @@ local function bounds(field)
     out[#out + 1] = ("At least %d."):format(field.min)
   elseif most then
     out[#out + 1] = ("From %d to %d."):format(field.min, most)
-  elseif field.type == "list" or field.type == "names" or field.type == "array" and field.most then
+  elseif field.type == "list" or field.type == "names" or field.type == "dialects"
+    or field.type == "array" and field.most then
     out[#out + 1] = ("At most %d elements."):format(field.most or field.max)
   elseif field.max then
     out[#out + 1] = ("At most %d bytes."):format(field.max)
@@ -44,7 +45,7 @@ local types = { word = "string", topic = "string", host = "string", text = "stri
 
 local function sentence(text)
   text = text:sub(1, 1):upper() .. text:sub(2)
-  return text:find("[.)]$") and text or text .. "."
+  return text:find("%.$") and text or text .. "."
 end
 
 --- The term of a field.

@@ -16,6 +16,8 @@ local function tag(line)
     return ("`%s`%s"):format(name, text ~= "" and ": " .. text or "")
   elseif kind == "treturn" then
     return "returns " .. rest:gsub("^(%S+)%s+", "%1 ", 1)
+  elseif kind == "return" then
+    return "returns " .. rest
   end
 end
 

@@ -93,10 +93,22 @@ function Page:flow(text)
   end
 end
 
---- Paragraphs, an empty line between two of them.
+-- Whether every line is indented: such a paragraph is code or a list, not to be filled.
+local function is_indented(paragraph)
+  if not paragraph:find "%S" then return false end
+  for line in paragraph:gmatch("[^\n]+") do
+    if not line:find "^  " then return false end
+  end
+  return true
+end
+
+--- Paragraphs, an empty line between two of them; those that are indented as they stand.
 function Page:text(text)
   for paragraph in (text .. "\n\n"):gmatch("(.-)\n%s*\n") do
-    if paragraph:find("%S") then
+    if is_indented(paragraph) then
+      local indent = paragraph:match "^ +"
+      self:verbatim((("\n" .. paragraph):gsub("\n" .. indent, "\n"):sub(2)))
+    elseif paragraph:find("%S") then
       if not self.fresh then self:put ".PP" end
       self.fresh = false
       self:flow(paragraph)
@@ -108,7 +120,7 @@ end
 function Page:item(term, text)
   self:put ".TP"
   self:put(term)
-  self:flow(text:find("%S") and text or "\\&")
+  if text:find "%S" then self:flow(text) else self:put "\\&" end
   self.fresh = false
 end
 

@@ -1,4 +1,4 @@
--- Packages with a part files, as their maker meets them: pack, verify, info.
+-- Packages with a files part, as their maker meets them: pack, verify, info.
 
 local json = require "update.native.json"
 
@@ -136,7 +136,7 @@ describe("a package with files", function()
 
   it("keeps blanks after a slash, with a warning, or removes them", function()
     local _, notes = pack()
-    assert.matches("in 2 lines a blank follows a / in the directory; it was kept", notes)
+    assert.matches("in 2 lines a space follows a / in the directory; it was kept", notes)
     for _, fields in ipairs { { "", { trim = true } }, { "trim = true", {} } } do
       recipe()
       write("recipe.lua", (read("recipe.lua"):gsub('version = "080507"', '%0, ' .. fields[1])))

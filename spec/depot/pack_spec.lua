@@ -196,7 +196,7 @@ describe("moult depot pack", function()
       local _, message, code = verb("depot", words, options)
       return { code, message }
     end
-    assert.same({ "usage", "needs -k KEY, the secret key to sign with" }, refused({ "pack", path("depot") }, {}))
+    assert.same({ "usage", "needs -k KEY, the private key to sign with" }, refused({ "pack", path("depot") }, {}))
     assert.equal("usage", refused({ "pack" }, { key = "k" })[1])
     assert.equal("usage", refused({ path("depot"), "more" }, {})[1])
     os.remove(path("depot/recipe.lua"))

@@ -120,6 +120,11 @@ describe("manual pages", function()
     end
   end)
 
+  it("keep what is indented in a verb's help as it stands", function()
+    assert.truthy(pages["moult.1"]:find('\n{ "format": "moult\\-keys\\-1", "serial": 2,\n', 1, true))
+    assert.truthy(pages["moult.1"]:find("\ndepot add DIR FILE [\\-\\-devices LIST]\n    copy a package", 1, true))
+  end)
+
   it("list every field of the configuration, the recipe and policy", function()
     assert.is_true(assert_items("moult-config.5", names_of(config_fields)) > 20)
     assert.is_true(assert_items("moult-package.5", names_of(recipe_fields)) > 20)

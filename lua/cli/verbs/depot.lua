@@ -35,19 +35,27 @@ DIR has what it runs, else by version. If neither tells, only a `batch` with --f
 an open job. DIR/depot.db keeps what is known of devices, DIR/luat.db of those that ask over HTTP. A folder that was
 copied, or moved to another disk, is served but stays off the broker until --adopt.
 
-  depot add DIR FILE [--devices LIST]        copy a package in, or change the list of one in DIR
-  depot pack DIR -k KEY                      make the missing packages of DIR/recipe.lua
-  depot verify DIR [PACKAGE] --device NAME   try a package on one device, and wait for the result
-  depot batch DIR [PACKAGE]                  give a verified package to all devices, also to new ones; or to those on
-                                             --from RELEASE, or to each --device
-  depot retry DIR [PACKAGE]                  try again on devices that failed
-  depot cancel DIR [PACKAGE]                 end open jobs; the package is not offered any more
-  depot status DIR                           what the devices run, and the state of their jobs
+  depot add DIR FILE [--devices LIST]
+      copy a package in, or change the list of one in DIR
+  depot pack DIR -k KEY
+      make the missing packages of DIR/recipe.lua
+  depot verify DIR [PACKAGE] --device NAME
+      try a package on one device, and wait for the result
+  depot batch DIR [PACKAGE]
+      give a verified package to all devices, new ones too;
+      or to those on --from RELEASE, or to each --device
+  depot retry DIR [PACKAGE]
+      try again on devices that failed
+  depot cancel DIR [PACKAGE]
+      end open jobs; the package is no longer offered
+  depot status DIR
+      show what the devices run, and the state of their jobs
 
-A filter is terms that must all hold: `field:value` or `-field:value` (product, cloud, name, release, target, state,
-code; `name:meter-*` by its beginning, `state:""` has none), `release<1.0.2` by version, `code<0`, and `heard<7d`: not
-heard of for seven days. That of a batch holds for new devices, too, and asks only for product, cloud, name and release;
-`cancel` with the same filter ends it.
+A filter is a list of terms that must all hold. `field:value` and `-field:value` (not) compare product, cloud, name,
+release, target, state or code; `name:meter-*` compares the beginning, and `state:""` means that there is none.
+`release<1.0.2` compares versions, `code<0` numbers, and `heard<7d` means not heard of for seven days. The filter of
+a batch may use only product, cloud, name and release, and also applies to new devices; `cancel` with the same filter
+ends the batch.
 
 PACKAGE is the name of a file in DIR; without it, the newest of --product. FILE is a path. The actions work with and
 without a running depot. A running depot sees their jobs within a second, and they use its --keys.
@@ -59,19 +67,19 @@ Until all are made, a depot on this machine asks devices that would get one of t
   positional = { 1, 3 },
   options = {
     { name = "listen", value = "HOST:PORT", help = "where to listen (127.0.0.1:8080); port 0 picks a free one" },
-    { name = "url", value = "BASE", help = "base of the links that devices get (default: where it listens)" },
+    { name = "url", value = "BASE", help = "base of the links that devices get (default: the address it listens on)" },
     { name = "proxy", value = "ADDRESS", list = true,
       help = "trust the X-Forwarded headers of this proxy, besides those of this machine; may be repeated" },
     { name = "keys", value = "KEYS", help = "folder of public keys, or one key (DIR if it has *.pub, else DIR/keys)" },
     { name = "tls-cert", value = "FILE", help = "serve HTTPS with this certificate and its chain (PEM)" },
-    { name = "tls-key", value = "FILE", help = "its key (PEM, not encrypted)" },
-    { name = "connections", value = "N", help = "most clients at once (1000); others are told to wait" },
+    { name = "tls-key", value = "FILE", help = "private key of that certificate (PEM, not encrypted)" },
+    { name = "connections", value = "N", help = "clients served at once (1000); others are told to wait" },
     { name = "mqtt", value = "HOST:PORT", help = "be the cloud of the devices on this broker" },
     { name = "mqtt-user", value = "NAME", help = "user to log in to the broker as" },
     { name = "mqtt-password", value = "FILE", help = "file with the password in its first line" },
     { name = "mqtt-ca", value = "FILE", help = "use TLS to the broker, and trust these certificates" },
     { name = "expiry", value = "SECONDS", help = "how long the links in offers are valid (1800)" },
-    { name = "pace", value = "N", help = "most offers a second, over MQTT and HTTP, asked for or not (100)" },
+    { name = "pace", value = "N", help = "offers a second at most, over MQTT and HTTP together (100)" },
     { name = "settle", value = "SECONDS",
       help = "pause between a report and an offer, since vendors' clients report twice (2)" },
     { name = "adopt", help = "use the broker although DIR was copied or moved: the other depot is gone" },
@@ -81,7 +89,7 @@ Until all are made, a depot on this machine asks devices that would get one of t
     { name = "cloud", value = "NAME", help = "with an action: only devices of this cloud",
       choices = { "aliyun", "tencent" } },
     { name = "filter", value = "FILTER",
-      help = "with status, batch, retry, cancel: only devices that it means, as 'state:failed heard<7d'" },
+      help = "with status, batch, retry, cancel: only matching devices, as 'state:failed heard<7d'" },
     { name = "from", value = "RELEASE", help = "with batch: only devices that report this release" },
     { name = "devices", value = "LIST", help = "with add: file of the device ids that the package is for" },
     { name = "timeout", value = "SECONDS", help = "with verify: how long to wait (3600)" },

@@ -24,7 +24,7 @@ M.verb = {
 --- Judge a package on this device, without a lock.
 -- @tparam table s session
 -- @tparam table where of update.engine
--- @treturn table|nil verdict, and in it `warning` where something looks like a slip | nil, message, code
+-- @treturn table|nil verdict, and in it `warning` where something looks like a mistake | nil, message, code
 function M.judge(s, where)
   local device, message, code = s:device("read")
   if not device then return nil, message, code end

@@ -18,7 +18,7 @@ M.verb = {
 function M.overview()
   local cli = require "cli"
   local lines = {
-    "moult -- updates that a device survives",
+    "moult -- update runtime for embedded Linux",
     "",
     "usage: moult VERB [arguments and options, in any order]",
     "       moult SCRIPT.lua [arguments]     run a Lua script as plain lua does",

@@ -14,7 +14,7 @@ M.verb = {
   usage = "info FILE [-k KEYS]",
   summary = "show what a package, a permit or a list of keys contains",
   text = "With -k the signature and the indexes are checked. Without it they are not, and the first line says so.\n"
-    .. "What a part files does is shown with -k only, because all of it is checked for that.\n"
+    .. "With -k it also shows what a files part does, after checking all of it.\n"
     .. "`moult verify` checks every block. The signature of a permit or a list of keys is FILE.minisig; a list is\n"
     .. "signed by root keys.",
   positional = { 1, 1 },

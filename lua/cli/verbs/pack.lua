@@ -18,13 +18,13 @@ M.verb = {
     .. "the same bytes; SOURCE_DATE_EPOCH, if set, becomes `issued`. Without -o the package is PROJECT_RELEASE.upd in\n"
     .. "the current directory. VERSION in the script's main.lua must equal the recipe's, and so must PROJECT and\n"
     .. "PRODUCT_KEY if they are there. They are read as plain lines such as VERSION = \"1.0.1\"; the script is not\n"
-    .. "run. The folder of a part files is checked whole; a fault is named with line and field of its update.ini.\n"
-    .. "Likely mistakes give a warning: a sequence above 2^62, which devices take only with a permit; an issue date\n"
-    .. "more than a day ahead of this machine's clock; a `not_after` in the past.\n\n"
+    .. "run. The folder of a files part is checked completely; an error names the line and field of its update.ini.\n"
+    .. "Likely mistakes give a warning: a sequence above 2^62, which devices accept only with a permit; an issue\n"
+    .. "date more than a day ahead of this machine's clock; a `not_after` in the past.\n\n"
     .. "For each older core in core.from, OUT-from-VERSION.upd is made beside OUT.upd: the same release as a delta,\n"
     .. "for devices that run exactly that core. This takes memory: six times the older image, twice the new one and\n"
     .. "at most 100 MiB. The older image must be smaller than 2 GiB.",
-  options = { { name = "trim", help = "remove blanks after a / in the directories of update.ini" } },
+  options = { { name = "trim", help = "remove spaces after a / in the directories of update.ini" } },
   positional = { 1, 1 },
   common = { "key", "out", "json", "progress", "dry-run" },
   example = "moult pack recipe.lua -o METER_1.0.1.upd -k release.key",
@@ -35,10 +35,10 @@ local function as_json(one)
     from = one.from }
 end
 
--- A blank is part of a name, and hardly ever meant.
+-- A space is part of a name, and hardly ever intended.
 local function warn_of_blanks(made, blanks, env)
   if blanks == 0 then return end
-  env.note(("warning: update.ini: in %d lines a blank follows a / in the directory; %s"):format(blanks,
+  env.note(("warning: update.ini: in %d lines a space follows a / in the directory; %s"):format(blanks,
     made.files.trim and "it was removed" or "it was kept as part of the name, --trim removes it"))
 end
 
@@ -64,7 +64,7 @@ end
 
 function M.run(parsed, env)
   local key = parsed.opts.key
-  if not key then return nil, "needs -k KEY, the secret key to sign with (`moult keygen` makes one)", "usage" end
+  if not key then return nil, "needs -k KEY, the private key to sign with (`moult keygen` makes one)", "usage" end
   local made, message, code = recipe.load(parsed.positional[1])
   if not made then return nil, message, code end
   local ok

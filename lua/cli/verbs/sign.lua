@@ -43,7 +43,7 @@ end
 
 function M.run(parsed, env)
   local path, key = parsed.positional[1], parsed.opts.key
-  if not key then return nil, "needs -k KEY, the secret key to sign with", "usage" end
+  if not key then return nil, "needs -k KEY, the private key to sign with", "usage" end
   local text, comment, object = signed.load(path)
   if not text then return nil, comment, object end
   warnings.of_signed(object, env)

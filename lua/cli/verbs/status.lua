@@ -15,9 +15,10 @@ M.verb = {
   text = "Takes no lock and repairs nothing. With --json it prints one object: phase, release, core, script, floor,\n"
     .. "time, kept_out, transaction, retry, last, trouble and hotfixes; what does not apply is null. `retry` says why\n"
     .. "and when a server is tried again. `trouble` is what prevents updates while the script runs; if its `updates`\n"
-    .. "is true, updates work and only leftovers are concerned. `last.verdict` is \"open\" while it is not known\n"
-    .. "whether the last release broke the network, and \"again\" if it gets one more try. `script.restarts` counts\n"
-    .. "how often the script ended by itself, `reason` says why it last did, `next_start` when it is started again.",
+    .. "is true, updates work and only leftovers remain to be removed. `last.verdict` is \"open\" while it is not\n"
+    .. "known whether the last release broke the network, and \"again\" if it gets one more try. `script.restarts`\n"
+    .. "counts how often the script ended by itself; `script.reason` says why it last did, and\n"
+    .. "`script.next_start` when it starts again.",
   positional = { 0, 0 },
   common = { "config", "json" },
   example = "moult status -c device/config.lua\nmoult status --json | jq .release",

@@ -1,4 +1,4 @@
---- What in a package is probably a slip, and would be hard to undo.
+--- What in a package is probably a mistake, and would be hard to undo.
 --
 -- Pure: a device refuses what poisons it for good; this warns whoever makes,
 -- serves or looks at a package, while nothing has happened yet.

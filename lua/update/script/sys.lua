@@ -138,6 +138,8 @@ local function add_messages(sys, tasks)
     table.insert(subscribers[id], fn)
   end
 
+  --- Stop calling fn with what is published under id.
+  -- @param id as given to subscribe
   function sys.unsubscribe(id, fn)
     if type(id) == "table" then
       for _, each in pairs(id) do sys.unsubscribe(each, fn) end

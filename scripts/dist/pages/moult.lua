@@ -55,7 +55,7 @@ end
 
 return function(head)
   local cli, common = require "cli", require("cli.args").common
-  local page = roff.page { name = "moult", section = 1, title = "update a device so that it survives",
+  local page = roff.page { name = "moult", section = 1, title = "update runtime for embedded Linux",
     date = head.date, source = head.source }
   page:section "SYNOPSIS"
   page:put "\\fBmoult\\fR \\fIVERB\\fR [\\fIARGUMENT\\fR | \\fIOPTION\\fR]..."
@@ -64,12 +64,13 @@ return function(head)
   page:section "DESCRIPTION"
   page:text [[
 Moult is an update runtime for embedded Linux. A signed package carries a core (the system image in one of two
-slots), a script (the device's Lua tree), or both. It is fetched, verified block by block, written beside what runs,
-armed by one write, run on trial and then confirmed. A release that is not confirmed is rolled back, core and script
-together. Power may fail at any time. A release that failed its trial is quarantined and not installed again.
+slots), a script (the device's Lua tree), or both. It is fetched, verified block by block and written beside what runs.
+One write arms it. After a restart it runs on trial, and then it is confirmed or, core and script together, rolled
+back. Power may fail at any time. A release that failed its trial is quarantined: it is not installed again.
 
-If nothing but the answer of a cloud was missing on trial, the old release finds out why. If a cloud answers it within
-a minute, or within the deadline if that is shorter, the new release was at fault. If none does, it is tried once more.
+If a trial failed only because no cloud answered, the old release finds out why. If a cloud answers it within a
+minute, or within the deadline if that is shorter, the new release was at fault. If none does, the new release is
+tried once more.
 
 What to update, and when, is policy: a Lua file, see `moult-policy`(7). The configuration is described in
 `moult-config`(5), packages and recipes in `moult-package`(5).
