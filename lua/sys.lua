@@ -42,8 +42,8 @@ end
 
 local run = sys.run
 
---- Luat's call before sys.run(): checks that PROJECT and VERSION are set. Its arguments, how a telephone starts and
--- what to do when the battery is low, mean nothing here.
+--- Luat's call before sys.run(): checks that PROJECT and VERSION are set. Its arguments, which concern a telephone's
+-- start and a low battery, are ignored.
 function sys.init()
   for _, name in ipairs { "PROJECT", "VERSION" } do
     local value = rawget(_G, name)
@@ -63,15 +63,15 @@ local function tell_network()
   sys.publish "IP_READY"
 end
 
---- Run all tasks, for ever. Tells the agent first what main.lua calls itself, and the tasks, once, Luat's messages
--- IP_READY_IND and IP_READY.
+--- Run all tasks, for ever. First it tells the agent PROJECT, VERSION and PRODUCT_KEY, and publishes Luat's messages
+-- IP_READY_IND and IP_READY once.
 function sys.run()
   if host.control then require("update").introduce() end
   sys.taskInit(tell_network)
   run()
 end
 
---- End the script, to be started again: with the new release when one is armed.
+--- End the script, so that it is started again, with the new release if one is armed.
 -- Without `moult run` it only ends, with exit code 4. Does not return.
 -- @tparam[opt] string reason for the log
 function sys.restart(reason)

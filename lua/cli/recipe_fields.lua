@@ -92,7 +92,8 @@ return {
         field("url", "text", "where it is described"),
       } }),
       field("sbom", "table", "bill of materials", { fields = {
-        field("format", "text", "its format, spdx or cyclonedx"), field("sha256", "text", "SHA-256 of that file, in hex"),
+        field("format", "text", "its format, spdx or cyclonedx"),
+        field("sha256", "text", "SHA-256 of that file, in hex"),
         field("url", "text", "where that file is"),
       } }),
       field("support_until", "integer", "end of its support, in seconds since 1970 UTC"),

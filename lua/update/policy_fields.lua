@@ -41,8 +41,8 @@ local manifest = {
   field("requires_version", "integer", "lowest version of that core"),
   field("min_moult", "string", "lowest version of Moult"),
   field("issued", "integer", "when it was made, seconds since 1970 UTC"),
-  field("not_after", "integer", "last second at which it may be installed, since 1970 in UTC"),
-  field("deadline", "integer", "seconds that a trial start may take"),
+  field("not_after", "integer", "last second at which it may be installed, since 1970 UTC"),
+  field("deadline", "integer", "seconds within which a start on trial must be confirmed"),
   field("override", "array", ("rules that it skips: \"%s\""):format(table.concat(policy.overridable, "\", \""))),
   field("text", "string", "a note of its maker"),
   field("meta", "table", "notes of its maker; see the offer's"),
@@ -68,10 +68,10 @@ M.offer = {
   field("sequence", "integer", "number of the package"),
   field("size", "integer", "bytes of the package"),
   field("to_fetch", "integer", "bytes that still have to be fetched"),
-  field("fallback", "boolean", "true: a full package instead of a delta, because no delta fits this device"),
-  field("meta", "table", "notes of its maker: `security` (true: it fixes a vulnerability), `advisories`, `text` by "
-    .. "language, `notes_url`, `sbom`, `support_until`, and anything else in the recipe's meta; nil: none"),
-  field("permit", "boolean", "true: a signed permit allows an older version"),
+  field("fallback", "boolean", "true if it is a full package because no delta fits this device"),
+  field("meta", "table", "`meta` of the recipe: `security` (true: it fixes a vulnerability), `advisories`, `text` by "
+    .. "language, `notes_url`, `sbom`, `support_until`, and fields of your own; nil without any"),
+  field("permit", "boolean", "true if a signed permit allows an older version"),
   field("manifest", "table", "the verified manifest", manifest),
 }
 
@@ -84,8 +84,8 @@ M.device = {
   field("version", "string", "VERSION of the script that runs"),
   field("core", "table", "the core that runs; nil without core slots", core),
   field("floor", "table", "highest sequences ever confirmed", {
-    field("script", "integer", "of a script"),
-    field("core", "integer", "of a core"),
+    field("script", "integer", "that of a script"),
+    field("core", "integer", "that of a core"),
   }),
   field("free", "integer", "bytes free in the state directory"),
   field("memory", "integer", "bytes of memory available"),
@@ -95,7 +95,7 @@ M.device = {
     .. "synchronised, or a server with a verified certificate sent the same time"),
   field("time_set", "boolean", "false if the clock was never set; then `time` is only a lower bound"),
   field("uptime", "integer", "seconds since the device started"),
-  field("metered", "boolean", "true: every byte costs; from the script"),
+  field("metered", "boolean", "true if every byte costs; from the script"),
   field("spent_today", "integer", "bytes fetched since 00:00 UTC"),
 }
 
@@ -103,13 +103,13 @@ M.device = {
 M.limits = {
   field("battery", "number", "lowest percentage to install with"),
   field("window", "table", "when to install, in UTC plus `offset`, because few devices know their time zone and "
-    .. "its summer time. from > to passes midnight, from == to is all day", {
-    field("from", "string", "\"HH:MM\""),
-    field("to", "string", "\"HH:MM\""),
+    .. "its summer time. If `from` is later than `to`, the window passes midnight; if they are equal, it is all day", {
+    field("from", "string", "its begin, as \"HH:MM\""),
+    field("to", "string", "its end, as \"HH:MM\""),
     field("offset", "integer", "minutes east of UTC; default: 0"),
   }),
   field("budget", "integer", "bytes a day (UTC) over a metered link"),
-  field("data_cap", "integer", "most bytes of a full package instead of a delta, over a metered link"),
+  field("data_cap", "integer", "bytes that a full package may need instead of a delta, over a metered link"),
   field("confirm", "string", "\"auto\" or \"script\": who confirms a release; the configuration's `confirm`"),
   field("confirm_after", "integer", "seconds without an error before \"auto\" confirms; the configuration's "
     .. "`confirm_after`"),

@@ -22,24 +22,25 @@ local tls = {
 return {
   field("kind", "word", "dialect that the server speaks, built in or one of `dialects`",
     { required = true, choices = {} }), -- filled by update.cloud.registry
-  field("url", "url", "address to ask; needed for luat", { over = "http" }),
+  field("url", "url", "luat: address to ask; required", { over = "http" }),
   field("name", "string", "name in messages and for policy; default: the kind", { max = 32 }),
-  field("period", "integer", "seconds between two questions; clouds that push are asked too, since a message may be "
+  field("period", "integer", "seconds between two polls; clouds that push are asked too, since a message may be "
     .. "lost",
     { min = 1, max = 31536000, default = 14400 }),
-  field("redirect", "boolean", "ask the server for a link to the package, so that an update takes one question; "
-    .. "false: ask for the package itself; luat", { over = "http" }),
-  field("ca_file", "path", "certificates to trust for https; default: the general ca_file"),
-  field("proxy", "url", "proxy for https and http; default: the general one"),
-  field("product", "topic", "productKey (aliyun) or productId (tencent)", { max = 64, over = "mqtt" }),
-  field("device", "topic", "deviceName (aliyun, tencent); default: the id", { max = 64, over = "mqtt" }),
+  field("redirect", "boolean", "luat: ask the server for a link to the package, so that an update takes one query; "
+    .. "false: ask for the package itself", { over = "http" }),
+  field("ca_file", "path", "certificates to trust for https; default: `ca_file` of the configuration"),
+  field("proxy", "url", "proxy for https and http; default: `proxy` of the configuration"),
+  field("product", "topic", "the vendor's productKey (aliyun) or productId (tencent)", { max = 64, over = "mqtt" }),
+  field("device", "topic", "the vendor's deviceName; default: the `id`", { max = 64, over = "mqtt" }),
   field("secret", "string", "device secret (aliyun), or device key in base64 (tencent). The configuration must then "
     .. "have mode 0600", { max = 256, over = "mqtt", secret = true }),
   field("secret_file", "path", "file with the secret instead, mode 0600; tencent with tls.cert needs "
     .. "neither", { over = "mqtt" }),
-  field("host", "host", "MQTT broker; default: the vendor's, by product", { max = 255, over = "mqtt" }),
+  field("host", "host", "MQTT broker; default: the vendor's, derived from the product", { max = 255, over = "mqtt" }),
   field("port", "integer", "port of the broker; default: 1883, for tencent with tls 8883",
     { min = 1, max = 65535, over = "mqtt" }),
-  field("tls", "table", "use TLS for MQTT; {} takes every default. For tencent that is the device's key on both ends "
-    .. "(TLS-PSK) without certificates, unless ca, cert or server_name is given", { fields = tls, over = "mqtt" }),
+  field("tls", "table", "use TLS for MQTT; {} takes every default. For tencent device and server then identify each "
+    .. "other by the device's key (TLS-PSK), without certificates, unless `ca`, `cert` or `server_name` is given",
+    { fields = tls, over = "mqtt" }),
 }

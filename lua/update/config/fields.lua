@@ -25,15 +25,15 @@ local core = {
   field("slots", "table", "where the two images are", { required = true, fields = slots }),
   field("boot", "word", "boot driver. With \"file\" each start of `moult run` is one boot; with \"uboot\" the U-Boot "
     .. "environment says which slot starts", { choices = { "file", "uboot" }, default = "file" }),
-  field("fw_env", "path", "with boot = \"uboot\": the file that says where the environment is, as for fw_setenv; "
+  field("fw_env", "path", "with `boot = \"uboot\"`: the file that says where the environment is, as for fw_setenv; "
     .. "default: /etc/fw_env.config"),
-  field("cmdline", "path", "with boot = \"uboot\": the kernel command line, whose moult.slot= names the running slot; "
-    .. "default: /proc/cmdline"),
+  field("cmdline", "path", "with `boot = \"uboot\"`: the kernel command line, whose moult.slot= names the running "
+    .. "slot; default: /proc/cmdline"),
 }
 
 local script = {
-  field("user", "string", "user that the script runs as, if `moult run` is root; it cannot read keys, secrets and "
-    .. "the rest of the state", { max = 32 }),
+  field("user", "string", "user that the script runs as, if `moult run` is started by root; it cannot read keys, "
+    .. "secrets and the rest of the state", { max = 32 }),
   field("groups", "names", "groups of that user; default: all that the system gives it", { max = 32 }),
 }
 
@@ -47,7 +47,8 @@ return {
   field("product_key", "string", "key of the product; packages have its SHA-256", { required = true, max = 128 }),
   field("hardware", "string", "revision of the board; a package lists its revisions", { required = true, max = 32 }),
   field("id", "string", "name of this device, for instance its IMEI", { required = true, max = 64 }),
-  field("state", "path", "directory of journal, scripts and downloads; outside both slots", { required = true }),
+  field("state", "path", "directory of journal, scripts and downloads; it must be outside both slots",
+    { required = true }),
   field("keys", "path", "directory of trusted public keys; default: keys in the state directory"),
   field("journal_dir", "path", "directory of the second file of the journal, on another medium, so that the device "
     .. "survives the loss of either. It is made if its parent exists; default: the state directory"),
@@ -57,43 +58,45 @@ return {
   field("restart_when", "word", "when to start a release that the agent fetched by itself: \"now\", or \"asked\": "
     .. "when the script calls sys.restart, or at the next start of the device",
     { choices = { "now", "asked" }, default = "now" }),
-  field("restart_after", "integer", "seconds that a script may take to start the release that it asked for; then it is "
-    .. "started anyway (with restart_when = \"now\")", { min = 1, max = 31536000, default = 86400 }),
-  field("dialects", "dialects", "files of clouds of your own kinds, a Lua module each; they run with the rights of the "
-    .. "agent and see none of the system; lua/README.md of the source tells how to write one", { max = 8 }),
+  field("restart_after", "integer", "seconds that a script may take to start the release that it asked for; then the "
+    .. "agent starts it (with `restart_when = \"now\"`)", { min = 1, max = 31536000, default = 86400 }),
+  field("dialects", "dialects", "files with dialects of your own, a Lua module each. They run in the agent, but "
+    .. "cannot reach the system; lua/README.md of the source says how to write one", { max = 8 }),
   field("cloud", "cloud", "the cloud to ask for updates", { fields = registry.fields }),
   field("clouds", "array", "several clouds; the first valid offer wins", { fields = registry.fields }),
   field("policy", "path", "file of the owner's policy, which is asked before the release's own"),
   field("policy_days", "integer", "days on which a release may keep out packages that passed every gate: its policy "
-    .. "does not let in what the default would install, or its script drops it. After that the default policy "
-    .. "answers instead, and the script can drop nothing, until something is installed. The owner's policy is never "
+    .. "does not install what the default would, or its script drops it. After that the default policy is used "
+    .. "instead, and the script can drop nothing, until something is installed. The owner's policy is never "
     .. "ignored",
     { min = 1, max = 3650, default = 7 }),
   field("limits", "limits", "numbers, strings and tables that are handed to policy. moult-policy(7) lists those of the "
     .. "default policy; other names are for a policy of your own", { default = {} }),
-  field("user", "string", "user that policy runs as, if `moult run` is root", { max = 32, default = "nobody" }),
-  field("confirm", "word", "\"auto\", or \"script\": only update.confirm() confirms a trial",
+  field("user", "string", "user that policy runs as, if `moult run` is started by root",
+    { max = 32, default = "nobody" }),
+  field("confirm", "word", "who confirms a trial: \"auto\", the agent, or \"script\", only update.confirm()",
     { choices = { "auto", "script" }, default = "auto" }),
   field("confirm_after", "integer", "with \"auto\": seconds without an error before a trial is confirmed",
     { min = 1, max = 86400, default = 60 }),
   field("deadline", "integer", "seconds within which a start on trial must be confirmed; a manifest may say otherwise",
     { min = 1, max = 604800, default = 600 }),
-  field("heartbeat", "integer", "seconds without a sign of life after which a process is killed; waiting for the "
-    .. "medium does not count",
+  field("heartbeat", "integer", "seconds without a sign of life after which a process is killed; time spent waiting "
+    .. "for the medium does not count",
     { min = 1, max = 3600, default = 60 }),
   field("script_memory", "integer", "bytes of Lua memory that the script may use",
     { min = 1048576, max = 1 << 40, default = 67108864 }),
   field("script", "table", "rights of the script; default: those of `moult run`", { fields = script }),
-  field("control_group", "string", "group whose members may ask the agent for status, watch, facts, check and confirm",
+  field("control_group", "string", "group whose members may ask the agent for status, watch, facts, check and confirm; "
+    .. "see moult-control(7)",
     { max = 32 }),
-  field("control_verbs", "names", "what its members may ask for besides: \"install\" (from a URL), \"rollback\", and "
-    .. "the calls of vendors' programs, \"ota\" (Aliyun) and \"terminal\"",
+  field("control_verbs", "names", "what the members of control_group may ask for besides: \"install\" (from a URL), "
+    .. "\"rollback\", and the calls of vendors' programs, \"ota\" (Aliyun) and \"terminal\"",
     { max = 4, choices = { "install", "rollback", "ota", "terminal" } }),
-  field("reserve", "integer", "bytes that are set aside in the state directory for an update that would find too "
-    .. "little space; 0: none", { min = 0, max = 1 << 30, default = 1048576 }),
+  field("reserve", "integer", "bytes that are reserved in the state directory, so that an update has space when "
+    .. "something else fills it; 0: none", { min = 0, max = 1 << 30, default = 1048576 }),
   field("reuse", "boolean", "look for the blocks of a full core in both slots, and fetch only those that are "
     .. "missing", { default = true }),
-  field("backoff", "table", "pauses between tries after a failure; they double, with jitter",
+  field("backoff", "table", "pauses between retries after a failure; they double, with jitter",
     { default = {}, fields = backoff }),
   field("proxy", "url", "proxy for every cloud and download; environment variables are ignored"),
   field("ca_file", "path", "certificates to trust for https; default: the system's"),

@@ -27,8 +27,8 @@ local function state_of(self, h)
 end
 
 local function add_session(ota, self)
-  --- Let the script drive the updates of the Aliyun cloud, until deinit() or its end.
-  -- An offer then waits, ten minutes at most, for fetch_yield(), and what is armed for sys.restart().
+  --- Let the script drive the updates of the Aliyun cloud, until deinit() or until the script ends.
+  -- An offer then waits for fetch_yield(), for ten minutes at most; what is armed waits for sys.restart().
   -- @tparam[opt] string product productKey; nil: that of the configuration
   -- @tparam[opt] string device deviceName; nil: that of the configuration
   -- @treturn table|nil handle | nil, message, code ("busy" while one lives, "nothing" without such a cloud)
@@ -52,7 +52,7 @@ local function add_session(ota, self)
 end
 
 local function add_calls(ota, self)
-  --- Say what the script takes for its release. The agent reports, by itself and once, what is confirmed.
+  --- Check the version that the script would report. The agent itself reports the confirmed release, once.
   -- @tparam table h handle
   -- @tparam string version
   -- @treturn boolean true | nil, message, "incompatible" when another release runs
@@ -61,7 +61,7 @@ local function add_calls(ota, self)
     return ask(self, h, "version", { version = version })
   end
 
-  --- Whether there is something to fetch, or it is being fetched.
+  --- Whether something is offered or being fetched.
   -- @treturn boolean | nil, message, code
   function ota.is_fetching(h)
     check_handle(self, h)
@@ -70,7 +70,7 @@ local function add_calls(ota, self)
     return state.fetching
   end
 
-  --- Fetch on, for `seconds` at most.
+  --- Go on fetching, for `seconds` at most.
   -- @tparam table h handle
   -- @tparam[opt=1] number seconds
   -- @treturn integer bytes that were verified since the last call, 0 when none were | nil, message, code: why it ended
@@ -86,7 +86,7 @@ local function add_calls(ota, self)
     return count
   end
 
-  --- Whether the fetching is over: fetch_yield() told of every byte, or it failed.
+  --- Whether fetching is over: fetch_yield() has counted every byte, or it failed.
   -- @treturn boolean | nil, message, code
   function ota.is_fetch_finish(h)
     check_handle(self, h)
@@ -95,10 +95,10 @@ local function add_calls(ota, self)
     return state.finished and (state.code ~= nil or h.known >= state.fetched)
   end
 
-  --- Tell the cloud how far the script thinks it is. Percents go out at most once a second and only
-  -- upwards, 100 by the agent alone; a negative step gives the update up: -1 failed, -2 fetching,
-  -- -3 verifying, -4 writing. A release that was given up three times is offered again after an hour, then later; what
-  -- is given up on `policy_days` days (of the configuration) comes without the script.
+  --- Report the progress to the cloud. Percentages are sent at most once a second and only when they rise; 100 is
+  -- sent by the agent alone. A negative step gives the update up: -1 failed, -2 fetching, -3 verifying, -4 writing.
+  -- A release that was given up three times is offered again after an hour, then later. What the script has given up
+  -- on `policy_days` days (of the configuration) is installed without it.
   -- @tparam table h handle
   -- @tparam integer step -4 to 100
   -- @tparam[opt] string desc

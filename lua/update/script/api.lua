@@ -118,7 +118,7 @@ local function add_connection(update, self)
     if link then link:post("error", { message = tostring(message):sub(1, 4000) }) end
   end
 
-  --- Connect the script with the update.
+  --- Say what the script contributes to updates.
   -- @tparam table options `facts`: function that returns a table of what only the script
   --   knows (battery in percent, metered, ...), asked before each decision of policy
   -- @treturn boolean true | nil, message, code without an agent
@@ -136,10 +136,10 @@ local function add_connection(update, self)
     return true
   end
 
-  --- Hear what happens. fn runs in a task and may wait.
+  --- Call fn for each event of a kind. It runs in a task and may wait.
   --
   -- - "offer": fn(offer, action): a cloud has something; what policy decided
-  -- - "progress": fn{part, done, total}: bytes in place
+  -- - "progress": fn{part, done, total}: bytes that are written
   -- - "state": fn(phase): the phase of the device changed
   -- - "done": fn{release, sequence}: armed; not yet success
   -- - "error": fn(message, code)
@@ -160,13 +160,13 @@ end
 
 local function add_work(update, self)
   --- Luat's call: ask the cloud now, and again every `period`.
-  -- While this release is on trial the question waits for the trial's end.
-  -- Arguments stick: nil keeps the earlier value; `redirect` stays true once it was.
+  -- While this release is on trial, the query waits for the trial's end.
+  -- Arguments are remembered: nil keeps the earlier value, and `redirect` stays true once it was.
   -- @tparam[opt] function callback called with true when a new release is armed and
   --   sys.restart() leads to it, else with false; without one the restart follows by itself, and
   --   with one that never does it the agent restarts after `restart_after` seconds
-  -- @tparam[opt] string url instead of the configured one; what stands after `?` is replaced
-  -- @tparam[opt] number period ms; absent: once
+  -- @tparam[opt] string url instead of the configured one; its query (after `?`) is replaced
+  -- @tparam[opt] number period ms; nil: ask once
   -- @tparam[opt] boolean redirect ask for a link rather than for the package itself
   -- @treturn boolean true: it was asked for | nil, message, code without an agent
   function update.request(callback, url, period, redirect)
@@ -200,13 +200,13 @@ local function add_work(update, self)
     return ask(self, "apply", { offer = offer.offer or offer })
   end
 
-  --- The release on trial is well.
+  --- Say that the release on trial works.
   -- @treturn boolean true | nil, message, "nothing" without a trial
   function update.confirm()
     return ask(self, "confirm")
   end
 
-  --- Go back to the release before: from armed or from the trial.
+  --- Drop what is armed, or go back from the trial to the old release.
   -- @tparam[opt] string reason
   -- @treturn boolean|string true or what was done | nil, message, code: "nothing" when nothing is armed or on trial;
   --   "refused" when this release kept packages out on too many days already (policy_days of the configuration)
@@ -225,7 +225,7 @@ local function add_work(update, self)
     return ask(self, verb, fields)
   end
 
-  --- How the device stands, as `moult status --json` prints it.
+  --- The state of the device, as `moult status --json` prints it.
   -- @treturn table | nil, message, code
   function update.status()
     return ask(self, "status")

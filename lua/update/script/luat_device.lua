@@ -45,7 +45,7 @@ function M.new(o)
     return device().hardware
   end
 
-  --- End the script, to be started again, with the new release when one is armed.
+  --- End the script, so that it is started again, with the new release if one is armed.
   function rtos.reboot()
     o.restart "rtos.reboot"
   end

@@ -63,7 +63,7 @@ function M.new(o)
   --- Ask once.
   -- @tparam function callback called with the result
   -- @tparam[opt] table options `url`: Luat's parameters are added, unless it begins with "###"; all
-  --   others mean nothing here
+  --   others are ignored
   function libfota2.request(callback, options)
     options = options or {}
     if type(options) ~= "table" then error("libfota2.request: a table of options is needed", 2) end

@@ -23,9 +23,9 @@ function M.add(sys, tasks)
     return boxes[name]
   end
 
-  --- Start a task that has a letter box.
+  --- Start a task that has a mailbox.
   -- @tparam function fn
-  -- @param name of the box
+  -- @param name of the mailbox
   -- @tparam[opt] function callback called with each message that came while another was waited for
   -- @param ... arguments of fn
   -- @treturn thread
@@ -35,7 +35,7 @@ function M.add(sys, tasks)
     return sys.taskInit(fn, ...)
   end
 
-  --- Take away the letter box; the task goes on.
+  --- Remove the mailbox; the task goes on.
   function sys.taskDel(name)
     boxes[name] = nil
   end
@@ -79,7 +79,7 @@ function M.add(sys, tasks)
     end
   end
 
-  --- Throw away what is in the box.
+  --- Discard all messages in the mailbox.
   -- @treturn boolean false when nobody has a box of this name
   function sys.cleanMsg(name)
     if not boxes[name] then return false end

@@ -48,7 +48,7 @@ local function add_tasks(sys, tasks)
     tasks:block(tasks.wait, tasks, ms / 1000)
   end
 
-  --- Wait until the loop moved something, a second at most: call again what said "again".
+  --- Wait until something happened in the loop, a second at most; then call again what returned "again".
   function sys.idle()
     tasks:block(tasks.idle, tasks)
   end
@@ -115,7 +115,7 @@ local function add_messages(sys, tasks)
     return select(2, sys.waitUntil(id))
   end
 
-  --- Send a message to who waits for it or subscribed to it when the loop comes to it.
+  --- Send a message to the tasks that wait for it and to its subscribers; it is delivered by the loop.
   -- @param id any value but nil
   -- @param ... values
   function sys.publish(id, ...)
@@ -190,7 +190,7 @@ local function add_timers(sys, tasks)
     return timer.id
   end
 
-  --- Call fn(...) once after ms. The same function with the same arguments starts anew.
+  --- Call fn(...) once after ms. A timer with the same function and arguments is started anew.
   -- @treturn integer number of the timer
   function sys.timerStart(fn, ms, ...)
     check_function(fn, "sys.timerStart")
@@ -207,7 +207,7 @@ local function add_timers(sys, tasks)
     return start(true, fn, ms, ...)
   end
 
-  --- Stop a timer, by its number or by its function and arguments; nothing when there is none.
+  --- Stop a timer, by its number or by its function and arguments. Without such a timer it does nothing.
   function sys.timerStop(what, ...)
     local timer = find(what, ...)
     if timer then stop(timer) end

@@ -13,25 +13,28 @@ local EXAMPLE = [[
 local verbs = {
   { "hello", "`protocol`: the number that the program speaks, 1. Gives `protocol`, `moult` (the version) and `rights`. "
     .. "Another number is refused (incompatible), and the program should leave." },
-  { "status", "The device as `moult status --json` shows it. Answered at once." },
-  { "history", "What happened, an array of events." },
-  { "watch", "Events from now on. With `facts` true, the connection is also asked for facts." },
-  { "check", "Asks the clouds and policy what they would do, up to half a minute. Gives `cloud`, `offer`, `decision`, "
-    .. "`tree`; changes nothing." },
-  { "install", "`source`: a URL or an absolute path; `permit`; `default_policy`. Answers when it is armed or failed." },
-  { "apply", "`offer`: an object with `source`, or with `cloud` alone: what that cloud offers is installed." },
-  { "request", "What Luat's update.request() asks: `url`, `period` (ms), `redirect`, `callback`." },
-  { "fota", "One query of the cloud that Luat's libfota makes: `url`." },
-  { "device", "`id`, `hardware`, `project` and `core` of this device." },
-  { "ota", "Aliyun's calls: `call` with what belongs to it, as lua/update/aliyun.lua documents them. With `copy` true, "
-    .. "a `yield` gives `data`, in base64 up to 32 KiB of the package, from byte `known` of `job` on, once they are "
-    .. "verified. Whoever asks has all bytes before `known`; the update waits for them, but no longer than ten "
-    .. "minutes." },
+  { "status", "Gives what `moult status --json` prints, at once." },
+  { "history", "The last events of the device, an array." },
+  { "watch", "Sends events from now on. With `facts` true, the connection is also asked for facts." },
+  { "check", "Asks the clouds for an update, for half a minute at most, and policy what it would do. Gives `cloud`, "
+    .. "`offer`, `decision` and `tree`; changes nothing." },
+  { "install", "`source`: a URL or an absolute path; `permit`: the path of one; `default_policy`: true ignores the "
+    .. "release's policy. Answers once the package is armed or has failed." },
+  { "apply", "`offer`: an object with `source`, or with `cloud` alone to install what that cloud offers." },
+  { "request", "Luat's update.request(): `url`, `period` (ms), `redirect`, `callback`." },
+  { "fota", "The single query of Luat's libfota: `url`." },
+  { "device", "Gives `id`, `hardware`, `project` and `core` of this device." },
+  { "ota", "Aliyun's calls: `call`, with its arguments, as lua/update/aliyun.lua documents them. With `copy` true, a "
+    .. "`yield` also gives `data`: at most 32 KiB of verified bytes of the package in base64, from byte `known` of "
+    .. "`job` on. By `known` the program says that it has all bytes before it. The update waits for the program, but "
+    .. "for ten minutes at most." },
   { "terminal", "The calls of update.terminal: `what` (update, wait, took, state), `twin`, and for an update `call`." },
-  { "confirm", "The release on trial is good. `force` true, which only the owner may: it is confirmed now." },
-  { "rollback", "`reason`. Ends what is under way, or goes back from what is on trial." },
-  { "globals", "`project`, `version`, `product_key` of the script that asks; others than its package's fail a trial." },
-  { "error", "`message`: a task of the script failed." },
+  { "confirm", "Says that the release on trial works. With `force` true, which only the owner may set, it is confirmed "
+    .. "at once." },
+  { "rollback", "`reason`: a text. Drops the update under way, or goes back from the trial." },
+  { "globals", "`project`, `version` and `product_key` of the script that asks. If they differ from those of its "
+    .. "package, the trial fails." },
+  { "error", "`message`: says that a task of the script failed." },
   { "facts", "`id` of the question and `facts`, an object. Has no answer." },
 }
 
@@ -44,8 +47,9 @@ local classes = {
 local function put_rights(page)
   page:section "WHO MAY ASK"
   page:text [[
-The socket is `<state>/control`, mode 0600; with `control_group` it is that group's, mode 0660. The kernel says
-who connects (SO_PEERCRED); nobody has to log in. `control_verbs` of the configuration gives the group more verbs. A verb that is not allowed is answered with code `refused`.]]
+The socket is `<state>/control` with mode 0600; with `control_group` it belongs to that group and has mode 0660. The
+kernel says who connects (SO_PEERCRED), so nobody has to log in. A verb that is not allowed is answered with code
+`refused`. `control_verbs` of the configuration gives the group more than what is listed here.]]
   for _, class in ipairs(classes) do
     local list = {}
     for _, row in ipairs(verbs) do
@@ -63,25 +67,25 @@ return function(head)
 The agent of `moult run` answers on a Unix stream socket. Each request and each answer is one JSON object in one
 line of at most 65536 bytes that ends with a line feed. A request has a `verb`, and an `id` (a number or a
 string) that comes back with its answer; answers come as they are ready, in any order. An answer has `ok` true
-and a `result`, or `ok` false, a `message` and a `code`, one of those that `moult doctor CODE` explains. An
-object with `event` is told to those that watch. An answer without `id` says why the agent ends the connection.]]
+and a `result`, or `ok` false, a `message` and a `code`, one of those that `moult doctor CODE` explains. Objects
+with `event` are sent to connections that watch. An answer without `id` says why the agent ends the connection.]]
   page:verbatim(EXAMPLE)
   page:text [[
-A program that goes takes nothing with it: what it started goes on. Names that are not known here should be
-ignored; what is here keeps its meaning as long as `protocol` is 1.]]
+If a program disconnects, what it started goes on. A program should ignore names that it does not know; those on
+this page keep their meaning as long as `protocol` is 1.]]
   page:section "VERBS"
   for _, row in ipairs(verbs) do page:item(roff.bold(row[1]), row[2]) end
   page:section "EVENTS"
   page:text [[
 `offer`, `progress` (`part`, `done`, `total` in bytes), `state` (`phase`, `release`), `retry` (`seconds`,
-`message`, `code`), `done` (it is armed), `error`; and to connections that tell facts `facts` with an `id`, to
-be answered within two seconds by the verb `facts`.]]
+`message`, `code`), `done` (it is armed) and `error`. Connections that watch with `facts` also get `facts` with an
+`id`; they answer within two seconds by the verb `facts`.]]
   put_rights(page)
   page:section "LIMITS"
   page:text [[
-16 connections, two of them kept for programs that the script did not start. For each 32 open requests, and 64
-KiB of answers that it has not read; then nothing more is read from it. A connection that leaves too much unread
-is ended.]]
+There are 16 connections, two of them kept for programs that the script did not start. Each may have 32 open
+requests, and 64 KiB of answers that it has not read; beyond that the agent reads nothing more from it. A
+connection that leaves too much unread is closed.]]
   page:see_also { { "moult", 1 }, { "moult", 3 }, { "moult-config", 5 } }
   return page
 end

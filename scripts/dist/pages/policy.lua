@@ -33,12 +33,12 @@ local rules = {
     .. "it.",
   core = "The core must have the name of the running one, and not a lower version, with the same exceptions.",
   higher = "Something in the package must be higher than what runs.",
-  battery = "The charge must not be below `limits.battery`; else policy is asked again after 15 minutes.",
-  window = "The time must be within `limits.window`; else policy is asked again when the window opens.",
-  budget = "Over a metered link, what has to be fetched and what was fetched today must be within `limits.budget`; "
-    .. "else policy is asked again the next day.",
-  data_cap = "A full package instead of a delta must not need more than `limits.data_cap` over a metered "
-    .. "link; else policy is asked again after six hours. A manifest that overrides the budget skips this rule too.",
+  battery = "The charge must not be below `limits.battery`. Otherwise policy is asked again after 15 minutes.",
+  window = "The time must be within `limits.window`. Otherwise policy is asked again when the window opens.",
+  budget = "Over a metered link, what has to be fetched and what was fetched today must together be within "
+    .. "`limits.budget`. Otherwise policy is asked again the next day.",
+  data_cap = "A full package instead of a delta must not need more than `limits.data_cap` over a metered link. "
+    .. "Otherwise policy is asked again after six hours. A manifest that overrides the budget skips this rule too.",
 }
 
 -- The rules in the order in which they run.

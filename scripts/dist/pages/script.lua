@@ -54,18 +54,19 @@ require its own modules, the native ones (`moult-native`(7)) and these two.]]
   page:text [[
 A script that ends or fails is started again. On trial that is a failed start, and three of them roll the release
 back. `sys.run()` and every function that waits tell the supervisor that the script is alive. A script that is busy for
-longer than `heartbeat` of the configuration is killed; waiting for a command (`os.execute()`, a pipe of `io.popen()`)
-does not count, for half an hour at most. `moult status` and `moult history` tell how often the script ended and why.
+longer than `heartbeat` of the configuration is killed. Time spent waiting for a command (`os.execute()`, a pipe of
+`io.popen()`) does not count, up to half an hour. `moult status` and `moult history` show how often the script ended
+and why.
 Its Lua memory is limited by `script_memory`.
 
 Everything that the script has started ends with it, daemons included: it is killed before the script is started again
 and before its release is changed. A program that is to stay belongs to the service manager.
 
-The globals `PROJECT`, `VERSION` and `PRODUCT_KEY` must be those of the package.]]
+The globals `PROJECT`, `VERSION` and `PRODUCT_KEY` must equal those of the package.]]
   page:section "UPDATE"
   page:text [[
-Functions that fail return `nil, message, code`; without an agent the code is "nothing". While one waits, other tasks
-run.]]
+Functions that fail return `nil, message, code`; without an agent the code is "nothing". While a function waits, other
+tasks run.]]
   put_functions(page, ldoc.functions(read(lua .. "/update/script/api.lua"), "update"))
   page:section "ALIYUN"
   page:text [[
@@ -76,13 +77,14 @@ handle.]]
   page:section "TERMINAL"
   page:text [[
 `require "update.terminal"` offers the calls of a POS terminal's update module, for a cloud of kind "terminal".
-For X either of app and mdma, the vendor's two threads: `X_SendUpdateModuleUpdatedMsg_HB(apn, userid, passwd,
-ip, port, prover, downfile, type)`, which returns when the transfer is over, 0 when the call was taken and -1
-when not; `X_RegisterUpdateStateHandle(fn)`, called with 1 (updated), 2 (failed) or 4 (not upgraded), and kept
-for a later start when there is no handler; `X_RegisterDownLoadStepHandle(fn)`, called each second with file
-name, total and step in bytes; and `X_UnRegisterUpdateStateHandle()`, `X_UnRegisterDownLoadStepHandle()`.]]
+X is `app` or `mdma`, the vendor's two threads. `X_SendUpdateModuleUpdatedMsg_HB(apn, userid, passwd, ip, port,
+prover, downfile, type)` returns when the transfer is over: 0 if the call was accepted, else -1.
+`X_RegisterUpdateStateHandle(fn)` sets a function that is called with 1 (updated), 2 (failed) or 4 (not upgraded);
+without one, the state is kept for a later start. `X_RegisterDownLoadStepHandle(fn)` sets one that is called each
+second with file name, total and step in bytes. `X_UnRegisterUpdateStateHandle()` and
+`X_UnRegisterDownLoadStepHandle()` remove them.]]
   page:section "SYS"
-  page:text "Tasks, messages and timers under Luat's names; times are in milliseconds."
+  page:text "Tasks, messages and timers with Luat's names. Times are in milliseconds."
   local functions, seen = ldoc.functions(read(lua .. "/sys.lua"), "sys"), {}
   for _, entry in ipairs(functions) do seen[entry.name] = true end
   for _, name in ipairs { "sys", "luat_mail" } do
@@ -98,8 +100,8 @@ Such scripts have the globals `log` (levels `trace` to `fatal`), `rtos` and `mob
   local device = read(lua .. "/update/script/luat_device.lua")
   for _, prefix in ipairs { "rtos", "misc" } do put_functions(page, ldoc.functions(device, prefix)) end
   page:text [[
-The results of libfota and libfota2 are 0: a release is armed, and `rtos.reboot()` starts it; 1: no connection; 3: the
-connection broke during the download; 4: no update available; 5: PRODUCT_KEY or VERSION is missing or malformed.]]
+The results of libfota and libfota2 are: 0, a release is armed and `rtos.reboot()` starts it; 1, no connection; 3, the
+connection broke during the download; 4, no update is available; 5, PRODUCT_KEY or VERSION is missing or malformed.]]
   for _, prefix in ipairs { "libfota", "libfota2" } do
     put_functions(page, ldoc.functions(read(lua .. "/update/script/luat_fota.lua"), prefix))
   end
