@@ -306,6 +306,12 @@ static int wait_for_answer(struct moult *m, const char *verb, int64_t till)
     return m->code;
 }
 
+/* An agent that went away while nothing was asked is no failure of what is asked now. */
+static int refresh(struct moult *m)
+{
+    return m->link.socket >= 0 ? serve(m, 0) : 0;
+}
+
 int moult_call(struct moult *m, const char *verb, json_t *fields, json_t **result, int timeout)
 {
     int64_t till = moult_link_now() + (timeout > 0 ? timeout : 0);
@@ -319,7 +325,7 @@ int moult_call(struct moult *m, const char *verb, json_t *fields, json_t **resul
         return MOULT_USAGE;
     }
     m->message[0] = '\0';
-    code = connect_until(m, till);
+    code = refresh(m) < 0 ? MOULT_INTERNAL : connect_until(m, till);
     if (code < 0 || !request || json_object_set_new(request, "verb", json_string(verb)) < 0 ||
         json_object_set_new(request, "id", json_integer(++m->last)) < 0) {
         json_decref(request);

@@ -19,7 +19,8 @@
  * moult_dispatch(m, 0) when it is readable: events and the agent's questions
  * for facts are served there, and in every other call.
  *
- * A handle belongs to one thread at a time. From inside a callback no function
+ * A handle belongs to one thread at a time, and after fork() to one of the two processes: in the other one only
+ * moult_close() may be called. From inside a callback no function
  * of its handle may be called but moult_message(): the others return
  * MOULT_USAGE. Times to wait are milliseconds; sizes are bytes. Texts are
  * UTF-8, NUL-terminated, and cut to fit.
@@ -129,7 +130,7 @@ int moult_facts(struct moult *m, const char *json);
 /*
  * Any other verb of moult-control(7): `fields` is a JSON object with what
  * belongs to the request, or NULL; *result becomes the answer as JSON, to be
- * released with moult_free(), unless `result` is NULL.
+ * released with moult_free(), unless `result` is NULL. After a failure it is NULL.
  */
 int moult_ask(struct moult *m, const char *verb, const char *fields, char **result, int timeout);
 void moult_free(char *text);

@@ -106,6 +106,8 @@ int moult_ask(struct moult *m, const char *verb, const char *fields, char **resu
     json_t *request = fields ? json_loads(fields, 0, &error) : NULL, *answer;
     int code;
 
+    if (result)
+        *result = NULL;
     if (fields && !json_is_object(request)) {
         json_decref(request);
         return moult_fail(m, MOULT_USAGE, "%s: the fields are not a JSON object", verb);

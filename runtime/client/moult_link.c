@@ -61,8 +61,11 @@ static void set_timer(struct moult_link *l, int ms)
 
 void moult_link_drop(struct moult_link *l, bool again)
 {
-    if (l->socket >= 0)
+    if (l->socket >= 0) {
+        /* Closing alone would leave it in the set while a child of the program has it, too. */
+        epoll_ctl(l->epoll, EPOLL_CTL_DEL, l->socket, NULL);
         close(l->socket);
+    }
     l->socket = -1;
     l->begin = l->end = l->out_len = 0;
     set_timer(l, again ? RETRY : 0);

@@ -109,6 +109,61 @@ static void test_death(void **state)
     stop(pid);
 }
 
+/* One that answers whatever number a request has. */
+static void answering(int listener)
+{
+    int fd = greeted(listener);
+    char *line;
+
+    while ((line = hear(fd))) {
+        const char *id = strstr(line, "\"id\":");
+        char answer[1000];
+
+        snprintf(answer, sizeof answer, "{\"id\":%ld,%s", id ? strtol(id + 5, NULL, 10) : 0L, idle);
+        say(fd, answer);
+    }
+}
+
+/* One that was started anew while nobody asked is asked as if nothing had been. */
+static void test_restart_between_calls(void **state)
+{
+    pid_t pid = start(answering);
+    struct moult *m = open_client();
+    struct moult_status status;
+
+    (void)state;
+    assert_int_equal(moult_status(m, &status, SOON), 0);
+    stop(pid);
+    pid = start(answering);
+    assert_int_equal(moult_status(m, &status, SOON), 0);
+    moult_close(m);
+    stop(pid);
+}
+
+/* A child that has the connection, too, does not keep it in what is polled. */
+static void test_fork(void **state)
+{
+    pid_t pid = start(answering), child;
+    struct moult *m = open_client();
+    struct pollfd fd = {.fd = moult_fd(m), .events = POLLIN};
+    struct moult_status status;
+
+    (void)state;
+    assert_int_equal(moult_status(m, &status, SOON), 0);
+    child = fork();
+    if (child == 0) {
+        alarm(60);
+        pause();
+        _exit(0);
+    }
+    stop(pid);
+    assert_int_equal(poll(&fd, 1, SOON), 1);
+    assert_int_equal(moult_dispatch(m, 0), 0);
+    assert_int_equal(poll(&fd, 1, 0), 0);
+    stop(child);
+    moult_close(m);
+}
+
 static void silent(int listener)
 {
     int fd = greeted(listener);
@@ -224,7 +279,7 @@ static void test_calls(void **state)
     pid_t pid = start(clerk);
     struct moult *m = open_client();
     struct moult_offer offer;
-    char *text;
+    char *text = socket_path;
 
     (void)state;
     assert_int_equal(moult_install(m, "", SOON), MOULT_USAGE);
@@ -241,7 +296,8 @@ static void test_calls(void **state)
     assert_int_equal(offer.sequence, 7);
     assert_int_equal(moult_check(m, &offer, SOON), 0);
     assert_string_equal(offer.action, "");
-    assert_int_equal(moult_ask(m, "any", "[1]", NULL, SOON), MOULT_USAGE);
+    assert_int_equal(moult_ask(m, "any", "[1]", &text, SOON), MOULT_USAGE);
+    assert_null(text);
     assert_int_equal(moult_ask(m, "any", "{\"number\":3}", &text, SOON), 0);
     assert_string_equal(text, "[1,2]");
     moult_free(text);
@@ -394,6 +450,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_nobody, set_up, scratch_tear_down),
         cmocka_unit_test_setup_teardown(test_pieces, set_up, scratch_tear_down),
         cmocka_unit_test_setup_teardown(test_death, set_up, scratch_tear_down),
+        cmocka_unit_test_setup_teardown(test_restart_between_calls, set_up, scratch_tear_down),
+        cmocka_unit_test_setup_teardown(test_fork, set_up, scratch_tear_down),
         cmocka_unit_test_setup_teardown(test_silence, set_up, scratch_tear_down),
         cmocka_unit_test_setup_teardown(test_nonsense, set_up, scratch_tear_down),
         cmocka_unit_test_setup_teardown(test_calls, set_up, scratch_tear_down),
