@@ -12,7 +12,8 @@
 #define CONTROL "/var/lib/moult/control"
 #define WITHIN 5000       /* ms in which the agent answers */
 #define PIECE 32768       /* bytes that it gives at a time */
-#define YIELD_MOST 60     /* seconds that it waits */
+#define YIELD_MOST 60     /* seconds that it waits, */
+#define YIELD_LATE 1000   /* and ms by which its answer may be late */
 #define PROGRESS_MAX 256  /* bytes of the message that the SDK sends, */
 #define PROGRESS_FRAME 40 /* and of them what is not its text */
 
@@ -33,7 +34,7 @@ struct ota {
     size_t held, at; /* [at, at + held) of the piece */
 };
 
-/* IOT_MQTT_Yield() names none, and a second one is refused. */
+/* A second one is refused. */
 static struct ota *live;
 
 static int fail(struct ota *h, int code, int result)
@@ -244,7 +245,7 @@ static int fetch(struct ota *h, uint32_t seconds)
 
     if (fields)
         json_object_set_new(fields, "seconds", json_integer(till));
-    code = order(h, fields, &state, (int)till * 1000 + WITHIN);
+    code = order(h, fields, &state, (int)till * 1000 + YIELD_LATE);
     if (code == MOULT_TIMEOUT || code == MOULT_NETWORK || (code == MOULT_NOTHING && !moult_answered(h->m)))
         return 0; /* the agent is asked again */
     if (code < 0) {
@@ -253,6 +254,8 @@ static int fetch(struct ota *h, uint32_t seconds)
     }
     take_state(h, state);
     take_piece(h, state);
+    if (h->finished && h->held == 0 && h->known < h->size)
+        h->failed = true; /* it is armed without us: nothing more comes */
     fetching = json_is_true(json_object_get(state, "fetching"));
     json_decref(state);
     if (h->failed) {
@@ -341,9 +344,6 @@ int IOT_OTA_GetLastError(void *handle)
 int IOT_MQTT_Yield(void *handle, int timeout_ms)
 {
     (void)handle;
-    if (live)
-        moult_dispatch(live->m, timeout_ms);
-    else
-        poll(NULL, 0, timeout_ms > 0 ? timeout_ms : 0);
+    poll(NULL, 0, timeout_ms > 0 ? timeout_ms : 0);
     return 0;
 }

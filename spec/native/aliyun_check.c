@@ -89,6 +89,21 @@ static void failing_agent(int listener)
     serve(greeted(listener), NO("refused"));
 }
 
+/* One that went on without its program, which had not asked for too long. */
+static void gone_on_agent(int listener)
+{
+    int fd = greeted(listener);
+    char *request;
+
+    while ((request = hear(fd)))
+        if (is(request, "yield") && strstr(request, "\"known\":0"))
+            answer(fd, request, FETCHING ",\"data\":\"Zml2ZSs=\"}");
+        else if (is(request, "init") || is(request, "deinit"))
+            answer(fd, request, "\"ok\":true,\"result\":true");
+        else
+            answer(fd, request, strstr(request, "\"known\":0") ? FETCHING "}" : ARMED);
+}
+
 static void corrupt_agent(int listener)
 {
     serve(greeted(listener), FETCHING ",\"code\":\"corrupt\",\"message\":\"a block is wrong\"}");
@@ -282,6 +297,24 @@ static void test_failures(void **state)
     }
 }
 
+/* The copy has failed, and what is armed is sound all the same. */
+static void test_gone_on(void **state)
+{
+    pid_t pid;
+    void *h = open_handle(gone_on_agent, &pid);
+    char got[16];
+    uint32_t valid;
+
+    (void)state;
+    assert_int_equal(fetch(h, got, 16), -1);
+    assert_int_equal(IOT_OTA_GetLastError(h), IOT_OTAE_FETCH_FAILED);
+    assert_int_equal(IOT_OTA_IsFetchFinish(h), 1);
+    assert_int_equal(IOT_OTA_IsFetching(h), 0);
+    assert_int_equal(IOT_OTA_Ioctl(h, IOT_OTAG_CHECK_FIRMWARE, &valid, 4), 0);
+    assert_int_equal(valid, 1);
+    close_handle(h, pid);
+}
+
 /* A job that comes in the middle ends the one before, and is begun anew. */
 static void test_another_job(void **state)
 {
@@ -327,7 +360,7 @@ int main(void)
         cmocka_unit_test(test_no_handle),  cmocka_unit_test(test_refused),
         cmocka_unit_test(test_idle),       cmocka_unit_test(test_whole),
         cmocka_unit_test(test_failures),   cmocka_unit_test(test_another_job),
-        cmocka_unit_test(test_agent_goes),
+        cmocka_unit_test(test_agent_goes), cmocka_unit_test(test_gone_on),
     };
     int failed;
 

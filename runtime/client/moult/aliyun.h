@@ -90,7 +90,7 @@ int IOT_OTA_IsFetchFinish(void *handle);
 
 /* What follows of the package, up to buf_len bytes: their number, 0 when none came within
  * timeout_s seconds, -1 when the fetching failed, IOT_OTAE_INVALID_STATE (returned) when there
- * is nothing to fetch. After a failure IOT_OTA_IsFetching() tells whether it begins anew, with
+ * is nothing to fetch. For an agent that does not answer it waits a second longer. After a failure IOT_OTA_IsFetching() tells whether it begins anew, with
  * the first byte. */
 int IOT_OTA_FetchYield(void *handle, char *buf, uint32_t buf_len, uint32_t timeout_s);
 
@@ -105,7 +105,7 @@ int IOT_OTA_Ioctl(void *handle, IOT_OTA_CmdType_t type, void *buf, size_t buf_le
 /* The code of the last failure. */
 int IOT_OTA_GetLastError(void *handle);
 
-/* Serve the agent for timeout_ms; the MQTT client is not used. 0. */
+/* Wait for timeout_ms, in whichever thread; the MQTT client is not used. 0. */
 int IOT_MQTT_Yield(void *handle, int timeout_ms);
 
 #ifdef __cplusplus
