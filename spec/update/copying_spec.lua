@@ -83,7 +83,7 @@ describe("update.engine.copying", function()
     assert.equal(4, asked)
   end)
 
-  it("goes on without it after ten minutes in which nobody asked", function()
+  it("goes on without it after ten minutes in which nobody took", function()
     local c, engine, head, source, log, clock = make()
     c:over_source(engine, head())
     function source.release()
@@ -94,8 +94,36 @@ describe("update.engine.copying", function()
     c:take(0)
     c:finish(function() return false end)
     assert.equal(900, clock.at)
-    assert.truthy(table.concat(log, "\n"):find("has not asked for 600 s; it goes on without a copy\nrelease", 1, true))
-    assert.same({ nil, "the copy was not asked for in time", "refused" }, { c:take(0) })
+    local said = table.concat(log, "\n")
+    assert.truthy(said:find("has taken nothing for 600 s; it goes on without a copy\nrelease", 1, true))
+    assert.same({ nil, "the copy was not taken in time", "refused" }, { c:take(0) })
+  end)
+
+  it("does not wait longer for who asks, and never takes", function()
+    local c, engine, head, source, _, clock = make()
+    c:over_source(engine, head())
+    function source.release() source.waiting = false end
+    function source.take() return "abc" end
+    clock.on_wait = function()
+      if clock.at < 5000 then c:take(0) end
+    end
+    c:finish(function() return false end)
+    assert.equal(601, clock.at)
+  end)
+
+  it("waits for who takes slowly", function()
+    local c, engine, head, source, _, clock = make()
+    c:over_source(engine, head())
+    function source.release() error "released" end
+    function source.take() return "abc" end
+    local offset = 0
+    clock.on_wait = function()
+      if clock.at % 500 == 0 then offset = offset + 3 end
+      if offset == 30 then source.waiting = false end
+      c:take(offset)
+    end
+    c:finish(function() return false end)
+    assert.equal(5000, clock.at)
   end)
 
   it("ends when the package is another, the source cannot be copied, or bytes are asked for out of turn", function()

@@ -196,7 +196,7 @@ end
 
 --- What follows of the package, for a program that wants a copy; it has all that comes before.
 -- @tparam integer offset bytes
--- @treturn string|nil "" when there is nothing yet | nil, message, code ("refused": it was not asked for in time)
+-- @treturn string|nil "" when there is nothing yet | nil, message, code ("refused": it was not taken in time)
 function Job:copy(offset)
   if self.held_back and not self.copying then
     self.copying = copying.new { tasks = self.agent.tasks, log = self.agent.log, moved = self.moved }

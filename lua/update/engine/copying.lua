@@ -67,8 +67,8 @@ local function await(self)
   self.tasks:set(self.moved)
   self.tasks:await(self.room, 1)
   if self.tasks.now() - self.asked < PATIENCE then return end
-  self.log(("update: who copies the package has not asked for %d s; it goes on without a copy"):format(PATIENCE))
-  self:stop("the copy was not asked for in time", "refused")
+  self.log(("update: who copies the package has taken nothing for %d s; it goes on without a copy"):format(PATIENCE))
+  self:stop("the copy was not taken in time", "refused")
 end
 
 --- Wait until the transfer can go on.
@@ -87,7 +87,8 @@ end
 -- @tparam integer offset bytes
 -- @treturn string|nil "" when there is nothing yet | nil, message, code
 function Copying:take(offset)
-  self.asked = self.tasks.now()
+  -- Who asks again for what it was given has not moved.
+  if offset ~= self.given then self.asked = self.tasks.now() end
   if self.over then return nil, self.over.message, self.over.code end
   if not self.source then return "" end
   local bytes, message, code = self.source:take(offset, MOST)
@@ -96,7 +97,7 @@ function Copying:take(offset)
     return nil, message, code
   end
   self.taken = offset
-  if bytes == "" then self.tasks:set(self.room) end
+  if bytes == "" then self.tasks:set(self.room) else self.given = offset end
   return bytes
 end
 

@@ -4,8 +4,8 @@
  * A program that was written against the SDK is compiled with this header, linked with
  * -lmoult and without the SDK's OTA object. The agent has the connection to the cloud, and it
  * alone installs. IOT_OTA_FetchYield() gives the bytes of the package as they are verified, for
- * programs that keep a copy, and the update goes on at the pace of the program; one that does
- * not ask for ten minutes gets no more, and the agent goes on alone. What is armed is started
+ * programs that keep a copy, and the update goes on at the pace of the program; one that takes
+ * nothing for ten minutes gets no more, and the agent goes on alone. What is armed is started
  * after IOT_OTA_Deinit(), or after the program's end.
  *
  * The agent is found at $MOULT_CONTROL, else at /var/lib/moult/control. Only root, the agent's
