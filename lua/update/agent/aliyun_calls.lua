@@ -13,6 +13,7 @@ local base64 = require "update.cloud.base64"
 local M = {}
 
 local YIELD_MOST = 60 -- seconds
+local LEAST, MOST = -4, 100 -- of a step
 
 -- What the SDK's steps mean in our words.
 local WORDS = { [-1] = "refused", [-2] = "network", [-3] = "corrupt", [-4] = "write" }
@@ -84,6 +85,9 @@ end
 
 function calls.progress(listener, request)
   local step, text = math.tointeger(request.step), type(request.text) == "string" and request.text or ""
+  if not step or step < LEAST or step > MOST then
+    return nil, ("a step is a whole number from %d to %d"):format(LEAST, MOST), "usage"
+  end
   if not listener:progress_of_job().fetching then
     return nil, "no update is being fetched", "nothing"
   end
