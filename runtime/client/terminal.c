@@ -6,13 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "moult_link.h"
 #include "moult_private.h"
 
 #define CONTROL "/var/lib/moult/control"
 #define WITHIN 5000        /* ms in which the agent answers */
 #define CALL_WITHIN 120000 /* the same of a call, which may bring a carrier's link down and look for it */
 #define EVERY 1000         /* ms between two looks */
-#define SILENT_MOST 600    /* looks without an answer, after which a call is over */
+#define SILENT_MOST 600000 /* ms without an answer, after which a call is over */
 
 /* The vendor's calls know no handle: one of each. */
 struct twin {
@@ -20,7 +21,7 @@ struct twin {
     struct moult *m; /* NULL until something is asked */
     void (*on_state)(unsigned char state);
     void (*on_step)(unsigned char *file_name, long int total, long int step);
-    bool sending;
+    bool busy; /* a call is under way, or its handler runs */
 };
 
 static struct twin app = {.name = "app"}, mdma = {.name = "mdma"};
@@ -80,14 +81,16 @@ static void show_step(const struct twin *t, unsigned char *file_name)
 static void follow(struct twin *t, unsigned char *downfile)
 {
     unsigned char *slash = (unsigned char *)strrchr((char *)downfile, '/');
+    int64_t heard = moult_link_now();
 
-    for (int silent = 0; silent < SILENT_MOST; poll(NULL, 0, EVERY)) {
+    for (; moult_link_now() - heard < SILENT_MOST; poll(NULL, 0, EVERY)) {
         json_t *state;
         int code = ask(t, "state", NULL, &state, WITHIN);
         bool busy = json_is_true(json_object_get(state, "busy"));
         bool over = code == 0 && !busy && !json_is_true(json_object_get(state, "armed"));
 
-        silent = code == 0 ? 0 : silent + 1;
+        if (code == 0)
+            heard = moult_link_now();
         if (over)
             deliver(t, state);
         json_decref(state);
@@ -118,11 +121,11 @@ static int send_and_follow(struct twin *t, json_t *call, unsigned char *downfile
 {
     int rc;
 
-    t->sending = true;
+    t->busy = true;
     rc = deliver_kept(t) == 0 ? send_call(t, call) : -1;
     if (rc == 0)
         follow(t, downfile);
-    t->sending = false;
+    t->busy = false;
     return rc;
 }
 
@@ -130,7 +133,7 @@ static int update(struct twin *t, unsigned char *const texts[7], char type)
 {
     static const char *const names[7] = {"apn", "userid", "passwd", "ip", "port", "prover", "downfile"};
     json_t *call = json_pack("{s:i}", "type", type);
-    bool fine = call && !t->sending;
+    bool fine = call && !t->busy;
     int rc;
 
     for (int i = 0; fine && i < 7; i++)
@@ -145,8 +148,11 @@ static int set_state(struct twin *t, void (*fn)(unsigned char state))
     if (!fn)
         return -1;
     t->on_state = fn;
-    if (!t->sending)
-        (void)!deliver_kept(t);
+    if (t->busy)
+        return 0;   /* who is busy delivers */
+    t->busy = true; /* what its handler is being told is not told again from inside of it */
+    (void)!deliver_kept(t);
+    t->busy = false;
     return 0;
 }
 

@@ -24,7 +24,8 @@ extern "C" {
  * 0x04 by a short message. Returns 0 when the call was taken, and then only after the state handler
  * had the state that it ended with, or when there is none, or after ten minutes without an agent;
  * meanwhile the step handler is called once a second. A new release may end the program before: then
- * its successor is told. -1: an argument is wrong, an update is under way, or no agent took the call.
+ * its successor is told. -1: an argument is wrong, an update is under way, a state handler called this,
+ * or no agent took the call.
  */
 int dm_app_SendUpdateModuleUpdatedMsg_HB(unsigned char *apn, unsigned char *userid, unsigned char *passwd,
                                          unsigned char *ip, unsigned char *port, unsigned char *prover,
@@ -33,7 +34,8 @@ int dm_mdma_SendUpdateModuleUpdatedMsg_HB(unsigned char *apn, unsigned char *use
                                           unsigned char *ip, unsigned char *port, unsigned char *prover,
                                           unsigned char *downfile, char type);
 
-/* Who is told of a state. One that was kept is told at once, before this returns. 0; -1: NULL. */
+/* Who is told of a state. One that was kept is told at once, before this returns,
+ * unless a handler calls this. 0; -1: NULL. */
 int dm_app_RegisterUpdateStateHandle(void (*Fp)(unsigned char state));
 int dm_mdma_RegisterUpdateStateHandle(void (*Fp)(unsigned char state));
 int dm_app_UnRegisterUpdateStateHandle(void);
