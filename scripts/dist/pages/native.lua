@@ -3,7 +3,7 @@
 local bindings = require "bindings"
 local roff = require "roff"
 
--- What a script is for comes first: it downloads, writes flash, checks digests and unpacks archives.
+-- What scripts use most comes first: download, writing flash, digests, archives.
 local FIRST = { "fetch", "source", "flash", "digest", "archive" }
 
 local function in_order(names)

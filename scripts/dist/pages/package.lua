@@ -19,16 +19,17 @@ local manifest = {
   { "requires.core", "string", "Name of the core that the device must have." },
   { "requires.version", "integer", "Lowest version of that core." },
   { "min_moult", "string", "Lowest version of Moult on the device." },
-  { "issued", "integer", "When it was made, in seconds since 1970 UTC. Nothing is refused because of it. Once it is "
-    .. "confirmed, a device with an untrusted clock takes no earlier time; a release moves that by a year at most." },
+  { "issued", "integer", "When it was made, in seconds since 1970 UTC. No package is refused because of it. Once the "
+    .. "release is confirmed, a device with an untrusted clock does not go back before this time; one release moves "
+    .. "that by a year at most." },
   { "not_after", "integer", "Last second at which it may be installed, since 1970 UTC." },
   { "deadline", "integer", "Seconds within which a start on trial must be confirmed." },
   { "override", "array", "Rules of the default policy that it skips; never gates." },
   { "text", "string", "A note for people." },
-  { "needs", "array", "Words for features that a device must know, at most 16. A device that does not know one "
-    .. "refuses the package. Known is `files`, which a package with a part files has." },
-  { "meta", "object", "Notes for people, policy and servers, at most 16 KiB: see the recipe's. A device checks only "
-    .. "its limits: strings, integers, booleans, lists and objects." },
+  { "needs", "array", "Features that a device must support, at most 16 words. A device that does not know one refuses "
+    .. "the package. The only one so far is `files`, for a package with a files part." },
+  { "meta", "object", "Notes for people, policy and servers, at most 16 KiB: see `meta` of the recipe. A device checks "
+    .. "only its size and form: strings, integers, booleans, lists and objects." },
   { "parts", "array", "Its parts, in the order script, files, core." },
   { "parts[].kind", "string", "`script`, `files` or `core`." },
   { "parts[].size", "integer", "Bytes of the content." },
@@ -74,7 +75,7 @@ return {
   files = { dir = "UPDATE_080507", version = "080507" },
 }]]
 
--- Its fields have TABs between them, which a page shows as blanks.
+-- Its fields have TABs between them, which a page shows as spaces.
 local UPDATE_INI = [[
 name       directory               operation  type
 MIT        /mnt/app/MIT/Bin        28         2
@@ -108,10 +109,10 @@ return function(head)
     date = head.date, source = head.source }
   page:section "DESCRIPTION"
   page:text [[
-A package, `NAME.upd`, is a plain ustar archive that any `tar`(1) lists and extracts. It carries a script (the device's
-Lua tree), a core (the system image below it), both, files (changes to a tree that the device runs from), or a script
-and files, under one signed manifest. `moult pack` makes one from a recipe, `moult info` shows it, `moult verify` checks
-every byte.]]
+A package, `NAME.upd`, is a plain ustar archive that any `tar`(1) lists and extracts. Under one signed manifest it
+carries a script (the device's Lua tree), a core (the system image below it), or files (changes to a tree from which
+the device runs programs). A script can be combined with a core or with files. `moult pack` makes a package from a
+recipe, `moult info` shows it, `moult verify` checks every byte.]]
   page:section "MEMBERS"
   page:text "Exactly these, in this order:"
   page:item(roff.bold "manifest.json", "The manifest, at most 65536 bytes.")
@@ -125,8 +126,8 @@ every byte.]]
   page:item(members ".dat", "The blocks of each part, one after another.")
   page:text [[
 Tar headers and padding follow from the verified manifest: they are compared, not parsed, up to the end of the file.
-The content of a script is such a tar too, of regular files and directories only; that of files is one without
-directories, `update.ini` first.]]
+The content of a script part is also such a tar, of regular files and directories only. That of a files part has no
+directories, and `update.ini` comes first.]]
   page:section "MANIFEST"
   page:text "JSON with sorted keys and integers only. Unknown and duplicate keys are refused."
   list(page, manifest)
@@ -134,68 +135,69 @@ directories, `update.ini` first.]]
   page:text "Little-endian, of fixed size; offsets and sizes in bytes:"
   page:verbatim(INDEX)
   page:text [[
-Each block can be decoded alone. Nothing is decoded or written before its digest was checked, fetching can go on at any
-block after an interruption, and the memory needed is that of one block.]]
+Each block can be decoded alone. Nothing is decoded or written before its digest has been checked. After an
+interruption, fetching can go on at any block. The memory needed is that of one block.]]
   page:section "DELTAS"
   page:text [[
-A core can be a delta against one older core, its base. Its blocks can then also be copies of bytes of the base, or
-deltas, made from bytes of the base around an offset and from what is stored. Each is decoded by itself, and the index
-has the digest of the result. A device accepts such a package only if the slot that it runs from holds exactly that
-base, by size and SHA-256, and is not mounted read-write. Otherwise it asks its cloud for the full package.]]
+A core can be a delta against one older core, its base. Each of its blocks can then also be a copy of bytes of the
+base, or a delta, which is decoded from what is stored and from bytes of the base around an offset. Each is decoded by
+itself, and the index has the digest of the result. A device accepts such a package only if the slot that it runs from
+holds exactly that base, by size and SHA-256, and is not mounted read-write. Otherwise it asks its cloud for the full
+package.]]
   page:section "FILES"
   page:text [[
 This version of Moult makes, checks, shows and serves packages with files. Its devices cannot put files in place yet:
 the gate `files` refuses such a package as `incompatible` before anything is fetched.]]
   page:text [[
-The folder of a part files holds `update.ini` and the files that it puts in place, side by side. Each line of
-`update.ini` has four fields with a TAB between them: name, directory, operation, type. Lines end in LF or CRLF. A byte
-order mark, blank lines and a last line without its end are allowed; anything else is refused, with the line and the
-field.]]
-  page:item(roff.bold "name", "Of the file or directory, 1 to 64 bytes of any encoding, without `/` and control "
+The folder of a files part holds `update.ini` and, beside it, the files that it puts in place. Each line of
+`update.ini` has four fields with a TAB between them: name, directory, operation, type. Lines end in LF or CRLF. A
+byte order mark, empty lines and a last line without a line end are allowed. Anything else is refused, and the error
+names line and field.]]
+  page:item(roff.bold "name", "Name of the file or directory: 1 to 64 bytes of any encoding, without `/` and control "
     .. "characters. It is also the name of the file in the folder; two lines may use one file. `update.ini` and names "
     .. "that begin with `.moult-` are not allowed.")
-  page:item(roff.bold "directory", "Where it lies on the device: absolute, without `.`, `..` and empty parts; with `/` "
-    .. "and name at most 512 bytes. Blanks belong to the name; `pack` warns of one after a `/`, and `trim` in the "
-    .. "recipe or `pack --trim` removes it.")
-  page:item(roff.bold "operation", "A decimal number: 1 add, 2 delete or 4 upgrade, 8 stop, 16 start, or a sum of at "
-    .. "most one of the first three and the last two. Add and upgrade both put the file in place, whether one is "
-    .. "there or not. To delete what is not there is no fault. Stop and start are for executables, whose names then "
-    .. "consist of letters, digits and `_.@+-` and do not begin with `-`.")
+  page:item(roff.bold "directory", "Where it is on the device: an absolute path without `.`, `..` and empty parts; "
+    .. "with `/` and name at most 512 bytes. Spaces belong to the path; `pack` warns of one after a `/`, and `trim` in "
+    .. "the recipe or `pack --trim` removes it.")
+  page:item(roff.bold "operation", "A decimal number: 1 add, 2 delete, 4 upgrade, 8 stop, 16 start, or the sum of at "
+    .. "most one of the first three with 8, 16 or both. Add and upgrade both put the file in place, whether or not "
+    .. "one is there. Deleting what is not there is not an error. Stop and start are for executables, whose names must "
+    .. "then consist of letters, digits and `_.@+-` and not begin with `-`.")
   page:item(roff.bold "type", "1 directory (add and delete only), 2 executable, 4 configuration, 8 driver.")
   page:text [[
-A target is changed by one line at most; other lines may stop or start it. Below a directory that one line adds, later
-lines may add; below one that is deleted, programs may be stopped. Nothing else lies at or below the target of another
-line. All stops come first, then the changes in the order of the lines, then all starts. At most 1024 lines, 262144
-bytes. `moult info -k KEYS` shows what a part does. A file of mode 0755 is packed like any other: what it becomes is a
-matter of its type.]]
+At most one line may change a target; other lines may stop or start it. Below a directory that one line adds, later
+lines may add; below one that is deleted, programs may be stopped. Otherwise no line may concern the target of
+another line or anything below it. All stops come first, then the changes in the order of the lines, then all starts.
+`update.ini` has at most 1024 lines and 262144 bytes. `moult info -k KEYS` shows what a part does. The mode of a file
+in the folder does not matter: its type decides what mode it gets.]]
   page:text [[
-Instead of a folder, `dir` of the recipe may name a `.tar.gz` of one, as `tar czf UPDATE.tar.gz ./UPDATE` makes it: one
-folder, with or without `./`, and nothing else. The package is the same as from the folder.]]
+Instead of a folder, `dir` of the recipe may name a `.tar.gz` of one, as `tar czf UPDATE.tar.gz ./UPDATE` makes it:
+one folder, with or without `./`, and nothing else. The package is the same as from the folder.]]
   page:verbatim(UPDATE_INI)
   page:section "SIGNATURES"
   page:text [[
-Keys and signatures are files of `minisign`(1), prehashed. The trusted comment is checked too: `moult manifest
-sequence N`. A device trusts the public keys in the directory `keys` of its configuration; if it can read none,
-nothing installs. The same recipe and key give the same bytes.]]
+Keys and signatures are files in the format of `minisign`(1), prehashed. The trusted comment is checked too: `moult
+manifest sequence N`. A device trusts the public keys in the directory `keys` of its configuration; if it can read
+none, nothing installs. The same recipe and key give the same bytes.]]
   page:section "PERMITS"
   page:text [[
-A permit lets one package in although its sequence is not above the device's floor or is above 2^62, or its version is
-lower. It overrides nothing else, and is used up when that release is confirmed. A device remembers 64 used permits
-until they expire and takes no other meanwhile, so let them expire soon. A permit is JSON, signed by a release key
-(`moult sign`), with its signature beside it as FILE.minisig and the trusted comment `moult permit`. All fields are
-required:]]
+A permit lets one package in although its sequence is not above the device's floor or is above 2^62, or its version
+is lower. It overrides nothing else, and is used up when that release is confirmed. A device remembers 64 used
+permits until they expire, and accepts no further one while it has that many, so let permits expire soon. A permit is
+JSON, signed by a release key (`moult sign`), with its signature beside it as FILE.minisig and the trusted comment
+`moult permit`. All fields are required:]]
   list(page, permit)
   page:section "LISTS OF KEYS"
   page:text [[
 A list changes which keys a device trusts. It is signed by a key in the folder `root` of the keys directory, has the
-trusted comment `moult keys serial N`, and is applied by `moult keys apply`. Release keys cannot sign a list; root keys
-cannot sign packages. A revoked key stays revoked even if its file is copied back; that is recorded in `set.0` and
-`set.1` beside the keys. If the power fails, either the old or the new set is trusted.]]
+trusted comment `moult keys serial N`, and is applied by `moult keys apply`. Release keys cannot sign a list; root
+keys cannot sign packages. A revoked key stays revoked even if its file is copied back; that is recorded in `set.0`
+and `set.1` beside the keys. If the power fails, either the old or the new set is trusted.]]
   list(page, keys)
   page:section "RECIPE"
   page:text [[
-A Lua file that returns one table, which is read as data like a `moult-config`(5). Paths are relative to the recipe's
-folder. Its fields:]]
+A recipe is a Lua file that returns one table. It is read as data, like a configuration (`moult-config`(5)). Paths are
+relative to the recipe's folder. Its fields:]]
   fields.put(page, (require "cli.recipe_fields"))
   page:section "EXAMPLE"
   page:verbatim(RECIPE)

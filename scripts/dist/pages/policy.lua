@@ -91,8 +91,8 @@ signature, product, hardware, floor and the other gates are checked before polic
 is armed.]]
   page:verbatim(EXAMPLE)
   page:text [[
-A device can have its owner's policy, `policy` in the configuration, and a release can bring one, `policy.lua` beside
-`main.lua`. Each function is taken from the first of these that defines it, else from the default.]]
+A device can have its owner's policy (`policy` in the configuration), and a release can bring one (`policy.lua` beside
+`main.lua`). Each function is taken from the first of these that defines it, else from the default.]]
   page:section "FUNCTIONS"
   page:item(roff.bold "decide(offer, device, limits)", "Returns a decision and, optionally, the reason tree: an array "
     .. "of tables with `rule`, `result` (\"ok\", \"skip\" or \"stop\") and `text`, which `moult explain` prints.")
@@ -104,21 +104,22 @@ A device can have its owner's policy, `policy` in the configuration, and a relea
   put_fields(page)
   page:section "WHERE IT RUNS"
   page:text [[
-In a process of its own, as an unprivileged user, without files, network, other processes or a clock; everything that it
-can know is an argument. It has the libraries `string`, `table`, `math`, `utf8` and `coroutine` and the basic functions,
-and can require `update.policy` and `update.version`. It may use half a second of processor time and 12 MiB of memory.
+A policy runs in a process of its own, as an unprivileged user, without files, network, other processes or a clock.
+All that it knows is in its arguments. It has the libraries `string`, `table`, `math`, `utf8` and `coroutine` and the
+basic functions, and can require `update.policy` and `update.version`. It may use half a second of processor time and
+12 MiB of memory.
 
-A policy is broken if it does not load, fails, takes too long or gives an invalid answer. Then the last version that
-worked is used, which is kept in `policy/good` of the state directory. If there is none, a broken policy of the owner
-installs nothing, and a broken policy of a release is ignored, so that a release that repairs it can be installed.
+If a policy does not load, raises an error, takes too long or gives an invalid answer, the last version that worked is
+used; it is kept in `policy/good` of the state directory. If there is none, a broken policy of the owner installs
+nothing, and a broken policy of a release is ignored, so that a release that repairs it can be installed.
 
 A release's policy cannot keep updates out for ever. Moult counts the days on which a package passed every gate and
 the default would have installed it, but the release's policy did not, or its script dropped it by update.rollback()
 or by Aliyun's calls. After `policy_days` of the configuration (default: 7), neither that policy nor its kept version
-is asked what to install, and the script can drop nothing; `moult install --default-policy` ignores the policy at
-once. A confirmed release starts the count again, and so does a trial of something that this policy let in. `moult
-status` shows the days. While the clock was never set, a start of the device counts as a day, and so do 24 hours of
-running. The owner's policy is never ignored. `retry_after` counts as a day at most.]]
+is asked what to install, and the script can drop nothing. `moult install --default-policy` ignores the policy at
+once. A confirmed release starts the count again, and so does a trial of something that this policy installed. `moult
+status` shows the days. As long as the clock has never been set, each start of the device counts as a day, and so do
+24 hours of running. The owner's policy is never ignored. A `retry_after` of more than a day is taken as a day.]]
   page:section "TRYING IT"
   page:text "A policy depends only on its arguments, so a spec on a PC needs no device:"
   page:verbatim(SPEC)
