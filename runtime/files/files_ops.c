@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "files_foreign.h"
 #include "files_tree.h"
 
 /* One operation at its place. */
@@ -185,48 +186,24 @@ static int go_forward(const struct at *a, struct up_error *err)
     return move_over(a, err);
 }
 
-/* What somebody put where ours was is theirs: kept in the state directory. */
-static int to_foreign(const struct up_files_work *w, const struct at *a, uint32_t n, struct up_error *err)
-{
-    struct up_storage *s = w->storage;
-    char folder[UP_PATH_SIZE], path[UP_PATH_SIZE], id[2 * UP_FILES_ID_SIZE + 1];
-    int file, rc;
-
-    up_hex(w->plan->id, UP_FILES_ID_SIZE, id);
-    if (snprintf(folder, sizeof folder, "%s/foreign", w->folder) >= (int)sizeof folder ||
-        snprintf(path, sizeof path, "%s/%s-%u", folder, id, n) >= (int)sizeof path)
-        return up_fail(err, UP_USAGE, "%s: path too long", w->folder);
-    if (up_storage_make_dir(s, folder, 0700, err) < 0)
-        return err->code;
-    file = s->ops->open(s, path, UP_CREATE, 0600);
-    if (file < 0)
-        return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: %s", path, strerror(errno));
-    if (s->ops->truncate(s, file, 0) < 0)
-        rc = up_fail(err, UP_WRITE, "%s: %s", path, strerror(errno));
-    else
-        rc = up_files_copy(&a->place, a->op->name, file, err);
-    s->ops->close(s, file);
-    if (rc < 0 || up_storage_sync_parent(s, path, err) < 0)
-        return err->code;
-    return up_files_unlink(&a->place, a->op->name, err);
-}
-
-/* Nothing was here. */
+/* Nothing was here. As long as .new waits, what is here now came by itself and is left alone;
+ * unless it is what a file system that renames in two steps made of .new. */
 static int take_away(const struct up_files_work *w, const struct at *a, uint32_t n, struct up_error *err)
 {
-    uint8_t digest[UP_SHA256_SIZE];
-    struct up_stat st;
+    uint8_t digest[UP_SHA256_SIZE] = {0};
+    struct up_stat st, fresh;
     int there = up_files_look(&a->place, a->op->name, &st, err);
 
     if (there <= 0)
         return there;
-    if (st.kind != UP_NODE_FILE)
-        return refuse(a, "something that is no file has appeared", err);
-    if (up_files_digest(&a->place, a->op->name, digest, err) < 0)
+    if (st.kind == UP_NODE_FILE && up_files_digest(&a->place, a->op->name, digest, err) < 0)
         return err->code;
-    if (memcmp(digest, a->op->digest, sizeof digest) != 0)
-        return to_foreign(w, a, n, err);
-    return up_files_unlink(&a->place, a->op->name, err);
+    if (st.kind == UP_NODE_FILE && memcmp(digest, a->op->digest, sizeof digest) == 0)
+        return up_files_unlink(&a->place, a->op->name, err);
+    there = up_files_look(&a->place, a->name[UP_FILES_NEW], &fresh, err);
+    if (there != 0)
+        return there < 0 ? there : 0;
+    return up_files_set_aside(w, &a->place, n, err);
 }
 
 static int take_dir_away(const struct at *a, struct up_error *err)
@@ -252,7 +229,8 @@ static int put_back(const struct up_files_work *w, const struct at *a, uint32_t 
         return there;
     if (there && now.inode == old.inode && now.device == old.device)
         return up_files_unlink(&a->place, a->name[UP_FILES_OLD], err);
-    if (there && a->op->kind == UP_FILES_DELETE && to_foreign(w, a, n, err) < 0)
+    if (there && (a->op->kind == UP_FILES_DELETE || now.kind == UP_NODE_DIR) &&
+        up_files_set_aside(w, &a->place, n, err) < 0)
         return err->code;
     return up_files_rename(&a->place, a->name[UP_FILES_OLD], a->op->name, err);
 }
@@ -292,8 +270,8 @@ int up_files_back(const struct up_files_work *w, uint32_t n, struct up_error *er
 
     if (!up_files_is_step(&w->plan->op[n]))
         return 0;
-    if (open_at(&a, w, n, err) < 0)
-        return err->code;
+    if (open_at(&a, w, n, err) < 0) /* what was not there before needs no folder either */
+        return err->code == UP_MISSING && !w->found[n].there ? 0 : err->code;
     return finish(&a, go_back(w, &a, n, err), err);
 }
 

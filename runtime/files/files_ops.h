@@ -8,15 +8,17 @@
  *                    forward                            back
  *   put, over one    no .old: make it, sync; .new:      .old is the target (same inode): unlink it;
  *                    rename it over; no .new: done      .old: rename it over; no .old: done
- *   put, none there  .new: rename it; else done         the plan's content: unlink it; other
- *                                                       content: to <state>/files/foreign
+ *   put, none there  .new: rename it; else done         the plan's content: unlink it; .new: done;
+ *                                                       else set it aside
  *   make a folder    .new: rename it; else done         .new: done; else rename it to .new
- *   delete           .old: done; target: rename it to   .old: a target goes to foreign, then
+ *   delete           .old: done; target: rename it to   .old: set a target aside, then
  *                    .old; else done                    rename .old back
  *
  * The target is never missing where one was and one will be, and is never written
  * in place. .old is a hard link, or where the file system has none a copy that
- * is whole before it gets this name. A link is what it is, and is kept as one.
+ * is whole before it gets this name. A link is what it is, and is kept as one. What
+ * somebody else made of a target is set aside (files_foreign.h), a directory in the place
+ * of a file, too.
  */
 #ifndef UP_FILES_OPS_H
 #define UP_FILES_OPS_H

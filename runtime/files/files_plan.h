@@ -76,8 +76,14 @@ void up_files_plan_free(struct up_files_plan *plan);
 /* Whether an operation is a step on the tree by itself, not a part of a new directory. */
 bool up_files_is_step(const struct up_files_op *op);
 
-/* The temporary names of operation `n`: ".moult-<id>-<n>" and a suffix. */
-enum up_files_temporary { UP_FILES_NEW, UP_FILES_OLD, UP_FILES_OLD_PART, UP_FILES_TEMPORARIES };
+/* The temporary names of operation `n`: ".moult-<id>-<n>" and a suffix. The last is never swept. */
+enum up_files_temporary {
+    UP_FILES_NEW,
+    UP_FILES_OLD,
+    UP_FILES_OLD_PART,
+    UP_FILES_TEMPORARIES,
+    UP_FILES_FOREIGN = UP_FILES_TEMPORARIES
+};
 #define UP_FILES_TEMPORARY_SIZE 48
 void up_files_temporary(const struct up_files_plan *plan, uint32_t n, enum up_files_temporary which,
                         char out[UP_FILES_TEMPORARY_SIZE]);

@@ -88,6 +88,25 @@ struct sim *tree_before(const struct files_flow *flow)
     return sim;
 }
 
+/* Without the lines that have `part` in them. */
+static char *without(char *text, const char *part)
+{
+    char *to = text;
+
+    for (char *line = text; *line;) {
+        size_t len = strcspn(line, "\n") + 1;
+        const char *has = strstr(line, part);
+
+        if (!has || has >= line + len) {
+            memmove(to, line, len);
+            to += len;
+        }
+        line += len;
+    }
+    *to = '\0';
+    return text;
+}
+
 char *tree_whole(const struct sim *sim)
 {
     char *app = sim_dump(sim, APP), *card = sim_dump(sim, CARD);
@@ -97,25 +116,12 @@ char *tree_whole(const struct sim *sim)
         abort();
     strcat(app, card);
     free(card);
-    return app;
+    return without(app, ".foreign");
 }
 
 char *tree_visible(const struct sim *sim)
 {
-    char *text = tree_whole(sim), *to = text;
-
-    for (char *line = text; *line;) {
-        size_t len = strcspn(line, "\n") + 1;
-        const char *ours = strstr(line, "/.moult-");
-
-        if (!ours || ours >= line + len) {
-            memmove(to, line, len);
-            to += len;
-        }
-        line += len;
-    }
-    *to = '\0';
-    return text;
+    return without(tree_whole(sim), "/.moult-");
 }
 
 char *tree_text(const struct files_flow *flow, bool after)
@@ -224,19 +230,26 @@ int tree_disturb(struct up_storage *s)
     return write_at(s, CARD "/fresh", OVER) < 0 || write_at(s, APP "/gone", ANEW) < 0 ? -1 : 0;
 }
 
-static bool holds(const struct sim *sim, const char *folder, unsigned op, const char *content)
+static bool holds(const struct sim *sim, const char *path, const char *content)
 {
-    char path[128], *text;
-    bool same;
+    char *text = sim_get(sim, path, NULL);
+    bool same = text && strcmp(text, content) == 0;
 
-    snprintf(path, sizeof path, "%s/1122334455667788-%u", folder, op);
-    text = sim_get(sim, path, NULL);
-    same = text && strcmp(text, content) == 0;
     free(text);
     return same;
 }
 
+static bool kept(const struct sim *sim, const char *folder, const char *root, unsigned op,
+                 const char *content)
+{
+    char path[128], aside[128];
+
+    snprintf(path, sizeof path, "%s/1122334455667788-%u", folder, op);
+    snprintf(aside, sizeof aside, "%s/.moult-1122334455667788-%u.foreign", root, op);
+    return holds(sim, path, content) || holds(sim, aside, content);
+}
+
 bool tree_kept_what_disturbed(const struct sim *sim, const char *folder)
 {
-    return holds(sim, folder, 10, OVER) && holds(sim, folder, 3, ANEW);
+    return kept(sim, folder, CARD, 10, OVER) && kept(sim, folder, APP, 3, ANEW);
 }

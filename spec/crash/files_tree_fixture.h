@@ -19,7 +19,7 @@ struct sim *tree_before(const struct files_flow *flow);
 void tree_written(struct sim *sim);
 /* The tree before or after the update, in text; the caller frees it. */
 char *tree_text(const struct files_flow *flow, bool after);
-/* The same of what is there: all of it, or without temporary names. */
+/* The same of what is there: all but what was set aside, or without temporary names. */
 char *tree_whole(const struct sim *sim);
 char *tree_visible(const struct sim *sim);
 /* Nothing in it is to be freed. */
@@ -30,7 +30,7 @@ long long tree_content(void *user, uint32_t content, void *buf, size_t len, uint
                        struct up_error *err);
 /* Somebody puts files where new ones are, and where one was deleted, durable. 0 or -1. */
 int tree_disturb(struct up_storage *s);
-/* Whether they are in the folder for what others put there. */
+/* Whether they are in the folder for what others put there, or set aside beside it. */
 bool tree_kept_what_disturbed(const struct sim *sim, const char *folder);
 
 #endif

@@ -1,0 +1,69 @@
+#include "files_foreign.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "error.h"
+#include "storage.h"
+
+/* Where file `n` of this plan goes; its folder is made. */
+static int make_path(const struct up_files_work *w, uint32_t n, char out[UP_PATH_SIZE], struct up_error *err)
+{
+    char folder[UP_PATH_SIZE], id[2 * UP_FILES_ID_SIZE + 1];
+
+    up_hex(w->plan->id, UP_FILES_ID_SIZE, id);
+    if (snprintf(folder, sizeof folder, "%s/foreign", w->folder) >= (int)sizeof folder ||
+        snprintf(out, UP_PATH_SIZE, "%s/%s-%u", folder, id, n) >= UP_PATH_SIZE)
+        return up_fail(err, UP_USAGE, "%s: path too long", w->folder);
+    return up_storage_make_dir(w->storage, folder, 0700, err);
+}
+
+static int copy_to(const struct up_files_place *place, const char *name, const char *path,
+                   struct up_error *err)
+{
+    struct up_storage *s = place->storage;
+    int file = s->ops->open(s, path, UP_CREATE, 0600), rc;
+
+    if (file < 0)
+        return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: %s", path, strerror(errno));
+    if (s->ops->truncate(s, file, 0) < 0)
+        rc = up_fail(err, UP_WRITE, "%s: %s", path, strerror(errno));
+    else
+        rc = up_files_copy(place, name, file, err);
+    s->ops->close(s, file);
+    return rc < 0 ? rc : up_storage_sync_parent(s, path, err);
+}
+
+static int copy(const struct up_files_work *w, const struct up_files_place *place, uint32_t n,
+                struct up_error *err)
+{
+    char path[UP_PATH_SIZE];
+    int rc = make_path(w, n, path, err);
+
+    if (rc == 0)
+        rc = copy_to(place, w->plan->op[n].name, path, err);
+    if (rc == UP_NOSPACE) /* what is half there only takes room */
+        w->storage->ops->unlink(w->storage, path);
+    return rc;
+}
+
+int up_files_set_aside(const struct up_files_work *w, const struct up_files_place *place, uint32_t n,
+                       struct up_error *err)
+{
+    const char *name = w->plan->op[n].name;
+    char aside[UP_FILES_TEMPORARY_SIZE];
+    struct up_stat st;
+    int there = up_files_look(place, name, &st, err), rc = UP_NOSPACE;
+
+    if (there <= 0)
+        return there;
+    if (st.kind == UP_NODE_FILE)
+        rc = copy(w, place, n, err);
+    if (rc == 0)
+        return up_files_unlink(place, name, err);
+    if (rc != UP_NOSPACE)
+        return rc;
+    up_files_temporary(w->plan, n, UP_FILES_FOREIGN, aside);
+    return up_files_rename(place, name, aside, err);
+}

@@ -1,0 +1,153 @@
+/*
+ * files_foreign_check.c -- updates of files where others have their hands in: what programs on
+ * trial leave at a target, and what an administrator has made fixed.
+ */
+#include "files_switch.h"
+#include "files_tree_fixture.h"
+#include "sim.h"
+#include "storage.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define STATE "/device/state"
+
+struct world {
+    struct sim *sim;
+    struct up_storage *storage;
+    struct up_files files;
+    struct up_error err;
+    char *before;
+};
+
+static int enter(void **state)
+{
+    const struct files_flow flow = {.name = "check"};
+    struct world *w = calloc(1, sizeof *w);
+
+    if (!w)
+        return -1;
+    w->sim = tree_before(&flow);
+    sim_put_dir(w->sim, STATE, 0700);
+    w->storage = sim_storage(w->sim);
+    w->before = tree_whole(w->sim);
+    *state = w;
+    return up_files_open(&w->files, w->storage, STATE, &w->err);
+}
+
+static int leave(void **state)
+{
+    struct world *w = *state;
+    int open;
+
+    up_files_close(&w->files);
+    open = (int)sim_open_files(w->sim);
+    free(w->before);
+    sim_free(w->sim);
+    free(w);
+    return open;
+}
+
+/* Every new file holds one byte. */
+static long long one_byte(void *user, uint32_t content, void *buf, size_t len, uint64_t offset,
+                          struct up_error *err)
+{
+    (void)user, (void)content, (void)offset, (void)err;
+    memset(buf, 'x', len);
+    return (long long)len;
+}
+
+static int stage(struct world *w, struct up_files_op *op, uint32_t count)
+{
+    const struct up_files_source source = {NULL, one_byte};
+    const struct up_files_plan plan = {
+        .id = {1}, .root_count = 1, .root = {{.path = "/app", .here = {1}}}, .op_count = count, .op = op};
+
+    for (uint32_t i = 0; i < count; i++)
+        if (op[i].kind == UP_FILES_PUT) {
+            op[i].size = 1;
+            up_sha256("x", 1, op[i].digest);
+        }
+    assert_int_equal(up_files_begin(&w->files, &plan, &w->err), 0);
+    return up_files_fill(&w->files, &source, &w->err);
+}
+
+static void assert_goes_back(struct world *w)
+{
+    char *now;
+
+    if (up_files_undo(&w->files, &w->err) < 0 || up_files_sweep(&w->files, false, &w->err) < 0)
+        fail_msg("%s", w->err.message);
+    now = tree_whole(w->sim);
+    assert_string_equal(now, w->before);
+    free(now);
+}
+
+/* A program on trial makes a directory where one was deleted, where a file was and where none was. */
+static void directories_of_others_are_set_aside(void **state)
+{
+    struct up_files_op op[] = {{.kind = UP_FILES_DELETE, .dir = "", .name = "data"},
+                               {.kind = UP_FILES_PUT, .dir = "bin", .name = "main"},
+                               {.kind = UP_FILES_PUT, .dir = "", .name = "fresh"}};
+    struct world *w = *state;
+    struct up_storage *s = w->storage;
+    char *kept;
+
+    assert_int_equal(stage(w, op, 3), 0);
+    assert_int_equal(up_files_switch(&w->files, &w->err), 0);
+    assert_int_equal(s->ops->unlink(s, "/app/bin/main") | s->ops->unlink(s, "/app/fresh"), 0);
+    sim_settle(w->sim);
+    sim_put_text(w->sim, "/app/data/log", "theirs");
+    sim_put_dir(w->sim, "/app/bin/main", 0755);
+    sim_put_dir(w->sim, "/app/fresh", 0755);
+    assert_goes_back(w);
+    kept = sim_get(w->sim, "/app/.moult-0100000000000000-0.foreign/log", NULL);
+    assert_string_equal(kept, "theirs");
+    free(kept);
+}
+
+static void a_folder_of_a_new_file_may_go(void **state)
+{
+    struct up_files_op op[] = {{.kind = UP_FILES_PUT, .dir = "emptied", .name = "one"}};
+    struct world *w = *state;
+    struct up_storage *s = w->storage;
+
+    sim_put_dir(w->sim, "/app/emptied", 0755);
+    assert_int_equal(stage(w, op, 1), 0);
+    assert_int_equal(up_files_switch(&w->files, &w->err), 0);
+    assert_int_equal(s->ops->unlink(s, "/app/emptied/one") | s->ops->rmdir(s, "/app/emptied"), 0);
+    assert_goes_back(w);
+}
+
+/* Too large for <state>: it stays where it was, under another name. */
+static void what_finds_no_room_stays_in_its_folder(void **state)
+{
+    struct up_files_op op[] = {{.kind = UP_FILES_PUT, .dir = "", .name = "fresh"}};
+    struct world *w = *state;
+
+    assert_int_equal(stage(w, op, 1), 0);
+    assert_int_equal(up_files_switch(&w->files, &w->err), 0);
+    sim_settle(w->sim);
+    sim_put_text(w->sim, "/app/fresh", "theirs");
+    sim_set_free(w->sim, 0);
+    assert_goes_back(w);
+    assert_true(sim_exists(w->sim, "/app/.moult-0100000000000000-0.foreign"));
+    assert_false(sim_exists(w->sim, STATE "/files/foreign/0100000000000000-0"));
+}
+
+#define IN_WORLD(f) cmocka_unit_test_setup_teardown(f, enter, leave)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_WORLD(directories_of_others_are_set_aside),
+        IN_WORLD(a_folder_of_a_new_file_may_go),
+        IN_WORLD(what_finds_no_room_stays_in_its_folder),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
