@@ -199,4 +199,15 @@ for _, wrong in ipairs { ">= RETRY_MOST_MS", "> (RETRY_MOST_MS + 1)" } do
     ("if (s->restart_delay %s)"):format(wrong), "a minute that is doubled comes to neither")
 end
 
+list("keyset:up_keyset_mark", "return up_storage_write_file(storage, path, text, sizeof text - 1, 0644, err);",
+  "return up_storage_write_file(storage, path, text, sizeof text, 0644, err);",
+  "what the mark says is for people; that it is there is what counts")
+list("minisign:ring_add", "for (size_t i = 0; i < ring->count; i++)", "for (size_t i = 0; i <= ring->count; i++)",
+  "the entry behind the last is blank, and no key is; one too far is for the sanitizers")
+list("transfer:want", "if (end > from)", "if (end >= from)", "no source does anything for a wish of no bytes")
+list("files_found:up_files_found_decode",
+  "f->there && up_get32(at) <= UP_NODE_OTHER ? (enum up_node_kind)up_get32(at) : UP_NODE_OTHER;",
+  "f->there || up_get32(at) <= UP_NODE_OTHER ? (enum up_node_kind)up_get32(at) : UP_NODE_OTHER;",
+  "the rows are known by their digest, and nobody asks for the kind of what was not there")
+
 return listed

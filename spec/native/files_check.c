@@ -261,6 +261,7 @@ struct world {
     struct up_files files;
     struct up_error err;
     char *before;
+    unsigned lost; /* files that the test took away */
 };
 
 static const struct up_files_source source = {NULL, tree_content};
@@ -634,6 +635,33 @@ static void a_plan_that_is_lost_is_told(void **state)
     assert_int_equal(up_files_undo(&w->files, &w->err), UP_STATELOST);
 }
 
+/* One copy of it is enough, also when the other is not there. */
+static int lose_first_copy(void *user, const char *name, enum up_node_kind kind)
+{
+    struct world *w = user;
+    size_t len = strlen(name);
+    char path[128];
+
+    if (kind != UP_NODE_FILE || len < 64 || strcmp(name + len - 2, ".0") != 0)
+        return 0;
+    snprintf(path, sizeof path, STATE "/files/%s", name);
+    w->lost++;
+    return w->storage->ops->unlink(w->storage, path);
+}
+
+static void one_copy_of_a_plan_is_enough(void **state)
+{
+    struct world *w = *state;
+
+    begin(w);
+    assert_int_equal(up_files_fill(&w->files, &source, &w->err), 0);
+    assert_int_equal(w->storage->ops->list(w->storage, STATE "/files", lose_first_copy, w), 0);
+    assert_true(w->lost > 0);
+    open_again(w);
+    assert_false(w->files.lost);
+    assert_int_equal(up_files_switch(&w->files, &w->err), 0);
+}
+
 /* From an update.ini to a plan. */
 
 static const struct up_files_content contents[] = {{"main", 9, {1}}, {"x", 3, {2}}, {"y", 4, {3}}};
@@ -785,6 +813,20 @@ static int stage_part(struct world *w)
     return rc;
 }
 
+/* A spool that cannot be read is no part, and nothing waits for it. */
+static void a_part_that_cannot_be_read_is_said(void **state)
+{
+    struct world *w = *state;
+    struct archive a;
+
+    put_part(w, &a);
+    sim_reset_counters(w->sim);
+    sim_fail(w->sim, SIM_PREAD, 1, EIO, true);
+    assert_int_equal(stage_part(w), UP_WRITE);
+    assert_non_null(strstr(w->err.message, PART));
+    sim_fail(w->sim, SIM_PREAD, 0, 0, false);
+}
+
 static void a_part_becomes_the_tree(void **state)
 {
     struct world *w = *state;
@@ -915,9 +957,11 @@ int main(void)
         IN_WORLD(what_appeared_is_not_written_over),
         IN_WORLD(what_others_put_there_is_kept),
         IN_WORLD(a_plan_that_is_lost_is_told),
+        IN_WORLD(one_copy_of_a_plan_is_enough),
         IN_WORLD(a_plan_is_made_of_the_lines),
         IN_WORLD(a_line_that_cannot_be_done_is_named),
         IN_WORLD(a_part_becomes_the_tree),
+        IN_WORLD(a_part_that_cannot_be_read_is_said),
         IN_WORLD(a_part_that_is_torn_is_refused),
         cmocka_unit_test(what_is_written_wrong_is_noticed),
         cmocka_unit_test(the_system_does_as_the_simulator),

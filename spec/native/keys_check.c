@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bytes.h"
 #include "error.h"
 #include "keys.h"
 #include "minisign.h"
@@ -515,6 +516,40 @@ static void either_file_is_kept_whole_and_long(void **state)
             free(half);
             sim_free(sim);
         }
+    sim_free(start);
+}
+
+/* As long as it says, but of more than there can be: it would not fit. */
+static void a_record_of_too_many_trusts_nobody(void **state)
+{
+    enum { FRONT = 64 };
+    static const struct {
+        unsigned revoked, pending;
+    } cases[] = {{UP_KEYS_REVOKED_MAX + 1, 0}, {0, UP_KEYS_ADD_MAX + 1}};
+    struct sim *start = a_keys_directory();
+    struct up_record r = {.storage = sim_storage(start), .path = KEYS "/set", .magic = "MOULTKS1"};
+    static uint8_t good[65536], bytes[65536];
+    struct up_keyset set;
+    struct up_error err;
+    size_t len;
+
+    (void)state;
+    put_list(start, 1, "n1", "r1", "o1");
+    assert_int_equal(apply(start, &err), 0);
+    sim_settle(start);
+    free(sim_get(start, KEYS "/set.0", &r.capacity));
+    assert_int_equal(up_record_read(&r, good, sizeof good, &len, &err), 0);
+    for (size_t i = 0; i < 2; i++) {
+        memset(bytes, 0, sizeof bytes);
+        memcpy(bytes, good, FRONT);
+        up_put32(bytes + 56, cases[i].revoked);
+        up_put32(bytes + 60, cases[i].pending);
+        len = FRONT + cases[i].revoked * (size_t)UP_KEY_ID_SIZE +
+              cases[i].pending * (size_t)(UP_KEY_NAME_SIZE + UP_KEY_RAW_SIZE);
+        assert_int_equal(up_record_write(&r, bytes, len, &err), 0);
+        assert_int_equal(up_keyset_read(&set, sim_storage(start), KEYS, &err), UP_UNTRUSTED);
+        assert_string_equal(ring_of(start), "");
+    }
     sim_free(start);
 }
 
@@ -1110,6 +1145,7 @@ int main(void)
         cmocka_unit_test(a_damaged_record_trusts_nobody),
         cmocka_unit_test(a_lost_file_forgets_no_revoked_key),
         cmocka_unit_test(either_file_is_kept_whole_and_long),
+        cmocka_unit_test(a_record_of_too_many_trusts_nobody),
         cmocka_unit_test(a_record_of_another_form_trusts_nobody),
         cmocka_unit_test(a_power_cut_leaves_the_old_or_the_new_set),
         cmocka_unit_test(every_sync_is_needed),

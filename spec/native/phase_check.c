@@ -232,6 +232,27 @@ static void an_open_transaction_is_dropped_and_remembered(void **state)
     stand_free(&s);
 }
 
+/* Blocks count as in place only in the boot in which they were written, so a hint
+ * that cannot name it is none. */
+static void a_hint_needs_the_boot_that_it_is_of(void **state)
+{
+    struct stand s;
+    struct up_manifest core;
+
+    (void)state;
+    stand_up(&s, world_new(&by_core));
+    core = manifest_of(s.sim, CORE);
+    assert_int_equal(up_device_begin(s.device, &core, &s.err), 0);
+    sim_reset_counters(s.sim);
+    sim_fail(s.sim, SIM_BOOT_ID, 1, EIO, true);
+    assert_refused(&s, up_device_hint(s.device, 1, &s.err), UP_INTERNAL, "boot id");
+    assert_int_equal(up_device_state(s.device)->tx.hint, 0);
+    sim_fail(s.sim, SIM_BOOT_ID, 0, 0, false);
+    assert_int_equal(up_device_hint(s.device, 1, &s.err), 0);
+    assert_int_equal(up_device_state(s.device)->tx.hint, 1);
+    stand_free(&s);
+}
+
 static void what_is_armed_stays_until_it_is_decided(void **state)
 {
     struct stand s;
@@ -669,6 +690,7 @@ static void a_core_on_trial_that_does_not_run_is_given_up(void **state)
     (void)state;
     stand_up(&s, world_new(&by_core));
     install(&s, CORE);
+    assert_int_equal(up_device_tries(s.device), 0); /* it is not on trial yet */
     power_off(&s);
     power_on(&s);
     assert_int_equal(phase_of(&s), UP_TRIAL);
@@ -1023,7 +1045,8 @@ static void the_journal_knows_which_slot_is_confirmed(void **state)
         world_configure(&s.config);
         if (up_device_come_up(&s.device, s.storage, &s.config, &action, &trouble, &s.err) < 0)
             fail_msg("%s", s.err.message);
-        if (up_device_running(s.device) != cases[i].slot || !boot_state(&s).good[cases[i].slot])
+        if (up_device_running(s.device) != cases[i].slot || !boot_state(&s).good[cases[i].slot] ||
+            boot_state(&s).order[0] != cases[i].slot)
             fail_msg("case %zu: slot %d", i, up_device_running(s.device));
         stand_free(&s);
     }
@@ -1036,6 +1059,7 @@ int main(void)
         cmocka_unit_test(nothing_can_be_done_to_an_idle_device),
         cmocka_unit_test(what_fails_in_the_factory_is_told),
         cmocka_unit_test(an_open_transaction_is_dropped_and_remembered),
+        cmocka_unit_test(a_hint_needs_the_boot_that_it_is_of),
         cmocka_unit_test(what_is_armed_stays_until_it_is_decided),
         cmocka_unit_test(a_factory_package_has_all_parts),
         cmocka_unit_test(the_name_of_a_new_state_is_durable),

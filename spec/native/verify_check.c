@@ -100,8 +100,10 @@ static int verify_memory(const struct rig *r, struct memory *m, struct up_verify
     assert_null(up_verify_manifest(v));
     while ((rc = up_verify_step(v, err)) == UP_AGAIN)
         assert_non_null(up_verify_manifest(v));
-    if (rc == 0) /* and it stays good */
+    if (rc == 0) { /* and it stays good */
         assert_int_equal(up_verify_step(v, err), 0);
+        assert_true((up_verify_files(v) != NULL) == (up_verify_manifest(v)->files_version[0] != '\0'));
+    }
     if (counts)
         up_verify_counts(v, counts);
     up_verify_close(v);
