@@ -210,4 +210,7 @@ list("files_found:up_files_found_decode",
   "f->there || up_get32(at) <= UP_NODE_OTHER ? (enum up_node_kind)up_get32(at) : UP_NODE_OTHER;",
   "the rows are known by their digest, and nobody asks for the kind of what was not there")
 
+list("policy:spawn", "rc = posix_spawnattr_setsigdefault(&attributes, &all);", ";",
+  "a policy whose host is gone ends by EPIPE instead of SIGPIPE")
+
 return listed

@@ -604,6 +604,20 @@ static void a_release_may_say_how_long_its_trial_may_take(void **state)
 }
 
 /* Nothing failed: the release may come again. */
+/* One of many blocks is read back block by block. */
+static void a_large_script_is_read_back_whole(void **state)
+{
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, world_new(&by_script));
+    put_package(&s, NEXT,
+                (struct up_fixture){.script = true, .sequence = 3, .version = "1.0.3", .script_files = 40});
+    install(&s, NEXT);
+    assert_int_equal(phase_of(&s), UP_ARMED);
+    stand_free(&s);
+}
+
 static void a_trial_taken_back_by_hand_leaves_no_mark(void **state)
 {
     struct stand s;
@@ -1074,6 +1088,7 @@ int main(void)
         cmocka_unit_test(a_confirmation_goes_on_when_it_is_asked_for_again),
         cmocka_unit_test(what_was_left_and_is_confirmed_comes_first_again),
         cmocka_unit_test(a_release_may_say_how_long_its_trial_may_take),
+        cmocka_unit_test(a_large_script_is_read_back_whole),
         cmocka_unit_test(a_trial_taken_back_by_hand_leaves_no_mark),
         cmocka_unit_test(failures_are_counted_up_to_the_most_there_can_be),
         cmocka_unit_test(a_strike_counts_for_the_same_release_alone),
