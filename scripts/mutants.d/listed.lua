@@ -213,6 +213,6 @@ list("files_found:up_files_found_decode",
 list("policy:spawn", "rc = posix_spawnattr_setsigdefault(&attributes, &all);", ";",
   "a policy whose host is gone ends by EPIPE instead of SIGPIPE")
 
-list("policy:start", "rc = errno;", ";", "ends that were not made cannot be given to the process, and it is not started")
+list("policy:start", "rc = errno;", ";", "ends that were not made cannot be given to a process, and none is started")
 
 return listed
