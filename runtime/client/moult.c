@@ -11,6 +11,7 @@
 #include "moult_private.h"
 
 #define PROTOCOL 1      /* moult-control(7) */
+#define FACTS_MAX 60000 /* bytes: they fit into a line, with what belongs to it */
 #define LINES_A_TURN 64 /* after which a caller's time is looked at */
 
 /* What a connection begins with; its answer has this number. */
@@ -375,6 +376,10 @@ int moult_facts(struct moult *m, const char *json)
     if (m->inside || (json && !json_is_object(facts))) {
         json_decref(facts);
         return m->inside ? MOULT_USAGE : moult_fail(m, MOULT_USAGE, "facts: not a JSON object");
+    }
+    if (facts && json_dumpb(facts, NULL, 0, JSON_COMPACT) > FACTS_MAX) {
+        json_decref(facts);
+        return moult_fail(m, MOULT_USAGE, "facts: of more than %d bytes", FACTS_MAX);
     }
     m->message[0] = '\0';
     json_decref(m->facts);

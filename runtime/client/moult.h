@@ -123,7 +123,7 @@ typedef void moult_event_fn(void *user, const char *event, const char *json);
 int moult_watch(struct moult *m, moult_event_fn *fn, void *user);
 
 /* What policy is told of the device besides what the system knows, whenever it is asked: a JSON
- * object, as {"battery":80,"moving":false}. Kept, until the next call; NULL: none. What the
+ * object of at most 60000 bytes, as {"battery":80,"moving":false}. Kept, until the next call; NULL: none. What the
  * script tells goes before what programs tell. */
 int moult_facts(struct moult *m, const char *json);
 

@@ -392,6 +392,24 @@ static void test_full(void **state)
     stop(pid);
 }
 
+/* Facts that no line could carry are refused at once; the agent would wait for them. */
+static void test_large_facts(void **state)
+{
+    static char facts[60002];
+    struct moult *m = open_client();
+
+    (void)state;
+    unlink(socket_path);
+    memset(facts, 'x', sizeof facts - 1);
+    memcpy(facts, "{\"a\":\"", 6);
+    memcpy(facts + 59998, "\"}", 3);
+    assert_int_equal(moult_facts(m, facts), 0);
+    memcpy(facts + 59998, "x\"}", 4);
+    assert_int_equal(moult_facts(m, facts), MOULT_USAGE);
+    assert_string_equal(moult_message(m), "facts: of more than 60000 bytes");
+    moult_close(m);
+}
+
 /* More events than are taken in a turn: none waits until something else comes. */
 static void chatter(int listener)
 {
@@ -456,6 +474,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_nonsense, set_up, scratch_tear_down),
         cmocka_unit_test_setup_teardown(test_calls, set_up, scratch_tear_down),
         cmocka_unit_test_setup_teardown(test_events, set_up, scratch_tear_down),
+        cmocka_unit_test_setup_teardown(test_large_facts, set_up, scratch_tear_down),
         cmocka_unit_test_setup_teardown(test_many_events, set_up, scratch_tear_down),
         cmocka_unit_test(test_words),
         cmocka_unit_test_setup_teardown(test_full, set_up, scratch_tear_down),

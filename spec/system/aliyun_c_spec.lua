@@ -58,6 +58,19 @@ describe("a C program with Aliyun's calls", function()
     c:wait_line("progress -4", clouds.aliyun_line)
   end)
 
+  it("ends when its agent is killed, and begins anew with the next offer", function()
+    ready "copy.upd"
+    c:push_aliyun "token=t1&rate=400000"
+    w:wait("a part of the copy", function() return #(w:read "copy.upd" or "") > 0 end)
+    w:shell(("kill -KILL $(pgrep -P %d -f -- --agent)"):format(w.running.device))
+    w:wait("its verdict", function() return (w:read "aliyun.log"):find "The firmware is invalid" end, 60)
+    start "copy.upd"
+    c:push_aliyun "token=t1"
+    w:wait("its verdict", function() return (w:read "aliyun.log"):find "The firmware is valid" end, 60)
+    assert.is_true(w:read "copy.upd" == w:read "depot/p2.upd")
+    c:wait_line("inform 1.0.1", clouds.aliyun_line)
+  end)
+
   it("that dies in the middle strands nothing", function()
     ready "copy.upd"
     c:push_aliyun "token=t1&rate=400000"

@@ -6,7 +6,8 @@
  * alone installs. IOT_OTA_FetchYield() gives the bytes of the package as they are verified, for
  * programs that keep a copy, and the update goes on at the pace of the program; one that takes
  * nothing for ten minutes gets no more, and the agent goes on alone. What is armed is started
- * after IOT_OTA_Deinit(), or after the program's end.
+ * after IOT_OTA_Deinit(), after the program's end, or when restart_after of the configuration
+ * is over.
  *
  * The agent is found at $MOULT_CONTROL, else at /var/lib/moult/control. Only root, the agent's
  * user and the script that it runs may drive updates; see moult-control(7).
