@@ -62,7 +62,7 @@ static void take_need(struct up_json_fields *f, const json_t *value, char word[U
     memcpy(before, word, sizeof before);
     up_json_fields_copy(f, "needs", value, word, UP_VERSION_SIZE);
     if (f->rc == 0 && (!*word || word[strspn(word, "abcdefghijklmnopqrstuvwxyz0123456789-")]))
-        up_json_fields_refuse(f, "needs holds a word of other characters than a-z, 0-9 and -");
+        up_json_fields_refuse(f, "a word in needs has characters other than a-z, 0-9 and -");
     if (f->rc == 0 && strcmp(before, word) >= 0)
         up_json_fields_refuse(f, "needs must hold each word once, in rising order");
 }
@@ -109,7 +109,7 @@ static void take_meta(struct up_json_fields *f, struct up_manifest *m)
     if (meta && !json_is_object(meta))
         up_json_fields_refuse(f, "meta must be an object");
     else if (meta && !is_plain(meta))
-        up_json_fields_refuse(f, "meta must hold texts, integers, booleans, lists and objects alone");
+        up_json_fields_refuse(f, "meta may hold only strings, integers, booleans, lists and objects");
     if (f->rc == 0 && meta) {
         text = json_dumps(meta, JSON_COMPACT | JSON_SORT_KEYS);
         if (!text)
@@ -209,52 +209,71 @@ static void check_belongings(struct up_json_fields *f, const struct up_manifest 
     if (!up_manifest_part(m, UP_CORE) != !m->core_name[0])
         up_json_fields_refuse(f, "core.name and core.version belong to a core part");
     if (files != (m->files_version[0] != 0))
-        up_json_fields_refuse(f, "files.version belongs to a part files");
+        up_json_fields_refuse(f, "files.version belongs to a files part");
     if (files != needs_files)
-        up_json_fields_refuse(f, "needs must name files with a part files, and only then");
+        up_json_fields_refuse(f, "needs must name files if there is a files part, and only then");
     if (files && up_manifest_part(m, UP_CORE))
         up_json_fields_refuse(f, "a package with a core cannot carry files");
 }
 
-static void take_all(struct up_json_fields *f, struct up_manifest *m)
+static void take_product_key(struct up_json_fields *f, struct up_manifest *m)
+{
+    uint8_t key[UP_SHA256_SIZE];
+
+    up_json_fields_digest(f, "product_key", key);
+    if (f->rc == 0)
+        up_hex(key, sizeof key, m->product_key);
+}
+
+static void take_name(struct up_json_fields *f, const char *name, char *out, size_t size)
+{
+    up_json_fields_string(f, name, true, out, size);
+    refuse_path(f, name, out);
+}
+
+/* What the release is called, as a whole and part by part. */
+static void take_versions(struct up_json_fields *f, struct up_manifest *m)
 {
     struct up_json_fields inner;
-    bool needs_files;
 
-    take_needs(f, &needs_files);
-    up_json_fields_string(f, "project", true, m->project, sizeof m->project);
-    {
-        uint8_t key[UP_SHA256_SIZE];
-
-        up_json_fields_digest(f, "product_key", key);
-        if (f->rc == 0)
-            up_hex(key, sizeof key, m->product_key);
-    }
-    take_hardware(f, m);
-    m->sequence = up_json_fields_integer(f, "sequence", true, 1, INT64_MAX);
-    up_json_fields_string(f, "release", true, m->release, sizeof m->release);
-    refuse_path(f, "release", m->release);
+    take_name(f, "release", m->release, sizeof m->release);
     if (up_json_fields_enter(&inner, f, "script", false)) {
-        up_json_fields_string(&inner, "version", true, m->script_version, sizeof m->script_version);
-        refuse_path(&inner, "version", m->script_version);
+        take_name(&inner, "version", m->script_version, sizeof m->script_version);
         up_json_fields_leave(&inner, f);
     }
     if (up_json_fields_enter(&inner, f, "core", false)) {
-        up_json_fields_string(&inner, "name", true, m->core_name, sizeof m->core_name);
-        refuse_path(&inner, "name", m->core_name);
+        take_name(&inner, "name", m->core_name, sizeof m->core_name);
         m->core_version = up_json_fields_integer(&inner, "version", true, 0, INT64_MAX);
         up_json_fields_leave(&inner, f);
     }
     if (up_json_fields_enter(&inner, f, "files", false)) {
-        up_json_fields_string(&inner, "version", true, m->files_version, sizeof m->files_version);
-        refuse_path(&inner, "version", m->files_version);
+        take_name(&inner, "version", m->files_version, sizeof m->files_version);
         up_json_fields_leave(&inner, f);
     }
-    if (up_json_fields_enter(&inner, f, "requires", false)) {
-        up_json_fields_string(&inner, "core", true, m->requires_core, sizeof m->requires_core);
-        m->requires_version = up_json_fields_integer(&inner, "version", true, 0, INT64_MAX);
-        up_json_fields_leave(&inner, f);
-    }
+}
+
+static void take_requires(struct up_json_fields *f, struct up_manifest *m)
+{
+    struct up_json_fields inner;
+
+    if (!up_json_fields_enter(&inner, f, "requires", false))
+        return;
+    up_json_fields_string(&inner, "core", true, m->requires_core, sizeof m->requires_core);
+    m->requires_version = up_json_fields_integer(&inner, "version", true, 0, INT64_MAX);
+    up_json_fields_leave(&inner, f);
+}
+
+static void take_all(struct up_json_fields *f, struct up_manifest *m)
+{
+    bool needs_files;
+
+    take_needs(f, &needs_files);
+    up_json_fields_string(f, "project", true, m->project, sizeof m->project);
+    take_product_key(f, m);
+    take_hardware(f, m);
+    m->sequence = up_json_fields_integer(f, "sequence", true, 1, INT64_MAX);
+    take_versions(f, m);
+    take_requires(f, m);
     up_json_fields_string(f, "min_moult", false, m->min_moult, sizeof m->min_moult);
     m->issued = up_json_fields_integer(f, "issued", false, 1, UP_JSON_FIELDS_TIME_MAX);
     m->not_after = up_json_fields_integer(f, "not_after", false, 1, UP_JSON_FIELDS_TIME_MAX);

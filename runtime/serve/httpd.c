@@ -74,6 +74,21 @@ static int trust_proxies(struct up_http_limits *door, const char *const *proxies
     return 0;
 }
 
+static struct MHD_Daemon *start(struct up_httpd *h, int fd, const struct up_httpd_options *options,
+                                unsigned timeout, size_t head_max)
+{
+    /* SIGPIPE is seen to in run(), which lets the library use sendfile. */
+    return MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (options->cert ? MHD_USE_TLS : 0), 0, NULL, NULL,
+        up_httpd_on_request, h, MHD_OPTION_LISTEN_SOCKET, (MHD_socket)fd, MHD_OPTION_CONNECTION_LIMIT,
+        h->door.connections + UP_HTTP_LIMITS_SPARE, MHD_OPTION_CONNECTION_TIMEOUT, timeout + 2,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, head_max, MHD_OPTION_NOTIFY_COMPLETED, up_httpd_on_completed, h,
+        MHD_OPTION_NOTIFY_CONNECTION, up_httpd_on_connection, h, MHD_OPTION_URI_LOG_CALLBACK,
+        up_httpd_on_target, h, MHD_OPTION_UNESCAPE_CALLBACK, up_httpd_leave_encoded, NULL,
+        MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, options->cert ? MHD_OPTION_HTTPS_MEM_CERT : MHD_OPTION_END,
+        options->cert, MHD_OPTION_HTTPS_MEM_KEY, options->key, MHD_OPTION_END);
+}
+
 int up_httpd_open(struct up_httpd **out, const char *listen, const struct up_httpd_options *options,
                   struct up_error *err)
 {
@@ -106,16 +121,7 @@ int up_httpd_open(struct up_httpd **out, const char *listen, const struct up_htt
         return err->code;
     }
     h->door.connections = up_http_fit_connections(options->connections ? options->connections : 1000);
-    /* SIGPIPE is seen to in run(), which lets the library use sendfile. */
-    h->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (options->cert ? MHD_USE_TLS : 0), 0, NULL, NULL,
-        up_httpd_on_request, h, MHD_OPTION_LISTEN_SOCKET, (MHD_socket)fd, MHD_OPTION_CONNECTION_LIMIT,
-        h->door.connections + UP_HTTP_LIMITS_SPARE, MHD_OPTION_CONNECTION_TIMEOUT, timeout + 2,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, head_max, MHD_OPTION_NOTIFY_COMPLETED, up_httpd_on_completed, h,
-        MHD_OPTION_NOTIFY_CONNECTION, up_httpd_on_connection, h, MHD_OPTION_URI_LOG_CALLBACK,
-        up_httpd_on_target, h, MHD_OPTION_UNESCAPE_CALLBACK, up_httpd_leave_encoded, NULL,
-        MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, options->cert ? MHD_OPTION_HTTPS_MEM_CERT : MHD_OPTION_END,
-        options->cert, MHD_OPTION_HTTPS_MEM_KEY, options->key, MHD_OPTION_END);
+    h->daemon = start(h, fd, options, timeout, head_max);
     if (!h->daemon) {
         close(fd);
         free(h);
