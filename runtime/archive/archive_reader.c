@@ -73,7 +73,7 @@ static la_int64_t seek(struct archive *lib, void *user, la_int64_t offset, int w
     if (whence == SEEK_CUR)
         from = (int64_t)a->at;
     if (offset < -from || offset > (int64_t)a->size - from) {
-        archive_set_error(lib, EINVAL, "it points outside of itself");
+        archive_set_error(lib, EINVAL, "an offset points outside the archive");
         return ARCHIVE_FATAL;
     }
     a->at = (uint64_t)(from + offset);
@@ -205,7 +205,7 @@ static int read_at(void *user, uint64_t at, void *buf, size_t len, struct up_err
     struct up_archive_reader *a = user;
 
     if (len > a->size || at > a->size - len)
-        return up_fail(err, UP_CORRUPT, "zip: it points outside of itself");
+        return up_fail(err, UP_CORRUPT, "zip: an offset points outside the archive");
     if (a->file < 0) {
         memcpy(buf, a->data + at, len);
         return 0;
@@ -249,9 +249,9 @@ static int check_kind(struct archive_entry *e, struct up_error *err)
     if (archive_entry_sparse_count(e) > 0)
         return up_fail(err, UP_UNTRUSTED, "a sparse file");
     if (archive_entry_size_is_set(e) && archive_entry_size(e) < 0)
-        return up_fail(err, UP_CORRUPT, "a size that is negative");
+        return up_fail(err, UP_CORRUPT, "a negative size");
     if (archive_entry_filetype(e) == AE_IFREG && (archive_entry_perm(e) & 06000))
-        return up_fail(err, UP_UNTRUSTED, "a file that is setuid or setgid");
+        return up_fail(err, UP_UNTRUSTED, "a setuid or setgid file");
     return 0;
 }
 
@@ -263,7 +263,7 @@ static int check_size(const struct up_archive_reader *a, uint64_t more, struct u
         return up_fail(err, UP_NOSPACE, "more than %llu bytes in the archive",
                        (unsigned long long)a->limits.bytes);
     if (a->bytes > RATIO_FROM && a->bytes / a->limits.ratio > came)
-        return up_fail(err, UP_NOSPACE, "more than %u bytes for each of the archive", a->limits.ratio);
+        return up_fail(err, UP_NOSPACE, "expands to more than %u times its size", a->limits.ratio);
     return 0;
 }
 

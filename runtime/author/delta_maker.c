@@ -300,7 +300,7 @@ int up_delta_maker_block(struct up_delta_maker *m, uint32_t i, enum up_encoding 
     if (stored < 0)
         return 0;
     if (memcmp(m->result, fresh, len) != 0)
-        return up_fail(err, UP_INTERNAL, "delta: block %u does not come out as it went in", i);
+        return up_fail(err, UP_INTERNAL, "delta: block %u does not decode to what was encoded", i);
     *encoding = UP_DELTA;
     *out_len = (size_t)stored;
     return 0;

@@ -208,17 +208,17 @@ static int work(struct up_patch *p, struct up_error *err)
         up_digest_final(a->digest, digest);
         return memcmp(digest, a->new_digest, sizeof a->new_digest) == 0
                    ? 0
-                   : up_fail(err, UP_CORRUPT, "the patch makes another file than it says");
+                   : up_fail(err, UP_CORRUPT, "the patch does not make the file that it names");
     }
     if (get_block(a, a->at, &block, err) < 0 ||
         read_all(a->patch, a->stored, block.stored, a->stored_at, UP_CORRUPT, err) < 0)
         return err->code;
     if (block.stored > 0 && !matches(a->stored, block.stored, block.stored_digest))
-        return up_fail(err, UP_CORRUPT, "the patch: block %u does not have its digest", a->at);
+        return up_fail(err, UP_CORRUPT, "the patch: block %u is damaged: its digest differs", a->at);
     if (decode(a, &block, err) < 0)
         return err->code;
     if (!matches(a->content, block.length, block.digest))
-        return up_fail(err, UP_CORRUPT, "the patch: block %u makes something else than it says", a->at);
+        return up_fail(err, UP_CORRUPT, "the patch: block %u does not decode to its digest", a->at);
     up_digest_update(a->digest, a->content, block.length);
     a->stored_at += block.stored;
     rc = up_patch_put(p, a->content, block.length, (uint64_t)a->at * a->part.block_size, err);

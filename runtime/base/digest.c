@@ -95,7 +95,8 @@ int up_hmac(enum up_hmac_kind kind, const void *key, size_t key_len, const void 
     unsigned written = 0;
 
     if (key_len > HMAC_KEY_MAX)
-        return up_fail(err, UP_USAGE, "hmac: a key of %zu bytes, at most %u", key_len, HMAC_KEY_MAX);
+        return up_fail(err, UP_USAGE, "hmac: a key of %zu bytes; at most %u are allowed", key_len,
+                       HMAC_KEY_MAX);
     if (!HMAC(kind == UP_HMAC_SHA1 ? EVP_sha1() : EVP_sha256(), key_len > 0 ? key : "", (int)key_len, text,
               len, out, &written))
         return up_fail(err, UP_INTERNAL, "hmac: OpenSSL refuses");

@@ -36,8 +36,7 @@ void up_json_fields_copy(struct up_json_fields *f, const char *name, const json_
     else if (len == 0 || len >= size)
         up_json_fields_refuse(f, "%s must have 1 to %zu bytes", name, size - 1);
     else if (!up_is_printable(json_string_value(value), len))
-        up_json_fields_refuse(f, "%s has control characters, or some that turn the direction of writing",
-                              name);
+        up_json_fields_refuse(f, "%s has control or bidirectional formatting characters", name);
     else
         memcpy(out, json_string_value(value), len + 1);
 }

@@ -16,7 +16,7 @@ static int path_of(char path[PATH_MAX], const char *state, const char *name, str
     size_t len = strlen(name);
 
     if (len < 1 || len > UP_CLOUD_NAME_MAX || name[0] == '.' || strspn(name, NAME_CHARACTERS) != len)
-        return up_fail(err, UP_USAGE, "cloud %s: not a name", name);
+        return up_fail(err, UP_USAGE, "cloud %s: not a valid name", name);
     if (snprintf(path, PATH_MAX, "%s/cloud/%s", state, name) >= PATH_MAX)
         return up_fail(err, UP_USAGE, "state %.100s...: the path is too long", state);
     return 0;

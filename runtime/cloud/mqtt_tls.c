@@ -75,7 +75,7 @@ static int load_files(SSL_CTX *c, const struct up_mqtt_options *o, struct up_err
     if (o->ca && SSL_CTX_load_verify_file(c, o->ca) != 1)
         return fail_file(err, "certificates", o->ca);
     if (!o->ca && SSL_CTX_set_default_verify_paths(c) != 1)
-        return up_fail(err, UP_INTERNAL, "mqtt: no certificates of the system");
+        return up_fail(err, UP_INTERNAL, "mqtt: cannot load the system's certificates");
     if (!o->cert != !o->key)
         return up_fail(err, UP_USAGE, "mqtt: a certificate needs its key, and a key its certificate");
     if (o->cert && SSL_CTX_use_certificate_chain_file(c, o->cert) != 1)
@@ -98,7 +98,7 @@ static int set_expectations(struct up_mqtt_tls *t, const struct up_mqtt_options 
         return up_fail(err, UP_INTERNAL, "mqtt: out of memory");
     if ((numeric ? X509_VERIFY_PARAM_set1_ip_asc(param, name)
                  : X509_VERIFY_PARAM_set1_host(param, name, 0)) != 1)
-        return up_fail(err, UP_USAGE, "mqtt: no server is called %s", name);
+        return up_fail(err, UP_USAGE, "mqtt: %s cannot be a server's name", name);
     X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     t->floor = o->time_floor;
     SSL_CTX_set_verify(t->context, o->insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, judge);
@@ -130,7 +130,7 @@ static int set_psk(struct up_mqtt_tls *t, const struct up_mqtt_options *o, struc
     t->identity = strdup(o->psk_identity);
     if (!t->identity || SSL_CTX_set_max_proto_version(t->context, TLS1_2_VERSION) != 1 ||
         SSL_CTX_set_cipher_list(t->context, "PSK:!kRSAPSK:!eNULL") != 1)
-        return up_fail(err, UP_INTERNAL, "mqtt: no TLS with a shared key");
+        return up_fail(err, UP_INTERNAL, "mqtt: cannot set up TLS with a shared key");
     memcpy(t->psk, o->psk, o->psk_len);
     t->psk_len = o->psk_len;
     SSL_CTX_set_psk_client_callback(t->context, give_psk);
@@ -153,7 +153,7 @@ int up_mqtt_tls_new(struct up_mqtt_tls **out, const struct up_mqtt_options *o, s
         t->context = SSL_CTX_new(TLS_client_method());
     if (!t || !t->context || SSL_CTX_set_min_proto_version(t->context, TLS1_2_VERSION) != 1) {
         up_mqtt_tls_free(t);
-        return up_fail(err, UP_INTERNAL, "mqtt: no TLS");
+        return up_fail(err, UP_INTERNAL, "mqtt: cannot set up TLS");
     }
     SSL_CTX_set_app_data(t->context, t);
     SSL_CTX_set_default_passwd_cb(t->context, no_passphrase);

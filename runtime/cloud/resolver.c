@@ -117,7 +117,7 @@ int up_resolver_start(struct up_resolver **out, const char *host, struct up_erro
     if (rc != 0) {
         close(r->fd);
         free(r);
-        return up_fail(err, UP_INTERNAL, "%s: no thread to look it up: %s", host, strerror(rc));
+        return up_fail(err, UP_INTERNAL, "%s: cannot start a thread to look it up: %s", host, strerror(rc));
     }
     *out = r;
     return 0;

@@ -146,7 +146,7 @@ int up_device_take_lock(struct up_device *d, struct up_error *err)
     if (lock_with(d, path, UP_READ) == 0 || (errno != EWOULDBLOCK && lock_with(d, path, UP_CREATE) == 0))
         return 0;
     if (errno == EWOULDBLOCK)
-        return up_fail(err, UP_BUSY, "state %s: another moult process works on it", d->config->state);
+        return up_fail(err, UP_BUSY, "state %s: another moult process is using it", d->config->state);
     if (errno == ENOENT)
         return up_fail(err, UP_USAGE, "state %s: no such directory; run moult provision", d->config->state);
     return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: %s", path, strerror(errno));

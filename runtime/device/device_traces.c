@@ -63,7 +63,7 @@ int up_device_without_journal(const struct up_device *d, struct up_error *err)
     if (begun && err->code == UP_STATELOST && check_nothing_whole(d, err) < 0)
         return err->code;
     if (begun)
-        return up_fail(err, UP_USAGE, "state %s: provisioning did not come to its end; run moult provision",
+        return up_fail(err, UP_USAGE, "state %s: provisioning was not finished; run moult provision",
                        d->config->state);
     if (err->code == UP_STATELOST)
         return err->code;

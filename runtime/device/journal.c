@@ -278,11 +278,11 @@ int up_journal_decode(struct up_journal_state *s, const uint8_t *in, size_t len,
     walk_u32(&w, &s->form);
     if (!w.bad && s->form > UP_JOURNAL_FORM)
         return up_fail(err, UP_INCOMPATIBLE,
-                       "journal: form %u is newer than this program, which reads up to form %d", s->form,
+                       "journal: format %u is newer than this program, which reads up to format %d", s->form,
                        UP_JOURNAL_FORM);
     walk_state(&w, s);
     if (w.bad || s->form == 0 || w.at != len)
-        return up_fail(err, UP_CORRUPT, "journal: the record is not of the form that this program writes");
+        return up_fail(err, UP_CORRUPT, "journal: the record is not in this program's format");
     if (s->form == 2)
         s->permits_over = forgotten_by_form_2(s);
     return 0;

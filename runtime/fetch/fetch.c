@@ -63,7 +63,7 @@ static size_t header_in(char *data, size_t size, size_t count, void *user)
 
     f->head_bytes += n;
     if (f->head_bytes > HEAD_MAX) {
-        up_fail(&f->error, UP_NETWORK, "%s: the head of the answer is longer than %d bytes", f->shown,
+        up_fail(&f->error, UP_NETWORK, "%s: the response headers are longer than %d bytes", f->shown,
                 HEAD_MAX);
         return 0;
     }
@@ -222,14 +222,14 @@ static int check_end(struct up_fetch *f, CURLcode result)
 
     /* What libcurl says of a header line that it will not hold. */
     if (result == CURLE_OUT_OF_MEMORY && !f->status)
-        return up_fail(&f->error, UP_NETWORK, "%s: the head of the answer is too long", f->shown);
+        return up_fail(&f->error, UP_NETWORK, "%s: the response headers are too long", f->shown);
     if (result != CURLE_OK && tunnel_wants_login(f))
         return up_fetch_head_proxy(&f->error, tunnel_wants_login(f), f->shown, f->o.proxy);
     if (result != CURLE_OK)
         return up_fail(&f->error, result == CURLE_OUT_OF_MEMORY ? UP_INTERNAL : UP_NETWORK, "%s: %s",
                        f->shown, reason(f, result));
     if (!f->status)
-        return up_fail(&f->error, UP_NETWORK, "%s: the answer has no head", f->shown);
+        return up_fail(&f->error, UP_NETWORK, "%s: the response has no headers", f->shown);
     if (f->status == 206 && !head_only && f->body < f->head.span)
         return up_fail(&f->error, UP_NETWORK, "%s: ended after %" PRIu64 " of %" PRIu64 " bytes", f->shown,
                        f->body, f->head.span);
@@ -321,7 +321,7 @@ long up_fetch_read(struct up_fetch *f, void *buf, size_t len, struct up_error *e
     int rc;
 
     if (len == 0)
-        return up_fail(err, UP_USAGE, "%s: a read of no bytes", f->shown);
+        return up_fail(err, UP_USAGE, "%s: a read of 0 bytes", f->shown);
     f->into = buf;
     f->room = len;
     f->got = 0;

@@ -126,11 +126,11 @@ static int check_partial(struct up_fetch_head *h, void *easy, uint64_t length,
         h->span == UP_FETCH_UNKNOWN)
         return up_fail(err, UP_CORRUPT, "%s: a part came without a usable Content-Range", shown);
     if (h->start != o->offset)
-        return up_fail(err, UP_CORRUPT, "%s: bytes from %" PRIu64 " came, asked for were those from %" PRIu64,
+        return up_fail(err, UP_CORRUPT, "%s: the server sent bytes from %" PRIu64 ", not from %" PRIu64,
                        shown, h->start, o->offset);
     if (o->length && h->span > o->length)
-        return up_fail(err, UP_CORRUPT, "%s: %" PRIu64 " bytes are announced, asked for were %" PRIu64, shown,
-                       h->span, o->length);
+        return up_fail(err, UP_CORRUPT, "%s: the server announces %" PRIu64 " bytes; requested were %" PRIu64,
+                       shown, h->span, o->length);
     if (length != UP_FETCH_UNKNOWN && length != h->span)
         return up_fail(err, UP_CORRUPT, "%s: Content-Length and Content-Range contradict each other", shown);
     return 0;

@@ -122,7 +122,7 @@ int up_fetch_options_check(const struct up_fetch_options *o, struct up_error *er
         if (!is_line(o->headers[i]) || !strchr(o->headers[i], ':'))
             return up_fail(err, UP_USAGE, "fetch: a header with control characters or without a colon");
     if (o->ranged && (o->offset > INT64_MAX || o->length > INT64_MAX - o->offset))
-        return up_fail(err, UP_USAGE, "fetch: a range beyond 63 bits");
+        return up_fail(err, UP_USAGE, "fetch: the range must end below 2^63");
     return 0;
 }
 

@@ -23,7 +23,7 @@ int up_loop_new(struct up_loop **out, struct up_error *err)
 
     /* Counted by libcurl: each loop holds one. */
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-        return up_fail(err, UP_INTERNAL, "loop: libcurl does not start");
+        return up_fail(err, UP_INTERNAL, "loop: cannot start libcurl");
     loop = calloc(1, sizeof *loop);
     if (loop)
         loop->multi = curl_multi_init();

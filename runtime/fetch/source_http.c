@@ -165,7 +165,7 @@ static int check_unsatisfiable(struct source_http *h, struct up_error *err)
     uint64_t total = up_fetch_total(h->f);
 
     if (total == UNKNOWN)
-        return up_fail(err, UP_CORRUPT, "%s: no byte from %" PRIu64 " on, and no size said (HTTP 416)",
+        return up_fail(err, UP_CORRUPT, "%s: no byte from %" PRIu64 " on, and no size given (HTTP 416)",
                        h->shown, h->asked);
     if (h->base.size != UNKNOWN && total != h->base.size)
         return up_fail(err, UP_CORRUPT, "%s: changed on the server, its size was %" PRIu64 " and is %" PRIu64,
@@ -352,7 +352,7 @@ static long source_read(struct up_source *s, uint64_t offset, void *buf, size_t 
     long n = 0;
 
     if (len == 0)
-        return up_fail(err, UP_USAGE, "%s: a read of no bytes", h->shown);
+        return up_fail(err, UP_USAGE, "%s: a read of 0 bytes", h->shown);
     if (s->size != UNKNOWN && offset >= s->size)
         return 0;
     if (h->f && !serves(h, offset))

@@ -121,7 +121,7 @@ static int follow(char **out, CURLU *u, const char *location, const char *prefix
     else if (secure && !is_scheme(u, "https"))
         rc = up_fail(err, UP_REFUSED, "redirected from https to %s", shown);
     else if (prefix && !below(url, prefix))
-        rc = up_fail(err, UP_REFUSED, "redirected to %s, out of the trusted prefix", shown);
+        rc = up_fail(err, UP_REFUSED, "redirected to %s, outside the trusted prefix", shown);
     if (rc == 0) {
         *out = strdup(url);
         if (!*out)

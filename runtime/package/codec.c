@@ -97,12 +97,12 @@ int up_codec_decode(struct up_codec *c, enum up_encoding encoding, const void *s
     switch (encoding) {
     case UP_ZEROS:
         if (stored_len != 0)
-            return up_fail(err, UP_CORRUPT, "zeros: %zu stored bytes where none belong", stored_len);
+            return up_fail(err, UP_CORRUPT, "zeros: %zu stored bytes; expected none", stored_len);
         memset(out, 0, out_len);
         return 0;
     case UP_RAW:
         if (stored_len != out_len)
-            return up_fail(err, UP_CORRUPT, "raw: %zu bytes where %zu belong", stored_len, out_len);
+            return up_fail(err, UP_CORRUPT, "raw: %zu bytes; expected %zu", stored_len, out_len);
         memcpy(out, stored, out_len);
         return 0;
     case UP_ZSTD:

@@ -136,7 +136,7 @@ static int first_header(const uint8_t *in, const char *name, uint64_t limit, uin
 
     if (up_tar_get(&entry, in, NULL) != 1 || entry.directory || strcmp(entry.name, name) != 0 ||
         entry.mode != 0644)
-        return up_fail(err, UP_UNTRUSTED, "package: not a package of Moult: no %s where it belongs", name);
+        return up_fail(err, UP_UNTRUSTED, "package: not a Moult package: no %s where it belongs", name);
     if (entry.size == 0 || entry.size > limit)
         return up_fail(err, UP_UNTRUSTED, "package: %s has %llu bytes, not 1 to %llu", name,
                        (unsigned long long)entry.size, (unsigned long long)limit);
@@ -182,7 +182,7 @@ static int step_manifest(struct up_package *p, struct up_error *err)
     if (rc < 0)
         return rc;
     if (!up_all_zeros(p->buffer + size, padded - size))
-        return up_fail(err, UP_UNTRUSTED, "package: bytes that nobody signed after manifest.json");
+        return up_fail(err, UP_UNTRUSTED, "package: unsigned bytes after manifest.json");
     rc = first_header(p->buffer + padded, "manifest.minisig", UP_MINISIG_MAX, &p->layout.signature_size, err);
     if (rc < 0)
         return rc;
@@ -268,7 +268,7 @@ static int step_signature(struct up_package *p, struct up_error *err)
     if (rc < 0)
         return rc;
     if (!up_all_zeros(p->buffer + size, padded - size))
-        return up_fail(err, UP_UNTRUSTED, "package: bytes that nobody signed after manifest.minisig");
+        return up_fail(err, UP_UNTRUSTED, "package: unsigned bytes after manifest.minisig");
     rc = verify_manifest(&p->manifest, p->ring, p->text, p->text_size, (const char *)p->buffer, size, err);
     if (rc < 0)
         return rc;
@@ -416,7 +416,7 @@ static int step_padding(struct up_package *p, struct up_error *err)
     if (rc < 0)
         return rc;
     if (!up_all_zeros(p->buffer, len))
-        return up_fail(err, UP_UNTRUSTED, "package: bytes that nobody signed after an index");
+        return up_fail(err, UP_UNTRUSTED, "package: unsigned bytes after an index");
     consume(p, len);
     p->part++;
     p->state = PART;

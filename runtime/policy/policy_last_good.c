@@ -22,7 +22,7 @@ static int path_of(char *path, size_t size, const char *state, const char *name,
     size_t len = strlen(name);
 
     if (len < 1 || len > UP_POLICY_NAME_MAX || strspn(name, "abcdefghijklmnopqrstuvwxyz") != len)
-        return up_fail(err, UP_USAGE, "policy %s: not a name", name);
+        return up_fail(err, UP_USAGE, "policy %s: not a valid name", name);
     if ((size_t)snprintf(path, size, "%s/policy/good/%s", state, name) >= size)
         return up_fail(err, UP_USAGE, "state %.100s...: the path is too long", state);
     return 0;

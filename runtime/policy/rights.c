@@ -102,7 +102,7 @@ int up_rights_take(const struct up_rights *r, struct up_error *err)
             setresuid(r->uid, r->uid, r->uid) < 0)
             return up_fail(err, UP_INTERNAL, "become user %s: %s", r->user, strerror(errno));
         if (!is_taken(r))
-            return up_fail(err, UP_INTERNAL, "become user %s: something of root is left", r->user);
+            return up_fail(err, UP_INTERNAL, "become user %s: some of root's rights are left", r->user);
     }
     /* Changing the user undid the first, and closed /proc/self to us. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_DUMPABLE, 1) < 0)

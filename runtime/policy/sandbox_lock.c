@@ -134,7 +134,7 @@ static int become(uid_t uid, gid_t gid, struct up_error *err)
     if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
         return fail(err, "give up root");
     if (setuid(0) == 0)
-        return up_fail(err, UP_INTERNAL, "policy process: root came back");
+        return up_fail(err, UP_INTERNAL, "policy process: root can be regained");
     return 0;
 }
 

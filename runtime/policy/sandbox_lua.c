@@ -324,7 +324,7 @@ static json_t *get_text(lua_State *L, int index, struct room *room)
     room->bytes -= len;
     value = memchr(s, 0, len) ? NULL : json_stringn(s, len);
     if (!value)
-        luaL_error(L, "a text in the answer is not UTF-8");
+        luaL_error(L, "a string in the answer is not UTF-8");
     return value;
 }
 

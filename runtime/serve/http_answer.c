@@ -111,6 +111,6 @@ int up_http_answer_file(struct up_http_answer *out, const char *path, const char
         snprintf(quoted, sizeof quoted, "\"%" PRIx64 "-%" PRIx64 "%08lx\"", (uint64_t)st.st_size,
                  (uint64_t)st.st_mtim.tv_sec, (unsigned long)st.st_mtim.tv_nsec);
     if (make(out, fd, (uint64_t)st.st_size, quoted, asked) < 0)
-        return up_fail(err, UP_INTERNAL, "%s: cannot make the answer", path);
+        return up_fail(err, UP_INTERNAL, "%s: cannot create the response", path);
     return 0;
 }

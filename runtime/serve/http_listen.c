@@ -74,7 +74,7 @@ static int name_address(int fd, char *address, size_t len, struct up_error *err)
     if (getsockname(fd, (struct sockaddr *)&real, &real_len) < 0 ||
         getnameinfo((struct sockaddr *)&real, real_len, host, sizeof host, port, sizeof port,
                     NI_NUMERICHOST | NI_NUMERICSERV) != 0)
-        return up_fail(err, UP_INTERNAL, "cannot tell the address listened on: %s", strerror(errno));
+        return up_fail(err, UP_INTERNAL, "cannot tell which address is listened on: %s", strerror(errno));
     snprintf(address, len, strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
     return 0;
 }

@@ -113,7 +113,7 @@ int up_slot_check(struct up_storage *storage, const char *const slot[2], const c
     rc = up_slot_shared(storage, slot[0], slot[1], err);
     if (rc > 0)
         return up_fail(err, UP_USAGE,
-                       "slots a and b, %s and %s, lead to one medium; no core is changed in place", slot[0],
+                       "slots a and b, %s and %s, are one medium; a core is never changed in place", slot[0],
                        slot[1]);
     return rc == UP_MISSING ? 0 : rc;
 }

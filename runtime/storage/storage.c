@@ -222,7 +222,7 @@ int up_storage_make_dir(struct up_storage *s, const char *path, unsigned mode, s
     if (s->ops->stat(s, path, &st) < 0)
         return up_fail(err, UP_WRITE, "%s: %s", path, strerror(errno));
     if (st.kind != UP_NODE_DIR)
-        return up_fail(err, UP_WRITE, "%s: is there, but is not a directory", path);
+        return up_fail(err, UP_WRITE, "%s: exists and is not a directory", path);
     return 0;
 }
 

@@ -243,7 +243,7 @@ int up_channel_connect(struct up_channel **out, const char *path, struct up_erro
         if (cause == ENOENT || cause == ECONNREFUSED)
             return up_fail(err, UP_NOTHING, "socket %s: no process listens there", path);
         if (cause == EAGAIN)
-            return up_fail(err, UP_BUSY, "socket %s: too many wait to be let in", path);
+            return up_fail(err, UP_BUSY, "socket %s: too many connections are waiting", path);
         if (cause == EACCES)
             return up_fail(err, UP_REFUSED, "socket %s: this user may not ask the agent", path);
         return up_fail(err, UP_WRITE, "socket %s: %s", path, strerror(cause));
@@ -314,7 +314,7 @@ int up_channel_send(struct up_channel *c, const char *line, size_t len, struct u
         return up_fail(err, UP_USAGE, "channel: a line of %zu bytes, at most %d are sent", len,
                        UP_LINE_MAX - 1);
     if (memchr(line, '\n', len))
-        return up_fail(err, UP_USAGE, "channel: a line with an end of line in it");
+        return up_fail(err, UP_USAGE, "channel: a line must not contain a line feed");
     rc = make_room(c, len + 1, err);
     if (rc < 0)
         return rc;

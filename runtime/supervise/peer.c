@@ -21,7 +21,8 @@ int up_peer_of(int fd, struct up_peer *out, struct up_error *err)
     socklen_t len = sizeof credentials;
 
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &len) < 0)
-        return up_fail(err, UP_INTERNAL, "who is at the other end of descriptor %d: %s", fd, strerror(errno));
+        return up_fail(err, UP_INTERNAL, "descriptor %d: cannot tell who is at the other end: %s", fd,
+                       strerror(errno));
     out->pid = credentials.pid;
     out->uid = credentials.uid;
     out->gid = credentials.gid;

@@ -26,7 +26,7 @@ static int start_over(struct up_supervisor *s, struct up_error *err)
     if (s->verbosity != UP_NORMAL)
         argv[4] = s->verbosity == UP_QUIET ? "-q" : "-v";
     (void)s->processes->ops->become(s->processes, argv);
-    return up_fail(err, UP_INTERNAL, "%s: cannot start over: %s", s->program, strerror(errno));
+    return up_fail(err, UP_INTERNAL, "%s: cannot restart itself: %s", s->program, strerror(errno));
 }
 
 /* The children are down. 1: go on. */

@@ -193,8 +193,8 @@ static int check_serial(const struct up_key_list *k, const struct up_keyset *now
     if (k->serial > now->serial || memcmp(k->digest, now->digest, sizeof k->digest) == 0)
         return 0;
     if (k->serial == now->serial)
-        return up_fail(err, UP_INCOMPATIBLE, "key list %" PRIu64 ": another list of this serial was applied",
-                       k->serial);
+        return up_fail(err, UP_INCOMPATIBLE,
+                       "key list %" PRIu64 ": another list with this serial was applied", k->serial);
     return up_fail(err, UP_INCOMPATIBLE, "key list %" PRIu64 ": list %" PRIu64 " was applied already",
                    k->serial, now->serial);
 }

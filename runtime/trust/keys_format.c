@@ -39,7 +39,7 @@ static void take_add(struct up_json_fields *f, struct up_key_list *k, json_t *ob
     for (unsigned i = 0; inner.rc == 0 && i < k->add_count; i++)
         if (strcmp(k->add[i].name, add->name) == 0 ||
             memcmp(up_public_key_id(k->add[i].raw), up_public_key_id(add->raw), UP_KEY_ID_SIZE) == 0)
-            up_json_fields_refuse(&inner, "%s: its name or its key id is there twice", add->name);
+            up_json_fields_refuse(&inner, "%s: its name or its key id appears twice", add->name);
     k->add_count++;
     f->rc = inner.rc;
 }
@@ -58,7 +58,7 @@ static void take_revoke(struct up_json_fields *f, struct up_key_list *k, const j
     }
     for (unsigned i = 0; i < k->revoke_count; i++)
         if (memcmp(k->revoke[i], id, UP_KEY_ID_SIZE) == 0)
-            up_json_fields_refuse(f, "revoke: %s is there twice", text);
+            up_json_fields_refuse(f, "revoke: %s appears twice", text);
     for (unsigned i = 0; i < k->add_count; i++)
         if (memcmp(up_public_key_id(k->add[i].raw), id, UP_KEY_ID_SIZE) == 0)
             up_json_fields_refuse(f, "%s is both added and revoked", text);

@@ -110,7 +110,7 @@ int up_keyset_read(struct up_keyset *set, struct up_storage *storage, const char
     else if (rc == UP_INTERNAL)
         rc = up_fail(err, UP_INTERNAL, "keys %s: out of memory", dir);
     else if (rc == 0 && !decode(set, bytes, len))
-        rc = up_fail(err, UP_UNTRUSTED, "keys %s: the record of revoked keys is of another form", dir);
+        rc = up_fail(err, UP_UNTRUSTED, "keys %s: the record of revoked keys has an unknown format", dir);
     else if (rc < 0)
         rc = up_fail(err, UP_UNTRUSTED, "keys %s: the record of revoked keys, set.0 and set.1, is unreadable",
                      dir);

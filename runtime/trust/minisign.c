@@ -205,7 +205,7 @@ static int parse_signature(struct signature *s, const char *sig, size_t len, str
     memcpy(s->id, raw + 2, ID_SIZE);
     memcpy(s->data, raw + 2 + ID_SIZE, SIGNATURE_SIZE);
     if (memcmp(s->algorithm, "Ed", 2) == 0)
-        return up_fail(err, UP_UNTRUSTED, "signature: in minisign's old form; sign again without -l");
+        return up_fail(err, UP_UNTRUSTED, "signature: in minisign's legacy format; sign again without -l");
     if (memcmp(s->algorithm, "ED", 2) != 0)
         return up_fail(err, UP_UNTRUSTED, "signature: of an unknown algorithm");
     if (s->comment.end - s->comment.at >= UP_TRUSTED_COMMENT_MAX ||

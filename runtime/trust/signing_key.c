@@ -107,7 +107,7 @@ static int write_new(struct up_storage *storage, const char *path, const char *t
     int cause = 0;
 
     if (file < 0 && errno == EEXIST)
-        return up_fail(err, UP_USAGE, "%s: is there already; a key is never overwritten", path);
+        return up_fail(err, UP_USAGE, "%s: exists already; a key is never overwritten", path);
     if (file < 0)
         return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: %s", path, strerror(errno));
     if (storage->ops->pwrite(storage, file, text, strlen(text), 0) < 0 ||
@@ -156,7 +156,7 @@ int up_signing_key_generate(struct up_storage *storage, const char *name, struct
         (size_t)snprintf(public_path, sizeof public_path, "%s.pub", name) >= sizeof public_path)
         return up_fail(err, UP_USAGE, "keygen: the name is too long");
     if (storage->ops->stat(storage, public_path, &st) == 0)
-        return up_fail(err, UP_USAGE, "%s: is there already; a key is never overwritten", public_path);
+        return up_fail(err, UP_USAGE, "%s: exists already; a key is never overwritten", public_path);
     rc = make_pair(storage, secret, sizeof secret, public, err);
     if (rc == 0)
         rc = write_new(storage, secret_path, secret, 0600, err);

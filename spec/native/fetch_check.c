@@ -418,7 +418,7 @@ static void an_object_that_changes_between_two_answers_is_noticed(void **state)
          UP_CORRUPT, "its size was 100 and is 10"},
         {PART FIRST BODY, "HTTP/1.1 416 No\r\nContent-Length: 0\r\nContent-Range: bytes */100\r\n\r\n",
          UP_CORRUPT, "yet refuses those from 10"},
-        {PART FIRST BODY, "HTTP/1.1 416 No\r\nContent-Length: 0\r\n\r\n", UP_CORRUPT, "no size said"},
+        {PART FIRST BODY, "HTTP/1.1 416 No\r\nContent-Length: 0\r\n\r\n", UP_CORRUPT, "no size given"},
         {PART FIRST BODY, "HTTP/1.1 200 OK\r\nConnection: close\r\n" BODY "abcde", 5, ""},
         {PART FIRST BODY, "HTTP/1.1 200 OK\r\nConnection: close\r\n" BODY, UP_NETWORK,
          "ended after 10 of 100 bytes"},

@@ -345,14 +345,14 @@ static void test_bombs(void **state)
     tar_member(&p, &big, zeros, 4 << 20);
     tar_end(&p);
     gzip(&p);
-    expect(*state, "a tar.gz of zeros", &p, UP_NOSPACE, "for each of the archive");
+    expect(*state, "a tar.gz of zeros", &p, UP_NOSPACE, "times its size");
     gzip(&p);
-    expect(*state, "the same, compressed twice", &p, UP_NOSPACE, "for each of the archive");
+    expect(*state, "the same, compressed twice", &p, UP_NOSPACE, "times its size");
     pile_free(&p);
 
     zip_add(&z, &(struct zipped){.name = "zeros", .content = zeros, .len = 4 << 20, .deflated = true});
     zip_end(&z, 0, 0, 0);
-    expect(*state, "a zip of zeros", &z.out, UP_NOSPACE, "for each of the archive");
+    expect(*state, "a zip of zeros", &z.out, UP_NOSPACE, "times its size");
     pile_free(&z.out);
 
     limits.bytes = 1000;

@@ -70,7 +70,7 @@ static const struct bad_list bad_lists[] = {
     {HEAD "\"add\":[{\"name\":\"a\",\"key\":\"" GOOD_KEY "\"}],\"revoke\":[\"E7620F1842B4E81F\"]}",
      "both added and revoked", UP_UNTRUSTED},
     {HEAD "\"add\":[{\"name\":\"a\",\"key\":\"" GOOD_KEY "\"},{\"name\":\"a\",\"key\":\"" OTHER_ID "\"}]}",
-     "a: its name or its key id is there twice", UP_UNTRUSTED},
+     "a: its name or its key id appears twice", UP_UNTRUSTED},
     {HEAD "\"add\":[{\"name\":\"-a\",\"key\":\"" GOOD_KEY "\"}]}", "name", UP_UNTRUSTED},
     {HEAD "\"revoke\":[1]}", "must be a string", UP_UNTRUSTED},
     {HEAD "\"x\":[[[[[[[[1]]]]]]]]}", "nested", UP_UNTRUSTED},
@@ -393,7 +393,7 @@ static void serials_rise_and_nothing_is_taken_back(void **state)
     put_list(sim, 4, "n2", "", "o1");
     assert_refused(sim, UP_INCOMPATIBLE, "list 5 was applied already");
     put_list(sim, 5, "n2", "", "o1");
-    assert_refused(sim, UP_INCOMPATIBLE, "another list of this serial");
+    assert_refused(sim, UP_INCOMPATIBLE, "another list with this serial");
     put_list(sim, 6, "r1", "", "o1");
     assert_refused(sim, UP_INCOMPATIBLE, "which was revoked before");
     sim_put_text(sim, KEYS "/n2.pub", "untrusted comment: x\n" GOOD_KEY "\n");

@@ -543,7 +543,7 @@ static void test_stock_tool(void **state)
     must(verify(ring, sig, len, &err), &err);
     assert_int_equal(run(s, "minisign -S -l -s stock.key -m data -x old.sig"), 0);
     text = scratch_read(s, "old.sig", &len);
-    must_fail(verify(ring, text, len, &err), UP_UNTRUSTED, "old form", &err);
+    must_fail(verify(ring, text, len, &err), UP_UNTRUSTED, "legacy format", &err);
     free(text);
     up_keyring_free(ring);
 }

@@ -145,7 +145,7 @@ static void nothing_can_be_done_to_an_idle_device(void **state)
     assert_refused(&s, up_device_confirm(s.device, &s.err), UP_NOTHING, "idle");
     assert_refused(&s, up_device_rollback(s.device, true, "x", &action, &s.err), UP_NOTHING, "idle");
     assert_refused(&s, up_device_abandon(s.device, UP_REFUSED, "x", &s.err), UP_NOTHING, "idle");
-    assert_refused(&s, up_device_finish(s.device, &m, &s.err), UP_NOTHING, "no transaction of it");
+    assert_refused(&s, up_device_finish(s.device, &m, &s.err), UP_NOTHING, "no open transaction to finish");
     stand_free(&s);
 }
 
@@ -216,7 +216,8 @@ static void an_open_transaction_is_dropped_and_remembered(void **state)
     assert_int_equal(up_device_begin(s.device, &script, &s.err), 0);
     assert_int_equal(phase_of(&s), UP_FETCHING);
     assert_refused(&s, up_device_confirm(s.device, &s.err), UP_NOTHING, "fetching");
-    assert_refused(&s, up_device_finish(s.device, &core, &s.err), UP_NOTHING, "no transaction of it");
+    assert_refused(&s, up_device_finish(s.device, &core, &s.err), UP_NOTHING,
+                   "no open transaction to finish");
     assert_int_equal(up_device_abandon(s.device, UP_REFUSED, "told to", &s.err), 0);
     j = up_device_state(s.device);
     assert_int_equal(j->phase, UP_IDLE);

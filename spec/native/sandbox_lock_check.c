@@ -382,7 +382,7 @@ static void root_must_not_come_back(void **state)
     (void)state;
     boot();
     kernel.root_comes_back = true;
-    must_refuse("somebody", UP_INTERNAL, "root came back");
+    must_refuse("somebody", UP_INTERNAL, "root can be regained");
     assert_false(told("no new privileges"));
 }
 

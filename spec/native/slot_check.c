@@ -892,8 +892,8 @@ static void slots_that_cannot_be_are_refused(void **state)
     assert_check(sim, "/dev/part1", "/images/b.img", "/state", 0, ""); /* not there yet */
     assert_check(sim, "/dev/part1", "/by-label/gone", "/state", 0, "");
     assert_check(sim, "/dev/part1", "/dev/part2", "/no/state/yet", 0, "");
-    assert_check(sim, "/dev/part1", "/by-label/a", "/state", UP_USAGE, "lead to one medium");
-    assert_check(sim, "/dev/disk", "/dev/part2", "/state", UP_USAGE, "lead to one medium");
+    assert_check(sim, "/dev/part1", "/by-label/a", "/state", UP_USAGE, "are one medium");
+    assert_check(sim, "/dev/disk", "/dev/part2", "/state", UP_USAGE, "are one medium");
     assert_check(sim, "/dev/part1", "/state/deep/b.img", "/state", UP_USAGE,
                  "slot b: /state/deep/b.img is inside");
     assert_check(sim, "/by-label/inside", "/dev/part1", "/by-label/state", UP_USAGE,

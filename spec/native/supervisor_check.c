@@ -902,7 +902,7 @@ static void a_device_that_another_process_holds_is_not_run(void **state)
     (void)state;
     sim_fail(play_sim, SIM_LOCK, 1, EWOULDBLOCK, true);
     assert_int_equal(play(&config, UP_NORMAL, steps, &err), UP_BUSY);
-    assert_non_null(strstr(err.message, "another moult process works on it"));
+    assert_non_null(strstr(err.message, "another moult process is using it"));
     assert_string_equal(play_done(), "");
     mend();
     perform(steps);
@@ -1006,7 +1006,7 @@ static void a_supervisor_that_cannot_start_over_says_so(void **state)
         }
         config.restart = UP_RESTART_SUPERVISOR;
         assert_int_equal(play(&config, cases[i].verbosity, steps, &err), UP_INTERNAL);
-        assert_string_equal(err.message, "/moult: cannot start over: No such file or directory");
+        assert_string_equal(err.message, "/moult: cannot restart itself: No such file or directory");
         must_do(cases[i].words);
     }
 }

@@ -88,7 +88,7 @@ describe("a device in trouble", function()
       for _, verb in ipairs { "run", "provision p1.upd -q" } do
         local code, _, err = w:moult(verb)
         assert.equal(5, code, ("%s in phase %s: %s"):format(verb, phase, err))
-        assert.matches("another moult process works on it", err)
+        assert.matches("another moult process is using it", err)
       end
       assert.equal(0, (w:moult "status"))
       assert.equal(0, (w:moult "history"))

@@ -114,7 +114,7 @@ describe("http", function()
     { "a body in drips", "drip", options = quick, code = "network", says = "too slow" },
     { "a head in drips", "drip_head", options = impatient, code = "network", says = "timed out" },
     { "206 at the wrong offset", "wrong_offset", code = "corrupt",
-      says = "bytes from 1 came, asked for were those from 0" },
+      says = "the server sent bytes from 1, not from 0" },
     { "206 without Content-Range", "no_content_range", code = "corrupt", says = "without a usable Content%-Range" },
     { "206 in another unit", "wrong_unit", code = "corrupt", says = "without a usable Content%-Range" },
     { "a range that runs backwards", "backward_range", code = "corrupt", says = "without a usable Content%-Range" },
@@ -123,7 +123,7 @@ describe("http", function()
     { "a range with a tail", "range_with_tail", code = "corrupt", says = "without a usable Content%-Range" },
     { "two Content-Range headers", "two_ranges", code = "corrupt", says = "without a usable Content%-Range" },
     { "multipart/byteranges", "multipart", code = "corrupt", says = "without a usable Content%-Range" },
-    { "a range longer than asked for", "more_than_asked", code = "corrupt", says = "asked for were 4194304" },
+    { "a range longer than asked for", "more_than_asked", code = "corrupt", says = "requested were 4194304" },
     { "Content-Length against Content-Range", "length_contradicts_range", code = "corrupt", says = "contradict" },
     { "a chunked range that is short", "chunked_range_short", code = "network",
       says = "ended after 295001 of 300001" },
@@ -182,7 +182,7 @@ describe("http", function()
     { "403 whose body is cut", "status_cut", code = "expired", says = "HTTP 403" },
     { "416 that lies", "unsatisfiable", "300001", code = "corrupt",
       says = "has 300001 bytes, yet refuses those from 0" },
-    { "416 without a size", "unsatisfiable", "", code = "corrupt", says = "no size said" },
+    { "416 without a size", "unsatisfiable", "", code = "corrupt", says = "no size given" },
     { "headers without end", "header_bomb", code = "network", says = "longer than 65536 bytes" },
     { "a header without end", "header_line_bomb", code = "network", says = "" },
     { "interim answers without end", "interim_bomb", code = "network", says = "longer than 65536 bytes" },
@@ -396,7 +396,7 @@ describe("http", function()
       local _, message, got = pull(s, 0)
       assert.equal(code, got or "", to)
       if got then
-        assert.matches("out of the trusted prefix", message, nil, nil, to)
+        assert.matches("outside the trusted prefix", message, nil, nil, to)
       end
     end
   end)
