@@ -15,7 +15,7 @@
 struct extraction {
     struct up_archive_reader *archive;
     struct up_storage *storage;
-    const char *dir; /* where it goes, under its temporary name */
+    const char *dir; /* the directory under its temporary name */
     uint64_t files;
 };
 
@@ -89,11 +89,11 @@ static int put(struct extraction *x, const struct up_archive_entry *entry, struc
     return 0;
 }
 
-/* Sync the names in each directory. */
+/* Sync every directory, so that the names are durable. */
 struct sync_walk {
     struct up_storage *storage;
     const char *dir;
-    int rc; /* of what lies below */
+    int rc; /* of the call on a directory below */
     struct up_error *err;
 };
 
@@ -112,7 +112,7 @@ static int sync_below(void *user, const char *name, enum up_node_kind kind)
     return walk->rc;
 }
 
-/* As deep as the limit on names allows. */
+/* Archive_names allows no deeper names, so the recursion is bounded. */
 static int sync_tree(struct up_storage *storage, const char *dir, struct up_error *err)
 {
     struct sync_walk walk = {.storage = storage, .dir = dir, .err = err};

@@ -9,7 +9,7 @@
 
 struct name {
     enum up_archive_kind kind;
-    bool implied; /* a directory that only names below it tell of */
+    bool implied; /* a directory without an entry of its own, known from names below it */
     char text[];
 };
 
@@ -35,7 +35,7 @@ void up_archive_names_free(struct up_archive_names *names)
     free(names);
 }
 
-/* One letter in two forms makes two names that look the same: combining marks, U+0300 to U+036F. */
+/* Combining marks, U+0300 to U+036F: with them two names can differ and look the same. */
 static bool is_decomposed(const char *name)
 {
     for (const unsigned char *p = (const unsigned char *)name; *p; p++)
@@ -44,7 +44,8 @@ static bool is_decomposed(const char *name)
     return false;
 }
 
-/* Control characters and whatever else up_printable() would replace; of another charset only the first. */
+/* Control characters and whatever else up_printable() would replace. In another
+ * charset only control characters can be told. */
 static int check_bytes(const char *name, const struct up_archive_limits *limits, struct up_error *err)
 {
     for (const unsigned char *p = (const unsigned char *)name; *p; p++)
@@ -102,7 +103,7 @@ int up_archive_name_clean(char out[UP_ARCHIVE_NAME_MAX + 1], const char *raw,
     return used == 0;
 }
 
-/* The node of a name, made when it is new (*made); NULL: no memory. */
+/* The node of a name, created if it is new (*made). NULL: out of memory. */
 static struct name *node_of(struct up_archive_names *names, const char *text, size_t len, bool *made)
 {
     struct name *n = malloc(sizeof *n + len + 1), **found;

@@ -1,6 +1,6 @@
 /*
- * archive_names.h -- the names of an archive's entries: what a name may be, and
- * that none comes twice.
+ * archive_names.h -- checks the names of an archive's entries: which are
+ * allowed, and that none occurs twice.
  *
  * Private to this wing.
  */
@@ -14,20 +14,21 @@
 
 struct up_archive_names; /* opaque; released with up_archive_names_free() */
 
-struct up_archive_names *up_archive_names_new(void); /* NULL: no memory */
+struct up_archive_names *up_archive_names_new(void); /* NULL: out of memory */
 void up_archive_names_free(struct up_archive_names *names);
 
 /*
- * `raw`, as the archive has it, without "./", doubled slashes and a slash at the end: in `out`.
- * 0, or 1 for the uppermost directory itself ("./").
- * Errors: UP_UNTRUSTED the name leads out, is too long, or holds what no name should;
- * UP_NOSPACE too deep.
+ * Clean `raw`, the name in the archive, into `out`: without "./", doubled
+ * slashes and a trailing slash. Returns 0, or 1 for the top directory itself
+ * ("./").
+ * Errors: UP_UNTRUSTED the name leads out of the directory, is too long, or has
+ * forbidden characters; UP_NOSPACE too deep.
  */
 UP_MUST_CHECK int up_archive_name_clean(char out[UP_ARCHIVE_NAME_MAX + 1], const char *raw,
                                         const struct up_archive_limits *limits, struct up_error *err);
 
-/* Take note of a clean name. Errors: UP_UNTRUSTED it was there, or a file is where a
- * directory has to be, or the other way round; UP_INTERNAL no memory. */
+/* Record a clean name. Errors: UP_UNTRUSTED it occurred before, or is a file
+ * where a directory must be, or the other way round; UP_INTERNAL out of memory. */
 UP_MUST_CHECK int up_archive_names_add(struct up_archive_names *names, const char *name,
                                        enum up_archive_kind kind, struct up_error *err);
 

@@ -13,11 +13,11 @@
 #include "storage.h"
 
 #define CHUNK 65536
-#define RATIO_FROM (1024 * 1024) /* bytes; small files of zeros are no bomb */
+#define RATIO_FROM (1024 * 1024) /* bytes of output; a small file of zeros is not a bomb */
 
 struct up_archive_reader {
     struct archive *lib;
-    locale_t locale; /* in which libarchive takes names for UTF-8, and changes nothing */
+    locale_t locale; /* makes libarchive take names as UTF-8 without converting them */
     struct up_storage *storage;
     int file;            /* -1: in memory */
     const uint8_t *data; /* when it is */
@@ -28,7 +28,7 @@ struct up_archive_reader {
     bool begun, ended;
     uint64_t entries, bytes;
     char name[UP_ARCHIVE_NAME_MAX + 1];
-    struct up_error failed; /* .code < 0: what every further call gives */
+    struct up_error failed; /* .code < 0: every further call fails with it */
     uint8_t chunk[CHUNK];
 };
 
@@ -42,7 +42,7 @@ uint64_t up_archive_reader_entries(const struct up_archive_reader *a)
     return a->entries;
 }
 
-/* What libarchive reads with. */
+/* The callbacks of libarchive. */
 
 static la_ssize_t give(struct archive *lib, void *user, const void **out)
 {
@@ -80,7 +80,7 @@ static la_int64_t seek(struct archive *lib, void *user, la_int64_t offset, int w
     return (la_int64_t)a->at;
 }
 
-/* Keep an error, and give it; `which` is the entry, "" before the first. */
+/* Record the error and return it. `which` is the entry, "" before the first. */
 static int fail(struct up_archive_reader *a, const char *which, struct up_error *err)
 {
     if (which[0] != '\0')
@@ -91,7 +91,7 @@ static int fail(struct up_archive_reader *a, const char *which, struct up_error 
     return err->code;
 }
 
-/* What libarchive says of it. */
+/* Turn libarchive's error into ours. */
 static int damaged(struct up_archive_reader *a, const char *which, struct up_error *err)
 {
     const char *why = archive_error_string(a->lib);
@@ -215,7 +215,7 @@ static int read_at(void *user, uint64_t at, void *buf, size_t len, struct up_err
     return 0;
 }
 
-/* Before the first entry is given: what libarchive does not look at. */
+/* Checks that libarchive does not make, before the first entry is returned. */
 static int check_format(struct up_archive_reader *a, struct up_error *err)
 {
     const struct up_archive_bytes bytes = {read_at, a, a->size};
@@ -226,7 +226,8 @@ static int check_format(struct up_archive_reader *a, struct up_error *err)
     return up_archive_zip_check(&bytes, err) < 0 ? fail(a, "", err) : 0;
 }
 
-/* One header; libarchive's code. A warning is damage: it repaired something by guessing. */
+/* Read one header; returns libarchive's code. A warning counts as damage:
+ * libarchive has repaired something by guessing. */
 static int read_header(struct up_archive_reader *a, struct archive_entry **entry)
 {
     locale_t before = a->locale ? uselocale(a->locale) : (locale_t)0;
@@ -237,7 +238,7 @@ static int read_header(struct up_archive_reader *a, struct archive_entry **entry
     return rc;
 }
 
-/* What an entry may be. */
+/* Refuse entries of kinds that are not allowed. */
 static int check_kind(struct archive_entry *e, struct up_error *err)
 {
     if (archive_entry_hardlink(e) || archive_entry_filetype(e) == AE_IFLNK || archive_entry_symlink(e))
@@ -320,7 +321,7 @@ int up_archive_reader_next(struct up_archive_reader *a, struct up_archive_entry 
 
             return fail(a, raw ? raw : "", err);
         }
-    } while (rc == 1); /* the uppermost directory itself */
+    } while (rc == 1); /* the top directory itself */
     return 1;
 }
 

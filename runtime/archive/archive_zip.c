@@ -7,12 +7,12 @@
 #include "bytes.h"
 #include "error.h"
 
-/* Offsets and lengths are those of the format's description, APPNOTE 4.3.7, 4.3.12 and 4.3.16. */
+/* Offsets and lengths as in the format's description, APPNOTE 4.3.7, 4.3.12 and 4.3.16. */
 #define LOCAL 30
 #define CENTRAL 46
 #define END 22
 #define END_MAX (END + 65535) /* with a comment */
-#define IN_DESCRIPTOR 8       /* flag: sum and sizes follow the content */
+#define IN_DESCRIPTOR 8       /* flag: CRC and sizes follow the content */
 
 static unsigned get16(const uint8_t *p)
 {
@@ -29,7 +29,7 @@ static int differ(const char *what, struct up_error *err)
     return up_fail(err, UP_CORRUPT, "zip: %s", what);
 }
 
-/* The record at the end, whose comment reaches to the last byte. */
+/* Find the end record, whose comment must reach to the last byte. */
 static int find_end(const struct up_archive_bytes *in, struct directory *d, struct up_error *err)
 {
     uint64_t most = in->size < END_MAX ? in->size : END_MAX;
@@ -52,7 +52,7 @@ static int find_end(const struct up_archive_bytes *in, struct directory *d, stru
     return differ("it has no end", err);
 }
 
-/* The header in front of the content, held against that of the directory. */
+/* Compare the local header with the entry in the central directory. */
 static int check_local(const struct up_archive_bytes *in, const uint8_t central[CENTRAL], const char *name,
                        uint64_t *at, struct up_error *err)
 {
@@ -79,7 +79,7 @@ static int check_local(const struct up_archive_bytes *in, const uint8_t central[
     return 0;
 }
 
-/* Sum and sizes behind the content: 12 bytes, or 16 with a signature. */
+/* CRC and sizes behind the content: 12 bytes, or 16 with a signature. */
 static int skip_descriptor(const struct up_archive_bytes *in, const uint8_t central[CENTRAL], uint64_t *at,
                            struct up_error *err)
 {

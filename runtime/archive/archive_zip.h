@@ -1,9 +1,10 @@
 /*
- * archive_zip.h -- whether the two tables of a zip tell the same.
+ * archive_zip.h -- check that the two tables of a zip agree.
  *
- * Each entry of a zip is described twice: in front of it, and in the directory
- * at the end. Programs differ in which they believe, and whoever wants a file
- * to be seen by one and not by another lets the two differ.
+ * A zip describes each entry twice: in a local header before the content, and
+ * in the central directory at the end. Programs differ in which one they
+ * believe, so an attacker who wants one program to see a file and another not
+ * to makes the two differ.
  *
  * Private to this wing.
  */
@@ -15,7 +16,7 @@
 
 #include "error.h"
 
-/* The bytes of the zip. read: all of them and 0, or UP_WRITE. */
+/* The bytes of the zip. read() gives all of them and 0, or UP_WRITE. */
 struct up_archive_bytes {
     int (*read)(void *user, uint64_t at, void *buf, size_t len, struct up_error *err);
     void *user;
@@ -23,9 +24,10 @@ struct up_archive_bytes {
 };
 
 /*
- * The entries fill the archive from its first byte in the directory's order,
- * none overlaps another, and names, methods and sizes are equal in both places.
- * Errors: UP_CORRUPT they differ, or it is a zip of more than 4 GiB; UP_WRITE.
+ * Check that the entries fill the archive from its first byte, in the order of
+ * the directory and without overlap, and that names, methods and sizes are
+ * equal in both places. Errors: UP_CORRUPT they differ, or the zip is larger
+ * than 4 GiB; UP_WRITE.
  */
 UP_MUST_CHECK int up_archive_zip_check(const struct up_archive_bytes *in, struct up_error *err);
 

@@ -12,10 +12,10 @@
 #include <string.h>
 
 #define READ_SIZE ((size_t)4 << 20) /* bytes a step */
-/* A second decoder costs a device as much memory as a block: for less than
- * this part of a delta's bytes it is not asked to have one. */
+/* A second decoder costs a device as much memory as a block. It is not worth
+ * that if it saves less than this fraction of a delta's bytes. */
 #define WORTH 64
-#define CLEARLY_SMALLER 3 /* times than a guess of what the block takes by itself: not tried to be beaten */
+#define CLEARLY_SMALLER 3 /* times smaller than an estimate of the plain block: taken without trying that */
 #define PHASES 1000       /* units of progress for the comparison */
 
 struct image {
@@ -123,7 +123,7 @@ uint64_t up_delta_blocks_size(const struct up_delta_blocks *b)
     return b->fresh.size;
 }
 
-/* Some more of an image: UP_AGAIN, or 0 when all of it is in memory. */
+/* Read the next part of an image: UP_AGAIN, or 0 when all of it is in memory. */
 static int read_image(struct image *image, struct up_error *err)
 {
     size_t len = image->size - image->read < READ_SIZE ? (size_t)(image->size - image->read) : READ_SIZE;
@@ -197,7 +197,7 @@ const uint8_t *up_delta_blocks_digest(const struct up_delta_blocks *b)
     return b->fresh.digest;
 }
 
-/* Whether it is worth trying what the block takes by itself, which is slow. */
+/* Whether compressing the block by itself, which is slow, is worth a try. */
 static int compare_alone(struct up_delta_blocks *b, const uint8_t *content, const struct up_block *block,
                          size_t len, bool *alone, struct up_error *err)
 {

@@ -23,7 +23,7 @@ void up_lessons_free(struct up_lessons *l)
     }
 }
 
-/* Whether what lay at `target` did move by so much. */
+/* Whether what lay at `target` moved by this distance. */
 static bool did_move(const struct up_match *found, size_t count, uint32_t target, uint32_t by)
 {
     uint64_t there = (uint32_t)(target + by);
@@ -52,7 +52,7 @@ static unsigned field_cost(const struct up_address_field *f, const struct up_mat
 
     if (has(moves, i, by) || has(moves, i + 1, by) || (f->relative && did_move(found, count, f->target, by)))
         return GUESSED;
-    /* Without memory for it the estimate gets worse, not the delta wrong. */
+    /* Out of memory the estimate gets worse, but the delta stays correct. */
     (void)up_move_map_note(moves, i, f->target, by);
     return by == still ? STILL : SURPRISE;
 }

@@ -10,16 +10,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK 256u /* of a copy, taken for one thing or another */
+#define CHUNK 256u /* bytes of a copy that get one kind of content */
 
 struct gaps {
     uint32_t *list;
     size_t count, room;
 };
 
-/* The cheapest way to take a copy for this and that: chunk after chunk, what
- * it costs up to there if the last one is taken for each content, and what the
- * one before is then taken for. */
+/* Dynamic programming over the chunks of a copy: for each kind of content, the
+ * lowest cost up to here if this chunk has that kind, and the kind of the chunk
+ * before. */
 struct chunk {
     unsigned cost[UP_CONTENTS];
     uint8_t before[UP_CONTENTS];
@@ -133,7 +133,7 @@ static unsigned weigh(struct up_delta_maker *m, uint64_t at, uint64_t from, uint
     return best;
 }
 
-/* A copy, as one operation for each stretch of it that is taken for one thing. */
+/* Encode a copy as one operation for each stretch of one kind of content. */
 static bool push_copy(struct up_delta_maker *m, uint32_t literal, uint64_t at, uint64_t from, uint32_t len)
 {
     uint8_t content[UP_BLOCK_MAX / CHUNK + 1];
@@ -171,7 +171,7 @@ static int push_gap(struct gaps *g, uint32_t gap)
     return 0;
 }
 
-/* How many bytes between fields are equal before each that is not. */
+/* Lengths of the runs of equal bytes between fields. */
 static int find_gaps(struct up_delta_maker *m, uint64_t at)
 {
     uint32_t gap = 0;
@@ -204,7 +204,7 @@ static int find_gaps(struct up_delta_maker *m, uint64_t at)
     return 0;
 }
 
-/* The first match that ends behind `at`. */
+/* The first match that ends after `at`. */
 static size_t first_match(const struct up_delta_maker *m, uint64_t at)
 {
     size_t low = 0, high = m->count;
@@ -220,7 +220,7 @@ static size_t first_match(const struct up_delta_maker *m, uint64_t at)
     return low;
 }
 
-/* The part of a match that lies in [begin, end). */
+/* The part of a match that is in [begin, end). */
 static struct up_match clip(struct up_match m, uint64_t begin, uint64_t end)
 {
     uint64_t cut = m.at < begin ? begin - m.at : 0;
@@ -230,7 +230,7 @@ static struct up_match clip(struct up_match m, uint64_t begin, uint64_t end)
     return (struct up_match){m.at + cut, m.from + cut, m.len - cut};
 }
 
-/* Whether the whole block lies in the old image: *source. */
+/* Whether the whole block occurs in the old image: at *source. */
 static bool is_copy(const struct up_delta_maker *m, uint64_t begin, uint64_t end, uint64_t *source)
 {
     size_t k = first_match(m, begin);
@@ -244,8 +244,8 @@ static bool is_copy(const struct up_delta_maker *m, uint64_t begin, uint64_t end
            memcmp(m->images.fresh + begin, m->images.old + first.from, (size_t)first.len) == 0;
 }
 
-/* The operations of a block: false when there are too many. *source is where
- * the first copy begins. */
+/* Collect the operations of a block; false if there are too many. *source is
+ * where the first copy begins. */
 static bool make_ops(struct up_delta_maker *m, uint64_t begin, uint64_t end, uint64_t *source)
 {
     struct up_delta *d = m->delta;

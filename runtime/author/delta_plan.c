@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PIECE 1024u   /* what is judged at a time */
-#define NEAR 65536u   /* numbers below are no addresses, more often than not */
-#define ADDRESSES 20u /* words of a piece, for it to be a table of them */
-#define BRANCHES 8u   /* of a piece, for it to be code */
+#define PIECE 1024u   /* bytes that are judged together */
+#define NEAR 65536u   /* a smaller number is usually not an address */
+#define ADDRESSES 20u /* words in a piece that make it a table of addresses */
+#define BRANCHES 8u   /* branches in a piece that make it code */
 #define FORGET (1u << 20)
 
 struct list {
@@ -22,9 +22,9 @@ struct list {
 struct up_plan {
     struct up_images images;
     struct up_suffix_match *matcher;
-    uint8_t *old_copy, *fresh_copy; /* with places instead of addresses */
+    uint8_t *old_copy, *fresh_copy; /* with targets in place of addresses */
     struct list plain;              /* the images matched as they are */
-    struct list by_old;             /* the same in the order of the old image, not overlapping there */
+    struct list by_old;             /* the same in the order of the old image, without overlaps there */
     struct list best;
     bool again; /* the copies are being matched */
 };
@@ -80,8 +80,7 @@ static int by_from(const void *a, const void *b)
     return x->at < y->at ? -1 : x->at > y->at;
 }
 
-/* Take f into a list that is in order so far: where two overlap, the longer
- * one stays whole. */
+/* Append f to a sorted list. Where two matches overlap, the longer one stays whole. */
 static void settle(struct list *l, struct up_match f)
 {
     while (l->count > 0) {
@@ -118,8 +117,8 @@ static void order_by_old(struct list *l)
         settle(l, l->item[i]);
 }
 
-/* Where what lay at an offset of the old image went; by its neighbours when it
- * has not been found itself. */
+/* Where the byte at an offset of the old image went. If it was not matched
+ * itself, its neighbours decide. */
 static uint32_t went_to(const struct list *by_old, uint32_t offset)
 {
     size_t low = 0, high = by_old->count;
@@ -135,12 +134,12 @@ static uint32_t went_to(const struct list *by_old, uint32_t offset)
     return low ? offset + (uint32_t)(by_old->item[low - 1].at - by_old->item[low - 1].from) : offset;
 }
 
-/* An image in which addresses are replaced. */
+/* An image whose addresses are being replaced. */
 struct translation {
     const uint8_t *image;
     uint64_t size;
     struct up_elf elf;
-    const struct list *by_old; /* NULL: it is the new one, where things are where they are */
+    const struct list *by_old; /* NULL: it is the new image, whose offsets stay as they are */
     uint8_t *copy;
 };
 
@@ -149,7 +148,7 @@ static void put_place(const struct translation *t, uint64_t at, uint32_t offset)
     up_put32(t->copy + at, t->by_old ? went_to(t->by_old, offset) : offset);
 }
 
-/* The offset that a word points to, when it does. */
+/* The offset that a word points to, if any. */
 static bool points(const struct translation *t, uint64_t at, bool relative, uint32_t *offset)
 {
     uint32_t word = up_get32(t->image + at);
@@ -162,7 +161,7 @@ static bool points(const struct translation *t, uint64_t at, bool relative, uint
     return relative && *offset < t->size;
 }
 
-/* A piece most of which are words that point somewhere. */
+/* A piece of which most words are pointers. */
 static bool translate_table(const struct translation *t, uint64_t at, uint64_t end)
 {
     unsigned pointing[2] = {0, 0}, words = 0;
@@ -224,7 +223,7 @@ static uint8_t *translate(struct translation *t, struct up_error *err)
     return t->copy;
 }
 
-/* The first answer is there: have the copies matched. */
+/* The first pass is complete: match the copies. */
 static int begin_again(struct up_plan *p, struct up_error *err)
 {
     const struct up_images *images = &p->images;
@@ -247,14 +246,14 @@ static int begin_again(struct up_plan *p, struct up_error *err)
                                err);
 }
 
-/* One of the two answers, as it is walked through. */
+/* A cursor over one of the two match lists. */
 struct answer {
     const struct up_match *item;
     size_t count, at;
     struct up_lessons lessons;
 };
 
-/* What the new bytes [begin, end) cost by it. */
+/* What the new bytes [begin, end) cost with this list. */
 static unsigned cost_of(struct answer *a, const struct up_images *images, uint64_t begin, uint64_t end)
 {
     unsigned sum = 0;
@@ -280,7 +279,7 @@ static unsigned cost_of(struct answer *a, const struct up_images *images, uint64
     return sum + (unsigned)(end - at) * UP_COST_LITERAL;
 }
 
-/* Its part of [begin, end) becomes part of the best; there is room. */
+/* Append its part of [begin, end) to the best list; there is room. */
 static void take(struct list *best, const struct answer *a, uint64_t begin, uint64_t end)
 {
     for (size_t i = a->at; i < a->count && a->item[i].at < end; i++) {
@@ -305,7 +304,7 @@ static int choose(struct up_plan *p, struct up_error *err)
     uint64_t size = p->images.fresh_size;
 
     copies.item = up_suffix_match_found(p->matcher, &copies.count);
-    /* A match is cut at most where pieces meet. */
+    /* Matches are cut only at the borders of pieces. */
     p->best.item =
         malloc((plain.count + copies.count + 2 * (size_t)(size / PIECE) + 2) * sizeof *p->best.item);
     if (!p->best.item)

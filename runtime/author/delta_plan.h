@@ -1,11 +1,12 @@
 /*
- * delta_plan.h -- how two images correspond, addresses considered. Host side.
+ * delta_plan.h -- find what corresponds in two images, addresses considered.
+ * Host side.
  *
- * The images are matched as they are. That says where things moved, so in
- * copies of both each address is replaced by the place in the new image that
- * it points to: what differed by addresses alone is equal in these. They are
- * matched again. Where the two answers differ, the cheaper one is taken, piece
- * by piece.
+ * First pass: match the images as they are, which shows where things moved.
+ * Then make copies of both in which each address is replaced by the place in
+ * the new image that it points to, so that what differed only by addresses is
+ * equal. Second pass: match the copies. Where the two results differ, the
+ * cheaper one is taken, piece by piece.
  *
  * Memory: that of suffix_match.h, and a copy of each image.
  *
@@ -26,7 +27,7 @@ void up_plan_free(struct up_plan *p); /* NULL is allowed */
 /* UP_AGAIN while there is more to do, then 0. Errors: UP_INTERNAL. */
 UP_MUST_CHECK int up_plan_step(struct up_plan *p, uint64_t *done, uint64_t *total, struct up_error *err);
 
-/* Rising, not overlapping; what lies between has nothing like it. */
+/* The matches, in ascending order, not overlapping; the bytes between them have no counterpart. */
 const struct up_match *up_plan_found(const struct up_plan *p, size_t *count);
 
 #endif

@@ -4,12 +4,12 @@
 
 #include <string.h>
 
-/* ELF-64 object file format, and its 32-bit elder: the header has the table of
- * segments, whose entries are placed as below. */
+/* Field offsets of the ELF-64 object file format and of ELF-32: the file header
+ * locates the table of segments, whose entries are laid out as below. */
 struct form {
     unsigned table, each, count;    /* in the file's header */
     unsigned offset, address, size; /* in an entry */
-    unsigned entry;                 /* bytes of one, at least */
+    unsigned entry;                 /* least bytes of an entry */
 };
 static const struct form forms[2] = {{28, 42, 44, 4, 8, 16, 32}, {32, 54, 56, 8, 16, 32, 56}};
 

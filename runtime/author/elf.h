@@ -1,9 +1,9 @@
 /*
- * elf.h -- where an ELF file is to be loaded. Host side, for deltas.
+ * elf.h -- the load addresses of an ELF file. Host side, for deltas.
  *
- * Kernels are linked to addresses that are no offsets in the file. Anything
- * that is no sound little-endian ELF file has no segments; then an offset is
- * taken for an address.
+ * Kernels are linked to addresses that are not offsets in the file. What is not
+ * a valid little-endian ELF file has no segments; then offsets count as
+ * addresses.
  */
 #ifndef UP_ELF_H
 #define UP_ELF_H
@@ -18,14 +18,14 @@ struct up_segment {
 };
 
 struct up_elf {
-    struct up_segment segment[UP_ELF_SEGMENTS]; /* those that are loaded; more are left out */
+    struct up_segment segment[UP_ELF_SEGMENTS]; /* the loaded ones; the rest is ignored */
     unsigned count;
 };
 
 void up_elf_read(struct up_elf *out, const uint8_t *image, uint64_t size);
 /* Addresses modulo 2^32. */
 uint32_t up_elf_address(const struct up_elf *elf, uint64_t offset);
-/* False: it is not loaded there. */
+/* False: not in a loaded segment. */
 bool up_elf_offset(const struct up_elf *elf, uint32_t address, uint32_t *offset);
 
 #endif

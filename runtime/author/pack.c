@@ -22,8 +22,8 @@
 /* One part while it is encoded. */
 struct input {
     enum up_encoding encoding;
-    struct up_tree_tar *tree; /* script or files, or */
-    struct up_source *source; /* core, whole, or */
+    struct up_tree_tar *tree; /* for script or files */
+    struct up_source *source; /* for a whole core */
     struct up_delta_blocks *delta;
     bool ready;        /* the delta's images are compared */
     uint8_t *index;    /* the whole .idx */
@@ -95,7 +95,7 @@ static int size_part(struct up_pack *p, struct input *in, struct up_part *part,
     return in->index ? 0 : up_fail(err, UP_INTERNAL, "%s: out of memory", from->path);
 }
 
-/* A folder, or a file that is an archive of one. */
+/* A folder, or an archive of one. */
 static int open_files(struct up_pack *p, struct input *in, const struct up_pack_part *from,
                       struct up_error *err)
 {
@@ -145,7 +145,7 @@ static int add_part(struct up_pack *p, enum up_part_kind kind, const struct up_p
     return size_part(p, in, part, from, err);
 }
 
-/* The reader's rules hold for the fields that we were given, before any work. */
+/* Check the given fields by the reader's rules before any work begins. */
 static int check_manifest(const struct up_manifest *m, struct up_error *err)
 {
     size_t len;
@@ -235,7 +235,7 @@ static void end_part(struct up_pack *p, struct input *in, struct up_part *part)
     up_index_put_head(in->index, &in->head);
     up_sha256(in->index, (size_t)part->index_size, part->index_digest);
     part->data_size = p->data_end - in->data_at;
-    /* The images are large. */
+    /* Read in steps, because the images are large. */
     up_delta_blocks_close(in->delta);
     in->delta = NULL;
     p->block = 0;
@@ -246,7 +246,7 @@ static void end_part(struct up_pack *p, struct input *in, struct up_part *part)
         p->input[p->part].data_at = p->data_end;
 }
 
-/* The current block by itself. */
+/* Encode the current block by itself. */
 static int encode_block(struct up_pack *p, struct input *in, struct up_block *block, struct up_error *err)
 {
     const struct up_part *part = &p->manifest.part[p->part];
@@ -263,7 +263,7 @@ static int encode_block(struct up_pack *p, struct input *in, struct up_block *bl
     return 0;
 }
 
-/* Before the first block of a delta: UP_AGAIN, or 0 when blocks can be had. */
+/* Prepare a delta: UP_AGAIN, or 0 when blocks can be made. */
 static int compare_images(struct up_pack *p, struct input *in, struct up_part *part, struct up_error *err)
 {
     uint64_t done, total, before = p->done - in->compared;
@@ -315,8 +315,8 @@ static int put(struct up_pack *p, const void *data, size_t len, uint64_t offset,
     return 0;
 }
 
-/* A member's header, and its content unless that is copied later. The file
- * has its full size by then, so all padding is there as zeros. */
+/* Write a member's header, and its content unless that is copied later. The
+ * file has its full size by then, so all padding is zero. */
 static int put_member(struct up_pack *p, uint64_t offset, const void *data, uint64_t size,
                       struct up_error *err)
 {
@@ -339,7 +339,7 @@ static int open_fresh(struct up_pack *p, struct up_error *err)
     return 0;
 }
 
-/* Every member but the blocks. */
+/* Write every member except the blocks. */
 static int put_head(struct up_pack *p, const char *text, size_t size, const char *sig, size_t sig_size,
                     struct up_error *err)
 {
@@ -438,7 +438,7 @@ uint64_t up_pack_size(const struct up_pack *p)
     return p->state == DONE ? p->layout.size : 0;
 }
 
-/* Close and remove a file that was begun. */
+/* Close and remove an unfinished file. */
 static void drop(struct up_storage *storage, int file, const char *path, bool remove)
 {
     if (file < 0)

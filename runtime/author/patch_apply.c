@@ -1,6 +1,6 @@
 /*
- * patch_apply.c -- a patch applied: the new file is made of the old one and the
- * patch, block by block, each against its digest.
+ * patch_apply.c -- apply a patch: make the new file from the old one, block by
+ * block, each checked by its digest.
  */
 #include "bytes.h"
 #include "codec.h"
@@ -23,7 +23,7 @@ struct up_patch_apply {
     struct up_index_head head;
     uint8_t new_digest[UP_SHA256_SIZE];
     uint8_t *index, *stored, *content;
-    size_t room; /* of stored and of content: a block, or all that comes out when that is less */
+    size_t room; /* of stored and of content: a block, or less for a small file */
     uint64_t hashed, stored_at;
     uint32_t at;
 };
@@ -47,7 +47,7 @@ static void release(struct up_patch *p)
     free(a);
 }
 
-/* Checking the old file and writing the new one, by bytes. */
+/* Progress in bytes: checking the old file, then writing the new one. */
 static void progress(const struct up_patch *p, uint64_t *done, uint64_t *total)
 {
     const struct up_patch_apply *a = p->apply;
@@ -82,7 +82,7 @@ static int read_old(void *context, void *buf, size_t len, uint64_t offset, struc
     return read_all(context, buf, len, offset, UP_INCOMPATIBLE, err);
 }
 
-/* Nobody signed a patch: what is wrong with it is damage. */
+/* A patch is not signed, so whatever is wrong with it is damage. */
 static int broken(struct up_error *err)
 {
     err->code = UP_CORRUPT;
@@ -126,7 +126,7 @@ static int get_block(const struct up_patch_apply *a, uint32_t i, struct up_block
     return up_index_get_block(block, entry, &a->head, i, err) < 0 ? broken(err) : 0;
 }
 
-/* Every entry, and that the blocks end where the file does. */
+/* Check every entry, and that the blocks end where the file does. */
 static int read_index(struct up_patch_apply *a, struct up_error *err)
 {
     uint64_t end = a->stored_at;
@@ -153,7 +153,7 @@ static int read_index(struct up_patch_apply *a, struct up_error *err)
     return 0;
 }
 
-/* Some more of the old file: UP_AGAIN, 0 when it is the right one. */
+/* Hash the next part of the old file: UP_AGAIN, or 0 when it is the right one. */
 static int check_old(struct up_patch_apply *a, struct up_error *err)
 {
     uint64_t left = a->part.source_size - a->hashed;

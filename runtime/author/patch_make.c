@@ -1,6 +1,5 @@
 /*
- * patch_make.c -- a patch made: what two files differ in, as a head, an index and
- * stored blocks.
+ * patch_make.c -- make a patch: a head, an index and stored blocks.
  */
 #include "bytes.h"
 #include "delta_blocks.h"
@@ -32,7 +31,7 @@ static void release(struct up_patch *p)
     free(m);
 }
 
-/* Comparing and encoding count as much each. */
+/* Comparing and encoding count half of the progress each. */
 static void progress(const struct up_patch *p, uint64_t *done, uint64_t *total)
 {
     const struct up_patch_make *m = p->make;
@@ -43,7 +42,7 @@ static void progress(const struct up_patch *p, uint64_t *done, uint64_t *total)
     *done = m->head.block_count * part / of + m->at;
 }
 
-/* Head and index, last of all. */
+/* Head and index are written last. */
 static int put_head(struct up_patch *p, struct up_error *err)
 {
     const struct up_patch_make *m = p->make;

@@ -1,5 +1,6 @@
 /*
- * patch_private.h -- a patch under way, for patch.c, patch_make.c, patch_apply.c.
+ * patch_private.h -- an open patch, for patch.c, patch_make.c and
+ * patch_apply.c.
  */
 #ifndef UP_PATCH_PRIVATE_H
 #define UP_PATCH_PRIVATE_H
@@ -23,7 +24,7 @@ struct up_patch {
     struct up_patch_apply *apply;
 };
 
-/* What both begin with: OUT's names, nothing written. Errors: UP_USAGE, UP_INTERNAL. */
+/* What both begin with: set the names, write nothing. Errors: UP_USAGE, UP_INTERNAL. */
 UP_MUST_CHECK int up_patch_new(struct up_patch **out, struct up_storage *storage, const char *path,
                                struct up_error *err);
 /* Open OUT.new, empty. */

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define STEP_BYTES (256u << 10)
-/* A new alignment must explain this many bytes more than the one that holds. */
+/* A new alignment must explain this many bytes more than the current one. */
 #define BETTER 8
 
 struct up_suffix_match {
@@ -21,14 +21,13 @@ struct up_suffix_match {
     size_t count, room;
 
     uint64_t scan;      /* reached in the new image */
-    uint64_t open_at;   /* start of the alignment that holds, */
+    uint64_t open_at;   /* start of the current alignment, */
     uint64_t open_from; /* in both images */
     uint64_t len, from; /* the longest exact match at `scan` */
-    bool holds;         /* there is one: not so before the first */
+    bool holds;         /* there is a current alignment; not before the first */
 };
 
-/* Of the bytes at offset i; missing ones count as zeros, which is how a
- * suffix that ends sorts, too. */
+/* The prefix at offset i. Missing bytes count as zeros, which is also how a suffix that ends sorts. */
 static uint32_t prefix(const struct up_suffix_match *m, const uint8_t *p, uint64_t left)
 {
     uint32_t key = 0;
@@ -92,7 +91,7 @@ void up_suffix_match_free(struct up_suffix_match *m)
     free(m);
 }
 
-/* How many bytes are equal, the first `known` of which are. */
+/* The length of the common prefix, of which `known` bytes are known to be equal. */
 static uint64_t common(const uint8_t *a, uint64_t a_len, const uint8_t *b, uint64_t b_len, uint64_t known)
 {
     uint64_t n = a_len < b_len ? a_len : b_len, i = known;
@@ -104,7 +103,7 @@ static uint64_t common(const uint8_t *a, uint64_t a_len, const uint8_t *b, uint6
     return i;
 }
 
-/* The longest exact match of the new image at `scan`. */
+/* The longest exact match for the new image at `scan`. */
 static void search(struct up_suffix_match *m)
 {
     const uint8_t *want = m->fresh + m->scan;
@@ -151,8 +150,8 @@ static int add(struct up_suffix_match *m, uint64_t at, uint64_t from, uint64_t l
     return 0;
 }
 
-/* How far the alignment that holds is worth being followed, below `end`:
- * where equal bytes lead over different ones by the most. */
+/* How far the current alignment is worth following, below `end`: to where equal
+ * bytes outnumber different ones by the most. */
 static uint64_t reach_forward(const struct up_suffix_match *m, uint64_t end)
 {
     int64_t lead = 0, best = 0;
@@ -168,7 +167,7 @@ static uint64_t reach_forward(const struct up_suffix_match *m, uint64_t end)
     return best_len;
 }
 
-/* The same for the new one, backwards from `scan`. */
+/* The same for the new alignment, backwards from `scan`. */
 static uint64_t reach_back(const struct up_suffix_match *m)
 {
     int64_t lead = 0, best = 0;
@@ -184,8 +183,8 @@ static uint64_t reach_back(const struct up_suffix_match *m)
     return best_len;
 }
 
-/* Both want the last `overlap` bytes before `end`: how many the alignment
- * that holds keeps, so that the most bytes are equal. */
+/* Both alignments claim the last `overlap` bytes before `end`: how many of them
+ * the current one keeps, so that the most bytes are equal. */
 static uint64_t share(const struct up_suffix_match *m, uint64_t end, uint64_t overlap)
 {
     uint64_t first = end - overlap, kept = 0;
@@ -204,7 +203,7 @@ static uint64_t share(const struct up_suffix_match *m, uint64_t end, uint64_t ov
     return kept;
 }
 
-/* The alignment that holds ends, the one found at `scan` begins. */
+/* End the current alignment and begin the one found at `scan`. */
 static int turn(struct up_suffix_match *m, struct up_error *err)
 {
     uint64_t forward = m->holds ? reach_forward(m, m->scan) : 0;
@@ -236,13 +235,12 @@ int up_suffix_match_step(struct up_suffix_match *m, uint64_t *done, struct up_er
 {
     uint64_t stop = m->scan + STEP_BYTES;
 
-    *done = m->scan; /* also when memory runs out */
+    *done = m->scan; /* also when out of memory */
     while (m->scan < m->fresh_size && m->scan < stop) {
         uint64_t counted, kept = 0;
 
         m->scan += m->len;
-        /* `kept` counts the bytes in [scan, counted) that the alignment that
-         * holds explains as well. */
+        /* `kept` counts the bytes in [scan, counted) that the current alignment explains as well. */
         for (counted = m->scan; m->scan < m->fresh_size; m->scan++) {
             search(m);
             for (; counted < m->scan + m->len; counted++)

@@ -1,9 +1,10 @@
 /*
- * suffix_match.h -- where the bytes of a new image come from in an old one.
+ * suffix_match.h -- find where the bytes of a new image come from in an old
+ * one.
  *
- * Host side. The old image is suffix-sorted whole; the new one is then walked
- * from front to back, and each stretch that resembles a stretch of the old
- * image becomes a match. Bytes of a match may differ here and there: code
+ * Host side. The old image is suffix-sorted as a whole. The new one is then
+ * read from front to back, and each stretch that resembles a stretch of the old
+ * image becomes a match. The bytes of a match may differ here and there: code
  * that moved keeps its shape and changes its addresses.
  *
  * Memory: four bytes for each byte of the old image, and up to 64 MiB.
@@ -33,11 +34,11 @@ UP_MUST_CHECK int up_suffix_match_new(struct up_suffix_match **out, const uint8_
                                       const uint8_t *fresh, uint64_t fresh_size, struct up_error *err);
 void up_suffix_match_free(struct up_suffix_match *m);
 
-/* Walk on, a few hundred KiB a call: UP_AGAIN while there is more to do, then
- * 0. *done is the byte reached, also then. Errors: UP_INTERNAL out of memory. */
+/* The next step, a few hundred KiB: UP_AGAIN if there is more to do, then 0.
+ * *done is the byte reached. Errors: UP_INTERNAL out of memory. */
 UP_MUST_CHECK int up_suffix_match_step(struct up_suffix_match *m, uint64_t *done, struct up_error *err);
 
-/* What was found: rising `at`, none empty, none overlapping. */
+/* The matches: ascending `at`, none empty, none overlapping. */
 const struct up_match *up_suffix_match_found(const struct up_suffix_match *m, size_t *count);
 
 #endif

@@ -16,8 +16,9 @@ static uint32_t crc_byte(uint32_t crc, uint8_t byte)
     return crc >> 4 ^ remainders[crc & 15];
 }
 
-/* Four bytes at a time, of `len`, a multiple of four. The tables are made at the
- * first long buffer: 4 KiB that a program which reads none does not carry. */
+/* Four bytes at a time; `len` is a multiple of four. The tables (4 KiB) are
+ * made at the first long buffer, so that a program without one does not carry
+ * them. */
 static uint32_t crc_words(uint32_t crc, const uint8_t *p, size_t len)
 {
     static uint32_t table[4][256];

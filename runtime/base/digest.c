@@ -1,9 +1,9 @@
 /*
  * digest.c -- message digests by OpenSSL's EVP.
  *
- * After up_digest_new() nothing here can fail for a reason that a caller could
- * handle. Should OpenSSL fail all the same, the process ends: a digest that was
- * not computed must never be compared.
+ * After up_digest_new() nothing here fails in a way that a caller could handle.
+ * If OpenSSL fails all the same, the process aborts: a digest that was not
+ * computed must never be compared.
  */
 #include "digest.h"
 

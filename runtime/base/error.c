@@ -62,8 +62,7 @@ int up_fail(struct up_error *err, int code, const char *format, ...)
     va_start(args, format);
     vsnprintf(err->message, sizeof err->message, format, args);
     va_end(args);
-    /* Names in messages come from packages and servers, and may have been cut
-     * in the middle of a character. */
+    /* Names in messages come from packages and servers, and may be cut in the middle of a character. */
     err->message[up_printable(err->message, strlen(err->message))] = '\0';
     return code;
 }

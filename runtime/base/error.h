@@ -1,11 +1,11 @@
 /*
- * error.h -- the one failure shape of the C side.
+ * error.h -- the one way in which C functions report failure.
  *
- * A function that can fail returns 0 (or a count) or one of the negative
- * codes below, and fills the caller's struct up_error with a sentence that
- * names the object and the cause. The code words and exit codes are one table,
- * read by the command line and by `moult doctor CODE`. What a vendor's cloud is
- * told instead of a word, its dialect knows.
+ * A function that can fail returns 0 (or a count) or one of the negative codes
+ * below, and fills the caller's struct up_error with a sentence that names the
+ * object and the cause. Code words and exit codes are one table, also read by
+ * the command line and by `moult doctor CODE`. What a vendor's cloud is told
+ * instead of a word is up to its dialect.
  */
 #ifndef UP_ERROR_H
 #define UP_ERROR_H
@@ -32,8 +32,8 @@ enum {
     UP_DEFERRED = -20,
     UP_STATELOST = -21,
 
-    /* Not a failure and never shown to people: nothing can be had without
-     * waiting; poll the loop and call again. */
+    /* Not a failure and never shown to people: the call would have to wait.
+     * Poll the loop and call again. */
     UP_AGAIN = -100
 };
 
@@ -51,19 +51,20 @@ struct up_code_info {
     const char *advice;  /* what to do next */
 };
 
-/* A function that can fail: its answer is looked at. `(void)!` before the call
- * says that nothing depends on it. Its `err` is not NULL, but where its header
- * says that it may be; so a caller that was failed may answer `err->code`. */
+/* A function that can fail: its result must be checked. `(void)!` before the
+ * call says that the result does not matter. `err` is not NULL unless the
+ * header says that it may be, so a caller whose call failed may return
+ * `err->code`. */
 #define UP_MUST_CHECK __attribute__((warn_unused_result))
 
 /* Fill *err (may be NULL) and return `code`. The message is formatted as by
  * printf and made printable (printable.h). */
 int up_fail(struct up_error *err, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* Put "prefix: " before the message, at a stage boundary; returns err->code. */
+/* Put "prefix: " before the message, for a stage boundary; returns err->code. */
 int up_fail_in(struct up_error *err, const char *prefix);
 
-/* UP_NOSPACE for ENOSPC and EDQUOT, else `otherwise`. */
+/* UP_NOSPACE for ENOSPC and EDQUOT, `otherwise` for the rest. */
 int up_code_of_errno(int error, int otherwise);
 
 /* The row of a code or of a word; NULL when there is none. Rows are static. */

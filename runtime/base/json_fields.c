@@ -128,7 +128,7 @@ void up_json_fields_leave(struct up_json_fields *inner, struct up_json_fields *f
     json_decref(inner->object);
 }
 
-/* Nesting, before the parser recurses into it. */
+/* Measure the nesting before the parser recurses into it. */
 static bool too_deep(const char *text, size_t len)
 {
     bool quoted = false;
@@ -149,7 +149,7 @@ static bool too_deep(const char *text, size_t len)
     return false;
 }
 
-/* The format decides whether anything else can be understood. */
+/* The format is checked first: it decides whether anything else can be understood. */
 static void take_format(struct up_json_fields *f)
 {
     char format[64] = "", prefix[64], expected[sizeof prefix + 1];

@@ -6,16 +6,16 @@
 #include <stdlib.h>
 
 /*
- * jansson's reader does not look whether the buffer that it gathers a token in
- * could grow; it leaves the character out and later runs past the end of what
- * it has. So what cannot be had comes from a reserve made before, large enough
- * for that buffer, and the text ends right there, before another one is asked
- * for. jansson hands its allocator nothing of the caller's, hence the statics.
+ * jansson does not notice when the buffer in which it gathers a token cannot
+ * grow: it leaves out the character and later runs past the end. So if memory
+ * runs out, the buffer comes from a reserve that was allocated before and is
+ * large enough, and the input ends right there. jansson passes no caller data
+ * to its allocator, hence the statics.
  */
 static _Thread_local struct {
     void *block;
     size_t size;
-    bool used; /* memory was short */
+    bool used; /* memory ran out */
 } reserve;
 
 static void *allocate(size_t size)
@@ -40,7 +40,7 @@ struct text {
     size_t left;
 };
 
-/* A byte at a time: not one more is looked at once memory was short. */
+/* A byte at a time: once memory ran out, not one more is read. */
 static size_t next(void *buffer, size_t room, void *user)
 {
     struct text *text = user;
@@ -60,7 +60,7 @@ json_t *up_json_load(const char *text, size_t len, size_t flags, json_error_t *w
     json_t *value = NULL;
     bool short_of_memory;
 
-    reserve.size = len <= SIZE_MAX / 4 ? 2 * len + 64 : 0; /* it doubles */
+    reserve.size = len <= SIZE_MAX / 4 ? 2 * len + 64 : 0; /* the buffer doubles */
     reserve.block = reserve.size ? malloc(reserve.size) : NULL;
     reserve.used = !reserve.block;
     if (reserve.block) {

@@ -13,9 +13,9 @@
 
 struct sink {
     bool open, socket;
-    int fd;             /* its own open file, so that O_NONBLOCK is nobody else's */
-    bool torn;          /* a line was begun and not ended */
-    unsigned long lost; /* lines, since one was written */
+    int fd;             /* its own open file description, so that O_NONBLOCK affects nobody else */
+    bool torn;          /* a line was begun but not finished */
+    unsigned long lost; /* lines dropped since one was written */
 };
 
 static void open_sink(struct sink *k, int descriptor)
@@ -37,7 +37,7 @@ static void open_sink(struct sink *k, int descriptor)
         k->fd = fd;
 }
 
-/* Without an open file of its own somebody else may fill what poll() saw free. */
+/* If the file description is shared, another process may fill the room that poll() saw. */
 static ssize_t put(const struct sink *k, const char *data, size_t len)
 {
     struct pollfd room = {.fd = k->fd, .events = POLLOUT};
@@ -71,7 +71,7 @@ static struct sink *sink_of(int descriptor)
     return k;
 }
 
-/* On stderr, whichever was not read: what goes to stdout may be for a program. */
+/* Always on stderr: stdout may be read by a program. */
 static void say_lost(struct sink *k)
 {
     char line[100];
@@ -110,6 +110,6 @@ void up_log(const char *format, ...)
     line[n] = '\n';
     if (fileno(stderr) == STDERR_FILENO)
         up_log_write(STDERR_FILENO, line, (size_t)n + 1);
-    else /* whoever pointed it elsewhere, into memory, say, reads it himself */
+    else /* a descriptor that was pointed elsewhere, into memory for example, is left alone */
         fwrite(line, 1, (size_t)n + 1, stderr);
 }

@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* How many bytes the character that begins so has. */
+/* The length of a character, by its first byte. */
 static size_t length_of(unsigned char first)
 {
     if (first < 0x80)
@@ -13,8 +13,7 @@ static size_t length_of(unsigned char first)
     return first < 0xf0 ? 3 : 4;
 }
 
-/* The bytes of the character at text and the character; 1 and UINT32_MAX when
- * it is not UTF-8. */
+/* The bytes of the character at text, and the character; 1 and UINT32_MAX if it is not UTF-8. */
 static size_t next(const unsigned char *text, size_t len, uint32_t *character)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
@@ -39,7 +38,7 @@ static bool is_shown(uint32_t c)
 {
     if (c < 0x20 || (c >= 0x7f && c < 0xa0) || c == UINT32_MAX)
         return false;
-    /* Marks, embeddings, overrides and isolates of direction; the separators. */
+    /* Bidirectional marks, embeddings, overrides and isolates; line and paragraph separators. */
     return c != 0x61c && c != 0x200e && c != 0x200f && !(c >= 0x2028 && c <= 0x202e) &&
            !(c >= 0x2066 && c <= 0x2069) && c != 0xfeff;
 }

@@ -19,7 +19,7 @@ static int describe(posix_spawnattr_t *attributes, posix_spawn_file_actions_t *f
     if (rc == 0)
         rc = posix_spawnattr_setflags(attributes, (short)(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
                                                           (apart ? POSIX_SPAWN_SETPGROUP : 0)));
-    if (rc == 0 && apart) /* group 0: its own */
+    if (rc == 0 && apart) /* group 0: a new group */
         rc = posix_spawn_file_actions_addopen(files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     return rc;
 }

@@ -1,5 +1,5 @@
 /*
- * program.h -- start a program with the signals of a fresh process.
+ * program.h -- start a program with default signal handling.
  */
 #ifndef UP_PROGRAM_H
 #define UP_PROGRAM_H
@@ -10,9 +10,9 @@
 #include "error.h"
 
 /*
- * Start argv[0], found in PATH, with these words; the array ends with NULL. No
- * signal is blocked or ignored in it. `apart`: in a process group of its own,
- * with an empty standard input. 0, or an error number.
+ * Start argv[0], found in PATH; the array ends with NULL. No signal is blocked
+ * or ignored in it. `apart`: in a process group of its own, with an empty
+ * standard input. Returns 0 or an error number.
  */
 UP_MUST_CHECK int up_program_start(pid_t *pid, char *const argv[], bool apart);
 

@@ -39,7 +39,7 @@ static int sign(ptrdiff_t difference)
     return (difference > 0) - (difference < 0);
 }
 
-/* Numbers of any length: without leading zeros the longer one is the larger. */
+/* Numbers of any length: without leading zeros, the longer one is larger. */
 static int compare_numbers(struct text *a, struct text *b)
 {
     int order = 0;
@@ -67,7 +67,7 @@ static int compare_words(struct text a, struct text b)
     return order ? order : sign((a.end - a.at > 0) - (b.end - b.at > 0));
 }
 
-/* The next piece of a dotted text; false after the last one. */
+/* The next piece of a dotted text; false after the last. */
 static bool take(struct text *rest, struct text *piece)
 {
     const char *dot;
@@ -108,7 +108,7 @@ static bool is_number(struct text t)
     return t.at == t.end;
 }
 
-/* Numbers are below words, and fewer pieces below more. */
+/* Numbers sort below words, and fewer pieces below more. */
 static int compare_early(struct text a, struct text b)
 {
     int order = 0;

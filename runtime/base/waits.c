@@ -15,7 +15,7 @@ struct up_waits_page {
     _Atomic uint64_t since; /* ms of the monotonic clock; 0: nothing is waited for */
 };
 
-/* Of this process, when it is a child. */
+/* The page of this process, if it is a child. */
 static struct {
     struct up_waits_page *page;
     unsigned depth;
@@ -36,7 +36,7 @@ static struct up_waits_page *map(int fd)
     return page == MAP_FAILED ? NULL : page;
 }
 
-/* Its size is fixed: who could shorten it could end the reader. */
+/* Sealed: a writer who could shrink the page could crash the reader. */
 int up_waits_new(struct up_waits_page **out)
 {
     int first = memfd_create("moult-waits", MFD_CLOEXEC | MFD_ALLOW_SEALING), fd;
@@ -62,8 +62,8 @@ void up_waits_free(struct up_waits_page *page)
         munmap(page, sizeof *page);
 }
 
-/* The sum first: a wait that ends meanwhile is missed until the next look, never
- * counted twice. */
+/* Read the sum first: a wait that ends in between is missed until the next
+ * look, but never counted twice. */
 uint64_t up_waits_read(const struct up_waits_page *page)
 {
     uint64_t total, since, now;

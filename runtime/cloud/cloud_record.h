@@ -1,8 +1,8 @@
 /*
- * cloud_record.h -- what is remembered of an offer of a cloud, over a restart.
+ * cloud_record.h -- remember a cloud's offer across a restart.
  *
- * <state>/cloud/NAME, replaced as a whole. It decides nothing about the device:
- * a record that is lost costs a report, or an offer that is asked for anew.
+ * The file <state>/cloud/NAME, replaced as a whole. It decides nothing about
+ * the device: a lost record costs a report, or an offer is asked for again.
  */
 #ifndef UP_CLOUD_RECORD_H
 #define UP_CLOUD_RECORD_H
@@ -16,17 +16,17 @@
 
 struct up_storage;
 
-/* Names are of letters, digits, '-', '_' and '.', and do not begin with a '.'.
- * Errors: UP_USAGE not a name, or too much text; UP_NOSPACE, UP_WRITE. */
+/* Names consist of letters, digits, '-', '_' and '.', and do not begin with a
+ * '.'. Errors: UP_USAGE invalid name, or too much text; UP_NOSPACE, UP_WRITE. */
 UP_MUST_CHECK int up_cloud_record_keep(struct up_storage *storage, const char *state, const char *name,
                                        const char *text, size_t len, struct up_error *err);
 
-/* A fresh NUL-terminated buffer that the caller frees.
- * Errors: UP_MISSING there is none; UP_USAGE, UP_WRITE, UP_INTERNAL. */
+/* Reads into a fresh NUL-terminated buffer that the caller frees. Errors:
+ * UP_MISSING there is none; UP_USAGE, UP_WRITE, UP_INTERNAL. */
 UP_MUST_CHECK int up_cloud_record_read(struct up_storage *storage, const char *state, const char *name,
                                        char **out, size_t *len, struct up_error *err);
 
-/* Nothing happens when there is none. Errors: UP_USAGE, UP_WRITE. */
+/* Does nothing if there is none. Errors: UP_USAGE, UP_WRITE. */
 UP_MUST_CHECK int up_cloud_record_forget(struct up_storage *storage, const char *state, const char *name,
                                          struct up_error *err);
 

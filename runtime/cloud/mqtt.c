@@ -10,10 +10,10 @@
 #include "mqtt_private.h"
 #include "storage.h"
 
-#define CONNECT_MS 30000 /* for a look-up, and for each address */
-#define STEADY_MS 30000  /* online so long, and the pauses begin anew */
+#define CONNECT_MS 30000 /* for a look-up, and again for each address */
+#define STEADY_MS 30000  /* after this long online, the pauses start from the first one again */
 #define REMAINING_MAX 60000
-#define CAREFUL_AFTER 3 /* connections that the broker ended over one message: see count_strike() */
+#define CAREFUL_AFTER 3 /* connections in a row that the broker ended over one message: see count_strike() */
 #define GIVE_UP_AFTER 10
 
 static uint64_t now_of(const struct up_mqtt *m)
@@ -45,7 +45,7 @@ int up_mqtt_open(struct up_mqtt **out, struct up_storage *storage, const struct 
     return 0;
 }
 
-/* Half of the pause is certain, the other left to chance. */
+/* Half of the pause is fixed, the other half random. */
 static uint64_t pause_of(struct up_mqtt *m)
 {
     uint64_t most = m->back_off ? m->back_off * 2 : m->o.back_off_min * 2;
@@ -59,8 +59,8 @@ static uint64_t pause_of(struct up_mqtt *m)
     return most < m->o.back_off_min ? m->o.back_off_min : most;
 }
 
-/* Another message as large as one that was given up need not prove itself as often, until the
- * broker takes one of that size. */
+/* Another message as large as one that was given up gets fewer attempts, until
+ * the broker takes one of that size. */
 static unsigned patience_with(const struct up_mqtt *m, const struct up_mqtt_outgoing *o)
 {
     if (!o)
@@ -70,9 +70,10 @@ static unsigned patience_with(const struct up_mqtt *m, const struct up_mqtt_outg
 
 /*
  * A broker that ends the connection whenever it gets a certain message would
- * keep the client away for ever. When it ended it so some times, soon and with
- * the same message unacknowledged, messages go one by one; when it goes on with
- * the same one, that is given up. A network that fails otherwise does not count.
+ * lock the client out forever. So after a few connections that ended early with
+ * the same message unacknowledged, messages are sent one by one; if the same
+ * message still ends the connection, it is given up. Other network failures do
+ * not count.
  */
 static void count_strike(struct up_mqtt *m, uint64_t now, const struct up_error *why, struct up_error *said)
 {
@@ -99,8 +100,8 @@ static void count_strike(struct up_mqtt *m, uint64_t now, const struct up_error 
     m->back_off = 0;
 }
 
-/* Which version the next attempt speaks: the better one, but with a broker that did not take it, and has
- * not said why, the other. */
+/* Choose the version for the next attempt: the better one; if the broker
+ * refused that without giving a reason, the other. */
 static void choose_version(struct up_mqtt *m)
 {
     bool refused = m->answered && (m->answer == 1 || m->answer == MQTT_RC_UNSUPPORTED_PROTOCOL_VERSION);
@@ -113,7 +114,7 @@ static void choose_version(struct up_mqtt *m)
     m->five = m->five && m->o.five && !m->no_five;
 }
 
-/* No connection, whether there was one or not: say so, and when the next is tried. */
+/* The connection failed or ended: report it, and when the next attempt is made. */
 static void lose(struct up_mqtt *m, const struct up_error *why)
 {
     uint64_t now = now_of(m);
@@ -135,7 +136,7 @@ static void lose(struct up_mqtt *m, const struct up_error *why)
     up_mqtt_tell(m, &e);
 }
 
-/* The next of the broker's addresses; `err` says what was wrong with the one before. */
+/* Try the broker's next address; `err` says what failed with the previous one. */
 static void try_next_address(struct up_mqtt *m, struct up_error *err)
 {
     up_mqtt_link_drop(m);
@@ -170,7 +171,7 @@ static void begin(struct up_mqtt *m)
     }
     m->phase = UP_MQTT_RESOLVING;
     m->due = now_of(m) + CONNECT_MS;
-    /* One that the system has not finished since the attempt before goes on. */
+    /* A look-up that is still running from an earlier attempt is used. */
     if (!m->resolver && up_resolver_start(&m->resolver, m->o.host, &err) < 0)
         lose(m, &err);
 }
@@ -293,8 +294,8 @@ int up_mqtt_remaining(const struct up_mqtt *m)
 
     if (m->first || m->trouble || (m->phase >= UP_MQTT_CONNECTING && up_mqtt_link_holds_bytes(m)))
         return 0;
-    /* Online the library counts the keep-alive itself, in seconds; the broker
-     * gives half of it as grace. */
+    /* While online the library counts the keep-alive itself, in seconds; the
+     * broker allows half of it as grace. */
     if (m->phase == UP_MQTT_ONLINE)
         left = m->o.keepalive * 1000 / 8;
     else
@@ -307,7 +308,7 @@ static int publish(struct up_mqtt *m, const char *topic, const void *payload, si
 {
     int rc;
 
-    /* The library lets an empty one pass, over which a broker ends the connection. */
+    /* The library accepts an empty topic, for which a broker ends the connection. */
     if (!*topic || mosquitto_pub_topic_check(topic) != MOSQ_ERR_SUCCESS ||
         mosquitto_validate_utf8(topic, (int)strlen(topic)) != MOSQ_ERR_SUCCESS)
         return up_fail(err, UP_USAGE, "mqtt: nothing can be published to '%s'", topic);

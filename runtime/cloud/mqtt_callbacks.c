@@ -1,6 +1,6 @@
 /*
- * mqtt_callbacks.c -- what libmosquitto calls: it becomes events and state of the
- * client, and nothing is sent from here.
+ * mqtt_callbacks.c -- the callbacks of libmosquitto: they turn what happened
+ * into events and the client's state, and send nothing.
  */
 #include <mosquitto.h>
 #include <mqtt_protocol.h>
@@ -11,8 +11,8 @@
 #include "mqtt_tls.h"
 
 /*
- * What the library calls, from within the functions below. They only note
- * what happened: the library holds locks then.
+ * Called by the library from within the functions below. They only note what
+ * happened, because the library holds locks then.
  */
 
 static void on_connect(struct mosquitto *client, void *user, int answer, int flags)
@@ -54,7 +54,7 @@ static void on_message(struct mosquitto *client, void *user, const struct mosqui
     up_mqtt_tell(m, &e);
 }
 
-/* Also without MQTT 5: there is no reason then. */
+/* Also called without MQTT 5; then there is no reason. */
 static void on_publish(struct mosquitto *client, void *user, int mid, int reason,
                        const mosquitto_property *properties)
 {
@@ -68,7 +68,7 @@ static void on_publish(struct mosquitto *client, void *user, int mid, int reason
         o->reason = reason;
 }
 
-/* The codes of the library itself are below those with which a broker ends a connection. */
+/* The library's own codes are below those with which a broker ends a connection. */
 static void on_disconnect(struct mosquitto *client, void *user, int reason,
                           const mosquitto_property *properties)
 {
@@ -101,8 +101,9 @@ static void on_subscribe(struct mosquitto *client, void *user, int mid, int coun
         }
 }
 
-/* Only here does the library tell what OpenSSL said, and that a packet came which
- * it keeps to itself: those of QoS 2 until the broker releases them, without limit. */
+/* Only the log callback shows what OpenSSL said, and that a packet came which
+ * the library keeps to itself: it holds those of QoS 2 until the broker
+ * releases them, without limit. */
 static void on_log(struct mosquitto *client, void *user, int level, const char *text)
 {
     struct up_mqtt *m = user;

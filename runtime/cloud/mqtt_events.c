@@ -1,5 +1,5 @@
 /*
- * mqtt_events.c -- the queue of events until somebody asks for them.
+ * mqtt_events.c -- the queue of events until they are fetched.
  */
 #include "mqtt_private.h"
 

@@ -1,5 +1,5 @@
 /*
- * mqtt_library.c -- the client object of libmosquitto: made, set up, made anew, and
+ * mqtt_library.c -- libmosquitto's client object: create, set up, recreate; and
  * which descriptors it opened.
  */
 #include <errno.h>
@@ -15,10 +15,10 @@
 #include "mqtt_tls.h"
 
 /*
- * The library's descriptors would be inherited by other programs. Its socket is
- * known; those of a pair that it opens beside, to wake up a thread that is not
- * there, are the pair's before, or among the lowest that were free. The pair
- * need not hold much.
+ * Programs started later would inherit the library's descriptors. Its socket is
+ * known. It also opens a socket pair to wake up a thread that does not exist
+ * here: that is found as the pair known before, or among the lowest descriptors
+ * that were free. The pair needs little buffer.
  */
 void up_mqtt_note_descriptors(int lowest[UP_MQTT_FREE])
 {
@@ -76,9 +76,10 @@ static int set_up(struct mosquitto *c, struct up_mqtt *m, struct up_error *err)
 }
 
 /*
- * The session of a client that keeps it ends with its connection in MQTT 5, unless
- * the client says otherwise. The library takes that only with a call that waits for
- * the connection; of one without a host it keeps the properties, and goes no further.
+ * In MQTT 5 the session of a client ends with its connection unless the client
+ * sends an expiry. The library takes that property only with a call that waits
+ * for the connection; if the host is missing, the call keeps the properties and
+ * goes no further.
  */
 int up_mqtt_link_speak(struct up_mqtt *m)
 {
@@ -122,8 +123,8 @@ static int make_client(struct up_mqtt *m, struct mosquitto **out, struct up_erro
 int up_mqtt_link_new(struct up_mqtt *m, const struct up_mqtt_options *o, struct up_error *err)
 {
     m->pair[0] = m->pair[1] = -1;
-    /* Counted by the library, and never undone: it would unload the modules of
-     * OpenSSL's configuration under everybody else in the process. */
+    /* Counted by the library, and never undone: the clean-up would unload the
+     * modules of OpenSSL's configuration for the whole process. */
     mosquitto_lib_init();
     if (o->tls && up_mqtt_tls_new(&m->tls, o, err) < 0)
         return err->code;

@@ -1,5 +1,5 @@
 /*
- * mqtt_link.c -- one connection to the broker: made without waiting, kept moving,
+ * mqtt_link.c -- one connection to the broker: made without waiting, driven,
  * and why it ended.
  */
 #include <errno.h>
@@ -21,14 +21,14 @@
 #include "mqtt_tls.h"
 #include "storage.h"
 
-#define PACKET_MAX (1024 * 1024) /* bytes of one packet that comes */
+#define PACKET_MAX (1024 * 1024) /* bytes of an incoming packet */
 #define PACKETS_AT_ONCE 256
 #define BYTES_AT_ONCE (512 * 1024)
-#define RECEIVE_BUFFER (128 * 1024) /* so that no more comes at once than is looked at */
+#define RECEIVE_BUFFER (128 * 1024) /* so that no more arrives at once than is examined */
 #define FAREWELL_MS 1000
 #define FAREWELL_TURNS 10
 
-/* The sentence for a connection that the broker refused: the codes of 3.1.1 or those of 5. */
+/* The message for a connection that the broker refused: codes of 3.1.1 or of 5. */
 static int explain_answer(int answer, struct up_error *err)
 {
     static const struct {
@@ -49,7 +49,7 @@ static int explain_answer(int answer, struct up_error *err)
     return up_fail(err, UP_NETWORK, "the broker refuses the connection: %s", mosquitto_reason_string(answer));
 }
 
-/* The sentence for what the library answered. `error`: errno then. */
+/* The message for a return code of the library. `error`: errno at that time. */
 static int explain(struct up_mqtt *m, int rc, int error, struct up_error *err)
 {
     bool cut = m->farewell || rc == MOSQ_ERR_OVERSIZE_PACKET || rc == MOSQ_ERR_TLS ||
@@ -72,7 +72,7 @@ static int explain(struct up_mqtt *m, int rc, int error, struct up_error *err)
         return up_fail(err, UP_NETWORK, "the broker is silent");
     case MOSQ_ERR_ERRNO:
         return up_fail(err, UP_NETWORK, "%s", error ? strerror(error) : "the broker ended the connection");
-    case MOSQ_ERR_OVERSIZE_PACKET: /* the broker said its limit, and nothing was sent */
+    case MOSQ_ERR_OVERSIZE_PACKET: /* above the broker's limit; nothing was sent */
         return up_fail(err, UP_NETWORK, "the connection was ended");
     case MOSQ_ERR_NOMEM:
         return up_fail(err, UP_INTERNAL, "out of memory");
@@ -125,8 +125,8 @@ static bool shaking_hands(const struct up_mqtt *m)
     return ssl && !SSL_is_init_finished(ssl);
 }
 
-/* Once the library had to wait before it could say hello, it would go on
- * wanting to write until the handshake is over. */
+/* If the library had to wait before it could send CONNECT, it would keep asking
+ * to write until the handshake is over. */
 static bool library_wants_write(const struct up_mqtt *m)
 {
     if (shaking_hands(m))
@@ -146,7 +146,7 @@ bool up_mqtt_link_holds_bytes(const struct up_mqtt *m)
     return ssl && SSL_pending(ssl) > 0;
 }
 
-/* The next round of work ends the connection, over the first that went wrong. */
+/* The first error ends the connection in the next round. */
 static void note_trouble(struct up_mqtt *m, int rc)
 {
     if (rc == MOSQ_ERR_SUCCESS || m->trouble != MOSQ_ERR_SUCCESS)
@@ -173,7 +173,7 @@ static int hand_over(struct up_mqtt *m, struct up_mqtt_outgoing *o)
     return rc;
 }
 
-/* The library's number of a message of QoS 0 comes back before it returns. */
+/* For QoS 0 the library calls back before it returns the message's number. */
 void up_mqtt_link_pump(struct up_mqtt *m)
 {
     while (may_hand_over(m) && !mosquitto_want_write(m->client)) {
@@ -204,7 +204,7 @@ void up_mqtt_link_unsubscribe(struct up_mqtt *m, const char *topic)
     note_trouble(m, rc);
 }
 
-/* Bytes of the connection that have been read so far. */
+/* Bytes read from the connection so far. */
 static uint64_t consumed(int fd)
 {
     struct tcp_info info = {0};
@@ -216,7 +216,7 @@ static uint64_t consumed(int fd)
     return (uint64_t)info.tcpi_bytes_received - (uint64_t)waiting;
 }
 
-/* The library takes a packet of any size and says nothing until it is whole. */
+/* The library accepts a packet of any size and reports it only when it is complete. */
 static void weigh(struct up_mqtt *m)
 {
     uint64_t now;
@@ -233,8 +233,8 @@ static void weigh(struct up_mqtt *m)
         m->violation = "the broker sends a packet of more than 1 MiB";
 }
 
-/* What the library would not notice: it takes an end in the middle of the
- * handshake for one that goes on. What came before the end is read first. */
+/* The library does not notice that the peer closed in the middle of the
+ * handshake. What arrived before the end is read first. */
 static int look_at_handshake(const struct up_mqtt *m, int fd, short ready)
 {
     ssize_t n;
@@ -255,7 +255,7 @@ static bool readable(const struct up_mqtt *m)
     return p.fd >= 0 && (up_mqtt_link_holds_bytes(m) || (poll(&p, 1, 0) > 0 && p.revents & POLLIN));
 }
 
-/* Whoever asks gets many messages at once, and his turn while more come. */
+/* The caller gets many messages at once, and its turn while more arrive. */
 static int read_some(struct up_mqtt *m)
 {
     int rc, packets = 0;
@@ -285,7 +285,7 @@ static int exchange(struct up_mqtt *m, struct up_error *err)
         return explain(m, MOSQ_ERR_ERRNO, error, err);
     m->completed = false;
     errno = 0;
-    /* The library shakes hands in its reading, also when that has something to say. */
+    /* The library does the handshake in its read function, also when it has to write. */
     if (p.revents & (POLLIN | POLLHUP | POLLERR) || up_mqtt_link_holds_bytes(m) ||
         (p.revents && shaking_hands(m)))
         rc = read_some(m);
@@ -310,8 +310,8 @@ int up_mqtt_link_work(struct up_mqtt *m, struct up_error *err)
     return rc;
 }
 
-/* The library has no way to end a connection without a farewell, after which
- * the broker would keep the last will to itself. */
+/* The library cannot end a connection without a DISCONNECT, after which the
+ * broker would not publish the last will. */
 void up_mqtt_link_drop(struct up_mqtt *m)
 {
     int fd = mosquitto_socket(m->client);

@@ -1,5 +1,5 @@
 /*
- * mqtt_options.c -- the options of a client: checked, copied, freed.
+ * mqtt_options.c -- check, copy and free the options of a client.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,7 @@
 /*
- * mqtt_private.h -- what the files of mqtt.h share: the client (mqtt.c), its
- * connection over libmosquitto (mqtt_library.c, mqtt_link.c, mqtt_callbacks.c), what has happened (mqtt_events.c).
+ * mqtt_private.h -- shared by the files of mqtt.h: the client (mqtt.c), its
+ * connection over libmosquitto (mqtt_library.c, mqtt_link.c, mqtt_callbacks.c),
+ * its events (mqtt_events.c).
  */
 #ifndef UP_MQTT_PRIVATE_H
 #define UP_MQTT_PRIVATE_H
@@ -11,7 +12,7 @@
 #include "mqtt_queue.h"
 #include "resolver.h"
 
-#define UP_MQTT_WINDOW 16 /* messages of QoS 1 that are not acknowledged */
+#define UP_MQTT_WINDOW 16 /* unacknowledged messages of QoS 1, at most */
 #define UP_MQTT_FREE 4
 
 struct mosquitto;
@@ -39,7 +40,7 @@ struct up_mqtt_subscription {
 
 struct up_mqtt {
     struct up_storage *storage;
-    struct up_mqtt_options o; /* strings are its own; those of TLS are not kept */
+    struct up_mqtt_options o; /* owns its strings, except those of TLS */
     uint64_t back_off;        /* ms */
 
     enum up_mqtt_phase phase;
@@ -50,32 +51,32 @@ struct up_mqtt {
     size_t next_address;
 
     struct mosquitto *client;
-    struct up_mqtt_tls *tls; /* NULL without */
+    struct up_mqtt_tls *tls; /* NULL without TLS */
     int pair[2];             /* descriptors that the library opened beside its socket; -1 none */
-    int trouble;             /* what the library answered to a write; 0 */
+    int trouble;             /* the library's return code for a failed write; 0: none */
     int trouble_error;       /* errno then */
-    bool cut;                /* the broker ended the connection, no matter how */
-    bool five, no_five;      /* MQTT 5 is spoken now; the broker has said that it does not */
-    bool answered, session;  /* CONNACK came */
+    bool cut;                /* the broker ended the connection, for whatever reason */
+    bool five, no_five;      /* MQTT 5 is spoken now; the broker refused it */
+    bool answered, session;  /* CONNACK arrived */
     int answer;              /* its code */
-    int farewell;            /* the broker's reason to end the connection, with MQTT 5; 0 none */
-    const char *violation;   /* what the broker did that it must not do; NULL */
-    bool muted;              /* the connection is over: what still comes is not told */
-    bool completed;          /* a packet came whole in this round */
-    bool measured;           /* else `unaccounted` says nothing */
-    size_t told_bytes;       /* of events since a round of reading began */
-    uint64_t unaccounted;    /* bytes read when a packet was last whole */
+    int farewell;            /* the broker's DISCONNECT reason in MQTT 5; 0: none */
+    const char *violation;   /* how the broker broke the protocol; NULL: it did not */
+    bool muted;              /* the connection is over: what still arrives is not reported */
+    bool completed;          /* a packet was completed in this round */
+    bool measured;           /* false: `unaccounted` is not valid */
+    size_t told_bytes;       /* bytes of events since a round of reading began */
+    uint64_t unaccounted;    /* bytes read when a packet was last complete */
 
-    uint64_t suspect; /* the message over which the broker may have ended the connection; 0 */
+    uint64_t suspect; /* the message over which the broker may have ended the connection; 0: none */
     unsigned strikes; /* how often in a row */
     bool careful;     /* one message at a time */
-    size_t refused;   /* bytes of a packet that was given up; 0: the broker took as large a one since */
+    size_t refused;   /* size of a packet that was given up; 0: the broker took one as large since */
 
     struct up_mqtt_queue queue;
     struct up_mqtt_subscription *subscriptions;
     size_t subscribed;
     struct up_mqtt_node *first, **last, *told;
-    bool round_over; /* events were given: say so before reading again */
+    bool round_over; /* events were returned: report that before reading again */
 };
 
 /* mqtt_options.c: check and copy. Errors: UP_USAGE, UP_INTERNAL. */
@@ -83,8 +84,8 @@ UP_MUST_CHECK int up_mqtt_options_copy(struct up_mqtt_options *out, const struct
                                        struct up_error *err);
 void up_mqtt_options_free(struct up_mqtt_options *o);
 
-/* mqtt_events.c: strings and payload are copied; without memory the
- * connection ends, so that nothing goes missing unseen. */
+/* mqtt_events.c: strings and payload are copied. Out of memory the connection
+ * ends, so that nothing is lost silently. */
 void up_mqtt_tell(struct up_mqtt *m, const struct up_mqtt_event *event);
 bool up_mqtt_next_event(struct up_mqtt *m, struct up_mqtt_event *out);
 void up_mqtt_forget_events(struct up_mqtt *m);
@@ -94,24 +95,24 @@ void up_mqtt_callbacks_set(struct mosquitto *client);
 
 /* mqtt_library.c: the library's client, and its descriptors. */
 UP_MUST_CHECK int up_mqtt_link_new(struct up_mqtt *m, const struct up_mqtt_options *o, struct up_error *err);
-/* Begin anew without anything handed over. UP_INTERNAL, and all stays as it is. */
+/* Recreate the client object; nothing counts as handed over. UP_INTERNAL: everything stays as it was. */
 int up_mqtt_link_renew(struct up_mqtt *m);
-/* Have the client speak the version that m->five says. 0, or what the library answered. */
+/* Set the protocol version from m->five. 0, or the library's return code. */
 int up_mqtt_link_speak(struct up_mqtt *m);
 /* Around each call in which the library opens descriptors; `fd` is its socket. */
 void up_mqtt_note_descriptors(int lowest[UP_MQTT_FREE]);
 void up_mqtt_keep_descriptors(struct up_mqtt *m, int fd, const int lowest[UP_MQTT_FREE]);
 
-/* mqtt_link.c. Functions that return int give 0 or the code of the error that ended the connection. */
+/* mqtt_link.c. Functions that return int give 0 or the error code that ended the connection. */
 UP_MUST_CHECK int up_mqtt_link_connect(struct up_mqtt *m, const char *address, struct up_error *err);
 UP_MUST_CHECK int up_mqtt_link_work(struct up_mqtt *m, struct up_error *err);
 int up_mqtt_link_fd(const struct up_mqtt *m);
 bool up_mqtt_link_wants_write(const struct up_mqtt *m);
-bool up_mqtt_link_holds_bytes(const struct up_mqtt *m); /* read by TLS, not yet by us */
-void up_mqtt_link_pump(struct up_mqtt *m);              /* hand over what waits, as far as it goes */
+bool up_mqtt_link_holds_bytes(const struct up_mqtt *m); /* read by TLS but not yet by us */
+void up_mqtt_link_pump(struct up_mqtt *m);              /* hand over waiting messages, as many as possible */
 void up_mqtt_link_subscribe(struct up_mqtt *m, struct up_mqtt_subscription *s);
 void up_mqtt_link_unsubscribe(struct up_mqtt *m, const char *topic);
-void up_mqtt_link_drop(struct up_mqtt *m);     /* without a farewell */
+void up_mqtt_link_drop(struct up_mqtt *m);     /* without DISCONNECT */
 void up_mqtt_link_farewell(struct up_mqtt *m); /* waits a second at most */
 void up_mqtt_link_free(struct up_mqtt *m);
 

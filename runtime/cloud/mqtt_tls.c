@@ -13,16 +13,16 @@
 
 struct up_mqtt_tls {
     SSL_CTX *context;
-    char *name;     /* NULL: the broker is named by an address, and nothing is asked for */
+    char *name;     /* NULL: the broker is given by address, so no name is sent or checked */
     uint64_t floor; /* 0 none */
-    char *identity; /* under which the broker knows psk; NULL: certificates are used */
+    char *identity; /* the identity for psk; NULL: certificates are used */
     unsigned char psk[UP_MQTT_PSK];
     size_t psk_len;
     bool lenient;     /* the clock was never set: see fetch_options.h */
     int verify_error; /* X509_V_OK, or why the broker's certificate was refused */
-    int alert;        /* what the broker said when it refused ours; -1 nothing */
+    int alert;        /* the TLS alert with which the broker refused our certificate; -1: none */
     bool complete;    /* the handshake */
-    char reason[100]; /* of OpenSSL; "" none */
+    char reason[100]; /* from OpenSSL; "": none */
 };
 
 static int fail_file(struct up_error *err, const char *what, const char *path)
@@ -34,7 +34,7 @@ static int fail_file(struct up_error *err, const char *what, const char *path)
     return UP_USAGE;
 }
 
-/* A key with a passphrase is refused: nobody is there to type it. */
+/* A key with a passphrase is refused: nobody is there to enter it. */
 static int no_passphrase(char *buf, int size, int writing, void *user)
 {
     (void)buf, (void)size, (void)writing, (void)user;
@@ -56,8 +56,7 @@ static int judge(int good, X509_STORE_CTX *chain)
     return 0;
 }
 
-/* The library has just set the address as the name to ask for; the handshake
- * has not said anything yet. */
+/* The library has just set the address as SNI; the handshake has sent nothing yet. */
 static void on_info(const SSL *ssl, int where, int value)
 {
     struct up_mqtt_tls *t = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
@@ -118,9 +117,8 @@ static unsigned give_psk(SSL *ssl, const char *hint, char *identity, unsigned id
     return (unsigned)t->psk_len;
 }
 
-/* Certificates have no say: every cipher that is left needs the key at both
- * ends. TLS 1.3 chooses between key and certificate outside of its ciphers, so
- * it is left out. */
+/* Certificates are not used: every remaining cipher needs the key at both ends.
+ * TLS 1.3 negotiates keys outside its ciphers, so it is disabled. */
 static int set_psk(struct up_mqtt_tls *t, const struct up_mqtt_options *o, struct up_error *err)
 {
     if (!o->psk_identity || !*o->psk_identity || o->psk_len < 1 || o->psk_len > UP_MQTT_PSK)
@@ -158,8 +156,7 @@ int up_mqtt_tls_new(struct up_mqtt_tls **out, const struct up_mqtt_options *o, s
     SSL_CTX_set_app_data(t->context, t);
     SSL_CTX_set_default_passwd_cb(t->context, no_passphrase);
     SSL_CTX_set_info_callback(t->context, on_info);
-    /* What is not wholly written stays in the library's packet, at another place
-     * perhaps after more was queued. */
+    /* The rest of a partial write stays in the library's packet, which may move when more is queued. */
     SSL_CTX_set_mode(t->context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     rc = o->psk ? set_psk(t, o, err) : set_certificates(t, o, err);
     if (rc < 0) {
@@ -209,7 +206,7 @@ static bool about_our_certificate(int alert)
     return false;
 }
 
-/* A wrong key is noticed by what was made with it. */
+/* A wrong key shows as a failed MAC or decryption. */
 static bool about_our_key(int alert)
 {
     return alert == SSL_AD_UNKNOWN_PSK_IDENTITY || alert == SSL_AD_DECRYPT_ERROR ||

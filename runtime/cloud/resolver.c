@@ -17,7 +17,7 @@
 #define STACK_SIZE (256 * 1024)
 
 struct up_resolver {
-    atomic_int holders; /* the caller and the thread: the last one frees */
+    atomic_int holders; /* the caller and the thread; the last one frees */
     atomic_bool done;
     int fd;
     int failure; /* of getaddrinfo() */
@@ -60,7 +60,7 @@ static void *look_up(void *user)
     const uint64_t one = 1;
 
     r->failure = getaddrinfo(r->host, NULL, &hints, &list);
-    /* A device that has only its loopback so far may still mean localhost. */
+    /* A device with nothing but its loopback interface may still ask for localhost. */
     if (r->failure == EAI_NONAME || r->failure == EAI_ADDRFAMILY)
         r->failure = getaddrinfo(r->host, NULL, &(struct addrinfo){.ai_socktype = SOCK_STREAM}, &list);
     if (r->failure == 0) {
@@ -68,14 +68,14 @@ static void *look_up(void *user)
         freeaddrinfo(list);
     }
     atomic_store(&r->done, true);
-    /* The counter cannot be full, so this neither fails nor waits. */
+    /* The counter cannot overflow, so this neither fails nor waits. */
     while (write(r->fd, &one, sizeof one) < 0 && errno == EINTR)
         ;
     let_go(r);
     return NULL;
 }
 
-/* Signals are for the caller's threads. */
+/* Signals are handled by the caller's threads. */
 static int start_thread(struct up_resolver *r)
 {
     pthread_attr_t attr;

@@ -1,4 +1,4 @@
-/* secret.c -- mode and content of a file with a secret. */
+/* secret.c -- check and read a file with a secret. */
 #include "secret.h"
 
 #include "error.h"
@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* An open file that is private, or a negative code. */
+/* Open the file if it is private; a descriptor or a negative code. */
 static int open_private(struct up_storage *s, const char *path, struct up_error *err)
 {
     int file = s->ops->open(s, path, UP_READ, 0);
@@ -43,7 +43,7 @@ int up_secret_check(struct up_storage *storage, const char *path, struct up_erro
 int up_secret_read(struct up_storage *storage, const char *path, char out[UP_SECRET_MAX + 1],
                    struct up_error *err)
 {
-    char text[UP_SECRET_MAX + 2]; /* one byte more than may be there with its line's end */
+    char text[UP_SECRET_MAX + 2]; /* room for one byte too many, with the line end */
     int file = open_private(storage, path, err);
     long long n;
     size_t len;

@@ -84,14 +84,13 @@ void up_address_finder_put(enum up_shape shape, uint8_t *bytes, uint32_t value)
     up_put32(bytes, w);
 }
 
-/* What a relative number is counted from, but for a constant, when its field
- * lies at that address. */
+/* The base of a relative number, up to a constant, if its field is at that address. */
 static uint32_t origin_of(enum up_shape shape, uint64_t address)
 {
     switch (shape) {
     case UP_ARM64_PAGE:
         return (uint32_t)address & ~4095u;
-    case UP_THUMB_EXCHANGE: /* A32 code is aligned, and counted from an aligned place */
+    case UP_THUMB_EXCHANGE: /* A32 code is aligned, and so is its base */
         return (uint32_t)address & ~3u;
     default:
         return (uint32_t)address;
@@ -130,7 +129,7 @@ static bool inside(struct up_address_field *f, uint64_t base, uint64_t size, uin
     return f->target < size;
 }
 
-/* Opcodes whose operand may be named relative to the next instruction. */
+/* Opcodes whose operand may be relative to the next instruction. */
 static bool takes_operand(uint8_t op)
 {
     /* add..cmp, movsxd, imul, group 1, test, xchg, mov, lea, group 11, shifts, groups 3 to 5 */
@@ -139,16 +138,16 @@ static bool takes_operand(uint8_t op)
            op == 0xfe || op == 0xff;
 }
 
-/* And of those after 0x0f. */
+/* The same after 0x0f. */
 static bool takes_operand_0f(uint8_t op)
 {
     return op == 0x10 || op == 0x11 || (op >= 0x28 && op <= 0x2f) || (op >= 0x40 && op < 0x80) ||
            op == 0xaf || (op >= 0xb0 && op <= 0xc1) || op >= 0xd0;
 }
 
-/* Kernels are linked into the upper 2 GiB of 64 bits, and their code names
- * addresses whole: as an immediate, or as a displacement without a base or
- * with an index. */
+/* Kernels are linked into the upper 2 GiB of the 64-bit address space, and
+ * their code contains absolute addresses: as an immediate, or as a displacement
+ * without a base or with an index. */
 static bool kernel_field(struct up_address_field *f, const uint8_t *p, size_t i, size_t len)
 {
     uint8_t op = p[i], modrm = i + 1 < len ? p[i + 1] : 0;
@@ -188,7 +187,7 @@ static bool x86_field(struct up_address_field *f, const uint8_t *p, size_t i, si
     return kernel_field(f, p, i, len);
 }
 
-/* Instructions of fixed size. */
+/* Fixed-size instructions. */
 static bool arm_field(struct up_address_field *f, const uint8_t *p, size_t at, enum up_shape shape,
                       unsigned kind, uint32_t skip, uint64_t base, uint64_t size)
 {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TELLS 16u /* bytes of a copy that say how their surroundings moved */
+#define TELLS 16u /* copies of at least this many bytes show how their surroundings moved */
 
 int up_delta_new(struct up_delta **out, struct up_error *err)
 {
@@ -86,7 +86,7 @@ struct up_delta_op *up_delta_add(struct up_delta *d)
     return &d->ops[d->count++];
 }
 
-/* The operations, until they fill the block. */
+/* Read the operations until they fill the block. */
 static int code_ops(struct up_delta *d, const struct up_old *old, uint64_t source, uint32_t len,
                     struct up_error *err)
 {
@@ -119,7 +119,7 @@ static int code_ops(struct up_delta *d, const struct up_old *old, uint64_t sourc
     return 0;
 }
 
-/* The block's own copies say how some of the image moved. */
+/* Record how far things moved, from the block's own copies. */
 static int learn_from_ops(struct up_delta *d, uint64_t at)
 {
     struct up_move_map *moves = &d->moves[1];
@@ -137,14 +137,13 @@ static int learn_from_ops(struct up_delta *d, uint64_t at)
     return 0;
 }
 
-/* 0 to 15, each four times as far as the one before. */
+/* Contexts 0 to 15, each four times as far as the one before. */
 static unsigned distance_class(uint32_t distance)
 {
     return distance ? (31 - (unsigned)__builtin_clz(distance)) / 2 : 0;
 }
 
-/* By how much what the field points at has moved; `still` is the answer that
- * leaves the field as it was. */
+/* How far the target of the field has moved; `still` is the answer that leaves the field unchanged. */
 static uint32_t code_by(struct up_delta *d, const struct up_address_field *f, uint32_t still, uint32_t by)
 {
     struct up_delta_models *m = &d->models;
@@ -171,7 +170,7 @@ static uint32_t code_by(struct up_delta *d, const struct up_address_field *f, ui
         } else if (still != below && still != above && (!known || still != ruled_out) &&
                    !up_range_coder_bit(&d->coder, &m->still[f->kind], by != still)) {
             got = still;
-        } else { /* functions are aligned, so the lowest bits say the least */
+        } else { /* functions are aligned, so the lowest bits carry the least */
             low = up_range_coder_tree(&d->coder, m->low[f->relative], 4, (by - below) & 15);
             got = (uint32_t)up_range_coder_signed(&d->coder, &m->by[f->relative], (int32_t)(by - below) >> 4);
             got = below + (got << 4 | low);
@@ -183,7 +182,7 @@ static uint32_t code_by(struct up_delta *d, const struct up_address_field *f, ui
     return got;
 }
 
-/* A field that lay at `from` and lies at `at`. */
+/* A field that was at `from` and is at `at`. */
 static void code_field(struct up_delta *d, const struct up_address_field *f, uint8_t *out,
                        const uint8_t *want, uint64_t from, uint64_t at)
 {
@@ -199,7 +198,7 @@ static void code_field(struct up_delta *d, const struct up_address_field *f, uin
     up_address_finder_put(f->shape, out, f->value + code_by(d, f, still, value - f->value + still) - still);
 }
 
-/* How many bytes are equal before the next that is not. */
+/* The number of equal bytes before the next different one. */
 static uint32_t next_gap(struct up_delta *d, uint32_t last)
 {
     uint32_t gap = d->want && d->gap_at < d->gap_count ? d->gaps[d->gap_at++] : UINT32_MAX;
@@ -211,7 +210,7 @@ struct gap {
     uint32_t left, last;
 };
 
-/* `out` holds the old bytes and gets the new ones. */
+/* `out` holds the old bytes and becomes the new ones. */
 static void code_copy(struct up_delta *d, const struct up_delta_op *op, uint8_t *out, const uint8_t *want,
                       uint64_t at, uint64_t size, struct gap *gap)
 {
@@ -240,7 +239,7 @@ static void code_copy(struct up_delta *d, const struct up_delta_op *op, uint8_t 
     }
 }
 
-/* What followed the last copy in the old image may resemble what follows now. */
+/* What followed the last copy in the old image may resemble what comes next. */
 static int code_literal(struct up_delta *d, const struct up_old *old, uint64_t beside, uint8_t *block,
                         uint32_t at, uint32_t len, struct up_error *err)
 {

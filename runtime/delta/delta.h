@@ -1,11 +1,10 @@
 /*
- * delta.h -- one block of a new image, made from an old one and a few bytes.
+ * delta.h -- decode one block of a new image from an old image and a few bytes.
  *
- * Host and device agree on the format; delta_maker.h makes what is decoded
- * here. Whatever the stored bytes say: nothing outside the old image is read,
- * nothing beyond the block is written, and the work is bounded by the length
- * of the block and of the stored bytes. That the result is right is for its
- * digest to say.
+ * delta_maker.h encodes, this decodes. Whatever the stored bytes say, nothing
+ * outside the old image is read, nothing beyond the block is written, and the
+ * work is bounded by the length of the block and of the stored bytes. Whether
+ * the result is right is for its digest to say.
  */
 #ifndef UP_DELTA_H
 #define UP_DELTA_H
@@ -29,8 +28,8 @@ UP_MUST_CHECK int up_delta_new(struct up_delta **out, struct up_error *err); /* 
 void up_delta_free(struct up_delta *d);                                      /* NULL is allowed */
 
 /*
- * Decode the block that lies at offset `at` of the new image, out_len bytes of
- * it. `source` is where its index entry says that the old image is first read.
+ * Decode the block at offset `at` of the new image, out_len bytes long.
+ * `source` is where reading of the old image begins, from the index entry.
  * Errors: UP_CORRUPT; those of old->read.
  */
 UP_MUST_CHECK int up_delta_decode(struct up_delta *d, const struct up_old *old, uint64_t source, uint64_t at,

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PLAIN 3       /* contexts of the 1 to 3 bytes before, */
+#define PLAIN 3       /* contexts of 1 to 3 bytes before, */
 #define HASHED 5      /* and two of columns */
-#define BESIDE HASHED /* by the old byte */
+#define BESIDE HASHED /* the context of the old byte */
 #define MATCH (BESIDE + 1)
 #define BIAS (MATCH + 1)
 #define INPUTS (BIAS + 1)
@@ -16,20 +16,20 @@
 #define SEEN_BITS 14
 #define MATCH_MIN 4u
 #define MATCH_MAX 15u
-#define OFTEN 8 /* a context that was seen more often learns no slower; below 16 */
+#define OFTEN 8 /* a context seen more often than this adapts no slower; below 16 */
 #define EVEN (1u << 15)
-#define WEIGHT_MAX ((1 << 20) - 1) /* times an input, no more than an int holds */
+#define WEIGHT_MAX ((1 << 20) - 1) /* such a weight times an input still fits into an int */
 
 struct up_literal_model {
-    /* Chance of a one, 12 bits, then how often seen, 4 bits; all that turned by
-     * EVEN, so that zeros stand for models that know nothing. */
+    /* Probability of a one, 12 bits, and a count, 4 bits, all XORed with EVEN,
+     * so that zeros stand for a fresh model. */
     uint16_t hashed[HASHED][1u << SLOT_BITS];
     uint16_t beside[256][256];
     uint16_t match[2 * (MATCH_MAX + 1)];
     int32_t weight[2 * (MATCH_MAX + 1)][INPUTS]; /* of 65536 */
-    uint32_t seen[1u << SEEN_BITS];              /* where four bytes were last followed by something */
+    uint32_t seen[1u << SEEN_BITS];              /* where four bytes last occurred: what followed them */
     uint32_t noted;                              /* of the block, in `seen` */
-    uint32_t from, length;                       /* what is taken to be repeated, and how sure that is */
+    uint32_t from, length;                       /* the match that is assumed to continue, and its length */
     uint32_t next;                               /* where the last literal ended */
     int16_t stretch[4096];
 };
@@ -59,7 +59,7 @@ struct up_literal_model *up_literal_model_new(void)
 
     if (!l)
         return NULL;
-    for (int p = 0; p < 4096; p++) { /* the inverse */
+    for (int p = 0; p < 4096; p++) { /* the inverse function */
         while (x < 2047 && squash(x) < p)
             x++;
         l->stretch[p] = (int16_t)x;
@@ -107,7 +107,7 @@ static uint32_t back(const uint8_t *block, uint32_t at, uint32_t distance)
     return distance <= at ? block[at - distance] : 0;
 }
 
-/* Find what may be repeated at `at`, whose last four bytes are `last`. */
+/* Find a possible repetition at `at`, after the four bytes `last`. */
 static void find_match(struct up_literal_model *l, const uint8_t *block, uint32_t at, uint32_t last)
 {
     if (l->length > 0 && block[l->from] == block[at - 1]) {
@@ -132,7 +132,7 @@ static void find_match(struct up_literal_model *l, const uint8_t *block, uint32_
         l->length = 0;
 }
 
-/* Where the contexts of a byte begin. */
+/* Set the contexts of a byte. */
 static void find_contexts(uint32_t out[HASHED], const uint8_t *block, uint32_t at, uint32_t last)
 {
     uint32_t column = (at & 3) | back(block, at, 4) << 8;
@@ -143,7 +143,7 @@ static void find_contexts(uint32_t out[HASHED], const uint8_t *block, uint32_t a
     out[PLAIN + 1] = hash((column | back(block, at, 12) << 16) + 0x72ed270bu);
 }
 
-/* Whatever a corrupt delta teaches, sums stay in range. */
+/* Even with corrupt input, sums stay in range. */
 static int32_t bounded(int32_t weight)
 {
     if (weight > WEIGHT_MAX)
@@ -153,11 +153,11 @@ static int32_t bounded(int32_t weight)
 
 struct byte {
     uint32_t context[HASHED];
-    int beside, expected; /* bytes; -1 when there is none */
+    int beside, expected; /* bytes; -1: none */
     unsigned length;      /* of the match */
 };
 
-/* One bit, the upper ones are in `node` behind a one. */
+/* Code one bit; the bits above it are in `node`, after a leading one. */
 static int code_bit(struct up_literal_model *l, struct up_range_coder *c, const struct byte *b, uint32_t node,
                     int shift, int bit)
 {

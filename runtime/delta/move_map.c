@@ -43,7 +43,7 @@ int up_move_map_note(struct up_move_map *m, long after, uint32_t from, uint32_t 
     return 0;
 }
 
-/* Total, so that every sort gives the same order. */
+/* A total order, so that every sort gives the same result. */
 static int by_place(const void *a, const void *b)
 {
     const struct up_move *x = a, *y = b;

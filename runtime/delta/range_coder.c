@@ -32,8 +32,8 @@ static void put_byte(struct up_range_coder *c, uint8_t byte)
         c->over = true;
 }
 
-/* The upper byte of `low` leaves, unless a later carry could still run
- * through it: then it waits. The very first byte is always zero and unsent. */
+/* Output the upper byte of `low`, unless a later carry could still change it:
+ * then it is held back. The very first byte is always zero and not written. */
 static void shift_low(struct up_range_coder *c)
 {
     if (c->low < 0xff000000u || c->low > 0xffffffffu) {
@@ -119,7 +119,7 @@ uint32_t up_range_coder_tree(struct up_range_coder *c, struct up_bit *models, in
     return node - (1u << count);
 }
 
-/* Bits that nothing is learned of, upper first. */
+/* Bits without a model, upper first. */
 static uint32_t code_plain(struct up_range_coder *c, int count, uint32_t value)
 {
     uint32_t out = 0;
