@@ -23,7 +23,7 @@ struct up_blocks {
     uint32_t first, held; /* entries in `ahead` */
     uint8_t ahead[ENTRIES_AHEAD * UP_INDEX_ENTRY];
     uint8_t *content; /* one block, allocated when first needed */
-    uint32_t zeros;   /* so many of them have this digest; 0: none was asked for yet */
+    uint32_t zeros;   /* length of the block whose digest of zeros is cached; 0: none */
     uint8_t zeros_digest[32];
 };
 
@@ -109,7 +109,7 @@ int up_blocks_get(struct up_blocks *b, uint32_t i, struct up_block *out, struct 
     return up_index_get_block(out, b->ahead + (size_t)(i - b->first) * UP_INDEX_ENTRY, &b->head, i, err);
 }
 
-/* Whether the content just read is that of the block. */
+/* Whether the content just read matches the block. */
 static bool has_digest(struct up_blocks *b, const struct up_block *block)
 {
     uint8_t digest[UP_DIGEST_MAX];

@@ -1,8 +1,8 @@
 /*
- * blocks.h -- the blocks of one part, by a spooled index.
+ * blocks.h -- read and check the blocks of one part, by its spooled index.
  *
- * The index stays on the medium and is read by entry, a few KiB at a time;
- * its digest was checked when it was spooled.
+ * The index stays on the medium and is read entry by entry, a few KiB at a
+ * time; its digest was checked when it was spooled.
  */
 #ifndef UP_BLOCKS_H
 #define UP_BLOCKS_H
@@ -21,21 +21,21 @@ UP_MUST_CHECK int up_blocks_open(struct up_blocks **out, struct up_storage *stor
                                  const struct up_part *part, struct up_error *err);
 void up_blocks_close(struct up_blocks *b);
 uint32_t up_blocks_count(const struct up_blocks *b);
-/* Bytes of a block (the last may be shorter) and of the whole content. */
+/* Length of a block (the last may be shorter) and of the whole content, in bytes. */
 uint32_t up_blocks_size(const struct up_blocks *b);
 uint64_t up_blocks_content(const struct up_blocks *b);
-/* Entry i; cheap when asked in rising order. Errors: UP_CORRUPT the index ends
- * before it, or the entry is none; UP_WRITE the read failed. */
+/* Entry i; cheap in ascending order. Errors: UP_CORRUPT the index ends before
+ * it, or the entry is invalid; UP_WRITE the read failed. */
 UP_MUST_CHECK int up_blocks_get(struct up_blocks *b, uint32_t i, struct up_block *out, struct up_error *err);
 
 /*
- * Read block i of the decoded content from `target` and compare its digest:
- * 1 it is there, 0 it is not. Call up_slot_drop_cache() before to judge the
- * medium. Errors: UP_WRITE the read failed.
+ * Read block i of the decoded content from `target` and compare its digest: 1
+ * it matches, 0 it does not. To judge the medium and not the cache, call
+ * up_slot_drop_cache() first. Errors: UP_WRITE the read failed.
  */
 UP_MUST_CHECK int up_blocks_match(struct up_blocks *b, uint32_t i, struct up_slot *target,
                                   struct up_error *err);
-/* The same, but a block that is sealed is compared with its seal. `seal` may be NULL. */
+/* The same, but a block with a MAC is compared with that. `seal` may be NULL. */
 UP_MUST_CHECK int up_blocks_intact(struct up_blocks *b, uint32_t i, struct up_slot *target,
                                    struct up_block_mac *seal, struct up_error *err);
 

@@ -1,9 +1,9 @@
 /*
- * config.h -- what a device is told about itself, as a C structure.
+ * config.h -- a device's configuration as a C structure.
  *
- * The file is a Lua table read as data by lua/update/config/init.lua, which checks
- * every field and names the wrong one; bindings/config.c carries the table
- * over. Identity comes from here and nowhere else.
+ * The file is a Lua table that lua/update/config/init.lua reads as data: it
+ * checks every field and names a wrong one. bindings/config.c converts the
+ * table. A device's identity comes from here and nowhere else.
  */
 #ifndef UP_CONFIG_H
 #define UP_CONFIG_H
@@ -26,25 +26,25 @@ struct up_config {
     char hardware[UP_VERSION_SIZE];
     char id[65];
     char *state, *keys;   /* absolute directories */
-    char *journal_dir;    /* of the second file of the journal; NULL: in state */
-    char *slot[UP_SLOTS]; /* absolute; NULL both when the device has no core slots */
+    char *journal_dir;    /* directory of the journal's second file; NULL: in state */
+    char *slot[UP_SLOTS]; /* absolute; both NULL if the device has no core slots */
     enum up_boot_driver boot;
     char *fw_env, *cmdline; /* with UP_BOOT_UBOOT: fw_env.config(5), and the kernel command line */
     enum up_restart_mode restart;
     char *restart_argv[UP_ARGV_MAX + 1]; /* with UP_RESTART_COMMAND, NULL-terminated */
     uint32_t heartbeat;                  /* seconds of silence after which a child is killed; 60 */
     uint32_t deadline;                   /* default seconds of a trial start; 600 */
-    bool reuse;                          /* blocks of a full core that the device has are not fetched; true */
+    bool reuse;                          /* do not fetch blocks of a full core that the device has; true */
     uint64_t script_memory;              /* bytes the Lua state of the user's script may own; 64 MiB */
-    bool control_group;                  /* others than root and we may come to the control socket */
-    char *script_user;                   /* that the script runs as; NULL: as we do */
-    bool has_script_groups;              /* false: all that the system gives that user */
+    bool control_group;                  /* others than root and our user may use the control socket */
+    char *script_user;                   /* the user that the script runs as; NULL: ours */
+    bool has_script_groups;              /* false: all groups that the system gives that user */
     char *script_group[UP_RIGHTS_GROUPS + 1]; /* NULL-terminated */
 };
 
 void up_config_init(struct up_config *c); /* zeros and defaults */
 void up_config_free(struct up_config *c);
-/* Where its boot variables are; refers to *c. */
+/* Where the boot variables are; refers to *c. */
 struct up_boot_place up_config_boot(const struct up_config *c);
 
 #endif

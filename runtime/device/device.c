@@ -6,8 +6,7 @@
 #include "device_private.h"
 #include "error.h"
 
-/* Paths are built from the state directory, and those of slots copied, without
- * checks later on. */
+/* Paths are built from the state directory without checks later on, and those of slots are copied. */
 static int check_config(const struct up_config *config, struct up_error *err)
 {
     if (strlen(config->state) > UP_PATH_SIZE / 2)
@@ -56,7 +55,7 @@ int up_device_reload(struct up_device *d, struct up_error *err)
     return up_device_read_boot(d, err);
 }
 
-/* What `moult run` can do without, it does without. */
+/* What `moult run` can do without must not stop it. */
 static int open_lock(struct up_device *d, unsigned flags, struct up_error *err)
 {
     if (!(flags & UP_DEVICE_LOCK) || up_device_take_lock(d, err) == 0)

@@ -1,11 +1,10 @@
 /*
- * device_armed.c -- between arming and start: is what was armed still what it
- * was?
+ * device_armed.c -- between arming and start: is what was armed unchanged?
  *
- * Much time may pass in between. Keys are revoked meanwhile, and a path that
- * named one disk may name another. What cannot be told is no reason to refuse:
- * only keys that were read, and do not trust the signature, or a slot that is
- * another one.
+ * Much time may pass in between. Keys may be revoked meanwhile, and a path that
+ * named one disk may name another. What cannot be determined is no reason to
+ * refuse: only keys that could be read and do not trust the signature count, or
+ * a slot that is known to be another one.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +21,7 @@
 #define BLOCKS_A_CALL 4 /* of the image, before the caller gets a turn */
 
 /* The manifest of what was armed, as it was verified then. The caller frees it;
- * NULL when it is not there any more. */
+ * NULL if it no longer exists. */
 static char *read_manifest(struct up_device *d, size_t *size)
 {
     char path[UP_PATH_SIZE], *text;
@@ -39,7 +38,7 @@ static char *read_manifest(struct up_device *d, size_t *size)
     return NULL;
 }
 
-/* Whose key signed it. */
+/* The key that signed it. */
 static bool read_signer(struct up_device *d, char id[UP_KEY_ID_TEXT])
 {
     char path[UP_PATH_SIZE], *sig;
@@ -57,7 +56,7 @@ static bool read_signer(struct up_device *d, char id[UP_KEY_ID_TEXT])
 
 struct trust {
     const char *id;
-    unsigned keys; /* that are there */
+    unsigned keys; /* number of keys in the directory */
     bool trusted, unsure, revoked;
 };
 
@@ -74,8 +73,8 @@ static void look_at_key(void *user, const struct up_key_info *key)
     t->revoked = t->revoked || (same && key->state == UP_KEY_REVOKED);
 }
 
-/* Whether the slot is the one that was armed; one that has no name of its own,
- * or cannot be asked, is judged by what lies in it. */
+/* Whether the slot is the one that was armed. A slot without an identity of its
+ * own, or that cannot be asked, is judged by its content. */
 static int check_identity(struct up_device *d, struct up_error *err)
 {
     const struct up_pair *pair = &d->state.tx.pair;
@@ -91,8 +90,7 @@ static int check_identity(struct up_device *d, struct up_error *err)
                    slot, now, pair->identity);
 }
 
-/* The manifest was verified when it came: what may have changed since is whether
- * its key is trusted. */
+/* The manifest was verified when it arrived; only whether its key is trusted may have changed. */
 static int check_signer(struct up_device *d, struct up_error *err)
 {
     struct up_error ignored;
@@ -141,9 +139,9 @@ int up_device_check_armed(struct up_device *d, struct up_error *err)
     return check_signer(d, err) < 0 ? err->code : check_identity(d, err);
 }
 
-/* Whether nothing but its content tells that the slot is the one that was
- * armed. A mounted one may have been changed by what mounted it, and the boot
- * loader chose it. */
+/* Whether only its content can show that the slot is the one that was armed. A
+ * mounted slot may have been changed by whoever mounted it, and the boot loader
+ * chose it. */
 static bool must_read_image(struct up_device *d)
 {
     const char *slot = d->config->slot[d->state.tx.target];
@@ -153,8 +151,7 @@ static bool must_read_image(struct up_device *d)
            d->storage->ops->mounted(d->storage, slot) == UP_NOT_MOUNTED;
 }
 
-/* The index that it was installed by, and the slot. UP_NOTHING: it cannot be
- * compared. */
+/* Open the slot and the index that it was installed with. UP_NOTHING: they cannot be compared. */
 static int open_image(struct up_device *d, struct up_error *err)
 {
     struct up_image_check *c = d->image_check;

@@ -1,12 +1,12 @@
 /*
- * device_boot.c -- what the device knows of the boot loader's variables, and tells them.
+ * device_boot.c -- read, interpret and write the boot loader's variables.
  */
 #include "device_private.h"
 #include "error.h"
 
 int up_device_set_boot(struct up_device *d, const struct up_boot_state *next, struct up_error *err)
 {
-    /* What cannot be read is not to be written by guess. */
+    /* Variables that cannot be read must not be written by guess. */
     if (d->boot_lost || d->pending & UP_PENDING_LOCK)
         return up_fail(err, d->trouble.cause.code, "%s", d->trouble.cause.message);
     d->boot_unsure = up_boot_write(d->boot, next, err) < 0;
@@ -50,8 +50,8 @@ int up_device_arm_boot(struct up_device *d, struct up_error *err)
     return up_device_set_boot(d, &next, err);
 }
 
-/* Which slot holds the confirmed pair, by the journal alone: the transaction,
- * which stays there when it is over, says what became of its target. */
+/* The slot of the confirmed pair, from the journal alone: the transaction,
+ * which stays there when it is over, shows what became of its target. */
 static uint8_t confirmed_slot(const struct up_journal_state *s)
 {
     const struct up_transaction *t = &s->tx;
@@ -65,7 +65,7 @@ static uint8_t confirmed_slot(const struct up_journal_state *s)
     return core ? other : t->target;
 }
 
-/* The variables cannot be read, or hold nothing. */
+/* The variables cannot be read, or are empty. */
 static void lose_boot(struct up_device *d, const struct up_boot_state *known)
 {
     d->boot_lost = true;
@@ -98,8 +98,8 @@ int up_device_read_boot(struct up_device *d, struct up_error *err)
     return 0;
 }
 
-/* Driver `file`: nobody but us reads the record, so one that is lost is made
- * anew for the slot that the journal knows. */
+/* Driver `file`: nobody else reads the record, so a lost one is created again
+ * for the slot that the journal names. */
 static int make_boot_anew(struct up_device *d, struct up_error *err)
 {
     struct up_boot_state next = {.count = 1};
@@ -115,7 +115,7 @@ static int make_boot_anew(struct up_device *d, struct up_error *err)
     return 0;
 }
 
-/* Ask the boot loader, or play it. */
+/* Ask the boot loader, or act as one. */
 int up_device_select_slot(struct up_device *d, struct up_error *err)
 {
     struct up_boot_state next;
@@ -123,7 +123,7 @@ int up_device_select_slot(struct up_device *d, struct up_error *err)
     int rc = up_boot_select(d->boot, &next, err);
 
     if (rc == 0 || (next.running < UP_SLOTS && next.count > 0)) {
-        find_boot(d, &next); /* not noted: what counts as running all the same */
+        find_boot(d, &next); /* not recorded: the slot that counts as running all the same */
         return rc;
     }
     lose_boot(d, &next);

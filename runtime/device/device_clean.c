@@ -1,12 +1,11 @@
 /*
- * device_clean.c -- what is left over goes, what is confirmed is marked.
+ * device_clean.c -- remove leftovers, mark what is confirmed.
  */
 #include "device_private.h"
 #include "error.h"
 #include "generation.h"
 
-/* Whether the pair of a slot was confirmed: all are, but for one that is armed
- * or on trial. */
+/* Whether the pair of a slot was confirmed: every pair is, except one that is armed or on trial. */
 static bool is_confirmed(const struct up_device *d, unsigned slot)
 {
     const struct up_journal_state *s = &d->state;
@@ -49,8 +48,8 @@ static int clean(struct up_device *d, struct up_error *err)
     if (d->state.phase != UP_IDLE)
         keep[count++] = d->state.tx.generation;
     up_device_path(d, "script", path, sizeof path);
-    /* The link and the mark first: who can read nothing else goes by them, and must not be led to what is half
-     * removed. */
+    /* The link and the mark first: a start that can read nothing else follows
+     * them, and must not be led to a half-removed tree. */
     if (up_generation_link(d->storage, path, up_device_generation(d), &why) < 0) {
         *err = why;
         rc = why.code;

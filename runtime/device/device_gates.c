@@ -1,6 +1,6 @@
 /*
- * device_gates.c -- whether a release may come onto this device: its slots, the
- * permit at hand, the gates.
+ * device_gates.c -- whether a release may be installed on this device: its
+ * slots, the current permit, the gates.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /*
- * device_kept.c -- what a transfer knew when it ended, for whoever goes on in
- * this process: the next transfer, or the read-back.
+ * device_kept.c -- what a transfer knew when it ended, for the next transfer of
+ * this process or for the read-back.
  *
- * Nothing of it is needed, and nothing of it is true of another transaction.
+ * None of it is needed, and none of it applies to another transaction.
  */
 #include <stddef.h>
 

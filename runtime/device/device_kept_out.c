@@ -1,12 +1,12 @@
 /*
- * device_kept_out.c -- on how many days a release kept packages out that passed
- * every gate.
+ * device_kept_out.c -- count the days on which a release kept out packages that
+ * passed every gate.
  *
- * A day is one of the UTC calendar while the clock is set. While it is not, a
- * start of the system counts as a day, and so do 24 hours of running: better
- * one too many than a device that never comes to the end of its count. Where
- * the clock is set some time after each start, the hour before that counts
- * nothing.
+ * While the clock is set, a day is one of the UTC calendar. While it is not,
+ * each start of the system counts as a day, and so do 24 hours of running:
+ * counting one too many is better than a device that never reaches the end of
+ * its count. If the clock is set some time after each start, the hour before
+ * that does not count.
  */
 #include "device_private.h"
 
@@ -45,7 +45,7 @@ static bool another_day(const struct up_kept_out *k, const struct moment *m)
     return k->day == 0 || m->uptime >= HOUR;
 }
 
-/* The last day that counted had no name; it gets today's. */
+/* The last counted day had no date; it gets today's. */
 static bool to_be_named(const struct up_kept_out *k, const struct moment *m)
 {
     return m->set && k->day == 0;

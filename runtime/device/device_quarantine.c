@@ -1,8 +1,9 @@
 /*
- * device_quarantine.c -- what is held against a release that went back.
+ * device_quarantine.c -- what is recorded against a release that was rolled
+ * back.
  *
- * When all that a trial lacked was an answer of a cloud, the release may have
- * broken the network, or the network was away. The old pair finds out: see
+ * If all that a trial lacked was an answer of a cloud, either the release broke
+ * the network, or the network was down. The old pair finds out: see
  * up_device_judge().
  */
 #include <stdio.h>
@@ -16,7 +17,7 @@ static bool is_open(const struct up_quarantined *q)
     return q->sequence != 0 && q->strikes == UP_STRIKE_UNJUDGED;
 }
 
-/* Lost power, or the network, is no proof against a release: one more try. */
+/* A lost power supply or network is no proof against a release: one more try. */
 static enum up_strike first_strike(const struct up_transaction *t)
 {
     if (t->failures > 0)
@@ -68,7 +69,7 @@ void up_device_close_verdicts(struct up_journal_state *next, bool reached)
             next->quarantine[i].strikes = reached ? UP_STRIKE_FAILED : UP_STRIKE_OUTAGE;
 }
 
-/* Where people look: status and history. */
+/* For people: status and history. */
 static void tell(struct up_device *d, struct up_journal_state *next, uint64_t sequence, const char *why)
 {
     const struct up_transaction *t = &next->tx;

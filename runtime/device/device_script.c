@@ -1,10 +1,11 @@
 /*
  * device_script.c -- whether the script that is to run, or runs, is what was
- * installed; and one that is not made again from its archive.
+ * installed; if not, make it again from its archive.
  *
- * Its digest is on record. Where it differs, the archive is unpacked beside it,
- * read back, and put in its place when nothing runs it: on trial at once, since
- * the script is not started yet, else before the next start.
+ * Its digest is on record. If it differs, the archive is unpacked beside the
+ * tree, read back, and put in its place when nothing runs the old one: on trial
+ * at once, because the script is not started yet, otherwise before the next
+ * start.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -24,8 +25,8 @@ struct up_script_check {
     enum { READ, UNPACK, READ_MENDED, READ_OTHER } stage;
     struct up_generation_reader *reader;
     struct up_unpack *unpack;
-    char why[160];  /* the tree is not what it should be */
-    char both[400]; /* and cannot be made again */
+    char why[160];  /* why the tree is not what it should be */
+    char both[400]; /* the same, and why it cannot be made again */
 };
 
 void up_device_check_free(struct up_device *d)
@@ -57,7 +58,7 @@ static int open_tree(struct up_device *d, uint32_t n, const char *suffix, struct
     return up_generation_reader_open(&d->script_check->reader, d->storage, path, NULL, err);
 }
 
-/* Some pieces of the tree that is open: UP_AGAIN, 0 it has this digest, UP_CORRUPT. */
+/* Read some pieces of the open tree: UP_AGAIN, 0 it has this digest, UP_CORRUPT. */
 static int read_tree(struct up_device *d, const struct up_known_digest *digest, struct up_error *err)
 {
     struct up_generation_reader *reader = d->script_check->reader;
@@ -70,7 +71,7 @@ static int read_tree(struct up_device *d, const struct up_known_digest *digest, 
     return rc;
 }
 
-/* For `status`, and once for the history. */
+/* Show it in `status`, and record it once in the history. */
 static void tell_damage(struct up_device *d, const char *text)
 {
     char dir[UP_PATH_SIZE], now[sizeof d->script_check->both];
@@ -85,7 +86,7 @@ static void tell_damage(struct up_device *d, const char *text)
     up_device_note(d, "damaged", UP_CORRUPT, pair->release, 0, text);
 }
 
-/* All is well with the tree. */
+/* The tree is intact. */
 static int end_well(struct up_device *d)
 {
     char dir[UP_PATH_SIZE];
@@ -96,7 +97,7 @@ static int end_well(struct up_device *d)
     return 0;
 }
 
-/* The tree is not what it should be, and is not made again. */
+/* The tree is damaged, and will not be made again. */
 static int end_badly(struct up_device *d, struct up_error *err)
 {
     up_fail(err, UP_CORRUPT, "%s", d->script_check->both);
@@ -105,7 +106,7 @@ static int end_badly(struct up_device *d, struct up_error *err)
     return err->code;
 }
 
-/* Another generation with the very core that runs, confirmed with it. */
+/* Find another generation that was confirmed with the core that runs. */
 static const struct up_pair *other_pair(const struct up_device *d)
 {
     const struct up_pair *pair = up_device_pair(d), *other = &d->state.slot[!d->boot_state.running];
@@ -118,7 +119,7 @@ static const struct up_pair *other_pair(const struct up_device *d)
     return other;
 }
 
-/* It cannot be made again, for the reason in err: look for one to run instead. */
+/* It cannot be made again, for the reason in err: look for another one to run. */
 static int give_up(struct up_device *d, struct up_error *err)
 {
     struct up_script_check *c = d->script_check;
@@ -134,7 +135,7 @@ static int give_up(struct up_device *d, struct up_error *err)
     return UP_AGAIN;
 }
 
-/* The tree is not what it should be, for the reason in err: make it again. */
+/* The tree is damaged, for the reason in err: make it again. */
 static int begin_mending(struct up_device *d, struct up_error *err)
 {
     struct up_script_check *c = d->script_check;
@@ -174,7 +175,7 @@ static int unpack(struct up_device *d, struct up_error *err)
     return UP_AGAIN;
 }
 
-/* Put it in its place. Nothing runs the old one. */
+/* Put the new tree in place. Nothing runs the old one. */
 static int exchange(struct up_device *d, uint32_t n, struct up_error *err)
 {
     char dir[UP_PATH_SIZE];
@@ -187,7 +188,7 @@ static int exchange(struct up_device *d, uint32_t n, struct up_error *err)
     return 0;
 }
 
-/* What was made again is good. */
+/* The new tree is intact. */
 static int end_mending(struct up_device *d, struct up_error *err)
 {
     struct up_script_check *c = d->script_check;
@@ -316,7 +317,7 @@ void up_device_script_ended(struct up_device *d, unsigned times, unsigned pause,
     up_device_note_again(d, "restarted", up_device_pair(d)->release, text);
 }
 
-/* For all pairs of that generation. */
+/* Record the digest for all pairs of that generation. */
 static int remember(struct up_device *d, uint32_t n, const uint8_t *digest, struct up_error *err)
 {
     struct up_journal_state next = d->state;

@@ -1,6 +1,6 @@
 /*
- * device_start.c -- one boot, whatever is broken: what is to run, what could not
- * be done, and doing it later.
+ * device_start.c -- one boot, whatever is broken: what is to run, what could
+ * not be done, and doing it later.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -12,7 +12,7 @@
 #include "generation.h"
 #include "keys.h"
 
-/* One step of a start: done, or trouble that is tried again. */
+/* One step of a start: done, or trouble that is retried. */
 static bool step(struct up_device *d, unsigned pending, int rc, const struct up_error *err)
 {
     d->pending &= ~pending;
@@ -23,11 +23,11 @@ static bool step(struct up_device *d, unsigned pending, int rc, const struct up_
 
 static int settle_keys(struct up_device *d, struct up_error *err)
 {
-    /* The set is in force already; only its files may be behind. */
+    /* The set already applies; only its files may be behind. */
     return up_keys_settle(d->storage, d->config->keys, err) == UP_INTERNAL ? err->code : 0;
 }
 
-/* Before anything is tried: the lock, and what the other owner of the phases wrote. */
+/* Before anything else: take the lock, and read what the other owner of the phases wrote. */
 static int look_again(struct up_device *d, struct up_error *err)
 {
     if (d->pending & UP_PENDING_LOCK && up_device_take_lock(d, err) < 0)
@@ -36,7 +36,7 @@ static int look_again(struct up_device *d, struct up_error *err)
     return up_device_reload(d, err);
 }
 
-/* Phases in which a device does not rest. */
+/* Phases that the boot has to continue. */
 static bool on_the_way(const struct up_device *d)
 {
     return d->state.phase == UP_CONFIRMING || d->state.phase == UP_ROLLING_BACK;
@@ -56,7 +56,7 @@ int up_device_writable(const struct up_device *d, struct up_error *err)
         int file =
             d->storage->ops->open(d->storage, up_device_path(d, halves[i], path, sizeof path), UP_UPDATE, 0);
 
-        /* One that is gone is made anew; one that is no file never mind. */
+        /* A missing file is recreated by the next write; other reasons do not count. */
         if (file < 0 && errno == EROFS)
             return up_fail(err, UP_WRITE, "%s: %s", path, strerror(errno));
         if (file >= 0)
@@ -65,15 +65,15 @@ int up_device_writable(const struct up_device *d, struct up_error *err)
     return 0;
 }
 
-/* Whether the journal can be written again, by writing what is there already; or
- * by its looks, in phases in which somebody else writes it. */
+/* Whether the journal can be written again: by writing what is there already;
+ * or, in phases in which another process writes it, by how it looks. */
 static int write_again(struct up_device *d, struct up_error *err)
 {
     bool ours = d->state.phase == UP_ARMED || d->state.phase == UP_TRIAL;
     struct up_trouble before = d->trouble;
 
     if (up_device_writable(d, err) < 0 || (ours && up_device_save(d, &d->state, err) < 0)) {
-        d->trouble = before; /* the caller says it */
+        d->trouble = before; /* the caller reports it */
         return d->uncounted ? up_device_say_uncounted(d, err) : err->code;
     }
     d->uncounted = false;
@@ -88,7 +88,7 @@ void up_device_check(struct up_device *d)
         up_device_has_trouble(d, UP_PENDING_WRITE, false, &err);
 }
 
-/* What is pending, in the order in which each needs the ones before. */
+/* Do what is pending, in the order in which each needs the ones before. */
 static int go_on(struct up_device *d, enum up_start_action *action, struct up_error *err)
 {
     unsigned pending = d->pending;
@@ -115,8 +115,8 @@ static int go_on(struct up_device *d, enum up_start_action *action, struct up_er
     return err->code;
 }
 
-/* No script runs yet: what mending one left is finished or removed. What cannot
- * be done now is done at the next start. */
+/* No script runs yet: finish or remove what a repair left. What cannot be done
+ * now is done at the next start. */
 static void settle_scripts(struct up_device *d)
 {
     char dir[UP_PATH_SIZE];
@@ -172,7 +172,7 @@ int up_device_come_up(struct up_device **out, struct up_storage *storage, const 
     return 0;
 }
 
-/* The slot that runs as far as the boot loader says so: 'a' or 'b', or 0. */
+/* The running slot, if the boot loader names it: 'a', 'b' or 0. */
 static char running_letter(struct up_storage *storage, const struct up_config *config)
 {
     struct up_boot_state state;
@@ -197,7 +197,7 @@ int up_device_last_resort(struct up_storage *storage, const struct up_config *co
     struct up_error ignored;
     uint32_t n = 0;
 
-    /* What was confirmed comes first: the link may point to what was on trial. */
+    /* Confirmed generations first: the link may point to one that was on trial. */
     if (snprintf(path, sizeof path, "%s/script", config->state) < (int)sizeof path)
         (void)!up_generation_newest(storage, path, config->keys, running_letter(storage, config), &n,
                                     &ignored);
@@ -219,8 +219,7 @@ static int try_write_in(struct up_storage *storage, const char *dir, struct up_e
     if (snprintf(path, sizeof path, "%s/write-test", dir) >= (int)sizeof path)
         return up_fail(err, UP_USAGE, "%s: path too long", dir);
     if (up_storage_write_file(storage, path, bytes, sizeof bytes, 0600, err) < 0) {
-        (void)!up_storage_remove_tree(storage, path,
-                                      &ignored); /* that of a directory which cannot be synced */
+        (void)!up_storage_remove_tree(storage, path, &ignored); /* the error of syncing the directory */
         return err->code;
     }
     return up_storage_remove_tree(storage, path, err);
@@ -232,7 +231,7 @@ int up_device_try_write(struct up_storage *storage, const struct up_config *conf
 
     if (try_write_in(storage, config->state, err) < 0)
         return err->code;
-    /* One that is gone is done without; the file in one that is read-only would be older and older. */
+    /* A journal_dir that is gone is not needed; in a read-only one the file would only get older. */
     if (!config->journal_dir || storage->ops->stat(storage, config->journal_dir, &st) < 0)
         return 0;
     return try_write_in(storage, config->journal_dir, err);

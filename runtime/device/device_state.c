@@ -1,6 +1,6 @@
 /*
- * device_state.c -- what every part of a device asks of it and tells it: where
- * it stands, where its files lie, what is put on record.
+ * device_state.c -- shared by all parts of a device: its phase, its paths, its
+ * records.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -78,8 +78,8 @@ const struct up_pair *up_device_pair(const struct up_device *d)
 
     if (up_device_on_trial(d) && !up_device_has_core(d) && !d->uncounted)
         return &d->state.tx.pair;
-    /* A slot without a pair is about to be left; should that fail, the other
-     * pair's script is the only one there is. */
+    /* A slot without a pair is about to be left; if that fails, the other
+     * pair's script is the only one. */
     return &d->state.slot[d->state.slot[running].present ? running : !running];
 }
 
@@ -121,7 +121,7 @@ void up_device_has_trouble(struct up_device *d, unsigned pending, bool updates, 
         d->trouble = (struct up_trouble){updates, *cause};
 }
 
-/* Open the file and lock it; -1 with errno and without a file when either fails. */
+/* Open the file and lock it; -1 with errno and without a file if either fails. */
 static int lock_with(struct up_device *d, const char *path, unsigned flags)
 {
     int cause;
@@ -141,8 +141,8 @@ int up_device_take_lock(struct up_device *d, struct up_error *err)
     char path[UP_PATH_SIZE];
 
     up_device_path(d, "lock", path, sizeof path);
-    /* Locking takes no write, so what is there will do: on a read-only file
-     * system, and it keeps nobody from making it one. NFS wants to write. */
+    /* Locking does not write, so an existing file is enough, also on a
+     * read-only file system. NFS requires write access. */
     if (lock_with(d, path, UP_READ) == 0 || (errno != EWOULDBLOCK && lock_with(d, path, UP_CREATE) == 0))
         return 0;
     if (errno == EWOULDBLOCK)
@@ -157,7 +157,7 @@ int up_device_save(struct up_device *d, const struct up_journal_state *given, st
     struct up_journal_state copy = *given;
     const struct up_journal_state *next = &copy;
 
-    /* What runs is confirmed, or about to be left for something newer: no
+    /* What runs is confirmed, or about to be replaced by something newer, so no
      * older Moult has to read this record. */
     if (next->phase <= UP_FETCHING) {
         if (copy.form > 0 && copy.form < 3)
@@ -173,8 +173,8 @@ int up_device_save(struct up_device *d, const struct up_journal_state *given, st
     d->state = *next;
     if (!d->trouble.updates && !(d->pending & ~(unsigned)UP_PENDING_CLEAN))
         d->trouble = (struct up_trouble){.updates = true};
-    /* A verdict goes into both files of the record: later, when one of them
-     * can no longer be read, the other still knows it. */
+    /* A verdict goes into both files of the record, so that it is still known
+     * when one of them can no longer be read. */
     if (!d->provisioning && next->phase == UP_IDLE && up_journal_write(d->journal, next, err) < 0)
         up_device_has_trouble(d, UP_PENDING_CLEAN, true, err);
     return 0;

@@ -1,16 +1,16 @@
 /*
- * device_time.c -- what time it is, and how well that is known.
+ * device_time.c -- what time it is, and how certain that is.
  *
- * Three things tell it: the system clock, which may be wrong; the time at which
- * this program was built, which is past; and `issued` of confirmed releases,
- * which is the word of a build machine whose clock may have been wrong, too.
- * So the last never outweighs a clock that is known to be right, and without
- * one it moves the time by a bounded step: see up_device_learn_time().
+ * Three sources: the system clock, which may be wrong; the build time of this
+ * program, which is past; and `issued` of confirmed releases, set by a build
+ * machine whose clock may have been wrong, too. So `issued` never outweighs a
+ * clock that is known to be right, and without one it moves the time only by a
+ * bounded step: see up_device_learn_time().
  */
 #include "device_private.h"
 
 #define YEAR ((uint64_t)366 * 86400)
-#define AGREES 600 /* seconds; a busy server or a slow link may explain it */
+#define AGREES 600 /* seconds; a busy server or a slow link can explain such a difference */
 
 static uint64_t clock_of(const struct up_device *d)
 {
@@ -32,8 +32,7 @@ static bool agree(uint64_t a, uint64_t b)
     return larger(a, b) - smaller(a, b) <= AGREES;
 }
 
-/* When the monotonic clock stood at 0, by the system clock; wraps for one that
- * was never set. */
+/* System time at which the monotonic clock was 0; wraps if the clock was never set. */
 static uint64_t origin(const struct up_device *d)
 {
     return clock_of(d) - d->storage->ops->monotonic(d->storage) / 1000;
@@ -52,7 +51,7 @@ bool up_device_time_trusted(const struct up_device *d)
 
     if (clock_of(d) < MOULT_BUILD_TIME)
         return false;
-    /* A witness speaks for the clock as it ran on, not for one that was set since. */
+    /* A witness vouches for the clock as it runs, not for one that was set since. */
     return d->storage->ops->synchronised(d->storage) ||
            (d->witnessed && (moved <= AGREES || -moved <= AGREES));
 }

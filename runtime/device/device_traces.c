@@ -1,5 +1,6 @@
 /*
- * device_traces.c -- what the state says of a device whose journal does not.
+ * device_traces.c -- what the state shows of a device when the journal shows
+ * nothing.
  */
 #include <errno.h>
 #include <string.h>
@@ -16,7 +17,7 @@ bool up_device_has_file(const struct up_device *d, const char *name)
     return d->storage->ops->stat(d->storage, up_device_path(d, name, path, sizeof path), &st) == 0;
 }
 
-/* Surely so: what cannot be looked at may be there. */
+/* Certainly so: a file that cannot be examined may exist. */
 bool up_device_lacks_file(const struct up_device *d, const char *name)
 {
     return !up_device_has_file(d, name) && errno == ENOENT;
@@ -40,8 +41,7 @@ static bool has_generation(const struct up_device *d)
     return found;
 }
 
-/* A file of the journal that is there and cannot be read, or could not be just
- * now, may hold a device. */
+/* A file of the journal that exists and cannot be read, or not just now, may hold a device. */
 static int check_nothing_whole(const struct up_device *d, struct up_error *err)
 {
     struct up_record_view file[2];

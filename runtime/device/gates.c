@@ -38,7 +38,7 @@ uint64_t up_gate_space(const struct up_manifest *m)
     if (script)
         sum += 2 * script->size + script->index_size; /* spooled and kept, and extracted */
     if (files)
-        sum += files->size; /* spooled; the rest goes where it will lie */
+        sum += files->size; /* spooled; the rest needs room where the files go */
     return TENTH(sum);
 }
 
@@ -81,7 +81,7 @@ static void ask_parts(struct up_gate_report *r, const struct up_manifest *m, con
         add(r, "slot", UP_OK, "slot %c holds %" PRIu64 " bytes of core", f->running ? 'a' : 'b', core->size);
 }
 
-/* A device that cannot put files in place says so before anything is fetched. */
+/* A device that cannot install files says so before anything is fetched. */
 static void ask_files(struct up_gate_report *r, const struct up_manifest *m)
 {
     if (up_manifest_part(m, UP_FILES))
@@ -90,7 +90,7 @@ static void ask_files(struct up_gate_report *r, const struct up_manifest *m)
         add(r, "files", UP_OK, "none");
 }
 
-/* Whether the core that runs is the one that a delta was made against. */
+/* Whether the running core is the one that a delta was made against. */
 static void ask_source(struct up_gate_report *r, const struct up_manifest *m, const struct up_gate_facts *f)
 {
     const struct up_part *core = up_manifest_part(m, UP_CORE);
@@ -101,7 +101,7 @@ static void ask_source(struct up_gate_report *r, const struct up_manifest *m, co
         add(r, "source", UP_OK, core ? "full image, needs no old core" : "no core in it, needs no old core");
     else if (f->core_left_out)
         add(r, "source", UP_OK, "not needed: the core of that version runs");
-    else if (f->same_open) /* and from then on each block is compared */
+    else if (f->same_open) /* checked at begin; from then on each block is compared */
         add(r, "source", UP_OK, "a delta against the core in slot %c, as compared when it began", slot);
     else if (f->config->boot == UP_BOOT_NONE || !running->present || !running->core_name[0])
         add(r, "source", UP_INCOMPATIBLE,
@@ -124,7 +124,7 @@ static void ask_source(struct up_gate_report *r, const struct up_manifest *m, co
             f->source_digest ? "" : ", whose digest is compared before anything is written");
 }
 
-/* Why the permit at hand does not hold for this package; NULL when it does. */
+/* Why the current permit does not apply to this package; NULL if it does. */
 static const char *permit_flaw(const struct up_manifest *m, const struct up_gate_facts *f)
 {
     const struct up_permit *p = f->permit;
@@ -146,7 +146,7 @@ static const char *permit_flaw(const struct up_manifest *m, const struct up_gate
     return NULL;
 }
 
-/* The permit that the open transaction began with, else the one at hand. */
+/* The permit that the open transaction began with, else the current one. */
 static const char *ask_permit(struct up_gate_report *r, const struct up_manifest *m,
                               const struct up_gate_facts *f)
 {
@@ -203,7 +203,7 @@ static void ask_requires(struct up_gate_report *r, const struct up_manifest *m, 
     const char *name = running->core_name;
     uint64_t version = running->core_version;
 
-    /* What the package itself brings counts. */
+    /* What the package itself brings counts as present. */
     if (up_manifest_part(m, UP_CORE)) {
         name = m->core_name;
         version = m->core_version;

@@ -1,9 +1,9 @@
 /*
- * gates.h -- may this package be installed on this device at all?
+ * gates.h -- whether this package may be installed on this device at all.
  *
- * Asked on the signed manifest, before policy and again before arming. Pure:
- * everything that decides is an argument, so the answer can be explained
- * without a device. Policy can ask for this report but not change it.
+ * Checked on the signed manifest, before policy and again before arming. Pure:
+ * everything that matters is an argument, so the answer can be explained
+ * without a device. Policy can request this report but not change it.
  */
 #ifndef UP_GATES_H
 #define UP_GATES_H
@@ -28,7 +28,7 @@ struct up_gate_line {
 struct up_gate_report {
     unsigned count;
     bool permitted;                 /* a permit holds: policy skips its rule `version` */
-    const struct up_permit *permit; /* the one at hand, when it is that which holds; else NULL */
+    const struct up_permit *permit; /* the one that applies; else NULL */
     struct up_gate_line line[UP_GATES_MAX];
 };
 
@@ -41,19 +41,18 @@ struct up_gate_facts {
     uint64_t free_bytes;            /* in the file system of the state directory */
     uint64_t need_bytes;            /* up_gate_space() */
     uint64_t slot_size;             /* capacity of the slot that is not running; UINT64_MAX unbounded */
-    const struct up_permit *permit; /* verified, at hand; or NULL */
+    const struct up_permit *permit; /* the verified current one; or NULL */
     bool core_left_out;             /* the core of the package is not taken */
-    int source_mounted;             /* of a delta: the enum up_mounted of the running slot, or -1 */
+    int source_mounted;             /* for a delta: the enum up_mounted of the running slot, or -1 */
     const uint8_t *source_digest;   /* of as many bytes of it as the source has; NULL: not known */
     bool same_open;                 /* the open transaction is for this manifest: it does not block itself */
 };
 
-/* Bytes that an install takes in the state directory: spool, generation,
- * head, and a tenth more. */
+/* Bytes that an install takes in the state directory: spool, generation and head, plus a tenth. */
 uint64_t up_gate_space(const struct up_manifest *m);
 
-/* 0 when every gate is open, else the code of the first closed one, with its
- * sentence in err. *report always holds a line for every gate. */
+/* 0 if every gate is open, else the code of the first closed one, with its
+ * sentence in err. *report has a line for every gate in any case. */
 UP_MUST_CHECK int up_gates_ask(struct up_gate_report *report, const struct up_manifest *m,
                                const struct up_gate_facts *facts, struct up_error *err);
 

@@ -32,7 +32,7 @@ struct up_generation_maker {
     char script_dir[UP_PATH_SIZE], dir[UP_PATH_SIZE], unfinished[UP_PATH_SIZE];
 };
 
-/* Where an earlier one ended: at the finished tree, which is looked at once more. */
+/* An earlier call may have ended with the finished tree, which is then checked once more. */
 static int find_earlier(struct up_generation_maker *m, struct up_error *err)
 {
     struct up_storage *s = m->storage;
@@ -99,15 +99,15 @@ void up_generation_discard(struct up_storage *storage, const char *script_dir, u
         (void)!up_storage_remove_tree(storage, dir, &ignored);
 }
 
-/* What up_generation_clean() removes: names are collected first, since a
- * directory is not changed while it is listed. */
+/* Names for up_generation_clean(), collected first because a directory must not
+ * change while it is listed. */
 struct doomed {
     const uint32_t *keep;
     unsigned keep_count, count;
-    char name[16][64]; /* a round; called again while it was full */
+    char name[16][64]; /* for one round; called again if it was full */
 };
 
-/* What stays beside a generation as long as it is named: also what is made of it so far. */
+/* What stays beside a generation while it is named, including unfinished work. */
 static bool belongs(const char *suffix)
 {
     static const char *const suffixes[] = {"", ".tar", ".head", ".good", ".bad", ".new", ".mend", ".old"};

@@ -19,7 +19,7 @@
 
 #define CHUNK ((size_t)64 << 10)
 #define LETTERS_MAX 8
-#define NEWEST_MAX 32 /* generations that are looked at */
+#define NEWEST_MAX 32 /* generations that are considered */
 
 static int join(char out[UP_PATH_SIZE], const char *dir, const char *name, struct up_error *err)
 {
@@ -28,7 +28,7 @@ static int join(char out[UP_PATH_SIZE], const char *dir, const char *name, struc
     return 0;
 }
 
-/* All of an open file into another, and that onto the medium. */
+/* Copy an open file into another, and sync that. */
 static int copy_bytes(struct up_storage *s, int from, int to)
 {
     uint8_t *chunk = malloc(CHUNK);
@@ -49,8 +49,8 @@ static int copy_bytes(struct up_storage *s, int from, int to)
     return s->ops->drop_cache(s, to, 0, at);
 }
 
-/* One file of the head, which is read from the medium next. A copy: what is in
- * the spool may be in the cache alone, when its sync failed once. */
+/* Copy one file of the head. A copy and not a link: after a failed sync, what
+ * is in the spool may be in the cache only. */
 static int keep_file(struct up_storage *s, const char *spool, const char *head, const char *name,
                      struct up_error *err)
 {
@@ -135,7 +135,7 @@ int up_generation_settle(struct up_storage *s, const char *script_dir, uint32_t 
     return up_storage_remove_tree(s, mended, err);
 }
 
-/* The letters of a mark; "" when there is none. */
+/* The letters in a mark; "": there is none. */
 static void read_mark(struct up_storage *s, const char *path, char out[LETTERS_MAX])
 {
     size_t len = 0;
@@ -192,13 +192,13 @@ void up_generation_damage(struct up_storage *s, const char *script_dir, uint32_t
 }
 
 /*
- * The newest that was confirmed.
+ * The newest confirmed generations.
  */
 
 struct marked {
     struct up_storage *storage;
     const char *script_dir;
-    uint32_t number[NEWEST_MAX]; /* falling */
+    uint32_t number[NEWEST_MAX]; /* descending */
     bool fits[NEWEST_MAX];       /* it was confirmed with the core of that slot */
     unsigned count;
     char letter;
@@ -254,7 +254,7 @@ static int prove(struct up_storage *s, const char *script_dir, const struct up_k
     return rc;
 }
 
-/* Those of the slot first, when there are any; the rest is no pair with what runs. */
+/* Those of the slot first, if there are any; the others do not form a pair with what runs. */
 static void choose(struct marked *m)
 {
     unsigned kept = 0;

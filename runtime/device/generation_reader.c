@@ -13,15 +13,15 @@
 struct up_generation_reader {
     struct up_tree_tar *tree;
     struct up_blocks *blocks;       /* NULL: nothing to compare with */
-    struct up_digest *whole, *part; /* of the tar, and of the block that is read */
+    struct up_digest *whole, *part; /* of the tar, and of the current block */
     uint64_t left;                  /* bytes of the tar */
-    struct up_block block;          /* the one that is read, */
-    uint32_t number, missing;       /* which it is, and bytes of it to come; */
-    uint8_t digest[UP_DIGEST_MAX];  /* meaningful when nothing is left */
+    struct up_block block;          /* the current block, */
+    uint32_t number, missing;       /* its number, and its bytes still to come */
+    uint8_t digest[UP_DIGEST_MAX];  /* valid when nothing is left */
     uint8_t chunk[CHUNK];
 };
 
-/* Whatever the storage says of a tree that cannot be read, it is not as it was made. */
+/* Whatever the storage reports about an unreadable tree, it counts as damaged. */
 static int damaged(struct up_error *err)
 {
     if (err->code != UP_INTERNAL)
@@ -69,7 +69,7 @@ void up_generation_reader_close(struct up_generation_reader *r)
     free(r);
 }
 
-/* The bytes just read, of the block that they belong to. */
+/* Account the bytes just read to their block. */
 static int compare(struct up_generation_reader *r, size_t len, struct up_error *err)
 {
     uint8_t digest[UP_DIGEST_MAX];

@@ -1,9 +1,9 @@
 /*
- * generation_reader.h -- whether a generation on the medium is the one that was
- * signed.
+ * generation_reader.h -- check that a generation on the medium is the one that
+ * was signed.
  *
- * Its tree is read past the cache as the canonical tar that it was made of, a
- * piece a call. The digest of that tar identifies it; with an index at hand
+ * Its tree is read past the cache as the canonical tar that it was made from, a
+ * piece for each call. The digest of that tar identifies it; with an index,
  * every block of it is compared with what was signed.
  *
  *     open -> step until 0 -> digest -> close
@@ -20,12 +20,12 @@ struct up_storage;
 struct up_generation_reader; /* opaque; released with up_generation_reader_close() */
 
 /* `dir` is the tree; blocks, which must outlive the reader, is the index of its
- * archive or NULL. Errors: UP_CORRUPT the tree is none, or not of that size;
+ * archive, or NULL. Errors: UP_CORRUPT not a tree, or of another size;
  * UP_INTERNAL. */
 UP_MUST_CHECK int up_generation_reader_open(struct up_generation_reader **out, struct up_storage *storage,
                                             const char *dir, struct up_blocks *blocks, struct up_error *err);
 
-/* UP_AGAIN there is more, call again; 0 all was read. Errors: UP_CORRUPT a file
+/* UP_AGAIN if there is more, 0 when all was read. Errors: UP_CORRUPT a file
  * cannot be read, or a block is not what was signed; those of up_blocks_get(). */
 UP_MUST_CHECK int up_generation_reader_step(struct up_generation_reader *r, struct up_error *err);
 

@@ -81,7 +81,7 @@ int up_history_read(struct up_storage *storage, const char *state_dir,
         return err->code;
     if (up_storage_read_file(storage, path, RING_SIZE, &ring, &len, err) < 0)
         return err->code == UP_MISSING ? 0 : err->code;
-    records = (unsigned)(len / UP_HISTORY_RECORD); /* fewer than were made, when the file was cut */
+    records = (unsigned)(len / UP_HISTORY_RECORD); /* fewer than expected if the file was cut */
     for (unsigned i = 0; i < records; i++)
         if (decode(&event, (uint8_t *)ring + i * UP_HISTORY_RECORD) == 0 && event.number < least) {
             least = event.number;
@@ -97,7 +97,7 @@ int up_history_read(struct up_storage *storage, const char *state_dir,
     return (int)count;
 }
 
-/* The number of the event that is about to be written; 0: the history cannot be read. */
+/* The number for the next event; 0: the history cannot be read. */
 static uint64_t next_number(struct up_storage *storage, const char *state_dir, const struct up_event *event,
                             bool again, struct up_error *err)
 {

@@ -1,8 +1,8 @@
 /*
  * history.h -- the last 256 events of a device, for people.
  *
- * A ring of fixed records in <state>/history, preallocated. It decides
- * nothing: a line that cannot be written, or was torn, is lost alone.
+ * A ring of fixed-size records in <state>/history, preallocated. Nothing
+ * depends on it: a record that cannot be written, or was torn, is lost alone.
  */
 #ifndef UP_HISTORY_H
 #define UP_HISTORY_H
@@ -30,11 +30,11 @@ struct up_storage;
 
 /* Preallocate <state_dir>/history. Errors: UP_WRITE, UP_NOSPACE. */
 UP_MUST_CHECK int up_history_create(struct up_storage *storage, const char *state_dir, struct up_error *err);
-/* Append; event->number is set. Errors: UP_WRITE, which callers ignore. */
+/* Append; sets event->number. Errors: UP_WRITE, which callers ignore. */
 UP_MUST_CHECK int up_history_add(struct up_storage *storage, const char *state_dir, struct up_event *event,
                                  struct up_error *err);
-/* The same, but the newest event gives way when it has this name and release:
- * what happens again and again does not drive out the rest. */
+/* The same, but replaces the newest event if that has the same name and
+ * release, so that a repeated event does not push out the others. */
 UP_MUST_CHECK int up_history_add_again(struct up_storage *storage, const char *state_dir,
                                        struct up_event *event, struct up_error *err);
 /* Up to UP_HISTORY_RECORDS events, oldest first; the count, or UP_WRITE. */

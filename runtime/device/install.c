@@ -18,7 +18,7 @@ static bool has_part(const struct up_manifest *m, enum up_part_kind kind)
     return up_manifest_part(m, kind) != NULL;
 }
 
-/* What the running pair becomes by those parts of m. */
+/* The pair that results from installing these parts of m. */
 static void make_pair(struct up_pair *pair, const struct up_pair *running, const struct up_manifest *m,
                       unsigned parts)
 {
@@ -76,8 +76,8 @@ static void take_permit(struct up_journal_state *next, const struct up_permit *p
     next->tx.permit.not_after = permit->not_after;
 }
 
-/* Back from arming, whether or not the boot loader had been told: by disarming
- * first, a power cut in between finds either arming or installing. */
+/* Back from arming, whether or not the boot loader had been told. Disarming
+ * comes first, so a power cut in between finds either arming or installing. */
 static int reopen(struct up_device *d, const struct up_permit *permit, struct up_error *err)
 {
     struct up_journal_state next = d->state;
@@ -91,7 +91,7 @@ static int reopen(struct up_device *d, const struct up_permit *permit, struct up
     return up_device_save(d, &next, err);
 }
 
-/* Neither boot loader nor journal may name what is about to be overwritten. */
+/* Neither boot loader nor journal may name a slot that is about to be overwritten. */
 static int forget_target(struct up_device *d, struct up_error *err)
 {
     struct up_journal_state next;
@@ -107,7 +107,7 @@ static int forget_target(struct up_device *d, struct up_error *err)
     return up_device_save(d, &next, err);
 }
 
-/* The boot loader was told, perhaps not completely. */
+/* The boot loader was told, perhaps incompletely. */
 static int stop_arming(struct up_device *d, int code, const char *why, struct up_error *err)
 {
     enum up_start_action action;
@@ -117,7 +117,7 @@ static int stop_arming(struct up_device *d, int code, const char *why, struct up
     return up_device_give_up(d, code, why, &action, err);
 }
 
-/* Drop a transaction that could not begin, so that it blocks no other. */
+/* Drop a transaction that could not begin, so that it does not block others. */
 static int forget_or_drop(struct up_device *d, struct up_error *err)
 {
     struct up_error why, ignored;
@@ -129,7 +129,7 @@ static int forget_or_drop(struct up_device *d, struct up_error *err)
     return why.code;
 }
 
-/* Fails if another transaction is armed or further; one that is not armed gives way. */
+/* Fails if another transaction is armed or further; one that is not armed is replaced. */
 static int make_way(struct up_device *d, const struct up_manifest *m, bool same, struct up_error *err)
 {
     if (d->boot_lost) {
@@ -178,7 +178,7 @@ int up_device_begin(struct up_device *d, const struct up_manifest *m, struct up_
         if (!d->provisioning)
             up_device_note(d, "begun", UP_OK, m->release, m->sequence, report.permit ? "by a permit" : "");
     } else if (report.permit) {
-        next.phase = UP_FETCHING; /* what is in place is found again */
+        next.phase = UP_FETCHING; /* blocks in place are found again */
         take_permit(&next, report.permit);
         if (up_device_save(d, &next, err) < 0)
             return err->code;

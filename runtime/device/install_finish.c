@@ -1,5 +1,6 @@
 /*
- * install_finish.c -- every block of a transaction is in place: read back, arm.
+ * install_finish.c -- every block of a transaction is in place: read back and
+ * arm.
  *
  * Order of durable steps: journal installing; sync and read-back; archive and
  * head kept, generation, read-back of that; journal arming; one boot-variable
@@ -24,12 +25,12 @@
 
 struct up_finish {
     unsigned part;  /* of the manifest, being read back */
-    uint32_t block; /* next one of it */
+    uint32_t block; /* its next block */
     struct up_blocks *blocks;
     struct up_slot *target;
-    struct up_block_mac *seal;           /* of what this process wrote of it; NULL: nothing */
-    struct up_generation_maker *making;  /* the script; NULL: it is not extracted now */
-    struct up_generation_reader *script; /* the extracted one; NULL: not yet */
+    struct up_block_mac *seal;           /* MACs of what this process wrote; NULL: nothing */
+    struct up_generation_maker *making;  /* the script; NULL: not being extracted */
+    struct up_generation_reader *script; /* the extracted one; NULL: not read yet */
 };
 
 void up_device_finish_free(struct up_device *d)
@@ -55,7 +56,7 @@ const char *up_device_target(const struct up_device *d, enum up_part_kind kind, 
     return up_device_path(d, "tx/script.tar", buf, len);
 }
 
-/* Sync the part's target and make ready to read it from the medium. */
+/* Sync the part's target and prepare to read it from the medium. */
 int up_device_open_target(struct up_slot **out, const struct up_device *d, const struct up_part *part,
                           struct up_error *err)
 {
@@ -116,7 +117,7 @@ static void close_part(struct up_device *d)
     f->seal = NULL;
 }
 
-/* Some blocks of the current part: UP_AGAIN, or 0 when it is all there. */
+/* Check some blocks of the current part: UP_AGAIN, or 0 when all are correct. */
 static int read_back(struct up_device *d, const struct up_part *part, struct up_error *err)
 {
     struct up_finish *f = d->finish;
@@ -133,8 +134,8 @@ static int read_back(struct up_device *d, const struct up_part *part, struct up_
     return f->block < up_blocks_count(f->blocks) ? UP_AGAIN : 0;
 }
 
-/* The copy of the head must be good, too. If the keys cannot be read, that is no
- * fault of the head: the package was verified before. */
+/* The copy of the head must be intact, too. Keys that cannot be read are not
+ * the head's fault: the package was verified before. */
 static int check_head(struct up_device *d, const char *head, struct up_error *err)
 {
     struct up_keyring *ring;
@@ -149,7 +150,7 @@ static int check_head(struct up_device *d, const char *head, struct up_error *er
     return rc < 0 ? up_fail_in(err, head) : 0;
 }
 
-/* The archive is whole: keep it, and begin to extract it. */
+/* The archive is complete: keep it, and begin to extract it. */
 static int begin_script(struct up_device *d, const struct up_part *script, struct up_error *err)
 {
     char spool[UP_PATH_SIZE], dir[UP_PATH_SIZE], path[UP_PATH_SIZE];
@@ -157,7 +158,7 @@ static int begin_script(struct up_device *d, const struct up_part *script, struc
 
     up_device_path(d, "tx", spool, sizeof spool);
     up_device_path(d, "script", dir, sizeof dir);
-    /* The first script makes it; it may have been lost since. */
+    /* The first script creates the directory; it may have been lost since. */
     if (up_storage_make_dir(d->storage, dir, 0755, err) < 0 ||
         up_generation_keep(d->storage, spool, dir, n, err) < 0 ||
         up_generation_path(path, dir, n, ".head", err) < 0 || check_head(d, path, err) < 0 ||
@@ -167,7 +168,7 @@ static int begin_script(struct up_device *d, const struct up_part *script, struc
     return UP_AGAIN;
 }
 
-/* Some of it; at its end, make ready to read it back. */
+/* Extract some of it; at its end, prepare to read it back. */
 static int make_script(struct up_device *d, struct up_error *err)
 {
     char dir[UP_PATH_SIZE], path[UP_PATH_SIZE];
@@ -187,8 +188,8 @@ static int make_script(struct up_device *d, struct up_error *err)
     return UP_AGAIN;
 }
 
-/* Some of what was extracted: UP_AGAIN, or 0 when it is what was signed. From
- * then on its digest stands for it. */
+/* Check some of what was extracted: UP_AGAIN, or 0 if it is what was signed.
+ * From then on its digest identifies it. */
 static int read_back_script(struct up_device *d, struct up_error *err)
 {
     struct up_known_digest *digest = &d->state.tx.pair.script;
@@ -203,8 +204,8 @@ static int read_back_script(struct up_device *d, struct up_error *err)
     return rc;
 }
 
-/* The signed bytes were there a moment ago, so the medium failed. Nothing that
- * was extracted to it is kept. */
+/* The signed bytes were correct a moment ago, so the medium failed. Nothing
+ * that was extracted to it is kept. */
 static int medium_failed(struct up_device *d, const struct up_part *part, struct up_error *err)
 {
     char dir[UP_PATH_SIZE];
@@ -216,7 +217,7 @@ static int medium_failed(struct up_device *d, const struct up_part *part, struct
     return UP_WRITE;
 }
 
-/* Some of the current part: UP_AGAIN, or 0 when it is in place. */
+/* Work on the current part: UP_AGAIN, or 0 when it is done. */
 static int finish_part(struct up_device *d, const struct up_part *part, struct up_error *err)
 {
     struct up_finish *f = d->finish;
@@ -237,7 +238,7 @@ static int finish_part(struct up_device *d, const struct up_part *part, struct u
     return rc == UP_CORRUPT ? medium_failed(d, part, err) : rc;
 }
 
-/* Note how the slot's image is recognised at a later boot; "" if there is no way. */
+/* Record how the slot's image is recognised at a later boot; "": there is no way. */
 static void note_identity(struct up_device *d, struct up_transaction *t)
 {
     const char *slot = d->config->slot[t->target];
@@ -248,7 +249,7 @@ static void note_identity(struct up_device *d, struct up_transaction *t)
         t->pair.identity[0] = '\0';
 }
 
-/* Everything is in place and was read back: the boot loader may choose it. */
+/* Everything is in place and was read back: arm it. */
 static int arm(struct up_device *d, struct up_error *err)
 {
     struct up_journal_state next = d->state;
@@ -272,8 +273,7 @@ static int arm(struct up_device *d, struct up_error *err)
     return 0;
 }
 
-/* The medium did not give back what was written, so what a hint says of it cannot
- * be trusted either. */
+/* The medium returned something else than was written, so the hint about it cannot be trusted either. */
 static int forget_hints(struct up_device *d, struct up_error *err)
 {
     struct up_error ignored;

@@ -48,7 +48,7 @@ uint32_t up_inventory_front(const struct up_inventory *v)
     return n;
 }
 
-/* Read on from block `first` until one does not match or reaches past `end`. */
+/* Continue from block `first` until one does not match or reaches past `end`. */
 static int match_on(struct up_inventory *v, struct up_blocks *blocks, struct up_slot *target, uint32_t first,
                     uint64_t end, struct up_error *err)
 {

@@ -29,7 +29,7 @@ bool up_journal_permit_used(const struct up_journal_state *s, const uint8_t dige
     return false;
 }
 
-/* The entry that ends first, a free one before all others. */
+/* The entry that expires first; a free one comes before all others. */
 static int first_to_go(const struct up_journal_state *s)
 {
     int at = 0;
@@ -59,8 +59,8 @@ void up_journal_permit_remember(struct up_journal_state *s, const struct up_perm
 }
 
 /*
- * The fields are walked by one function for both directions, so that reader
- * and writer cannot disagree.
+ * One function walks the fields in both directions, so that reader and writer
+ * cannot disagree.
  */
 struct walk {
     uint8_t *out;      /* writing when not NULL */
@@ -115,7 +115,7 @@ static void walk_flag(struct walk *w, bool *field)
     *field = raw == 1;
 }
 
-/* A fixed field that must end in NUL. */
+/* A fixed-size field that must end in NUL. */
 static void walk_text(struct walk *w, char *field, size_t size)
 {
     walk_bytes(w, field, size);
@@ -253,9 +253,10 @@ size_t up_journal_encode(const struct up_journal_state *s, uint8_t out[UP_JOURNA
 }
 
 /*
- * Form 2 kept no end of the used permits that it forgot. But it forgot one only
- * when no entry was free, always the one that ended first, and raised the time
- * floor past its end: no end lies beyond that, nor beyond all that are kept.
+ * Form 2 did not record when the used permits that it forgot expire. But it
+ * forgot one only when no entry was free, always the one that expired first,
+ * and raised the time floor past its end: so none of them expires later than
+ * the floor or than the permits that are kept.
  */
 static uint64_t forgotten_by_form_2(const struct up_journal_state *s)
 {
@@ -288,7 +289,7 @@ int up_journal_decode(struct up_journal_state *s, const uint8_t *in, size_t len,
     return 0;
 }
 
-/* What a newer program wrote is not ours to judge, and never written over. */
+/* A record of a newer program cannot be judged, and is never overwritten. */
 static bool fits(const uint8_t *value, size_t len)
 {
     struct up_journal_state ignored;

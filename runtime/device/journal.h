@@ -2,14 +2,14 @@
  * journal.h -- what a device knows about itself, in one record.
  *
  * One value holds everything that must change together: what each slot
- * carries, floors, quarantine, and the open transaction. Writing it is one
- * two-slot record write (record.h), so any change of it is atomic.
+ * contains, floors, quarantine, and the open transaction. It is written as one
+ * two-slot record (record.h), so any change is atomic.
  *
- * The record has a form. A new Moult reads every form before its own, and
- * writes the one it found as long as the device may still fall back to the
- * Moult that wrote it: from armed to the verdict. It takes its own form when
- * the device is idle or begins a transaction (up_device_save), because what
- * runs then is confirmed.
+ * The record has a version, its form. A new Moult reads all earlier forms, and
+ * writes the form it found as long as the device may still fall back to the
+ * Moult that wrote it: from armed to the verdict. It switches to its own form
+ * when the device is idle or begins a transaction (up_device_save), because
+ * what runs then is confirmed.
  *
  *     1  slots, floors, quarantine, transaction, last outcome
  *     2  also the permit of the transaction, and the permits that were used
@@ -46,13 +46,13 @@ enum up_phase {
     UP_PHASES
 };
 
-/* A SHA-256 that may not be known. */
+/* A SHA-256 that may be unknown. */
 struct up_known_digest {
     bool known;
-    uint8_t bytes[32]; /* zeros when it is not known */
+    uint8_t bytes[32]; /* zeros: not known */
 };
 
-/* What a slot carries: the core in it and the generation that goes with it. */
+/* What a slot contains: the core, and the generation that belongs to it. */
 struct up_pair {
     bool present;       /* false: nothing that may be started */
     uint8_t digest[32]; /* of the manifest that last changed the pair */
@@ -62,14 +62,14 @@ struct up_pair {
     uint64_t core_size; /* bytes of the image in the slot */
     char script_version[UP_VERSION_SIZE];
     uint32_t generation; /* 0: none */
-    /* Form 3; a pair of an older form has none of these. */
+    /* Form 3; a pair from an older form has none of these. */
     struct up_known_digest script;   /* of the generation as a canonical tar */
     char identity[UP_IDENTITY_SIZE]; /* of the slot it was armed in; "": unknown */
 };
 
-/* What is held against a release that was rolled back. */
+/* What is recorded against a release that was rolled back. */
 enum up_strike {
-    UP_STRIKE_POWER = 1, /* it lost power alone: one more try */
+    UP_STRIKE_POWER = 1, /* it only lost power: one more try */
     UP_STRIKE_FAILED,    /* it is not installed again */
     /* No cloud answered it. Form 3: */
     UP_STRIKE_UNJUDGED, /* does one answer the old pair? See up_device_judge(); one more try meanwhile */
@@ -90,34 +90,34 @@ struct up_permit_mark {
 };
 
 struct up_transaction {
-    uint32_t id; /* rises by one a transaction */
+    uint32_t id; /* rises by one with each transaction */
     uint8_t parts;
     uint8_t target;      /* slot that receives the core */
     uint32_t generation; /* the pair's generation when this is confirmed */
     uint64_t sequence, issued;
     uint32_t deadline;   /* seconds of a trial start */
-    struct up_pair pair; /* what the device becomes */
+    struct up_pair pair; /* the result of the transaction */
     char project[UP_NAME_SIZE];
     char boot_id[37];             /* of the boot loader's boot, at arming */
-    char fetch_id[37];            /* of the kernel's boot in which `hint` was true */
+    char fetch_id[37];            /* of the kernel's boot for which `hint` was true */
     uint64_t hint;                /* blocks in place, all parts, in package order */
     uint8_t starts;               /* of the script on trial */
-    uint8_t failures;             /* of them that failed for a reason we saw */
-    uint8_t restarts;             /* asked of the boot loader without reaching the slot it should choose */
+    uint8_t failures;             /* starts that failed for a known reason */
+    uint8_t restarts;             /* requested without reaching the slot that the boot loader should choose */
     bool failed;                  /* rolling back because the release is bad */
     bool unreached;               /* or because no cloud answered it; form 3 */
-    bool let_in;                  /* by the policy of the release that ran; form 3 */
+    bool let_in;                  /* by the policy of the release that ran then; form 3 */
     struct up_permit_mark permit; /* what it began with; form 2 */
     char why[UP_LAST_SIZE];
 };
 
-/* Days on which a package passed every gate and the release that runs kept it
- * out: its policy did not let it in, or its script dropped it. */
+/* Days on which a package passed every gate and the running release kept it
+ * out: its policy refused it, or its script dropped it. */
 struct up_kept_out {
     uint32_t days;
-    uint64_t day;     /* the last that counted, since 1970 in UTC; 0: the clock was not set */
-    uint64_t uptime;  /* of the system then, seconds */
-    char boot_id[37]; /* of the kernel's boot then */
+    uint64_t day;     /* the last one counted, since 1970 in UTC; 0: the clock was not set */
+    uint64_t uptime;  /* of the system at that time, seconds */
+    char boot_id[37]; /* of the kernel's boot at that time */
 };
 
 struct up_last {
@@ -126,24 +126,24 @@ struct up_last {
     char message[UP_LAST_SIZE];
 };
 
-/* A device takes no other kinds of parts yet, and its record holds no floors for them. */
+/* A device does not install parts of other kinds yet, and its record has no floors for them. */
 #define UP_FLOORS (UP_CORE + 1)
 
 struct up_journal_state {
-    uint32_t form; /* that is or was written; 0: UP_JOURNAL_FORM */
+    uint32_t form; /* the form read or written; 0: UP_JOURNAL_FORM */
     enum up_phase phase;
     struct up_pair slot[UP_SLOTS];
     uint64_t floor[UP_FLOORS]; /* by part kind */
     uint64_t issued;           /* the time floor: newest confirmed, bounded; see up_device_learn_time() */
     uint32_t next_generation, next_transaction;
     struct up_quarantined quarantine[UP_QUARANTINE_MAX]; /* newest first */
-    struct up_transaction tx;                            /* meaningful unless idle */
+    struct up_transaction tx;                            /* valid unless idle */
     struct up_permit_mark used[UP_PERMITS_MAX];          /* by confirmed releases; form 2 */
     bool has_last;
     struct up_last last;
     /* Form 3. */
-    uint64_t proven;       /* newest time that a trusted clock showed; 0: it never did */
-    uint64_t permits_over; /* the last end of the used permits that were forgotten; 0: none was */
+    uint64_t proven;       /* newest time shown by a trusted clock; 0: none */
+    uint64_t permits_over; /* latest expiry among the used permits that were forgotten; 0: none */
     struct up_kept_out kept_out;
 };
 
@@ -154,22 +154,22 @@ const char *up_phase_name(enum up_phase phase);
 
 /* Whether a release was confirmed by this permit before. */
 bool up_journal_permit_used(const struct up_journal_state *s, const uint8_t digest[32]);
-/* Whether one more can be remembered at `time`: an entry is free, or its permit is over. */
+/* Whether one more can be remembered at `time`: an entry is free, or its permit has expired. */
 bool up_journal_permit_room(const struct up_journal_state *s, uint64_t time);
-/* Remember one. When none is free it takes the entry that ends first: of a
- * permit that is over (up_journal_permit_room()). `permits_over` keeps a clock
- * that is set back from reviving it. */
+/* Remember a used permit. If no entry is free, it replaces the one that expired
+ * first (up_journal_permit_room()). `permits_over` keeps a clock that is set
+ * back from making that one valid again. */
 void up_journal_permit_remember(struct up_journal_state *s, const struct up_permit_mark *mark);
 
-/* `state_dir` is copied. Opens nothing yet. Errors: UP_INTERNAL. */
+/* `state_dir` is copied. Does not open anything yet. Errors: UP_INTERNAL. */
 UP_MUST_CHECK int up_journal_open(struct up_journal **out, struct up_storage *storage, const char *state_dir,
                                   struct up_error *err);
-/* The second file of the record lies in `dir`, which is copied; NULL: beside the
- * first. One that still lies there is read, and moves when it is written.
- * Errors: UP_USAGE too long. */
+/* The record's second file is in `dir`, which is copied; NULL: beside the
+ * first. A second file that is still beside the first is read, and moves when
+ * it is written. Errors: UP_USAGE too long. */
 UP_MUST_CHECK int up_journal_second(struct up_journal *j, const char *dir, struct up_error *err);
 void up_journal_close(struct up_journal *j);
-/* The factory's last step: see up_record_create(). Errors: UP_WRITE, UP_NOSPACE. */
+/* The last step of provisioning: see up_record_create(). Errors: UP_WRITE, UP_NOSPACE. */
 UP_MUST_CHECK int up_journal_create(struct up_journal *j, const struct up_journal_state *first,
                                     struct up_error *err);
 /* Errors: UP_NOTHING not provisioned; UP_STATELOST; UP_INCOMPATIBLE written by
@@ -182,8 +182,8 @@ UP_MUST_CHECK int up_journal_tend(struct up_journal *j, struct up_error *err);
 struct up_record_view;
 UP_MUST_CHECK int up_journal_inspect(struct up_journal *j, struct up_record_view *out, struct up_error *err);
 
-/* The bytes of a state, in the form it names, and back. decode refuses what encode cannot have
- * written (UP_CORRUPT, or UP_INCOMPATIBLE for a newer form). */
+/* Encode a state in the form that it names, and decode it. decode refuses what
+ * encode cannot have written (UP_CORRUPT, or UP_INCOMPATIBLE for a newer form). */
 size_t up_journal_encode(const struct up_journal_state *s, uint8_t out[UP_JOURNAL_CAPACITY]);
 UP_MUST_CHECK int up_journal_decode(struct up_journal_state *s, const uint8_t *in, size_t len,
                                     struct up_error *err);

@@ -11,7 +11,7 @@
 static void take_devices(struct up_json_fields *f, struct up_permit *p)
 {
     json_t *list = up_json_fields_take(f, "devices");
-    size_t count = json_array_size(list); /* 0 of a text */
+    size_t count = json_array_size(list); /* 0 for a string */
     bool all = json_is_string(list) && strcmp(json_string_value(list), "*") == 0;
 
     if (!list)

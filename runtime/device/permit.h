@@ -10,9 +10,9 @@
  *     not_after  seconds since 1970; the last second it is valid
  *
  * It passes the gate `floor`, the limit of sequences (manifest.h) and policy's
- * rule `version`, nothing else, for that package, once: it is used up when the
- * release is confirmed. A device remembers UP_PERMITS_MAX used ones until they
- * are over, and takes no other meanwhile: let them end soon.
+ * rule `version`, and nothing else; for that package and once: it is used up
+ * when the release is confirmed. A device remembers UP_PERMITS_MAX used permits
+ * until they expire, and accepts no others meanwhile, so let them expire soon.
  */
 #ifndef UP_PERMIT_H
 #define UP_PERMIT_H
@@ -41,7 +41,7 @@ struct up_permit {
 struct up_keyring;
 struct up_storage;
 
-/* Errors: UP_UNTRUSTED malformed; UP_INCOMPATIBLE a newer form. */
+/* Errors: UP_UNTRUSTED malformed; UP_INCOMPATIBLE a newer format. */
 UP_MUST_CHECK int up_permit_parse(struct up_permit *p, const char *text, size_t len, struct up_error *err);
 bool up_permit_names(const struct up_permit *p, const char *device_id);
 

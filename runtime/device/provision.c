@@ -1,11 +1,11 @@
 /*
- * provision.c -- the factory: what makes a device of an empty state.
+ * provision.c -- the factory: make a device from an empty state.
  *
  * Order of durable steps: <state>/provisioning; the slot and generation 1; boot
- * record; history; the journal, whose first whole file makes the device; then
- * `provisioning` goes. While it is there and no file of the journal is whole,
- * nobody ever had a device here, and provisioning starts again. Without it,
- * what only a device leaves behind says that a journal was lost.
+ * record; history; the journal, whose first complete file makes the device;
+ * then `provisioning` is removed. While it exists and no file of the journal is
+ * complete, there has never been a device, and provisioning starts again.
+ * Without it, what only a device leaves behind shows that a journal was lost.
  */
 #include <errno.h>
 #include <string.h>
@@ -40,8 +40,8 @@ static int make_room(struct up_device *d, struct up_error *err)
     return d->config->journal_dir ? up_storage_make_dir(d->storage, d->config->journal_dir, 0700, err) : 0;
 }
 
-/* The name of the state, which may be there from a try that failed at just this.
- * That of a mount point is not ours, and may lie where nothing can be synced. */
+/* Make the name of the state durable; a failed attempt may have left it unsynced. The
+ * parent of a mount point is not ours, and may be on something that cannot be synced. */
 static int sync_name(const struct up_device *d, struct up_error *err)
 {
     struct up_stat state, above;
@@ -60,7 +60,7 @@ int up_device_provision(struct up_device **out, struct up_storage *storage, cons
     struct up_device *d = NULL;
     int started;
 
-    /* The slots before anything is made; and again, when it can be told what the state lies on. */
+    /* Check the slots before anything is made, and again when it can be told what the state is on. */
     if (up_device_allocate(&d, storage, config, err) < 0 || up_device_check_slots(d, err) < 0 ||
         up_storage_make_dir(storage, config->state, 0711, err) < 0 || sync_name(d, err) < 0 ||
         up_device_take_lock(d, err) < 0 || up_device_check_slots(d, err) < 0 || check_empty(d, err) < 0 ||

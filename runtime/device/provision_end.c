@@ -1,19 +1,19 @@
 /*
- * provision_end.c -- the last steps of the factory, and what is left of them for
- * later starts. provision.c has their order.
+ * provision_end.c -- the last steps of provisioning, and what is left of them
+ * for later starts. The order is in provision.c.
  */
 #include "device_private.h"
 #include "error.h"
 #include "history.h"
 
-/* The device is there; that the mark stays a little longer harms nothing. */
+/* The device exists; a mark that stays a little longer does no harm. */
 static void remove_mark(struct up_device *d)
 {
     char path[UP_PATH_SIZE];
     struct up_error ignored;
 
     up_device_path(d, UP_PROVISIONING, path, sizeof path);
-    /* Not before the names of the journal are durable: who made them may have failed at that. */
+    /* Not before the names of the journal are durable: that may be where the earlier attempt failed. */
     if (up_storage_sync_parent(d->storage, path, &ignored) == 0 &&
         d->storage->ops->unlink(d->storage, path) == 0)
         (void)!up_storage_sync_parent(d->storage, path, &ignored);
@@ -57,7 +57,7 @@ void up_device_tend(struct up_device *d)
     (void)!up_boot_tend(d->boot, &ignored);
     if (up_device_lacks_file(d, "history"))
         (void)!up_history_create(d->storage, d->config->state, &ignored);
-    else /* what making it anew began */
+    else /* what recreating it began */
         d->storage->ops->unlink(d->storage, up_device_path(d, "history.new", path, sizeof path));
     if (up_device_has_file(d, UP_PROVISIONING))
         remove_mark(d);

@@ -55,7 +55,7 @@ int up_records_inspect(struct up_records_view out[UP_RECORDS], struct up_storage
     }
     if (up_keyset_inspect(out[count].file, storage, config->keys, err) < 0)
         return err->code;
-    /* Most devices never get a list of keys; what is lost of one, the keys' own line says. */
+    /* Most devices never get a list of keys; if its record is lost, the check of the keys says so. */
     if (!is_absent(out[count].file))
         out[count++].name = "keys";
     return count;

@@ -1,5 +1,5 @@
 /*
- * records.h -- what there is of a device's two-file records, for doctor: the
+ * records.h -- the state of a device's two-file records, for doctor: the
  * journal, the boot record of driver `file`, the record of revoked keys.
  */
 #ifndef UP_RECORDS_H
@@ -17,8 +17,8 @@ struct up_records_view {
     struct up_record_view file[2];
 };
 
-/* Those that this device has, in that order; how many. Nothing is changed.
- * Errors: UP_WRITE we may not look; UP_USAGE, UP_INTERNAL. */
+/* The records of this device, in that order; returns how many. Changes nothing.
+ * Errors: UP_WRITE no permission to look; UP_USAGE, UP_INTERNAL. */
 UP_MUST_CHECK int up_records_inspect(struct up_records_view out[UP_RECORDS], struct up_storage *storage,
                                      const struct up_config *config, struct up_error *err);
 

@@ -13,18 +13,18 @@
 #define SHARE_FIRST 16
 #define LEAST_FIRST 32
 #define UNSEEN UINT32_MAX
-#define IN_TARGET 0x80000000u /* bit of `at`; the rest is the block's number there */
+#define IN_TARGET 0x80000000u /* a bit of `at`; the rest is the block's number there */
 
 struct up_reuse {
     uint32_t count, block_size;
     uint64_t wanted;
-    uint64_t *key; /* beginnings of the wanted digests, rising, none twice */
+    uint64_t *key; /* prefixes of the wanted digests, ascending, without duplicates */
     uint32_t *at;  /* where it was seen */
     struct up_digest *digest;
-    uint32_t next; /* block of the image that is looked through */
-    uint32_t step; /* to the one after it; 0: no image has begun */
-    uint32_t seen; /* multiples of this were looked at before; 0: none */
-    bool useful;   /* some block of the image */
+    uint32_t next; /* the next block of the current image */
+    uint32_t step; /* distance to the one after it; 0: no image has begun */
+    uint32_t seen; /* multiples of this were read before; 0: none */
+    bool useful;   /* some block of the image was wanted */
 };
 
 static uint64_t key_of(const uint8_t digest[32])
@@ -106,7 +106,7 @@ uint64_t up_reuse_wanted(const struct up_reuse *r)
     return r->wanted;
 }
 
-/* The entry of a digest; NULL when it is not wanted. */
+/* The entry of a digest; NULL: not wanted. */
 static uint32_t *entry(const struct up_reuse *r, const uint8_t digest[32])
 {
     uint64_t key = key_of(digest), *found;
@@ -115,7 +115,7 @@ static uint32_t *entry(const struct up_reuse *r, const uint8_t digest[32])
     return found ? &r->at[found - r->key] : NULL;
 }
 
-/* Block number r->next of the image was read and has this digest. */
+/* Block r->next of the image was read and has this digest. */
 static int note(struct up_reuse *r, enum up_reuse_place place, const uint8_t digest[32],
                 struct up_blocks *blocks, struct up_inventory *in_place, struct up_error *err)
 {
@@ -131,13 +131,13 @@ static int note(struct up_reuse *r, enum up_reuse_place place, const uint8_t dig
         return err->code;
     if (memcmp(block.digest, digest, sizeof block.digest) == 0) {
         up_inventory_set(in_place, r->next, true);
-        /* Zeros need not be fetched anyway: a blank slot is not worth a look for them. */
+        /* Zeros are never fetched, so a blank slot is not worth reading for them. */
         r->useful = r->useful || block.encoding != UP_ZEROS;
     }
     return 0;
 }
 
-/* From one block that is looked at first to the next. */
+/* The distance between the blocks of the first sample. */
 static uint32_t stride(uint64_t blocks)
 {
     uint64_t first = blocks / SHARE_FIRST > LEAST_FIRST ? blocks / SHARE_FIRST : LEAST_FIRST;
@@ -145,7 +145,7 @@ static uint32_t stride(uint64_t blocks)
     return blocks > first ? (uint32_t)(blocks / first) : 1;
 }
 
-/* The image, or a first look at it, has ended: 1 when there is more to look at. */
+/* The image, or the first sample of it, is done: 1 if there is more to read. */
 static int end_of_look(struct up_reuse *r)
 {
     bool again = r->step > 1 && r->useful;
@@ -175,7 +175,7 @@ int up_reuse_step(struct up_reuse *r, enum up_reuse_place place, struct up_old_i
             continue;
         if (done >= BYTES_A_CALL)
             return 1;
-        /* What cannot be read is fetched. */
+        /* An unreadable block is fetched. */
         if (up_old_image_read(image, buffer, len, offset, &ignored) < 0)
             break;
         up_digest_update(r->digest, buffer, len);

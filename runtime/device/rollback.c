@@ -1,5 +1,5 @@
 /*
- * rollback.c -- a transaction that goes back to the old pair.
+ * rollback.c -- return from a transaction to the old pair.
  *
  * Journal rolling_back; boot loader forgets the slot; journal idle with the
  * quarantine. Script-only releases have no boot variables, so the last journal
@@ -12,7 +12,7 @@
 #include "error.h"
 #include "printable.h"
 
-#define RESTARTS_MAX 3 /* asked of a boot loader that does not do what it was told */
+#define RESTARTS_MAX 3 /* restarts requested from a boot loader that does not do what it was told */
 
 static unsigned target_of(const struct up_device *d)
 {
@@ -25,7 +25,7 @@ bool up_device_on_target(const struct up_device *d)
 }
 
 /*
- * The loader is to start the old slot from now on. If the variables cannot be
+ * The loader must start the old slot from now on. If the variables cannot be
  * written, it is enough that they, read back, start the old slot first.
  */
 static int leave_target(struct up_device *d, struct up_error *err)
@@ -43,8 +43,9 @@ static int leave_target(struct up_device *d, struct up_error *err)
     return 0;
 }
 
-/* The outcome that `status` shows. If the rollback is no verdict on the release,
- * and nobody asked for it, begin_rollback() has noted why already. */
+/* The outcome that `status` shows. If the rollback is not a verdict on the
+ * release, and nobody requested it, begin_rollback() has recorded the reason
+ * already. */
 static void set_outcome(const struct up_device *d, struct up_journal_state *next)
 {
     const struct up_transaction *t = &d->state.tx;
@@ -80,8 +81,7 @@ static int end_rollback(struct up_device *d, struct up_error *err)
     return 0;
 }
 
-/* UP_ROLLEDBACK the release failed, or `unreached`; UP_OK it was asked for; else
- * what stands in the way. */
+/* UP_ROLLEDBACK the release failed, or `unreached`; UP_OK it was requested; else what prevents it. */
 static int begin_rollback(struct up_device *d, int code, bool unreached, const char *why,
                           struct up_error *err)
 {
@@ -108,7 +108,7 @@ int up_device_count_restart(struct up_device *d, bool *may, struct up_error *err
     return up_device_save(d, &next, err);
 }
 
-/* Whether the loader may start this slot, by what it was told last. */
+/* Whether the loader may start this slot, according to what it was told last. */
 static bool is_named(const struct up_device *d, unsigned slot)
 {
     for (int i = 0; i < d->boot_state.count; i++)
@@ -123,7 +123,7 @@ void up_device_take_out(struct up_device *d, enum up_start_action *action)
     struct up_error ignored;
 
     *action = UP_START_RUN;
-    /* A loader that ignored the order once would ignore it again, and again. */
+    /* A loader that ignored the order once would ignore it again and again. */
     if (!is_named(d, target) || !up_device_has_core(d) || !up_device_on_target(d))
         return;
     if (up_device_disarm(d, target, &ignored) == 0)
@@ -147,10 +147,10 @@ int up_device_resume_rollback(struct up_device *d, enum up_start_action *action,
         return err->code;
     }
     rc = leave_target(d, &why);
-    /* If the loader cannot be told, restarts use up the slot's tries. If it keeps
-     * choosing the slot that it was told to forget, the device runs on: the wrong
-     * release is better than restarts without end. If it was told only now, it
-     * has not chosen yet, and gets its restart. */
+    /* If the loader cannot be told, restarts use up the slot's tries. If it
+     * keeps choosing the slot that it was told to forget, the device runs on:
+     * the wrong release is better than endless restarts. If it was told only
+     * now, it has not chosen yet, and gets its restart. */
     *action = may || (rc == 0 && !told) ? UP_START_RESTART : UP_START_RUN;
     if (rc < 0)
         *err = why;
@@ -241,6 +241,6 @@ int up_device_withdraw(struct up_device *d, int code, const char *why, enum up_s
     up_device_image_free(d);
     if (up_device_give_up(d, code, why, action, err) == 0)
         return 0;
-    /* That it cannot be noted is no reason to start it. */
+    /* Being unable to record it is no reason to start it. */
     return d->state.phase == UP_TRIAL ? up_device_not_counted(d, action, err) : err->code;
 }

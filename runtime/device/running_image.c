@@ -1,9 +1,9 @@
 /*
- * running_image.c -- the core that runs, as the source of a delta.
+ * running_image.c -- the running core, as the source of a delta.
  *
- * The journal knows its size, which is compared first. Its digest is taken
- * from the slot, once, before a transaction begins; from then on the digest of
- * each block guards.
+ * The journal has its size, which is compared first. Its digest is computed
+ * from the slot once, before a transaction begins; from then on the digest of
+ * each block protects against changes.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +14,7 @@
 #include "old_image.h"
 
 #define CHUNK ((size_t)64 << 10)
-#define CHUNKS_A_CALL 64 /* 4 MiB before the caller gets a turn */
+#define CHUNKS_A_CALL 64 /* 4 MiB for each call, before the caller gets a turn */
 
 /* The slot while it is hashed. */
 struct up_source_check {
@@ -48,8 +48,8 @@ const uint8_t *up_device_source_digest(const struct up_device *d, uint64_t size)
     return known->size == size && known->slot == d->boot_state.running ? known->digest : NULL;
 }
 
-/* Whether a gate will ask for the digest: not when the size alone says no, and
- * not again for what has begun. */
+/* Whether a gate will need the digest: not if the size alone refuses, and not
+ * again for a transaction that has begun. */
 static bool wants_digest(const struct up_device *d, const struct up_manifest *m)
 {
     const struct up_pair *running = &d->state.slot[d->boot_state.running];

@@ -1,6 +1,6 @@
 /*
- * status.h -- what a device is, for people and programs: read from the
- * journal, never remembered.
+ * status.h -- the state of a device, for people and programs: read from the
+ * journal each time.
  */
 #ifndef UP_STATUS_H
 #define UP_STATUS_H
@@ -8,20 +8,20 @@
 #include "device.h"
 #include "error.h"
 
-/* The pair that is in force: confirmed, whatever is fetched, armed or on trial. */
+/* The pair in force: the confirmed one, whatever is being fetched, armed or on trial. */
 const struct up_pair *up_status_confirmed(const struct up_device *d);
 /* The pair whose generation is to run now. */
 const struct up_pair *up_status_running(const struct up_device *d);
 
 struct up_status_progress {
     enum up_part_kind part; /* being fetched, or the last one */
-    uint64_t done, total;   /* stored bytes, of all parts; 0 and 0 when the head is gone */
+    uint64_t done, total;   /* stored bytes of all parts; 0 and 0 if the head is gone */
 };
 
 /*
- * How far the open transaction is: its head is read from <state>/tx, its
- * blocks are counted up to the last hint, so a transfer that runs may be
- * further. Errors: UP_UNTRUSTED, UP_WRITE, ...; UP_NOTHING no transaction.
+ * The progress of the open transaction: its head is read from <state>/tx, its
+ * blocks are counted up to the last hint, so a running transfer may be further.
+ * Errors: UP_UNTRUSTED, UP_WRITE, ...; UP_NOTHING no transaction.
  */
 UP_MUST_CHECK int up_status_progress(const struct up_device *d, struct up_status_progress *out,
                                      struct up_error *err);

@@ -15,9 +15,9 @@
 #include "source.h"
 #include "transfer_private.h"
 
-#define WANT_BYTES (8u << 20) /* how far ahead a source is told, */
-#define WANT_AGAIN (4u << 20) /* and told again when less of it is left */
-#define WANT_GAP (16u << 10)  /* bytes that are not needed, over which a source reads on */
+#define WANT_BYTES (8u << 20) /* how far ahead the source is told, */
+#define WANT_AGAIN (4u << 20) /* and told again when less than this is left */
+#define WANT_GAP (16u << 10)  /* unneeded bytes over which the source reads on */
 
 void up_transfer_progress(const struct up_transfer *t, struct up_transfer_progress *out)
 {
@@ -26,8 +26,8 @@ void up_transfer_progress(const struct up_transfer *t, struct up_transfer_progre
     out->part = t->manifest->part[t->at_part < t->manifest->part_count ? t->at_part : 0].kind;
 }
 
-/* Tell the source how far the bytes from `from` on are wanted: over the missing
- * blocks that follow the current one, and over small gaps between them. */
+/* Tell the source how far the bytes after `from` are wanted: across the missing
+ * blocks that follow, and small gaps between them. */
 static int want(struct up_transfer *t, uint64_t from, struct up_error *err)
 {
     struct up_transfer_part *p = &t->part[t->at_part];
@@ -44,7 +44,7 @@ static int want(struct up_transfer *t, uint64_t from, struct up_error *err)
         if (!up_transfer_has(p, i) && !up_transfer_seen(t, &block))
             end = at;
     }
-    /* What follows the last block is compared too: ask for it along with it.
+    /* What follows the last block is compared too: request it along with it.
      * Before a part that is left out, only its header is wanted. */
     if (i == p->count && at - end <= WANT_GAP && (!p->left_out || from >= end)) {
         bool last = t->at_part + 1 == t->manifest->part_count;
@@ -57,8 +57,8 @@ static int want(struct up_transfer *t, uint64_t from, struct up_error *err)
     return 0;
 }
 
-/* Bytes of the file at [compared_to, end) that are no block: 0 when they are
- * what the manifest implies. */
+/* Compare the bytes of the file in [compared_to, end) that belong to no block:
+ * 0 if they are what the manifest implies. */
 static int compare(struct up_transfer *t, uint64_t end, struct up_error *err)
 {
     uint8_t expected[512], got[512];
@@ -84,7 +84,7 @@ static int compare(struct up_transfer *t, uint64_t end, struct up_error *err)
     return 0;
 }
 
-/* The stored bytes of a block: 0 when complete. */
+/* Get the stored bytes of a block: 0 when complete. */
 static int fill(struct up_transfer *t, const struct up_block *block, struct up_error *err)
 {
     up_transfer_resume(t, block);
@@ -106,9 +106,9 @@ static int fill(struct up_transfer *t, const struct up_block *block, struct up_e
     return 0;
 }
 
-/* A block out of the old image; what was stored is verified, so that a wrong
- * result, or none, is the old image's fault. It is read past the cache once
- * more; then it does not help to fetch the block again. */
+/* Decode a block from the old image. The stored bytes were verified, so if the
+ * result is wrong or missing, the old image is at fault. It is read past the
+ * cache once more; after that, fetching the block again would not help. */
 static int decode_old(struct up_transfer *t, const struct up_block *block, struct up_error *err)
 {
     uint64_t at = (uint64_t)t->at_block * t->part[t->at_part].info->block_size;
@@ -133,7 +133,7 @@ static int decode_old(struct up_transfer *t, const struct up_block *block, struc
 }
 
 /* Verify, decode, verify: *out is what to write. UP_CORRUPT otherwise, but
- * UP_INCOMPATIBLE when it is the old image that does not fit. */
+ * UP_INCOMPATIBLE if the old image does not fit. */
 static int decode(struct up_transfer *t, const struct up_block *block, const uint8_t **out,
                   struct up_error *err)
 {
@@ -175,7 +175,7 @@ static int write_block(struct up_transfer *t, const struct up_block *block, cons
     return rc;
 }
 
-/* All of the current part is in place: what follows it in the file, and on. */
+/* The current part is complete: compare what follows it in the file, and go on. */
 static int next_part(struct up_transfer *t, struct up_error *err)
 {
     bool last = t->at_part + 1 == t->manifest->part_count;
@@ -211,7 +211,7 @@ static int block_done(struct up_transfer *t, const struct up_block *block, struc
     return 1;
 }
 
-/* Verified and written, or asked for once more. */
+/* Verify and write the block, or request it once more. */
 static int take_block(struct up_transfer *t, const struct up_block *block, struct up_error *err)
 {
     const uint8_t *data = NULL;
@@ -243,7 +243,7 @@ static int take_block(struct up_transfer *t, const struct up_block *block, struc
     return block_done(t, block, err);
 }
 
-/* Before the first write, a piece a call: 1 there is more, 0 done. */
+/* Preparations before the first write, one piece for each call: 1 there is more, 0 done. */
 static int make_ready(struct up_transfer_part *p, uint64_t offset, struct up_error *err)
 {
     int rc = p->ready ? 0 : up_slot_prepare(p->target, offset, err);

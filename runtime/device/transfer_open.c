@@ -1,6 +1,6 @@
 /*
- * transfer_open.c -- what a transfer begins with: what is in place is read and
- * hashed, and what it will need is opened.
+ * transfer_open.c -- the beginning of a transfer: find what is in place, and
+ * open what it needs.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,10 +30,10 @@ static int open_target(struct up_transfer *t, struct up_transfer_part *p, struct
 }
 
 /*
- * Which blocks of part n are in place. Up to the hint they are, when this is
- * still the same boot of the kernel, whose cache holds them. Otherwise, and
- * for as many blocks beyond as may have been written since the hint, the
- * medium is read and hashed.
+ * Find the blocks of part n that are in place. Up to the hint they are, if this
+ * is still the same boot of the kernel, whose cache holds them. Otherwise, and
+ * for as many blocks beyond as may have been written since the hint, the medium
+ * is read and hashed.
  */
 static int find_blocks(struct up_transfer *t, unsigned n, struct up_error *err)
 {
@@ -83,7 +83,7 @@ static int count_reused(struct up_transfer *t, struct up_transfer_part *p, struc
     return 0;
 }
 
-/* The running slot, for the one part that may be a delta. */
+/* Open the running slot for the one part that may be a delta. */
 static int open_old(struct up_transfer *t, const struct up_transfer_part *p, struct up_error *err)
 {
     const struct up_config *config = up_device_config(t->device);
@@ -99,7 +99,7 @@ static int open_old(struct up_transfer *t, const struct up_transfer_part *p, str
     return up_old_image_open(&t->old, t->storage, slot, p->info->source_size, err);
 }
 
-/* With those of an earlier transfer of this process. That there can be none is no error. */
+/* With the MACs of an earlier transfer of this process. Having none is not an error. */
 static void seal_part(struct up_transfer *t, struct up_transfer_part *p)
 {
     struct up_error ignored;
@@ -132,8 +132,8 @@ static int open_part(struct up_transfer *t, unsigned n, struct up_error *err)
     return count_reused(t, p, err);
 }
 
-/* All parts were read since this boot: on record, so that flash is not written
- * anew at each try. */
+/* All parts were read since this boot: record that, so that flash is not
+ * written again at each attempt. */
 static int note_boot(struct up_transfer *t, struct up_error *err)
 {
     uint64_t front = 0;
@@ -212,7 +212,7 @@ void up_transfer_close(struct up_transfer *t)
     if (!t)
         return;
     up_transfer_keep(t);
-    /* What is verified stays, also when the source failed. */
+    /* What is verified stays, even if the source failed. */
     if (t->held_back)
         (void)!up_slot_flush(t->part[t->at_part].target, &ignored);
     for (int i = 0; i < UP_PART_KINDS; i++) {

@@ -1,6 +1,7 @@
 /*
- * transfer_private.h -- a transfer under way, for transfer.c, transfer_open.c, transfer_reuse.c,
- * transfer_unfinished.c and transfer_state.c, what each asks of it.
+ * transfer_private.h -- an open transfer, for transfer.c, transfer_open.c,
+ * transfer_reuse.c, transfer_unfinished.c and transfer_state.c, and what they
+ * ask of each other.
  */
 #ifndef UP_TRANSFER_PRIVATE_H
 #define UP_TRANSFER_PRIVATE_H
@@ -20,11 +21,11 @@ struct up_transfer_part {
     struct up_blocks *blocks;
     struct up_slot *target;
     struct up_inventory *in_place;
-    struct up_block_mac *seal; /* NULL: blocks are read back by their digests */
+    struct up_block_mac *seal; /* NULL: blocks are read back by digest */
     uint32_t count;
-    bool left_out; /* of the version that runs: not fetched */
-    bool ready;    /* to be written */
-    bool adopt;    /* compared, never written: the factory's mounted slot */
+    bool left_out; /* the running version: not fetched */
+    bool ready;    /* can be written */
+    bool adopt;    /* compare, never write: the factory's mounted slot */
 };
 
 struct up_transfer {
@@ -35,33 +36,33 @@ struct up_transfer {
     const struct up_package_layout *layout;
     struct up_codec *codec;
     struct up_digest *digest;
-    struct up_old_image *old; /* the running slot, when a part is a delta against it */
+    struct up_old_image *old; /* the running slot, if a part is a delta against it */
     struct up_delta *delta;
     struct up_transfer_part part[UP_PART_KINDS];
 
     unsigned at_part;
     uint32_t at_block;
-    uint64_t offset;      /* of at_block's stored bytes in the file */
+    uint64_t offset;      /* in the file, of the stored bytes of at_block */
     uint64_t want_end;    /* up to where the source was told */
-    uint64_t compared_to; /* the file was compared, or skipped, up to here */
+    uint64_t compared_to; /* the file was compared or skipped up to here */
     uint8_t *stored, *decoded;
     size_t room;           /* of each of the two */
     uint32_t filled;       /* bytes of `stored` */
-    uint32_t kept;         /* of them, in the spool */
-    uint32_t by_then;      /* `filled` when the link before died */
+    uint32_t kept;         /* of these, in the spool */
+    uint32_t by_then;      /* `filled` when the last link failed */
     uint64_t unkept_since; /* ms: the time at which all of it was in the spool */
-    bool remote;           /* as the source says */
-    bool resumed;          /* the spool was looked at */
-    bool in_spool;         /* it has an unfinished block */
+    bool remote;           /* from the source */
+    bool resumed;          /* the spool was examined */
+    bool in_spool;         /* the spool has an unfinished block */
     bool second_try;       /* of the current block */
-    bool fresh;            /* begun just now: nothing can be in place */
+    bool fresh;            /* just begun: nothing can be in place */
     bool refreshed;        /* flash was read for the first time since a boot */
-    bool held_back;        /* the slot may hold back what was written */
+    bool held_back;        /* the slot may still buffer what was written */
     uint64_t unhinted;     /* decoded bytes since the last hint */
     struct up_transfer_progress progress;
 
-    /* Blocks that the device has elsewhere; see transfer_reuse.c. */
-    struct up_reuse *reuse;                          /* NULL: none are looked for */
+    /* Blocks found elsewhere on the device; see transfer_reuse.c. */
+    struct up_reuse *reuse;                          /* NULL: not looked for */
     struct up_old_image *elsewhere[UP_REUSE_PLACES]; /* NULL: not there */
     enum { UP_REUSE_ASKED, UP_REUSE_LOOKING, UP_REUSE_DONE } reuse_state;
     enum up_reuse_place looking_at;
@@ -72,26 +73,27 @@ static inline bool up_transfer_has(const struct up_transfer_part *p, uint32_t i)
     return up_inventory_has(p->in_place, i);
 }
 
-/* Blocks of the parts before part number n. */
+/* The number of blocks in the parts before part n. */
 uint64_t up_transfer_before(const struct up_transfer *t, unsigned n);
 /* Whether these bytes have the digest. */
 bool up_transfer_matches(struct up_transfer *t, const void *data, size_t len, const uint8_t digest[32]);
 
-/* Before the current part is looked at: 1 call again, 0 what is on the device is known. */
+/* Before the current part is examined: 1 call again, 0 the blocks on the device are known. */
 UP_MUST_CHECK int up_transfer_look(struct up_transfer *t, struct up_error *err);
-/* Whether the block was seen on the device, and need not come. */
+/* Whether the block was seen on the device and need not be fetched. */
 bool up_transfer_seen(const struct up_transfer *t, const struct up_block *block);
-/* Read such a block into t->decoded: true when it was still there. */
+/* Read such a block into t->decoded: true if it was still there. */
 bool up_transfer_copy(struct up_transfer *t, const struct up_block *block);
-/* The current block is in the target now, for others like it. */
+/* The current block is in the target now, for others with the same content. */
 void up_transfer_written(struct up_transfer *t, const struct up_block *block);
-/* Bytes of this block that an earlier transfer got, once a transfer; see transfer_unfinished.c. */
+/* Once for each transfer: load the bytes of this block that an earlier transfer
+ * got; see transfer_unfinished.c. */
 void up_transfer_resume(struct up_transfer *t, const struct up_block *block);
-/* The current block has come in part, and this transfer ends: keep that. */
+/* The transfer ends with a part of the current block: keep that. */
 void up_transfer_keep(struct up_transfer *t);
-/* More of it is asked for: keep what came when that takes long. */
+/* More of the block is requested: keep what arrived if that takes long. */
 void up_transfer_keep_slow(struct up_transfer *t);
-/* The block that was kept is in place, or was wrong. */
+/* The block that was kept is in place, or was wrong: forget it. */
 void up_transfer_forget(struct up_transfer *t);
 void up_transfer_close_reuse(struct up_transfer *t);
 

@@ -1,10 +1,10 @@
 /*
- * transfer_reuse.c -- of a full core, blocks that the device has need not be
- * fetched: those of the slot that runs and of what is in the target.
+ * transfer_reuse.c -- do not fetch blocks of a full core that are in the
+ * running slot or in the target.
  *
- * Not with a source that is read as cheaply as a slot (it has no want()), nor
- * when less is missing than looking would be worth; not while provisioning;
- * and the target is not looked at when it is flash, which is erased first.
+ * Not with a source that is as cheap to read as a slot (it has no want()), nor
+ * if less is missing than looking would cost; not while provisioning; and the
+ * target is not examined if it is flash, which is erased first.
  */
 #include <string.h>
 
@@ -16,14 +16,14 @@
 #include "storage.h"
 #include "transfer_private.h"
 
-#define READ_FOR_ONE 64 /* bytes of a slot that are read as fast as one is fetched, by and large */
+#define READ_FOR_ONE 64 /* bytes of a slot that can be read in the time of fetching one, roughly */
 
 static uint64_t size_of(const struct up_old_image *image)
 {
     return image ? up_old_image_old(image)->size : 0;
 }
 
-/* What can be looked through; that a slot cannot be opened is no error. */
+/* Open what can be searched; a slot that cannot be opened is not an error. */
 static void open_images(struct up_transfer *t, const struct up_transfer_part *p)
 {
     const struct up_config *config = up_device_config(t->device);
@@ -52,7 +52,7 @@ void up_transfer_fetch_all(struct up_transfer *t)
     t->reuse_state = UP_REUSE_DONE;
 }
 
-/* 1 when there is something to look through. */
+/* 1 if there is something to search. */
 static int begin(struct up_transfer *t, struct up_transfer_part *p, struct up_error *err)
 {
     t->reuse_state = UP_REUSE_DONE;
@@ -77,7 +77,7 @@ static int begin(struct up_transfer *t, struct up_transfer_part *p, struct up_er
     return 1;
 }
 
-/* What was found to be in place by looking. */
+/* Account the blocks that the search found to be in place. */
 static int count_found(struct up_transfer *t, struct up_transfer_part *p, struct up_error *err)
 {
     uint64_t missing = 0, found;
@@ -137,7 +137,7 @@ bool up_transfer_copy(struct up_transfer *t, const struct up_block *block)
     if (up_old_image_read(t->elsewhere[place], t->decoded, block->length, offset, &ignored) == 0 &&
         up_transfer_matches(t, t->decoded, block->length, block->digest))
         return true;
-    /* Overwritten since it was seen, or never whole: it is fetched. */
+    /* Overwritten since it was seen, or never complete: fetch it. */
     up_reuse_forget(t->reuse, block->digest);
     t->want_end = 0;
     return false;

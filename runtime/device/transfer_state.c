@@ -1,5 +1,5 @@
 /*
- * transfer_state.c -- what every file of a transfer asks of it.
+ * transfer_state.c -- shared by the files of a transfer.
  */
 #include <string.h>
 

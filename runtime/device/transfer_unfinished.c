@@ -1,17 +1,17 @@
 /*
- * transfer_unfinished.c -- the block that a link died in.
+ * transfer_unfinished.c -- the block during which a link failed.
  *
- * A link that dies every few kilobytes never carries a whole block. What came of
- * one stays in memory for the next link, and is kept in the spool, behind the
- * digest that it is to have, for a transfer after a restart. It is not trusted:
- * the block is compared as a whole like every other. That it cannot be kept
- * costs its bytes and is no error.
+ * A link that fails every few kilobytes never carries a whole block. The
+ * received part stays in memory for the next link, and is kept in the spool,
+ * after the digest that the block must have, for a transfer after a restart. It
+ * is not trusted: the block is compared as a whole like every other. If it
+ * cannot be kept, its bytes are lost, which is not an error.
  *
- * On a link that is fast enough the spool is never written. Where a block takes
- * longer than five seconds, what came is appended to it as often, and when a link
- * brought nothing more, since the next may come in hours, or the process is told
- * to stop. So a kill or a power cut costs what came in five seconds, and flash is
- * written once more at most.
+ * On a fast link the spool is never written. If a block takes longer than five
+ * seconds, what arrived is appended every five seconds; and also when a link
+ * brought nothing more, since the next may come in hours, or when the process
+ * is told to stop. So a kill or a power cut costs what arrived in five seconds,
+ * and flash is written at most once more.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,7 +52,7 @@ void up_transfer_resume(struct up_transfer *t, const struct up_block *block)
     free(text);
 }
 
-/* The first part of a block. */
+/* The beginning of a block. */
 static int begin_file(struct up_transfer *t, const char *path, const struct up_block *block,
                       struct up_error *err)
 {
@@ -96,7 +96,7 @@ void up_transfer_keep(struct up_transfer *t)
     rc = t->kept ? append(t, path) : begin_file(t, path, &block, &ignored);
     t->in_spool = rc >= 0;
     t->kept = rc >= 0 ? t->filled : 0;
-    /* A half of it is of no use. */
+    /* Half a file is of no use. */
     if (rc < 0)
         t->storage->ops->unlink(t->storage, path);
 }

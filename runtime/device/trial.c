@@ -49,7 +49,7 @@ static int end_confirm(struct up_device *d, struct up_error *err)
             next.floor[i] = t->sequence;
     up_device_learn_time(d, &next, t->issued);
     memset(&next.kept_out, 0, sizeof next.kept_out);
-    up_device_close_verdicts(&next, false); /* the old pair is gone, who could have told */
+    up_device_close_verdicts(&next, false); /* the old pair, which could have told, is gone */
     if (t->permit.not_after)
         up_journal_permit_remember(&next, &t->permit);
     next.phase = UP_IDLE;
@@ -107,7 +107,7 @@ bool up_device_uncounted(const struct up_device *d)
     return d->uncounted;
 }
 
-/* Nobody saw why; it may have been a power cut. */
+/* The cause is not known; it may have been a power cut. */
 static int fell_back(struct up_device *d, const char *why, enum up_start_action *action, struct up_error *err)
 {
     return up_device_give_up(d, UP_ROLLEDBACK, why, action, err);
@@ -140,7 +140,7 @@ int up_device_trial_start(struct up_device *d, enum up_start_action *action, str
     return 0;
 }
 
-/* Armed, and the old slot runs: has the loader been told, and does it obey? */
+/* Armed, and the old slot runs: was the loader told, and does it obey? */
 static int start_armed(struct up_device *d, enum up_start_action *action, struct up_error *err)
 {
     unsigned target = d->state.tx.target;
@@ -154,7 +154,7 @@ static int start_armed(struct up_device *d, enum up_start_action *action, struct
     if (told && d->boot_state.tries[target] == 0)
         return fell_back(d, "the boot loader fell back: all its tries of the new core were spent", action,
                          err);
-    /* Count first: a restart that cannot be counted is not asked for. */
+    /* Count first: a restart that cannot be counted is not requested. */
     if (up_device_count_restart(d, &may, err) < 0)
         return err->code;
     if (!may)
@@ -169,7 +169,7 @@ static int start_armed(struct up_device *d, enum up_start_action *action, struct
 
 /*
  * What runs is confirmed, but the loader still counts its starts, because the
- * newest copy of its variables was lost. It would fall back if nothing were done.
+ * newest copy of its variables was lost. It would fall back eventually.
  */
 static void mend_boot(struct up_device *d)
 {
@@ -186,9 +186,9 @@ static void mend_boot(struct up_device *d)
 }
 
 /*
- * The loader started a slot that the journal holds no pair for: the journal
- * lost its newest record to a bad block, after the slot had been armed. What
- * the journal does know is the other slot.
+ * The loader started a slot for which the journal has no pair: the journal lost
+ * its newest record to a bad block after the slot had been armed. The journal
+ * still knows the other slot.
  */
 static int start_unknown(struct up_device *d, enum up_start_action *action, struct up_error *err)
 {
@@ -202,7 +202,7 @@ static int start_unknown(struct up_device *d, enum up_start_action *action, stru
         *action = UP_START_RESTART;
         return 0;
     }
-    /* Restarts spend the tries that the loader gives it still. */
+    /* Restarts use up the tries that the loader still gives it. */
     if (up_device_count_restart(d, &may, &ignored) == 0 && may)
         *action = UP_START_RESTART;
     return err->code;
@@ -225,7 +225,7 @@ static int resume_phase(struct up_device *d, enum up_start_action *action, struc
     case UP_ROLLING_BACK:
         return up_device_resume_rollback(d, action, err);
     default:
-        /* Idle, or a transfer that the agent goes on with. */
+        /* Idle, or a transfer that the agent continues. */
         mend_boot(d);
         return start_unknown(d, action, err);
     }
@@ -235,7 +235,7 @@ int up_device_resume(struct up_device *d, enum up_start_action *action, struct u
 {
     int rc = resume_phase(d, action, err);
 
-    /* The new core runs, and not even that can be noted. */
+    /* The new core runs, and not even that can be recorded. */
     if (rc < 0 && (d->state.phase == UP_ARMING || d->state.phase == UP_ARMED))
         up_device_take_out(d, action);
     return rc;
