@@ -5,10 +5,9 @@
  *     <n>/        the tree
  *     <n>.tar     the archive that it was made of, to make it again
  *     <n>.head/   manifest.json, manifest.minisig, script.idx: what was signed
- *         <n>.good    it was confirmed; the letters of the slots whose core ran
- *     with it
+ *     <n>.good    it was confirmed; the letters of the slots whose core ran with it
  *     <n>.bad     what is wrong with the tree, for people
- *         <n>.new/, <n>.mend/, <n>.old/   while it is made, repaired, exchanged
+ *     <n>.new/, <n>.mend/, <n>.old/   while it is made, repaired, exchanged
  *     current     a link to the tree that is to run, for people
  *
  * A generation is made complete under another name, synced, and renamed; after
