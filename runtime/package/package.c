@@ -136,7 +136,7 @@ static int first_header(const uint8_t *in, const char *name, uint64_t limit, uin
 
     if (up_tar_get(&entry, in, NULL) != 1 || entry.directory || strcmp(entry.name, name) != 0 ||
         entry.mode != 0644)
-        return up_fail(err, UP_UNTRUSTED, "package: not a Moult package: no %s where it belongs", name);
+        return up_fail(err, UP_UNTRUSTED, "package: not a package of Moult: no %s where it belongs", name);
     if (entry.size == 0 || entry.size > limit)
         return up_fail(err, UP_UNTRUSTED, "package: %s has %llu bytes, not 1 to %llu", name,
                        (unsigned long long)entry.size, (unsigned long long)limit);

@@ -319,7 +319,7 @@ static void a_server_that_cannot_start_leaves_nothing(void **state)
     } cases[] = {
         {"calloc", UP_INTERNAL, "out of memory"},
         {"getaddrinfo", UP_NETWORK, "cannot listen on"},
-        {"getnameinfo", UP_INTERNAL, "cannot tell the address"},
+        {"getnameinfo", UP_INTERNAL, "cannot tell which address"},
     };
     static const char *const bad[] = {"127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536",
                                       "::1:80",    "[::1:80",    "[]:80",       "[:80"};
@@ -468,7 +468,7 @@ static void an_answer_that_cannot_be_made_leaves_the_request_open(void **state)
     id = ask(s, "GET /f HTTP/1.1\r\nHost: x\r\nIf-None-Match: \"t\"\r\n\r\n", &r);
     before = open_descriptors();
     refuse("MHD_create_response_from_buffer", 1, ENOMEM); /* an answer without a file */
-    must_fail(up_httpd_reply_file(s->h, id, path, "t", NULL, &err), UP_INTERNAL, "cannot make", &err);
+    must_fail(up_httpd_reply_file(s->h, id, path, "t", NULL, &err), UP_INTERNAL, "cannot create", &err);
     assert_int_equal(open_descriptors(), before);
     must(up_httpd_reply_file(s->h, id, path, "t", NULL, &err), &err);
     await_text(s, "304");

@@ -206,8 +206,8 @@ describe("native.policy.keep", function()
   it("refuses a text of more than 256 KiB and names that are paths", function()
     fails("usage", "262145 bytes", native.keep(dir, "owner", ("x"):rep((256 << 10) + 1)))
     for _, name in ipairs { "", "../owner", "Owner", "a/b", ("x"):rep(33) } do
-      fails("usage", "not a name", native.keep(dir, name, ""))
-      fails("usage", "not a name", native.kept(dir, name))
+      fails("usage", "not a valid name", native.keep(dir, name, ""))
+      fails("usage", "not a valid name", native.kept(dir, name))
     end
   end)
 

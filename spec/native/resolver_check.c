@@ -232,8 +232,8 @@ static void a_look_up_that_cannot_begin_leaves_nothing(void **state)
     } cases[] = {
         {"calloc", "out of memory"},
         {"eventfd", "Too many open files"},
-        {"pthread_attr_init", "no thread"},
-        {"pthread_create", "no thread"},
+        {"pthread_attr_init", "cannot start a thread"},
+        {"pthread_create", "cannot start a thread"},
     };
     unsigned open = descriptors();
     struct up_addresses found = {0};
