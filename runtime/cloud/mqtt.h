@@ -84,11 +84,11 @@ enum up_mqtt_kind {
     UP_MQTT_CONNECTED,    /* session: the broker kept the previous one */
     UP_MQTT_DISCONNECTED, /* code, message, retry_after; also if it was never connected */
     UP_MQTT_MESSAGE,      /* topic, payload, len, qos, retain */
-    UP_MQTT_PUBLISHED, /* id, unheard, message (why it is refused, or NULL): acked, or for QoS 0 written */
-    UP_MQTT_SUBSCRIBED, /* topic, qos as granted; on every connection */
-    UP_MQTT_DENIED,     /* topic, code, message: the broker refused a subscription */
-    UP_MQTT_DROPPED,    /* topic, len, code, message: a message that arrived was too large */
-    UP_MQTT_LOST        /* id, topic, len (of its packet), code, message: given up, see above */
+    UP_MQTT_PUBLISHED,    /* id, unheard, message (why it is refused, or NULL): acked, or for QoS 0 written */
+    UP_MQTT_SUBSCRIBED,   /* topic, qos as granted; on every connection */
+    UP_MQTT_DENIED,       /* topic, code, message: the broker refused a subscription */
+    UP_MQTT_DROPPED,      /* topic, len, code, message: a message that arrived was too large */
+    UP_MQTT_LOST          /* id, topic, len (of its packet), code, message: given up, see above */
 };
 
 /* Strings are owned by the client and valid until its next call. */

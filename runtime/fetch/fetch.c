@@ -10,7 +10,7 @@
 #include "fetch_head.h"
 #include "url.h"
 
-#define HEAD_MAX (64 * 1024)      /* bytes of one answer's head */
+#define HEAD_MAX (64 * 1024)      /* bytes of one response's headers */
 #define REDIRECT_BODY (64 * 1024) /* read to keep the connection; more ends it */
 
 struct up_fetch {
@@ -23,7 +23,7 @@ struct up_fetch {
     char shown[UP_URL_SHOWN];
     char why[CURL_ERROR_SIZE];
     bool added;         /* to the loop */
-    bool verified;      /* every server so far was one whose certificate was verified */
+    bool verified;      /* every server so far had a verified certificate */
     bool foreign;       /* redirected to another origin: extra headers stay behind */
     unsigned redirects; /* followed */
     uint64_t earlier;   /* bytes received before the last redirect */
@@ -32,13 +32,13 @@ struct up_fetch {
     int status; /* 0 until the head is complete */
     struct up_fetch_head head;
     size_t head_bytes;
-    uint64_t body; /* bytes of it taken from libcurl */
+    uint64_t body; /* bytes of the body taken from libcurl */
 
-    uint8_t *into; /* the read in progress: [into + got, into + room) is free */
+    uint8_t *into; /* the current read: [into + got, into + room) is free */
     size_t room, got;
-    uint8_t hold[CURL_MAX_WRITE_SIZE]; /* what came beyond that: [held_at, held) */
+    uint8_t hold[CURL_MAX_WRITE_SIZE]; /* what arrived beyond that: [held_at, held) */
     size_t held_at, held;
-    bool paused; /* the hold is full: libcurl keeps the rest and stops receiving */
+    bool paused; /* `hold` is full: libcurl keeps the rest and stops receiving */
 
     bool finished;
     struct up_error error; /* code 0: none */
@@ -67,7 +67,7 @@ static size_t header_in(char *data, size_t size, size_t count, void *user)
                 HEAD_MAX);
         return 0;
     }
-    /* An empty line ends a head; what comes after the body are trailers. */
+    /* An empty line ends the headers; lines after the body are trailers. */
     if (f->status || f->head.redirecting || (data[0] != '\r' && data[0] != '\n'))
         return n;
     curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
@@ -123,8 +123,8 @@ static int start(struct up_fetch *f)
     f->head_bytes = 0;
     f->body = 0;
     up_url_show(f->url, f->shown);
-    /* A fresh handle for each request: one that was used may point to headers
-     * that are gone (libcurl before 8.1). The connection stays with the loop. */
+    /* A fresh handle for each request: a used one may point to headers that
+     * were freed (libcurl before 8.1). The connection stays with the loop. */
     curl_easy_cleanup(f->easy);
     f->easy = curl_easy_init();
     if (!f->easy)
@@ -153,7 +153,7 @@ static uint64_t off_the_wire(const struct up_fetch *f)
 {
     curl_off_t n = 0;
 
-    /* Libcurl's own count is behind for chunks, ours while it holds some back. */
+    /* Libcurl's own count lags behind for chunked bodies, ours while it holds some back. */
     curl_easy_getinfo(f->easy, CURLINFO_SIZE_DOWNLOAD_T, &n);
     return (uint64_t)n > f->body ? (uint64_t)n : f->body;
 }
@@ -198,7 +198,7 @@ static int follow(struct up_fetch *f)
     return start(f);
 }
 
-/* Why libcurl failed; it may repeat a proxy's address, password and all. */
+/* Why libcurl failed. Its own text may repeat a proxy's address including the password. */
 static const char *reason(const struct up_fetch *f, CURLcode result)
 {
     bool repeats = strstr(f->why, "://") || (f->o.proxy && *f->o.proxy && strstr(f->why, f->o.proxy));
@@ -206,8 +206,8 @@ static const char *reason(const struct up_fetch *f, CURLcode result)
     return f->why[0] && !repeats ? f->why : curl_easy_strerror(result);
 }
 
-/* The status with which a proxy wants a login before it opens a tunnel to an https server, or 0; what else a proxy
- * says has a status of its own. */
+/* The status of a proxy that wants a log-in before it opens a tunnel to an
+ * https server, or 0. Other responses of a proxy have a status of their own. */
 static int tunnel_wants_login(const struct up_fetch *f)
 {
     long status = 0;
@@ -220,7 +220,7 @@ static int check_end(struct up_fetch *f, CURLcode result)
 {
     bool head_only = f->o.method && strcmp(f->o.method, "HEAD") == 0;
 
-    /* What libcurl says of a header line that it will not hold. */
+    /* libcurl's code for a header line that it cannot hold. */
     if (result == CURLE_OUT_OF_MEMORY && !f->status)
         return up_fail(&f->error, UP_NETWORK, "%s: the response headers are too long", f->shown);
     if (result != CURLE_OK && tunnel_wants_login(f))
@@ -293,7 +293,7 @@ static void take_held(struct up_fetch *f)
     f->held_at += n;
 }
 
-/* Receive into the registered buffer until it is full or nothing more is there. */
+/* Receive into the registered buffer until it is full or there is nothing more. */
 static int receive(struct up_fetch *f, struct up_error *err)
 {
     size_t before;
@@ -301,8 +301,7 @@ static int receive(struct up_fetch *f, struct up_error *err)
 
     if (f->paused && !f->finished && f->got < f->room) {
         f->paused = false;
-        /* Calls body_in() with what libcurl kept. A failure of that shows up
-         * as the end of the transfer. */
+        /* Calls body_in() with what libcurl kept. If that fails, the transfer ends. */
         curl_easy_pause(f->easy, CURLPAUSE_CONT);
     }
     while (!f->finished && f->got < f->room) {

@@ -29,8 +29,8 @@ static bool parse_number(const char **p, uint64_t *out)
     return true;
 }
 
-/* "bytes FIRST-LAST/TOTAL", either side of the slash possibly "*". A missing
- * range leaves *span UP_FETCH_UNKNOWN. */
+/* Parse "bytes FIRST-LAST/TOTAL"; either side of the slash may be "*". A
+ * missing range leaves *span UP_FETCH_UNKNOWN. */
 static bool parse_content_range(const char *p, uint64_t *start, uint64_t *span, uint64_t *total)
 {
     uint64_t last;
@@ -61,7 +61,7 @@ const char *up_fetch_head_value(void *easy, const char *name, size_t *amount)
     if (curl_easy_header(easy, name, 0, CURLH_HEADER, -1, &h) != CURLHE_OK)
         return NULL;
     *amount = h->amount;
-    /* Some libcurls leave the end of the line in the place of an empty value. */
+    /* Some versions of libcurl leave the line end in place of an empty value. */
     return h->value[strspn(h->value, "\r\n")] ? h->value : "";
 }
 
@@ -71,7 +71,7 @@ uint64_t up_fetch_head_date(void *easy)
     const char *date = up_fetch_head_value(easy, "Date", &amount);
     time_t seconds = -1;
 
-    /* With an Age it is what a cache kept: the server's time of then. */
+    /* With an Age the response comes from a cache, and Date is the time when it was stored. */
     if (date && amount == 1 && !up_fetch_head_value(easy, "Age", &amount))
         seconds = curl_getdate(date, NULL);
     return seconds > 0 ? (uint64_t)seconds : 0;
@@ -106,14 +106,14 @@ uint64_t up_fetch_head_retry_after(void *easy)
         return 0;
     if (parse_number(&text, &seconds))
         return *text ? 0 : seconds;
-    /* A time, by the server's clock: ours may be wrong. */
+    /* A time, relative to the server's clock: ours may be wrong. */
     date = up_fetch_head_value(easy, "Date", &amount);
     then = curl_getdate(text, NULL);
     now = date ? curl_getdate(date, NULL) : -1;
     return now != -1 && then > now ? (uint64_t)(then - now) : 0;
 }
 
-/* The answer to a range: is it the range asked for, and consistent? */
+/* Whether the response to a range request is the requested range and consistent. */
 static int check_partial(struct up_fetch_head *h, void *easy, uint64_t length,
                          const struct up_fetch_options *o, const char *shown, struct up_error *err)
 {
@@ -155,7 +155,7 @@ int up_fetch_head_read(struct up_fetch_head *h, void *easy, int status, const st
     if (text && (!parse_number(&text, &length) || *text))
         return up_fail(err, UP_NETWORK, "%s: the Content-Length is not a number", shown);
     if (up_fetch_head_value(easy, "Transfer-Encoding", &amount))
-        length = UP_FETCH_UNKNOWN; /* chunks have the last word: RFC 9112, 6.3 */
+        length = UP_FETCH_UNKNOWN; /* chunked encoding overrides it: RFC 9112, 6.3 */
     if (status == 206) {
         rc = check_partial(h, easy, length, o, shown, err);
     } else if (status == 416) {

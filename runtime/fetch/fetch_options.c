@@ -66,8 +66,8 @@ int up_fetch_options_copy(struct up_fetch_options *out, const struct up_fetch_op
     if (!in)
         return 0;
     *out = *in;
-    /* Every pointer is replaced before any failure is looked at, so that
-     * releasing never touches the caller's. */
+    /* Replace every pointer before looking at any failure, so that releasing
+     * never touches the caller's strings. */
     ok = copy_text(&out->if_range, in->if_range);
     ok &= copy_text(&out->proxy, in->proxy);
     ok &= copy_text(&out->ca_file, in->ca_file);
@@ -150,7 +150,7 @@ static int set_headers(const struct up_fetch_options *o, bool foreign, struct cu
         snprintf(line, sizeof line, "If-Range: %s", o->if_range);
         rc = add_header(list, line, err);
     }
-    /* No round trip of "Expect: 100-continue" before a body. */
+    /* Avoid the round trip of "Expect: 100-continue" before a body. */
     if (rc == 0 && o->body)
         rc = add_header(list, "Expect:", err);
     return rc;
@@ -199,7 +199,7 @@ static void set_limits(const struct up_fetch_options *o, CURL *e, int64_t elapse
         curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)(left > 0 ? left : 1));
 }
 
-/* Descriptors of ours must not reach the programs that we start. */
+/* Our descriptors must not be inherited by programs that we start. */
 static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address)
 {
     (void)user;
@@ -207,8 +207,9 @@ static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_s
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
-/* It may well be later than the floor: that a certificate is not valid yet at
- * that time says nothing. What a package is worth its signature says. */
+/* The true time may well be later than the floor, so a certificate that is not
+ * valid yet at that time proves nothing. A package is protected by its
+ * signature anyway. */
 static int known_time(int good, X509_STORE_CTX *chain)
 {
     if (good || X509_STORE_CTX_get_error(chain) != X509_V_ERR_CERT_NOT_YET_VALID)
@@ -227,7 +228,7 @@ static CURLcode set_certificate_time(CURL *easy, void *context, void *user)
     return CURLE_OK;
 }
 
-/* Everything said explicitly: neither the environment nor a file in a home
+/* Set everything explicitly: neither the environment nor a file in a home
  * directory may change where bytes come from. */
 static void set_transport(const struct up_fetch_options *o, CURL *e, const char *url)
 {
@@ -250,7 +251,7 @@ static void set_transport(const struct up_fetch_options *o, CURL *e, const char 
         curl_easy_setopt(e, CURLOPT_CAPATH, NULL);
     }
     if (o->time_floor) {
-        /* A libcurl over another library refuses this; the system clock judges then. */
+        /* libcurl over another TLS library refuses this; then the system clock judges. */
         curl_easy_setopt(e, CURLOPT_SSL_CTX_FUNCTION, set_certificate_time);
         curl_easy_setopt(e, CURLOPT_SSL_CTX_DATA, (void *)o);
     }

@@ -1,6 +1,6 @@
 /*
- * fetch_options.h -- how a request is made: what the caller may say, checked,
- * copied, and told to libcurl.
+ * fetch_options.h -- options of a request: checked, copied, and passed to
+ * libcurl.
  */
 #ifndef UP_FETCH_OPTIONS_H
 #define UP_FETCH_OPTIONS_H
@@ -25,8 +25,8 @@ struct up_fetch_options {
     const char *method;         /* NULL: GET, with a body POST */
     const void *body;           /* request body, copied; NULL for none */
     size_t body_len;
-    unsigned max_redirects;      /* 0: a redirect is the answer, not followed */
-    const char *redirect_prefix; /* followed only below this URL; NULL: anywhere http(s) */
+    unsigned max_redirects;      /* 0: a redirect is returned, not followed */
+    const char *redirect_prefix; /* follow only below this URL; NULL: any http(s) */
     unsigned connect_timeout;    /* seconds; 0: 15 */
     unsigned low_speed_limit;    /* bytes a second; 0: 100 */
     unsigned low_speed_time;     /* seconds below it that end the transfer; 0: 30 */
@@ -35,22 +35,23 @@ struct up_fetch_options {
                                   * is that it is not earlier: certificates that ended before it are refused,
                                   * those that begin after it are not. 0: the system clock judges */
     uint64_t max_body;   /* bytes; more is UP_CORRUPT. 0: no limit */
-    int question;        /* of a source: no answer is an object, whatever its status */
+    int question;        /* of a source: the response is never the object, whatever its status */
 };
 
-/* Errors: UP_USAGE a method, a header, a validator or a range that is none. NULL is fine. */
+/* Errors: UP_USAGE an invalid method, header, validator or range. NULL is fine. */
 UP_MUST_CHECK int up_fetch_options_check(const struct up_fetch_options *o, struct up_error *err);
 
-/* A copy that owns its strings, and its release. Errors: UP_INTERNAL. */
+/* A copy that owns its strings, and its release function. Errors: UP_INTERNAL. */
 UP_MUST_CHECK int up_fetch_options_copy(struct up_fetch_options *out, const struct up_fetch_options *in,
                                         struct up_error *err);
 void up_fetch_options_free(struct up_fetch_options *o);
 
 /*
- * For fetch.c: set a fresh CURL handle up for one request to `url`. `foreign`:
+ * For fetch.c: prepare a fresh CURL handle for one request to `url`. `foreign`:
  * the URL is of another origin than the one the options are for. `elapsed`:
  * microseconds of the deadline already spent. *headers is replaced; the caller
- * frees it after the handle. `o` must outlive the transfer. Errors: UP_INTERNAL.
+ * frees it after the handle. `o` must outlive the transfer. Errors:
+ * UP_INTERNAL.
  */
 UP_MUST_CHECK int up_fetch_options_apply(const struct up_fetch_options *o, void *easy, const char *url,
                                          bool foreign, int64_t elapsed, struct curl_slist **headers,

@@ -12,16 +12,16 @@
 
 struct up_loop {
     CURLM *multi;
-    size_t users; /* up_loop_new and up_loop_keep less up_loop_free */
-    bool driven;  /* since the last wait: no need to do so again before the next */
-    bool stirred; /* something came that its owner may not have seen */
+    size_t users; /* up_loop_new() and up_loop_keep() minus up_loop_free() */
+    bool driven;  /* transfers ran since the last wait: not needed again before the next */
+    bool stirred; /* data arrived that its owner may not have seen */
 };
 
 int up_loop_new(struct up_loop **out, struct up_error *err)
 {
     struct up_loop *loop;
 
-    /* Counted by libcurl: each loop holds one. */
+    /* libcurl counts its initialisations; each loop holds one. */
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return up_fail(err, UP_INTERNAL, "loop: cannot start libcurl");
     loop = calloc(1, sizeof *loop);
@@ -109,7 +109,7 @@ int up_loop_poll(struct up_loop *loop, struct up_watch *watches, size_t count, i
 
     if (count > WATCHES_MAX)
         return up_fail(err, UP_INTERNAL, "loop: more than %d descriptors", WATCHES_MAX);
-    /* A reader that was just told UP_AGAIN has driven everything already. What
+    /* A reader that just got UP_AGAIN has driven all transfers already. What
      * arrives while waiting is left to the next read, which takes it straight
      * into its own buffer, or to the next poll. */
     if (!loop->driven && up_loop_drive(loop, err) < 0)

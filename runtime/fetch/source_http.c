@@ -1,6 +1,7 @@
 /*
- * source_http.c -- bytes of a package from a server: ranges asked for where they are
- * needed, resumed after a failure, and never from another file than before.
+ * source_http.c -- a package's bytes from a server: ranges are requested where
+ * they are needed, continued after a failure, and never taken from a changed
+ * file.
  */
 #include <curl/curl.h>
 #include <inttypes.h>
@@ -16,12 +17,13 @@
 
 #define UNKNOWN UINT64_MAX
 #define RANGE_MAX (4 * 1024 * 1024) /* bytes of one request */
-#define ANSWER_MAX (64 * 1024)      /* bytes kept of an answer that is no object */
-#define SKIP_MAX (16 * 1024)        /* reading over a gap is cheaper than a new connection */
+#define ANSWER_MAX (64 * 1024)      /* bytes kept of a response that is not the object */
+#define SKIP_MAX (16 * 1024)        /* reading across a gap is cheaper than a new connection */
 #define VALIDATOR_MAX 256
-#define MODIFIED_AGE 60 /* seconds before its answer that make a date a strong validator: RFC 9110, 8.8.2.2 */
+#define MODIFIED_AGE \
+    60 /* seconds before its response that make a date a strong validator: RFC 9110, 8.8.2.2 */
 
-/* What identified the object in the first answer; empty: not said. */
+/* What identified the object in the first response; empty: not given. */
 struct validators {
     char tag[VALIDATOR_MAX];
     char modified[VALIDATOR_MAX];
@@ -35,21 +37,21 @@ struct source_http {
     char shown[UP_URL_SHOWN];
     struct up_fetch_options o;
     struct validators seen;
-    uint64_t want_end; /* 0: nobody said */
+    uint64_t want_end; /* 0: not told */
     uint64_t before;   /* bytes received by requests that are closed */
 
     struct up_fetch *f; /* NULL between requests */
     uint64_t asked;     /* first byte this request is for */
-    bool checked;       /* its head came and belongs to an object */
-    bool refused;       /* its head came and does not: the body is kept for the caller */
-    bool whole;         /* 200: the body begins at the first byte of the object */
-    uint64_t at;        /* place of the next body byte in the object */
+    bool checked;       /* its headers arrived, and it is the object */
+    bool refused;       /* its headers arrived, and it is not: the body is kept for the caller */
+    bool whole;         /* 200: the body begins at byte 0 of the object */
+    uint64_t at;        /* offset of the next body byte in the object */
 
     int status;
-    bool proxys;             /* the answer that was no object is the proxy's */
-    uint64_t date;           /* of the last answer that had one */
-    uint64_t retry_after;    /* of the last answer that was no object; 0 none */
-    char *answer, *location; /* of the last answer that was no object, or NULL */
+    bool proxys;             /* the response that was not the object is the proxy's */
+    uint64_t date;           /* of the last response that had one */
+    uint64_t retry_after;    /* of the last response that was not the object; 0: none */
+    char *answer, *location; /* of the last response that was not the object, or NULL */
     size_t answer_len;
 };
 
@@ -112,7 +114,7 @@ static void read_validators(const struct up_fetch *f, struct validators *v)
     v->modified_strong = modified != -1 && now != -1 && now - modified >= MODIFIED_AGE;
 }
 
-/* The same object as in the first answer? */
+/* Whether this is the same object as in the first response. */
 static int check_same(struct source_http *h, struct up_error *err)
 {
     struct validators now;
@@ -134,7 +136,7 @@ static int check_same(struct source_http *h, struct up_error *err)
     return 0;
 }
 
-/* An encoding we never asked for: offsets into it mean nothing. A name that
+/* An encoding that was not requested makes offsets meaningless. A name that
  * ends in gz is an archive that some servers label so; its bytes are right. */
 static int check_plain(struct source_http *h, struct up_error *err)
 {
@@ -149,8 +151,8 @@ static int check_plain(struct source_http *h, struct up_error *err)
                    encoding);
 }
 
-/* The login page of a hotel's network comes as 200 to every question. It says
- * nothing of the object, so the same question is right later. */
+/* The log-in page of a captive portal is a 200 response to every request. It
+ * says nothing about the object, so the same request is right later. */
 static int check_no_page(const struct source_http *h, struct up_error *err)
 {
     const char *type = up_fetch_header(h->f, "Content-Type");
@@ -178,7 +180,7 @@ static int check_unsatisfiable(struct source_http *h, struct up_error *err)
     return 0;
 }
 
-/* Judge the head of the answer, once. */
+/* Judge the response headers, once. */
 static int check_head(struct source_http *h, struct up_error *err)
 {
     int status = h->status = up_fetch_status(h->f);
@@ -211,7 +213,8 @@ static int check_head(struct source_http *h, struct up_error *err)
     return 0;
 }
 
-/* What passes: the server's own trouble, "come later", and an answer without a package, as of a login page's server. */
+/* Conditions that pass: the server's own trouble, "come later", and a response
+ * that replaces the object, as a log-in page does. */
 static bool is_passing(int status)
 {
     return status < 300 || status >= 500 || status == 408 || status == 425 || status == 429;
@@ -236,7 +239,7 @@ static int refuse(struct source_http *h, struct up_error *err)
     return up_fail(err, code_of_status(s), "%s: the server answered HTTP %d", h->shown, s);
 }
 
-/* Take the body of an answer that is no object; n as up_fetch_read() gave it. */
+/* Take the body of a response that is not the object; n as up_fetch_read() returned it. */
 static int keep_answer(struct source_http *h, const void *data, long n, struct up_error *err)
 {
     size_t room = ANSWER_MAX - h->answer_len;
@@ -252,7 +255,7 @@ static int keep_answer(struct source_http *h, const void *data, long n, struct u
     return h->answer_len == ANSWER_MAX ? refuse(h, err) : 0;
 }
 
-/* Can the open request still give the byte at `offset`? */
+/* Whether the open request can still give the byte at `offset`. */
 static bool serves(const struct source_http *h, uint64_t offset)
 {
     if (!h->checked)
@@ -260,7 +263,7 @@ static bool serves(const struct source_http *h, uint64_t offset)
     return offset >= h->at && (h->whole || offset - h->at <= SKIP_MAX);
 }
 
-/* The body is at its end: 0 when the object is too, 1 when more is to be asked for. */
+/* The body has ended: 0 if the object has, too, 1 if more must be requested. */
 static int end_of_body(struct source_http *h, uint64_t offset, struct up_error *err)
 {
     uint64_t at = h->at;
@@ -277,8 +280,8 @@ static int end_of_body(struct source_http *h, uint64_t offset, struct up_error *
     return offset < h->base.size ? 1 : 0;
 }
 
-/* n bytes of the object came into buf: count them, and keep only those from
- * `offset` on, at the front. Returns how many these are. */
+/* n bytes of the object arrived in buf: count them, and keep only those from
+ * `offset` on, at the front. Returns their number. */
 static long place(struct source_http *h, uint64_t offset, void *buf, long n, struct up_error *err)
 {
     uint64_t skip = offset - h->at;
@@ -293,8 +296,8 @@ static long place(struct source_http *h, uint64_t offset, void *buf, long n, str
     return n - (long)skip;
 }
 
-/* When a range is drained and the next is sure to be wanted, ask for it now:
- * it travels while the caller works on what it has. */
+/* If a range is used up and the next is sure to be wanted, request it now: it
+ * travels while the caller works on what it has. */
 static void ask_ahead(struct source_http *h)
 {
     struct up_error err;
@@ -308,8 +311,8 @@ static void ask_ahead(struct source_http *h)
         (void)!up_loop_drive(h->loop, &err);
 }
 
-/* One step of the open request: a count > 0, UP_AGAIN, an error, or 0 to go
- * round again (h->f may be NULL then, for the next range); *end at the end. */
+/* One step of the open request: a count > 0, UP_AGAIN, an error, or 0 to try
+ * again (h->f may be NULL then, for the next range); *end at the end. */
 static long step(struct source_http *h, uint64_t offset, void *buf, size_t len, bool *end,
                  struct up_error *err)
 {
@@ -318,13 +321,13 @@ static long step(struct source_http *h, uint64_t offset, void *buf, size_t len, 
 
     h->base.received = h->before + up_fetch_received(h->f);
     if (!h->checked && !h->refused && up_fetch_status(h->f)) {
-        /* A false head that fetch.c found comes as the error of the read. */
+        /* Invalid headers that fetch.c found come as an error of the read. */
         if (n < 0 && n != UP_AGAIN && n != UP_NETWORK)
             return n;
         rc = check_head(h, err);
         if (rc < 0)
             return rc;
-        /* 416, or 200 for an object that is shorter than thought. */
+        /* 416, or 200 for an object that is shorter than assumed. */
         if (offset >= h->base.size) {
             *end = true;
             return 0;

@@ -77,7 +77,7 @@ void up_url_show(const char *url, char out[UP_URL_SHOWN])
     curl_url_cleanup(u);
 }
 
-/* Escaped dots and slashes could climb out of a prefix once a server decodes them. */
+/* Escaped dots and slashes could leave the prefix once a server decodes them. */
 static bool climbs(const char *url)
 {
     size_t len = strcspn(url, "?#");
@@ -98,7 +98,7 @@ static bool below(const char *url, const char *prefix)
     bool inside = false;
 
     if (clean && strncmp(url, clean, len) == 0 && !climbs(url))
-        inside = clean[len - 1] == '/' || strchr("/?#", url[len]) != NULL; /* also its NUL */
+        inside = clean[len - 1] == '/' || strchr("/?#", url[len]) != NULL; /* or its NUL */
     curl_free(clean);
     curl_url_cleanup(u);
     return inside;

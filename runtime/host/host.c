@@ -15,9 +15,9 @@
 #include "storage.h"
 
 #define HOST "update.native.host"
-#define CONFIG_MEMORY ((size_t)32 << 20) /* bytes that reading a configuration may take */
+#define CONFIG_MEMORY ((size_t)32 << 20) /* bytes that a configuration may use while it is read */
 
-/* The memory budget of a state: what it owns and what it may own, in bytes. */
+/* The memory budget of a state: current and maximum size, in bytes. */
 struct budget {
     size_t used, limit;
 };
@@ -47,7 +47,7 @@ const char *up_host_lua_dir(void)
         char guess[UP_PATH_SIZE + 64], module[UP_PATH_SIZE + 96];
         struct up_stat st;
 
-        /* Beside an installed program, `lua` is the interpreter. */
+        /* In an installation, `lua` beside the program is the interpreter, not our folder. */
         snprintf(guess, sizeof guess, "%.*s/%s", (int)(slash - program), program, places[i]);
         snprintf(module, sizeof module, "%s/update/init.lua", guess);
         if (storage->ops->stat(storage, module, &st) < 0 || !realpath(guess, path))
@@ -56,7 +56,7 @@ const char *up_host_lua_dir(void)
     return *path ? path : NULL;
 }
 
-/* A searcher of require, for a directory that package.path cannot name. */
+/* A searcher for require, for a directory that cannot be written in package.path. */
 static int search(lua_State *L)
 {
     static const char *const endings[] = {".lua", "/init.lua"};
@@ -83,7 +83,7 @@ static int search(lua_State *L)
     return 1;
 }
 
-/* Before all searchers but that of package.preload. */
+/* Insert it before all searchers except that of package.preload. */
 static void lead_searchers(lua_State *L, const char *dir)
 {
     lua_getglobal(L, "package");
@@ -100,7 +100,7 @@ static void lead_searchers(lua_State *L, const char *dir)
 
 static void lead_path(lua_State *L, const char *dir)
 {
-    if (strpbrk(dir, "?;")) { /* which mean something in package.path */
+    if (strpbrk(dir, "?;")) { /* which have a meaning in package.path */
         lead_searchers(L, dir);
         return;
     }
@@ -154,7 +154,7 @@ static void *allocate(void *user, void *block, size_t old_size, size_t new_size)
     void *grown;
 
     if (!block)
-        old_size = 0; /* then it is the kind of object */
+        old_size = 0; /* it is the kind of object then */
     if (new_size == 0) {
         free(block);
         budget->used -= old_size;
@@ -190,7 +190,7 @@ void up_host_close(lua_State *L)
         free(user);
 }
 
-/* Run what was pushed: a function that takes one light userdata. */
+/* Run the function on the stack, which takes one light userdata. */
 static int protect(lua_State *L, lua_CFunction function, void *user, struct up_error *err)
 {
     lua_pushcfunction(L, function);
@@ -245,7 +245,7 @@ int up_host_connect(lua_State *L, const struct up_host_device *device, struct up
     return protect(L, do_connect, (void *)(uintptr_t)device, err);
 }
 
-/* What a protected run is given and what it leaves. */
+/* Input and result of a protected run. */
 struct run {
     const char *name;
     int argc;
@@ -289,7 +289,7 @@ static int do_file(lua_State *L)
     }
     lua_setglobal(L, "arg");
     if (luaL_loadfilex(L, run->name, "t") != LUA_OK)
-        return 1; /* a mistake in the text has no traceback */
+        return 1; /* a syntax error has no traceback */
     lua_call(L, push_arguments(L, run), 0);
     run->exit = 0;
     return 0;
@@ -313,7 +313,7 @@ static int do_module(lua_State *L)
     return 0;
 }
 
-/* `function` returns nothing, or a message that is not worth a traceback. */
+/* `function` returns nothing, or a message without traceback. */
 static int run_protected(lua_State *L, lua_CFunction function, struct run *run)
 {
     int failed;

@@ -13,7 +13,7 @@
 
 #define PIPES "update.native.host.pipes"
 
-/* Call upvalue 1 with the same arguments, for the same results or error. */
+/* Call upvalue 1 with the same arguments and return or raise what it does. */
 static int call_noted(lua_State *L)
 {
     int rc;
@@ -34,7 +34,7 @@ static int call(lua_State *L)
     return lua_gettop(L);
 }
 
-/* io.popen(...): the pipe is remembered as long as it lives. */
+/* io.popen(...): remember the pipe as long as it lives. */
 static int open_pipe(lua_State *L)
 {
     int count = call_noted(L);
@@ -68,7 +68,7 @@ static int use_file(lua_State *L)
     return is_pipe(L) ? call_noted(L) : call(L);
 }
 
-/* file:lines(...), whose function waits when it is called. */
+/* file:lines(...): the returned function notes the wait when it is called. */
 static int lines_of_file(lua_State *L)
 {
     bool is = is_pipe(L);
@@ -79,7 +79,7 @@ static int lines_of_file(lua_State *L)
     return count;
 }
 
-/* The function `name` of the table on top goes through `by` from now on. */
+/* Replace the function `name` of the table on top by `by`, which calls it. */
 static void divert(lua_State *L, const char *name, lua_CFunction by)
 {
     lua_getfield(L, -1, name);
@@ -89,7 +89,7 @@ static void divert(lua_State *L, const char *name, lua_CFunction by)
 
 void up_host_note_commands(lua_State *L)
 {
-    /* Pipes are keys that do not keep them alive. */
+    /* The table has weak keys: it does not keep pipes alive. */
     luaL_getsubtable(L, LUA_REGISTRYINDEX, PIPES);
     lua_createtable(L, 0, 1);
     lua_pushliteral(L, "k");
@@ -119,7 +119,7 @@ int up_host_become(lua_State *L)
     luaL_checkstack(L, (int)count + 1, "too many words");
     argv = lua_newuserdatauv(L, ((size_t)count + 2) * sizeof *argv, 0);
     argv[0] = (char *)program;
-    for (lua_Integer i = 1; i <= count; i++) { /* each stays on the stack, and so alive */
+    for (lua_Integer i = 1; i <= count; i++) { /* each stays on the stack, which keeps it alive */
         lua_geti(L, 2, i);
         argv[i] = (char *)luaL_checkstring(L, -1);
     }

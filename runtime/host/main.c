@@ -56,7 +56,7 @@ static int is_file(const char *path)
     return storage->ops->stat(storage, path, &st) == 0 && st.kind != UP_NODE_DIR;
 }
 
-/* A word that names a script to run rather than a verb. */
+/* Whether a word names a script to run and not a verb. */
 static int is_script(const char *word)
 {
     size_t n = strlen(word);
@@ -90,8 +90,8 @@ static int run_plain(int argc, char **argv)
     return code;
 }
 
-/* Run argv[0] as a device's script: its own folder leads package.path, memory
- * is bounded, and `require "update"` finds the agent. */
+/* Run argv[0] as a device's script: its own folder first in package.path,
+ * memory limited, and `require "update"` finds the agent. */
 static int run_device_script(uint64_t memory, const struct up_host_device *device, int argc, char **argv)
 {
     struct lua_State *L = up_host_new();
@@ -102,7 +102,7 @@ static int run_device_script(uint64_t memory, const struct up_host_device *devic
 
     if (!L)
         return complain_memory("run");
-    setvbuf(stdout, NULL, _IOLBF, 0); /* what a device prints is a log, whoever reads it */
+    setvbuf(stdout, NULL, _IOLBF, 0); /* a device's output is a log, whoever reads it */
     snprintf(dir, sizeof dir, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
     if (up_host_lead_path(L, *dir ? dir : "/", &err) < 0 || up_host_connect(L, device, &err) < 0)
         code = complain("run", &err);
@@ -136,8 +136,8 @@ static int mode_agent(int argc, char **argv)
     return run_module("update.agent", argc, argv);
 }
 
-/* Become the user that the words name: USER and his groups, all that the system
- * gives him when none is named, "-" for none. */
+/* Become the user in the words USER [GROUP...]: without groups, all that the
+ * system gives the user; with "-", none. */
 static int take_rights(int argc, char **argv, struct up_error *err)
 {
     const char *groups[UP_RIGHTS_GROUPS + 1] = {NULL};
@@ -148,13 +148,13 @@ static int take_rights(int argc, char **argv, struct up_error *err)
         return up_fail(err, UP_USAGE, "user %s: more than %d groups", argv[0], UP_RIGHTS_GROUPS);
     for (int i = 1; i < argc && !none; i++)
         groups[i - 1] = argv[i];
-    /* Found while they may be: the user need not be able to read what leads to them. */
+    /* Find them now: the user may not be able to read the way to them. */
     up_host_lua_dir();
     return up_rights_find(&rights, argv[0], all ? NULL : groups, err) < 0 ? err->code
                                                                           : up_rights_take(&rights, err);
 }
 
-/* Those of the paths that a device lives on which it has. */
+/* Collect those of the device's paths that it has. */
 static void list_own(const char *own[OWN_PATHS + 1], const char *state, const char *a, const char *b,
                      const char *journal_dir)
 {
@@ -170,8 +170,9 @@ static void list_own(const char *own[OWN_PATHS + 1], const char *state, const ch
 /*
  * moult --script DIR STATE SLOT_A SLOT_B JOURNAL_DIR HEARTBEAT MEMORY [USER [GROUP... | -]]
  *
- * "" for a path that the device has not. What it needs of the configuration are these words: the secrets of the clouds,
- * which stand in that file, were never in the memory of this process.
+ * "" for a path that the device does not have. These words are all that the
+ * script needs of the configuration: the clouds' secrets in that file never
+ * enter the memory of this process.
  */
 static int mode_script(int argc, char **argv)
 {
@@ -202,7 +203,7 @@ static int mode_script(int argc, char **argv)
     return run_device_script(strtoull(argv[6], NULL, 10), &device, 1, words);
 }
 
-/* The file may name a command to run as us. */
+/* The configuration may name a command that runs with our rights. */
 static void warn_of_writers(const char *path)
 {
     struct up_storage *storage = up_storage_system();
@@ -212,8 +213,7 @@ static void warn_of_writers(const char *path)
         fprintf(stderr, "moult run: warning: %s can be changed by other users (mode %04o)\n", path, st.mode);
 }
 
-/* Whether the script can be run as the user that the configuration names; the
- * state is opened to that user as far as it must be. */
+/* Whether the script can run as the configured user; opens the state to that user as far as needed. */
 static int check_rights(const struct up_config *config, struct up_error *err)
 {
     struct up_rights rights;
@@ -246,7 +246,7 @@ static int run_supervisor(const char *path, enum up_verbosity verbosity)
     return n < 0 ? complain("run", &err) : 0;
 }
 
-/* A device's configuration that is here is read, for what must not be written. */
+/* If a device's configuration exists here, read it for the paths that must not be written. */
 static int run_alone(const char *config_path, int argc, char **argv)
 {
     const char *own[OWN_PATHS + 1];
@@ -267,7 +267,7 @@ static int run_alone(const char *config_path, int argc, char **argv)
     return code;
 }
 
-/* moult run ...; -1 when the command line should have it: help and mistakes. */
+/* moult run ...; -1: the command line handles it (help and mistakes). */
 static int mode_run(int argc, char **argv)
 {
     static const struct option options[] = {
@@ -319,7 +319,7 @@ int main(int argc, char **argv)
     };
     struct sigaction quiet = {.sa_handler = ignore, .sa_flags = SA_RESTART};
 
-    /* A handler, not SIG_IGN: programs that are started from here get the default back. */
+    /* A handler and not SIG_IGN: programs started from here get the default again. */
     sigaction(SIGPIPE, &quiet, NULL);
     for (size_t i = 0; argc > 1 && i < sizeof modes / sizeof *modes; i++) {
         int code = -1;

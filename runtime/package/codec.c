@@ -8,14 +8,14 @@
 #include <string.h>
 #include <zstd.h>
 
-#define ZSTD_LEVEL 14 /* in blocks of 256 KiB: what is above takes twice the time for one percent */
+#define ZSTD_LEVEL 14 /* in blocks of 256 KiB: higher levels take twice the time for one percent */
 #define ZSTD_FAST 1
 #define WINDOW_LOG 20 /* UP_BLOCK_MAX */
 
 struct up_codec {
-    ZSTD_DCtx *unpack; /* these two when first needed */
+    ZSTD_DCtx *unpack; /* the contexts are created when first needed */
     ZSTD_CCtx *pack;
-    lzma_stream lzma; /* set up anew for each block, with the memory of the last */
+    lzma_stream lzma; /* reset for each block, but keeps its memory */
 };
 
 int up_codec_new(struct up_codec **out, struct up_error *err)
@@ -41,9 +41,9 @@ void up_codec_free(struct up_codec *c)
 }
 
 /*
- * Bare LZMA2 without a container: length and digests stand in the index. The
- * dictionary is a function of the block's length, so both ends agree on it and
- * the decoder never holds more than one block.
+ * Raw LZMA2 without a container: length and digests are in the index. The
+ * dictionary size is a function of the block's length, so both ends agree on it
+ * and the decoder never holds more than one block.
  */
 static void lzma_options(lzma_options_lzma *options, size_t len)
 {
@@ -117,7 +117,7 @@ int up_codec_decode(struct up_codec *c, enum up_encoding encoding, const void *s
     return up_fail(err, UP_INCOMPATIBLE, "codec: an encoding that this version of Moult cannot decode");
 }
 
-/* Bytes written, 0 when they would not be fewer than in_len, or an error. */
+/* Bytes written, 0 if that would not be fewer than in_len, or an error. */
 static long encode_lzma(struct up_codec *c, const void *in, size_t in_len, void *out, struct up_error *err)
 {
     lzma_options_lzma options;
@@ -149,7 +149,7 @@ static long encode_zstd(struct up_codec *c, int level, const void *in, size_t in
     }
     ZSTD_CCtx_setParameter(c->pack, ZSTD_c_compressionLevel, level);
     n = ZSTD_compress2(c->pack, out, in_len, in, in_len);
-    /* Anything but a result means that it did not fit, where raw is as good. */
+    /* Any failure means that the result did not fit, and raw is as good then. */
     return ZSTD_isError(n) || n >= in_len ? 0 : (long)n;
 }
 

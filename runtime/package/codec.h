@@ -1,8 +1,8 @@
 /*
- * codec.h -- one block in, one block out: zeros, raw, zstd, lzma.
+ * codec.h -- encode and decode single blocks: zeros, raw, zstd, lzma.
  *
  * Each block stands alone. A context keeps what the libraries allocate, so
- * decoding a million blocks allocates as much as decoding one: at most the
+ * decoding a million blocks allocates no more than decoding one: at most the
  * block size plus the library's state.
  */
 #ifndef UP_CODEC_H
@@ -25,15 +25,14 @@ void up_codec_free(struct up_codec *c);
 UP_MUST_CHECK int up_codec_decode(struct up_codec *c, enum up_encoding encoding, const void *stored,
                                   size_t stored_len, void *out, size_t out_len, struct up_error *err);
 
-/* Encode a block with the encoding asked for; when that does not save bytes,
- * or the block is all zeros, with a cheaper one. *encoding is what was used;
- * at most in_len bytes are written to out. Deterministic.
- * Errors: UP_INTERNAL. */
+/* Encode a block with the requested encoding, or with a cheaper one if that
+ * does not save bytes or the block is all zeros. *encoding is what was used; at
+ * most in_len bytes are written to out. Deterministic. Errors: UP_INTERNAL. */
 UP_MUST_CHECK int up_codec_encode(struct up_codec *c, enum up_encoding *encoding, const void *in,
                                   size_t in_len, void *out, size_t *out_len, struct up_error *err);
 
-/* How many bytes a fast encoder makes of a block, at most in_len; `out` is
- * scratch for as many. Rarely three times what the best one makes.
+/* The size to which a fast encoder compresses a block, at most in_len; `out` is
+ * scratch space of that size. Rarely three times the best possible size.
  * Errors: UP_INTERNAL. */
 UP_MUST_CHECK int up_codec_guess(struct up_codec *c, const void *in, size_t in_len, void *out, size_t *len,
                                  struct up_error *err);

@@ -8,7 +8,7 @@
 
 #include "error.h"
 
-/* A struct up_folder is the DIR itself: it has nothing to add. */
+/* A struct up_folder is the DIR itself, which needs no additions. */
 
 static int cannot(const char *path, struct up_error *err)
 {
@@ -47,7 +47,7 @@ int up_folder_next(struct up_folder *f, struct up_folder_entry *out)
     struct stat st;
 
     for (const struct dirent *entry = readdir(dir); entry; entry = readdir(dir)) {
-        /* What went away in between, or is a link to nowhere, is not there. */
+        /* An entry that was removed meanwhile, or a dangling link, is skipped. */
         if (entry->d_name[0] == '.' || fstatat(dirfd(dir), entry->d_name, &st, 0) < 0)
             continue;
         out->name = entry->d_name;

@@ -1,7 +1,7 @@
 /*
- * folder.h -- what lies in a folder, for those who serve or compare packages.
+ * folder.h -- list a folder, for programs that serve or compare packages.
  *
- * Reads only, and of the system at hand: not for the device's own state,
+ * Only reads, and directly from the system: not for the device's own state,
  * which is behind storage.h.
  */
 #ifndef UP_FOLDER_H
@@ -21,18 +21,18 @@ struct up_folder_entry {
     int64_t changed;  /* of the content: nanoseconds since 1970 */
 };
 
-/* When names came or went last, ns since 1970: a file that grows in its place
- * changes nothing here. Errors as of up_folder_open(). */
+/* When an entry was last added or removed, ns since 1970; a file that grows in
+ * place does not count. Errors as of up_folder_open(). */
 UP_MUST_CHECK int up_folder_changed(const char *path, int64_t *out, struct up_error *err);
 
-/* Errors: UP_MISSING no such folder; UP_WRITE cannot be read. */
+/* Errors: UP_MISSING no such folder; UP_WRITE it cannot be read. */
 UP_MUST_CHECK int up_folder_open(struct up_folder **out, const char *path, struct up_error *err);
-/* 1 and the next entry, in no order, without names that begin with '.'; 0 at the end. */
+/* 1 and the next entry, in no particular order, without names that begin with '.'; 0 at the end. */
 int up_folder_next(struct up_folder *f, struct up_folder_entry *out);
 void up_folder_close(struct up_folder *f); /* NULL is allowed */
 
-/* What tells a folder from a copy of it: stays when it is renamed, or its
- * contents are replaced. Errors as of up_folder_open(). */
+/* An identifier that distinguishes a folder from a copy of it; it survives a
+ * rename and a change of content. Errors as of up_folder_open(). */
 UP_MUST_CHECK int up_folder_inode(const char *path, uint64_t *out, struct up_error *err);
 
 #endif

@@ -33,7 +33,7 @@ void up_index_put_head(uint8_t out[UP_INDEX_HEAD], const struct up_index_head *h
     up_put32(out + 28, 0);
 }
 
-/* Whether the entry has a digest of stored bytes that differ from the content. */
+/* Whether the entry has a separate digest of the stored bytes. */
 static bool is_coded(enum up_encoding encoding)
 {
     return encoding == UP_ZSTD || encoding == UP_LZMA || encoding == UP_DELTA;

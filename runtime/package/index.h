@@ -8,7 +8,7 @@
  *     8  4  block count
  *    12  4  block size, bytes
  *    16  8  content size, bytes
- *    24  4  codec window, bytes: what a decoder must be ready to hold
+ *      24  4  codec window, bytes that a decoder must be able to hold
  *    28  4  zero
  *   entry, 80 bytes
  *     0  1  encoding
@@ -19,9 +19,9 @@
  *    48 32  SHA-256 of the decoded bytes
  *
  * Stored blocks follow one another in <part>.dat without gaps. Block i decodes
- * to block size bytes, the last one to what remains. Blocks `copy` and `delta`
- * belong to parts that are a delta: a copy is the source's bytes from its
- * offset on, a delta is what runtime/delta/delta.h makes of the source.
+ * to block size bytes, the last one to the rest. `copy` and `delta` blocks
+ * occur only in a delta part: a copy is the source's bytes from its offset on,
+ * a delta is what runtime/delta/delta.h makes from the source.
  */
 #ifndef UP_INDEX_H
 #define UP_INDEX_H
@@ -40,7 +40,7 @@ enum up_encoding { UP_ZEROS, UP_RAW, UP_ZSTD, UP_LZMA, UP_COPY, UP_DELTA, UP_ENC
 struct up_index_head {
     uint32_t block_count, block_size, window;
     uint64_t content_size;
-    uint64_t source_size; /* from the manifest, not stored; 0: the part is no delta */
+    uint64_t source_size; /* from the manifest, not stored; 0: the part is not a delta */
 };
 
 struct up_block {
@@ -53,18 +53,17 @@ struct up_block {
 };
 
 const char *up_encoding_name(enum up_encoding encoding);
-/* The encoding of that name; UP_ENCODINGS when there is none. */
+/* The encoding with that name; UP_ENCODINGS: there is none. */
 enum up_encoding up_encoding_find(const char *name);
 
 void up_index_put_head(uint8_t out[UP_INDEX_HEAD], const struct up_index_head *head);
 void up_index_put_block(uint8_t out[UP_INDEX_ENTRY], const struct up_block *block);
 
-/* Check a head against its part of the manifest: sizes, count, window.
- * Errors: UP_UNTRUSTED. */
+/* Check a head against its part in the manifest: sizes, count, window. Errors: UP_UNTRUSTED. */
 UP_MUST_CHECK int up_index_get_head(struct up_index_head *head, const uint8_t in[UP_INDEX_HEAD],
                                     const struct up_part *part, struct up_error *err);
-/* Decode and check entry number i of that index: no copy reaches past its
- * source, no delta begins past it. Errors: UP_UNTRUSTED. */
+/* Decode and check entry i of that index: no copy reaches past its source, and
+ * no delta begins past it. Errors: UP_UNTRUSTED. */
 UP_MUST_CHECK int up_index_get_block(struct up_block *block, const uint8_t in[UP_INDEX_ENTRY],
                                      const struct up_index_head *head, uint32_t i, struct up_error *err);
 

@@ -18,7 +18,7 @@ void up_index_reader_release(struct up_index_reader *c)
     c->digest = NULL;
 }
 
-/* A whole head or entry lies in c->rest. */
+/* c->rest holds a whole head or entry. */
 static int take_piece(struct up_index_reader *c)
 {
     struct up_block block;

@@ -17,7 +17,7 @@ static const char *const part_names[UP_PART_KINDS] = {
     [UP_SCRIPT] = "script", [UP_CORE] = "core", [UP_FILES] = "files"};
 static const int place_of[UP_PART_KINDS] = {[UP_SCRIPT] = 0, [UP_FILES] = 1, [UP_CORE] = 2};
 
-/* A name becomes a part of paths and links: in depots, on consoles, in spools. */
+/* Names become parts of paths and links: in depots, consoles and spools. */
 static void refuse_path(struct up_json_fields *f, const char *name, const char *value)
 {
     if (f->rc == 0 && (strpbrk(value, "/\\") || strcmp(value, ".") == 0 || strcmp(value, "..") == 0))
@@ -54,7 +54,7 @@ static void take_overrides(struct up_json_fields *f, struct up_manifest *m)
     json_decref(list);
 }
 
-/* A word of `needs`, which must be above the one before. */
+/* Take a word of `needs`, which must be above the one before. */
 static void take_need(struct up_json_fields *f, const json_t *value, char word[UP_VERSION_SIZE])
 {
     char before[UP_VERSION_SIZE];
@@ -67,7 +67,7 @@ static void take_need(struct up_json_fields *f, const json_t *value, char word[U
         up_json_fields_refuse(f, "needs must hold each word once, in rising order");
 }
 
-/* What else is in the manifest has no meaning to whoever does not know a word. */
+/* If a word is unknown, the rest of the manifest has no reliable meaning. */
 static void take_needs(struct up_json_fields *f, bool *files)
 {
     json_t *list = up_json_fields_take(f, "needs");
@@ -88,8 +88,8 @@ static void take_needs(struct up_json_fields *f, bool *files)
     json_decref(list);
 }
 
-/* Whether it holds nothing but texts, integers, booleans and lists and objects
- * of them. The depth of the whole is bounded already. */
+/* Whether it holds nothing but strings, integers, booleans, and lists and
+ * objects of them. The depth of the whole manifest is bounded already. */
 static bool is_plain(const json_t *value)
 {
     const char *key;
@@ -189,7 +189,7 @@ static void take_parts(struct up_json_fields *f, struct up_manifest *m)
             up_json_fields_refuse(&inner, "must be an object");
         take_part(&inner, &part);
         up_json_fields_rest(&inner);
-        /* Kinds rise strictly, so there is room for each. */
+        /* Kinds strictly ascend, so there is room for each. */
         if (inner.rc == 0 && i > 0 && place_of[part.kind] <= place_of[m->part[i - 1].kind])
             up_json_fields_refuse(&inner, "each kind at most once, in the order script, files, core");
         if (inner.rc == 0)
@@ -199,7 +199,7 @@ static void take_parts(struct up_json_fields *f, struct up_manifest *m)
     json_decref(list);
 }
 
-/* A field that belongs to a part is there exactly when the part is. */
+/* A field that belongs to a part is present exactly if the part is. */
 static void check_belongings(struct up_json_fields *f, const struct up_manifest *m, bool needs_files)
 {
     bool files = up_manifest_part(m, UP_FILES);

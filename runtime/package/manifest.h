@@ -1,25 +1,25 @@
 /*
- * manifest.h -- the signed description of a package: read by manifest.c,
- * written by manifest_format.c.
+ * manifest.h -- the signed description of a package: read in manifest.c,
+ * written in manifest_format.c.
  *
  * Parsed once, after its signature was verified, by jansson: duplicate keys,
  * depth over 8, real numbers, unknown keys or part kinds are refused. Strings
  * are bounded and free of control characters.
  *
- * What is added to the form later comes with a word in `needs`: a device that
+ * A later addition to the format comes with a word in `needs`: a device that
  * does not know the word refuses the package, and says so before it complains
- * of any field. `meta` is for people, policy and servers; here it is bounded and
- * handed on.
+ * about any field. `meta` is for people, policy and servers; here it is only
+ * bounded and passed on.
  *
- * No value of a signed manifest keeps the next release out for good, whoever
- * mistyped it. `sequence`: above UP_SEQUENCE_FREE by permit alone, so that
- * the last number is no accident. `issued`: bounded by what is known of the time
- * (up_device_learn_time()). `deadline`: 1 s to 7 days; a shorter trial fails, a
- * longer one ends by `moult rollback`. `not_after`, `min_moult`, `requires`,
- * `hardware`, `project` and the sizes, each bounded, close a gate for this
- * package and leave nothing behind. A version of script or core that is too
- * high outweighs lower ones in policy alone; a later package says `override`
- * "version", or comes with a permit.
+ * No value in a signed manifest locks out the next release forever, even if it
+ * was mistyped. `sequence`: above UP_SEQUENCE_FREE only with a permit, so that
+ * nobody uses up the last number by accident. `issued`: bounded by what is
+ * known of the time (up_device_learn_time()). `deadline`: 1 s to 7 days; a
+ * shorter trial fails, and `moult rollback` ends a longer one. `not_after`,
+ * `min_moult`, `requires`, `hardware`, `project` and the sizes, each bounded,
+ * close a gate for this package and leave nothing behind. A script or core
+ * version that is too high outweighs lower ones only in policy; a later package
+ * says `override` "version", or comes with a permit.
  */
 #ifndef UP_MANIFEST_H
 #define UP_MANIFEST_H
@@ -44,12 +44,11 @@
 #define UP_BLOCK_MAX (1u << 20)
 #define UP_BLOCK_DEFAULT (256u << 10)
 
-/* A device takes a higher sequence by permit alone: nothing would come after a
- * number at the end, were it a slip of somebody's. */
+/* A device accepts a higher sequence only with a permit: after a mistyped
+ * number near the end, nothing could follow. */
 #define UP_SEQUENCE_FREE ((uint64_t)1 << 62)
 
-/* These numbers are on record in devices. In a package parts come in another
- * order: script, files, core. */
+/* Devices store these numbers. In a package the parts have another order: script, files, core. */
 enum up_part_kind { UP_SCRIPT, UP_CORE, UP_FILES, UP_PART_KINDS };
 
 struct up_part {
@@ -62,7 +61,7 @@ struct up_part {
     bool delta;         /* made against a source: */
     uint64_t source_size;
     uint8_t source_digest[32];
-    uint64_t source_version; /* of the core that the source is, for people and servers */
+    uint64_t source_version; /* of the source core, for people and servers */
 };
 
 struct up_manifest {
@@ -76,36 +75,35 @@ struct up_manifest {
     char script_version[UP_VERSION_SIZE]; /* with a script part; else "" */
     char core_name[UP_NAME_SIZE];         /* with a core part; else "" */
     uint64_t core_version;
-    char files_version[UP_VERSION_SIZE]; /* with a part files; else "" */
+    char files_version[UP_VERSION_SIZE]; /* with a files part; else "" */
     char requires_core[UP_NAME_SIZE];    /* "" when nothing is required */
     uint64_t requires_version;
     char min_moult[UP_VERSION_SIZE]; /* "" when any */
-    uint64_t issued;                 /* seconds since 1970; 0 when not said */
+    uint64_t issued;                 /* seconds since 1970; 0: not given */
     uint64_t not_after;              /* 0: never expires */
-    uint32_t deadline;               /* seconds of a trial start; 0: default 600 */
+    uint32_t deadline;               /* seconds of a trial start; 0: the default of 600 */
     char override[UP_OVERRIDE_MAX]
                  [UP_VERSION_SIZE]; /* rules of policy to skip, never gates; policy knows them */
     unsigned override_count;
     char text[UP_TEXT_SIZE];
-    char meta[UP_META_MAX + 1]; /* an object, compact, its keys sorted; "" when there is none */
+    char meta[UP_META_MAX + 1]; /* a compact object with sorted keys; "": there is none */
     unsigned part_count;
     struct up_part part[UP_PART_KINDS]; /* in package order */
 };
 
 /* "script", "core" and "files", also the stem of the member names. */
 const char *up_part_name(enum up_part_kind kind);
-/* The part of that kind; NULL when the package has none. */
+/* The part of that kind; NULL: the package has none. */
 const struct up_part *up_manifest_part(const struct up_manifest *m, enum up_part_kind kind);
 
-/* Parse and check; fills m->digest too.
- * Errors: UP_UNTRUSTED malformed (it is signed, so the message says whether
- * the form is newer than this program: UP_INCOMPATIBLE then). */
+/* Parse and check; fills m->digest too. Errors: UP_UNTRUSTED malformed;
+ * UP_INCOMPATIBLE the format is newer than this program. */
 UP_MUST_CHECK int up_manifest_parse(struct up_manifest *m, const char *text, size_t len,
                                     struct up_error *err);
 
 /* The canonical text of m (sorted keys), freshly allocated; m->digest is not
- * used. The inverse of parse: parse(format(m)) gives m back.
- * Errors: UP_USAGE a field is out of its bounds; UP_INTERNAL. */
+ * used. The inverse of parse: parse(format(m)) is m again. Errors: UP_USAGE a
+ * field is out of bounds; UP_INTERNAL. */
 UP_MUST_CHECK int up_manifest_format(const struct up_manifest *m, char **out, size_t *len,
                                      struct up_error *err);
 

@@ -1,5 +1,5 @@
 /*
- * manifest_format.c -- a manifest as the text that is signed.
+ * manifest_format.c -- write a manifest as the text that is signed.
  */
 #include "digest.h"
 #include "error.h"
@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* jansson takes the reference of what is set, also when it fails, and an object
- * that is incomplete is noticed when it is parsed again and compared: so nothing
- * here is checked one by one. */
+/* jansson takes the reference to what is set, also if it fails, and an
+ * incomplete object is noticed when it is parsed again and compared. So single
+ * calls are not checked here. */
 static void put_string(json_t *object, const char *name, const char *value)
 {
     if (value[0])
@@ -69,7 +69,7 @@ static json_t *name_and_version(const char *key, const char *name, uint64_t vers
     return object;
 }
 
-/* An object with nothing but the version, for a part that is there. */
+/* An object with only the version, for a part that exists. */
 static void put_version(json_t *object, const char *name, const char *version)
 {
     json_t *inner;
@@ -160,7 +160,7 @@ static bool same_overrides(const struct up_manifest *a, const struct up_manifest
     return a->override_count == b->override_count;
 }
 
-/* Whether both say the same; the digest is of a text and does not count. */
+/* Whether both are equal, apart from the digest, which is that of a text. */
 static bool same(const struct up_manifest *a, const struct up_manifest *b)
 {
     return strcmp(a->project, b->project) == 0 && strcmp(a->product_key, b->product_key) == 0 &&
@@ -186,12 +186,12 @@ int up_manifest_format(const struct up_manifest *m, char **out, size_t *len, str
     object = manifest_object(m);
     text = json_dumps(object, JSON_SORT_KEYS | JSON_COMPACT);
     json_decref(object);
-    /* A field that could not be made for want of memory is missing in the text. */
+    /* A field that could not be created for lack of memory is missing in the text. */
     if (!text || errno == ENOMEM) {
         free(text);
         return up_fail(err, UP_INTERNAL, "manifest: out of memory");
     }
-    /* The reader's checks are the writer's too, in one place. */
+    /* The reader checks what the writer made, so the rules exist once. */
     rc = up_manifest_parse(&again, text, strlen(text), &why);
     if (rc == 0 && !same(m, &again))
         rc = up_fail(&why, UP_USAGE, "manifest: a field is out of its bounds");

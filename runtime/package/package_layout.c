@@ -1,5 +1,5 @@
 /*
- * package_layout.c -- where each member of a package lies, and what its header must be.
+ * package_layout.c -- the place of each member of a package, and its header.
  */
 #include "package.h"
 
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Lay one member at the end of what was laid so far; gives its content's offset. */
+/* Place one member after those placed so far; returns the offset of its content. */
 static uint64_t lay(uint64_t *end, uint64_t size)
 {
     uint64_t at = *end + UP_TAR_BLOCK;
@@ -49,7 +49,7 @@ static void fill_header(uint64_t content, const char *stem, const char *suffix, 
         return;
     snprintf(entry.name, sizeof entry.name, "%s%s", stem, suffix);
     if (up_tar_put(header, &entry, NULL) < 0)
-        abort(); /* names are ours, and sizes were checked with the manifest */
+        abort(); /* names are ours, and sizes were checked with the manifest, so this cannot happen */
     memcpy(out + (from - offset), header + (from - start), (size_t)(to - from));
 }
 

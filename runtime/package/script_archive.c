@@ -10,8 +10,8 @@ void up_script_archive_begin(struct up_script_archive *a, uint64_t size)
     up_tar_reader_begin(&a->tar, "script", size);
 }
 
-/* Names rise, so those that begin with another one follow it at once: the
- * members that the last name begins with are all that can still be a parent. */
+/* Names ascend, so those below a directory follow it directly: only members
+ * whose names are a prefix of the last name can still be a parent. */
 static bool has_parent(struct up_script_archive *a, const char *name)
 {
     const char *slash = strrchr(name, '/');

@@ -1,9 +1,9 @@
 /*
- * script_archive.h -- whether a tar is one that a device takes for its script.
+ * script_archive.h -- check that a tar is one that a device accepts as its
+ * script.
  *
- * Canonical to its last byte (tar_reader.h); names that rise, each below a
- * directory that came before it; a main.lua. Unpacking (unpack.h) asks it, and so
- * does verify.h.
+ * Canonical to the last byte (tar_reader.h); ascending names, each below a
+ * directory that came before it; a main.lua. Used by unpack.h and verify.h.
  *
  *     begin -> feed* -> end     bytes in order, in pieces of any size
  */
@@ -21,7 +21,7 @@ struct up_script_archive {
     struct up_tar_reader tar;
     bool has_main;
     char last[UP_TAR_NAME_MAX + 1]; /* name of the last member */
-    /* Lengths of those starts of `last` that are members; which are directories. */
+    /* Lengths of the prefixes of `last` that are members; and which of them are directories. */
     unsigned starts;
     uint16_t length[UP_TAR_NAME_MAX + 1];
     bool directory[UP_TAR_NAME_MAX + 1];
@@ -31,7 +31,7 @@ void up_script_archive_begin(struct up_script_archive *a, uint64_t size);
 /* Errors: UP_UNTRUSTED, with what is wrong. */
 UP_MUST_CHECK int up_script_archive_feed(struct up_script_archive *a, const uint8_t *bytes, size_t len,
                                          struct up_error *err);
-/* All of it came. Errors: UP_UNTRUSTED. */
+/* The archive is complete. Errors: UP_UNTRUSTED. */
 UP_MUST_CHECK int up_script_archive_end(const struct up_script_archive *a, struct up_error *err);
 
 #endif

@@ -36,7 +36,7 @@ static void file_close(struct up_source *s)
 
 static const struct up_source_ops file_ops = {file_read, NULL, file_close};
 
-/* The size of an open file, for links and devices: by where reading ends. */
+/* The size of an open file, found by where reading ends, which also works for links and devices. */
 static uint64_t measure(struct up_storage *storage, int file)
 {
     uint64_t low = 0, high = 1;
@@ -46,7 +46,7 @@ static uint64_t measure(struct up_storage *storage, int file)
         low = high;
         high *= 2;
     }
-    /* The byte at low - 1 is there, that at high - 1 is not. */
+    /* The byte at low - 1 is there, that at high - 1 does not. */
     while (high - low > 1) {
         uint64_t middle = low + (high - low) / 2;
 
@@ -79,7 +79,7 @@ int up_source_file(struct up_source **out, struct up_storage *storage, const cha
         free(f);
         return refuse(err, path);
     }
-    /* Opening a pipe would wait for its other end. */
+    /* Opening a pipe would block until its other end is opened. */
     if (st.kind != UP_NODE_FILE && st.kind != UP_NODE_LINK && st.kind != UP_NODE_BLOCK) {
         free(f);
         return up_fail(err, UP_MISSING, "%s: %s, not a file", path,

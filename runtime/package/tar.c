@@ -10,7 +10,7 @@
 #define PREFIX_FIELD 155
 #define SIZE_LIMIT ((uint64_t)8 << 30) /* eleven octal digits */
 
-/* Relative, printable, no empty, "." or ".." part. */
+/* Relative, printable, and without empty, "." and ".." parts. */
 static bool good_name(const char *name)
 {
     const char *part = name;
@@ -32,8 +32,7 @@ static bool good_name(const char *name)
     }
 }
 
-/* The name into the header's two fields, split at the first '/' that lets the
- * rest fit. */
+/* Write the name into the header's two fields, split at the first '/' that lets the rest fit. */
 static bool put_name(uint8_t *out, const struct up_tar_entry *entry)
 {
     char path[UP_TAR_NAME_MAX + 2];
@@ -90,7 +89,7 @@ int up_tar_put(uint8_t out[UP_TAR_BLOCK], const struct up_tar_entry *entry, stru
     return 0;
 }
 
-/* len octal digits; any other character makes the comparison fail later. */
+/* Parse len octal digits; any other character makes the comparison fail later. */
 static uint64_t get_octal(const uint8_t *in, int len)
 {
     uint64_t v = 0;

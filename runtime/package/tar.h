@@ -1,10 +1,10 @@
 /*
- * tar.h -- canonical ustar: one byte string for one list of members.
+ * tar.h -- canonical ustar: the same members always give the same bytes.
  *
- * Owner, group and mtime 0, no names of owners, fixed modes, zero padding.
- * Because a header is a function of (name, kind, mode, size), a reader
- * regenerates it and compares; nothing odd can hide in one. Any tar lists and
- * extracts what is written here.
+ * Owner, group and mtime are 0, owner names are empty, modes are fixed, padding
+ * is zero. Because a header is a function of (name, kind, mode, size), a reader
+ * generates it again and compares; nothing unexpected can hide in one. Any tar
+ * program can list and extract the result.
  */
 #ifndef UP_TAR_H
 #define UP_TAR_H
@@ -31,8 +31,8 @@ struct up_tar_entry {
 UP_MUST_CHECK int up_tar_put(uint8_t out[UP_TAR_BLOCK], const struct up_tar_entry *entry,
                              struct up_error *err);
 
-/* Decode a header and check that it is the canonical one. Returns 1 for an
- * entry, 0 for a block of zeros, UP_UNTRUSTED for anything else. */
+/* Decode a header and check that it is canonical. Returns 1 for an entry, 0 for
+ * a block of zeros, UP_UNTRUSTED for anything else. */
 UP_MUST_CHECK int up_tar_get(struct up_tar_entry *entry, const uint8_t in[UP_TAR_BLOCK],
                              struct up_error *err);
 

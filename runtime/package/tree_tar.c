@@ -15,11 +15,11 @@ struct up_tree_tar {
     struct up_tar_entry *entry;
     size_t count, room;
     uint64_t size;
-    size_t at;       /* entry that is read, `count` at the end */
-    uint64_t within; /* bytes of it that were given: header, content, padding */
+    size_t at;       /* the current entry, `count` at the end */
+    uint64_t within; /* bytes of it that were given out: header, content, padding */
     int file;        /* its file, -1 while not open */
-    bool drop_cache; /* of each file, before it is read */
-    char *first;     /* bytes of the first entry, instead of its file's; NULL: its file's */
+    bool drop_cache; /* drop the cache of each file before it is read */
+    char *first;     /* content for the first entry in place of its file's; NULL: its file's */
     uint8_t header[UP_TAR_BLOCK];
 };
 
@@ -53,7 +53,7 @@ static struct up_tar_entry *append(struct up_tree_tar *t)
     return &t->entry[t->count++];
 }
 
-/* What the storage says of one name, as a header that can be written. */
+/* Turn what the storage reports about a name into a header. */
 static int take_name(struct listing *l, const char *name)
 {
     struct up_tree_tar *t = l->tree;
@@ -88,7 +88,7 @@ static int list_name(void *user, const char *name, enum up_node_kind kind)
 {
     struct listing *l = user;
 
-    (void)kind; /* a storage may not know it while listing */
+    (void)kind; /* some storages do not know it while listing */
     l->rc = take_name(l, name);
     return l->rc < 0;
 }
@@ -137,12 +137,12 @@ int up_tree_tar_open(struct up_tree_tar **out, struct up_storage *storage, const
         return up_fail(err, UP_INTERNAL, "%s: out of memory", dir);
     }
     rc = list_dir(t, "", err);
-    /* Directories are appended as they are found, so this visits all of them. */
+    /* Directories are appended as they are found, so this loop visits them all. */
     for (size_t i = 0; rc == 0 && i < t->count; i++)
         if (t->entry[i].directory) {
             char name[UP_TAR_NAME_MAX + 1];
 
-            memcpy(name, t->entry[i].name, sizeof name); /* appending moves the entries */
+            memcpy(name, t->entry[i].name, sizeof name); /* a copy, because appending moves the entries */
             rc = list_dir(t, name, err);
         }
     if (rc < 0) {
@@ -242,7 +242,7 @@ static int start_entry(struct up_tree_tar *t, const struct up_tar_entry *entry, 
     return 0;
 }
 
-/* Everything of the entry was given: it must not have more by now. */
+/* The entry was given out completely: its file must not have grown meanwhile. */
 static int end_entry(struct up_tree_tar *t, const struct up_tar_entry *entry, struct up_error *err)
 {
     char byte;
@@ -256,7 +256,7 @@ static int end_entry(struct up_tree_tar *t, const struct up_tar_entry *entry, st
     return grown ? up_fail(err, UP_USAGE, "%s/%s: changed while it was read", t->dir, entry->name) : 0;
 }
 
-/* Up to len bytes of the entry; how many, or an error. */
+/* Up to len bytes of the entry: their number, or an error. */
 static long long read_entry(struct up_tree_tar *t, const struct up_tar_entry *entry, uint8_t *out, size_t len,
                             struct up_error *err)
 {

@@ -17,13 +17,13 @@ struct up_unpack {
     struct up_storage *storage;
     int archive;
     uint64_t size;
-    uint64_t at;               /* of the next header in the archive, or of the content of `entry` */
-    struct up_tar_entry entry; /* whose file is open */
+    uint64_t at;               /* offset in the archive: the next header, or the content of `entry` */
+    struct up_tar_entry entry; /* the entry whose file is open */
     int file;                  /* -1: none is */
     uint64_t done;             /* bytes of it */
-    bool resumes;              /* the directory was there */
-    bool same;                 /* the file was there, and is as it should be so far */
-    bool syncing;              /* the second time round, for the directories */
+    bool resumes;              /* the directory existed */
+    bool same;                 /* the file existed, and is correct so far */
+    bool syncing;              /* the second pass, which syncs the directories */
     struct up_script_archive check;
     char dir[PATH_SIZE];
     uint8_t chunk[CHUNK], now[CHUNK];
@@ -36,7 +36,7 @@ static int join(char out[PATH_SIZE], const char *dir, const char *name, struct u
     return 0;
 }
 
-/* Whether an earlier unpacking got as far as this: 1 or 0; what else lies there is removed. */
+/* Whether an earlier run got as far as this entry: 1 or 0; anything else at its path is removed. */
 static int there(const struct up_unpack *u, const char *path, const struct up_stat *wanted,
                  struct up_error *err)
 {
@@ -53,7 +53,7 @@ static int there(const struct up_unpack *u, const char *path, const struct up_st
     return up_storage_remove_tree(u->storage, path, err);
 }
 
-/* 1: it was there. */
+/* 1: it existed. */
 static int make_dir(struct up_unpack *u, const char *path, unsigned mode, struct up_error *err)
 {
     const struct up_stat wanted = {.kind = UP_NODE_DIR, .mode = mode};
@@ -116,7 +116,7 @@ static int read_archive(struct up_unpack *u, void *buf, size_t len, uint64_t at,
     return 0;
 }
 
-/* What lies there goes past the judge, and is nothing else to us. */
+/* The checker sees these bytes; otherwise they do not matter here. */
 static int check_on(struct up_unpack *u, uint64_t at, uint64_t len, struct up_error *err)
 {
     uint8_t bytes[UP_TAR_BLOCK];
@@ -126,7 +126,7 @@ static int check_on(struct up_unpack *u, uint64_t at, uint64_t len, struct up_er
     return up_script_archive_feed(&u->check, bytes, (size_t)len, err);
 }
 
-/* The member is done: its padding, and on to the next header. */
+/* The member is complete: skip its padding and go on to the next header. */
 static int end_member(struct up_unpack *u, struct up_error *err)
 {
     uint64_t padded = up_tar_padded(u->entry.size);
@@ -137,7 +137,7 @@ static int end_member(struct up_unpack *u, struct up_error *err)
     return UP_AGAIN;
 }
 
-/* Put `chunk` where it belongs, unless it lies there already. */
+/* Write `chunk` to its place, unless it is there already. */
 static int put(struct up_unpack *u, size_t n, struct up_error *err)
 {
     struct up_storage *s = u->storage;
@@ -154,7 +154,7 @@ static int put(struct up_unpack *u, size_t n, struct up_error *err)
     return 0;
 }
 
-/* Some more of the file that is open. */
+/* Process the next piece of the open file. */
 static int copy(struct up_unpack *u, struct up_error *err)
 {
     struct up_storage *s = u->storage;
@@ -176,8 +176,8 @@ static int copy(struct up_unpack *u, struct up_error *err)
     return end_member(u, err);
 }
 
-/* Whether reading the file tells what the medium holds: after a sync that failed the
- * cache may hold what the medium does not. */
+/* Whether reading the file shows what is on the medium: after a failed sync the
+ * cache may hold something else. */
 static bool passes_cache(struct up_unpack *u)
 {
     int how = u->storage->ops->drop_cache(u->storage, u->file, 0, u->entry.size);
@@ -185,7 +185,7 @@ static bool passes_cache(struct up_unpack *u)
     return how == UP_READ_DIRECT || how == UP_READ_DROPPED;
 }
 
-/* A file to be filled; one that was filled before, perhaps, is compared. */
+/* Open a file to be filled; if an earlier run may have filled it, compare first. */
 static int open_file(struct up_unpack *u, const char *path, struct up_error *err)
 {
     const struct up_stat wanted = {.kind = UP_NODE_FILE, .mode = u->entry.mode, .size = u->entry.size};
@@ -227,7 +227,7 @@ static int sync_member(struct up_unpack *u, struct up_error *err)
     return end_member(u, err);
 }
 
-/* After the last member: once more for the directories, then the uppermost. */
+/* After the last member: a second pass for the directories, then the top directory. */
 static int end_archive(struct up_unpack *u, struct up_error *err)
 {
     if (!u->syncing) {

@@ -23,7 +23,7 @@ struct up_verify {
     struct up_verify_counts counts;
     struct up_script_archive script; /* of a script part */
     struct up_files_archive files;   /* of a part files */
-    bool has_files;                  /* which came and is whole */
+    bool has_files;                  /* there is one, and it is complete */
     struct up_codec *codec;
     uint8_t *stored, *content; /* a block each */
     bool done;
@@ -83,7 +83,7 @@ static int read_all(struct up_verify *v, uint64_t offset, uint8_t *out, size_t l
     return 0;
 }
 
-/* The bytes in [from, to), which belong to no member, are what they must be. */
+/* Compare the bytes in [from, to), which belong to no member, with what they must be. */
 static int check_frame(struct up_verify *v, uint64_t from, uint64_t to, struct up_error *err)
 {
     uint8_t expected[UP_TAR_END + UP_TAR_BLOCK], found[sizeof expected];
@@ -112,7 +112,7 @@ static int begin_part(struct up_verify *v, struct up_error *err)
     if (rc < 0)
         return rc;
     up_index_reader_feed(&v->check, head, sizeof head);
-    /* It may have changed since it was verified, and bounds what is read next. */
+    /* The file may have changed since it was verified, and it bounds what is read next. */
     if (v->check.rc < 0)
         return up_fail(err, v->check.rc, "%s", v->check.why.message);
     v->stored_at = data;
@@ -123,7 +123,7 @@ static int begin_part(struct up_verify *v, struct up_error *err)
     return 0;
 }
 
-/* What a device would find out after it has fetched all of it. */
+/* Check what a device would find out only after it fetched everything. */
 static int feed_archive(struct up_verify *v, const uint8_t *bytes, size_t len, struct up_error *err)
 {
     switch (v->manifest->part[v->part].kind) {
@@ -177,8 +177,7 @@ static int check_digest(struct up_verify *v, const void *data, size_t len, const
     return 0;
 }
 
-/* What is in the package is all there is to check of a delta: what comes out
- * of it is checked where the old image is. */
+/* A delta can only be checked as stored; its result is checked where the old image is. */
 static int check_content(struct up_verify *v, const struct up_block *block, struct up_error *err)
 {
     int rc;

@@ -1,12 +1,12 @@
 /*
- * verify.h -- a whole package checked to the end of the file: signature,
- * indexes, every block as stored and as decoded, every byte in between, and that
- * a script is an archive which a device extracts (script_archive.h), and files
- * are one that it takes (files_archive.h). Copy and delta blocks, which take the
- * old image, are checked as stored.
+ * verify.h -- check a whole package to the end of the file: signature, indexes,
+ * every block as stored and as decoded, all bytes in between, and that a script
+ * is an archive that a device extracts (script_archive.h), and files are one
+ * that it accepts (files_archive.h). Copy and delta blocks, which need the old
+ * image, are checked as stored.
  *
- * For packages in files, where they are made. A device does the same while it
- * installs. Pull style, a block a step; memory is two blocks.
+ * For package files, where they are made; a device does the same while it
+ * installs. One block a step; memory is two blocks.
  *
  *     open -> step until 0 -> close
  */
@@ -35,9 +35,9 @@ UP_MUST_CHECK int up_verify_open(struct up_verify **out, struct up_source *sourc
 UP_MUST_CHECK int up_verify_step(struct up_verify *v, struct up_error *err);
 
 void up_verify_counts(const struct up_verify *v, struct up_verify_counts *out);
-/* NULL until the signature was verified. */
+/* NULL until the signature is verified. */
 const struct up_manifest *up_verify_manifest(const struct up_verify *v);
-/* What its part files holds; NULL until all of that was checked, and without one. */
+/* What its files part contains; NULL until that was checked completely, and without one. */
 const struct up_files_archive *up_verify_files(const struct up_verify *v);
 const struct up_package_layout *up_verify_layout(const struct up_verify *v);
 void up_verify_close(struct up_verify *v); /* NULL is allowed */

@@ -1,10 +1,10 @@
 /*
  * policy.c -- ask the policy process one question.
  *
- * The child gets a pipe as descriptor 0 and one as 1 and an empty environment;
- * anything else that it inherits it closes before it reads the question. It
- * never outlives its deadline by more than the caller's next step, nor the
- * struct by anything.
+ * The child gets one pipe as descriptor 0 and another as 1, and an empty
+ * environment; it closes everything else it inherits before it reads the
+ * question. It outlives neither its deadline, except until the caller's next
+ * step, nor the struct.
  */
 #include "policy.h"
 
@@ -26,7 +26,7 @@ struct up_policy {
     pid_t pid; /* 0 once reaped */
     int status;
     int to, from;   /* our ends; -1 once closed */
-    char *question; /* what is to be written; NULL once it is */
+    char *question; /* still to be written; NULL: all is */
     size_t len, written;
     size_t received;
     uint64_t deadline; /* monotonic milliseconds */
@@ -47,7 +47,7 @@ static void close_end(int *fd)
     *fd = -1;
 }
 
-/* Both ends above 2, so that giving one to the child as 0 or 1 cannot tread on the other. */
+/* Keep both ends above 2, so that duplicating one to 0 or 1 in the child cannot overwrite the other. */
 static int open_pipe(int ends[2])
 {
     int low[2];
@@ -88,7 +88,7 @@ static int spawn(pid_t *pid, const char *program, const char *user, int in, int 
     if (rc == 0)
         rc = posix_spawn_file_actions_adddup2(&actions, out, 1);
 #if defined(__GLIBC__) && __GLIBC_PREREQ(2, 34)
-    /* Elsewhere the policy process does it, before it reads the question. */
+    /* With other C libraries the policy process does it, before it reads the question. */
     if (rc == 0)
         rc = posix_spawn_file_actions_addclosefrom_np(&actions, 3);
 #endif
@@ -112,7 +112,7 @@ static int set_nonblocking(int fd)
     return flags < 0 ? -1 : fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 }
 
-/* Connect and start; p owns what it has even on failure. */
+/* Connect and start; on failure p still owns what it has. */
 static int start(struct up_policy *p, const char *program, const char *user, struct up_error *err)
 {
     int question[2], answer[2];
@@ -191,8 +191,8 @@ long up_policy_pid(const struct up_policy *p)
     return p->pid;
 }
 
-/* End the process, if it has not ended, and take its status. A process that
- * is ending already keeps the status that it ends with. */
+/* Kill the process if it has not ended, and reap it. A process that is ending
+ * already keeps its own status. */
 static void reap(struct up_policy *p)
 {
     if (p->pid == 0)
@@ -211,7 +211,7 @@ static int refuse(struct up_policy *p, struct up_error *err, const char *why)
     return up_fail(err, UP_REFUSED, "policy process: %s", why);
 }
 
-/* The end of the answer: how did the process end? */
+/* The answer has ended: how did the process end? */
 static long finish(struct up_policy *p, const char **answer, struct up_error *err)
 {
     reap(p);
@@ -243,10 +243,10 @@ static void write_some(struct up_policy *p)
         if (n < 0 && errno == EAGAIN)
             return;
         if (n < 0)
-            break; /* it does not want to know: then its answer says why */
+            break; /* it does not read on: then its answer says why */
         p->written += (size_t)n;
     }
-    close_end(&p->to); /* the end of the file is the end of the question */
+    close_end(&p->to); /* end of file is the end of the question */
 }
 
 long up_policy_step(struct up_policy *p, const char **answer, struct up_error *err)

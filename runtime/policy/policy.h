@@ -1,9 +1,9 @@
 /*
  * policy.h -- ask the policy process one question.
  *
- * Policy runs in a fresh process of the host with two pipes and nothing else
- * (runtime/policy/sandbox.c). This side starts it, writes the question, reads the
- * answer, and kills it when 2 s are over. It never waits: poll the fd.
+ * Policy runs in a fresh process of the host with nothing but two pipes
+ * (runtime/policy/sandbox.c). This side starts it, writes the question, reads
+ * the answer, and kills it after 2 s. It never waits: poll the fd.
  * policy_last_good.c keeps the text of each policy that last gave an answer.
  */
 #ifndef UP_POLICY_H
@@ -21,35 +21,35 @@ struct up_storage;
 struct up_policy; /* one running question */
 
 /* The sources of a question, besides the default: named in its answer, and the
- * file under which the last good text of each is kept. */
+ * file names under which the last good text of each is kept. */
 #define UP_POLICY_NAME_MAX 32 /* bytes; lower-case letters */
 #define UP_POLICY_TEXT_MAX (256u << 10)
 
 /*
- * Start `program` (the host) as policy process as `user` (a name; NULL or
- * when we are not root: unchanged) and hand it the question, one JSON text.
- * The caller does not let SIGPIPE end it.
- * Errors: UP_INTERNAL cannot start; UP_USAGE question too long.
+ * Start `program` (the host) as the policy process under the user name `user`
+ * (NULL, or if we are not root: unchanged) and pass it the question, one JSON
+ * text. The caller must not let SIGPIPE end it. Errors: UP_INTERNAL cannot
+ * start; UP_USAGE question too long.
  */
 UP_MUST_CHECK int up_policy_start(struct up_policy **out, const char *program, const char *user,
                                   const char *question, size_t len, struct up_error *err);
-int up_policy_fd(const struct up_policy *p);                   /* readable when there is something to do */
+int up_policy_fd(const struct up_policy *p);                   /* readable if there is something to do */
 int up_policy_wants_write(const struct up_policy *p, int *fd); /* and the descriptor to watch for it */
-/* Milliseconds until the kill; 0 when it is due. */
+/* Milliseconds until it is killed; 0: now. */
 int up_policy_remaining(const struct up_policy *p);
-/* The answer's length with *answer NUL-terminated and owned by p; UP_AGAIN;
- * or UP_REFUSED with what was wrong: killed for time, for memory (rlimit),
- * by the system call filter, no answer, answer too long. */
+/* The answer's length with *answer NUL-terminated and owned by p; UP_AGAIN; or
+ * UP_REFUSED with the reason: killed for time, for memory (rlimit) or by the
+ * system call filter, no answer, answer too long. */
 UP_MUST_CHECK long up_policy_step(struct up_policy *p, const char **answer, struct up_error *err);
-/* The process, for logs; it is ended and reaped by step or close. */
+/* The process, for logs; step or close ends and reaps it. */
 long up_policy_pid(const struct up_policy *p);
 void up_policy_close(struct up_policy *p); /* kills and reaps */
 
 /*
- * The last text of a policy that loaded and answered, kept with its digest in
+ * Keep the last text of a policy that loaded and answered, with its digest, in
  * <state>/policy/good/<name>, so that a text torn by a power cut is not taken
- * for a policy. Keeping is whole and durable, or not at all.
- * Errors: UP_USAGE bad name, text too long; UP_NOSPACE, UP_WRITE.
+ * for a policy. It is kept complete and durable, or not at all. Errors:
+ * UP_USAGE invalid name, text too long; UP_NOSPACE, UP_WRITE.
  */
 UP_MUST_CHECK int up_policy_keep(struct up_storage *storage, const char *state, const char *name,
                                  const char *text, size_t len, struct up_error *err);

@@ -1,7 +1,7 @@
 /*
  * policy_last_good.c -- the last text of a policy that loaded and answered.
  *
- * A file of one line, "moult-policy-1 SHA-256", and the text after it.
+ * The file: a line "moult-policy-1 SHA-256", then the text.
  */
 #include "policy.h"
 

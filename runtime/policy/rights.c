@@ -15,7 +15,7 @@
 #include "error.h"
 #include "storage.h"
 
-#define TRY_MOST 64 /* of files that are not his */
+#define TRY_MOST 64 /* files of others that are tried, at most */
 #define STATE_MODE 0711
 #define SCRIPT_MODE 0755
 #define KEYS_MODE 0700
@@ -75,7 +75,7 @@ int up_rights_can_take(const struct up_rights *r, struct up_error *err)
                    r->user);
 }
 
-/* What setresuid() said is not enough where nothing may be left. */
+/* A successful setresuid() is not enough: nothing of root may be left. */
 static bool is_taken(const struct up_rights *r)
 {
     gid_t groups[UP_RIGHTS_GROUPS + 1], real_gid, effective_gid, saved_gid;
@@ -104,7 +104,7 @@ int up_rights_take(const struct up_rights *r, struct up_error *err)
         if (!is_taken(r))
             return up_fail(err, UP_INTERNAL, "become user %s: some of root's rights are left", r->user);
     }
-    /* Changing the user undid the first, and closed /proc/self to us. */
+    /* Changing the user cleared PR_SET_PDEATHSIG and made /proc/self inaccessible. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_DUMPABLE, 1) < 0)
         return up_fail(err, UP_INTERNAL, "become user %s: %s", r->user, strerror(errno));
     if (getppid() != parent)
@@ -142,7 +142,7 @@ int up_rights_open_state(struct up_storage *storage, const char *state, struct u
 
 enum { TRIED_FINE = 0, TRIED_RIGHTS = 1, TRIED_CLOSED = 2, TRIED_READ = 32, TRIED_WRITTEN = 128 };
 
-/* In a process of its own: an exit code. */
+/* Runs in a process of its own and returns its exit code. */
 static int try_all(const struct up_rights *r, const char *may, const char *const not_read[],
                    const char *const not_written[])
 {

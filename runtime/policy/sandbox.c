@@ -4,12 +4,12 @@
  *     read our modules -> lock down -> read the question -> for each source: a
  *     fresh Lua state, load, and if it defines the function: ask, check, write
  *
- * It answers whatever happens: what fails, errs or answers something malformed
- * is named as broken. A policy that does not come to an end is ended here,
- * first by the count of instructions, then (in C loops such as patterns, where
- * the count does not run) by a timer, and in any case by the kill of the asking
- * side. Both ends write the answer that was prepared and leave the process at
- * once; no Lua code runs after them, so there is nothing that could catch them.
+ * It always answers: a policy that fails, raises an error or gives a malformed
+ * answer is reported as broken. A policy that does not end is ended here, first
+ * by an instruction count, then (in C loops such as patterns, where the count
+ * does not run) by a timer, and in any case by the kill from the asking side.
+ * The first two write the prepared answer and exit at once; no Lua code runs
+ * after them, so nothing could catch them.
  */
 #include "sandbox.h"
 
@@ -34,11 +34,11 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#define MODULE_MAX (256 << 10) /* bytes of one of our own modules */
+#define MODULE_MAX (256 << 10) /* bytes of one of our modules */
 #define MESSAGE_MAX 400        /* bytes */
 #define DEFAULT_NAME "default"
 
-/* What the signal handler needs lies here: the answers for a source that does not end. */
+/* State for the signal handler: the answers in case a source does not end. */
 static struct {
     char slow[512], busy[512];
     volatile sig_atomic_t answering;
@@ -58,7 +58,7 @@ static void write_all(const char *text, size_t len)
     }
 }
 
-/* Ends the process; returns when that is too long, or there is no memory for it. */
+/* Writes the answer and exits; returns only if it is too long or there is no memory. */
 static void answer(const json_t *value)
 {
     char *text = value ? json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
@@ -83,7 +83,7 @@ _Noreturn static void refuse(const char *source, const char *message)
     char cut[MESSAGE_MAX];
     size_t len = strlen(message);
 
-    /* The source may have made the message: not too long, and UTF-8 or nothing. */
+    /* The source may have made the message, so it is cut, and dropped if it is not UTF-8. */
     if (len >= sizeof cut) {
         for (len = sizeof cut - 1; len > 0 && ((unsigned char)message[len] & 0xc0) == 0x80;)
             len--;
@@ -141,7 +141,7 @@ static void prepare_last_words(const char *source)
     prepare(last_words.slow, sizeof last_words.slow, source, "it took more than %d ms", UP_SANDBOX_CPU_MS);
 }
 
-/* Processor time, so that a busy machine does not make a good policy look bad. */
+/* Processor time, so that a busy machine does not make a good policy fail. */
 static void start_timer(void)
 {
     struct sigaction action = {.sa_handler = on_timer};
@@ -156,7 +156,7 @@ static void start_timer(void)
         _exit(1);
 }
 
-/* One source and the question put to it. */
+/* A source and the question to it. */
 struct ask {
     const char *word; /* decide, choose, healthy */
     const char *name; /* of the source */
@@ -174,10 +174,10 @@ static const char *text_of(const json_t *object, const char *key)
     return text ? text : "";
 }
 
-/* Load the source and push the table of its functions. */
+/* Load the source and push its table of functions. */
 static void push_source(lua_State *L, const struct ask *ask)
 {
-    char chunk[72]; /* "=": messages begin with the name as it is */
+    char chunk[72]; /* "=" makes messages begin with the plain name */
 
     if (!ask->text) {
         up_sandbox_lua_push_default(L);
@@ -191,7 +191,7 @@ static void push_source(lua_State *L, const struct ask *ask)
         luaL_error(L, "it must return a table of functions, not a %s", luaL_typename(L, -1));
 }
 
-/* Runs protected, with a struct ask. */
+/* Runs in protected mode, with a struct ask. */
 static int put_question(lua_State *L)
 {
     struct ask *ask = lua_touserdata(L, 1);
@@ -201,7 +201,7 @@ static int put_question(lua_State *L)
     lua_settop(L, 0);
     push_source(L, ask);
     lua_pushstring(L, ask->word);
-    /* The default's table is a read-only view, and ours; a user's is read without metamethods. */
+    /* The default's table is a read-only view of ours; a user's table is read without metamethods. */
     if (ask->text)
         lua_rawget(L, 1);
     else
@@ -237,7 +237,7 @@ _Noreturn static void reply(const struct ask *ask)
     refuse(ask->name, "its answer is longer than 64 KiB");
 }
 
-/* Ask one source; returns only when it does not define the function. */
+/* Ask one source; returns only if it does not define the function. */
 static void ask_source(struct ask *ask, const struct up_sandbox_modules *modules)
 {
     char why[256];
@@ -250,7 +250,7 @@ static void ask_source(struct ask *ask, const struct up_sandbox_modules *modules
     lua_pushcfunction(L, put_question);
     lua_pushlightuserdata(L, ask);
     if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
-        /* Not lua_tostring on whatever was thrown: a text or nothing. */
+        /* Not lua_tostring() on an arbitrary error value: a string or nothing. */
         if (lua_type(L, -1) == LUA_TSTRING)
             refuse(ask->name, lua_tostring(L, -1));
         snprintf(why, sizeof why, "it threw a %s", luaL_typename(L, -1));
@@ -287,7 +287,7 @@ _Noreturn static void ask_all(const json_t *question, const struct up_sandbox_mo
     _exit(1); /* the default policy defines everything */
 }
 
-/* Allocated; ends the process when it cannot be read. */
+/* Allocated; exits if the question cannot be read. */
 static char *read_module(const char *lua, const char *name)
 {
     char path[PATH_MAX];
@@ -330,7 +330,7 @@ int up_sandbox_main(const char *lua, const char *user)
     struct up_sandbox_modules modules = {read_module(lua, "version"), read_module(lua, "policy")};
     struct up_error err;
 
-    /* jansson seeds its tables from a file that will be out of reach. */
+    /* jansson seeds its hash from a file that will be out of reach. */
     json_object_seed(0);
     start_timer();
     if (up_sandbox_lock(user, &err) < 0)

@@ -7,9 +7,9 @@
 #ifndef UP_SANDBOX_H
 #define UP_SANDBOX_H
 
-/* `lua` is the folder of our Lua modules; `user` whom to become, NULL for nobody else.
- * Never returns to Lua or user code with more rights than before.
- * Exit code 0 when an answer was written. */
+/* `lua` is the folder of our Lua modules; `user` whom to become, NULL: nobody
+ * else. Never returns to Lua or user code with more rights than before. Exit
+ * code 0 if an answer was written. */
 int up_sandbox_main(const char *lua, const char *user);
 
 #endif

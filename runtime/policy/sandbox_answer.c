@@ -1,5 +1,5 @@
 /*
- * sandbox_answer.c -- whether what a policy returned is an answer.
+ * sandbox_answer.c -- check that what a policy returned is a valid answer.
  */
 #include "sandbox_answer.h"
 
@@ -8,7 +8,7 @@
 
 #define REASON_MAX 64 /* bytes */
 
-/* What a check looks at and makes. */
+/* Input and output of a check. */
 struct result {
     const char *name;
     const json_t *question;
@@ -38,7 +38,7 @@ static bool is_one_of(const char *word, const char *const *words)
     return *words;
 }
 
-/* A user's policy is a rule, too, and has the last word. */
+/* A user's policy is a rule as well, and overrides the others. */
 static void add_last_word(const struct result *r)
 {
     const char *action = text_of(r->answer, "action"), *reason = text_of(r->answer, "reason");
@@ -120,7 +120,7 @@ static bool was_offered(const json_t *hotfixes, const char *name)
     return false;
 }
 
-/* choose: names that were offered, each once. */
+/* choose: offered names, each once. */
 static bool check_names(struct result *r)
 {
     const json_t *hotfixes = json_object_get(r->question, "hotfixes");
@@ -145,7 +145,7 @@ static bool check_names(struct result *r)
     return true;
 }
 
-/* healthy: true, false or nil, and a sentence. */
+/* healthy: true, false or nil, and a string. */
 static bool check_health(struct result *r)
 {
     if (!json_is_null(r->first) && !json_is_boolean(r->first))

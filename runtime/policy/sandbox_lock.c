@@ -1,9 +1,10 @@
 /*
- * sandbox_lock.c -- give up every right that answering a question does not need.
+ * sandbox_lock.c -- give up every right that is not needed for answering a
+ * question.
  *
- * Several walls, each enough for what it covers, so that a hole in one (or a
- * kernel without it) is not a hole in the sandbox: no descriptor, no user's
- * rights, no memory, no file (Landlock), no system call (seccomp).
+ * Several independent barriers, so that a hole in one (or a kernel without it)
+ * is not a hole in the sandbox: no descriptors, no user's rights, limited
+ * memory, no files (Landlock), no system calls (seccomp).
  */
 #include "sandbox_lock.h"
 
@@ -24,9 +25,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* AddressSanitizer maps terabytes for its shadow and makes system calls of its
- * own, so a sanitizer build has neither memory limits nor the system call
- * filter. It tests the code; the Release build is what is shipped. */
+/* AddressSanitizer maps terabytes for its shadow memory and makes system calls
+ * of its own, so a sanitizer build has neither memory limits nor the system
+ * call filter. It tests the code; the Release build is what is shipped. */
 #if defined(__SANITIZE_ADDRESS__)
 #define SANITIZER 1
 #elif defined(__has_feature)
@@ -43,12 +44,12 @@ static int fail(struct up_error *err, const char *what)
     return up_fail(err, UP_INTERNAL, "policy process: %s: %s", what, strerror(errno));
 }
 
-/* Whatever the caller had open, also what it forgot to mark close-on-exec. */
+/* Close whatever the caller had open, also what it forgot to mark close-on-exec. */
 static int close_descriptors(struct up_error *err)
 {
     int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
-    /* Nobody reads the messages of a policy process: it has an answer for them. */
+    /* Nobody reads the output of a policy process except its answer. */
     if (null < 0)
         close(2);
     else if (dup2(null, 2) < 0)
@@ -69,7 +70,7 @@ static int set_limit(int what, uint64_t value, const char *name, struct up_error
     struct rlimit limit = {.rlim_cur = (rlim_t)value, .rlim_max = (rlim_t)value};
     struct rlimit now;
 
-    /* A limit that is lower already stays. */
+    /* A limit that is already lower stays. */
     if (getrlimit((unsigned)what, &now) == 0 && now.rlim_max < limit.rlim_max)
         limit.rlim_cur = limit.rlim_max = now.rlim_max;
     if (setrlimit((unsigned)what, &limit) < 0)
@@ -77,7 +78,7 @@ static int set_limit(int what, uint64_t value, const char *name, struct up_error
     return 0;
 }
 
-/* Bytes of address space in use; 0 when /proc is not there. */
+/* Bytes of address space in use; 0 if /proc is missing. */
 static uint64_t address_space(void)
 {
     unsigned long long pages = 0;
@@ -138,20 +139,20 @@ static int become(uid_t uid, gid_t gid, struct up_error *err)
     return 0;
 }
 
-/* The kernel's structure as far as we know it; how much of it a kernel takes
- * depends on its version, so the size is given with it. */
+/* The kernel's structure as far as we know it. Its size depends on the kernel's
+ * version, so it is passed along. */
 struct landlock_attr {
     uint64_t fs, net, scoped;
 };
 
-/* Handle every right and grant none. Where Landlock is missing or not enabled
- * the other walls stand alone. */
+/* Handle every right and grant none. Where Landlock is missing or not enabled,
+ * the other barriers remain. */
 static int refuse_files(struct up_error *err)
 {
 #ifdef SYS_landlock_create_ruleset
     long abi = syscall(SYS_landlock_create_ruleset, NULL, 0UL, 1U);
     struct landlock_attr attr = {0, 0, 0};
-    /* By the version of the interface, from 1: what it can forbid of files, and how much of attr it knows. */
+    /* By ABI version, from 1: the rights for files, and how much of attr it knows. */
     static const unsigned char rights[] = {13, 14, 15, 15, 16, 16}, known[] = {8, 8, 8, 16, 16, 24};
     size_t newest = sizeof known - 1, version, size;
     int fd;
@@ -175,7 +176,7 @@ static int refuse_files(struct up_error *err)
     return 0;
 }
 
-/* Names, since not every architecture has every one of them. */
+/* By name, since not every architecture has all of them. */
 static const char *const allowed[] = {
     "exit_group",      "exit",      "brk",           "munmap",    "mremap",
     "madvise",         "futex",     "clock_gettime", "time",      "gettimeofday",
@@ -193,7 +194,7 @@ static int refuse_calls(struct up_error *err)
 {
     const struct scmp_arg_cmp from = {.arg = 0, .op = SCMP_CMP_EQ, .datum_a = 0};
     const struct scmp_arg_cmp to = {.arg = 0, .op = SCMP_CMP_EQ, .datum_a = 1};
-    /* Memory, never code and never a file. */
+    /* Memory may be mapped, but never executable and never from a file. */
     const struct scmp_arg_cmp memory[] = {
         {.arg = 2, .op = SCMP_CMP_MASKED_EQ, .datum_a = PROT_EXEC, .datum_b = 0},
         {.arg = 3, .op = SCMP_CMP_MASKED_EQ, .datum_a = MAP_ANONYMOUS, .datum_b = MAP_ANONYMOUS},

@@ -1,10 +1,10 @@
 /*
  * sandbox_lua.c -- a Lua state in which a policy can do nothing but compute.
  *
- * The environment is built up from nothing rather than stripped down, so that
- * what a newer Lua adds is not in it. Libraries are handed out as empty tables
- * whose __index is the real one: neither assignment nor rawset, setmetatable or
- * the functions of `table` reach what is behind.
+ * The environment is built from nothing rather than stripped down, so that
+ * additions in a newer Lua are not in it. Libraries are empty tables whose
+ * __index is the real one: neither assignment nor rawset, setmetatable or the
+ * functions of `table` reach the real table.
  */
 #include "sandbox_lua.h"
 
@@ -24,7 +24,7 @@
 #define MODULES "moult.modules"
 #define SHIELD "moult.shield" /* shield -> true */
 
-/* One process answers one question: what it used is counted here, over all its states. */
+/* One process answers one question: resources are counted here, over all its states. */
 static struct {
     size_t memory;
     long instructions;
@@ -52,7 +52,7 @@ static void *allocate(void *ud, void *old, size_t old_size, size_t new_size)
     return p;
 }
 
-/* Coroutines inherit it, and nothing in the environment can take it away. */
+/* Coroutines inherit the hook, and nothing in the environment can remove it. */
 static void count(lua_State *L, lua_Debug *ar)
 {
     (void)L;
@@ -67,7 +67,7 @@ static int read_only(lua_State *L)
     return luaL_error(L, "attempt to change a read-only library");
 }
 
-/* Replace the table at the top by a read-only view of it. */
+/* Replace the table on top by a read-only view of it. */
 static void shield(lua_State *L)
 {
     lua_newtable(L);
@@ -87,7 +87,7 @@ static void shield(lua_State *L)
     lua_pop(L, 1);
 }
 
-/* rawset(t, k, v): not on a shield, where it would hide the library. */
+/* rawset(t, k, v): not on a view, where it would hide the library. */
 static int f_rawset(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
@@ -122,7 +122,7 @@ static int f_setmetatable(lua_State *L)
     return 1;
 }
 
-/* require(name): one of ours. */
+/* require(name): one of our modules. */
 static int f_require(lua_State *L)
 {
     const char *name = luaL_checkstring(L, 1);
@@ -134,7 +134,7 @@ static int f_require(lua_State *L)
     return 1;
 }
 
-/* print(...): nobody reads it; a policy that was tried on a PC may have one left. */
+/* print(...): does nothing; a policy that was tried on a PC may still call it. */
 static int f_print(lua_State *L)
 {
     (void)L;
@@ -156,7 +156,7 @@ static const luaL_Reg libraries[] = {
     {LUA_UTF8LIBNAME, luaopen_utf8},  {LUA_COLIBNAME, luaopen_coroutine}, {NULL, NULL},
 };
 
-/* Push a fresh environment; `base` and the shielded libraries lie at these indexes. */
+/* Push a fresh environment; `base` and the views of the libraries are at these indexes. */
 static void push_environment(lua_State *L, int base, int shielded)
 {
     lua_newtable(L);
@@ -173,7 +173,7 @@ static void push_environment(lua_State *L, int base, int shielded)
     lua_setfield(L, -2, "_G");
 }
 
-/* Open the libraries and push a table of their shields. */
+/* Open the libraries and push a table of their views. */
 static void open_libraries(lua_State *L)
 {
     lua_newtable(L);
@@ -193,7 +193,7 @@ static void open_libraries(lua_State *L)
     lua_pop(L, 2);
 }
 
-/* Run one of our modules in the environment at the top; require will find it. */
+/* Run one of our modules in the environment on top; require() finds it afterwards. */
 static void add_module(lua_State *L, const char *name, const char *text)
 {
     if (luaL_loadbufferx(L, text, strlen(text), name, "t") != LUA_OK)
@@ -215,10 +215,10 @@ static int build(lua_State *L)
     lua_settop(L, 0);
     luaL_requiref(L, LUA_GNAME, luaopen_base, 0); /* 1 */
     open_libraries(L);                            /* 2 */
-    push_environment(L, 1, 2);                    /* 3: of our modules, out of the user's reach */
+    push_environment(L, 1, 2);                    /* 3: for our modules, out of the user's reach */
     add_module(L, "=update.version", modules->version);
     add_module(L, "=update.policy", modules->policy);
-    push_environment(L, 1, 2); /* 4: of the user's policy */
+    push_environment(L, 1, 2); /* 4: for the user's policy */
     up_sandbox_lua_push_default(L);
     lua_setfield(L, 4, "default");
     lua_rawseti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS);
@@ -267,7 +267,7 @@ static void push(lua_State *L, const json_t *value, int depth)
     switch (json_typeof(value)) {
     case JSON_OBJECT:
         lua_createtable(L, 0, (int)json_object_size(value));
-        /* The macro drops const; nothing is changed. */
+        /* The macro drops const; nothing is modified. */
         json_object_foreach((json_t *)(uintptr_t)value, key, item)
         {
             push(L, item, depth + 1);
@@ -305,7 +305,7 @@ void up_sandbox_lua_push(struct lua_State *L, const json_t *value)
     push(L, value, 1);
 }
 
-/* What an answer may still hold. */
+/* The remaining limits for an answer. */
 struct room {
     int values;
     size_t bytes;
@@ -340,7 +340,7 @@ static json_t *get_array(lua_State *L, int index, lua_Integer n, int depth, stru
     return array;
 }
 
-/* An array when the keys are 1 to n (an empty table too), else every key a string. */
+/* An array if the keys are 1 to n (or the table is empty); otherwise every key must be a string. */
 static json_t *get_table(lua_State *L, int index, int depth, struct room *room)
 {
     lua_Integer n = 0;
@@ -355,7 +355,7 @@ static json_t *get_table(lua_State *L, int index, int depth, struct room *room)
         if (++n > UP_SANDBOX_LUA_VALUES)
             luaL_error(L, "more than %d values in the answer", UP_SANDBOX_LUA_VALUES);
     }
-    /* n positive integers, the n-th of which is there and none is above it. */
+    /* n positive integers, of which n is the highest and exists. */
     for (lua_Integer i = 1; is_array && i <= n; i++) {
         is_array = lua_rawgeti(L, index, i) != LUA_TNIL;
         lua_pop(L, 1);

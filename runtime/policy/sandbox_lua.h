@@ -1,9 +1,9 @@
 /*
  * sandbox_lua.h -- a Lua state in which a policy can do nothing but compute.
  *
- * It has the base functions that neither load, print nor steer the collector,
- * and the libraries string, table, math, utf8 and coroutine, all read-only;
- * `require` gives "update.version" and "update.policy" and nothing else. There
+ * It has the base functions except those that load, print or control the
+ * collector, and the libraries string, table, math, utf8 and coroutine, all
+ * read-only; `require` knows only "update.version" and "update.policy". There
  * are no finalizers, because the instruction count does not run in them. Memory
  * and instructions are counted over all states of the process.
  */
@@ -21,30 +21,30 @@
 
 struct lua_State;
 
-/* Our own modules, as text. */
+/* Our modules, as text. */
 struct up_sandbox_modules {
     const char *version, *policy;
 };
 
-/* Called when the instructions are spent; must not return, since an error
- * raised in its place could be caught. */
+/* Called when the instructions are used up; must not return, since an error
+ * raised instead could be caught. */
 typedef void up_sandbox_over_fn(void);
 
-/* A state with the user's environment as its globals, and `default` in it.
- * NULL with a sentence in why[len]. Release with lua_close(). */
+/* A state with the user's environment as its globals, and `default` in it. NULL
+ * with a sentence in why[len]. Release with lua_close(). */
 struct lua_State *up_sandbox_lua_new(const struct up_sandbox_modules *modules, up_sandbox_over_fn *over,
                                      char *why, size_t len);
 
-/* Push the table of the default policy. May raise for memory. */
+/* Push the table of the default policy. May raise if out of memory. */
 void up_sandbox_lua_push_default(struct lua_State *L);
 
-/* Push a JSON value: integers exact, null and its keys absent. Raises when it
- * is nested deeper than 32, or for memory. */
+/* Push a JSON value: integers are exact, null and its keys are absent. Raises
+ * if it is nested deeper than 32, or out of memory. */
 void up_sandbox_lua_push(struct lua_State *L, const json_t *value);
 
-/* The value at `index` as JSON (a new reference), read without metamethods.
- * Raises with a sentence when there is something in it that is no plain value
- * or more than the limits above. */
+/* Convert the value at `index` to JSON (a new reference) without metamethods.
+ * Raises with a sentence if it contains something other than plain values, or
+ * more than the limits above. */
 json_t *up_sandbox_lua_get(struct lua_State *L, int index);
 
 #endif

@@ -25,10 +25,10 @@ int up_http_add_header(struct MHD_Response *response, const char *line)
     return MHD_add_response_header(response, name, colon) == MHD_YES ? 0 : -1;
 }
 
-/* Open a regular file for serving: descriptor, or a negative code. */
+/* Open a regular file for serving: a descriptor, or a negative code. */
 static int open_served(const char *path, struct stat *st, struct up_error *err)
 {
-    /* A fifo in the folder must not hold the server up. */
+    /* Opening a fifo in the folder must not block the server. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
     if (fd < 0 && (errno == EMFILE || errno == ENFILE))
@@ -43,7 +43,7 @@ static int open_served(const char *path, struct stat *st, struct up_error *err)
     return fd;
 }
 
-/* The response for the open file fd, which it takes over; -1 when memory is short. */
+/* The response for the open file fd, which it takes over; -1 if out of memory. */
 static int make(struct up_http_answer *out, int fd, uint64_t size, const char *tag,
                 const struct up_http_conditions *asked)
 {

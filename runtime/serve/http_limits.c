@@ -8,8 +8,8 @@
 #include <sys/socket.h>
 
 #define METHOD_MAX 15
-#define REFUSED_MS 2000 /* for those who are only told so: they stand in the way of others */
-#define SHORT_MS 5000   /* between two requests while most connections are taken */
+#define REFUSED_MS 2000 /* for refused connections, which take room from others */
+#define SHORT_MS 5000   /* between two requests while most connections are in use */
 
 static bool is_method_char(char c)
 {
@@ -20,7 +20,7 @@ bool up_http_limits_looks_like_http(const char *bytes, unsigned len)
 {
     unsigned i = 0, start;
 
-    while (i < len && (bytes[i] == '\r' || bytes[i] == '\n')) /* blank lines before a request are forgiven */
+    while (i < len && (bytes[i] == '\r' || bytes[i] == '\n')) /* blank lines before a request are tolerated */
         i++;
     for (start = i; i < len && is_method_char(bytes[i]); i++)
         if (i - start >= METHOD_MAX)
@@ -35,7 +35,7 @@ bool up_http_limits_looks_like_http(const char *bytes, unsigned len)
     return true;
 }
 
-/* Best effort: whoever does not read it is closed all the same. */
+/* Best effort: the connection is closed whether the client reads it or not. */
 static void say(int fd, const char *text)
 {
     ssize_t sent = send(fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -44,6 +44,7 @@ static void say(int fd, const char *text)
 }
 
 /* Closing with unread input would reset the connection, and the client would
+ * not see the reason.
  * not see why. */
 static void drain(int fd)
 {
@@ -61,7 +62,7 @@ static void show_out(int fd)
     shutdown(fd, SHUT_WR);
 }
 
-/* Nobody waits for the rest of a request that is refused all the same. */
+/* Do not wait for the rest of a request that is refused anyway. */
 static void send_away(int fd)
 {
     drain(fd);
@@ -118,7 +119,7 @@ static bool most_are_taken(const struct up_http_limits *door)
     return door->present >= door->connections - door->connections / 5;
 }
 
-/* Of IPv6 a network of 64 bits counts as one address: whoever has one has all of it. */
+/* An IPv6 /64 network counts as one address, because one customer has all of it. */
 static bool is_same(const struct up_visitor *a, const struct up_visitor *b)
 {
     static const unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
@@ -196,7 +197,7 @@ static uint64_t least(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* How long a visitor may go without a complete request. */
+/* How long a connection may go without a complete request. */
 static uint64_t patience(const struct up_http_limits *door, const struct up_visitor *v)
 {
     if (v->refused)

@@ -1,15 +1,15 @@
 /*
- * http_limits.h -- who may stay connected to the server.
+ * http_limits.h -- which clients may stay connected to the server.
  *
- * The HTTP library waits in silence for the end of what does not look like a
- * request, and is content with one byte now and then. Here a connection that
- * does not begin like HTTP is told so and shown out, and one that completes
- * no request in time is dropped.
+ * The HTTP library waits without limit for the end of something that does not
+ * look like a request, and is content with a byte now and then. Here a
+ * connection that does not begin like HTTP gets an error and is closed, and one
+ * that completes no request in time is dropped.
  *
- * Every address may have a share of the connections, which binds only when
- * most are taken, and not for proxies, behind which there are many; the last
- * few are for those who are below theirs. Who comes too many is let in for as
- * long as it takes to tell him so.
+ * Each address has a share of the connections. It applies only while most are
+ * in use, and not to trusted proxies, which have many clients behind them; the
+ * last few connections are for addresses below their share. A connection over
+ * the limit is accepted just long enough to send the refusal.
  */
 #ifndef UP_HTTP_LIMITS_H
 #define UP_HTTP_LIMITS_H
@@ -17,9 +17,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define UP_HTTP_LIMITS_SPARE 32   /* connections beyond the limit, in which is said that it is reached */
+#define UP_HTTP_LIMITS_SPARE 32   /* connections beyond the limit, for refusals */
 #define UP_HTTP_LIMITS_PROXIES 16 /* at most */
-#define UP_HTTP_LIMITS_ADDRESS 16 /* bytes: IPv6, or IPv4 as it is mapped into that */
+#define UP_HTTP_LIMITS_ADDRESS 16 /* bytes: IPv6, or an IPv4-mapped address */
 
 struct sockaddr;
 
@@ -27,8 +27,8 @@ struct up_visitor {
     struct up_visitor *next, *prev;
     int fd; /* not owned */
     unsigned char from[UP_HTTP_LIMITS_ADDRESS];
-    bool proxy;     /* comes from a trusted one */
-    bool refused;   /* too many: may only be told so */
+    bool proxy;     /* it is a trusted proxy */
+    bool refused;   /* over the limit: may only get the refusal */
     bool served;    /* a complete request is being answered */
     bool known;     /* has had an answer */
     uint64_t since; /* ms: when it connected or got its last answer */
@@ -38,9 +38,9 @@ struct up_http_limits {
     struct up_visitor *first;
     uint64_t swept;       /* ms */
     uint64_t limit;       /* ms from `since` to the next complete request */
-    bool encrypted;       /* the bytes are TLS: nothing can be read from them, nor said */
+    bool encrypted;       /* TLS: nothing can be read or sent in plain text */
     unsigned connections; /* the limit */
-    unsigned present;     /* without those that were refused */
+    unsigned present;     /* without refused ones */
     unsigned proxy_count;
     unsigned char proxies[UP_HTTP_LIMITS_PROXIES][UP_HTTP_LIMITS_ADDRESS];
 };
@@ -49,24 +49,24 @@ struct up_http_limits {
  * target, no control characters in the first line. */
 bool up_http_limits_looks_like_http(const char *bytes, unsigned len);
 
-/* Trust a numeric address to be a proxy; false when it is no address, or too many are trusted. */
+/* Trust a numeric address as a proxy; false if it is invalid, or too many are trusted. */
 bool up_http_limits_trust(struct up_http_limits *door, const char *address);
 
-/* A connection that was accepted at `now`; NULL when memory is short, and then
- * it stays without these limits. Its first bytes are looked at if they came.
+/* A connection that was accepted at `now`; NULL if out of memory, and then it
+ * stays without these limits. Its first bytes are checked if they have arrived.
  * `from` may be NULL: not known. */
 struct up_visitor *up_http_limits_enter(struct up_http_limits *door, int fd, const struct sockaddr *from,
                                         uint64_t now);
 void up_http_limits_leave(struct up_http_limits *door, struct up_visitor *v); /* frees it; NULL is allowed */
 
-/* Connections that only queries may use, which are short. */
+/* Connections reserved for queries, which are short. */
 unsigned up_http_limits_reserve(const struct up_http_limits *door);
-/* Connections that one address may have while most are taken. */
+/* Connections that one address may have while most are in use. */
 unsigned up_http_limits_share(const struct up_http_limits *door);
-/* Whether most are taken, and the visitor's address, or its network of IPv6, has more than its share. */
+/* Whether most are in use and the address, or its IPv6 network, has more than its share. */
 bool up_http_limits_over_share(const struct up_http_limits *door, const struct up_visitor *v);
 
-/* Shut down those who are over the limit; their owner sees the end of input. */
+/* Shut down connections that are over their limit; their owner sees the end of input. */
 void up_http_limits_sweep(struct up_http_limits *door, uint64_t now);
 
 #endif

@@ -17,7 +17,7 @@
 #define OTHER_FILES \
     96 /* descriptors for other things, 32 of them for those who are told that there are no more */
 
-/* HOST:PORT into *host (NULL for every address) and *port, inside `copy`. */
+/* Split HOST:PORT into *host (NULL: every address) and *port, inside `copy`. */
 static int split_listen(const char *text, char *copy, size_t len, char **host, char **port,
                         struct up_error *err)
 {
@@ -49,12 +49,12 @@ static int bind_to(const struct addrinfo *where)
 
     if (fd < 0)
         return -1;
-    /* A depot that is started anew takes its port back at once. */
+    /* So that a depot that restarts gets its port again. */
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    /* What a slow client has not been sent yet is the file's, not the system's memory: megabytes for each. Accepted
-     * sockets have it from this one. */
+    /* Data for a slow client should stay in the file and not take megabytes of
+     * the system's memory. Accepted sockets inherit this. */
     setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
-    /* A connection shows up together with its first bytes (http_limits.h). */
+    /* A connection is reported together with its first bytes (http_limits.h). */
     setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &patience, sizeof patience);
     if (bind(fd, where->ai_addr, where->ai_addrlen) < 0 || listen(fd, SOMAXCONN) < 0) {
         saved = errno;

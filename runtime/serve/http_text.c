@@ -11,7 +11,7 @@ static const char *skip_blank(const char *p)
     return p;
 }
 
-/* Digits at *p as a number, UINT64_MAX when it is larger; false without a digit. */
+/* Parse digits at *p; UINT64_MAX if the number is too large; false without a digit. */
 static bool read_number(const char **p, uint64_t *out)
 {
     const char *start = *p;
@@ -45,7 +45,7 @@ struct up_range up_range_parse(const char *text, uint64_t size)
     if (*skip_blank(text) || (!has_first && !has_last) || (has_first && has_last && last < first))
         return range;
 
-    if (!has_first) { /* the last so many bytes */
+    if (!has_first) { /* a suffix length: the last bytes */
         if (last > size)
             last = size;
         first = size - last;
@@ -105,7 +105,7 @@ static int hex_digit(char c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* The byte that "%xy" at p stands for, or -1. */
+/* The byte that "%xy" at p encodes, or -1. */
 static int escaped(const char *p)
 {
     int high = hex_digit(p[1]);
@@ -114,7 +114,7 @@ static int escaped(const char *p)
     return low < 0 ? -1 : high * 16 + low;
 }
 
-/* Decode in place; a bad escape and %00 stay as they are and make it false. */
+/* Decode in place; an invalid escape and %00 stay as they are and make it false. */
 static bool decode(char *text)
 {
     bool clean = true;

@@ -1,9 +1,9 @@
 /*
- * http_text.h -- what a client writes into a request: the target, its query,
- * Range and entity tags.
+ * http_text.h -- parse what a client sends in a request: target, query, Range
+ * and entity tags.
  *
- * Pure: text in, values out. Everything here comes from strangers, so each
- * function says what it refuses and nothing reads past a NUL.
+ * Pure: text in, values out. All input is untrusted, so each function says what
+ * it refuses, and none reads past a NUL.
  */
 #ifndef UP_HTTP_TEXT_H
 #define UP_HTTP_TEXT_H
@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 enum up_range_kind {
-    UP_RANGE_WHOLE,  /* none, or one to be ignored: answer 200 with everything */
+    UP_RANGE_WHOLE,  /* none, or one to be ignored: answer 200 with the whole object */
     UP_RANGE_PART,   /* answer 206 */
     UP_RANGE_OUTSIDE /* answer 416 */
 };
@@ -23,33 +23,34 @@ struct up_range {
 };
 
 /*
- * A Range field (NULL: absent) for an object of `size` bytes. One range of
- * bytes is understood; its end is clamped to the object. Several ranges,
- * other units and malformed text mean UP_RANGE_WHOLE, as RFC 9110 allows.
+ * Parse a Range field (NULL: absent) for an object of `size` bytes. One byte
+ * range is supported; its end is clamped to the object. Several ranges, other
+ * units and malformed text give UP_RANGE_WHOLE, as RFC 9110 allows.
  */
 struct up_range up_range_parse(const char *text, uint64_t size);
 
-/* Whether If-Range (NULL: absent) lets a Range be honoured: absent, or the same
- * strong tag. `tag` carries its quotes. A date never does. */
+/* Whether If-Range (NULL: absent) allows a Range: it is absent, or the same
+ * strong tag. `tag` includes its quotes. A date never matches. */
 bool up_if_range_holds(const char *text, const char *tag);
 
-/* Whether If-None-Match (NULL: absent) names `tag`: "*", or a list with it, weak or not. */
+/* Whether If-None-Match (NULL: absent) matches `tag`: "*", or a list that contains it, weak or not. */
 bool up_tag_listed(const char *text, const char *tag);
 
 /*
- * Split a request target in place: *path is decoded once and *query is what
- * follows the first '?' ("" when nothing does), still encoded.
+ * Split a request target in place: *path is decoded once, and *query is what
+ * follows the first '?' ("" if nothing does), still encoded.
  *
- * Returns false for a path that does not begin with '/', has a bad escape, a
- * control character, or a "." or ".." segment; *path then cannot be used.
- * "http://host/path" is accepted as proxies send it.
+ * Returns false for a path that does not begin with '/', has an invalid escape,
+ * a control character, or a "." or ".." segment; then *path must not be used.
+ * "http://host/path" is accepted, as proxies send it.
  */
 bool up_target_split(char *target, char **path, char **query);
 
 /*
  * The next field of a query, decoded in place; *query moves past it. Returns
- * false at the end. Devices encode little or nothing, so '+' stays '+' and a
- * '%' that begins no escape, or stands for NUL, stays as it is. A field without '=' has the value "".
+ * false at the end. Devices encode little or nothing, so '+' stays '+', and a
+ * '%' that begins no valid escape, or encodes NUL, stays as it is. A field
+ * without '=' has the value "".
  */
 bool up_query_next(char **query, char **name, char **value);
 

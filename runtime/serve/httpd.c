@@ -19,10 +19,11 @@
 #include "printable.h"
 #include "storage.h"
 
-#define CHECK_MS 1000 /* between two looks at the files under way */
+#define CHECK_MS 1000 /* between two checks of the files being sent */
 
-/* The library waits for ever for the rest of a file that was cut short, as
- * happens when somebody copies over a package: let the client try again. */
+/* If a file became shorter, for example because a package was copied over it,
+ * the library waits forever for the rest: close the connection, so that the
+ * client tries again. */
 static void break_off_cut_files(struct up_httpd *h)
 {
     uint64_t t = up_httpd_now(h);
@@ -38,7 +39,7 @@ static void break_off_cut_files(struct up_httpd *h)
     }
 }
 
-/* The library says nothing but "no" when it cannot use them. */
+/* The library does not say why it cannot use them. */
 static int check_pair(const char *cert, const char *key, struct up_error *err)
 {
     BIO *in = BIO_new_mem_buf(cert, -1);
@@ -165,12 +166,12 @@ int up_httpd_run(struct up_httpd *h, struct up_error *err)
     bool pending = up_sigpipe_hold(&before);
     enum MHD_Result result;
 
-    /* Before the library's own timeouts, which say nothing. */
+    /* Before the library's own timeouts, which report nothing. */
     up_http_limits_sweep(&h->door, up_httpd_now(h));
     h->resumed = false;
     result = MHD_run(h->daemon);
-    /* Each run moves 128 KiB a connection: a few before the loop turns, but
-     * not so many that a new request waits for old downloads. */
+    /* Each run moves 128 KiB for each connection: several runs in a turn of the
+     * loop, but not so many that a new request waits for old downloads. */
     for (int i = 0; i < 8 && result == MHD_YES && up_httpd_timeout(h) == 0; i++)
         result = MHD_run(h->daemon);
     break_off_cut_files(h);
@@ -235,7 +236,7 @@ int up_httpd_reply(struct up_httpd *h, uint64_t id, unsigned status, const char 
     return 0;
 }
 
-/* Whether a file may get under way for this request. */
+/* Whether another file may be sent now, for this request. */
 static int check_room(const struct up_httpd *h, const struct request *r, struct up_error *err)
 {
     unsigned most = h->door.connections - up_http_limits_reserve(&h->door);

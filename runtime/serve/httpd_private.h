@@ -1,6 +1,6 @@
 /*
- * httpd_private.h -- what the server (httpd.c) and the life of a request
- * (httpd_request.c) share.
+ * httpd_private.h -- shared by the server (httpd.c) and the life of a request
+ * (httpd_request.c).
  */
 #ifndef UP_HTTPD_PRIVATE_H
 #define UP_HTTPD_PRIVATE_H
@@ -29,13 +29,13 @@ struct request {
     struct MHD_Response *response;     /* ours while ANSWERED and not yet queued */
     unsigned status;
     bool complete;
-    uint64_t length;  /* of the answer's body as sent */
-    int fd;           /* of the file under way, the response's; -1: none */
+    uint64_t length;  /* of the body as sent */
+    int fd;           /* of the file being sent, owned by the response; -1: none */
     uint64_t end;     /* its first byte that is not sent */
-    uint64_t acked;   /* bytes the peer had acknowledged when the answer began; UINT64_MAX unknown */
+    uint64_t acked;   /* bytes acknowledged by the peer when the response began; UINT64_MAX unknown */
     uint64_t bytes;   /* once ENDED */
     uint64_t started; /* ms; duration once ENDED */
-    char why[96];     /* it was turned away */
+    char why[96];     /* why it was refused */
     size_t body_len;
     char *body;
     char method[16];
@@ -52,19 +52,19 @@ struct up_httpd {
     struct up_storage *storage;
     struct request_list open, ended;
     struct up_http_limits door;
-    struct request *shown; /* what finished() gave last */
+    struct request *shown; /* what finished() returned last */
     size_t ended_count;
-    unsigned files; /* under way */
+    unsigned files; /* being sent */
     uint64_t last_id;
-    uint64_t checked; /* ms: when the files under way were looked at */
+    uint64_t checked; /* ms: when the files being sent were last checked */
     size_t body_max;
-    bool resumed; /* answers are set that run() has not seen to */
+    bool resumed; /* responses are set that run() has not processed */
     char address[NI_MAXHOST + NI_MAXSERV + 4];
 };
 
 uint64_t up_httpd_now(const struct up_httpd *h); /* ms */
 
-/* What the library calls; `user` is the server. */
+/* Callbacks of the library; `user` is the server. */
 void up_httpd_on_connection(void *user, struct MHD_Connection *connection, void **context,
                             enum MHD_ConnectionNotificationCode what);
 void *up_httpd_on_target(void *user, const char *target, struct MHD_Connection *connection);
@@ -75,12 +75,12 @@ enum MHD_Result up_httpd_on_request(void *user, struct MHD_Connection *connectio
 void up_httpd_on_completed(void *user, struct MHD_Connection *connection, void **context,
                            enum MHD_RequestTerminationCode why);
 
-/* The visitor behind a connection; NULL when there was no memory for one. */
+/* The visitor of a connection; NULL if there was no memory for one. */
 struct up_visitor *up_httpd_visitor(struct MHD_Connection *connection);
-/* A header of a request that has not ended; NULL when absent. */
+/* A header of a request that has not ended; NULL: absent. */
 const char *up_httpd_request_header(const struct request *r, const char *name);
-/* Make `response` the answer. It is ours from here, also on failure. Errors: UP_USAGE malformed header;
- * err may be NULL. */
+/* Set `response`, which is ours from here, also on failure. Errors: UP_USAGE
+ * malformed header; err may be NULL. */
 UP_MUST_CHECK int up_httpd_set_answer(struct request *r, unsigned status, const char *const *headers,
                                       struct MHD_Response *response, uint64_t length, struct up_error *err);
 void up_httpd_take_out(struct request_list *list, struct request *r);

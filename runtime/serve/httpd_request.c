@@ -60,7 +60,7 @@ void up_httpd_free_request(struct request *r)
     free(r);
 }
 
-/* Bytes that the peer has acknowledged on this connection so far. */
+/* Bytes acknowledged by the peer on this connection so far. */
 static uint64_t acknowledged(struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *info =
@@ -83,7 +83,7 @@ struct up_visitor *up_httpd_visitor(struct MHD_Connection *connection)
     return info ? info->socket_context : NULL;
 }
 
-/* Called by the server library for each connection that comes and goes. */
+/* Called by the library when a connection opens or closes. */
 void up_httpd_on_connection(void *user, struct MHD_Connection *connection, void **context,
                             enum MHD_ConnectionNotificationCode what)
 {
@@ -100,7 +100,7 @@ void up_httpd_on_connection(void *user, struct MHD_Connection *connection, void 
     *context = up_http_limits_enter(&h->door, fd, from ? from->client_addr : NULL, up_httpd_now(h));
 }
 
-/* Called with each request line: makes the request that the rest is about. */
+/* Called with each request line: creates our request. */
 void *up_httpd_on_target(void *user, const char *target, struct MHD_Connection *connection)
 {
     struct up_httpd *h = user;
@@ -118,7 +118,7 @@ void *up_httpd_on_target(void *user, const char *target, struct MHD_Connection *
     return r;
 }
 
-/* The target stays raw: it is decoded once, by us. */
+/* Keep the target encoded: we decode it, once. */
 size_t up_httpd_leave_encoded(void *user, struct MHD_Connection *connection, char *text)
 {
     (void)user;
@@ -160,7 +160,7 @@ int up_httpd_set_answer(struct request *r, unsigned status, const char *const *h
     return 0;
 }
 
-/* Give the library the answer that is set. */
+/* Pass the response to the library. */
 static enum MHD_Result send_answer(struct request *r)
 {
     enum MHD_Result result;
@@ -172,7 +172,7 @@ static enum MHD_Result send_answer(struct request *r)
     return result;
 }
 
-/* Answer a request that is not worth handing out. */
+/* Answer a request that is not handed out. */
 static enum MHD_Result turn_away(struct request *r, unsigned status, const char *why)
 {
     char after[32];
@@ -190,7 +190,7 @@ static enum MHD_Result turn_away(struct request *r, unsigned status, const char 
     return send_answer(r);
 }
 
-/* He was let in to be told so. */
+/* This connection was accepted only to be refused. */
 static enum MHD_Result turn_away_from_full(const struct up_httpd *h, struct request *r)
 {
     char why[sizeof r->why];
@@ -246,7 +246,8 @@ static enum MHD_Result take_body(struct up_httpd *h, struct request *r, const ch
 
 /*
  * The library calls this when the headers are complete, for each piece of the
- * body, when all is there, and once more after a suspended request was resumed.
+ * body, when the request is complete, and once more after a suspended request
+ * was resumed.
  */
 enum MHD_Result up_httpd_on_request(void *user, struct MHD_Connection *connection, const char *url,
                                     const char *method, const char *version, const char *data, size_t *len,
@@ -260,7 +261,7 @@ enum MHD_Result up_httpd_on_request(void *user, struct MHD_Connection *connectio
     (void)url;
     (void)version;
     if (!r)
-        return MHD_NO; /* no memory for it */
+        return MHD_NO; /* out of memory */
     if (!r->public.method)
         return begin(h, r, method);
     if (*len) {
@@ -280,7 +281,7 @@ enum MHD_Result up_httpd_on_request(void *user, struct MHD_Connection *connectio
     return r->stage == ANSWERED && r->response ? send_answer(r) : MHD_YES;
 }
 
-/* Called when the answer is out, or the client or we gave up. */
+/* Called when the response is sent, or the client or we closed the connection. */
 void up_httpd_on_completed(void *user, struct MHD_Connection *connection, void **context,
                            enum MHD_RequestTerminationCode why)
 {
@@ -299,7 +300,7 @@ void up_httpd_on_completed(void *user, struct MHD_Connection *connection, void *
         return;
     up_httpd_take_out(&h->open, r);
     h->files -= r->fd >= 0;
-    if (!r->public.method) { /* went away before its headers were complete */
+    if (!r->public.method) { /* the client left before its headers were complete */
         up_httpd_free_request(r);
         return;
     }

@@ -15,7 +15,7 @@ struct up_block_mac {
     EVP_MAC *algorithm;
     EVP_MAC_CTX *context;
     uint8_t key[KEY];
-    uint8_t code[][CODE]; /* all zeros: not sealed */
+    uint8_t code[][CODE]; /* all zeros: none computed */
 };
 
 static const uint8_t none[CODE];
@@ -50,7 +50,7 @@ void up_block_mac_free(struct up_block_mac *s)
     free(s);
 }
 
-/* A code that was not computed must never be compared. */
+/* A MAC that was not computed must never be compared. */
 static void compute(struct up_block_mac *s, const void *data, size_t len, uint8_t code[CODE])
 {
     size_t written;

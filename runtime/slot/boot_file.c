@@ -1,6 +1,6 @@
 /*
- * boot_file.c -- boot driver `file`: variables in a two-slot record, and the
- * boot loader played by us.
+ * boot_file.c -- boot driver `file`: variables in a two-slot record; we act as
+ * the boot loader.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -48,7 +48,7 @@ static void decode(struct up_boot_state *s, const uint8_t in[RECORD_SIZE])
     s->boots = up_get64(in + 8);
 }
 
-/* Nothing is started from a slot: the images are data. */
+/* Nothing is booted from a slot: the images are data. */
 static int file_started(struct up_boot *b, int *slot, struct up_error *err)
 {
     (void)b, (void)err;
@@ -64,8 +64,8 @@ static int file_create(struct up_boot *b, const struct up_boot_state *first, str
     return up_record_create(&b->record, bytes, sizeof bytes, err);
 }
 
-/* Whether its halves lie on something that takes no write: the supervisor, which
- * found out, is another process. */
+/* Whether its halves are on a read-only file system. Found out again here,
+ * because the supervisor, which noticed, is another process. */
 static bool read_only(const struct up_boot *b)
 {
     char path[sizeof b->path + 2];
@@ -79,7 +79,7 @@ static bool read_only(const struct up_boot *b)
     return false;
 }
 
-/* A slot on trial is left for the good one of the order. */
+/* Fall back from a slot on trial to the good one in the order. */
 static void last_good(struct up_boot_state *s)
 {
     for (int i = 0; i < s->count && !s->good[s->running]; i++)
@@ -118,7 +118,7 @@ static int file_write(struct up_boot *b, const struct up_boot_state *s, struct u
     return 0;
 }
 
-/* The first of the order that is good or has a try left. When there is none, a
+/* The first slot in the order that is good or has a try left. Without one, a
  * real loader would stop here; the slot that ran last is the best guess. */
 static void choose(struct up_boot_state *s)
 {

@@ -1,5 +1,5 @@
 /*
- * boot_no_uboot.c -- in the place of boot_uboot.c, in a build without U-Boot.
+ * boot_no_uboot.c -- replaces boot_uboot.c in a build without U-Boot.
  */
 #include "boot_private.h"
 

@@ -2,10 +2,10 @@
  * boot_uboot.c -- boot driver `uboot`: variables in the U-Boot environment,
  * which a boot script reads and counts down.
  *
- * What the variables mean is said in boot.h. Whatever they hold is understood
- * as the boot script of examples/uboot understands it, so that both always
- * agree: words of BOOT_ORDER that are no slot are skipped, without any that is
- * one it stands for "a b", and tries that are no number are none.
+ * The meaning of the variables is in boot.h. They are interpreted exactly as
+ * the boot script of examples/uboot interprets them, so that both always agree:
+ * words in BOOT_ORDER that are not slots are skipped, an order without any slot
+ * means "a b", and tries that are not a number mean none.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -46,7 +46,7 @@ static int fail_env(const struct up_boot *b, struct up_error *err)
     }
 }
 
-/* The slot of a word of the command line; the last one counts, as with the kernel's own. */
+/* The slot of a word on the command line; the last one counts, as for the kernel's own words. */
 static int slot_of(const char *text)
 {
     int slot = -1;
@@ -118,7 +118,7 @@ static void encode(const struct up_boot_state *s, struct up_boot_variable v[VARI
     for (int i = 0; i < VARIABLES; i++)
         v[i] = (struct up_boot_variable){.name = names[i]};
     for (int i = 0; i < UP_SLOTS; i++)
-        strcpy(v[LEFT + i].value, "0"); /* not in the order: not good either */
+        strcpy(v[LEFT + i].value, "0"); /* not in the order, so not good either */
     for (int i = 0; i < s->count; i++) {
         uint8_t slot = s->order[i];
 
@@ -160,7 +160,7 @@ static int uboot_write(struct up_boot *b, const struct up_boot_state *s, struct 
     return 0;
 }
 
-/* The boot script chose before we were started: select only reads. */
+/* The boot script chose before we were started, so select only reads. */
 static const struct up_boot_driver_ops ops = {uboot_started, uboot_write,   uboot_read,       uboot_write,
                                               uboot_read,    up_boot_stays, up_boot_kernel_id};
 

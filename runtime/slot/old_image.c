@@ -10,7 +10,7 @@ struct up_old_image {
     struct up_slot *slot;
 };
 
-/* Whatever keeps the old image from being used, a full one needs none. */
+/* Whatever prevents the use of the old image, a full image does not need it. */
 static int unusable(struct up_error *err)
 {
     if (err->code == UP_INTERNAL)

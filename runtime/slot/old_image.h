@@ -1,9 +1,9 @@
 /*
- * old_image.h -- the image in a slot, as what blocks of a new one are made of.
+ * old_image.h -- the image in a slot, as the source for blocks of a new one.
  *
- * The slot is opened for reading only, and read into the caller's memory:
- * nothing is mapped, so what changes or cannot be read while we work is a
- * wrong digest or an error, never a fault.
+ * The slot is opened read-only and read into the caller's memory. Nothing is
+ * mapped, so content that changes or becomes unreadable meanwhile gives a wrong
+ * digest or an error, never a fault.
  */
 #ifndef UP_OLD_IMAGE_H
 #define UP_OLD_IMAGE_H
@@ -17,18 +17,18 @@ struct up_digest;
 struct up_old_image; /* opaque; released with up_old_image_close() */
 struct up_storage;
 
-/* The first `size` bytes of the slot at path. Errors: UP_INCOMPATIBLE it
- * cannot be read, for the reason that is said; UP_INTERNAL. */
+/* The first `size` bytes of the slot at path. Errors: UP_INCOMPATIBLE it cannot
+ * be read, with the reason; UP_INTERNAL. */
 UP_MUST_CHECK int up_old_image_open(struct up_old_image **out, struct up_storage *storage, const char *path,
                                     uint64_t size, struct up_error *err);
 void up_old_image_close(struct up_old_image *o); /* NULL is allowed */
 
-/* For up_delta_decode(); lives as long as the image. Its errors: UP_INCOMPATIBLE. */
+/* For up_delta_decode(); valid as long as the image. Its errors: UP_INCOMPATIBLE. */
 const struct up_old *up_old_image_old(const struct up_old_image *o);
 /* Exactly len bytes, within the size. Errors: UP_INCOMPATIBLE. */
 UP_MUST_CHECK int up_old_image_read(struct up_old_image *o, void *buf, size_t len, uint64_t offset,
                                     struct up_error *err);
-/* The next read comes from the medium; what cannot be done about it is no error. */
+/* The next read comes from the medium; best effort. */
 void up_old_image_drop_cache(struct up_old_image *o);
 
 #endif

@@ -45,8 +45,8 @@ static int refuse_mounted(struct up_storage *storage, const char *path, const ch
     return 0;
 }
 
-/* What is to be opened, and whether it has to be made: 1, 0 or an error. A
- * device that is not there is never made: it would be a file in memory. */
+/* Find what to open, and whether it must be created: 1, 0 or an error. A
+ * missing device is never created: it would be a file in memory. */
 static int find_node(struct up_slot *s, struct up_slot_node *n, struct up_error *err)
 {
     int there = up_slot_follow(s->storage, s->path, n->name, &n->st, err);
@@ -61,7 +61,7 @@ static int find_node(struct up_slot *s, struct up_slot_node *n, struct up_error 
     return 1;
 }
 
-/* Look at what is there, and open it as its medium asks for. */
+/* Examine what is there, and open it as its medium requires. */
 static int open_node(struct up_slot *s, struct up_slot_node *n, struct up_error *err)
 {
     const char *path = s->path;
@@ -84,7 +84,7 @@ static int open_node(struct up_slot *s, struct up_slot_node *n, struct up_error 
         return errno == EBUSY ? up_fail(err, UP_BUSY, "slot %s: open: %s", s->path, strerror(errno))
                               : up_slot_failed(s, "open", err);
     n->file = s->file;
-    /* Also of one that is there already: who made it may have failed at this. */
+    /* Sync also for an existing file: whoever created it may have failed before the sync. */
     return s->use == UP_SLOT_WRITE && s->medium->traits.made ? up_storage_sync_parent(s->storage, path, err)
                                                              : 0;
 }

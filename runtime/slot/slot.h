@@ -3,9 +3,9 @@
  * (MTD, NOR or NAND) or a UBI volume, all written the same way.
  *
  * Offsets are those of the content, from 0. A power cut before up_slot_sync()
- * leaves a slot in an unspecified state, which is why it is marked not
- * bootable before its first byte is written, and armed only after sync and
- * read-back. What a medium asks of the writer:
+ * leaves a slot in an unspecified state, which is why it is marked not bootable
+ * before its first byte is written, and armed only after sync and read-back.
+ * What each medium requires:
  *
  *   file, block   nothing. Blocks in place are found again after a cut.
  *   NOR, NAND     before the first byte, what lies beyond it is erased, from the
@@ -41,41 +41,42 @@ struct up_slot; /* opaque; released with up_slot_close() */
 
 enum up_slot_use {
     UP_SLOT_READ,  /* compare only: nothing is written */
-    UP_SLOT_WRITE, /* refused when it is mounted or in use; a file is made when missing */
-    UP_SLOT_SPOOL  /* a regular file of ours, made when missing */
+    UP_SLOT_WRITE, /* refused if mounted or in use; a missing file is created */
+    UP_SLOT_SPOOL  /* a regular file of ours, created if missing */
 };
 
-/* Capacity in bytes: of a device its size without bad blocks; of a regular
- * file what it holds and what the file system has free. A file that is not
- * there yet counts as empty. Errors: UP_MISSING its directory is not there;
- * UP_WRITE; UP_USAGE neither a file nor a device that can be a slot. */
+/* Capacity in bytes: for a device its size without bad blocks; for a regular
+ * file its size plus the free space of the file system. A missing file counts
+ * as empty. Errors: UP_MISSING its directory does not exist; UP_WRITE; UP_USAGE
+ * neither a file nor a device that can be a slot. */
 UP_MUST_CHECK int up_slot_capacity(struct up_storage *storage, const char *path, uint64_t *out,
                                    struct up_error *err);
 
-/* What is asked of a medium, instead of which one it is. The table of the media is slot_media.c. */
+/* Traits of a medium: callers ask for these and not for the kind. The media are
+ * listed in slot_media.c. */
 struct up_slot_traits {
     const char *name;  /* "file", "block", "nor", "nand", "ubi" */
     const char *title; /* for people: "regular file" */
-    bool made;         /* a file: made when missing, grows, and ends with its content */
-    bool cached;       /* read and written through the cache of the system */
-    bool erasable;     /* has erase blocks, and they are erased before they are written */
-    bool bad_blocks;   /* some of these are bad, or become so */
-    bool atomic;       /* replaced as a whole: of content that did not come whole, nothing is kept */
-    bool in_order;     /* written from the front on; what lay there before goes first */
+    bool made;         /* a file: created if missing, grows, and ends with its content */
+    bool cached;       /* read and written through the system's cache */
+    bool erasable;     /* has erase blocks, which are erased before they are written */
+    bool bad_blocks;   /* erase blocks can be bad, or go bad */
+    bool atomic;       /* replaced as a whole: incomplete content is not kept */
+    bool in_order;     /* written from front to back; earlier content is erased first */
 };
 
-/* What lies at a path, for doctor: looked at, opened, not written. */
+/* What is at a path, for doctor: examined and opened, but not written. */
 struct up_slot_view {
-    char node[UP_PATH_SIZE]; /* what the path leads to; the path itself when it is no link */
+    char node[UP_PATH_SIZE]; /* what the path leads to; the path itself if it is not a link */
     char identity[UP_IDENTITY_SIZE];
     const struct up_slot_traits *traits; /* static */
-    struct up_flash flash;               /* kind UP_FLASH_NONE when it is none */
-    bool there;                          /* a regular file is made when it is needed */
+    struct up_flash flash;               /* kind UP_FLASH_NONE: no flash */
+    bool there;                          /* false only for a regular file that would be created */
     bool mounted;                        /* itself or through a loop device */
     bool writable;                       /* for this user */
-    char why[64];                        /* it is not */
+    char why[64];                        /* why not */
     uint64_t capacity;                   /* as up_slot_capacity() */
-    uint64_t size;                       /* of what is there; bad blocks included */
+    uint64_t size;                       /* of what exists; bad blocks included */
     uint32_t blocks;                     /* erase blocks of an erasable medium */
     uint32_t bad;                        /* of these */
     enum up_read_back read_back;         /* how what was written is read back */
@@ -86,96 +87,96 @@ UP_MUST_CHECK int up_slot_inspect(struct up_slot_view *out, struct up_storage *s
                                   struct up_error *err);
 
 /*
- * What the medium at path is called at every boot, whatever its node is called
- * then: "PARTUUID=...", "MTD=..." (see storage.h); "" when it has no such
- * name, as a regular file. Errors: UP_MISSING; UP_WRITE it cannot be told.
+ * The name that the medium at path has at every boot, whatever its node is
+ * called then: "PARTUUID=...", "MTD=..." (see storage.h); "" if it has none,
+ * like a regular file. Errors: UP_MISSING; UP_WRITE it cannot be determined.
  */
 UP_MUST_CHECK int up_slot_identity(struct up_storage *storage, const char *path, char out[UP_IDENTITY_SIZE],
                                    struct up_error *err);
 
 /*
- * Whether two paths lead to one medium, or one to what the other lies on: a
- * partition and its disk, a loop device and its file, two names of a node, two
- * loop devices that show the same bytes of a file.
- * Each may be a file, a directory or a device. 1, 0 or an error: UP_MISSING
- * there is nothing at one of them; UP_WRITE it cannot be told.
+ * Whether two paths lead to one medium, or one of them to something that the
+ * other is on: a partition and its disk, a loop device and its file, two names
+ * of a node, two loop devices that show the same bytes of a file. Each may be a
+ * file, a directory or a device. 1, 0 or an error: UP_MISSING one of the paths
+ * does not exist; UP_WRITE it cannot be determined.
  */
 UP_MUST_CHECK int up_slot_shared(struct up_storage *storage, const char *one, const char *other,
                                  struct up_error *err);
 
 /*
- * Whether a path, at which there may be nothing yet, is in the directory, however deep. 1, 0 or an error.
+ * Whether a path, which need not exist, is in the directory, however deep. 1, 0
+ * or an error.
  */
 UP_MUST_CHECK int up_slot_inside(struct up_storage *storage, const char *path, const char *dir,
                                  struct up_error *err);
 
 /*
- * Whether two slots can be slots of this state: two media, neither below the
- * other, none of which the state lies on, and none inside the state. A path at
- * which there is nothing yet is passed over, NULL too.
- * Errors: UP_USAGE they cannot; UP_WRITE it cannot be told.
+ * Whether these can be the two slots of this state: different media, neither on
+ * top of the other, the state on neither, and neither inside the state. A path
+ * that does not exist is skipped, and so is NULL. Errors: UP_USAGE they cannot;
+ * UP_WRITE it cannot be determined.
  */
 UP_MUST_CHECK int up_slot_check(struct up_storage *storage, const char *const slot[2], const char *state,
                                 struct up_error *err);
 
 /*
- * `size` is that of the content. Links are followed. The path is copied, the storage is not.
- * Errors: UP_BUSY mounted or in use; UP_WRITE, also a flash that is read-only;
- * UP_NOSPACE; UP_USAGE nothing that can be a slot; UP_MISSING nothing to read,
- * a link to nothing, or a device that is not there.
+ * `size` is that of the content. Links are followed. The path is copied, the
+ * storage is not. Errors: UP_BUSY mounted or in use; UP_WRITE, also for a
+ * read-only flash; UP_NOSPACE; UP_USAGE not something that can be a slot;
+ * UP_MISSING nothing to read, a dangling link, or a missing device.
  */
 UP_MUST_CHECK int up_slot_open(struct up_slot **out, struct up_storage *storage, const char *path,
                                enum up_slot_use use, uint64_t size, struct up_error *err);
 
-/* What up_slot_flush() did not write yet is dropped. Safe with NULL. */
+/* What up_slot_flush() has not written yet is dropped. Safe with NULL. */
 void up_slot_close(struct up_slot *s);
 
 const struct up_slot_traits *up_slot_traits(const struct up_slot *s);
 
 /*
- * Write, or make zeros; on flash without gaps from the first byte written on.
- * Errors: UP_WRITE, UP_NOSPACE; the slot is of no use any more.
+ * Write data or zeros; on flash without gaps from the first byte written on.
+ * Errors: UP_WRITE, UP_NOSPACE; the slot cannot be used after that.
  */
 UP_MUST_CHECK int up_slot_write(struct up_slot *s, const void *data, size_t len, uint64_t offset,
                                 struct up_error *err);
 UP_MUST_CHECK int up_slot_zero(struct up_slot *s, size_t len, uint64_t offset, struct up_error *err);
 
-/* Hand what was held back to the medium. Errors as up_slot_write(). */
+/* Write buffered data to the medium. Errors as up_slot_write(). */
 UP_MUST_CHECK int up_slot_flush(struct up_slot *s, struct up_error *err);
 
 /*
- * Make ready to write from `offset` on: 1 call again, 0 it is. One erase a
- * call, which may take a second; without these calls the first write does all.
- * Errors: UP_WRITE, UP_NOSPACE.
+ * Prepare for writing from `offset` on: 1 call again, 0 ready. One erase for
+ * each call, which may take a second; without these calls the first write does
+ * all of it. Errors: UP_WRITE, UP_NOSPACE.
  */
 UP_MUST_CHECK int up_slot_prepare(struct up_slot *s, uint64_t offset, struct up_error *err);
 
 /*
  * Before anything was written: make the content blank from `offset` on, which
- * is 0 or the start of an erase block: raw flash erased, a volume empty. 1 call
- * again, 0 it is; one erase a call. What has no erase blocks is left alone.
- * Errors: as up_slot_prepare().
+ * is 0 or the start of an erase block: raw flash is erased, a volume emptied. 1
+ * call again, 0 done; one erase for each call. A medium without erase blocks is
+ * left alone. Errors: as up_slot_prepare().
  */
 UP_MUST_CHECK int up_slot_erase(struct up_slot *s, uint64_t offset, struct up_error *err);
 
 /*
- * After a power cut, when the content reads right from 0 to *end: pages that
- * were being written when the power went may read well only for a while, so
- * they are written anew from *from on, and have to be verified again; *end is
- * then what may be kept. *from is *end where nothing had to be done.
+ * After a power cut, when the content reads correctly from 0 to *end: pages
+ * that were being written when the power failed may read correctly only for a
+ * while, so they are written again from *from on, and must be verified again;
+ * *end is then what may be kept. *from is *end if nothing had to be done.
  */
 UP_MUST_CHECK int up_slot_refresh(struct up_slot *s, uint64_t *end, uint64_t *from, struct up_error *err);
 
-/* Flush, make durable, and end a regular file at the content's size.
- * Errors: UP_WRITE, UP_NOSPACE. */
+/* Flush, make durable, and end a regular file at the content's size. Errors: UP_WRITE, UP_NOSPACE. */
 UP_MUST_CHECK int up_slot_sync(struct up_slot *s, struct up_error *err);
 
-/* Reads come from the medium until something is written: an enum up_read_back,
+/* Until something is written, reads come from the medium: an enum up_read_back,
  * UP_READ_DIRECT on flash. Errors: UP_WRITE. */
 UP_MUST_CHECK int up_slot_drop_cache(struct up_slot *s, struct up_error *err);
 
-/* Bytes read; fewer than asked at the end and where a flash cannot be read.
- * What was written has to be flushed before. Errors: UP_WRITE. */
+/* Bytes read; fewer than requested at the end and where a flash cannot be read.
+ * Flush before reading. Errors: UP_WRITE. */
 UP_MUST_CHECK long long up_slot_read(struct up_slot *s, void *buf, size_t len, uint64_t offset,
                                      struct up_error *err);
 

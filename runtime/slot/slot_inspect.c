@@ -1,5 +1,5 @@
 /*
- * slot_inspect.c -- what a slot is, told and not changed.
+ * slot_inspect.c -- examine a slot without changing it.
  */
 #include "slot_private.h"
 
@@ -9,7 +9,7 @@
 
 #include "error.h"
 
-#define PROBE_BYTES (1u << 20) /* of what is there, to find out how it can be read back */
+#define PROBE_BYTES (1u << 20) /* of the content, to find out how it can be read back */
 
 static int ask_read_back(struct up_slot_view *v, const struct up_slot_node *n, struct up_error *err)
 {
@@ -43,7 +43,7 @@ static int look_at_medium(struct up_slot_view *v, const struct up_slot_medium *m
     return m->traits.cached ? ask_read_back(v, n, err) : 0;
 }
 
-/* Open it, for writing if that can be done, and look at what medium it is. */
+/* Open it, for writing if possible, and find its medium. */
 static int look_inside(struct up_slot_view *v, const struct up_slot_medium *m, struct up_slot_node *n,
                        struct up_error *err)
 {

@@ -8,7 +8,7 @@
 
 #define MOST_LINKS 16
 
-/* Take "name/.." out of the path, and "." and empty names. */
+/* Remove "name/..", "." and empty names from the path. */
 static void tidy(char *path)
 {
     char *out = path, *save = NULL, copy[UP_PATH_SIZE];
@@ -29,7 +29,7 @@ static void tidy(char *path)
     *out = '\0';
 }
 
-/* The shorter name of the same node; ".." after a link to a directory is no such thing. */
+/* The shorter name of the same node. After a link to a directory, ".." cannot be removed. */
 static void shorten(struct up_storage *storage, char node[UP_PATH_SIZE], const struct up_stat *st)
 {
     char shorter[UP_PATH_SIZE];
@@ -42,7 +42,7 @@ static void shorten(struct up_storage *storage, char node[UP_PATH_SIZE], const s
         snprintf(node, UP_PATH_SIZE, "%s", shorter);
 }
 
-/* One link on: what it names, beside it unless that begins at the root. */
+/* Follow one link; a relative target starts at the link's directory. */
 static int step(struct up_storage *storage, const char *path, char node[UP_PATH_SIZE], struct up_error *err)
 {
     char target[UP_PATH_SIZE], *slash;

@@ -1,8 +1,8 @@
 /*
  * slot_media.c -- the table of the media.
  *
- * A new medium is its file and its row here. What others ask of a slot are
- * traits; the kinds of nodes and flash that tell media apart are compared here.
+ * A new medium is one file and one row here. Callers ask for traits; only here
+ * are the kinds of nodes and flash compared that distinguish media.
  */
 #include "slot_private.h"
 

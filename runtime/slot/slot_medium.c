@@ -1,5 +1,5 @@
 /*
- * slot_medium.c -- which medium a slot is, whatever it is called.
+ * slot_medium.c -- identify a slot's medium, whatever its name.
  */
 #include "slot.h"
 
@@ -35,7 +35,7 @@ static bool same(const struct up_medium_part *a, const struct up_medium_part *b)
     return a->kind == b->kind && a->number == b->number && a->second == b->second;
 }
 
-/* Whether a is what b is or lies on. */
+/* Whether a is b, or what b is on. */
 static bool lies_on(const struct up_medium *b, const struct up_medium *a)
 {
     for (unsigned i = 0; a->count > 0 && i < b->count; i++)
@@ -59,7 +59,7 @@ int up_slot_shared(struct up_storage *storage, const char *one, const char *othe
     return lies_on(&a, &b) || lies_on(&b, &a) || overlap(&a, &b);
 }
 
-/* A directory above the path that is a link is looked at behind the link. */
+/* If a directory above the path is a link, the target of the link counts. */
 int up_slot_inside(struct up_storage *storage, const char *path, const char *dir, struct up_error *err)
 {
     char above[UP_PATH_SIZE], behind[UP_PATH_SIZE];

@@ -1,16 +1,16 @@
 /*
  * slot_mtd.c -- a slot on raw flash: NOR or NAND.
  *
- * One erase block is collected in memory. Written, it is erased and its pages
- * follow in order, so a page is written once, after an erase that was not cut
- * short. Before that all of the content beyond was erased, the last block
- * first: at each instant what lies beyond the block that is being changed is
- * blank. So what reads right from the start of the slot on ends with that
- * block, whatever an older image had there, but for blocks whose content is
- * blank; and a torn block is found although it still reads right.
+ * One erase block is collected in memory. To write it, it is erased and its
+ * pages follow in order, so a page is written once, after a complete erase.
+ * Before that, all content beyond it was erased, the last block first: at any
+ * time, everything beyond the block that is being changed is blank. So what
+ * reads correctly from the start of the slot ends with that block, whatever an
+ * older image had there, except for blocks whose content is blank; and a torn
+ * block is found although it still reads correctly.
  *
- * Blocks that are bad are left out of the map from content to flash. One that
- * fails is left out too, but marked only when another took the content: a
+ * Bad blocks are left out of the map from content to flash. A block that fails
+ * is left out, too, but marked bad only when another took its content: a
  * controller that refuses everything must not cost the whole chip.
  */
 #include "slot_private.h"
@@ -21,20 +21,20 @@
 
 #include "error.h"
 
-#define ERASE_MAX (16u << 20) /* bytes of an erase block that we hold in memory */
+#define ERASE_MAX (16u << 20) /* largest erase block that we hold in memory */
 #define NOWHERE UINT32_MAX
 #define FAILED_MOST 4 /* blocks that may fail before one takes the content */
 
 struct mtd {
-    uint32_t *good; /* the erase blocks in use, by their number in the content */
+    uint32_t *good; /* the erase blocks in use, by content block */
     uint32_t count;
     bool *blank;        /* by number on the flash: erased by us, and not written since */
-    uint32_t clear_to;  /* blocks of the content before this one may be not blank yet */
-    bool clear;         /* all beyond the first written is */
-    uint32_t at;        /* which one is collected; NOWHERE */
-    uint32_t low, high; /* of it, these bytes are there */
+    uint32_t clear_to;  /* content blocks before this one may not be blank yet */
+    bool clear;         /* all blocks beyond the first written one are blank */
+    uint32_t at;        /* the block being collected; NOWHERE: none */
+    uint32_t low, high; /* its valid bytes */
     uint8_t *buffer;
-    uint32_t failed[FAILED_MOST]; /* numbers on the flash; to be marked */
+    uint32_t failed[FAILED_MOST]; /* numbers on the flash, to be marked bad */
     unsigned failures;
 };
 
@@ -80,7 +80,7 @@ static int mtd_capacity(const struct up_slot_medium *medium, const struct up_slo
     return 0;
 }
 
-/* The content of a block up to byte `to`. A page that cannot be read is 0xff. */
+/* Read the content of a block up to byte `to`. A page that cannot be read is 0xff. */
 static void load(struct up_slot *s, uint32_t block, uint32_t to, uint8_t *buf)
 {
     const struct up_flash *f = &s->flash;
@@ -97,7 +97,7 @@ static void load(struct up_slot *s, uint32_t block, uint32_t to, uint8_t *buf)
     }
 }
 
-/* A block failed with errno: take it out of the map, when that is what errno says. */
+/* A block failed with errno: take it out of the map, if errno means that. */
 static int leave_out(struct up_slot *s, uint32_t block, struct up_error *err)
 {
     struct mtd *m = s->kept;
@@ -110,7 +110,7 @@ static int leave_out(struct up_slot *s, uint32_t block, struct up_error *err)
     return 0;
 }
 
-/* Make a block of the content blank. */
+/* Erase a block of the content. */
 static int erase(struct up_slot *s, uint32_t block, struct up_error *err)
 {
     const struct up_flash *f = &s->flash;
@@ -131,8 +131,7 @@ static int erase(struct up_slot *s, uint32_t block, struct up_error *err)
     }
 }
 
-/* Write the collected content, without the pages at its end that would hold
- * nothing. -1 with errno. */
+/* Write the collected content, without trailing pages that would hold only 0xff. -1 with errno. */
 static int program(struct up_slot *s, uint32_t block)
 {
     const struct up_flash *f = &s->flash;
@@ -149,7 +148,7 @@ static int program(struct up_slot *s, uint32_t block)
                                    (uint64_t)m->good[block] * f->erase_size);
 }
 
-/* Others took the content. */
+/* Others took the content: mark the failed blocks bad. */
 static int mark_failed(struct up_slot *s, struct up_error *err)
 {
     struct mtd *m = s->kept;
@@ -185,8 +184,8 @@ static bool reads_blank(struct up_slot *s, uint32_t block)
     return true;
 }
 
-/* Make the blocks of the content blank, the last first, down to `keep`: 1 one
- * of them was erased, 0 they are. */
+/* Erase the blocks of the content, last first, down to `keep`: 1 one of them
+ * was erased, 0 all are blank. */
 static int clear(struct up_slot *s, uint32_t keep, struct up_error *err)
 {
     struct mtd *m = s->kept;
@@ -201,7 +200,7 @@ static int clear(struct up_slot *s, uint32_t keep, struct up_error *err)
             continue;
         if (erase(s, block, err) < 0 || mark_failed(s, err) < 0)
             return err->code;
-        /* What follows has moved up, and another block has become the last. */
+        /* What follows has moved up, and another block is now the last. */
         if (m->count < count)
             m->clear_to = blocks_of(s);
         return 1;
@@ -224,7 +223,7 @@ static int mtd_erase(struct up_slot *s, uint64_t offset, struct up_error *err)
     return clear(s, (uint32_t)(offset / s->flash.erase_size), err);
 }
 
-/* Put the collected block where the next good one takes it. */
+/* Write the collected block to the next good one that takes it. */
 static int commit(struct up_slot *s, struct up_error *err)
 {
     struct mtd *m = s->kept;
@@ -256,8 +255,8 @@ static int mtd_flush(struct up_slot *s, struct up_error *err)
     return commit(s, err);
 }
 
-/* The last block that is not blank is the one that may be torn. Blank ones
- * after it may be half-erased: they are not kept. */
+/* The last block that is not blank may be torn. Blank ones after it may be
+ * half-erased: they are not kept. */
 static int mtd_refresh(struct up_slot *s, uint64_t *end, uint64_t *from, struct up_error *err)
 {
     const struct up_flash *f = &s->flash;
@@ -318,7 +317,7 @@ static int mtd_write(struct up_slot *s, const void *data, size_t len, uint64_t o
     return 0;
 }
 
-/* A program that returned is on the medium. */
+/* A program operation that returned is on the medium. */
 static int mtd_sync(struct up_slot *s, struct up_error *err)
 {
     return mtd_flush(s, err);

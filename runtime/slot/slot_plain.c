@@ -1,5 +1,6 @@
 /*
- * slot_plain.c -- regular files and block devices: the system does the work.
+ * slot_plain.c -- regular files and block devices, which need no special
+ * treatment.
  */
 #include <errno.h>
 #include <string.h>
@@ -65,7 +66,7 @@ static long long plain_read(struct up_slot *s, void *buf, size_t len, uint64_t o
     return got < 0 ? up_slot_failed(s, "read", err) : got;
 }
 
-/* Free bytes where a file lies; the file need not be there, its directory must. */
+/* Free bytes for a file, which need not exist; its directory must. */
 static int space_beside(const struct up_slot_node *n, uint64_t *out, struct up_error *err)
 {
     char dir[UP_PATH_SIZE], *slash;

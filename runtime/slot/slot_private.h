@@ -9,8 +9,9 @@
 #include "slot.h"
 #include "slot_link.h"
 
-/* As the functions of slot.h. zero, flush, prepare, erase, refresh and drop_cache may be NULL: write zeros,
- * nothing is held back, always ready, nothing to erase, nothing is doubtful, there is no cache. */
+/* As the functions of slot.h. zero, flush, prepare, erase, refresh and
+ * drop_cache may be NULL: write zeros, nothing is buffered, always ready,
+ * nothing to erase, nothing is doubtful, no cache. */
 struct up_slot_ops {
     int (*write)(struct up_slot *s, const void *data, size_t len, uint64_t offset, struct up_error *err);
     int (*zero)(struct up_slot *s, size_t len, uint64_t offset, struct up_error *err);
@@ -24,7 +25,7 @@ struct up_slot_ops {
     void (*close)(struct up_slot *s); /* of `kept` */
 };
 
-/* A path that was looked at: its node, and what kind of flash an open device is. */
+/* An examined path: its node, and the kind of flash of an open device. */
 struct up_slot_node {
     struct up_storage *storage;
     const char *path; /* as it was given, for messages */
@@ -34,18 +35,19 @@ struct up_slot_node {
     struct up_flash flash;
 };
 
-/* One medium: a row of the table. A medium is its file and its row there. */
+/* One medium: a row of the table. */
 struct up_slot_medium {
     struct up_slot_traits traits;
-    enum up_node_kind node;   /* what it is told by, and */
-    enum up_flash_kind flash; /* of a device that has to be asked: the storage's answer */
+    enum up_node_kind node;   /* how it is recognised: the kind of node, and */
+    enum up_flash_kind flash; /* for a device that must be asked, the storage's answer */
     unsigned open;            /* flags to open it for writing; the same for all media of one kind of node */
     struct up_slot_ops ops;
-    /* As up_slot_capacity(). `file` is open for reading when flash is not UP_FLASH_NONE. */
+    /* As up_slot_capacity(). `file` is open for reading unless flash is UP_FLASH_NONE. */
     int (*capacity)(const struct up_slot_medium *m, const struct up_slot_node *n, uint64_t *out,
                     struct up_error *err);
-    /* Take over an open slot whose medium and flash are known; NULL: nothing to
-     * do. Errors: UP_USAGE a geometry that cannot be; UP_NOSPACE; UP_WRITE; UP_INTERNAL. */
+    /* Initialise an open slot whose medium and flash are known; NULL: nothing
+     * to do. Errors: UP_USAGE an impossible geometry; UP_NOSPACE; UP_WRITE;
+     * UP_INTERNAL. */
     int (*use)(struct up_slot *s, struct up_error *err);
 };
 
@@ -57,7 +59,7 @@ struct up_slot {
     uint64_t size; /* of the content */
     int file;
     uint64_t since; /* plain: bytes since write-back was last started; UBI: since the update began */
-    void *kept;     /* what the medium keeps besides */
+    void *kept;     /* the medium's own data */
     char path[];
 };
 
@@ -66,14 +68,15 @@ extern const struct up_slot_medium up_slot_nor, up_slot_nand;   /* slot_mtd.c */
 extern const struct up_slot_medium up_slot_ubi;                 /* slot_ubi.c */
 
 /*
- * The medium of a node, NULL when it can be none. A device that has to be asked
- * is first taken for the first of its kind of node, which are all opened alike:
- * up_slot_tell() then asks the open file. Errors: UP_USAGE no medium; UP_WRITE.
+ * The medium of a node; NULL: it can be none. A device that must be asked
+ * counts at first as the first medium of its kind of node, all of which are
+ * opened alike; up_slot_tell() then asks the open file. Errors: UP_USAGE no
+ * medium; UP_WRITE.
  */
 const struct up_slot_medium *up_slot_medium_of(enum up_node_kind node);
 UP_MUST_CHECK int up_slot_tell(const struct up_slot_medium **m, struct up_slot_node *n, struct up_error *err);
 
-/* UP_USAGE: what lies at the path can be no slot. */
+/* UP_USAGE: what is at the path cannot be a slot. */
 int up_slot_no_medium(const char *path, struct up_error *err);
 
 /* Fill err after a failed call on the slot: "slot PATH: WHAT: CAUSE", a

@@ -2,10 +2,10 @@
  * slot_ubi.c -- a slot on a UBI volume, static or dynamic.
  *
  * The volume is replaced as a whole by the kernel's volume update, which marks
- * it damaged until the last byte came: nothing can start half an image. The
- * price is that an interrupted update starts anew. (Single logical blocks could
- * be changed one by one, but only on dynamic volumes, and nothing would mark
- * the volume as damaged meanwhile.)
+ * it damaged until the last byte arrived, so half an image can never start. The
+ * price is that an interrupted update starts again. (Single logical blocks
+ * could be changed one by one, but only on dynamic volumes, and nothing would
+ * mark the volume as damaged meanwhile.)
  */
 #include "slot_private.h"
 
@@ -13,7 +13,7 @@
 
 #include "error.h"
 
-/* Until the last of `size` bytes came, the volume is damaged; with none of them it is empty. */
+/* Until the last of `size` bytes, the volume is damaged; with a size of 0 it is empty. */
 static int begin(struct up_slot *s, uint64_t size, struct up_error *err)
 {
     s->since = 0;
@@ -47,7 +47,7 @@ static int ubi_sync(struct up_slot *s, struct up_error *err)
     return s->storage->ops->sync(s->storage, s->file) < 0 ? up_slot_failed(s, "sync", err) : 0;
 }
 
-/* A damaged volume reads as nothing. */
+/* A damaged volume reads as empty. */
 static long long ubi_read(struct up_slot *s, void *buf, size_t len, uint64_t offset, struct up_error *err)
 {
     long long got = s->storage->ops->pread(s->storage, s->file, buf, len, offset);
