@@ -70,7 +70,7 @@ local function check_call(_, cloud, report)
   end
   local document, wrong = mit_ini.parse(text or "")
   if not document then
-    return report("fail", what, ("%s: %s"):format(cloud.mit_ini, wrong), "write it anew", "usage")
+    return report("fail", what, ("%s: %s"):format(cloud.mit_ini, wrong), "write it again", "usage")
   end
   local pending = mit_ini.get(document, "Update", "downprover")
   report("ok", what, ("is called by the application; %s"):format(

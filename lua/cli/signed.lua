@@ -59,7 +59,7 @@ function M.load(path)
     return nil, ("%s: unknown format; Moult signs manifest, permit and keys"):format(path), "usage"
   end
   comment = comment(object)
-  if not comment then return nil, ("%s: has no number to sign it by"):format(path), "usage" end
+  if not comment then return nil, ("%s: has neither a sequence nor a serial to sign"):format(path), "usage" end
   local ok, flaw
   local check = checkers[object.format]
   if check then ok, flaw, code = check(text) else ok = true end
@@ -82,7 +82,7 @@ function M.beside(path, keys)
     comment, message, code = natives.minisign.verify(keys, text, sig)
     if not comment then return nil, ("%s: %s"):format(path, message), code end
     if comment ~= expected then
-      return nil, ("%s: signed as %q, which it is not"):format(path, comment), "untrusted"
+      return nil, ("%s: signed as %q, but it is something else"):format(path, comment), "untrusted"
     end
   end
   return { object = object, comment = expected, key = sig and M.key_id(sig) }

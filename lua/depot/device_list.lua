@@ -27,7 +27,7 @@ local function fault_of(id)
   if id:find '"' or id:find "^'" then return "a quote that does not enclose the id" end
   if id:find "^%d[%d.]*[eE]%+?%d+$" then return "a number that a spreadsheet shortened; format its cells as text" end
   if not utf8.len(id) then return "bytes that are no UTF-8; save the list as UTF-8" end
-  if holds_unseen(id) then return "a blank or mark that cannot be seen; type the id anew" end
+  if holds_unseen(id) then return "a space or mark that cannot be seen; type the id again" end
 end
 
 --- The ids in a list: one a line, "#" begins a comment. A byte order mark, line ends of any kind and quotes

@@ -100,7 +100,7 @@ function M.place(topic)
       if is_name(product) and is_name(device) then
         return { cloud = cloud, product = product, device = device, topic = kind }
       end
-      return nil, ("%s %s/%s: a name has 1 to 64 printable ASCII characters and no blank"):format(cloud,
+      return nil, ("%s %s/%s: a name has 1 to 64 printable ASCII characters and no space"):format(cloud,
         shown(product), shown(device))
     end
   end

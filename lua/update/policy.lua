@@ -130,9 +130,9 @@ function rules.higher(offer, device)
   if news(script) and news(core) then
     return "ok", "script and core are new and go together"
   elseif news(script) then
-    return "ok", core and "the script is new, the core is what runs" or "the script is new"
+    return "ok", core and "the script is newer, the core is the one that runs" or "the script is new"
   elseif news(core) then
-    return "ok", script and "the core is new, the script is what runs" or "the core is new"
+    return "ok", script and "the core is newer, the script is the one that runs" or "the core is new"
   elseif offer.permit then
     return "skip", "a permit allows what runs already to be installed again"
   end
@@ -220,7 +220,7 @@ function rules.data_cap(offer, device, limits)
   elseif overridden(offer, "budget") then
     return "skip", "the manifest overrides this rule"
   elseif not offer.fallback then
-    return "ok", "it is not a full package in place of a delta"
+    return "ok", "it is not a full package instead of a delta"
   elseif device.metered == false then
     return "ok", "the link is not metered"
   elseif not fetch then

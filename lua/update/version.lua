@@ -116,7 +116,7 @@ function M.parse(text)
     return nil, "version: 1 to 32 characters expected", "usage"
   end
   if text:find("[^\33-\126]") then
-    return nil, "version: only printable characters without blanks are allowed", "usage"
+    return nil, "version: only printable characters without spaces are allowed", "usage"
   end
   local list = pieces(text)
   for i, piece in ipairs(list) do

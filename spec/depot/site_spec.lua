@@ -541,8 +541,8 @@ describe("depot.device_list.parse", function()
     { "the mark that keeps a number text", "'866714040000001\n", "line 1: a quote" },
     { "a number that was shortened", "1\n8.66714E+14\n", "line 2: a number that a spreadsheet shortened" },
     { "Latin-1", "d\xe9v\n", "line 1: bytes that are no UTF-8" },
-    { "a blank of a web page", "1\u{A0}\n", "line 1: a blank or mark that cannot be seen" },
-    { "a mark without width", "1\n\u{200B}2\n", "line 2: a blank or mark that cannot be seen" },
+    { "a blank of a web page", "1\u{A0}\n", "line 1: a space or mark that cannot be seen" },
+    { "a mark without width", "1\n\u{200B}2\n", "line 2: a space or mark that cannot be seen" },
   }
   for _, case in ipairs(refused) do
     it("refuses " .. case[1] .. " by line", function()

@@ -104,7 +104,7 @@ describe("scripts and their clouds", function()
       c:push_aliyun "token=t1"
       c:wait_line("progress -4", aliyun_line, times)
     end
-    c.world:wait_log("device", "the script gave 1%.0%.1 up 3 times now: it gets it again in 1 h")
+    c.world:wait_log("device", "the script gave up 1%.0%.1, 3 times now; it is offered to the script again in 1 h")
     c:push_aliyun "token=t1"
     c:push_aliyun("token=t1", "1.0.2")
     c:wait_line("progress -4", aliyun_line, 4) -- of another release

@@ -375,7 +375,7 @@ describe("update.control", function()
 
   it("drops a peer that asks for more than it reads", function()
     assert.is_true(much(30) < 30)
-    assert.matches("^control: a peer is dropped", lines[1])
+    assert.matches("^control: a connection is closed", lines[1])
   end)
 
   it("says that the agent went away", function()

@@ -95,7 +95,7 @@ describe("update.engine.copying", function()
     c:finish(function() return false end)
     assert.equal(900, clock.at)
     local said = table.concat(log, "\n")
-    assert.truthy(said:find("has taken nothing for 600 s; it goes on without a copy\nrelease", 1, true))
+    assert.truthy(said:find("has taken nothing for 600 s; the update goes on without it\nrelease", 1, true))
     assert.same({ nil, "the copy was not taken in time", "refused" }, { c:take(0) })
   end)
 

@@ -497,10 +497,10 @@ describe("update.engine", function()
     end
     local _, message, code, verdict = e:install(where())
     assert.equal("deferred", code)
-    assert.truthy(message:find("did not read back", 1, true))
+    assert.truthy(message:find("did not return what was written", 1, true))
     assert.equal(3600, verdict.decision.retry_after)
     f.tasks.await(nil, nil, 3600)
-    assert.truthy(select(2, e:install(where())):find("4 times now.*rests for 2 h"))
+    assert.truthy(select(2, e:install(where())):find("4 times now.*not tried again for 2 h"))
     assert.equal("deferred", select(3, e:install(where())))
     assert.truthy(e:install(where { by_hand = true })) -- and that it worked ends it
     assert.is_nil(e.unkept:rest(("ab"):rep(32)))

@@ -79,7 +79,7 @@ describe("update.cloud.registry", function()
     { "another transport", http { over = "coap" }, 'over must be "http" or "mqtt"' },
     { "one that cannot answer", http { decode = "x" }, "dialect crate has no decode (function)" },
     { "one over MQTT that cannot speak", http { over = "mqtt" }, "has no connection (function), encode (function)" },
-    { "a field of another type", field { type = "table" }, "field token has no type that is known" },
+    { "a field of another type", field { type = "table" }, "field token has an unknown type" },
     { "a field without a meaning", field { meaning = false }, "field token has no meaning" },
     { "a number without bounds", field { type = "integer" }, "field token has no min" },
     { "a field that is everybody's", field { name = "url" }, "field url is one that every dialect has" },

@@ -364,7 +364,7 @@ describe("update", function()
     local broken = {
       { "fails",                  function() error("no sensor") end,       "no sensor" },
       { "returns no table",       function() return 80 end,                "not a table" },
-      { "returns what no JSON is", function() return { f = print } end,    "cannot be told" },
+      { "returns what no JSON is", function() return { f = print } end,    "cannot be sent" },
     }
     for _, case in ipairs(broken) do
       local name, fn, fragment = table.unpack(case)

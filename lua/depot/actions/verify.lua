@@ -67,7 +67,7 @@ local function watch(context, entry, device)
   local shown
   while context.natives.loop.now() < limit do
     local row, message, code = context.store:get(device.cloud, device.product, device.device)
-    if not row then return nil, message or "the device's row is gone", code or "internal" end
+    if not row then return nil, message or "the device's row is missing", code or "internal" end
     if row.package ~= entry.manifest.digest then
       return nil, ("%s got another job meanwhile, %s"):format(row.device, row.target), "busy"
     elseif not jobs.is_open(row) then

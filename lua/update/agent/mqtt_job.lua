@@ -29,7 +29,7 @@ function Job:renew()
   if not self.answer then self.agent.tasks:await(self.linked, LINK_WITHIN) end
   local answer = self.answer or { code = "expired" }
   if answer.offer then return answer.offer.url end
-  if answer.code == "network" then return nil, "the cloud cannot be asked for another link", "network" end
+  if answer.code == "network" then return nil, "this cloud cannot be asked for another link", "network" end
   return nil, "the cloud gives no fresh link", "expired"
 end
 
@@ -69,7 +69,7 @@ end
 -- Nobody else will go over to what was fetched for a script.
 local function restart_for(self)
   local agent = self.agent
-  if agent.config.restart_when == "now" then agent:restart("the script that fetched it is gone", GONE) end
+  if agent.config.restart_when == "now" then agent:restart("the script that fetched it has ended", GONE) end
 end
 
 -- Install the offer, at once or when a script that drives its updates says so.
@@ -176,7 +176,7 @@ function Job:hold(peer)
   if self.holder and self.holder ~= peer then
     return nil, ("another script drives the updates of cloud %s"):format(self.name), "busy"
   end
-  if peer:is_gone() then return nil, "who asked is gone", "nothing" end
+  if peer:is_gone() then return nil, "the program that asked has disconnected", "nothing" end
   self.holder = peer
   return true
 end
@@ -185,7 +185,7 @@ end
 function Job:let_go(peer)
   if self.holder ~= peer then return end
   self.holder = nil
-  if self.copying then self.copying:stop("its program is gone", "refused") end
+  if self.copying then self.copying:stop("its program has disconnected", "refused") end
   local job = self.state.job
   if self.held_back then
     begin(self, self.held_back, "offer")
@@ -223,7 +223,8 @@ function Job:give_up(code, text)
   local version = self.state.job.offer.version
   local times, rest = self.given:failed(version)
   if times then
-    self:log("the script gave %s up %d times now: it gets it again in %d h", version, times, rest // 3600)
+    self:log("the script gave up %s, %d times now; it is offered to the script again in %d h", version, times,
+      rest // 3600)
   end
   self.agent.script:dropped()
   self.given_up = { code = code, text = text }

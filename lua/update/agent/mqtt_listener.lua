@@ -48,9 +48,9 @@ local function say(self, kind, report)
   self.messages = self.messages + 1
   local name, object, qos = self.dialect.encode(setmetatable({ kind = kind }, { __index = report }), self.messages)
   local topic = name and self.topics[name]
-  if not topic then return self:log("a report is lost: %s", name and "it has no topic" or object) end
+  if not topic then return self:log("a report is not sent: %s", name and "it has no topic" or object) end
   local id, message = self.mqtt:publish(topic, self.agent.natives.json.encode(object), qos)
-  if not id then return self:log("a report is lost: %s", message) end
+  if not id then return self:log("a report is not sent: %s", message) end
   if qos > 0 then self.sent[id] = kind end
 end
 
@@ -75,7 +75,7 @@ function Cloud:remember(action)
   if text == self.kept then return end
   local ok, message = natives.cloud_record.keep(self.agent.config.state, self.name, text)
   self.kept = ok and text
-  if not ok then self:log("the record of %s is not kept: %s", action.record.version, message) end
+  if not ok then self:log("the record of %s was not written: %s", action.record.version, message) end
 end
 
 function Cloud:forget()
@@ -123,19 +123,19 @@ function on.denied(self, event)
 end
 
 function on.dropped(self, event)
-  self:log("a message of %d bytes is not read: %s", event.size, event.message)
+  self:log("a message of %d bytes was ignored: %s", event.size, event.message)
 end
 
 local function act(self, message, retained)
   if self:keeps(message, retained) then return end
   if message.kind == "offer" then
-    if retained then self:log("%s was retained by the broker: stale, not looked at", message.offer.version) end
+    if retained then self:log("%s was retained by the broker, maybe stale; ignored", message.offer.version) end
     self:drive { type = "offer", offer = message.offer, retained = retained }
     self:offered_meanwhile(message.offer)
   elseif message.kind == "unfit" then
     self:drive { type = "unfit", version = message.version, text = message.text, retained = retained }
   elseif message.kind == "reply" then
-    if not message.ok then self:log("the version was not taken: %s", message.text) end
+    if not message.ok then self:log("the cloud did not accept the version: %s", message.text) end
     self:drive { type = "reply", ok = message.ok, text = message.text }
   end
 end
@@ -144,7 +144,7 @@ function on.message(self, event)
   local kind, product, device = self.dialect.parse_topic(event.topic)
   if product ~= self.cloud.product or device ~= self.cloud.device then return end
   local payload, terminated = fields.unterminated(event.payload)
-  if terminated then self:log("a message of the cloud ends with a NUL byte, which is passed over") end
+  if terminated then self:log("a message of the cloud ends with a NUL byte, which is ignored") end
   local object, message = self.agent.natives.json.decode(payload, MESSAGE)
   local meaning
   if object ~= nil then meaning, message = self.dialect.decode(kind, object, self.own) end

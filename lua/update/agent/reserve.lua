@@ -29,7 +29,7 @@ end
 function Reserve:give_up()
   if not self.size(self.path) then return false end
   local ok, message = self.storage.remove(self.path)
-  self.log(ok and ("reserve: %d bytes are given to the update"):format(self.bytes) or ("reserve: %s"):format(message))
+  self.log(ok and ("reserve: %d bytes released for the update"):format(self.bytes) or ("reserve: %s"):format(message))
   return ok == true
 end
 

@@ -55,7 +55,7 @@ end
 
 local function write(self)
   local ok, message = self.storage.replace(self.path, ("%d %d\n"):format(self.day or 0, self.bytes))
-  if not ok then self.log(("%s: %s; what is spent today is not kept"):format(self.path, message)) end
+  if not ok then self.log(("%s: %s; today's data usage is not recorded"):format(self.path, message)) end
   self.written = self.bytes
 end
 

@@ -35,7 +35,7 @@ function M.connect(agent)
 end
 
 local function gone(self, message)
-  self.agent.log(("the supervisor is gone: %s"):format(message))
+  self.agent.log(("the supervisor has ended: %s"):format(message))
   self.agent.tasks:stop()
 end
 

@@ -31,7 +31,7 @@ local function load(self)
   local text, message, code = self.storage.read(self.path, STATE)
   local state = text and self.json.decode(text)
   if is_session(state) then return state end
-  if code ~= "missing" then self.agent.log(("%s: %s; begun anew"):format(self.path, message or "no session")) end
+  if code ~= "missing" then self.agent.log(("%s: %s; starting anew"):format(self.path, message or "no session")) end
   return session.new()
 end
 
@@ -94,7 +94,7 @@ local act = {}
 
 function act.answer(self, action, event)
   event.reply.value, event.reply.why = action.value, action.why
-  self.agent.note(("terminal: the call is %s: %s"):format(action.value == 0 and "taken" or "refused", action.why))
+  self.agent.note(("terminal: the call was %s: %s"):format(action.value == 0 and "accepted" or "refused", action.why))
 end
 
 function act.drop(self)

@@ -81,7 +81,7 @@ local function wrong_field(field)
     return "a field without a name of small letters"
   end
   local more = TYPES[field.type]
-  if not more then return ("field %s has no type that is known"):format(field.name) end
+  if not more then return ("field %s has an unknown type"):format(field.name) end
   if field.default ~= nil then return ("field %s has a default; let the dialect know it"):format(field.name) end
   if type(field.meaning) ~= "string" then return ("field %s has no meaning"):format(field.name) end
   for _, name in ipairs(more) do

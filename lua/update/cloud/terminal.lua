@@ -51,7 +51,7 @@ local function wrong_call(call)
     if #text > LONGEST then return ("%s has more than %d bytes"):format(name, LONGEST) end
     if text:find "[%c]" then return "a control character in " .. name end
   end
-  if not M.TRIGGERS[call.type] then return "the type is none of 1, 2 and 4" end
+  if not M.TRIGGERS[call.type] then return "the type must be 1, 2 or 4" end
 end
 
 -- Whether it could be an address: four numbers, or a name.

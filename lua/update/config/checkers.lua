@@ -37,7 +37,7 @@ function checkers.topic(value, field)
   local text, wrong = checkers.string(value, field)
   if not text then return nil, wrong end
   if text:find("[^\33-\126]") or text:find("[/+#]") then
-    return nil, "must have printable characters only, without blanks, /, + and #"
+    return nil, "must have printable characters only, without spaces, /, + and #"
   end
   return text
 end

@@ -61,7 +61,7 @@ function M.wrong_together(config)
   for _, cloud in ipairs(config.clouds or {}) do
     local name = cloud.name or cloud.kind
     if registry.is_called(cloud) then
-      if called then return "two clouds are of the kind that is called; one has to be enough" end
+      if called then return "two clouds are of kind \"terminal\"; only one is possible" end
       called = true
     end
     if seen[name] and registry.is_mqtt(cloud) then

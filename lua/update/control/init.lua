@@ -113,7 +113,7 @@ function Server:relieve()
     if queued > most then worst, most = peer, queued end
   end
   if total <= UNREAD then return end
-  self.log(("control: a peer is dropped: %d bytes of answers are not read, %d of them by it"):format(total, most))
+  self.log(("control: a connection is closed: %d bytes of answers are not read, %d of them by it"):format(total, most))
   worst:close()
 end
 

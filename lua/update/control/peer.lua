@@ -67,7 +67,7 @@ function Peer:send(object)
   local ok, message, code = self.channel:send(self.server.json.encode(object))
   if not ok then
     -- That somebody went before the answer came is no news.
-    if code ~= "network" then self.server.log(("control: a peer is dropped: %s"):format(message)) end
+    if code ~= "network" then self.server.log(("control: a connection is closed: %s"):format(message)) end
     self:close()
   elseif self.task and self.channel:wants_write() then
     self.server:relieve()
@@ -180,7 +180,7 @@ function Peer:run()
     elseif not code then
       wait_for_room(self)
     elseif code ~= "again" then
-      if code ~= "nothing" then self.server.log(("control: a peer is dropped: %s"):format(message)) end
+      if code ~= "nothing" then self.server.log(("control: a connection is closed: %s"):format(message)) end
       return self:close()
     else
       watch.write = self.channel:wants_write()

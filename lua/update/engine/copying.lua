@@ -67,7 +67,8 @@ local function await(self)
   self.tasks:set(self.moved)
   self.tasks:await(self.room, 1)
   if self.tasks.now() - self.asked < PATIENCE then return end
-  self.log(("update: who copies the package has taken nothing for %d s; it goes on without a copy"):format(PATIENCE))
+  self.log(("update: the program that copies the package has taken nothing for %d s; the update goes on without it")
+    :format(PATIENCE))
   self:stop("the copy was not taken in time", "refused")
 end
 

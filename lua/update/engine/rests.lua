@@ -28,7 +28,7 @@ local function keep(self)
   if not self.kept then return end
   local ok, message = self.kept.storage.replace(self.kept.path,
     self.key and ("%s %d\n"):format(self.key, self.times) or "")
-  if not ok then self.kept.log(("%s: %s; what rests is not kept"):format(self.kept.path, message)) end
+  if not ok then self.kept.log(("%s: %s; the pause after failures is not recorded"):format(self.kept.path, message)) end
 end
 
 --- @tparam function now seconds of a clock that only goes forward

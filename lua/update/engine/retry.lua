@@ -94,7 +94,7 @@ end
 function remedies.corrupt(engine, _, spent, message, how)
   if spent.repeated or how.final then return nil, message, "corrupt" end
   spent.repeated = true
-  engine.log(("%s (corrupt); once more"):format(message))
+  engine.log(("%s (corrupt); fetching it again"):format(message))
   return true
 end
 

@@ -135,8 +135,8 @@ function M.carry_out(engine, where, head)
   if ok then engine.unkept:passed() end
   if code == "write" then times, rest = engine.unkept:failed(head.manifest.digest) end
   if times then
-    message = ("%s; %d times now: the medium does not keep it, and the release rests for %d h"):format(message, times,
-      rest // 3600)
+    message = ("%s; %d times now: the medium does not keep it, so the release is not tried again for %d h"):format(
+      message, times, rest // 3600)
   end
   if ok then
     engine.note(("update %s: armed, read back %s"):format(head.id, message))
@@ -149,7 +149,7 @@ function M.carry_out(engine, where, head)
     engine.log(("update %s: %s (%s); dropped"):format(head.id, message, code))
     local dropped, why = engine.device:abandon(code, message)
     if not dropped and engine.device:status().phase ~= "idle" then
-      engine.log(("update %s: it is not over yet: %s"):format(head.id, why))
+      engine.log(("update %s: it was not dropped: %s"):format(head.id, why))
     end
   end
   return nil, message, code, retry_after

@@ -44,7 +44,7 @@ end
 local function ask_medium(engine, head, verdict)
   local rest = not head.by_hand and engine.unkept and engine.unkept:rest(head.manifest.digest)
   if not rest then return true end
-  local text = ("what was written did not read back; it is tried again in %d s, or at once by `moult install`")
+  local text = ("the medium did not return what was written; it is tried again in %d s, or at once by `moult install`")
     :format(rest)
   table.insert(verdict.tree, { rule = "medium", result = "stop", text = text })
   verdict.decision = { action = "defer", reason = "medium", retry_after = rest }

@@ -39,7 +39,7 @@ local function tell_facts(self, id)
     local why
     ok, why = pcall(self.link.tell, self.link, { verb = "facts", id = id, facts = facts })
     if ok then return end
-    facts = ("update.setup: facts returned what cannot be told: %s"):format(why)
+    facts = ("update.setup: facts returned a value that cannot be sent: %s"):format(why)
   end
   self.link:tell { verb = "facts", id = id, facts = {} }
   error(facts, 0)

@@ -35,7 +35,7 @@ end
 -- @param ... functions that are called with the module: package.seeall
 function M.module(name, ...)
   if type(name) ~= "string" then
-    error("module: a name is needed; `...` is one only in a file that is required, which main.lua is not", 2)
+    error("module: a name is needed; `...` gives one only in a file that is loaded by require, not in main.lua", 2)
   end
   local known = package.loaded[name]
   local module = type(known) == "table" and known or find(_G, name)
