@@ -10,7 +10,8 @@
  * is over.
  *
  * The agent is found at $MOULT_CONTROL, else at /var/lib/moult/control. Only root, the agent's
- * user and the script that it runs may drive updates; see moult-control(7).
+ * user, the script that it runs, and the group to which control_verbs gives "ota" may drive
+ * updates; see moult-control(7).
  *
  * One handle lives at a time, and belongs to one thread at a time. Return values are the SDK's:
  * a NULL handle gives the negative code itself, other failures -1, and IOT_OTA_GetLastError()

@@ -6,8 +6,9 @@
  * prover is the release of the package. app and mdma are the same for two threads: the calls of one
  * belong to one thread at a time.
  *
- * The agent is found at $MOULT_CONTROL, else at /var/lib/moult/control. Only root, the agent's user
- * and the script that it runs may call for updates; see moult-control(7).
+ * The agent is found at $MOULT_CONTROL, else at /var/lib/moult/control. Only root, the agent's user,
+ * the script that it runs, and the group to which control_verbs gives "terminal" may call for
+ * updates; see moult-control(7).
  *
  * No thread is started: handlers run in the thread that calls. States: 0x01 updated and confirmed,
  * 0x02 failed, 0x04 not upgraded. One that no handler took is kept by the agent, over restarts too.
