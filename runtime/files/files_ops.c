@@ -33,18 +33,27 @@ static int refuse(const struct at *a, const char *why, struct up_error *err)
 
 static int may_touch(const struct at *a, const struct up_stat *st, struct up_error *err)
 {
-    int mount;
-
     if (st->mount_point)
         return refuse(a, "is a mount", err);
+    if (st->fixed)
+        return refuse(a, "is immutable or append-only", err);
     if (a->op->kind == UP_FILES_MAKE_DIR)
         return refuse(a, "is there already", err);
     if (st->kind == UP_NODE_FILE || st->kind == UP_NODE_LINK)
         return 0;
     if (st->kind != UP_NODE_DIR || a->op->kind != UP_FILES_DELETE)
         return refuse(a, "is no file", err);
-    mount = up_files_holds_mount(&a->place, a->op->name, err);
-    return mount > 0 ? refuse(a, "a mount lies below it", err) : mount;
+    return up_files_removable(&a->place, a->op->name, err);
+}
+
+/* Where names can be made but none removed, not even ours would go again. */
+static int may_work_in(const struct at *a, struct up_error *err)
+{
+    struct up_stat st;
+
+    if (a->place.storage->ops->stat_file(a->place.storage, a->place.dir, &st) < 0)
+        return up_files_failed(&a->place, "", "stat", err);
+    return st.fixed ? refuse(a, "its folder is immutable or append-only", err) : 0;
 }
 
 int up_files_find(const struct up_files_work *w, uint32_t n, bool digest, struct up_files_found *out,
@@ -58,7 +67,9 @@ int up_files_find(const struct up_files_work *w, uint32_t n, bool digest, struct
         return 0;
     if (open_at(&a, w, n, err) < 0)
         return err->code;
-    rc = up_files_look(&a.place, a.op->name, &out->st, err);
+    rc = may_work_in(&a, err);
+    if (rc == 0)
+        rc = up_files_look(&a.place, a.op->name, &out->st, err);
     out->there = rc > 0;
     if (out->there)
         rc = may_touch(&a, &out->st, err);

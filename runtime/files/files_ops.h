@@ -38,8 +38,8 @@ struct up_files_work {
 };
 
 /* What is there; and whether the operation may be done to it. `digest`: with that
- * of a file. Errors: UP_INCOMPATIBLE a mount, a kind that is not touched, or
- * something where nothing may be; UP_MISSING no folder; UP_WRITE. */
+ * of a file. Errors: UP_INCOMPATIBLE a mount, what is immutable or append-only,
+ * a kind that is not touched, or something where nothing may be; UP_MISSING no folder; UP_WRITE. */
 UP_MUST_CHECK int up_files_find(const struct up_files_work *w, uint32_t n, bool digest,
                                 struct up_files_found *out, struct up_error *err);
 

@@ -168,9 +168,9 @@ struct walk {
     struct up_storage *storage;
     int dir;
     unsigned depth;
-    bool removes;
-    int found; /* a mount, without `removes` */
-    int why;   /* errno that ended it; 0: none */
+    bool removes;      /* or only looks */
+    const char *found; /* what keeps it from being removed, or NULL */
+    int why;           /* errno that ended it; 0: none */
 };
 
 static int each(void *user, const char *name, enum up_node_kind kind);
@@ -189,10 +189,6 @@ static int into(struct walk *w, const char *name)
     if (below.depth > DEPTH)
         return failed(w, ENAMETOOLONG);
     below.dir = s->ops->open_dir(s, w->dir, name, true);
-    if (below.dir < 0 && errno == EXDEV && !w->removes) {
-        w->found = 1;
-        return 1;
-    }
     if (below.dir < 0)
         return failed(w, errno);
     if (s->ops->list_at(s, below.dir, each, &below) < 0 && !below.why)
@@ -203,47 +199,63 @@ static int into(struct walk *w, const char *name)
         return failed(w, below.why);
     if (w->removes && s->ops->rmdir_at(s, w->dir, name) < 0)
         return failed(w, errno);
-    return w->found;
+    return w->found != NULL;
+}
+
+static int look(struct walk *w, const char *name)
+{
+    struct up_stat st;
+
+    if (w->storage->ops->stat_at(w->storage, w->dir, name, &st) < 0)
+        return failed(w, errno);
+    if (st.mount_point)
+        w->found = "a mount lies below it";
+    else if (st.fixed)
+        w->found = "something immutable or append-only lies below it";
+    return w->found != NULL;
 }
 
 static int each(void *user, const char *name, enum up_node_kind kind)
 {
     struct walk *w = user;
-    struct up_stat st;
 
+    if (!w->removes && look(w, name) != 0)
+        return 1;
     if (kind == UP_NODE_DIR)
         return into(w, name);
-    if (w->removes)
-        return w->storage->ops->unlink_at(w->storage, w->dir, name) < 0 ? failed(w, errno) : 0;
-    if (w->storage->ops->stat_at(w->storage, w->dir, name, &st) < 0)
+    if (w->removes && w->storage->ops->unlink_at(w->storage, w->dir, name) < 0)
         return failed(w, errno);
-    w->found = st.mount_point;
-    return w->found;
+    return 0;
 }
 
-static int walk(const struct up_files_place *p, const char *name, bool removes, struct up_error *err)
+static int walk_failed(const struct walk *w, const struct up_files_place *p, const char *name,
+                       struct up_error *err)
 {
-    struct walk w = {.storage = p->storage, .dir = p->dir, .removes = removes};
+    errno = w->why;
+    return up_files_failed(p, name, w->removes ? "remove" : "list", err);
+}
+
+int up_files_remove(const struct up_files_place *p, const char *name, struct up_error *err)
+{
+    struct walk w = {.storage = p->storage, .dir = p->dir, .removes = true};
     struct up_stat st;
     int there = up_files_look(p, name, &st, err);
 
     if (there <= 0)
         return there;
-    if (st.mount_point && !removes)
-        return 1;
     each(&w, name, st.kind);
-    if (!w.why)
-        return w.found;
-    errno = w.why;
-    return up_files_failed(p, name, removes ? "remove" : "list", err);
+    return w.why ? walk_failed(&w, p, name, err) : 0;
 }
 
-int up_files_remove(const struct up_files_place *p, const char *name, struct up_error *err)
+int up_files_removable(const struct up_files_place *p, const char *name, struct up_error *err)
 {
-    return walk(p, name, true, err);
-}
+    struct walk w = {.storage = p->storage, .dir = p->dir};
 
-int up_files_holds_mount(const struct up_files_place *p, const char *name, struct up_error *err)
-{
-    return walk(p, name, false, err);
+    into(&w, name);
+    if (w.why)
+        return walk_failed(&w, p, name, err);
+    if (w.found)
+        return up_fail(err, UP_INCOMPATIBLE, "%s/%s%s%s: %s", p->root, p->folder, *p->folder ? "/" : "", name,
+                       w.found);
+    return 0;
 }

@@ -46,8 +46,8 @@ UP_MUST_CHECK int up_files_copy(const struct up_files_place *p, const char *name
                                 struct up_error *err);
 /* Whatever it is, with all below it; nothing there is fine. Errors: UP_WRITE, also for a mount. */
 UP_MUST_CHECK int up_files_remove(const struct up_files_place *p, const char *name, struct up_error *err);
-/* Whether it is a mount, or something below it: 1, 0 or UP_WRITE. */
-UP_MUST_CHECK int up_files_holds_mount(const struct up_files_place *p, const char *name,
-                                       struct up_error *err);
+/* Whether a directory can be removed with all below it: a mount or what is fixed there is refused.
+ * Errors: UP_INCOMPATIBLE, UP_WRITE. */
+UP_MUST_CHECK int up_files_removable(const struct up_files_place *p, const char *name, struct up_error *err);
 
 #endif

@@ -41,6 +41,7 @@ struct up_stat {
     uint64_t inode;
     uint32_t owner, group;
     bool mount_point; /* stat_at() alone tells it: of a bind mount, too */
+    bool fixed;       /* immutable or append-only; stat_at(), and stat_file() of a directory, tell it */
 };
 
 /* What an entry of a directory handle is called: one name, no '/', neither "." nor "..". */

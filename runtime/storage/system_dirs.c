@@ -72,13 +72,16 @@ static long long mount_of(int fd)
     return at ? strtoll(at + 7, NULL, 10) : -1;
 }
 
+/* A subvolume is as good as a mount. The device of a file says nothing where /proc tells more:
+ * an overlay shows that of the file system below. */
 static bool same_mount(int one, int other)
 {
+    long long mount = mount_of(one), mount_of_other = mount_of(other);
     struct stat a, b;
 
-    if (fstat(one, &a) < 0 || fstat(other, &b) < 0)
+    if (mount != mount_of_other || fstat(one, &a) < 0 || fstat(other, &b) < 0)
         return false;
-    return a.st_dev == b.st_dev && mount_of(one) == mount_of(other);
+    return a.st_dev == b.st_dev || (mount >= 0 && !S_ISDIR(b.st_mode));
 }
 
 /* The directory `name` in `dir`, of which the last component was closed. */
@@ -171,6 +174,7 @@ int up_system_dir_stat_at(struct up_storage *s, int dir, const char *name, struc
     if (r == 0) {
         up_system_file_fill_stat(out, &st);
         out->mount_point = !same_mount(dir, fd);
+        out->fixed = up_system_file_fixed(fd);
     }
     up_system_file_close_quietly(fd);
     return r;

@@ -138,7 +138,15 @@ void up_system_file_fill_stat(struct up_stat *out, const struct stat *st)
     out->inode = st->st_ino;
     out->owner = st->st_uid;
     out->group = st->st_gid;
-    out->mount_point = false;
+    out->mount_point = out->fixed = false;
+}
+
+bool up_system_file_fixed(int fd)
+{
+    struct statx st;
+
+    return statx(fd, "", AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW, 0, &st) == 0 &&
+           (st.stx_attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND));
 }
 
 int up_system_file_stat(struct up_storage *s, int file, struct up_stat *out)
@@ -149,6 +157,7 @@ int up_system_file_stat(struct up_storage *s, int file, struct up_stat *out)
     if (fstat(file, &st) < 0)
         return -1;
     up_system_file_fill_stat(out, &st);
+    out->fixed = out->kind == UP_NODE_DIR && up_system_file_fixed(file);
     return out->kind == UP_NODE_BLOCK ? ioctl(file, BLKGETSIZE64, &out->size) : 0;
 }
 

@@ -34,5 +34,7 @@ void up_system_file_close_quietly(int fd);
 enum up_node_kind up_system_file_kind(mode_t mode);
 /* Of a block device, the size is not told by stat(2). */
 void up_system_file_fill_stat(struct up_stat *out, const struct stat *st);
+/* Whether it is immutable or append-only; false where the kernel does not tell (before Linux 4.11). */
+bool up_system_file_fixed(int fd);
 
 #endif

@@ -82,6 +82,8 @@ void sim_put(struct sim *sim, const char *path, const void *data, size_t len, un
 void sim_put_text(struct sim *sim, const char *path, const char *text);
 void sim_put_dir(struct sim *sim, const char *path, unsigned mode);
 void sim_put_link(struct sim *sim, const char *path, const char *target);
+/* What is there says of itself that it is immutable. */
+void sim_put_fixed(struct sim *sim, const char *path);
 /* A directory that is the root of file system `fs`, 0 to 3; 0 is that of the root, of which it is
  * a bind mount then. What is made below lies on it. */
 void sim_put_mount(struct sim *sim, const char *path, unsigned fs, bool no_links);

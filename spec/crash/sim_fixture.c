@@ -84,6 +84,17 @@ void sim_put_mount(struct sim *sim, const char *path, unsigned fs, bool no_links
     fixture_put(sim, path, dir);
 }
 
+void sim_put_fixed(struct sim *sim, const char *path)
+{
+    struct place at;
+
+    must(sim->log_count == 0);
+    if (tree_walk(&sim->live, path, false, &at) < 0 || !at.ino)
+        abort();
+    inode_own(&sim->live.nodes[at.ino])->fixed = true;
+    sim_rebase(sim);
+}
+
 void sim_put_owner(struct sim *sim, const char *path, uint32_t owner, uint32_t group, uint64_t xattrs)
 {
     struct inode *inode;

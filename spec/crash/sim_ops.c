@@ -207,7 +207,8 @@ int op_fill_stat(const struct sim *sim, unsigned ino, struct up_stat *out)
                             .device = 1 + inode->fs,
                             .inode = ino,
                             .owner = inode->owner,
-                            .group = inode->group};
+                            .group = inode->group,
+                            .fixed = inode->fixed};
     return 0;
 }
 

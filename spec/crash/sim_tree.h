@@ -49,6 +49,7 @@ struct inode {
     unsigned fs;      /* file system that it lies on, 0 to SIM_FILE_SYSTEMS - 1 */
     bool no_links;    /* which has no hard links */
     bool mount_point; /* the root of a file system, or of a bind mount */
+    bool fixed;       /* immutable: only said, not enforced */
     uint64_t size;
     size_t page_count; /* those past it are zeros, as are NULL ones */
     struct page **pages;

@@ -8,13 +8,19 @@
 #include "system_dirs.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <linux/fs.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -282,6 +288,75 @@ static void a_mount_is_told_and_not_crossed(void **state)
     w->ops->close(w->storage, top);
 }
 
+#define CANNOT_MOUNT 77
+
+/* An overlay of two file systems, in a mount namespace of its own. Whether its file counts as a mount. */
+static int ask_overlay(struct world *w)
+{
+    char low[96], top[96], what[512];
+    struct up_stat st;
+    int dir;
+
+    snprintf(low, sizeof low, "%s/low", w->root);
+    snprintf(top, sizeof top, "%s/top", w->root);
+    if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+        mount("none", top, "tmpfs", 0, NULL) < 0)
+        return CANNOT_MOUNT;
+    snprintf(what, sizeof what, "%s/up", top);
+    mkdir(what, 0755);
+    snprintf(what, sizeof what, "%s/work", top);
+    mkdir(what, 0755);
+    snprintf(what, sizeof what, "lowerdir=%s,upperdir=%s/up,workdir=%s/work,xino=off", low, top, top);
+    if (mount("overlay", low, "overlay", 0, what) < 0)
+        return CANNOT_MOUNT;
+    dir = w->ops->open_dir(w->storage, UP_NO_DIR, low, false);
+    return w->ops->stat_at(w->storage, dir, "file", &st) < 0 || st.mount_point;
+}
+
+static void a_file_below_an_overlay_is_no_mount(void **state)
+{
+    struct world *w = world_of(state);
+    char path[128];
+    int status;
+    pid_t child;
+
+    assert_int_equal(w->ops->mkdir_at(w->storage, w->dir, "low", 0755), 0);
+    assert_int_equal(w->ops->mkdir_at(w->storage, w->dir, "top", 0755), 0);
+    snprintf(path, sizeof path, "%s/low/file", w->root);
+    close(open(path, O_CREAT | O_WRONLY, 0644));
+    child = fork();
+    if (child == 0)
+        _exit(ask_overlay(w));
+    assert_int_equal(waitpid(child, &status, 0), child);
+    if (WEXITSTATUS(status) == CANNOT_MOUNT)
+        skip();
+    assert_int_equal(status, 0);
+}
+
+static void set_flags(const char *path, int flags)
+{
+    int fd = open(path, O_RDONLY), rc = ioctl(fd, FS_IOC_SETFLAGS, &flags);
+
+    close(fd);
+    if (rc < 0)
+        skip();
+}
+
+static void what_is_immutable_says_so(void **state)
+{
+    struct world *w = world_of(state);
+    char path[128];
+
+    put(w, "f", 0644);
+    assert_false(stat_of(w, "f").fixed);
+    snprintf(path, sizeof path, "%s/f", w->root);
+    set_flags(path, FS_IMMUTABLE_FL);
+    assert_true(stat_of(w, "f").fixed);
+    set_flags(path, FS_APPEND_FL);
+    assert_true(stat_of(w, "f").fixed);
+    set_flags(path, 0);
+}
+
 static void file_systems_are_apart(void **state)
 {
     struct sim *sim = sim_new();
@@ -384,6 +459,8 @@ int main(void)
         BOTH(names_are_listed_and_removed),
         BOTH(a_file_becomes_like_another),
         cmocka_unit_test_setup_teardown(a_mount_is_told_and_not_crossed, enter_system, leave),
+        cmocka_unit_test_setup_teardown(a_file_below_an_overlay_is_no_mount, enter_system, leave),
+        cmocka_unit_test_setup_teardown(what_is_immutable_says_so, enter_system, leave),
         cmocka_unit_test(file_systems_are_apart),
         cmocka_unit_test(a_sync_says_nothing_of_another_file_system),
         cmocka_unit_test(owners_survive_by_a_sync_of_the_file),

@@ -139,14 +139,66 @@ static void what_finds_no_room_stays_in_its_folder(void **state)
     assert_false(sim_exists(w->sim, STATE "/files/foreign/0100000000000000-0"));
 }
 
+/* An immutable file can be linked and copied, but neither replaced nor put back. */
+static const struct {
+    const char *fixed, *said;
+    struct up_files_op op;
+} fixed[] = {
+    {"/app/gone",
+     "/app/gone: is immutable or append-only",
+     {.kind = UP_FILES_PUT, .dir = "", .name = "gone"}},
+    {"/app/gone", "/app/gone: is immutable", {.kind = UP_FILES_DELETE, .dir = "", .name = "gone"}},
+    {"/app/data", "/app/data: is immutable", {.kind = UP_FILES_DELETE, .dir = "", .name = "data"}},
+    {"/app/data/sub/b",
+     "/app/data: something immutable or append-only lies below it",
+     {.kind = UP_FILES_DELETE, .dir = "", .name = "data"}},
+    {"/app/bin",
+     "/app/bin/new: its folder is immutable",
+     {.kind = UP_FILES_PUT, .dir = "bin", .name = "new"}},
+    {"/app", "/app/new: its folder is immutable", {.kind = UP_FILES_MAKE_DIR, .dir = "", .name = "new"}},
+};
+
+static void what_is_fixed_is_refused(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++) {
+        struct up_files_op op = fixed[i].op;
+        void *other = NULL;
+        struct world *w;
+
+        assert_int_equal(enter(&other), 0);
+        w = other;
+        sim_put_fixed(w->sim, fixed[i].fixed);
+        assert_int_equal(stage(w, &op, 1), UP_INCOMPATIBLE);
+        if (!strstr(w->err.message, fixed[i].said))
+            fail_msg("%s", w->err.message);
+        assert_goes_back(w);
+        assert_int_equal(leave(&other), 0);
+    }
+}
+
+/* It became so while the release waited: nothing has changed when that is seen. */
+static void what_has_become_fixed_is_not_touched(void **state)
+{
+    struct up_files_op op[] = {{.kind = UP_FILES_PUT, .dir = "", .name = "gone"}};
+    struct world *w = *state;
+
+    assert_int_equal(stage(w, op, 1), 0);
+    sim_settle(w->sim);
+    sim_put_fixed(w->sim, "/app/gone");
+    assert_int_equal(up_files_switch(&w->files, &w->err), UP_INCOMPATIBLE);
+    assert_int_equal(w->files.stage.step, UP_FILES_STAGED);
+    assert_goes_back(w);
+}
+
 #define IN_WORLD(f) cmocka_unit_test_setup_teardown(f, enter, leave)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_WORLD(directories_of_others_are_set_aside),
-        IN_WORLD(a_folder_of_a_new_file_may_go),
-        IN_WORLD(what_finds_no_room_stays_in_its_folder),
+        IN_WORLD(directories_of_others_are_set_aside),    IN_WORLD(a_folder_of_a_new_file_may_go),
+        IN_WORLD(what_finds_no_room_stays_in_its_folder), cmocka_unit_test(what_is_fixed_is_refused),
+        IN_WORLD(what_has_become_fixed_is_not_touched),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
