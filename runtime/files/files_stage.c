@@ -61,6 +61,16 @@ int up_files_stage_write(struct up_files_record *r, const struct up_files_stage 
     return rc == UP_NOTHING ? up_record_create(&r->record, value, VALUE, err) : rc;
 }
 
+int up_files_stage_prepare(struct up_files_record *r, struct up_error *err)
+{
+    const struct up_files_stage none = {.step = UP_FILES_NONE};
+    int rc = up_record_tend(&r->record, err);
+
+    if (rc == UP_NOTHING && up_files_stage_write(r, &none, err) < 0)
+        return err->code;
+    return rc == UP_NOTHING ? up_record_tend(&r->record, err) : rc;
+}
+
 const char *up_files_step_name(enum up_files_step step)
 {
     static const char *const names[UP_FILES_STEPS] = {"none",     "staging", "staged",       "switching",

@@ -42,6 +42,9 @@ UP_MUST_CHECK int up_files_stage_init(struct up_files_record *r, struct up_stora
 /* UP_FILES_NONE when there is no record. Errors: those of up_record_read(). */
 UP_MUST_CHECK int up_files_stage_read(const struct up_files_record *r, struct up_files_stage *out,
                                       struct up_error *err);
+/* Both files of the record, whole: what they hold is written over from then on, which takes no room
+ * on most file systems. Errors: those of up_record_tend() and up_record_create(). */
+UP_MUST_CHECK int up_files_stage_prepare(struct up_files_record *r, struct up_error *err);
 /* Durable when it returns 0. Errors: those of up_record_write(). */
 UP_MUST_CHECK int up_files_stage_write(struct up_files_record *r, const struct up_files_stage *stage,
                                        struct up_error *err);

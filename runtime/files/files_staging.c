@@ -24,7 +24,7 @@ int up_files_begin(struct up_files *f, const struct up_files_plan *plan, struct 
     if (f->stage.step != UP_FILES_NONE)
         return up_fail(err, UP_BUSY, "files: a plan is %s", up_files_step_name(f->stage.step));
     if (up_storage_make_dir(f->storage, f->folder, 0700, err) < 0 || up_files_tidy(f, err) < 0 ||
-        up_files_plan_encode(plan, &bytes, &len, err) < 0)
+        up_files_stage_prepare(&f->record, err) < 0 || up_files_plan_encode(plan, &bytes, &len, err) < 0)
         return err->code;
     rc = up_files_twin_write(f->storage, f->folder, bytes, len, next.plan, err);
     if (rc == 0)

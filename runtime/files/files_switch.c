@@ -181,6 +181,12 @@ static int forget(struct up_files *f, struct up_error *err)
     return up_files_tidy(f, err);
 }
 
+/* What is half staged may be swept without a word, and is what took the room for that word. */
+static bool frees_room(const struct up_files *f, enum up_files_step step, const struct up_error *err)
+{
+    return err->code == UP_NOSPACE && f->stage.step == UP_FILES_STAGING && step == UP_FILES_SWEEPING_OLD;
+}
+
 int up_files_sweep(struct up_files *f, bool new_tree, struct up_error *err)
 {
     enum up_files_step step = new_tree ? UP_FILES_SWEEPING_NEW : UP_FILES_SWEEPING_OLD;
@@ -190,7 +196,8 @@ int up_files_sweep(struct up_files *f, bool new_tree, struct up_error *err)
         return up_files_tidy(f, err);
     if (!f->plan.op) /* its names are known to nobody; doctor lists them */
         return forget(f, err);
-    if (up_files_check_here(f, err) < 0 || (f->stage.step != step && enter(f, step, err) < 0))
+    if (up_files_check_here(f, err) < 0 ||
+        (f->stage.step != step && enter(f, step, err) < 0 && !frees_room(f, step, err)))
         return err->code;
     for (uint32_t n = 0; n < f->plan.op_count; n++)
         if (up_files_sweep_op(&w, n, err) < 0)

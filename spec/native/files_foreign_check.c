@@ -7,6 +7,7 @@
 #include "sim.h"
 #include "storage.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -61,9 +62,8 @@ static long long one_byte(void *user, uint32_t content, void *buf, size_t len, u
     return (long long)len;
 }
 
-static int stage(struct world *w, struct up_files_op *op, uint32_t count)
+static int begin(struct world *w, struct up_files_op *op, uint32_t count)
 {
-    const struct up_files_source source = {NULL, one_byte};
     const struct up_files_plan plan = {
         .id = {1}, .root_count = 1, .root = {{.path = "/app", .here = {1}}}, .op_count = count, .op = op};
 
@@ -72,8 +72,20 @@ static int stage(struct world *w, struct up_files_op *op, uint32_t count)
             op[i].size = 1;
             up_sha256("x", 1, op[i].digest);
         }
-    assert_int_equal(up_files_begin(&w->files, &plan, &w->err), 0);
+    return up_files_begin(&w->files, &plan, &w->err);
+}
+
+static int fill(struct world *w)
+{
+    const struct up_files_source source = {NULL, one_byte};
+
     return up_files_fill(&w->files, &source, &w->err);
+}
+
+static int stage(struct world *w, struct up_files_op *op, uint32_t count)
+{
+    assert_int_equal(begin(w, op, count), 0);
+    return fill(w);
 }
 
 static void assert_goes_back(struct world *w)
@@ -191,14 +203,73 @@ static void what_has_become_fixed_is_not_touched(void **state)
     assert_goes_back(w);
 }
 
+/* With one of its two files alone, the stage would need room when there is none. */
+static void no_plan_is_begun_without_room_to_end_it(void **state)
+{
+    unsigned begun = 0, refused = 0;
+
+    (void)state;
+    for (uint64_t room = 0; room < 300000; room += 4096) {
+        struct up_files_op op[] = {{.kind = UP_FILES_DELETE, .dir = "", .name = "data"}};
+        void *other = NULL;
+        struct world *w;
+        int rc;
+
+        assert_int_equal(enter(&other), 0);
+        w = other;
+        sim_set_free(w->sim, room);
+        rc = begin(w, op, 1);
+        assert_true(rc == 0 || rc == UP_NOSPACE);
+        begun += rc == 0;
+        refused += rc < 0;
+        assert_int_equal(w->files.stage.step, rc == 0 ? UP_FILES_STAGING : UP_FILES_NONE);
+        if (rc == 0)
+            assert_true(sim_exists(w->sim, STATE "/files/stage.0") &&
+                        sim_exists(w->sim, STATE "/files/stage.1"));
+        sim_set_free(w->sim, 0);
+        assert_goes_back(w);
+        assert_int_equal(leave(&other), 0);
+    }
+    assert_true(begun > 10 && refused > 10);
+}
+
+/* A file system that needs room even to write over something, until something is removed. */
+static int full(void *user, enum sim_op op)
+{
+    bool *is_full = user;
+
+    if (op == SIM_UNLINK)
+        *is_full = false;
+    return op == SIM_PWRITE && *is_full ? ENOSPC : 0;
+}
+
+static void what_filled_the_disk_is_removed_first(void **state)
+{
+    struct up_files_op op[] = {{.kind = UP_FILES_PUT, .dir = "", .name = "gone"},
+                               {.kind = UP_FILES_PUT, .dir = "", .name = "fresh"}};
+    struct world *w = *state;
+    bool is_full = true;
+
+    assert_int_equal(begin(w, op, 2), 0);
+    sim_fail(w->sim, SIM_PWRITE, sim_calls(w->sim, SIM_PWRITE) + 2, ENOSPC, false);
+    assert_int_equal(fill(w), UP_NOSPACE);
+    sim_watch_calls(w->sim, full, &is_full);
+    assert_goes_back(w);
+    assert_false(is_full);
+}
+
 #define IN_WORLD(f) cmocka_unit_test_setup_teardown(f, enter, leave)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_WORLD(directories_of_others_are_set_aside),    IN_WORLD(a_folder_of_a_new_file_may_go),
-        IN_WORLD(what_finds_no_room_stays_in_its_folder), cmocka_unit_test(what_is_fixed_is_refused),
+        IN_WORLD(directories_of_others_are_set_aside),
+        IN_WORLD(a_folder_of_a_new_file_may_go),
+        IN_WORLD(what_finds_no_room_stays_in_its_folder),
+        cmocka_unit_test(what_is_fixed_is_refused),
         IN_WORLD(what_has_become_fixed_is_not_touched),
+        cmocka_unit_test(no_plan_is_begun_without_room_to_end_it),
+        IN_WORLD(what_filled_the_disk_is_removed_first),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
