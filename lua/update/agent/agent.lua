@@ -1,4 +1,4 @@
---- What the agent does: updates, what becomes of them, and what it tells.
+--- What the agent does: updates, their outcome, and the events that it sends.
 --
 -- update.agent puts it together.
 --
@@ -21,7 +21,7 @@ function Agent:stir()
   self.tasks:set(self.stirred)
 end
 
---- Tell an event to whoever watches.
+--- Send an event to every watcher.
 function Agent:tell(event)
   if self.server then self.server:broadcast(event) end
 end
@@ -40,7 +40,7 @@ function Agent:refresh()
   self:stir()
 end
 
---- Go over to what is armed: the script, or the device when a core came with it.
+--- Start what is armed: restart the script, or the device if a core came with it.
 -- @tparam string why
 -- @tparam[opt] number delay seconds, so that an answer can leave first
 function Agent:restart(why, delay)
@@ -69,7 +69,7 @@ function Agent:update(where, why)
   local free = not self.engine:is_busy()
   if free then self.watcher = place.watch end
   local result, message, code, verdict, retry_after = self.engine:install(place)
-  -- The gate gives the reserve; what did not come as far as the gate is begun anew with it.
+  -- The gate releases the reserve; an update that did not reach the gate is begun again with it.
   if code == "nospace" and self.reserve:give_up() then
     result, message, code, verdict, retry_after = self.engine:install(place)
   end
@@ -97,7 +97,7 @@ function Agent:update(where, why)
   return result, message, code, verdict, retry_after
 end
 
---- A roll back that we began and could not end is the supervisor's to go on with.
+--- The supervisor finishes a rollback that the agent began and could not finish.
 function Agent:hand_over()
   if self:phase() == "rolling_back" then self.supervisor:send "resume" end
 end
@@ -145,7 +145,7 @@ function Agent:met_trouble(trouble)
   self:refresh()
 end
 
---- The script ended, time and again: {restarts, reason, next_start}.
+--- The script has ended repeatedly: {restarts, reason, next_start}.
 function Agent:script_ended(ends)
   self.script_ends = ends
 end
@@ -195,8 +195,8 @@ function Agent:on_event(event)
   self:tell(event)
 end
 
---- A server whose certificate was verified said what time it is. The supervisor
--- hears of it, too: it confirms, and has to know whether the clock is right.
+--- A server with a verified certificate sent the time. The supervisor is told
+-- too: it confirms releases, and has to know whether the clock is right.
 -- @tparam integer|nil date seconds since 1970
 function Agent:witness(date)
   if not date then return end

@@ -1,10 +1,10 @@
 --- The agent's side of update.aliyun: the calls of the vendor's SDK, from a script.
 --
 -- While a script holds the cloud's updates, an offer waits for its fetch_yield
--- and what is armed for its restart. A script that goes, or does not fetch within
--- ten minutes, loses nothing but its say: the agent goes on by itself. One that
--- gives a release up three times gets it again after an hour, then later and
--- later; what it gives up for days on end comes without it (update.agent.script).
+-- and what is armed for its restart. If the script ends, or does not fetch within
+-- ten minutes, the agent goes on by itself. A script that gives a release up three
+-- times is offered it again after an hour, then later and later; after days of
+-- that, the agent installs it without the script (update.agent.script).
 --
 -- @module update.agent.aliyun_calls
 
@@ -74,7 +74,7 @@ calls["yield"] = function(listener, request, _, agent)
   end
 end
 
--- Only what is confirmed is ever reported; a script can learn whether that is what it thinks it is.
+-- Only a confirmed release is ever reported; a script can learn whether that is the one it takes itself for.
 function calls.version(_, request, _, agent)
   local status = agent.device:status()
   local runs = status.phase == "trial" and status.transaction and status.transaction.release

@@ -1,7 +1,7 @@
 --- The agent's control socket.
 --
--- Only who asks the agent needs it. When it cannot be made the agent goes on
--- without it, says so once, and tries again.
+-- Updates do not need it. If it cannot be created, the agent goes on without
+-- it, logs that once, and tries again.
 --
 -- @module update.agent.control
 

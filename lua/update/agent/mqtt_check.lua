@@ -1,8 +1,8 @@
---- A question to a cloud over MQTT that somebody waits for, as `moult check` does.
+--- A query to a cloud over MQTT whose caller waits for the answer, as `moult check` does.
 --
--- Methods of the listener in update.agent.mqtt_listener. What is offered meanwhile is
--- kept until who asked has looked at it, and only then begins: looking changes
--- nothing, and the engine is free for it.
+-- Methods of the listener in update.agent.mqtt_listener. An offer that arrives meanwhile is
+-- kept until the caller has judged it, and only then installed: a check changes
+-- nothing, and needs the engine.
 --
 -- @module update.agent.mqtt_check
 

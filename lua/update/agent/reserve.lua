@@ -1,9 +1,9 @@
---- Bytes that are kept in the state directory so that an update finds room.
+--- Bytes that are reserved in the state directory, so that an update has space.
 --
--- Others may fill the file system. What the space gate lacks, the reserve gives:
--- it is removed, and made again when nothing is going on and there is space for
--- it, at most once a day. Its bytes are random, so that no file system makes
--- nothing of them.
+-- Other programs may fill the file system. If the space gate finds too little, the
+-- reserve is removed. It is made again when no update is under way and there is
+-- space for it, at most once a day. Its bytes are random, so that no file system
+-- compresses them away.
 --
 -- @module update.agent.reserve
 

@@ -51,8 +51,8 @@ function Script:told(peer, id, facts)
   self.agent.tasks:set(asked)
 end
 
--- Facts that only the script and programs know; unknown when one does not answer in time. The first that tells one
--- is believed.
+-- Facts that only the script and programs know; unknown if none answers in time. For each fact the first answer
+-- counts.
 local function ask(self)
   local asked, facts, tasks = {}, {}, self.agent.tasks
   local till = tasks.now() + FACTS_WITHIN
@@ -72,8 +72,8 @@ local function ask(self)
   return facts
 end
 
---- Whether the script may drop what comes. One that drops whatever comes would be the device's last, so each day
--- of that is counted, as it is for a policy (device:count_kept_out()), and `policy_days` of them end its say.
+--- Whether the script may drop an update. A script that drops every update could never be replaced, so each day
+-- of that is counted, as it is for a policy (device:count_kept_out()), and after `policy_days` of them it may not.
 -- @treturn boolean true | nil, message, "refused"
 function Script:may_drop()
   local agent = self.agent
@@ -82,7 +82,7 @@ function Script:may_drop()
   return nil, ("this release kept packages out on %d days: its script is ignored"):format(days), "refused"
 end
 
---- The script has dropped what came.
+--- The script has dropped an update.
 function Script:dropped()
   local counted, why, code = self.agent.device:count_kept_out()
   if not counted then self.agent.log(("the day is not counted: %s (%s)"):format(why, code)) end

@@ -1,11 +1,10 @@
---- What was spent on the link today, kept over starts of the agent.
+--- Data usage of today, kept over restarts of the agent.
 --
 -- A day is one of UTC. The count is written when it has grown by a mebibyte,
--- and at the end of each transfer: a block of flash for what wrote hundreds of
--- them. It is not synced: after a power cut the day may begin anew, which an
--- agent that is merely started again does not get. Nor does one that starts with
--- a clock that was never set: what was spent counts until it is, or until it
--- went on by a day.
+-- and at the end of each transfer, which costs little flash beside the transfer
+-- itself. It is not synced: after a power cut the day may begin at 0 again; after
+-- a restart of the agent it does not. If the clock was never set, the count
+-- stays until it is set, or until it has advanced by a day.
 --
 -- @module update.agent.spending
 

@@ -1,4 +1,4 @@
---- The agent's side of a terminal's cloud: calls of the application, mit.ini, and states that it is told.
+--- The agent's side of a terminal's cloud: the application's calls, mit.ini, and the states that it receives.
 --
 -- The order of durable steps: the session (`<state>/terminal`), then mit.ini,
 -- then the transfer. One task does them, one event after the other; see

@@ -1,7 +1,7 @@
 --- What in a package is probably a mistake, and would be hard to undo.
 --
--- Pure: a device refuses what poisons it for good; this warns whoever makes,
--- serves or looks at a package, while nothing has happened yet.
+-- Pure. A device refuses what would block its updates for good; this warns those
+-- who make, serve or look at a package, while nothing has happened yet.
 --
 -- @module update.engine.plausible
 

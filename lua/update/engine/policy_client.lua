@@ -1,4 +1,4 @@
---- Put a question to policy, and know what to do when policy is broken.
+--- Ask policy, and decide what to do when policy is broken.
 --
 -- The questions are those of lua/update/policy.lua: decide, choose, healthy.
 -- Each goes to a fresh policy process together with the texts of the policies
@@ -6,20 +6,20 @@
 -- configuration; `policy.lua` of the generation that runs; the default. Files
 -- are read anew for every question, so an edit counts from the next one on.
 --
--- A policy that cannot be read or loaded, fails, takes too long or answers
--- nonsense is broken. In its place its last good text is asked: the one that
--- last loaded and answered, kept in <state>/policy/good. Where there is none,
--- a broken owner's policy means that nothing is installed ("defer", reason
--- "policy"); a broken policy of the generation is left out, because a release
--- must not be able to shut out the one that repairs it. The reason tree says so.
+-- A policy is broken if it cannot be read or loaded, fails, takes too long or gives
+-- an invalid answer. Then its last good version is used: the one that last
+-- loaded and answered, kept in <state>/policy/good. If there is none, a broken
+-- policy of the owner means that nothing is installed ("defer", reason
+-- "policy"); a broken policy of the generation is ignored, because a release
+-- must not be able to keep out the one that repairs it. The reason tree says so.
 --
--- Nor must one that answers well, and lets nothing in: when the release's policy
+-- The same holds for a valid policy that installs nothing: if the release's policy
 -- kept packages out on too many days (update.engine.verdict counts them), `overruled`
--- says so, and neither its text nor its last good one is asked what to install
--- until something got in. The owner's is never left out.
+-- says so, and neither that policy nor its last good version is asked what to
+-- install until something was installed. The owner's policy is never ignored.
 --
--- What the process answers is checked once more here: it may be in the hands
--- of whoever wrote the policy.
+-- The answer of the process is checked once more here, because the author of the
+-- policy may control the process.
 --
 --     local asker = require("update.engine.policy_client").new {
 --       native = natives.policy, json = natives.json,

@@ -1,9 +1,9 @@
---- What failed too often in a row rests, longer each time.
+--- A release that failed too often in a row is not tried again for a while (it rests), longer each time.
 --
--- A cloud offers a release again and again. The engine has one for releases
+-- A cloud offers a release again and again. The engine uses this for releases
 -- that the medium does not keep, since each try wears it (`moult install` does
--- not wait for that), and the agent's is kept over its starts; a cloud's listener
--- has one for those that the script gives up.
+-- not wait for that); the agent's is kept over restarts. A cloud's listener
+-- uses it for releases that the script gives up.
 --
 -- @module update.engine.rests
 

@@ -1,9 +1,9 @@
---- Try again, with patience: what each kind of failure is worth.
+--- Retries, by kind of failure.
 --
 -- network: after a pause that doubles, with jitter, so that a fleet does not
--- come back in step, or as long as the server says (Retry-After). expired: with a
--- fresh link, three times. corrupt: once more, because the object may have changed on the server. Progress makes
--- patience new. Any other failure stands.
+-- come back in step, or when the server says (Retry-After). expired: with a
+-- fresh link, three times. corrupt: once, because the object may have changed on the server. Progress resets
+-- the counts. Any other failure is final.
 --
 -- @module update.engine.retry
 

@@ -22,7 +22,7 @@ function M.with_permit(device, head, method)
   return result, message, code
 end
 
--- What the gates say; a permit that is none closes the one it was to open.
+-- What the gates say; an invalid permit leaves the gate closed that it was to open.
 local function gates_of(device, head)
   local gates, message, code = M.with_permit(device, head, device.gates)
   return gates or { open = false, code = code, message = message,
@@ -113,7 +113,7 @@ function M.judge(engine, head)
 end
 
 --- What a verdict means for the count of days on which the release's own policy
--- kept out what the default would install; `policy_days` of them end its say.
+-- kept out what the default would install; after `policy_days` of them it is ignored.
 -- Writes at most once a day.
 -- @tparam table engine device, ask, log
 -- @tparam table head offer, id
