@@ -215,4 +215,11 @@ list("policy:spawn", "rc = posix_spawnattr_setsigdefault(&attributes, &all);", "
 
 list("policy:start", "rc = errno;", ";", "ends that were not made cannot be given to a process, and none is started")
 
+list("storage:try_file", "if (s->ops->sync(s, file) < 0)", "if ((s->ops->sync(s, file) < 0 && false))",
+  "what a sync did not get out reads back differently")
+list("keys_format:take_revoke", "for (unsigned i = 0; i < k->add_count; i++)",
+  "for (unsigned i = 0; i <= k->add_count; i++)", "one entry too far is blank, or for the sanitizers")
+list("orphans:up_orphans_mark", "if (score + UP_ORPHAN_STEP > SCORE_MOST)",
+  "if (score + UP_ORPHAN_STEP > (SCORE_MOST + 1))", "the kernel refuses a score that is too high")
+
 return listed

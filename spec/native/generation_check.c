@@ -319,6 +319,32 @@ static void the_link_for_people_is_made_over_its_remains(void **state)
 }
 
 /* Whichever of its steps fails, that is said, and the old link stays. */
+/* A script that is put in the place of a damaged one: when it cannot be, the old one is there. */
+static void an_exchange_that_fails_leaves_the_old_script(void **state)
+{
+    (void)state;
+    for (unsigned n = 1; n <= 2; n++) {
+        struct sim *sim = sim_new();
+        struct up_error err;
+        char *text;
+
+        sim_put_text(sim, "/s/1/main.lua", "old");
+        sim_put_text(sim, "/s/1.mend/main.lua", "new");
+        sim_reset_counters(sim);
+        sim_fail(sim, SIM_RENAME, n, EIO, false);
+        assert_int_equal(up_generation_exchange(sim_storage(sim), "/s", 1, &err), UP_WRITE);
+        text = sim_get(sim, "/s/1/main.lua", NULL);
+        assert_string_equal(text, "old");
+        free(text);
+        sim_fail(sim, SIM_RENAME, 0, 0, false);
+        assert_int_equal(up_generation_exchange(sim_storage(sim), "/s", 1, &err), 0);
+        text = sim_get(sim, "/s/1/main.lua", NULL);
+        assert_string_equal(text, "new");
+        free(text);
+        sim_free(sim);
+    }
+}
+
 static void a_link_that_cannot_be_made_is_said(void **state)
 {
     static const struct {
@@ -827,6 +853,7 @@ int main(void)
         cmocka_unit_test(a_generation_of_two_slots_is_marked_for_both),
         cmocka_unit_test(damage_is_kept_for_people),
         cmocka_unit_test(the_link_for_people_is_made_over_its_remains),
+        cmocka_unit_test(an_exchange_that_fails_leaves_the_old_script),
         cmocka_unit_test(a_link_that_cannot_be_made_is_said),
         cmocka_unit_test(what_was_interrupted_is_settled),
         cmocka_unit_test(a_damaged_script_is_made_again_before_its_trial),
