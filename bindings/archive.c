@@ -7,12 +7,13 @@
  *
  *     for entry in a:entries() do print(entry.name, entry.size, a:read()) end
  *
- * Only regular files and directories pass. Links, devices, sparse, encrypted or
- * setuid files, names that lead out of the folder or come twice ("untrusted"),
- * more than the limits ("nospace"), and damage ("corrupt") end it with an error
- * that names the entry. Limits, with their defaults: bytes (256 MiB, of all files
- * uncompressed), entries (10000), depth (32), ratio (200 bytes for one of the
- * archive), any_charset (false: names are UTF-8).
+ * Only regular files and directories are accepted. Links, devices, sparse,
+ * encrypted or setuid files, names that lead out of the directory or occur
+ * twice ("untrusted"), more than the limits ("nospace"), and damage ("corrupt")
+ * end it with an error that names the entry. Limits and their defaults: bytes
+ * (256 MiB, of all files, uncompressed), entries (10000), depth (32), ratio
+ * (200 output bytes for each byte of the archive), any_charset (false: names
+ * are UTF-8).
  */
 #include "archive_reader.h"
 
@@ -31,7 +32,7 @@
 struct handle {
     struct up_archive_reader *reader; /* NULL once closed, and while opening */
     struct up_archive_entry entry;
-    char *data; /* what it reads, when that is in memory */
+    char *data; /* the archive, if it is in memory */
 };
 
 struct chunks {
@@ -92,8 +93,8 @@ static int f_open(lua_State *L)
     return 1;
 }
 
-/* chunks([limits]) -> chunks: an archive that comes in pieces and is kept in memory;
- * limits.kept: how many bytes of it (default 16 MiB) */
+/* chunks([limits]) -> chunks: an archive that arrives in pieces and is kept in
+ * memory; limits.kept: maximum of bytes kept (default 16 MiB) */
 static int f_chunks(lua_State *L)
 {
     struct up_archive_limits limits;
@@ -211,8 +212,8 @@ static int m_entries(lua_State *L)
     return 2;
 }
 
-/* archive:read([max]) -> bytes of the entry, the whole rest or at most max; "" at its end |
- * nil, message, code. The rest may be 16 MiB at most ("nospace"). */
+/* archive:read([max]) -> bytes of the entry, all the rest or at most max; "" at
+ * its end | nil, message, code. The rest may have at most 16 MiB ("nospace"). */
 static int m_read(lua_State *L)
 {
     struct handle *h = check_open(L);
@@ -243,8 +244,8 @@ static int m_read(lua_State *L)
     return 1;
 }
 
-/* archive:extract(dir) -> number of files | nil, message, code. `dir` must be new; it is
- * there whole and durable, or not at all. */
+/* archive:extract(dir) -> number of files | nil, message, code. `dir` must be
+ * new; it is created complete and durable, or not at all. */
 static int m_extract(lua_State *L)
 {
     struct handle *h = check_open(L);

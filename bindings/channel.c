@@ -3,7 +3,7 @@
  *
  *     local listener = assert(channel.listen("state/control"))   -- mode 0600
  *     local peer = listener:accept()         -- channel | nil, text, "again"
- *     peer:send("hello")                     -- queued; sent at once when it goes
+ *     peer:send("hello")                     -- queued; sent at once if possible
  *     local line, why, code = peer:receive() -- line | nil, text, "again" | "nothing"
  *
  * Nothing waits: give fd() to loop:poll, and watch for writing while
@@ -56,8 +56,8 @@ static struct channel_handle *new_channel(lua_State *L)
 }
 
 /* listen(path [, {user, group}]) -> listener | nil, message, code ("busy": somebody listens there)
- * Mode 0600; with `user`, a name, the socket is theirs; with `group` it is that
- * group's, mode 0660. */
+ * Mode 0600; with `user`, a name, the socket belongs to that user; with `group`
+ * to that group, mode 0660. */
 static int f_listen(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);

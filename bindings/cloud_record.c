@@ -1,5 +1,5 @@
 /*
- * update.native.cloud_record -- what is remembered of an offer of a cloud, over a restart.
+ * update.native.cloud_record -- remember a cloud's offer across a restart.
  *
  *     local record = require "update.native.cloud_record"
  *     assert(record.keep(state, "aliyun", text))

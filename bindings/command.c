@@ -1,5 +1,5 @@
 /*
- * update.native.command -- run a program beside us, without waiting for it.
+ * update.native.command -- run another program without waiting for it.
  *
  *     local c = assert(command.start { "ifup", "ppp0" })
  *     local status, why, code = c:poll()   -- nil, "nothing yet", "again" while it runs

@@ -1,8 +1,9 @@
 /*
- * config.c -- the table of lua/update/config/init.lua as a struct up_config.
+ * config.c -- convert the table of lua/update/config/init.lua to a struct
+ * up_config.
  *
- * The table was checked there, field by field; what is refused here is a
- * table that came from somewhere else.
+ * The table was checked there, field by field; this refuses a table that came
+ * from somewhere else.
  */
 #include "config.h"
 
@@ -128,7 +129,7 @@ static uint32_t read_seconds(lua_State *L, int index, const char *name, uint32_t
     return (uint32_t)v;
 }
 
-/* Owns what was copied until all of it was, so that nothing leaks when a field raises. */
+/* It owns what was copied until everything is, so that nothing leaks if a field raises. */
 static int m_gc(lua_State *L)
 {
     up_config_free(lua_touserdata(L, 1));

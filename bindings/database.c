@@ -1,5 +1,5 @@
 /*
- * update.native.database -- what a server remembers, by SQLite.
+ * update.native.database -- a server's data, in SQLite.
  *
  *     local db = assert(database.open("packages/depot.db"))    -- made when absent; write-ahead log
  *     assert(db:execute("CREATE TABLE IF NOT EXISTS t (name TEXT PRIMARY KEY, n INTEGER)"))
@@ -49,7 +49,7 @@ static int code_of(int rc)
         return UP_NOSPACE;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-    case SQLITE_ERROR: /* of a statement that could be prepared: its tables are no longer what they were */
+    case SQLITE_ERROR: /* of a prepared statement whose tables have changed */
         return UP_CORRUPT;
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
@@ -101,7 +101,8 @@ static int configure(sqlite3 *db, bool readonly, bool wal)
     return rc;
 }
 
-/* What root makes belongs to whom the folder belongs: an action by hand must not shut out the service. */
+/* A database created by root belongs to the folder's owner: an action by hand
+ * must not lock out the service. */
 static void give_to_owner(int fd, const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -114,8 +115,9 @@ static void give_to_owner(int fd, const char *path)
         return; /* a file system without owners */
 }
 
-/* An empty file is an empty database: made here, so that nobody else may read what comes into it. One that is there is
- * not opened, because closing it would give up the locks that this process holds on it. */
+/* An empty file is an empty database; it is created here, so that nobody else
+ * may read what is written to it. An existing file is not opened, because
+ * closing it would give up the locks that this process holds on it. */
 static void make_private(const char *path)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -127,8 +129,8 @@ static void make_private(const char *path)
 }
 
 /* open(path [, {readonly = boolean, wal = boolean (true), timeout = ms (5000)}]) -> db | nil, message, code
- * Made when it is absent, unless read-only, with mode 0600. Every commit is durable. The path ":memory:" is
- * a database that is gone with its handle. */
+ * Created if missing, unless read-only, with mode 0600. Every commit is
+ * durable. The path ":memory:" is a database that ends with its handle. */
 static int f_open(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
@@ -166,7 +168,7 @@ static int f_open(lua_State *L)
     return up_push_fail(L, &err);
 }
 
-/* Raises on what is a mistake in the SQL, not a state of the world. */
+/* Raises for mistakes in the SQL, not for states of the world. */
 static int fail_sql(lua_State *L, sqlite3 *db, int rc)
 {
     if (rc == SQLITE_ERROR)
@@ -231,7 +233,8 @@ static int m_close(lua_State *L)
     sqlite3_stmt *stmt;
 
     h->db = NULL;
-    /* Reset, so that what was half read does not hold the lock; freed by their own handles. */
+    /* Reset it, so that an unfinished read does not hold the lock; statements
+     * are freed by their own handles. */
     for (stmt = db ? sqlite3_next_stmt(db, NULL) : NULL; stmt; stmt = sqlite3_next_stmt(db, stmt))
         sqlite3_reset(stmt);
     sqlite3_close_v2(db);

@@ -100,7 +100,7 @@ static int f_sha256(lua_State *L)
     return of_text(L, UP_SHA256);
 }
 
-/* md5(text) -> hex; a hint at corruption, never trust */
+/* md5(text) -> hex; detects corruption, never trust it */
 static int f_md5(lua_State *L)
 {
     return of_text(L, UP_MD5);

@@ -1,5 +1,5 @@
 /*
- * helpers.h -- what every binding needs: failures, types, checked arguments.
+ * helpers.h -- needed by every binding: failures, types, checked arguments.
  */
 #ifndef UP_HELPERS_H
 #define UP_HELPERS_H
@@ -22,7 +22,7 @@ int up_push_fail(lua_State *L, const struct up_error *err);
 /* Push true, or when rc is negative what up_push_fail() does; returns how many. */
 int up_push_done(lua_State *L, int rc, const struct up_error *err);
 
-/* Push nil, "nothing yet", "again": what UP_AGAIN is in Lua; returns 3. */
+/* Push nil, "nothing yet", "again": the form of UP_AGAIN in Lua; returns 3. */
 int up_push_again(lua_State *L);
 
 /* A metatable `name` whose __index is a table of methods of its own, so that
@@ -32,8 +32,9 @@ void up_new_type(lua_State *L, const char *name, const luaL_Reg *metamethods, co
 /* More methods for that type. */
 void up_add_methods(lua_State *L, const char *name, const luaL_Reg *methods);
 
-/* Push a place for a text that C allocates: the text belongs to the state before
- * anything can raise. up_push_text() turns it into a string of Lua; returns 1. */
+/* Push a holder for a text that C allocates, so that the state owns the text
+ * before anything can raise. up_push_text() turns it into a Lua string; returns
+ * 1. */
 char **up_new_text(lua_State *L);
 int up_push_text(lua_State *L, char **text, size_t len);
 
@@ -41,7 +42,8 @@ int up_push_text(lua_State *L, char **text, size_t len);
 uint64_t up_check_bytes(lua_State *L, int arg);
 
 /* Fields of the table at `index` (absolute or negative). A field of another
- * type raises, naming it; an absent one gives the default. Strings stay owned by the table. */
+ * type raises with its name; an absent one gives the default. Strings stay
+ * owned by the table. */
 const char *up_field_string(lua_State *L, int index, const char *name, const char *otherwise);
 uint64_t up_field_integer(lua_State *L, int index, const char *name, uint64_t otherwise);
 int up_field_boolean(lua_State *L, int index, const char *name, int otherwise);
@@ -74,8 +76,9 @@ UP_MUST_CHECK int up_push_gates(lua_State *L, struct up_device *d, const struct 
                                 struct up_error *err);
 UP_MUST_CHECK int up_push_core_source(lua_State *L, struct up_device *d, struct up_error *err);
 
-/* Handles that one binding gives and another takes. They raise on another
- * type and on a closed handle. The taker anchors the userdata while it uses it. */
+/* Handles that one binding returns and another takes. They raise for another
+ * type and for a closed handle. The taker anchors the userdata while it uses
+ * it. */
 struct up_loop *up_check_loop(lua_State *L, int arg);
 struct up_source *up_check_source(lua_State *L, int arg);
 struct up_package *up_check_package(lua_State *L, int arg);

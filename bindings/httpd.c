@@ -40,8 +40,8 @@ static struct up_httpd *check_open(lua_State *L)
     return h->server;
 }
 
-/* The field `proxies` of the table at 2 into out. The strings are left on the stack, so that they live as long as the
- * call. */
+/* The field `proxies` of the table at 2 into out. The strings stay on the
+ * stack, so that they live as long as the call. */
 static const char *const *check_proxies(lua_State *L, const char *out[PROXIES_MAX + 1])
 {
     lua_Integer n = 0;

@@ -28,7 +28,7 @@
 #define DEPTH 32
 #define SIZE (1024 * 1024)
 
-/* Owns what libjansson gave while calls that can raise go on. */
+/* Owns a value of jansson during calls that can raise. */
 struct guard {
     json_t *root;
     char *text;
@@ -140,7 +140,7 @@ static void push(lua_State *L, const json_t *value, int printable)
     }
 }
 
-/* The reason without the text around it, which may hold what is not to be shown. */
+/* The reason without the input around it, which may be unsafe to show. */
 static int push_syntax(lua_State *L, json_error_t *e)
 {
     struct up_error err;
@@ -153,7 +153,8 @@ static int push_syntax(lua_State *L, json_error_t *e)
 }
 
 /* decode(text [, {depth = levels, size = bytes, printable = boolean}]) -> value | nil, message, "corrupt"
- * printable: of a stranger, and to be shown: texts are as up_printable() makes them. */
+ * printable: for untrusted text that will be shown: strings are passed through
+ * up_printable(). */
 static int f_decode(lua_State *L)
 {
     size_t len;
@@ -201,7 +202,7 @@ static int is_marked(lua_State *L, int index)
     return same;
 }
 
-/* Whether the table is to be an array: marked, or with the keys 1..n, n > 0. */
+/* Whether the table becomes an array: marked, or with the keys 1..n, n > 0. */
 static int is_array(lua_State *L, int index)
 {
     lua_Integer n = (lua_Integer)lua_rawlen(L, index), count = 0;
@@ -232,7 +233,7 @@ static const char *push_repaired(lua_State *L, const char *text, size_t *len)
     return lua_tolstring(L, -1, len);
 }
 
-/* A fresh value for what is at `index`; of a table only the empty frame. */
+/* A new value for what is at `index`; for a table only the empty container. */
 static json_t *leaf(lua_State *L, int index)
 {
     json_t *value = NULL;

@@ -1,5 +1,6 @@
 /*
- * update.native.keys -- whom a device trusts, and signed lists that change it.
+ * update.native.keys -- the keys that a device trusts, and signed lists that
+ * change them.
  *
  *     local serial = assert(keys.apply("/etc/moult/keys", "keys.json"))
  *     for _, key in ipairs(assert(keys.list "/etc/moult/keys").keys) do print(key.id, key.state) end

@@ -1,5 +1,5 @@
 /*
- * update.native.log -- lines on stdout and stderr that stop nobody.
+ * update.native.log -- lines on stdout and stderr that never block.
  *
  *     local log = require "update.native.log"
  *     log.out("listening on http://127.0.0.1:8080")   -- stdout
@@ -13,7 +13,7 @@
 #include "helpers.h"
 #include "preload.h"
 
-/* One line, whether the text ends it or not. */
+/* Write one line, whether or not the text ends with a line feed. */
 static int write_line(lua_State *L, int descriptor)
 {
     size_t len;

@@ -1,5 +1,5 @@
 /*
- * update.native.printable -- text of strangers, made fit for a log or a page.
+ * update.native.printable -- make untrusted text safe for a log or a page.
  *
  *     local printable = require "update.native.printable"
  *     log(printable.text(reason, 200))
@@ -11,10 +11,10 @@
 #include "helpers.h"
 #include "preload.h"
 
-/* text(value [, most]) -> string of at most `most` bytes, without anything that
- * drives a terminal or is not UTF-8. A run of line ends and tabs becomes one
- * blank, everything else a question mark. What is not a string is named as
- * tostring() does. */
+/* text(value [, most]) -> string of at most `most` bytes, valid UTF-8 and
+ * without anything that controls a terminal. A run of line ends and tabs
+ * becomes one blank, everything else a question mark. Other values are shown as
+ * by tostring(). */
 static int f_text(lua_State *L)
 {
     lua_Integer most = luaL_optinteger(L, 2, LUA_MAXINTEGER);
@@ -38,7 +38,7 @@ static int f_text(lua_State *L)
     return 1;
 }
 
-/* is(text) -> whether text() would leave it as it is */
+/* is(text) -> whether text() would leave it unchanged */
 static int f_is(lua_State *L)
 {
     size_t len;

@@ -1,5 +1,5 @@
 /*
- * update.native.records -- what there is of a device's records, for doctor.
+ * update.native.records -- the state of a device's records, for doctor.
  *
  *   local records = require "update.native.records"
  *   for _, record in ipairs(assert(records.inspect(config))) do   -- config: update.config.load()

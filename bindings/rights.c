@@ -1,5 +1,6 @@
 /*
- * update.native.rights -- whether the script's user can do what he must, and no more.
+ * update.native.rights -- check that the script's user can do what is needed,
+ * and no more.
  *
  *     local rights = require "update.native.rights"
  *     local fine, why, code = rights.try("meter", nil, "state/script/1/main.lua", { "state/journal.0" },
@@ -33,10 +34,11 @@ static const char *const *check_list(lua_State *L, int index, const char **out, 
     return out;
 }
 
-/* try(user, groups, file, private, fixed) -> true [, the first of the others that he can have, too]
- *   | nil, message, code ("refused": he cannot read the file)
+/* try(user, groups, file, private, fixed) -> true [, the first of the other files that the user can access]
+ *   | nil, message, code ("refused": the user cannot read the file)
  * In a process of its own, as that user; groups nil: all that the system gives
- * him. private: files that he must not be able to read; fixed: nor to write. */
+ * the user. private: files that the user must not be able to read; fixed: nor
+ * to write. */
 static int f_try(lua_State *L)
 {
     const char *group[UP_RIGHTS_GROUPS + 1], *read[FILES_MAX + 1] = {NULL}, *written[FILES_MAX + 1] = {NULL};

@@ -1,5 +1,5 @@
 /*
- * update.native.signals -- end in order on SIGTERM and SIGINT.
+ * update.native.signals -- catch SIGTERM and SIGINT, to end in order.
  *
  *     local signals <close> = assert(require("update.native.signals").open())
  *     local watch = { fd = signals:fd(), read = true }

@@ -8,8 +8,8 @@
  *
  * Nothing waits: with code "again" poll the loop and read again.
  *
- *     local c = assert(source.copying(s, package, "state/tx", 0)) -- to be read by a transfer
- *     local bytes = c:take(0)                                     -- by who wants a copy
+ *     local c = assert(source.copying(s, package, "state/tx", 0)) -- read by a transfer
+ *     local bytes = c:take(0)                                     -- and by a program that wants a copy
  */
 #include "source.h"
 

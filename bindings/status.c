@@ -1,5 +1,5 @@
 /*
- * status.c -- what a device tells of itself, as Lua tables.
+ * status.c -- a device's state as Lua tables.
  */
 #include "status.h"
 

@@ -1,5 +1,5 @@
 /*
- * update.native.url -- which web addresses are taken, and how they are shown.
+ * update.native.url -- which URLs are accepted, and how they are shown.
  *
  *     local url = require "update.native.url"
  *     log("asking " .. url.shown(cloud.url)) -- without user, password and query

@@ -1,5 +1,5 @@
 /*
- * update.native.verify -- a package checked to the end of the file.
+ * update.native.verify -- check a package to the end of the file.
  *
  *     local v = assert(verify.open(source.file "METER.upd", "release.pub"))
  *     repeat

@@ -9,7 +9,7 @@
 #include "record_private.h"
 #include "storage.h"
 
-/* Both files as read; `bytes` is room for a third, to be written. */
+/* Both files as read; `bytes` has room for a third record, to be written. */
 struct both {
     struct up_half half[2];
     uint8_t *bytes;
@@ -43,9 +43,9 @@ static bool whole(const struct both *b, int i)
 }
 
 /*
- * The record that counts, or -1. One that may be in the cache only counts when
- * there is no other: it was never acknowledged, or an error would not have
- * been told of it since.
+ * The index of the record that counts, or -1. A record that may be in the cache
+ * only counts if there is no other: it was never acknowledged, or the error
+ * would have been reported since.
  */
 static int newest(const struct both *b)
 {
@@ -109,7 +109,7 @@ int up_record_create(struct up_record *r, const void *data, size_t len, struct u
         up_half_format(r, 2, data, len, bytes);
         rc = up_half_replace(r, 0, bytes, &scratch, err);
     }
-    /* The older one, so that it is written over next. */
+    /* The index of the older one, which is overwritten next. */
     if (rc == 0) {
         r->durable = up_half_crc(bytes);
         up_half_format(r, 1, data, len, bytes);
@@ -120,8 +120,8 @@ int up_record_create(struct up_record *r, const void *data, size_t len, struct u
     return rc;
 }
 
-/* The newest record is not known to be durable, and the other is about to be
- * overwritten: sync it, or else hold to the other one. */
+/* The newest record may not be durable, and the other is about to be
+ * overwritten: sync it, or else keep the other one. */
 static void secure(const struct up_record *r, struct both *b)
 {
     int at = newest(b);
@@ -130,8 +130,8 @@ static void secure(const struct up_record *r, struct both *b)
         b->half[at].unsure = true;
 }
 
-/* A write to file i failed: let the cache say again what the medium says. As
- * long as that cannot be had, the file is the next to be written. */
+/* A write to file i failed: make the cache agree with the medium again. Until
+ * that succeeds, this file is the next to be written. */
 static void make_amends(struct up_record *r, struct both *b, int i)
 {
     struct up_half *good = &b->half[!i], *bad = &b->half[i];
@@ -144,7 +144,7 @@ static void make_amends(struct up_record *r, struct both *b, int i)
         r->failed = 0;
 }
 
-/* Put b->bytes into file i, the other one being what counts. */
+/* Write b->bytes to file i; the other file counts meanwhile. */
 static int put(struct up_record *r, struct both *b, int i, struct up_error *err)
 {
     struct up_half *h = &b->half[i];
@@ -153,7 +153,7 @@ static int put(struct up_record *r, struct both *b, int i, struct up_error *err)
     bool anew = missing || ours || h->unsure || h->astray;
     int rc = anew ? up_half_replace(r, i, b->bytes, h, err) : up_half_overwrite(r, i, b->bytes, h, err);
 
-    /* No room for a new file, and nothing in the old one that was acknowledged. */
+    /* No room for a new file, and the old one holds nothing that was acknowledged. */
     if (rc == UP_NOSPACE && (ours || h->state == UP_HALF_UNREADABLE))
         rc = up_half_overwrite(r, i, b->bytes, h, err);
     if (rc < 0 && missing)
@@ -190,7 +190,7 @@ int up_record_write(struct up_record *r, const void *data, size_t len, struct up
     if (check_length(r, len, err) < 0)
         return err->code;
     rc = both_read(r, &b, err);
-    /* Not knowing which record is the older one, a write could destroy the newer. */
+    /* Without knowing which record is older, a write could destroy the newer one. */
     if (rc == 0)
         rc = check_any(r, &b, err);
     if (rc == 0)
@@ -206,7 +206,7 @@ static uint64_t size_of(const struct up_record *r, const char *path)
     return r->storage->ops->stat(r->storage, path, &st) == 0 ? st.size : 0;
 }
 
-/* What writing file i anew began and a power cut ended. */
+/* Remove what a power cut left of recreating file i. */
 static void remove_remains(const struct up_record *r, const char *path)
 {
     char name[UP_RECORD_PATH + 4];

@@ -1,26 +1,26 @@
 /*
- * record.h -- a small value that survives a power cut, a write that fails and
- * the loss of a file: the two-slot record.
+ * record.h -- the two-slot record: a small value that survives a power cut, a
+ * failed write and the loss of a file.
  *
  * Two files, <path>.0 and <path>.1, each begin with one record: a sequence
- * number, a CRC-32C and the value. The newest whole one counts. One whole file
- * is enough for everything.
+ * number, a CRC-32C and the value. The newest intact record counts. One intact
+ * file is enough for everything.
  *
- * A write goes over the older record and is synced and read back; the newer
- * one is not touched, so at every instant one of them is whole. Which is the
- * newer is judged by what the medium gives: every reading drops the cache
- * first, because after a sync that failed the cache holds what the medium does
- * not. A record that another process wrote is synced before the other may be
- * overwritten: that process may have been killed in between.
+ * A write replaces the older record, and is synced and read back. The newer one
+ * is not touched, so at any time one of them is intact. Which one is newer is
+ * decided by what is on the medium: every read drops the cache first, because
+ * after a failed sync the cache holds what the medium does not. A record that
+ * another process wrote is synced before the other may be overwritten: that
+ * process may have been killed in between.
  *
- * A file that is missing, that cannot be read or whose last write failed is
- * made anew and takes the old one's place by rename. If that cannot be done,
- * the whole one is exchanged in the same way. What was acknowledged survives;
- * of a write that failed, the old or the new value does.
+ * A file that is missing, unreadable, or whose last write failed is created
+ * again and replaces the old one by rename. If that fails, the intact file is
+ * replaced in the same way. What was acknowledged survives; after a failed
+ * write, the old or the new value does.
  *
- * Overwriting allocates nothing. Each file is made UP_RECORD_SPREAD bytes
- * long, so that the two records do not share a sector or an erase block of
- * plain media; record_private.h says how.
+ * Overwriting allocates nothing. Each file is UP_RECORD_SPREAD bytes long, so
+ * that the two records share no sector or erase block of simple media; see
+ * record_private.h.
  */
 #ifndef UP_RECORD_H
 #define UP_RECORD_H
@@ -40,42 +40,43 @@ struct up_storage;
 struct up_record {
     struct up_storage *storage;
     const char *path;   /* without ".0"; stays the caller's */
-    char magic[8];      /* what the record is; part of the check */
+    char magic[8];      /* identifies the record's content; included in the CRC */
     size_t capacity;    /* bytes of head and value */
-    const char *second; /* where the second file lies when it is not <path>.1; or NULL */
-    /* Whether the value can be understood; a record whose value cannot counts
-     * as broken, and the other one is taken. NULL: whatever it is. */
+    const char *second; /* the second file if it is not <path>.1; or NULL */
+    /* Whether the value is valid; a record with an invalid value counts as
+     * broken, and the other one is used. NULL: any value is valid. */
     bool (*fits)(const uint8_t *value, size_t len);
-    /* What the process has learned; zero at first. */
-    uint32_t durable;    /* CRC of the record that it last made durable */
-    uint32_t failed_crc; /* of the one that it failed to write */
-    uint8_t failed;      /* to which file, 1 or 2, whose state is unknown since; 0: none */
+    /* What the process knows; zero at first. */
+    uint32_t durable;    /* CRC of the last record that it made durable */
+    uint32_t failed_crc; /* CRC of the one that it failed to write */
+    uint8_t failed;      /* the file, 1 or 2, whose state is unknown since; 0: none */
 };
 
 /*
- * The first value. Each file appears under its name only when it holds the
- * value whole and durable. From the first one on there is a record; the second
- * is made as well as that can be. Errors: UP_WRITE, UP_NOSPACE; UP_INTERNAL
- * too long.
+ * Create the record. Each file appears under its name only when it holds the
+ * complete value and is durable. From the first file on the record exists; the
+ * second file is best effort. Errors: UP_WRITE, UP_NOSPACE; UP_INTERNAL too
+ * long.
  */
 UP_MUST_CHECK int up_record_create(struct up_record *r, const void *data, size_t len, struct up_error *err);
 
 /*
- * The newest whole record into buf. Errors: UP_NOTHING neither file is there;
- * UP_STATELOST one is, and none can be read; UP_WRITE we may not look.
+ * Read the newest intact record into buf. Errors: UP_NOTHING neither file
+ * exists; UP_STATELOST a file exists, but none can be read; UP_WRITE no
+ * permission.
  */
 UP_MUST_CHECK int up_record_read(const struct up_record *r, void *buf, size_t size, size_t *len,
                                  struct up_error *err);
 
-/* The next value. Errors: UP_WRITE, UP_NOSPACE; UP_STATELOST, UP_NOTHING as
- * read() says, and nothing is written; UP_INTERNAL too long. */
+/* Write the next value. Errors: UP_WRITE, UP_NOSPACE; UP_STATELOST, UP_NOTHING
+ * as for read(), and nothing is written; UP_INTERNAL too long. */
 UP_MUST_CHECK int up_record_write(struct up_record *r, const void *data, size_t len, struct up_error *err);
 
 /*
- * For a quiet hour: a file that is missing or broken is made anew, one that is
- * shorter than UP_RECORD_SPREAD or lies where the second one used to is
- * rewritten, and what a power cut left of such work is removed. Writes nothing
- * when all is well. Errors: those of write(); what was there is still there.
+ * Maintenance, for when the device is idle: a missing or broken file is created
+ * again, one that is shorter than UP_RECORD_SPREAD or in the second file's
+ * former place is rewritten, and leftovers of a power cut are removed. Writes
+ * nothing if all is well. Errors: those of write(); the old content is kept.
  */
 UP_MUST_CHECK int up_record_tend(struct up_record *r, struct up_error *err);
 
@@ -85,7 +86,7 @@ struct up_record_view {
     uint64_t size;     /* of the file */
 };
 
-/* What there is of a record, for people. Errors: UP_WRITE we may not look; UP_USAGE. */
+/* The state of both files, for people. Errors: UP_WRITE no permission; UP_USAGE. */
 UP_MUST_CHECK int up_record_inspect(const struct up_record *r, struct up_record_view out[2],
                                     struct up_error *err);
 

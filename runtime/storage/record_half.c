@@ -13,7 +13,7 @@
 #include "error.h"
 #include "storage.h"
 
-#define TRIES 3 /* flash that is read at the wrong moment may answer the next time */
+#define TRIES 3 /* flash that is read at a bad moment may answer the next time */
 #define SECTOR 4096u
 
 static int beside(const struct up_record *r, int i, char out[UP_RECORD_PATH], struct up_error *err)
@@ -32,7 +32,7 @@ int up_half_path(const struct up_record *r, int i, char out[UP_RECORD_PATH], str
     return 0;
 }
 
-/* Covers head and value; the CRC field itself counts as zero. */
+/* Covers head and value, with the CRC field as zero. */
 static uint32_t record_crc(const uint8_t *bytes, size_t len)
 {
     uint8_t head[UP_RECORD_HEAD];
@@ -67,12 +67,12 @@ static void classify(const struct up_record *r, int i, struct up_half *h, size_t
     h->unsure = h->unsure || (r->failed == i + 1 && r->failed_crc == h->crc);
 }
 
-/* The whole file: a folio that reaches past a range is not dropped with it. */
+/* Drop the whole file: a folio that extends beyond a range is not dropped with it. */
 static bool drop_cache(struct up_storage *s, int file, size_t capacity)
 {
     uint64_t len = capacity > UP_RECORD_SPREAD ? capacity : UP_RECORD_SPREAD;
 
-    /* The first call may fail because an earlier write did; that is told once. */
+    /* The first call may report the failure of an earlier write; that is reported once. */
     for (int try = 0; try < TRIES; try++)
         if (s->ops->drop_cache(s, file, 0, len) >= 0)
             return true;
@@ -95,7 +95,7 @@ static long long read_file(const struct up_record *r, const char *path, struct u
     return got;
 }
 
-/* Whether the failure says something about this process, not about the file. */
+/* Whether the failure is about this process and not about the file. */
 static bool is_ours(int error)
 {
     return error == EACCES || error == EPERM || error == EMFILE || error == ENFILE || error == ENOMEM;
@@ -140,8 +140,7 @@ void up_half_format(const struct up_record *r, uint64_t sequence, const void *va
     up_put32(out + 28, record_crc(out, len));
 }
 
-/* Whole sectors, so that none has to be read to be written; what is behind the
- * value matters to nobody. */
+/* Write whole sectors, so that none must be read first; the bytes after the value do not matter. */
 static size_t front(const struct up_record *r, const uint8_t *bytes)
 {
     size_t len = UP_RECORD_HEAD + up_get32(bytes + 16);
@@ -201,8 +200,8 @@ int up_half_overwrite(const struct up_record *r, int i, const uint8_t *bytes, st
     return rc < 0 ? rc : read_back(r, i, bytes, scratch, err);
 }
 
-/* Bytes that no file system can make smaller or share between files. They are
- * no secret, so nothing waits for good random numbers. Whole sectors. */
+/* Bytes that no file system can compress or share between files. They are not
+ * secret, so do not wait for good random numbers. Whole sectors. */
 static void fill(const struct up_record *r, const char *path, uint8_t *out, size_t len)
 {
     uint64_t state = r->storage->ops->now(r->storage) << 32 ^ up_crc32c(path, strlen(path));

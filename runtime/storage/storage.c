@@ -1,5 +1,5 @@
 /*
- * storage.c -- conveniences that run over any storage.
+ * storage.c -- helper functions on top of any storage.
  */
 #include "storage.h"
 
@@ -12,7 +12,7 @@
 
 #define FIRST_READ 4096u
 
-/* The directory that holds path, into out. */
+/* Write the parent directory of path to `out`. */
 static int parent_of(const char *path, char out[UP_PATH_SIZE])
 {
     size_t len = strlen(path);
@@ -32,7 +32,7 @@ static int parent_of(const char *path, char out[UP_PATH_SIZE])
     return 0;
 }
 
-/* Read on until the end of the file or one byte past limit. */
+/* Read until the end of the file, or one byte past limit. */
 static int read_all(struct up_storage *s, int file, size_t limit, char **out, size_t *len)
 {
     size_t size = 0, room = FIRST_READ;
@@ -91,13 +91,13 @@ int up_storage_read_file(struct up_storage *s, const char *path, size_t limit, c
     return 0;
 }
 
-/* Make path.new hold the data, durably when that is asked for; on failure it is taken away again. */
+/* Write the data to path.new, durably if requested; remove it on failure. */
 static int write_new(struct up_storage *s, const char *temporary, const void *data, size_t len, unsigned mode,
                      bool durably)
 {
     int file, r, why;
 
-    /* One that a power cut left behind, whatever it is. */
+    /* Remove what a power cut left there, whatever it is. */
     if (s->ops->unlink(s, temporary) < 0 && errno != ENOENT)
         return -1;
     file = s->ops->open(s, temporary, UP_WRITE_ONLY_NEW, mode);
@@ -147,12 +147,12 @@ int up_storage_replace_file(struct up_storage *s, const char *path, const void *
     return put_file(s, path, data, len, mode, false, err);
 }
 
-/* One path for the whole descent: it grows and shrinks at its end. */
+/* One path for the whole descent; names are appended and removed at its end. */
 struct removal {
     struct up_storage *storage;
     char path[UP_PATH_SIZE];
     size_t len;
-    int error; /* errno of the first failure, 0 while there is none */
+    int error; /* errno of the first failure; 0: none */
 };
 
 static void remove_node(struct removal *r, enum up_node_kind kind);
@@ -171,7 +171,7 @@ static int remove_entry(void *user, const char *name, enum up_node_kind kind)
     r->len = before + 1 + len;
     remove_node(r, kind);
     if (r->error != 0)
-        return 1; /* the path stays at the culprit, for the message */
+        return 1; /* keep the path of the failed entry for the message */
     r->len = before;
     r->path[before] = '\0';
     return 0;

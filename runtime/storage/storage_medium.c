@@ -1,10 +1,10 @@
 /*
- * storage_medium.c -- devices above one another, by sysfs.
+ * storage_medium.c -- devices on top of one another, from sysfs.
  *
- * A partition lies on its disk, what device mapper or RAID makes on its parts,
- * a loop device on its file, a file on the device of its file system, a UBI
- * volume on an MTD, and a part of an MTD on the whole one where the kernel
- * keeps that.
+ * A partition is on its disk, a device mapper or RAID device on its members, a
+ * loop device on its file, a file on the device of its file system, a UBI
+ * volume on an MTD, and an MTD partition on the whole MTD if the kernel exposes
+ * that.
  */
 #include "storage_medium.h"
 
@@ -30,7 +30,7 @@
 
 static void add_block(struct up_medium *m, dev_t device);
 
-/* False when it is known already, or when there is no room: count is then past the end. */
+/* False if it is in the list already, or if there is no room: count is then past the end. */
 static bool add(struct up_medium *m, enum up_medium_kind kind, uint64_t number, uint64_t second)
 {
     for (unsigned i = 0; i < m->count && i < UP_MEDIUM_DEPTH; i++)
@@ -44,7 +44,7 @@ static bool add(struct up_medium *m, enum up_medium_kind kind, uint64_t number, 
     return true;
 }
 
-/* Flash: by the names that mounts and sysfs have for it. */
+/* Flash, by the names that mounts and sysfs use. */
 
 static void add_mtd(struct up_medium *m, unsigned n);
 
@@ -59,7 +59,7 @@ static void add_ubi(struct up_medium *m, unsigned device, unsigned volume)
         add_mtd(m, (unsigned)strtoul(text, NULL, 10));
 }
 
-/* "mtd3", "mtdblock3", "ubi0_1", "ubiblock0_1" to the end, with or without "/dev/" before. */
+/* Parse "mtd3", "mtdblock3", "ubi0_1" or "ubiblock0_1" up to the end, with or without "/dev/". */
 static void add_numbered(struct up_medium *m, const char *name)
 {
     unsigned a, b;
@@ -74,7 +74,7 @@ static void add_numbered(struct up_medium *m, const char *name)
         add_ubi(m, a, b);
 }
 
-/* The same for what sysfs shows as `path`: a device below a flash device has its name on the way. */
+/* The same for a sysfs path: a device below a flash device has the name of that in its path. */
 static void add_on_the_way(struct up_medium *m, const char *path)
 {
     char target[512], *save = NULL;
@@ -97,7 +97,7 @@ static void add_mtd(struct up_medium *m, unsigned n)
     add_on_the_way(m, path);
 }
 
-/* The volume or partition that is called `label`: "ubi0:rootfs", "mtd:core". */
+/* The volume or partition named `label`: "ubi0:rootfs", "mtd:core". */
 static void add_labelled(struct up_medium *m, const char *dir, const char *prefix, const char *label)
 {
     DIR *d = opendir(dir);
@@ -128,7 +128,7 @@ static void add_flash(struct up_medium *m, const char *source)
         add_labelled(m, "/sys/class/ubi", prefix, label + 1);
 }
 
-/* The mount that an open path lies in; 0 when that cannot be told. */
+/* The mount of an open path; 0 if that cannot be determined. */
 static int mount_number(const char *path)
 {
     char name[64], line[128];
@@ -149,7 +149,7 @@ static int mount_number(const char *path)
 }
 
 /*
- * The source of the mount with this number, or of one of this device: the
+ * The source of the mount with this number, or of a mount of this device: the
  * second field after " - ". A subvolume of btrfs has a number of its own that
  * mountinfo does not show.
  */
@@ -179,14 +179,14 @@ static bool mount_source(int number, dev_t device, char *out, size_t room)
     return found;
 }
 
-/* What the file system with this number lies on. */
+/* What the file system with this device number is on. */
 static void add_file_system(struct up_medium *m, dev_t device, const char *path)
 {
     char source[512];
     struct stat st;
 
     if (major(device) == MTD_BLOCK_MAJOR)
-        add_mtd(m, minor(device)); /* jffs2 has its number without the block device */
+        add_mtd(m, minor(device)); /* jffs2 has the number of the block device without using it */
     else if (major(device) != 0)
         add_block(m, device);
     else if (!mount_source(path ? mount_number(path) : 0, device, source, sizeof source))
@@ -218,8 +218,8 @@ static void add_range(struct up_medium *m, const char *dir)
     m->to = limit > 0 && limit < UINT64_MAX - m->from ? m->from + limit : UINT64_MAX;
 }
 
-/* The path in sysfs may be of another mount namespace or of a file that was
- * deleted; then the device itself is asked. */
+/* The path in sysfs may be from another mount namespace or of a deleted file;
+ * then ask the device itself. */
 static void add_backing(struct up_medium *m, const char *dir, dev_t device)
 {
     char path[512], backing[4200];
@@ -286,7 +286,7 @@ static void add_block(struct up_medium *m, dev_t device)
     add_on_the_way(m, dir);
 }
 
-/* What a device is called at every boot. */
+/* The name that a device has at every boot. */
 
 static void name_flash(struct up_medium *m, const struct up_medium_part *on)
 {

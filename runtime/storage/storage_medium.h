@@ -1,7 +1,7 @@
 /*
- * storage_medium.h -- what a path lies on, and what it is called at every boot.
+ * storage_medium.h -- what a path is on, and the name of that at every boot.
  *
- * Part of the operating system behind the storage seam; nothing else calls it.
+ * Part of the system's storage; only that calls it.
  */
 #ifndef UP_STORAGE_MEDIUM_H
 #define UP_STORAGE_MEDIUM_H
@@ -9,9 +9,9 @@
 struct up_medium;
 
 /*
- * As storage.h says of medium; 0, or -1 with errno: ELOOP more than
- * UP_MEDIUM_DEPTH devices above one another. Needs sysfs for what is below a
- * device, /proc for file systems without a device number of their own.
+ * See medium in storage.h; 0, or -1 with errno: ELOOP more than UP_MEDIUM_DEPTH
+ * devices on top of one another. Needs sysfs for what is below a device, and
+ * /proc for file systems without a device number of their own.
  */
 int up_storage_medium(const char *path, struct up_medium *out);
 

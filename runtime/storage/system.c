@@ -1,12 +1,11 @@
 /*
  * system.c -- the operating system behind the storage seam.
  *
- * The table, and what belongs to the system as a whole: identity of the boot,
- * clocks, chance, restarts. Open files are in system_files.c, names in
- * system_names.c, names below directory handles in system_dirs.c; whether a slot
- * is mounted is answered in system_mounts.c, what it lies on in
- * storage_medium.c; flash is handled in system_flash.c, the boot loader's
- * environment in system_uboot_env.c.
+ * The table, and what belongs to the system as a whole: boot identity, clocks,
+ * random numbers, restarts. Open files are in system_files.c, names in
+ * system_names.c, names below directory handles in system_dirs.c, mounts of a
+ * slot in system_mounts.c, media in storage_medium.c, flash in system_flash.c,
+ * the boot loader's environment in system_uboot_env.c.
  */
 #include "storage.h"
 
@@ -119,7 +118,7 @@ static int sys_random(struct up_storage *s, void *buf, size_t len)
     return 0;
 }
 
-/* The agent ignores and blocks signals that a shell script relies on, so the command has a fresh process's. */
+/* The agent ignores and blocks signals that a shell script relies on, so reset them for the command. */
 static int sys_restart(struct up_storage *s, char *const argv[])
 {
     pid_t pid, r;

@@ -9,9 +9,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define ALIGN 4096u        /* of memory, offset and length, for every device but a few, which decline */
-#define PIECE (1u << 20)   /* the most that is read by way of the buffer at once */
-#define WINDOW (64u << 20) /* mapped at once when pages are counted */
+#define ALIGN 4096u        /* of memory, offset and length; enough for all but a few devices, which refuse */
+#define PIECE (1u << 20)   /* the most that is read through the buffer at once */
+#define WINDOW (64u << 20) /* mapped at once for counting pages */
 #define PAGE_LEAST 4096u
 #define WHOLE UINT64_C(0) /* length up to the end of the file, for the kernel */
 
@@ -51,9 +51,9 @@ static int advise(int fd, uint64_t start, uint64_t len)
     return -1;
 }
 
-/* A dirty page cannot be dropped, and a page in part is not: all is written
- * back, and the range widened to whole pages. Then all else of the file goes,
- * since a folio across an end of the range stayed. */
+/* A dirty page cannot be dropped, nor a page only in part: write everything
+ * back, and widen the range to whole pages. Then drop all the rest of the file,
+ * since a folio across the end of the range stayed. */
 static int drop(int fd, uint64_t offset, uint64_t len)
 {
     uint64_t page = page_size(), start = offset / page * page;
@@ -63,9 +63,9 @@ static int drop(int fd, uint64_t offset, uint64_t len)
 }
 
 /*
- * The first page from `start` on that is in the cache, or with `absent` is not
- * there; `end` when there is none. -1 when that cannot be told. One that is
- * beyond the end of the file is not in the cache.
+ * The first page from `start` on that is in the cache, or with `absent` the
+ * first that is not; `end` if there is none. -1 if that cannot be determined. A
+ * page beyond the end of the file is not in the cache.
  */
 static long long find_page(int fd, uint64_t start, uint64_t end, bool absent)
 {
@@ -129,7 +129,7 @@ static void *aligned(size_t len)
 }
 
 /* Whether reading a page leaves it out of the cache, as O_DIRECT promises and
- * some file systems do not keep. False also when no page can show it. */
+ * some file systems do not keep. False also if no page can show it. */
 static bool is_honoured(int fd, uint64_t start, uint64_t end)
 {
     long long page = find_page(fd, start, end, true);
@@ -160,14 +160,14 @@ int up_system_cache_drop(int fd, uint64_t offset, uint64_t len)
         return -1;
     if (bypass(fd) && is_honoured(fd, start, offset + len))
         return UP_READ_DIRECT;
-    /* The page that was tried, too. */
+    /* Drop the page that was tried, too. */
     if (drop(fd, offset, len) < 0)
         return -1;
     left = find_page(fd, start, offset + len, false);
     return left >= 0 && (uint64_t)left >= offset + len ? UP_READ_DROPPED : UP_READ_CACHED;
 }
 
-/* A piece that begins or ends within an aligned one. Bytes, 0 at the end. */
+/* A piece that begins or ends inside an aligned one. Bytes read, 0 at the end. */
 static ssize_t read_piece(int fd, void *buf, size_t len, uint64_t offset, void *bounce)
 {
     size_t skip = (size_t)(offset % ALIGN);

@@ -1,13 +1,14 @@
 /*
- * system_cache.h -- reading what the medium holds and not what the page cache does.
+ * system_cache.h -- read what is on the medium and not what is in the page
+ * cache.
  *
- * Advice to drop pages is not enough: the kernel keeps a large folio of which
- * a part lies past the range, and one that somebody has mapped. So a descriptor
- * is switched to O_DIRECT until something is written through it; where that is
- * not honoured everything up to the end of the file is dropped, and what is
- * left is counted.
+ * Advising the kernel to drop pages is not enough: it keeps a large folio that
+ * extends beyond the range, and a page that somebody has mapped. So a
+ * descriptor is switched to O_DIRECT until something is written through it;
+ * where that is not supported, everything up to the end of the file is dropped,
+ * and what remains is counted.
  *
- * Part of the operating system behind the storage seam; nothing else calls it.
+ * Part of the system's storage; only that calls it.
  */
 #ifndef UP_SYSTEM_CACHE_H
 #define UP_SYSTEM_CACHE_H
@@ -16,14 +17,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* As storage.h says of drop_cache: an enum up_read_back, or -1 with errno. */
+/* See drop_cache in storage.h: an enum up_read_back, or -1 with errno. */
 int up_system_cache_drop(int fd, uint64_t offset, uint64_t len);
 
-/* Whether reads of fd go past the cache, so that up_system_cache_pread() must make them. */
+/* Whether reads of fd bypass the cache, so that they must use up_system_cache_pread(). */
 bool up_system_cache_is_bypassed(int fd);
-/* As pread of storage.h, in aligned pieces by way of a buffer where it must be. */
+/* See pread in storage.h; in aligned pieces through a buffer where necessary. */
 long long up_system_cache_pread(int fd, void *buf, size_t len, uint64_t offset);
-/* Before a write: through the cache again. */
+/* Before a write: use the cache again. */
 void up_system_cache_use(int fd);
 
 #endif

@@ -54,7 +54,7 @@ int up_system_file_open(struct up_storage *s, const char *path, unsigned flags, 
 int up_system_file_close(struct up_storage *s, int file)
 {
     (void)s;
-    /* Linux frees the descriptor even when it reports EINTR. */
+    /* Linux closes the descriptor even if it reports EINTR. */
     return close(file) < 0 && errno != EINTR ? -1 : 0;
 }
 
@@ -99,7 +99,7 @@ int up_system_file_pwrite(struct up_storage *s, int file, const void *buf, size_
     return 0;
 }
 
-/* fsync, not fdatasync: a changed mode becomes durable with the content. */
+/* fsync and not fdatasync: a changed mode becomes durable with the content. */
 int up_system_file_sync(struct up_storage *s, int file)
 {
     int r;
@@ -187,8 +187,8 @@ static int write_zeros(struct up_storage *s, int file, uint64_t offset, uint64_t
     return 0;
 }
 
-/* ZERO_RANGE and not a hole: the blocks of a preallocated file stay its own, so
- * that writing them later cannot run out of space. */
+/* ZERO_RANGE and not a hole: a preallocated file keeps its blocks, so that
+ * writing them later cannot run out of space. */
 int up_system_file_zero_range(struct up_storage *s, int file, uint64_t offset, uint64_t len)
 {
     int r;

@@ -1,9 +1,9 @@
 /*
- * system_files.h -- open files, for the system behind the storage seam.
+ * system_files.h -- open files, for the system's storage.
  *
- * Calls are repeated after EINTR, short reads and writes are finished, and no
- * descriptor survives an exec. Files are opened without waiting, so that a pipe
- * put where a file belongs is an error and not a hang.
+ * Calls are repeated after EINTR, short reads and writes are continued, and no
+ * descriptor survives an exec. Opening does not block, so that a pipe in place
+ * of a file is an error and not a hang.
  */
 #ifndef UP_SYSTEM_FILES_H
 #define UP_SYSTEM_FILES_H
@@ -32,7 +32,7 @@ int up_system_file_open_again(const char *path, int flags, mode_t mode);
 /* Close without losing the errno of the failure being reported. */
 void up_system_file_close_quietly(int fd);
 enum up_node_kind up_system_file_kind(mode_t mode);
-/* Of a block device, the size is not told by stat(2). */
+/* The size of a block device, which stat(2) does not report. */
 void up_system_file_fill_stat(struct up_stat *out, const struct stat *st);
 /* Whether it is immutable or append-only; false where the kernel does not tell (before Linux 4.11). */
 bool up_system_file_fixed(int fd);

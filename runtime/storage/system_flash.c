@@ -1,9 +1,9 @@
 /*
- * system_flash.c -- MTD by its ioctls, UBI volumes by theirs and by sysfs.
+ * system_flash.c -- MTD and UBI volumes, through ioctls and sysfs.
  *
- * Devices are recognised by what they are, not by their names: MTD has a major
- * number of its own, UBI volumes belong to the subsystem "ubi" and have a size
- * in logical erase blocks, which the UBI device they lie on has not.
+ * Devices are recognised by what they are, not by name: MTD has a major number
+ * of its own; UBI volumes belong to the subsystem "ubi" and have a size in
+ * logical erase blocks, which the UBI device below them does not have.
  */
 #include "system_flash.h"
 
@@ -24,7 +24,7 @@
 
 #define MTD_MAJOR 90 /* minor 2 n is mtd<n>, 2 n + 1 the same, read-only */
 
-/* An attribute of a character device in sysfs, its first line. */
+/* An attribute of a character device in sysfs: its first line. */
 static bool attribute(dev_t device, const char *name, char *out, size_t room)
 {
     char path[128];
@@ -49,8 +49,7 @@ static bool is_mtd(dev_t device)
     return major(device) == MTD_MAJOR;
 }
 
-/* The kernel's own number is used up by no one else, so an attribute of UBI
- * volumes that other devices lack is enough. */
+/* UBI volumes have no fixed major number, so an attribute that other devices lack has to be enough. */
 static bool is_ubi_volume(dev_t device, uint64_t *size, uint64_t *block)
 {
     char path[128], target[512];
@@ -88,7 +87,7 @@ static int mtd_info(int fd, dev_t device, struct up_flash *out)
     default:
         return 0;
     }
-    /* The ioctl has 32 bits for it. */
+    /* The ioctl takes 32 bits. */
     if (!number(device, "size", &out->size))
         out->size = info.size;
     out->erase_size = info.erasesize;
@@ -151,7 +150,7 @@ int up_system_flash_update(struct up_storage *s, int fd, uint64_t size)
     return ioctl(fd, UBI_IOCVOLUP, &bytes);
 }
 
-/* The names of sysfs: "ubi0_1" of a volume, from the end of its link. */
+/* The name in sysfs, such as "ubi0_1" of a volume, from the end of its link. */
 static bool node_name(dev_t device, char *out, size_t room)
 {
     char path[64], target[512], *last;

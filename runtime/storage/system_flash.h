@@ -1,5 +1,5 @@
 /*
- * system_flash.h -- MTD and UBI for the system behind the storage seam.
+ * system_flash.h -- MTD and UBI, for the system's storage.
  */
 #ifndef UP_SYSTEM_FLASH_H
 #define UP_SYSTEM_FLASH_H
@@ -19,13 +19,13 @@ int up_system_flash_mark_bad(struct up_storage *s, int fd, uint64_t offset);
 int up_system_flash_update(struct up_storage *s, int fd, uint64_t size);
 
 /*
- * The names by which /proc/self/mountinfo shows a mount of the flash that st
- * is, the block device made of it among them ("/dev/mtdblock3"), one after
- * another, each with its NUL, an empty one last. Returns how many; 0 when it
- * is no flash.
+ * The names with which /proc/self/mountinfo shows a mount of the flash st,
+ * including the block device on it ("/dev/mtdblock3"), one after another, each
+ * NUL-terminated, an empty one last. Returns their number; 0 if it is not
+ * flash.
  */
 int up_system_flash_names(const struct stat *st, char *out, size_t room);
-/* Whether UBI has taken the MTD that st is: 1, 0, or -1 with errno. */
+/* Whether UBI is attached to the MTD st: 1, 0, or -1 with errno. */
 int up_system_flash_attached(const struct stat *st);
 
 #endif

@@ -1,9 +1,9 @@
 /*
- * system_mounts.c -- mounts by /proc/self/mountinfo, stacking by sysfs.
+ * system_mounts.c -- mounts from /proc/self/mountinfo, stacking from sysfs.
  *
- * A slot that only backs something mounted (dm-verity, a loop device, a
- * partition of it) is as much in use as one that is mounted itself. Flash is
- * mounted by name: jffs2 and ubifs have no block device.
+ * A slot below something mounted (dm-verity, a loop device, a partition of it)
+ * is as much in use as one that is mounted directly. Flash is mounted by name:
+ * jffs2 and ubifs have no block device.
  */
 #include "system_mounts.h"
 
@@ -24,11 +24,11 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#define MAX_STACK 16 /* devices above one another; more is a loop in sysfs */
+#define MAX_STACK 16 /* devices on top of one another; more would be a loop in sysfs */
 
 static int device_mounted(dev_t device, unsigned depth);
 
-/* What was found first is answered, unless something worse follows. */
+/* The first result counts, unless a later one is worse. */
 static bool settled(int r)
 {
     return r < 0 || r == UP_MOUNTED_WRITABLE;
@@ -41,10 +41,10 @@ static int worse(int a, int b)
     return a > b ? a : b;
 }
 
-/* What follows " - " in a line of mountinfo, cut up in place. */
+/* Split what follows " - " in a line of mountinfo, in place. */
 struct mount {
     char *source;  /* the second field; NULL when there is none */
-    bool writable; /* the file system itself, by the third: a mount of it may still be read-only */
+    bool writable; /* the file system itself, from the third field: a mount of it may still be read-only */
 };
 
 static struct mount mount_of(char *line)
@@ -65,8 +65,8 @@ static struct mount mount_of(char *line)
 
 /*
  * Whether a line of mountinfo is a mount of the device. The third field is its
- * number, but file systems over several devices (btrfs) show one of their own
- * there, so the source, the second field after " - ", counts too.
+ * number. File systems on several devices (btrfs) show a number of their own
+ * there, so the source, the second field after " - ", counts as well.
  */
 static bool line_names(const char *line, const char *source, dev_t device)
 {
@@ -80,7 +80,7 @@ static bool line_names(const char *line, const char *source, dev_t device)
            st.st_rdev == device;
 }
 
-/* Whether it is a mount of one of the names, which end with an empty one. */
+/* Whether it is a mount of one of the names; an empty one ends the list. */
 static bool is_one_of(const char *source, const char *names)
 {
     for (const char *name = names; source && *name; name += strlen(name) + 1)
@@ -89,7 +89,7 @@ static bool is_one_of(const char *source, const char *names)
     return false;
 }
 
-/* By the device, or when there are names by those. */
+/* By the device, or by the names if there are any. */
 static int in_mountinfo(dev_t device, const char *names)
 {
     FILE *f = fopen("/proc/self/mountinfo", "re");
@@ -120,7 +120,7 @@ static bool entry_device(const char *dir, const char *name, dev_t *device)
            up_system_sysfs_device(path, device);
 }
 
-/* Whether a device that sysfs shows as an entry of `dir` is mounted. */
+/* Whether the device that sysfs shows as an entry of `dir` is mounted. */
 static int entries_mounted(const char *dir, bool partitions_only, unsigned depth)
 {
     DIR *d = opendir(dir);
@@ -143,9 +143,9 @@ static int entries_mounted(const char *dir, bool partitions_only, unsigned depth
     return r;
 }
 
-/* Whether the loop device `name` reads from the file or device described by
- * st. The path in sysfs may be of another mount namespace or of a file that
- * was deleted; then the device itself is asked. */
+/* Whether the loop device `name` reads from the file or device st. The path in
+ * sysfs may be from another mount namespace or of a deleted file; then ask the
+ * device itself. */
 static bool loop_reads(const char *name, const struct stat *st)
 {
     char path[512], backing[4200];
@@ -209,7 +209,7 @@ static int device_mounted(dev_t device, unsigned depth)
     return r;
 }
 
-/* Itself, UBI on it, or the block device made of it. */
+/* The flash itself, UBI on it, or its block device. */
 static int flash_mounted(const struct stat *flash)
 {
     char names[512];
@@ -220,7 +220,7 @@ static int flash_mounted(const struct stat *flash)
         return 0;
     r = up_system_flash_attached(flash);
     if (r != 0)
-        return r < 0 ? r : UP_MOUNTED_WRITABLE; /* UBI moves what lies on it */
+        return r < 0 ? r : UP_MOUNTED_WRITABLE; /* UBI moves the data on it */
     r = in_mountinfo(0, names);
     for (const char *name = names; !settled(r) && *name; name += strlen(name) + 1)
         if (stat(name, &st) == 0 && S_ISBLK(st.st_mode))

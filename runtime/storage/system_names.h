@@ -1,5 +1,5 @@
 /*
- * system_names.h -- names and directories, for the system behind the storage seam.
+ * system_names.h -- names and directories, for the system's storage.
  */
 #ifndef UP_SYSTEM_NAMES_H
 #define UP_SYSTEM_NAMES_H
@@ -22,7 +22,7 @@ int up_system_name_stat(struct up_storage *s, const char *path, struct up_stat *
 int up_system_name_space(struct up_storage *s, const char *path, uint64_t *free_bytes);
 int up_system_name_list(struct up_storage *s, const char *path, up_list_fn *fn, void *user);
 
-/* The same of an open directory, which is closed. */
+/* The same for an open directory, which is closed. */
 int up_system_name_list_open(int fd, up_list_fn *fn, void *user);
 
 #endif

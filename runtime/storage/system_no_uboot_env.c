@@ -1,6 +1,6 @@
 /*
- * system_no_uboot_env.c -- in the place of system_uboot_env.c, in a build
- * without libubootenv.
+ * system_no_uboot_env.c -- replaces system_uboot_env.c in a build without
+ * libubootenv.
  */
 #include <errno.h>
 

@@ -1,9 +1,9 @@
 /*
  * system_partition.c -- PARTUUID without udev.
  *
- * Newer kernels say it in the uevent of the partition. Of older ones the table
- * at the front of the disk is read, or the copy of a GPT at its end; it was
- * good enough for the kernel to make the partition of it.
+ * Newer kernels show it in the uevent of the partition. For older ones, read
+ * the table at the front of the disk or the backup GPT at its end; it was valid
+ * enough for the kernel to create the partition from it.
  */
 #include "system_partition.h"
 
@@ -24,9 +24,9 @@
 
 #define MBR_SIZE 512u
 #define MBR_LAST 255u        /* logical partitions are numbered from 5 on */
-#define GPT_PROTECTIVE 0xeeu /* type of an MBR entry: the table is elsewhere */
+#define GPT_PROTECTIVE 0xeeu /* type of an MBR entry that says that the disk has a GPT */
 
-/* A line NAME=value of a uevent file. */
+/* Find a line NAME=value in a uevent file. */
 static bool uevent(const char *dir, const char *name, char *out, size_t room)
 {
     char path[160], line[256];
@@ -55,7 +55,7 @@ static unsigned partition_number(const char *dir)
     return up_system_sysfs_line(path, text, sizeof text) ? (unsigned)strtoul(text, NULL, 10) : 0;
 }
 
-/* The disk that the partition shown in `dir` is part of; -1 when it has no node. */
+/* Open the disk of the partition shown in `dir`; -1 if it has no node. */
 static int open_disk(const char *dir)
 {
     char above[160], name[64], node[80];

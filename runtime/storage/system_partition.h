@@ -1,7 +1,7 @@
 /*
- * system_partition.h -- the identity of a partition, from the table it stands in.
+ * system_partition.h -- the identity of a partition, from its partition table.
  *
- * Part of the operating system behind the storage seam; nothing else calls it.
+ * Part of the system's storage; only that calls it.
  */
 #ifndef UP_SYSTEM_PARTITION_H
 #define UP_SYSTEM_PARTITION_H

@@ -1,11 +1,11 @@
 /*
- * system_uboot_env.c -- the U-Boot environment, by libubootenv.
+ * system_uboot_env.c -- the U-Boot environment, through libubootenv.
  *
  * The library writes the copy that is not in use and syncs it, but does not
- * say when the sync fails. So the files and block devices behind the copies are
- * held open over the write, synced once more, dropped from the cache, and what
- * the medium gives back is compared. An environment without a valid copy is
- * never written: U-Boot runs on its built-in one then, and would lose the
+ * report a failed sync. So the files and block devices of both copies are kept
+ * open during the write, synced once more and dropped from the cache, and what
+ * the medium returns is compared. An environment without a valid copy is never
+ * written: U-Boot then runs on its built-in environment, and would lose the
  * command that boots the device to one that holds our variables alone.
  */
 #include "system_uboot_env.h"
@@ -28,7 +28,7 @@
 struct copies {
     unsigned count;
     char name[COPIES][NAME_SIZE];
-    int fd[COPIES]; /* -1: not held open */
+    int fd[COPIES]; /* -1: not open */
 };
 
 static int fail(int error)
@@ -37,13 +37,13 @@ static int fail(int error)
     return -1;
 }
 
-/* The library fails with a negative errno, or with -1 or a short count for anything. */
+/* The library returns a negative errno, or -1 or a short count for any failure. */
 static int fail_library(int result)
 {
     return fail(result < -1 ? -result : EIO);
 }
 
-/* Which files and devices hold the copies; the library does not tell. */
+/* Find the files and devices of the copies; the library does not expose them. */
 static int find_copies(const char *config, struct copies *c)
 {
     FILE *f = fopen(config, "re");
@@ -60,7 +60,7 @@ static int find_copies(const char *config, struct copies *c)
 }
 
 /* Not a character device: MTD has no cache, and a UBI volume that somebody else
- * holds open cannot be updated. The library does not tell why it cannot write. */
+ * holds open cannot be updated. The library does not say why it cannot write. */
 static int hold_copies(struct copies *c)
 {
     struct stat st;
@@ -77,8 +77,7 @@ static int hold_copies(struct copies *c)
     return 0;
 }
 
-/* Also after a failure: whoever reads next is to see what the medium holds, not
- * what it did not take. */
+/* Also after a failure: the next reader must see what is on the medium, not what failed to get there. */
 static int sync_copies(const struct copies *c)
 {
     int failed = 0;
@@ -155,7 +154,7 @@ int up_system_uboot_env_get(const char *config, struct up_boot_variable *variabl
     struct uboot_ctx *ctx;
     int r = 0;
 
-    /* For its errno: the library's is the same for whatever is wrong with the file. */
+    /* For errno: the library's code is the same for every problem with the file. */
     if (access(config, R_OK) < 0 || load(&ctx, config) < 0)
         return -1;
     for (size_t i = 0; i < count && r == 0; i++)

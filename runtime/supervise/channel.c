@@ -22,14 +22,14 @@ struct up_listener {
     int fd;
     int folder; /* see address_of() */
     char path[sizeof((struct sockaddr_un *)0)->sun_path];
-    dev_t device; /* of the socket file we made: another one is not ours to unlink */
+    dev_t device; /* of the socket file we created: another one is not ours to unlink */
     ino_t inode;
 };
 
 struct up_channel {
     struct up_processes *processes;
     int link;
-    bool ended;  /* the peer will send no more */
+    bool ended;  /* the peer will not send anything more */
     bool broken; /* the framing is lost: nothing more is received */
     char *queue; /* bytes to be sent: [sent, queued) */
     size_t sent, queued, room;
@@ -39,9 +39,9 @@ struct up_channel {
 };
 
 /*
- * The address of a path. One that is too long for it is reached through a
+ * The address of a path. A path that is too long is reached through a
  * descriptor of its folder, which the caller closes when the address is no
- * longer needed; -1 when there is none.
+ * longer needed; -1: there is none.
  */
 static int address_of(struct sockaddr_un *out, const char *path, int *folder, struct up_error *err)
 {
@@ -82,7 +82,7 @@ static int socket_new(const char *path, struct up_error *err)
     return fd < 0 ? up_fail(err, UP_INTERNAL, "socket %s: %s", path, strerror(errno)) : fd;
 }
 
-/* Remove a socket file that nobody listens on; UP_BUSY when somebody does. */
+/* Remove a socket file without a listener; UP_BUSY if there is one. */
 static int clear_stale(const struct sockaddr_un *address, struct up_error *err)
 {
     const char *path = address->sun_path;
@@ -105,7 +105,7 @@ static int clear_stale(const struct sockaddr_un *address, struct up_error *err)
     return rc;
 }
 
-/* Before anybody can connect: nobody listens yet. */
+/* Before anybody can connect: listen() was not called yet. */
 static int let_in(const struct up_listener *l, const struct up_access *access, struct up_error *err)
 {
     uid_t user = access->has_user ? access->user : (uid_t)-1;
@@ -127,8 +127,7 @@ static int listen_at(struct up_listener *l, const struct sockaddr_un *address, c
     mode_t mask;
     int rc;
 
-    /* Mode 0600 from its first moment: bind() obeys the umask, and a chmod
-     * after it would leave a gap. */
+    /* Create it with mode 0600: bind() obeys the umask, and a chmod afterwards would leave a gap. */
     mask = umask(0177);
     rc = bind(l->fd, (const struct sockaddr *)address, sizeof *address);
     umask(mask);
@@ -282,7 +281,7 @@ size_t up_channel_queued(const struct up_channel *c)
     return c->queued - c->sent;
 }
 
-/* Room for `more` bytes at the end of the queue. */
+/* Make room for `more` bytes at the end of the queue. */
 static int make_room(struct up_channel *c, size_t more, struct up_error *err)
 {
     size_t waiting = c->queued - c->sent, room;
@@ -341,7 +340,7 @@ int up_channel_flush(struct up_channel *c, struct up_error *err)
         c->sent += (size_t)n;
     }
     c->sent = c->queued = 0;
-    if (c->room > QUEUE_KEPT) { /* of what one slow moment took, nothing stays */
+    if (c->room > QUEUE_KEPT) { /* release what a slow moment needed */
         free(c->queue);
         c->queue = NULL;
         c->room = 0;
@@ -364,8 +363,8 @@ static long fill(struct up_channel *c, struct up_error *err)
     while (n < 0 && errno == EINTR);
     if (n < 0 && errno == EAGAIN)
         return UP_AGAIN;
-    /* A peer that died with our bytes unread resets the connection: for a
-     * reader that is an end like any other. */
+    /* A peer that died with unread bytes of ours resets the connection; for a
+     * reader that is an ordinary end. */
     if (n < 0 && errno != ECONNRESET)
         return up_fail(err, UP_NETWORK, "channel: %s", strerror(errno));
     if (n <= 0)

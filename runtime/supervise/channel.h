@@ -1,9 +1,10 @@
 /*
- * channel.h -- lines over Unix sockets: the control socket and the pairs
+ * channel.h -- lines over Unix sockets: the control socket and the socket pairs
  * between supervisor and children.
  *
- * A line is at most UP_LINE_MAX bytes and ends with '\n'. Nothing here waits:
- * receive says UP_AGAIN; what cannot be sent at once is queued, bounded.
+ * A line has at most UP_LINE_MAX bytes and ends with '\n'. Nothing here waits:
+ * receive returns UP_AGAIN, and what cannot be sent at once is queued, up to a
+ * limit.
  */
 #ifndef UP_CHANNEL_H
 #define UP_CHANNEL_H
@@ -21,46 +22,48 @@ struct up_processes;
 struct up_listener;
 struct up_channel;
 
-/* Who besides root and us may connect to a listener. */
+/* Who besides root and our user may connect to a listener. */
 struct up_access {
     bool has_user, has_group;
     uid_t user;  /* the socket becomes theirs */
     gid_t group; /* mode 0660 instead of 0600 */
 };
 
-/* Listen at path; access may be NULL: nobody else, mode 0600. A stale socket
- * file is replaced, a live one is UP_BUSY. close() unlinks the path. All descriptors are close-on-exec. */
+/* Listen at path; access NULL: nobody else, mode 0600. A stale socket file is
+ * replaced; a live one is UP_BUSY. close() unlinks the path. All descriptors
+ * are close-on-exec. */
 UP_MUST_CHECK int up_listener_open(struct up_listener **out, const char *path, const struct up_access *access,
                                    struct up_error *err);
 int up_listener_fd(const struct up_listener *l);
-/* UP_AGAIN when nobody waits. Who it is, and what they may, is the caller's matter (peer.h). */
+/* UP_AGAIN if nobody is waiting. Checking the peer and its rights is up to the caller (peer.h). */
 UP_MUST_CHECK int up_listener_accept(struct up_listener *l, struct up_channel **out, struct up_error *err);
 void up_listener_close(struct up_listener *l);
 
-/* Errors: UP_NOTHING nobody listens there; UP_REFUSED this user may not;
- * UP_BUSY too many wait to be let in: try again; UP_WRITE. */
+/* Errors: UP_NOTHING there is no listener; UP_REFUSED this user may not
+ * connect; UP_BUSY too many connections are waiting: try again; UP_WRITE. */
 UP_MUST_CHECK int up_channel_connect(struct up_channel **out, const char *path, struct up_error *err);
-/* Over a link of `processes`, which is closed with the channel, also when this
- * fails. Errors: UP_INTERNAL no memory. */
+/* Over a link of `processes`, which is closed with the channel, or if this
+ * fails. Errors: UP_INTERNAL out of memory. */
 UP_MUST_CHECK int up_channel_new(struct up_channel **out, struct up_processes *processes, int link,
                                  struct up_error *err);
-/* Take over a connected stream socket, also one inherited by number; it is
- * closed with the channel. Errors: UP_USAGE not such a socket, and left alone;
- * UP_INTERNAL, and closed. */
+/* Take over a connected stream socket, also an inherited one; it is closed with
+ * the channel. Errors: UP_USAGE not such a socket, which is left alone;
+ * UP_INTERNAL, and it is closed. */
 UP_MUST_CHECK int up_channel_from_fd(struct up_channel **out, int fd, struct up_error *err);
 int up_channel_fd(const struct up_channel *c);
 int up_channel_wants_write(const struct up_channel *c); /* queue not empty: poll for writing too */
 size_t up_channel_queued(const struct up_channel *c);   /* bytes in the queue */
 
-/* Of these three err may be NULL. */
+/* For these three err may be NULL. */
 
-/* Queue a line (without '\n' in it) and send what goes at once.
- * Errors: UP_USAGE too long or with '\n'; UP_BUSY queue full; UP_NETWORK peer gone. */
+/* Queue a line (without '\n') and send what is possible at once. Errors:
+ * UP_USAGE too long or with '\n'; UP_BUSY queue full; UP_NETWORK the peer is
+ * gone. */
 UP_MUST_CHECK int up_channel_send(struct up_channel *c, const char *line, size_t len, struct up_error *err);
 /* Send what is queued: 0, UP_AGAIN, or UP_NETWORK. */
 UP_MUST_CHECK int up_channel_flush(struct up_channel *c, struct up_error *err);
-/* The next line without '\n', NUL-terminated, valid until the next receive:
- * its length, UP_AGAIN, UP_NOTHING at the end, UP_CORRUPT line too long. */
+/* The next line without '\n', NUL-terminated, valid until the next receive: its
+ * length, UP_AGAIN, UP_NOTHING at the end, UP_CORRUPT line too long. */
 UP_MUST_CHECK long up_channel_receive(struct up_channel *c, const char **line, struct up_error *err);
 void up_channel_close(struct up_channel *c);
 

@@ -17,12 +17,12 @@ struct up_child {
     struct up_processes *processes;
     const char *name, *advice;
     uint64_t heartbeat; /* ms */
-    pid_t pid;          /* 0 when there is none */
+    pid_t pid;          /* 0: not running */
     struct up_channel *channel;
     uint64_t started, heard;
-    uint64_t silent_from; /* what silence is counted from: heard, or later when we were late or it waited */
-    uint64_t waited;      /* ms that it has waited in all, as far as that is taken into account */
-    uint64_t excused;     /* of them, since its last beat */
+    uint64_t silent_from; /* start of the silence: the last line, or later if we were late or it waited */
+    uint64_t waited;      /* ms that it has waited in all, as far as already accounted */
+    uint64_t excused;     /* of these, since its last heartbeat */
     uint64_t kill_at;     /* while it is being stopped; else 0 */
     bool killed, beaten, forgiven, waits;
     unsigned starts;
@@ -143,13 +143,13 @@ bool up_child_wants_write(const struct up_child *c)
     return c->channel && up_channel_wants_write(c->channel);
 }
 
-/* What it has waited so far excuses no silence from now on. */
+/* Past waits excuse no silence from now on. */
 static void count_waits(struct up_child *c)
 {
     c->waited = c->processes->ops->waited(c->processes, c->pid);
 }
 
-/* What it has waited since the last look is no silence; as it says itself, so in bounds. */
+/* Waits since the last look are no silence. The child reports them itself, so they are limited. */
 static void excuse_waits(struct up_child *c, uint64_t now)
 {
     uint64_t before = c->waited, more, most = UP_CHILD_WAIT_MS - c->excused;
@@ -173,7 +173,7 @@ const char *up_child_hear(struct up_child *c, uint64_t now)
     n = up_channel_receive(c->channel, &line, NULL);
     if (n == UP_AGAIN)
         return NULL;
-    if (n < 0) { /* closed or garbage: silence from now on, and the heartbeat will tell */
+    if (n < 0) { /* closed or garbage: it counts as silent from now on, and the heartbeat decides */
         close_channel(c);
         return NULL;
     }
@@ -226,7 +226,7 @@ void up_child_tell(struct up_child *c, const char *format, ...)
     for (int i = 0; i < len; i++)
         if (line[i] == '\n')
             line[i] = ' ';
-    /* A full queue means that it does not listen: the heartbeat will tell. */
+    /* A full queue means that it does not read: the heartbeat decides. */
     (void)!up_channel_send(c->channel, line, (size_t)len, NULL);
 }
 
@@ -235,7 +235,7 @@ void up_child_stop(struct up_child *c, uint64_t now)
     if (c->pid <= 0 || up_child_stopping(c))
         return;
     send_signal(c, SIGTERM);
-    send_signal(c, SIGCONT); /* a stopped process does not see the first */
+    send_signal(c, SIGCONT); /* a stopped process does not see the first signal */
     c->kill_at = now + UP_CHILD_GRACE_MS;
 }
 
@@ -294,7 +294,7 @@ bool up_child_over(const struct up_child *c)
 
 static void describe(struct up_child *c, int status)
 {
-    if (*c->reason) /* we killed it and know better */
+    if (*c->reason) /* we killed it and know the reason */
         return;
     if (c->kill_at > 0 && (status == 0 || (WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM)))
         snprintf(c->reason, sizeof c->reason, "stopped when asked");
@@ -307,7 +307,7 @@ static void describe(struct up_child *c, int status)
 
 void up_child_reap(struct up_child *c, uint64_t now)
 {
-    /* While it is not reaped its number cannot become another group's. */
+    /* Until it is reaped, its number cannot become another group's. */
     send_signal(c, SIGKILL);
     describe(c, c->processes->ops->reap(c->processes, c->pid));
     close_channel(c);

@@ -59,7 +59,7 @@ void up_command_close(struct up_command *c)
 
     if (!c)
         return;
-    /* A process that was waited for leaves its group's number to whoever is still in it. */
+    /* Once a process is reaped, its group's number belongs to whoever is still in the group. */
     kill(-c->pid, SIGKILL);
     if (!c->ended)
         while (waitpid(c->pid, &raw, 0) < 0 && errno == EINTR)

@@ -19,7 +19,7 @@ void up_notify_open(struct up_notify *n)
         return;
     n->address.sun_family = AF_UNIX;
     memcpy(n->address.sun_path, path, len);
-    if (*path == '@') /* the abstract name space */
+    if (*path == '@') /* the abstract namespace */
         n->address.sun_path[0] = '\0';
     n->address_len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len);
     n->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

@@ -1,8 +1,8 @@
 /*
- * notify.h -- tell the service manager how we are (sd_notify), without its library.
+ * notify.h -- report to the service manager (sd_notify), without its library.
  *
- * Nothing here fails: no manager, or one that does not listen, is as good as
- * one that heard us.
+ * Nothing here fails: it does not matter whether there is a manager and whether
+ * it listens.
  */
 #ifndef UP_NOTIFY_H
 #define UP_NOTIFY_H
@@ -11,7 +11,7 @@
 #include <sys/un.h>
 
 struct up_notify {
-    int fd;       /* -1: nobody asked */
+    int fd;       /* -1: no manager asked */
     int watchdog; /* whether the manager expects WATCHDOG=1 */
     struct sockaddr_un address;
     socklen_t address_len;

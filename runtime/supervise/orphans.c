@@ -21,7 +21,7 @@ int up_orphans_adopt(void)
     return prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 
-/* The first line of /proc/<who>/<what>; false when the process is gone. */
+/* The first line of /proc/<who>/<what>; false if the process is gone. */
 static bool read_proc(const char *who, const char *what, char *line, int size)
 {
     char path[64];
@@ -64,8 +64,8 @@ int up_orphans_mark(struct up_error *err)
     return written ? 0 : up_fail(err, UP_INTERNAL, "/proc/self/oom_score_adj: %s", strerror(errno));
 }
 
-/* Whether it runs and its parent is `parent`: "PID (NAME) STATE PPID ...", and
- * the name may hold anything. */
+/* Whether it runs and its parent is `parent`. The line is "PID (NAME) STATE
+ * PPID ...", and the name may contain anything. */
 static bool is_child(const char *who, pid_t parent)
 {
     char line[256];

@@ -1,15 +1,15 @@
 /*
  * orphans.h -- processes of the script that outlive it.
  *
- * The supervisor is a child subreaper: whoever below it loses its parent
- * becomes its child. What the script has started is told from everything else
- * (a program that the agent started, say) by a mark that fork and exec hand
- * on: an oom_score_adj UP_ORPHAN_STEP above the supervisor's. Without root it
- * cannot be taken off again; it also lets the kernel, when memory runs out,
- * take the script before the updater.
+ * The supervisor is a child subreaper: a process below it that loses its parent
+ * becomes its child. Processes of the script are distinguished from others (a
+ * program that the agent started, for example) by a mark that fork and exec
+ * pass on: an oom_score_adj that is UP_ORPHAN_STEP above the supervisor's.
+ * Without root the mark cannot be removed. It also makes the kernel kill the
+ * script before the updater when memory runs out.
  *
- * Nothing here waits, and nothing fails for good: on a kernel that takes no
- * mark, orphans are only reaped.
+ * Nothing here waits, and nothing fails permanently: on a kernel that refuses
+ * the mark, orphans are only reaped.
  */
 #ifndef UP_ORPHANS_H
 #define UP_ORPHANS_H
@@ -20,18 +20,18 @@
 
 #define UP_ORPHAN_STEP 50
 
-/* Become the parent of orphans, until the process ends; -1 with errno set. */
+/* Become the parent of orphans until the process ends; -1 with errno set. */
 int up_orphans_adopt(void);
 
-/* In the process of the script, before anything of the script runs: take the
- * mark. Not repeatable. Errors: UP_INTERNAL the kernel does not take it. */
+/* In the script's process, before anything of the script runs: set the mark.
+ * Only once. Errors: UP_INTERNAL the kernel refuses it. */
 UP_MUST_CHECK int up_orphans_mark(struct up_error *err);
 
-/* Kill every child of ours that carries the mark, but for `script`, which may
- * be 0. How many there were: their own children are found by the next call. */
+/* Kill every child of ours that has the mark, except `script`, which may be 0.
+ * Returns their number; their own children are found by the next call. */
 unsigned up_orphans_kill(pid_t script);
 
-/* Forget every child that is over, but for the two, who are waited for elsewhere. */
+/* Reap every child that has ended, except these two, which are reaped elsewhere. */
 void up_orphans_forget(pid_t agent, pid_t script);
 
 #endif

@@ -41,7 +41,7 @@ bool up_peer_in_group(int fd, const struct up_peer *peer, gid_t group)
 
     if (peer->gid == group)
         return true;
-    /* Kernels before 4.13 do not tell: the first group must do. */
+    /* Kernels before 4.13 do not tell all groups: use the first one. */
     if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len) < 0)
         return false;
     for (size_t i = 0; i < len / sizeof *groups; i++)
@@ -50,7 +50,7 @@ bool up_peer_in_group(int fd, const struct up_peer *peer, gid_t group)
     return false;
 }
 
-/* 0: none, or not to be known. */
+/* 0: none, or not known. */
 static pid_t parent_of(pid_t pid)
 {
     char path[40], line[256];
@@ -62,7 +62,7 @@ static pid_t parent_of(pid_t pid)
     if (!file)
         return 0;
     if (fgets(line, sizeof line, file))
-        rest = strrchr(line, ')'); /* the name before it may hold anything */
+        rest = strrchr(line, ')'); /* the name before it may contain anything */
     fclose(file);
     return rest && strlen(rest) > 4 ? (pid_t)strtol(rest + 3, NULL, 10) : 0;
 }

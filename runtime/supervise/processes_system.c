@@ -30,11 +30,11 @@ struct system {
     sigset_t old_mask;
     struct {
         pid_t pid;
-        struct up_waits_page *page; /* NULL: this place is free */
+        struct up_waits_page *page; /* NULL: this entry is free */
     } waits[CHILDREN];
 };
 
-/* Descriptors 0 to 4, or 3 without a page of waits, and nothing else. */
+/* Set descriptors 0 to 4, or 3 without a page of waits, and close all others. */
 static int settle_descriptors(int link, int waits, const int outputs[2])
 {
     int null, next = waits < 0 ? LINK_FD + 1 : UP_WAITS_FD + 1;
@@ -54,7 +54,7 @@ static int settle_descriptors(int link, int waits, const int outputs[2])
     return dup2(null, STDIN_FILENO) < 0 ? -1 : 0;
 }
 
-/* In the child, after fork: nothing of ours must reach the new program. */
+/* In the child, after fork: nothing of ours may reach the new program. */
 _Noreturn static void be_child(const char *const argv[], int link, int waits, const int outputs[2],
                                pid_t parent)
 {
@@ -62,7 +62,7 @@ _Noreturn static void be_child(const char *const argv[], int link, int waits, co
 
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent) /* it died before the line above */
+    if (getppid() != parent) /* the parent died before prctl() */
         _exit(127);
     unsetenv("NOTIFY_SOCKET");
     unsetenv("WATCHDOG_USEC");
@@ -74,7 +74,7 @@ _Noreturn static void be_child(const char *const argv[], int link, int waits, co
     _exit(127);
 }
 
-/* Our copies; without a child that is the end of both pipes. Keeps errno. */
+/* Close our copies; without a child that ends both pipes. Keeps errno. */
 static void close_outputs(const int outputs[2])
 {
     int cause = errno;
@@ -85,7 +85,7 @@ static void close_outputs(const int outputs[2])
     errno = cause;
 }
 
-/* Remember the page of a child, or give it up: without it silence is judged as it is. */
+/* Remember the page of a child, or release it: without it every silence counts. */
 static void keep_waits(struct system *system, pid_t pid, struct up_waits_page *page)
 {
     for (size_t i = 0; i < CHILDREN && pid > 0; i++)
@@ -143,7 +143,7 @@ static pid_t s_start(struct up_processes *p, const char *const argv[], int *link
         errno = cause;
         return -1;
     }
-    setpgid(pid, pid); /* here too, so that it holds before the first signal */
+    setpgid(pid, pid); /* also here, so that it applies before the first signal */
     *link = pair[0];
     return pid;
 }
@@ -169,7 +169,7 @@ static int s_reap(struct up_processes *p, pid_t pid)
     forget_waits((struct system *)p, pid);
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
-    up_relay_move(up_relay_here()); /* its last words */
+    up_relay_move(up_relay_here()); /* its last output */
     return status;
 }
 
@@ -213,7 +213,7 @@ static int s_catch_signals(struct up_processes *p)
     sigaddset(&mask, SIGHUP);
     if (sigprocmask(SIG_BLOCK, &mask, &system->old_mask) < 0)
         return -1;
-    signal(SIGPIPE, SIG_IGN); /* of a log whose reader is gone */
+    signal(SIGPIPE, SIG_IGN); /* a log whose reader is gone */
     system->signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
     if (system->signals < 0) {
         int cause = errno;
@@ -255,7 +255,7 @@ static uint64_t now_ms(void)
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-/* What children print is handed on meanwhile, and is no reason to return. */
+/* Output of children is copied meanwhile, and is no reason to return. */
 static void s_wait(struct up_processes *p, const struct up_link_watch *watches, size_t count, int timeout)
 {
     struct system *system = (struct system *)p;

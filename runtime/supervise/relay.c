@@ -8,7 +8,7 @@
 
 #include "log.h"
 
-#define READS_AT_ONCE 16 /* of UP_LOG_LINE bytes: what a pipe holds */
+#define READS_AT_ONCE 16 /* of UP_LOG_LINE bytes: the size of a pipe */
 
 struct stream {
     int fd, to; /* to: 1 or 2; 0: not in use */
@@ -79,7 +79,7 @@ size_t up_relay_watch(const struct up_relay *r, struct pollfd *fds)
     return r->count;
 }
 
-/* Whole lines go; what is left of the last one moves to the front. */
+/* Write whole lines; move the rest of the last one to the front. */
 static void hand_on(struct stream *s)
 {
     char *begin = s->line;
@@ -100,7 +100,7 @@ static void hand_on(struct stream *s)
     s->filled = left;
 }
 
-/* False: its last writer is gone. */
+/* False: the last writer closed it. */
 static bool move(struct stream *s)
 {
     for (int i = 0; i < READS_AT_ONCE; i++) {

@@ -16,9 +16,9 @@
 #include "supervisor_private.h"
 
 #define READY_MS 20000 /* systemd waits 90 s, and would stop the script, too */
-#define LATE_MS 1000   /* a turn of the loop that much too late is no small matter of scheduling */
+#define LATE_MS 1000   /* a turn of the loop this late is more than ordinary scheduling */
 
-/* Become a fresh `moult run`: with the boot driver `file` that is one boot. */
+/* Execute `moult run` again: with the boot driver `file` that is one boot. */
 static int start_over(struct up_supervisor *s, struct up_error *err)
 {
     const char *argv[] = {s->program, "run", "-c", s->config->path, NULL, NULL};
@@ -49,13 +49,13 @@ static int next_signal(struct up_supervisor *s)
     return s->processes->ops->next_signal(s->processes);
 }
 
-/* Signals, and what the children said. True: more may be there to be heard. */
+/* Handle signals and lines from the children. True: there may be more. */
 static bool hear_all(struct up_supervisor *s)
 {
     bool more;
 
     for (int number = next_signal(s); number != 0; number = next_signal(s)) {
-        if (number == SIGHUP) { /* a terminal that is gone, or what has many a daemon read its files again */
+        if (number == SIGHUP) { /* a closed terminal; many daemons reload their files for it */
             up_say(s, "ignores SIGHUP; the configuration is read at the next start");
             continue;
         }
@@ -105,7 +105,7 @@ static void look_after_agent(struct up_supervisor *s)
         start_agent(s);
 }
 
-/* Its last lines are heard before it is forgotten. */
+/* Read its last lines before it is reaped. */
 static void look_after_script(struct up_supervisor *s)
 {
     bool over = up_child_running(s->script) && up_child_over(s->script);
@@ -155,7 +155,7 @@ static void wait_for_something(struct up_supervisor *s, int timeout)
     s->processes->ops->wait(s->processes, watches, 2, timeout);
 }
 
-/* Once both children are down: what they were stopped for. 1: go on. */
+/* Both children are down: do what they were stopped for. 1: go on. */
 static int follow_leave(struct up_supervisor *s, struct up_error *err)
 {
     if (s->leave == UP_LEAVE_NOT || up_child_running(s->agent) || up_child_running(s->script) ||
@@ -167,8 +167,9 @@ static int follow_leave(struct up_supervisor *s, struct up_error *err)
 }
 
 /*
- * Frozen, stopped, or in a write to slow flash: the children were, too, or could
- * not be heard. Silence is judged, and a trial goes on, from when we are back.
+ * We were frozen, stopped, or blocked in a write to slow flash: so were the
+ * children, or they could not be heard. Silence and trial time count from now
+ * on.
  */
 static void notice_delay(struct up_supervisor *s)
 {
@@ -193,7 +194,7 @@ int up_supervisor_step(struct up_supervisor *s, int *timeout, struct up_error *e
 
     notice_delay(s);
     more = hear_all(s);
-    if (s->stale) { /* a beat that waited to be heard says nothing of now */
+    if (s->stale) { /* a heartbeat that was waiting to be read says nothing about now */
         up_child_doubt(s->script);
         s->stale = more;
     }
@@ -213,7 +214,7 @@ int up_supervisor_step(struct up_supervisor *s, int *timeout, struct up_error *e
     return n;
 }
 
-/* The device, or none when there is a script to run all the same. */
+/* Open the device, or go on without one if there is a script to run all the same. */
 static int open_device(struct up_supervisor *s, enum up_start_action *action, struct up_error *err)
 {
     char path[UP_SAID_SIZE];
@@ -234,7 +235,7 @@ static int open_all(struct up_supervisor *s, struct up_error *err)
         return up_fail(err, UP_INTERNAL, "signals: %s", strerror(errno));
     if (s->processes->ops->adopt_orphans(s->processes) < 0)
         up_log("moult run: processes that the script left behind stay: %s", strerror(errno));
-    up_sweep(s); /* of the script before we started over */
+    up_sweep(s); /* left by the script before we restarted */
     if (open_device(s, &action, err) < 0 ||
         up_child_new(&s->agent, s->processes, "agent", s->config->heartbeat, err) < 0 ||
         up_child_new(&s->script, s->processes, "script", s->config->heartbeat, err) < 0)

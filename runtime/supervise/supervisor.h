@@ -1,7 +1,7 @@
 /*
  * supervisor.h -- start and watch the agent and the script; no Lua.
  *
- * Holds <state>/lock, plays or asks the boot loader, counts trial starts,
+ * Holds <state>/lock, asks the boot loader or acts as one, counts trial starts,
  * enforces the deadline, restarts children with back-off, speaks sd_notify.
  * Lines between supervisor and children (child.h), one word and its rest:
  *
@@ -14,34 +14,34 @@
  *                   trouble none | trouble on|off CODE MESSAGE
  *                   answer confirm|rollback ok | answer confirm|rollback CODE MESSAGE
  *
- * A supervisor that was late itself (stopped, frozen, in a slow write) judges
- * nobody by that time: children have a heartbeat from then on.
+ * If the supervisor itself was late (stopped, frozen, in a slow write), that
+ * time is not held against anybody: children get a heartbeat period from then
+ * on.
  *
- * The service manager is told READY=1 at the agent's first beat, which it sends
- * when it listens on <state>/control; or when it cannot start, or after 20 s.
+ * The service manager gets READY=1 at the agent's first heartbeat, which it
+ * sends when it listens on <state>/control; or when the agent cannot start, or
+ * after 20 s. START counts the starts of a trial, 0 outside of one. A confirm
+ * waits for the first heartbeat of the script on trial, for at most half of the
+ * heartbeat period, and is answered "deferred" if that is not recent: a hanging
+ * script must not be confirmed before its silence is noticed.
  *
- * START counts the starts of a trial, 0 outside of one. A confirm waits for
- * the first beat of the script on trial, at most half of the heartbeat, and is
- * answered "deferred" when that has not beaten lately: a script that hangs must
- * not be confirmed before its silence is noticed.
+ * "ended": how often this generation ended by itself or was killed, outside of
+ * a trial and since the supervisor started; when it is restarted (seconds since
+ * 1970; 0: it runs); and why it ended the last time.
  *
- * "ended": how often this generation ended by itself or was killed, since the
- * supervisor started and not on trial, when it is started again (seconds since
- * 1970; 0: it runs), and why the last time.
+ * "lacks cloud": an answer of a cloud is all that is missing to confirm what
+ * runs on trial. At the deadline that is no proof against the release: see
+ * up_device_unreached(). "unreached": policy does not wait that long.
  *
- * "lacks cloud": to confirm what runs on trial, nothing is missing but an answer
- * of a cloud. At the deadline that is no proof against it: up_device_unreached().
- * "unreached": policy does not wait that long.
+ * "vouched": somebody called the start that runs on trial good. The next agent
+ * is told, because the caller was told that it counts.
  *
- * "vouched": somebody called the start that runs on trial good. The next agent is
- * told, because whoever called was told that it counts.
+ * Problems with updating are trouble: the script runs all the same, and they
+ * are retried every minute. "on": updates work, only leftovers or what is for
+ * people are affected. "resume": the agent left a phase to us (rolling_back).
  *
- * What does not work of updating is trouble: the script runs all the same, and
- * it is tried again every minute. "on": updates work, only leftovers or what is
- * for people does not. "resume": the agent left a phase to us (rolling_back).
- *
- * A date is what a verified TLS peer says that it is: who confirms has to know
- * whether the clock is right (up_device_witness()).
+ * "date" is the time according to a verified TLS peer: to confirm, we have to
+ * know whether the clock is right (up_device_witness()).
  *
  * The phases armed, trial, confirming and rolling_back of the journal are
  * written here and nowhere else while this runs.
@@ -67,16 +67,16 @@ struct up_supervisor_options {
     struct up_processes *processes;
 };
 
-/* Run until told to stop (SIGTERM, SIGINT: 0) or until a restart is
- * due and the configuration says exit (UP_RESTART). Whatever is wrong with the
- * state does not stop the device: see up_device_come_up().
- * Errors: UP_BUSY; UP_USAGE not provisioned; UP_STATELOST and others when there
- * is no script to run either; UP_INTERNAL. */
+/* Run until told to stop (SIGTERM, SIGINT: 0), or until a restart is due and
+ * the configuration says exit (UP_RESTART). Whatever is wrong with the state
+ * does not stop the device: see up_device_come_up(). Errors: UP_BUSY; UP_USAGE
+ * not provisioned; UP_STATELOST and others if there is no script to run either;
+ * UP_INTERNAL. */
 UP_MUST_CHECK int up_supervisor_run(const struct up_config *config, const char *program,
                                     enum up_verbosity verbosity, struct up_error *err);
 
 /*
- * The same in steps, for whoever waits in another way:
+ * The same in steps, for a caller that waits in another way:
  *
  *     open -> step [wait as long as it says] step ... -> close
  */
@@ -84,10 +84,10 @@ UP_MUST_CHECK int up_supervisor_run(const struct up_config *config, const char *
 /* Errors: as up_supervisor_run(). */
 UP_MUST_CHECK int up_supervisor_open(struct up_supervisor **out, const struct up_supervisor_options *options,
                                      struct up_error *err);
-/* Hear, look after both children, restart when that is due; waits for nothing
- * but a restart command. 1: to be called again when a child says something or
- * ends, a signal came, or after *timeout ms. 0: stopped. Errors: UP_RESTART;
- * UP_INTERNAL it cannot start over. */
+/* Read lines, look after both children, restart the device when that is due;
+ * waits only for a restart command. 1: call again when a child sends something
+ * or ends, a signal arrives, or after *timeout ms. 0: stopped. Errors:
+ * UP_RESTART; UP_INTERNAL it cannot restart itself. */
 UP_MUST_CHECK int up_supervisor_step(struct up_supervisor *s, int *timeout, struct up_error *err);
 /* Kills children that still run. NULL is allowed. */
 void up_supervisor_close(struct up_supervisor *s);

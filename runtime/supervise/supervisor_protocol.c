@@ -11,7 +11,7 @@
 
 #define LINES_AT_ONCE 32
 
-/* Go to what is armed; false when nothing is. */
+/* Switch to what is armed; false if nothing is. */
 static bool go_to_armed(struct up_supervisor *s)
 {
     up_supervisor_refresh(s);
@@ -41,8 +41,8 @@ static void confirm(struct up_supervisor *s)
         up_say(s, "confirmed");
 }
 
-/* Between its start and its first beat a script is not hung: that is waited
- * for, but not for so long that whoever asked has given up. */
+/* Between its start and its first heartbeat a script does not count as hanging.
+ * Wait for that, but not so long that the caller has given up. */
 static void hear_confirm(struct up_supervisor *s, const char *rest)
 {
     (void)rest;
@@ -74,7 +74,7 @@ static void hear_rollback(struct up_supervisor *s, const char *why)
         return;
     }
     s->answer_rollback = true;
-    /* What runs uncounted is the old script, or needs a restart: nothing to stop. */
+    /* An uncounted start runs the old script, or needs a restart: there is nothing to stop. */
     if (phase == UP_TRIAL && !up_script_uncounted(s)) {
         up_intend(s, UP_INTENT_ROLLBACK, why);
     } else {
@@ -111,7 +111,7 @@ static void hear_date(struct up_supervisor *s, const char *seconds)
                agrees ? "agrees" : "disagrees");
 }
 
-/* The rest of a line after `word` and a space; NULL when it begins otherwise. */
+/* The rest of a line after `word` and a space; NULL if it begins otherwise. */
 static const char *after(const char *line, const char *word)
 {
     size_t n = strlen(word);
@@ -165,7 +165,7 @@ static void hear_agent(struct up_supervisor *s, const char *line)
     static const struct {
         const char *word;
         void (*hear)(struct up_supervisor *, const char *rest);
-        const char *otherwise; /* the rest, when there is none */
+        const char *otherwise; /* the rest, if there is none */
     } words[] = {
         {"beat", hear_beat, ""},           {"armed", hear_armed, ""},
         {"restart", hear_restart, ""},     {"resume", hear_resume, ""},

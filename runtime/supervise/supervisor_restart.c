@@ -1,7 +1,7 @@
 /*
- * The restart of the device. Its one owner is the supervisor: whoever asks
- * for one that was tried and did not happen waits for its time, and so do, at
- * work, agent and script.
+ * The restart of the device. The supervisor alone does it: a request after one
+ * that was tried and did not happen waits for its time, and agent and script
+ * keep working meanwhile.
  */
 #include <errno.h>
 #include <string.h>
@@ -19,7 +19,7 @@ static void will_not_restart(struct up_supervisor *s, const char *why)
             s->config->restart_argv[0], why);
 }
 
-/* The device is expected to go down. If it stays up, that is tried again. */
+/* The device should go down now. If it stays up, that is retried. */
 static void run_command(struct up_supervisor *s)
 {
     if (s->storage->ops->restart(s->storage, s->config->restart_argv) < 0)

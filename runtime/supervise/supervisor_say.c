@@ -1,6 +1,6 @@
 /*
- * supervisor_say.c -- what every part of the supervisor asks and tells: the
- * time, the phase, people, the agent, the service manager.
+ * supervisor_say.c -- shared by the supervisor's files: the time, the phase,
+ * messages to people, the agent and the service manager.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -28,7 +28,7 @@ void up_say(const struct up_supervisor *s, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    /* What a script says may be in it, and is not to drive a terminal. */
+    /* It may contain text from a script, which must not control a terminal. */
     up_fail(&line, UP_OK, "%s", text);
     up_log("moult run: %s", line.message);
 }
@@ -97,8 +97,9 @@ void up_tell_answer(struct up_supervisor *s, const char *verb, int result, const
 }
 
 /*
- * Whoever is started after us may ask the agent at once: it listens before its
- * first beat. But one that cannot start is no reason to be taken for hung.
+ * Services that start after us may call the agent at once, so READY waits for
+ * its first heartbeat, before which it listens. But an agent that cannot start
+ * must not make us look hung.
  */
 void up_tell_ready(struct up_supervisor *s)
 {

@@ -1,6 +1,6 @@
 /*
- * The script: started, counted while on trial, watched; and what follows when
- * it ended. Nothing is changed under a script that still runs.
+ * The script: start it, count its starts on trial, watch it, and act when it
+ * has ended. Nothing is changed under a script that still runs.
  */
 #include <stdio.h>
 
@@ -9,7 +9,7 @@
 #include "processes.h"
 #include "supervisor_private.h"
 
-#define LOOK_EVERY_MS 20 /* between two pieces of the script that runs */
+#define LOOK_EVERY_MS 20 /* between two pieces of the running script */
 
 static void arm_deadline(struct up_supervisor *s)
 {
@@ -35,14 +35,14 @@ static bool may_start(struct up_supervisor *s)
     }
     if (n == UP_ROLLEDBACK)
         up_warn("trial", &err);
-    s->trial_until = 0; /* whatever runs now is none, or none that is counted */
+    s->trial_until = 0; /* what runs now is not on trial, or its start is not counted */
     up_tell_phase(s);
     if (action == UP_START_RESTART)
         up_leave_to_restart(s, "back to the old release");
     return action == UP_START_RUN;
 }
 
-/* What is on trial is not what was armed. False: nothing is to be started now. */
+/* What is on trial is not what was armed. False: nothing may be started now. */
 static bool withdraw(struct up_supervisor *s, const struct up_error *why)
 {
     enum up_start_action action = UP_START_RUN;
@@ -63,8 +63,9 @@ static bool withdraw(struct up_supervisor *s, const struct up_error *why)
 }
 
 /*
- * Count a start on trial, and look at what it starts, a piece a turn of the
- * loop; a confirmed script is only put in order. True: start it now.
+ * Count a start on trial and check what it starts, one piece for each turn of
+ * the loop; for a confirmed script only install a repaired one. True: start it
+ * now.
  */
 static bool ready(struct up_supervisor *s)
 {
@@ -94,8 +95,8 @@ static bool ready(struct up_supervisor *s)
     return true;
 }
 
-/* Is the confirmed script that runs what was installed? Little at a time: it
- * runs meanwhile, and whatever comes of it. */
+/* Check whether the running confirmed script is what was installed, a little at
+ * a time: it runs meanwhile, whatever the result. */
 static void look_at_script(struct up_supervisor *s)
 {
     uint64_t now = up_supervisor_now(s);
@@ -136,7 +137,7 @@ void up_sweep(struct up_supervisor *s)
     s->sweep_until = up_supervisor_now(s) + UP_SWEEP_MOST_MS;
 }
 
-/* Whether nothing runs any more of what the script has started. */
+/* Whether no process of the script is left. */
 static bool swept(struct up_supervisor *s)
 {
     unsigned left;
@@ -152,13 +153,13 @@ static bool swept(struct up_supervisor *s)
     return true;
 }
 
-/* What the script's process is told; room is for its user and his groups, too. */
+/* The arguments of the script's process; there is room for its user and groups, too. */
 struct words {
     const char *argv[11 + UP_RIGHTS_GROUPS];
     char heartbeat[16], memory[24];
 };
 
-/* A path that the device may not have, as a word. */
+/* A path that the device may not have, as an argument. */
 static const char *word_of(const char *path)
 {
     return path ? path : "";
@@ -197,7 +198,7 @@ static void start_script(struct up_supervisor *s)
 
     if (!ready(s))
         return;
-    /* Asked last: counting the start may have rolled back. */
+    /* Ask last: counting the start may have rolled back. */
     if (!up_script_path(s, s->started, sizeof s->started)) {
         up_child_postpone(s->script, now);
         return;
@@ -213,7 +214,7 @@ static void start_script(struct up_supervisor *s)
     up_tell_script(s);
 }
 
-/* The script is to end, for `intent`; a stronger intent stays. */
+/* Stop the script for `intent`; a stronger earlier intent stays. */
 void up_intend(struct up_supervisor *s, enum up_intent intent, const char *why)
 {
     if (s->leave != UP_LEAVE_NOT || intent < s->intent)
@@ -258,7 +259,7 @@ static void do_trial(struct up_supervisor *s)
         up_warn("trial", &err);
 }
 
-/* The script is down and something was to follow. */
+/* The script is down: do what it was stopped for. */
 static void follow_intent(struct up_supervisor *s)
 {
     enum up_intent intent = s->intent;
@@ -266,7 +267,7 @@ static void follow_intent(struct up_supervisor *s)
     s->intent = UP_INTENT_NONE;
     if (intent == UP_INTENT_NONE || s->leave != UP_LEAVE_NOT)
         return;
-    /* A script that asks to be started anew again and again gets growing pauses. */
+    /* A script that asks to be restarted again and again gets growing pauses. */
     if (intent != UP_INTENT_ANEW)
         up_child_hurry(s->script);
     up_supervisor_refresh(s);
@@ -276,7 +277,7 @@ static void follow_intent(struct up_supervisor *s)
         do_trial(s);
 }
 
-/* Nobody asked for it: for `status`, and for the history. */
+/* Unrequested: record it for `status` and the history. */
 static void count_end(struct up_supervisor *s)
 {
     uint32_t generation = up_device_generation(s->device);
@@ -309,7 +310,7 @@ static void script_ended(struct up_supervisor *s)
     up_tell_script(s);
     if (!trial)
         return;
-    /* Even a clean end: on trial a script has to stay until it is confirmed. */
+    /* Even with code 0: on trial a script has to run until it is confirmed. */
     if (up_device_trial_failed(s->device, up_child_reason(s->script), &err) < 0)
         up_warn("trial", &err);
     if (up_device_state(s->device)->tx.starts >= UP_TRIAL_STARTS)

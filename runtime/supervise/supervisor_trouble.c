@@ -1,5 +1,5 @@
 /*
- * What of updating does not work: said once, told to the agent, tried again.
+ * What does not work about updating: reported once, told to the agent, retried.
  * The script runs meanwhile.
  */
 #include <stdio.h>
@@ -18,7 +18,7 @@ static const struct up_trouble *trouble(const struct up_supervisor *s)
     return t->updates && s->no_restart.cause.code != UP_OK ? &s->no_restart : t;
 }
 
-/* When to look again. With nothing wrong that is seldom, and costs no write: a
+/* When to look again. Without trouble that is seldom, and does not write: a
  * file system may become read-only at any time. */
 static void schedule(struct up_supervisor *s)
 {
@@ -56,7 +56,7 @@ static void tell_agent(struct up_supervisor *s, const struct up_trouble *t)
                       t->cause.message);
 }
 
-/* Numbers aside: which half of a record it was is no news. */
+/* Ignore numbers: which half of a record it was is no news. */
 static bool same(const char *a, const char *b)
 {
     for (;; a++, b++) {
@@ -86,8 +86,9 @@ void up_tell_trouble(struct up_supervisor *s)
     }
 }
 
-/* The script that runs is not, or not as it was counted, what is to run; or the
- * same script is on trial now, with another core, and nobody has begun that. */
+/* The running script is not the one that should run, or its start was not
+ * counted; or the same script is now on trial with another core, and that trial
+ * has not begun. */
 static void change_script(struct up_supervisor *s, bool trial_begun)
 {
     char dir[UP_SAID_SIZE];
@@ -108,7 +109,7 @@ void up_look_after_trouble(struct up_supervisor *s)
     if (s->retry_at == 0 || s->leave != UP_LEAVE_NOT || s->restart_at > 0 ||
         up_supervisor_now(s) < s->retry_at)
         return;
-    s->retry_at = 0; /* up_tell_trouble() says when next */
+    s->retry_at = 0; /* up_tell_trouble() sets the next time */
     if (s->retry_delay == 0) {
         up_device_check(s->device);
         return;

@@ -1,5 +1,5 @@
 /*
- * ed25519.h -- Ed25519 by OpenSSL, with the checks that OpenSSL leaves out.
+ * ed25519.h -- Ed25519 through OpenSSL, with the checks that OpenSSL omits.
  */
 #ifndef UP_ED25519_H
 #define UP_ED25519_H
@@ -13,14 +13,14 @@
 #define UP_ED25519_KEY 32       /* bytes of a public key, and of a seed */
 #define UP_ED25519_SIGNATURE 64 /* R, then S */
 
-/* Whether the encoded point is canonical and not of small order. OpenSSL takes
- * small-order points, and under such a key one signature fits many messages.
- * The sign bit matters to neither property. */
+/* Whether the encoded point is canonical and not of small order. OpenSSL
+ * accepts small-order points, and with such a key one signature fits many
+ * messages. The sign bit affects neither property. */
 bool up_ed25519_good_point(const uint8_t point[UP_ED25519_KEY]);
-/* R a good point, and S below the order of the group, so that nobody can turn
- * one signature into another. */
+/* Whether R is a good point and S below the order of the group, so that nobody
+ * can turn one signature into another. */
 bool up_ed25519_good_signature(const uint8_t signature[UP_ED25519_SIGNATURE]);
-/* Key and signature must have been found good before. */
+/* Check key and signature with the functions above first. */
 bool up_ed25519_verify(const uint8_t key[UP_ED25519_KEY], const void *data, size_t len,
                        const uint8_t signature[UP_ED25519_SIGNATURE]);
 

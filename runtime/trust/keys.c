@@ -28,7 +28,7 @@ struct scan {
     void *user;
     bool root;
     unsigned changed; /* files removed */
-    int failure;      /* the code of one that would not go, or 0 */
+    int failure;      /* the code of the first one that could not be removed, or 0 */
 };
 
 static int scan_name(void *user, const char *name, enum up_node_kind kind)
@@ -77,7 +77,7 @@ static int clean_revoked(struct up_storage *storage, const char *dir, const stru
     return 0;
 }
 
-/* The files, then the record that says so. */
+/* Remove the files, then write the record that says so. */
 static int settle(struct up_keyset *set, struct up_storage *storage, const char *dir, struct up_error *err)
 {
     char path[UP_PATH_SIZE], text[UP_PUBLIC_KEY_TEXT];
@@ -86,7 +86,7 @@ static int settle(struct up_keyset *set, struct up_storage *storage, const char 
     for (unsigned i = 0; rc == 0 && i < set->pending_count; i++) {
         up_public_key_format(set->pending[i].raw, text);
         rc = path_of(path, dir, set->pending[i].name, ".pub", err);
-        /* Written again even when it is there: who knows whether it is durable. */
+        /* Write it again even if it exists, because it may not be durable. */
         if (rc == 0)
             rc = up_storage_write_file(storage, path, text, strlen(text), 0644, err);
     }
@@ -108,7 +108,7 @@ static bool could_not_look(int rc)
     return rc == UP_WRITE || rc == UP_INTERNAL;
 }
 
-/* A name that another trusted key has: adding would take that key away. */
+/* The name of another trusted key: adding would overwrite that key. */
 static int check_names(const struct up_key_list *k, const struct up_keyset *next, struct up_storage *storage,
                        const char *dir, struct up_error *err)
 {
@@ -131,7 +131,7 @@ static int check_names(const struct up_key_list *k, const struct up_keyset *next
     return 0;
 }
 
-/* How many keys a ring of the directory would hold, none being no error. */
+/* How many keys a ring of the directory would hold; none is not an error. */
 static size_t count_keys(struct up_storage *storage, const char *dir)
 {
     struct up_keyring *ring;
@@ -148,7 +148,7 @@ static size_t count_keys(struct up_storage *storage, const char *dir)
 struct root_count {
     const struct up_keyset *next;
     unsigned left;
-    struct up_error why; /* of a key that could not be looked at; its code is 0 when all could */
+    struct up_error why; /* of a key that could not be examined; code 0: all could */
 };
 
 static void count_root(struct scan *scan, const char *path, const char *name)
@@ -199,7 +199,7 @@ static int check_serial(const struct up_key_list *k, const struct up_keyset *now
                    k->serial, now->serial);
 }
 
-/* What the set becomes; `next` is the settled set before. */
+/* Compute the new set; `next` is the settled set before. */
 static int make_next(struct up_keyset *next, const struct up_key_list *k, struct up_storage *storage,
                      const char *dir, struct up_error *err)
 {
@@ -332,7 +332,7 @@ int up_keys_settle(struct up_storage *storage, const char *dir, struct up_error 
     rc = up_keyset_read(set, storage, dir, err);
     if (rc == 0 && set->serial > 0 && (!set->settled || up_keyset_needs_tending(storage, dir))) {
         file = rc = lock(storage, dir, err);
-        /* Another process may have gone on since. */
+        /* Another process may have continued since. */
         if (file >= 0) {
             rc = up_keyset_read(set, storage, dir, err);
             if (rc == 0 && !set->settled)
@@ -384,7 +384,7 @@ int up_keys_list(struct up_keyset *set, struct up_storage *storage, const char *
         return up_fail(err, UP_UNTRUSTED, "keys %s: %s", dir, strerror(errno));
     scan.dir = root;
     scan.root = true;
-    /* Many devices have no root keys: their set never changes by a list. */
+    /* Many devices have no root keys: no list ever changes their set. */
     storage->ops->list(storage, root, scan_name, &scan);
     return 0;
 }

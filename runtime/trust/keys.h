@@ -13,10 +13,11 @@
  * key. Release keys cannot change the set, and root keys verify no package
  * (unless their owner puts them into <keys> as well).
  *
- * Order of durable steps: the record of keyset.h, which is the instant of the
- * change; the files NAME.pub; the files of revoked keys go; the file `set`,
- * which says that there is a record; the record again, settled. Cut anywhere, the old or the new set is trusted; settling goes on
- * with up_keys_settle().
+ * Order of durable steps: the record of keyset.h, which is the moment of the
+ * change; the files NAME.pub; removal of the files of revoked keys; the file
+ * `set`, which says that there is a record; the record again, settled. After a
+ * power cut anywhere, either the old or the new set is trusted, and
+ * up_keys_settle() completes it.
  */
 #ifndef UP_KEYS_H
 #define UP_KEYS_H
@@ -26,7 +27,7 @@
 
 #define UP_KEYS_MAX 65536 /* bytes of a list */
 #define UP_KEYS_STEP \
-    ((uint64_t)1 << 52) /* by which a list may raise the serial: a slip must not be the last one */
+    ((uint64_t)1 << 52) /* by which a list may raise the serial, so that a mistyped one is not the last */
 #define UP_KEYS_COMMENT "moult keys serial "
 
 struct up_key_list {
@@ -37,23 +38,23 @@ struct up_key_list {
     uint8_t revoke[UP_KEYS_REVOKE_MAX][UP_KEY_ID_SIZE];
 };
 
-/* Errors: UP_UNTRUSTED malformed; UP_INCOMPATIBLE a newer form. */
+/* Errors: UP_UNTRUSTED malformed; UP_INCOMPATIBLE a newer format. */
 UP_MUST_CHECK int up_keys_parse(struct up_key_list *k, const char *text, size_t len, struct up_error *err);
 
 /*
- * Verify the list at `path` (signature path.minisig) and carry it out in the
- * directory `dir`. *serial is the list's. Applying the last one again is no
- * error and repairs its files.
- * Errors: UP_UNTRUSTED not signed by a root key, malformed; UP_INCOMPATIBLE the
- * serial is not above the last one, or too far above it, a key was revoked before, a name is taken
- * by another key, no root key would be left; UP_MISSING; UP_BUSY another
- * process does the same; UP_WRITE, UP_NOSPACE.
+ * Verify the list at `path` (signature path.minisig) and apply it to the
+ * directory `dir`. *serial is the list's. Applying the last list again is not
+ * an error, and repairs its files. Errors: UP_UNTRUSTED not signed by a root
+ * key, malformed; UP_INCOMPATIBLE the serial is not above the last one or too
+ * far above it, a key was revoked before, a name is taken by another key, no
+ * root key would be left; UP_MISSING; UP_BUSY another process does the same;
+ * UP_WRITE, UP_NOSPACE.
  */
 UP_MUST_CHECK int up_keys_apply(uint64_t *serial, struct up_storage *storage, const char *dir,
                                 const char *path, struct up_error *err);
 
-/* Finish what a list began, if it was cut short, and make anew what was lost of
- * the record. Errors: UP_WRITE, UP_NOSPACE, UP_UNTRUSTED. */
+/* Complete an interrupted list, and recreate what was lost of the record.
+ * Errors: UP_WRITE, UP_NOSPACE, UP_UNTRUSTED. */
 UP_MUST_CHECK int up_keys_settle(struct up_storage *storage, const char *dir, struct up_error *err);
 
 enum up_key_state { UP_KEY_TRUSTED, UP_KEY_REVOKED, UP_KEY_UNREADABLE };
@@ -66,9 +67,9 @@ struct up_key_info {
     const char *why; /* with UP_KEY_UNREADABLE */
 };
 
-/* Every key file of the directory and of its root folder, in no order, and
- * what the record says. Errors: UP_UNTRUSTED the directory or the record
- * cannot be read. */
+/* Every key file of the directory and of its root folder, in no particular
+ * order, and the content of the record. Errors: UP_UNTRUSTED the directory or
+ * the record cannot be read. */
 UP_MUST_CHECK int up_keys_list(struct up_keyset *set, struct up_storage *storage, const char *dir,
                                void (*each)(void *user, const struct up_key_info *key), void *user,
                                struct up_error *err);

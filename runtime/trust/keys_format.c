@@ -1,5 +1,5 @@
 /*
- * keys_format.c -- the text of a key list, read and checked.
+ * keys_format.c -- read and check the text of a key list.
  */
 #include "keys.h"
 

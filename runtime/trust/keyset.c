@@ -106,7 +106,7 @@ int up_keyset_read(struct up_keyset *set, struct up_storage *storage, const char
     if (rc == UP_NOTHING && is_marked(storage, dir))
         rc = up_fail(err, UP_UNTRUSTED, "keys %s: the record of revoked keys, set.0 and set.1, is gone", dir);
     else if (rc == UP_NOTHING)
-        rc = 0; /* no error: err stays as it was */
+        rc = 0; /* not an error: err stays as it was */
     else if (rc == UP_INTERNAL)
         rc = up_fail(err, UP_INTERNAL, "keys %s: out of memory", dir);
     else if (rc == 0 && !decode(set, bytes, len))

@@ -75,7 +75,7 @@ static int scan_name(void *user, const char *name, enum up_node_kind kind)
     return 0;
 }
 
-/* `set` says who is revoked, in whatever directory. */
+/* `set` says which keys are revoked, in whatever directory. */
 static int load(struct up_keyring **out, struct up_storage *storage, const char *dir,
                 const struct up_keyset *set, bool pending, struct up_error *err)
 {
@@ -178,7 +178,7 @@ size_t up_keyring_skipped(const struct up_keyring *ring)
     return ring->skipped;
 }
 
-/* The four lines of a signature file, taken apart. */
+/* The four lines of a signature file. */
 struct signature {
     uint8_t algorithm[2];
     uint8_t id[ID_SIZE];

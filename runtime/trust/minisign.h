@@ -1,6 +1,6 @@
 /*
- * minisign.h -- keys and signatures in the minisign file format, so that the
- * stock tool signs for us and checks after us.
+ * minisign.h -- keys and signatures in minisign's file formats, so that the
+ * stock tool can sign for us and verify our signatures.
  *
  * Only the prehashed form ("ED": Ed25519 over BLAKE2b-512) is accepted. The
  * trusted comment is covered by a second signature and always checked.
@@ -30,11 +30,11 @@ struct up_keyring; /* the trusted public keys of one directory */
 struct up_secret;  /* one unencrypted secret key */
 
 /*
- * Read every *.pub file in dir, but not in folders of it. Unreadable, malformed
- * and revoked ones (keyset.h) are skipped and counted; a ring without keys
- * verifies nothing.
- * Errors: UP_UNTRUSTED no readable key (message says how many files were
- * skipped and why the first one was), or who is revoked cannot be known; UP_INTERNAL.
+ * Read every *.pub file in dir, but not in its subfolders. Unreadable,
+ * malformed and revoked keys (keyset.h) are skipped and counted; a ring without
+ * keys verifies nothing. Errors: UP_UNTRUSTED no readable key (the message says
+ * how many files were skipped and why the first one was), or the revoked keys
+ * are not known; UP_INTERNAL.
  */
 UP_MUST_CHECK int up_keyring_load(struct up_keyring **out, struct up_storage *storage, const char *dir,
                                   struct up_error *err);
@@ -45,7 +45,7 @@ UP_MUST_CHECK int up_keyring_load_root(struct up_keyring **out, struct up_storag
 /* A ring of the one public key file at path. Errors as above. */
 UP_MUST_CHECK int up_keyring_load_file(struct up_keyring **out, struct up_storage *storage, const char *path,
                                        struct up_error *err);
-/* Either, by what lies at path. */
+/* Either, depending on what is at path. */
 UP_MUST_CHECK int up_keyring_open(struct up_keyring **out, struct up_storage *storage, const char *path,
                                   struct up_error *err);
 void up_keyring_free(struct up_keyring *ring);
@@ -53,22 +53,21 @@ size_t up_keyring_count(const struct up_keyring *ring);
 size_t up_keyring_skipped(const struct up_keyring *ring);
 
 /*
- * Check that one of the ring's keys made the signature file `sig` over `data`.
+ * Check that one of the ring's keys made the signature file `sig` for `data`.
  * On success `comment` holds the trusted comment, NUL-terminated.
- * Errors: UP_UNTRUSTED unknown key, malformed file, wrong signature.
  */
 UP_MUST_CHECK int up_keyring_verify(const struct up_keyring *ring, const void *data, size_t len,
                                     const char *sig, size_t sig_len, char comment[UP_TRUSTED_COMMENT_MAX],
                                     struct up_error *err);
 
-/* Whose key made this signature file, as minisign shows it; nothing is verified.
- * Errors: UP_UNTRUSTED not a signature file. */
+/* The id of the key that made this signature file, as minisign shows it;
+ * nothing is verified. Errors: UP_UNTRUSTED not a signature file. */
 UP_MUST_CHECK int up_signature_key_id(const char *sig, size_t len, char out[UP_KEY_ID_TEXT],
                                       struct up_error *err);
 
 /*
- * A public key as 42 bytes: from the file at path, and from the base64 line of
- * one. Errors: UP_UNTRUSTED malformed, or of small order; UP_MISSING, UP_WRITE.
+ * A public key as 42 bytes, from the file at path or from its base64 line.
+ * Errors: UP_UNTRUSTED malformed, or of small order; UP_MISSING, UP_WRITE.
  */
 UP_MUST_CHECK int up_public_key_load(uint8_t raw[UP_KEY_RAW_SIZE], struct up_storage *storage,
                                      const char *path, struct up_error *err);
@@ -80,20 +79,20 @@ const uint8_t *up_public_key_id(const uint8_t raw[UP_KEY_RAW_SIZE]);
 void up_key_id_format(const uint8_t id[UP_KEY_ID_SIZE], char out[UP_KEY_ID_TEXT]);
 bool up_key_id_parse(uint8_t id[UP_KEY_ID_SIZE], const char *text);
 
-/* Read a secret key as `minisign -G -W` writes it. An encrypted one is
- * refused with the hint how to convert it (UP_USAGE). */
+/* Read a secret key as written by `minisign -G -W`. An encrypted one is refused
+ * with a hint how to convert it (UP_USAGE). */
 UP_MUST_CHECK int up_signing_key_load(struct up_secret **out, struct up_storage *storage, const char *path,
                                       struct up_error *err);
 void up_signing_key_free(struct up_secret *key); /* wipes it */
 
-/* Write the signature file for `data` into out; deterministic.
- * Errors: UP_USAGE comment too long or with control characters; UP_INTERNAL. */
+/* Write the signature file for `data` to `out`; deterministic. Errors: UP_USAGE
+ * comment too long or with control characters; UP_INTERNAL. */
 UP_MUST_CHECK int up_signing_key_sign(const struct up_secret *key, const void *data, size_t len,
                                       const char *comment, char out[UP_MINISIG_MAX], size_t *out_len,
                                       struct up_error *err);
 
-/* Make a key pair: NAME.key (mode 0600) and NAME.pub. Overwrites nothing.
- * Errors: UP_USAGE exists; UP_WRITE. */
+/* Make a key pair: NAME.key (mode 0600) and NAME.pub. Never overwrites. Errors:
+ * UP_USAGE exists; UP_WRITE. */
 UP_MUST_CHECK int up_signing_key_generate(struct up_storage *storage, const char *name, struct up_error *err);
 
 #endif

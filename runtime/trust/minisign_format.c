@@ -1,5 +1,5 @@
 /*
- * minisign_format.c -- lines, base64 and prehash, as minisign has them.
+ * minisign_format.c -- lines, base64 and prehash of minisign's formats.
  */
 #include "error.h"
 #include "minisign_private.h"

@@ -25,7 +25,7 @@
 #define UP_MINISIGN_UNTRUSTED "untrusted comment: "
 #define UP_MINISIGN_TRUSTED "trusted comment: "
 
-/* A piece of a file that is being read line by line. */
+/* The rest of a file that is being read line by line. */
 struct up_text {
     const char *at, *end;
 };
@@ -33,13 +33,13 @@ struct up_text {
 /* The next line without its '\n', which must be there. */
 bool up_minisign_next_line(struct up_text *t, struct up_text *line);
 bool up_minisign_skip_prefix(struct up_text *line, const char *prefix);
-/* Exactly len bytes, in the one canonical form: what re-encodes to itself. */
+/* Exactly len bytes, in canonical base64: encoding them gives the text again. */
 bool up_minisign_unbase64(const struct up_text *line, uint8_t *out, size_t len);
-/* The two lines of a key file: a comment, then `len` bytes in base64. Keys
- * pass through editors and mail, so the ends of lines may vary, and a byte
- * order mark may stand in front. */
+/* The two lines of a key file: a comment, then `len` bytes in base64. Keys pass
+ * through editors and mail, so line ends may vary, and a byte order mark is
+ * allowed. */
 bool up_minisign_read_key(const char *text, size_t size, uint8_t *out, size_t len);
-/* What is signed in place of the data. Errors: UP_INTERNAL. */
+/* The hash that is signed in place of the data. Errors: UP_INTERNAL. */
 UP_MUST_CHECK int up_minisign_prehash(const void *data, size_t len, uint8_t out[UP_DIGEST_MAX],
                                       struct up_error *err);
 

@@ -1,5 +1,5 @@
 /*
- * public_key.c -- public keys and their ids, read and shown.
+ * public_key.c -- read and show public keys and their ids.
  */
 #include "minisign_private.h"
 
@@ -62,7 +62,7 @@ const uint8_t *up_public_key_id(const uint8_t raw[UP_KEY_RAW_SIZE])
     return raw + 2;
 }
 
-/* minisign shows a key id as one number, so its bytes stand in reverse. */
+/* minisign shows a key id as one number, so its bytes are reversed. */
 void up_key_id_format(const uint8_t id[UP_KEY_ID_SIZE], char out[UP_KEY_ID_TEXT])
 {
     for (int i = 0; i < ID_SIZE; i++)

@@ -1,5 +1,5 @@
 /*
- * signed.h -- a small signed file, and the signature beside it: FILE.minisig.
+ * signed.h -- a small signed file, with its signature beside it: FILE.minisig.
  */
 #ifndef UP_SIGNED_H
 #define UP_SIGNED_H
@@ -8,10 +8,10 @@
 #include "minisign.h"
 
 /*
- * Read `path` (at most `limit` bytes) and verify it by `ring`. On success
- * *text, NUL-terminated, is the caller's to free, and `comment` holds the
- * trusted comment, which says what was signed: the caller compares it.
- * Errors: UP_MISSING the file or its signature; UP_UNTRUSTED; UP_USAGE larger; UP_WRITE.
+ * Read `path` (at most `limit` bytes) and verify it with `ring`. On success the
+ * caller frees *text, which is NUL-terminated, and compares `comment`, the
+ * trusted comment, which says what was signed. Errors: UP_MISSING the file or
+ * its signature; UP_UNTRUSTED; UP_USAGE larger; UP_WRITE.
  */
 UP_MUST_CHECK int up_signed_load(char **text, size_t *len, char comment[UP_TRUSTED_COMMENT_MAX],
                                  struct up_storage *storage, const struct up_keyring *ring, const char *path,

@@ -1,5 +1,5 @@
 /*
- * signing_key.c -- secret keys without a password: made, read, used.
+ * signing_key.c -- make, read and use secret keys without a password.
  */
 #include "minisign_private.h"
 
@@ -25,7 +25,7 @@ static int check_secret(const uint8_t raw[SECRET_SIZE], const char *path, struct
     if (raw[2] || raw[3])
         return up_fail(err, UP_USAGE, "%s: encrypted with a password; convert a copy: minisign -C -W -s %s",
                        path, path);
-    /* Without a password there is no checksum to rely on: the key pair is its own. */
+    /* Without a password there is no checksum to rely on; the key pair itself is checked. */
     if (up_ed25519_public(raw + SECRET_HEAD + ID_SIZE, public, err) < 0)
         return err->code;
     if (memcmp(public, raw + SECRET_HEAD + ID_SIZE + KEY_SIZE, KEY_SIZE) != 0)
@@ -99,7 +99,7 @@ int up_signing_key_sign(const struct up_secret *key, const void *data, size_t le
     return 0;
 }
 
-/* Write a fresh key file, durable but for its name. */
+/* Write a new key file; durable except for its name. */
 static int write_new(struct up_storage *storage, const char *path, const char *text, unsigned mode,
                      struct up_error *err)
 {
@@ -121,7 +121,7 @@ static int write_new(struct up_storage *storage, const char *path, const char *t
     return 0;
 }
 
-/* The texts of both files of a fresh key. */
+/* The content of both files of a new key. */
 static int make_pair(struct up_storage *storage, char *secret, size_t room, char public[UP_PUBLIC_KEY_TEXT],
                      struct up_error *err)
 {
@@ -137,7 +137,7 @@ static int make_pair(struct up_storage *storage, char *secret, size_t room, char
         memcpy(open + 2, at, ID_SIZE);
         memcpy(open + 2 + ID_SIZE, at + ID_SIZE + KEY_SIZE, KEY_SIZE);
         EVP_EncodeBlock((uint8_t *)text, raw, sizeof raw);
-        /* minisign heads unencrypted keys so, too; the bytes after "Ed" tell. */
+        /* minisign uses this comment for unencrypted keys, too; the bytes after "Ed" matter. */
         snprintf(secret, room, "%sminisign encrypted secret key\n%s\n", UP_MINISIGN_UNTRUSTED, text);
         up_public_key_format(open, public);
     }
