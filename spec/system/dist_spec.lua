@@ -142,7 +142,7 @@ describe("manual pages", function()
       end
       local source = read(path)
       local taken = union(matches(source, "up_json_fields_[sdit]%a+%(&?%l+, \"([%w_]+)\""), matches(source,
-        "take_list%(&?%l+, \"([%w_]+)\""), matches(source, "up_json_fields_enter%(&%l+, f, \"([%w_]+)\""))
+        "take_%l+%(&?%l+, \"([%w_]+)\""), matches(source, "up_json_fields_enter%(&%l+, f, \"([%w_]+)\""))
       taken.format = true -- by up_json_fields_open()
       assert.same(taken, documented)
     end)
