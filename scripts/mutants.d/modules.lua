@@ -117,7 +117,7 @@ M.checks = {
   archive_zip = { "hostile_archive", "archive_fault" },
   archive_extract = { "hostile_archive", "archive_fault" },
   moult = { "client" },
-  moult_link = { "client" }, aliyun = { "aliyun" }, terminal = { "terminal" }, moult_base64 = { "aliyun" },
+  moult_link = { "client" }, aliyun = { "aliyun" }, moult_base64 = { "aliyun" },
 }
 
 local function flow(name)
