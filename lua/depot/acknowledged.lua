@@ -1,4 +1,4 @@
---- What the broker made of an offer: taken, heard by nobody, or not to be sent.
+--- What the broker did with an offer: delivered, without a subscriber, or not allowed.
 --
 -- Methods of depot.offers. A broker of MQTT 5 tells when nobody has subscribed
 -- to what an offer was said on, and when it does not allow that. Such an offer counts for nothing and is pushed

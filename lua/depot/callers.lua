@@ -1,4 +1,4 @@
---- Who a proxy says that asks, for the log; and once of each proxy that nobody named, what that costs.
+--- The client that a proxy names, for the log; and a warning, once for each proxy that --proxy does not name.
 --
 -- @module depot.callers
 

@@ -1,4 +1,4 @@
---- Which package a device gets that tells no more than its release.
+--- Which package a device gets that reports only its release.
 --
 -- Pure. A package belongs to the product whose key hashes to its product_key.
 -- Only full packages are offered: nothing here tells which core a device runs,

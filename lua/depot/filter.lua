@@ -1,12 +1,12 @@
 --- Which devices are meant: `state:failed -release:1.0.2 heard<7d`.
 --
--- Pure. Terms stand between blanks, and all must hold:
+-- Pure. Terms are separated by spaces, and all must hold:
 --
 --     field:value    is this, without regard to case; a name also by its beginning, `name:meter-*`
 --     -field:value   is not this, or not known
 --     field<value    release, by version; code; heard: a span, `heard<7d` is not heard of for seven days
 --
--- A value with blanks stands in double quotes; "" is that there is none. Fields are those of FIELDS.
+-- A value with spaces is put in double quotes; "" means that there is none. Fields are those of FIELDS.
 --
 -- @module depot.filter
 

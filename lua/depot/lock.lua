@@ -1,4 +1,4 @@
---- One depot with --mqtt a folder: two would fight for one session at the broker.
+--- Only one depot with --mqtt for each folder: two would fight for one session at the broker.
 --
 -- A lock of the system on <folder>/depot.lock, which goes with the process that
 -- holds it, however that ends.

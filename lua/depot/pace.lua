@@ -1,4 +1,4 @@
---- How many offers a second, whoever makes them: those that are pushed, and those that answer who asks.
+--- The limit of offers a second, for those that are pushed and those that answer a query.
 --
 -- Each moment allows some more, up to those of a quarter of a second. While both
 -- kinds wait they take turns, so that neither keeps the other from its devices.

@@ -1,4 +1,4 @@
---- What becomes of a depot's database that is damaged, or gone.
+--- What is done about a depot's database that is damaged or missing.
 --
 -- @module depot.rescue
 

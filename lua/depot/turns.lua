@@ -1,4 +1,4 @@
---- Who asks over HTTP while the pace is used up: some wait for their turn, others are to come again.
+--- Queries over HTTP while the pace is used up: some wait for their turn, the others are told to come again.
 --
 -- A client that waits for its answer holds a connection, so no more wait than
 -- are answered within seconds, and no more than a part of the connections.
