@@ -38,7 +38,7 @@ describe("update.agent.reserve", function()
     one:refill()
     assert.is_true(one:give_up())
     assert.is_false(one:give_up())
-    assert.matches("100 bytes are given", lines[1])
+    assert.matches("100 bytes released for the update", lines[1])
     now = 86399
     assert.is_false(one:refill())
     now = 86400
