@@ -9,7 +9,6 @@
 #include "moult_base64.h"
 #include "moult_private.h"
 
-#define CONTROL "/var/lib/moult/control"
 #define WITHIN 5000       /* ms in which the agent answers */
 #define PIECE 32768       /* bytes that it gives at a time */
 #define YIELD_MOST 60     /* seconds that it waits, */
@@ -120,14 +119,13 @@ static bool copy(char **out, const char *text)
 
 void *IOT_OTA_Init(const char *product_key, const char *device_name, void *ch_signal)
 {
-    const char *path = getenv("MOULT_CONTROL");
     struct ota *h = live ? NULL : calloc(1, sizeof *h);
     json_t *result = NULL;
 
     (void)ch_signal;
     if (!h)
         return NULL;
-    h->m = moult_open(path && *path ? path : CONTROL);
+    h->m = moult_open_usual();
     if (!copy(&h->product, product_key) || !copy(&h->device, device_name) || !h->m ||
         order(h, request(h, "init"), &result, WITHIN) < 0) {
         drop(h);

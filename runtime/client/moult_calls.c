@@ -126,3 +126,10 @@ void moult_free(char *text)
 {
     free(text);
 }
+
+struct moult *moult_open_usual(void)
+{
+    const char *path = getenv("MOULT_CONTROL");
+
+    return moult_open(path && *path ? path : "/var/lib/moult/control");
+}

@@ -9,7 +9,6 @@
 #include "moult_link.h"
 #include "moult_private.h"
 
-#define CONTROL "/var/lib/moult/control"
 #define WITHIN 5000        /* ms in which the agent answers */
 #define CALL_WITHIN 120000 /* the same of a call, which may bring a carrier's link down and look for it */
 #define EVERY 1000         /* ms between two looks */
@@ -29,11 +28,9 @@ static struct twin app = {.name = "app"}, mdma = {.name = "mdma"};
 /* Ask; `fields` is stolen and may be NULL. *result is a new reference, or NULL. */
 static int ask(struct twin *t, const char *what, json_t *fields, json_t **result, int timeout)
 {
-    const char *path = getenv("MOULT_CONTROL");
-
     *result = NULL;
     if (!t->m)
-        t->m = moult_open(path && *path ? path : CONTROL);
+        t->m = moult_open_usual();
     if (!fields)
         fields = json_object();
     if (!t->m || !fields || json_object_set_new(fields, "what", json_string(what)) < 0 ||

@@ -7,8 +7,8 @@
 #include "files_part.h"
 #include "files_plan.h"
 #include "files_settle.h"
+#include "files_stand.h"
 #include "files_switch.h"
-#include "files_tree_fixture.h"
 #include "sim.h"
 #include "storage.h"
 #include "tar.h"
@@ -23,8 +23,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-#define STATE "/device/state"
 
 static const struct files_flow flow = {.name = "check"};
 
@@ -255,41 +253,11 @@ static void it_is_decided_as_told(void **state)
 
 /* A device in the simulator. */
 
-struct world {
-    struct sim *sim;
-    struct up_storage *storage;
-    struct up_files files;
-    struct up_error err;
-    char *before;
-    unsigned lost; /* files that the test took away */
-};
-
 static const struct up_files_source source = {NULL, tree_content};
 
 static int enter(void **state)
 {
-    struct world *w = calloc(1, sizeof *w);
-
-    if (!w)
-        return -1;
-    w->sim = tree_before(&flow);
-    sim_put_dir(w->sim, STATE, 0700);
-    w->storage = sim_storage(w->sim);
-    *state = w;
-    return up_files_open(&w->files, w->storage, STATE, &w->err);
-}
-
-static int leave(void **state)
-{
-    struct world *w = *state;
-    int open = 0;
-
-    up_files_close(&w->files);
-    open = (int)sim_open_files(w->sim);
-    free(w->before);
-    sim_free(w->sim);
-    free(w);
-    return open;
+    return world_enter(state, &flow);
 }
 
 static void begin(struct world *w)

@@ -2,8 +2,8 @@
  * files_foreign_check.c -- updates of files where others have their hands in: what programs on
  * trial leave at a target, and what an administrator has made fixed.
  */
+#include "files_stand.h"
 #include "files_switch.h"
-#include "files_tree_fixture.h"
 #include "sim.h"
 #include "storage.h"
 
@@ -15,42 +15,15 @@
 
 #include <cmocka.h>
 
-#define STATE "/device/state"
-
-struct world {
-    struct sim *sim;
-    struct up_storage *storage;
-    struct up_files files;
-    struct up_error err;
-    char *before;
-};
-
 static int enter(void **state)
 {
     const struct files_flow flow = {.name = "check"};
-    struct world *w = calloc(1, sizeof *w);
-
-    if (!w)
-        return -1;
-    w->sim = tree_before(&flow);
-    sim_put_dir(w->sim, STATE, 0700);
-    w->storage = sim_storage(w->sim);
-    w->before = tree_whole(w->sim);
-    *state = w;
-    return up_files_open(&w->files, w->storage, STATE, &w->err);
-}
-
-static int leave(void **state)
-{
+    int rc = world_enter(state, &flow);
     struct world *w = *state;
-    int open;
 
-    up_files_close(&w->files);
-    open = (int)sim_open_files(w->sim);
-    free(w->before);
-    sim_free(w->sim);
-    free(w);
-    return open;
+    if (rc == 0)
+        w->before = tree_whole(w->sim);
+    return rc;
 }
 
 /* Every new file holds one byte. */

@@ -30,6 +30,7 @@
 #include "sim_flash.h"
 #include "slot.h"
 #include "source.h"
+#include "spoiled_decoder.h"
 #include "transfer.h"
 #include "variants.h"
 #include "world.h"
@@ -872,25 +873,6 @@ static void a_cache_that_stays_ends_the_transfer(void **state)
     finish(b);
     close_transfer(b);
     bench_free(b);
-}
-
-static unsigned spoiled; /* so many blocks are decoded wrongly */
-
-int __real_up_codec_decode(struct up_codec *c, enum up_encoding encoding, const void *in, size_t in_len,
-                           void *out, size_t out_len, struct up_error *err);
-int __wrap_up_codec_decode(struct up_codec *c, enum up_encoding encoding, const void *in, size_t in_len,
-                           void *out, size_t out_len, struct up_error *err);
-
-int __wrap_up_codec_decode(struct up_codec *c, enum up_encoding encoding, const void *in, size_t in_len,
-                           void *out, size_t out_len, struct up_error *err)
-{
-    int rc = __real_up_codec_decode(c, encoding, in, in_len, out, out_len, err);
-
-    if (rc == 0 && spoiled > 0) {
-        spoiled--;
-        ((uint8_t *)out)[out_len - 1] ^= 1;
-    }
-    return rc;
 }
 
 /* What was stored has its signed digest, and what it becomes is compared all the

@@ -21,6 +21,7 @@
 #include "minisign.h"
 #include "sim.h"
 #include "source.h"
+#include "spoiled_decoder.h"
 
 /* Bytes of memory, up to `size`; from `broken` on they cannot be read; at most
  * `piece` at a time. From the second reading on, byte `again` is another one,
@@ -257,25 +258,6 @@ static void what_is_read_twice_is_checked_twice(void **state)
                 fail_msg("byte %zu of the index, %02x: %d: %s", at - from, flips[f], rc, err.message);
         }
     rig_free(&r);
-}
-
-static unsigned spoiled; /* calls of the decoder that give another byte */
-
-int __real_up_codec_decode(struct up_codec *c, enum up_encoding encoding, const void *in, size_t in_len,
-                           void *out, size_t out_len, struct up_error *err);
-int __wrap_up_codec_decode(struct up_codec *c, enum up_encoding encoding, const void *in, size_t in_len,
-                           void *out, size_t out_len, struct up_error *err);
-
-int __wrap_up_codec_decode(struct up_codec *c, enum up_encoding encoding, const void *in, size_t in_len,
-                           void *out, size_t out_len, struct up_error *err)
-{
-    int rc = __real_up_codec_decode(c, encoding, in, in_len, out, out_len, err);
-
-    if (rc == 0 && spoiled > 0) {
-        spoiled--;
-        ((uint8_t *)out)[out_len - 1] ^= 1;
-    }
-    return rc;
 }
 
 /* As stored each block has its signed digest, and what it becomes is compared all the same. */
