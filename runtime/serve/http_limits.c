@@ -54,7 +54,7 @@ static void drain(int fd)
         ;
 }
 
-static void show_out(int fd)
+static void refuse_not_http(int fd)
 {
     drain(fd);
     say(fd, "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: 29\r\n"
@@ -63,7 +63,7 @@ static void show_out(int fd)
 }
 
 /* Do not wait for the rest of a request that is refused anyway. */
-static void send_away(int fd)
+static void refuse_too_many(int fd)
 {
     drain(fd);
     say(fd, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 42\r\n"
@@ -78,49 +78,50 @@ static void map_ipv4(unsigned char out[UP_HTTP_LIMITS_ADDRESS], const struct in_
     memcpy(out + 12, a, 4);
 }
 
-bool up_http_limits_trust(struct up_http_limits *door, const char *address)
+bool up_http_limits_trust(struct up_http_limits *limits, const char *address)
 {
-    unsigned char *out = door->proxies[door->proxy_count];
+    unsigned char *out = limits->proxies[limits->proxy_count];
     struct in_addr old;
 
-    if (door->proxy_count == UP_HTTP_LIMITS_PROXIES)
+    if (limits->proxy_count == UP_HTTP_LIMITS_PROXIES)
         return false;
     if (inet_pton(AF_INET, address, &old) == 1)
         map_ipv4(out, &old);
     else if (inet_pton(AF_INET6, address, out) != 1)
         return false;
-    door->proxy_count++;
+    limits->proxy_count++;
     return true;
 }
 
-static void recognise(const struct up_http_limits *door, struct up_visitor *v, const struct sockaddr *from)
+static void set_address(const struct up_http_limits *limits, struct up_http_connection *c,
+                        const struct sockaddr *from)
 {
     if (from && from->sa_family == AF_INET)
-        map_ipv4(v->from, &((const struct sockaddr_in *)(const void *)from)->sin_addr);
+        map_ipv4(c->from, &((const struct sockaddr_in *)(const void *)from)->sin_addr);
     else if (from && from->sa_family == AF_INET6)
-        memcpy(v->from, &((const struct sockaddr_in6 *)(const void *)from)->sin6_addr,
+        memcpy(c->from, &((const struct sockaddr_in6 *)(const void *)from)->sin6_addr,
                UP_HTTP_LIMITS_ADDRESS);
-    for (unsigned i = 0; i < door->proxy_count; i++)
-        v->proxy = v->proxy || memcmp(v->from, door->proxies[i], UP_HTTP_LIMITS_ADDRESS) == 0;
+    for (unsigned i = 0; i < limits->proxy_count; i++)
+        c->proxy = c->proxy || memcmp(c->from, limits->proxies[i], UP_HTTP_LIMITS_ADDRESS) == 0;
 }
 
-unsigned up_http_limits_reserve(const struct up_http_limits *door)
+unsigned up_http_limits_reserve(const struct up_http_limits *limits)
 {
-    return door->connections / 20;
+    return limits->connections / 20;
 }
 
-unsigned up_http_limits_share(const struct up_http_limits *door)
+unsigned up_http_limits_share(const struct up_http_limits *limits)
 {
-    return door->connections < 8 ? 1 : door->connections / 4;
+    return limits->connections < 8 ? 1 : limits->connections / 4;
 }
 
-static bool most_are_taken(const struct up_http_limits *door)
+static bool most_are_taken(const struct up_http_limits *limits)
 {
-    return door->present >= door->connections - door->connections / 5;
+    return limits->present >= limits->connections - limits->connections / 5;
 }
 
 /* An IPv6 /64 network counts as one address, because one customer has all of it. */
-static bool is_same(const struct up_visitor *a, const struct up_visitor *b)
+static bool is_same(const struct up_http_connection *a, const struct up_http_connection *b)
 {
     static const unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
     size_t len = memcmp(a->from, mapped, sizeof mapped) == 0 ? UP_HTTP_LIMITS_ADDRESS : 8;
@@ -128,68 +129,68 @@ static bool is_same(const struct up_visitor *a, const struct up_visitor *b)
     return memcmp(a->from, b->from, len) == 0;
 }
 
-bool up_http_limits_over_share(const struct up_http_limits *door, const struct up_visitor *v)
+bool up_http_limits_over_share(const struct up_http_limits *limits, const struct up_http_connection *c)
 {
     unsigned same = 0;
 
-    if (v->proxy || !most_are_taken(door))
+    if (c->proxy || !most_are_taken(limits))
         return false;
-    for (const struct up_visitor *w = door->first; w; w = w->next)
-        same += !w->refused && is_same(v, w);
-    return same > up_http_limits_share(door);
+    for (const struct up_http_connection *w = limits->first; w; w = w->next)
+        same += !w->refused && is_same(c, w);
+    return same > up_http_limits_share(limits);
 }
 
-static bool is_too_many(const struct up_http_limits *door, const struct up_visitor *v)
+static bool is_too_many(const struct up_http_limits *limits, const struct up_http_connection *c)
 {
-    return door->present >= door->connections ||
-           (door->present >= door->connections - up_http_limits_reserve(door) &&
-            up_http_limits_over_share(door, v));
+    return limits->present >= limits->connections ||
+           (limits->present >= limits->connections - up_http_limits_reserve(limits) &&
+            up_http_limits_over_share(limits, c));
 }
 
-struct up_visitor *up_http_limits_enter(struct up_http_limits *door, int fd, const struct sockaddr *from,
-                                        uint64_t now)
+struct up_http_connection *up_http_limits_enter(struct up_http_limits *limits, int fd,
+                                                const struct sockaddr *from, uint64_t now)
 {
-    struct up_visitor *v = calloc(1, sizeof *v);
+    struct up_http_connection *c = calloc(1, sizeof *c);
     char first[512];
     ssize_t len;
 
-    if (!v)
+    if (!c)
         return NULL;
-    v->fd = fd;
-    v->since = now;
-    v->next = door->first;
-    if (v->next)
-        v->next->prev = v;
-    door->first = v;
-    recognise(door, v, from);
-    v->refused = is_too_many(door, v);
-    door->present += !v->refused;
+    c->fd = fd;
+    c->since = now;
+    c->next = limits->first;
+    if (c->next)
+        c->next->prev = c;
+    limits->first = c;
+    set_address(limits, c, from);
+    c->refused = is_too_many(limits, c);
+    limits->present += !c->refused;
 
-    if (door->encrypted)
-        return v;
+    if (limits->encrypted)
+        return c;
     len = recv(fd, first, sizeof first, MSG_PEEK | MSG_DONTWAIT);
     if (len > 0 && !up_http_limits_looks_like_http(first, (unsigned)len)) {
-        show_out(fd);
-        v->known = true;
-    } else if (v->refused && (len <= 0 || !memmem(first, (size_t)len, "\r\n\r\n", 4))) {
-        send_away(fd);
-        v->known = true;
+        refuse_not_http(fd);
+        c->known = true;
+    } else if (c->refused && (len <= 0 || !memmem(first, (size_t)len, "\r\n\r\n", 4))) {
+        refuse_too_many(fd);
+        c->known = true;
     }
-    return v;
+    return c;
 }
 
-void up_http_limits_leave(struct up_http_limits *door, struct up_visitor *v)
+void up_http_limits_leave(struct up_http_limits *limits, struct up_http_connection *c)
 {
-    if (!v)
+    if (!c)
         return;
-    if (v->prev)
-        v->prev->next = v->next;
+    if (c->prev)
+        c->prev->next = c->next;
     else
-        door->first = v->next;
-    if (v->next)
-        v->next->prev = v->prev;
-    door->present -= !v->refused;
-    free(v);
+        limits->first = c->next;
+    if (c->next)
+        c->next->prev = c->prev;
+    limits->present -= !c->refused;
+    free(c);
 }
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -198,26 +199,26 @@ static uint64_t least(uint64_t a, uint64_t b)
 }
 
 /* How long a connection may go without a complete request. */
-static uint64_t patience(const struct up_http_limits *door, const struct up_visitor *v)
+static uint64_t allowed_ms(const struct up_http_limits *limits, const struct up_http_connection *c)
 {
-    if (v->refused)
-        return least(door->limit, REFUSED_MS);
-    return v->known && most_are_taken(door) ? least(door->limit, SHORT_MS) : door->limit;
+    if (c->refused)
+        return least(limits->request_ms, REFUSED_MS);
+    return c->known && most_are_taken(limits) ? least(limits->request_ms, SHORT_MS) : limits->request_ms;
 }
 
-void up_http_limits_sweep(struct up_http_limits *door, uint64_t now)
+void up_http_limits_sweep(struct up_http_limits *limits, uint64_t now)
 {
-    if (now - door->swept < 1000)
+    if (now - limits->swept < 1000)
         return;
-    door->swept = now;
-    for (struct up_visitor *v = door->first; v; v = v->next) {
-        if (v->served || now - v->since < patience(door, v))
+    limits->swept = now;
+    for (struct up_http_connection *c = limits->first; c; c = c->next) {
+        if (c->served || now - c->since < allowed_ms(limits, c))
             continue;
-        if (!v->known && !door->encrypted)
-            say(v->fd,
+        if (!c->known && !limits->encrypted)
+            say(c->fd,
                 "HTTP/1.1 408 Request Timeout\r\nContent-Type: application/json\r\nContent-Length: 50\r\n"
                 "Connection: close\r\n\r\n{\"error\":\"the request was not complete in time\"}\r\n");
-        v->known = true;
-        shutdown(v->fd, SHUT_RDWR);
+        c->known = true;
+        shutdown(c->fd, SHUT_RDWR);
     }
 }

@@ -23,8 +23,8 @@
 
 struct sockaddr;
 
-struct up_visitor {
-    struct up_visitor *next, *prev;
+struct up_http_connection {
+    struct up_http_connection *next, *prev;
     int fd; /* not owned */
     unsigned char from[UP_HTTP_LIMITS_ADDRESS];
     bool proxy;     /* it is a trusted proxy */
@@ -35,9 +35,9 @@ struct up_visitor {
 };
 
 struct up_http_limits {
-    struct up_visitor *first;
+    struct up_http_connection *first;
     uint64_t swept;       /* ms */
-    uint64_t limit;       /* ms from `since` to the next complete request */
+    uint64_t request_ms;  /* ms from `since` to the next complete request */
     bool encrypted;       /* TLS: nothing can be read or sent in plain text */
     unsigned connections; /* the limit */
     unsigned present;     /* without refused ones */
@@ -50,23 +50,24 @@ struct up_http_limits {
 bool up_http_limits_looks_like_http(const char *bytes, unsigned len);
 
 /* Trust a numeric address as a proxy; false if it is invalid, or too many are trusted. */
-bool up_http_limits_trust(struct up_http_limits *door, const char *address);
+bool up_http_limits_trust(struct up_http_limits *limits, const char *address);
 
 /* A connection that was accepted at `now`; NULL if out of memory, and then it
  * stays without these limits. Its first bytes are checked if they have arrived.
  * `from` may be NULL: not known. */
-struct up_visitor *up_http_limits_enter(struct up_http_limits *door, int fd, const struct sockaddr *from,
-                                        uint64_t now);
-void up_http_limits_leave(struct up_http_limits *door, struct up_visitor *v); /* frees it; NULL is allowed */
+struct up_http_connection *up_http_limits_enter(struct up_http_limits *limits, int fd,
+                                                const struct sockaddr *from, uint64_t now);
+void up_http_limits_leave(struct up_http_limits *limits,
+                          struct up_http_connection *c); /* frees it; NULL is allowed */
 
 /* Connections reserved for queries, which are short. */
-unsigned up_http_limits_reserve(const struct up_http_limits *door);
+unsigned up_http_limits_reserve(const struct up_http_limits *limits);
 /* Connections that one address may have while most are in use. */
-unsigned up_http_limits_share(const struct up_http_limits *door);
+unsigned up_http_limits_share(const struct up_http_limits *limits);
 /* Whether most are in use and the address, or its IPv6 network, has more than its share. */
-bool up_http_limits_over_share(const struct up_http_limits *door, const struct up_visitor *v);
+bool up_http_limits_over_share(const struct up_http_limits *limits, const struct up_http_connection *c);
 
 /* Shut down connections that are over their limit; their owner sees the end of input. */
-void up_http_limits_sweep(struct up_http_limits *door, uint64_t now);
+void up_http_limits_sweep(struct up_http_limits *limits, uint64_t now);
 
 #endif

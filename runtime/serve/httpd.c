@@ -32,10 +32,10 @@ static void break_off_cut_files(struct up_httpd *h)
         return;
     h->checked = t;
     for (struct request *r = h->open.first; r; r = r->next) {
-        struct up_visitor *v = r->fd >= 0 ? up_httpd_visitor(r->connection) : NULL;
+        struct up_http_connection *c = r->fd >= 0 ? up_httpd_connection(r->connection) : NULL;
 
-        if (v && up_http_answer_cut(r->fd, r->end))
-            shutdown(v->fd, SHUT_RDWR);
+        if (c && up_http_answer_cut(r->fd, r->end))
+            shutdown(c->fd, SHUT_RDWR);
     }
 }
 
@@ -65,10 +65,10 @@ static int check_pair(const char *cert, const char *key, struct up_error *err)
     return rc;
 }
 
-static int trust_proxies(struct up_http_limits *door, const char *const *proxies, struct up_error *err)
+static int trust_proxies(struct up_http_limits *limits, const char *const *proxies, struct up_error *err)
 {
     for (; proxies && *proxies; proxies++)
-        if (!up_http_limits_trust(door, *proxies))
+        if (!up_http_limits_trust(limits, *proxies))
             return up_fail(err, UP_USAGE,
                            "http server: proxy '%s' must be a numeric address, or there are too many",
                            *proxies);
@@ -82,7 +82,7 @@ static struct MHD_Daemon *start(struct up_httpd *h, int fd, const struct up_http
     return MHD_start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (options->cert ? MHD_USE_TLS : 0), 0, NULL, NULL,
         up_httpd_on_request, h, MHD_OPTION_LISTEN_SOCKET, (MHD_socket)fd, MHD_OPTION_CONNECTION_LIMIT,
-        h->door.connections + UP_HTTP_LIMITS_SPARE, MHD_OPTION_CONNECTION_TIMEOUT, timeout + 2,
+        h->limits.connections + UP_HTTP_LIMITS_SPARE, MHD_OPTION_CONNECTION_TIMEOUT, timeout + 2,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, head_max, MHD_OPTION_NOTIFY_COMPLETED, up_httpd_on_completed, h,
         MHD_OPTION_NOTIFY_CONNECTION, up_httpd_on_connection, h, MHD_OPTION_URI_LOG_CALLBACK,
         up_httpd_on_target, h, MHD_OPTION_UNESCAPE_CALLBACK, up_httpd_leave_encoded, NULL,
@@ -110,18 +110,18 @@ int up_httpd_open(struct up_httpd **out, const char *listen, const struct up_htt
         return up_fail(err, UP_INTERNAL, "http server: out of memory");
     h->storage = up_storage_system();
     timeout = options->timeout ? options->timeout : 60;
-    h->door.limit = timeout * UINT64_C(1000);
-    h->door.encrypted = options->cert != NULL;
+    h->limits.request_ms = timeout * UINT64_C(1000);
+    h->limits.encrypted = options->cert != NULL;
     h->body_max = options->body_max ? options->body_max : 65536;
     head_max = options->head_max ? options->head_max : 16384;
-    fd = trust_proxies(&h->door, options->proxies, err);
+    fd = trust_proxies(&h->limits, options->proxies, err);
     if (fd == 0)
         fd = up_http_listen(listen, h->address, sizeof h->address, err);
     if (fd < 0) {
         free(h);
         return err->code;
     }
-    h->door.connections = up_http_fit_connections(options->connections ? options->connections : 1000);
+    h->limits.connections = up_http_fit_connections(options->connections ? options->connections : 1000);
     h->daemon = start(h, fd, options, timeout, head_max);
     if (!h->daemon) {
         close(fd);
@@ -139,7 +139,7 @@ const char *up_httpd_address(const struct up_httpd *h)
 
 unsigned up_httpd_connections(const struct up_httpd *h)
 {
-    return h->door.connections;
+    return h->limits.connections;
 }
 
 int up_httpd_fd(const struct up_httpd *h)
@@ -167,7 +167,7 @@ int up_httpd_run(struct up_httpd *h, struct up_error *err)
     enum MHD_Result result;
 
     /* Before the library's own timeouts, which report nothing. */
-    up_http_limits_sweep(&h->door, up_httpd_now(h));
+    up_http_limits_sweep(&h->limits, up_httpd_now(h));
     h->resumed = false;
     result = MHD_run(h->daemon);
     /* Each run moves 128 KiB for each connection: several runs in a turn of the
@@ -239,15 +239,15 @@ int up_httpd_reply(struct up_httpd *h, uint64_t id, unsigned status, const char 
 /* Whether another file may be sent now, for this request. */
 static int check_room(const struct up_httpd *h, const struct request *r, struct up_error *err)
 {
-    unsigned most = h->door.connections - up_http_limits_reserve(&h->door);
-    const struct up_visitor *v = up_httpd_visitor(r->connection);
+    unsigned most = h->limits.connections - up_http_limits_reserve(&h->limits);
+    const struct up_http_connection *c = up_httpd_connection(r->connection);
 
     if (h->files >= most)
         return up_fail(err, UP_BUSY, "%u downloads are under way, the rest of %u connections is for queries",
-                       most, h->door.connections);
-    if (v && up_http_limits_over_share(&h->door, v))
+                       most, h->limits.connections);
+    if (c && up_http_limits_over_share(&h->limits, c))
         return up_fail(err, UP_BUSY, "most of %u connections are taken, and this address has its share, %u",
-                       h->door.connections, up_http_limits_share(&h->door));
+                       h->limits.connections, up_http_limits_share(&h->limits));
     return 0;
 }
 

@@ -51,7 +51,7 @@ struct up_httpd {
     struct MHD_Daemon *daemon;
     struct up_storage *storage;
     struct request_list open, ended;
-    struct up_http_limits door;
+    struct up_http_limits limits;
     struct request *shown; /* what finished() returned last */
     size_t ended_count;
     unsigned files; /* being sent */
@@ -75,8 +75,8 @@ enum MHD_Result up_httpd_on_request(void *user, struct MHD_Connection *connectio
 void up_httpd_on_completed(void *user, struct MHD_Connection *connection, void **context,
                            enum MHD_RequestTerminationCode why);
 
-/* The visitor of a connection; NULL if there was no memory for one. */
-struct up_visitor *up_httpd_visitor(struct MHD_Connection *connection);
+/* What is known of a connection; NULL if there was no memory for it. */
+struct up_http_connection *up_httpd_connection(struct MHD_Connection *connection);
 /* A header of a request that has not ended; NULL: absent. */
 const char *up_httpd_request_header(const struct request *r, const char *name);
 /* Set `response`, which is ours from here, also on failure. Errors: UP_USAGE

@@ -75,7 +75,7 @@ static uint64_t acknowledged(struct MHD_Connection *connection)
     return tcp.tcpi_bytes_acked;
 }
 
-struct up_visitor *up_httpd_visitor(struct MHD_Connection *connection)
+struct up_http_connection *up_httpd_connection(struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
@@ -92,12 +92,12 @@ void up_httpd_on_connection(void *user, struct MHD_Connection *connection, void 
     int fd;
 
     if (what != MHD_CONNECTION_NOTIFY_STARTED) {
-        up_http_limits_leave(&h->door, *context);
+        up_http_limits_leave(&h->limits, *context);
         return;
     }
     from = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    *context = up_http_limits_enter(&h->door, fd, from ? from->client_addr : NULL, up_httpd_now(h));
+    *context = up_http_limits_enter(&h->limits, fd, from ? from->client_addr : NULL, up_httpd_now(h));
 }
 
 /* Called with each request line: creates our request. */
@@ -195,17 +195,17 @@ static enum MHD_Result turn_away_from_full(const struct up_httpd *h, struct requ
 {
     char why[sizeof r->why];
 
-    if (h->door.present >= h->door.connections)
-        snprintf(why, sizeof why, "all %u connections are taken", h->door.connections);
+    if (h->limits.present >= h->limits.connections)
+        snprintf(why, sizeof why, "all %u connections are taken", h->limits.connections);
     else
         snprintf(why, sizeof why, "most connections are taken, and this address has its share, %u",
-                 up_http_limits_share(&h->door));
+                 up_http_limits_share(&h->limits));
     return turn_away(r, MHD_HTTP_SERVICE_UNAVAILABLE, why);
 }
 
 static enum MHD_Result begin(struct up_httpd *h, struct request *r, const char *method)
 {
-    const struct up_visitor *v = up_httpd_visitor(r->connection);
+    const struct up_http_connection *c = up_httpd_connection(r->connection);
     const char *length = up_httpd_request_header(r, "Content-Length");
     char *path = r->target, *query = r->target + strlen(r->target);
     bool fine;
@@ -217,7 +217,7 @@ static enum MHD_Result begin(struct up_httpd *h, struct request *r, const char *
     fine = up_target_split(r->target, &path, &query);
     r->public.path = path;
     r->public.query = query;
-    if (v && v->refused)
+    if (c && c->refused)
         return turn_away_from_full(h, r);
     if (!fine)
         return turn_away(r, 400, "bad path in the request");
@@ -255,7 +255,7 @@ enum MHD_Result up_httpd_on_request(void *user, struct MHD_Connection *connectio
 {
     struct up_httpd *h = user;
     struct request *r = *context;
-    struct up_visitor *v = up_httpd_visitor(connection);
+    struct up_http_connection *c = up_httpd_connection(connection);
     enum MHD_Result result;
 
     (void)url;
@@ -273,8 +273,8 @@ enum MHD_Result up_httpd_on_request(void *user, struct MHD_Connection *connectio
         r->stage = QUEUED;
         r->public.body = r->body ? r->body : "";
         r->public.body_len = r->body_len;
-        if (v)
-            v->served = true;
+        if (c)
+            c->served = true;
         MHD_suspend_connection(connection);
         return MHD_YES;
     }
@@ -287,13 +287,13 @@ void up_httpd_on_completed(void *user, struct MHD_Connection *connection, void *
 {
     struct up_httpd *h = user;
     struct request *r = *context;
-    struct up_visitor *v = up_httpd_visitor(connection);
+    struct up_http_connection *c = up_httpd_connection(connection);
     uint64_t acked;
 
-    if (v) {
-        v->served = false;
-        v->known = true;
-        v->since = up_httpd_now(h);
+    if (c) {
+        c->served = false;
+        c->known = true;
+        c->since = up_httpd_now(h);
     }
     *context = NULL;
     if (!r)

@@ -20,7 +20,7 @@
 #define TURNS_MAX 2000
 
 static struct up_loop *loop;
-static int listener = -1, visitor = -1;
+static int listener = -1, client = -1;
 static char url[64];
 
 static void set_up(void)
@@ -43,25 +43,25 @@ static void serve(struct fuzz *in)
 {
     char request[2048], *text;
 
-    if (visitor < 0)
-        visitor = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-    if (visitor < 0 || recv(visitor, request, sizeof request, MSG_DONTWAIT) < 0)
+    if (client < 0)
+        client = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    if (client < 0 || recv(client, request, sizeof request, MSG_DONTWAIT) < 0)
         return;
     text = fuzz_text(in);
-    (void)!send(visitor, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT);
+    (void)!send(client, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT);
     free(text);
-    close(visitor);
-    visitor = -1;
+    close(client);
+    client = -1;
 }
 
 /* Nobody of this run is left for the next one. */
 static void empty(void)
 {
     do {
-        if (visitor >= 0)
-            close(visitor);
-        visitor = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-    } while (visitor >= 0);
+        if (client >= 0)
+            close(client);
+        client = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    } while (client >= 0);
 }
 
 static void read_object(struct up_source *s, struct fuzz *in)

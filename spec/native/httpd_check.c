@@ -368,7 +368,7 @@ static void requests_that_cannot_be_kept_are_ended(void **state)
 
     serve_with(s, &small);
     call(s);                     /* no memory for the request, */
-    refuse("calloc", 2, ENOMEM); /* after the visitor's */
+    refuse("calloc", 2, ENOMEM); /* after the connection's */
     say(s, "GET /lost HTTP/1.1\r\nHost: x\r\n\r\n");
     await_end(s);
     fail_nothing();
@@ -645,25 +645,25 @@ static void connections_fit_the_descriptors(void **state)
 /* One host has as many addresses of IPv6 as it likes. */
 static void a_network_has_one_share(void **state)
 {
-    struct up_http_limits door = {.connections = 40, .limit = 60000};
-    struct up_visitor *last = NULL;
+    struct up_http_limits sharing = {.connections = 40, .request_ms = 60000};
+    struct up_http_connection *last = NULL;
     struct sockaddr_in6 from = {.sin6_family = AF_INET6};
 
     (void)state;
     inet_pton(AF_INET6, "2001:db8:0:1::1", &from.sin6_addr);
     for (unsigned char i = 0; i < 33; i++) {
         from.sin6_addr.s6_addr[15] = i;
-        last = up_http_limits_enter(&door, -1, (const struct sockaddr *)&from, 0);
+        last = up_http_limits_enter(&sharing, -1, (const struct sockaddr *)&from, 0);
         assert_non_null(last);
     }
-    assert_true(up_http_limits_over_share(&door, last));
+    assert_true(up_http_limits_over_share(&sharing, last));
     from.sin6_addr.s6_addr[7] = 2;
-    last = up_http_limits_enter(&door, -1, (const struct sockaddr *)&from, 0);
+    last = up_http_limits_enter(&sharing, -1, (const struct sockaddr *)&from, 0);
     assert_non_null(last);
-    assert_false(up_http_limits_over_share(&door, last));
-    while (door.first)
-        up_http_limits_leave(&door, door.first);
-    assert_int_equal(door.present, 0);
+    assert_false(up_http_limits_over_share(&sharing, last));
+    while (sharing.first)
+        up_http_limits_leave(&sharing, sharing.first);
+    assert_int_equal(sharing.present, 0);
 }
 
 /* A SIGPIPE of the server's own writing is taken away, one that waited stays. */
