@@ -69,19 +69,19 @@ static void read_core(lua_State *L, int index, struct up_config *out)
     lua_pop(L, 1);
 }
 
-static void read_argv(lua_State *L, struct up_config *out)
+/* The array of words on the stack. */
+static void read_argv(lua_State *L, const char *field, char *argv[UP_ARGV_MAX + 1])
 {
     lua_Integer n = luaL_len(L, -1);
 
     if (n < 1 || n > UP_ARGV_MAX)
-        luaL_error(L, "field 'restart' must have 1 to %d words", UP_ARGV_MAX);
+        luaL_error(L, "field '%s' must have 1 to %d words", field, UP_ARGV_MAX);
     for (lua_Integer i = 0; i < n; i++) {
         if (lua_rawgeti(L, -1, i + 1) != LUA_TSTRING)
-            luaL_error(L, "field 'restart' must be an array of strings");
-        out->restart_argv[i] = duplicate(L, lua_tostring(L, -1));
+            luaL_error(L, "field '%s' must be an array of strings", field);
+        argv[i] = duplicate(L, lua_tostring(L, -1));
         lua_pop(L, 1);
     }
-    out->restart = UP_RESTART_COMMAND;
 }
 
 /* restart = nil | "exit" | { "systemctl", "reboot" } */
@@ -92,7 +92,8 @@ static void read_restart(lua_State *L, int index, struct up_config *out)
         out->restart = UP_RESTART_SUPERVISOR;
         break;
     case LUA_TTABLE:
-        read_argv(L, out);
+        read_argv(L, "restart", out->restart_argv);
+        out->restart = UP_RESTART_COMMAND;
         break;
     default:
         if (!lua_isstring(L, -1) || strcmp(lua_tostring(L, -1), "exit") != 0)
@@ -118,6 +119,39 @@ static void read_script(lua_State *L, int index, struct up_config *out)
     }
     lua_pop(L, 1);
     out->control_group = up_field_string(L, index, "control_group", NULL) != NULL;
+}
+
+static void read_roots(lua_State *L, struct up_config *out)
+{
+    lua_Integer n = lua_getfield(L, -1, "roots") == LUA_TTABLE ? luaL_len(L, -1) : 0;
+
+    if (n < 1 || n > UP_FILES_ROOTS)
+        luaL_error(L, "field 'files.roots' must have 1 to %d elements", UP_FILES_ROOTS);
+    for (lua_Integer i = 0; i < n; i++) {
+        if (lua_rawgeti(L, -1, i + 1) != LUA_TTABLE)
+            luaL_error(L, "field 'files.roots' must be an array of tables");
+        out->files.root[i].path = copy_path(L, lua_gettop(L), "path");
+        out->files.root[i].weak = up_field_boolean(L, -1, "weak", 0);
+        out->files.root_count++;
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
+/* files = { roots = { { path = PATH [, weak] }, ... } [, stop = {...}] [, start = {...}] [, trim] [, run_mixed] } */
+static void read_files(lua_State *L, int index, struct up_config *out)
+{
+    if (lua_getfield(L, index, "files") == LUA_TTABLE) {
+        read_roots(L, out);
+        if (lua_getfield(L, -1, "stop") == LUA_TTABLE)
+            read_argv(L, "files.stop", out->files.stop);
+        if (lua_getfield(L, -2, "start") == LUA_TTABLE)
+            read_argv(L, "files.start", out->files.start);
+        lua_pop(L, 2);
+        out->files.trim = up_field_boolean(L, -1, "trim", 0);
+        out->files.run_mixed = up_field_boolean(L, -1, "run_mixed", 0);
+    }
+    lua_pop(L, 1);
 }
 
 static uint32_t read_seconds(lua_State *L, int index, const char *name, uint32_t otherwise)
@@ -165,6 +199,7 @@ void up_check_config(lua_State *L, int index, struct up_config *out)
     if (up_field_string(L, index, "journal_dir", NULL))
         draft->journal_dir = copy_path(L, index, "journal_dir");
     read_core(L, index, draft);
+    read_files(L, index, draft);
     read_restart(L, index, draft);
     draft->heartbeat = read_seconds(L, index, "heartbeat", draft->heartbeat);
     draft->deadline = read_seconds(L, index, "deadline", draft->deadline);

@@ -22,6 +22,7 @@
 #include "helpers.h"
 #include "package.h"
 #include "preload.h"
+#include "roots.h"
 
 struct handle {
     struct up_device *device; /* NULL once closed, and while opening */
@@ -102,6 +103,22 @@ static int f_try_write(lua_State *L)
     h = new_handle(L);
     up_check_config(L, 1, &h->config);
     if (up_device_try_write(up_storage_system(), &h->config, &err) < 0)
+        return up_push_fail(L, &err);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+/* check_roots(config) -> true | nil, message, code ("incompatible", "write"): whether files.roots
+ * are apart from one another and from what the device lives on */
+static int f_check_roots(lua_State *L)
+{
+    struct handle *h;
+    struct up_error err;
+
+    luaL_checktype(L, 1, LUA_TTABLE);
+    h = new_handle(L);
+    up_check_config(L, 1, &h->config);
+    if (up_roots_check(&h->config, up_storage_system(), &err) < 0)
         return up_push_fail(L, &err);
     lua_pushboolean(L, 1);
     return 1;
@@ -318,9 +335,7 @@ static int m_close(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-    {"open", f_open},
-    {"provision", f_provision},
-    {"try_write", f_try_write},
+    {"open", f_open}, {"provision", f_provision}, {"try_write", f_try_write}, {"check_roots", f_check_roots},
     {NULL, NULL},
 };
 

@@ -22,8 +22,13 @@ void up_config_free(struct up_config *c)
     free(c->cmdline);
     for (int i = 0; i < UP_SLOTS; i++)
         free(c->slot[i]);
-    for (int i = 0; i < UP_ARGV_MAX; i++)
+    for (int i = 0; i < UP_ARGV_MAX; i++) {
         free(c->restart_argv[i]);
+        free(c->files.stop[i]);
+        free(c->files.start[i]);
+    }
+    for (int i = 0; i < UP_FILES_ROOTS; i++)
+        free((char *)c->files.root[i].path);
     free(c->script_user);
     for (int i = 0; i < UP_RIGHTS_GROUPS; i++)
         free(c->script_group[i]);

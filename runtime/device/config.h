@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "boot.h"
+#include "files_plan.h"
 #include "manifest.h"
 #include "rights.h"
 
@@ -36,9 +37,16 @@ struct up_config {
     uint32_t deadline;                   /* default seconds of a trial start; 600 */
     bool reuse;                          /* do not fetch blocks of a full core that the device has; true */
     uint64_t script_memory;              /* bytes the Lua state of the user's script may own; 64 MiB */
-    bool control_group;                  /* others than root and our user may use the control socket */
-    char *script_user;                   /* the user that the script runs as; NULL: ours */
-    bool has_script_groups;              /* false: all groups that the system gives that user */
+    /* What a part `files` may touch; root_count 0: nothing. */
+    struct {
+        uint32_t root_count;
+        struct up_files_root root[UP_FILES_ROOTS];            /* absolute, none in another; paths are owned */
+        char *stop[UP_ARGV_MAX + 1], *start[UP_ARGV_MAX + 1]; /* NULL-terminated; empty: none */
+        bool trim, run_mixed;
+    } files;
+    bool control_group;                       /* others than root and our user may use the control socket */
+    char *script_user;                        /* the user that the script runs as; NULL: ours */
+    bool has_script_groups;                   /* false: all groups that the system gives that user */
     char *script_group[UP_RIGHTS_GROUPS + 1]; /* NULL-terminated */
 };
 

@@ -28,6 +28,7 @@ local function bounds(field)
   elseif most then
     out[#out + 1] = ("From %d to %d."):format(field.min, most)
   elseif field.type == "list" or field.type == "names" or field.type == "dialects"
+    or field.type == "roots"
     or field.type == "array" and field.most then
     out[#out + 1] = ("At most %d elements."):format(field.most or field.max)
   elseif field.max then
@@ -40,7 +41,7 @@ end
 -- What a type's name alone does not say.
 local types = { word = "string", topic = "string", host = "string", text = "string", list = "array", names = "array",
   path = "path", cloud = "table", dialects = "array",
-  url = "URL", data = "table", limits = "table",
+  url = "URL", data = "table", limits = "table", roots = "array", command = "array",
   meta = "table", texts = "table", block_size = "integer", restart = "array or string" }
 
 local function sentence(text)
@@ -64,7 +65,7 @@ function M.put(page, list, prefix)
     local text = sentence(field.meaning or "")
     page:item(M.term(name, field), (text .. " " .. bounds(field)))
     if field.fields then
-      M.put(page, field.fields, name .. (field.type == "array" and "[]." or "."))
+      M.put(page, field.fields, name .. ((field.type == "array" or field.type == "roots") and "[]." or "."))
     end
   end
 end

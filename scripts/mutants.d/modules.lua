@@ -31,6 +31,7 @@ M.checks = {
   files_stage = { "files" }, files_here = { "files" }, files_tree = { "files" },
   files_ops = { "files", "files_foreign" }, files_foreign = { "files", "files_foreign" }, files_switch = { "files" },
   files_staging = { "files" }, files_tidy = { "files" }, files_settle = { "files" },
+  roots = { "roots" },
   device_script = { "generation", "phase", "supervisor", "device" },
   device_armed = { "generation", "phase", "permit", "device" },
   records = { "record", "status", "phase", "lost", "device" },

@@ -244,7 +244,8 @@ static void a_state_of_the_host_is_whole_or_none(void **state)
 static void without_memory_a_configuration_is_not_read(void **state)
 {
     static const char text[] = "return { project = 'METER', product_key = 'k', hardware = 'a', id = '1',"
-                               " state = 'state', keys = 'keys' }\n";
+                               " state = 'state', keys = 'keys', files = { roots = { 'app' }, stop = { 'a' },"
+                               " start = { 'b', 'c' }, run_mixed = true } }\n";
     const struct scratch *s = *state;
     struct budget none = {.victim = 1};
     struct up_config config;
@@ -271,6 +272,12 @@ static void without_memory_a_configuration_is_not_read(void **state)
         must(up_host_config(&config, path, &err), &err);
         assert_true(failing_stop() >= n);
         assert_string_equal(config.project, "METER");
+        assert_int_equal(config.files.root_count, 1);
+        assert_string_equal(strrchr(config.files.root[0].path, '/'), "/app");
+        assert_string_equal(config.files.stop[0], "a");
+        assert_string_equal(config.files.start[1], "c");
+        assert_true(!config.files.stop[1] && !config.files.start[2] && !config.files.root[0].weak &&
+                    !config.files.trim && config.files.run_mixed);
         up_config_free(&config);
         up_config_init(&config);
         assert_int_equal(failing_live(), 0);

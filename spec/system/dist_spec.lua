@@ -26,7 +26,8 @@ local function names_of(fields, prefix, into)
   for _, field in ipairs(fields) do
     local name = (prefix or "") .. field.name
     into[#into + 1] = name
-    if field.fields then names_of(field.fields, name .. (field.type == "array" and "[]." or "."), into) end
+    local many = field.type == "array" or field.type == "roots"
+    if field.fields then names_of(field.fields, name .. (many and "[]." or "."), into) end
   end
   return into
 end

@@ -99,6 +99,35 @@ describe("config.normalise", function()
       host = "h", port = 1884, period = 14400, ca_file = "/device/ca" }, got.clouds[3])
   end)
 
+  it("takes roots of files as paths and as tables", function()
+    local got = assert(normalise { files = { roots = { "app/", { path = "/mnt/card", weak = true } },
+      stop = { "systemctl", "stop", "{name}" } } })
+    assert.same({ roots = { { path = "/device/app", weak = false }, { path = "/mnt/card", weak = true } },
+      stop = { "systemctl", "stop", "{name}" }, trim = false, run_mixed = false }, got.files)
+  end)
+
+  it("refuses roots that are one in the other, or where the device lives", function()
+    local cases = {
+      { { "/app", "/app/data" }, "/app and /app/data are one in the other" },
+      { { "/app/data", "/app" }, "/app/data and /app are one in the other" },
+      { { "/app", { path = "/app" } }, "one in the other" },
+      { { "/device" }, "the state directory, /device/state, is in the root /device" },
+      { { "state/" }, "the state directory, /device/state, is in the root /device/state" },
+      { { "state/app" }, "the root /device/state/app is in the state directory, /device/state" },
+      { { "/" }, "is in the root /" },
+      { { "/keys" }, "the directory of keys, /keys/own, is in the root /keys" },
+      { { "/journal/app" }, "the root /journal/app is in the directory of the journal" },
+      { { "/slots" }, "slot a, /slots/a.img, is in the root /slots" },
+    }
+    for _, case in ipairs(cases) do
+      local got, message, code = normalise { keys = "/keys/own", journal_dir = "/journal", files = { roots = case[1] },
+        core = { slots = { a = "/slots/a.img", b = "/other/b.img" } } }
+      assert.same({ nil, "usage" }, { got, code })
+      assert.truthy(message:find(case[2], 1, true), message)
+    end
+    assert(normalise { keys = "/keys/own", files = { roots = { "/keys/owner", "/device/states", "/appl", "/app" } } })
+  end)
+
   it("hands limits on as they are", function()
     local limits = { battery = 30, window = { from = "01:00", to = "04:30", offset = -60 }, tags = { "x", "y" },
       data = 1 }
@@ -133,6 +162,21 @@ describe("config.normalise", function()
     { "a missing product key",      { product_key = "absent" },                      "field product_key is missing" },
     { "a missing hardware",         { hardware = "absent" },                         "field hardware is missing" },
     { "a missing id",               { id = "absent" },                               "field id is missing" },
+    { "files without roots",        { files = {} },                                  "field files.roots is missing" },
+    { "files with no root",         { files = { roots = {} } },
+      "field files.roots must be an array of paths" },
+    { "a root with ..",             { files = { roots = { "/app/../b" } } },
+      "field files.roots[1].path must be without . and .." },
+    { "a root with //",             { files = { roots = { "/a", "/app//b" } } },
+      "field files.roots[2].path must be without //" },
+    { "a root of another type",     { files = { roots = { 1 } } },
+      "field files.roots[1].path must be a string and not empty" },
+    { "an unknown field of a root", { files = { roots = { { path = "/app", week = true } } } },
+      "unknown field files.roots[1].week; did you mean weak?" },
+    { "too many roots",             { files = { roots = { "/1", "/2", "/3", "/4", "/5", "/6", "/7", "/8", "/9" } } },
+      "field files.roots has more than 8 directories" },
+    { "a command that is none",     { files = { roots = { "/app" }, stop = "killall" } },
+      "field files.stop must be an array of words" },
     { "a missing state",            { state = "absent" },                            "field state is missing" },
     { "an unknown field",
       { stat = "x" }, "unknown field stat; did you mean state?" },

@@ -5,6 +5,7 @@
 local cloud_rules = require "update.config.cloud_rules"
 local config_limits = require "update.config.limits"
 local dialect_file = require "update.config.dialect_file"
+local file_roots = require "update.config.file_roots"
 local natives = require "update.natives"
 local nearest = require "update.config.nearest"
 local table_file = require "update.config.table_file"
@@ -125,6 +126,12 @@ function checkers.command(value)
     if type(word) ~= "string" or word == "" or word:find("%z") then return nil, "must be an array of words" end
   end
   return value
+end
+
+function checkers.roots(value, field, context)
+  return file_roots.check(value, field, function(given, prefix)
+    return M.fields(given, field.fields, { folder = context.folder, prefix = prefix })
+  end)
 end
 
 function checkers.names(value, field)

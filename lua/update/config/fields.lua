@@ -37,6 +37,28 @@ local script = {
   field("groups", "names", "groups of that user; default: all that the system gives it", { max = 32 }),
 }
 
+local root = {
+  field("path", "path", "the directory", { required = true }),
+  field("weak", "boolean", "its file system has no hard links and no modes, as FAT. Old and new content is then kept "
+    .. "in the state directory; what such a file system itself loses in a power cut is not covered",
+    { default = false }),
+}
+
+local files = {
+  field("roots", "roots", "directories below which packages may put and delete files, each a path or a table; nothing "
+    .. "outside them is ever touched. None is in another one, and neither the state, the keys, the configuration, the "
+    .. "slots, the boot files nor this program with its libraries is in one",
+    { required = true, max = 8, fields = root }),
+  field("stop", "command", "command that stops a program that an update replaces; `{name}` is its base name and "
+    .. "`{path}` its absolute path. Default: SIGTERM to the processes that run this file, SIGKILL after 10 s. "
+    .. "Required under a service manager"),
+  field("start", "command", "command that starts it again; default: it is started in a session of its own. Required "
+    .. "under a service manager"),
+  field("trim", "boolean", "remove blanks around the `/` in the paths of an `update.ini`", { default = false }),
+  field("run_mixed", "boolean", "run the script although the files are neither the old nor the new ones, because they "
+    .. "can be brought to neither", { default = false }),
+}
+
 local backoff = {
   field("least", "integer", "first pause in seconds", { min = 1, max = 86400, default = 10 }),
   field("most", "integer", "longest pause in seconds", { min = 1, max = 604800, default = 3600 }),
@@ -53,6 +75,8 @@ return {
   field("journal_dir", "path", "directory of the second file of the journal, on another medium, so that the device "
     .. "survives the loss of either. It is made if its parent exists; default: the state directory"),
   field("core", "table", "the two slots of the system image; without it only the script is updated", { fields = core }),
+  field("files", "table", "where the files of packages go, and how programs among them are stopped and started; "
+    .. "without it packages with files are refused", { fields = files }),
   field("restart", "restart", "command that restarts the device (array of words), or \"exit\": `moult run` exits "
     .. "with 4. Default: `moult run` starts over; with core.boot = \"uboot\" it is { \"reboot\" }"),
   field("restart_when", "word", "when to start a release that the agent fetched by itself: \"now\", or \"asked\": "

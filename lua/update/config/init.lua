@@ -9,6 +9,7 @@
 local built_in = require "update.built_in"
 local checkers = require "update.config.checkers"
 local cloud_rules = require "update.config.cloud_rules"
+local file_roots = require "update.config.file_roots"
 local natives = require "update.natives"
 local table_file = require "update.config.table_file"
 
@@ -69,6 +70,8 @@ function M.normalise(given, folder, sha256)
   if wrong then return nil, wrong, "usage" end
   board(config)
   config.keys = config.keys or config.state .. "/keys"
+  wrong = file_roots.wrong(config)
+  if wrong then return nil, wrong, "usage" end
   config.clouds = config.clouds or { config.cloud }
   config.cloud = nil
   for _, cloud in ipairs(config.clouds) do cloud_rules.complete(cloud, config) end
