@@ -211,6 +211,8 @@ function checks.clouds(s, report)
   end
 end
 
+checks.trust = cloud_check.trust
+
 function checks.script(s, report)
   local _, folder
   if s.opened then _, folder = s.opened:generation() end
@@ -251,7 +253,7 @@ function checks.agent(s, report)
 end
 
 local ORDER = { "device", "keys", "state", "updates", "medium", "records", "slots", "source", "boot", "restart",
-  "space", "reserve", "clock", "policy", "clouds", "script", "bounds", "control", "agent" }
+  "space", "reserve", "clock", "policy", "clouds", "trust", "script", "bounds", "control", "agent" }
 
 local function print_row(env, row)
   env.out(("%-4s  %-10s %s"):format(row.level, row.what, row.text))

@@ -5,6 +5,7 @@
 local natives = require "update.natives"
 local mit_ini = require "update.cloud.mit_ini"
 local registry = require "update.cloud.registry"
+local unsigned = require "update.cloud.unsigned"
 
 local M = {}
 
@@ -76,6 +77,16 @@ local function check_call(_, cloud, report)
   report("ok", what, ("is called by the application; %s"):format(
     not text and cloud.mit_ini .. " is made by the first call" or pending == "" and "nothing is pending"
     or pending .. " is pending"))
+end
+
+--- The sources that need no signature.
+-- @tparam table s cli.session
+-- @tparam function report as in cli.checks
+function M.trust(s, report)
+  for _, prefix in ipairs(s.config.trust and s.config.trust.unsigned or {}) do
+    report("warn", "trust", ("%s: %s"):format(prefix, unsigned.risk(prefix)),
+      "whoever can answer there, or on the way, decides what is put in place; sign packages if you can")
+  end
 end
 
 local by_way = { http = check_http, mqtt = check_mqtt, call = check_call }

@@ -28,7 +28,7 @@ local function bounds(field)
   elseif most then
     out[#out + 1] = ("From %d to %d."):format(field.min, most)
   elseif field.type == "list" or field.type == "names" or field.type == "dialects"
-    or field.type == "roots"
+    or field.type == "roots" or field.type == "prefixes"
     or field.type == "array" and field.most then
     out[#out + 1] = ("At most %d elements."):format(field.most or field.max)
   elseif field.max then
@@ -40,7 +40,7 @@ end
 
 -- What a type's name alone does not say.
 local types = { word = "string", topic = "string", host = "string", text = "string", list = "array", names = "array",
-  path = "path", cloud = "table", dialects = "array",
+  path = "path", cloud = "table", dialects = "array", prefixes = "array",
   url = "URL", data = "table", limits = "table", roots = "array", command = "array",
   meta = "table", texts = "table", block_size = "integer", restart = "array or string" }
 

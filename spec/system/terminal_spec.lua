@@ -116,6 +116,12 @@ describe("a terminal", function()
     assert.matches("fail  cloud terminal .*a NUL byte", (select(2, w:moult "doctor")))
   end)
 
+  it("says in doctor and status what is trusted unsigned", function()
+    w:configure('trust = { unsigned = { "http://10.1.2.3:8083/fw/" } },')
+    assert.matches("warn  trust      http://10.1.2.3:8083/fw/: unsigned, unencrypted", (select(2, w:moult "doctor")))
+    assert.matches("trusted      http://10.1.2.3:8083/fw/: unsigned, unencrypted", (select(2, w:moult "status")))
+  end)
+
   it("keeps a state until somebody takes it", function()
     w:write("deaf", "")
     w:write("state/terminal", '{"owed":{},"job":{"twin":7}}') -- of somebody else

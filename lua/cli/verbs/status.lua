@@ -5,6 +5,7 @@
 local natives = require "update.natives"
 local progress = require "cli.progress"
 local session = require "cli.session"
+local unsigned = require "update.cloud.unsigned"
 
 local M = {}
 
@@ -85,8 +86,9 @@ end
 -- @tparam boolean|string running whether the agent answered; "silent": it is there and did not
 -- @tparam integer policy_days of the configuration
 -- @tparam[opt] table slots what the name of a slot leads to that is a link, by "a" and "b"
+-- @tparam[opt] {string,...} trusted beginnings of addresses that need no signature
 -- @treturn {string,...} lines
-function M.lines(status, running, policy_days, slots)
+function M.lines(status, running, policy_days, slots, trusted)
   local lines = {}
   local function add(name, format, ...) lines[#lines + 1] = ("%-12s "):format(name) .. format:format(...) end
   add("release", "%s", status.release)
@@ -125,6 +127,7 @@ function M.lines(status, running, policy_days, slots)
     add("updates", trouble.updates and "work; but %s (%s)" or "DO NOT WORK: %s (%s); it is tried again",
       trouble.message, trouble.code)
   end
+  for _, prefix in ipairs(trusted or {}) do add("trusted", "%s: %s", prefix, unsigned.risk(prefix)) end
   add("agent", "%s", running == "silent"
     and "DOES NOT ANSWER: it waits for a slow medium, or hangs and will be restarted"
     or running and "running" or "not running")
@@ -167,7 +170,8 @@ function M.run(parsed, env)
     if env.json then
       env.out(natives.json.encode(M.object(status)))
     else
-      env.out(table.concat(M.lines(status, running, s.config.policy_days, links(s.config)), "\n"))
+      env.out(table.concat(M.lines(status, running, s.config.policy_days, links(s.config),
+        s.config.trust and s.config.trust.unsigned), "\n"))
     end
     return 0
   end)

@@ -9,6 +9,7 @@ local file_roots = require "update.config.file_roots"
 local natives = require "update.natives"
 local nearest = require "update.config.nearest"
 local table_file = require "update.config.table_file"
+local unsigned = require "update.cloud.unsigned"
 
 local VALUES = 10000 -- in one field of free form
 
@@ -144,6 +145,19 @@ function checkers.names(value, field)
       local known, wrong = checkers.word(name, field)
       if not known then return nil, ("%s, each of them"):format(wrong) end
     end
+  end
+  return value
+end
+
+-- Beginnings of addresses: update.cloud.unsigned.
+function checkers.prefixes(value, field)
+  local count = type(value) == "table" and table_file.length(value)
+  if not count then return nil, "must be an array of addresses" end
+  if count > field.max then return nil, ("has more than %d addresses"):format(field.max) end
+  for _, prefix in ipairs(value) do
+    local text, wrong = checkers.string(prefix, { max = 1024 })
+    if text then wrong = unsigned.wrong(text) end
+    if wrong then return nil, ("must be an array of addresses; one %s"):format(wrong) end
   end
   return value
 end

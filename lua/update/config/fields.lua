@@ -59,6 +59,12 @@ local files = {
     .. "can be brought to neither", { default = false }),
 }
 
+local trust = {
+  field("unsigned", "prefixes", "beginnings of addresses, down to a slash (\"http://10.1.2.3:8080/fw/\"). A terminal "
+    .. "may fetch bare archives of files from below them, although nobody signed those. Whoever can answer there, or "
+    .. "on the way, decides what is put in place under the roots", { max = 16 }),
+}
+
 local backoff = {
   field("least", "integer", "first pause in seconds", { min = 1, max = 86400, default = 10 }),
   field("most", "integer", "longest pause in seconds", { min = 1, max = 604800, default = 3600 }),
@@ -74,6 +80,7 @@ return {
   field("keys", "path", "directory of trusted public keys; default: keys in the state directory"),
   field("journal_dir", "path", "directory of the second file of the journal, on another medium, so that the device "
     .. "survives the loss of either. It is made if its parent exists; default: the state directory"),
+  field("trust", "table", "sources that are trusted without a signature; default: none", { fields = trust }),
   field("core", "table", "the two slots of the system image; without it only the script is updated", { fields = core }),
   field("files", "table", "where the files of packages go, and how programs among them are stopped and started; "
     .. "without it packages with files are refused", { fields = files }),

@@ -1,0 +1,72 @@
+local config = require "update.config"
+local unsigned = require "update.cloud.unsigned"
+
+describe("unsigned", function()
+  local trusted = { "http://10.1.2.3:8080/fw/", "https://fw.example.org/" }
+
+  -- An address, and the entry that it lies below.
+  local cases = {
+    { "http://10.1.2.3:8080/fw/U.tar.gz",          1 },
+    { "http://10.1.2.3:8080/fw/a/b/U.tar.gz?x=..", 1 },
+    { "HTTP://10.1.2.3:8080/fw/..U.tar.gz",        1 },
+    { "https://FW.example.org:443/U.tar.gz",       2 },
+    { "http://10.1.2.3:8080/fw",                   nil },
+    { "http://10.1.2.3:8080/fwx/U.tar.gz",         nil },
+    { "http://10.1.2.3:80801/fw/U.tar.gz",         nil },
+    { "http://10.1.2.3/fw/U.tar.gz",               nil },
+    { "https://10.1.2.3:8080/fw/U.tar.gz",         nil },
+    { "http://fw.example.org/U.tar.gz",            nil },
+    { "https://fw.example.org.evil/U.tar.gz",      nil },
+    { "https://fw.example.org@evil/U.tar.gz",      nil },
+    { "http://10.1.2.3:8080/fw/../U.tar.gz",       nil },
+    { "http://10.1.2.3:8080/fw/%2e%2E/U.tar.gz",   nil },
+    { "http://10.1.2.3:8080/fw/.%2e/U.tar.gz",     nil },
+    { "http://10.1.2.3:8080/fw/..%2fU.tar.gz",     nil },
+    { "http://10.1.2.3:8080/fw/..\\U.tar.gz",      nil },
+    { "ftp://10.1.2.3:8080/fw/U.tar.gz",           nil },
+    { "terminal",                                  nil },
+    { "/fw/U.tar.gz",                              nil },
+  }
+  for _, case in ipairs(cases) do
+    local url, entry = case[1], case[2]
+    it(("%s %s"):format(entry and "trusts" or "does not trust", url), function()
+      assert.equal(trusted[entry], (unsigned.trusts(trusted, url)))
+      assert.is_nil((unsigned.trusts(nil, url)))
+    end)
+  end
+
+  it("says what a source lacks", function()
+    assert.equal("unsigned, unencrypted", unsigned.risk(trusted[1]))
+    assert.equal("unsigned", unsigned.risk(trusted[2]))
+  end)
+
+  it("knows an archive by its name", function()
+    for name, is in pairs { ["/a/U.tar.gz"] = true, ["U.TAR.GZ?x=1"] = true, ["U.upd"] = false,
+      ["U.upd?x=.tar.gz"] = false } do
+      assert.equal(is, unsigned.is_archive(name))
+    end
+  end)
+
+  local function normalise(entries)
+    return config.normalise({ project = "P", product_key = "k", hardware = "h", id = "i", state = "s",
+      trust = { unsigned = entries } }, "/d", function(text) return text end)
+  end
+
+  it("is an entry of the configuration, checked", function()
+    assert.same(trusted, assert(normalise(trusted)).trust.unsigned)
+    local refused = {
+      { "terminal",                       "must be an array of addresses" },
+      { { "terminal" },                   "field trust.unsigned must be an array of addresses; one must begin with" },
+      { { "http://10.1.2.3/fw" },         "must end with a slash" },
+      { { "http://10.1.2.3/" , "" },      "one must be a string and not empty" },
+      { { "http://10.1.2.3/a?b/" },       "must end with a slash" },
+      { { "http://a:b@10.1.2.3/" },       "must begin with" },
+      { { "http://10.1.2.3/a/../" },      "must begin with" },
+    }
+    for _, case in ipairs(refused) do
+      local got, message, code = normalise(case[1])
+      assert.same({ nil, "usage" }, { got, code })
+      assert.truthy(message:find(case[2], 1, true), message)
+    end
+  end)
+end)
