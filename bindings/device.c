@@ -273,6 +273,17 @@ static int m_finish(lua_State *L)
     return 2;
 }
 
+/* device:prepare(package) -> true: finish() will only arm | nil, message, "again" | nil, message, code */
+static int m_prepare(lua_State *L)
+{
+    struct up_device *d = check_open(L);
+    const struct up_manifest *m = check_manifest(L, 2);
+    struct up_error err = {.code = UP_AGAIN};
+    int rc = up_device_prepare(d, m, &err);
+
+    return rc == UP_AGAIN ? up_push_again(L) : up_push_done(L, rc, &err);
+}
+
 /* device:parts(package) -> array of the parts that this device would take; one
  * of the version that runs is left out, unless that leaves nothing */
 static int m_parts(lua_State *L)
@@ -354,6 +365,7 @@ static const luaL_Reg methods[] = {
     {"source", m_source},
     {"begin", m_begin},
     {"finish", m_finish},
+    {"prepare", m_prepare},
     {"parts", m_parts},
     {"abandon", m_abandon},
     {"path", m_path},

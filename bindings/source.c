@@ -10,6 +10,9 @@
  *
  *     local c = assert(source.copying(s, package, "state/tx", 0)) -- read by a transfer
  *     local bytes = c:take(0)                                     -- and by a program that wants a copy
+ *
+ *     local p = assert(source.pushed(size))   -- fed in order: a piece when the last one is used up
+ *     if p:starves() then assert(p:push(bytes)) end
  */
 #include "source.h"
 
@@ -19,6 +22,7 @@
 #include "package.h"
 #include "package_copy.h"
 #include "preload.h"
+#include "source_pushed.h"
 #include "storage.h"
 
 #define READ_DEFAULT 65536
@@ -26,7 +30,7 @@
 
 struct handle {
     struct up_source *source; /* first: see helpers.h. NULL once closed, and while opening */
-    int is_http;
+    int is_http, is_pushed;
     struct up_copy *copy; /* NULL: it is none */
 };
 
@@ -96,6 +100,58 @@ static int f_copying(lua_State *L)
     h->is_http = below->is_http;
     below->source = NULL;
     return 1;
+}
+
+/* pushed(size) -> source that is fed by push() | nil, message, code */
+static int f_pushed(lua_State *L)
+{
+    uint64_t size = up_check_bytes(L, 1);
+    struct handle *h = new_handle(L);
+    struct up_error err;
+
+    h->is_pushed = 1;
+    if (up_source_pushed(&h->source, size, &err) < 0)
+        return up_push_fail(L, &err);
+    return 1;
+}
+
+static struct up_source *check_pushed(lua_State *L)
+{
+    struct handle *h = luaL_checkudata(L, 1, UP_SOURCE_TYPE);
+    struct up_source *s = up_check_source(L, 1);
+
+    luaL_argcheck(L, h->is_pushed, 1, "is not fed");
+    return s;
+}
+
+/* source:push(bytes) -> true | nil, message, code ("busy": the last ones are not used up; "corrupt": too many) */
+static int m_push(lua_State *L)
+{
+    struct up_source *s = check_pushed(L);
+    size_t len;
+    const char *bytes = luaL_checklstring(L, 2, &len);
+    struct up_error err;
+
+    return up_push_done(L, up_source_push(s, bytes, len, &err), &err);
+}
+
+/* source:starves() -> whether what was pushed is used up, and more is wanted */
+static int m_starves(lua_State *L)
+{
+    lua_pushboolean(L, up_source_starves(check_pushed(L)));
+    return 1;
+}
+
+/* source:fail(message, code): no more will come; reading it fails like this then */
+static int m_fail(lua_State *L)
+{
+    struct up_source *s = check_pushed(L);
+    const char *message = luaL_checkstring(L, 2);
+    const struct up_code_info *info = up_code_find(luaL_checkstring(L, 3));
+
+    luaL_argcheck(L, info && info->code < 0, 3, "no code word");
+    up_source_end(s, info->code, message);
+    return 0;
 }
 
 /* One that is copied; its package is still open. */
@@ -305,16 +361,14 @@ static const luaL_Reg metamethods[] = {
 };
 
 static const luaL_Reg methods[] = {
-    {"read", m_read}, {"want", m_want},   {"size", m_size},   {"received", m_received}, {"answer", m_answer},
-    {"date", m_date}, {"take", m_take},   {"waits", m_waits}, {"release", m_release},   {"leave", m_leave},
-    {"join", m_join}, {"close", m_close}, {NULL, NULL},
+    {"read", m_read},       {"want", m_want},   {"size", m_size},   {"received", m_received},
+    {"answer", m_answer},   {"date", m_date},   {"take", m_take},   {"waits", m_waits},
+    {"release", m_release}, {"leave", m_leave}, {"join", m_join},   {"push", m_push},
+    {"starves", m_starves}, {"fail", m_fail},   {"close", m_close}, {NULL, NULL},
 };
 
 static const luaL_Reg functions[] = {
-    {"file", f_file},
-    {"http", f_http},
-    {"copying", f_copying},
-    {NULL, NULL},
+    {"file", f_file}, {"http", f_http}, {"copying", f_copying}, {"pushed", f_pushed}, {NULL, NULL},
 };
 
 int luaopen_update_native_source(lua_State *L)

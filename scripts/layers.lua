@@ -48,7 +48,8 @@ local excused = {
 
 -- bindings/x.c includes x.h; what else a binding needs, and why.
 local binding_includes = {
-  source = { "fetch", "package", "package_copy", "storage" }, -- what opens one: http(), copying(); of the system
+  source = { "fetch", "package", "package_copy", "source_pushed", "storage" }, -- what opens one; of the system
+  dial = { "fetch_options" },       -- those that it takes
   boot = { "config", "storage" },   -- the configuration it reads, of the system
   slot = { "slot_link", "storage" }, -- where links lead; of the system
   flash = { "digest", "storage" }, -- names a digest in hex; of the system

@@ -147,6 +147,9 @@ UP_MUST_CHECK int up_device_begin(struct up_device *d, const struct up_manifest 
  * None of them arms anything.
  */
 UP_MUST_CHECK int up_device_finish(struct up_device *d, const struct up_manifest *m, struct up_error *err);
+/* The same up to the gates, for who arms later: 0 means that everything was read back and extracted, and the
+ * phase stays installing; finish() then only arms, and begin() may still replace it. */
+UP_MUST_CHECK int up_device_prepare(struct up_device *d, const struct up_manifest *m, struct up_error *err);
 /* How the last finish() read back what was written: the least certain method among its parts. */
 enum up_read_back up_device_read_back(const struct up_device *d);
 /*

@@ -286,10 +286,9 @@ static int forget_hints(struct up_device *d, struct up_error *err)
     return code;
 }
 
-int up_device_finish(struct up_device *d, const struct up_manifest *m, struct up_error *err)
+int up_device_prepare(struct up_device *d, const struct up_manifest *m, struct up_error *err)
 {
     struct up_journal_state next = d->state;
-    struct up_gate_report report;
     int rc;
 
     if ((d->state.phase != UP_FETCHING && d->state.phase != UP_INSTALLING) ||
@@ -316,6 +315,16 @@ int up_device_finish(struct up_device *d, const struct up_manifest *m, struct up
         d->finish->part++;
         return UP_AGAIN;
     }
+    return 0;
+}
+
+int up_device_finish(struct up_device *d, const struct up_manifest *m, struct up_error *err)
+{
+    struct up_gate_report report;
+    int rc = up_device_prepare(d, m, err);
+
+    if (rc != 0)
+        return rc;
     up_device_finish_free(d);
     up_device_forget_kept(d);
     if (d->provisioning)

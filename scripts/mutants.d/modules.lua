@@ -58,7 +58,7 @@ M.checks = {
   transfer_state = { "reuse", "device", "delta_install" },
   transfer_open = { "reuse", "slot", "device", "delta_install" },
   transfer_reuse = { "reuse", "delta_install" }, transfer_unfinished = { "install", "reuse" },
-  package_copy = { "package_copy" },
+  package_copy = { "package_copy" }, source_pushed = { "source_pushed" },
   reuse = { "reuse", "delta_install" },
   blocks = { "block_mac", "reuse", "slot", "device", "delta_install" },
   block_mac = { "block_mac", "reuse", "device" },

@@ -1,7 +1,9 @@
 local frame = require "update.cloud.qinglian_frame"
 
 local function hex(text) return (text:gsub(".", function(c) return ("%02x"):format(c:byte()) end)) end
-local function bytes(text) return (text:gsub("%X", ""):gsub("%x%x", function(x) return string.char(tonumber(x, 16)) end)) end
+local function bytes(text)
+  return (text:gsub("%X", ""):gsub("%x%x", function(x) return string.char(tonumber(x, 16)) end))
+end
 
 local MAC = "00:0c:29:4b:5b:1f"
 local REQUEST = "00001234 c591 77373726 b5bfcd7324bb811a7f77ed09869f493166 a935"

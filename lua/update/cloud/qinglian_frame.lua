@@ -80,7 +80,8 @@ function M.read_dispatch(bytes)
     return nil, ("a frame of the dispatcher with magic 0x%04x"):format(magic), "corrupt"
   end
   if length ~= #bytes - AROUND then
-    return nil, ("a frame of the dispatcher says %d bytes of text and has %d"):format(length, #bytes - AROUND), "corrupt"
+    return nil, ("a frame of the dispatcher says %d bytes of text and has %d"):format(length, #bytes - AROUND),
+      "corrupt"
   end
   if M.crc16(clear:sub(1, -3)) ~= (">I2"):unpack(clear, #clear - 1) then
     return nil, "a frame of the dispatcher with a wrong CRC", "corrupt"

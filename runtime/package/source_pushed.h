@@ -1,0 +1,35 @@
+/*
+ * source_pushed.h -- a source that is fed: a sender pushes the bytes of the
+ * object in order, a piece at a time, and each of them once.
+ *
+ * One piece is in memory. It has been used up when the reader wants bytes that
+ * lie behind it; only then is the next one taken, so that a sender who waits for
+ * that is never ahead of what was verified. Pieces before the place that the
+ * reader wants are passed over.
+ */
+#ifndef UP_SOURCE_PUSHED_H
+#define UP_SOURCE_PUSHED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "error.h"
+
+struct up_source;
+
+/* For an object of `size` bytes. Its read() also fails with UP_CORRUPT when the
+ * reader goes back before the piece in memory. Errors: UP_INTERNAL. */
+UP_MUST_CHECK int up_source_pushed(struct up_source **out, uint64_t size, struct up_error *err);
+
+/* The next piece, copied. Errors: UP_BUSY the last one is not used up;
+ * UP_CORRUPT more than the size; UP_INTERNAL. */
+UP_MUST_CHECK int up_source_push(struct up_source *s, const void *data, size_t len, struct up_error *err);
+
+/* Whether the reader has used up what was pushed, and wants more. */
+bool up_source_starves(const struct up_source *s);
+
+/* No more will come: read() fails like this once the piece in memory is used up. */
+void up_source_end(struct up_source *s, int code, const char *message);
+
+#endif

@@ -1,0 +1,167 @@
+#include "exchange.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "http_listen.h"
+
+#define ADDRESS_SIZE 128
+#define LISTENER UP_EXCHANGE_CONNECTIONS /* as epoll tells it from connections */
+
+struct connection {
+    int fd; /* -1: free */
+    unsigned long long since;
+    size_t len;
+    char question[UP_EXCHANGE_QUESTION + 1];
+};
+
+struct up_exchange {
+    int listener, poll;
+    unsigned long long accepted; /* counts connections: the lowest is the oldest */
+    char address[ADDRESS_SIZE];
+    struct connection connection[UP_EXCHANGE_CONNECTIONS];
+};
+
+static void drop(struct connection *c)
+{
+    if (c->fd >= 0)
+        close(c->fd);
+    c->fd = -1;
+}
+
+static int watch(struct up_exchange *x, int fd, unsigned which)
+{
+    struct epoll_event e = {.events = EPOLLIN, .data.u32 = which};
+
+    return epoll_ctl(x->poll, EPOLL_CTL_ADD, fd, &e);
+}
+
+int up_exchange_open(struct up_exchange **out, const char *listen, struct up_error *err)
+{
+    struct up_exchange *x = calloc(1, sizeof *x);
+
+    if (!x)
+        return up_fail(err, UP_INTERNAL, "%s: out of memory", listen);
+    for (size_t i = 0; i < UP_EXCHANGE_CONNECTIONS; i++)
+        x->connection[i].fd = -1;
+    x->poll = epoll_create1(EPOLL_CLOEXEC);
+    x->listener = up_http_listen(listen, x->address, sizeof x->address, err);
+    if (x->listener < 0) {
+        up_exchange_close(x);
+        return err->code;
+    }
+    if (x->poll < 0 || watch(x, x->listener, LISTENER) < 0) {
+        up_fail(err, UP_INTERNAL, "%s: %s", listen, strerror(errno));
+        up_exchange_close(x);
+        return err->code;
+    }
+    *out = x;
+    return 0;
+}
+
+int up_exchange_fd(const struct up_exchange *x)
+{
+    return x->poll;
+}
+
+const char *up_exchange_address(const struct up_exchange *x)
+{
+    return x->address;
+}
+
+/* A free place, or that of the oldest. */
+static unsigned place(struct up_exchange *x)
+{
+    unsigned oldest = 0;
+
+    for (unsigned i = 0; i < UP_EXCHANGE_CONNECTIONS; i++) {
+        if (x->connection[i].fd < 0)
+            return i;
+        if (x->connection[i].since < x->connection[oldest].since)
+            oldest = i;
+    }
+    drop(&x->connection[oldest]);
+    return oldest;
+}
+
+static void take(struct up_exchange *x)
+{
+    int fd = accept4(x->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    struct connection *c;
+    unsigned i;
+
+    if (fd < 0)
+        return;
+    i = place(x);
+    c = &x->connection[i];
+    c->fd = fd;
+    c->since = x->accepted++;
+    c->len = 0;
+    if (watch(x, fd, i) < 0)
+        drop(c);
+}
+
+/* Whether something came on it that has its place. */
+static int hear(struct connection *c)
+{
+    ssize_t n = recv(c->fd, c->question + c->len, sizeof c->question - c->len, 0);
+
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return 0;
+    if (n > 0)
+        c->len += (size_t)n;
+    if (n > 0 && c->len <= UP_EXCHANGE_QUESTION)
+        return 1;
+    drop(c);
+    return 0;
+}
+
+size_t up_exchange_next(struct up_exchange *x, int *id, const char **question)
+{
+    struct epoll_event e;
+    struct connection *c;
+
+    while (epoll_wait(x->poll, &e, 1, 0) == 1) {
+        if (e.data.u32 == LISTENER) {
+            take(x);
+            continue;
+        }
+        c = &x->connection[e.data.u32];
+        if (c->fd < 0 || !hear(c))
+            continue;
+        *id = (int)e.data.u32;
+        *question = c->question;
+        return c->len;
+    }
+    return 0;
+}
+
+void up_exchange_answer(struct up_exchange *x, int id, const void *answer, size_t len)
+{
+    struct connection *c = id >= 0 && id < UP_EXCHANGE_CONNECTIONS ? &x->connection[id] : NULL;
+
+    if (!c || c->fd < 0)
+        return;
+    /* It fits into any socket's buffer; who does not take it asks again. */
+    if (len > 0 && send(c->fd, answer, len, MSG_NOSIGNAL) < 0)
+        len = 0;
+    drop(c);
+}
+
+void up_exchange_close(struct up_exchange *x)
+{
+    if (!x)
+        return;
+    for (size_t i = 0; i < UP_EXCHANGE_CONNECTIONS; i++)
+        drop(&x->connection[i]);
+    if (x->listener >= 0)
+        close(x->listener);
+    if (x->poll >= 0)
+        close(x->poll);
+    free(x);
+}
