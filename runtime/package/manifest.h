@@ -51,6 +51,8 @@
 /* Devices store these numbers. In a package the parts have another order: script, files, core. */
 enum up_part_kind { UP_SCRIPT, UP_CORE, UP_FILES, UP_PART_KINDS };
 
+struct up_keyring;
+
 struct up_part {
     enum up_part_kind kind;
     uint64_t size;       /* decoded content, bytes */
@@ -100,6 +102,11 @@ const struct up_part *up_manifest_part(const struct up_manifest *m, enum up_part
  * UP_INCOMPATIBLE the format is newer than this program. */
 UP_MUST_CHECK int up_manifest_parse(struct up_manifest *m, const char *text, size_t len,
                                     struct up_error *err);
+
+/* The same of text that came from outside: its signature is verified first, and
+ * last that the trusted comment names its sequence. In manifest_verify.c. */
+UP_MUST_CHECK int up_manifest_verify(struct up_manifest *m, const struct up_keyring *ring, const char *text,
+                                     size_t size, const char *sig, size_t sig_size, struct up_error *err);
 
 /* The canonical text of m (sorted keys), freshly allocated; m->digest is not
  * used. The inverse of parse: parse(format(m)) is m again. Errors: UP_USAGE a

@@ -1,15 +1,13 @@
 #include "package.h"
 
 #include "bytes.h"
-#include "digest.h"
 #include "error.h"
 #include "index_reader.h"
 #include "minisign.h"
+#include "package_spool.h"
 #include "storage.h"
 #include "tar.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,9 +20,8 @@ enum state { MANIFEST_HEADER, MANIFEST, SIGNATURE, PART, INDEX, PADDING, DONE };
 
 struct up_package {
     struct up_source *source;
-    struct up_storage *storage;
     const struct up_keyring *ring;
-    char *spool; /* NULL: indexes are verified and forgotten */
+    struct up_package_spool spool; /* its path NULL: indexes are verified and forgotten */
     enum state state;
     struct up_manifest manifest;
     struct up_package_layout layout;
@@ -36,7 +33,6 @@ struct up_package {
     size_t text_size;
     unsigned part; /* the one whose index is read */
     struct up_index_reader check;
-    int file; /* its spool, -1 when there is none */
 };
 
 int up_package_open(struct up_package **out, struct up_source *source, struct up_storage *storage,
@@ -49,15 +45,15 @@ int up_package_open(struct up_package **out, struct up_source *source, struct up
     p = calloc(1, sizeof *p);
     if (p) {
         p->buffer = malloc(BUFFER);
-        p->spool = spool ? strdup(spool) : NULL;
-        p->file = -1;
+        p->spool.path = spool ? strdup(spool) : NULL;
+        p->spool.storage = storage;
+        p->spool.file = -1;
     }
-    if (!p || !p->buffer || (spool && !p->spool)) {
+    if (!p || !p->buffer || (spool && !p->spool.path)) {
         up_package_free(p);
         return up_fail(err, UP_INTERNAL, "package: out of memory");
     }
     p->source = source;
-    p->storage = storage;
     p->ring = ring;
     if (source->ops->want)
         source->ops->want(source, 0, FIRST_WANT);
@@ -68,9 +64,7 @@ int up_package_open(struct up_package **out, struct up_source *source, struct up
 static void close_index(struct up_package *p)
 {
     up_index_reader_release(&p->check);
-    if (p->file >= 0)
-        p->storage->ops->close(p->storage, p->file);
-    p->file = -1;
+    up_package_spool_close(&p->spool);
 }
 
 void up_package_free(struct up_package *p)
@@ -79,7 +73,7 @@ void up_package_free(struct up_package *p)
         return;
     close_index(p);
     free(p->buffer);
-    free(p->spool);
+    free(p->spool.path);
     free(p->text);
     free(p);
 }
@@ -196,70 +190,6 @@ static int step_manifest(struct up_package *p, struct up_error *err)
     return 0;
 }
 
-/* Signature first, then the manifest, then that the trusted comment names it. */
-static int verify_manifest(struct up_manifest *m, const struct up_keyring *ring, const char *text,
-                           size_t size, const char *sig, size_t sig_size, struct up_error *err)
-{
-    static const char line[] = UP_UNTRUSTED_COMMENT;
-    char comment[UP_TRUSTED_COMMENT_MAX], expected[64];
-    int rc = up_keyring_verify(ring, text, size, sig, sig_size, comment, err);
-
-    if (rc < 0)
-        return rc;
-    if (memcmp(sig, line, sizeof line - 1) != 0)
-        return up_fail(err, UP_UNTRUSTED, "package: the untrusted comment must be minisign's default");
-    if (up_manifest_parse(m, text, size, err) < 0)
-        return err->code;
-    snprintf(expected, sizeof expected, "moult manifest sequence %llu", (unsigned long long)m->sequence);
-    if (strcmp(comment, expected) != 0)
-        return up_fail(err, UP_UNTRUSTED, "package: the trusted comment must be \"%s\"", expected);
-    return 0;
-}
-
-static const char *spool_path(const char *spool, const char *stem, const char *suffix,
-                              char path[UP_PATH_SIZE])
-{
-    snprintf(path, UP_PATH_SIZE, "%s/%s%s", spool, stem, suffix);
-    return path;
-}
-
-/* Keep a small file in the spool, unless it is there already. */
-static int spool_file(struct up_package *p, const char *suffix, const void *data, size_t size,
-                      struct up_error *err)
-{
-    char path[UP_PATH_SIZE], *old;
-    size_t old_size;
-    bool same;
-
-    spool_path(p->spool, "manifest", suffix, path);
-    if (up_storage_read_file(p->storage, path, UP_MANIFEST_MAX, &old, &old_size, NULL) == 0) {
-        same = old_size == size && memcmp(old, data, size) == 0;
-        free(old);
-        if (same)
-            return 0;
-    }
-    return up_storage_write_file(p->storage, path, data, size, 0644, err);
-}
-
-/* Make the spool one of this manifest. Indexes of another one are found out
- * by their digests; those of parts that this one lacks go. */
-static int spool_manifest(struct up_package *p, struct up_error *err)
-{
-    int rc = spool_file(p, ".json", p->text, p->text_size, err);
-
-    if (rc == 0)
-        rc = spool_file(p, ".minisig", p->buffer, (size_t)p->layout.signature_size, err);
-    for (int kind = 0; rc == 0 && kind < UP_PART_KINDS; kind++) {
-        char path[UP_PATH_SIZE];
-
-        spool_path(p->spool, up_part_name((enum up_part_kind)kind), ".idx", path);
-        if (!up_manifest_part(&p->manifest, (enum up_part_kind)kind) &&
-            p->storage->ops->unlink(p->storage, path) < 0 && errno != ENOENT)
-            rc = up_fail(err, UP_WRITE, "%s: %s", path, strerror(errno));
-    }
-    return rc;
-}
-
 static int step_signature(struct up_package *p, struct up_error *err)
 {
     size_t size = (size_t)p->layout.signature_size, padded = (size_t)up_tar_padded(size);
@@ -269,7 +199,7 @@ static int step_signature(struct up_package *p, struct up_error *err)
         return rc;
     if (!up_all_zeros(p->buffer + size, padded - size))
         return up_fail(err, UP_UNTRUSTED, "package: unsigned bytes after manifest.minisig");
-    rc = verify_manifest(&p->manifest, p->ring, p->text, p->text_size, (const char *)p->buffer, size, err);
+    rc = up_manifest_verify(&p->manifest, p->ring, p->text, p->text_size, (const char *)p->buffer, size, err);
     if (rc < 0)
         return rc;
     up_package_layout_of(&p->layout, &p->manifest, p->text_size, size);
@@ -277,66 +207,13 @@ static int step_signature(struct up_package *p, struct up_error *err)
         return up_fail(err, UP_CORRUPT, "package: has %llu bytes, its manifest says %llu",
                        (unsigned long long)p->source->size, (unsigned long long)p->layout.size);
     p->has_manifest = true;
-    if (p->spool && spool_manifest(p, err) < 0)
+    if (p->spool.path && up_package_spool_manifest(&p->spool, &p->manifest, p->text, p->text_size,
+                                                   (const char *)p->buffer, size, err) < 0)
         return err->code;
     consume(p, padded);
     if (p->source->ops->want && p->layout.head_size > FIRST_WANT)
         p->source->ops->want(p->source, p->offset, p->layout.head_size - p->offset);
     p->state = PART;
-    return 0;
-}
-
-/* Verify the index at `path`. Errors: also UP_WRITE when it cannot be read. */
-static int check_spooled(struct up_storage *storage, const char *path, const struct up_part *part,
-                         struct up_error *err)
-{
-    struct up_index_reader check;
-    uint8_t chunk[4096];
-    long long n = 1;
-    int file = storage->ops->open(storage, path, UP_READ, 0), rc;
-
-    if (file < 0)
-        return up_fail(err, errno == ENOENT ? UP_MISSING : UP_WRITE, "%s: %s", path, strerror(errno));
-    rc = up_index_reader_begin(&check, part, err);
-    while (rc == 0 && n > 0 && check.fed <= part->index_size) {
-        n = storage->ops->pread(storage, file, chunk, sizeof chunk, check.fed);
-        if (n > 0)
-            up_index_reader_feed(&check, chunk, (size_t)n);
-    }
-    if (rc == 0 && n < 0)
-        rc = up_fail(err, UP_WRITE, "%s: %s", path, strerror(errno));
-    if (rc == 0)
-        rc = up_index_reader_end(&check, err);
-    up_index_reader_release(&check);
-    storage->ops->close(storage, file);
-    return rc;
-}
-
-/* A good index that another process left may still be in the cache only. */
-static bool make_durable(struct up_storage *storage, const char *path)
-{
-    int file = storage->ops->open(storage, path, UP_UPDATE, 0);
-    bool good = file >= 0 && storage->ops->sync(storage, file) == 0;
-
-    if (file >= 0)
-        storage->ops->close(storage, file);
-    return good;
-}
-
-/* Open a fresh spool for the part's index; 1 when a good one is there already. */
-static int open_spool(struct up_package *p, const struct up_part *part, struct up_error *err)
-{
-    char path[UP_PATH_SIZE];
-
-    spool_path(p->spool, up_part_name(part->kind), ".idx", path);
-    if (check_spooled(p->storage, path, part, NULL) == 0 && make_durable(p->storage, path))
-        return 1;
-    /* Not written over: a file whose sync failed once stays unsure. */
-    if (p->storage->ops->unlink(p->storage, path) < 0 && errno != ENOENT)
-        return up_fail(err, UP_WRITE, "%s: %s", path, strerror(errno));
-    p->file = p->storage->ops->open(p->storage, path, UP_WRITE_ONLY_NEW, 0644);
-    if (p->file < 0)
-        return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: %s", path, strerror(errno));
     return 0;
 }
 
@@ -348,8 +225,8 @@ static int step_part(struct up_package *p, struct up_error *err)
     int rc;
 
     if (p->part == p->manifest.part_count) {
-        if (p->spool && p->storage->ops->sync_dir(p->storage, p->spool) < 0)
-            return up_fail(err, UP_WRITE, "%s: %s", p->spool, strerror(errno));
+        if (p->spool.path && up_package_spool_sync(&p->spool, err) < 0)
+            return err->code;
         p->state = DONE;
         return 0;
     }
@@ -360,7 +237,7 @@ static int step_part(struct up_package *p, struct up_error *err)
     if (memcmp(expected, p->buffer, sizeof expected) != 0)
         return up_fail(err, UP_UNTRUSTED, "package: the header of %s.idx differs from what was signed",
                        up_part_name(part->kind));
-    rc = p->spool ? open_spool(p, part, err) : 0;
+    rc = p->spool.path ? up_package_spool_begin(&p->spool, part, err) : 0;
     if (rc < 0)
         return rc;
     consume(p, UP_TAR_BLOCK);
@@ -379,13 +256,8 @@ static int end_index(struct up_package *p, struct up_error *err)
 {
     int rc = up_index_reader_end(&p->check, err);
 
-    if (rc == 0 && p->file >= 0 && p->storage->ops->sync(p->storage, p->file) < 0) {
-        char path[UP_PATH_SIZE];
-
-        spool_path(p->spool, up_part_name(p->check.part->kind), ".idx", path);
-        rc = up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: sync: %s", path, strerror(errno));
-        p->storage->ops->unlink(p->storage, path);
-    }
+    if (rc == 0 && p->spool.file >= 0)
+        rc = up_package_spool_end(&p->spool, p->check.part, err);
     close_index(p);
     p->state = PADDING;
     return rc;
@@ -399,9 +271,8 @@ static int step_index(struct up_package *p, struct up_error *err)
 
     if (rc < 0)
         return rc;
-    if (p->file >= 0 && p->storage->ops->pwrite(p->storage, p->file, p->buffer, len, p->check.fed) < 0)
-        return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: write of an index: %s", p->spool,
-                       strerror(errno));
+    if (p->spool.file >= 0 && up_package_spool_write(&p->spool, p->buffer, len, p->check.fed, err) < 0)
+        return err->code;
     up_index_reader_feed(&p->check, p->buffer, len);
     consume(p, len);
     return left > len ? 0 : end_index(p, err);
@@ -437,56 +308,4 @@ int up_package_step(struct up_package *p, struct up_error *err)
     while (rc == 0 && p->state != DONE)
         rc = steps[p->state](p, err);
     return rc;
-}
-
-/* Manifest and signature out of a spool. */
-static int load_manifest(struct up_manifest *m, struct up_package_layout *layout, struct up_storage *storage,
-                         const struct up_keyring *ring, const char *spool, struct up_error *err)
-{
-    char path[UP_PATH_SIZE], *text = NULL, *sig = NULL;
-    size_t size, sig_size;
-    int rc = up_storage_read_file(storage, spool_path(spool, "manifest", ".json", path), UP_MANIFEST_MAX,
-                                  &text, &size, err);
-
-    if (rc == 0)
-        rc = up_storage_read_file(storage, spool_path(spool, "manifest", ".minisig", path), UP_MINISIG_MAX,
-                                  &sig, &sig_size, err);
-    if (rc == 0)
-        rc = verify_manifest(m, ring, text, size, sig, sig_size, err);
-    if (rc == 0)
-        up_package_layout_of(layout, m, size, sig_size);
-    free(text);
-    free(sig);
-    return rc;
-}
-
-int up_package_check_index(struct up_storage *storage, const char *spool, const struct up_part *part,
-                           struct up_error *err)
-{
-    char path[UP_PATH_SIZE];
-
-    return check_spooled(storage, spool_path(spool, up_part_name(part->kind), ".idx", path), part, err);
-}
-
-int up_package_load(struct up_manifest *m, struct up_package_layout *layout, struct up_storage *storage,
-                    const struct up_keyring *ring, const char *spool, struct up_error *err)
-{
-    int rc = load_manifest(m, layout, storage, ring, spool, err);
-
-    for (unsigned i = 0; rc == 0 && i < m->part_count; i++)
-        rc = up_package_check_index(storage, spool, &m->part[i], err);
-    return rc;
-}
-
-int up_package_load_part(struct up_manifest *m, struct up_storage *storage, const struct up_keyring *ring,
-                         const char *spool, enum up_part_kind kind, struct up_error *err)
-{
-    struct up_package_layout layout;
-    int rc = load_manifest(m, &layout, storage, ring, spool, err);
-
-    if (rc < 0)
-        return rc;
-    if (!up_manifest_part(m, kind))
-        return up_fail(err, UP_MISSING, "%s: the package has no %s", spool, up_part_name(kind));
-    return up_package_check_index(storage, spool, up_manifest_part(m, kind), err);
 }

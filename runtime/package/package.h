@@ -57,7 +57,7 @@ const struct up_package_layout *up_package_layout(const struct up_package *p);
 void up_package_free(struct up_package *p); /* NULL is allowed; the source stays open */
 
 /* Read manifest and layout from a spool directory that step() filled, with
- * the signature checked again. Errors: UP_MISSING, UP_UNTRUSTED, ... */
+ * the signature checked again. In package_spool.c. Errors: UP_MISSING, UP_UNTRUSTED, ... */
 UP_MUST_CHECK int up_package_load(struct up_manifest *m, struct up_package_layout *layout,
                                   struct up_storage *storage, const struct up_keyring *ring,
                                   const char *spool, struct up_error *err);
