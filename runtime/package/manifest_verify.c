@@ -1,3 +1,4 @@
+/* manifest_verify.c -- a manifest with its signature, which is verified before anything is parsed. */
 #include "manifest.h"
 
 #include "error.h"
