@@ -34,12 +34,12 @@ static const char *below(const char *path, const char *folder)
     return path + len + (path[len] == '/');
 }
 
-static int find_root(struct make *m, struct up_files_op *op)
+static int find_root(const struct make *m, uint32_t *root, const char **dir)
 {
     for (uint32_t i = 0; i < m->plan->root_count; i++) {
-        op->dir = below(m->entry->directory, m->plan->root[i].path);
-        op->root = i;
-        if (op->dir)
+        *dir = below(m->entry->directory, m->plan->root[i].path);
+        *root = i;
+        if (*dir)
             return 0;
     }
     return refuse(m, UP_INCOMPATIBLE, "lies below none of the roots that the configuration names");
@@ -141,12 +141,35 @@ static int add(struct make *m)
         op->mode = EXECUTABLE_MODE;
     else if (op->kind == UP_FILES_PUT)
         op->mode = FILE_MODE;
-    if (find_root(m, op) < 0 || (e->operation == UP_FILE_PUT && find_content(m, op) < 0))
+    if (find_root(m, &op->root, &op->dir) < 0 || (e->operation == UP_FILE_PUT && find_content(m, op) < 0))
         return m->err->code;
     if (op->kind == UP_FILES_DELETE || !find_parent(m, op))
         rc = needs_doing(m, op);
     m->plan->op_count += rc > 0;
     return rc < 0 ? rc : 0;
+}
+
+/* One line may stop what another one starts. */
+static int add_program(struct make *m)
+{
+    struct up_files_plan *plan = m->plan;
+    const struct up_update_ini_entry *e = m->entry;
+    struct up_files_program it = {.name = e->name, .stop = e->stop, .start = e->start}, *same;
+
+    if (find_root(m, &it.root, &it.dir) < 0)
+        return m->err->code;
+    for (uint32_t i = 0; i < plan->program_count; i++) {
+        same = &plan->program[i];
+        if (same->root != it.root || strcmp(same->dir, it.dir) != 0 || strcmp(same->name, it.name) != 0)
+            continue;
+        same->stop = same->stop || it.stop;
+        same->start = same->start || it.start;
+        return 0;
+    }
+    if (plan->program_count == UP_FILES_PROGRAMS)
+        return refuse(m, UP_INCOMPATIBLE, "more programs are stopped and started than a plan holds");
+    plan->program[plan->program_count++] = it;
+    return 0;
 }
 
 static int give_ids(struct make *m)
@@ -174,13 +197,18 @@ int up_files_make(struct up_files_plan *plan, struct up_storage *s, const struct
     for (uint32_t i = 0; i < root_count; i++)
         plan->root[i] = roots[i];
     plan->op = calloc(ini->count, sizeof *plan->op);
-    if (!plan->op)
+    plan->program = calloc(UP_FILES_PROGRAMS, sizeof *plan->program);
+    if (!plan->op || !plan->program) {
+        up_files_plan_free(plan);
         return up_fail(err, UP_INTERNAL, "plan of files: out of memory");
+    }
     rc = give_ids(&m);
     for (size_t i = 0; i < ini->count && rc == 0; i++) {
         m.entry = &ini->entry[i];
         if (m.entry->operation != UP_FILE_KEEP)
             rc = add(&m);
+        if (rc == 0 && (m.entry->stop || m.entry->start))
+            rc = add_program(&m);
     }
     if (rc < 0)
         up_files_plan_free(plan);

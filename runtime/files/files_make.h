@@ -3,8 +3,8 @@
  *
  * Each line lies below exactly one of the device's roots, or it is refused. What
  * a line adds below a directory that an earlier line makes is staged inside it.
- * A directory that is there already need not be made. Lines that only stop or
- * start something are no operations.
+ * A directory that is there already need not be made. What lines stop and start is
+ * collected in the plan's programs; a line that does only that is no operation.
  */
 #ifndef UP_FILES_MAKE_H
 #define UP_FILES_MAKE_H

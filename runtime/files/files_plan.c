@@ -9,10 +9,13 @@
 #include "storage.h"
 #include "update_ini.h"
 
-#define MAGIC "MOULTFP1"
-#define HEAD (8 + UP_FILES_ID_SIZE + 8)
+#define MAGIC "MOULTFP2"
+#define HEAD (8 + UP_FILES_ID_SIZE + 12)
 #define ROOT_SIZE (UP_FILES_HERE_SIZE + 4 + 4)               /* and the path */
 #define OP_SIZE (4 + 4 + 4 + 4 + 4 + 8 + UP_SHA256_SIZE + 8) /* and two strings */
+#define PROGRAM_SIZE (4 + 4 + 8)                             /* and two strings */
+#define STOP 1u
+#define START 2u
 
 static int wrong(struct up_error *err, const char *what)
 {
@@ -87,6 +90,29 @@ static int check_op(const struct up_files_plan *plan, uint32_t i, struct up_erro
     return 0;
 }
 
+/* A word that no command takes for an option. */
+static bool program_name_fits(const char *name)
+{
+    size_t len = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.@+-");
+
+    return !name[len] && *name != '-' && name_fits(name, len);
+}
+
+static int check_program(const struct up_files_plan *plan, uint32_t i, struct up_error *err)
+{
+    const struct up_files_program *p = &plan->program[i];
+
+    if (p->root >= plan->root_count || !program_name_fits(p->name) || !dir_fits(p->dir))
+        return wrong(err, "a program is no name below a root");
+    if (!p->stop && !p->start)
+        return wrong(err, "a program is neither stopped nor started");
+    for (uint32_t n = 0; n < i; n++)
+        if (plan->program[n].root == p->root && strcmp(plan->program[n].name, p->name) == 0 &&
+            strcmp(plan->program[n].dir, p->dir) == 0)
+            return wrong(err, "two programs are the same");
+    return 0;
+}
+
 /* Whether `path`, "<dir>/<name>" of b, is a's or lies below it. */
 static bool covers(const struct up_files_op *a, const struct up_files_op *b)
 {
@@ -119,13 +145,16 @@ static int check_apart(const struct up_files_plan *plan, struct up_error *err)
 static int check(const struct up_files_plan *plan, struct up_error *err)
 {
     if (plan->root_count == 0 || plan->root_count > UP_FILES_ROOTS || plan->op_count == 0 ||
-        plan->op_count > UP_FILES_OPS)
-        return wrong(err, "too few or too many roots or operations");
+        plan->op_count > UP_FILES_OPS || plan->program_count > UP_FILES_PROGRAMS)
+        return wrong(err, "too few or too many roots, operations or programs");
     for (uint32_t i = 0; i < plan->root_count; i++)
         if (check_root(plan, i, err) < 0)
             return err->code;
     for (uint32_t i = 0; i < plan->op_count; i++)
         if (check_op(plan, i, err) < 0)
+            return err->code;
+    for (uint32_t i = 0; i < plan->program_count; i++)
+        if (check_program(plan, i, err) < 0)
             return err->code;
     return check_apart(plan, err);
 }
@@ -138,6 +167,8 @@ static size_t encoded_size(const struct up_files_plan *plan)
         size += ROOT_SIZE + strlen(plan->root[i].path) + 1;
     for (uint32_t i = 0; i < plan->op_count; i++)
         size += OP_SIZE + strlen(plan->op[i].dir) + strlen(plan->op[i].name) + 2;
+    for (uint32_t i = 0; i < plan->program_count; i++)
+        size += PROGRAM_SIZE + strlen(plan->program[i].dir) + strlen(plan->program[i].name) + 2;
     return size;
 }
 
@@ -152,6 +183,13 @@ static uint8_t *put_text(uint8_t *at, const char *text)
     return put_bytes(at, text, strlen(text) + 1);
 }
 
+static uint8_t *put_place(uint8_t *at, const char *dir, const char *name)
+{
+    up_put32(at, (uint32_t)strlen(dir) + 1);
+    up_put32(at + 4, (uint32_t)strlen(name) + 1);
+    return put_text(put_text(at + 8, dir), name);
+}
+
 static uint8_t *put_op(uint8_t *at, const struct up_files_op *op)
 {
     up_put32(at, op->kind);
@@ -161,9 +199,14 @@ static uint8_t *put_op(uint8_t *at, const struct up_files_op *op)
     up_put32(at + 16, op->content);
     up_put64(at + 20, op->size);
     at = put_bytes(at + 28, op->digest, UP_SHA256_SIZE);
-    up_put32(at, (uint32_t)strlen(op->dir) + 1);
-    up_put32(at + 4, (uint32_t)strlen(op->name) + 1);
-    return put_text(put_text(at + 8, op->dir), op->name);
+    return put_place(at, op->dir, op->name);
+}
+
+static uint8_t *put_program(uint8_t *at, const struct up_files_program *p)
+{
+    up_put32(at, p->root);
+    up_put32(at + 4, (p->stop ? STOP : 0) | (p->start ? START : 0));
+    return put_place(at + 8, p->dir, p->name);
 }
 
 int up_files_plan_encode(const struct up_files_plan *plan, uint8_t **out, size_t *len, struct up_error *err)
@@ -181,7 +224,8 @@ int up_files_plan_encode(const struct up_files_plan *plan, uint8_t **out, size_t
     at = put_bytes(put_bytes(*out, MAGIC, 8), plan->id, UP_FILES_ID_SIZE);
     up_put32(at, plan->root_count);
     up_put32(at + 4, plan->op_count);
-    at += 8;
+    up_put32(at + 8, plan->program_count);
+    at += 12;
     for (uint32_t i = 0; i < plan->root_count; i++) {
         at = put_bytes(at, plan->root[i].here, UP_FILES_HERE_SIZE);
         up_put32(at, plan->root[i].weak);
@@ -190,6 +234,8 @@ int up_files_plan_encode(const struct up_files_plan *plan, uint8_t **out, size_t
     }
     for (uint32_t i = 0; i < plan->op_count; i++)
         at = put_op(at, &plan->op[i]);
+    for (uint32_t i = 0; i < plan->program_count; i++)
+        at = put_program(at, &plan->program[i]);
     return 0;
 }
 
@@ -248,6 +294,20 @@ static bool take_op(struct reader *r, struct up_files_op *op)
     return op->name != NULL;
 }
 
+static bool take_program(struct reader *r, struct up_files_program *p)
+{
+    const uint8_t *at = take(r, PROGRAM_SIZE);
+
+    if (!at || up_get32(at + 4) > (STOP | START))
+        return false;
+    p->root = up_get32(at);
+    p->stop = up_get32(at + 4) & STOP;
+    p->start = up_get32(at + 4) & START;
+    p->dir = take_text(r, up_get32(at + 8));
+    p->name = p->dir ? take_text(r, up_get32(at + 12)) : NULL;
+    return p->name != NULL;
+}
+
 static bool take_all(struct up_files_plan *plan, struct reader *r)
 {
     const uint8_t *head = take(r, HEAD);
@@ -255,15 +315,20 @@ static bool take_all(struct up_files_plan *plan, struct reader *r)
     if (!head || memcmp(head, MAGIC, 8) != 0)
         return false;
     memcpy(plan->id, head + 8, UP_FILES_ID_SIZE);
-    plan->root_count = up_get32(head + HEAD - 8);
-    plan->op_count = up_get32(head + HEAD - 4);
-    if (plan->root_count > UP_FILES_ROOTS || plan->op_count > UP_FILES_OPS)
+    plan->root_count = up_get32(head + HEAD - 12);
+    plan->op_count = up_get32(head + HEAD - 8);
+    plan->program_count = up_get32(head + HEAD - 4);
+    if (plan->root_count > UP_FILES_ROOTS || plan->op_count > UP_FILES_OPS ||
+        plan->program_count > UP_FILES_PROGRAMS)
         return false;
     for (uint32_t i = 0; i < plan->root_count; i++)
         if (!take_root(r, &plan->root[i]))
             return false;
     for (uint32_t i = 0; i < plan->op_count; i++)
         if (!take_op(r, &plan->op[i]))
+            return false;
+    for (uint32_t i = 0; i < plan->program_count; i++)
+        if (!take_program(r, &plan->program[i]))
             return false;
     return r->left == 0;
 }
@@ -278,7 +343,8 @@ int up_files_plan_decode(struct up_files_plan *plan, const uint8_t *data, size_t
         return wrong(err, "too large");
     plan->text = malloc(len + 1);
     plan->op = calloc(UP_FILES_OPS, sizeof *plan->op);
-    if (!plan->text || !plan->op) {
+    plan->program = calloc(UP_FILES_PROGRAMS, sizeof *plan->program);
+    if (!plan->text || !plan->op || !plan->program) {
         up_files_plan_free(plan);
         return up_fail(err, UP_INTERNAL, "plan of files: out of memory");
     }
@@ -296,6 +362,7 @@ int up_files_plan_decode(struct up_files_plan *plan, const uint8_t *data, size_t
 void up_files_plan_free(struct up_files_plan *plan)
 {
     free(plan->op);
+    free(plan->program);
     free(plan->text);
     memset(plan, 0, sizeof *plan);
 }

@@ -23,6 +23,7 @@
 
 #define UP_FILES_ROOTS 8
 #define UP_FILES_OPS 1024
+#define UP_FILES_PROGRAMS 256
 #define UP_FILES_PLAN_LIMIT (1u << 20) /* bytes of an encoded plan */
 #define UP_FILES_NAME_SIZE 256         /* NUL included */
 #define UP_FILES_ID_SIZE 8
@@ -54,11 +55,20 @@ struct up_files_op {
     uint8_t digest[UP_SHA256_SIZE]; /* of it */
 };
 
+/* An executable that is stopped before the switch, started after it, or both. */
+struct up_files_program {
+    uint32_t root;    /* index of a root */
+    const char *dir;  /* below the root, also where an operation makes it; "" is itself */
+    const char *name; /* letters, digits and _.@+-, and no - first: it is an argument of commands */
+    bool stop, start;
+};
+
 struct up_files_plan {
     uint8_t id[UP_FILES_ID_SIZE]; /* random */
-    uint32_t root_count, op_count;
+    uint32_t root_count, op_count, program_count;
     struct up_files_root root[UP_FILES_ROOTS];
     struct up_files_op *op;
+    struct up_files_program *program;
     char *text; /* of a plan that was read: what its strings point into */
 };
 

@@ -6,8 +6,9 @@
 #include "bytes.h"
 #include "error.h"
 
-#define FORM 1u
-#define VALUE (4 + 4 + 2 * UP_SHA256_SIZE + 37)
+#define FORM 2u
+#define DIGESTS 8 /* where they begin: plan, found, ran */
+#define VALUE (DIGESTS + 3 * UP_SHA256_SIZE + 37)
 #define CAPACITY 512u
 
 static bool fits(const uint8_t *value, size_t len)
@@ -41,9 +42,10 @@ int up_files_stage_read(const struct up_files_record *r, struct up_files_stage *
     if (rc < 0)
         return rc;
     out->step = (enum up_files_step)up_get32(value + 4);
-    memcpy(out->plan, value + 8, UP_SHA256_SIZE);
-    memcpy(out->found, value + 8 + UP_SHA256_SIZE, UP_SHA256_SIZE);
-    memcpy(out->boot_id, value + 8 + 2 * UP_SHA256_SIZE, sizeof out->boot_id);
+    memcpy(out->plan, value + DIGESTS, UP_SHA256_SIZE);
+    memcpy(out->found, value + DIGESTS + UP_SHA256_SIZE, UP_SHA256_SIZE);
+    memcpy(out->ran, value + DIGESTS + 2 * UP_SHA256_SIZE, UP_SHA256_SIZE);
+    memcpy(out->boot_id, value + DIGESTS + 3 * UP_SHA256_SIZE, sizeof out->boot_id);
     return 0;
 }
 
@@ -54,9 +56,10 @@ int up_files_stage_write(struct up_files_record *r, const struct up_files_stage 
 
     up_put32(value, FORM);
     up_put32(value + 4, stage->step);
-    memcpy(value + 8, stage->plan, UP_SHA256_SIZE);
-    memcpy(value + 8 + UP_SHA256_SIZE, stage->found, UP_SHA256_SIZE);
-    memcpy(value + 8 + 2 * UP_SHA256_SIZE, stage->boot_id, sizeof stage->boot_id);
+    memcpy(value + DIGESTS, stage->plan, UP_SHA256_SIZE);
+    memcpy(value + DIGESTS + UP_SHA256_SIZE, stage->found, UP_SHA256_SIZE);
+    memcpy(value + DIGESTS + 2 * UP_SHA256_SIZE, stage->ran, UP_SHA256_SIZE);
+    memcpy(value + DIGESTS + 3 * UP_SHA256_SIZE, stage->boot_id, sizeof stage->boot_id);
     rc = up_record_write(&r->record, value, VALUE, err);
     return rc == UP_NOTHING ? up_record_create(&r->record, value, VALUE, err) : rc;
 }

@@ -1,6 +1,6 @@
 /*
  * files_stage.h -- how far a plan is: a record of two files (record.h), which
- * also names the plan and what was found.
+ * also names the plan, what was found, and what ran.
  */
 #ifndef UP_FILES_STAGE_H
 #define UP_FILES_STAGE_H
@@ -28,7 +28,8 @@ struct up_files_stage {
     enum up_files_step step;
     uint8_t plan[UP_SHA256_SIZE];  /* zeros at UP_FILES_NONE */
     uint8_t found[UP_SHA256_SIZE]; /* from UP_FILES_SWITCHING on */
-    char boot_id[37];              /* of the boot that began to switch; "" before */
+    uint8_t ran[UP_SHA256_SIZE];   /* which programs ran before the first stop; zeros: nothing was stopped */
+    char boot_id[37];              /* of the boot that stopped them, or else began to switch; "" before */
 };
 
 struct up_files_record {

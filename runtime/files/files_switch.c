@@ -1,5 +1,6 @@
 #include "files_switch.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,9 +79,22 @@ void up_files_close(struct up_files *f)
     f->found = NULL;
 }
 
+void up_files_stepped(const struct up_files *f)
+{
+    if (f->stepped)
+        f->stepped(f->watcher);
+}
+
 int up_files_check_here(const struct up_files *f, struct up_error *err)
 {
     return up_files_here_check(f->storage, &f->plan, err);
+}
+
+int up_files_this_boot(const struct up_files *f, char out[37], struct up_error *err)
+{
+    if (f->storage->ops->boot_id(f->storage, out) < 0)
+        return up_fail(err, UP_WRITE, "files: the id of this boot cannot be read: %s", strerror(errno));
+    return 0;
 }
 
 static int enter(struct up_files *f, enum up_files_step step, struct up_error *err)
@@ -104,6 +118,7 @@ static int note_found(struct up_files *f, struct up_error *err)
 {
     const struct up_files_work w = work_of(f);
     struct up_files_stage next = f->stage;
+    char boot[sizeof next.boot_id];
     uint8_t *bytes;
     size_t len;
     int rc;
@@ -112,11 +127,16 @@ static int note_found(struct up_files *f, struct up_error *err)
     f->found = calloc(f->plan.op_count, sizeof *f->found);
     if (!f->found)
         return up_fail(err, UP_INTERNAL, "files: out of memory");
-    for (uint32_t n = 0; n < f->plan.op_count; n++)
+    for (uint32_t n = 0; n < f->plan.op_count; n++) {
+        up_files_stepped(f);
         if (up_files_find(&w, n, true, &f->found[n], err) < 0)
             return err->code;
-    if (f->storage->ops->boot_id(f->storage, next.boot_id) < 0)
-        return up_fail(err, UP_WRITE, "files: the id of this boot cannot be read");
+    }
+    if (up_files_this_boot(f, boot, err) < 0)
+        return err->code;
+    if (strcmp(boot, next.boot_id) != 0) /* what was stopped in another boot runs again, or will not */
+        memset(next.ran, 0, sizeof next.ran);
+    memcpy(next.boot_id, boot, sizeof boot);
     if (up_files_found_encode(f->found, f->plan.op_count, &bytes, &len, err) < 0)
         return err->code;
     rc = up_files_twin_write(f->storage, f->folder, bytes, len, next.found, err);
@@ -146,9 +166,11 @@ int up_files_switch(struct up_files *f, struct up_error *err)
     if (up_files_check_here(f, err) < 0 || (f->stage.step == UP_FILES_STAGED && note_found(f, err) < 0))
         return err->code;
     w = work_of(f);
-    for (uint32_t n = 0; n < f->plan.op_count; n++)
+    for (uint32_t n = 0; n < f->plan.op_count; n++) {
+        up_files_stepped(f);
         if (up_files_forward(&w, n, err) < 0)
             return err->code;
+    }
     return enter(f, UP_FILES_SWITCHED, err);
 }
 
@@ -163,9 +185,11 @@ int up_files_undo(struct up_files *f, struct up_error *err)
     if (up_files_check_here(f, err) < 0 ||
         (f->stage.step != UP_FILES_UNDOING && enter(f, UP_FILES_UNDOING, err) < 0))
         return err->code;
-    for (uint32_t n = f->plan.op_count; n-- > 0;)
+    for (uint32_t n = f->plan.op_count; n-- > 0;) {
+        up_files_stepped(f);
         if (up_files_back(&w, n, err) < 0)
             return err->code;
+    }
     return 0;
 }
 
@@ -199,8 +223,10 @@ int up_files_sweep(struct up_files *f, bool new_tree, struct up_error *err)
     if (up_files_check_here(f, err) < 0 ||
         (f->stage.step != step && enter(f, step, err) < 0 && !frees_room(f, step, err)))
         return err->code;
-    for (uint32_t n = 0; n < f->plan.op_count; n++)
+    for (uint32_t n = 0; n < f->plan.op_count; n++) {
+        up_files_stepped(f);
         if (up_files_sweep_op(&w, n, err) < 0)
             return err->code;
+    }
     return forget(f, err);
 }

@@ -33,9 +33,11 @@ struct up_files {
     char folder[UP_PATH_SIZE]; /* <state>/files */
     struct up_files_record record;
     struct up_files_stage stage;
-    bool lost;                    /* the stage names a plan, or what was found, that cannot be read */
-    struct up_files_plan plan;    /* unless the step is UP_FILES_NONE, or it is lost */
-    struct up_files_found *found; /* from UP_FILES_SWITCHING on */
+    bool lost;                      /* the stage names a plan, or what was found, that cannot be read */
+    struct up_files_plan plan;      /* unless the step is UP_FILES_NONE, or it is lost */
+    struct up_files_found *found;   /* from UP_FILES_SWITCHING on */
+    void (*stepped)(void *watcher); /* told before each step, for whoever looks for a hang; NULL: nobody */
+    void *watcher;
 };
 
 /* Reads the stage and what it names. Does not move afterwards; released with
@@ -77,6 +79,11 @@ UP_MUST_CHECK int up_files_sweep(struct up_files *f, bool new_tree, struct up_er
 
 /* In stage none: what a cut left of a plan. Errors: UP_WRITE. */
 UP_MUST_CHECK int up_files_tidy(struct up_files *f, struct up_error *err);
+
+/* There is progress. */
+void up_files_stepped(const struct up_files *f);
+/* The id of this boot of the kernel. Errors: UP_WRITE. */
+UP_MUST_CHECK int up_files_this_boot(const struct up_files *f, char out[37], struct up_error *err);
 
 /* Whether every root of the plan is there. Errors: UP_MISSING "root R is not there". */
 UP_MUST_CHECK int up_files_check_here(const struct up_files *f, struct up_error *err);

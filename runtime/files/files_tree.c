@@ -36,19 +36,11 @@ static int inside(const struct up_files_plan *plan, const struct up_files_op *op
                     *op->dir ? "/" : "", op->dir);
 }
 
-int up_files_place_open(struct up_files_place *p, struct up_storage *s, const struct up_files_plan *plan,
-                        uint32_t n, struct up_error *err)
+static int open_below(struct up_files_place *p, const char *path, struct up_error *err)
 {
-    const struct up_files_op *op = &plan->op[n];
-    char path[UP_PATH_SIZE];
-    int root, why;
+    struct up_storage *s = p->storage;
+    int root = s->ops->open_dir(s, UP_NO_DIR, p->root, false), why;
 
-    *p = (struct up_files_place){s, -1, plan->root[op->root].path, op->dir};
-    if (up_files_is_step(op))
-        snprintf(path, sizeof path, "%s", op->dir);
-    else if (inside(plan, op, path) >= UP_PATH_SIZE)
-        return up_fail(err, UP_INCOMPATIBLE, "%s/%s: path too long", p->root, op->dir);
-    root = s->ops->open_dir(s, UP_NO_DIR, p->root, false);
     if (root < 0)
         return no_place(p, err);
     p->dir = s->ops->open_dir(s, root, path, false);
@@ -56,6 +48,27 @@ int up_files_place_open(struct up_files_place *p, struct up_storage *s, const st
     s->ops->close(s, root);
     errno = why;
     return p->dir < 0 ? no_place(p, err) : 0;
+}
+
+int up_files_place_open_at(struct up_files_place *p, struct up_storage *s, const char *root,
+                           const char *folder, struct up_error *err)
+{
+    *p = (struct up_files_place){s, -1, root, folder};
+    return open_below(p, folder, err);
+}
+
+int up_files_place_open(struct up_files_place *p, struct up_storage *s, const struct up_files_plan *plan,
+                        uint32_t n, struct up_error *err)
+{
+    const struct up_files_op *op = &plan->op[n];
+    char path[UP_PATH_SIZE];
+
+    *p = (struct up_files_place){s, -1, plan->root[op->root].path, op->dir};
+    if (up_files_is_step(op))
+        snprintf(path, sizeof path, "%s", op->dir);
+    else if (inside(plan, op, path) >= UP_PATH_SIZE)
+        return up_fail(err, UP_INCOMPATIBLE, "%s/%s: path too long", p->root, op->dir);
+    return open_below(p, path, err);
 }
 
 void up_files_place_close(struct up_files_place *p)

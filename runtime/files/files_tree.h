@@ -25,6 +25,9 @@ struct up_files_place {
  * there is no such folder; UP_INCOMPATIBLE a link or a file is on the way; UP_WRITE. */
 UP_MUST_CHECK int up_files_place_open(struct up_files_place *p, struct up_storage *s,
                                       const struct up_files_plan *plan, uint32_t n, struct up_error *err);
+/* The folder `folder` below `root`; both stay the caller's. */
+UP_MUST_CHECK int up_files_place_open_at(struct up_files_place *p, struct up_storage *s, const char *root,
+                                         const char *folder, struct up_error *err);
 void up_files_place_close(struct up_files_place *p);
 
 /* UP_NOSPACE or UP_WRITE by errno: "<root>/<folder>/<name>: <call>: <cause>". */

@@ -30,6 +30,8 @@ M.checks = {
   files_plan = { "files" }, files_make = { "files" }, files_twin = { "files" }, files_found = { "files" },
   files_stage = { "files" }, files_here = { "files" }, files_tree = { "files" },
   files_ops = { "files", "files_foreign" }, files_foreign = { "files", "files_foreign" }, files_switch = { "files" },
+  running_system = { "files_programs" }, files_executable = { "files_programs" }, files_ran = { "files_programs" },
+  files_programs = { "files_programs" },
   files_staging = { "files" }, files_tidy = { "files" }, files_settle = { "files" },
   roots = { "roots" },
   device_script = { "generation", "phase", "supervisor", "device" },

@@ -155,6 +155,11 @@ static struct up_files_op ops[] = {
     {.kind = UP_FILES_PUT, .dir = "etc", .name = "link", .content = 2, .mode = 0644},
 };
 
+static struct up_files_program programs[] = {
+    {.dir = "bin", .name = "main", .stop = true, .start = true},
+    {.root = 1, .dir = "", .name = "fresh", .start = true},
+};
+
 void tree_plan(const struct files_flow *flow, struct up_files_plan *plan)
 {
     uint8_t bytes[LARGEST];
@@ -164,7 +169,9 @@ void tree_plan(const struct files_flow *flow, struct up_files_plan *plan)
                                .root_count = 2,
                                .root = {{APP, flow->no_links, {1, 2, 3}}, {CARD, flow->no_links, {4, 5, 6}}},
                                .op_count = sizeof ops / sizeof ops[0],
-                               .op = ops};
+                               .op = ops,
+                               .program_count = 2,
+                               .program = programs};
     if (flow->no_links)
         plan->op_count--;
     for (uint32_t i = 0; i < plan->op_count; i++) {

@@ -41,6 +41,10 @@ static void a_plan_reads_as_it_was_written(void **state)
     assert_int_equal(up_files_plan_decode(&again, bytes, len, &err), 0);
     assert_int_equal(again.op_count, plan.op_count);
     assert_string_equal(again.op[8].dir, "deep");
+    assert_int_equal(again.program_count, 2);
+    assert_true(again.program[0].stop && again.program[0].start && !again.program[1].stop);
+    assert_string_equal(again.program[0].dir, "bin");
+    assert_string_equal(again.program[1].name, "fresh");
     assert_int_equal(again.op[0].size, plan.op[0].size);
     assert_int_equal(up_files_plan_encode(&again, &other, &other_len, &err), 0);
     assert_int_equal(other_len, len);
@@ -128,6 +132,40 @@ static void a_plan_that_breaks_a_rule_is_refused(void **state)
             fail_msg("%s was taken", wrong[i].what);
         if (!strstr(err.message, wrong[i].said))
             fail_msg("%s: %s", wrong[i].what, err.message);
+    }
+}
+
+static const struct {
+    const char *said;
+    struct up_files_program program[2];
+} wrong_programs[] = {
+    {"no name below a root", {{.root = 1, .dir = "", .name = "b", .stop = true}}},
+    {"no name below a root", {{.dir = "..", .name = "b", .stop = true}}},
+    {"no name below a root", {{.dir = "", .name = "-b", .stop = true}}},
+    {"no name below a root", {{.dir = "", .name = "b c", .stop = true}}},
+    {"no name below a root", {{.dir = "", .name = "", .stop = true}}},
+    {"neither stopped nor started", {{.dir = "", .name = "b"}}},
+    {"two programs are the same",
+     {{.dir = "a", .name = "b", .stop = true}, {.dir = "a", .name = "b", .start = true}}},
+};
+
+static void a_plan_names_programs_below_its_roots(void **state)
+{
+    struct up_files_op op = {.kind = UP_FILES_DELETE, .dir = "", .name = "a"};
+    struct up_error err;
+    uint8_t *bytes;
+    size_t len;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong_programs / sizeof wrong_programs[0]; i++) {
+        struct up_files_program p[2] = {wrong_programs[i].program[0], wrong_programs[i].program[1]};
+        struct up_files_plan plan = {
+            .root_count = 1, .root = {{.path = "/app"}}, .op = &op, .op_count = 1, .program = p};
+
+        plan.program_count = p[1].name ? 2 : 1;
+        assert_int_equal(up_files_plan_encode(&plan, &bytes, &len, &err), UP_INCOMPATIBLE);
+        if (!strstr(err.message, wrong_programs[i].said))
+            fail_msg("%s", err.message);
     }
 }
 
@@ -669,8 +707,13 @@ static void a_plan_is_made_of_the_lines(void **state)
                           "data\t/app\t2\t1\n"       /* a directory goes, */
                           "never\t/card\t2\t4\n"     /* and what is not there */
                           "z\t/card/nowhere\t2\t4\n" /* nor can be */
-                          "image\t/card\t16\t2\n"),  /* only started */
+                          "image\t/card\t16\t2\n"    /* only started, */
+                          "image\t/card\t8\t2\n"),   /* and stopped */
                      0);
+    assert_int_equal(plan.program_count, 2);
+    assert_true(plan.program[1].stop && plan.program[1].start && plan.program[1].root == 1);
+    assert_string_equal(plan.program[0].dir, "bin");
+    assert_string_equal(plan.program[0].name, "main");
     assert_int_equal(plan.op_count, 7);
     assert_true(!plan.root[0].weak && plan.root[1].weak);
     assert_op(&plan.op[0], UP_FILES_PUT, 0, "bin", "main", 0755);
@@ -907,6 +950,7 @@ int main(void)
         cmocka_unit_test(a_plan_with_a_changed_byte_is_refused_or_the_same),
         cmocka_unit_test(a_plan_that_breaks_a_rule_is_refused),
         cmocka_unit_test(names_that_only_begin_alike_do_not_meet),
+        cmocka_unit_test(a_plan_names_programs_below_its_roots),
         cmocka_unit_test(every_state_has_a_row),
         cmocka_unit_test(it_is_decided_as_told),
         IN_WORLD(a_tree_is_switched_and_put_back),

@@ -1,0 +1,55 @@
+/*
+ * files_programs.h -- an update of files with the programs around it: what runs one
+ * of its executables is stopped before the tree changes, and started after.
+ *
+ *     go_on    stop, switch, start the new ones         before a start on trial
+ *     go_back  stop, undo, start those that were stopped
+ *
+ * What ran is on record before the first stop. A stop counts by its effect: as long as
+ * a process executes the file, it is not stopped. What begins with #! is executed by
+ * its interpreter, so of it the exit status of the commands decides.
+ *
+ * Nothing is started in another boot than the one in which it was stopped: after a
+ * restart of the device, whoever starts its programs does. Each call can be cut
+ * anywhere and made again.
+ */
+#ifndef UP_FILES_PROGRAMS_H
+#define UP_FILES_PROGRAMS_H
+
+#include "error.h"
+#include "files_switch.h"
+#include "running.h"
+
+#define UP_FILES_STOP_MS 10000 /* from SIGTERM to SIGKILL; after a command, until it counts as failed */
+#define UP_FILES_KILL_MS 5000  /* for the effect of SIGKILL */
+
+struct up_files_hands {
+    struct up_running_table *running;
+    /* Commands of the configuration, or NULL. "{name}" and "{path}" are words of their own. */
+    const char *const *stop, *const *start;
+};
+
+/* Which step of going on failed. */
+enum up_files_outcome {
+    UP_FILES_DONE,
+    UP_FILES_NOT_STOPPED,  /* nothing was changed; what was stopped runs again */
+    UP_FILES_NOT_SWITCHED, /* the tree is to be put back */
+    UP_FILES_NOT_STARTED   /* the tree is new */
+};
+
+/* When everything is staged: whether each program can be stopped and started.
+ * Errors: UP_INCOMPATIBLE it begins with #!, and there are no commands; UP_WRITE. */
+UP_MUST_CHECK int up_files_programs_fit(const struct up_files *f, const struct up_files_hands *hands,
+                                        struct up_error *err);
+
+/* From staged, or where it was cut. Also when the tree is switched already: then what does not run
+ * is started. Errors: UP_WRITE not stopped or not started; those of up_files_switch(). */
+UP_MUST_CHECK int up_files_go_on(struct up_files *f, const struct up_files_hands *hands,
+                                 enum up_files_outcome *outcome, struct up_error *err);
+
+/* The tree as it was found. What cannot be stopped or started does not keep it from going back,
+ * and is said. Errors: those of up_files_undo(). */
+UP_MUST_CHECK int up_files_go_back(struct up_files *f, const struct up_files_hands *hands,
+                                   struct up_error *err);
+
+#endif

@@ -1,0 +1,482 @@
+/*
+ * files_programs_check.c -- the programs around an update of files: what is stopped,
+ * what is started, as whom, and after which cut; on a simulated device with played
+ * processes, and the system's own table with real ones.
+ */
+#include "files_programs.h"
+#include "files_ran.h"
+#include "files_stand.h"
+#include "running.h"
+#include "sim.h"
+#include "storage.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "running_play.h"
+
+#define MAIN "/app/bin/main"
+#define FRESH "/card/fresh"
+
+static const struct files_flow flow = {.name = "check"};
+static const struct up_running user7 = {
+    .owner = 7, .group = 8, .group_count = 2, .groups = {8, 9}, .folder = "/app/etc"};
+
+static struct play play;
+static struct up_files_hands hands = {.running = &play.table};
+
+static int enter(void **state)
+{
+    const struct up_files_source source = {(void *)&flow, tree_content};
+    struct up_files_plan plan;
+    struct world *w;
+
+    if (world_enter(state, &flow) < 0)
+        return -1;
+    w = *state;
+    w->before = tree_visible(w->sim);
+    play = (struct play){.table = {&play_ops}, .storage = w->storage};
+    hands = (struct up_files_hands){.running = &play.table};
+    tree_plan(&flow, &plan);
+    return up_files_begin(&w->files, &plan, &w->err) < 0 || up_files_fill(&w->files, &source, &w->err) < 0;
+}
+
+static void assert_tree(struct world *w, bool new)
+{
+    char *now = tree_visible(w->sim), *then = tree_text(&flow, new);
+
+    assert_string_equal(now, then);
+    free(now);
+    free(then);
+}
+
+static int go_on(struct world *w, enum up_files_outcome expected)
+{
+    enum up_files_outcome outcome;
+    int rc = up_files_go_on(&w->files, &hands, &outcome, &w->err);
+
+    if (outcome != expected)
+        fail_msg("outcome %d: %s", (int)outcome, rc < 0 ? w->err.message : "");
+    return rc;
+}
+
+/* Another process takes the plan up. */
+static void take_up(struct world *w)
+{
+    up_files_close(&w->files);
+    assert_int_equal(up_files_open(&w->files, w->storage, STATE, &w->err), 0);
+}
+
+static void nothing_has_changed_yet(struct play *p)
+{
+    struct world *w = p->user;
+    char *now = tree_visible(w->sim);
+
+    assert_string_equal(now, w->before);
+    free(now);
+}
+
+static void old_ones_end_and_new_ones_start(void **state)
+{
+    struct world *w = *state;
+
+    assert_true(play_run(&play, MAIN, &user7) > 0);
+    play.user = w;
+    play.on_signal = nothing_has_changed_yet;
+    assert_int_equal(go_on(w, UP_FILES_DONE), 0);
+    assert_tree(w, true);
+    assert_int_equal(play.terms, 1);
+    assert_int_equal(play.kills, 0);
+    assert_int_equal(play.count, 2);
+    assert_int_equal(play_count(&play, MAIN), 1);
+    assert_int_equal(play_count(&play, FRESH), 1);
+    assert_int_equal(play.process[0].p.owner, 7);
+    assert_int_equal(play.process[0].p.group_count, 2);
+    assert_string_equal(play.process[0].p.folder, "/app/etc");
+    /* What did not run: as the owner of its file, in its folder. */
+    assert_int_equal(play.process[1].p.group_count, 0);
+    assert_string_equal(play.process[1].p.folder, "/card");
+    assert_int_equal(go_on(w, UP_FILES_DONE), 0); /* once more: all of them run */
+    assert_int_equal(play.started, 2);
+}
+
+static void what_was_stopped_runs_again(void **state)
+{
+    struct world *w = *state;
+
+    play_run(&play, MAIN, &user7);
+    assert_int_equal(go_on(w, UP_FILES_DONE), 0);
+    take_up(w);
+    assert_int_equal(up_files_go_back(&w->files, &hands, &w->err), 0);
+    assert_tree(w, false);
+    assert_int_equal(play.count, 1); /* and what was started new has ended */
+    assert_int_equal(play_count(&play, MAIN), 1);
+    assert_int_equal(play.process[0].p.owner, 7);
+    assert_int_equal(play.process[0].p.groups[1], 9);
+    assert_int_equal(up_files_sweep(&w->files, false, &w->err), 0);
+    assert_tree(w, false);
+}
+
+static void what_did_not_run_is_not_started(void **state)
+{
+    struct world *w = *state;
+
+    assert_int_equal(go_on(w, UP_FILES_DONE), 0);
+    assert_int_equal(play_count(&play, MAIN), 1);
+    assert_int_equal(up_files_go_back(&w->files, &hands, &w->err), 0);
+    assert_int_equal(play.count, 0);
+}
+
+static void one_that_is_deaf_is_killed(void **state)
+{
+    struct world *w = *state;
+
+    play_run(&play, MAIN, &user7);
+    play.process[0].deaf = true;
+    assert_int_equal(go_on(w, UP_FILES_DONE), 0);
+    assert_int_equal(play.terms, 1);
+    assert_int_equal(play.kills, 1);
+    assert_int_equal(play_count(&play, MAIN), 1);
+}
+
+static void one_that_cannot_be_stopped_changes_nothing(void **state)
+{
+    struct world *w = *state;
+
+    play_run(&play, MAIN, &user7);
+    play.process[0].immortal = true;
+    assert_int_equal(go_on(w, UP_FILES_NOT_STOPPED), UP_WRITE);
+    assert_non_null(strstr(w->err.message, MAIN ": process 100 runs it and does not end"));
+    assert_int_equal(w->files.stage.step, UP_FILES_STAGED);
+    assert_tree(w, false);
+    assert_int_equal(play.count, 1);
+}
+
+/* The other one was stopped, and runs again. */
+static void what_was_stopped_in_vain_runs_again(void **state)
+{
+    struct world *w = *state;
+
+    play_run(&play, MAIN, &user7);
+    play_run(&play, MAIN, &user7);
+    play.process[1].immortal = true;
+    assert_int_equal(go_on(w, UP_FILES_NOT_STOPPED), UP_WRITE);
+    play.process[0].immortal = false;
+    assert_int_equal(play.count, 1);
+    play.count = 0;
+    assert_int_equal(up_files_go_back(&w->files, &hands, &w->err), 0);
+    assert_int_equal(play_count(&play, MAIN), 1);
+    assert_int_equal(w->files.stage.step, UP_FILES_STAGED);
+}
+
+static void a_start_that_fails_is_told(void **state)
+{
+    struct world *w = *state;
+
+    play.start_error = EACCES;
+    assert_int_equal(go_on(w, UP_FILES_NOT_STARTED), UP_WRITE);
+    assert_string_equal(w->err.message, MAIN ": cannot be started: Permission denied");
+    assert_tree(w, true);
+    play.start_error = 0;
+    assert_int_equal(go_on(w, UP_FILES_DONE), 0);
+}
+
+static void nothing_is_started_in_another_boot(void **state)
+{
+    struct world *w = *state;
+
+    play_run(&play, MAIN, &user7);
+    assert_int_equal(go_on(w, UP_FILES_DONE), 0);
+    memset(w->files.stage.boot_id, 'x', 36);
+    assert_int_equal(up_files_stage_write(&w->files.record, &w->files.stage, &w->err), 0);
+    play.count = play.started = 0;
+    assert_int_equal(go_on(w, UP_FILES_DONE), 0);
+    assert_int_equal(play.started, 0);
+    /* What runs now is what is stopped and started again when it goes back. */
+    play_run(&play, FRESH, &user7);
+    play_run(&play, MAIN, &user7);
+    assert_int_equal(up_files_go_back(&w->files, &hands, &w->err), 0);
+    assert_tree(w, false);
+    assert_int_equal(play.count, 1);
+    assert_int_equal(play_count(&play, MAIN), 1);
+}
+
+static const char *const stop[] = {"stop", "{path}", "x{name}", NULL};
+static const char *const start[] = {"start", "{name}", NULL};
+
+static void commands_stop_and_start(void **state)
+{
+    struct world *w = *state;
+
+    hands.stop = stop;
+    hands.start = start;
+    play.managed = true;
+    play_run(&play, MAIN, &user7);
+    assert_int_equal(go_on(w, UP_FILES_DONE), 0);
+    assert_string_equal(play.commands, "stop " MAIN " x{name}\nstart main\nstart fresh\n");
+    assert_int_equal(play.terms, 0);
+    assert_int_equal(play.started, 0);
+}
+
+static void a_stop_counts_by_its_effect(void **state)
+{
+    struct world *w = *state;
+
+    hands.stop = stop;
+    hands.start = start;
+    play.managed = true;
+    play.command_status = 5; /* nobody runs it: that is what was wanted */
+    assert_int_equal(go_on(w, UP_FILES_NOT_STARTED), UP_WRITE);
+    assert_string_equal(w->err.message, MAIN ": command start exited with code 5");
+    assert_int_equal(up_files_go_back(&w->files, &hands, &w->err), 0);
+}
+
+static void a_command_that_stops_nothing_is_no_stop(void **state)
+{
+    struct world *w = *state;
+
+    hands.stop = stop;
+    play_run(&play, MAIN, &user7);
+    assert_int_equal(go_on(w, UP_FILES_NOT_STOPPED), UP_WRITE);
+    assert_int_equal(play.kills, 0); /* a service manager would start it again */
+    assert_tree(w, false);
+}
+
+static void put_script(struct world *w)
+{
+    struct up_storage *s = w->storage;
+    int file = s->ops->open(s, MAIN, UP_UPDATE, 0);
+
+    assert_int_equal(s->ops->pwrite(s, file, "#!", 2, 0), 0);
+    assert_int_equal(s->ops->sync(s, file), 0);
+    s->ops->close(s, file);
+}
+
+static void a_script_needs_commands(void **state)
+{
+    struct world *w = *state;
+
+    assert_int_equal(up_files_programs_fit(&w->files, &hands, &w->err), 0);
+    put_script(w);
+    assert_int_equal(up_files_programs_fit(&w->files, &hands, &w->err), UP_INCOMPATIBLE);
+    assert_non_null(strstr(w->err.message, MAIN ": begins with #!"));
+    hands.stop = stop;
+    assert_int_equal(up_files_programs_fit(&w->files, &hands, &w->err), UP_INCOMPATIBLE);
+    hands.start = start;
+    assert_int_equal(up_files_programs_fit(&w->files, &hands, &w->err), 0);
+    play.command_status = 3;
+    assert_int_equal(go_on(w, UP_FILES_NOT_STOPPED), UP_WRITE);
+    assert_string_equal(w->err.message, MAIN ": command stop exited with code 3");
+    play.command_status = 0;
+    assert_int_equal(go_on(w, UP_FILES_DONE), 0);
+}
+
+/* One that becomes a script, too. */
+static void a_script_that_is_staged_needs_commands(void **state)
+{
+    struct world *w = *state;
+    struct up_storage *s = w->storage;
+    int file = s->ops->open(s, "/card/.moult-1122334455667788-10.new", UP_UPDATE, 0);
+
+    assert_true(file >= 0);
+    assert_int_equal(s->ops->pwrite(s, file, "#!", 2, 0), 0);
+    s->ops->close(s, file);
+    assert_int_equal(up_files_programs_fit(&w->files, &hands, &w->err), UP_INCOMPATIBLE);
+    assert_non_null(strstr(w->err.message, FRESH ": begins with #!"));
+}
+
+/* The process was killed at operation k, and another one goes on, or back. Whether it got there. */
+static bool killed_at(const struct world *w, unsigned k, bool back)
+{
+    const struct play before = play;
+    struct sim *sim = sim_clone(w->sim), *next;
+    struct world there = {.sim = sim, .storage = sim_storage(sim)};
+    enum up_files_outcome outcome;
+    bool met;
+
+    sim_reset_counters(sim);
+    sim_cut_at(sim, k);
+    play.storage = there.storage;
+    if (up_files_open(&there.files, there.storage, STATE, &there.err) == 0) {
+        (void)!up_files_go_on(&there.files, &hands, &outcome, &there.err);
+        up_files_close(&there.files);
+    }
+    met = sim_is_cut(sim);
+    next = sim_respawn(sim);
+    there.sim = next;
+    play.storage = there.storage = sim_storage(next);
+    assert_int_equal(up_files_open(&there.files, there.storage, STATE, &there.err), 0);
+    if (back)
+        assert_int_equal(up_files_go_back(&there.files, &hands, &there.err), 0);
+    else
+        assert_int_equal(go_on(&there, UP_FILES_DONE), 0);
+    assert_tree(&there, !back);
+    if (play_count(&play, MAIN) != 1 || play.count != (back ? 1 : 2))
+        fail_msg("operation %u: %u run, %u of them main", k, play.count, play_count(&play, MAIN));
+    assert_int_equal(play.process[0].p.owner, 7);
+    up_files_close(&there.files);
+    assert_int_equal(sim_open_files(next), 0);
+    sim_free(next);
+    sim_free(sim);
+    play = before;
+    return met;
+}
+
+static void whoever_was_killed_nothing_stays_stopped(void **state)
+{
+    struct world *w = *state;
+    unsigned cuts = 0;
+
+    play_run(&play, MAIN, &user7);
+    for (int back = 0; back < 2; back++)
+        for (unsigned k = 1; killed_at(w, k, back); k++)
+            cuts++;
+    assert_true(cuts > 100);
+    print_message("killed at %u operations\n", cuts);
+}
+
+static void a_record_of_what_ran_reads_as_it_was_written(void **state)
+{
+    const struct up_files_ran ran[] = {{1, user7}, {0, {.folder = ""}}};
+    struct up_files_plan plan = {.program_count = 2};
+    struct up_files_ran *again;
+    struct up_error err;
+    uint32_t count;
+    uint8_t *bytes;
+    size_t len;
+
+    (void)state;
+    assert_int_equal(up_files_ran_encode(ran, 2, &bytes, &len, &err), 0);
+    assert_int_equal(up_files_ran_decode(&again, &count, &plan, bytes, len, &err), 0);
+    assert_int_equal(count, 2);
+    assert_int_equal(again[0].program, 1);
+    assert_int_equal(again[0].as.groups[1], 9);
+    assert_string_equal(again[0].as.folder, "/app/etc");
+    free(again);
+    plan.program_count = 1;
+    assert_int_equal(up_files_ran_decode(&again, &count, &plan, bytes, len, &err), UP_INCOMPATIBLE);
+    plan.program_count = 2;
+    for (size_t cut = 0; cut < len; cut++)
+        assert_int_equal(up_files_ran_decode(&again, &count, &plan, bytes, cut, &err), UP_INCOMPATIBLE);
+    free(bytes);
+}
+
+/* The system's own table: this program, copied, waits when it is called so. */
+#define WAITS "waits-to-be-stopped"
+
+static void copy_of_ours(const char *path)
+{
+    int from = open("/proc/self/exe", O_RDONLY), to = open(path, O_WRONLY | O_CREAT | O_EXCL, 0755);
+    char buf[65536];
+    ssize_t got;
+
+    assert_true(from >= 0 && to >= 0);
+    while ((got = read(from, buf, sizeof buf)) > 0)
+        assert_int_equal(write(to, buf, (size_t)got), got);
+    close(from);
+    close(to);
+}
+
+static int keep(void *user, const struct up_running *p)
+{
+    *(struct up_running *)user = *p;
+    return 0;
+}
+
+static void the_system_starts_sees_and_ends(void **state)
+{
+    struct up_running_table *t = up_running_system();
+    struct up_running as = {.owner = geteuid(), .group = getegid()}, seen = {0};
+    char dir[] = "/tmp/programs.XXXXXX", path[128];
+    struct up_stat st;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/" WAITS, dir);
+    snprintf(as.folder, sizeof as.folder, "%s", dir);
+    copy_of_ours(path);
+    assert_int_equal(up_storage_system()->ops->stat(up_storage_system(), path, &st), 0);
+    assert_int_equal(t->ops->each(t, &st, keep, &seen), 0);
+    assert_int_equal(seen.pid, 0);
+    assert_int_equal(t->ops->start(t, path, &as), 0);
+    assert_int_equal(t->ops->each(t, &st, keep, &seen), 0);
+    assert_true(seen.pid > 1);
+    assert_int_equal(seen.parent, getpid());
+    assert_int_equal(seen.owner, geteuid());
+    assert_string_equal(seen.folder, dir);
+    assert_int_equal(getsid((pid_t)seen.pid), seen.pid);
+    st.inode++;
+    t->ops->signal(t, seen.pid, &st, SIGKILL); /* runs another file: is left alone */
+    st.inode--;
+    assert_int_equal(waitpid((pid_t)seen.pid, NULL, WNOHANG), 0);
+    t->ops->signal(t, seen.pid, &st, SIGTERM);
+    assert_int_equal(waitpid((pid_t)seen.pid, NULL, 0), seen.pid);
+    unlink(path);
+    assert_int_equal(t->ops->start(t, path, &as), -1);
+    assert_int_equal(errno, ENOENT);
+    rmdir(dir);
+}
+
+static void our_own_processes_are_not_seen(void **state)
+{
+    struct up_running seen = {0};
+    struct up_stat st;
+    struct stat own;
+
+    (void)state;
+    assert_int_equal(stat("/proc/self/exe", &own), 0);
+    st = (struct up_stat){.device = own.st_dev, .inode = own.st_ino};
+    assert_int_equal(up_running_system()->ops->each(up_running_system(), &st, keep, &seen), 0);
+    assert_int_equal(seen.pid, 0);
+}
+
+static void the_system_runs_commands(void **state)
+{
+    struct up_running_table *t = up_running_system();
+    const char *const fine[] = {"true", NULL}, *const code[] = {"sh", "-c", "exit 7", NULL};
+    const char *const none[] = {"/nowhere/x", NULL};
+
+    (void)state;
+    assert_int_equal(t->ops->run(t, (char *const *)fine), 0);
+    assert_int_equal(t->ops->run(t, (char *const *)code), 7);
+    assert_int_equal(t->ops->run(t, (char *const *)none), -1);
+    assert_int_equal(errno, ENOENT);
+}
+
+#define IN_WORLD(f) cmocka_unit_test_setup_teardown(f, enter, leave)
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        IN_WORLD(old_ones_end_and_new_ones_start),
+        IN_WORLD(what_was_stopped_runs_again),
+        IN_WORLD(what_did_not_run_is_not_started),
+        IN_WORLD(one_that_is_deaf_is_killed),
+        IN_WORLD(one_that_cannot_be_stopped_changes_nothing),
+        IN_WORLD(what_was_stopped_in_vain_runs_again),
+        IN_WORLD(a_start_that_fails_is_told),
+        IN_WORLD(nothing_is_started_in_another_boot),
+        IN_WORLD(commands_stop_and_start),
+        IN_WORLD(a_stop_counts_by_its_effect),
+        IN_WORLD(a_command_that_stops_nothing_is_no_stop),
+        IN_WORLD(a_script_needs_commands),
+        IN_WORLD(a_script_that_is_staged_needs_commands),
+        IN_WORLD(whoever_was_killed_nothing_stays_stopped),
+        cmocka_unit_test(a_record_of_what_ran_reads_as_it_was_written),
+        cmocka_unit_test(the_system_starts_sees_and_ends),
+        cmocka_unit_test(our_own_processes_are_not_seen),
+        cmocka_unit_test(the_system_runs_commands),
+    };
+
+    if (argc == 1 && strstr(argv[0], WAITS))
+        return pause();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
