@@ -81,7 +81,7 @@ static int r_each(struct up_running_table *t, const struct up_stat *file,
         closedir(processes);
         return 0;
     }
-    while ((entry = readdir(processes)) != NULL) {
+    for (entry = readdir(processes); entry; entry = readdir(processes)) {
         long pid = strtol(entry->d_name, NULL, 10);
 
         if (pid > 1 && executes(pid, file) && describe(pid, &found) && fn(user, &found) != 0)
