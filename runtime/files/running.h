@@ -2,7 +2,8 @@
  * running.h -- the interface to the programs that run on the device: who runs a
  * file, to end it, to start it, and commands that do so in its place.
  *
- * As with storage.h, a test can play all of it. Only pause() and run() wait.
+ * As with storage.h, a test can play all of it; the system is in running_system.c.
+ * Only pause() and run() wait.
  */
 #ifndef UP_RUNNING_H
 #define UP_RUNNING_H
