@@ -180,6 +180,10 @@ list("generation_kept:up_generation_exchange", "if (s->ops->rename(s, dir, old) 
   "if ((s->ops->rename(s, dir, old) < 0 && false) && errno != ENOENT)",
   "the rename onto it fails then, too")
 
+list("reuse:stride", "return blocks > first ? (uint32_t)(blocks / first) : 1;",
+  "return blocks >= first ? (uint32_t)(blocks / first) : 1;", "of as many it is 1 either way")
+list("transfer_unfinished:up_transfer_forget", "t->in_spool = false;", ";", "a file that is gone is removed once more")
+
 -- The bytes behind a record.
 for _, step in ipairs { "word = (word ^ word >> 30) * 0xbf58476d1ce4e5b9u;",
   "word = (word ^ word >> 27) * 0x94d049bb133111ebu;", "word ^= word >> 31;" } do

@@ -1,13 +1,14 @@
 --- The modules that keep the promises, and what should notice when a line of
 -- one is wrong: the C checks that know it, then a few flows of the crash
--- enumeration, and last those checks that take seconds.
+-- enumeration, and last those checks that take seconds. What is alive then is
+-- shown to more of the program, by wing: that takes minutes.
 --
 -- @module modules
 
 local M = {}
 
 -- Seconds of the processor that a check may take, several times what it takes.
-local SHORT, LONG = 15, 45
+local SHORT, LONG, MINUTES = 15, 45, 180
 
 M.checks = {
   record = { "record", "journal", "boot", "lost", "keys" },
@@ -120,7 +121,7 @@ M.checks = {
   archive_zip = { "hostile_archive", "archive_fault" },
   archive_extract = { "hostile_archive", "archive_fault" },
   moult = { "client" },
-  moult_link = { "client" }, aliyun = { "aliyun" }, moult_base64 = { "aliyun" },
+  moult_link = { "client" }, aliyun = { "aliyun" }, moult_base64 = { "moult_base64", "aliyun" },
 }
 
 local function flow(name)
@@ -137,7 +138,8 @@ local flows = {
   delta = { flow "both by delta" },
   flash = { flow "slot on NAND", flow "both on UBI" },
   factory = { flow "provision" },
-  files = { { "files", "confirmed", LONG }, { "files", "'rolled back, no links'", LONG },
+  files = { { "files", "'confirmed, writer'", LONG }, { "files", "'rolled back, writer'", LONG },
+    { "files", "confirmed", LONG }, { "files", "'rolled back, no links'", LONG },
     { "files", "'rolled back, foreign'", LONG } },
   none = {},
 }
@@ -186,6 +188,69 @@ function M.programs(module, line)
   local result = table.move(quick, 1, #quick, 1, {})
   for _, list in ipairs { own[module] or usual, last } do table.move(list, 1, #list, #result + 1, result) end
   if allocates(module, line) then result[#result + 1] = { "alloc_check", "", LONG } end
+  return result
+end
+
+-- More of the program: every flow, faults between the cuts, the whole in one process.
+local most = {
+  cuts = { "crash", "--sample --jobs 1", MINUTES },
+  faults = { "faults", "--states 5000 --jobs 1", MINUTES },
+  whole = { "whole", "--histories 400 --jobs 1", MINUTES },
+  whole_faults = { "whole", "--faults --histories 300 --jobs 1", MINUTES },
+  files_faults = { "files", "--faults 'rolled back, no links'", MINUTES },
+}
+
+local function spec(name)
+  return { "moult", ("/usr/bin/busted --ignore-lua --no-keep-going spec/%s_spec.lua"):format(name), MINUTES }
+end
+
+--- Whether a program is asked from the top of the tree.
+-- @tparam string arguments of M.programs() and M.late()
+-- @treturn boolean
+function M.is_spec(arguments)
+  return arguments:find("_spec.lua", 1, true) ~= nil
+end
+
+-- Of each wing, cheapest first: C checks beyond the module's own, more of the program, specs in the host.
+local wings = {
+  base = { checks = { "calls", "journal", "status" }, specs = { "update/version", "system/run", "system/log" } },
+  storage = { checks = { "journal", "keys", "generation", "install", "files", "cache", "calls" },
+    most = { most.faults, most.cuts, most.whole },
+    specs = { "native/storage", "cli/record_check", "system/state", "system/files" } },
+  trust = { checks = { "package", "verify", "permit", "calls", "keys" }, most = { most.faults, most.cuts },
+    specs = { "cli/key_check", "system/keys", "cli/authoring" } },
+  slot = { checks = { "install", "phase", "calls", "delta_install", "device" },
+    most = { most.faults, most.cuts, most.whole },
+    specs = { "native/flash", "cli/slot_check", "system/uboot", "system/delta_device" } },
+  policy = { specs = { "update/policy", "native/policy", "update/ask", "system/sandbox" } },
+  archive = { checks = { "bare_files", "pack" }, specs = { "native/archive", "cli/pack_from" } },
+  files = { checks = { "files_foreign", "dirs" },
+    most = { { "files", "", MINUTES }, most.files_faults }, specs = { "cli/files", "system/files" } },
+  package = { checks = { "pack", "package", "verify", "package_copy", "files", "generation", "delta_package" },
+    most = { most.faults, most.cuts, most.whole },
+    specs = { "native/package", "cli/files", "cli/authoring", "cli/pack_from", "cli/compressed", "system/files" } },
+  device = { checks = { "time", "status", "journal", "permit", "outage", "kept_out", "install", "reuse", "trouble",
+      "phase", "generation", "supervisor", "files", "package_copy", "delta_install", "device" },
+    most = { most.faults, most.whole, most.whole_faults, most.cuts },
+    specs = { "system/time", "system/reuse", "update/control", "system/restart", "system/trial", "system/state" } },
+  supervise = { checks = { "calls", "peer", "waits", "child", "log" }, most = { most.whole },
+    specs = { "update/control", "native/channel", "native/command", "system/run", "system/restart", "system/rights",
+      "system/log", "system/control_flood" } },
+  client = { checks = { "client", "terminal", "aliyun" } },
+}
+
+--- What a line is shown to that is alive after M.programs().
+-- @tparam string module
+-- @tparam string path of its source
+-- @treturn table as M.programs() gives it
+function M.late(module, path)
+  local wing, result, asked = wings[path:match "^runtime/(%w+)/"], {}, {}
+  for _, check in ipairs(M.checks[module]) do asked[check] = true end
+  for _, check in ipairs(wing.checks or {}) do
+    if not asked[check] then result[#result + 1] = { check .. "_check", "", MINUTES } end
+  end
+  table.move(wing.most or {}, 1, #(wing.most or {}), #result + 1, result)
+  for _, name in ipairs(wing.specs or {}) do result[#result + 1] = spec(name) end
   return result
 end
 
