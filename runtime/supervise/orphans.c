@@ -109,10 +109,8 @@ void up_orphans_forget(pid_t agent, pid_t script)
 {
     siginfo_t info = {0};
 
+    /* When there is none, Linux sets si_pid to 0. */
     while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0 &&
-           info.si_pid != agent && info.si_pid != script) {
-        if (waitpid(info.si_pid, NULL, WNOHANG) < 0)
-            return;
-        info.si_pid = 0;
-    }
+           info.si_pid != agent && info.si_pid != script)
+        waitpid(info.si_pid, NULL, WNOHANG);
 }

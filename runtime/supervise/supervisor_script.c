@@ -315,7 +315,6 @@ static void script_ended(struct up_supervisor *s)
         up_warn("trial", &err);
     if (up_device_state(s->device)->tx.starts >= UP_TRIAL_STARTS)
         up_child_hurry(s->script); /* to the old release */
-    up_tell_phase(s);
 }
 
 void up_look_after_script(struct up_supervisor *s, bool over)

@@ -107,11 +107,12 @@ static void the_script_itself_is_not_an_orphan(void **state)
 /* Each that dies hands its own children on. */
 static void a_chain_is_killed_link_by_link(void **state)
 {
-    pid_t first = leave_behind(
-        "setsid sh -c 'setsid sh -c \"setsid sleep 1000; true\"; true' >/dev/null 2>&1 & echo $!", true);
+    /* Told by the last of them, so that all are there. */
+    pid_t last = leave_behind(
+        "setsid sh -c 'setsid sh -c \"echo \\$\\$; sleep 1000 >/dev/null; true\"; true' 2>/dev/null &", true);
 
     (void)state;
-    assert_true(first > 0);
+    assert_true(last > 0);
     wait_until_none(0);
     up_orphans_forget(0, 0);
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);

@@ -29,8 +29,11 @@ static const struct world_plan by_script = {.name = "script", .provisioned = tru
 static struct up_config config;
 static struct up_error err;
 
+static int made_by_agent; /* the phase in which its last doing left the device; -1: it did nothing */
+
 static void make_world(const struct world_plan *plan)
 {
+    made_by_agent = -1;
     play_sim = world_new(plan);
     world_configure(&config);
     config.restart = UP_RESTART_EXIT;
@@ -61,6 +64,7 @@ static void install(const char *path)
     if (up_device_open(&device, storage, &config, UP_DEVICE_CHILD, &err) < 0 ||
         world_install(device, storage, path, &err) < 0)
         fail_msg("%s", err.message);
+    made_by_agent = (int)up_device_state(device)->phase;
     up_device_close(device);
 }
 
@@ -192,6 +196,26 @@ static void must_do(const char *text)
         fail_msg("\"%s\" was not done, but:\n%s\n%s", text, play_done(), play_said());
 }
 
+/* What the agent heard last of the phase; NULL: nothing. */
+static const char *last_phase(void)
+{
+    static const char word[] = "agent < phase ";
+    const char *last = NULL;
+
+    for (const char *at = play_done(); (at = strstr(at, word)) != NULL; at++)
+        last = at + sizeof word - 1;
+    return last;
+}
+
+/* It was told the phase, unless it made it so itself. */
+static void agent_must_know_the_phase(void)
+{
+    const char *told = last_phase(), *is = told ? up_phase_name(phase()) : NULL;
+
+    if (told && (int)phase() != made_by_agent && strncmp(told, is, strlen(is)) != 0)
+        fail_msg("the phase is %s, but:\n%s", is, play_done());
+}
+
 /* Play to the end: it is told to stop, and does. */
 static void perform(const struct play_step *steps)
 {
@@ -199,6 +223,7 @@ static void perform(const struct play_step *steps)
 
     if (rc != 0)
         fail_msg("%d: %s\n%s", rc, err.message, play_done());
+    agent_must_know_the_phase();
 }
 
 #define SAYS(who_, line_)                                \
@@ -498,6 +523,7 @@ static void disarm(void)
     if (up_device_open(&device, sim_storage(play_sim), &config, UP_DEVICE_CHILD, &err) < 0 ||
         up_device_rollback(device, false, "not this one", &action, &err) < 0)
         fail_msg("%s", err.message);
+    made_by_agent = (int)up_device_state(device)->phase;
     up_device_close(device);
 }
 
