@@ -122,7 +122,7 @@ int up_device_select_slot(struct up_device *d, struct up_error *err)
     struct up_error ignored;
     int rc = up_boot_select(d->boot, &next, err);
 
-    if (rc == 0 || (next.running < UP_SLOTS && next.count > 0)) {
+    if (rc == 0 || next.count > 0) {
         find_boot(d, &next); /* not recorded: the slot that counts as running all the same */
         return rc;
     }

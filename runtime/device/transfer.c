@@ -21,9 +21,11 @@
 
 void up_transfer_progress(const struct up_transfer *t, struct up_transfer_progress *out)
 {
+    unsigned count = t->manifest->part_count;
+
     *out = t->progress;
     out->done += t->filled;
-    out->part = t->manifest->part[t->at_part < t->manifest->part_count ? t->at_part : 0].kind;
+    out->part = t->manifest->part[t->at_part < count ? t->at_part : count - 1].kind;
 }
 
 /* Tell the source how far the bytes after `from` are wanted: across the missing

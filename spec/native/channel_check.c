@@ -217,6 +217,7 @@ static void lines_that_would_break_the_framing_are_refused(void **state)
     (void)state;
     assert_int_equal(up_channel_send(p.channel, "a\nb", 3, &err), UP_USAGE);
     assert_int_equal(up_channel_send(p.channel, big, UP_LINE_MAX, &err), UP_USAGE);
+    assert_string_equal(err.message, "channel: a line of 65536 bytes, at most 65535 are sent");
     assert_int_equal(recv(p.peer, got, sizeof got, MSG_DONTWAIT), -1);
     free(big);
     pair_free(&p);

@@ -150,6 +150,30 @@ static void test_guess(void **state)
     up_codec_free(codec);
 }
 
+/* Pieces of one sentence: a codec that takes its time finds more of them. */
+static void test_effort(void **state)
+{
+    static const char sentence[] = "one failed sync and one cut must not lose both halves of a record";
+    enum { PIECE = 6, COUNT = 4000 };
+    uint8_t in[PIECE * COUNT], out[sizeof in];
+    enum up_encoding encoding = UP_ZSTD;
+    size_t guess, best;
+    struct up_codec *codec;
+    struct up_error err;
+    uint32_t x = 1;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT; i++) {
+        x = x * 1103515245u + 12345u;
+        memcpy(in + i * PIECE, sentence + (x >> 16) % (sizeof sentence - PIECE), PIECE);
+    }
+    must(up_codec_new(&codec, &err), &err);
+    must(up_codec_guess(codec, in, sizeof in, out, &guess, &err), &err);
+    must(up_codec_encode(codec, &encoding, in, sizeof in, out, &best, &err), &err);
+    assert_true(encoding == UP_ZSTD && best < guess);
+    up_codec_free(codec);
+}
+
 static void test_refusals(void **state)
 {
     uint8_t in[16] = {1}, out[16];
@@ -172,8 +196,9 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_wrong_bytes), cmocka_unit_test(test_nothing),
-        cmocka_unit_test(test_guess),      cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_wrong_bytes),
+        cmocka_unit_test(test_nothing),    cmocka_unit_test(test_guess),
+        cmocka_unit_test(test_effort),     cmocka_unit_test(test_refusals),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -668,6 +668,36 @@ static void one_copy_of_a_plan_is_enough(void **state)
     assert_int_equal(up_files_switch(&w->files, &w->err), 0);
 }
 
+static void which_boot_began_to_switch_is_on_record(void **state)
+{
+    struct world *w = *state;
+    char id[37];
+
+    begin(w);
+    assert_int_equal(up_files_fill(&w->files, &source, &w->err), 0);
+    assert_string_equal(w->files.stage.boot_id, "");
+    assert_int_equal(up_files_switch(&w->files, &w->err), 0);
+    open_again(w);
+    assert_int_equal(w->storage->ops->boot_id(w->storage, id), 0);
+    assert_string_equal(w->files.stage.boot_id, id);
+}
+
+/* Whatever lies in the folder and is no plan goes, also what is too large for one. */
+static void a_plan_begins_in_a_tidy_folder(void **state)
+{
+    struct world *w = *state;
+    size_t large = UP_FILES_PLAN_LIMIT + 1;
+    char *bytes = calloc(1, large);
+
+    sim_settle(w->sim);
+    sim_put_text(w->sim, STATE "/files/rubbish", "of an earlier one");
+    sim_put(w->sim, STATE "/files/large", bytes, large, 0600);
+    free(bytes);
+    begin(w);
+    assert_false(sim_exists(w->sim, STATE "/files/rubbish"));
+    assert_false(sim_exists(w->sim, STATE "/files/large"));
+}
+
 /* From an update.ini to a plan. */
 
 static const struct up_files_content contents[] = {{"main", 9, {1}}, {"x", 3, {2}}, {"y", 4, {3}}};
@@ -970,6 +1000,8 @@ int main(void)
         IN_WORLD(what_others_put_there_is_kept),
         IN_WORLD(a_plan_that_is_lost_is_told),
         IN_WORLD(one_copy_of_a_plan_is_enough),
+        IN_WORLD(which_boot_began_to_switch_is_on_record),
+        IN_WORLD(a_plan_begins_in_a_tidy_folder),
         IN_WORLD(a_plan_is_made_of_the_lines),
         IN_WORLD(a_line_that_cannot_be_done_is_named),
         IN_WORLD(a_part_becomes_the_tree),

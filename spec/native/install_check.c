@@ -231,6 +231,43 @@ static void a_transfer_goes_on_over_another_link(void **state)
     stand_free(&s);
 }
 
+/* Also within a block: each link brings the whole on. */
+static void progress_tells_what_came_and_of_which_part(void **state)
+{
+    struct up_transfer_progress progress = {0};
+    struct up_transfer *transfer;
+    struct dying link;
+    struct stand s;
+    uint64_t first;
+    int rc;
+
+    (void)state;
+    stand_up(&s);
+    put_package(&s, (struct up_fixture){.core = true, .core_version = 2, .encoding = UP_RAW});
+    begin(&s);
+    first = up_package_manifest(s.package)->part[0].data_size;
+    link = dying(&s, 1800);
+    assert_int_equal(up_transfer_open(&transfer, s.device, s.package, &link.base, &s.err), 0);
+    do {
+        struct up_transfer_progress before = progress;
+
+        link.left = link.each;
+        up_transfer_go_on(transfer, &link.base);
+        do {
+            up_transfer_progress(transfer, &progress);
+            if (progress.done != first)
+                assert_int_equal(progress.part, progress.done < first ? UP_SCRIPT : UP_CORE);
+            rc = up_transfer_step(transfer, &s.err);
+        } while (rc == 1);
+        up_transfer_progress(transfer, &progress);
+        assert_true(progress.done > before.done || progress.done == progress.total);
+    } while (rc == UP_NETWORK);
+    assert_int_equal(rc, 0);
+    assert_int_equal(progress.done, progress.total);
+    up_transfer_close(transfer);
+    stand_free(&s);
+}
+
 /* Flash is not written at each death of a link, but before a long silence. */
 static void an_unfinished_block_is_kept_once_a_link_brings_nothing(void **state)
 {
@@ -438,6 +475,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_link_that_dies_within_every_block_gets_through),
         cmocka_unit_test(a_transfer_goes_on_over_another_link),
+        cmocka_unit_test(progress_tells_what_came_and_of_which_part),
         cmocka_unit_test(an_unfinished_block_is_kept_once_a_link_brings_nothing),
         cmocka_unit_test(an_unfinished_block_of_a_slow_link_is_kept_as_it_grows),
         cmocka_unit_test(an_unfinished_block_that_changed_is_fetched_again),

@@ -246,8 +246,14 @@ static void test_layout(void **state)
     memset(inside + 512, true, layout.manifest_size);
     memset(inside + 1024 + up_tar_padded(layout.manifest_size), true, layout.signature_size);
     for (unsigned i = 0; i < m.part_count; i++) {
+        static const char *const names[] = {"script.idx", "script.dat", "core.idx", "core.dat"};
+
         memset(inside + layout.index_offset[i], true, m.part[i].index_size);
         memset(inside + layout.data_offset[i], true, m.part[i].data_size);
+        /* Who makes packages is no witness of that. */
+        assert_string_equal(sample.data + layout.index_offset[i] - UP_TAR_BLOCK, names[2 * m.part[i].kind]);
+        assert_string_equal(sample.data + layout.data_offset[i] - UP_TAR_BLOCK,
+                            names[2 * m.part[i].kind + 1]);
     }
     for (size_t len = 1; len <= 2048; len = len * 3 + 1)
         for (size_t at = 0; at < sample.size; at += len) {

@@ -358,6 +358,46 @@ static void a_file_that_cannot_be_made_stops_nothing(void **state)
     }
 }
 
+/* A sync failed, and there is no room to make that file anew: the next value is written over it. */
+static void a_second_try_needs_no_room(void **state)
+{
+    struct sim *sim = with_values(three, 3);
+    struct up_record r = on(sim);
+    struct up_error err;
+
+    (void)state;
+    sim_set_free(sim, 0);
+    sim_fail(sim, SIM_SYNC, 2, EIO, false); /* the first is that of the file that counts */
+    assert_int_equal(write_word(&r, "four", &err), UP_WRITE);
+    assert_int_equal(write_word(&r, "five", &err), 0);
+    assert_value(sim, "five");
+    sim_free(sim);
+}
+
+/* The head alone is a record, too. */
+static void a_value_may_have_no_bytes(void **state)
+{
+    struct sim *sim = sim_new();
+    struct up_record r = on(sim);
+    char got[1], *bytes;
+    struct up_error err;
+    size_t len = 1;
+
+    (void)state;
+    assert_int_equal(up_record_create(&r, "", 0, &err), 0);
+    sim_settle(sim);
+    for (int i = 0; i < 2; i++) {
+        const char *path = i == 0 ? "/r.0" : "/r.1";
+
+        bytes = sim_get(sim, path, NULL);
+        sim_put(sim, path, bytes, UP_RECORD_HEAD, 0600);
+        free(bytes);
+    }
+    assert_int_equal(up_record_read(&r, got, sizeof got, &len, &err), 0);
+    assert_int_equal(len, 0);
+    sim_free(sim);
+}
+
 /* The configuration says where the second file lies, and did not before. */
 static void a_second_file_moves_without_being_forgotten(void **state)
 {
@@ -684,6 +724,8 @@ int main(void)
         cmocka_unit_test(a_failed_write_and_a_cut_lose_nothing),
         cmocka_unit_test(one_file_is_enough),
         cmocka_unit_test(a_file_that_cannot_be_made_stops_nothing),
+        cmocka_unit_test(a_second_try_needs_no_room),
+        cmocka_unit_test(a_value_may_have_no_bytes),
         cmocka_unit_test(a_second_file_moves_without_being_forgotten),
         cmocka_unit_test(writing_touches_the_front_only),
         cmocka_unit_test(short_files_are_spread_once),

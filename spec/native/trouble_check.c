@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "boot.h"
 #include "device.h"
 #include "error.h"
 #include "world.h"
@@ -458,6 +459,36 @@ static void a_lost_boot_record_is_made_anew_for_the_confirmed_slot(void **state)
     stand_free(&s);
 }
 
+/* From the other slot, too, which then comes first in the order. */
+static void a_lost_boot_record_names_the_slot_that_runs(void **state)
+{
+    static const struct world_plan second = {
+        .name = "second", .provisioned = true, .package = WORLD_BOTH, .second = true};
+    struct up_boot_state boot;
+    struct up_boot *loader;
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, &second);
+    runs(&s, 1, 1);
+    power_off(&s);
+    sim_settle(s.sim);
+    sim_put_text(s.sim, STATE "/boot.0", "rubbish");
+    sim_put_text(s.sim, STATE "/boot.1", "rubbish");
+    power_on(&s, 'a');
+    assert_int_equal(s.trouble.cause.code, UP_OK);
+    runs(&s, 1, 1);
+    assert_int_equal(
+        up_boot_open(&loader, s.storage, (struct up_boot_place){UP_BOOT_FILE, STATE, NULL, NULL}, &s.err), 0);
+    assert_int_equal(up_boot_read(loader, &boot, &s.err), 0);
+    up_boot_close(loader);
+    assert_int_equal(boot.count, 1);
+    assert_int_equal(boot.order[0], 1);
+    assert_true(boot.good[1]);
+    assert_false(boot.good[0]);
+    stand_free(&s);
+}
+
 /* And when it cannot be: without updates, until it can. */
 static void a_boot_record_that_cannot_be_made_stops_updates_alone(void **state)
 {
@@ -841,6 +872,7 @@ int main(void)
         cmocka_unit_test(only_a_device_that_never_was_or_is_taken_ends),
         cmocka_unit_test(what_could_not_be_looked_at_may_hold_a_device),
         cmocka_unit_test(a_lost_boot_record_is_made_anew_for_the_confirmed_slot),
+        cmocka_unit_test(a_lost_boot_record_names_the_slot_that_runs),
         cmocka_unit_test(a_boot_record_that_cannot_be_made_stops_updates_alone),
         cmocka_unit_test(an_environment_that_cannot_be_read_changes_nothing),
         cmocka_unit_test(a_loader_that_does_not_name_its_slot_runs_the_confirmed_one),
