@@ -152,18 +152,26 @@ int up_device_take_lock(struct up_device *d, struct up_error *err)
     return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: %s", path, strerror(errno));
 }
 
+/* What runs is confirmed, or about to be replaced by something newer: the record
+ * may take a form that older Moults do not read, unless one is in the other slot. */
+static void choose_form(const struct up_device *d, struct up_journal_state *next)
+{
+    struct up_pair *running = &next->slot[d->boot_state.running];
+
+    if (next->form > 0 && next->form < 3)
+        up_device_bound_time(d, next);
+    if (d->running_known && running->present)
+        running->reads = UP_JOURNAL_FORM;
+    next->form = up_journal_form(next);
+}
+
 int up_device_save(struct up_device *d, const struct up_journal_state *given, struct up_error *err)
 {
     struct up_journal_state copy = *given;
     const struct up_journal_state *next = &copy;
 
-    /* What runs is confirmed, or about to be replaced by something newer, so no
-     * older Moult has to read this record. */
-    if (next->phase <= UP_FETCHING) {
-        if (copy.form > 0 && copy.form < 3)
-            up_device_bound_time(d, &copy);
-        copy.form = UP_JOURNAL_FORM;
-    }
+    if (next->phase <= UP_FETCHING)
+        choose_form(d, &copy);
     if (d->pending & UP_PENDING_LOCK)
         return up_fail(err, d->trouble.cause.code, "%s", d->trouble.cause.message);
     if (!d->provisioning && up_journal_write(d->journal, next, err) < 0) {

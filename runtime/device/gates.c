@@ -183,7 +183,7 @@ static void ask_floor(struct up_gate_report *r, const struct up_manifest *m, con
     }
     for (unsigned i = 0; i < m->part_count; i++) {
         enum up_part_kind kind = m->part[i].kind;
-        uint64_t floor = kind < UP_FLOORS ? f->state->floor[kind] : 0;
+        uint64_t floor = f->state->floor[kind];
 
         if (m->sequence > floor)
             continue;

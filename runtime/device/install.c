@@ -31,6 +31,7 @@ static void make_pair(struct up_pair *pair, const struct up_pair *running, const
         pair->core_version = m->core_version;
         pair->core_size = up_manifest_part(m, UP_CORE)->size;
         pair->identity[0] = '\0';
+        pair->reads = 0;
     }
     if (parts & 1u << UP_SCRIPT)
         snprintf(pair->script_version, sizeof pair->script_version, "%s", m->script_version);

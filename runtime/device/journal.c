@@ -8,6 +8,8 @@
 #include "record.h"
 #include "storage.h"
 
+#define FLOORS_BEFORE_4 2 /* of script and core */
+
 struct up_journal {
     struct up_record record;
     char path[UP_PATH_SIZE], second[UP_PATH_SIZE];
@@ -19,6 +21,20 @@ static const char *const phase_names[UP_PHASES] = {"idle",  "fetching", "install
 const char *up_phase_name(enum up_phase phase)
 {
     return phase < UP_PHASES ? phase_names[phase] : "unknown";
+}
+
+#define FORM_OF_PERMITS_AND_TIME 3u
+
+uint32_t up_journal_form(const struct up_journal_state *s)
+{
+    uint32_t form = UP_JOURNAL_FORM, least = FORM_OF_PERMITS_AND_TIME;
+
+    for (int i = 0; i < UP_SLOTS; i++)
+        if (s->slot[i].present && s->slot[i].reads < form)
+            form = s->slot[i].reads;
+    if (s->form > least)
+        least = s->form;
+    return form > least ? form : least;
 }
 
 bool up_journal_permit_used(const struct up_journal_state *s, const uint8_t digest[32])
@@ -207,6 +223,27 @@ static void walk_form_3(struct walk *w, struct up_journal_state *s)
     walk_flag(w, &s->tx.let_in);
 }
 
+static void walk_pair_4(struct walk *w, struct up_pair *p)
+{
+    walk_digest(w, &p->files);
+    walk_text(w, p->files_version, sizeof p->files_version);
+    walk_u32(w, &p->reads);
+}
+
+/* Form 4 in one piece. */
+static void walk_form_4(struct walk *w, struct up_journal_state *s)
+{
+    for (int i = FLOORS_BEFORE_4; i < UP_FLOORS; i++)
+        walk_u64(w, &s->floor[i]);
+    for (int i = 0; i < UP_SLOTS; i++)
+        walk_pair_4(w, &s->slot[i]);
+    walk_pair_4(w, &s->tx.pair);
+    walk_u32(w, &s->tree);
+    walk_digest(w, &s->tx.plan);
+    walk_flag(w, &s->tx.restart);
+    walk_text(w, s->tx.armed_boot, sizeof s->tx.armed_boot);
+}
+
 static void walk_state(struct walk *w, struct up_journal_state *s)
 {
     uint32_t phase = s->phase, code = (uint32_t)s->last.code;
@@ -216,7 +253,7 @@ static void walk_state(struct walk *w, struct up_journal_state *s)
     s->phase = w->bad ? UP_IDLE : (enum up_phase)phase;
     for (int i = 0; i < UP_SLOTS; i++)
         walk_pair(w, &s->slot[i]);
-    for (int i = 0; i < UP_FLOORS; i++)
+    for (int i = 0; i < FLOORS_BEFORE_4; i++)
         walk_u64(w, &s->floor[i]);
     walk_u64(w, &s->issued);
     walk_u32(w, &s->next_generation);
@@ -238,6 +275,8 @@ static void walk_state(struct walk *w, struct up_journal_state *s)
         walk_permits(w, s);
     if (s->form >= 3)
         walk_form_3(w, s);
+    if (s->form >= 4)
+        walk_form_4(w, s);
 }
 
 size_t up_journal_encode(const struct up_journal_state *s, uint8_t out[UP_JOURNAL_CAPACITY])
@@ -271,6 +310,12 @@ static uint64_t forgotten_by_form_2(const struct up_journal_state *s)
     return s->issued > last ? last : s->issued - (s->issued > 0);
 }
 
+static void read_what_they_were_written_in(struct up_journal_state *s)
+{
+    for (int i = 0; i < UP_SLOTS; i++)
+        s->slot[i].reads = s->slot[i].present ? s->form : 0;
+}
+
 int up_journal_decode(struct up_journal_state *s, const uint8_t *in, size_t len, struct up_error *err)
 {
     struct walk w = {.in = in, .len = len};
@@ -286,6 +331,8 @@ int up_journal_decode(struct up_journal_state *s, const uint8_t *in, size_t len,
         return up_fail(err, UP_CORRUPT, "journal: the record is not in this program's format");
     if (s->form == 2)
         s->permits_over = forgotten_by_form_2(s);
+    if (s->form < 4)
+        read_what_they_were_written_in(s);
     return 0;
 }
 

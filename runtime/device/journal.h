@@ -7,15 +7,18 @@
  *
  * The record has a version, its form. A new Moult reads all earlier forms, and
  * writes the form it found as long as the device may still fall back to the
- * Moult that wrote it: from armed to the verdict. It switches to its own form
- * when the device is idle or begins a transaction (up_device_save), because
- * what runs then is confirmed.
+ * Moult that wrote it: from armed to the verdict. When the device is idle or
+ * begins a transaction (up_device_save), it writes the newest form that the
+ * Moult of every present pair reads (up_journal_form()). A pair records that
+ * from form 4 on; one from before reads what it was written in.
  *
  *     1  slots, floors, quarantine, transaction, last outcome
  *     2  also the permit of the transaction, and the permits that were used
  *     3  also what each pair can be recognised by later: digest of its script,
  *        which slot it was armed in; when the clock was trusted; on how many days the release kept packages out;
  *        whether a release went back because no cloud answered it
+ *     4  also files: their floor (and that of hotfixes), what of them a pair names, the generation that
+ *        belongs to the tree, the plan of the transaction; and the form that the Moult of each pair reads
  */
 #ifndef UP_JOURNAL_H
 #define UP_JOURNAL_H
@@ -28,7 +31,8 @@
 #include "manifest.h"
 #include "storage.h"
 
-#define UP_JOURNAL_FORM 3
+#define UP_JOURNAL_FORM 4
+#define UP_JOURNAL_FORM_FILES 4 /* the first with files */
 #define UP_QUARANTINE_MAX 16
 #define UP_PERMITS_MAX 64
 #define UP_JOURNAL_CAPACITY 12288
@@ -65,6 +69,10 @@ struct up_pair {
     /* Form 3; a pair from an older form has none of these. */
     struct up_known_digest script;   /* of the generation as a canonical tar */
     char identity[UP_IDENTITY_SIZE]; /* of the slot it was armed in; "": unknown */
+    /* Form 4. */
+    struct up_known_digest files;        /* content of the part files; not known: the pair names none */
+    char files_version[UP_VERSION_SIZE]; /* "": none */
+    uint32_t reads;                      /* form that its Moult reads; 0: not known, it was not idle yet */
 };
 
 /* What is recorded against a release that was rolled back. */
@@ -109,6 +117,10 @@ struct up_transaction {
     bool let_in;                  /* by the policy of the release that ran then; form 3 */
     struct up_permit_mark permit; /* what it began with; form 2 */
     char why[UP_LAST_SIZE];
+    /* Form 4. */
+    struct up_known_digest plan; /* of files; not known: it changes none */
+    bool restart;                /* they are switched after a restart of the device ... */
+    char armed_boot[37];         /* ... that is in another boot of the kernel than this one */
 };
 
 /* Days on which a package passed every gate and the running release kept it
@@ -126,8 +138,8 @@ struct up_last {
     char message[UP_LAST_SIZE];
 };
 
-/* A device does not install parts of other kinds yet, and its record has no floors for them. */
-#define UP_FLOORS (UP_CORE + 1)
+/* By enum up_part_kind; the last is for hotfixes. */
+#define UP_FLOORS 4
 
 struct up_journal_state {
     uint32_t form; /* the form read or written; 0: UP_JOURNAL_FORM */
@@ -145,12 +157,20 @@ struct up_journal_state {
     uint64_t proven;       /* newest time shown by a trusted clock; 0: none */
     uint64_t permits_over; /* latest expiry among the used permits that were forgotten; 0: none */
     struct up_kept_out kept_out;
+    /* Form 4. */
+    uint32_t tree; /* generation that belongs to the tree of files; 0: the device has none */
 };
 
 struct up_storage;
 struct up_journal; /* the open record; released with up_journal_close() */
 
 const char *up_phase_name(enum up_phase phase);
+
+/*
+ * The newest form that the Moult of every present pair reads. It never goes
+ * back, and is at least 3: an older form would forget used permits.
+ */
+uint32_t up_journal_form(const struct up_journal_state *s);
 
 /* Whether a release was confirmed by this permit before. */
 bool up_journal_permit_used(const struct up_journal_state *s, const uint8_t digest[32]);

@@ -188,7 +188,34 @@ static void what_form_2_forgot_of_used_permits_stays_over(void **state)
     free(bytes);
 }
 
-static void form_3_keeps_what_a_pair_is_recognised_by(void **state)
+/* And these, by the last program that wrote form 3. */
+static void form_3_is_written_as_it_always_was_and_keeps_what_a_pair_is_recognised_by(void **state)
+{
+    static const char golden[] = "11decd9aac8637e2c862508e87482d579457bf89c9940ddcc4662979699e00d8";
+    struct up_journal_state in = full_state(), out;
+    uint8_t *bytes = malloc(UP_JOURNAL_CAPACITY), digest[UP_SHA256_SIZE];
+    struct up_error err;
+    char hex[65];
+    size_t len;
+
+    (void)state;
+    in.form = 3;
+    in.slot[1].script.known = true;
+    memset(in.slot[1].script.bytes, 8, 32);
+    memset(in.tx.pair.identity, 'i', UP_IDENTITY_SIZE - 1);
+    len = up_journal_encode(&in, bytes);
+    up_sha256(bytes, len, digest);
+    up_hex(digest, sizeof digest, hex);
+    assert_string_equal(hex, golden);
+    assert_int_equal(up_journal_decode(&out, bytes, len, &err), 0);
+    assert_int_equal(out.form, 3);
+    assert_memory_equal(&out.slot[1].script, &in.slot[1].script, sizeof in.slot[1].script);
+    assert_string_equal(out.tx.pair.identity, in.tx.pair.identity);
+    assert_false(out.slot[0].script.known || out.tx.pair.script.known);
+    free(bytes);
+}
+
+static void form_4_keeps_what_belongs_to_files(void **state)
 {
     struct up_journal_state in = full_state(), out;
     uint8_t *bytes = malloc(UP_JOURNAL_CAPACITY);
@@ -196,16 +223,58 @@ static void form_3_keeps_what_a_pair_is_recognised_by(void **state)
     size_t len;
 
     (void)state;
-    in.slot[1].script.known = true;
-    memset(in.slot[1].script.bytes, 8, 32);
-    memset(in.tx.pair.identity, 'i', UP_IDENTITY_SIZE - 1);
+    in.floor[UP_FILES] = 77;
+    in.floor[UP_FLOORS - 1] = 78;
+    in.tree = 6;
+    in.slot[1].reads = 5; /* a newer Moult */
+    in.slot[1].files.known = true;
+    memset(in.slot[1].files.bytes, 9, 32);
+    strcpy(in.tx.pair.files_version, "080507");
+    in.tx.plan.known = in.tx.restart = true;
+    memset(in.tx.armed_boot, 'b', sizeof in.tx.armed_boot - 1);
     len = up_journal_encode(&in, bytes);
     assert_int_equal(up_journal_decode(&out, bytes, len, &err), 0);
-    assert_int_equal(out.form, 3);
-    assert_memory_equal(&out.slot[1].script, &in.slot[1].script, sizeof in.slot[1].script);
-    assert_string_equal(out.tx.pair.identity, in.tx.pair.identity);
-    assert_false(out.slot[0].script.known || out.tx.pair.script.known);
+    assert_int_equal(out.form, 4);
+    assert_true(out.floor[UP_FILES] == 77 && out.floor[UP_FLOORS - 1] == 78 && out.tree == 6);
+    assert_memory_equal(&out.slot[1], &in.slot[1], sizeof in.slot[1]);
+    assert_string_equal(out.tx.pair.files_version, "080507");
+    assert_true(out.tx.plan.known && out.tx.restart);
+    assert_string_equal(out.tx.armed_boot, in.tx.armed_boot);
+
+    /* An older form has no place for any of it, and its floors are two. */
+    in.form = 3;
+    len = up_journal_encode(&in, bytes);
+    assert_int_equal(up_journal_decode(&out, bytes, len, &err), 0);
+    assert_true(out.floor[UP_CORE] == UINT64_MAX && out.floor[UP_FILES] == 0 && out.tree == 0);
+    assert_false(out.slot[1].files.known || out.tx.plan.known);
+    assert_int_equal(out.slot[1].reads, 3);
+    assert_int_equal(out.slot[0].reads, 0);
     free(bytes);
+}
+
+static void the_form_is_what_every_present_pair_reads(void **state)
+{
+    static const struct {
+        const char *text;
+        uint32_t found, a, b; /* what is written now; what the pairs read, 0: there is none */
+        uint32_t form;
+    } cases[] = {{"one pair of this Moult", 3, 4, 0, 4},
+                 {"another pair reads less", 3, 4, 3, 3},
+                 {"both read it", 3, 4, 4, 4},
+                 {"one reads more", 4, 5, 4, 4},
+                 {"one from before permits", 1, 4, 1, 3},
+                 {"it does not go back", 4, 3, 4, 4},
+                 {"a device that is being made", 0, 0, 0, 4}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct up_journal_state s = {.form = cases[i].found};
+
+        s.slot[0] = (struct up_pair){.present = cases[i].a > 0, .reads = cases[i].a};
+        s.slot[1] = (struct up_pair){.present = cases[i].b > 0, .reads = cases[i].b};
+        if (up_journal_form(&s) != cases[i].form)
+            fail_msg("%s: form %u", cases[i].text, up_journal_form(&s));
+    }
 }
 
 /* When all entries are taken, only a permit that is over makes room. What ends
@@ -445,7 +514,9 @@ int main(void)
         cmocka_unit_test(form_1_is_written_and_read_as_it_always_was),
         cmocka_unit_test(form_2_is_written_as_it_always_was_and_keeps_permits),
         cmocka_unit_test(what_form_2_forgot_of_used_permits_stays_over),
-        cmocka_unit_test(form_3_keeps_what_a_pair_is_recognised_by),
+        cmocka_unit_test(form_4_keeps_what_belongs_to_files),
+        cmocka_unit_test(the_form_is_what_every_present_pair_reads),
+        cmocka_unit_test(form_3_is_written_as_it_always_was_and_keeps_what_a_pair_is_recognised_by),
         cmocka_unit_test(used_permits_are_forgotten_only_when_they_are_over),
         cmocka_unit_test(impossible_values_are_refused),
         cmocka_unit_test(a_record_of_something_else_is_a_lost_state),

@@ -611,7 +611,8 @@ static void the_old_form_is_written_until_the_verdict(void **state)
         assert_int_equal(form_of_record(sim), 1);
         if (confirm) {
             assert_int_equal(up_device_confirm(d, &err), 0);
-            assert_int_equal(form_of_record(sim), UP_JOURNAL_FORM);
+            /* The other slot still holds a Moult that may be started: no form 4 for it. */
+            assert_int_equal(form_of_record(sim), 3);
         } else {
             assert_int_equal(up_device_rollback(d, true, "bad", &action, &err), 0);
             assert_int_equal(action, UP_START_RESTART);
@@ -620,6 +621,48 @@ static void the_old_form_is_written_until_the_verdict(void **state)
         close_device(d, &config);
         sim_free(sim);
     }
+}
+
+static void form_3(struct up_journal_state *s)
+{
+    s->form = 3;
+}
+
+/* Both slots hold a Moult that reads up to form 3. The first core leaves one of
+ * them, to which the device may fall back at any time; the second takes its place. */
+static void form_4_comes_when_no_slot_holds_an_older_moult(void **state)
+{
+    static const struct world_plan second = {
+        .name = "slot", .provisioned = true, .package = WORLD_CORE, .second = true};
+    struct sim *sim = world_new(&second);
+    enum up_start_action action;
+    struct up_config config;
+    struct up_device *d;
+    struct up_error err;
+
+    (void)state;
+    patch(sim, form_3);
+    d = open_device(sim, &config);
+    assert_int_equal(up_device_state(d)->slot[0].reads, 3);
+    assert_int_equal(up_device_state(d)->slot[1].reads, 3);
+    assert_int_equal(up_device_start(d, &action, &err), 0);
+    assert_int_equal(up_device_running(d), 1);
+    assert_int_equal(up_device_count_kept_out(d, &err), 0); /* any record while idle */
+    assert_int_equal(form_of_record(sim), 3);
+    assert_int_equal(world_install(d, sim_storage(sim), "/packages/core.upd", &err), 0);
+    assert_int_equal(form_of_record(sim), 4);
+    assert_int_equal(up_device_state(d)->slot[1].reads, 4);
+    assert_int_equal(up_device_state(d)->slot[0].reads, 0); /* nobody knows what the new core brings */
+    close_device(d, &config);
+    d = open_device(sim, &config);
+    assert_int_equal(up_device_start(d, &action, &err), 0);
+    assert_int_equal(up_device_state(d)->phase, UP_TRIAL);
+    assert_int_equal(up_device_trial_start(d, &action, &err), 0);
+    assert_int_equal(up_device_confirm(d, &err), 0);
+    assert_int_equal(up_device_state(d)->slot[0].reads, 4);
+    assert_int_equal(form_of_record(sim), 4);
+    close_device(d, &config);
+    sim_free(sim);
 }
 
 /* A state of the form before is a state like any other. */
@@ -661,6 +704,7 @@ int main(void)
         cmocka_unit_test(a_later_permit_takes_the_place_of_one_that_is_over),
         cmocka_unit_test(time_never_falls_behind_what_is_known),
         cmocka_unit_test(the_old_form_is_written_until_the_verdict),
+        cmocka_unit_test(form_4_comes_when_no_slot_holds_an_older_moult),
         cmocka_unit_test(a_device_of_form_1_goes_on),
     };
 
