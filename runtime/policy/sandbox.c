@@ -19,6 +19,7 @@
 #include "sandbox_answer.h"
 #include "sandbox_lock.h"
 #include "sandbox_lua.h"
+#include "sandbox_values.h"
 #include "storage.h"
 
 #include <errno.h>
@@ -215,13 +216,13 @@ static int put_question(lua_State *L)
         const json_t *value = json_object_get(ask->question, argument[count]);
 
         if (value && !json_is_null(value))
-            up_sandbox_lua_push(L, value);
+            up_sandbox_values_push(L, value);
         else
             lua_newtable(L);
     }
     lua_call(L, count, 2);
-    ask->first = up_sandbox_lua_get(L, -2);
-    ask->second = up_sandbox_lua_get(L, -1);
+    ask->first = up_sandbox_values_get(L, -2);
+    ask->second = up_sandbox_values_get(L, -1);
     return 0;
 }
 

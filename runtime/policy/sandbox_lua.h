@@ -10,14 +10,10 @@
 #ifndef UP_SANDBOX_LUA_H
 #define UP_SANDBOX_LUA_H
 
-#include <jansson.h>
 #include <stddef.h>
 
 #define UP_SANDBOX_LUA_MEMORY (12 << 20)     /* bytes of all Lua objects */
 #define UP_SANDBOX_LUA_INSTRUCTIONS 10000000 /* virtual machine instructions */
-#define UP_SANDBOX_LUA_DEPTH 8               /* nested tables in an answer */
-#define UP_SANDBOX_LUA_VALUES 8192           /* values in an answer */
-#define UP_SANDBOX_LUA_BYTES 60000           /* bytes of text in an answer */
 
 struct lua_State;
 
@@ -37,14 +33,5 @@ struct lua_State *up_sandbox_lua_new(const struct up_sandbox_modules *modules, u
 
 /* Push the table of the default policy. May raise if out of memory. */
 void up_sandbox_lua_push_default(struct lua_State *L);
-
-/* Push a JSON value: integers are exact, null and its keys are absent. Raises
- * if it is nested deeper than 32, or out of memory. */
-void up_sandbox_lua_push(struct lua_State *L, const json_t *value);
-
-/* Convert the value at `index` to JSON (a new reference) without metamethods.
- * Raises with a sentence if it contains something other than plain values, or
- * more than the limits above. */
-json_t *up_sandbox_lua_get(struct lua_State *L, int index);
 
 #endif
