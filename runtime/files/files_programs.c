@@ -255,6 +255,30 @@ int up_files_go_back(struct up_files *f, const struct up_files_hands *hands, str
     return 0;
 }
 
+const char *up_files_task_name(enum up_files_task task)
+{
+    static const char *const names[UP_FILES_TASKS] = {"on", "back", "keep-new", "keep-old"};
+
+    return names[task];
+}
+
+int up_files_do(struct up_files *f, enum up_files_task task, const struct up_files_hands *hands,
+                enum up_files_outcome *outcome, struct up_error *err)
+{
+    int rc;
+
+    if (task == UP_FILES_ON && hands)
+        return up_files_go_on(f, hands, outcome, err);
+    if (task == UP_FILES_ON)
+        rc = up_files_switch(f, err);
+    else if (task == UP_FILES_BACK)
+        rc = hands ? up_files_go_back(f, hands, err) : up_files_undo(f, err);
+    else
+        rc = up_files_sweep(f, task == UP_FILES_KEEP_NEW, err);
+    *outcome = rc < 0 ? UP_FILES_NOT_SWITCHED : UP_FILES_DONE;
+    return rc;
+}
+
 /* Whether operation `op` puts program `p` in place. */
 static bool is_put_at(const struct up_files_plan *plan, const struct up_files_op *op,
                       const struct up_files_program *p)

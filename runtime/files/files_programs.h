@@ -2,8 +2,8 @@
  * files_programs.h -- an update of files with the programs around it: what runs one
  * of its executables is stopped before the tree changes, and started after.
  *
- *     go_on    stop, switch, start the new ones         before a start on trial
- *     go_back  stop, undo, start those that were stopped
+ *     go on    stop, switch, start the new ones         before a start on trial
+ *     go back  stop, undo, start those that were stopped
  *
  * What ran is on record before the first stop. A stop counts by its effect: as long as
  * a process executes the file, it is not stopped. What begins with #! is executed by
@@ -41,6 +41,29 @@ enum up_files_outcome {
  * Errors: UP_INCOMPATIBLE it begins with #!, and there are no commands; UP_WRITE. */
 UP_MUST_CHECK int up_files_programs_fit(const struct up_files *f, const struct up_files_hands *hands,
                                         struct up_error *err);
+
+/* What there is to do on the tree. It touches <state>/files and the roots, and no journal. */
+enum up_files_task {
+    UP_FILES_ON,       /* to the new tree */
+    UP_FILES_BACK,     /* to the old one */
+    UP_FILES_KEEP_NEW, /* sweep */
+    UP_FILES_KEEP_OLD,
+    UP_FILES_TASKS
+};
+/* "on", "back", ... */
+const char *up_files_task_name(enum up_files_task task);
+
+/* Without hands nothing is stopped and nothing started. *outcome is UP_FILES_DONE, or says what failed.
+ * Errors: those of the two below, and of up_files_sweep(). */
+UP_MUST_CHECK int up_files_do(struct up_files *f, enum up_files_task task, const struct up_files_hands *hands,
+                              enum up_files_outcome *outcome, struct up_error *err);
+
+/* Who does it: another process that may be killed when it hangs. As up_files_do(), on the plan that lies
+ * in <state>; whoever has it open reads it again. */
+struct up_files_worker {
+    int (*work)(void *user, enum up_files_task task, enum up_files_outcome *outcome, struct up_error *err);
+    void *user;
+};
 
 /* From staged, or where it was cut. Also when the tree is switched already: then what does not run
  * is started. Errors: UP_WRITE not stopped or not started; those of up_files_switch(). */

@@ -4,6 +4,7 @@
  *
  *     moult --policy [USER]               runtime/policy/sandbox.c
  *     moult --agent -c CONFIG [-q|-v]     lua/update/agent/init.lua
+ *     moult --files TASK -c CONFIG        runtime/supervise/files_helper.c
  *     moult --script DIR STATE SLOT_A SLOT_B JOURNAL_DIR HEARTBEAT MEMORY [USER [GROUP... | -]]
  *                                         DIR/main.lua, under the supervisor
  *     moult run [-c CONFIG]               runtime/supervise/supervisor.c
@@ -21,9 +22,12 @@
 
 #include "config.h"
 #include "error.h"
+#include "files_helper.h"
 #include "host.h"
 #include "orphans.h"
+#include "processes.h"
 #include "rights.h"
+#include "running.h"
 #include "sandbox.h"
 #include "storage.h"
 #include "supervisor.h"
@@ -134,6 +138,28 @@ static int mode_agent(int argc, char **argv)
 {
     keep_descriptors();
     return run_module("update.agent", argc, argv);
+}
+
+/* moult --files TASK -c CONFIG */
+static int mode_files(int argc, char **argv)
+{
+    struct up_config config;
+    struct up_files_helper helper = {&config, up_storage_system(), up_running_system(), up_processes_system(),
+                                     SUPERVISOR_FD};
+    struct up_error err;
+    int n;
+
+    keep_descriptors();
+    if (argc != 3 || strcmp(argv[1], "-c") != 0) {
+        up_fail(&err, UP_USAGE, "--files is for the supervisor: TASK -c CONFIG");
+        return complain("", &err);
+    }
+    up_config_init(&config);
+    n = up_host_config(&config, argv[2], &err);
+    if (n == 0)
+        n = up_files_helper(&helper, argv[0], &err);
+    up_config_free(&config);
+    return n < 0 ? complain("files", &err) : 0;
 }
 
 /* Become the user in the words USER [GROUP...]: without groups, all that the
@@ -312,10 +338,8 @@ int main(int argc, char **argv)
         const char *word;
         int (*run)(int argc, char **argv);
     } modes[] = {
-        {"--policy", mode_policy},
-        {"--agent", mode_agent},
-        {"--script", mode_script},
-        {"run", mode_run},
+        {"--policy", mode_policy}, {"--agent", mode_agent}, {"--files", mode_files},
+        {"--script", mode_script}, {"run", mode_run},
     };
     struct sigaction quiet = {.sa_handler = ignore, .sa_flags = SA_RESTART};
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "files_helper.h"
 #include "log.h"
 #include "processes.h"
 #include "rights.h"
@@ -49,11 +50,8 @@ static int next_signal(struct up_supervisor *s)
     return s->processes->ops->next_signal(s->processes);
 }
 
-/* Handle signals and lines from the children. True: there may be more. */
-static bool hear_all(struct up_supervisor *s)
+void up_hear_signals(struct up_supervisor *s)
 {
-    bool more;
-
     for (int number = next_signal(s); number != 0; number = next_signal(s)) {
         if (number == SIGHUP) { /* a closed terminal; many daemons reload their files for it */
             up_say(s, "ignores SIGHUP; the configuration is read at the next start");
@@ -63,6 +61,14 @@ static bool hear_all(struct up_supervisor *s)
             up_say(s, "stopping: %s", strsignal(number));
         up_leave(s, UP_LEAVE_STOP);
     }
+}
+
+/* Handle signals and lines from the children. True: there may be more. */
+static bool hear_all(struct up_supervisor *s)
+{
+    bool more;
+
+    up_hear_signals(s);
     more = up_hear_agent(s);
     return up_hear_script(s) || more;
 }
@@ -236,9 +242,10 @@ static int open_all(struct up_supervisor *s, struct up_error *err)
     if (s->processes->ops->adopt_orphans(s->processes) < 0)
         up_log("moult run: processes that the script left behind stay: %s", strerror(errno));
     up_sweep(s); /* left by the script before we restarted */
-    if (open_device(s, &action, err) < 0 ||
-        up_child_new(&s->agent, s->processes, "agent", s->config->heartbeat, err) < 0 ||
-        up_child_new(&s->script, s->processes, "script", s->config->heartbeat, err) < 0)
+    if (up_child_new(&s->agent, s->processes, "agent", s->config->heartbeat, err) < 0 ||
+        up_child_new(&s->script, s->processes, "script", s->config->heartbeat, err) < 0 ||
+        up_child_new(&s->helper, s->processes, "files", UP_HELPER_HANG, err) < 0 ||
+        open_device(s, &action, err) < 0)
         return err->code;
     up_child_advise(s->script, "; split the long task, or raise heartbeat in the configuration");
     if ((s->config->script_user || s->config->control_group) &&
@@ -277,6 +284,7 @@ void up_supervisor_close(struct up_supervisor *s)
         return;
     up_child_free(s->script);
     up_child_free(s->agent);
+    up_child_free(s->helper);
     up_device_close(s->device);
     up_notify_close(&s->notify);
     s->processes->ops->release_signals(s->processes);

@@ -2,7 +2,7 @@
  * supervisor_private.h -- what the files of the supervisor share: supervisor.c
  * (loop, stop), supervisor_say.c, supervisor_restart.c, supervisor_script.c (the script and its trial),
  * supervisor_protocol.c (what the children say), supervisor_trouble.c (what
- * updating lacks).
+ * updating lacks), supervisor_files.c (the helper that changes the tree of files).
  */
 #ifndef UP_SUPERVISOR_PRIVATE_H
 #define UP_SUPERVISOR_PRIVATE_H
@@ -14,6 +14,7 @@
 #include "child.h"
 #include "config.h"
 #include "device.h"
+#include "files_programs.h"
 #include "notify.h"
 
 #define UP_WHY_SIZE 200
@@ -53,6 +54,7 @@ struct up_supervisor {
         char why[UP_WHY_SIZE];
     } ends;
     struct up_child *agent, *script;
+    struct up_child *helper; /* runs only within up_supervisor_files() */
     struct up_notify notify;
     enum up_intent intent;
     bool answer_rollback; /* the agent is waiting for the result of the intent */
@@ -125,6 +127,13 @@ uint64_t up_script_due(const struct up_supervisor *s);
 /* From now on kill what the script left. Nothing is started before that is gone
  * or UP_SWEEP_MOST_MS passed, because a process may hang in the kernel. */
 void up_sweep(struct up_supervisor *s);
+
+/* Do this on the tree of files, in the helper, and wait for its end. As up_files_do(); also
+ * UP_INTERNAL: it cannot be started, or ended without a result again and again. */
+UP_MUST_CHECK int up_supervisor_files(struct up_supervisor *s, enum up_files_task task,
+                                      enum up_files_outcome *outcome, struct up_error *err);
+/* Handle the signals that arrived. */
+void up_hear_signals(struct up_supervisor *s);
 
 /* Decide about a confirm that waits for the first heartbeat. */
 void up_look_after_confirm(struct up_supervisor *s);
