@@ -3,8 +3,11 @@
 #include <limits.h>
 #include <stdlib.h>
 
+#include "bytes.h"
+#include "digest.h"
 #include "error.h"
 #include "fetch_options.h"
+#include "manifest.h"
 
 int up_push_fail(lua_State *L, const struct up_error *err)
 {
@@ -141,6 +144,19 @@ void up_set_integer(lua_State *L, const char *name, uint64_t value)
 {
     lua_pushinteger(L, (lua_Integer)value);
     lua_setfield(L, -2, name);
+}
+
+void up_set_sequence(lua_State *L, uint64_t sequence)
+{
+    char text[15];
+    uint8_t bytes[8];
+
+    up_set_integer(L, "sequence", up_sequence_is_unsigned(sequence) ? 0 : sequence);
+    if (!up_sequence_is_unsigned(sequence))
+        return;
+    up_put64(bytes, sequence);
+    up_hex(bytes, 7, text);
+    up_set_string(L, "unsigned", text);
 }
 
 void up_set_boolean(lua_State *L, const char *name, int value)

@@ -52,6 +52,8 @@ int up_field_boolean(lua_State *L, int index, const char *name, int otherwise);
 void up_set_string(lua_State *L, const char *name, const char *value);
 void up_set_integer(lua_State *L, const char *name, uint64_t value);
 void up_set_boolean(lua_State *L, const char *name, int value);
+/* `sequence`; of what nobody signed 0, and `unsigned`: how its SHA-256 begins, 14 hex digits. */
+void up_set_sequence(lua_State *L, uint64_t sequence);
 
 /* The normalised table of lua/update/config/init.lua at `index` as a C structure;
  * raises on a field of the wrong type. Release with up_config_free(). */

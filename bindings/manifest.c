@@ -69,7 +69,7 @@ void up_push_manifest(lua_State *L, const struct up_manifest *m)
     up_set_string(L, "digest", digest);
     up_set_string(L, "project", m->project);
     up_set_string(L, "product_key", m->product_key);
-    up_set_integer(L, "sequence", m->sequence);
+    up_set_sequence(L, m->sequence);
     up_set_string(L, "release", m->release);
     set_text(L, "script_version", m->script_version);
     set_text(L, "files_version", m->files_version);

@@ -12,6 +12,7 @@
  */
 #include "package.h"
 
+#include "bare_package.h"
 #include "error.h"
 #include "helpers.h"
 #include "minisign.h"
@@ -24,6 +25,12 @@ struct handle {
 };
 
 enum { ANCHOR_SOURCE = 1 };
+
+#define BARE "update.native.package.bare"
+
+struct bare {
+    struct up_bare_package *bare; /* NULL once closed, and while opening */
+};
 
 /* open(source, keys [, spool]) -> package | nil, message, code ("untrusted": no key)
  * keys: a directory of *.pub files, or one such file. spool: a directory that
@@ -44,6 +51,89 @@ static int f_open(lua_State *L)
         up_package_open(&h->package, source, up_storage_system(), h->ring, spool, &err) < 0)
         return up_push_fail(L, &err);
     return 1;
+}
+
+/* bare(options) -> maker | nil, message, code: the package that a bare archive of
+ * files makes, which nobody signed. options: archive, dir (where it is unpacked for
+ * a while), spool, project, product_key (hex of its hash), release, files_version,
+ * user (of the process that unpacks), program (the host), trim */
+static int f_bare(lua_State *L)
+{
+    struct up_bare_options o;
+    struct bare *h;
+    struct up_error err;
+
+    luaL_checktype(L, 1, LUA_TTABLE);
+    o = (struct up_bare_options){.program = up_field_string(L, 1, "program", "/proc/self/exe"),
+                                 .user = up_field_string(L, 1, "user", NULL),
+                                 .archive = up_field_string(L, 1, "archive", ""),
+                                 .dir = up_field_string(L, 1, "dir", ""),
+                                 .spool = up_field_string(L, 1, "spool", ""),
+                                 .project = up_field_string(L, 1, "project", ""),
+                                 .product_key = up_field_string(L, 1, "product_key", ""),
+                                 .release = up_field_string(L, 1, "release", ""),
+                                 .files_version = up_field_string(L, 1, "files_version", ""),
+                                 .trim = up_field_boolean(L, 1, "trim", 0)};
+    h = lua_newuserdatauv(L, sizeof *h, 0);
+    h->bare = NULL;
+    luaL_setmetatable(L, BARE);
+    if (up_bare_package_open(&h->bare, up_storage_system(), &o, &err) < 0)
+        return up_push_fail(L, &err);
+    return 1;
+}
+
+static struct up_bare_package *check_bare(lua_State *L)
+{
+    struct bare *h = luaL_checkudata(L, 1, BARE);
+
+    if (!h->bare)
+        luaL_error(L, "attempt to use a closed maker");
+    return h->bare;
+}
+
+/* maker:step() -> package, number of lines with blanks | nil, message, code ("again":
+ * watch fd() first, or just call again) */
+static int b_step(lua_State *L)
+{
+    struct up_bare_package *b = check_bare(L);
+    struct handle *h;
+    struct up_error err;
+    int rc;
+
+    h = lua_newuserdatauv(L, sizeof *h, ANCHOR_SOURCE);
+    *h = (struct handle){.package = NULL};
+    luaL_setmetatable(L, UP_PACKAGE_TYPE);
+    rc = up_bare_package_step(b, &err);
+    if (rc == UP_AGAIN)
+        return up_push_again(L);
+    if (rc < 0)
+        return up_push_fail(L, &err);
+    h->package = up_bare_package_take(b);
+    luaL_argcheck(L, h->package, 1, "the package was taken");
+    lua_pushinteger(L, up_bare_package_blanks(b));
+    return 2;
+}
+
+/* maker:fd() -> descriptor to watch | nil: there is something to do */
+static int b_fd(lua_State *L)
+{
+    int fd = up_bare_package_fd(check_bare(L));
+
+    if (fd >= 0)
+        lua_pushinteger(L, fd);
+    else
+        lua_pushnil(L);
+    return 1;
+}
+
+/* maker:close(), also __gc and __close. Safe to call twice. */
+static int b_close(lua_State *L)
+{
+    struct bare *h = luaL_checkudata(L, 1, BARE);
+
+    up_bare_package_close(h->bare);
+    h->bare = NULL;
+    return 0;
 }
 
 /* load(spool, keys) -> manifest | nil, message, code: of a head that was kept,
@@ -75,8 +165,8 @@ static int m_step(lua_State *L)
     struct up_error err;
     int rc;
 
-    lua_getiuservalue(L, 1, ANCHOR_SOURCE);
-    up_check_source(L, -1); /* a script may have closed it */
+    if (lua_getiuservalue(L, 1, ANCHOR_SOURCE) != LUA_TNIL)
+        up_check_source(L, -1); /* a script may have closed it */
     rc = up_package_step(p, &err);
     if (rc == UP_AGAIN)
         return up_push_again(L);
@@ -150,8 +240,22 @@ static const luaL_Reg methods[] = {
     {"layout", m_layout}, {"close", m_close},   {NULL, NULL},
 };
 
+static const luaL_Reg bare_metamethods[] = {
+    {"__gc", b_close},
+    {"__close", b_close},
+    {NULL, NULL},
+};
+
+static const luaL_Reg bare_methods[] = {
+    {"step", b_step},
+    {"fd", b_fd},
+    {"close", b_close},
+    {NULL, NULL},
+};
+
 static const luaL_Reg functions[] = {
     {"open", f_open},
+    {"bare", f_bare},
     {"load", f_load},
     {NULL, NULL},
 };
@@ -159,6 +263,7 @@ static const luaL_Reg functions[] = {
 int luaopen_update_native_package(lua_State *L)
 {
     up_new_type(L, UP_PACKAGE_TYPE, metamethods, methods);
+    up_new_type(L, BARE, bare_metamethods, bare_methods);
     luaL_newlib(L, functions);
     return 1;
 }

@@ -45,7 +45,7 @@ static void set_transaction(lua_State *L, const struct up_device *d)
     up_set_integer(L, "done", progress.done);
     up_set_integer(L, "total", progress.total);
     up_set_integer(L, "id", t->id);
-    up_set_integer(L, "sequence", t->sequence);
+    up_set_sequence(L, t->sequence);
     up_set_string(L, "release", t->pair.release);
     up_set_string(L, "version", t->pair.script_version);
     up_hex(t->pair.digest, sizeof t->pair.digest, hex);
@@ -91,7 +91,7 @@ static void set_last(lua_State *L, const struct up_device *d)
     lua_createtable(L, 0, 5);
     up_set_string(L, "code", up_code_word(last->code));
     up_set_string(L, "message", last->message);
-    up_set_integer(L, "sequence", last->sequence);
+    up_set_sequence(L, last->sequence);
     up_set_integer(L, "time", last->time);
     if (up_device_unjudged(d))
         up_set_string(L, "verdict", "open");
@@ -168,7 +168,7 @@ int up_push_history(lua_State *L, const struct up_device *d, struct up_error *er
         up_set_integer(L, "number", events[i].number);
         up_set_integer(L, "time", events[i].time);
         up_set_string(L, "event", events[i].name);
-        up_set_integer(L, "sequence", events[i].sequence);
+        up_set_sequence(L, events[i].sequence);
         up_set_integer(L, "transaction", events[i].transaction);
         up_set_string(L, "release", events[i].release);
         up_set_string(L, "code", up_code_word(events[i].code));

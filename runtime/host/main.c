@@ -3,6 +3,7 @@
  * of the command line, or a plain Lua interpreter.
  *
  *     moult --policy [USER]               runtime/policy/sandbox.c
+ *     moult --unpack [USER]               runtime/package/bare_child.c
  *     moult --agent -c CONFIG [-q|-v]     lua/update/agent/init.lua
  *     moult --files TASK -c CONFIG        runtime/supervise/files_helper.c
  *     moult --script DIR STATE SLOT_A SLOT_B JOURNAL_DIR HEARTBEAT MEMORY [USER [GROUP... | -]]
@@ -20,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bare_child.h"
 #include "config.h"
 #include "error.h"
 #include "files_helper.h"
@@ -124,6 +126,12 @@ static int mode_policy(int argc, char **argv)
     const char *lua = up_host_lua_dir();
 
     return up_sandbox_main(lua ? lua : ".", argc > 0 ? argv[0] : NULL);
+}
+
+/* moult --unpack [USER] */
+static int mode_unpack(int argc, char **argv)
+{
+    return up_bare_child_main(argc > 0 ? argv[0] : NULL);
 }
 
 /* What the supervisor gave us must not reach programs that we start. */
@@ -338,8 +346,8 @@ int main(int argc, char **argv)
         const char *word;
         int (*run)(int argc, char **argv);
     } modes[] = {
-        {"--policy", mode_policy}, {"--agent", mode_agent}, {"--files", mode_files},
-        {"--script", mode_script}, {"run", mode_run},
+        {"--policy", mode_policy}, {"--unpack", mode_unpack}, {"--agent", mode_agent},
+        {"--files", mode_files},   {"--script", mode_script}, {"run", mode_run},
     };
     struct sigaction quiet = {.sa_handler = ignore, .sa_flags = SA_RESTART};
 

@@ -1,5 +1,6 @@
 #include "manifest.h"
 
+#include "bytes.h"
 #include "digest.h"
 #include "error.h"
 #include "json_fields.h"
@@ -297,6 +298,11 @@ int up_manifest_parse(struct up_manifest *m, const char *text, size_t len, struc
     take_all(&f, m);
     up_sha256(text, len, m->digest);
     return up_json_fields_close(&f);
+}
+
+uint64_t up_sequence_unsigned(const uint8_t digest[32])
+{
+    return up_get64(digest) | UP_SEQUENCE_UNSIGNED;
 }
 
 const char *up_part_name(enum up_part_kind kind)

@@ -48,6 +48,15 @@
  * number near the end, nothing could follow. */
 #define UP_SEQUENCE_FREE ((uint64_t)1 << 62)
 
+/* What nobody signed has no sequence. Where a number must stand, on record and in
+ * memory, it is one that no signed package can have, made of the payload's digest. */
+#define UP_SEQUENCE_UNSIGNED ((uint64_t)1 << 63)
+static inline bool up_sequence_is_unsigned(uint64_t sequence)
+{
+    return (sequence & UP_SEQUENCE_UNSIGNED) != 0;
+}
+uint64_t up_sequence_unsigned(const uint8_t digest[32]);
+
 /* Devices store these numbers. In a package the parts have another order: script, files, core. */
 enum up_part_kind { UP_SCRIPT, UP_CORE, UP_FILES, UP_PART_KINDS };
 

@@ -61,6 +61,22 @@ int up_package_open(struct up_package **out, struct up_source *source, struct up
     return 0;
 }
 
+int up_package_unsigned(struct up_package **out, const struct up_manifest *m, uint64_t size,
+                        struct up_error *err)
+{
+    struct up_package *p = calloc(1, sizeof *p);
+
+    if (!p)
+        return up_fail(err, UP_INTERNAL, "package: out of memory");
+    p->spool.file = -1;
+    p->state = DONE;
+    p->manifest = *m;
+    p->has_manifest = true;
+    p->layout.size = p->offset = size;
+    *out = p;
+    return 0;
+}
+
 static void close_index(struct up_package *p)
 {
     up_index_reader_release(&p->check);

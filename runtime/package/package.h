@@ -48,6 +48,12 @@ UP_MUST_CHECK int up_package_open(struct up_package **out, struct up_source *sou
  */
 UP_MUST_CHECK int up_package_step(struct up_package *p, struct up_error *err);
 
+/* The head of a package that was made here, of what nobody signed (bare_package.h):
+ * only its manifest, which is copied, and the `size` of what it was made of are
+ * known. Errors: UP_INTERNAL. */
+UP_MUST_CHECK int up_package_unsigned(struct up_package **out, const struct up_manifest *m, uint64_t size,
+                                      struct up_error *err);
+
 /* Bytes of the file that came so far. After a failure of the source step() may be called again. */
 uint64_t up_package_offset(const struct up_package *p);
 /* 1 once the manifest is verified, which is before the indexes are read. */

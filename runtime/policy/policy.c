@@ -8,13 +8,13 @@
  */
 #include "policy.h"
 
+#include "confined.h"
 #include "error.h"
 #include "storage.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -47,64 +47,6 @@ static void close_end(int *fd)
     *fd = -1;
 }
 
-/* Keep both ends above 2, so that duplicating one to 0 or 1 in the child cannot overwrite the other. */
-static int open_pipe(int ends[2])
-{
-    int low[2];
-
-    ends[0] = ends[1] = -1;
-    if (pipe2(low, O_CLOEXEC) < 0)
-        return -1;
-    for (int i = 0; i < 2; i++) {
-        ends[i] = low[i] > 2 ? low[i] : fcntl(low[i], F_DUPFD_CLOEXEC, 3);
-        if (ends[i] != low[i])
-            close(low[i]);
-    }
-    return ends[0] < 0 || ends[1] < 0 ? -1 : 0;
-}
-
-static int spawn(pid_t *pid, const char *program, const char *user, int in, int out)
-{
-    char *const argv[] = {(char *)(uintptr_t)program, (char *)(uintptr_t) "--policy", (char *)(uintptr_t)user,
-                          NULL};
-    char *const environment[] = {NULL};
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t none, all;
-    int rc;
-
-    /* The caller may block or ignore signals that the child's limits need. */
-    sigemptyset(&none);
-    sigfillset(&all);
-    sigdelset(&all, SIGKILL);
-    sigdelset(&all, SIGSTOP);
-    if (posix_spawn_file_actions_init(&actions) != 0)
-        return ENOMEM;
-    if (posix_spawnattr_init(&attributes) != 0) {
-        posix_spawn_file_actions_destroy(&actions);
-        return ENOMEM;
-    }
-    rc = posix_spawn_file_actions_adddup2(&actions, in, 0);
-    if (rc == 0)
-        rc = posix_spawn_file_actions_adddup2(&actions, out, 1);
-#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 34)
-    /* With other C libraries the policy process does it, before it reads the question. */
-    if (rc == 0)
-        rc = posix_spawn_file_actions_addclosefrom_np(&actions, 3);
-#endif
-    if (rc == 0)
-        rc = posix_spawnattr_setsigmask(&attributes, &none);
-    if (rc == 0)
-        rc = posix_spawnattr_setsigdefault(&attributes, &all);
-    if (rc == 0)
-        rc = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    if (rc == 0)
-        rc = posix_spawn(pid, program, &actions, &attributes, argv, environment);
-    posix_spawnattr_destroy(&attributes);
-    posix_spawn_file_actions_destroy(&actions);
-    return rc;
-}
-
 static int set_nonblocking(int fd)
 {
     int flags = fcntl(fd, F_GETFL);
@@ -118,18 +60,18 @@ static int start(struct up_policy *p, const char *program, const char *user, str
     int question[2], answer[2];
     int rc = 0;
 
-    if (open_pipe(question) < 0) {
+    if (up_confined_pipe(question) < 0) {
         rc = errno;
         close_end(&question[0]);
         close_end(&question[1]);
         return up_fail(err, UP_INTERNAL, "policy process: pipe: %s", strerror(rc));
     }
     p->to = question[1];
-    if (open_pipe(answer) < 0 || set_nonblocking(question[1]) < 0 || set_nonblocking(answer[0]) < 0)
+    if (up_confined_pipe(answer) < 0 || set_nonblocking(question[1]) < 0 || set_nonblocking(answer[0]) < 0)
         rc = errno;
     p->from = answer[0];
     if (rc == 0)
-        rc = spawn(&p->pid, program, user, question[0], answer[1]);
+        rc = up_confined_start(&p->pid, program, "--policy", user, question[0], answer[1]);
     if (rc != 0)
         p->pid = 0;
     close_end(&question[0]);

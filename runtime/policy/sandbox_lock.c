@@ -92,16 +92,16 @@ static uint64_t address_space(void)
     return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-static int set_limits(uint64_t mapped, struct up_error *err)
+static int set_limits(uint64_t mapped, unsigned seconds, struct up_error *err)
 {
     /* NOFILE 0 forbids new descriptors and leaves 0 and 1 open. */
-    static const struct {
+    const struct {
         int what;
         uint64_t value;
         const char *name;
     } limits[] = {
-        {RLIMIT_CPU, 2, "RLIMIT_CPU"},     {RLIMIT_CORE, 0, "RLIMIT_CORE"},
-        {RLIMIT_FSIZE, 0, "RLIMIT_FSIZE"}, {RLIMIT_NOFILE, 0, "RLIMIT_NOFILE"},
+        {RLIMIT_CPU, seconds, "RLIMIT_CPU"}, {RLIMIT_CORE, 0, "RLIMIT_CORE"},
+        {RLIMIT_FSIZE, 0, "RLIMIT_FSIZE"},   {RLIMIT_NOFILE, 0, "RLIMIT_NOFILE"},
         {RLIMIT_NPROC, 0, "RLIMIT_NPROC"},
     };
     int rc = 0;
@@ -207,6 +207,8 @@ static int refuse_calls(struct up_error *err)
     if (rc == 0)
         rc = allow(filter, "read", 1, &from);
     if (rc == 0)
+        rc = allow(filter, "pread64", 1, &from);
+    if (rc == 0)
         rc = allow(filter, "write", 1, &to);
     if (rc == 0)
         rc = allow(filter, "mmap", 2, memory);
@@ -222,6 +224,11 @@ static int refuse_calls(struct up_error *err)
 }
 
 int up_sandbox_lock(const char *user, struct up_error *err)
+{
+    return up_sandbox_lock_for(user, 2, err);
+}
+
+int up_sandbox_lock_for(const char *user, unsigned seconds, struct up_error *err)
 {
     bool root = geteuid() == 0 && user;
     uint64_t mapped = address_space();
@@ -240,7 +247,7 @@ int up_sandbox_lock(const char *user, struct up_error *err)
     if (rc == 0)
         rc = refuse_files(err);
     if (rc == 0)
-        rc = set_limits(mapped, err);
+        rc = set_limits(mapped, seconds, err);
     if (rc == 0 && !SANITIZER)
         rc = refuse_calls(err);
     return rc;

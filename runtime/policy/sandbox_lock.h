@@ -2,8 +2,8 @@
  * sandbox_lock.h -- give up every right that is not needed for answering a
  * question.
  *
- * Permanent for the process. Afterwards it can read and write descriptors 0 and
- * 1 and allocate memory up to a limit, and nothing else: no file, no network,
+ * Permanent for the process. Afterwards it can read descriptor 0, write 1 and
+ * allocate memory up to a limit, and nothing else: no file, no network,
  * no process, no signal to others.
  */
 #ifndef UP_SANDBOX_LOCK_H
@@ -20,5 +20,7 @@
  * Errors: UP_USAGE no such user; UP_INTERNAL.
  */
 UP_MUST_CHECK int up_sandbox_lock(const char *user, struct up_error *err);
+/* The same for work that takes `seconds` of processor time rather than 2. */
+UP_MUST_CHECK int up_sandbox_lock_for(const char *user, unsigned seconds, struct up_error *err);
 
 #endif

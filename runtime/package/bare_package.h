@@ -1,0 +1,54 @@
+/*
+ * bare_package.h -- a bare archive that nobody signed, as the head of a package
+ * with a part files.
+ *
+ * Everything that a transfer would bring is made here: in the spool, files.tar is
+ * the content, whole and durable, and files.idx its index. There is no manifest
+ * and no signature; the package's manifest is made from what the caller says.
+ * Its digest is the SHA-256 of the archive's bytes, by which the payload is known
+ * for ever; its sequence is made of that (up_sequence_unsigned()), so it is above
+ * and below no floor.
+ *
+ *     open -> step until 0 -> take -> close
+ *
+ * The archive is taken apart by a process behind walls (bare_unpack.h).
+ */
+#ifndef UP_BARE_PACKAGE_H
+#define UP_BARE_PACKAGE_H
+
+#include <stdbool.h>
+
+#include "error.h"
+
+struct up_bare_package;
+struct up_package;
+struct up_storage;
+
+struct up_bare_options {
+    const char *program, *user;        /* of the process that unpacks; see up_bare_unpack_start() */
+    const char *archive;               /* path */
+    const char *dir;                   /* where it is unpacked for a while; removed at the end */
+    const char *spool;                 /* an existing directory */
+    const char *project, *product_key; /* the device's own; the key as SHA-256 hex */
+    const char *release, *files_version;
+    bool trim; /* remove blanks around '/' in update.ini */
+};
+
+/* Strings are copied. Errors: UP_USAGE one is too long; those of up_bare_unpack_start(). */
+UP_MUST_CHECK int up_bare_package_open(struct up_bare_package **out, struct up_storage *storage,
+                                       const struct up_bare_options *options, struct up_error *err);
+/* Readable if there is something to do; -1: always. */
+int up_bare_package_fd(const struct up_bare_package *b);
+
+/* UP_AGAIN: call again; 0: done. Errors: UP_UNTRUSTED, UP_CORRUPT the archive is
+ * at fault; UP_WRITE, UP_NOSPACE, UP_INTERNAL. */
+UP_MUST_CHECK int up_bare_package_step(struct up_bare_package *b, struct up_error *err);
+
+/* After step() returned 0: the package, with its manifest, to be released with
+ * up_package_free(). NULL: it was taken. */
+struct up_package *up_bare_package_take(struct up_bare_package *b);
+/* Lines of its update.ini that have a blank around a '/'; removed or not. */
+unsigned up_bare_package_blanks(const struct up_bare_package *b);
+void up_bare_package_close(struct up_bare_package *b); /* NULL is allowed */
+
+#endif
