@@ -23,6 +23,7 @@ local pure = {
   "lua/update/cloud/http_place.lua",
   "lua/update/cloud/mqtt_reports.lua",
   "lua/update/cloud/mqtt_session.lua",
+  "lua/update/cloud/mqtt_transfer.lua",
   "lua/update/cloud/registry.lua",
   "lua/update/cloud/resume_record.lua",
   "lua/update/cloud/tencent.lua", "lua/update/cloud/terminal.lua", "lua/update/cloud/terminal_session.lua",

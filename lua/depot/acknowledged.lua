@@ -1,19 +1,19 @@
 --- What the broker did with an offer: delivered, without a subscriber, or not allowed.
 --
--- Methods of depot.offers. A broker of MQTT 5 tells when nobody has subscribed
--- to what an offer was said on, and when it does not allow that. Such an offer counts for nothing and is pushed
--- again, ever more seldom; the device is shown as not listening.
+-- Methods of depot.offers. A broker that speaks MQTT 5 says when nobody has subscribed to the topic of an offer, and
+-- when its rules do not allow the depot to publish there. Such an offer does not count. It is pushed again at growing
+-- intervals, and a device that has not subscribed is shown as not listening.
 --
 -- @module depot.acknowledged
 
 local M = {}
 
 -- Milliseconds.
-local TOO_LARGE = 3600000      -- for which nothing of a size is sent that the broker did not take
-local AGAIN_LEAST = 60000      -- until an offer that nobody heard is pushed again: as long as the device
-local AGAIN_MOST = 24 * 3600000 -- was not heard of, within these two
+local TOO_LARGE = 3600000       -- during which no packet is sent that is as large as one that the broker refused
+local AGAIN_LEAST = 60000       -- An offer that nobody received is pushed again after the time for which the device
+local AGAIN_MOST = 24 * 3600000 -- has been silent, within these two limits.
 
--- The row that an offer was for, in an open transaction; false: it is about something else by now.
+-- The row that an offer was for, in an open transaction; false: its job has changed since.
 local function row_of(self, offer)
   local ok, message, code = self.store:change()
   if not ok then return nil, message, code end
@@ -23,12 +23,12 @@ local function row_of(self, offer)
   return row, message, code
 end
 
--- When an offer that nobody heard is pushed again.
+-- When an offer that nobody received is pushed again.
 local function again(row, now)
   return now + math.max(AGAIN_LEAST, math.min(AGAIN_MOST, now - (row.heard or now)))
 end
 
---- The broker has taken a message: if it was an offer that somebody hears, it need not be pushed again.
+--- The broker has accepted a message. If it was an offer and somebody has subscribed, it need not be pushed again.
 -- @tparam table event published, of update.native.mqtt
 -- @tparam integer now ms
 -- @treturn true|nil nil, message, code
@@ -56,13 +56,13 @@ function M:taken(event, now)
   return self.store:put(row)
 end
 
---- Whether the broker would not take a packet of this size: sent in spite of it, each would keep the depot away for
--- minutes.
+--- Whether the broker would refuse a packet of this size. It closes the connection over each one, and the depot would
+-- be away for minutes.
 function M:is_too_large(size, now)
   return self.limit and now < self.limit.till and size >= self.limit.size
 end
 
---- The broker ends connections over a message: if it was an offer, none as large is sent for a while.
+--- The broker closed the connection over a message. If it was an offer, none as large is sent for a while.
 -- @tparam table event lost, of update.native.mqtt
 -- @tparam integer now ms
 -- @treturn true|nil nil, message, code

@@ -1,4 +1,4 @@
---- The client that a proxy names, for the log; and a warning, once for each proxy that --proxy does not name.
+--- Which client a proxy forwards a request for, for the log. Warns once about each proxy that --proxy does not name.
 --
 -- @module depot.callers
 
@@ -9,9 +9,9 @@ local M = {}
 local Callers = {}
 Callers.__index = Callers
 
-local WARNINGS = 16 -- proxies that are told of, at most
+local WARNINGS = 16 -- at most
 
---- @tparam {string,...} proxies addresses of those that are believed
+--- @tparam {string,...} proxies addresses of trusted proxies
 -- @tparam boolean has_url whether the operator said where devices reach the depot
 -- @tparam function warn function(text)
 function M.new(proxies, has_url, warn)
@@ -25,14 +25,14 @@ end
 function Callers:note(request)
   local said = proxy.said(self.proxies, request)
   self.names[request.id] = said.client
-  if not said.unbelieved or self.has_url or self.warned[request.client] or #self.warned >= WARNINGS then return end
+  if not said.untrusted or self.has_url or self.warned[request.client] or #self.warned >= WARNINGS then return end
   self.warned[request.client], self.warned[#self.warned + 1] = true, true
-  self.warn(("%s says that devices come by HTTPS, as a proxy does; say --proxy %s, or with --url where devices reach "
-    .. "the depot, else links begin with http://"):format(request.client, request.client))
+  self.warn(("%s says that devices come by HTTPS, as a proxy does; add --proxy %s, or --url with the address that "
+    .. "devices use, else links begin with http://"):format(request.client, request.client))
 end
 
---- Who asked, once the request is over.
--- @treturn string|nil address; nil: no proxy said
+--- The client of a finished request, as its proxy named it.
+-- @treturn string|nil address; nil: no trusted proxy named one
 function Callers:take(id)
   local name = self.names[id]
   self.names[id] = nil

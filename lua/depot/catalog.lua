@@ -1,11 +1,11 @@
 --- The packages in a folder, and what their manifests say.
 --
--- The folder may change at any time: packages are copied in and taken away
--- while devices ask. A file is read anew when its size or time of change
--- differs from what was seen; one that cannot be trusted or is not whole yet
--- is kept on the list as skipped, with the reason, and is looked at again once
--- it changes. A package that ever had a list stays limited (depot.limited).
--- Effects come in through `natives`: folder, loop, package, source, storage.
+-- The folder may change at any time: packages are copied in and removed while
+-- devices ask. A file is read again when its size or change time differs from
+-- before. One that is incomplete, or that no key verifies, is listed as skipped
+-- with the reason and read again once it changes. A package that ever had a
+-- list stays limited (depot.limited).
+-- Effects go through `natives`: folder, loop, package, source, storage.
 --
 -- @module depot.catalog
 
@@ -19,24 +19,25 @@ local M = {}
 local Catalog = {}
 Catalog.__index = Catalog
 
---- Seconds for which a package that comes without a list, while the depot runs, is held back: a copy of both may
--- bring the list second.
+--- Seconds for which a package is held back that appears without a list while the depot runs: whoever copies both may
+-- copy the list second.
 M.HOLD = 3
 
--- Seconds for which a look may read while devices are served: a new key makes all packages be read anew.
+-- Seconds that one look may spend reading while devices are served. After a new key all packages are read again.
 local READ = 0.03
 
 --- A catalog of `dir`; empty until refresh() is called.
 -- @tparam table natives update.natives
 -- @tparam string dir
 -- @tparam[opt] string keys folder of public keys, or one .pub file; else dir when it has *.pub, else dir/keys
--- @tparam[opt] number hold of whoever serves the folder: seconds, M.HOLD. Without it nothing is held back, and
---   what is limited is not written down
+-- @tparam[opt] number hold seconds, given by a depot that serves the folder (M.HOLD). Without it nothing is held back,
+--   and the list of limited packages is not written
 function M.new(natives, dir, keys, hold)
   return setmetatable({ natives = natives, dir = dir, keys = keys, hold = hold, entries = {}, known = {} }, Catalog)
 end
 
---- Whether a file of that name is looked at: a package is a tar, and some consoles take it under no other name.
+--- Whether a file name is that of a package. A package is a tar file, and some vendors' consoles accept only that
+-- ending.
 function M.is_package(name)
   return name:find("%.upd$") ~= nil or name:find("%.tar$") ~= nil
 end
@@ -48,7 +49,7 @@ function M.tag(found)
   return ('"%x-%x%08x"'):format(found.size, found.changed // 1000000000, found.changed % 1000000000)
 end
 
--- What looks like a mistake in the package of that name, beside the others of its project.
+-- A warning about a package whose sequence looks like a mistake beside the others of its project.
 local function warning_of(known, name)
   local entry, newest = known[name].entry, nil
   for other, seen in pairs(known) do
@@ -69,7 +70,7 @@ function Catalog:_load(name, found, list, keys)
     local count
     entry.devices, count = device_list.read(entry.path .. ".devices")
     if entry.devices == nil then
-      -- Better for nobody than for those it was kept from.
+      -- Nobody gets it: an unreadable list must not give it to devices that the list excludes.
       entry.manifest, message, code = nil, ("%s.devices: %s"):format(name, count), "corrupt"
     end
     entry.listed = entry.devices and count or nil
@@ -81,7 +82,7 @@ function Catalog:_load(name, found, list, keys)
   return entry
 end
 
--- A list that goes leaves its package limited, to nobody: else it would reach all that the list kept out.
+-- A package whose list was removed goes to nobody; else it would reach the devices that the list excluded.
 function Catalog:_limit(entry, list)
   if entry.everybody then
     entry.devices = nil
@@ -94,7 +95,7 @@ function Catalog:_limit(entry, list)
   end
 end
 
--- Held back is what comes without a list while others are served already, unless it was here before.
+-- Hold back a package that appears without a list while others are served already, unless it was here before.
 function Catalog:_hold(entry, list, before)
   local manifest = entry.manifest
   if (self.hold or 0) == 0 or not self.served or list or not manifest or entry.devices then return end
@@ -108,14 +109,14 @@ local function change_of(entry, before)
       and "changed" or "added" }
 end
 
--- Whether this look has read for long enough: what is left is seen by the next one, which comes at once.
+-- Whether this look has read for long enough. The next one follows at once and reads the rest.
 function Catalog:_is_late()
   if not self.deadline then return false end
   self.unfinished = self.unfinished or self.natives.loop.now() > self.deadline
   return self.unfinished
 end
 
--- What is seen of one package: as before, or read anew. The change to tell of is nil while it is held back.
+-- One package, as before or read again; and the change to report, nil while it is held back.
 function Catalog:_see(name, found, list, keys, mark)
   local before = self.known[name]
   if before and before.mark == mark then
@@ -131,7 +132,7 @@ function Catalog:_see(name, found, list, keys, mark)
   return seen, not entry.held and seen.change or nil
 end
 
--- Read once what was limited, and write it down when it is no longer the same.
+-- The list of limited packages is read once, and written when it changes.
 function Catalog:_read_limits(changes)
   if self.limited then return end
   local names, message = limited.read(self.natives, self.dir)
@@ -149,7 +150,7 @@ function Catalog:_write_limits(changes)
   elseif self.unwritten ~= text then
     self.unwritten = text
     changes[#changes + 1] = { name = limited.NAME, change = "not written",
-      reason = message .. "; a restart forgets which packages without a list are limited" }
+      reason = message .. "; after a restart, packages whose list was removed would go to every device" }
   end
 end
 
@@ -163,7 +164,7 @@ function Catalog:_files(listing)
   return files, trusted.keys(self.natives, self.dir, self.keys, files)
 end
 
--- All packages among the files, as they are known from now on, and what changed is added to `changes`.
+-- All packages among the files; what has changed is added to `changes`.
 function Catalog:_see_all(listing, changes)
   local known = {}
   local files, keys, trust = self:_files(listing)
@@ -184,10 +185,10 @@ function Catalog:_see_all(listing, changes)
 end
 
 --- Look at the folder and read what changed.
--- @treturn {table,...} names of what changed: {name, change = "added"|"changed"|"skipped"|"removed"|"not written",
---   reason, warning, listed = how many devices it is limited to, orphaned = its list is gone}, sorted; what is held
---   back is told of when that ends; or nil, message, code when the folder cannot be read: the catalog stays as it was.
---   `unfinished` is set when much has changed at once, and the next look is to follow soon
+-- @treturn {table,...} what changed: {name, change = "added"|"changed"|"skipped"|"removed"|"not written",
+--   reason, warning, listed = how many devices it is limited to, orphaned = its list is gone}, sorted by name; a
+--   package that is held back is reported when that ends; or nil, message, code when the folder cannot be read, and
+--   the catalog stays as it was. `unfinished` is set if much changed at once: look again at once
 function Catalog:refresh()
   local listing, message, code = self.natives.folder.list(self.dir)
   self.unfinished = false
@@ -208,7 +209,7 @@ function Catalog:refresh()
   return changes
 end
 
---- The packages that a key verified, in the order of their names; none that is held back.
+--- The packages that a key verified and that are not held back, sorted by name.
 -- @treturn {table,...} {name, path, size (bytes), tag (entity tag), manifest, devices = {id = true} or nil: for all}
 function Catalog:packages()
   local list = {}
@@ -220,7 +221,7 @@ function Catalog:packages()
   return list
 end
 
---- The packages that are held back, as depot.pending has them; and when the first of them no longer is.
+--- The packages that are held back, in the form of depot.pending; and when the first of them is released.
 -- @treturn {table,...}, number|nil seconds of loop.now()
 function Catalog:held()
   local list, first = {}, nil
@@ -234,7 +235,7 @@ function Catalog:held()
   return list, first
 end
 
---- The file of that name, verified or not: devices check for themselves.
+--- The file of that name, verified or not. Devices verify what they fetch.
 -- @treturn table|nil {name, path, size}
 function Catalog:file(name)
   local seen = self.known[name]

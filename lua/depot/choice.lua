@@ -1,8 +1,8 @@
---- Which package a device gets that reports only its release.
+--- Which package a device over MQTT gets. It reports only its release.
 --
 -- Pure. A package belongs to the product whose key hashes to its product_key.
--- Only full packages are offered: nothing here tells which core a device runs,
--- so whether a delta fits is not known.
+-- Only full packages are offered: these devices do not report their core, so
+-- the depot cannot know whether a delta fits.
 --
 -- @module depot.choice
 
@@ -12,7 +12,7 @@ local version = require "update.version"
 
 local M = {}
 
---- Whether a package can only be installed over one certain core.
+--- Whether a package holds a delta, which installs over one core only.
 local function is_delta(manifest)
   for _, part in ipairs(manifest.parts) do
     if part.delta then return true end
@@ -42,15 +42,16 @@ function M.newest(packages, hash, device)
   end
 end
 
--- VERSION and core of a release that is named after them: "1.0.1", "1.0.1-V22". One number alone may be anything.
+-- Script version and core of a release that is named after them: "1.0.1", "1.0.1-V22". A single number could mean
+-- anything, so it is not read as a version.
 local function read_release(text)
   local script, core = text:match "^(.+)%-V(%d+)$"
   script = script or text
   return script:find("^[vV]?%d+%.") and version.is(script) and script or nil, core or "0"
 end
 
--- A release against a target, as far as versions tell: "older", "same", "newer"; nil: they do not. Of two builds of one
--- version neither is newer.
+-- How a release compares with a target by version: "older", "same", "newer"; nil: versions do not tell. Two builds of
+-- one version are not ordered.
 local function by_version(release, target)
   if release == target then return "same" end
   local script, core = read_release(release)
@@ -62,8 +63,7 @@ local function by_version(release, target)
   return order < 0 and "older" or order > 0 and "newer" or "same"
 end
 
--- A release that the catalog has against a target, by sequence; nil: it has not both. Several packages of one release
--- count as the newest of them.
+-- The same by sequence; nil: the catalog does not have both. If several packages have one release, the newest counts.
 local function by_sequence(packages, hash, release, target, sequence)
   local theirs = products.of(packages, hash).releases[release]
   if not theirs or not sequence then return nil end
@@ -71,13 +71,13 @@ local function by_sequence(packages, hash, release, target, sequence)
   return theirs < sequence and "older" or "newer"
 end
 
---- How what a device runs stands to a release: by sequence when the catalog has what it runs, else by version.
--- Of two names that a device reports, the one that tells counts; when both do, the newer.
+--- How the release that a device runs compares with a target: by sequence if the catalog has it, else by version.
+-- A device may report two names. Those that cannot be compared are ignored; if both can, the newer one counts.
 -- @tparam {table,...} packages of the catalog
 -- @tparam table row hash, release, other
 -- @tparam string target release
 -- @tparam[opt] integer sequence of the target
--- @treturn string|nil "older", "same", "newer"; nil: nothing tells
+-- @treturn string|nil "older", "same", "newer"; nil: unknown
 function M.order(packages, row, target, sequence)
   local found
   for _, name in ipairs { "release", "other" } do
@@ -90,8 +90,8 @@ function M.order(packages, row, target, sequence)
   return found
 end
 
---- Which devices nothing orders against the newest package that fits them, so that nothing is offered to them unless
--- a batch names the release that they run.
+--- Which devices cannot be compared with the newest package that fits them. They get an offer only from a batch that
+-- names the release that they run.
 -- @tparam {table,...} packages of the catalog
 -- @treturn function(row) -> boolean
 function M.unordered(packages)
@@ -134,7 +134,7 @@ function M.job(row, known)
     local entry = covers(rollout, row) and known.by_digest[rollout.package]
     if entry and M.fits(entry, row) then
       local order = M.order(known.packages, row, entry.manifest.release, entry.manifest.sequence)
-      -- Who names the release that is replaced knows the order where nothing else tells it.
+      -- An operator who names the release to be replaced knows that it is older.
       if order == "older" or not order and rollout.source then return job_of(entry, "batch") end
     end
   end

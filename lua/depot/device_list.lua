@@ -7,7 +7,7 @@ local M = {}
 -- Bytes of a file, at most: 16 characters for each of four million.
 local SIZE = 64 * 1024 * 1024
 
--- Blanks and marks that come with text out of web pages and word processors.
+-- Spaces and marks that text copied from web pages and word processors brings along.
 local UNSEEN = {
   utf8.char(0xA0), utf8.char(0xAD), "\226\128[\128-\143\168-\175]", "\226\129[\159-\175]", utf8.char(0x3000),
   utf8.char(0xFEFF),
@@ -20,18 +20,18 @@ local function holds_unseen(id)
   return false
 end
 
--- What a line cannot be: more would be read into it than it says, or no device has such an id.
+-- Why a line is not an id. A guess could give the package to devices that were not meant.
 local function fault_of(id)
   if id:find "[%z\1-\31\127]" then return "a control character (is the file UTF-16?)" end
-  if id:find "[,;]" then return "several columns; one id a line is expected" end
+  if id:find "[,;]" then return "several columns; write one id on each line" end
   if id:find '"' or id:find "^'" then return "a quote that does not enclose the id" end
   if id:find "^%d[%d.]*[eE]%+?%d+$" then return "a number that a spreadsheet shortened; format its cells as text" end
-  if not utf8.len(id) then return "bytes that are no UTF-8; save the list as UTF-8" end
-  if holds_unseen(id) then return "a space or mark that cannot be seen; type the id again" end
+  if not utf8.len(id) then return "not UTF-8; save the list as UTF-8" end
+  if holds_unseen(id) then return "an invisible space or mark; type the id again" end
 end
 
---- The ids in a list: one a line, "#" begins a comment. A byte order mark, line ends of any kind and quotes
--- around an id are what spreadsheets and editors add.
+--- The ids in a list: one on each line; "#" begins a comment. A byte order mark, line ends of any kind and quotes
+-- around an id are accepted, because spreadsheets and editors add them.
 -- @tparam string text
 -- @treturn table|false {id = true}; false: a line says "*", every device
 -- @treturn integer how many; or nil, message naming the line

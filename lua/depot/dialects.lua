@@ -1,9 +1,9 @@
---- The clouds that the depot stands in for, each as the devices see it.
+--- The vendors' clouds whose part the depot plays.
 --
--- Pure: a topic and a decoded message in, an event out; an offer in, a topic
--- and a message out. How the vendors' messages look is in update.cloud.aliyun
--- and update.cloud.tencent; here both become one form, so that jobs know no vendor:
--- what is particular of one stands in its row of `clouds`.
+-- Pure: turns a topic and a decoded message into an event, and an offer into a
+-- topic and a message. update.cloud.aliyun and update.cloud.tencent know the
+-- vendors' messages. Here both get one form, so that jobs know no vendor; what
+-- differs between vendors is in their rows of `clouds`.
 --
 -- @module depot.dialects
 
@@ -12,7 +12,7 @@ local tencent = require "update.cloud.tencent"
 
 local M = {}
 
---- What the depot subscribes to: topic and QoS. Not what it publishes itself.
+--- What the depot subscribes to: topic and QoS. None of the topics that it publishes on.
 M.filters = {
   { "/ota/device/inform/+/+", 1 },
   { "/ota/device/progress/+/+", 1 },
@@ -33,10 +33,11 @@ local function shown(text)
   return cut
 end
 
--- A row a cloud: `speaks`, its dialect; `heard`, topics that devices talk on; `kinds`, what their messages are here;
--- `meanings` of the numbers of failures, `words` of ours for them, `generic` for one of no reason of its own;
--- `push`, the topic of offers; `link`: the number by which a device says that its link has ended (Aliyun's that of any
--- download), and whether it reports anew by itself then, listening to nothing before.
+-- One row for each cloud: `speaks`, its dialect; `heard`, the topics that devices publish on; `kinds`, our names for
+-- their messages; `meanings` of the numbers of failures, `words`, our code words for them, `generic`, the number of a
+-- failure without a reason; `push`, the topic of offers; `link`: `failed`, the number that a device reports for an
+-- expired link (Aliyun's is that of any failed download), and `reports`, whether it then reports its version by itself
+-- and ignores offers until it has.
 -- offer(to, offer, id, ask), answer(event) and nothing(event): see the functions of their names.
 local clouds = {}
 
@@ -90,9 +91,9 @@ function clouds.tencent.answer(event)
   return tencent.topics(event.product, event.device).update, tencent.reply(event.release), 1
 end
 
---- Which device a topic is about.
--- @treturn table|nil {cloud, product, device, topic = kind of it}; nil when it is none that devices talk on
--- @treturn string|nil with nil, when a device talks whose name cannot be: what to say of it
+--- Which device a topic belongs to.
+-- @treturn table|nil {cloud, product, device, topic = kind of it}; nil: not a topic that devices publish on
+-- @treturn string|nil with nil: what is wrong with the device's name
 function M.place(topic)
   for cloud, row in pairs(clouds) do
     local kind, product, device = row.speaks.parse_topic(topic)
@@ -111,7 +112,7 @@ end
 -- @tparam any object decoded JSON
 -- @treturn table|nil {cloud, product, device, kind, ...}: "version": release, module; "ask": release or nil, module,
 --   topic, id; "progress": percent, target; "finished": target; "fail": number (below 0), text, target. `target` is
---   the release that it is about, nil when the dialect does not tell. nil: nothing for us | nil, message, code
+--   the release that it is about, nil if the dialect does not tell. nil: of no interest here | nil, message, code
 function M.hear(place, object)
   local cloud = clouds[place.cloud]
   local heard, message, code = cloud.speaks.heard(place.topic, object)
@@ -135,14 +136,14 @@ function M.hear(place, object)
   return event
 end
 
---- The vendor's number for an upgrade that failed for no reason of its own.
+--- The vendor's number for a failed upgrade without a reason.
 -- @treturn integer below 0
 function M.generic(cloud)
   return clouds[cloud].generic
 end
 
---- What devices do when a link has ended.
--- @treturn table failed (the number that they report), reports (boolean: they report their version anew by themselves)
+--- What devices do when a link has expired.
+-- @treturn table failed (the number that they report), reports (boolean: they then report their version by themselves)
 function M.link(cloud)
   return clouds[cloud].link
 end
@@ -172,13 +173,13 @@ function M.push_topic(to)
   return cloud.speaks.topics(to.product, to.device)[cloud.push]
 end
 
---- Whether the depot itself hears what is said on a topic: that somebody does tells nothing then.
+--- Whether the depot itself has subscribed to a topic. That a message there has a subscriber then proves nothing.
 function M.is_ours(topic)
   local place = M.place(topic)
   return place ~= nil
 end
 
---- What is said at once to what a device said, before any offer.
+--- The immediate answer to a message of a device, before any offer.
 -- @tparam table event
 -- @treturn string|nil topic; nil when the dialect answers nothing
 -- @treturn table object to send as JSON
@@ -187,7 +188,7 @@ function M.answer(event)
   return clouds[event.cloud].answer(event)
 end
 
---- What a device is told that asked while there is nothing for it.
+--- The answer to a device that asked when there is nothing for it.
 -- @treturn string|nil topic; nil when the dialect answers nothing then
 -- @treturn table object to send as JSON
 -- @treturn integer QoS

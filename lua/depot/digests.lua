@@ -1,8 +1,8 @@
 --- The MD5 of packages, which both vendors' offers carry.
 --
--- A large package takes seconds to hash, and the depot has one loop: a file is
--- read a few MiB a step. What was hashed is kept in the store by name and tag,
--- so a start of the depot hashes only what changed.
+-- A large package takes seconds to hash, and the depot has one loop, so a few
+-- MiB are read in each step. Results are kept in the store by name and tag, so
+-- a depot that starts hashes only what has changed.
 --
 -- @module depot.digests
 
@@ -20,7 +20,7 @@ function M.new(natives, store)
   return setmetatable({ natives = natives, store = store, known = {}, wanted = {} }, Digests)
 end
 
---- The MD5 of a package; asking for one that is not known begins to hash it.
+--- The MD5 of a package. If it is not known yet, hashing begins.
 -- @tparam table entry of the catalog: name, path, tag
 -- @treturn string|nil hex; nil: not yet
 function Digests:of(entry)
@@ -40,7 +40,7 @@ end
 
 function Digests:_begin(entry)
   local file = io.open(entry.path, "rb")
-  if not file then return end -- taken away: the catalog will notice
+  if not file then return end -- removed; the catalog will notice
   self.work = { name = entry.name, tag = entry.tag, file = file, md5 = self.natives.digest.new "md5" }
 end
 
@@ -55,7 +55,7 @@ function Digests:_end()
   end
 end
 
---- Whether there is something to hash, so that step() wants to be called soon.
+--- Whether there is something to hash: call step() soon.
 function Digests:busy()
   return self.work ~= nil
 end

@@ -1,12 +1,12 @@
---- Which devices are meant: `state:failed -release:1.0.2 heard<7d`.
+--- Which devices a filter selects: `state:failed -release:1.0.2 heard<7d`.
 --
 -- Pure. Terms are separated by spaces, and all must hold:
 --
---     field:value    is this, without regard to case; a name also by its beginning, `name:meter-*`
---     -field:value   is not this, or not known
---     field<value    release, by version; code; heard: a span, `heard<7d` is not heard of for seven days
+--     field:value    equals the value, ignoring case; a name may also match by its beginning, `name:meter-*`
+--     -field:value   differs from the value, or is not known
+--     field<value    release, by version; code; heard, a time span: `heard<7d` means not heard of for seven days
 --
--- A value with spaces is put in double quotes; "" means that there is none. Fields are those of FIELDS.
+-- Put a value with spaces in double quotes; "" matches a field that is not set. FIELDS lists the fields.
 --
 -- @module depot.filter
 
@@ -25,8 +25,8 @@ local function name_is(given, wanted)
   return given ~= nil and given:sub(1, #start):lower() == start:lower()
 end
 
--- What a field is called in a row, how it is compared, how a value is read for `<` (nil, and why not), and whether it
--- lasts.
+-- For each field: `of`, its name in a row; `is` and `less`, how it is compared; `read`, which reads the value after `<`
+-- (or returns nil and what was expected); `lasts`, whether it stays the same over time.
 local FIELDS = {
   product = { of = "product", is = same, lasts = true },
   cloud = { of = "cloud", is = same, lasts = true },
@@ -63,10 +63,10 @@ end
 
 local function term_of(negated, name, relation, value)
   local field = FIELDS[name]
-  if not field then return nil, ("there is no field %s; there are %s"):format(name, known "of") end
+  if not field then return nil, ("unknown field %s; the fields are %s"):format(name, known "of") end
   local with = relation == ":" and "is" or "less"
   if not field[with] then
-    return nil, ("%s%s: only %s can be asked so"):format(name, relation, known(with))
+    return nil, ("%s%s: only %s can be compared like this"):format(name, relation, known(with))
   end
   local wanted, why = value, nil
   if with == "less" then wanted, why = field.read(value) end
@@ -76,20 +76,22 @@ end
 
 --- Read a filter.
 -- @tparam string text
--- @tparam[opt] boolean lasting only of what does not change with a job and with time: product, cloud, name, release
+-- @tparam[opt] boolean lasting allow only fields that do not change with jobs and time: product, cloud, name, release
 -- @treturn table|nil {terms} | nil, message, "usage"
 function M.parse(text, lasting)
   local terms, at = {}, 1
   while text:find("%S", at) do
     local minus, name, relation, stop = text:match("^%s*(%-?)(%l+)([:<])()", at)
-    if not name then return nil, ("filter: %q is no field:value"):format(text:match("%S.*", at)), "usage" end
+    if not name then
+      return nil, ("filter: %q is not of the form field:value"):format(text:match("%S.*", at)), "usage"
+    end
     local value, after = text:match('^"([^"]*)"()', stop)
     if not value then value, after = text:match('^([^%s"]+)()', stop) end
     if not value or text:find("^%S", after) then
       return nil, ("filter: %s%s has no value"):format(name, relation), "usage"
     end
     if lasting and FIELDS[name] and not FIELDS[name].lasts then
-      return nil, ("filter: %s changes; here are %s"):format(name, known "lasts"), "usage"
+      return nil, ("filter: %s changes over time; a batch can use %s"):format(name, known "lasts"), "usage"
     end
     local term, message = term_of(minus == "-", name, relation, value)
     if not term then return nil, "filter: " .. message, "usage" end
@@ -105,10 +107,10 @@ local function holds(term, row, now)
   return given ~= nil and term.holds(given, term.wanted, now) == true
 end
 
---- Whether a filter means a device.
+--- Whether a filter selects a device.
 -- @tparam table filter of parse()
 -- @tparam table row of depot.store, or of depot.http_devices
--- @tparam[opt] integer now ms; may be nil for one that lasts
+-- @tparam[opt] integer now ms; may be nil if the filter uses only lasting fields
 -- @treturn boolean
 function M.means(filter, row, now)
   for _, term in ipairs(filter.terms) do

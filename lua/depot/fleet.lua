@@ -1,22 +1,23 @@
 --- The depot as the cloud of devices that speak MQTT.
 --
--- One client of the broker hears every device. What a device says changes its
--- row in the store (depot.jobs says how) and makes the row due; depot.offers
--- looks at rows that are due. The actions of the command line make rows due as
--- well, so that a running depot finds their jobs by looking.
+-- One client of the broker receives the messages of all devices. A message
+-- changes the device's row in the store (see depot.jobs) and makes it due;
+-- depot.offers handles rows that are due. The actions of the command line also
+-- make rows due, and a running depot finds them by looking.
 --
--- Durable order: the messages of 50 ms at most are one transaction; one that
--- fails is done again. Offers are written down before they are forgotten, so a
--- depot that is killed pushes again at worst. The session at the broker
--- outlives the depot: what devices said meanwhile with QoS 1 is heard later. The
--- client acknowledges what it takes, though, so that a depot that is killed
--- loses what it took in its last moment. After that, and when the broker has
--- lost the session, open jobs are offered anew.
+-- Durable order: messages of at most 50 ms are one transaction. If it fails, they
+-- are handled again. An offer stays due until the broker has accepted it, so a
+-- depot that is killed pushes it again at worst. The session at the broker
+-- outlives the depot: messages that devices send meanwhile with QoS 1 arrive
+-- later. But the client acknowledges a message when it takes it, so a depot that
+-- is killed loses the last few. After that, and if the broker has lost the
+-- session, open jobs are offered again.
 --
 -- @module depot.fleet
 
 local dialects = require "depot.dialects"
 local hearing = require "depot.hearing"
+local inbox = require "depot.inbox"
 local jobs = require "depot.jobs"
 local offers = require "depot.offers"
 local remarks = require "depot.remarks"
@@ -28,9 +29,9 @@ local Fleet = {}
 Fleet.__index = Fleet
 
 -- Milliseconds.
-local LOOK = 500          -- between two looks for what other processes changed
-local TOGETHER = 50       -- of changes in one transaction, while more and more comes
-local GATHER = 1          -- to wait for more
+local LOOK = 500          -- between two looks for changes by other processes
+local TOGETHER = 50       -- of changes in one transaction, at most
+local GATHER = 1          -- to wait for more messages before a commit
 local PAUSE = 1000        -- after the store has failed
 local AT_ONCE = 500       -- messages a step, at most
 
@@ -45,7 +46,7 @@ function M.new(parts, options)
   local self = setmetatable({
     mqtt = parts.mqtt, store = parts.store, digests = parts.digests, now = parts.now, on_event = parts.on_event,
     connected = false, granted = 0, next_look = 0, silence = silence.new(parts.store, parts.now()),
-    batch = {}, backlog = {}, told = {}, resume_at = 0, remarks = remarks.new(parts.on_event),
+    inbox = inbox.new(parts.mqtt, AT_ONCE), told = {}, resume_at = 0, remarks = remarks.new(parts.on_event),
   }, Fleet)
   local function tell(kind, row, fields)
     local event = fields or {}
@@ -69,7 +70,7 @@ function Fleet:fd() return self.mqtt:fd() end
 
 function Fleet:wants_write() return self.mqtt:wants_write() end
 
--- What the folder, and other processes, say anew.
+-- Read the rollouts again if another process has changed the store.
 function Fleet:_refresh(now)
   if now < self.next_look then return true end
   self.next_look = now + LOOK
@@ -87,13 +88,12 @@ function Fleet:look()
   self.offers:look()
 end
 
---- A link of a device was refused because its time is over.
--- @tparam string who as depot.links gives it
+--- An expired link of a device was refused.
+-- @tparam string who as from depot.links
 function Fleet:link_died(who)
   local cloud, product, device = who:match "^(%l+)/([^/]+)/([^/]+)$"
-  if not cloud or #self.backlog >= AT_ONCE then return end -- it will come again
-  self.backlog[#self.backlog + 1] = { kind = "dead link", cloud = cloud, product = product, device = device }
-  self.more = true
+  local event = { kind = "dead link", cloud = cloud, product = product, device = device }
+  if cloud and self.inbox:add(event) then self.more = true end -- else the device uses the link again
 end
 
 function Fleet:_handle(event, now)
@@ -118,7 +118,7 @@ function Fleet:_handle(event, now)
   end
   if event.message then self.on_event { kind = event.kind, text = event.message } end
   if event.kind ~= "connected" or event.session then return true end
-  -- The broker has forgotten us, and perhaps reports of devices with us.
+  -- The broker has lost our session, and perhaps reports of devices.
   local ok, message, code = self.store:change()
   if ok then
     ok, message, code = self.store:offer_anew(now)
@@ -126,12 +126,12 @@ function Fleet:_handle(event, now)
   return ok and true, message, code
 end
 
--- Handle what came, first what failed before.
+-- Handle the events that have come.
 function Fleet:_receive(now)
   for _ = 1, AT_ONCE do
-    local event = table.remove(self.backlog, 1) or self.mqtt:step()
+    local event = self.inbox:next()
     if not event then return true end
-    self.batch[#self.batch + 1], self.busy = event, true
+    self.busy = true
     local ok, message, code = self:_handle(event, now)
     if not ok then return nil, message, code end
   end
@@ -159,7 +159,7 @@ function Fleet:_sweep(now, base)
   end)
 end
 
--- Say what has become of devices, to them and in the log: once it is written down, for what is taken back comes again.
+-- Answer devices and log what has happened, after the commit: without it the same messages would be handled again.
 function Fleet:_say()
   self.offers:flush()
   local told = self.told
@@ -169,18 +169,19 @@ function Fleet:_say()
   end
 end
 
--- Commit: at once when this step brought nothing more, else when enough has come together.
+-- Commit: at once if this step brought nothing new, else when there is enough.
 function Fleet:_settle(now)
   if not self.store.changing then
-    self.batch = {}
+    self.inbox:committed()
     self:_say()
     return true
   end
   self.commit_at = self.commit_at or now + TOGETHER
-  if self.busy and now < self.commit_at and #self.batch < AT_ONCE then return true end
+  if self.busy and now < self.commit_at and not self.inbox:is_full() then return true end
   local ok, message, code = self.store:commit()
   if ok then
-    self.batch, self.commit_at = {}, nil
+    self.inbox:committed()
+    self.commit_at = nil
     self:_say()
   end
   return ok, message, code
@@ -188,8 +189,8 @@ end
 
 local STAGES = { "_refresh", "_receive", "_push", "_sweep" }
 
---- Do what there is to do; call after each poll.
--- @treturn true|nil nil, message, code: the store failed; it is tried again by itself
+--- Do the work that is due; call after each poll.
+-- @treturn true|nil nil, message, code: the store failed; it will be tried again
 function Fleet:step()
   local now, base = self.now()
   if now < self.resume_at then return true end
@@ -215,44 +216,34 @@ function Fleet:is_paused()
   return self.now() < self.resume_at
 end
 
--- Nothing since the last commit has happened: what came is handled again, in a while.
+-- The changes since the last commit are lost: handle their events again, in a while.
 function Fleet:_take_back(now)
-  table.move(self.backlog, 1, #self.backlog, #self.batch + 1, self.batch)
-  self.backlog, self.batch, self.commit_at, self.resume_at = self.batch, {}, nil, now + PAUSE
+  self.inbox:take_back()
+  self.commit_at, self.resume_at = nil, now + PAUSE
   self.told = {}
   self.offers:take_back()
 end
 
---- After an error in step(): go on without what was handled last.
+--- After an error in step(): go on without the event that was handled last.
 function Fleet:forget()
   self.store:abandon()
-  table.remove(self.batch)
+  self.inbox:drop_last()
   self:_take_back(self.now())
 end
 
---- Take what has come and is not written down, to take_up() elsewhere.
+--- Hand over the messages that are not committed, for take_up() of the next fleet.
 -- @treturn {table,...} messages
 function Fleet:leave()
   self.store:abandon()
-  for event in self.mqtt.step, self.mqtt do
-    self.backlog[#self.backlog + 1] = event
-  end
-  local left = {}
-  for _, list in ipairs { self.batch, self.backlog } do
-    for _, event in ipairs(list) do
-      if event.kind == "message" then left[#left + 1] = event end
-    end
-  end
-  self.batch, self.backlog = {}, {}
-  return left
+  return self.inbox:empty()
 end
 
---- Handle first what leave() gave elsewhere.
+--- Handle first the messages that leave() of another fleet returned.
 function Fleet:take_up(messages)
-  self.backlog = messages
+  self.inbox:fill(messages)
 end
 
---- Milliseconds within which step() wants to be called again.
+--- Milliseconds until step() has to be called again.
 function Fleet:timeout()
   local now = self.now()
   if self.resume_at > now then return self.resume_at - now end
@@ -262,7 +253,7 @@ function Fleet:timeout()
   return math.max(0, due and math.min(wait, due) or wait)
 end
 
--- Handle what the client has taken from the broker already: it will not come again.
+-- Handle the messages that the client has acknowledged: the broker will not send them again.
 function Fleet:_drain()
   local now = self.now()
   for event in self.mqtt.step, self.mqtt do

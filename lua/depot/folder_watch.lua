@@ -1,8 +1,8 @@
 --- What the depot knows of its folder, and when it looks again.
 --
--- Every two seconds, and before a request is answered when names have come or
--- gone; more seldom when a look takes long. So a query does not cost more when
--- there are more packages.
+-- It looks every two seconds, and before it answers a request if a name has
+-- appeared or disappeared; less often if a look takes long. So a query costs no
+-- more when there are more packages.
 --
 -- @module depot.folder_watch
 
@@ -16,9 +16,9 @@ Watch.__index = Watch
 
 --- Seconds between two looks at the folder while nobody asks.
 M.LOOK = 2
--- Seconds after a change in which there may be another at the same time, by the file system's clock.
+-- Seconds after a change in which another one may carry the same time stamp.
 local RESTLESS = 0.25
--- A look for those who ask comes this many times later than the last one took.
+-- The pause before a look on behalf of a request, as a multiple of the time that the last look took.
 local PAUSE = 4
 
 --- @tparam table natives
@@ -39,7 +39,7 @@ local function is_same(a, b)
 end
 
 --- Look now.
--- @treturn table|nil changes, as of depot.catalog | nil, message, code when it cannot be read; what was known stays
+-- @treturn table|nil changes, as from depot.catalog | nil, message, code: it cannot be read, and what was known stays
 function Watch:look()
   local loop = self.natives.loop
   local begun, stamp = loop.now(), self.natives.folder.changed(self.dir)
@@ -57,13 +57,13 @@ function Watch:look()
   return changes
 end
 
---- Whether somebody who asks might be told what no longer holds.
+--- Whether an answer could be out of date.
 function Watch:is_behind(now)
   if now < self.again then return false end
   return now < self.restless or self.natives.folder.changed(self.dir) ~= self.stamp
 end
 
---- What is being made for the folder, or held back: array, as of depot.pending.
+--- The packages that are being made or held back: array, as from depot.pending.
 function Watch:pending()
   local list = pending.read(self.natives, self.dir)
   return table.move(self.held, 1, #self.held, #list + 1, list)

@@ -1,9 +1,9 @@
---- Packages that have just come, for devices that listen: those need not report before they are offered one.
+--- New packages, which devices that listen are offered without having to report first.
 --
--- A package is fresh when it was not there before, or not for the same devices;
--- at the start, when it was never hashed. Once it is hashed, every device that
--- it may be for becomes due, also one that waits with another package, and the
--- pace does the rest.
+-- A package is fresh if it was not there before, or not for the same devices.
+-- When the depot starts, a package that was never hashed is fresh. Once it is
+-- hashed, every device that it may be for becomes due, even one with a pending
+-- job for another package. The pace limits how fast they are offered it.
 --
 -- @module depot.fresh
 
@@ -23,7 +23,7 @@ end
 -- @tparam table by_digest {[digest] = entry} as it is now
 function Fresh:look(by_digest)
   for digest, entry in pairs(by_digest) do
-    local hashed = self.digests:of(entry) -- before anybody needs it
+    local hashed = self.digests:of(entry) -- begins hashing, so that the digest is there when it is needed
     if not hashed or self.before and self.before[digest] ~= entry then self.entries[digest] = entry end
   end
   for digest, entry in pairs(self.entries) do
@@ -39,7 +39,7 @@ local function is_for_many(digest, auto, rollouts)
   return auto
 end
 
--- Whom a package is for, as the store takes it; nil: every device.
+-- The devices that a package is for, in the store's form; nil: every device.
 function Fresh:_ids(entry)
   if not entry.devices then return nil end
   local ids = {}
@@ -47,18 +47,18 @@ function Fresh:_ids(entry)
   return self.json.encode(self.json.array(ids))
 end
 
---- Make devices due whose package is fresh, and hashed.
+--- Make the devices due that a fresh, hashed package is for.
 -- @tparam integer now ms
 -- @tparam boolean auto whether the newest package is for everyone
 -- @tparam {table,...} rollouts
 -- @treturn true|nil nil, message, code
-function Fresh:rouse(now, auto, rollouts)
+function Fresh:make_due(now, auto, rollouts)
   for digest, entry in pairs(self.entries) do
     if not is_for_many(digest, auto, rollouts) then
       self.entries[digest] = nil
     elseif self.digests:of(entry) then
       local ok, message, code = self.store:change()
-      if ok then ok, message, code = self.store:rouse(entry, now, self:_ids(entry)) end
+      if ok then ok, message, code = self.store:make_due(entry, now, self:_ids(entry)) end
       if not ok then return nil, message, code end
       self.entries[digest] = nil
     end

@@ -1,6 +1,6 @@
---- What a device says changes its row, and is answered.
+--- Messages of devices: each changes the device's row and is answered.
 --
--- The caller commits; after a failure of the store the same is done again.
+-- The caller commits. If the store fails, the same messages are handled again.
 --
 -- @module depot.hearing
 
@@ -14,12 +14,12 @@ local Hearing = {}
 Hearing.__index = Hearing
 
 local LIMITS = { depth = 8, size = 16384 }
-local TWICE = 2000 -- ms within which a question on another topic is the same one
+local TWICE = 2000 -- ms within which a question on a second topic repeats the first
 
 --- @tparam table parts store, json, sha256 (text -> hex), offers, remarks, tell (function(kind, row, fields)), settle
 --   (ms)
 function M.new(parts)
-  parts.asked, parts.asked_since = {}, 0 -- who was answered by an offer just now: the topic
+  parts.asked, parts.asked_since = {}, 0 -- by device: the topic of the question that an offer has just answered
   return setmetatable(parts, Hearing)
 end
 
@@ -27,7 +27,7 @@ local function fresh(place, sha256)
   return { cloud = place.cloud, product = place.product, device = place.device, hash = sha256(place.product) }
 end
 
--- What a message says: the place of the device, and the event; nil: nothing that concerns us.
+-- What a message says: the place of the device, and the event; nil: not for the depot.
 function Hearing:_understand(message)
   local place, unnamed = dialects.place(message.topic)
   if not place then
@@ -36,7 +36,7 @@ function Hearing:_understand(message)
   end
   local payload, terminated = message_fields.unterminated(message.payload)
   if terminated then
-    self.remarks:once("NUL byte", ("%s %s/%s: its messages end with a NUL byte, which is passed over"):format(
+    self.remarks:once("NUL byte", ("%s %s/%s: its messages end with a NUL byte, which is ignored"):format(
       place.cloud, place.product, place.device))
   end
   local object, why = self.json.decode(payload, LIMITS)
@@ -48,14 +48,14 @@ function Hearing:_understand(message)
   return event and place, event
 end
 
--- The row of a device, to be changed.
+-- The row of a device, in an open transaction.
 function Hearing:_row(place)
   local ok, message, code = self.store:change()
   if not ok then return nil, message, code end
   return self.store:get(place.cloud, place.product, place.device)
 end
 
--- A device that asks on both topics takes the first answer: the second would count as another offer.
+-- A device that asks on both topics takes the first answer. A second one would count as another offer.
 function Hearing:_is_asked_twice(event, now)
   if now - self.asked_since > TWICE then self.asked, self.asked_since = {}, now end
   local before = self.asked[("%s/%s"):format(event.product, event.device)]
@@ -68,7 +68,7 @@ function Hearing:_answer(row, event, now)
   if offered then self.asked[("%s/%s"):format(event.product, event.device)] = event.topic end
 end
 
--- What the event makes of the row, and what is answered.
+-- Change the row as the event says, and answer.
 function Hearing:_change(row, event, now)
   local what = jobs.hear(row, event, now, self.settle)
   if event.kind == "version" then self.tell("reports", row, { release = event.release, module = event.module }) end
@@ -78,7 +78,7 @@ function Hearing:_change(row, event, now)
   if event.kind == "ask" and not self:_is_asked_twice(event, now) then self:_answer(row, event, now) end
 end
 
---- Do what a message asks for: true, also when it means nothing; nil, message, code when the store fails.
+--- Handle a message: true, even if it means nothing here; nil, message, code if the store fails.
 function Hearing:message(message, now)
   if message.retain then return true end
   local place, event = self:_understand(message)
@@ -90,7 +90,7 @@ function Hearing:message(message, now)
   return self.store:put(row)
 end
 
---- Who came by a link that had ended is given another.
+--- A device that used an expired link is given another.
 function Hearing:dead_link(place, now)
   local row, message, code = self:_row(place)
   if row == nil then return nil, message, code end

@@ -1,9 +1,9 @@
 --- The devices that ask over HTTP: what they run, and what they were given last.
 --
--- In <folder>/luat.db, apart from the jobs of devices at a broker: whoever asks
--- is answered, whether it can be written down or not. What is to be written
--- waits in memory, the last of each device, and goes out once a second. A
--- damaged database is set aside, and a new one begun.
+-- They are in <folder>/luat.db, apart from the jobs of devices on a broker.
+-- Queries are answered even if it cannot be written. The last query of each
+-- device waits in memory and is written once a second. A damaged database is
+-- set aside, and a new one begun.
 --
 -- @module depot.http_devices
 
@@ -16,10 +16,10 @@ local NAME = "/luat.db"
 local HttpDevices = {}
 HttpDevices.__index = HttpDevices
 
-local EVERY = 1       -- seconds between two times of writing
+local EVERY = 1       -- seconds between two writes
 local RETRY = 60      -- seconds until a database is opened again
-local AT_ONCE = 500   -- rows in one transaction: the loop waits for it
-local WAITING = 10000 -- devices that are kept in memory, at most
+local AT_ONCE = 500   -- rows in one transaction, since the loop waits for it
+local WAITING = 10000 -- devices in memory, at most
 
 local SCHEMA = [[
   CREATE TABLE IF NOT EXISTS http_device (
@@ -37,13 +37,13 @@ local function path_of(dir) return dir .. NAME end
 
 --- @tparam table natives database
 -- @tparam string dir
--- @tparam function tell function(text): what is wrong with the database, once
+-- @tparam function tell function(text): called once for each trouble with the database
 function M.new(natives, dir, tell)
   return setmetatable({ natives = natives, dir = dir, tell = tell, rows = {}, count = 0, next_time = 0 }, HttpDevices)
 end
 
 --- A device asked.
--- @tparam table question product (firmware_name as it says), device (id), release, target (given to it, or nil)
+-- @tparam table question product (its firmware_name), device (id), release, target (given to it, or nil)
 -- @tparam integer time seconds since 1970
 function HttpDevices:note(question, time)
   local key = question.product .. "\0" .. question.device
@@ -88,8 +88,8 @@ local function write(self)
   return true
 end
 
---- Write what waits, when it is time.
--- @tparam number now seconds of any clock that goes on
+--- Write the waiting rows when it is time.
+-- @tparam number now seconds of a monotonic clock
 function HttpDevices:step(now)
   if self.count == 0 or now < self.next_time then return end
   self.next_time = self.count > AT_ONCE and now or now + EVERY
@@ -105,7 +105,7 @@ function HttpDevices:step(now)
   local aside = code == "corrupt" and rescue.set_aside(self.dir, NAME)
   self.next_time = aside and now or now + RETRY
   if aside then return self.tell(("%s; it is kept as %s, and a new one is begun"):format(message, aside)) end
-  if not self.trouble then self.tell(("who asks over HTTP is not written down: %s"):format(message)) end
+  if not self.trouble then self.tell(("devices that ask over HTTP are not recorded: %s"):format(message)) end
   self.trouble = true
 end
 
@@ -114,7 +114,7 @@ function HttpDevices:_close()
   self.db = nil
 end
 
---- Write what waits, and end.
+--- Write the waiting rows and close.
 function HttpDevices:close()
   self:step(math.huge)
   repeat -- at least once more after a damaged one
@@ -124,14 +124,14 @@ function HttpDevices:close()
   self:_close()
 end
 
--- What became of what it was given: it says so itself by its version.
+-- Whether the device runs what it was given. The version in its query says so.
 local function state_of(row)
   if not row.target then return nil end
   local has = row.release == row.target or row.release:sub(1, #row.target + 2) == row.target .. "-V"
   return has and "succeeded" or "given"
 end
 
---- The devices that asked, sorted; none where no depot wrote.
+--- The devices that asked, sorted; none if there is no database.
 -- @treturn {table,...}|nil cloud ("luat"), product, device, release, target, state ("given", "succeeded" or nil),
 --   heard, changed (ms), asked (how often); nil, message, code
 function M.read(natives, dir)

@@ -4,8 +4,8 @@
 --     while not stop do depot:step(1000) end
 --     depot:close()
 --
--- One loop, no thread: the HTTP server is polled, requests are answered from
--- the catalog, packages go from the file to the socket. With `mqtt`, the depot
+-- One loop, no threads: it polls the HTTP server, answers requests from the
+-- catalog and sends packages from the file to the socket. With `mqtt` the depot
 -- is also the cloud of the devices on a broker (depot.fleet).
 --
 -- @module depot
@@ -32,8 +32,8 @@ local function silent() end
 --   watch: array of further {fd, read} to poll; on_request(event), on_change(change), called from step():
 --   event {method, path, client, status, complete, bytes, ms, note}, change as from depot.catalog;
 --   tls {cert, key}: PEM texts, to serve HTTPS; connections: at most; pace: offers a second; mqtt: as depot.mqtt
---   takes it, with expiry, settle, auto (false: by jobs only) and on_message (function(event), as depot.fleet tells
---   it); hold: seconds, as depot.catalog has it; proxies: array of addresses whose X-Forwarded headers are believed;
+--   takes it, with expiry, settle, auto (false: by jobs only) and on_message (function(event), events as in
+--   depot.fleet); hold: seconds, as in depot.catalog; proxies: addresses whose X-Forwarded headers are trusted;
 --   on_warning(text)
 -- @treturn table depot; or nil, message, code
 function M.open(options)
@@ -44,7 +44,7 @@ function M.open(options)
     on_warning = options.on_warning or silent,
     folder = folder_watch.new(natives, options),
     dir = options.dir,
-    notes = {}, -- of requests that are being answered, by id
+    notes = {}, -- for the log, by id of a request that is being answered
     callers = callers.new(options.proxies or {}, options.url ~= nil, options.on_warning or silent),
   }, Depot)
   self.http_devices = http_devices.new(natives, options.dir, self.on_warning)
@@ -109,18 +109,18 @@ function Depot:_join(options)
   return true
 end
 
---- "HOST:PORT" as it really listens.
+--- The "HOST:PORT" that it listens on, with the port that the system chose for 0.
 function Depot:address()
   return self.server:address()
 end
 
---- How many connections there may be: fewer than wanted when descriptors are short.
+--- How many connections are allowed: fewer than wanted if the process may not open enough files.
 function Depot:connections()
   return self.server:connections()
 end
 
 --- Look at the folder now.
--- @treturn true|nil nil, message, code when it cannot be read; what was known stays
+-- @treturn true|nil nil, message, code: it cannot be read, and what was known stays
 function Depot:look()
   local changes, message, code = self.folder:look()
   if not changes then
@@ -135,30 +135,30 @@ function Depot:look()
   return true
 end
 
--- A folder that is gone for a moment is no reason to stop.
+-- The depot goes on if the folder is gone for a moment.
 function Depot:_look_again()
   local ok, message, code = self:look()
   if not ok and not self.gone then
-    self.on_warning(("%s (%s); what was known of it holds meanwhile"):format(message, code))
+    self.on_warning(("%s (%s); packages that were known before are still offered"):format(message, code))
   elseif ok and self.gone then
     self.on_warning(("folder %s: is there again"):format(self.dir))
   end
   self.gone = not ok
 end
 
--- What cannot be had as it was to be: 404 when it is gone, else later.
+-- A file that cannot be sent: 404 if it is gone, else "try again later".
 function Depot:_refuse(request, message, code)
   if code == "missing" then
     return { status = 404, headers = { ["Content-Type"] = "application/json" },
-      body = '{"error":"the package was taken away"}\n' }
+      body = '{"error":"the package was removed"}\n' }
   end
   self.notes[request.id] = message
-  -- Closed, since connections may be what is short.
+  -- The connection is closed, because there may be too many.
   return { status = 503, body = '{"error":"try again later"}\n', headers = { ["Content-Type"] = "application/json",
     ["Retry-After"] = tostring(self.server:retry_after(request.id)), Connection = "close" } }
 end
 
--- Over the pace who asks waits for his turn; when too many do, he is to come again.
+-- A query over the pace waits for its turn. If too many wait, the client is asked to come again.
 function Depot:_answer(request)
   local answer = site.answer(self.site, request)
   local word = answer.offers and self.turns:admit(request) or "now"
@@ -181,7 +181,7 @@ function Depot:_reply(request, answer)
   self.server:reply(request.id, answer.status, answer.headers, answer.body)
 end
 
--- What to poll: the broker's descriptor comes and goes.
+-- What to poll. The broker's descriptor changes with each connection.
 function Depot:_watches()
   local fd = self.cloud and self.cloud:fd()
   if not fd then
@@ -230,7 +230,7 @@ function Depot:step(timeout_ms)
   return true
 end
 
---- Stop serving; transfers under way are broken off.
+--- Stop serving. Open transfers are cut.
 function Depot:close()
   if self.cloud then
     self.cloud:close()

@@ -1,25 +1,26 @@
---- What becomes of a device's job: pending, upgrading, succeeded, failed, reverted,
+--- The states of a device's job: pending, upgrading, succeeded, failed, reverted,
 -- superseded or cancelled.
 --
--- Pure: a device's row, what happened and the time in; the row is changed in
--- place and the answer says what to do. The rules are the vendors': a job is
--- upgrading from the first progress on; only the version that a device reports
--- says that it succeeded, whatever was reported before; a device that reports
--- another version while its job is open is offered the firmware again; a
--- failure stands until somebody retries; a device that falls back after its
--- success is "reverted", which is a failure, too.
+-- Pure: takes a device's row, what happened and the time, changes the row in
+-- place and says what to do. The rules are the vendors'. A job is upgrading from
+-- the first progress on. It has succeeded when the device reports the target
+-- version, whatever was reported before. A device that reports another version
+-- while its job is open is offered the package again. A failed job stays so
+-- until somebody retries. A device that falls back after its success is
+-- "reverted", which is also a failure.
 --
--- Vendors' clients report a second version by themselves within the same
--- second, the firmware's own, before or after the application's. So a report
--- is answered with an offer only when the device has been silent for a moment,
--- and one that comes right after a success changes nothing.
+-- Vendors' clients report a second version, the firmware's own, within the same
+-- second, before or after the application's. So a report is answered with an
+-- offer only after a moment of silence, and a report right after a success
+-- changes nothing.
 --
 -- A row: cloud, product, device; release (reported last), other (the second of
 -- two reports), module; package (digest of its manifest), target (its release),
 -- kind ("verify", "batch", "auto"), state (nil: no job), step (percent), code
--- (vendor's number), text; finished, tries, renewing, renewals, offers; due (ms: to be
--- looked at then), heard, changed, ends (its last link), dead (a link of it was
--- refused), deaf (since then nobody heard its offers) (ms).
+-- (vendor's number), text; finished (downloaded completely), tries, renewing (a
+-- new link is on its way), renewals, offers; and times in ms: due (when to handle
+-- the row), heard, changed, ends (of its last link), dead (when an expired link of
+-- it was refused), deaf (since when nobody has subscribed to its offers).
 --
 -- @module depot.jobs
 
@@ -27,27 +28,28 @@ local dialects = require "depot.dialects"
 
 local M = {}
 
---- Milliseconds of silence after a report before an offer; also how long after a success a second report may come.
+--- Milliseconds of silence after a report before an offer.
 M.SETTLE = 2000
+-- Milliseconds after a success in which a second report is ignored.
 local BURST = 5000
--- A firmware that was downloaded whole this often, and does not run, does not work.
+-- Complete downloads of a package that does not run, after which the job has failed.
 local TRIES = 3
--- Links that are renewed for a device whose link has ended.
+-- New links for a device whose link has expired.
 local RENEWALS = 3
--- Milliseconds after the refusal of a link for which a device may fail over it still.
+-- Milliseconds after an expired link was refused in which a failure of the device is put down to that link.
 local DEAD = 300000
-local AGAIN = 60000 -- until it is offered again, unless it says something
--- Offers of one release to one device that never comes up with it.
+local AGAIN = 60000 -- ms until a silent device is offered its package again
+-- Offers of one release to one device that never reports it.
 local OFFERS = 10
 
 local ACTIVE = { pending = true, upgrading = true }
 
---- Whether a row has a job that is neither won nor lost.
+--- Whether a row has a job that is not decided yet.
 function M.is_open(row)
   return ACTIVE[row.state] == true
 end
 
---- Whether a row has a job that failed, or that succeeded and was lost again.
+--- Whether a row has a job that failed, or that was reverted after its success.
 function M.is_lost(row)
   return row.state == "failed" or row.state == "reverted"
 end
@@ -66,7 +68,7 @@ local function succeed(row, now)
   row.step, row.code, row.text, row.due, row.renewing, row.finished = 100, nil, nil, nil, nil, nil
 end
 
---- Give a device a job, in place of the one it has.
+--- Give a device a job, replacing the one that it has.
 -- @tparam table row
 -- @tparam table job package, target, kind
 -- @tparam integer now ms
@@ -79,7 +81,7 @@ function M.begin(row, job, now)
   set(row, "pending", now)
 end
 
---- Try again what failed.
+--- Try a failed job again.
 -- @treturn boolean false when the job did not fail
 function M.retry(row, now)
   if not M.is_lost(row) or not row.package then return false end
@@ -87,7 +89,8 @@ function M.retry(row, now)
   return true
 end
 
---- No more offers. What a device has begun cannot be called back; should it come up with the target, it has succeeded.
+--- Make no more offers. A download that has begun cannot be called back; if the device reports the target later, the
+-- job has succeeded.
 -- @treturn boolean false when there is no open job
 function M.cancel(row, now)
   if not M.is_open(row) then return false end
@@ -96,19 +99,19 @@ function M.cancel(row, now)
   return true
 end
 
---- A device with an open job runs something newer than that would give it.
+--- A device with an open job runs something newer than its target.
 function M.supersede(row, now)
   set(row, "superseded", now)
   row.text, row.due, row.renewing = ("reports %s, which is newer"):format(row.release), nil, nil
 end
 
---- The package of an open job is no longer there. It may be given again when it is back.
+--- The package of an open job was removed. If it comes back, it may be given again.
 function M.withdraw(row, now)
   set(row, "cancelled", now)
   row.text, row.package, row.due, row.renewing = "the package was withdrawn", nil, nil, nil
 end
 
---- A device that had succeeded runs what it ran before.
+--- A device that had succeeded runs an older release again.
 function M.revert(row, now)
   set(row, "reverted", now)
   row.text, row.due = ("fell back to %s after its success"):format(row.release), nil
@@ -125,7 +128,7 @@ function heard.version(row, event, now, settle)
   if row.target and event.release == row.target then
     row.release, row.other = event.release, nil
     if row.state == "succeeded" then
-      -- There may be something newer by now; not within the burst of its success, where a second name may follow.
+      -- There may be something newer by now. Right after the success, though, this may be its second report.
       if now - row.changed >= BURST then row.due = now + settle end
       return nil
     end
@@ -143,7 +146,7 @@ function heard.version(row, event, now, settle)
   row.due = now + settle
 end
 
--- Whether a message is about the job that is open.
+-- Whether a message is about the open job.
 local function concerns(row, event)
   return M.is_open(row) and (event.target == nil or event.target == row.target)
 end
@@ -152,7 +155,7 @@ local function advance(row, now)
   local first = row.state == "pending"
   if first then set(row, "upgrading", now) end
   row.code, row.text, row.renewing = nil, nil, nil
-  if row.deaf then -- it heard of it in spite of that
+  if row.deaf then -- it received the offer after all
     row.deaf, row.offers = nil, (row.offers or 0) + 1
   end
   return first and "upgrading" or nil
@@ -173,20 +176,20 @@ function heard.finished(row, event, now)
   return what
 end
 
--- Another link: false when there were enough.
+-- Give the device another link: false if it has had enough.
 local function renew(row, now)
   if row.renewals >= RENEWALS then return false end
   advance(row, now)
   row.renewing, row.renewals = true, row.renewals + 1
-  row.offers = math.max(0, (row.offers or 0) - 1) -- our link was dead: that offer does not count
+  row.offers = math.max(0, (row.offers or 0) - 1) -- the link had expired, so that offer does not count
   return true
 end
 
---- The depot has refused a link of a device because its time was over. Some clients come by it again for ever.
+--- The depot has refused an expired link of a device. Some clients would use it again for ever.
 -- @tparam table row changed in place
 -- @tparam integer now ms
 -- @tparam integer settle ms until another is offered
--- @treturn string|nil "expired": it will be; nil: nothing has changed
+-- @treturn string|nil "expired": another link will be offered; nil: nothing has changed
 function M.link_died(row, now, settle)
   if not M.is_open(row) or row.renewing or row.dead and now - row.dead < DEAD and now >= row.dead then return nil end
   if not renew(row, now) then return nil end
@@ -202,12 +205,12 @@ function heard.fail(row, event, now, settle)
     if of_link then row.code, row.text = event.number, event.text end
     return "ignored"
   elseif of_link and row.dead and now - row.dead < DEAD then
-    row.dead = nil -- that is known, and another is on its way
+    row.dead = nil -- this failure is known, and another link is on its way
     row.due = row.due or now + AGAIN
     return "ignored"
   end
   if of_link and (link.reports or row.ends and now > row.ends) and renew(row, now) then
-    -- Tencent's goes on to say -5 and then reports its version anew, to get another; Aliyun's says no more.
+    -- Tencent's client then reports -5 and its version, to get another link. Aliyun's says nothing more.
     if not link.reports then row.due = now + settle end
     row.code, row.text = event.number, event.text
     return "expired"
@@ -221,8 +224,8 @@ function heard.ask(row, event, now)
   if event.release then row.release = event.release end
 end
 
--- Whether a message is about a module of the device beside its firmware. Packages are for the firmware, which is
--- reported without a module; a device that names one in its first report, and never reports without, means that.
+-- Whether a message is about a module besides the firmware. Packages are for the firmware, which is reported without a
+-- module. If a device names a module in its first report, and never reports without one, that module is its firmware.
 local function is_aside(row, event)
   if event.module == row.module then return false end
   if event.kind ~= "version" or event.module and row.release then return true end
@@ -234,9 +237,9 @@ end
 -- @tparam table row changed in place
 -- @tparam table event of depot.dialects
 -- @tparam integer now ms
--- @tparam[opt] integer settle ms of silence before a report is answered with an offer; SETTLE when absent
--- @treturn string|nil "upgrading", "succeeded", "failed", "expired": the job went over to that; "ignored": it is not
---   about an open job; "aside": it is about a module that is not updated here; nil: nothing to tell
+-- @tparam[opt] integer settle ms of silence before a report is answered with an offer; default SETTLE
+-- @treturn string|nil "upgrading", "succeeded", "failed", "expired": the new state of the job; "ignored": it is not
+--   about an open job; "aside": it is about a module that is not updated here; nil: nothing to report
 function M.hear(row, event, now, settle)
   row.heard = now
   if is_aside(row, event) then return "aside" end
@@ -248,12 +251,12 @@ function M.has(row, target)
   return row.release == target or row.other == target
 end
 
---- The time has come to look at a row, or its device asks.
--- @tparam table row changed in place; without a due time after this, unless the caller sets one
+--- A row is due, or its device asks.
+-- @tparam table row changed in place; afterwards it has no due time, unless the caller sets one
 -- @tparam table|nil job what the device would get if it had no open job: package, target, kind
 -- @tparam integer generic the vendor's number of a failure without a reason
 -- @tparam integer now ms
--- @treturn string|nil "offer": its package; "failed", "succeeded": the job went over to that; nil: nothing to do
+-- @treturn string|nil "offer": offer its package; "failed", "succeeded": the new state of the job; nil: nothing to do
 function M.consider(row, job, generic, now)
   row.due = nil
   if not M.is_open(row) then

@@ -1,13 +1,12 @@
 --- Keeps the cloud of a depot going while its database is in trouble.
 --
--- What only devices at a broker need never keeps packages from being served.
--- A database that cannot be opened is tried again; one that cannot be written
--- waits with what came (depot.fleet). A damaged one is set aside, and a new one
--- begun: devices report again, jobs and batches are to be given again. One that
--- was deleted meanwhile is written once more, from what is still open; one that
--- was put in its place is taken over. Each trouble is said once, and its end.
--- When the system's clock was set back, the cloud is opened anew, which takes
--- back all times that are not over yet.
+-- Trouble with it never keeps packages from being served. A database that
+-- cannot be opened is tried again. While one cannot be written, messages wait
+-- (depot.fleet). A damaged one is set aside and a new one begun: devices report
+-- again, and the operator has to give jobs and batches again. One that was
+-- deleted is written again from the open file; one that was replaced is used.
+-- Each trouble is logged once, and so is its end. After the system's clock was
+-- set back, the cloud is opened anew, which corrects time stamps in the future.
 --
 -- @module depot.keeper
 
@@ -21,16 +20,16 @@ Keeper.__index = Keeper
 
 -- Seconds.
 local RETRY = 5  -- until a database is opened again
-local LOOK = 1   -- between two looks whether it is still there
-local CLOCK = 60 -- between two times that the clock's being set back opens it anew
-local STUCK = 30 -- until one that cannot be written, for whatever reason, is opened anew
+local LOOK = 1   -- between two checks whether the file is still there
+local CLOCK = 60 -- at least, between two times that the cloud is opened anew because the clock was set back
+local STUCK = 30 -- until a database that cannot be written is opened anew
 
--- Troubles that pass by themselves, without another handle.
+-- Troubles that pass without opening the database anew.
 local PASSING = { busy = true, nospace = true }
 
 --- @tparam table natives update.natives
 -- @tparam table options as depot.mqtt.open() takes them
--- @treturn table|nil keeper, also while the database cannot be opened; nil, message, code: not to be mended by waiting
+-- @treturn table|nil keeper, even if the database cannot be opened yet; nil, message, code: waiting will not help
 function M.open(natives, options)
   local self = setmetatable({ natives = natives, options = options, tell = options.on_event, waiting = {}, retry_at = 0,
     look_at = 0 }, Keeper)
@@ -50,17 +49,17 @@ function Keeper:_well()
   self.trouble, self.stuck_at = nil, nil
 end
 
--- Put a damaged database aside: whether that can be done.
+-- Set a damaged database aside. Returns whether that worked.
 function Keeper:_set_aside(message, code)
   local path = rescue.set_aside(self.options.dir)
   if path then
-    self.tell { kind = "store", text = ("%s (%s); it is kept as %s, a new one is begun: jobs and batches are to be "
-      .. "given again"):format(message, code, path) }
+    self.tell { kind = "store", text = ("%s (%s); it is kept as %s, and a new one is begun: give jobs and batches "
+      .. "again"):format(message, code, path) }
   end
   return path ~= nil
 end
 
--- Open the cloud: true; false when it is tried again, or the folder is a copy; nil, message, code: it is hopeless.
+-- Open the cloud: true; false: it is tried again, or the folder is a copy; nil, message, code: waiting will not help.
 function Keeper:_open()
   local opened, message, code, hopeless = cloud.open(self.natives, self.options)
   if not opened and code == "corrupt" and self:_set_aside(message, code) then
@@ -86,21 +85,21 @@ function Keeper:_open()
   return false
 end
 
--- Close the cloud; what it has heard is for the next one.
+-- Close the cloud. The next one handles the messages that it has received.
 function Keeper:_drop()
   self.waiting = self.fleet:leave()
   self.cloud:close()
   self.cloud, self.fleet, self.store = nil, nil, nil
 end
 
--- What is stamped lies ahead of the system's clock, and would stay so.
+-- Time stamps lie in the future of the system's clock, and would stay there.
 function Keeper:_begin_anew()
-  self.tell { kind = "clock", text = "the system's clock was set back: what was stamped since counts as of now" }
+  self.tell { kind = "clock", text = "the system's clock was set back: time stamps in the future count as now" }
   self:_drop()
   self:_open()
 end
 
--- Look whether the database is still the one in the folder, and the clock the one that it was opened by.
+-- Check that the open database is still the file in the folder, and that the clock was not set back.
 function Keeper:_look(now)
   if now < self.look_at then return end
   self.look_at = now + LOOK
@@ -112,8 +111,8 @@ function Keeper:_look(now)
   local saved, message, code = self.store:commit()
   if saved then saved, message, code = rescue.write_again(self.natives, self.store, dir) end
   if saved == nil then return self:_trouble(message, code) end
-  self.tell { kind = "store", text = dir .. "/depot.db " .. (saved and "was taken away, and is written again"
-    or "was replaced, and is opened anew") }
+  self.tell { kind = "store", text = dir .. "/depot.db " .. (saved and "was removed, and is written again"
+    or "was replaced, and the new one is used") }
   self:_drop()
   if saved then rescue.put_back(dir) end
   self:_open()
@@ -126,7 +125,7 @@ local function step(fleet)
   return nil, ok, "internal"
 end
 
---- Do what there is to do; call after each poll.
+--- Do the work that is due; call after each poll.
 function Keeper:step()
   self.begun = true
   local now = self.natives.loop.now()
@@ -161,7 +160,7 @@ function Keeper:fd() return self.fleet and self.fleet:fd() end
 
 function Keeper:wants_write() return self.fleet ~= nil and self.fleet:wants_write() end
 
---- Milliseconds within which step() wants to be called again.
+--- Milliseconds until step() has to be called again.
 function Keeper:timeout()
   return self.fleet and self.fleet:timeout() or RETRY * 1000
 end

@@ -1,9 +1,9 @@
---- The packages that had a list of devices once, in <folder>/.limited.
+--- The packages that ever had a list of devices, in <folder>/.limited.
 --
--- A list that goes, or that was forgotten when a folder was moved, must not give
--- its package to all that the list kept out, and a depot that was restarted
--- does not know that there was one. So the names are kept, a line each, until
--- a list says that the package is for everybody.
+-- If a list is removed, or forgotten when a folder is moved, its package must
+-- not reach the devices that the list excluded. A depot that is restarted would
+-- not know that there was a list. So the names of these packages are kept, one
+-- on each line, until a list says that the package is for every device.
 --
 -- @module depot.limited
 
@@ -13,7 +13,7 @@ M.NAME = ".limited"
 
 --- @tparam table natives storage
 -- @tparam string dir
--- @treturn table|nil {name of a package = true}, empty without the file; nil, message, code
+-- @treturn table|nil {[name of a package] = true}, empty if there is no such file; nil, message, code
 function M.read(natives, dir)
   local text, message, code = natives.storage.read(dir .. "/" .. M.NAME)
   if not text and code ~= "missing" then return nil, message, code end
@@ -22,7 +22,7 @@ function M.read(natives, dir)
   return names
 end
 
---- The names as the file has them.
+--- The names in the form of the file.
 function M.text(names)
   local lines = {}
   for name in pairs(names) do lines[#lines + 1] = name .. "\n" end
@@ -30,7 +30,7 @@ function M.text(names)
   return table.concat(lines)
 end
 
---- Write the file: there is the old one or the new one, at any time.
+--- Write the file. At any time there is the old one or the new one.
 -- @treturn true|nil nil, message, code
 function M.write(natives, dir, text)
   return natives.storage.replace(dir .. "/" .. M.NAME, text)

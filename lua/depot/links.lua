@@ -1,10 +1,9 @@
---- Links that end: signed with the depot's secret, refused when their time is over.
+--- Links that expire, signed with the depot's secret.
 --
--- Pure. `/NAME?Expires=SECONDS[&For=WHO]&Signature=HEX`, the signature being the HMAC-SHA256 of
--- the lines "NAME", "SECONDS" and, when the link is somebody's, "WHO". A request without either field is no
--- signed link and none of our business; one with a part of them is a wrong one.
--- The refusals read like those of the vendors' object stores, by which clients
--- tell an expired link from a damaged one.
+-- Pure. A link is `/NAME?Expires=SECONDS[&For=WHO]&Signature=HEX`. The signature is the HMAC-SHA256 of the lines
+-- "NAME", "SECONDS" and, if the link belongs to a device, "WHO". A request with neither Expires nor Signature is not a
+-- signed link, and is served. One with only a part of the fields is refused. Refusals read like those of the vendors'
+-- object stores, because clients tell an expired link from a damaged one by them.
 --
 -- @module depot.links
 
@@ -14,7 +13,7 @@ local function sign(hmac, secret, name, expires, who)
   return hmac("sha256", secret, ("%s\n%d%s"):format(name, expires, who and "\n" .. who or ""))
 end
 
--- In a time that does not tell where they differ.
+-- Takes the same time wherever they differ.
 local function equal(a, b)
   if #a ~= #b then return false end
   local different = 0
@@ -41,14 +40,14 @@ function M.query(hmac, secret, name, expires, who)
     sign(hmac, secret, name, expires, who))
 end
 
---- What is wrong with the link that a request came by.
+--- What is wrong with the link of a request.
 -- @tparam function hmac
 -- @tparam string secret
 -- @tparam string name
 -- @tparam table query fields of the request
 -- @tparam integer now seconds since 1970
 -- @treturn string|nil "expired", "signature"; nil: nothing
--- @treturn string|nil with "expired": whose it was
+-- @treturn string|nil with "expired": the device that the link was given to
 function M.check(hmac, secret, name, query, now)
   if not query.Expires and not query.Signature then return nil end
   local text = query.Expires or ""
@@ -75,7 +74,7 @@ local refusals = {
     "The request signature we calculated does not match the signature you provided." },
 }
 
---- The answer to a request by a wrong link.
+--- The answer to a request whose link is wrong.
 -- @tparam string problem as check() gives it
 -- @treturn table {status, headers, body, note}
 function M.refusal(problem)

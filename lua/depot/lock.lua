@@ -1,7 +1,7 @@
---- Only one depot with --mqtt for each folder: two would fight for one session at the broker.
+--- Allows one depot with --mqtt for each folder: two would fight for one session at the broker.
 --
--- A lock of the system on <folder>/depot.lock, which goes with the process that
--- holds it, however that ends.
+-- The lock is the system's, on <folder>/depot.lock. It ends with the process
+-- that holds it, however that ends.
 --
 -- @module depot.lock
 
@@ -11,7 +11,7 @@ local NAME = "depot.lock"
 
 local function path_of(dir) return dir .. "/" .. NAME end
 
--- Not by opening it: closing it would give up the locks that this process holds on it.
+-- The file is not opened for this: closing it would release the locks that this process holds on it.
 local function exists(natives, dir)
   for _, found in ipairs(natives.folder.list(dir) or {}) do
     if found.name == NAME then return true end
@@ -20,7 +20,7 @@ local function exists(natives, dir)
 end
 
 local function hold(natives, dir)
-  -- Whoever asks is_held() reads it for a moment.
+  -- The timeout is for is_held() in another process, which locks it for a moment.
   local db, message, code = natives.database.open(path_of(dir), { wal = false, timeout = 1000 })
   local ok
   if db then
@@ -36,7 +36,7 @@ end
 -- @treturn table|nil lock, with close(); nil, message, code: "busy" when another is
 function M.hold(natives, dir)
   local held, message, code = hold(natives, dir)
-  -- Nothing is kept in it, and nobody can hold what is no database.
+  -- It holds no data, and a file that is no database cannot be locked by another depot, so it can be removed.
   if code == "corrupt" and os.remove(path_of(dir)) then return hold(natives, dir) end
   return held, message, code
 end
@@ -46,7 +46,7 @@ function M.is_held(natives, dir)
   if not exists(natives, dir) then return false end
   local db, _, code = natives.database.open(path_of(dir), { wal = false, timeout = 0 })
   if db then
-    -- Reading, so that those who ask are not taken for a depot by each other.
+    -- A read lock, so that two processes that ask do not take each other for a depot.
     _, _, code = db:execute "SELECT count(*) FROM sqlite_schema"
     db:close()
   end

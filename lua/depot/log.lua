@@ -1,8 +1,9 @@
---- What a depot that serves says: lines on stdout and stderr, for people or as JSON.
+--- The log of a depot that serves: lines on stdout and stderr, for people or as JSON.
 --
--- Nobody has to read them: what cannot be written at once is dropped and
--- counted. What strangers sent is made printable, whatever it is. "Quiet" leaves
--- errors: a package that nobody gets, a broker or a database that cannot be had.
+-- Nobody has to read them: lines that cannot be written at once are dropped and
+-- counted. Everything that clients sent is made printable. With --quiet only
+-- errors remain: a package that no device gets, a broker or a database that
+-- cannot be used.
 --
 -- @module depot.log
 
@@ -10,10 +11,9 @@ local M = {}
 
 local TEXT = 1024 -- bytes of a stranger's text that are shown
 
--- What is said of the broker and the database that is an error, or its end.
+-- Events of the broker and the database that are errors, or the end of one.
 local ERRORS = { store = true, ["kept off the broker"] = true, ["given up"] = true, disconnected = true }
 
--- A request, without what nobody asked about.
 local function request_line(event)
   local parts = { event.client, event.method, event.path }
   if event.note then
@@ -28,7 +28,7 @@ local function request_line(event)
   return table.concat(parts, " ")
 end
 
--- What a device said, or became of its job.
+-- A message of a device, or a change of its job.
 local function device_line(event)
   local parts = { event.cloud, event.product .. "/" .. event.device, event.kind, event.release }
   if event.code then parts[#parts + 1] = ("(%d)"):format(event.code) end
@@ -69,7 +69,7 @@ function M.new(natives, env)
   function self.change(change)
     local whom = change.listed and (", for %d listed devices"):format(change.listed) or ""
     if change.listed == 1 then whom = ", for 1 listed device" end
-    if change.orphaned then whom = ", for nobody: its list is gone (one with the line * gives it to all)" end
+    if change.orphaned then whom = ", for nobody: its list is gone (a list with the line * gives it to all)" end
     local say = (change.reason or change.orphaned) and error_line or self.note
     say(("%s: %s%s%s"):format(change.name, change.change, change.reason and ": " .. change.reason or "", whom))
     if change.warning then self.note(("%s: warning: %s"):format(change.name, change.warning)) end

@@ -1,33 +1,32 @@
 --- The server's side of Luat: which package answers a firmware_upgrade query.
 --
--- Pure: query and packages in, answer out. Three generations of clients ask in
--- three forms, and tell different things about themselves:
+-- Pure: query and packages in, answer out. Three generations of clients use
+-- three forms of the query, with different fields:
 --
 --     724U      project_key imei firmware_name=PROJECT_<core> core_version=17 dfota=1 version=1.0.0
 --     older     project_key imei device_key firmware_name=PROJECT_<core with _V0017_> version=1.0.0
 --     LuatOS    project_key imei|mac|uid firmware_name=PROJECT_<core> version=2012.001.000
 --
--- LuatOS's version is core number, first and last part of VERSION; the middle
--- part is not sent, so a release that differs only there cannot be seen.
+-- LuatOS sends the core number and the first and last part of VERSION. The middle part is missing, so a release that
+-- differs only there is not noticed.
 --
--- As on the vendor's platform, a package is given only when it is strictly newer, in
--- script or core, and lower in neither. Of two builds of one version (1.0.1+1, 1.0.1+2) the
--- one of the later sequence is newer, when the folder has the device's own. A 724U that asks with dfota=1 is given the
--- delta against its core where there is one, and else the full package, like all others;
--- while a package for it is still being made it is asked to wait (code 43).
+-- As on the vendor's platform, a package is given only if its script or its core is newer and neither is older. Of two
+-- builds of one version (1.0.1+1, 1.0.1+2) the one with the higher sequence is newer, if the folder has the device's
+-- own. A 724U that asks with dfota=1 is given the delta against its core if there is one; all others get the full
+-- package. While a package for it is being made, a device is asked to wait (code 43).
 --
 -- @module depot.luat
 
 local fitting = require "depot.luat_fitting"
 
-local WAIT = 30 -- seconds until a device asks again for what is being made; the oldest clients know no other
+local WAIT = 30 -- seconds until a device asks again for a package that is being made; the oldest clients know no other
 
 local M = {}
 
 --- The path that devices ask at.
 M.PATH = "/api/site/firmware_upgrade"
 
--- For devices: 29 characters at most, see refusal_body().
+-- Sent to devices: 29 characters at most, see refusal_body().
 local MESSAGES = {
   [3] = "unknown device", [25] = "unknown project", [26] = "unknown firmware", [27] = "nothing newer",
   [43] = "soon, ask again in %d s",
@@ -37,8 +36,8 @@ local function refusal(status, code, why, wait)
   return { kind = "refusal", status = status, code = code, msg = MESSAGES[code]:format(wait), why = why, wait = wait }
 end
 
---- The body of a refusal, as every generation of the vendor's clients can read it: the oldest shows what is not written
--- as \uXXXX as rubbish and nothing beyond 200 bytes, a later one takes it for JSON only when its last byte is "}".
+--- The body of a refusal, in a form that every generation of the vendor's clients can read. The oldest garbles text
+-- that is not written as \uXXXX and reads at most 200 bytes; a later one accepts JSON only if its last byte is "}".
 -- @tparam table answer code, msg
 -- @treturn string
 function M.refusal_body(answer)
@@ -46,7 +45,7 @@ function M.refusal_body(answer)
   return ('{"code":%d,"msg":"%s"}'):format(answer.code, escaped)
 end
 
---- What one is told who would be given a package, but not now: the pace is used up.
+--- The answer to a device that would be given a package while the pace is used up.
 -- @tparam integer wait seconds
 -- @treturn table refusal, as from answer()
 function M.later(wait)
@@ -101,11 +100,11 @@ function M.parse(query)
   return asked
 end
 
--- Why this package of its release, where there might be several.
+-- Why the device gets this package of a release, which may have several.
 local function reason(asked, entry, begun)
   local delta = fitting.delta_of(entry.manifest)
   if begun and entry.tag == begun then
-    return "goes on with it"
+    return "continues with it"
   elseif delta then
     return ("delta against core %d"):format(delta.source_version)
   elseif not entry.manifest.core_name then
@@ -119,12 +118,12 @@ end
 
 --- The answer to a query.
 -- @tparam table query name -> value, decoded
--- @tparam {table,...} entries the catalog: {name, tag, manifest, devices = {id = true} or nil}; what was found in an
---   array is remembered, so it is not changed afterwards
+-- @tparam {table,...} entries the catalog: {name, tag, manifest, devices = {id = true} or nil}; results are remembered
+--   for each array, so do not change it afterwards
 -- @tparam function sha256 text -> lower-case hex
--- @tparam[opt] string begun entity tag of what the device has a part of already (If-Range): while that still fits, it
---   is given before a newer one, so that publishing spoils no download under way
--- @tparam[opt] {table,...} pending entries of packages that are still being made: see depot.pending
+-- @tparam[opt] string begun entity tag of a package that the device has a part of (If-Range). While that package fits,
+--   the device gets it even if there is a newer one, so that a new release does not waste downloads
+-- @tparam[opt] {table,...} pending entries of packages that are being made: see depot.pending
 -- @treturn table {kind = "package", entry, redirect = boolean, why = string or nil}, or {kind = "refusal", status
 --   (HTTP), code (vendor's), msg (for the device), why (for the log), wait = seconds (with code 43)}
 function M.answer(query, entries, sha256, begun, pending)

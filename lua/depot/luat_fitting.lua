@@ -1,8 +1,9 @@
 --- Which packages fit a device that asks as Luat's do.
 --
--- Pure, but for a memory: most devices ask what others asked before, so what
--- fits a kind of device is found once for each array of packages, and a query
--- costs the same however many there are. Who is on a list is asked each time.
+-- Pure except for a cache. Most devices ask what others have asked before, so
+-- the packages that fit a kind of device are found once for each array, and a
+-- query costs the same however many packages there are. Lists of devices are
+-- checked each time.
 --
 -- @module depot.luat_fitting
 
@@ -11,13 +12,13 @@ local version = require "update.version"
 
 local M = {}
 
-local KINDS = 256 -- of devices that are remembered for an array, at most
+local KINDS = 256 -- of devices in the cache of one array, at most
 
---- What is known when there is no package.
+--- The result if there is no package.
 M.NONE = { list = {}, by_tag = {} }
 
--- The name of the device's core when its firmware is `project`; "" when it
--- tells none; nil when it is another project's.
+-- The name of the device's core, if its firmware belongs to `project`; "": it
+-- gives none; nil: it belongs to another project.
 local function core_of(firmware, project)
   if firmware == project then
     return ""
@@ -60,7 +61,7 @@ local function suits_source(manifest, asked)
   return not delta or asked.deltas and asked.core_version ~= nil and asked.core_version == delta.source_version
 end
 
--- Whether the package is made for the core of that name, whatever its number.
+-- Whether the package is made for the core of that name, in any version.
 local function names_core(manifest, core)
   return (not manifest.core_name or manifest.core_name == core)
     and (not manifest.requires_core or manifest.requires_core == core)
@@ -70,13 +71,13 @@ local function suits_number(manifest, number)
   return not manifest.requires_core or number ~= nil and number >= (manifest.requires_version or 0)
 end
 
--- Whether the package has the very script that the device runs, build and all; LuatOS tells no build.
+-- Whether the package has exactly the script that the device runs, even in its build; LuatOS does not send the build.
 local function has_build(manifest, asked)
   return asked.version ~= nil and manifest.script_version ~= nil
     and version.same(manifest.script_version, asked.version)
 end
 
--- The sequence of what the device runs, when there is a package of it; else nil.
+-- The sequence of the release that the device runs, if there is a package of it; else nil.
 local function sequence_of(entries, asked)
   local found
   for _, entry in ipairs(entries) do
@@ -88,9 +89,9 @@ local function sequence_of(entries, asked)
   return found
 end
 
--- Whether the package is newer than what the device runs. A part that the
--- publisher let pass the VERSION rule need only differ. Of two builds of one
--- version the later sequence is newer.
+-- Whether the package is newer than what the device runs. With the override
+-- "version" it need only differ. Of two builds of one version the one with the
+-- higher sequence is newer.
 local function is_newer(manifest, asked, sequence)
   local script = manifest.script_version and compare_script(asked, manifest.script_version) or 0
   local core = manifest.core_name and manifest.core_version - (asked.core_version or -1) or 0
@@ -102,7 +103,7 @@ local function is_newer(manifest, asked, sequence)
   return script >= 0 and core >= 0
 end
 
--- Bytes, to choose between a release's packages: a delta is worth waiting for, a full package is not.
+-- In bytes, to choose between the packages of a release. It is worth waiting for a delta, but not for a full package.
 local function cost(entry)
   if entry.pending then
     return delta_of(entry.manifest) and 0 or math.huge
@@ -136,13 +137,13 @@ local function find(entries, asked)
   return found
 end
 
-local memory = setmetatable({}, { __mode = "k" }) -- by what products.of() gives
+local memory = setmetatable({}, { __mode = "k" }) -- by the table that products.of() returns
 
 --- The packages that fit a device.
--- @tparam {table,...} entries of the catalog; not changed afterwards
--- @tparam table asked as depot.luat.parse() gives it
+-- @tparam {table,...} entries of the catalog; must not change afterwards
+-- @tparam table asked as from depot.luat.parse()
 -- @tparam string key SHA-256 of the product, hex
--- @treturn table {project, firmware (whether there is any of them), list (the newest first), by_tag}
+-- @treturn table {project, firmware (whether there is any package for it), list (the newest first), by_tag}
 function M.of(entries, asked, key)
   local product = products.of(entries, key)
   if #product.list == 0 then return M.NONE end
@@ -167,12 +168,12 @@ local function is_for(entry, id)
 end
 
 --- The package that a device gets.
--- @tparam table known as of() gives it
--- @tparam table coming the same of packages that are being made
+-- @tparam table known as from of()
+-- @tparam table coming the same for packages that are being made
 -- @tparam string id of the device
--- @tparam[opt] string begun entity tag of what it has a part of
+-- @tparam[opt] string begun entity tag of a package that it has a part of
 -- @treturn table|nil entry
--- @treturn boolean whether there is one that the device is not listed for
+-- @treturn boolean whether another one would fit if the device were on its list
 function M.best(known, coming, id, begun)
   local best, unlisted = begun and known.by_tag[begun], false
   if best and is_for(best, id) then return best, false end

@@ -1,9 +1,9 @@
---- What the depot needs to be a cloud on a broker, put together.
+--- Opens everything that a depot needs to be a cloud on a broker.
 --
--- The lock of the folder first, so that two depots do not fight for one
--- session; then the store and the secret in it, then the client. The client's
--- name comes from the secret: the same depot finds its session again. A folder
--- that was copied has the secret, too, so the copy keeps off the broker.
+-- The lock of the folder comes first, so that two depots do not fight for one
+-- session; then the store and the secret in it; then the client. The client's
+-- name is made from the secret, so a depot finds its session again. The copy of
+-- a folder has the same secret, so it stays off the broker.
 --
 -- @module depot.mqtt
 
@@ -15,14 +15,14 @@ local store = require "depot.store"
 
 local M = {}
 
---- Seconds for which links live, unless told otherwise.
+--- Seconds for which links are valid by default.
 M.EXPIRY = 1800
 
--- Milliseconds that the database may be locked by another process before it is tried again later: nobody is served
--- meanwhile.
+-- Milliseconds to wait for a database that another process has locked. Short, because nobody is served meanwhile; it is
+-- tried again later.
 local PATIENCE = 50
 
--- Milliseconds that the system's clock may be behind ours before we begin anew by it.
+-- Milliseconds that the system's clock may be behind ours before the cloud is opened anew.
 local BEHIND = 5000
 
 local Cloud = {}
@@ -33,12 +33,12 @@ local function random()
   return (file:read(32):gsub(".", function(c) return ("%02x"):format(c:byte()) end))
 end
 
---- Milliseconds since 1970 that never go back, and that go on when the system's clock is set back.
--- A clock that is set forward is followed: the actions of other processes make jobs due by the system's clock. After
--- one that is set back the keeper opens the cloud anew, with another clock.
+--- Milliseconds since 1970 that never go back, even if the system's clock is set back.
+-- If that is set forward, this clock follows, because other processes make jobs due by the system's clock. If it is set
+-- back, the keeper opens the cloud anew, with a new clock.
 -- @tparam function monotonic -> seconds
 -- @tparam function wall -> whole seconds since 1970
--- @treturn function -> ms; and the base that it counts from, which changes when the clock is set forward
+-- @treturn function -> ms, and the base that it counts from, which changes only when the clock is set forward
 function M.clock(monotonic, wall)
   local base = wall() - monotonic()
   return function()
@@ -47,7 +47,7 @@ function M.clock(monotonic, wall)
   end
 end
 
--- Closes what was opened, in turn, when a later piece fails.
+-- Close everything that was opened before a step failed.
 local function undo(opened, message, code, hopeless)
   for i = #opened, 1, -1 do
     opened[i]:close()
@@ -71,21 +71,21 @@ local function check_place(natives, kept, options)
   local here
   here, message, code = kept:belongs(place, options.adopt)
   if here == false then
-    message = ("%s is a copy of another depot's folder, or was moved to another disk: two depots of one name throw "
-      .. "each other out; --adopt when the other is gone"):format(options.dir)
+    message = ("%s is a copy of another depot's folder, or was moved to another disk. Two depots of one name would "
+      .. "disconnect each other; give --adopt if the other is gone"):format(options.dir)
   end
   return here, message, code
 end
 
 --- @tparam table natives update.natives
--- @tparam table options dir; adopt: the folder is ours, though it was copied; mqtt: host, port, user, password, tls
+-- @tparam table options dir; adopt: use the folder although it was copied; mqtt: host, port, user, password, tls
 --   as update.native.mqtt takes them; expiry (seconds), pace (depot.pace), settle (ms), auto (boolean), on_event;
 --   base: function() -> where devices reach us, "http://host:port"; packages: function() -> array of the catalog;
 --   wall: function() -> seconds since 1970 by the system's clock, os.time when absent
--- @treturn table|false|nil fleet, store, check (for depot.site: (name, query) -> problem), is_ahead (whether the
---   system's clock was set back behind what is stamped here), close(); false, message: a
---   copied folder, which is to keep off the broker; nil, message, code
--- @treturn boolean after the code: no matter of the database
+-- @treturn table|false|nil fleet, store, check (for depot.site: (name, query) -> problem), is_ahead (whether our clock
+--   is ahead of the system's, which was set back), close(); false, message: a copied folder, which must stay off the
+--   broker; nil, message, code
+-- @treturn boolean after the code: true: not the database is at fault, so waiting will not help
 function M.open(natives, options)
   local opened = {}
   local function keep(part, message, code)
@@ -110,7 +110,7 @@ function M.open(natives, options)
 
   local wall = options.wall or os.time
   local hmac, now = natives.digest.hmac, M.clock(natives.loop.now, wall)
-  kept:tame(now(), now() + 60000)
+  kept:limit_times(now(), now() + 60000)
   local began
   began, message, code = kept:set_running(true)
   if began == false then

@@ -1,10 +1,10 @@
---- What is said to devices: offers by the pace, and answers at once.
+--- Messages to devices: offers, as the pace allows, and answers at once.
 --
--- Rows that are due are looked at in order. A pushed offer stays due, a minute
--- ahead, until the broker has taken it, so that none is lost with the process.
--- Answers wait in memory while the client's queue is full. A device that asks is
--- answered at once while the pace allows it and nobody waits, and else pushed to
--- in its turn. What the broker makes of an offer is in depot.acknowledged.
+-- Rows that are due are handled in order. A pushed offer stays due, one minute
+-- later, until the broker has accepted it, so a killed depot loses none. Answers
+-- wait in memory while the client's queue is full. A device that asks gets its
+-- offer at once if the pace allows it and no other device waits; else the offer
+-- is pushed in its turn. depot.acknowledged handles the broker's answers.
 --
 -- @module depot.offers
 
@@ -21,16 +21,16 @@ local Offers = setmetatable({}, { __index = acknowledged })
 Offers.__index = Offers
 
 -- Milliseconds.
-local ACKNOWLEDGE = 60000 -- for the broker to take an offer
-local ABSENT = 10000      -- until a package that is not there is looked for again
+local ACKNOWLEDGE = 60000 -- for the broker to accept an offer
+local ABSENT = 10000      -- until a missing package is looked for again
 local NOT_THERE = "the package is not in the folder"
-local HASHING = 500       -- until it is asked again whether a package is hashed, and what is offered can be written
-local FULL = 50           -- until the client's queue has room again
-local AHEAD = 3600000     -- of its turn
+local HASHING = 500       -- until the next check whether a package is hashed and the store can be written
+local FULL = 50           -- until the client's queue is tried again
+local AHEAD = 3600000     -- by which a device that is upgrading goes before others
 
-local AT_ONCE = 500   -- rows a step, at most
-local WHO = "pushed"  -- as depot.pace knows us
-local ANSWERS = 10000 -- that wait for the client's queue; a device that gets none asks again
+local AT_ONCE = 500   -- rows in one step, at most
+local WHO = "pushed"  -- our name for depot.pace
+local ANSWERS = 10000 -- waiting for the client's queue, at most; a device without an answer asks again
 
 --- @tparam table parts mqtt, store, digests, json, packages, link as depot.fleet takes them; tell: function(kind, row,
 --   fields); now (-> ms); pace (depot.pace, shared with others; or nil)
@@ -53,14 +53,14 @@ function Offers:look()
   self.fresh:look(self.by_digest)
 end
 
---- Say something at once, or as soon as the client's queue takes it. Nothing without a topic.
+--- Send an answer now, or as soon as the client's queue has room. Without a topic, send nothing.
 function Offers:answer(topic, object, qos)
   if topic and #self.answers < ANSWERS then
     self.answers[#self.answers + 1] = { topic, self.json.encode(object), qos }
   end
 end
 
---- Say what waits, as far as the client's queue has room.
+--- Send the waiting answers, as far as the client's queue has room.
 function Offers:flush()
   local said = 0
   for _, answer in ipairs(self.answers) do
@@ -73,7 +73,8 @@ function Offers:flush()
   self.settled, self.held = #self.answers, false
 end
 
---- What it is about was not written down, and is to be said again: so nothing is said before something could be.
+--- The changes behind the newest answers were not committed, and will be made again. Drop these answers, and send
+-- nothing until a commit has succeeded.
 function Offers:take_back()
   self.held = true
   for i = #self.answers, self.settled + 1, -1 do
@@ -81,8 +82,8 @@ function Offers:take_back()
   end
 end
 
--- The package of an open job is not in the folder. A file may be on its way in again, so the job ends at the second
--- look; one line says so for all devices.
+-- The package of an open job is not in the folder. It may be about to be replaced, so the job ends at the second look.
+-- The log has one line for all devices.
 function Offers:_absent(row, now)
   if row.text == NOT_THERE then
     self:_once("withdrawn", row)
@@ -100,7 +101,7 @@ function Offers:_once(what, row)
   self.absent[key] = true
 end
 
--- Put the row's package before its device; false when it has to wait, with the row due then.
+-- Offer the row's package to its device. false: it has to wait, and the row is due then.
 function Offers:_offer(row, now, ask)
   local entry = self.by_digest[row.package]
   if not entry then return self:_absent(row, now) end
@@ -132,7 +133,7 @@ function Offers:_offer(row, now, ask)
   return true
 end
 
---- The job of a row went over to `what`: say so, and keep what others need to know.
+--- The job of a row changed to the state `what`: log it, and record whether the package is verified.
 function Offers:went(row, what, now)
   if what == "succeeded" and row.package then
     self.store:verify(row, now)
@@ -142,7 +143,8 @@ function Offers:went(row, what, now)
   self.tell(what, row, { release = row.target, code = row.code, text = row.text })
 end
 
--- Whether a device runs something older than what it succeeded with; what nothing orders counts as older.
+-- Whether a device runs something older than the target that it had reached. A release that cannot be compared counts
+-- as older.
 function Offers:_fell_back(row)
   if row.state ~= "succeeded" or not row.package or jobs.has(row, row.target) then return false end
   local entry = self.by_digest[row.package]
@@ -150,31 +152,31 @@ function Offers:_fell_back(row)
   return order == nil or order == "older"
 end
 
--- Whether a device runs something newer than its open job would give it.
+-- Whether a device runs something newer than the target of its open job.
 function Offers:_overtaken(row)
   local entry = jobs.is_open(row) and self.by_digest[row.package]
   return entry and not jobs.has(row, row.target)
     and choice.order(self.packages(), row, row.target, entry.manifest.sequence) == "newer"
 end
 
--- Whether a job takes the place of the open one: what an operator tries on a device is left to him.
+-- Whether a job replaces the open one. A job of `verify` is the operator's and is left alone.
 function Offers:_supersedes(row, job)
   if not job or row.kind == "verify" or job.package == row.package then return false end
   local old, new = self.by_digest[row.package], self.by_digest[job.package]
   return not old or new.manifest.sequence > old.manifest.sequence
 end
 
--- Whether a device that asks can be answered at once: nobody who waits for his turn is passed over.
+-- Whether a device that asks can get its offer at once. It must not overtake devices that wait for theirs.
 function Offers:_may_answer(now)
   local next_due = self.store:next_due()
   return self.pace:room(WHO) >= 1 and not (next_due and next_due <= now)
 end
 
---- Look at a row whose time has come, or whose device asks; the caller writes it down.
+--- Handle a row that is due, or whose device asks. The caller writes the row.
 -- @tparam table row changed in place
 -- @tparam integer now ms
--- @tparam[opt] table ask the event that is answered
--- @treturn boolean|nil true: offered; false: it will be; nil: there is nothing for it
+-- @tparam[opt] table ask the question that is answered
+-- @treturn boolean|nil true: offered; false: an offer will follow; nil: there is nothing for it
 function Offers:consider(row, now, ask)
   local turn = math.min(row.due or now, now)
   if self:_fell_back(row) then
@@ -191,7 +193,7 @@ function Offers:consider(row, now, ask)
   if jobs.is_open(row) and self:_supersedes(row, job) then jobs.begin(row, job, now) end
   local what = jobs.consider(row, job, dialects.generic(row.cloud), now)
   if what == "offer" and ask and not self:_may_answer(now) then
-    -- One that has begun waits with a dead link: it goes before all who have not.
+    -- A device that is upgrading waits with an expired link, so it goes before those that have not begun.
     row.due = row.state == "upgrading" and now - AHEAD or turn
     return false
   end
@@ -200,10 +202,10 @@ function Offers:consider(row, now, ask)
   return nil
 end
 
---- Look at the rows whose time has come, as far as the pace allows.
+--- Handle the rows that are due, as far as the pace allows.
 -- @treturn boolean|nil whether there were any; nil, message, code
 function Offers:push(now)
-  local ok, message, code = self.fresh:rouse(now, self.auto, self.rollouts)
+  local ok, message, code = self.fresh:make_due(now, self.auto, self.rollouts)
   if not ok then return nil, message, code end
   local next_due = self.store:next_due()
   if not next_due or next_due > now then return false end
@@ -211,7 +213,7 @@ function Offers:push(now)
   if room < 1 then return false end
   ok, message, code = self.store:change()
   if not ok then return nil, message, code end
-  -- No more than can be pushed, since each row is read; those that get nothing cost nothing.
+  -- Read no more rows than can be pushed. Rows that get no offer do not use up the pace.
   local left = AT_ONCE
   repeat
     local rows
@@ -227,7 +229,7 @@ function Offers:push(now)
   return true
 end
 
---- Milliseconds until push() has something to do, as far as is known now.
+--- Milliseconds until push() has something to do.
 -- @treturn integer|nil nil: nothing is due
 function Offers:timeout(now)
   local next_due = self.store:next_due()

@@ -1,7 +1,7 @@
---- The limit of offers a second, for those that are pushed and those that answer a query.
+--- The limit of offers a second, over MQTT (pushed) and HTTP (answers to queries) together.
 --
--- Each moment allows some more, up to those of a quarter of a second. While both
--- kinds wait they take turns, so that neither keeps the other from its devices.
+-- A token bucket that holds a quarter of a second's offers. While both kinds
+-- wait they take turns, so that neither blocks the other.
 --
 -- @module depot.pace
 
@@ -10,13 +10,13 @@ local M = {}
 local Pace = {}
 Pace.__index = Pace
 
---- Offers a second, unless told otherwise.
+--- Offers a second, by default.
 M.RATE = 100
--- Milliseconds for which somebody who found no room is waited for; then he may be gone.
+-- Milliseconds for which a turn is kept for a kind that found no room. After that it may have nothing to offer.
 local PATIENCE = 3000
 
 --- @tparam integer|nil rate offers a second
--- @tparam function clock -> ms, of any clock that goes on
+-- @tparam function clock -> ms, monotonic
 function M.new(rate, clock)
   return setmetatable({ rate = rate or M.RATE, clock = clock, allowance = 1, refilled = clock(), wants = {} }, Pace)
 end
@@ -29,8 +29,8 @@ local function other_wants(self, who, now)
 end
 
 --- How many offers may be made now.
--- @tparam string who kind of those who would make them
--- @treturn number less than 1: none, and `who` is waited for
+-- @tparam string who the kind that wants to make them
+-- @treturn number less than 1: none now, and the next turn is kept for `who`
 function Pace:room(who)
   local now = self.clock()
   self.allowance = math.min(math.max(1, self.rate / 4), self.allowance + (now - self.refilled) * self.rate / 1000)

@@ -1,10 +1,10 @@
 --- Packages that are being made: devices that would get one are asked to wait.
 --
--- `moult depot pack` keeps a file `.packing` in the folder while it works: what
--- is still to come, and which process makes it. A depot that finds it, and
--- that process alive, answers with Luat's code 43 whoever would be given one
--- of these; without the process the file counts for nothing, so that a packer
--- that was killed holds nobody up. Both have to run on one machine.
+-- While `moult depot pack` works it keeps a file `.packing` in the folder. The
+-- file lists the packages that are still to come, and the process that makes
+-- them. While that process lives, a depot answers devices that would get one
+-- of these packages with Luat's code 43. If the packer was killed, the file is
+-- ignored and no device waits. Both have to run on one machine.
 --
 -- @module depot.pending
 
@@ -21,7 +21,7 @@ local function read(path)
   return text
 end
 
--- A process by its number and when it started, for numbers are used again.
+-- A process is identified by its number and its start time, because numbers are used again.
 local function started(pid)
   local text = read(("/proc/%s/stat"):format(pid))
   local rest = text and text:match("^.*%) (.*)$")
@@ -37,11 +37,10 @@ local function is_entry(entry)
     and type(m.product_key) == "string" and type(m.release) == "string" and type(m.parts) == "table"
 end
 
---- Who makes packages in a folder, and which.
+--- The packages that are being made in a folder.
 -- @tparam table natives json
 -- @tparam string dir
--- @treturn {table,...} what is being made: {name, manifest (as much as depot.luat needs), pending = true}; empty
---   when nobody does
+-- @treturn {table,...} {name, manifest (as much as depot.luat needs), pending = true}; empty if none is being made
 function M.read(natives, dir)
   local text = read(dir .. NAME)
   local said = text and natives.json.decode(text)
@@ -58,7 +57,7 @@ function M.read(natives, dir)
   return list
 end
 
---- Say what is still to be made by this process; nothing ends it.
+--- Write which packages this process will still make. An empty list removes the file.
 -- @tparam table natives json
 -- @tparam string dir
 -- @tparam {table,...} list {name, manifest}

@@ -1,7 +1,7 @@
---- The packages of a folder by their product, so that nobody goes through all of them for each device.
+--- An index of the packages by product, so that finding a device's package need not go through all of them.
 --
--- Pure, but for a memory: what was made of an array of packages is kept as long
--- as that is; whoever has other packages has another array.
+-- Pure except for a cache: the index of an array of packages is kept as long as
+-- the array. When packages change, the caller makes a new array.
 --
 -- @module depot.products
 
@@ -11,7 +11,7 @@ local memory = setmetatable({}, { __mode = "k" })
 
 local NONE = { list = {}, releases = {} }
 
--- The newest first; those of one sequence as they came.
+-- The newest first; those of one sequence in their old order.
 local function sort(list, place)
   table.sort(list, function(a, b)
     local x, y = a.manifest.sequence, b.manifest.sequence
@@ -34,10 +34,10 @@ local function index(packages)
   return products
 end
 
---- What there is for a product.
--- @tparam {table,...} packages of the catalog; not changed afterwards
+--- The packages of a product.
+-- @tparam {table,...} packages of the catalog; must not change afterwards
 -- @tparam string key SHA-256 of the product, hex
--- @treturn table {list (the newest first), releases = {[release] = its highest sequence}}, the same one each time
+-- @treturn table {list (the newest first), releases = {[release] = its highest sequence}}, the same table each time
 function M.of(packages, key)
   if #packages == 0 then return NONE end
   local seen = memory[packages]

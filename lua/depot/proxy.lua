@@ -1,26 +1,26 @@
---- What a reverse proxy says of the device behind it.
+--- What a reverse proxy says about the device behind it.
 --
--- Pure. X-Forwarded-Proto, -Host, -Port and -For are believed when they come
--- from a proxy that the operator named, or from this machine itself; anybody
--- else could write into them what he likes.
+-- Pure. X-Forwarded-Proto, -Host, -Port and -For are trusted if they come from a
+-- proxy that the operator named, or from this machine. Other clients could
+-- write anything into them.
 --
 -- @module depot.proxy
 
 local M = {}
 
--- IPv4 without what a socket for both kinds of addresses puts before it.
+-- An IPv4 address without the prefix that a dual-stack socket adds.
 local function plain(address)
   return address:match "^::ffff:(%d+%.%d+%.%d+%.%d+)$" or address
 end
 
---- Whether a client is a proxy that is believed.
+--- Whether a client is a trusted proxy.
 -- @tparam {[string]=boolean,...} trusted addresses
 function M.is_trusted(trusted, client)
   local address = plain(client or "")
   return trusted[address] == true or address == "::1" or address:find "^127%." ~= nil
 end
 
--- The first of several values: each proxy on the way adds its own behind.
+-- The first of several values: each proxy appends its own.
 local function first(value)
   return value and value:match "^%s*([^,%s]+)"
 end
@@ -34,7 +34,7 @@ local function host_of(headers)
   return host .. ":" .. port
 end
 
--- Who the last proxy of ours had before it.
+-- The client of the outermost trusted proxy.
 local function client_of(trusted, value)
   local seen
   for address in (value or ""):gmatch "[^,%s]+" do
@@ -47,12 +47,12 @@ end
 --- What the request's proxy says.
 -- @tparam {[string]=boolean,...} trusted addresses
 -- @tparam table request client, headers
--- @treturn table {scheme, host, client}: what it says of them, nil each otherwise; {unbelieved = true}: it says that
---   devices come by HTTPS, and nobody named it
+-- @treturn table {scheme, host, client}, each nil if the proxy does not say; {untrusted = true}: the client says that
+--   devices come by HTTPS, but the operator did not name it as a proxy
 function M.said(trusted, request)
   local headers = request.headers
   local scheme = (first(headers["x-forwarded-proto"]) or ""):lower()
-  if not M.is_trusted(trusted, request.client) then return { unbelieved = scheme == "https" } end
+  if not M.is_trusted(trusted, request.client) then return { untrusted = scheme == "https" } end
   local known = scheme == "http" or scheme == "https"
   return { scheme = known and scheme or nil, host = (known or headers["x-forwarded-host"]) and host_of(headers) or nil,
     client = client_of(trusted, headers["x-forwarded-for"]) }

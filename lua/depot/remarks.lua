@@ -1,7 +1,7 @@
---- What is said to people of a broker and of the devices on it.
+--- Remarks for the operator about a broker and the devices on it.
 --
--- Each thing once, as far as it can be kept in mind: a device says the same
--- again and again.
+-- Each remark is made once, as far as they can be remembered: a device repeats
+-- the same mistake with every message.
 --
 -- @module depot.remarks
 
@@ -10,28 +10,28 @@ local M = {}
 local Remarks = {}
 Remarks.__index = Remarks
 
-local MOST = 100   -- that are kept in mind
-local SOON = 10000 -- ms after it began, for a connection to end
-local CUTS = 3     -- of connections that ended so soon, one after the other
+local MOST = 100   -- remarks that are remembered
+local SOON = 10000 -- ms: a connection that lasts no longer than this counts as cut
+local CUTS = 3     -- in a row, after which the message guesses why
 
 --- @tparam function tell function(event): {kind, text}
 function M.new(tell)
   return setmetatable({ tell = tell, told = {}, count = 0, cuts = 0 }, Remarks)
 end
 
---- Say something unless it was said before.
+--- Make a remark unless it was made before.
 function Remarks:once(kind, text)
   if self.told[text] or self.count >= MOST then return end
   self.told[text], self.count = true, self.count + 1
   self.tell { kind = kind, text = text }
 end
 
---- There is a connection, or none any more. A client of the same name throws this one out, which the broker does
--- not tell.
+--- The connection was made or lost. If another client uses the same name the two disconnect each other, and the broker
+-- does not say why; so after several cuts in a row the message names that possibility.
 -- @tparam boolean connected
--- @tparam string|nil message of the client: why it is not
+-- @tparam string|nil message of the client: why it was lost
 -- @tparam integer now ms
--- @treturn string|nil the message, with what it may be
+-- @treturn string|nil the message, with the possible reason
 function Remarks:connected(connected, message, now)
   if connected then
     self.since = now

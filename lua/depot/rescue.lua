@@ -1,4 +1,4 @@
---- What is done about a depot's database that is damaged or missing.
+--- Saves a depot's database that is damaged or was deleted.
 --
 -- @module depot.rescue
 
@@ -17,10 +17,10 @@ local function exists(path)
   return file ~= nil
 end
 
---- Put a damaged database aside, in place of one that was there. Nobody has it open.
+--- Set a damaged database aside, replacing an earlier one. It must not be open.
 -- @tparam string dir
 -- @tparam[opt] string name "/depot.db" when absent
--- @treturn string|nil its new path; nil: it stays where it is
+-- @treturn string|nil its new path; nil: it could not be renamed
 function M.set_aside(dir, name)
   local path = dir .. (name or NAME)
   if not os.rename(path, path .. ASIDE) then return nil end
@@ -31,20 +31,20 @@ function M.set_aside(dir, name)
   return path .. ASIDE
 end
 
---- Write a database that was deleted, and is still open, into another file of the folder.
--- @treturn boolean|nil false: there is another one by now; nil, message, code: it cannot be written
+--- Write a database that was deleted while it is open into a new file of the folder.
+-- @treturn boolean|nil false: another one is in its place; nil, message, code: it cannot be written
 function M.write_again(natives, store, dir)
   if exists(dir .. NAME) then return false end
   os.remove(dir .. COPY)
-  -- Made here, so that nobody else can read it.
+  -- Create it first, so that it has mode 0600.
   local empty, message, code = natives.database.open(dir .. COPY, { wal = false })
   if not empty then return nil, message, code end
   empty:close()
   return store:copy(dir .. COPY)
 end
 
---- Put what was written in its place. The one that was deleted is closed: that takes its other files away, which
--- would be taken for the new one's.
+--- Rename the new file into place. The deleted database must be closed, and its other files are removed, because they
+-- would be taken for those of the new one.
 function M.put_back(dir)
   for _, side in ipairs(SIDES) do
     os.remove(dir .. NAME .. side)

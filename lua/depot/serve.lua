@@ -7,10 +7,10 @@ local natives = require "update.natives"
 
 local M = {}
 
---- Connections at once, unless told otherwise.
+--- Connections at once, by default.
 M.CONNECTIONS = 1000
 
--- The actions may run elsewhere.
+-- The path is recorded for actions, which may run in another directory.
 local function absolute(path)
   if path:sub(1, 1) == "/" then return path end
   local ok, host = pcall(require, "update.native.host")
@@ -25,7 +25,7 @@ local function read_file(path, option)
   return text
 end
 
---- Make a number of an option's text.
+--- Turn the text of an option into a number.
 -- @treturn true|nil nil, message, "usage"
 function M.number_of(opts, name, least)
   local text = opts[name]
@@ -51,7 +51,7 @@ local function tls_of(opts)
   return { cert = cert, key = key }
 end
 
--- An address that was given, for messages: without user and password.
+-- An address from the command line, for messages: without user and password.
 local function shown(address)
   return natives.url.shown((address:gsub("^[^/]*@", "")))
 end
@@ -62,7 +62,7 @@ local function mqtt_of(opts)
   local host, port = opts.mqtt:match "^%[?([^%[%]%s]+)%]?:(%d+)$"
   port = math.tointeger(tonumber(port))
   if host and host:find "@" then
-    return nil, "--mqtt: a broker's address holds no user or password; say --mqtt-user and --mqtt-password", "usage"
+    return nil, "--mqtt: give user and password by --mqtt-user and --mqtt-password, not in the address", "usage"
   end
   if not port or port < 1 or port > 65535 then
     return nil, ("--mqtt %s: expected HOST:PORT, for example 127.0.0.1:1883"):format(shown(opts.mqtt)), "usage"
@@ -77,27 +77,27 @@ local function mqtt_of(opts)
     tls = opts["mqtt-ca"] and { ca = opts["mqtt-ca"] } or nil }
 end
 
--- Devices are told where we are: an address that means "every one" tells them nothing.
+-- Offers hold the depot's address. Devices cannot use one that means "all interfaces".
 local function check_base(opts)
   if opts.mqtt and not opts.url and (opts.listen or ""):find "^%[?[0:.]*%]?:%d+$" then
-    return nil, ("with --mqtt, say with --url where devices reach %s"):format(opts.listen), "usage"
+    return nil, ("--mqtt with --listen %s needs --url, the address that devices use"):format(opts.listen), "usage"
   end
   return true
 end
 
--- Links are made by adding a name to the base: what comes after the path would swallow it.
+-- A link is the base and a name, so nothing may follow the path of the base.
 local function fault_of_url(url)
   if not url:find "^https?://[^/?#%s%c]+[^%s%c]*$" then return "expected http:// or https:// and a host" end
-  if url:find "[?#]" then return "a base has no query and no fragment" end
+  if url:find "[?#]" then return "the base must not have a query or a fragment" end
   local host = url:match "^https?://([^/]+)"
-  if host:find "@" then return "a base holds no user or password" end
+  if host:find "@" then return "the base must not hold a user or password" end
   local port = host:match ":([^:%]]*)$"
   if port and not (port:find "^%d%d?%d?%d?%d?$" and tonumber(port) >= 1 and tonumber(port) <= 65535) then
-    return "the port is a number from 1 to 65535"
+    return "the port must be a number from 1 to 65535"
   end
 end
 
--- What the options say, checked; or nil, message, code.
+-- The checked options; or nil, message, code.
 local function settings(opts)
   local url = opts.url
   local fault = url and fault_of_url(url)
@@ -134,7 +134,7 @@ function M.run(dir, opts, env)
     return nil, message, code
   end
   local lines = log.new(natives, env)
-  env.err = natives.log.err -- why it ends is said by others
+  env.err = natives.log.err -- the caller prints why it ends, also without blocking
   local signals <close>, why, word = natives.signals.open()
   if not signals then
     return nil, why, word
@@ -166,7 +166,7 @@ function M.run(dir, opts, env)
   lines.out(("listening on %s://%s"):format(set.tls and "https" or "http", depot:address()))
   local wanted = opts.connections or M.CONNECTIONS
   if depot:connections() < wanted then
-    lines.note(("%d connections at most, not %d: more open files are not allowed (ulimit -n)")
+    lines.note(("%d connections at most, not %d: raise the limit of open files (ulimit -n)")
       :format(depot:connections(), wanted))
   end
   repeat

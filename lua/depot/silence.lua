@@ -1,9 +1,8 @@
---- Upgrades that nobody hears of any more: after a day of silence they have failed.
+--- Gives up upgrades of devices that have been silent for a day.
 --
--- Silence counts only while it could have been broken. A clock that jumps, a
--- broker that was away, a depot that did not run: after each the day begins
--- anew, for all. A depot that was away for less than an hour goes on where the
--- one before was.
+-- Silence counts only while the depot could hear. After a jump of the clock, or
+-- when broker or depot were away, the day begins anew for all devices. An
+-- absence of less than an hour does not matter.
 --
 -- @module depot.silence
 
@@ -15,14 +14,14 @@ Silence.__index = Silence
 -- Milliseconds.
 local SILENT = 24 * 3600 * 1000
 local SWEEP = 60000     -- between two looks
-local JUMP = 60000      -- of the clock: what is less is no matter for a day
-local GAP = 3600 * 1000 -- in which nobody could be heard, and that is no matter either
+local JUMP = 60000      -- a smaller jump of the clock does not matter
+local GAP = 3600 * 1000 -- a shorter time in which nobody could be heard does not matter
 
 local AT_ONCE = 500 -- devices
 
 --- @tparam table store depot.store
 -- @tparam integer now ms
--- @tparam[opt] integer base of the clock, as depot.mqtt.clock() gives it: constant but for jumps
+-- @tparam[opt] integer base of the clock, as from depot.mqtt.clock(): changes only when the clock jumps
 function M.new(store, now, base)
   local last = store:last_heard()
   return setmetatable({ store = store, base = base, next_sweep = now + SWEEP, away_at = now,
@@ -35,7 +34,7 @@ function Silence:connected(is_connected, now)
   self.away_at = not is_connected and (self.away_at or now) or nil
 end
 
---- Give up, now and then, who was silent for too long.
+--- Once a minute, give up devices that were silent for too long.
 -- @tparam integer now ms
 -- @tparam integer|nil base of the clock
 -- @tparam function give_up function(row) -> true; nil, message, code

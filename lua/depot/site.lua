@@ -1,10 +1,10 @@
---- What stands where on a depot.
+--- The paths of a depot, and the answers there.
 --
 -- Pure: a request and the catalog in, an answer out. An answer is {status,
--- headers, body}, or {path, headers} for a file, and may carry `note`, what to
--- say of it in the log beyond method, path and status, `question`, what is to be
--- written down of the device (depot.http_devices), and `offers`: it begins with a
--- package, which the pace has to allow. Nothing here puts a project key into a note.
+-- headers, body}, or {path, headers} for a file. It may also have `note`, text
+-- for the log besides method, path and status; `question`, what to record of the
+-- device (depot.http_devices); and `offers`, true if a download begins, which
+-- the pace has to allow. A note never contains a project key.
 --
 -- @module depot.site
 
@@ -39,7 +39,7 @@ local function file(entry, note)
   }
 end
 
--- The base of links: as the operator says, else where the client found us, or the proxy before us.
+-- The base of links: as the operator says, else the address by which the client reached us, or the proxy before us.
 local function base_of(site, request)
   if site.url then
     return (site.url:gsub("/+$", ""))
@@ -50,7 +50,7 @@ local function base_of(site, request)
     .. (host and host:find("^[%w%.%-:%[%]]+$") and host or site.address)
 end
 
--- For the log: what harmless fields of a query say.
+-- For the log: the fields of a query that are not secret.
 local function describe(query, outcome)
   local parts = {}
   for _, name in ipairs { "imei", "mac", "uid", "core_version", "version" } do
@@ -62,7 +62,7 @@ local function describe(query, outcome)
   return table.concat(parts, " ")
 end
 
--- What is known of who asked; nil when it does not say who it is, or what it belongs to is not known here.
+-- What to record of the device; nil if it gives no id, or no package has its product key.
 local function question_of(query, answer)
   local asked = luat.parse(query)
   if not asked or answer.code == 25 then return nil end
@@ -79,15 +79,15 @@ local function refuse(request, answer)
     note = describe(request.query, ("code %d (%s)"):format(answer.code, answer.why)) }
 end
 
--- Whether the answer is the begin of a package; one that goes on with it was offered it before.
+-- Whether a download begins. A device that continues one was offered the package before.
 local function begins(request)
   local from = (request.headers.range or ""):match "^bytes=(%d+)"
   return request.method == "GET" and (not from or from:find "^0+$" ~= nil)
 end
 
---- The answer to one who is to be given a package, but not now.
+--- The answer to a device that would be given a package while the pace is used up.
 -- @tparam table request
--- @tparam integer wait seconds after which he is to ask again
+-- @tparam integer wait seconds after which to ask again
 function M.later(request, wait)
   return refuse(request, luat.later(wait))
 end
@@ -146,14 +146,13 @@ end
 --- The answer to a request.
 -- @tparam table site packages() and entries() of the catalog, file(name), sha256(text), url (base of links, or nil),
 --   address ("HOST:PORT" listened on), scheme (or nil: "http"), proxies ({[address] = true},
---   or nil), check (function(name, query) -> what is wrong with a
---   signed link, or nil; nil where no links are signed), pending (function -> what is being made: see depot.pending;
---   or nil)
+--   or nil), check (function(name, query) -> what is wrong with a signed link, or nil; absent if the depot signs no
+--   links), pending (function -> packages that are being made, see depot.pending; or nil)
 -- @tparam table request method, path, query, headers, as update.native.httpd gives it
 -- @treturn table see above
 function M.answer(site, request)
   if request.method ~= "GET" and request.method ~= "HEAD" then
-    return failure(405, "only GET and HEAD are understood here", { Allow = "GET, HEAD" })
+    return failure(405, "only GET and HEAD are supported", { Allow = "GET, HEAD" })
   elseif request.path == "/" then
     return listing(site)
   elseif request.path == luat.PATH then
@@ -162,7 +161,7 @@ function M.answer(site, request)
   local name = request.path:match("^/([^/]+)$")
   local entry = name and site.file(name)
   if not entry then
-    return failure(404, "there is nothing of this name; / lists the packages")
+    return failure(404, "no package of this name; / lists the packages")
   end
   local problem, who
   if site.check then problem, who = site.check(name, request.query) end

@@ -1,13 +1,13 @@
 --- What the depot remembers of devices, in <folder>/depot.db.
 --
--- A row a device, with its job (depot.jobs); rollouts, which give a job to
--- devices that are first heard of later; the packages that a device has
--- verified; digests of files, so that they are not hashed at every start; the
--- secret that links are signed with. SQLite with a write-ahead log, so the
--- actions of the command line read and write while the depot runs.
+-- It holds a row for each device with its job (depot.jobs); rollouts, which give
+-- a job to devices that report for the first time later; which packages are
+-- verified; digests of files, so that they are not hashed at every start; and
+-- the secret that links are signed with. SQLite uses a write-ahead log, so the
+-- actions of the command line can read and write while the depot runs.
 --
--- change() begins a transaction when none is open, commit() ends it: whoever
--- reads a row in order to change it calls change() first.
+-- change() begins a transaction if none is open, commit() ends it. Call change()
+-- before reading a row that will be changed.
 --
 -- @module depot.store
 
@@ -20,7 +20,7 @@ local M = {}
 local Store = {}
 Store.__index = Store
 
---- Open the database of a depot's folder; it is made when it is absent.
+--- Open the database of a depot's folder, or make it.
 -- @tparam table natives update.natives
 -- @tparam string dir
 -- @tparam[opt] integer patience milliseconds to wait for another process that has locked it
@@ -40,13 +40,13 @@ function Store:change()
   return ok, message, code
 end
 
---- End the transaction, when one is open: what was changed is durable.
+--- End the transaction, if one is open. Then the changes are durable.
 -- @treturn true|nil nil, message, code: nothing was changed
 function Store:commit()
   if not self.changing then return true end
   if not self.db:changing() then
     self.changing = false
-    return nil, "the database has taken the changes back, as on a full disk", "nospace"
+    return nil, "the database has rolled the changes back, as it does on a full disk", "nospace"
   end
   local ok, message, code = self.db:execute "COMMIT"
   if not ok then self:abandon() end
@@ -54,19 +54,19 @@ function Store:commit()
   return ok, message, code
 end
 
---- Take back what was changed since the last commit.
+--- Roll back the changes since the last commit.
 function Store:abandon()
   -- On a full disk SQLite has rolled back already.
   if self.changing and self.db:changing() then self.db:execute "ROLLBACK" end
   self.changing = false
 end
 
---- Whether the file of the database is gone, or another one is in its place.
+--- Whether the file of the database was deleted or replaced.
 function Store:has_moved()
   return self.db:has_moved()
 end
 
---- Write everything into another file, which is absent or empty.
+--- Write everything into another file, which must be missing or empty.
 -- @treturn true|nil nil, message, code
 function Store:copy(path)
   local statement, message, code = self.db:prepare "VACUUM INTO ?"
@@ -75,7 +75,7 @@ function Store:copy(path)
   return done and true, message, code
 end
 
---- A number that differs once another process has changed something.
+--- A number that changes when another process has changed something.
 function Store:version()
   local row = self.statements.version:first()
   return row and row.data_version
@@ -97,7 +97,7 @@ function Store:put(row)
   return self.statements.put:run(table.unpack(values, 1, #COLUMNS))
 end
 
---- The rows whose time has come by `now`, the oldest first.
+--- The rows that are due at `now`, the oldest first.
 function Store:due(now, limit)
   return self.statements.due:all(now, limit)
 end
@@ -109,18 +109,18 @@ function Store:next_due()
   return row and row.due
 end
 
---- Rows that are upgrading and have said nothing since `before` (ms).
+--- Rows of devices that are upgrading and have been silent since `before` (ms).
 function Store:stale(before, limit)
   return self.statements.stale:all(before, before, limit)
 end
 
---- Take times back that are not over yet, as after a clock that was set back.
+--- Correct times that lie in the future, as after the clock was set back.
 -- @tparam integer now ms
--- @tparam integer latest ms for what is to be done
+-- @tparam integer latest ms; no row is due later than that
 -- @treturn integer|nil nil, message, code
-function Store:tame(now, latest)
-  local done, message, code = self.statements.postpone:run(latest, latest)
-  if done then done, message, code = self.statements.tame:run(now, now, now, now) end
+function Store:limit_times(now, latest)
+  local done, message, code = self.statements.limit_due:run(latest, latest)
+  if done then done, message, code = self.statements.limit_stamps:run(now, now, now, now) end
   return done, message, code
 end
 
@@ -131,19 +131,19 @@ function Store:last_heard()
   return row and row.heard
 end
 
---- Make every open job due whose firmware may still have to be offered.
+--- Make every open job due whose package may have to be offered again.
 function Store:offer_anew(now)
-  return self.statements.hasten:run(now)
+  return self.statements.offer_anew:run(now)
 end
 
---- Make every device due that a package may be for which has just come, also those that wait with another; not those
--- that are at work.
+--- Make the devices due that a new package may be for, even those with a pending job for another package; not those
+-- that are upgrading.
 -- @tparam table entry of the catalog
 -- @tparam integer now ms
 -- @tparam[opt] string ids JSON array of the devices that it is for; nil: for all
-function Store:rouse(entry, now, ids)
+function Store:make_due(entry, now, ids)
   local manifest = entry.manifest
-  return self.statements.rouse:run(now, manifest.product_key, manifest.release, manifest.digest, ids)
+  return self.statements.make_due:run(now, manifest.product_key, manifest.release, manifest.digest, ids)
 end
 
 --- Every device, sorted.
@@ -151,7 +151,7 @@ function Store:devices()
   return self.statements.every:all()
 end
 
---- Give `package` to devices of a product that are first heard of later.
+--- Give a package to devices of a product that report for the first time later.
 -- @tparam table rollout package, target, hash; cloud, product, source (release they run), filter (text) or nil: any
 -- @tparam integer now ms
 function Store:roll_out(rollout, now)
@@ -159,7 +159,7 @@ function Store:roll_out(rollout, now)
     rollout.source, now, rollout.filter)
 end
 
---- The rollouts, the newest first; `means` is their filter, as depot.filter reads it.
+--- The rollouts, the newest first; `means` is their filter as parsed by depot.filter.
 function Store:rollouts()
   local rows, message, code = self.statements.rollouts:all()
   for _, row in ipairs(rows or {}) do row.means = row.filter and filters.parse(row.filter) end
@@ -170,22 +170,22 @@ function Store:end_rollout(id)
   return self.statements.end_rollout:run(id)
 end
 
---- A device runs the package: it may go to others.
+--- A device runs the package, so that is verified and may go to others.
 function Store:verify(row, now)
   return self.statements.verify:run(row.package, row.target, row.cloud, row.product, row.device, now)
 end
 
---- The device no longer runs the package: what it showed no longer holds.
+--- The device that verified the package no longer runs it, so that is no longer verified.
 function Store:unverify(row)
   return self.statements.unverify:run(row.package, row.cloud, row.product, row.device)
 end
 
---- Whether a device has shown that the package works.
+--- Whether a device has verified the package.
 function Store:is_verified(package)
   return self.statements.verified:first(package)
 end
 
---- The MD5 of a file that has not changed since it was hashed; false when it is not known.
+--- The MD5 of a file; false if it is not known or the file has changed since.
 function Store:md5(name, tag)
   local row, message, code = self.statements.file:first(name, tag)
   if row == nil then return nil, message, code end
@@ -197,7 +197,7 @@ function Store:put_md5(name, tag, md5)
 end
 
 --- The secret that links are signed with, made on the first call.
--- @tparam function random function() -> string that nobody can guess
+-- @tparam function random function() -> unpredictable string
 -- @treturn string|nil nil, message, code
 function Store:secret(random)
   local done, message, code = self.statements.set:run("secret", random())
@@ -208,9 +208,9 @@ function Store:secret(random)
   return row.value
 end
 
---- Whether this database is where it was written first, and not a copy of it.
--- @tparam string place what tells the folder from a copy
--- @tparam boolean adopt from now on it belongs here
+--- Whether this database is in the folder where it was made; else it is a copy.
+-- @tparam string place tells the folder from a copy
+-- @tparam boolean adopt from now on it belongs to this folder
 -- @treturn boolean|nil nil, message, code
 function Store:belongs(place, adopt)
   local ok, message, code = true, nil, nil
@@ -222,7 +222,7 @@ function Store:belongs(place, adopt)
   return row.value == place
 end
 
---- Keep in mind whether a depot runs: one that finds the mark was not ended in order.
+--- Record whether a depot runs. A depot that starts and finds the mark knows that the last one was killed.
 -- @treturn boolean|nil whether this changed anything; nil, message, code
 function Store:set_running(running)
   local changed, message, code
@@ -239,7 +239,7 @@ function Store:close()
   self.db:close()
 end
 
---- Whether a depot ever kept something in this folder.
+--- Whether the folder has a database.
 function M.exists(dir)
   local file = io.open(dir .. "/depot.db", "rb")
   if file then file:close() end

@@ -1,4 +1,4 @@
---- The tables of depot.store, how those of earlier versions become them, and the statements over them.
+--- The tables of depot.store, the steps that upgrade those of earlier versions, and the statements.
 --
 -- @module depot.store_tables
 
@@ -30,7 +30,7 @@ local SCHEMA = [[
   PRAGMA user_version = 4;
 ]]
 
--- What a database of an earlier version lacks, by that version.
+-- The step from each earlier version to the next.
 local LATER = {
   [1] = "ALTER TABLE device ADD COLUMN offers INTEGER; PRAGMA user_version = 2;",
   [2] = "ALTER TABLE device ADD COLUMN ends INTEGER; ALTER TABLE device ADD COLUMN dead INTEGER; "
@@ -46,11 +46,11 @@ local STATEMENTS = {
   due = "SELECT * FROM device WHERE due <= ? ORDER BY due LIMIT ?",
   next_due = "SELECT min(due) AS due FROM device WHERE due IS NOT NULL",
   stale = "SELECT * FROM device WHERE state = 'upgrading' AND changed < ? AND coalesce(heard, 0) < ? LIMIT ?",
-  tame = "UPDATE device SET heard = min(heard, ?), changed = min(changed, ?) WHERE heard > ? OR changed > ?",
+  limit_stamps = "UPDATE device SET heard = min(heard, ?), changed = min(changed, ?) WHERE heard > ? OR changed > ?",
   last_heard = "SELECT max(heard) AS heard FROM device",
-  postpone = "UPDATE device SET due = ? WHERE due > ?",
-  hasten = "UPDATE device SET due = ? WHERE state = 'pending' OR state = 'upgrading' AND finished IS NULL",
-  rouse = [[UPDATE device SET due = ?1 WHERE hash = ?2 AND due IS NULL AND release IS NOT ?3
+  limit_due = "UPDATE device SET due = ? WHERE due > ?",
+  offer_anew = "UPDATE device SET due = ? WHERE state = 'pending' OR state = 'upgrading' AND finished IS NULL",
+  make_due = [[UPDATE device SET due = ?1 WHERE hash = ?2 AND due IS NULL AND release IS NOT ?3
     AND (state IS NULL OR state NOT IN ('pending', 'upgrading')
       OR state = 'pending' AND kind IS NOT 'verify' AND package IS NOT ?4)
     AND (?5 IS NULL OR device IN (SELECT value FROM json_each(?5)))]],
@@ -80,7 +80,7 @@ local function prepare(db)
   return statements
 end
 
--- Make the tables in an empty database.
+-- Make the tables in an empty database, or upgrade those of an earlier version.
 local function settle_schema(db, path)
   local version, ok, message, code
   ok, message, code = db:execute "BEGIN IMMEDIATE"
@@ -90,7 +90,8 @@ local function settle_schema(db, path)
   if version.user_version == 0 then
     ok, message, code = db:execute(SCHEMA)
   elseif version.user_version > LATEST then
-    ok, message, code = nil, ("%s: written by a later moult"):format(path), "incompatible"
+    ok, message, code = nil, ("%s: written by a newer version of Moult; upgrade this one"):format(path),
+      "incompatible"
   end
   for step = math.max(1, version.user_version), version.user_version > 0 and ok and #LATER or 0 do
     if ok then ok, message, code = db:execute(LATER[step]) end
@@ -100,7 +101,7 @@ local function settle_schema(db, path)
   return ok, message, code
 end
 
---- Open a database, made when it is absent, with the tables of this version.
+--- Open a database, or make it, with the tables of this version.
 -- @tparam table natives update.natives
 -- @tparam string path
 -- @tparam[opt] integer patience milliseconds to wait for another process that has locked it
@@ -109,7 +110,7 @@ end
 function M.open(natives, path, patience)
   local db, message, code = natives.database.open(path, { timeout = patience })
   if not db then return nil, message, code end
-  -- Statements that do not fit raise: somebody has changed the tables.
+  -- prepare() raises if a statement does not fit the tables: somebody has changed them.
   local fits, statements
   fits, statements, message, code = pcall(function()
     local ok, why, word = settle_schema(db, path)
@@ -126,7 +127,7 @@ function M.open(natives, path, patience)
   return db, statements
 end
 
---- Columns of a device's row, in their order.
+--- Columns of a device's row, in order.
 M.columns = COLUMNS
 
 return M

@@ -1,6 +1,6 @@
---- Which keys a folder's packages are verified with, and what they verify.
+--- The keys of a folder, and verification of its packages.
 --
--- Effects come in through `natives`: folder, package, source, storage.
+-- Effects go through `natives`: folder, package, source, storage.
 --
 -- @module depot.trusted
 
@@ -10,8 +10,8 @@ local M = {}
 
 local NAME = "/.keys"
 
---- The manifest of the package at path, when a key verifies it and the file is
--- as long as the manifest says.
+--- The manifest of the package at path, if a key verifies it and the file has
+-- the length that the manifest says.
 -- @treturn table|nil nil, message, code
 function M.manifest(natives, path, keys)
   local source, message, code = natives.source.file(path)
@@ -25,7 +25,7 @@ function M.manifest(natives, path, keys)
     manifest = done and offers.open_meta(package:manifest(), natives.json.decode)
     local size = done and package:layout().size
     if done and size ~= source:size() then
-      manifest, message = nil, ("%d bytes of %d"):format(source:size(), size)
+      manifest, message = nil, ("has %d bytes, the package has %d"):format(source:size(), size)
     end
     package:close()
   end
@@ -33,7 +33,7 @@ function M.manifest(natives, path, keys)
   return manifest or nil, message, code
 end
 
---- A file as of now: changes when its size or time of change does. "" without one.
+--- A text that changes when the file's size or change time does; "" without a file.
 -- @tparam table|nil found as from folder.list()
 function M.stamp(found)
   return found and ("%d/%d"):format(found.size, found.changed) or ""
@@ -46,11 +46,11 @@ local function holds_keys(files)
   return false
 end
 
---- Keep in mind which keys a depot that serves the folder was told, for the actions beside it.
+--- Record the keys that the depot of a folder was started with, for actions in other processes.
 -- @tparam string|nil keys absolute path; nil: those that the folder holds
 function M.keep(natives, dir, keys)
   if keys then
-    natives.storage.replace(dir .. NAME, keys) -- where that cannot be, the actions need to be told
+    natives.storage.replace(dir .. NAME, keys) -- if this fails, actions need --keys
   else
     natives.storage.remove(dir .. NAME)
   end
@@ -59,11 +59,11 @@ end
 --- The public keys of a folder.
 -- @tparam table natives update.natives
 -- @tparam string dir
--- @tparam string|nil keys folder of public keys, or one; else those of keep(); else dir when it has *.pub, else
+-- @tparam string|nil keys folder of public keys, or one key; else those of keep(); else dir if it has *.pub, else
 --   dir/keys
 -- @tparam table files of dir, by name
--- @treturn string their folder, or the one
--- @treturn string what changes with the trust in every package
+-- @treturn string their folder, or the one key
+-- @treturn string a text that changes when the keys change: every package is then read again
 function M.keys(natives, dir, keys, files)
   keys = keys or natives.storage.read(dir .. NAME) or holds_keys(files) and dir or dir .. "/keys"
   local parts = {}

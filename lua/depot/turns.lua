@@ -1,7 +1,7 @@
---- Queries over HTTP while the pace is used up: some wait for their turn, the others are told to come again.
+--- Queries over HTTP while the pace is used up: some wait for their turn, the others are asked to come again.
 --
--- A client that waits for its answer holds a connection, so no more wait than
--- are answered within seconds, and no more than a part of the connections.
+-- A client that waits holds a connection. So only as many wait as can be
+-- answered within seconds, and no more than a share of all connections.
 --
 -- @module depot.turns
 
@@ -11,20 +11,20 @@ local Turns = {}
 Turns.__index = Turns
 
 local WITHIN = 10     -- seconds; vendors' clients wait for half a minute
-local SHARE = 4       -- the part of the connections
-local LOOK_LEAST = 5  -- ms until it is asked again whether there is room
-local WHO = "answers" -- as depot.pace knows us
+local SHARE = 4       -- one in so many connections may wait
+local LOOK_LEAST = 5  -- ms until the next check whether there is room
+local WHO = "answers" -- our name for depot.pace
 
 --- @tparam table pace depot.pace
--- @tparam integer connections that there may be
+-- @tparam integer connections allowed
 function M.new(pace, connections)
   return setmetatable({ pace = pace, most = math.min(pace.rate * WITHIN, connections // SHARE), first = 1, last = 0,
     waiting = {} }, Turns)
 end
 
---- Somebody asks, and is to be given a package.
--- @tparam table request handed out by next() when its turn has come
--- @treturn string "now"; "waits"; "later": he is to be told to come again
+--- A client asks and would be given a package.
+-- @tparam table request returned by next() when its turn has come
+-- @treturn string "now"; "waits"; "later": ask it to come again
 function Turns:admit(request)
   local count = self.last - self.first + 1
   if count == 0 and self.pace:room(WHO) >= 1 then
@@ -48,7 +48,7 @@ function Turns:next()
   return request
 end
 
---- Milliseconds until next() may have one; nil: nobody waits.
+--- Milliseconds until next() may return a request; nil: none waits.
 function Turns:timeout()
   return self.last >= self.first and math.max(LOOK_LEAST, self.pace:timeout()) or nil
 end

@@ -267,8 +267,8 @@ describe("depot actions", function()
     assert.equal(0, code)
     assert.matches("1 jobs and 0 rollouts ended", output, 1, true)
     assert.same({ "cancelled", "pending" }, { shown("dev1").state, shown("dev2").state })
-    for line, said in pairs { ["status packages --filter imei:7"] = "there is no field imei",
-      ["batch packages new.upd --filter state:failed"] = "state changes; here are",
+    for line, said in pairs { ["status packages --filter imei:7"] = "unknown field imei",
+      ["batch packages new.upd --filter state:failed"] = "state changes over time; a batch can use",
       ["verify packages new.upd --device dev1 --filter name:dev1"] = "takes no --filter" } do
       code, output = act(line)
       assert.equal(2, code)
@@ -396,14 +396,14 @@ describe("depot actions", function()
     { "depot packages --tls-cert release.key --tls-key release.key --listen 127.0.0.1:0", "certificate must be PEM" },
     { "depot packages --mqtt nowhere", "expected HOST:PORT" },
     { "depot packages --mqtt me:hidden@broker:x", "--mqtt broker:x: expected HOST:PORT" },
-    { "depot packages --url http://me:hidden@h/", "--url http://h/: a base holds no user" },
+    { "depot packages --url http://me:hidden@h/", "--url http://h/: the base must not hold a user" },
     { "depot packages --url me:hidden@h/x", "--url h/x: expected http:// or https://" },
     { "depot packages --proxy http://me:hidden@h/", "--proxy http://h/: expected a numeric address" },
-    { "depot packages --mqtt 127.0.0.1:1 --listen 0.0.0.0:0", "say with --url" },
+    { "depot packages --mqtt 127.0.0.1:1 --listen 0.0.0.0:0", "needs --url" },
     { "depot packages --mqtt 127.0.0.1:1 --expiry 0", "expected a number from 1" },
     { "depot packages more", "is not an action" },
     { "depot verify", "usage: moult depot verify DIR" },
-    { "depot verify packages new.upd", "which device" },
+    { "depot verify packages new.upd", "name one device to try it on" },
     { "depot verify packages --device dev1", "name a package" },
   }
   for _, case in ipairs(mistakes) do
@@ -425,9 +425,9 @@ describe("depot actions", function()
     wait("both reports", function() return #status().devices == 2 end)
     assert.same({ false, true }, { shown("old").unordered, shown("odd").unordered })
     local _, output = act "status packages"
-    assert.matches("a1TestPK001/odd night-build (of no order)\n", output, 1, true)
-    assert.matches("1 pending, 1 without a job; neither sequence nor version tells whether 1 of them is older than "
-      .. "what is here: `batch --from RELEASE` reaches them", output, 1, true)
+    assert.matches("a1TestPK001/odd night-build (older or newer: unknown)\n", output, 1, true)
+    assert.matches("1 pending, 1 without a job; neither sequence nor version tells whether 1 of them runs an older "
+      .. "release than the packages here: `batch --from RELEASE` reaches them", output, 1, true)
   end)
 
   it("are not taken for a depot by each other", function()

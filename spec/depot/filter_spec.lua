@@ -37,17 +37,17 @@ describe("depot.filter", function()
   end)
 
   local wrong = {
-    { "failed", 'filter: "failed" is no field:value' },
-    { "state:failed oops", 'filter: "oops" is no field:value' },
-    { "State:failed", 'filter: "State:failed" is no field:value' },
-    { "imei:1", "filter: there is no field imei; there are cloud, code, heard, name, product, release, state," },
+    { "failed", 'filter: "failed" is not of the form field:value' },
+    { "state:failed oops", 'filter: "oops" is not of the form field:value' },
+    { "State:failed", 'filter: "State:failed" is not of the form field:value' },
+    { "imei:1", "filter: unknown field imei; the fields are cloud, code, heard, name, product, release, state," },
     { "state:", "filter: state: has no value" },
     { "state: failed", "filter: state: has no value" },
     { 'state:"failed', "filter: state: has no value" },
     { 'state:fai"led', "filter: state: has no value" },
     { 'state:"failed"x', "filter: state: has no value" },
-    { "state<failed", "filter: state<: only code, heard, release can be asked so" },
-    { "heard:7d", "filter: heard:: only cloud, code, name, product, release, state, target can be asked so" },
+    { "state<failed", "filter: state<: only code, heard, release can be compared like this" },
+    { "heard:7d", "filter: heard:: only cloud, code, name, product, release, state, target can be compared like this" },
     { "heard<7", "filter: heard<7: the value is not a span, as 30m, 24h or 7d" },
     { "heard<7w", "filter: heard<7w: the value is not a span" },
     { "heard<1234567890d", "filter: heard<1234567890d: the value is not a span" },
@@ -64,14 +64,14 @@ describe("depot.filter", function()
     end)
   end
 
-  it("asks a rollout only for what lasts", function()
+  it("takes only lasting fields for a rollout", function()
     assert.is_true(filters.means(assert(filters.parse("name:meter-* -cloud:luat release<2 product:a1pk", true)), ROW))
     for _, text in ipairs { "state:failed", "-code:1", "heard<1d", "target:1" } do
       local filter, message, code = filters.parse("cloud:aliyun " .. text, true)
       assert.same({ nil, "usage" }, { filter, code })
-      assert.matches("^filter: %l+ changes; here are cloud, name, product, release$", message)
+      assert.matches("^filter: %l+ changes over time; a batch can use cloud, name, product, release$", message)
     end
-    assert.matches("there is no field imei", select(2, filters.parse("imei:1", true)))
+    assert.matches("unknown field imei", select(2, filters.parse("imei:1", true)))
   end)
 
   it("survives any bytes", function()

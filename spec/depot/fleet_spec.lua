@@ -433,7 +433,7 @@ describe("depot.fleet", function()
     for _, event in ipairs(told) do
       if event.kind == "NUL byte" then lines[#lines + 1] = event.text end
     end
-    assert.same({ "aliyun pk/dn: its messages end with a NUL byte, which is passed over" }, lines)
+    assert.same({ "aliyun pk/dn: its messages end with a NUL byte, which is ignored" }, lines)
   end)
 
   -- The second time round.
@@ -896,7 +896,7 @@ describe("depot.store", function()
     assert(s:put { cloud = "aliyun", product = "p", device = "a", hash = "h", due = 900, heard = 800, changed = 10 })
     assert(s:put { cloud = "aliyun", product = "p", device = "b", hash = "h", due = 140, heard = 90 })
     assert.equal(800, s:last_heard())
-    assert(s:tame(100, 150))
+    assert(s:limit_times(100, 150))
     local a, b = s:get("aliyun", "p", "a"), s:get("aliyun", "p", "b")
     assert.same({ 150, 100, 10, 140, 90 }, { a.due, a.heard, a.changed, b.due, b.heard })
     s:close()
@@ -974,7 +974,7 @@ describe("depot.store", function()
     s:close()
     local opened, message, code = store.open(natives, dir)
     assert.same({ nil, "incompatible" }, { opened, code })
-    assert.matches("later moult", message)
+    assert.matches("a newer version of Moult", message)
     local file = assert(io.open(dir .. "/depot.db", "wb"))
     file:write(("x"):rep(4096))
     file:close()

@@ -83,8 +83,8 @@ describe("depot.keeper", function()
     report "a"
     step(2)
     assert.equal("a", devices())
-    assert.matches("depot%.db: file is not a database %(corrupt%); it is kept as .*/depot%.db%.damaged, a new one is "
-      .. "begun: jobs and batches are to be given again", told[1])
+    assert.matches("depot%.db: file is not a database %(corrupt%); it is kept as .*/depot%.db%.damaged, and a new one "
+      .. "is begun: give jobs and batches again", told[1])
     assert.equal(1, #told)
     local file <close> = assert(io.open(dir .. "/depot.db.damaged"))
     assert.equal(("x"):rep(4096), file:read "a")
@@ -192,7 +192,7 @@ describe("depot.keeper", function()
     assert.same({ 2, "works again" }, { #told, told[2] })
   end)
 
-  it("writes a database again that was taken away", function()
+  it("writes a database again that was deleted", function()
     open()
     report "a"
     step(2)
@@ -204,7 +204,7 @@ describe("depot.keeper", function()
     step(2)
     assert.equal("a b c", devices())
     assert.equal(secret, kept.store:secret(function() return "x" end))
-    assert.matches("depot%.db was taken away, and is written again", told[1])
+    assert.matches("depot%.db was removed, and is written again", told[1])
     assert.equal(1, #told)
     local pipe <close> = assert(io.popen("stat -c %a " .. dir .. "/depot.db"))
     assert.equal("600\n", pipe:read "a")
@@ -223,7 +223,7 @@ describe("depot.keeper", function()
     report "c"
     step(2)
     assert.equal("a c", devices())
-    assert.matches("was replaced, and is opened anew", told[1])
+    assert.matches("was replaced, and the new one is used", told[1])
   end)
 
   it("outlives a message that it cannot bear", function()

@@ -224,7 +224,7 @@ describe("depot.luat", function()
       local full, d17 = release()
       full.tag, d17.tag = '"f"', '"d"'
       local answer = luat.answer(query(), { full, d17 }, sha256, '"f"')
-      assert.same({ "full.upd", "goes on with it" }, { answer.entry.name, answer.why })
+      assert.same({ "full.upd", "continues with it" }, { answer.entry.name, answer.why })
       answer = luat.answer(query { dfota = "0" }, { full, d17 }, sha256, '"d"')
       assert.equal("full.upd", answer.entry.name)
     end)
@@ -460,8 +460,8 @@ describe("depot.proxy", function()
     for _, client in ipairs { "127.0.0.1", "::1", "::ffff:127.0.0.1", "10.0.0.2", "::ffff:10.0.0.2" } do
       assert.same({ scheme = "https", host = "ota.example", client = "203.0.113.5" }, said(client))
     end
-    assert.same({ unbelieved = true }, said "10.0.0.3")
-    assert.same({ unbelieved = false }, said("10.0.0.3", { ["x-forwarded-proto"] = "http" }))
+    assert.same({ untrusted = true }, said "10.0.0.3")
+    assert.same({ untrusted = false }, said("10.0.0.3", { ["x-forwarded-proto"] = "http" }))
   end)
 
   it("takes the host that was asked for when the proxy names none, and its port", function()
@@ -540,9 +540,9 @@ describe("depot.device_list.parse", function()
     { "UTF-16", "1\0\n\0", "line 1: a control character" },
     { "the mark that keeps a number text", "'866714040000001\n", "line 1: a quote" },
     { "a number that was shortened", "1\n8.66714E+14\n", "line 2: a number that a spreadsheet shortened" },
-    { "Latin-1", "d\xe9v\n", "line 1: bytes that are no UTF-8" },
-    { "a blank of a web page", "1\u{A0}\n", "line 1: a space or mark that cannot be seen" },
-    { "a mark without width", "1\n\u{200B}2\n", "line 2: a space or mark that cannot be seen" },
+    { "Latin-1", "d\xe9v\n", "line 1: not UTF-8" },
+    { "a space from a web page", "1\u{A0}\n", "line 1: an invisible space or mark" },
+    { "a mark without width", "1\n\u{200B}2\n", "line 2: an invisible space or mark" },
   }
   for _, case in ipairs(refused) do
     it("refuses " .. case[1] .. " by line", function()

@@ -65,7 +65,7 @@ describe("aliyun: what a cloud says", function()
   end)
 
   it("leaves another module's firmware alone", function()
-    assert.same({ kind = "other", why = "an offer for module mcu passed over: this device is module default" },
+    assert.same({ kind = "other", why = "ignored an offer for module mcu: this device is module default" },
       decode("upgrade", push { module = '"mcu"' }))
     assert.matches("module m  u passed", decode("upgrade", push { module = '"m\\u001b\\nu"' }).why)
     assert.equal("other", decode("upgrade", push(), "mcu").kind)

@@ -34,8 +34,8 @@ describe("update.config.dialect_file", function()
   local refused = {
     { "a mistake in the text", "return {", "expected" },
     { "bytecode", string.dump(function() end), "binary chunk" },
-    { "what is no dialect", "return 7", "a dialect is a table" },
-    { "nothing", "", "a dialect is a table" },
+    { "what is no dialect", "return 7", "a dialect must be a table" },
+    { "nothing", "", "a dialect must be a table" },
     { "a built-in name", "return require 'update.cloud.luat'", "dialect luat is built in" },
     { "the system", "os.exit(0)", "os" },
     { "files", "io.open('/etc/passwd')", "io" },

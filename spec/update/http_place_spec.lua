@@ -44,7 +44,7 @@ describe("update.cloud.http_place", function()
 
   it("has nothing to ask of a cloud that pushes", function()
     local w, message, code = http_place.of(config, { kind = "aliyun", name = "n" }, facts)
-    assert.same({ nil, 'cloud n: pushes its offers to the agent; none is waiting', "nothing" }, { w, message, code })
+    assert.same({ nil, 'cloud n: no offer is waiting; it pushes offers to the agent', "nothing" }, { w, message, code })
   end)
 
   local answers = {

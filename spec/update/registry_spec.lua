@@ -75,14 +75,14 @@ describe("update.cloud.registry", function()
   local refused = {
     { "nothing", nil, "is a table" },
     { "one without a name", http { name = 7 }, "needs a name" },
-    { "a name that is a path", http { name = "../x" }, "needs a name of small letters" },
+    { "a name that is a path", http { name = "../x" }, "needs a name of lower-case letters" },
     { "another transport", http { over = "coap" }, 'over must be "http" or "mqtt"' },
     { "one that cannot answer", http { decode = "x" }, "dialect crate has no decode (function)" },
     { "one over MQTT that cannot speak", http { over = "mqtt" }, "has no connection (function), encode (function)" },
     { "a field of another type", field { type = "table" }, "field token has an unknown type" },
     { "a field without a meaning", field { meaning = false }, "field token has no meaning" },
     { "a number without bounds", field { type = "integer" }, "field token has no min" },
-    { "a field that is everybody's", field { name = "url" }, "field url is one that every dialect has" },
+    { "a field that is everybody's", field { name = "url" }, "field url: every dialect has it already" },
     { "a default", field { default = "x" }, "field token has a default" },
   }
   for _, case in ipairs(refused) do

@@ -1,9 +1,10 @@
 --- `moult depot add DIR FILE`: put a package into the folder, its list of devices first.
 --
--- Durable order: the list, then the package, each under a name of its own
--- until it is whole. So nobody is given what the list keeps from him, and a
--- depot never sees half a package. Without a list, and when it never had one,
--- the package gets one that says "every device": no depot waits for another.
+-- Durable order: the list, then the package. Each is written under a temporary
+-- name and renamed when it is complete. So no device gets a package that its
+-- list excludes it from, and a depot never sees half a package. A package that
+-- never had a list gets one that says "every device", so that a running depot
+-- does not hold it back in case a list follows.
 --
 -- @module depot.actions.add
 
@@ -29,7 +30,7 @@ local function copy(from, to)
   return file:close()
 end
 
--- What fill(path) writes becomes `name` of the folder at once or not at all.
+-- Put what fill(path) writes into the folder as `name`, completely or not at all.
 local function put(dir, name, fill)
   local unfinished = ("%s/.%s.new"):format(dir, name)
   local ok, why = fill(unfinished)
@@ -52,7 +53,7 @@ local function write_star(path)
   return file:close()
 end
 
--- Whom the package is for, put into words, once its list is there.
+-- Write the list, and say in words whom the package is for.
 local function put_list(context, name)
   local dir, from = context.dir, context.opts.devices
   local limits, message, code = limited.read(context.natives, dir)
@@ -71,7 +72,7 @@ local function put_list(context, name)
   return devices and ("%d listed device%s"):format(count, count == 1 and "" or "s") or "every device"
 end
 
--- The keys of the folder verify the package.
+-- Whether the keys of the folder verify the package.
 local function check(context, path)
   local listing, message, code = context.natives.folder.list(context.dir)
   if not listing then return nil, message, code end

@@ -2,8 +2,8 @@
 -- the store, and which devices the options mean.
 --
 -- Each action is a module with run(context); a context is {dir, name (of a
--- package, or nil), opts, env, natives, lasting (see depot.filter)}. They work beside a running depot: each
--- changes rows in one transaction, and the depot finds those that are due.
+-- package, or nil), opts, env, natives, lasting (see depot.filter)}. Actions also work while a depot runs: each
+-- changes rows in one transaction and marks them as due, and the depot looks for due rows.
 --
 -- @module depot.actions.base
 
@@ -44,12 +44,12 @@ function M.open(context)
   return context
 end
 
---- The package that is meant: by its name, else the newest of --product.
+--- The package that the command means: the one that it names, else the newest of --product.
 -- @treturn table|nil entry of the catalog; nil, message, code
 function M.package(context)
   if not context.name then
     if not context.opts.product then
-      return nil, "name a package, or the --product whose newest is meant", "usage"
+      return nil, "name a package, or give --product for the newest package of a product", "usage"
     end
     local entry = choice.newest(context.packages, context.natives.digest.sha256(context.opts.product))
     if entry then return entry end
@@ -60,13 +60,14 @@ function M.package(context)
   if not entry then return nil, ("%s has no package %s"):format(context.dir, context.name), "missing" end
   if not entry.manifest then return nil, ("%s: %s"):format(name, entry.reason), "untrusted" end
   if choice.is_delta(entry.manifest) then
-    return nil, name .. " is a delta; a full package is offered", "incompatible"
+    return nil, name .. " is a delta; name the full package, since the depot does not know the cores of these devices",
+      "incompatible"
   end
   return entry
 end
 
---- The package that is named, or any.
--- @treturn table|boolean|nil entry, false when none is named; nil, message, code
+--- The package that the command names, if it names one.
+-- @treturn table|boolean|nil entry; false: none is named; nil, message, code
 function M.named(context)
   if not context.name then return false end
   return M.package(context)
@@ -109,7 +110,7 @@ end
 
 --- Change the jobs of devices that the options mean, within change().
 -- @tparam table context
--- @tparam table|boolean entry of a package whose jobs alone are meant, or false
+-- @tparam table|boolean entry only jobs of this package; false: all jobs
 -- @tparam function method(row, now) -> whether the row was changed
 -- @treturn integer|nil how many; nil, message, code
 function M.each_job(context, entry, method)
@@ -127,7 +128,7 @@ function M.each_job(context, entry, method)
   return count
 end
 
---- Those that ask over HTTP, which have no jobs.
+--- The devices that ask over HTTP. They have no jobs.
 -- @treturn {table,...}|nil rows of depot.http_devices; nil, message, code
 function M.http_devices(context)
   local rows, message, code = http_devices.read(context.natives, context.dir)
@@ -139,8 +140,8 @@ function M.http_devices(context)
   return meant
 end
 
---- A row for a device that was never heard of, as far as the options say which.
--- @treturn table|nil nil: --cloud and --product do not both tell, or not this package's product
+--- A row for a device that has never reported, if the options say enough about it.
+-- @treturn table|nil nil: --cloud or --product is missing, or it is not this package's product
 function M.unheard(context, entry, name)
   local opts = context.opts
   if not opts.cloud or not opts.product then return nil end
@@ -149,9 +150,9 @@ function M.unheard(context, entry, name)
   return { cloud = opts.cloud, product = opts.product, device = name, hash = hash }
 end
 
---- Do something in one transaction.
+--- Run work() in one transaction.
 -- @tparam table context
--- @tparam function work returns a value; or nil, message, code, and then nothing was changed
+-- @tparam function work returns a value; or nil, message, code, and then the transaction is rolled back
 function M.change(context, work)
   local ok, message, code = context.store:change()
   if not ok then return nil, message, code end
@@ -166,7 +167,7 @@ function M.change(context, work)
   return result
 end
 
---- Say that no depot is there to do it, when so.
+--- Say so if no depot runs that could carry out the jobs.
 function M.warn_when_alone(context)
   if not lock.is_held(context.natives, context.dir) then
     context.env.note(("no depot with --mqtt serves %s now; the jobs wait for one"):format(context.dir))

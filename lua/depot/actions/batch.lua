@@ -1,4 +1,4 @@
---- `moult depot batch DIR [PACKAGE]`: a package that a device has verified, for many.
+--- `moult depot batch DIR [PACKAGE]`: give a package that one device has verified to many.
 --
 -- @module depot.actions.batch
 
@@ -8,7 +8,7 @@ local jobs = require "depot.jobs"
 
 local M = {}
 
--- Why a device gets no new job; nil: it gets one.
+-- Why a device gets no new job; nil: it gets one. `named`: the batch names the release that devices run (--from).
 local function obstacle(row, entry, packages, named)
   if not choice.fits(entry, row) then return "unlisted" end
   if jobs.has(row, entry.manifest.release) then return "current" end
@@ -23,7 +23,7 @@ local function obstacle(row, entry, packages, named)
   end
 end
 
--- The rows that were named and never heard of.
+-- Add rows for devices that --device names and that have never reported.
 local function add_unheard(context, entry, rows)
   local seen = {}
   for _, row in ipairs(rows) do
@@ -33,7 +33,7 @@ local function add_unheard(context, entry, rows)
     if not seen[name] then
       local row = base.unheard(context, entry, name)
       if not row then
-        return nil, ("no device %s of this package's product was heard of; --cloud and --product name one that will be")
+        return nil, ("device %s of this package's product has never reported; give its --cloud and --product")
           :format(name), "missing"
       end
       rows[#rows + 1], seen[name] = row, true
@@ -42,7 +42,8 @@ local function add_unheard(context, entry, rows)
   return rows
 end
 
--- So that devices heard of later get it, too; the same rollout only once.
+-- Record the rollout, so that devices that report for the first time later get the package, too. The same rollout is
+-- recorded only once.
 local function roll_out(context, entry, now)
   local opts, manifest = context.opts, entry.manifest
   local rollouts, message, code = context.store:rollouts()
@@ -84,9 +85,10 @@ local function assign(context, entry)
 end
 
 local WORDS = {
-  { "current", "run it already" }, { "open", "have the job already" }, { "failed", "failed before (see retry)" },
+  { "current", "run it already" }, { "open", "have this job already" }, { "failed", "failed before (see retry)" },
   { "busy", "are upgrading to something else" }, { "unlisted", "are not on its list" },
-  { "newer", "run what is not older" }, { "unordered", "run a release that tells no order (see --from)" },
+  { "newer", "run the same or a newer release" },
+  { "unordered", "run a release that may be older or newer (see --from)" },
 }
 
 local function tell(context, entry, counts)
@@ -109,7 +111,7 @@ local function run(context)
   proof, message, code = context.store:is_verified(entry.manifest.digest)
   if proof == nil then return nil, message, code end
   if not proof then
-    return nil, ("no device has verified %s; `moult depot verify` comes first"):format(entry.name), "refused"
+    return nil, ("no device has verified %s; run `moult depot verify` first"):format(entry.name), "refused"
   end
   local counts
   counts, message, code = base.change(context, function() return assign(context, entry) end)
@@ -119,7 +121,7 @@ local function run(context)
 end
 
 function M.run(context)
-  context.lasting = true -- devices heard of later have the same filter
+  context.lasting = true -- the filter also applies to devices that report for the first time later
   return base.within(context, run)
 end
 

@@ -1,5 +1,5 @@
---- `moult depot cancel DIR [PACKAGE]`: end open jobs, and rollouts unless single devices are meant. With a filter, the
--- rollouts that were made with it.
+--- `moult depot cancel DIR [PACKAGE]`: end open jobs, and rollouts unless --device names single devices. With a filter
+-- it ends the rollouts that were made with the same filter.
 --
 -- @module depot.actions.cancel
 

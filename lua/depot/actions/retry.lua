@@ -1,4 +1,4 @@
---- `moult depot retry DIR [PACKAGE]`: once more for devices that failed, and for those only.
+--- `moult depot retry DIR [PACKAGE]`: try again on devices that failed, and only on those.
 --
 -- @module depot.actions.retry
 

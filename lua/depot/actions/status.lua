@@ -1,4 +1,4 @@
---- `moult depot status DIR`: what the devices run, and how their jobs are.
+--- `moult depot status DIR`: what the devices run, and the state of their jobs.
 --
 -- @module depot.actions.status
 
@@ -18,11 +18,11 @@ local function seconds(ms, null)
   return ms and ms // 1000 or null
 end
 
--- What a device that hears nothing is to do about it.
+-- Why a device has not subscribed, and what to do about it.
 local DEAF = {
-  aliyun = "it is away and keeps no session (clean_session 0), or its program subscribes to nothing: the Link SDK "
-    .. "leaves that to the vendor's broker, so subscribe in the program",
-  tencent = "it is away and keeps no session (clean_session 0), or its program does not subscribe",
+  aliyun = "it is offline without a session (clean_session 0 would keep one), or its program does not subscribe: the "
+    .. "Link SDK relies on the vendor's broker for that, so subscribe in the program",
+  tencent = "it is offline without a session (clean_session 0 would keep one), or its program does not subscribe",
 }
 
 local function object_of(row, printable, null)
@@ -54,7 +54,7 @@ local function line_of(row)
     if row.code then parts[#parts + 1] = ("(%d)"):format(row.code) end
     parts[#parts + 1] = row.text
   end
-  if row.unordered then parts[#parts + 1] = "(of no order)" end
+  if row.unordered then parts[#parts + 1] = "(older or newer: unknown)" end
   if row.deaf then
     parts[#parts + 1] = ("not listening: nobody has subscribed to %s; %s"):format(dialects.push_topic(row),
       DEAF[row.cloud])
@@ -77,12 +77,12 @@ local function summary(rows)
   if deaf > 0 then parts[#parts + 1] = ("%d not listening"):format(deaf) end
   local text = #parts > 0 and table.concat(parts, ", ") or "no devices"
   if unordered == 0 then return text end
-  return ("%s; neither sequence nor version tells whether %d of them %s older than what is here: `batch --from "
-    .. "RELEASE` reaches them"):format(text, unordered, unordered == 1 and "is" or "are")
+  return ("%s; neither sequence nor version tells whether %d of them %s an older release than the packages here: "
+    .. "`batch --from RELEASE` reaches them"):format(text, unordered, unordered == 1 and "runs" or "run")
 end
 
--- Mark the devices that are offered nothing because nothing orders what they run; only an offer that is open makes it
--- matter that nobody hears it.
+-- Mark the devices that get no offer because it is unknown whether they run something older. "Not listening" matters
+-- only while an offer is open.
 local function mark(context, rows)
   local is_unordered = choice.unordered(context.packages)
   for _, row in ipairs(rows) do
@@ -127,7 +127,7 @@ local function show(context)
   return 0
 end
 
--- A folder that no depot with --mqtt has served is left as it is.
+-- No database is made in a folder that no depot with --mqtt has served.
 local nothing = { devices = function() return {} end, rollouts = function() return {} end, close = function() end }
 
 function M.run(context)

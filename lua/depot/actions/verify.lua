@@ -11,23 +11,23 @@ local M = {}
 local TIMEOUT = 3600 -- seconds
 local LOOK = 200     -- ms between two looks
 
--- The one device that is meant.
+-- The one device that --device names.
 local function find(context, entry)
   local names = context.opts.device or {}
-  if #names ~= 1 then return nil, "say with --device NAME which device tries it; one", "usage" end
+  if #names ~= 1 then return nil, "name one device to try it on, with --device NAME", "usage" end
   local rows, message, code = base.devices(context, entry)
   if not rows then return nil, message, code end
   if #rows == 1 then return rows[1] end
   if #rows > 1 then
-    return nil, ("%d devices are called %s; --cloud and --product tell them apart"):format(#rows, names[1]), "usage"
+    return nil, ("%d devices are called %s; add --cloud or --product"):format(#rows, names[1]), "usage"
   end
   local row = base.unheard(context, entry, names[1])
   if row then return row end
-  return nil, ("no device %s of this package's product was heard of; --cloud and --product name one that will be")
+  return nil, ("device %s of this package's product has never reported; give its --cloud and --product")
     :format(names[1]), "missing"
 end
 
--- Give it the job: true; "done" when it runs the package already; nil, message, code.
+-- Give the device the job: true; "done": it runs the package already; nil, message, code.
 local function start(context, entry, row)
   local now = base.now()
   local store, manifest = context.store, entry.manifest
@@ -38,7 +38,7 @@ local function start(context, entry, row)
     local ok, message, code = store:verify(row, now)
     return ok and "done", message, code
   elseif row.state == "upgrading" and row.package ~= manifest.digest then
-    return nil, ("%s is upgrading to %s; wait, or cancel that"):format(row.device, row.target), "busy"
+    return nil, ("%s is upgrading to %s; wait, or cancel that job"):format(row.device, row.target), "busy"
   end
   jobs.begin(row, { package = manifest.digest, target = manifest.release, kind = "verify" }, now)
   local ok, message, code = store:put(row)
@@ -69,7 +69,7 @@ local function watch(context, entry, device)
     local row, message, code = context.store:get(device.cloud, device.product, device.device)
     if not row then return nil, message or "the device's row is missing", code or "internal" end
     if row.package ~= entry.manifest.digest then
-      return nil, ("%s got another job meanwhile, %s"):format(row.device, row.target), "busy"
+      return nil, ("%s was given another job meanwhile, %s"):format(row.device, row.target), "busy"
     elseif not jobs.is_open(row) then
       return verdict(context, entry, row)
     end
@@ -80,7 +80,8 @@ local function watch(context, entry, device)
     end
     loop:poll(LOOK)
   end
-  return nil, ("no result of %s in time; its job goes on"):format(device.device), "busy"
+  return nil, ("no result from %s in time; its job stays open, and `moult depot status` shows it"):format(
+    device.device), "busy"
 end
 
 local function run(context)

@@ -1,11 +1,10 @@
 --- The Aliyun dialect: topics, messages and credentials of Alibaba Cloud IoT.
 --
--- Pure: JSON objects in, meaning out, and the other way round. Both sides of
--- the conversation are here, the device's and the cloud's, so that they agree.
--- Generations of the vendor's clients differ in the types of ids, sizes and
--- steps and in the names of digests; all are understood, and what is said to a
--- device suits all of them. Source of the wire facts: the vendor's C clients
--- 2.3 to 4.x, and what they put on the wire.
+-- Pure: decodes and encodes JSON objects, for the device's side and the cloud's,
+-- so that they agree. Generations of the vendor's clients differ in the types
+-- of ids, sizes and steps and in the names of digests. This module understands
+-- all of them, and its messages to devices suit all of them. Source of the wire
+-- facts: the vendor's C clients 2.3 to 4.x, and captures of their messages.
 --
 -- @module update.cloud.aliyun
 
@@ -15,19 +14,19 @@ local M = {}
 
 M.name, M.over = "aliyun", "mqtt"
 
---- What a cloud of this kind has in the configuration besides the shared fields.
+--- Fields of the configuration besides those that all clouds have.
 M.fields = {
   { name = "module", type = "topic", max = 64,
     meaning = "name of the module whose firmware this is (aliyun); default: none" },
 }
 
---- What update.cloud.mqtt_session is told of a cloud of this kind; scripts may drive its updates by the vendor's calls.
+--- Traits for update.cloud.mqtt_session. `calls`: scripts may drive updates by the vendor's calls.
 M.traits = { waits = false, burning = false, done = false, calls = true }
 
 local DESC_MAX = 128 -- bytes; the vendor's own client sends messages of at most 256
 local MODULE_MAX = 64
 
---- The vendor's number for each code word that a cloud is told; others are told to nobody.
+--- The vendor's number for each code word. Other code words are not reported.
 M.numbers = {
   ok = 100, internal = -1, network = -2, missing = -2, expired = -2, corrupt = -3, untrusted = -3,
   incompatible = -1, nospace = -4, write = -4, rolledback = -1, refused = -1, statelost = -1,
@@ -52,18 +51,18 @@ function M.topics(product, device)
   return topics
 end
 
---- What a device subscribes to: topic and QoS.
+--- The topics that a device subscribes to, with QoS.
 function M.subscriptions(product, device)
   local topics = M.topics(product, device)
   return { { topics.upgrade, 1 }, { topics.request, 1 }, { topics.get_reply, 0 } }
 end
 
---- What a server subscribes to. The first level of the first is empty.
+--- The topics that a server subscribes to. The first level of the first one is empty.
 M.filters = { "/ota/device/+/+/+", "/sys/+/+/thing/ota/firmware/get" }
 
 --- Which topic of which device this is.
 -- @tparam string topic
--- @treturn string|nil kind, product, device; nil when it is none of ours
+-- @treturn string|nil kind, product, device; nil if it is not a topic of this dialect
 function M.parse_topic(topic)
   local kind, product, device = topic:match("^/ota/device/(%l+)/([^/]+)/([^/]+)$")
   if kind and templates[kind] then return kind, product, device end
@@ -71,8 +70,8 @@ function M.parse_topic(topic)
   if kind and templates[kind] then return kind, product, device end
 end
 
---- What a device connects with.
--- @tparam table o product, device, secret, tls (true when it is used), host and port or nil
+--- The parameters of a device's connection.
+-- @tparam table o product, device, secret, tls (true if it is used), host and port or nil
 -- @tparam table crypto hmac (function(kind, key, text) -> hex)
 -- @treturn table host, port, client_id, user, password, keepalive (seconds), clean
 function M.connection(o, crypto)
@@ -86,7 +85,7 @@ function M.connection(o, crypto)
     user = ("%s&%s"):format(o.device, o.product),
     password = crypto.hmac("sha256", o.secret, signed):upper(),
     keepalive = 120,
-    clean = false, -- what is pushed while the device is away waits for it
+    clean = false, -- the broker keeps offers while the device is offline
   }
 end
 
@@ -111,7 +110,7 @@ local function take_digests(offer, data)
   return true
 end
 
--- The numbers that say yes; the vendor's clients look at no number at all.
+-- The numbers that mean success. The vendor's clients ignore the number.
 local FINE = { [200] = true, [1000] = true }
 
 local function failure_of(object)
@@ -120,7 +119,7 @@ local function failure_of(object)
   return ("the cloud says %s (code %d)"):format(fields.text(object.message, DESC_MAX), code)
 end
 
--- Why an offer without a link cannot be installed here; nil when it is none.
+-- Why an offer without a link cannot be installed here; nil: it is no offer.
 local function unfit(data)
   if type(data.files) == "table" then return "an offer of several files; only one file with a url is installed" end
   if data.dProtocol == "mqtt" or data.streamId ~= nil then
@@ -128,11 +127,11 @@ local function unfit(data)
   end
 end
 
--- What an offer for another module than ours means; nil when it is for ours.
+-- The meaning of an offer for another module; nil: it is for ours.
 local function elsewhere(data, module)
   local wanted = type(data.module) == "string" and data.module ~= "" and data.module or "default"
   if wanted == (module or "default") then return nil end
-  return { kind = "other", why = ("an offer for module %s passed over: this device is module %s"):format(
+  return { kind = "other", why = ("ignored an offer for module %s: this device is module %s"):format(
     fields.text(wanted, MODULE_MAX), module or "default") }
 end
 
@@ -140,9 +139,9 @@ end
 -- @tparam string kind of topic: "upgrade", "request" or "get_reply"
 -- @tparam any object decoded JSON
 -- @tparam[opt] table own of the configuration: module
--- @treturn table|nil {kind = "offer", offer = {version, url, size, md5, sha256, id, extra}}, {kind = "nothing"}
---   nothing to be had, {kind = "unfit", version, text} an offer that is refused by a report, {kind = "other"} what is
---   none of our business, our own echo for instance, with why when the owner should know | nil, message, code
+-- @treturn table|nil {kind = "offer", offer = {version, url, size, md5, sha256, id, extra}}, {kind = "nothing"} there
+--   is no update, {kind = "unfit", version, text} an offer to be refused by a report, {kind = "other"} a message of no
+--   interest, such as our own echo, with `why` if the owner should know | nil, message, code
 function M.decode(kind, object, own)
   local module = own and own.module
   if type(object) ~= "table" then return nil, "a message must be a JSON object", "corrupt" end
@@ -159,8 +158,8 @@ function M.decode(kind, object, own)
     if kind == "get_reply" then return { kind = "nothing" } end
     return nil, "an offer without a url", "corrupt"
   end
-  local passed_over = elsewhere(data, module)
-  if passed_over then return passed_over end
+  local ignored = elsewhere(data, module)
+  if ignored then return ignored end
   local offer = { version = fields.version(data.version), url = fields.url(data.url), size = fields.size(data.size),
     id = id_of(object), extra = type(data.extData) == "table" and data.extData or nil }
   for _, name in ipairs { "version", "url", "size" } do
@@ -170,11 +169,11 @@ function M.decode(kind, object, own)
   return { kind = "offer", offer = offer }
 end
 
---- The kinds of reports by which a device asks, on a topic each: today's documents know the second alone, consoles of
--- before only the first. It asks by all, and takes the first answer.
+--- The kinds of reports that ask for an update, each on its topic. Today's documents have only the second, older
+-- consoles know only the first. The device asks by both and takes the first answer.
 M.asks = { "ask", "get" }
 
---- What a device says.
+--- Encode a message of a device.
 -- @tparam table report kind = "version": version; "ask": version; "get"; "progress": percent (0 to 100), text;
 --   "fail": number (-4 to -1), text; any: module
 -- @tparam integer id of the message
@@ -198,7 +197,7 @@ end
 -- @tparam string kind of topic: "inform", "progress", "request" or "get"
 -- @tparam any object decoded JSON
 -- @treturn table|nil {kind = "version" | "request", version}, {kind = "progress", percent (0 to 100), text},
---   {kind = "fail", number (below 0), text}, {kind = "get"}, each with id and module as they came, or
+--   {kind = "fail", number (below 0), text}, {kind = "get"}, each with id and module unchanged, or
 --   {kind = "other"}: our own push on the topic of requests | nil, message, code
 function M.heard(kind, object)
   if type(object) ~= "table" then return nil, "a message must be a JSON object", "corrupt" end
@@ -221,9 +220,9 @@ function M.heard(kind, object)
   return heard
 end
 
---- What a cloud says of an offer: a form that every generation of clients takes.
+--- Encode an offer, in a form that every generation of clients accepts.
 -- @tparam table offer version, url, size (bytes), md5 (hex), module
--- @tparam integer|string id of the message; of a reply: of the question, as it came
+-- @tparam integer|string id of the message; in a reply the id of the question, unchanged
 -- @tparam[opt] boolean reply to "get" rather than a push
 -- @treturn table object to send as JSON
 function M.push(offer, id, reply)
@@ -234,12 +233,12 @@ function M.push(offer, id, reply)
   }
 end
 
---- What a refusal of a server of objects means: links are signed and live for half an hour.
+--- Why an object store refuses a link. Links are signed and valid for half an hour.
 -- @tparam table answer status, body
--- @treturn string|nil message, nil when the refusal has nothing to do with the link
+-- @treturn string|nil message; nil: the refusal has nothing to do with the link
 function M.refusal(answer)
   local body = answer.body or ""
-  local old_token = answer.status == 400 and body:find("Expired", 1, true) -- the stores say it so, too
+  local old_token = answer.status == 400 and body:find("Expired", 1, true) -- some stores answer 400
   if answer.status ~= 403 and answer.status ~= 401 and not old_token then return nil end
   if body:find("SignatureDoesNotMatch", 1, true) or body:find("InvalidAccessKeyId", 1, true) then
     return "the signature of the link is not valid: it was cut or changed on the way"

@@ -1,4 +1,4 @@
---- Base64, for secrets that are handed out in it, and for bytes in JSON.
+--- Base64, for secrets and for bytes in JSON.
 --
 -- Pure.
 --
@@ -11,7 +11,7 @@ local DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/
 local value_of, digit_of = {}, {}
 for i = 1, 64 do value_of[DIGITS:byte(i)], digit_of[i - 1] = i - 1, DIGITS:sub(i, i) end
 
---- Decode; every four characters must be whole.
+--- Decode; the text must consist of complete groups of four characters.
 -- @tparam string text
 -- @treturn string|nil bytes; nil when it is not base64
 function M.decode(text)

@@ -1,4 +1,4 @@
---- Whether any cloud of the configuration has something for this device.
+--- Whether any cloud of the configuration has an update for this device.
 --
 -- Pure.
 --
@@ -12,10 +12,10 @@ local M = {}
 -- @tparam table config of update.config
 -- @tparam table engine update.engine
 -- @tparam table facts of the running pair
--- @tparam[opt] function offered (name of a cloud) -> place, of an offer that was pushed; nil: it does not push; nil,
---   message, code: it has none
+-- @tparam[opt] function offered (name of a cloud) -> place of an offer that it has pushed; nil: it does not push; nil,
+--   message, code: it has pushed none
 -- @treturn table|nil verdict of engine:inspect() and `cloud` | nil, message,
---   code: "nothing" when no cloud has anything, else the first cloud's failure
+--   code: "nothing" if no cloud has an update, else the first cloud's failure
 function M.all(config, engine, facts, offered)
   if #config.clouds == 0 then
     return nil, "no cloud is configured; name one in the configuration, or use `moult install PKG`", "usage"

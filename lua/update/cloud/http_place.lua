@@ -1,7 +1,7 @@
---- Where a cloud that is asked over HTTP may have a package, as a place for update.engine.
+--- Where a cloud over HTTP may have a package, as a place for update.engine.
 --
--- Pure: a dialect says what to ask and what an answer means; the engine and
--- the agent own sockets, timers and retries.
+-- Pure: a dialect builds the question and reads the answer. The engine and the
+-- agent own sockets, timers and retries.
 --
 -- @module update.cloud.http_place
 
@@ -9,11 +9,11 @@ local registry = require "update.cloud.registry"
 
 local M = {}
 
--- A link that a cloud gave speaks no dialect: its refusals mean that it is no
--- longer good, and the cloud is asked for another.
+-- The server behind a link speaks no dialect. These statuses mean that the link
+-- is no longer valid, and the cloud is asked for another.
 local EXPIRED = { [401] = true, [403] = true, [404] = true, [410] = true }
 
--- What a device says of itself.
+-- The device as dialects know it.
 local function device_of(config, facts)
   return {
     project = config.project, product_key = config.product_key_text, id = config.id,
@@ -21,7 +21,7 @@ local function device_of(config, facts)
   }
 end
 
--- What the answer of a cloud means to update.engine.retry.
+-- The answer of a cloud, in the form of update.engine.retry.
 local function answered(dialect, name, query, answer, location)
   if location ~= query and EXPIRED[answer.status] then
     return nil, ("the link has expired (HTTP %d)"):format(answer.status), "expired"
@@ -33,14 +33,14 @@ local function answered(dialect, name, query, answer, location)
   elseif said.kind == "redirect" then
     return { location = said.url }
   end
-  return nil -- an object after all: what the transfer says stands
+  return nil -- a package after all: the error of the transfer stands
 end
 
 --- The place behind one question.
 -- @tparam table config of update.config
 -- @tparam table cloud kind, name, url, redirect (boolean), ca_file, proxy, fields of the dialect
 -- @tparam table facts of the running pair
--- @tparam[opt] table o link (to use untouched instead of the question), full (boolean: ask for no delta)
+-- @tparam[opt] table o link (used unchanged instead of the question), full (boolean: ask for the full package)
 -- @treturn table|nil place, for update.engine | nil, message, code
 function M.ask(config, cloud, facts, o)
   o = o or {}
@@ -70,18 +70,18 @@ end
 -- @treturn table|nil place, for update.engine | nil, message, code
 function M.of(config, cloud, facts)
   if registry.is_mqtt(cloud) then
-    return nil, ("cloud %s: pushes its offers to the agent; none is waiting"):format(cloud.name), "nothing"
+    return nil, ("cloud %s: no offer is waiting; it pushes offers to the agent"):format(cloud.name), "nothing"
   end
   if registry.is_called(cloud) then
-    return nil, ("cloud %s: only a call of the application asks for an update"):format(cloud.name), "nothing"
+    return nil, ("cloud %s: updates begin only when the application calls"):format(cloud.name), "nothing"
   end
-  -- A platform may count questions (Luat's: six a day); the ranges of a package come from a link.
+  -- A platform may limit questions (Luat's: six a day), so the ranges of a package are fetched by a link.
   return M.ask(config, setmetatable({ redirect = cloud.redirect ~= false }, { __index = cloud }), facts)
 end
 
---- The same place, with a function in front of what its dialect says of answers, also of those about the full package.
+--- The same place, with a filter on what its dialect makes of answers, also for the full package.
 -- @tparam table place
--- @tparam function heard(advice, message, code) -> the same, or others
+-- @tparam function heard(advice, message, code) -> advice, message, code
 -- @treturn table place
 function M.intercept(place, heard)
   local other = {}
@@ -98,7 +98,7 @@ function M.intercept(place, heard)
   return other
 end
 
---- The same place for one who does not wait for a package that is still being made: that is "busy" then, with the
+--- The same place for a caller that does not wait. If the package is still being made the answer is "busy", with the
 -- seconds after which to ask again.
 -- @tparam table place
 -- @treturn table place
@@ -109,12 +109,12 @@ function M.not_waiting(place)
   end)
 end
 
-local PACKAGE = "manifest.json\0" -- the first member's name in a tar
+local PACKAGE = "manifest.json\0" -- the name of the first member in the tar
 
 --- Bytes from the front that tell whether an answer is a package.
 M.PACKAGE_START = 512
 
---- The question without what tells of a device, when the dialect knows such a form.
+--- The question without the data of the device, if the dialect has such a form.
 -- @tparam table cloud
 -- @tparam string location of its place
 function M.bare(cloud, location)
@@ -122,8 +122,8 @@ function M.bare(cloud, location)
   return bare and bare(location) or location
 end
 
---- Whether an answer proves that the cloud itself was reached: the front of a package, or a refusal in the words of its
--- dialect. A portal's login page, a proxy's complaint or a bare web server proves nothing.
+--- Whether an answer proves that the cloud itself was reached: the front of a package, or a refusal in the form of its
+-- dialect. The login page of a portal, an error of a proxy or any other web page proves nothing.
 -- @tparam table cloud
 -- @tparam integer|nil status HTTP
 -- @tparam[opt] string body the front of it

@@ -1,9 +1,9 @@
 --- The Luat dialect: what an 8910/724U asks and what the platform answers.
 --
--- Pure: device and answer in, request and meaning out. The client never
--- compares versions; the server decides, and an answer with a body is the
+-- Pure: builds the request for a device and decodes the answer. The client does
+-- not compare versions: the server decides, and an answer with a body is the
 -- package. Source of the wire facts: the vendor's update.lua and libfota2.lua,
--- and what the former puts on the wire.
+-- and captures of the former.
 --
 -- @module update.cloud.luat
 
@@ -11,7 +11,7 @@ local M = {}
 
 M.name, M.over = "luat", "http"
 
---- Where devices ask unless they are told another place.
+--- Where devices ask by default.
 M.url = "http://iot.openluat.com/api/site/firmware_upgrade"
 
 --- Seconds to wait when the package is still being made (code 43) and the server does not say how long.
@@ -31,19 +31,19 @@ M.codes = {
 
 local MESSAGE_MAX = 200
 
--- The vendor's client encodes nothing. Values that need no encoding go out as
--- it sends them; the others would end the field or the request line.
+-- The vendor's client encodes nothing. Plain values are sent as it sends them;
+-- others are encoded, because they would end the field or the request line.
 local function encode(value)
   return (value:gsub("[^%w%-%._~]", function(c) return ("%%%02X"):format(c:byte()) end))
 end
 
---- The request of a device that looks for an update.
+--- The request of a device that asks for an update.
 -- @tparam table device project, version, product_key, id (IMEI), core = {name, version (integer)} or nil
--- @tparam[opt] table options url (replaces what stands before the "?"; with the
---   prefix "###" it is used untouched), redirect (boolean: ask for a link), offset (bytes: go on from there),
---   full (boolean: no delta, please)
--- @treturn table {url = string, headers = {name = value}, delta = true when the answer may be one}; or nil, message,
---   "usage" when the device lacks a field
+-- @tparam[opt] table options url (replaces the part before the "?"; with the
+--   prefix "###" it is used unchanged), redirect (boolean: ask for a link), offset (bytes: continue there),
+--   full (boolean: ask for the full package, not a delta)
+-- @treturn table {url = string, headers = {name = value}, delta = true if the answer may be one}; or nil, message,
+--   "usage" if a field of the device is missing
 function M.request(device, options)
   options = options or {}
   local url = options.url or M.url
@@ -83,7 +83,8 @@ function M.request(device, options)
     delta = core and not options.full or nil }
 end
 
---- The question without what tells of a device: whoever answers it is there, and counts it against none.
+--- The question without the data of the device, to see whether the server is there; it does not count as a question of
+-- the device.
 -- @tparam string url of request()
 -- @treturn string
 function M.bare(url)
@@ -92,7 +93,7 @@ end
 
 local plain = { b = " ", f = " ", n = " ", r = " ", t = " ", ["/"] = "/", ["\\"] = "\\", ['"'] = '"' }
 
--- The character of "\uXXXX" at `at` (after the backslash), and where the text goes on.
+-- The character of "\uXXXX" at `at` (after the backslash), and where the text continues.
 local function unescape(text, at)
   local unit = tonumber(text:match("^u(%x%x%x%x)", at) or "", 16)
   if not unit then
@@ -111,7 +112,7 @@ local function unescape(text, at)
   return utf8.char(unit), at
 end
 
--- The text of "msg", at most 200 bytes, whole characters only, safe to print.
+-- The text of "msg": at most 200 bytes of complete characters, safe to print.
 local function message_of(body)
   local at = select(2, body:find('"msg"%s*:%s*"'))
   if not at then
@@ -147,7 +148,7 @@ local function message_of(body)
   return text:sub(1, stop)
 end
 
--- What a status without a vendor code means.
+-- The code word of a status without a vendor code.
 local function by_status(status)
   if status == 404 or status == 410 then
     return "missing"
@@ -159,11 +160,11 @@ local function by_status(status)
   return "refused"
 end
 
---- What the server's answer means.
+--- Decode the server's answer.
 -- @tparam table answer status (integer), body, location (string or nil), retry_after (seconds or nil)
 -- @treturn table {kind = "package"}; {kind = "redirect", url = string}; or {kind = "wait", seconds = as the
---   server says or 30, message = string, number = 43}. When there is nothing to be had: nil, message, code word,
---   vendor's number if any
+--   server says or 30, message = string, number = 43}. If there is no package: nil, message, code word, vendor's
+--   number if any
 function M.decode(answer)
   local status, body = answer.status, answer.body or ""
   if status == 200 or status == 206 then
@@ -191,7 +192,7 @@ function M.decode(answer)
   return nil, text, known and known.word or by_status(status), number
 end
 
---- Whether this is how a Luat server refuses, whatever it says: with a code of its own.
+--- Whether this is the refusal of a Luat server: JSON with a vendor code.
 -- @tparam table answer status (integer; not 200 or 206), body (its front, or nil)
 -- @treturn boolean
 function M.recognises(answer)
@@ -199,7 +200,7 @@ function M.recognises(answer)
   return status >= 400 and body:find("^%s*{") ~= nil and body:find('"code"%s*:%s*"?%-?%d') ~= nil
 end
 
---- Luat has no report: a device tells its version when it asks again.
+--- Luat has no reports: a device sends its version when it asks again.
 -- @treturn nil
 function M.encode()
   return nil

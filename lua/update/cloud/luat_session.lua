@@ -1,40 +1,40 @@
---- How update.request(callback, url, period, redirect) behaves, as a machine of states.
+--- How update.request(callback, url, period, redirect) behaves, as a state machine.
 --
--- Pure: `step(state, event)` gives the next state and what to do now. Whoever
--- drives it owns sockets and timers, does each action and comes back with
--- what became of it. Source of the behaviour: the vendor's update.lua for the
--- 724U, without its appending of a whole answer to half a download and with a
--- pause before each further try.
+-- Pure: `step(state, event)` returns the next state and an action. The caller
+-- owns sockets and timers, does the action and returns with its result as the
+-- next event. Source of the behaviour: the vendor's update.lua for the 724U.
+-- Unlike that, it never appends a complete answer to half a download, and it
+-- pauses before each further try.
 --
 -- Events:
 --
 -- - `{type = "call", callback = boolean, url, period (ms), redirect}`: update.request() was called. Arguments are
---   sticky: nil keeps the earlier one, `redirect` stays true once it was. While a task runs nothing else happens.
+--   sticky: nil keeps the earlier one, and `redirect` stays true. If a task runs already, only the arguments change.
 -- - `{type = "armed"}`: a package was fetched, verified and armed.
--- - `{type = "none"}`: the server has nothing, or gates or policy refused or deferred, or another transaction is open.
--- - `{type = "wait", seconds}`: the package is still being made (code 43). Any number of times.
--- - `{type = "redirect", url}`: a link was given.
--- - `{type = "failed"}`: the transfer failed; what was verified is kept.
--- - `{type = "expired"}`: the link is no longer good (401, 403, 404, 410). Without a link it is "none".
+-- - `{type = "none"}`: the server has nothing, gates or policy refused or deferred, or another transaction is open.
+-- - `{type = "wait", seconds}`: the package is still being made (code 43). It may come any number of times.
+-- - `{type = "redirect", url}`: the server gave a link.
+-- - `{type = "failed"}`: the transfer failed; verified blocks are kept.
+-- - `{type = "expired"}`: the link is no longer valid (401, 403, 404, 410). Without a link it counts as "none".
 -- - `{type = "timer"}`: the time of the last `sleep` is over.
 --
--- Actions, nil for nothing to do:
+-- Actions (nil: nothing to do):
 --
--- - `{type = "ask", url}`: send a request; `url` is the link to use untouched, nil to build one from the state's url
+-- - `{type = "ask", url}`: send a request; `url` is a link to use unchanged; nil: build one from the state's url
 --   and redirect with update.cloud.luat.
--- - `{type = "sleep", seconds, jitter}`: then send "timer"; with `jitter`, take a random time of half to the whole.
--- - `{type = "finish", ok, callback, restart, sleep}`: call back with `ok` when `callback`; restart the script or the
---   device when `restart`; then, with `sleep` (seconds), send "timer" after it.
+-- - `{type = "sleep", seconds, jitter}`: then send "timer"; with `jitter`, sleep between half and all of that time.
+-- - `{type = "finish", ok, callback, restart, sleep}`: call back with `ok` if `callback`; restart the script or the
+--   device if `restart`; with `sleep` (seconds), send "timer" after that time.
 --
--- An action may carry `publish`, an array of {name, arguments...} for sys.publish.
+-- An action may have `publish`, an array of {name, arguments...} for sys.publish.
 --
 -- @module update.cloud.luat_session
 
 local M = {}
 
---- Requests that may fail in one task.
+--- Failed requests after which a task ends.
 M.TRIES = 30
---- Seconds between a redirect and following it: scripts written for Luat's modules meet the pause that those make.
+--- Seconds between a redirect and following it, as on Luat's modules.
 M.REDIRECT_PAUSE = 2
 --- The longest pause before trying again, seconds.
 M.BACKOFF_MAX = 60
@@ -99,7 +99,7 @@ function on.call(state, event)
     url = event.url or state.url,
   })
   if event.url then
-    state.link = nil -- a link belongs to the place that gave it
+    state.link = nil -- a link belongs to the server that gave it
   end
   if state.phase ~= "idle" then
     return state, nil
@@ -116,7 +116,7 @@ function on.timer(state)
   return state, nil
 end
 
--- What becomes of a request; late news of one that is over changes nothing.
+-- Results of a request. A result that comes after the request is over changes nothing.
 local results = {}
 
 function results.armed(state)
@@ -132,8 +132,8 @@ function results.wait(state, event)
 end
 
 function results.redirect(state, event)
-  -- A link that leads to another is a try: two servers that point at each
-  -- other must not keep the device busy for ever.
+  -- A link that leads to another link counts as a try, so that two servers that
+  -- point at each other cannot keep the device busy for ever.
   if state.link then
     state = changed(state, { tries = state.tries + 1 })
     if state.tries >= M.TRIES then

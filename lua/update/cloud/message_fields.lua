@@ -1,13 +1,13 @@
---- Fields of messages as the clouds write them: numbers or strings, either case.
+--- Checks fields of messages as the clouds write them: numbers or strings, in either case.
 --
--- Pure. What a cloud says is checked here once; a value that cannot be meant is
--- nil, and what is cut for a cloud is cut between characters.
+-- Pure. An invalid value becomes nil. Text that is too long for a cloud is cut
+-- between characters.
 --
 -- @module update.cloud.message_fields
 
 local M = {}
 
-local URL_MAX = 4096 -- bytes; signed links with tokens have some 700
+local URL_MAX = 4096 -- bytes; signed links with tokens have about 700
 local SIZE_MAX = 1 << 53
 
 --- An integer, from 12, 12.0, "12" or "-12".
@@ -20,7 +20,7 @@ function M.integer(value)
   return math.type(value) and math.tointeger(value) or nil
 end
 
---- The count of bytes of an object, from 1.
+--- A size in bytes, from 1.
 -- @treturn integer|nil
 function M.size(value)
   local size = M.integer(value)
@@ -34,14 +34,14 @@ function M.version(value)
   return value
 end
 
---- Where an object lies. The link carries a signature, so it is never logged whole.
+--- A link. It may hold a signature, so it is never logged completely.
 -- @treturn string|nil
 function M.url(value)
   if type(value) ~= "string" or #value > URL_MAX or value:find("[^\33-\126]") then return nil end
   return value:find("^[Hh][Tt][Tt][Pp][Ss]?://[^/]") and value or nil
 end
 
---- A message without the NUL bytes behind it: some programs in C send the end of their string, too.
+--- A message without NUL bytes at its end: some programs in C also send the terminator of their string.
 -- @treturn string
 -- @treturn boolean whether there were any
 function M.unterminated(payload)
@@ -49,8 +49,8 @@ function M.unterminated(payload)
   return text, #text < #payload
 end
 
---- The id of a message as it came, to be said again.
--- @treturn string|integer|nil nil when it is neither text of 1 to 64 characters nor a whole number
+--- The id of a message, for the reply.
+-- @treturn string|integer|nil nil: neither text of 1 to 64 characters nor an integer
 function M.id(value)
   if type(value) == "string" then return #value > 0 and #value <= 64 and value or nil end
   return math.type(value) == "integer" and value or nil
@@ -66,7 +66,7 @@ function M.digest(kind, value)
   return value:lower()
 end
 
---- Text for people in a message, one line, at most `limit` bytes of whole characters.
+--- Text for people in a message: one line, at most `limit` bytes of complete characters.
 -- @tparam any value
 -- @tparam integer limit bytes
 -- @treturn string
@@ -79,7 +79,7 @@ function M.text(value, limit)
   return text:sub(1, stop)
 end
 
---- Whether two offers are of the same firmware, whatever link leads to it.
+--- Whether two offers are of the same firmware, even if their links differ.
 function M.same(a, b)
   for _, name in ipairs { "size", "md5", "sha256" } do
     if a[name] and b[name] and a[name] ~= b[name] then return false end

@@ -1,4 +1,4 @@
---- What a cloud of the configuration makes of update.native.mqtt: address, log-in, TLS.
+--- The options of update.native.mqtt for a cloud of the configuration: address, log-in, TLS.
 --
 -- @module update.cloud.mqtt_connection
 
@@ -25,12 +25,13 @@ local function tls_of(cloud, psk, time_floor)
     time_floor = time_floor }
 end
 
---- Options for update.native.mqtt. What they hold is secret.
+--- Options for update.native.mqtt. They contain secrets.
 -- @tparam table cloud a row of config.clouds
 -- @tparam table natives secret, digest
--- @tparam[opt] integer time_floor seconds since 1970: by what certificates are judged; nil: the clock
--- @tparam[opt] function random as math.random
--- @treturn table|nil nil, message, code when the secret cannot be read
+-- @tparam[opt] integer time_floor seconds since 1970: the earliest time by which certificates are checked; nil: the
+--   clock alone
+-- @tparam[opt] function random like math.random
+-- @treturn table|nil nil, message, code: the secret cannot be read
 function M.of(cloud, natives, time_floor, random)
   local secret, message, code = cloud.secret, nil, nil
   if cloud.secret_file then secret, message, code = natives.secret.read(cloud.secret_file) end

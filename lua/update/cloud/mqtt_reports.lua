@@ -1,4 +1,4 @@
---- What update.cloud.mqtt_session tells a cloud, and when it may.
+--- The reports of update.cloud.mqtt_session to a cloud, and when they are allowed.
 --
 -- Pure. `s` is the state of the session, which it may change; `out` takes the actions.
 --
@@ -9,15 +9,15 @@ local M = {}
 local PROGRESS_EVERY = 1 -- seconds
 local REPLY_MOST = 300   -- seconds for a cloud to answer
 
---- Seconds for a cloud to answer the first time.
+--- Seconds for a cloud to answer the first report.
 M.REPLY_LEAST = 10
 
--- The same outcome, told by this kind of report.
+-- The same outcome, marked with the kind of report that told it.
 local function sent(outcome, kind)
   return { version = outcome.version, ok = outcome.ok, code = outcome.code, text = outcome.text, sent = kind }
 end
 
---- Whether anything may be said to the cloud now.
+--- Whether reports other than the version are allowed now.
 function M.may_speak(s)
   return s.online and s.told ~= nil and (s.ready or not s.waits)
 end
@@ -32,7 +32,7 @@ function M.report(out, fields_of_it)
   M.push(out, { type = "report", report = fields_of_it })
 end
 
---- The release that runs; it asks, too.
+--- Report the confirmed release. This also asks the cloud for an offer.
 function M.version(s, out)
   s.told = s.release
   s.ready = false
@@ -44,7 +44,7 @@ function M.version(s, out)
   if s.outcome and s.outcome.ok and not s.done then s.outcome = sent(s.outcome, "version") end
 end
 
---- How far the job is, of what the cloud has not heard.
+--- Report the steps of the job that the cloud has not heard of.
 function M.job(s, out)
   local job = s.job
   if not job then return end
@@ -58,7 +58,7 @@ function M.job(s, out)
   end
 end
 
---- How the last job ended.
+--- Report how the last job ended.
 function M.outcome(s, out)
   local outcome = s.outcome
   if not outcome or outcome.sent or outcome.ok and not s.done then return end
@@ -67,7 +67,7 @@ function M.outcome(s, out)
   M.report(out, { kind = outcome.sent, version = outcome.version, code = outcome.code, text = outcome.text })
 end
 
---- Progress: at most once a second, and only upwards.
+--- Report progress: at most once a second, and only if it has risen.
 function M.progress(s, percent, text, now, out)
   local job = s.job
   if percent <= job.percent or job.told_at and now - job.told_at < PROGRESS_EVERY or not M.may_speak(s) then return end

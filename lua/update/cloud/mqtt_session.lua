@@ -1,57 +1,51 @@
---- How a device behaves towards a cloud that speaks MQTT, as a machine of states.
+--- How a device behaves towards a cloud that speaks MQTT, as a state machine.
 --
--- Pure: `step(state, event)` gives the next state and an array of what to do
--- now. Whoever drives it owns connection, timers, engine and records.
+-- Pure: `step(state, event)` returns the next state and an array of actions.
+-- The caller owns connection, timers, engine and records.
+-- update.cloud.mqtt_transfer handles the events of a job, update.cloud.mqtt_reports
+-- decides what is reported.
 --
--- Its rules: a release is reported once it is confirmed and never before; once
--- for each start (to a cloud that answers: for each connection) and again when it
--- changed. Nothing else is said before that, nor while a release is on trial.
--- One offer is worked on at a time; a newer one that comes meanwhile waits.
--- Success is the report of the confirmed release and nothing else.
+-- Rules: a release is reported only once it is confirmed: at each start (to a
+-- cloud that answers: for each connection) and when it changes. Nothing else is
+-- reported before that, nor while a release is on trial. One offer is worked on
+-- at a time; a newer one waits. Only the report of the confirmed release means
+-- success.
 --
 -- Events:
 --
 -- - `connected`, `disconnected`
 -- - `reply`: ok, text: the cloud's answer to the report of the version
--- - `offer`: offer, retained. A retained one is stale: no cloud retains them, and a fresh one follows each report
+-- - `offer`: offer, retained. A retained offer is stale: clouds do not retain them, and a fresh one follows each report
 -- - `unfit`: version, text, retained: an offer of a kind that cannot be installed here
--- - `begun`: now: policy agreed, blocks are fetched
+-- - `begun`: now: policy agreed, and blocks are being fetched
 -- - `progress`: done, total (stored bytes), now (seconds, monotonic)
--- - `say`: percent, text, now: what a script says of the transfer
+-- - `say`: percent, text, now: progress that a script reports
 -- - `installing`: every block is in place
 -- - `expired`: the transfer needs another link
--- - `ended`: code, text, retry_after: what became of the install; armed without a code
--- - `settled`: release, code, text, open: the agent owns the state; what is confirmed, how the last transaction ended,
---   whether one is open still, or will be once more
+-- - `ended`: code, text, retry_after: how the install ended; without a code a release is armed
+-- - `settled`: release, code, text, open: nothing is armed or on trial; the confirmed release, how the last transaction
+--   ended, and whether one is still open or will be tried again
 -- - `unsettled`: something is armed or on trial
--- - `ask`: it is time to ask whether there is something: what was said or pushed may be lost
+-- - `ask`: it is time to ask for an update, because a message may have been lost
 -- - `timer`: what: the time of that `wait` is over
--- - `acked`: kind: a report arrived
+-- - `acked`: kind: a report has arrived
 --
 -- Actions:
 --
 -- - `report`: report for the dialect's encode(): kind "version", "ask", "get", "progress", "burning", "done", "fail"
 --   (with `code`, our word)
 -- - `install`: offer
--- - `link`: offer with a fresh link for the transfer that asked, or code: there is none
--- - `remember`: record {version, size, md5, offset, stage, code, text}, kept over a restart; `forget`
--- - `wait`: what, seconds: then send `timer`
+-- - `link`: offer with a fresh link for the transfer that asked for one, or code: why there is none
+-- - `remember`: record {version, size, md5, offset, stage, code, text}, to be kept over a restart; `forget`
+-- - `wait`: what, seconds: send `timer` after that time
 --
 -- @module update.cloud.mqtt_session
 
 local fields = require "update.cloud.message_fields"
 local reports = require "update.cloud.mqtt_reports"
-local version = require "update.version"
+local transfer = require "update.cloud.mqtt_transfer"
 
 local M = {}
-
-local RECORD_EVERY = 10   -- percent between two records of how far a transfer is
-local DEFERRED = 900      -- seconds, unless policy says
-local DEFER_MOST = 86400  -- seconds, whatever it says
-local BUSY = 60           -- seconds; the end of the other update comes sooner
-
--- Failures that are nobody's fault while the cloud cannot be reached.
-local PASSING = { network = true, expired = true }
 
 local function copy(t)
   local out = {}
@@ -59,18 +53,13 @@ local function copy(t)
   return out
 end
 
-local function record_of(job, stage)
-  local offer = job.offer
-  return { version = offer.version, size = offer.size, md5 = offer.md5, offset = job.done or 0, stage = stage }
-end
-
 local function offer_of(record)
   return { version = record.version, size = record.size, md5 = record.md5 }
 end
 
---- The state of an agent that starts.
--- @tparam table o waits (boolean: the cloud answers reports of the version), burning and done (boolean: it wants to
---   hear of those), record (what was remembered, or nil)
+--- The state at the start of the agent.
+-- @tparam table o waits (boolean: the cloud answers reports of the version), burning and done (boolean: the cloud
+--   expects these reports), record (the one that was remembered, or nil)
 -- @treturn table state
 function M.new(o)
   local s = { waits = o.waits or false, burning = o.burning or false, done = o.done or false, online = false,
@@ -86,11 +75,6 @@ function M.new(o)
   return s
 end
 
--- Whether `offer` is to come after `other` rather than to be dropped.
-local function follows(offer, other)
-  return not other or version.compare(offer.version, other.version) >= 0
-end
-
 local function start_next(s, out)
   local offer = s.next
   if not offer or not s.settled or s.job and s.job.stage ~= "suspended" then return end
@@ -99,11 +83,11 @@ local function start_next(s, out)
   local before = s.job and fields.same(s.job.offer, offer) and s.job or nil
   s.job = { offer = offer, stage = "fetching", done = before and before.done,
     percent = before and before.percent or -1 }
-  reports.push(out, { type = "remember", record = record_of(s.job, "fetching") })
+  reports.push(out, { type = "remember", record = transfer.record(s.job, "fetching") })
   reports.push(out, { type = "install", offer = offer })
 end
 
--- Everything that has become possible, in its order.
+-- Do everything that the new state allows, in order.
 local function go_on(s, out)
   if s.online and s.settled and s.release and s.told ~= s.release then reports.version(s, out) end
   if not reports.may_speak(s) then return end
@@ -121,7 +105,7 @@ local on = {}
 function on.connected(s)
   s.online, s.patience = true, reports.REPLY_LEAST
   if s.waits then
-    s.told, s.ready = nil, false -- the report asks for what is to be had
+    s.told, s.ready = nil, false -- the report of the version also asks for an offer
   elseif s.job and s.job.stage == "suspended" then
     s.ask = "ask"
   elseif s.told and not s.job then
@@ -153,7 +137,7 @@ function on.reply(s, event, out)
   if not s.ready then reports.push(out, { type = "wait", what = "reply", seconds = s.patience }) end
 end
 
--- While a job is under way: a fresh link for it, or something for later.
+-- An offer while a job is under way: a fresh link for the job, or an offer for later.
 local function meanwhile(s, offer, out)
   local job = s.job
   if fields.same(job.offer, offer) then
@@ -163,7 +147,7 @@ local function meanwhile(s, offer, out)
     job.asked = nil
     return
   end
-  if follows(offer, job.offer) and follows(offer, s.next) then s.next = offer end
+  if transfer.follows(offer, job.offer) and transfer.follows(offer, s.next) then s.next = offer end
   if job.asked then
     job.asked = nil
     reports.push(out, { type = "link", code = "expired" })
@@ -179,140 +163,28 @@ function on.offer(s, event, out)
       job.offer = offer
       return
     end
-    s.job = nil -- it never began: the cloud's last word counts
+    s.job = nil -- it has not begun, so the newest offer counts
   end
-  if follows(offer, s.next) then s.next = offer end
+  if transfer.follows(offer, s.next) then s.next = offer end
 end
 
--- The cloud would wait for ever for what never begins.
+-- Report it as failed, else the cloud would wait for ever.
 function on.unfit(s, event, out)
   if event.retained or not reports.may_speak(s) then return end
   reports.report(out, { kind = "fail", version = event.version, code = "incompatible", text = event.text })
-end
-
-function on.begun(s, event, out)
-  local job = s.job
-  if not job or job.stage ~= "fetching" then return end
-  if job.percent < 0 then
-    job.percent, job.told_at = 0, event.now
-    if reports.may_speak(s) then
-      reports.report(out, { kind = "progress", percent = 0, text = "fetching", version = job.offer.version })
-    end
-  end
-end
-
-function on.say(s, event, out)
-  local job = s.job
-  if not job or job.stage ~= "fetching" or job.full or event.percent >= 100 then return end
-  reports.progress(s, event.percent, event.text, event.now, out)
-end
-
-function on.progress(s, event, out)
-  local job = s.job
-  if not job or job.stage ~= "fetching" or job.full then return end
-  local percent = event.total > 0 and event.done * 100 // event.total or 100
-  job.done = event.done
-  if percent >= 100 then
-    job.full = "due" -- go_on() tells it, now or when it can be
-    return
-  end
-  reports.progress(s, percent, ("%d of %d bytes"):format(event.done, event.total), event.now, out)
-  if percent - (job.kept or 0) >= RECORD_EVERY then
-    job.kept = percent
-    reports.push(out, { type = "remember", record = record_of(job, "fetching") })
-  end
-end
-
-function on.installing(s, _, out)
-  local job = s.job
-  if not job or job.stage ~= "fetching" then return end
-  job.full = job.full or "due"
-  if s.burning then job.burning = job.burning or "due" end
-  -- Before anything can be armed, so that a start that finds it armed knows whose it is.
-  reports.push(out, { type = "remember", record = record_of(job, "installing") })
-end
-
-function on.expired(s, _, out)
-  local job = s.job
-  if not job or job.stage ~= "fetching" then return end
-  if not reports.may_speak(s) then
-    reports.push(out, { type = "link", code = "network" })
-    return
-  end
-  job.asked = true
-  reports.report(out, { kind = "ask", version = s.told })
-end
-
--- The job ended without a release that is armed.
-local function fail(s, code, text, out)
-  local record = record_of(s.job, "failed")
-  record.code, record.text = code, text
-  s.outcome = { version = s.job.offer.version, code = code, text = text }
-  s.job = nil
-  reports.push(out, { type = "remember", record = record })
-end
-
-function on.ended(s, event, out)
-  local job = s.job
-  if not job or job.stage ~= "fetching" then return end
-  job.asked = nil
-  if not event.code then
-    job.stage = "armed"
-    job.full = job.full or "due"
-  elseif event.code == "deferred" or event.code == "busy" then
-    job.stage, job.busy = "waiting", event.code == "busy"
-    reports.push(out, { type = "wait", what = "retry",
-      seconds = event.code == "busy" and BUSY or math.min(event.retry_after or DEFERRED, DEFER_MOST) })
-  elseif PASSING[event.code] and not s.online then
-    job.stage = "suspended"
-  else
-    fail(s, event.code, event.text or "", out)
-  end
-end
-
--- A job that waited for its turn is an offer again.
-local function retry(s)
-  local offer = s.job.offer
-  s.job = nil
-  if follows(offer, s.next) then s.next = offer end
 end
 
 function on.timer(s, event)
   if event.what == "reply" then
     if s.waits and s.online and not s.ready then s.told = nil end
   elseif event.what == "retry" and s.job and s.job.stage == "waiting" then
-    retry(s)
-  end
-end
-
--- What is known of the job now that the device settled.
-local function conclude(s, event, out)
-  local job = s.job
-  if event.release == job.offer.version then
-    if job.stage == "armed" and (s.done or s.told ~= event.release) then
-      s.outcome = { version = event.release, ok = true }
-    elseif job.stage ~= "fetching" then
-      reports.push(out, { type = "forget" }) -- it came another way
-    else
-      return
-    end
-    s.job = nil
-  elseif job.stage == "armed" then
-    if event.open then
-      job.stage = "suspended"
-      if not s.waits then s.ask = "ask" end
-    else
-      local code = event.code ~= "ok" and event.code or "rolledback"
-      fail(s, code, event.text or "", out)
-    end
-  elseif job.stage == "waiting" and job.busy then
-    retry(s)
+    transfer.retry(s)
   end
 end
 
 function on.settled(s, event, out)
   s.settled, s.release = true, event.release
-  if s.job then conclude(s, event, out) end
+  if s.job then transfer.conclude(s, event, out) end
   if s.job and s.job.stage == "suspended" and not s.told and not s.waits then s.ask = "ask" end
 end
 
@@ -330,9 +202,9 @@ end
 -- @tparam table state from new() or step(); not changed
 -- @tparam table event see above; `type` names it
 -- @treturn table state
--- @treturn {table,...} actions, in their order
+-- @treturn {table,...} actions, in order
 function M.step(state, event)
-  local handler = on[event.type]
+  local handler = on[event.type] or transfer.on[event.type]
   if not handler then error(("unknown event '%s'"):format(tostring(event.type)), 2) end
   local s, out = copy(state), {}
   if s.job then s.job = copy(s.job) end

@@ -1,17 +1,17 @@
---- The dialects that a cloud of the configuration may speak: a module each, and a row here.
+--- The dialects that a cloud of the configuration may speak. Each is a module and a row here.
 --
 -- Pure. A dialect is a table with
 --
--- - `name`: the `kind` of its clouds; `over`: "http", it is asked, or "mqtt", it pushes; and
---   built in alone "call": the application calls, and nobody is asked;
--- - `fields`, or nil: fields of the configuration for this kind alone, rows as in
---   update.config.fields. What a cloud says in them is in the options of request() and
---   connection(), in reports, and the third argument of decode();
+-- - `name`: the `kind` of its clouds; `over`: "http", the cloud is asked; "mqtt", it pushes; only
+--   built in: "call", the application calls;
+-- - `fields`, or nil: fields of the configuration for this kind only, rows as in
+--   update.config.fields. Their values are in the options of request() and connection(), in
+--   reports, and in the third argument of decode();
 -- - over HTTP: request(), decode(), recognises(), and bare() or nil; see update.cloud.luat; `in_body`:
---   the answer to a question is never a package, but says in its body where that is;
+--   the answer to a question is never a package; its body says where that is;
 -- - over MQTT: topics(), subscriptions(), parse_topic(), connection(), decode(), encode(),
---   refusal(), numbers, `asks` or nil, and traits: what update.cloud.mqtt_session is told,
---   `certificate` (a certificate does instead of the secret), `calls` (scripts may drive its
+--   refusal(), numbers, `asks` or nil, and traits: those of update.cloud.mqtt_session,
+--   `certificate` (a certificate can replace the secret), `calls` (scripts may drive its
 --   updates, see update.agent.aliyun_calls); see update.cloud.aliyun.
 --
 -- @module update.cloud.registry
@@ -23,14 +23,14 @@ local M = {}
 local BUILT_IN = { require "update.cloud.luat", require "update.cloud.aliyun", require "update.cloud.tencent",
   (require "update.cloud.terminal") }
 
--- What a dialect must have, and what of it is no function.
+-- The members that a dialect must have, with their types.
 local NEEDED = {
   http = { request = "function", decode = "function", recognises = "function" },
   mqtt = { topics = "function", subscriptions = "function", parse_topic = "function", connection = "function",
     decode = "function", encode = "function", refusal = "function", numbers = "table", traits = "table" },
 }
 
--- Types that a field of its own may have, and what such a row must say besides.
+-- The types that a dialect's own fields may have, and what else such a row needs.
 local TYPES = { string = {}, boolean = {}, topic = {}, path = {}, url = {}, integer = { "min", "max" },
   word = { "choices" } }
 
@@ -46,14 +46,14 @@ function M.of(kind)
   return dialects[kind]
 end
 
---- Whether a cloud pushes over MQTT rather than being asked.
+--- Whether a cloud pushes its offers over MQTT.
 -- @tparam table cloud a row of config.clouds
 function M.is_mqtt(cloud)
   local dialect = dialects[cloud.kind]
   return dialect ~= nil and dialect.over == "mqtt"
 end
 
---- Whether nobody is asked for a cloud: the application calls.
+--- Whether updates of a cloud begin when the application calls.
 function M.is_called(cloud)
   local dialect = dialects[cloud.kind]
   return dialect ~= nil and dialect.over == "call"
@@ -68,7 +68,7 @@ function M.takes(field, kind)
   return not field.over or field.over == dialects[kind].over
 end
 
---- What a cloud says in the fields that belong to its dialect alone.
+--- The values of a cloud's fields that belong to its dialect only.
 -- @treturn table
 function M.own(cloud)
   local own = {}
@@ -78,24 +78,24 @@ end
 
 local function wrong_field(field)
   if type(field) ~= "table" or type(field.name) ~= "string" or not field.name:find "^%l[%l%d_]*$" then
-    return "a field without a name of small letters"
+    return "the name of a field must be of lower-case letters"
   end
   local more = TYPES[field.type]
   if not more then return ("field %s has an unknown type"):format(field.name) end
-  if field.default ~= nil then return ("field %s has a default; let the dialect know it"):format(field.name) end
+  if field.default ~= nil then return ("field %s has a default; put it into the dialect"):format(field.name) end
   if type(field.meaning) ~= "string" then return ("field %s has no meaning"):format(field.name) end
   for _, name in ipairs(more) do
     if field[name] == nil then return ("field %s has no %s"):format(field.name, name) end
   end
   for _, other in ipairs(shared) do
-    if other.name == field.name then return ("field %s is one that every dialect has"):format(field.name) end
+    if other.name == field.name then return ("field %s: every dialect has it already"):format(field.name) end
   end
 end
 
 local function wrong_dialect(dialect)
-  if type(dialect) ~= "table" then return "a dialect is a table" end
+  if type(dialect) ~= "table" then return "a dialect must be a table" end
   if type(dialect.name) ~= "string" or not dialect.name:find "^%l[%l%d_]*$" or #dialect.name > 32 then
-    return "a dialect needs a name of small letters"
+    return "a dialect needs a name of lower-case letters"
   end
   local needed = NEEDED[dialect.over]
   if not needed then return ("dialect %s: over must be \"http\" or \"mqtt\""):format(dialect.name) end
@@ -111,8 +111,8 @@ local function wrong_dialect(dialect)
   end
 end
 
--- Two dialects may have a field of the same name; the first says what it looks like. Clouds of other kinds do not have
--- it, so that update.config.cloud_rules says when it is missing.
+-- Two dialects may have a field of the same name; the row of the first counts. Clouds of other kinds do not have it, so
+-- update.config.cloud_rules reports a missing one.
 local function register_field(given, kind)
   for _, other in ipairs(M.fields) do
     if other.name == given.name then
@@ -133,7 +133,7 @@ local function register(dialect)
   for _, field in ipairs(dialect.fields or {}) do register_field(field, dialect.name) end
 end
 
--- A fault of a dialect from outside is a message that cannot be understood, and never the end of the agent.
+-- An error in a dialect from outside must not end the agent; the message counts as one that cannot be understood.
 local function guarded(dialect, name)
   local method = dialect[name]
   local instead = (name == "topics" or name == "subscriptions") and {} or nil
@@ -144,7 +144,7 @@ local function guarded(dialect, name)
   end
 end
 
---- Add a dialect that is not built in, or another form of one that was added.
+--- Add a dialect that is not built in, or replace one that was added.
 -- @tparam table dialect see above
 -- @treturn boolean true | nil, message, "usage"
 function M.add(dialect)

@@ -1,9 +1,9 @@
---- What is kept of an offer over a restart, in the form of Tencent's SDK and then some.
+--- The record of an offer that is kept over a restart: that of Tencent's SDK with more members.
 --
--- Pure. The SDK keeps {"version", "downloaded_size"}, which is read too; the
--- other members say which firmware it was, and how far its installation got. No
--- member leads to the object: links carry signatures. How much of it is really
--- on the medium is found out anew from there.
+-- Pure. The SDK's own {"version", "downloaded_size"} is read too. The other
+-- members say which firmware it was and how far its installation got. The link
+-- is not kept, because it contains a signature. How much is really on the
+-- medium is read from there.
 --
 -- @module update.cloud.resume_record
 
@@ -22,7 +22,7 @@ function M.encode(record)
 end
 
 --- @tparam any object decoded JSON
--- @treturn table|nil the record; nil when it is none
+-- @treturn table|nil the record; nil: invalid
 function M.decode(object)
   if type(object) ~= "table" then return nil end
   local version, offset = fields.version(object.version), fields.integer(object.downloaded_size)

@@ -1,8 +1,8 @@
 --- The Tencent dialect: topics, messages and credentials of Tencent Cloud IoT Hub.
 --
--- Pure: JSON objects in, meaning out, and the other way round; both sides of
--- the conversation. Numbers go up as strings and come down as either. Source of
--- the wire facts: the vendor's C client, and what it puts on the wire.
+-- Pure: decodes and encodes JSON objects, for the device's side and the cloud's.
+-- Devices send numbers as strings; the cloud sends either. Source of the wire
+-- facts: the vendor's C client, and captures of its messages.
 --
 -- @module update.cloud.tencent
 
@@ -14,15 +14,14 @@ local M = {}
 
 M.name, M.over = "tencent", "mqtt"
 
---- It answers reports of the version, and wants to hear of the flashing and of its end; it knows devices by
--- certificates, too.
+--- The cloud answers reports of the version, expects reports of flashing and of its end, and accepts certificates.
 M.traits = { waits = true, burning = true, done = true, certificate = true }
 
 local TEXT_MAX = 128 -- bytes of result_msg; the vendor's own client sends messages of at most 256
-local USER_APP = "21010406" -- what the vendor's client names as its application
+local USER_APP = "21010406" -- the application id of the vendor's client
 local FOR_EVER = "9223372036854775807"
 
---- The vendor's number for each code word that a cloud is told; others are told to nobody.
+--- The vendor's number for each code word. Other code words are not reported.
 M.numbers = {
   ok = 0, internal = -5, network = -1, missing = -2, expired = -3, corrupt = -4, untrusted = -4, incompatible = -5,
   nospace = -5, write = -5, rolledback = -5, refused = -5, statelost = -5,
@@ -36,32 +35,32 @@ function M.topics(product, device)
   }
 end
 
---- What a device subscribes to: topic and QoS.
+--- The topic that a device subscribes to, with QoS.
 function M.subscriptions(product, device)
   return { { M.topics(product, device).update, 1 } }
 end
 
---- What a server subscribes to.
+--- The topics that a server subscribes to.
 M.filters = { "$ota/report/+/+" }
 
 --- Which topic of which device this is.
--- @treturn string|nil kind, product, device; nil when it is none of ours
+-- @treturn string|nil kind, product, device; nil if it is not a topic of this dialect
 function M.parse_topic(topic)
   local kind, product, device = topic:match("^%$ota/(%l+)/([^/]+)/([^/]+)$")
   if kind == "report" or kind == "update" then return kind, product, device end
 end
 
---- What a device connects with. The cloud knows a device with a key by TLS with that key, and
--- by no password then; one with a certificate by that. On a broker that has a certificate
--- itself, and without TLS, it is the password.
+--- The parameters of a device's connection. A device with a key proves itself by TLS with that key
+-- (TLS-PSK) and sends no password; one with a certificate by the certificate. With a broker that has
+-- a certificate itself, and without TLS, the device sends a password.
 -- @tparam table o product, device, secret (base64; nil for one with a certificate), tls (table of the
 --   configuration, when it is used), host and port or nil
 -- @tparam table crypto hmac (function(kind, key, text) -> hex), nonce (5 letters and digits)
 -- @treturn table|nil host, port, client_id, user, password or psk = {identity, key}, keepalive (seconds), clean |
---   nil, message, "usage" when the secret is not base64
+--   nil, message, "usage": the secret is not base64
 function M.connection(o, crypto)
   local key = o.secret and base64.decode(o.secret)
-  if o.secret and not key then return nil, "the secret of a Tencent device is base64 text", "usage" end
+  if o.secret and not key then return nil, "the secret of a Tencent device must be base64", "usage" end
   local id = o.product .. o.device
   local user = table.concat({ id, USER_APP, crypto.nonce, FOR_EVER }, ";")
   local by_key = o.tls and not (o.tls.ca or o.tls.cert or o.tls.server_name)
@@ -71,7 +70,7 @@ function M.connection(o, crypto)
     client_id = id, user = user,
     password = key and not by_key and crypto.hmac("sha1", key, user) .. ";hmacsha1" or nil,
     psk = by_key and { identity = id, key = key } or nil,
-    keepalive = 240, clean = true, -- the cloud offers anew after each report of the version
+    keepalive = 240, clean = true, -- the cloud repeats its offer after each report of the version
   }
 end
 
@@ -107,7 +106,7 @@ end
 
 local states = { progress = "downloading", burning = "burning", done = "done", fail = "fail" }
 
---- What a device says.
+--- Encode a message of a device.
 -- @tparam table report kind = "version" or "ask": version (the release that runs); "progress": percent; "burning",
 --   "done"; "fail": number (-5 to -1), text; these with `version`, the target's
 -- @treturn string kind of topic
@@ -129,7 +128,7 @@ end
 -- @tparam string kind of topic: "report"
 -- @tparam any object decoded JSON
 -- @treturn table|nil {kind = "version", version}; {kind = "progress", percent}, {kind = "burning" | "updating" |
---   "done"}, {kind = "fail", number, text}, each with the target's version when it was told; {kind = "other"} |
+--   "done"}, {kind = "fail", number, text}, each with the target's version if the device gave it; {kind = "other"} |
 --   nil, message, code
 function M.heard(_, object)
   if type(object) ~= "table" then return nil, "a message must be a JSON object", "corrupt" end
@@ -155,7 +154,7 @@ function M.heard(_, object)
   return nil, "unknown state", "corrupt"
 end
 
---- What a cloud says of an offer.
+--- Encode an offer.
 -- @tparam table offer version, url, size (bytes), md5 (hex)
 -- @treturn table object to send as JSON
 function M.push(offer)
@@ -163,16 +162,16 @@ function M.push(offer)
     version = offer.version }
 end
 
---- What a cloud answers to a report of the version.
+--- Encode the answer to a report of the version.
 -- @tparam string version
--- @tparam[opt=0] integer code 0: well
+-- @tparam[opt=0] integer code 0: success
 -- @tparam[opt] string text
 -- @treturn table object to send as JSON
 function M.reply(version, code, text)
   return { type = "report_version_rsp", result_code = code or 0, result_msg = text or "success", version = version }
 end
 
---- What a refusal of a server of objects means; its errors have the same names as Aliyun's.
+--- Why an object store refuses a link. The errors have the same names as Aliyun's.
 M.refusal = aliyun.refusal
 
 return M
