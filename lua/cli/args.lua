@@ -1,10 +1,10 @@
---- Words of a command line to positionals and options.
+--- Parses the words of a command line into positionals and options.
 --
 -- Pure. Options may stand anywhere after the verb: `--name VALUE`,
--- `--name=VALUE`, `-n VALUE`, `-nVALUE`, flags together (`-qv`); `--` ends
+-- `--name=VALUE`, `-n VALUE`, `-nVALUE`, combined flags (`-qv`); `--` ends
 -- them. An option is a row {name = long, short = letter|nil, value =
--- placeholder|nil (a flag when absent), help = text, choices = array|nil,
--- list = true when it may be repeated}.
+-- placeholder|nil (nil: a flag), help = text, choices = array|nil,
+-- list = true if it may be repeated}.
 --
 -- @module cli.args
 
@@ -52,7 +52,8 @@ local function store(opts, option, value)
     local known = false
     for _, choice in ipairs(option.choices) do known = known or choice == value end
     if not known then
-      return nil, ("--%s is one of %s, not %q"):format(option.name, table.concat(option.choices, ", "), value), "usage"
+      return nil, ("--%s must be one of %s, not %q"):format(option.name, table.concat(option.choices, ", "), value),
+        "usage"
     end
   end
   if option.list then
@@ -70,7 +71,7 @@ end
 -- @tparam {string,...} words
 -- @tparam[opt] {table,...} options rows of the verb, besides M.common
 -- @treturn table {positional = {string,...}, opts = {[long] = string|true|{string,...}}}
--- @treturn nil,string,string when a word is wrong: "usage"
+-- @treturn nil,string,string message, "usage"
 function M.parse(words, options)
   local long, short, names = index_of(options)
   local out = { positional = {}, opts = {} }

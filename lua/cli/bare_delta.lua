@@ -1,4 +1,4 @@
---- The file of `moult delta`, told from a package.
+--- Tells a file of `moult delta` from a package.
 --
 -- @module cli.bare_delta
 
@@ -7,9 +7,9 @@ local M = {}
 local MAGIC = "MOULTPD1"
 local HEAD = "<I8c32I8c32I4" -- runtime/author/patch.h: old size and digest, new size and digest, bytes of a block
 
---- What the head of such a file says.
+--- Read the head of such a file.
 -- @tparam string path
--- @treturn table|nil {old_size, new_size (bytes)}; nil when it is no such file
+-- @treturn table|nil {old_size, new_size (bytes)}; nil: it is another kind of file
 function M.head(path)
   local file <close> = io.open(path, "rb")
   local text = file and file:read(#MAGIC + string.packsize(HEAD)) or ""
@@ -18,9 +18,9 @@ function M.head(path)
   return { old_size = old_size, new_size = new_size }
 end
 
---- Refuse such a file where a package is wanted.
+--- Refuse such a file where a package is expected.
 -- @tparam string location path or URL
--- @treturn true|nil true unless it is one; nil, message, "untrusted"
+-- @treturn true|nil true: it is not one; nil, message, "untrusted"
 function M.refuse(location)
   if location:find("^%a[%w+.-]*://") or not M.head(location) then return true end
   return nil, location .. " was made by `moult delta` and is not signed: no device installs it. A recipe's "

@@ -1,4 +1,4 @@
---- What starts next, and whether the boot loader can keep it, for `moult doctor`.
+--- What starts next, and whether the boot loader's environment is safe, for `moult doctor`.
 --
 -- @module cli.boot_check
 
@@ -6,7 +6,7 @@ local natives = require "update.natives"
 
 local M = {}
 
--- A power cut while the only copy of an environment is written loses it.
+-- If there is only one copy of the environment, a power cut while it is written loses it.
 local function count_copies(text)
   local count = 0
   for line in (text or ""):gmatch "[^\n]+" do
@@ -39,7 +39,7 @@ function M.look(config, read_file, report)
     return report("ok", "boot", ("driver %q, running from slot %s; starts %s"):format(core.boot, state.running,
       describe(state)))
   end
-  if code == "nothing" then return end -- before there is a device, checks.state says it
+  if code == "nothing" then return end -- the device is not provisioned, which checks.state reports
   report("fail", "boot", message, core.boot == "uboot" and "see examples/uboot/README.md: boot script, environment and "
     .. "fw_env.config of the board" or "keep a copy of the state directory, then provision the device again", code)
 end

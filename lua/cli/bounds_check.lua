@@ -1,6 +1,5 @@
---- What keeps the script from taking space, memory and processes away from its
--- updates, for `moult doctor`: the kernel does when it was told to, nothing
--- else can.
+--- Whether the kernel keeps the script from using up the space, memory and
+-- processes that updates need, for `moult doctor`. Nothing else can.
 --
 -- @module cli.bounds_check
 
@@ -8,7 +7,7 @@ local M = {}
 
 local CGROUPS = "/sys/fs/cgroup"
 
---- Where the file system is mounted that a path lies on.
+--- The mount point of the file system that holds a path.
 -- @tparam string path absolute
 -- @tparam string mountinfo text of /proc/self/mountinfo
 -- @treturn string
@@ -22,7 +21,7 @@ function M.mount_of(path, mountinfo)
   return best
 end
 
---- Which limits a process is under, in its cgroup or one above it.
+--- The limits of a process, set for its cgroup or one above it.
 -- @tparam string cgroup text of /proc/PID/cgroup
 -- @tparam function read path -> text | nil
 -- @treturn table set of the names of the limits: "memory", "pids"
@@ -44,13 +43,13 @@ end
 function M.judge(facts)
   local missing = {}
   if not facts.user then missing[#missing + 1] = "a user of its own (script.user)" end
-  if facts.mount == "/" then missing[#missing + 1] = "a file system of its own for the state, or a quota" end
-  if not facts.limits.memory then missing[#missing + 1] = "a limit of memory (MemoryMax= of the unit)" end
+  if facts.mount == "/" then missing[#missing + 1] = "a quota (or the state a separate file system)" end
+  if not facts.limits.memory then missing[#missing + 1] = "a memory limit (MemoryMax= of the unit)" end
   if not facts.limits.pids then missing[#missing + 1] = "a limit of processes (TasksMax=)" end
   if #missing == 0 then
-    return "ok", ("hard: the kernel limits user, file system %s, memory and processes"):format(facts.mount)
+    return "ok", ("hard limits: the kernel limits user, file system %s, memory and processes"):format(facts.mount)
   end
-  return "ok", ("best effort: a script can use up the space, memory or processes of its updates without %s"):format(
+  return "ok", ("best effort: the script could use up what its updates need; to prevent that, give it %s"):format(
     table.concat(missing, ", "))
 end
 

@@ -1,4 +1,4 @@
---- The checks of `moult doctor`: a line each, and what to do.
+--- The checks of `moult doctor`. Each reports one or more lines, with advice.
 --
 -- @module cli.checks
 
@@ -7,6 +7,7 @@ local bounds_check = require "cli.bounds_check"
 local cloud_check = require "cli.cloud_check"
 local key_check = require "cli.key_check"
 local natives = require "update.natives"
+local policy_check = require "cli.policy_check"
 local progress = require "cli.progress"
 local record_check = require "cli.record_check"
 local restart_check = require "cli.restart_check"
@@ -16,9 +17,9 @@ local slot_check = require "cli.slot_check"
 
 local M = {}
 
-local SPACE_LEAST = 8 * 1024 * 1024 -- below this a script of any size is in doubt
+local SPACE_LEAST = 8 * 1024 * 1024 -- with less, even a small script may not fit
 
--- Each check: (session, report) where report(level, what, text, advice).
+-- Each check: (session, report), see M.all(). Later ones use what earlier ones found: s.opened, s.status, s.facts.
 local checks = {}
 
 local function read_file(path)
@@ -72,7 +73,7 @@ function checks.state(s, report)
   end
 end
 
--- What the supervisor met, as far as an agent can tell; else what we would meet.
+-- The trouble that the supervisor has, if the agent can be asked; else the trouble that it would have.
 function checks.updates(s, report)
   if not s.status then return end
   local agent = s:agent()
@@ -94,7 +95,7 @@ end
 function checks.medium(s, report)
   if not s.opened then return end
   local how, took = natives.slot.try(s.config.state)
-  if how then -- else checks.updates says it
+  if how then -- else checks.updates has reported it
     local level, text, advice = slot_check.state(s.config.state, how, took, s.config.heartbeat)
     report(level, "medium", text, advice)
   end
@@ -182,25 +183,7 @@ function checks.clock(s, report)
   report("ok", "clock", now .. ", synchronised")
 end
 
-function checks.policy(s, report)
-  local there, why, word = natives.rights.user(s.config.user)
-  if not there then
-    return report("fail", "policy", why, "policy runs as this user; correct `user` in the configuration", word)
-  end
-  if not s.opened then return end
-  local state, message = s:asker(s.opened):healthy { uptime = 0, starts = 1, errors = 0, confirm_called = false }
-  local named = s.config.policy or "the default"
-  local text = ("%s, healthy: %s, %s"):format(named, tostring(state), message)
-  if message:find("broken", 1, true) or message:find("cannot be asked", 1, true) then
-    return report("fail", "policy", text, "repair it and run its spec with busted; until then updates are "
-      .. "deferred", "refused")
-  end
-  if s.status.kept_out >= s.config.policy_days then
-    return report("warn", "policy", ("the release's policy kept packages out on %d days: the default is used instead")
-      :format(s.status.kept_out), "repair it in the next release; `moult explain PKG` shows what it answers")
-  end
-  report("ok", "policy", text)
-end
+checks.policy = policy_check.look
 
 function checks.clouds(s, report)
   if #s.config.clouds == 0 then
@@ -255,26 +238,12 @@ end
 local ORDER = { "device", "keys", "state", "updates", "medium", "records", "slots", "source", "boot", "restart",
   "space", "reserve", "clock", "policy", "clouds", "trust", "script", "bounds", "control", "agent" }
 
-local function print_row(env, row)
-  env.out(("%-4s  %-10s %s"):format(row.level, row.what, row.text))
-  if row.advice and row.level ~= "ok" then env.out(("      %-10s -> %s"):format("", row.advice)) end
-end
-
-function M.run(parsed, env)
-  return session.run(parsed, env, function(s)
-    local rows, exit = {}, 0
-    local function report(level, what, text, advice, code)
-      local row = { level = level, what = what, text = text, advice = advice, code = code }
-      rows[#rows + 1] = row
-      if level == "fail" and exit == 0 then exit = natives.error.find(code or "usage").exit end
-      if not env.json then print_row(env, row) end
-    end
-    report("ok", "config", s.config.path)
-    for _, name in ipairs(ORDER) do checks[name](s, report) end
-    if env.json then env.out(natives.json.encode(natives.json.array(rows))) end
-    if exit == 0 then env.note("this device is usable") end
-    return exit
-  end)
+--- Run all checks in order.
+-- @tparam table s cli.session
+-- @tparam function report (level = "ok"|"warn"|"fail", what, text, advice, code word of a failure)
+function M.all(s, report)
+  report("ok", "config", s.config.path)
+  for _, name in ipairs(ORDER) do checks[name](s, report) end
 end
 
 return M

@@ -11,8 +11,8 @@ local M = {}
 
 local CONNECT_WITHIN = 8 -- seconds
 
--- One log-in at the broker of a cloud; another connection of the same name
--- would be thrown out by it, so nothing is tried while the agent has one.
+-- Log in once at the broker of a cloud. The broker would close another
+-- connection of the same name, so nothing is tried while the agent has one.
 local function check_mqtt(s, cloud, report)
   local what, time_floor = "cloud " .. cloud.name, s.opened and s.opened:time_floor()
   local options, message, code = require("update.cloud.mqtt_connection").of(cloud, natives, time_floor)
@@ -62,7 +62,7 @@ local function check_http(s, cloud, report)
   end
 end
 
--- The file is read and, when anything is under way, written.
+-- The agent reads mit.ini, and writes it during an update.
 local function check_call(_, cloud, report)
   local what = "cloud " .. cloud.name
   local text, message, code = natives.storage.read(cloud.mit_ini)
@@ -71,7 +71,7 @@ local function check_call(_, cloud, report)
   end
   local document, wrong = mit_ini.parse(text or "")
   if not document then
-    return report("fail", what, ("%s: %s"):format(cloud.mit_ini, wrong), "write it again", "usage")
+    return report("fail", what, ("%s: %s"):format(cloud.mit_ini, wrong), "restore the file from a good copy", "usage")
   end
   local pending = mit_ini.get(document, "Update", "downprover")
   report("ok", what, ("is called by the application; %s"):format(

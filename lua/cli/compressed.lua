@@ -1,17 +1,16 @@
 --- Whether an image is compressed inside, so that a delta of it hardly helps.
 --
--- Looks at how files begin, as their formats document it: squashfs, cramfs and
--- erofs, gzip, bzip2, xz, lzma, lzop, LZ4 and zstd, x86 and ARM kernels that
--- unpack themselves, EFI's zboot, and U-Boot's legacy and FIT images. What is
--- not known counts as not compressed.
+-- Looks at the magic numbers of documented formats: squashfs, cramfs and erofs,
+-- gzip, bzip2, xz, lzma, lzop, LZ4 and zstd, self-extracting x86 and ARM
+-- kernels, EFI's zboot, and U-Boot's legacy and FIT images. An unknown format
+-- counts as not compressed.
 --
 -- @module cli.compressed
 
 local M = {}
 
---- What makes deltas of such an image small.
-M.ADVICE = "store it uncompressed (mksquashfs -noI -noD -noF -noX, a bare kernel Image) and leave compressing to the "
-  .. "package, which does it by itself"
+--- How to get small deltas of such an image.
+M.ADVICE = "store it uncompressed (mksquashfs -noI -noD -noF -noX, a plain kernel Image); the package compresses it"
 
 local STREAMS = {
   { "\x1f\x8b\x08", "gzip" },
@@ -52,7 +51,7 @@ local function other_filesystem(head)
   end
 end
 
--- Kernels that carry their payload compressed: the boot protocols of x86, ARM and EFI's zboot.
+-- Kernels with a compressed payload, by the boot protocols of x86 and ARM and by EFI's zboot.
 local function kernel(file, head)
   if head:sub(0x203, 0x206) == "HdrS" and #head >= 0x250 then
     local setup, offset = head:byte(0x1f2), string.unpack("<I4", head, 0x249)
@@ -72,7 +71,7 @@ local function legacy(head)
   return codec and "a U-Boot image, compressed with " .. codec or nil
 end
 
--- The first `compression` of a flattened image tree that is not none.
+-- The first property `compression` of a flattened image tree that is not "none".
 local function fit(file, head)
   if head:sub(1, 4) ~= "\xd0\x0d\xfe\xed" or #head < 40 then return nil end
   local at, strings = string.unpack(">I4I4", head, 9)
@@ -97,9 +96,9 @@ local function fit(file, head)
   end
 end
 
---- What an image is, when it is compressed inside.
+--- The format of an image that is compressed inside.
 -- @tparam string path
--- @treturn string|nil "squashfs, compressed with zstd"; nil when it is not, or cannot be read
+-- @treturn string|nil "squashfs, compressed with zstd"; nil: not compressed, or it cannot be read
 function M.find(path)
   local file <close> = io.open(path, "rb")
   if not file then return nil end

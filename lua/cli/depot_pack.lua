@@ -1,10 +1,10 @@
---- `moult depot pack DIR`: from a folder with a recipe and older cores, what is
--- missing of its packages.
+--- `moult depot pack DIR`: makes the missing packages of a folder that has a
+-- recipe and older cores.
 --
--- DIR/recipe.lua is a recipe as `moult pack` takes it. Cores are found by their
--- names: when the recipe's image is core22.img and its version 22, core17.img
--- is core 17. Those found join `from`; a higher one than the recipe's is the
--- new core, and raises the sequence by as much as it is higher.
+-- DIR/recipe.lua is a recipe as for `moult pack`. Cores are found by their
+-- names: if the recipe's image is core22.img and its version 22, core17.img is
+-- core 17. They are added to `from`. If one is higher than the recipe's, it is
+-- the new core, and the sequence is raised by the difference.
 --
 -- @module cli.depot_pack
 
@@ -18,11 +18,11 @@ local warnings = require "cli.warnings"
 
 local M = {}
 
---- The parts of a file name around the number that is a core's version.
+--- The parts of a file name before and after the version of a core.
 -- @tparam string name "core22.img"
 -- @tparam integer version 22
--- @treturn string|nil what stands before the number; nil when the name has none
--- @treturn string what stands behind it
+-- @treturn string|nil the part before the number; nil: the name does not have it
+-- @treturn string the part after it
 function M.around(name, version)
   local before, behind
   for from, digits, to in name:gmatch("()(%d+)()") do
@@ -31,7 +31,7 @@ function M.around(name, version)
   return before, behind
 end
 
--- The images beside the recipe's whose names differ from it in the number alone: {version, image}, the lowest first.
+-- The images beside the recipe's whose names differ only in the number: {version, image}, the lowest first.
 local function find_cores(core)
   local folder, name = core.image:match("^(.*)/([^/]*)$")
   local before, behind = M.around(name, core.version)
@@ -82,7 +82,7 @@ local function same_files(m, files)
   return version == (files and files.version)
 end
 
--- Whether a package is there already: of this sequence, files, core and source.
+-- Whether a package with the same sequence, release, files, core and base exists already.
 local function is_there(one)
   local seen = signed.peek(one.path)
   local m = seen and seen.manifest
@@ -100,7 +100,7 @@ local function is_there(one)
   return false
 end
 
--- As much of a manifest as a depot needs to know for whom a package will be.
+-- As much of a manifest as a depot needs to know which devices will get the package.
 local function manifest_of(one)
   local made, parts = one.recipe, {}
   if made.script then parts[1] = { kind = "script" } end
@@ -119,14 +119,14 @@ local function manifest_of(one)
   }
 end
 
--- Tell depots what is still to come: `list` from its i-th on.
+-- Tell depots which packages are still to come: `list` from its i-th element on.
 local function announce(dir, list, i)
   local rest = {}
   for k = i, #list do rest[#rest + 1] = { name = list[k].path:match("[^/]+$"), manifest = manifest_of(list[k]) } end
   return pending.write(natives, dir, rest)
 end
 
--- Make each; what cannot be made keeps none of the others back.
+-- Make each package. A failure does not stop the others.
 local function make(dir, missing, key, env)
   local written, failed = {}, nil
   for i, one in ipairs(missing) do
@@ -178,7 +178,9 @@ function M.run(dir, opts, env)
   if not opts.key then return nil, "needs -k KEY, the private key to sign with", "usage" end
   local made, missing, there = plan(dir)
   if not made then return nil, missing, there end
-  if #pending.read(natives, dir) > 0 then return nil, ("packages are being made in %s already"):format(dir), "busy" end
+  if #pending.read(natives, dir) > 0 then
+    return nil, ("%s: another process is making packages there; wait until it is done"):format(dir), "busy"
+  end
   local warning = made.core and made.core.from and #missing > 0 and compressed.warning(made.core.image)
   if warning then env.note("warning: " .. warning) end
   if #missing > 0 then warnings.of_recipe(made, env) end
@@ -186,7 +188,7 @@ function M.run(dir, opts, env)
     for _, one in ipairs(missing) do env.out(one.path .. ": would be made") end
     return 0
   end
-  for _, one in ipairs(there) do env.note(one.path .. ": is there") end
+  for _, one in ipairs(there) do env.note(one.path .. ": kept, it is up to date") end
   local written, failed = make(dir, missing, opts.key, env)
   env.finish()
   if env.json then env.out(natives.json.encode { made = names_of(written), present = names_of(there) }) end

@@ -1,4 +1,4 @@
---- Verbs that another program has: the package that brings it also brings the native modules that they need.
+--- Verbs that another program runs. Its Debian package also has the native modules that they need.
 --
 -- @module cli.elsewhere
 
@@ -22,9 +22,9 @@ local function program_of(package_name)
   return path
 end
 
---- Who has a verb that this program cannot run.
+--- Which package has a verb that this program cannot run.
 -- @tparam string verb
--- @treturn table|nil package, program (path; nil: not installed); nil: this program runs it
+-- @treturn table|nil package, program (path; nil: not installed); nil: this program can run it
 function M.of(verb)
   for _, row in ipairs(PACKAGES) do
     if row.verbs[verb] and not built_in.has(row.native) then
@@ -33,13 +33,13 @@ function M.of(verb)
   end
 end
 
---- What to say when it is not installed.
+--- The failure if it is not installed.
 -- @treturn nil, string, "usage"
 function M.missing(verb, package_name)
   return nil, ("`moult %s` is not part of this program; install %s"):format(verb, package_name), "usage"
 end
 
---- Become the program that has a verb.
+--- Replace this process by the program that has a verb.
 -- @tparam string program
 -- @tparam table words of the command line, from the verb on
 -- @treturn nil,string,string message and code; only when it fails

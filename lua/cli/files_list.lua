@@ -6,7 +6,7 @@ local natives = require "update.natives"
 
 local M = {}
 
---- A name as text: its bytes may be of any encoding, and each that is no printable UTF-8 is written \xNN.
+--- A file name as text. It may have any encoding; bytes that are not printable UTF-8 are written \xNN.
 -- @tparam string bytes
 -- @treturn string
 function M.text(bytes)
@@ -31,7 +31,7 @@ local WORDS = {
   mkdir = function(entry) return M.text(entry.path) end,
 }
 
---- In the order in which it is done: stops, then changes, then starts.
+--- The changes in the order in which they happen: stops, then changes, then starts.
 -- @tparam {table,...} files of update.native.verify
 -- @treturn {{string,string},...} word and sentence
 function M.lines(files)
@@ -49,7 +49,7 @@ function M.lines(files)
   return lines
 end
 
---- The same, for JSON: names are text there, too.
+--- The same for JSON, with names as text.
 -- @tparam {table,...} files
 -- @treturn table
 function M.object(files)

@@ -1,8 +1,8 @@
---- What a main.lua says of itself, read without running it.
+--- PROJECT, VERSION and PRODUCT_KEY of a main.lua, read without running it.
 --
--- A device takes a script whose PROJECT, VERSION or PRODUCT_KEY differ from
--- its manifest for a failed start, so the packer compares them first. Only
--- plain lines count: one or several of the names, `=`, and text in quotes.
+-- On a device, a script whose values differ from its manifest counts as a failed
+-- start, so the packer compares them first. Only plain lines count: one or
+-- several of the names, `=`, and text in quotes.
 --
 -- @module cli.globals
 
@@ -19,7 +19,7 @@ local function bare(text)
   return (text:gsub("%-%-%[(=*)%[.-%]%1%]", function() return "" end))
 end
 
--- "A, B" -> { "A", "B" }, or nil when it is anything else than names.
+-- "A, B" -> { "A", "B" }; nil if it is not a list of names.
 local function split_names(left)
   local names = {}
   for piece in (left .. ","):gmatch("([^,]*),") do
@@ -30,7 +30,7 @@ local function split_names(left)
   return names
 end
 
--- The values of a right side one by one: text, or false where it is no plain text.
+-- The values of a right side one by one: text, or false for anything but plain text.
 local function split_values(right)
   local values = {}
   local at = 1
@@ -50,8 +50,8 @@ end
 
 --- The globals that a script's text sets.
 -- @tparam string text of main.lua
--- @treturn {[string]=string} by name; a name that is not set is absent
--- @treturn nil,string message: a name is computed, or set to two different texts
+-- @treturn {[string]=string} by name; without names that are not set
+-- @treturn nil,string message: a value is computed, or two lines differ
 function M.scan(text)
   local found = {}
   for line in (bare(text) .. "\n"):gmatch("([^\n]*)\n") do
@@ -74,7 +74,7 @@ function M.scan(text)
   return found
 end
 
---- Compare a script's text with what a recipe says.
+--- Compare a script's text with a recipe.
 -- @tparam string text of main.lua
 -- @tparam table recipe project, version, product_key
 -- @treturn true|nil
@@ -87,7 +87,7 @@ function M.check(text, recipe)
   local expected = { PROJECT = recipe.project, VERSION = recipe.version, PRODUCT_KEY = recipe.product_key }
   for _, name in ipairs(M.names) do
     if found[name] and found[name] ~= expected[name] then
-      -- A product key is a secret of sorts: it is not shown.
+      -- A product key may be secret, so it is not shown.
       local what = name == "PRODUCT_KEY" and "PRODUCT_KEY differs from the recipe's product_key"
         or ("%s is %q, and the recipe says %q"):format(name, found[name], expected[name])
       return nil, what

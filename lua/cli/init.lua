@@ -4,9 +4,9 @@
 -- (rows of cli.args), common (names of common options it uses), example,
 -- positional = {least, most}, text}, and run(args, env) -> exit code, or nil,
 -- message, code word. args = {positional, opts by long name}; env = {out(line)
--- to standard output, err(line) to standard error, note(line) the same unless
--- quiet, progress(done, total, label), json, quiet, verbose, dry_run}. Data goes to
--- standard output, everything else to standard error.
+-- to standard output, err(line) to standard error, note(line) to standard error
+-- unless quiet, progress(done, total, label), json, quiet, verbose, dry_run}.
+-- Data goes to standard output, everything else to standard error.
 --
 -- @module cli
 
@@ -25,13 +25,13 @@ M.groups = {
   { "Help", { "help" } },
 }
 
---- Whether a verb can be run, by this program or by one that is installed beside it.
+--- Whether this program or one that is installed beside it can run a verb.
 function M.is_there(name)
   local other = elsewhere.of(name)
   return (not other or other.program) and package.searchpath("cli.verbs." .. name, package.path) ~= nil
 end
 
---- Names of all verbs that are there, in order.
+--- The names of all verbs that can be run, in order.
 function M.names()
   local names = {}
   for _, group in ipairs(M.groups) do
@@ -43,7 +43,7 @@ function M.names()
 end
 
 --- The module of a verb.
--- @treturn table|nil nil, message, "usage" when there is none of that name
+-- @treturn table|nil nil, message, "usage": no such verb
 function M.find(name)
   local names = M.names()
   for _, known in ipairs(names) do
@@ -164,7 +164,7 @@ function M.main(...)
     return exit_code("usage")
   end
   if name:sub(1, 1) == "-" then
-    return fail(environment({}), nil, ("options come after the verb; %s stands before it"):format(name), "usage")
+    return fail(environment({}), nil, ("options come after the verb; found %s before it"):format(name), "usage")
   end
   local module, message, code = M.find(name)
   if not module then
@@ -179,7 +179,7 @@ function M.main(...)
   local parsed
   parsed, message, code = args.parse({ table.unpack(words, 2) }, module.verb.options)
   if not parsed then
-    return fail(environment({}), name, ("%s; `moult help %s` shows the form"):format(message, name), code)
+    return fail(environment({}), name, ("%s; see `moult help %s`"):format(message, name), code)
   end
   if parsed.opts.help then
     io.stdout:write(require("cli.verbs.help").of(module.verb))

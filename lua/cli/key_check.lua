@@ -1,6 +1,6 @@
---- What `moult doctor` says of a directory of keys.
+--- What `moult doctor` says about a directory of keys.
 --
--- Pure: what update.native.keys.list() gave in, lines out.
+-- Pure: takes the result of update.native.keys.list() and returns lines.
 --
 -- @module cli.key_check
 
@@ -22,7 +22,7 @@ local function is(state, root)
   return function(key) return key.state == state and (root == nil or key.root == root) end
 end
 
--- Keys that verify packages and change the set: a stolen one does both.
+-- Keys that are both release and root keys: whoever steals one can sign packages and change the set of keys.
 local function both(keys)
   local root = {}
   for _, key in ipairs(keys) do
@@ -32,8 +32,8 @@ local function both(keys)
 end
 
 --- @tparam string dir
--- @tparam table set as update.native.keys.list() gives it
--- @treturn table lines {level = "ok"|"warn"|"fail", text, advice (nil when ok), code (of a failure)}
+-- @tparam table set from update.native.keys.list()
+-- @treturn table lines {level = "ok"|"warn"|"fail", text, advice (nil if ok), code (of a failure)}
 function M.judge(dir, set)
   local lines = {}
   local function line(level, text, advice, code)
@@ -64,7 +64,7 @@ function M.judge(dir, set)
       "use other keys in root/, and keep them off the machine that builds releases")
   end
   if not set.settled then
-    line("warn", ("key list %d is in force, but not all of its files are there"):format(set.serial),
+    line("warn", ("key list %d is in force, but its files are not complete"):format(set.serial),
       "the next start of `moult run` repairs that; if not, make the directory writable")
   end
   return lines

@@ -1,4 +1,4 @@
---- A whole package checked, for the verbs that show what it holds.
+--- Checks a complete package, for `verify` and `info`.
 --
 -- @module cli.package_check
 
@@ -10,7 +10,7 @@ local M = {}
 -- @tparam string path
 -- @tparam string keys a public key file or a directory of them
 -- @tparam function progress(done, total, label)
--- @treturn table {manifest, size (bytes), blocks (count by encoding), files (what its files part does, as of
+-- @treturn table {manifest, size (bytes), blocks (count by encoding), files (the entries of its files part, as from
 --   update.native.verify; nil without one)}
 -- @treturn nil,string,string message, code word
 function M.whole(path, keys, progress)

@@ -1,5 +1,5 @@
---- The packages that a recipe makes: the full one, and a delta for each older
--- core in `from`, of the same release and sequence.
+--- Makes the packages of a recipe: the full one, and a delta for each older core
+-- in `from`, with the same release and sequence.
 --
 -- @module cli.packing
 
@@ -13,7 +13,7 @@ function M.name(made)
   return (("%s_%s.upd"):format(made.project, made.release):gsub("/", "_"))
 end
 
---- The file of a delta beside that of the full package.
+--- The file name of a delta, made from that of the full package.
 -- @tparam string out "METER.upd"
 -- @tparam integer version of the older core
 -- @treturn string "METER-from-17.upd"
@@ -33,8 +33,8 @@ local function with_source(made, old)
   return copy
 end
 
---- Every package that a recipe makes, the full one first.
--- @tparam table made a recipe as cli.recipe gives it
+--- All packages of a recipe, the full one first.
+-- @tparam table made a recipe from cli.recipe
 -- @tparam string out path of the full package
 -- @treturn {table,...} {path, recipe (for write), from (version of the older core; nil: the full package)}
 function M.all(made, out)
@@ -67,24 +67,24 @@ local SOURCE_MAX = 1 << 31 -- bytes; positions in it are 32-bit while it is sort
 --- Whether an image is too large to make a delta of.
 -- @tparam string path
 -- @tparam integer size bytes
--- @treturn string|nil what to say then
+-- @treturn string|nil message; nil: it is not
 function M.too_large(path, size)
   if size < SOURCE_MAX then return nil end
-  return ("%s: %d bytes; a delta is made of less than 2 GiB: full packages it is for this one"):format(path, size)
+  return ("%s: %d bytes; a delta needs an older image of less than 2 GiB, so use full packages"):format(path, size)
 end
 
--- Before it is read for nothing.
+-- Checked first, because the image would be read in vain.
 local function source_flaw(path)
   local file <close> = io.open(path, "rb")
   local size = file and file:seek("end")
   return size and M.too_large(path, size)
 end
 
---- Make one package; whole at its path, or not at all.
--- @tparam table one as from all()
+--- Make one package, completely or not at all.
+-- @tparam table one from all()
 -- @tparam string key private key file
 -- @tparam function progress(done, total, label)
--- @treturn table {path, size (bytes), release, sequence, digest, from, blanks (lines of update.ini with a blank after
+-- @treturn table {path, size (bytes), release, sequence, digest, from, blanks (lines of update.ini with a space after
 --   a / in the directory)}; or nil, message, code
 function M.write(one, key, progress)
   local wrong = one.from and source_flaw(one.recipe.core.from)

@@ -1,7 +1,7 @@
---- How far along, for people (a bar or lines) and for programs (JSON lines).
+--- Shows progress to people (a bar or lines) and programs (JSON lines).
 --
--- Writes to standard error only, at most four times a second for a bar and
--- once in two seconds for lines; the end is always written.
+-- Writes to standard error only: a bar at most four times a second, lines at
+-- most every two seconds. The end is always written.
 --
 -- @module cli.progress
 
@@ -9,7 +9,7 @@ local M = {}
 
 local UNITS = { "B", "KiB", "MiB", "GiB", "TiB" }
 
---- A size in bytes for people, three digits.
+--- A size in bytes for people, with three digits.
 function M.size(bytes)
   local unit, value = 1, bytes
   while value >= 1024 and unit < #UNITS do
@@ -29,7 +29,7 @@ end
 
 --- One line of a bar that fits `width` columns.
 -- @tparam integer done
--- @tparam integer total same unit as done, 0 when unknown
+-- @tparam integer total same unit as done, 0: unknown
 -- @tparam string label
 -- @tparam number|nil rate bytes a second
 -- @tparam integer width columns of the terminal
@@ -72,7 +72,7 @@ function Meter:line(done, total, label)
 end
 
 --- @tparam integer done bytes (or other units)
--- @tparam integer total of the same unit; 0 when unknown
+-- @tparam integer total of the same unit; 0: unknown
 -- @tparam string label what is being done, one or two words
 function Meter:update(done, total, label)
   total, label = total or 0, label or ""
@@ -89,7 +89,7 @@ function Meter:update(done, total, label)
   self:line(done, total, label)
 end
 
---- End the line, so that other text can follow.
+--- End the line, before other text is written.
 function Meter:finish()
   if self.label and self.last_done ~= self.done then self:line(self.done, self.total, self.label) end
   if self.shown > 0 then self.o.write("\n") end

@@ -1,8 +1,8 @@
---- A recipe: what a package is made of, as a Lua table read as data.
+--- Reads a recipe, the Lua table that says what a package is made of.
 --
--- The file is read by update.config.table_file. Every field is checked; a field
--- that is unknown, missing or of the wrong kind is named. Relative paths count
--- from the recipe's folder.
+-- update.config.table_file reads the file as data. Every field is checked; an
+-- error names the field that is unknown, missing or of the wrong type. Relative
+-- paths start at the recipe's folder.
 --
 -- @module cli.recipe
 
@@ -105,7 +105,7 @@ function checkers.table(value, field, folder, where)
   return check_fields(value, field.fields, folder, where .. field.name .. ".")
 end
 
--- A name that no field has.
+-- A name in the recipe that is not a field, with a suggestion.
 local function unknown(given, fields)
   local names, known = {}, {}
   for i, field in ipairs(fields) do names[i], known[field.name] = field.name, true end
@@ -135,7 +135,7 @@ function check_fields(given, fields, folder, where)
   return result
 end
 
--- Each older core once, and not the new one.
+-- Each older core may occur once, and the new one not at all.
 local function check_from(core)
   local seen = { [core.version] = true }
   for i, old in ipairs(core.from or {}) do
@@ -146,18 +146,18 @@ local function check_from(core)
   end
 end
 
---- The release of a recipe that names none.
+--- The default release of a recipe.
 function M.release(recipe)
   if recipe.script then return recipe.version end
   return recipe.files and ("%s-F%s"):format(recipe.version, recipe.files.version)
     or ("%s-V%d"):format(recipe.version, recipe.core.version)
 end
 
---- Check a table and make it whole.
+--- Check a table and fill in the defaults.
 -- @tparam table given what the recipe returned
--- @tparam string folder that relative paths count from
--- @tparam[opt] integer epoch seconds since 1970 for `issued` when it is not said
--- @treturn table the fields, `release` filled in, `script.version` set, paths relative to nothing
+-- @tparam string folder where relative paths start
+-- @tparam[opt] integer epoch seconds since 1970, the default of `issued`
+-- @treturn table the fields, with `release` and `script.version`; paths include the folder
 -- @treturn nil,string,string message, "usage"
 function M.normalise(given, folder, epoch)
   if type(given) ~= "table" then return nil, "must return one table", "usage" end
@@ -186,10 +186,10 @@ function M.normalise(given, folder, epoch)
   return recipe
 end
 
---- The default of `issued` for builds that can be repeated.
+--- The default of `issued` for reproducible builds.
 -- @tparam string|nil text the environment's SOURCE_DATE_EPOCH
 -- @treturn integer|nil
--- @treturn string message when it is set and is no time
+-- @treturn string message: it is set but not a time
 function M.epoch(text)
   if not text or text == "" then return nil end
   local number = text:find("^%d+$") and math.tointeger(tonumber(text))
@@ -199,9 +199,9 @@ function M.epoch(text)
   return number
 end
 
---- Read, run and check a recipe file.
+--- Read and check a recipe file.
 -- @tparam string path
--- @treturn table as normalise() gives it
+-- @treturn table as from normalise()
 -- @treturn nil,string,string message that names the file and the field, code word
 function M.load(path)
   local given, why, failure = table_file.load(path, "recipe")

@@ -1,4 +1,4 @@
---- The fields of a recipe: what cli.recipe checks and moult-package(5) lists.
+--- The fields of a recipe, which cli.recipe checks and moult-package(5) lists.
 --
 -- An array of {name, type, meaning} with, by type: `required`, `default`, `max`
 -- (bytes of a text, or of a list's element), `min` and `most` (of an integer),

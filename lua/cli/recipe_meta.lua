@@ -1,6 +1,6 @@
---- `meta` of a recipe: what people, policy and servers are to know about a package.
+--- `meta` of a recipe: notes about a package for people, policy and servers.
 --
--- Keys that have a meaning everywhere are checked; others are the maker's own.
+-- Names with a fixed meaning are checked; others are the maker's own.
 --
 -- @module cli.recipe_meta
 
@@ -11,14 +11,14 @@ local table_file = require "update.config.table_file"
 local M = {}
 
 M.SIZE = 16384     -- bytes as JSON; as in runtime/package/manifest.h
-local MISSPELT = 2 -- letters: what differs by more is a name of its own
+local MISSPELT = 2 -- letters: a name that differs by more is the maker's own
 local DEPTH = 6    -- levels of tables below it
 
 local function is_text(value)
   return type(value) == "string" and value ~= "" and utf8.len(value) ~= nil and not value:find "%c"
 end
 
--- What JSON can say again, and a manifest may hold.
+-- Whether JSON can represent a value without loss, and a manifest may hold it.
 local function is_plain(value, depth)
   if type(value) == "string" then return utf8.len(value) ~= nil and not value:find "%z" end
   if type(value) ~= "table" then return type(value) == "boolean" or math.type(value) == "integer" end
@@ -61,7 +61,7 @@ function right.array(value, field, where)
   return true
 end
 
--- The field that is wrong, and how; nil.
+-- What is wrong with a field; nil: nothing.
 function wrong_field(value, fields, prefix)
   for _, field in ipairs(fields) do
     local given, where = value[field.name], prefix .. field.name
@@ -73,9 +73,9 @@ function wrong_field(value, fields, prefix)
   end
 end
 
---- Check, and put into the form in which it is signed.
+--- Check `meta` and encode it as it is signed.
 -- @tparam table value of the recipe
--- @tparam {table,...} fields those with a meaning everywhere, of cli.recipe_fields
+-- @tparam {table,...} fields those with a fixed meaning, of cli.recipe_fields
 -- @treturn string|nil JSON | nil, what is wrong
 function M.text(value, fields)
   if type(value) ~= "table" then return nil, "field meta must be a table" end
@@ -94,7 +94,9 @@ function M.text(value, fields)
     return nil, ("field meta must hold texts, integers, booleans and at most %d levels of tables"):format(DEPTH)
   end
   local text = natives.json.encode(value)
-  if #text > M.SIZE then return nil, ("field meta is %d bytes as JSON, at most %d go"):format(#text, M.SIZE) end
+  if #text > M.SIZE then
+    return nil, ("field meta has %d bytes as JSON; the limit is %d"):format(#text, M.SIZE)
+  end
   return text
 end
 

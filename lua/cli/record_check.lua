@@ -1,6 +1,6 @@
---- What `moult doctor` says of the records that each lie in two files.
+--- What `moult doctor` says about the records, each of which has two files.
 --
--- Pure: what update.native.records and /proc/self/mountinfo gave in, lines out.
+-- Pure: takes the results of update.native.records and the text of /proc/self/mountinfo, returns lines.
 --
 -- @module cli.record_check
 
@@ -8,28 +8,29 @@ local M = {}
 
 local SPREAD = 65536 -- bytes of a file, UP_RECORD_SPREAD
 
--- File systems that write to another place each time, or over flash that does.
+-- File systems that write to a new place each time, or that lie on flash that does.
 local ELSEWHERE = { f2fs = true, nilfs2 = true, btrfs = true, bcachefs = true, zfs = true, ubifs = true, jffs2 = true,
   yaffs = true, yaffs2 = true, logfs = true }
 local IN_MEMORY = { tmpfs = true, ramfs = true }
 
 --- One file of a record.
 -- @tparam table file {path, state, size}
--- @treturn table|nil line; nil when there is nothing to say
+-- @treturn table|nil line; nil: nothing to report
 function M.judge_file(file)
   if file.state ~= "whole" then
     return { level = "warn", text = ("%s: %s; the other file of the record is enough"):format(file.path, file.state),
-      advice = "starting `moult run` while idle makes it again; if it happens again, check the medium" }
+      advice = "`moult run` writes it again at its next start while no update is under way; if this repeats, check "
+        .. "the medium" }
   elseif file.size < SPREAD then
     return { level = "warn",
       text = ("%s: only %d bytes, so it may share a sector with the other file"):format(file.path, file.size),
-      advice = "free some space; starting `moult run` while idle makes it 64 KiB long" }
+      advice = "free some space; `moult run` makes it 64 KiB long at its next start while no update is under way" }
   end
 end
 
 --- The files of each record.
--- @tparam table records as update.native.records.inspect() gives them
--- @treturn table lines {level = "ok"|"warn", text, advice (nil when ok)}
+-- @tparam table records from update.native.records.inspect()
+-- @treturn table lines {level = "ok"|"warn", text, advice (nil if ok)}
 function M.judge(records)
   local lines, names = {}, {}
   for _, record in ipairs(records) do
@@ -44,7 +45,7 @@ local function unescape(text)
   return (text:gsub("\\(%d%d%d)", function(octal) return string.char(tonumber(octal, 8)) end))
 end
 
---- The file system that a path lies on.
+--- The file system that holds a path.
 -- @tparam string mountinfo text of /proc/self/mountinfo
 -- @tparam string path absolute, without links
 -- @treturn table|nil {kind, source, device = "major:minor"}
@@ -60,10 +61,10 @@ function M.find_mount(mountinfo, path)
   return best
 end
 
---- Whether the kernel takes the device of a mount for a disk that turns.
+--- Whether the device of a mount is a rotating disk, as the kernel sees it.
 -- @tparam table mount
 -- @tparam function read path -> text | nil
--- @treturn boolean|nil nil: it does not say
+-- @treturn boolean|nil nil: unknown
 function M.rotational(mount, read)
   local device = "/sys/dev/block/" .. mount.device
   local text = read(device .. "/queue/rotational") or read(device .. "/../queue/rotational") -- of a partition's disk
@@ -71,9 +72,9 @@ function M.rotational(mount, read)
   return text:find "1" ~= nil
 end
 
---- What the distance between two files is worth there.
+--- Whether the distance between the two files protects them on this medium.
 -- @tparam table|nil mount of M.find_mount
--- @tparam boolean|nil rotational what the kernel says of the device; nil: nothing
+-- @tparam boolean|nil rotational nil: unknown
 -- @treturn string level
 -- @treturn string text
 -- @treturn string|nil advice
@@ -86,14 +87,14 @@ function M.medium(mount, rotational)
   end
   if ELSEWHERE[mount.kind] then
     return "ok", where .. ": each write goes to another place, so the distance between the files proves nothing; "
-      .. "trust the file system, or put one of them elsewhere by `journal_dir`"
+      .. "rely on the file system, or put the second file on another medium with `journal_dir`"
   end
   if rotational then return "ok", where .. ": a disk, with 64 KiB between the two files of a record" end
   return "ok", where .. ": its controller may move data, so the distance between the files proves "
     .. "nothing; `journal_dir` puts one of them on another medium"
 end
 
---- Whether the second directory is worth having.
+--- Whether journal_dir is of any use.
 -- @tparam table|nil state mount of the state
 -- @tparam table|nil second mount of journal_dir
 function M.second(state, second)
@@ -103,7 +104,7 @@ function M.second(state, second)
   return "ok", ("journal_dir is on %s"):format(second and second.source or "an unknown medium")
 end
 
---- What the files lie on.
+--- The media that hold the files.
 -- @tparam table config state, journal_dir
 -- @tparam function read path -> text | nil
 -- @treturn table lines {level, text, advice}

@@ -1,4 +1,4 @@
---- Whether the command that restarts the device is there, for `moult doctor`.
+--- Whether the command that restarts the device exists, for `moult doctor`.
 --
 -- @module cli.restart_check
 
@@ -8,8 +8,8 @@ local function quote(text)
   return "'" .. text:gsub("'", "'\\''") .. "'"
 end
 
---- Whether a program of that name could be run.
--- @tparam string name with a slash: a path; else looked for in PATH
+--- Whether a program can be run.
+-- @tparam string name a path if it has a slash; else it is looked up in PATH
 function M.exists(name)
   local test = name:find("/", 1, true) and "test -f %s -a -x %s" or "command -v -- %s >/dev/null 2>&1"
   return (os.execute((test:gsub("%%s", function() return quote(name) end)))) == true
@@ -17,7 +17,7 @@ end
 
 --- @tparam table config
 -- @tparam function exists as above
--- @treturn string|nil level; nil: no core is ever changed, so nothing to restart, and nothing wrong is named
+-- @treturn string|nil level; nil: nothing to report, since without a core the device is never restarted
 -- @treturn string text
 -- @treturn string|nil advice
 function M.judge(config, exists)
@@ -32,7 +32,7 @@ function M.judge(config, exists)
   if not restart then return "ok", "`moult run` starts over" end
   if exists(restart[1]) then return "ok", table.concat(restart, " ") end
   return "fail", ("%s: no such program"):format(restart[1]),
-    "an armed core waits for it: correct `restart` in the configuration"
+    "an armed core would wait for ever: correct `restart` in the configuration"
 end
 
 return M

@@ -1,4 +1,4 @@
---- What `moult doctor` says of the script's rights and of who may ask the agent.
+--- What `moult doctor` says about the rights of the script and of the control group.
 --
 -- @module cli.rights_check
 
@@ -6,8 +6,8 @@ local natives = require "update.natives"
 
 local M = {}
 
--- What the script's user must not read; what he must not write.
-local function not_his(config)
+-- The files that the script's user must not be able to read, and those that it must not be able to write.
+local function forbidden(config)
   local private = { config.state .. "/journal.0", config.state .. "/journal.1", config.state .. "/history" }
   if require("update.config.cloud_rules").holds_secret(config) then private[#private + 1] = config.path end
   private[#private + 1] = config.policy
@@ -32,7 +32,7 @@ function M.script(config, main)
       "name a user of its own: script = { user = \"...\" }"
   end
   if not main then return "ok", ("runs as user %s"):format(user) end
-  local private, fixed = not_his(config)
+  local private, fixed = forbidden(config)
   local fine, found, code = natives.rights.try(user, config.script.groups, main, private, fixed)
   if fine and found then
     return "fail", ("user %s has access to %s"):format(user, found),
@@ -45,7 +45,7 @@ end
 
 --- The group whose members may ask the agent.
 -- @tparam table config
--- @treturn string|nil as M.script(); nil: there is none to speak of
+-- @treturn string|nil as M.script(); nil: none is configured
 function M.group(config)
   if not config.control_group then return nil end
   local gid, message, code = natives.rights.group(config.control_group)

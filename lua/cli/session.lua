@@ -1,5 +1,5 @@
---- What a verb on the device works with: the configuration, the running agent
--- or the state itself, and tasks to wait in.
+--- What a verb on the device needs: the configuration, the running agent or the
+-- state itself, and tasks to wait in.
 --
 -- @module cli.session
 
@@ -7,13 +7,13 @@ local natives = require "update.natives"
 
 local M = {}
 
-local ADMITTED_WITHIN = 1 -- seconds, when many ask the agent
+local ADMITTED_WITHIN = 1 -- seconds, if the agent has too many clients
 local LOOK_AGAIN = 0.1    -- seconds
 
---- Seconds in which an agent that is well answers what it need not wait for.
+--- Seconds within which a working agent answers a request that needs no waiting.
 M.ANSWER_WITHIN = 1
 
---- Seconds that it has before it is given an order, and that it has to begin to listen.
+--- Seconds to wait for an agent that starts, and for its first answer, before an order is given.
 M.ORDER_WITHIN = 4
 
 local Session = {}
@@ -31,7 +31,7 @@ function M.config(opts)
   return nil, message, code
 end
 
---- Run fn(session) in a task, and the loop until it ends.
+--- Run fn(session) in a task, and run the loop until it ends.
 -- @tparam table parsed positional and opts
 -- @tparam table env of the dispatcher
 -- @tparam function fn -> exit code | nil, message, code
@@ -64,12 +64,12 @@ function Session:close()
   self.loop:close()
 end
 
--- What somebody else than the owner is told.
+-- The message for a user without the right.
 local function refusal(self)
   return require("update.control.rights").who_may(self.config.control_group) .. "; become one of them, with sudo"
 end
 
---- A failure to open what is the owner's, with what to do about it.
+--- A failure to open a file, with advice if a right is missing.
 -- @treturn nil nil, message, code
 function Session:failed(message, code)
   if message:find("Permission denied", 1, true) then
@@ -88,8 +88,8 @@ local function connect(self)
 end
 
 --- The running agent.
--- @treturn table|nil a client of update.control | nil, message, code: "nothing" no agent
---   runs, "refused" this user may not ask it, "busy" too many do
+-- @treturn table|nil a client of update.control | nil, message, code: "nothing": no agent runs; "refused": this user
+--   may not ask it; "busy": it has too many clients
 function Session:agent()
   if not self.client then
     local channel, message, code = connect(self)
@@ -101,9 +101,9 @@ function Session:agent()
   return self.client
 end
 
---- The running agent, if it listens: one that hangs is not worth waiting for.
+--- The running agent, if it answers. A verb does not wait for one that hangs.
 -- @tparam number within seconds
--- @return as agent(); "busy" it does not answer
+-- @return as agent(); "busy": it does not answer
 function Session:awake(within)
   local agent, message, code = self:agent()
   if not agent then return nil, message, code end
@@ -121,7 +121,7 @@ end
 function Session:device(mode)
   local message, code
   self.mode = mode
-  -- Without an agent it is for those to look who may ask an agent.
+  -- Who may not ask the agent may not read the state either.
   local _, why, word = self:agent()
   if word == "refused" or (word == "busy" and mode ~= "read") then return nil, why, word end
   self.opened, message, code = natives.device.open(self.config, mode)
@@ -130,11 +130,11 @@ function Session:device(mode)
   return self:failed(message, code)
 end
 
---- Whom to give an order: the running agent, else the state itself. `moult run` holds the state before its agent
--- listens; that is waited for.
+--- Who carries out an order: the running agent, else this process on the state. `moult run` locks the state before its
+-- agent listens, so this waits for the agent.
 -- @treturn table|nil agent
 -- @treturn device|nil
--- @treturn string|nil message, when there is neither
+-- @treturn string|nil message, if there is neither
 -- @treturn string|nil code
 function Session:in_charge()
   local till = self.tasks.now() + M.ORDER_WITHIN
@@ -152,7 +152,7 @@ end
 -- @tparam string verb of the control socket
 -- @tparam table request
 -- @tparam function by_hand function(device)
--- @return what the agent answered, or by_hand() | nil, message, code
+-- @return what the agent answered or by_hand() returned | nil, message, code
 function Session:order(verb, request, by_hand)
   local agent, device, message, code = self:in_charge()
   if agent then return agent:call(verb, request) end
@@ -160,7 +160,7 @@ function Session:order(verb, request, by_hand)
   return nil, message, code
 end
 
---- Who asks policy for this device.
+--- The object that asks policy for this device.
 -- @tparam device device
 -- @tparam boolean keep whether the last good policy may be written
 -- @treturn table see update.engine.device_policy
@@ -170,7 +170,7 @@ function Session:asker(device, keep)
     log = function(line) if self.env.verbose then self.env.err(line) end end }
 end
 
---- An engine over the state, for a verb without an agent.
+--- An engine on the state, for a verb that runs without an agent.
 -- @tparam device device
 -- @tparam function on called with events
 -- @treturn table update.engine

@@ -1,4 +1,4 @@
---- Files that are signed: what they are, and their signatures beside them.
+--- Signed files: their formats, and the signatures beside them.
 --
 -- @module cli.signed
 
@@ -6,7 +6,7 @@ local natives = require "update.natives"
 
 local M = {}
 
--- What no device would take is not signed either.
+-- A file that no device would accept is not signed.
 local checkers = {
   ["moult-permit-1"] = function(text) return natives.permit.check(text) end,
   ["moult-keys-1"] = function(text) return natives.keys.check(text) end,
@@ -14,7 +14,7 @@ local checkers = {
 
 local LIMIT = 65536
 
--- The trusted comment names what was signed, so that one kind never passes as another.
+-- The trusted comment names the format, so that a signature of one is never valid for another.
 local comments = {
   ["moult-manifest-1"] = function(object)
     return math.type(object.sequence) == "integer" and ("moult manifest sequence %d"):format(object.sequence)
@@ -42,7 +42,7 @@ function M.read(path, offset, len)
   return text or ""
 end
 
---- The whole of a small file that may be signed by itself, and its comment.
+--- A small file that may be signed by itself, and its comment.
 -- @tparam string path
 -- @treturn string text
 -- @treturn string the trusted comment that belongs to it
@@ -59,7 +59,7 @@ function M.load(path)
     return nil, ("%s: unknown format; Moult signs manifest, permit and keys"):format(path), "usage"
   end
   comment = comment(object)
-  if not comment then return nil, ("%s: has neither a sequence nor a serial to sign"):format(path), "usage" end
+  if not comment then return nil, ("%s: its sequence or serial is missing"):format(path), "usage" end
   local ok, flaw
   local check = checkers[object.format]
   if check then ok, flaw, code = check(text) else ok = true end
@@ -67,7 +67,7 @@ function M.load(path)
   return text, comment, object
 end
 
---- A file that is signed by itself, with or without its signature verified.
+--- A file that is signed by itself. Its signature is verified if keys are given.
 -- @tparam string path
 -- @tparam[opt] string keys a public key file or a directory of them
 -- @treturn table {object, comment, key = id of the key that signed it, or nil}
@@ -82,22 +82,22 @@ function M.beside(path, keys)
     comment, message, code = natives.minisign.verify(keys, text, sig)
     if not comment then return nil, ("%s: %s"):format(path, message), code end
     if comment ~= expected then
-      return nil, ("%s: signed as %q, but it is something else"):format(path, comment), "untrusted"
+      return nil, ("%s: its signature is for %q, but the file is not that"):format(path, comment), "untrusted"
     end
   end
   return { object = object, comment = expected, key = sig and M.key_id(sig) }
 end
 
--- A member's size from its tar header.
+-- The size of a member, from its tar header.
 local function member_size(header, name)
   if #header < 512 or header:sub(1, #name + 1) ~= name .. "\0" then return nil end
   return tonumber(header:sub(125, 135), 8)
 end
 
---- Manifest and signature of a package, not verified: for people to look at.
+--- Manifest and signature of a package, not verified: only for display.
 -- @tparam string path
 -- @treturn table {manifest = decoded JSON, key = id of the key that signed it,
---   digest = of the manifest, as a permit names it}
+--   digest = of the manifest, as in a permit}
 -- @treturn nil,string,string message, code word
 function M.peek(path)
   local text, message, code = M.read(path, 0, 512 + LIMIT + 512 + 1024)

@@ -1,6 +1,6 @@
---- What `moult doctor` says of a slot.
+--- What `moult doctor` says about a slot.
 --
--- Pure: what update.native.slot saw in, a line out.
+-- Pure: takes the results of update.native.slot and returns a line.
 --
 -- @module cli.slot_check
 
@@ -8,10 +8,10 @@ local progress = require "cli.progress"
 
 local M = {}
 
--- Makers of NAND promise that no more than about a fiftieth of the blocks go bad in the life of a chip.
+-- Makers of NAND specify that at most about one in fifty blocks goes bad in the life of a chip.
 local BAD_SHARE = 50
 
--- Some media have a cache between them and what is read back.
+-- How the medium was read back. Some have a cache.
 local READ_BACK = { direct = ", read back past the cache", dropped = ", read back after its cache is dropped",
   cached = ", read back perhaps partly from the cache" }
 
@@ -27,20 +27,20 @@ local function geometry(view)
   return text
 end
 
---- Where a name of a slot leads that is a link.
+--- The target of a slot's name that is a link.
 -- @tparam string path
--- @tparam table view as update.native.slot.inspect() gives it
+-- @tparam table view from update.native.slot.inspect()
 -- @treturn string " -> NODE" or ""
 function M.leads_to(path, view)
   return view.node and view.node ~= path and " -> " .. view.node or ""
 end
 
 --- @tparam string path
--- @tparam table view as update.native.slot.inspect() gives it
--- @tparam boolean running whether the device runs from this slot, as far as one knows
+-- @tparam table view from update.native.slot.inspect()
+-- @tparam boolean running whether the device runs from this slot, as far as is known
 -- @treturn string "ok", "warn" or "fail"
--- @treturn string what there is to say
--- @treturn string|nil what to do about it
+-- @treturn string text
+-- @treturn string|nil advice
 -- @treturn string|nil code word of a failure
 function M.judge(path, view, running)
   if not view.there then
@@ -68,14 +68,14 @@ function M.judge(path, view, running)
   return "ok", text
 end
 
---- What was found by writing to the directory of the state.
+--- What a trial write to the state directory has shown.
 -- @tparam string dir
--- @tparam string how as update.native.slot.try() gives it
+-- @tparam string how from update.native.slot.try()
 -- @tparam integer took milliseconds that the sync took
 -- @tparam integer heartbeat seconds
 -- @treturn string "ok" or "warn"
--- @treturn string what there is to say
--- @treturn string|nil what to do about it
+-- @treturn string text
+-- @treturn string|nil advice
 function M.state(dir, how, took, heartbeat)
   local text = ("%s, a sync takes %d ms%s"):format(dir, took, READ_BACK[how])
   if took > heartbeat * 1000 then
@@ -87,12 +87,12 @@ function M.state(dir, how, took, heartbeat)
   return "ok", text
 end
 
---- Whether a delta can be made from the core that runs.
--- @tparam table|nil source as device:source() gives it: slot, mounted
--- @tparam string|nil message why that cannot be told
+--- Whether a delta can be applied to the running core.
+-- @tparam table|nil source from device:source(): slot, mounted
+-- @tparam string|nil message why that is unknown
 -- @treturn string "ok" or "warn"
--- @treturn string what there is to say
--- @treturn string|nil what to do about it
+-- @treturn string text
+-- @treturn string|nil advice
 function M.source(source, message)
   if not source then
     return "warn", ("%s: no delta can be applied"):format(message), "mount /proc; full packages still work"
@@ -104,14 +104,14 @@ function M.source(source, message)
     source.mounted == "no" and "not mounted" or "mounted read-only")
 end
 
---- Two devices of which one holds less than the other.
+--- Whether one slot is smaller than the other.
 -- @tparam table|nil a view of slot a
--- @tparam table|nil b and of slot b
--- @treturn string|nil what there is to say
--- @treturn string|nil what to do about it
+-- @tparam table|nil b view of slot b
+-- @treturn string|nil text
+-- @treturn string|nil advice
 function M.compare(a, b)
   if not a or not b or a.made or b.made or a.size == b.size then return nil end
-  return ("one of %s, the other of %s"):format(progress.size(math.min(a.size, b.size)),
+  return ("they differ in size: %s and %s"):format(progress.size(math.min(a.size, b.size)),
     progress.size(math.max(a.size, b.size))), "make both partitions as large as the largest image will be"
 end
 

@@ -1,6 +1,6 @@
---- What standard error is: a terminal, and how wide.
+--- Whether standard error is a terminal, and how wide it is.
 --
--- Asks the shell, once: the standard library cannot tell.
+-- Asks the shell once, because Lua's standard library cannot tell.
 --
 -- @module cli.terminal
 

@@ -1,4 +1,4 @@
---- What gates and policy said of a package, for people and as JSON.
+--- What gates and policy say about a package, for people and as JSON.
 --
 -- @module cli.verdict
 
@@ -9,7 +9,7 @@ local M = {}
 local SIGN = { ok = "ok  ", skip = "skip", stop = "STOP" }
 
 --- Lines of the reason tree.
--- @tparam table verdict of update.engine, or what the agent's check answers
+-- @tparam table verdict of update.engine, or the answer of the agent's check
 -- @treturn {string,...}
 function M.lines(verdict)
   local lines = {}
@@ -29,14 +29,14 @@ function M.lines(verdict)
   return lines
 end
 
---- The whole, headed by the package.
+--- The complete verdict as text, headed by the package.
 function M.text(verdict)
   local lines = M.lines(verdict)
   table.insert(lines, 1, offers.describe(verdict.offer))
   return table.concat(lines, "\n")
 end
 
---- The whole as a table ready for JSON.
+--- The complete verdict as a table for JSON.
 function M.object(verdict)
   return {
     offer = offers.brief(verdict.offer), decision = verdict.decision, tree = verdict.tree, by = verdict.by,

@@ -1,4 +1,4 @@
---- Warnings of update.engine.plausible, told to whoever works at a command line.
+--- Prints warnings of update.engine.plausible on the command line.
 --
 -- @module cli.warnings
 
@@ -10,14 +10,14 @@ local function date(seconds)
   return os.date("!%Y-%m-%d %H:%M:%S UTC", seconds)
 end
 
---- Of a recipe, before it is signed.
+--- Warn about a recipe before it is signed.
 -- @tparam table recipe of cli.recipe
 -- @tparam table env of the dispatcher
 function M.of_recipe(recipe, env)
   for _, text in ipairs(plausible.recipe(recipe, os.time(), date)) do env.note("warning: " .. text) end
 end
 
---- Of an object that is signed by itself.
+--- Warn about an object that is signed by itself.
 -- @tparam table object decoded
 -- @tparam table env
 function M.of_signed(object, env)
@@ -25,7 +25,7 @@ function M.of_signed(object, env)
   if text then env.note("warning: " .. text) end
 end
 
---- Of a package on this device.
+--- The warning about a package on this device.
 -- @tparam integer sequence
 -- @tparam table floor of the device: by part
 -- @treturn string|nil

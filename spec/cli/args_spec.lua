@@ -32,7 +32,7 @@ describe("cli.args", function()
     { "a letter without its value", { "-o" }, "%-o needs a value" },
     { "a flag with a value", { "--json=yes" }, "%-%-json takes no value" },
     { "a value given twice", { "-o", "a", "-o", "b" }, "%-%-out is given twice" },
-    { "a choice that is none", { "--progress=fast" }, "%-%-progress is one of auto, bar, plain, json, none" },
+    { "an unknown choice", { "--progress=fast" }, "%-%-progress must be one of auto, bar, plain, json, none" },
   }
   for _, case in ipairs(bad) do
     local name, words, text = table.unpack(case)

@@ -36,10 +36,10 @@ describe("doctor's word on what bounds the script", function()
 
   it("is hard only when nothing is missing", function()
     local facts = { user = true, mount = "/data", limits = { memory = true, pids = true } }
-    assert.matches("^hard: the kernel limits user, file system /data", select(2, bounds.judge(facts)))
+    assert.matches("^hard limits: the kernel limits user, file system /data", select(2, bounds.judge(facts)))
     facts.limits.pids = nil
-    assert.matches("^best effort: .* without a limit of processes %(TasksMax=%)$", select(2, bounds.judge(facts)))
-    assert.matches("without a user of its own.*a file system.*memory.*processes", select(2, bounds.judge {
+    assert.matches("^best effort: .*, give it a limit of processes %(TasksMax=%)$", select(2, bounds.judge(facts)))
+    assert.matches("give it a user of its own.*a separate file system.*memory.*processes", select(2, bounds.judge {
       mount = "/", limits = {} }))
   end)
 end)

@@ -144,8 +144,8 @@ describe("moult delta", function()
   it("writes nothing on a dry run", function()
     write("old", a)
     write("new", b)
-    assert.matches("would take 100000 bytes from 100000", (good({ path("old"), path("new") }, { out = path("p") },
-      { dry_run = true })))
+    assert.matches("would be made of 100000 bytes, against 100000", (good({ path("old"), path("new") },
+      { out = path("p") }, { dry_run = true })))
     assert.is_nil(read("p"))
     good({ path("old"), path("new") }, { out = path("p") })
     assert.matches("would have 100000 bytes", (good({ path("old"), path("p") }, { out = path("x"), apply = true },

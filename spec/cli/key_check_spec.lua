@@ -34,7 +34,7 @@ describe("key_check.judge", function()
     { "warns of one key in both places", set { key("a", nil, { id = "1" }), key("r", nil, { id = "1", root = true }) },
       { { "ok", "a.pub" }, { "warn", "a.pub can sign packages and lists", "root/" } } },
     { "warns of a list that is not carried out", set({ key "a" }, { serial = 3, settled = false }),
-      { { "ok", "a.pub" }, { "warn", "key list 3 is in force, but not all", "next start" } } },
+      { { "ok", "a.pub" }, { "warn", "key list 3 is in force, but its files", "next start" } } },
   }
   for _, case in ipairs(cases) do
     local name, given, lines = table.unpack(case)

@@ -92,7 +92,7 @@ end)
 describe("slot_check.compare", function()
   it("says that one device is smaller", function()
     local text = slot_check.compare(view {}, view { size = 32 * MIB })
-    assert.equal("one of 32.0 MiB, the other of 64.0 MiB", text)
+    assert.equal("they differ in size: 32.0 MiB and 64.0 MiB", text)
   end)
 
   it("has nothing to say of equal devices, of files, or of one that was not seen", function()

@@ -282,8 +282,8 @@ describe("depot as a cloud", function()
     local status = assert(io.popen(("%s depot status %s/packages"):format(require("update.native.host").program, dir)))
     local text = status:read "a"
     status:close()
-    assert.matches("not listening: nobody has subscribed to /ota/device/upgrade/a1TestPK001/deaf01; it is offline", text,
-      1, true)
+    assert.matches("not listening: nobody has subscribed to /ota/device/upgrade/a1TestPK001/deaf01; it is offline",
+      text, 1, true)
     assert.matches("1 pending, 1 not listening", text, 1, true)
     a.mqtt:subscribe("/ota/device/upgrade/a1TestPK001/deaf01", 1)
     wait("the subscription", function() return a.subscribed end)

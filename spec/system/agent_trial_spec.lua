@@ -58,7 +58,7 @@ describe("a trial", function()
     w:run()
     w:publish()
     w:wait_status { phase = "trial" }
-    assert.same({ 0, "", "rolled back; the old release is in force\n" }, { w:moult("rollback 'readings are off'") })
+    assert.same({ 0, "", "rolled back to the old release\n" }, { w:moult("rollback 'readings are off'") })
     local status = w:wait_last "rolledback"
     assert.same({ "1.0.0", "readings are off" }, { status.release, status.last.message })
     w:publish { sequence = 3, version = "1.0.2" }

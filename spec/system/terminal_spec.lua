@@ -103,7 +103,7 @@ describe("a terminal", function()
     publish { version = "080508" }
     w:run()
     call("080507", "/p2.upd")
-    w:wait_log("device", "makes 080508 of the device, not 080507")
+    w:wait_log("device", "is release 080508, but the cloud announced 080507")
     w:wait_log("device", "080506 state 2\n")
     assert.equal("080506", w:status().release)
   end)

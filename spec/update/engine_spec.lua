@@ -80,7 +80,7 @@ describe("update.engine", function()
   end)
 
   describe("when the release's policy keeps a package out", function()
-    local DEFER, ALONE = { action = "defer", reason = "mine" }, "ask: the default is asked alone"
+    local DEFER, ALONE = { action = "defer", reason = "mine" }, "ask: only the default policy is asked"
     local SEEN = { URL, "package in spool", "gates", "ask" }
     local CLOSED = { "close package", "close source" }
 
@@ -247,7 +247,7 @@ describe("update.engine", function()
       local other = make { phase = "armed", transaction = armed }
       local ok, message, code = other:install(where())
       assert.same({ nil, "busy" }, { ok, code })
-      assert.matches("^1.0.1 is armed; wait for its end", message)
+      assert.matches("^1.0.1 is armed; wait until that is over", message)
       local lost = make { phase = "armed", transaction = armed, head = { { nil, "away", "network" } } }
       assert.equal("busy", select(3, lost:install(where())))
     end)
@@ -493,14 +493,14 @@ describe("update.engine", function()
     for times = 1, 3 do
       local _, message, code = e:install(where())
       assert.equal("write", code)
-      assert.equal(times == 3, message:find("3 times now", 1, true) ~= nil)
+      assert.equal(times == 3, message:find("this was try 3", 1, true) ~= nil)
     end
     local _, message, code, verdict = e:install(where())
     assert.equal("deferred", code)
     assert.truthy(message:find("did not return what was written", 1, true))
     assert.equal(3600, verdict.decision.retry_after)
     f.tasks.await(nil, nil, 3600)
-    assert.truthy(select(2, e:install(where())):find("4 times now.*not tried again for 2 h"))
+    assert.truthy(select(2, e:install(where())):find("this was try 4.*not tried again for 2 h"))
     assert.equal("deferred", select(3, e:install(where())))
     assert.truthy(e:install(where { by_hand = true })) -- and that it worked ends it
     assert.is_nil(e.unkept:rest(("ab"):rep(32)))

@@ -73,7 +73,7 @@ describe("update.cloud.registry", function()
     return http { fields = { other } }
   end
   local refused = {
-    { "nothing", nil, "is a table" },
+    { "nothing", nil, "must be a table" },
     { "one without a name", http { name = 7 }, "needs a name" },
     { "a name that is a path", http { name = "../x" }, "needs a name of lower-case letters" },
     { "another transport", http { over = "coap" }, 'over must be "http" or "mqtt"' },

@@ -14,7 +14,7 @@ M.verb = {
   summary = "ask the clouds of the configuration whether there is an update",
   text = "Installs nothing itself, and waits at most a minute for the clouds. Exits 0 if there is an update that\n"
     .. "would be installed, 3 if there is none, else with the code of the reason against it. Clouds that push\n"
-    .. "updates are asked by the running agent, which then treats their offers as usual.",
+    .. "updates are asked by the running agent, which handles their offers as usual.",
   positional = { 0, 0 },
   common = { "config", "json" },
   example = "moult check && moult status",

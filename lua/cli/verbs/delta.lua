@@ -34,15 +34,15 @@ local function size_of(path)
   local file <close>, message = io.open(path, "rb")
   if not file then return nil, message, "missing" end
   local size = file:seek("end")
-  if not size then return nil, path .. ": its size cannot be told", "usage" end
+  if not size then return nil, path .. ": cannot read its size; it must be a regular file", "usage" end
   return size
 end
 
--- A path that is replaced is a new name or a regular file, and none that is read.
+-- The output must be a new name or a regular file, and must not be one of the inputs.
 local function check_out(out, ...)
   for _, path in ipairs { ... } do
     if path == out then
-      return nil, ("%s is read and cannot be replaced: a delta is not applied in place"):format(path), "usage"
+      return nil, ("%s: is an input and cannot be the output; name another file with -o"):format(path), "usage"
     end
   end
   local folder, name = out:match("^(.*)/([^/]*)$")
@@ -54,7 +54,7 @@ local function check_out(out, ...)
   return true
 end
 
--- Steps to the end; progress in bytes of what is made of the images.
+-- Run a job to its end. Progress is in bytes of the new image.
 local function carry_out(job, size, label, env)
   local done, message, code
   repeat
@@ -78,7 +78,7 @@ local function make(old, new, out, opts, env)
   local warning = compressed.warning(new)
   if warning then env.note("warning: " .. warning) end
   if env.dry_run then
-    env.out(("%s: would take %d bytes from %d"):format(out, new_size, old_size))
+    env.out(("%s: would be made of %d bytes, against %d bytes"):format(out, new_size, old_size))
     return 0
   end
   local job <close>, why, word = natives.patch.make(old, new, out, opts.encoding)

@@ -9,7 +9,7 @@ local M = {}
 
 -- Actions: module depot.actions.<name>, with run(context).
 local ACTIONS = { add = true, status = true, verify = true, batch = true, retry = true, cancel = true }
--- Those that --filter is for.
+-- Actions that take --filter.
 local FILTERED = { status = true, batch = true, retry = true, cancel = true }
 
 M.verb = {
@@ -31,9 +31,9 @@ newest package, and a device that listens is offered a package when it comes. Wi
 get offers, as on the vendors' consoles. A job has succeeded when the device reports the package's release. A device
 that failed gets no offer until `retry` or a newer package; one that falls back later is `reverted`, a failure. A
 device that listens is offered a release ten times, and never one that is older than what it runs: by sequence if
-DIR has what it runs, else by version. If neither tells, only a `batch` with --from offers. A newer package replaces
-an open job. DIR/depot.db keeps what is known of devices, DIR/luat.db of those that ask over HTTP. A folder that was
-copied, or moved to another disk, is served but stays off the broker until --adopt.
+DIR has what it runs, else by version. If neither tells, only `batch` with --from makes an offer. A newer package
+replaces an open job. DIR/depot.db keeps what is known of devices, DIR/luat.db of those that ask over HTTP. A folder
+that was copied, or moved to another disk, is served but stays off the broker until it is started with --adopt.
 
   depot add DIR FILE [--devices LIST]
       copy a package in, or change the list of one in DIR
@@ -102,7 +102,7 @@ Until all are made, a depot on this machine asks devices that would get one of t
     .. "moult depot pack packages -k release.key",
 }
 
---- Serve until SIGTERM or SIGINT, or do an action. A folder whose name is an action's is written ./NAME.
+--- Serve until SIGTERM or SIGINT, or run an action. A folder that is named like an action is written ./NAME.
 -- @tparam table args positional {[ACTION,] DIR [, PACKAGE]}, opts
 -- @tparam table env out, note, json, quiet
 -- @treturn integer 0; or nil, message, code
@@ -123,7 +123,7 @@ function M.run(args, env)
     return require("cli.depot_pack").run(args.positional[2], args.opts, env)
   end
   if args.opts.filter and not FILTERED[action] then
-    return nil, ("depot %s takes no --filter; status, batch, retry and cancel do"):format(action), "usage"
+    return nil, ("%s takes no --filter; status, batch, retry and cancel do"):format(action), "usage"
   end
   local ok, message, code = serve.number_of(args.opts, "timeout", 1)
   if not ok then return nil, message, code end

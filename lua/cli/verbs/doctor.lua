@@ -5,6 +5,7 @@
 local natives = require "update.natives"
 local nearest = require "update.config.nearest"
 local registry = require "update.cloud.registry"
+local session = require "cli.session"
 
 local M = {}
 
@@ -24,9 +25,9 @@ local function vendor(number)
   return number and tostring(number) or "not reported"
 end
 
--- What only scripts meet, and no verb ends with.
-local AGAIN = { word = "again", meaning = "Not a failure: nothing can be had without waiting.",
-  advice = "Poll the loop (update.native.loop) and call the same function once more." }
+-- Only scripts meet this word; no verb ends with it.
+local AGAIN = { word = "again", meaning = "Not a failure: the call would have to wait.",
+  advice = "Poll the loop (update.native.loop) and call the same function again." }
 
 local function explain(word, env)
   local words, found = {}, word == "again" and AGAIN or nil
@@ -53,9 +54,29 @@ local function explain(word, env)
   return 0
 end
 
+local function print_row(env, row)
+  env.out(("%-4s  %-10s %s"):format(row.level, row.what, row.text))
+  if row.advice and row.level ~= "ok" then env.out(("      %-10s -> %s"):format("", row.advice)) end
+end
+
+local function check(parsed, env)
+  return session.run(parsed, env, function(s)
+    local rows, exit = {}, 0
+    require("cli.checks").all(s, function(level, what, text, advice, code)
+      local row = { level = level, what = what, text = text, advice = advice, code = code }
+      rows[#rows + 1] = row
+      if level == "fail" and exit == 0 then exit = natives.error.find(code or "usage").exit end
+      if not env.json then print_row(env, row) end
+    end)
+    if env.json then env.out(natives.json.encode(natives.json.array(rows))) end
+    if exit == 0 then env.note("this device is usable") end
+    return exit
+  end)
+end
+
 function M.run(parsed, env)
   if parsed.positional[1] then return explain(parsed.positional[1], env) end
-  return require("cli.checks").run(parsed, env)
+  return check(parsed, env)
 end
 
 return M

@@ -24,7 +24,7 @@ M.verb = {
 --- Judge a package on this device, without a lock.
 -- @tparam table s session
 -- @tparam table where of update.engine
--- @treturn table|nil verdict, and in it `warning` where something looks like a mistake | nil, message, code
+-- @treturn table|nil verdict, with `warning` if something looks like a mistake | nil, message, code
 function M.judge(s, where)
   local device, message, code = s:device("read")
   if not device then return nil, message, code end
@@ -35,7 +35,7 @@ function M.judge(s, where)
   return verdict
 end
 
---- Print a verdict; the exit code of what it says.
+--- Print a verdict. Returns its exit code.
 function M.show(env, verdict)
   if verdict.warning then env.note("warning: " .. verdict.warning) end
   env.out(env.json and natives.json.encode(verdicts.object(verdict)) or verdicts.text(verdict))

@@ -14,7 +14,7 @@ M.verb = {
   example = "moult help install",
 }
 
---- All verbs, a line each.
+--- All verbs, one on each line.
 function M.overview()
   local cli = require "cli"
   local lines = {

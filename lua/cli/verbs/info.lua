@@ -13,10 +13,9 @@ M.verb = {
   name = "info",
   usage = "info FILE [-k KEYS]",
   summary = "show what a package, a permit or a list of keys contains",
-  text = "With -k the signature and the indexes are checked. Without it they are not, and the first line says so.\n"
-    .. "With -k it also shows what a files part does, after checking all of it.\n"
-    .. "`moult verify` checks every block. The signature of a permit or a list of keys is FILE.minisig; a list is\n"
-    .. "signed by root keys.",
+  text = "With -k the signature and the indexes are checked, and a files part is checked completely and listed.\n"
+    .. "Without -k nothing is checked, and the first line says so. `moult verify` checks every block. The signature\n"
+    .. "of a permit or a list of keys is FILE.minisig; a list is signed by root keys.",
   positional = { 1, 1 },
   common = { "key", "json" },
   example = "moult info METER_1.0.1.upd -k release.pub\nmoult info permit.json -k release.pub",
@@ -34,7 +33,7 @@ local function verify_head(path, keys)
   return true
 end
 
--- What a package brought along may hold anything: nothing of it moves a terminal.
+-- An unverified package may contain anything, so control characters are replaced.
 local function clean(value)
   return (tostring(value):gsub("%c", "?"):gsub("\xc2[\x80-\x9f]", "?"))
 end
@@ -63,7 +62,7 @@ local function part_line(part)
     clean(part.data_size), clean(part.block_size), against)
 end
 
--- What its maker says, a line for each key.
+-- The maker's notes, one on each line.
 local function meta_lines(meta, add)
   local names = {}
   for name in pairs(type(meta) == "table" and meta or {}) do names[#names + 1] = name end
@@ -117,7 +116,7 @@ local function keys_lines(k, add)
   for _, id in ipairs(k.revoke or {}) do add("revoke", clean(id)) end
 end
 
--- A permit or a list of keys; a manifest by itself has nothing of its own.
+-- By format: a permit or a list of keys.
 local lines_by_format = { ["moult-permit-1"] = permit_lines, ["moult-keys-1"] = keys_lines }
 
 local function show_signature(env, state, key)

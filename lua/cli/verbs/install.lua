@@ -14,12 +14,12 @@ M.verb = {
   summary = "install a package from a file or a URL, up to armed",
   text = "The agent does the work if it runs, and starts the trial by itself. Otherwise this command does it, and the\n"
     .. "trial begins with the next `moult run` or restart. Exits 4 if a release is armed, now or before, 3 if it runs\n"
-    .. "already, 0 if nothing is left to do. If it is interrupted, run it again: it goes on where it stopped. If the\n"
-    .. "server fails it tries again, after the time that the server says (Retry-After).\n\n"
+    .. "already, 0 if nothing is left to do. If it is interrupted, run it again: it continues where it stopped. If\n"
+    .. "the server fails it tries again, after the time that the server gives (Retry-After).\n\n"
     .. "--permit FILE, signed by a release key in FILE.minisig, lets one package in once, although its version or its\n"
     .. "sequence is not higher than what was ever confirmed. `moult help sign` shows its form.\n\n"
     .. "--default-policy ignores the policy that came with the release, at once instead of after `policy_days`. The\n"
-    .. "default answers instead; the owner's policy is asked before it, as always.",
+    .. "default policy answers instead. The owner's policy is asked first, as always.",
   options = { { name = "default-policy", help = "ignore the policy that came with the release" } },
   positional = { 1, 1 },
   common = { "config", "dry-run", "json", "progress", "permit" },
@@ -33,7 +33,7 @@ local function absolute(location)
   return require("update.natives").host.cwd .. "/" .. location
 end
 
--- Tell people what goes on.
+-- Print the events of an install.
 local function teller(env)
   return function(event)
     if event.event == "progress" then

@@ -19,7 +19,7 @@ M.verb = {
 
 function M.run(parsed, env)
   local name = parsed.positional[1]
-  if name == "" or name:sub(-1) == "/" then return nil, "NAME must be the name of a file", "usage" end
+  if name == "" or name:sub(-1) == "/" then return nil, "NAME must be a file name without ending", "usage" end
   local ok, message, code = natives.minisign.keygen(name)
   if not ok then return nil, message, code end
   if env.json then

@@ -70,7 +70,7 @@ end
 function M.run(parsed, env)
   local name, path = parsed.positional[1], parsed.positional[2]
   local action = actions[name]
-  if not action then return nil, ("no action %q: list or apply"):format(name), "usage" end
+  if not action then return nil, ("unknown action %q; use list or apply"):format(name), "usage" end
   if name == "list" and path then return nil, "list takes no file", "usage" end
   if name == "apply" and not path then return nil, "apply needs FILE, the signed list of keys", "usage" end
   local config, message, code = session.config(parsed.opts)

@@ -17,8 +17,8 @@ M.verb = {
   text = "The recipe is a Lua table. Paths in it are relative to its folder. The same recipe, contents and key give\n"
     .. "the same bytes; SOURCE_DATE_EPOCH, if set, becomes `issued`. Without -o the package is PROJECT_RELEASE.upd in\n"
     .. "the current directory. VERSION in the script's main.lua must equal the recipe's, and so must PROJECT and\n"
-    .. "PRODUCT_KEY if they are there. They are read as plain lines such as VERSION = \"1.0.1\"; the script is not\n"
-    .. "run. The folder of a files part is checked completely; an error names the line and field of its update.ini.\n"
+    .. "PRODUCT_KEY if main.lua sets them. They are read as plain lines such as VERSION = \"1.0.1\"; the script is\n"
+    .. "not run. The folder of a files part is checked completely; an error names line and field of its update.ini.\n"
     .. "Likely mistakes give a warning: a sequence above 2^62, which devices accept only with a permit; an issue\n"
     .. "date more than a day ahead of this machine's clock; a `not_after` in the past.\n\n"
     .. "For each older core in core.from, OUT-from-VERSION.upd is made beside OUT.upd: the same release as a delta,\n"
@@ -35,11 +35,11 @@ local function as_json(one)
     from = one.from }
 end
 
--- A space is part of a name, and hardly ever intended.
+-- Such a space is part of the name, but hardly ever intended.
 local function warn_of_blanks(made, blanks, env)
   if blanks == 0 then return end
   env.note(("warning: update.ini: in %d lines a space follows a / in the directory; %s"):format(blanks,
-    made.files.trim and "it was removed" or "it was kept as part of the name, --trim removes it"))
+    made.files.trim and "it was removed" or "it was kept as part of the name; --trim removes it"))
 end
 
 local function report(written, env)

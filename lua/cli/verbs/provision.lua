@@ -21,7 +21,7 @@ M.verb = {
   example = "moult provision METER_1.0.0.upd -c device/config.lua",
 }
 
--- The blocks, into the slot and the spool of the script.
+-- Copy the blocks into the slot and the spool of the script.
 local function carry(s, env, device, package, source)
   local transfer, message, code = natives.transfer.open(device, package, source)
   if not transfer then return nil, message, code end

@@ -10,9 +10,10 @@ M.verb = {
   name = "rollback",
   usage = "rollback [REASON] [-c CONFIG]",
   summary = "drop the update under way, or go back from the trial to the old release",
-  text = "On trial it goes back to the old release and quarantines the new one. Before that it drops what is being\n"
-    .. "fetched, installed or armed. While a release is being confirmed it is too late (exit 19). A confirmed release\n"
-    .. "cannot be rolled back (exit 3). Exits 4 if the device has to restart to go back.",
+  text = "If a release is on trial, the device goes back to the old one, and the new one is quarantined. Before the\n"
+    .. "trial, the update that is being fetched, installed or armed is dropped. While a release is being confirmed it\n"
+    .. "is too late (exit 19). A confirmed release cannot be rolled back (exit 3). Exits 4 if the device has to\n"
+    .. "restart to go back.",
   positional = { 0, 1 },
   common = { "config" },
   example = "moult rollback \"sensor readings are off\"",
@@ -20,7 +21,7 @@ M.verb = {
 
 local DROPPABLE = { fetching = true, installing = true, arming = true }
 
--- Without an agent we hold the lock, so every phase is ours to end.
+-- Without an agent this process holds the lock, so it may end every phase.
 local function by_hand(device, reason)
   local phase = device:status().phase
   if DROPPABLE[phase] then
@@ -41,7 +42,7 @@ function M.run(parsed, env)
       env.note("rolled back; restart the device to run the old release")
       return 4
     end
-    env.note(result == "dropped" and "the transaction is dropped" or "rolled back; the old release is in force")
+    env.note(result == "dropped" and "the update is dropped" or "rolled back to the old release")
     return 0
   end)
 end

@@ -1,4 +1,4 @@
---- `moult run`, as far as Lua knows it: the host does the work itself.
+--- `moult run`: only its help. The host does the work in C.
 --
 -- @module cli.verbs.run
 
@@ -7,7 +7,7 @@ local M = {}
 M.verb = {
   name = "run",
   usage = "run [-c CONFIG] [-q|-v] | run SCRIPT [ARGUMENT...]",
-  summary = "supervise agent and script, or try one script without a state",
+  summary = "run the agent and the script, or try one script without a state",
   text = "Runs three processes: the supervisor, the agent (clouds, fetching, installing) and the script (main.lua of\n"
     .. "the running generation). SIGTERM or SIGINT ends it with 0; a closed terminal does not end it. It exits 4 if a\n"
     .. "restart is due and the configuration says restart = \"exit\". With boot = \"file\" each start counts as one\n"
@@ -17,7 +17,7 @@ M.verb = {
   example = "moult run -c device/config.lua\nmoult run main.lua",
 }
 
--- Only mistakes come here: the host takes what it understands.
+-- The host handles every valid command line, so only mistakes arrive here.
 function M.run()
   return nil, "usage: moult run [-c CONFIG], or moult run SCRIPT [ARGUMENT...]", "usage"
 end

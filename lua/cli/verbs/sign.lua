@@ -25,7 +25,7 @@ M.verb = {
   example = "moult sign permit.json -k release.key\nmoult sign keys-2.json -k root.key",
 }
 
--- Whole or not at all: written beside it, then renamed.
+-- Written to a new file, which is renamed: completely or not at all.
 local function replace(path, text)
   local fresh = path .. ".new"
   local file, why = io.open(fresh, "wb")

@@ -14,18 +14,18 @@ M.verb = {
   usage = "status [-c CONFIG] [--json]",
   summary = "show what runs and what is under way",
   text = "Takes no lock and repairs nothing. With --json it prints one object: phase, release, core, script, floor,\n"
-    .. "time, kept_out, transaction, retry, last, trouble and hotfixes; what does not apply is null. `retry` says why\n"
-    .. "and when a server is tried again. `trouble` is what prevents updates while the script runs; if its `updates`\n"
-    .. "is true, updates work and only leftovers remain to be removed. `last.verdict` is \"open\" while it is not\n"
-    .. "known whether the last release broke the network, and \"again\" if it gets one more try. `script.restarts`\n"
-    .. "counts how often the script ended by itself; `script.reason` says why it last did, and\n"
+    .. "time, kept_out, transaction, retry, last, trouble and hotfixes; a field that does not apply is null. `retry`\n"
+    .. "says why and when a server is tried again. `trouble` says why updates do not work while the script runs; if\n"
+    .. "its `updates` is true they do work, and only leftovers could not be removed. `last.verdict` is \"open\" while\n"
+    .. "it is not known whether the last release broke the network, and \"again\" if it gets one more try.\n"
+    .. "`script.restarts` counts how often the script ended by itself; `script.reason` says why it last did, and\n"
     .. "`script.next_start` when it starts again.",
   positional = { 0, 0 },
   common = { "config", "json" },
   example = "moult status -c device/config.lua\nmoult status --json | jq .release",
 }
 
--- The fields of --json, in full: absent ones are null, so that readers need not guess.
+-- All fields of --json. Missing ones are null, so that readers know all names.
 local FIELDS = { "phase", "release", "core", "script", "floor", "time", "kept_out", "transaction", "retry", "last",
   "trouble", "hotfixes" }
 
@@ -72,7 +72,7 @@ local function transaction_line(t, phase)
   return line
 end
 
---- How often the script ended that was to run on, why, and what comes next.
+--- How often the script ended by itself, why, and when it starts again.
 -- @tparam table script of a status, with restarts
 -- @treturn string
 function M.restarts(script)
@@ -83,10 +83,10 @@ end
 
 --- One screen for people.
 -- @tparam table status
--- @tparam boolean|string running whether the agent answered; "silent": it is there and did not
+-- @tparam boolean|string running whether the agent answered; "silent": it runs but did not answer
 -- @tparam integer policy_days of the configuration
--- @tparam[opt] table slots what the name of a slot leads to that is a link, by "a" and "b"
--- @tparam[opt] {string,...} trusted beginnings of addresses that need no signature
+-- @tparam[opt] table slots the targets of slot names that are links, by "a" and "b"
+-- @tparam[opt] {string,...} trusted prefixes of addresses that need no signature
 -- @treturn {string,...} lines
 function M.lines(status, running, policy_days, slots, trusted)
   local lines = {}
@@ -115,8 +115,8 @@ function M.lines(status, running, policy_days, slots, trusted)
       or "the clock was never set")
   end
   if (status.kept_out or 0) > 0 then
-    add("policy", "the release's own kept packages out: day %d of %d%s", status.kept_out, policy_days,
-      status.kept_out < policy_days and "" or "; the default answers in its place")
+    add("policy", "the release's policy kept packages out: day %d of %d%s", status.kept_out, policy_days,
+      status.kept_out < policy_days and "" or "; the default policy is used instead")
   end
   if status.last then
     add("last", "%s %s: %s%s", when(status.last.time), status.last.code, status.last.message,
@@ -124,7 +124,7 @@ function M.lines(status, running, policy_days, slots, trusted)
   end
   local trouble = status.trouble
   if trouble then
-    add("updates", trouble.updates and "work; but %s (%s)" or "DO NOT WORK: %s (%s); it is tried again",
+    add("updates", trouble.updates and "work, but %s (%s)" or "DO NOT WORK: %s (%s); Moult tries again",
       trouble.message, trouble.code)
   end
   for _, prefix in ipairs(trusted or {}) do add("trusted", "%s: %s", prefix, unsigned.risk(prefix)) end
@@ -153,7 +153,7 @@ function M.fetch(s)
   return device:status(), silent
 end
 
--- Where names of slots lead that are links.
+-- The targets of slot names that are links.
 local function links(config)
   local out = {}
   for name, path in pairs(config.core and config.core.slots or {}) do

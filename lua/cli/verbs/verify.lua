@@ -12,8 +12,8 @@ M.verb = {
   name = "verify",
   usage = "verify FILE -k KEYS",
   summary = "check every byte of a package, or a signed file",
-  text = "KEYS is a public key file or a directory of them. Of a package it checks the signature, every block as\n"
-    .. "stored and as decoded, every byte in between, and that a script and files are as a device takes them. Of any\n"
+  text = "KEYS is a public key file or a directory of them. For a package this checks the signature, every block as\n"
+    .. "stored and as decoded, every byte in between, and that a device would accept its script and files. For any\n"
     .. "other signed file it checks FILE.minisig.",
   positional = { 1, 1 },
   common = { "key", "json", "progress" },

@@ -12,7 +12,7 @@ M.verb = {
   name = "watch",
   usage = "watch [-c CONFIG] [--json]",
   summary = "show what the agent does, one line for each event, until interrupted",
-  text = "Events: offer, progress, state, retry, done (armed), error. The first line is the present state. With\n"
+  text = "Events: offer, progress, state, retry, done (armed), error. The first line is the current state. With\n"
     .. "--json each line is one object with the time in seconds since 1970. Exits 3 if no agent runs, 10 if it ends.",
   positional = { 0, 0 },
   common = { "config", "json" },
@@ -61,7 +61,7 @@ function M.run(parsed, env)
       elseif words[event.event] then
         env.out(("%s  %s"):format(os.date("!%H:%M:%S UTC", now), words[event.event](event)))
       end
-      io.stdout:flush() -- each event at once, into a pipe too
+      io.stdout:flush() -- each event at once, even into a pipe
     end
     local status, message, code = agent:call("status")
     if not status then return nil, message, code end

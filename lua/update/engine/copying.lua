@@ -1,25 +1,26 @@
---- A program that has a copy of the package that is installed.
+--- Gives a program a copy of the package that is being installed.
 --
--- It goes on from where it stopped, at its own pace: the transfer waits for it,
--- ten minutes at most. What goes wrong with the copy never harms the update.
+-- The program takes the copy at its own pace and continues where it stopped. The
+-- transfer waits for it, at most ten minutes. A failure of the copy never harms
+-- the update.
 --
 -- @module update.engine.copying
 
 local M = {}
 
 local PATIENCE = 600 -- seconds for which the transfer waits
-local MOST = 32768   -- bytes that are given at a time
+local MOST = 32768   -- bytes in one piece
 
 local Copying = {}
 Copying.__index = Copying
 
---- @tparam table o tasks (scheduler), log, moved (event that is set when there is something to take)
+--- @tparam table o tasks (scheduler), log, moved (event that is set when take() has something)
 function M.new(o)
   return setmetatable({ tasks = o.tasks, log = o.log, moved = o.moved, room = {}, taken = 0, asked = o.tasks.now() },
     Copying)
 end
 
---- It gets no more.
+--- End the copy.
 -- @tparam string message why
 -- @tparam string code
 function Copying:stop(message, code)
@@ -30,12 +31,12 @@ function Copying:stop(message, code)
   self.tasks:set(self.moved)
 end
 
---- Read the package from the source of a head, which becomes another for that.
+--- Copy what is read from the source of a head. The head's source is replaced by one that copies.
 -- @tparam table engine update.engine
 -- @tparam table head update.engine.head
 function Copying:over_source(engine, head)
   local digest = head.manifest.digest
-  if self.digest and self.digest ~= digest then self:stop("the package is another now", "incompatible") end
+  if self.digest and self.digest ~= digest then self:stop("another package is being installed now", "incompatible") end
   if self.over or head.source == self.source then return end
   if self.source then
     self.source:join(head.source)
@@ -50,7 +51,7 @@ function Copying:over_source(engine, head)
   self.digest, self.source, head.source = digest, source, source
 end
 
---- Close a source, but for what was read through it; another may follow.
+--- Close a source but keep what was read through it. Another source may follow.
 -- @tparam table source
 function Copying:leave(source)
   if source == self.source then source:leave() else source:close() end
@@ -62,12 +63,12 @@ function Copying:close()
   self.source = nil
 end
 
--- The program is to take what there is.
+-- Wait for the program to take what there is.
 local function await(self)
   self.tasks:set(self.moved)
   self.tasks:await(self.room, 1)
   if self.tasks.now() - self.asked < PATIENCE then return end
-  self.log(("update: the program that copies the package has taken nothing for %d s; the update goes on without it")
+  self.log(("update: the program that copies the package has taken nothing for %d s; the update continues without it")
     :format(PATIENCE))
   self:stop("the copy was not taken in time", "refused")
 end
@@ -78,17 +79,17 @@ function Copying:rest()
   self.tasks:idle()
 end
 
---- All of it was read: wait until it is taken.
--- @tparam function cancelled whether there is no more use in it
+--- The package was read completely: wait until the program has taken it.
+-- @tparam function cancelled -> whether to stop waiting
 function Copying:finish(cancelled)
   while self.source and self.source:waits() and not cancelled() do await(self) end
 end
 
---- What follows; who asks has all that comes before.
+--- The next piece. By asking for it the program says that it has everything before `offset`.
 -- @tparam integer offset bytes
--- @treturn string|nil "" when there is nothing yet | nil, message, code
+-- @treturn string|nil "": nothing yet | nil, message, code
 function Copying:take(offset)
-  -- Who asks again for what it was given has not moved.
+  -- A program that asks for the same piece again has made no progress.
   if offset ~= self.given then self.asked = self.tasks.now() end
   if self.over then return nil, self.over.message, self.over.code end
   if not self.source then return "" end

@@ -1,4 +1,4 @@
---- Policy of one device: update.engine.policy_client with everything it needs.
+--- The policy of this device: update.engine.policy_client with everything that it needs.
 --
 -- @module update.engine.device_policy
 
@@ -6,8 +6,8 @@ local natives = require "update.natives"
 
 local M = {}
 
---- Why the release's policy is left out, when a person says so.
-M.BY_HAND = "the release's policy is left out, as asked for"
+--- The reason in the tree if a person asked to leave out the release's policy.
+M.BY_HAND = "the release's policy is left out, as requested"
 
 --- @tparam table o config (update.config), device (update.native.device), tasks
 --   (scheduler), keep (boolean: the last good policy may be written), log

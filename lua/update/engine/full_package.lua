@@ -1,12 +1,12 @@
---- From a delta to the full package: when it does not fit, or policy prefers
--- the other.
+--- Falls back from a delta to the full package, if the delta does not fit or
+-- policy prefers the full one.
 --
--- A delta fits exactly one old core. When the gate `source` is the only one
--- that closes, or reading the old core finds that it is another, the cloud is
--- asked again for the full package: `where.full()` gives the place, nil or
--- absent when the cloud has no such question. The offer of that package says
--- `fallback`, so that policy can refuse to let it through on a metered link
--- (limits.data_cap); nothing larger is fetched without policy's yes.
+-- A delta fits exactly one old core. If only the gate `source` is closed, or if
+-- reading the old core shows that it is another one, the cloud is asked for the
+-- full package. `where.full()` returns its place; it is nil or absent if the
+-- cloud has no such question. The offer of that package has `fallback` set, so
+-- that policy can refuse it on a metered link (limits.data_cap). The larger
+-- package is never fetched without policy's consent.
 --
 -- @module update.engine.full_package
 
@@ -14,7 +14,7 @@ local places = require "update.engine.place"
 
 local M = {}
 
--- The full package is not to be had: what was said of the delta stands.
+-- There is no full package: the result for the delta stands.
 local ABSENT = { nothing = true, missing = true }
 
 --- Whether a part of an offer is a delta.
@@ -26,10 +26,10 @@ function M.is_delta(offer)
   return false
 end
 
---- Whether a delta was asked for, and a full core came that the device takes.
+--- Whether the device asked for a delta and was offered a full core instead.
 -- @tparam table where
 -- @tparam table manifest verified
--- @tparam {string,...} parts names of those that the device takes
+-- @tparam {string,...} parts names of those that the device installs
 function M.instead(where, manifest, parts)
   if not where.hoped then return false end
   local taken = false
@@ -40,14 +40,14 @@ function M.instead(where, manifest, parts)
   return taken and manifest.core_name ~= nil
 end
 
---- Whether the full package is to be asked for although the delta would do.
+--- Whether policy prefers the full package although the delta fits.
 -- @tparam table where
 -- @tparam table verdict of update.engine.verdict
 function M.preferred(where, verdict)
   return where.full ~= nil and not verdict.code and verdict.decision.prefer == "full" and M.is_delta(verdict.offer)
 end
 
--- Whether nothing but the source of a delta is in the way.
+-- Whether only the base of the delta is in the way.
 local function misfit(code, verdict)
   if code ~= "incompatible" then return false end
   local closed, source = 0, false
@@ -64,15 +64,15 @@ local function place_of_full(where, fallback)
   if not full then return nil end
   local place = places.new(full, { tries = where.tries, head_tries = where.head_tries, permit = where.permit,
     patience = where.patience, fallback = fallback })
-  -- Who asks without retries does so here, too.
+  -- A place without a fresh link gets none here either.
   return where.renew and place or places.without(place, "renew")
 end
 
---- Make an attempt, and if need be another one at the full package.
+--- Make an attempt, and if necessary another one with the full package.
 -- @tparam table engine update.engine: log, note
 -- @tparam table where update.engine.place
--- @tparam function attempt(place, as_offered) -> result | nil, message, code, verdict, more. With a verdict as its
---   result, that one's code counts. As offered: policy's preference for the full package is passed over
+-- @tparam function attempt(place, as_offered) -> result | nil, message, code, verdict, more. If the result is a
+--   verdict, its code counts. as_offered: ignore that policy prefers the full package
 -- @return what the attempt that counts returned
 function M.run(engine, where, attempt)
   local first = table.pack(attempt(where, false))

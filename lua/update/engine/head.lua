@@ -1,7 +1,7 @@
---- The head of a package, and the source that it comes from.
+--- Reads the head of a package, and opens the source that it comes from.
 --
--- A head is {source, package, spool, manifest, offer, id, ...}. `engine` is
--- update.engine's, with what it was handed; `where` is an update.engine.place.
+-- A head is {source, package, spool, manifest, offer, id, ...}. `engine` is an
+-- update.engine, `where` an update.engine.place.
 --
 -- @module update.engine.head
 
@@ -23,14 +23,14 @@ function M.open_source(engine, where)
   return engine.natives.source.http(engine.loop, where.location, options)
 end
 
---- Tell what a server whose certificate was verified says of the time, as soon as it said it.
+--- Pass on the time that a server with a verified certificate gave, as soon as it is known.
 function M.look_at_date(engine, head)
   local date = head.source.date and head.source:date()
   if date and date ~= head.date then engine.witness(date) end
   head.date = date
 end
 
---- What came off the wire since the last time is spent; goes_on: more follows.
+--- Account for the bytes received since the last call; goes_on: more will follow.
 function M.count(engine, where, head, goes_on)
   if not offers.is_url(where.location) then return end
   local received = head.source:received()
@@ -38,7 +38,7 @@ function M.count(engine, where, head, goes_on)
   head.counted = received
 end
 
---- Close the source, when there is one; the head stays.
+--- Close the source, if there is one. The head stays usable.
 function M.close_source(engine, where, head)
   if not head.source then return end
   M.count(engine, where, head)
@@ -52,8 +52,8 @@ function M.close(engine, where, head)
   M.close_source(engine, where, head)
 end
 
--- A link that broke off in a verified head, further on than the last time: what
--- came is kept, and the same package goes on where it was after a pause.
+-- The connection broke within a verified head, further on than the last time: the
+-- received bytes are kept, and after a pause the same package continues there.
 local function goes_on(engine, head, code)
   local at = code == "network" and not engine.cancelled and head.package:manifest() and head.package:offset() or 0
   if at <= (head.at or 0) then return false end
@@ -65,7 +65,7 @@ end
 --- One attempt at the head.
 -- @tparam table engine
 -- @tparam table where
--- @tparam[opt] string spool directory that keeps it; nil: it is only looked at
+-- @tparam[opt] string spool directory to keep it in; nil: only look at it
 -- @treturn table|nil head | nil, message, code, {answer}: see update.engine.retry
 function M.read(engine, where, spool)
   local head, ok = { spool = spool }, nil

@@ -14,8 +14,7 @@
 -- state directory, because they carry secrets; a cloud offers again, and a
 -- person repeats the verb.
 --
--- `where` is the place of a package: the fields of update.engine.place, or one. It is not changed; what is learnt on
--- the way is returned.
+-- `where` is an update.engine.place or a table of its fields. It is not changed.
 --
 -- @module update.engine
 
@@ -41,11 +40,11 @@ local OWNED = { armed = "armed", trial = "on trial", confirming = "being confirm
 --   (directory), tasks (scheduler), ask (function(offer, facts, left_out) -> decision,
 --   tree, name of the policy | nil, message, code), facts (function -> table
 --   added to the device's), http (options of natives.source.http), log
---   (function(line): what goes wrong), note (news; as log when absent), detail (every reason; nobody when absent),
---   on (function(event)), spent (function(bytes, goes_on)
---   off the wire; goes_on: more of the transfer follows), witness
---   (function(date): what a verified server says of the time), random (function ->
---   0 to 1), tries (attempts in a row without progress that end it; 30),
+--   (function(line) for trouble), note (for news; default: log), detail (for every reason; default: none),
+--   on (function(event)), spent (function(bytes, goes_on): bytes received;
+--   goes_on: more of the transfer follows), witness (function(date): the time
+--   that a verified server gave), random (function -> 0 to 1), tries (attempts
+--   in a row without progress, after which to give up; 30),
 --   head_tries (the same for the head), unkept (update.engine.rests, for releases that the medium does not keep;
 --   absent: of this engine alone), reserve (update.agent.reserve: given up for space; or nil)
 function M.new(o)
@@ -63,7 +62,7 @@ local function head_tries(self, where)
   return where.head_tries or where.tries or self.tries_of_head or self.tries
 end
 
--- One place: its verdict, also as the fourth result.
+-- Look at one place. Returns its verdict, also as the fourth result.
 function Engine:look(where)
   local head, message, code = retry.run(self, where, head_tries(self, where), function()
     return heads.read(self, where)
@@ -83,11 +82,11 @@ function Engine:inspect(where)
   return nil, message, code
 end
 
--- A cloud that waits for one release would take every other for a failure.
+-- A cloud waits for the release that it announced, and would take any other for a failure.
 function Engine:as_announced(where, head)
   local release, size = head.manifest.release, head.package:layout().size
   if where.release and where.release ~= release then
-    return nil, ("the package makes %s of the device, not %s, which the cloud offers"):format(release, where.release),
+    return nil, ("the package is release %s, but the cloud announced %s"):format(release, where.release),
       "incompatible"
   end
   if where.size and where.size ~= size then
@@ -96,7 +95,7 @@ function Engine:as_announced(where, head)
   return true
 end
 
--- Whether the package is the one that is armed already, from its head.
+-- Whether the head shows that this is the package that is armed already.
 function Engine:is_armed(where, status)
   if status.phase ~= "armed" or not status.transaction then return false end
   local head = retry.run(self, where, 1, function() return heads.read(self, where) end)
@@ -105,18 +104,18 @@ function Engine:is_armed(where, status)
   return head.manifest.digest == status.transaction.digest
 end
 
--- While the supervisor owns the state: what asks for what is armed has it.
+-- While the supervisor owns the state: a request for the package that is armed succeeds, others are "busy".
 function Engine:not_now(where, status)
   local release = status.transaction and status.transaction.release or "a release"
   if self:is_armed(where, status) then
     return { release = release, sequence = status.transaction.sequence, already = true,
       needs_restart = self.device:needs_restart() }
   end
-  return nil, ("%s is %s; wait for its end, or drop it with `moult rollback`"):format(release, OWNED[status.phase]),
-    "busy"
+  return nil, ("%s is %s; wait until that is over, or drop it with `moult rollback`"):format(release,
+    OWNED[status.phase]), "busy"
 end
 
--- One place, up to armed. As offered: also when policy would rather have the full package.
+-- Install from one place, up to armed. as_offered: even if policy prefers the full package.
 function Engine:attempt(where, as_offered)
   local status = self.device:status()
   if OWNED[status.phase] then return self:not_now(where, status) end
@@ -153,11 +152,11 @@ function Engine:run(where)
   return full_package.run(self, where, function(...) return self:attempt(...) end)
 end
 
---- Install what lies at `where`, up to armed.
+--- Install the package at `where`, up to armed.
 -- @tparam table where
 -- @treturn table|nil {release, sequence, needs_restart (the device, not only
---   the script), already (true: it was armed before)} | nil, message, code, verdict (when gates or policy refused or
---   deferred), seconds after which the server that failed last wants to be asked again (when it said so)
+--   the script), already (true: it was armed before)} | nil, message, code, verdict (if gates or policy refused or
+--   deferred), seconds after which to ask the server again (if it said so)
 function Engine:install(where)
   if self.busy then return nil, "another update is under way; `moult status` shows it", "busy" end
   local place = places.new(where)
@@ -179,18 +178,18 @@ function Engine:has_begun()
   return self.begun == true
 end
 
---- Whether an update of this cloud is under way that waits for its server with patience.
+--- Whether an update of this cloud is under way and its place has patience.
 -- @tparam string cloud name
 function Engine:is_patient_with(cloud)
   return self.patient == cloud
 end
 
---- The head is verified and allowed: from here on nothing else goes first.
+--- The head is verified and allowed: from now on no other update goes first.
 function Engine:begin()
   self.begun = true
 end
 
---- Whether this was not what was said last.
+--- Whether this differs from the last message.
 -- @tparam string key
 function Engine:is_news(key)
   local news = key ~= self.said
@@ -198,14 +197,14 @@ function Engine:is_news(key)
   return news
 end
 
---- Another update waits: one with patience whose server does not answer ends with "busy".
+--- Another update wants to start. If the current one has patience and waits for its server, it ends with "busy".
 function Engine:make_way()
   if not self.patient or self.begun then return end
   self.aside = true
   self.tasks:set(self.resting)
 end
 
---- Try again now what waits for its next try.
+--- If the update waits for its next try, try now.
 function Engine:try_now()
   self.tasks:set(self.resting)
 end

@@ -1,8 +1,7 @@
---- What a verified package would make of this device, as policy sees it.
+--- The offer of a verified package, as policy sees it.
 --
--- Pure: a manifest and facts come in, the offer of lua/update/policy.lua comes
--- out. What a cloud claims about a package is dropped here: only the manifest
--- counts.
+-- Pure: takes a manifest and facts, returns the offer of lua/update/policy.lua.
+-- What a cloud claims about a package is ignored: only the manifest counts.
 --
 -- @module update.engine.offer
 
@@ -14,11 +13,11 @@ local function part(manifest, kind)
   end
 end
 
---- Bytes of the package that still have to come.
+--- Bytes of the package that are still to be fetched.
 -- @tparam table manifest verified
 -- @tparam integer size of the whole package, bytes
 -- @tparam table|nil transaction the open one {sequence, release, done}
--- @tparam table|nil parts names of those that the device takes; nil: all
+-- @tparam table|nil parts names of those that the device installs; nil: all
 -- @treturn integer
 function M.to_fetch(manifest, size, transaction, parts)
   local taken = {}
@@ -32,7 +31,7 @@ function M.to_fetch(manifest, size, transaction, parts)
   return math.max(0, size - (transaction.done or 0))
 end
 
---- What the maker says of a package, as a table in place of its text.
+--- Decode the maker's notes: replace the text in the manifest by a table.
 -- @tparam table manifest changed
 -- @tparam function decode of update.native.json
 -- @treturn table manifest
@@ -41,12 +40,12 @@ function M.open_meta(manifest, decode)
   return manifest
 end
 
---- Normalise.
--- @tparam table manifest verified, as update.native.package gives it
+--- Make the offer.
+-- @tparam table manifest verified, from update.native.package
 -- @tparam table facts cloud (name), size (bytes of the package), transaction
---   (the open one or nil), parts (names of those that the device takes; nil:
---   all), permit (boolean), fallback (boolean: a full package
---   because no delta fits)
+--   (the open one or nil), parts (names of those that the device installs; nil:
+--   all), permit (boolean), fallback (boolean: a full package, because no delta
+--   fits)
 -- @treturn table the offer; this function does not fail
 function M.of(manifest, facts)
   return {
@@ -65,7 +64,7 @@ function M.of(manifest, facts)
   }
 end
 
---- An offer without its manifest and what its maker says: what fits a line of the control socket.
+--- An offer without manifest and notes, small enough for a line of the control socket.
 -- @tparam table offer
 -- @treturn table
 function M.brief(offer)
@@ -87,7 +86,8 @@ function M.describe(offer)
   return ("%s (sequence %d: %s; %d bytes)"):format(offer.release, offer.sequence, table.concat(parts, ", "), offer.size)
 end
 
---- Whether a location is a URL, not a path; of another scheme it is refused when it is fetched, without its password.
+--- Whether a location is a URL, not a path. A URL with an unknown scheme also counts, so that fetching refuses it and
+-- its password is not shown as part of a path.
 function M.is_url(location)
   return location:find("^%a[%w+.-]*://") ~= nil
 end

@@ -1,6 +1,6 @@
---- For how long a server may be out of reach, over all attempts at one package.
+--- For how long a server may be unreachable, over all attempts to fetch one package.
 --
--- Pure: the time is handed in.
+-- Pure: the caller passes the time.
 --
 -- @module update.engine.patience
 
@@ -9,20 +9,20 @@ local M = {}
 local Patience = {}
 Patience.__index = Patience
 
---- @tparam number seconds since the first failure for which it lasts
+--- @tparam number seconds from the first failure on
 function M.new(seconds)
   return setmetatable({ seconds = seconds }, Patience)
 end
 
 --- The network failed.
 -- @tparam number now seconds
--- @treturn boolean whether it is over
+-- @treturn boolean whether patience is over
 function Patience:failed(now)
   self.since = self.since or now
   return now - self.since >= self.seconds
 end
 
---- Something came: it begins anew.
+--- There was progress: patience begins anew.
 function Patience:moved()
   self.since = nil
 end

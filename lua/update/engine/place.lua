@@ -1,22 +1,22 @@
---- Where a package lies, and what is known of it beforehand.
+--- Where a package is, and what is known about it beforehand.
 --
--- Pure. A place is made from a table of these fields; a name that is none of them raises, also when it is read:
+-- Pure. A place has these fields; reading or setting any other name raises an error:
 --
 -- - cloud: name, for messages and policy
 -- - location: URL or path; it changes with every link that is followed
 -- - http: options of update.native.source for it; headers = function(location) -> {name = value} or nil
--- - question = function(location) -> whether what comes from there is no package, but an answer
--- - renew = function -> a fresh location, when the link expired
--- - latest = function -> the location as it is now
+-- - question = function(location) -> whether the response is an answer rather than a package
+-- - renew = function -> a fresh location after the link has expired
+-- - latest = function -> the newest location
 -- - answered = function(answer, location) -> what a server's refusal means, see update.engine.retry
--- - tries, head_tries: instead of the engine's, head_tries for the head alone
--- - patience: of update.engine.patience; the updates of others go first until blocks are fetched
+-- - tries, head_tries: replace the engine's; head_tries is for the head only
+-- - patience: an update.engine.patience; until blocks are fetched, updates of other clouds go first
 -- - permit: path of a signed permit; left_out: why the release's own policy is not asked; by_hand: a person wants it
--- - hoped: true when a delta was asked for; full = function -> fields of the place of the full package, see
+-- - hoped: true if a delta was asked for; full = function -> fields of the place of the full package, see
 --   update.engine.full_package; fallback: this is that place
--- - release: what the package is to make of the device; size: bytes that it was announced with, a hint
--- - watch = function(event), for those of this update
--- - copying: of update.engine.copying, for who wants the package itself
+-- - release: the release that the cloud announced; size: the announced size in bytes, a hint
+-- - watch = function(event), called with the events of this update
+-- - copying: an update.engine.copying, for a program that wants the package itself
 --
 -- @module update.engine.place
 
@@ -28,7 +28,7 @@ for name in ([[cloud location http headers question renew latest answered tries 
 
 local methods = {}
 
---- The package is elsewhere from now on.
+--- Change the location.
 -- @tparam string location
 function methods:move(location)
   rawset(self, "location", location)
@@ -46,7 +46,7 @@ function Place.__newindex(_, name)
 end
 
 --- @tparam table fields see above, or a place; not changed
--- @tparam[opt] table more fields that count rather than those
+-- @tparam[opt] table more fields that replace those
 -- @treturn table place
 function M.new(fields, more)
   local place = {}

@@ -4,12 +4,12 @@
 
 local M = {}
 
---- Ask one policy process one question; waits through `watch`.
+--- Start a policy process, ask it one question and wait through `watch` for the answer.
 -- @tparam table native update.native.policy
 -- @tparam table json update.native.json
 -- @tparam function watch (watches, seconds): wait for descriptors
 -- @tparam table question {ask, sources, offer, device, limits, hotfixes, facts}
--- @tparam[opt] string user to run as, when we are root
+-- @tparam[opt] string user to run as, if this process is root
 -- @treturn table {ok = true, answer, tree, by} or {ok = false, message, broken
 --   = {name, ...}} | nil, message, code
 function M.run(native, json, watch, question, user)
@@ -35,7 +35,7 @@ function M.run(native, json, watch, question, user)
   if not answer then
     return nil, message, code
   end
-  -- The one edge where texts of a policy come in: logs, status and clouds show them later.
+  -- Texts of a policy enter only here. They are made printable, because logs, status and clouds will show them.
   local reply = json.decode(answer, { printable = true })
   if type(reply) ~= "table" or type(reply.ok) ~= "boolean" then
     return nil, "policy process: its answer is not what was asked for", "refused"

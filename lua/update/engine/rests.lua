@@ -1,15 +1,15 @@
---- A release that failed too often in a row is not tried again for a while (it rests), longer each time.
+--- A release that failed too often in a row rests: it is not tried again for a while, which grows each time.
 --
--- A cloud offers a release again and again. The engine uses this for releases
--- that the medium does not keep, since each try wears it (`moult install` does
--- not wait for that); the agent's is kept over restarts. A cloud's listener
--- uses it for releases that the script gives up.
+-- A cloud offers a release again and again. The engine lets releases rest that
+-- the medium does not keep, because each try wears it; `moult install` does not
+-- wait for that. The agent's rests are kept over restarts. A cloud's listener
+-- lets releases rest that the script gives up.
 --
 -- @module update.engine.rests
 
 local M = {}
 
---- Failures in a row before something rests; as many as a trial has starts.
+--- Failures in a row before a release rests; as many as a trial has starts.
 M.TRIES = 3
 
 local REST_LEAST, REST_MOST = 3600, 86400 -- seconds
@@ -17,7 +17,7 @@ local REST_LEAST, REST_MOST = 3600, 86400 -- seconds
 local Rests = {}
 Rests.__index = Rests
 
--- After a start nobody knows how long it lasted: the shortest rest begins.
+-- After a restart it is unknown how much of the rest is over, so the shortest one begins.
 local function remember(self)
   local key, times = (self.kept.storage.read(self.kept.path, 200) or ""):match("^(%S+) (%d+)\n$")
   self.key, self.times = key, key and math.tointeger(tonumber(times)) or 0
@@ -40,10 +40,10 @@ function M.new(now, kept)
   return self
 end
 
---- It failed. Only what failed last is remembered.
+--- A release failed. Only the one that failed last is remembered.
 -- @tparam string key of the release
--- @treturn integer|nil failures in a row, when it rests now
--- @treturn integer|nil seconds that it rests
+-- @treturn integer|nil failures in a row, if it rests now
+-- @treturn integer|nil seconds for which it rests
 function Rests:failed(key)
   self.times = self.key == key and self.times + 1 or 1
   self.key = key
@@ -54,7 +54,7 @@ function Rests:failed(key)
   return self.times, rest
 end
 
---- Something went well: what failed before begins anew.
+--- A release succeeded: forget the failures.
 function Rests:passed()
   if not self.key then return end
   self.key = nil

@@ -1,9 +1,9 @@
 --- Retries, by kind of failure.
 --
--- network: after a pause that doubles, with jitter, so that a fleet does not
--- come back in step, or when the server says (Retry-After). expired: with a
--- fresh link, three times. corrupt: once, because the object may have changed on the server. Progress resets
--- the counts. Any other failure is final.
+-- network: after a pause that doubles, with jitter so that a fleet does not come
+-- back all at once; or when the server says (Retry-After). expired: with a fresh
+-- link, three times. corrupt: once, because the object may have changed on the
+-- server. Progress resets the counts. Any other failure is final.
 --
 -- @module update.engine.retry
 
@@ -11,9 +11,9 @@ local M = {}
 
 local RENEWALS = 3
 local PAUSE_LEAST, PAUSE_MOST = 1, 300 -- seconds
-local SERVER_SAYS_MOST = 86400         -- seconds, however much later a server wants to be asked again
+local SERVER_SAYS_MOST = 86400         -- seconds, even if a server asks for more
 
---- Redirects that are followed in a row: two servers that point at each other end there.
+--- Redirects that are followed in a row, so that two servers that point at each other do not keep the device busy.
 M.REDIRECTS = 5
 
 --- Seconds to wait before try number n.
@@ -23,7 +23,7 @@ function M.pause(n, random)
   return math.min(PAUSE_MOST, PAUSE_LEAST * 2 ^ (n - 1)) * (0.5 + random / 2)
 end
 
---- Seconds to wait after a link that died, but brought something first.
+--- Seconds to wait after a connection that broke but brought some bytes.
 function M.short_pause(random)
   return M.pause(1, random) / 4
 end
@@ -33,8 +33,8 @@ local function rest(engine, seconds)
   engine.tasks:await(engine.resting, seconds)
 end
 
--- What the server said instead of an object, by the dialect of its cloud: advice, or nil, message, code, seconds. What
--- a proxy says is no answer of it, and stands.
+-- What the cloud's dialect makes of an answer that is not a package: advice, or nil, message, code, seconds. The answer
+-- of a proxy is not the cloud's, so the failure stands.
 local function advise(where, answer, message, code)
   if not answer or not where.answered then return nil, message, code end
   local advice, said, why, seconds = where.answered(answer, where.location)
@@ -58,7 +58,7 @@ end
 -- What to do about a failure: true to try again, or nil, message, code, seconds.
 local remedies = {}
 
--- Seconds until the next try: never sooner than the server said, nor all of a fleet at once then.
+-- Seconds until the next try: never sooner than the server said, with jitter so that a fleet does not come at once.
 local function pause_before(spent, said, random)
   if said then return math.min(SERVER_SAYS_MOST, said + said * random / 10) end
   return spent.moved and spent.tries == 1 and M.short_pause(random) or M.pause(spent.tries, random)
@@ -98,14 +98,15 @@ function remedies.corrupt(engine, _, spent, message, how)
   return true
 end
 
---- Call attempt() until it gives something, fails for good, or patience is over.
+--- Call attempt() until it succeeds or fails for good, or until patience is over.
 -- @tparam table engine update.engine: natives, tasks, log, on, random, cancelled
--- @tparam table where update.engine.place. where.answered(answer, location) may say {wait =
---   seconds, location = URL, message}, meaning try again, or nil, message, code, seconds, which then stands
--- @tparam integer limit attempts in a row that the network may fail; with where.patience they go on until it is over
+-- @tparam table where update.engine.place. where.answered(answer, location) may return {wait =
+--   seconds, location = URL, message}: try again; or nil, message, code, seconds, the final failure
+-- @tparam integer limit network failures in a row, after which to give up; with where.patience, also not before that
+--   is over
 -- @tparam function attempt -> result | nil, message, code, {moved = further than
---   ever before, final = trying again is no use, answer = what the server said instead}
--- @return result | nil, message, code, seconds after which the server that failed last wants to be asked again
+--   ever before, final = trying again is useless, answer = the server's answer instead of a package}
+-- @return result | nil, message, code, seconds after which to ask the server again, if it said so
 function M.run(engine, where, limit, attempt)
   local spent = { limit = limit, tries = 0, renewals = 0, redirects = 0 }
   while true do

@@ -1,7 +1,7 @@
 --- The durable steps of an update, once its head is verified and allowed.
 --
--- `engine` is update.engine's, with what it was handed; `where` is an
--- update.engine.place, `head` is update.engine.head's.
+-- `engine` is an update.engine, `where` an update.engine.place, `head` an
+-- update.engine.head.
 --
 -- @module update.engine.steps
 
@@ -13,10 +13,10 @@ local M = {}
 
 local PROGRESS_EVERY = 0.25 -- seconds between progress events
 
--- Failures of a link after which another to the same package goes on where it was.
+-- Failures after which another connection to the same package continues in the middle of a block.
 local LINK_DIED = { network = true, expired = true }
 
--- Failures that leave the transaction open: the same package goes on later.
+-- Failures that leave the transaction open: the same package continues later.
 local RESUMABLE = { network = true, missing = true, expired = true, busy = true }
 
 local function progress(engine, head, transfer, force)
@@ -28,7 +28,7 @@ local function progress(engine, head, transfer, force)
     part = part, done = done, total = total }
 end
 
--- Over the source that there is, or a fresh one.
+-- Open or continue the transfer, over the open source or a fresh one.
 local function open_transfer(engine, where, head)
   local message, code
   local again = not head.source
@@ -44,7 +44,7 @@ local function open_transfer(engine, where, head)
   return head.transfer, message, code
 end
 
--- Nothing can be done right now.
+-- Wait for the source.
 local function pause(engine, where)
   if where.copying then return where.copying:rest() end
   engine.tasks:idle()
@@ -55,8 +55,8 @@ local function close_transfer(head)
   head.transfer = nil
 end
 
--- One attempt at the blocks: true, or nil, message, code, how: see update.engine.retry. A
--- block that was wrong came twice already (transfer.h) and ends it.
+-- One attempt at the blocks: true, or nil, message, code, how: see update.engine.retry. A wrong
+-- block was already fetched twice (transfer.h), so it ends the attempts.
 local function read_blocks(engine, where, head)
   local transfer, message, code = open_transfer(engine, where, head)
   if not head.source then return nil, message, code end
@@ -89,7 +89,7 @@ local function read_blocks(engine, where, head)
     how.final = wasted > 0
     head.best = math.max(done, head.best or 0)
     if result then progress(engine, head, transfer, true) end
-    -- Over a link that died it stays, with what came of a block.
+    -- After a broken connection the transfer stays open, with the received part of a block.
     if not LINK_DIED[code] then close_transfer(head) end
   end
   heads.close_source(engine, where, head)
@@ -97,7 +97,7 @@ local function read_blocks(engine, where, head)
   return nil, message, code, how
 end
 
--- What takes the device a while, in pieces between which others have their turn.
+-- A long method of the device runs in pieces, so that other tasks have their turns.
 local function in_pieces(engine, head, method)
   while true do
     if engine.cancelled then return nil, engine.cancelled, "refused" end
@@ -107,14 +107,14 @@ local function in_pieces(engine, head, method)
   end
 end
 
---- From the head to armed; what fails for good is dropped, the rest goes on later.
+--- From the head to armed. A final failure drops the update; after others it continues later.
 -- @tparam table engine
 -- @tparam table where
 -- @tparam table head
 -- @treturn boolean true | nil, message, code, seconds (see update.engine.retry)
 function M.carry_out(engine, where, head)
   local retry_after
-  -- What the gate of a delta wants to know has to be read.
+  -- The gate of a delta needs the digest of the running core.
   local ok, message, code = in_pieces(engine, head, engine.device.learn_source)
   if ok then ok, message, code = verdicts.with_permit(engine.device, head, engine.device.begin) end
   if not ok then return nil, message, code end
@@ -135,7 +135,7 @@ function M.carry_out(engine, where, head)
   if ok then engine.unkept:passed() end
   if code == "write" then times, rest = engine.unkept:failed(head.manifest.digest) end
   if times then
-    message = ("%s; %d times now: the medium does not keep it, so the release is not tried again for %d h"):format(
+    message = ("%s; this was try %d, so the release is not tried again for %d h; check the medium"):format(
       message, times, rest // 3600)
   end
   if ok then
@@ -144,12 +144,12 @@ function M.carry_out(engine, where, head)
     return true
   end
   if RESUMABLE[code] then
-    engine.log(("update %s: %s (%s); it goes on with the next offer of this package"):format(head.id, message, code))
+    engine.log(("update %s: %s (%s); it continues with the next offer of this package"):format(head.id, message, code))
   else
     engine.log(("update %s: %s (%s); dropped"):format(head.id, message, code))
     local dropped, why = engine.device:abandon(code, message)
     if not dropped and engine.device:status().phase ~= "idle" then
-      engine.log(("update %s: it was not dropped: %s"):format(head.id, why))
+      engine.log(("update %s: could not be dropped: %s"):format(head.id, why))
     end
   end
   return nil, message, code, retry_after

@@ -12,7 +12,7 @@ local function look(path, pattern)
 end
 
 --- @treturn table uptime (seconds since the device started), memory (bytes
---   available); what cannot be read is absent
+--   available); nil if it cannot be read
 function M.system()
   local uptime = tonumber(look("/proc/uptime", "^(%d+)") or "")
   local memory = tonumber(look("/proc/meminfo", "MemAvailable:%s*(%d+) kB") or "")

@@ -1,4 +1,4 @@
---- What gates and policy say of a package, with the reasons.
+--- What gates and policy say about a package, with the reasons.
 --
 -- @module update.engine.verdict
 
@@ -8,9 +8,9 @@ local M = {}
 
 local BROKEN_RETRY = 900 -- seconds
 
---- Call method(device, package) while the device looks at the head's permit, if
--- there is one. It is verified anew and dropped at once: nothing else that the
--- agent judges meanwhile may pass by it.
+--- Call method(device, package) with the head's permit, if there is one. The
+-- permit is verified anew and dropped afterwards, so that it never applies to
+-- another package.
 -- @treturn any what the method returned | nil, message, code
 function M.with_permit(device, head, method)
   if not head.permit then return method(device, head.package) end
@@ -22,14 +22,14 @@ function M.with_permit(device, head, method)
   return result, message, code
 end
 
--- What the gates say; an invalid permit leaves the gate closed that it was to open.
+-- The result of the gates. An invalid permit leaves the gate `floor` closed.
 local function gates_of(device, head)
   local gates, message, code = M.with_permit(device, head, device.gates)
   return gates or { open = false, code = code, message = message,
     lines = { { gate = "floor", open = false, text = message } } }
 end
 
--- The gates' lines into the tree; true when all are open.
+-- Add the gates' lines to the tree. Returns true if all are open.
 local function ask_gates(verdict, gates)
   for _, line in ipairs(gates.lines) do
     table.insert(verdict.tree, { gate = line.gate, result = line.open and "ok" or "stop", text = line.text })
@@ -40,11 +40,11 @@ local function ask_gates(verdict, gates)
   return false
 end
 
--- A release that the medium did not keep rests, unless a person wants it.
+-- A release that the medium did not keep rests, unless a person asks for it.
 local function ask_medium(engine, head, verdict)
   local rest = not head.by_hand and engine.unkept and engine.unkept:rest(head.manifest.digest)
   if not rest then return true end
-  local text = ("the medium did not return what was written; it is tried again in %d s, or at once by `moult install`")
+  local text = ("the medium did not return what was written; Moult tries again in %d s, `moult install` at once")
     :format(rest)
   table.insert(verdict.tree, { rule = "medium", result = "stop", text = text })
   verdict.decision = { action = "defer", reason = "medium", retry_after = rest }
@@ -52,7 +52,7 @@ local function ask_medium(engine, head, verdict)
   return false
 end
 
--- Facts that were handed in come below those that the device knows itself.
+-- The device's own facts take precedence over those of the caller.
 local function device_facts(engine)
   local facts = engine.device:facts()
   for name, value in pairs(engine.facts()) do
@@ -61,7 +61,7 @@ local function device_facts(engine)
   return facts
 end
 
--- The very release that runs, offered again, is nothing to be done, not a lower sequence.
+-- Whether the package is the running release: then there is nothing to do, rather than "sequence too low".
 local function runs_already(device, head, gates)
   local facts = device:facts()
   if head.manifest.release ~= facts.release then return false end
@@ -77,8 +77,8 @@ end
 --- Ask gates, then policy. Changes nothing.
 -- @tparam table engine update.engine: device, facts, ask, unkept (or nil)
 -- @tparam table head offer, package
--- @treturn table {offer, decision = {action, reason, retry_after}, code (word
---   when it is not to be installed), message, by (name of the policy), facts (that it was told), tree =
+-- @treturn table {offer, decision = {action, reason, retry_after}, code (word,
+--   if it will not be installed), message, by (name of the policy), facts (given to policy), tree =
 --   {{gate|rule = word, result = "ok"|"skip"|"stop", text}, ...}}
 function M.judge(engine, head)
   local verdict = { offer = head.offer, tree = {} }
@@ -87,7 +87,7 @@ function M.judge(engine, head)
     gates = gates_of(engine.device, head)
   end
   if not ask_gates(verdict, gates) then
-    -- With a permit it is wanted again: what is wrong with the permit matters then.
+    -- With a permit the user wants it again, so a fault of the permit is reported.
     if not head.permit and runs_already(engine.device, head, gates) then
       verdict.code, verdict.message = "nothing", ("release %s runs already"):format(head.manifest.release)
       verdict.decision.reason = "same"
@@ -112,9 +112,9 @@ function M.judge(engine, head)
   return verdict
 end
 
---- What a verdict means for the count of days on which the release's own policy
--- kept out what the default would install; after `policy_days` of them it is ignored.
--- Writes at most once a day.
+--- Count the days on which the release's own policy kept out a package that the
+-- default policy would install. After `policy_days` of them the release's policy
+-- is ignored. Writes at most once a day.
 -- @tparam table engine device, ask, log
 -- @tparam table head offer, id
 -- @tparam table verdict of judge()
@@ -122,19 +122,18 @@ function M.count(engine, head, verdict)
   local device = engine.device
   if not verdict.code then return device:let_in(verdict.by == "generation") end
   if verdict.by ~= "generation" or not device:kept_out_due() then return end
-  local alone = engine.ask(head.offer, verdict.facts, "the default is asked alone")
+  local alone = engine.ask(head.offer, verdict.facts, "only the default policy is asked")
   if not alone or alone.action ~= "install" then return end
   local days, message, code = device:count_kept_out()
   if days then
-    engine.log(("update %s: the release's policy keeps out what the default would install: day %d; "
-      .. "`moult install --default-policy` does not ask it"):format(head.id, days))
+    engine.log(("update %s: the release's policy keeps out what the default policy would install: day %d; "
+      .. "`moult install --default-policy` ignores it"):format(head.id, days))
   else
-    engine.log(("update %s: the day is not counted: %s (%s)"):format(head.id, message, code))
+    engine.log(("update %s: this day could not be counted: %s (%s)"):format(head.id, message, code))
   end
 end
 
---- Tell a verdict to the log, and the reasons, a line each, when it is against the package; once while polls bring it
--- again.
+--- Log a verdict, with the reasons if it is against the package. The same verdict in later polls is logged only once.
 -- @tparam table engine update.engine
 -- @tparam table head id, offer
 -- @tparam table verdict of judge()
