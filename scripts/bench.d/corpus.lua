@@ -2,14 +2,13 @@
 --
 -- A corpus is a directory: NAME/old and NAME/new for each pair, NAME/what.txt,
 -- a line that says which versions they are, and MANIFEST with all of these and
--- the SHA-256 of every file. The versions that the README's figures were
--- taken with are used while Debian offers them, else the oldest and the
--- newest there are; figures are comparable only with the same MANIFEST.
--- Downloads are kept in .packages of the corpus; a pair that is there already
--- is left as it is.
+-- the SHA-256 of every file. The versions behind the README's figures are used
+-- while Debian offers them, else the oldest and the newest. Figures are
+-- comparable only with the same MANIFEST. Downloads are kept in .packages of the
+-- corpus; existing pairs are not changed.
 --
--- The ext4 images are not the same bit by bit when made again: mke2fs takes
--- the time of change of every file from the disk.
+-- An ext4 image that is made again differs in some bits, because mke2fs takes
+-- the change time of every file from the disk.
 
 local image = require "image"
 local rig = require "rig"
@@ -79,7 +78,7 @@ local LIBRARY = { old = "3.0.17-1~deb12u2", new = "3.0.22-1~deb12u2" }
 local KERNEL = { old = "6.1.170-3", new = "6.1.192-2" } -- months apart
 local MODULES = { old = "6.1.192-1", new = "6.1.192-2" } -- neighbours, in the file systems
 
--- What a small networked device might run; those with two versions on offer differ.
+-- Packages that a small networked device might run. Those with two versions on offer differ between old and new.
 local SYSTEM = {
   "base-files", "bash", "coreutils", "curl", "dash", "e2fsprogs", "iproute2", "kmod",
   "libacl1", "libc-bin", "libc6", "libcap2", "libcurl4", "libexpat1", "libgcc-s1", "libglib2.0-0", "libgnutls30",

@@ -1,10 +1,10 @@
---- A web server whose connections die: run by plain lua5.4 with luasocket.
+--- A web server whose connections break: run by plain lua5.4 with luasocket.
 --
 --     lua5.4 cutting.lua FOLDER CUT OUT
 --
 -- Serves FOLDER on a free port of 127.0.0.1. Each connection ends after one
--- answer, of whose body it gives CUT bytes at most. OUT holds "PORT BYTES
--- CONNECTIONS", the bytes of bodies and the connections that had some.
+-- answer, with at most CUT bytes of its body. OUT holds "PORT BYTES
+-- CONNECTIONS": the bytes of bodies and the connections that had some.
 
 local socket = require "socket"
 
@@ -12,7 +12,7 @@ local folder, cut, out = arg[1], tonumber(arg[2]), arg[3]
 local listener = assert(socket.bind("127.0.0.1", 0))
 local bytes, connections = 0, 0
 
--- By rename, so that nobody reads a half of it.
+-- Written by rename, so that readers never see half of it.
 local function tell()
   local file = assert(io.open(out .. ".new", "wb"))
   file:write(("%d %d %d\n"):format(select(2, listener:getsockname()), bytes, connections))

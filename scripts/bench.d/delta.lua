@@ -1,10 +1,10 @@
---- Deltas: how small, how dear to make and to apply, beside other programs.
+--- Deltas compared with other programs: their size, and the cost of making and
+-- applying them.
 --
--- Every patch is applied and its result compared with the new image. Making
--- one is measured once; what other programs made is kept in .patches of the
--- corpus with what it cost, and made again when the images, the program or its
--- options are others. Applying is measured in rounds in which each program has
--- its turn.
+-- Every patch is applied and the result compared with the new image. Making is
+-- measured once. Patches of other programs are kept in .patches of the corpus
+-- with their cost, and made again if the images, the program or its options
+-- change. Applying is measured in rounds in which the programs take turns.
 
 local corpus = require "corpus"
 local peers = require "peers"
@@ -15,7 +15,7 @@ local M = {}
 local quote, run = rig.quote, rig.run
 local MIB = 1 << 20
 
--- The numbers that a figure of creating is kept as.
+-- The numbers that are kept for making a patch.
 local KEPT = { "bytes", "cpu", "wall", "rss" }
 
 local function read_kept(path, key)
@@ -39,7 +39,7 @@ local function size_of(path)
   return math.tointeger(tonumber(run("stat -c %s " .. quote(path)):match("%d+")))
 end
 
--- Make one patch, or take the one that was kept.
+-- Make one patch, or use the one that was kept.
 local function create(row, paths, pair, kept)
   local command = row.create(paths)
   local version = row.version and run(row.version):match("[^\n]*")
@@ -66,7 +66,7 @@ local function median(list)
   return list[(#list + 1) // 2]
 end
 
--- Apply every patch in turn, `rounds` times and once to warm up; then once or twice for memory.
+-- Apply the patches in turn, `rounds` times after one warm-up; then once or twice for memory.
 local function apply_all(made, pair, out, rounds)
   local function apply(one, options)
     os.remove(out)
@@ -85,7 +85,7 @@ local function apply_all(made, pair, out, rounds)
       table.insert(one.cpus, cost.cpu)
     end
   end
-  -- The samples are 2 ms apart: what is short is looked at more often.
+  -- The samples are 2 ms apart, so short runs are measured more often.
   for _, one in ipairs(made) do
     for _ = 1, median(one.walls) < 0.5 and 9 or 2 do
       one.anon = math.max(one.anon, apply(one, "--memory").anon)
@@ -102,7 +102,7 @@ local function best_peer(made)
   return best
 end
 
--- The best of the programs that are not here and met these images elsewhere: bytes, name.
+-- The best of the programs that are missing here and were measured with these images elsewhere: bytes, name.
 local function best_elsewhere(pair, made)
   local known = peers.elsewhere[pair.old_sha256:sub(1, 12) .. " " .. pair.new_sha256:sub(1, 12)] or {}
   local bytes, name
@@ -137,7 +137,7 @@ local function show(report, pair, made, idle)
   for _, one in ipairs(made) do by_name[one.row.name] = one end
   if by_name.moult and by_name.bsdiff then
     local ours, theirs = by_name.moult, by_name.bsdiff
-    -- Of a small image the times are those of starting and of making the result durable.
+    -- For a small image the time is that of starting and syncing.
     local aims = pair.new_size > 16 * MIB and { " (aim <= 0.2 x)", " (aim <= 0.5 x)" } or { "", "" }
     report(("delta %s, time"):format(pair.name), "create %.3f x the CPU of bsdiff%s, apply %.2f x the wall time of "
       .. "bspatch%s, which syncs nothing", ours.created.cpu / theirs.created.cpu, aims[1],

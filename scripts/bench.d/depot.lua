@@ -1,11 +1,11 @@
---- What one depot answers: run in the host.
+--- How fast one depot answers: run in the host.
 --
 --     moult scripts/bench.d/depot.lua MOULT PROGRAM PACKAGES READERS SECONDS
 --
--- PROGRAM is what crowd.c makes. The folder holds PACKAGES releases of one
--- product; those who ask run the newest, the oldest or one half-way. With
--- READERS the newest is a megabyte, which that many download slowly meanwhile.
--- Prints a line `name value` a figure.
+-- PROGRAM is built from crowd.c. The folder holds PACKAGES releases of one
+-- product; the clients run the newest, the oldest or one half-way. With READERS
+-- the newest package has a megabyte, and that many clients download it slowly
+-- meanwhile. Prints a line `name value` for each figure.
 
 local natives = require "update.natives"
 local recipe = require "cli.recipe"

@@ -2,9 +2,10 @@
 --
 --     moult scripts/bench.d/fleet.lua MOULT PROGRAM N
 --
--- PROGRAM is what fleet.c makes. Half of the devices are Aliyun's, half are
--- Tencent's; each reports its release, is offered a package of 64 KiB by the
--- pace, downloads it and reports the new release. Prints a line `name value` a figure.
+-- PROGRAM is built from fleet.c. Half of the devices are Aliyun's, half are
+-- Tencent's. Each reports its release, is offered a package of 64 KiB when the
+-- pace allows, downloads it and reports the new release. Prints a line `name
+-- value` for each figure.
 
 local broker = require "spec.support.broker"
 local natives = require "update.natives"
@@ -52,7 +53,7 @@ local function start(dir, name, command)
   return read(("%s/%s.pid"):format(dir, name)):match "%d+"
 end
 
--- Packages of both products, with 64 KiB that do not compress.
+-- Packages of both products, with 64 KiB of random bytes.
 local function make_packages(dir)
   shell("cd '%s' && mkdir -p packages app && '%s' keygen bench -q 2>/dev/null && head -c 65536 /dev/urandom "
     .. ">app/data", dir, MOULT)

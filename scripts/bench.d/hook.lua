@@ -1,4 +1,4 @@
---- What a Lua function for each chunk costs: run in the host with a large file.
+--- The cost of a Lua function for each chunk: run in the host with a large file.
 --
 -- Prints two times in microseconds for a chunk of 64 KiB: getting it as a Lua
 -- string from a source (read by C, copied once), and calling a Lua function
@@ -33,7 +33,7 @@ local function pass(path, with_hook)
   return spent / chunks * 1e6
 end
 
--- The call by itself is too short to be seen as a difference of two passes.
+-- The call alone is too short to measure as the difference of two passes.
 local function call_alone()
   local data, calls = ("x"):rep(CHUNK), 1000000
   local begun = os.clock()

@@ -7,7 +7,7 @@ local M = {}
 
 local quote, run = rig.quote, rig.run
 
--- What a boot image's payload may be compressed with, by how it begins.
+-- Compression formats of a boot image's payload, by their magic numbers.
 local DECOMPRESS = {
   { "\x02\x21\x4c\x18", "lz4 -dqc" },
   { "\xfd7zXZ\0", "xz -dqc" },
@@ -32,12 +32,12 @@ function M.vmlinux(path, out)
       return
     end
   end
-  error(path .. ": its payload is compressed in a way that is not known here")
+  error(path .. ": unknown compression of its payload")
 end
 
 local UUID = "6d6f756c-7420-6265-6e63-682064656c74"
 
---- A raw ext4 image, 216 MiB, of a tree; what a device never reads is left out.
+--- A raw ext4 image of a tree, 216 MiB, without files that a device never reads.
 function M.ext4(tree, out)
   run(([[cd %s && rm -rf boot usr/share/doc usr/share/man usr/share/locale usr/share/info usr/share/lintian &&
     find . -exec touch -h -d @1700000000 {} +]]):format(quote(tree)))
@@ -45,7 +45,7 @@ function M.ext4(tree, out)
     -E hash_seed=%s,root_owner=0:0 -d %s %s]]):format(quote(out), UUID, UUID, quote(tree), quote(out)))
 end
 
--- The source package of Lua, fetched through lists of its own: few machines have those of sources.
+-- The source package of Lua, fetched with package lists of its own, because few machines have those of sources.
 local function lua_source(packages, into)
   run(([[set -e; mkdir -p %s/source/lists/partial %s/source/archives/partial; cd %s/source
     if ! ls lua5.4_*.orig.tar.* > kept 2> /dev/null; then
@@ -76,7 +76,7 @@ int main(void)
 }
 ]]
 
--- A small release: one library function more, two messages longer, a limit raised.
+-- A small release: one more library function, two longer messages, a higher limit.
 local CHANGES = {
   { "lstrlib.c", "static int str_reverse", [[
 static int str_crc (lua_State *L) {

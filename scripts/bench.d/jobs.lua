@@ -1,13 +1,12 @@
---- What many open jobs cost a depot when their package is superseded or withdrawn: run in the host.
+--- The cost of many open jobs whose package is superseded or withdrawn: run in the host.
 --
 --     moult scripts/bench.d/jobs.lua COUNT
 --
--- A real database and a client of the broker that only pretends. COUNT devices
--- have an open job that the broker took; then a newer release comes and all
--- report once more; then both are taken away and the depot starts anew, which
--- looks at every open job. Prints a line `name value` a figure: seconds, lines
--- of the log besides those of the devices' own reports and offers, and rows
--- written, for each.
+-- The database is real, the broker's client a fake. COUNT devices have an open
+-- job that the broker accepted. Then a newer release appears and all report
+-- again. Then both are removed and the depot starts anew, which looks at every
+-- open job. Prints a line `name value` for each figure: seconds, lines of the
+-- log besides those of the devices' reports and offers, and rows written.
 
 local fleet = require "depot.fleet"
 local natives = require "update.natives"
@@ -71,7 +70,7 @@ local function report_all()
   end
 end
 
--- Step until there is nothing to do for ten seconds of the depot's clock.
+-- Step until the depot has been idle for ten seconds of its clock.
 local function run(depot)
   local begun, worst, quiet = natives.loop.now(), 0, 0
   while quiet < 100 do

@@ -1,10 +1,10 @@
---- What a link that dies costs: bytes of bodies that came, over the size of the package.
+--- The cost of connections that break: received bytes of bodies over the size of the package.
 
 local rig = require "rig"
 
 local M = {}
 
--- Seconds at which a device that does not get through is given up.
+-- Seconds after which a device that makes no progress is given up.
 local PATIENCE = 600
 
 -- Bytes after which each connection dies, and the most that may come for one of the package.

@@ -75,7 +75,7 @@ function measurements.install()
   bench:close()
 end
 
--- Both updaters by turns; the first pair warms up. What each took at most in memory.
+-- Both updaters take turns; the first pair warms up. Also the peak memory of each.
 local function beside_swupdate(bench, pairs_wanted)
   local commands = {
     { "ours", ("%s install %s -c %s -q"):format(rig.quote(MOULT), bench:url("update.upd"), bench.config), RESTART },
@@ -97,7 +97,7 @@ local function beside_swupdate(bench, pairs_wanted)
   return runs, anon
 end
 
--- It neither syncs nor reads back: our part up to the sync is what it does, too.
+-- swupdate neither syncs nor reads back, so our part up to the sync is the fair comparison.
 local function report_swupdate(what, runs, aim)
   for _, field in ipairs { "sync_cpu", "cpu" } do
     local quotients = {}
@@ -138,7 +138,7 @@ function measurements.memory()
     bench:device(mib)
     bench:package("update.upd", mib, 2)
     bench:serve()
-    -- The peak lasts some milliseconds, while policy runs: one run may miss it.
+    -- The peak lasts only some milliseconds, while policy runs, so one run may miss it.
     local peak = { anon = 0 }
     for _ = 1, runs do
       bench:reset()

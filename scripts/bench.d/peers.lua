@@ -1,11 +1,11 @@
---- Who makes deltas: Moult, and the programs that it is measured against.
+--- The programs that make deltas: Moult and those that it is compared with.
 --
 -- Each row has `name`; `tools`, the programs it needs, by their packages where
 -- Debian has one; `version`, a command whose output says which it is; and the
 -- commands `create` and `apply` as functions of {old, new, patch, out, size},
 -- paths quoted and the size of the larger image in bytes; `most`, the size in
--- bytes of an old image above which it is left out. All compress as well
--- as they can, with the whole old image in reach.
+-- bytes of an old image above which it is left out. All use their best
+-- compression, with the whole old image in reach.
 
 local M = {}
 
@@ -49,7 +49,7 @@ M.list = {
     end,
   },
   {
-    -- It compresses nothing itself; small blocks find more.
+    -- rdiff does not compress; small blocks find more.
     name = "rdiff + xz",
     tools = { rdiff = "rdiff", xz = "xz-utils" },
     version = "rdiff --version | head -n 1",
@@ -75,9 +75,9 @@ M.list = {
   },
 }
 
---- What programs that Debian lacks made of the very same images elsewhere: bytes,
--- by how the SHA-256 of the old image and of the new one begin. Compared with
--- where the program is not here.
+--- Results of programs that Debian lacks, measured elsewhere with exactly the same
+-- images: bytes, by the beginning of the SHA-256 of the old and of the new image.
+-- Used if the program is missing here.
 M.elsewhere = {
   ["55019c10d21b aa01e614af63"] = { -- libcrypto 3.0.17 -> 3.0.22
     hdiffz = 255506, detools = 250140,
@@ -87,7 +87,7 @@ M.elsewhere = {
   },
 }
 
---- Moult as a row; there is none while the program does not know the verb.
+--- Moult as a row; nil if the program does not have the verb.
 -- @tparam string moult path of the program, quoted
 function M.moult(moult)
   if os.execute(moult .. " help delta >/dev/null 2>&1") ~= true then return nil end
@@ -100,7 +100,7 @@ function M.moult(moult)
 end
 
 --- What a row lacks on this machine.
--- @treturn string|nil nil when nothing is missing
+-- @treturn string|nil nil: nothing
 function M.lacks(row)
   for tool, package in pairs(row.tools) do
     if os.execute(("command -v %s >/dev/null 2>&1"):format(tool)) ~= true then

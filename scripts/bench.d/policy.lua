@@ -1,7 +1,7 @@
 --- How long one policy decision takes: run in the host.
 --
--- Prints the median in milliseconds of asking a fresh policy process to
--- decide, from starting it to having its answer: policy.lua COUNT.
+-- Prints the median time in milliseconds of one decision by a fresh policy
+-- process, from its start to the answer: policy.lua COUNT.
 
 local json = require "update.native.json"
 local loop = require "update.native.loop"

@@ -1,5 +1,5 @@
---- What a measurement stands on: a temporary directory, a local nginx, a
--- signed package of random bytes and a provisioned device.
+--- The fixture of a measurement: a temporary directory, a local nginx, a signed
+-- package of random bytes and a provisioned device.
 --
 -- Everything lives below one directory that `close` removes; nginx listens on
 -- a free port of 127.0.0.1 and is stopped by its own pid file.
@@ -17,7 +17,7 @@ end
 
 --- Run a shell command; raises with its output when it fails.
 -- @tparam string command
--- @tparam[opt] table codes exit codes that are fine besides 0
+-- @tparam[opt] table codes accepted exit codes besides 0
 -- @treturn string what it printed
 function M.run(command, codes)
   local pipe = assert(io.popen("{ " .. command .. "; } 2>&1"))
@@ -88,8 +88,8 @@ function Rig:stop()
   end
 end
 
---- Make www/<name>: a signed package whose core, left as core.img, is `mib` MiB of random bytes, raw, which no codec
--- can make smaller; or with encoding "zstd" of this system's programs and libraries.
+--- Make www/<name>: a signed package whose core, kept as core.img, is `mib` MiB of random bytes, stored raw; or, with
+-- encoding "zstd", of this system's programs and libraries.
 function Rig:package(name, mib, sequence, with_script, encoding)
   local from = encoding and "tar -cf - /usr/bin /usr/lib 2>/dev/null" or "cat /dev/urandom"
   M.run(("%s | head -c %d > %s/core.img"):format(from, mib << 20, quote(self.dir)))
@@ -131,7 +131,7 @@ end
 --- Run a command under the measure program.
 -- @tparam string options of measure
 -- @tparam string command words, quoted by the caller
--- @tparam table codes exit codes that are fine
+-- @tparam table codes accepted exit codes
 -- @treturn table wall, user, sys, cpu (seconds), anon, pss (KiB), processes, exit, output
 function M.measure(options, command, codes)
   local output = M.run(("build/bench_measure %s %s"):format(options, command))
@@ -164,7 +164,7 @@ function Rig:measure_synced(command, codes)
 end
 
 --- A fresh counter of received bytes, kept through kills.
--- @treturn string what to put before a command whose bytes count
+-- @treturn string prefix for a command whose bytes are counted
 -- @treturn function -> bytes so far, heads of the answers included
 function Rig:count_received()
   local path = self.dir .. "/received"

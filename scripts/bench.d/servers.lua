@@ -1,4 +1,4 @@
---- The figures of the depot: with a fleet at a broker, and with many who ask at once.
+--- The figures of the depot: with a fleet on a broker, and with many queries at once.
 
 local rig = require "rig"
 
@@ -31,7 +31,7 @@ function M.fleet(moult, n, report)
     .. "a device", f.depot_before, f.depot_peak, (f.depot_peak - f.depot_before) * 1024 / n, f.database / n)
 end
 
---- Luat's query: how often it is answered, and how soon while many download slowly.
+--- Luat's queries: how many a second, and how soon one is answered while many clients download slowly.
 function M.depot(moult, quick, report)
   local first
   for _, packages in ipairs { 1, 100, quick and 300 or 2000 } do

@@ -1,14 +1,14 @@
---- Another updater for comparison: swupdate, where it is installed.
+--- Another updater for comparison: swupdate, if it is installed.
 --
--- The same bytes from the same nginx into the same file. It verifies a signed
--- description and one SHA-256 over the stream, as Debian builds it; it does
--- not sync what it wrote, does not read it back, and keeps no state.
+-- It writes the same bytes from the same nginx into the same file. As Debian
+-- builds it, it verifies a signed description and one SHA-256 over the stream.
+-- It does not sync, does not read back, and keeps no state.
 
 local rig = require "rig"
 
 local M = {}
 
---- Whether it is there, with what its update files are made of.
+--- Whether it is installed, with the tools that make its update files.
 function M.present()
   return os.execute("command -v swupdate cpio openssl zstd >/dev/null 2>&1") == true
 end

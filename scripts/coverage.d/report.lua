@@ -1,5 +1,5 @@
--- Prints the figures of scripts/coverage from gcovr's two files, and what is
--- missing: report.lua SUMMARY.json LINES.json
+-- Prints the figures of scripts/coverage and the lines that are missing, from
+-- gcovr's two files: report.lua SUMMARY.json LINES.json
 local cjson = require "cjson"
 
 local AIM = { line = 95, branch = 90 }

@@ -1,5 +1,5 @@
 --- Print one field of the JSON object on stdin: field.lua core.version
--- Absent and null print as "null", tables as their JSON.
+-- A missing or null field prints as "null", a table as JSON.
 
 local json = require "cjson"
 

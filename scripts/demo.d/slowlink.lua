@@ -1,10 +1,10 @@
---- A slow network between a device and a depot, and a meter on it.
+--- A slow network between a device and a depot, which counts the bytes.
 --
 --   lua5.4 slowlink.lua PORT BYTES_A_SECOND COUNT_FILE
 --
--- Prints the free port of 127.0.0.1 it listens on, relays every connection to
--- PORT of 127.0.0.1, lets no more than that many bytes a second pass towards
--- the device, and keeps the number that passed in COUNT_FILE.
+-- Prints the free port of 127.0.0.1 that it listens on and relays every
+-- connection to PORT of 127.0.0.1. It passes at most that many bytes a second to
+-- the device, and keeps their number in COUNT_FILE.
 
 local socket = require "socket"
 
@@ -37,7 +37,7 @@ local function accept()
   end
   device:settimeout(0)
   depot:settimeout(0)
-  -- A small buffer, so that what passed the meter is what the device got.
+  -- A small buffer, so that counted bytes have almost reached the device.
   pcall(device.setoption, device, "send-buffer-size", 2 * PIECE)
   local pair = { device, depot }
   flows[#flows + 1] = { from = device, to = depot, pending = "", pair = pair }

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The words and hands of scripts/demo, which sets $moult, $work and $here.
+# The functions of scripts/demo, which sets $moult, $work and $here.
 #
 # Processes are started in the background and ended by the ids kept here.
 
@@ -19,14 +19,14 @@ step() {
   printf '\n%d. %s\n\n' "$steps" "$*"
 }
 
-# What the device wrote into its history since the last time.
+# What the device has added to its history since the last call.
 tell() {
   device_says history >"$work/history.now"
   tail -n +$((told + 1)) "$work/history.now" | sed -E 's/^[0-9-]+ /   |   /'
   told=$(wc -l <"$work/history.now")
 }
 
-# The reason that refused() was given.
+# The reason that refused() found.
 because() { sed -E 's/^moult [a-z]+: /       /; s|[^ ]*/||g' "$work/reason" | fold -s -w 92 | sed '2,$s/^/       /'; }
 
 ok() {
@@ -34,7 +34,7 @@ ok() {
   printf '   ok  %s\n' "$*"
 }
 
-# The demo's claim does not hold: show what there is to know, and end.
+# A check of the demo failed: print logs and end.
 broken() {
   printf '   NOT SO: %s\n' "$*"
   for log in device depot author; do
@@ -76,7 +76,7 @@ field() {
     echo unknown
 }
 
-# want FIELD VALUE: the status says so now.
+# want FIELD VALUE: the status must say so now.
 want() {
   local found
   found=$(field "$1")
@@ -103,7 +103,7 @@ holds() {
   ok "$claim"
 }
 
-# until_true SECONDS CLAIM COMMAND...: it becomes true in time.
+# until_true SECONDS CLAIM COMMAND...: the command must succeed in time.
 until_true() {
   local over=$((SECONDS + $1)) claim=$2
   shift 2
@@ -133,7 +133,7 @@ start_depot() {
   depot_port=$(sed -n 's/.*listening on http:..[^:]*:\([0-9]*\).*/\1/p' "$work/depot.out")
 }
 
-# Three MiB a second towards the device, counted.
+# Three MiB a second to the device, counted.
 start_link() {
   lua5.4 scripts/demo.d/slowlink.lua "$depot_port" $((3 << 20)) "$work/passed" >"$work/link.out" 2>>"$work/author.log" &
   link_pid=$!
@@ -141,7 +141,7 @@ start_link() {
   link_port=$(cat "$work/link.out")
 }
 
-# Bytes that the network carried towards the device so far.
+# Bytes sent to the device so far.
 passed() { cat "$work/passed"; }
 
 passed_at_least() { [ "$(passed)" -ge "$1" ]; }
@@ -151,7 +151,7 @@ start_device() {
   device_pid=$!
 }
 
-# As if the plug were pulled, for everything but the page cache.
+# Like a power cut, except that the page cache survives.
 kill_device() {
   kill -9 "$device_pid"
   wait "$device_pid" 2>/dev/null || true
@@ -166,7 +166,7 @@ make_core() {
   for file in /usr/bin/*; do
     if [ -f "$file" ] && [ ! -L "$file" ] && [ -r "$file" ]; then
       size=$(stat -c %s "$file")
-      # Different cores are different choices of the same shelf.
+      # Different cores hold different programs of this machine.
       if [ "$size" -lt 2000000 ] && [ $(((size + $1) % 3)) -ne 0 ]; then
         cp "$file" "$root/bin/"
         used=$((used + size))
@@ -185,7 +185,7 @@ core_says() {
   [ "$(debugfs -R 'cat /etc/core-version' "$work/device/slot-$slot.img" 2>/dev/null)" = "$1" ]
 }
 
-# edit SED FILE: the author's working copy of the application.
+# edit SED FILE: change the author's working copy of the application.
 edit() {
   [ -d "$work/app" ] || cp -r examples/meter/app "$work/app"
   local before
@@ -245,7 +245,7 @@ file:close()
 EOF
 }
 
-# refused CODEWORDS FILE: install says no with one of these words, and why.
+# refused CODEWORDS FILE: install must refuse with one of these code words.
 refused() {
   local output
   if output=$(device_says install "$2"); then

@@ -1,4 +1,4 @@
---- Who includes and calls whom in runtime/, and what it takes to find out.
+--- Finds out which file of runtime/ includes and calls which.
 --
 -- @module arrows
 

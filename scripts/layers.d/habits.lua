@@ -1,6 +1,6 @@
---- Habits of the C files that no compiler warns of: no assignment in a
--- condition, no ?: inside another; a file says what it is for, and a .c has
--- its .h or is named in the one that it serves.
+--- Rules for C files that no compiler checks: no assignment in a condition, no
+-- nested ?:; each file says what it is for; a .c file has its .h, or is named in
+-- the header that it implements.
 --
 -- @module habits
 
@@ -11,8 +11,8 @@ local function line_of(code, at)
   return breaks + 1
 end
 
--- Where two ?: stand in one piece of an expression. Parentheses are looked at
--- one by one, the innermost first, and are no part of what is around them.
+-- Where two ?: are in one expression. Parentheses are checked one by one, the
+-- innermost first, and removed before the expression around them is checked.
 local function nested_at(code)
   local inner, at
   repeat

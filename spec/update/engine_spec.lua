@@ -282,7 +282,7 @@ describe("update.engine", function()
       local e, f = make {}
       local ok, message, code = e:install(where { release = "9.9.9" })
       assert.same({ nil, "incompatible" }, { ok, code })
-      assert.matches("not 9.9.9, which the cloud offers", message, 1, true)
+      assert.matches("but the cloud announced 9.9.9", message, 1, true)
       assert.same({ URL, "package in spool", "close package", "close source" }, f.log)
     end)
 

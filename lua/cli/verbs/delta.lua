@@ -42,7 +42,8 @@ end
 local function check_out(out, ...)
   for _, path in ipairs { ... } do
     if path == out then
-      return nil, ("%s: is an input and cannot be the output; name another file with -o"):format(path), "usage"
+      return nil, ("%s: is an input and cannot be the output, since a delta is not applied in place"):format(path),
+        "usage"
     end
   end
   local folder, name = out:match("^(.*)/([^/]*)$")
