@@ -10,6 +10,7 @@
  * wants_write().
  */
 #include "channel.h"
+#include "listener.h"
 
 #include "error.h"
 #include "helpers.h"

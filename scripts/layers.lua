@@ -33,8 +33,8 @@ local effects = {
   "time", "gettimeofday", "clock_gettime", "getrandom", "reboot", "system", "popen",
 }
 local excused = {
-  channel = { unlink = "its socket, which is no data", chmod = "its socket", lstat = "its socket",
-    stat = "its socket", open = "the folder of a socket, when its path is too long" },
+  listener = { unlink = "its socket, which is no data", chmod = "its socket", lstat = "its socket" },
+  local_socket = { open = "the folder of a socket, when its path is too long" },
   sandbox_lock = { open = "/dev/null", fopen = "/proc, for a limit" },
   processes_system = { open = "/dev/null for the standard input of children",
     clock_gettime = "how long it has waited" },
@@ -57,7 +57,7 @@ local binding_includes = {
   slot = { "slot_link", "storage" }, -- where links lead; of the system
   flash = { "digest", "storage" }, -- names a digest in hex; of the system
   json = { "json_load", "printable" }, -- json has no module of its own in runtime/
-  channel = { "peer", "rights" },             -- who is at the other end
+  channel = { "listener", "peer", "rights" }, -- the control socket, and who is at the other end
   archive = { "archive_reader", "storage" }, -- archive.h is libarchive's
   digest = { "storage" },           -- digest.file() reads through the seam
   mqtt = { "storage" },             -- the clock and chance are the system's

@@ -1,6 +1,6 @@
 /*
- * channel.h -- lines over Unix sockets: the control socket and the socket pairs
- * between supervisor and children.
+ * channel.h -- lines over Unix sockets: the control socket (listener.h) and the
+ * socket pairs between supervisor and children.
  *
  * A line has at most UP_LINE_MAX bytes and ends with '\n'. Nothing here waits:
  * receive returns UP_AGAIN, and what cannot be sent at once is queued, up to a
@@ -11,7 +11,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/types.h>
 
 #include "error.h"
 
@@ -19,25 +18,7 @@
 #define UP_CHANNEL_QUEUE (256 * 1024) /* bytes waiting to be sent, at most */
 
 struct up_processes;
-struct up_listener;
 struct up_channel;
-
-/* Who besides root and our user may connect to a listener. */
-struct up_access {
-    bool has_user, has_group;
-    uid_t user;  /* the socket becomes theirs */
-    gid_t group; /* mode 0660 instead of 0600 */
-};
-
-/* Listen at path; access NULL: nobody else, mode 0600. A stale socket file is
- * replaced; a live one is UP_BUSY. close() unlinks the path. All descriptors
- * are close-on-exec. */
-UP_MUST_CHECK int up_listener_open(struct up_listener **out, const char *path, const struct up_access *access,
-                                   struct up_error *err);
-int up_listener_fd(const struct up_listener *l);
-/* UP_AGAIN if nobody is waiting. Checking the peer and its rights is up to the caller (peer.h). */
-UP_MUST_CHECK int up_listener_accept(struct up_listener *l, struct up_channel **out, struct up_error *err);
-void up_listener_close(struct up_listener *l);
 
 /* Errors: UP_NOTHING there is no listener; UP_REFUSED this user may not
  * connect; UP_BUSY too many connections are waiting: try again; UP_WRITE. */

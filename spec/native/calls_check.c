@@ -25,6 +25,7 @@
 #include "folder.h"
 #include "history.h"
 #include "http_listen.h"
+#include "listener.h"
 #include "loop.h"
 #include "mqtt.h"
 #include "notify.h"

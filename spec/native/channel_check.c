@@ -3,6 +3,7 @@
  * long, not read, peers that go.
  */
 #include "channel.h"
+#include "listener.h"
 
 #include <fcntl.h>
 #include <limits.h>

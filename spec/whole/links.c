@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "channel.h"
+#include "listener.h"
 #include "peer.h"
 #include "processes.h"
 
