@@ -136,31 +136,8 @@ static json_t *manifest_object(const struct up_manifest *m)
     return object;
 }
 
-static bool same_parts(const struct up_manifest *a, const struct up_manifest *b)
-{
-    for (unsigned i = 0; i < a->part_count && i < UP_PART_KINDS; i++) {
-        const struct up_part *p = &a->part[i], *q = &b->part[i];
-
-        if (p->kind != q->kind || p->size != q->size || p->block_size != q->block_size ||
-            p->index_size != q->index_size || p->data_size != q->data_size || p->delta != q->delta ||
-            memcmp(p->index_digest, q->index_digest, sizeof p->index_digest) != 0)
-            return false;
-        if (p->delta && (p->source_size != q->source_size || p->source_version != q->source_version ||
-                         memcmp(p->source_digest, q->source_digest, sizeof p->source_digest) != 0))
-            return false;
-    }
-    return a->part_count == b->part_count;
-}
-
-static bool same_overrides(const struct up_manifest *a, const struct up_manifest *b)
-{
-    for (unsigned i = 0; i < a->override_count && i < UP_OVERRIDE_MAX; i++)
-        if (strcmp(a->override[i], b->override[i]) != 0)
-            return false;
-    return a->override_count == b->override_count;
-}
-
-/* Whether both are equal, apart from the digest, which is that of a text. */
+/* Whether both are equal, apart from the digest, which is that of a text, and from what comes
+ * back as it was or not at all: overrides, and the parts, of which each field is required. */
 static bool same(const struct up_manifest *a, const struct up_manifest *b)
 {
     return strcmp(a->project, b->project) == 0 && strcmp(a->product_key, b->product_key) == 0 &&
@@ -170,8 +147,7 @@ static bool same(const struct up_manifest *a, const struct up_manifest *b)
            a->core_version == b->core_version && strcmp(a->requires_core, b->requires_core) == 0 &&
            a->requires_version == b->requires_version && strcmp(a->min_moult, b->min_moult) == 0 &&
            a->issued == b->issued && a->not_after == b->not_after && a->deadline == b->deadline &&
-           same_overrides(a, b) && strcmp(a->text, b->text) == 0 && !*a->meta == !*b->meta &&
-           same_parts(a, b);
+           a->override_count == b->override_count && strcmp(a->text, b->text) == 0 && !*a->meta == !*b->meta;
 }
 
 int up_manifest_format(const struct up_manifest *m, char **out, size_t *len, struct up_error *err)

@@ -184,6 +184,12 @@ list("reuse:stride", "return blocks > first ? (uint32_t)(blocks / first) : 1;",
   "return blocks >= first ? (uint32_t)(blocks / first) : 1;", "of as many it is 1 either way")
 list("transfer_unfinished:up_transfer_forget", "t->in_spool = false;", ";", "a file that is gone is removed once more")
 
+for _, wrong in ipairs { "i <= UP_OVERRIDE_MAX", "i < (UP_OVERRIDE_MAX + 1)" } do
+  list("manifest_format:put_override", "for (unsigned i = 0; i < m->override_count && i < UP_OVERRIDE_MAX; i++)",
+    ("for (unsigned i = 0; i < m->override_count && %s; i++)"):format(wrong),
+    "so many are refused by the reader; one too far is for the sanitizers")
+end
+
 -- The bytes behind a record.
 for _, step in ipairs { "word = (word ^ word >> 30) * 0xbf58476d1ce4e5b9u;",
   "word = (word ^ word >> 27) * 0x94d049bb133111ebu;", "word ^= word >> 31;" } do

@@ -121,7 +121,7 @@ local STEPS = { "write", "put", "sync", "rename", "link", "remove", "erase", "sa
 
 local function is_step(line)
   local name = line:match "([%w_]+)%b()" or ""
-  local fillings = { "^mem", "^json_", "^put_[sio]", "^sig", "^up_put%d", "printf$", "_set_text$", "^posix_spawn" }
+  local fillings = { "^mem", "^json_", "^put_[siov]", "^sig", "^up_put%d", "printf$", "_set_text$", "^posix_spawn" }
   for _, filled in ipairs(fillings) do
     if name:find(filled) then return false end
   end

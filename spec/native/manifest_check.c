@@ -1,6 +1,8 @@
 /* The manifest: every field at its bounds, and everything that is refused. */
 #include "scratch.h"
 
+#include <errno.h>
+
 #include "digest.h"
 #include "manifest.h"
 
@@ -47,6 +49,7 @@ static char *format(const struct up_manifest *m)
     size_t len;
     char *text;
 
+    errno = ENOMEM; /* of something before */
     must(up_manifest_format(m, &text, &len, &err), &err);
     assert_int_equal(len, strlen(text));
     return text;
