@@ -41,25 +41,19 @@ static int write_back(int fd)
     return r;
 }
 
-static int advise(int fd, uint64_t start, uint64_t len)
+/* A dirty page cannot be dropped, so write everything back. And the whole file
+ * goes: a folio across the end of a range would stay. */
+static int drop(int fd)
 {
-    int r = posix_fadvise(fd, (off_t)start, (off_t)len, POSIX_FADV_DONTNEED);
+    int r;
 
+    if (write_back(fd) < 0)
+        return -1;
+    r = posix_fadvise(fd, 0, (off_t)WHOLE, POSIX_FADV_DONTNEED);
     if (r == 0 || unsupported(r))
         return 0;
     errno = r;
     return -1;
-}
-
-/* A dirty page cannot be dropped, nor a page only in part: write everything
- * back, and widen the range to whole pages. Then drop all the rest of the file,
- * since a folio across the end of the range stayed. */
-static int drop(int fd, uint64_t offset, uint64_t len)
-{
-    uint64_t page = page_size(), start = offset / page * page;
-    uint64_t end = (offset + len + page - 1) / page * page;
-
-    return write_back(fd) < 0 || advise(fd, start, end - start) < 0 ? -1 : advise(fd, 0, WHOLE);
 }
 
 /*
@@ -156,12 +150,12 @@ int up_system_cache_drop(int fd, uint64_t offset, uint64_t len)
     if (len == 0)
         return UP_READ_DIRECT;
     up_system_cache_use(fd);
-    if (drop(fd, offset, len) < 0)
+    if (drop(fd) < 0)
         return -1;
     if (bypass(fd) && is_honoured(fd, start, offset + len))
         return UP_READ_DIRECT;
     /* Drop the page that was tried, too. */
-    if (drop(fd, offset, len) < 0)
+    if (drop(fd) < 0)
         return -1;
     left = find_page(fd, start, offset + len, false);
     return left >= 0 && (uint64_t)left >= offset + len ? UP_READ_DROPPED : UP_READ_CACHED;

@@ -21,8 +21,8 @@ return {
   { "install_finish", "how = up_slot_drop_cache(f->target, err);", "how = 0;" },
   { "install_finish", "if (up_slot_sync(f->target, err) < 0)", "if (false)" },
   { "transfer_open", "if (!same_boot && up_slot_drop_cache(p->target, err) < 0)", "if (false)" },
-  { "system_cache", "if (drop(fd, offset, len) < 0)", "if (false)", 1 },
-  { "system_cache", "if (drop(fd, offset, len) < 0)", "if (false)", 2 },
+  { "system_cache", "if (drop(fd) < 0)", "if (false)", 1 },
+  { "system_cache", "if (drop(fd) < 0)", "if (false)", 2 },
   -- Seals vouch for what was written, not for what is there, and for one transaction.
   { "blocks", "return up_block_mac_fits(seal, i, b->content, block.length);", "return 1;" },
   { "block_mac", "return memcmp(code, s->code[i], CODE) == 0;", "return true;" },

@@ -166,7 +166,7 @@ for name, checks in pairs(M.checks) do
 end
 
 -- Checks that take longer than those flows.
-local slow = { codec = true, delta_install = true, device = true, lost = true, minisign = true }
+local slow = { calls = true, codec = true, delta_install = true, device = true, lost = true, minisign = true }
 
 -- Lines that look at memory which may not be there, or open what needs some, of modules that alloc_check
 -- comes through. It takes longest, and is asked last.

@@ -445,6 +445,8 @@ static void test_script_faults(void **state)
             met = sim_calls(sim, ops[i]) >= n;
             if (met ? rc != UP_WRITE && rc != UP_NOSPACE : rc != 0)
                 fail_msg("%s %u failed: code %d, %s", sim_op_name(ops[i]), n, rc, err.message);
+            if (met && ops[i] == SIM_MKDIR) /* it is not found out later alone */
+                assert_int_equal(rc, UP_NOSPACE);
             failures += met;
             assert_int_equal(sim_open_files(sim), 0);
             if (rc < 0 && ops[i] != SIM_SYNC_DIR)

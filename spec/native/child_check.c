@@ -477,6 +477,8 @@ static void an_order_is_heard_behind_the_end_of_a_child(void **state)
 {
     static const int orders[] = {SIGTERM, SIGINT, SIGHUP};
     struct up_processes *p = up_processes_system();
+    sigset_t blocked;
+    int ends[2];
 
     (void)state;
     assert_int_equal(p->ops->catch_signals(p), 0);
@@ -487,6 +489,14 @@ static void an_order_is_heard_behind_the_end_of_a_child(void **state)
         assert_int_equal(p->ops->next_signal(p), 0);
     }
     p->ops->release_signals(p);
+    assert_int_equal(sigprocmask(SIG_SETMASK, NULL, &blocked), 0);
+    for (size_t i = 0; i < sizeof orders / sizeof *orders; i++)
+        assert_int_equal(sigismember(&blocked, orders[i]), 0);
+    /* Once: its descriptor is somebody else's now. */
+    assert_int_equal(pipe(ends), 0);
+    p->ops->release_signals(p);
+    assert_int_equal(close(ends[0]), 0);
+    assert_int_equal(close(ends[1]), 0);
 }
 
 static void the_manager_hears_datagrams(void **state)

@@ -21,6 +21,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -253,15 +254,20 @@ static void a_file_becomes_like_another(void **state)
 {
     struct world *w = world_of(state);
     uint32_t owner = geteuid() == 0 ? 1234 : geteuid(), group = geteuid() == 0 ? 4321 : getegid();
-    int from, to;
     struct up_stat st;
+    char value[4];
+    int from, to;
+    bool named;
 
     put(w, "from", 0600);
     put(w, "to", 0644);
     from = w->ops->open_at(w->storage, w->dir, "from", UP_READ, 0);
     to = w->ops->open_at(w->storage, w->dir, "to", UP_UPDATE, 0);
     assert_int_equal(w->ops->set_attributes(w->storage, from, owner, group, 04751), 0);
+    named = fsetxattr(from, "user.moult", "12", 2, 0) == 0; /* not every file system has them */
     assert_int_equal(w->ops->copy_attributes(w->storage, to, from), 0);
+    if (named)
+        assert_int_equal(fgetxattr(to, "user.moult", value, sizeof value), 2);
     st = stat_of(w, "to");
     assert_int_equal(st.mode, 04751);
     assert_int_equal(st.owner, owner);

@@ -211,6 +211,10 @@ static void test_untrusted(void **state)
 
     must(up_tar_put((uint8_t *)sample.data, &entry, &err), &err);
     must_fail(read_head(&sample, s->storage, &source, NULL, &m, &layout, &err), UP_UNTRUSTED, "65537", &err);
+    entry.size = UP_MANIFEST_MAX; /* may be, and the signature is not behind it */
+    must(up_tar_put((uint8_t *)sample.data, &entry, &err), &err);
+    must_fail(read_head(&sample, s->storage, &source, NULL, &m, &layout, &err), UP_CORRUPT, "within its head",
+              &err);
     entry.size = 0;
     must(up_tar_put((uint8_t *)sample.data, &entry, &err), &err);
     must_fail(read_head(&sample, s->storage, &source, NULL, &m, &layout, &err), UP_UNTRUSTED, "0 bytes",
