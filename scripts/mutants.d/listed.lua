@@ -188,7 +188,8 @@ for _, wrong in ipairs { "i <= UP_OVERRIDE_MAX", "i < (UP_OVERRIDE_MAX + 1)" } d
     "so many are refused by the reader; one too far is for the sanitizers")
 end
 
-list("moult_link:address_of", "if (strlen(path) < sizeof out->sun_path) {", "if (strlen(path) <= sizeof out->sun_path) {",
+list("moult_link:address_of", "if (strlen(path) < sizeof out->sun_path) {",
+  "if (strlen(path) <= sizeof out->sun_path) {",
   "the kernel takes a path without its end; one byte too far is for the sanitizers")
 
 -- The bytes behind a record.
