@@ -337,14 +337,6 @@ static int f_array(lua_State *L)
     return 1;
 }
 
-/* is_array(value) -> whether it carries the metatable json.array */
-static int f_is_array(lua_State *L)
-{
-    luaL_checkany(L, 1);
-    lua_pushboolean(L, lua_istable(L, 1) && is_marked(L, 1));
-    return 1;
-}
-
 static const luaL_Reg guard_metamethods[] = {
     {"__gc", m_release},
     {NULL, NULL},
@@ -357,7 +349,6 @@ static const luaL_Reg none[] = {
 static const luaL_Reg functions[] = {
     {"decode", f_decode},
     {"encode", f_encode},
-    {"is_array", f_is_array},
     {NULL, NULL},
 };
 

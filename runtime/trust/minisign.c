@@ -173,11 +173,6 @@ size_t up_keyring_count(const struct up_keyring *ring)
     return ring->count;
 }
 
-size_t up_keyring_skipped(const struct up_keyring *ring)
-{
-    return ring->skipped;
-}
-
 /* The four lines of a signature file. */
 struct signature {
     uint8_t algorithm[2];

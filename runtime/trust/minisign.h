@@ -31,8 +31,8 @@ struct up_secret;  /* one unencrypted secret key */
 
 /*
  * Read every *.pub file in dir, but not in its subfolders. Unreadable,
- * malformed and revoked keys (keyset.h) are skipped and counted; a ring without
- * keys verifies nothing. Errors: UP_UNTRUSTED no readable key (the message says
+ * malformed and revoked keys (keyset.h) are skipped; a ring without keys
+ * verifies nothing. Errors: UP_UNTRUSTED no readable key (the message says
  * how many files were skipped and why the first one was), or the revoked keys
  * are not known; UP_INTERNAL.
  */
@@ -50,7 +50,6 @@ UP_MUST_CHECK int up_keyring_open(struct up_keyring **out, struct up_storage *st
                                   struct up_error *err);
 void up_keyring_free(struct up_keyring *ring);
 size_t up_keyring_count(const struct up_keyring *ring);
-size_t up_keyring_skipped(const struct up_keyring *ring);
 
 /*
  * Check that one of the ring's keys made the signature file `sig` for `data`.
