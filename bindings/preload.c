@@ -26,6 +26,7 @@ static const luaL_Reg bindings[] = {
     {"update.native.loop", luaopen_update_native_loop},
     {"update.native.fetch", luaopen_update_native_fetch},
     {"update.native.dial", luaopen_update_native_dial},
+    {"update.native.partial", luaopen_update_native_partial},
     {"update.native.channel", luaopen_update_native_channel},
     {"update.native.httpd", luaopen_update_native_httpd},
     {"update.native.exchange", luaopen_update_native_exchange},

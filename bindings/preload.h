@@ -32,6 +32,7 @@ UP_EXPORT int luaopen_update_native_source(lua_State *L);
 UP_EXPORT int luaopen_update_native_loop(lua_State *L);
 UP_EXPORT int luaopen_update_native_fetch(lua_State *L);
 UP_EXPORT int luaopen_update_native_dial(lua_State *L);
+UP_EXPORT int luaopen_update_native_partial(lua_State *L);
 UP_EXPORT int luaopen_update_native_channel(lua_State *L);
 UP_EXPORT int luaopen_update_native_httpd(lua_State *L);
 UP_EXPORT int luaopen_update_native_exchange(lua_State *L);

@@ -63,6 +63,7 @@ local binding_includes = {
   mqtt = { "storage" },             -- the clock and chance are the system's
   secret = { "storage" },           -- the system's
   cloud_record = { "storage" },
+  partial = { "storage" },          -- the system's
   records = { "config", "storage" }, -- the configuration it reads, of the system
   policy = { "storage" },           -- keep() and kept() go through the seam
   manifest = { "digest" },          -- names a digest in hex

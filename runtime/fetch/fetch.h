@@ -9,6 +9,7 @@
 #ifndef UP_FETCH_H
 #define UP_FETCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "error.h"
@@ -68,6 +69,16 @@ void up_fetch_close(struct up_fetch *f);
  */
 UP_MUST_CHECK int up_source_http(struct up_source **out, struct up_loop *loop, const char *url,
                                  const struct up_fetch_options *options, struct up_error *err);
+/* What the first response said of the object: it belongs to every part of it that is kept. */
+#define UP_VALIDATOR_MAX 256
+struct up_source_identity {
+    char tag[UP_VALIDATOR_MAX], modified[UP_VALIDATOR_MAX]; /* entity tag, date; "": not given */
+    uint64_t size;                                          /* bytes; UINT64_MAX unknown */
+};
+/* Whether it said anything by which the object is known again. */
+bool up_source_http_identity(const struct up_source *s, struct up_source_identity *out);
+/* Before the first read: it must be this object, or reading fails with UP_CORRUPT. */
+void up_source_http_expect(struct up_source *s, const struct up_source_identity *id);
 /* Status of the server's last response (0: none, or its proxy wants a log-in),
  * the body of one that was not the object, and its Location in *location (each
  * NULL: none). Valid until the next read. */

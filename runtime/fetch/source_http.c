@@ -19,14 +19,13 @@
 #define RANGE_MAX (4 * 1024 * 1024) /* bytes of one request */
 #define ANSWER_MAX (64 * 1024)      /* bytes kept of a response that is not the object */
 #define SKIP_MAX (16 * 1024)        /* reading across a gap is cheaper than a new connection */
-#define VALIDATOR_MAX 256
 #define MODIFIED_AGE \
     60 /* seconds before its response that make a date a strong validator: RFC 9110, 8.8.2.2 */
 
 /* What identified the object in the first response; empty: not given. */
 struct validators {
-    char tag[VALIDATOR_MAX];
-    char modified[VALIDATOR_MAX];
+    char tag[UP_VALIDATOR_MAX];
+    char modified[UP_VALIDATOR_MAX];
     bool tag_strong, modified_strong;
 };
 
@@ -95,10 +94,10 @@ static int ask(struct source_http *h, uint64_t offset, struct up_error *err)
     return up_fetch_open(&h->f, h->loop, h->url, &o, err);
 }
 
-static void keep_text(char out[VALIDATOR_MAX], const char *value)
+static void keep_text(char out[UP_VALIDATOR_MAX], const char *value)
 {
     out[0] = '\0';
-    if (value && strlen(value) < VALIDATOR_MAX)
+    if (value && strlen(value) < UP_VALIDATOR_MAX)
         strcpy(out, value);
 }
 
@@ -431,6 +430,27 @@ int up_source_http_answer(const struct up_source *s, const char **body, size_t *
     *len = h->answer_len;
     *location = h->location;
     return h->proxys ? 0 : h->status;
+}
+
+bool up_source_http_identity(const struct up_source *s, struct up_source_identity *out)
+{
+    const struct source_http *h = (const struct source_http *)s;
+
+    memcpy(out->tag, h->seen.tag, sizeof out->tag);
+    memcpy(out->modified, h->seen.modified, sizeof out->modified);
+    out->size = s->size;
+    return out->tag[0] || out->modified[0];
+}
+
+void up_source_http_expect(struct up_source *s, const struct up_source_identity *id)
+{
+    struct source_http *h = (struct source_http *)s;
+
+    keep_text(h->seen.tag, id->tag);
+    keep_text(h->seen.modified, id->modified);
+    h->seen.tag_strong = h->seen.tag[0] == '"';
+    h->seen.modified_strong = h->seen.modified[0] != '\0'; /* it was, or is older now */
+    s->size = id->size;
 }
 
 uint64_t up_source_http_retry_after(const struct up_source *s)

@@ -24,10 +24,9 @@ local function answer(peer, request, change)
   change = change or {}
   local body = change.body or small
   local first, last = wanted(request, #body)
-  local headers = { "ETag: " .. (change.tag or '"one"'), "Last-Modified: " .. (change.date or OLD) }
-  if change.tag == false then
-    table.remove(headers, 1)
-  end
+  local headers = {}
+  if change.tag ~= false then headers[1] = "ETag: " .. (change.tag or '"one"') end
+  if change.date ~= false then headers[#headers + 1] = "Last-Modified: " .. (change.date or OLD) end
   if change.whole or not request.range then
     first, last = 0, #body - 1
   elseif change.range ~= false then
@@ -68,6 +67,7 @@ local changed = {
   length_contradicts_range = { range = "bytes 0-9/300001" },
   weak_tag = { tag = 'W/"one"', date = OLD, body = large },
   no_validators = { tag = false, body = large },
+  unnamed = { tag = false, date = false, body = large },
   gzip = { extra = { "Content-Encoding: gzip" } },
   long_length = { length = 400000, whole = true },
   negative_length = { length = -5, whole = true },
