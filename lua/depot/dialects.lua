@@ -91,6 +91,12 @@ function clouds.tencent.answer(event)
   return tencent.topics(event.product, event.device).update, tencent.reply(event.release), 1
 end
 
+-- Its devices are talked with in depot.qinglian, which makes events of what they say.
+clouds.qinglian = {
+  speaks = { parse_topic = silent }, link = { reports = true }, words = {}, answer = silent, nothing = silent,
+  heard = {}, kinds = {}, meanings = {}, generic = -1,
+}
+
 --- Which device a topic belongs to.
 -- @treturn table|nil {cloud, product, device, topic = kind of it}; nil: not a topic that devices publish on
 -- @treturn string|nil with nil: what is wrong with the device's name

@@ -38,7 +38,8 @@ local AT_ONCE = 500       -- messages a step, at most
 --- @tparam table parts mqtt (update.native.mqtt client), store, digests, json, sha256 (text -> hex), packages
 --   (function -> array of the catalog), link (function(entry, row) -> URL, seconds
 --   of its life), now (function -> ms since 1970), on_event
---   (function(event): {kind, cloud, product, device, ...}), pace (depot.pace, shared with others; or nil)
+--   (function(event): {kind, cloud, product, device, ...}), pace (depot.pace, shared with others; or nil),
+--   qinglian (function(remarks, say) -> depot.qinglian; or nil)
 -- @tparam[opt] table options pace (offers a second, without parts.pace), settle (ms), auto (boolean)
 -- @treturn table fleet: fd(), wants_write(), timeout() (ms), step(), look(), close()
 function M.new(parts, options)
@@ -57,11 +58,19 @@ function M.new(parts, options)
     mqtt = parts.mqtt, store = parts.store, digests = parts.digests, json = parts.json, packages = parts.packages,
     link = parts.link, tell = tell, now = parts.now, pace = parts.pace,
   }, options)
-  self.hearing = hearing.new({ store = parts.store, json = parts.json, sha256 = parts.sha256, offers = self.offers,
-    remarks = self.remarks, tell = tell, settle = options.settle or jobs.SETTLE })
-  for _, filter in ipairs(dialects.filters) do
+  self.offers.qinglian = parts.qinglian and parts.qinglian(self.remarks, function(topic, bytes, qos)
+    self.offers:answer(topic, bytes, qos)
+  end)
+  self.qinglian = self.offers.qinglian
+  self.hearing = hearing.new({ qinglian = self.qinglian, store = parts.store, json = parts.json,
+    sha256 = parts.sha256, offers = self.offers, remarks = self.remarks, tell = tell,
+    settle = options.settle or jobs.SETTLE })
+  local filters = table.move(dialects.filters, 1, #dialects.filters, 1, {})
+  if self.qinglian then filters[#filters + 1] = { "d/p/+", 0 } end
+  for _, filter in ipairs(filters) do
     self.mqtt:subscribe(filter[1], filter[2])
   end
+  self.filters = #filters
   return self
 end
 
@@ -114,7 +123,7 @@ function Fleet:_handle(event, now)
     event.message = self.remarks:connected(self.connected, event.message, now)
   elseif event.kind == "subscribed" then
     self.granted = self.granted + 1
-    if self.granted == #dialects.filters then self.on_event { kind = "listening" } end
+    if self.granted == self.filters then self.on_event { kind = "listening" } end
   end
   if event.message then self.on_event { kind = event.kind, text = event.message } end
   if event.kind ~= "connected" or event.session then return true end
@@ -196,6 +205,7 @@ function Fleet:step()
   if now < self.resume_at then return true end
   self.more, self.busy = false, false
   self.digests:step()
+  if self.qinglian then self.qinglian:step() end
   local ok, message, code = true, nil, nil
   for _, stage in ipairs(STAGES) do
     if ok then ok, message, code = self[stage](self, now, base) end
@@ -247,7 +257,7 @@ end
 function Fleet:timeout()
   local now = self.now()
   if self.resume_at > now then return self.resume_at - now end
-  if self.more or self.digests:busy() then return 0 end
+  if self.more or self.digests:busy() or self.qinglian and self.qinglian:busy() then return 0 end
   local wait = math.min(LOOK, self.mqtt:remaining(), self.commit_at and GATHER or LOOK)
   local due = self.connected and self.offers:timeout(now)
   return math.max(0, due and math.min(wait, due) or wait)
@@ -270,6 +280,7 @@ function Fleet:close()
   self:_drain()
   self.mqtt:close()
   self.digests:close()
+  if self.qinglian then self.qinglian:close() end
 end
 
 return M

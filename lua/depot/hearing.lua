@@ -81,13 +81,28 @@ end
 --- Handle a message: true, even if it means nothing here; nil, message, code if the store fails.
 function Hearing:message(message, now)
   if message.retain then return true end
+  if self.qinglian and self.qinglian:hears(message.topic) then return self:_talk(message, now) end
   local place, event = self:_understand(message)
   if not place then return true end
+  return self:_note(place, event, now)
+end
+
+function Hearing:_note(place, event, now)
   local row, text, code = self:_row(place)
   if row == nil then return nil, text, code end
   row = row or fresh(place, self.sha256)
   self:_change(row, event, now)
   return self.store:put(row)
+end
+
+-- A message of a device that is talked with over and over; most mean nothing to its job.
+function Hearing:_talk(message, now)
+  local event, why = self.qinglian:hear(message.topic, message.payload, now)
+  if why then self.remarks:once("garbled", ("%s: %s"):format(message.topic, why)) end
+  if not event then return true end
+  local ok, text, code = self:_note(event, event, now)
+  self.qinglian:settle(event.device)
+  return ok, text, code
 end
 
 --- A device that used an expired link is given another.

@@ -11,6 +11,7 @@
 -- @module depot
 
 local callers = require "depot.callers"
+local dispatchers = require "depot.qinglian_dispatcher"
 local folder_watch = require "depot.folder_watch"
 local http_devices = require "depot.http_devices"
 local keeper = require "depot.keeper"
@@ -32,8 +33,9 @@ local function silent() end
 --   watch: array of further {fd, read} to poll; on_request(event), on_change(change), called from step():
 --   event {method, path, client, status, complete, bytes, ms, note}, change as from depot.catalog;
 --   tls {cert, key}: PEM texts, to serve HTTPS; connections: at most; pace: offers a second; mqtt: as depot.mqtt
---   takes it, with expiry, settle, auto (false: by jobs only) and on_message (function(event), events as in
---   depot.fleet); hold: seconds, as in depot.catalog; proxies: addresses whose X-Forwarded headers are trusted;
+--   takes it, with qinglian (products, as there; listen, "HOST:PORT" of its dispatcher; broker, "IP:PORT"),
+--   expiry, settle, auto (false: by jobs only) and on_message (function(event), events as in depot.fleet);
+--   hold: seconds, as in depot.catalog; proxies: addresses whose X-Forwarded headers are trusted;
 --   on_warning(text)
 -- @treturn table depot; or nil, message, code
 function M.open(options)
@@ -95,7 +97,7 @@ function Depot:_join(options)
   local base = (options.url or self.site.scheme .. "://" .. self.site.address):gsub("/+$", "")
   local cloud, message, code = keeper.open(natives, {
     dir = options.dir, mqtt = options.mqtt, expiry = options.expiry, pace = self.pace, settle = options.settle,
-    auto = options.auto, adopt = options.adopt, on_event = options.on_message or silent,
+    qinglian = options.qinglian, auto = options.auto, adopt = options.adopt, on_event = options.on_message or silent,
     base = function() return base end,
     packages = self.site.packages,
   })
@@ -103,6 +105,11 @@ function Depot:_join(options)
     return nil, message, code
   end
   self.cloud = cloud
+  if options.qinglian then
+    self.dispatcher, message, code = dispatchers.open(natives, options.qinglian.listen, options.qinglian.broker)
+    if not self.dispatcher then return nil, message, code end
+    table.insert(self.watches, { fd = self.dispatcher:fd(), read = true })
+  end
   self.site.check = function(name, query)
     if cloud.check then return cloud.check(name, query) end
   end
@@ -224,6 +231,9 @@ function Depot:step(timeout_ms)
     event = self.server:finished()
   end
   self.http_devices:step(natives.loop.now())
+  if self.dispatcher then
+    self.dispatcher:step()
+  end
   if self.cloud then
     self.cloud:step()
   end
@@ -232,6 +242,9 @@ end
 
 --- Stop serving. Open transfers are cut.
 function Depot:close()
+  if self.dispatcher then
+    self.dispatcher:close()
+  end
   if self.cloud then
     self.cloud:close()
   end

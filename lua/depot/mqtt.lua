@@ -11,6 +11,7 @@ local digests = require "depot.digests"
 local fleet = require "depot.fleet"
 local holding = require "depot.lock"
 local links = require "depot.links"
+local qinglian = require "depot.qinglian"
 local store = require "depot.store"
 
 local M = {}
@@ -79,7 +80,8 @@ end
 
 --- @tparam table natives update.natives
 -- @tparam table options dir; adopt: use the folder although it was copied; mqtt: host, port, user, password, tls
---   as update.native.mqtt takes them; expiry (seconds), pace (depot.pace), settle (ms), auto (boolean), on_event;
+--   as update.native.mqtt takes them; qinglian: products ({[number] = key}), or nil; expiry (seconds),
+--   pace (depot.pace), settle (ms), auto (boolean), on_event;
 --   base: function() -> where devices reach us, "http://host:port"; packages: function() -> array of the catalog;
 --   wall: function() -> seconds since 1970 by the system's clock, os.time when absent
 -- @treturn table|false|nil fleet, store, check (for depot.site: (name, query) -> problem), is_ahead (whether our clock
@@ -121,7 +123,12 @@ function M.open(natives, options)
   self.fleet = fleet.new({
     mqtt = client, store = kept, digests = digests.new(natives, kept), json = natives.json,
     sha256 = natives.digest.sha256, packages = options.packages, now = now, on_event = options.on_event,
-    pace = options.pace, link = function(entry, row)
+    pace = options.pace,
+    qinglian = options.qinglian and function(remarks, say)
+      return qinglian.new { json = natives.json, aes = natives.cipher, md5 = natives.digest.md5, hmac = hmac,
+        secret = secret, products = options.qinglian.products, say = say, remarks = remarks }
+    end,
+    link = function(entry, row)
       local life, who = options.expiry or M.EXPIRY, ("%s/%s/%s"):format(row.cloud, row.product, row.device)
       return options.base() .. "/" .. links.escape(entry.name) .. "?"
         .. links.query(hmac, secret, entry.name, wall() + life, who), life

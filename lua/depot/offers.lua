@@ -56,7 +56,7 @@ end
 --- Send an answer now, or as soon as the client's queue has room. Without a topic, send nothing.
 function Offers:answer(topic, object, qos)
   if topic and #self.answers < ANSWERS then
-    self.answers[#self.answers + 1] = { topic, self.json.encode(object), qos }
+    self.answers[#self.answers + 1] = { topic, type(object) == "string" and object or self.json.encode(object), qos }
   end
 end
 
@@ -106,6 +106,7 @@ function Offers:_offer(row, now, ask)
   local entry = self.by_digest[row.package]
   if not entry then return self:_absent(row, now) end
   row.text = row.code and row.text or nil
+  if self.qinglian and row.cloud == "qinglian" then return self:_announce(row, entry, now) end
   local md5 = self.digests:of(entry)
   if not md5 or self.held then
     row.due = now + HASHING
@@ -129,6 +130,15 @@ function Offers:_offer(row, now, ask)
   row.due, row.ends = now + ACKNOWLEDGE, now + life * 1000
   self.waiting[id] = { cloud = row.cloud, product = row.product, device = row.device, due = row.due,
     package = row.package, size = #topic + #text, topic = topic, tells = not dialects.is_ours(topic) }
+  self.tell("offered", row, { release = row.target, package = entry.name })
+  return true
+end
+
+-- Qinglian's devices fetch nothing: it is sent to them.
+function Offers:_announce(row, entry, now)
+  if not self.qinglian:offer(row, entry, now) then return false end
+  self.pace:take(WHO)
+  row.offers, row.due = (row.offers or 0) + 1, nil
   self.tell("offered", row, { release = row.target, package = entry.name })
   return true
 end

@@ -4,6 +4,7 @@
 
 local log = require "depot.log"
 local natives = require "update.natives"
+local qinglian_config = require "depot.qinglian_config"
 
 local M = {}
 
@@ -77,6 +78,18 @@ local function mqtt_of(opts)
     tls = opts["mqtt-ca"] and { ca = opts["mqtt-ca"] } or nil }
 end
 
+-- What --qinglian says; false without.
+local function qinglian_of(opts)
+  if not opts.qinglian then return false end
+  if not opts.mqtt then return nil, "--qinglian needs the broker of --mqtt", "usage" end
+  local text, message, code = read_file(opts.qinglian, "qinglian")
+  if not text then return nil, message, code end
+  local object, why = natives.json.decode(text, { depth = 4, size = 65536 })
+  local set, wrong = qinglian_config.read(object)
+  if not set then return nil, ("--qinglian %s: %s"):format(opts.qinglian, object and wrong or why), "usage" end
+  return set
+end
+
 -- Offers hold the depot's address. Devices cannot use one that means "all interfaces".
 local function check_base(opts)
   if opts.mqtt and not opts.url and (opts.listen or ""):find "^%[?[0:.]*%]?:%d+$" then
@@ -120,7 +133,10 @@ local function settings(opts)
   if tls == nil then return nil, message, code end
   mqtt, message, code = mqtt_of(opts)
   if mqtt == nil then return nil, message, code end
-  return { tls = tls or nil, mqtt = mqtt or nil }
+  local qinglian
+  qinglian, message, code = qinglian_of(opts)
+  if qinglian == nil then return nil, message, code end
+  return { tls = tls or nil, mqtt = mqtt or nil, qinglian = qinglian or nil }
 end
 
 --- Serve a folder until SIGTERM or SIGINT.
@@ -148,6 +164,7 @@ function M.run(dir, opts, env)
     tls = set.tls,
     connections = opts.connections or M.CONNECTIONS,
     mqtt = set.mqtt,
+    qinglian = set.qinglian,
     expiry = opts.expiry,
     pace = opts.pace,
     settle = opts.settle and opts.settle * 1000,

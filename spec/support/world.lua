@@ -131,15 +131,16 @@ function World:configure(fields, numbers)
   numbers = numbers or {}
   self:write("config.lua", ([[
 return {
-  project = "METER", product_key = "k-123", hardware = "rev-a", id = "866714040000001",
+  project = "METER", product_key = %q, hardware = "rev-a", id = "866714040000001",
   state = "state", keys = "keys", heartbeat = %d, confirm_after = %d, deadline = %d,
   %s
 }
-]]):format(numbers.heartbeat or 3, numbers.confirm_after or 1, numbers.deadline or 20, fields or ""))
+]]):format(numbers.product_key or "k-123",
+    numbers.heartbeat or 3, numbers.confirm_after or 1, numbers.deadline or 20, fields or ""))
 end
 
 local MAIN = [[
-PROJECT, VERSION, PRODUCT_KEY = "METER", %q, "k-123"
+PROJECT, VERSION, PRODUCT_KEY = "METER", %q, %q
 local sys = require "sys"
 local update = require "update"
 %s
@@ -153,10 +154,10 @@ sys.run()
 function World:pack(o)
   local folder = "src-" .. o.sequence
   self:shell(("rm -rf %s && mkdir %s %s/app"):format(folder, folder, folder))
-  local recipe = { ('return { project = "METER", product_key = "k-123", hardware = { "rev-a" }, sequence = %d,'):format(
-    o.sequence) }
+  local recipe = { ('return { project = "METER", product_key = %q, hardware = { "rev-a" }, sequence = %d,'):format(
+    o.product_key or "k-123", o.sequence) }
   if o.version then
-    self:write(folder .. "/app/main.lua", MAIN:format(o.version, o.body or ""))
+    self:write(folder .. "/app/main.lua", MAIN:format(o.version, o.product_key or "k-123", o.body or ""))
     for name, text in pairs(o.files or {}) do
       self:shell(("mkdir -p %s/app/%s"):format(folder, name:match("^(.*)/") or ""))
       self:write(folder .. "/app/" .. name, text)

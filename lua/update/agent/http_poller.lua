@@ -108,6 +108,7 @@ function starters.http(agent, cloud)
 end
 
 function starters.mqtt(agent, cloud, listeners)
+  if cloud.kind == "qinglian" then return require("update.agent.qinglian").start(agent, cloud) end
   listeners[cloud.name] = require("update.agent.mqtt_listener").start(agent, cloud)
 end
 

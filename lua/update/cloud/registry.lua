@@ -4,6 +4,7 @@
 --
 -- - `name`: the `kind` of its clouds; `over`: "http", the cloud is asked; "mqtt", it pushes; only
 --   built in: "call", the application calls;
+-- - `wrong`, or nil: function(cloud, prefix of its fields) -> what does not fit together in a cloud, or nil;
 -- - `fields`, or nil: fields of the configuration for this kind only, rows as in
 --   update.config.fields. Their values are in the options of request() and connection(), in
 --   reports, and in the third argument of decode();
@@ -21,7 +22,7 @@ local shared = require "update.config.cloud_fields"
 local M = {}
 
 local BUILT_IN = { require "update.cloud.luat", require "update.cloud.aliyun", require "update.cloud.tencent",
-  (require "update.cloud.terminal") }
+  require "update.cloud.terminal", (require "update.cloud.qinglian") }
 
 -- The members that a dialect must have, with their types.
 local NEEDED = {

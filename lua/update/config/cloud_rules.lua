@@ -49,7 +49,7 @@ function M.wrong(cloud, field)
       return ("field %s%s is missing: %s"):format(field, row.name, row.meaning)
     end
   end
-  return needs[dialect.over](cloud, field, dialect)
+  return needs[dialect.over](cloud, field, dialect) or dialect.wrong and dialect.wrong(cloud, field)
 end
 
 --- What does not fit together in the clouds of a configuration.

@@ -13,6 +13,7 @@ local M = {}
 
 --- @treturn source|nil nil, message, code
 function M.open_source(engine, where)
+  if where.source then return where.source() end
   if not offers.is_url(where.location) then return engine.natives.source.file(where.location) end
   local options = {}
   for name, value in pairs(engine.http) do options[name] = value end
@@ -32,7 +33,7 @@ end
 
 --- Account for the bytes received since the last call; goes_on: more will follow.
 function M.count(engine, where, head, goes_on)
-  if not offers.is_url(where.location) then return end
+  if not where.source and not offers.is_url(where.location) then return end
   local received = head.source:received()
   engine.spent(received - (head.counted or 0), goes_on)
   head.counted = received
@@ -77,7 +78,7 @@ function M.read(engine, where, spool)
     ok, message, code = head.package:step()
     M.look_at_date(engine, head)
     if code == "again" then
-      engine.tasks:idle()
+      if where.pause then where.pause() else engine.tasks:idle() end
     elseif ok or not goes_on(engine, head, code) then
       break
     end

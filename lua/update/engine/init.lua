@@ -189,6 +189,12 @@ function Engine:begin()
   self.begun = true
 end
 
+--- All is in place and waits to be armed: what else is wanted goes first.
+-- @tparam string cloud name
+function Engine:stand_by(cloud)
+  self.begun, self.patient = nil, cloud
+end
+
 --- Whether this differs from the last message.
 -- @tparam string key
 function Engine:is_news(key)

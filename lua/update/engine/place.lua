@@ -15,6 +15,10 @@
 -- - hoped: true if a delta was asked for; full = function -> fields of the place of the full package, see
 --   update.engine.full_package; fallback: this is that place
 -- - release: the release that the cloud announced; size: the announced size in bytes, a hint
+-- - source = function -> the source itself, or nil, message, code; `location` is then a name for messages
+-- - pause = function: waits until the missing bytes may have come
+-- - held = function -> "hold", "arm", or nil, message, code: asked when everything is read back, until it no longer
+--   says "hold"; the cloud decides when to arm
 -- - watch = function(event), called with the events of this update
 -- - copying: an update.engine.copying, for a program that wants the package itself
 --
@@ -24,7 +28,7 @@ local M = {}
 
 local FIELDS = {}
 for name in ([[cloud location http headers question renew latest answered tries head_tries patience permit left_out
-  by_hand hoped full fallback release size watch copying]]):gmatch "%S+" do FIELDS[name] = true end
+  by_hand hoped full fallback release size watch copying source pause held]]):gmatch "%S+" do FIELDS[name] = true end
 
 local methods = {}
 

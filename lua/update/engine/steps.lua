@@ -47,6 +47,7 @@ end
 -- Wait for the source.
 local function pause(engine, where)
   if where.copying then return where.copying:rest() end
+  if where.pause then return where.pause() end
   engine.tasks:idle()
 end
 
@@ -107,6 +108,22 @@ local function in_pieces(engine, head, method)
   end
 end
 
+-- Everything is in place: read it back, and wait for who says when to arm. Others may go first meanwhile.
+local function hold(engine, where, head)
+  local ok, message, code = in_pieces(engine, head, engine.device.prepare)
+  if not ok then return nil, message, code end
+  engine:stand_by(where.cloud)
+  while true do
+    if engine.cancelled then return nil, engine.cancelled, "refused" end
+    if engine.aside then return nil, "another update goes first", "busy" end
+    ok, message, code = where.held()
+    if ok ~= "hold" then break end
+    engine.tasks:await(engine.resting, 1)
+  end
+  engine:begin()
+  return ok, message, code
+end
+
 --- From the head to armed. A final failure drops the update; after others it continues later.
 -- @tparam table engine
 -- @tparam table where
@@ -129,7 +146,8 @@ function M.carry_out(engine, where, head)
   if ok then
     engine.note(("update %s: every block is in place; installing"):format(head.id))
     engine.on { event = "state", phase = "installing", release = head.offer.release }
-    ok, message, code = in_pieces(engine, head, engine.device.finish)
+    if where.held then ok, message, code = hold(engine, where, head) end
+    if ok then ok, message, code = in_pieces(engine, head, engine.device.finish) end
   end
   local times, rest
   if ok then engine.unkept:passed() end

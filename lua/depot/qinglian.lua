@@ -1,0 +1,245 @@
+--- The depot as the Qinglian cloud: who is logged in, what each is told, and the pieces of firmware.
+--
+-- What devices say becomes events for depot.jobs; what the depot offers is
+-- announced here and goes out piece by piece. Log-ins are in memory alone: after a
+-- restart of the depot a device is told that its token is out of date, and logs in.
+--
+-- @module depot.qinglian
+
+local cipher = require "update.cloud.qinglian_cipher"
+local crc = require "depot.qinglian_crc"
+local frame = require "update.cloud.qinglian_frame"
+local login = require "depot.qinglian_login"
+local qinglian = require "update.cloud.qinglian"
+local transfers = require "depot.qinglian_transfer"
+
+local M = {}
+
+local Qinglian = setmetatable({}, { __index = login })
+Qinglian.__index = Qinglian
+
+local OP, ERRNO = qinglian.OP, qinglian.ERRNO
+
+local LIMITS = { depth = 8, size = 16384 }
+local DEVICES = 100000        -- that are kept in mind
+local CHUNK_LEAST, CHUNK_MOST = 64, 32768 -- bytes of a piece, whatever a device says
+local AGAIN = 60000           -- ms until a device that did not ask is told again that there is something
+local HASHING = 500           -- ms until it is looked again whether the CRC is computed
+local NAME = 16               -- bytes of the name of a firmware
+
+--- @tparam table o json, aes, md5 (text -> hex), hmac, secret, products ({[number] = key}), say (function(topic, bytes,
+--   qos)), remarks
+function M.new(o)
+  return setmetatable({ json = o.json, aes = o.aes, md5 = o.md5, hmac = o.hmac, secret = o.secret,
+    products = o.products, say = o.say, remarks = o.remarks, devices = {}, count = 0, vectors = {}, logins = 0,
+    sequence = 0, crc = crc.new() }, Qinglian)
+end
+
+--- What it subscribes to.
+M.filters = { { "d/p/+", 0 } }
+
+--- Whether a topic is one of its devices.
+function Qinglian.hears(_, topic)
+  return qinglian.parse_topic(topic) ~= nil
+end
+
+function Qinglian:_send(device, packet)
+  if packet.body and device.enciphers and packet.opcode ~= OP.register then
+    packet.body = cipher.seal(self.aes, device.body_key, device.iv, packet.body)
+  end
+  self.say(device.topic, frame.packet(packet), 0)
+end
+
+--- Answer a packet; without a body for its errno alone.
+function Qinglian:reply(device, to, body, errno)
+  self:_send(device, { opcode = to.opcode, sequence = to.sequence, response = true, body = body, errno = errno })
+end
+
+function Qinglian:_request(device, opcode, body)
+  self.sequence = self.sequence + 1 & 0xFFFFFFFF
+  self:_send(device, { opcode = opcode, sequence = self.sequence, body = body })
+end
+
+local function drop(device)
+  if device.transfer then device.transfer:close() end
+  device.transfer, device.in_flight = nil, nil
+end
+
+-- The next piece, or the same again under its number: the device answers that with its number, too.
+function Qinglian:_send_piece(device, again)
+  local body = device.transfer:piece()
+  if not body then
+    self.remarks:once("changed", device.transfer.offer.entry.name .. ": it changed while it was sent")
+    return drop(device)
+  end
+  if not again then
+    self.sequence = self.sequence + 1 & 0xFFFFFFFF
+    device.in_flight = self.sequence
+  end
+  self:_send(device, { opcode = OP.chunk, sequence = device.in_flight, body = body, kind = "binary" })
+end
+
+local heard = {} -- of devices that are known: an event for depot.jobs, or nil
+
+heard[OP.heartbeat] = function(self, device, packet, _, now)
+  self:reply(device, packet, qinglian.beat(now // 1000))
+end
+
+-- A module beside a processor asks for the types of its data points: 256 bytes.
+heard[OP.types] = function(self, device, packet)
+  self:_send(device, { opcode = OP.types, sequence = packet.sequence, response = true, kind = "binary",
+    body = ("\0"):rep(256) })
+end
+
+heard[OP.check] = function(_, device, packet, object)
+  local data = qinglian.part(object, "data")
+  local chunk = math.type(data.chunksize) == "integer" and data.chunksize or qinglian.CHUNK
+  device.chunk = math.max(CHUNK_LEAST, math.min(CHUNK_MOST, chunk))
+  device.asks = packet
+  drop(device)
+  return { kind = "ask", release = device.release, topic = "check" }
+end
+
+-- What a device says of the announcement: 0, it wants the pieces.
+heard[OP.info] = function(self, device, _, object, now)
+  local offer = device.announced
+  device.announced = nil
+  if qinglian.errcode(object) ~= 0 or not offer then return nil end
+  local transfer, message = transfers.new(offer, device.chunk, now)
+  if not transfer then
+    self.remarks:once("unreadable", message)
+    return nil
+  end
+  drop(device)
+  device.transfer = transfer
+  self:_send_piece(device)
+  return { kind = "progress", percent = 0, target = offer.release }
+end
+
+heard[OP.chunk] = function(self, device, packet, object, now)
+  local transfer = device.transfer
+  -- The number tells a repeated acknowledgement, or one of a transfer before.
+  if not transfer or packet.sequence ~= device.in_flight or transfer.complete then return nil end
+  local errcode, offset = qinglian.errcode(object), qinglian.part(object, "data").offset
+  local what = transfer:heard(errcode or -1, offset, now)
+  local target = transfer.offer.release
+  if what == "refused" then
+    drop(device)
+    if errcode == -2 then return nil end
+    return { kind = "fail", number = -1, text = "it refused a piece", target = target }
+  elseif what == "done" then
+    self:_request(device, OP.upgrade, qinglian.OWNER)
+    return { kind = "finished", target = target }
+  elseif what ~= "stale" then
+    self:_send_piece(device, what == "again")
+  end
+  local percent = transfer:news()
+  return percent and { kind = "progress", percent = percent, target = target } or nil
+end
+
+heard[OP.upgrade] = function(_, device, _, object)
+  local transfer = device.transfer
+  if not transfer or not transfer.complete then return nil end
+  drop(device)
+  if qinglian.errcode(object) == 0 then return nil end
+  return { kind = "fail", number = -1, text = "it refused the upgrade command", target = transfer.offer.release }
+end
+
+function Qinglian:_device(mac)
+  local device = self.devices[mac]
+  if device then return device end
+  if self.count >= DEVICES then -- who was forgotten logs in again
+    self.devices, self.count = {}, 0
+  end
+  device = { mac = mac, topic = qinglian.topics(mac).down }
+  self.devices[mac], self.count = device, self.count + 1
+  return device
+end
+
+function Qinglian:_decode(device, packet)
+  local body = packet.body
+  if device.enciphers and packet.opcode ~= OP.register then
+    body = device.body_key and cipher.open(self.aes, device.body_key, device.iv, body)
+  end
+  return body and body ~= "" and self.json.decode(body, LIMITS) or nil
+end
+
+--- What a message means.
+-- @tparam string topic
+-- @tparam string payload
+-- @tparam integer now ms since 1970
+-- @treturn table|nil event for depot.jobs, with cloud, product, device; nil: nothing for it
+-- @treturn string|nil message when the packet is not usable
+function Qinglian:hear(topic, payload, now)
+  local device = self:_device(qinglian.parse_topic(topic))
+  local packet, message = frame.read_packet(payload)
+  if not packet then return nil, message end
+  local object, event = self:_decode(device, packet), nil
+  if packet.opcode == OP.register then
+    self:register(device, packet, object)
+  elseif packet.opcode == OP.authenticate then
+    event = self:authenticate(device, packet, object, now)
+    if event and device.transfer and not device.transfer.complete then self:_send_piece(device, true) end
+  elseif heard[packet.opcode] then
+    if not self:is_known(device, object) then return self:reply(device, packet, nil, ERRNO.token) end
+    event = heard[packet.opcode](self, device, packet, object, now)
+  end
+  if not event then return nil end
+  event.cloud, event.product, event.device = "qinglian", tostring(device.product), device.mac
+  return event
+end
+
+--- Whoever asked and was not answered by an offer is told that there is nothing: it asks for nothing else before.
+function Qinglian:settle(mac)
+  local device = self.devices[mac]
+  if not device or not device.asks then return end
+  device.asks = nil
+  self:_request(device, OP.info, qinglian.info(nil))
+end
+
+--- Offer a package to a device that asked, or tell it to ask.
+-- @tparam table row of the device, whose `due` it sets
+-- @tparam table entry of the catalog
+-- @tparam integer now ms
+-- @treturn boolean whether it was offered
+function Qinglian:offer(row, entry, now)
+  local device = self.devices[row.device]
+  row.due = nil
+  if not device or not device.authed then return false end -- its log-in makes it due
+  if not qinglian.is_release(row.target) then
+    row.text = ("release %s is not of the form 00.00, which this cloud needs"):format(row.target)
+    return false
+  end
+  local sum = self.crc:of(entry)
+  if not sum then
+    row.due = now + HASHING
+    return false
+  end
+  if not device.asks then
+    row.due = now + AGAIN
+    local busy = device.transfer and device.transfer:is_alive(now)
+    if not busy then self:_request(device, OP.verify, qinglian.OWNER) end
+    return false
+  end
+  device.asks = nil
+  device.announced = { entry = entry, size = entry.size, crc = sum, release = row.target, version = row.target,
+    name = qinglian.text(entry.manifest.project:sub(1, NAME), NAME) or "firmware" }
+  self:_request(device, OP.info, qinglian.info(device.announced))
+  return true
+end
+
+--- Whether step() wants to be called soon.
+function Qinglian:busy()
+  return self.crc:busy()
+end
+
+function Qinglian:step()
+  self.crc:step()
+end
+
+function Qinglian:close()
+  for _, device in pairs(self.devices) do drop(device) end
+  self.crc:close()
+end
+
+return M

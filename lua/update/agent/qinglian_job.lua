@@ -1,0 +1,99 @@
+--- Firmware that the Qinglian cloud pushes, as a job for the engine.
+--
+-- Methods of update.agent.qinglian. The engine reads from a source that is fed
+-- piece by piece; it says when it has used one up, and before it arms it waits
+-- for the cloud's command.
+--
+-- @module update.agent.qinglian_job
+
+local Job = setmetatable({}, { __index = require "update.agent.mqtt_phase" })
+Job.__index = Job
+
+local GOES_ON = 1 -- seconds after which the engine looks again by itself
+
+-- Where the engine finds what is announced: fields of update.engine.place.
+local function place_of(self, job)
+  local tasks = self.agent.tasks
+  return {
+    cloud = self.name, location = "the pieces of cloud " .. self.name, release = job.offer.version,
+    size = job.offer.size, tries = 1, head_tries = 1,
+    source = function()
+      if job.source then return nil, "the cloud sends each byte once", "network" end
+      job.source = job.opened
+      return job.source
+    end,
+    pause = function()
+      if job.source:starves() then self:drive { type = "consumed" } end
+      tasks:await(self.fed, GOES_ON)
+    end,
+    held = function()
+      if not job.complete then
+        job.complete = true
+        self:drive { type = "complete" }
+      end
+      if job.over then return nil, job.over.text, job.over.code end
+      return job.arms and "arm" or "hold"
+    end,
+    watch = function(event)
+      if event.event == "state" and event.phase == "fetching" then self:drive { type = "begun" } end
+    end,
+  }
+end
+
+local function install(self, job)
+  local result, message, code, verdict = self.agent:update(place_of(self, job), "pushed")
+  job.opened:close()
+  if self.job ~= job then return end
+  self.job = nil
+  if job.arms then
+    self:drive { type = "armed", ok = result ~= nil }
+  elseif not job.over then
+    self:drive { type = "ended", code = not result and code or "ok", text = message or "it is there already",
+      retry_after = verdict and verdict.decision.retry_after }
+  end
+end
+
+function Job:begin(action)
+  local offer = action.offer
+  local source, message = self.agent.natives.source.pushed(offer.size)
+  if not source then return self:say("%s", message) end
+  self:note("announces %s, %d bytes", offer.version, offer.size)
+  local job = { offer = offer, opened = source }
+  self.job = job
+  self.agent.tasks:spawn("install " .. self.name, install, self, job)
+end
+
+function Job:push(action)
+  local job = self.job
+  if not job then return end
+  local ok, message = job.opened:push(action.bytes)
+  if not ok then
+    self:say("%s", message)
+    job.opened:fail(message, "network")
+  end
+  self.agent.tasks:set(self.fed)
+  self.agent.engine:try_now()
+end
+
+--- No more will come: the engine ends, and nobody is told.
+function Job:stop(action)
+  local job = self.job
+  if not job then return end
+  self.job, job.over = nil, { text = action.text, code = action.code }
+  job.opened:fail(action.text, action.code)
+  self.agent.tasks:set(self.fed)
+  self.agent.engine:try_now()
+end
+
+function Job:arm()
+  local job = self.job
+  if not job then return self:drive { type = "armed", ok = false } end
+  job.arms = true
+  self.agent.engine:try_now()
+end
+
+function Job:restart()
+  if self.agent.config.restart_when == "now" then self.agent:restart("the cloud said so") end
+end
+
+return Job

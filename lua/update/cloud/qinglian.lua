@@ -1,0 +1,202 @@
+--- The Qinglian dialect: topics, opcodes and bodies of both sides.
+--
+-- Pure: a body is compact JSON with its keys in the vendor's order; texts in it are not
+-- escaped, so none of them may hold a quote or a backslash. The frame around it is in
+-- update.cloud.qinglian_frame, what follows from what in update.cloud.qinglian_session.
+-- Source of the wire facts: the vendor's public device SDK, protocol 0x0201.
+--
+-- @module update.cloud.qinglian
+
+local fields = require "update.cloud.message_fields"
+
+local M = {}
+
+M.name, M.over = "qinglian", "mqtt"
+M.traits = {}
+
+--- Bytes of a piece of firmware, unless the configuration says otherwise.
+M.CHUNK = 1024
+
+--- Fields of the configuration.
+M.fields = {
+  { name = "iv", type = "string", max = 32, meaning = "qinglian: the vendor's initialisation vector, 32 hex digits; "
+    .. "required without tls" },
+  { name = "chunk", type = "integer", min = 128, max = 32768, meaning = "qinglian: bytes of a piece of firmware, a "
+    .. "power of two; default: 1024" },
+}
+
+M.OP = { register = 0x0101, authenticate = 0x0201, heartbeat = 0x0301, types = 0x0302, verify = 0x0a00, check = 0x0a01,
+  info = 0x0a02, chunk = 0x0a03, upgrade = 0x0a04, by_app = 0x0a05, forced = 0x0a09, list_now = 0x0a10, list = 0x0a11,
+  patch_chunk = 0x0a13, patch_end = 0x0a14 }
+
+--- What made a device ask.
+M.WHY = { timer = 0, verify = 1, app = 5, forced = 9 }
+
+--- What it says in `crypt_type`.
+M.CRYPT = { aes = 0, ssl = 1, sm4 = 2 }
+
+--- Numbers of `errno` in a frame.
+M.ERRNO = { general = 1, product = 2, device = 3, token = 4, limit = 11, bound = 12 }
+
+--- Seconds since 1970 that a clock of the cloud must be ahead of, or devices take it for none.
+M.CLOCK_LEAST = 1483200000
+
+--- Whether this is a MAC as the cloud knows devices.
+function M.is_mac(text)
+  return type(text) == "string" and text:find "^%x%x:%x%x:%x%x:%x%x:%x%x:%x%x$" ~= nil and text == text:lower()
+end
+
+--- Whether this is a release that the cloud can name.
+function M.is_release(text)
+  return type(text) == "string" and text:find "^%d%d%.%d%d$" ~= nil
+end
+
+--- The number of a product; nil: it is none.
+function M.product(text)
+  local number = fields.integer(text)
+  return number and number >= 0 and number <= 0xFFFFFFFF and number or nil
+end
+
+--- The topics of a device: up, what it says; down, what it hears.
+function M.topics(mac)
+  local bytes = mac:gsub(":", "")
+  local name = ("%d-%d"):format(tonumber(bytes:sub(1, 6), 16), tonumber(bytes:sub(7), 16))
+  return { up = "d/p/" .. name, down = "d/s/" .. name }
+end
+
+--- What a server subscribes to.
+M.filters = { "d/p/+" }
+
+--- Whose topic this is.
+-- @treturn string|nil MAC; nil: none that a device talks on
+function M.parse_topic(topic)
+  local high, low = topic:match "^d/p/(%d+)%-(%d+)$"
+  high, low = M.product(high), M.product(low)
+  if not high or not low or high > 0xFFFFFF or low > 0xFFFFFF then return nil end
+  return (("%06x%06x"):format(high, low):gsub("%x%x", "%0:"):sub(1, -2))
+end
+
+--- What does not fit together in a cloud of the configuration.
+-- @tparam table cloud
+-- @tparam string field prefix of its fields in messages
+-- @treturn string|nil
+function M.wrong(cloud, field)
+  if not M.product(cloud.product) then return ("field %sproduct must be a number, the product id"):format(field) end
+  if not M.is_mac(cloud.device) then
+    return ("field %sdevice must be the MAC of the device, as 00:0c:29:4b:5b:1f"):format(field)
+  end
+  if not cloud.host then return ("field %shost is missing: the server that tells where the broker is"):format(field) end
+  if cloud.iv and not cloud.iv:find("^" .. ("%x"):rep(32) .. "$") then
+    return ("field %siv must be 32 hex digits"):format(field)
+  end
+  if not cloud.iv and not cloud.tls then return ("field %siv is missing: needed without tls"):format(field) end
+  local chunk = cloud.chunk
+  if chunk and chunk & chunk - 1 ~= 0 then return ("field %schunk must be a power of two"):format(field) end
+end
+
+--- What a device subscribes to: topic and QoS.
+function M.subscriptions(_, mac)
+  return { { M.topics(mac).down, 0 } }
+end
+
+-- Bodies of a device.
+
+function M.register(o)
+  return ('{"req":{"product_id":%d},"data":{"product_sign":"%s","rand":%d,"mac":"%s","pf":"10","crypt_type":%d,'
+    .. '"sn":""}}'):format(o.product, o.sign, o.rand, o.mac, o.crypt)
+end
+
+function M.authenticate(o)
+  return ('{"req":{"product_id":%d},"data":{"product_sign":"%s","dev_sign":"%s","rand":%d,"dev_id":"%s",'
+    .. '"mcu_version":"%s","wifi_version":"03.11","rst":0,"unb":0,"mcu":"","wifi":""}}'):format(
+    o.product, o.sign, o.device_sign, o.rand, o.id, o.release)
+end
+
+function M.heartbeat(token)
+  return ('{"req":{"token":"%s"}}'):format(token)
+end
+
+function M.check(token, o)
+  return ('{"req":{"token":"%s"},"data":{"upgradetype":%d,"product_id":%d,"version":"%s","bin":1,"owner":1,'
+    .. '"chunksize":%d,"brk_v":"","brk_c":0,"brk_s":0}}'):format(token, o.why, o.product, o.release, o.chunk)
+end
+
+function M.list(token, why, chunk)
+  return ('{"req":{"token":"%s"},"data":{"upgradetype":%d,"chunksize":%d}}'):format(token, why, chunk)
+end
+
+--- An answer, with what belongs to it: owner, offset, version, each or none.
+function M.answer(token, errcode, data)
+  local parts = {}
+  if data and data.owner then parts[#parts + 1] = ('"owner":%d'):format(data.owner) end
+  if data and data.offset then parts[#parts + 1] = ('"offset":%d'):format(data.offset) end
+  if data and data.version then parts[#parts + 1] = ('"version":"%s"'):format(data.version) end
+  local more = data and (',"data":{%s}'):format(table.concat(parts, ",")) or ""
+  return ('{"res":{"errcode":%d,"token":"%s"}%s}'):format(errcode, token, more)
+end
+
+-- Bodies of a cloud.
+
+function M.registered(o)
+  return ('{"res":{"errcode":0},"data":{"dev_id":"%s","dev_key":"%s","cloud_version":"2.0.107"}}'):format(o.id, o.key)
+end
+
+function M.authenticated(o)
+  return ('{"res":{"errcode":0},"data":{"iotid":"%s","token":"%s","ts":%d}}'):format(o.id, o.token, o.time)
+end
+
+function M.beat(time)
+  return ('{"res":{"errcode":0},"value":%d}'):format(time)
+end
+
+--- The body of 0a00, 0a04 and 0a05.
+M.OWNER = '{"owner":1}'
+
+--- What there is: nothing without an offer.
+-- @tparam[opt] table offer size, name, version, crc
+function M.info(offer)
+  if not offer then
+    return '{"res":{"errcode":0},"value":{"owner":1,"ftotallen":0,"name":"","version":"","fcrc":0}}'
+  end
+  return ('{"res":{"errcode":0},"value":{"owner":1,"ftotallen":%d,"name":"%s","version":"%s","fcrc":%d}}'):format(
+    offer.size, offer.name, offer.version, offer.crc)
+end
+
+-- What is in a body, decoded.
+
+local function sub(object, name)
+  local value = type(object) == "table" and object[name]
+  return type(value) == "table" and value or {}
+end
+
+--- `errcode` of an answer.
+-- @treturn integer|nil
+function M.errcode(object)
+  return fields.integer(sub(object, "res").errcode)
+end
+
+--- The part of a body with this name; an empty table when there is none.
+M.part = sub
+
+--- A text without what would break a body, at most `limit` bytes; nil: it is none.
+function M.text(value, limit)
+  if type(value) ~= "string" or #value < 1 or #value > limit or value:find '[^\33-\126]' or value:find '["\\]' then
+    return nil
+  end
+  return value
+end
+
+--- What the cloud announces.
+-- @treturn table|nil {size, version, crc, name}; {} when there is nothing newer; nil: not usable
+function M.announced(object)
+  local value = sub(object, "value")
+  local size, crc = fields.integer(value.ftotallen), fields.integer(value.fcrc)
+  if M.errcode(object) ~= 0 or fields.integer(value.owner) ~= 1 or not size or size < 0 or size > 0xFFFFFFFF then
+    return nil
+  end
+  if size == 0 then return {} end
+  if not M.is_release(value.version) or not crc or crc < 0 or crc > 0xFFFF then return nil end
+  return { size = size, version = value.version, crc = crc, name = fields.text(value.name, 16) }
+end
+
+return M

@@ -1,0 +1,225 @@
+--- How a device behaves towards the Qinglian cloud, as a machine of states: log-in, heartbeat, lists.
+--
+-- Pure: `step(state, event)` gives the next state and an array of what to do
+-- now. Whoever drives it owns connection, clock, engine and cipher. Firmware is
+-- in update.cloud.qinglian_firmware.
+--
+-- A device logs in, which tells its release, once that is confirmed, and never
+-- while one is on trial. What the cloud sent has worked when it is seen at a log-in.
+--
+-- Events, each with `now` (seconds, monotonic):
+--
+-- - `connected`, `disconnected`; `tick`, once a second
+-- - `settled`: release; `unsettled`: something is armed or on trial
+-- - `packet`: opcode, sequence, errno, body (bytes, deciphered; nil when that failed), object (it as JSON, or nil)
+-- - `begun`: policy agreed; `consumed`: what was pushed is used up; `complete`: all of it is in place and read back;
+--   `ended`: code, text, retry_after: what became of an install that was not armed
+-- - `armed`: ok; `acked`: the broker has the answer to the upgrade command
+--
+-- Actions:
+--
+-- - `send`: packet for update.cloud.qinglian_frame, `clear` when its body is not enciphered, `qos` (0)
+-- - `authed`: the cloud knows us; `blocked`: seconds for which the link is to be closed, text
+-- - `begin`: offer {size, version, crc, name}; `push`: bytes; `stop`: code, text: no more will come
+-- - `arm`; `restart`; `log`: text
+--
+-- @module update.cloud.qinglian_session
+
+local firmware = require "update.cloud.qinglian_firmware"
+local qinglian = require "update.cloud.qinglian"
+
+local M = {}
+
+local OP, ERRNO = qinglian.OP, qinglian.ERRNO
+
+-- Seconds.
+local AGAIN = 1         -- until a log-in that failed is tried again
+local LOGIN_WITHIN = 20 -- for both steps of it
+local HEARTBEAT = 180
+local LISTS = 21600     -- between two lists
+local BLOCKED = 1800    -- for a device that the cloud does not want
+
+local function copy(t)
+  local out = {}
+  for name, value in pairs(t) do out[name] = value end
+  return out
+end
+
+--- The state of an agent that starts.
+-- @tparam table o product (number), mac, crypt (of qinglian.CRYPT), chunk (bytes), period (seconds between two
+--   checks), random (function -> 0 to 32767), sign (function(rand) -> text), device_sign (function(key, id, rand) ->
+--   text), unwrap (function(text) -> key or nil)
+-- @treturn table state; `key` in it is the device's, once it is known
+function M.new(o)
+  return { o = o, link = "down", sequence = 0, }
+end
+
+local send, request, answer, log = firmware.send, firmware.request, firmware.answer, firmware.log
+
+local function begin_again(s, now)
+  s.link, s.due = "connected", now + AGAIN
+end
+
+local function failed(s, event, out, text)
+  log(out, "the log-in failed: %s", text)
+  begin_again(s, event.now)
+end
+
+local function register(s, now, out)
+  local o = s.o
+  s.rand = o.random()
+  s.link, s.since = "logging in", s.since or now
+  send(s, out, { opcode = OP.register, clear = true, body = qinglian.register { product = o.product,
+    sign = o.sign(s.rand), rand = s.rand, mac = o.mac, crypt = o.crypt } })
+end
+
+local function authenticate(s, out)
+  local o = s.o
+  s.rand, s.told = o.random(), s.release
+  send(s, out, { opcode = OP.authenticate, body = qinglian.authenticate { product = o.product, sign = o.sign(s.rand),
+    device_sign = o.device_sign(s.key, s.id, s.rand), rand = s.rand, id = s.id, release = s.release } })
+end
+
+local answers = {} -- of the cloud to a log-in
+
+answers[OP.register] = function(s, event, out)
+  if s.link ~= "logging in" then return end
+  if event.errno == ERRNO.limit or event.errno == ERRNO.bound then
+    s.link = "down"
+    out[#out + 1] = { type = "blocked", seconds = BLOCKED, text = event.errno == ERRNO.limit
+      and "the cloud has no licence left for this device" or "this MAC is bound to another product" }
+    return
+  end
+  if event.errno ~= 0 then return failed(s, event, out, ("registration, errno %d"):format(event.errno)) end
+  local data = qinglian.part(event.object, "data")
+  local id, key = qinglian.text(data.dev_id, 64), s.o.unwrap(data.dev_key)
+  if (qinglian.errcode(event.object) or 0) ~= 0 or not id or not key then
+    return failed(s, event, out, "registration, an answer that is not usable")
+  end
+  s.id, s.key = id:sub(1, 16), key
+  authenticate(s, out)
+end
+
+answers[OP.authenticate] = function(s, event, out)
+  if s.link ~= "logging in" then return end
+  if event.errno ~= 0 then return failed(s, event, out, ("authentication, errno %d"):format(event.errno)) end
+  local data = qinglian.part(event.object, "data")
+  local token = qinglian.text(data.token, 44)
+  if qinglian.errcode(event.object) ~= 0 or not token or not qinglian.text(data.iotid, 64)
+      or math.type(data.ts) ~= "integer" then
+    return failed(s, event, out, "authentication, an answer that is not usable")
+  end
+  s.link, s.token, s.since, s.beat = "authed", token, nil, event.now
+  s.check_at = s.check_at or event.now
+  out[#out + 1] = { type = "authed" }
+  firmware.logged_in(s, out)
+end
+
+local function ask_for_list(s, now, why, out)
+  s.list_at = now + LISTS
+  request(s, out, OP.list, qinglian.list(s.token, why, s.o.chunk))
+end
+
+local heard = {} -- of the cloud to a device that it knows
+
+heard[OP.list_now] = function(s, event, out)
+  local own = { sequence = s.sequence }
+  s.sequence = s.sequence + 1
+  answer(s, out, OP.list_now, own, s.firmware and -2 or 0)
+  if s.firmware then
+    s.list_at = event.now + LISTS
+  else
+    ask_for_list(s, event.now, qinglian.WHY.verify, out)
+  end
+end
+
+heard[OP.list] = function(_, event, out)
+  for i, item in ipairs(qinglian.part(event.object, "value")) do
+    if i > 255 or type(item) ~= "table" then break end
+    local name, version = qinglian.text(item.n, 16), qinglian.text(item.v, 16)
+    if name and version then log(out, "patch %s %s: unsupported", name, version) end
+  end
+end
+
+heard[OP.patch_chunk] = function(s, event, out)
+  log(out, "a piece of a patch: unsupported")
+  local offset = event.body and #event.body >= 6 and (">I4"):unpack(event.body, 2) or 0
+  answer(s, out, OP.patch_chunk, event, -1, { offset = offset })
+end
+
+for opcode, handler in pairs(firmware.heard) do heard[opcode] = handler end
+
+local on = {}
+
+function on.connected(s, event)
+  s.link, s.due, s.since = "connected", event.now, nil
+end
+
+function on.disconnected(s)
+  s.link = "down"
+end
+
+function on.settled(s, event)
+  s.settled, s.release = true, event.release
+  -- The cloud learns of another release by a log-in alone.
+  if s.link == "authed" and s.told ~= s.release then s.link, s.due = "connected", event.now end
+end
+
+function on.unsettled(s)
+  s.settled = false
+end
+
+function on.tick(s, event, out)
+  local now = event.now
+  firmware.tick(s, event, out)
+  if s.link == "logging in" and now - s.since > LOGIN_WITHIN then
+    s.link, s.due, s.since = "connected", now, nil
+  end
+  if s.link == "connected" and s.settled and now >= s.due then return register(s, now, out) end
+  if s.link ~= "authed" then return end
+  if now - s.beat >= HEARTBEAT then
+    s.beat = now
+    request(s, out, OP.heartbeat, qinglian.heartbeat(s.token))
+  end
+  if s.firmware or not s.settled then return end
+  if now >= s.check_at then
+    s.check_at = now + s.o.period
+    firmware.check(s, now, qinglian.WHY.timer, out)
+  elseif s.latest and now >= (s.list_at or now) then
+    ask_for_list(s, now, qinglian.WHY.timer, out)
+  end
+end
+
+function on.packet(s, event, out)
+  if s.link == "down" then return end
+  if answers[event.opcode] then return answers[event.opcode](s, event, out) end
+  if s.link ~= "authed" or not heard[event.opcode] then return end
+  if event.errno == ERRNO.token then
+    log(out, "the cloud does not know our token any more")
+    return begin_again(s, event.now - AGAIN)
+  elseif event.errno ~= 0 then
+    return log(out, "errno %d in 0x%04x", event.errno, event.opcode)
+  end
+  heard[event.opcode](s, event, out)
+end
+
+-- A heartbeat's answer is heard for its errno alone.
+heard[OP.heartbeat] = function() end
+
+for name, handler in pairs(firmware.on) do on[name] = handler end
+
+--- The next state and what to do.
+-- @tparam table state from new() or step(); not changed
+-- @tparam table event see above; `type` names it
+-- @treturn table state
+-- @treturn {table,...} actions, in their order
+function M.step(state, event)
+  local handler = on[event.type]
+  if not handler then error(("unknown event '%s'"):format(tostring(event.type)), 2) end
+  local s, out = copy(state), {}
+  if s.firmware then s.firmware = copy(s.firmware) end
+  handler(s, event, out)
+  return s, out
+end
+
+return M
