@@ -28,7 +28,7 @@ describe("update.engine.plausible", function()
     { "one without times", {} },
     { "one from tomorrow", { issued = NOW + DAY } },
     { "one from after that", { issued = NOW + DAY + 1 }, "issued, at 1800086401, is more than a day ahead" },
-    { "one that is over", { not_after = NOW - 1 }, "not_after, at 1799999999, is past" },
+    { "one that is over", { not_after = NOW - 1 }, "not_after, at 1799999999, is in the past" },
     { "a version as SemVer has them", { version = "v1.2.3-rc1+b7" } },
     { "one that is none", { version = "Zürich-1" }, "version Zürich-1 is not of the form 1.2.3, 1.2.3-rc1" },
     { "the last free sequence", { sequence = 1 << 62 } },
