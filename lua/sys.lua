@@ -4,10 +4,10 @@
 --     sys.taskInit(function() while true do print "tick" sys.wait(1000) end end)
 --     sys.run()
 --
--- Under `moult run` this also says every few seconds that the script is alive:
--- only while sys.run(), or a function that waits, is at work. A script that is
--- busy for longer than `heartbeat` of the configuration, other than with a
--- command that it waits for, is killed and started again. See update.script.sys for the functions.
+-- Under `moult run` this module also sends the heartbeat of the script, every few
+-- seconds while sys.run() or a function that waits is running. A script that is
+-- busy for longer than `heartbeat` of the configuration is killed and started
+-- again; waiting for a command does not count. update.script.sys has the functions.
 --
 -- @module sys
 
@@ -20,8 +20,8 @@ if not has_host then host = {} end
 local NETWORK = 1000 -- milliseconds
 local EXIT_RESTART = natives.error.find("restart").exit
 
--- An error ends its task, is printed, and tells the agent, for which a trial
--- with errors is not well. Telling must not fail in turn.
+-- An error ends its task, is printed and reported to the agent, which does not
+-- confirm a trial with errors. Reporting must not raise an error itself.
 local function report(name, trace)
   trace = absent.explain(trace)
   io.stderr:write(("script: %s failed: %s\n"):format(name, trace))
@@ -53,9 +53,9 @@ function sys.init()
   end
 end
 
--- Scripts wait for Luat's messages of the network before they ask for anything. Here the
--- system has the network, and who needs it tries again; so they are told once, as late as a
--- module would tell them: when the agent answers, and every task had time to begin its wait.
+-- Scripts wait for Luat's messages about the network before they use it. Here the system has
+-- the network, and callers try again. So the messages are published once, as late as on a
+-- module: when the agent answers and every task has had time to begin its wait.
 local function tell_network()
   require("update.script.luat_globals").identity()
   sys.wait(NETWORK)
@@ -89,13 +89,13 @@ function sys.restart(reason)
   os.exit(0, true)
 end
 
---- The loop that everything waits in, for update.native.fetch in a script of its own.
+--- The event loop, which update.native.fetch needs.
 -- @treturn userdata update.native.loop
 function sys.loop()
   return loop
 end
 
---- The tasks behind all this, for `update`.
+--- The scheduler of the tasks, which `update` needs.
 -- @treturn table update.scheduler
 function sys.scheduler()
   return tasks

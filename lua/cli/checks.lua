@@ -167,8 +167,8 @@ function checks.reserve(s, report)
   if not s.facts or wanted == 0 or not s:agent() then return end
   local size = require("update.agent.reserve").size(s.config.state .. "/reserve")
   if size == wanted then return report("ok", "reserve", ("%s for an update"):format(progress.size(wanted))) end
-  report("warn", "reserve", "is not there: if something else fills the file system, an update may have no space",
-    "it is made a minute after the start if four times as much is free")
+  report("warn", "reserve", "missing: if something else fills the file system, an update may have no space",
+    "`moult run` makes it a minute after its start, if four times as much is free")
 end
 
 function checks.clock(s, report)

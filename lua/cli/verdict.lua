@@ -7,6 +7,7 @@ local offers = require "update.engine.offer"
 local M = {}
 
 local SIGN = { ok = "ok  ", skip = "skip", stop = "STOP" }
+local POLICY = { owner = "the owner's policy", generation = "the release's policy", default = "the default policy" }
 
 --- Lines of the reason tree.
 -- @tparam table verdict of update.engine, or the answer of the agent's check
@@ -24,7 +25,7 @@ function M.lines(verdict)
     text = ("%s, asked again in %d s"):format(text, decision.retry_after)
   end
   if verdict.code == "nothing" then text = ("%s: %s"):format(text, verdict.message) end
-  if verdict.by then text = ("%s, by policy %s"):format(text, verdict.by) end
+  if verdict.by then text = ("%s, by %s"):format(text, POLICY[verdict.by] or verdict.by) end
   lines[#lines + 1] = text
   return lines
 end

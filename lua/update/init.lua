@@ -1,4 +1,4 @@
---- Updates, as a device's script sees them.
+--- The module `update` of a device's script.
 --
 --     PROJECT, VERSION, PRODUCT_KEY = "METER", "1.0.0", "..."
 --     local sys, update = require "sys", require "update"

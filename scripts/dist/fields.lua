@@ -55,17 +55,23 @@ function M.term(name, field)
   return ("%s (%s%s)"):format(roff.bold(name), kind, field.required and ", required" or "")
 end
 
---- Put every field on the page, those of tables under their full name.
+--- Put every field on the page, those of tables under their full name. If two fields have the same table of fields,
+-- these are listed only once.
 -- @tparam table page
 -- @tparam {table,...} list fields
 -- @tparam[opt] string prefix "core."
-function M.put(page, list, prefix)
+-- @tparam[opt] table seen names of tables that are listed already, by their fields
+function M.put(page, list, prefix, seen)
+  seen = seen or {}
   for _, field in ipairs(list) do
     local name = (prefix or "") .. field.name
     local text = sentence(field.meaning or "")
+    local same = field.fields and seen[field.fields]
+    if same then text = ("%s Each has the fields of `%s`."):format(text, same) end
     page:item(M.term(name, field), (text .. " " .. bounds(field)))
-    if field.fields then
-      M.put(page, field.fields, name .. ((field.type == "array" or field.type == "roots") and "[]." or "."))
+    if field.fields and not same then
+      seen[field.fields] = name
+      M.put(page, field.fields, name .. ((field.type == "array" or field.type == "roots") and "[]." or "."), seen)
     end
   end
 end

@@ -46,7 +46,7 @@ describe("agent and script", function()
     w:run()
     w:publish()
     w:wait_status { phase = "idle", release = "1.0.1" }
-    assert.matches("restart: the script did not", w:read("device.log"))
+    assert.matches("starting the new release %(the script did not", w:read("device.log"))
   end)
 
   it("request: asks the address that it is given", function()

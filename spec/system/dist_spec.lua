@@ -20,14 +20,17 @@ local PAGES = { "moult.1", "moult-config.5", "moult-package.5", "moult-native.7"
 local files = require "spec.support.files"
 local read, output_of = files.read, files.output_of
 
--- Names of an array of fields, those of tables with a dot.
+-- Names of an array of fields, those of tables with a dot; a table of fields that two of them share only once.
 local function names_of(fields, prefix, into)
-  into = into or {}
+  into = into or { seen = {} }
   for _, field in ipairs(fields) do
     local name = (prefix or "") .. field.name
     into[#into + 1] = name
     local many = field.type == "array" or field.type == "roots"
-    if field.fields then names_of(field.fields, name .. (many and "[]." or "."), into) end
+    if field.fields and not into.seen[field.fields] then
+      into.seen[field.fields] = true
+      names_of(field.fields, name .. (many and "[]." or "."), into)
+    end
   end
   return into
 end
@@ -229,6 +232,7 @@ describe("the fields of policy", function()
     local given = union(matches(source, "set_%a+%(L, \"([%w_]+)\""),
       matches(source, "lua_setfield%(L, %-?%d, \"([%w_]+)\""))
     given.meta, given.meta_text = given.meta_text, nil -- as update.engine.offer opens it
+    given.sequence = true -- by up_set_sequence()
     local manifest
     for _, field in ipairs(policy_fields.offer) do
       if field.name == "manifest" then manifest = field end

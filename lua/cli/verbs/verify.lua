@@ -38,8 +38,8 @@ local function verify_package(path, keys, env)
     env.out(natives.json.encode { file = path, size = found.size, release = manifest.release,
       sequence = manifest.sequence, digest = manifest.digest, blocks = found.blocks })
   else
-    env.out(("%s: good: release %s, sequence %d, %d bytes, %d blocks"):format(path, manifest.release,
-      manifest.sequence, found.size, count))
+    env.out(("%s: good: release %s, sequence %d, %d bytes, %d block%s"):format(path, manifest.release,
+      manifest.sequence, found.size, count, count == 1 and "" or "s"))
   end
   return 0
 end

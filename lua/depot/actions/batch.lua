@@ -96,7 +96,7 @@ local function tell(context, entry, counts)
     context.env.out(context.natives.json.encode(counts))
     return 0
   end
-  local parts = { ("%s: %d jobs"):format(entry.name, counts.started) }
+  local parts = { ("%s: %d job%s"):format(entry.name, counts.started, counts.started == 1 and "" or "s") }
   for _, word in ipairs(WORDS) do
     if counts[word[1]] > 0 then parts[#parts + 1] = ("%d %s"):format(counts[word[1]], word[2]) end
   end

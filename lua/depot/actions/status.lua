@@ -91,6 +91,9 @@ local function mark(context, rows)
   end
 end
 
+-- Stands for the store if there is no database: none is made in a folder that no depot with --mqtt has served.
+local nothing = { devices = function() return {} end, rollouts = function() return {} end, close = function() end }
+
 local function show(context)
   local env, json, printable = context.env, context.natives.json, context.natives.printable.text
   local rows, message, code = base.devices(context)
@@ -123,12 +126,11 @@ local function show(context)
     env.out(printable(("rollout of %s to %s%s%s"):format(row.target, row.product or "its product",
       row.source and " from " .. row.source or "", row.filter and ", " .. row.filter or "")))
   end
-  env.out(summary(rows) .. (served and "" or "; no depot with --mqtt serves this folder now"))
+  -- Without a database the depot has never used a broker, and need not.
+  env.out(summary(rows) .. ((served or context.store == nothing) and ""
+    or "; no depot with --mqtt serves this folder now"))
   return 0
 end
-
--- No database is made in a folder that no depot with --mqtt has served.
-local nothing = { devices = function() return {} end, rollouts = function() return {} end, close = function() end }
 
 function M.run(context)
   if not store.exists(context.dir) then context.store = nothing end

@@ -48,7 +48,7 @@ function Agent:restart(why, delay)
   self.tasks:spawn("restart", function()
     if delay then self.tasks:wait(delay) end
     if self:phase() ~= "armed" or self.armed_times ~= armed then return end
-    self.note(("restart: %s"):format(why))
+    self.note(("starting the new release (%s)"):format(why))
     self.supervisor:send "restart"
   end)
 end

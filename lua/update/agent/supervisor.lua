@@ -76,7 +76,7 @@ function hear.script(self, rest)
       next_start = next_start ~= "0" and tonumber(next_start) or nil }
   end
   local pid, start_no, vouched = rest:match("^up (%d+) (%d+) ?(.*)$")
-  if not pid then self.agent.note(("script %s"):format(rest)) end
+  if not pid then self.agent.note("script " .. rest:gsub("^down ", "is down: ")) end
   self.agent:script_came(tonumber(pid), tonumber(start_no), vouched == "vouched")
 end
 

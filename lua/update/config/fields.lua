@@ -60,9 +60,9 @@ local files = {
 }
 
 local trust = {
-  field("unsigned", "prefixes", "beginnings of addresses, down to a slash (\"http://10.1.2.3:8080/fw/\"). A terminal "
-    .. "may fetch bare archives of files from below them, although nobody signed those. Whoever can answer there, or "
-    .. "on the way, decides what is put in place under the roots", { max = 16 }),
+  field("unsigned", "prefixes", "prefixes of addresses that end in a slash (\"http://10.1.2.3:8080/fw/\"). A terminal "
+    .. "may fetch bare archives of files from there, although they are not signed. Whoever controls that server, or "
+    .. "the network on the way, decides what is put in place under the roots", { max = 16 }),
 }
 
 local backoff = {

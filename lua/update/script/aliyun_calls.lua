@@ -1,4 +1,4 @@
---- The calls of update.aliyun over whatever asks the agent.
+--- The calls of update.aliyun. The caller passes the function that asks the agent.
 --
 -- @module update.script.aliyun_calls
 
@@ -18,7 +18,7 @@ local function ask(self, h, call, fields)
   return self.ask("ota", fields)
 end
 
--- How the job stands; what was known of an earlier one is void.
+-- The state of the job. What was known of an earlier one is forgotten.
 local function state_of(self, h)
   local state, message, code = ask(self, h, "state")
   if not state then return nil, message, code end
@@ -28,10 +28,10 @@ end
 
 local function add_session(ota, self)
   --- Let the script drive the updates of the Aliyun cloud, until deinit() or until the script ends.
-  -- An offer then waits for fetch_yield(), for ten minutes at most; what is armed waits for sys.restart().
+  -- An offer then waits for fetch_yield(), at most ten minutes; an armed release waits for sys.restart().
   -- @tparam[opt] string product productKey; nil: that of the configuration
   -- @tparam[opt] string device deviceName; nil: that of the configuration
-  -- @treturn table|nil handle | nil, message, code ("busy" while one lives, "nothing" without such a cloud)
+  -- @treturn table|nil handle | nil, message, code ("busy": there is a handle already, "nothing": no such cloud)
   function ota.init(product, device)
     if self.live then return nil, "there is already a handle; deinit it first", "busy" end
     local h = setmetatable({ product = product, device = device, known = 0 }, self.handle)
@@ -55,13 +55,13 @@ local function add_calls(ota, self)
   --- Check the version that the script would report. The agent itself reports the confirmed release, once.
   -- @tparam table h handle
   -- @tparam string version
-  -- @treturn boolean true | nil, message, "incompatible" when another release runs
+  -- @treturn boolean true | nil, message, "incompatible": another release runs
   function ota.report_version(h, version)
     check_handle(self, h)
     return ask(self, h, "version", { version = version })
   end
 
-  --- Whether something is offered or being fetched.
+  --- Whether an update is offered or being fetched.
   -- @treturn boolean | nil, message, code
   function ota.is_fetching(h)
     check_handle(self, h)
@@ -70,10 +70,10 @@ local function add_calls(ota, self)
     return state.fetching
   end
 
-  --- Go on fetching, for `seconds` at most.
+  --- Continue fetching, for at most `seconds`.
   -- @tparam table h handle
   -- @tparam[opt=1] number seconds
-  -- @treturn integer bytes that were verified since the last call, 0 when none were | nil, message, code: why it ended
+  -- @treturn integer bytes that were verified since the last call, possibly 0 | nil, message, code: why it ended
   function ota.fetch_yield(h, seconds)
     check_handle(self, h)
     local state, message, code = ask(self, h, "yield", { seconds = seconds or 1, known = h.known, job = h.job })
@@ -96,9 +96,9 @@ local function add_calls(ota, self)
   end
 
   --- Report the progress to the cloud. Percentages are sent at most once a second and only when they rise; 100 is
-  -- sent by the agent alone. A negative step gives the update up: -1 failed, -2 fetching, -3 verifying, -4 writing.
-  -- A release that was given up three times is offered again after an hour, then later. What the script has given up
-  -- on `policy_days` days (of the configuration) is installed without it.
+  -- sent only by the agent. A negative step gives the update up: -1 failed, -2 fetching, -3 verifying, -4 writing.
+  -- A release that was given up three times is offered again after an hour, then at longer intervals. A release that
+  -- the script has given up on `policy_days` days (of the configuration) is installed without the script.
   -- @tparam table h handle
   -- @tparam integer step -4 to 100
   -- @tparam[opt] string desc
@@ -116,7 +116,7 @@ local function add_calls(ota, self)
   -- every byte is verified by its signature and armed, so that sys.restart() leads to it).
   -- @tparam table h handle
   -- @tparam string what
-  -- @return value | nil, message, "nothing" before there was an offer, or, for check_firmware, before the end
+  -- @return value | nil, message, "nothing": there is no offer yet, or, for check_firmware, it is not armed yet
   function ota.ioctl(h, what)
     check_handle(self, h)
     if not WHAT[what] then error(("ota.ioctl: no %q"):format(tostring(what)), 2) end
@@ -133,7 +133,7 @@ local function add_calls(ota, self)
   end
 end
 
---- Make them.
+--- Make the calls.
 -- @tparam function ask_agent (verb, fields) -> result | nil, message, code
 -- @treturn table init, report_version, is_fetching, fetch_yield, is_fetch_finish, report_progress, ioctl, deinit
 function M.new(ask_agent)

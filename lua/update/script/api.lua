@@ -1,14 +1,14 @@
 --- What `require "update"` gives to a device's script.
 --
--- The work is done by the agent, another process; these functions ask it over
--- a link. What waits lets other tasks run, and may be called outside of a task
--- too. Failure is nil, message, code word; without an agent the word is "nothing".
+-- The agent, another process, does the work; these functions ask it over a link.
+-- While a function waits, other tasks run; it may also be called outside of a
+-- task. A failure is nil, message, code word; without an agent it is "nothing".
 --
 -- @module update.script.api
 
 local M = {}
 
--- What each event hands to its functions.
+-- The arguments of the functions for each event.
 local arguments = {
   offer = function(event) return event.offer, event.action end,
   progress = function(event) return event end,
@@ -28,7 +28,7 @@ local function text_or_nil(value)
   return (kind == "string" or kind == "number") and tostring(value) or nil
 end
 
--- The agent waits two seconds for this, so it is answered whatever happens.
+-- The agent waits two seconds for the answer, so one is always sent.
 local function tell_facts(self, id)
   local ok, facts = true, {}
   if self.facts then ok, facts = xpcall(self.facts, debug.traceback) end
@@ -45,8 +45,8 @@ local function tell_facts(self, id)
   error(facts, 0)
 end
 
--- One call of request() waits for the end; the others only refresh what the
--- agent knows. When the agent went away its successor is told again.
+-- Only one call of request() waits for the end; the others only update what the
+-- agent knows. If the agent is restarted, the new one is asked again.
 local function follow(self)
   self.asking = true
   self.link:post("request", self.wanted, function(result, message, code)
@@ -72,7 +72,7 @@ local function on_event(self, event)
   end
 end
 
--- What begins every connection.
+-- The requests that begin every connection.
 local function hello(self)
   if self.met and self.wanted and self.wanted.period and not self.asking then follow(self) end
   self.met = true
@@ -105,20 +105,20 @@ local function ask(self, verb, fields)
 end
 
 local function add_connection(update, self)
-  --- Tell the agent what main.lua calls itself; sys.run() does it.
-  -- Globals that differ from those of the package fail a trial.
+  --- Tell the agent PROJECT, VERSION and PRODUCT_KEY; sys.run() does this by itself.
+  -- If they differ from those of the package, a trial fails.
   function update.introduce()
     agent(self)
   end
 
-  --- Tell the agent that something in the script failed; `sys` does it.
+  --- Tell the agent that something in the script failed; `sys` does this for errors of tasks.
   -- @tparam string message
   function update.report(message)
     local link = agent(self)
     if link then link:post("error", { message = tostring(message):sub(1, 4000) }) end
   end
 
-  --- Say what the script contributes to updates.
+  --- Set what the script contributes to updates.
   -- @tparam table options `facts`: function that returns a table of what only the script
   --   knows (battery in percent, metered, ...), asked before each decision of policy
   -- @treturn boolean true | nil, message, code without an agent
@@ -138,10 +138,10 @@ local function add_connection(update, self)
 
   --- Call fn for each event of a kind. It runs in a task and may wait.
   --
-  -- - "offer": fn(offer, action): a cloud has something; what policy decided
-  -- - "progress": fn{part, done, total}: bytes that are written
-  -- - "state": fn(phase): the phase of the device changed
-  -- - "done": fn{release, sequence}: armed; not yet success
+  -- - "offer": fn(offer, action): a cloud has an offer, and what policy decided
+  -- - "progress": fn{part, done, total}: bytes that are in place
+  -- - "state": fn(phase): the phase of the device has changed
+  -- - "done": fn{release, sequence}: it is armed, which is not yet success
   -- - "error": fn(message, code)
   --
   -- @tparam string event
@@ -168,7 +168,7 @@ local function add_work(update, self)
   -- @tparam[opt] string url instead of the configured one; its query (after `?`) is replaced
   -- @tparam[opt] number period ms; nil: ask once
   -- @tparam[opt] boolean redirect ask for a link rather than for the package itself
-  -- @treturn boolean true: it was asked for | nil, message, code without an agent
+  -- @treturn boolean true: the request was sent | nil, message, code without an agent
   function update.request(callback, url, period, redirect)
     check_type(callback, "function", "update.request: callback")
     check_type(url, "string", "update.request: url")
@@ -185,7 +185,7 @@ local function add_work(update, self)
     return true
   end
 
-  --- Ask the clouds, gates and policy; install nothing.
+  --- Ask the clouds for an update, and gates and policy about it; install nothing.
   -- @treturn table {cloud, offer, decision = {action, reason}, tree} | nil, message, code ("nothing": nothing new)
   function update.check()
     return ask(self, "check")
@@ -201,24 +201,24 @@ local function add_work(update, self)
   end
 
   --- Say that the release on trial works.
-  -- @treturn boolean true | nil, message, "nothing" without a trial
+  -- @treturn boolean true | nil, message, "nothing": no release is on trial
   function update.confirm()
     return ask(self, "confirm")
   end
 
-  --- Drop what is armed, or go back from the trial to the old release.
+  --- Drop the armed release, or go back from the trial to the old release.
   -- @tparam[opt] string reason
-  -- @treturn boolean|string true or what was done | nil, message, code: "nothing" when nothing is armed or on trial;
-  --   "refused" when this release kept packages out on too many days already (policy_days of the configuration)
+  -- @treturn boolean|string true or what was done | nil, message, code: "nothing": nothing is armed or on trial;
+  --   "refused": this release has kept packages out on too many days already (policy_days of the configuration)
   function update.rollback(reason)
     check_type(reason, "string", "update.rollback: reason")
     return ask(self, "rollback", { reason = reason })
   end
 
-  --- Ask the agent for a verb of its control socket (update.control).
+  --- Send a verb of the control socket to the agent; see moult-control(7).
   -- @tparam string verb
   -- @tparam[opt] table fields of the request
-  -- @return what it answers | nil, message, code
+  -- @return the agent's answer | nil, message, code
   function update.ask(verb, fields)
     check_type(verb, "string", "update.ask: verb")
     check_type(fields, "table", "update.ask: fields")

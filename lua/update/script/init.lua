@@ -6,11 +6,11 @@ local absent = require "update.script.luat_absent"
 
 local M = {}
 
--- As they were before the script could change them.
+-- The originals, since the script may change the globals.
 local getmetatable, traceback, pcall, tostring, type = debug.getmetatable, debug.traceback, pcall, tostring, type
 local stdout, stderr = io.stdout, io.stderr
 
--- What was raised, and where from.
+-- The error, with a traceback.
 local function describe(raised)
   local message = raised
   if type(raised) ~= "string" and type(raised) ~= "number" then
@@ -27,7 +27,7 @@ end
 --- Run a file as a script.
 -- @tparam string path
 -- @tparam string ... its arguments
--- @treturn integer exit code: 0 when it came to its end
+-- @treturn integer exit code: 0: the script ended without an error
 function M.main(path, ...)
   local ok, message
   require("update.script.luat_globals").install()

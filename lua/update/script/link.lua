@@ -1,8 +1,8 @@
---- The script's connection to the agent: calls, events, and coming back after a loss.
+--- The script's connection to the agent: calls, events, and reconnecting.
 --
--- Made on first use and kept up from then on, because the agent may be started
--- again at any time; what was being waited for then fails with "network".
--- Waiting functions are called in tasks.
+-- The connection is made on first use and made again when it is lost, because
+-- the agent may be restarted at any time. Calls that wait then fail with
+-- "network". Functions that wait must be called in tasks.
 --
 -- @module update.script.link
 
@@ -25,8 +25,8 @@ function M.new(o)
   }, Link)
 end
 
--- What happened to a call. Its number counts down: the agent's own, in its
--- questions to us, count up.
+-- The state of a call. Numbers of calls count down, because those of the agent's
+-- own questions count up.
 local function settle(self, id, ...)
   local call = self.pending[id]
   if not call then return end
@@ -93,13 +93,13 @@ local function keep(self)
   end
 end
 
---- Begin to keep the connection; harmless when it is kept already.
+--- Begin to keep the connection. A second call does nothing.
 function Link:open()
   if self.keeper then return end
   self.keeper = self.tasks:spawn("link", keep, self)
 end
 
---- Send a request now, without an answer, when the agent is there.
+--- Send a request without waiting for an answer, if there is a connection.
 function Link:tell(request)
   if self.channel then send(self, request) end
 end
@@ -107,8 +107,8 @@ end
 --- Ask and wait for the answer.
 -- @tparam string verb
 -- @tparam[opt] table fields of the request
--- @tparam[opt=10] number patience seconds to wait for the agent to be there
--- @return result | nil, message, code: "nothing" no agent, "network" it went away
+-- @tparam[opt=10] number patience seconds to wait for a connection
+-- @return result | nil, message, code: "nothing": no agent; "network": the connection was lost
 function Link:call(verb, fields, patience)
   self:open()
   local till = self.tasks.now() + (patience or CONNECT_WITHIN)
@@ -132,10 +132,10 @@ function Link:call(verb, fields, patience)
   return table.unpack(call.answer, 1, call.answer.n)
 end
 
---- Ask in a task of its own; nobody waits. Dropped when too many wait already.
+--- Ask in a task of its own, without waiting. The request is dropped if too many are open already.
 -- @tparam string verb
 -- @tparam table fields
--- @tparam[opt] function done called with what call() gives
+-- @tparam[opt] function done called with the results of call()
 function Link:post(verb, fields, done)
   if self.posts >= POSTS then return end
   self.posts = self.posts + 1

@@ -1,8 +1,8 @@
---- What Luat has and a Linux device has not: errors that name it, and say where to look.
+--- Errors for modules and functions of Luat that a Linux device does not have.
 --
--- A module that is not here stays nil as a global, because scripts ask for it
--- (`if wlan then`). Whoever uses it all the same gets Lua's own error, and
--- explain() puts the reason under it.
+-- A missing module stays nil as a global, because scripts test for it
+-- (`if wlan then`). If a script uses it, Lua raises its own error, and explain()
+-- adds the reason.
 --
 -- @module update.script.luat_absent
 
@@ -18,7 +18,7 @@ local MODULES = [[
   protobuf pwm record ril rtc scanCode sdio sim sms socket softkb spi statem sys_cw tts u8g2 uart ui uiWin usbapp
   utils vtool w5500 wdt wifiScan wlan xxtea ymodem zbuff]]
 
---- Functions of the modules that are here, which are not.
+--- Missing functions of the modules that exist.
 M.FUNCTIONS = {
   sys = "powerOn coresume safeRun on regapp deregapp timer_start timer_loop_start timer_stop opntrace setworkmode " ..
     "dispatch init_sys",
@@ -35,7 +35,7 @@ M.FUNCTIONS = {
 local absent = {}
 for name in MODULES:gmatch "%S+" do absent[name] = true end
 
---- Let the functions that are not here say so when they are called.
+--- Let missing functions raise an error that explains this.
 -- @tparam table module changed
 -- @tparam string name "sys", ...
 -- @treturn table module
@@ -50,7 +50,7 @@ function M.complete(module, name)
   return module
 end
 
---- Put the reason under an error about a module of Luat's.
+--- Add the reason to an error about a module of Luat's.
 -- @tparam string message
 -- @treturn string
 function M.explain(message)
@@ -59,7 +59,7 @@ function M.explain(message)
   return (message:gsub("nil value %(global '[%w_]+'%)", ("%%0; Luat's %s is not here: %s"):format(name, TABLE), 1))
 end
 
---- For package.searchers, as the last: `require` of a module of Luat's.
+--- The last of package.searchers: explains `require` of a missing module of Luat's.
 -- @tparam string name
 -- @treturn string|nil a line for the error
 function M.searcher(name)

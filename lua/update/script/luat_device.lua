@@ -1,6 +1,6 @@
---- Luat's `rtos`, `misc` and `mobile`, as far as a Linux device can answer.
+--- Luat's `rtos`, `misc` and `mobile`, as far as a Linux device has them.
 --
--- Pure: who the device is, the clock and how memory stands are handed in.
+-- Pure: the caller passes functions for identity, clock and memory.
 --
 -- @module update.script.luat_device
 
@@ -17,7 +17,7 @@ local function core_name(core)
   return ("%s_V%04d%s"):format(first, core.version, rest)
 end
 
---- Make them.
+--- Make the modules.
 -- @tparam table o identity (function -> {id, hardware, core = {name, version}} or nil), restart
 --   (function(reason)), memory (function("sys" or "lua") -> bytes of the system, bytes used), date (os.date)
 -- @treturn table {rtos, misc, mobile}
@@ -29,7 +29,7 @@ function M.new(o)
     return { id = known.id, hardware = known.hardware, core = known.core or NOBODY.core }
   end
 
-  --- Name and version of the core that runs, as Luat writes them.
+  --- Name and version of the running core, as Luat writes them.
   function rtos.get_version()
     return core_name(device().core)
   end
@@ -55,14 +55,14 @@ function M.new(o)
     o.restart "rtos.restart"
   end
 
-  --- Memory in bytes: all, used, most ever used (here: used).
-  -- @tparam[opt="lua"] string kind "sys": of the system; else: what Lua uses of it
+  --- Memory in bytes: all, used, most ever used (here: used now).
+  -- @tparam[opt="lua"] string kind "sys": used by the system; else: used by Lua
   function rtos.meminfo(kind)
     local total, used = o.memory(kind == "sys" and "sys" or "lua")
     return total, used, used
   end
 
-  --- The id of the configuration; "" when no agent is there.
+  --- The id of the configuration; "" without an agent.
   function misc.getImei()
     return device().id
   end

@@ -1,9 +1,9 @@
 --- LuatOS's libfota and libfota2: one question to the server, and its result as a number.
 --
--- 0: a release is armed, and rtos.reboot() leads to it. 1: no connection. 3: the link broke
--- off while the package came. 4: the server has nothing, or what it has is not for this
--- device. 5: PRODUCT_KEY or VERSION is missing or malformed. 2 is never given, nor is it
--- by Luat. The callback runs in a task, and may wait.
+-- 0: a release is armed, and rtos.reboot() starts it. 1: no connection. 3: the connection
+-- broke during the download. 4: the server has no update for this device. 5: PRODUCT_KEY or
+-- VERSION is missing or malformed. 2 does not occur, as with Luat. The callback runs in a
+-- task and may wait.
 --
 -- @module update.script.luat_fota
 
@@ -12,7 +12,7 @@ local M = {}
 local RESULTS = { armed = 0, connect = 1, transfer = 3, answer = 4 }
 local NO_NAME = 5
 
--- Who the device is stands in the configuration, as do certificates and proxy.
+-- The configuration has the identity of the device, certificates and proxy.
 local IGNORED = { "version", "project_key", "imei", "firmware_name", "timeout", "server_cert", "client_cert",
   "client_key", "client_password", "method", "headers", "body" }
 
@@ -54,7 +54,7 @@ function M.new(o)
 
   --- Ask once.
   -- @tparam function callback called with the result
-  -- @tparam[opt] string url used as it is; absent: the configured cloud's, with Luat's parameters
+  -- @tparam[opt] string url used unchanged; default: the configured cloud's, with Luat's parameters
   function libfota.request(callback, url)
     check(callback, url, "libfota.request")
     o.sys.taskInit(ask, callback, url and "###" .. url)

@@ -1,6 +1,6 @@
---- What a script written for Luat finds without asking for it.
+--- The globals of a script written for Luat.
 --
--- `sys`, `update` and `misc` are set by their `require`, as Luat's do it.
+-- `sys`, `update` and `misc` are set by their `require`, as Luat's are.
 --
 -- @module update.script.luat_globals
 
@@ -9,7 +9,7 @@ local luat_module = require "update.script.luat_module"
 
 local M = {}
 
--- Bytes of the system's memory, and what it, or Lua alone, uses of them.
+-- Bytes of the system's memory, and how many the system or Lua uses.
 local function memory(kind)
   local values = {}
   for line in io.lines "/proc/meminfo" do
@@ -23,8 +23,8 @@ end
 -- It does not change while the script runs.
 local known
 
---- Who the device is.
--- @treturn table|nil {id, hardware, project, core = {name, version} or nil}; nil when no agent says it
+--- The identity of the device.
+-- @treturn table|nil {id, hardware, project, core = {name, version} or nil}; nil: no agent answers
 function M.identity()
   known = known or require("update").ask "device"
   return known

@@ -1,8 +1,8 @@
 --- Luat's `log`: lines of the script, by level.
 --
--- Both generations count levels: the global LOG_LEVEL of the older one from trace 1 to
--- fatal 6, log.setLevel() of LuatOS from debug 1 to fatal 5; 0 is silence in both. The
--- constants are those of the older one.
+-- The two generations number the levels differently: the global LOG_LEVEL of the older one
+-- from trace 1 to fatal 6, log.setLevel() of LuatOS from debug 1 to fatal 5. 0 means
+-- silence in both. The constants are those of the older one.
 --
 -- @module update.script.luat_log
 
@@ -54,7 +54,7 @@ function M.new(write, level)
     return now == 0 and 0 or math.max(1, now - 1)
   end
 
-  --- Write, or do not. What `print` writes always goes to the log of `moult run`.
+  --- Switch the log on or off. `print` always writes to the log of `moult run`.
   function log.openTrace(wanted, port)
     if port then error("log.openTrace: no serial port here; the script's output goes to the log", 2) end
     open = wanted and true or false

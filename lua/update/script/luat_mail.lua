@@ -1,7 +1,7 @@
---- Luat's tasks with a name and a letter box: taskInitEx, sendMsg, waitMsg.
+--- Luat's tasks with a name and a mailbox: taskInitEx, sendMsg, waitMsg.
 --
--- A message is a table: what it is, and up to three values more. Names are any
--- value but nil. `require "sysplus"` gives the same functions as `sys`.
+-- A message is a table: its kind and up to three more values. A name may be any
+-- value but nil. `require "sysplus"` returns the same functions as `sys`.
 --
 -- @module update.script.luat_mail
 
@@ -26,7 +26,7 @@ function M.add(sys, tasks)
   --- Start a task that has a mailbox.
   -- @tparam function fn
   -- @param name of the mailbox
-  -- @tparam[opt] function callback called with each message that came while another was waited for
+  -- @tparam[opt] function callback called with each message that arrives while the task waits for another
   -- @param ... arguments of fn
   -- @treturn thread
   function sys.taskInitEx(fn, name, callback, ...)
@@ -35,16 +35,16 @@ function M.add(sys, tasks)
     return sys.taskInit(fn, ...)
   end
 
-  --- Remove the mailbox; the task goes on.
+  --- Remove the mailbox; the task continues.
   function sys.taskDel(name)
     boxes[name] = nil
   end
 
   --- Send a message to a task.
-  -- @param name of its box
-  -- @param target what it is; waitMsg waits for this
+  -- @param name of its mailbox
+  -- @param target kind of message, for which waitMsg waits
   -- @param ... up to three values
-  -- @treturn boolean false when nobody has a box of this name
+  -- @treturn boolean false: there is no mailbox of this name
   function sys.sendMsg(name, target, ...)
     local box = boxes[name]
     if not box then return false end
@@ -63,10 +63,10 @@ function M.add(sys, tasks)
   end
 
   --- Wait for a message.
-  -- @param name of the box
-  -- @param target what it is; nil: any
+  -- @param name of the mailbox
+  -- @param target kind of message; nil: any
   -- @tparam[opt] number ms at most; nil or 0: for ever
-  -- @treturn table|boolean the message, or false when the time was over
+  -- @treturn table|boolean the message; false: timeout
   function sys.waitMsg(name, target, ms)
     local box = box_of(name, "sys.waitMsg")
     local till = ms and ms > 0 and tasks.now() + ms / 1000
@@ -80,7 +80,7 @@ function M.add(sys, tasks)
   end
 
   --- Discard all messages in the mailbox.
-  -- @treturn boolean false when nobody has a box of this name
+  -- @treturn boolean false: there is no mailbox of this name
   function sys.cleanMsg(name)
     if not boxes[name] then return false end
     boxes[name].queue = {}

@@ -4,7 +4,7 @@
 
 local M = {}
 
--- The table at a.b.c of the globals; made when it is not there.
+-- The table at a.b.c of the globals, made if it is missing.
 local function find(globals, name)
   local at = globals
   for word in name:gmatch "[^.]+" do
@@ -30,7 +30,7 @@ function M.seeall(module)
   setmetatable(module, { __index = _G })
 end
 
---- Make the file that calls this a module: what it defines are its fields.
+--- Turn the file that calls this into a module, whose globals are the module's fields.
 -- @tparam string name
 -- @param ... functions that are called with the module: package.seeall
 function M.module(name, ...)

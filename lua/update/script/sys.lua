@@ -1,11 +1,11 @@
 --- Luat's `sys` over a scheduler: tasks, messages, timers; times in milliseconds.
 --
--- Nothing here touches the system: the scheduler brings clock and loop, so a
--- spec runs in no time. `require "sys"` is the instance that devices use.
+-- Nothing here touches the system: the scheduler has clock and loop, so specs
+-- need no real time. `require "sys"` is the instance that devices use.
 --
--- Differences from the vendor's library, each for the better: functions that
--- wait may be called outside of a task too (all tasks run on meanwhile); a
--- subscriber or timer may wait; an error ends only the task it happens in.
+-- Improvements over the vendor's library: functions that wait may also be called
+-- outside of a task, and all tasks run meanwhile; a subscriber or timer may
+-- wait; an error ends only the task in which it occurs.
 --
 -- @module update.script.sys
 
@@ -32,7 +32,7 @@ local function same_arguments(timer, n, arguments)
 end
 
 local function add_tasks(sys, tasks)
-  --- Start a task: it runs at once until it first waits.
+  --- Start a task. It runs at once, until it first waits.
   -- @tparam function fn
   -- @param ... arguments
   -- @treturn thread
@@ -48,7 +48,7 @@ local function add_tasks(sys, tasks)
     tasks:block(tasks.wait, tasks, ms / 1000)
   end
 
-  --- Wait until something happened in the loop, a second at most; then call again what returned "again".
+  --- Wait until the event loop has news, at most a second. Then call the function that returned "again" once more.
   function sys.idle()
     tasks:block(tasks.idle, tasks)
   end
@@ -89,8 +89,8 @@ local function add_messages(sys, tasks)
 
   --- Wait for a message.
   -- @param id any value but nil
-  -- @tparam[opt] number ms at most; absent: for ever
-  -- @treturn boolean true and what was published with it; false when the time was over
+  -- @tparam[opt] number ms at most; default: for ever
+  -- @treturn boolean true and the published values; false: timeout
   function sys.waitUntil(id, ms)
     if id == nil then error("sys.waitUntil: a message has an id", 2) end
     if ms ~= nil then check_ms(ms, "sys.waitUntil") end
@@ -99,10 +99,10 @@ local function add_messages(sys, tasks)
     return table.unpack(results, 1, results.n)
   end
 
-  --- Wait for a message, as waitUntil; what comes back begins with the id.
+  --- Like waitUntil, but the result begins with the id.
   -- @param id any value but nil
-  -- @tparam[opt] number ms at most; absent: for ever
-  -- @return id and what was published with it; false when the time was over
+  -- @tparam[opt] number ms at most; default: for ever
+  -- @return id and the published values; false: timeout
   function sys.waitUntilExt(id, ms)
     local results = table.pack(sys.waitUntil(id, ms))
     if not results[1] then return false end
@@ -110,12 +110,12 @@ local function add_messages(sys, tasks)
   end
 
   --- Wait for a message, for ever.
-  -- @return what was published with it
+  -- @return the published values
   function sys.waitUntilMsg(id)
     return select(2, sys.waitUntil(id))
   end
 
-  --- Send a message to the tasks that wait for it and to its subscribers; it is delivered by the loop.
+  --- Send a message to its subscribers and to the tasks that wait for it. The event loop delivers it.
   -- @param id any value but nil
   -- @param ... values
   function sys.publish(id, ...)
@@ -124,7 +124,7 @@ local function add_messages(sys, tasks)
     tasks:set(published)
   end
 
-  --- Call fn with what is published under id, each time in a task of its own.
+  --- Call fn with the values that are published under id, each time in a new task.
   -- @param id any value but nil; a table: each of the ids in it
   function sys.subscribe(id, fn)
     if id == nil then error("sys.subscribe: a message has an id", 2) end
@@ -138,7 +138,7 @@ local function add_messages(sys, tasks)
     table.insert(subscribers[id], fn)
   end
 
-  --- Stop calling fn with what is published under id.
+  --- Stop calling fn for id.
   -- @param id as given to subscribe
   function sys.unsubscribe(id, fn)
     if type(id) == "table" then
@@ -163,7 +163,7 @@ local function add_timers(sys, tasks)
     tasks:drop(timer.task)
   end
 
-  -- By the number that start gave, or by the function and its arguments.
+  -- By the number that timerStart returned, or by the function and its arguments.
   local function find(what, ...)
     if type(what) == "number" then return timers[what] end
     local n, arguments = select("#", ...), { ... }
@@ -190,7 +190,7 @@ local function add_timers(sys, tasks)
     return timer.id
   end
 
-  --- Call fn(...) once after ms. A timer with the same function and arguments is started anew.
+  --- Call fn(...) once, after ms. If a timer with the same function and arguments exists, it is started again.
   -- @treturn integer number of the timer
   function sys.timerStart(fn, ms, ...)
     check_function(fn, "sys.timerStart")
@@ -198,7 +198,7 @@ local function add_timers(sys, tasks)
     return start(false, fn, ms, ...)
   end
 
-  --- Call fn(...) every ms, until it is stopped or fails.
+  --- Call fn(...) every ms, until the timer is stopped or fn fails.
   -- @treturn integer number of the timer
   function sys.timerLoopStart(fn, ms, ...)
     check_function(fn, "sys.timerLoopStart")
@@ -207,7 +207,7 @@ local function add_timers(sys, tasks)
     return start(true, fn, ms, ...)
   end
 
-  --- Stop a timer, by its number or by its function and arguments. Without such a timer it does nothing.
+  --- Stop a timer, by its number or by its function and arguments. If there is none, this does nothing.
   function sys.timerStop(what, ...)
     local timer = find(what, ...)
     if timer then stop(timer) end
@@ -220,7 +220,7 @@ local function add_timers(sys, tasks)
     end
   end
 
-  --- Whether the timer still has to fire.
+  --- Whether the timer has still to fire.
   function sys.timerIsActive(what, ...)
     return find(what, ...) ~= nil
   end
