@@ -1,5 +1,5 @@
 /*
- * archive_extract.c -- writes what archive_reader.c reads, through the storage of the caller.
+ * archive_extract.c -- extracts the entries that archive_reader.c reads, through the caller's storage.
  */
 #include <errno.h>
 #include <limits.h>

@@ -35,7 +35,7 @@ void up_archive_names_free(struct up_archive_names *names)
     free(names);
 }
 
-/* Combining marks, U+0300 to U+036F: with them two names can differ and look the same. */
+/* Combining marks, U+0300 to U+036F, make it possible that two different names look the same. */
 static bool is_decomposed(const char *name)
 {
     for (const unsigned char *p = (const unsigned char *)name; *p; p++)
@@ -44,8 +44,8 @@ static bool is_decomposed(const char *name)
     return false;
 }
 
-/* Control characters and whatever else up_printable() would replace. In another
- * charset only control characters can be told. */
+/* Refuse control characters and everything else that up_printable() would replace.
+ * In another charset only control characters can be recognised. */
 static int check_bytes(const char *name, const struct up_archive_limits *limits, struct up_error *err)
 {
     for (const unsigned char *p = (const unsigned char *)name; *p; p++)
@@ -58,7 +58,7 @@ static int check_bytes(const char *name, const struct up_archive_limits *limits,
     if (limits->any_charset)
         return 0;
     if (!up_is_printable(name, strlen(name)))
-        return up_fail(err, UP_UNTRUSTED, "a name that is not UTF-8, or that does not show as it is");
+        return up_fail(err, UP_UNTRUSTED, "a name that is not UTF-8, or holds invisible characters");
     if (is_decomposed(name))
         return up_fail(err, UP_UNTRUSTED, "a name with decomposed letters");
     return 0;
@@ -138,7 +138,7 @@ int up_archive_names_add(struct up_archive_names *names, const char *name, enum 
     if (!n)
         return up_fail(err, UP_INTERNAL, "out of memory");
     if (!made && (!n->implied || kind != UP_ARCHIVE_DIR))
-        return up_fail(err, UP_UNTRUSTED, "the name comes twice");
+        return up_fail(err, UP_UNTRUSTED, "the name occurs twice");
     n->kind = kind;
     n->implied = false;
     return 0;

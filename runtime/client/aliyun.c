@@ -1,4 +1,4 @@
-/* moult/aliyun.h over the verb `ota` of the agent. */
+/* Implements moult/aliyun.h by the agent's verb `ota`. */
 #include "moult/aliyun.h"
 
 #include <poll.h>
@@ -9,19 +9,19 @@
 #include "moult_base64.h"
 #include "moult_private.h"
 
-#define WITHIN 5000       /* ms in which the agent answers */
-#define PIECE 32768       /* bytes that it gives at a time */
-#define YIELD_MOST 60     /* seconds that it waits, */
-#define YIELD_LATE 1000   /* and ms by which its answer may be late */
+#define WITHIN 5000       /* ms within which the agent must answer */
+#define PIECE 32768       /* bytes in one answer of the agent */
+#define YIELD_MOST 60     /* seconds that the agent waits for more bytes */
+#define YIELD_LATE 1000   /* ms by which its answer may be late then */
 #define PROGRESS_MAX 256  /* bytes of the message that the SDK sends, */
-#define PROGRESS_FRAME 40 /* and of them what is not its text */
+#define PROGRESS_FRAME 40 /* of which so many are not text */
 
 struct ota {
     struct moult *m;
     char *product, *device;
     int error; /* of the last failure */
 
-    json_int_t job;        /* of which `known` speaks */
+    json_int_t job;        /* the job that `known` belongs to */
     uint64_t known;        /* bytes that came; of them `held` are still here */
     bool over;             /* nothing more is fetched of this job */
     bool failed, finished; /* as the agent said last */
@@ -33,7 +33,7 @@ struct ota {
     size_t held, at; /* [at, at + held) of the piece */
 };
 
-/* A second one is refused. */
+/* The only handle: a second one is refused. */
 static struct ota *live;
 
 static int fail(struct ota *h, int code, int result)
@@ -42,7 +42,7 @@ static int fail(struct ota *h, int code, int result)
     return result;
 }
 
-/* What every call of the verb begins with. NULL: no memory. */
+/* A request with the fields that every call has. NULL: out of memory. */
 static json_t *request(const struct ota *h, const char *call)
 {
     return json_pack("{s:s, s:s*, s:s*, s:I, s:I, s:b}", "call", call, "product", h->product, "device",
@@ -64,7 +64,7 @@ static void take_text(char *out, size_t size, const json_t *state, const char *n
     out[len] = '\0';
 }
 
-/* What the agent says of the job. Another than the one of which something came ends that. */
+/* Take the agent's answer about the job. If it names a new job, the old one is over. */
 static void take_state(struct ota *h, const json_t *state)
 {
     json_int_t job = json_integer_value(json_object_get(state, "job"));
@@ -87,7 +87,7 @@ static void take_state(struct ota *h, const json_t *state)
     take_text(h->version, sizeof h->version, state, "version");
 }
 
-/* How the job stands: whether it is being fetched, or an error of the connection's. */
+/* Ask for the state of the job: whether it is being fetched, or an error of the connection. */
 static int look(struct ota *h)
 {
     json_t *state;
@@ -110,7 +110,7 @@ static void drop(struct ota *h)
     free(h);
 }
 
-/* A text that may be absent: false, no memory. */
+/* Copy a text that may be NULL. false: out of memory. */
 static bool copy(char **out, const char *text)
 {
     *out = text ? strdup(text) : NULL;
@@ -143,7 +143,7 @@ int IOT_OTA_Deinit(void *handle)
 
     if (!h)
         return IOT_OTAE_INVALID_PARAM;
-    (void)order(h, request(h, "deinit"), &result, WITHIN); /* without an answer, its end does the same */
+    (void)order(h, request(h, "deinit"), &result, WITHIN); /* else the end of the connection does it */
     json_decref(result);
     drop(h);
     live = NULL;
@@ -218,7 +218,7 @@ int IOT_OTA_IsFetchFinish(void *handle)
     return h->over;
 }
 
-/* The bytes that the answer to a yield carries. */
+/* Take the bytes from the answer to a yield. */
 static void take_piece(struct ota *h, const json_t *state)
 {
     const char *data = json_string_value(json_object_get(state, "data"));
@@ -233,7 +233,7 @@ static void take_piece(struct ota *h, const json_t *state)
     h->known += h->held;
 }
 
-/* The next piece: 0, or what FetchYield returns. */
+/* Fetch the next piece: 0, or the value that FetchYield returns. */
 static int fetch(struct ota *h, uint32_t seconds)
 {
     uint32_t till = seconds < YIELD_MOST ? seconds : YIELD_MOST;
@@ -253,7 +253,7 @@ static int fetch(struct ota *h, uint32_t seconds)
     take_state(h, state);
     take_piece(h, state);
     if (h->finished && h->held == 0 && h->known < h->size)
-        h->failed = true; /* it is armed without us: nothing more comes */
+        h->failed = true; /* the agent has armed it without us, so no more bytes will come */
     fetching = json_is_true(json_object_get(state, "fetching"));
     json_decref(state);
     if (h->failed) {

@@ -1,4 +1,4 @@
-/* The protocol over the link: who waits for which answer, events, facts. */
+/* The protocol over the link: matches answers with calls, and handles events and facts. */
 #include "moult.h"
 
 #include <errno.h>
@@ -11,17 +11,17 @@
 #include "moult_private.h"
 
 #define PROTOCOL 1      /* moult-control(7) */
-#define FACTS_MAX 60000 /* bytes: they fit into a line, with what belongs to it */
-#define LINES_A_TURN 64 /* after which a caller's time is looked at */
+#define FACTS_MAX 60000 /* bytes, so that a line has room for them and the rest of the object */
+#define LINES_A_TURN 64 /* lines after which the caller's time limit is checked */
 
-/* What a connection begins with; its answer has this number. */
+/* The id of the request that begins a connection. */
 #define HELLO 0
 
 struct moult {
     struct moult_link link;
     bool greeted;    /* the agent answered our hello */
     bool inside;     /* a callback runs */
-    bool answered;   /* the agent itself said how the last call ended */
+    bool answered;   /* the last call ended with an answer of the agent */
     json_int_t last; /* number of the last request */
 
     json_int_t waiting; /* number of the call that is made, 0: none */
@@ -113,7 +113,7 @@ static void settle(struct moult *m, int code, json_t *result)
     m->result = json_incref(result);
 }
 
-/* Whether a connection is wanted even when nothing is asked. */
+/* Whether to keep a connection even without an open call. */
 static bool stays(const struct moult *m)
 {
     return m->on_event || m->facts;
@@ -151,7 +151,7 @@ static int queue(struct moult *m, json_t *object)
     if (rc == MOULT_USAGE)
         return moult_fail(m, rc, "a request of more than %d bytes", MOULT_LINE_MAX);
     if (rc == MOULT_BUSY)
-        return moult_fail(m, rc, "the agent does not read what it is asked");
+        return moult_fail(m, rc, "the agent does not read its requests");
     return rc < 0 ? moult_fail(m, rc, "out of memory") : 0;
 }
 
@@ -190,7 +190,7 @@ static void take_answer(struct moult *m, const json_t *object)
             tell(m, "connected", "{\"event\":\"connected\"}");
         else
             lose(m, MOULT_INCOMPATIBLE, message ? message : "the agent speaks another protocol");
-    } else if (!id) { /* of no request: why the connection ends */
+    } else if (!id) { /* without an id: why the agent ends the connection */
         lose(m, code_of(json_string_value(json_object_get(object, "code"))), message ? message : "refused");
     } else if (json_is_integer(id) && json_integer_value(id) == m->waiting && m->code == MOULT_TIMEOUT) {
         m->answered = true;
@@ -211,7 +211,7 @@ static void take_line(struct moult *m, const char *line, size_t len)
     const char *event = json_string_value(json_object_get(object, "event"));
 
     if (!json_is_object(object))
-        lose(m, MOULT_CORRUPT, "the agent answered no JSON");
+        lose(m, MOULT_CORRUPT, "the agent's answer is not JSON");
     else if (event)
         take_event(m, object, event);
     else
@@ -238,7 +238,7 @@ static void take_lines(struct moult *m)
     }
 }
 
-/* Serve what is there, waiting at most until `till`. */
+/* Handle what arrives, waiting at most until `till`. */
 static int serve(struct moult *m, int64_t till)
 {
     int found = moult_link_wait(&m->link, till);
@@ -265,7 +265,7 @@ static int no_agent(struct moult *m)
     if (m->link.why == EACCES || m->link.why == EPERM)
         return moult_fail(m, MOULT_REFUSED, "%s: this user may not ask the agent", m->link.path);
     if (m->link.why == EAGAIN)
-        return moult_fail(m, MOULT_BUSY, "%s: too many ask the agent; try again", m->link.path);
+        return moult_fail(m, MOULT_BUSY, "%s: the agent has too many clients; try again", m->link.path);
     return moult_fail(m, MOULT_NOTHING, "%s: no agent answers (%s); does `moult run` run?", m->link.path,
                       strerror(m->link.why));
 }
@@ -282,7 +282,7 @@ static bool connect_now(struct moult *m)
     return true;
 }
 
-/* 0 when there is a connection before `till`. */
+/* Returns 0 if there is a connection before `till`. */
 static int connect_until(struct moult *m, int64_t till)
 {
     if (connect_now(m))
@@ -307,7 +307,7 @@ static int wait_for_answer(struct moult *m, const char *verb, int64_t till)
     return m->code;
 }
 
-/* An agent that went away while nothing was asked is no failure of what is asked now. */
+/* If the connection was lost while no call was open, make a new one, so that this call does not fail. */
 static int refresh(struct moult *m)
 {
     return m->link.socket >= 0 ? serve(m, 0) : 0;
@@ -350,7 +350,7 @@ bool moult_answered(const struct moult *m)
     return m->answered;
 }
 
-/* Have the agent know what this connection is for; a new one begins with that, now or later. */
+/* Tell the agent what this connection is for. A new connection begins with that, now or later. */
 static int announce(struct moult *m)
 {
     if (m->link.socket < 0)
@@ -379,7 +379,7 @@ int moult_facts(struct moult *m, const char *json)
     }
     if (facts && json_dumpb(facts, NULL, 0, JSON_COMPACT) > FACTS_MAX) {
         json_decref(facts);
-        return moult_fail(m, MOULT_USAGE, "facts: of more than %d bytes", FACTS_MAX);
+        return moult_fail(m, MOULT_USAGE, "facts: more than %d bytes", FACTS_MAX);
     }
     m->message[0] = '\0';
     json_decref(m->facts);

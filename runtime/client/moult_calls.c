@@ -1,11 +1,11 @@
-/* The calls of moult.h over the connection of moult.c: from JSON to structures. */
+/* The calls of moult.h: turns the answers, which are JSON, into structures. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "moult.h"
 #include "moult_private.h"
 
-/* A text of an object, "" when there is none, cut between characters. */
+/* Copy a text of an object, or "", cut between characters if it is too long. */
 static void take(char *out, size_t size, const json_t *object, const char *name)
 {
     const char *text = json_string_value(json_object_get(object, name));
@@ -73,7 +73,7 @@ int moult_check(struct moult *m, struct moult_offer *out, int timeout)
     return 0;
 }
 
-/* Ask for something whose answer is only that it was done. */
+/* A request whose answer has no result. */
 static int order(struct moult *m, const char *verb, json_t *fields, int timeout)
 {
     json_t *result;

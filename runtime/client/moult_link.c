@@ -15,7 +15,7 @@
 
 #include "moult.h"
 
-#define QUEUE_MAX_BYTES 262144 /* that wait for the agent to read */
+#define QUEUE_MAX_BYTES 262144 /* waiting until the agent reads them */
 #define RETRY 500              /* ms between two tries to connect */
 
 int64_t moult_link_now(void)
@@ -51,7 +51,7 @@ void moult_link_close(struct moult_link *l)
     free(l->path);
 }
 
-/* Look again in `ms`; 0: no more. */
+/* Try again in `ms`; 0: stop trying. */
 static void set_timer(struct moult_link *l, int ms)
 {
     struct itimerspec at = {.it_value = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000}};
@@ -62,7 +62,7 @@ static void set_timer(struct moult_link *l, int ms)
 void moult_link_drop(struct moult_link *l, bool again)
 {
     if (l->socket >= 0) {
-        /* Closing alone would leave it in the set while a child of the program has it, too. */
+        /* Closing alone would leave it in the epoll set while a child of the program has it open. */
         epoll_ctl(l->epoll, EPOLL_CTL_DEL, l->socket, NULL);
         close(l->socket);
     }
@@ -71,7 +71,7 @@ void moult_link_drop(struct moult_link *l, bool again)
     set_timer(l, again ? RETRY : 0);
 }
 
-/* Wait for what the socket has, and for room when something is to be sent. */
+/* Watch the socket for reading, and for writing if bytes are waiting. */
 static void watch_socket(struct moult_link *l, int op)
 {
     struct epoll_event e = {.events = EPOLLIN | (l->out_len > 0 ? (uint32_t)EPOLLOUT : 0),
@@ -93,7 +93,7 @@ static void flush(struct moult_link *l)
             break;
         sent += (size_t)n;
     }
-    /* When the peer is gone, reading tells, after what it said last. */
+    /* If the peer is gone, reading reports it, after its last bytes. */
     memmove(l->out, l->out + sent, l->out_len - sent);
     l->out_len -= sent;
     watch_socket(l, EPOLL_CTL_MOD);
@@ -118,7 +118,7 @@ int moult_link_send(struct moult_link *l, const char *line, size_t len)
     return 0;
 }
 
-/* The address of the path; a long one through a descriptor of its folder, in *folder. */
+/* The address of the path. A long path is reached through a descriptor of its folder, in *folder. */
 static bool address_of(const char *path, struct sockaddr_un *out, int *folder)
 {
     const char *slash = strrchr(path, '/');
@@ -213,7 +213,7 @@ bool moult_link_has_line(const struct moult_link *l)
     return line_end(l) != NULL;
 }
 
-/* Some more bytes behind those that are there: 1, 0 none yet, MOULT_NETWORK. */
+/* Receive more bytes: 1; 0: none yet; or MOULT_NETWORK. */
 static int receive(struct moult_link *l)
 {
     ssize_t n;

@@ -1,4 +1,4 @@
-/* moult/terminal.h over the verb `terminal` of the agent. */
+/* Implements moult/terminal.h by the agent's verb `terminal`. */
 #include "moult/terminal.h"
 
 #include <poll.h>
@@ -9,15 +9,15 @@
 #include "moult_link.h"
 #include "moult_private.h"
 
-#define WITHIN 5000        /* ms in which the agent answers */
-#define CALL_WITHIN 120000 /* the same of a call, which may bring a carrier's link down and look for it */
-#define EVERY 1000         /* ms between two looks */
+#define WITHIN 5000        /* ms within which the agent must answer */
+#define CALL_WITHIN 120000 /* the same for a call, which may first bring the carrier's link down */
+#define EVERY 1000         /* ms between two questions about progress */
 #define SILENT_MOST 600000 /* ms without an answer, after which a call is over */
 
-/* The vendor's calls know no handle: one of each. */
+/* The vendor's calls have no handle, so there is one twin of each kind. */
 struct twin {
     const char *name;
-    struct moult *m; /* NULL until something is asked */
+    struct moult *m; /* NULL before the first call */
     void (*on_state)(unsigned char state);
     void (*on_step)(unsigned char *file_name, long int total, long int step);
     bool busy; /* a call is under way, or its handler runs */
@@ -41,7 +41,7 @@ static int ask(struct twin *t, const char *what, json_t *fields, json_t **result
     return moult_call(t->m, "terminal", fields, result, timeout);
 }
 
-/* Hand a state that is owed to the handler; what it has taken, the agent forgets. */
+/* Pass a pending state to the handler, and tell the agent, which then forgets it. */
 static void deliver(struct twin *t, const json_t *state)
 {
     json_int_t owed = json_integer_value(json_object_get(state, "owed"));
@@ -54,7 +54,7 @@ static void deliver(struct twin *t, const json_t *state)
     json_decref(result);
 }
 
-/* What was kept, for a handler that is new or a call that begins. 0, or there is none to ask. */
+/* Deliver a state that the agent has kept, to a new handler or before a call. 0, or an error without an agent. */
 static int deliver_kept(struct twin *t)
 {
     json_t *state;
@@ -74,7 +74,7 @@ static void show_step(const struct twin *t, unsigned char *file_name)
         t->on_step(file_name, (long)status.total, (long)status.done);
 }
 
-/* Until the call that was taken has ended. */
+/* Wait until the transfer of an accepted call is over. */
 static void follow(struct twin *t, unsigned char *downfile)
 {
     unsigned char *slash = (unsigned char *)strrchr((char *)downfile, '/');
@@ -146,8 +146,8 @@ static int set_state(struct twin *t, void (*fn)(unsigned char state))
         return -1;
     t->on_state = fn;
     if (t->busy)
-        return 0;   /* who is busy delivers */
-    t->busy = true; /* what its handler is being told is not told again from inside of it */
+        return 0;   /* the call under way delivers it */
+    t->busy = true; /* so that the handler is not called again from within itself */
     (void)!deliver_kept(t);
     t->busy = false;
     return 0;

@@ -22,7 +22,7 @@ static int look_at(struct up_bare_look *look, struct up_archive_reader *reader, 
     return rc < 0 ? rc : up_bare_look_end(look, err);
 }
 
-/* Twice the same archive: looked at as a whole before anything of it is written. */
+/* The archive is read twice: it is checked completely before anything is written. */
 static int unpack(struct up_bare_look *look, struct up_storage *storage, const char *archive, const char *dir,
                   struct up_error *err)
 {

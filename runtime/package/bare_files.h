@@ -1,11 +1,11 @@
 /*
- * bare_files.h -- a bare archive of files, as vendors' tools make it, as the
- * content of a part files (files_archive.h).
+ * bare_files.h -- read a bare archive of files, as vendors' tools make it, as the
+ * content of a files part (files_archive.h).
  *
- * A .tar.gz (or .tar, .zip) of one folder, "NAME/" or "./NAME/": update.ini and
- * the files that it puts in place, nothing else, names in any encoding. What it
- * holds is checked as a folder is (files_folder.h); the same files give the same
- * content, whichever way they came.
+ * It is a .tar.gz (or .tar, .zip) of one folder, "NAME/" or "./NAME/", with
+ * update.ini and exactly the files that it puts in place; names may have any
+ * encoding. The content is checked like a folder (files_folder.h), and the same
+ * files give the same content, from a folder or an archive.
  */
 #ifndef UP_BARE_FILES_H
 #define UP_BARE_FILES_H
@@ -16,9 +16,9 @@
 struct up_storage;
 struct up_tree_tar;
 
-/* Unpacked as `dir`, a path of its own whose parent exists; what lies there is
- * removed first. On success *out must be released with up_tree_tar_close(), and
- * dir removed after that; else nothing of it is left.
+/* It is unpacked as `dir`, whose parent must exist; an existing `dir` is removed
+ * first. On success *out must be released with up_tree_tar_close() and `dir`
+ * removed after that; on failure nothing is left.
  * Errors: those of up_archive_reader_next() and up_files_folder_open();
  * UP_UNTRUSTED it is not one folder with an update.ini. */
 UP_MUST_CHECK int up_bare_files_open(struct up_tree_tar **out, struct up_storage *storage,

@@ -30,7 +30,7 @@ static int take_ini(struct up_files_archive *a, const struct up_tar_entry *entry
     return a->text ? 0 : up_fail(err, UP_INTERNAL, "files: out of memory");
 }
 
-/* Each is named by update.ini and comes after the one before, so there is room for it. */
+/* Members are named in update.ini and ascend, so there is room for each. */
 static int take_file(struct up_files_archive *a, const struct up_tar_entry *entry, struct up_error *err)
 {
     struct up_files_member *member = &a->member[a->members];
@@ -52,7 +52,7 @@ static int take_member(struct up_files_archive *a, const struct up_tar_entry *en
     return a->text || a->ini.count ? take_file(a, entry, err) : take_ini(a, entry, err);
 }
 
-/* Content of update.ini; that of files is for others to look at. */
+/* Collect the content of update.ini. That of files is not looked at here. */
 static int take_content(struct up_files_archive *a, const uint8_t *bytes, size_t len, struct up_error *err)
 {
     int rc;

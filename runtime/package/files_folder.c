@@ -8,7 +8,7 @@
 #include "tree_tar.h"
 #include "update_ini.h"
 
-/* Both ways: what is to be put in place is there, and nothing else is. */
+/* Every file that update.ini puts in place must be there, and no other. */
 static int compare(const struct up_tree_tar *tree, const struct up_update_ini *ini, const char *shown,
                    struct up_error *err)
 {
@@ -47,7 +47,7 @@ static int check(struct up_tree_tar *tree, struct up_storage *storage, const cha
         rc = up_fail(err, rc == UP_UNTRUSTED ? UP_USAGE : rc, "%s/%s", shown, why.message);
     else
         rc = compare(tree, &ini, shown, err);
-    if (rc == 0) /* the very text that was checked, whatever becomes of the file */
+    if (rc == 0) /* use the text that was checked, even if the file changes meanwhile */
         rc = up_tree_tar_replace(tree, text, len, err);
     free(text);
     up_update_ini_free(&ini);

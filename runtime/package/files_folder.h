@@ -1,7 +1,7 @@
 /*
- * files_folder.h -- a folder as the content of a part files (files_archive.h),
- * checked whole: update.ini by every rule (update_ini.h), the files it puts in
- * place, and nothing else.
+ * files_folder.h -- read a folder as the content of a files part
+ * (files_archive.h). It is checked completely: update.ini by every rule
+ * (update_ini.h), and that the folder has exactly the files that it puts in place.
  */
 #ifndef UP_FILES_FOLDER_H
 #define UP_FILES_FOLDER_H
@@ -13,10 +13,10 @@
 struct up_storage;
 struct up_tree_tar;
 
-/* Blanks after a '/' in directories (update_ini.h). */
+/* Spaces after a '/' in directories (update_ini.h). */
 struct up_files_blanks {
-    bool remove;    /* take them out of the content's update.ini */
-    unsigned lines; /* that have one: filled */
+    bool remove;    /* remove them from the content's update.ini */
+    unsigned lines; /* out: the number of lines that have one */
 };
 
 /* Messages call the folder `shown`. On success *out must be released with

@@ -15,7 +15,7 @@ struct scan {
     struct up_files_part *part;
     struct up_tar_reader tar;
     struct up_digest *hash;
-    size_t seen; /* members whose header came */
+    size_t seen; /* members whose header was read */
 };
 
 static void finish_member(struct scan *s)
@@ -27,7 +27,7 @@ static void finish_member(struct scan *s)
         memcpy(s->part->content[s->seen - 1].digest, sum, UP_SHA256_SIZE);
 }
 
-/* A header came; the archive has taken it as a member, unless it is update.ini's. */
+/* A header was read. The archive has accepted it as a member, unless it is update.ini's. */
 static int begin_member(struct scan *s, struct up_error *err)
 {
     struct up_files_archive *a = &s->part->archive;

@@ -1,10 +1,10 @@
 /*
- * files_part.h -- a verified part files that lies in the state directory: what its
- * update.ini says, and the content of each file by its number.
+ * files_part.h -- a verified files part in the state directory: its update.ini,
+ * and the content of each file by number.
  *
- * It is read once from end to end, and must be one that verification takes
- * (files_archive.h). What is read of it later is not trusted again: whoever writes
- * it somewhere compares the digest.
+ * It is read once from end to end and checked like a package (files_archive.h).
+ * Content that is read later is not verified again: the code that writes it
+ * somewhere compares the digest.
  */
 #ifndef UP_FILES_PART_H
 #define UP_FILES_PART_H

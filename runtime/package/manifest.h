@@ -48,8 +48,8 @@
  * number near the end, nothing could follow. */
 #define UP_SEQUENCE_FREE ((uint64_t)1 << 62)
 
-/* What nobody signed has no sequence. Where a number must stand, on record and in
- * memory, it is one that no signed package can have, made of the payload's digest. */
+/* An unsigned payload has no sequence. Where a number is needed, on record and in
+ * memory, it is made from the payload's digest and one that no signed package can have. */
 #define UP_SEQUENCE_UNSIGNED ((uint64_t)1 << 63)
 static inline bool up_sequence_is_unsigned(uint64_t sequence)
 {

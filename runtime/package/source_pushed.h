@@ -1,11 +1,10 @@
 /*
- * source_pushed.h -- a source that is fed: a sender pushes the bytes of the
- * object in order, a piece at a time, and each of them once.
+ * source_pushed.h -- a source for pushed data: a sender passes the bytes of the
+ * object in order, piece by piece, each of them once.
  *
- * One piece is in memory. It has been used up when the reader wants bytes that
- * lie behind it; only then is the next one taken, so that a sender who waits for
- * that is never ahead of what was verified. Pieces before the place that the
- * reader wants are passed over.
+ * One piece is in memory. It is used up when the reader wants bytes after it; only
+ * then is the next one accepted, so a sender who waits for that is never ahead of
+ * what was verified. Pieces before the offset that the reader wants are skipped.
  */
 #ifndef UP_SOURCE_PUSHED_H
 #define UP_SOURCE_PUSHED_H
@@ -26,7 +25,7 @@ UP_MUST_CHECK int up_source_pushed(struct up_source **out, uint64_t size, struct
  * UP_CORRUPT more than the size; UP_INTERNAL. */
 UP_MUST_CHECK int up_source_push(struct up_source *s, const void *data, size_t len, struct up_error *err);
 
-/* Whether the reader has used up what was pushed, and wants more. */
+/* Whether the reader has used up the pushed bytes and wants more. */
 bool up_source_starves(const struct up_source *s);
 
 /* No more will come: read() fails like this once the piece in memory is used up. */

@@ -11,7 +11,7 @@ void up_tar_reader_begin(struct up_tar_reader *r, const char *what, uint64_t siz
     r->size = size;
 }
 
-/* A whole header came: of a member, or the first block of the end mark. */
+/* A header is complete: of a member, or the first block of the end mark. */
 static int take_header(struct up_tar_reader *r, struct up_error *err)
 {
     int more = up_tar_get(&r->entry, r->header, err);

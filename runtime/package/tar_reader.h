@@ -1,6 +1,6 @@
 /*
- * tar_reader.h -- a canonical tar, taken apart as its bytes come: members, their
- * content, zeros where there is nothing, an end mark, and nothing behind it.
+ * tar_reader.h -- parse a canonical tar as a stream: members, their content, zero
+ * padding, an end mark, and nothing after it.
  *
  *     begin -> take* -> end     bytes in order, in pieces of any size
  */
@@ -16,13 +16,13 @@
 
 struct up_tar_reader {
     const char *what;  /* for messages: "script", "files" */
-    uint64_t size, at; /* bytes of the archive; how many came */
-    uint64_t content;  /* bytes of the member that are to come */
-    uint64_t padding;  /* zeros behind them */
-    bool ended;        /* only zeros are to come */
+    uint64_t size, at; /* bytes of the archive, and how many were read */
+    uint64_t content;  /* bytes of the member still to come */
+    uint64_t padding;  /* zeros after them */
+    bool ended;        /* only zeros may follow */
     size_t filled;
     uint8_t header[UP_TAR_BLOCK];
-    struct up_tar_entry entry; /* the last member that came */
+    struct up_tar_entry entry; /* the last member */
 };
 
 enum up_tar_piece {
@@ -37,7 +37,7 @@ void up_tar_reader_begin(struct up_tar_reader *r, const char *what, uint64_t siz
  * Errors: UP_UNTRUSTED, with what is wrong. */
 UP_MUST_CHECK int up_tar_reader_take(struct up_tar_reader *r, const uint8_t *bytes, size_t len, size_t *taken,
                                      struct up_error *err);
-/* All of it came. Errors: UP_UNTRUSTED. */
+/* The archive is complete. Errors: UP_UNTRUSTED. */
 UP_MUST_CHECK int up_tar_reader_end(const struct up_tar_reader *r, struct up_error *err);
 
 #endif

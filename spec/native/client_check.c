@@ -222,12 +222,12 @@ static void test_nonsense(void **state)
         int code;
         const char *message;
     } ends[] = {
-        {MOULT_CORRUPT, "the agent answered no JSON"},
+        {MOULT_CORRUPT, "the agent's answer is not JSON"},
         {MOULT_CORRUPT, "the agent sent a line that is too long"},
         {MOULT_INCOMPATIBLE, "the agent speaks protocol 2, not 1"},
         {MOULT_REFUSED, "user 1000 may not ask the agent"},
         {MOULT_INTERNAL, "no reason given"},
-        {MOULT_CORRUPT, "the agent answered no JSON"},
+        {MOULT_CORRUPT, "the agent's answer is not JSON"},
     };
     pid_t pid = start(nonsense);
     struct moult *m = open_client();
@@ -387,7 +387,7 @@ static void test_full(void **state)
     for (int i = 0; i < 20; i++)
         moult_ask(m, "any", fields, NULL, 1);
     assert_int_equal(moult_ask(m, "any", fields, NULL, 1), MOULT_BUSY);
-    assert_string_equal(moult_message(m), "the agent does not read what it is asked");
+    assert_string_equal(moult_message(m), "the agent does not read its requests");
     moult_close(m);
     stop(pid);
 }
@@ -406,7 +406,7 @@ static void test_large_facts(void **state)
     assert_int_equal(moult_facts(m, facts), 0);
     memcpy(facts + 59998, "x\"}", 4);
     assert_int_equal(moult_facts(m, facts), MOULT_USAGE);
-    assert_string_equal(moult_message(m), "facts: of more than 60000 bytes");
+    assert_string_equal(moult_message(m), "facts: more than 60000 bytes");
     moult_close(m);
 }
 

@@ -163,7 +163,7 @@ function Client:receive(till)
     if line then
       local object, why = self.json.decode(line)
       if type(object) == "table" then return object end
-      return nil, ("the agent answered no JSON: %s"):format(why), "internal"
+      return nil, ("the agent's answer is not JSON: %s"):format(why), "internal"
     elseif code ~= "again" then
       return lost(self, code == "nothing" and "the agent went away" or ("the agent: %s"):format(message))
     elseif till and self.tasks.now() >= till then
