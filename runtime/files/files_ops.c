@@ -79,11 +79,6 @@ int up_files_find(const struct up_files_work *w, uint32_t n, bool digest, struct
     return rc;
 }
 
-static bool has_no_links(int error)
-{
-    return error == EPERM || error == EOPNOTSUPP || error == EMLINK;
-}
-
 /* A copy instead of a link. Nothing else writes the target: its program was stopped. */
 static int copy_old(const struct at *a, struct up_error *err)
 {
@@ -118,7 +113,7 @@ static int keep_old(const struct at *a, struct up_error *err)
     if (there != 0)
         return there < 0 ? there : 0;
     if (s->ops->link_at(s, a->place.dir, a->op->name, old) < 0) {
-        if (!has_no_links(errno))
+        if (!up_files_has_no_links(errno))
             return up_files_failed(&a->place, old, "link", err);
         if (copy_old(a, err) < 0)
             return err->code;
@@ -126,22 +121,20 @@ static int keep_old(const struct at *a, struct up_error *err)
     return up_files_sync(&a->place, err);
 }
 
-static bool is_like(const struct up_stat *one, const struct up_stat *other)
-{
-    return one->mode == other->mode && one->owner == other->owner && one->group == other->group;
-}
-
-/* .new was made like the target was while staging; somebody has changed that since. */
+/* .new was made like the target was while staging; somebody may have changed that since. */
 static int make_like_old(const struct at *a, struct up_error *err)
 {
     struct up_storage *s = a->place.storage;
     const char *name = a->name[UP_FILES_NEW];
-    int old = s->ops->open_at(s, a->place.dir, a->name[UP_FILES_OLD], UP_READ, 0), fresh, rc = 0;
+    int old = s->ops->open_at(s, a->place.dir, a->name[UP_FILES_OLD], UP_READ, 0), fresh, changed = -1,
+        rc = 0;
 
     if (old < 0)
         return up_files_failed(&a->place, a->name[UP_FILES_OLD], "open", err);
     fresh = s->ops->open_at(s, a->place.dir, name, UP_UPDATE, 0);
-    if (fresh < 0 || s->ops->copy_attributes(s, fresh, old) < 0 || s->ops->sync(s, fresh) < 0)
+    if (fresh >= 0)
+        changed = s->ops->copy_attributes(s, fresh, old);
+    if (changed < 0 || (changed > 0 && s->ops->sync(s, fresh) < 0))
         rc = up_files_failed(&a->place, name, "attributes", err);
     if (fresh >= 0)
         s->ops->close(s, fresh);
@@ -157,7 +150,7 @@ static int move_over(const struct at *a, struct up_error *err)
 
     if (there <= 0)
         return there;
-    if (a->found->st.kind == UP_NODE_FILE && !is_like(&st, &a->found->st) && make_like_old(a, err) < 0)
+    if (a->found->st.kind == UP_NODE_FILE && make_like_old(a, err) < 0)
         return err->code;
     return up_files_rename(&a->place, a->name[UP_FILES_NEW], a->op->name, err);
 }

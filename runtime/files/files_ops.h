@@ -47,7 +47,7 @@ UP_MUST_CHECK int up_files_find(const struct up_files_work *w, uint32_t n, bool 
  * something appeared where nothing was. */
 UP_MUST_CHECK int up_files_forward(const struct up_files_work *w, uint32_t n, struct up_error *err);
 UP_MUST_CHECK int up_files_back(const struct up_files_work *w, uint32_t n, struct up_error *err);
-/* Remove .new, .old and .old.part. */
+/* Remove .new, .old, .old.part and what a try left. */
 UP_MUST_CHECK int up_files_sweep_op(const struct up_files_work *w, uint32_t n, struct up_error *err);
 
 #endif

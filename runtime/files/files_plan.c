@@ -375,7 +375,7 @@ static void id_text(const struct up_files_plan *plan, char out[2 * UP_FILES_ID_S
 void up_files_temporary(const struct up_files_plan *plan, uint32_t n, enum up_files_temporary which,
                         char out[UP_FILES_TEMPORARY_SIZE])
 {
-    static const char *const suffix[UP_FILES_TEMPORARIES + 1] = {"new", "old", "old.part", "foreign"};
+    static const char *const suffix[UP_FILES_TEMPORARIES + 1] = {"new", "old", "old.part", "try", "foreign"};
     char id[2 * UP_FILES_ID_SIZE + 1];
 
     id_text(plan, id);

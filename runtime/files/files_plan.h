@@ -91,6 +91,7 @@ enum up_files_temporary {
     UP_FILES_NEW,
     UP_FILES_OLD,
     UP_FILES_OLD_PART,
+    UP_FILES_TRIED, /* means nothing, whatever a cut leaves of it */
     UP_FILES_TEMPORARIES,
     UP_FILES_FOREIGN = UP_FILES_TEMPORARIES
 };

@@ -10,6 +10,7 @@
 #include "files_here.h"
 #include "files_switch.h"
 #include "files_tree.h"
+#include "files_try.h"
 #include "files_twin.h"
 
 #define CHUNK 65536u
@@ -130,59 +131,6 @@ static int make_dir(const struct up_files_place *p, const struct up_files_op *op
     return rc < 0 ? rc : up_files_sync(p, err);
 }
 
-/* Whether the file system takes a name that is not there: in an empty directory of ours. */
-static int try_name(const struct up_files_place *p, const char *ours, const char *name, struct up_error *err)
-{
-    struct up_storage *s = p->storage;
-    struct up_files_place inside = {s, -1, p->root, p->folder};
-    int file, rc = 0;
-
-    if (s->ops->mkdir_at(s, p->dir, ours, 0700) < 0)
-        return up_files_failed(p, ours, "mkdir", err);
-    inside.dir = s->ops->open_dir(s, p->dir, ours, true);
-    if (inside.dir < 0)
-        return up_files_failed(p, ours, "open", err);
-    file = s->ops->open_at(s, inside.dir, name, UP_WRITE_ONLY_NEW, 0600);
-    if (file >= 0)
-        s->ops->close(s, file);
-    else
-        rc = up_files_failed(p, name, "a name that cannot be", err);
-    up_files_place_close(&inside);
-    return rc < 0 ? rc : up_files_remove(p, ours, err);
-}
-
-/* Whether the folder takes what the switch will do to it, on names of ours. */
-static int try_folder(const struct up_files_place *p, const struct up_files_plan *plan, uint32_t n,
-                      const struct up_files_found *found, struct up_error *err)
-{
-    struct up_storage *s = p->storage;
-    char part[UP_FILES_TEMPORARY_SIZE], old[UP_FILES_TEMPORARY_SIZE];
-    uint64_t room;
-    int file;
-
-    up_files_temporary(plan, n, UP_FILES_OLD_PART, part);
-    up_files_temporary(plan, n, UP_FILES_OLD, old);
-    file = s->ops->open_at(s, p->dir, part, UP_WRITE_ONLY_NEW, 0600);
-    if (file < 0)
-        return up_files_failed(p, part, "create", err);
-    s->ops->close(s, file);
-    if (s->ops->link_at(s, p->dir, part, old) == 0) {
-        if (up_files_unlink(p, part, err) < 0)
-            return err->code;
-    } else if (!plan->root[plan->op[n].root].weak) {
-        return up_fail(err, UP_INCOMPATIBLE, "root %s: %s in it takes no hard link (%s), and it is not weak",
-                       p->root, *p->folder ? p->folder : "a file", strerror(errno));
-    } else if (s->ops->space_at(s, p->dir, &room) < 0) {
-        return up_files_failed(p, part, "space", err);
-    } else if (found->there && found->st.size > room) { /* it will have to be copied */
-        return up_fail(err, UP_NOSPACE, "%s/%s: %llu bytes for a copy of it, %llu free", p->root,
-                       plan->op[n].name, (unsigned long long)found->st.size, (unsigned long long)room);
-    } else if (up_files_rename(p, part, old, err) < 0) {
-        return err->code;
-    }
-    return up_files_unlink(p, old, err);
-}
-
 static int fill_one(const struct up_files_work *w, uint32_t n, const struct up_files_source *source,
                     struct up_error *err)
 {
@@ -192,14 +140,12 @@ static int fill_one(const struct up_files_work *w, uint32_t n, const struct up_f
     struct up_files_place p;
     int rc = 0;
 
-    if (up_files_sweep_op(w, n, err) < 0 || up_files_find(w, n, false, &found, err) < 0 ||
+    if (up_files_find(w, n, false, &found, err) < 0 ||
         up_files_place_open(&p, w->storage, w->plan, n, err) < 0)
         return err->code;
     up_files_temporary(w->plan, n, UP_FILES_NEW, name);
     if (up_files_is_step(op))
-        rc = try_folder(&p, w->plan, n, &found, err);
-    if (rc == 0 && up_files_is_step(op) && op->kind != UP_FILES_DELETE && !found.there)
-        rc = try_name(&p, name, op->name, err);
+        rc = up_files_try(&p, w->plan, n, found.there, err);
     if (rc == 0 && (op->kind == UP_FILES_PUT || op->kind == UP_FILES_INSIDE))
         rc = make_file(&p, op, op->kind == UP_FILES_PUT ? name : op->name, source, err);
     else if (rc == 0 && op->kind != UP_FILES_DELETE)
@@ -218,6 +164,11 @@ int up_files_fill(struct up_files *f, const struct up_files_source *source, stru
     if (f->stage.step != UP_FILES_STAGING || f->lost)
         return up_fail(err, UP_BUSY, "files: a plan is %s", up_files_step_name(f->stage.step));
     if (up_files_check_here(f, err) < 0)
+        return err->code;
+    for (uint32_t n = 0; n < f->plan.op_count; n++)
+        if (up_files_sweep_op(&w, n, err) < 0)
+            return err->code;
+    if (up_files_try_room(&w, err) < 0)
         return err->code;
     for (uint32_t n = 0; n < f->plan.op_count; n++)
         if (fill_one(&w, n, source, err) < 0)

@@ -103,6 +103,11 @@ int up_files_unlink(const struct up_files_place *p, const char *name, struct up_
                                                                     : 0;
 }
 
+bool up_files_has_no_links(int error)
+{
+    return error == EPERM || error == EOPNOTSUPP || error == EMLINK;
+}
+
 /* All of an open file through `hash`, and into `to` unless that is -1. 0 or -1. */
 static int pour(struct up_storage *s, int from, int to, struct up_digest *hash)
 {

@@ -40,6 +40,8 @@ UP_MUST_CHECK int up_files_sync(const struct up_files_place *p, struct up_error 
 UP_MUST_CHECK int up_files_rename(const struct up_files_place *p, const char *from, const char *to,
                                   struct up_error *err);
 UP_MUST_CHECK int up_files_unlink(const struct up_files_place *p, const char *name, struct up_error *err);
+/* Whether this errno of link() says that the file system has none, or not as many. */
+bool up_files_has_no_links(int error);
 
 /* SHA-256 of a file, as the medium has it. Errors: UP_WRITE, UP_INTERNAL. */
 UP_MUST_CHECK int up_files_digest(const struct up_files_place *p, const char *name,

@@ -48,6 +48,11 @@ struct up_stat {
 /* The name of an entry of a directory handle: one component, no '/', neither "." nor "..". */
 #define UP_ENTRY_SIZE 256
 
+struct up_space {
+    uint64_t bytes; /* for an unprivileged writer */
+    uint64_t files; /* how many more there may be; UINT64_MAX where the file system does not count them */
+};
+
 #define UP_NO_DIR (-1) /* for open_dir() */
 
 /* One variable of the boot loader's environment. "": there is none with this name. */
@@ -169,12 +174,12 @@ struct up_storage_ops {
     int (*unlink_at)(struct up_storage *s, int dir, const char *name);
     int (*rmdir_at)(struct up_storage *s, int dir, const char *name);
     int (*mkdir_at)(struct up_storage *s, int dir, const char *name, unsigned mode);
-    /* Free bytes in the file system of the handle. */
-    int (*space_at)(struct up_storage *s, int dir, uint64_t *free_bytes);
+    /* What is free in the file system of the handle. */
+    int (*space_at)(struct up_storage *s, int dir, struct up_space *out);
     /* Set owner, group and mode of an open file or directory. */
     int (*set_attributes)(struct up_storage *s, int file, uint32_t owner, uint32_t group, unsigned mode);
-    /* Copy them from another file, with all extended attributes that can be
-     * read, including access lists. */
+    /* The same as of another file, with all extended attributes that can be read,
+     * including access lists, and no others: 1 something had to be changed, 0 nothing. */
     int (*copy_attributes)(struct up_storage *s, int file, int from);
 
     int (*truncate)(struct up_storage *s, int file, uint64_t size);

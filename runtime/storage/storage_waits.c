@@ -172,10 +172,10 @@ static int w_mkdir_at(struct up_storage *s, int dir, const char *name, unsigned 
     return done(inner->mkdir_at(s, dir, name, mode));
 }
 
-static int w_space_at(struct up_storage *s, int dir, uint64_t *free_bytes)
+static int w_space_at(struct up_storage *s, int dir, struct up_space *out)
 {
     up_waits_begin();
-    return done(inner->space_at(s, dir, free_bytes));
+    return done(inner->space_at(s, dir, out));
 }
 
 static int w_set_attributes(struct up_storage *s, int file, uint32_t owner, uint32_t group, unsigned mode)

@@ -20,7 +20,6 @@
 
 #define DIRECTORY (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)
 #define XATTR_ROOM 65536u /* the kernel's limit of a list and of a value */
-#define ACCESS_LIST "system.posix_acl_access"
 
 static int fail(int error)
 {
@@ -219,7 +218,7 @@ int up_system_dir_mkdir_at(struct up_storage *s, int dir, const char *name, unsi
     return check_name(name) < 0 ? -1 : mkdirat(dir, name, mode);
 }
 
-int up_system_dir_space_at(struct up_storage *s, int dir, uint64_t *free_bytes)
+int up_system_dir_space_at(struct up_storage *s, int dir, struct up_space *out)
 {
     struct statvfs vfs;
     int r;
@@ -229,7 +228,8 @@ int up_system_dir_space_at(struct up_storage *s, int dir, uint64_t *free_bytes)
         r = fstatvfs(dir, &vfs);
     while (r < 0 && errno == EINTR);
     if (r == 0)
-        *free_bytes = (uint64_t)vfs.f_bavail * vfs.f_frsize;
+        *out =
+            (struct up_space){(uint64_t)vfs.f_bavail * vfs.f_frsize, vfs.f_files ? vfs.f_favail : UINT64_MAX};
     return r;
 }
 
@@ -246,49 +246,89 @@ static bool cannot_be_read(int error)
     return error == EACCES || error == EPERM || error == ENODATA || error == ENOTSUP;
 }
 
-static int copy_one(int file, int from, const char *name, char *value)
+/* The names and values of extended attributes of two files. */
+struct xattrs {
+    char names[XATTR_ROOM], had[XATTR_ROOM], value[XATTR_ROOM], old[XATTR_ROOM];
+    size_t names_len, had_len;
+};
+
+static int list_xattrs(int fd, char names[XATTR_ROOM], size_t *len)
 {
-    ssize_t n = fgetxattr(from, name, value, XATTR_ROOM);
+    ssize_t n = flistxattr(fd, names, XATTR_ROOM);
+
+    *len = n < 0 ? 0 : (size_t)n;
+    return n < 0 && errno != ENOTSUP ? -1 : 0;
+}
+
+static bool has_name(const char *names, size_t len, const char *name)
+{
+    for (const char *at = names; at < names + len; at += strlen(at) + 1)
+        if (strcmp(at, name) == 0)
+            return true;
+    return false;
+}
+
+/* 1 it was set, 0 it is the same already or cannot be read, or -1. */
+static int copy_one(int file, int from, const char *name, struct xattrs *x)
+{
+    ssize_t n = fgetxattr(from, name, x->value, XATTR_ROOM), old;
 
     if (n < 0)
         return cannot_be_read(errno) ? 0 : -1;
-    return fsetxattr(file, name, value, (size_t)n, 0);
+    old = fgetxattr(file, name, x->old, XATTR_ROOM);
+    if (old == n && memcmp(x->old, x->value, (size_t)n) == 0)
+        return 0;
+    return fsetxattr(file, name, x->value, (size_t)n, 0) < 0 ? -1 : 1;
 }
 
-/* An access list that the directory gave the new file is not the old one's. */
-static int drop_access_list(int file)
+/* What the other file does not have: an access list that the directory gave, what was there before. */
+static int drop_one(int file, const char *name)
 {
-    return fremovexattr(file, ACCESS_LIST) < 0 && !cannot_be_read(errno) ? -1 : 0;
+    if (fremovexattr(file, name) == 0)
+        return 1;
+    return cannot_be_read(errno) ? 0 : -1;
 }
 
-static int copy_xattrs(int file, int from, char *names, char *value)
+static int copy_xattrs(int file, int from, struct xattrs *x)
 {
-    ssize_t n = flistxattr(from, names, XATTR_ROOM);
-    bool listed = false;
+    int changed = 0, r = 0;
 
-    if (n < 0)
-        return errno == ENOTSUP ? 0 : -1;
-    for (const char *name = names; name < names + n; name += strlen(name) + 1) {
-        if (copy_one(file, from, name, value) < 0)
-            return -1;
-        listed = listed || strcmp(name, ACCESS_LIST) == 0;
+    if (list_xattrs(from, x->names, &x->names_len) < 0 || list_xattrs(file, x->had, &x->had_len) < 0)
+        return -1;
+    for (const char *name = x->had; name < x->had + x->had_len && r >= 0; name += strlen(name) + 1) {
+        r = has_name(x->names, x->names_len, name) ? 0 : drop_one(file, name);
+        changed |= r > 0;
     }
-    return listed ? 0 : drop_access_list(file);
+    for (const char *name = x->names; name < x->names + x->names_len && r >= 0; name += strlen(name) + 1) {
+        r = copy_one(file, from, name, x);
+        changed |= r > 0;
+    }
+    return r < 0 ? -1 : changed;
+}
+
+static int copy_mode(struct up_storage *s, int file, int from)
+{
+    struct stat to, like;
+
+    if (fstat(file, &to) < 0 || fstat(from, &like) < 0)
+        return -1;
+    if (to.st_uid == like.st_uid && to.st_gid == like.st_gid && to.st_mode == like.st_mode)
+        return 0;
+    return up_system_dir_set_attributes(s, file, like.st_uid, like.st_gid, like.st_mode & 07777) < 0 ? -1 : 1;
 }
 
 int up_system_dir_copy_attributes(struct up_storage *s, int file, int from)
 {
-    char *room = malloc(2 * XATTR_ROOM);
-    struct stat st;
-    int r = -1, why;
+    struct xattrs *x = malloc(sizeof *x);
+    int mode, r, again, why;
 
-    if (!room)
+    if (!x)
         return fail(ENOMEM);
-    if (fstat(from, &st) == 0 &&
-        up_system_dir_set_attributes(s, file, st.st_uid, st.st_gid, st.st_mode & 07777) == 0)
-        r = copy_xattrs(file, from, room, room + XATTR_ROOM);
+    mode = copy_mode(s, file, from);
+    r = mode < 0 ? -1 : copy_xattrs(file, from, x);
+    again = r < 0 ? -1 : copy_mode(s, file, from); /* an access list changes the mode */
     why = errno;
-    free(room);
+    free(x);
     errno = why;
-    return r;
+    return again < 0 ? -1 : mode | r | again;
 }

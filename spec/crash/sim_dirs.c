@@ -193,13 +193,13 @@ int sim_mkdir_at(struct up_storage *s, int dir, const char *name, unsigned mode)
     return op_done(sim);
 }
 
-int sim_space_at(struct up_storage *s, int dir, uint64_t *free_bytes)
+int sim_space_at(struct up_storage *s, int dir, struct up_space *out)
 {
     struct sim *sim = op_sim(s);
 
     if (!op_handle(sim, dir) || op_begin(sim, SIM_SPACE) < 0)
         return -1;
-    *free_bytes = op_space(sim);
+    *out = (struct up_space){op_space(sim), UINT64_MAX};
     return 0;
 }
 
@@ -226,8 +226,14 @@ int sim_copy_attributes(struct up_storage *s, int file, int from)
     const struct inode *like;
     struct inode *inode;
 
-    if (!h || !other || op_begin(sim, SIM_COPY_ATTRIBUTES) < 0 ||
-        op_step(sim, SIM_COPY_ATTRIBUTES, h->path->text) < 0)
+    if (!h || !other || op_begin(sim, SIM_COPY_ATTRIBUTES) < 0)
+        return -1;
+    like = op_inode(sim, other->ino);
+    inode = op_inode(sim, h->ino);
+    if (inode->owner == like->owner && inode->group == like->group && inode->mode == like->mode &&
+        inode->xattrs == like->xattrs)
+        return 0;
+    if (op_step(sim, SIM_COPY_ATTRIBUTES, h->path->text) < 0)
         return -1;
     like = op_inode(sim, other->ino);
     inode = inode_own(&sim->live.nodes[h->ino]);
@@ -236,5 +242,5 @@ int sim_copy_attributes(struct up_storage *s, int file, int from)
     inode->mode = like->mode;
     inode->xattrs = like->xattrs;
     log_add(sim, change_of_attributes(h->ino, inode));
-    return op_done(sim);
+    return op_done(sim) < 0 ? -1 : 1;
 }

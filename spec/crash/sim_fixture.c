@@ -84,26 +84,32 @@ void sim_put_mount(struct sim *sim, const char *path, unsigned fs, bool no_links
     fixture_put(sim, path, dir);
 }
 
-void sim_put_fixed(struct sim *sim, const char *path)
+static struct inode *find(struct sim *sim, const char *path)
 {
     struct place at;
 
     must(sim->log_count == 0);
     if (tree_walk(&sim->live, path, false, &at) < 0 || !at.ino)
         abort();
-    inode_own(&sim->live.nodes[at.ino])->fixed = true;
+    return inode_own(&sim->live.nodes[at.ino]);
+}
+
+void sim_put_fixed(struct sim *sim, const char *path)
+{
+    find(sim, path)->fixed = true;
+    sim_rebase(sim);
+}
+
+void sim_put_folding(struct sim *sim, const char *path)
+{
+    find(sim, path)->folds = true;
     sim_rebase(sim);
 }
 
 void sim_put_owner(struct sim *sim, const char *path, uint32_t owner, uint32_t group, uint64_t xattrs)
 {
-    struct inode *inode;
-    struct place at;
+    struct inode *inode = find(sim, path);
 
-    must(sim->log_count == 0);
-    if (tree_walk(&sim->live, path, false, &at) < 0 || !at.ino)
-        abort();
-    inode = inode_own(&sim->live.nodes[at.ino]);
     inode->owner = owner;
     inode->group = group;
     inode->xattrs = xattrs;

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 void *sim_realloc(void *old, size_t size)
 {
@@ -147,6 +148,7 @@ void inode_settle(struct inode *made, const struct inode *dir)
 {
     made->fs = dir->fs;
     made->no_links = dir->no_links;
+    made->folds = dir->folds;
 }
 
 struct inode *inode_own(struct node *node)
@@ -160,10 +162,21 @@ struct inode *inode_own(struct node *node)
     return node->inode;
 }
 
+static bool entry_is(const struct inode *dir, size_t i, const char *name)
+{
+    if (i >= dir->entry_count)
+        return false;
+    return (dir->folds ? strcasecmp : strcmp)(dir->entries[i].name->text, name) == 0;
+}
+
 /* Index of the first entry that is not before name. */
 static size_t dir_position(const struct inode *dir, const char *name)
 {
     size_t low = 0, high = dir->entry_count;
+
+    for (size_t i = 0; dir->folds && i < high; i++)
+        if (entry_is(dir, i, name))
+            return i;
 
     while (low < high) {
         size_t middle = (low + high) / 2;
@@ -174,11 +187,6 @@ static size_t dir_position(const struct inode *dir, const char *name)
             high = middle;
     }
     return low;
-}
-
-static bool entry_is(const struct inode *dir, size_t i, const char *name)
-{
-    return i < dir->entry_count && strcmp(dir->entries[i].name->text, name) == 0;
 }
 
 unsigned dir_find(const struct inode *dir, const char *name)

@@ -266,7 +266,7 @@ static void a_file_becomes_like_another(void **state)
     to = w->ops->open_at(w->storage, w->dir, "to", UP_UPDATE, 0);
     assert_int_equal(w->ops->set_attributes(w->storage, from, owner, group, 04751), 0);
     named = fsetxattr(from, "user.moult", "12", 2, 0) == 0; /* not every file system has them */
-    assert_int_equal(w->ops->copy_attributes(w->storage, to, from), 0);
+    assert_int_equal(w->ops->copy_attributes(w->storage, to, from), 1);
     if (named)
         assert_int_equal(fgetxattr(to, "user.moult", value, sizeof value), 2);
     st = stat_of(w, "to");
@@ -274,6 +274,61 @@ static void a_file_becomes_like_another(void **state)
     assert_int_equal(st.owner, owner);
     assert_int_equal(st.group, group);
     assert_false(st.mount_point);
+    w->ops->close(w->storage, from);
+    w->ops->close(w->storage, to);
+}
+
+static void a_file_that_is_like_another_stays_as_it_is(void **state)
+{
+    struct world *w = world_of(state);
+    int from, to;
+
+    put(w, "from", 0640);
+    put(w, "to", 0640);
+    from = w->ops->open_at(w->storage, w->dir, "from", UP_READ, 0);
+    to = w->ops->open_at(w->storage, w->dir, "to", UP_UPDATE, 0);
+    assert_int_equal(w->ops->copy_attributes(w->storage, to, from), 0);
+    assert_int_equal(w->ops->set_attributes(w->storage, from, geteuid(), getegid(), 0600), 0);
+    assert_int_equal(w->ops->copy_attributes(w->storage, to, from), 1);
+    assert_int_equal(w->ops->copy_attributes(w->storage, to, from), 0);
+    w->ops->close(w->storage, from);
+    w->ops->close(w->storage, to);
+}
+
+/* Values and names that the other has, and none that it has no longer; capabilities after the owner, and an
+ * access list with its mode. */
+static void extended_attributes_become_those_of_another(void **state)
+{
+    static const uint8_t list[] = {2, 0,   0,   0,   1,   0,   6,  0, 255, 255, 255, 255, 2,   0,  4,
+                                   0, 210, 4,   0,   0,   4,   0,  4, 0,   255, 255, 255, 255, 16, 0,
+                                   4, 0,   255, 255, 255, 255, 32, 0, 0,   0,   255, 255, 255, 255};
+    static const uint8_t raw[] = {1, 0, 0, 2, 0, 4, 0, 0, 0, 0,
+                                  0, 0, 0, 0, 0, 0, 0, 0, 0, 0}; /* cap_net_bind_service */
+    struct world *w = world_of(state);
+    char value[64];
+    int from, to;
+
+    put(w, "from", 0640);
+    put(w, "to", 0644);
+    from = w->ops->open_at(w->storage, w->dir, "from", UP_READ, 0);
+    to = w->ops->open_at(w->storage, w->dir, "to", UP_UPDATE, 0);
+    if (geteuid() != 0 || fsetxattr(from, "user.kept", "one", 3, 0) < 0 ||
+        fsetxattr(from, "system.posix_acl_access", list, sizeof list, 0) < 0 ||
+        fsetxattr(from, "security.capability", raw, sizeof raw, 0) < 0)
+        skip();
+    assert_int_equal(fsetxattr(to, "user.gone", "x", 1, 0), 0);
+    assert_int_equal(w->ops->copy_attributes(w->storage, to, from), 1);
+    assert_int_equal(fgetxattr(to, "user.kept", value, sizeof value), 3);
+    assert_int_equal(fgetxattr(to, "user.gone", value, sizeof value), -1);
+    assert_int_equal(fgetxattr(to, "system.posix_acl_access", value, sizeof value), sizeof list);
+    assert_memory_equal(value, list, sizeof list);
+    assert_int_equal(fgetxattr(to, "security.capability", value, sizeof value), sizeof raw);
+    assert_int_equal(stat_of(w, "to").mode, stat_of(w, "from").mode);
+    assert_int_equal(w->ops->copy_attributes(w->storage, to, from), 0);
+    assert_int_equal(fremovexattr(from, "system.posix_acl_access"), 0);
+    assert_int_equal(w->ops->copy_attributes(w->storage, to, from), 1);
+    assert_int_equal(fgetxattr(to, "system.posix_acl_access", value, sizeof value), -1);
+    assert_int_equal(stat_of(w, "to").mode, stat_of(w, "from").mode);
     w->ops->close(w->storage, from);
     w->ops->close(w->storage, to);
 }
@@ -467,6 +522,8 @@ int main(void)
         BOTH(two_names_of_one_file_stay_two),
         BOTH(names_are_listed_and_removed),
         BOTH(a_file_becomes_like_another),
+        BOTH(a_file_that_is_like_another_stays_as_it_is),
+        cmocka_unit_test_setup_teardown(extended_attributes_become_those_of_another, enter_system, leave),
         cmocka_unit_test_setup_teardown(a_mount_is_told_and_not_crossed, enter_system, leave),
         cmocka_unit_test_setup_teardown(a_file_below_an_overlay_is_no_mount, enter_system, leave),
         cmocka_unit_test_setup_teardown(what_is_immutable_says_so, enter_system, leave),

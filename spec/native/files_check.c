@@ -9,6 +9,7 @@
 #include "files_settle.h"
 #include "files_stand.h"
 #include "files_switch.h"
+#include "files_try.h"
 #include "sim.h"
 #include "storage.h"
 #include "tar.h"
@@ -530,7 +531,7 @@ static void a_name_that_cannot_be_is_refused(void **state)
     struct up_files_op op = {.kind = UP_FILES_PUT, .dir = "etc", .name = "a:b", .size = 1};
     const struct up_files_plan plan = {
         .id = {1}, .root_count = 1, .root = {{.path = "/app", .here = {1}}}, .op_count = 1, .op = &op};
-    unsigned opens = 3; /* the .here file, that of the try, and then the name */
+    unsigned opens = 4; /* the .here file, two of the try, and then the name */
 
     w->before = tree_whole(w->sim);
     assert_int_equal(up_files_begin(&w->files, &plan, &w->err), 0);
@@ -538,6 +539,158 @@ static void a_name_that_cannot_be_is_refused(void **state)
     assert_int_equal(up_files_fill(&w->files, &source, &w->err), UP_WRITE);
     assert_string_equal(w->err.message, "/app/etc/a:b: a name that cannot be: Invalid argument");
     sim_watch_calls(w->sim, NULL, NULL);
+    assert_as_before(w);
+}
+
+/* Two operations in /app/etc, whose file system takes a and A for one name. */
+static void assert_folded(struct world *w, enum up_files_kind kind, const char *one, const char *other,
+                          const char *said)
+{
+    struct up_files_op op[] = {{.kind = kind, .dir = "etc", .name = one, .size = 1},
+                               {.kind = kind, .dir = "etc", .name = other, .size = 1}};
+    struct up_files_plan plan = {
+        .id = {1}, .root_count = 1, .root = {{.path = "/app", .here = {1}}}, .op_count = 2, .op = op};
+
+    for (int i = 0; kind != UP_FILES_DELETE && i < 2; i++) {
+        op[i].size = 1;
+        assert_int_equal(source.read(NULL, 0, op[i].digest, 1, 0, &w->err), 1);
+        up_sha256(op[i].digest, 1, op[i].digest);
+    }
+    if (kind == UP_FILES_DELETE)
+        op[0].size = op[1].size = 0;
+    sim_put_folding(w->sim, "/app/etc");
+    w->before = tree_whole(w->sim);
+    assert_int_equal(up_files_begin(&w->files, &plan, &w->err), 0);
+    assert_int_equal(up_files_fill(&w->files, &source, &w->err), said ? UP_INCOMPATIBLE : 0);
+    if (said)
+        assert_string_equal(w->err.message, said);
+    assert_as_before(w);
+}
+
+static void names_that_the_file_system_folds_are_refused(void **state)
+{
+    assert_folded(*state, UP_FILES_PUT, "one", "One",
+                  "/app/etc/One: is one name with that of another line on this file system");
+}
+
+static void names_to_delete_that_are_one_are_refused(void **state)
+{
+    assert_folded(*state, UP_FILES_DELETE, "one", "One",
+                  "/app/etc/One: is one name with that of another line on this file system");
+}
+
+static void another_spelling_of_a_target_is_refused(void **state)
+{
+    assert_folded(*state, UP_FILES_PUT, "Conf", "other",
+                  "/app/etc/Conf: is there in another spelling, which is the same to this file system");
+}
+
+static void names_that_differ_are_taken_where_case_is_folded(void **state)
+{
+    assert_folded(*state, UP_FILES_PUT, "conf", "other", NULL);
+}
+
+/* Not as much as all of it takes, though as much as what is largest. */
+static void room_is_asked_for_before_the_first_file(void **state)
+{
+    struct world *w = *state;
+    unsigned writes;
+
+    begin(w);
+    writes = sim_calls(w->sim, SIM_PWRITE);
+    sim_set_free(w->sim, 9 * 4096);
+    assert_int_equal(up_files_fill(&w->files, &source, &w->err), UP_NOSPACE);
+    if (!strstr(w->err.message, " bytes are needed, 36864 are free"))
+        fail_msg("%s", w->err.message);
+    assert_int_equal(sim_calls(w->sim, SIM_PWRITE), writes);
+    assert_as_before(w);
+}
+
+static struct up_storage_ops few_files;
+
+static int three_files(struct up_storage *s, int dir, struct up_space *out)
+{
+    (void)s, (void)dir;
+    *out = (struct up_space){UINT64_MAX, 3};
+    return 0;
+}
+
+static void files_that_cannot_be_made_are_refused(void **state)
+{
+    struct world *w = *state;
+    const struct up_storage_ops *ops = w->storage->ops;
+
+    begin(w);
+    few_files = *ops;
+    few_files.space_at = three_files;
+    w->storage->ops = &few_files;
+    assert_int_equal(up_files_fill(&w->files, &source, &w->err), UP_NOSPACE);
+    assert_string_equal(w->err.message, "root /app: at x: 4 files are made, only 3 more can be");
+    w->storage->ops = ops;
+    assert_as_before(w);
+}
+
+/* Where there are no hard links old content needs room, too. */
+static void copies_need_room(void **state)
+{
+    const struct files_flow without = {.name = "check", .no_links = true};
+    struct up_files_work work = {.folder = STATE "/files"};
+    struct world *w = *state;
+    struct up_files_plan plan;
+    struct up_error err;
+    uint64_t least[2] = {0, 0};
+
+    tree_plan(&without, &plan);
+    work.plan = &plan;
+    work.storage = w->storage;
+    for (int weak = 0; weak < 2; weak++) {
+        plan.root[0].weak = plan.root[1].weak = weak;
+        for (uint64_t n = 0; n < 400 && !least[weak]; n++) {
+            sim_set_free(w->sim, n * 4096);
+            if (up_files_try_room(&work, &err) == 0)
+                least[weak] = n;
+        }
+    }
+    assert_true(least[0] > 0);
+    assert_true(least[1] >= least[0] + 3); /* main, conf, image */
+}
+
+static void what_others_set_after_staging_is_kept(void **state)
+{
+    struct world *w = *state;
+    char *now;
+
+    begin(w);
+    assert_int_equal(up_files_fill(&w->files, &source, &w->err), 0);
+    sim_settle(w->sim);
+    sim_put_owner(w->sim, "/app/etc/conf", 5, 6, 77); /* an access list, say */
+    assert_int_equal(up_files_switch(&w->files, &w->err), 0);
+    now = sim_dump(w->sim, "/app/etc");
+    if (!strstr(now, "f 0640 5:6+77 300 "))
+        fail_msg("%s", now);
+    free(now);
+    assert_int_equal(up_files_sweep(&w->files, true, &w->err), 0);
+}
+
+static int read_only(void *user, enum sim_op op)
+{
+    (void)user;
+    return op == SIM_LINK || op == SIM_RENAME || op == SIM_UNLINK || op == SIM_MKDIR ? EROFS : 0;
+}
+
+/* What was possible while staging is tried again after every stop, before the plan is to be switched. */
+static void what_became_read_only_is_told_before_a_target_changes(void **state)
+{
+    struct world *w = *state;
+
+    begin(w);
+    assert_int_equal(up_files_fill(&w->files, &source, &w->err), 0);
+    sim_watch_calls(w->sim, read_only, NULL);
+    assert_int_equal(up_files_switch(&w->files, &w->err), UP_WRITE);
+    assert_non_null(strstr(w->err.message, "Read-only file system"));
+    assert_int_equal(w->files.stage.step, UP_FILES_STAGED);
+    sim_watch_calls(w->sim, NULL, NULL);
+    assert_int_equal(up_files_switch(&w->files, &w->err), 0); /* what that left is no .old */
     assert_as_before(w);
 }
 
@@ -993,7 +1146,16 @@ int main(void)
         IN_WORLD(a_folder_that_is_there_is_not_made),
         IN_WORLD(a_link_on_the_way_is_refused),
         IN_WORLD(no_room_changes_nothing),
+        IN_WORLD(what_others_set_after_staging_is_kept),
         IN_WORLD(a_name_that_cannot_be_is_refused),
+        IN_WORLD(names_that_the_file_system_folds_are_refused),
+        IN_WORLD(names_to_delete_that_are_one_are_refused),
+        IN_WORLD(another_spelling_of_a_target_is_refused),
+        IN_WORLD(names_that_differ_are_taken_where_case_is_folded),
+        IN_WORLD(room_is_asked_for_before_the_first_file),
+        IN_WORLD(files_that_cannot_be_made_are_refused),
+        IN_WORLD(copies_need_room),
+        IN_WORLD(what_became_read_only_is_told_before_a_target_changes),
         cmocka_unit_test(a_root_without_links_must_be_weak),
         IN_WORLD(other_content_is_not_staged),
         IN_WORLD(what_appeared_is_not_written_over),

@@ -1,0 +1,240 @@
+#include "files_try.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+
+#define BLOCK 4096u /* what a file or a directory takes at least, and a multiple of it */
+
+/* One file system, and what is asked of it. */
+struct room {
+    uint64_t device, bytes, files;
+    struct up_space free;
+};
+
+struct rooms {
+    const struct up_files_work *work;
+    struct room *room;
+    uint32_t count;
+};
+
+static struct room *room_of(struct rooms *r, uint64_t device)
+{
+    for (uint32_t i = 0; i < r->count; i++)
+        if (r->room[i].device == device)
+            return &r->room[i];
+    r->room[r->count] = (struct room){.device = device};
+    return &r->room[r->count++];
+}
+
+/* Up to whole blocks, with one for its name. */
+static uint64_t blocks(uint64_t size)
+{
+    return (size / BLOCK + 2) * BLOCK;
+}
+
+static int too_little(const struct up_files_place *p, const struct up_files_op *op, const struct room *room,
+                      struct up_error *err)
+{
+    if (room->bytes > room->free.bytes)
+        return up_fail(err, UP_NOSPACE, "root %s: at %s: %llu bytes are needed, %llu are free", p->root,
+                       op->name, (unsigned long long)room->bytes, (unsigned long long)room->free.bytes);
+    if (room->files > room->free.files)
+        return up_fail(err, UP_NOSPACE, "root %s: at %s: %llu files are made, only %llu more can be", p->root,
+                       op->name, (unsigned long long)room->files, (unsigned long long)room->free.files);
+    return 0;
+}
+
+static int take_room(struct rooms *r, const struct up_files_place *p, const struct up_files_op *op,
+                     const struct up_files_found *found, struct up_error *err)
+{
+    struct up_storage *s = p->storage;
+    struct up_stat st;
+    struct room *room;
+
+    if (s->ops->stat_file(s, p->dir, &st) < 0)
+        return up_files_failed(p, "", "stat", err);
+    room = room_of(r, st.device);
+    if (s->ops->space_at(s, p->dir, &room->free) < 0)
+        return up_files_failed(p, "", "space", err);
+    if (op->kind != UP_FILES_DELETE) {
+        room->bytes += blocks(op->size);
+        room->files++;
+    }
+    if (op->kind == UP_FILES_PUT && found->there && r->work->plan->root[op->root].weak) {
+        room->bytes += blocks(found->st.size);
+        room->files++;
+    }
+    return too_little(p, op, room, err);
+}
+
+int up_files_try_room(const struct up_files_work *w, struct up_error *err)
+{
+    struct rooms r = {.work = w, .room = calloc(w->plan->op_count, sizeof *r.room)};
+    int rc = r.room ? 0 : up_fail(err, UP_INTERNAL, "files: out of memory");
+
+    for (uint32_t n = 0; n < w->plan->op_count && rc == 0; n++) {
+        const struct up_files_op *op = &w->plan->op[n];
+        /* What lies inside a new directory goes where that goes. */
+        uint32_t at = up_files_is_step(op) ? n : op->parent;
+        struct up_files_found found;
+        struct up_files_place p;
+
+        if (up_files_find(w, at, false, &found, err) < 0 ||
+            up_files_place_open(&p, w->storage, w->plan, at, err) < 0) {
+            rc = err->code;
+            break;
+        }
+        rc = take_room(&r, &p, op, &found, err);
+        up_files_place_close(&p);
+    }
+    free(r.room);
+    return rc;
+}
+
+static int make(const struct up_files_place *p, const char *name, struct up_error *err)
+{
+    int file = p->storage->ops->open_at(p->storage, p->dir, name, UP_WRITE_ONLY_NEW, 0600);
+
+    if (file < 0)
+        return up_files_failed(p, name, "create", err);
+    p->storage->ops->close(p->storage, file);
+    return 0;
+}
+
+static int try_folder(const struct up_files_place *p, const struct up_files_plan *plan, uint32_t n,
+                      struct up_error *err)
+{
+    struct up_storage *s = p->storage;
+    char part[UP_FILES_TEMPORARY_SIZE], other[UP_FILES_TEMPORARY_SIZE];
+
+    up_files_temporary(plan, n, UP_FILES_OLD_PART, part);
+    up_files_temporary(plan, n, UP_FILES_TRIED, other);
+    if (make(p, part, err) < 0)
+        return err->code;
+    if (s->ops->link_at(s, p->dir, part, other) == 0) {
+        /* Renaming one of two names of one file to the other does nothing. */
+        if (up_files_unlink(p, part, err) < 0 || make(p, part, err) < 0)
+            return err->code;
+    } else if (!up_files_has_no_links(errno)) {
+        return up_files_failed(p, other, "link", err);
+    } else if (!plan->root[plan->op[n].root].weak) {
+        return up_fail(err, UP_INCOMPATIBLE, "root %s: %s in it takes no hard link (%s), and it is not weak",
+                       p->root, *p->folder ? p->folder : "a file", strerror(errno));
+    } else if (make(p, other, err) < 0) {
+        return err->code;
+    }
+    return up_files_rename(p, part, other, err) < 0 ? err->code : up_files_unlink(p, other, err);
+}
+
+static bool same_folder(const struct up_files_op *a, const struct up_files_op *b)
+{
+    return up_files_is_step(a) && up_files_is_step(b) && a->root == b->root && strcmp(a->dir, b->dir) == 0;
+}
+
+static bool first_in_folder(const struct up_files_plan *plan, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (same_folder(&plan->op[i], &plan->op[n]))
+            return false;
+    return true;
+}
+
+/* What cannot be there need not be deleted, but two names of one thing cannot be deleted both. */
+static int try_name(const struct up_files_place *inside, const struct up_files_op *op, struct up_error *err)
+{
+    struct up_storage *s = inside->storage;
+    int file = s->ops->open_at(s, inside->dir, op->name, UP_WRITE_ONLY_NEW, 0600);
+
+    if (file >= 0) {
+        s->ops->close(s, file);
+        return 0;
+    }
+    if (errno == EEXIST)
+        return up_fail(err, UP_INCOMPATIBLE,
+                       "%s/%s%s%s: is one name with that of another line on this file system", inside->root,
+                       inside->folder, *inside->folder ? "/" : "", op->name);
+    return op->kind == UP_FILES_DELETE ? 0 : up_files_failed(inside, op->name, "a name that cannot be", err);
+}
+
+/* Whether the file system takes all names that the plan has in this folder, and tells them apart. */
+static int try_names(const struct up_files_place *p, const struct up_files_plan *plan, uint32_t n,
+                     struct up_error *err)
+{
+    struct up_storage *s = p->storage;
+    struct up_files_place inside = {s, -1, p->root, p->folder};
+    char ours[UP_FILES_TEMPORARY_SIZE];
+    int rc = 0;
+
+    up_files_temporary(plan, n, UP_FILES_TRIED, ours);
+    if (s->ops->mkdir_at(s, p->dir, ours, 0700) < 0)
+        return up_files_failed(p, ours, "mkdir", err);
+    inside.dir = s->ops->open_dir(s, p->dir, ours, true);
+    if (inside.dir < 0)
+        return up_files_failed(p, ours, "open", err);
+    for (uint32_t i = n; i < plan->op_count && rc == 0; i++)
+        if (same_folder(&plan->op[n], &plan->op[i]))
+            rc = try_name(&inside, &plan->op[i], err);
+    up_files_place_close(&inside);
+    return rc < 0 ? rc : up_files_remove(p, ours, err);
+}
+
+struct spelling {
+    const char *name;
+    bool found;
+};
+
+static int compare(void *user, const char *name, enum up_node_kind kind)
+{
+    struct spelling *s = user;
+
+    (void)kind;
+    s->found = strcmp(name, s->name) == 0;
+    return s->found;
+}
+
+/* It would get the plan's spelling, and keep that when the tree is put back. */
+static int try_spelling(const struct up_files_place *p, const char *name, struct up_error *err)
+{
+    struct spelling s = {.name = name};
+
+    if (p->storage->ops->list_at(p->storage, p->dir, compare, &s) < 0)
+        return up_files_failed(p, "", "list", err);
+    if (s.found)
+        return 0;
+    return up_fail(err, UP_INCOMPATIBLE,
+                   "%s/%s%s%s: is there in another spelling, which is the same to this file system", p->root,
+                   p->folder, *p->folder ? "/" : "", name);
+}
+
+int up_files_try(const struct up_files_place *p, const struct up_files_plan *plan, uint32_t n, bool there,
+                 struct up_error *err)
+{
+    int rc = try_folder(p, plan, n, err);
+
+    if (rc == 0 && first_in_folder(plan, n))
+        rc = try_names(p, plan, n, err);
+    return rc == 0 && there ? try_spelling(p, plan->op[n].name, err) : rc;
+}
+
+int up_files_try_again(const struct up_files_work *w, uint32_t n, struct up_error *err)
+{
+    char name[UP_FILES_TEMPORARY_SIZE];
+    struct up_files_place p;
+    int rc = 0;
+
+    if (!up_files_is_step(&w->plan->op[n]) || !first_in_folder(w->plan, n))
+        return 0;
+    if (up_files_place_open(&p, w->storage, w->plan, n, err) < 0)
+        return err->code;
+    for (unsigned i = UP_FILES_OLD_PART; i <= UP_FILES_TRIED && rc == 0; i++) { /* of one that was cut */
+        up_files_temporary(w->plan, n, (enum up_files_temporary)i, name);
+        rc = up_files_remove(&p, name, err);
+    }
+    if (rc == 0)
+        rc = try_folder(&p, w->plan, n, err);
+    up_files_place_close(&p);
+    return rc;
+}
