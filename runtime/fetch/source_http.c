@@ -3,56 +3,17 @@
  * they are needed, continued after a failure, and never taken from a changed
  * file.
  */
-#include <curl/curl.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "error.h"
 #include "fetch.h"
 #include "fetch_head.h"
-#include "url.h"
+#include "source_http_private.h"
 
-#define UNKNOWN UINT64_MAX
 #define RANGE_MAX (4 * 1024 * 1024) /* bytes of one request */
-#define ANSWER_MAX (64 * 1024)      /* bytes kept of a response that is not the object */
 #define SKIP_MAX (16 * 1024)        /* reading across a gap is cheaper than a new connection */
-#define MODIFIED_AGE \
-    60 /* seconds before its response that make a date a strong validator: RFC 9110, 8.8.2.2 */
-
-/* What identified the object in the first response; empty: not given. */
-struct validators {
-    char tag[UP_VALIDATOR_MAX];
-    char modified[UP_VALIDATOR_MAX];
-    bool tag_strong, modified_strong;
-};
-
-struct source_http {
-    struct up_source base; /* first: what source.h promises */
-    struct up_loop *loop;
-    char *url;
-    char shown[UP_URL_SHOWN];
-    struct up_fetch_options o;
-    struct validators seen;
-    uint64_t want_end; /* 0: not told */
-    uint64_t before;   /* bytes received by requests that are closed */
-
-    struct up_fetch *f; /* NULL between requests */
-    uint64_t asked;     /* first byte this request is for */
-    bool checked;       /* its headers arrived, and it is the object */
-    bool refused;       /* its headers arrived, and it is not: the body is kept for the caller */
-    bool whole;         /* 200: the body begins at byte 0 of the object */
-    uint64_t at;        /* offset of the next body byte in the object */
-
-    int status;
-    bool proxys;             /* the response that was not the object is the proxy's */
-    uint64_t date;           /* of the last response that had one */
-    uint64_t retry_after;    /* of the last response that was not the object; 0: none */
-    char *answer, *location; /* of the last response that was not the object, or NULL */
-    size_t answer_len;
-};
 
 static void drop(struct source_http *h)
 {
@@ -62,15 +23,6 @@ static void drop(struct source_http *h)
     h->base.received = h->before;
     up_fetch_close(h->f);
     h->f = NULL;
-}
-
-static void forget_answer(struct source_http *h)
-{
-    free(h->answer);
-    free(h->location);
-    h->answer = h->location = NULL;
-    h->answer_len = 0;
-    h->retry_after = 0;
 }
 
 static int ask(struct source_http *h, uint64_t offset, struct up_error *err)
@@ -92,124 +44,6 @@ static int ask(struct source_http *h, uint64_t offset, struct up_error *err)
     h->asked = offset;
     h->checked = h->refused = h->whole = false;
     return up_fetch_open(&h->f, h->loop, h->url, &o, err);
-}
-
-static void keep_text(char out[UP_VALIDATOR_MAX], const char *value)
-{
-    out[0] = '\0';
-    if (value && strlen(value) < UP_VALIDATOR_MAX)
-        strcpy(out, value);
-}
-
-static void read_validators(const struct up_fetch *f, struct validators *v)
-{
-    const char *date = up_fetch_header(f, "Date");
-    time_t modified, now = date ? curl_getdate(date, NULL) : -1;
-
-    keep_text(v->tag, up_fetch_header(f, "ETag"));
-    keep_text(v->modified, up_fetch_header(f, "Last-Modified"));
-    modified = v->modified[0] ? curl_getdate(v->modified, NULL) : -1;
-    v->tag_strong = v->tag[0] == '"';
-    v->modified_strong = modified != -1 && now != -1 && now - modified >= MODIFIED_AGE;
-}
-
-/* Whether this is the same object as in the first response. */
-static int check_same(struct source_http *h, struct up_error *err)
-{
-    struct validators now;
-    uint64_t total = up_fetch_total(h->f);
-
-    read_validators(h->f, &now);
-    if (now.tag[0] && h->seen.tag[0] && strcmp(now.tag, h->seen.tag) != 0)
-        return up_fail(err, UP_CORRUPT, "%s: changed on the server, its entity tag was %s and is %s",
-                       h->shown, h->seen.tag, now.tag);
-    if (!(now.tag[0] && h->seen.tag[0]) && now.modified[0] && h->seen.modified[0] &&
-        strcmp(now.modified, h->seen.modified) != 0)
-        return up_fail(err, UP_CORRUPT, "%s: changed on the server, its date was %s and is %s", h->shown,
-                       h->seen.modified, now.modified);
-    if (total != UNKNOWN && h->base.size != UNKNOWN && total != h->base.size)
-        return up_fail(err, UP_CORRUPT, "%s: changed on the server, its size was %" PRIu64 " and is %" PRIu64,
-                       h->shown, h->base.size, total);
-    if (!h->seen.tag[0] && !h->seen.modified[0])
-        h->seen = now;
-    return 0;
-}
-
-/* An encoding that was not requested makes offsets meaningless. A name that
- * ends in gz is an archive that some servers label so; its bytes are right. */
-static int check_plain(struct source_http *h, struct up_error *err)
-{
-    const char *encoding = up_fetch_header(h->f, "Content-Encoding");
-    size_t len = strlen(h->shown);
-
-    if (!encoding || !encoding[0] || strcasecmp(encoding, "identity") == 0)
-        return 0;
-    if (len > 2 && strcasecmp(h->shown + len - 2, "gz") == 0)
-        return 0;
-    return up_fail(err, UP_CORRUPT, "%s: came with Content-Encoding %.32s, which was not asked for", h->shown,
-                   encoding);
-}
-
-/* The log-in page of a captive portal is a 200 response to every request. It
- * says nothing about the object, so the same request is right later. */
-static int check_no_page(const struct source_http *h, struct up_error *err)
-{
-    const char *type = up_fetch_header(h->f, "Content-Type");
-
-    if (!type || strncasecmp(type, "text/html", 9) != 0)
-        return 0;
-    return up_fail(err, UP_NETWORK, "%s: a web page, not a package", h->shown);
-}
-
-static int check_unsatisfiable(struct source_http *h, struct up_error *err)
-{
-    uint64_t total = up_fetch_total(h->f);
-
-    if (total == UNKNOWN)
-        return up_fail(err, UP_CORRUPT, "%s: no byte from %" PRIu64 " on, and no size given (HTTP 416)",
-                       h->shown, h->asked);
-    if (h->base.size != UNKNOWN && total != h->base.size)
-        return up_fail(err, UP_CORRUPT, "%s: changed on the server, its size was %" PRIu64 " and is %" PRIu64,
-                       h->shown, h->base.size, total);
-    if (h->asked < total)
-        return up_fail(err, UP_CORRUPT,
-                       "%s: has %" PRIu64 " bytes, yet refuses those from %" PRIu64 " (HTTP 416)", h->shown,
-                       total, h->asked);
-    h->base.size = total;
-    return 0;
-}
-
-/* Judge the response headers, once. */
-static int check_head(struct source_http *h, struct up_error *err)
-{
-    int status = h->status = up_fetch_status(h->f);
-    uint64_t date = up_fetch_date(h->f);
-
-    if (date)
-        h->date = date;
-    forget_answer(h);
-    h->proxys = false;
-    if (h->o.question || (status != 200 && status != 206 && status != 416)) {
-        const char *location = up_fetch_header(h->f, "Location");
-
-        h->refused = true;
-        h->proxys =
-            up_fetch_head_by_proxy(status, up_fetch_header(h->f, "WWW-Authenticate"), h->url, h->o.proxy);
-        h->retry_after = up_fetch_retry_after(h->f);
-        h->location = location ? strdup(location) : NULL;
-        h->answer = calloc(1, ANSWER_MAX + 1);
-        return h->answer ? 0 : up_fail(err, UP_INTERNAL, "%s: out of memory", h->shown);
-    }
-    if (status == 416)
-        return check_unsatisfiable(h, err);
-    if (check_no_page(h, err) < 0 || check_plain(h, err) < 0 || check_same(h, err) < 0)
-        return err->code;
-    if (up_fetch_total(h->f) != UNKNOWN)
-        h->base.size = up_fetch_total(h->f);
-    h->checked = true;
-    h->whole = status == 200;
-    h->at = up_fetch_start(h->f);
-    return 0;
 }
 
 /* Conditions that pass: the server's own trouble, "come later", and a response
@@ -323,7 +157,7 @@ static long step(struct source_http *h, uint64_t offset, void *buf, size_t len, 
         /* Invalid headers that fetch.c found come as an error of the read. */
         if (n < 0 && n != UP_AGAIN && n != UP_NETWORK)
             return n;
-        rc = check_head(h, err);
+        rc = up_source_http_check_head(h, err);
         if (rc < 0)
             return rc;
         /* 416, or 200 for an object that is shorter than assumed. */
@@ -383,7 +217,7 @@ static void source_close(struct up_source *s)
     if (!h)
         return;
     drop(h);
-    forget_answer(h);
+    up_source_http_forget_answer(h);
     up_fetch_options_free(&h->o);
     if (h->loop)
         up_loop_free(h->loop);
@@ -430,27 +264,6 @@ int up_source_http_answer(const struct up_source *s, const char **body, size_t *
     *len = h->answer_len;
     *location = h->location;
     return h->proxys ? 0 : h->status;
-}
-
-bool up_source_http_identity(const struct up_source *s, struct up_source_identity *out)
-{
-    const struct source_http *h = (const struct source_http *)s;
-
-    memcpy(out->tag, h->seen.tag, sizeof out->tag);
-    memcpy(out->modified, h->seen.modified, sizeof out->modified);
-    out->size = s->size;
-    return out->tag[0] || out->modified[0];
-}
-
-void up_source_http_expect(struct up_source *s, const struct up_source_identity *id)
-{
-    struct source_http *h = (struct source_http *)s;
-
-    keep_text(h->seen.tag, id->tag);
-    keep_text(h->seen.modified, id->modified);
-    h->seen.tag_strong = h->seen.tag[0] == '"';
-    h->seen.modified_strong = h->seen.modified[0] != '\0'; /* it was, or is older now */
-    s->size = id->size;
 }
 
 uint64_t up_source_http_retry_after(const struct up_source *s)
