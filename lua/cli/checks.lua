@@ -195,6 +195,7 @@ function checks.clouds(s, report)
 end
 
 checks.trust = cloud_check.trust
+checks.files = require("cli.files_check").look
 
 function checks.script(s, report)
   local _, folder
@@ -235,8 +236,8 @@ function checks.agent(s, report)
   report("warn", "agent", "not running", "start it with `moult run`; until then nothing is updated automatically")
 end
 
-local ORDER = { "device", "keys", "state", "updates", "medium", "records", "slots", "source", "boot", "restart",
-  "space", "reserve", "clock", "policy", "clouds", "trust", "script", "bounds", "control", "agent" }
+local ORDER = { "device", "keys", "state", "updates", "medium", "records", "slots", "files", "source", "boot",
+  "restart", "space", "reserve", "clock", "policy", "clouds", "trust", "script", "bounds", "control", "agent" }
 
 --- Run all checks in order.
 -- @tparam table s cli.session

@@ -35,12 +35,49 @@ static int copy_to(const struct up_files_place *place, const char *name, const c
     return rc < 0 ? rc : up_storage_sync_parent(s, path, err);
 }
 
-static int copy(const struct up_files_work *w, const struct up_files_place *place, uint32_t n,
+struct kept {
+    struct up_storage *storage;
+    const char *folder, *own; /* the name that will be written over */
+    unsigned count;
+    uint64_t bytes;
+};
+
+static int add(void *user, const char *name, enum up_node_kind kind)
+{
+    struct kept *k = user;
+    char path[UP_PATH_SIZE];
+    struct up_stat st;
+
+    (void)kind;
+    if (strcmp(name, k->own) == 0)
+        return 0;
+    k->count++;
+    if (snprintf(path, sizeof path, "%s/%s", k->folder, name) < (int)sizeof path &&
+        k->storage->ops->stat(k->storage, path, &st) == 0)
+        k->bytes += st.size;
+    return 0;
+}
+
+/* Whether a file of `size` bytes may lie at `path`, with what is in that folder. */
+static bool may_keep(struct up_storage *s, const char *path, uint64_t size)
+{
+    char folder[UP_PATH_SIZE];
+    const char *slash = strrchr(path, '/');
+    struct kept kept = {.storage = s, .folder = folder, .own = slash + 1, .bytes = size};
+
+    snprintf(folder, sizeof folder, "%.*s", (int)(slash - path), path);
+    return s->ops->list(s, folder, add, &kept) == 0 && kept.count < UP_FILES_FOREIGN_COUNT &&
+           kept.bytes <= UP_FILES_FOREIGN_BYTES;
+}
+
+static int copy(const struct up_files_work *w, const struct up_files_place *place, uint32_t n, uint64_t size,
                 struct up_error *err)
 {
     char path[UP_PATH_SIZE];
     int rc = make_path(w, n, path, err);
 
+    if (rc == 0 && !may_keep(w->storage, path, size))
+        return up_fail(err, UP_NOSPACE, "%s: there is too much in its folder", path);
     if (rc == 0)
         rc = copy_to(place, w->plan->op[n].name, path, err);
     if (rc == UP_NOSPACE) /* what is half there only takes room */
@@ -59,7 +96,7 @@ int up_files_set_aside(const struct up_files_work *w, const struct up_files_plac
     if (there <= 0)
         return there;
     if (st.kind == UP_NODE_FILE)
-        rc = copy(w, place, n, err);
+        rc = copy(w, place, n, st.size, err);
     if (rc == 0)
         return up_files_unlink(place, name, err);
     if (rc != UP_NOSPACE)

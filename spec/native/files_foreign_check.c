@@ -2,6 +2,7 @@
  * files_foreign_check.c -- updates of files where others have their hands in: what programs on
  * trial leave at a target, and what an administrator has made fixed.
  */
+#include "files_foreign.h"
 #include "files_stand.h"
 #include "files_switch.h"
 #include "sim.h"
@@ -177,6 +178,52 @@ static void what_has_become_fixed_is_not_touched(void **state)
 }
 
 /* With one of its two files alone, the stage would need room when there is none. */
+/* A program on trial puts a file where none was; the tree goes back. Whether it is kept in the state. */
+static bool is_kept_in_state(struct world *w, size_t size)
+{
+    struct up_files_op op[] = {{.kind = UP_FILES_PUT, .dir = "", .name = "fresh"}};
+    char *theirs = calloc(1, size);
+    bool kept;
+
+    assert_int_equal(stage(w, op, 1), 0);
+    assert_int_equal(up_files_switch(&w->files, &w->err), 0);
+    sim_settle(w->sim);
+    sim_put(w->sim, "/app/fresh", theirs, size, 0644);
+    free(theirs);
+    assert_goes_back(w);
+    kept = sim_exists(w->sim, STATE "/files/foreign/0100000000000000-0");
+    assert_true(kept != sim_exists(w->sim, "/app/.moult-0100000000000000-0.foreign"));
+    return kept;
+}
+
+static void many_files_of_others_stay_in_their_folders(void **state)
+{
+    struct world *w = *state;
+    char path[96];
+
+    for (unsigned i = 1; i < UP_FILES_FOREIGN_COUNT; i++) {
+        snprintf(path, sizeof path, STATE "/files/foreign/%u", i);
+        sim_put_text(w->sim, path, "theirs");
+    }
+    assert_true(is_kept_in_state(w, 9)); /* the last one */
+    sim_settle(w->sim);
+    assert_int_equal(w->storage->ops->rename(w->storage, STATE "/files/foreign/0100000000000000-0",
+                                             STATE "/files/foreign/0"),
+                     0);
+    assert_false(is_kept_in_state(w, 9));
+}
+
+static void large_files_of_others_stay_in_their_folders(void **state)
+{
+    assert_true(is_kept_in_state(*state, UP_FILES_FOREIGN_BYTES));
+    assert_true(is_kept_in_state(*state, 9)); /* in its place */
+}
+
+static void larger_files_of_others_stay_in_their_folders(void **state)
+{
+    assert_false(is_kept_in_state(*state, UP_FILES_FOREIGN_BYTES + 1));
+}
+
 static void no_plan_is_begun_without_room_to_end_it(void **state)
 {
     unsigned begun = 0, refused = 0;
@@ -239,6 +286,9 @@ int main(void)
         IN_WORLD(directories_of_others_are_set_aside),
         IN_WORLD(a_folder_of_a_new_file_may_go),
         IN_WORLD(what_finds_no_room_stays_in_its_folder),
+        IN_WORLD(many_files_of_others_stay_in_their_folders),
+        IN_WORLD(large_files_of_others_stay_in_their_folders),
+        IN_WORLD(larger_files_of_others_stay_in_their_folders),
         cmocka_unit_test(what_is_fixed_is_refused),
         IN_WORLD(what_has_become_fixed_is_not_touched),
         cmocka_unit_test(no_plan_is_begun_without_room_to_end_it),

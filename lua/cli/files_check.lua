@@ -1,0 +1,80 @@
+--- What `moult doctor` says of the directories that packages may put files into.
+--
+-- @module cli.files_check
+
+local natives = require "update.natives"
+local progress = require "cli.progress"
+
+local M = {}
+
+-- Number in the kernel, and what fails without it.
+local CAPABILITIES = {
+  { "CAP_CHOWN", 0, "give a file its owner" },
+  { "CAP_DAC_OVERRIDE", 1, "write where another user owns the directory" },
+  { "CAP_FOWNER", 3, "set the mode of another user's file" },
+  { "CAP_FSETID", 4, "keep setuid bits" },
+  { "CAP_SYS_PTRACE", 19, "see which processes run a file" },
+  { "CAP_SETFCAP", 31, "keep the capabilities of a file" },
+}
+
+--- What a process may not do that an update of files needs.
+-- @tparam string status text of /proc/PID/status
+-- @tparam table files the field `files` of the configuration
+-- @treturn string|nil names, with what fails without each; nil when nothing is missing
+function M.missing(status, files)
+  local bits = tonumber(status:match "CapBnd:%s*(%x+)" or "", 16)
+  local missing = {}
+  for _, row in ipairs(CAPABILITIES) do
+    local needless = row[1] == "CAP_SYS_PTRACE" and files.stop and files.start
+    if bits and not needless and bits >> row[2] & 1 == 0 then
+      missing[#missing + 1] = ("%s (%s)"):format(row[1], row[3])
+    end
+  end
+  return #missing > 0 and table.concat(missing, ", ") or nil
+end
+
+local function report_roots(config, report)
+  local fine, message, code = natives.device.check_roots(config)
+  if not fine then
+    return report("fail", "files", message, "give packages directories of their own, apart from all that this device "
+      .. "needs to update itself", code)
+  end
+  for _, root in ipairs(config.files.roots) do
+    local there, why = natives.folder.inode(root.path)
+    if there then
+      report("ok", "files", root.path .. (root.weak and ", without hard links" or ""))
+    else
+      report("warn", "files", why, "make it, or mount it before `moult run`; until then no files are installed")
+    end
+  end
+end
+
+local function report_foreign(config, report)
+  local dir, size = config.state .. "/files/foreign", 0
+  local list = natives.folder.list(dir) or {}
+  for _, entry in ipairs(list) do size = size + entry.size end
+  if #list == 0 then return end
+  report("warn", "foreign", ("files of others in %s: %d, %s; they stood where an update put something back"):format(dir,
+    #list, progress.size(size)), "keep what is of use and remove the rest; what exceeds 64, or 16 MiB, stays in "
+    .. "its directory as .moult-*.foreign")
+end
+
+--- Look at all of it.
+-- @tparam table s cli.session
+-- @tparam function report as in cli.checks
+function M.look(s, report)
+  if not s.config.files then return end
+  report_roots(s.config, report)
+  report_foreign(s.config, report)
+  local agent = s:agent()
+  local who = agent and agent.channel:peer()
+  local file = io.open(("/proc/%s/status"):format(who and who.pid or "self"))
+  local missing = file and M.missing(file:read "a", s.config.files)
+  if file then file:close() end
+  if missing then
+    report("warn", "rights", ("%s lacks %s"):format(who and "the agent" or "this process", missing),
+      "allow it in the unit, as CapabilityBoundingSet= does, or run it as root")
+  end
+end
+
+return M
