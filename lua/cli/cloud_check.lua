@@ -2,7 +2,9 @@
 --
 -- @module cli.cloud_check
 
+local dispatch = require "update.agent.qinglian_dispatch"
 local natives = require "update.natives"
+local qinglian = require "update.cloud.qinglian"
 local mit_ini = require "update.cloud.mit_ini"
 local registry = require "update.cloud.registry"
 local unsigned = require "update.cloud.unsigned"
@@ -11,9 +13,23 @@ local M = {}
 
 local CONNECT_WITHIN = 8 -- seconds
 
+-- What this cloud cannot name cannot be reported; where its broker is, it tells anybody.
+local function check_qinglian(s, cloud, report)
+  local what, release = "cloud " .. cloud.name, s.opened and s.opened:facts().release
+  if release and not qinglian.is_release(release) then
+    return report("fail", what, ("release %s is not of the form 00.00, and this cloud knows no other"):format(release),
+      "install a package whose release is of that form; `moult pack --for qinglian` checks it", "usage")
+  end
+  local host, port = dispatch.ask { natives = natives, tasks = s.tasks, loop = s.loop, cloud = cloud,
+    time_floor = s.opened and s.opened:time_floor() }
+  if host then return report("ok", what, ("%s:%d is its broker"):format(host, port)) end
+  report("warn", what, port, "check host, port and tls; the server must answer within two seconds")
+end
+
 -- Log in once at the broker of a cloud. The broker would close another
 -- connection of the same name, so nothing is tried while the agent has one.
 local function check_mqtt(s, cloud, report)
+  if cloud.kind == "qinglian" then return check_qinglian(s, cloud, report) end
   local what, time_floor = "cloud " .. cloud.name, s.opened and s.opened:time_floor()
   local options, message, code = require("update.cloud.mqtt_connection").of(cloud, natives, time_floor)
   if not options then

@@ -117,6 +117,7 @@ function M.new(o)
     learn_source = function(_, package) return give(o.learn_source and o.learn_source(package) or true) end,
     begin = function() log("begin") return give(o.begin or true) end,
     finish = function() log("finish") return give(next_of(finish)) end,
+    prepare = function() log("prepare") return give(o.prepare and next_of(o.prepare) or true) end,
     abandon = function(_, code) log("abandon %s", code) return true end,
     needs_restart = function() return o.needs_restart or false end,
   }

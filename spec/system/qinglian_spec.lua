@@ -8,39 +8,54 @@ if not has_host then
 end
 
 local brokers = require "spec.support.broker"
+local frame = require "update.cloud.qinglian_frame"
 local json = require "update.native.json"
+local mqtt = require "update.native.mqtt"
 local world = require "spec.support.world"
 
 local KEY, IV, MAC = "0123456789ABCDEF", ("5a"):rep(16), "00:0c:29:4b:5b:1f"
 
 describe("Qinglian's device and depot", function()
-  local w, broker, port
+  local w, broker, port, tls
 
   before_each(function()
     w, broker, port = world.new(), brokers.start(), brokers.free_port()
   end)
 
   after_each(function()
+    if tls then w:shell(("kill -- -%d"):format(tls)) end
+    tls = nil
     w:close()
     broker:close()
   end)
 
-  local function serve(options)
-    w:write("qinglian.json", json.encode { listen = "127.0.0.1:" .. port, broker = "127.0.0.1:" .. broker.port,
-      products = { ["1001"] = KEY } })
+  -- `o`: port (of the dispatcher, when the device has another), options (of the depot)
+  local function serve(o)
+    o = o or {}
+    w:write("qinglian.json", json.encode { listen = "127.0.0.1:" .. (o.port or port),
+      broker = "127.0.0.1:" .. broker.port, products = { ["1001"] = KEY } })
     w:start("depot", ("depot depot --listen 127.0.0.1:0 --keys keys --settle 1 --mqtt %s:%d %s "
-      .. "--qinglian qinglian.json"):format(broker.host, broker.port, options or ""))
+      .. "--qinglian qinglian.json"):format(broker.host, broker.port, o.options or ""))
     w:wait_log("depot", "listening on")
   end
 
-  local function device(more)
+  -- Over TLS the dispatcher is OpenSSL's server: it says where the broker is before it is asked.
+  local function dispatch_over_tls()
+    w:write("answer", frame.dispatch("127.0.0.1:" .. broker.port, frame.MAGIC.ssl, 77))
+    w:shell(("{ setsid sh -c 'while true; do (cat answer; sleep 60) | openssl s_server -quiet -naccept 1 "
+      .. "-accept 127.0.0.1:%d -cert %s -key %s; done' >/dev/null 2>&1 & echo $! >tls.pid; }"):format(port,
+      broker:file "server.crt", broker:file "server.key"))
+    tls = assert(tonumber(w:read "tls.pid"))
+  end
+
+  local function device(more, files)
     w:write("secret", KEY .. "\n")
     w:shell "chmod 600 secret"
     for _, name in ipairs { "a", "b" } do w:write(("slot-%s.img"):format(name), ("\0"):rep(6 << 20)) end
     w:configure(([[core = { slots = { a = "slot-a.img", b = "slot-b.img" }, boot = "file" },
       cloud = { kind = "qinglian", product = "1001", device = %q, secret_file = "secret", host = "127.0.0.1",
-        port = %d, iv = %q, %s },]]):format(MAC, port, IV, more or ""), { product_key = "1001" })
-    w:pack { sequence = 1, version = "01.00", core = world.core(17), product_key = "1001" }
+        port = %d, %s },]]):format(MAC, port, more or ("iv = %q"):format(IV)), { product_key = "1001" })
+    w:pack { sequence = 1, version = "01.00", core = world.core(17), product_key = "1001", files = files }
     local code, _, err = w:moult "provision p1.upd -q"
     assert.equal(0, code, err)
   end
@@ -71,7 +86,7 @@ describe("Qinglian's device and depot", function()
 
   it("a core goes on where it was after a cut and a restart of the device", function()
     serve()
-    device "chunk = 8192"
+    device(("chunk = 8192, iv = %q"):format(IV))
     w:run()
     w:wait("the device at the depot", function() return known().release == "01.00" end, 40)
     w:pack { sequence = 2, version = "01.01", product_key = "1001", core = world.core(18, 3 << 20),
@@ -88,5 +103,78 @@ describe("Qinglian's device and depot", function()
     w:run()
     wait_state("succeeded", "01.01")
     assert.equal("01.01", w:status().release)
+  end)
+
+  it("are looked at by doctor, and named by pack", function()
+    device()
+    local _, out = w:moult "doctor"
+    assert.match("warn%s+cloud qinglian 127.0.0.1:" .. port, out)
+    serve()
+    _, out = w:moult "doctor"
+    assert.match(("ok%%s+cloud qinglian 127.0.0.1:%d is its broker"):format(broker.port), out)
+    w:pack { sequence = 2, version = "1.0.1", product_key = "1001" }
+    local code, _, err = w:moult "pack src-2/recipe.lua -k release.key -o p2.upd --for qinglian"
+    assert.equal(2, code)
+    assert.match("release 1.0.1 is not of the form 00.00", err, 1, true)
+    w:pack { sequence = 3, version = "01.01", product_key = "1001" }
+    assert.equal(0, (w:moult "pack src-3/recipe.lua -k release.key -o p3.upd --for qinglian -q"))
+  end)
+
+  it("do so over TLS", function()
+    broker:close()
+    broker = brokers.start { tls = true }
+    dispatch_over_tls()
+    serve { port = brokers.free_port(), options = "--mqtt-ca " .. broker:file "ca.crt" }
+    device(("tls = { ca = %q }"):format(broker:file "ca.crt"))
+    w:run()
+    w:wait("the device at the depot", function() return known().release == "01.00" end, 40)
+    w:pack { sequence = 2, version = "01.01", product_key = "1001", name = "depot/p2.upd" }
+    wait_state("succeeded", "01.01")
+  end)
+
+  it("begin nothing that policy defers, and the job stays open", function()
+    serve()
+    device(nil, { ["policy.lua"] = [[
+      local policy = {}
+      function policy.decide() return { action = "defer", reason = "later", retry_after = 3600 } end
+      return policy ]] })
+    w:run()
+    w:pack { sequence = 2, version = "01.01", product_key = "1001", name = "depot/p2.upd" }
+    w:wait_log("device", "policy says defer", 40)
+    w:wait("the end of the transfer", function() return known().state == "upgrading" end)
+    assert.same({ "idle", "01.00" }, { w:status().phase, w:status().release })
+    assert.equal("01.01", known().target)
+  end)
+
+  it("pass over what others say on their topics in the middle of a transfer", function()
+    serve()
+    device(("chunk = 2048, iv = %q"):format(IV))
+    w:run()
+    w:wait("the device at the depot", function() return known().release == "01.00" end, 40)
+    w:pack { sequence = 2, version = "01.01", product_key = "1001", core = world.core(18, 2 << 20),
+      name = "depot/p2.upd" }
+    w:wait_log("device", "fetching the pieces", 40)
+    local client = assert(mqtt.open { host = broker.host, port = broker.port })
+    math.randomseed(20190605)
+    local function noise(n)
+      local out = {}
+      for i = 1, n do out[i] = string.char(math.random(0, 255)) end
+      return table.concat(out)
+    end
+    for i = 1, 200 do
+      local body = noise(math.random(0, 64))
+      local opcode = ({ 0x0101, 0x0a02, 0x0a03, 0x0a10, 0x0301 })[i % 5 + 1]
+      local payload = i % 2 == 0 and noise(math.random(0, 40))
+        or frame.packet { opcode = opcode, sequence = i, kind = "binary", body = body, response = i % 3 == 0 }
+      -- Of the device only what it is not told by errno: that is the cloud's to say.
+      client:publish(i % 4 < 2 and "d/s/3113-4938527" or "d/p/1-" .. i, payload, 0)
+      for _ = 1, 3 do
+        client:step()
+        w:sleep(0.002)
+      end
+    end
+    client:close()
+    w:wait_log("device", "a message is not usable")
+    wait_state("succeeded", "01.01")
   end)
 end)

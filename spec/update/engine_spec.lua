@@ -56,6 +56,66 @@ describe("update.engine", function()
     assert.is_false(asked[1].offer.permit)
   end)
 
+  describe("with a source of its own that somebody else arms", function()
+    -- A place whose held() gives these answers in turn.
+    local function pushed(f, answers, more)
+      local place = { location = "the pieces of a cloud", pause = function() f.write "pause" end,
+        source = function() return f.natives.source.file "pieces" end,
+        held = function()
+          f.write "held"
+          local answer = table.remove(answers, 1)
+          if type(answer) == "function" then answer = answer() end
+          if type(answer) == "table" then return table.unpack(answer, 1, 3) end
+          return answer
+        end }
+      for name, value in pairs(more or {}) do place[name] = value end
+      return where(place)
+    end
+
+    it("waits for what is fed, reads back, and arms when it is told to", function()
+      local e, f = make {}
+      assert.truthy(e:install(pushed(f, { "hold", "hold", "arm" })))
+      assert.same({ "open pieces", "pause", "package in spool", "gates", "ask", "begin", "transfer", "pause",
+        "close transfer", "close source", "prepare", "held", "wait 1.0", "held", "wait 1.0", "held", "finish", "finish",
+        "close package" }, (function()
+          local log = f.log
+          -- The head is opened before it waits for the first time.
+          if log[2] == "package in spool" then log[2], log[3] = log[3], log[2] end
+          return log
+        end)())
+    end)
+
+    it("lets another update go first while it waits, and keeps its transaction", function()
+      local e, f = make {}
+      local place = pushed(f, { function()
+        assert.is_false(e:has_begun())
+        e:make_way()
+        return "hold"
+      end, "hold" })
+      local result, message, code = e:install(place)
+      assert.same({ nil, "another update goes first", "busy" }, { result, message, code })
+      assert.is_nil(table.concat(f.log, "\n"):match "finish")
+      assert.is_nil(table.concat(f.log, "\n"):match "abandon")
+    end)
+
+    it("ends when it is cancelled, or when who feeds it goes", function()
+      local e, f = make {}
+      local _, message, code = e:install(pushed(f, { function() e:cancel "nobody wants it" return "hold" end }))
+      assert.same({ "nobody wants it", "refused" }, { message, code })
+      e, f = make {}
+      _, message, code = e:install(pushed(f, { { nil, "the cloud began anew", "network" } }))
+      assert.same({ "the cloud began anew", "network" }, { message, code })
+      assert.is_nil(table.concat(f.log, "\n"):match "abandon")
+    end)
+
+    it("does not arm what is not read back", function()
+      local e, f = make { prepare = { fail("write", "it reads back otherwise") } }
+      local _, message, code = e:install(pushed(f, {}))
+      assert.same({ "it reads back otherwise", "write" }, { message, code })
+      assert.match("abandon write", table.concat(f.log, "\n"))
+    end)
+  end)
+
   it("hands on what policy says of blocks that the device has", function()
     local e, f = make { decision = { action = "install", reason = "newer", reuse = false } }
     assert.truthy(e:install(where()))

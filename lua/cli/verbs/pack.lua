@@ -5,6 +5,7 @@
 local compressed = require "cli.compressed"
 local natives = require "update.natives"
 local packing = require "cli.packing"
+local qinglian = require "update.cloud.qinglian"
 local recipe = require "cli.recipe"
 local warnings = require "cli.warnings"
 
@@ -24,7 +25,11 @@ M.verb = {
     .. "For each older core in core.from, OUT-from-VERSION.upd is made beside OUT.upd: the same release as a delta,\n"
     .. "for devices that run exactly that core. This takes memory: six times the older image, twice the new one and\n"
     .. "at most 100 MiB. The older image must be smaller than 2 GiB.",
-  options = { { name = "trim", help = "remove spaces after a / in the directories of update.ini" } },
+  options = {
+    { name = "trim", help = "remove spaces after a / in the directories of update.ini" },
+    { name = "for", value = "CLOUD", choices = { "qinglian" },
+      help = "check that this cloud can name the release: qinglian's have the form 01.02" },
+  },
   positional = { 1, 1 },
   common = { "key", "out", "json", "progress", "dry-run" },
   example = "moult pack recipe.lua -o METER_1.0.1.upd -k release.key",
@@ -70,6 +75,10 @@ function M.run(parsed, env)
   local ok
   ok, message, code = packing.check(made)
   if not ok then return nil, message, code end
+  if parsed.opts["for"] == "qinglian" and not qinglian.is_release(made.release) then
+    return nil, ("%s: release %s is not of the form 00.00, which the Qinglian cloud needs"):format(parsed.positional[1],
+      made.release), "usage"
+  end
   if parsed.opts.trim then
     if not made.files then return nil, "--trim is for a recipe with files", "usage" end
     made.files.trim = true

@@ -72,7 +72,6 @@ function Job:push(action)
     job.opened:fail(message, "network")
   end
   self.agent.tasks:set(self.fed)
-  self.agent.engine:try_now()
 end
 
 --- No more will come: the engine ends, and nobody is told.

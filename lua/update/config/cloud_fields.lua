@@ -31,16 +31,22 @@ return {
     .. "false: ask for the package itself", { over = "http" }),
   field("ca_file", "path", "certificates to trust for https; default: `ca_file` of the configuration"),
   field("proxy", "url", "proxy for https and http; default: `proxy` of the configuration"),
-  field("product", "topic", "the vendor's productKey (aliyun) or productId (tencent)", { max = 64, over = "mqtt" }),
-  field("device", "topic", "the vendor's deviceName; default: the `id`", { max = 64, over = "mqtt" }),
-  field("secret", "string", "device secret (aliyun), or device key in base64 (tencent). The configuration must then "
-    .. "have mode 0600", { max = 256, over = "mqtt", secret = true }),
+  field("product", "topic", "the vendor's productKey (aliyun) or productId (tencent), "
+    .. "or product id (qinglian)", { max = 64, over = "mqtt" }),
+  field("device", "topic", "the vendor's deviceName, or the MAC (qinglian); default: "
+    .. "the `id`", { max = 64, over = "mqtt" }),
+  field("secret", "string", "device secret (aliyun), device key in base64 (tencent), or product key (qinglian). The "
+    .. "configuration must then have mode 0600", { max = 256, over = "mqtt", secret = true }),
   field("secret_file", "path", "file with the secret instead, mode 0600; tencent with tls.cert needs "
     .. "neither", { over = "mqtt" }),
-  field("host", "host", "MQTT broker; default: the vendor's, derived from the product", { max = 255, over = "mqtt" }),
-  field("port", "integer", "port of the broker; default: 1883, for tencent with tls 8883",
+  field("host", "host", "MQTT broker; default: the vendor's, derived from the product. qinglian: the server that "
+    .. "names the broker; required", { max = 255, over = "mqtt" }),
+  field("port", "integer", "port of the broker; default: 1883, for tencent with tls 8883. qinglian: of that server; "
+    .. "default: 8990",
     { min = 1, max = 65535, over = "mqtt" }),
   field("tls", "table", "use TLS for MQTT; {} takes every default. For tencent device and server then identify each "
-    .. "other by the device's key (TLS-PSK), without certificates, unless `ca`, `cert` or `server_name` is given",
+    .. "other by the device's key (TLS-PSK), without certificates, unless `ca`, `cert` or `server_name` is given. "
+    .. "qinglian: "
+    .. "for its server, too, and instead of enciphered bodies",
     { fields = tls, over = "mqtt" }),
 }
