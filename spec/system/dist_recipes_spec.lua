@@ -135,6 +135,12 @@ describe("recipes for distributions", function()
     end
   end)
 
+  it("build libmoult only where it is installed", function()
+    assert.matches("-DMOULT_CLIENT=OFF", openwrt(SHOW_OPENWRT, "show"), 1, true)
+    assert.matches("staging YES", make("show:\n\t@echo staging $(MOULT_INSTALL_STAGING)\n",
+      DIST .. "buildroot/package/moult/moult.mk", "show"), 1, true)
+  end)
+
   it("have shell scripts that a shell reads", function()
     for _, path in ipairs { "openwrt/moult/files/moult.init", "buildroot/package/moult/S90moult" } do
       assert.same({ "", 0 }, { output_of("sh -n " .. DIST .. path) })

@@ -11,6 +11,7 @@ MOULT_LICENSE = MIT
 MOULT_LICENSE_FILES = LICENSE
 MOULT_DEPENDENCIES = host-pkgconf jansson libarchive libcurl libseccomp lua openssl xz zstd
 MOULT_CONF_OPTS = -DMOULT_AUTHOR=OFF -DMOULT_DEPOT=OFF
+MOULT_INSTALL_STAGING = YES # libmoult, for C programs of the image
 
 ifeq ($(BR2_PACKAGE_MOULT_MQTT),y)
 MOULT_DEPENDENCIES += mosquitto
