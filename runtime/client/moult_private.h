@@ -9,17 +9,17 @@
 
 #include "moult.h"
 
-/* Ask, and wait for the answer: *result is a new reference, or NULL after a failure.
- * `fields` is stolen, and may be NULL. */
+/* Send a request and wait for the answer: *result is a new reference, or NULL after a failure.
+ * The reference to `fields` is stolen; it may be NULL. */
 int moult_call(struct moult *m, const char *verb, json_t *fields, json_t **result, int timeout);
 
-/* Whether the agent said how the last call ended: its "nothing" is not that there is no agent. */
+/* Whether the agent answered the last call: MOULT_NOTHING may also mean that there is no agent. */
 bool moult_answered(const struct moult *m);
 
-/* For calls of vendors, which name no socket: $MOULT_CONTROL, else that of the packages. NULL: no memory. */
+/* For vendors' calls, which name no socket: $MOULT_CONTROL, else the default path. NULL: no memory. */
 struct moult *moult_open_usual(void);
 
-/* Note a failure: returns code. */
+/* Set the message of a failure; returns code. */
 int moult_fail(struct moult *m, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

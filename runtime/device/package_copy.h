@@ -50,7 +50,8 @@ struct up_source *up_copy_below(struct up_copy *c); /* NULL: none */
  * Errors: UP_USAGE `offset` is not where the program stopped, or in what it was given last;
  * UP_NOTHING the copy has ended.
  */
-long up_copy_take(struct up_copy *c, uint64_t offset, const uint8_t **data, struct up_error *err);
+UP_MUST_CHECK long up_copy_take(struct up_copy *c, uint64_t offset, const uint8_t **data,
+                                struct up_error *err);
 
 /* Whether there is something that the program has not had. */
 bool up_copy_waits(const struct up_copy *c);

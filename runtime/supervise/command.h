@@ -10,16 +10,17 @@
 #ifndef UP_COMMAND_H
 #define UP_COMMAND_H
 
-struct up_error;
+#include "error.h"
+
 struct up_command; /* opaque; released with up_command_close() */
 
 /* Start argv[0], found in PATH; the array ends with NULL. Errors: UP_WRITE no
  * such program, or no process can be created; UP_INTERNAL out of memory. */
-int up_command_start(struct up_command **out, char *const argv[], struct up_error *err);
+UP_MUST_CHECK int up_command_start(struct up_command **out, char *const argv[], struct up_error *err);
 
 /* 0 and the exit status in *status (128 plus the number of the signal that
  * killed it), UP_AGAIN while it runs, or UP_INTERNAL. */
-int up_command_poll(struct up_command *c, int *status, struct up_error *err);
+UP_MUST_CHECK int up_command_poll(struct up_command *c, int *status, struct up_error *err);
 
 /* Kills whatever still runs in its group. NULL is allowed. */
 void up_command_close(struct up_command *c);

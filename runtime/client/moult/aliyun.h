@@ -13,9 +13,9 @@
  * user, the script that it runs, and the group to which control_verbs gives "ota" may drive
  * updates; see moult-control(7).
  *
- * One handle lives at a time, and belongs to one thread at a time. Return values are the SDK's:
- * a NULL handle gives the negative code itself, other failures -1, and IOT_OTA_GetLastError()
- * tells which. Sizes are bytes.
+ * There is one handle at a time, used by one thread at a time. Return values are the SDK's: a NULL
+ * handle gives the negative code itself, other failures -1 with the code in
+ * IOT_OTA_GetLastError(). Sizes are in bytes.
  */
 #ifndef MOULT_ALIYUN_H
 #define MOULT_ALIYUN_H
@@ -40,7 +40,7 @@ typedef enum {
     IOT_OTAE_NONE = 0
 } IOT_OTA_Err_t;
 
-/* Percents, or why the update is given up. */
+/* Percent, or why the update is abandoned. */
 typedef enum {
     IOT_OTAP_BURN_FAILED = -4,
     IOT_OTAP_CHECK_FALIED = -3, /* as the SDK has it */
@@ -50,7 +50,7 @@ typedef enum {
     IOT_OTAP_FETCH_PERCENTAGE_MAX = 100
 } IOT_OTA_Progress_t;
 
-/* What IOT_OTA_Ioctl() is asked for. Of configurations (COTA) the agent has none. */
+/* Requests of IOT_OTA_Ioctl(). The agent has no remote configuration (COTA). */
 typedef enum {
     IOT_OTAG_COTA_CONFIG_ID,
     IOT_OTAG_COTA_CONFIG_SIZE,
@@ -73,41 +73,41 @@ typedef enum {
  * already a handle, the agent cannot be asked, or it has no such cloud. */
 void *IOT_OTA_Init(const char *product_key, const char *device_name, void *ch_signal);
 
-/* Give the updates back to the agent, which goes over to what is armed. */
+/* Return control of updates to the agent, which starts what is armed. */
 int IOT_OTA_Deinit(void *handle);
 
-/* Say what the program takes for its version, of at most 32 bytes. The agent reports what is
- * confirmed, by itself; -1 when another release runs. */
+/* Check the program's idea of its version, at most 32 bytes: -1 if another release runs. The agent
+ * itself reports what is confirmed. */
 int IOT_OTA_ReportVersion(void *handle, const char *version);
 
-/* Tell the cloud how far the program thinks it is; msg may be NULL. 100 is reported by the agent
- * alone. Below 0 it gives the update up, which the cloud is told. */
+/* Report the program's progress to the cloud; msg may be NULL. Only the agent reports 100. A value
+ * below 0 abandons the update, and the cloud is told. */
 int IOT_OTA_ReportProgress(void *handle, IOT_OTA_Progress_t progress, const char *msg);
 
-/* Whether there is something to fetch, or it is being fetched. */
+/* Whether a package is offered or being fetched. */
 int IOT_OTA_IsFetching(void *handle);
 
-/* Whether the fetching is over: the program has every byte and all of it is armed, or it failed. */
+/* Whether fetching is over: the program has every byte and the package is armed, or it failed. */
 int IOT_OTA_IsFetchFinish(void *handle);
 
-/* What follows of the package, up to buf_len bytes: their number, 0 when none came within
- * timeout_s seconds, -1 when the fetching failed, IOT_OTAE_INVALID_STATE (returned) when there
- * is nothing to fetch. For an agent that does not answer it waits a second longer. After a failure IOT_OTA_IsFetching() tells whether it begins anew, with
- * the first byte. */
+/* The next bytes of the package, at most buf_len: their number, 0 if none came within timeout_s
+ * seconds, -1 if fetching failed, IOT_OTAE_INVALID_STATE (returned) if there is nothing to fetch.
+ * If the agent does not answer, it waits a second longer. After a failure IOT_OTA_IsFetching() tells
+ * whether fetching starts again, from the first byte. */
 int IOT_OTA_FetchYield(void *handle, char *buf, uint32_t buf_len, uint32_t timeout_s);
 
 /*
- * FETCHED_SIZE, FILE_SIZE: a uint32_t, buf_len 4. MD5SUM, VERSION: text that is cut to fit, with
- * its NUL. CHECK_FIRMWARE: a uint32_t that is 1 when every byte was verified by its signature
- * and is armed, so that the next start leads to it; only when the fetching is over.
- * IOT_OTAE_INVALID_STATE (returned) before there was anything to fetch.
+ * FETCHED_SIZE, FILE_SIZE: a uint32_t, buf_len 4. MD5SUM, VERSION: text, truncated to fit with its
+ * NUL. CHECK_FIRMWARE: a uint32_t that is 1 if the signature of every byte was verified and the
+ * package is armed for the next start; only after fetching is over. IOT_OTAE_INVALID_STATE
+ * (returned) if there was nothing to fetch yet.
  */
 int IOT_OTA_Ioctl(void *handle, IOT_OTA_CmdType_t type, void *buf, size_t buf_len);
 
 /* The code of the last failure. */
 int IOT_OTA_GetLastError(void *handle);
 
-/* Wait for timeout_ms, in whichever thread; the MQTT client is not used. 0. */
+/* Sleep for timeout_ms, in any thread; the handle is not used. Returns 0. */
 int IOT_MQTT_Yield(void *handle, int timeout_ms);
 
 #ifdef __cplusplus
