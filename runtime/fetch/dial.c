@@ -20,7 +20,7 @@ struct up_dial {
     struct up_fetch_options o;
     char where[ADDRESS_SIZE]; /* HOST:PORT, for messages */
     char why[CURL_ERROR_SIZE];
-    bool added; /* to the loop, where it stays while it is connected */
+    bool added; /* to the loop, which it must not leave while connected */
     bool finished;
     CURLcode result;
 };

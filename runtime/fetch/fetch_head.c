@@ -91,8 +91,8 @@ int up_fetch_head_proxy(struct up_error *err, int status, const char *shown, con
         snprintf(url, sizeof url, "%s%s", strstr(proxy, "://") ? "" : "http://", proxy);
         up_url_show(url, name);
     }
-    return up_fail(err, UP_NETWORK, "%s: the proxy %s wants a name and a password that it takes (HTTP %d)",
-                   shown, name, status);
+    return up_fail(err, UP_NETWORK, "%s: the proxy %s requires a user and a password (HTTP %d)", shown, name,
+                   status);
 }
 
 uint64_t up_fetch_head_retry_after(void *easy)

@@ -24,7 +24,7 @@ struct up_partial {
     char path[UP_PATH_SIZE];
     char key[UP_PARTIAL_KEY_MAX + 1];
     int file;
-    bool recorded; /* what is there has its record */
+    bool recorded; /* PATH.from describes the file */
     uint64_t have, synced;
     uint8_t chunk[CHUNK];
 };
@@ -51,7 +51,7 @@ int up_partial_forget(struct up_storage *storage, const char *path, struct up_er
 {
     char record[UP_PATH_SIZE + SUFFIX_ROOM];
 
-    /* The bytes first: a record alone says nothing. */
+    /* The file first: a record without a file is harmless. */
     if (storage->ops->unlink(storage, path) < 0 && errno != ENOENT)
         return cannot(path, "unlink", err);
     if (storage->ops->unlink(storage, record_path(path, record)) < 0 && errno != ENOENT)
@@ -99,7 +99,7 @@ static bool read_record(struct up_partial *p, struct up_source_identity *id)
     return fits;
 }
 
-/* Durable before the first byte that it is about. Without one the file starts over next time. */
+/* Must be durable before the first byte of the file. Without a record the download starts over next time. */
 static int write_record(struct up_partial *p, struct up_error *err)
 {
     char path[UP_PATH_SIZE + SUFFIX_ROOM], text[RECORD_MAX];
@@ -114,7 +114,7 @@ static int write_record(struct up_partial *p, struct up_error *err)
     return up_storage_write_file(p->storage, record_path(p->path, path), text, (size_t)len, 0600, err);
 }
 
-/* Go on with what is there, or empty it. */
+/* Continue with the bytes that are in place, or empty the file. */
 static int resume(struct up_partial *p, struct up_error *err)
 {
     struct up_source_identity id;
@@ -194,7 +194,7 @@ int up_partial_step(struct up_partial *p, struct up_error *err)
     if (n > 0)
         return keep(p, (size_t)n, err) < 0 ? err->code : 1;
     if (p->have == 0)
-        return up_fail(err, UP_CORRUPT, "%s: an empty file came", p->path);
+        return up_fail(err, UP_CORRUPT, "%s: the server sent an empty file", p->path);
     return make_durable(p, err);
 }
 

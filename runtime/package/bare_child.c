@@ -51,7 +51,7 @@ static int tell_input(struct up_storage *s, int file, struct up_stat *out)
     return 0;
 }
 
-/* What cannot be written has no reader any more. */
+/* A write fails only if the reader is gone. */
 static void put(const void *data, size_t len)
 {
     const uint8_t *at = data;
@@ -77,7 +77,7 @@ static void put_record(char letter, const void *data, size_t len)
     put(data, len);
 }
 
-/* Too much of something is the archive's fault, not of the device's space. */
+/* If a limit is exceeded the archive is at fault, not the space of the device. */
 static int refuse(const struct up_error *err)
 {
     char text[1 + sizeof err->message];
@@ -129,7 +129,7 @@ int up_bare_child_main(const char *user)
     struct up_archive_limits limits;
     struct up_archive_reader *reader;
     struct up_error err;
-    /* The reader wants it, and its file will be out of reach. */
+    /* libarchive needs it, and its file will be out of reach. */
     locale_t locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
     off_t end = lseek(0, 0, SEEK_END);
     int rc;

@@ -1,5 +1,5 @@
 /*
- * bare_child.h -- the process that takes a bare archive apart behind walls.
+ * bare_child.h -- the confined process that unpacks a bare archive.
  *
  * Called by the host as `moult --unpack [USER]` with the archive (a regular
  * file) on descriptor 0. libarchive runs here and nowhere else on a device. See
@@ -10,7 +10,7 @@
  *
  *     N  a file begins: its name in the folder
  *     D  the next bytes of that file
- *     E  the end: all of it was good
+ *     E  the end: the archive is valid
  *     X  it is not: the letter U (untrusted), C (corrupt) or I (internal), and a message
  */
 #ifndef UP_BARE_CHILD_H
@@ -19,7 +19,7 @@
 #define UP_BARE_RECORD 65536u
 #define UP_BARE_CPU 120 /* seconds of processor time */
 
-/* `user`: whom to become, as root; NULL: nobody else. Exit code 0 after E. */
+/* `user`: the user to become, if run as root; NULL: stay. Exit code 0 after E. */
 int up_bare_child_main(const char *user);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * bare_look.h -- the shape of a bare archive: one folder at the top, in it
- * update.ini and files, nothing below.
+ * bare_look.h -- check the layout of a bare archive: one folder at the top with
+ * update.ini and files in it, and nothing below.
  *
  * Private to this wing.
  */
@@ -12,7 +12,7 @@
 #include "archive_reader.h"
 #include "error.h"
 
-/* What is known of the archive while its entries are looked at; begin with zeros. */
+/* The state of the check; begin with zeros. */
 struct up_bare_look {
     char folder[UP_ARCHIVE_NAME_MAX + 1]; /* "" before the first entry */
     bool has_ini;
@@ -25,7 +25,7 @@ void up_bare_look_limits(struct up_archive_limits *out);
  * Errors: UP_UNTRUSTED. */
 UP_MUST_CHECK int up_bare_look_take(struct up_bare_look *look, const struct up_archive_entry *entry,
                                     const char **name, struct up_error *err);
-/* That was all of it. Errors: UP_UNTRUSTED there was no update.ini. */
+/* The archive is complete. Errors: UP_UNTRUSTED there was no update.ini. */
 UP_MUST_CHECK int up_bare_look_end(const struct up_bare_look *look, struct up_error *err);
 
 #endif

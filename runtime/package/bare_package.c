@@ -112,7 +112,7 @@ static void close_file(struct up_bare_package *b)
     b->file = -1;
 }
 
-/* The SHA-256 of the archive, and then its process. */
+/* Compute the SHA-256 of the archive, then start the process that unpacks it. */
 static int step_hash(struct up_bare_package *b, struct up_error *err)
 {
     uint8_t chunk[CHUNK], whole[UP_DIGEST_MAX];
@@ -158,7 +158,7 @@ static const char *spool_path(const struct up_bare_package *b, const char *name,
     return path;
 }
 
-/* A head of another package would be taken for this one's. */
+/* Remove the head of another package, which would be taken for this one's. */
 static int clear_spool(struct up_bare_package *b, struct up_error *err)
 {
     static const char *const names[] = {"manifest.json", "manifest.minisig", "script.idx",
@@ -171,7 +171,7 @@ static int clear_spool(struct up_bare_package *b, struct up_error *err)
     return 0;
 }
 
-/* What the folder holds is checked as what a signed one holds is; here a fault is the sender's. */
+/* The folder is checked like that of a signed package. A fault here is the sender's. */
 static int step_folder(struct up_bare_package *b, struct up_error *err)
 {
     struct up_manifest *m = &b->manifest;
@@ -222,7 +222,7 @@ static int step_block(struct up_bare_package *b, struct up_error *err)
     return 0;
 }
 
-/* The content first: an index that is there has it. */
+/* Write the content first, so that an index always has its content. */
 static int step_head(struct up_bare_package *b, struct up_error *err)
 {
     struct up_part *part = &b->manifest.part[0];

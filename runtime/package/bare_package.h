@@ -1,17 +1,17 @@
 /*
- * bare_package.h -- a bare archive that nobody signed, as the head of a package
- * with a part files.
+ * bare_package.h -- turn an unsigned bare archive into the head of a package with
+ * a files part.
  *
- * Everything that a transfer would bring is made here: in the spool, files.tar is
- * the content, whole and durable, and files.idx its index. There is no manifest
- * and no signature; the package's manifest is made from what the caller says.
- * Its digest is the SHA-256 of the archive's bytes, by which the payload is known
- * for ever; its sequence is made of that (up_sequence_unsigned()), so it is above
- * and below no floor.
+ * This makes everything that a transfer would fetch: in the spool, files.tar is
+ * the content, complete and durable, and files.idx its index. There is no manifest
+ * and no signature; the package's manifest is made from the caller's values. Its
+ * digest is the SHA-256 of the archive's bytes, which identifies the payload for
+ * ever. Its sequence is made from that digest (up_sequence_unsigned()), and is
+ * compared with no floor.
  *
  *     open -> step until 0 -> take -> close
  *
- * The archive is taken apart by a process behind walls (bare_unpack.h).
+ * A confined process unpacks the archive (bare_unpack.h).
  */
 #ifndef UP_BARE_PACKAGE_H
 #define UP_BARE_PACKAGE_H
@@ -27,11 +27,11 @@ struct up_storage;
 struct up_bare_options {
     const char *program, *user;        /* of the process that unpacks; see up_bare_unpack_start() */
     const char *archive;               /* path */
-    const char *dir;                   /* where it is unpacked for a while; removed at the end */
+    const char *dir;                   /* where it is unpacked temporarily; removed at the end */
     const char *spool;                 /* an existing directory */
     const char *project, *product_key; /* the device's own; the key as SHA-256 hex */
     const char *release, *files_version;
-    bool trim; /* remove blanks around '/' in update.ini */
+    bool trim; /* remove spaces around '/' in update.ini */
 };
 
 /* Strings are copied. Errors: UP_USAGE one is too long; those of up_bare_unpack_start(). */
@@ -44,10 +44,10 @@ int up_bare_package_fd(const struct up_bare_package *b);
  * at fault; UP_WRITE, UP_NOSPACE, UP_INTERNAL. */
 UP_MUST_CHECK int up_bare_package_step(struct up_bare_package *b, struct up_error *err);
 
-/* After step() returned 0: the package, with its manifest, to be released with
- * up_package_free(). NULL: it was taken. */
+/* After step() has returned 0: the package with its manifest, to be released with
+ * up_package_free(). NULL: it was taken before. */
 struct up_package *up_bare_package_take(struct up_bare_package *b);
-/* Lines of its update.ini that have a blank around a '/'; removed or not. */
+/* The number of lines in its update.ini with a space around a '/', removed or not. */
 unsigned up_bare_package_blanks(const struct up_bare_package *b);
 void up_bare_package_close(struct up_bare_package *b); /* NULL is allowed */
 

@@ -32,7 +32,7 @@ struct up_bare_unpack {
     uint64_t at;    /* its next byte */
     uint64_t bytes; /* of all files */
     unsigned files;
-    bool whole; /* it says that this was all */
+    bool whole; /* the process has sent the end */
     size_t have;
     uint8_t record[HEAD + UP_BARE_RECORD];
 };
@@ -114,7 +114,7 @@ static int close_file(struct up_bare_unpack *u, struct up_error *err)
     return 0;
 }
 
-/* A name that the folder of a part files can have. */
+/* Whether the folder of a files part can have this name. */
 static bool is_name(const char *name, size_t len)
 {
     return len > 0 && len <= UP_UPDATE_INI_NAME_MAX && strlen(name) == len && !strchr(name, '/') &&
@@ -143,14 +143,14 @@ static int take_content(struct up_bare_unpack *u, const uint8_t *bytes, size_t l
 {
     u->bytes += len;
     if (u->file < 0 || u->bytes > UP_BARE_BYTES)
-        return up_fail(err, UP_UNTRUSTED, "content of no file, or too much");
+        return up_fail(err, UP_UNTRUSTED, "content without a file, or too much of it");
     if (u->storage->ops->pwrite(u->storage, u->file, bytes, len, u->at) < 0)
         return cannot(u, "write", err);
     u->at += len;
     return 0;
 }
 
-/* Its own reason, as far as it is one. */
+/* The reason that the process gives, if it is valid. */
 static int take_refusal(const uint8_t *bytes, size_t len, struct up_error *err)
 {
     char text[sizeof err->message] = "";
@@ -178,7 +178,7 @@ static int take_record(struct up_bare_unpack *u, char letter, const uint8_t *byt
         u->whole = true;
         return close_file(u, err);
     default:
-        return up_fail(err, UP_UNTRUSTED, "its process sends what is no record");
+        return up_fail(err, UP_UNTRUSTED, "the process that unpacks sent an invalid record");
     }
 }
 
@@ -192,7 +192,7 @@ static void reap(struct up_bare_unpack *u)
     u->pid = 0;
 }
 
-/* Its pipe has ended: a process that ends by itself is given the time to. */
+/* Its pipe has ended. The process gets some time to exit by itself. */
 static int finish(struct up_bare_unpack *u, struct up_error *err)
 {
     while (u->pid && waitpid(u->pid, &u->status, 0) < 0 && errno == EINTR)
@@ -224,7 +224,7 @@ static int receive(struct up_bare_unpack *u, size_t need, struct up_error *err)
     if (n < 0 && errno != EAGAIN)
         return up_fail(err, UP_INTERNAL, "unpacking: %s", strerror(errno));
     if (n < 0 && now - u->heard > UP_BARE_WALL_MS)
-        return up_fail(err, UP_UNTRUSTED, "the process that unpacks gives nothing any more");
+        return up_fail(err, UP_UNTRUSTED, "the process that unpacks does not respond");
     return n < 0 ? UP_AGAIN : 0;
 }
 
@@ -236,7 +236,7 @@ static int step(struct up_bare_unpack *u, struct up_error *err)
     int rc;
 
     if (len > UP_BARE_RECORD)
-        return up_fail(err, UP_UNTRUSTED, "its process sends a record that is too long");
+        return up_fail(err, UP_UNTRUSTED, "the process that unpacks sent a record that is too long");
     if (u->have < need) {
         rc = receive(u, need, err);
         if (rc <= 0 || u->have < need || (need == HEAD && up_get32(u->record + 1) > 0))

@@ -46,7 +46,7 @@ int up_confined_start(pid_t *pid, const char *program, const char *mode, const c
     if (rc == 0)
         rc = posix_spawn_file_actions_adddup2(&actions, out, 1);
 #if defined(__GLIBC__) && __GLIBC_PREREQ(2, 34)
-    /* With other C libraries the process does it, before it reads anything. */
+    /* With other C libraries the process closes them itself, before it reads anything. */
     if (rc == 0)
         rc = posix_spawn_file_actions_addclosefrom_np(&actions, 3);
 #endif

@@ -1,8 +1,8 @@
 /*
- * confined.h -- start the host in one of its modes behind walls.
+ * confined.h -- start the host as a confined process, in one of its modes.
  *
- * The process gets two descriptors and an empty environment, and gives up the
- * rest itself (sandbox_lock.h) before it reads anything.
+ * The process gets two descriptors and an empty environment, and gives up its
+ * other rights itself (sandbox_lock.h) before it reads anything.
  */
 #ifndef UP_CONFINED_H
 #define UP_CONFINED_H

@@ -11,7 +11,7 @@
 #include "http_listen.h"
 
 #define ADDRESS_SIZE 128
-#define LISTENER UP_EXCHANGE_CONNECTIONS /* as epoll tells it from connections */
+#define LISTENER UP_EXCHANGE_CONNECTIONS /* its number in epoll; connections have lower ones */
 
 struct connection {
     int fd; /* -1: free */
@@ -74,7 +74,7 @@ const char *up_exchange_address(const struct up_exchange *x)
     return x->address;
 }
 
-/* A free place, or that of the oldest. */
+/* A free place, or the place of the oldest connection, which is closed. */
 static unsigned place(struct up_exchange *x)
 {
     unsigned oldest = 0;
@@ -106,7 +106,7 @@ static void take(struct up_exchange *x)
         drop(c);
 }
 
-/* Whether something came on it that has its place. */
+/* Receive: whether there are new bytes, and room for them. */
 static int hear(struct connection *c)
 {
     ssize_t n = recv(c->fd, c->question + c->len, sizeof c->question - c->len, 0);
@@ -147,7 +147,7 @@ void up_exchange_answer(struct up_exchange *x, int id, const void *answer, size_
 
     if (!c || c->fd < 0)
         return;
-    /* It fits into any socket's buffer; who does not take it asks again. */
+    /* It fits into any socket's buffer. A client that misses it asks again. */
     if (len > 0 && send(c->fd, answer, len, MSG_NOSIGNAL) < 0)
         len = 0;
     drop(c);

@@ -1,10 +1,10 @@
 /*
- * exchange.h -- a server of short questions: on each connection one comes, and
- * one answer goes back in one write; then the connection is closed.
+ * exchange.h -- a server for short questions: each connection carries one question
+ * and one answer, which is sent in one write, and is then closed.
  *
- * Nothing waits. Poll fd() for reading and call next() until it gives nothing.
- * Of more than UP_EXCHANGE_CONNECTIONS the oldest is closed, so that those who
- * say nothing keep nobody out.
+ * Nothing waits. Poll fd() for reading and call next() until it returns 0. If
+ * there are more than UP_EXCHANGE_CONNECTIONS the oldest is closed, so that silent
+ * clients do not keep others out.
  */
 #ifndef UP_EXCHANGE_H
 #define UP_EXCHANGE_H
@@ -23,11 +23,11 @@ UP_MUST_CHECK int up_exchange_open(struct up_exchange **out, const char *listen,
 int up_exchange_fd(const struct up_exchange *x);
 const char *up_exchange_address(const struct up_exchange *x); /* as it listens */
 
-/* What came on some connection since the last time, all of it from its begin:
- * its length, or 0 when there is nothing new. *id names the connection until it
- * is answered or the next call; more may come on it. */
+/* All bytes so far of a connection that has received new ones: their number, or 0
+ * if there is none. *id identifies the connection until it is answered; *question
+ * is valid until the next call. More bytes may follow. */
 size_t up_exchange_next(struct up_exchange *x, int *id, const char **question);
-/* Answer and close; with len 0 only close. An `id` that is gone is ignored. */
+/* Answer and close; with len 0 only close. Does nothing if the connection is gone. */
 void up_exchange_answer(struct up_exchange *x, int id, const void *answer, size_t len);
 
 void up_exchange_close(struct up_exchange *x); /* NULL is allowed */

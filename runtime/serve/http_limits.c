@@ -44,8 +44,7 @@ static void say(int fd, const char *text)
 }
 
 /* Closing with unread input would reset the connection, and the client would
- * not see the reason.
- * not see why. */
+ * not see the reason. */
 static void drain(int fd)
 {
     char rest[4096];

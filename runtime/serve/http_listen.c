@@ -14,8 +14,7 @@
 
 #include "error.h"
 
-#define OTHER_FILES \
-    96 /* descriptors for other things, 32 of them for those who are told that there are no more */
+#define OTHER_FILES 96 /* descriptors for other things, 32 of them for refused connections */
 
 /* Split HOST:PORT into *host (NULL: every address) and *port, inside `copy`. */
 static int split_listen(const char *text, char *copy, size_t len, char **host, char **port,
