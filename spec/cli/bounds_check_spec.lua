@@ -1,6 +1,6 @@
 local bounds = require "cli.bounds_check"
 
-describe("doctor's word on what bounds the script", function()
+describe("doctor on the limits of the script", function()
   local mounts = "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
     .. "30 22 8:2 / /var/lib rw - ext4 /dev/sda2 rw\n"
     .. "31 22 8:3 / /data\\040one rw - ext4 /dev/sda3 rw\n"
@@ -29,7 +29,7 @@ describe("doctor's word on what bounds the script", function()
     assert.same({ memory = true, pids = true }, limits)
   end)
 
-  it("finds none in the root, and none without cgroup v2", function()
+  it("finds no limits in the root cgroup, and none without cgroup v2", function()
     assert.same({}, bounds.limits_of("0::/\n", read {}))
     assert.same({}, bounds.limits_of("3:memory:/x\n", read {}))
   end)

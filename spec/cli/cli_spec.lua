@@ -143,7 +143,7 @@ describe("moult", function()
       assert.equal("armed", w:status().phase)
     end)
 
-    it("hands what the maker says to policy, and shows it", function()
+    it("passes the maker's notes to policy, and shows them", function()
       w:pack { sequence = 3, version = "1.0.2",
         manifest = [[meta = { security = true, advisories = { { id = "CVE-1" } }, support_until = 2000000000 },]] }
       w:configure 'policy = "policy.lua",'
@@ -158,7 +158,7 @@ describe("moult", function()
         .. "meta +support_until: 2033%-05%-18 03:33:20 UTC\n", out)
     end)
 
-    it("warns of what looks like a slip", function()
+    it("warns of a sequence that looks like a typing error", function()
       local code, _, err = w:moult("explain", w:pack { sequence = 1 << 41, version = "1.0.2" })
       assert.equal(0, code)
       assert.matches("^warning: sequence 2199023255552 is more than 2^40 above the floor of this device, 1: ", err)
@@ -216,7 +216,7 @@ describe("moult", function()
       assert.matches("warn  script +generation 1: its files are not those that were installed\n +%-> ", out)
     end)
 
-    it("shows people what runs, on one screen", function()
+    it("shows the status on one screen", function()
       local code, out = w:moult "status"
       assert.equal(0, code)
       assert.matches("release +1.0.0\n", out)
@@ -245,7 +245,7 @@ describe("moult", function()
       assert.same({ "provisioned 1.0.0", "begun 1.0.1", "armed 1.0.1", "disarmed 1.0.1" }, events)
     end)
 
-    it("installs from a URL, query string and all, and says what a server lacks", function()
+    it("installs from a URL with a query string, and says that a file is missing on the server", function()
       w:pack { sequence = 2, version = "1.0.1", name = "depot/p2.upd" }
       w:serve()
       local code, _, err = w:moult(("install '%s/none.upd'"):format(w.url))
@@ -293,7 +293,7 @@ describe("moult", function()
       assert.is_true(#object.tree >= 15)
     end)
 
-    it("refuses what nobody signed", function()
+    it("refuses a package without a trusted signature", function()
       w:write("junk.upd", ("junk"):rep(5000))
       for _, verb in ipairs { "install", "explain" } do
         local code, _, err = w:moult(verb, "junk.upd")

@@ -81,7 +81,7 @@ describe("cli.compressed", function()
     it("leaves " .. case[1] .. " alone", function() assert.is_nil(with(case[2])) end)
   end
 
-  it("knows what the tools make", function()
+  it("recognises the formats that common tools make", function()
     local sample = path .. ".sample"
     os.execute(("head -c 300000 /dev/zero > %s"):format(sample))
     local known = 0
@@ -101,7 +101,7 @@ describe("cli.compressed", function()
     assert.is_true(known >= 1)
   end)
 
-  it("says what helps", function()
+  it("gives advice", function()
     with("\x1f\x8b\x08rest")
     assert.matches("hardly be smaller than the full package; store it uncompressed", compressed.warning(path))
     with("plain")

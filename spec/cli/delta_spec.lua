@@ -79,14 +79,14 @@ describe("moult delta", function()
     end
   end)
 
-  it("warns of what is compressed", function()
+  it("warns of a compressed image", function()
     write("old", "\x1f\x8b\x08" .. a)
     write("new", "\x1f\x8b\x08" .. b)
     local _, notes = good({ path("old"), path("new") }, { out = path("p") })
     assert.matches("new is compressed with gzip: a delta will hardly", notes)
   end)
 
-  it("refuses the wrong old image, and leaves what was there", function()
+  it("refuses the wrong old image, and leaves the output in place", function()
     write("old", a)
     write("new", b)
     good({ path("old"), path("new") }, { out = path("p") })

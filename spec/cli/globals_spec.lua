@@ -44,7 +44,7 @@ end)
 describe("cli.globals.check", function()
   local recipe = { project = "METER", version = "1.0.1", product_key = "secret" }
 
-  it("accepts what agrees, and names that are not set", function()
+  it("accepts equal values, and names that are not set", function()
     assert.is_true(globals.check('PROJECT, VERSION, PRODUCT_KEY = "METER", "1.0.1", "secret"', recipe))
     assert.is_true(globals.check('VERSION = "1.0.1"', recipe))
   end)

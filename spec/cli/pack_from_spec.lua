@@ -67,7 +67,7 @@ describe("moult pack with older cores", function()
     assert.is_true(sizes[2] < sizes[1] / 10 and sizes[3] <= sizes[2])
   end)
 
-  it("names in the signed manifest what a delta is made against", function()
+  it("names the base of a delta in the signed manifest", function()
     pack(FROM, "m.upd")
     local info = json.decode((good("info", { path("m-from-17.upd") }, { key = path("release.pub") }, { json = true })))
     local sum = io.popen("sha256sum < " .. path("core17.img")):read(64)

@@ -12,7 +12,7 @@ local function given(changes)
 end
 
 describe("cli.recipe.normalise", function()
-  it("fills in what is not said", function()
+  it("fills in defaults", function()
     local made = assert(recipe.normalise(given(), "folder"))
     assert.equal("1.0.1", made.release)
     assert.same({ dir = "folder/app", encoding = "zstd", version = "1.0.1" }, made.script)
@@ -53,7 +53,7 @@ describe("cli.recipe.normalise", function()
     assert.is_nil(made.core.from)
   end)
 
-  it("signs what its maker says as JSON", function()
+  it("signs the maker's notes as JSON", function()
     local meta = { text = { en = "new", de = "neu" }, security = true, notes_url = "https://h/n", own = { 1, "x" },
       advisories = { { id = "CVE-1", severity = "high", url = "https://h/1" } }, support_until = 2000000000,
       sbom = { format = "spdx", sha256 = "ab", url = "https://h/s" }, data = "a name of its own" }
@@ -163,7 +163,7 @@ describe("cli.recipe.normalise", function()
     assert.matches("release is missing", message)
   end)
 
-  it("refuses what is no table", function()
+  it("refuses a file that does not return a table", function()
     assert.is_nil(recipe.normalise("text", "."))
   end)
 end)

@@ -332,7 +332,7 @@ describe("depot actions", function()
     assert.equal("000 0", curl("--cacert other.crt", "0-9"))
   end)
 
-  it("trust the keys of the depot that serves the folder, wherever they are called", function()
+  it("trust the keys of the depot that serves the folder, from any directory", function()
     folder.pack("later.upd", ALIYUN, 3, "1.0.2")
     assert(os.rename(dir .. "/packages/later.upd", dir .. "/later.upd"))
     assert(os.execute(("mv '%s/packages/keys' '%s/trusted'"):format(dir, dir)))
@@ -460,7 +460,7 @@ describe("depot actions", function()
     assert.equal(11, (act "status absent"))
   end)
 
-  it("know no package and no device that is not there", function()
+  it("refuse an unknown package or device", function()
     serve "--staged"
     assert.equal(11, (act "verify packages absent.upd --device dev1"))
     assert.equal(11, (act "verify packages new.upd --device dev1"))

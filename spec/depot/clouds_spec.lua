@@ -257,7 +257,7 @@ describe("depot as a cloud", function()
     assert.equal(200, get(answer.data.url).status)
   end)
 
-  it("gives a fresh link to a client that comes by one that has ended, and never asks", function()
+  it("gives a fresh link to a client that uses an expired one and never asks", function()
     open { expiry = 1 }
     local a = device("aliyun", "loop01")
     a:say("inform", '{"id":0,"params":{"version":"1.0.0"}}')
@@ -314,7 +314,7 @@ describe("depot as a cloud", function()
     assert.equal(200, get(a:hear().data.url).status)
   end)
 
-  it("goes on where it was when it is started anew and when the broker is", function()
+  it("continues after a restart of the depot or the broker", function()
     open()
     local d = device("aliyun", "mid01", { keeps = true })
     d:say("inform", '{"id":0,"params":{"version":"1.0.0"}}')

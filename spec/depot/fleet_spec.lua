@@ -212,7 +212,7 @@ describe("depot.fleet", function()
     assert.equal(1, #sent())
   end)
 
-  it("names an offer that is too large for the broker, and sends none as large for an hour", function()
+  it("names an offer that is too large for the broker, and sends none of that size for an hour", function()
     report "1.0.0"
     report("1.0.0", "d2")
     step()
@@ -238,7 +238,7 @@ describe("depot.fleet", function()
     assert.is_nil(row().text)
   end)
 
-  it("says what it may be when the broker ends each connection at once", function()
+  it("names a likely reason when the broker ends each connection at once", function()
     local function text_of(message, ms)
       table.insert(mqtt.events, { kind = "disconnected", message = message, code = "network" })
       table.insert(mqtt.events, { kind = "connected", session = true })
@@ -251,7 +251,7 @@ describe("depot.fleet", function()
     assert.equal("gone over a packet of", text_of("gone over a packet of", 1000))
   end)
 
-  it("pushes again what the broker has not taken", function()
+  it("pushes an offer again that the broker has not accepted", function()
     report "1.0.0"
     step()
     step(2001)
@@ -292,7 +292,7 @@ describe("depot.fleet", function()
     assert.is_nil(row().text)
   end)
 
-  it("goes on after a restart where it was", function()
+  it("continues after a restart", function()
     report "1.0.0"
     step()
     step(2001)
@@ -313,7 +313,7 @@ describe("depot.fleet", function()
     assert.equal("succeeded", row().state)
   end)
 
-  it("offers anew what a broker has forgotten that lost the session", function()
+  it("repeats offers when the broker has lost the session", function()
     for _, name in ipairs { "waits", "loads", "burns", "runs" } do
       report("1.0.0", name)
     end
@@ -335,7 +335,7 @@ describe("depot.fleet", function()
     assert.same({ "loads", "waits" }, topics)
   end)
 
-  it("takes what it was told last with it when it ends", function()
+  it("handles the last messages before it ends", function()
     report "1.0.0"
     depot:close()
     kept:close()
@@ -356,7 +356,7 @@ describe("depot.fleet", function()
     assert.same({ "failed", -1, "not heard of for a day" }, { row().state, row().code, row().text })
   end)
 
-  it("does nothing about what is damaged, retained or not its own", function()
+  it("ignores messages that are damaged, retained or not for it", function()
     publish("/ota/device/inform/pk/dn", "{")
     publish("/ota/device/inform/pk/dn", ("["):rep(100))
     publish("/ota/device/inform/pk/dn", '{"params":{"version":"' .. ("1"):rep(20000) .. '"}}')
@@ -534,7 +534,7 @@ describe("depot.fleet", function()
       assert.same({ "3.0.0", "2.0.0" }, { row("d2").target, row("d5").target })
     end)
 
-    it("but not by itself when packages are staged", function()
+    it("offers nothing by itself when packages are staged", function()
       options.auto = false
       reopen()
       step(1000)
@@ -604,7 +604,7 @@ describe("depot.fleet", function()
     assert.equal("reverted", row().state)
   end)
 
-  it("gives up after ten offers to a device that never comes up with the release", function()
+  it("gives up after ten offers to a device that never reports the release", function()
     for i = 1, 10 do
       progress(50)
       assert.equal("2.0.0", round "1.0.0", i)
@@ -621,7 +621,7 @@ describe("depot.fleet", function()
     assert.equal(now + 1800000, row().ends)
   end)
 
-  it("counts no offer that nobody heard, says so once, and pushes it again ever more seldom", function()
+  it("does not count an offer without a subscriber, logs it once, and repeats it at growing intervals", function()
     report "1.0.0"
     step()
     step(2001)
@@ -806,7 +806,7 @@ describe("depot.silence", function()
     return given_up
   end
 
-  it("has to last a day in which it could be broken", function()
+  it("counts only while the device could have been heard", function()
     last = nil
     local s = new(100 * HOUR)
     assert.equal(0, sweep(s, 123 * HOUR))
@@ -826,7 +826,7 @@ describe("depot.silence", function()
     assert.equal(1, sweep(s, 184 * HOUR, 36 * HOUR))
   end)
 
-  it("does not count while the broker is away, and begins anew after an hour of that", function()
+  it("does not count while the broker is away, and begins anew after an hour without it", function()
     last = nil
     local s = new(100 * HOUR)
     s:connected(false, 123 * HOUR)
@@ -840,7 +840,7 @@ describe("depot.silence", function()
     assert.equal(1, sweep(s, 150 * HOUR + 60001))
   end)
 
-  it("goes on over a short stop of the depot, and begins anew after a long one", function()
+  it("continues over a short stop of the depot, and begins anew after a long one", function()
     last = 99 * HOUR
     assert.equal(1, sweep(new(100 * HOUR), 101 * HOUR))
     last = 99 * HOUR - 1
@@ -849,7 +849,7 @@ describe("depot.silence", function()
 end)
 
 describe("depot.mqtt.clock", function()
-  it("follows a system's clock that is set forward, and goes on when it is set back", function()
+  it("follows a clock that is set forward, and continues when it is set back", function()
     local up, wall = 5, 1000
     local now = depot_mqtt.clock(function() return up end, function() return wall end)
     assert.same({ 1000000, 995000 }, { now() })
@@ -891,7 +891,7 @@ describe("depot.store", function()
     s:close()
   end)
 
-  it("takes back what a clock that was ahead has written", function()
+  it("corrects times that a clock ahead of time has written", function()
     local s = assert(store.open(natives, dir))
     assert(s:put { cloud = "aliyun", product = "p", device = "a", hash = "h", due = 900, heard = 800, changed = 10 })
     assert(s:put { cloud = "aliyun", product = "p", device = "b", hash = "h", due = 140, heard = 90 })
@@ -926,7 +926,7 @@ describe("depot.store", function()
     s:close()
   end)
 
-  it("takes back what is not committed", function()
+  it("rolls back changes that are not committed", function()
     local s = assert(store.open(natives, dir))
     assert(s:change())
     assert(s:put { cloud = "aliyun", product = "p", device = "d", hash = "h" })
@@ -935,7 +935,7 @@ describe("depot.store", function()
     s:close()
   end)
 
-  it("takes over what an earlier version wrote", function()
+  it("upgrades the database of an earlier version", function()
     local s = assert(store.open(natives, dir))
     local second = "ALTER TABLE device DROP COLUMN ends; ALTER TABLE device DROP COLUMN dead; "
       .. "ALTER TABLE device DROP COLUMN deaf; PRAGMA user_version = 2"
@@ -955,7 +955,7 @@ describe("depot.store", function()
     s:close()
   end)
 
-  it("goes on when SQLite has ended the transaction by itself, as on a full disk", function()
+  it("continues when SQLite has ended the transaction by itself, as on a full disk", function()
     local s = assert(store.open(natives, dir))
     assert(s:change())
     assert.is_true(s.db:changing())
@@ -968,7 +968,7 @@ describe("depot.store", function()
     s:close()
   end)
 
-  it("refuses what a later version wrote, and what is no database", function()
+  it("refuses the database of a newer version, and a file that is not a database", function()
     local s = assert(store.open(natives, dir))
     assert(s.db:execute "PRAGMA user_version = 5")
     s:close()

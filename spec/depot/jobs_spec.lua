@@ -168,7 +168,7 @@ describe("depot.dialects", function()
       .. '"url":"http://h:80/x.upd?Expires=1&Signature=2","version":"2.0.0"}', json.encode(object))
   end)
 
-  it("answers Tencent's report at once, and whoever gets nothing", function()
+  it("answers Tencent's report at once, and a question when there is nothing", function()
     local name, object = dialects.answer(assert(hear(REPORT, '{"type":"report_version","report":{"version":"1"}}')))
     assert.equal(topic("$ota/update/%s/%s", TENCENT), name)
     assert.equal('{"result_code":0,"result_msg":"success","type":"report_version_rsp","version":"1"}',
@@ -338,7 +338,7 @@ describe("depot.jobs", function()
     assert.equal("upgrading", row.state)
   end)
 
-  it("renews Tencent's link three times, whatever the SDK says after it", function()
+  it("renews Tencent's link three times, ignoring what the SDK says after it", function()
     row.cloud = "tencent"
     begin()
     for _ = 1, 3 do
@@ -377,7 +377,7 @@ describe("depot.jobs", function()
     assert.equal("succeeded", version "2.0.0") -- too late to call it back
   end)
 
-  it("begins a job by itself only for what the device has not got, nor had", function()
+  it("begins a job by itself only for a package that the device neither has nor had", function()
     local job = { package = "d", target = "2.0.0", kind = "auto" }
     row.release = "2.0.0"
     assert.is_nil(consider(job))
@@ -477,7 +477,7 @@ describe("depot.choice", function()
 
   local row = { cloud = "aliyun", product = "p", device = "dn", hash = "h", release = "1.0" }
 
-  it("gives nobody anything by itself", function()
+  it("gives no device anything by itself", function()
     assert.is_nil(job(row, { entry(2, "1.1") }))
   end)
 
@@ -514,7 +514,7 @@ describe("depot.choice", function()
     assert.is_nil(job({ hash = "h", device = "dn" }, list, nil, true)) -- nothing reported yet
   end)
 
-  it("gives what is rolled out, the newest rollout first", function()
+  it("gives packages of rollouts, the newest rollout first", function()
     local list = { entry(2, "1.1"), entry(3, "1.2") }
     local function rollout(release, fields)
       local r = { package = "d" .. release, target = release, hash = "h" }
@@ -534,7 +534,7 @@ describe("depot.choice", function()
     assert.is_nil(job(row, list, { rollout "1.9", rollout("1.1", { hash = "x" }), rollout("1.2", { product = "q" }) }))
   end)
 
-  it("rolls nothing out over what is newer, nor where nothing tells unless the source is named", function()
+  it("rolls nothing out over a newer release, or an unordered one unless the source is named", function()
     local list = { entry(2, "1.1"), entry(3, "1.2"), entry(4, "blue") }
     local function given(release, target, source)
       return job({ hash = "h", device = "dn", release = release }, list,
@@ -630,7 +630,7 @@ describe("depot.links", function()
     assert.equal("signature", check({}, nil, nil, "other"))
   end)
 
-  it("is refused in the words by which clients tell why", function()
+  it("is refused in words that clients recognise", function()
     local aliyun = require "update.cloud.aliyun"
     assert.equal("the link has expired", aliyun.refusal(links.refusal "expired"))
     assert.matches("signature of the link is not valid", aliyun.refusal(links.refusal "signature"))

@@ -40,12 +40,12 @@ describe("depot.pace", function()
     assert.equal(100, p:room "a")
   end)
 
-  it("is shared by both kinds while both wait, whoever is first asked", function()
+  it("is shared by both kinds while both wait, in any order", function()
     local made = share { "a", "b" }
     assert.is_true(math.abs(made.a - made.b) <= 1 and made.a + made.b >= 110, made.a .. " and " .. made.b)
   end)
 
-  it("goes to one alone when the other is gone", function()
+  it("goes to one kind when the other is gone", function()
     share { "a", "b" }
     assert.is_true(share({ "a" }).a >= 100)
   end)

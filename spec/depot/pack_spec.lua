@@ -78,7 +78,7 @@ describe("moult depot pack", function()
     assert.is_nil(read("depot/.packing"))
   end)
 
-  it("makes only what is missing, the same bytes", function()
+  it("makes only missing packages, with the same bytes", function()
     pack()
     local kept = read("depot/METER_1.0.1-from-17.upd")
     local out, notes = pack()
@@ -92,7 +92,7 @@ describe("moult depot pack", function()
     assert.truthy(kept == read("depot/METER_1.0.1-from-17.upd"))
   end)
 
-  it("makes anew what is of another sequence, or against another image of that name", function()
+  it("makes packages again that have another sequence, or another image as base", function()
     pack()
     recipe 'core = { name = "L", version = 22, image = "core22.img" }, text = "x"'
     assert.equal("", (pack())) -- the sequence names the release, nothing else does
@@ -131,7 +131,7 @@ describe("moult depot pack", function()
     assert.same({ "METER_1.0.1-from-21.upd", "METER_1.0.1.upd" }, packages())
   end)
 
-  it("tells depots what is still to come, as long as it lives", function()
+  it("tells depots which packages are still to come, as long as it lives", function()
     local seen = {}
     pack { progress = function(_, _, label)
       local names = {}
@@ -144,7 +144,7 @@ describe("moult depot pack", function()
     assert.same({}, pending.read(natives, path("depot")))
   end)
 
-  it("makes devices wait that are to be given what is coming", function()
+  it("makes devices wait that will get a coming package", function()
     local luat = require "depot.luat"
     local function code(core, list)
       local answer = luat.answer({ project_key = "k-123", imei = "1", firmware_name = "METER_L", core_version = core,
@@ -177,7 +177,7 @@ describe("moult depot pack", function()
     end
   end)
 
-  it("keeps none back for one that cannot be made, and says so at the end", function()
+  it("makes the others if one cannot be made, and says so at the end", function()
     recipe [[core = { name = "L", version = 22, image = "core22.img",
       from = { { version = 3, image = "absent.img" } } }]]
     local exit, message, code, _, notes = verb("depot", { "pack", path("depot") }, { key = path("release.key") })

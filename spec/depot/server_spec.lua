@@ -149,7 +149,7 @@ describe("depot", function()
       return lines
     end
 
-    it("what it runs, what it was given, and that it has it", function()
+    it("with its release, the package that it was given, and its success", function()
       pack("a.upd", 2, "1.0.1")
       open()
       get(query { id = "1" })
@@ -166,7 +166,7 @@ describe("depot", function()
       assert.same(name .. " 1 1.0.0-V17 1.0.1 given 2", known()[2])
     end)
 
-    it("in a new database when it is damaged, each time, while status shows what it can", function()
+    it("in a new database when the old one is damaged, while status shows what it can read", function()
       local said, status = {}, require "depot.actions.status"
       pack("a.upd", 2, "1.0.1")
       for round = 1, 2 do
@@ -184,7 +184,7 @@ describe("depot", function()
       assert.equal(2, #said)
     end)
 
-    it("whatever cannot be written, they are answered, and it is said once", function()
+    it("and answers even if it cannot write, which it says once", function()
       local said = {}
       assert(os.execute(("mkdir '%s/packages/luat.db'"):format(dir)))
       pack("a.upd", 2, "1.0.1")
@@ -197,7 +197,7 @@ describe("depot", function()
     end)
   end)
 
-  it("takes a package that is named as what it is, a tar", function()
+  it("takes a package that is named .tar", function()
     pack("METER_1.0.1.tar", 2, "1.0.1")
     write("packages/backup.tar", ("no package"):rep(1000))
     open()
@@ -292,7 +292,7 @@ describe("depot", function()
     assert.same({ "METER_1.0.1.upd added", "METER_1.0.2.upd added" }, changes)
   end)
 
-  it("gives it to all once no list has come for a while, by itself", function()
+  it("gives it to all by itself when no list has come for a while", function()
     open { hold = 0.1 }
     pack("METER_1.0.1.upd", 2, "1.0.1")
     raw.pump(step, {}, function() return #changes == 1 end)
@@ -327,7 +327,7 @@ describe("depot", function()
       served.folder.catalog:refresh()[1].warning, 1, true)
   end)
 
-  it("has what was copied in just before it is asked", function()
+  it("has a package that was copied in just before the query", function()
     open()
     -- Where looking takes long it is done less often.
     local function ask(target, headers)
@@ -426,7 +426,7 @@ describe("depot", function()
     end)
   end
 
-  it("goes on with a download when a newer package comes", function()
+  it("continues a download when a newer package comes", function()
     pack("a.upd", 2, "1.0.1", CORE)
     open()
     local whole = read("packages/a.upd")
@@ -489,7 +489,7 @@ describe("depot", function()
     end
   end)
 
-  it("says what is not there, or not to be had", function()
+  it("says that a file is missing or cannot be read", function()
     open()
     assert.same({ 404, "application/json" }, { get("/absent").status, get("/absent").headers["content-type"] })
     assert.equal(405, get("/", nil, "DELETE").status)
@@ -578,7 +578,7 @@ describe("depot", function()
       assert.same({ true, "exit", 0 }, { pipe:close() })
     end)
 
-    it("writes what strangers send as text that can be read", function()
+    it("makes text from strangers printable", function()
       local address = run("--json")
       raw.get(nothing, address, "/x%ff%e2%80%ae")
       assert.equal("/x??", assert(natives.json.decode(pipe:read("l"))).path)
@@ -601,7 +601,7 @@ describe("depot", function()
         { out = error, note = error })))
     end)
 
-    it("refuses a base that is no URL, and an address that is none", function()
+    it("refuses a base that is not a URL, and an invalid address", function()
       local env = { out = error, note = error }
       assert.equal("usage", select(3, verb.run({ positional = { dir }, opts = { url = "cdn" } }, env)))
       for _, url in ipairs { "https://h/ota?x=1", "https://h/#a", "https://u:p@h/", "http://h:0", "http://h:99999",

@@ -169,7 +169,7 @@ describe("depot.luat", function()
     assert.equal(27, (outcome(query { version = "1.0.1+2", core_version = "23" }, first, second, both)))
   end)
 
-  it("goes on with what a device has begun, while that still fits", function()
+  it("continues the package that a device has begun, while that still fits", function()
     local begun = script_only { name = "begun.upd", sequence = 6 }
     local newer = script_only { name = "newer.upd", sequence = 7, script_version = "1.0.2" }
     local newest = script_only { name = "newest.upd", sequence = 8, script_version = "1.0.3" }
@@ -220,7 +220,7 @@ describe("depot.luat", function()
       assert.equal("newest.upd", (outcome(query(), release(newest))))
     end)
 
-    it("what was begun, whichever it is", function()
+    it("the package that was begun, full or delta", function()
       local full, d17 = release()
       full.tag, d17.tag = '"f"', '"d"'
       local answer = luat.answer(query(), { full, d17 }, sha256, '"f"')
@@ -272,7 +272,7 @@ describe("depot.luat", function()
       end
     end)
 
-    it("lets nobody wait for a delta against another core, or for what he has", function()
+    it("lets no device wait for a delta against another core, or for a release that it has", function()
       local full = entry { name = "m.upd", sequence = 6, size = 1000 }
       table.remove(coming, 1)
       assert.equal(43, (given(query(), { full })))
@@ -282,7 +282,7 @@ describe("depot.luat", function()
       assert.equal(25, (given(query { project_key = "other" }, { full })))
     end)
 
-    it("goes on with what was begun", function()
+    it("continues the package that was begun", function()
       local full = entry { name = "m.upd", sequence = 6, size = 1000, tag = '"f"' }
       assert.equal("m.upd", (given(query(), { full }, '"f"')))
     end)
@@ -329,7 +329,7 @@ describe("depot.luat", function()
     assert.equal(25, (outcome(query())))
   end)
 
-  it("tells a device that is not listed from one that is up to date", function()
+  it("tells in the log a device that is not listed from one that is up to date", function()
     assert.matches("not on the list", select(2, outcome(query(), entry { devices = {} })).why, 1, true)
     assert.matches("runs the latest", select(2, outcome(query { version = "2" }, entry())).why, 1, true)
   end)
@@ -423,7 +423,7 @@ describe("depot.site", function()
     end)
   end
 
-  it("lists what there is, safe to print", function()
+  it("lists the packages, safe to print", function()
     local got = ask {}
     assert.equal('me ter"1.upd\t1000 bytes\tMETER 1.0.1, sequence 5, script 1.0.1, core Luat_RDA8910 22\n'
       .. "b?.upd\t3 bytes\tskipped: no key made its signature (untrusted)\n", got.body)
@@ -464,7 +464,7 @@ describe("depot.proxy", function()
     assert.same({ untrusted = false }, said("10.0.0.3", { ["x-forwarded-proto"] = "http" }))
   end)
 
-  it("takes the host that was asked for when the proxy names none, and its port", function()
+  it("uses Host when the proxy names no host, with its port", function()
     assert.equal("10.0.0.9:8080", said("::1", { ["x-forwarded-host"] = false }).host)
     assert.equal("ota.example:8443", said("::1", { ["x-forwarded-port"] = "8443" }).host)
     assert.equal("ota.example", said("::1", { ["x-forwarded-port"] = "443" }).host)
@@ -485,7 +485,7 @@ end)
 describe("depot.callers", function()
   local callers = require "depot.callers"
 
-  it("says once of each proxy that nobody named what to do about it", function()
+  it("warns once about each proxy that is not named, with advice", function()
     local said = {}
     local function note(has_url, ...)
       local c = callers.new({ "10.0.0.2" }, has_url, function(text) said[#said + 1] = text:match "^%S+" end)

@@ -51,7 +51,7 @@ describe("archive", function()
     return list
   end
 
-  it("lists what a tar.gz holds", function()
+  it("lists the entries of a tar.gz", function()
     local a <close> = assert(archive.open(packed))
     assert.same({ "directory app 0 755", "directory app/lib 0 755", "file app/lib/a.lua 1 755",
       "file app/main.lua 6 644" }, listed(a))

@@ -85,7 +85,7 @@ describe("package.bare", function()
     assert.is_nil(read "content/update.ini")
   end
 
-  it("refuses what is damaged, cut off or no such archive", function()
+  it("refuses an archive that is damaged, cut short or of another kind", function()
     local whole = read "A.tar.gz"
     write("B.tar.gz", whole:sub(1, #whole // 2))
     refuses("corrupt", "", { archive = "B.tar.gz" })
@@ -124,7 +124,7 @@ describe("package.bare", function()
   local good = record("N", "MIT") .. record("D", "x") .. record("N", "update.ini")
     .. record("D", "MIT\t/app/Bin\t4\t2\n") .. record("E", "")
 
-  it("takes what a process says that says it rightly", function()
+  it("takes the files of a process that keeps to the protocol", function()
     assert(make { program = process(good) })
   end)
 

@@ -38,7 +38,7 @@ describe("channel", function()
     assert.equal("again", code_of(listener:accept()))
   end)
 
-  it("gives what was sent before the end, then the end", function()
+  it("returns the bytes that were sent before the end, then the end", function()
     here:send "last"
     here:close()
     assert.equal("last", there:receive())
@@ -73,7 +73,7 @@ describe("channel", function()
     assert.equal("again", code_of(there:receive()))
   end)
 
-  it("queues what the peer does not read, up to a limit, and loses nothing", function()
+  it("queues lines that the peer does not read, up to a limit, and loses none", function()
     local line, sent = ("y"):rep(1000), 0
     local ok, code, _ = true, nil, nil
     while ok do
@@ -126,7 +126,7 @@ describe("channel", function()
     assert.equal("nothing", code_of(channel.connect "/nowhere/at/all"))
   end)
 
-  it("refuses a descriptor that is no socket, and raises on nonsense", function()
+  it("refuses a descriptor that is not a socket, and raises on invalid arguments", function()
     assert.equal("usage", code_of(channel.from_fd(0xffff)))
     assert.error_matches(function() channel.from_fd(-1) end, "not a descriptor")
     assert.error_matches(function() channel.connect() end, "string expected")

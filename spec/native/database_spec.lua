@@ -29,7 +29,7 @@ describe("native.database", function()
     assert.equal("float", math.type(rows[3].x))
   end)
 
-  it("tells a row from none", function()
+  it("tells a row from no row", function()
     db:prepare("INSERT INTO t VALUES (?, 1, NULL)"):run "a"
     local get = assert(db:prepare "SELECT n FROM t WHERE name = ?")
     assert.same({ n = 1 }, get:first "a")
@@ -46,7 +46,7 @@ describe("native.database", function()
     assert.equal(0, assert(db:prepare "DELETE FROM t WHERE n = 2"):run())
   end)
 
-  it("keeps what was committed, and only that", function()
+  it("keeps committed changes, and only those", function()
     assert(db:execute "BEGIN; INSERT INTO t (name) VALUES ('kept'); COMMIT")
     assert(db:execute "BEGIN; INSERT INTO t (name) VALUES ('lost')")
     db:close()
@@ -90,7 +90,7 @@ describe("native.database", function()
     assert.equal("write", code)
   end)
 
-  it("says what the world does wrong", function()
+  it("reports failures of the system", function()
     local function code_of(...)
       return (select(3, database.open(...)))
     end

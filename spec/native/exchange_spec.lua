@@ -116,7 +116,7 @@ describe("update.native.dial", function()
     collectgarbage()
   end)
 
-  it("refuses what is no host", function()
+  it("refuses an invalid host", function()
     local loop <close> = assert(loops.new())
     local d, message, code = dial.open(loop, "a b", 1)
     assert.is_nil(d)

@@ -187,7 +187,7 @@ describe("fetch", function()
     end
   end)
 
-  it("wakes whoever waits for the head only", function()
+  it("wakes a task that waits for the head only", function()
     local f <close> = open "/good/1"
     local polls = 0
     while not f:status() do
@@ -247,7 +247,7 @@ describe("fetch", function()
     os.remove(path)
   end)
 
-  it("asks the proxy that it is told, whatever the host", function()
+  it("uses the given proxy for every host", function()
     local f <close> = assert(fetch.open(l, "http://nowhere.invalid/echo/1", { proxy = server.url }))
     assert.matches("^GET http://nowhere.invalid/echo/1 HTTP/1.1\n", body_of(f))
     local none <close> = open("/good/1", { proxy = "http://127.0.0.2:1" })
@@ -369,7 +369,7 @@ describe("fetch over TLS", function()
     assert.matches("certificate", message)
   end)
 
-  it("judges certificates by what is known of the time when the clock was never set", function()
+  it("checks certificates by the known lower bound when the clock was never set", function()
     local day = 86400
     local function at(time, ca, host)
       return get((host and url:gsub("127.0.0.1", host) or url) .. "hello",

@@ -73,7 +73,7 @@ describe("flash", function()
     refused("missing", "No such file", dir .. "/none/radio.img", 10)
   end)
 
-  it("says what it has before it", function()
+  it("reports the bytes that it has before the offset", function()
     files.write(path, "0123456789")
     local f <close> = assert(flash.open(path, 4))
     local g = f:geometry()
@@ -91,7 +91,7 @@ describe("flash", function()
     assert.equal("abc", f:read(0, 10))
   end)
 
-  it("reads what is there without being able to write it", function()
+  it("reads an image that it cannot write", function()
     files.write(path, "0123456789")
     local f <close> = assert(flash.open(path, nil, { read_only = true, offset = 2, apart = { path } }))
     assert.equal(8, f:geometry().image)
@@ -101,7 +101,7 @@ describe("flash", function()
     assert.same({ nil, "flash " .. path .. ": is open to read only", "usage" }, { done, message, code })
   end)
 
-  it("erases what it is asked to, a part a call", function()
+  it("erases the given range, one part in each call", function()
     files.write(path, ("x"):rep(3 << 20))
     local f <close> = assert(flash.open(path, 3 << 20))
     assert.same({ nil, "nothing yet", "again" }, { f:erase() })
@@ -153,7 +153,7 @@ describe("flash", function()
     end
   end)
 
-  it("refuses what lies beyond the image or the medium", function()
+  it("refuses ranges beyond the image or the medium", function()
     local f <close> = assert(flash.open(path, 10))
     assert.equal("usage", select(3, f:write(8, "abc")))
     assert.equal("usage", select(3, f:write(11, "")))
@@ -164,7 +164,7 @@ describe("flash", function()
     refused("usage", "must be a regular file", "/dev/null", 10)
   end)
 
-  it("refuses what is to be kept apart, under any name of it", function()
+  it("refuses slots and state, under any of their names", function()
     files.write(path, "slot")
     assert(os.execute(("cd '%s' && ln radio.img hard && ln -s radio.img link && mkdir state && touch state/file "
       .. "&& ln -s state other"):format(dir)))
@@ -198,7 +198,7 @@ describe("flash", function()
     refused("nospace", "it has room for 4194304", device, (4 << 20) + 1)
   end)
 
-  it("refuses a block device of what is to be kept apart, by its number", function()
+  it("refuses the block devices of slots and state, by their numbers", function()
     local device = loop_of("slot.img", 1 << 20)
     if not device then return pending("no loop devices here") end
     local numbers = shell("stat -c '%Hr %Lr' " .. device)
@@ -208,7 +208,7 @@ describe("flash", function()
     refused("usage", "is one medium with " .. device, dir .. "/node", 10, { apart = { device } })
   end)
 
-  it("refuses what is mounted", function()
+  it("refuses a mounted medium", function()
     local device = loop_of("fs.img", 8 << 20)
     local mounted = device and os.execute(("PATH=$PATH:/usr/sbin:/sbin; mkfs.ext4 -q %s && mkdir '%s/mnt' && "
       .. "mount -o ro %s '%s/mnt' 2>/dev/null"):format(device, dir, device, dir))
@@ -218,7 +218,7 @@ describe("flash", function()
     assert(flash.open(device, 10, { read_only = true })):close()
   end)
 
-  it("refuses what the running system has its root on, by its number", function()
+  it("refuses the medium of the root file system, by its number", function()
     local major, minor = shell("stat -c '%Hd %Ld' /"):match "^(%d+) (%d+)$"
     local node = dir .. "/node"
     if not major or major == "0" or not os.execute(("mknod '%s' b %s %s && head -c 1 '%s' >/dev/null 2>&1")

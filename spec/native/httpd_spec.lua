@@ -74,7 +74,7 @@ describe("httpd", function()
     server:close()
   end)
 
-  it("shows a path without what drives a terminal or is no UTF-8", function()
+  it("shows a path without control characters and invalid UTF-8", function()
     function handle(request) assert(server:reply(request.id, 404)) end
     for _, odd in ipairs { "%c2%9b", "%e2%80%ae", "%e2%80%a8", "%ff" } do
       get("/a" .. odd .. "b")
@@ -560,7 +560,7 @@ describe("httpd", function()
       client:close()
     end)
 
-    it("also when the client is gone", function()
+    it("even when the client is gone", function()
       local held
       function handle(request)
         held = request.id
@@ -675,7 +675,7 @@ describe("httpd", function()
     assert.is_nil(get("/f").headers.c)
   end)
 
-  it("refuses a status that is none, and types that are wrong", function()
+  it("refuses an invalid status and wrong types", function()
     assert.has_error(function() server:reply(1, 99) end)
     assert.has_error(function() server:reply(1, 600) end)
     assert.has_error(function() server:reply(-1, 200) end)
@@ -762,7 +762,7 @@ describe("httpd", function()
       client:close()
     end)
 
-    it("drops who never ends the handshake", function()
+    it("drops a client that never ends the handshake", function()
       pair.timeout = 1
       open(pair)
       pair.timeout = nil
@@ -772,7 +772,7 @@ describe("httpd", function()
       client:close()
     end)
 
-    it("is not opened with what is no pair", function()
+    it("is not opened with a certificate and key that do not match", function()
       local cases = {
         { { cert = pair.cert }, "go together" },
         { { key = pair.key }, "go together" },

@@ -84,7 +84,7 @@ describe("json.encode", function()
     assert.equal(text, json.encode(json.decode(text)))
   end)
 
-  it("writes 1..n as an array, and what is marked", function()
+  it("writes tables 1..n and marked tables as arrays", function()
     assert.equal("[1,2,3]", json.encode { 1, 2, 3 })
     assert.equal("{}", json.encode {})
     assert.equal("[]", json.encode(json.array {}))
@@ -122,7 +122,7 @@ describe("json.encode", function()
     end)
   end
 
-  it("writes what is not UTF-8 as text that can be shown, and never raises on it", function()
+  it("writes invalid UTF-8 as printable text, and never raises on it", function()
     for _, case in ipairs {
       { "a\xc0b", '"a?b"' },
       { { "\xed\xa0\x80" }, '["???"]' },

@@ -57,7 +57,7 @@ describe("loop", function()
     assert.is_true(watches[1].ready)
   end)
 
-  it("raises on what is no watch, and when closed", function()
+  it("raises on an invalid watch, and when closed", function()
     assert.error_matches(function() l:poll(0, { 1 }) end, "a watch is a table")
     assert.error_matches(function() l:poll(0, { {} }) end, "without a descriptor")
     assert.error_matches(function() l:poll(0, { { fd = -1 } }) end, "non%-negative")

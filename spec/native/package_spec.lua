@@ -41,7 +41,7 @@ describe("update.native.pack", function()
     assert.truthy(steps > 9)
   end)
 
-  it("tells what the world does wrong", function()
+  it("reports failures of the system", function()
     local recipe = { project = "P", product_key = "k", sequence = 1, release = "1",
       script = { dir = path("absent"), version = "1" } }
     local p, message, code = pack.open(recipe, path("q.upd"), path("k.key"))
@@ -77,7 +77,7 @@ describe("update.native.pack", function()
 end)
 
 describe("update.native.package", function()
-  it("carries the words of rules to skip, whatever they are: what they mean is policy's", function()
+  it("passes on any names of rules to skip, since their meaning is policy's", function()
     local manifest = make({ override = { "moon", "tide" } }, "moon.upd")
     assert.same({ "moon", "tide" }, manifest.override)
     assert.same({ "version" }, make().override)
@@ -119,7 +119,7 @@ describe("update.native.package", function()
     p:close()
   end)
 
-  it("refuses what is not signed by a trusted key", function()
+  it("refuses a package without a trusted signature", function()
     make()
     assert(minisign.keygen(path("other")))
     local s <close> = assert(source.file(path("p.upd")))

@@ -94,7 +94,7 @@ describe("native.policy", function()
     assert.matches('"healthy":true', text)
   end)
 
-  it("answers a question that is longer than any, whoever asks it", function()
+  it("answers a question that is too long", function()
     local pipe = assert(io.popen(("head -c 1048577 /dev/zero | '%s' --policy"):format(HOST.program)))
     local text = pipe:read("a")
     assert.is_true(pipe:close())
@@ -122,11 +122,11 @@ describe("native.policy", function()
     assert.matches("is root", assert(finish(native.start("{}", "root"))))
   end)
 
-  it("kills what does not answer", function()
+  it("kills a process that does not answer", function()
     fails("refused", "no answer in 2 s", finish(native.start("{}", nil, program "exec sleep 60")))
   end)
 
-  it("kills what does not read the question", function()
+  it("kills a process that does not read the question", function()
     fails("refused", "no answer in 2 s", finish(native.start(("x"):rep(1 << 20), nil, program "exec sleep 60")))
   end)
 
@@ -192,7 +192,7 @@ describe("native.policy.keep", function()
     collectgarbage()
   end)
 
-  it("gives back what was kept, under each name", function()
+  it("returns the text that was kept, under each name", function()
     fails("missing", "good/owner", native.kept(dir, "owner"))
     for _, text in ipairs { "return {}", "", "a\0b", ("x"):rep(256 << 10) } do
       assert(native.keep(dir, "owner", text))

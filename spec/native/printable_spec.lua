@@ -35,7 +35,7 @@ describe("update.native.printable", function()
     assert.has_error(function() printable.text("x", -1) end)
   end)
 
-  it("knows what is shown as it is", function()
+  it("knows which text is printable", function()
     assert.is_true(printable.is "é")
     for _, text in ipairs { "\n", "\127", "\u{202a}", "\xc3" } do assert.is_false(printable.is(text)) end
   end)

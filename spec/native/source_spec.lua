@@ -53,7 +53,7 @@ describe("source.file", function()
 end)
 
 describe("source.http", function()
-  it("refuses what is no web address, and raises on wrong options", function()
+  it("refuses an address that is not http or https, and raises on wrong options", function()
     local l <close> = assert(loop.new())
     local s, message, code = source.http(l, "file:///etc/passwd")
     assert.is_nil(s)

@@ -18,7 +18,7 @@ describe("storage", function()
     assert.matches(fragment, message, 1, true)
   end
 
-  it("gives back what was put in its place", function()
+  it("returns the values that were bound", function()
     assert.is_true(storage.replace(path, "old"))
     assert.is_true(storage.replace(path, "new\0text"))
     assert.equal("new\0text", storage.read(path))

@@ -22,7 +22,7 @@ describe("update.native.url", function()
     assert.equal("(unreadable URL)", url.server "http://user:secret@h:x/")
   end)
 
-  it("takes http and https, and shows no secret of what it refuses", function()
+  it("takes http and https, and shows no secret of a refused address", function()
     assert.is_true(url.check "HTTPS://user:secret@h/p")
     for _, bad in ipairs { "ftp://user:secret@h/", "http://user:secret@h:70000/", "http://",
       "http://user:secret@h /" } do

@@ -40,7 +40,7 @@ describe("agent and script", function()
     w:wait_status { phase = "idle", release = "1.0.1" }
   end)
 
-  it("request: a script whose callback does nothing is started anew all the same, after restart_after", function()
+  it("request: a script whose callback does nothing is restarted anyway, after restart_after", function()
     w:device { period = 86400, config = "restart_after = 1,",
       body = "sys.taskInit(function() update.request(function() end, nil, 300) end)" }
     w:run()

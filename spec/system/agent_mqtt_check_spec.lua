@@ -36,7 +36,7 @@ describe("moult check, over MQTT", function()
     assert.equal("moult check: cloud aliyun offers nothing (nothing)\nexit 3\n", result())
   end)
 
-  it("Tencent: what is offered is shown first, and then taken up", function()
+  it("Tencent: an offer is shown first, and then installed", function()
     c:device { tencent = true }
     c.world:run()
     c:wait_line("version 1.0.0", tencent_line)

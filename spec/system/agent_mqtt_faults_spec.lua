@@ -12,7 +12,7 @@ describe("clouds over MQTT, in trouble", function()
   before_each(function() c = clouds.new() end)
   after_each(function() c:close() end)
 
-  it("asks again when a link expired or came damaged, and keeps what is verified", function()
+  it("asks again when a link is expired or damaged, and keeps verified blocks", function()
     c:device { aliyun = true }
     c.world:run()
     c:wait_line("inform 1.0.0", aliyun_line)
@@ -69,7 +69,7 @@ describe("clouds over MQTT, in trouble", function()
     assert.is_nil(table.concat(c.cloud:lines(aliyun_line), ","):find("progress -", 1, true))
   end)
 
-  it("drops what is out of reach for a newer offer", function()
+  it("drops an unreachable package for a newer offer", function()
     c:device { aliyun = true }
     c.world:run()
     c:wait_line("inform 1.0.0", aliyun_line)
@@ -88,7 +88,7 @@ describe("clouds over MQTT, in trouble", function()
     assert.is_nil(said:find("progress -", 1, true), said)
   end)
 
-  it("goes on when the broker dies in mid-download", function()
+  it("continues when the broker dies during a download", function()
     c:device { tencent = true }
     c.world:run()
     c:wait_line("version 1.0.0", tencent_line)
@@ -103,7 +103,7 @@ describe("clouds over MQTT, in trouble", function()
     c:wait_line("done 1.0.1 0", tencent_line)
   end)
 
-  it("is told of, once, whenever the broker goes: idle, fetching, armed, on trial", function()
+  it("is reported once, whenever the broker goes away: idle, fetching, armed, on trial", function()
     c:device({ aliyun = true, tencent = true }, { config = 'restart_when = "asked", confirm = "script",', body = ([[
       local function wait_for(name) while not io.open(%q .. "/" .. name) do sys.wait(50) end end
       sys.taskInit(function()
@@ -156,7 +156,7 @@ describe("clouds over MQTT, in trouble", function()
     assert((counts["downloading 1.0.1 100"] or 0) <= 2)
   end)
 
-  it("is killed in mid-download, and goes on with the offer that comes again", function()
+  it("continues with the repeated offer after a kill during the download", function()
     c:device { tencent = true }
     c.world:run()
     c:wait_line("version 1.0.0", tencent_line)
@@ -205,7 +205,7 @@ describe("clouds over MQTT, in trouble", function()
     assert.same({ 17, "1.0.2" }, { c.world:status().core.version, c.world:status().release })
   end)
 
-  it("takes no harm from what is stale, damaged, huge, deep or meant for another", function()
+  it("ignores messages that are stale, damaged, huge, deep or for another device", function()
     c:device { aliyun = true }
     c.world:publish()
     c.server:allow "t1"

@@ -90,7 +90,7 @@ describe("clouds over MQTT", function()
     assert.equal("idle", c.world:status().phase)
   end)
 
-  it("gets what was pushed while it was away, and describes what it does", function()
+  it("gets an offer that was pushed while it was away, and describes its work", function()
     c:device { aliyun = true }
     c.world:run()
     c:wait_line("inform 1.0.0", aliyun_line)
@@ -105,7 +105,7 @@ describe("clouds over MQTT", function()
     for _, text in ipairs(texts) do assert.is_true(#text > 0) end
   end)
 
-  it("works beside the others: each hears of what any of them brought", function()
+  it("works beside the others: each hears of a release from any of them", function()
     c.world:serve()
     c:device { aliyun = true, tencent = true, luat = true }
     c.world:run()
@@ -148,7 +148,7 @@ describe("clouds over MQTT", function()
     end)())
   end)
 
-  it("says nothing of what policy defers; check shows it", function()
+  it("does not report an offer that policy defers; check shows it", function()
     c:device({ aliyun = true }, { config = "limits = { battery = 50 },",
       body = world.battery(20) })
     c.world:run()

@@ -98,7 +98,7 @@ describe("scripts and their clouds", function()
     c.server:allow "t1"
   end
 
-  it("a script that gives a release up again and again gets it ever more seldom", function()
+  it("offers a release at growing intervals to a script that gives it up again and again", function()
     refusing()
     for times = 1, 3 do
       c:push_aliyun "token=t1"
@@ -111,7 +111,7 @@ describe("scripts and their clouds", function()
     assert.equal(1, c.world:status().kept_out)
   end)
 
-  it("a script that gives up what comes, day after day, is no longer heeded", function()
+  it("ignores a script that gives releases up day after day", function()
     refusing "policy_days = 1,"
     c:push_aliyun "token=t1"
     c:wait_line("progress -4", aliyun_line)

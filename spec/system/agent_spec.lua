@@ -34,7 +34,7 @@ describe("agent", function()
     assert.matches("restarting the device", w:read("device.log"))
   end)
 
-  it("goes on where verified content ends after kill -9 in mid-download", function()
+  it("continues after the verified blocks after kill -9 during a download", function()
     local core = world.core(18, 3 << 20)
     w:serve()
     w:device { slot = 4 << 20, port = w:slow_link(2 << 20) }
@@ -55,7 +55,7 @@ describe("agent", function()
     assert.is_true(w:passed() <= most, ("%d bytes, at most %d"):format(w:passed(), most))
   end)
 
-  it("keeps what came of a block when it is told to stop", function()
+  it("keeps the received part of a block when it is told to stop", function()
     w:serve()
     w:device { port = w:slow_link(50000) }
     w:publish { core = world.core(18, 512 << 10) }
@@ -68,7 +68,7 @@ describe("agent", function()
     assert.is_true(kept > 60000, ("%d bytes"):format(kept))
   end)
 
-  it("refuses a tampered package, and what runs goes on", function()
+  it("refuses a tampered package, while the running release continues", function()
     w:device()
     w:run()
     local text = w:read(w:pack { sequence = 2, version = "1.0.1" })
@@ -87,7 +87,7 @@ describe("agent", function()
     w:wait_status { phase = "idle", release = "1.0.1" }
   end)
 
-  it("never lets a script that hangs strand the updater", function()
+  it("is not blocked by a script that hangs", function()
     w:device { body = "while true do end" }
     w:run()
     w:publish()

@@ -96,7 +96,7 @@ describe("a trial", function()
     assert.equal("1.0.0", status.release)
   end)
 
-  it("comes although the script drops whatever comes", function()
+  it("is installed although the script drops every update", function()
     w:publish()
     w:device { config = 'policy_days = 1, restart_when = "asked",', body = [[
       sys.taskInit(function()

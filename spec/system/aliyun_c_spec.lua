@@ -58,7 +58,7 @@ describe("a C program with Aliyun's calls", function()
     c:wait_line("progress -4", clouds.aliyun_line)
   end)
 
-  it("ends when its agent is killed, and begins anew with the next offer", function()
+  it("ends when its agent is killed, and begins again with the next offer", function()
     ready "copy.upd"
     c:push_aliyun "token=t1&rate=400000"
     w:wait("a part of the copy", function() return #(w:read "copy.upd" or "") > 0 end)

@@ -159,7 +159,7 @@ describe("the broker of examples/broker", function()
     assert.same({ "$ota/report/k-123/dev2", "$ota/update/k-123/dev2" }, topics)
   end)
 
-  it("lets in anew who was let in, and says what it needs", function()
+  it("adds the rights of a device only once, and explains wrong arguments", function()
     private("aliyun.secret", "another_secret")
     local rights = w:read "acl"
     assert.equal(0, (admit "aliyun k-123 dev1 aliyun.secret"))

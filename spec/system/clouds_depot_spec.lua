@@ -86,7 +86,7 @@ describe("device and depot over MQTT", function()
     end)
   end
 
-  it("what the depot has when the device comes is offered by itself", function()
+  it("is offered the depot's package when it connects", function()
     broker = brokers.start()
     w:publish { core = world.core(18) }
     serve()

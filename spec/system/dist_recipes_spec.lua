@@ -211,7 +211,7 @@ show:
     end
   end)
 
-  it("read as BitBake reads them, and inherit what they use", function()
+  it("parse as BitBake reads them, and inherit the classes that they use", function()
     local recipe, class = parse_bitbake(RECIPE), parse_bitbake(CLASS)
     for _, name in ipairs { "cmake", "pkgconfig", "systemd", "externalsrc" } do
       assert.is_true(recipe.inherits[name], name)

@@ -93,7 +93,7 @@ describe("manual pages", function()
     return #names
   end
 
-  it("are what mandoc accepts without a warning", function()
+  it("are accepted by mandoc without a warning", function()
     if not os.execute("command -v mandoc >/dev/null") then return pending "needs mandoc" end
     for _, page in ipairs(PAGES) do
       local said = output_of(("mandoc -T lint -W warning '%s/%s'"):format(dir, page))
@@ -124,7 +124,7 @@ describe("manual pages", function()
     end
   end)
 
-  it("keep what is indented in a verb's help as it stands", function()
+  it("keep indented text of a verb's help unchanged", function()
     assert.truthy(pages["moult.1"]:find('\n{ "format": "moult\\-keys\\-1", "serial": 2,\n', 1, true))
     assert.truthy(pages["moult.1"]:find("\ndepot add DIR FILE [\\-\\-devices LIST]\n    copy a package", 1, true))
   end)
@@ -187,7 +187,7 @@ describe("manual pages", function()
     assert.equal(#bindings.names "bindings", #list)
   end)
 
-  it("say of a binding without comments that it has none", function()
+  it("report a binding without comments", function()
     local parsed = bindings.parse("/* x -- y. */\nstatic int f_a(lua_State *L)\n{}\n/* b(n) -> m */\n"
       .. "static int f_b(lua_State *L)\n{}\nstatic const luaL_Reg functions[] = {{\"a\", f_a}, {\"b\", f_b}};\n")
     assert.same({ "a", "b" }, { parsed.functions[1].name, parsed.functions[2].name })
@@ -204,7 +204,7 @@ describe("manual pages", function()
     end
   end)
 
-  it("list what a script has", function()
+  it("list the functions of a script", function()
     local update = require("update.script.api").new { tasks = {}, globals = function() return {} end }
     for name in pairs(update) do
       assert.truthy(pages["moult-script.7"]:find("\\fBupdate." .. name .. "(", 1, true), "update." .. name)
@@ -249,7 +249,7 @@ describe("the fields of policy", function()
     assert.same(field_set(policy_fields.offer), keys_of(offer))
   end)
 
-  it("are those of the device, and what only its script knows", function()
+  it("are those of the device, and those that only its script knows", function()
     local source = read("bindings/status.c")
     local known = matches(function_of(source, "up_push_facts"), "up_set_%a+%(L, \"([%w_]+)\"")
     local system = keys_of(require("update.engine.system_facts").system())

@@ -30,7 +30,7 @@ describe("a device in trouble", function()
     return w:moult "provision p1.upd -q"
   end
 
-  it("says nospace on a full file system, keeps the old pair, and goes on with room", function()
+  it("says nospace on a full file system, keeps the old pair, and continues when there is room", function()
     if not on_small_disk(512) then return pending("needs root, to mount a tmpfs") end
     assert.equal(0, (provision_small()))
     w:pack { sequence = 2, version = "1.0.1", files = { ["big.txt"] = ("x"):rep(600 << 10) } }
@@ -45,7 +45,7 @@ describe("a device in trouble", function()
     assert.equal("armed", w:status().phase)
   end)
 
-  it("meets every file system size up to enough with nospace, never worse", function()
+  it("fails with nospace, never worse, on every file system that is too small", function()
     if not on_small_disk(768) then return pending("needs root, to mount a tmpfs") end
     assert.equal(0, (provision_small()))
     w:pack { sequence = 2, version = "1.0.1", files = { ["big.txt"] = ("x"):rep(40 << 10) } }

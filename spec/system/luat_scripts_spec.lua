@@ -57,7 +57,7 @@ sys.timerLoopStart(log.info, 200, "upgrade", "version " .. _G.VERSION)
     }, 4)
   end)
 
-  it("restarts itself whatever the answer was, also when that is before its release is confirmed", function()
+  it("restarts itself after any answer, even before its release is confirmed", function()
     becomes_the_next(w, {
       ["main.lua"] = [[
 require "sys"
@@ -134,7 +134,7 @@ sys.run()
     w:wait_log("device", "outcome\t0\tfalse")
   end)
 
-  it("joins whatever net there is, and asks by libfota2 with options", function()
+  it("joins any network, and asks by libfota2 with options", function()
     becomes_the_next(w, {
       ["main.lua"] = [[
 sys = require "sys"

@@ -99,7 +99,7 @@ describe("mqtt 5", function()
     end)
   end)
 
-  it("tells what the broker does not allow", function()
+  it("reports an offer that the broker does not allow", function()
     local b <close> = setmetatable({ broker = broker.start { acl = "topic readwrite fine/#\n" } },
       { __close = function(self) self.broker:close() end })
     local m = open(b.broker.port)

@@ -78,14 +78,14 @@ describe("mqtt with a shared key", function()
     end)
   end
 
-  it("never takes a certificate in the place of the key", function()
+  it("never accepts a certificate instead of the shared key", function()
     open({ psk_identity = "PRODdev1", psk = KEY }, certified.port)
     local event = await("connected", "disconnected")
     assert.equal("network", event.code, event.message)
     assert.matches("TLS", event.message)
   end)
 
-  it("refuses keys that are none, and files beside a key", function()
+  it("refuses invalid keys, and files besides a key", function()
     for i, tls in ipairs {
       { psk = KEY }, { psk = "", psk_identity = "d" }, { psk = ("x"):rep(65), psk_identity = "d" },
       { psk = KEY, psk_identity = "" }, { psk = KEY, psk_identity = "d", ca = "/ca" },

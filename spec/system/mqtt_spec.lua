@@ -85,7 +85,7 @@ describe("mqtt", function()
     await(open { host = "::1", port = six.port }, "connected")
   end)
 
-  it("keeps what is published while there is no broker, in order", function()
+  it("keeps messages that are published without a broker, in order", function()
     local far = open { client_id = "far", clean = false } -- the broker keeps what comes for it
     far:subscribe("q", 1)
     await(far, "subscribed")
@@ -182,7 +182,7 @@ describe("mqtt", function()
       wait("ten", function() return m:status().queued == 0 and far:status().connected end)
     end)
 
-    it("lets go of nothing while the broker is held up, and goes on after it", function()
+    it("loses nothing while the broker is stopped, and continues afterwards", function()
       local m = open { client_id = "near" }
       await(m, "connected")
       b:freeze()
@@ -232,7 +232,7 @@ describe("mqtt", function()
     tried = tried + 1
   end)
 
-  it("leaves a last will when it is cut off, and none when it takes leave", function()
+  it("leaves a last will when it is cut off, and none when it disconnects", function()
     local watcher = open()
     watcher:subscribe("will", 1)
     await(watcher, "subscribed")
@@ -255,7 +255,7 @@ describe("mqtt", function()
     tried = tried + 1
   end)
 
-  it("says what was kept for it, every time anew", function()
+  it("reports the kept session on each connection", function()
     local m = open()
     await(m, "connected")
     assert(m:publish("kept", "stale", 1, true))
@@ -321,7 +321,7 @@ describe("mqtt", function()
     tried = tried + 2
   end)
 
-  it("asks for the name of the server and says none for an address", function()
+  it("sends the name of the server, and none for an address", function()
     local pipe = assert(io.popen "mktemp -d")
     local dir = pipe:read "l"
     pipe:close()
@@ -406,7 +406,7 @@ describe("mqtt", function()
       end)
     end
 
-    it("accepts a certificate that is not valid yet only while the clock is known to be behind", function()
+    it("accepts a certificate that is not valid yet only while the clock is behind", function()
       local later = broker.start { tls = true }
       finally(function() later:close() end)
       local file = assert(io.open(later:file "ca.cnf", "w"))

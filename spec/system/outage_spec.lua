@@ -44,7 +44,7 @@ describe("a trial without a cloud", function()
     w:start("depot", ("depot depot --listen 127.0.0.1:%s --keys keys"):format(w.port))
   end
 
-  it("is made once more when no cloud answers the old release either", function()
+  it("is tried once more when no cloud answers the old release either", function()
     begin(3, { core = world.core(18) })
     w:wait_log("device", NO_CLOUD)
     w:wait("the verdict", function()
@@ -170,7 +170,7 @@ describe("a trial while the broker is away", function()
   end
 
   for _, kind in ipairs { "aliyun", "tencent" } do
-    it("is made once more, and no failure is reported to " .. kind, function()
+    it("is tried once more, and no failure is reported to " .. kind, function()
       local k = kinds[kind]
       begin(kind, 3)
       c.world:wait_log("device", "verdict: .*tried once more")

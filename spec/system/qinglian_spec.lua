@@ -84,7 +84,7 @@ describe("Qinglian's device and depot", function()
     assert.equal("01.01", w:status().release)
   end)
 
-  it("a core goes on where it was after a cut and a restart of the device", function()
+  it("continues a core after a cut and a restart of the device", function()
     serve()
     device(("chunk = 8192, iv = %q"):format(IV))
     w:run()

@@ -53,7 +53,7 @@ describe("a restart of the device", function()
     assert.matches("a restart of the device is due (restart)", w:read("device.log"), 1, true)
   end)
 
-  it("runs the restart command, and goes on while the device is up", function()
+  it("runs the restart command, and continues while the device is up", function()
     local w = new { fields = SLOTS .. 'restart = { "/bin/sh", "-c", "echo asked >>asked" },', core = core(17) }
     w:run()
     w:moult("install -q", w:pack { version = "1.0.1", sequence = 2, body = TICK, core = core(18) })

@@ -73,7 +73,7 @@ describe("reuse", function()
     assert.is_true(install() > 8 * BLOCK)
   end)
 
-  it("finds what an earlier try left in the target", function()
+  it("finds the blocks that an earlier try left in the target", function()
     device("")
     w:write("slot-a.img", ("\0"):rep(#old)) -- nothing to be had there
     w:write("slot-b.img", fresh:sub(1, 4 * BLOCK) .. ("\1"):rep(#fresh - 4 * BLOCK))

@@ -90,7 +90,7 @@ describe("the script of a device", function()
     assert.equal(0, (w:moult "status"))
   end)
 
-  it("goes on with its updates as that user", function()
+  it("continues its updates as that user", function()
     if missing() then return pending(missing()) end
     local w = device_of_nobody { fields = USER }
     w:run()
@@ -102,7 +102,7 @@ describe("the script of a device", function()
     w:wait_status { phase = "idle", release = "1.0.1" }
   end)
 
-  it("is refused what is not the script's, and others are told who may", function()
+  it("is refused verbs that are not the script's, and others are told who may ask", function()
     if missing() then return pending(missing()) end
     local w = device_of_nobody { fields = USER, body = [[
       sys.taskInit(function()
@@ -129,7 +129,7 @@ describe("the script of a device", function()
     assert.matches("only root and the user that runs the agent may", w:read "out.txt", 1, true)
   end)
 
-  it("is not started as a user that there is none of, nor by another user", function()
+  it("is not started as an unknown user, nor by another user", function()
     local w = new { fields = [[script = { user = "no-such-user" },]] }
     local code, _, err = w:moult "run"
     assert.equal(2, code)
@@ -138,7 +138,7 @@ describe("the script of a device", function()
     assert.matches("fail  script     this system has no user no%-such%-user", out)
   end)
 
-  it("is shown by doctor to read what it must and not what it must not", function()
+  it("is checked by doctor: it can read what it needs and nothing else", function()
     if missing() then return pending(missing()) end
     local w = device_of_nobody { fields = USER .. 'policy = "mine.lua",' }
     assert(w:shell "chmod 700 state && echo 'return {}' >mine.lua && chmod 644 mine.lua")

@@ -81,7 +81,7 @@ describe("moult run", function()
     manager:close()
   end)
 
-  it("takes the place of whatever lies where its socket is to be", function()
+  it("replaces anything that is in the place of its socket", function()
     local w = new()
     assert(w:shell("mkdir -p state/control/some/thing"))
     local manager, told = managed(w)
@@ -123,7 +123,7 @@ describe("moult run", function()
     assert.equal(7, code)
   end)
 
-  it("runs a script that ends by itself, and names what one throws", function()
+  it("runs a script that ends by itself, and shows the error of one", function()
     local w = world.new()
     worlds[1] = w
     w:write("ends.lua", 'print "done"')
@@ -152,7 +152,7 @@ describe("moult run", function()
     end
   end)
 
-  it("takes for a script what ends in .lua, or is a file with a folder in its name", function()
+  it("takes an argument for a script if it ends in .lua, or is a file with a folder in its name", function()
     local w = world.new()
     worlds[1] = w
     w:write("plain", 'print("plain", ...)')
@@ -187,7 +187,7 @@ describe("moult run", function()
     assert.equal("nil\n", w:read "out.txt")
   end)
 
-  it("runs without its own modules what needs none of them", function()
+  it("runs a script that needs none of its modules without them", function()
     local w = world.new()
     worlds[1] = w
     assert(w:shell(("cp '%s' program"):format(require("update.native.host").program)))

@@ -374,7 +374,7 @@ describe("the sandbox", function()
     assert.equal(1, got.answer.retry_after)
   end)
 
-  it("gives an empty table for what the question leaves open", function()
+  it("treats a missing argument of the question as an empty table", function()
     local text = "return { decide = function(...) local n = 0 for _, t in ipairs { ... } do assert(next(t) == nil) "
       .. "n = n + 1 end return { action = 'defer', reason = 'of ' .. n } end }"
     local p = assert(native.start(('{"ask":"decide","offer":null,"sources":[{"name":"owner","text":%s}]}'):format(

@@ -70,7 +70,7 @@ describe("with a state", function()
     assert.equal(1, count(w:read "device.log", "WITHOUT UPDATES"))
   end)
 
-  it("that becomes read-only on trial, runs what is confirmed, and the trial goes on later", function()
+  it("that becomes read-only on trial: the confirmed release runs, and the trial continues later", function()
     if not new() then return pending("no loop mounts here") end
     w:configure('confirm = "script",', { heartbeat = 10 })
     w:run()

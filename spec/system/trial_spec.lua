@@ -55,7 +55,7 @@ describe("a release on trial that", function()
     end
   end)
 
-  it("is never confirmed, goes back at the deadline", function()
+  it("is rolled back at the deadline if it is never confirmed", function()
     local w = new { fields = 'confirm = "script",', numbers = { deadline = 2 } }
     w:run()
     local package = w:pack { version = "1.0.1", sequence = 2, body = TICK }
@@ -93,7 +93,7 @@ describe("a release on trial that", function()
     assert.matches("confirm\ttrue", w:read("device.log"))
   end)
 
-  it("runs when everything stops, goes on with its trial afterwards", function()
+  it("continues its trial after everything was stopped", function()
     local w = new { fields = 'confirm = "script",' }
     w:run()
     w:moult("install -q", w:pack { version = "1.0.1", sequence = 2, body = TICK })

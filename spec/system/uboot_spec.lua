@@ -98,7 +98,7 @@ describe("a board with U-Boot", function()
     assert.equal("b", boot(w))
   end)
 
-  it("goes back when the new core never gets as far as Moult", function()
+  it("goes back when the new core never starts Moult", function()
     provisioned()
     armed()
     for _ = 1, 3 do assert.equal("b", boot(w)) end
@@ -125,7 +125,7 @@ describe("a board with U-Boot", function()
     assert.matches("fail  boot .*one copy", out)
   end)
 
-  it("keeps its hands off an environment that U-Boot never saved", function()
+  it("does not touch an environment that U-Boot never saved", function()
     w:write("env0", ("\0"):rep(ENV_SIZE))
     w:write("env1", ("\0"):rep(ENV_SIZE))
     for _, name in ipairs { "a", "b" } do w:write(("slot-%s.img"):format(name), "") end

@@ -23,7 +23,7 @@ describe("update.agent.aliyun_calls", function()
     assert.same({ "write the script gave it up", 0, 100 }, told)
   end)
 
-  it("refuses a step that is none", function()
+  it("refuses an invalid step", function()
     local agent, told = play()
     for _, step in ipairs { -5, 101, 1.5, "x", {} } do
       local ok, message, code = aliyun_calls.call(agent, { call = "progress", step = step }, {})

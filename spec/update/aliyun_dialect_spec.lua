@@ -20,7 +20,7 @@ local function push(data, outer)
     table.concat(members, ","))
 end
 
-describe("aliyun: what a cloud says", function()
+describe("aliyun: messages of a cloud", function()
   local plain = { version = "2.0.0", url = URL, size = 432945, md5 = MD5, id = "1507707025" }
   local forms = {
     { "the documented form", push() },
@@ -55,7 +55,7 @@ describe("aliyun: what a cloud says", function()
     assert.same({ kind = "nothing" }, decode("get_reply", '{"id":"3","code":200,"data":{}}'))
   end)
 
-  it("says why an offer of several files, or over MQTT, is none for it", function()
+  it("says why an offer of several files, or over MQTT, cannot be installed", function()
     local got = decode("upgrade", '{"id":1,"data":{"version":"2.0.0","files":[{"fileUrl":"http://h/a"}]}}')
     assert.same({ "unfit", "2.0.0" }, { got.kind, got.version })
     assert.matches("several files", got.text)
@@ -117,7 +117,7 @@ describe("aliyun: what a cloud says", function()
   end)
 end)
 
-describe("aliyun: what a device says", function()
+describe("aliyun: messages of a device", function()
   local function encode(report)
     local kind, object, qos = aliyun.encode(report, 7)
     return kind, json.encode(object), qos
@@ -148,7 +148,7 @@ describe("aliyun: what a device says", function()
     assert.equal("a?", broken.params.desc)
   end)
 
-  it("is understood by a cloud, whatever generation said it", function()
+  it("is understood by a cloud from every generation of clients", function()
     local function heard(kind, text) return aliyun.heard(kind, json.decode(text)) end
     for _, id in ipairs { "0", '"0"', "1" } do
       local got = heard("inform", ('{"id":%s, "params":{"version":"1.0.0"}}'):format(id))
@@ -206,7 +206,7 @@ describe("aliyun: topics and credentials", function()
   end)
 end)
 
-describe("aliyun: a server of objects that refuses", function()
+describe("aliyun: refusals of an object store", function()
   local cases = {
     { "expired", { status = 403, body = "<Code>AccessDenied</Code><Message>Request has expired.</Message>" },
       "the link has expired" },

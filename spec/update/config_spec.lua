@@ -38,7 +38,7 @@ describe("config.normalise", function()
       { got.state, got.keys, got.policy, got.core.slots.a })
   end)
 
-  it("gives a group what it names, and nothing without a group", function()
+  it("gives a group the named verbs, and nothing without a group", function()
     assert.same({ "rollback", "ota" },
       assert(normalise { control_group = "staff", control_verbs = { "rollback", "ota" } }).control_verbs)
     local cases = {
@@ -134,7 +134,7 @@ describe("config.normalise", function()
     assert.same(limits, assert(normalise { limits = limits }).limits)
   end)
 
-  it("accepts each boundary of a number and refuses what lies past it", function()
+  it("accepts a number at each bound and refuses one beyond it", function()
     for _, field in ipairs(config.fields) do
       if field.type == "integer" then
         assert.equal(field.min, assert(normalise { [field.name] = field.min })[field.name])

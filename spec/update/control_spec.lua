@@ -51,7 +51,7 @@ describe("update.control", function()
     assert.is_nil(failed)
   end
 
-  it("answers with what the handler gives", function()
+  it("answers with the handler's result", function()
     with_client(function(client)
       assert.same({ text = "hi" }, client:call("echo", { text = "hi" }))
       assert.is_false(client:call("no_at_all"))
@@ -136,7 +136,7 @@ describe("update.control", function()
 
   local garbage = { "", "{", "[1]", "null", '{"verb":7}', '{"verb":"echo","verb":"no"}', "\1\2\3", ("x"):rep(60000) }
   for i, line in ipairs(garbage) do
-    it("answers garbage with usage and goes on: " .. i, function()
+    it("answers garbage with usage and continues: " .. i, function()
       with_client(function(client)
         assert(client.channel:send(line))
         local got, _, code
@@ -150,7 +150,7 @@ describe("update.control", function()
     end)
   end
 
-  it("forgets a peer that goes, and what it started goes on", function()
+  it("forgets a peer that disconnects, while its request continues", function()
     with_client(function(client)
       local quitter = assert(channel.connect(path))
       assert(quitter:send(json.encode { verb = "slow", id = 1 }))
@@ -211,7 +211,7 @@ describe("update.control", function()
     end)
   end)
 
-  it("keeps whoever waits for an answer", function()
+  it("keeps a connection that waits for an answer", function()
     server.handlers.hang = function() tasks:wait(1000) return true end
     with_client(function(client)
       local waiting = connect(15, { verb = "hang", id = 1 })
@@ -368,7 +368,7 @@ describe("update.control", function()
     return got
   end
 
-  it("keeps what a socket does not hold for a peer that takes its time", function()
+  it("keeps bytes that the socket does not take for a slow peer", function()
     assert.equal(6, much(6))
     assert.same({}, lines)
   end)

@@ -53,7 +53,7 @@ describe("update.engine.copying", function()
     assert.same({ "copying plain package /tx 0", "leave", "join another", "close another", "close" }, log)
   end)
 
-  it("gives what there is, and lets the transfer go on when it is taken", function()
+  it("returns bytes, and lets the transfer continue once they are taken", function()
     local c, engine, head, source, log = make()
     assert.equal("", c:take(0)) -- nothing was begun
     c:over_source(engine, head())
@@ -99,7 +99,7 @@ describe("update.engine.copying", function()
     assert.same({ nil, "the copy was not taken in time", "refused" }, { c:take(0) })
   end)
 
-  it("does not wait longer for who asks, and never takes", function()
+  it("does not wait longer for a program that asks but never takes bytes", function()
     local c, engine, head, source, _, clock = make()
     c:over_source(engine, head())
     function source.release() source.waiting = false end

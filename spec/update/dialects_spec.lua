@@ -128,7 +128,7 @@ describe("dialects", function()
   end)
 end)
 
-describe("offer_fields", function()
+describe("message_fields", function()
   local fields = require "update.cloud.message_fields"
 
   it("passes over NUL bytes behind a message, and over no others", function()

@@ -116,13 +116,13 @@ describe("update.engine", function()
     end)
   end)
 
-  it("hands on what policy says of blocks that the device has", function()
+  it("passes on what policy decides about reusing blocks", function()
     local e, f = make { decision = { action = "install", reason = "newer", reuse = false } }
     assert.truthy(e:install(where()))
     assert.same({ "reuse false", "transfer" }, table.move(f.log, 6, 7, 1, {}))
   end)
 
-  it("takes a permit that is none for a closed gate", function()
+  it("keeps the gate closed with an invalid permit", function()
     local e, f = make { permit = { nil, "/p.json: signed by a stranger", "untrusted" } }
     local ok, message, code, verdict = e:install(where { permit = "/p.json" })
     assert.same({ nil, "/p.json: signed by a stranger", "untrusted" }, { ok, message, code })
@@ -130,7 +130,7 @@ describe("update.engine", function()
     assert.same({ URL, "package in spool", "permit /p.json", "close package", "close source" }, f.log)
   end)
 
-  it("has certificates judged by what is known of the time while the clock is not trusted", function()
+  it("checks certificates by the known lower bound while the clock is not trusted", function()
     for _, floor in ipairs { 1700000000, false } do
       local e, f = make { time_floor = floor or nil }
       e:install(where())
@@ -199,7 +199,7 @@ describe("update.engine", function()
     end)
   end)
 
-  it("tells once what a verified server says of the time, as soon as it says it", function()
+  it("passes on the time of a verified server once, as soon as it is known", function()
     local e, f = make { dates = { false, 1800000000, 1800000000, 1800000007 },
       head = { fail "again", fail "again", fail "again", true } }
     e:install(where())
@@ -224,7 +224,7 @@ describe("update.engine", function()
     assert.is_nil(table.concat(lines, "\n"):find("secret", 1, true))
   end)
 
-  it("logs the reasons when they are against it, once, and of what is installed only to who wants all", function()
+  it("logs the reasons against a package once, and those for one only in detail", function()
     local function reasons(o)
       local e, _, lines = make(o)
       e:install(where())
@@ -260,7 +260,7 @@ describe("update.engine", function()
     assert.is_nil(f.options)
   end)
 
-  it("hands facts of the script to policy, but never over the device's own", function()
+  it("passes facts of the script to policy, but never instead of the device's own", function()
     local e, _, _, _, asked = make {}
     assert(e:install(where()))
     assert.equal(80, asked[1].facts.battery)
@@ -298,7 +298,7 @@ describe("update.engine", function()
       assert.same({ URL, "package in spool", "gates", "close package", "close source" }, f.log)
     end)
 
-    it("what is armed already is not busy but there, and another package is", function()
+    it("succeeds for the package that is armed already; another one is busy", function()
       local armed = { release = "1.0.1", sequence = 18, digest = ("ab"):rep(32) }
       local e, f = make { phase = "armed", transaction = armed, needs_restart = true }
       assert.same({ release = "1.0.1", sequence = 18, already = true, needs_restart = true }, (e:install(where())))
@@ -367,7 +367,7 @@ describe("update.engine", function()
   end)
 
   describe("when the network fails", function()
-    it("tries again with pauses that double, and goes on where it was", function()
+    it("tries again with pauses that double, and continues where it was", function()
       local e, f, _, events = make { head = { fail "network", fail "network", true },
         blocks = { { "block", fail "network" }, { fail "network" }, { "block", "done" } } }
       assert(e:install(where()))
@@ -392,13 +392,13 @@ describe("update.engine", function()
       assert.equal("close package", f.log[#f.log])
     end)
 
-    it("goes on within a verified head as long as more of it comes", function()
+    it("continues within a verified head as long as there is progress", function()
       local e, f = make { head = { fail "network", fail "network", true }, offsets = { 1000, 2000 } }
       assert(e:install(where()))
       assert.same({ URL, "package in spool", "wait 0.2", "wait 0.2", "gates" }, table.move(f.log, 1, 5, 1, {}))
     end)
 
-    it("begins the head anew when no more of it came, or nobody signed it yet", function()
+    it("begins the head anew without progress, or before its signature is verified", function()
       local e, f = make { head = { fail "network", fail "network", true }, offsets = { 1000, 1000 } }
       assert(e:install(where()))
       assert.same({ "wait 0.2", "close package" }, table.move(f.log, 3, 4, 1, {}))
@@ -511,7 +511,7 @@ describe("update.engine", function()
       assert.equal("abandon corrupt", f.log[#f.log - 1])
     end)
 
-    it("goes on once with an object that changed on the server", function()
+    it("tries once more with an object that changed on the server", function()
       local e, f = make { blocks = { { "block", fail "corrupt" }, { "block", "done" } } }
       assert(e:install(where()))
       assert.truthy(table.concat(f.log, ","):find("close source,open http://h/p.upd?token=secret,transfer", 1, true))
@@ -582,7 +582,7 @@ describe("update.engine", function()
     assert.truthy(table.concat(f.log, ","):find("open http://oss/p", 1, true))
   end)
 
-  it("asks no cloud what its proxy means, and tries again", function()
+  it("does not pass a proxy's answer to the dialect, and tries again", function()
     local seen = 0
     local e = make { head = { fail "network", true }, answers = {} }
     assert.truthy(e:install(where { answered = function()

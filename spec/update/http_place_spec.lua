@@ -13,7 +13,7 @@ local function where(fields)
 end
 
 describe("update.cloud.http_place", function()
-  it("asks with what the device is, and follows redirects itself", function()
+  it("asks with the device's data, and follows redirects itself", function()
     local w = where()
     assert.equal("home", w.cloud)
     assert.equal("http://h/api?project_key=k-123&imei=866714040000001&firmware_name=METER_Luat_RDA8910"

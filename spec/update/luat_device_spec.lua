@@ -46,7 +46,7 @@ describe("luat_device", function()
     assert.same({ "rtos.reboot", "rtos.restart" }, restarted)
   end)
 
-  it("says by name what it cannot answer, and where to look", function()
+  it("names functions that it does not have, and where to look", function()
     for module, name in pairs { rtos = "poweron_reason", misc = "getVbatt", mobile = "iccid" } do
       assert.error_matches(device[module][name],
         ("Luat's %s.%s is not here: .*Scripts written for Luat.*lua/README.md"):format(module, name))

@@ -61,7 +61,7 @@ describe("libfota", function()
     assert.same({ "fota nil", "fota ###http://h/a?b=1", "fota http://h/a?", "fota ###http://h/a" }, asked)
   end)
 
-  it("leaves the table of options as it was, and says which mean nothing", function()
+  it("leaves the table of options unchanged, and names those without a meaning", function()
     local options = { url = "http://h/a?", version = "1.2.3", timeout = 5 }
     assert.equal(0, result_of(libfota2.request, options))
     assert.same({ url = "http://h/a?", version = "1.2.3", timeout = 5 }, options)
@@ -69,7 +69,7 @@ describe("libfota", function()
       "timeout is ignored; it is in the configuration" }, warned)
   end)
 
-  it("needs no callback, and refuses what is none", function()
+  it("needs no callback, and refuses one that is not a function", function()
     libfota.request()
     libfota2.request(nil, {})
     assert.equal(2, #asked)

@@ -15,7 +15,7 @@ local QUERY = "project_key=sVSCBogifQF6PfnncwVcRKaCbqO2YGfU&imei=866714040000001
   .. "&firmware_name=LUAT_IOT_SERVER_UPDATE_Luat_RDA8910&core_version=17&dfota=1&version=1.0.0"
 
 describe("luat.request", function()
-  it("asks what the vendor's client asks, to the byte", function()
+  it("sends exactly the query of the vendor's client", function()
     local got = assert(luat.request(device()))
     assert.equal("http://iot.openluat.com/api/site/firmware_upgrade?" .. QUERY, got.url)
     assert.same({}, got.headers)
@@ -28,7 +28,7 @@ describe("luat.request", function()
     assert.equal("http://h/p.upd", luat.bare "http://h/p.upd")
   end)
 
-  it("goes on from an offset", function()
+  it("continues at an offset", function()
     assert.same({ Range = "bytes=0-" }, luat.request(device(), { offset = 0 }).headers)
     assert.same({ Range = "bytes=4096-" }, luat.request(device(), { offset = 4096 }).headers)
   end)
@@ -51,7 +51,7 @@ describe("luat.request", function()
     assert.matches("version=1.0%2B2", url, 1, true)
   end)
 
-  it("names no core on a device that has none", function()
+  it("names no core for a device without one", function()
     local d = device()
     d.core = nil
     assert.equal(luat.url .. "?project_key=sVSCBogifQF6PfnncwVcRKaCbqO2YGfU&imei=866714040000001"
@@ -92,7 +92,7 @@ describe("luat.decode", function()
     assert.equal("network", select(3, luat.decode { status = 301 }))
   end)
 
-  it("waits 30 s while the package is made, whatever the status", function()
+  it("waits 30 s while the package is made, with any status", function()
     for _, status in ipairs { 400, 404, 503 } do
       assert.same({ kind = "wait", seconds = 30, message = "busy", number = 43 },
         luat.decode { status = status, body = '{"code": 43, "msg": "busy"}' })

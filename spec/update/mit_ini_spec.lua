@@ -17,7 +17,7 @@ describe("mit_ini", function()
     assert.equal("", mit.get(d, "Other", "prover"))
   end)
 
-  it("changes what it is told, and nothing else", function()
+  it("changes the given values, and nothing else", function()
     assert.equal((vendor:gsub("downprover=", "downprover=080506"):gsub("downfile=", "downfile=A.tar.gz")),
       changed(vendor, { downprover = "080506", downfile = "A.tar.gz" }))
     assert.equal(vendor, changed(vendor, {}))
@@ -45,7 +45,7 @@ describe("mit_ini", function()
     assert.equal("[Update]\nfile=\nprover=2\n\n[B]\n", changed("[Update]\nfile=\n\n[B]\n", { prover = "2" }))
   end)
 
-  it("refuses what is no text", function()
+  it("refuses a file that is not text", function()
     assert.same({ nil, "mit.ini: a NUL byte in it", "usage" }, { mit.parse "a\0b" })
     assert.equal("usage", select(3, mit.parse(("x"):rep(65537))))
     assert.truthy(mit.parse(("x"):rep(65536)))

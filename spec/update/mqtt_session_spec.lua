@@ -77,7 +77,7 @@ describe("mqtt_session", function()
     assert.same({ "version 1.0.1" }, m.said())
   end)
 
-  it("asks now and then, with what runs, and not while there is something to do", function()
+  it("asks periodically, with the running release, but not during an update", function()
     local m = machine("aliyun").send("ask").settled().send("connected").send "ask"
     assert.same({ "version 1.0.0", "ask 1.0.0" }, m.said())
     m.send("offer", { offer = A }).send "ask"
@@ -135,7 +135,7 @@ describe("mqtt_session", function()
     assert.same({ "version 2.0.0", "forget" }, m.said())
   end)
 
-  it("goes on over restarts: fetching, on trial, and with what became of it", function()
+  it("continues after restarts: while fetching, on trial, and with the outcome", function()
     local record = { version = "2.0.0", size = 100, md5 = A.md5, offset = 40, stage = "fetching" }
     local m = machine("aliyun", record).settled().send "connected"
     assert.same({ "version 1.0.0", "ask 1.0.0" }, m.said())
@@ -181,7 +181,7 @@ describe("mqtt_session", function()
     assert.same({ "fail 2.0.0 nospace", "get 1.0.0" }, m.said())
   end)
 
-  it("lays the transfer aside when network and cloud are gone, and asks again", function()
+  it("suspends the transfer when network and cloud are gone, and asks again", function()
     local m = machine("aliyun").talking().send("offer", { offer = A }).send "disconnected"
     m.said()
     m.send("ended", { code = "network", text = "" })
@@ -226,7 +226,7 @@ describe("mqtt_session", function()
     assert.equal("install 2.0.0", m.said()[4])
   end)
 
-  it("installs a remembered offer after the trial, unless it is what runs then", function()
+  it("installs a remembered offer after the trial, unless that release runs already", function()
     local m = machine("aliyun").talking().send("offer", { offer = A }).send("unsettled").send("ended")
     m.send("offer", { offer = B }).send("offer", { offer = A })
     m.said()
@@ -261,19 +261,19 @@ describe("mqtt_session", function()
     assert.same({ "remember 3.0.0 fetching", "install 3.0.0" }, m.said())
   end)
 
-  it("does not act on what is retained, nor on an offer of what runs", function()
+  it("ignores retained offers, and offers of the running release", function()
     local m = machine("aliyun").talking().send("offer", { offer = A, retained = true })
     m.send("offer", { offer = { version = "1.0.0", url = "http://h/x", size = 1 } })
     assert.same({}, m.said())
   end)
 
-  it("forgets what came another way", function()
+  it("forgets a job whose release was installed in another way", function()
     local record = { version = "2.0.0", size = 100, offset = 40, stage = "fetching" }
     local m = machine("aliyun", record).settled "2.0.0"
     assert.same({ "forget" }, m.said())
   end)
 
-  it("raises on an event that is none", function()
+  it("raises on an unknown event", function()
     assert.has_error(function() session.step(session.new {}, { type = "x" }) end, "unknown event 'x'")
   end)
 end)

@@ -19,7 +19,7 @@ describe("update.engine.offer", function()
     }, offer.of(m, { cloud = "luat", size = 5000 }))
   end)
 
-  it("leaves out what the package has no part for", function()
+  it("leaves out fields of parts that the package does not have", function()
     local script = offer.of(manifest { parts = { { kind = "script" } } }, { size = 1 })
     assert.is_nil(script.core)
     local core = offer.of(manifest { parts = { { kind = "core" } } }, { size = 1 })
@@ -33,7 +33,7 @@ describe("update.engine.offer", function()
     assert.equal("1.0.1-V22 (sequence 18: script 1.0.1, files 080507; 1 bytes)", offer.describe(made))
   end)
 
-  it("calls what came by hand a file", function()
+  it("calls the cloud of a package that is installed by hand a file", function()
     assert.equal("file", offer.of(manifest(), { size = 1 }).cloud)
   end)
 

@@ -1,7 +1,7 @@
 local places = require "update.engine.place"
 
 describe("update.engine.place", function()
-  it("is a copy with what counts more, and changes by its methods alone", function()
+  it("is a copy with overriding fields, and changes only by its methods", function()
     local given = { cloud = "home", location = "http://h/p", tries = 3 }
     local place = places.new(given, { tries = 1, by_hand = true })
     assert.same({ "home", "http://h/p", 1, true }, { place.cloud, place.location, place.tries, place.by_hand })
@@ -11,7 +11,7 @@ describe("update.engine.place", function()
     assert.same({ nil, "home" }, { places.without(place, "location").location, place.cloud })
   end)
 
-  it("refuses a name that is none of its fields, given, read or written", function()
+  it("refuses an unknown field, in the constructor, in reading and in writing", function()
     assert.error_matches(function() places.new { loction = "x" } end, "a place has no field loction")
     assert.error_matches(function() places.new({}, { trys = 1 }) end, "a place has no field trys")
     local place = places.new { location = "x" }
@@ -22,7 +22,7 @@ describe("update.engine.place", function()
 end)
 
 describe("update.engine.patience", function()
-  it("counts from the first failure, and anew when something came", function()
+  it("counts from the first failure, and begins anew after progress", function()
     local patience = require("update.engine.patience").new(600)
     assert.is_false(patience:failed(100))
     assert.is_false(patience:failed(699))

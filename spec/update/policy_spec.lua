@@ -172,7 +172,7 @@ describe("policy.decide", function()
     }, lines)
   end)
 
-  it("says which fact a skipped rule misses", function()
+  it("names the missing fact of a skipped rule", function()
     local _, tree = policy.decide(offer(), device { battery = "nil", time = "nil", metered = "nil" },
       { battery = 30, window = { from = "01:00", to = "02:00" }, budget = 5 })
     assert.matches("charge is not known", tree[4].text)
@@ -189,7 +189,7 @@ describe("policy.decide", function()
 end)
 
 describe("policy.choose", function()
-  it("takes in order what is not applied in that version", function()
+  it("takes, in order, the hotfixes that are not applied in that version", function()
     assert.same({ "new", "newer" }, policy.choose({
       { name = "new", version = "1" },
       { name = "level", version = "1", applied = "1.0" },
@@ -225,7 +225,7 @@ describe("policy.healthy", function()
 end)
 
 describe("policy.overridable", function()
-  it("names what recipes may override and nothing else does", function()
+  it("names the rules that recipes may override", function()
     local recipe = require "cli.recipe_fields"
     for _, field in ipairs(recipe) do
       if field.name == "override" then assert.equal(policy.overridable, field.choices) end

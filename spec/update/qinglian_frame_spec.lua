@@ -25,7 +25,7 @@ describe("the frames of Qinglian's dispatcher", function()
     assert.same({ MAC, 0xF1EB }, { frame.read_dispatch(bytes(SSL)) })
   end)
 
-  it("are read back whatever the salt, also one that makes the key negative", function()
+  it("are read back with any salt, even one that makes the key negative", function()
     for _, salt in ipairs { 0, 1, 0x7FFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0xDEADBEEF } do
       assert.equal("10.0.0.1:8883", (frame.read_dispatch(frame.dispatch("10.0.0.1:8883", frame.MAGIC.ssl, salt))))
     end
@@ -107,7 +107,7 @@ describe("the packets of Qinglian's broker", function()
     assert.is_nil((frame.read_chunk(bytes "01 02 00000400 61")))
   end)
 
-  it("never raise on what a stranger sends", function()
+  it("never raise on hostile input", function()
     math.randomseed(20190605)
     for _ = 1, 5000 do
       local n, out = math.random(0, 80), {}

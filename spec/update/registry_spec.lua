@@ -50,7 +50,7 @@ describe("update.cloud.registry", function()
     end
   end)
 
-  it("takes another form of one that it has, and none of those that are built in", function()
+  it("replaces a dialect that was added, but none that is built in", function()
     assert.is_true(registry.add(http { request = function() return nil, "first", "usage" end }))
     assert.is_true(registry.add(http { request = function() return nil, "second", "usage" end }))
     assert.equal("second", select(2, registry.of("crate").request()))
@@ -58,7 +58,7 @@ describe("update.cloud.registry", function()
     assert.same({ nil, "dialect luat is built in; give yours another name", "usage" }, { ok, message, code })
   end)
 
-  it("makes a message of what a dialect from outside trips over", function()
+  it("turns an error in a dialect from outside into a message", function()
     registry.add(http { decode = function() error "odd" end })
     local said, message, code = registry.of("crate").decode {}
     assert.same({ nil, "internal" }, { said, code })

@@ -46,7 +46,7 @@ describe("update.agent.reserve", function()
     assert.equal(2, written)
   end)
 
-  it("says that it cannot be made, and none may be wanted", function()
+  it("logs that it cannot be made, and may be switched off", function()
     broken = true
     assert.is_false(new(100):refill())
     assert.equal("reserve: /state/reserve: no space (nospace)", lines[1])

@@ -132,7 +132,7 @@ describe("update.scheduler", function()
     assert.matches("boom", errors[1])
   end)
 
-  it("runs what is due together in the order of its times, then of its making", function()
+  it("runs timers that are due together in the order of their times, then of their creation", function()
     loop.poll = function() loop.at = 10 return true end
     for i, at in ipairs { 3, 1, 2, 1 } do
       tasks:spawn("t", function() tasks:wait(at) say(at .. "/" .. i) end)

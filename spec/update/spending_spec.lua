@@ -86,7 +86,7 @@ describe("spending", function()
     assert.equal(0, s:today())
   end)
 
-  it("counts for the first day that is known what was spent before it was", function()
+  it("counts bytes that were spent before the clock was set for the first known day", function()
     clock, is_set = 300, false
     local s = start()
     s:add(1000)
@@ -96,7 +96,7 @@ describe("spending", function()
     assert.equal(1000, start():today())
   end)
 
-  it("begins anew after a day of a clock that nobody sets", function()
+  it("begins anew after a day of running if the clock is never set", function()
     clock, is_set = 86399, false
     local s = start()
     s:add(1000)

@@ -19,7 +19,7 @@ local function push(data)
   return "{" .. table.concat(members, ",") .. "}"
 end
 
-describe("tencent: what a cloud says", function()
+describe("tencent: messages of a cloud", function()
   local offer = { version = "0.2", url = "https://ota.cos.example.com", size = 708482, md5 = MD5 }
 
   it("is an offer, with numbers as numbers or strings and a digest of either case", function()
@@ -55,13 +55,13 @@ describe("tencent: what a cloud says", function()
     end)
   end
 
-  it("refuses what is no object, and an answer that says nothing", function()
+  it("refuses a message that is not an object, and an answer without a result", function()
     assert.equal("corrupt", select(3, decode "7"))
     assert.equal("corrupt", select(3, decode '{"type":"report_version_rsp"}'))
   end)
 end)
 
-describe("tencent: what a device says", function()
+describe("tencent: messages of a device", function()
   local cases = {
     { { kind = "version", version = "1.0.0" }, '{"report":{"version":"1.0.0"},"type":"report_version"}', 1 },
     { { kind = "ask", version = "1.0.0" }, '{"report":{"version":"1.0.0"},"type":"report_version"}', 1 },
@@ -167,7 +167,7 @@ describe("the resume record", function()
 end)
 
 describe("base64", function()
-  it("encodes, decodes, and refuses what is none", function()
+  it("encodes, decodes, and refuses text that is not base64", function()
     for text, bytes in pairs { [""] = "", ["Zg=="] = "f", ["Zm8="] = "fo", ["Zm9v"] = "foo", ["Zm9vYg=="] = "foob",
       ["AP8/"] = "\0\xff?", ["Cg0="] = "\n\r", ["//79"] = "\xff\xfe\xfd" } do
       assert.equal(bytes, base64.decode(text))

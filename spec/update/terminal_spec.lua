@@ -49,7 +49,7 @@ describe("terminal.decide", function()
     end)
   end
 
-  it("says what the end of a transfer means", function()
+  it("maps the end of a transfer to a state", function()
     assert.equal(4, terminal.state_of("network", false)) -- no server
     assert.equal(2, terminal.state_of("network", true))
     assert.equal(2, terminal.state_of("missing", false)) -- a wrong URL
@@ -187,7 +187,7 @@ describe("terminal_session", function()
     assert.same({ owed = {} }, s)
   end)
 
-  it("answers -1 while an update is under way, or for what is no call", function()
+  it("answers -1 during an update, or to an invalid call", function()
     local s = session.step(session.new(), { type = "call", call = call(), twin = "app",
       now = { running = "1", pending = "" } })
     local _, a = session.step(s, { type = "call", call = call(), twin = "mdma", now = { running = "1", pending = "" } })

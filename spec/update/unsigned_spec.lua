@@ -35,7 +35,7 @@ describe("unsigned", function()
     end)
   end
 
-  it("says what a source lacks", function()
+  it("names the missing field of a device", function()
     assert.equal("unsigned, unencrypted", unsigned.risk(trusted[1]))
     assert.equal("unsigned", unsigned.risk(trusted[2]))
   end)

@@ -26,7 +26,7 @@ local function types(actions)
   return table.concat(out, " ")
 end
 
-describe("luat_request", function()
+describe("luat_session", function()
   it("asks at once and announces the download", function()
     local _, actions = run { call() }
     assert.same({ type = "ask", publish = { { "LIB_UPDATE_OTA_DOWNLOAD_BEGIN" } } }, actions[1])

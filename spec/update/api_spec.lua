@@ -145,7 +145,7 @@ describe("update", function()
     assert.same({ nil, "no release is on trial", "nothing", n = 3 }, got)
   end)
 
-  it("keeps calls of several tasks apart, in whatever order they are answered", function()
+  it("keeps calls of several tasks apart, in any order of answers", function()
     local first
     answers.status = function(request, peer)
       if not first then
@@ -203,7 +203,7 @@ describe("update", function()
 
     local function callback(ready) said[#said + 1] = ready end
 
-    it("calls back with what the agent says at the end", function()
+    it("calls back with the agent's final answer", function()
       answers.request = { ok = true, result = true }
       assert.is_true(update.request(callback, "http://h/x", 5000.7, true))
       settle(function() return #said == 1 end)

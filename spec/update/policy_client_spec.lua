@@ -78,7 +78,7 @@ local function texts(tree)
   return table.concat(list, "\n")
 end
 
-describe("ask, with the policy process", function()
+describe("policy_client with the policy process", function()
   after_each(function() collectgarbage() end)
 
   -- what, owner's file, generation's file, kept, decided, by, a line of the tree
@@ -169,7 +169,7 @@ describe("ask, with the policy process", function()
     end)
   end)
 
-  it("waits a day at most, whatever a policy says", function()
+  it("waits at most a day, even if a policy says longer", function()
     for seconds, expected in pairs { [31622400] = 86400, [86401] = 86400, [86399] = 86399, [0] = 0 } do
       local text = ("return { decide = function() return { action = 'defer', retry_after = %d } end }"):format(seconds)
       local self = asker { native = fake_native(), owner = "/o", files = { ["/o"] = text } }
@@ -212,7 +212,7 @@ describe("ask, with the policy process", function()
     assert.matches("stop battery at 49 %, 50 % needed", texts(tree), 1, true)
   end)
 
-  it("reads the file anew for every question and keeps what answered", function()
+  it("reads the file anew for every question and keeps the text that answered", function()
     local native = fake_native()
     local self, files = asker { native = native, owner = "/owner.lua" }
     files["/owner.lua"] = RETURNS.install
@@ -289,7 +289,7 @@ describe("ask, with the policy process", function()
   end)
 end)
 
-describe("ask, with a process that cannot be trusted", function()
+describe("policy_client with a process that cannot be trusted", function()
   local good = { ok = true, by = "owner", tree = {}, answer = { action = "install", reason = "x" } }
 
   local function with(changes)
@@ -325,7 +325,7 @@ describe("ask, with a process that cannot be trusted", function()
     end)
   end
 
-  it("drops lines of the tree that are none", function()
+  it("drops invalid lines of the tree", function()
     local native = fake_native { with { tree = { 1, { rule = "a", result = "?" }, { rule = {}, result = "ok" } } } }
     local decision, tree = asker { native = native, fake = true }:decide(offer, device)
     assert.equal("install", decision.action)

@@ -130,7 +130,7 @@ describe("update.engine.full_package", function()
     assert.same({ "?dfota=1" }, opened(f))
   end)
 
-  it("lets what was said of the delta stand when there is no full package", function()
+  it("keeps the result of the delta when there is no full package", function()
     local e, f, _, lines = make { manifest = manifest(true), gates = CLOSED,
       head = { true, { nil, "h: latest (code 27)", "nothing" } } }
     local result, message, code = e:install(where())
@@ -155,7 +155,7 @@ describe("update.engine.full_package", function()
     assert.equal(1, count(f, "begin"))
   end)
 
-  it("takes the delta when policy would prefer a full package that is not there", function()
+  it("takes the delta when policy prefers a full package that does not exist", function()
     local function decide() return { action = "install", reason = "newer", prefer = "full" } end
     local e, f = make({ manifest = manifest(true), head = { true, { nil, "latest", "nothing" }, true } }, decide)
     assert.truthy(e:install(where()))
@@ -176,7 +176,7 @@ describe("update.engine.full_package", function()
       end
     end
 
-    it("defers a full package in place of a delta, and fetches none of it", function()
+    it("defers a full package that replaces a delta, and fetches nothing of it", function()
       local e, f, asked = make({ manifests = { manifest(true), manifest(false) }, gates = gates },
         capped { data_cap = 4999 })
       local result, message, code, verdict = e:install(where())
