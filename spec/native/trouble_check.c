@@ -595,6 +595,29 @@ static void a_script_on_trial_that_cannot_be_counted_is_left_alone(void **state)
 }
 
 /* Armed or on trial: a script has no slot of its own, and the one that runs stays first. */
+/* Its starts are spent, and that it goes back cannot be written: the confirmed one runs. */
+static void a_trial_that_is_over_and_cannot_be_ended_is_left_alone(void **state)
+{
+    struct stand s;
+
+    (void)state;
+    stand_up(&s, &by_file);
+    enter_trial(&s, SCRIPT, 'a');
+    for (unsigned i = 0; i < UP_TRIAL_STARTS; i++)
+        assert_int_equal(up_device_trial_start(s.device, &s.action, &s.err), 0);
+    assert_false(up_device_uncounted(s.device));
+    break_state(&s);
+    assert_int_equal(up_device_trial_start(s.device, &s.action, &s.err), UP_WRITE);
+    assert_true(up_device_uncounted(s.device));
+    runs(&s, 0, 1);
+    without_updates(&s, "its start on trial cannot be counted");
+    heals(&s);
+    assert_int_equal(up_device_trial_start(s.device, &s.action, &s.err), UP_ROLLEDBACK);
+    assert_int_equal(phase_of(&s), UP_IDLE);
+    runs(&s, 0, 1);
+    stand_free(&s);
+}
+
 static void a_script_that_cannot_be_counted_leaves_the_loader_alone(void **state)
 {
     char before[UP_BOOT_VALUE_SIZE];
@@ -877,6 +900,7 @@ int main(void)
         cmocka_unit_test(an_environment_that_cannot_be_read_changes_nothing),
         cmocka_unit_test(a_loader_that_does_not_name_its_slot_runs_the_confirmed_one),
         cmocka_unit_test(a_script_on_trial_that_cannot_be_counted_is_left_alone),
+        cmocka_unit_test(a_trial_that_is_over_and_cannot_be_ended_is_left_alone),
         cmocka_unit_test(a_script_that_cannot_be_counted_leaves_the_loader_alone),
         cmocka_unit_test(a_script_that_could_not_be_counted_goes_back_and_leaves_no_trace),
         cmocka_unit_test(a_core_on_trial_that_cannot_be_counted_is_left_by_one_write),
