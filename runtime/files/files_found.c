@@ -42,8 +42,7 @@ int up_files_found_decode(struct up_files_found *found, uint32_t count, const ui
         return up_fail(err, UP_INCOMPATIBLE, "what was found: not of this plan");
     for (struct up_files_found *f = found; f < found + count; f++, at += ROW) {
         *f = (struct up_files_found){.there = up_get32(at) != NOTHING};
-        f->st.kind =
-            f->there && up_get32(at) <= UP_NODE_OTHER ? (enum up_node_kind)up_get32(at) : UP_NODE_OTHER;
+        f->st.kind = f->there ? (enum up_node_kind)up_get32(at) : UP_NODE_OTHER;
         f->st.mode = up_get32(at + 4);
         f->st.owner = up_get32(at + 8);
         f->st.group = up_get32(at + 12);

@@ -103,8 +103,9 @@ function Bench:link(check, object, module)
 end
 
 -- A wrong program may send its signals to anybody, and leave processes behind:
--- it sees only its own, and they go with it.
-local APART = "unshare --pid --fork --kill-child --mount-proc"
+-- it sees only its own, and they go with it. Their first is a shell, so that
+-- those who lost their parent are not the program's.
+local APART = [[unshare --pid --fork --kill-child --mount-proc sh -c '"$@"; exit $?' sh]]
 if not os.execute(APART .. " true >/dev/null 2>&1") then APART = nil end
 
 -- Modules that signal processes are not tried where nothing holds them apart.

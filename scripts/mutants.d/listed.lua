@@ -192,6 +192,9 @@ list("moult_link:address_of", "if (strlen(path) < sizeof out->sun_path) {",
   "if (strlen(path) <= sizeof out->sun_path) {",
   "the kernel takes a path without its end; one byte too far is for the sanitizers")
 
+list("files_twin:up_files_twin_read", "for (int i = 0; i < 2; i++) {", "for (int i = 0; i <= 2; i++) {",
+  "there is no third one")
+
 -- The bytes behind a record.
 for _, step in ipairs { "word = (word ^ word >> 30) * 0xbf58476d1ce4e5b9u;",
   "word = (word ^ word >> 27) * 0x94d049bb133111ebu;", "word ^= word >> 31;" } do
@@ -217,10 +220,6 @@ list("keyset:up_keyset_mark", "return up_storage_write_file(storage, path, text,
 list("minisign:ring_add", "for (size_t i = 0; i < ring->count; i++)", "for (size_t i = 0; i <= ring->count; i++)",
   "the entry behind the last is blank, and no key is; one too far is for the sanitizers")
 list("transfer:want", "if (end > from)", "if (end >= from)", "no source does anything for a wish of no bytes")
-list("files_found:up_files_found_decode",
-  "f->there && up_get32(at) <= UP_NODE_OTHER ? (enum up_node_kind)up_get32(at) : UP_NODE_OTHER;",
-  "f->there || up_get32(at) <= UP_NODE_OTHER ? (enum up_node_kind)up_get32(at) : UP_NODE_OTHER;",
-  "the rows are known by their digest, and nobody asks for the kind of what was not there")
 
 list("policy:spawn", "rc = posix_spawnattr_setsigdefault(&attributes, &all);", ";",
   "a policy whose host is gone ends by EPIPE instead of SIGPIPE")

@@ -3,6 +3,7 @@
  * every state, what is refused, and what is kept. That it holds wherever the
  * power goes is shown by spec/crash/files.c.
  */
+#include "files_found.h"
 #include "files_make.h"
 #include "files_part.h"
 #include "files_plan.h"
@@ -10,6 +11,7 @@
 #include "files_stand.h"
 #include "files_switch.h"
 #include "files_try.h"
+#include "files_twin.h"
 #include "sim.h"
 #include "storage.h"
 #include "tar.h"
@@ -821,6 +823,76 @@ static void one_copy_of_a_plan_is_enough(void **state)
     assert_int_equal(up_files_switch(&w->files, &w->err), 0);
 }
 
+static int count_one(void *user, const char *name, enum up_node_kind kind)
+{
+    (void)name, (void)kind;
+    ++*(unsigned *)user;
+    return 0;
+}
+
+static unsigned files_in(struct sim *sim, const char *folder)
+{
+    unsigned count = 0;
+
+    assert_int_equal(sim_storage(sim)->ops->list(sim_storage(sim), folder, count_one, &count), 0);
+    return count;
+}
+
+static void both_copies_are_written_or_it_is_said(void **state)
+{
+    bool met = true;
+
+    (void)state;
+    for (unsigned n = 1; met; n++) {
+        struct sim *sim = sim_new();
+        uint8_t digest[UP_SHA256_SIZE];
+        struct up_error err;
+        int rc;
+
+        sim_put_dir(sim, "/twins", 0700);
+        sim_fail(sim, SIM_CHANGES, n, EIO, false);
+        rc = up_files_twin_write(sim_storage(sim), "/twins", "text", 4, digest, &err);
+        met = sim_fault_hits(sim) > 0;
+        assert_int_equal(rc, met ? UP_WRITE : 0);
+        if (!met)
+            assert_int_equal(files_in(sim, "/twins"), 2);
+        sim_free(sim);
+    }
+}
+
+/* Every field; and what is of another plan, or none, is refused. */
+static void what_was_found_reads_as_it_was_written(void **state)
+{
+    struct up_files_found in[3] = {{.there = true, .digest = {1, 2, 3}}, {.there = false}, {.there = true}},
+                          out[3];
+    struct up_error err;
+    uint8_t *bytes;
+    size_t len;
+
+    (void)state;
+    in[0].st = (struct up_stat){
+        .kind = UP_NODE_FILE, .mode = 04751, .owner = 5, .group = 6, .size = UINT64_C(1) << 33, .inode = 77};
+    in[1].st.kind = UP_NODE_OTHER;
+    in[2].st = (struct up_stat){.kind = UP_NODE_LINK, .mode = 0777, .inode = UINT64_C(1) << 40};
+    in[2].digest[UP_SHA256_SIZE - 1] = 9;
+    assert_int_equal(up_files_found_encode(in, 3, &bytes, &len, &err), 0);
+    assert_int_equal(up_files_found_decode(out, 3, bytes, len, &err), 0);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(out[i].there, in[i].there);
+        assert_int_equal(out[i].st.kind, in[i].st.kind);
+        assert_int_equal(out[i].st.mode, in[i].st.mode);
+        assert_int_equal(out[i].st.owner, in[i].st.owner);
+        assert_int_equal(out[i].st.group, in[i].st.group);
+        assert_int_equal(out[i].st.size, in[i].st.size);
+        assert_int_equal(out[i].st.inode, in[i].st.inode);
+        assert_memory_equal(out[i].digest, in[i].digest, UP_SHA256_SIZE);
+    }
+    assert_int_equal(up_files_found_decode(out, 2, bytes, len, &err), UP_INCOMPATIBLE);
+    bytes[0] ^= 1;
+    assert_int_equal(up_files_found_decode(out, 3, bytes, len, &err), UP_INCOMPATIBLE);
+    free(bytes);
+}
+
 static void which_boot_began_to_switch_is_on_record(void **state)
 {
     struct world *w = *state;
@@ -1162,6 +1234,8 @@ int main(void)
         IN_WORLD(what_others_put_there_is_kept),
         IN_WORLD(a_plan_that_is_lost_is_told),
         IN_WORLD(one_copy_of_a_plan_is_enough),
+        cmocka_unit_test(both_copies_are_written_or_it_is_said),
+        cmocka_unit_test(what_was_found_reads_as_it_was_written),
         IN_WORLD(which_boot_began_to_switch_is_on_record),
         IN_WORLD(a_plan_begins_in_a_tidy_folder),
         IN_WORLD(a_plan_is_made_of_the_lines),
