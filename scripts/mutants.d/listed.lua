@@ -195,6 +195,9 @@ list("moult_link:address_of", "if (strlen(path) < sizeof out->sun_path) {",
 list("files_twin:up_files_twin_read", "for (int i = 0; i < 2; i++) {", "for (int i = 0; i <= 2; i++) {",
   "there is no third one")
 
+list("inventory:find_from_front", "first = (uint32_t)(from / block_size);", ";",
+  "pages that were written once more and read wrong are found by the read-back before anything is armed")
+
 -- The bytes behind a record.
 for _, step in ipairs { "word = (word ^ word >> 30) * 0xbf58476d1ce4e5b9u;",
   "word = (word ^ word >> 27) * 0x94d049bb133111ebu;", "word ^= word >> 31;" } do

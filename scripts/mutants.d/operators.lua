@@ -92,7 +92,7 @@ function ways.call(line, found)
   replace_each(line, CALL .. " < 0", function() return "false" end, found)
   -- A state with so long a path that others do not fit behind it is refused as it is opened.
   replace_each(line, "(" .. CALL .. ") < 0", function(call)
-    local beyond = call:find "^[%w_]+_path%(" or call:find "^path_of%(" or line:find(BEYOND[1])
+    local beyond = call:find "^[%w_]+_path%(" or call:find "^path_of%(folder," or line:find(BEYOND[1])
     return not beyond and ("(%s < 0 && false)"):format(call) or nil
   end, found)
 end
