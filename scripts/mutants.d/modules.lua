@@ -172,8 +172,8 @@ local slow = { calls = true, codec = true, delta_install = true, device = true, 
 -- comes through. It takes longest, and is asked last.
 local function allocates(module, line)
   local reaches = own[module] ~= flows.none or module == "verify" or module:find "_format$"
-  return reaches and (line:find "alloc%(" or line:find "allocate%(" or line:find "strn?dup%(" or line:find "_new%(" or line:find "_open%(" or
-    line:find "of memory" or line:find "ENOMEM")
+  return reaches and (line:find "alloc%(" or line:find "allocate%(" or line:find "strn?dup%(" or
+    line:find "_new%(" or line:find "_open%(" or line:find "of memory" or line:find "ENOMEM")
 end
 
 --- What is asked about a wrong line, in this order.

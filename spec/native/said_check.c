@@ -26,7 +26,7 @@ struct flow {
     const char *package;
     bool confirmed;
     unsigned failures; /* at least: a call that is not made cannot fail */
-    unsigned unsaid;   /* at most */
+    unsigned unsaid;   /* at most, of what is not tried again */
 };
 
 #define FLOW(package_, medium_)                                                              \
@@ -36,13 +36,13 @@ struct flow {
     }
 
 static const struct flow flows[] = {
-    {FLOW(SCRIPT, FILES), "/packages/script.upd", true, 459, 268},
-    {FLOW(BOTH, FILES), "/packages/both.upd", true, 578, 298},
-    {FLOW(BOTH, FILES), "/packages/both.upd", false, 537, 265},
-    {FLOW(SAME_CORE, BLOCK), "/packages/same-core.upd", true, 491, 269},
-    {FLOW(CORE, NOR), "/packages/core.upd", true, 454, 285},
-    {FLOW(DELTA, NAND), "/packages/delta.upd", true, 501, 297},
-    {FLOW(BOTH_DELTA, UBI), "/packages/both-delta.upd", false, 554, 270},
+    {FLOW(SCRIPT, FILES), "/packages/script.upd", true, 459, 69},
+    {FLOW(BOTH, FILES), "/packages/both.upd", true, 578, 59},
+    {FLOW(BOTH, FILES), "/packages/both.upd", false, 537, 48},
+    {FLOW(SAME_CORE, BLOCK), "/packages/same-core.upd", true, 491, 69},
+    {FLOW(CORE, NOR), "/packages/core.upd", true, 454, 49},
+    {FLOW(DELTA, NAND), "/packages/delta.upd", true, 501, 57},
+    {FLOW(BOTH_DELTA, UBI), "/packages/both-delta.upd", false, 554, 49},
 };
 
 /* The trial of what a start finds armed, and its end. */
@@ -100,6 +100,11 @@ static bool fails(const struct sim *start, const struct flow *flow, enum sim_op 
     return met;
 }
 
+static bool is_tried_again(enum sim_op op)
+{
+    return op == SIM_OPEN || op == SIM_PREAD || op == SIM_DROP_CACHE;
+}
+
 static void whatever_fails_is_said(void **state)
 {
     (void)state;
@@ -112,7 +117,7 @@ static void whatever_fails_is_said(void **state)
 
             for (unsigned n = 1; fails(start, &flows[f], (enum sim_op)op, n, &said); n++) {
                 failures++;
-                unsaid += !said;
+                unsaid += !said && !is_tried_again((enum sim_op)op);
             }
         }
         sim_free(start);
