@@ -219,6 +219,13 @@ function heard.fail(row, event, now, settle)
   return "failed"
 end
 
+-- It may only put it off, unless it had all of it before and did not keep it.
+function heard.refused(row, event, now)
+  if not concerns(row, event) or (row.tries or 0) == 0 then return "ignored" end
+  fail(row, event.number, ("reports %s after the upgrade, and refuses it now"):format(row.release), now)
+  return "failed"
+end
+
 function heard.ask(row, event, now)
   if event.release and event.release == row.target then return heard.version(row, event, now, M.SETTLE) end
   if event.release then row.release = event.release end

@@ -61,7 +61,6 @@ function Qinglian:_request(device, opcode, body)
 end
 
 local function drop(device)
-  if device.transfer then device.transfer:close() end
   device.transfer, device.in_flight = nil, nil
 end
 
@@ -69,7 +68,7 @@ end
 function Qinglian:_send_piece(device, again)
   local body = device.transfer:piece()
   if not body then
-    self.remarks:once("changed", device.transfer.offer.entry.name .. ": it changed while it was sent")
+    self.remarks:once("changed", device.transfer.offer.entry.name .. ": it was changed or removed while it was sent")
     return drop(device)
   end
   if not again then
@@ -105,13 +104,7 @@ heard[OP.info] = function(self, device, _, object, now)
   local offer = device.announced
   device.announced = nil
   if qinglian.errcode(object) ~= 0 or not offer then return nil end
-  local transfer, message = transfers.new(offer, device.chunk, now)
-  if not transfer then
-    self.remarks:once("unreadable", message)
-    return nil
-  end
-  drop(device)
-  device.transfer = transfer
+  device.transfer = transfers.new(offer, device.chunk, now)
   self:_send_piece(device)
   return { kind = "progress", percent = 0, target = offer.release }
 end
@@ -125,8 +118,8 @@ heard[OP.chunk] = function(self, device, packet, object, now)
   local target = transfer.offer.release
   if what == "refused" then
     drop(device)
-    if errcode == -2 then return nil end
-    return { kind = "fail", number = -1, text = "it refused a piece", target = target }
+    -- A device that puts it off says no once, and has forgotten the transfer then.
+    return { kind = errcode == -2 and "refused" or "fail", number = -1, text = "it refused a piece", target = target }
   elseif what == "done" then
     self:_request(device, OP.upgrade, qinglian.OWNER)
     return { kind = "finished", target = target }
@@ -238,7 +231,6 @@ function Qinglian:step()
 end
 
 function Qinglian:close()
-  for _, device in pairs(self.devices) do drop(device) end
   self.crc:close()
 end
 

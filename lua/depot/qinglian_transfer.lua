@@ -2,7 +2,8 @@
 --
 -- One piece is in flight. The next goes out when the device has acknowledged
 -- it; one that is refused goes out again a few times. The device repeats its
--- last acknowledgement by itself, and passes over a piece that it has.
+-- last acknowledgement by itself, and passes over a piece that it has. The file is
+-- opened for each piece: a thousand devices would need as many descriptors.
 --
 -- @module depot.qinglian_transfer
 
@@ -19,19 +20,17 @@ local SILENCE = 130000   -- ms after which the device has given it up
 --- @tparam table offer entry, size, release
 -- @tparam integer chunk bytes of a piece, as the device says
 -- @tparam integer now ms
--- @treturn table|nil nil, message: the file cannot be read
+-- @treturn table transfer
 function M.new(offer, chunk, now)
-  local file, message = io.open(offer.entry.path, "rb")
-  if not file then return nil, message end
-  return setmetatable({ offer = offer, chunk = chunk, file = file, offset = 0, refused = 0, moved = now, percent = 0 },
-    Transfer)
+  return setmetatable({ offer = offer, chunk = chunk, offset = 0, refused = 0, moved = now, percent = 0 }, Transfer)
 end
 
 --- The piece that is in flight, as a body.
--- @treturn string|nil nil: the file is not what was announced any more
+-- @treturn string|nil nil: the file is gone, or shorter than it was
 function Transfer:piece()
-  self.file:seek("set", self.offset)
-  local data = self.file:read(math.min(self.chunk, self.offer.size - self.offset))
+  local file <close> = io.open(self.offer.entry.path, "rb")
+  if not file or not file:seek("set", self.offset) then return nil end
+  local data = file:read(math.min(self.chunk, self.offer.size - self.offset))
   if not data then return nil end
   self.length = #data
   return frame.chunk { owner = 1, last = self.offset + #data == self.offer.size, offset = self.offset, data = data }
@@ -70,10 +69,6 @@ end
 --- Whether the device may still wait for the next piece.
 function Transfer:is_alive(now)
   return now - self.moved < SILENCE
-end
-
-function Transfer:close()
-  self.file:close()
 end
 
 return M

@@ -257,6 +257,19 @@ describe("depot.jobs", function()
     assert.equal("offer", consider())
   end)
 
+  it("takes a refusal for a failure of a device that had all of it before, and for a delay of others", function()
+    begin()
+    consider()
+    progress(0)
+    assert.equal("ignored", say { kind = "refused", number = -1, target = "2.0.0" })
+    assert.equal("upgrading", row.state)
+    progress(100)
+    version "1.0.0"
+    assert.equal("failed", say { kind = "refused", number = -1, target = "2.0.0" })
+    assert.same({ "failed", -1, "reports 1.0.0 after the upgrade, and refuses it now" }, { row.state, row.code,
+      row.text })
+  end)
+
   it("believes a device that comes up with the target after all", function()
     begin()
     consider()

@@ -278,6 +278,39 @@ describe("the depot as the Qinglian cloud", function()
     assert.equal(2187, count)
   end)
 
+  it("serves a thousand devices side by side, and loses none", function()
+    local c, devices = with_image(), {}
+    for i = 1, 1000 do devices[i] = device_of { mac = ("00:0c:29:00:%02x:%02x"):format(i >> 8, i & 255) } end
+    local by_topic = {}
+    for _, d in ipairs(devices) do
+      by_topic[d.topics.down] = d
+      d.go { type = "tick" }
+    end
+    local ticked
+    repeat
+      for _, d in ipairs(devices) do
+        for _, bytes in ipairs(table.move(d.out, 1, #d.out, 1, {})) do
+          table.remove(d.out, 1)
+          local event = c.talk:hear(d.topics.up, bytes, NOW)
+          if event and event.kind == "ask" then c.talk:offer({ device = d.mac, target = "01.01" }, c.entry, NOW) end
+        end
+      end
+      local said = c.said
+      c.said = {}
+      for _, one in ipairs(said) do by_topic[one[1]].hear(one[2]) end
+      if #said == 0 and not ticked then
+        ticked = true
+        for _, d in ipairs(devices) do d.go { type = "tick" } end
+      elseif #said == 0 then
+        break
+      end
+    until false
+    for _, d in ipairs(devices) do
+      assert.equal(IMAGE, d.got)
+      assert.equal("upgrading", d.state.firmware.stage)
+    end
+  end)
+
   it("never raises on what a stranger says", function()
     local c, d = with_image(), device_of()
     d.go { type = "tick" }

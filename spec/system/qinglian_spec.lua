@@ -105,6 +105,17 @@ describe("Qinglian's device and depot", function()
     assert.equal("01.01", w:status().release)
   end)
 
+  it("a release whose script fails is rolled back, and refused from then on", function()
+    serve()
+    device()
+    w:run()
+    w:wait("the device at the depot", function() return known().release == "01.00" end, 40)
+    w:pack { sequence = 2, version = "01.01", product_key = "1001", body = 'error("boom")', name = "depot/p2.upd" }
+    local row = wait_state("failed", "01.00")
+    assert.matches("reports 01.00 after the upgrade, and refuses it now", row.text)
+    assert.same({ "01.00", "rolledback" }, { w:status().release, w:status().last.code })
+  end)
+
   it("are looked at by doctor, and named by pack", function()
     device()
     local _, out = w:moult "doctor"

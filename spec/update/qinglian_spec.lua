@@ -166,6 +166,11 @@ describe("Qinglian's device", function()
     d:log_in()
     d:go { type = "settled", release = "01.01" }
     assert.equal("0101", words(d:go { type = "tick" }))
+    d = device()
+    d:log_in()
+    d:go { type = "unsettled" }
+    d:go { type = "settled", release = "01.00" } -- rolled back
+    assert.equal("0101", words(d:go { type = "tick" }))
   end)
 
   it("asks for a list after the answer that it has the latest, and every six hours", function()
@@ -275,7 +280,10 @@ describe("Qinglian's device", function()
     assert.equal("log, 0a03 -1, stop", words(d:go { type = "tick" }))
     d = announced()
     piece(d, 1)
+    d:go { type = "consumed" }
+    piece(d, 2)
     assert.equal("log, 0a03 -1", words(d:go { type = "ended", code = "deferred", text = "battery", retry_after = 500 }))
+    assert.equal("0a03 -2", words(piece(d, 2))) -- the cloud tries again, and learns that there is no use
     d.at = 499
     d:hear(OP.verify, qinglian.OWNER)
     assert.equal("log, 0a02 -1", words(announce(d)))

@@ -218,6 +218,7 @@ end
 -- Answer what is open with "no", and keep the firmware out for a while.
 local function give_up(s, now, code, retry_after, out)
   local transfer = s.firmware
+  s.accepted = transfer.told and transfer.told.offset -- what is refused was never taken, and may come again
   if transfer.pending and s.link == "authed" then refuse(s, transfer.pending, -1, transfer.pending.offset, out) end
   local rest = math.min(LEFT_OUT_MOST, retry_after or PASSING[code] and 60 or LEFT_OUT)
   s.left_out = { key = key_of(transfer.offer), till = now + rest }

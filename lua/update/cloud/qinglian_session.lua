@@ -160,9 +160,11 @@ function on.disconnected(s)
 end
 
 function on.settled(s, event)
+  -- The cloud learns by a log-in alone what became of an upgrade.
+  if s.link == "authed" and (s.told ~= event.release or s.settled == false) then
+    s.link, s.due = "connected", event.now
+  end
   s.settled, s.release = true, event.release
-  -- The cloud learns of another release by a log-in alone.
-  if s.link == "authed" and s.told ~= s.release then s.link, s.due = "connected", event.now end
 end
 
 function on.unsettled(s)
