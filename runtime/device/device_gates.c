@@ -11,6 +11,7 @@
 #include "gates.h"
 #include "minisign.h"
 #include "permit.h"
+#include "roots.h"
 
 int up_device_permit(struct up_device *d, const char *path, struct up_error *err)
 {
@@ -68,6 +69,9 @@ int up_device_gates(const struct up_device *d, const struct up_manifest *m, stru
     if (d->storage->ops->space(d->storage, d->config->state, &facts.free_bytes) < 0)
         return up_fail(err, UP_WRITE, "state %s: free space: %s", d->config->state, strerror(errno));
     if (slot && core && up_device_check_slots(d, err) < 0)
+        return err->code;
+    if (up_manifest_part(m, UP_FILES) && d->config->files.root_count > 0 &&
+        up_roots_check(d->config, d->storage, err) < 0)
         return err->code;
     if (slot && up_slot_capacity(d->storage, slot, &facts.slot_size, err) < 0)
         return err->code;

@@ -332,6 +332,26 @@ static void room_that_cannot_be_asked_for_opens_no_gate(void **state)
     sim_free(sim);
 }
 
+static void roots_that_hold_the_state_keep_files_out(void **state)
+{
+    struct sim *sim = a_device_above();
+    struct up_manifest m = manifest_of(sim, "/packages/script.upd");
+    struct up_gate_report report;
+    struct up_config config;
+    struct up_device *d = open_device(sim, &config);
+    struct up_error err;
+
+    (void)state;
+    m.part[m.part_count++] = (struct up_part){.kind = UP_FILES};
+    config.files.root_count = 1;
+    config.files.root[0].path = "/device";
+    assert_int_equal(up_device_gates(d, &m, &report, &err), UP_INCOMPATIBLE);
+    assert_string_equal(err.message, "files.roots: the root /device holds the state directory, /device/state");
+    config.files.root[0].path = NULL;
+    close_device(d, &config);
+    sim_free(sim);
+}
+
 static void other_gates_stay_closed(void **state)
 {
     static const struct setting good = {.project = "METER", .devices = "\"*\"", .ends = 0};
@@ -698,6 +718,7 @@ int main(void)
         cmocka_unit_test(a_permit_cut_anywhere_is_refused),
         cmocka_unit_test(the_floor_opens_for_the_right_permit_alone),
         cmocka_unit_test(other_gates_stay_closed),
+        cmocka_unit_test(roots_that_hold_the_state_keep_files_out),
         cmocka_unit_test(room_that_cannot_be_asked_for_opens_no_gate),
         cmocka_unit_test(a_permit_is_used_up_by_the_confirmation),
         cmocka_unit_test(a_transaction_keeps_its_permit),
