@@ -102,5 +102,9 @@ int up_files_set_aside(const struct up_files_work *w, const struct up_files_plac
     if (rc != UP_NOSPACE)
         return rc;
     up_files_temporary(w->plan, n, UP_FILES_FOREIGN, aside);
-    return up_files_rename(place, name, aside, err);
+    if (place->storage->ops->rename_at(place->storage, place->dir, name, aside) == 0)
+        return 0;
+    if (errno == EXDEV && st.kind == UP_NODE_DIR) /* of an overlay's lower layer: nobody else's */
+        return up_files_remove(place, name, err);
+    return up_files_failed(place, aside, "rename", err);
 }

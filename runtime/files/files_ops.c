@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "files_copy.h"
 #include "files_foreign.h"
 #include "files_tree.h"
 
@@ -169,20 +170,39 @@ static int move_in_new(const struct at *a, struct up_error *err)
     return up_files_rename(&a->place, a->name[UP_FILES_NEW], a->op->name, err);
 }
 
-static int put_aside(const struct at *a, struct up_error *err)
+/* A directory that cannot be renamed: a copy is whole and durable before the first of it goes. */
+static int keep_copy(const struct at *a, struct up_error *err)
 {
+    const struct up_files_place *p = &a->place;
+    const char *part = a->name[UP_FILES_OLD_PART];
+
+    if (up_files_remove(p, part, err) < 0 || up_files_copy_dir(p, a->op->name, part, err) < 0 ||
+        up_files_rename(p, part, a->name[UP_FILES_OLD], err) < 0 || up_files_sync(p, err) < 0)
+        return err->code;
+    return up_files_remove(p, a->op->name, err);
+}
+
+static int put_aside(const struct up_files_work *w, const struct at *a, uint32_t n, struct up_error *err)
+{
+    struct up_storage *s = a->place.storage;
     struct up_stat st;
     int there = up_files_look(&a->place, a->name[UP_FILES_OLD], &st, err);
 
-    if (there != 0)
-        return there < 0 ? there : 0;
-    return up_files_rename(&a->place, a->op->name, a->name[UP_FILES_OLD], err);
+    if (there < 0)
+        return there;
+    if (there > 0) /* a directory: what is left of it when .old is a copy */
+        return st.kind == UP_NODE_DIR ? up_files_set_aside(w, &a->place, n, err) : 0;
+    if (s->ops->rename_at(s, a->place.dir, a->op->name, a->name[UP_FILES_OLD]) == 0)
+        return 0;
+    if (errno != EXDEV || a->found->st.kind != UP_NODE_DIR)
+        return up_files_failed(&a->place, a->op->name, "rename", err);
+    return keep_copy(a, err);
 }
 
-static int go_forward(const struct at *a, struct up_error *err)
+static int go_forward(const struct up_files_work *w, const struct at *a, uint32_t n, struct up_error *err)
 {
     if (a->op->kind == UP_FILES_DELETE)
-        return a->found->there ? put_aside(a, err) : 0;
+        return a->found->there ? put_aside(w, a, n, err) : 0;
     if (!a->found->there)
         return move_in_new(a, err);
     if (keep_old(a, err) < 0)
@@ -265,7 +285,7 @@ int up_files_forward(const struct up_files_work *w, uint32_t n, struct up_error 
         return 0;
     if (open_at(&a, w, n, err) < 0)
         return err->code;
-    return finish(&a, go_forward(&a, err), err);
+    return finish(&a, go_forward(w, &a, n, err), err);
 }
 
 int up_files_back(const struct up_files_work *w, uint32_t n, struct up_error *err)

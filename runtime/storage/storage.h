@@ -174,6 +174,8 @@ struct up_storage_ops {
     int (*unlink_at)(struct up_storage *s, int dir, const char *name);
     int (*rmdir_at)(struct up_storage *s, int dir, const char *name);
     int (*mkdir_at)(struct up_storage *s, int dir, const char *name, unsigned mode);
+    /* The link `name` in another directory, with its owner. */
+    int (*copy_link_at)(struct up_storage *s, int dir, const char *name, int to);
     /* What is free in the file system of the handle. */
     int (*space_at)(struct up_storage *s, int dir, struct up_space *out);
     /* Set owner, group and mode of an open file or directory. */

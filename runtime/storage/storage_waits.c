@@ -172,6 +172,12 @@ static int w_mkdir_at(struct up_storage *s, int dir, const char *name, unsigned 
     return done(inner->mkdir_at(s, dir, name, mode));
 }
 
+static int w_copy_link_at(struct up_storage *s, int dir, const char *name, int to)
+{
+    up_waits_begin();
+    return done(inner->copy_link_at(s, dir, name, to));
+}
+
 static int w_space_at(struct up_storage *s, int dir, struct up_space *out)
 {
     up_waits_begin();
@@ -286,6 +292,7 @@ const struct up_storage_ops *up_storage_waits(const struct up_storage_ops *ops)
     noted.unlink_at = w_unlink_at;
     noted.rmdir_at = w_rmdir_at;
     noted.mkdir_at = w_mkdir_at;
+    noted.copy_link_at = w_copy_link_at;
     noted.space_at = w_space_at;
     noted.set_attributes = w_set_attributes;
     noted.copy_attributes = w_copy_attributes;

@@ -169,6 +169,7 @@ struct up_storage *up_storage_system(void)
         .unlink_at = up_system_dir_unlink_at,
         .rmdir_at = up_system_dir_rmdir_at,
         .mkdir_at = up_system_dir_mkdir_at,
+        .copy_link_at = up_system_dir_copy_link_at,
         .space_at = up_system_dir_space_at,
         .set_attributes = up_system_dir_set_attributes,
         .copy_attributes = up_system_dir_copy_attributes,

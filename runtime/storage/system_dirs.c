@@ -218,6 +218,23 @@ int up_system_dir_mkdir_at(struct up_storage *s, int dir, const char *name, unsi
     return check_name(name) < 0 ? -1 : mkdirat(dir, name, mode);
 }
 
+int up_system_dir_copy_link_at(struct up_storage *s, int dir, const char *name, int to)
+{
+    char target[PATH_MAX];
+    struct stat st;
+    ssize_t n;
+
+    (void)s;
+    if (check_name(name) < 0 || fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return -1;
+    n = readlinkat(dir, name, target, sizeof target - 1);
+    if (n < 0)
+        return -1;
+    target[n] = '\0';
+    return symlinkat(target, to, name) < 0 ? -1
+                                           : fchownat(to, name, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW);
+}
+
 int up_system_dir_space_at(struct up_storage *s, int dir, struct up_space *out)
 {
     struct statvfs vfs;

@@ -22,6 +22,7 @@ int up_system_dir_link_at(struct up_storage *s, int dir, const char *from, const
 int up_system_dir_unlink_at(struct up_storage *s, int dir, const char *name);
 int up_system_dir_rmdir_at(struct up_storage *s, int dir, const char *name);
 int up_system_dir_mkdir_at(struct up_storage *s, int dir, const char *name, unsigned mode);
+int up_system_dir_copy_link_at(struct up_storage *s, int dir, const char *name, int to);
 int up_system_dir_space_at(struct up_storage *s, int dir, struct up_space *out);
 int up_system_dir_set_attributes(struct up_storage *s, int file, uint32_t owner, uint32_t group,
                                  unsigned mode);

@@ -33,7 +33,7 @@ M.checks = {
   files_ops = { "files", "files_foreign" }, files_foreign = { "files", "files_foreign" }, files_switch = { "files" },
   running_system = { "files_programs" }, files_executable = { "files_programs" }, files_ran = { "files_programs" },
   files_programs = { "files_programs" },
-  files_staging = { "files" }, files_try = { "files" }, files_tidy = { "files" }, files_settle = { "files" },
+  files_copy = { "files" }, files_staging = { "files" }, files_try = { "files" }, files_tidy = { "files" }, files_settle = { "files" },
   roots = { "roots" },
   device_script = { "generation", "phase", "supervisor", "device" },
   device_armed = { "generation", "phase", "permit", "device" },

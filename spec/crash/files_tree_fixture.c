@@ -59,6 +59,14 @@ static void put_old(struct sim *sim, const struct files_flow *flow)
         sim_put_link(sim, APP "/etc/link", "conf");
     sim_put_text(sim, APP "/data/a", "data");
     sim_put_text(sim, APP "/data/sub/b", "more data");
+    if (flow->overlay) {
+        sim_put(sim, APP "/data/sub/own", "another's", 9, 0600);
+        sim_put_owner(sim, APP "/data/sub/own", 11, 12, 13);
+        sim_put_link(sim, APP "/data/sub/link", "b");
+        sim_put_owner(sim, APP "/data/sub", 14, 15, 16);
+        sim_put_lower(sim, APP "/data");
+        sim_put_lower(sim, APP "/data/sub");
+    }
     sim_put_text(sim, APP "/gone", "to be deleted");
     sim_put_text(sim, CARD "/image", "an old image");
 }

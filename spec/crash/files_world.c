@@ -29,6 +29,8 @@ const struct files_flow files_flows[] = {
     {"rolled back, foreign", .end = FILES_ROLL_BACK, .foreign = true},
     {"confirmed by settle", .end = FILES_CONFIRM, .restart = true},
     {"rolled back by settle", .end = FILES_ROLL_BACK, .restart = true},
+    {"confirmed, overlay", .end = FILES_CONFIRM, .overlay = true},
+    {"rolled back, overlay", .end = FILES_ROLL_BACK, .overlay = true},
     {"confirmed, writer", .end = FILES_CONFIRM, .writer = true},
     {"rolled back, writer", .end = FILES_ROLL_BACK, .writer = true},
 };

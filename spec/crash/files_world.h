@@ -19,6 +19,7 @@ struct files_flow {
     bool one_disk; /* roots and state lie in one file system */
     bool foreign;  /* on trial somebody puts files where the new ones are */
     bool restart;  /* settle switches */
+    bool overlay;  /* a directory that is deleted cannot be renamed */
     bool writer;   /* between armed and switch a program changes a target */
 };
 

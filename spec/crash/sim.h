@@ -87,6 +87,8 @@ void sim_put_fixed(struct sim *sim, const char *path);
 /* A directory that is the root of file system `fs`, 0 to 3; 0 is that of the root, of which it is
  * a bind mount then. What is made below lies on it. */
 void sim_put_mount(struct sim *sim, const char *path, unsigned fs, bool no_links);
+/* This directory lies in the lower layer of an overlay. */
+void sim_put_lower(struct sim *sim, const char *path);
 /* From now on a and A are one name in this directory, and in those that are made below it. */
 void sim_put_folding(struct sim *sim, const char *path);
 /* `xattrs` stands for all extended attributes of it. */

@@ -193,6 +193,31 @@ int sim_mkdir_at(struct up_storage *s, int dir, const char *name, unsigned mode)
     return op_done(sim);
 }
 
+int sim_copy_link_at(struct up_storage *s, int dir, const char *name, int to)
+{
+    struct sim *sim = op_sim(s);
+    struct place from, at;
+    const struct inode *link;
+    struct inode *made;
+    char path[PATH];
+
+    if (op_begin(sim, SIM_SYMLINK) < 0 || find_at(sim, dir, name, &from, path) < 0 ||
+        entry_at(sim, to, name, &at, path) < 0)
+        return -1;
+    link = op_inode(sim, from.ino);
+    if (link->kind != UP_NODE_LINK || at.ino)
+        return op_fail(at.ino ? EEXIST : EINVAL);
+    if (op_step(sim, SIM_SYMLINK, path) < 0)
+        return -1;
+    made = inode_new(UP_NODE_LINK, 0777);
+    made->target = name_ref(link->target);
+    made->size = link->size;
+    made->owner = link->owner;
+    made->group = link->group;
+    op_create(sim, &at, made);
+    return op_done(sim);
+}
+
 int sim_space_at(struct up_storage *s, int dir, struct up_space *out)
 {
     struct sim *sim = op_sim(s);

@@ -100,6 +100,12 @@ void sim_put_fixed(struct sim *sim, const char *path)
     sim_rebase(sim);
 }
 
+void sim_put_lower(struct sim *sim, const char *path)
+{
+    find(sim, path)->lower = true;
+    sim_rebase(sim);
+}
+
 void sim_put_folding(struct sim *sim, const char *path)
 {
     find(sim, path)->folds = true;

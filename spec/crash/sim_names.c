@@ -160,6 +160,8 @@ int op_rename(struct sim *sim, const struct place *a, const struct place *b, con
 
     if (a->ino == b->ino)
         return 0;
+    if (op_inode(sim, a->ino)->lower)
+        return op_fail(EXDEV);
     if (may_replace(sim, a, b) < 0 || op_step(sim, SIM_RENAME, to) < 0)
         return -1;
     c = change_new(CHANGE_NAMES, a->ino, 0);

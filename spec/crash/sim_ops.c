@@ -437,6 +437,7 @@ const struct up_storage_ops sim_ops_table = {
     .unlink_at = sim_unlink_at,
     .rmdir_at = sim_rmdir_at,
     .mkdir_at = sim_mkdir_at,
+    .copy_link_at = sim_copy_link_at,
     .space_at = sim_space_at,
     .set_attributes = sim_set_attributes,
     .copy_attributes = sim_copy_attributes,

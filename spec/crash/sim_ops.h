@@ -66,6 +66,7 @@ int sim_link_at(struct up_storage *s, int dir, const char *from, const char *to)
 int sim_unlink_at(struct up_storage *s, int dir, const char *name);
 int sim_rmdir_at(struct up_storage *s, int dir, const char *name);
 int sim_mkdir_at(struct up_storage *s, int dir, const char *name, unsigned mode);
+int sim_copy_link_at(struct up_storage *s, int dir, const char *name, int to);
 int sim_space_at(struct up_storage *s, int dir, struct up_space *out);
 int sim_set_attributes(struct up_storage *s, int file, uint32_t owner, uint32_t group, unsigned mode);
 int sim_copy_attributes(struct up_storage *s, int file, int from);

@@ -48,6 +48,7 @@ struct inode {
     uint64_t xattrs;  /* stands for all of them */
     unsigned fs;      /* file system that it lies on, 0 to SIM_FILE_SYSTEMS - 1 */
     bool no_links;    /* which has no hard links */
+    bool lower;       /* a directory of an overlay's lower layer, which cannot be renamed */
     bool folds;       /* for which a and A are one name */
     bool mount_point; /* the root of a file system, or of a bind mount */
     bool fixed;       /* immutable: only said, not enforced */

@@ -346,7 +346,8 @@ static void roots_that_hold_the_state_keep_files_out(void **state)
     config.files.root_count = 1;
     config.files.root[0].path = "/device";
     assert_int_equal(up_device_gates(d, &m, &report, &err), UP_INCOMPATIBLE);
-    assert_string_equal(err.message, "files.roots: the root /device holds the state directory, /device/state");
+    assert_string_equal(err.message,
+                        "files.roots: the root /device holds the state directory, /device/state");
     config.files.root[0].path = NULL;
     close_device(d, &config);
     sim_free(sim);
