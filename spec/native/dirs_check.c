@@ -210,6 +210,27 @@ static void a_link_is_itself(void **state)
     assert_true(stat_of(w, "kept").inode == stat_of(w, "link").inode);
 }
 
+static void a_link_is_copied(void **state)
+{
+    struct world *w = world_of(state);
+    char path[128], target[64], copy[64];
+    int dir;
+
+    make_tree(w);
+    assert_int_equal(w->ops->mkdir_at(w->storage, w->dir, "other", 0755), 0);
+    dir = w->ops->open_dir(w->storage, w->dir, "other", true);
+    assert_int_equal(w->ops->copy_link_at(w->storage, w->dir, "link", dir), 0);
+    snprintf(path, sizeof path, "%s/link", w->root);
+    assert_true(w->ops->readlink(w->storage, path, target, sizeof target) > 0);
+    snprintf(path, sizeof path, "%s/other/link", w->root);
+    assert_true(w->ops->readlink(w->storage, path, copy, sizeof copy) > 0);
+    assert_string_equal(copy, target);
+    ASSERT_FAILS(w->ops->copy_link_at(w->storage, w->dir, "link", dir), EEXIST);
+    ASSERT_FAILS(w->ops->copy_link_at(w->storage, w->dir, "file", dir), EINVAL);
+    ASSERT_FAILS(w->ops->copy_link_at(w->storage, w->dir, "none", dir), ENOENT);
+    w->ops->close(w->storage, dir);
+}
+
 static void two_names_of_one_file_stay_two(void **state)
 {
     struct world *w = world_of(state);
@@ -519,6 +540,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(without_openat2_it_is_the_same, enter_system, leave),
         BOTH(a_name_is_one_name),
         BOTH(a_link_is_itself),
+        BOTH(a_link_is_copied),
         BOTH(two_names_of_one_file_stay_two),
         BOTH(names_are_listed_and_removed),
         BOTH(a_file_becomes_like_another),
