@@ -78,6 +78,16 @@ function Qinglian:_send_piece(device, again)
   self:_send(device, { opcode = OP.chunk, sequence = device.in_flight, body = body, kind = "binary" })
 end
 
+-- After a lost link: what was said last may not have arrived.
+function Qinglian:_go_on(device)
+  local transfer = device.transfer
+  if transfer and transfer.complete then
+    self:_request(device, OP.upgrade, qinglian.OWNER)
+  elseif transfer then
+    self:_send_piece(device, true)
+  end
+end
+
 local heard = {} -- of devices that are known: an event for depot.jobs, or nil
 
 heard[OP.heartbeat] = function(self, device, packet, _, now)
@@ -134,7 +144,8 @@ heard[OP.upgrade] = function(_, device, _, object)
   local transfer = device.transfer
   if not transfer or not transfer.complete then return nil end
   drop(device)
-  if qinglian.errcode(object) == 0 then return nil end
+  -- -2: it was started anew since, and has nothing that could be upgraded.
+  if qinglian.errcode(object) ~= -1 then return nil end
   return { kind = "fail", number = -1, text = "it refused the upgrade command", target = transfer.offer.release }
 end
 
@@ -169,10 +180,10 @@ function Qinglian:hear(topic, payload, now)
   if not packet then return nil, message end
   local object, event = self:_decode(device, packet), nil
   if packet.opcode == OP.register then
-    self:register(device, packet, object)
+    self:register(device, packet, object, now)
   elseif packet.opcode == OP.authenticate then
     event = self:authenticate(device, packet, object, now)
-    if event and device.transfer and not device.transfer.complete then self:_send_piece(device, true) end
+    if event then self:_go_on(device) end
   elseif heard[packet.opcode] then
     if not self:is_known(device, object) then return self:reply(device, packet, nil, ERRNO.token) end
     event = heard[packet.opcode](self, device, packet, object, now)

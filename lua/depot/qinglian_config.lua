@@ -10,8 +10,6 @@ local qinglian = require "update.cloud.qinglian"
 
 local M = {}
 
-local KEY = 16 -- bytes
-
 --- @tparam any object decoded JSON
 -- @treturn table|nil listen, broker, products ({[number] = key}); nil, message
 function M.read(object)
@@ -24,7 +22,7 @@ function M.read(object)
   for text, key in pairs(type(object.products) == "table" and object.products or {}) do
     local number = qinglian.product(text)
     if not number then return nil, ("product %s is no number"):format(tostring(text)) end
-    if type(key) ~= "string" or #key ~= KEY then
+    if type(key) ~= "string" or #key ~= qinglian.KEY then
       return nil, ("the key of product %d has not 16 bytes"):format(number)
     end
     products[number], any = key, true

@@ -46,7 +46,7 @@ local function fault_of(mac, product, key, data)
 end
 
 --- 0101
-function Login:register(device, packet, object)
+function Login:register(device, packet, object, now)
   local product = qinglian.product(qinglian.part(object, "req").product_id)
   local data = qinglian.part(object, "data")
   local key = product and self.products[product]
@@ -57,6 +57,8 @@ function Login:register(device, packet, object)
   device.product, device.iv, device.authed = product, iv, false
   device.enciphers = data.crypt_type == qinglian.CRYPT.aes
   device.key, device.id = self:_derive("key " .. device.mac, 16), self:_derive("id " .. device.mac, 16)
+  self.logins = self.logins + 1
+  device.token = self:_derive(("token %s %d %d"):format(device.mac, self.logins, now), 32)
   device.body_key = cipher.body_key(self.md5, device.mac, device.key)
   self:reply(device, packet, qinglian.registered { id = device.id,
     key = cipher.wrap_key(self.aes, key, iv, device.key) })
@@ -72,8 +74,6 @@ function Login:authenticate(device, packet, object, now)
   if not good then return refuse(self, device, packet, ERRNO.device, "its device signature is wrong") end
   if not release then return refuse(self, device, packet, ERRNO.general, "its mcu_version is none") end
   self.vectors[device.product] = device.iv
-  self.logins = self.logins + 1
-  device.token = self:_derive(("token %s %d %d"):format(device.mac, self.logins, now), 32)
   device.authed, device.release = true, release
   self:reply(device, packet, qinglian.authenticated { id = device.id, token = device.token, time = now // 1000 })
   return { kind = "version", release = release }

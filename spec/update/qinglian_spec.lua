@@ -62,6 +62,34 @@ describe("Qinglian's dialect", function()
   end)
 end)
 
+describe("a cloud of kind qinglian in the configuration", function()
+  local function wrong(more)
+    local cloud = { kind = "qinglian", product = "1001", device = MAC, host = "h", iv = ("5a"):rep(16) }
+    for name, value in pairs(more) do cloud[name] = value end
+    return qinglian.wrong(cloud, "cloud.")
+  end
+
+  local cases = {
+    { "is complete", {}, nil },
+    { "may use TLS without a vector", { tls = {}, iv = false }, nil },
+    { "names its product by a number", { product = "k-123" }, "field cloud.product must be a number" },
+    { "and one of 32 bits", { product = "4294967296" }, "product must be a number" },
+    { "names the device by its MAC", { device = "dev1" }, "device must be the MAC" },
+    { "in small letters", { device = MAC:upper() }, "device must be the MAC" },
+    { "has a host", { host = false }, "host is missing" },
+    { "has a vector without TLS", { iv = false }, "iv is missing" },
+    { "of 32 hex digits", { iv = ("5a"):rep(15) .. "5g" }, "iv must be 32 hex digits" },
+    { "has pieces of a power of two", { chunk = 1000 }, "chunk must be a power of two" },
+    { "has a key of 16 bytes", { secret = "short" }, "secret must be the product key of 16 bytes" },
+  }
+  for _, case in ipairs(cases) do
+    it(case[1], function()
+      local message = wrong(case[2])
+      if case[3] then assert.match(case[3], message, 1, true) else assert.is_nil(message) end
+    end)
+  end
+end)
+
 -- A device that logged in at time 0; `at` is its time.
 local function device(release)
   local d = { at = 0, state = session.new { product = 7, mac = MAC, crypt = 0, chunk = 1024, period = 1000,

@@ -19,7 +19,6 @@ local AGAIN = 2          -- seconds until the dispatcher is asked again
 local SECRET_AGAIN = 60  -- seconds, while the secret cannot be read
 local KEEPALIVE = 5      -- seconds; as the vendor's device
 local MESSAGE = { depth = 8, size = 65536 }
-local KEY = 16           -- bytes of a product's key
 
 local Cloud = setmetatable({}, { __index = require "update.agent.qinglian_job" })
 Cloud.__index = Cloud
@@ -123,8 +122,8 @@ local function product_key(self)
   while true do
     local secret, message = self.cloud.secret, nil
     if self.cloud.secret_file then secret, message = self.agent.natives.secret.read(self.cloud.secret_file) end
-    if secret and #secret == KEY then return secret end
-    self:say("%s", message or ("the secret must be the product key of %d bytes"):format(KEY))
+    if secret and #secret == qinglian.KEY then return secret end
+    self:say("%s", message or ("the secret must be the product key of %d bytes"):format(qinglian.KEY))
     self.agent.tasks:wait(SECRET_AGAIN)
   end
 end
@@ -188,7 +187,7 @@ end
 -- @tparam table cloud a row of config.clouds
 function M.start(agent, cloud)
   local self = setmetatable({ agent = agent, cloud = cloud, name = cloud.name, topics = qinglian.topics(cloud.device),
-    dialect = qinglian, iv = cloud.iv and bytes_of(cloud.iv) or ("\0"):rep(KEY), fed = {} }, Cloud)
+    dialect = qinglian, iv = cloud.iv and bytes_of(cloud.iv) or ("\0"):rep(#cipher.pad ""), fed = {} }, Cloud)
   local aes, product = agent.natives.cipher, qinglian.product(cloud.product)
   self.state = session.new {
     product = product, mac = cloud.device, crypt = qinglian.CRYPT[cloud.tls and "ssl" or "aes"],

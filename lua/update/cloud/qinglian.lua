@@ -14,6 +14,9 @@ local M = {}
 M.name, M.over = "qinglian", "mqtt"
 M.traits = {}
 
+--- Bytes of a product's key.
+M.KEY = 16
+
 --- Bytes of a piece of firmware, unless the configuration says otherwise.
 M.CHUNK = 1024
 
@@ -84,6 +87,9 @@ function M.wrong(cloud, field)
   if not M.product(cloud.product) then return ("field %sproduct must be a number, the product id"):format(field) end
   if not M.is_mac(cloud.device) then
     return ("field %sdevice must be the MAC of the device, as 00:0c:29:4b:5b:1f"):format(field)
+  end
+  if cloud.secret and #cloud.secret ~= M.KEY then
+    return ("field %ssecret must be the product key of %d bytes"):format(field, M.KEY)
   end
   if not cloud.host then return ("field %shost is missing: the server that tells where the broker is"):format(field) end
   if cloud.iv and not cloud.iv:find("^" .. ("%x"):rep(32) .. "$") then

@@ -22,6 +22,7 @@ local STEP_WITHIN = 120   -- from one step of a transfer to the next
 local POLICY_WITHIN = 20  -- for policy to say yes
 local TELL_AGAIN = 30     -- without a piece: the last acknowledgement may be lost
 local RESTART_AFTER = 10  -- of the upgrade command, should the broker not have the answer
+local ASK_AGAIN = 60      -- after a transfer that stopped
 local LEFT_OUT = 900      -- what policy does not want, unless it says
 local LEFT_OUT_MOST = 86400
 
@@ -77,10 +78,12 @@ function M.check(s, now, why, out, of)
     release = of and of.release or s.release, chunk = s.o.chunk }))
 end
 
---- After a log-in: the last acknowledgement may be lost.
-function M.logged_in(s, out)
+--- After a log-in: the last question may be lost, or the last acknowledgement.
+function M.logged_in(s, now, out)
   local transfer = s.firmware
-  if transfer and transfer.told and not transfer.pending and transfer.stage ~= "upgrading" then
+  if transfer and transfer.stage == "asked" then
+    s.firmware, s.check_at = nil, now
+  elseif transfer and transfer.told and not transfer.pending and transfer.stage ~= "upgrading" then
     M.answer(s, out, OP.chunk, transfer.told, 0, { owner = 1, offset = transfer.told.offset })
   end
 end
@@ -274,6 +277,7 @@ function M.tick(s, event, out)
     out[#out + 1] = { type = "stop", code = "busy", text = "policy took too long" }
   elseif now - transfer.since > STEP_WITHIN then
     stop(s, "network", "the cloud sends no more", out)
+    s.check_at = math.min(s.check_at, now + ASK_AGAIN)
   else
     tell_again(s, now, out)
   end

@@ -112,7 +112,7 @@ answers[OP.authenticate] = function(s, event, out)
   s.link, s.token, s.since, s.beat = "authed", token, nil, event.now
   s.check_at = s.check_at or event.now
   out[#out + 1] = { type = "authed" }
-  firmware.logged_in(s, out)
+  firmware.logged_in(s, event.now, out)
 end
 
 local function ask_for_list(s, now, why, out)
