@@ -30,6 +30,7 @@ local pure = {
   "lua/update/cloud/registry.lua",
   "lua/update/cloud/resume_record.lua",
   "lua/update/cloud/tencent.lua", "lua/update/cloud/terminal.lua", "lua/update/cloud/terminal_session.lua",
+  "lua/update/cloud/unsigned.lua",
   "lua/update/cloud/mit_ini.lua",
   "lua/update/config/byte_order.lua",
   "lua/update/config/cloud_fields.lua",

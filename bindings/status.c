@@ -22,6 +22,15 @@ static void set_core(lua_State *L, const struct up_pair *pair)
     lua_setfield(L, -2, "core");
 }
 
+static void set_files(lua_State *L, const struct up_pair *pair)
+{
+    if (!pair->files_version[0])
+        return;
+    lua_createtable(L, 0, 1);
+    up_set_string(L, "version", pair->files_version);
+    lua_setfield(L, -2, "files");
+}
+
 static void set_floor(lua_State *L, const struct up_journal_state *s)
 {
     lua_createtable(L, 0, UP_PART_KINDS);
@@ -122,6 +131,7 @@ void up_push_status(lua_State *L, const struct up_device *d)
     if (damage[0])
         up_set_string(L, "damage", damage);
     lua_setfield(L, -2, "script");
+    set_files(L, pair);
     set_floor(L, s);
     set_trouble(L, d);
     set_time(L, d);
@@ -147,6 +157,7 @@ void up_push_facts(lua_State *L, const struct up_device *d)
     up_set_string(L, "release", pair->release);
     up_set_string(L, "version", pair->script_version);
     set_core(L, pair);
+    set_files(L, pair);
     set_floor(L, s);
     if (storage->ops->space(storage, c->state, &free_bytes) == 0)
         up_set_integer(L, "free", free_bytes);

@@ -54,6 +54,8 @@ local core = {
   field("version", "integer", "version of the core"),
 }
 
+local files = { field("version", "string", "version of the files") }
+
 local M = {}
 
 --- What a cloud offers. It is signed and has passed every gate.
@@ -62,10 +64,10 @@ M.offer = {
   field("release", "string", "name of the release"),
   field("version", "string", "VERSION of its script; nil without a script"),
   field("core", "table", "its core; nil without one", core),
-  field("files", "table", "its files; nil without such a part", {
-    field("version", "string", "version of the files"),
-  }),
-  field("sequence", "integer", "number of the package"),
+  field("files", "table", "its files; nil without such a part", files),
+  field("sequence", "integer", "number of the package; 0 if it is unsigned"),
+  field("unsigned", "boolean", "true for an archive from a source of `trust.unsigned`"),
+  field("trigger", "string", "of a terminal, who wanted it: \"auto\", \"manual\" or \"sms\""),
   field("size", "integer", "bytes of the package"),
   field("to_fetch", "integer", "bytes that still have to be fetched"),
   field("fallback", "boolean", "true if it is a full package because no delta fits this device"),
@@ -83,9 +85,11 @@ M.device = {
   field("release", "string", "the confirmed release"),
   field("version", "string", "VERSION of the script that runs"),
   field("core", "table", "the core that runs; nil without core slots", core),
+  field("files", "table", "the files that are in place; nil without any", files),
   field("floor", "table", "highest sequences ever confirmed", {
     field("script", "integer", "that of a script"),
     field("core", "integer", "that of a core"),
+    field("files", "integer", "that of files"),
   }),
   field("free", "integer", "bytes free in the state directory"),
   field("memory", "integer", "bytes of memory available"),

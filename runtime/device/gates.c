@@ -171,6 +171,10 @@ static void ask_floor(struct up_gate_report *r, const struct up_manifest *m, con
     const char *joint = flaw ? "; the permit " : "";
 
     flaw = flaw ? flaw : "";
+    if (up_sequence_is_unsigned(m->sequence)) {
+        add(r, "floor", UP_OK, "unsigned: it has no sequence, and moves no floor");
+        return;
+    }
     if (m->sequence > UP_SEQUENCE_FREE) {
         if (r->permitted)
             add(r, "floor", UP_OK, "a permit allows sequence %" PRIu64 " above %" PRIu64, m->sequence,
@@ -208,7 +212,9 @@ static void ask_requires(struct up_gate_report *r, const struct up_manifest *m, 
         name = m->core_name;
         version = m->core_version;
     }
-    if (!m->requires_core[0])
+    if (up_sequence_is_unsigned(m->sequence))
+        add(r, "requires", UP_OK, "unsigned: it says nothing of what it needs");
+    else if (!m->requires_core[0])
         add(r, "requires", UP_OK, "nothing");
     else if (strcmp(m->requires_core, name) != 0 || version < m->requires_version)
         add(r, "requires", UP_INCOMPATIBLE,
@@ -226,8 +232,11 @@ static void ask_quarantine(struct up_gate_report *r, const struct up_manifest *m
 
         if (q->sequence == m->sequence && q->strikes == UP_STRIKE_FAILED &&
             strcmp(q->project, m->project) == 0) {
-            add(r, "quarantine", UP_INCOMPATIBLE, "sequence %" PRIu64 " failed its trial on this device",
-                m->sequence);
+            if (up_sequence_is_unsigned(m->sequence))
+                add(r, "quarantine", UP_INCOMPATIBLE, "this archive failed its trial on this device");
+            else
+                add(r, "quarantine", UP_INCOMPATIBLE, "sequence %" PRIu64 " failed its trial on this device",
+                    m->sequence);
             return;
         }
     }

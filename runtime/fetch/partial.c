@@ -210,9 +210,13 @@ uint64_t up_partial_total(const struct up_partial *p)
 
 void up_partial_close(struct up_partial *p)
 {
+    struct up_error ignored;
+
     if (!p)
         return;
     if (p->file >= 0)
         p->storage->ops->close(p->storage, p->file);
+    if (p->file >= 0 && p->have == 0)
+        (void)!up_partial_forget(p->storage, p->path, &ignored);
     free(p);
 }

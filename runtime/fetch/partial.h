@@ -36,7 +36,8 @@ UP_MUST_CHECK int up_partial_step(struct up_partial *p, struct up_error *err);
 
 uint64_t up_partial_have(const struct up_partial *p);  /* bytes in place */
 uint64_t up_partial_total(const struct up_partial *p); /* of the object; UINT64_MAX unknown */
-void up_partial_close(struct up_partial *p);           /* NULL is allowed; the source stays open */
+void up_partial_close(struct up_partial *p);           /* NULL is allowed; the source stays open, an
+                                                        * empty file goes */
 
 /* Bytes of the file that are in place; 0 if there is none. */
 uint64_t up_partial_size(struct up_storage *storage, const char *path);

@@ -40,7 +40,7 @@ describe("a C program with the terminal's calls", function()
   before_each(function()
     w = world.new()
     w:serve()
-    w:write("mit.ini", "[Update]\r\nproid=000000\r\nprover=000000\r\ndownprover=\r\ndownfile=\r\nfile=\r\n")
+    w:write("mit.ini", "[Update]\r\nproid=000000\r\nprover=080506\r\ndownprover=\r\ndownfile=\r\nfile=\r\n")
     w:configure 'cloud = { kind = "terminal", mit_ini = "mit.ini" },'
     w:pack { sequence = 1, version = "080506", body = world.TICK }
     local code, _, err = w:moult "provision p1.upd -q"
@@ -135,9 +135,10 @@ int main(void)
         return 2;
     if (dm_mdma_SendUpdateModuleUpdatedMsg_HB(NULL, a, a, host, a, old, a, 1) != -1 ||
         dm_mdma_SendUpdateModuleUpdatedMsg_HB(a, a, a, host, a, old, (unsigned char *)"", 1) != -1 ||
-        dm_mdma_SendUpdateModuleUpdatedMsg_HB(a, a, a, host, a, old, (unsigned char *)"\377", 1) != -1 ||
-        dm_mdma_SendUpdateModuleUpdatedMsg_HB(a, a, a, host, a, old, a, 3) != -1)
+        dm_mdma_SendUpdateModuleUpdatedMsg_HB(a, a, a, host, a, old, (unsigned char *)"\377", 1) != -1)
         return 3;
+    if (dm_mdma_SendUpdateModuleUpdatedMsg_HB(a, a, a, host, a, old, a, 3) != 0)
+        return 6;
     if (dm_mdma_SendUpdateModuleUpdatedMsg_HB(a, a, a, host, a, old, a, 4) != 0 || inside != -1)
         return 4;
     if (dm_mdma_UnRegisterUpdateStateHandle() != 0 || dm_mdma_UnRegisterDownLoadStepHandle() != 0)
@@ -151,7 +152,7 @@ int main(void)
     w:run()
     start "corners"
     w:wait_log("corners", "fine")
-    assert.equal("state 4\nfine\n", w:read "corners.log")
+    assert.equal("state 4\nstate 4\nfine\n", w:read "corners.log")
   end)
 
   it("may be C++, and of an old C", function()

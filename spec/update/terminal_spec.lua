@@ -31,8 +31,12 @@ describe("terminal.decide", function()
     { "arguments", { prover = 80507 },       "080506", "",       false, "none" },
     { "arguments", { downfile = false },     "080506", "",       false, "none" },
     { "arguments", { passwd = "a\nb" },      "080506", "",       false, "none" },
-    { "arguments", { type = 3 },             "080506", "",       false, "none" },
-    { "arguments", { type = 8 },             "080506", "",       false, "none" },
+    { "arguments", { type = "1" },           "080506", "",       false, "none" },
+    { "type",      { type = 3 },             "080506", "",       false, "none" },
+    { "type",      { type = 8 },             "080506", "",       false, "none" },
+    { "unsigned",  { downfile = "/U.tar.gz" }, "080506", "",     false, "none" },
+    { "unsigned",  { downfile = "/U.tar.gz" }, "080506", "080507", true, "none" },
+    { "idle",      { downfile = "/U.tar.gz" }, "080506", "",     "trusted", "fresh" },
     { "idle",      { ip = "fw.example.org" }, "080506", "",      false, "fresh" },
     { "idle",      { type = 4 },             "",       "",       false, "fresh" },
     { "idle",      { prover = "100000" },    "99999",  "",       false, "fresh" },
@@ -41,10 +45,10 @@ describe("terminal.decide", function()
   for _, row in ipairs(rows) do
     local name, o, running, pending, partial, action = table.unpack(row)
     it(("%s: %s for %s, %s pending"):format(name, action, running, pending == "" and "none" or pending), function()
-      local got = terminal.decide(call(o), { running = running, pending = pending, partial = partial,
-        link_up = partial == "up" })
+      local got = terminal.decide(call(o), { running = running, pending = pending,
+        partial = partial ~= "trusted" and partial, trusted = partial == "trusted", link_up = partial == "up" })
       assert.same({ name, action }, { got.row, got.action })
-      assert.equal(partial and action == "fresh", got.drop == true)
+      assert.equal(partial == true and action == "fresh", got.drop == true)
       assert.is_string(got.reason)
     end)
   end
@@ -86,7 +90,8 @@ describe("terminal_session", function()
   function act.mit(t, a) for name, value in pairs(a.values) do t.mit[name] = value end end
   function act.fetch(t)
     local job = t.state.job
-    check(t, terminal.compare(job.requested, t.running) > 0, "a version is fetched that is not higher")
+    check(t, terminal.compare(job.requested, t.has_files and t.running or t.mit.prover) > 0,
+      "a version is fetched that is not higher")
     check(t, not t.partial or t.partial == job.requested, "two packages are mixed")
     check(t, t.mit.downprover == job.requested, "mit.ini does not say what is fetched")
     t.partial = job.requested
@@ -112,10 +117,16 @@ describe("terminal_session", function()
     for i = 1, most do act[actions[i].what](t, actions[i]) end
   end
 
+  -- A device of files says their version; another only its release, and mit.ini keeps the version.
+  local function look(t, type)
+    return { type = type, files = t.has_files and t.running or nil, release = t.has_files and "1.0-F" .. t.running
+      or t.running, pending = t.mit.downprover }
+  end
+
   local function begin(t)
-    step(t, { type = "start", running = t.running, pending = t.mit.downprover })
+    step(t, look(t, "start"))
     check(t, not t.link, "the carrier is up after a start")
-    check(t, t.mit.prover == t.running, "mit.ini names another version after a start")
+    check(t, not t.has_files or t.mit.prover == t.running, "mit.ini names other files after a start")
     check(t, not t.state.job or t.state.job.stage == "armed", "a job without a process")
   end
 
@@ -127,8 +138,8 @@ describe("terminal_session", function()
     local c = call { prover = tostring(t.random(8, 14)), ip = t.random(8) == 1 and "x y" or nil,
       type = t.random(9) == 1 and 3 or nil }
     step(t, { type = "call", call = c, twin = t.random(2) == 1 and "app" or "mdma",
-      now = { running = t.running, pending = t.mit.downprover, partial = t.partial == t.mit.downprover
-        and t.partial ~= nil } }, cut)
+      now = { running = t.has_files and t.running or t.mit.prover, pending = t.mit.downprover,
+        partial = t.partial == t.mit.downprover and t.partial ~= nil } }, cut)
   end
   function moves.carrier(t, cut) step(t, { type = "carrier", ok = t.random(4) > 1 }, cut) end
   function moves.ended(t, cut)
@@ -141,7 +152,7 @@ describe("terminal_session", function()
   function moves.verdict(t, cut)
     if t.armed and t.random(3) > 1 then t.running = t.armed end
     t.armed = nil
-    step(t, { type = "verdict", running = t.running, pending = t.mit.downprover }, cut)
+    step(t, look(t, "verdict"), cut)
   end
   function moves.took(t)
     local twin = t.random(2) == 1 and "app" or "mdma"
@@ -157,6 +168,7 @@ describe("terminal_session", function()
     for seed = 1, sequences do
       math.randomseed(seed)
       local t = new(math.random)
+      t.has_files = seed % 2 == 0
       t.log = { "seed " .. seed }
       for _ = 1, 24 do
         local cut = t.random(6) == 1
@@ -177,14 +189,36 @@ describe("terminal_session", function()
     s = session.step(s, { type = "carrier", ok = true })
     s = session.step(session.step(s, { type = "ended", code = "ok", begun = true }), { type = "down" })
     assert.is_nil(s.owed.mdma)
-    s, a = session.step(s, { type = "start", running = "080506", pending = "080507" }) -- on trial
+    s, a = session.step(s, { type = "start", files = "080506", release = "1-F080506",
+      pending = "080507" }) -- on trial
     assert.same({ { what = "mit", values = { prover = "080506" } } }, a)
-    s, a = session.step(s, { type = "verdict", running = "080507", pending = "080507" })
+    s, a = session.step(s, { type = "verdict", files = "080507", release = "1-F080507", pending = "080507" })
     assert.same({ { what = "mit", values = { prover = "080507", downprover = "", downfile = "" } },
       { what = "tell", twin = "mdma", state = 1 } }, a)
     s = session.step(s, { type = "took", twin = "mdma" })
     assert.same({}, s.owed)
     assert.same({ owed = {} }, s)
+  end)
+
+  it("takes what is there from the journal, and else keeps what mit.ini says", function()
+    -- Files in place, the release, what is pending: prover and downprover afterwards (false: as they were).
+    local rows = {
+      { "080507", "1-F080507", "080507", "080507", "" },
+      { "80507",  "1-F80507",  "080507", "80507",  "" },
+      { "080508", "1-F080508", "080507", "080508", "" },
+      { "080506", "1-F080506", "080507", "080506", false },
+      { "080506", "1-F080506", "",       "080506", false },
+      { nil,      "080507",    "080507", "080507", "" },
+      { nil,      "1.0.1",     "080507", false,    false },
+      { nil,      "080508",    "",       false,    false },
+      { "080506", "1.0.1",     "1.0.1",  "080506", "" },
+    }
+    for i = 1, 9 do
+      local files, release, pending, prover, after = table.unpack(rows[i], 1, 5)
+      local _, a = session.step(session.new(), { type = "verdict", files = files, release = release,
+        pending = pending })
+      assert.same({ prover or nil, after or nil }, { a[1].values.prover, a[1].values.downprover })
+    end
   end)
 
   it("answers -1 during an update, or to an invalid call", function()

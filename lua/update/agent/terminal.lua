@@ -6,9 +6,11 @@
 --
 -- @module update.agent.terminal
 
-local mit_ini = require "update.cloud.mit_ini"
+local bare_head = require "update.engine.bare_head"
+local mit_file = require "update.agent.mit_file"
 local session = require "update.cloud.terminal_session"
 local terminal = require "update.cloud.terminal"
+local unsigned = require "update.cloud.unsigned"
 
 local M = {}
 
@@ -41,50 +43,40 @@ local function save(self)
   return ok
 end
 
--- What mit.ini says; one that is not there or no text counts as empty.
-local function read_mit(self)
-  local text, message, code = self.storage.read(self.cloud.mit_ini, STATE)
-  local document, wrong = mit_ini.parse(text or "")
-  if not text and code ~= "missing" or not document then
-    self.agent.log(("%s: %s"):format(self.cloud.mit_ini, wrong or message))
-  end
-  return document
+-- What the journal says, which decides over mit.ini: version of the files, release.
+local function there(self)
+  local facts = self.agent.device:facts()
+  return facts.files and facts.files.version, facts.release or ""
 end
 
-local function write_mit(self, values)
-  local document = read_mit(self)
-  if not document then return end -- it is not ours to throw away
-  local changes = false
-  for key, value in pairs(values) do changes = changes or mit_ini.get(document, "Update", key) ~= value end
-  if not changes then return end
-  local ok, message, code = self.storage.write(self.cloud.mit_ini, mit_ini.change(document, "Update", values))
-  if not ok then self.agent.log(("%s: %s (%s)"):format(self.cloud.mit_ini, message, code)) end
-end
+local function pending(self) return self.mit:get "downprover" end
 
--- The version that runs: the journal decides over mit.ini.
-local function running(self)
-  return self.agent.device:facts().release or ""
-end
-
-local function pending(self)
-  local document = read_mit(self)
-  return document and mit_ini.get(document, "Update", "downprover") or ""
-end
-
--- Whether some of what mit.ini says is pending is there: a transaction of that release.
+-- Whether some of what mit.ini says is pending is there: of an archive, or a transaction of that release.
 local function partial(self)
+  if self.agent.natives.partial.size(bare_head.path(self.agent.device)) > 0 then return true end
   local status = self.agent.device:status()
   local t = status.transaction
   return DROPPABLE[status.phase] == true and t ~= nil and terminal.compare(t.release, pending(self)) == 0
 end
 
+-- What an archive is to become that nobody signed.
+local function bare_of(self, call)
+  if not unsigned.is_archive(call.downfile) then return nil end
+  local config = self.agent.config
+  return { version = call.prover, project = config.project, product_key = config.product_key, user = config.user,
+    trim = config.files and config.files.trim }
+end
+
 local function fetch(self)
   local agent, call, begun = self.agent, self.call, false
   agent.note(("terminal: %s is called for"):format(call.prover))
+  local bare = bare_of(self, call)
   local result, message, code = agent:update({
-    cloud = self.cloud.name, location = terminal.url(call), release = call.prover,
-    http = { ca_file = self.cloud.ca_file, proxy = self.cloud.proxy },
-    watch = function(event) begun = begun or event.event == "offer" end,
+    cloud = self.cloud.name, location = terminal.url(call), release = not bare and call.prover or nil, bare = bare,
+    trigger = terminal.TRIGGERS[call.type],
+    -- Trust in an address is none in where it leads to.
+    http = { ca_file = self.cloud.ca_file, proxy = self.cloud.proxy, max_redirects = bare and 0 or nil },
+    watch = function(event) begun = begun or event.event == "offer" or event.event == "progress" end,
   }, "offer")
   if not result then agent.log(("terminal: %s (%s)"):format(message, code)) end
   self:post { type = "ended", code = result and "ok" or code, begun = begun }
@@ -99,9 +91,10 @@ end
 
 function act.drop(self)
   if DROPPABLE[self.agent:phase()] then self.agent:drop "the terminal wants another version" end
+  self.agent.natives.partial.forget(bare_head.path(self.agent.device))
 end
 
-function act.mit(self, action) write_mit(self, action.values) end
+function act.mit(self, action) self.mit:put(action.values) end
 
 function act.fetch(self) self.agent.tasks:spawn("terminal fetch", fetch, self) end
 
@@ -175,20 +168,25 @@ end
 local function verdict_due(self)
   if self.agent:phase() ~= "idle" then return false end
   local job = self.state.job
-  return job and job.stage == "armed" or running(self) ~= self.known
+  local files, release = there(self)
+  return job and job.stage == "armed" or files ~= self.files or release ~= self.release
+end
+
+-- An event that says what is there.
+local function look(self, type)
+  self.files, self.release = there(self)
+  return { type = type, files = self.files, release = self.release, pending = pending(self) }
 end
 
 local function run(self)
   local tasks = self.agent.tasks
-  self.known = running(self)
-  step(self, { type = "start", running = self.known, pending = pending(self) })
+  step(self, look(self, "start"))
   while true do
     local event = table.remove(self.mail, 1)
     if event then
       step(self, event)
     elseif verdict_due(self) then
-      self.known = running(self)
-      step(self, { type = "verdict", running = self.known, pending = pending(self) })
+      step(self, look(self, "verdict"))
     else
       tasks:await(self.agent.stirred, 60)
     end
@@ -197,10 +195,18 @@ end
 
 local calls = {}
 
+-- Whether bare archives from where the call leads are trusted.
+local function is_trusted(self, call)
+  local trust = self.agent.config.trust
+  local fine, url = pcall(terminal.url, call)
+  return trust ~= nil and fine and unsigned.trusts(trust.unsigned, url) ~= nil
+end
+
 function calls.update(self, request)
-  local reply = {}
-  self:post { type = "call", call = type(request.call) == "table" and request.call or {}, twin = request.twin,
-    now = { running = running(self), pending = pending(self), partial = partial(self) }, reply = reply }
+  local reply, call = {}, type(request.call) == "table" and request.call or {}
+  self:post { type = "call", call = call, twin = request.twin, reply = reply, now = {
+    running = there(self) or self.mit:get "prover", pending = pending(self), partial = partial(self),
+    trusted = is_trusted(self, call) } }
   while not reply.value do self.agent.tasks:await(self.changed, 1) end
   return reply
 end
@@ -226,6 +232,7 @@ end
 --- Begin to serve a cloud of this kind.
 function M.start(agent, cloud)
   local self = setmetatable({ agent = agent, cloud = cloud, path = agent.config.state .. "/terminal",
+    mit = mit_file.new(agent.natives.storage, cloud.mit_ini, agent.log),
     storage = agent.natives.storage, json = agent.natives.json, mail = {}, changed = {} }, Terminal)
   self.state = load(self)
   agent.tasks:spawn("terminal", run, self)

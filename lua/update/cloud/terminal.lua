@@ -6,6 +6,7 @@
 --
 -- @module update.cloud.terminal
 
+local unsigned = require "update.cloud.unsigned"
 local version = require "update.version"
 
 local M = {}
@@ -51,7 +52,7 @@ local function wrong_call(call)
     if #text > LONGEST then return ("%s has more than %d bytes"):format(name, LONGEST) end
     if text:find "[%c]" then return "a control character in " .. name end
   end
-  if not M.TRIGGERS[call.type] then return "the type must be 1, 2 or 4" end
+  if math.type(call.type) ~= "integer" then return "the type is no number" end
 end
 
 -- Whether it could be an address: four numbers, or a name.
@@ -84,7 +85,7 @@ end
 --- What a call leads to.
 -- @tparam table call apn, userid, passwd, ip, port, prover, downfile (texts), type (1, 2 or 4)
 -- @tparam table now running (version), pending (downprover, "" when none is), partial (whether some of it is there),
---   link_up (whether the carrier is up already)
+--   link_up (whether the carrier is up already), trusted (whether the owner trusts bare archives from there)
 -- @treturn table action ("none", "fresh" or "resume"), row (its name in the decision table), reason, drop (true: what
 --   is there of another one goes first)
 function M.decide(call, now)
@@ -92,6 +93,12 @@ function M.decide(call, now)
   if wrong then return { action = "none", row = "arguments", reason = wrong } end
   if not is_host(call.ip) or not is_port(call.port) then
     return { action = "none", row = "address", reason = ("%s:%s is no address"):format(call.ip, call.port) }
+  end
+  if not M.TRIGGERS[call.type] then
+    return { action = "none", row = "type", reason = ("%d is no type of an upgrade; 1, 2 and 4 are"):format(call.type) }
+  elseif not now.trusted and unsigned.is_archive(call.downfile) then
+    return { action = "none", row = "unsigned",
+      reason = ("%s is an archive that nobody signed, and trust.unsigned has no entry for it"):format(call.downfile) }
   end
   local order = M.compare(call.prover, now.running)
   if order < 0 then

@@ -6,13 +6,16 @@
 --
 -- Events:
 --
--- - `start`: running, pending: the agent starts
+-- - `start`: files, release, pending: the agent starts
 -- - `call`: call, twin ("app" or "mdma"), now (see update.cloud.terminal)
 -- - `carrier`: ok: whether there is a link
 -- - `down`: the link that we brought up is down again
 -- - `ended`: code ("ok": it is armed), begun: the transfer is over
--- - `verdict`: running, pending: nothing is armed or on trial any more
+-- - `verdict`: files, release, pending: nothing is armed or on trial any more
 -- - `took`: twin: its handler took the state that it was told
+--
+-- `files` is the version of the files in place, nil when there are none, and
+-- `release` what runs: the journal's, which decides over mit.ini.
 --
 -- Actions, `what`:
 --
@@ -55,9 +58,27 @@ end
 
 local events = {}
 
+-- Whether a version that was asked for is there.
+local function is_there(event, asked)
+  return event.files ~= nil and terminal.compare(event.files, asked) == 0 or terminal.compare(event.release, asked) == 0
+end
+
+-- What mit.ini is to say of it: at each start, because a cut may have come between a verdict and that.
+local function tell_mit(event, actions)
+  local values = { prover = event.files }
+  if event.pending ~= "" then
+    local reached = is_there(event, event.pending)
+    if reached then values.prover = event.files or event.pending end
+    if reached or event.files and terminal.compare(event.files, event.pending) > 0 then
+      values.downprover, values.downfile = "", ""
+    end
+  end
+  actions[#actions + 1] = { what = "mit", values = values }
+end
+
 -- What was fetched when the agent ended is gone on with by the next call; mit.ini stays.
 function events.start(state, event, actions)
-  actions[#actions + 1] = { what = "mit", values = { prover = event.running } }
+  tell_mit(event, actions)
   if state.job and state.job.stage ~= "armed" then return finish(state, terminal.FAILED, actions) end
   hang_up(state, actions)
 end
@@ -99,16 +120,12 @@ function events.ended(state, event, actions)
   hang_up(state, actions)
 end
 
--- The version that runs decides; what was asked for before it was installed by other means, too.
+-- What is there decides; what was asked for before it may have been installed by other means, too.
 function events.verdict(state, event, actions)
   local job = state.job
-  local values = { prover = event.running }
-  local reached = event.pending ~= "" and terminal.compare(event.running, event.pending) >= 0
-  if reached then values.downprover, values.downfile = "", "" end
-  actions[#actions + 1] = { what = "mit", values = values }
+  tell_mit(event, actions)
   if not job or job.stage ~= "armed" then return end
-  local ok = terminal.compare(event.running, job.requested) == 0
-  finish(state, ok and terminal.OK or terminal.FAILED, actions)
+  finish(state, is_there(event, job.requested) and terminal.OK or terminal.FAILED, actions)
 end
 
 function events.down(state)

@@ -5,6 +5,7 @@
 --
 -- @module update.engine.head
 
+local bare_head = require "update.engine.bare_head"
 local full_package = require "update.engine.full_package"
 local offers = require "update.engine.offer"
 local retry = require "update.engine.retry"
@@ -53,6 +54,19 @@ function M.close(engine, where, head)
   M.close_source(engine, where, head)
 end
 
+-- What is known of a package once its manifest is.
+local function complete(engine, where, head)
+  head.manifest = offers.open_meta(head.package:manifest(), engine.natives.json and engine.natives.json.decode)
+  local transaction, parts = engine.device:status().transaction, engine.device:parts(head.package)
+  head.offer = offers.of(head.manifest, {
+    cloud = where.cloud, size = head.package:layout().size, transaction = transaction, parts = parts,
+    fallback = where.fallback or full_package.instead(where, head.manifest, parts), trigger = where.trigger,
+  })
+  head.id, head.permit, head.left_out = head.manifest.digest:sub(1, 8), where.permit, where.left_out
+  head.by_hand = where.by_hand
+  return head
+end
+
 -- The connection broke within a verified head, further on than the last time: the
 -- received bytes are kept, and after a pause the same package continues there.
 local function goes_on(engine, head, code)
@@ -70,6 +84,12 @@ end
 -- @treturn table|nil head | nil, message, code, {answer}: see update.engine.retry
 function M.read(engine, where, spool)
   local head, ok = { spool = spool }, nil
+  if where.bare then
+    local package, why, word, how = bare_head.read(engine, where, spool, M.open_source)
+    if not package then return nil, why, word, how end
+    head.package, head.bare = package, true
+    return complete(engine, where, head)
+  end
   local source, message, code = M.open_source(engine, where)
   if not source then return nil, message, code end
   head.source = source
@@ -91,15 +111,7 @@ function M.read(engine, where, spool)
     if not message:find(name, 1, true) then message = ("%s: %s"):format(name, message) end
     return nil, message, code, { answer = answer }
   end
-  head.manifest = offers.open_meta(head.package:manifest(), engine.natives.json and engine.natives.json.decode)
-  local transaction, parts = engine.device:status().transaction, engine.device:parts(head.package)
-  head.offer = offers.of(head.manifest, {
-    cloud = where.cloud, size = head.package:layout().size, transaction = transaction, parts = parts,
-    fallback = where.fallback or full_package.instead(where, head.manifest, parts),
-  })
-  head.id, head.permit, head.left_out = head.manifest.digest:sub(1, 8), where.permit, where.left_out
-  head.by_hand = where.by_hand
-  return head
+  return complete(engine, where, head)
 end
 
 return M

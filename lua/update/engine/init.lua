@@ -85,7 +85,7 @@ end
 -- A cloud waits for the release that it announced, and would take any other for a failure.
 function Engine:as_announced(where, head)
   local release, size = head.manifest.release, head.package:layout().size
-  if where.release and where.release ~= release then
+  if where.release and where.release ~= release and where.release ~= head.manifest.files_version then
     return nil, ("the package is release %s, but the cloud announced %s"):format(release, where.release),
       "incompatible"
   end

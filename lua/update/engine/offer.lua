@@ -56,7 +56,9 @@ function M.of(manifest, facts)
     files = part(manifest, "files") and { version = manifest.files_version } or nil,
     sequence = manifest.sequence,
     size = facts.size,
-    to_fetch = M.to_fetch(manifest, facts.size, facts.transaction, facts.parts),
+    to_fetch = manifest.unsigned and 0 or M.to_fetch(manifest, facts.size, facts.transaction, facts.parts),
+    unsigned = manifest.unsigned and true or nil,
+    trigger = facts.trigger,
     permit = facts.permit or false,
     meta = manifest.meta,
     fallback = facts.fallback or nil,
@@ -83,7 +85,8 @@ function M.describe(offer)
   if offer.version then parts[#parts + 1] = "script " .. offer.version end
   if offer.files then parts[#parts + 1] = "files " .. offer.files.version end
   if offer.core then parts[#parts + 1] = ("core %s %d"):format(offer.core.name, offer.core.version) end
-  return ("%s (sequence %d: %s; %d bytes)"):format(offer.release, offer.sequence, table.concat(parts, ", "), offer.size)
+  return ("%s (%s: %s; %d bytes)"):format(offer.release, offer.unsigned and "unsigned"
+    or ("sequence %d"):format(offer.sequence), table.concat(parts, ", "), offer.size)
 end
 
 --- Whether a location is a URL, not a path. A URL with an unknown scheme also counts, so that fetching refuses it and

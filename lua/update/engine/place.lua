@@ -19,6 +19,7 @@
 -- - pause = function: waits until the missing bytes may have come
 -- - held = function -> "hold", "arm", or nil, message, code: asked when everything is read back, until it no longer
 --   says "hold"; the cloud decides when to arm
+-- - bare: what comes is an archive of files that nobody signed, see update.engine.bare_head; trigger: who wanted it
 -- - watch = function(event), called with the events of this update
 -- - copying: an update.engine.copying, for a program that wants the package itself
 --
@@ -28,7 +29,8 @@ local M = {}
 
 local FIELDS = {}
 for name in ([[cloud location http headers question renew latest answered tries head_tries patience permit left_out
-  by_hand hoped full fallback release size watch copying source pause held]]):gmatch "%S+" do FIELDS[name] = true end
+  by_hand hoped full fallback release size watch copying source pause held bare
+  trigger]]):gmatch "%S+" do FIELDS[name] = true end
 
 local methods = {}
 

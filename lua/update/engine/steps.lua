@@ -5,6 +5,7 @@
 --
 -- @module update.engine.steps
 
+local bare_head = require "update.engine.bare_head"
 local heads = require "update.engine.head"
 local retry = require "update.engine.retry"
 local verdicts = require "update.engine.verdict"
@@ -138,10 +139,12 @@ function M.carry_out(engine, where, head)
   engine:begin()
   engine.note(("update %s: fetching %s"):format(head.id, engine.natives.url.shown(where.location)))
   engine.on { event = "state", phase = "fetching", release = head.offer.release }
-  ok, message, code, retry_after = retry.run(engine, where, where.tries or engine.tries, function()
-    return read_blocks(engine, where, head)
-  end)
-  close_transfer(head)
+  if not head.bare then -- else every block is in place already
+    ok, message, code, retry_after = retry.run(engine, where, where.tries or engine.tries, function()
+      return read_blocks(engine, where, head)
+    end)
+    close_transfer(head)
+  end
   if where.copying then where.copying:close() end
   if ok then
     engine.note(("update %s: every block is in place; installing"):format(head.id))
@@ -157,6 +160,7 @@ function M.carry_out(engine, where, head)
       message, times, rest // 3600)
   end
   if ok then
+    if head.bare then engine.natives.partial.forget(bare_head.path(engine.device)) end
     engine.note(("update %s: armed, read back %s"):format(head.id, message))
     engine.on { event = "state", phase = "armed", release = head.offer.release }
     return true

@@ -22,11 +22,11 @@ extern "C" {
 
 /*
  * Ask for an update. All arguments but type are strings that are not empty. type: 0x01 automatic,
- * 0x02 by hand, 0x04 by a short message. Returns 0 if the agent accepted the request, and then only
- * after the state handler got the final state, or if there is no handler, or after ten minutes
- * without an agent; meanwhile the step handler is called once a second. A new release may end the
- * program before that: then its successor gets the state. -1: an argument is wrong, an update is
- * under way, a state handler called this, or no agent accepted the request.
+ * 0x02 by hand, 0x04 by a short message; others end with state 0x04. Returns 0 if the agent accepted
+ * the request, and then only after the state handler got the final state, or if there is no handler,
+ * or after ten minutes without an agent; meanwhile the step handler is called once a second. A new
+ * release may end the program before that: then its successor gets the state. -1: an argument is
+ * wrong, an update is under way, a state handler called this, or no agent accepted the request.
  */
 int dm_app_SendUpdateModuleUpdatedMsg_HB(unsigned char *apn, unsigned char *userid, unsigned char *passwd,
                                          unsigned char *ip, unsigned char *port, unsigned char *prover,

@@ -1,0 +1,102 @@
+--- A bare archive of files that nobody signed, as a head: update.engine.head for a place with `bare`.
+--
+-- There is no head to judge before the rest: all of it is fetched, a part at a
+-- time, and unpacked in a process behind walls. The content then lies in the
+-- spool, as blocks that are in place. What does not unpack is forgotten.
+--
+-- @module update.engine.bare_head
+
+local M = {}
+
+local LONGEST = 32     -- bytes of a release
+local EVERY = 0.25     -- seconds between two progress events
+local AT_FAULT = { corrupt = true, untrusted = true }
+
+--- The file that keeps what came.
+-- @tparam table device update.native.device
+-- @treturn string
+function M.path(device)
+  return device:path "bare.archive"
+end
+
+local function tell(engine, where, told, part)
+  local now = engine.tasks.now()
+  if told.at and now - told.at < EVERY then return end
+  local done, total = part:progress()
+  told.at = now
+  engine.on { event = "progress", release = where.bare.version, part = "files", done = done, total = total or done }
+end
+
+-- All of the file, or nil, message, code, {answer, moved}.
+local function fetch(engine, where, path, open_source)
+  local source <close>, message, code = open_source(engine, where)
+  if not source then return nil, message, code end
+  local key = ("%s %s"):format(engine.natives.digest.sha256(where.location), where.bare.version:sub(1, 32))
+  local part <close>, why, word = engine.natives.partial.open(path, key, source)
+  if not part then return nil, why, word end
+  local counted, before, told = 0, (part:progress()), {}
+  repeat
+    if engine.cancelled then return nil, engine.cancelled, "refused" end
+    local done
+    done, message, code = part:step()
+    if source.received then
+      local received = source:received()
+      engine.spent(received - counted, not done)
+      counted = received
+    end
+    tell(engine, where, told, part)
+    if done == false then engine.tasks:turn() elseif code == "again" then engine.tasks:idle() end
+    if done then return true end
+  until done == nil and code ~= "again"
+  return nil, message, code, { answer = source.answer and source:answer() or nil, moved = (part:progress()) > before }
+end
+
+-- The package that it makes, or nil, message, code.
+local function unpack(engine, where, path, spool, release)
+  local config = where.bare
+  local maker <close>, message, code = engine.natives.package.bare {
+    archive = path, dir = engine.device:path "bare.content", spool = spool, project = config.project,
+    product_key = config.product_key, user = config.user, trim = config.trim, release = release,
+    files_version = config.version,
+  }
+  if not maker then return nil, message, code end
+  local package, blanks
+  repeat
+    if engine.cancelled then return nil, engine.cancelled, "refused" end
+    package, blanks, code = maker:step()
+    if code == "again" then
+      local fd = maker:fd()
+      if fd then engine.tasks:watch({ { fd = fd, read = true } }, 1) else engine.tasks:turn() end
+    end
+  until package or code ~= "again"
+  if not package then return nil, blanks, code end
+  if blanks > 0 then
+    engine.log(("archive %s: %d lines of update.ini have a blank after a slash; %s"):format(config.version, blanks,
+      config.trim and "it was removed" or "it was kept as part of the name, files.trim removes it"))
+  end
+  return package
+end
+
+--- One attempt.
+-- @tparam table engine update.engine
+-- @tparam table where update.engine.place with bare = {version, project, product_key, user, trim}
+-- @tparam string|nil spool the device's; nil: it was only to be looked at, which is not possible
+-- @tparam function open_source of update.engine.head
+-- @treturn table|nil package of update.native.package | nil, message, code, how: see update.engine.retry
+function M.read(engine, where, spool, open_source)
+  if not spool then return nil, "a bare archive is judged when it is installed; it has no head", "usage" end
+  local release = ("%s-F%s"):format(engine.device:facts().version, where.bare.version)
+  if #release > LONGEST then
+    return nil, ("release %s is longer than %d bytes"):format(release, LONGEST), "incompatible"
+  end
+  local path = M.path(engine.device)
+  local ok, message, code, how = fetch(engine, where, path, open_source)
+  if not ok then return nil, message, code, how end
+  local package
+  package, message, code = unpack(engine, where, path, spool, release)
+  if package then return package end
+  if AT_FAULT[code] then engine.natives.partial.forget(path) end
+  return nil, ("%s: %s"):format(engine.natives.url.shown(where.location), message), code
+end
+
+return M
