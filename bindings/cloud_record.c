@@ -7,8 +7,6 @@
  */
 #include "cloud_record.h"
 
-#include <string.h>
-
 #include "error.h"
 #include "helpers.h"
 #include "preload.h"
@@ -17,27 +15,13 @@
 /* keep(state, name, text) -> true | nil, message, code; replaces what was there, at most 4 KiB */
 static int f_keep(lua_State *L)
 {
-    const char *state = luaL_checkstring(L, 1);
-    const char *name = luaL_checkstring(L, 2);
-    size_t len;
-    const char *text = luaL_checklstring(L, 3, &len);
-    struct up_error err;
-
-    return up_push_done(L, up_cloud_record_keep(up_storage_system(), state, name, text, len, &err), &err);
+    return up_keep_text(L, up_cloud_record_keep);
 }
 
 /* read(state, name) -> text | nil, message, code ("missing" when there is none) */
 static int f_read(lua_State *L)
 {
-    const char *state = luaL_checkstring(L, 1);
-    const char *name = luaL_checkstring(L, 2);
-    struct up_error err;
-    char **text = up_new_text(L);
-    size_t len;
-
-    if (up_cloud_record_read(up_storage_system(), state, name, text, &len, &err) < 0)
-        return up_push_fail(L, &err);
-    return up_push_text(L, text, len);
+    return up_push_kept(L, up_cloud_record_read);
 }
 
 /* forget(state, name) -> true | nil, message, code; true also when there is none */

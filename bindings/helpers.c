@@ -8,6 +8,7 @@
 #include "error.h"
 #include "fetch_options.h"
 #include "manifest.h"
+#include "storage.h"
 
 int up_push_fail(lua_State *L, const struct up_error *err)
 {
@@ -81,6 +82,30 @@ int up_push_text(lua_State *L, char **text, size_t len)
     free(*text);
     *text = NULL;
     return 1;
+}
+
+int up_keep_text(lua_State *L, up_keep_fn *keep)
+{
+    const char *state = luaL_checkstring(L, 1);
+    const char *name = luaL_checkstring(L, 2);
+    size_t len;
+    const char *text = luaL_checklstring(L, 3, &len);
+    struct up_error err;
+
+    return up_push_done(L, keep(up_storage_system(), state, name, text, len, &err), &err);
+}
+
+int up_push_kept(lua_State *L, up_kept_fn *kept)
+{
+    const char *state = luaL_checkstring(L, 1);
+    const char *name = luaL_checkstring(L, 2);
+    struct up_error err;
+    char **text = up_new_text(L);
+    size_t len;
+
+    if (kept(up_storage_system(), state, name, text, &len, &err) < 0)
+        return up_push_fail(L, &err);
+    return up_push_text(L, text, len);
 }
 
 uint64_t up_check_bytes(lua_State *L, int arg)

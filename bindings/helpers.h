@@ -15,6 +15,7 @@ struct up_config;
 struct up_device;
 struct up_manifest;
 struct up_fetch_options;
+struct up_storage;
 
 /* Push nil, message, code word; returns 3. */
 int up_push_fail(lua_State *L, const struct up_error *err);
@@ -37,6 +38,16 @@ void up_add_methods(lua_State *L, const char *name, const luaL_Reg *methods);
  * 1. */
 char **up_new_text(lua_State *L);
 int up_push_text(lua_State *L, char **text, size_t len);
+
+/* Functions of Lua for a text that C keeps below the state directory:
+ *     (state, name, text) -> true | nil, message, code
+ *     (state, name) -> text | nil, message, code ("missing" when none is kept) */
+typedef int up_keep_fn(struct up_storage *storage, const char *state, const char *name, const char *text,
+                       size_t len, struct up_error *err);
+typedef int up_kept_fn(struct up_storage *storage, const char *state, const char *name, char **text,
+                       size_t *len, struct up_error *err);
+int up_keep_text(lua_State *L, up_keep_fn *keep);
+int up_push_kept(lua_State *L, up_kept_fn *kept);
 
 /* A non-negative integer argument: bytes, offsets, counts. Raises otherwise. */
 uint64_t up_check_bytes(lua_State *L, int arg);

@@ -18,7 +18,6 @@
 #include "error.h"
 #include "helpers.h"
 #include "preload.h"
-#include "storage.h"
 
 #define POLICY "update.native.policy"
 
@@ -57,27 +56,13 @@ static int f_start(lua_State *L)
 /* keep(state, name, text) -> true | nil, message, code: the last text that answered */
 static int f_keep(lua_State *L)
 {
-    const char *state = luaL_checkstring(L, 1);
-    const char *name = luaL_checkstring(L, 2);
-    size_t len;
-    const char *text = luaL_checklstring(L, 3, &len);
-    struct up_error err;
-
-    return up_push_done(L, up_policy_keep(up_storage_system(), state, name, text, len, &err), &err);
+    return up_keep_text(L, up_policy_keep);
 }
 
 /* kept(state, name) -> text | nil, message, code ("missing" when none is) */
 static int f_kept(lua_State *L)
 {
-    const char *state = luaL_checkstring(L, 1);
-    const char *name = luaL_checkstring(L, 2);
-    struct up_error err;
-    char **text = up_new_text(L);
-    size_t len;
-
-    if (up_policy_kept(up_storage_system(), state, name, text, &len, &err) < 0)
-        return up_push_fail(L, &err);
-    return up_push_text(L, text, len);
+    return up_push_kept(L, up_policy_kept);
 }
 
 /* p:fd() -> the descriptor to watch for reading */

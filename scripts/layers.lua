@@ -65,7 +65,6 @@ local binding_includes = {
   cloud_record = { "storage" },
   partial = { "storage" },          -- the system's
   records = { "config", "storage" }, -- the configuration it reads, of the system
-  policy = { "storage" },           -- keep() and kept() go through the seam
   manifest = { "digest" },          -- names a digest in hex
   keys = { "minisign", "storage" },        -- ids as minisign shows them; the system's
   minisign = { "storage" },         -- the system's: keys are files
