@@ -56,6 +56,11 @@ static inline bool up_sequence_is_unsigned(uint64_t sequence)
     return (sequence & UP_SEQUENCE_UNSIGNED) != 0;
 }
 uint64_t up_sequence_unsigned(const uint8_t digest[32]);
+/* Whether a floor rises to it once it is confirmed. */
+static inline bool up_sequence_raises(uint64_t sequence, uint64_t floor)
+{
+    return sequence > floor && !up_sequence_is_unsigned(sequence);
+}
 
 /* Devices store these numbers. In a package the parts have another order: script, files, core. */
 enum up_part_kind { UP_SCRIPT, UP_CORE, UP_FILES, UP_PART_KINDS };

@@ -460,12 +460,28 @@ static void test_format_loses_nothing(void **state)
     refused_format(&m, "bounds");
 }
 
+/* What nobody signed: known by its digest, no sequence, and no floor rises to it. */
+static void test_unsigned(void **state)
+{
+    uint8_t digest[32] = {1, 2, 3, 4, 5, 6, 7, 8, 9}, other[32] = {1, 2, 3, 4, 5, 6, 8, 8, 9};
+    uint64_t sequence = up_sequence_unsigned(digest);
+
+    (void)state;
+    assert_true(up_sequence_is_unsigned(sequence));
+    assert_true(sequence != up_sequence_unsigned(other));
+    assert_false(up_sequence_is_unsigned(INT64_MAX)); /* the highest that a manifest can say */
+    assert_false(up_sequence_raises(sequence, 0));
+    assert_true(up_sequence_raises(2, 1));
+    assert_false(up_sequence_raises(1, 1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),     cmocka_unit_test(test_fields),
         cmocka_unit_test(test_cut_and_padded), cmocka_unit_test(test_every_byte),
         cmocka_unit_test(test_format_refuses), cmocka_unit_test(test_format_loses_nothing),
+        cmocka_unit_test(test_unsigned),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
