@@ -1,8 +1,8 @@
---- The depot as the Qinglian cloud: who is logged in, what each is told, and the pieces of firmware.
+--- The depot as the Qinglian cloud: log-ins, answers, and the pieces of firmware.
 --
--- What devices say becomes events for depot.jobs; what the depot offers is
--- announced here and goes out piece by piece. Log-ins are in memory alone: after a
--- restart of the depot a device is told that its token is out of date, and logs in.
+-- Messages of devices become events for depot.jobs. Offers are announced and then
+-- sent piece by piece. Log-ins are only in memory: after a restart of the depot a
+-- device is told that its token is out of date, and logs in again.
 --
 -- @module depot.qinglian
 
@@ -35,10 +35,10 @@ function M.new(o)
     sequence = 0, crc = crc.new() }, Qinglian)
 end
 
---- What it subscribes to.
+--- The topics that it subscribes to.
 M.filters = { { "d/p/+", 0 } }
 
---- Whether a topic is one of its devices.
+--- Whether a topic belongs to one of its devices.
 function Qinglian.hears(_, topic)
   return qinglian.parse_topic(topic) ~= nil
 end
@@ -50,7 +50,7 @@ function Qinglian:_send(device, packet)
   self.say(device.topic, frame.packet(packet), 0)
 end
 
---- Answer a packet; without a body for its errno alone.
+--- Answer a packet; without a body the answer has only an errno.
 function Qinglian:reply(device, to, body, errno)
   self:_send(device, { opcode = to.opcode, sequence = to.sequence, response = true, body = body, errno = errno })
 end
@@ -64,7 +64,7 @@ local function drop(device)
   device.transfer, device.in_flight = nil, nil
 end
 
--- The next piece, or the same again under its number: the device answers that with its number, too.
+-- Send the next piece, or the same one again with its old number, which the device repeats in its answer.
 function Qinglian:_send_piece(device, again)
   local body = device.transfer:piece()
   if not body then
@@ -94,7 +94,7 @@ heard[OP.heartbeat] = function(self, device, packet, _, now)
   self:reply(device, packet, qinglian.beat(now // 1000))
 end
 
--- A module beside a processor asks for the types of its data points: 256 bytes.
+-- A module beside a processor asks for the types of its data points, which are 256 bytes.
 heard[OP.types] = function(self, device, packet)
   self:_send(device, { opcode = OP.types, sequence = packet.sequence, response = true, kind = "binary",
     body = ("\0"):rep(256) })
@@ -109,7 +109,7 @@ heard[OP.check] = function(_, device, packet, object)
   return { kind = "ask", release = device.release, topic = "check" }
 end
 
--- What a device says of the announcement: 0, it wants the pieces.
+-- The device's answer to the announcement. 0: it wants the pieces.
 heard[OP.info] = function(self, device, _, object, now)
   local offer = device.announced
   device.announced = nil
@@ -121,7 +121,7 @@ end
 
 heard[OP.chunk] = function(self, device, packet, object, now)
   local transfer = device.transfer
-  -- The number tells a repeated acknowledgement, or one of a transfer before.
+  -- The number shows whether an acknowledgement is repeated, or belongs to an earlier transfer.
   if not transfer or packet.sequence ~= device.in_flight or transfer.complete then return nil end
   local errcode, offset = qinglian.errcode(object), qinglian.part(object, "data").offset
   local what = transfer:heard(errcode or -1, offset, now)
@@ -168,12 +168,12 @@ function Qinglian:_decode(device, packet)
   return body and body ~= "" and self.json.decode(body, LIMITS) or nil
 end
 
---- What a message means.
+--- Decode a message.
 -- @tparam string topic
 -- @tparam string payload
 -- @tparam integer now ms since 1970
 -- @treturn table|nil event for depot.jobs, with cloud, product, device; nil: nothing for it
--- @treturn string|nil message when the packet is not usable
+-- @treturn string|nil message: why the packet is invalid
 function Qinglian:hear(topic, payload, now)
   local device = self:_device(qinglian.parse_topic(topic))
   local packet, message = frame.read_packet(payload)
@@ -193,7 +193,7 @@ function Qinglian:hear(topic, payload, now)
   return event
 end
 
---- Whoever asked and was not answered by an offer is told that there is nothing: it asks for nothing else before.
+--- Tell a device that asked and got no offer that there is nothing. It sends no other question before that.
 function Qinglian:settle(mac)
   local device = self.devices[mac]
   if not device or not device.asks then return end
@@ -232,7 +232,7 @@ function Qinglian:offer(row, entry, now)
   return true
 end
 
---- Whether step() wants to be called soon.
+--- Whether to call step() soon.
 function Qinglian:busy()
   return self.crc:busy()
 end

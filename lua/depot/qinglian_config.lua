@@ -1,7 +1,7 @@
---- What `moult depot --qinglian FILE` names: JSON with the dispatcher's address, the broker's, and the products.
+--- Reads the file of `moult depot --qinglian FILE`: JSON with the addresses of dispatcher and broker, and the products.
 --
 -- Pure. `{"listen": "0.0.0.0:8990", "broker": "192.0.2.1:1883", "products": {"1001": "0123456789abcdef"}}`:
--- the broker as devices reach it, and the key of each product by its number.
+-- `broker` is the address that devices use, `products` has the key of each product by its number.
 --
 -- @module depot.qinglian_config
 

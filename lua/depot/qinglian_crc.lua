@@ -1,6 +1,6 @@
 --- The CRC of packages, which Qinglian's announcements carry.
 --
--- The depot has one loop: a file is read a piece a step.
+-- The depot has one loop, so one piece of a file is read in each step.
 --
 -- @module depot.qinglian_crc
 
@@ -17,7 +17,7 @@ function M.new()
   return setmetatable({ known = {} }, Sums)
 end
 
---- The CRC of a package; asking for one that is not known begins to compute it.
+--- The CRC of a package. If it is not known yet, the computation begins.
 -- @tparam table entry of the catalog: name, path, tag
 -- @treturn integer|nil nil: not yet
 function Sums:of(entry)

@@ -23,11 +23,11 @@ end
 --- The descriptor to poll for reading.
 function Dispatcher:fd() return self.server:fd() end
 
---- "HOST:PORT" as it listens.
+--- The "HOST:PORT" that it listens on.
 function Dispatcher:address() return self.server:address() end
 
---- What to answer to what came; "": nothing, and the connection is closed; nil: more has to come.
--- @tparam string question all that came
+--- The answer to a question. "": none, and the connection is closed; nil: the question is not complete.
+-- @tparam string question all bytes received so far
 -- @tparam string broker
 -- @tparam integer salt
 function M.answer(question, broker, salt)
@@ -37,7 +37,7 @@ function M.answer(question, broker, salt)
   return frame.dispatch(broker, magic, salt)
 end
 
---- Answer who asked; call after each poll.
+--- Answer the questions that have come; call after each poll.
 function Dispatcher:step()
   for id, question in self.server.next, self.server do
     local answer = M.answer(question, self.broker, math.random(0, 0x7FFF))

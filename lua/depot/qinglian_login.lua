@@ -1,8 +1,8 @@
---- How a depot lets devices of the Qinglian cloud log in.
+--- The log-in of devices of the Qinglian cloud at a depot.
 --
--- A device's id and key come from the depot's secret and its MAC, so that nothing
--- is kept of them; the vector that the vendor enciphers with is learnt from a first
--- signature and believed once a second one fits.
+-- A device's id and key are made from the depot's secret and its MAC, so they
+-- need not be stored. The vendor's initialisation vector is learnt from a first
+-- signature, and trusted once a second one fits.
 --
 -- Methods of depot.qinglian. A device is a table: mac, product, key, iv, id, token,
 -- authed, release.
@@ -27,7 +27,7 @@ function Login:_derive(what, length)
   return self.hmac("sha256", self.secret, "qinglian " .. what):sub(1, length)
 end
 
--- The vector of a signature: what it was learnt to be, or what it must be then; nil: it does not fit.
+-- The vector of a signature: the one that was learnt, or the one that follows from it; nil: the signature is wrong.
 local function vector_of(self, product, key, data)
   local learnt = cipher.learn_iv(self.aes, key, data.product_sign, product, data.rand)
   local known = self.vectors[product]
@@ -79,14 +79,14 @@ function Login:authenticate(device, packet, object, now)
   return { kind = "version", release = release }
 end
 
---- Whether a body carries the token of its device.
+--- Whether a body has the token of its device.
 function Login.is_known(_, device, object)
   if not device.authed then return false end
   local token = qinglian.part(object, "req").token or qinglian.part(object, "res").token
   return token == device.token
 end
 
---- The opcodes that come before a device is known.
+--- The opcodes that are allowed before log-in.
 Login.BEFORE = { [OP.register] = true, [OP.authenticate] = true }
 
 return Login

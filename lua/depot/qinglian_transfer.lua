@@ -1,8 +1,8 @@
---- One package on its way to one device of the Qinglian cloud: a piece at a time.
+--- The transfer of one package to one device of the Qinglian cloud, piece by piece.
 --
--- One piece is in flight. The next goes out when the device has acknowledged
--- it; one that is refused goes out again a few times. The device repeats its
--- last acknowledgement by itself, and passes over a piece that it has. The file is
+-- One piece is in flight. The next is sent when the device has acknowledged it;
+-- one that is refused is sent again a few times. The device repeats its last
+-- acknowledgement by itself, and skips a piece that it has. The file is
 -- opened for each piece: a thousand devices would need as many descriptors.
 --
 -- @module depot.qinglian_transfer
@@ -18,7 +18,7 @@ local REFUSED = 3        -- times that a piece is sent again
 local SILENCE = 130000   -- ms after which the device has given it up
 
 --- @tparam table offer entry, size, release
--- @tparam integer chunk bytes of a piece, as the device says
+-- @tparam integer chunk bytes of a piece, as the device wants
 -- @tparam integer now ms
 -- @treturn table transfer
 function M.new(offer, chunk, now)
@@ -57,7 +57,7 @@ function Transfer:heard(errcode, offset, now)
   return "done"
 end
 
---- Percent that are acknowledged, when they are more than were told.
+--- The acknowledged percentage, if it has risen since the last call.
 -- @treturn integer|nil
 function Transfer:news()
   local percent = self.offset * 100 // self.offer.size

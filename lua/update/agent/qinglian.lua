@@ -1,9 +1,9 @@
 --- The agent's side of the Qinglian cloud: drives update.cloud.qinglian_session.
 --
--- One task asks the dispatcher for the broker, holds the connection to it and
+-- One task asks the dispatcher for the broker, keeps the connection to it and
 -- begins again when that ends; one ticks; one watches the phase of the device
--- (update.agent.mqtt_phase). How firmware goes to the engine is in
--- update.agent.qinglian_job. Keys, tokens and payloads are never logged.
+-- (update.agent.mqtt_phase). update.agent.qinglian_job passes firmware to the
+-- engine. Keys, tokens and payloads are never logged.
 --
 -- @module update.agent.qinglian
 

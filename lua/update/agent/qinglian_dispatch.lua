@@ -9,7 +9,7 @@ local M = {}
 local WITHIN = 2       -- seconds for each of connecting, sending and receiving
 local ANSWER_MOST = 128
 
--- Call again what says "again": what it gave at last.
+-- Call fn until it no longer returns "again". Returns its last results.
 local function until_done(tasks, dial, fn)
   local till = tasks.now() + WITHIN
   while true do

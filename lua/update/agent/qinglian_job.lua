@@ -1,7 +1,7 @@
 --- Firmware that the Qinglian cloud pushes, as a job for the engine.
 --
--- Methods of update.agent.qinglian. The engine reads from a source that is fed
--- piece by piece; it says when it has used one up, and before it arms it waits
+-- Methods of update.agent.qinglian. The engine reads from a source to which
+-- pieces are pushed. It reports when one is used up, and before arming it waits
 -- for the cloud's command.
 --
 -- @module update.agent.qinglian_job
@@ -9,9 +9,9 @@
 local Job = setmetatable({}, { __index = require "update.agent.mqtt_phase" })
 Job.__index = Job
 
-local GOES_ON = 1 -- seconds after which the engine looks again by itself
+local GOES_ON = 1 -- seconds after which the engine checks again by itself
 
--- Where the engine finds what is announced: fields of update.engine.place.
+-- The place of the announced firmware: fields of update.engine.place.
 local function place_of(self, job)
   local tasks = self.agent.tasks
   return {

@@ -1,8 +1,8 @@
 --- The Qinglian dialect: topics, opcodes and bodies of both sides.
 --
--- Pure: a body is compact JSON with its keys in the vendor's order; texts in it are not
--- escaped, so none of them may hold a quote or a backslash. The frame around it is in
--- update.cloud.qinglian_frame, what follows from what in update.cloud.qinglian_session.
+-- Pure. A body is compact JSON with its keys in the vendor's order. Texts in it are not
+-- escaped, so none may hold a quote or a backslash. update.cloud.qinglian_frame has the
+-- frame around it, update.cloud.qinglian_session the order of messages.
 -- Source of the wire facts: the vendor's public device SDK, protocol 0x0201.
 --
 -- @module update.cloud.qinglian
@@ -17,7 +17,7 @@ M.traits = {}
 --- Bytes of a product's key.
 M.KEY = 16
 
---- Bytes of a piece of firmware, unless the configuration says otherwise.
+--- Bytes of a piece of firmware, by default.
 M.CHUNK = 1024
 
 --- Fields of the configuration.
@@ -32,19 +32,19 @@ M.OP = { register = 0x0101, authenticate = 0x0201, heartbeat = 0x0301, types = 0
   info = 0x0a02, chunk = 0x0a03, upgrade = 0x0a04, by_app = 0x0a05, forced = 0x0a09, list_now = 0x0a10, list = 0x0a11,
   patch_chunk = 0x0a13, patch_end = 0x0a14 }
 
---- What made a device ask.
+--- Reasons for a question.
 M.WHY = { timer = 0, verify = 1, app = 5, forced = 9 }
 
---- What it says in `crypt_type`.
+--- Values of `crypt_type`.
 M.CRYPT = { aes = 0, ssl = 1, sm4 = 2 }
 
 --- Numbers of `errno` in a frame.
 M.ERRNO = { general = 1, product = 2, device = 3, token = 4, limit = 11, bound = 12 }
 
---- Seconds since 1970 that a clock of the cloud must be ahead of, or devices take it for none.
+--- Seconds since 1970: devices ignore a time of the cloud that is earlier.
 M.CLOCK_LEAST = 1483200000
 
---- Whether this is a MAC as the cloud knows devices.
+--- Whether this is a MAC in the cloud's form.
 function M.is_mac(text)
   return type(text) == "string" and text:find "^%x%x:%x%x:%x%x:%x%x:%x%x:%x%x$" ~= nil and text == text:lower()
 end
@@ -54,24 +54,24 @@ function M.is_release(text)
   return type(text) == "string" and text:find "^%d%d%.%d%d$" ~= nil
 end
 
---- The number of a product; nil: it is none.
+--- The number of a product; nil: not a number.
 function M.product(text)
   local number = fields.integer(text)
   return number and number >= 0 and number <= 0xFFFFFFFF and number or nil
 end
 
---- The topics of a device: up, what it says; down, what it hears.
+--- The topics of a device: `up`, on which it publishes; `down`, to which it subscribes.
 function M.topics(mac)
   local bytes = mac:gsub(":", "")
   local name = ("%d-%d"):format(tonumber(bytes:sub(1, 6), 16), tonumber(bytes:sub(7), 16))
   return { up = "d/p/" .. name, down = "d/s/" .. name }
 end
 
---- What a server subscribes to.
+--- The topics that a server subscribes to.
 M.filters = { "d/p/+" }
 
---- Whose topic this is.
--- @treturn string|nil MAC; nil: none that a device talks on
+--- The device that publishes on a topic.
+-- @treturn string|nil MAC; nil: not a topic that devices publish on
 function M.parse_topic(topic)
   local high, low = topic:match "^d/p/(%d+)%-(%d+)$"
   high, low = M.product(high), M.product(low)
@@ -79,7 +79,7 @@ function M.parse_topic(topic)
   return (("%06x%06x"):format(high, low):gsub("%x%x", "%0:"):sub(1, -2))
 end
 
---- What does not fit together in a cloud of the configuration.
+--- What is wrong with a cloud of the configuration.
 -- @tparam table cloud
 -- @tparam string field prefix of its fields in messages
 -- @treturn string|nil
@@ -100,7 +100,7 @@ function M.wrong(cloud, field)
   if chunk and chunk & chunk - 1 ~= 0 then return ("field %schunk must be a power of two"):format(field) end
 end
 
---- What a device subscribes to: topic and QoS.
+--- The topics that a device subscribes to, with QoS.
 function M.subscriptions(_, mac)
   return { { M.topics(mac).down, 0 } }
 end
@@ -131,7 +131,7 @@ function M.list(token, why, chunk)
   return ('{"req":{"token":"%s"},"data":{"upgradetype":%d,"chunksize":%d}}'):format(token, why, chunk)
 end
 
---- An answer, with what belongs to it: owner, offset, version, each or none.
+--- An answer, with owner, offset and version if given.
 function M.answer(token, errcode, data)
   local parts = {}
   if data and data.owner then parts[#parts + 1] = ('"owner":%d'):format(data.owner) end
@@ -158,7 +158,7 @@ end
 --- The body of 0a00, 0a04 and 0a05.
 M.OWNER = '{"owner":1}'
 
---- What there is: nothing without an offer.
+--- The answer to a question for firmware; without an offer there is none.
 -- @tparam[opt] table offer size, name, version, crc
 function M.info(offer)
   if not offer then
@@ -168,7 +168,7 @@ function M.info(offer)
     offer.size, offer.name, offer.version, offer.crc)
 end
 
--- What is in a body, decoded.
+-- Decoded bodies.
 
 local function sub(object, name)
   local value = type(object) == "table" and object[name]
@@ -181,10 +181,10 @@ function M.errcode(object)
   return fields.integer(sub(object, "res").errcode)
 end
 
---- The part of a body with this name; an empty table when there is none.
+--- The part of a body with this name; an empty table if it is missing.
 M.part = sub
 
---- A text without what would break a body, at most `limit` bytes; nil: it is none.
+--- A text of at most `limit` bytes that can be put into a body; nil: invalid.
 function M.text(value, limit)
   if type(value) ~= "string" or #value < 1 or #value > limit or value:find '[^\33-\126]' or value:find '["\\]' then
     return nil
@@ -192,8 +192,8 @@ function M.text(value, limit)
   return value
 end
 
---- What the cloud announces.
--- @treturn table|nil {size, version, crc, name}; {} when there is nothing newer; nil: not usable
+--- Decode the cloud's announcement.
+-- @treturn table|nil {size, version, crc, name}; {}: there is nothing newer; nil: invalid
 function M.announced(object)
   local value = sub(object, "value")
   local size, crc = fields.integer(value.ftotallen), fields.integer(value.fcrc)

@@ -1,12 +1,12 @@
---- Firmware from the Qinglian cloud, as the device takes it: asked, announced, received piece by piece, upgraded.
+--- The device's side of firmware from the Qinglian cloud: ask, announcement, pieces, upgrade.
 --
--- Pure, and a part of update.cloud.qinglian_session, which says what events and actions are. `s` is the state of the
+-- Pure, and a part of update.cloud.qinglian_session, which describes events and actions. `s` is the state of the
 -- session, which it may change; `s.firmware` is the transfer: stage ("asked", "announced", "receiving", "complete",
 -- "upgrading"), offer, at (the next offset), crc, since (of its last step), pending (the piece that is not
 -- acknowledged yet: sequence, offset, last, since), told (the last acknowledgement), begun (policy agreed).
 --
--- A piece is acknowledged once the reader has used it up, the last one once all is
--- in place and read back. What policy does not want is refused, and left out for a while.
+-- A piece is acknowledged once the reader has used it up, the last one once everything
+-- is in place and read back. Firmware that policy does not want is refused, and ignored for a while.
 --
 -- @module update.cloud.qinglian_firmware
 
@@ -28,10 +28,10 @@ local LEFT_OUT_MOST = 86400
 
 local TELL_TIMES = 3
 
--- Ends that say nothing about the firmware itself.
+-- Failures that say nothing about the firmware itself.
 local PASSING = { network = true, busy = true }
 
---- Add a packet to what is to be sent; a device counts its requests.
+--- Send a packet. A device counts its requests.
 function M.send(s, out, packet)
   packet.type = "send"
   if not packet.response then
@@ -61,14 +61,14 @@ local function key_of(offer)
   return ("%s/%d/%d"):format(offer.version, offer.size, offer.crc)
 end
 
--- The transfer is over; whoever reads it is told.
+-- End the transfer, and tell the reader.
 local function stop(s, code, text, out)
   local transfer = s.firmware
   s.firmware = nil
   if transfer and transfer.stage ~= "asked" then out[#out + 1] = { type = "stop", code = code, text = text } end
 end
 
---- Ask what there is.
+--- Ask for firmware.
 -- @tparam integer why of qinglian.WHY
 -- @tparam[opt] table of product and release, of a forced upgrade
 function M.check(s, now, why, out, of)
@@ -78,7 +78,7 @@ function M.check(s, now, why, out, of)
     release = of and of.release or s.release, chunk = s.o.chunk }))
 end
 
---- After a log-in: the last question may be lost, or the last acknowledgement.
+--- After a log-in, ask again or repeat the last acknowledgement, because either may have been lost.
 function M.logged_in(s, now, out)
   local transfer = s.firmware
   if transfer and transfer.stage == "asked" then
@@ -153,7 +153,7 @@ local function refuse(s, to, errcode, offset, out)
   M.answer(s, out, OP.chunk, to, errcode, { owner = 1, offset = offset })
 end
 
--- What is wrong with a piece, after which its transfer cannot go on; nil: nothing.
+-- What is wrong with a piece, so that the transfer cannot continue; nil: nothing.
 local function fault_of(transfer, chunk)
   local offer, after = transfer.offer, chunk.offset + #chunk.data
   if chunk.owner ~= 1 then return "it is for another owner" end
@@ -218,7 +218,7 @@ function M.on.complete(s, event, out)
   s.firmware.stage = "complete"
 end
 
--- Answer what is open with "no", and keep the firmware out for a while.
+-- Refuse the open request, and ignore the firmware for a while.
 local function give_up(s, now, code, retry_after, out)
   local transfer = s.firmware
   s.accepted = transfer.told and transfer.told.offset -- what is refused was never taken, and may come again
@@ -262,7 +262,7 @@ local function tell_again(s, now, out)
   M.answer(s, out, OP.chunk, transfer.told, 0, { owner = 1, offset = transfer.told.offset })
 end
 
---- What time does to a transfer.
+--- Check the timeouts of a transfer.
 function M.tick(s, event, out)
   local transfer, now = s.firmware, event.now
   if not transfer or transfer.stage == "complete" then return end

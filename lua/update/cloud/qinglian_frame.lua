@@ -1,6 +1,6 @@
---- The frames of the Qinglian cloud: one of its dispatcher, one for each message on the broker.
+--- The frames of the Qinglian cloud: those of its dispatcher, and those of messages on the broker.
 --
--- Pure, and for both sides. Numbers are big-endian. Source of the wire facts: the vendor's
+-- Pure, for both sides. Numbers are big-endian. Source of the wire facts: the vendor's
 -- public device SDK, protocol 0x0201.
 --
 -- A packet is {opcode, sequence, response (boolean), kind ("json" or "binary"), errno, body}.
@@ -13,7 +13,7 @@ M.VERSION = 0x0201
 M.HEADER = 16         -- bytes of a packet before its body
 M.PACKET_MOST = 65536 -- bytes; the client of the broker takes no more
 
---- What a frame of the dispatcher says of the type of encryption.
+--- The type of encryption in a frame of the dispatcher.
 M.MAGIC = { ssl = 0xF1EB, aes = 0xF1EC, sm4 = 0xF1EC }
 
 local DISPATCH_MOST = 128 -- bytes; the device reads no more
@@ -30,7 +30,7 @@ end
 
 --- CRC-16/MODBUS.
 -- @tparam string bytes
--- @tparam[opt=0xFFFF] integer crc of what comes before
+-- @tparam[opt=0xFFFF] integer crc of the bytes before
 function M.crc16(bytes, crc)
   crc = crc or 0xFFFF
   for i = 1, #bytes do crc = crc >> 8 ~ TABLE[(crc ~ bytes:byte(i)) & 0xFF] end
@@ -54,10 +54,10 @@ local function scramble(salt, bytes, reverse)
   return table.concat(out)
 end
 
---- A frame of the dispatcher: a device sends its MAC, and is told "ip:port".
+--- A frame of the dispatcher. A device sends its MAC, the answer is "ip:port".
 -- @tparam string text
 -- @tparam integer magic of M.MAGIC
--- @tparam integer salt of 32 bits; a device takes 15
+-- @tparam integer salt of 32 bits; a device uses 15
 function M.dispatch(text, magic, salt)
   local head = (">I4I2I4"):pack(salt & 0xFFFFFFFF, magic, #text)
   local clear = head .. text
@@ -66,7 +66,7 @@ function M.dispatch(text, magic, salt)
 end
 
 --- The text of a frame of the dispatcher.
--- @tparam string bytes all that came
+-- @tparam string bytes the complete frame
 -- @treturn string|nil nil, message, "corrupt"
 -- @treturn integer magic
 function M.read_dispatch(bytes)
@@ -89,7 +89,7 @@ function M.read_dispatch(bytes)
   return clear:sub(11, -3), magic
 end
 
---- Where the broker is, in what a dispatcher answers.
+--- The address of the broker, from the dispatcher's answer.
 -- @treturn string|nil IPv4 address; nil, message, "corrupt"
 -- @treturn integer port
 function M.address(text)
@@ -101,7 +101,7 @@ function M.address(text)
   return host, port
 end
 
---- A packet as one payload.
+--- Encode a packet.
 -- @tparam table packet opcode, sequence; response, kind ("json"), errno (0), body ("")
 function M.packet(packet)
   local body = packet.body or ""
@@ -110,7 +110,7 @@ function M.packet(packet)
     packet.sequence & 0xFFFFFFFF) .. body
 end
 
---- What a payload says. The vendor's device believes any length; here it has to be right.
+--- Decode a packet. The vendor's device accepts any length; here it must be right.
 -- @tparam string bytes
 -- @treturn table|nil packet | nil, message, "corrupt"
 function M.read_packet(bytes)

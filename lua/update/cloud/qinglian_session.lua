@@ -1,26 +1,27 @@
---- How a device behaves towards the Qinglian cloud, as a machine of states: log-in, heartbeat, lists.
+--- How a device behaves towards the Qinglian cloud, as a state machine: log-in, heartbeat, lists.
 --
--- Pure: `step(state, event)` gives the next state and an array of what to do
--- now. Whoever drives it owns connection, clock, engine and cipher. Firmware is
--- in update.cloud.qinglian_firmware.
+-- Pure: `step(state, event)` returns the next state and an array of actions. The
+-- caller owns connection, clock, engine and cipher. update.cloud.qinglian_firmware
+-- handles firmware.
 --
--- A device logs in, which tells its release, once that is confirmed, and never
--- while one is on trial. What the cloud sent has worked when it is seen at a log-in.
+-- The log-in reports the release. So a device logs in once its release is
+-- confirmed, and never while one is on trial. For the cloud an upgrade has
+-- succeeded when a log-in shows its release.
 --
 -- Events, each with `now` (seconds, monotonic):
 --
 -- - `connected`, `disconnected`; `tick`, once a second
 -- - `settled`: release; `unsettled`: something is armed or on trial
--- - `packet`: opcode, sequence, errno, body (bytes, deciphered; nil when that failed), object (it as JSON, or nil)
--- - `begun`: policy agreed; `consumed`: what was pushed is used up; `complete`: all of it is in place and read back;
---   `ended`: code, text, retry_after: what became of an install that was not armed
+-- - `packet`: opcode, sequence, errno, body (decrypted bytes; nil if that failed), object (the body as JSON, or nil)
+-- - `begun`: policy agreed; `consumed`: the pushed bytes are used up; `complete`: everything is in place and read back;
+--   `ended`: code, text, retry_after: how an install ended that was not armed
 -- - `armed`: ok; `acked`: the broker has the answer to the upgrade command
 --
 -- Actions:
 --
--- - `send`: packet for update.cloud.qinglian_frame, `clear` when its body is not enciphered, `qos` (0)
--- - `authed`: the cloud knows us; `blocked`: seconds for which the link is to be closed, text
--- - `begin`: offer {size, version, crc, name}; `push`: bytes; `stop`: code, text: no more will come
+-- - `send`: packet for update.cloud.qinglian_frame, `clear` if its body is not encrypted, `qos` (0)
+-- - `authed`: the log-in has succeeded; `blocked`: seconds for which to close the connection, text
+-- - `begin`: offer {size, version, crc, name}; `push`: bytes; `stop`: code, text: no more bytes will come
 -- - `arm`; `restart`; `log`: text
 --
 -- @module update.cloud.qinglian_session
@@ -45,11 +46,11 @@ local function copy(t)
   return out
 end
 
---- The state of an agent that starts.
+--- The state at the start of the agent.
 -- @tparam table o product (number), mac, crypt (of qinglian.CRYPT), chunk (bytes), period (seconds between two
 --   checks), random (function -> 0 to 32767), sign (function(rand) -> text), device_sign (function(key, id, rand) ->
 --   text), unwrap (function(text) -> key or nil)
--- @treturn table state; `key` in it is the device's, once it is known
+-- @treturn table state; its `key` is that of the device, once it is known
 function M.new(o)
   return { o = o, link = "down", sequence = 0, }
 end
@@ -205,7 +206,7 @@ function on.packet(s, event, out)
   heard[event.opcode](s, event, out)
 end
 
--- A heartbeat's answer is heard for its errno alone.
+-- Only the errno matters in the answer to a heartbeat.
 heard[OP.heartbeat] = function() end
 
 for name, handler in pairs(firmware.on) do on[name] = handler end
@@ -214,7 +215,7 @@ for name, handler in pairs(firmware.on) do on[name] = handler end
 -- @tparam table state from new() or step(); not changed
 -- @tparam table event see above; `type` names it
 -- @treturn table state
--- @treturn {table,...} actions, in their order
+-- @treturn {table,...} actions, in order
 function M.step(state, event)
   local handler = on[event.type]
   if not handler then error(("unknown event '%s'"):format(tostring(event.type)), 2) end

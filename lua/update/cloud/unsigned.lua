@@ -1,7 +1,7 @@
---- Which sources the owner trusts although nothing is signed there: `trust.unsigned` of the configuration.
+--- The sources that the owner trusts without signatures: `trust.unsigned` of the configuration.
 --
--- Pure. An entry is the beginning of an address, down to a slash. What lies
--- below it is trusted; a cloud's name, a redirect or a name that merely begins alike is not.
+-- Pure. An entry is the prefix of an address, down to a slash. Everything below it
+-- is trusted. A cloud's name, a redirect, or a host that merely begins alike is not.
 --
 -- @module update.cloud.unsigned
 
@@ -9,7 +9,7 @@ local M = {}
 
 local PORTS = { http = "80", https = "443" }
 
--- Scheme, host, port and path of an address; nil for one that hides where it leads.
+-- Scheme, host, port and path of an address; nil: it could hide its target.
 local function split(url)
   local scheme, authority, path = url:match "^(%a+)://([^/?#]*)([^?#]*)"
   local port = scheme and PORTS[scheme:lower()]

@@ -46,7 +46,6 @@ return {
     { min = 1, max = 65535, over = "mqtt" }),
   field("tls", "table", "use TLS for MQTT; {} takes every default. For tencent device and server then identify each "
     .. "other by the device's key (TLS-PSK), without certificates, unless `ca`, `cert` or `server_name` is given. "
-    .. "qinglian: "
-    .. "for its server, too, and instead of enciphered bodies",
+    .. "qinglian: also for the server that names the broker, and instead of encrypted bodies",
     { fields = tls, over = "mqtt" }),
 }
