@@ -198,6 +198,11 @@ list("files_twin:up_files_twin_read", "for (int i = 0; i < 2; i++) {", "for (int
 list("inventory:find_from_front", "first = (uint32_t)(from / block_size);", ";",
   "pages that were written once more and read wrong are found by the read-back before anything is armed")
 
+list("package_layout:fill_header", "if (up_tar_put(header, &entry, NULL) < 0)",
+  "if ((up_tar_put(header, &entry, NULL) < 0 && false))", "of what cannot be")
+list("package_layout:up_package_layout_fill", "for (unsigned i = 0; i < m->part_count; i++) {",
+  "for (unsigned i = 0; i <= m->part_count; i++) {", "no header lies before byte 0")
+
 -- The bytes behind a record.
 for _, step in ipairs { "word = (word ^ word >> 30) * 0xbf58476d1ce4e5b9u;",
   "word = (word ^ word >> 27) * 0x94d049bb133111ebu;", "word ^= word >> 31;" } do

@@ -8,6 +8,7 @@
 #include "files_part.h"
 #include "files_plan.h"
 #include "files_settle.h"
+#include "files_stage.h"
 #include "files_stand.h"
 #include "files_switch.h"
 #include "files_try.h"
@@ -947,6 +948,63 @@ static void what_was_found_reads_as_it_was_written(void **state)
     free(bytes);
 }
 
+/* In place of what a stage wrote: `at` bytes of it, the byte there another, or one left out. */
+static void refuse_stage(struct sim *sim, const struct up_files_record *r, size_t at, uint8_t byte,
+                         bool left_out)
+{
+    struct up_record raw = r->record;
+    struct up_files_stage out;
+    struct up_error err;
+    uint8_t value[512];
+    size_t len;
+
+    raw.fits = NULL;
+    assert_int_equal(up_record_read(&raw, value, sizeof value, &len, &err), 0);
+    value[at] = byte;
+    for (int i = 0; i < 2; i++) /* both halves */
+        assert_int_equal(up_record_write(&raw, value, len - left_out, &err), 0);
+    assert_int_equal(up_files_stage_read(r, &out, &err), UP_STATELOST);
+    assert_int_equal(sim_open_files(sim), 0);
+}
+
+static void a_stage_reads_as_it_was_written(void **state)
+{
+    const size_t size = offsetof(struct up_files_stage, boot_id) + sizeof((struct up_files_stage){0}).boot_id;
+    const struct up_files_stage in = {
+        .step = UP_FILES_SWITCHED, .plan = {1}, .found = {2}, .ran = {3}, .boot_id = "the boot"};
+
+    (void)state;
+    for (int bad = 0; bad < 4; bad++) {
+        struct sim *sim = sim_new();
+        struct up_files_record r;
+        struct up_files_stage out;
+        struct up_error err;
+
+        sim_put_dir(sim, "/files", 0700);
+        assert_int_equal(up_files_stage_init(&r, sim_storage(sim), "/files", &err), 0);
+        memset(&out, 0xff, sizeof out);
+        assert_int_equal(up_files_stage_read(&r, &out, &err), 0);
+        assert_memory_equal(&out, &(struct up_files_stage){.step = UP_FILES_NONE}, size);
+        sim_fail(sim, SIM_CHANGES, 1, EROFS, true);
+        assert_int_equal(up_files_stage_prepare(&r, &err), UP_WRITE);
+        sim_fail(sim, SIM_OPS, 0, 0, false);
+        assert_int_equal(up_files_stage_prepare(&r, &err), 0);
+        assert_int_equal(up_files_stage_write(&r, &in, &err), 0);
+        assert_true(sim_exists(sim, "/files/stage.0") && sim_exists(sim, "/files/stage.1"));
+        assert_int_equal(up_files_stage_read(&r, &out, &err), 0);
+        assert_memory_equal(&out, &in, size);
+        if (bad == 0)
+            refuse_stage(sim, &r, 0, 99, false); /* of another form */
+        else if (bad == 1)
+            refuse_stage(sim, &r, 4, UP_FILES_STEPS, false);
+        else if (bad == 2)
+            refuse_stage(sim, &r, 8 + 3 * UP_SHA256_SIZE + 36, 'x', false); /* a boot without an end */
+        else
+            refuse_stage(sim, &r, 8, 1, true);
+        sim_free(sim);
+    }
+}
+
 static void which_boot_began_to_switch_is_on_record(void **state)
 {
     struct world *w = *state;
@@ -1291,6 +1349,7 @@ int main(void)
         cmocka_unit_test(whatever_fails_is_said),
         cmocka_unit_test(both_copies_are_written_or_it_is_said),
         cmocka_unit_test(what_was_found_reads_as_it_was_written),
+        cmocka_unit_test(a_stage_reads_as_it_was_written),
         IN_WORLD(which_boot_began_to_switch_is_on_record),
         IN_WORLD(a_plan_begins_in_a_tidy_folder),
         IN_WORLD(a_plan_is_made_of_the_lines),
