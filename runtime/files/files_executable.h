@@ -1,6 +1,6 @@
 /*
- * files_executable.h -- one program of a plan: its file, who runs it, to stop and to
- * start it. For files_programs.c.
+ * files_executable.h -- one program of a plan: its file, its process, how to stop and
+ * start it. Private to files_programs.c.
  */
 #ifndef UP_FILES_EXECUTABLE_H
 #define UP_FILES_EXECUTABLE_H
@@ -14,7 +14,7 @@
 struct up_files_executable {
     char path[UP_PATH_SIZE];
     const char *name;
-    bool there, script; /* a file; one that begins with #! */
+    bool there, script; /* the file exists; it begins with #! */
     struct up_stat st;
 };
 
@@ -27,12 +27,12 @@ UP_MUST_CHECK int up_files_is_script(const struct up_files_place *p, const char 
 /* The first process that runs it, as its parent started it: 1, 0 none, or UP_WRITE. */
 UP_MUST_CHECK int up_files_runs(const struct up_files_hands *hands, const struct up_files_executable *e,
                                 struct up_running *out, struct up_error *err);
-/* Ask it to end, or tell it by a command. Errors: UP_WRITE a command that failed, if nothing else
- * tells whether it ran. */
+/* Ask it to end, by a signal or by the command. Errors: UP_WRITE the command failed, and nothing else
+ * shows whether it ended. */
 UP_MUST_CHECK int up_files_ask_to_end(const struct up_files_hands *hands, const struct up_files_executable *e,
                                       struct up_error *err);
 void up_files_kill(const struct up_files_hands *hands, const struct up_files_executable *e);
-/* `as` NULL: as the owner of the file, in its folder. One that runs is left alone. Errors: UP_WRITE. */
+/* `as` NULL: as the owner of the file, in its folder. Does nothing if it runs already. Errors: UP_WRITE. */
 UP_MUST_CHECK int up_files_start_one(const struct up_files_hands *hands, const struct up_files_executable *e,
                                      const struct up_running *as, struct up_error *err);
 

@@ -1,10 +1,10 @@
 /*
- * files_foreign.h -- what somebody else put where a step that goes back must put
- * something else, or nothing.
+ * files_foreign.h -- what another program put at a target that must be put back.
  *
- * It is theirs and is never lost, and it never keeps the tree from going back: a file
- * becomes <state>/files/foreign/<id>-<n>. What is none, or finds no room there (or as much is there already as may be), stays in
- * its folder as .moult-<id>-<n>.foreign, which nothing sweeps.
+ * It is never lost, and it never keeps the tree from going back: a file is moved to
+ * <state>/files/foreign/<id>-<n>. Anything else, and a file for which there is no room
+ * (or the folder is at its limit), stays in its folder as .moult-<id>-<n>.foreign,
+ * which nothing sweeps.
  */
 #ifndef UP_FILES_FOREIGN_H
 #define UP_FILES_FOREIGN_H
@@ -15,7 +15,7 @@
 #include "files_ops.h"
 #include "files_tree.h"
 
-/* How much of it lies in <state>/files/foreign/, which is for an update, too. */
+/* Limits of <state>/files/foreign/: the rest of the space is for updates. */
 #define UP_FILES_FOREIGN_COUNT 64
 #define UP_FILES_FOREIGN_BYTES (16u << 20)
 

@@ -1,8 +1,8 @@
 /*
  * files_found.h -- what was there before a switch, for each operation of a plan.
  *
- * Taken after every stop, because an application goes on writing until it is
- * stopped; durable before the first target changes.
+ * Recorded after all programs are stopped, because an application goes on writing
+ * until then; durable before the first target changes.
  */
 #ifndef UP_FILES_FOUND_H
 #define UP_FILES_FOUND_H
@@ -23,7 +23,7 @@ struct up_files_found {
 /* Into a fresh buffer that the caller frees. Errors: UP_INTERNAL. */
 UP_MUST_CHECK int up_files_found_encode(const struct up_files_found *found, uint32_t count, uint8_t **out,
                                         size_t *len, struct up_error *err);
-/* `found` has room for `count`. Errors: UP_INCOMPATIBLE it is none of so many. */
+/* `found` has room for `count`. Errors: UP_INCOMPATIBLE malformed, or of another number of operations. */
 UP_MUST_CHECK int up_files_found_decode(struct up_files_found *found, uint32_t count, const uint8_t *data,
                                         size_t len, struct up_error *err);
 

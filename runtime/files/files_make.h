@@ -1,10 +1,10 @@
 /*
  * files_make.h -- the plan for an update.ini on this device.
  *
- * Each line lies below exactly one of the device's roots, or it is refused. What
- * a line adds below a directory that an earlier line makes is staged inside it.
- * A directory that is there already need not be made. What lines stop and start is
- * collected in the plan's programs; a line that does only that is no operation.
+ * The path of each line must lie below exactly one of the device's roots. What a line
+ * adds below a directory that an earlier line makes is staged inside it. A directory
+ * that exists already is not made. Programs to stop and start are collected in the
+ * plan's programs; a line that only stops or starts is no operation.
  */
 #ifndef UP_FILES_MAKE_H
 #define UP_FILES_MAKE_H
@@ -26,10 +26,10 @@ struct up_files_content {
 };
 
 /*
- * `roots` are absolute paths, none below another, each weak or not. The plan points into ini and roots,
- * which stay, and is released with up_files_plan_free(); it gets an id and a value for
- * each root that no other has. Without an operation op_count is 0: there is nothing to do.
- * Errors, with the line: UP_INCOMPATIBLE it lies below no root, or a file or link is where a
+ * `roots` are absolute paths, none below another. The plan points into ini and roots, which must
+ * outlive it, and is released with up_files_plan_free(). It gets a random id, and a random value
+ * for each root. If there is nothing to do, op_count is 0.
+ * Errors, with the line: UP_INCOMPATIBLE it lies below no root, or a file or link stands where a
  * directory must be; UP_MISSING no such directory, or no such file in the package;
  * UP_WRITE it cannot be looked at; UP_INTERNAL.
  */

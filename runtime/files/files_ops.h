@@ -14,11 +14,11 @@
  *   delete           .old: done; target: rename it to   .old: set a target aside, then
  *                    .old; else done                    rename .old back
  *
- * The target is never missing where one was and one will be, and is never written
- * in place. .old is a hard link, or where the file system has none a copy that
- * is whole before it gets this name. A link is what it is, and is kept as one. What
- * somebody else made of a target is set aside (files_foreign.h), a directory in the place
- * of a file, too.
+ * A target that exists before and after is never missing in between, and is never
+ * written in place. .old is a hard link or, where the file system has none, a copy
+ * that is complete before it gets this name. A symbolic link is kept as a link. What
+ * another program put at a target meanwhile is set aside (files_foreign.h), also a
+ * directory in the place of a file.
  */
 #ifndef UP_FILES_OPS_H
 #define UP_FILES_OPS_H
@@ -37,17 +37,17 @@ struct up_files_work {
     const struct up_files_found *found; /* of each operation; NULL while staging */
 };
 
-/* What is there; and whether the operation may be done to it. `digest`: with that
- * of a file. Errors: UP_INCOMPATIBLE a mount, what is immutable or append-only,
- * a kind that is not touched, or something where nothing may be; UP_MISSING no folder; UP_WRITE. */
+/* What is at the target, and whether the operation may be done to it. `digest`: also hash
+ * a file. Errors: UP_INCOMPATIBLE a mount, what is immutable or append-only,
+ * a kind that is not touched, or something where nothing must be; UP_MISSING no folder; UP_WRITE. */
 UP_MUST_CHECK int up_files_find(const struct up_files_work *w, uint32_t n, bool digest,
                                 struct up_files_found *out, struct up_error *err);
 
 /* Durable when they return 0. Errors: UP_WRITE, UP_NOSPACE; UP_INCOMPATIBLE
- * something appeared where nothing was. */
+ * something appeared where there was nothing. */
 UP_MUST_CHECK int up_files_forward(const struct up_files_work *w, uint32_t n, struct up_error *err);
 UP_MUST_CHECK int up_files_back(const struct up_files_work *w, uint32_t n, struct up_error *err);
-/* Remove .new, .old, .old.part and what a try left. */
+/* Remove .new, .old, .old.part and the leftovers of a try. */
 UP_MUST_CHECK int up_files_sweep_op(const struct up_files_work *w, uint32_t n, struct up_error *err);
 
 #endif

@@ -1,15 +1,15 @@
 /*
  * files_plan.h -- what an update of files will do: the record of its steps.
  *
- * A plan is a list of operations in the order in which they are done, below
- * roots that the device's configuration names. It says names and new digests
- * only, so it is the same whatever an application does meanwhile. Every
- * temporary name follows from the plan's id and the operation's number, and is
- * therefore on record before the first of them is made.
+ * A plan is an ordered list of operations below roots that the device's
+ * configuration names. It holds only names and new digests, so it does not depend
+ * on what an application does meanwhile. Every temporary name follows from the
+ * plan's id and the operation's number, so all of them are on record before the
+ * first is created.
  *
- * The encoded form is what lies in <state>/files (files_twin.h). It is read as
- * a stranger's: names are single names, folders lead nowhere up, and no
- * operation lies at or below what another one makes or removes.
+ * The encoded form lies in <state>/files (files_twin.h). It is not trusted when
+ * it is read: names must be single names, folders must not lead upwards, and no
+ * operation may lie at or below what another one makes or removes.
  */
 #ifndef UP_FILES_PLAN_H
 #define UP_FILES_PLAN_H
@@ -78,7 +78,7 @@ UP_MUST_CHECK int up_files_plan_encode(const struct up_files_plan *plan, uint8_t
                                        struct up_error *err);
 
 /* `plan` is released with up_files_plan_free() unless this fails. Errors:
- * UP_INCOMPATIBLE it is none, or of another form; UP_INTERNAL no memory. */
+ * UP_INCOMPATIBLE malformed, or of another version; UP_INTERNAL no memory. */
 UP_MUST_CHECK int up_files_plan_decode(struct up_files_plan *plan, const uint8_t *data, size_t len,
                                        struct up_error *err);
 void up_files_plan_free(struct up_files_plan *plan);
@@ -91,7 +91,7 @@ enum up_files_temporary {
     UP_FILES_NEW,
     UP_FILES_OLD,
     UP_FILES_OLD_PART,
-    UP_FILES_TRIED, /* means nothing, whatever a cut leaves of it */
+    UP_FILES_TRIED, /* of a try; a leftover has no meaning */
     UP_FILES_TEMPORARIES,
     UP_FILES_FOREIGN = UP_FILES_TEMPORARIES
 };

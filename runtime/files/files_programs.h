@@ -1,17 +1,16 @@
 /*
- * files_programs.h -- an update of files with the programs around it: what runs one
- * of its executables is stopped before the tree changes, and started after.
+ * files_programs.h -- an update of files with the programs around it: processes that
+ * run one of its executables are stopped before the tree changes, and started after.
  *
  *     go on    stop, switch, start the new ones         before a start on trial
  *     go back  stop, undo, start those that were stopped
  *
- * What ran is on record before the first stop. A stop counts by its effect: as long as
- * a process executes the file, it is not stopped. What begins with #! is executed by
- * its interpreter, so of it the exit status of the commands decides.
+ * What ran is on record before the first stop. Only the effect of a stop counts: as long
+ * as a process executes the file, the program is not stopped. A file that begins with #!
+ * is executed by its interpreter, so there the exit status of the commands decides.
  *
- * Nothing is started in another boot than the one in which it was stopped: after a
- * restart of the device, whoever starts its programs does. Each call can be cut
- * anywhere and made again.
+ * A program is only started in the boot in which it was stopped: after a restart of the
+ * device, its init does that. Each call can be interrupted anywhere and repeated.
  */
 #ifndef UP_FILES_PROGRAMS_H
 #define UP_FILES_PROGRAMS_H
@@ -58,8 +57,8 @@ const char *up_files_task_name(enum up_files_task task);
 UP_MUST_CHECK int up_files_do(struct up_files *f, enum up_files_task task, const struct up_files_hands *hands,
                               enum up_files_outcome *outcome, struct up_error *err);
 
-/* Who does it: another process that may be killed when it hangs. As up_files_do(), on the plan that lies
- * in <state>; whoever has it open reads it again. */
+/* Another process that does it, and is killed when it hangs. As up_files_do(), on the plan in <state>;
+ * a caller who has it open must read it again. */
 struct up_files_worker {
     int (*work)(void *user, enum up_files_task task, enum up_files_outcome *outcome, struct up_error *err);
     void *user;

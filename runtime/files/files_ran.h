@@ -20,8 +20,8 @@ struct up_files_ran {
 /* Into a fresh buffer that the caller frees. Errors: UP_INTERNAL. */
 UP_MUST_CHECK int up_files_ran_encode(const struct up_files_ran *ran, uint32_t count, uint8_t **out,
                                       size_t *len, struct up_error *err);
-/* *out is a fresh list that the caller frees. Errors: UP_INCOMPATIBLE it is none, or names a program
- * that the plan does not; UP_INTERNAL. */
+/* *out is a fresh list that the caller frees. Errors: UP_INCOMPATIBLE malformed, or it names a program
+ * that the plan has not; UP_INTERNAL. */
 UP_MUST_CHECK int up_files_ran_decode(struct up_files_ran **out, uint32_t *count,
                                       const struct up_files_plan *plan, const uint8_t *data, size_t len,
                                       struct up_error *err);

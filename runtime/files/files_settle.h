@@ -1,9 +1,9 @@
 /*
- * files_settle.h -- what becomes of a plan that is open when a device starts.
+ * files_settle.h -- what to do with a plan that is open when the device starts.
  *
- * It follows from the phase of the journal and the stage of the plan together,
- * and from which pair runs. Where they disagree, the tree goes back; unless the
- * verdict was given, after which only the new tree has a pair that fits it.
+ * It follows from the phase of the journal, the stage of the plan, and the pair
+ * that runs. Where they disagree, the tree goes back, unless the update was
+ * confirmed: then only the new tree fits the pair.
  */
 #ifndef UP_FILES_SETTLE_H
 #define UP_FILES_SETTLE_H
@@ -12,7 +12,7 @@
 
 #include "files_stage.h"
 
-/* The phases of the journal, in its order; and that it cannot be read. */
+/* The phases of the journal, in its order, and a journal that cannot be read. */
 enum up_files_phase {
     UP_FILES_IDLE,
     UP_FILES_FETCHING,
@@ -35,7 +35,7 @@ enum up_files_runs {
 
 enum up_files_action {
     UP_FILES_NOTHING,    /* the tree is whole */
-    UP_FILES_LEAVE,      /* for the agent, which fills it */
+    UP_FILES_LEAVE,      /* to the agent, which fills it */
     UP_FILES_SWEEP_NEW,  /* to the end; then the journal comes to the verdict */
     UP_FILES_SWEEP_OLD,  /* to the end; then idle with the old pair */
     UP_FILES_GO_BACK,    /* undo, which may have nothing to do; rolled back; sweep old */
@@ -55,12 +55,12 @@ struct up_files_facts {
     bool of_transaction; /* the plan is the open transaction's */
     bool restart;        /* the switch waits for a restart of the device ... */
     bool other_boot;     /* ... and this is another boot than the one it was armed in */
-    bool lost;           /* neither copy of what the stage names can be read */
+    bool lost;           /* neither copy of what the stage names is readable */
 };
 
 enum up_files_action up_files_decide(const struct up_files_facts *facts);
 
-/* One row of the table; `why` is NULL, or says why it cannot happen. */
+/* One row of the table. `why` says why it cannot happen; NULL: it can. */
 struct up_files_row {
     enum up_files_action action[UP_FILES_RUNS];
     const char *why;

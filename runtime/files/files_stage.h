@@ -1,6 +1,6 @@
 /*
- * files_stage.h -- how far a plan is: a record of two files (record.h), which
- * also names the plan, what was found, and what ran.
+ * files_stage.h -- how far a plan has been carried out: a record of two files
+ * (record.h), which also names the plan, what was found, and what ran.
  */
 #ifndef UP_FILES_STAGE_H
 #define UP_FILES_STAGE_H
@@ -15,8 +15,8 @@
 enum up_files_step {
     UP_FILES_NONE,
     UP_FILES_STAGING,      /* .new files are being made; nothing live has changed */
-    UP_FILES_STAGED,       /* all of them are whole */
-    UP_FILES_SWITCHING,    /* what was there is known; the tree is being changed */
+    UP_FILES_STAGED,       /* all of them are complete */
+    UP_FILES_SWITCHING,    /* what was there is on record; the tree is being changed */
     UP_FILES_SWITCHED,     /* the tree is new */
     UP_FILES_UNDOING,      /* the tree is being put back */
     UP_FILES_SWEEPING_NEW, /* the new tree stays; what is kept of the old one goes */
@@ -43,8 +43,8 @@ UP_MUST_CHECK int up_files_stage_init(struct up_files_record *r, struct up_stora
 /* UP_FILES_NONE when there is no record. Errors: those of up_record_read(). */
 UP_MUST_CHECK int up_files_stage_read(const struct up_files_record *r, struct up_files_stage *out,
                                       struct up_error *err);
-/* Both files of the record, whole: what they hold is written over from then on, which takes no room
- * on most file systems. Errors: those of up_record_tend() and up_record_create(). */
+/* Make both files of the record complete: later writes go over them, which needs no further space on
+ * most file systems. Errors: those of up_record_tend() and up_record_create(). */
 UP_MUST_CHECK int up_files_stage_prepare(struct up_files_record *r, struct up_error *err);
 /* Durable when it returns 0. Errors: those of up_record_write(). */
 UP_MUST_CHECK int up_files_stage_write(struct up_files_record *r, const struct up_files_stage *stage,

@@ -5,10 +5,10 @@
  *                            \-> undo -> sweep(old)     rolled back
  *          \-> sweep(old)                               abandoned
  *
- * Each call can be cut anywhere and called again by another process, which
- * goes on from the stage record. The caller's journal says which of them is
- * due (files_settle.h). At every instant a whole old or a whole new tree can be
- * reached; until switch() nothing live changes.
+ * Each call can be interrupted anywhere and repeated by another process, which
+ * goes on from the stage record. The caller's journal says which call is due
+ * (files_settle.h). At every moment the complete old or the complete new tree
+ * can be reached; until switch() nothing live changes.
  *
  * begin() and fill() are in files_staging.c, tidy() in files_tidy.c.
  *
@@ -36,7 +36,7 @@ struct up_files {
     bool lost;                      /* the stage names a plan, or what was found, that cannot be read */
     struct up_files_plan plan;      /* unless the step is UP_FILES_NONE, or it is lost */
     struct up_files_found *found;   /* from UP_FILES_SWITCHING on */
-    void (*stepped)(void *watcher); /* told before each step, for whoever looks for a hang; NULL: nobody */
+    void (*stepped)(void *watcher); /* called before each step, to detect a hang; may be NULL */
     void *watcher;
 };
 
@@ -47,22 +47,22 @@ UP_MUST_CHECK int up_files_open(struct up_files *f, struct up_storage *s, const 
                                 struct up_error *err);
 void up_files_close(struct up_files *f);
 
-/* Where the content of new files comes from: verified bytes. Bytes read, fewer than
- * asked only at its end, or an error code. */
+/* Where the verified content of new files comes from. read() returns the number of bytes, less than
+ * `len` only at the end of the content, or an error code. */
 struct up_files_source {
     void *user;
     long long (*read)(void *user, uint32_t content, void *buf, size_t len, uint64_t offset,
                       struct up_error *err);
 };
 
-/* Put the plan on record, to be filled. It stays the caller's. Errors: UP_BUSY another is
+/* Put the plan on record, to be filled. The caller keeps it. Errors: UP_BUSY another one is
  * open; UP_INCOMPATIBLE; UP_MISSING no such root; UP_NOSPACE, UP_WRITE. */
 UP_MUST_CHECK int up_files_begin(struct up_files *f, const struct up_files_plan *plan, struct up_error *err);
 
-/* Write every new file beside its target, whole and durable, and try what the switch
- * will do; also when that was begun before. Errors: UP_UNTRUSTED content that is not
+/* Write every new file beside its target, complete and durable, and try what the switch
+ * will do. It may be repeated. Errors: UP_UNTRUSTED content that is not
  * the plan's; UP_INCOMPATIBLE a target that may not be touched; UP_MISSING no such
- * folder; UP_NOSPACE, UP_WRITE. Then up_files_sweep(f, false, ...) takes all of it back. */
+ * folder; UP_NOSPACE, UP_WRITE. After an error, up_files_sweep(f, false, ...) removes all of it. */
 UP_MUST_CHECK int up_files_fill(struct up_files *f, const struct up_files_source *source,
                                 struct up_error *err);
 
@@ -74,13 +74,13 @@ UP_MUST_CHECK int up_files_switch(struct up_files *f, struct up_error *err);
  * up_files_back(); the tree is mixed then. */
 UP_MUST_CHECK int up_files_undo(struct up_files *f, struct up_error *err);
 
-/* The tree stays as it is, new or old: traces go, and the stage becomes none. */
+/* The tree stays as it is, new or old. Remove all traces; the stage becomes none. */
 UP_MUST_CHECK int up_files_sweep(struct up_files *f, bool new_tree, struct up_error *err);
 
-/* In stage none: what a cut left of a plan. Errors: UP_WRITE. */
+/* In stage none: remove what an interrupted plan left. Errors: UP_WRITE. */
 UP_MUST_CHECK int up_files_tidy(struct up_files *f, struct up_error *err);
 
-/* There is progress. */
+/* Report progress. */
 void up_files_stepped(const struct up_files *f);
 /* The id of this boot of the kernel. Errors: UP_WRITE. */
 UP_MUST_CHECK int up_files_this_boot(const struct up_files *f, char out[37], struct up_error *err);

@@ -1,6 +1,6 @@
 /*
- * files_tree.h -- single steps on a tree: by a handle of the folder that is
- * opened for the step, following no link, crossing no mount.
+ * files_tree.h -- single steps on a tree, each relative to an open folder. Links
+ * are not followed, and mounts are not crossed.
  */
 #ifndef UP_FILES_TREE_H
 #define UP_FILES_TREE_H
@@ -40,16 +40,16 @@ UP_MUST_CHECK int up_files_sync(const struct up_files_place *p, struct up_error 
 UP_MUST_CHECK int up_files_rename(const struct up_files_place *p, const char *from, const char *to,
                                   struct up_error *err);
 UP_MUST_CHECK int up_files_unlink(const struct up_files_place *p, const char *name, struct up_error *err);
-/* Whether this errno of link() says that the file system has none, or not as many. */
+/* Whether this errno of link() says that the file system has no hard links, or not as many. */
 bool up_files_has_no_links(int error);
 
-/* SHA-256 of a file, as the medium has it. Errors: UP_WRITE, UP_INTERNAL. */
+/* SHA-256 of a file as it is on the medium. Errors: UP_WRITE, UP_INTERNAL. */
 UP_MUST_CHECK int up_files_digest(const struct up_files_place *p, const char *name,
                                   uint8_t out[UP_SHA256_SIZE], struct up_error *err);
 /* The content and attributes of file `name` into the open file `to`, which is synced. */
 UP_MUST_CHECK int up_files_copy(const struct up_files_place *p, const char *name, int to,
                                 struct up_error *err);
-/* Whatever it is, with all below it; nothing there is fine. Errors: UP_WRITE, also for a mount. */
+/* Remove it, a directory with all below it. Does nothing if it is missing. Errors: UP_WRITE, also for a mount. */
 UP_MUST_CHECK int up_files_remove(const struct up_files_place *p, const char *name, struct up_error *err);
 /* Whether a directory can be removed with all below it: a mount or what is fixed there is refused.
  * Errors: UP_INCOMPATIBLE, UP_WRITE. */

@@ -1,6 +1,6 @@
 /*
- * files_try.h -- whether a switch can do what the plan says, tried on names of
- * ours before anything live changes.
+ * files_try.h -- whether a switch can do what the plan says, tried on temporary
+ * names before anything live changes.
  */
 #ifndef UP_FILES_TRY_H
 #define UP_FILES_TRY_H
