@@ -85,7 +85,8 @@ local binding_helpers = { helpers = true, preload = true, error = true }
 local for_policies = { ["update.policy"] = true, ["update.version"] = true }
 
 -- What a device's script requires.
-local for_scripts = { ["update"] = true, ["update.aliyun"] = true, ["update.terminal"] = true, ["sys"] = true,
+local for_scripts = { ["update"] = true, ["update.aliyun"] = true, ["update.terminal"] = true,
+  ["update.qinglian"] = true, ["sys"] = true,
   ["update.native.archive"] = true, ["update.native.flash"] = true,
   ["update.native.digest"] = true,
   ["sysplus"] = true, ["log"] = true,

@@ -146,7 +146,7 @@ set(CPACK_DEBIAN_DEPOT_DESCRIPTION "server of packages for devices that run moul
 Answers the update queries of devices and serves signed packages from a
 directory, with ranges and entity tags. Packages may be copied in and taken
 away at any time; what no key verifies is not offered. On an MQTT broker it
-is the cloud of devices that speak Aliyun's or Tencent's dialect.")
+is the cloud of devices that speak Aliyun's, Tencent's or Qinglian's dialect.")
 set(CPACK_DEBIAN_DEPOT_PACKAGE_DEPENDS "moult-tools (= ${PROJECT_VERSION}), init-system-helpers (>= 1.54~)")
 set(CPACK_DEBIAN_DEPOT_PACKAGE_SUGGESTS "mosquitto")
 set(CPACK_DEBIAN_DEPOT_PACKAGE_SECTION net)

@@ -217,6 +217,10 @@ describe("manual pages", function()
       local text = pages["moult-script.7"]:gsub("\n", " ")
       assert.truthy(text:find("X_" .. name:gsub("^%l+_", ""), 1, true), "update.terminal: " .. name)
     end
+    local qinglian = require("update.script.qinglian_calls").new { sys = { taskInit = function() end } }
+    for name in pairs(qinglian) do
+      assert.truthy(pages["moult-script.7"]:find(name .. "(", 1, true), "update.qinglian: " .. name)
+    end
     local sys = require("update.script.sys").new(require("update.scheduler").new {
       loop = {}, now = function() return 0 end, on_error = error,
     })

@@ -48,14 +48,15 @@ describe("Qinglian's device and depot", function()
     tls = assert(tonumber(w:read "tls.pid"))
   end
 
-  local function device(more, files)
+  local function device(more, files, body)
     w:write("secret", KEY .. "\n")
     w:shell "chmod 600 secret"
     for _, name in ipairs { "a", "b" } do w:write(("slot-%s.img"):format(name), ("\0"):rep(6 << 20)) end
     w:configure(([[core = { slots = { a = "slot-a.img", b = "slot-b.img" }, boot = "file" },
       cloud = { kind = "qinglian", product = "1001", device = %q, secret_file = "secret", host = "127.0.0.1",
         port = %d, %s },]]):format(MAC, port, more or ("iv = %q"):format(IV)), { product_key = "1001" })
-    w:pack { sequence = 1, version = "01.00", core = world.core(17), product_key = "1001", files = files }
+    w:pack { sequence = 1, version = "01.00", core = world.core(17), product_key = "1001", files = files,
+      body = body }
     local code, _, err = w:moult "provision p1.upd -q"
     assert.equal(0, code, err)
   end
@@ -82,6 +83,26 @@ describe("Qinglian's device and depot", function()
     local row = wait_state("succeeded", "01.01")
     assert.same({ "qinglian", "1001", MAC }, { row.cloud, row.product, row.device })
     assert.equal("01.01", w:status().release)
+  end)
+
+  it("tell the script, by the callbacks of the vendor's SDK", function()
+    serve()
+    device(nil, nil, [[
+      local qinglian = require "update.qinglian"
+      local function say(...) io.stderr:write("SDK ", table.concat({ ... }, " "), "\n") end
+      function qinglian.iot_status_cb(state, ts)
+        say("status", state, ts > 1600000000 and math.abs(qinglian.iot_get_onlinetime() - ts) < 60 and "now" or ts)
+      end
+      function qinglian.iot_ota_info_cb(name, version, total, crc) say("info", name, version, total, crc) end
+      function qinglian.iot_ota_upgrade_cb() say "upgrade" end
+    ]])
+    w:run()
+    w:wait_log("device", "SDK status 0 now", 40)
+    w:pack { sequence = 2, version = "01.01", product_key = "1001", name = "depot/p2.upd" }
+    local package = w:read "depot/p2.upd"
+    w:wait_log("device", ("SDK info METER 01.01 %d %d\n"):format(#package, frame.crc16(package)), 40)
+    w:wait_log("device", "SDK upgrade", 40)
+    wait_state("succeeded", "01.01")
   end)
 
   it("continues a core after a cut and a restart of the device", function()

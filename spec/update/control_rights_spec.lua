@@ -41,6 +41,7 @@ describe("update.control.rights", function()
     { { verb = "install", source = "http://h/p.upd" }, nil },
     { { verb = "install", source = "/etc/shadow" },   "may install from a URL, but not from a path" },
     { { verb = "terminal" },                          "may not ask for terminal" },
+    { { verb = "qinglian" },                          "may not ask for qinglian" },
     { { verb = "status" },                            nil },
   }
   for _, case in ipairs(of_members) do

@@ -161,7 +161,7 @@ describe("Qinglian's device", function()
     d:go { type = "settled", release = "01.00" }
     assert.equal("0101", words(d:go { type = "tick" }))
     assert.equal("0201", words(d:hear(OP.register, '{"res":{"errcode":0},"data":{"dev_id":"id","dev_key":"key"}}')))
-    assert.equal("authed", words(d:hear(OP.authenticate,
+    assert.equal("clock, authed", words(d:hear(OP.authenticate,
       '{"res":{"errcode":0},"data":{"iotid":"i","token":"tok","ts":1600000000}}')))
     assert.equal("0a01", words(d:go { type = "tick" }))
   end)
@@ -340,7 +340,7 @@ describe("Qinglian's device", function()
     piece(d, 1)
     d:go { type = "consumed" }
     d:go { type = "disconnected" }
-    assert.equal("authed, 0a03 0", words(d:log_in()))
+    assert.equal("clock, authed, 0a03 0", words(d:log_in()))
     assert.equal("push", words(piece(d, 2)))
   end)
 

@@ -177,6 +177,11 @@ function Agent:terminal()
   return self.called
 end
 
+--- Who talks with the Qinglian cloud; nil: there is none.
+function Agent:qinglian()
+  return self.qinglian_cloud
+end
+
 --- Every listener: for name, listener in agent:each_listener() do
 function Agent:each_listener()
   return pairs(self.listeners)

@@ -108,7 +108,7 @@ function starters.http(agent, cloud)
 end
 
 function starters.mqtt(agent, cloud, listeners)
-  if cloud.kind == "qinglian" then return require("update.agent.qinglian").start(agent, cloud) end
+  if cloud.kind == "qinglian" then return nil, require("update.agent.qinglian").start(agent, cloud) end
   listeners[cloud.name] = require("update.agent.mqtt_listener").start(agent, cloud)
 end
 
@@ -119,12 +119,14 @@ end
 --- Poll those that are asked, listen to those that push, and wait for calls.
 -- @treturn {string=table} listeners by the name of the cloud
 -- @treturn table|nil update.agent.terminal, where a cloud is called
+-- @treturn table|nil update.agent.qinglian, of the first cloud of that kind
 function M.start(agent)
-  local listeners, called = {}, nil
+  local listeners, called, qinglian = {}, nil, nil
   for _, cloud in ipairs(agent.config.clouds) do
-    called = starters[registry.of(cloud.kind).over](agent, cloud, listeners) or called
+    local one, other = starters[registry.of(cloud.kind).over](agent, cloud, listeners)
+    called, qinglian = one or called, qinglian or other
   end
-  return listeners, called
+  return listeners, called, qinglian
 end
 
 return M

@@ -103,7 +103,7 @@ local function start(self, signals)
   self.tasks:spawn("reserve", self.reserve.run, self.reserve, self.tasks, function()
     return self:phase() == "idle" and not self.engine:is_busy()
   end)
-  self.listeners, self.called = require("update.agent.http_poller").start(self)
+  self.listeners, self.called, self.qinglian_cloud = require("update.agent.http_poller").start(self)
   -- Armed, and nobody was told: we ended between the two.
   if self:phase() == "armed" then
     self.supervisor:send "armed"

@@ -10,6 +10,7 @@
 local cipher = require "update.cloud.qinglian_cipher"
 local dispatch = require "update.agent.qinglian_dispatch"
 local frame = require "update.cloud.qinglian_frame"
+local news = require "update.agent.qinglian_news"
 local qinglian = require "update.cloud.qinglian"
 local session = require "update.cloud.qinglian_session"
 
@@ -45,11 +46,30 @@ function Cloud:log(action)
   self:say("%s", action.text)
 end
 
+-- The SDK's numbers.
+local CONNECTED, DISCONNECTED = 0, 1
+
+local function tell_status(self, state)
+  if state ~= self.told_state then self.news:add("status", { state = state, time = self:time() }) end
+  self.told_state = state
+end
+
+function Cloud:clock(action)
+  self.clock_base = action.time - self.agent.tasks.now()
+end
+
+--- The cloud's time, seconds since 1970; 0 before the first log-in.
+function Cloud:time()
+  return self.clock_base and math.floor(self.clock_base + self.agent.tasks.now()) or 0
+end
+
 function Cloud:authed()
   self:note("logged in as %s", self.cloud.device)
+  tell_status(self, CONNECTED)
 end
 
 function Cloud:blocked(action)
+  tell_status(self, action.errno)
   self:say("%s; again in %d s", action.text, action.seconds)
   self.blocked_till = self.agent.tasks.now() + action.seconds
   self.ended = true
@@ -107,6 +127,7 @@ local function opened(self, packet)
 end
 
 function on.message(self, event)
+  if event.retain then return end -- it was said before we listened
   local packet, message = frame.read_packet(event.payload)
   if not packet then return self:say("a message is not usable: %s", message) end
   local body = opened(self, packet)
@@ -150,6 +171,7 @@ local function converse(self, host, port)
   end
   self.mqtt:close()
   self.mqtt, self.command = nil, nil
+  if self.told_state == CONNECTED then tell_status(self, DISCONNECTED) end
   self:drive { type = "disconnected" }
 end
 
@@ -182,12 +204,25 @@ local function bytes_of(hex)
   return (hex:gsub("%x%x", function(pair) return string.char(tonumber(pair, 16)) end))
 end
 
+--- The verb `qinglian` of the control socket.
+-- @tparam table agent
+-- @tparam table request what ("wait", with after; "time")
+function M.call(agent, request)
+  local self = agent:qinglian()
+  if not self then return nil, "no cloud of kind qinglian is in the configuration", "nothing" end
+  if request.what == "time" then return { time = self:time() } end
+  if request.what == "wait" then return self.news:wait(request.after) end
+  return nil, "no such call of the Qinglian cloud", "usage"
+end
+
 --- Begin.
 -- @tparam table agent
 -- @tparam table cloud a row of config.clouds
+-- @treturn table for agent:qinglian()
 function M.start(agent, cloud)
-  local self = setmetatable({ agent = agent, cloud = cloud, name = cloud.name, topics = qinglian.topics(cloud.device),
-    dialect = qinglian, iv = cloud.iv and bytes_of(cloud.iv) or ("\0"):rep(#cipher.pad ""), fed = {} }, Cloud)
+  local self = setmetatable({ agent = agent, cloud = cloud, name = cloud.name, dialect = qinglian,
+    topics = qinglian.topics(cloud.device), news = news.new(agent.tasks), fed = {},
+    iv = cloud.iv and bytes_of(cloud.iv) or ("\0"):rep(#cipher.pad "") }, Cloud)
   local aes, product = agent.natives.cipher, qinglian.product(cloud.product)
   self.state = session.new {
     product = product, mac = cloud.device, crypt = qinglian.CRYPT[cloud.tls and "ssl" or "aes"],
@@ -200,6 +235,7 @@ function M.start(agent, cloud)
   self.task = agent.tasks:spawn("cloud " .. cloud.name, run, self)
   agent.tasks:spawn("tick " .. cloud.name, tick, self)
   agent.tasks:spawn("phase " .. cloud.name, self.follow_phase, self)
+  return self
 end
 
 return M

@@ -58,6 +58,7 @@ function Job:begin(action)
   local source, message = self.agent.natives.source.pushed(offer.size)
   if not source then return self:say("%s", message) end
   self:note("announces %s, %d bytes", offer.version, offer.size)
+  self.news:add("info", { name = offer.name, version = offer.version, size = offer.size, crc = offer.crc })
   local job = { offer = offer, opened = source }
   self.job = job
   self.agent.tasks:spawn("install " .. self.name, install, self, job)
@@ -92,6 +93,7 @@ function Job:arm()
 end
 
 function Job:restart()
+  self.news:add "upgrade"
   if self.agent.config.restart_when == "now" then self.agent:restart("the cloud said so") end
 end
 

@@ -160,6 +160,10 @@ function M.of(agent)
     return require("update.agent.terminal").call(agent, request)
   end
 
+  function verbs.qinglian(request)
+    return require("update.agent.qinglian").call(agent, request)
+  end
+
   function verbs.confirm(request)
     if not request.force then return agent.trial:confirm() end
     if agent:phase() ~= "trial" then return nil, "no release is on trial", "nothing" end

@@ -20,7 +20,8 @@
 -- Actions:
 --
 -- - `send`: packet for update.cloud.qinglian_frame, `clear` if its body is not encrypted, `qos` (0)
--- - `authed`: the log-in has succeeded; `blocked`: seconds for which to close the connection, text
+-- - `authed`: the log-in has succeeded; `clock`: time (seconds since 1970); `blocked`: seconds for which to close the
+--   connection, errno, text
 -- - `begin`: offer {size, version, crc, name}; `push`: bytes; `stop`: code, text: no more bytes will come
 -- - `arm`; `restart`; `log`: text
 --
@@ -87,7 +88,7 @@ answers[OP.register] = function(s, event, out)
   if s.link ~= "logging in" then return end
   if event.errno == ERRNO.limit or event.errno == ERRNO.bound then
     s.link = "down"
-    out[#out + 1] = { type = "blocked", seconds = BLOCKED, text = event.errno == ERRNO.limit
+    out[#out + 1] = { type = "blocked", errno = event.errno, seconds = BLOCKED, text = event.errno == ERRNO.limit
       and "the cloud has no licence left for this device" or "this MAC is bound to another product" }
     return
   end
@@ -112,6 +113,7 @@ answers[OP.authenticate] = function(s, event, out)
   end
   s.link, s.token, s.since, s.beat = "authed", token, nil, event.now
   s.check_at = s.check_at or event.now
+  out[#out + 1] = { type = "clock", time = data.ts }
   out[#out + 1] = { type = "authed" }
   firmware.logged_in(s, event.now, out)
 end
@@ -206,8 +208,10 @@ function on.packet(s, event, out)
   heard[event.opcode](s, event, out)
 end
 
--- Only the errno matters in the answer to a heartbeat.
-heard[OP.heartbeat] = function() end
+heard[OP.heartbeat] = function(_, event, out)
+  local time = type(event.object) == "table" and event.object.value
+  if math.type(time) == "integer" and time > 0 then out[#out + 1] = { type = "clock", time = time } end
+end
 
 for name, handler in pairs(firmware.on) do on[name] = handler end
 

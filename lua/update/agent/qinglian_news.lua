@@ -1,0 +1,53 @@
+--- What the script is told of the Qinglian cloud: connected or not, firmware announced, the order to upgrade.
+--
+-- The last few are kept, so that a script that is slow misses none.
+--
+-- @module update.agent.qinglian_news
+
+local M = {}
+
+local KEPT = 16
+local WITHIN = 60 -- seconds that a question waits
+
+local News = {}
+News.__index = News
+
+--- @tparam table tasks scheduler
+function M.new(tasks)
+  return setmetatable({ tasks = tasks, count = 0, list = {}, changed = {} }, News)
+end
+
+--- Something happened.
+-- @tparam string kind "status" (state, time), "info" (name, version, size, crc), "upgrade"
+function News:add(kind, fields)
+  local one = fields or {}
+  self.count = self.count + 1
+  one.kind, one.number = kind, self.count
+  table.insert(self.list, one)
+  if #self.list > KEPT then table.remove(self.list, 1) end
+  if kind == "status" then self.status = one end
+  self.tasks:set(self.changed)
+end
+
+-- The next after a number; without one, how the connection stands.
+local function next_of(self, after)
+  if not after then return self.status end
+  for _, one in ipairs(self.list) do
+    if one.number > after then return one end
+  end
+end
+
+--- Wait for the next.
+-- @tparam[opt] integer after number of the last that is known
+-- @treturn table it; empty when there was none for a while
+function News:wait(after)
+  -- An agent before this one counted, too.
+  if math.type(after) ~= "integer" or after > self.count then after = nil end
+  local till = self.tasks.now() + WITHIN
+  while not next_of(self, after) and self.tasks.now() < till do
+    self.tasks:await(self.changed, till - self.tasks.now())
+  end
+  return next_of(self, after) or {}
+end
+
+return M
