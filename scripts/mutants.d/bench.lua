@@ -96,7 +96,7 @@ local BESIDE = " $(ls CMakeFiles/libmoult.dir/runtime/client/*.o | grep -v /%s.c
 function Bench:link(check, object, module)
   local program = ("%s/%s"):format(self.dir, check)
   local place = " %-o " .. check:gsub("%p", "%%%0")
-  local own = (" %%S+/%s%%.c%%.o"):format(module) -- a check may be made of the module itself
+  local own = (" %%S+/runtime/%%w+/%s%%.c%%.o"):format(module) -- a check may be made of the module itself
   local command = self:command(check):gsub(own, ""):gsub(place, (" %s -o %s"):format(object, program), 1)
   command = command:gsub(" libmoult%.so%S*", (BESIDE:format(module)))
   if os.execute(("cd %s && { %s ; } >/dev/null 2>&1"):format(self.build, command)) then return program end
