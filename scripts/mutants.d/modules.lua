@@ -215,7 +215,8 @@ end
 
 -- Of each wing, cheapest first: C checks beyond the module's own, more of the program, specs in the host.
 local wings = {
-  base = { checks = { "calls", "journal", "status" }, specs = { "update/version", "native/printable", "system/run", "system/log" } },
+  base = { checks = { "calls", "journal", "status" },
+    specs = { "update/version", "native/printable", "system/run", "system/log" } },
   storage = { checks = { "said", "journal", "keys", "generation", "install", "files", "cache", "calls" },
     most = { most.faults, most.cuts, most.whole },
     specs = { "native/storage", "cli/record_check", "system/state", "system/files" } },
