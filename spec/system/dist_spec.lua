@@ -248,8 +248,8 @@ describe("the fields of policy", function()
   it("are those of an offer", function()
     local offer = require("update.engine.offer").of({
       release = "r", script_version = "1", core_name = "c", core_version = 1, sequence = 1,
-      parts = { { kind = "script" }, { kind = "files" }, { kind = "core" } }, meta = {},
-    }, { cloud = "luat", size = 1, permit = true, fallback = true })
+      parts = { { kind = "script" }, { kind = "files" }, { kind = "core" } }, meta = {}, unsigned = true,
+    }, { cloud = "luat", size = 1, permit = true, fallback = true, trigger = "manual" })
     assert.same(field_set(policy_fields.offer), keys_of(offer))
   end)
 
@@ -258,7 +258,7 @@ describe("the fields of policy", function()
     local known = matches(function_of(source, "up_push_facts"), "up_set_%a+%(L, \"([%w_]+)\"")
     local system = keys_of(require("update.engine.system_facts").system())
     assert.same(field_set(policy_fields.device), union(known, system,
-      set_of { "core", "floor", "spent_today", "battery", "metered" }))
+      set_of { "core", "files", "floor", "spent_today", "battery", "metered" }))
   end)
 
   it("are those of a trial", function()
