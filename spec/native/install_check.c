@@ -197,6 +197,49 @@ static void a_link_that_dies_within_every_block_gets_through(void **state)
     gets_through(UP_RAW); /* a block is more than a link brings */
 }
 
+/* Who arms later: everything is read back, and the phase stays installing until finish(). */
+static void what_is_prepared_is_armed_by_finish_alone(void **state)
+{
+    struct stand s;
+    int rc;
+
+    (void)state;
+    stand_up(&s);
+    put_package(&s, (struct up_fixture){.script_files = 5});
+    begin(&s);
+    assert_int_equal(transfer(&s), 0);
+    do
+        rc = up_device_prepare(s.device, up_package_manifest(s.package), &s.err);
+    while (rc == UP_AGAIN);
+    assert_int_equal(rc, 0);
+    assert_int_equal(up_device_state(s.device)->phase, UP_INSTALLING);
+    assert_int_equal(up_device_prepare(s.device, up_package_manifest(s.package), &s.err), 0);
+    assert_int_equal(up_device_finish(s.device, up_package_manifest(s.package), &s.err), 0);
+    assert_int_equal(up_device_state(s.device)->phase, UP_ARMED);
+    stand_free(&s);
+}
+
+/* It may be replaced or dropped until then; the next one is read back on its own. */
+static void what_is_prepared_may_be_dropped(void **state)
+{
+    struct stand s;
+    int rc;
+
+    (void)state;
+    stand_up(&s);
+    put_package(&s, (struct up_fixture){.script_files = 5});
+    begin(&s);
+    assert_int_equal(transfer(&s), 0);
+    do
+        rc = up_device_prepare(s.device, up_package_manifest(s.package), &s.err);
+    while (rc == UP_AGAIN);
+    assert_int_equal(rc, 0);
+    assert_int_equal(up_device_abandon(s.device, UP_REFUSED, "another is wanted", &s.err), 0);
+    assert_int_equal(up_device_state(s.device)->phase, UP_IDLE);
+    assert_int_equal(up_device_finish(s.device, up_package_manifest(s.package), &s.err), UP_NOTHING);
+    stand_free(&s);
+}
+
 /* One transfer over many links: what came, or was compared, is not asked for again. */
 static void a_transfer_goes_on_over_another_link(void **state)
 {
@@ -474,6 +517,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_link_that_dies_within_every_block_gets_through),
+        cmocka_unit_test(what_is_prepared_is_armed_by_finish_alone),
+        cmocka_unit_test(what_is_prepared_may_be_dropped),
         cmocka_unit_test(a_transfer_goes_on_over_another_link),
         cmocka_unit_test(progress_tells_what_came_and_of_which_part),
         cmocka_unit_test(an_unfinished_block_is_kept_once_a_link_brings_nothing),

@@ -11,11 +11,13 @@
 -- @module update.cloud.qinglian_firmware
 
 local frame = require "update.cloud.qinglian_frame"
+local packets = require "update.cloud.qinglian_packets"
 local qinglian = require "update.cloud.qinglian"
 
 local M = {}
 
 local OP = qinglian.OP
+local request, answer, log = packets.request, packets.answer, packets.log
 
 -- Seconds.
 local STEP_WITHIN = 120   -- from one step of a transfer to the next
@@ -30,32 +32,6 @@ local TELL_TIMES = 3
 
 -- Failures that say nothing about the firmware itself.
 local PASSING = { network = true, busy = true }
-
---- Send a packet. A device counts its requests.
-function M.send(s, out, packet)
-  packet.type = "send"
-  if not packet.response then
-    packet.sequence, s.sequence = s.sequence, s.sequence + 1
-  end
-  out[#out + 1] = packet
-end
-
-function M.request(s, out, opcode, body)
-  M.send(s, out, { opcode = opcode, body = body })
-end
-
---- @tparam table to the packet that is answered
--- @tparam integer errcode
--- @tparam[opt] table data owner, offset, version
--- @tparam[opt=0] integer qos
-function M.answer(s, out, opcode, to, errcode, data, qos)
-  M.send(s, out, { opcode = opcode, response = true, sequence = to.sequence, qos = qos,
-    body = qinglian.answer(s.token, errcode, data) })
-end
-
-function M.log(out, format, ...)
-  out[#out + 1] = { type = "log", text = format:format(...) }
-end
 
 local function key_of(offer)
   return ("%s/%d/%d"):format(offer.version, offer.size, offer.crc)
@@ -74,7 +50,7 @@ end
 function M.check(s, now, why, out, of)
   stop(s, "busy", "the cloud begins anew", out)
   s.firmware = { stage = "asked", since = now }
-  M.request(s, out, OP.check, qinglian.check(s.token, { why = why, product = of and of.product or s.o.product,
+  request(s, out, OP.check, qinglian.check(s.token, { why = why, product = of and of.product or s.o.product,
     release = of and of.release or s.release, chunk = s.o.chunk }))
 end
 
@@ -84,7 +60,7 @@ function M.logged_in(s, now, out)
   if transfer and transfer.stage == "asked" then
     s.firmware, s.check_at = nil, now
   elseif transfer and transfer.told and not transfer.pending and transfer.stage ~= "upgrading" then
-    M.answer(s, out, OP.chunk, transfer.told, 0, { owner = 1, offset = transfer.told.offset })
+    answer(s, out, OP.chunk, transfer.told, 0, { owner = 1, offset = transfer.told.offset })
   end
 end
 
@@ -102,13 +78,13 @@ M.heard = {}
 
 M.heard[OP.verify] = function(s, event, out)
   local errcode = not is_owner(event.object) and -1 or STAGES_UNDER_WAY[stage(s)] and -2 or 0
-  M.answer(s, out, OP.verify, event, errcode)
+  answer(s, out, OP.verify, event, errcode)
   if errcode == 0 then M.check(s, event.now, qinglian.WHY.verify, out) end
 end
 
 M.heard[OP.by_app] = function(s, event, out)
   local errcode = not is_owner(event.object) and -1 or stage(s) == "upgrading" and -2 or 0
-  M.answer(s, out, OP.by_app, event, errcode)
+  answer(s, out, OP.by_app, event, errcode)
   if errcode == 0 then M.check(s, event.now, qinglian.WHY.app, out) end
 end
 
@@ -117,7 +93,7 @@ M.heard[OP.forced] = function(s, event, out)
   local product = math.type(object.product_id) == "integer" and qinglian.product(object.product_id)
   local good = is_owner(object) and product and qinglian.is_release(object.version)
   local errcode = not good and -1 or stage(s) == "upgrading" and -2 or 1 -- sic: 1 is yes
-  M.answer(s, out, OP.forced, event, errcode)
+  answer(s, out, OP.forced, event, errcode)
   if errcode == 1 then
     M.check(s, event.now, qinglian.WHY.forced, out, { product = product, release = object.version })
   end
@@ -128,19 +104,19 @@ local function is_left_out(s, offer, now)
 end
 
 M.heard[OP.info] = function(s, event, out)
-  local function say(errcode) M.answer(s, out, OP.info, event, errcode, { owner = 1 }) end
-  if stage(s) ~= "asked" then return M.answer(s, out, OP.info, event, -2, { owner = stage(s) and 1 or 0 }) end
+  local function say(errcode) answer(s, out, OP.info, event, errcode, { owner = 1 }) end
+  if stage(s) ~= "asked" then return answer(s, out, OP.info, event, -2, { owner = stage(s) and 1 or 0 }) end
   local offer = qinglian.announced(event.object)
   s.firmware = nil
   if not offer then
-    M.log(out, "what the cloud announces is not usable")
+    log(out, "what the cloud announces is not usable")
     return say(-1)
   elseif not offer.size or offer.version == s.release then
     s.latest = true
     return say(1)
   elseif is_left_out(s, offer, event.now) then
     s.check_at = math.max(s.check_at, s.left_out.till)
-    M.log(out, "%s is left out for %d s more", offer.version, math.ceil(s.left_out.till - event.now))
+    log(out, "%s is left out for %d s more", offer.version, math.ceil(s.left_out.till - event.now))
     return say(-1)
   end
   s.firmware = { stage = "announced", offer = offer, at = 0, crc = 0xFFFF, since = event.now }
@@ -150,17 +126,7 @@ M.heard[OP.info] = function(s, event, out)
 end
 
 local function refuse(s, to, errcode, offset, out)
-  M.answer(s, out, OP.chunk, to, errcode, { owner = 1, offset = offset })
-end
-
--- What is wrong with a piece, so that the transfer cannot continue; nil: nothing.
-local function fault_of(transfer, chunk)
-  local offer, after = transfer.offer, chunk.offset + #chunk.data
-  if chunk.owner ~= 1 then return "it is for another owner" end
-  if chunk.offset ~= transfer.at then return ("it is for byte %d, not %d"):format(chunk.offset, transfer.at) end
-  if after > offer.size then return "more came than was announced" end
-  if chunk.last ~= (after == offer.size) then return "the last piece is not where it was announced" end
-  if chunk.last and frame.crc16(chunk.data, transfer.crc) ~= offer.crc then return "the CRC is wrong" end
+  answer(s, out, OP.chunk, to, errcode, { owner = 1, offset = offset })
 end
 
 M.heard[OP.chunk] = function(s, event, out)
@@ -170,9 +136,9 @@ M.heard[OP.chunk] = function(s, event, out)
   if stage(s) ~= "announced" and stage(s) ~= "receiving" then return refuse(s, event, -2, 0, out) end
   if chunk.offset == 0 and transfer.at > 0 then return refuse(s, event, -2, 0, out) end
   if transfer.pending then return refuse(s, event, -1, chunk.offset, out) end
-  local fault = fault_of(transfer, chunk)
+  local fault = frame.fault_of(chunk, transfer)
   if fault then
-    M.log(out, "a piece of %s is refused: %s", transfer.offer.version, fault)
+    log(out, "a piece of %s is refused: %s", transfer.offer.version, fault)
     refuse(s, event, -1, chunk.offset, out)
     return stop(s, "network", "the cloud sent a wrong piece: " .. fault, out)
   end
@@ -185,7 +151,7 @@ end
 
 M.heard[OP.upgrade] = function(s, event, out)
   if not is_owner(event.object) or stage(s) ~= "complete" then
-    return M.answer(s, out, OP.upgrade, event, is_owner(event.object) and -2 or -1, { owner = 1, version = "" })
+    return answer(s, out, OP.upgrade, event, is_owner(event.object) and -2 or -1, { owner = 1, version = "" })
   end
   s.firmware.stage, s.firmware.since, s.firmware.command = "upgrading", event.now, { sequence = event.sequence }
   out[#out + 1] = { type = "arm" }
@@ -202,7 +168,7 @@ local function acknowledge(s, now, out)
   transfer.told = { sequence = transfer.pending.sequence, offset = transfer.pending.offset }
   transfer.since, transfer.told_at, transfer.told_times, transfer.pending = now, now, 1, nil
   if s.link == "authed" then
-    M.answer(s, out, OP.chunk, transfer.told, 0, { owner = 1, offset = transfer.told.offset })
+    answer(s, out, OP.chunk, transfer.told, 0, { owner = 1, offset = transfer.told.offset })
   end
 end
 
@@ -232,7 +198,7 @@ end
 function M.on.ended(s, event, out)
   local transfer = s.firmware
   if not transfer or transfer.stage == "asked" or transfer.stage == "upgrading" then return end
-  M.log(out, "%s: %s (%s)", transfer.offer.version, event.text or "it ended", event.code or "internal")
+  log(out, "%s: %s (%s)", transfer.offer.version, event.text or "it ended", event.code or "internal")
   give_up(s, event.now, event.code, event.retry_after, out)
 end
 
@@ -240,7 +206,7 @@ function M.on.armed(s, event, out)
   local transfer = s.firmware
   if stage(s) ~= "upgrading" then return end
   transfer.since, transfer.armed = event.now, event.ok
-  M.answer(s, out, OP.upgrade, transfer.command, event.ok and 0 or -1, { owner = 1,
+  answer(s, out, OP.upgrade, transfer.command, event.ok and 0 or -1, { owner = 1,
     version = transfer.offer.version }, event.ok and 1 or 0)
   if not event.ok then s.firmware = nil end
 end
@@ -259,7 +225,7 @@ local function tell_again(s, now, out)
   if stage(s) ~= "receiving" or transfer.pending or s.link ~= "authed" then return end
   if now - transfer.told_at < TELL_AGAIN or transfer.told_times > TELL_TIMES then return end
   transfer.told_at, transfer.told_times = now, transfer.told_times + 1
-  M.answer(s, out, OP.chunk, transfer.told, 0, { owner = 1, offset = transfer.told.offset })
+  answer(s, out, OP.chunk, transfer.told, 0, { owner = 1, offset = transfer.told.offset })
 end
 
 --- Check the timeouts of a transfer.
@@ -272,7 +238,7 @@ function M.tick(s, event, out)
   end
   local pending = transfer.pending
   if pending and not transfer.begun and now - pending.since >= POLICY_WITHIN then
-    M.log(out, "%s: policy takes longer than %d s", transfer.offer.version, POLICY_WITHIN)
+    log(out, "%s: policy takes longer than %d s", transfer.offer.version, POLICY_WITHIN)
     give_up(s, now, "deferred", nil, out)
     out[#out + 1] = { type = "stop", code = "busy", text = "policy took too long" }
   elseif now - transfer.since > STEP_WITHIN then

@@ -141,6 +141,19 @@ function M.read_chunk(body)
   return { owner = owner, last = last == 1, offset = offset, data = body:sub(7) }
 end
 
+--- What is wrong with a piece of firmware, after which its transfer cannot continue; nil: nothing.
+-- @tparam table chunk of read_chunk()
+-- @tparam table transfer offer {size, crc}, at (the offset that is expected), crc (of what came before)
+-- @treturn string|nil
+function M.fault_of(chunk, transfer)
+  local offer, after = transfer.offer, chunk.offset + #chunk.data
+  if chunk.owner ~= 1 then return "it is for another owner" end
+  if chunk.offset ~= transfer.at then return ("it is for byte %d, not %d"):format(chunk.offset, transfer.at) end
+  if after > offer.size then return "more came than was announced" end
+  if chunk.last ~= (after == offer.size) then return "the last piece is not where it was announced" end
+  if chunk.last and M.crc16(chunk.data, transfer.crc) ~= offer.crc then return "the CRC is wrong" end
+end
+
 --- A piece of a patch, which has no owner.
 -- @tparam table chunk last (boolean), offset, data
 function M.patch_chunk(chunk)

@@ -28,6 +28,7 @@
 -- @module update.cloud.qinglian_session
 
 local firmware = require "update.cloud.qinglian_firmware"
+local packets = require "update.cloud.qinglian_packets"
 local qinglian = require "update.cloud.qinglian"
 
 local M = {}
@@ -56,7 +57,7 @@ function M.new(o)
   return { o = o, link = "down", sequence = 0, }
 end
 
-local send, request, answer, log = firmware.send, firmware.request, firmware.answer, firmware.log
+local send, request, answer, log = packets.send, packets.request, packets.answer, packets.log
 
 local function begin_again(s, now)
   s.link, s.due = "connected", now + AGAIN
