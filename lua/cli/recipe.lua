@@ -166,9 +166,6 @@ function M.normalise(given, folder, epoch)
   if not recipe.script and not recipe.core and not recipe.files then
     return nil, "has neither script, core nor files", "usage"
   end
-  if recipe.core and recipe.files then
-    return nil, "has core and files; a package with a core cannot carry files, so make two packages", "usage"
-  end
   wrong = recipe.core and check_from(recipe.core)
   if wrong then return nil, wrong, "usage" end
   if not recipe.release then

@@ -58,7 +58,7 @@ return {
     encoding(),
     block_size("bytes of a block; default: the recipe's `block_size`"),
   } }),
-  field("files", "table", "changes to a directory tree outside the script; not together with a core", { fields = {
+  field("files", "table", "changes to a directory tree outside the script", { fields = {
     field("dir", "path", "the folder with update.ini and the files that it names, and nothing else; or a .tar.gz of it",
       { required = true }),
     field("version", "text", "version of the files", { required = true, max = 32 }),

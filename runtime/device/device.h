@@ -279,6 +279,13 @@ UP_MUST_CHECK int up_device_trial_failed(struct up_device *d, const char *why, s
  * seconds. One event of the history covers them all, as long as nothing else
  * happens. */
 void up_device_script_ended(struct up_device *d, unsigned times, unsigned pause, const char *why);
+/*
+ * Whether the tree of files is neither the old nor the new one, or that cannot be
+ * told: something could not be written, or a root is not there. Nothing of it may be
+ * started then, and the script only if the configuration says so. What made it so is
+ * trouble; up_device_retry() tries again.
+ */
+bool up_device_mixed(const struct up_device *d);
 /* Whether what runs now was started although its start could not be counted. */
 bool up_device_uncounted(const struct up_device *d);
 /* Confirm the pair on trial. Errors: UP_NOTHING there is no trial; UP_DEFERRED

@@ -34,7 +34,7 @@ static int mark_confirmed(struct up_device *d, const char *script_dir, struct up
 
 static int clean(struct up_device *d, struct up_error *err)
 {
-    uint32_t keep[UP_SLOTS + 1];
+    uint32_t keep[UP_SLOTS + 2];
     char path[UP_PATH_SIZE];
     unsigned count = 0;
     struct up_error why;
@@ -47,6 +47,8 @@ static int clean(struct up_device *d, struct up_error *err)
             keep[count++] = d->state.slot[i].generation;
     if (d->state.phase != UP_IDLE)
         keep[count++] = d->state.tx.generation;
+    if (d->state.tree)
+        keep[count++] = d->state.tree;
     up_device_path(d, "script", path, sizeof path);
     /* The link and the mark first: a start that can read nothing else follows
      * them, and must not be led to a half-removed tree. */
@@ -63,11 +65,14 @@ static int clean(struct up_device *d, struct up_error *err)
 
 void up_device_clean(struct up_device *d)
 {
+    bool whole;
     struct up_error err;
 
     d->pending &= ~(unsigned)UP_PENDING_CLEAN;
     if (d->trouble.updates)
         d->trouble.cause = (struct up_error){.code = UP_OK};
+    if (d->state.phase == UP_IDLE && up_device_end_tree(d, false, &whole, &err) < 0)
+        up_device_has_trouble(d, UP_PENDING_CLEAN, whole, &err);
     if (clean(d, &err) < 0)
         up_device_has_trouble(d, UP_PENDING_CLEAN, true, &err);
 }

@@ -45,6 +45,25 @@ int up_device_check_slots(const struct up_device *d, struct up_error *err)
     return up_slot_check(d->storage, slot, d->config->state, err);
 }
 
+/* The root with the least room. */
+static int find_room(const struct up_device *d, struct up_gate_facts *facts, struct up_error *err)
+{
+    facts->files_free = UINT64_MAX;
+    for (uint32_t i = 0; i < d->config->files.root_count; i++) {
+        const char *root = d->config->files.root[i].path;
+        uint64_t room;
+
+        if (d->storage->ops->space(d->storage, root, &room) < 0)
+            return up_fail(err, errno == ENOENT ? UP_MISSING : UP_WRITE, "root %s: free space: %s", root,
+                           strerror(errno));
+        if (room > facts->files_free && facts->files_root)
+            continue;
+        facts->files_root = root;
+        facts->files_free = room;
+    }
+    return 0;
+}
+
 int up_device_gates(const struct up_device *d, const struct up_manifest *m, struct up_gate_report *report,
                     struct up_error *err)
 {
@@ -60,6 +79,9 @@ int up_device_gates(const struct up_device *d, const struct up_manifest *m, stru
     const char *slot = d->config->slot[d->provisioning ? d->boot_state.running : !d->boot_state.running];
 
     facts.core_left_out = !(up_device_parts(d, m) & 1u << UP_CORE);
+    facts.files_left_out = !(up_device_parts(d, m) & 1u << UP_FILES);
+    if (up_manifest_part(m, UP_FILES) && !facts.files_left_out && find_room(d, &facts, err) < 0)
+        return err->code;
     if (core && core->delta) {
         facts.source_mounted = up_device_source_mounted(d);
         facts.source_digest = up_device_source_digest(d, core->source_size);

@@ -8,7 +8,9 @@
  *   device_armed.c, device_script.c   whether what was installed still is what it was
  *   device_time.c        the clock; running_image.c the running core, as a source
  *   device_clean.c, device_traces.c   what is left over; what a lost journal left
+ *   device_tree.c        the tree of files; tree_work.c what is done to it
  *   install.c            begin, abandon; install_finish.c from verified blocks in place to armed
+ *   install_files.c      from the verified content of a part files to files beside their targets
  *   trial.c              boots, trial, confirmation; rollback.c the way back
  *   provision.c, provision_end.c      the factory
  */
@@ -19,6 +21,7 @@
 #include "device.h"
 #include "error.h"
 #include "slot.h"
+#include "tree_work.h"
 
 #define UP_PROVISIONING "provisioning" /* in the state while the factory makes a device */
 #define UP_DEVICE_ANYHOW 4u            /* to open: without the lock or the boot variables if need be */
@@ -53,6 +56,14 @@ struct up_kept {
     struct up_block_mac *seal[UP_PART_KINDS];
 };
 
+/* The tree of files, by the plan of the open transaction. */
+enum up_tree {
+    UP_TREE_NO_PLAN, /* it has none */
+    UP_TREE_OLD,
+    UP_TREE_NEW,
+    UP_TREE_MIXED /* neither, or it cannot be told */
+};
+
 struct up_device {
     struct up_storage *storage;
     const struct up_config *config; /* the caller's; outlives the device */
@@ -63,6 +74,7 @@ struct up_device {
     bool boot_lost;                  /* it cannot be read: `running` may be a guess, the rest is empty */
     bool running_known;              /* the loader named the running slot, boot_lost or not */
     bool uncounted;                  /* see up_device_uncounted() */
+    enum up_tree tree;               /* as last seen, or made */
     unsigned pending;                /* enum up_pending */
     struct up_trouble trouble;
     struct up_journal_state state; /* as last read or written */
@@ -153,6 +165,37 @@ void up_device_take_out(struct up_device *d, enum up_start_action *action);
 int up_device_not_counted(struct up_device *d, enum up_start_action *action, struct up_error *err);
 /* Make the cause in err that of a start on trial that cannot be counted. */
 int up_device_say_uncounted(const struct up_device *d, struct up_error *err);
+/*
+ * The tree of files. Whether this device may have one: it has roots, or had one.
+ */
+bool up_device_has_tree(const struct up_device *d);
+UP_MUST_CHECK int up_device_do_tree(struct up_device *d, enum up_tree_work work, struct up_error *err);
+enum up_tree_outcome {
+    UP_TREE_AS_PHASE_SAYS,
+    UP_TREE_IS_OLD, /* the transaction is to be given up */
+    UP_TREE_IS_NEW  /* it is to be confirmed */
+};
+/* Before a phase is continued: what the stage of the plan says. Errors: the tree
+ * is not whole, or that cannot be told. */
+UP_MUST_CHECK int up_device_settle_tree(struct up_device *d, enum up_tree_outcome *outcome,
+                                        struct up_error *err);
+/* End what is left of a plan while the device is idle; or, if the transaction is
+ * `dropped`, its plan. *whole: the tree is, and only traces are left. */
+UP_MUST_CHECK int up_device_end_tree(struct up_device *d, bool dropped, bool *whole, struct up_error *err);
+/* For a start on trial that was counted. Nothing without a plan of the transaction. */
+UP_MUST_CHECK int up_device_switch_tree(struct up_device *d, struct up_error *err);
+UP_MUST_CHECK int up_device_undo_tree(struct up_device *d, struct up_error *err);
+/* Only look at it. */
+void up_device_see_tree(struct up_device *d);
+/* Whether this is the boot of the kernel in which the transaction was armed. */
+bool up_device_same_boot(const struct up_device *d);
+/* With a verdict in `next`: the tree is one for both slots, so script and files of
+ * the other pair are the confirmed ones from now on. */
+void up_device_confirm_tree(struct up_journal_state *next);
+/* The content of the part `files`, verified and at `path`, goes beside its
+ * targets; in the factory into its place. Errors: UP_UNTRUSTED, UP_INCOMPATIBLE, UP_MISSING,
+ * UP_NOSPACE, UP_WRITE; nothing is left of it then. */
+UP_MUST_CHECK int up_device_stage_files(struct up_device *d, const char *path, struct up_error *err);
 /* Record trouble; updates: they work all the same. The first trouble that stops updates stays. */
 void up_device_has_trouble(struct up_device *d, unsigned pending, bool updates, const struct up_error *cause);
 /* What `status` shows as the last outcome. */

@@ -94,6 +94,8 @@ static int go_on(struct up_device *d, enum up_start_action *action, struct up_er
     unsigned pending = d->pending;
     bool resume;
 
+    up_device_see_tree(d);
+
     if (pending & UP_PENDING_KEYS)
         step(d, UP_PENDING_KEYS, settle_keys(d, err), err);
     if (pending & UP_PENDING_SELECT)
@@ -135,6 +137,7 @@ int up_device_start(struct up_device *d, enum up_start_action *action, struct up
     *action = UP_START_RUN;
     d->pending |= UP_PENDING_KEYS | UP_PENDING_SELECT | UP_PENDING_RESUME | UP_PENDING_CLEAN;
     if (d->pending & UP_PENDING_LOCK) {
+        up_device_see_tree(d);
         *err = d->trouble.cause;
         return err->code;
     }

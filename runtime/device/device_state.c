@@ -51,6 +51,11 @@ bool up_device_has_core(const struct up_device *d)
     return d->state.phase != UP_IDLE && (d->state.tx.parts & 1u << UP_CORE) != 0;
 }
 
+bool up_device_on_target(const struct up_device *d)
+{
+    return !up_device_has_core(d) || d->boot_state.running == d->state.tx.target;
+}
+
 bool up_device_provisioning(const struct up_device *d)
 {
     return d->provisioning;
@@ -76,8 +81,13 @@ const struct up_pair *up_device_pair(const struct up_device *d)
 {
     unsigned running = d->boot_state.running;
 
-    if (up_device_on_trial(d) && !up_device_has_core(d) && !d->uncounted)
+    bool counted = d->state.phase == UP_TRIAL && !d->uncounted;
+
+    if (up_device_on_trial(d) && !up_device_has_core(d) && (!d->uncounted || d->tree == UP_TREE_NEW))
         return &d->state.tx.pair;
+    /* The core of the release runs, and the files are the old ones: so is the script. */
+    if (up_device_has_core(d) && up_device_on_target(d) && d->tree == UP_TREE_OLD && !counted)
+        running = !running;
     /* A slot without a pair is about to be left; if that fails, the other
      * pair's script is the only one. */
     return &d->state.slot[d->state.slot[running].present ? running : !running];
@@ -227,6 +237,20 @@ void up_device_set_last(const struct up_device *d, struct up_journal_state *next
     up_printable_copy(next->last.message, sizeof next->last.message, why);
 }
 
+/* Whether the pair has this part already. */
+static bool has_same(const struct up_pair *pair, const struct up_manifest *m, const struct up_part *part)
+{
+    switch (part->kind) {
+    case UP_CORE:
+        return strcmp(m->core_name, pair->core_name) == 0 && m->core_version == pair->core_version;
+    case UP_FILES: /* by content: a version may come again with other files */
+        return pair->files.known &&
+               memcmp(pair->files.bytes, part->index_digest, sizeof part->index_digest) == 0;
+    default:
+        return up_version_same(m->script_version, pair->script_version);
+    }
+}
+
 unsigned up_device_parts(const struct up_device *d, const struct up_manifest *m)
 {
     const struct up_pair *running = &d->state.slot[d->boot_state.running];
@@ -234,12 +258,9 @@ unsigned up_device_parts(const struct up_device *d, const struct up_manifest *m)
 
     for (unsigned i = 0; i < m->part_count; i++) {
         enum up_part_kind kind = m->part[i].kind;
-        bool same = kind == UP_CORE ? strcmp(m->core_name, running->core_name) == 0 &&
-                                          m->core_version == running->core_version
-                                    : up_version_same(m->script_version, running->script_version);
 
         all |= 1u << kind;
-        other |= same ? 0 : 1u << kind;
+        other |= has_same(running, m, &m->part[i]) ? 0 : 1u << kind;
     }
     return d->provisioning || !other ? all : other;
 }

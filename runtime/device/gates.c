@@ -81,13 +81,26 @@ static void ask_parts(struct up_gate_report *r, const struct up_manifest *m, con
         add(r, "slot", UP_OK, "slot %c holds %" PRIu64 " bytes of core", f->running ? 'a' : 'b', core->size);
 }
 
-/* A device that cannot install files says so before anything is fetched. */
-static void ask_files(struct up_gate_report *r, const struct up_manifest *m)
+/* A device that cannot install files says so before anything is fetched. A Moult
+ * that could be started from the other slot has to know them, too: the tree is one. */
+static void ask_files(struct up_gate_report *r, const struct up_manifest *m, const struct up_gate_facts *f)
 {
-    if (up_manifest_part(m, UP_FILES))
-        add(r, "files", UP_INCOMPATIBLE, "the package has a part files, this Moult knows no part files");
+    const struct up_part *files = up_manifest_part(m, UP_FILES);
+    const struct up_pair *other = &f->state->slot[!f->running];
+
+    if (!files || f->files_left_out)
+        add(r, "files", UP_OK, files ? "not needed: these files are there" : "none");
+    else if (!f->files_root)
+        add(r, "files", UP_INCOMPATIBLE, "the package has files, and the configuration has no files.roots");
+    else if (!f->same_open && other->present && other->reads < UP_JOURNAL_FORM_FILES)
+        add(r, "files", UP_INCOMPATIBLE,
+            "the package has files, which the older Moult in slot %c does not know; install a core first",
+            f->running ? 'a' : 'b');
+    else if (!f->same_open && files->size > f->files_free)
+        add(r, "files", UP_NOSPACE, "the root %s has %" PRIu64 " bytes free, the files take %" PRIu64,
+            f->files_root, f->files_free, files->size);
     else
-        add(r, "files", UP_OK, "none");
+        add(r, "files", UP_OK, "%" PRIu64 " bytes of files", files->size);
 }
 
 /* Whether the running core is the one that a delta was made against. */
@@ -269,7 +282,7 @@ int up_gates_ask(struct up_gate_report *report, const struct up_manifest *m, con
     ask_time(report, m, f);
     ask_quarantine(report, m, f->state);
     ask_parts(report, m, f);
-    ask_files(report, m);
+    ask_files(report, m, f);
     ask_source(report, m, f);
     if (!f->same_open && f->free_bytes < f->need_bytes)
         add(report, "space", UP_NOSPACE, "%s has %" PRIu64 " bytes free, the install takes %" PRIu64,

@@ -33,6 +33,11 @@ static void make_pair(struct up_pair *pair, const struct up_pair *running, const
         pair->identity[0] = '\0';
         pair->reads = 0;
     }
+    if (parts & 1u << UP_FILES) {
+        pair->files.known = true;
+        memcpy(pair->files.bytes, up_manifest_part(m, UP_FILES)->index_digest, sizeof pair->files.bytes);
+        snprintf(pair->files_version, sizeof pair->files_version, "%s", m->files_version);
+    }
     if (parts & 1u << UP_SCRIPT)
         snprintf(pair->script_version, sizeof pair->script_version, "%s", m->script_version);
 }
@@ -149,8 +154,8 @@ int up_device_begin(struct up_device *d, const struct up_manifest *m, struct up_
 {
     struct up_journal_state next;
     struct up_gate_report report;
-    bool same =
-        d->state.phase != UP_IDLE && memcmp(d->state.tx.pair.digest, m->digest, sizeof m->digest) == 0;
+    bool whole,
+        same = d->state.phase != UP_IDLE && memcmp(d->state.tx.pair.digest, m->digest, sizeof m->digest) == 0;
     int rc;
 
     if (make_way(d, m, same, err) < 0)
@@ -168,6 +173,8 @@ int up_device_begin(struct up_device *d, const struct up_manifest *m, struct up_
     if (d->state.phase == UP_ARMING)
         return reopen(d, report.permit, err);
 
+    if (!same && up_device_end_tree(d, true, &whole, err) < 0)
+        return err->code;
     next = d->state;
     if (!same) {
         make_transaction(d, &next, m);
@@ -198,6 +205,7 @@ int up_device_abandon(struct up_device *d, int code, const char *why, struct up_
                        up_phase_name(d->state.phase));
     up_device_finish_free(d);
     up_device_forget_kept(d);
+    next.tx.plan.known = false;
     next.phase = UP_IDLE;
     up_device_set_last(d, &next, code, why);
     if (up_device_save(d, &next, err) < 0)

@@ -6,6 +6,7 @@
  * head kept, generation, read-back of that; journal arming; one boot-variable
  * write; journal armed. Each can be repeated.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,7 +54,7 @@ const char *up_device_target(const struct up_device *d, enum up_part_kind kind, 
             abort();
         return buf;
     }
-    return up_device_path(d, "tx/script.tar", buf, len);
+    return up_device_path(d, kind == UP_FILES ? "tx/files.tar" : "tx/script.tar", buf, len);
 }
 
 /* Sync the part's target and prepare to read it from the medium. */
@@ -221,6 +222,7 @@ static int medium_failed(struct up_device *d, const struct up_part *part, struct
 static int finish_part(struct up_device *d, const struct up_part *part, struct up_error *err)
 {
     struct up_finish *f = d->finish;
+    char path[UP_PATH_SIZE];
     int rc;
 
     if (!f->blocks && open_part(d, part, err) < 0)
@@ -231,6 +233,8 @@ static int finish_part(struct up_device *d, const struct up_part *part, struct u
         rc = read_back_script(d, err);
     } else {
         rc = read_back(d, part, err);
+        if (rc == 0 && part->kind == UP_FILES)
+            return up_device_stage_files(d, up_device_target(d, part->kind, path, sizeof path), err);
         if (rc < 0 || part->kind != UP_SCRIPT)
             return rc;
         rc = begin_script(d, part, err);
@@ -265,6 +269,8 @@ static int arm(struct up_device *d, struct up_error *err)
         if (up_device_save(d, &next, err) < 0 || up_device_arm_boot(d, err) < 0)
             return err->code;
     }
+    if (t->plan.known && d->storage->ops->boot_id(d->storage, t->armed_boot) < 0)
+        return up_fail(err, UP_INTERNAL, "boot id: %s", strerror(errno));
     next.phase = UP_ARMED;
     if (up_device_save(d, &next, err) < 0)
         return err->code;

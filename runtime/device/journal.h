@@ -70,7 +70,8 @@ struct up_pair {
     struct up_known_digest script;   /* of the generation as a canonical tar */
     char identity[UP_IDENTITY_SIZE]; /* of the slot it was armed in; "": unknown */
     /* Form 4. */
-    struct up_known_digest files;        /* content of the part files; not known: the pair names none */
+    struct up_known_digest
+        files; /* of the part's index, which names all of its content; not known: there is none */
     char files_version[UP_VERSION_SIZE]; /* "": none */
     uint32_t reads;                      /* form that its Moult reads; 0: not known, it was not idle yet */
 };

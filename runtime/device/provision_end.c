@@ -28,6 +28,7 @@ int up_device_commit_provision(struct up_device *d, struct up_error *err)
     boot.good[slot] = true;
     next.slot[slot] = next.tx.pair;
     next.slot[slot].reads = UP_JOURNAL_FORM;
+    up_device_confirm_tree(&next);
     for (int i = 0; i < UP_FLOORS; i++)
         next.floor[i] = next.tx.parts & 1u << i ? next.tx.sequence : 0;
     up_device_learn_time(d, &next, next.tx.issued);

@@ -19,11 +19,6 @@ static unsigned target_of(const struct up_device *d)
     return d->state.tx.target;
 }
 
-bool up_device_on_target(const struct up_device *d)
-{
-    return !up_device_has_core(d) || d->boot_state.running == target_of(d);
-}
-
 /*
  * The loader must start the old slot from now on. If the variables cannot be
  * written, it is enough that they, read back, start the old slot first.
@@ -62,6 +57,8 @@ static int end_rollback(struct up_device *d, struct up_error *err)
     struct up_journal_state next = d->state;
     const struct up_transaction *t = &d->state.tx;
 
+    if (up_device_undo_tree(d, err) < 0)
+        return err->code;
     if (up_device_has_core(d)) {
         if (leave_target(d, err) < 0)
             return err->code;
@@ -69,6 +66,7 @@ static int end_rollback(struct up_device *d, struct up_error *err)
     }
     if (t->failed)
         up_device_quarantine(&next);
+    next.tx.plan.known = false;
     next.phase = UP_IDLE;
     set_outcome(d, &next);
     if (up_device_save(d, &next, err) < 0)
@@ -222,7 +220,14 @@ int up_device_say_uncounted(const struct up_device *d, struct up_error *err)
 
 int up_device_not_counted(struct up_device *d, enum up_start_action *action, struct up_error *err)
 {
+    struct up_error ignored;
+
     d->uncounted = true;
+    /* Undoing needs no journal. If that cannot be done either, what belongs to the
+     * tree as it is runs: up_device_pair(). */
+    if (!up_device_has_core(d))
+        (void)!up_device_undo_tree(d, &ignored);
+    up_device_see_tree(d);
     up_device_take_out(d, action);
     up_device_say_uncounted(d, err);
     d->pending |= UP_PENDING_WRITE;

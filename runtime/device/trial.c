@@ -44,6 +44,7 @@ static int end_confirm(struct up_device *d, struct up_error *err)
         up_device_repeat_boot(d);
     }
     next.slot[t->target] = t->pair;
+    up_device_confirm_tree(&next);
     for (int i = 0; i < UP_FLOORS; i++)
         if (t->parts & 1u << i && up_sequence_raises(t->sequence, next.floor[i]))
             next.floor[i] = t->sequence;
@@ -82,6 +83,12 @@ int up_device_confirm(struct up_device *d, struct up_error *err)
     return end_confirm(d, err);
 }
 
+/* Drivers, and programs that nobody stops and starts, become new with the device. */
+static bool waits_for_boot(const struct up_device *d)
+{
+    return d->state.tx.restart && !up_device_has_core(d) && up_device_same_boot(d);
+}
+
 int up_device_begin_trial(struct up_device *d, struct up_error *err)
 {
     enum up_start_action action;
@@ -96,6 +103,11 @@ int up_device_begin_trial(struct up_device *d, struct up_error *err)
     if (!up_device_on_target(d))
         return up_fail(err, UP_RESTART, "release %s: has a core and starts with the next restart",
                        d->state.tx.pair.release);
+    if (waits_for_boot(d))
+        return up_fail(
+            err, UP_RESTART,
+            "release %s: has files that take effect with a restart of the device, and starts with it",
+            d->state.tx.pair.release);
     if (enter_trial(d, err) == 0)
         return 0;
     d->pending |= UP_PENDING_RESUME;
@@ -113,9 +125,19 @@ static int fell_back(struct up_device *d, const char *why, enum up_start_action 
     return up_device_give_up(d, UP_ROLLEDBACK, why, action, err);
 }
 
+/* That the tree cannot be switched is not the release's fault. */
+static int not_switched(struct up_device *d, const struct up_error *why, enum up_start_action *action,
+                        struct up_error *err)
+{
+    if (up_device_withdraw(d, why->code, why->message, action, err) < 0)
+        return err->code;
+    return up_fail(err, UP_ROLLEDBACK, "release %s: %s", d->state.tx.pair.release, why->message);
+}
+
 int up_device_trial_start(struct up_device *d, enum up_start_action *action, struct up_error *err)
 {
     struct up_journal_state next = d->state;
+    struct up_error why_not;
     char why[UP_LAST_SIZE];
 
     *action = UP_START_RUN;
@@ -137,6 +159,17 @@ int up_device_trial_start(struct up_device *d, enum up_start_action *action, str
     if (up_device_save(d, &next, err) < 0)
         return up_device_not_counted(d, action, err);
     d->uncounted = false;
+    return up_device_switch_tree(d, &why_not) < 0 ? not_switched(d, &why_not, action, err) : 0;
+}
+
+/* A restart of this program is none of the device; it is asked for again, and not for ever. */
+static int ask_for_boot(struct up_device *d, enum up_start_action *action, struct up_error *err)
+{
+    bool may;
+
+    if (up_device_count_restart(d, &may, err) < 0)
+        return err->code;
+    *action = may ? UP_START_RESTART : UP_START_RUN;
     return 0;
 }
 
@@ -148,7 +181,7 @@ static int start_armed(struct up_device *d, enum up_start_action *action, struct
     struct up_error why;
 
     if (up_device_on_target(d))
-        return enter_trial(d, err);
+        return waits_for_boot(d) ? ask_for_boot(d, action, err) : enter_trial(d, err);
     if (up_device_check_armed(d, &why) < 0)
         return up_device_withdraw(d, why.code, why.message, action, err);
     if (told && d->boot_state.tries[target] == 0)
@@ -231,10 +264,29 @@ static int resume_phase(struct up_device *d, enum up_start_action *action, struc
     }
 }
 
+/* The stage of the plan is ahead of the journal. */
+static int follow_tree(struct up_device *d, enum up_tree_outcome outcome, enum up_start_action *action,
+                       struct up_error *err)
+{
+    struct up_journal_state next = d->state;
+
+    if (outcome == UP_TREE_IS_OLD)
+        return fell_back(d, "the files were put back before a verdict", action, err);
+    next.phase = UP_CONFIRMING;
+    if (d->state.phase != UP_CONFIRMING && up_device_save(d, &next, err) < 0)
+        return err->code;
+    return end_confirm(d, err);
+}
+
 int up_device_resume(struct up_device *d, enum up_start_action *action, struct up_error *err)
 {
-    int rc = resume_phase(d, action, err);
+    enum up_tree_outcome outcome;
+    int rc = up_device_settle_tree(d, &outcome, err);
 
+    if (rc == 0 && outcome == UP_TREE_AS_PHASE_SAYS)
+        rc = resume_phase(d, action, err);
+    else if (rc == 0)
+        rc = follow_tree(d, outcome, action, err);
     /* The new core runs, and not even that can be recorded. */
     if (rc < 0 && (d->state.phase == UP_ARMING || d->state.phase == UP_ARMED))
         up_device_take_out(d, action);

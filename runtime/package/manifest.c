@@ -213,8 +213,6 @@ static void check_belongings(struct up_json_fields *f, const struct up_manifest 
         up_json_fields_refuse(f, "files.version belongs to a files part");
     if (files != needs_files)
         up_json_fields_refuse(f, "needs must name files if there is a files part, and only then");
-    if (files && up_manifest_part(m, UP_CORE))
-        up_json_fields_refuse(f, "a package with a core cannot carry files");
 }
 
 static void take_product_key(struct up_json_fields *f, struct up_manifest *m)

@@ -7,7 +7,7 @@
 
 #include "world.h"
 
-#define WORLD_PLANS 78u
+#define WORLD_PLANS 94u
 
 extern const struct world_plan world_plans[WORLD_PLANS];
 

@@ -50,12 +50,13 @@ static struct up_fixture variant(unsigned sequence, unsigned n, char version[16]
         .sequence = sequence, .version = version, .core_version = n, .encoding = UP_ZSTD, .seed = n};
 }
 
-static void *make_package(unsigned sequence, unsigned script, unsigned from, unsigned core, size_t *len)
+static void *make_package(unsigned sequence, unsigned script, unsigned from, unsigned core, const char *files,
+                          size_t *len)
 {
     struct sim *scratch = sim_new();
     struct up_error err;
     char version[16], release[16];
-    struct up_fixture f = variant(sequence, script ? script : core, version);
+    struct up_fixture f = variant(sequence, script || core ? (script ? script : core) : 2, version);
     void *bytes;
 
     if (core == VARIANT_KIN)
@@ -67,6 +68,7 @@ static void *make_package(unsigned sequence, unsigned script, unsigned from, uns
     f.script = script != 0;
     f.core = core != 0;
     f.core_version = core;
+    f.files = files;
     sim_put_dir(scratch, "/work", 0755);
     must(up_fixture_pack(sim_storage(scratch), "/out.upd", "/work", &f, &err), &err);
     bytes = sim_get(scratch, "/out.upd", len);
@@ -76,12 +78,17 @@ static void *make_package(unsigned sequence, unsigned script, unsigned from, uns
 
 void *variant_package(unsigned sequence, unsigned script, unsigned core, size_t *len)
 {
-    return make_package(sequence, script, 0, core, len);
+    return make_package(sequence, script, 0, core, NULL, len);
+}
+
+void *variant_files(unsigned sequence, unsigned script, unsigned core, const char *ini, size_t *len)
+{
+    return make_package(sequence, script, 0, core, ini, len);
 }
 
 void *variant_delta(unsigned sequence, unsigned script, unsigned from, unsigned core, size_t *len)
 {
-    return make_package(sequence, script, from, core, len);
+    return make_package(sequence, script, from, core, NULL, len);
 }
 
 static unsigned nodes(struct sim *sim, const char *dir)

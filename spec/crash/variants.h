@@ -23,6 +23,9 @@ void variant_put_key(struct sim *sim, const char *dir);
  * failure. */
 void *variant_package(unsigned sequence, unsigned script, unsigned core, size_t *len);
 
+/* The same with a part files of this update.ini; script and core may both be 0. */
+void *variant_files(unsigned sequence, unsigned script, unsigned core, const char *ini, size_t *len);
+
 /* The same, its core packed as a delta against that of variant `from`. */
 void *variant_delta(unsigned sequence, unsigned script, unsigned from, unsigned core, size_t *len);
 

@@ -16,6 +16,7 @@
 #include "source.h"
 #include "transfer.h"
 #include "variants.h"
+#include "world_files.h"
 
 #define STATE "/device/state"
 #define KEYS "/device/keys"
@@ -28,7 +29,7 @@
 static const char *const package_paths[WORLD_PACKAGES] = {
     "/packages/factory.upd",   "/packages/script.upd", "/packages/core.upd",       "/packages/both.upd",
     "/packages/same-core.upd", "/packages/delta.upd",  "/packages/both-delta.upd", REMOTE,
-    "/packages/interim.upd"};
+    "/packages/files.upd",     "/packages/interim.upd"};
 
 /* One power-on. */
 struct life {
@@ -60,10 +61,17 @@ void world_configure(struct up_config *c)
     c->boot = UP_BOOT_FILE;
 }
 
+static bool has_files(const struct world_plan *plan)
+{
+    return plan->files || plan->package == WORLD_FILES;
+}
+
 /* The same with the plan's loader, after it started log->slot. */
 static void configure(struct up_config *c, const struct world_plan *plan, const struct world_log *log)
 {
     world_configure(c);
+    if (has_files(plan))
+        world_files_configure(c);
     if (plan->loader == WORLD_FILE)
         return;
     c->boot = UP_BOOT_UBOOT;
@@ -104,7 +112,7 @@ static unsigned core_of(struct sim *sim, unsigned slot)
 static bool has_script(enum world_package package)
 {
     return package != WORLD_CORE && package != WORLD_DELTA && package != WORLD_REMOTE &&
-           package != WORLD_INTERIM;
+           package != WORLD_INTERIM && package != WORLD_FILES;
 }
 
 static bool is_delta(enum world_package package)
@@ -132,17 +140,24 @@ static void check_pair(struct life *l, bool old_allowed, bool new_allowed)
     enum world_package package = l->plan->package;
     unsigned new_script = has_script(package) ? 2 : 1, new_core = world_new_core(package);
     char dir[256];
-    unsigned script, core;
+    unsigned script, core, tree;
 
     up_device_generation_path(l->device, up_device_generation(l->device), dir, sizeof dir);
     l->log->ran = true;
     script = script_of(l->sim, dir);
     core = core_of(l->sim, (unsigned)up_device_running(l->device));
-    if (old_allowed && script == 1 && core == 1)
+    tree = has_files(l->plan) ? world_files_tree(l->sim, false) : WORLD_TREE_OLD;
+    if (old_allowed && script == 1 && core == 1 &&
+        tree == (has_files(l->plan) && package == WORLD_FACTORY ? WORLD_TREE_NEW : WORLD_TREE_OLD))
         return;
-    if (package != WORLD_FACTORY && new_allowed && script == new_script && core == new_core)
+    if (package != WORLD_FACTORY && new_allowed && script == new_script && core == new_core &&
+        tree == (has_files(l->plan) ? WORLD_TREE_NEW : WORLD_TREE_OLD))
         return;
-    bad(l->log, "would start script %u with core %u (0: broken)", script, core);
+    /* The new core runs, and nothing can be recorded: then what belongs to the tree does. */
+    if (has_files(l->plan) && up_device_state(l->device)->phase != UP_IDLE && script == 1 &&
+        core == new_core && tree == WORLD_TREE_OLD)
+        return;
+    bad(l->log, "would start script %u with core %u and tree %u (0: broken)", script, core, tree);
 }
 
 static void count_bytes(struct world_log *log, const struct up_transfer *transfer)
@@ -316,7 +331,8 @@ static enum world_result degraded(struct life *l, enum up_start_action action)
         return WORLD_CUT;
     if (action == UP_START_RESTART)
         return WORLD_RESTART;
-    check_pair(l, true, true);
+    if (!up_device_mixed(l->device)) /* else nothing is started */
+        check_pair(l, true, true);
     l->log->trouble = l->err;
     snprintf(l->log->cause, sizeof l->log->cause, "%.199s", l->err.message);
     return WORLD_DEGRADED;
@@ -426,6 +442,8 @@ static enum world_result trial(struct life *l)
     if (rc < 0)
         return withdraw(l, rc);
     check_pair(l, true, true);
+    if (has_files(l->plan) && world_files_tree(l->sim, false) != WORLD_TREE_NEW)
+        bad(l->log, "on trial without its files");
     switch (verdict_of(l)) {
     case WORLD_CONFIRM:
         if (up_device_confirm(l->device, &l->err) < 0)
@@ -452,7 +470,8 @@ static bool is_new(const struct life *l)
     const struct up_journal_state *s = up_device_state(l->device);
 
     if (!l->plan->permit)
-        return s->floor[UP_SCRIPT] == sequence_of(l->plan) || s->floor[UP_CORE] == sequence_of(l->plan);
+        return s->floor[UP_SCRIPT] == sequence_of(l->plan) || s->floor[UP_CORE] == sequence_of(l->plan) ||
+               s->floor[UP_FILES] == sequence_of(l->plan);
     return world_permit_used(l->sim, s);
 }
 
@@ -671,8 +690,9 @@ static bool belongs(const char *rest)
 static void check_leftovers(struct sim *sim, struct life *l)
 {
     const struct up_journal_state *s = up_device_state(l->device);
-    static const char *const allowed[] = {"",           "/boot.0", "/boot.1", "/history", "/journal.0",
-                                          "/journal.1", "/lock",   "/policy", "/script",  "/script/current"};
+    static const char *const allowed[] = {
+        "",        "/boot.0",    "/boot.1", "/history",        "/journal.0",     "/lock",         "/policy",
+        "/script", "/journal.1", "/files",  "/script/current", "/files/stage.0", "/files/stage.1"};
     char *dump = sim_dump(sim, STATE), *line, *rest = NULL, prefix[2][64] = {"", ""};
 
     for (int i = 0; i < UP_SLOTS; i++)
@@ -724,6 +744,9 @@ static void check_outcome(struct life *l, bool online)
         return;
     }
     check_leftovers(l->sim, l);
+    /* Names of a plan that was lost are known to nobody. */
+    if (has_files(l->plan) && world_files_tree(l->sim, !l->log->was_faulty) == WORLD_TREE_NEITHER)
+        bad(l->log, "something of ours is left below the roots");
 }
 
 void world_check(struct sim *sim, const struct world_plan *plan, bool online, struct world_log *log)
@@ -844,16 +867,18 @@ static void put_leftovers(struct sim *sim)
 }
 
 /* The same bytes each time; made once. */
-static void put_package(struct sim *sim, enum world_package package, unsigned sequence)
+static void put_package(struct sim *sim, enum world_package package, bool files, unsigned sequence)
 {
-    static void *made[2][WORLD_PACKAGES];
-    static size_t sizes[2][WORLD_PACKAGES];
+    static void *made[2][2][WORLD_PACKAGES];
+    static size_t sizes[2][2][WORLD_PACKAGES];
     unsigned script = !has_script(package) ? 0 : package == WORLD_FACTORY ? 1 : 2;
-    unsigned core = package == WORLD_SCRIPT ? 0 : world_new_core(package);
-    void **bytes = &made[sequence == 3][package];
-    size_t *size = &sizes[sequence == 3][package];
+    unsigned core = package == WORLD_SCRIPT || package == WORLD_FILES ? 0 : world_new_core(package);
+    void **bytes = &made[files][sequence == 3][package];
+    size_t *size = &sizes[files][sequence == 3][package];
 
-    if (!*bytes)
+    if (!*bytes && files)
+        *bytes = variant_files(sequence, script, core, world_files_ini, size);
+    else if (!*bytes)
         *bytes = is_delta(package) ? variant_delta(sequence, script, 1, core, size)
                                    : variant_package(sequence, script, core, size);
     sim_put(sim, package_paths[package], *bytes, *size, 0644);
@@ -883,17 +908,21 @@ struct sim *world_new(const struct world_plan *plan)
     put_slots(sim, plan->medium, world_new_core(plan->package) == VARIANT_KIN ? VARIANT_KIN : 2);
     if (plan->package == WORLD_REMOTE && plan->medium == WORLD_ON_FILES)
         put_leftovers(sim);
+    if (has_files(plan))
+        world_files_put(sim);
     variant_put_key(sim, KEYS);
     sim_put_text(sim, cmdline('a'), "console=ttyS0 moult.slot=a\n");
     sim_put_text(sim, cmdline('b'), "console=ttyS0 moult.slot=b\n");
     sim_put_text(sim, cmdline(0), "console=ttyS0\n");
     for (int i = 0; i < WORLD_PACKAGES; i++)
-        put_package(sim, (enum world_package)i, i == WORLD_FACTORY ? 1 : 2);
+        put_package(sim, (enum world_package)i,
+                    i == WORLD_FILES || (plan->files && (enum world_package)i == plan->package),
+                    i == WORLD_FACTORY ? 1 : 2);
     if (plan->provisioned)
         live_through(sim, &factory_plan, false);
     if (plan->second) {
         live_through(sim, &interim_plan, true);
-        put_package(sim, plan->package, 3);
+        put_package(sim, plan->package, has_files(plan), 3);
     }
     if (plan->permit) {
         world_put_permit(sim, package_paths[plan->package]);

@@ -23,6 +23,7 @@ enum world_package {
     WORLD_DELTA,
     WORLD_BOTH_DELTA,
     WORLD_REMOTE,  /* a core, fetched but for the blocks that the device has */
+    WORLD_FILES,   /* nothing but files */
     WORLD_INTERIM, /* the old core once more, under a higher sequence: into the other slot */
     WORLD_PACKAGES
 };
@@ -70,6 +71,7 @@ struct world_plan {
     bool
         second; /* it has been updated before (WORLD_INTERIM) and runs from slot b; the package is release 3 */
     enum world_damage damage;
+    bool files;  /* the package carries files, too (world_files.h); WORLD_FILES always does */
     bool permit; /* its floor is that of the package already; a permit is given when the install begins */
 };
 

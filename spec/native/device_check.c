@@ -167,8 +167,48 @@ static void needs_slots(struct up_manifest *m, struct up_journal_state *s, struc
 
 static void has_files(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
 {
-    (void)s, (void)f;
+    (void)s;
     m->part[0].kind = UP_FILES;
+    f->files_root = "/app";
+    f->files_free = m->part[0].size;
+}
+
+static void files_without_roots(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
+{
+    has_files(m, s, f);
+    f->files_root = NULL;
+}
+
+static void files_a_byte_too_few(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
+{
+    has_files(m, s, f);
+    f->files_free--;
+}
+
+static void files_that_are_there(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
+{
+    files_without_roots(m, s, f);
+    f->files_left_out = true;
+}
+
+static void files_and_an_older_moult(struct up_manifest *m, struct up_journal_state *s,
+                                     struct up_gate_facts *f)
+{
+    has_files(m, s, f);
+    s->slot[!f->running].present = true;
+    s->slot[!f->running].reads = 3;
+}
+
+static void files_and_this_moult(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
+{
+    files_and_an_older_moult(m, s, f);
+    s->slot[!f->running].reads = 4;
+}
+
+static void floor_of_files(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
+{
+    has_files(m, s, f);
+    s->floor[UP_FILES] = 2;
 }
 
 static void delta(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
@@ -309,7 +349,13 @@ static const struct gate_case gate_cases[] = {
     {"refuses what failed here", quarantined, "quarantine", UP_INCOMPATIBLE},
     {"allows one more try after power loss", lost_power_once, NULL, UP_OK},
     {"allows one more try after an outage", reached_no_cloud_once, NULL, UP_OK},
-    {"refuses files, which it cannot put in place", has_files, "files", UP_INCOMPATIBLE},
+    {"accepts files that fit to the byte", has_files, NULL, UP_OK},
+    {"refuses files without roots", files_without_roots, "files", UP_INCOMPATIBLE},
+    {"refuses files with a byte too few in a root", files_a_byte_too_few, "files", UP_NOSPACE},
+    {"accepts files that are there already", files_that_are_there, NULL, UP_OK},
+    {"refuses files beside a Moult that knows none", files_and_an_older_moult, "files", UP_INCOMPATIBLE},
+    {"accepts files beside one that does", files_and_this_moult, NULL, UP_OK},
+    {"refuses files at their floor", floor_of_files, "floor", UP_INCOMPATIBLE},
     {"refuses a core on a device without slots", needs_slots, "slot", UP_INCOMPATIBLE},
     {"accepts a delta against what runs, as far as it is known", delta, NULL, UP_OK},
     {"accepts a delta against what runs", delta_by_digest, NULL, UP_OK},

@@ -27,6 +27,14 @@ static const struct world_plan plans[] = {
     {.name = "slot dead", .provisioned = true, .package = WORLD_CORE, .verdict = WORLD_DEAD},
     {.name = "remote", .provisioned = true, .package = WORLD_REMOTE},
     {.name = "delta", .provisioned = true, .package = WORLD_DELTA},
+    {.name = "provision with files", .package = WORLD_FACTORY, .files = true},
+    {.name = "files fail", .provisioned = true, .package = WORLD_FILES, .verdict = WORLD_FAIL},
+    {.name = "script with files", .provisioned = true, .package = WORLD_SCRIPT, .files = true},
+    {.name = "both with files dead",
+     .provisioned = true,
+     .package = WORLD_BOTH,
+     .verdict = WORLD_DEAD,
+     .files = true},
 };
 #define PLANS (sizeof plans / sizeof plans[0])
 

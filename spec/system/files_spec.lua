@@ -1,65 +1,111 @@
--- A package with a part files meets a device that cannot put files in place: it
--- says so before it fetches anything.
+-- Packages with a part files meet the real program: the tree below the roots is
+-- the new one with the release, and the old one without it.
 
 local world = require "spec.support.world"
 
 describe("files", function()
   if not world.new then return pending("needs the host: build/moult /usr/bin/busted") end
 
-  local w
+  local w, root
 
   before_each(function()
     w = world.new()
-    w:shell "mkdir update"
-    w:write("update/update.ini", "app\t/mnt/app\t4\t2\r\n")
-    w:write("update/app", ("program "):rep(100000))
-    w:device { numbers = { confirm_after = 1 } }
-    w:pack { sequence = 2, version = "1.0.1", name = "depot/p2.upd",
-      manifest = 'files = { dir = "../update", version = "080507", encoding = "raw" },' }
+    root = w:path "app"
+    w:shell "mkdir -p app/etc app/data update && echo old >app/etc/conf && chmod 640 app/etc/conf && echo x >app/data/x"
   end)
   after_each(function() w:close() end)
 
-  local WORDS = "gate files: the package has a part files, this Moult knows no part files"
+  -- A device with the root, or with `config`; `lines` of update.ini, each {name, directory, operation, type}.
+  local function device(config, numbers)
+    w:device { config = config or ("files = { roots = { %q } },"):format(root), numbers = numbers }
+  end
 
-  it("are refused by a gate, and explained", function()
-    local code, _, err = w:moult("install", w.url .. "/depot/p2.upd")
-    assert.equal(11, code, err) -- no such package: the folder itself is served
-    code, _, err = w:moult("install", w.url .. "/p2.upd")
-    assert.equal(15, code, err)
-    assert.truthy(err:find(WORDS, 1, true), err)
-    assert.equal("idle", w:status().phase)
-    code, _, err = w:moult "install depot/p2.upd"
-    assert.equal(15, code, err)
-    local out
-    code, out = w:moult "explain depot/p2.upd"
-    assert.equal(15, code)
-    assert.matches("1.0.1 %(sequence 2: script 1.0.1, files 080507; %d+ bytes%)", out)
-    assert.truthy(out:find("STOP  gate files        the package has a part files, this Moult knows no part files", 1,
-      true), out)
-    assert.truthy(out:find("no core in it, no slot needed", 1, true), out)
-    code, _, err = w:moult "install p1.upd"
-    assert.equal(3, code, err)
-    assert.falsy(err:find("files", 1, true))
-  end)
-
-  it("are not fetched from a cloud, and leave the device as it is", function()
-    w:run()
-    w:wait_log("device", "this Moult knows no part files")
-    local status = w:status()
-    assert.equal("idle", status.phase)
-    assert.equal("1.0.0", status.release)
-    -- The head is fetched, the program of 800,000 bytes is not.
-    for request in (w:read "depot.log"):gmatch "p2%.upd 20%d (%d+) bytes" do
-      assert.is_true(tonumber(request) < 100000)
+  local function package(lines, o)
+    local text = {}
+    o = o or {}
+    for _, line in ipairs(lines) do
+      local dir = (o.below or root) .. line[2]
+      text[#text + 1] = ("%s\t%s\t%d\t%d\r\n"):format(line[1], dir, line[3], line[4])
+      if line[3] & 5 ~= 0 and line[4] ~= 1 then w:write("update/" .. line[1], line[1] .. " is new\n") end
     end
-    assert.falsy((w:read "device.log"):find("fetching", 1, true))
+    w:write("update/update.ini", table.concat(text))
+    o.sequence, o.name = o.sequence or 2, o.name or "p2.upd"
+    o.manifest = (o.manifest or "") .. 'files = { dir = "../update", version = "080507" },'
+    return w:pack(o)
+  end
+
+  local LINES = { { "conf", "/etc", 4, 4 }, { "logo", "/etc", 1, 4 }, { "data", "", 2, 1 }, { "new", "", 1, 1 },
+    { "deep", "/new", 1, 4 } }
+
+  -- Each file with its content, and nothing that is ours: what was kept of the old tree goes with the verdict.
+  local function tree()
+    w:shell [[cd app && find . -type f -not -path '*/.moult-*' | sort |
+      while read f; do echo "$f $(stat -c %a $f) $(cat $f)"; done >../tree 2>/dev/null]]
+    return w:read "tree"
+  end
+  local OLD = "./data/x 644 x\n./etc/conf 640 old\n"
+  local NEW = "./etc/conf 640 conf is new\n./etc/logo 644 logo is new\n./new/deep 644 deep is new\n"
+
+  it("come into place with the script of their package, and stay", function()
+    device()
+    package(LINES, { version = "1.0.1" })
+    w:run()
+    local code, _, err = w:moult "install p2.upd"
+    assert.equal(4, code, err)
+    w:wait_last "ok"
+    assert.equal(NEW, tree())
+    local status = w:status()
+    assert.equal("1.0.1", status.release)
+    assert.equal("080507", status.files.version)
+    assert.equal(2, status.floor.files)
   end)
 
-  it("are no factory's either", function()
+  it("come alone, and go back when their release does", function()
+    device(nil, { confirm_after = 600, deadline = 600 })
+    package(LINES, { manifest = 'version = "1.0.1", release = "F1",' })
+    w:run()
+    local code, _, err = w:moult "install p2.upd"
+    assert.equal(4, code, err)
+    w:wait_status({ phase = "trial" })
+    w:wait("the new tree", function() return tree() == NEW end)
+    code, _, err = w:moult "rollback"
+    assert.equal(0, code, err)
+    w:wait_status({ phase = "idle" })
+    w:wait("the old tree", function() return tree() == OLD end)
+    assert.equal("1.0.0", w:status().release)
+  end)
+
+  it("are put in place by the factory", function()
+    device()
+    package(LINES, { sequence = 3, version = "1.0.2", core = world.core(18), name = "p3.upd" })
     w:shell "rm -r state"
-    w:configure()
-    local code, _, err = w:moult "provision depot/p2.upd"
+    local code, _, err = w:moult "provision p3.upd"
+    assert.equal(0, code, err)
+    assert.equal(NEW, tree())
+    assert.equal("080507", w:status().files.version)
+  end)
+
+  -- What a device does not take, it says before it fetches or changes anything.
+  local function refused(why)
+    local code, _, err = w:moult "install p2.upd"
     assert.equal(15, code, err)
-    assert.truthy(err:find("this Moult knows no part files", 1, true), err)
+    assert.truthy(err:find(why, 1, true), err)
+    assert.equal("idle", w:status().phase)
+    assert.equal(OLD, tree())
+  end
+
+  it("are refused without roots", function()
+    device ""
+    package(LINES, { version = "1.0.1" })
+    refused "gate files: the package has files, and the configuration has no files.roots"
+    local code, out = w:moult "explain p2.upd"
+    assert.equal(15, code)
+    assert.truthy(out:find("STOP  gate files", 1, true), out)
+  end)
+
+  it("are refused outside of the roots", function()
+    device()
+    package({ { "conf", "/etc", 1, 4 } }, { version = "1.0.1", below = w:path "elsewhere" })
+    refused "lies below none of the roots"
   end)
 end)

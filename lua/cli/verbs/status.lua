@@ -13,11 +13,12 @@ M.verb = {
   name = "status",
   usage = "status [-c CONFIG] [--json]",
   summary = "show what runs and what is under way",
-  text = "Takes no lock and repairs nothing. With --json it prints one object: phase, release, core, script, floor,\n"
-    .. "time, kept_out, transaction, retry, last, trouble and hotfixes; a field that does not apply is null. `retry`\n"
-    .. "says why and when a server is tried again. `trouble` says why updates do not work while the script runs; if\n"
-    .. "its `updates` is true they do work, and only leftovers could not be removed. `last.verdict` is \"open\" while\n"
-    .. "it is not known whether the last release broke the network, and \"again\" if it gets one more try.\n"
+  text = "Takes no lock and repairs nothing. With --json it prints one object: phase, release, core, script, files,\n"
+    .. "floor, time, kept_out, transaction, retry, last, trouble and hotfixes; a field that does not apply is null.\n"
+    .. "`retry` says why and when a server is tried again. `trouble` says why updates do not work while the script\n"
+    .. "runs; if its `updates` is true they do work, and only leftovers could not be removed. `last.verdict` is\n"
+    .. "\"open\" while it is not known whether the last release broke the network,\n"
+    .. "and \"again\" if it gets one more try.\n"
     .. "`script.restarts` counts how often the script ended by itself; `script.reason` says why it last did, and\n"
     .. "`script.next_start` when it starts again.",
   positional = { 0, 0 },
@@ -26,8 +27,8 @@ M.verb = {
 }
 
 -- All fields of --json. Missing ones are null, so that readers know all names.
-local FIELDS = { "phase", "release", "core", "script", "floor", "time", "kept_out", "transaction", "retry", "last",
-  "trouble", "hotfixes" }
+local FIELDS = { "phase", "release", "core", "script", "files", "floor", "time", "kept_out", "transaction", "retry",
+  "last", "trouble", "hotfixes" }
 
 local function pick(from, names)
   if from == nil or from == natives.json.null then return natives.json.null end
@@ -41,7 +42,8 @@ end
 local PARTS = {
   core = { "name", "version", "running", "tries" },
   script = { "version", "generation", "damage", "restarts", "reason", "next_start" },
-  floor = { "core", "script" },
+  files = { "version" },
+  floor = { "core", "script", "files" },
   time = { "now", "trusted", "set" },
   transaction = { "sequence", "release", "part", "done", "total" },
   retry = { "code", "message", "time" },
@@ -101,6 +103,7 @@ function M.lines(status, running, policy_days, slots, trusted)
   for _, name in ipairs { "a", "b" } do
     if slots and slots[name] then add("slot " .. name, "%s", slots[name]) end
   end
+  if status.files then add("files", "%s", status.files.version) end
   add("phase", "%s", status.phase)
   if status.transaction then add("transaction", "%s", transaction_line(status.transaction, status.phase)) end
   if status.retry then
@@ -109,7 +112,8 @@ function M.lines(status, running, policy_days, slots, trusted)
   if status.phase == "trial" then
     add("trial", "start %d of 3, %d failed", status.transaction.starts, status.transaction.failures)
   end
-  add("floor", "script %d, core %d", status.floor.script, status.floor.core)
+  add("floor", "script %d, core %d%s", status.floor.script, status.floor.core,
+    status.files and (", files %d"):format(status.floor.files) or "")
   if status.time then
     add("time", "%s, %s", when(status.time.now), status.time.trusted and "trusted" or status.time.set and "not trusted"
       or "the clock was never set")

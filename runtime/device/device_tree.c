@@ -1,0 +1,231 @@
+/*
+ * device_tree.c -- the tree of files: what the journal and the stage of a plan
+ * together say of it (files_settle.h), and having it done (tree_work.h).
+ *
+ * Before the verdict the tree goes back before the journal does, after it the
+ * journal is first. While the device is idle, what is left of a plan is ended
+ * by up_device_end_tree(); no other plan begins before that.
+ */
+#include <string.h>
+
+#include "device_private.h"
+#include "error.h"
+#include "files_settle.h"
+#include "files_switch.h"
+
+bool up_device_has_tree(const struct up_device *d)
+{
+    return d->config->files.root_count > 0 || d->state.tree > 0 || d->state.tx.plan.known;
+}
+
+/* The plan of a transaction that went back or was dropped is not on record any more. */
+static enum up_files_runs runs(const struct up_device *d, bool of_transaction)
+{
+    switch (d->state.phase) {
+    case UP_IDLE:
+        return of_transaction ? UP_FILES_NEW_PAIR : UP_FILES_OLD_PAIR;
+    case UP_TRIAL:
+    case UP_CONFIRMING:
+        return up_device_on_target(d) ? UP_FILES_NEW_PAIR : UP_FILES_FELL_BACK;
+    case UP_ROLLING_BACK: /* until a restart the new core runs, and its script with it */
+        return up_device_has_core(d) && up_device_on_target(d) ? UP_FILES_NEW_PAIR : UP_FILES_OLD_PAIR;
+    default:
+        return UP_FILES_OLD_PAIR;
+    }
+}
+
+bool up_device_same_boot(const struct up_device *d)
+{
+    char boot[37];
+
+    return d->storage->ops->boot_id(d->storage, boot) == 0 && strcmp(boot, d->state.tx.armed_boot) == 0;
+}
+
+static enum up_tree tree_at(const struct up_files_facts *facts)
+{
+    switch (facts->step) {
+    case UP_FILES_SWITCHING:
+    case UP_FILES_UNDOING:
+        return UP_TREE_MIXED;
+    case UP_FILES_SWITCHED:
+    case UP_FILES_SWEEPING_NEW:
+        return facts->runs == UP_FILES_NEW_PAIR ? UP_TREE_NEW : UP_TREE_MIXED;
+    default:
+        return facts->of_transaction ? UP_TREE_OLD : UP_TREE_NO_PLAN;
+    }
+}
+
+/* Also what the tree is. */
+static int look(struct up_device *d, struct up_files_facts *facts, struct up_error *err)
+{
+    const struct up_known_digest *plan = &d->state.tx.plan;
+    struct up_files f;
+
+    memset(facts, 0, sizeof *facts);
+    if (!up_device_has_tree(d))
+        return 0;
+    d->tree = UP_TREE_MIXED;
+    if (up_files_open(&f, d->storage, d->config->state, err) < 0)
+        return err->code;
+    facts->phase = (enum up_files_phase)d->state.phase;
+    facts->step = f.stage.step;
+    facts->lost = f.lost;
+    facts->of_transaction = plan->known && memcmp(plan->bytes, f.stage.plan, sizeof f.stage.plan) == 0;
+    facts->runs = runs(d, facts->of_transaction);
+    facts->restart = d->state.tx.restart;
+    facts->other_boot = !up_device_same_boot(d);
+    d->tree = tree_at(facts);
+    up_files_close(&f);
+    return 0;
+}
+
+void up_device_see_tree(struct up_device *d)
+{
+    struct up_files_facts facts;
+    struct up_error ignored;
+
+    (void)!look(d, &facts, &ignored);
+}
+
+bool up_device_mixed(const struct up_device *d)
+{
+    return d->tree == UP_TREE_MIXED;
+}
+
+int up_device_do_tree(struct up_device *d, enum up_tree_work work, struct up_error *err)
+{
+    int rc;
+
+    if (d->pending & UP_PENDING_LOCK)
+        return up_fail(err, d->trouble.cause.code, "%s", d->trouble.cause.message);
+    rc = up_tree_do(d->storage, d->config->state, work, err);
+    if (work != UP_TREE_SWITCH && work != UP_TREE_UNDO)
+        return rc;
+    up_device_see_tree(d);
+    if (rc == 0 && d->tree == UP_TREE_MIXED) /* its undoing is over, and not swept yet */
+        d->tree = UP_TREE_OLD;
+    return rc;
+}
+
+static int lost(struct up_error *err)
+{
+    return up_fail(
+        err, UP_STATELOST,
+        "files: both copies of the plan are unreadable: neither the old nor the new tree can be made");
+}
+
+/* The tree is to be whole, and the traces go. `whole`: it is that already. */
+static int end(struct up_device *d, enum up_files_action action, bool *whole, struct up_error *err)
+{
+    bool new = action == UP_FILES_SWEEP_NEW || action == UP_FILES_FINISH || action == UP_FILES_VERDICT;
+    int rc = 0;
+
+    if (action == UP_FILES_MIXED)
+        return lost(err);
+    if (action == UP_FILES_GO_BACK)
+        rc = up_device_do_tree(d, UP_TREE_UNDO, err);
+    else if (action == UP_FILES_FINISH)
+        rc = up_device_do_tree(d, UP_TREE_SWITCH, err);
+    *whole = rc == 0;
+    return rc < 0 ? rc : up_device_do_tree(d, new ? UP_TREE_SWEEP_NEW : UP_TREE_SWEEP_OLD, err);
+}
+
+int up_device_end_tree(struct up_device *d, bool dropped, bool *whole, struct up_error *err)
+{
+    struct up_files_facts facts;
+
+    *whole = true;
+    if (!up_device_has_tree(d))
+        return 0;
+    if (look(d, &facts, err) < 0) {
+        *whole = false;
+        return err->code;
+    }
+    if (dropped && facts.phase != UP_FILES_IDLE) {
+        facts.phase = UP_FILES_IDLE;
+        facts.runs = UP_FILES_OLD_PAIR;
+    }
+    return end(d, up_files_decide(&facts), whole, err);
+}
+
+/* The tree first, which needs no journal. */
+static int go_back(struct up_device *d, enum up_tree_outcome *outcome, struct up_error *err)
+{
+    if (up_device_do_tree(d, UP_TREE_UNDO, err) < 0)
+        return err->code;
+    if (d->state.phase < UP_ARMING)
+        return up_device_do_tree(d, UP_TREE_SWEEP_OLD, err);
+    if (d->state.phase != UP_ROLLING_BACK)
+        *outcome = UP_TREE_IS_OLD;
+    return 0;
+}
+
+/* The verdict was given, and the journal lost it. */
+static int stay_new(struct up_device *d, enum up_tree_outcome *outcome, struct up_error *err)
+{
+    if (d->state.phase < UP_ARMED || d->state.phase == UP_ROLLING_BACK || !up_device_on_target(d))
+        return up_device_do_tree(d, UP_TREE_SWEEP_NEW, err);
+    *outcome = UP_TREE_IS_NEW;
+    return 0;
+}
+
+int up_device_settle_tree(struct up_device *d, enum up_tree_outcome *outcome, struct up_error *err)
+{
+    struct up_files_facts facts;
+
+    *outcome = UP_TREE_AS_PHASE_SAYS;
+    if (!up_device_has_tree(d) || d->state.phase == UP_IDLE)
+        return 0; /* up_device_end_tree() */
+    if (look(d, &facts, err) < 0)
+        return err->code;
+    switch (up_files_decide(&facts)) {
+    case UP_FILES_MIXED:
+        return lost(err);
+    case UP_FILES_SWEEP_NEW:
+        return stay_new(d, outcome, err);
+    case UP_FILES_SWEEP_OLD:
+        if (d->state.phase < UP_ARMING)
+            return up_device_do_tree(d, UP_TREE_SWEEP_OLD, err);
+        return go_back(d, outcome, err);
+    case UP_FILES_GO_BACK:
+        /* A fall-back gives up the transaction itself; a core that is to be left is left first. */
+        if (facts.runs == UP_FILES_FELL_BACK || (d->state.phase == UP_ROLLING_BACK && d->tree == UP_TREE_NEW))
+            return 0;
+        return go_back(d, outcome, err);
+    default:
+        return 0;
+    }
+}
+
+int up_device_undo_tree(struct up_device *d, struct up_error *err)
+{
+    return up_device_has_tree(d) ? up_device_do_tree(d, UP_TREE_UNDO, err) : 0;
+}
+
+int up_device_switch_tree(struct up_device *d, struct up_error *err)
+{
+    struct up_files_facts facts;
+
+    if (!up_device_has_tree(d))
+        return 0;
+    if (look(d, &facts, err) < 0)
+        return err->code;
+    return facts.of_transaction ? up_device_do_tree(d, UP_TREE_SWITCH, err) : 0;
+}
+
+void up_device_confirm_tree(struct up_journal_state *next)
+{
+    const struct up_pair *pair = &next->tx.pair;
+    struct up_pair *other = &next->slot[!next->tx.target];
+
+    if (!pair->files.known)
+        return;
+    next->tree = pair->generation;
+    if (!other->present)
+        return;
+    other->generation = pair->generation;
+    other->script = pair->script;
+    memcpy(other->script_version, pair->script_version, sizeof other->script_version);
+    other->files = pair->files;
+    memcpy(other->files_version, pair->files_version, sizeof other->files_version);
+}

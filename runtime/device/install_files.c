@@ -1,0 +1,128 @@
+/*
+ * install_files.c -- the part `files` of a transaction: from its verified content
+ * in the spool to new files beside their targets.
+ *
+ * Order of durable steps: the plan and stage staging, journal with the digest of
+ * the plan, the files, stage staged. What a cut left of a plan that the journal
+ * does not name is swept first.
+ */
+#include <string.h>
+
+#include "device_private.h"
+#include "error.h"
+#include "files_make.h"
+#include "files_part.h"
+#include "files_switch.h"
+
+/* Whether the lines of this path stop and start it. */
+static bool has_both(const struct up_update_ini *ini, const char *path)
+{
+    bool stop = false, start = false;
+
+    for (size_t i = 0; i < ini->count; i++)
+        if (strcmp(ini->entry[i].path, path) == 0) {
+            stop = stop || ini->entry[i].stop;
+            start = start || ini->entry[i].start;
+        }
+    return stop && start;
+}
+
+/* Drivers, and programs that are not both stopped and started, take a restart of the device. */
+static bool needs_restart(const struct up_update_ini *ini)
+{
+    for (size_t i = 0; i < ini->count; i++) {
+        const struct up_update_ini_entry *e = &ini->entry[i];
+
+        if (e->type == UP_FILE_DRIVER ||
+            (e->type == UP_FILE_EXECUTABLE && e->operation == UP_FILE_PUT && !has_both(ini, e->path)))
+            return true;
+    }
+    return false;
+}
+
+static int check_programs(const struct up_files_plan *plan, struct up_error *err)
+{
+    if (plan->program_count == 0)
+        return 0;
+    return up_fail(err, UP_INCOMPATIBLE, "files: update.ini stops or starts %s, and this Moult does neither",
+                   plan->program[0].name);
+}
+
+/* The plan goes on record, and its digest into the journal. */
+static int begin(struct up_device *d, struct up_files *f, const struct up_files_part *part,
+                 struct up_error *err)
+{
+    struct up_journal_state next = d->state;
+    struct up_files_plan plan;
+
+    if (up_files_make(&plan, d->storage, &part->archive.ini, part->content, part->archive.members,
+                      d->config->files.root, d->config->files.root_count, err) < 0)
+        return err->code;
+    if (check_programs(&plan, err) < 0 || (plan.op_count > 0 && up_files_begin(f, &plan, err) < 0)) {
+        up_files_plan_free(&plan);
+        return err->code;
+    }
+    next.tx.restart = plan.op_count > 0 && needs_restart(&part->archive.ini);
+    next.tx.plan.known = plan.op_count > 0;
+    memcpy(next.tx.plan.bytes, f->stage.plan, sizeof next.tx.plan.bytes);
+    up_files_plan_free(&plan);
+    return up_device_save(d, &next, err);
+}
+
+/* What is open is this transaction's plan, not yet switched; else it goes. */
+static int make_way(const struct up_device *d, struct up_files *f, struct up_error *err)
+{
+    const struct up_known_digest *plan = &d->state.tx.plan;
+    bool ours = plan->known && memcmp(plan->bytes, f->stage.plan, sizeof plan->bytes) == 0 && !f->lost &&
+                (f->stage.step == UP_FILES_STAGING || f->stage.step == UP_FILES_STAGED);
+
+    if (ours)
+        return 0;
+    return up_files_undo(f, err) < 0 ? err->code : up_files_sweep(f, false, err);
+}
+
+/* In the factory there is no old tree to go back to: what a cut left is done again. */
+static int put_in_place(struct up_files *f, struct up_error *err)
+{
+    return up_files_switch(f, err) < 0 ? err->code : up_files_sweep(f, true, err);
+}
+
+static int stage(struct up_device *d, struct up_files *f, struct up_files_part *part, struct up_error *err)
+{
+    const struct up_files_source source = up_files_part_source(part);
+
+    if (make_way(d, f, err) < 0 || (f->stage.step == UP_FILES_NONE && begin(d, f, part, err) < 0))
+        return err->code;
+    if (f->stage.step == UP_FILES_NONE) /* there is nothing to do */
+        return 0;
+    if (up_files_fill(f, &source, err) < 0)
+        return err->code;
+    return d->provisioning ? put_in_place(f, err) : 0;
+}
+
+static int stage_part(struct up_device *d, struct up_files_part *part, struct up_error *err)
+{
+    struct up_error ignored;
+    struct up_files f;
+    int rc = up_files_open(&f, d->storage, d->config->state, err);
+
+    if (rc < 0)
+        return rc;
+    rc = stage(d, &f, part, err);
+    if (rc < 0 && !d->provisioning)
+        (void)!up_files_sweep(&f, false, &ignored);
+    up_files_close(&f);
+    return rc;
+}
+
+int up_device_stage_files(struct up_device *d, const char *path, struct up_error *err)
+{
+    struct up_files_part part;
+    int rc = up_files_part_open(&part, d->storage, path, err);
+
+    if (rc < 0)
+        return rc;
+    rc = stage_part(d, &part, err);
+    up_files_part_close(&part);
+    return rc;
+}

@@ -1,0 +1,124 @@
+#include "world_files.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define APP "/app"
+#define CARD "/card"
+
+const char world_files_ini[] = "conf\t/app/etc\t4\t4\n"
+                               "gone\t/app\t2\t4\n"
+                               "data\t/app\t2\t1\n"
+                               "new\t/app\t1\t1\n"
+                               "x\t/app/new\t1\t4\n"
+                               "image\t/card\t4\t4\n"
+                               "fresh\t/card\t1\t4\n";
+
+static void put_common(struct sim *sim)
+{
+    sim_put_mount(sim, APP, 1, false);
+    sim_put_mount(sim, CARD, 2, false);
+    sim_put_owner(sim, CARD, 40, 41, 0);
+    sim_put_dir(sim, APP "/etc", 0750);
+    sim_put_text(sim, APP "/etc/stays", "nobody touches this");
+}
+
+void world_files_put(struct sim *sim)
+{
+    put_common(sim);
+    sim_put(sim, APP "/etc/conf", "old configuration", 17, 0640);
+    sim_put_owner(sim, APP "/etc/conf", 5, 6, 7);
+    sim_put_text(sim, APP "/gone", "to be deleted");
+    sim_put_text(sim, APP "/data/a", "data");
+    sim_put_text(sim, APP "/data/sub/b", "more data");
+    sim_put_text(sim, CARD "/image", "an old image");
+}
+
+/* As the fixtures make files: name and seed, which is that of the release. */
+static void put_file(struct sim *sim, const char *path, unsigned seed, unsigned mode)
+{
+    char text[64];
+
+    snprintf(text, sizeof text, "%s, seed %u\n", strrchr(path, '/') + 1, seed);
+    sim_put(sim, path, text, strlen(text), mode);
+}
+
+static void put_after(struct sim *sim, unsigned seed)
+{
+    put_common(sim);
+    put_file(sim, APP "/etc/conf", seed, 0640);
+    sim_put_owner(sim, APP "/etc/conf", 5, 6, 7);
+    sim_put_dir(sim, APP "/new", 0755);
+    put_file(sim, APP "/new/x", seed, 0644);
+    put_file(sim, CARD "/image", seed, 0644);
+    put_file(sim, CARD "/fresh", seed, 0644);
+    sim_put_owner(sim, CARD "/fresh", 40, 41, 0);
+}
+
+static void give_root(struct up_config *config, const char *path)
+{
+    config->files.root[config->files.root_count++].path = strdup(path);
+}
+
+void world_files_configure(struct up_config *config)
+{
+    give_root(config, APP);
+    give_root(config, CARD);
+}
+
+/* Of both roots; without lines of ours unless `ours`. */
+static char *dump(const struct sim *sim, bool ours)
+{
+    char *app = sim_dump(sim, APP), *card = sim_dump(sim, CARD), *to, *line;
+    size_t len;
+
+    app = realloc(app, strlen(app) + strlen(card) + 1);
+    if (!app)
+        abort();
+    strcat(app, card);
+    free(card);
+    for (to = line = app; *line; line += len) {
+        const char *mark = strstr(line, "/.moult-");
+
+        len = strcspn(line, "\n") + 1;
+        if (!ours && mark && mark < line + len)
+            continue;
+        memmove(to, line, len);
+        to += len;
+    }
+    *to = '\0';
+    return app;
+}
+
+/* Of release 1, which the factory installs, or 2; 0: the tree before. Made once,
+ * and asked for many thousand times. */
+static const char *expected(unsigned release)
+{
+    static _Thread_local char *text[3];
+
+    if (!text[release]) {
+        struct sim *sim = sim_new();
+
+        if (release > 0)
+            put_after(sim, release);
+        else
+            world_files_put(sim);
+        text[release] = dump(sim, true);
+        sim_free(sim);
+    }
+    return text[release];
+}
+
+enum world_tree world_files_tree(const struct sim *sim, bool ours)
+{
+    char *now = dump(sim, ours);
+    enum world_tree tree = WORLD_TREE_NEITHER;
+
+    if (strcmp(now, expected(0)) == 0)
+        tree = WORLD_TREE_OLD;
+    else if (strcmp(now, expected(1)) == 0 || strcmp(now, expected(2)) == 0)
+        tree = WORLD_TREE_NEW;
+    free(now);
+    return tree;
+}

@@ -1,0 +1,23 @@
+/*
+ * world_files.h -- the tree of files of a device of world.h: on two file systems,
+ * before and after the one update of files that its packages carry.
+ */
+#ifndef WORLD_FILES_H
+#define WORLD_FILES_H
+
+#include "config.h"
+#include "sim.h"
+
+/* The update.ini of each package with files: it puts over what is there and where nothing
+ * is, makes a directory, and deletes a file and a directory. */
+extern const char world_files_ini[];
+
+/* The tree before, and the roots of it. */
+void world_files_put(struct sim *sim);
+void world_files_configure(struct up_config *config);
+
+enum world_tree { WORLD_TREE_NEITHER, WORLD_TREE_OLD, WORLD_TREE_NEW };
+/* What lies below the roots. With `ours`, what is ours and temporary counts, too. */
+enum world_tree world_files_tree(const struct sim *sim, bool ours);
+
+#endif
