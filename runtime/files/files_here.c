@@ -1,10 +1,15 @@
 #include "files_here.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "error.h"
 #include "files_tree.h"
+
+#define CHUNK 65536u
+/* Bytes. Of a full btrfs, what becomes free first fills the reserve that it keeps for itself. */
+#define SPARE (4u << 20)
 
 static int open_root(struct up_files_place *p, struct up_storage *s, const struct up_files_plan *plan,
                      uint32_t i, struct up_error *err)
@@ -30,18 +35,55 @@ static int make_one(const struct up_files_place *p, const char *name, const uint
     return rc < 0 ? rc : up_files_sync(p, err);
 }
 
+/* Bytes that no file system makes smaller. */
+static int fill_spare(const struct up_files_place *p, const char *name, int file, struct up_error *err)
+{
+    struct up_storage *s = p->storage;
+    uint8_t *bytes = malloc(CHUNK);
+    int rc = bytes ? 0 : up_fail(err, UP_INTERNAL, "files: out of memory");
+
+    for (uint64_t at = 0; at < SPARE && rc == 0; at += CHUNK)
+        if (s->ops->random(s, bytes, CHUNK) < 0 || s->ops->pwrite(s, file, bytes, CHUNK, at) < 0)
+            rc = up_files_failed(p, name, "write", err);
+    free(bytes);
+    if (rc == 0 && s->ops->sync(s, file) < 0)
+        rc = up_files_failed(p, name, "sync", err);
+    return rc;
+}
+
+static int make_spare(const struct up_files_place *p, const char *name, struct up_error *err)
+{
+    struct up_storage *s = p->storage;
+    struct up_space space;
+    int file, rc;
+
+    if (s->ops->space_at(s, p->dir, &space) < 0)
+        return up_files_failed(p, name, "space", err);
+    if (!space.moves)
+        return 0;
+    file = s->ops->open_at(s, p->dir, name, UP_CREATE, 0600);
+    if (file < 0)
+        return up_files_failed(p, name, "create", err);
+    rc = fill_spare(p, name, file, err);
+    s->ops->close(s, file);
+    return rc;
+}
+
 int up_files_here_make(struct up_storage *s, const struct up_files_plan *plan, struct up_error *err)
 {
-    char name[UP_FILES_TEMPORARY_SIZE];
+    char name[UP_FILES_TEMPORARY_SIZE], spare[UP_FILES_TEMPORARY_SIZE];
     struct up_files_place p;
 
     up_files_here(plan, name);
+    up_files_spare(plan, spare);
     for (uint32_t i = 0; i < plan->root_count; i++) {
         int rc = open_root(&p, s, plan, i, err);
 
         if (rc < 0)
             return rc;
-        rc = make_one(&p, name, plan->root[i].here, err);
+        rc = make_spare(&p, spare, err);
+        if (rc == 0)
+            rc = make_one(&p, name, plan->root[i].here, err);
         up_files_place_close(&p);
         if (rc < 0)
             return rc;
@@ -82,19 +124,19 @@ int up_files_here_check(struct up_storage *s, const struct up_files_plan *plan, 
     return 0;
 }
 
-int up_files_here_remove(struct up_storage *s, const struct up_files_plan *plan, struct up_error *err)
+/* Files of ours, in every root that is there. */
+static int remove_each(struct up_storage *s, const struct up_files_plan *plan, const char *const *names,
+                       size_t count, struct up_error *err)
 {
-    char name[UP_FILES_TEMPORARY_SIZE];
     struct up_files_place p;
-    int rc;
 
-    up_files_here(plan, name);
     for (uint32_t i = 0; i < plan->root_count; i++) {
-        rc = open_root(&p, s, plan, i, err);
+        int rc = open_root(&p, s, plan, i, err);
+
         if (rc == UP_MISSING)
             continue;
-        if (rc == 0)
-            rc = up_files_remove(&p, name, err);
+        for (size_t k = 0; k < count && rc == 0; k++)
+            rc = up_files_remove(&p, names[k], err);
         if (rc == 0)
             rc = up_files_sync(&p, err);
         up_files_place_close(&p);
@@ -102,4 +144,23 @@ int up_files_here_remove(struct up_storage *s, const struct up_files_plan *plan,
             return rc;
     }
     return 0;
+}
+
+int up_files_here_give_room(struct up_storage *s, const struct up_files_plan *plan, struct up_error *err)
+{
+    char spare[UP_FILES_TEMPORARY_SIZE];
+    const char *const name = spare;
+
+    up_files_spare(plan, spare);
+    return remove_each(s, plan, &name, 1, err);
+}
+
+int up_files_here_remove(struct up_storage *s, const struct up_files_plan *plan, struct up_error *err)
+{
+    char here[UP_FILES_TEMPORARY_SIZE], spare[UP_FILES_TEMPORARY_SIZE];
+    const char *const names[] = {spare, here};
+
+    up_files_here(plan, here);
+    up_files_spare(plan, spare);
+    return remove_each(s, plan, names, 2, err);
 }

@@ -1,6 +1,9 @@
 /*
  * files_here.h -- a file in each root which shows that the root is mounted, and is the
  * one that the plan was made for.
+ *
+ * Where even renaming takes room (btrfs), a second file beside it keeps some: a disk
+ * that is full must not keep the tree from going back.
  */
 #ifndef UP_FILES_HERE_H
 #define UP_FILES_HERE_H
@@ -15,6 +18,9 @@ UP_MUST_CHECK int up_files_here_make(struct up_storage *s, const struct up_files
 /* Errors: UP_MISSING "root R is not there". */
 UP_MUST_CHECK int up_files_here_check(struct up_storage *s, const struct up_files_plan *plan,
                                       struct up_error *err);
+/* What was kept for going back is free from now on, in every root that is there. Errors: UP_WRITE. */
+UP_MUST_CHECK int up_files_here_give_room(struct up_storage *s, const struct up_files_plan *plan,
+                                          struct up_error *err);
 /* Remove it from every root that is there. Errors: UP_WRITE. */
 UP_MUST_CHECK int up_files_here_remove(struct up_storage *s, const struct up_files_plan *plan,
                                        struct up_error *err);

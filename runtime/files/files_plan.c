@@ -382,6 +382,14 @@ void up_files_temporary(const struct up_files_plan *plan, uint32_t n, enum up_fi
     snprintf(out, UP_FILES_TEMPORARY_SIZE, UP_FILES_TEMPORARY "%s-%u.%s", id, n, suffix[which]);
 }
 
+void up_files_spare(const struct up_files_plan *plan, char out[UP_FILES_TEMPORARY_SIZE])
+{
+    char id[2 * UP_FILES_ID_SIZE + 1];
+
+    id_text(plan, id);
+    snprintf(out, UP_FILES_TEMPORARY_SIZE, UP_FILES_TEMPORARY "%s.spare", id);
+}
+
 void up_files_here(const struct up_files_plan *plan, char out[UP_FILES_TEMPORARY_SIZE])
 {
     char id[2 * UP_FILES_ID_SIZE + 1];

@@ -98,6 +98,8 @@ enum up_files_temporary {
 #define UP_FILES_TEMPORARY_SIZE 48
 void up_files_temporary(const struct up_files_plan *plan, uint32_t n, enum up_files_temporary which,
                         char out[UP_FILES_TEMPORARY_SIZE]);
+/* ".moult-<id>.spare": room for going back (files_here.h). */
+void up_files_spare(const struct up_files_plan *plan, char out[UP_FILES_TEMPORARY_SIZE]);
 /* ".moult-<id>.here": lies in each root while the plan is open. */
 void up_files_here(const struct up_files_plan *plan, char out[UP_FILES_TEMPORARY_SIZE]);
 

@@ -175,14 +175,10 @@ int up_files_switch(struct up_files *f, struct up_error *err)
     return enter(f, UP_FILES_SWITCHED, err);
 }
 
-int up_files_undo(struct up_files *f, struct up_error *err)
+static int undo(struct up_files *f, struct up_error *err)
 {
     struct up_files_work w = work_of(f);
 
-    if (!needs_found(f->stage.step))
-        return 0;
-    if (f->lost)
-        return unreadable(err);
     if (up_files_check_here(f, err) < 0 ||
         (f->stage.step != UP_FILES_UNDOING && enter(f, UP_FILES_UNDOING, err) < 0))
         return err->code;
@@ -192,6 +188,20 @@ int up_files_undo(struct up_files *f, struct up_error *err)
             return err->code;
     }
     return 0;
+}
+
+int up_files_undo(struct up_files *f, struct up_error *err)
+{
+    int rc;
+
+    if (!needs_found(f->stage.step))
+        return 0;
+    if (f->lost)
+        return unreadable(err);
+    rc = undo(f, err);
+    if (rc != UP_NOSPACE)
+        return rc;
+    return up_files_here_give_room(f->storage, &f->plan, err) < 0 ? err->code : undo(f, err);
 }
 
 static int forget(struct up_files *f, struct up_error *err)

@@ -70,7 +70,7 @@ UP_MUST_CHECK int up_files_fill(struct up_files *f, const struct up_files_source
  * up_files_forward(); the tree is to be put back then. */
 UP_MUST_CHECK int up_files_switch(struct up_files *f, struct up_error *err);
 
-/* The tree as it was found; nothing when it was not touched. Errors: those of
+/* The tree as it was found, also on a disk that is full by now; nothing when it was not touched. Errors: those of
  * up_files_back(); the tree is mixed then. */
 UP_MUST_CHECK int up_files_undo(struct up_files *f, struct up_error *err);
 

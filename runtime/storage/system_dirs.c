@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/xattr.h>
@@ -235,18 +235,29 @@ int up_system_dir_copy_link_at(struct up_storage *s, int dir, const char *name, 
                                            : fchownat(to, name, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW);
 }
 
+/* btrfs, bcachefs, ZFS. */
+static bool writes_elsewhere(unsigned magic)
+{
+    static const unsigned known[] = {0x9123683e, 0xca451a4e, 0x2fc12fc1};
+
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (known[i] == magic)
+            return true;
+    return false;
+}
+
 int up_system_dir_space_at(struct up_storage *s, int dir, struct up_space *out)
 {
-    struct statvfs vfs;
+    struct statfs fs;
     int r;
 
     (void)s;
     do
-        r = fstatvfs(dir, &vfs);
+        r = fstatfs(dir, &fs);
     while (r < 0 && errno == EINTR);
     if (r == 0)
-        *out =
-            (struct up_space){(uint64_t)vfs.f_bavail * vfs.f_frsize, vfs.f_files ? vfs.f_favail : UINT64_MAX};
+        *out = (struct up_space){(uint64_t)fs.f_bavail * (uint64_t)fs.f_frsize,
+                                 fs.f_files ? fs.f_ffree : UINT64_MAX, writes_elsewhere((unsigned)fs.f_type)};
     return r;
 }
 

@@ -1,6 +1,6 @@
 /*
  * files_disk_check.c -- updates of files on file systems of the kernel: an overlay, and
- * tmpfs and ext4 that are full, have no inodes left, or become read-only. What is not
+ * tmpfs, ext4 and btrfs that are full, have no inodes left, or become read-only. What is not
  * possible is refused with the old tree in place; what was begun goes back without room.
  *
  * In a mount namespace of its own; skipped where there can be none.
@@ -47,11 +47,12 @@ static void look(char text[TEXT], bool all)
     FILE *pipe;
     size_t n;
 
-    snprintf(command, sizeof command,
-             "cd %s && find . %s -name lost+found -prune -o -name ballast -o -printf '%%P %%y %%m %%U %%G "
-             "%%l\\n' | "
-             "sort; find . -type f -size +0 ! -name ballast ! -path '*/.moult-*' -exec cksum {} + | sort -k3",
-             root, all ? "" : "-name '.moult-*' -prune -o");
+    snprintf(
+        command, sizeof command,
+        "cd %s && find . %s -name lost+found -prune -o -name ballast -prune -o -printf '%%P %%y %%m %%U %%G "
+        "%%l\\n' | "
+        "sort; find . -type f -size +0 ! -path './ballast*' ! -path '*/.moult-*' -exec cksum {} + | sort -k3",
+        root, all ? "" : "-name '.moult-*' -prune -o");
     pipe = popen(command, "r");
     n = fread(text, 1, TEXT - 1, pipe);
     text[n] = '\0';
@@ -296,6 +297,51 @@ static void what_is_read_only_stays_as_it_is(void **state)
     up_files_close(&f);
 }
 
+/* All of it, data and what describes it: what is added is synced, until nothing can be added. */
+static void fill_btrfs(void)
+{
+    assert_true(shell(
+        "mkdir -p %s/ballast && cd %s/ballast && { head -c 300M /dev/zero >>fill; sync fill; for n in 64K "
+        "1K; do for i in $(seq 40); do head -c $n /dev/zero >>fill; sync fill; done; done; } 2>/dev/null; "
+        "true",
+        root, root));
+}
+
+static void a_full_btrfs_goes_back(void **state)
+{
+    char before[TEXT];
+    struct up_files f;
+    struct up_error err;
+    unsigned fine = 0;
+
+    (void)state;
+    if (!shell("truncate -s 128M %s/image && mkfs.btrfs -q -M %s/image >/dev/null 2>&1 && mount -o loop "
+               "%s/image %s "
+               "2>/dev/null",
+               base, base, base, root))
+        skip();
+    put_tree(root);
+    look(before, true);
+    start(&f);
+    for (unsigned left = 0; left <= 4; left++) {
+        assert_true(
+            shell("mkdir %s/ballast && head -c %u /dev/zero >%s/ballast/spare && sync %s/ballast/spare", root,
+                  left * 1000 * BLOCK, root, root));
+        fill_btrfs();
+        assert_true(shell("rm %s/ballast/spare && sync %s", root, root));
+        if (update(&f, &err) == 0) {
+            fine++;
+            fill_btrfs();
+        } else if (err.code != UP_NOSPACE) {
+            fail_msg("%s", err.message);
+        }
+        assert_back(&f, before);
+        assert_true(shell("rm -rf %s/ballast && sync %s", root, root));
+    }
+    assert_true(fine > 0);
+    up_files_close(&f);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -320,6 +366,7 @@ int main(void)
         ON_DISK(a_tmpfs_without_inodes_is_refused),
         ON_DISK(an_ext4_without_inodes_is_refused),
         ON_DISK(what_is_read_only_stays_as_it_is),
+        ON_DISK(a_full_btrfs_goes_back),
     };
     int failed;
 
