@@ -571,6 +571,37 @@ static void enter_trial(struct stand *s, const char *path, char slot)
     assert_int_equal(phase_of(s), UP_TRIAL);
 }
 
+/* Whichever copy is lost, the other one does not count the starts of what was confirmed. */
+static void what_was_confirmed_is_in_both_copies(void **state)
+{
+    static const char *const copies[] = {STATE "/boot.0", STATE "/boot.1"};
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct up_boot_state boot;
+        struct up_boot *loader;
+        struct stand s;
+
+        stand_up(&s, &by_file);
+        enter_trial(&s, CORE, 'a');
+        assert_int_equal(up_device_trial_start(s.device, &s.action, &s.err), 0);
+        assert_int_equal(up_device_confirm(s.device, &s.err), 0);
+        power_off(&s);
+        sim_settle(s.sim);
+        sim_put_text(s.sim, copies[i], "rubbish");
+        assert_int_equal(
+            up_boot_open(&loader, s.storage, (struct up_boot_place){UP_BOOT_FILE, STATE, NULL, NULL}, &s.err),
+            0);
+        assert_int_equal(up_boot_read(loader, &boot, &s.err), 0);
+        up_boot_close(loader);
+        assert_int_equal(boot.order[0], 1);
+        assert_true(boot.good[1]);
+        power_on(&s, 'a');
+        runs(&s, 1, 1);
+        stand_free(&s);
+    }
+}
+
 static void a_script_on_trial_that_cannot_be_counted_is_left_alone(void **state)
 {
     struct stand s;
@@ -896,6 +927,7 @@ int main(void)
         cmocka_unit_test(what_could_not_be_looked_at_may_hold_a_device),
         cmocka_unit_test(a_lost_boot_record_is_made_anew_for_the_confirmed_slot),
         cmocka_unit_test(a_lost_boot_record_names_the_slot_that_runs),
+        cmocka_unit_test(what_was_confirmed_is_in_both_copies),
         cmocka_unit_test(a_boot_record_that_cannot_be_made_stops_updates_alone),
         cmocka_unit_test(an_environment_that_cannot_be_read_changes_nothing),
         cmocka_unit_test(a_loader_that_does_not_name_its_slot_runs_the_confirmed_one),
