@@ -163,7 +163,7 @@ function Engine:install(where)
   self.busy, self.cancelled, self.aside = true, nil, nil
   self.patient = place.patience and place.cloud
   local results = table.pack(xpcall(self.run, debug.traceback, self, place))
-  self.busy, self.begun, self.patient = nil, nil, nil
+  self.busy, self.begun, self.patient, self.stands = nil, nil, nil, nil
   if not results[1] then error(results[2], 0) end
   return table.unpack(results, 2, results.n)
 end
@@ -186,13 +186,18 @@ end
 
 --- The head is verified and allowed: from now on no other update goes first.
 function Engine:begin()
-  self.begun = true
+  self.begun, self.stands = true, nil
 end
 
 --- All is in place and waits to be armed: what else is wanted goes first.
 -- @tparam string cloud name
 function Engine:stand_by(cloud)
-  self.begun, self.patient = nil, cloud
+  self.begun, self.patient, self.stands = nil, cloud, true
+end
+
+--- Whether an update has everything in place and waits to be armed.
+function Engine:stands_by()
+  return self.stands == true
 end
 
 --- Whether this differs from the last message.
