@@ -11,6 +11,7 @@ local M = {}
 local LONGEST = 32     -- bytes of a release
 local EVERY = 0.25     -- seconds between two progress events
 local AT_FAULT = { corrupt = true, untrusted = true }
+local LATER = { deferred = true, busy = true, nospace = true, write = true }
 
 --- The file that keeps what came.
 -- @tparam table device update.native.device
@@ -19,9 +20,17 @@ function M.path(device)
   return device:path "bare.archive"
 end
 
-local function tell(engine, where, told, part)
+--- The end of a place: what is not wanted later goes.
+-- @tparam table engine update.engine
+-- @tparam table head of update.engine.head
+-- @tparam[opt] string code word that it ended with; nil: it is armed
+function M.over(engine, head, code)
+  if head.bare and not LATER[code] then engine.natives.partial.forget(M.path(engine.device)) end
+end
+
+local function tell(engine, where, told, part, last)
   local now = engine.tasks.now()
-  if told.at and now - told.at < EVERY then return end
+  if told.at and now - told.at < EVERY and not last then return end
   local done, total = part:progress()
   told.at = now
   engine.on { event = "progress", release = where.bare.version, part = "files", done = done, total = total or done }
@@ -44,7 +53,7 @@ local function fetch(engine, where, path, open_source)
       engine.spent(received - counted, not done)
       counted = received
     end
-    tell(engine, where, told, part)
+    tell(engine, where, told, part, done)
     if done == false then engine.tasks:turn() elseif code == "again" then engine.tasks:idle() end
     if done then return true end
   until done == nil and code ~= "again"

@@ -18,6 +18,7 @@
 --
 -- @module update.engine
 
+local bare_head = require "update.engine.bare_head"
 local full_package = require "update.engine.full_package"
 local heads = require "update.engine.head"
 local offers = require "update.engine.offer"
@@ -138,6 +139,7 @@ function Engine:attempt(where, as_offered)
     reason = verdict.decision.reason }
   if verdict.code or not as_offered and full_package.preferred(where, verdict) then
     heads.close(self, where, head)
+    bare_head.over(self, head, verdict.code)
     return nil, verdict.message, verdict.code, verdict
   end
   head.reuse = verdict.decision.reuse

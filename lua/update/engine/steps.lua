@@ -152,6 +152,7 @@ function M.carry_out(engine, where, head)
     if where.held then ok, message, code = hold(engine, where, head) end
     if ok then ok, message, code = in_pieces(engine, head, engine.device.finish) end
   end
+  bare_head.over(engine, head, not ok and code or nil)
   local times, rest
   if ok then engine.unkept:passed() end
   if code == "write" then times, rest = engine.unkept:failed(head.manifest.digest) end
@@ -160,7 +161,6 @@ function M.carry_out(engine, where, head)
       message, times, rest // 3600)
   end
   if ok then
-    if head.bare then engine.natives.partial.forget(bare_head.path(engine.device)) end
     engine.note(("update %s: armed, read back %s"):format(head.id, message))
     engine.on { event = "state", phase = "armed", release = head.offer.release }
     return true
