@@ -120,15 +120,36 @@ local function better(best, entry)
   return later > sequence and entry or best
 end
 
+-- The sequence of the newest package with the files that the device has; nil if there is none.
+local function sequence_of_files(entries, asked)
+  local found
+  for _, entry in ipairs(entries) do
+    local m = entry.manifest
+    if asked.files_version and m.files_version == asked.files_version then found = math.max(found or 0, m.sequence) end
+  end
+  return found
+end
+
+-- Whether a package of files alone has others than the device. No VERSION says it, so the device does.
+local function has_new_files(manifest, asked, sequence)
+  return manifest.files_version ~= asked.files_version and (not sequence or manifest.sequence > sequence)
+end
+
 local function find(entries, asked)
   local found, sequence = { project = true, list = {}, by_tag = {} }, sequence_of(entries, asked)
+  local files_sequence = sequence_of_files(entries, asked)
   for _, entry in ipairs(entries) do
     local manifest = entry.manifest
     local core = core_of(asked.firmware, manifest.project)
     if core and names_core(manifest, core) then
       found.firmware = true
-      if suits_source(manifest, asked) and suits_number(manifest, asked.core_version)
-        and is_newer(manifest, asked, sequence) then
+      local newer
+      if manifest.files_version and not manifest.script_version then
+        newer = has_new_files(manifest, asked, files_sequence)
+      else
+        newer = is_newer(manifest, asked, sequence)
+      end
+      if newer and suits_source(manifest, asked) and suits_number(manifest, asked.core_version) then
         found.list[#found.list + 1] = entry
         if entry.tag then found.by_tag[entry.tag] = entry end
       end
@@ -153,7 +174,7 @@ function M.of(entries, asked, key)
     memory[product] = seen
   end
   local kind = table.concat({ asked.firmware, tostring(asked.core_version), tostring(asked.deltas),
-    tostring(asked.version), tostring(asked.major), tostring(asked.minor) }, "\0")
+    tostring(asked.version), tostring(asked.major), tostring(asked.minor), tostring(asked.files_version) }, "\0")
   local found = seen.kinds[kind]
   if not found then
     if seen.count == KINDS then seen.kinds, seen.count = {}, 0 end

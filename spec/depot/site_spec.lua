@@ -62,6 +62,14 @@ local function libfota(overrides)
   return q
 end
 
+local function files_only(version, sequence)
+  local e = entry { name = version .. ".upd", sequence = sequence, files_version = version,
+    release = "1.0.0-F" .. version }
+  e.manifest.script_version, e.manifest.core_name, e.manifest.core_version = nil, nil, nil
+  e.manifest.parts = { { kind = "files" } }
+  return e
+end
+
 --- Name of the package given, or the vendor's code.
 local function outcome(q, ...)
   local answer = luat.answer(q, { ... }, sha256)
@@ -129,6 +137,19 @@ describe("depot.luat", function()
         assert.equal(case[4], (outcome(libfota(case[2]), case[3])))
       end)
     end
+  end)
+
+  it("gives files to a device that has others, and not again and again", function()
+    local own = script_only { name = "own.upd", sequence = 1, script_version = "1.0.0" }
+    local old, new = files_only("7", 2), files_only("8", 3)
+    local rows = {
+      { nil, "8.upd" }, { "6", "8.upd" }, { "7", "8.upd" }, { "8", 27 },
+    }
+    for i = 1, 4 do
+      assert.equal(rows[i][2], (outcome(query { files_version = rows[i][1] }, own, old, new)))
+    end
+    assert.equal(27, (outcome(query { files_version = "8" }, new, old)))
+    assert.equal("7.upd", (outcome(query {}, old)))
   end)
 
   it("understands the older form, with the core's number in its name", function()

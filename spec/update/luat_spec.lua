@@ -45,6 +45,11 @@ describe("luat.request", function()
     end)
   end
 
+  it("says which files it has, as no VERSION does", function()
+    local d = { product_key = "k", id = "1", project = "P", version = "1.0.0", files = { version = "080507 b" } }
+    assert.matches("&version=1.0.0&files_version=080507%%20b$", luat.request(d).url)
+  end)
+
   it("encodes only values that would break the request", function()
     local url = luat.request(device { project = "A B&C", version = "1.0+2" }).url
     assert.matches("firmware_name=A%20B%26C_Luat_RDA8910&", url, 1, true)

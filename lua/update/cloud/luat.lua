@@ -71,6 +71,8 @@ function M.request(device, options)
   end
   fields[#fields + 1] = options.full and "dfota=0" or "dfota=1"
   fields[#fields + 1] = "version=" .. encode(device.version)
+  -- Of a device that has files: their version is in no VERSION. The vendor's cloud does not know the field.
+  if device.files then fields[#fields + 1] = "files_version=" .. encode(device.files.version) end
   if options.redirect then
     fields[#fields + 1] = "need_oss_url=1"
   end
