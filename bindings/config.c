@@ -138,6 +138,19 @@ static void read_roots(lua_State *L, struct up_config *out)
     lua_pop(L, 1);
 }
 
+/* clouds = { { [mit_ini = PATH] }, ... }: at most one of them has it */
+static void read_mit_ini(lua_State *L, int index, struct up_config *out)
+{
+    lua_Integer n = lua_getfield(L, index, "clouds") == LUA_TTABLE ? luaL_len(L, -1) : 0;
+
+    for (lua_Integer i = 1; i <= n && !out->mit_ini; i++) {
+        if (lua_geti(L, -1, i) == LUA_TTABLE && up_field_string(L, lua_gettop(L), "mit_ini", NULL))
+            out->mit_ini = copy_path(L, lua_gettop(L), "mit_ini");
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
 /* files = { roots = { { path = PATH [, weak] }, ... } [, stop = {...}] [, start = {...}] [, trim] [, run_mixed] } */
 static void read_files(lua_State *L, int index, struct up_config *out)
 {
@@ -200,6 +213,7 @@ void up_check_config(lua_State *L, int index, struct up_config *out)
         draft->journal_dir = copy_path(L, index, "journal_dir");
     read_core(L, index, draft);
     read_files(L, index, draft);
+    read_mit_ini(L, index, draft);
     read_restart(L, index, draft);
     draft->heartbeat = read_seconds(L, index, "heartbeat", draft->heartbeat);
     draft->deadline = read_seconds(L, index, "deadline", draft->deadline);

@@ -18,6 +18,7 @@ void up_config_free(struct up_config *c)
     free(c->state);
     free(c->keys);
     free(c->journal_dir);
+    free(c->mit_ini);
     free(c->fw_env);
     free(c->cmdline);
     for (int i = 0; i < UP_SLOTS; i++)

@@ -37,6 +37,7 @@ struct up_config {
     uint32_t deadline;                   /* default seconds of a trial start; 600 */
     bool reuse;                          /* do not fetch blocks of a full core that the device has; true */
     uint64_t script_memory;              /* bytes the Lua state of the user's script may own; 64 MiB */
+    char *mit_ini;                       /* of a terminal: never a target of files; NULL: none */
     /* What a part `files` may touch; root_count 0: nothing. */
     struct {
         uint32_t root_count;

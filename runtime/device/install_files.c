@@ -48,6 +48,20 @@ static int check_programs(const struct up_files_plan *plan, struct up_error *err
                    plan->program[0].name);
 }
 
+/* The terminal's module and Moult write it. */
+static int check_targets(const struct up_device *d, const struct up_update_ini *ini, struct up_error *err)
+{
+    const char *kept = d->config->mit_ini;
+
+    for (size_t i = 0; kept && i < ini->count; i++)
+        if (ini->entry[i].operation != UP_FILE_KEEP && strcmp(ini->entry[i].path, kept) == 0)
+            return up_fail(err, UP_INCOMPATIBLE,
+                           "files: update.ini line %u: %s is the mit_ini of the configuration, which no "
+                           "package may change",
+                           ini->entry[i].line, kept);
+    return 0;
+}
+
 /* The plan goes on record, and its digest into the journal. */
 static int begin(struct up_device *d, struct up_files *f, const struct up_files_part *part,
                  struct up_error *err)
@@ -55,6 +69,8 @@ static int begin(struct up_device *d, struct up_files *f, const struct up_files_
     struct up_journal_state next = d->state;
     struct up_files_plan plan;
 
+    if (check_targets(d, &part->archive.ini, err) < 0)
+        return err->code;
     if (up_files_make(&plan, d->storage, &part->archive.ini, part->content, part->archive.members,
                       d->config->files.root, d->config->files.root_count, err) < 0)
         return err->code;
@@ -62,7 +78,9 @@ static int begin(struct up_device *d, struct up_files *f, const struct up_files_
         up_files_plan_free(&plan);
         return err->code;
     }
-    next.tx.restart = plan.op_count > 0 && needs_restart(&part->archive.ini);
+    /* A bare archive does not say what it needs. */
+    next.tx.restart =
+        plan.op_count > 0 && (up_sequence_is_unsigned(next.tx.sequence) || needs_restart(&part->archive.ini));
     next.tx.plan.known = plan.op_count > 0;
     memcpy(next.tx.plan.bytes, f->stage.plan, sizeof next.tx.plan.bytes);
     up_files_plan_free(&plan);

@@ -180,6 +180,9 @@ static int start_armed(struct up_device *d, enum up_start_action *action, struct
     bool told = d->boot_state.order[0] == target, may;
     struct up_error why;
 
+    /* Without a command that restarts it, a start of this program is the device's. */
+    if (up_device_on_target(d) && d->config->restart == UP_RESTART_SUPERVISOR)
+        return enter_trial(d, err);
     if (up_device_on_target(d))
         return waits_for_boot(d) ? ask_for_boot(d, action, err) : enter_trial(d, err);
     if (up_device_check_armed(d, &why) < 0)
