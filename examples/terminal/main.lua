@@ -1,20 +1,20 @@
--- The application of a terminal, as far as updates go: what its server answered is in the file `order` (version, path),
--- and what a dialogue would show is printed.
-PROJECT, VERSION, PRODUCT_KEY = "MIT", "080506", "k-mit"
+-- The application of a terminal, as far as updates go: what its server answered is in the file `order` (version, path,
+-- port), and what a dialogue would show is printed.
+PROJECT, VERSION, PRODUCT_KEY = "MIT", "1.0", "k-mit"
 local sys = require "sys"
 local terminal = require "update.terminal"
 
 local STATES = { [1] = "updated", [2] = "the update failed", [4] = "not upgraded" }
 
 terminal.app_RegisterUpdateStateHandle(function(state)
-  print(("terminal %s: %s"):format(VERSION, STATES[state]))
+  print(("terminal: %s"):format(STATES[state]))
 end)
 terminal.app_RegisterDownLoadStepHandle(function(file, total, step)
-  print(("terminal %s: %s, %d of %d bytes"):format(VERSION, file, step, total))
+  print(("terminal: %s, %d of %d bytes"):format(file, step, total))
 end)
 
 sys.taskInit(function()
-  print("terminal " .. VERSION .. ": at work")
+  print "terminal: at work"
   while true do
     local order = io.open "order"
     if order then

@@ -9,9 +9,10 @@
 -- One to one: dm_app_SendUpdateModuleUpdatedMsg_HB and the registration of both
 -- callbacks; mdma_... is the same for the other thread of the vendor's
 -- programs. The configuration has a cloud of kind "terminal". The package is one
--- of Moult's, and the version is its release; the vendor's bare .tar.gz is not
--- installed. Success is told when the new release is confirmed, so after a
--- restart; a state that no handler took is kept until one does.
+-- of Moult's, and the version is its release or that of its files; or it is a
+-- bare .tar.gz from a source of `trust.unsigned`. Success is told when the new
+-- release is confirmed, so after a restart; a state that no handler took is kept
+-- until one does. A type that is not 1, 2 or 4 ends with state 4.
 --
 -- @module update.terminal
 

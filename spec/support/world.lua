@@ -274,10 +274,11 @@ end
 
 --- Relay the depot through a slow link.
 -- @tparam integer rate bytes a second towards the device
+-- @tparam[opt] integer port of another server
 -- @treturn integer the relay's port; self:passed() tells how many bytes passed
-function World:slow_link(rate)
+function World:slow_link(rate, port)
   local pipe = assert(io.popen(("echo $$; exec lua5.4 scripts/demo.d/slowlink.lua %s %d %s"):format(
-    self.url:match(":(%d+)$"), rate, quote(self:path("passed")))))
+    port or self.url:match(":(%d+)$"), rate, quote(self:path("passed")))))
   self.running.link = pipe:read("n")
   self.link = pipe
   return pipe:read("n")

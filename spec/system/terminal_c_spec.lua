@@ -1,5 +1,6 @@
 -- The program of examples/c that was written against a terminal's DM layer, beside the real agent.
 
+local nginx = require "spec.support.nginx"
 local world = require "spec.support.world"
 
 describe("a C program with the terminal's calls", function()
@@ -113,6 +114,23 @@ describe("a C program with the terminal's calls", function()
     calls("080505", "/p2.upd")
     over()
     assert.equal("state 4: not upgraded\nstate 4: not upgraded\nthe call is taken\n", w:read "terminal.log")
+  end)
+
+  it("updates the device with a bare archive from a trusted source", function()
+    if not nginx.program() then return pending("no nginx here") end
+    w:shell "mkdir -p www app UPDATE_080507 && echo old >app/MIT && echo new >UPDATE_080507/MIT"
+    w:write("UPDATE_080507/update.ini", ("MIT\t%s\t4\t4\r\n"):format(w:path "app"))
+    w:shell "tar czf www/UPDATE_080507.tar.gz ./UPDATE_080507"
+    local server = nginx.start(w.dir, w:path "www")
+    finally(server.stop)
+    w:configure(([[cloud = { kind = "terminal", mit_ini = "mit.ini" }, files = { roots = { "app" } },
+      trust = { unsigned = { "%s/" } },]]):format(server.url))
+    w:run()
+    start("terminal", ("127.0.0.1 %d 080507 /UPDATE_080507.tar.gz"):format(server.port))
+    over()
+    assert.equal("state 1: updated\nthe call is taken\n", (w:read("terminal.log"):gsub("[^\n]* bytes\n", "")))
+    assert.equal("new\n", w:read "app/MIT")
+    assert.same({ "080507", "", "" }, { mit().prover, mit().downprover, mit().downfile })
   end)
 
   -- What is wrong before the agent is asked, handlers that are none, and calls from inside of a handler.

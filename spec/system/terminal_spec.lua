@@ -207,6 +207,7 @@ describe("the example of a terminal", function()
     local run = assert(io.popen(("examples/terminal/run '%s' %d 2>&1"):format(program, port)))
     local text = run:read "a"
     assert(run:close(), text)
-    assert.matches("terminal 080506: at work\n.*terminal 080507: updated\n.*prover=080507\ndownprover=\n$", text)
+    assert.matches("terminal: at work\n.*terminal: updated\nMIT 080507\nsettings of 080507\n"
+      .. "prover=080507\ndownprover=\n$", text)
   end)
 end)
