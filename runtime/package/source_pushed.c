@@ -11,7 +11,7 @@ struct pushed {
     struct up_source base; /* first: what source.h promises */
     uint8_t *data;         /* the piece in memory: [at, at + len) of the object */
     uint64_t at;
-    size_t len, room;
+    size_t len;
     uint64_t wanted; /* where the reader waits, while it starves */
     bool starves;
     struct up_error end; /* code 0: more may come */
@@ -69,34 +69,24 @@ int up_source_pushed(struct up_source **out, uint64_t size, struct up_error *err
     return 0;
 }
 
-static int make_room(struct pushed *p, size_t len, struct up_error *err)
-{
-    uint8_t *data;
-
-    if (len <= p->room)
-        return 0;
-    data = realloc(p->data, len);
-    if (!data)
-        return up_fail(err, UP_INTERNAL, "package: out of memory");
-    p->data = data;
-    p->room = len;
-    return 0;
-}
-
 int up_source_push(struct up_source *s, const void *data, size_t len, struct up_error *err)
 {
     struct pushed *p = (struct pushed *)s;
+    uint8_t *piece;
 
+    if (len == 0)
+        return 0;
     if (p->len > 0 && !p->starves)
         return up_fail(err, UP_BUSY, "package: the bytes at %" PRIu64 " are not used up yet", p->at);
     if (len > s->size - end_of(p))
         return up_fail(err, UP_CORRUPT, "package: more than the announced %" PRIu64 " bytes came", s->size);
-    if (make_room(p, len, err) < 0)
-        return err->code;
+    piece = realloc(p->data, len);
+    if (!piece)
+        return up_fail(err, UP_INTERNAL, "package: out of memory");
+    p->data = piece;
     p->at = end_of(p);
     p->len = len;
-    if (len > 0)
-        memcpy(p->data, data, len);
+    memcpy(p->data, data, len);
     s->received += len;
     p->starves = p->starves && p->wanted >= end_of(p);
     return 0;

@@ -54,6 +54,22 @@ static void gives_what_was_pushed_and_waits_for_more(void **state)
     assert_int_equal(source->received, 4);
 }
 
+/* Nobody who reads again what is in memory has used it up. */
+static void starves_only_at_the_end_of_the_piece(void **state)
+{
+    char got[8];
+
+    (void)state;
+    assert_int_equal(up_source_push(source, "abcd", 4, &err), 0);
+    assert_int_equal(read_at(4, got, 1), UP_AGAIN);
+    assert_true(up_source_starves(source));
+    assert_int_equal(read_at(2, got, 1), 1);
+    assert_false(up_source_starves(source));
+    assert_int_equal(up_source_push(source, "", 0, &err), 0);
+    assert_int_equal(read_at(3, got, 1), 1);
+    assert_int_equal(got[0], 'd');
+}
+
 static void takes_a_piece_before_anybody_reads_and_no_second(void **state)
 {
     char got[8];
@@ -128,6 +144,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CHECK(gives_what_was_pushed_and_waits_for_more),
+        CHECK(starves_only_at_the_end_of_the_piece),
         CHECK(takes_a_piece_before_anybody_reads_and_no_second),
         CHECK(passes_over_what_nobody_wants),
         CHECK(does_not_go_back),
