@@ -86,7 +86,7 @@ static const struct up_files_row table[UP_FILES_PHASES][UP_FILES_STEPS] = {
         [UP_FILES_SWEEPING_OLD] = {EACH(SWEEP_OLD), NULL},
     },
     [UP_FILES_CONFIRMING] = {
-        [UP_FILES_NONE]         = {EACH(NOTHING), NULL},
+        [UP_FILES_NONE]         = {{VERDICT, VERDICT, BACK}, NULL},
         [UP_FILES_STAGING]      = {EACH(BACK), no_fill},
         [UP_FILES_STAGED]       = {EACH(BACK), tried},
         [UP_FILES_SWITCHING]    = {EACH(BACK), tried},
@@ -96,7 +96,7 @@ static const struct up_files_row table[UP_FILES_PHASES][UP_FILES_STEPS] = {
         [UP_FILES_SWEEPING_OLD] = {EACH(SWEEP_OLD), old_again},
     },
     [UP_FILES_ROLLING_BACK] = {
-        [UP_FILES_NONE]         = {EACH(NOTHING), NULL},
+        [UP_FILES_NONE]         = {EACH(BACK), NULL},
         [UP_FILES_STAGING]      = {EACH(BACK), NULL},
         [UP_FILES_STAGED]       = {EACH(BACK), NULL},
         [UP_FILES_SWITCHING]    = {EACH(BACK), NULL},
