@@ -189,22 +189,23 @@ describe("moult", function()
         return table.concat(list, " ")
       end
       local idle = w:status()
-      assert.equal("core floor hotfixes kept_out last phase release retry script time transaction trouble", names(idle))
+      assert.equal("core files floor hotfixes kept_out last phase release retry script time transaction trouble",
+        names(idle))
       assert.same({ json.null, json.null, json.null }, { idle.core, idle.transaction, idle.last })
       assert.same({ "idle", "1.0.0", { version = "1.0.0", generation = 1, damage = json.null, restarts = json.null,
         reason = json.null, next_start = json.null },
-        { script = 1, core = 0 } }, { idle.phase, idle.release, idle.script, idle.floor })
+        { script = 1, core = 0, files = 0 } }, { idle.phase, idle.release, idle.script, idle.floor })
       assert.matches('"hotfixes":%[%]', (select(2, w:moult "status --json")))
       assert.equal(4, (w:moult "install p2.upd -q"))
       local armed = w:status()
       assert.same({ "armed", "1.0.0" }, { armed.phase, armed.release })
-      assert.equal("done part release sequence total", names(armed.transaction))
+      assert.equal("done part release sequence total unsigned", names(armed.transaction))
       assert.same({ "1.0.1", 2, "script" },
         { armed.transaction.release, armed.transaction.sequence, armed.transaction.part })
       assert.equal("integer", math.type(armed.transaction.done))
       assert.equal(0, (w:moult "rollback"))
       local back = w:status()
-      assert.equal("code message sequence time verdict", names(back.last))
+      assert.equal("code message sequence time unsigned verdict", names(back.last))
       assert.same({ "idle", json.null, "ok" }, { back.phase, back.transaction, back.last.code })
     end)
 

@@ -3,6 +3,7 @@
 -- @module cli.verbs.history
 
 local natives = require "update.natives"
+local offers = require "update.engine.offer"
 local session = require "cli.session"
 
 local M = {}
@@ -11,7 +12,8 @@ M.verb = {
   name = "history",
   usage = "history [-c CONFIG] [--json]",
   summary = "show the last events of this device, oldest first",
-  text = "Takes no lock. With --json: an array of {time, event, sequence, release, code, message}.",
+  text = "Takes no lock. With --json: an array of {time, event, sequence, release, code, message};\n"
+    .. "what nobody signed has sequence 0 and `unsigned`, the first digits of the SHA-256 of its bytes.",
   positional = { 0, 0 },
   common = { "config", "json" },
   example = "moult history | tail",
@@ -19,7 +21,7 @@ M.verb = {
 
 local function line_of(e)
   local time = os.date("!%Y-%m-%d %H:%M:%S UTC", e.time)
-  local line = ("%s  %-12s %s (sequence %d)"):format(time, e.event, e.release, e.sequence)
+  local line = ("%s  %-12s %s (%s)"):format(time, e.event, e.release, offers.number_of(e))
   if e.code and e.code ~= "ok" then line = ("%s  %s"):format(line, e.code) end
   if e.message and e.message ~= "" then line = ("%s: %s"):format(line, e.message) end
   return line

@@ -3,6 +3,7 @@
 -- @module cli.verbs.status
 
 local natives = require "update.natives"
+local offers = require "update.engine.offer"
 local progress = require "cli.progress"
 local session = require "cli.session"
 local unsigned = require "update.cloud.unsigned"
@@ -45,9 +46,9 @@ local PARTS = {
   files = { "version" },
   floor = { "core", "script", "files" },
   time = { "now", "trusted", "set" },
-  transaction = { "sequence", "release", "part", "done", "total" },
+  transaction = { "sequence", "unsigned", "release", "part", "done", "total" },
   retry = { "code", "message", "time" },
-  last = { "code", "message", "sequence", "time", "verdict" },
+  last = { "code", "message", "sequence", "unsigned", "time", "verdict" },
   trouble = { "code", "message", "updates" },
 }
 
@@ -66,7 +67,7 @@ local function when(time)
 end
 
 local function transaction_line(t, phase)
-  local line = ("%s %s (sequence %d)"):format(phase, t.release, t.sequence)
+  local line = ("%s %s (%s)"):format(phase, t.release, offers.number_of(t))
   if t.total and t.total > 0 and (phase == "fetching" or phase == "installing") then
     line = ("%s: %s of %s in place (%d%%)"):format(line, progress.size(t.done), progress.size(t.total),
       t.done * 100 // t.total)
@@ -124,7 +125,8 @@ function M.lines(status, running, policy_days, slots, trusted)
   end
   if status.last then
     add("last", "%s %s: %s%s", when(status.last.time), status.last.code, status.last.message,
-      status.last.sequence and status.last.sequence > 0 and (" (sequence %d)"):format(status.last.sequence) or "")
+      (status.last.unsigned or (status.last.sequence or 0) > 0) and (" (%s)"):format(offers.number_of(status.last))
+      or "")
   end
   local trouble = status.trouble
   if trouble then

@@ -3,6 +3,7 @@
 -- @module cli.verbs.watch
 
 local natives = require "update.natives"
+local offers = require "update.engine.offer"
 local progress = require "cli.progress"
 local session = require "cli.session"
 
@@ -23,7 +24,7 @@ local words = {}
 
 function words.offer(e)
   local offer = e.offer or {}
-  return ("offer of %s (sequence %s) from %s: %s%s"):format(offer.release, offer.sequence, offer.cloud, e.action,
+  return ("offer of %s (%s) from %s: %s%s"):format(offer.release, offers.number_of(offer), offer.cloud, e.action,
     e.reason and (" (%s)"):format(e.reason) or "")
 end
 
@@ -42,7 +43,7 @@ function words.retry(e)
 end
 
 function words.done(e)
-  return ("%s (sequence %s) is armed"):format(e.release, e.sequence)
+  return ("%s (%s) is armed"):format(e.release, offers.number_of(e))
 end
 
 function words.error(e)

@@ -89,7 +89,8 @@ function Agent:update(where, why)
   elseif result then
     self.armed_times = self.armed_times + 1
     self.supervisor:send "armed"
-    self:tell { event = "done", release = result.release, sequence = result.sequence }
+    self:tell { event = "done", release = result.release, sequence = result.sequence,
+      unsigned = result.unsigned }
     if self.config.restart_when == "now" then
       if why == "poll" then self:restart("poll") end
       if why == "offer" then self:restart("offer", REPORT_WITHIN) end

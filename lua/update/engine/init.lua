@@ -146,7 +146,7 @@ function Engine:attempt(where, as_offered)
   ok, message, code, retry_after = steps.carry_out(self, where, head)
   heads.close(self, where, head)
   if not ok then return nil, message, code, verdict, retry_after end
-  return { release = head.offer.release, sequence = head.offer.sequence,
+  return { release = head.offer.release, sequence = head.offer.sequence, unsigned = head.offer.unsigned,
     needs_restart = self.device:needs_restart() }
 end
 

@@ -77,6 +77,14 @@ function M.brief(offer)
   return out
 end
 
+--- What a release is known by, for people.
+-- @tparam table row with `sequence`, or `unsigned`: how the SHA-256 of its bytes begins
+-- @treturn string
+function M.number_of(row)
+  if type(row.unsigned) == "string" then return "unsigned " .. row.unsigned end
+  return row.unsigned and "unsigned" or ("sequence %s"):format(row.sequence)
+end
+
 --- One line for people and logs.
 -- @tparam table offer
 -- @treturn string
@@ -85,8 +93,7 @@ function M.describe(offer)
   if offer.version then parts[#parts + 1] = "script " .. offer.version end
   if offer.files then parts[#parts + 1] = "files " .. offer.files.version end
   if offer.core then parts[#parts + 1] = ("core %s %d"):format(offer.core.name, offer.core.version) end
-  return ("%s (%s: %s; %d bytes)"):format(offer.release, offer.unsigned and "unsigned"
-    or ("sequence %d"):format(offer.sequence), table.concat(parts, ", "), offer.size)
+  return ("%s (%s: %s; %d bytes)"):format(offer.release, M.number_of(offer), table.concat(parts, ", "), offer.size)
 end
 
 --- Whether a location is a URL, not a path. A URL with an unknown scheme also counts, so that fetching refuses it and
