@@ -39,8 +39,8 @@ local script = {
 
 local root = {
   field("path", "path", "the directory", { required = true }),
-  field("weak", "boolean", "its file system has no hard links and no modes, as FAT. Old and new content is then kept "
-    .. "in the state directory; what such a file system itself loses in a power cut is not covered",
+  field("weak", "boolean", "its file system has no hard links, as FAT: what an update replaces is kept as a copy, "
+    .. "which takes room. What such a file system itself loses when the power fails is not covered",
     { default = false }),
 }
 
