@@ -11,6 +11,7 @@
  *     files [--long | --faults | --mutants] [FLOW]
  */
 #include "files_world.h"
+#include "place.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -181,28 +182,9 @@ static void fail_each(struct totals *t, const struct files_flow *flow)
     sim_free(start);
 }
 
-/* The path of a sync with its numbers made general: what one line of code syncs. */
-static void place_of(const char *name, char out[128])
-{
-    const char *path = strchr(name, '/');
-    size_t n = 0;
-
-    while (*path && n < 127) {
-        size_t hex = strspn(path, "0123456789abcdef"), digits = strspn(path, "0123456789");
-        size_t skip = hex >= 16 ? hex : digits;
-
-        if (skip > 0 && (n == 0 || out[n - 1] != '*'))
-            out[n++] = '*';
-        else if (skip == 0)
-            out[n++] = *path;
-        path += skip > 0 ? skip : 1;
-    }
-    out[n] = '\0';
-}
-
 #define PLACES 128
 
-static unsigned collect_places(char places[PLACES][128])
+static unsigned collect_places(char places[PLACES][PLACE_SIZE])
 {
     unsigned count = 0;
 
@@ -212,7 +194,7 @@ static unsigned collect_places(char places[PLACES][128])
 
         files_live(sim, &files_flows[i], true, &log);
         for (unsigned n = 1; n <= sim_syncs(sim); n++) {
-            char place[128];
+            char place[PLACE_SIZE];
             bool known = false;
 
             place_of(sim_sync_name(sim, n), place);
@@ -232,7 +214,7 @@ static unsigned collect_places(char places[PLACES][128])
 static int mutants(void)
 {
     const struct effort effort = {.choices = 6};
-    static char places[PLACES][128];
+    static char places[PLACES][PLACE_SIZE];
     unsigned count = collect_places(places), caught = 0;
 
     for (unsigned i = 0; i < count; i++) {
