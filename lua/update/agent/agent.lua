@@ -62,13 +62,13 @@ function Agent:update(where, why)
   local place = places.new(where, { by_hand = why == "install", tries = why == "request" and 1 or nil,
     head_tries = why == "poll" and 1 or nil })
   if why ~= "install" then self.trial:await_verdict() end
-  -- A question that finds nothing must not end an update that only waits to be armed.
-  if why == "poll" and self.engine:stands_by() then
-    local found, message, code = self.engine:inspect(place)
-    if not found or found.code then return nil, message or found.message, code or found.code, found end
-  end
   -- One that only asks its server yet is waited for; a transaction is not.
   while self.engine:is_busy() and not self.engine:has_begun() do
+    -- A question that finds nothing must not end an update that only waits to be armed.
+    if why == "poll" and self.engine:stands_by() then
+      local found, message, code = self.engine:inspect(place)
+      if not found or found.code then return nil, message or found.message, code or found.code, found end
+    end
     self.engine:make_way()
     self.tasks:await(self.engine_free, 5)
   end
