@@ -60,7 +60,9 @@ file(CREATE_LINK ../../moult/lua/update ${CMAKE_BINARY_DIR}/dist/update SYMBOLIC
 install(FILES ${CMAKE_BINARY_DIR}/dist/update DESTINATION ${CMAKE_INSTALL_DATADIR}/lua/5.4 COMPONENT lua_files)
 
 install(FILES scripts/dist/moult.service DESTINATION lib/systemd/system)
-install(FILES scripts/dist/config.lua DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/moult/examples)
+install(FILES scripts/dist/config.lua scripts/dist/moult-files.conf scripts/dist/moult-settle.service
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/moult/examples)
+install(PROGRAMS scripts/dist/settle.init DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/moult/examples)
 install(DIRECTORY examples/ DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/moult/examples COMPONENT tools_files)
 
 install(FILES scripts/dist/default.moult DESTINATION /etc/default RENAME moult

@@ -31,6 +31,7 @@ M.checks = {
   files_plan = { "files" }, files_make = { "files" }, files_twin = { "files" }, files_found = { "files" },
   files_stage = { "files" }, files_here = { "files" }, files_tree = { "files" },
   files_ops = { "files", "files_foreign" }, files_foreign = { "files", "files_foreign" }, files_switch = { "files" },
+  files_helper = { "files_helper" },
   running_system = { "files_programs" }, files_executable = { "files_programs" }, files_ran = { "files_programs" },
   files_programs = { "files_programs" },
   files_copy = { "files" },

@@ -122,7 +122,7 @@ static int play_command(struct up_running_table *t, char *const argv[])
 static const struct up_running_ops play_ops = {play_each, play_signal, play_pause, play_start, play_command};
 
 /* How many run the file at `path` as it is now. */
-static unsigned play_count(const struct play *play, const char *path)
+static inline unsigned play_count(const struct play *play, const char *path)
 {
     struct up_stat st;
     unsigned count = 0;

@@ -142,7 +142,7 @@ describe("recipes for distributions", function()
   end)
 
   it("have shell scripts that a shell reads", function()
-    for _, path in ipairs { "openwrt/moult/files/moult.init", "buildroot/package/moult/S90moult" } do
+    for _, path in ipairs { "openwrt/moult/files/moult.init", "buildroot/package/moult/S90moult", "settle.init" } do
       assert.same({ "", 0 }, { output_of("sh -n " .. DIST .. path) })
     end
   end)

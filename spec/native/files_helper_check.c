@@ -1,0 +1,146 @@
+/*
+ * files_helper_check.c -- what the helper says while it changes the tree of files, and
+ * that it does what it is told, on a simulated device.
+ */
+#include "config.h"
+#include "files_helper.h"
+#include "files_stand.h"
+#include "processes.h"
+#include "sim.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "running_play.h"
+
+static const struct files_flow flow = {.name = "check"};
+static struct play play;
+static char said[65536];
+
+static int enter(void **state)
+{
+    const struct up_files_source source = {(void *)&flow, tree_content};
+    struct up_files_plan plan;
+    struct world *w;
+
+    if (world_enter(state, &flow) < 0)
+        return -1;
+    w = *state;
+    play = (struct play){.table = {&play_ops}, .storage = w->storage};
+    tree_plan(&flow, &plan);
+    return up_files_begin(&w->files, &plan, &w->err) < 0 || up_files_fill(&w->files, &source, &w->err) < 0;
+}
+
+/* What a helper for this task says. */
+static const char *help(struct world *w, const char *task)
+{
+    static char stop[] = "stop", path[] = "{path}";
+    struct up_config config = {.state = (char *)STATE};
+    struct up_files_helper helper = {&config, w->storage, &play.table, up_processes_system(), -1};
+    size_t len = 0;
+    ssize_t got;
+    int pair[2];
+
+    config.files.stop[0] = stop;
+    config.files.stop[1] = path;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    helper.link = pair[1];
+    assert_int_equal(up_files_helper(&helper, task, &w->err), 0);
+    do {
+        got = read(pair[0], said + len, sizeof said - 1 - len);
+        len += got > 0 ? (size_t)got : 0;
+    } while (got > 0);
+    said[len] = '\0';
+    close(pair[0]);
+    return said;
+}
+
+static void assert_ends(const char *text, const char *end)
+{
+    size_t len = strlen(text), tail = strlen(end);
+
+    if (len < tail || strcmp(text + len - tail, end) != 0)
+        fail_msg("%s", text);
+}
+
+static void assert_tree(struct world *w, bool new)
+{
+    char *now = tree_visible(w->sim), *then = tree_text(&flow, new);
+
+    assert_string_equal(now, then);
+    free(now);
+    free(then);
+}
+
+static void it_beats_at_each_step_and_says_the_end(void **state)
+{
+    struct world *w = *state;
+    unsigned beats = 0;
+
+    assert_ends(help(w, "on"), "beat\ndone\n");
+    for (const char *at = strstr(said, "beat\n"); at; at = strstr(at + 1, "beat\n"))
+        beats++;
+    assert_true(beats > 2 * w->files.plan.op_count);
+    assert_tree(w, true);
+    assert_int_equal(play.started, 2);
+    assert_ends(help(w, "back"), "beat\ndone\n");
+    assert_tree(w, false);
+    assert_ends(help(w, "keep-old"), "beat\ndone\n");
+    assert_tree(w, false);
+    assert_ends(help(w, "keep-old"), "beat\ndone\n"); /* nothing is open any more */
+    assert_tree(w, false);
+}
+
+static void it_keeps_what_is_new(void **state)
+{
+    struct world *w = *state;
+
+    assert_ends(help(w, "on"), "done\n");
+    assert_ends(help(w, "keep-new"), "done\n");
+    assert_tree(w, true);
+}
+
+static void it_says_which_step_failed(void **state)
+{
+    const struct up_running as = {.owner = 7};
+    struct world *w = *state;
+
+    play_run(&play, "/app/bin/main", &as);
+    assert_ends(help(w, "on"), "failed 1 write /app/bin/main: process 100 runs it and does not end\n");
+    assert_non_null(strstr(play.commands, "stop /app/bin/main\n"));
+    play.count = 0;
+    play.start_error = ENOEXEC;
+    assert_ends(help(w, "on"), "failed 3 write /app/bin/main: cannot be started: Exec format error\n");
+}
+
+static void it_is_for_the_supervisor(void **state)
+{
+    struct world *w = *state;
+    struct up_config config = {.state = (char *)STATE};
+    struct up_files_helper helper = {&config, w->storage, &play.table, up_processes_system(), 63};
+
+    assert_int_equal(up_files_helper(&helper, "on", &w->err), UP_USAGE);
+    helper.link = 0;
+    assert_int_equal(up_files_helper(&helper, "off", &w->err), UP_USAGE);
+    assert_tree(w, false);
+}
+
+#define IN_WORLD(f) cmocka_unit_test_setup_teardown(f, enter, leave)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_WORLD(it_beats_at_each_step_and_says_the_end),
+        IN_WORLD(it_keeps_what_is_new),
+        IN_WORLD(it_says_which_step_failed),
+        IN_WORLD(it_is_for_the_supervisor),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
