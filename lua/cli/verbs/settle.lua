@@ -14,11 +14,11 @@ M.verb = {
   name = "settle",
   usage = "settle [--clean] [-c CONFIG]",
   summary = "make the files of an update whole, before their programs start",
-  text = "For init scripts, before anything starts that an update of files may have changed. What a power cut left half\n"
-    .. "done is done or undone. On trial it counts one start for each boot, and goes back itself when three are spent.\n"
-    .. "It stops and starts nothing, and prints one line. Exits 0: the files are whole, or there is nothing to do; 17: do\n"
-    .. "not start their programs; 5: another process has held the state for 60 s; 2: the device is not provisioned yet, or\n"
-    .. "the configuration is wrong.",
+  text = "For init scripts, before anything starts that an update of files may have changed. What a power cut left\n"
+    .. "half done is done or undone. On trial it counts one start for each boot, and goes back itself when three are\n"
+    .. "spent. It stops and starts nothing, and prints one line. Exits 0: the files are whole, or there is nothing to\n"
+    .. "do; 17: do not start their programs; 5: another process has held the state for 60 s; 2: the device is not\n"
+    .. "provisioned yet, or the configuration is wrong.",
   positional = { 0, 0 },
   common = { "config" },
   options = {
