@@ -14,6 +14,7 @@
  * lock, writes nothing), "lock", "child" (the parent holds the lock).
  */
 #include "device.h"
+#include "device_settle.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@
 #include "package.h"
 #include "preload.h"
 #include "roots.h"
+#include "running.h"
 
 struct handle {
     struct up_device *device; /* NULL once closed, and while opening */
@@ -75,6 +77,8 @@ static int f_open(lua_State *L)
     up_check_config(L, 1, &h->config);
     if (up_device_open(&h->device, up_storage_system(), &h->config, flags[mode], &err) < 0)
         return up_push_fail(L, &err);
+    if (flags[mode] & UP_DEVICE_LOCK)
+        up_device_by_hand(h->device, up_running_system());
     return 1;
 }
 
@@ -105,6 +109,39 @@ static int f_try_write(lua_State *L)
     if (up_device_try_write(up_storage_system(), &h->config, &err) < 0)
         return up_push_fail(L, &err);
     lua_pushboolean(L, 1);
+    return 1;
+}
+
+/* settle(config) -> "whole", "waits", "old", "new", "trial" | nil, message, code: see
+ * up_device_settle() */
+static int f_settle(lua_State *L)
+{
+    struct handle *h;
+    enum up_settled settled;
+    struct up_error err;
+
+    luaL_checktype(L, 1, LUA_TTABLE);
+    h = new_handle(L);
+    up_check_config(L, 1, &h->config);
+    if (up_device_settle(&settled, up_storage_system(), &h->config, &err) < 0)
+        return up_push_fail(L, &err);
+    lua_pushstring(L, up_settled_name(settled));
+    return 1;
+}
+
+/* clean_files(config) -> number | nil, message, code: see up_device_clean_files() */
+static int f_clean_files(lua_State *L)
+{
+    struct handle *h;
+    uint32_t removed;
+    struct up_error err;
+
+    luaL_checktype(L, 1, LUA_TTABLE);
+    h = new_handle(L);
+    up_check_config(L, 1, &h->config);
+    if (up_device_clean_files(&removed, up_storage_system(), &h->config, &err) < 0)
+        return up_push_fail(L, &err);
+    lua_pushinteger(L, removed);
     return 1;
 }
 
@@ -346,7 +383,12 @@ static int m_close(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-    {"open", f_open}, {"provision", f_provision}, {"try_write", f_try_write}, {"check_roots", f_check_roots},
+    {"open", f_open},
+    {"provision", f_provision},
+    {"try_write", f_try_write},
+    {"check_roots", f_check_roots},
+    {"settle", f_settle},
+    {"clean_files", f_clean_files},
     {NULL, NULL},
 };
 

@@ -68,7 +68,8 @@ local binding_includes = {
   manifest = { "digest" },          -- names a digest in hex
   keys = { "minisign", "storage" },        -- ids as minisign shows them; the system's
   minisign = { "storage" },         -- the system's: keys are files
-  device = { "package", "roots" },  -- whose manifest it takes; which a configuration names
+  -- Its other half; whose manifest it takes; which a configuration names; the system's.
+  device = { "device_settle", "package", "roots", "running" },
   device_trial = { "device" },      -- methods of the same type
   status = { "device", "digest", "history" }, -- of a device, which names digests in hex
   transfer = { "package" },

@@ -41,3 +41,14 @@ struct up_boot_place up_config_boot(const struct up_config *c)
     return (struct up_boot_place){
         .driver = c->boot, .state = c->state, .fw_env = c->fw_env, .cmdline = c->cmdline};
 }
+
+/* An empty command is none. */
+static const char *const *command_of(char *const *argv)
+{
+    return argv[0] ? (const char *const *)argv : NULL;
+}
+
+struct up_files_hands up_config_hands(const struct up_config *c, struct up_running_table *running)
+{
+    return (struct up_files_hands){running, command_of(c->files.stop), command_of(c->files.start)};
+}

@@ -13,6 +13,7 @@
 
 #include "boot.h"
 #include "files_plan.h"
+#include "files_programs.h"
 #include "manifest.h"
 #include "rights.h"
 
@@ -53,6 +54,8 @@ struct up_config {
 
 void up_config_init(struct up_config *c); /* zeros and defaults */
 void up_config_free(struct up_config *c);
+/* The commands that stop and start programs; refers to *c. */
+struct up_files_hands up_config_hands(const struct up_config *c, struct up_running_table *running);
 /* Where the boot variables are; refers to *c. */
 struct up_boot_place up_config_boot(const struct up_config *c);
 

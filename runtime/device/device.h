@@ -31,6 +31,8 @@ struct up_keyring;
 struct up_package;
 struct up_part;
 struct up_slot;
+struct up_files_worker;
+struct up_running_table;
 
 enum up_device_open_flags {
     UP_DEVICE_READ = 0, /* status, history, explain, doctor: writes and repairs nothing */
@@ -204,18 +206,23 @@ enum up_start_action {
 UP_MUST_CHECK int up_device_start(struct up_device *d, enum up_start_action *action, struct up_error *err);
 /* Whether up_device_retry() has something to do. */
 bool up_device_unfinished(const struct up_device *d);
+/* For an order by hand, without a supervisor: programs around a change of the tree of files are stopped
+ * and started by this process. */
+void up_device_by_hand(struct up_device *d, struct up_running_table *running);
 /* Retry what up_device_start() or a later step could not do. Returns as up_device_start(). */
 UP_MUST_CHECK int up_device_retry(struct up_device *d, enum up_start_action *action, struct up_error *err);
 
 /*
- * Open with the lock and start: what `moult run` begins with. 0: *out is the
+ * Open with the lock and start: what `moult run` begins with. The tree of files is changed by
+ * `worker`, which outlives the device, or if that is NULL in this process. 0: *out is the
  * device, with or without trouble, or NULL if it cannot be opened: then
  * *trouble says why, and up_device_last_resort() is what runs. Errors: UP_BUSY;
  * UP_USAGE not provisioned, or a path too long. Nothing else fails.
  */
 UP_MUST_CHECK int up_device_come_up(struct up_device **out, struct up_storage *storage,
-                                    const struct up_config *config, enum up_start_action *action,
-                                    struct up_trouble *trouble, struct up_error *err);
+                                    const struct up_config *config, const struct up_files_worker *worker,
+                                    enum up_start_action *action, struct up_trouble *trouble,
+                                    struct up_error *err);
 /* The directory of the script that runs when no device can be opened, into buf.
  * Errors: UP_STATELOST there is none. */
 UP_MUST_CHECK int up_device_last_resort(struct up_storage *storage, const struct up_config *config, char *buf,

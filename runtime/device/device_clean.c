@@ -71,6 +71,8 @@ void up_device_clean(struct up_device *d)
     d->pending &= ~(unsigned)UP_PENDING_CLEAN;
     if (d->trouble.updates)
         d->trouble.cause = (struct up_error){.code = UP_OK};
+    if (d->state.phase == UP_IDLE)
+        up_device_forget_count(d);
     if (d->state.phase == UP_IDLE && up_device_end_tree(d, false, &whole, &err) < 0)
         up_device_has_trouble(d, UP_PENDING_CLEAN, whole, &err);
     if (clean(d, &err) < 0)

@@ -8,9 +8,10 @@
  *   device_armed.c, device_script.c   whether what was installed still is what it was
  *   device_time.c        the clock; running_image.c the running core, as a source
  *   device_clean.c, device_traces.c   what is left over; what a lost journal left
- *   device_tree.c        the tree of files; tree_work.c what is done to it
+ *   device_tree.c        the tree of files
  *   install.c            begin, abandon; install_finish.c from verified blocks in place to armed
  *   install_files.c      from the verified content of a part files to files beside their targets
+ *   device_counted.c     the start that settle counted; device_settle.c settle itself
  *   trial.c              boots, trial, confirmation; rollback.c the way back
  *   provision.c, provision_end.c      the factory
  */
@@ -20,8 +21,9 @@
 #include "boot.h"
 #include "device.h"
 #include "error.h"
+#include "files_programs.h"
+#include "files_settle.h"
 #include "slot.h"
-#include "tree_work.h"
 
 #define UP_PROVISIONING "provisioning" /* in the state while the factory makes a device */
 #define UP_DEVICE_ANYHOW 4u            /* to open: without the lock or the boot variables if need be */
@@ -74,6 +76,8 @@ struct up_device {
     bool boot_lost;                  /* it cannot be read: `running` may be a guess, the rest is empty */
     bool running_known;              /* the loader named the running slot, boot_lost or not */
     bool uncounted;                  /* see up_device_uncounted() */
+    const struct up_files_worker *worker; /* who works on the tree of files; NULL: this process */
+    struct up_running_table *running; /* see up_device_by_hand() */
     enum up_tree tree;               /* as last seen, or made */
     unsigned pending;                /* enum up_pending */
     struct up_trouble trouble;
@@ -169,7 +173,7 @@ int up_device_say_uncounted(const struct up_device *d, struct up_error *err);
  * The tree of files. Whether this device may have one: it has roots, or had one.
  */
 bool up_device_has_tree(const struct up_device *d);
-UP_MUST_CHECK int up_device_do_tree(struct up_device *d, enum up_tree_work work, struct up_error *err);
+UP_MUST_CHECK int up_device_do_tree(struct up_device *d, enum up_files_task task, struct up_error *err);
 enum up_tree_outcome {
     UP_TREE_AS_PHASE_SAYS,
     UP_TREE_IS_OLD, /* the transaction is to be given up */
@@ -179,14 +183,31 @@ enum up_tree_outcome {
  * is not whole, or that cannot be told. */
 UP_MUST_CHECK int up_device_settle_tree(struct up_device *d, enum up_tree_outcome *outcome,
                                         struct up_error *err);
+/* The same, and the phase follows it; *over: it did. */
+UP_MUST_CHECK int up_device_resume_tree(struct up_device *d, bool *over, enum up_start_action *action,
+                                        struct up_error *err);
 /* End what is left of a plan while the device is idle; or, if the transaction is
  * `dropped`, its plan. *whole: the tree is, and only traces are left. */
 UP_MUST_CHECK int up_device_end_tree(struct up_device *d, bool dropped, bool *whole, struct up_error *err);
-/* For a start on trial that was counted. Nothing without a plan of the transaction. */
-UP_MUST_CHECK int up_device_switch_tree(struct up_device *d, struct up_error *err);
+/* For a start on trial that was counted. Nothing without a plan of the transaction. If it fails,
+ * *outcome says where. */
+UP_MUST_CHECK int up_device_switch_tree(struct up_device *d, enum up_files_outcome *outcome,
+                                        struct up_error *err);
 UP_MUST_CHECK int up_device_undo_tree(struct up_device *d, struct up_error *err);
 /* Only look at it. */
 void up_device_see_tree(struct up_device *d);
+/* What is to become of the tree now, and how far its plan is. */
+UP_MUST_CHECK int up_device_look_at_tree(struct up_device *d, enum up_files_action *action,
+                                         enum up_files_step *step, struct up_error *err);
+/* One more start on trial, or UP_ROLLEDBACK when they are spent: see up_device_trial_start(). */
+UP_MUST_CHECK int up_device_count_start(struct up_device *d, enum up_start_action *action,
+                                        struct up_error *err);
+/* Whether the last start that was counted is one of `moult settle` (device_settle.h) in this boot; the
+ * same, and it is used up; it is one from now on; there is no trial any more. */
+bool up_device_is_counted(const struct up_device *d);
+bool up_device_take_count(struct up_device *d);
+void up_device_remember_count(const struct up_device *d);
+void up_device_forget_count(const struct up_device *d);
 /* Whether this is the boot of the kernel in which the transaction was armed. */
 bool up_device_same_boot(const struct up_device *d);
 /* With a verdict in `next`: the tree is one for both slots, so script and files of

@@ -158,7 +158,8 @@ int up_device_retry(struct up_device *d, enum up_start_action *action, struct up
 }
 
 int up_device_come_up(struct up_device **out, struct up_storage *storage, const struct up_config *config,
-                      enum up_start_action *action, struct up_trouble *trouble, struct up_error *err)
+                      const struct up_files_worker *worker, enum up_start_action *action,
+                      struct up_trouble *trouble, struct up_error *err)
 {
     int rc = up_device_open(out, storage, config, UP_DEVICE_LOCK | UP_DEVICE_ANYHOW, err);
 
@@ -170,6 +171,7 @@ int up_device_come_up(struct up_device **out, struct up_storage *storage, const 
         *trouble = (struct up_trouble){false, *err};
         return 0;
     }
+    (*out)->worker = worker;
     (void)!up_device_start(*out, action, err);
     *trouble = *up_device_trouble(*out);
     return 0;

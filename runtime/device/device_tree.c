@@ -1,6 +1,7 @@
 /*
  * device_tree.c -- the tree of files: what the journal and the stage of a plan
- * together say of it (files_settle.h), and having it done (tree_work.h).
+ * together say of it (files_settle.h), and having it done: by a process that is
+ * watched (up_files_worker), or here.
  *
  * Before the verdict the tree goes back before the journal does, after it the
  * journal is first. While the device is idle, what is left of a plan is ended
@@ -10,6 +11,7 @@
 
 #include "device_private.h"
 #include "error.h"
+#include "files_programs.h"
 #include "files_settle.h"
 #include "files_switch.h"
 
@@ -87,24 +89,53 @@ void up_device_see_tree(struct up_device *d)
     (void)!look(d, &facts, &ignored);
 }
 
+void up_device_by_hand(struct up_device *d, struct up_running_table *running)
+{
+    d->running = running;
+}
+
 bool up_device_mixed(const struct up_device *d)
 {
     return d->tree == UP_TREE_MIXED;
 }
 
-int up_device_do_tree(struct up_device *d, enum up_tree_work work, struct up_error *err)
+static int work_here(struct up_device *d, enum up_files_task task, enum up_files_outcome *outcome,
+                     struct up_error *err)
+{
+    const struct up_files_hands hands = up_config_hands(d->config, d->running);
+    struct up_files f;
+    int rc;
+
+    *outcome = UP_FILES_NOT_SWITCHED;
+    if (up_files_open(&f, d->storage, d->config->state, err) < 0)
+        return err->code;
+    rc = up_files_do(&f, task, d->running ? &hands : NULL, outcome, err);
+    up_files_close(&f);
+    return rc;
+}
+
+static int do_tree(struct up_device *d, enum up_files_task task, enum up_files_outcome *outcome,
+                   struct up_error *err)
 {
     int rc;
 
+    *outcome = UP_FILES_NOT_STOPPED;
     if (d->pending & UP_PENDING_LOCK)
         return up_fail(err, d->trouble.cause.code, "%s", d->trouble.cause.message);
-    rc = up_tree_do(d->storage, d->config->state, work, err);
-    if (work != UP_TREE_SWITCH && work != UP_TREE_UNDO)
+    rc = d->worker ? d->worker->work(d->worker->user, task, outcome, err) : work_here(d, task, outcome, err);
+    if (task != UP_FILES_ON && task != UP_FILES_BACK)
         return rc;
     up_device_see_tree(d);
     if (rc == 0 && d->tree == UP_TREE_MIXED) /* its undoing is over, and not swept yet */
         d->tree = UP_TREE_OLD;
     return rc;
+}
+
+int up_device_do_tree(struct up_device *d, enum up_files_task task, struct up_error *err)
+{
+    enum up_files_outcome ignored;
+
+    return do_tree(d, task, &ignored, err);
 }
 
 static int lost(struct up_error *err)
@@ -123,11 +154,11 @@ static int end(struct up_device *d, enum up_files_action action, bool *whole, st
     if (action == UP_FILES_MIXED)
         return lost(err);
     if (action == UP_FILES_GO_BACK)
-        rc = up_device_do_tree(d, UP_TREE_UNDO, err);
+        rc = up_device_do_tree(d, UP_FILES_BACK, err);
     else if (action == UP_FILES_FINISH)
-        rc = up_device_do_tree(d, UP_TREE_SWITCH, err);
+        rc = up_device_do_tree(d, UP_FILES_ON, err);
     *whole = rc == 0;
-    return rc < 0 ? rc : up_device_do_tree(d, new ? UP_TREE_SWEEP_NEW : UP_TREE_SWEEP_OLD, err);
+    return rc < 0 ? rc : up_device_do_tree(d, new ? UP_FILES_KEEP_NEW : UP_FILES_KEEP_OLD, err);
 }
 
 int up_device_end_tree(struct up_device *d, bool dropped, bool *whole, struct up_error *err)
@@ -151,10 +182,10 @@ int up_device_end_tree(struct up_device *d, bool dropped, bool *whole, struct up
 /* The tree first, which needs no journal. */
 static int go_back(struct up_device *d, enum up_tree_outcome *outcome, struct up_error *err)
 {
-    if (up_device_do_tree(d, UP_TREE_UNDO, err) < 0)
+    if (up_device_do_tree(d, UP_FILES_BACK, err) < 0)
         return err->code;
     if (d->state.phase < UP_ARMING)
-        return up_device_do_tree(d, UP_TREE_SWEEP_OLD, err);
+        return up_device_do_tree(d, UP_FILES_KEEP_OLD, err);
     if (d->state.phase != UP_ROLLING_BACK)
         *outcome = UP_TREE_IS_OLD;
     return 0;
@@ -164,7 +195,7 @@ static int go_back(struct up_device *d, enum up_tree_outcome *outcome, struct up
 static int stay_new(struct up_device *d, enum up_tree_outcome *outcome, struct up_error *err)
 {
     if (d->state.phase < UP_ARMED || d->state.phase == UP_ROLLING_BACK || !up_device_on_target(d))
-        return up_device_do_tree(d, UP_TREE_SWEEP_NEW, err);
+        return up_device_do_tree(d, UP_FILES_KEEP_NEW, err);
     *outcome = UP_TREE_IS_NEW;
     return 0;
 }
@@ -185,7 +216,7 @@ int up_device_settle_tree(struct up_device *d, enum up_tree_outcome *outcome, st
         return stay_new(d, outcome, err);
     case UP_FILES_SWEEP_OLD:
         if (d->state.phase < UP_ARMING)
-            return up_device_do_tree(d, UP_TREE_SWEEP_OLD, err);
+            return up_device_do_tree(d, UP_FILES_KEEP_OLD, err);
         return go_back(d, outcome, err);
     case UP_FILES_GO_BACK:
         /* A fall-back gives up the transaction itself; a core that is to be left is left first. */
@@ -199,18 +230,44 @@ int up_device_settle_tree(struct up_device *d, enum up_tree_outcome *outcome, st
 
 int up_device_undo_tree(struct up_device *d, struct up_error *err)
 {
-    return up_device_has_tree(d) ? up_device_do_tree(d, UP_TREE_UNDO, err) : 0;
+    return up_device_has_tree(d) ? up_device_do_tree(d, UP_FILES_BACK, err) : 0;
 }
 
-int up_device_switch_tree(struct up_device *d, struct up_error *err)
+int up_device_switch_tree(struct up_device *d, enum up_files_outcome *outcome, struct up_error *err)
 {
     struct up_files_facts facts;
 
+    *outcome = UP_FILES_NOT_SWITCHED;
     if (!up_device_has_tree(d))
         return 0;
     if (look(d, &facts, err) < 0)
         return err->code;
-    return facts.of_transaction ? up_device_do_tree(d, UP_TREE_SWITCH, err) : 0;
+    return facts.of_transaction ? do_tree(d, UP_FILES_ON, outcome, err) : 0;
+}
+
+/* Without them nothing is decided: a partition may be mounted late. */
+static int find_roots(const struct up_device *d, struct up_error *err)
+{
+    struct up_files f;
+    int rc = up_files_open(&f, d->storage, d->config->state, err);
+
+    if (rc < 0)
+        return rc;
+    rc = up_files_check_here(&f, err);
+    up_files_close(&f);
+    return rc;
+}
+
+int up_device_look_at_tree(struct up_device *d, enum up_files_action *action, enum up_files_step *step,
+                           struct up_error *err)
+{
+    struct up_files_facts facts;
+
+    if (look(d, &facts, err) < 0 || (facts.step != UP_FILES_NONE && !facts.lost && find_roots(d, err) < 0))
+        return err->code;
+    *action = up_files_decide(&facts);
+    *step = facts.step;
+    return 0;
 }
 
 void up_device_confirm_tree(struct up_journal_state *next)

@@ -12,6 +12,7 @@
 #include "error.h"
 #include "files_make.h"
 #include "files_part.h"
+#include "files_programs.h"
 #include "files_switch.h"
 
 /* Whether the lines of this path stop and start it. */
@@ -40,14 +41,6 @@ static bool needs_restart(const struct up_update_ini *ini)
     return false;
 }
 
-static int check_programs(const struct up_files_plan *plan, struct up_error *err)
-{
-    if (plan->program_count == 0)
-        return 0;
-    return up_fail(err, UP_INCOMPATIBLE, "files: update.ini stops or starts %s, and this Moult does neither",
-                   plan->program[0].name);
-}
-
 /* The terminal's module and Moult write it. */
 static int check_targets(const struct up_device *d, const struct up_update_ini *ini, struct up_error *err)
 {
@@ -74,7 +67,7 @@ static int begin(struct up_device *d, struct up_files *f, const struct up_files_
     if (up_files_make(&plan, d->storage, &part->archive.ini, part->content, part->archive.members,
                       d->config->files.root, d->config->files.root_count, err) < 0)
         return err->code;
-    if (check_programs(&plan, err) < 0 || (plan.op_count > 0 && up_files_begin(f, &plan, err) < 0)) {
+    if (plan.op_count > 0 && up_files_begin(f, &plan, err) < 0) {
         up_files_plan_free(&plan);
         return err->code;
     }
@@ -108,12 +101,15 @@ static int put_in_place(struct up_files *f, struct up_error *err)
 static int stage(struct up_device *d, struct up_files *f, struct up_files_part *part, struct up_error *err)
 {
     const struct up_files_source source = up_files_part_source(part);
+    const struct up_files_hands hands = up_config_hands(d->config, NULL);
 
     if (make_way(d, f, err) < 0 || (f->stage.step == UP_FILES_NONE && begin(d, f, part, err) < 0))
         return err->code;
     if (f->stage.step == UP_FILES_NONE) /* there is nothing to do */
         return 0;
     if (up_files_fill(f, &source, err) < 0)
+        return err->code;
+    if (!d->provisioning && up_files_programs_fit(f, &hands, err) < 0)
         return err->code;
     return d->provisioning ? put_in_place(f, err) : 0;
 }

@@ -134,10 +134,9 @@ static int not_switched(struct up_device *d, const struct up_error *why, enum up
     return up_fail(err, UP_ROLLEDBACK, "release %s: %s", d->state.tx.pair.release, why->message);
 }
 
-int up_device_trial_start(struct up_device *d, enum up_start_action *action, struct up_error *err)
+int up_device_count_start(struct up_device *d, enum up_start_action *action, struct up_error *err)
 {
     struct up_journal_state next = d->state;
-    struct up_error why_not;
     char why[UP_LAST_SIZE];
 
     *action = UP_START_RUN;
@@ -147,6 +146,8 @@ int up_device_trial_start(struct up_device *d, enum up_start_action *action, str
         up_fail(err, UP_DEFERRED, "the other slot runs");
         return up_device_not_counted(d, action, err);
     }
+    if (up_device_take_count(d))
+        return 0;
     if (next.tx.starts >= UP_TRIAL_STARTS) {
         snprintf(why, sizeof why, "%d starts without confirmation%s%.100s", UP_TRIAL_STARTS,
                  next.tx.failures ? ", the last failed: " : " (power was lost, or the core hung)",
@@ -159,7 +160,24 @@ int up_device_trial_start(struct up_device *d, enum up_start_action *action, str
     if (up_device_save(d, &next, err) < 0)
         return up_device_not_counted(d, action, err);
     d->uncounted = false;
-    return up_device_switch_tree(d, &why_not) < 0 ? not_switched(d, &why_not, action, err) : 0;
+    return 0;
+}
+
+int up_device_trial_start(struct up_device *d, enum up_start_action *action, struct up_error *err)
+{
+    enum up_files_outcome outcome;
+    struct up_error why;
+
+    /* A program that does not start is a start of the trial that failed: until they are spent. */
+    while (up_device_count_start(d, action, err) == 0) {
+        if (up_device_switch_tree(d, &outcome, &why) == 0)
+            return 0;
+        if (outcome != UP_FILES_NOT_STARTED)
+            return not_switched(d, &why, action, err);
+        if (up_device_trial_failed(d, why.message, err) < 0)
+            return up_device_not_counted(d, action, err);
+    }
+    return err->code;
 }
 
 /* A restart of this program is none of the device; it is asked for again, and not for ever. */
@@ -281,15 +299,24 @@ static int follow_tree(struct up_device *d, enum up_tree_outcome outcome, enum u
     return end_confirm(d, err);
 }
 
-int up_device_resume(struct up_device *d, enum up_start_action *action, struct up_error *err)
+int up_device_resume_tree(struct up_device *d, bool *over, enum up_start_action *action, struct up_error *err)
 {
     enum up_tree_outcome outcome;
-    int rc = up_device_settle_tree(d, &outcome, err);
 
-    if (rc == 0 && outcome == UP_TREE_AS_PHASE_SAYS)
+    *over = false;
+    if (up_device_settle_tree(d, &outcome, err) < 0)
+        return err->code;
+    *over = outcome != UP_TREE_AS_PHASE_SAYS;
+    return *over ? follow_tree(d, outcome, action, err) : 0;
+}
+
+int up_device_resume(struct up_device *d, enum up_start_action *action, struct up_error *err)
+{
+    bool over;
+    int rc = up_device_resume_tree(d, &over, action, err);
+
+    if (rc == 0 && !over)
         rc = resume_phase(d, action, err);
-    else if (rc == 0)
-        rc = follow_tree(d, outcome, action, err);
     /* The new core runs, and not even that can be recorded. */
     if (rc < 0 && (d->state.phase == UP_ARMING || d->state.phase == UP_ARMED))
         up_device_take_out(d, action);

@@ -1,5 +1,6 @@
 #include "files_programs.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -277,6 +278,32 @@ int up_files_do(struct up_files *f, enum up_files_task task, const struct up_fil
         rc = up_files_sweep(f, task == UP_FILES_KEEP_NEW, err);
     *outcome = rc < 0 ? UP_FILES_NOT_SWITCHED : UP_FILES_DONE;
     return rc;
+}
+
+static int keep_process(void *user, const struct up_running *p)
+{
+    *(long *)user = p->pid;
+    return 1;
+}
+
+int up_files_are_tried(const struct up_files *f, const struct up_files_hands *hands, struct up_error *err)
+{
+    for (uint32_t n = 0; f->found && n < f->plan.op_count; n++) {
+        const struct up_files_op *op = &f->plan.op[n];
+        const struct up_files_found *was = &f->found[n];
+        long pid = 0;
+
+        if (op->kind != UP_FILES_PUT || !was->there || was->st.kind != UP_NODE_FILE || !(was->st.mode & 0111))
+            continue;
+        up_files_stepped(f);
+        if (hands->running->ops->each(hands->running, &was->st, keep_process, &pid) < 0)
+            return up_fail(err, UP_WRITE, "%s: who runs it cannot be seen: %s", op->name, strerror(errno));
+        if (pid > 0)
+            return up_fail(err, UP_DEFERRED,
+                           "process %ld still runs the old %s/%s%s%s; restart it, or the device", pid,
+                           f->plan.root[op->root].path, op->dir, *op->dir ? "/" : "", op->name);
+    }
+    return 0;
 }
 
 /* Whether operation `op` puts program `p` in place. */

@@ -64,6 +64,11 @@ struct up_files_worker {
     void *user;
 };
 
+/* On trial: whether nobody runs an executable any more that was replaced. Errors: UP_DEFERRED somebody
+ * does, so the new one is not tried; UP_WRITE it cannot be told. */
+UP_MUST_CHECK int up_files_are_tried(const struct up_files *f, const struct up_files_hands *hands,
+                                     struct up_error *err);
+
 /* From staged, or where it was cut. Also when the tree is switched already: then what does not run
  * is started. Errors: UP_WRITE not stopped or not started; those of up_files_switch(). */
 UP_MUST_CHECK int up_files_go_on(struct up_files *f, const struct up_files_hands *hands,

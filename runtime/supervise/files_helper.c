@@ -19,17 +19,10 @@ static void beat(void *channel)
     tell(channel, "beat");
 }
 
-/* An empty command is none. */
-static const char *const *command_of(char *const *argv)
-{
-    return argv[0] ? (const char *const *)argv : NULL;
-}
-
 static int work(const struct up_files_helper *h, enum up_files_task task, struct up_channel *channel,
                 enum up_files_outcome *outcome, struct up_error *err)
 {
-    const struct up_files_hands hands = {h->running, command_of(h->config->files.stop),
-                                         command_of(h->config->files.start)};
+    const struct up_files_hands hands = up_config_hands(h->config, h->running);
     struct up_files files;
     int rc;
 

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 #include "log.h"
 #include "processes.h"
 #include "rights.h"
+#include "running.h"
 #include "storage.h"
 #include "supervisor_private.h"
 
@@ -44,24 +44,6 @@ static int restart(struct up_supervisor *s, struct up_error *err)
 /*
  * The loop.
  */
-
-static int next_signal(struct up_supervisor *s)
-{
-    return s->processes->ops->next_signal(s->processes);
-}
-
-void up_hear_signals(struct up_supervisor *s)
-{
-    for (int number = next_signal(s); number != 0; number = next_signal(s)) {
-        if (number == SIGHUP) { /* a closed terminal; many daemons reload their files for it */
-            up_say(s, "ignores SIGHUP; the configuration is read at the next start");
-            continue;
-        }
-        if (s->leave != UP_LEAVE_STOP)
-            up_say(s, "stopping: %s", strsignal(number));
-        up_leave(s, UP_LEAVE_STOP);
-    }
-}
 
 /* Handle signals and lines from the children. True: there may be more. */
 static bool hear_all(struct up_supervisor *s)
@@ -225,7 +207,7 @@ static int open_device(struct up_supervisor *s, enum up_start_action *action, st
 {
     char path[UP_SAID_SIZE];
 
-    if (up_device_come_up(&s->device, s->storage, s->config, action, &s->trouble, err) < 0)
+    if (up_device_come_up(&s->device, s->storage, s->config, &s->worker, action, &s->trouble, err) < 0)
         return err->code;
     if (up_script_path(s, path, sizeof path))
         return 0;
@@ -269,6 +251,8 @@ int up_supervisor_open(struct up_supervisor **out, const struct up_supervisor_op
     s->verbosity = options->verbosity;
     s->storage = options->storage;
     s->processes = options->processes;
+    s->running = options->running;
+    s->worker = (struct up_files_worker){up_supervisor_files, s};
     up_notify_open(&s->notify);
     if (open_all(s, err) < 0) {
         up_supervisor_close(s);
@@ -294,8 +278,8 @@ void up_supervisor_close(struct up_supervisor *s)
 int up_supervisor_run(const struct up_config *config, const char *program, enum up_verbosity verbosity,
                       struct up_error *err)
 {
-    struct up_supervisor_options options = {config, program, verbosity, up_storage_system(),
-                                            up_processes_system()};
+    struct up_supervisor_options options = {
+        config, program, verbosity, up_storage_system(), up_processes_system(), up_running_system()};
     struct up_supervisor *s;
     int n, timeout;
 

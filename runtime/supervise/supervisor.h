@@ -53,6 +53,7 @@
 
 struct up_config;
 struct up_processes;
+struct up_running_table;
 struct up_storage;
 struct up_supervisor;
 
@@ -65,6 +66,7 @@ struct up_supervisor_options {
     enum up_verbosity verbosity;
     struct up_storage *storage;
     struct up_processes *processes;
+    struct up_running_table *running; /* who runs what; not asked without files */
 };
 
 /* Run until told to stop (SIGTERM, SIGINT: 0), or until a restart is due and

@@ -12,6 +12,7 @@
 
 #include "error.h"
 #include "files_helper.h"
+#include "files_switch.h"
 #include "processes.h"
 #include "supervisor_private.h"
 
@@ -84,9 +85,25 @@ static void attend(struct up_supervisor *s, struct result *r, struct up_error *e
     up_child_reap(s->helper, up_supervisor_now(s));
 }
 
-int up_supervisor_files(struct up_supervisor *s, enum up_files_task task, enum up_files_outcome *outcome,
+int up_supervisor_tried(const struct up_supervisor *s, struct up_error *err)
+{
+    const struct up_files_hands hands = up_config_hands(s->config, s->running);
+    struct up_files files;
+    int rc;
+
+    if (!s->device || !up_device_state(s->device)->tx.plan.known)
+        return 0;
+    if (up_files_open(&files, s->storage, s->config->state, err) < 0)
+        return err->code;
+    rc = up_files_are_tried(&files, &hands, err);
+    up_files_close(&files);
+    return rc;
+}
+
+int up_supervisor_files(void *supervisor, enum up_files_task task, enum up_files_outcome *outcome,
                         struct up_error *err)
 {
+    struct up_supervisor *s = supervisor;
     struct result r = {false, 0, UP_FILES_NOT_SWITCHED};
 
     *outcome = UP_FILES_NOT_SWITCHED;

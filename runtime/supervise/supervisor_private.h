@@ -40,6 +40,7 @@ struct up_supervisor {
     int verbosity; /* enum up_verbosity; above 0: print what the children send */
     struct up_storage *storage;
     struct up_processes *processes;
+    struct up_running_table *running;
     struct up_device *device;   /* NULL: it cannot be opened */
     struct up_trouble trouble;  /* why not */
     char said[UP_SAID_SIZE];    /* the trouble reported last; "": none */
@@ -54,7 +55,8 @@ struct up_supervisor {
         char why[UP_WHY_SIZE];
     } ends;
     struct up_child *agent, *script;
-    struct up_child *helper; /* runs only within up_supervisor_files() */
+    struct up_files_worker worker; /* up_supervisor_files(), for the device */
+    struct up_child *helper;       /* runs only within up_supervisor_files() */
     struct up_notify notify;
     enum up_intent intent;
     bool answer_rollback; /* the agent is waiting for the result of the intent */
@@ -130,8 +132,11 @@ void up_sweep(struct up_supervisor *s);
 
 /* Do this on the tree of files, in the helper, and wait for its end. As up_files_do(); also
  * UP_INTERNAL: it cannot be started, or ended without a result again and again. */
-UP_MUST_CHECK int up_supervisor_files(struct up_supervisor *s, enum up_files_task task,
+UP_MUST_CHECK int up_supervisor_files(void *supervisor, enum up_files_task task,
                                       enum up_files_outcome *outcome, struct up_error *err);
+/* Whether what was put in place is what runs: only then does a time on trial show anything. Errors:
+ * UP_DEFERRED not yet. */
+UP_MUST_CHECK int up_supervisor_tried(const struct up_supervisor *s, struct up_error *err);
 /* Handle the signals that arrived. */
 void up_hear_signals(struct up_supervisor *s);
 

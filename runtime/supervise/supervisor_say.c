@@ -2,6 +2,7 @@
  * supervisor_say.c -- shared by the supervisor's files: the time, the phase,
  * messages to people, the agent and the service manager.
  */
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -136,4 +137,22 @@ void up_leave_to_restart(struct up_supervisor *s, const char *why)
         return;
     up_say(s, "restarting the device: %s", why);
     up_leave(s, UP_LEAVE_RESTART);
+}
+
+static int next_signal(struct up_supervisor *s)
+{
+    return s->processes->ops->next_signal(s->processes);
+}
+
+void up_hear_signals(struct up_supervisor *s)
+{
+    for (int number = next_signal(s); number != 0; number = next_signal(s)) {
+        if (number == SIGHUP) { /* a closed terminal; many daemons reload their files for it */
+            up_say(s, "ignores SIGHUP; the configuration is read at the next start");
+            continue;
+        }
+        if (s->leave != UP_LEAVE_STOP)
+            up_say(s, "stopping: %s", strsignal(number));
+        up_leave(s, UP_LEAVE_STOP);
+    }
 }

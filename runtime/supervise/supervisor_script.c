@@ -190,14 +190,25 @@ static void put_words(const struct up_supervisor *s, struct words *w)
     w->argv[n] = NULL;
 }
 
+/* The files that it works with may be half old and half new. */
+static bool is_on_mixture(const struct up_supervisor *s)
+{
+    return s->device && up_device_mixed(s->device) && !s->config->files.run_mixed;
+}
+
 static void start_script(struct up_supervisor *s)
 {
     struct words words;
     struct up_error err;
     uint64_t now = up_supervisor_now(s);
 
-    if (!ready(s))
+    if (!is_on_mixture(s) && !ready(s))
         return;
+    if (is_on_mixture(s)) { /* counting the start may have found out */
+        up_say(s, "the script does not start: the files are neither the old nor the new ones");
+        up_child_postpone(s->script, now);
+        return;
+    }
     /* Ask last: counting the start may have rolled back. */
     if (!up_script_path(s, s->started, sizeof s->started)) {
         up_child_postpone(s->script, now);

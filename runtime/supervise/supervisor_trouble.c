@@ -104,6 +104,7 @@ void up_look_after_trouble(struct up_supervisor *s)
 {
     enum up_start_action action = UP_START_RUN;
     bool trial_begun = s->device && !up_script_uncounted(s) && up_supervisor_phase(s) == UP_TRIAL;
+    bool mixed = s->device && up_device_mixed(s->device);
     struct up_error err;
 
     if (s->retry_at == 0 || s->leave != UP_LEAVE_NOT || s->restart_at > 0 ||
@@ -118,9 +119,11 @@ void up_look_after_trouble(struct up_supervisor *s)
     s->retry_at = up_supervisor_now(s) + s->retry_delay;
     if (s->device)
         (void)!up_device_retry(s->device, &action, &err);
-    else if (up_device_come_up(&s->device, s->storage, s->config, &action, &s->trouble, &err) < 0)
+    else if (up_device_come_up(&s->device, s->storage, s->config, &s->worker, &action, &s->trouble, &err) < 0)
         s->trouble = (struct up_trouble){false, err};
     up_tell_phase(s);
+    if (mixed && s->device && !up_device_mixed(s->device))
+        up_child_hurry(s->script);
     if (action == UP_START_RESTART)
         up_leave_to_restart(s, "the boot loader has to choose again");
     else

@@ -17,7 +17,8 @@ describe("moult", function()
       local code, out = w:moult "help"
       assert.equal(0, code)
       for _, verb in ipairs { "run", "settle", "provision", "check", "install", "confirm", "rollback", "status",
-        "watch", "history", "explain", "doctor", "keygen", "pack", "sign", "verify", "info", "delta", "depot", "help" } do
+        "watch", "history", "explain", "doctor", "keygen", "pack", "sign", "verify", "info", "delta", "depot",
+        "help" } do
         assert.truthy(out:find("\n  " .. verb .. " ", 1, true), verb)
       end
       assert.equal(out, (select(2, w:moult "--help")))

@@ -7,7 +7,7 @@
 
 #include "world.h"
 
-#define WORLD_PLANS 94u
+#define WORLD_PLANS 97u
 
 extern const struct world_plan world_plans[WORLD_PLANS];
 

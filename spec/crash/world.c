@@ -7,6 +7,7 @@
 
 #include "boot.h"
 #include "device.h"
+#include "device_settle.h"
 #include "digest.h"
 #include "generation.h"
 #include "known.h"
@@ -607,6 +608,21 @@ static bool dies(struct life *l)
     return dead;
 }
 
+/* `moult settle`: programs start when it returns 0, so the tree must be whole then. */
+static bool settle(struct life *l)
+{
+    enum up_settled settled;
+    int rc = up_device_settle(&settled, l->storage, &l->config, &l->err);
+
+    if (sim_is_cut(l->sim))
+        return false;
+    if (rc < 0 && rc != UP_USAGE && !l->log->faulty)
+        return failed(l, "settle"), false;
+    if (rc == 0 && world_files_tree(l->sim, false) == WORLD_TREE_NEITHER)
+        bad(l->log, "settled (%s), and the tree is neither old nor new", up_settled_name(settled));
+    return true;
+}
+
 enum world_result world_boot(struct sim *sim, const struct world_plan *plan, bool online,
                              struct world_log *log)
 {
@@ -627,7 +643,11 @@ enum world_result world_boot(struct sim *sim, const struct world_plan *plan, boo
     }
     up_config_free(&l.config);
     configure(&l.config, plan, log);
-    rc = up_device_come_up(&l.device, l.storage, &l.config, &action, &trouble, &l.err);
+    if (plan->settles && !settle(&l)) {
+        up_config_free(&l.config);
+        return sim_is_cut(sim) ? WORLD_CUT : WORLD_FAILED;
+    }
+    rc = up_device_come_up(&l.device, l.storage, &l.config, NULL, &action, &trouble, &l.err);
     if (rc == UP_USAGE)
         result = factory(&l);
     else if (rc < 0)

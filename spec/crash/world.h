@@ -71,8 +71,9 @@ struct world_plan {
     bool
         second; /* it has been updated before (WORLD_INTERIM) and runs from slot b; the package is release 3 */
     enum world_damage damage;
-    bool files;  /* the package carries files, too (world_files.h); WORLD_FILES always does */
-    bool permit; /* its floor is that of the package already; a permit is given when the install begins */
+    bool files;   /* the package carries files, too (world_files.h); WORLD_FILES always does */
+    bool settles; /* `moult settle` comes before each start */
+    bool permit;  /* its floor is that of the package already; a permit is given when the install begins */
 };
 
 /* What happened so far, over all power-ons of one life. */

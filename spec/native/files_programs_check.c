@@ -209,6 +209,21 @@ static void nothing_is_started_in_another_boot(void **state)
     assert_int_equal(play_count(&play, MAIN), 1);
 }
 
+/* Started by somebody else, and not stopped: what it shows on trial is nothing of the new one. */
+static void one_that_runs_the_old_file_is_told(void **state)
+{
+    struct world *w = *state;
+    struct played old;
+
+    play_run(&play, MAIN, &user7);
+    old = play.process[0];
+    assert_int_equal(go_on(w, UP_FILES_DONE), 0);
+    assert_int_equal(up_files_are_tried(&w->files, &hands, &w->err), 0);
+    play.process[play.count++] = old;
+    assert_int_equal(up_files_are_tried(&w->files, &hands, &w->err), UP_DEFERRED);
+    assert_string_equal(w->err.message, "process 100 still runs the old " MAIN "; restart it, or the device");
+}
+
 static const char *const stop[] = {"stop", "{path}", "x{name}", NULL};
 static const char *const start[] = {"start", "{name}", NULL};
 
@@ -464,6 +479,7 @@ int main(int argc, char **argv)
         IN_WORLD(what_was_stopped_in_vain_runs_again),
         IN_WORLD(a_start_that_fails_is_told),
         IN_WORLD(nothing_is_started_in_another_boot),
+        IN_WORLD(one_that_runs_the_old_file_is_told),
         IN_WORLD(commands_stop_and_start),
         IN_WORLD(a_stop_counts_by_its_effect),
         IN_WORLD(a_command_that_stops_nothing_is_no_stop),

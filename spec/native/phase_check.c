@@ -1058,7 +1058,7 @@ static void the_journal_knows_which_slot_is_confirmed(void **state)
         sim_put_text(s.sim, "/device/state/boot.0", "rubbish");
         sim_put_text(s.sim, "/device/state/boot.1", "rubbish");
         world_configure(&s.config);
-        if (up_device_come_up(&s.device, s.storage, &s.config, &action, &trouble, &s.err) < 0)
+        if (up_device_come_up(&s.device, s.storage, &s.config, NULL, &action, &trouble, &s.err) < 0)
             fail_msg("%s", s.err.message);
         if (up_device_running(s.device) != cases[i].slot || !boot_state(&s).good[cases[i].slot] ||
             boot_state(&s).order[0] != cases[i].slot)

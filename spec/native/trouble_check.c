@@ -59,7 +59,7 @@ static void configure(struct stand *s, char slot)
 static void power_on(struct stand *s, char slot)
 {
     configure(s, slot);
-    if (up_device_come_up(&s->device, s->storage, &s->config, &s->action, &s->trouble, &s->err) < 0)
+    if (up_device_come_up(&s->device, s->storage, &s->config, NULL, &s->action, &s->trouble, &s->err) < 0)
         fail_msg("%s", s->err.message);
 }
 
@@ -391,17 +391,17 @@ static void only_a_device_that_never_was_or_is_taken_ends(void **state)
     (void)state;
     s = (struct stand){.storage = sim_storage(sim)};
     configure(&s, 'a');
-    assert_int_equal(up_device_come_up(&s.device, s.storage, &s.config, &s.action, &s.trouble, &s.err),
+    assert_int_equal(up_device_come_up(&s.device, s.storage, &s.config, NULL, &s.action, &s.trouble, &s.err),
                      UP_USAGE);
     sim_put_dir(sim, STATE, 0700);
-    assert_int_equal(up_device_come_up(&s.device, s.storage, &s.config, &s.action, &s.trouble, &s.err),
+    assert_int_equal(up_device_come_up(&s.device, s.storage, &s.config, NULL, &s.action, &s.trouble, &s.err),
                      UP_USAGE);
     assert_non_null(strstr(s.err.message, "run moult provision"));
     up_config_free(&s.config);
     sim_free(sim);
 
     stand_up(&s, &by_file);
-    assert_int_equal(up_device_come_up(&second, s.storage, &s.config, &s.action, &s.trouble, &s.err),
+    assert_int_equal(up_device_come_up(&second, s.storage, &s.config, NULL, &s.action, &s.trouble, &s.err),
                      UP_BUSY);
     stand_free(&s);
 }

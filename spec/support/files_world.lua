@@ -60,9 +60,9 @@ function methods:traces()
   return text
 end
 
---- Start the program as an init system would.
-function methods:boot_program()
-  assert(self:shell "cd app/etc && { setsid ../bin/meter </dev/null >/dev/null 2>&1 & }")
+--- Start the program as an init system would, after some words of shell.
+function methods:boot_program(before)
+  assert(self:shell(("cd app/etc && { %s setsid ../bin/meter </dev/null >/dev/null 2>&1 & }"):format(before or "")))
   self:wait("the program", function() return #self:runs "bin/meter" == 1 end)
 end
 
@@ -91,7 +91,8 @@ local LINES = {
   old = { "meter\t/bin\t28\t2", "conf\t/etc\t4\t4", "gone\t/etc\t1\t4", "data\t\t2\t1" },
 }
 
---- A package that makes the new tree, or with `tree = "old"` the old one; else o is as for pack().
+--- A package that makes the new tree, or with `tree = "old"` the old one; without a version it has no script;
+-- else o is as for pack().
 function methods:release(o)
   local to = o.tree or "new"
   self:shell "rm -rf update && mkdir update"
@@ -105,7 +106,7 @@ function methods:release(o)
   end
   self:write("update/update.ini", table.concat(lines))
   o.manifest = ('files = { dir = "../update", version = "%d", encoding = "raw" },'):format(o.sequence) ..
-    (o.manifest or "")
+    (o.version and "" or 'version = "1.0.0",') .. (o.manifest or "")
   return self:pack(o)
 end
 

@@ -11,6 +11,7 @@ describe("an update of files", function()
 
   before_each(function() w = files_world.new() end)
   after_each(function()
+    w:shell "chattr -i app/etc 2>/dev/null"
     w:stop("device", "KILL")
     w:end_programs()
     w:close()
@@ -57,5 +58,123 @@ describe("an update of files", function()
     install(w:release { sequence = 3, version = "1.0.2", body = world.TICK })
     w:wait_status { phase = "idle", release = "1.0.2" }
     assert_runs "new"
+  end)
+
+  -- As a boot would: nothing runs that was started before.
+  local function cut()
+    w:stop("device", "KILL")
+    w:end_programs()
+  end
+
+  local function settle()
+    local code, out, err = w:moult "settle"
+    assert.equal(0, code, err)
+    assert.matches("^files: whole, [%w ]+\n$", out)
+    return out
+  end
+
+  it("is settled wherever the program is killed, and goes on", function()
+    w:factory()
+    local package = w:release { sequence = 2, version = "1.0.1", body = world.TICK }
+    w:run()
+    for pause = 0, 12 do
+      w:start("install", "install -q " .. package, "install.log")
+      w:sleep(pause * 0.15)
+      cut()
+      w:stop("install", "KILL")
+      settle()
+      assert.is_truthy(({ old = true, new = true })[w:tree()], w:tree())
+      assert.equal(0, #w:runs "bin/meter")
+      w:run()
+      if w:status().release == "1.0.1" then break end
+    end
+    w:moult("install -q", package)
+    w:wait_status({ phase = "idle", release = "1.0.1" }, 40)
+    cut()
+    assert.equal("files: whole, nothing was to be done\n", settle())
+    assert.equal("new", w:tree())
+    assert.equal("", w:traces())
+  end)
+
+  it("that cannot be put back is mixed: nothing starts on it until it can be", function()
+    w:factory()
+    if not w:shell "chattr +i app/etc 2>/dev/null && chattr -i app/etc" then return pending("needs chattr") end
+    w:boot_program()
+    w:run()
+    install(w:release { sequence = 2, version = "1.0.1",
+      body = ('os.execute("chattr +i %s/app/etc") error("boom")'):format(w.dir) })
+    w:wait_log("device", "the script does not start: the files are neither the old nor the new ones", 60)
+    w:stop("device", "TERM")
+    w:end_programs()
+    local code, _, err = w:moult "settle"
+    assert.equal(17, code, err)
+    assert.matches("app/etc", err, 1, true)
+    w:run()
+    assert(w:shell "chattr -i app/etc")
+    w:wait_last("rolledback", 90)
+    w:wait_status { phase = "idle", release = "1.0.0" }
+    assert.equal("old", w:tree())
+    w:wait("the script", function() return w:read("device.log"):match "on trial\n.*working 1%.0%.0" end)
+    w:stop "device"
+    assert.equal("files: whole, nothing was to be done\n", settle())
+  end)
+
+  it("goes on when its helper hangs, and kills a program that does not hear", function()
+    w:factory()
+    w:boot_program "trap '' TERM;"
+    w:run()
+    install(w:release { sequence = 2, version = "1.0.1", body = world.TICK })
+    local helper = w:wait("the helper", function()
+      local list = io.popen(("pgrep -P %d -f -- '--files on'"):format(w.running.device))
+      local pid = list:read "n"
+      list:close()
+      -- Between two looks at the program: stopped in a call on the medium, it would count as waiting for that.
+      local sleeps = pid and (w:read(("/proc/%d/wchan"):format(pid)) or ""):find "nanosleep"
+      return sleeps and os.execute(("kill -STOP %d"):format(pid)) and pid
+    end)
+    assert.is_truthy(helper)
+    w:wait_log("device", "files: the helper %(on%) gave no sign of life for 10 s", 60)
+    w:wait_status({ phase = "idle", release = "1.0.1" }, 60)
+    assert_runs "new"
+  end)
+
+  it("goes back by hand, too, with its programs", function()
+    w:factory { numbers = { confirm_after = 60, deadline = 120 } }
+    w:boot_program()
+    w:run()
+    install(w:release { sequence = 2, version = "1.0.1", body = world.TICK })
+    w:wait_log("device", "on trial\n.*working 1%.0%.1")
+    local new = w:runs("bin/meter")[1]
+    w:stop("device", "KILL")
+    assert.equal("new", w:tree())
+    local code, _, err = w:moult "rollback"
+    assert.equal(0, code, err)
+    assert.not_equal(new, assert_runs "old")
+  end)
+
+  it("needs no script", function()
+    w:factory()
+    w:boot_program()
+    w:run()
+    for i, tree in ipairs { "new", "old" } do
+      install(w:release { sequence = i + 1, tree = tree })
+      w:wait_status { phase = "idle", release = ("1.0.0-F%d"):format(i + 1) }
+      assert_runs(tree)
+    end
+  end)
+
+  it("leaves nothing to settle before the factory, and names of no plan until somebody orders it", function()
+    w:configure()
+    local code, _, err = w:moult "settle"
+    assert.equal(2, code, err)
+    w:factory()
+    w:write("app/etc/.moult-0123456789abcdef-3.old", "old\n")
+    assert.equal("files: whole, nothing was to be done\n", settle())
+    assert.not_equal("", w:traces())
+    code, _, err = w:moult "settle --clean"
+    assert.equal(0, code, err)
+    assert.matches("temporary names removed: 1", err, 1, true)
+    assert.equal("", w:traces())
+    assert.equal("old", w:tree())
   end)
 end)

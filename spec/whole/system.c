@@ -329,8 +329,8 @@ WRAP(int, up_loop_poll,
 
 static void supervisor_run(struct player *p)
 {
-    struct up_supervisor_options options = {stage.config, "/moult", UP_NORMAL, sim_storage(stage.sim),
-                                            stage_processes()};
+    struct up_supervisor_options options = {stage.config,           "/moult",          UP_NORMAL,
+                                            sim_storage(stage.sim), stage_processes(), NULL};
     struct up_supervisor *s;
     struct up_error err;
     int n, timeout;

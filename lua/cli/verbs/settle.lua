@@ -59,7 +59,7 @@ function M.run(parsed, env)
       local removed
       removed, message, code = natives.device.clean_files(s.config)
       if not removed then return nil, message, code end
-      env.note(("%d temporary names removed"):format(removed))
+      env.note(("temporary names removed: %d"):format(removed))
     end
     env.out(SAID[what])
     return 0

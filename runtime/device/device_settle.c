@@ -1,0 +1,150 @@
+#include "device_settle.h"
+
+#include "device_private.h"
+#include "error.h"
+#include "files_clean.h"
+#include "files_settle.h"
+#include "files_switch.h"
+
+/* The transaction went back, or its start could not be counted. The tree goes back in any case. */
+static int went_back(struct up_device *d, enum up_settled *out, const struct up_error *err)
+{
+    struct up_error ignored;
+
+    *out = UP_SETTLED_OLD;
+    return up_device_undo_tree(d, &ignored) < 0 ? err->code : 0;
+}
+
+/* Count a start, unless that was done in this boot. `change`: and switch now. */
+static int try_start(struct up_device *d, bool change, enum up_settled *out, struct up_error *err)
+{
+    enum up_start_action ignored = UP_START_RUN;
+    enum up_files_outcome outcome;
+    struct up_error why;
+
+    if (d->state.phase == UP_ARMED && up_device_begin_trial(d, err) < 0)
+        return went_back(d, out, err);
+    if (!up_device_is_counted(d)) {
+        if (up_device_count_start(d, &ignored, err) < 0)
+            return went_back(d, out, err);
+        up_device_remember_count(d);
+    }
+    if (change && up_device_switch_tree(d, &outcome, &why) < 0) {
+        *err = why;
+        return up_device_withdraw(d, why.code, why.message, &ignored, &why) < 0 ? err->code
+                                                                                : went_back(d, out, err);
+    }
+    *out = d->tree == UP_TREE_NEW ? UP_SETTLED_TRIAL : UP_SETTLED_WAITS;
+    return 0;
+}
+
+/* What the stage alone says is done to the end by up_device_resume_tree(). */
+static int end(struct up_device *d, enum up_files_action action, enum up_settled *out, struct up_error *err)
+{
+    enum up_start_action ignored = UP_START_RUN;
+    bool over, whole = true;
+
+    if (up_device_resume_tree(d, &over, &ignored, err) < 0)
+        return err->code;
+    if (action == UP_FILES_GO_BACK && up_device_undo_tree(d, err) < 0) /* the boot loader fell back */
+        return err->code;
+    if (d->state.phase == UP_IDLE && up_device_end_tree(d, false, &whole, err) < 0 && !whole)
+        return err->code;
+    *out = action == UP_FILES_GO_BACK || action == UP_FILES_SWEEP_OLD ? UP_SETTLED_OLD : UP_SETTLED_NEW;
+    return 0;
+}
+
+static int settle(struct up_device *d, enum up_settled *out, struct up_error *err)
+{
+    enum up_files_action action;
+    enum up_files_step step;
+    struct up_error ignored;
+    bool whole;
+
+    *out = UP_SETTLED_WHOLE;
+    if (up_device_look_at_tree(d, &action, &step, err) < 0)
+        return err->code;
+    switch (action) {
+    case UP_FILES_NOTHING:
+    case UP_FILES_LEAVE:
+        if (step != UP_FILES_NONE)
+            *out = UP_SETTLED_WAITS;
+        else if (d->state.phase == UP_IDLE) /* temporary names that are left do not matter */
+            (void)!up_device_end_tree(d, false, &whole, &ignored);
+        return 0;
+    case UP_FILES_TRY:
+    case UP_FILES_TRY_SWITCH:
+    case UP_FILES_TRY_STAY:
+        return try_start(d, action == UP_FILES_TRY_SWITCH, out, err);
+    case UP_FILES_VERDICT:
+        *out = UP_SETTLED_NEW;
+        return up_device_confirm(d, err);
+    default:
+        return end(d, action, out, err);
+    }
+}
+
+/* The journal is lost: the plan alone tells how the tree was. */
+static int settle_alone(enum up_settled *out, struct up_storage *storage, const struct up_config *config,
+                        struct up_error *err)
+{
+    enum up_files_outcome outcome;
+    struct up_files f;
+    int rc;
+
+    if (up_files_open(&f, storage, config->state, err) < 0)
+        return err->code;
+    *out = f.stage.step == UP_FILES_NONE ? UP_SETTLED_WHOLE : UP_SETTLED_OLD;
+    rc = f.stage.step == UP_FILES_SWEEPING_NEW ? 0 : up_files_do(&f, UP_FILES_BACK, NULL, &outcome, err);
+    up_files_close(&f);
+    return rc;
+}
+
+int up_device_settle(enum up_settled *out, struct up_storage *storage, const struct up_config *config,
+                     struct up_error *err)
+{
+    struct up_device *d;
+    int rc = up_device_open(&d, storage, config, UP_DEVICE_LOCK | UP_DEVICE_ANYHOW, err);
+
+    if (rc == UP_STATELOST)
+        return settle_alone(out, storage, config, err);
+    if (rc < 0)
+        return rc;
+    rc = settle(d, out, err);
+    up_device_close(d);
+    return rc;
+}
+
+static int clean(struct up_device *d, uint32_t *removed, struct up_error *err)
+{
+    enum up_files_action ignored;
+    enum up_files_step step;
+
+    if (d->state.phase != UP_IDLE)
+        return up_fail(err, UP_BUSY, "files: an update is under way: %s", up_phase_name(d->state.phase));
+    if (up_device_look_at_tree(d, &ignored, &step, err) < 0)
+        return err->code;
+    if (step != UP_FILES_NONE)
+        return up_fail(err, UP_BUSY, "files: a plan is %s", up_files_step_name(step));
+    return up_files_clean(d->storage, d->config->files.root, d->config->files.root_count, removed, err);
+}
+
+int up_device_clean_files(uint32_t *removed, struct up_storage *storage, const struct up_config *config,
+                          struct up_error *err)
+{
+    struct up_device *d;
+    int rc;
+
+    if (up_device_open(&d, storage, config, UP_DEVICE_LOCK, err) < 0)
+        return err->code;
+    rc = clean(d, removed, err);
+    up_device_close(d);
+    return rc;
+}
+
+const char *up_settled_name(enum up_settled settled)
+{
+    static const char *const names[] = {"whole", "waits", "old", "new", "trial"};
+
+    return names[settled];
+}

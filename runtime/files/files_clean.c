@@ -1,0 +1,97 @@
+#include "files_clean.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "error.h"
+#include "files_tree.h"
+#include "update_ini.h"
+
+#define DEPTH 32 /* of directories below one another, each of which is open */
+
+struct clean {
+    struct up_files_place place; /* the directory that is looked through */
+    unsigned depth;
+    uint32_t *removed;
+    struct up_error *err;
+    int rc;
+};
+
+/* ".moult-<id>.here", ".moult-<id>-<n>.new", ".old" or ".old.part" */
+static bool is_ours(const char *name)
+{
+    static const char *const ends[] = {".new", ".old", ".old.part"};
+    const char *id = name + strlen(UP_FILES_TEMPORARY), *end = id + 2 * (size_t)UP_FILES_ID_SIZE;
+
+    if (strncmp(name, UP_FILES_TEMPORARY, strlen(UP_FILES_TEMPORARY)) != 0 ||
+        strspn(id, "0123456789abcdef") != (size_t)(end - id))
+        return false;
+    if (strcmp(end, ".here") == 0)
+        return true;
+    if (*end != '-' || strspn(end + 1, "0123456789") == 0)
+        return false;
+    end += 1 + strspn(end + 1, "0123456789");
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (strcmp(end, ends[i]) == 0)
+            return true;
+    return false;
+}
+
+static int look_through(struct clean *c);
+
+static int into(struct clean *c, const char *name)
+{
+    struct up_storage *s = c->place.storage;
+    struct clean below = *c;
+
+    if (c->depth == DEPTH)
+        return 0;
+    below.depth++;
+    below.place.dir = s->ops->open_dir(s, c->place.dir, name, true);
+    if (below.place.dir < 0) /* a mount, or it has gone meanwhile */
+        return errno == EXDEV || errno == ENOENT ? 0 : up_files_failed(&c->place, name, "open", c->err);
+    (void)!look_through(&below);
+    up_files_place_close(&below.place);
+    return below.rc;
+}
+
+static int each(void *user, const char *name, enum up_node_kind kind)
+{
+    struct clean *c = user;
+
+    if (is_ours(name)) {
+        c->rc = up_files_remove(&c->place, name, c->err);
+        *c->removed += c->rc == 0;
+    } else if (kind == UP_NODE_DIR) {
+        c->rc = into(c, name);
+    }
+    return c->rc;
+}
+
+static int look_through(struct clean *c)
+{
+    uint32_t before = *c->removed;
+
+    if (c->place.storage->ops->list_at(c->place.storage, c->place.dir, each, c) < 0 && c->rc == 0)
+        c->rc = up_files_failed(&c->place, "", "list", c->err);
+    if (c->rc == 0 && *c->removed > before)
+        c->rc = up_files_sync(&c->place, c->err);
+    return c->rc;
+}
+
+int up_files_clean(struct up_storage *s, const struct up_files_root *roots, uint32_t root_count,
+                   uint32_t *removed, struct up_error *err)
+{
+    *removed = 0;
+    for (uint32_t i = 0; i < root_count; i++) {
+        struct clean c = {.removed = removed, .err = err};
+
+        if (up_files_place_open_at(&c.place, s, roots[i].path, "", err) < 0)
+            return err->code;
+        (void)!look_through(&c);
+        up_files_place_close(&c.place);
+        if (c.rc < 0)
+            return c.rc;
+    }
+    return 0;
+}

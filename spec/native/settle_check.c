@@ -1,0 +1,385 @@
+/*
+ * settle_check.c -- `moult settle`: when programs may start, what it counts, and that
+ * `run` uses its count. That it holds wherever the power goes is shown by spec/crash, whose
+ * flows "... settled" begin each start with it.
+ */
+#include "config.h"
+#include "device.h"
+#include "device_private.h"
+#include "device_settle.h"
+#include "sim.h"
+#include "world.h"
+#include "world_files.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const struct world_plan plan = {.name = "files", .provisioned = true, .package = WORLD_FILES};
+
+static struct sim *sim;
+static struct up_config config;
+static struct up_device *device;
+static struct up_error err;
+
+static int enter(void **state)
+{
+    (void)state;
+    sim = world_new(&plan);
+    world_configure(&config);
+    world_files_configure(&config);
+    return 0;
+}
+
+static int leave(void **state)
+{
+    int open = (int)sim_open_files(sim);
+
+    (void)state;
+    up_config_free(&config);
+    sim_free(sim);
+    return open;
+}
+
+static void open_device(void)
+{
+    if (up_device_open(&device, sim_storage(sim), &config, UP_DEVICE_LOCK, &err) < 0)
+        fail_msg("%s", err.message);
+}
+
+static void arm(bool restart)
+{
+    struct up_journal_state next;
+
+    open_device();
+    if (world_install(device, sim_storage(sim), "/packages/files.upd", &err) < 0)
+        fail_msg("%s", err.message);
+    next = *up_device_state(device);
+    next.tx.restart = restart;
+    assert_int_equal(up_device_save(device, &next, &err), 0);
+    up_device_close(device);
+}
+
+/* The power fails and comes back. */
+static void boot(void)
+{
+    const struct sim_choice all = {SIM_ORDERED, SIM_ALL, 0, SIM_HARMLESS};
+    struct sim *next = sim_reboot(sim, &all);
+
+    sim_free(sim);
+    sim = next;
+}
+
+static const char *settle(void)
+{
+    enum up_settled settled;
+
+    if (up_device_settle(&settled, sim_storage(sim), &config, &err) < 0)
+        return up_code_word(err.code);
+    return up_settled_name(settled);
+}
+
+static unsigned starts(void)
+{
+    unsigned found;
+
+    open_device();
+    found = up_device_state(device)->tx.starts;
+    up_device_close(device);
+    return found;
+}
+
+static enum up_phase phase(void)
+{
+    enum up_phase found;
+
+    open_device();
+    found = up_device_state(device)->phase;
+    up_device_close(device);
+    return found;
+}
+
+/* What `run` does: a boot of the device, then a start on trial. The result of that. */
+static int run(unsigned times)
+{
+    enum up_start_action action;
+    int rc;
+
+    open_device();
+    rc = up_device_start(device, &action, &err);
+    if (rc == 0 && up_device_state(device)->phase == UP_ARMED)
+        rc = up_device_begin_trial(device, &err);
+    for (unsigned i = 0; rc == 0 && i < times; i++)
+        rc = up_device_trial_start(device, &action, &err);
+    up_device_close(device);
+    return rc;
+}
+
+static void assert_tree(enum world_tree tree)
+{
+    assert_int_equal(world_files_tree(sim, false), tree);
+}
+
+static void nothing_is_to_be_done(void **state)
+{
+    (void)state;
+    assert_string_equal(settle(), "whole");
+    arm(false);
+    assert_string_equal(settle(), "waits");
+    boot();
+    assert_string_equal(settle(), "waits"); /* without restart it begins no trial */
+    assert_int_equal(phase(), UP_ARMED);
+    assert_tree(WORLD_TREE_OLD);
+}
+
+static void it_begins_a_trial_that_waits_for_a_restart(void **state)
+{
+    (void)state;
+    arm(true);
+    assert_string_equal(settle(), "waits"); /* that is not another boot yet */
+    assert_int_equal(starts(), 0);
+    boot();
+    assert_string_equal(settle(), "trial");
+    assert_tree(WORLD_TREE_NEW);
+    assert_int_equal(phase(), UP_TRIAL);
+    assert_int_equal(starts(), 1);
+    assert_string_equal(settle(), "trial"); /* one start for a boot */
+    assert_int_equal(starts(), 1);
+}
+
+static void the_first_start_of_run_uses_the_count(void **state)
+{
+    (void)state;
+    arm(true);
+    boot();
+    assert_string_equal(settle(), "trial");
+    assert_int_equal(run(1), 0);
+    assert_int_equal(starts(), 1);
+    assert_int_equal(run(1), 0); /* the next one counts */
+    assert_int_equal(starts(), 2);
+    boot();
+    assert_string_equal(settle(), "trial");
+    assert_int_equal(starts(), 3);
+    assert_int_equal(run(1), 0); /* the third start may be made */
+    assert_int_equal(starts(), 3);
+    assert_tree(WORLD_TREE_NEW);
+}
+
+/* A count of another boot is none. */
+static void a_count_is_for_its_boot(void **state)
+{
+    (void)state;
+    arm(true);
+    boot();
+    assert_string_equal(settle(), "trial");
+    boot();
+    assert_int_equal(run(1), 0);
+    assert_int_equal(starts(), 2);
+}
+
+/* A program that resets the board each time before `run` gets its turn. */
+static void it_goes_back_when_starts_are_spent(void **state)
+{
+    (void)state;
+    arm(true);
+    for (unsigned i = 1; i <= UP_TRIAL_STARTS; i++) {
+        boot();
+        assert_string_equal(settle(), "trial");
+        assert_int_equal(starts(), i);
+    }
+    boot();
+    assert_string_equal(settle(), "old");
+    assert_tree(WORLD_TREE_OLD);
+    assert_int_equal(phase(), UP_IDLE);
+    assert_string_equal(settle(), "whole");
+    open_device();
+    assert_int_equal(up_device_state(device)->last.code, UP_ROLLEDBACK);
+    assert_false(up_device_has_file(device, "settled"));
+    up_device_close(device);
+}
+
+static void on_trial_it_leaves_the_first_switch_to_run(void **state)
+{
+    (void)state;
+    arm(false);
+    open_device();
+    assert_int_equal(up_device_begin_trial(device, &err), 0);
+    up_device_close(device);
+    assert_string_equal(settle(), "waits");
+    assert_int_equal(starts(), 1);
+    assert_tree(WORLD_TREE_OLD);
+    assert_int_equal(run(1), 0);
+    assert_int_equal(starts(), 1);
+    assert_tree(WORLD_TREE_NEW);
+    boot();
+    assert_string_equal(settle(), "trial");
+    assert_int_equal(starts(), 2);
+}
+
+static void what_is_confirmed_stays(void **state)
+{
+    enum up_start_action action;
+
+    (void)state;
+    arm(false);
+    open_device();
+    assert_int_equal(up_device_begin_trial(device, &err), 0);
+    assert_int_equal(up_device_trial_start(device, &action, &err), 0);
+    assert_int_equal(up_device_confirm(device, &err), 0);
+    up_device_close(device);
+    assert_string_equal(settle(), "whole");
+    assert_tree(WORLD_TREE_NEW);
+}
+
+static int remove_here(void *user, const char *name, enum up_node_kind kind)
+{
+    struct up_storage *s = user;
+    char path[256];
+
+    (void)kind;
+    if (!strstr(name, ".here"))
+        return 0;
+    snprintf(path, sizeof path, "/card/%s", name);
+    return s->ops->unlink(s, path);
+}
+
+/* A partition that is mounted late. */
+static void without_a_root_nothing_is_decided(void **state)
+{
+    struct up_storage *s = sim_storage(sim);
+
+    (void)state;
+    arm(false);
+    assert_int_equal(run(1), 0);
+    assert_int_equal(s->ops->list(s, "/card", remove_here, s), 0);
+    assert_string_equal(settle(), "missing");
+    assert_string_equal(err.message, "root /card is not there");
+    assert_int_equal(starts(), 1);
+}
+
+static void what_cannot_be_put_back_is_told(void **state)
+{
+    (void)state;
+    arm(false);
+    assert_int_equal(run(UP_TRIAL_STARTS), 0);
+    boot();
+    sim_fail(sim, SIM_RENAME, 1, EIO, true);
+    sim_fail_below(sim, "/app");
+    assert_string_equal(settle(), "write");
+    sim_fail(sim, SIM_RENAME, 0, 0, false);
+    assert_string_equal(settle(), "old");
+    assert_tree(WORLD_TREE_OLD);
+}
+
+static void without_a_journal_the_plan_tells(void **state)
+{
+    struct up_storage *s;
+
+    (void)state;
+    arm(false);
+    assert_int_equal(run(1), 0);
+    boot();
+    s = sim_storage(sim);
+    for (int i = 0; i < 2; i++) {
+        const char *path = i ? "/device/state/journal.1" : "/device/state/journal.0";
+        int file = s->ops->open(s, path, UP_UPDATE, 0);
+
+        assert_true(file >= 0);
+        assert_int_equal(s->ops->pwrite(s, file, "damaged in its middle", 21, 0), 0);
+        s->ops->close(s, file);
+    }
+    assert_string_equal(settle(), "old");
+    assert_tree(WORLD_TREE_OLD);
+}
+
+static const char *const ours[] = {
+    "/app/.moult-0123456789abcdef.here", "/app/etc/.moult-0123456789abcdef-0.new/x",
+    "/app/etc/.moult-0123456789abcdef-12.old", "/card/.moult-0123456789abcdef-3.old.part"};
+static const char *const others[] = {
+    "/app/.moult-0123456789abcdef-1.foreign", "/app/.moult-0123456789abcde-1.new",
+    "/app/etc/.moult-0123456789abcdef-.new", "/app/moult-0123456789abcdef-1.new",
+    "/app/other/mount/.moult-0123456789abcdef-1.new"};
+
+static unsigned count_of(const char *const *paths, size_t count)
+{
+    struct up_storage *s = sim_storage(sim);
+    struct up_stat st;
+    unsigned there = 0;
+
+    for (size_t i = 0; i < count; i++)
+        there += s->ops->stat(s, paths[i], &st) == 0;
+    return there;
+}
+
+static void names_of_no_plan_go_on_order(void **state)
+{
+    uint32_t removed = 9;
+
+    (void)state;
+    sim_put_dir(sim, "/app/other", 0755);
+    sim_put_mount(sim, "/app/other/mount", 1, false);
+    sim_put_dir(sim, "/app/etc/.moult-0123456789abcdef-0.new", 0700);
+    for (size_t i = 0; i < 4; i++)
+        sim_put_text(sim, ours[i], "ours");
+    for (size_t i = 0; i < 5; i++)
+        sim_put_text(sim, others[i], "not ours");
+    assert_string_equal(settle(), "whole");
+    assert_int_equal(count_of(ours, 4), 4);
+    assert_int_equal(up_device_clean_files(&removed, sim_storage(sim), &config, &err), 0);
+    assert_int_equal(removed, 4);
+    assert_int_equal(count_of(ours, 4), 0);
+    assert_int_equal(count_of(others, 5), 5);
+    assert_int_equal(up_device_clean_files(&removed, sim_storage(sim), &config, &err), 0);
+    assert_int_equal(removed, 0);
+}
+
+static void names_of_a_plan_stay(void **state)
+{
+    uint32_t removed;
+
+    (void)state;
+    arm(false);
+    assert_int_equal(up_device_clean_files(&removed, sim_storage(sim), &config, &err), UP_BUSY);
+    assert_string_equal(settle(), "waits");
+    assert_int_equal(run(1), 0);
+    assert_tree(WORLD_TREE_NEW);
+}
+
+static void whoever_holds_the_state_is_waited_for_by_others(void **state)
+{
+    (void)state;
+    open_device();
+    assert_string_equal(settle(), "busy");
+    up_device_close(device);
+    free(config.state);
+    config.state = strdup("/device/none");
+    assert_string_equal(settle(), "usage");
+}
+
+#define IN_WORLD(f) cmocka_unit_test_setup_teardown(f, enter, leave)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_WORLD(nothing_is_to_be_done),
+        IN_WORLD(it_begins_a_trial_that_waits_for_a_restart),
+        IN_WORLD(the_first_start_of_run_uses_the_count),
+        IN_WORLD(a_count_is_for_its_boot),
+        IN_WORLD(it_goes_back_when_starts_are_spent),
+        IN_WORLD(on_trial_it_leaves_the_first_switch_to_run),
+        IN_WORLD(what_is_confirmed_stays),
+        IN_WORLD(without_a_root_nothing_is_decided),
+        IN_WORLD(what_cannot_be_put_back_is_told),
+        IN_WORLD(without_a_journal_the_plan_tells),
+        IN_WORLD(names_of_no_plan_go_on_order),
+        IN_WORLD(names_of_a_plan_stay),
+        IN_WORLD(whoever_holds_the_state_is_waited_for_by_others),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,280 @@
+/*
+ * supervisor_files_check.c -- the supervisor and the helper that works on the tree of
+ * files: what it hears, what it does with one that hangs, and when it gives up.
+ */
+#include "child.h"
+#include "files_helper.h"
+#include "processes.h"
+#include "sim.h"
+#include "supervisor.h"
+#include "supervisor_private.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* One helper after the other: what it says, and whether it ends then. */
+struct helper {
+    const char *says;
+    bool hangs, beats; /* for ever */
+};
+
+static struct {
+    struct up_processes processes; /* first */
+    const struct helper *helpers;  /* those to come; one without words cannot be started */
+    const char *left;              /* to be heard of the one that runs */
+    bool ended, beats;
+    unsigned started, killed;
+    int signal;
+    char words[256];
+} stage;
+
+static struct sim *sim;
+static struct up_config config;
+
+static pid_t p_start(struct up_processes *p, const char *const argv[], int *link)
+{
+    const struct helper *next = stage.helpers++;
+
+    (void)p;
+    snprintf(stage.words, sizeof stage.words, "%s %s %s %s %s%s", argv[0], argv[1], argv[2], argv[3], argv[4],
+             argv[5] ? " and more" : "");
+    errno = EAGAIN;
+    if (!next->says)
+        return -1;
+    stage.left = next->says;
+    stage.ended = !next->hangs && !next->beats;
+    stage.beats = next->beats;
+    stage.started++;
+    *link = 5;
+    return 77;
+}
+
+static void p_signal(struct up_processes *p, pid_t pid, int number)
+{
+    (void)p, (void)pid;
+    stage.killed += number == SIGKILL && !stage.ended;
+    stage.ended = stage.ended || number == SIGKILL;
+}
+
+static bool p_over(struct up_processes *p, pid_t pid)
+{
+    (void)p, (void)pid;
+    return stage.ended && !*stage.left;
+}
+
+static uint64_t p_waited(struct up_processes *p, pid_t pid)
+{
+    (void)p, (void)pid;
+    return 0;
+}
+
+static int p_reap(struct up_processes *p, pid_t pid)
+{
+    (void)p, (void)pid;
+    assert_true(stage.ended);
+    return 0;
+}
+
+static int p_next_signal(struct up_processes *p)
+{
+    int number = stage.signal;
+
+    (void)p;
+    stage.signal = 0;
+    return number;
+}
+
+static void p_wait(struct up_processes *p, const struct up_link_watch *watches, size_t count, int timeout)
+{
+    (void)p;
+    assert_int_equal(count, 1);
+    assert_int_equal(watches[0].link, 5);
+    if (*stage.left)
+        return;
+    sim_advance(sim, (uint64_t)timeout);
+    if (!stage.beats)
+        return;
+    stage.left = "beat\n";
+    if (sim_storage(sim)->ops->monotonic(sim_storage(sim)) > 100000) {
+        stage.left = "done\n";
+        stage.ended = true;
+    }
+}
+
+static ssize_t p_receive(struct up_processes *p, int link, void *buf, size_t len)
+{
+    size_t n = strlen(stage.left);
+
+    (void)p, (void)link;
+    errno = EAGAIN;
+    if (n == 0)
+        return -1;
+    n = n < len ? n : len;
+    memcpy(buf, stage.left, n);
+    stage.left += n;
+    return (ssize_t)n;
+}
+
+static void p_close(struct up_processes *p, int link)
+{
+    (void)p, (void)link;
+}
+
+static const struct up_processes_ops ops = {.start = p_start,
+                                            .signal = p_signal,
+                                            .over = p_over,
+                                            .waited = p_waited,
+                                            .reap = p_reap,
+                                            .next_signal = p_next_signal,
+                                            .wait = p_wait,
+                                            .receive = p_receive,
+                                            .close = p_close};
+
+/* The result of a task that these helpers are given. */
+static int helped(struct up_supervisor *s, const struct helper *helpers, enum up_files_outcome *outcome,
+                  struct up_error *err)
+{
+    stage.helpers = helpers;
+    return up_supervisor_files(s, UP_FILES_ON, outcome, err);
+}
+
+static int enter(void **state)
+{
+    struct up_supervisor *s = calloc(1, sizeof *s);
+    struct up_error err;
+
+    memset(&stage, 0, sizeof stage);
+    stage.processes.ops = &ops;
+    stage.left = "";
+    config = (struct up_config){.path = (char *)"/etc/config.lua"};
+    sim = sim_new();
+    *s = (struct up_supervisor){.config = &config,
+                                .program = "/moult",
+                                .verbosity = UP_QUIET,
+                                .storage = sim_storage(sim),
+                                .processes = &stage.processes,
+                                .notify = {.fd = -1}};
+    *state = s;
+    return up_child_new(&s->helper, s->processes, "files", UP_HELPER_HANG, &err);
+}
+
+static int leave(void **state)
+{
+    struct up_supervisor *s = *state;
+
+    up_child_free(s->helper);
+    free(s);
+    sim_free(sim);
+    return 0;
+}
+
+static void a_task_is_done_by_a_helper(void **state)
+{
+    const struct helper one[] = {{.says = "beat\nbeat\ndone\n"}};
+    enum up_files_outcome outcome;
+    struct up_error err;
+
+    assert_int_equal(helped(*state, one, &outcome, &err), 0);
+    assert_int_equal(outcome, UP_FILES_DONE);
+    assert_int_equal(stage.started, 1);
+    assert_string_equal(stage.words, "/moult --files on -c /etc/config.lua");
+}
+
+static void it_says_what_failed(void **state)
+{
+    const struct helper one[] = {{.says = "beat\nwhat\nfailed 1 write it still runs: 7\n"}};
+    enum up_files_outcome outcome;
+    struct up_error err;
+
+    assert_int_equal(helped(*state, one, &outcome, &err), UP_WRITE);
+    assert_int_equal(outcome, UP_FILES_NOT_STOPPED);
+    assert_string_equal(err.message, "it still runs: 7");
+    assert_int_equal(stage.started, 1);
+}
+
+static void one_that_hangs_is_killed_and_followed(void **state)
+{
+    const struct helper two[] = {{.says = "beat\n", .hangs = true}, {.says = "done\n"}};
+    enum up_files_outcome outcome;
+    struct up_error err;
+
+    assert_int_equal(helped(*state, two, &outcome, &err), 0);
+    assert_int_equal(stage.started, 2);
+    assert_int_equal(stage.killed, 1);
+}
+
+static void one_that_makes_progress_is_not_killed(void **state)
+{
+    const struct helper one[] = {{.says = "beat\n", .beats = true}};
+    enum up_files_outcome outcome;
+    struct up_error err;
+
+    assert_int_equal(helped(*state, one, &outcome, &err), 0);
+    assert_int_equal(stage.started, 1);
+    assert_int_equal(stage.killed, 0);
+}
+
+static void helpers_that_say_nothing_are_not_followed_for_ever(void **state)
+{
+    const struct helper many[] = {
+        {.says = "beat\n"}, {.says = "failed 9 write x\n"}, {.says = "beat\n"}, {0}};
+    enum up_files_outcome outcome;
+    struct up_error err;
+
+    assert_int_equal(helped(*state, many, &outcome, &err), UP_INTERNAL);
+    assert_int_equal(outcome, UP_FILES_NOT_SWITCHED);
+    assert_string_equal(err.message, "files: the helper (on) exited with code 0, 3 times");
+    assert_int_equal(stage.started, 3);
+}
+
+static void one_that_cannot_be_started_is_told(void **state)
+{
+    const struct helper none[] = {{0}};
+    enum up_files_outcome outcome;
+    struct up_error err;
+
+    assert_int_equal(helped(*state, none, &outcome, &err), UP_INTERNAL);
+    assert_string_equal(err.message, "files: cannot start: Resource temporarily unavailable");
+    assert_int_equal(outcome, UP_FILES_NOT_SWITCHED);
+}
+
+/* Who is told to stop meanwhile stops afterwards: the task is not left half done. */
+static void a_signal_is_heard_meanwhile(void **state)
+{
+    const struct helper one[] = {{.says = "beat\ndone\n"}};
+    struct up_supervisor *s = *state;
+    enum up_files_outcome outcome;
+    struct up_error err;
+
+    assert_int_equal(up_child_new(&s->agent, s->processes, "agent", 60, &err), 0);
+    assert_int_equal(up_child_new(&s->script, s->processes, "script", 60, &err), 0);
+    stage.signal = SIGTERM;
+    assert_int_equal(helped(s, one, &outcome, &err), 0);
+    assert_int_equal(s->leave, UP_LEAVE_STOP);
+    up_child_free(s->agent);
+    up_child_free(s->script);
+}
+
+#define ON_STAGE(f) cmocka_unit_test_setup_teardown(f, enter, leave)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ON_STAGE(a_task_is_done_by_a_helper),
+        ON_STAGE(it_says_what_failed),
+        ON_STAGE(one_that_hangs_is_killed_and_followed),
+        ON_STAGE(one_that_makes_progress_is_not_killed),
+        ON_STAGE(helpers_that_say_nothing_are_not_followed_for_ever),
+        ON_STAGE(one_that_cannot_be_started_is_told),
+        ON_STAGE(a_signal_is_heard_meanwhile),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
