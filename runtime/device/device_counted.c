@@ -28,7 +28,7 @@ bool up_device_is_counted(const struct up_device *d)
     char path[UP_PATH_SIZE], now[COUNTED_SIZE], *text;
     bool same;
 
-    if (d->state.phase != UP_TRIAL || !describe(d, now) ||
+    if (d->state.phase != UP_TRIAL || !d->state.tx.plan.known || !describe(d, now) ||
         up_storage_read_file(d->storage, up_device_path(d, COUNTED, path, sizeof path), COUNTED_SIZE, &text,
                              NULL, NULL) < 0)
         return false;
@@ -61,7 +61,7 @@ void up_device_forget_count(const struct up_device *d)
     static const char *const names[] = {COUNTED, COUNTED ".new"};
     char path[UP_PATH_SIZE];
 
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    for (size_t i = 0; up_device_has_tree(d) && i < sizeof names / sizeof *names; i++)
         if (up_device_has_file(d, names[i]))
             (void)!d->storage->ops->unlink(d->storage, up_device_path(d, names[i], path, sizeof path));
 }

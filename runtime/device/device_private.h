@@ -71,15 +71,15 @@ struct up_device {
     const struct up_config *config; /* the caller's; outlives the device */
     struct up_journal *journal;
     struct up_boot *boot;
-    struct up_boot_state boot_state; /* as last read or written */
-    bool boot_unsure;                /* a write of it failed, but may have taken effect */
-    bool boot_lost;                  /* it cannot be read: `running` may be a guess, the rest is empty */
-    bool running_known;              /* the loader named the running slot, boot_lost or not */
-    bool uncounted;                  /* see up_device_uncounted() */
+    struct up_boot_state boot_state;      /* as last read or written */
+    bool boot_unsure;                     /* a write of it failed, but may have taken effect */
+    bool boot_lost;                       /* it cannot be read: `running` may be a guess, the rest is empty */
+    bool running_known;                   /* the loader named the running slot, boot_lost or not */
+    bool uncounted;                       /* see up_device_uncounted() */
     const struct up_files_worker *worker; /* who works on the tree of files; NULL: this process */
-    struct up_running_table *running; /* see up_device_by_hand() */
-    enum up_tree tree;               /* as last seen, or made */
-    unsigned pending;                /* enum up_pending */
+    struct up_running_table *running;     /* see up_device_by_hand() */
+    enum up_tree tree;                    /* as last seen, or made */
+    unsigned pending;                     /* enum up_pending */
     struct up_trouble trouble;
     struct up_journal_state state; /* as last read or written */
     bool provisioning;             /* nothing is recorded yet */

@@ -65,7 +65,7 @@ static int live(struct sim *sim, const struct flow *flow, bool armed, struct up_
     int rc;
 
     world_configure(&config);
-    rc = up_device_come_up(&device, sim_storage(sim), &config, &action, &trouble, err);
+    rc = up_device_come_up(&device, sim_storage(sim), &config, NULL, &action, &trouble, err);
     if (rc == 0 && !device)
         rc = trouble.cause.code;
     if (rc == 0)
