@@ -18,10 +18,10 @@ struct tidy {
     int rc;
 };
 
-/* The stage record's own, and what belongs to others. */
+/* The stage record's two files, and what belongs to others. */
 static bool stays(const char *name)
 {
-    return strncmp(name, "stage.", 6) == 0 || strcmp(name, "foreign") == 0;
+    return strcmp(name, "stage.0") == 0 || strcmp(name, "stage.1") == 0 || strcmp(name, "foreign") == 0;
 }
 
 /* What is not a plan has none. */

@@ -616,7 +616,8 @@ static bool settle(struct life *l)
 
     if (sim_is_cut(l->sim))
         return false;
-    if (rc < 0 && rc != UP_USAGE && !l->log->faulty)
+    /* A root that is not the one it was keeps programs from starting, not the device. */
+    if (rc < 0 && rc != UP_USAGE && rc != UP_MISSING && !l->log->faulty)
         return failed(l, "settle"), false;
     if (rc == 0 && world_files_tree(l->sim, false) == WORLD_TREE_NEITHER)
         bad(l->log, "settled (%s), and the tree is neither old nor new", up_settled_name(settled));
