@@ -7,7 +7,7 @@
 
 #include "world.h"
 
-#define WORLD_PLANS 97u
+#define WORLD_PLANS 96u
 
 extern const struct world_plan world_plans[WORLD_PLANS];
 
