@@ -151,8 +151,11 @@ describe("a package with files", function()
     assert.equal("", notes)
   end)
 
-  it("does not go with a core", function()
-    bad("make two packages", "usage", "pack", { recipe 'core = { name = "L", version = 1, image = "i" }' },
-      { key = path("release.key"), out = path("p.upd") })
+  it("goes with a core, which is the last part", function()
+    write("core1.img", ("core "):rep(2000))
+    pack 'core = { name = "L", version = 1, image = "core1.img" }'
+    assert.matches("good: release 1.0%-F080507", (good("verify", { path("p.upd") }, { key = path("release.pub") })))
+    local object = json.decode((good("info", { path("p.upd") }, {}, { json = true })))
+    assert.same({ "files", "core" }, { object.manifest.parts[1].kind, object.manifest.parts[2].kind })
   end)
 end)

@@ -109,7 +109,7 @@ describe("moult pack with older cores", function()
     write("recipe.lua", ([[return { project = "METER", product_key = "k-123", sequence = 18, version = "1.0.1",
       core = { name = "Luat", version = 22, image = "core22.img", %s } }]]):format(FROM))
     local _, message, code = verb("pack", { path("recipe.lua") }, { key = path("release.key"), out = path("m.upd") })
-    assert.matches("core21%.img: 2147483648 bytes; a delta is made of less than 2 GiB", message)
+    assert.matches("core21%.img: 2147483648 bytes; a delta needs an older image of less than 2 GiB", message)
     assert.equal("usage", code)
     assert.is_true(exists("m-from-17.upd"))
   end)

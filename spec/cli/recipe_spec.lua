@@ -136,7 +136,7 @@ describe("cli.recipe.normalise", function()
     { "names and numbers mixed", { meta = { own = { 1, a = 2 } } }, "field meta must hold texts, integers" },
     { "meta that is too deep", { meta = { own = { { { { { { { 1 } } } } } } } } }, "at most 6 levels" },
     { "meta that is too large", { meta = { own = ("x"):rep(16384) } },
-      "field meta is 16394 bytes as JSON, at most 16384" },
+      "field meta has 16394 bytes as JSON; the limit is 16384" },
     { "an unknown rule", { override = { "floor" } }, "field override holds an element that must be one of" },
     { "a rule twice", { override = { "version", "version" } }, "field override names version twice" },
     { "a list with a hole", { hardware = { "a", "b", e = "c", [4] = "d" } }, "field hardware must be a list" },

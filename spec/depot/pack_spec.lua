@@ -165,7 +165,7 @@ describe("moult depot pack", function()
     assert(pending.write(natives, path("depot"), { entry }))
     assert.equal(1, #pending.read(natives, path("depot")))
     local exit, message, code = verb("depot", { "pack", path("depot") }, { key = path("release.key") })
-    assert.same({ "busy", true }, { code, exit == nil and message:find("made in", 1, true) ~= nil })
+    assert.same({ "busy", true }, { code, exit == nil and message:find("another process is making", 1, true) ~= nil })
     local mine = read("depot/.packing")
     write("depot/.packing", (mine:gsub('"start":"%d+"', '"start":"1"'))) -- the number was given to another process
     assert.same({}, pending.read(natives, path("depot")))

@@ -17,7 +17,7 @@ describe("agent", function()
     local status = w:wait_status { phase = "idle", release = "1.0.1" }
     assert.same({ "1.0.1", 2 }, { status.script.version, status.script.generation })
     assert.same({ 17, "a" }, { status.core.version, status.core.running })
-    assert.same({ script = 2, core = 1 }, status.floor)
+    assert.same({ script = 2, core = 1, files = 0 }, status.floor)
     assert.equal("ok", status.last.code)
     assert.is_nil(w:read("device.log"):find("restarting the device", 1, true))
     assert.same({ "provisioned 1.0.0", "begun 1.0.1", "armed 1.0.1", "trial 1.0.1", "confirmed 1.0.1" }, w:history())
