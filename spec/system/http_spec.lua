@@ -355,7 +355,7 @@ describe("http", function()
       local s <close> = open(way, { proxy = proxy })
       local _, message, code = pull(s, 0)
       assert.equal("network", code)
-      assert.matches("the proxy " .. server.url .. "/ wants a name", message, 1, true)
+      assert.matches("the proxy " .. server.url .. "/ requires a user and a password", message, 1, true)
       assert.is_nil(message:find("secret", 1, true))
       assert.is_nil(s:answer())
     end
