@@ -94,7 +94,10 @@ describe("Qinglian's device and depot", function()
         say("status", state, ts > 1600000000 and math.abs(qinglian.iot_get_onlinetime() - ts) < 60 and "now" or ts)
       end
       function qinglian.iot_ota_info_cb(name, version, total, crc) say("info", name, version, total, crc) end
-      function qinglian.iot_ota_upgrade_cb() say "upgrade" end
+      function qinglian.iot_ota_upgrade_cb()
+        require("sys").wait(500) -- it is not cut short
+        say "upgrade"
+      end
     ]])
     w:run()
     w:wait_log("device", "SDK status 0 now", 40)

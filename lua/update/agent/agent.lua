@@ -42,11 +42,15 @@ end
 
 --- Start what is armed: restart the script, or the device if a core came with it.
 -- @tparam string why
--- @tparam[opt] number delay seconds, so that an answer can leave first
+-- @tparam[opt] number|function delay seconds, so that an answer can leave first; or what waits for that
 function Agent:restart(why, delay)
   local armed = self.armed_times
   self.tasks:spawn("restart", function()
-    if delay then self.tasks:wait(delay) end
+    if type(delay) == "function" then
+      delay()
+    elseif delay then
+      self.tasks:wait(delay)
+    end
     if self:phase() ~= "armed" or self.armed_times ~= armed then return end
     self.note(("starting the new release (%s)"):format(why))
     self.supervisor:send "restart"

@@ -9,6 +9,7 @@
 local Job = setmetatable({}, { __index = require "update.agent.mqtt_phase" })
 Job.__index = Job
 
+local HEARD_WITHIN = 5 -- seconds that the script gets for the order to upgrade
 local GOES_ON = 1 -- seconds after which the engine checks again by itself
 
 -- The place of the announced firmware: fields of update.engine.place.
@@ -93,8 +94,10 @@ function Job:arm()
 end
 
 function Job:restart()
-  self.news:add "upgrade"
-  if self.agent.config.restart_when == "now" then self.agent:restart("the cloud said so") end
+  local number = self.news:add "upgrade"
+  if self.agent.config.restart_when ~= "now" then return end
+  -- The script is stopped for it, so it hears of it first.
+  self.agent:restart("the cloud said so", function() self.news:await_heard(number, HEARD_WITHIN) end)
 end
 
 return Job

@@ -14,11 +14,12 @@ News.__index = News
 
 --- @tparam table tasks scheduler
 function M.new(tasks)
-  return setmetatable({ tasks = tasks, count = 0, list = {}, changed = {} }, News)
+  return setmetatable({ tasks = tasks, count = 0, list = {}, changed = {}, asked = {} }, News)
 end
 
 --- Something happened.
 -- @tparam string kind "status" (state, time), "info" (name, version, size, crc), "upgrade"
+-- @treturn integer its number
 function News:add(kind, fields)
   local one = fields or {}
   self.count = self.count + 1
@@ -27,6 +28,7 @@ function News:add(kind, fields)
   if #self.list > KEPT then table.remove(self.list, 1) end
   if kind == "status" then self.status = one end
   self.tasks:set(self.changed)
+  return self.count
 end
 
 -- The next after a number; without one, how the connection stands.
@@ -43,11 +45,23 @@ end
 function News:wait(after)
   -- An agent before this one counted, too.
   if math.type(after) ~= "integer" or after > self.count then after = nil end
+  self.heard = after or 0
+  self.tasks:set(self.asked)
   local till = self.tasks.now() + WITHIN
   while not next_of(self, after) and self.tasks.now() < till do
     self.tasks:await(self.changed, till - self.tasks.now())
   end
   return next_of(self, after) or {}
+end
+
+--- Wait until the script has dealt with one: it then asks for the next. Returns at once if no script asks.
+-- @tparam integer number from add()
+-- @tparam number seconds at most
+function News:await_heard(number, seconds)
+  local till = self.tasks.now() + seconds
+  while self.heard and self.heard < number and self.tasks.now() < till do
+    self.tasks:await(self.asked, till - self.tasks.now())
+  end
 end
 
 return M

@@ -89,8 +89,9 @@ second with file name, total and step in bytes. `X_UnRegisterUpdateStateHandle()
 "qinglian". The script defines those that it wants in it: `iot_status_cb(state, ts)` is called with 0 (connected), 1
 (disconnected), 11 (no licence left) or 12 (the MAC belongs to another product) and the cloud's time;
 `iot_ota_info_cb(name, version, total, crc16)` when firmware is announced; `iot_ota_upgrade_cb()` when the cloud has
-ordered the upgrade and it is armed. `iot_get_onlinetime()` gives the cloud's time in seconds since 1970, 0 before the
-first log-in. The agent does the rest by itself.]]
+ordered the upgrade and it is armed. With `restart_when = "now"` the new release is started when that function has
+returned, or after 5 s. `iot_get_onlinetime()` gives the cloud's time in seconds since 1970, 0 before the first
+log-in. The agent does the rest by itself.]]
   page:section "SYS"
   page:text "Tasks, messages and timers with Luat's names. Times are in milliseconds."
   local functions, seen = ldoc.functions(read(lua .. "/sys.lua"), "sys"), {}
