@@ -2,12 +2,13 @@
 #
 # packages.sh -- what is shipped works where it is installed, and goes without a trace.
 #
-#   spec/packages.sh FOLDER
+#   spec/packages.sh FOLDER [LIMIT]
 #
 # Installs the Debian packages in FOLDER with dpkg, in a copy of this system
 # that lives in memory (a mount namespace, an overlay) and is gone afterwards.
 # There a device is made, provisioned, updated and confirmed from the installed
 # paths, with the rights that the unit gives; then the packages are purged.
+# The device's package may take LIMIT bytes; only a build for size is held to one.
 # Exits 77 where the kernel allows no such copy.
 
 set -euo pipefail
@@ -15,7 +16,7 @@ set -euo pipefail
 fail() { printf 'packages: %s\n' "$*" >&2; exit 1; }
 
 if [ "${1-}" = --inside ]; then
-  version=$2
+  version=$2 limit=$3
   base=$(mktemp -d /root/packages.XXXXXX)
   # What a package could leave behind: any file but dpkg's own records.
   everything() {
@@ -33,7 +34,7 @@ if [ "${1-}" = --inside ]; then
   ! grep -q '[.]so$\|/depot\|^/usr/share/lua' <<<"$listed" || fail "moult brings what a device has no use for"
   size=$(while read -r file; do [ -d "$file" ] || [ -L "$file" ] || stat -c %s "$file"; done <<<"$listed" |
     awk '{ bytes += $1 } END { print bytes }')
-  [ "$size" -le 1300000 ] || fail "moult is $size bytes installed, more than 1300000"
+  [ -z "$limit" ] || [ "$size" -le "$limit" ] || fail "moult is $size bytes installed, more than $limit"
   for verb in keygen:tools pack:tools sign:tools delta:tools depot:depot; do
     said=$(moult ${verb%:*} x 2>&1) && fail "moult ${verb%:*} works without its package"
     case $said in *"install moult-${verb#*:} (usage)") ;; *) fail "moult ${verb%:*} says: $said" ;; esac
@@ -152,7 +153,7 @@ if [ "${1-}" = --inside ]; then
   exit 0
 fi
 
-[ $# -eq 1 ] || { sed -n '3,/^$/s/^# \{0,1\}//p' "$0"; exit 2; }
+[ $# -eq 1 ] || [ $# -eq 2 ] || { sed -n '3,/^$/s/^# \{0,1\}//p' "$0"; exit 2; }
 folder=$(cd "$1" && pwd)
 self=$(cd "$(dirname "$0")" && pwd)/$(basename "$0")
 shopt -s nullglob
@@ -169,8 +170,8 @@ why=$(unshare "${flags[@]}" mount -t tmpfs tmpfs /mnt 2>&1) || skip "no copy of 
 # shellcheck disable=SC2016 # expanded inside
 unshare "${flags[@]}" bash -c '
   set -e
-  self=$1 version=$2
-  shift 2
+  self=$1 version=$2 limit=$3
+  shift 3
   mount -t tmpfs tmpfs /mnt
   mkdir /mnt/upper /mnt/work /mnt/root
   mount -t overlay overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work /mnt/root ||
@@ -181,5 +182,5 @@ unshare "${flags[@]}" bash -c '
   cp "$@" /mnt/root/var/tmp/debs
   cp "$self" /mnt/root/var/tmp/debs/packages.sh
   exec chroot /mnt/root env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 \
-    bash /var/tmp/debs/packages.sh --inside "$version"
-' packages "$self" "$version" "${debs[@]}"
+    bash /var/tmp/debs/packages.sh --inside "$version" "$limit"
+' packages "$self" "$version" "${2-}" "${debs[@]}"
