@@ -94,12 +94,11 @@ static int go_on(struct up_device *d, enum up_start_action *action, struct up_er
     unsigned pending = d->pending;
     bool resume;
 
-    up_device_see_tree(d);
-
     if (pending & UP_PENDING_KEYS)
         step(d, UP_PENDING_KEYS, settle_keys(d, err), err);
     if (pending & UP_PENDING_SELECT)
         step(d, UP_PENDING_SELECT, up_device_select_slot(d, err), err);
+    up_device_see_tree(d); /* which belongs to the slot that counts as running now */
     resume = pending & UP_PENDING_RESUME || on_the_way(d) ||
              (pending & UP_PENDING_WRITE && d->state.phase == UP_TRIAL);
     if (resume && !(d->pending & UP_PENDING_SELECT))

@@ -43,7 +43,8 @@ bool up_device_same_boot(const struct up_device *d)
     return d->storage->ops->boot_id(d->storage, boot) == 0 && strcmp(boot, d->state.tx.armed_boot) == 0;
 }
 
-static enum up_tree tree_at(const struct up_files_facts *facts)
+/* `alone`: it is the release's that is being rolled back, and came without a core. */
+static enum up_tree tree_at(const struct up_files_facts *facts, bool alone)
 {
     switch (facts->step) {
     case UP_FILES_SWITCHING:
@@ -51,10 +52,23 @@ static enum up_tree tree_at(const struct up_files_facts *facts)
         return UP_TREE_MIXED;
     case UP_FILES_SWITCHED:
     case UP_FILES_SWEEPING_NEW:
-        return facts->runs == UP_FILES_NEW_PAIR ? UP_TREE_NEW : UP_TREE_MIXED;
+        /* Until the files are put back, the script that belongs to them can run: up_device_pair(). */
+        return facts->runs == UP_FILES_NEW_PAIR || alone ? UP_TREE_NEW : UP_TREE_MIXED;
     default:
         return facts->of_transaction ? UP_TREE_OLD : UP_TREE_NO_PLAN;
     }
+}
+
+/* What the stage does not tell for sure, the names do. */
+static void see(struct up_device *d, struct up_files_facts facts, const struct up_files *f)
+{
+    bool alone = facts.of_transaction && d->state.phase == UP_ROLLING_BACK && !up_device_has_core(d);
+
+    if (facts.step == UP_FILES_SWITCHING && up_files_is(f, true))
+        facts.step = UP_FILES_SWITCHED;
+    d->tree = tree_at(&facts, alone);
+    if (d->tree == UP_TREE_MIXED && up_files_is(f, false))
+        d->tree = UP_TREE_OLD;
 }
 
 /* Also what the tree is. */
@@ -76,7 +90,7 @@ static int look(struct up_device *d, struct up_files_facts *facts, struct up_err
     facts->runs = runs(d, facts->of_transaction);
     facts->restart = d->state.tx.restart;
     facts->other_boot = !up_device_same_boot(d);
-    d->tree = tree_at(facts);
+    see(d, *facts, &f);
     up_files_close(&f);
     return 0;
 }
@@ -126,8 +140,6 @@ static int do_tree(struct up_device *d, enum up_files_task task, enum up_files_o
     if (task != UP_FILES_ON && task != UP_FILES_BACK)
         return rc;
     up_device_see_tree(d);
-    if (rc == 0 && d->tree == UP_TREE_MIXED) /* its undoing is over, and not swept yet */
-        d->tree = UP_TREE_OLD;
     return rc;
 }
 
@@ -220,7 +232,8 @@ int up_device_settle_tree(struct up_device *d, enum up_tree_outcome *outcome, st
         return go_back(d, outcome, err);
     case UP_FILES_GO_BACK:
         /* A fall-back gives up the transaction itself; a core that is to be left is left first. */
-        if (facts.runs == UP_FILES_FELL_BACK || (d->state.phase == UP_ROLLING_BACK && d->tree == UP_TREE_NEW))
+        if (facts.runs == UP_FILES_FELL_BACK ||
+            (d->state.phase == UP_ROLLING_BACK && facts.runs == UP_FILES_NEW_PAIR))
             return 0;
         return go_back(d, outcome, err);
     default:

@@ -124,10 +124,12 @@ void up_device_take_out(struct up_device *d, enum up_start_action *action)
     /* A loader that ignored the order once would ignore it again and again. */
     if (!is_named(d, target) || !up_device_has_core(d) || !up_device_on_target(d))
         return;
-    if (up_device_disarm(d, target, &ignored) == 0)
+    if (up_device_disarm(d, target, &ignored) == 0) {
         *action = UP_START_RESTART;
-    else
-        up_boot_unwritable(d->boot, &d->boot_state);
+        return;
+    }
+    up_boot_unwritable(d->boot, &d->boot_state);
+    up_device_see_tree(d); /* another slot may count as running now */
 }
 
 int up_device_resume_rollback(struct up_device *d, enum up_start_action *action, struct up_error *err)

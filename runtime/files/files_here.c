@@ -21,6 +21,22 @@ static int open_root(struct up_files_place *p, struct up_storage *s, const struc
     return 0;
 }
 
+static bool holds(const struct up_files_place *p, const char *name, const uint8_t *value, bool from_medium)
+{
+    struct up_storage *s = p->storage;
+    int file = s->ops->open_at(s, p->dir, name, UP_READ, 0);
+    uint8_t found[UP_FILES_HERE_SIZE];
+    bool same;
+
+    if (file < 0)
+        return false;
+    same = (!from_medium || s->ops->drop_cache(s, file, 0, sizeof found) >= 0) &&
+           s->ops->pread(s, file, found, sizeof found, 0) == sizeof found &&
+           memcmp(found, value, sizeof found) == 0;
+    s->ops->close(s, file);
+    return same;
+}
+
 static int make_one(const struct up_files_place *p, const char *name, const uint8_t *value,
                     struct up_error *err)
 {
@@ -32,6 +48,9 @@ static int make_one(const struct up_files_place *p, const char *name, const uint
     if (s->ops->pwrite(s, file, value, UP_FILES_HERE_SIZE, 0) < 0 || s->ops->sync(s, file) < 0)
         rc = up_files_failed(p, name, "write", err);
     s->ops->close(s, file);
+    if (rc == 0 && !holds(p, name, value, true))
+        rc =
+            up_fail(err, UP_WRITE, "root %s: %s reads back differently from what was written", p->root, name);
     return rc < 0 ? rc : up_files_sync(p, err);
 }
 
@@ -91,21 +110,6 @@ int up_files_here_make(struct up_storage *s, const struct up_files_plan *plan, s
     return 0;
 }
 
-static bool holds(const struct up_files_place *p, const char *name, const uint8_t *value)
-{
-    struct up_storage *s = p->storage;
-    int file = s->ops->open_at(s, p->dir, name, UP_READ, 0);
-    uint8_t found[UP_FILES_HERE_SIZE];
-    bool same;
-
-    if (file < 0)
-        return false;
-    same = s->ops->pread(s, file, found, sizeof found, 0) == sizeof found &&
-           memcmp(found, value, sizeof found) == 0;
-    s->ops->close(s, file);
-    return same;
-}
-
 int up_files_here_check(struct up_storage *s, const struct up_files_plan *plan, struct up_error *err)
 {
     char name[UP_FILES_TEMPORARY_SIZE];
@@ -116,7 +120,7 @@ int up_files_here_check(struct up_storage *s, const struct up_files_plan *plan, 
     for (uint32_t i = 0; i < plan->root_count; i++) {
         if (open_root(&p, s, plan, i, err) < 0)
             return err->code;
-        here = holds(&p, name, plan->root[i].here);
+        here = holds(&p, name, plan->root[i].here, false);
         up_files_place_close(&p);
         if (!here)
             return up_fail(err, UP_MISSING, "root %s is not there", p.root);

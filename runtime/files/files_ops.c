@@ -299,6 +299,51 @@ int up_files_back(const struct up_files_work *w, uint32_t n, struct up_error *er
     return finish(&a, go_back(w, &a, n, err), err);
 }
 
+/* .old may be a second link of what is there still. */
+static int is_back(const struct at *a, bool *is, struct up_error *err)
+{
+    struct up_stat old, now;
+    int kept, there = up_files_look(&a->place, a->op->name, &now, err);
+
+    if (there < 0)
+        return there;
+    *is = !there;
+    if (!a->found->there)
+        return 0;
+    kept = up_files_look(&a->place, a->name[UP_FILES_OLD], &old, err);
+    *is = there && (!kept || (now.inode == old.inode && now.device == old.device));
+    return kept < 0 ? kept : 0;
+}
+
+static int is_on(const struct at *a, bool *is, struct up_error *err)
+{
+    struct up_stat st;
+    int there = up_files_look(&a->place, a->op->name, &st, err), fresh;
+
+    if (there < 0)
+        return there;
+    fresh = up_files_look(&a->place, a->name[UP_FILES_NEW], &st, err);
+    *is = a->op->kind == UP_FILES_DELETE ? !there : there && !fresh;
+    return fresh < 0 ? fresh : 0;
+}
+
+int up_files_is_done(const struct up_files_work *w, uint32_t n, bool forward, bool *is, struct up_error *err)
+{
+    struct at a;
+    int rc;
+
+    *is = true;
+    if (!up_files_is_step(&w->plan->op[n]))
+        return 0;
+    if (open_at(&a, w, n, err) < 0) {
+        *is = !forward && !w->found[n].there;
+        return err->code == UP_MISSING ? 0 : err->code;
+    }
+    rc = forward ? is_on(&a, is, err) : is_back(&a, is, err);
+    up_files_place_close(&a.place);
+    return rc;
+}
+
 int up_files_sweep_op(const struct up_files_work *w, uint32_t n, struct up_error *err)
 {
     struct at a;

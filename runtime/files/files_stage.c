@@ -64,6 +64,16 @@ int up_files_stage_write(struct up_files_record *r, const struct up_files_stage 
     return rc == UP_NOTHING ? up_record_create(&r->record, value, VALUE, err) : rc;
 }
 
+int up_files_stage_end(struct up_files_record *r, struct up_error *err)
+{
+    const struct up_files_stage none = {.step = UP_FILES_NONE};
+
+    for (int half = 0; half < 2; half++)
+        if (up_files_stage_write(r, &none, err) < 0)
+            return err->code;
+    return 0;
+}
+
 int up_files_stage_prepare(struct up_files_record *r, struct up_error *err)
 {
     const struct up_files_stage none = {.step = UP_FILES_NONE};

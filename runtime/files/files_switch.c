@@ -204,15 +204,26 @@ int up_files_undo(struct up_files *f, struct up_error *err)
     return up_files_here_give_room(f->storage, &f->plan, err) < 0 ? err->code : undo(f, err);
 }
 
+bool up_files_is(const struct up_files *f, bool new_tree)
+{
+    const struct up_files_work w = work_of(f);
+    struct up_error ignored;
+    bool is = !f->lost && f->found && up_files_check_here(f, &ignored) == 0;
+
+    for (uint32_t n = 0; is && n < f->plan.op_count; n++)
+        if (up_files_is_done(&w, n, new_tree, &is, &ignored) < 0)
+            is = false;
+    return is;
+}
+
 static int forget(struct up_files *f, struct up_error *err)
 {
-    const struct up_files_stage none = {.step = UP_FILES_NONE};
-
-    if (up_files_stage_write(&f->record, &none, err) < 0)
+    if (up_files_stage_end(&f->record, err) < 0)
         return err->code;
     up_files_close(f);
-    f->stage = none;
+    memset(&f->stage, 0, sizeof f->stage);
     f->lost = false;
+    f->ended = true;
     return up_files_tidy(f, err);
 }
 

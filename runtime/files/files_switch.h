@@ -34,6 +34,7 @@ struct up_files {
     struct up_files_record record;
     struct up_files_stage stage;
     bool lost;                      /* the stage names a plan, or what was found, that cannot be read */
+    bool ended;                     /* this handle wrote UP_FILES_NONE */
     struct up_files_plan plan;      /* unless the step is UP_FILES_NONE, or it is lost */
     struct up_files_found *found;   /* from UP_FILES_SWITCHING on */
     void (*stepped)(void *watcher); /* called before each step, to detect a hang; may be NULL */
@@ -73,6 +74,10 @@ UP_MUST_CHECK int up_files_switch(struct up_files *f, struct up_error *err);
 /* The tree as it was found, also on a disk that is full by now; nothing when it was not touched. Errors: those of
  * up_files_back(); the tree is mixed then. */
 UP_MUST_CHECK int up_files_undo(struct up_files *f, struct up_error *err);
+
+/* Whether the tree is the new one, or the old one, although the stage says that it is being changed
+ * or put back: a medium that takes no more can keep the rest from being recorded. */
+bool up_files_is(const struct up_files *f, bool new_tree);
 
 /* The tree stays as it is, new or old. Remove all traces; the stage becomes none. */
 UP_MUST_CHECK int up_files_sweep(struct up_files *f, bool new_tree, struct up_error *err);

@@ -15,8 +15,17 @@ struct tidy {
     struct up_files *files;
     struct up_error *err;
     unsigned removed;
+    bool sure; /* that the record says none: a write that failed may reach the medium later */
     int rc;
 };
+
+static int make_sure(struct tidy *t)
+{
+    if (!t->sure)
+        t->rc = up_files_stage_end(&t->files->record, t->err);
+    t->sure = t->rc == 0;
+    return t->rc;
+}
 
 /* The stage record's two files, and what belongs to others. */
 static bool stays(const char *name)
@@ -53,6 +62,8 @@ static int tidy_one(void *user, const char *name, enum up_node_kind kind)
         return 0;
     if (snprintf(path, sizeof path, "%s/%s", t->files->folder, name) >= (int)sizeof path)
         return 0;
+    if (make_sure(t) < 0)
+        return t->rc;
     t->rc = remove_here(t->files, path, t->err);
     if (t->rc == UP_WRITE || t->rc == UP_MISSING) { /* perhaps it can be read the next time */
         t->rc = 0;
@@ -68,7 +79,7 @@ static int tidy_one(void *user, const char *name, enum up_node_kind kind)
 
 int up_files_tidy(struct up_files *f, struct up_error *err)
 {
-    struct tidy t = {.files = f, .err = err};
+    struct tidy t = {.files = f, .err = err, .sure = f->ended};
     struct up_storage *s = f->storage;
 
     if (s->ops->list(s, f->folder, tidy_one, &t) < 0 && t.rc == 0)

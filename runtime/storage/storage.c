@@ -223,7 +223,8 @@ int up_storage_make_dir(struct up_storage *s, const char *path, unsigned mode, s
         return up_fail(err, UP_WRITE, "%s: %s", path, strerror(errno));
     if (st.kind != UP_NODE_DIR)
         return up_fail(err, UP_WRITE, "%s: exists and is not a directory", path);
-    return 0;
+    /* Whoever made it may have failed to sync its name. */
+    return up_storage_sync_parent(s, path, err);
 }
 
 const char *up_read_back_text(enum up_read_back how)

@@ -196,7 +196,14 @@ void fault_live(struct sim *sim, const struct world_plan *plan, struct fault_lif
         ;
 }
 
-/* With the fault: a whole pair runs in the end, however often it was tried. In
+/* What fails only tells what is there. */
+static bool is_look(const struct fault_spec *f)
+{
+    return f->kind == FAULT_CALL && (f->op == SIM_STAT || f->op == SIM_OPEN || f->op == SIM_PREAD);
+}
+
+/* With the fault: a whole pair runs in the end, however often it was tried; or the
+ * fault keeps the tree of files neither old nor new, or from being looked at, and nothing starts on it. In
  * the factory there need not be a device yet. */
 static void judge_lasting(struct sim *sim, const struct world_plan *plan, const struct fault_spec *f,
                           struct world_log *log)
@@ -209,7 +216,8 @@ static void judge_lasting(struct sim *sim, const struct world_plan *plan, const 
     fault_live(sim, plan, &life);
     *log = life.log;
     log->faulty = log->loader_fails = false;
-    if (!log->bad[0] && !log->ran && (plan->provisioned || log->confirmed))
+    if (!log->bad[0] && !log->ran && !log->mixed && !(log->unsure && is_look(f)) &&
+        (plan->provisioned || log->confirmed))
         snprintf(log->bad, sizeof log->bad, "nothing runs: %s", log->cause);
 }
 

@@ -323,6 +323,16 @@ static enum world_result after(enum up_start_action action)
     return action == UP_START_RESTART ? WORLD_RESTART : WORLD_SETTLED;
 }
 
+/* Whether the tree of files belongs to something that can run: the new one does not to the old core. */
+static bool fits(const struct life *l)
+{
+    enum world_tree tree = world_files_tree(l->sim, false);
+
+    return tree == WORLD_TREE_OLD ||
+           (tree == WORLD_TREE_NEW &&
+            core_of(l->sim, (unsigned)up_device_running(l->device)) == world_new_core(l->plan->package));
+}
+
 /* Something could not be done: what runs all the same is a pair, and the device
  * tries again, which comes to a power-on of its own. */
 static enum world_result degraded(struct life *l, enum up_start_action action)
@@ -334,6 +344,8 @@ static enum world_result degraded(struct life *l, enum up_start_action action)
         return WORLD_RESTART;
     if (!up_device_mixed(l->device)) /* else nothing is started */
         check_pair(l, true, true);
+    else
+        l->log->mixed = !fits(l), l->log->unsure = true;
     l->log->trouble = l->err;
     snprintf(l->log->cause, sizeof l->log->cause, "%.199s", l->err.message);
     return WORLD_DEGRADED;
@@ -635,7 +647,7 @@ enum world_result world_boot(struct sim *sim, const struct world_plan *plan, boo
     int rc;
 
     log->boots++;
-    log->ran = false;
+    log->ran = log->mixed = log->unsure = false;
     log->code = UP_OK;
     configure(&l.config, plan, log);
     if (dies(&l) || sim_is_cut(sim)) {

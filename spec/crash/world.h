@@ -91,6 +91,8 @@ struct world_log {
         was_faulty; /* told by the caller: at some time it did, and a release may have lost its trial to that */
     bool loader_fails; /* told by the caller: what fails fails for the boot loader, too */
     bool ran;          /* a pair ran in the last start */
+    bool mixed;        /* none, because the tree of files was neither old nor new ... */
+    bool unsure;       /* ... or the device could not tell */
     struct known
         *known; /* told by the caller: ends that are shared; NULL: none. `part` goes with known_state() */
     unsigned part;
