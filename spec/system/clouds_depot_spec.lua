@@ -119,7 +119,7 @@ describe("device and depot over MQTT", function()
     w.url = "http://127.0.0.1:" .. port
     broker = brokers.start()
     w:publish { core = world.core(18, 5 << 20) } -- two requests
-    serve(("--expiry 2 --url http://127.0.0.1:%d"):format(w:slow_link(1500000)), port)
+    serve(("--expiry 2 --url http://127.0.0.1:%d"):format(w:slow_link(1000000)), port)
     w:wait_log("depot", "p2.upd: ")
     device "tencent"
     w:run()
