@@ -146,8 +146,9 @@ holds exactly that base, by size and SHA-256, and is not mounted read-write. Oth
 package.]]
   page:section "FILES"
   page:text [[
-This version of Moult makes, checks, shows and serves packages with files. Its devices cannot put files in place yet:
-the gate `files` refuses such a package as `incompatible` before anything is fetched.]]
+A device puts files in place only below the directories that its configuration names (`files.roots`). Without them the
+gate `files` refuses such a package as `incompatible` before anything is fetched; also while another slot holds a Moult
+that cannot read the record of a device with files.]]
   page:text [[
 The folder of a files part holds `update.ini` and, beside it, the files that it puts in place. Each line of
 `update.ini` has four fields with a TAB between them: name, directory, operation, type. Lines end in LF or CRLF. A
