@@ -64,7 +64,7 @@ static void see(struct up_device *d, struct up_files_facts facts, const struct u
 {
     bool alone = facts.of_transaction && d->state.phase == UP_ROLLING_BACK && !up_device_has_core(d);
 
-    if (facts.step == UP_FILES_SWITCHING && up_files_is(f, true))
+    if ((facts.step == UP_FILES_SWITCHING || facts.step == UP_FILES_UNDOING) && up_files_is(f, true))
         facts.step = UP_FILES_SWITCHED;
     d->tree = tree_at(&facts, alone);
     if (d->tree == UP_TREE_MIXED && up_files_is(f, false))

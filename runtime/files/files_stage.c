@@ -64,13 +64,11 @@ int up_files_stage_write(struct up_files_record *r, const struct up_files_stage 
     return rc == UP_NOTHING ? up_record_create(&r->record, value, VALUE, err) : rc;
 }
 
-int up_files_stage_end(struct up_files_record *r, struct up_error *err)
+int up_files_stage_write_both(struct up_files_record *r, const struct up_files_stage *stage,
+                              struct up_error *err)
 {
-    const struct up_files_stage none = {.step = UP_FILES_NONE};
-
-    for (int half = 0; half < 2; half++)
-        if (up_files_stage_write(r, &none, err) < 0)
-            return err->code;
+    if (up_files_stage_write(r, stage, err) < 0 || up_files_stage_write(r, stage, err) < 0)
+        return err->code;
     return 0;
 }
 

@@ -103,7 +103,8 @@ static int enter(struct up_files *f, enum up_files_step step, struct up_error *e
     struct up_files_stage next = f->stage;
 
     next.step = step;
-    if (up_files_stage_write(&f->record, &next, err) < 0)
+    if (step == UP_FILES_UNDOING ? up_files_stage_write_both(&f->record, &next, err) < 0
+                                 : up_files_stage_write(&f->record, &next, err) < 0)
         return err->code;
     f->stage = next;
     return 0;
@@ -143,7 +144,7 @@ static int note_found(struct up_files *f, struct up_error *err)
     rc = up_files_twin_write(f->storage, f->folder, bytes, len, next.found, err);
     free(bytes);
     next.step = UP_FILES_SWITCHING;
-    if (rc < 0 || up_files_stage_write(&f->record, &next, err) < 0)
+    if (rc < 0 || up_files_stage_write_both(&f->record, &next, err) < 0)
         return err->code;
     f->stage = next;
     return 0;
@@ -218,10 +219,12 @@ bool up_files_is(const struct up_files *f, bool new_tree)
 
 static int forget(struct up_files *f, struct up_error *err)
 {
-    if (up_files_stage_end(&f->record, err) < 0)
+    const struct up_files_stage none = {.step = UP_FILES_NONE};
+
+    if (up_files_stage_write_both(&f->record, &none, err) < 0)
         return err->code;
     up_files_close(f);
-    memset(&f->stage, 0, sizeof f->stage);
+    f->stage = none;
     f->lost = false;
     f->ended = true;
     return up_files_tidy(f, err);

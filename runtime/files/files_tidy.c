@@ -21,8 +21,10 @@ struct tidy {
 
 static int make_sure(struct tidy *t)
 {
+    const struct up_files_stage none = {.step = UP_FILES_NONE};
+
     if (!t->sure)
-        t->rc = up_files_stage_end(&t->files->record, t->err);
+        t->rc = up_files_stage_write_both(&t->files->record, &none, t->err);
     t->sure = t->rc == 0;
     return t->rc;
 }
