@@ -315,6 +315,25 @@ static int is_back(const struct at *a, bool *is, struct up_error *err)
     return kept < 0 ? kept : 0;
 }
 
+int up_files_check_staged(const struct up_files_work *w, uint32_t n, struct up_error *err)
+{
+    const char *name;
+    struct up_stat st;
+    struct at a;
+    int there;
+
+    if (w->plan->op[n].kind == UP_FILES_DELETE)
+        return 0;
+    if (open_at(&a, w, n, err) < 0)
+        return err->code;
+    name = up_files_is_step(a.op) ? a.name[UP_FILES_NEW] : a.op->name;
+    there = up_files_look(&a.place, name, &st, err);
+    if (there == 0)
+        there = up_fail(err, UP_WRITE, "%s: what was staged for it is gone", a.op->name);
+    up_files_place_close(&a.place);
+    return there < 0 ? there : 0;
+}
+
 static int is_on(const struct at *a, bool *is, struct up_error *err)
 {
     struct up_stat st;

@@ -47,6 +47,9 @@ UP_MUST_CHECK int up_files_find(const struct up_files_work *w, uint32_t n, bool 
  * something appeared where there was nothing. */
 UP_MUST_CHECK int up_files_forward(const struct up_files_work *w, uint32_t n, struct up_error *err);
 UP_MUST_CHECK int up_files_back(const struct up_files_work *w, uint32_t n, struct up_error *err);
+/* Whether what is to be put in place is there. Errors: UP_WRITE it is gone: a record that failed can be
+ * ahead of what was removed after it; those of up_files_look(). */
+UP_MUST_CHECK int up_files_check_staged(const struct up_files_work *w, uint32_t n, struct up_error *err);
 /* Whether nothing is left to do forward, or back, as far as names tell. Errors: those of up_files_look(). */
 UP_MUST_CHECK int up_files_is_done(const struct up_files_work *w, uint32_t n, bool forward, bool *is,
                                    struct up_error *err);

@@ -131,7 +131,8 @@ static int note_found(struct up_files *f, struct up_error *err)
         return up_fail(err, UP_INTERNAL, "files: out of memory");
     for (uint32_t n = 0; n < f->plan.op_count; n++) {
         up_files_stepped(f);
-        if (up_files_find(&w, n, true, &f->found[n], err) < 0 || up_files_try_again(&w, n, err) < 0)
+        if (up_files_check_staged(&w, n, err) < 0 || up_files_find(&w, n, true, &f->found[n], err) < 0 ||
+            up_files_try_again(&w, n, err) < 0)
             return err->code;
     }
     if (up_files_this_boot(f, boot, err) < 0)
