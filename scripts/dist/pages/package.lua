@@ -147,8 +147,8 @@ package.]]
   page:section "FILES"
   page:text [[
 A device puts files in place only below the directories that its configuration names (`files.roots`). Without them the
-gate `files` refuses such a package as `incompatible` before anything is fetched; also while another slot holds a Moult
-that cannot read the record of a device with files.]]
+gate `files` refuses such a package as `incompatible` before anything is fetched. It also does so while another slot
+holds a Moult that cannot read the record of a device with files.]]
   page:text [[
 The folder of a files part holds `update.ini` and, beside it, the files that it puts in place. Each line of
 `update.ini` has four fields with a TAB between them: name, directory, operation, type. Lines end in LF or CRLF. A
