@@ -257,7 +257,7 @@ describe("depot.jobs", function()
     assert.equal("offer", consider())
   end)
 
-  it("takes a refusal for a failure of a device that had all of it before, and for a delay of others", function()
+  it("takes a refusal for a failure after the whole download, and for a delay before", function()
     begin()
     consider()
     progress(0)

@@ -127,7 +127,7 @@ describe("partial", function()
     assert.same({ false, "corrupt" }, { done, code })
   end)
 
-  it("keeps the bytes that arrived when the connection breaks", function()
+  it("keeps its bytes when the server fails, until it is told to forget them", function()
     fetch("large", { most = 1000000 })
     local have = partial.size(path)
     local _, done, _, code = fetch("status", { query = "404" })

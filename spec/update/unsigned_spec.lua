@@ -35,7 +35,7 @@ describe("unsigned", function()
     end)
   end
 
-  it("names the missing field of a device", function()
+  it("says what an address does not protect", function()
     assert.equal("unsigned, unencrypted", unsigned.risk(trusted[1]))
     assert.equal("unsigned", unsigned.risk(trusted[2]))
   end)
