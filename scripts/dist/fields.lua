@@ -18,6 +18,16 @@ local function default_of(field)
   return type(value) == "string" and ("`\"%s\"`"):format(value) or ("`%s`"):format(tostring(value))
 end
 
+-- What a type's name alone does not say.
+local types = { word = "string", topic = "string", host = "string", text = "string", list = "array", names = "array",
+  path = "path", cloud = "table", dialects = "array", prefixes = "array",
+  url = "URL", data = "table", limits = "table", roots = "array", command = "array",
+  meta = "table", texts = "table", block_size = "integer", restart = "array or string" }
+
+local function kind_of(field)
+  return types[field.type] or field.type
+end
+
 -- The bounds of a field as sentences.
 local function bounds(field)
   local out = {}
@@ -27,9 +37,7 @@ local function bounds(field)
     out[#out + 1] = ("At least %d."):format(field.min)
   elseif most then
     out[#out + 1] = ("From %d to %d."):format(field.min, most)
-  elseif field.type == "list" or field.type == "names" or field.type == "dialects"
-    or field.type == "roots" or field.type == "prefixes"
-    or field.type == "array" and field.most then
+  elseif kind_of(field) == "array" and (field.most or field.max) then
     out[#out + 1] = ("At most %d elements."):format(field.most or field.max)
   elseif field.max then
     out[#out + 1] = ("At most %d bytes."):format(field.max)
@@ -38,12 +46,6 @@ local function bounds(field)
   return table.concat(out, " ")
 end
 
--- What a type's name alone does not say.
-local types = { word = "string", topic = "string", host = "string", text = "string", list = "array", names = "array",
-  path = "path", cloud = "table", dialects = "array", prefixes = "array",
-  url = "URL", data = "table", limits = "table", roots = "array", command = "array",
-  meta = "table", texts = "table", block_size = "integer", restart = "array or string" }
-
 local function sentence(text)
   text = text:sub(1, 1):upper() .. text:sub(2)
   return text:find("%.$") and text or text .. "."
@@ -51,8 +53,7 @@ end
 
 --- The term of a field.
 function M.term(name, field)
-  local kind = types[field.type] or field.type
-  return ("%s (%s%s)"):format(roff.bold(name), kind, field.required and ", required" or "")
+  return ("%s (%s%s)"):format(roff.bold(name), kind_of(field), field.required and ", required" or "")
 end
 
 --- Put every field on the page, those of tables under their full name. If two fields have the same table of fields,
@@ -71,7 +72,7 @@ function M.put(page, list, prefix, seen)
     page:item(M.term(name, field), (text .. " " .. bounds(field)))
     if field.fields and not same then
       seen[field.fields] = name
-      M.put(page, field.fields, name .. ((field.type == "array" or field.type == "roots") and "[]." or "."), seen)
+      M.put(page, field.fields, name .. (kind_of(field) == "array" and "[]." or "."), seen)
     end
   end
 end

@@ -265,7 +265,7 @@ describe("depot actions", function()
     assert.equal("2.0.0", two:hear().version)
     code, output = act "cancel packages --filter name:dev1"
     assert.equal(0, code)
-    assert.matches("1 jobs and 0 rollouts ended", output, 1, true)
+    assert.matches("1 job and 0 rollouts ended", output, 1, true)
     assert.same({ "cancelled", "pending" }, { shown("dev1").state, shown("dev2").state })
     for line, said in pairs { ["status packages --filter imei:7"] = "unknown field imei",
       ["batch packages new.upd --filter state:failed"] = "state changes over time; a batch can use",

@@ -2,6 +2,8 @@
 --
 -- @module spec.support.nginx
 
+local brokers = require "spec.support.broker"
+
 local M = {}
 
 local CONF = [[
@@ -27,15 +29,13 @@ end
 -- @tparam string root the folder that it serves
 -- @treturn table url, port, stop()
 function M.start(dir, root)
-  local probe = assert(require("socket").bind("127.0.0.1", 0))
-  local _, port = probe:getsockname()
-  probe:close()
+  local port = brokers.free_port()
   local file <close> = assert(io.open(dir .. "/nginx.conf", "w"))
   file:write(CONF:format(capture "id -un", dir, dir, dir, dir, dir, dir, dir, port, root))
   file:close()
   local command = ("'%s' -c '%s/nginx.conf' -e '%s/nginx.log'"):format(M.program(), dir, dir)
   assert(os.execute(command))
-  return { url = ("http://127.0.0.1:%d"):format(port), port = math.tointeger(port), stop = function()
+  return { url = ("http://127.0.0.1:%d"):format(port), port = port, stop = function()
     os.execute(command .. " -s stop")
   end }
 end

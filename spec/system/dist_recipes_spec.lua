@@ -147,6 +147,18 @@ describe("recipes for distributions", function()
     end
   end)
 
+  it("start a program by settle.init only while its files are whole", function()
+    write(dir .. "/moult", '#!/bin/sh\n[ "$*" = settle ] && exit "$SETTLED"\n')
+    write(dir .. "/start-stop-daemon", '#!/bin/sh\necho "$@"\n')
+    assert(os.execute(("chmod 755 '%s/moult' '%s/start-stop-daemon'"):format(dir, dir)))
+    local started = { "-S -q -b -x /opt/app/bin/app\n", 0 }
+    local not_started = { "app: not started, its files are not whole\n", 1 }
+    for code, expected in pairs { [0] = started, [2] = started, [5] = not_started, [17] = not_started } do
+      assert.same(expected, { output_of(("PATH='%s':\"$PATH\" SETTLED=%d sh %ssettle.init start"):format(dir, code,
+        DIST)) }, "moult settle exits with " .. code)
+    end
+  end)
+
   it("start one instance for each section of /etc/config/moult that is enabled and configured", function()
     write(dir .. "/config.lua", "return {}")
     write(dir .. "/run.sh", [[

@@ -230,6 +230,29 @@ describe("manual pages", function()
   end)
 end)
 
+describe("the unit for devices with files", function()
+  -- Numbers of the capabilities that systemd allows by these files, as bits.
+  local function allowed(...)
+    local numbers, bits = {}, 0
+    for name, number in read("/usr/include/linux/capability.h"):gmatch "#define (CAP_[%u_]+)%s+(%d+)\n" do
+      numbers[name] = tonumber(number)
+    end
+    for _, path in ipairs { ... } do
+      for name in read(path):match("\nCapabilityBoundingSet=([^\n]+)"):gmatch "%S+" do
+        bits = bits | 1 << assert(numbers[name], name)
+      end
+    end
+    return ("CapBnd:\t%016x\n"):format(bits)
+  end
+
+  it("has every right that doctor asks for, with its drop-in and not without", function()
+    local missing = require("cli.files_check").missing
+    assert.is_nil(missing(allowed("scripts/dist/moult.service", "scripts/dist/moult-files.conf"), {}))
+    assert.equal("CAP_FSETID (keep setuid bits), CAP_SYS_PTRACE (see which processes run a file), CAP_SETFCAP (keep "
+      .. "the capabilities of a file)", missing(allowed "scripts/dist/moult.service", {}))
+  end)
+end)
+
 describe("the fields of policy", function()
   it("are those of the manifest that Lua is given", function()
     local source = read("bindings/manifest.c")

@@ -1,6 +1,7 @@
 -- A file that comes a part at a time: what goes on after an end, and what starts over.
 
 local faulty = require "spec.support.servers.faulty"
+local folder = require("spec.support.folder").new()
 local loop = require "update.native.loop"
 local partial = require "update.native.partial"
 local source = require "update.native.source"
@@ -8,7 +9,7 @@ local source = require "update.native.source"
 local large = faulty.content(faulty.large)
 
 describe("partial", function()
-  local server, l, dir, path
+  local server, l, path
   local count = 0
 
   setup(function() server = faulty.start() end)
@@ -18,28 +19,14 @@ describe("partial", function()
   end)
   before_each(function()
     l = assert(loop.new())
-    dir = os.tmpname()
-    os.remove(dir)
-    assert(os.execute(("mkdir '%s'"):format(dir)))
-    path = dir .. "/archive"
+    folder.make()
+    path = folder.path "archive"
     count = count + 1
   end)
   after_each(function()
     l:close()
-    os.execute(("rm -rf '%s'"):format(dir))
+    folder.remove()
   end)
-
-  local function read(name)
-    local file = io.open(name, "rb")
-    local text = file and file:read "a"
-    if file then file:close() end
-    return text
-  end
-
-  local function write(name, text)
-    local file <close> = assert(io.open(name, "wb"))
-    file:write(text)
-  end
 
   local function url_of(case, query)
     return ("%s/%s/%d%s"):format(server.url, case, count, query and "?" .. query or "")
@@ -60,7 +47,7 @@ describe("partial", function()
 
   it("comes whole, and is not asked for again", function()
     assert.same({ #large, true }, { fetch "large" })
-    assert.is_true(read(path) == large)
+    assert.is_true(folder.read "archive" == large)
     assert.equal(#large, partial.size(path))
     assert.same({ 0, true }, { fetch "large" })
   end)
@@ -70,17 +57,17 @@ describe("partial", function()
     local have = partial.size(path)
     assert.is_true(have >= 1000000 and have < #large)
     assert.same({ #large - have, true }, { fetch "large" })
-    assert.is_true(read(path) == large)
+    assert.is_true(folder.read "archive" == large)
   end)
 
   it("continues with only a date, and starts over with a server without ranges", function()
     fetch("no_validators", { most = 1000000 })
     local have = partial.size(path)
     assert.same({ #large - have, true }, { fetch "no_validators" })
-    assert.is_true(read(path) == large)
+    assert.is_true(folder.read "archive" == large)
     fetch("large_ignores_range", { most = 1000000, key = "080508" })
     assert.is_true(select(2, fetch("large_ignores_range", { key = "080508" })))
-    assert.is_true(read(path) == large)
+    assert.is_true(folder.read "archive" == large)
   end)
 
   -- Each leaves a part, changes something, and fetches all of it.
@@ -88,14 +75,14 @@ describe("partial", function()
     { "for another key",                 "large",   function() return { key = "080508" } end },
     { "without a record",                "large",   function() os.remove(path .. ".from") end },
     { "with a torn record",              "large",   function()
-      write(path .. ".from", "moult-partial-1\n080507\n")
+      folder.write("archive.from", "moult-partial-1\n080507\n")
     end },
     { "with a record of another form",   "large",   function()
-      write(path .. ".from", (read(path .. ".from"):gsub("partial%-1", "partial-2")))
+      folder.write("archive.from", (folder.read "archive.from":gsub("partial%-1", "partial-2")))
     end },
     { "after answers without tag and date", "unnamed", function() end },
     { "when there is more than the object", "large",   function()
-      write(path .. ".from", (read(path .. ".from"):gsub("%d+\n$", "5\n")))
+      folder.write("archive.from", (folder.read "archive.from":gsub("%d+\n$", "5\n")))
     end },
   }
   for _, case in ipairs(starts_over) do
@@ -103,7 +90,7 @@ describe("partial", function()
       fetch(case[2], { most = 1000000 })
       assert.is_true(partial.size(path) >= 1000000)
       assert.same({ #large, true }, { fetch(case[2], case[3]()) })
-      assert.is_true(read(path) == large)
+      assert.is_true(folder.read "archive" == large)
     end)
   end
 
@@ -112,17 +99,17 @@ describe("partial", function()
     local _, done, message, code = fetch "tag_changes"
     assert.same({ false, "corrupt" }, { done, code })
     assert.matches('entity tag was "one" and is "two"', message)
-    assert.is_nil(read(path))
-    assert.is_nil(read(path .. ".from"))
+    assert.is_nil(folder.read "archive")
+    assert.is_nil(folder.read "archive.from")
     assert.same({ #large, true }, { fetch "tag_changes" })
   end)
 
   it("is complete when the server has no more of it", function()
     fetch "large"
-    write(path .. ".from", (read(path .. ".from"):gsub("%d+\n$", "18446744073709551615\n")))
+    folder.write("archive.from", (folder.read "archive.from":gsub("%d+\n$", "18446744073709551615\n")))
     assert.is_true((select(2, fetch("unsatisfiable", { query = tostring(#large) }))))
-    assert.is_true(read(path) == large)
-    write(path .. ".from", (read(path .. ".from"):gsub("%d+\n$", "18446744073709551615\n")))
+    assert.is_true(folder.read "archive" == large)
+    folder.write("archive.from", (folder.read "archive.from":gsub("%d+\n$", "18446744073709551615\n")))
     local _, done, _, code = fetch("unsatisfiable", { query = tostring(#large + 1) })
     assert.same({ false, "corrupt" }, { done, code })
   end)

@@ -1,12 +1,6 @@
 -- A device of the Qinglian cloud against the depot that plays it: two programs,
 -- a real broker and a dispatcher, nothing scripted.
 
-local has_host = pcall(require, "update.native.host")
-if not has_host then
-  describe("Qinglian's device and depot", function() pending "needs the host: build/moult /usr/bin/busted" end)
-  return
-end
-
 local brokers = require "spec.support.broker"
 local frame = require "update.cloud.qinglian_frame"
 local json = require "update.native.json"
@@ -16,6 +10,8 @@ local world = require "spec.support.world"
 local KEY, IV, MAC = "0123456789ABCDEF", ("5a"):rep(16), "00:0c:29:4b:5b:1f"
 
 describe("Qinglian's device and depot", function()
+  if not world.new then return pending("needs the host: build/moult /usr/bin/busted") end
+
   local w, broker, port, tls
 
   before_each(function()

@@ -1,5 +1,7 @@
 -- A terminal whose application calls for updates, with the real program: the depot is its plain web server.
 
+local brokers = require "spec.support.broker"
+local nginx = require "spec.support.nginx"
 local world = require "spec.support.world"
 
 describe("a terminal", function()
@@ -196,15 +198,11 @@ end)
 
 describe("the example of a terminal", function()
   if not world.new then return pending("needs the host: build/moult /usr/bin/busted") end
-  if not os.execute "command -v nginx >/dev/null || test -x /usr/sbin/nginx" then return pending("no nginx here") end
+  if not nginx.program() then return pending("no nginx here") end
 
   it("is updated from nginx by one command", function()
-    local socket = require "socket"
-    local probe = assert(socket.bind("127.0.0.1", 0))
-    local _, port = probe:getsockname()
-    probe:close()
     local program = require("update.native.host").program
-    local run = assert(io.popen(("examples/terminal/run '%s' %d 2>&1"):format(program, port)))
+    local run = assert(io.popen(("examples/terminal/run '%s' %d 2>&1"):format(program, brokers.free_port())))
     local text = run:read "a"
     assert(run:close(), text)
     assert.matches("terminal: at work\n.*terminal: updated\nMIT 080507\nsettings of 080507\n"

@@ -43,7 +43,8 @@ local function run(context)
   end)
   if not counts then return nil, message, code end
   context.env.out(context.env.json and context.natives.json.encode(counts)
-    or ("%d jobs and %d rollouts ended"):format(counts.jobs, counts.rollouts))
+    or ("%d job%s and %d rollout%s ended"):format(counts.jobs, counts.jobs == 1 and "" or "s", counts.rollouts,
+      counts.rollouts == 1 and "" or "s"))
   return 0
 end
 
