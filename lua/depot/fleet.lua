@@ -15,9 +15,11 @@
 --
 -- @module depot.fleet
 
+local commits = require "depot.commits"
 local dialects = require "depot.dialects"
 local hearing = require "depot.hearing"
 local inbox = require "depot.inbox"
+local job_reports = require "depot.job_reports"
 local jobs = require "depot.jobs"
 local offers = require "depot.offers"
 local remarks = require "depot.remarks"
@@ -28,11 +30,7 @@ local M = {}
 local Fleet = {}
 Fleet.__index = Fleet
 
--- Milliseconds.
-local LOOK = 500          -- between two looks for changes by other processes
-local TOGETHER = 50       -- of changes in one transaction, at most
-local GATHER = 1          -- to wait for more messages before a commit
-local PAUSE = 1000        -- after the store has failed
+local LOOK = 500          -- ms between two looks for changes by other processes
 local AT_ONCE = 500       -- messages a step, at most
 
 --- @tparam table parts mqtt (update.native.mqtt client), store, digests, json, sha256 (text -> hex), packages
@@ -47,24 +45,26 @@ function M.new(parts, options)
   local self = setmetatable({
     mqtt = parts.mqtt, store = parts.store, digests = parts.digests, now = parts.now, on_event = parts.on_event,
     connected = false, granted = 0, next_look = 0, silence = silence.new(parts.store, parts.now()),
-    inbox = inbox.new(parts.mqtt, AT_ONCE), told = {}, resume_at = 0, remarks = remarks.new(parts.on_event),
+    inbox = inbox.new(parts.mqtt, AT_ONCE), remarks = remarks.new(parts.on_event),
   }, Fleet)
+  self.commits = commits.new { store = parts.store, inbox = self.inbox, on_event = parts.on_event }
   local function tell(kind, row, fields)
     local event = fields or {}
     event.kind, event.cloud, event.product, event.device = kind, row.cloud, row.product, row.device
-    self.told[#self.told + 1] = event
+    self.commits:tell(event)
   end
   self.offers = offers.new({
     mqtt = parts.mqtt, store = parts.store, digests = parts.digests, json = parts.json, packages = parts.packages,
     link = parts.link, tell = tell, now = parts.now, pace = parts.pace,
   }, options)
+  self.commits.offers = self.offers
   self.offers.qinglian = parts.qinglian and parts.qinglian(self.remarks, function(topic, bytes, qos)
     self.offers:answer(topic, bytes, qos)
   end)
   self.qinglian = self.offers.qinglian
   self.hearing = hearing.new({ qinglian = self.qinglian, store = parts.store, json = parts.json,
     sha256 = parts.sha256, offers = self.offers, remarks = self.remarks, tell = tell,
-    settle = options.settle or jobs.SETTLE })
+    settle = options.settle or job_reports.SETTLE })
   local filters = table.move(dialects.filters, 1, #dialects.filters, 1, {})
   if self.qinglian then filters[#filters + 1] = { "d/p/+", 0 } end
   for _, filter in ipairs(filters) do
@@ -168,41 +168,13 @@ function Fleet:_sweep(now, base)
   end)
 end
 
--- Answer devices and log what has happened, after the commit: without it the same messages would be handled again.
-function Fleet:_say()
-  self.offers:flush()
-  local told = self.told
-  self.told = {}
-  for _, event in ipairs(told) do
-    self.on_event(event)
-  end
-end
-
--- Commit: at once if this step brought nothing new, else when there is enough.
-function Fleet:_settle(now)
-  if not self.store.changing then
-    self.inbox:committed()
-    self:_say()
-    return true
-  end
-  self.commit_at = self.commit_at or now + TOGETHER
-  if self.busy and now < self.commit_at and not self.inbox:is_full() then return true end
-  local ok, message, code = self.store:commit()
-  if ok then
-    self.inbox:committed()
-    self.commit_at = nil
-    self:_say()
-  end
-  return ok, message, code
-end
-
 local STAGES = { "_refresh", "_receive", "_push", "_sweep" }
 
 --- Do the work that is due; call after each poll.
 -- @treturn true|nil nil, message, code: the store failed; it will be tried again
 function Fleet:step()
   local now, base = self.now()
-  if now < self.resume_at then return true end
+  if self:is_paused() then return true end
   self.more, self.busy = false, false
   self.digests:step()
   if self.qinglian then self.qinglian:step() end
@@ -211,34 +183,26 @@ function Fleet:step()
     if ok then ok, message, code = self[stage](self, now, base) end
   end
   if ok then
-    ok, message, code = self:_settle(now)
+    ok, message, code = self.commits:step(now, self.busy)
   else
     self.store:abandon()
   end
   if not ok then
-    self:_take_back(now)
+    self.commits:take_back(now)
   end
   return ok, message, code
 end
 
 --- Whether it waits until the store is tried again.
 function Fleet:is_paused()
-  return self.now() < self.resume_at
-end
-
--- The changes since the last commit are lost: handle their events again, in a while.
-function Fleet:_take_back(now)
-  self.inbox:take_back()
-  self.commit_at, self.resume_at = nil, now + PAUSE
-  self.told = {}
-  self.offers:take_back()
+  return self.commits:pause(self.now()) > 0
 end
 
 --- After an error in step(): go on without the event that was handled last.
 function Fleet:forget()
   self.store:abandon()
   self.inbox:drop_last()
-  self:_take_back(self.now())
+  self.commits:take_back(self.now())
 end
 
 --- Hand over the messages that are not committed, for take_up() of the next fleet.
@@ -256,9 +220,9 @@ end
 --- Milliseconds until step() has to be called again.
 function Fleet:timeout()
   local now = self.now()
-  if self.resume_at > now then return self.resume_at - now end
+  if self:is_paused() then return self.commits:pause(now) end
   if self.more or self.digests:busy() or self.qinglian and self.qinglian:busy() then return 0 end
-  local wait = math.min(LOOK, self.mqtt:remaining(), self.commit_at and GATHER or LOOK)
+  local wait = math.min(LOOK, self.mqtt:remaining(), self.commits:timeout() or LOOK)
   local due = self.connected and self.offers:timeout(now)
   return math.max(0, due and math.min(wait, due) or wait)
 end
@@ -269,8 +233,7 @@ function Fleet:_drain()
   for event in self.mqtt.step, self.mqtt do
     if not self:_handle(event, now) then break end
   end
-  if self.store:commit() then
-    self:_say()
+  if self.commits:commit() then
     self.store:set_running(false)
   end
 end

@@ -17,7 +17,7 @@ local http_devices = require "depot.http_devices"
 local keeper = require "depot.keeper"
 local natives = require "update.natives"
 local pace = require "depot.pace"
-local site = require "depot.site"
+local replies = require "depot.replies"
 local trusted = require "depot.trusted"
 local turns = require "depot.turns"
 
@@ -40,14 +40,10 @@ local function silent() end
 -- @treturn table depot; or nil, message, code
 function M.open(options)
   local self = setmetatable({
-    on_request = options.on_request or silent,
     on_change = options.on_change or silent,
-    on_message = options.on_message or silent,
     on_warning = options.on_warning or silent,
     folder = folder_watch.new(natives, options),
     dir = options.dir,
-    notes = {}, -- for the log, by id of a request that is being answered
-    callers = callers.new(options.proxies or {}, options.url ~= nil, options.on_warning or silent),
   }, Depot)
   self.http_devices = http_devices.new(natives, options.dir, self.on_warning)
   trusted.keep(natives, options.dir, options.keys)
@@ -71,17 +67,23 @@ function M.open(options)
   self.pace = pace.new(options.pace, function() return natives.loop.now() * 1000 end)
   self.turns = turns.new(self.pace, self.server:connections())
   self.watches = { { fd = self.server:fd(), read = true }, table.unpack(options.watch or {}) }
+  local known = callers.new(options.proxies or {}, options.url ~= nil, self.on_warning)
   self.site = {
     url = options.url,
     scheme = options.tls and "https" or "http",
     address = self.server:address(),
-    proxies = self.callers.proxies,
+    proxies = known.proxies,
     sha256 = natives.digest.sha256,
     packages = function() return self.folder.packages end,
     entries = function() return self.folder.catalog.entries end,
     file = function(name) return self.folder.catalog:file(name) end,
     pending = function() return self.folder:pending() end,
   }
+  self.replies = replies.new { server = self.server, site = self.site, turns = self.turns, callers = known,
+    http_devices = self.http_devices, on_request = options.on_request or silent,
+    on_dead_link = function(who)
+      if self.cloud and self.cloud.fleet then self.cloud.fleet:link_died(who) end
+    end }
   if options.mqtt then
     ok, message, code = self:_join(options)
     if not ok then
@@ -153,41 +155,6 @@ function Depot:_look_again()
   self.gone = not ok
 end
 
--- A file that cannot be sent: 404 if it is gone, else "try again later".
-function Depot:_refuse(request, message, code)
-  if code == "missing" then
-    return { status = 404, headers = { ["Content-Type"] = "application/json" },
-      body = '{"error":"the package was removed"}\n' }
-  end
-  self.notes[request.id] = message
-  -- The connection is closed, because there may be too many.
-  return { status = 503, body = '{"error":"try again later"}\n', headers = { ["Content-Type"] = "application/json",
-    ["Retry-After"] = tostring(self.server:retry_after(request.id)), Connection = "close" } }
-end
-
--- A query over the pace waits for its turn. If too many wait, the client is asked to come again.
-function Depot:_answer(request)
-  local answer = site.answer(self.site, request)
-  local word = answer.offers and self.turns:admit(request) or "now"
-  if word == "later" then answer = site.later(request, self.server:retry_after(request.id)) end
-  if word ~= "waits" then self:_reply(request, answer) end
-end
-
-function Depot:_reply(request, answer)
-  self.callers:note(request)
-  if answer.question then self.http_devices:note(answer.question, os.time()) end
-  self.notes[request.id] = answer.note
-  if answer.dead_link and self.cloud and self.cloud.fleet then self.cloud.fleet:link_died(answer.dead_link) end
-  if answer.path then
-    local ok, message, code = self.server:reply_file(request.id, answer.path, answer.headers)
-    if ok then
-      return
-    end
-    answer = self:_refuse(request, message, code)
-  end
-  self.server:reply(request.id, answer.status, answer.headers, answer.body)
-end
-
 -- What to poll. The broker's descriptor changes with each connection.
 function Depot:_watches()
   local fd = self.cloud and self.cloud:fd()
@@ -217,19 +184,10 @@ function Depot:step(timeout_ms)
     self:_look_again()
   end
   while request do
-    self:_answer(request)
+    self.replies:answer(request)
     request = self.server:next()
   end
-  for waiting in self.turns.next, self.turns do
-    self:_reply(waiting, site.answer(self.site, waiting))
-  end
-  local event = self.server:finished()
-  while event do
-    event.note, self.notes[event.id] = event.note or self.notes[event.id], nil
-    event.client = self.callers:take(event.id) or event.client
-    self.on_request(event)
-    event = self.server:finished()
-  end
+  self.replies:step()
   self.http_devices:step(natives.loop.now())
   if self.dispatcher then
     self.dispatcher:step()

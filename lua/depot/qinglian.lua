@@ -1,8 +1,8 @@
 --- The depot as the Qinglian cloud: log-ins, answers, and the pieces of firmware.
 --
--- Messages of devices become events for depot.jobs. Offers are announced and then
--- sent piece by piece. Log-ins are only in memory: after a restart of the depot a
--- device is told that its token is out of date, and logs in again.
+-- Messages of devices become events for depot.job_reports. Offers are announced
+-- and then sent piece by piece. Log-ins are only in memory: after a restart of the
+-- depot a device is told that its token is out of date, and logs in again.
 --
 -- @module depot.qinglian
 
@@ -88,7 +88,7 @@ function Qinglian:_go_on(device)
   end
 end
 
-local heard = {} -- of devices that are known: an event for depot.jobs, or nil
+local heard = {} -- of devices that are known: an event for depot.job_reports, or nil
 
 heard[OP.heartbeat] = function(self, device, packet, _, now)
   self:reply(device, packet, qinglian.beat(now // 1000))
@@ -172,7 +172,7 @@ end
 -- @tparam string topic
 -- @tparam string payload
 -- @tparam integer now ms since 1970
--- @treturn table|nil event for depot.jobs, with cloud, product, device; nil: nothing for it
+-- @treturn table|nil event for depot.job_reports, with cloud, product, device; nil: nothing for it
 -- @treturn string|nil message: why the packet is invalid
 function Qinglian:hear(topic, payload, now)
   local device = self:_device(qinglian.parse_topic(topic))

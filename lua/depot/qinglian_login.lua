@@ -65,7 +65,7 @@ function Login:register(device, packet, object, now)
 end
 
 --- 0201: what it reports.
--- @treturn table|nil event for depot.jobs
+-- @treturn table|nil event for depot.job_reports
 function Login:authenticate(device, packet, object, now)
   local data = qinglian.part(object, "data")
   local rand, release = fields.integer(data.rand), fields.version(data.mcu_version)

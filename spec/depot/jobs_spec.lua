@@ -1,6 +1,7 @@
 local choice = require "depot.choice"
 local dialects = require "depot.dialects"
 local filters = require "depot.filter"
+local job_reports = require "depot.job_reports"
 local jobs = require "depot.jobs"
 local json = require "update.native.json"
 local links = require "depot.links"
@@ -113,7 +114,7 @@ describe("depot.dialects", function()
       local event, message, code = dialects.hear(where, object)
       assert.is_true(event ~= nil or message == nil or code == "corrupt")
       if event then
-        jobs.hear({ cloud = where.cloud, target = "0.2", state = "pending", tries = 0, renewals = 0 }, event, 1)
+        job_reports.hear({ cloud = where.cloud, target = "0.2", state = "pending", tries = 0, renewals = 0 }, event, 1)
       end
       count = count + 1
     end
@@ -204,7 +205,7 @@ describe("depot.jobs", function()
 
   local function say(event)
     event.cloud = row.cloud
-    return jobs.hear(row, event, now)
+    return job_reports.hear(row, event, now)
   end
 
   local function version(release) return say { kind = "version", release = release } end
@@ -285,7 +286,7 @@ describe("depot.jobs", function()
     for _ = 1, 10 do
       now = now + 60000
       assert.is_nil(version "1.0.0")
-      assert.equal(now + jobs.SETTLE, row.due)
+      assert.equal(now + job_reports.SETTLE, row.due)
       assert.equal("offer", consider())
     end
     assert.equal("upgrading", row.state)
@@ -333,7 +334,7 @@ describe("depot.jobs", function()
       assert.is_nil(version "app-1.0.0-2018")
       now = now + 400
       assert.is_nil(version "1.0.0")
-      assert.equal(now + jobs.SETTLE, row.due)
+      assert.equal(now + job_reports.SETTLE, row.due)
       assert.same({ "1.0.0", "app-1.0.0-2018" }, { row.release, row.other })
       assert.equal("offer", consider())
       assert.is_nil(row.due)
@@ -362,7 +363,7 @@ describe("depot.jobs", function()
       assert.same({ "upgrading", -3 }, { row.state, row.code })
       now = now + 2000
       version "1.0.0"
-      now = now + jobs.SETTLE
+      now = now + job_reports.SETTLE
     end
     assert.equal("offer", consider())
     progress(0, "2.0.0")

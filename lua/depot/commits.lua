@@ -1,0 +1,87 @@
+--- The fleet's transactions: many messages share one, and devices are answered after it.
+--
+-- If the store fails, the changes since the last commit are lost. Their events
+-- are handled again after a pause, and nothing of what they would have said was
+-- said.
+--
+-- @module depot.commits
+
+local M = {}
+
+local Commits = {}
+Commits.__index = Commits
+
+-- Milliseconds.
+local TOGETHER = 50       -- of changes in one transaction, at most
+local GATHER = 1          -- to wait for more messages before a commit
+local PAUSE = 1000        -- after the store has failed
+
+--- @tparam table parts store, inbox, on_event (function(event)); offers is set before the first step
+-- @treturn table commits
+function M.new(parts)
+  parts.told, parts.resume_at = {}, 0
+  return setmetatable(parts, Commits)
+end
+
+--- Report an event once the changes that it is about are durable.
+function Commits:tell(event)
+  self.told[#self.told + 1] = event
+end
+
+-- Answer devices and log what has happened.
+function Commits:_say()
+  self.offers:flush()
+  local told = self.told
+  self.told = {}
+  for _, event in ipairs(told) do
+    self.on_event(event)
+  end
+end
+
+--- Commit now.
+-- @treturn true|nil nil, message, code: the store failed
+function Commits:commit()
+  local ok, message, code = self.store:commit()
+  if ok then
+    self.inbox:committed()
+    self.commit_at = nil
+    self:_say()
+  end
+  return ok, message, code
+end
+
+--- Commit: at once if this step brought nothing new, else when there is enough.
+-- @tparam integer now ms
+-- @tparam boolean busy this step brought something
+-- @treturn true|nil nil, message, code: the store failed
+function Commits:step(now, busy)
+  if not self.store.changing then
+    self.inbox:committed()
+    self:_say()
+    return true
+  end
+  self.commit_at = self.commit_at or now + TOGETHER
+  if busy and now < self.commit_at and not self.inbox:is_full() then return true end
+  return self:commit()
+end
+
+--- The changes since the last commit are lost: handle their events again, after a pause.
+-- @tparam integer now ms
+function Commits:take_back(now)
+  self.inbox:take_back()
+  self.commit_at, self.resume_at = nil, now + PAUSE
+  self.told = {}
+  self.offers:take_back()
+end
+
+--- Milliseconds until the store is tried again; 0: no pause.
+function Commits:pause(now)
+  return math.max(0, self.resume_at - now)
+end
+
+--- Milliseconds until step() has to be called again, or nil.
+function Commits:timeout()
+  return self.commit_at and GATHER
+end
+
+return M
