@@ -59,6 +59,20 @@ static void set_lists(lua_State *L, const struct up_manifest *m)
     lua_setfield(L, -2, "parts");
 }
 
+static void set_hotfix(lua_State *L, const struct up_manifest *m)
+{
+    if (!m->hotfix_name[0])
+        return;
+    lua_createtable(L, 0, 3);
+    up_set_string(L, "name", m->hotfix_name);
+    up_set_string(L, "version", m->hotfix_version);
+    lua_createtable(L, 0, UP_RELEASE_PARTS);
+    for (int kind = 0; kind < UP_RELEASE_PARTS; kind++)
+        set_text(L, up_part_name((enum up_part_kind)kind), m->base[kind]);
+    lua_setfield(L, -2, "base");
+    lua_setfield(L, -2, "hotfix");
+}
+
 void up_push_manifest(lua_State *L, const struct up_manifest *m)
 {
     char digest[2 * UP_SHA256_SIZE + 1];
@@ -70,7 +84,8 @@ void up_push_manifest(lua_State *L, const struct up_manifest *m)
     up_set_string(L, "project", m->project);
     up_set_string(L, "product_key", m->product_key);
     up_set_sequence(L, m->sequence);
-    up_set_string(L, "release", m->release);
+    set_text(L, "release", m->release);
+    set_hotfix(L, m);
     set_text(L, "script_version", m->script_version);
     set_text(L, "files_version", m->files_version);
     set_text(L, "core_name", m->core_name);

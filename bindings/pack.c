@@ -119,16 +119,28 @@ static void copy_part(lua_State *L, const char *path, struct up_pack_part *part)
     part->from_version = up_field_integer(L, -1, "from_version", 0);
 }
 
+/* What is said of a hotfix, from the table at the top of the stack. */
+static void copy_hotfix(lua_State *L, struct up_manifest *m)
+{
+    copy_text(L, -1, "name", m->hotfix_name, sizeof m->hotfix_name);
+    copy_text(L, -1, "version", m->hotfix_version, sizeof m->hotfix_version);
+    if (push_table(L, -1, "base"))
+        for (int kind = 0; kind < UP_RELEASE_PARTS; kind++)
+            copy_text(L, -1, up_part_name((enum up_part_kind)kind), m->base[kind], sizeof m->base[kind]);
+    lua_pop(L, 1);
+}
+
 /* open(recipe, out, key_file) -> packer | nil, message, code.
  * recipe: {project, product_key (in clear), hardware (list), sequence, release,
  * min_moult, issued, not_after, deadline, override (list), text, meta_text (JSON), requires =
- * {core, version}, script and files = {dir, version, encoding, block_size, trim (of files)}, core = {image,
+ * {core, version}, script and files = {dir, version, encoding, block_size, trim (of files)}, hotfix =
+ * {dir, name, version, base = {script, core, files}, encoding, block_size}, core = {image,
  * name, version, encoding, block_size, from = path of the old image that the
  * package is a delta against, from_version of that core}}; what is nil is left out. */
 static int f_open(lua_State *L)
 {
     const char *out = luaL_checkstring(L, 2), *key_path = luaL_checkstring(L, 3);
-    struct up_pack_part script, files, core;
+    struct up_pack_part script, files, hotfix, core;
     struct up_manifest m;
     struct up_pack_options options = {.manifest = &m};
     struct handle *h;
@@ -145,6 +157,11 @@ static int f_open(lua_State *L)
         copy_part(L, "dir", &files);
         copy_text(L, -1, "version", m.files_version, sizeof m.files_version);
         options.files = &files;
+    }
+    if (push_table(L, 1, "hotfix")) {
+        copy_part(L, "dir", &hotfix);
+        copy_hotfix(L, &m);
+        options.hotfix = &hotfix;
     }
     if (push_table(L, 1, "core")) {
         copy_part(L, "image", &core);

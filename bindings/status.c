@@ -33,8 +33,8 @@ static void set_files(lua_State *L, const struct up_pair *pair)
 
 static void set_floor(lua_State *L, const struct up_journal_state *s)
 {
-    lua_createtable(L, 0, UP_PART_KINDS);
-    for (int i = 0; i < UP_PART_KINDS; i++)
+    lua_createtable(L, 0, UP_RELEASE_PARTS);
+    for (int i = 0; i < UP_RELEASE_PARTS; i++)
         up_set_integer(L, up_part_name((enum up_part_kind)i), s->floor[i]);
     lua_setfield(L, -2, "floor");
 }

@@ -10,7 +10,17 @@ local M = {}
 
 --- The default name of the full package.
 function M.name(made)
-  return (("%s_%s.upd"):format(made.project, made.release):gsub("/", "_"))
+  local fix = made.hotfix
+  local what = fix and ("%s_%s"):format(fix.name, fix.version) or made.release
+  return (("%s_%s.upd"):format(made.project, what):gsub("/", "_"))
+end
+
+--- What a package holds, for people.
+-- @tparam table manifest as of update.native.package, or a recipe
+-- @treturn string "release 1.0.1", or "hotfix clock 2"
+function M.title(manifest)
+  local fix = manifest.hotfix
+  return fix and ("hotfix %s %s"):format(fix.name, fix.version) or ("release %s"):format(manifest.release)
 end
 
 --- The file name of a delta, made from that of the full package.
@@ -84,8 +94,8 @@ end
 -- @tparam table one from all()
 -- @tparam string key private key file
 -- @tparam function progress(done, total, label)
--- @treturn table {path, size (bytes), release, sequence, digest, from, blanks (lines of update.ini with a space after
---   a / in the directory)}; or nil, message, code
+-- @treturn table {path, size (bytes), title, release, hotfix, sequence, digest, from, blanks (lines of
+--   update.ini with a space after a / in the directory)}; or nil, message, code
 function M.write(one, key, progress)
   local wrong = one.from and source_flaw(one.recipe.core.from)
   if wrong then return nil, wrong, "usage" end
@@ -100,7 +110,8 @@ function M.write(one, key, progress)
     progress(done, total, label)
   until word == "done"
   local manifest = packer:manifest()
-  return { path = one.path, size = packer:size(), release = manifest.release, sequence = manifest.sequence,
+  return { path = one.path, size = packer:size(), release = manifest.release, title = M.title(manifest),
+    hotfix = manifest.hotfix, sequence = manifest.sequence,
     digest = manifest.digest, from = one.from, blanks = packer:blanks() }
 end
 

@@ -146,8 +146,20 @@ local function check_from(core)
   end
 end
 
---- The default release of a recipe.
+-- What its parts need, and which go together.
+local function check_parts(recipe)
+  if recipe.hotfix and (recipe.script or recipe.core or recipe.files) then
+    return "has a hotfix, which must be the only part of its package"
+  end
+  if not recipe.script and not recipe.core and not recipe.files and not recipe.hotfix then
+    return "has neither script, core, files nor hotfix"
+  end
+  if not recipe.version and not recipe.hotfix then return "field version is missing" end
+end
+
+--- The default release of a recipe; nil of a hotfix.
 function M.release(recipe)
+  if recipe.hotfix then return nil end
   if recipe.script then return recipe.version end
   return recipe.files and ("%s-F%s"):format(recipe.version, recipe.files.version)
     or ("%s-V%d"):format(recipe.version, recipe.core.version)
@@ -157,18 +169,15 @@ end
 -- @tparam table given what the recipe returned
 -- @tparam string folder where relative paths start
 -- @tparam[opt] integer epoch seconds since 1970, the default of `issued`
--- @treturn table the fields, with `release` and `script.version`; paths include the folder
+-- @treturn table the fields, with `release` (but of a hotfix) and `script.version`; paths include the folder
 -- @treturn nil,string,string message, "usage"
 function M.normalise(given, folder, epoch)
   if type(given) ~= "table" then return nil, "must return one table", "usage" end
   local recipe, _, wrong = check_fields(given, M.fields, folder, "")
   if not recipe then return nil, wrong, "usage" end
-  if not recipe.script and not recipe.core and not recipe.files then
-    return nil, "has neither script, core nor files", "usage"
-  end
-  wrong = recipe.core and check_from(recipe.core)
+  wrong = check_parts(recipe) or recipe.core and check_from(recipe.core)
   if wrong then return nil, wrong, "usage" end
-  if not recipe.release then
+  if not recipe.release and not recipe.hotfix then
     recipe.release = M.release(recipe)
     if #recipe.release > 32 then
       return nil, "field release is missing, and its default is longer than 32 bytes", "usage"
@@ -176,7 +185,7 @@ function M.normalise(given, folder, epoch)
   end
   recipe.issued = recipe.issued or epoch
   recipe.meta, recipe.meta_text = nil, recipe.meta
-  for _, part in ipairs { recipe.script or {}, recipe.files or {}, recipe.core or {} } do
+  for _, part in ipairs { recipe.script or {}, recipe.files or {}, recipe.hotfix or {}, recipe.core or {} } do
     part.block_size = part.block_size or recipe.block_size
   end
   if recipe.script then recipe.script.version = recipe.version end

@@ -34,9 +34,10 @@ return {
   field("hardware", "list", "revisions of the board that it is for; default: all", { max = 32, most = 16 }),
   field("sequence", "integer", "number of the package; it must rise with every release",
     { required = true, min = 1, most = math.maxinteger }),
-  field("version", "text", "VERSION of the script, as in its main.lua. The order is that of SemVer: 1.9, 1.10-rc2, "
-    .. "1.10-rc10, 1.10. A leading v is ignored, and 1.10+b1 and 1.10+b2 count as equal",
-    { required = true, max = 32 }),
+  field("version", "text", "VERSION of the script, as in its main.lua; required, but for a hotfix. The "
+    .. "order is that of SemVer: 1.9, 1.10-rc2, 1.10-rc10, 1.10. A leading v is ignored, and 1.10+b1 "
+    .. "and 1.10+b2 count as equal",
+    { max = 32 }),
   field("release", "text", "name of the release; default: VERSION, or without a script VERSION-V<core> or "
     .. "VERSION-F<version of the files>", { max = 32 }),
   field("script", "table", "the device's Lua tree", { fields = {
@@ -64,6 +65,20 @@ return {
     field("version", "text", "version of the files", { required = true, max = 32 }),
     field("trim", "boolean", "true: remove spaces after a / in the directories of update.ini; "
       .. "`pack --trim` does the same"),
+    encoding(),
+    block_size("bytes of a block; default: the recipe's `block_size`"),
+  } }),
+  field("hotfix", "table", "a patch for releases that devices run already; it comes alone", { fields = {
+    field("dir", "path", "the folder with lua/ (modules that come before those of the script), and perhaps test.lua",
+      { required = true }),
+    field("name", "text", "its name, by which devices keep it", { required = true, max = 16 }),
+    field("version", "text", "its version", { required = true, max = 16 }),
+    field("base", "table", "the versions that it is made for: of one part at least, each one version, or a range: >=A, "
+      .. "<B or >=A <B", { required = true, fields = {
+        field("script", "text", "of the script", { max = 69 }),
+        field("core", "text", "of the core", { max = 69 }),
+        field("files", "text", "of the files", { max = 69 }),
+      } }),
     encoding(),
     block_size("bytes of a block; default: the recipe's `block_size`"),
   } }),

@@ -7,6 +7,7 @@
 #include "error.h"
 #include "minisign.h"
 #include "package.h"
+#include "script_archive.h"
 #include "source.h"
 #include "storage.h"
 #include "tar.h"
@@ -22,7 +23,7 @@
 /* One part while it is encoded. */
 struct input {
     enum up_encoding encoding;
-    struct up_tree_tar *tree; /* for script or files */
+    struct up_tree_tar *tree; /* for script, files or hotfix */
     struct up_source *source; /* for a whole core */
     struct up_delta_blocks *delta;
     bool ready;        /* the delta's images are compared */
@@ -48,6 +49,7 @@ struct up_pack {
     uint64_t data_end, done, total;
     uint64_t copied; /* bytes of the part's blocks in OUT.new */
     enum { ENCODE, HEAD, COPY, FINISH, DONE } state;
+    struct up_script_archive hotfix; /* its content is checked as it is read */
     struct up_codec *codec;
     uint8_t *content, *stored; /* a block each */
 };
@@ -126,7 +128,7 @@ static int add_part(struct up_pack *p, enum up_part_kind kind, const struct up_p
     if (from->from && kind != UP_CORE)
         return up_fail(err, UP_USAGE, "%s: only a core can be a delta; other parts are always packed whole",
                        from->path);
-    if (kind == UP_SCRIPT)
+    if (kind == UP_SCRIPT || kind == UP_HOTFIX)
         rc = up_tree_tar_open(&in->tree, p->storage, from->path, err);
     else if (kind == UP_FILES)
         rc = open_files(p, in, from, err);
@@ -168,6 +170,10 @@ static int set_up(struct up_pack *p, const struct up_pack_options *options, stru
         rc = add_part(p, UP_SCRIPT, options->script, err);
     if (rc == 0 && options->files)
         rc = add_part(p, UP_FILES, options->files, err);
+    if (rc == 0 && options->hotfix)
+        rc = add_part(p, UP_HOTFIX, options->hotfix, err);
+    if (rc == 0 && options->hotfix)
+        up_script_archive_begin_hotfix(&p->hotfix, p->manifest.part[p->manifest.part_count - 1].size);
     if (rc == 0 && options->core)
         rc = add_part(p, UP_CORE, options->core, err);
     if (rc == 0)
@@ -246,6 +252,20 @@ static void end_part(struct up_pack *p, struct input *in, struct up_part *part)
         p->input[p->part].data_at = p->data_end;
 }
 
+/* What a device would refuse is not signed. */
+static int check_content(struct up_pack *p, size_t len, struct up_error *err)
+{
+    const struct up_part *part = &p->manifest.part[p->part];
+    int rc;
+
+    if (part->kind != UP_HOTFIX)
+        return 0;
+    rc = up_script_archive_feed(&p->hotfix, p->content, len, err);
+    if (rc == 0 && (uint64_t)p->block * part->block_size + len == part->size)
+        rc = up_script_archive_end(&p->hotfix, err);
+    return rc == UP_UNTRUSTED ? (err->code = UP_USAGE) : rc;
+}
+
 /* Encode the current block by itself. */
 static int encode_block(struct up_pack *p, struct input *in, struct up_block *block, struct up_error *err)
 {
@@ -255,6 +275,7 @@ static int encode_block(struct up_pack *p, struct input *in, struct up_block *bl
 
     block->length = left < part->block_size ? (uint32_t)left : part->block_size;
     if (read_content(in, offset, p->content, block->length, err) < 0 ||
+        check_content(p, block->length, err) < 0 ||
         up_codec_encode(p->codec, &block->encoding, p->content, block->length, p->stored, &stored, err) < 0)
         return err->code;
     block->stored = (uint32_t)stored;

@@ -34,13 +34,15 @@ struct up_pack_options {
     const struct up_manifest *manifest; /* without digest and parts, which are set here */
     const struct up_pack_part *script;  /* NULL when the package has none */
     const struct up_pack_part *files;
+    const struct up_pack_part *hotfix; /* the folder with lua and test.lua (script_archive.h); comes alone */
     const struct up_pack_part *core;
     const struct up_secret *key; /* must outlive the packer */
 };
 
 /*
  * Errors: UP_USAGE the manifest's fields are out of bounds or do not fit the
- * parts, a part is empty or too large, or a tree or folder cannot be packed;
+ * parts, a part is empty or too large, or a tree or folder cannot be packed
+ * (step() says so of a hotfix);
  * UP_MISSING; UP_WRITE; UP_NOSPACE.
  */
 UP_MUST_CHECK int up_pack_open(struct up_pack **out, struct up_storage *storage,

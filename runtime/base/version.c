@@ -3,6 +3,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#define RANGE_WORD 64 /* a version in a range, NUL included; what is longer is cut */
+
 struct text {
     const char *at, *end;
 };
@@ -138,4 +140,69 @@ int up_version_compare(const char *a, const char *b)
 bool up_version_same(const char *a, const char *b)
 {
     return up_version_compare(a, b) == 0 && strcmp(split(a).build, split(b).build) == 0;
+}
+
+/* A version as it stands in a range: not empty, and without what separates. */
+static const char *word_end(const char *at)
+{
+    const char *end = at + strcspn(at, " <>=");
+
+    return end > at && (*end == '\0' || *end == ' ') ? end : NULL;
+}
+
+struct range {
+    struct text from, exact, below; /* each may be empty */
+};
+
+static bool read_range(const char *text, struct range *r)
+{
+    bool from = strncmp(text, ">=", 2) == 0, below = *text == '<';
+    const char *at = text + (from ? 2 : below), *end = word_end(at);
+    struct text word = {at, end};
+
+    memset(r, 0, sizeof *r);
+    if (!end)
+        return false;
+    if (from)
+        r->from = word;
+    else if (below)
+        r->below = word;
+    else
+        r->exact = word;
+    if (!*end)
+        return true;
+    if (!from || end[1] != '<')
+        return false;
+    r->below = (struct text){end + 2, word_end(end + 2)};
+    return r->below.end && !*r->below.end;
+}
+
+bool up_version_is_range(const char *text)
+{
+    struct range r;
+
+    return read_range(text, &r);
+}
+
+/* Copied, because a version ends with its text. */
+static const char *copy_word(struct text t, char out[RANGE_WORD])
+{
+    size_t len = (size_t)(t.end - t.at) < RANGE_WORD ? (size_t)(t.end - t.at) : RANGE_WORD - 1;
+
+    memcpy(out, t.at, len);
+    out[len] = '\0';
+    return out;
+}
+
+bool up_version_in(const char *version, const char *range)
+{
+    char word[RANGE_WORD];
+    struct range r;
+
+    if (!read_range(range, &r))
+        return false;
+    if (r.exact.at)
+        return up_version_same(version, copy_word(r.exact, word));
+    return (!r.from.at || up_version_compare(version, copy_word(r.from, word)) >= 0) &&
+           (!r.below.at || up_version_compare(version, copy_word(r.below, word)) < 0);
 }

@@ -21,4 +21,9 @@ int up_version_compare(const char *a, const char *b);
 /* Equal, and of the same build. */
 bool up_version_same(const char *a, const char *b);
 
+/* A range of versions: "A" (that one), ">=A", "<B" or ">=A <B". */
+bool up_version_is_range(const char *text);
+/* Whether a version lies in a range; false for what is no range. */
+bool up_version_in(const char *version, const char *range);
+
 #endif

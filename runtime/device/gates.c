@@ -103,6 +103,13 @@ static void ask_files(struct up_gate_report *r, const struct up_manifest *m, con
         add(r, "files", UP_OK, "%" PRIu64 " bytes of files", files->size);
 }
 
+/* A release has no such line. */
+static void ask_hotfix(struct up_gate_report *r, const struct up_manifest *m)
+{
+    if (up_manifest_part(m, UP_HOTFIX))
+        add(r, "hotfix", UP_INCOMPATIBLE, "this version of Moult does not apply hotfixes");
+}
+
 /* Whether the running core is the one that a delta was made against. */
 static void ask_source(struct up_gate_report *r, const struct up_manifest *m, const struct up_gate_facts *f)
 {
@@ -283,6 +290,7 @@ int up_gates_ask(struct up_gate_report *report, const struct up_manifest *m, con
     ask_quarantine(report, m, f->state);
     ask_parts(report, m, f);
     ask_files(report, m, f);
+    ask_hotfix(report, m);
     ask_source(report, m, f);
     if (!f->same_open && f->free_bytes < f->need_bytes)
         add(report, "space", UP_NOSPACE, "%s has %" PRIu64 " bytes free, the install takes %" PRIu64,
@@ -292,7 +300,8 @@ int up_gates_ask(struct up_gate_report *report, const struct up_manifest *m, con
 
     for (unsigned i = 0; i < report->count; i++)
         if (!report->line[i].open)
-            return up_fail(err, report->line[i].code, "release %s: gate %s: %s", m->release,
-                           report->line[i].gate, report->line[i].text);
+            return up_fail(
+                err, report->line[i].code, "%s %s: gate %s: %s", m->hotfix_name[0] ? "hotfix" : "release",
+                m->hotfix_name[0] ? m->hotfix_name : m->release, report->line[i].gate, report->line[i].text);
     return 0;
 }

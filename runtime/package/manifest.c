@@ -4,6 +4,7 @@
 #include "digest.h"
 #include "error.h"
 #include "json_fields.h"
+#include "version.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -15,8 +16,8 @@
 #define INDEX_ENTRY 80
 
 static const char *const part_names[UP_PART_KINDS] = {
-    [UP_SCRIPT] = "script", [UP_CORE] = "core", [UP_FILES] = "files"};
-static const int place_of[UP_PART_KINDS] = {[UP_SCRIPT] = 0, [UP_FILES] = 1, [UP_CORE] = 2};
+    [UP_SCRIPT] = "script", [UP_CORE] = "core", [UP_FILES] = "files", [UP_HOTFIX] = "hotfix"};
+static const int place_of[UP_PART_KINDS] = {[UP_SCRIPT] = 0, [UP_FILES] = 1, [UP_HOTFIX] = 2, [UP_CORE] = 3};
 
 /* Names become parts of paths and links: in depots, consoles and spools. */
 static void refuse_path(struct up_json_fields *f, const char *name, const char *value)
@@ -68,20 +69,35 @@ static void take_need(struct up_json_fields *f, const json_t *value, char word[U
         up_json_fields_refuse(f, "needs must hold each word once, in rising order");
 }
 
+/* Kinds of parts that came after format 1 was fixed. */
+static bool is_late(enum up_part_kind kind)
+{
+    return kind == UP_FILES || kind == UP_HOTFIX;
+}
+
+/* The kind whose name the word is; 0: none. */
+static unsigned needed_kind(const char *word)
+{
+    for (int kind = 0; kind < UP_PART_KINDS; kind++)
+        if (is_late((enum up_part_kind)kind) && strcmp(word, part_names[kind]) == 0)
+            return 1u << kind;
+    return 0;
+}
+
 /* If a word is unknown, the rest of the manifest has no reliable meaning. */
-static void take_needs(struct up_json_fields *f, bool *files)
+static void take_needs(struct up_json_fields *f, unsigned *kinds)
 {
     json_t *list = up_json_fields_take(f, "needs");
     size_t count = json_array_size(list);
     char word[UP_VERSION_SIZE] = "";
 
-    *files = false;
+    *kinds = 0;
     if (list && (!json_is_array(list) || count == 0 || count > UP_NEEDS_MAX))
         up_json_fields_refuse(f, "needs must be a list of 1 to %d words", UP_NEEDS_MAX);
     for (size_t i = 0; f->rc == 0 && i < count; i++) {
         take_need(f, json_array_get(list, i), word);
-        if (f->rc == 0 && strcmp(word, part_names[UP_FILES]) == 0)
-            *files = true;
+        if (f->rc == 0 && needed_kind(word))
+            *kinds |= needed_kind(word);
         else if (f->rc == 0)
             f->rc = up_fail(f->err, UP_INCOMPATIBLE,
                             "manifest: needs %s, which Moult " MOULT_VERSION " does not know", word);
@@ -136,11 +152,7 @@ static void take_kind(struct up_json_fields *f, struct up_part *part)
             part->kind = (enum up_part_kind)i;
             return;
         }
-    if (strcmp(kind, "hotfix") == 0)
-        f->rc = up_fail(f->err, UP_INCOMPATIBLE,
-                        "manifest: a part of kind %s, which this version of Moult does not carry yet", kind);
-    else
-        up_json_fields_refuse(f, "a part of the unknown kind \"%s\"", kind);
+    up_json_fields_refuse(f, "a part of the unknown kind \"%s\"", kind);
 }
 
 static void take_part(struct up_json_fields *f, struct up_part *part)
@@ -149,7 +161,8 @@ static void take_part(struct up_json_fields *f, struct up_part *part)
     uint64_t blocks;
 
     take_kind(f, part);
-    part->size = up_json_fields_integer(f, "size", true, 1, UP_PART_MAX - 1);
+    part->size =
+        up_json_fields_integer(f, "size", true, 1, part->kind == UP_HOTFIX ? UP_HOTFIX_MAX : UP_PART_MAX - 1);
     part->block_size = (uint32_t)up_json_fields_integer(f, "block_size", true, UP_BLOCK_MIN, UP_BLOCK_MAX);
     if (f->rc == 0 && (part->block_size & (part->block_size - 1)))
         up_json_fields_refuse(f, "block_size must be a power of two");
@@ -192,7 +205,7 @@ static void take_parts(struct up_json_fields *f, struct up_manifest *m)
         up_json_fields_rest(&inner);
         /* Kinds strictly ascend, so there is room for each. */
         if (inner.rc == 0 && i > 0 && place_of[part.kind] <= place_of[m->part[i - 1].kind])
-            up_json_fields_refuse(&inner, "each kind at most once, in the order script, files, core");
+            up_json_fields_refuse(&inner, "each kind at most once, in the order script, files, hotfix, core");
         if (inner.rc == 0)
             m->part[m->part_count++] = part;
         f->rc = inner.rc;
@@ -200,8 +213,25 @@ static void take_parts(struct up_json_fields *f, struct up_manifest *m)
     json_decref(list);
 }
 
+/* A hotfix travels alone, and its release, if it has one, is that which it is made for. */
+static void check_hotfix(struct up_json_fields *f, const struct up_manifest *m)
+{
+    bool hotfix = up_manifest_part(m, UP_HOTFIX), ours = !m->release[0];
+
+    if (hotfix != (m->hotfix_name[0] != 0))
+        up_json_fields_refuse(f, "the object hotfix belongs to a hotfix part");
+    if (!hotfix)
+        return;
+    if (m->part_count > 1)
+        up_json_fields_refuse(f, "a hotfix part must be the only one");
+    for (int kind = 0; kind < UP_RELEASE_PARTS; kind++)
+        ours = ours || strcmp(m->release, m->base[kind]) == 0;
+    if (!ours)
+        up_json_fields_refuse(f, "release must be absent, or the base of the hotfix");
+}
+
 /* A field that belongs to a part is present exactly if the part is. */
-static void check_belongings(struct up_json_fields *f, const struct up_manifest *m, bool needs_files)
+static void check_belongings(struct up_json_fields *f, const struct up_manifest *m, unsigned needs)
 {
     bool files = up_manifest_part(m, UP_FILES);
 
@@ -211,8 +241,12 @@ static void check_belongings(struct up_json_fields *f, const struct up_manifest 
         up_json_fields_refuse(f, "core.name and core.version belong to a core part");
     if (files != (m->files_version[0] != 0))
         up_json_fields_refuse(f, "files.version belongs to a files part");
-    if (files != needs_files)
-        up_json_fields_refuse(f, "needs must name files if there is a files part, and only then");
+    for (int kind = 0; kind < UP_PART_KINDS; kind++)
+        if (is_late((enum up_part_kind)kind) &&
+            (up_manifest_part(m, (enum up_part_kind)kind) != NULL) != ((needs & 1u << kind) != 0))
+            up_json_fields_refuse(f, "needs must name %s if there is a %s part, and only then",
+                                  part_names[kind], part_names[kind]);
+    check_hotfix(f, m);
 }
 
 static void take_product_key(struct up_json_fields *f, struct up_manifest *m)
@@ -230,12 +264,50 @@ static void take_name(struct up_json_fields *f, const char *name, char *out, siz
     refuse_path(f, name, out);
 }
 
+/* Which versions a hotfix is made for: of one part at least. */
+static void take_base(struct up_json_fields *f, struct up_manifest *m)
+{
+    struct up_json_fields inner;
+    bool any = false;
+
+    if (!up_json_fields_enter(&inner, f, "base", true))
+        return;
+    for (int kind = 0; kind < UP_RELEASE_PARTS; kind++) {
+        char *range = m->base[kind];
+
+        up_json_fields_string(&inner, part_names[kind], false, range, UP_RANGE_SIZE);
+        any = any || *range;
+        if (inner.rc == 0 && *range && !up_version_is_range(range))
+            up_json_fields_refuse(&inner, "%s must be a version, or a range: >=A, <B or >=A <B",
+                                  part_names[kind]);
+    }
+    if (!any)
+        up_json_fields_refuse(&inner, "must name script, core or files");
+    up_json_fields_leave(&inner, f);
+}
+
+static void take_hotfix(struct up_json_fields *f, struct up_manifest *m)
+{
+    struct up_json_fields inner;
+
+    if (!up_json_fields_enter(&inner, f, "hotfix", false))
+        return;
+    take_name(&inner, "name", m->hotfix_name, sizeof m->hotfix_name);
+    take_name(&inner, "version", m->hotfix_version, sizeof m->hotfix_version);
+    take_base(&inner, m);
+    up_json_fields_leave(&inner, f);
+}
+
 /* What the release is called, as a whole and part by part. */
 static void take_versions(struct up_json_fields *f, struct up_manifest *m)
 {
     struct up_json_fields inner;
 
-    take_name(f, "release", m->release, sizeof m->release);
+    up_json_fields_string(f, "release", false, m->release, sizeof m->release);
+    refuse_path(f, "release", m->release);
+    take_hotfix(f, m);
+    if (!m->release[0] && !m->hotfix_name[0])
+        up_json_fields_refuse(f, "release is missing");
     if (up_json_fields_enter(&inner, f, "script", false)) {
         take_name(&inner, "version", m->script_version, sizeof m->script_version);
         up_json_fields_leave(&inner, f);
@@ -264,9 +336,9 @@ static void take_requires(struct up_json_fields *f, struct up_manifest *m)
 
 static void take_all(struct up_json_fields *f, struct up_manifest *m)
 {
-    bool needs_files;
+    unsigned needs;
 
-    take_needs(f, &needs_files);
+    take_needs(f, &needs);
     up_json_fields_string(f, "project", true, m->project, sizeof m->project);
     take_product_key(f, m);
     take_hardware(f, m);
@@ -282,7 +354,7 @@ static void take_all(struct up_json_fields *f, struct up_manifest *m)
     take_meta(f, m);
     take_parts(f, m);
     up_json_fields_rest(f);
-    check_belongings(f, m, needs_files);
+    check_belongings(f, m, needs);
 }
 
 int up_manifest_parse(struct up_manifest *m, const char *text, size_t len, struct up_error *err)

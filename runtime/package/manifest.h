@@ -33,12 +33,15 @@
 #define UP_MANIFEST_MAX 65536
 #define UP_NAME_SIZE 65    /* project, core name: 64 characters and NUL */
 #define UP_VERSION_SIZE 33 /* release, script version: 32 and NUL */
+#define UP_HOTFIX_SIZE 17  /* name and version of a hotfix: 16 and NUL */
+#define UP_RANGE_SIZE 70   /* ">=A <B" (version.h) and NUL */
 #define UP_HARDWARE_MAX 16
 #define UP_TEXT_SIZE 1025
 #define UP_NEEDS_MAX 16    /* words in `needs` */
 #define UP_OVERRIDE_MAX 16 /* rules in `override` */
 #define UP_META_MAX 16384  /* bytes of `meta` as compact JSON */
 #define UP_INDEX_MAX (16u << 20)
+#define UP_HOTFIX_MAX (16u << 20)       /* bytes of a hotfix's content */
 #define UP_PART_MAX ((uint64_t)8 << 30) /* parts are smaller than this in format 1 */
 #define UP_BLOCK_MIN 4096u
 #define UP_BLOCK_MAX (1u << 20)
@@ -62,8 +65,9 @@ static inline bool up_sequence_raises(uint64_t sequence, uint64_t floor)
     return sequence > floor && !up_sequence_is_unsigned(sequence);
 }
 
-/* Devices store these numbers. In a package the parts have another order: script, files, core. */
-enum up_part_kind { UP_SCRIPT, UP_CORE, UP_FILES, UP_PART_KINDS };
+/* Devices store these numbers. In a package the parts have another order: script, files, hotfix, core. */
+enum up_part_kind { UP_SCRIPT, UP_CORE, UP_FILES, UP_HOTFIX, UP_PART_KINDS };
+#define UP_RELEASE_PARTS 3 /* those that make a release; a hotfix is made for one */
 
 struct up_keyring;
 
@@ -85,14 +89,17 @@ struct up_manifest {
     char project[UP_NAME_SIZE];
     char product_key[65]; /* lower-case SHA-256 hex of the key */
     char hardware[UP_HARDWARE_MAX][UP_VERSION_SIZE];
-    unsigned hardware_count; /* 0: any hardware */
-    uint64_t sequence;       /* 1 to 2^63 - 1 */
-    char release[UP_VERSION_SIZE];
+    unsigned hardware_count;              /* 0: any hardware */
+    uint64_t sequence;                    /* 1 to 2^63 - 1 */
+    char release[UP_VERSION_SIZE];        /* of a hotfix: "", or that of its base */
     char script_version[UP_VERSION_SIZE]; /* with a script part; else "" */
     char core_name[UP_NAME_SIZE];         /* with a core part; else "" */
     uint64_t core_version;
     char files_version[UP_VERSION_SIZE]; /* with a files part; else "" */
-    char requires_core[UP_NAME_SIZE];    /* "" when nothing is required */
+    /* With a hotfix part, which is then the only one; else "". */
+    char hotfix_name[UP_HOTFIX_SIZE], hotfix_version[UP_HOTFIX_SIZE];
+    char base[UP_RELEASE_PARTS][UP_RANGE_SIZE]; /* versions that it is made for, by part; "": any */
+    char requires_core[UP_NAME_SIZE];           /* "" when nothing is required */
     uint64_t requires_version;
     char min_moult[UP_VERSION_SIZE]; /* "" when any */
     uint64_t issued;                 /* seconds since 1970; 0: not given */
@@ -107,7 +114,7 @@ struct up_manifest {
     struct up_part part[UP_PART_KINDS]; /* in package order */
 };
 
-/* "script", "core" and "files", also the stem of the member names. */
+/* "script", "core", "files" and "hotfix", also the stem of the member names. */
 const char *up_part_name(enum up_part_kind kind);
 /* The part of that kind; NULL: the package has none. */
 const struct up_part *up_manifest_part(const struct up_manifest *m, enum up_part_kind kind);

@@ -92,6 +92,36 @@ static void put_override(json_t *object, const struct up_manifest *m)
     json_decref(list);
 }
 
+static void put_hotfix(json_t *object, const struct up_manifest *m)
+{
+    json_t *inner, *base;
+
+    if (!m->hotfix_name[0])
+        return;
+    inner = json_object();
+    base = json_object();
+    put_string(inner, "name", m->hotfix_name);
+    put_string(inner, "version", m->hotfix_version);
+    for (int kind = 0; kind < UP_RELEASE_PARTS; kind++)
+        put_string(base, up_part_name((enum up_part_kind)kind), m->base[kind]);
+    json_object_set_new(inner, "base", base);
+    json_object_set_new(object, "hotfix", inner);
+}
+
+/* The words, in rising order. */
+static void put_needs(json_t *object, const struct up_manifest *m)
+{
+    json_t *list = json_array();
+
+    if (m->files_version[0])
+        json_array_append_new(list, json_string(up_part_name(UP_FILES)));
+    if (m->hotfix_name[0])
+        json_array_append_new(list, json_string(up_part_name(UP_HOTFIX)));
+    if (json_array_size(list) > 0)
+        json_object_set(object, "needs", list);
+    json_decref(list);
+}
+
 static void put_meta(json_t *object, const char *meta)
 {
     json_error_t why;
@@ -116,8 +146,8 @@ static json_t *manifest_object(const struct up_manifest *m)
     put_string(object, "release", m->release);
     put_version(object, "script", m->script_version);
     put_version(object, "files", m->files_version);
-    if (m->files_version[0])
-        json_object_set_new(object, "needs", json_pack("[s]", up_part_name(UP_FILES)));
+    put_hotfix(object, m);
+    put_needs(object, m);
     if (m->core_name[0])
         json_object_set_new(object, "core", name_and_version("name", m->core_name, m->core_version));
     if (m->requires_core[0])
@@ -147,7 +177,9 @@ static bool same(const struct up_manifest *a, const struct up_manifest *b)
            a->core_version == b->core_version && strcmp(a->requires_core, b->requires_core) == 0 &&
            a->requires_version == b->requires_version && strcmp(a->min_moult, b->min_moult) == 0 &&
            a->issued == b->issued && a->not_after == b->not_after && a->deadline == b->deadline &&
-           a->override_count == b->override_count && strcmp(a->text, b->text) == 0 && !*a->meta == !*b->meta;
+           strcmp(a->hotfix_name, b->hotfix_name) == 0 && strcmp(a->hotfix_version, b->hotfix_version) == 0 &&
+           memcmp(a->base, b->base, sizeof a->base) == 0 && a->override_count == b->override_count &&
+           strcmp(a->text, b->text) == 0 && !*a->meta == !*b->meta;
 }
 
 int up_manifest_format(const struct up_manifest *m, char **out, size_t *len, struct up_error *err)

@@ -10,6 +10,47 @@ void up_script_archive_begin(struct up_script_archive *a, uint64_t size)
     up_tar_reader_begin(&a->tar, "script", size);
 }
 
+void up_script_archive_begin_hotfix(struct up_script_archive *a, uint64_t size)
+{
+    memset(a, 0, sizeof *a);
+    a->hotfix = true;
+    up_tar_reader_begin(&a->tar, "hotfix", size);
+}
+
+/* Whether `name`, below lua/, is a module that no hotfix replaces, or below one. */
+static bool is_kept(const char *name)
+{
+    static const char *const kept[] = {"main", "policy", "sys", "update"};
+
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+        size_t len = strlen(kept[i]);
+
+        if (strncmp(name, kept[i], len) == 0 &&
+            (name[len] == '\0' || name[len] == '/' || strcmp(name + len, ".lua") == 0))
+            return true;
+    }
+    return false;
+}
+
+static int check_hotfix(struct up_script_archive *a, const struct up_tar_entry *entry, struct up_error *err)
+{
+    const char *name = entry->name;
+
+    if (strcmp(name, "files") == 0 || strncmp(name, "files/", 6) == 0)
+        return up_fail(err, UP_INCOMPATIBLE, "hotfix: %s: a hotfix with files is not supported", name);
+    if (strncmp(name, "lua/", 4) == 0 && is_kept(name + 4))
+        return up_fail(err, UP_UNTRUSTED,
+                       "hotfix: %s: main, policy, sys, update and what is below update stay the release's",
+                       name);
+    if (strncmp(name, "lua/", 4) == 0) {
+        a->has_main = a->has_main || !entry->directory;
+        return 0;
+    }
+    if (strcmp(name, entry->directory ? "lua" : "test.lua") != 0)
+        return up_fail(err, UP_UNTRUSTED, "hotfix: %s: only lua/ and test.lua may be in it", name);
+    return 0;
+}
+
 /* Names ascend, so those below a directory follow it directly: only members
  * whose names are a prefix of the last name can still be a parent. */
 static bool has_parent(struct up_script_archive *a, const char *name)
@@ -28,16 +69,16 @@ static bool has_parent(struct up_script_archive *a, const char *name)
 static int take_member(struct up_script_archive *a, const struct up_tar_entry *entry, struct up_error *err)
 {
     if (strcmp(a->last, entry->name) >= 0)
-        return up_fail(err, UP_UNTRUSTED, "script: member %s out of order", entry->name);
+        return up_fail(err, UP_UNTRUSTED, "%s: member %s out of order", a->tar.what, entry->name);
     if (!has_parent(a, entry->name))
-        return up_fail(err, UP_UNTRUSTED, "script: member %s is below no directory of the archive",
+        return up_fail(err, UP_UNTRUSTED, "%s: member %s is below no directory of the archive", a->tar.what,
                        entry->name);
     strcpy(a->last, entry->name);
     a->length[a->starts] = (uint16_t)strlen(entry->name);
     a->directory[a->starts++] = entry->directory;
     if (!entry->directory && strcmp(entry->name, "main.lua") == 0)
-        a->has_main = true;
-    return 0;
+        a->has_main = a->has_main || !a->hotfix;
+    return a->hotfix ? check_hotfix(a, entry, err) : 0;
 }
 
 int up_script_archive_feed(struct up_script_archive *a, const uint8_t *bytes, size_t len,
@@ -62,6 +103,7 @@ int up_script_archive_end(const struct up_script_archive *a, struct up_error *er
     if (up_tar_reader_end(&a->tar, err) < 0)
         return err->code;
     if (!a->has_main)
-        return up_fail(err, UP_UNTRUSTED, "script: has no main.lua");
+        return up_fail(err, UP_UNTRUSTED, "%s",
+                       a->hotfix ? "hotfix: has no module below lua/" : "script: has no main.lua");
     return 0;
 }

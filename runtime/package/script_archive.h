@@ -1,9 +1,12 @@
 /*
  * script_archive.h -- check that a tar is one that a device accepts as its
- * script.
+ * script, or as a hotfix.
  *
  * Canonical to the last byte (tar_reader.h); ascending names, each below a
- * directory that came before it; a main.lua. Used by unpack.h and verify.h.
+ * directory that came before it. A script has a main.lua. A hotfix has the
+ * folder `lua` with a file in it, and perhaps test.lua; it replaces no module
+ * that decides what runs: main, policy, sys, update and all below update. Used
+ * by unpack.h, verify.h and pack.h.
  *
  *     begin -> feed* -> end     bytes in order, in pieces of any size
  */
@@ -19,7 +22,8 @@
 
 struct up_script_archive {
     struct up_tar_reader tar;
-    bool has_main;
+    bool hotfix;
+    bool has_main;                  /* of a hotfix: a file below lua/ */
     char last[UP_TAR_NAME_MAX + 1]; /* name of the last member */
     /* Lengths of the prefixes of `last` that are members; and which of them are directories. */
     unsigned starts;
@@ -28,7 +32,8 @@ struct up_script_archive {
 };
 
 void up_script_archive_begin(struct up_script_archive *a, uint64_t size);
-/* Errors: UP_UNTRUSTED, with what is wrong. */
+void up_script_archive_begin_hotfix(struct up_script_archive *a, uint64_t size);
+/* Errors: UP_UNTRUSTED, with what is wrong; UP_INCOMPATIBLE a hotfix with files. */
 UP_MUST_CHECK int up_script_archive_feed(struct up_script_archive *a, const uint8_t *bytes, size_t len,
                                          struct up_error *err);
 /* The archive is complete. Errors: UP_UNTRUSTED. */

@@ -15,7 +15,7 @@
 #include "tar.h"
 
 struct up_tar_reader {
-    const char *what;  /* for messages: "script", "files" */
+    const char *what;  /* for messages: "script", "files", "hotfix" */
     uint64_t size, at; /* bytes of the archive, and how many were read */
     uint64_t content;  /* bytes of the member still to come */
     uint64_t padding;  /* zeros after them */

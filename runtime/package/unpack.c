@@ -67,7 +67,7 @@ static int make_dir(struct up_unpack *u, const char *path, unsigned mode, struct
 }
 
 int up_unpack_open(struct up_unpack **out, struct up_storage *storage, const char *archive, uint64_t size,
-                   const char *dir, struct up_error *err)
+                   bool hotfix, const char *dir, struct up_error *err)
 {
     struct up_unpack *u;
     int rc;
@@ -79,7 +79,10 @@ int up_unpack_open(struct up_unpack **out, struct up_storage *storage, const cha
         return up_fail(err, UP_INTERNAL, "script: out of memory");
     u->storage = storage;
     u->size = size;
-    up_script_archive_begin(&u->check, size);
+    if (hotfix)
+        up_script_archive_begin_hotfix(&u->check, size);
+    else
+        up_script_archive_begin(&u->check, size);
     u->file = -1;
     strcpy(u->dir, dir);
     u->archive = storage->ops->open(storage, archive, UP_READ, 0);
@@ -112,7 +115,7 @@ void up_unpack_close(struct up_unpack *u)
 static int read_archive(struct up_unpack *u, void *buf, size_t len, uint64_t at, struct up_error *err)
 {
     if (u->storage->ops->pread(u->storage, u->archive, buf, len, at) != (long long)len)
-        return up_fail(err, UP_WRITE, "script spool: read: %s", strerror(errno));
+        return up_fail(err, UP_WRITE, "%s spool: read: %s", u->check.tar.what, strerror(errno));
     return 0;
 }
 

@@ -118,6 +118,8 @@ static int begin_part(struct up_verify *v, struct up_error *err)
     v->stored_at = data;
     if (v->manifest->part[v->part].kind == UP_FILES)
         up_files_archive_begin(&v->files, v->manifest->part[v->part].size);
+    else if (v->manifest->part[v->part].kind == UP_HOTFIX)
+        up_script_archive_begin_hotfix(&v->script, v->manifest->part[v->part].size);
     else
         up_script_archive_begin(&v->script, v->manifest->part[v->part].size);
     return 0;
@@ -128,6 +130,7 @@ static int feed_archive(struct up_verify *v, const uint8_t *bytes, size_t len, s
 {
     switch (v->manifest->part[v->part].kind) {
     case UP_SCRIPT:
+    case UP_HOTFIX:
         return up_script_archive_feed(&v->script, bytes, len, err);
     case UP_FILES:
         return up_files_archive_feed(&v->files, bytes, len, err);
@@ -141,7 +144,7 @@ static int end_archive(struct up_verify *v, struct up_error *err)
     enum up_part_kind kind = v->manifest->part[v->part].kind;
     int rc = 0;
 
-    if (kind == UP_SCRIPT)
+    if (kind == UP_SCRIPT || kind == UP_HOTFIX)
         rc = up_script_archive_end(&v->script, err);
     else if (kind == UP_FILES)
         rc = up_files_archive_end(&v->files, err);

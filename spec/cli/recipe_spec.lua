@@ -94,7 +94,7 @@ describe("cli.recipe.normalise", function()
     { "a missing product key", { product_key = "none" }, "field product_key is missing" },
     { "a missing sequence", { sequence = "none" }, "field sequence is missing" },
     { "a missing version", { version = "none" }, "field version is missing" },
-    { "no part", { script = "none", core = "none" }, "neither script, core nor files" },
+    { "no part", { script = "none", core = "none" }, "neither script, core, files nor hotfix" },
     { "files without a version", { core = "none", files = { dir = "d" } }, "field files.version is missing" },
     { "files without a folder", { core = "none", files = { version = "1" } }, "field files.dir is missing" },
     { "sequence 0", { sequence = 0 }, "field sequence must be an integer" },

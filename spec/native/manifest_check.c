@@ -193,7 +193,7 @@ static const struct change bad[] = {
     {"moult-manifest-1", "moult-permit-1", "format", T},
     {"\"format\":\"moult-manifest-1\",", "", "format is missing", T},
     {"\"kind\":\"core\"", "\"kind\":\"files\"", "belong to a core part", T},
-    {"\"kind\":\"core\"", "\"kind\":\"hotfix\"", "hotfix", UP_INCOMPATIBLE},
+    {"\"kind\":\"core\"", "\"kind\":\"hotfix\"", "size must be between 1 and 16777216", T},
     {"\"kind\":\"core\"", "\"kind\":\"boot\"", "unknown kind", T},
     {"\"kind\":\"core\"", "\"kind\":\"script\"", "at most once", T},
     {"{\"core\"", "{\"extra\":1,\"core\"", "unknown field \"extra\"", T},

@@ -65,11 +65,36 @@ static void test_one_order(void **state)
             }
 }
 
+static void test_ranges(void **state)
+{
+    static const struct {
+        const char *range, *inside, *outside;
+    } rows[] = {
+        {"1.0", "1.0.0", "1.0.1"},      {"1.0", "v1.0", "1.0+b1"},      {">=1.0", "1.0", "1.0-rc1"},
+        {">=1.0", "9", "0.9"},          {"<2.0", "1.99", "2.0"},        {"<2.0", "2.0-rc1", "2.0.1"},
+        {">=1.9 <1.11", "1.9", "1.11"}, {">=1.9 <1.11", "1.10", "1.8"},
+    };
+    static const char *const none[] = {"",       " ",     ">1",      "<=1",     ">=",        "<",    "1 2",
+                                       "<2 >=1", ">=1 <", ">=1  <2", ">=1 <2 ", ">=1 <2 <3", "1 <2", "=1"};
+    (void)state;
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_true(up_version_is_range(rows[i].range));
+        assert_true(up_version_in(rows[i].inside, rows[i].range));
+        assert_false(up_version_in(rows[i].outside, rows[i].range));
+    }
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+        assert_false(up_version_is_range(none[i]));
+        assert_false(up_version_in("1", none[i]));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_one_order),
+        cmocka_unit_test(test_ranges),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -84,7 +84,12 @@ local function lines_of(m, digest)
     if value ~= nil then lines[#lines + 1] = ("%-12s %s"):format(label, value) end
   end
   add("project", clean(m.project))
-  add("release", clean(m.release))
+  add("release", m.release and clean(m.release))
+  add("hotfix", m.hotfix and named(m.hotfix, "name"))
+  for _, name in ipairs { "script", "core", "files" } do
+    local range = type(m.hotfix) == "table" and type(m.hotfix.base) == "table" and m.hotfix.base[name]
+    add("base", range and ("%s %s"):format(name, clean(range)) or nil)
+  end
   add("sequence", clean(m.sequence))
   add("manifest", digest)
   add("hardware", m.hardware and list(m.hardware) or "any")

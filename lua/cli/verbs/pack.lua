@@ -17,9 +17,10 @@ M.verb = {
   summary = "make and sign a package from a recipe",
   text = "The recipe is a Lua table. Paths in it are relative to its folder. The same recipe, contents and key give\n"
     .. "the same bytes; SOURCE_DATE_EPOCH, if set, becomes `issued`. Without -o the package is PROJECT_RELEASE.upd in\n"
-    .. "the current directory. VERSION in the script's main.lua must equal the recipe's, and so must PROJECT and\n"
-    .. "PRODUCT_KEY if main.lua sets them. They are read as plain lines such as VERSION = \"1.0.1\"; the script is\n"
-    .. "not run. The folder of a files part is checked completely; an error names line and field of its update.ini.\n"
+    .. "the current directory, that of a hotfix PROJECT_NAME_VERSION.upd. VERSION in the script's main.lua must equal\n"
+    .. "the recipe's, and so must PROJECT and PRODUCT_KEY if main.lua sets them. They are read as plain lines\n"
+    .. "such as VERSION = \"1.0.1\"; the script is not run. The folder of a files part is checked completely; an\n"
+    .. "error names line and field of its update.ini.\n"
     .. "Likely mistakes give a warning: a sequence above 2^62, which devices accept only with a permit; an issue\n"
     .. "date more than a day ahead of this machine's clock; a `not_after` in the past.\n\n"
     .. "For each older core in core.from, OUT-from-VERSION.upd is made beside OUT.upd: the same release as a delta,\n"
@@ -36,8 +37,8 @@ M.verb = {
 }
 
 local function as_json(one)
-  return { package = one.path, size = one.size, release = one.release, sequence = one.sequence, digest = one.digest,
-    from = one.from }
+  return { package = one.path, size = one.size, release = one.release, hotfix = one.hotfix, sequence = one.sequence,
+    digest = one.digest, from = one.from }
 end
 
 -- Such a space is part of the name, but hardly ever intended.
@@ -59,7 +60,7 @@ local function report(written, env)
     return
   end
   for _, one in ipairs(written) do
-    local text = ("%s: release %s, sequence %d, %d bytes"):format(one.path, one.release, one.sequence, one.size)
+    local text = ("%s: %s, sequence %d, %d bytes"):format(one.path, one.title, one.sequence, one.size)
     if one.from then
       text = ("%s, %.1f %% of the full package, for core version %d"):format(text, one.size / full.size * 100, one.from)
     end
@@ -75,7 +76,7 @@ function M.run(parsed, env)
   local ok
   ok, message, code = packing.check(made)
   if not ok then return nil, message, code end
-  if parsed.opts["for"] == "qinglian" and not qinglian.is_release(made.release) then
+  if parsed.opts["for"] == "qinglian" and made.release and not qinglian.is_release(made.release) then
     return nil, ("%s: release %s is not of the form 00.00, which the Qinglian cloud needs"):format(parsed.positional[1],
       made.release), "usage"
   end
@@ -89,7 +90,7 @@ function M.run(parsed, env)
   if warning then env.note("warning: " .. warning) end
   for i, one in ipairs(wanted) do
     if env.dry_run then
-      env.out(("%s: would be release %s, sequence %d%s"):format(one.path, made.release, made.sequence,
+      env.out(("%s: would be %s, sequence %d%s"):format(one.path, packing.title(made), made.sequence,
         one.from and (", from core version %d"):format(one.from) or ""))
     else
       written[i], message, code = packing.write(one, key, env.progress)

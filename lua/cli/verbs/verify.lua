@@ -3,6 +3,7 @@
 -- @module cli.verbs.verify
 
 local natives = require "update.natives"
+local packing = require "cli.packing"
 local package_check = require "cli.package_check"
 local signed = require "cli.signed"
 
@@ -13,8 +14,8 @@ M.verb = {
   usage = "verify FILE -k KEYS",
   summary = "check every byte of a package, or a signed file",
   text = "KEYS is a public key file or a directory of them. For a package this checks the signature, every block as\n"
-    .. "stored and as decoded, every byte in between, and that a device would accept its script and files. For any\n"
-    .. "other signed file it checks FILE.minisig.",
+    .. "stored and as decoded, every byte in between, and that a device would accept its script, files or hotfix. For\n"
+    .. "any other signed file it checks FILE.minisig.",
   positional = { 1, 1 },
   common = { "key", "json", "progress" },
   example = "moult verify METER_1.0.1.upd -k release.pub",
@@ -36,9 +37,9 @@ local function verify_package(path, keys, env)
   for _, n in pairs(found.blocks) do count = count + n end
   if env.json then
     env.out(natives.json.encode { file = path, size = found.size, release = manifest.release,
-      sequence = manifest.sequence, digest = manifest.digest, blocks = found.blocks })
+      hotfix = manifest.hotfix, sequence = manifest.sequence, digest = manifest.digest, blocks = found.blocks })
   else
-    env.out(("%s: good: release %s, sequence %d, %d bytes, %d block%s"):format(path, manifest.release,
+    env.out(("%s: good: %s, sequence %d, %d bytes, %d block%s"):format(path, packing.title(manifest),
       manifest.sequence, found.size, count, count == 1 and "" or "s"))
   end
   return 0

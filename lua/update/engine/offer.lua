@@ -54,6 +54,7 @@ function M.of(manifest, facts)
     version = part(manifest, "script") and manifest.script_version or nil,
     core = part(manifest, "core") and { name = manifest.core_name, version = manifest.core_version } or nil,
     files = part(manifest, "files") and { version = manifest.files_version } or nil,
+    hotfix = manifest.hotfix,
     sequence = manifest.sequence,
     size = facts.size,
     to_fetch = manifest.unsigned and 0 or M.to_fetch(manifest, facts.size, facts.transaction, facts.parts),
@@ -85,6 +86,24 @@ function M.number_of(row)
   return row.unsigned and "unsigned" or ("sequence %s"):format(row.sequence)
 end
 
+--- The versions that a hotfix is made for, for people.
+-- @tparam table hotfix {base = {script, core, files}}
+-- @treturn string "script 1.0.1"
+function M.base_of(hotfix)
+  local parts = {}
+  for _, kind in ipairs { "script", "core", "files" } do
+    if hotfix.base[kind] then parts[#parts + 1] = ("%s %s"):format(kind, hotfix.base[kind]) end
+  end
+  return table.concat(parts, ", ")
+end
+
+--- What a release or a hotfix is called.
+-- @tparam table row offer or manifest
+-- @treturn string
+function M.name_of(row)
+  return row.hotfix and ("hotfix %s %s"):format(row.hotfix.name, row.hotfix.version) or row.release
+end
+
 --- One line for people and logs.
 -- @tparam table offer
 -- @treturn string
@@ -92,8 +111,9 @@ function M.describe(offer)
   local parts = {}
   if offer.version then parts[#parts + 1] = "script " .. offer.version end
   if offer.files then parts[#parts + 1] = "files " .. offer.files.version end
+  if offer.hotfix then parts[#parts + 1] = ("for %s"):format(M.base_of(offer.hotfix)) end
   if offer.core then parts[#parts + 1] = ("core %s %d"):format(offer.core.name, offer.core.version) end
-  return ("%s (%s: %s; %d bytes)"):format(offer.release, M.number_of(offer), table.concat(parts, ", "), offer.size)
+  return ("%s (%s: %s; %d bytes)"):format(M.name_of(offer), M.number_of(offer), table.concat(parts, ", "), offer.size)
 end
 
 --- Whether a location is a URL, not a path. A URL with an unknown scheme also counts, so that fetching refuses it and

@@ -11,9 +11,13 @@ local manifest = {
   { "hardware", "array", "Revisions of the board that it is for; default: all." },
   { "sequence", "integer", "Number of the package. It must be above the device's floor; above 2^62 it needs "
     .. "a permit." },
-  { "release", "string", "Name of the release." },
+  { "release", "string", "Name of the release. A hotfix has none, or that of its base." },
   { "script.version", "string", "VERSION of the script." },
   { "files.version", "string", "Version of the files." },
+  { "hotfix.name", "string", "Name of the hotfix: 1 to 16 bytes, no path." },
+  { "hotfix.version", "string", "Version of the hotfix, 1 to 16 bytes." },
+  { "hotfix.base", "object", "Versions that it is made for, of `script`, `core` or `files`: a version, or a range "
+    .. "`>=A`, `<B` or `>=A <B`." },
   { "core.name", "string", "Name of the core." },
   { "core.version", "integer", "Version of the core." },
   { "requires.core", "string", "Name of the core that the device must have." },
@@ -27,11 +31,11 @@ local manifest = {
   { "override", "array", "Rules of the default policy that it skips; never gates." },
   { "text", "string", "A note for people." },
   { "needs", "array", "Features that a device must support, at most 16 words. A device that does not know one refuses "
-    .. "the package. The only one so far is `files`, for a package with a files part." },
+    .. "the package. Known are `files` and `hotfix`, for packages with such a part." },
   { "meta", "object", "Notes for people, policy and servers, at most 16 KiB: see `meta` of the recipe. A device checks "
     .. "only its size and form: strings, integers, booleans, lists and objects." },
-  { "parts", "array", "Its parts, in the order script, files, core." },
-  { "parts[].kind", "string", "`script`, `files` or `core`." },
+  { "parts", "array", "Its parts, in the order script, files, hotfix, core. A hotfix comes alone." },
+  { "parts[].kind", "string", "`script`, `files`, `hotfix` or `core`." },
   { "parts[].size", "integer", "Bytes of the content." },
   { "parts[].block_size", "integer", "Bytes of a block, a power of two." },
   { "parts[].index_size", "integer", "Bytes of the index." },
@@ -67,6 +71,12 @@ return {
   script  = { dir = "app" },
   core    = { name = "Luat_RDA8910", version = 22, image = "core22.img",
               from = { { version = 17, image = "core17.img" } } },
+}]]
+
+local HOTFIX_RECIPE = [[
+return {
+  project = "METER", product_key = "k-123", sequence = 19,
+  hotfix = { dir = "fix", name = "clock", version = "1", base = { script = ">=1.0.1 <1.1" } },
 }]]
 
 local FILES_RECIPE = [[
@@ -110,8 +120,9 @@ return function(head)
   page:section "DESCRIPTION"
   page:text [[
 A package, `NAME.upd`, is a plain ustar archive that any `tar`(1) lists and extracts. Under one signed manifest it
-carries a script (the device's Lua tree), a core (the system image below it), or files (changes to a tree from which
-the device runs programs). A script can be combined with a core or with files. `moult pack` makes a package from a
+carries a script (the device's Lua tree), a core (the system image below it), files (changes to a tree from which
+the device runs programs), or a hotfix (Lua modules that come before those of the script). A script can be combined
+with a core or with files. `moult pack` makes a package from a
 recipe, `moult info` shows it, `moult verify` checks every byte.]]
   page:section "MEMBERS"
   page:text "Exactly these, in this order:"
@@ -119,7 +130,7 @@ recipe, `moult info` shows it, `moult verify` checks every byte.]]
   page:item(roff.bold "manifest.minisig", "Its signature, at most 1024 bytes.")
   local function members(suffix)
     local names = {}
-    for i, part in ipairs { "script", "files", "core" } do names[i] = roff.bold(part .. suffix) end
+    for i, part in ipairs { "script", "files", "hotfix", "core" } do names[i] = roff.bold(part .. suffix) end
     return table.concat(names, ", ")
   end
   page:item(members ".idx", "The index of each part: a digest for each block.")
@@ -127,7 +138,8 @@ recipe, `moult info` shows it, `moult verify` checks every byte.]]
   page:text [[
 Tar headers and padding follow from the verified manifest: they are compared, not parsed, up to the end of the file.
 The content of a script part is also such a tar, of regular files and directories only. That of a files part has no
-directories, and `update.ini` comes first.]]
+directories, and `update.ini` comes first. That of a hotfix has the folder `lua` with modules, and perhaps
+`test.lua`, a Lua file that returns a function: if that returns true, the hotfix is good.]]
   page:section "MANIFEST"
   page:text "JSON with sorted keys and integers only. Unknown and duplicate keys are refused."
   list(page, manifest)
@@ -175,6 +187,12 @@ in the folder does not matter: its type decides what mode it gets.]]
 Instead of a folder, `dir` of the recipe may name a `.tar.gz` of one, as `tar czf UPDATE.tar.gz ./UPDATE` makes it:
 one folder, with or without `./`, and nothing else. The package is the same as from the folder.]]
   page:verbatim(UPDATE_INI)
+  page:section "HOTFIXES"
+  page:text [[
+A hotfix mends a release that devices run, without a new one. The folder of the recipe holds `lua/`, whose modules
+come before those of the script, and perhaps `test.lua`; nothing else. The modules main, policy, sys and update, and
+all below update, stay those of the release.]]
+  page:verbatim(HOTFIX_RECIPE)
   page:section "SIGNATURES"
   page:text [[
 Keys and signatures are files in the format of `minisign`(1), prehashed. The trusted comment is checked too: `moult
