@@ -224,7 +224,7 @@ UP_MUST_CHECK int up_device_come_up(struct up_device **out, struct up_storage *s
                                     enum up_start_action *action, struct up_trouble *trouble,
                                     struct up_error *err);
 /* The directory of the script that runs when no device can be opened, into buf.
- * Errors: UP_STATELOST there is none. */
+ * Errors: UP_STATELOST there is none, or the files that it works with are half old and half new. */
 UP_MUST_CHECK int up_device_last_resort(struct up_storage *storage, const struct up_config *config, char *buf,
                                         size_t len, struct up_error *err);
 /* Whether the pair is on trial (or its confirmation is under way). */

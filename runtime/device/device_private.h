@@ -8,7 +8,7 @@
  *   device_armed.c, device_script.c   whether what was installed still is what it was
  *   device_time.c        the clock; running_image.c the running core, as a source
  *   device_clean.c, device_traces.c   what is left over; what a lost journal left
- *   device_tree.c        the tree of files
+ *   device_tree.c        the tree of files; device_alone.c the same without a journal
  *   install.c            begin, abandon; install_finish.c from verified blocks in place to armed
  *   install_files.c      from the verified content of a part files to files beside their targets
  *   device_counted.c     the start that settle counted; device_settle.c settle itself
@@ -194,6 +194,15 @@ UP_MUST_CHECK int up_device_end_tree(struct up_device *d, bool dropped, bool *wh
 UP_MUST_CHECK int up_device_switch_tree(struct up_device *d, enum up_files_outcome *outcome,
                                         struct up_error *err);
 UP_MUST_CHECK int up_device_undo_tree(struct up_device *d, struct up_error *err);
+/* The journal cannot be read: a tree that was touched goes back. *step: where its plan was. Errors: it is
+ * not whole, or that cannot be told. */
+UP_MUST_CHECK int up_device_put_back_alone(struct up_storage *storage, const struct up_config *config,
+                                           const struct up_files_worker *worker, enum up_files_step *step,
+                                           struct up_error *err);
+/* And whether a script may start: UP_STATELOST the tree is not the old one, and run_mixed does not say that
+ * this does not matter. */
+UP_MUST_CHECK int up_device_fits_alone(struct up_storage *storage, const struct up_config *config,
+                                       struct up_error *err);
 /* Only look at it. */
 void up_device_see_tree(struct up_device *d);
 /* What is to become of the tree now, and how far its plan is. */

@@ -84,19 +84,17 @@ static int settle(struct up_device *d, enum up_settled *out, struct up_error *er
     }
 }
 
-/* The journal is lost: the plan alone tells how the tree was. */
 static int settle_alone(enum up_settled *out, struct up_storage *storage, const struct up_config *config,
                         struct up_error *err)
 {
-    enum up_files_outcome outcome;
-    struct up_files f;
-    int rc;
+    enum up_files_step step;
+    int rc = up_device_put_back_alone(storage, config, NULL, &step, err);
 
-    if (up_files_open(&f, storage, config->state, err) < 0)
-        return err->code;
-    *out = f.stage.step == UP_FILES_NONE ? UP_SETTLED_WHOLE : UP_SETTLED_OLD;
-    rc = f.stage.step == UP_FILES_SWEEPING_NEW ? 0 : up_files_do(&f, UP_FILES_BACK, NULL, &outcome, err);
-    up_files_close(&f);
+    *out = UP_SETTLED_OLD;
+    if (step == UP_FILES_NONE)
+        *out = UP_SETTLED_WHOLE;
+    else if (step == UP_FILES_SWEEPING_NEW)
+        *out = UP_SETTLED_NEW;
     return rc;
 }
 

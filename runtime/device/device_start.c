@@ -161,6 +161,8 @@ int up_device_come_up(struct up_device **out, struct up_storage *storage, const 
                       struct up_trouble *trouble, struct up_error *err)
 {
     int rc = up_device_open(out, storage, config, UP_DEVICE_LOCK | UP_DEVICE_ANYHOW, err);
+    enum up_files_step ignored_step;
+    struct up_error ignored;
 
     *action = UP_START_RUN;
     if (rc == UP_BUSY || rc == UP_USAGE)
@@ -168,6 +170,9 @@ int up_device_come_up(struct up_device **out, struct up_storage *storage, const 
     if (rc < 0) {
         *out = NULL;
         *trouble = (struct up_trouble){false, *err};
+        /* What it could not do is seen by up_device_last_resort(). */
+        if (rc == UP_STATELOST || rc == UP_WRITE)
+            (void)!up_device_put_back_alone(storage, config, worker, &ignored_step, &ignored);
         return 0;
     }
     (*out)->worker = worker;
@@ -201,6 +206,8 @@ int up_device_last_resort(struct up_storage *storage, const struct up_config *co
     struct up_error ignored;
     uint32_t n = 0;
 
+    if (up_device_fits_alone(storage, config, err) < 0)
+        return err->code;
     /* Confirmed generations first: the link may point to one that was on trial. */
     if (snprintf(path, sizeof path, "%s/script", config->state) < (int)sizeof path)
         (void)!up_generation_newest(storage, path, config->keys, running_letter(storage, config), &n,

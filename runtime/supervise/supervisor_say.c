@@ -135,6 +135,8 @@ void up_leave_to_restart(struct up_supervisor *s, const char *why)
 {
     if (s->restart_at > 0)
         return;
+    if (up_supervisor_phase(s) == UP_ARMED && !up_device_has_core(s->device))
+        why = "new files wait for it";
     up_say(s, "restarting the device: %s", why);
     up_leave(s, UP_LEAVE_RESTART);
 }

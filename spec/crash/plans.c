@@ -233,6 +233,17 @@ const struct world_plan world_plans[WORLD_PLANS] = {
      .package = WORLD_FILES,
      .verdict = WORLD_CRASH,
      .settles = true},
+    {.name = "both with files settled",
+     .provisioned = true,
+     .package = WORLD_BOTH,
+     .files = true,
+     .settles = true},
+    {.name = "both with files fails settled",
+     .provisioned = true,
+     .package = WORLD_BOTH,
+     .verdict = WORLD_FAIL,
+     .files = true,
+     .settles = true},
 };
 
 const struct world_plan *world_plan_of(const char *name)

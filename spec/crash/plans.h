@@ -7,7 +7,7 @@
 
 #include "world.h"
 
-#define WORLD_PLANS 96u
+#define WORLD_PLANS 98u
 
 extern const struct world_plan world_plans[WORLD_PLANS];
 

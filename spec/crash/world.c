@@ -310,8 +310,11 @@ static enum world_result last_resort(struct life *l)
     if (sim_is_cut(l->sim))
         return WORLD_CUT;
     l->log->trouble = l->err;
-    if (up_device_last_resort(l->storage, &l->config, dir, sizeof dir, &l->err) < 0)
+    if (up_device_last_resort(l->storage, &l->config, dir, sizeof dir, &l->err) < 0) {
+        l->log->unsure = has_files(l->plan);
+        l->log->mixed = l->log->unsure && world_files_tree(l->sim, false) != WORLD_TREE_OLD;
         return failed(l, "no script");
+    }
     if (script_of(l->sim, dir) == 0)
         bad(l->log, "would start a broken script: %s", l->log->trouble.message);
     l->log->ran = true;

@@ -276,15 +276,10 @@ static void what_cannot_be_put_back_is_told(void **state)
     assert_tree(WORLD_TREE_OLD);
 }
 
-static void without_a_journal_the_plan_tells(void **state)
+static void lose_the_journal(void)
 {
-    struct up_storage *s;
+    struct up_storage *s = sim_storage(sim);
 
-    (void)state;
-    arm(false);
-    assert_int_equal(run(1), 0);
-    boot();
-    s = sim_storage(sim);
     for (int i = 0; i < 2; i++) {
         const char *path = i ? "/device/state/journal.1" : "/device/state/journal.0";
         int file = s->ops->open(s, path, UP_UPDATE, 0);
@@ -293,7 +288,64 @@ static void without_a_journal_the_plan_tells(void **state)
         assert_int_equal(s->ops->pwrite(s, file, "damaged in its middle", 21, 0), 0);
         s->ops->close(s, file);
     }
+}
+
+static void without_a_journal_the_plan_tells(void **state)
+{
+    (void)state;
+    arm(false);
+    assert_int_equal(run(1), 0);
+    boot();
+    lose_the_journal();
     assert_string_equal(settle(), "old");
+    assert_tree(WORLD_TREE_OLD);
+}
+
+/* What a start of the device does; whether it finds a script that may run. */
+static int come_up(void)
+{
+    enum up_start_action action;
+    struct up_trouble trouble;
+    char dir[256];
+
+    assert_int_equal(up_device_come_up(&device, sim_storage(sim), &config, NULL, &action, &trouble, &err), 0);
+    assert_null(device);
+    assert_int_equal(trouble.cause.code, UP_STATELOST);
+    return up_device_last_resort(sim_storage(sim), &config, dir, sizeof dir, &err);
+}
+
+static void without_a_journal_run_puts_the_tree_back(void **state)
+{
+    unsigned calls;
+
+    (void)state;
+    arm(false);
+    assert_int_equal(run(1), 0);
+    boot();
+    lose_the_journal();
+    assert_int_equal(come_up(), 0);
+    assert_tree(WORLD_TREE_OLD);
+    calls = sim_calls(sim, SIM_RENAME);
+    assert_int_equal(come_up(), 0);
+    assert_int_equal(sim_calls(sim, SIM_RENAME), calls); /* it is done */
+}
+
+static void without_a_journal_nothing_runs_on_a_mixture(void **state)
+{
+    (void)state;
+    arm(false);
+    assert_int_equal(run(1), 0);
+    boot();
+    lose_the_journal();
+    sim_fail(sim, SIM_RENAME, 1, EIO, true);
+    sim_fail_below(sim, "/app");
+    assert_int_equal(come_up(), UP_STATELOST);
+    assert_non_null(strstr(err.message, "neither the old nor the new"));
+    config.files.run_mixed = true;
+    assert_int_equal(come_up(), 0);
+    config.files.run_mixed = false;
+    sim_fail(sim, SIM_RENAME, 0, 0, false);
+    assert_int_equal(come_up(), 0);
     assert_tree(WORLD_TREE_OLD);
 }
 
@@ -376,6 +428,8 @@ int main(void)
         IN_WORLD(without_a_root_nothing_is_decided),
         IN_WORLD(what_cannot_be_put_back_is_told),
         IN_WORLD(without_a_journal_the_plan_tells),
+        IN_WORLD(without_a_journal_run_puts_the_tree_back),
+        IN_WORLD(without_a_journal_nothing_runs_on_a_mixture),
         IN_WORLD(names_of_no_plan_go_on_order),
         IN_WORLD(names_of_a_plan_stay),
         IN_WORLD(whoever_holds_the_state_is_waited_for_by_others),

@@ -1,0 +1,66 @@
+/*
+ * device_alone.c -- without a journal the plan alone tells about the tree of files.
+ *
+ * It goes back, and its traces stay: a journal that can be read again learns from them
+ * that the transaction failed.
+ */
+#include "device_private.h"
+#include "error.h"
+#include "files_settle.h"
+#include "files_switch.h"
+
+static enum up_files_action action_of(const struct up_files *f)
+{
+    const struct up_files_facts facts = {
+        .phase = UP_FILES_UNREADABLE, .step = f->stage.step, .lost = f->lost};
+
+    return up_files_decide(&facts);
+}
+
+/* Half old and half new, or a new one, to which no journal names the script. */
+static bool is_off(const struct up_files *f)
+{
+    enum up_files_action action = action_of(f);
+
+    return action == UP_FILES_MIXED || (action == UP_FILES_WITHOUT && !up_files_is(f, false));
+}
+
+int up_device_put_back_alone(struct up_storage *storage, const struct up_config *config,
+                             const struct up_files_worker *worker, enum up_files_step *step,
+                             struct up_error *err)
+{
+    struct up_device *d = NULL;
+    struct up_files f;
+    bool off = false;
+    int rc;
+
+    *step = UP_FILES_NONE;
+    if (up_device_allocate(&d, storage, config, err) < 0 || up_device_take_lock(d, err) < 0 ||
+        up_files_open(&f, storage, config->state, err) < 0) {
+        rc = err->code;
+    } else {
+        *step = f.stage.step;
+        off = is_off(&f);
+        up_files_close(&f);
+        d->worker = worker;
+        rc = off ? up_device_do_tree(d, UP_FILES_BACK, err) : 0;
+    }
+    up_device_close(d);
+    return rc;
+}
+
+int up_device_fits_alone(struct up_storage *storage, const struct up_config *config, struct up_error *err)
+{
+    struct up_files f;
+    bool off;
+
+    if (config->files.root_count == 0 || config->files.run_mixed)
+        return 0;
+    if (up_files_open(&f, storage, config->state, err) < 0)
+        return err->code;
+    off = is_off(&f);
+    up_files_close(&f);
+    return off ? up_fail(err, UP_STATELOST,
+                         "files: they are neither the old nor the new ones, and no journal says which to take")
+               : 0;
+}
