@@ -60,7 +60,8 @@ int up_device_fits_alone(struct up_storage *storage, const struct up_config *con
         return err->code;
     off = is_off(&f);
     up_files_close(&f);
-    return off ? up_fail(err, UP_STATELOST,
-                         "files: they are neither the old nor the new ones, and no journal says which to take")
+    return off ? up_fail(
+                     err, UP_STATELOST,
+                     "files: they are neither the old nor the new ones, and no journal says which to take")
                : 0;
 }

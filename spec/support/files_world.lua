@@ -71,7 +71,8 @@ function methods:end_programs()
   for _, pid in ipairs(self:runs "bin/meter") do os.execute(("kill -9 %d 2>/dev/null"):format(pid)) end
 end
 
---- The old tree, and the device's first release.
+--- The old tree, and the device's first release. `o`: files (Lua of further fields of files), fields (of the
+-- configuration), numbers (as for configure()).
 function methods:factory(o)
   o = o or {}
   self:shell "mkdir -p app/bin app/etc update"
@@ -79,7 +80,7 @@ function methods:factory(o)
   self:shell "chmod 755 app/bin/meter"
   self:write("app/etc/conf", "old\n")
   self:write("app/etc/gone", "old\n")
-  self:configure(('files = { roots = { "%s/app" }%s },'):format(self.dir, o.files or ""), o.numbers)
+  self:configure(('files = { roots = { "%s/app" }%s }, %s'):format(self.dir, o.files or "", o.fields or ""), o.numbers)
   self:pack { sequence = 1, version = "1.0.0", body = world.TICK }
   local code, _, err = self:moult "provision p1.upd -q"
   assert(code == 0, err)
@@ -91,8 +92,8 @@ local LINES = {
   old = { "meter\t/bin\t28\t2", "conf\t/etc\t4\t4", "gone\t/etc\t1\t4", "data\t\t2\t1" },
 }
 
---- A package that makes the new tree, or with `tree = "old"` the old one; without a version it has no script;
--- else o is as for pack().
+--- A package that makes the new tree, or with `tree = "old"` the old one; without a version it has no script,
+-- and with `restart` nothing stops and starts the program; else o is as for pack().
 function methods:release(o)
   local to = o.tree or "new"
   self:shell "rm -rf update && mkdir update"
@@ -102,6 +103,7 @@ function methods:release(o)
   local lines = {}
   for i, line in ipairs(LINES[to]) do
     local name, rest = line:match "^(%a+)\t(.*)$"
+    if o.restart then rest = rest:gsub("\t28\t", "\t4\t") end
     lines[i] = ("%s\t%s/app%s\r\n"):format(name, self.dir, rest)
   end
   self:write("update/update.ini", table.concat(lines))
