@@ -127,7 +127,7 @@ static bool has_digest(struct up_blocks *b, const struct up_block *block)
     return memcmp(digest, block->digest, sizeof block->digest) == 0;
 }
 
-int up_blocks_intact(struct up_blocks *b, uint32_t i, struct up_slot *target, struct up_block_mac *seal,
+int up_blocks_intact(struct up_blocks *b, uint32_t i, struct up_slot *target, struct up_block_mac *macs,
                      struct up_error *err)
 {
     struct up_block block;
@@ -144,8 +144,8 @@ int up_blocks_intact(struct up_blocks *b, uint32_t i, struct up_slot *target, st
         return (int)got;
     if ((uint32_t)got < block.length)
         return 0;
-    if (seal && up_block_mac_has(seal, i))
-        return up_block_mac_fits(seal, i, b->content, block.length);
+    if (macs && up_block_mac_has(macs, i))
+        return up_block_mac_fits(macs, i, b->content, block.length);
     return has_digest(b, &block);
 }
 

@@ -35,8 +35,8 @@ UP_MUST_CHECK int up_blocks_get(struct up_blocks *b, uint32_t i, struct up_block
  */
 UP_MUST_CHECK int up_blocks_match(struct up_blocks *b, uint32_t i, struct up_slot *target,
                                   struct up_error *err);
-/* The same, but a block with a MAC is compared with that. `seal` may be NULL. */
+/* The same, but a block with a MAC is compared with that. `macs` may be NULL. */
 UP_MUST_CHECK int up_blocks_intact(struct up_blocks *b, uint32_t i, struct up_slot *target,
-                                   struct up_block_mac *seal, struct up_error *err);
+                                   struct up_block_mac *macs, struct up_error *err);
 
 #endif

@@ -367,8 +367,8 @@ struct up_reuse;
 struct up_block_mac;
 void up_device_keep_reuse(struct up_device *d, struct up_reuse *found);
 struct up_reuse *up_device_take_reuse(struct up_device *d);
-void up_device_keep_seal(struct up_device *d, enum up_part_kind kind, struct up_block_mac *seal);
-struct up_block_mac *up_device_take_seal(struct up_device *d, enum up_part_kind kind);
+void up_device_keep_macs(struct up_device *d, enum up_part_kind kind, struct up_block_mac *macs);
+struct up_block_mac *up_device_take_macs(struct up_device *d, enum up_part_kind kind);
 
 /* The hint that resumes a transfer: blocks in place, in package order. */
 UP_MUST_CHECK int up_device_hint(struct up_device *d, uint64_t blocks, struct up_error *err);

@@ -14,7 +14,7 @@ void up_device_forget_kept(struct up_device *d)
 {
     up_reuse_free(d->kept.reuse);
     for (int i = 0; i < UP_PART_KINDS; i++)
-        up_block_mac_free(d->kept.seal[i]);
+        up_block_mac_free(d->kept.macs[i]);
     d->kept = (struct up_kept){.transaction = d->state.tx.id};
 }
 
@@ -41,19 +41,19 @@ struct up_reuse *up_device_take_reuse(struct up_device *d)
     return found;
 }
 
-void up_device_keep_seal(struct up_device *d, enum up_part_kind kind, struct up_block_mac *seal)
+void up_device_keep_macs(struct up_device *d, enum up_part_kind kind, struct up_block_mac *macs)
 {
     begin_with(d);
-    up_block_mac_free(d->kept.seal[kind]);
-    d->kept.seal[kind] = seal;
+    up_block_mac_free(d->kept.macs[kind]);
+    d->kept.macs[kind] = macs;
 }
 
-struct up_block_mac *up_device_take_seal(struct up_device *d, enum up_part_kind kind)
+struct up_block_mac *up_device_take_macs(struct up_device *d, enum up_part_kind kind)
 {
-    struct up_block_mac *seal;
+    struct up_block_mac *macs;
 
     begin_with(d);
-    seal = d->kept.seal[kind];
-    d->kept.seal[kind] = NULL;
-    return seal;
+    macs = d->kept.macs[kind];
+    d->kept.macs[kind] = NULL;
+    return macs;
 }

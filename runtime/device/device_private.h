@@ -55,7 +55,7 @@ enum up_pending {
 struct up_kept {
     uint32_t transaction;
     struct up_reuse *reuse;
-    struct up_block_mac *seal[UP_PART_KINDS];
+    struct up_block_mac *macs[UP_PART_KINDS];
 };
 
 /* The tree of files, by the plan of the open transaction. */

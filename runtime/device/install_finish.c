@@ -29,7 +29,7 @@ struct up_finish {
     uint32_t block; /* its next block */
     struct up_blocks *blocks;
     struct up_slot *target;
-    struct up_block_mac *seal;           /* MACs of what this process wrote; NULL: nothing */
+    struct up_block_mac *macs;           /* MACs of what this process wrote; NULL: nothing */
     struct up_generation_maker *making;  /* the script; NULL: not being extracted */
     struct up_generation_reader *script; /* the extracted one; NULL: not read yet */
 };
@@ -42,7 +42,7 @@ void up_device_finish_free(struct up_device *d)
     up_generation_maker_close(d->finish->making);
     up_blocks_close(d->finish->blocks);
     up_slot_close(d->finish->target);
-    up_block_mac_free(d->finish->seal);
+    up_block_mac_free(d->finish->macs);
     free(d->finish);
     d->finish = NULL;
 }
@@ -81,7 +81,7 @@ static int open_part(struct up_device *d, const struct up_part *part, struct up_
 
     up_device_path(d, "tx", spool, sizeof spool);
     f->block = 0;
-    f->seal = up_device_take_seal(d, part->kind);
+    f->macs = up_device_take_macs(d, part->kind);
     if (up_blocks_open(&f->blocks, d->storage, spool, part, err) < 0)
         return err->code;
     adopt = up_device_open_target(&f->target, d, part, err);
@@ -114,8 +114,8 @@ static void close_part(struct up_device *d)
     f->blocks = NULL;
     up_slot_close(f->target);
     f->target = NULL;
-    up_block_mac_free(f->seal);
-    f->seal = NULL;
+    up_block_mac_free(f->macs);
+    f->macs = NULL;
 }
 
 /* Check some blocks of the current part: UP_AGAIN, or 0 when all are correct. */
@@ -124,7 +124,7 @@ static int read_back(struct up_device *d, const struct up_part *part, struct up_
     struct up_finish *f = d->finish;
 
     for (int n = 0; n < MATCHES_A_CALL && f->block < up_blocks_count(f->blocks); n++, f->block++) {
-        int match = up_blocks_intact(f->blocks, f->block, f->target, f->seal, err);
+        int match = up_blocks_intact(f->blocks, f->block, f->target, f->macs, err);
 
         if (match < 0)
             return match;

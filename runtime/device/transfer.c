@@ -172,8 +172,8 @@ static int write_block(struct up_transfer *t, const struct up_block *block, cons
         rc = up_slot_write(p->target, data, block->length, at, err);
     if (rc < 0)
         t->held_back = false;
-    else if (p->seal && block->encoding != UP_ZEROS)
-        up_block_mac_put(p->seal, t->at_block, data, block->length);
+    else if (p->macs && block->encoding != UP_ZEROS)
+        up_block_mac_put(p->macs, t->at_block, data, block->length);
     return rc;
 }
 

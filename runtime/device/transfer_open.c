@@ -100,15 +100,15 @@ static int open_old(struct up_transfer *t, const struct up_transfer_part *p, str
 }
 
 /* With the MACs of an earlier transfer of this process. Having none is not an error. */
-static void seal_part(struct up_transfer *t, struct up_transfer_part *p)
+static void get_macs(struct up_transfer *t, struct up_transfer_part *p)
 {
     struct up_error ignored;
 
     if (p->adopt)
         return;
-    p->seal = up_device_take_seal(t->device, p->info->kind);
-    if (!p->seal)
-        (void)!up_block_mac_new(&p->seal, t->storage, p->count, &ignored);
+    p->macs = up_device_take_macs(t->device, p->info->kind);
+    if (!p->macs)
+        (void)!up_block_mac_new(&p->macs, t->storage, p->count, &ignored);
 }
 
 static int open_part(struct up_transfer *t, unsigned n, struct up_error *err)
@@ -125,7 +125,7 @@ static int open_part(struct up_transfer *t, unsigned n, struct up_error *err)
         open_target(t, p, err) < 0)
         return err->code;
     p->count = up_blocks_count(p->blocks);
-    seal_part(t, p);
+    get_macs(t, p);
     if (up_inventory_new(&p->in_place, p->count, err) < 0 || find_blocks(t, n, err) < 0)
         return err->code;
     t->progress.total += p->info->data_size;
@@ -219,8 +219,8 @@ void up_transfer_close(struct up_transfer *t)
         up_blocks_close(t->part[i].blocks);
         up_inventory_free(t->part[i].in_place);
         up_slot_close(t->part[i].target);
-        if (t->part[i].seal)
-            up_device_keep_seal(t->device, t->part[i].info->kind, t->part[i].seal);
+        if (t->part[i].macs)
+            up_device_keep_macs(t->device, t->part[i].info->kind, t->part[i].macs);
     }
     up_transfer_close_reuse(t);
     up_codec_free(t->codec);

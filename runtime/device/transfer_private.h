@@ -21,7 +21,7 @@ struct up_transfer_part {
     struct up_blocks *blocks;
     struct up_slot *target;
     struct up_inventory *in_place;
-    struct up_block_mac *seal; /* NULL: blocks are read back by digest */
+    struct up_block_mac *macs; /* NULL: blocks are read back by digest */
     uint32_t count;
     bool left_out; /* the running version: not fetched */
     bool ready;    /* can be written */

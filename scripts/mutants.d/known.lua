@@ -24,12 +24,12 @@ return {
   { "system_cache", "if (drop(fd) < 0)", "if (false)", 1 },
   { "system_cache", "if (drop(fd) < 0)", "if (false)", 2 },
   -- Seals vouch for what was written, not for what is there, and for one transaction.
-  { "blocks", "return up_block_mac_fits(seal, i, b->content, block.length);", "return 1;" },
+  { "blocks", "return up_block_mac_fits(macs, i, b->content, block.length);", "return 1;" },
   { "block_mac", "return memcmp(code, s->code[i], CODE) == 0;", "return true;" },
   { "install_finish", "up_device_forget_kept(d);", ";", 1 },
   { "install_finish", "if (d->state.tx.hint > 0)", "if (false)" },
   { "device_kept", "if (d->kept.transaction != d->state.tx.id)", "if (false)" },
-  { "device_kept", "d->kept.seal[kind] = NULL;", ";" },
+  { "device_kept", "d->kept.macs[kind] = NULL;", ";" },
   -- The source of a delta that was overwritten is not known any more.
   { "install", "if (d->source.slot == d->state.tx.target)", "if (false)" },
   { "install", "d->source.size = 0;", ";" },

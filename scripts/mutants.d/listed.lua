@@ -98,8 +98,8 @@ list("transfer_unfinished:up_transfer_keep",
   "up_blocks_get(t->part[t->at_part].blocks, t->at_block, &block, &ignored) < 0)",
   "(up_blocks_get(t->part[t->at_part].blocks, t->at_block, &block, &ignored) < 0 && false))",
   "what is kept then fits no block, and nothing is taken from it")
-list("transfer_open:seal_part", "if (p->adopt)", "if (!(p->adopt))",
-  "without seals all is decoded to be compared, which is slower alone")
+list("transfer_open:get_macs", "if (p->adopt)", "if (!(p->adopt))",
+  "without MACs all is decoded to be compared, which is slower alone")
 list("crc32c:up_crc32c", "if (len >= LONG_BUFFER) {", "if (len > LONG_BUFFER) {", "both ways give the same")
 list("orphans:up_orphans_mark", "if (score + UP_ORPHAN_STEP > SCORE_MOST)", "if (score + UP_ORPHAN_STEP >= SCORE_MOST)",
   "a score that leaves room for just one step")

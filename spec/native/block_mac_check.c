@@ -1,6 +1,6 @@
 /*
- * seal_check.c -- seals tell whatever a medium may do to a block; none is given
- * out that OpenSSL did not compute.
+ * block_mac_check.c -- a MAC tells whatever a medium may do to a block; none is
+ * given out that OpenSSL did not compute.
  */
 #include "block_mac.h"
 
@@ -29,7 +29,7 @@ static uint8_t *block_of(uint8_t first)
     return block;
 }
 
-static void a_block_fits_its_own_seal_only(void **state)
+static void a_block_fits_its_own_mac_only(void **state)
 {
     struct sim *sim = sim_new();
     uint8_t *block = block_of(1), *other = block_of(2);
@@ -127,7 +127,7 @@ _Noreturn void __wrap_abort(void)
     longjmp(aborted, 1);
 }
 
-static void what_was_not_computed_seals_nothing(void **state)
+static void what_was_not_computed_fits_nothing(void **state)
 {
     static const char *const parts[] = {"init", "update", "final", "length"};
     struct sim *sim = sim_new();
@@ -165,9 +165,9 @@ static void what_was_not_computed_seals_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_block_fits_its_own_seal_only),
+        cmocka_unit_test(a_block_fits_its_own_mac_only),
         cmocka_unit_test(any_bit_and_any_piece_counts),
-        cmocka_unit_test(what_was_not_computed_seals_nothing),
+        cmocka_unit_test(what_was_not_computed_fits_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

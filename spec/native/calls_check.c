@@ -397,15 +397,15 @@ static int keep_record(const struct scratch *s, struct up_error *err)
     return rc;
 }
 
-static int seal_block(const struct scratch *s, struct up_error *err)
+static int keep_mac(const struct scratch *s, struct up_error *err)
 {
-    struct up_block_mac *seal = NULL;
-    int rc = up_block_mac_new(&seal, s->storage, 1, err);
+    struct up_block_mac *macs = NULL;
+    int rc = up_block_mac_new(&macs, s->storage, 1, err);
 
     if (rc == 0) {
-        up_block_mac_put(seal, 0, "block", 5);
-        assert_true(up_block_mac_fits(seal, 0, "block", 5));
-        up_block_mac_free(seal);
+        up_block_mac_put(macs, 0, "block", 5);
+        assert_true(up_block_mac_fits(macs, 0, "block", 5));
+        up_block_mac_free(macs);
     }
     return rc;
 }
@@ -611,7 +611,7 @@ static void any_call_below_may_fail(void **state)
         {"history", keep_history},
         {"secret", read_secret},
         {"cloud record", keep_record},
-        {"seal", seal_block},
+        {"block mac", keep_mac},
         {"boot", ask_loader},
         {"table", use_table},
         {"boot variables", set_boot_variables},

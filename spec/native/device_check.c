@@ -243,7 +243,8 @@ static void delta_of_another_digest(struct up_manifest *m, struct up_journal_sta
     m->part[0].source_digest[31] ^= 1;
 }
 
-static void delta_mounted_sealed(struct up_manifest *m, struct up_journal_state *s, struct up_gate_facts *f)
+static void delta_mounted_read_only(struct up_manifest *m, struct up_journal_state *s,
+                                    struct up_gate_facts *f)
 {
     delta(m, s, f);
     f->source_mounted = UP_MOUNTED;
@@ -361,7 +362,7 @@ static const struct gate_case gate_cases[] = {
     {"accepts a delta against what runs", delta_by_digest, NULL, UP_OK},
     {"refuses a delta against a core of another size", delta_of_another_size, "source", UP_INCOMPATIBLE},
     {"refuses a delta against another core", delta_of_another_digest, "source", UP_INCOMPATIBLE},
-    {"accepts a delta against what is mounted read-only", delta_mounted_sealed, NULL, UP_OK},
+    {"accepts a delta against what is mounted read-only", delta_mounted_read_only, NULL, UP_OK},
     {"refuses a delta against what is mounted read-write", delta_mounted_open, "source", UP_INCOMPATIBLE},
     {"goes on with a delta when that is mounted meanwhile", delta_mounted_meanwhile, NULL, UP_OK},
     {"refuses a delta when mounts cannot be told", delta_mounted_somehow, "source", UP_INCOMPATIBLE},

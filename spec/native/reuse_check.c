@@ -927,17 +927,17 @@ static void what_the_medium_alone_has_wrong_is_not_armed(void **state)
 
 static struct up_block_mac *keep_one(struct bench *b, enum up_part_kind kind)
 {
-    struct up_block_mac *seal;
+    struct up_block_mac *macs;
     struct up_error err;
 
-    must(up_block_mac_new(&seal, b->storage, MANY, &err), &err);
-    up_device_keep_seal(b->device, kind, seal);
-    return seal;
+    must(up_block_mac_new(&macs, b->storage, MANY, &err), &err);
+    up_device_keep_macs(b->device, kind, macs);
+    return macs;
 }
 
 /* A medium that does not give back what it was given: the record of what is in
  * place is taken back with it. */
-static void read_back_wrong(bool sealed)
+static void read_back_wrong(bool with_macs)
 {
     struct bench *b = bench_new(new_blocks, (size_t)BLOCKS * BLOCK);
     struct up_error err;
@@ -949,7 +949,7 @@ static void read_back_wrong(bool sealed)
     assert_true(hint(b) >= 16);
     /* A source is told some MiB ahead, and not at each read. */
     assert_true(b->source.wants < SCRIPT_BLOCKS + CORE_MIB - 4);
-    if (sealed) { /* what it wrote is known by seals then */
+    if (with_macs) { /* what it wrote is known by MACs then */
         up_transfer_close(b->transfer);
         b->transfer = NULL;
     }
@@ -993,7 +993,7 @@ static void what_reads_back_wrong_ends_all_that_was_known(void **state)
     for (uint32_t i = 0; i < MANY; i++)
         up_block_mac_put(other, i, "other", 5);
     assert_int_equal(try_finish(b, &err), UP_WRITE);
-    assert_null(up_device_take_seal(b->device, UP_CORE));
+    assert_null(up_device_take_macs(b->device, UP_CORE));
     close_transfer(b);
     bench_free(b);
 }
@@ -1152,7 +1152,7 @@ static void what_was_kept_is_of_its_transaction_alone(void **state)
 {
     static const int fresh[BLOCKS] = {0, 1, 2, 3, 24, 5, 6, 7};
     struct bench *b = bench_new(fresh, (size_t)BLOCKS * BLOCK);
-    struct up_block_mac *seal;
+    struct up_block_mac *macs;
     struct up_error err;
 
     (void)state;
@@ -1163,13 +1163,13 @@ static void what_was_kept_is_of_its_transaction_alone(void **state)
     assert_null(up_device_take_reuse(b->device));
     keep_one(b, UP_CORE);
     end_and_begin(b);
-    assert_null(up_device_take_seal(b->device, UP_CORE));
+    assert_null(up_device_take_macs(b->device, UP_CORE));
     keep_one(b, UP_CORE);
     end_and_begin(b);
-    seal = keep_one(b, UP_SCRIPT);
-    assert_null(up_device_take_seal(b->device, UP_CORE));
-    assert_ptr_equal(up_device_take_seal(b->device, UP_SCRIPT), seal);
-    up_block_mac_free(seal);
+    macs = keep_one(b, UP_SCRIPT);
+    assert_null(up_device_take_macs(b->device, UP_CORE));
+    assert_ptr_equal(up_device_take_macs(b->device, UP_SCRIPT), macs);
+    up_block_mac_free(macs);
     bench_free(b);
 }
 

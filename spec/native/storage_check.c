@@ -403,7 +403,7 @@ static void what_is_mounted_is_told(void **state)
     struct up_storage *s = up_storage_system();
     struct up_stat st;
     char image[PATH_MAX], mountpoint[PATH_MAX];
-    int mounted, sealed;
+    int mounted, read_only;
 
     (void)state;
     put("f", "text");
@@ -422,9 +422,9 @@ static void what_is_mounted_is_told(void **state)
     assert_int_equal(run("umount %s%s", mountpoint, ""), 0);
     assert_int_equal(mounted, UP_MOUNTED_WRITABLE);
     assert_int_equal(run("mount -o loop,ro %s %s", image, mountpoint), 0);
-    sealed = s->ops->mounted(s, image);
+    read_only = s->ops->mounted(s, image);
     assert_int_equal(run("umount %s%s", mountpoint, ""), 0);
-    assert_int_equal(sealed, UP_MOUNTED);
+    assert_int_equal(read_only, UP_MOUNTED);
     assert_int_equal(s->ops->mounted(s, image), 0);
     assert_int_equal(s->ops->stat(s, image, &st), 0);
     assert_int_equal(st.size, 1 << 20);
