@@ -12,6 +12,7 @@
 #include "error.h"
 #include "fuzz.h"
 #include "tar.h"
+#include "tar_sum.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,16 +21,6 @@
 #define BLOCKS_MAX 64
 
 enum kind { CANONICAL, ODD, CONTENT, ZEROS, TAIL, KINDS };
-
-static void seal(uint8_t *block)
-{
-    unsigned sum = 0;
-
-    memset(block + 148, ' ', 8);
-    for (int i = 0; i < UP_TAR_BLOCK; i++)
-        sum += block[i];
-    snprintf((char *)block + 148, 8, "%06o", sum & 0777777);
-}
 
 /* A member's header as the writer makes it, when it makes one. */
 static void put_canonical(uint8_t *block, struct fuzz *in)
@@ -62,7 +53,7 @@ static void put_odd(uint8_t *block, struct fuzz *in)
         n = (size_t)(UP_TAR_BLOCK - at);
     if (n)
         memcpy(block + at, bytes, n);
-    seal(block);
+    tar_sum(block);
 }
 
 static size_t build(uint8_t *out, struct fuzz *in)

@@ -14,6 +14,7 @@
 #include "script_archive.h"
 #include "sim.h"
 #include "tar.h"
+#include "tar_sum.h"
 
 #include <errno.h>
 
@@ -64,18 +65,6 @@ static void put_zeros(struct archive *a, size_t len)
     put(a, zeros, len);
 }
 
-static void seal(uint8_t *header)
-{
-    unsigned sum = 0;
-    char text[8];
-
-    memset(header + 148, ' ', 8);
-    for (int i = 0; i < UP_TAR_BLOCK; i++)
-        sum += header[i];
-    snprintf(text, sizeof text, "%06o", sum);
-    memcpy(header + 148, text, 7);
-}
-
 /* Long names go into the prefix as the writer splits them. */
 static void put_name(uint8_t *header, const char *name)
 {
@@ -111,7 +100,7 @@ static void make_header(uint8_t header[UP_TAR_BLOCK], const struct piece *p)
     sprintf((char *)header + 337, "%07o", 0u);
     if (p->poke && !p->after)
         memcpy(header + p->at, p->poke, p->poke_len);
-    seal(header);
+    tar_sum(header);
     if (p->poke && p->after)
         memcpy(header + p->at, p->poke, p->poke_len);
 }

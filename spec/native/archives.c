@@ -1,5 +1,7 @@
 #include "archives.h"
 
+#include "tar_sum.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +30,6 @@ void pile_free(struct pile *p)
 void tar_header(struct pile *p, const struct member *m)
 {
     char h[BLOCK] = {0};
-    unsigned sum = 0;
 
     snprintf(h, 101, "%s", m->name);
     snprintf(h + 100, 8, "%07o", m->mode);
@@ -36,7 +37,6 @@ void tar_header(struct pile *p, const struct member *m)
     snprintf(h + 116, 8, "%07o", 0);
     snprintf(h + 124, 12, "%011llo", (unsigned long long)m->size);
     snprintf(h + 136, 12, "%011o", 0);
-    memset(h + 148, ' ', 8);
     h[156] = m->type ? m->type : '0';
     if (m->link)
         snprintf(h + 157, 101, "%s", m->link);
@@ -44,9 +44,7 @@ void tar_header(struct pile *p, const struct member *m)
            "ustar\0"
            "00",
            8);
-    for (size_t i = 0; i < BLOCK; i++)
-        sum += (unsigned char)h[i];
-    snprintf(h + 148, 8, "%06o", sum);
+    tar_sum(h);
     pile_add(p, h, BLOCK);
 }
 

@@ -29,6 +29,8 @@
 
 #include <cmocka.h>
 
+#include "asked.h"
+
 #define OURS 1001
 #define THEIRS 1002
 #define STDOUT_END 1003
@@ -38,30 +40,12 @@
 
 static struct {
     bool on;
-    const char *refused; /* the line that this begins fails */
-    char told[1024];
     unsigned outputs; /* pipes that were made */
     int theirs;       /* descriptor of the child's end of the channel */
     bool orphan, no_range, no_waits;
     unsigned interrupts; /* of waitpid(), to come */
     jmp_buf end;
 } kernel;
-
-__attribute__((format(printf, 1, 2))) static int ask(const char *format, ...)
-{
-    size_t len = strlen(kernel.told);
-    va_list arguments;
-
-    va_start(arguments, format);
-    vsnprintf(kernel.told + len, sizeof kernel.told - len - 1, format, arguments);
-    va_end(arguments);
-    if (kernel.refused && strncmp(kernel.told + len, kernel.refused, strlen(kernel.refused)) == 0) {
-        errno = EPERM;
-        return -1;
-    }
-    strcat(kernel.told, "\n");
-    return 0;
-}
 
 #define WRAP(type, name, parameters) \
     type __real_##name parameters;   \
@@ -214,6 +198,7 @@ static int set_up(void **state)
 {
     (void)state;
     memset(&kernel, 0, sizeof kernel);
+    memset(&asked, 0, sizeof asked);
     kernel.theirs = THEIRS;
     setenv("NOTIFY_SOCKET", "/run/notify", 1);
     setenv("WATCHDOG_USEC", "1", 1);
@@ -237,7 +222,7 @@ static void be_born(void)
     if (setjmp(kernel.end) == 0) {
         (void)!up_child_start(child, argv, 1, NULL);
         kernel.on = false;
-        fail_msg("the child came back from its start:\n%s", kernel.told);
+        fail_msg("the child came back from its start:\n%s", asked.lines);
     }
     kernel.on = false;
 }
@@ -247,7 +232,7 @@ static void it_takes_along_five_descriptors_and_no_word_for_the_manager(void **s
     (void)state;
     be_born();
     assert_string_equal(
-        kernel.told,
+        asked.lines,
         "group 0 0\ndie with parent 9\ndup2 1003 1\ndup2 1004 2\ndup2 1002 3\ndup2 1005 4\nclose from 5\n"
         "open /dev/null\ndup2 5 0\nmask 0\nexecute /program --agent\n");
     assert_null(getenv("NOTIFY_SOCKET"));
@@ -261,8 +246,8 @@ static void a_channel_that_lies_there_already_is_kept_open(void **state)
     (void)state;
     kernel.theirs = 3;
     be_born();
-    assert_non_null(strstr(kernel.told, "dup2 3 3\nfcntl 3 2 0\ndup2 1005 4\nclose from 5\n"));
-    assert_non_null(strstr(kernel.told, "execute /program"));
+    assert_non_null(strstr(asked.lines, "dup2 3 3\nfcntl 3 2 0\ndup2 1005 4\nclose from 5\n"));
+    assert_non_null(strstr(asked.lines, "execute /program"));
 }
 
 static void descriptors_are_closed_one_by_one_where_they_must_be(void **state)
@@ -270,7 +255,7 @@ static void descriptors_are_closed_one_by_one_where_they_must_be(void **state)
     (void)state;
     kernel.no_range = true;
     be_born();
-    assert_non_null(strstr(kernel.told, "dup2 1005 4\nclose 5\nclose 6\nopen /dev/null\n"));
+    assert_non_null(strstr(asked.lines, "dup2 1005 4\nclose 5\nclose 6\nopen /dev/null\n"));
 }
 
 static void without_a_page_of_its_waits_it_starts_all_the_same(void **state)
@@ -278,8 +263,8 @@ static void without_a_page_of_its_waits_it_starts_all_the_same(void **state)
     (void)state;
     kernel.no_waits = true;
     be_born();
-    assert_non_null(strstr(kernel.told, "dup2 1002 3\nclose from 4\nopen /dev/null\n"));
-    assert_non_null(strstr(kernel.told, "execute /program"));
+    assert_non_null(strstr(asked.lines, "dup2 1002 3\nclose from 4\nopen /dev/null\n"));
+    assert_non_null(strstr(asked.lines, "execute /program"));
 }
 
 static void one_whose_parent_is_gone_ends_at_once(void **state)
@@ -287,7 +272,7 @@ static void one_whose_parent_is_gone_ends_at_once(void **state)
     (void)state;
     kernel.orphan = true;
     be_born();
-    assert_string_equal(kernel.told, "group 0 0\ndie with parent 9\nexit 127\n");
+    assert_string_equal(asked.lines, "group 0 0\ndie with parent 9\nexit 127\n");
 }
 
 /* Half of what it needs is nothing to run a program with. */
@@ -302,13 +287,13 @@ static void what_it_cannot_have_ends_it_before_its_program(void **state)
         tear_down(state);
         set_up(state);
         kernel.theirs = 3;
-        kernel.refused = calls[i];
+        asked.refused = calls[i];
         be_born();
-        len = strlen(kernel.told);
-        if (len < 9 || strcmp(kernel.told + len - 9, "exit 127\n") != 0)
-            fail_msg("%s failed, and it went on:\n%s", calls[i], kernel.told);
+        len = strlen(asked.lines);
+        if (len < 9 || strcmp(asked.lines + len - 9, "exit 127\n") != 0)
+            fail_msg("%s failed, and it went on:\n%s", calls[i], asked.lines);
         if (strcmp(calls[i], "execute") != 0)
-            assert_null(strstr(kernel.told, "execute"));
+            assert_null(strstr(asked.lines, "execute"));
     }
 }
 

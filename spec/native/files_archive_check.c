@@ -7,6 +7,7 @@
 
 #include "files_archive.h"
 #include "tar.h"
+#include "tar_sum.h"
 
 struct archive {
     uint8_t data[16384];
@@ -232,15 +233,8 @@ static void nested(struct archive *a)
 /* A header of another kind, with a right sum. */
 static void retype(uint8_t *header, char type)
 {
-    unsigned sum = 0;
-    char text[8];
-
     header[156] = (uint8_t)type;
-    memset(header + 148, ' ', 8);
-    for (int i = 0; i < UP_TAR_BLOCK; i++)
-        sum += header[i];
-    snprintf(text, sizeof text, "%06o", sum & 0777777);
-    memcpy(header + 148, text, 7);
+    tar_sum(header);
 }
 
 static void link(struct archive *a)

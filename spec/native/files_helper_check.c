@@ -25,16 +25,13 @@ static char said[65536];
 
 static int enter(void **state)
 {
-    const struct up_files_source source = {(void *)&flow, tree_content};
-    struct up_files_plan plan;
     struct world *w;
 
     if (world_enter(state, &flow) < 0)
         return -1;
     w = *state;
     play = (struct play){.table = {&play_ops}, .storage = w->storage};
-    tree_plan(&flow, &plan);
-    return up_files_begin(&w->files, &plan, &w->err) < 0 || up_files_fill(&w->files, &source, &w->err) < 0;
+    return world_fill(w, &flow);
 }
 
 /* What a helper for this task says. */

@@ -35,8 +35,6 @@ static struct up_files_hands hands = {.running = &play.table};
 
 static int enter(void **state)
 {
-    const struct up_files_source source = {(void *)&flow, tree_content};
-    struct up_files_plan plan;
     struct world *w;
 
     if (world_enter(state, &flow) < 0)
@@ -45,8 +43,7 @@ static int enter(void **state)
     w->before = tree_visible(w->sim);
     play = (struct play){.table = {&play_ops}, .storage = w->storage};
     hands = (struct up_files_hands){.running = &play.table};
-    tree_plan(&flow, &plan);
-    return up_files_begin(&w->files, &plan, &w->err) < 0 || up_files_fill(&w->files, &source, &w->err) < 0;
+    return world_fill(w, &flow);
 }
 
 static void assert_tree(struct world *w, bool new)

@@ -36,6 +36,16 @@ static inline int world_enter(void **state, const struct files_flow *flow)
     return up_files_open(&w->files, w->storage, STATE, &w->err);
 }
 
+/* Stage the plan of the flow. Not 0: it failed. */
+static inline int world_fill(struct world *w, const struct files_flow *flow)
+{
+    const struct up_files_source source = {(void *)flow, tree_content};
+    struct up_files_plan plan;
+
+    tree_plan(flow, &plan);
+    return up_files_begin(&w->files, &plan, &w->err) < 0 || up_files_fill(&w->files, &source, &w->err) < 0;
+}
+
 /* Not 0: files were left open. */
 static inline int leave(void **state)
 {

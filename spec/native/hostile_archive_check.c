@@ -5,6 +5,7 @@
 
 #include "archive_reader.h"
 #include "archives.h"
+#include "tar_sum.h"
 
 static unsigned tried, through, bad;
 
@@ -395,14 +396,7 @@ static void test_sparse(void **state)
     snprintf((char *)p.data + 386, 12, "%011o", 0);
     snprintf((char *)p.data + 398, 12, "%011o", 512);
     snprintf((char *)p.data + 483, 12, "%011llo", (unsigned long long)1 << 29);
-    memset(p.data + 148, ' ', 8);
-    {
-        unsigned sum = 0;
-
-        for (size_t i = 0; i < 512; i++)
-            sum += p.data[i];
-        snprintf((char *)p.data + 148, 8, "%06o", sum);
-    }
+    tar_sum(p.data);
     pile_add(&p, map, sizeof map);
     tar_end(&p);
     limits.bytes = 1 << 30;

@@ -1,20 +1,7 @@
 local HOST = require "update.native.host"
 local native = require "update.native.policy"
-local loop = assert(require("update.native.loop").new())
 
-local function finish(p)
-  local text, message, code = p:step()
-  while not text and code == "again" do
-    local watches = { { fd = p:fd(), read = true } }
-    if p:wants_write() then
-      watches[2] = { fd = p:wants_write(), write = true }
-    end
-    assert(loop:poll(p:remaining(), watches))
-    text, message, code = p:step()
-  end
-  p:close()
-  return text, message, code
-end
+local finish = require("spec.support.policy_process").finish
 
 local function fails(code, fragment, text, message, got)
   assert.is_nil(text)

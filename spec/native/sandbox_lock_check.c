@@ -29,6 +29,8 @@
 
 #include <cmocka.h>
 
+#include "asked.h"
+
 #if defined(__SANITIZE_ADDRESS__)
 #define SANITIZER 1
 #elif defined(__has_feature)
@@ -40,11 +42,9 @@
 #define SANITIZER 0
 #endif
 
-/* The kernel, and what it was asked for: one line a call. */
+/* The kernel; what it was asked for is in `asked`. */
 static struct {
     bool on;
-    const char *refused; /* the line that this begins fails */
-    char told[16384];
     uid_t euid;
     int null;      /* descriptor that /dev/null gets; below 0: it cannot be opened */
     long open_max; /* _SC_OPEN_MAX */
@@ -67,6 +67,7 @@ static struct {
 static void boot(void)
 {
     memset(&kernel, 0, sizeof kernel);
+    memset(&asked, 0, sizeof asked);
     kernel.null = 7;
     kernel.open_max = 1024;
     kernel.close_range = true;
@@ -74,23 +75,6 @@ static void boot(void)
     kernel.most = RLIM_INFINITY;
     kernel.landlock = 6;
     kernel.seccomp = 6;
-}
-
-/* Note a call; -1 when it is the one that is refused. */
-__attribute__((format(printf, 1, 2))) static int ask(const char *format, ...)
-{
-    size_t len = strlen(kernel.told);
-    va_list arguments;
-
-    va_start(arguments, format);
-    vsnprintf(kernel.told + len, sizeof kernel.told - len - 1, format, arguments);
-    va_end(arguments);
-    if (kernel.refused && strncmp(kernel.told + len, kernel.refused, strlen(kernel.refused)) == 0) {
-        errno = EPERM;
-        return -1;
-    }
-    strcat(kernel.told, "\n");
-    return 0;
 }
 
 #define REAL(type, name, parameters) \
@@ -289,7 +273,7 @@ static int lock(const char *user)
 
 static bool told(const char *lines)
 {
-    return strstr(kernel.told, lines) != NULL;
+    return strstr(asked.lines, lines) != NULL;
 }
 
 static void must_refuse(const char *user, int code, const char *part)
@@ -297,7 +281,7 @@ static void must_refuse(const char *user, int code, const char *part)
     int rc = lock(user);
 
     if (rc != code || rc != err.code || !strstr(err.message, part))
-        fail_msg("%d (%s) and not %s; told:\n%s", rc, rc < 0 ? err.message : "", part, kernel.told);
+        fail_msg("%d (%s) and not %s; told:\n%s", rc, rc < 0 ? err.message : "", part, asked.lines);
 }
 
 static void the_walls_go_up_in_this_order(void **state)
@@ -308,7 +292,7 @@ static void the_walls_go_up_in_this_order(void **state)
     /* Landlock before the limits, which forbid its descriptor; the filter last,
      * since it forbids all of this. */
     if (!SANITIZER)
-        assert_string_equal(kernel.told, "open /dev/null\ndup2 7 2\nclose 7\nclose from 3\n"
+        assert_string_equal(asked.lines, "open /dev/null\ndup2 7 2\nclose 7\nclose from 3\n"
                                          "groups 0\ngid 65533 65533 65533\nuid 65534 65534 65534\ntry uid 0\n"
                                          "no new privileges 1\ndumpable 0\n"
                                          "rules ffff 3 3\nrestrict 9\nclose 9\n"
@@ -335,7 +319,7 @@ static void a_user_who_is_none_is_refused_at_once(void **state)
     boot();
     must_refuse("nobody there", UP_USAGE, "no user nobody there");
     must_refuse("root", UP_USAGE, "user root is root");
-    assert_string_equal(kernel.told, "");
+    assert_string_equal(asked.lines, "");
 }
 
 static void a_wall_that_does_not_stand_is_said_and_the_last_thing_done(void **state)
@@ -369,11 +353,11 @@ static void a_wall_that_does_not_stand_is_said_and_the_last_thing_done(void **st
         if (SANITIZER && !walls[i].sanitized)
             continue;
         boot();
-        kernel.refused = walls[i].call;
+        asked.refused = walls[i].call;
         must_refuse("somebody", UP_INTERNAL, walls[i].said);
         assert_non_null(strstr(err.message, "not permitted"));
-        last = strrchr(kernel.told, '\n');
-        assert_int_equal(strncmp(last ? last + 1 : kernel.told, walls[i].call, strlen(walls[i].call)), 0);
+        last = strrchr(asked.lines, '\n');
+        assert_int_equal(strncmp(last ? last + 1 : asked.lines, walls[i].call, strlen(walls[i].call)), 0);
     }
 }
 
@@ -404,7 +388,7 @@ static void a_filter_with_a_rule_missing_is_never_loaded(void **state)
         assert_false(told("load"));
     }
     boot();
-    kernel.refused = "filter";
+    asked.refused = "filter";
     must_refuse(NULL, UP_INTERNAL, "Cannot allocate");
     boot();
     kernel.seccomp = 2; /* an older kernel ends the thread, which is the only one */

@@ -2,6 +2,7 @@
 #include "scratch.h"
 
 #include "tar.h"
+#include "tar_sum.h"
 
 static struct up_tar_entry entry_of(const char *name, bool directory, unsigned mode, uint64_t size)
 {
@@ -190,16 +191,9 @@ static void test_valid_but_not_canonical(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
-        unsigned sum = 0;
-        char text[8];
-
         must(up_tar_put(header, &entry, &err), &err);
         memcpy(header + changes[i].at, changes[i].bytes, (size_t)changes[i].len);
-        memset(header + 148, ' ', 8);
-        for (int k = 0; k < UP_TAR_BLOCK; k++)
-            sum += header[k];
-        snprintf(text, sizeof text, "%06o", sum);
-        memcpy(header + 148, text, 7);
+        tar_sum(header);
         if (up_tar_get(&got, header, &err) != UP_UNTRUSTED)
             fail_msg("change %zu at %d was taken", i, changes[i].at);
     }

@@ -205,11 +205,34 @@ function World:unread()
   return "unread"
 end
 
+--- The values of mit.ini by key.
+function World:mit()
+  local values = {}
+  for key, value in self:read("mit.ini"):gmatch "(%l+)=([^\r\n]*)\r\n" do values[key] = value end
+  return values
+end
+
 --- status --json as a table.
 function World:status()
   local code, out, err = self:moult("status --json")
   if code ~= 0 then return nil, err end
   return assert(require("update.native.json").decode(out))
+end
+
+--- The only device of a depot that serves the folder "depot", as its status tells; {} while there is none.
+function World:depot_device()
+  local _, out = self:moult "depot status depot --json"
+  local status = require("update.native.json").decode(out)
+  return status and status.devices[1] or {}
+end
+
+--- Wait until the depot has this state and release of its only device.
+-- @treturn table the device
+function World:wait_depot(state, release, seconds)
+  return self:wait(("%s of %s at the depot"):format(state, release), function()
+    local row = self:depot_device()
+    return row.state == state and row.release == release and row
+  end, seconds)
 end
 
 --- Wait until the status has these values; "idle"-like fields by name.

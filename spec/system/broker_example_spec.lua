@@ -2,7 +2,6 @@
 -- mosquitto, and what it keeps from those who are not let in.
 
 local brokers = require "spec.support.broker"
-local json = require "update.native.json"
 local loop_native = require "update.native.loop"
 local mqtt = require "update.native.mqtt"
 local world = require "spec.support.world"
@@ -80,12 +79,7 @@ describe("the broker of examples/broker", function()
       w:wait_log("depot", "listening on")
       device(kind, kind == "tencent" and psk_port or b.port, more)
       w:run()
-      w:wait("the device's success at the depot", function()
-        local _, out = w:moult "depot status depot --json"
-        local status = json.decode(out)
-        local row = status and status.devices[1]
-        return row and row.state == "succeeded" and row.release == "1.0.1" and row.cloud == kind
-      end, 60)
+      assert.equal(kind, w:wait_depot("succeeded", "1.0.1", 60).cloud)
       assert.is_nil(w:read("device.log"):find(SECRET[kind], 1, true))
     end)
   end

@@ -3,7 +3,6 @@
 
 local brokers = require "spec.support.broker"
 local digest = require "update.native.digest"
-local json = require "update.native.json"
 local world = require "spec.support.world"
 
 local SECRET = { aliyun = "aliyun-secret-01", tencent = "aGVsbG8gd29ybGQga2V5IQ==" }
@@ -40,23 +39,12 @@ describe("device and depot over MQTT", function()
     assert.equal(0, code, err)
   end
 
-  local function known()
-    local _, out = w:moult "depot status depot --json"
-    local status = json.decode(out)
-    return status and status.devices[1] or {}
-  end
-
   -- Give a package to the device, as a person does; the exit code says what became of it.
   local function verify(name)
     return w:moult(("depot verify depot %s --keys keys --device dev1 --timeout 60"):format(name))
   end
 
-  local function wait_state(state, release)
-    return w:wait(("%s of %s"):format(state, release), function()
-      local row = known()
-      return row.state == state and row.release == release and row
-    end, 40)
-  end
+  local function wait_state(state, release) return w:wait_depot(state, release, 40) end
 
   for kind, codes in pairs { aliyun = -1, tencent = -5 } do
     it(kind .. ": a good release succeeds, a bad one fails and the old one runs", function()
@@ -64,7 +52,7 @@ describe("device and depot over MQTT", function()
       serve()
       device(kind)
       w:run()
-      w:wait("the device at the depot", function() return known().release == "1.0.0" end)
+      w:wait("the device at the depot", function() return w:depot_device().release == "1.0.0" end)
       w:publish { core = world.core(18) }
       w:wait_log("depot", "p2.upd: ")
       local code, _, err = verify "p2.upd"
@@ -101,7 +89,7 @@ describe("device and depot over MQTT", function()
       w:run()
       w:wait_log("device", "reported: version 1.0.0") -- to nobody
       serve()
-      w:wait("the device at the depot", function() return known().release == "1.0.0" end)
+      w:wait("the device at the depot", function() return w:depot_device().release == "1.0.0" end)
       w:publish()
       wait_state("succeeded", "1.0.1")
     end)

@@ -57,18 +57,9 @@ describe("Qinglian's device and depot", function()
     assert.equal(0, code, err)
   end
 
-  local function known()
-    local _, out = w:moult "depot status depot --json"
-    local status = json.decode(out)
-    return status and status.devices[1] or {}
-  end
+  local function known() return w:depot_device() end
 
-  local function wait_state(state, release)
-    return w:wait(("%s of %s"):format(state, release), function()
-      local row = known()
-      return row.state == state and row.release == release and row
-    end, 90)
-  end
+  local function wait_state(state, release) return w:wait_depot(state, release, 90) end
 
   it("log in, and a script is pushed, armed by the cloud and confirmed", function()
     serve()

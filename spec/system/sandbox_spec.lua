@@ -2,6 +2,7 @@
 -- It is held when the process refuses it, with the message that is expected, or
 -- when it ran and could not do what it tried, which it then says itself.
 
+local finish = require("spec.support.policy_process").finish
 local json = require "update.native.json"
 local native = require "update.native.policy"
 local loop = assert(require("update.native.loop").new())
@@ -9,16 +10,7 @@ local loop = assert(require("update.native.loop").new())
 local function ask(question)
   local p = assert(native.start(json.encode(question), "nobody"))
   local pid = p:pid()
-  local text, message, code = p:step()
-  while not text and code == "again" do
-    local watches = { { fd = p:fd(), read = true } }
-    if p:wants_write() then
-      watches[2] = { fd = p:wants_write(), write = true }
-    end
-    assert(loop:poll(p:remaining(), watches))
-    text, message, code = p:step()
-  end
-  p:close()
+  local text, message, code = finish(p)
   local left = io.open(("/proc/%d/status"):format(pid))
   if left then
     left:close()

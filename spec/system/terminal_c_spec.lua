@@ -32,12 +32,6 @@ describe("a C program with the terminal's calls", function()
 
   local function over() w:wait_log("terminal", "the call is %a+", 60) end
 
-  local function mit()
-    local values = {}
-    for key, value in w:read("mit.ini"):gmatch "(%l+)=([^\r\n]*)\r\n" do values[key] = value end
-    return values
-  end
-
   before_each(function()
     w = world.new()
     w:serve()
@@ -57,7 +51,7 @@ describe("a C program with the terminal's calls", function()
     over()
     assert.equal("state 1: updated\nthe call is taken\n", (w:read("terminal.log"):gsub("[^\n]* bytes\n", "")))
     w:wait_status { release = "080507", phase = "idle" }
-    assert.same({ "080507", "", "" }, { mit().prover, mit().downprover, mit().downfile })
+    assert.same({ "080507", "", "" }, { w:mit().prover, w:mit().downprover, w:mit().downfile })
     -- The second time there is nothing newer.
     calls("080507", "/p2.upd")
     over()
@@ -80,7 +74,7 @@ describe("a C program with the terminal's calls", function()
     calls("080507", "/none.upd")
     over()
     assert.equal("state 2: failed\nthe call is taken\n", w:read "terminal.log")
-    assert.same({ "080506", "080507", "none.upd" }, { mit().prover, mit().downprover, mit().downfile })
+    assert.same({ "080506", "080507", "none.upd" }, { w:mit().prover, w:mit().downprover, w:mit().downfile })
     calls("080505", "/p2.upd")
     over()
     assert.equal("state 4: not upgraded\nthe call is taken\n", w:read "terminal.log")
@@ -130,7 +124,7 @@ describe("a C program with the terminal's calls", function()
     over()
     assert.equal("state 1: updated\nthe call is taken\n", (w:read("terminal.log"):gsub("[^\n]* bytes\n", "")))
     assert.equal("new\n", w:read "app/MIT")
-    assert.same({ "080507", "", "" }, { mit().prover, mit().downprover, mit().downfile })
+    assert.same({ "080507", "", "" }, { w:mit().prover, w:mit().downprover, w:mit().downfile })
   end)
 
   -- What is wrong before the agent is asked, handlers that are none, and calls from inside of a handler.

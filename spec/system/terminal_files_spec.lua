@@ -35,11 +35,7 @@ describe("a terminal with a bare archive", function()
     w:shell "mv call.new call"
   end
 
-  local function mit()
-    local values = {}
-    for key, value in w:read("mit.ini"):gmatch "(%l+)=([^\r\n]*)\r\n" do values[key] = value end
-    return values
-  end
+  local function mit() return w:mit() end
 
   -- An archive as the vendor's tools make it: lines of update.ini and files by name.
   local function archive(name, lines, files)

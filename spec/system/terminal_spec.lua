@@ -43,12 +43,6 @@ describe("a terminal", function()
     w:shell "mv call.new call"
   end
 
-  local function mit()
-    local values = {}
-    for key, value in w:read("mit.ini"):gmatch "(%l+)=([^\r\n]*)\r\n" do values[key] = value end
-    return values
-  end
-
   local function configure(more)
     w:configure(('cloud = { kind = "terminal", mit_ini = "mit.ini", %s },'):format(more or ""))
   end
@@ -75,7 +69,7 @@ describe("a terminal", function()
     w:run()
     call("080507", "/p2.upd")
     w:wait_log("device", "080507 state 1\n")
-    assert.same({ "080507", "", "", "000000" }, { mit().prover, mit().downprover, mit().downfile, mit().proid })
+    assert.same({ "080507", "", "", "000000" }, { w:mit().prover, w:mit().downprover, w:mit().downfile, w:mit().proid })
     assert.matches("^%[System%]\r\ngprsip=222.76.149.190\r\n", w:read "mit.ini")
     assert.equal(1, #world.lines(w:read "device.log", "state 1\n"))
     -- A second time, and from a device that starts anew: nothing is told twice.
@@ -94,10 +88,10 @@ describe("a terminal", function()
     w:wait_log("device", "080506 state 4\n")
     call("080507", "/p2.upd", "0")
     w:wait_log("device", "127.0.0.1:0 is no address.*080506 state 4\n")
-    assert.equal("", mit().downprover)
+    assert.equal("", w:mit().downprover)
     call("080507", "/none.upd")
     w:wait_log("device", "080506 state 2\n")
-    assert.same({ "080506", "080507", "none.upd" }, { mit().prover, mit().downprover, mit().downfile })
+    assert.same({ "080506", "080507", "none.upd" }, { w:mit().prover, w:mit().downprover, w:mit().downfile })
   end)
 
   it("takes only the release that was called for", function()
@@ -162,7 +156,7 @@ describe("a terminal", function()
     w:shell "rm link; mkdir link.log 2>/dev/null || { rm link.log; mkdir link.log; }"
     call("080507", "/p2.upd")
     w:wait_log("device", "carrier: up ended with .*080506 state 4\n")
-    assert.equal("", mit().downprover)
+    assert.equal("", w:mit().downprover)
   end)
 
   it("brings down the carrier that a killed agent had brought up", function()
@@ -177,7 +171,7 @@ describe("a terminal", function()
     w:run()
     w:wait("the link to go down", function() return not w:read "link" end)
     w:wait_log("device", "080506 state 2\n")
-    assert.same({ "080506", "080507", "p2.upd" }, { mit().prover, mit().downprover, mit().downfile })
+    assert.same({ "080506", "080507", "p2.upd" }, { w:mit().prover, w:mit().downprover, w:mit().downfile })
     -- The rest of it, without what came before.
     local before = w:passed()
     call("080507", "/p2.upd", port)
@@ -192,7 +186,7 @@ describe("a terminal", function()
     w:run()
     call("080507", "/p2.upd")
     w:wait_log("device", "080506 state 2\n", 40)
-    assert.same({ "080506", "080507" }, { mit().prover, mit().downprover })
+    assert.same({ "080506", "080507" }, { w:mit().prover, w:mit().downprover })
   end)
 end)
 
