@@ -7,6 +7,7 @@
 -- @module update.agent.terminal
 
 local bare_head = require "update.engine.bare_head"
+local carrier = require "update.agent.carrier"
 local mit_file = require "update.agent.mit_file"
 local session = require "update.cloud.terminal_session"
 local terminal = require "update.cloud.terminal"
@@ -17,7 +18,6 @@ local M = {}
 local DROPPABLE = { fetching = true, installing = true, arming = true }
 local TWINS = { app = true, mdma = true }
 local STATE = 65536 -- bytes of the session's file
-local COMMAND_WITHIN = 30 -- seconds for a command of the carrier
 
 local Terminal = {}
 Terminal.__index = Terminal
@@ -103,47 +103,20 @@ function act.tell(self, action)
   self.agent.tasks:set(self.changed)
 end
 
--- Run one of the carrier's commands to its end: whether it went well.
-local function run_command(self, name)
-  local words, tasks = self.cloud.carrier[name], self.agent.tasks
-  local command, message = self.agent.natives.command.start(words)
-  local till = tasks.now() + COMMAND_WITHIN
-  local status, code
-  while command do
-    status, message, code = command:poll()
-    if code ~= "again" then break end
-    if tasks.now() >= till then
-      message = ("it did not end within %d s"):format(COMMAND_WITHIN)
-      break
-    end
-    tasks:wait(0.1)
-  end
-  if command then command:close() end
-  if not status then self.agent.log(("carrier: %s: %s"):format(words[1], message)) end
-  return status == 0, status
-end
-
 local function hang_up(self)
-  if self.cloud.carrier then run_command(self, "down") end
+  self.carrier:down()
   self.state = session.step(self.state, { type = "down" })
   save(self)
 end
 
-local function dial(self)
-  local ok, status = true, nil
-  if self.cloud.carrier then ok, status = run_command(self, "up") end
-  if not ok and status then self.agent.log(("carrier: up ended with %d"):format(status)) end
-  return ok
-end
-
 function act.carrier(self, action)
-  if action.up then self:post { type = "carrier", ok = dial(self) } else hang_up(self) end
+  if action.up then self:post { type = "carrier", ok = self.carrier:up() } else hang_up(self) end
 end
 
 local function step(self, event)
   if event.type == "call" then
     if session.must_hang_up(self.state) then hang_up(self) end
-    if not self.state.job and self.cloud.carrier then event.now.link_up = run_command(self, "is_up") end
+    if not self.state.job then event.now.link_up = self.carrier:is_up() end
   end
   local before = self.state
   local state, actions = session.step(before, event)
@@ -232,7 +205,7 @@ end
 --- Begin to serve a cloud of this kind.
 function M.start(agent, cloud)
   local self = setmetatable({ agent = agent, cloud = cloud, path = agent.config.state .. "/terminal",
-    mit = mit_file.new(agent.natives.storage, cloud.mit_ini, agent.log),
+    carrier = carrier.new(agent, cloud.carrier), mit = mit_file.new(agent.natives.storage, cloud.mit_ini, agent.log),
     storage = agent.natives.storage, json = agent.natives.json, mail = {}, changed = {} }, Terminal)
   self.state = load(self)
   agent.tasks:spawn("terminal", run, self)

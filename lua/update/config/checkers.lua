@@ -6,12 +6,11 @@ local cloud_rules = require "update.config.cloud_rules"
 local config_limits = require "update.config.limits"
 local dialect_file = require "update.config.dialect_file"
 local file_roots = require "update.config.file_roots"
+local free_form = require "update.config.free_form"
 local natives = require "update.natives"
 local nearest = require "update.config.nearest"
 local table_file = require "update.config.table_file"
 local unsigned = require "update.cloud.unsigned"
-
-local VALUES = 10000 -- in one field of free form
 
 local M = {}
 
@@ -162,27 +161,9 @@ function checkers.prefixes(value, field)
   return value
 end
 
--- A table may be in it many times, so what is looked at is counted.
-local function check_data(value, depth, looked)
-  local kind = type(value)
-  if kind == "string" or kind == "boolean" or math.type(value) == "integer" then return value end
-  if kind == "number" and value == value and value - value == 0 then return value end
-  if kind == "number" then return nil, "must not hold a number that is not finite" end
-  if kind ~= "table" then return nil, "must not hold a " .. kind end
-  if depth > 8 then return nil, "is nested too deeply" end
-  for key, element in pairs(value) do
-    if type(key) ~= "string" and math.type(key) ~= "integer" then return nil, "must have words or numbers as keys" end
-    looked.count = looked.count + 1
-    if looked.count > VALUES then return nil, ("holds more than %d values"):format(VALUES) end
-    local ok, wrong = check_data(element, depth + 1, looked)
-    if ok == nil then return nil, wrong end
-  end
-  return value
-end
-
 function checkers.data(value)
   if type(value) ~= "table" then return nil, "must be a table" end
-  return check_data(value, 1, { count = 0 })
+  return free_form.check(value)
 end
 
 function checkers.limits(value)
