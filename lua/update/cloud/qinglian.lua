@@ -30,7 +30,7 @@ M.fields = {
 
 M.OP = { register = 0x0101, authenticate = 0x0201, heartbeat = 0x0301, types = 0x0302, verify = 0x0a00, check = 0x0a01,
   info = 0x0a02, chunk = 0x0a03, upgrade = 0x0a04, by_app = 0x0a05, forced = 0x0a09, list_now = 0x0a10, list = 0x0a11,
-  patch_chunk = 0x0a13, patch_end = 0x0a14 }
+  patch_request = 0x0a12, patch_chunk = 0x0a13, patch_end = 0x0a14 }
 
 --- Reasons for a question.
 M.WHY = { timer = 0, verify = 1, app = 5, forced = 9 }
@@ -131,6 +131,18 @@ function M.list(token, why, chunk)
   return ('{"req":{"token":"%s"},"data":{"upgradetype":%d,"chunksize":%d}}'):format(token, why, chunk)
 end
 
+--- Ask for a patch.
+function M.want(token, item)
+  return ('{"req":{"token":"%s"},"data":{"n":"%s","v":"%s"}}'):format(token, item.name, item.version)
+end
+
+--- How a patch did.
+-- @tparam boolean ok
+function M.result(token, item, ok)
+  return ('{"req":{"token":"%s"},"data":{"n":"%s","v":"%s","s":%d}}'):format(token, item.name, item.version,
+    ok and 0 or -1)
+end
+
 --- An answer, with owner, offset and version if given.
 function M.answer(token, errcode, data)
   local parts = {}
@@ -168,6 +180,18 @@ function M.info(offer)
     offer.size, offer.name, offer.version, offer.crc)
 end
 
+--- One patch of a list.
+-- @tparam table item name, version, size, crc
+function M.list_item(item)
+  return ('{"n":"%s","v":"%s","tl":%d,"c":%d}'):format(item.name, item.version, item.size, item.crc)
+end
+
+--- A list of patches.
+-- @tparam {string,...} items of list_item()
+function M.listed(items)
+  return ('{"res":{"errcode":0},"value":[%s]}'):format(table.concat(items, ","))
+end
+
 -- Decoded bodies.
 
 local function sub(object, name)
@@ -203,6 +227,36 @@ function M.announced(object)
   if size == 0 then return {} end
   if not M.is_release(value.version) or not crc or crc < 0 or crc > 0xFFFF then return nil end
   return { size = size, version = value.version, crc = crc, name = fields.text(value.name, 16) }
+end
+
+--- Bytes of the name of a patch or its version, and patches in a list, at most.
+M.NAME, M.LIST = 16, 255
+
+--- A patch, as a list or a request names it.
+-- @treturn table|nil name, version; nil: invalid
+function M.named(object)
+  object = type(object) == "table" and object or {}
+  local name, version = M.text(object.n, M.NAME), M.text(object.v, M.NAME)
+  return name and version and { name = name, version = version } or nil
+end
+
+--- Decode a list of patches.
+-- @treturn {table,...} name, version, size, crc; those that are usable
+-- @treturn integer how many are not
+function M.items(object)
+  local items, wrong = {}, 0
+  for i, object_item in ipairs(sub(object, "value")) do
+    if i > M.LIST then break end
+    local item = M.named(object_item)
+    local size, crc = item and fields.integer(object_item.tl), item and fields.integer(object_item.c)
+    if size and size > 0 and size <= 0xFFFFFFFF and crc and crc >= 0 and crc <= 0xFFFF then
+      item.size, item.crc = size, crc
+      items[#items + 1] = item
+    else
+      wrong = wrong + 1
+    end
+  end
+  return items, wrong
 end
 
 return M

@@ -77,13 +77,13 @@ end
 M.heard = {}
 
 M.heard[OP.verify] = function(s, event, out)
-  local errcode = not is_owner(event.object) and -1 or STAGES_UNDER_WAY[stage(s)] and -2 or 0
+  local errcode = not is_owner(event.object) and -1 or (s.patch or STAGES_UNDER_WAY[stage(s)]) and -2 or 0
   answer(s, out, OP.verify, event, errcode)
   if errcode == 0 then M.check(s, event.now, qinglian.WHY.verify, out) end
 end
 
 M.heard[OP.by_app] = function(s, event, out)
-  local errcode = not is_owner(event.object) and -1 or stage(s) == "upgrading" and -2 or 0
+  local errcode = not is_owner(event.object) and -1 or (s.patch or stage(s) == "upgrading") and -2 or 0
   answer(s, out, OP.by_app, event, errcode)
   if errcode == 0 then M.check(s, event.now, qinglian.WHY.app, out) end
 end
@@ -92,7 +92,7 @@ M.heard[OP.forced] = function(s, event, out)
   local object = type(event.object) == "table" and event.object or {}
   local product = math.type(object.product_id) == "integer" and qinglian.product(object.product_id)
   local good = is_owner(object) and product and qinglian.is_release(object.version)
-  local errcode = not good and -1 or stage(s) == "upgrading" and -2 or 1 -- sic: 1 is yes
+  local errcode = not good and -1 or (s.patch or stage(s) == "upgrading") and -2 or 1 -- sic: 1 is yes
   answer(s, out, OP.forced, event, errcode)
   if errcode == 1 then
     M.check(s, event.now, qinglian.WHY.forced, out, { product = product, release = object.version })

@@ -141,6 +141,9 @@ function M.read_chunk(body)
   return { owner = owner, last = last == 1, offset = offset, data = body:sub(7) }
 end
 
+--- The fault of a last piece with which the sum of all is wrong.
+M.WRONG_SUM = "the CRC is wrong"
+
 --- What is wrong with a piece of firmware, after which its transfer cannot continue; nil: nothing.
 -- @tparam table chunk of read_chunk()
 -- @tparam table transfer offer {size, crc}, at (the offset that is expected), crc (of what came before)
@@ -151,13 +154,21 @@ function M.fault_of(chunk, transfer)
   if chunk.offset ~= transfer.at then return ("it is for byte %d, not %d"):format(chunk.offset, transfer.at) end
   if after > offer.size then return "more came than was announced" end
   if chunk.last ~= (after == offer.size) then return "the last piece is not where it was announced" end
-  if chunk.last and M.crc16(chunk.data, transfer.crc) ~= offer.crc then return "the CRC is wrong" end
+  if chunk.last and M.crc16(chunk.data, transfer.crc) ~= offer.crc then return M.WRONG_SUM end
 end
 
 --- A piece of a patch, which has no owner.
 -- @tparam table chunk last (boolean), offset, data
 function M.patch_chunk(chunk)
   return (">I1I4"):pack(chunk.last and 1 or 0, chunk.offset) .. chunk.data
+end
+
+--- @treturn table|nil last, offset, data (at least a byte) | nil, message, "corrupt"
+function M.read_patch_chunk(body)
+  if #body < 6 then return nil, ("a piece of a patch of %d bytes"):format(#body), "corrupt" end
+  local last, offset = (">I1I4"):unpack(body)
+  if last > 1 then return nil, ("a piece of a patch that says %d for the last"):format(last), "corrupt" end
+  return { owner = 1, last = last == 1, offset = offset, data = body:sub(6) }
 end
 
 return M

@@ -2,7 +2,7 @@
 --
 -- Pure: `step(state, event)` returns the next state and an array of actions. The
 -- caller owns connection, clock, engine and cipher. update.cloud.qinglian_firmware
--- handles firmware.
+-- handles firmware, update.cloud.qinglian_patches patches. A device takes one at a time.
 --
 -- The log-in reports the release. So a device logs in once its release is
 -- confirmed, and never while one is on trial. For the cloud an upgrade has
@@ -16,6 +16,8 @@
 -- - `begun`: policy agreed; `consumed`: the pushed bytes are used up; `complete`: everything is in place and read back;
 --   `ended`: code, text, retry_after: how an install ended that was not armed
 -- - `armed`: ok; `acked`: the broker has the answer to the upgrade command
+-- - `want`: items of the list that are to be asked for, in order; `patch_begun`, `patch_consumed`, `patch_complete`,
+--   `patch_ended`: as for firmware; `patch_result`: name, version, ok: how a patch did in its test
 --
 -- Actions:
 --
@@ -23,12 +25,14 @@
 -- - `authed`: the log-in has succeeded; `clock`: time (seconds since 1970); `blocked`: seconds for which to close the
 --   connection, errno, text
 -- - `begin`: offer {size, version, crc, name}; `push`: bytes; `stop`: code, text: no more bytes will come
+-- - `listed`: items {name, version, size, crc}; `patch_begin`: item; `patch_push`: bytes; `patch_stop`: code, text
 -- - `arm`; `restart`; `log`: text
 --
 -- @module update.cloud.qinglian_session
 
 local firmware = require "update.cloud.qinglian_firmware"
 local packets = require "update.cloud.qinglian_packets"
+local patches = require "update.cloud.qinglian_patches"
 local qinglian = require "update.cloud.qinglian"
 
 local M = {}
@@ -39,7 +43,6 @@ local OP, ERRNO = qinglian.OP, qinglian.ERRNO
 local AGAIN = 1         -- until a log-in that failed is tried again
 local LOGIN_WITHIN = 20 -- for both steps of it
 local HEARTBEAT = 180
-local LISTS = 21600     -- between two lists
 local BLOCKED = 1800    -- for a device that the cloud does not want
 
 local function copy(t)
@@ -57,7 +60,7 @@ function M.new(o)
   return { o = o, link = "down", sequence = 0, }
 end
 
-local send, request, answer, log = packets.send, packets.request, packets.answer, packets.log
+local send, request, log = packets.send, packets.request, packets.log
 
 local function begin_again(s, now)
   s.link, s.due = "connected", now + AGAIN
@@ -117,40 +120,12 @@ answers[OP.authenticate] = function(s, event, out)
   out[#out + 1] = { type = "clock", time = data.ts }
   out[#out + 1] = { type = "authed" }
   firmware.logged_in(s, event.now, out)
-end
-
-local function ask_for_list(s, now, why, out)
-  s.list_at = now + LISTS
-  request(s, out, OP.list, qinglian.list(s.token, why, s.o.chunk))
+  patches.logged_in(s, out)
 end
 
 local heard = {} -- of the cloud to a device that it knows
 
-heard[OP.list_now] = function(s, event, out)
-  local own = { sequence = s.sequence }
-  s.sequence = s.sequence + 1
-  answer(s, out, OP.list_now, own, s.firmware and -2 or 0)
-  if s.firmware then
-    s.list_at = event.now + LISTS
-  else
-    ask_for_list(s, event.now, qinglian.WHY.verify, out)
-  end
-end
-
-heard[OP.list] = function(_, event, out)
-  for i, item in ipairs(qinglian.part(event.object, "value")) do
-    if i > 255 or type(item) ~= "table" then break end
-    local name, version = qinglian.text(item.n, 16), qinglian.text(item.v, 16)
-    if name and version then log(out, "patch %s %s: unsupported", name, version) end
-  end
-end
-
-heard[OP.patch_chunk] = function(s, event, out)
-  log(out, "a piece of a patch: unsupported")
-  local offset = event.body and #event.body >= 6 and (">I4"):unpack(event.body, 2) or 0
-  answer(s, out, OP.patch_chunk, event, -1, { offset = offset })
-end
-
+for opcode, handler in pairs(patches.heard) do heard[opcode] = handler end
 for opcode, handler in pairs(firmware.heard) do heard[opcode] = handler end
 
 local on = {}
@@ -178,6 +153,7 @@ end
 function on.tick(s, event, out)
   local now = event.now
   firmware.tick(s, event, out)
+  patches.tick(s, event, out)
   if s.link == "logging in" and now - s.since > LOGIN_WITHIN then
     s.link, s.due, s.since = "connected", now, nil
   end
@@ -187,12 +163,12 @@ function on.tick(s, event, out)
     s.beat = now
     request(s, out, OP.heartbeat, qinglian.heartbeat(s.token))
   end
-  if s.firmware or not s.settled then return end
+  if s.firmware or s.patch or not s.settled then return end
   if now >= s.check_at then
     s.check_at = now + s.o.period
     firmware.check(s, now, qinglian.WHY.timer, out)
-  elseif s.latest and now >= (s.list_at or now) then
-    ask_for_list(s, now, qinglian.WHY.timer, out)
+  elseif s.latest then
+    patches.idle(s, now, out)
   end
 end
 
@@ -214,7 +190,9 @@ heard[OP.heartbeat] = function(_, event, out)
   if math.type(time) == "integer" and time > 0 then out[#out + 1] = { type = "clock", time = time } end
 end
 
-for name, handler in pairs(firmware.on) do on[name] = handler end
+for _, part in ipairs { firmware, patches } do
+  for name, handler in pairs(part.on) do on[name] = handler end
+end
 
 --- The next state and what to do.
 -- @tparam table state from new() or step(); not changed
@@ -226,6 +204,7 @@ function M.step(state, event)
   if not handler then error(("unknown event '%s'"):format(tostring(event.type)), 2) end
   local s, out = copy(state), {}
   if s.firmware then s.firmware = copy(s.firmware) end
+  if s.patch then s.patch = copy(s.patch) end
   handler(s, event, out)
   return s, out
 end
