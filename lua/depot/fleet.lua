@@ -88,6 +88,7 @@ function Fleet:_refresh(now)
     local rollouts, message, code = self.store:rollouts()
     if not rollouts then return nil, message, code end
     self.offers.rollouts, self.store_version = rollouts, version
+    if self.qinglian then self.qinglian:look(now) end
   end
   return true
 end
@@ -177,7 +178,7 @@ function Fleet:step()
   if self:is_paused() then return true end
   self.more, self.busy = false, false
   self.digests:step()
-  if self.qinglian then self.qinglian:step() end
+  if self.qinglian then self.qinglian:step(now) end
   local ok, message, code = true, nil, nil
   for _, stage in ipairs(STAGES) do
     if ok then ok, message, code = self[stage](self, now, base) end

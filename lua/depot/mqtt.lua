@@ -11,6 +11,7 @@ local digests = require "depot.digests"
 local fleet = require "depot.fleet"
 local holding = require "depot.lock"
 local links = require "depot.links"
+local patch_store = require "depot.patch_store"
 local qinglian = require "depot.qinglian"
 local store = require "depot.store"
 
@@ -126,7 +127,8 @@ function M.open(natives, options)
     pace = options.pace,
     qinglian = options.qinglian and function(remarks, say)
       return qinglian.new { json = natives.json, aes = natives.cipher, md5 = natives.digest.md5, hmac = hmac,
-        secret = secret, products = options.qinglian.products, say = say, remarks = remarks }
+        secret = secret, products = options.qinglian.products, say = say, remarks = remarks, dir = options.dir,
+        patches = patch_store.new(kept), sha256 = natives.digest.sha256 }
     end,
     link = function(entry, row)
       local life, who = options.expiry or M.EXPIRY, ("%s/%s/%s"):format(row.cloud, row.product, row.device)

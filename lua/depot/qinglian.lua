@@ -10,6 +10,7 @@ local cipher = require "update.cloud.qinglian_cipher"
 local crc = require "depot.qinglian_crc"
 local frame = require "update.cloud.qinglian_frame"
 local login = require "depot.qinglian_login"
+local patches = require "depot.qinglian_patches"
 local qinglian = require "update.cloud.qinglian"
 local transfers = require "depot.qinglian_transfer"
 
@@ -28,11 +29,15 @@ local HASHING = 500           -- ms until it is looked again whether the CRC is 
 local NAME = 16               -- bytes of the name of a firmware
 
 --- @tparam table o json, aes, md5 (text -> hex), hmac, secret, products ({[number] = key}), say (function(topic, bytes,
---   qos)), remarks
+--   qos)), remarks; dir, patches (depot.patch_store) and sha256, or none: then there are no patches
 function M.new(o)
-  return setmetatable({ json = o.json, aes = o.aes, md5 = o.md5, hmac = o.hmac, secret = o.secret,
+  local self = setmetatable({ json = o.json, aes = o.aes, md5 = o.md5, hmac = o.hmac, secret = o.secret,
     products = o.products, say = o.say, remarks = o.remarks, devices = {}, count = 0, vectors = {}, logins = 0,
     sequence = 0, crc = crc.new() }, Qinglian)
+  self.patches = o.patches and patches.new { dir = o.dir, patches = o.patches, sha256 = o.sha256, remarks = o.remarks,
+    send = function(device, packet) self:_send(device, packet) end,
+    device = function(mac) return self:_device(mac) end }
+  return self
 end
 
 --- The topics that it subscribes to.
@@ -100,12 +105,13 @@ heard[OP.types] = function(self, device, packet)
     body = ("\0"):rep(256) })
 end
 
-heard[OP.check] = function(_, device, packet, object)
+heard[OP.check] = function(self, device, packet, object, now)
   local data = qinglian.part(object, "data")
   local chunk = math.type(data.chunksize) == "integer" and data.chunksize or qinglian.CHUNK
   device.chunk = math.max(CHUNK_LEAST, math.min(CHUNK_MOST, chunk))
   device.asks = packet
   drop(device)
+  if self.patches then self.patches:freed(device, now) end
   return { kind = "ask", release = device.release, topic = "check" }
 end
 
@@ -168,6 +174,14 @@ function Qinglian:_decode(device, packet)
   return body and body ~= "" and self.json.decode(body, LIMITS) or nil
 end
 
+function Qinglian:_hear(device, packet, object, now)
+  local handler, owner = heard[packet.opcode], self
+  if not handler and self.patches then handler, owner = patches.heard[packet.opcode], self.patches end
+  if not handler then return nil end
+  if not self:is_known(device, object) then return self:reply(device, packet, nil, ERRNO.token) end
+  return handler(owner, device, packet, object, now)
+end
+
 --- Decode a message.
 -- @tparam string topic
 -- @tparam string payload
@@ -184,9 +198,9 @@ function Qinglian:hear(topic, payload, now)
   elseif packet.opcode == OP.authenticate then
     event = self:authenticate(device, packet, object, now)
     if event then self:_go_on(device) end
-  elseif heard[packet.opcode] then
-    if not self:is_known(device, object) then return self:reply(device, packet, nil, ERRNO.token) end
-    event = heard[packet.opcode](self, device, packet, object, now)
+    if event and self.patches then self.patches:login(device, now) end
+  else
+    event = self:_hear(device, packet, object, now)
   end
   if not event then return nil end
   event.cloud, event.product, event.device = "qinglian", tostring(device.product), device.mac
@@ -221,7 +235,7 @@ function Qinglian:offer(row, entry, now)
   end
   if not device.asks then
     row.due = now + AGAIN
-    local busy = device.transfer and device.transfer:is_alive(now)
+    local busy = device.transfer and device.transfer:is_alive(now) or self.patches and self.patches:is_busy(device)
     if not busy then self:_request(device, OP.verify, qinglian.OWNER) end
     return false
   end
@@ -237,8 +251,16 @@ function Qinglian:busy()
   return self.crc:busy()
 end
 
-function Qinglian:step()
+--- Compute, and check the limits of time.
+-- @tparam integer now ms
+function Qinglian:step(now)
   self.crc:step()
+  if self.patches then self.patches:step(now) end
+end
+
+--- Another process changed the store.
+function Qinglian:look(now)
+  if self.patches then self.patches:look(now) end
 end
 
 function Qinglian:close()

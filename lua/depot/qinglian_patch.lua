@@ -16,6 +16,7 @@
 -- - `answers`: sequence, errcode, offset: to a piece; `called`: errcode: to the order to ask
 -- - `reports`: item, ok: how the test went
 -- - `verify`: item, wait (ms): a person wants to see it tried on this device
+-- - `freed`: it asked for firmware, so it has no patch under way; `foreign`: it is of another product
 -- - `gone`: the item under way was deleted or cannot be read
 --
 -- Actions:
@@ -79,19 +80,16 @@ local function stop(s, text, out)
   fail(s, item, text, out)
 end
 
-local function percent_of(t) return t.offset * 100 // t.item.size end
-
 local function advance(s, now, out)
   local t = s.transfer
   t.offset = t.offset + t.length
   if t.offset < t.item.size then
-    send(s, now, out)
-    local percent = percent_of(t)
+    local percent = t.offset * 100 // t.item.size
     if percent >= t.percent + 5 then
       t.percent = percent
       note(out, t.item, "downloading", { percent = percent })
     end
-    return
+    return send(s, now, out)
   end
   s.transfer = nil
   if is_tried(s, t.item) then s.trying.till, s.trying.stage = now + s.trying.wait, "downloaded" end
@@ -119,7 +117,7 @@ end
 function on.asks(s, event, out)
   if not s.authed or event.sequence <= (s.asked or -1) then return end -- an old one
   s.asked, s.chunk = event.sequence, event.chunk
-  if s.transfer then stop(s, "the device gave it up", out) end
+  on.freed(s, event, out)
   local room, items = event.chunk + AROUND - LIST_AROUND, {}
   for _, item in ipairs(event.items) do
     room = room - #('{"n":"","v":"","tl":,"c":},' .. item.name .. item.version .. item.size .. item.crc)
@@ -187,6 +185,14 @@ function on.verify(s, event, out)
   s.trying = { item = event.item, wait = event.wait, stage = "preparing", till = event.now + ASKED_WITHIN }
   note(out, event.item, "preparing", { percent = 0 })
   call(s, event.now, event.busy, out)
+end
+
+function on.freed(s, _, out)
+  if s.transfer then stop(s, "the device gave it up", out) end
+end
+
+function on.foreign(s, _, out)
+  if s.trying then fail(s, s.trying.item, "the device belongs to another product", out) end
 end
 
 function on.gone(s, _, out)

@@ -75,6 +75,11 @@ function Store:copy(path)
   return done and true, message, code
 end
 
+--- Prepare a statement on the tables of another module.
+function Store:prepare(sql)
+  return self.db:prepare(sql)
+end
+
 --- A number that changes when another process has changed something.
 function Store:version()
   local row = self.statements.version:first()

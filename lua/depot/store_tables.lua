@@ -10,6 +10,18 @@ local COLUMNS = {
   "ends", "dead", "deaf",
 }
 
+-- Patches for devices of the Qinglian cloud, and how far each device is with one (depot.patch_store).
+local PATCHES = [[
+  CREATE TABLE patch (
+    id INTEGER PRIMARY KEY, hash TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL, about TEXT,
+    stage TEXT NOT NULL, digest TEXT NOT NULL, size INTEGER NOT NULL, crc INTEGER NOT NULL, made INTEGER NOT NULL,
+    UNIQUE (hash, version));
+  CREATE TABLE patch_device (
+    patch INTEGER NOT NULL, device TEXT NOT NULL, trial INTEGER, wait INTEGER, state TEXT, percent INTEGER,
+    text TEXT, fetched INTEGER, changed INTEGER,
+    PRIMARY KEY (patch, device)) WITHOUT ROWID;
+]]
+
 local SCHEMA = [[
   CREATE TABLE device (
     cloud TEXT NOT NULL, product TEXT NOT NULL, device TEXT NOT NULL, hash TEXT NOT NULL,
@@ -27,8 +39,8 @@ local SCHEMA = [[
     package TEXT PRIMARY KEY, target TEXT NOT NULL, cloud TEXT, product TEXT, device TEXT, time INTEGER NOT NULL);
   CREATE TABLE file (name TEXT PRIMARY KEY, tag TEXT NOT NULL, md5 TEXT NOT NULL);
   CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-  PRAGMA user_version = 4;
-]]
+  PRAGMA user_version = 5;
+]] .. PATCHES
 
 -- The step from each earlier version to the next.
 local LATER = {
@@ -36,6 +48,7 @@ local LATER = {
   [2] = "ALTER TABLE device ADD COLUMN ends INTEGER; ALTER TABLE device ADD COLUMN dead INTEGER; "
     .. "ALTER TABLE device ADD COLUMN deaf INTEGER; PRAGMA user_version = 3;",
   [3] = "ALTER TABLE rollout ADD COLUMN filter TEXT; PRAGMA user_version = 4;",
+  [4] = PATCHES .. "PRAGMA user_version = 5;",
 }
 local LATEST = #LATER + 1
 

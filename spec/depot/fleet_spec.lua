@@ -939,8 +939,9 @@ describe("depot.store", function()
     local s = assert(store.open(natives, dir))
     local second = "ALTER TABLE device DROP COLUMN ends; ALTER TABLE device DROP COLUMN dead; "
       .. "ALTER TABLE device DROP COLUMN deaf; PRAGMA user_version = 2"
-    local third = "ALTER TABLE rollout DROP COLUMN filter; PRAGMA user_version = 3; "
-    for _, text in ipairs { third, third .. second, third .. second
+    local fourth = "DROP TABLE patch; DROP TABLE patch_device; PRAGMA user_version = 4; "
+    local third = fourth .. "ALTER TABLE rollout DROP COLUMN filter; PRAGMA user_version = 3; "
+    for _, text in ipairs { fourth, third, third .. second, third .. second
       .. "; ALTER TABLE device DROP COLUMN offers; PRAGMA user_version = 1" } do
       assert(s.db:execute(text))
       s:close()
@@ -970,7 +971,7 @@ describe("depot.store", function()
 
   it("refuses the database of a newer version, and a file that is not a database", function()
     local s = assert(store.open(natives, dir))
-    assert(s.db:execute "PRAGMA user_version = 5")
+    assert(s.db:execute "PRAGMA user_version = 6")
     s:close()
     local opened, message, code = store.open(natives, dir)
     assert.same({ nil, "incompatible" }, { opened, code })

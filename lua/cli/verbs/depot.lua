@@ -14,7 +14,8 @@ local FILTERED = { status = true, batch = true, retry = true, cancel = true }
 
 M.verb = {
   name = "depot",
-  usage = "depot DIR [OPTIONS] | depot add|pack|verify|batch|retry|cancel|status DIR [PACKAGE] [OPTIONS]",
+  usage = "depot DIR [OPTIONS] | depot add|pack|verify|batch|retry|cancel|status DIR [PACKAGE] [OPTIONS] | "
+    .. "depot patch ACTION DIR [VERSION] [OPTIONS]",
   summary = "serve the packages in DIR to devices that ask for updates",
   text = [[
 Answers Luat's query at /api/site/firmware_upgrade, serves each package at /NAME and lists them at /. It prints
@@ -56,6 +57,21 @@ bytes. The product id is the product_key of the packages, and their releases hav
   depot status DIR
       show what the devices run, and the state of their jobs
 
+Hotfixes are patches to that cloud. Each version of a product is one patch, which goes from stage to stage:
+
+  depot patch add DIR FILE [--about TEXT]
+      take in a signed package with a hotfix
+  depot patch verify DIR VERSION --device MAC
+      try it on one device, and wait for the result
+  depot patch trial DIR VERSION --device MAC
+      offer it to some devices; --device may be repeated
+  depot patch release DIR VERSION
+      offer it to every device that has not had it
+  depot patch delete DIR VERSION
+      offer it no more
+  depot patch list DIR
+      show all, and how many devices have them
+
 A filter is a list of terms that must all hold. `field:value` and `-field:value` (not) compare product, cloud, name,
 release, target, state or code; `name:meter-*` compares the beginning, and `state:""` means that there is none.
 `release<1.0.2` compares versions, `code<0` numbers, and `heard<7d` means not heard of for seven days. The filter of
@@ -69,7 +85,7 @@ without a running depot. A running depot sees their jobs within a second, and th
 the recipe has core22.img as version 22, then core17.img is core 17. A higher one is the new core; it raises core
 version and sequence by the difference. A package is kept if its sequence, release, core and base are the recipe's.
 Until all are made, a depot on this machine asks devices that would get one of them to wait (Luat's code 43).]],
-  positional = { 1, 3 },
+  positional = { 1, 4 },
   options = {
     { name = "listen", value = "HOST:PORT", help = "where to listen (127.0.0.1:8080); port 0 picks a free one" },
     { name = "url", value = "BASE", help = "base of the links that devices get (default: the address it listens on)" },
@@ -98,7 +114,9 @@ Until all are made, a depot on this machine asks devices that would get one of t
       help = "with status, batch, retry, cancel: only matching devices, as 'state:failed heard<7d'" },
     { name = "from", value = "RELEASE", help = "with batch: only devices that report this release" },
     { name = "devices", value = "LIST", help = "with add: file of the device ids that the package is for" },
-    { name = "timeout", value = "SECONDS", help = "with verify: how long to wait (3600)" },
+    { name = "about", value = "TEXT", help = "with patch add: what the patch does" },
+    { name = "timeout", value = "SECONDS",
+      help = "with verify: how long to wait (3600); with patch verify: for the result of the test (60)" },
   },
   common = { "json", "quiet", "key", "progress", "dry-run" },
   example = "moult depot packages --listen 0.0.0.0:8080 --url http://updates.example:8080 --mqtt broker.example:1883\n"
@@ -108,12 +126,23 @@ Until all are made, a depot on this machine asks devices that would get one of t
     .. "moult depot pack packages -k release.key",
 }
 
+local function run_patch(args, env)
+  local _, action, dir, name = table.unpack(args.positional, 1, 4)
+  if not dir then return nil, "usage: moult depot patch ACTION DIR (a folder of that name is ./patch)", "usage" end
+  local ok, message, code = serve.number_of(args.opts, "timeout", 1)
+  if not ok then return nil, message, code end
+  return require("depot.actions.patch").run { action = action, dir = dir, name = name, opts = args.opts, env = env,
+    natives = natives }
+end
+
 --- Serve until SIGTERM or SIGINT, or run an action. A folder that is named like an action is written ./NAME.
 -- @tparam table args positional {[ACTION,] DIR [, PACKAGE]}, opts
 -- @tparam table env out, note, json, quiet
 -- @treturn integer 0; or nil, message, code
 function M.run(args, env)
   local action = args.positional[1]
+  if action == "patch" then return run_patch(args, env) end
+  if args.positional[4] then return nil, "too many words; see `moult help depot`", "usage" end
   if not ACTIONS[action] and action ~= "pack" then
     if #args.positional > 1 then
       return nil, ("%s is not an action, and only one folder can be served; see `moult help "

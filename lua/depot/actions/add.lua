@@ -10,35 +10,10 @@
 
 local catalog = require "depot.catalog"
 local device_list = require "depot.device_list"
+local into_folder = require "depot.actions.into_folder"
 local limited = require "depot.limited"
-local trusted = require "depot.trusted"
 
 local M = {}
-
-local PIECE = 256 * 1024
-
-local function copy(from, to)
-  local source <close>, why = io.open(from, "rb")
-  if not source then return nil, why end
-  local file <close>, wrong = io.open(to, "wb")
-  if not file then return nil, wrong end
-  for piece in function() return source:read(PIECE) end do
-    local ok
-    ok, wrong = file:write(piece)
-    if not ok then return nil, ("%s: %s"):format(to, wrong) end
-  end
-  return file:close()
-end
-
--- Put what fill(path) writes into the folder as `name`, completely or not at all.
-local function put(dir, name, fill)
-  local unfinished = ("%s/.%s.new"):format(dir, name)
-  local ok, why = fill(unfinished)
-  if ok then ok, why = os.rename(unfinished, dir .. "/" .. name) end
-  if ok then return true end
-  os.remove(unfinished)
-  return nil, why, "write"
-end
 
 local function exists(path)
   local file = io.open(path, "rb")
@@ -64,25 +39,12 @@ local function put_list(context, name)
   if from then devices, count = device_list.read(from) end
   if devices == nil then return nil, ("--devices %s: %s"):format(from, count), "usage" end
   local ok
-  ok, message, code = put(dir, name .. ".devices", function(path)
-    if from then return copy(from, path) end
+  ok, message, code = into_folder.put(dir, name .. ".devices", function(path)
+    if from then return into_folder.copy(from, path) end
     return write_star(path)
   end)
   if not ok then return nil, message, code end
   return devices and ("%d listed device%s"):format(count, count == 1 and "" or "s") or "every device"
-end
-
--- Whether the keys of the folder verify the package.
-local function check(context, path)
-  local listing, message, code = context.natives.folder.list(context.dir)
-  if not listing then return nil, message, code end
-  local files = {}
-  for _, found in ipairs(listing) do files[found.name] = found end
-  local manifest
-  manifest, message, code = trusted.manifest(context.natives, path,
-    (trusted.keys(context.natives, context.dir, context.opts.keys, files)))
-  if not manifest then return nil, ("%s: %s"):format(path, message), code or "corrupt" end
-  return true
 end
 
 --- @tparam table context dir, name (path of the package, or the name of one that is in dir), opts, env, natives
@@ -94,13 +56,13 @@ function M.run(context)
   end
   local inside = ("%s/%s"):format(context.dir, name)
   local there = not exists(path) and exists(inside)
-  local ok, message, code = check(context, there and inside or path)
+  local ok, message, code = into_folder.manifest(context, there and inside or path)
   if not ok then return nil, message, code end
   local whom
   whom, message, code = put_list(context, name)
   if not whom then return nil, message, code end
   if not there then
-    ok, message, code = put(context.dir, name, function(to) return copy(path, to) end)
+    ok, message, code = into_folder.put(context.dir, name, function(to) return into_folder.copy(path, to) end)
     if not ok then return nil, message, code end
   end
   context.env.out(("%s: for %s"):format(name, whom))

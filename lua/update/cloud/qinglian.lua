@@ -167,6 +167,9 @@ function M.beat(time)
   return ('{"res":{"errcode":0},"value":%d}'):format(time)
 end
 
+--- An answer without more.
+M.OK = '{"res":{"errcode":0}}'
+
 --- The body of 0a00, 0a04 and 0a05.
 M.OWNER = '{"owner":1}'
 
