@@ -66,6 +66,9 @@ function Catalog:_load(name, found, list, keys)
   local entry = { name = name, path = self.dir .. "/" .. name, size = found.size, tag = M.tag(found) }
   local message, code
   entry.manifest, message, code = trusted.manifest(self.natives, entry.path, keys)
+  if entry.manifest and entry.manifest.hotfix then -- only the Qinglian cloud has a place for it
+    entry.manifest, message, code = nil, "a hotfix: take it in with `moult depot patch add`", "incompatible"
+  end
   if entry.manifest and list then
     local count
     entry.devices, count = device_list.read(entry.path .. ".devices")

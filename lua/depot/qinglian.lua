@@ -8,22 +8,21 @@
 
 local cipher = require "update.cloud.qinglian_cipher"
 local crc = require "depot.qinglian_crc"
+local firmware = require "depot.qinglian_firmware"
 local frame = require "update.cloud.qinglian_frame"
 local login = require "depot.qinglian_login"
 local patches = require "depot.qinglian_patches"
 local qinglian = require "update.cloud.qinglian"
-local transfers = require "depot.qinglian_transfer"
 
 local M = {}
 
-local Qinglian = setmetatable({}, { __index = login })
+local Qinglian = setmetatable({}, { __index = setmetatable(firmware.methods, { __index = login }) })
 Qinglian.__index = Qinglian
 
 local OP, ERRNO = qinglian.OP, qinglian.ERRNO
 
 local LIMITS = { depth = 8, size = 16384 }
 local DEVICES = 100000        -- that are kept in mind
-local CHUNK_LEAST, CHUNK_MOST = 64, 32768 -- bytes of a piece, whatever a device says
 local AGAIN = 60000           -- ms until a device that did not ask is told again that there is something
 local HASHING = 500           -- ms until it is looked again whether the CRC is computed
 local NAME = 16               -- bytes of the name of a firmware
@@ -35,7 +34,7 @@ function M.new(o)
     products = o.products, say = o.say, remarks = o.remarks, devices = {}, count = 0, vectors = {}, logins = 0,
     sequence = 0, crc = crc.new() }, Qinglian)
   self.patches = o.patches and patches.new { dir = o.dir, patches = o.patches, sha256 = o.sha256, remarks = o.remarks,
-    send = function(device, packet) self:_send(device, packet) end,
+    send = function(device, packet) self:send(device, packet) end,
     device = function(mac) return self:_device(mac) end }
   return self
 end
@@ -48,7 +47,7 @@ function Qinglian.hears(_, topic)
   return qinglian.parse_topic(topic) ~= nil
 end
 
-function Qinglian:_send(device, packet)
+function Qinglian:send(device, packet)
   if packet.body and device.enciphers and packet.opcode ~= OP.register then
     packet.body = cipher.seal(self.aes, device.body_key, device.iv, packet.body)
   end
@@ -57,40 +56,12 @@ end
 
 --- Answer a packet; without a body the answer has only an errno.
 function Qinglian:reply(device, to, body, errno)
-  self:_send(device, { opcode = to.opcode, sequence = to.sequence, response = true, body = body, errno = errno })
+  self:send(device, { opcode = to.opcode, sequence = to.sequence, response = true, body = body, errno = errno })
 end
 
-function Qinglian:_request(device, opcode, body)
+function Qinglian:request(device, opcode, body)
   self.sequence = self.sequence + 1 & 0xFFFFFFFF
-  self:_send(device, { opcode = opcode, sequence = self.sequence, body = body })
-end
-
-local function drop(device)
-  device.transfer, device.in_flight = nil, nil
-end
-
--- Send the next piece, or the same one again with its old number, which the device repeats in its answer.
-function Qinglian:_send_piece(device, again)
-  local body = device.transfer:piece()
-  if not body then
-    self.remarks:once("changed", device.transfer.offer.entry.name .. ": it was changed or removed while it was sent")
-    return drop(device)
-  end
-  if not again then
-    self.sequence = self.sequence + 1 & 0xFFFFFFFF
-    device.in_flight = self.sequence
-  end
-  self:_send(device, { opcode = OP.chunk, sequence = device.in_flight, body = body, kind = "binary" })
-end
-
--- After a lost link: what was said last may not have arrived.
-function Qinglian:_go_on(device)
-  local transfer = device.transfer
-  if transfer and transfer.complete then
-    self:_request(device, OP.upgrade, qinglian.OWNER)
-  elseif transfer then
-    self:_send_piece(device, true)
-  end
+  self:send(device, { opcode = opcode, sequence = self.sequence, body = body })
 end
 
 local heard = {} -- of devices that are known: an event for depot.job_reports, or nil
@@ -101,59 +72,11 @@ end
 
 -- A module beside a processor asks for the types of its data points, which are 256 bytes.
 heard[OP.types] = function(self, device, packet)
-  self:_send(device, { opcode = OP.types, sequence = packet.sequence, response = true, kind = "binary",
+  self:send(device, { opcode = OP.types, sequence = packet.sequence, response = true, kind = "binary",
     body = ("\0"):rep(256) })
 end
 
-heard[OP.check] = function(self, device, packet, object, now)
-  local data = qinglian.part(object, "data")
-  local chunk = math.type(data.chunksize) == "integer" and data.chunksize or qinglian.CHUNK
-  device.chunk = math.max(CHUNK_LEAST, math.min(CHUNK_MOST, chunk))
-  device.asks = packet
-  drop(device)
-  if self.patches then self.patches:freed(device, now) end
-  return { kind = "ask", release = device.release, topic = "check" }
-end
-
--- The device's answer to the announcement. 0: it wants the pieces.
-heard[OP.info] = function(self, device, _, object, now)
-  local offer = device.announced
-  device.announced = nil
-  if qinglian.errcode(object) ~= 0 or not offer then return nil end
-  device.transfer = transfers.new(offer, device.chunk, now)
-  self:_send_piece(device)
-  return { kind = "progress", percent = 0, target = offer.release }
-end
-
-heard[OP.chunk] = function(self, device, packet, object, now)
-  local transfer = device.transfer
-  -- The number shows whether an acknowledgement is repeated, or belongs to an earlier transfer.
-  if not transfer or packet.sequence ~= device.in_flight or transfer.complete then return nil end
-  local errcode, offset = qinglian.errcode(object), qinglian.part(object, "data").offset
-  local what = transfer:heard(errcode or -1, offset, now)
-  local target = transfer.offer.release
-  if what == "refused" then
-    drop(device)
-    -- A device that puts it off says no once, and has forgotten the transfer then.
-    return { kind = errcode == -2 and "refused" or "fail", number = -1, text = "it refused a piece", target = target }
-  elseif what == "done" then
-    self:_request(device, OP.upgrade, qinglian.OWNER)
-    return { kind = "finished", target = target }
-  elseif what ~= "stale" then
-    self:_send_piece(device, what == "again")
-  end
-  local percent = transfer:news()
-  return percent and { kind = "progress", percent = percent, target = target } or nil
-end
-
-heard[OP.upgrade] = function(_, device, _, object)
-  local transfer = device.transfer
-  if not transfer or not transfer.complete then return nil end
-  drop(device)
-  -- -2: it was started anew since, and has nothing that could be upgraded.
-  if qinglian.errcode(object) ~= -1 then return nil end
-  return { kind = "fail", number = -1, text = "it refused the upgrade command", target = transfer.offer.release }
-end
+for opcode, handler in pairs(firmware.heard) do heard[opcode] = handler end
 
 function Qinglian:_device(mac)
   local device = self.devices[mac]
@@ -197,7 +120,7 @@ function Qinglian:hear(topic, payload, now)
     self:register(device, packet, object, now)
   elseif packet.opcode == OP.authenticate then
     event = self:authenticate(device, packet, object, now)
-    if event then self:_go_on(device) end
+    if event then self:go_on(device) end
     if event and self.patches then self.patches:login(device, now) end
   else
     event = self:_hear(device, packet, object, now)
@@ -212,7 +135,7 @@ function Qinglian:settle(mac)
   local device = self.devices[mac]
   if not device or not device.asks then return end
   device.asks = nil
-  self:_request(device, OP.info, qinglian.info(nil))
+  self:request(device, OP.info, qinglian.info(nil))
 end
 
 --- Offer a package to a device that asked, or tell it to ask.
@@ -236,13 +159,13 @@ function Qinglian:offer(row, entry, now)
   if not device.asks then
     row.due = now + AGAIN
     local busy = device.transfer and device.transfer:is_alive(now) or self.patches and self.patches:is_busy(device)
-    if not busy then self:_request(device, OP.verify, qinglian.OWNER) end
+    if not busy then self:request(device, OP.verify, qinglian.OWNER) end
     return false
   end
   device.asks = nil
   device.announced = { entry = entry, size = entry.size, crc = sum, release = row.target, version = row.target,
     name = qinglian.text(entry.manifest.project:sub(1, NAME), NAME) or "firmware" }
-  self:_request(device, OP.info, qinglian.info(device.announced))
+  self:request(device, OP.info, qinglian.info(device.announced))
   return true
 end
 

@@ -9,6 +9,7 @@
 --
 -- @module depot.qinglian_patches
 
+local firmware = require "depot.qinglian_firmware"
 local frame = require "update.cloud.qinglian_frame"
 local machine = require "depot.qinglian_patch"
 local patch_store = require "depot.patch_store"
@@ -21,7 +22,6 @@ Desk.__index = Desk
 
 local OP = qinglian.OP
 
-local CHUNK_LEAST, CHUNK_MOST = 64, 32768 -- bytes of a piece, whatever a device says
 local TICK = 1000 -- ms
 
 --- @tparam table o dir, patches (depot.patch_store), sha256, remarks, send (function(device, packet)),
@@ -115,10 +115,9 @@ M.heard = {}
 
 M.heard[OP.list] = function(self, device, packet, object, now)
   local data = qinglian.part(object, "data")
-  local chunk = math.type(data.chunksize) == "integer" and data.chunksize or qinglian.CHUNK
   device.asks_list = packet.sequence
   self:_drive(device, { type = "asks", sequence = packet.sequence, items = self:_open_for(device, data.upgradetype),
-    chunk = math.max(CHUNK_LEAST, math.min(CHUNK_MOST, chunk)) }, now)
+    chunk = firmware.chunk_size(data) }, now)
 end
 
 local function same(item, named) return item.name == named.name and item.version == named.version end
