@@ -113,11 +113,12 @@ if not os.execute(APART .. " true >/dev/null 2>&1") then APART = nil end
 local SIGNALS = { child = true, processes_system = true, supervisor = true, supervisor_script = true,
   supervisor_protocol = true, supervisor_trouble = true, orphans = true }
 
+-- Whether it fails, and with which exit code: 124 when it waited for too long.
 function Bench:fails(program, words, limit)
   local run = "cd %s && ulimit -v 4000000 && ulimit -t %d && timeout -k 1 %d %s %s %s >%s/out 2>&1 </dev/null"
   local folder = modules.is_spec(words) and self.top or self.build
   local ok, _, code = os.execute(run:format(folder, limit, PATIENCE, APART or "", program, words, self.dir))
-  return not ok and code ~= SKIPPED
+  return not ok and code ~= SKIPPED, code
 end
 
 -- A check that fails with the module as it is, compiled as its wrong ones are, would notice everything.
@@ -126,11 +127,14 @@ function Bench:is_sound(check, words, limit, module)
   local name = check .. words .. module
   if not self.sound[name] then
     local program = assert(self:link(check, self:sound_object(module), module))
-    self.sound[name] = not self:fails(program, words, limit)
+    local failed, code = self:fails(program, words, limit)
+    self.sound[name] = not failed
     os.remove(program)
-  end
-  if not self.sound[name] then
-    print(("  %s %s fails with %s as it is: it can tell nothing"):format(check, words, module))
+    if failed then
+      local last = read(self.dir .. "/out"):match "([^\n]*)\n?$"
+      print(("  %s %s fails with %s as it is (exit code %d: %s): it can tell nothing"):format(check, words, module,
+        code, last))
+    end
   end
   return self.sound[name]
 end

@@ -9,6 +9,8 @@ end
 list("supervisor_protocol:hear",
   "for (int i = 0; i < LINES_AT_ONCE; i++) {", "for (int i = 0; i < (LINES_AT_ONCE + 1); i++) {",
   "how many lines are heard in a turn is a choice")
+list("processes_system:be_child", 'unsetenv("WATCHDOG_USEC");', 'after unsetenv("WATCHDOG_PID");',
+  "two names that do not meet")
 list("keyset:decode", "memcpy(set->pending[i].name, at, UP_KEY_NAME_SIZE);",
   "after memcpy(set->pending[i].raw, at + UP_KEY_NAME_SIZE, UP_KEY_RAW_SIZE);", "two copies that do not meet")
 
@@ -60,10 +62,6 @@ list("generation_kept:collect_marked", "while (at < m->count && m->number[at] > 
   "while (at < m->count && m->number[at] >= n)", "no number is there twice")
 list("codec:lzma_options", "while (options->dict_size < len && options->dict_size < UP_BLOCK_MAX)",
   "while (options->dict_size < len && options->dict_size <= UP_BLOCK_MAX)", "no block is larger than that")
-list("ed25519:up_ed25519_public",
-  "bool good = pkey && EVP_PKEY_get_raw_public_key(pkey, out, &size) == 1 && size == UP_ED25519_KEY;",
-  "bool good = pkey && EVP_PKEY_get_raw_public_key(pkey, out, &size) == 1 || size == UP_ED25519_KEY;",
-  "OpenSSL does not fail at that")
 list("supervisor_script:swept", "return true;", "return false;", "it is so at the next look")
 list("processes_system:s_wait",
   "if (count > WATCHES) { /* nobody has so many; all are looked at when this returns */",
@@ -76,8 +74,9 @@ list("transfer_unfinished:up_transfer_resume",
   "one byte is fetched once more")
 list("orphans:score_of", "return false;", "return true;", "of a process that ends at this very moment")
 list("device_kept:up_device_keep_reuse", "begin_with(d);", ";", "a transfer has asked for what was kept before")
-list("system_cache:up_system_cache_pread", "while (done < len) {", "while (done <= len) {",
-  "of nothing nothing is read, and that ends it")
+for _, where in ipairs { "system_cache:up_system_cache_pread", "system_files:up_system_file_pread" } do
+  list(where, "while (done < len) {", "while (done <= len) {", "of nothing nothing is read, and that ends it")
+end
 list("policy_last_good:head_of", [[snprintf(head, HEAD + 1, MAGIC "%s\n", hex);]],
   [[snprintf(head, HEAD, MAGIC "%s\n", hex);]], "who reads it makes it in the same way")
 list("log:open_sink", "if (fstat(descriptor, &st) < 0)", "if ((fstat(descriptor, &st) < 0 && false))",
@@ -100,7 +99,9 @@ list("transfer_unfinished:up_transfer_keep",
   "what is kept then fits no block, and nothing is taken from it")
 list("transfer_open:get_macs", "if (p->adopt)", "if (!(p->adopt))",
   "without MACs all is decoded to be compared, which is slower alone")
-list("crc32c:up_crc32c", "if (len >= LONG_BUFFER) {", "if (len > LONG_BUFFER) {", "both ways give the same")
+for _, wrong in ipairs { "> LONG_BUFFER", ">= (LONG_BUFFER + 1)" } do
+  list("crc32c:up_crc32c", "if (len >= LONG_BUFFER) {", ("if (len %s) {"):format(wrong), "both ways give the same")
+end
 list("orphans:up_orphans_mark", "if (score + UP_ORPHAN_STEP > SCORE_MOST)", "if (score + UP_ORPHAN_STEP >= SCORE_MOST)",
   "a score that leaves room for just one step")
 list("slot:up_slot_open", "memcpy(s->path, path, len + 1);", "memcpy(s->path, path, len);",
@@ -134,9 +135,12 @@ list("program:up_program_start", "posix_spawn_file_actions_destroy(&files);", ";
   "memory of the C library; for the sanitizers")
 list("program:up_program_start", "posix_spawnattr_destroy(&attributes);", ";", "there it frees nothing")
 list("program:describe", "sigfillset(&all);", ";", "whatever the stack holds then; for valgrind")
-list("system_names:kind_of_entry",
-  "return fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ? UP_NODE_OTHER",
-  "return false ? UP_NODE_OTHER", "of file systems that do not tell the kind, an entry that goes at this very moment")
+for _, wrong in ipairs { "false", "(fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 && false)" } do
+  list("system_names:kind_of_entry",
+    "return fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ? UP_NODE_OTHER",
+    ("return %s ? UP_NODE_OTHER"):format(wrong),
+    "of file systems that do not tell the kind, an entry that goes at this very moment")
+end
 list("version:compare_numbers", "while (a->at < a->end && *a->at == '0')",
   "while (a->at <= a->end && *a->at == '0')", "what ends a number is no digit")
 list("running_image:up_device_source_digest",

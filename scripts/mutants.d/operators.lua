@@ -47,7 +47,16 @@ local BEYOND = { "errno [=!]= EINTR", "snprintf%(", "%f[%w]file >= 0", "%f[%w]fd
   "UINT%d+_MAX", '%? "',
   "^%s*if %(![%w_%->%.]+ || ![%w_%->%.| !]+%)" }
 
+-- The smaller or the larger of two, or what one has more: of two that are equal it is either way the same.
+local function is_one_of_both(line)
+  local a, b, yes, no = line:match "([%w_%->%.]+) [<>]=? ([%w_%->%.]+) %? ([^:]+) : ([^:,;)]+)[,;)]"
+  if not a then return false end
+  yes, no = yes:gsub("^%b()", ""), no:gsub("^%b()", "")
+  return yes == a and no == b or yes == b and no == a or yes == a .. " - " .. b and no == "0"
+end
+
 local function is_beyond_checks(line)
+  if is_one_of_both(line) then return true end
   for _, pattern in ipairs(BEYOND) do
     if line:find(pattern) then return true end
   end
@@ -108,7 +117,7 @@ function ways.bound(line, found)
   -- A byte too few is for the sanitizers.
   if line:find "alloc%(" or line:find "memcpy%(" or line:find "^%s+[%a][%w_ ]+ [%w_]+%[.*%];$" then return end
   replace_each(line, " ([%+%-]) 1([^%w%.])", function(_, after) return after end, found)
-  if line:find "snprintf%(" then return end -- see is_beyond_checks
+  if line:find "snprintf%(" or is_one_of_both(line) then return end -- see is_beyond_checks
   replace_each(line, " ([<>]=?) ([A-Z][A-Z0-9_]+)([^%w_%(])", function(relation, name, after)
     if is_a_choice(name) then return end
     return (" %s (%s + 1)%s"):format(relation, name, after)

@@ -177,7 +177,6 @@ static void what_has_become_fixed_is_not_touched(void **state)
     assert_goes_back(w);
 }
 
-/* With one of its two files alone, the stage would need room when there is none. */
 /* A program on trial puts a file where none was; the tree goes back. Whether it is kept in the state. */
 static bool is_kept_in_state(struct world *w, size_t size)
 {
@@ -224,6 +223,7 @@ static void larger_files_of_others_stay_in_their_folders(void **state)
     assert_false(is_kept_in_state(*state, UP_FILES_FOREIGN_BYTES + 1));
 }
 
+/* With one of its two files alone, the stage would need room when there is none. */
 static void no_plan_is_begun_without_room_to_end_it(void **state)
 {
     unsigned begun = 0, refused = 0;
@@ -278,6 +278,74 @@ static void what_filled_the_disk_is_removed_first(void **state)
     assert_false(is_full);
 }
 
+/* What a program on trial put at a target, and where it lies when the tree went back. */
+static const struct {
+    const char *path, *in_state, *in_folder;
+} theirs[] = {
+    {"/app/gone", STATE "/files/foreign/0100000000000000-0",
+     "/app/.moult-0100000000000000-0.foreign"},
+    {"/app/fresh", STATE "/files/foreign/0100000000000000-1",
+     "/app/.moult-0100000000000000-1.foreign"},
+    {"/app/data/log", "", "/app/.moult-0100000000000000-2.foreign/log"},
+};
+
+static bool holds_theirs(struct sim *sim, const char *path)
+{
+    char *text = sim_exists(sim, path) ? sim_get(sim, path, NULL) : NULL;
+    bool same = text && strcmp(text, "theirs") == 0;
+
+    free(text);
+    return same;
+}
+
+/* Change `k` of going back fails once. Whether there was one. */
+static bool stay_when_one_fails(const struct world *w, unsigned k)
+{
+    struct sim *sim = sim_clone(w->sim);
+    struct world there = {.sim = sim, .storage = sim_storage(sim), .before = w->before};
+    bool met;
+
+    assert_int_equal(up_files_open(&there.files, there.storage, STATE, &there.err), 0);
+    sim_reset_counters(sim);
+    sim_fail(sim, SIM_CHANGES, k, EIO, false);
+    (void)!up_files_undo(&there.files, &there.err);
+    met = sim_fault_hits(sim) > 0;
+    sim_fail(sim, SIM_CHANGES, 0, 0, false);
+    assert_goes_back(&there);
+    for (size_t i = 0; i < sizeof theirs / sizeof theirs[0]; i++)
+        if (!holds_theirs(sim, theirs[i].in_folder) &&
+            !(*theirs[i].in_state && holds_theirs(sim, theirs[i].in_state)))
+            fail_msg("change %u fails: %s is lost", k, theirs[i].path);
+    up_files_close(&there.files);
+    assert_int_equal(sim_open_files(sim), 0);
+    sim_free(sim);
+    return met;
+}
+
+static void files_of_others_stay_whatever_fails(void **state)
+{
+    struct up_files_op op[] = {{.kind = UP_FILES_DELETE, .dir = "", .name = "gone"},
+                               {.kind = UP_FILES_PUT, .dir = "", .name = "fresh"},
+                               {.kind = UP_FILES_DELETE, .dir = "", .name = "data"}};
+    struct world *w = *state;
+    struct up_storage *s = w->storage;
+    uint64_t room[] = {UINT64_MAX, 0};
+    unsigned k;
+
+    assert_int_equal(stage(w, op, 3), 0);
+    assert_int_equal(up_files_switch(&w->files, &w->err), 0);
+    assert_int_equal(s->ops->unlink(s, "/app/fresh"), 0);
+    sim_settle(w->sim);
+    for (size_t i = 0; i < sizeof theirs / sizeof theirs[0]; i++)
+        sim_put_text(w->sim, theirs[i].path, "theirs");
+    for (size_t i = 0; i < sizeof room / sizeof room[0]; i++) {
+        sim_set_free(w->sim, room[i]);
+        for (k = 1; stay_when_one_fails(w, k); k++)
+            continue;
+        assert_true(k > 10);
+    }
+}
+
 #define IN_WORLD(f) cmocka_unit_test_setup_teardown(f, enter, leave)
 
 int main(void)
@@ -286,6 +354,7 @@ int main(void)
         IN_WORLD(directories_of_others_are_set_aside),
         IN_WORLD(a_folder_of_a_new_file_may_go),
         IN_WORLD(what_finds_no_room_stays_in_its_folder),
+        IN_WORLD(files_of_others_stay_whatever_fails),
         IN_WORLD(many_files_of_others_stay_in_their_folders),
         IN_WORLD(large_files_of_others_stay_in_their_folders),
         IN_WORLD(larger_files_of_others_stay_in_their_folders),

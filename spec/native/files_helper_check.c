@@ -121,11 +121,15 @@ static void it_is_for_the_supervisor(void **state)
     struct world *w = *state;
     struct up_config config = {.state = (char *)STATE};
     struct up_files_helper helper = {&config, w->storage, &play.table, up_processes_system(), 63};
+    int pair[2];
 
     assert_int_equal(up_files_helper(&helper, "on", &w->err), UP_USAGE);
-    helper.link = 0;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    helper.link = pair[1];
     assert_int_equal(up_files_helper(&helper, "off", &w->err), UP_USAGE);
     assert_tree(w, false);
+    close(pair[0]);
+    close(pair[1]);
 }
 
 #define IN_WORLD(f) cmocka_unit_test_setup_teardown(f, enter, leave)

@@ -403,15 +403,32 @@ static int keep(void *user, const struct up_running *p)
     return 0;
 }
 
+/* Whoever may become another one does; nobody else can, and needs not. */
+static struct up_running somebody(void)
+{
+    struct up_running as = {.owner = 12345, .group = 23456, .group_count = 2, .groups = {34567, 45678}};
+    gid_t groups[UP_RUNNING_GROUPS];
+    int count;
+
+    if (geteuid() == 0)
+        return as;
+    count = getgroups(UP_RUNNING_GROUPS, groups);
+    as = (struct up_running){.owner = geteuid(), .group = getegid(), .group_count = count > 0 ? count : 0};
+    for (int i = 0; i < count; i++)
+        as.groups[i] = groups[i];
+    return as;
+}
+
 static void the_system_starts_sees_and_ends(void **state)
 {
     struct up_running_table *t = up_running_system();
-    struct up_running as = {.owner = geteuid(), .group = getegid()}, seen = {0};
+    struct up_running as = somebody(), seen = {0};
     char dir[] = "/tmp/programs.XXXXXX", path[128];
     struct up_stat st;
 
     (void)state;
     assert_non_null(mkdtemp(dir));
+    assert_int_equal(chmod(dir, 0755), 0);
     snprintf(path, sizeof path, "%s/" WAITS, dir);
     snprintf(as.folder, sizeof as.folder, "%s", dir);
     copy_of_ours(path);
@@ -422,7 +439,10 @@ static void the_system_starts_sees_and_ends(void **state)
     assert_int_equal(t->ops->each(t, &st, keep, &seen), 0);
     assert_true(seen.pid > 1);
     assert_int_equal(seen.parent, getpid());
-    assert_int_equal(seen.owner, geteuid());
+    assert_int_equal(seen.owner, as.owner);
+    assert_int_equal(seen.group, as.group);
+    assert_int_equal(seen.group_count, as.group_count);
+    assert_memory_equal(seen.groups, as.groups, as.group_count * sizeof as.groups[0]);
     assert_string_equal(seen.folder, dir);
     assert_int_equal(getsid((pid_t)seen.pid), seen.pid);
     st.inode++;

@@ -390,6 +390,42 @@ static void names_of_no_plan_go_on_order(void **state)
     assert_int_equal(removed, 0);
 }
 
+/* Call `n` of one kind fails. Whether there was one. */
+static bool is_said(enum sim_op op, unsigned n)
+{
+    struct sim *whole = sim;
+    uint32_t removed;
+    bool met;
+
+    sim = sim_clone(whole);
+    sim_fail(sim, op, n, EIO, false);
+    if (up_device_clean_files(&removed, sim_storage(sim), &config, &err) == 0 && sim_fault_hits(sim) > 0)
+        fail_msg("%s %u failed unsaid", sim_op_name(op), n);
+    met = sim_fault_hits(sim) > 0;
+    sim_free(sim);
+    sim = whole;
+    return met;
+}
+
+static void an_order_that_was_not_carried_out_is_told(void **state)
+{
+    static const enum sim_op ops[] = {SIM_LIST, SIM_OPEN_DIR, SIM_UNLINK, SIM_RMDIR, SIM_SYNC};
+
+    (void)state;
+    sim_put_dir(sim, "/app/etc/.moult-0123456789abcdef-0.new", 0700);
+    for (size_t i = 0; i < 4; i++)
+        sim_put_text(sim, ours[i], "ours");
+    sim_reset_counters(sim);
+    for (size_t i = 0; i < sizeof ops / sizeof ops[0]; i++) {
+        unsigned n = 1;
+
+        while (is_said(ops[i], n))
+            n++;
+        if (n == 1)
+            fail_msg("no %s", sim_op_name(ops[i]));
+    }
+}
+
 static void names_of_a_plan_stay(void **state)
 {
     uint32_t removed;
@@ -431,6 +467,7 @@ int main(void)
         IN_WORLD(without_a_journal_run_puts_the_tree_back),
         IN_WORLD(without_a_journal_nothing_runs_on_a_mixture),
         IN_WORLD(names_of_no_plan_go_on_order),
+        IN_WORLD(an_order_that_was_not_carried_out_is_told),
         IN_WORLD(names_of_a_plan_stay),
         IN_WORLD(whoever_holds_the_state_is_waited_for_by_others),
     };
