@@ -135,20 +135,23 @@ static int read_back(struct up_device *d, const struct up_part *part, struct up_
     return f->block < up_blocks_count(f->blocks) ? UP_AGAIN : 0;
 }
 
-/* The copy of the head must be intact, too. Keys that cannot be read are not
- * the head's fault: the package was verified before. */
+/* The copy of the head must be intact, too: the package was verified before, so
+ * what does not fit is the medium's fault, and keys that cannot be read are not
+ * the head's. */
 static int check_head(struct up_device *d, const char *head, struct up_error *err)
 {
     struct up_keyring *ring;
     struct up_manifest m;
-    struct up_error ignored;
+    struct up_error why;
     int rc;
 
-    if (up_keyring_open(&ring, d->storage, d->config->keys, &ignored) < 0)
+    if (up_keyring_open(&ring, d->storage, d->config->keys, &why) < 0)
         return 0;
-    rc = up_package_load_part(&m, d->storage, ring, head, UP_SCRIPT, err);
+    rc = up_package_load_part(&m, d->storage, ring, head, UP_SCRIPT, &why);
     up_keyring_free(ring);
-    return rc < 0 ? up_fail_in(err, head) : 0;
+    if (rc < 0)
+        return up_fail(err, UP_CORRUPT, "%s: is not what was verified: %s", head, why.message);
+    return 0;
 }
 
 /* The archive is complete: keep it, and begin to extract it. */
@@ -207,13 +210,12 @@ static int read_back_script(struct up_device *d, struct up_error *err)
 
 /* The signed bytes were correct a moment ago, so the medium failed. Nothing
  * that was extracted to it is kept. */
-static int medium_failed(struct up_device *d, const struct up_part *part, struct up_error *err)
+static int medium_failed(struct up_device *d, struct up_error *err)
 {
     char dir[UP_PATH_SIZE];
 
     up_device_path(d, "script", dir, sizeof dir);
-    if (part->kind == UP_SCRIPT)
-        up_generation_discard(d->storage, dir, d->state.tx.generation);
+    up_generation_discard(d->storage, dir, d->state.tx.generation);
     err->code = UP_WRITE;
     return UP_WRITE;
 }
@@ -239,7 +241,7 @@ static int finish_part(struct up_device *d, const struct up_part *part, struct u
             return rc;
         rc = begin_script(d, part, err);
     }
-    return rc == UP_CORRUPT ? medium_failed(d, part, err) : rc;
+    return rc == UP_CORRUPT ? medium_failed(d, err) : rc;
 }
 
 /* Record how the slot's image is recognised at a later boot; "": there is no way. */

@@ -455,6 +455,35 @@ static void a_spool_that_the_medium_spoiled_is_not_extracted(void **state)
     stand_free(&s);
 }
 
+/* What was made of it, or is kept beside it, reads back differently: the next try makes it anew, and
+ * nothing is said against who signed it. */
+static void a_script_that_the_medium_spoiled_does_not_stay(void **state)
+{
+    unsigned spoiled = 0;
+    int rc = UP_WRITE;
+
+    (void)state;
+    for (unsigned n = 1; rc < 0; n++) {
+        struct stand s;
+
+        stand_up(&s);
+        put_package(&s, (struct up_fixture){.script_files = 2});
+        begin(&s);
+        assert_int_equal(transfer(&s), 0);
+        sim_reset_counters(s.sim);
+        sim_flip_medium(s.sim, n);
+        rc = finish(&s);
+        if (rc < 0 && rc != UP_WRITE)
+            fail_msg("write %u: %s", n, s.err.message);
+        if (rc < 0 && strncmp(s.err.message, "/device/state/journal", 21) != 0) {
+            assert_false(sim_exists(s.sim, "/device/state/script/2"));
+            spoiled++;
+        }
+        stand_free(&s);
+    }
+    assert_true(spoiled > 3);
+}
+
 /* Sign the manifest of the package again, and put it back in its place. */
 static void sign_again(struct stand *s, char *bytes, size_t size)
 {
@@ -526,6 +555,7 @@ int main(void)
         cmocka_unit_test(an_unfinished_block_that_changed_is_fetched_again),
         cmocka_unit_test(gates_are_asked_again_before_anything_is_armed),
         cmocka_unit_test(a_spool_that_the_medium_spoiled_is_not_extracted),
+        cmocka_unit_test(a_script_that_the_medium_spoiled_does_not_stay),
         cmocka_unit_test(a_block_that_decodes_to_something_else_is_not_written),
     };
 
