@@ -282,10 +282,8 @@ static void what_filled_the_disk_is_removed_first(void **state)
 static const struct {
     const char *path, *in_state, *in_folder;
 } theirs[] = {
-    {"/app/gone", STATE "/files/foreign/0100000000000000-0",
-     "/app/.moult-0100000000000000-0.foreign"},
-    {"/app/fresh", STATE "/files/foreign/0100000000000000-1",
-     "/app/.moult-0100000000000000-1.foreign"},
+    {"/app/gone", STATE "/files/foreign/0100000000000000-0", "/app/.moult-0100000000000000-0.foreign"},
+    {"/app/fresh", STATE "/files/foreign/0100000000000000-1", "/app/.moult-0100000000000000-1.foreign"},
     {"/app/data/log", "", "/app/.moult-0100000000000000-2.foreign/log"},
 };
 
