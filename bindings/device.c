@@ -8,7 +8,7 @@
  *   d:begin(head)            -- then update.native.transfer carries the blocks
  *   repeat local ok, _, code = d:finish(head) until ok or code ~= "again"
  *
- * What begins and ends a trial is in device_trial.c.
+ * What ends a trial is in device_trial.c.
  *
  * `config` is what update.config.load() returns. Modes: "read" (takes no
  * lock, writes nothing), "lock", "child" (the parent holds the lock).

@@ -1,5 +1,5 @@
 /*
- * device_trial.c -- methods of update.native.device that begin and end a trial.
+ * device_trial.c -- methods of update.native.device about trials: who let a release in, and what ends one.
  */
 #include "device.h"
 #include "error.h"
@@ -61,38 +61,6 @@ static int push_action(lua_State *L, int rc, enum up_start_action action, const 
     return 1;
 }
 
-/* device:start() -> "run" | "restart" */
-static int m_start(lua_State *L)
-{
-    enum up_start_action action;
-    struct up_error err;
-    int rc = up_device_start(up_check_device(L, 1), &action, &err);
-
-    return push_action(L, rc, action, &err);
-}
-
-/* device:begin_trial() -> true */
-static int m_begin_trial(lua_State *L)
-{
-    struct up_error err;
-
-    return up_push_done(L, up_device_begin_trial(up_check_device(L, 1), &err), &err);
-}
-
-/* device:trial_start() -> "run" | nil, message, "rolledback", "run" or "restart" */
-static int m_trial_start(lua_State *L)
-{
-    enum up_start_action action;
-    struct up_error err;
-    int rc = up_device_trial_start(up_check_device(L, 1), &action, &err);
-
-    if (rc != UP_ROLLEDBACK)
-        return push_action(L, rc, action, &err);
-    up_push_fail(L, &err);
-    lua_pushstring(L, action == UP_START_RUN ? "run" : "restart");
-    return 4;
-}
-
 /* device:confirm() -> true */
 static int m_confirm(lua_State *L)
 {
@@ -126,9 +94,6 @@ const luaL_Reg up_trial_methods[] = {
     {"judge", m_judge},
     {"unjudged", m_unjudged},
     {"let_in", m_let_in},
-    {"start", m_start},
-    {"begin_trial", m_begin_trial},
-    {"trial_start", m_trial_start},
     {"confirm", m_confirm},
     {"rollback", m_rollback},
     {"needs_restart", m_needs_restart},

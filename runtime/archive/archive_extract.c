@@ -2,7 +2,6 @@
  * archive_extract.c -- extracts the entries that archive_reader.c reads, through the caller's storage.
  */
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,9 +23,9 @@ static int cannot(const char *what, const char *path, struct up_error *err)
     return up_fail(err, up_code_of_errno(errno, UP_WRITE), "%s: %s: %s", path, what, strerror(errno));
 }
 
-static int join(char out[PATH_MAX], const char *dir, const char *name, struct up_error *err)
+static int join(char out[UP_PATH_SIZE], const char *dir, const char *name, struct up_error *err)
 {
-    if (snprintf(out, PATH_MAX, "%s/%s", dir, name) >= PATH_MAX)
+    if (snprintf(out, UP_PATH_SIZE, "%s/%s", dir, name) >= UP_PATH_SIZE)
         return up_fail(err, UP_WRITE, "%s/%s: path too long", dir, name);
     return 0;
 }
@@ -34,7 +33,7 @@ static int join(char out[PATH_MAX], const char *dir, const char *name, struct up
 /* Every directory above `path`, which lies below x->dir. */
 static int make_parents(const struct extraction *x, const char *path, struct up_error *err)
 {
-    char parent[PATH_MAX];
+    char parent[UP_PATH_SIZE];
 
     for (const char *slash = strchr(path + strlen(x->dir) + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
         memcpy(parent, path, (size_t)(slash - path));
@@ -78,7 +77,7 @@ static int put_file(struct extraction *x, const char *path, unsigned mode, struc
 
 static int put(struct extraction *x, const struct up_archive_entry *entry, struct up_error *err)
 {
-    char path[PATH_MAX];
+    char path[UP_PATH_SIZE];
 
     if (join(path, x->dir, entry->name, err) < 0 || make_parents(x, path, err) < 0)
         return err->code;
@@ -102,7 +101,7 @@ static int sync_tree(struct up_storage *storage, const char *dir, struct up_erro
 static int sync_below(void *user, const char *name, enum up_node_kind kind)
 {
     struct sync_walk *walk = user;
-    char path[PATH_MAX];
+    char path[UP_PATH_SIZE];
 
     if (kind != UP_NODE_DIR)
         return 0;
@@ -144,7 +143,7 @@ static int extract_all(struct extraction *x, struct up_error *err)
 int up_archive_reader_extract(struct up_archive_reader *a, struct up_storage *storage, const char *dir,
                               uint64_t *files, struct up_error *err)
 {
-    char part[PATH_MAX];
+    char part[UP_PATH_SIZE];
     struct extraction x = {.archive = a, .storage = storage, .dir = part};
     struct up_error ignored;
     struct up_stat st;

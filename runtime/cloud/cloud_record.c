@@ -5,19 +5,18 @@
 #include "storage.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
 
-static int path_of(char path[PATH_MAX], const char *state, const char *name, struct up_error *err)
+static int path_of(char path[UP_PATH_SIZE], const char *state, const char *name, struct up_error *err)
 {
     size_t len = strlen(name);
 
     if (len < 1 || len > UP_CLOUD_NAME_MAX || name[0] == '.' || strspn(name, NAME_CHARACTERS) != len)
         return up_fail(err, UP_USAGE, "cloud %s: not a valid name", name);
-    if (snprintf(path, PATH_MAX, "%s/cloud/%s", state, name) >= PATH_MAX)
+    if (snprintf(path, UP_PATH_SIZE, "%s/cloud/%s", state, name) >= UP_PATH_SIZE)
         return up_fail(err, UP_USAGE, "state %.100s...: the path is too long", state);
     return 0;
 }
@@ -25,7 +24,7 @@ static int path_of(char path[PATH_MAX], const char *state, const char *name, str
 int up_cloud_record_keep(struct up_storage *storage, const char *state, const char *name, const char *text,
                          size_t len, struct up_error *err)
 {
-    char path[PATH_MAX], folder[PATH_MAX];
+    char path[UP_PATH_SIZE], folder[UP_PATH_SIZE];
     int rc = path_of(path, state, name, err);
 
     if (rc < 0)
@@ -41,7 +40,7 @@ int up_cloud_record_keep(struct up_storage *storage, const char *state, const ch
 int up_cloud_record_read(struct up_storage *storage, const char *state, const char *name, char **out,
                          size_t *len, struct up_error *err)
 {
-    char path[PATH_MAX];
+    char path[UP_PATH_SIZE];
     int rc = path_of(path, state, name, err);
 
     *out = NULL;
@@ -51,7 +50,7 @@ int up_cloud_record_read(struct up_storage *storage, const char *state, const ch
 int up_cloud_record_forget(struct up_storage *storage, const char *state, const char *name,
                            struct up_error *err)
 {
-    char path[PATH_MAX];
+    char path[UP_PATH_SIZE];
     int rc = path_of(path, state, name, err);
 
     if (rc < 0)

@@ -23,8 +23,12 @@ static const char verdict_first[] = "a new tree is swept after the verdict; the 
 static const char old_again[] = "an old tree is swept after going back; the journal lost its newest half";
 static const char tried[] = "a trial that was switched is confirmed; the stage lost its newest half";
 
-/* What the pair that runs names: old files, new files; or it fell back to the old ones. */
-static const struct up_files_row table[UP_FILES_PHASES][UP_FILES_STEPS] = {
+/* A column for each thing that the pair that runs may name: old files, new files; or it fell back to the old ones.
+ * `why` is for the reader: why it cannot happen; NULL: it can. */
+static const struct row {
+    enum up_files_action action[UP_FILES_RUNS];
+    const char *why;
+} table[UP_FILES_PHASES][UP_FILES_STEPS] = {
     [UP_FILES_IDLE] = {
         [UP_FILES_NONE]         = {EACH(NOTHING), NULL},
         [UP_FILES_STAGING]      = {{SWEEP_OLD, SWEEP_NEW, SWEEP_OLD}, NULL},
@@ -117,11 +121,6 @@ static const struct up_files_row table[UP_FILES_PHASES][UP_FILES_STEPS] = {
     },
 };
 /* clang-format on */
-
-const struct up_files_row *up_files_row(enum up_files_phase phase, enum up_files_step step)
-{
-    return &table[phase][step];
-}
 
 /* At or past the first change, and not yet a verdict. */
 static bool is_between(enum up_files_step step)

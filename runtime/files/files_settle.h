@@ -60,11 +60,4 @@ struct up_files_facts {
 
 enum up_files_action up_files_decide(const struct up_files_facts *facts);
 
-/* One row of the table. `why` says why it cannot happen; NULL: it can. */
-struct up_files_row {
-    enum up_files_action action[UP_FILES_RUNS];
-    const char *why;
-};
-const struct up_files_row *up_files_row(enum up_files_phase phase, enum up_files_step step);
-
 #endif

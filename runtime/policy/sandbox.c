@@ -25,7 +25,6 @@
 #include <errno.h>
 #include <jansson.h>
 #include <lauxlib.h>
-#include <limits.h>
 #include <lua.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -291,7 +290,7 @@ _Noreturn static void ask_all(const json_t *question, const struct up_sandbox_mo
 /* Allocated; exits if the question cannot be read. */
 static char *read_module(const char *lua, const char *name)
 {
-    char path[PATH_MAX];
+    char path[UP_PATH_SIZE];
     struct up_error err;
     char *text;
 

@@ -88,7 +88,8 @@ bool up_tag_listed(const char *text, const char *tag)
             return true;
         if (strncmp(text, "W/", 2) == 0)
             text += 2;
-        if (*text != '"' || !(end = strchr(text + 1, '"')))
+        end = *text == '"' ? strchr(text + 1, '"') : NULL;
+        if (!end)
             return false;
         if ((size_t)(end + 1 - text) == len && memcmp(text, tag, len) == 0)
             return true;

@@ -1,10 +1,10 @@
 #include "local_socket.h"
 
 #include "error.h"
+#include "storage.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,7 +13,7 @@ int up_local_socket_address(struct sockaddr_un *out, const char *path, int *fold
 {
     size_t len = strlen(path);
     const char *slash = strrchr(path, '/');
-    char dir[PATH_MAX];
+    char dir[UP_PATH_SIZE];
     int n;
 
     *folder = -1;

@@ -95,8 +95,6 @@ void up_tell_alive(struct up_supervisor *s);
 /* Answer the agent's request for `verb`. err is read if result < 0. */
 void up_tell_answer(struct up_supervisor *s, const char *verb, int result, const struct up_error *err);
 
-/* Stop both children for this reason; a stronger earlier reason stays. */
-void up_leave(struct up_supervisor *s, enum up_leave how);
 /* Stop both children, then restart the device; does nothing if that was tried and will be retried. Of what
  * is armed without a core only files need that, whatever `why` says. */
 void up_leave_to_restart(struct up_supervisor *s, const char *why);

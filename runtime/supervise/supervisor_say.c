@@ -121,7 +121,8 @@ void up_tell_alive(struct up_supervisor *s)
  * Stopping and restarting.
  */
 
-void up_leave(struct up_supervisor *s, enum up_leave how)
+/* Stop both children for this reason; a stronger earlier reason stays. */
+static void leave(struct up_supervisor *s, enum up_leave how)
 {
     if (s->leave == UP_LEAVE_STOP || s->leave == how)
         return;
@@ -138,7 +139,7 @@ void up_leave_to_restart(struct up_supervisor *s, const char *why)
     if (up_supervisor_phase(s) == UP_ARMED && !up_device_has_core(s->device))
         why = "new files wait for it";
     up_say(s, "restarting the device: %s", why);
-    up_leave(s, UP_LEAVE_RESTART);
+    leave(s, UP_LEAVE_RESTART);
 }
 
 static int next_signal(struct up_supervisor *s)
@@ -155,6 +156,6 @@ void up_hear_signals(struct up_supervisor *s)
         }
         if (s->leave != UP_LEAVE_STOP)
             up_say(s, "stopping: %s", strsignal(number));
-        up_leave(s, UP_LEAVE_STOP);
+        leave(s, UP_LEAVE_STOP);
     }
 }

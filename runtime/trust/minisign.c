@@ -127,7 +127,7 @@ int up_keyring_load(struct up_keyring **out, struct up_storage *storage, const c
 int up_keyring_load_root(struct up_keyring **out, struct up_storage *storage, const char *dir,
                          struct up_error *err)
 {
-    char root[4096];
+    char root[UP_PATH_SIZE];
 
     if ((size_t)snprintf(root, sizeof root, "%s/" UP_KEYS_ROOT, dir) >= sizeof root)
         return up_fail(err, UP_UNTRUSTED, "keys %s: path too long", dir);

@@ -9,7 +9,7 @@
 int up_signed_load(char **text, size_t *len, char comment[UP_TRUSTED_COMMENT_MAX], struct up_storage *storage,
                    const struct up_keyring *ring, const char *path, size_t limit, struct up_error *err)
 {
-    char beside[4096], *sig = NULL;
+    char beside[UP_PATH_SIZE], *sig = NULL;
     size_t sig_len;
     int rc;
 

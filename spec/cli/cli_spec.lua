@@ -121,11 +121,9 @@ describe("moult", function()
       w:configure "policy_days = 1,"
       assert.equal(4, (w:moult "install p3.upd -q"))
       assert.equal(0, w:status().kept_out)
-      -- Confirmed, by a supervisor that is not there.
-      local config = assert(require("update.config").load(w:path "config.lua"))
-      local device = assert(require("update.native.device").open(config, "lock"))
-      assert(device:begin_trial() and device:trial_start() and device:confirm())
-      device:close()
+      w:run()
+      w:wait_status({ release = "1.0.2", phase = "idle" }, 40)
+      w:stop "device"
       w:pack { sequence = 4, version = "1.0.3" }
       assert.equal(0, (w:moult "explain p4.upd --default-policy -q"))
       assert.equal(20, (w:moult "explain p4.upd -q"))
