@@ -111,11 +111,11 @@ static void set_last(lua_State *L, const struct up_device *d)
 
 void up_push_status(lua_State *L, const struct up_device *d)
 {
-    char damage[512];
+    char damage[512], mixed[UP_PATH_SIZE];
     const struct up_journal_state *s = up_device_state(d);
     const struct up_pair *pair = up_status_running(d);
 
-    lua_createtable(L, 0, 10);
+    lua_createtable(L, 0, 11);
     up_set_string(L, "phase", up_phase_name(s->phase));
     up_set_string(L, "release", pair->release);
     set_core(L, pair);
@@ -132,6 +132,8 @@ void up_push_status(lua_State *L, const struct up_device *d)
         up_set_string(L, "damage", damage);
     lua_setfield(L, -2, "script");
     set_files(L, pair);
+    if (up_status_mixed(d, mixed, sizeof mixed))
+        up_set_string(L, "mixed", mixed);
     set_floor(L, s);
     set_trouble(L, d);
     set_time(L, d);

@@ -85,6 +85,7 @@ struct moult_status {
     char last_code[24];   /* how the last update ended, such as "ok"; "" if there was none */
     char last_message[512];
     char trouble[512]; /* why updates do not work, or "" */
+    char mixed[512];   /* where the files are neither the old nor the new ones, or "" */
 };
 
 struct moult_offer {

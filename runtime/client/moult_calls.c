@@ -44,6 +44,7 @@ int moult_status(struct moult *m, struct moult_status *out, int timeout)
     take(out->last_code, sizeof out->last_code, last, "code");
     take(out->last_message, sizeof out->last_message, last, "message");
     take(out->trouble, sizeof out->trouble, json_object_get(result, "trouble"), "message");
+    take(out->mixed, sizeof out->mixed, result, "mixed");
     out->done = number(t, "done");
     out->total = number(t, "total");
     json_decref(result);

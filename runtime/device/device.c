@@ -84,6 +84,8 @@ int up_device_open(struct up_device **out, struct up_storage *storage, const str
         up_device_close(d);
         return err->code;
     }
+    if (flags == UP_DEVICE_READ)
+        up_device_see_tree(d);
     *out = d;
     return 0;
 }

@@ -1,7 +1,10 @@
 #include "status.h"
 
+#include <stdio.h>
+
 #include "blocks.h"
 #include "error.h"
+#include "files_switch.h"
 #include "minisign.h"
 #include "package.h"
 
@@ -22,6 +25,24 @@ const struct up_pair *up_status_running(const struct up_device *d)
     if (up_device_on_trial(d) && !up_device_has_core(d))
         return &s->tx.pair;
     return &s->slot[up_device_running(d)];
+}
+
+bool up_status_mixed(const struct up_device *d, char *path, size_t len)
+{
+    const char *state = up_device_config(d)->state;
+    struct up_files f;
+    struct up_error ignored;
+
+    path[0] = '\0';
+    if (!up_device_mixed(d))
+        return false;
+    if (up_files_open(&f, up_device_storage(d), state, &ignored) == 0) {
+        up_files_stuck(&f, path, len);
+        up_files_close(&f);
+    }
+    if (!path[0])
+        snprintf(path, len, "%s/files", state);
+    return true;
 }
 
 /* Stored bytes of the first `count` blocks of a part. */

@@ -13,6 +13,13 @@ const struct up_pair *up_status_confirmed(const struct up_device *d);
 /* The pair whose generation is to run now. */
 const struct up_pair *up_status_running(const struct up_device *d);
 
+/*
+ * Whether the tree of files is mixed, as up_device_mixed() says, and the first path at
+ * which that shows. Only the owner of the lock knows for sure: UP_DEVICE_READ may look
+ * while a switch is under way, and UP_DEVICE_CHILD is never told.
+ */
+bool up_status_mixed(const struct up_device *d, char *path, size_t len);
+
 struct up_status_progress {
     enum up_part_kind part; /* being fetched, or the last one */
     uint64_t done, total;   /* stored bytes of all parts; 0 and 0 if the head is gone */

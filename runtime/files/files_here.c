@@ -110,21 +110,26 @@ int up_files_here_make(struct up_storage *s, const struct up_files_plan *plan, s
     return 0;
 }
 
-int up_files_here_check(struct up_storage *s, const struct up_files_plan *plan, struct up_error *err)
+int up_files_here_check_root(struct up_storage *s, const struct up_files_plan *plan, uint32_t i,
+                             struct up_error *err)
 {
     char name[UP_FILES_TEMPORARY_SIZE];
     struct up_files_place p;
     bool here;
 
     up_files_here(plan, name);
-    for (uint32_t i = 0; i < plan->root_count; i++) {
-        if (open_root(&p, s, plan, i, err) < 0)
+    if (open_root(&p, s, plan, i, err) < 0)
+        return err->code;
+    here = holds(&p, name, plan->root[i].here, false);
+    up_files_place_close(&p);
+    return here ? 0 : up_fail(err, UP_MISSING, "root %s is not there", p.root);
+}
+
+int up_files_here_check(struct up_storage *s, const struct up_files_plan *plan, struct up_error *err)
+{
+    for (uint32_t i = 0; i < plan->root_count; i++)
+        if (up_files_here_check_root(s, plan, i, err) < 0)
             return err->code;
-        here = holds(&p, name, plan->root[i].here, false);
-        up_files_place_close(&p);
-        if (!here)
-            return up_fail(err, UP_MISSING, "root %s is not there", p.root);
-    }
     return 0;
 }
 

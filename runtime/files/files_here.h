@@ -18,6 +18,8 @@ UP_MUST_CHECK int up_files_here_make(struct up_storage *s, const struct up_files
 /* Errors: UP_MISSING "root R is not there". */
 UP_MUST_CHECK int up_files_here_check(struct up_storage *s, const struct up_files_plan *plan,
                                       struct up_error *err);
+UP_MUST_CHECK int up_files_here_check_root(struct up_storage *s, const struct up_files_plan *plan, uint32_t i,
+                                           struct up_error *err);
 /* What was kept for going back is free from now on, in every root that is there. Errors: UP_WRITE. */
 UP_MUST_CHECK int up_files_here_give_room(struct up_storage *s, const struct up_files_plan *plan,
                                           struct up_error *err);

@@ -218,6 +218,35 @@ bool up_files_is(const struct up_files *f, bool new_tree)
     return is;
 }
 
+static void name_target(const struct up_files_plan *plan, uint32_t n, char *out, size_t len)
+{
+    const struct up_files_op *op = &plan->op[n];
+    const char *root = plan->root[op->root].path;
+
+    snprintf(out, len, "%s/%s%s%s", strcmp(root, "/") == 0 ? "" : root, op->dir, *op->dir ? "/" : "", op->name);
+}
+
+void up_files_stuck(const struct up_files *f, char *out, size_t len)
+{
+    const struct up_files_work w = work_of(f);
+    struct up_error why;
+    bool is = false;
+
+    snprintf(out, len, "%s", f->lost ? f->folder : "");
+    if (f->lost || !f->found)
+        return;
+    for (uint32_t i = 0; i < f->plan.root_count; i++)
+        if (up_files_here_check_root(f->storage, &f->plan, i, &why) < 0) {
+            snprintf(out, len, "%s", f->plan.root[i].path);
+            return;
+        }
+    for (uint32_t n = f->plan.op_count; n-- > 0;)
+        if (up_files_is_done(&w, n, false, &is, &why) < 0 || !is) {
+            name_target(&f->plan, n, out, len);
+            return;
+        }
+}
+
 static int forget(struct up_files *f, struct up_error *err)
 {
     const struct up_files_stage none = {.step = UP_FILES_NONE};

@@ -78,6 +78,9 @@ UP_MUST_CHECK int up_files_undo(struct up_files *f, struct up_error *err);
 /* Whether the tree is the new one, or the old one, although the stage says that it is being changed
  * or put back: a medium that takes no more can keep the rest from being recorded. */
 bool up_files_is(const struct up_files *f, bool new_tree);
+/* The path at which the way back to the old tree has got stuck: of a target, a root that is not there, or a
+ * plan that cannot be read. "": nothing is left to put back. */
+void up_files_stuck(const struct up_files *f, char *out, size_t len);
 
 /* The tree stays as it is, new or old. Remove all traces; the stage becomes none. */
 UP_MUST_CHECK int up_files_sweep(struct up_files *f, bool new_tree, struct up_error *err);

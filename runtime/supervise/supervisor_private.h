@@ -45,6 +45,7 @@ struct up_supervisor {
     struct up_trouble trouble;  /* why not */
     char said[UP_SAID_SIZE];    /* the trouble reported last; "": none */
     bool without_updates;       /* that was reported */
+    bool mixed;                 /* the agent was told where the files are mixed */
     bool agent_knows;           /* it was told the same */
     uint64_t retry_at;          /* ms; when to look again */
     uint64_t retry_delay;       /* ms; 0: no trouble */

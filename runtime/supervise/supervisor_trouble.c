@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "status.h"
 #include "supervisor_private.h"
 
 #define RETRY_FIRST_MS 5000
@@ -47,8 +48,22 @@ static void say(struct up_supervisor *s, const struct up_trouble *t)
         up_warn("not in the way of updates", &t->cause);
 }
 
+/* Where the tree of files is stuck is read from the medium, so it is not asked more than needed. */
+static void tell_mixed(struct up_supervisor *s)
+{
+    char path[UP_PATH_SIZE];
+    bool mixed = s->device && up_status_mixed(s->device, path, sizeof path);
+
+    if (mixed)
+        up_child_tell(s->agent, "mixed %s", path);
+    else if (s->mixed)
+        up_child_tell(s->agent, "mixed");
+    s->mixed = mixed;
+}
+
 static void tell_agent(struct up_supervisor *s, const struct up_trouble *t)
 {
+    tell_mixed(s);
     if (t->cause.code == UP_OK)
         up_child_tell(s->agent, "trouble none");
     else
@@ -80,6 +95,8 @@ void up_tell_trouble(struct up_supervisor *s)
         snprintf(s->said, sizeof s->said, "%s", message);
         say(s, t);
     }
+    if (s->mixed != (s->device && up_device_mixed(s->device)))
+        s->agent_knows = false;
     if ((news || !s->agent_knows) && up_child_running(s->agent)) {
         tell_agent(s, t);
         s->agent_knows = true;

@@ -96,6 +96,12 @@ describe("an update of files", function()
     assert.equal("", w:traces())
   end)
 
+  -- The path that the status names, if it does.
+  local function mixed()
+    local path = w:status().mixed
+    return type(path) == "string" and path or nil
+  end
+
   it("that cannot be put back is mixed: nothing starts on it until it can be", function()
     w:factory()
     if not w:shell "chattr +i app/etc 2>/dev/null && chattr -i app/etc" then return pending("needs chattr") end
@@ -104,15 +110,23 @@ describe("an update of files", function()
     install(w:release { sequence = 2, version = "1.0.1",
       body = ('os.execute("chattr +i %s/app/etc") error("boom")'):format(w.dir) })
     w:wait_log("device", "the script does not start: the files are neither the old nor the new ones", 60)
+    w:wait("the agent's word", mixed)
+    assert.equal(w.dir .. "/app/etc/gone", mixed())
     w:stop("device", "TERM")
     w:end_programs()
+    assert.equal(w.dir .. "/app/etc/gone", mixed())
+    local _, text = w:moult "status"
+    assert.matches("mixed +THE FILES ARE NEITHER THE OLD NOR THE NEW ONES, first at %S+/app/etc/gone; `moult run` or",
+      text)
     local code, _, err = w:moult "settle"
     assert.equal(17, code, err)
     assert.matches("app/etc", err, 1, true)
     w:run()
+    w:wait("the agent's word", mixed)
     assert(w:shell "chattr -i app/etc")
     w:wait_last("rolledback", 90)
     w:wait_status { phase = "idle", release = "1.0.0" }
+    assert.is_nil(mixed())
     assert.equal("old", w:tree())
     w:wait("the script", function() return w:read("device.log"):match "on trial\n.*working 1%.0%.0" end)
     w:stop "device"

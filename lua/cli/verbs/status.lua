@@ -15,7 +15,9 @@ M.verb = {
   usage = "status [-c CONFIG] [--json]",
   summary = "show what runs and what is under way",
   text = "Takes no lock and repairs nothing. With --json it prints one object: phase, release, core, script, files,\n"
-    .. "floor, time, kept_out, transaction, retry, last, trouble and hotfixes; a field that does not apply is null.\n"
+    .. "mixed, floor, time, kept_out, transaction, retry, last, trouble and hotfixes; a field that does not apply is\n"
+    .. "null. `mixed` is the first path below files.roots at which the files are neither the old nor the new ones,\n"
+    .. "because something could not be put back; it is null as long as they are whole.\n"
     .. "`retry` says why and when a server is tried again. `trouble` says why updates do not work while the script\n"
     .. "runs; if its `updates` is true they do work, and only leftovers could not be removed. `last.verdict` is\n"
     .. "\"open\" while it is not known whether the last release broke the network,\n"
@@ -28,8 +30,8 @@ M.verb = {
 }
 
 -- All fields of --json. Missing ones are null, so that readers know all names.
-local FIELDS = { "phase", "release", "core", "script", "files", "floor", "time", "kept_out", "transaction", "retry",
-  "last", "trouble", "hotfixes" }
+local FIELDS = { "phase", "release", "core", "script", "files", "mixed", "floor", "time", "kept_out", "transaction",
+  "retry", "last", "trouble", "hotfixes" }
 
 local function pick(from, names)
   if from == nil or from == natives.json.null then return natives.json.null end
@@ -105,6 +107,10 @@ function M.lines(status, running, policy_days, slots, trusted)
     if slots and slots[name] then add("slot " .. name, "%s", slots[name]) end
   end
   if status.files then add("files", "%s", status.files.version) end
+  if status.mixed then
+    add("mixed", "THE FILES ARE NEITHER THE OLD NOR THE NEW ONES, first at %s; %s", status.mixed, running
+      and "Moult tries again to put them back" or "`moult run` or `moult settle` puts them back")
+  end
   add("phase", "%s", status.phase)
   if status.transaction then add("transaction", "%s", transaction_line(status.transaction, status.phase)) end
   if status.retry then

@@ -137,6 +137,7 @@ end
 function Agent:status()
   local status = self.device:status()
   status.trouble = self.trouble or status.trouble
+  status.mixed = self.mixed
   for name, value in pairs(self.script_ends) do status.script[name] = value end
   local retry = self.retry
   if retry and retry.at > self.tasks.now() then

@@ -8,7 +8,7 @@
 --               lacks cloud|more | vouched | unreached REASON
 --     from it:  phase WORD | script up PID START [vouched] | script down REASON |
 --               script ended TIMES NEXT REASON | answer VERB ok | answer VERB CODE MESSAGE
---               trouble none | trouble on|off CODE MESSAGE
+--               trouble none | trouble on|off CODE MESSAGE | mixed [PATH]
 --
 -- @module update.agent.supervisor
 
@@ -84,6 +84,11 @@ end
 function hear.trouble(self, rest)
   local updates, code, message = rest:match("^(o%a+) (%S+) (.*)$")
   self.agent:met_trouble(updates and { updates = updates == "on", code = code, message = message } or nil)
+end
+
+-- Where the tree of files is neither the old nor the new one; without a path it is again.
+function hear.mixed(self, path)
+  self.agent.mixed = path ~= "" and path or nil
 end
 
 function hear.answer(self, rest)
