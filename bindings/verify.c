@@ -10,6 +10,7 @@
 
 #include "error.h"
 #include "files_archive.h"
+#include "files_part.h"
 #include "helpers.h"
 #include "minisign.h"
 #include "preload.h"
@@ -119,6 +120,30 @@ static void push_entry(lua_State *L, const struct up_files_archive *files,
         up_set_integer(L, "size", up_files_archive_find(files, entry->name)->size);
 }
 
+static void push_files(lua_State *L, const struct up_files_archive *files)
+{
+    lua_createtable(L, (int)files->ini.count, 0);
+    for (size_t i = 0; i < files->ini.count; i++) {
+        push_entry(L, files, &files->ini.entry[i]);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+}
+
+/* files(path) -> array as of verification:files() | nil, message, code: of a file that holds the content of a part
+ * files, as update.native.package.bare() leaves it in its spool */
+static int f_files(lua_State *L)
+{
+    const char *path = luaL_checkstring(L, 1);
+    struct up_files_part part;
+    struct up_error err;
+
+    if (up_files_part_open(&part, up_storage_system(), path, &err) < 0)
+        return up_push_fail(L, &err);
+    push_files(L, &part.archive);
+    up_files_part_close(&part);
+    return 1;
+}
+
 /* verification:files() -> array of what the part files does, in the order of its
  * update.ini: {operation = "put" | "delete" | "mkdir" | nil, type = "directory" |
  * "executable" | "configuration" | "driver", path and name (bytes of any
@@ -128,15 +153,10 @@ static int m_files(lua_State *L)
 {
     const struct up_files_archive *files = up_verify_files(check_open(L));
 
-    if (!files) {
+    if (files)
+        push_files(L, files);
+    else
         lua_pushnil(L);
-        return 1;
-    }
-    lua_createtable(L, (int)files->ini.count, 0);
-    for (size_t i = 0; i < files->ini.count; i++) {
-        push_entry(L, files, &files->ini.entry[i]);
-        lua_rawseti(L, -2, (lua_Integer)i + 1);
-    }
     return 1;
 }
 
@@ -177,6 +197,7 @@ static const luaL_Reg methods[] = {
 
 static const luaL_Reg functions[] = {
     {"open", f_open},
+    {"files", f_files},
     {NULL, NULL},
 };
 

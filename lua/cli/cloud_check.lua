@@ -101,7 +101,9 @@ end
 function M.trust(s, report)
   for _, prefix in ipairs(s.config.trust and s.config.trust.unsigned or {}) do
     report("warn", "trust", ("%s: %s"):format(prefix, unsigned.risk(prefix)),
-      "whoever can answer there, or on the way, decides what is put in place; sign packages if you can")
+      prefix:find "^%a+:///" and "whoever can write there decides what is put in place, once it is installed by hand; "
+      .. "sign packages if you can"
+      or "whoever can answer there, or on the way, decides what is put in place; sign packages if you can")
   end
 end
 

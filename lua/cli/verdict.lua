@@ -2,6 +2,7 @@
 --
 -- @module cli.verdict
 
+local files_list = require "cli.files_list"
 local offers = require "update.engine.offer"
 
 local M = {}
@@ -30,10 +31,13 @@ function M.lines(verdict)
   return lines
 end
 
---- The complete verdict as text, headed by the package.
+--- The complete verdict as text, headed by the package. What a files part does comes last.
 function M.text(verdict)
   local lines = M.lines(verdict)
   table.insert(lines, 1, offers.describe(verdict.offer))
+  for _, line in ipairs(files_list.lines(verdict.files or {})) do
+    lines[#lines + 1] = ("  files  %-10s %s"):format(line[1], line[2])
+  end
   return table.concat(lines, "\n")
 end
 
@@ -41,7 +45,7 @@ end
 function M.object(verdict)
   return {
     offer = offers.brief(verdict.offer), decision = verdict.decision, tree = verdict.tree, by = verdict.by,
-    code = verdict.code, warning = verdict.warning,
+    code = verdict.code, warning = verdict.warning, files = verdict.files and files_list.object(verdict.files),
   }
 end
 

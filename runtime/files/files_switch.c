@@ -223,7 +223,8 @@ static void name_target(const struct up_files_plan *plan, uint32_t n, char *out,
     const struct up_files_op *op = &plan->op[n];
     const char *root = plan->root[op->root].path;
 
-    snprintf(out, len, "%s/%s%s%s", strcmp(root, "/") == 0 ? "" : root, op->dir, *op->dir ? "/" : "", op->name);
+    snprintf(out, len, "%s/%s%s%s", strcmp(root, "/") == 0 ? "" : root, op->dir, *op->dir ? "/" : "",
+             op->name);
 }
 
 void up_files_stuck(const struct up_files *f, char *out, size_t len)

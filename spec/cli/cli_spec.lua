@@ -188,7 +188,7 @@ describe("moult", function()
         return table.concat(list, " ")
       end
       local idle = w:status()
-      assert.equal("core files floor hotfixes kept_out last phase release retry script time transaction trouble",
+      assert.equal("core files floor hotfixes kept_out last mixed phase release retry script time transaction trouble",
         names(idle))
       assert.same({ json.null, json.null, json.null }, { idle.core, idle.transaction, idle.last })
       assert.same({ "idle", "1.0.0", { version = "1.0.0", generation = 1, damage = json.null, restarts = json.null,

@@ -151,6 +151,44 @@ describe("a terminal with a bare archive", function()
     assert.equal(0, w:status().floor.files)
   end)
 
+  local function configure_folder()
+    configure()
+    local entry = ("unsigned = { %q,"):format("file://" .. w:path "usb/")
+    w:write("config.lua", (w:read "config.lua":gsub("unsigned = {", entry)))
+    w:shell "mkdir usb"
+  end
+
+  it("takes one from a technician, from a folder that the owner trusts", function()
+    configure_folder()
+    publish "080507"
+    w:shell "cp www/UPDATE_080507.tar.gz usb/"
+    local code, out, err = w:moult "explain usb/UPDATE_080507.tar.gz"
+    assert.equal(0, code, err)
+    assert.matches("^1.0%-F080507 %(unsigned: files 080507; %d+ bytes%)", out)
+    assert.matches("files  put +%S+/app/Bin/MIT: configuration, 11 bytes\n.*files  delete +%S+/set_db.dat", out)
+    assert.equal("the old one", w:read "app/Bin/MIT")
+    assert.is_nil(w:read "state/bare.archive")
+    local _
+    code, _, err = w:moult "install www/UPDATE_080507.tar.gz"
+    assert.equal(14, code, err)
+    assert.matches("UPDATE_080507.tar.gz is an archive that nobody signed", err, 1, true)
+    code, _, err = w:moult "install usb/UPDATE_080507.tar.gz"
+    assert.equal(4, code, err)
+    w:run()
+    w:wait_status { phase = "idle", release = "1.0-F080507" }
+    assert.equal("the new one", w:read "app/Bin/MIT")
+    publish("080508", "the newest one")
+    w:shell "cp www/UPDATE_080508.tar.gz usb/U.tar.gz"
+    code, _, err = w:moult "install usb/U.tar.gz"
+    assert.equal(2, code, err)
+    code, _, err = w:moult "install usb/U.tar.gz --files-version 080508"
+    assert.equal(4, code, err)
+    w:wait_status { phase = "idle", release = "1.0-F080508" }
+    assert.same({ "the newest one", "080508" }, { w:read "app/Bin/MIT", mit().prover })
+    code, _, err = w:moult("install " .. server.url .. "/UPDATE_080507.tar.gz --dry-run")
+    assert.equal(0, code, err)
+  end)
+
   it("lets no package change mit.ini itself", function()
     w:shell "mv mit.ini app/mit.ini && ln -s app/mit.ini mit.ini"
     configure(nil, "app/mit.ini")

@@ -2,7 +2,7 @@ local config = require "update.config"
 local unsigned = require "update.cloud.unsigned"
 
 describe("unsigned", function()
-  local trusted = { "http://10.1.2.3:8080/fw/", "https://fw.example.org/" }
+  local trusted = { "http://10.1.2.3:8080/fw/", "https://fw.example.org/", "file:///media/usb/" }
 
   -- An address, and the entry that it lies below.
   local cases = {
@@ -26,6 +26,13 @@ describe("unsigned", function()
     { "ftp://10.1.2.3:8080/fw/U.tar.gz",           nil },
     { "terminal",                                  nil },
     { "/fw/U.tar.gz",                              nil },
+    { "/media/usb/U.tar.gz",                       3 },
+    { "/media/usb/a b/U?x#y.tar.gz",               3 },
+    { "file:///media/usb/U.tar.gz",                3 },
+    { "/media/usb2/U.tar.gz",                      nil },
+    { "/media/usb/../U.tar.gz",                    nil },
+    { "media/usb/U.tar.gz",                        nil },
+    { "http://media/usb/U.tar.gz",                 nil },
   }
   for _, case in ipairs(cases) do
     local url, entry = case[1], case[2]
@@ -38,6 +45,22 @@ describe("unsigned", function()
   it("says what an address does not protect", function()
     assert.equal("unsigned, unencrypted", unsigned.risk(trusted[1]))
     assert.equal("unsigned", unsigned.risk(trusted[2]))
+  end)
+
+  it("makes a place of an archive that is trusted, and of nothing else", function()
+    local device = { project = "P", product_key = "k", user = "nobody", files = { trim = true },
+      trust = { unsigned = trusted } }
+    assert.same({}, unsigned.place(device, "/elsewhere/METER_1.0.1.upd"))
+    assert.same({ bare = { version = "080507", project = "P", product_key = "k", user = "nobody", trim = true },
+      http = { max_redirects = 0 } }, unsigned.place(device, "/media/usb/UPDATE_080507.tar.gz"))
+    assert.equal("9", unsigned.place(device, trusted[1] .. "U_8.tar.gz?t=1", "9").bare.version)
+    assert.equal("8", unsigned.place(device, trusted[1] .. "U_8.tar.gz?t=1").bare.version)
+    local _, message, code = unsigned.place(device, "/tmp/U_8.tar.gz")
+    assert.equal("untrusted", code)
+    assert.matches("U_8.tar.gz is an archive that nobody signed", message, 1, true)
+    _, message, code = unsigned.place(device, "/media/usb/U.tar.gz")
+    assert.equal("usage", code)
+    assert.matches("give --files-version", message, 1, true)
   end)
 
   it("knows an archive by its name", function()

@@ -4,13 +4,15 @@
 
 local bare_delta = require "cli.bare_delta"
 local offers = require "update.engine.offer"
+local package_place = require "cli.package_place"
 local session = require "cli.session"
 
 local M = {}
 
 M.verb = {
   name = "install",
-  usage = "install PKG [-c CONFIG] [--dry-run] [--permit FILE] [--default-policy] [--progress=FORM]",
+  usage = "install PKG [-c CONFIG] [--dry-run] [--permit FILE] [--default-policy] [--files-version VERSION] "
+    .. "[--progress=FORM]",
   summary = "install a package from a file or a URL, up to armed",
   text = "The agent does the work if it runs, and starts the trial by itself. Otherwise this command does it, and the\n"
     .. "trial begins with the next `moult run` or restart. Exits 4 if a release is armed, now or before, 3 if it runs\n"
@@ -19,19 +21,15 @@ M.verb = {
     .. "--permit FILE, signed by a release key in FILE.minisig, lets one package in once, although its version or its\n"
     .. "sequence is not higher than what was ever confirmed. `moult help sign` shows its form.\n\n"
     .. "--default-policy ignores the policy that came with the release, at once instead of after `policy_days`. The\n"
-    .. "default policy answers instead. The owner's policy is asked first, as always.",
-  options = { { name = "default-policy", help = "ignore the policy that came with the release" } },
+    .. "default policy answers instead. The owner's policy is asked first, as always.\n\n"
+    .. package_place.ARCHIVES,
+  options = package_place.options,
   positional = { 1, 1 },
   common = { "config", "dry-run", "json", "progress", "permit" },
   example = "moult install METER_1.0.1.upd\nmoult install https://updates.example/METER_1.0.1.upd --progress=plain\n"
-    .. "moult install METER_1.0.0.upd --permit back-to-1.0.0.json",
+    .. "moult install METER_1.0.0.upd --permit back-to-1.0.0.json\n"
+    .. "moult install /media/usb/UPDATE_080507.tar.gz",
 }
-
--- The agent has its own working directory: paths are made absolute for it.
-local function absolute(location)
-  if offers.is_url(location) or location:sub(1, 1) == "/" then return location end
-  return require("update.natives").host.cwd .. "/" .. location
-end
 
 -- Print the events of an install.
 local function teller(env)
@@ -52,8 +50,9 @@ local function by_agent(s, agent, where, on)
   local ok, message, code = agent:call("watch")
   if not ok then return nil, message, code end
   local result
-  result, message, code = agent:call("install", { source = absolute(where.location),
-    permit = where.permit and absolute(where.permit), default_policy = where.left_out ~= nil }, on)
+  result, message, code = agent:call("install", { source = package_place.absolute(where.location),
+    permit = where.permit and package_place.absolute(where.permit), default_policy = where.left_out ~= nil,
+    files_version = where.bare and where.bare.version }, on)
   if result then result.agent = s.config.restart_when == "now" end
   return result, message, code
 end
@@ -83,11 +82,12 @@ local function report(env, result)
 end
 
 function M.run(parsed, env)
-  local where = { cloud = "file", location = parsed.positional[1], permit = parsed.opts.permit,
-    left_out = parsed.opts["default-policy"] and require("update.engine.device_policy").BY_HAND or nil }
-  local fine, why, word = bare_delta.refuse(where.location)
+  local fine, why, word = bare_delta.refuse(parsed.positional[1])
   if not fine then return nil, why, word end
   return session.run(parsed, env, function(s)
+    local where
+    where, why, word = package_place.of(parsed, s.config)
+    if not where then return nil, why, word end
     if env.dry_run then return dry_run(s, env, where) end
     local result
     local agent, device, message, code = s:in_charge()

@@ -61,10 +61,7 @@ end
 
 -- What an archive is to become that nobody signed.
 local function bare_of(self, call)
-  if not unsigned.is_archive(call.downfile) then return nil end
-  local config = self.agent.config
-  return { version = call.prover, project = config.project, product_key = config.product_key, user = config.user,
-    trim = config.files and config.files.trim }
+  return unsigned.is_archive(call.downfile) and unsigned.bare(self.agent.config, call.prover) or nil
 end
 
 local function fetch(self)

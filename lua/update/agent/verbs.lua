@@ -7,6 +7,8 @@ local clouds = require "update.cloud.check"
 local http_place = require "update.cloud.http_place"
 local natives = require "update.natives"
 local offers = require "update.engine.offer"
+local places = require "update.engine.place"
+local unsigned = require "update.cloud.unsigned"
 
 local M = {}
 
@@ -101,8 +103,7 @@ function M.of(agent)
     }
   end
 
-  local function install(source, cloud, permit, left_out)
-    local where = { cloud = cloud, location = source, permit = permit, left_out = left_out }
+  local function install(where)
     local result, message, code = agent:update(where, "install")
     if not result then return nil, message, code end
     if agent.config.restart_when == "now" then agent:restart("install", 0.3) end
@@ -112,13 +113,16 @@ function M.of(agent)
   function verbs.install(request)
     local source = text(request.source)
     if not source then return nil, "install needs a source: a URL or an absolute path", "usage" end
-    return install(source, "file", text(request.permit), request.default_policy and asker.BY_HAND or nil)
+    local more, message, code = unsigned.place(agent.config, source, text(request.files_version))
+    if not more then return nil, message, code end
+    return install(places.new({ cloud = "file", location = source, permit = text(request.permit),
+      left_out = request.default_policy and asker.BY_HAND or nil }, more))
   end
 
   function verbs.apply(request)
     local offer = type(request.offer) == "table" and request.offer or {}
     local source = text(offer.source)
-    if source then return install(source, text(offer.cloud) or "file") end
+    if source then return install { cloud = text(offer.cloud) or "file", location = source } end
     for _, cloud in ipairs(agent.config.clouds) do
       if cloud.name == offer.cloud then
         local where, message, code = offered(cloud.name), nil, nil

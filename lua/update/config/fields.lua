@@ -60,9 +60,10 @@ local files = {
 }
 
 local trust = {
-  field("unsigned", "prefixes", "prefixes of addresses that end in a slash (\"http://10.1.2.3:8080/fw/\"). A terminal "
-    .. "may fetch bare archives of files from there, although they are not signed. Whoever controls that server, or "
-    .. "the network on the way, decides what is put in place under the roots", { max = 16 }),
+  field("unsigned", "prefixes", "prefixes of addresses that end in a slash (\"http://10.1.2.3:8080/fw/\"), or of "
+    .. "directories (\"file:///media/usb/\"). A terminal may fetch bare archives of files from there, and `moult "
+    .. "install` take them, although they are not signed. Whoever controls that server, the network on the way or "
+    .. "that directory decides what is put in place below the roots", { max = 16 }),
 }
 
 local backoff = {

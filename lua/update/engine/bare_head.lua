@@ -60,11 +60,19 @@ local function fetch(engine, where, path, open_source)
   return nil, message, code, { answer = source.answer and source:answer() or nil, moved = (part:progress()) > before }
 end
 
+-- Where the archive, its files and the content that is made of them lie. What is only looked at stays out of the
+-- state: then the caller gives a directory, with a folder `spool`.
+local function paths(engine, where, spool)
+  local dir = where.bare.dir
+  if spool then return M.path(engine.device), engine.device:path "bare.content", spool end
+  return dir .. "/archive", dir .. "/content", dir .. "/spool"
+end
+
 -- The package that it makes, or nil, message, code.
-local function unpack(engine, where, path, spool, release)
+local function unpack(engine, where, path, dir, spool, release)
   local config = where.bare
   local maker <close>, message, code = engine.natives.package.bare {
-    archive = path, dir = engine.device:path "bare.content", spool = spool, project = config.project,
+    archive = path, dir = dir, spool = spool, project = config.project,
     product_key = config.product_key, user = config.user, trim = config.trim, release = release,
     files_version = config.version,
   }
@@ -88,21 +96,23 @@ end
 
 --- One attempt.
 -- @tparam table engine update.engine
--- @tparam table where update.engine.place with bare = {version, project, product_key, user, trim}
--- @tparam string|nil spool the device's; nil: it was only to be looked at, which is not possible
+-- @tparam table where update.engine.place with bare = {version, project, product_key, user, trim, dir}
+-- @tparam string|nil spool the device's; nil: it is only to be looked at, in `dir`
 -- @tparam function open_source of update.engine.head
 -- @treturn table|nil package of update.native.package | nil, message, code, how: see update.engine.retry
 function M.read(engine, where, spool, open_source)
-  if not spool then return nil, "a bare archive is judged when it is installed; it has no head", "usage" end
+  if not spool and not where.bare.dir then
+    return nil, "a bare archive has no head to look at; all of it is needed", "usage"
+  end
   local release = ("%s-F%s"):format(engine.device:facts().version, where.bare.version)
   if #release > LONGEST then
     return nil, ("release %s is longer than %d bytes"):format(release, LONGEST), "incompatible"
   end
-  local path = M.path(engine.device)
+  local path, dir, content = paths(engine, where, spool)
   local ok, message, code, how = fetch(engine, where, path, open_source)
   if not ok then return nil, message, code, how end
   local package
-  package, message, code = unpack(engine, where, path, spool, release)
+  package, message, code = unpack(engine, where, path, dir, content, release)
   if package then return package end
   if AT_FAULT[code] then engine.natives.partial.forget(path) end
   return nil, ("%s: %s"):format(engine.natives.url.shown(where.location), message), code

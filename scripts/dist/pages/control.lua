@@ -19,7 +19,8 @@ local verbs = {
   { "check", "Asks the clouds for an update, for half a minute at most, and policy what it would do. Gives `cloud`, "
     .. "`offer`, `decision` and `tree`; changes nothing." },
   { "install", "`source`: a URL or an absolute path; `permit`: the path of one; `default_policy`: true ignores the "
-    .. "release's policy. Answers once the package is armed or has failed." },
+    .. "release's policy; `files_version`: of a bare archive that `trust.unsigned` covers. Answers once the package is "
+    .. "armed or has failed." },
   { "apply", "`offer`: an object with `source`, or with `cloud` alone to install what that cloud offers." },
   { "request", "Luat's update.request(): `url`, `period` (ms), `redirect`, `callback`." },
   { "fota", "The single query of Luat's libfota: `url`." },
