@@ -42,7 +42,7 @@ struct up_boot_place up_config_boot(const struct up_config *c)
         .driver = c->boot, .state = c->state, .fw_env = c->fw_env, .cmdline = c->cmdline};
 }
 
-/* An empty command is none. */
+/* An empty command is the same as no command. */
 static const char *const *command_of(char *const *argv)
 {
     return argv[0] ? (const char *const *)argv : NULL;

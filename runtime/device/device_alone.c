@@ -17,7 +17,7 @@ static enum up_files_action action_of(const struct up_files *f)
     return up_files_decide(&facts);
 }
 
-/* Half old and half new, or a new one, to which no journal names the script. */
+/* The tree is half old and half new; or it is new, and no journal names the script that belongs to it. */
 static bool is_off(const struct up_files *f)
 {
     enum up_files_action action = action_of(f);

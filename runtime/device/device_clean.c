@@ -15,7 +15,7 @@ static bool is_confirmed(const struct up_device *d, unsigned slot)
     return s->phase < UP_ARMING || !up_device_has_core(d) || slot != s->tx.target;
 }
 
-/* For a start that finds no journal. */
+/* A start that finds no journal looks for this mark. */
 static int mark_confirmed(struct up_device *d, const char *script_dir, struct up_error *err)
 {
     for (unsigned i = 0; i < UP_SLOTS; i++) {

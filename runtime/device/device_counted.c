@@ -41,7 +41,7 @@ bool up_device_take_count(struct up_device *d)
 {
     char path[UP_PATH_SIZE];
 
-    /* One that stays would be used again and again. */
+    /* If it stayed, it would be used again and again. */
     return up_device_is_counted(d) &&
            d->storage->ops->unlink(d->storage, up_device_path(d, COUNTED, path, sizeof path)) == 0;
 }

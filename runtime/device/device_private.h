@@ -167,7 +167,7 @@ void up_device_take_out(struct up_device *d, enum up_start_action *action);
 /* Fill err with the reason why a start on trial is not counted: what cannot be
  * counted is never confirmed, and must not go on forever. Returns err->code. */
 int up_device_not_counted(struct up_device *d, enum up_start_action *action, struct up_error *err);
-/* Make the cause in err that of a start on trial that cannot be counted. */
+/* Put in front of the cause in err that it keeps a start on trial from being counted. */
 int up_device_say_uncounted(const struct up_device *d, struct up_error *err);
 /*
  * The tree of files. Whether this device may have one: it has roots, or had one.
@@ -183,50 +183,52 @@ enum up_tree_outcome {
  * is not whole, or that cannot be told. */
 UP_MUST_CHECK int up_device_settle_tree(struct up_device *d, enum up_tree_outcome *outcome,
                                         struct up_error *err);
-/* The same, and the phase follows it; *over: it did. */
+/* The same, and change the phase accordingly; *over says whether it changed. */
 UP_MUST_CHECK int up_device_resume_tree(struct up_device *d, bool *over, enum up_start_action *action,
                                         struct up_error *err);
-/* End what is left of a plan while the device is idle; or, if the transaction is
- * `dropped`, its plan. *whole: the tree is, and only traces are left. */
+/* Finish what is left of a plan while the device is idle; if the transaction is `dropped`, of its plan.
+ * *whole: the tree is whole, and only traces are left. */
 UP_MUST_CHECK int up_device_end_tree(struct up_device *d, bool dropped, bool *whole, struct up_error *err);
-/* For a start on trial that was counted. Nothing without a plan of the transaction. If it fails,
- * *outcome says where. */
+/* Switch the tree for a start on trial that was counted. Does nothing if the transaction has no plan. If it
+ * fails, *outcome says where. */
 UP_MUST_CHECK int up_device_switch_tree(struct up_device *d, enum up_files_outcome *outcome,
                                         struct up_error *err);
 UP_MUST_CHECK int up_device_undo_tree(struct up_device *d, struct up_error *err);
-/* The journal cannot be read: a tree that was touched goes back. *step: where its plan was. Errors: it is
- * not whole, or that cannot be told. */
+/* The journal cannot be read: put back a tree that was changed. *step says how far the plan was. Errors: the
+ * tree is not whole, or that cannot be told. */
 UP_MUST_CHECK int up_device_put_back_alone(struct up_storage *storage, const struct up_config *config,
                                            const struct up_files_worker *worker, enum up_files_step *step,
                                            struct up_error *err);
-/* And whether a script may start: UP_STATELOST the tree is not the old one, and run_mixed does not say that
- * this does not matter. */
+/* The same, and may a script start? UP_STATELOST: the tree is not the old one, and run_mixed does not say
+ * that this does not matter. */
 UP_MUST_CHECK int up_device_fits_alone(struct up_storage *storage, const struct up_config *config,
                                        struct up_error *err);
-/* Only look at it. */
+/* Look at the tree, and change nothing. */
 void up_device_see_tree(struct up_device *d);
-/* What is to become of the tree now, and how far its plan is. */
+/* What is to be done to the tree now, and how far its plan has come. */
 UP_MUST_CHECK int up_device_look_at_tree(struct up_device *d, enum up_files_action *action,
                                          enum up_files_step *step, struct up_error *err);
-/* One more start on trial, or UP_ROLLEDBACK when they are spent: see up_device_trial_start(). */
+/* Count one more start on trial, or return UP_ROLLEDBACK when they are used up: see up_device_trial_start(). */
 UP_MUST_CHECK int up_device_count_start(struct up_device *d, enum up_start_action *action,
                                         struct up_error *err);
-/* Whether the last start that was counted is one of `moult settle` (device_settle.h) in this boot; the
- * same, and it is used up; it is one from now on; there is no trial any more. */
+/* Whether the last start that was counted is one of `moult settle` (device_settle.h) in this boot. */
 bool up_device_is_counted(const struct up_device *d);
+/* The same, and it is used up. */
 bool up_device_take_count(struct up_device *d);
+/* `moult settle` counted the last start. */
 void up_device_remember_count(const struct up_device *d);
+/* There is no trial any more. */
 void up_device_forget_count(const struct up_device *d);
 /* Whether this is the boot of the kernel in which the transaction was armed. */
 bool up_device_same_boot(const struct up_device *d);
-/* With a verdict in `next`: the tree is one for both slots, so script and files of
- * the other pair are the confirmed ones from now on. */
+/* `next` has a verdict. Both slots use one tree, so from now on the other pair has the confirmed script and
+ * files, too. */
 void up_device_confirm_tree(struct up_journal_state *next);
-/* The content of the part `files`, verified and at `path`, goes beside its
- * targets; in the factory into its place. Errors: UP_UNTRUSTED, UP_INCOMPATIBLE, UP_MISSING,
- * UP_NOSPACE, UP_WRITE; nothing is left of it then. */
+/* Put the content of the part `files`, which is verified and at `path`, beside its targets; in the factory,
+ * into its place. Errors: UP_UNTRUSTED, UP_INCOMPATIBLE, UP_MISSING, UP_NOSPACE, UP_WRITE; nothing is left
+ * of it then. */
 UP_MUST_CHECK int up_device_stage_files(struct up_device *d, const char *path, struct up_error *err);
-/* Record trouble; updates: they work all the same. The first trouble that stops updates stays. */
+/* Record trouble. `updates`: they work all the same. The first trouble that stops updates stays. */
 void up_device_has_trouble(struct up_device *d, unsigned pending, bool updates, const struct up_error *cause);
 /* What `status` shows as the last outcome. */
 void up_device_set_last(const struct up_device *d, struct up_journal_state *next, int code, const char *why);
@@ -250,7 +252,7 @@ const struct up_pair *up_device_pair(const struct up_device *d);
  * the slot that it was armed in. Takes no time. Errors: UP_UNTRUSTED,
  * UP_INCOMPATIBLE. */
 UP_MUST_CHECK int up_device_check_armed(struct up_device *d, struct up_error *err);
-/* And the image in that slot, if nothing else identifies it; a piece for each call. */
+/* The same for the image in that slot, if nothing else identifies it; reads a piece for each call. */
 UP_MUST_CHECK int up_device_check_image(struct up_device *d, struct up_error *err);
 void up_device_check_free(struct up_device *d);
 void up_device_image_free(struct up_device *d);

@@ -15,7 +15,7 @@ static int went_back(struct up_device *d, enum up_settled *out, const struct up_
     return up_device_undo_tree(d, &ignored) < 0 ? err->code : 0;
 }
 
-/* Count a start, unless that was done in this boot. `change`: and switch now. */
+/* Count a start, unless that was done in this boot; with `change`, switch the tree now, too. */
 static int try_start(struct up_device *d, bool change, enum up_settled *out, struct up_error *err)
 {
     enum up_start_action ignored = UP_START_RUN;
@@ -38,7 +38,7 @@ static int try_start(struct up_device *d, bool change, enum up_settled *out, str
     return 0;
 }
 
-/* What the stage alone says is done to the end by up_device_resume_tree(). */
+/* up_device_resume_tree() finishes what the stage alone says. */
 static int end(struct up_device *d, enum up_files_action action, enum up_settled *out, struct up_error *err)
 {
     enum up_start_action ignored = UP_START_RUN;

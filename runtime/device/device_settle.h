@@ -18,7 +18,7 @@ struct up_config;
 struct up_storage;
 
 enum up_settled {
-    UP_SETTLED_WHOLE, /* nothing was to be done */
+    UP_SETTLED_WHOLE, /* there was nothing to do */
     UP_SETTLED_WAITS, /* an update is staged, and the tree is the old one */
     UP_SETTLED_OLD,
     UP_SETTLED_NEW,

@@ -87,7 +87,7 @@ const struct up_pair *up_device_pair(const struct up_device *d)
         return &d->state.tx.pair;
     if (d->state.phase == UP_ROLLING_BACK && !up_device_has_core(d) && d->tree == UP_TREE_NEW)
         return &d->state.tx.pair;
-    /* The core of the release runs, and the files are the old ones: so is the script. */
+    /* The core of the release runs with the old files, and so with the old script. */
     if (up_device_has_core(d) && up_device_on_target(d) && d->tree == UP_TREE_OLD && !counted)
         running = !running;
     /* A slot without a pair is about to be left; if that fails, the other

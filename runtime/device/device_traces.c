@@ -17,7 +17,7 @@ bool up_device_has_file(const struct up_device *d, const char *name)
     return d->storage->ops->stat(d->storage, up_device_path(d, name, path, sizeof path), &st) == 0;
 }
 
-/* Certainly so: a file that cannot be examined may exist. */
+/* It is certainly missing: a file that cannot be examined may exist. */
 bool up_device_lacks_file(const struct up_device *d, const char *name)
 {
     return !up_device_has_file(d, name) && errno == ENOENT;

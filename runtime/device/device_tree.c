@@ -43,7 +43,7 @@ bool up_device_same_boot(const struct up_device *d)
     return d->storage->ops->boot_id(d->storage, boot) == 0 && strcmp(boot, d->state.tx.armed_boot) == 0;
 }
 
-/* `alone`: it is the release's that is being rolled back, and came without a core. */
+/* `alone`: the plan is that of the release that is being rolled back, which came without a core. */
 static enum up_tree tree_at(const struct up_files_facts *facts, bool alone)
 {
     switch (facts->step) {
@@ -59,7 +59,7 @@ static enum up_tree tree_at(const struct up_files_facts *facts, bool alone)
     }
 }
 
-/* What the stage does not tell for sure, the names do. */
+/* What the stage leaves open, the names in the tree show. */
 static void see(struct up_device *d, struct up_files_facts facts, const struct up_files *f)
 {
     bool alone = facts.of_transaction && d->state.phase == UP_ROLLING_BACK && !up_device_has_core(d);
@@ -71,7 +71,7 @@ static void see(struct up_device *d, struct up_files_facts facts, const struct u
         d->tree = UP_TREE_OLD;
 }
 
-/* Also what the tree is. */
+/* Sets d->tree, too. */
 static int look(struct up_device *d, struct up_files_facts *facts, struct up_error *err)
 {
     const struct up_known_digest *plan = &d->state.tx.plan;
@@ -157,7 +157,7 @@ static int lost(struct up_error *err)
         "files: both copies of the plan are unreadable: neither the old nor the new tree can be made");
 }
 
-/* The tree is to be whole, and the traces go. `whole`: it is that already. */
+/* Make the tree whole, then remove the traces. *whole: the first of it succeeded. */
 static int end(struct up_device *d, enum up_files_action action, bool *whole, struct up_error *err)
 {
     bool new = action == UP_FILES_SWEEP_NEW || action == UP_FILES_FINISH || action == UP_FILES_VERDICT;
@@ -218,7 +218,7 @@ int up_device_settle_tree(struct up_device *d, enum up_tree_outcome *outcome, st
 
     *outcome = UP_TREE_AS_PHASE_SAYS;
     if (!up_device_has_tree(d) || d->state.phase == UP_IDLE)
-        return 0; /* up_device_end_tree() */
+        return 0; /* up_device_end_tree() handles that */
     if (look(d, &facts, err) < 0)
         return err->code;
     switch (up_files_decide(&facts)) {
@@ -231,7 +231,7 @@ int up_device_settle_tree(struct up_device *d, enum up_tree_outcome *outcome, st
             return up_device_do_tree(d, UP_FILES_KEEP_OLD, err);
         return go_back(d, outcome, err);
     case UP_FILES_GO_BACK:
-        /* A fall-back gives up the transaction itself; a core that is to be left is left first. */
+        /* A fall-back gives up the transaction by itself. A core that the device has to leave is left first. */
         if (facts.runs == UP_FILES_FELL_BACK ||
             (d->state.phase == UP_ROLLING_BACK && facts.runs == UP_FILES_NEW_PAIR))
             return 0;
@@ -258,7 +258,7 @@ int up_device_switch_tree(struct up_device *d, enum up_files_outcome *outcome, s
     return facts.of_transaction ? do_tree(d, UP_FILES_ON, outcome, err) : 0;
 }
 
-/* Without them nothing is decided: a partition may be mounted late. */
+/* Nothing is decided before all roots are there: a partition may be mounted late. */
 static int find_roots(const struct up_device *d, struct up_error *err)
 {
     struct up_files f;

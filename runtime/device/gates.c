@@ -81,8 +81,8 @@ static void ask_parts(struct up_gate_report *r, const struct up_manifest *m, con
         add(r, "slot", UP_OK, "slot %c holds %" PRIu64 " bytes of core", f->running ? 'a' : 'b', core->size);
 }
 
-/* A device that cannot install files says so before anything is fetched. A Moult
- * that could be started from the other slot has to know them, too: the tree is one. */
+/* A device that cannot install files says so before anything is fetched. A Moult that could be started from
+ * the other slot has to know files, too, because both use the same tree. */
 static void ask_files(struct up_gate_report *r, const struct up_manifest *m, const struct up_gate_facts *f)
 {
     const struct up_part *files = up_manifest_part(m, UP_FILES);

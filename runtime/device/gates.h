@@ -43,7 +43,7 @@ struct up_gate_facts {
     uint64_t slot_size;             /* capacity of the slot that is not running; UINT64_MAX unbounded */
     const struct up_permit *permit; /* the verified current one; or NULL */
     bool core_left_out;             /* the core of the package is not taken */
-    bool files_left_out;            /* nor its files */
+    bool files_left_out;            /* its files are not taken */
     const char *files_root;         /* the root with the least room; NULL: there is none */
     uint64_t files_free;            /* bytes in its file system */
     int source_mounted;             /* for a delta: the enum up_mounted of the running slot, or -1 */

@@ -28,7 +28,7 @@ static bool has_both(const struct up_update_ini *ini, const char *path)
     return stop && start;
 }
 
-/* Drivers, and programs that are not both stopped and started, take a restart of the device. */
+/* Drivers, and programs that are not both stopped and started, need a restart of the device. */
 static bool needs_restart(const struct up_update_ini *ini)
 {
     for (size_t i = 0; i < ini->count; i++) {
@@ -41,7 +41,7 @@ static bool needs_restart(const struct up_update_ini *ini)
     return false;
 }
 
-/* The terminal's module and Moult write it. */
+/* mit.ini is written by the terminal's module and by Moult, so no package may change it. */
 static int check_targets(const struct up_device *d, const struct up_update_ini *ini, struct up_error *err)
 {
     const char *kept = d->config->mit_ini;
@@ -55,7 +55,7 @@ static int check_targets(const struct up_device *d, const struct up_update_ini *
     return 0;
 }
 
-/* The plan goes on record, and its digest into the journal. */
+/* Put the plan on record, and its digest into the journal. */
 static int begin(struct up_device *d, struct up_files *f, const struct up_files_part *part,
                  struct up_error *err)
 {
@@ -80,7 +80,7 @@ static int begin(struct up_device *d, struct up_files *f, const struct up_files_
     return up_device_save(d, &next, err);
 }
 
-/* What is open is this transaction's plan, not yet switched; else it goes. */
+/* Keep the open plan if it is this transaction's and not yet switched; else undo and remove it. */
 static int make_way(const struct up_device *d, struct up_files *f, struct up_error *err)
 {
     const struct up_known_digest *plan = &d->state.tx.plan;

@@ -11,7 +11,7 @@
 #include "storage.h"
 #include "tar.h"
 
-#define PLAIN_BYTES (64u << 10) /* of a piece that is no block */
+#define PLAIN_BYTES (64u << 10) /* of a piece that is not a block */
 #define WANT_BYTES (8u << 20)   /* how far ahead the source below is told, */
 #define WANT_AGAIN (4u << 20)   /* and told again when less of it is left */
 
@@ -22,7 +22,7 @@ struct up_copy {
     const struct up_manifest *manifest;
     const struct up_package_layout *layout;
     struct up_digest *digest;
-    char spool[UP_PATH_SIZE - 64]; /* room for the names of what lies in it */
+    char spool[UP_PATH_SIZE - 64]; /* leaves room for the names in it */
 
     struct up_blocks *blocks; /* of the part */
     unsigned part;
@@ -33,7 +33,7 @@ struct up_copy {
     uint8_t stored_digest[32];
     bool is_block, second_try;
     bool ready; /* verified */
-    bool ended; /* the program gets no more */
+    bool ended; /* the program gets nothing more */
 
     uint64_t taken; /* the program has all bytes before */
     uint64_t want_end;
@@ -77,7 +77,7 @@ static int next_block(struct up_copy *c, struct up_error *err)
     return 0;
 }
 
-/* Where the piece behind this one begins and ends. At the end of the file it is empty. */
+/* Go on to the next piece. At the end of the file it is empty. */
 static int next_piece(struct up_copy *c, struct up_error *err)
 {
     c->begin = end_of(c);
@@ -97,7 +97,7 @@ static int next_piece(struct up_copy *c, struct up_error *err)
     return plain(c, c->layout->size);
 }
 
-/* What of a member of the head lies in the piece. */
+/* Put the bytes of a member of the head that lie in the piece. */
 static int put_member(struct up_copy *c, const char *name, uint64_t at, uint64_t size, struct up_error *err)
 {
     uint64_t from = at > c->begin ? at : c->begin, to = at + size < end_of(c) ? at + size : end_of(c);
@@ -117,7 +117,7 @@ static int put_member(struct up_copy *c, const char *name, uint64_t at, uint64_t
     return got == (long long)(to - from) ? 0 : up_fail(err, UP_WRITE, "%s: cannot be read", path);
 }
 
-/* A piece that is no block, out of what is known. */
+/* Make a piece that is not a block: its bytes follow from the manifest, or are in the spool. */
 static int put_plain(struct up_copy *c, struct up_error *err)
 {
     const struct up_package_layout *l = c->layout;
@@ -137,7 +137,7 @@ static int put_plain(struct up_copy *c, struct up_error *err)
     return 0;
 }
 
-/* The source below reads on from here. */
+/* Tell the source below that reading goes on from here. */
 static void want(struct up_copy *c, uint64_t from)
 {
     if (!c->below || !c->below->ops->want || from + WANT_AGAIN < c->want_end || from >= c->layout->size)
@@ -146,7 +146,7 @@ static void want(struct up_copy *c, uint64_t from)
     c->below->ops->want(c->below, from, c->want_end - from);
 }
 
-/* The source below, with what is known of it. */
+/* Read from the source below, and take over its size and count. */
 static long read_below(struct up_copy *c, uint64_t offset, void *buf, size_t len, struct up_error *err)
 {
     long r;
@@ -171,7 +171,7 @@ static bool has_digest(struct up_copy *c)
     return memcmp(digest, c->stored_digest, sizeof c->stored_digest) == 0;
 }
 
-/* A block, as far as it goes: 0, or what the source below says. */
+/* Fetch the rest of the block: 0, or what the source below returned. */
 static int fetch_block(struct up_copy *c, struct up_error *err)
 {
     while (c->filled < c->len) {
@@ -188,7 +188,8 @@ static int fetch_block(struct up_copy *c, struct up_error *err)
     return 0;
 }
 
-/* The piece, verified: 0, or what the source below says. A block that is wrong twice ends the copy. */
+/* Fetch and verify the piece: 0, or what the source below returned. A block that is wrong twice ends the
+ * copy. */
 static int load(struct up_copy *c, struct up_error *err)
 {
     struct up_error ignored;
@@ -209,7 +210,7 @@ static int load(struct up_copy *c, struct up_error *err)
     return 0;
 }
 
-/* Get to the piece that holds `offset`: 0, UP_AGAIN while the program has not had what comes before. */
+/* Go on to the piece that holds `offset`: 0, or UP_AGAIN while the program has not taken what comes before. */
 static int advance(struct up_copy *c, uint64_t offset, struct up_error *err)
 {
     struct up_error ignored;
@@ -242,7 +243,7 @@ static long copy_read(struct up_source *s, uint64_t offset, void *buf, size_t le
         memcpy(buf, c->bytes + (offset - c->begin), len);
         return (long)len;
     }
-    /* What is no block is compared by who reads it, as it came. */
+    /* The transfer compares bytes outside of blocks itself, so it gets them as they came. */
     return read_below(c, offset, buf, len, err);
 }
 
@@ -251,7 +252,7 @@ static void copy_want(struct up_source *s, uint64_t offset, uint64_t len)
     struct up_copy *c = (struct up_copy *)s;
 
     if (!c->ended || !c->below || !c->below->ops->want)
-        return; /* all of it is wanted, and asked for as it goes */
+        return; /* the copy wants everything, and asks for it as it goes */
     c->below->ops->want(c->below, offset, len);
 }
 

@@ -35,7 +35,7 @@ UP_MUST_CHECK int up_copy_open(struct up_copy **out, struct up_source *below,
                                const struct up_package *package, struct up_storage *storage,
                                const char *spool, uint64_t from, struct up_error *err);
 
-/* For the transfer: read() also says UP_AGAIN while the program has not had the piece. */
+/* For the transfer: read() also returns UP_AGAIN while the program has not taken the piece. */
 struct up_source *up_copy_source(struct up_copy *c);
 
 /* The link died: the source below is closed, and another to the same package takes its place. In
@@ -53,7 +53,7 @@ struct up_source *up_copy_below(struct up_copy *c); /* NULL: none */
 UP_MUST_CHECK long up_copy_take(struct up_copy *c, uint64_t offset, const uint8_t **data,
                                 struct up_error *err);
 
-/* Whether there is something that the program has not had. */
+/* Whether there is something that the program has not taken. */
 bool up_copy_waits(const struct up_copy *c);
 
 /* The program wants no more. */

@@ -225,8 +225,8 @@ int up_device_not_counted(struct up_device *d, enum up_start_action *action, str
     struct up_error ignored;
 
     d->uncounted = true;
-    /* Undoing needs no journal. If that cannot be done either, what belongs to the
-     * tree as it is runs: up_device_pair(). */
+    /* Undoing needs no journal. If that fails, too, the script that belongs to the tree as it is runs:
+     * up_device_pair(). */
     if (!up_device_has_core(d))
         (void)!up_device_undo_tree(d, &ignored);
     up_device_see_tree(d);

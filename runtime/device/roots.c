@@ -22,7 +22,7 @@ static int cannot_tell(const struct check *c, const char *path)
     return up_fail(c->err, UP_WRITE, "files.roots: %s: %s", path, strerror(errno));
 }
 
-/* 1 and what it is, 0 nothing is there, or an error. */
+/* 1 and its stat; 0 if nothing is there; or an error. */
 static int look(const struct check *c, const char *path, struct up_stat *out)
 {
     if (c->storage->ops->stat(c->storage, path, out) == 0)
@@ -30,7 +30,8 @@ static int look(const struct check *c, const char *path, struct up_stat *out)
     return errno == ENOENT || errno == ENOTDIR ? 0 : cannot_tell(c, path);
 }
 
-/* Its directory, from whose path ".." leads up, or itself; of what is not there, the next one that is. */
+/* The directory that it is or lies in, by a path from which ".." leads up. If it does not exist: the nearest
+ * one above that does. */
 static int directory_of(const struct check *c, const char *path, char out[UP_PATH_SIZE])
 {
     char at[UP_PATH_SIZE], *slash;
@@ -76,14 +77,14 @@ static int within(const struct check *c, const char *path, const struct up_stat 
         rc = look(c, up, &at);
         if (rc > 0 && same(&at, top))
             return 1;
-        if (rc <= 0 || (depth && same(&at, &below))) /* that was / */
+        if (rc <= 0 || (depth && same(&at, &below))) /* it is / */
             return rc < 0 ? rc : 0;
         below = at;
     }
     return rc < 0 ? rc : up_fail(c->err, UP_INCOMPATIBLE, "files.roots: %s: too deep", path);
 }
 
-/* 1 the root and what it is, 0 it is not there, or an error. */
+/* 1, its node and stat; 0 if it is not there; or an error. */
 static int find_root(const struct check *c, uint32_t i, struct up_stat *out)
 {
     char node[UP_PATH_SIZE];
@@ -98,7 +99,7 @@ static int refuse(const struct check *c, uint32_t i, const char *how, const char
                    c->config->files.root[i].path, how, what, path);
 }
 
-/* Something that this device lives on, and every root. */
+/* Check something that this device lives on against every root. */
 static int apart(const struct check *c, const char *what, const char *path)
 {
     struct up_stat root, it;
@@ -145,7 +146,7 @@ static int apart_from_slot(const struct check *c, const char *slot)
     return 0;
 }
 
-/* Whatever is mapped from a file: the program, its libraries. */
+/* Check the files that are mapped into this process: the program and its libraries. */
 static int apart_from_program(const struct check *c)
 {
     char *maps, *rest, *line, *path, *last = NULL;

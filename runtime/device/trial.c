@@ -31,7 +31,7 @@ static int end_confirm(struct up_device *d, struct up_error *err)
     const struct up_transaction *t = &d->state.tx;
 
     if (up_device_has_core(d)) {
-        /* It is out of the order if a start could not be counted. */
+        /* A slot whose start could not be counted was taken out of the order. */
         if (boot.order[0] != t->target) {
             boot.order[0] = t->target;
             boot.order[1] = !t->target;
@@ -83,7 +83,7 @@ int up_device_confirm(struct up_device *d, struct up_error *err)
     return end_confirm(d, err);
 }
 
-/* Drivers, and programs that nobody stops and starts, become new with the device. */
+/* Only a restart of the device replaces drivers, and programs that nobody stops and starts. */
 static bool waits_for_boot(const struct up_device *d)
 {
     return d->state.tx.restart && !up_device_has_core(d) && up_device_same_boot(d);
@@ -125,7 +125,7 @@ static int fell_back(struct up_device *d, const char *why, enum up_start_action 
     return up_device_give_up(d, UP_ROLLEDBACK, why, action, err);
 }
 
-/* That the tree cannot be switched is not the release's fault. */
+/* It is not the release's fault that the tree cannot be switched. */
 static int not_switched(struct up_device *d, const struct up_error *why, enum up_start_action *action,
                         struct up_error *err)
 {
@@ -168,7 +168,7 @@ int up_device_trial_start(struct up_device *d, enum up_start_action *action, str
     enum up_files_outcome outcome;
     struct up_error why;
 
-    /* A program that does not start is a start of the trial that failed: until they are spent. */
+    /* A program that does not start makes this a failed start of the trial; try again until all are used up. */
     while (up_device_count_start(d, action, err) == 0) {
         if (up_device_switch_tree(d, &outcome, &why) == 0)
             return 0;
@@ -180,7 +180,7 @@ int up_device_trial_start(struct up_device *d, enum up_start_action *action, str
     return err->code;
 }
 
-/* A restart of this program is none of the device; it is asked for again, and not for ever. */
+/* Only this program was restarted, not the device. Request that again, but not forever. */
 static int ask_for_boot(struct up_device *d, enum up_start_action *action, struct up_error *err)
 {
     bool may;
@@ -198,7 +198,7 @@ static int start_armed(struct up_device *d, enum up_start_action *action, struct
     bool told = d->boot_state.order[0] == target, may;
     struct up_error why;
 
-    /* Without a command that restarts it, a start of this program is the device's. */
+    /* Without a restart command, a start of this program counts as one of the device. */
     if (up_device_on_target(d) && d->config->restart == UP_RESTART_SUPERVISOR)
         return enter_trial(d, err);
     if (up_device_on_target(d))

@@ -48,7 +48,7 @@ static int into(struct clean *c, const char *name)
         return 0;
     below.depth++;
     below.place.dir = s->ops->open_dir(s, c->place.dir, name, true);
-    if (below.place.dir < 0) /* a mount, or it has gone meanwhile */
+    if (below.place.dir < 0) /* a mount, or it was removed meanwhile */
         return errno == EXDEV || errno == ENOENT ? 0 : up_files_failed(&c->place, name, "open", c->err);
     (void)!look_through(&below);
     up_files_place_close(&below.place);

@@ -14,7 +14,7 @@
 #include "files_plan.h"
 #include "storage.h"
 
-/* Below each root, in its own file system. *removed: how many. Errors: UP_MISSING no such root;
+/* Remove them below each root, within its file system. *removed: how many. Errors: UP_MISSING no such root;
  * UP_WRITE. */
 UP_MUST_CHECK int up_files_clean(struct up_storage *s, const struct up_files_root *roots, uint32_t root_count,
                                  uint32_t *removed, struct up_error *err);

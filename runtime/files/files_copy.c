@@ -46,7 +46,7 @@ static int each(void *user, const char *name, enum up_node_kind kind)
     return c->rc;
 }
 
-/* All that is in an open directory, then what the directory itself is like. */
+/* Copy what is in an open directory, then the attributes of the directory itself. */
 static int fill(struct copy *c)
 {
     struct up_storage *s = c->from.storage;

@@ -10,9 +10,10 @@
 #include "error.h"
 #include "files_tree.h"
 
-/* The directory `name` as `to` beside it, which is not there, with all below it: content, links,
- * owners, modes, extended attributes. Durable but for the name `to`. Errors: UP_INCOMPATIBLE a mount
- * or what is neither file, directory nor link lies in it, or it is too deep; UP_NOSPACE, UP_WRITE. */
+/* Copy the directory `name`, with everything below it, to `to` beside it, which must not exist: content,
+ * links, owners, modes, extended attributes. The copy is durable, but not yet its name. Errors:
+ * UP_INCOMPATIBLE it is too deep, or something in it is a mount or neither file, directory nor link;
+ * UP_NOSPACE, UP_WRITE. */
 UP_MUST_CHECK int up_files_copy_dir(const struct up_files_place *p, const char *name, const char *to,
                                     struct up_error *err);
 

@@ -56,7 +56,7 @@ struct search {
     bool found;
 };
 
-/* One that is the parent of another comes first: it is what was started. */
+/* Prefer the process that is the parent of the others: that one was started, and started them. */
 static int note_process(void *user, const struct up_running *p)
 {
     struct search *search = user;
@@ -80,7 +80,7 @@ int up_files_runs(const struct up_files_hands *hands, const struct up_files_exec
     return search.found;
 }
 
-/* Its words with {name} and {path} put in. */
+/* The words of a command with {name} and {path} replaced. */
 static int run_command(const struct up_files_hands *hands, const char *const *command,
                        const struct up_files_executable *e, struct up_error *err)
 {

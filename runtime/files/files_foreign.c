@@ -80,7 +80,7 @@ static int copy(const struct up_files_work *w, const struct up_files_place *plac
         return up_fail(err, UP_NOSPACE, "%s: there is too much in its folder", path);
     if (rc == 0)
         rc = copy_to(place, w->plan->op[n].name, path, err);
-    if (rc == UP_NOSPACE) /* what is half there only takes room */
+    if (rc == UP_NOSPACE) /* half a file only takes space */
         w->storage->ops->unlink(w->storage, path);
     return rc;
 }
@@ -104,7 +104,8 @@ int up_files_set_aside(const struct up_files_work *w, const struct up_files_plac
     up_files_temporary(w->plan, n, UP_FILES_FOREIGN, aside);
     if (place->storage->ops->rename_at(place->storage, place->dir, name, aside) == 0)
         return 0;
-    if (errno == EXDEV && st.kind == UP_NODE_DIR) /* of an overlay's lower layer: nobody else's */
+    if (errno == EXDEV &&
+        st.kind == UP_NODE_DIR) /* in the lower layer of an overlay, so it is not another program's */
         return up_files_remove(place, name, err);
     return up_files_failed(place, aside, "rename", err);
 }

@@ -19,7 +19,7 @@
 #define UP_FILES_FOREIGN_COUNT 64
 #define UP_FILES_FOREIGN_BYTES (16u << 20)
 
-/* Take away what is at the target of operation `n`, in its folder. Durable in <state> only.
+/* Set aside what is at the target of operation `n`, in its folder. Only the change in <state> is durable.
  * Errors: UP_WRITE. */
 UP_MUST_CHECK int up_files_set_aside(const struct up_files_work *w, const struct up_files_place *place,
                                      uint32_t n, struct up_error *err);

@@ -8,7 +8,7 @@
 #include "files_tree.h"
 
 #define CHUNK 65536u
-/* Bytes. Of a full btrfs, what becomes free first fills the reserve that it keeps for itself. */
+/* Bytes. On a full btrfs, space that becomes free first fills the reserve of the file system. */
 #define SPARE (4u << 20)
 
 static int open_root(struct up_files_place *p, struct up_storage *s, const struct up_files_plan *plan,
@@ -54,7 +54,7 @@ static int make_one(const struct up_files_place *p, const char *name, const uint
     return rc < 0 ? rc : up_files_sync(p, err);
 }
 
-/* Bytes that no file system makes smaller. */
+/* Bytes that no file system can compress. */
 static int fill_spare(const struct up_files_place *p, const char *name, int file, struct up_error *err)
 {
     struct up_storage *s = p->storage;

@@ -20,7 +20,7 @@ UP_MUST_CHECK int up_files_here_check(struct up_storage *s, const struct up_file
                                       struct up_error *err);
 UP_MUST_CHECK int up_files_here_check_root(struct up_storage *s, const struct up_files_plan *plan, uint32_t i,
                                            struct up_error *err);
-/* What was kept for going back is free from now on, in every root that is there. Errors: UP_WRITE. */
+/* Free the space that was kept for going back, in every root that is there. Errors: UP_WRITE. */
 UP_MUST_CHECK int up_files_here_give_room(struct up_storage *s, const struct up_files_plan *plan,
                                           struct up_error *err);
 /* Remove it from every root that is there. Errors: UP_WRITE. */

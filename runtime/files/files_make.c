@@ -24,7 +24,7 @@ static int refuse(const struct make *m, int code, const char *why)
     return up_fail(m->err, code, UP_UPDATE_INI " line %u: %s: %s", m->entry->line, m->entry->path, why);
 }
 
-/* What is left of a path below a folder; NULL when it is not below it. */
+/* The rest of a path that lies below a folder; NULL if it does not. */
 static const char *below(const char *path, const char *folder)
 {
     size_t len = strlen(folder);
@@ -89,7 +89,7 @@ static int look_failed(const struct make *m)
     return refuse(m, UP_WRITE, strerror(errno));
 }
 
-/* A handle of the folder that the operation works in, or an error. */
+/* Open the folder that the operation works in: a handle, or an error. */
 static int open_folder(const struct make *m, const struct up_files_op *op)
 {
     struct up_storage *s = m->storage;
@@ -104,8 +104,8 @@ static int open_folder(const struct make *m, const struct up_files_op *op)
     return dir < 0 ? look_failed(m) : dir;
 }
 
-/* 1 it is an operation, 0 there is nothing to do, or an error. What is not there now may be
- * when it is to be deleted, if its folder is. */
+/* 1 it is an operation; 0 there is nothing to do; or an error. What is to be deleted may appear until then,
+ * if its folder exists. */
 static int needs_doing(const struct make *m, const struct up_files_op *op)
 {
     struct up_storage *s = m->storage;

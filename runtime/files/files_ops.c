@@ -47,7 +47,7 @@ static int may_touch(const struct at *a, const struct up_stat *st, struct up_err
     return up_files_removable(&a->place, a->op->name, err);
 }
 
-/* Where names can be made but none removed, not even ours would go again. */
+/* In a directory where names can be made but not removed, even our own names would stay. */
 static int may_work_in(const struct at *a, struct up_error *err)
 {
     struct up_stat st;
@@ -122,7 +122,7 @@ static int keep_old(const struct at *a, struct up_error *err)
     return up_files_sync(&a->place, err);
 }
 
-/* .new was made like the target was while staging; somebody may have changed that since. */
+/* .new was made with the attributes that the target had while staging; they may have changed since. */
 static int make_like_old(const struct at *a, struct up_error *err)
 {
     struct up_storage *s = a->place.storage;
@@ -143,7 +143,7 @@ static int make_like_old(const struct at *a, struct up_error *err)
     return rc;
 }
 
-/* .new takes the target's place; it is gone when that was done before. */
+/* .new takes the target's place; it is not there if that was done before. */
 static int move_over(const struct at *a, struct up_error *err)
 {
     struct up_stat st;
@@ -156,7 +156,7 @@ static int move_over(const struct at *a, struct up_error *err)
     return up_files_rename(&a->place, a->name[UP_FILES_NEW], a->op->name, err);
 }
 
-/* Nothing was here: what is here now is not ours while .new is still there. */
+/* There was nothing here. As long as .new is there, what is here now belongs to somebody else. */
 static int move_in_new(const struct at *a, struct up_error *err)
 {
     struct up_stat st;
@@ -170,7 +170,7 @@ static int move_in_new(const struct at *a, struct up_error *err)
     return up_files_rename(&a->place, a->name[UP_FILES_NEW], a->op->name, err);
 }
 
-/* A directory that cannot be renamed: a copy is whole and durable before the first of it goes. */
+/* A directory that cannot be renamed is copied; the copy is complete and durable before anything is removed. */
 static int keep_copy(const struct at *a, struct up_error *err)
 {
     const struct up_files_place *p = &a->place;
@@ -190,7 +190,7 @@ static int put_aside(const struct up_files_work *w, const struct at *a, uint32_t
 
     if (there < 0)
         return there;
-    if (there > 0) /* a directory: what is left of it when .old is a copy */
+    if (there > 0) /* a directory: the rest of it, if .old is a copy */
         return st.kind == UP_NODE_DIR ? up_files_set_aside(w, &a->place, n, err) : 0;
     if (s->ops->rename_at(s, a->place.dir, a->op->name, a->name[UP_FILES_OLD]) == 0)
         return 0;

@@ -131,7 +131,7 @@ static bool covers(const struct up_files_op *a, const struct up_files_op *b)
     return strncmp(rest, a->name, name) == 0 && (rest[name] == '/' || !rest[name]);
 }
 
-/* What a file lies at may be no directory of another, either. */
+/* The path of a file may not be the directory of another, either. */
 static int check_apart(const struct up_files_plan *plan, struct up_error *err)
 {
     for (uint32_t i = 0; i < plan->op_count; i++)

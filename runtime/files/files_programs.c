@@ -25,7 +25,7 @@ static void say(const struct up_error *err)
     up_log("files: %s (%s)", err->message, up_code_word(err->code));
 }
 
-/* Whether the stage knows what ran, and that was in this boot. */
+/* Whether the stage knows what ran in this boot. */
 static bool has_ran(const struct up_files *f)
 {
     static const uint8_t none[UP_SHA256_SIZE];
@@ -111,7 +111,7 @@ static struct up_files_ran *read_ran(const struct up_files *f, uint32_t *count)
     return list;
 }
 
-/* 1 somebody still runs one of them, told in err; 0 nobody; or an error. `kill`: end them. */
+/* 1 a process still runs one of them, and err names it; 0 none does; or an error. `kill`: end them. */
 static int still_runs(const struct up_files *f, const struct up_files_hands *hands, bool back, bool kill,
                       struct up_error *err)
 {
@@ -168,7 +168,7 @@ static int stop(const struct up_files *f, const struct up_files_hands *hands, bo
     return left > 0 ? err->code : left;
 }
 
-/* What was stopped. Nothing more can be done about what does not start. */
+/* Start what was stopped. Nothing more can be done about a program that does not start. */
 static void start_ran(const struct up_files *f, const struct up_files_hands *hands)
 {
     uint32_t count;
@@ -180,7 +180,7 @@ static void start_ran(const struct up_files *f, const struct up_files_hands *han
         up_files_stepped(f);
         if (up_files_executable(&e, f, list[i].program, &err) < 0)
             say(&err);
-        else if (e.there && /* it may be new, and gone again */
+        else if (e.there && /* it may have been new, and be removed again */
                  up_files_start_one(hands, &e, *list[i].as.folder ? &list[i].as : NULL, &err) < 0)
             say(&err);
     }

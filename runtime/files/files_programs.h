@@ -28,7 +28,7 @@ struct up_files_hands {
     const char *const *stop, *const *start;
 };
 
-/* Which step of going on failed. */
+/* Where going on failed. */
 enum up_files_outcome {
     UP_FILES_DONE,
     UP_FILES_NOT_STOPPED,  /* nothing was changed; what was stopped runs again */
@@ -41,7 +41,7 @@ enum up_files_outcome {
 UP_MUST_CHECK int up_files_programs_fit(const struct up_files *f, const struct up_files_hands *hands,
                                         struct up_error *err);
 
-/* What there is to do on the tree. It touches <state>/files and the roots, and no journal. */
+/* A piece of work on the tree. It changes <state>/files and the roots, and no journal. */
 enum up_files_task {
     UP_FILES_ON,       /* to the new tree */
     UP_FILES_BACK,     /* to the old one */
@@ -57,25 +57,25 @@ const char *up_files_task_name(enum up_files_task task);
 UP_MUST_CHECK int up_files_do(struct up_files *f, enum up_files_task task, const struct up_files_hands *hands,
                               enum up_files_outcome *outcome, struct up_error *err);
 
-/* Another process that does it, and is killed when it hangs. As up_files_do(), on the plan in <state>;
- * a caller who has it open must read it again. */
+/* The same as up_files_do(), in another process, which is killed if it hangs. It works on the plan in
+ * <state>; a caller who has that open must read it again. */
 struct up_files_worker {
     int (*work)(void *user, enum up_files_task task, enum up_files_outcome *outcome, struct up_error *err);
     void *user;
 };
 
-/* On trial: whether nobody runs an executable any more that was replaced. Errors: UP_DEFERRED somebody
- * does, so the new one is not tried; UP_WRITE it cannot be told. */
+/* On trial: make sure that no process runs an executable that was replaced. Errors: UP_DEFERRED one does, so
+ * the new one was not tried; UP_WRITE it cannot be told. */
 UP_MUST_CHECK int up_files_are_tried(const struct up_files *f, const struct up_files_hands *hands,
                                      struct up_error *err);
 
-/* From staged, or where it was cut. Also when the tree is switched already: then what does not run
- * is started. Errors: UP_WRITE not stopped or not started; those of up_files_switch(). */
+/* Begin at staged, or go on where it was cut. If the tree is switched already, start what does not run.
+ * Errors: UP_WRITE not stopped or not started; those of up_files_switch(). */
 UP_MUST_CHECK int up_files_go_on(struct up_files *f, const struct up_files_hands *hands,
                                  enum up_files_outcome *outcome, struct up_error *err);
 
-/* The tree as it was found. What cannot be stopped or started does not keep it from going back,
- * and is said. Errors: those of up_files_undo(). */
+/* Put the tree back as it was found. A program that cannot be stopped or started does not prevent that, and
+ * is reported. Errors: those of up_files_undo(). */
 UP_MUST_CHECK int up_files_go_back(struct up_files *f, const struct up_files_hands *hands,
                                    struct up_error *err);
 

@@ -45,7 +45,7 @@ int up_files_ran_encode(const struct up_files_ran *ran, uint32_t count, uint8_t 
     return 0;
 }
 
-/* The bytes that it took; 0: it is none. */
+/* The number of bytes read; 0: malformed. */
 static size_t take(struct up_files_ran *ran, const struct up_files_plan *plan, const uint8_t *at, size_t left)
 {
     size_t folder, groups;

@@ -49,8 +49,8 @@ UP_MUST_CHECK int up_files_stage_prepare(struct up_files_record *r, struct up_er
 /* Durable when it returns 0. Errors: those of up_record_write(). */
 UP_MUST_CHECK int up_files_stage_write(struct up_files_record *r, const struct up_files_stage *stage,
                                        struct up_error *err);
-/* The same in both files, before a step after which the one before it would mislead whoever finds a
- * single file: the tree is changed or put back, or the traces of a plan go. */
+/* The same in both files, because a reader who finds only one file must not be misled by the step before:
+ * before the tree is changed or put back, and before the traces of a plan are removed. */
 UP_MUST_CHECK int up_files_stage_write_both(struct up_files_record *r, const struct up_files_stage *stage,
                                             struct up_error *err);
 /* "none", "staging", ... */

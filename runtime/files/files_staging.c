@@ -67,7 +67,7 @@ static int write_content(const struct up_files_place *p, const struct up_files_o
     return err->code;
 }
 
-/* As the one that it replaces; a new one belongs to whom its folder belongs. */
+/* The attributes of the file that it replaces; a new one gets the owner of its folder. */
 static int give_attributes(const struct up_files_place *p, const struct up_files_op *op, int file,
                            struct up_error *err)
 {

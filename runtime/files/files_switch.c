@@ -12,7 +12,7 @@
 
 #define FOUND_LIMIT (UP_FILES_OPS * 128u)
 
-/* Of what the stage names: UP_STATELOST says that neither copy is whole. */
+/* UP_STATELOST: neither copy of what the stage names is intact. */
 static int read_plan(struct up_files *f, struct up_error *err)
 {
     char *bytes;
@@ -43,7 +43,7 @@ static int read_found(struct up_files *f, struct up_error *err)
     return rc;
 }
 
-/* Going on needs it: a switch and its undoing. A sweep does with the plan. */
+/* What a switch and its undoing need. A sweep only needs the plan. */
 static bool needs_found(enum up_files_step step)
 {
     return step == UP_FILES_SWITCHING || step == UP_FILES_SWITCHED || step == UP_FILES_UNDOING;
@@ -115,7 +115,7 @@ static struct up_files_work work_of(const struct up_files *f)
     return (struct up_files_work){f->storage, f->folder, &f->plan, f->found};
 }
 
-/* What is there now becomes durable, with the step that it is for. */
+/* Make what is there now durable, and with it the step that needs it. */
 static int note_found(struct up_files *f, struct up_error *err)
 {
     const struct up_files_work w = work_of(f);
@@ -261,7 +261,7 @@ static int forget(struct up_files *f, struct up_error *err)
     return up_files_tidy(f, err);
 }
 
-/* What is half staged may be swept without a word, and is what took the room for that word. */
+/* What is half staged may be swept without a record, and may be what took the space for one. */
 static bool frees_room(const struct up_files *f, enum up_files_step step, const struct up_error *err)
 {
     return err->code == UP_NOSPACE && f->stage.step == UP_FILES_STAGING && step == UP_FILES_SWEEPING_OLD;
@@ -274,7 +274,7 @@ int up_files_sweep(struct up_files *f, bool new_tree, struct up_error *err)
 
     if (f->stage.step == UP_FILES_NONE)
         return up_files_tidy(f, err);
-    if (!f->plan.op) /* its names are known to nobody; doctor lists them */
+    if (!f->plan.op) /* nobody knows its names; doctor lists them */
         return forget(f, err);
     if (up_files_check_here(f, err) < 0 ||
         (f->stage.step != step && enter(f, step, err) < 0 && !frees_room(f, step, err)))

@@ -67,12 +67,12 @@ UP_MUST_CHECK int up_files_begin(struct up_files *f, const struct up_files_plan 
 UP_MUST_CHECK int up_files_fill(struct up_files *f, const struct up_files_source *source,
                                 struct up_error *err);
 
-/* From staged, or where a switch was cut, to the new tree. Errors: those of
- * up_files_forward(); the tree is to be put back then. */
+/* Make the new tree, from staged or from where a switch was cut. Errors: those of up_files_forward(); then
+ * the tree has to be put back. */
 UP_MUST_CHECK int up_files_switch(struct up_files *f, struct up_error *err);
 
-/* The tree as it was found, also on a disk that is full by now; nothing when it was not touched. Errors: those of
- * up_files_back(); the tree is mixed then. */
+/* Put the tree back as it was found, even if the disk is full by now; does nothing if it was not changed.
+ * Errors: those of up_files_back(); the tree is mixed then. */
 UP_MUST_CHECK int up_files_undo(struct up_files *f, struct up_error *err);
 
 /* Whether the tree is the new one, or the old one, although the stage says that it is being changed

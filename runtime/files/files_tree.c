@@ -25,7 +25,7 @@ static int no_place(const struct up_files_place *p, struct up_error *err)
     return up_fail(err, code, "%s/%s: %s", p->root, p->folder, strerror(errno));
 }
 
-/* Below the .new of the directory that this lies in. */
+/* A place below the .new of the directory that it lies in. */
 static int inside(const struct up_files_plan *plan, const struct up_files_op *op, char out[UP_PATH_SIZE])
 {
     const struct up_files_op *parent = &plan->op[op->parent];
@@ -108,7 +108,7 @@ bool up_files_has_no_links(int error)
     return error == EPERM || error == EOPNOTSUPP || error == EMLINK;
 }
 
-/* All of an open file through `hash`, and into `to` unless that is -1. 0 or -1. */
+/* Hash an open file, and copy it into `to` unless that is -1. Returns 0 or -1. */
 static int pour(struct up_storage *s, int from, int to, struct up_digest *hash)
 {
     uint8_t *buf = malloc(CHUNK);

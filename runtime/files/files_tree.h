@@ -20,9 +20,9 @@ struct up_files_place {
     const char *root, *folder;
 };
 
-/* The folder in which operation `n` works: of what lies inside a new directory,
- * that below the .new. Closed with up_files_place_close(). Errors: UP_MISSING
- * there is no such folder; UP_INCOMPATIBLE a link or a file is on the way; UP_WRITE. */
+/* Open the folder in which operation `n` works; inside a new directory, that is a folder below its .new.
+ * Closed with up_files_place_close(). Errors: UP_MISSING there is no such folder; UP_INCOMPATIBLE a link or
+ * a file is on the way; UP_WRITE. */
 UP_MUST_CHECK int up_files_place_open(struct up_files_place *p, struct up_storage *s,
                                       const struct up_files_plan *plan, uint32_t n, struct up_error *err);
 /* The folder `folder` below `root`; both stay the caller's. */
@@ -46,13 +46,13 @@ bool up_files_has_no_links(int error);
 /* SHA-256 of a file as it is on the medium. Errors: UP_WRITE, UP_INTERNAL. */
 UP_MUST_CHECK int up_files_digest(const struct up_files_place *p, const char *name,
                                   uint8_t out[UP_SHA256_SIZE], struct up_error *err);
-/* The content and attributes of file `name` into the open file `to`, which is synced. */
+/* Copy content and attributes of file `name` into the open file `to`, and sync it. */
 UP_MUST_CHECK int up_files_copy(const struct up_files_place *p, const char *name, int to,
                                 struct up_error *err);
 /* Remove it, a directory with all below it. Does nothing if it is missing. Errors: UP_WRITE, also for a mount. */
 UP_MUST_CHECK int up_files_remove(const struct up_files_place *p, const char *name, struct up_error *err);
-/* Whether a directory can be removed with all below it: a mount or what is fixed there is refused.
- * Errors: UP_INCOMPATIBLE, UP_WRITE. */
+/* Whether a directory can be removed with everything below it. Errors: UP_INCOMPATIBLE there is a mount, or
+ * something immutable; UP_WRITE. */
 UP_MUST_CHECK int up_files_removable(const struct up_files_place *p, const char *name, struct up_error *err);
 
 #endif

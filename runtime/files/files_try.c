@@ -8,7 +8,7 @@
 
 #define BLOCK 4096u /* what a file or a directory takes at least, and a multiple of it */
 
-/* One file system, and what is asked of it. */
+/* A file system, and what the plan needs there. */
 struct room {
     uint64_t device, bytes, files;
     struct up_space free;
@@ -29,7 +29,7 @@ static struct room *room_of(struct rooms *r, uint64_t device)
     return &r->room[r->count++];
 }
 
-/* Up to whole blocks, with one for its name. */
+/* Rounded up to whole blocks, plus one for its name. */
 static uint64_t blocks(uint64_t size)
 {
     return (size / BLOCK + 2) * BLOCK;
@@ -77,7 +77,7 @@ int up_files_try_room(const struct up_files_work *w, struct up_error *err)
 
     for (uint32_t n = 0; n < w->plan->op_count && rc == 0; n++) {
         const struct up_files_op *op = &w->plan->op[n];
-        /* What lies inside a new directory goes where that goes. */
+        /* What lies inside a new directory takes space where the directory does. */
         uint32_t at = up_files_is_step(op) ? n : op->parent;
         struct up_files_found found;
         struct up_files_place p;
@@ -115,7 +115,7 @@ static int try_folder(const struct up_files_place *p, const struct up_files_plan
     if (make(p, part, err) < 0)
         return err->code;
     if (s->ops->link_at(s, p->dir, part, other) == 0) {
-        /* Renaming one of two names of one file to the other does nothing. */
+        /* If two names are one file, renaming one to the other does nothing. */
         if (up_files_unlink(p, part, err) < 0 || make(p, part, err) < 0)
             return err->code;
     } else if (!up_files_has_no_links(errno)) {
@@ -142,7 +142,8 @@ static bool first_in_folder(const struct up_files_plan *plan, uint32_t n)
     return true;
 }
 
-/* What cannot be there need not be deleted, but two names of one thing cannot be deleted both. */
+/* A name that the file system cannot have need not be deleted. But of two names of one thing not both can
+ * be. */
 static int try_name(const struct up_files_place *inside, const struct up_files_op *op, struct up_error *err)
 {
     struct up_storage *s = inside->storage;
@@ -195,7 +196,7 @@ static int compare(void *user, const char *name, enum up_node_kind kind)
     return s->found;
 }
 
-/* It would get the plan's spelling, and keep that when the tree is put back. */
+/* The target would get the plan's spelling, and keep it when the tree is put back. */
 static int try_spelling(const struct up_files_place *p, const char *name, struct up_error *err)
 {
     struct spelling s = {.name = name};

@@ -13,9 +13,8 @@
 #include "files_plan.h"
 #include "files_tree.h"
 
-/* What every file system needs for what the plan makes there, before the first of it is made: bytes
- * and files, with the copies that are kept where there are no hard links. Errors: UP_NOSPACE; those
- * of up_files_find(). */
+/* Before anything is made: whether every file system has the bytes and files that the plan needs there, with
+ * the copies that are kept where there are no hard links. Errors: UP_NOSPACE; those of up_files_find(). */
 UP_MUST_CHECK int up_files_try_room(const struct up_files_work *w, struct up_error *err);
 
 /* Operation `n` in its folder, `there`: whether its target is. Its temporary names are free. Creates,

@@ -1,5 +1,5 @@
 /*
- * The programs that run on this system: /proc, signals, fork.
+ * running_system.c -- the programs that run on this system: /proc, signals, fork.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -107,7 +107,7 @@ static void r_pause(struct up_running_table *t, unsigned ms)
         continue;
 }
 
-/* Whoever may not change them, and has them already, needs not. */
+/* A process that has these groups already need not be allowed to change them. */
 static bool become(const struct up_running *as)
 {
     gid_t groups[UP_RUNNING_GROUPS];
@@ -136,7 +136,7 @@ _Noreturn static void be_program(const char *path, const struct up_running *as, 
     char *argv[] = {(char *)path, NULL}, *environment[] = {(char *)SEARCHED, NULL};
     int why;
 
-    /* Nothing of ours is left open; `report` says by its end that the program runs. */
+    /* No descriptor of ours stays open; `report` is closed when the program runs. */
     if (leave_ours() && fcntl(report, F_SETFD, FD_CLOEXEC) == 0 && dup2(report, 3) == 3 &&
         fcntl(3, F_SETFD, FD_CLOEXEC) == 0) {
         report = 3;
@@ -178,7 +178,7 @@ static int r_start(struct up_running_table *t, const char *path, const struct up
     return why == 0 ? 0 : -1;
 }
 
-/* Its end within the time, or it and what it started are killed. */
+/* Wait for it to end in time; else kill it and what it started. */
 static int await(struct up_running_table *t, pid_t pid)
 {
     unsigned ms = 0;

@@ -8,10 +8,10 @@
 enum { ADD = 1, DELETE = 2, UPGRADE = 4, STOP = 8, START = 16, CHANGES = ADD | DELETE | UPGRADE, ALL = 31 };
 enum { NAME, DIRECTORY, OPERATION, TYPE, FIELDS };
 
-/* The last is for what is wrong with the whole line. */
+/* The last one is for an error of the whole line. */
 static const char *const field_names[] = {"name: ", "directory: ", "operation: ", "type: ", ""};
 
-/* The line that is read, each field as it stands there. */
+/* The current line, with each field as it stands there. */
 struct line {
     unsigned number;
     const char *at[FIELDS];
@@ -34,7 +34,7 @@ static int refuse(const struct line *line, int field, const char *format, ...)
                    why);
 }
 
-/* Four fields, and nothing in them that shows a file of another form. */
+/* Find the four fields; refuse what shows that the file is of another form. */
 static int split(struct line *line, const char *text, size_t len)
 {
     int field = 0;
@@ -61,7 +61,7 @@ static bool is(const char *part, size_t len, const char *word)
     return len == strlen(word) && memcmp(part, word, len) == 0;
 }
 
-/* Why it is no part of a path; NULL when it is one. */
+/* Why it is not valid as a part of a path; NULL: it is valid. */
 static const char *part_flaw(const char *part, size_t len)
 {
     if (len == 0)
@@ -110,7 +110,7 @@ static int check_directory(const struct line *line)
     return flaw ? refuse(line, DIRECTORY, "%s", flaw) : 0;
 }
 
-/* A number without sign and leading zeros; 0 when it is none, or above 99. */
+/* A number without sign and leading zeros; 0 if it is not one, or above 99. */
 static unsigned number_of(const struct line *line, int field)
 {
     unsigned value = 0;
@@ -125,7 +125,7 @@ static unsigned number_of(const struct line *line, int field)
     return value;
 }
 
-/* What stands in a command line of the owner's is plain, and is no option. */
+/* A name that goes into the owner's command lines must be plain, and must not look like an option. */
 static bool good_program_name(const char *name, size_t len)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.@+-";
@@ -163,7 +163,7 @@ static int check_operation(const struct line *line, struct up_update_ini_entry *
     return 0;
 }
 
-/* Directory and path to `room`; the first byte behind them. */
+/* Write directory and path to `room`; returns the first byte behind them. */
 static char *copy_names(const struct line *line, struct up_update_ini_entry *entry, char *room)
 {
     int directory = (int)line->len[DIRECTORY], name = (int)line->len[NAME];
@@ -205,7 +205,7 @@ static bool below(const char *lower, const char *upper)
     return strncmp(lower, upper, len) == 0 && lower[len] == '/';
 }
 
-/* Two lines with one target; `b` comes later. */
+/* Check two lines with the same target; `b` comes later. */
 static const char *same_flaw(const struct up_update_ini_entry *a, const struct up_update_ini_entry *b)
 {
     if (a->type != b->type)
@@ -219,7 +219,7 @@ static const char *same_flaw(const struct up_update_ini_entry *a, const struct u
     return NULL;
 }
 
-/* The target of `low` lies below that of `high`. */
+/* Check two lines; the target of `low` lies below that of `high`. */
 static const char *below_flaw(const struct up_update_ini_entry *low, const struct up_update_ini_entry *high)
 {
     if (high->type != UP_FILE_DIRECTORY)

@@ -74,8 +74,8 @@ struct up_update_ini {
 UP_MUST_CHECK int up_update_ini_parse(struct up_update_ini *ini, const char *text, size_t len,
                                       struct up_error *err);
 
-/* In how many lines a blank follows a '/' of the directory, which is mostly a slip. With
- * `remove` they go, and *len becomes less. Of any text, before it is parsed. */
+/* Count the lines in which a blank follows a '/' of the directory, which is mostly a slip. With `remove`,
+ * remove these blanks and reduce *len. Takes any text, before it is parsed. */
 unsigned up_update_ini_blanks(char *text, size_t *len, bool remove);
 
 /* Whether `name` is a file that the package must hold. */
