@@ -163,7 +163,8 @@ static int f_check_roots(lua_State *L)
 
 /* device:status() -> { phase, release, core {name, version, running, tries},
  * script {version, generation, damage: what is wrong with its files}, floor, time {now, trusted, set}, kept_out (days),
- * mixed: where the files are neither the old nor the new ones, if they are not, transaction, last {code, message, sequence, time, verdict: of a release that no cloud answered: "open", "again"},
+ * mixed: where the files are neither the old nor the new ones, if they are not, transaction,
+ * last {code, message, sequence, time, verdict: of a release that no cloud answered: "open", "again"},
  * trouble {code, message, updates: whether they work all the same} } */
 static int m_status(lua_State *L)
 {

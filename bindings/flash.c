@@ -1,5 +1,6 @@
 /*
- * update.native.flash -- write the firmware of another chip: to a file, a block device, raw flash (MTD) or a UBI volume.
+ * update.native.flash -- write the firmware of another chip: to a file, a block device, raw flash (MTD) or a
+ * UBI volume.
  *
  *     local flash = require "update.native.flash"
  *     local f <close> = assert(flash.open("/dev/mtd5", #firmware))

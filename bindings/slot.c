@@ -56,10 +56,11 @@ static int f_check(lua_State *L)
     return up_push_done(L, up_slot_check(up_storage_system(), slot, luaL_checkstring(L, 3), &err), &err);
 }
 
-/* inspect(path) -> { node = what the path leads to, identity, there, mounted, writable, why (it is not), size, capacity,
- *   kind = "file"|"block"|"nor"|"nand"|"ubi", title = the kind for people, its traits made, cached, erasable, bad_blocks,
- *   atomic (slot.h), erase_size, write_size, blocks, bad, read_back = "direct" (past the cache) |
- *   "dropped" (the cache was dropped) | "cached" (may come from it) } (bytes and counts) | nil, message, code */
+/* inspect(path) -> { node = what the path leads to, identity, there, mounted, writable, why (it is not), size,
+ *   capacity, kind = "file"|"block"|"nor"|"nand"|"ubi", title = the kind for people, its traits made, cached,
+ *   erasable, bad_blocks, atomic (slot.h), erase_size, write_size, blocks, bad, read_back = "direct" (past the
+ *   cache) | "dropped" (the cache was dropped) | "cached" (may come from it) } (bytes and counts) | nil, message,
+ *   code */
 static int f_inspect(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);

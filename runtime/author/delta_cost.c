@@ -9,13 +9,13 @@
 #define SURPRISE 160u /* that does neither, */
 #define REPLACED 400u /* or is another instruction now */
 
-void up_lessons_forget(struct up_lessons *l)
+void up_delta_lessons_forget(struct up_delta_lessons *l)
 {
     for (int i = 0; i < UP_CONTENTS; i++)
         l->moves[i][0].count = l->moves[i][1].count = 0;
 }
 
-void up_lessons_free(struct up_lessons *l)
+void up_delta_lessons_free(struct up_delta_lessons *l)
 {
     for (int i = 0; i < UP_CONTENTS; i++) {
         up_move_map_free(&l->moves[i][0]);
@@ -58,7 +58,7 @@ static unsigned field_cost(const struct up_address_field *f, const struct up_mat
 }
 
 unsigned up_delta_cost(const struct up_images *images, const struct up_match *found, size_t count,
-                       struct up_lessons *lessons, enum up_content content, uint64_t at, uint64_t from,
+                       struct up_delta_lessons *lessons, enum up_content content, uint64_t at, uint64_t from,
                        uint32_t len)
 {
     const uint8_t *old = images->old + from, *fresh = images->fresh + at;

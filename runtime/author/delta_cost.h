@@ -21,16 +21,16 @@ struct up_images {
 };
 
 /* What earlier fields showed about moves, by kind of content. */
-struct up_lessons {
+struct up_delta_lessons {
     struct up_move_map moves[UP_CONTENTS][2];
 };
-void up_lessons_forget(struct up_lessons *l);
-void up_lessons_free(struct up_lessons *l);
+void up_delta_lessons_forget(struct up_delta_lessons *l);
+void up_delta_lessons_free(struct up_delta_lessons *l);
 
 /* Cost of `len` new bytes at `at` encoded from old ones at `from` as `content`.
  * `found` is the match list of the whole images: ascending, not overlapping. */
 unsigned up_delta_cost(const struct up_images *images, const struct up_match *found, size_t count,
-                       struct up_lessons *lessons, enum up_content content, uint64_t at, uint64_t from,
+                       struct up_delta_lessons *lessons, enum up_content content, uint64_t at, uint64_t from,
                        uint32_t len);
 
 #endif

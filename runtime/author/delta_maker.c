@@ -28,11 +28,11 @@ struct chunk {
 struct up_delta_maker {
     struct up_images images;
     uint32_t block_size;
-    struct up_plan *plan;
+    struct up_delta_plan *plan;
     const struct up_match *found;
     size_t count;
     struct up_delta *delta;
-    struct up_lessons lessons;
+    struct up_delta_lessons lessons;
     struct chunk *chunks; /* of a block */
     struct gaps gaps;
     uint8_t *result; /* what the block decodes to */
@@ -55,7 +55,7 @@ int up_delta_maker_new(struct up_delta_maker **out, const uint8_t *old, uint64_t
     m->chunks = malloc((block_size / CHUNK + 1) * sizeof *m->chunks);
     if (!m->result || !m->chunks)
         up_fail(err, UP_INTERNAL, "delta: out of memory");
-    else if (up_delta_new(&m->delta, err) == 0 && up_plan_new(&m->plan, &m->images, err) == 0) {
+    else if (up_delta_new(&m->delta, err) == 0 && up_delta_plan_new(&m->plan, &m->images, err) == 0) {
         *out = m;
         return 0;
     }
@@ -67,9 +67,9 @@ void up_delta_maker_free(struct up_delta_maker *m)
 {
     if (!m)
         return;
-    up_plan_free(m->plan);
+    up_delta_plan_free(m->plan);
     up_delta_free(m->delta);
-    up_lessons_free(&m->lessons);
+    up_delta_lessons_free(&m->lessons);
     free(m->chunks);
     free(m->gaps.list);
     free(m->result);
@@ -78,10 +78,10 @@ void up_delta_maker_free(struct up_delta_maker *m)
 
 int up_delta_maker_step(struct up_delta_maker *m, uint64_t *done, uint64_t *total, struct up_error *err)
 {
-    int rc = up_plan_step(m->plan, done, total, err);
+    int rc = up_delta_plan_step(m->plan, done, total, err);
 
     if (rc == 0)
-        m->found = up_plan_found(m->plan, &m->count);
+        m->found = up_delta_plan_found(m->plan, &m->count);
     return rc;
 }
 
@@ -253,7 +253,7 @@ static bool make_ops(struct up_delta_maker *m, uint64_t begin, uint64_t end, uin
 
     d->count = 0;
     *source = 0;
-    up_lessons_forget(&m->lessons);
+    up_delta_lessons_forget(&m->lessons);
     for (size_t k = first_match(m, begin); k < m->count && m->found[k].at < end; k++) {
         struct up_match copy = clip(m->found[k], begin, end);
 

@@ -19,7 +19,7 @@ struct list {
     size_t count;
 };
 
-struct up_plan {
+struct up_delta_plan {
     struct up_images images;
     struct up_suffix_match *matcher;
     uint8_t *old_copy, *fresh_copy; /* with targets in place of addresses */
@@ -29,23 +29,23 @@ struct up_plan {
     bool again; /* the copies are being matched */
 };
 
-int up_plan_new(struct up_plan **out, const struct up_images *images, struct up_error *err)
+int up_delta_plan_new(struct up_delta_plan **out, const struct up_images *images, struct up_error *err)
 {
-    struct up_plan *p = calloc(1, sizeof *p);
+    struct up_delta_plan *p = calloc(1, sizeof *p);
 
     if (!p)
         return up_fail(err, UP_INTERNAL, "delta: out of memory");
     p->images = *images;
     if (up_suffix_match_new(&p->matcher, images->old, images->old_size, images->fresh, images->fresh_size,
                             err) < 0) {
-        up_plan_free(p);
+        up_delta_plan_free(p);
         return err->code;
     }
     *out = p;
     return 0;
 }
 
-void up_plan_free(struct up_plan *p)
+void up_delta_plan_free(struct up_delta_plan *p)
 {
     if (!p)
         return;
@@ -224,7 +224,7 @@ static uint8_t *translate(struct translation *t, struct up_error *err)
 }
 
 /* The first pass is complete: match the copies. */
-static int begin_again(struct up_plan *p, struct up_error *err)
+static int begin_again(struct up_delta_plan *p, struct up_error *err)
 {
     const struct up_images *images = &p->images;
     struct translation old = {.image = images->old, .size = images->old_size, .by_old = &p->by_old};
@@ -250,7 +250,7 @@ static int begin_again(struct up_plan *p, struct up_error *err)
 struct answer {
     const struct up_match *item;
     size_t count, at;
-    struct up_lessons lessons;
+    struct up_delta_lessons lessons;
 };
 
 /* What the new bytes [begin, end) cost with this list. */
@@ -298,7 +298,7 @@ static void take(struct list *best, const struct answer *a, uint64_t begin, uint
     }
 }
 
-static int choose(struct up_plan *p, struct up_error *err)
+static int choose(struct up_delta_plan *p, struct up_error *err)
 {
     struct answer plain = {.item = p->plain.item, .count = p->plain.count}, copies = {.count = 0};
     uint64_t size = p->images.fresh_size;
@@ -314,18 +314,18 @@ static int choose(struct up_plan *p, struct up_error *err)
         bool first;
 
         if (at % FORGET == 0) {
-            up_lessons_forget(&plain.lessons);
-            up_lessons_forget(&copies.lessons);
+            up_delta_lessons_forget(&plain.lessons);
+            up_delta_lessons_forget(&copies.lessons);
         }
         first = cost_of(&plain, &p->images, at, end) < cost_of(&copies, &p->images, at, end);
         take(&p->best, first ? &plain : &copies, at, end);
     }
-    up_lessons_free(&plain.lessons);
-    up_lessons_free(&copies.lessons);
+    up_delta_lessons_free(&plain.lessons);
+    up_delta_lessons_free(&copies.lessons);
     return 0;
 }
 
-int up_plan_step(struct up_plan *p, uint64_t *done, uint64_t *total, struct up_error *err)
+int up_delta_plan_step(struct up_delta_plan *p, uint64_t *done, uint64_t *total, struct up_error *err)
 {
     int rc = up_suffix_match_step(p->matcher, done, err);
 
@@ -338,7 +338,7 @@ int up_plan_step(struct up_plan *p, uint64_t *done, uint64_t *total, struct up_e
     return begin_again(p, err) < 0 ? err->code : UP_AGAIN;
 }
 
-const struct up_match *up_plan_found(const struct up_plan *p, size_t *count)
+const struct up_match *up_delta_plan_found(const struct up_delta_plan *p, size_t *count)
 {
     *count = p->best.count;
     return p->best.item;

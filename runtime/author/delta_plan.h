@@ -18,16 +18,18 @@
 #include "delta_cost.h"
 #include "error.h"
 
-struct up_plan; /* opaque; released with up_plan_free() */
+struct up_delta_plan; /* opaque; released with up_delta_plan_free() */
 
 /* Images are borrowed. Errors: UP_USAGE too large; UP_INTERNAL. */
-UP_MUST_CHECK int up_plan_new(struct up_plan **out, const struct up_images *images, struct up_error *err);
-void up_plan_free(struct up_plan *p); /* NULL is allowed */
+UP_MUST_CHECK int up_delta_plan_new(struct up_delta_plan **out, const struct up_images *images,
+                                    struct up_error *err);
+void up_delta_plan_free(struct up_delta_plan *p); /* NULL is allowed */
 
 /* UP_AGAIN while there is more to do, then 0. Errors: UP_INTERNAL. */
-UP_MUST_CHECK int up_plan_step(struct up_plan *p, uint64_t *done, uint64_t *total, struct up_error *err);
+UP_MUST_CHECK int up_delta_plan_step(struct up_delta_plan *p, uint64_t *done, uint64_t *total,
+                                     struct up_error *err);
 
 /* The matches, in ascending order, not overlapping; the bytes between them have no counterpart. */
-const struct up_match *up_plan_found(const struct up_plan *p, size_t *count);
+const struct up_match *up_delta_plan_found(const struct up_delta_plan *p, size_t *count);
 
 #endif

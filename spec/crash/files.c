@@ -4,9 +4,10 @@
  * For each flow each operation is cut; from each cut the media that the storage
  * models allow are built; each of them must settle on exactly the old or the new
  * tree (names, content, modes, owners), with nothing left over, and hold to the
- * verdict. Recoveries are cut as well, and processes killed while the power stays. With --faults each call fails instead, once
- * and for ever, at once and after it was done. With --mutants each place that
- * syncs is left out, and the enumeration notices.
+ * verdict. Recoveries are cut as well, and processes killed while the power stays.
+ * With --faults each call fails instead, once and for ever, at once and after it
+ * was done. With --mutants each place that syncs is left out, and the enumeration
+ * notices.
  *
  *     files [--long | --faults | --mutants] [FLOW]
  */

@@ -108,8 +108,8 @@ void sim_settle(struct sim *sim);
 
 /* Inspection, as the running system sees it; neither counted nor failed. */
 
-/* Content of a file, a block device or a flash (its good blocks) into a fresh NUL-terminated buffer that the caller frees;
- * NULL when there is no such file. len may be NULL. */
+/* Content of a file, a block device or a flash (its good blocks) into a fresh NUL-terminated buffer that the
+ * caller frees; NULL when there is no such file. len may be NULL. */
 char *sim_get(const struct sim *sim, const char *path, size_t *len);
 /* Of what is there, links followed; UP_NODE_OTHER when there is nothing. */
 enum up_node_kind sim_kind(const struct sim *sim, const char *path);
@@ -117,7 +117,8 @@ bool sim_exists(const struct sim *sim, const char *path);
 /* A variable of the boot loader's environment, "" when there is none. */
 void sim_variable(const struct sim *sim, const char *name, char out[UP_BOOT_VALUE_SIZE]);
 /* The tree at path (may be "/") in canonical text, one line a node in the order
- * of names: kind, mode, owner (unless it is root's and has no extended attributes), size, digest or target, path. The caller frees it. */
+ * of names: kind, mode, owner (unless it is root's and has no extended attributes), size, digest or target,
+ * path. The caller frees it. */
 char *sim_dump(const struct sim *sim, const char *path);
 /* Equal for equal trees and boot variables. Names, kinds, modes, sizes, content,
  * targets, and how pages and blocks of flash are. */

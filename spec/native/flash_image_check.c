@@ -234,7 +234,8 @@ static void opens(struct sim *sim, const struct up_flash_place *place, int code,
     assert_int_equal(sim_open_files(sim), 0);
 }
 
-/* /dev/part1 and /dev/part2 are the slots, the state is on /dev/part3, the root on /dev/part4; all of them on /dev/disk. */
+/* /dev/part1 and /dev/part2 are the slots, the state is on /dev/part3, the root on /dev/part4; all of them on
+ * /dev/disk. */
 static struct sim *make_device(void)
 {
     static const char *const parts[] = {"/dev/part1", "/dev/part2", "/dev/part3", "/dev/part4", "/dev/part5"};
