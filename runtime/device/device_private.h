@@ -203,6 +203,8 @@ UP_MUST_CHECK int up_device_put_back_alone(struct up_storage *storage, const str
  * that this does not matter. */
 UP_MUST_CHECK int up_device_fits_alone(struct up_storage *storage, const struct up_config *config,
                                        struct up_error *err);
+/* What the open transaction changed in it, for people (files_changes.h); "": nothing, or it cannot be told. */
+void up_device_tell_changes(const struct up_device *d, char *out, size_t len);
 /* Look at the tree, and change nothing. */
 void up_device_see_tree(struct up_device *d);
 /* What is to be done to the tree now, and how far its plan has come. */

@@ -11,6 +11,7 @@
 
 #include "device_private.h"
 #include "error.h"
+#include "files_changes.h"
 #include "files_programs.h"
 #include "files_settle.h"
 #include "files_switch.h"
@@ -256,6 +257,18 @@ int up_device_switch_tree(struct up_device *d, enum up_files_outcome *outcome, s
     if (look(d, &facts, err) < 0)
         return err->code;
     return facts.of_transaction ? do_tree(d, UP_FILES_ON, outcome, err) : 0;
+}
+
+void up_device_tell_changes(const struct up_device *d, char *out, size_t len)
+{
+    struct up_files f;
+    struct up_error ignored;
+
+    out[0] = '\0';
+    if (!d->state.tx.plan.known || up_files_open(&f, d->storage, d->config->state, &ignored) < 0)
+        return;
+    up_files_changes(&f, out, len);
+    up_files_close(&f);
 }
 
 /* Nothing is decided before all roots are there: a partition may be mounted late. */

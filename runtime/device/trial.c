@@ -29,6 +29,7 @@ static int end_confirm(struct up_device *d, struct up_error *err)
     struct up_journal_state next = d->state;
     struct up_boot_state boot = d->boot_state;
     const struct up_transaction *t = &d->state.tx;
+    char changes[UP_LAST_SIZE - sizeof "confirmed; "], text[UP_LAST_SIZE];
 
     if (up_device_has_core(d)) {
         /* A slot whose start could not be counted was taken out of the order. */
@@ -54,10 +55,12 @@ static int end_confirm(struct up_device *d, struct up_error *err)
     if (t->permit.not_after)
         up_journal_permit_remember(&next, &t->permit);
     next.phase = UP_IDLE;
-    up_device_set_last(d, &next, UP_OK, "confirmed");
+    up_device_tell_changes(d, changes, sizeof changes);
+    snprintf(text, sizeof text, "confirmed%s%s", changes[0] ? "; " : "", changes);
+    up_device_set_last(d, &next, UP_OK, text);
     if (up_device_save(d, &next, err) < 0)
         return err->code;
-    up_device_note(d, "confirmed", UP_OK, t->pair.release, t->sequence, "");
+    up_device_note(d, "confirmed", UP_OK, t->pair.release, t->sequence, changes);
     up_device_clean(d);
     return 0;
 }

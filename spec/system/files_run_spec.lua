@@ -45,6 +45,12 @@ describe("an update of files", function()
     install(w:release { sequence = 3, version = "1.0.2", body = world.TICK, tree = "old" })
     w:wait_status { phase = "idle", release = "1.0.2" }
     assert.not_equal(after, assert_runs "old")
+    local _, history = w:moult "history"
+    for _, changes in ipairs { "2 replaced (bin/meter, etc/conf), 2 added (data, data/table), 1 deleted (etc/gone)",
+      "2 replaced (bin/meter, etc/conf), 1 added (etc/gone), 1 deleted (data)" } do
+      assert.matches("files: " .. changes .. "\n", history, 1, true)
+    end
+    assert.matches("^confirmed; files: 2 replaced", w:status().last.message)
   end)
 
   it("puts the old program back when the release is bad", function()
