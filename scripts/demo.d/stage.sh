@@ -52,7 +52,7 @@ broken() {
 
 leave() {
   local code=$?
-  for pid in $device_pid $depot_pid $link_pid; do
+  for pid in $device_pid $depot_pid $link_pid $(relay_pid); do
     kill "$pid" 2>/dev/null || true
     wait "$pid" 2>/dev/null || true
   done
@@ -142,7 +142,11 @@ start_link() {
 }
 
 # Bytes sent to the device so far.
-passed() { cat "$work/passed"; }
+passed() {
+  local count=
+  until [ -n "$count" ]; do count=$(cat "$work/passed"); done # empty while it is written anew
+  echo "$count"
+}
 
 passed_at_least() { [ "$(passed)" -ge "$1" ]; }
 
@@ -194,13 +198,52 @@ edit() {
   [ "$before" != "$(cat "$work/app/$2")" ] || broken "the edit $1 changed nothing in $2"
 }
 
-# package VERSION SEQUENCE [--core N] [--to DIR] [--name FILE] [--key FILE]
+# make_relay VERSION FILE: a program that is not a script.
+make_relay() {
+  printf '#include <unistd.h>\nconst char version[] = "relay %s";\nint main(void) { for (;;) pause(); }\n' "$1" |
+    cc -x c -o "$2" - >>"$work/author.log" 2>&1 || broken "the relay does not compile"
+}
+
+# The relay that came with the board, started as an init system would.
+start_relay() {
+  mkdir -p "$work/device/opt/bin" "$work/device/opt/etc"
+  make_relay 1 "$work/device/opt/bin/relay"
+  echo "speed=57600" >"$work/device/opt/etc/relay.conf"
+  setsid "$work/device/opt/bin/relay" </dev/null >/dev/null 2>&1 &
+}
+
+relay_pid() {
+  local process
+  for process in /proc/[0-9]*; do
+    if [ "$process/exe" -ef "$work/device/opt/bin/relay" ]; then echo "${process#/proc/}"; fi
+  done
+}
+
+# relay_runs VERSION [PID]: one process of that version, not that one.
+relay_runs() {
+  local pid
+  pid=$(relay_pid)
+  [ -n "$pid" ] && [ "$pid" != "${2-}" ] && grep -q "relay $1" "/proc/$pid/exe"
+}
+
+# make_update VERSION SETTINGS: the folder of a files part.
+make_update() {
+  mkdir -p "$work/update"
+  make_relay "$1" "$work/update/relay"
+  echo "$2" >"$work/update/relay.conf"
+  # Name, directory, what to do (4 upgrade, 8 stop, 16 start), type (2 executable, 4 configuration).
+  printf 'relay\t%s/device/opt/bin\t28\t2\nrelay.conf\t%s/device/opt/etc\t4\t4\n' "$work" "$work" \
+    >"$work/update/update.ini"
+}
+
+# package VERSION SEQUENCE [--core N] [--files VERSION] [--to DIR] [--name FILE] [--key FILE]
 package() {
-  local version=$1 sequence=$2 core='' to=$work/packages name=METER_$1.upd key=$work/release.key
+  local version=$1 sequence=$2 core='' files='' to=$work/packages name=METER_$1.upd key=$work/release.key
   shift 2
   while [ $# -gt 0 ]; do
     case $1 in
       --core) core=$2 ;;
+      --files) files=$2 ;;
       --to) to=$2 ;;
       --name) name=$2 ;;
       --key) key=$2 ;;
@@ -215,6 +258,7 @@ package() {
     if [ -n "$core" ]; then
       echo "  core = { name = \"Luat_RDA8910\", version = $core, image = \"core$core.img\" },"
     fi
+    if [ -n "$files" ]; then echo "  files = { dir = \"update\", version = \"$files\" },"; fi
     echo '}'
   } >"$work/recipe.lua"
   echo '*' >"$to/$name.devices" # for every device: the depot waits for no list
