@@ -48,7 +48,6 @@ int up_device_check_slots(const struct up_device *d, struct up_error *err)
 /* The root with the least room. */
 static int find_room(const struct up_device *d, struct up_gate_facts *facts, struct up_error *err)
 {
-    facts->files_free = UINT64_MAX;
     for (uint32_t i = 0; i < d->config->files.root_count; i++) {
         const char *root = d->config->files.root[i].path;
         uint64_t room;
@@ -56,7 +55,7 @@ static int find_room(const struct up_device *d, struct up_gate_facts *facts, str
         if (d->storage->ops->space(d->storage, root, &room) < 0)
             return up_fail(err, errno == ENOENT ? UP_MISSING : UP_WRITE, "root %s: free space: %s", root,
                            strerror(errno));
-        if (room > facts->files_free && facts->files_root)
+        if (facts->files_root && room > facts->files_free)
             continue;
         facts->files_root = root;
         facts->files_free = room;

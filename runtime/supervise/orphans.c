@@ -14,7 +14,6 @@
 
 #include "error.h"
 
-#define SCORE_MOST 1000 /* proc(5): oom_score_adj */
 
 int up_orphans_adopt(void)
 {
@@ -55,13 +54,13 @@ int up_orphans_mark(struct up_error *err)
 
     if (!score_of("self", &score))
         return up_fail(err, UP_INTERNAL, "/proc/self/oom_score_adj cannot be read");
-    if (score + UP_ORPHAN_STEP > SCORE_MOST)
-        return up_fail(err, UP_INTERNAL, "/proc/self/oom_score_adj is %ld already", score);
     file = fopen("/proc/self/oom_score_adj", "we");
     written = file && fprintf(file, "%ld\n", score + UP_ORPHAN_STEP) > 0;
-    if (file && fclose(file) != 0)
+    if (file && fclose(file) != 0) /* that writes it; the kernel takes none above 1000 */
         written = false;
-    return written ? 0 : up_fail(err, UP_INTERNAL, "/proc/self/oom_score_adj: %s", strerror(errno));
+    return written ? 0
+                   : up_fail(err, UP_INTERNAL, "/proc/self/oom_score_adj: %ld is not taken: %s",
+                             score + UP_ORPHAN_STEP, strerror(errno));
 }
 
 /* Whether it runs and its parent is `parent`. The line is "PID (NAME) STATE

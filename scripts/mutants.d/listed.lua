@@ -62,6 +62,9 @@ list("generation_kept:collect_marked", "while (at < m->count && m->number[at] > 
   "while (at < m->count && m->number[at] >= n)", "no number is there twice")
 list("codec:lzma_options", "while (options->dict_size < len && options->dict_size < UP_BLOCK_MAX)",
   "while (options->dict_size < len && options->dict_size <= UP_BLOCK_MAX)", "no block is larger than that")
+list("codec:lzma_options", "while (options->dict_size < len && options->dict_size < UP_BLOCK_MAX)",
+  "while (options->dict_size < len || options->dict_size < UP_BLOCK_MAX)",
+  "a larger dictionary decodes the same, with more memory")
 list("supervisor_script:swept", "return true;", "return false;", "it is so at the next look")
 list("processes_system:s_wait",
   "if (count > WATCHES) { /* nobody has so many; all are looked at when this returns */",
@@ -102,8 +105,6 @@ list("transfer_open:get_macs", "if (p->adopt)", "if (!(p->adopt))",
 for _, wrong in ipairs { "> LONG_BUFFER", ">= (LONG_BUFFER + 1)" } do
   list("crc32c:up_crc32c", "if (len >= LONG_BUFFER) {", ("if (len %s) {"):format(wrong), "both ways give the same")
 end
-list("orphans:up_orphans_mark", "if (score + UP_ORPHAN_STEP > SCORE_MOST)", "if (score + UP_ORPHAN_STEP >= SCORE_MOST)",
-  "a score that leaves room for just one step")
 list("slot:up_slot_open", "memcpy(s->path, path, len + 1);", "memcpy(s->path, path, len);",
   "the room was zero when it was made")
 list("device_kept_out:up_device_count_kept_out", "if (another_day(k, &m) && k->days < UINT32_MAX)",
@@ -242,7 +243,6 @@ list("storage:try_file", "if (s->ops->sync(s, file) < 0)", "if ((s->ops->sync(s,
   "what a sync did not get out reads back differently")
 list("keys_format:take_revoke", "for (unsigned i = 0; i < k->add_count; i++)",
   "for (unsigned i = 0; i <= k->add_count; i++)", "one entry too far is blank, or for the sanitizers")
-list("orphans:up_orphans_mark", "if (score + UP_ORPHAN_STEP > SCORE_MOST)",
-  "if (score + UP_ORPHAN_STEP > (SCORE_MOST + 1))", "the kernel refuses a score that is too high")
+list("files_part:read_content", "if (offset >= size)", "if (offset > size)", "of nothing nothing is read")
 
 return listed

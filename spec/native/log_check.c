@@ -154,6 +154,20 @@ static void a_child_that_talks_ends_though_nobody_reads(void **state)
     assert_non_null(strstr(read_log(), "lines of the log were dropped"));
 }
 
+/* As much at once as a pipe holds is not all that comes. */
+static void a_child_that_says_much_at_once_is_heard_to_its_end(void **state)
+{
+    int status;
+
+    (void)state;
+    status = run("dd if=/dev/zero bs=262144 count=1 status=none >&2 && exit 5");
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 5);
+    read_log();
+    up_log("after");
+    assert_non_null(strstr(read_log(), "after\n"));
+}
+
 static void hands_on_lines_and_the_last_words_of_a_child(void **state)
 {
     (void)state;
@@ -215,6 +229,7 @@ int main(void)
         cmocka_unit_test(room_that_another_takes_is_not_waited_for),
         cmocka_unit_test(a_line_that_was_taken_in_part_is_ended_first),
         cmocka_unit_test(a_child_that_talks_ends_though_nobody_reads),
+        cmocka_unit_test(a_child_that_says_much_at_once_is_heard_to_its_end),
         cmocka_unit_test(hands_on_lines_and_the_last_words_of_a_child),
         cmocka_unit_test(what_a_child_prints_is_kept_apart_from_its_errors),
         cmocka_unit_test(a_line_in_memory_is_a_whole_line),

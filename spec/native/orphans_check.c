@@ -2,6 +2,7 @@
  * What a script leaves behind: real processes, made of the shell, which lose
  * their parent and become children of this check.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -163,10 +164,34 @@ static void who_is_marked_goes_first_when_memory_ends(void **state)
     assert_int_equal(status, 0);
 }
 
+/* Whoever is marked already, and has no higher score left. */
+static void a_mark_that_is_not_taken_is_told(void **state)
+{
+    pid_t child = fork();
+    int status;
+
+    (void)state;
+    if (child == 0) {
+        struct up_error err;
+        char said[100];
+        long before;
+
+        do
+            before = score();
+        while (up_orphans_mark(&err) == 0 && score() > before);
+        snprintf(said, sizeof said, "/proc/self/oom_score_adj: %ld is not taken: %s", before + UP_ORPHAN_STEP,
+                 strerror(EINVAL));
+        _exit(score() == before && err.code == UP_INTERNAL && strcmp(err.message, said) == 0 ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_is_marked_goes_first_when_memory_ends),
+        cmocka_unit_test(a_mark_that_is_not_taken_is_told),
         cmocka_unit_test(what_the_script_left_is_killed_and_nothing_else),
         cmocka_unit_test(the_script_itself_is_not_an_orphan),
         cmocka_unit_test(a_chain_is_killed_link_by_link),

@@ -173,6 +173,7 @@ static void test_links_die(void **state)
             memory_init(&b.memory, b.sample.data, b.sample.size);
             b.memory.base.ops = &dying_ops;
             up_copy_join(b.copy, &b.memory.base);
+            assert_int_equal(b.source->received, 0); /* it counts its own */
             lives++;
         }
         if (lives == 0)
@@ -352,6 +353,7 @@ static void test_spool_is_gone(void **state)
         assert_int_equal(unlink(path), 0);
         read_through(&b, up_package_layout(b.package)->data_offset[1], b.sample.size);
         has_ended(&b);
+        assert_memory_equal(b.got, b.sample.data, b.have); /* what cannot be read is not made up */
         tear_down(&b);
     }
 }

@@ -353,6 +353,51 @@ static void roots_that_hold_the_state_keep_files_out(void **state)
     sim_free(sim);
 }
 
+static struct up_storage_ops two_roots;
+
+static int room_of(struct up_storage *s, const char *path, uint64_t *bytes)
+{
+    (void)s;
+    *bytes = strcmp(path, "/keys") == 0 ? 5000 : strcmp(path, "/packages") == 0 ? 3000 : 1 << 30;
+    return 0;
+}
+
+/* Each part may lie in either of them, and all of it in one. */
+static void the_root_with_the_least_room_counts(void **state)
+{
+    static char roots[][16] = {"/keys", "/packages", "/keys"};
+    struct sim *sim = a_device_above();
+    struct up_manifest m = manifest_of(sim, "/packages/script.upd");
+    struct up_gate_report report;
+    struct up_config config;
+    struct up_device *d = open_device(sim, &config);
+    const struct up_storage_ops *ops = sim_storage(sim)->ops;
+    struct up_error err;
+
+    (void)state;
+    m.sequence = 9;
+    m.part[m.part_count++] = (struct up_part){.kind = UP_FILES, .size = 3000};
+    two_roots = *ops;
+    two_roots.space = room_of;
+    sim_storage(sim)->ops = &two_roots;
+    config.files.root_count = 2;
+    for (int i = 0; i < 2; i++) {
+        config.files.root[0].path = roots[i];
+        config.files.root[1].path = roots[i + 1];
+        m.part[m.part_count - 1].size = 3000;
+        if (up_device_gates(d, &m, &report, &err) < 0)
+            fail_msg("%s", err.message);
+        m.part[m.part_count - 1].size = 3001;
+        assert_int_equal(up_device_gates(d, &m, &report, &err), UP_NOSPACE);
+        assert_non_null(strstr(err.message, "the root /packages has 3000 bytes free, the files take 3001"));
+    }
+    config.files.root_count = 0;
+    config.files.root[0].path = config.files.root[1].path = NULL;
+    sim_storage(sim)->ops = ops;
+    close_device(d, &config);
+    sim_free(sim);
+}
+
 static void other_gates_stay_closed(void **state)
 {
     static const struct setting good = {.project = "METER", .devices = "\"*\"", .ends = 0};
@@ -718,6 +763,7 @@ int main(void)
         cmocka_unit_test(permits_have_their_limits),
         cmocka_unit_test(a_permit_cut_anywhere_is_refused),
         cmocka_unit_test(the_floor_opens_for_the_right_permit_alone),
+        cmocka_unit_test(the_root_with_the_least_room_counts),
         cmocka_unit_test(other_gates_stay_closed),
         cmocka_unit_test(roots_that_hold_the_state_keep_files_out),
         cmocka_unit_test(room_that_cannot_be_asked_for_opens_no_gate),

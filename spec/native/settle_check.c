@@ -182,6 +182,29 @@ static void a_count_is_for_its_boot(void **state)
     assert_int_equal(starts(), 2);
 }
 
+/* Nobody knows whether it is another boot. */
+static void without_a_boot_id_each_start_counts(void **state)
+{
+    char *counted, *now;
+
+    (void)state;
+    arm(true);
+    boot();
+    assert_string_equal(settle(), "trial");
+    counted = sim_get(sim, "/device/state/settled", NULL);
+    sim_fail(sim, SIM_BOOT_ID, 1, EIO, true);
+    for (unsigned i = 2; i <= UP_TRIAL_STARTS; i++) {
+        assert_string_equal(settle(), "trial");
+        assert_int_equal(starts(), i);
+        now = sim_get(sim, "/device/state/settled", NULL);
+        assert_string_equal(now, counted); /* of no boot nothing is written */
+        free(now);
+    }
+    free(counted);
+    assert_string_equal(settle(), "old");
+    assert_tree(WORLD_TREE_OLD);
+}
+
 /* A program that resets the board each time before `run` gets its turn. */
 static void it_goes_back_when_starts_are_spent(void **state)
 {
@@ -288,6 +311,26 @@ static void lose_the_journal(void)
         assert_int_equal(s->ops->pwrite(s, file, "damaged in its middle", 21, 0), 0);
         s->ops->close(s, file);
     }
+}
+
+/* The old pair does not run with the new files. */
+static void going_back_is_not_over_before_the_tree_went_back(void **state)
+{
+    enum up_start_action action;
+
+    (void)state;
+    arm(false);
+    assert_int_equal(run(1), 0);
+    open_device();
+    sim_fail(sim, SIM_RENAME, 1, EIO, true);
+    sim_fail_below(sim, "/app");
+    assert_int_equal(up_device_rollback(device, false, "by hand", &action, &err), UP_WRITE);
+    assert_int_equal(up_device_state(device)->phase, UP_ROLLING_BACK);
+    sim_fail(sim, SIM_RENAME, 0, 0, false);
+    assert_int_equal(up_device_retry(device, &action, &err), 0);
+    assert_int_equal(up_device_state(device)->phase, UP_IDLE);
+    up_device_close(device);
+    assert_tree(WORLD_TREE_OLD);
 }
 
 static void without_a_journal_the_plan_tells(void **state)
@@ -458,11 +501,13 @@ int main(void)
         IN_WORLD(it_begins_a_trial_that_waits_for_a_restart),
         IN_WORLD(the_first_start_of_run_uses_the_count),
         IN_WORLD(a_count_is_for_its_boot),
+        IN_WORLD(without_a_boot_id_each_start_counts),
         IN_WORLD(it_goes_back_when_starts_are_spent),
         IN_WORLD(on_trial_it_leaves_the_first_switch_to_run),
         IN_WORLD(what_is_confirmed_stays),
         IN_WORLD(without_a_root_nothing_is_decided),
         IN_WORLD(what_cannot_be_put_back_is_told),
+        IN_WORLD(going_back_is_not_over_before_the_tree_went_back),
         IN_WORLD(without_a_journal_the_plan_tells),
         IN_WORLD(without_a_journal_run_puts_the_tree_back),
         IN_WORLD(without_a_journal_nothing_runs_on_a_mixture),
