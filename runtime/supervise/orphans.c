@@ -14,7 +14,6 @@
 
 #include "error.h"
 
-
 int up_orphans_adopt(void)
 {
     return prctl(PR_SET_CHILD_SUBREAPER, 1);

@@ -47,7 +47,7 @@ M.checks = {
   install = { "install", "phase", "permit", "reuse", "generation", "delta_install", "device" },
   install_finish = { "install", "phase", "permit", "reuse", "generation", "delta_install", "device" },
   trial = { "phase", "permit", "trouble", "supervisor", "generation", "kept_out", "outage", "device" },
-  rollback = { "phase", "permit", "trouble", "supervisor", "generation", "kept_out", "outage", "device" },
+  rollback = { "phase", "permit", "settle", "trouble", "supervisor", "generation", "kept_out", "outage", "device" },
   device = { "phase", "permit", "status", "trouble", "supervisor", "generation", "kept_out", "time", "reuse", "device",
     "delta_install" },
   device_state = { "phase", "permit", "status", "generation", "device" },
