@@ -6,7 +6,6 @@
 --
 -- @module depot.choice
 
-local filters = require "depot.filter"
 local products = require "depot.products"
 local version = require "update.version"
 
@@ -109,38 +108,6 @@ function M.unordered(packages)
     local key = table.concat({ row.hash, row.release, row.other or "" }, "\0") -- what many devices have in common
     if seen[key] == nil then seen[key] = of(row) end
     return seen[key]
-  end
-end
-
-local function job_of(entry, kind)
-  return { package = entry.manifest.digest, target = entry.manifest.release, kind = kind }
-end
-
-local function covers(rollout, row)
-  return rollout.hash == row.hash
-    and (not rollout.cloud or rollout.cloud == row.cloud)
-    and (not rollout.product or rollout.product == row.product)
-    and (not rollout.source or rollout.source == row.release or rollout.source == row.other)
-    and (not rollout.filter or rollout.means ~= nil and filters.means(rollout.means, row))
-end
-
---- The job of a device that has none.
--- @tparam table row of the device
--- @tparam table known packages (array of the catalog), by_digest ({[digest] = entry}), rollouts (the newest first),
---   auto (true: the newest package is for everyone)
--- @treturn table|nil {package, target, kind}
-function M.job(row, known)
-  for _, rollout in ipairs(known.rollouts) do
-    local entry = covers(rollout, row) and known.by_digest[rollout.package]
-    if entry and M.fits(entry, row) then
-      local order = M.order(known.packages, row, entry.manifest.release, entry.manifest.sequence)
-      -- An operator who names the release to be replaced knows that it is older.
-      if order == "older" or not order and rollout.source then return job_of(entry, "batch") end
-    end
-  end
-  local newest = known.auto and M.newest(known.packages, row.hash, row.device)
-  if newest and M.order(known.packages, row, newest.manifest.release, newest.manifest.sequence) == "older" then
-    return job_of(newest, "auto")
   end
 end
 

@@ -15,12 +15,14 @@
 --
 -- @module depot.fleet
 
+local boards = require "depot.rollout.board"
 local commits = require "depot.commits"
 local dialects = require "depot.dialects"
 local hearing = require "depot.hearing"
 local inbox = require "depot.inbox"
 local job_reports = require "depot.job_reports"
 local jobs = require "depot.jobs"
+local links = require "depot.links"
 local offers = require "depot.offers"
 local remarks = require "depot.remarks"
 local silence = require "depot.silence"
@@ -53,9 +55,12 @@ function M.new(parts, options)
     event.kind, event.cloud, event.product, event.device = kind, row.cloud, row.product, row.device
     self.commits:tell(event)
   end
+  self.board = boards.new { store = parts.store, by_digest = function() return self.offers.by_digest end,
+    tell = function(event) self.commits:tell(event) end }
   self.offers = offers.new({
     mqtt = parts.mqtt, store = parts.store, digests = parts.digests, json = parts.json, packages = parts.packages,
     link = parts.link, tell = tell, now = parts.now, pace = parts.pace,
+    board = self.board, sha256 = parts.sha256,
   }, options)
   self.commits.offers = self.offers
   self.offers.qinglian = parts.qinglian and parts.qinglian(self.remarks, function(topic, bytes, qos)
@@ -79,18 +84,14 @@ function Fleet:fd() return self.mqtt:fd() end
 
 function Fleet:wants_write() return self.mqtt:wants_write() end
 
--- Read the rollouts again if another process has changed the store.
+-- What other processes have changed: patches and rollouts.
 function Fleet:_refresh(now)
-  if now < self.next_look then return true end
-  self.next_look = now + LOOK
-  local version = self.store:version()
-  if version ~= self.store_version then
-    local rollouts, message, code = self.store:rollouts()
-    if not rollouts then return nil, message, code end
-    self.offers.rollouts, self.store_version = rollouts, version
-    if self.qinglian then self.qinglian:look(now) end
+  if now >= self.next_look then
+    local version = self.store:version()
+    if self.qinglian and version ~= self.store_version then self.qinglian:look(now) end
+    self.next_look, self.store_version = now + LOOK, version
   end
-  return true
+  return self.board:step(now)
 end
 
 --- The catalog has changed.
@@ -101,7 +102,7 @@ end
 --- An expired link of a device was refused.
 -- @tparam string who as from depot.links
 function Fleet:link_died(who)
-  local cloud, product, device = who:match "^(%l+)/([^/]+)/([^/]+)$"
+  local cloud, product, device = links.place(who)
   local event = { kind = "dead link", cloud = cloud, product = product, device = device }
   if cloud and self.inbox:add(event) then self.more = true end -- else the device uses the link again
 end
@@ -183,6 +184,7 @@ function Fleet:step()
   for _, stage in ipairs(STAGES) do
     if ok then ok, message, code = self[stage](self, now, base) end
   end
+  if ok and self.offers.fault then ok, message, code = nil, table.unpack(self.offers.fault) end
   if ok then
     ok, message, code = self.commits:step(now, self.busy)
   else

@@ -70,7 +70,7 @@ end
 
 -- Change the row as the event says, and answer.
 function Hearing:_change(row, event, now)
-  local what = job_reports.hear(row, event, now, self.settle)
+  local what = job_reports.hear(row, event, now, self.settle, self.offers:holds(row, now))
   if event.kind == "version" then self.tell("reports", row, { release = event.release, module = event.module }) end
   if what == "aside" then return self.offers:answer(dialects.nothing(event)) end
   if what and what ~= "ignored" then self.offers:went(row, what, now) end
@@ -109,6 +109,7 @@ end
 function Hearing:dead_link(place, now)
   local row, message, code = self:_row(place)
   if row == nil then return nil, message, code end
+  if row and self.offers:holds(row, now) then return true end
   local what = row and job_reports.link_died(row, now, self.settle)
   if not what then return true end
   self.offers:went(row, what, now)

@@ -102,7 +102,7 @@ function M.link_died(row, now, settle)
   return "expired"
 end
 
-function heard.fail(row, event, now, settle)
+function heard.fail(row, event, now, settle, held)
   if not concerns(row, event) then return "ignored" end
   local link = dialects.link(row.cloud)
   local of_link = event.number == link.failed
@@ -112,6 +112,10 @@ function heard.fail(row, event, now, settle)
   elseif of_link and row.dead and now - row.dead < DEAD then
     row.dead = nil -- this failure is known, and another link is on its way
     row.due = row.due or now + AGAIN
+    return "ignored"
+  end
+  if of_link and held then
+    jobs.put_off(row, now)
     return "ignored"
   end
   if of_link and (link.reports or row.ends and now > row.ends) and renew(row, now) then
@@ -150,12 +154,13 @@ end
 -- @tparam table event of depot.dialects
 -- @tparam integer now ms
 -- @tparam[opt] integer settle ms of silence before a report is answered with an offer; default SETTLE
+-- @tparam[opt] boolean held its rollout makes no offers now, so the depot refuses its links
 -- @treturn string|nil "upgrading", "succeeded", "failed", "expired": the new state of the job; "ignored": it is not
 --   about an open job; "aside": it is about a module that is not updated here; nil: nothing to report
-function M.hear(row, event, now, settle)
+function M.hear(row, event, now, settle, held)
   row.heard = now
   if is_aside(row, event) then return "aside" end
-  return heard[event.kind](row, event, now, settle or M.SETTLE)
+  return heard[event.kind](row, event, now, settle or M.SETTLE, held)
 end
 
 return M

@@ -8,11 +8,13 @@
 --
 -- A row: cloud, product, device; release (reported last), other (the second of
 -- two reports), module; package (digest of its manifest), target (its release),
--- kind ("verify", "batch", "auto"), state (nil: no job), step (percent), code
--- (vendor's number), text; finished (downloaded completely), tries, renewing (a
--- new link is on its way), renewals, offers; and times in ms: due (when to handle
--- the row), heard, changed, ends (of its last link), dead (when an expired link of
--- it was refused), deaf (since when nobody has subscribed to its offers).
+-- kind ("verify", "batch", "auto"), rollout and wave (that gave it, or nil),
+-- state (nil: no job), step (percent), code (vendor's number), text; finished
+-- (downloaded completely), tries, renewing (a new link is on its way), renewals,
+-- offers, failures; and times in ms: due (when to handle the row), again (when a
+-- failed job is tried again), heard, changed, ends (of its last link), dead (when
+-- an expired link of it was refused), deaf (since when nobody has subscribed to
+-- its offers).
 --
 -- @module depot.jobs
 
@@ -48,6 +50,17 @@ end
 function M.fail(row, code, text, now)
   set(row, "failed", now)
   row.code, row.text, row.due, row.renewing = code, text, nil, nil
+  row.failures = (row.failures or 0) + 1
+end
+
+--- A failed job is tried again by itself at a time, in ms.
+function M.try_again(row, at)
+  row.again, row.due = at, at
+end
+
+--- Whether the time has come to try a failed job again.
+function M.is_due_again(row, now)
+  return row.state == "failed" and row.again ~= nil and row.again <= now
 end
 
 --- The device runs the target.
@@ -58,10 +71,12 @@ end
 
 --- Give a device a job, replacing the one that it has.
 -- @tparam table row
--- @tparam table job package, target, kind
+-- @tparam table job package, target, kind, and if a rollout gives it: rollout, wave; the row itself: once more
 -- @tparam integer now ms
 function M.begin(row, job, now)
-  row.package, row.target, row.kind = job.package, job.target, job.kind
+  if job ~= row then row.failures = 0 end
+  row.package, row.target, row.kind, row.rollout, row.wave = job.package, job.target, job.kind, job.rollout, job.wave
+  row.again, row.ends = nil, nil
   row.step, row.code, row.text = nil, nil, nil
   row.finished, row.tries, row.renewing, row.renewals = nil, 0, nil, 0
   row.offers = 0
@@ -73,6 +88,7 @@ end
 -- @treturn boolean false when the job did not fail
 function M.retry(row, now)
   if not M.is_lost(row) or not row.package then return false end
+  row.failures = 0
   M.begin(row, row, now)
   return true
 end
@@ -85,6 +101,12 @@ function M.cancel(row, now)
   set(row, "cancelled", now)
   row.due, row.renewing = nil, nil
   return true
+end
+
+--- A link of an open job has failed while its rollout makes no offers. That is no failure, and uses up no new link.
+function M.put_off(row, now)
+  set(row, "pending", now)
+  row.due, row.renewing, row.ends, row.step = nil, nil, nil, nil
 end
 
 --- A device with an open job runs something newer than its target.
@@ -122,12 +144,12 @@ end
 -- @tparam integer now ms
 -- @treturn string|nil "offer": offer its package; "failed", "succeeded": the new state of the job; nil: nothing to do
 function M.consider(row, job, generic, now)
-  row.due = nil
+  row.due = row.state == "failed" and row.again and row.again > now and row.again or nil
   if not M.is_open(row) then
     if not job or job.package == row.package or M.has(row, job.target) then return nil end
     M.begin(row, job, now)
-    row.due = nil
   end
+  row.due = nil
   if M.has(row, row.target) then
     M.succeed(row, now)
     return "succeeded"

@@ -60,6 +60,17 @@ function M.check(hmac, secret, name, query, now)
   return nil
 end
 
+--- Whom a link is for, as its query names a device.
+-- @tparam table row cloud, product, device
+-- @treturn string
+function M.who(row) return ("%s/%s/%s"):format(row.cloud, row.product, row.device) end
+
+--- The device that who() named.
+-- @treturn string|nil cloud
+-- @treturn string|nil product
+-- @treturn string|nil device
+function M.place(who) return who:match "^(%l+)/([^/]+)/([^/]+)$" end
+
 local TEMPLATE = [[
 <?xml version="1.0" encoding="UTF-8"?>
 <Error>

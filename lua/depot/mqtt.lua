@@ -131,12 +131,16 @@ function M.open(natives, options)
         patches = patch_store.new(kept), sha256 = natives.digest.sha256 }
     end,
     link = function(entry, row)
-      local life, who = options.expiry or M.EXPIRY, ("%s/%s/%s"):format(row.cloud, row.product, row.device)
+      local life, who = options.expiry or M.EXPIRY, links.who(row)
       return options.base() .. "/" .. links.escape(entry.name) .. "?"
         .. links.query(hmac, secret, entry.name, wall() + life, who), life
     end,
   }, { settle = options.settle, auto = options.auto })
-  self.check = function(name, query) return links.check(hmac, secret, name, query, wall()) end
+  self.check = function(name, query)
+    local problem, who = links.check(hmac, secret, name, query, wall())
+    if not problem and query.For and self.fleet.board:refuses(query.For) then return "expired" end
+    return problem, who
+  end
   self.is_ahead = function() return now() - wall() * 1000 > BEHIND end
   return self
 end

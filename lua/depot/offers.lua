@@ -9,9 +9,9 @@
 -- @module depot.offers
 
 local acknowledged = require "depot.acknowledged"
-local choice = require "depot.choice"
 local dialects = require "depot.dialects"
 local fresh = require "depot.fresh"
+local grants = require "depot.grants"
 local jobs = require "depot.jobs"
 local paces = require "depot.pace"
 
@@ -33,13 +33,16 @@ local WHO = "pushed"  -- our name for depot.pace
 local ANSWERS = 10000 -- waiting for the client's queue, at most; a device without an answer asks again
 
 --- @tparam table parts mqtt, store, digests, json, packages, link as depot.fleet takes them; tell: function(kind, row,
---   fields); now (-> ms); pace (depot.pace, shared with others; or nil)
+--   fields); now (-> ms); board (depot.rollout.board); sha256 (text -> hex); pace (depot.pace, shared with
+--   others; or nil)
 -- @tparam table options pace (offers a second, without parts.pace), auto (boolean)
 function M.new(parts, options)
   return setmetatable({
     mqtt = parts.mqtt, store = parts.store, digests = parts.digests, json = parts.json, packages = parts.packages,
     link = parts.link, tell = parts.tell, pace = parts.pace or paces.new(options.pace, parts.now),
-    auto = options.auto, waiting = {}, answers = {}, message_id = 0, rollouts = {}, by_digest = {},
+    auto = options.auto, waiting = {}, answers = {}, message_id = 0, by_digest = {}, board = parts.board,
+    facts = { auto = options.auto, sha256 = parts.sha256,
+      is_member = function(...) return parts.store:is_member(...) end },
     settled = 0, absent = {}, fresh = fresh.new(parts.store, parts.digests, parts.json),
   }, Offers)
 end
@@ -76,7 +79,8 @@ end
 --- The changes behind the newest answers were not committed, and will be made again. Drop these answers, and send
 -- nothing until a commit has succeeded.
 function Offers:take_back()
-  self.held = true
+  self.held, self.fault = true, nil
+  self.board:take_back()
   for i = #self.answers, self.settled + 1, -1 do
     self.answers[i] = nil
   end
@@ -150,36 +154,27 @@ function Offers:went(row, what, now)
   elseif what == "reverted" then
     self.store:unverify(row)
   end
+  local ok, message, code = self.board:went(row, what, now)
+  if not ok then self.fault = { message, code } end
   self.tell(what, row, { release = row.target, code = row.code, text = row.text })
-end
-
--- Whether a device runs something older than the target that it had reached. A release that cannot be compared counts
--- as older.
-function Offers:_fell_back(row)
-  if row.state ~= "succeeded" or not row.package or jobs.has(row, row.target) then return false end
-  local entry = self.by_digest[row.package]
-  local order = choice.order(self.packages(), row, row.target, entry and entry.manifest.sequence)
-  return order == nil or order == "older"
-end
-
--- Whether a device runs something newer than the target of its open job.
-function Offers:_overtaken(row)
-  local entry = jobs.is_open(row) and self.by_digest[row.package]
-  return entry and not jobs.has(row, row.target)
-    and choice.order(self.packages(), row, row.target, entry.manifest.sequence) == "newer"
-end
-
--- Whether a job replaces the open one. A job of `verify` is the operator's and is left alone.
-function Offers:_supersedes(row, job)
-  if not job or row.kind == "verify" or job.package == row.package then return false end
-  local old, new = self.by_digest[row.package], self.by_digest[job.package]
-  return not old or new.manifest.sequence > old.manifest.sequence
 end
 
 -- Whether a device that asks can get its offer at once. It must not overtake devices that wait for theirs.
 function Offers:_may_answer(now)
   local next_due = self.store:next_due()
   return self.pace:room(WHO) >= 1 and not (next_due and next_due <= now)
+end
+
+--- Whether an open job must not be offered now.
+function Offers:holds(row, now)
+  return jobs.is_open(row) and self.board:holds(row, now) ~= nil
+end
+
+-- The facts that grants need. Read again if another process has changed the rollouts.
+function Offers:_known()
+  self.board:refresh()
+  self.facts.packages, self.facts.by_digest, self.facts.rollouts = self.packages(), self.by_digest, self.board.list
+  return self.facts
 end
 
 --- Handle a row that is due, or whose device asks. The caller writes the row.
@@ -189,19 +184,22 @@ end
 -- @treturn boolean|nil true: offered; false: an offer will follow; nil: there is nothing for it
 function Offers:consider(row, now, ask)
   local turn = math.min(row.due or now, now)
-  if self:_fell_back(row) then
+  local known = self:_known()
+  if grants.fell_back(row, known) then
     jobs.revert(row, now)
     self:went(row, "reverted", now)
   end
-  if self:_overtaken(row) then
+  if grants.is_overtaken(row, known) then
     jobs.supersede(row, now)
     self:went(row, "superseded", now)
     return nil
   end
-  local job = choice.job(row, { packages = self.packages(), by_digest = self.by_digest, rollouts = self.rollouts,
-    auto = self.auto })
-  if jobs.is_open(row) and self:_supersedes(row, job) then jobs.begin(row, job, now) end
+  local job = jobs.is_due_again(row, now) and not self.board:stops(row) and row or grants.of(row, known)
+  if job == row or grants.supersedes(row, job, known) then jobs.begin(row, job, now) end
   local what = jobs.consider(row, job, dialects.generic(row.cloud), now)
+  local held = what == "offer" and self.board:holds(row, now)
+  if held == "ended" and row.state == "pending" and jobs.cancel(row, now) then self:went(row, "cancelled", now) end
+  if held then return nil end
   if what == "offer" and ask and not self:_may_answer(now) then
     -- A device that is upgrading waits with an expired link, so it goes before those that have not begun.
     row.due = row.state == "upgrading" and now - AHEAD or turn
@@ -215,7 +213,7 @@ end
 --- Handle the rows that are due, as far as the pace allows.
 -- @treturn boolean|nil whether there were any; nil, message, code
 function Offers:push(now)
-  local ok, message, code = self.fresh:make_due(now, self.auto, self.rollouts)
+  local ok, message, code = self.fresh:make_due(now, self.auto, self.board.list)
   if not ok then return nil, message, code end
   local next_due = self.store:next_due()
   if not next_due or next_due > now then return false end

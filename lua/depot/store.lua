@@ -1,7 +1,7 @@
 --- What the depot remembers of devices, in <folder>/depot.db.
 --
--- It holds a row for each device with its job (depot.jobs); rollouts, which give
--- a job to devices that report for the first time later; which packages are
+-- It holds a row for each device with its job (depot.jobs); rollouts
+-- (depot.rollout.records); which packages are
 -- verified; digests of files, so that they are not hashed at every start; and
 -- the secret that links are signed with. SQLite uses a write-ahead log, so the
 -- actions of the command line can read and write while the depot runs.
@@ -11,13 +11,13 @@
 --
 -- @module depot.store
 
-local filters = require "depot.filter"
+local records = require "depot.rollout.records"
 local tables = require "depot.store_tables"
 local COLUMNS = tables.columns
 
 local M = {}
 
-local Store = {}
+local Store = setmetatable({}, { __index = records.methods })
 Store.__index = Store
 
 --- Open the database of a depot's folder, or make it.
@@ -28,7 +28,7 @@ Store.__index = Store
 function M.open(natives, dir, patience)
   local db, statements, code = tables.open(natives, dir .. "/depot.db", patience)
   if not db then return nil, statements, code end
-  return setmetatable({ db = db, statements = statements, changing = false }, Store)
+  return setmetatable({ db = db, statements = statements, json = natives.json, changing = false }, Store)
 end
 
 --- Begin a transaction unless one is open.
@@ -154,25 +154,6 @@ end
 --- Every device, sorted.
 function Store:devices()
   return self.statements.every:all()
-end
-
---- Give a package to devices of a product that report for the first time later.
--- @tparam table rollout package, target, hash; cloud, product, source (release they run), filter (text) or nil: any
--- @tparam integer now ms
-function Store:roll_out(rollout, now)
-  return self.statements.roll_out:run(rollout.package, rollout.target, rollout.hash, rollout.cloud, rollout.product,
-    rollout.source, now, rollout.filter)
-end
-
---- The rollouts, the newest first; `means` is their filter as parsed by depot.filter.
-function Store:rollouts()
-  local rows, message, code = self.statements.rollouts:all()
-  for _, row in ipairs(rows or {}) do row.means = row.filter and filters.parse(row.filter) end
-  return rows, message, code
-end
-
-function Store:end_rollout(id)
-  return self.statements.end_rollout:run(id)
 end
 
 --- A device runs the package, so that is verified and may go to others.

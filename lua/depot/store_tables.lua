@@ -2,12 +2,14 @@
 --
 -- @module depot.store_tables
 
+local rollout_statements = require "depot.rollout.records".statements
+
 local M = {}
 
 local COLUMNS = {
   "cloud", "product", "device", "hash", "release", "other", "module", "package", "target", "kind", "state", "step",
   "code", "text", "finished", "tries", "renewing", "renewals", "due", "heard", "changed", "offers",
-  "ends", "dead", "deaf",
+  "ends", "dead", "deaf", "rollout", "wave", "failures", "again",
 }
 
 -- Patches for devices of the Qinglian cloud, and how far each device is with one (depot.patch_store).
@@ -22,6 +24,33 @@ local PATCHES = [[
     PRIMARY KEY (patch, device)) WITHOUT ROWID;
 ]]
 
+-- Which devices a rollout is for, if they are fixed; and how many of its jobs are in which state. Triggers keep the
+-- tally in the transaction that changes the job, whoever makes it.
+local ROLLOUTS = [[
+  CREATE TABLE rollout_member (
+    rollout INTEGER NOT NULL, cloud TEXT NOT NULL, device TEXT NOT NULL,
+    PRIMARY KEY (rollout, cloud, device)) WITHOUT ROWID;
+  CREATE TABLE tally (
+    rollout INTEGER NOT NULL, wave INTEGER NOT NULL, state TEXT NOT NULL, n INTEGER NOT NULL,
+    PRIMARY KEY (rollout, wave, state)) WITHOUT ROWID;
+  CREATE INDEX device_rollout ON device (rollout, state, ends) WHERE rollout IS NOT NULL;
+  CREATE TRIGGER tally_leave AFTER UPDATE OF rollout, wave, state ON device
+    WHEN OLD.rollout IS NOT NULL
+      AND (OLD.rollout IS NOT NEW.rollout OR OLD.wave IS NOT NEW.wave OR OLD.state IS NOT NEW.state) BEGIN
+    UPDATE tally SET n = n - 1 WHERE rollout = OLD.rollout AND wave = OLD.wave AND state = OLD.state; END;
+  CREATE TRIGGER tally_enter AFTER UPDATE OF rollout, wave, state ON device
+    WHEN NEW.rollout IS NOT NULL
+      AND (OLD.rollout IS NOT NEW.rollout OR OLD.wave IS NOT NEW.wave OR OLD.state IS NOT NEW.state) BEGIN
+    INSERT INTO tally VALUES (NEW.rollout, NEW.wave, NEW.state, 1)
+      ON CONFLICT (rollout, wave, state) DO UPDATE SET n = n + 1; END;
+  CREATE TRIGGER tally_new AFTER INSERT ON device WHEN NEW.rollout IS NOT NULL BEGIN
+    INSERT INTO tally VALUES (NEW.rollout, NEW.wave, NEW.state, 1)
+      ON CONFLICT (rollout, wave, state) DO UPDATE SET n = n + 1; END;
+  CREATE TRIGGER tally_gone AFTER DELETE ON device WHEN OLD.rollout IS NOT NULL BEGIN
+    UPDATE tally SET n = n - 1 WHERE rollout = OLD.rollout AND wave = OLD.wave AND state = OLD.state; END;
+  PRAGMA user_version = 6;
+]]
+
 local SCHEMA = [[
   CREATE TABLE device (
     cloud TEXT NOT NULL, product TEXT NOT NULL, device TEXT NOT NULL, hash TEXT NOT NULL,
@@ -29,18 +58,22 @@ local SCHEMA = [[
     package TEXT, target TEXT, kind TEXT, state TEXT, step INTEGER, code INTEGER, text TEXT,
     finished INTEGER, tries INTEGER, renewing INTEGER, renewals INTEGER,
     due INTEGER, heard INTEGER, changed INTEGER, offers INTEGER, ends INTEGER, dead INTEGER, deaf INTEGER,
+    rollout INTEGER, wave INTEGER, failures INTEGER, again INTEGER,
     PRIMARY KEY (cloud, product, device)) WITHOUT ROWID;
   CREATE INDEX device_due ON device (due) WHERE due IS NOT NULL;
   CREATE INDEX device_open ON device (changed) WHERE state = 'upgrading';
   CREATE TABLE rollout (
     id INTEGER PRIMARY KEY, package TEXT NOT NULL, target TEXT NOT NULL, hash TEXT NOT NULL,
-    cloud TEXT, product TEXT, source TEXT, made INTEGER NOT NULL, filter TEXT);
+    cloud TEXT, product TEXT, source TEXT, made INTEGER NOT NULL, filter TEXT,
+    state TEXT NOT NULL DEFAULT 'running', before TEXT, reason TEXT, priority INTEGER NOT NULL DEFAULT 0, plan TEXT,
+    wave INTEGER NOT NULL DEFAULT 1, wave_at INTEGER, soak_at INTEGER, starts_at INTEGER, limits_from INTEGER,
+    verdicts INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0, ended INTEGER);
   CREATE TABLE verified (
     package TEXT PRIMARY KEY, target TEXT NOT NULL, cloud TEXT, product TEXT, device TEXT, time INTEGER NOT NULL);
   CREATE TABLE file (name TEXT PRIMARY KEY, tag TEXT NOT NULL, md5 TEXT NOT NULL);
   CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-  PRAGMA user_version = 5;
-]] .. PATCHES
+  PRAGMA user_version = 6;
+]] .. PATCHES .. ROLLOUTS
 
 -- The step from each earlier version to the next.
 local LATER = {
@@ -49,13 +82,33 @@ local LATER = {
     .. "ALTER TABLE device ADD COLUMN deaf INTEGER; PRAGMA user_version = 3;",
   [3] = "ALTER TABLE rollout ADD COLUMN filter TEXT; PRAGMA user_version = 4;",
   [4] = PATCHES .. "PRAGMA user_version = 5;",
+  -- A batch of earlier versions becomes a rollout that is running: one wave, without a plan.
+  [5] = [[
+    ALTER TABLE device ADD COLUMN rollout INTEGER; ALTER TABLE device ADD COLUMN wave INTEGER;
+    ALTER TABLE device ADD COLUMN failures INTEGER; ALTER TABLE device ADD COLUMN again INTEGER;
+    ALTER TABLE rollout ADD COLUMN state TEXT NOT NULL DEFAULT 'running';
+    ALTER TABLE rollout ADD COLUMN before TEXT; ALTER TABLE rollout ADD COLUMN reason TEXT;
+    ALTER TABLE rollout ADD COLUMN priority INTEGER NOT NULL DEFAULT 0; ALTER TABLE rollout ADD COLUMN plan TEXT;
+    ALTER TABLE rollout ADD COLUMN wave INTEGER NOT NULL DEFAULT 1; ALTER TABLE rollout ADD COLUMN wave_at INTEGER;
+    ALTER TABLE rollout ADD COLUMN soak_at INTEGER; ALTER TABLE rollout ADD COLUMN starts_at INTEGER;
+    ALTER TABLE rollout ADD COLUMN limits_from INTEGER;
+    ALTER TABLE rollout ADD COLUMN verdicts INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE rollout ADD COLUMN failed INTEGER NOT NULL DEFAULT 0; ALTER TABLE rollout ADD COLUMN ended INTEGER;
+  ]] .. ROLLOUTS,
 }
 local LATEST = #LATER + 1
 
+local function assignments(columns)
+  local parts = {}
+  for i, name in ipairs(columns) do parts[i] = ("%s = excluded.%s"):format(name, name) end
+  return table.concat(parts, ", ")
+end
+
 local STATEMENTS = {
   get = "SELECT * FROM device WHERE cloud = ? AND product = ? AND device = ?",
-  put = ("INSERT OR REPLACE INTO device (%s) VALUES (%s)"):format(table.concat(COLUMNS, ", "),
-    ("?, "):rep(#COLUMNS - 1) .. "?"),
+  -- Not OR REPLACE, which would not fire the triggers of the row that it removes.
+  put = ("INSERT INTO device (%s) VALUES (%s) ON CONFLICT (cloud, product, device) DO UPDATE SET %s"):format(
+    table.concat(COLUMNS, ", "), ("?, "):rep(#COLUMNS - 1) .. "?", assignments(COLUMNS)),
   due = "SELECT * FROM device WHERE due <= ? ORDER BY due LIMIT ?",
   next_due = "SELECT min(due) AS due FROM device WHERE due IS NOT NULL",
   stale = "SELECT * FROM device WHERE state = 'upgrading' AND changed < ? AND coalesce(heard, 0) < ? LIMIT ?",
@@ -68,10 +121,6 @@ local STATEMENTS = {
       OR state = 'pending' AND kind IS NOT 'verify' AND package IS NOT ?4)
     AND (?5 IS NULL OR device IN (SELECT value FROM json_each(?5)))]],
   every = "SELECT * FROM device ORDER BY cloud, product, device",
-  rollouts = "SELECT * FROM rollout ORDER BY id DESC",
-  roll_out = "INSERT INTO rollout (package, target, hash, cloud, product, source, made, filter) "
-    .. "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-  end_rollout = "DELETE FROM rollout WHERE id = ?",
   verify = "INSERT OR REPLACE INTO verified VALUES (?, ?, ?, ?, ?, ?)",
   unverify = "DELETE FROM verified WHERE package = ? AND cloud = ? AND product = ? AND device = ?",
   verified = "SELECT * FROM verified WHERE package = ?",
@@ -82,6 +131,7 @@ local STATEMENTS = {
   unset = "DELETE FROM setting WHERE name = ?",
   version = "PRAGMA data_version",
 }
+for name, sql in pairs(rollout_statements) do STATEMENTS[name] = sql end
 
 local function prepare(db)
   local statements = {}

@@ -468,4 +468,132 @@ describe("depot actions", function()
     write("packages/new.upd.devices", "dev5\n")
     assert.equal(19, (act("verify packages new.upd --device dev1 --cloud aliyun --product " .. ALIYUN)))
   end)
+
+  describe("with a rollout", function()
+    local places = require "depot.rollout.place"
+
+    -- A name whose device belongs to this wave of new.upd.
+    local function name_in(wave, percents, but)
+      for i = 1, math.huge do
+        local name = "dev" .. i
+        local place = places.of(natives.digest.sha256, natives.digest.sha256(ALIYUN), 2, name)
+        if places.wave(percents, place) == wave and name ~= but then return name end
+      end
+    end
+
+    local function rollout(id)
+      local code, output = act(("rollout show packages %s --json"):format(id or ""))
+      assert.equal(0, code, output)
+      return assert(natives.json.decode(output))
+    end
+
+    -- One device runs the new release, so that is verified.
+    local function verified()
+      serve "--staged"
+      known("lab", "2.0.0")
+      assert.equal(0, (act "verify packages new.upd --device lab"))
+    end
+
+    it("go wave by wave, and stop when a person pauses it", function()
+      verified()
+      local one, two = known(name_in(1, { 50, 100 }), "1.0.0"), known(name_in(2, { 50, 100 }), "1.0.0")
+      local code, output = act "rollout create packages new.upd --waves 50,100 --soak 0 --advance hand --dry-run"
+      assert.equal(0, code, output)
+      assert.matches("2.0.0 would reach 2 of the devices known now: wave 1 (50 %) 1, wave 2 (100 %) 1\n", output, 1,
+        true)
+      assert.matches("not reached: 1 (they run it, or something newer)\n", output, 1, true)
+      assert.matches("no rollout is open", select(2, act "rollout show packages"), 1, true)
+
+      code, output = act "rollout create packages new.upd --waves 50,100 --soak 0 --advance hand"
+      assert.same({ 0, "rollout 1 of 2.0.0: running\n" }, { code, output })
+      assert.equal("2.0.0", one:hear().version)
+      one:say("inform", { version = "2.0.0" })
+      becomes(one, "succeeded")
+      wait("the soak", function() return rollout().state == "waiting" end)
+      assert.same({}, two.inbox)
+      assert.equal(0, (act "rollout pause packages"))
+      assert.same({ "paused", "person" }, { rollout().state, rollout().reason })
+      assert.equal(19, (act "rollout advance packages"))
+      assert.matches("waiting; forgives 0 failures", select(2, act "rollout resume packages 1"), 1, true)
+      assert.same({}, two.inbox)
+      assert.equal(0, (act "rollout advance packages"))
+      assert.equal("2.0.0", two:hear().version)
+      assert.matches("rollout    1 of 2.0.0\nstate      running\n", select(2, act "rollout show packages"), 1, true)
+      assert.matches("wave 2     100 %: 1 pending\n", select(2, act "rollout show packages"), 1, true)
+      assert.equal(0, (act "rollout cancel packages"))
+      becomes(two, "cancelled")
+      code, output = act "rollout list packages"
+      assert.equal(0, code)
+      for line in output:gmatch "[^\n]+" do assert.is_true(#line <= 80, line) end
+      assert.matches("   1  cancelled (person)   2.0.0              2/2            1         0\n", output, 1, true)
+    end)
+
+    it("pause by themselves when too many devices fail", function()
+      verified()
+      local one, two = known("dev1", "1.0.0"), known("dev2", "1.0.0")
+      assert.equal(0, (act "rollout create packages new.upd --waves 100 --limit 1 --in-flight 1"))
+      wait("an offer", function() return one.inbox[1] or two.inbox[1] end)
+      local first, second = one, two
+      if two.inbox[1] then first, second = two, one end
+      assert.same({}, second.inbox)
+      first:hear()
+      first:say("progress", { step = "10", desc = "" })
+      first:say("progress", { step = "-3", desc = "" })
+      becomes(first, "failed")
+      assert.same({ "paused", "limit", 1, 1 }, { rollout().state, rollout().reason, rollout().failed,
+        rollout().verdicts })
+      second:say("inform", { version = "1.0.0" })
+      assert.matches("forgives 1 failure", select(2, act "rollout resume packages"), 1, true)
+      assert.equal("2.0.0", second:hear().version)
+      second:say("inform", { version = "2.0.0" })
+      becomes(second, "succeeded")
+      assert.matches("1 device tries once more", select(2, act "rollout retry packages"), 1, true)
+      assert.equal("2.0.0", first:hear().version)
+      assert.equal("running", rollout().state)
+      local log = read "depot.log"
+      assert.matches("rollout: 1 of 2.0.0: paused: 1 of 1 verdicts are failures", log, 1, true)
+    end)
+
+    it("refuse the links of devices that have not begun while it is paused", function()
+      verified()
+      local d = known("dev1", "1.0.0")
+      assert.equal(0, (act "rollout create packages new.upd --waves 100"))
+      local url = d:hear().url
+      local function fetch()
+        local pipe <close> = assert(io.popen(("curl -s -o '%s/got' -w '%%{http_code}' '%s'"):format(dir, url)))
+        return pipe:read "a"
+      end
+      assert.equal("200", fetch())
+      assert.equal(0, (act "rollout pause packages"))
+      assert.equal("403", fetch())
+      assert.matches("Request has expired", read "got", 1, true)
+      d:say("progress", { step = "-2", desc = "" }) -- no failure
+      assert.equal(0, (act "rollout resume packages"))
+      url = d:hear().url
+      assert.equal("200", fetch())
+      d:say("progress", { step = "30", desc = "" })
+      becomes(d, "upgrading")
+      assert.equal(0, (act "rollout pause packages"))
+      assert.equal("200", fetch()) -- it has begun
+      d:say("inform", { version = "2.0.0" })
+      becomes(d, "succeeded")
+      assert.equal(0, rollout().failed)
+    end)
+
+    it("refuse what cannot be rolled out, and what is no rollout", function()
+      serve "--staged"
+      known("dev1", "1.0.0")
+      local code, output = act "rollout create packages new.upd"
+      assert.equal(19, code)
+      assert.matches("no device has verified it", output, 1, true)
+      for _, line in ipairs { "rollout create packages new.upd --waves 10", "rollout dance packages",
+        "rollout show packages x", "rollout create packages new.upd --at tomorrow", "rollout create",
+        "status packages --waves 100", "rollout create packages new.upd --window 1-2" } do
+        assert.equal(2, (act(line)), line)
+      end
+      assert.equal(11, (act "rollout show packages 7"))
+      assert.equal(11, (act "rollout create packages new.upd --window 08:00-17:00 --zone Mars/Olympus"))
+      assert.equal(0, (act "rollout list packages --json"))
+    end)
+  end)
 end)

@@ -2,6 +2,7 @@
 -- said, what is written down, and what happens when either goes wrong.
 
 local depot_mqtt = require "depot.mqtt"
+local fake_mqtt = require "spec.support.fake_mqtt"
 local fleet = require "depot.fleet"
 local lock = require "depot.lock"
 local natives = require "update.natives"
@@ -9,25 +10,6 @@ local silence = require "depot.silence"
 local store = require "depot.store"
 
 local json = natives.json
-
--- Stands in for update.native.mqtt: events are put in, publications taken out.
-local function fake_mqtt()
-  local mqtt = { events = {}, sent = {}, topics = {}, last = 0, room = math.huge }
-  function mqtt:subscribe(topic) self.topics[#self.topics + 1] = topic end
-  function mqtt:step() return table.remove(self.events, 1) end
-  function mqtt:publish(topic, payload, qos, _, life)
-    if self.room <= 0 then return nil, "the queue is full", "network" end
-    self.room, self.last = self.room - 1, self.last + 1
-    self.sent[#self.sent + 1] = { topic = topic, object = json.decode(payload), qos = qos, life = life,
-      id = self.last }
-    return self.last
-  end
-  function mqtt.fd() return 1 end
-  function mqtt.wants_write() return false end
-  function mqtt.remaining() return 60000 end
-  function mqtt:close() self.closed = true end
-  return mqtt
-end
 
 describe("depot.fleet", function()
   local dir, mqtt, kept, depot, now, told, packages, md5_ready, options
@@ -939,9 +921,20 @@ describe("depot.store", function()
     local s = assert(store.open(natives, dir))
     local second = "ALTER TABLE device DROP COLUMN ends; ALTER TABLE device DROP COLUMN dead; "
       .. "ALTER TABLE device DROP COLUMN deaf; PRAGMA user_version = 2"
-    local fourth = "DROP TABLE patch; DROP TABLE patch_device; PRAGMA user_version = 4; "
+    local fifth = { "DROP TABLE rollout_member; DROP TABLE tally; DROP INDEX device_rollout" }
+    for _, name in ipairs { "leave", "enter", "new", "gone" } do fifth[#fifth + 1] = "DROP TRIGGER tally_" .. name end
+    for table_name, columns in pairs { device = "rollout wave failures again",
+      rollout = "state before reason priority plan wave wave_at soak_at starts_at limits_from verdicts failed "
+        .. "ended" } do
+      for column in columns:gmatch "%S+" do
+        fifth[#fifth + 1] = ("ALTER TABLE %s DROP COLUMN %s"):format(table_name, column)
+      end
+    end
+    table.sort(fifth, function(a, b) return a > b end) -- triggers and tables first
+    fifth = table.concat(fifth, "; ") .. "; PRAGMA user_version = 5; "
+    local fourth = fifth .. "DROP TABLE patch; DROP TABLE patch_device; PRAGMA user_version = 4; "
     local third = fourth .. "ALTER TABLE rollout DROP COLUMN filter; PRAGMA user_version = 3; "
-    for _, text in ipairs { fourth, third, third .. second, third .. second
+    for _, text in ipairs { fifth, fourth, third, third .. second, third .. second
       .. "; ALTER TABLE device DROP COLUMN offers; PRAGMA user_version = 1" } do
       assert(s.db:execute(text))
       s:close()
@@ -951,7 +944,8 @@ describe("depot.store", function()
       assert.same({ 3, 4 }, { row.offers, row.deaf })
       assert(s:roll_out({ package = "p", target = "t", hash = "h", filter = "name:lab-*" }, 1))
       local rollout = s:rollouts()[1]
-      assert.same({ "name:lab-*", 1 }, { rollout.filter, #rollout.means.terms })
+      assert.same({ "name:lab-*", 1, "running", 1 }, { rollout.filter, #rollout.means.terms, rollout.state,
+        rollout.wave })
     end
     s:close()
   end)
@@ -971,7 +965,7 @@ describe("depot.store", function()
 
   it("refuses the database of a newer version, and a file that is not a database", function()
     local s = assert(store.open(natives, dir))
-    assert(s.db:execute "PRAGMA user_version = 6")
+    assert(s.db:execute "PRAGMA user_version = 7")
     s:close()
     local opened, message, code = store.open(natives, dir)
     assert.same({ nil, "incompatible" }, { opened, code })

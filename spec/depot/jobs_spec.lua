@@ -1,6 +1,5 @@
 local choice = require "depot.choice"
 local dialects = require "depot.dialects"
-local filters = require "depot.filter"
 local job_reports = require "depot.job_reports"
 local jobs = require "depot.jobs"
 local json = require "update.native.json"
@@ -481,87 +480,6 @@ describe("depot.choice", function()
     end
     return e
   end
-
-  local function job(row, entries, rollouts, auto)
-    local by_digest = {}
-    for _, e in ipairs(entries) do by_digest[e.manifest.digest] = e end
-    local got = choice.job(row, { packages = entries, by_digest = by_digest, rollouts = rollouts or {}, auto = auto })
-    return got and got.kind .. " " .. got.target
-  end
-
-  local row = { cloud = "aliyun", product = "p", device = "dn", hash = "h", release = "1.0" }
-
-  it("gives no device anything by itself", function()
-    assert.is_nil(job(row, { entry(2, "1.1") }))
-  end)
-
-  it("gives the newest full package of the product when told to", function()
-    local list = { entry(2, "1.1"), entry(3, "1.2"), entry(4, "1.3", { product_key = "x" }),
-      entry(5, "1.4", { parts = { { kind = "core", delta = true } } }),
-      entry(6, "1.5", { devices = { other = true } }) }
-    assert.equal("auto 1.2", job(row, list, nil, true))
-    assert.equal("auto 1.5", job({ hash = "h", device = "other", release = "1.0" }, list, nil, true))
-  end)
-
-  it("gives no release back that is older than the one that runs", function()
-    local list = { entry(2, "1.1"), entry(3, "1.2") }
-    assert.is_nil(job({ hash = "h", device = "dn", release = "1.2" }, list, nil, true))
-    assert.is_nil(job({ hash = "h", device = "dn", release = "x", other = "1.2" }, list, nil, true))
-    assert.is_nil(job({ hash = "h", device = "dn", release = "1.10" }, list, nil, true)) -- not in the catalog
-    assert.equal("auto 1.2", job({ hash = "h", device = "dn", release = "1.1.9" }, list, nil, true))
-    local cores = { entry(2, "1.1-V22") }
-    assert.is_nil(job({ hash = "h", device = "dn", release = "1.1-V23" }, cores, nil, true))
-    assert.is_nil(job({ hash = "h", device = "dn", release = "1.2-V9" }, cores, nil, true))
-    assert.equal("auto 1.1-V22", job({ hash = "h", device = "dn", release = "1.1-V9" }, cores, nil, true))
-    assert.equal("auto 1.1-V22", job({ hash = "h", device = "dn", release = "1.1" }, cores, nil, true))
-    assert.is_nil(job({ hash = "h", device = "dn", release = "app-2018" }, list, nil, true)) -- nothing tells
-    local early = { entry(2, "v1.1-rc10") }
-    assert.equal("auto v1.1-rc10", job({ hash = "h", device = "dn", release = "1.1-rc2" }, early, nil, true))
-    assert.equal("auto v1.1-rc10", job({ hash = "h", device = "dn", release = "1.1-rc2-V7" }, early, nil, true))
-    assert.is_nil(job({ hash = "h", device = "dn", release = "1.1" }, early, nil, true))
-    assert.is_nil(job({ hash = "h", device = "dn", release = "1.1-rc10" }, early, nil, true))
-    local build = { entry(2, "1.1+b2") }
-    assert.is_nil(job({ hash = "h", device = "dn", release = "1.1+b1" }, build, nil, true)) -- nothing tells
-    assert.equal("auto 1.1+b2", job({ hash = "h", device = "dn", release = "1.1+b1" },
-      { entry(1, "1.1+b1"), build[1] }, nil, true))
-    assert.equal("auto 1.2", job({ hash = "h", device = "dn", release = "app-2018", other = "1.0" }, list, nil, true))
-    assert.is_nil(job({ hash = "h", device = "dn" }, list, nil, true)) -- nothing reported yet
-  end)
-
-  it("gives packages of rollouts, the newest rollout first", function()
-    local list = { entry(2, "1.1"), entry(3, "1.2") }
-    local function rollout(release, fields)
-      local r = { package = "d" .. release, target = release, hash = "h" }
-      for name, value in pairs(fields or {}) do r[name] = value end
-      return r
-    end
-    assert.equal("batch 1.1", job(row, list, { rollout "1.1", rollout "1.2" }))
-    assert.equal("batch 1.2", job(row, list, { rollout("1.1", { source = "0.9" }), rollout "1.2" }))
-    assert.equal("batch 1.2", job(row, list, { rollout("1.1", { cloud = "tencent" }), rollout "1.2" }))
-    assert.equal("batch 1.1", job(row, list, { rollout("1.1", { cloud = "aliyun", product = "p", source = "1.0" }) }))
-    local lab = { filter = "name:d*", means = filters.parse "name:d*" }
-    assert.equal("batch 1.1", job(row, list, { rollout("1.1", lab), rollout "1.2" }))
-    lab.means = filters.parse "-name:d*"
-    assert.equal("batch 1.2", job(row, list, { rollout("1.1", lab), rollout "1.2" }))
-    lab.means = nil -- what nobody can read means nobody
-    assert.equal("batch 1.2", job(row, list, { rollout("1.1", lab), rollout "1.2" }))
-    assert.is_nil(job(row, list, { rollout "1.9", rollout("1.1", { hash = "x" }), rollout("1.2", { product = "q" }) }))
-  end)
-
-  it("rolls nothing out over a newer release, or an unordered one unless the source is named", function()
-    local list = { entry(2, "1.1"), entry(3, "1.2"), entry(4, "blue") }
-    local function given(release, target, source)
-      return job({ hash = "h", device = "dn", release = release }, list,
-        { { package = "d" .. target, target = target, hash = "h", source = source } })
-    end
-    assert.is_nil(given("1.2", "1.1"))
-    assert.is_nil(given("1.2", "1.1", "1.2"))
-    assert.is_nil(given("1.3", "1.2")) -- not in the catalog
-    assert.is_nil(given("green", "1.2"))
-    assert.equal("batch 1.2", given("green", "1.2", "green"))
-    assert.equal("batch blue", given("1.2", "blue"))
-    assert.is_nil(given("blue", "1.2"))
-  end)
 
   it("reads releases as the other dialect of the depot reads packages", function()
     -- The same package answers Luat's query and is offered over MQTT.

@@ -3,19 +3,25 @@
 -- @module cli.verbs.depot
 
 local natives = require "update.natives"
+local rollout = require "cli.depot_rollout"
 local serve = require "depot.serve"
 
 local M = {}
 
 -- Actions: module depot.actions.<name>, with run(context).
-local ACTIONS = { add = true, status = true, verify = true, batch = true, retry = true, cancel = true }
+local ACTIONS = { add = true, status = true, verify = true, batch = true, retry = true, cancel = true,
+  rollout = true }
 -- Actions that take --filter.
-local FILTERED = { status = true, batch = true, retry = true, cancel = true }
+local FILTERED = { status = true, batch = true, retry = true, cancel = true, rollout = true }
+
+local function with_rollouts(list)
+  return table.move(rollout.options, 1, #rollout.options, #list + 1, list)
+end
 
 M.verb = {
   name = "depot",
   usage = "depot DIR [OPTIONS] | depot add|pack|verify|batch|retry|cancel|status DIR [PACKAGE] [OPTIONS] | "
-    .. "depot patch ACTION DIR [VERSION] [OPTIONS]",
+    .. "depot rollout VERB DIR [PACKAGE|NUMBER] [OPTIONS] | depot patch ACTION DIR [VERSION] [OPTIONS]",
   summary = "serve the packages in DIR to devices that ask for updates",
   text = [[
 Answers Luat's query at /api/site/firmware_upgrade, serves each package at /NAME and lists them at /. It prints
@@ -56,6 +62,8 @@ bytes. The product id is the product_key of the packages, and their releases hav
       end open jobs; the package is no longer offered
   depot status DIR
       show what the devices run, and the state of their jobs
+]] .. rollout.text .. [[
+
 
 Hotfixes are patches to that cloud. Each version of a product is one patch, which goes from stage to stage:
 
@@ -86,7 +94,7 @@ the recipe has core22.img as version 22, then core17.img is core 17. A higher on
 version and sequence by the difference. A package is kept if its sequence, release, core and base are the recipe's.
 Until all are made, a depot on this machine asks devices that would get one of them to wait (Luat's code 43).]],
   positional = { 1, 4 },
-  options = {
+  options = with_rollouts {
     { name = "listen", value = "HOST:PORT", help = "where to listen (127.0.0.1:8080); port 0 picks a free one" },
     { name = "url", value = "BASE", help = "base of the links that devices get (default: the address it listens on)" },
     { name = "proxy", value = "ADDRESS", list = true,
@@ -111,7 +119,7 @@ Until all are made, a depot on this machine asks devices that would get one of t
     { name = "cloud", value = "NAME", help = "with an action: only devices of this cloud",
       choices = { "aliyun", "tencent", "qinglian" } },
     { name = "filter", value = "FILTER",
-      help = "with status, batch, retry, cancel: only matching devices, as 'state:failed heard<7d'" },
+      help = "with status, batch, retry, cancel, rollout create: only matching devices, as 'state:failed heard<7d'" },
     { name = "from", value = "RELEASE", help = "with batch: only devices that report this release" },
     { name = "devices", value = "LIST", help = "with add: file of the device ids that the package is for" },
     { name = "about", value = "TEXT", help = "with patch add: what the patch does" },
@@ -122,6 +130,8 @@ Until all are made, a depot on this machine asks devices that would get one of t
   example = "moult depot packages --listen 0.0.0.0:8080 --url http://updates.example:8080 --mqtt broker.example:1883\n"
     .. "moult depot verify packages METER_1.0.1.upd --device meter-0001\n"
     .. "moult depot batch packages METER_1.0.1.upd --from 1.0.0\n"
+    .. "moult depot rollout create packages METER_1.0.1.upd --waves 5,25,100 --soak 12h --dry-run\n"
+    .. "moult depot rollout show packages 1\n"
     .. "moult depot status packages --filter 'state:failed -release:1.0.1'\n"
     .. "moult depot pack packages -k release.key",
 }
@@ -135,6 +145,36 @@ local function run_patch(args, env)
     natives = natives }
 end
 
+-- Run an action of the folder `dir`.
+local function act(action, dir, name, args, env)
+  local ok, message, code = serve.number_of(args.opts, "timeout", 1)
+  if not ok then return nil, message, code end
+  local context = { dir = dir, name = name, opts = args.opts, env = env, natives = natives }
+  if action == "rollout" then
+    local said
+    said, message, code = rollout.read(args.opts)
+    if not said then return nil, message, code end
+    context.verb, context.plan, context.priority = args.positional[2], said.plan, said.priority
+  end
+  return require("depot.actions." .. action).run(context)
+end
+
+-- What is wrong with the words of an action.
+local function fault_of(action, args)
+  local words, opts = args.positional, args.opts
+  if action == "rollout" then
+    return not words[3] and "usage: moult depot rollout VERB DIR [PACKAGE|NUMBER]" or nil
+  end
+  if not words[2] then return ("usage: moult depot %s DIR (a folder of that name is ./%s)"):format(action, action) end
+  if words[4] then return ("moult depot %s takes one package at a time"):format(action) end
+  if action == "pack" and words[3] then return "usage: moult depot pack DIR; the recipe names the packages" end
+  if opts.filter and not FILTERED[action] then
+    return action .. " takes no --filter; status, batch, retry, cancel and rollout do"
+  end
+  local other = rollout.given(opts)
+  return other and ("%s takes no --%s; rollout does"):format(action, other) or nil
+end
+
 --- Serve until SIGTERM or SIGINT, or run an action. A folder that is named like an action is written ./NAME.
 -- @tparam table args positional {[ACTION,] DIR [, PACKAGE]}, opts
 -- @tparam table env out, note, json, quiet
@@ -142,7 +182,6 @@ end
 function M.run(args, env)
   local action = args.positional[1]
   if action == "patch" then return run_patch(args, env) end
-  if args.positional[4] then return nil, "too many words; see `moult help depot`", "usage" end
   if not ACTIONS[action] and action ~= "pack" then
     if #args.positional > 1 then
       return nil, ("%s is not an action, and only one folder can be served; see `moult help "
@@ -150,21 +189,11 @@ function M.run(args, env)
     end
     return serve.run(action, args.opts, env)
   end
-  if not args.positional[2] then
-    return nil, ("usage: moult depot %s DIR (a folder of that name is ./%s)"):format(action, action), "usage"
-  end
-  if action == "pack" then
-    if args.positional[3] then return nil, "usage: moult depot pack DIR; the recipe names the packages", "usage" end
-    return require("cli.depot_pack").run(args.positional[2], args.opts, env)
-  end
-  if args.opts.filter and not FILTERED[action] then
-    return nil, ("%s takes no --filter; status, batch, retry and cancel do"):format(action), "usage"
-  end
-  local ok, message, code = serve.number_of(args.opts, "timeout", 1)
-  if not ok then return nil, message, code end
-  return require("depot.actions." .. action).run {
-    dir = args.positional[2], name = args.positional[3], opts = args.opts, env = env, natives = natives,
-  }
+  local fault = fault_of(action, args)
+  if fault then return nil, fault, "usage" end
+  if action == "pack" then return require("cli.depot_pack").run(args.positional[2], args.opts, env) end
+  local first = action == "rollout" and 3 or 2
+  return act(action, args.positional[first], args.positional[first + 1], args, env)
 end
 
 return M

@@ -50,7 +50,7 @@ local function roll_out(context, entry, now)
   for _, old in ipairs(rollouts or {}) do
     if old.package == manifest.digest and old.cloud == opts.cloud and old.product == opts.product
         and old.source == opts.from and old.filter == opts.filter then
-      return true
+      return old.id
     end
   end
   if not rollouts then return nil, message, code end
@@ -58,30 +58,34 @@ local function roll_out(context, entry, now)
     cloud = opts.cloud, product = opts.product, source = opts.from, filter = opts.filter }, now)
 end
 
-local function assign(context, entry)
+local function give(context, entry, rows, id, now)
   local counts = { started = 0, current = 0, open = 0, failed = 0, busy = 0, unlisted = 0, newer = 0, unordered = 0 }
-  local now = base.now()
+  local job = { package = entry.manifest.digest, target = entry.manifest.release, kind = "batch", rollout = id,
+    wave = id and 1 }
+  for _, row in ipairs(rows) do
+    local why = obstacle(row, entry, context.packages, context.opts.from)
+    counts[why or "started"] = counts[why or "started"] + 1
+    if not why then
+      jobs.begin(row, job, now)
+      local ok, message, code = context.store:put(row)
+      if not ok then return nil, message, code end
+    end
+  end
+  return counts
+end
+
+local function assign(context, entry)
+  local now, id = base.now(), nil
   local rows, message, code = base.devices(context, entry)
   if rows then
     rows, message, code = add_unheard(context, entry, rows)
   end
   if not rows then return nil, message, code end
-  for _, row in ipairs(rows) do
-    local why = obstacle(row, entry, context.packages, context.opts.from)
-    counts[why or "started"] = counts[why or "started"] + 1
-    if not why then
-      jobs.begin(row, { package = entry.manifest.digest, target = entry.manifest.release, kind = "batch" }, now)
-      local ok
-      ok, message, code = context.store:put(row)
-      if not ok then return nil, message, code end
-    end
-  end
   if not context.opts.device then
-    local ok
-    ok, message, code = roll_out(context, entry, now)
-    if not ok then return nil, message, code end
+    id, message, code = roll_out(context, entry, now)
+    if not id then return nil, message, code end
   end
-  return counts
+  return give(context, entry, rows, id, now)
 end
 
 local WORDS = {

@@ -5,8 +5,17 @@
 
 local base = require "depot.actions.base"
 local jobs = require "depot.jobs"
+local life = require "depot.rollout.life"
 
 local M = {}
+
+local function end_it(context, rollout)
+  life.apply(rollout, "cancel", base.now())
+  rollout.ended = base.now()
+  local ok, message, code = context.store:save_rollout(rollout)
+  if ok then ok, message, code = context.store:cancel_jobs(rollout, base.now()) end
+  return ok, message, code
+end
 
 local function end_rollouts(context, entry)
   local opts = context.opts
@@ -21,7 +30,7 @@ local function end_rollouts(context, entry)
         and (not opts.from or opts.from == rollout.source)
         and (not opts.filter or opts.filter == rollout.filter) then
       local ok
-      ok, message, code = context.store:end_rollout(rollout.id)
+      ok, message, code = end_it(context, rollout)
       if not ok then return nil, message, code end
       count = count + 1
     end

@@ -1,0 +1,130 @@
+--- `moult depot rollout create|list|show|start|advance|pause|resume|change|cancel|retry DIR [PACKAGE|NUMBER]`.
+--
+-- Each act is one transaction; a running depot sees it before its next offer.
+--
+-- @module depot.actions.rollout
+
+local acts = require "depot.rollout.acts"
+local base = require "depot.actions.base"
+local life = require "depot.rollout.life"
+local natives = require "update.natives"
+local plans = require "depot.rollout.plan"
+local store = require "depot.store"
+local views = require "depot.rollout.view"
+
+local M = {}
+
+-- The rollout that the command means: by its number, or the only one that has not ended.
+local function find(context)
+  if context.name then
+    local id = context.name:find "^%d+$" and #context.name < 10 and math.tointeger(tonumber(context.name))
+    if not id then
+      return nil, ("%s is not the number of a rollout; see `rollout list`"):format(context.name), "usage"
+    end
+    local rollout, message, code = context.store:rollout(id)
+    if rollout == false then return nil, ("there is no rollout %d"):format(id), "missing" end
+    return rollout, message, code
+  end
+  local open, message, code = context.store:rollouts()
+  if not open then return nil, message, code end
+  if #open == 1 then return open[1] end
+  return nil, #open == 0 and "no rollout is open" or ("%d rollouts are open; give the number of one"):format(#open),
+    #open == 0 and "missing" or "usage"
+end
+
+local function parts_of(context)
+  return { store = context.store, by_digest = context.by_digest, now = base.now() }
+end
+
+local function tell(context, rollout, text)
+  local env = context.env
+  if env.json then
+    local object, message, code = views.object(context, rollout)
+    if not object then return nil, message, code end
+    env.out(natives.json.encode(object))
+  else
+    env.out(("rollout %d of %s: %s"):format(rollout.id, rollout.target, text or rollout.state))
+  end
+  return 0
+end
+
+-- Find, do and report. `what` returns the rollout and what to say.
+local function change(context, what)
+  local text
+  local rollout, message, code = base.change(context, function()
+    local found, why, word = find(context)
+    if not found then return nil, why, word end
+    local done
+    done, text, word = what(found)
+    return done, text, word
+  end)
+  if not rollout then return nil, message, code end
+  if life.is_offering(rollout) then base.warn_when_alone(context) end
+  return tell(context, rollout, text)
+end
+
+local verbs = {}
+
+function verbs.create(context) return require("depot.actions.rollout_create").run(context, tell) end
+
+function verbs.list(context) return views.list(context) end
+
+function verbs.show(context)
+  local rollout, message, code = find(context)
+  if not rollout then return nil, message, code end
+  return views.show(context, rollout)
+end
+
+function verbs.start(context)
+  return change(context, function(rollout) return acts.start(parts_of(context), rollout) end)
+end
+
+for _, event in ipairs { "advance", "pause", "cancel" } do
+  verbs[event] = function(context)
+    return change(context, function(rollout) return acts.apply(parts_of(context), rollout, event) end)
+  end
+end
+
+function verbs.resume(context)
+  return change(context, function(rollout)
+    local failed = rollout.failed
+    local done, message, code = acts.apply(parts_of(context), rollout, "resume")
+    if not done then return nil, message, code end
+    return done, ("%s; forgives %d failure%s"):format(done.state, failed, failed == 1 and "" or "s")
+  end)
+end
+
+function verbs.change(context)
+  return change(context, function(rollout)
+    local plan, message, code = plans.read(context.plan, rollout.plan)
+    if not plan then return nil, message, code end
+    rollout.plan, rollout.priority = plan, context.priority or rollout.priority
+    return acts.apply(parts_of(context), rollout, "change")
+  end)
+end
+
+function verbs.retry(context)
+  return change(context, function(rollout)
+    local count, message, code = acts.retry(parts_of(context), rollout)
+    if not count then return nil, message, code end
+    return rollout, ("%d %s once more"):format(count, count == 1 and "device tries" or "devices try")
+  end)
+end
+
+--- @tparam table context of depot.actions.base with verb; plan (texts by field), priority
+function M.run(context)
+  local verb = verbs[context.verb]
+  if not verb then
+    local names = {}
+    for name in pairs(verbs) do names[#names + 1] = name end
+    table.sort(names)
+    return nil, ("rollout %s: expected one of %s"):format(context.verb, table.concat(names, ", ")), "usage"
+  end
+  if not store.exists(context.dir) then
+    return nil, ("%s has no depot.db: no depot with --mqtt has served it yet"):format(context.dir), "missing"
+  end
+  context.lasting = true
+  return base.within(context, verb)
+end
+
+return M

@@ -1,0 +1,106 @@
+--- What a device may have: the newest release that a rollout gives it, or the automatic mode.
+--
+-- Pure, and the only place where that is decided. A rollout gives its release
+-- to the devices that it covers, wave by wave, while it makes offers. If several
+-- do, the highest sequence wins.
+--
+-- @module depot.grants
+
+local choice = require "depot.choice"
+local filters = require "depot.filter"
+local jobs = require "depot.jobs"
+local life = require "depot.rollout.life"
+local places = require "depot.rollout.place"
+
+local M = {}
+
+--- Whether a rollout is for a device, in whichever wave.
+-- @tparam table rollout of depot.store
+-- @tparam table row of a device
+function M.covers(rollout, row)
+  return rollout.hash == row.hash
+    and (not rollout.cloud or rollout.cloud == row.cloud)
+    and (not rollout.product or rollout.product == row.product)
+    and (not rollout.source or rollout.source == row.release or rollout.source == row.other)
+    and (not rollout.filter or rollout.means ~= nil and filters.means(rollout.means, row))
+end
+
+--- The wave of a rollout that a device belongs to.
+-- @tparam table rollout
+-- @tparam table entry of the catalog: the rollout's package
+-- @tparam string device its name
+-- @tparam function sha256 function(text) -> hex
+function M.wave(rollout, entry, device, sha256)
+  local waves = rollout.plan.waves
+  if #waves == 1 then return 1 end
+  return places.wave(waves, places.of(sha256, rollout.hash, entry.manifest.sequence, device))
+end
+
+-- The job that one rollout gives a device; nil: none, and why.
+local function of_rollout(rollout, row, known)
+  if not M.covers(rollout, row) then return nil, "not covered" end
+  local entry = known.by_digest[rollout.package]
+  if not entry then return nil, "no package" end
+  if not choice.fits(entry, row) then return nil, "not on the list" end
+  local manifest = entry.manifest
+  local order = choice.order(known.packages, row, manifest.release, manifest.sequence)
+  -- An operator who names the release to be replaced knows that it is older.
+  if order ~= "older" and (order or not rollout.source) then return nil, order and "newer" or "unordered" end
+  if rollout.plan.members == "fixed" and not known.is_member(rollout, row) then return nil, "not covered" end
+  local wave = M.wave(rollout, entry, row.device, known.sha256)
+  if not life.is_offering(rollout) then return nil, rollout.state, wave end
+  if wave > rollout.wave then return nil, "wave", wave end
+  return { package = manifest.digest, target = manifest.release, kind = "batch", rollout = rollout.id, wave = wave,
+    sequence = manifest.sequence, priority = rollout.priority }
+end
+M.of_rollout = of_rollout
+
+local function is_better(job, best)
+  if not best or job.sequence ~= best.sequence then return not best or job.sequence > best.sequence end
+  return job.priority > best.priority
+end
+
+--- The job that a device gets if it has none.
+-- @tparam table row of the device
+-- @tparam table known packages (array of the catalog), by_digest ({[digest] = entry}), rollouts (the newest first),
+--   auto (true: the newest package is for everyone), is_member (function(rollout, row) -> boolean, asked for fixed
+--   members), sha256 (function(text) -> hex)
+-- @treturn table|nil {package, target, kind, and if a rollout gives it: rollout, wave}
+function M.of(row, known)
+  local best
+  for _, rollout in ipairs(known.rollouts) do
+    local job = of_rollout(rollout, row, known)
+    if job and is_better(job, best) then best = job end
+  end
+  local newest = known.auto and choice.newest(known.packages, row.hash, row.device)
+  if newest and (not best or newest.manifest.sequence > best.sequence)
+      and choice.order(known.packages, row, newest.manifest.release, newest.manifest.sequence) == "older" then
+    return { package = newest.manifest.digest, target = newest.manifest.release, kind = "auto" }
+  end
+  return best
+end
+
+--- Whether a device runs something older than the target that it had reached. A release that cannot be compared counts
+-- as older.
+function M.fell_back(row, known)
+  if row.state ~= "succeeded" or not row.package or jobs.has(row, row.target) then return false end
+  local entry = known.by_digest[row.package]
+  local order = choice.order(known.packages, row, row.target, entry and entry.manifest.sequence)
+  return order == nil or order == "older"
+end
+
+--- Whether a device runs something newer than the target of its open job.
+function M.is_overtaken(row, known)
+  local entry = jobs.is_open(row) and known.by_digest[row.package]
+  return entry and not jobs.has(row, row.target)
+    and choice.order(known.packages, row, row.target, entry.manifest.sequence) == "newer"
+end
+
+--- Whether a job replaces the open one. A job of `verify` is the operator's and is left alone.
+function M.supersedes(row, job, known)
+  if not job or not jobs.is_open(row) or row.kind == "verify" or job.package == row.package then return false end
+  local old, new = known.by_digest[row.package], known.by_digest[job.package]
+  return not old or new.manifest.sequence > old.manifest.sequence
+end
+
+return M

@@ -1,0 +1,187 @@
+--- The rollouts of a running depot: which jobs may be offered now, and what verdicts and time do to them.
+--
+-- Other processes change rollouts, too. So they are read again whenever the
+-- database has changed, which is checked in the transaction that makes an offer
+-- or a verdict. A job that may not be offered yet is pending without a due time;
+-- step() makes as many of them due as may be in flight, those of the highest
+-- priority first.
+--
+-- @module depot.rollout.board
+
+local acts = require "depot.rollout.acts"
+local jobs = require "depot.jobs"
+local life = require "depot.rollout.life"
+local links = require "depot.links"
+local windows = require "depot.rollout.window"
+local zones = require "depot.rollout.zone"
+
+local M = {}
+
+local Board = {}
+Board.__index = Board
+
+-- Milliseconds.
+local LOOK = 500  -- between two looks at what is due
+local COUNT = 2000 -- between two counts of a wave's devices
+local GRACE = 60000 -- after the end of its link in which a device that began in time may still say so
+
+local AT_ONCE = 1000 -- jobs of one rollout that become due at a look, if it has no limit
+
+local VERDICTS = { succeeded = true, failed = true, reverted = true }
+
+--- @tparam table parts store, by_digest (function -> {[digest] = entry}), tell (function(event))
+function M.new(parts)
+  return setmetatable({ store = parts.store, by_digest = parts.by_digest, tell = parts.tell,
+    list = {}, by_id = {}, counted = {}, next_look = 0 }, Board)
+end
+
+local function first(a, b)
+  return a.priority > b.priority or a.priority == b.priority and a.id > b.id
+end
+
+--- Read the rollouts again if another process has changed the database.
+-- @treturn true|nil nil, message, code
+function Board:refresh()
+  local version = self.store:version()
+  if version and version == self.version then return true end
+  local list, message, code = self.store:rollouts()
+  if not list then return nil, message, code end
+  table.sort(list, first)
+  self.list, self.by_id, self.version, self.counted = list, {}, version, {}
+  for _, rollout in ipairs(list) do self.by_id[rollout.id] = rollout end
+  return true
+end
+
+--- What was changed since the last commit is lost.
+function Board:take_back() self.version = nil end
+
+--- Whether the offers of a device's job are stopped, so that its links are refused unless it has begun.
+-- @treturn string|nil the state of its rollout; nil: they are not
+function Board:stops(row)
+  if not row.rollout then return nil end
+  local rollout = self.by_id[row.rollout]
+  if not rollout then return "ended" end
+  return not life.is_offering(rollout) and rollout.state or nil
+end
+
+--- Whether the link of a device is refused: its rollout makes no offers now, and its download has not begun.
+-- @tparam string who as from depot.links
+function Board:refuses(who)
+  local cloud, product, device = links.place(who)
+  local row = cloud and self.store:get(cloud, product, device)
+  if not row or not row.rollout or row.step then return false end
+  if row.state == "cancelled" then return true end
+  return row.state == "pending" and self:refresh() == true and self:stops(row) ~= nil
+end
+
+local function is_in_flight(row, now)
+  return row.state == "upgrading" or row.ends ~= nil and row.ends + GRACE > now
+end
+
+local function is_open(plan, now)
+  return windows.is_open(plan.window, zones.load(plan.zone) or zones.UTC, now)
+end
+
+--- Why the open job of a device must not be offered now; nil: it may.
+function Board:holds(row, now)
+  local stopped = self:stops(row)
+  if stopped or not row.rollout then return stopped end
+  local rollout = self.by_id[row.rollout]
+  if is_in_flight(row, now) then return nil end
+  if not is_open(rollout.plan, now) then return "window" end
+  local most = rollout.plan.in_flight
+  if most and (self.store:in_flight(rollout, now - GRACE) or most) >= most then return "in flight" end
+  return nil
+end
+
+function Board:_say(rollout, text)
+  self.tell { kind = "rollout", text = ("%d of %s: %s"):format(rollout.id, rollout.target, text) }
+end
+
+--- A device's job has changed: in the same transaction, judge its rollout.
+-- @treturn true|nil nil, message, code
+function Board:went(row, what, now)
+  local rollout = row.rollout and VERDICTS[what] and self.by_id[row.rollout]
+  if not rollout then return true end
+  if self.counted[rollout.id] then self.counted[rollout.id].stale = true end
+  if what == "failed" and rollout.plan.retries >= row.failures then
+    jobs.try_again(row, now + rollout.plan.backoff * 1000)
+  end
+  if life.judge(rollout, what, now) then
+    self:_say(rollout, ("paused: %d of %d verdicts are failures"):format(rollout.failed, rollout.verdicts))
+  end
+  local ok, message, code = self.store:save_rollout(rollout)
+  return ok and true, message, code
+end
+
+-- Devices of the wave that were heard since it opened. Counted rarely, as that reads each of their rows, and only after
+-- a verdict, as nothing else can complete a wave.
+function Board:_heard(rollout, now)
+  if rollout.state ~= "running" or rollout.wave == #rollout.plan.waves and rollout.plan.members ~= "fixed" then
+    return { count = 0, verdicts = 0, succeeded = 0 }
+  end
+  local seen = self.counted[rollout.id]
+  if not seen or seen.stale and now - seen.at >= COUNT then
+    local heard, message, code = self.store:heard_in_wave(rollout)
+    if not heard then return nil, message, code end
+    seen = { at = now, heard = heard }
+    self.counted[rollout.id] = seen
+  end
+  return seen.heard
+end
+
+local SAYS = { due = "has begun", soaked = "the next wave is open", wave_done = "the wave is done" }
+
+-- Do to a rollout what is due by time and verdicts.
+function Board:_advance(rollout, now)
+  local heard, message, code = self:_heard(rollout, now)
+  if not heard then return nil, message, code end
+  local event = life.due(rollout, now, heard)
+  if not event then return true end
+  local ok
+  ok, message, code = self.store:change()
+  if ok then ok, message, code = self:refresh() end
+  if not ok or self.by_id[rollout.id] ~= rollout then return ok, message, code end -- changed meanwhile: next time
+  local parts, obstacle = { store = self.store, by_digest = self.by_digest(), now = now }, nil
+  if event == "due" then obstacle, message, code = acts.obstacle(parts, rollout) end
+  if message then return nil, message, code end
+  self.counted[rollout.id] = nil
+  ok, message, code = acts.apply(parts, rollout, event, { obstacle = obstacle or nil })
+  if ok and event ~= "wave_done" then ok, message, code = acts.make_due(parts, rollout) end
+  self:_say(rollout, rollout.reason and "paused: " .. rollout.reason or SAYS[event])
+  return ok and true, message, code
+end
+
+-- Make as many waiting jobs due as may be in flight.
+function Board:_feed(rollout, now)
+  if not life.is_offering(rollout) or not is_open(rollout.plan, now) then return true end
+  local room, most = AT_ONCE, rollout.plan.in_flight
+  if most then
+    local open, message, code = self.store:in_flight(rollout, now - GRACE)
+    if not open then return nil, message, code end
+    local due
+    due, message, code = self.store:due_of_rollout(rollout, now)
+    if not due then return nil, message, code end
+    room = most - open - due
+  end
+  if room <= 0 or not self.store:has_waiting(rollout, most and now - GRACE or -1) then return true end
+  local ok, message, code = self.store:change()
+  if ok then ok, message, code = self.store:feed(rollout, now, most and now - GRACE or -1, room) end
+  return ok and true, message, code
+end
+
+--- Do what is due.
+-- @tparam integer now ms
+-- @treturn true|nil nil, message, code
+function Board:step(now)
+  if now < self.next_look and now > self.next_look - 2 * LOOK then return true end
+  self.next_look = now + LOOK
+  local ok, message, code = self:refresh()
+  for _, rollout in ipairs(self.list) do
+    if ok then ok, message, code = self:_advance(rollout, now) end
+    if ok and self.by_id[rollout.id] == rollout then ok, message, code = self:_feed(rollout, now) end
+  end
+  return ok, message, code
+end
+
+return M

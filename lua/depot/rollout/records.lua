@@ -1,0 +1,168 @@
+--- The rollouts in the store, and the jobs of their devices.
+--
+-- `methods` are those of depot.store. A rollout is read with its plan
+-- (depot.rollout.plan) and, as `means`, its filter as parsed by depot.filter.
+--
+-- @module depot.rollout.records
+
+local filters = require "depot.filter"
+local plans = require "depot.rollout.plan"
+
+local M = { methods = {} }
+
+-- What changes in the life of a rollout.
+local LIFE = { "state", "before", "reason", "priority", "plan", "wave", "wave_at", "soak_at", "starts_at",
+  "limits_from", "verdicts", "failed", "ended" }
+local MADE = { "package", "target", "hash", "cloud", "product", "source", "filter", "made" }
+
+local function all(first, second)
+  local names = table.move(first, 1, #first, 1, {})
+  return table.move(second, 1, #second, #names + 1, names)
+end
+local COLUMNS = all(MADE, LIFE)
+
+--- For depot.store_tables.
+M.statements = {
+  rollouts = "SELECT * FROM rollout WHERE ended IS NULL ORDER BY id DESC",
+  every_rollout = "SELECT * FROM rollout ORDER BY id DESC LIMIT ?",
+  rollout = "SELECT * FROM rollout WHERE id = ?",
+  make_rollout = ("INSERT INTO rollout (%s) VALUES (%s) RETURNING id"):format(table.concat(COLUMNS, ", "),
+    ("?, "):rep(#COLUMNS - 1) .. "?"),
+  save_rollout = ("UPDATE rollout SET %s = ? WHERE id = ?"):format(table.concat(LIFE, " = ?, ")),
+  add_member = "INSERT OR IGNORE INTO rollout_member VALUES (?, ?, ?)",
+  member = "SELECT 1 AS yes FROM rollout_member WHERE rollout = ? AND cloud = ? AND device = ?",
+  tally = "SELECT wave, state, n FROM tally WHERE rollout = ? AND n > 0 ORDER BY wave, state",
+  recount = "SELECT wave, state, count(*) AS n FROM device WHERE rollout = ? GROUP BY wave, state ORDER BY wave, state",
+  heard_in_wave = [[SELECT count(*) AS count, count(*) FILTER (WHERE state IN ('succeeded', 'failed', 'reverted'))
+    AS verdicts, count(*) FILTER (WHERE state = 'succeeded') AS succeeded FROM device
+    WHERE rollout = ? AND wave = ? AND heard >= ? AND state NOT IN ('superseded', 'cancelled')]],
+  -- An offer is open while its link lives, and until the device has a verdict once it has begun.
+  in_flight = [[SELECT (SELECT count(*) FROM device WHERE rollout = ?1 AND state = 'upgrading')
+    + (SELECT count(*) FROM device WHERE rollout = ?1 AND state = 'pending' AND ends > ?2) AS n]],
+  due_of_rollout = "SELECT count(*) AS n FROM device WHERE due <= ?2 AND rollout = ?1 AND state = 'pending'",
+  waiting = [[SELECT 1 AS yes FROM device WHERE rollout = ?1 AND state = 'pending' AND due IS NULL
+    AND (ends IS NULL OR ends <= ?2) LIMIT 1]],
+  feed = [[UPDATE device SET due = ?2 WHERE (cloud, product, device) IN (SELECT cloud, product, device FROM device
+    WHERE rollout = ?1 AND state = 'pending' AND due IS NULL AND (ends IS NULL OR ends <= ?3)
+    ORDER BY ends LIMIT ?4)]],
+  cancel_jobs = [[UPDATE device SET state = 'cancelled', changed = ?2, due = NULL, renewing = NULL, again = NULL
+    WHERE rollout = ?1 AND state IN ('pending', 'upgrading')]],
+  supersede_jobs = [[UPDATE device SET state = 'superseded', changed = ?2, due = NULL,
+    text = 'a newer rollout covers it' WHERE rollout = ?1 AND state = 'pending']],
+  lost_jobs = "SELECT * FROM device WHERE rollout = ? AND state IN ('failed', 'reverted')",
+}
+
+local function read(store, row)
+  row.means = row.filter and filters.parse(row.filter)
+  row.plan = row.plan and store.json.decode(row.plan) or plans.BATCH
+  return row
+end
+
+local function read_all(store, rows, message, code)
+  for _, row in ipairs(rows or {}) do read(store, row) end
+  return rows, message, code
+end
+
+local function values_of(store, rollout, names, last)
+  local values = {}
+  for i, name in ipairs(names) do
+    local value = rollout[name]
+    values[i] = type(value) == "table" and store.json.encode(value) or value
+  end
+  values[#names + 1] = last
+  return table.unpack(values, 1, #names + (last and 1 or 0))
+end
+
+local Methods = M.methods
+
+--- The rollouts that have not ended, the newest first.
+function Methods:rollouts()
+  return read_all(self, self.statements.rollouts:all())
+end
+
+--- The rollouts, ended ones too, the newest first; at most `limit`.
+function Methods:every_rollout(limit)
+  return read_all(self, self.statements.every_rollout:all(limit))
+end
+
+--- @treturn table|false|nil false: there is none of that number; nil, message, code
+function Methods:rollout(id)
+  local row, message, code = self.statements.rollout:first(id)
+  return row and read(self, row), message, code
+end
+
+--- Record a rollout.
+-- @tparam table rollout package (digest), target, hash; cloud, product, source (release that devices run), filter
+--   (text) or nil: any; plan or nil: everybody at once; state or nil: running; and more of depot.rollout.life
+-- @tparam integer now ms
+-- @treturn integer|nil its number; nil, message, code
+function Methods:roll_out(rollout, now)
+  local row = setmetatable({ made = now, state = rollout.state or "running", priority = rollout.priority or 0,
+    wave = rollout.wave or 1, verdicts = 0, failed = 0 }, { __index = rollout })
+  local made, message, code = self.statements.make_rollout:first(values_of(self, row, COLUMNS))
+  return made and made.id, message, code
+end
+
+--- Write what has changed in the life of a rollout.
+function Methods:save_rollout(rollout)
+  return self.statements.save_rollout:run(values_of(self, rollout, LIFE, rollout.id))
+end
+
+--- A rollout is for these devices only.
+function Methods:add_member(rollout, cloud, device)
+  return self.statements.add_member:run(rollout.id, cloud, device)
+end
+
+function Methods:is_member(rollout, row)
+  return self.statements.member:first(rollout.id, row.cloud, row.device)
+end
+
+--- How many jobs of a rollout are in which state: {wave, state, n}; `recount`: from the jobs themselves.
+function Methods:tally(rollout, recount)
+  return self.statements[recount and "recount" or "tally"]:all(rollout.id)
+end
+
+--- The devices of the last open wave that were heard since it opened: count, verdicts, succeeded.
+function Methods:heard_in_wave(rollout)
+  return self.statements.heard_in_wave:first(rollout.id, rollout.wave, rollout.wave_at or 0)
+end
+
+--- How many offers of a rollout are open: those whose link ends after `ended`, and devices that have begun.
+function Methods:in_flight(rollout, ended)
+  local row, message, code = self.statements.in_flight:first(rollout.id, ended)
+  return row and row.n, message, code
+end
+
+--- How many of its jobs are about to be offered.
+function Methods:due_of_rollout(rollout, now)
+  local row, message, code = self.statements.due_of_rollout:first(rollout.id, now)
+  return row and row.n, message, code
+end
+
+--- Whether feed() would find a job.
+function Methods:has_waiting(rollout, ended)
+  return self.statements.waiting:first(rollout.id, ended)
+end
+
+--- Make up to `most` waiting jobs of a rollout due: those that were never offered, then those whose link ended before
+-- `ended` (ms).
+function Methods:feed(rollout, now, ended, most)
+  return self.statements.feed:run(rollout.id, now, ended, most)
+end
+
+--- End its open jobs. A download that has begun cannot be called back.
+function Methods:cancel_jobs(rollout, now)
+  return self.statements.cancel_jobs:run(rollout.id, now)
+end
+
+--- End its jobs that have not begun, since a newer rollout covers its devices.
+function Methods:supersede_jobs(rollout, now)
+  return self.statements.supersede_jobs:run(rollout.id, now)
+end
+
+--- The rows whose job failed or was reverted.
+function Methods:lost_jobs(rollout)
+  return self.statements.lost_jobs:all(rollout.id)
+end
+
+return M
