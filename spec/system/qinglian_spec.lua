@@ -2,64 +2,32 @@
 -- a real broker and a dispatcher, nothing scripted.
 
 local brokers = require "spec.support.broker"
+local clouds = require "spec.support.qinglian_world"
 local frame = require "update.cloud.qinglian_frame"
-local json = require "update.native.json"
 local mqtt = require "update.native.mqtt"
 local world = require "spec.support.world"
 
-local KEY, IV, MAC = "0123456789ABCDEF", ("5a"):rep(16), "00:0c:29:4b:5b:1f"
+local IV, MAC = clouds.IV, clouds.MAC
 
 describe("Qinglian's device and depot", function()
   if not world.new then return pending("needs the host: build/moult /usr/bin/busted") end
 
-  local w, broker, port, tls
+  local c, w, broker, port
 
   before_each(function()
-    w, broker, port = world.new(), brokers.start(), brokers.free_port()
+    c = clouds.new()
+    w, broker, port = c.w, c.broker, c.port
   end)
 
-  after_each(function()
-    if tls then w:shell(("kill -- -%d"):format(tls)) end
-    tls = nil
-    w:close()
-    broker:close()
-  end)
+  after_each(function() c:close() end)
 
-  -- `o`: port (of the dispatcher, when the device has another), options (of the depot)
-  local function serve(o)
-    o = o or {}
-    w:write("qinglian.json", json.encode { listen = "127.0.0.1:" .. (o.port or port),
-      broker = "127.0.0.1:" .. broker.port, products = { ["1001"] = KEY } })
-    w:start("depot", ("depot depot --listen 127.0.0.1:0 --keys keys --settle 1 --mqtt %s:%d %s "
-      .. "--qinglian qinglian.json"):format(broker.host, broker.port, o.options or ""))
-    w:wait_log("depot", "listening on")
-  end
+  local function serve(o) c:serve(o) end
 
-  -- Over TLS the dispatcher is OpenSSL's server: it says where the broker is before it is asked.
-  local function dispatch_over_tls()
-    w:write("answer", frame.dispatch("127.0.0.1:" .. broker.port, frame.MAGIC.ssl, 77))
-    w:shell(("{ setsid sh -c 'while true; do (cat answer; sleep 60) | openssl s_server -quiet -naccept 1 "
-      .. "-accept 127.0.0.1:%d -cert %s -key %s; done' >/dev/null 2>&1 & echo $! >tls.pid; }"):format(port,
-      broker:file "server.crt", broker:file "server.key"))
-    tls = assert(tonumber(w:read "tls.pid"))
-  end
+  local function device(...) c:device(...) end
 
-  local function device(more, files, body)
-    w:write("secret", KEY .. "\n")
-    w:shell "chmod 600 secret"
-    for _, name in ipairs { "a", "b" } do w:write(("slot-%s.img"):format(name), ("\0"):rep(6 << 20)) end
-    w:configure(([[core = { slots = { a = "slot-a.img", b = "slot-b.img" }, boot = "file" },
-      cloud = { kind = "qinglian", product = "1001", device = %q, secret_file = "secret", host = "127.0.0.1",
-        port = %d, %s },]]):format(MAC, port, more or ("iv = %q"):format(IV)), { product_key = "1001" })
-    w:pack { sequence = 1, version = "01.00", core = world.core(17), product_key = "1001", files = files,
-      body = body }
-    local code, _, err = w:moult "provision p1.upd -q"
-    assert.equal(0, code, err)
-  end
+  local function known() return c:known() end
 
-  local function known() return w:depot_device() end
-
-  local function wait_state(state, release) return w:wait_depot(state, release, 90) end
+  local function wait_state(...) return c:wait_state(...) end
 
   it("log in, and a script is pushed, armed by the cloud and confirmed", function()
     serve()
@@ -143,9 +111,7 @@ describe("Qinglian's device and depot", function()
   end)
 
   it("do so over TLS", function()
-    broker:close()
-    broker = brokers.start { tls = true }
-    dispatch_over_tls()
+    broker = c:use_tls()
     serve { port = brokers.free_port(), options = "--mqtt-ca " .. broker:file "ca.crt" }
     device(("tls = { ca = %q }"):format(broker:file "ca.crt"))
     w:run()

@@ -21,7 +21,7 @@ local SECRET_AGAIN = 60  -- seconds, while the secret cannot be read
 local KEEPALIVE = 5      -- seconds; as the vendor's device
 local MESSAGE = { depth = 8, size = 65536 }
 
-local Cloud = setmetatable({}, { __index = require "update.agent.qinglian_job" })
+local Cloud = setmetatable({}, { __index = require "update.agent.qinglian_patch_job" })
 Cloud.__index = Cloud
 
 function Cloud:say(format, ...)
@@ -202,17 +202,6 @@ end
 
 local function bytes_of(hex)
   return (hex:gsub("%x%x", function(pair) return string.char(tonumber(pair, 16)) end))
-end
-
---- The verb `qinglian` of the control socket.
--- @tparam table agent
--- @tparam table request what ("wait", with after; "time")
-function M.call(agent, request)
-  local self = agent:qinglian()
-  if not self then return nil, "no cloud of kind qinglian is in the configuration", "nothing" end
-  if request.what == "time" then return { time = self:time() } end
-  if request.what == "wait" then return self.news:wait(request.after) end
-  return nil, "no such call of the Qinglian cloud", "usage"
 end
 
 --- Begin.

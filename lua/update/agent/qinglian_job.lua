@@ -6,6 +6,8 @@
 --
 -- @module update.agent.qinglian_job
 
+local copies = require "update.agent.qinglian_copy"
+
 local Job = setmetatable({}, { __index = require "update.agent.mqtt_phase" })
 Job.__index = Job
 
@@ -24,12 +26,16 @@ local function place_of(self, job)
       return job.source
     end,
     pause = function()
-      if job.source:starves() then self:drive { type = "consumed" } end
+      if job.source:starves() then
+        job.copy:hand_over()
+        self:drive { type = "consumed" }
+      end
       tasks:await(self.fed, GOES_ON)
     end,
     held = function()
       if not job.complete then
         job.complete = true
+        job.copy:hand_over(true)
         self:drive { type = "complete" }
       end
       if job.over then return nil, job.over.text, job.over.code end
@@ -60,7 +66,7 @@ function Job:begin(action)
   if not source then return self:say("%s", message) end
   self:note("announces %s, %d bytes", offer.version, offer.size)
   self.news:add("info", { name = offer.name, version = offer.version, size = offer.size, crc = offer.crc })
-  local job = { offer = offer, opened = source }
+  local job = { offer = offer, opened = source, copy = copies.new(self.news, copies.FIRMWARE, offer.size) }
   self.job = job
   self.agent.tasks:spawn("install " .. self.name, install, self, job)
 end
@@ -68,6 +74,7 @@ end
 function Job:push(action)
   local job = self.job
   if not job then return end
+  job.copy:add(action.bytes)
   local ok, message = job.opened:push(action.bytes)
   if not ok then
     self:say("%s", message)

@@ -1,4 +1,4 @@
---- What the script is told of the Qinglian cloud: connected or not, firmware announced, the order to upgrade.
+--- What a program is told of the Qinglian cloud: connected or not, firmware announced, the order to upgrade, patches.
 --
 -- The last few are kept, so that a script that is slow misses none.
 --
@@ -14,11 +14,14 @@ News.__index = News
 
 --- @tparam table tasks scheduler
 function M.new(tasks)
-  return setmetatable({ tasks = tasks, count = 0, list = {}, changed = {}, asked = {} }, News)
+  -- Numbers go on after those of an agent before this one, so that a program that knew it misses nothing.
+  local before = math.floor(tasks.now() * 1000)
+  return setmetatable({ tasks = tasks, count = before, list = {}, changed = {}, asked = {} }, News)
 end
 
 --- Something happened.
--- @tparam string kind "status" (state, time), "info" (name, version, size, crc), "upgrade"
+-- @tparam string kind "status" (state, time), "info" (name, version, size, crc), "upgrade", "list" (patches), "chunk"
+--   (stat, offset, size, data: base64)
 -- @treturn integer its number
 function News:add(kind, fields)
   local one = fields or {}
@@ -41,11 +44,11 @@ end
 
 --- Wait for the next.
 -- @tparam[opt] integer after number of the last that is known
+-- @tparam[opt] table how copy: it takes chunks, too; refused: it wants no more of this package
 -- @treturn table it; empty when there was none for a while
-function News:wait(after)
-  -- An agent before this one counted, too.
+function News:wait(after, how)
   if math.type(after) ~= "integer" or after > self.count then after = nil end
-  self.heard = after or 0
+  self.heard, self.how = after or 0, how or {}
   self.tasks:set(self.asked)
   local till = self.tasks.now() + WITHIN
   while not next_of(self, after) and self.tasks.now() < till do
@@ -54,14 +57,21 @@ function News:wait(after)
   return next_of(self, after) or {}
 end
 
---- Wait until the script has dealt with one: it then asks for the next. Returns at once if no script asks.
+--- Whether the program takes chunks.
+function News:wants_copies()
+  return self.how ~= nil and self.how.copy == true
+end
+
+--- Wait until the program has dealt with one: it then asks for the next. Returns at once if no program asks.
 -- @tparam integer number from add()
 -- @tparam number seconds at most
+-- @treturn boolean whether it has, and did not refuse it
 function News:await_heard(number, seconds)
   local till = self.tasks.now() + seconds
   while self.heard and self.heard < number and self.tasks.now() < till do
     self.tasks:await(self.asked, till - self.tasks.now())
   end
+  return self.heard ~= nil and self.heard >= number and not self.how.refused
 end
 
 return M

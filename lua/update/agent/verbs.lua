@@ -165,7 +165,7 @@ function M.of(agent)
   end
 
   function verbs.qinglian(request)
-    return require("update.agent.qinglian").call(agent, request)
+    return require("update.agent.qinglian_calls").call(agent, request)
   end
 
   function verbs.confirm(request)

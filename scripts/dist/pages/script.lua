@@ -85,13 +85,19 @@ second with file name, total and step in bytes. `X_UnRegisterUpdateStateHandle()
 `X_UnRegisterDownLoadStepHandle()` remove them.]]
   page:section "QINGLIAN"
   page:text [[
-`require "update.qinglian"` gives a table for the firmware callbacks of the vendor's device SDK, for a cloud of kind
+`require "update.qinglian"` gives a table for the calls and callbacks of the vendor's device SDK, for a cloud of kind
 "qinglian". The script defines those that it wants in it: `iot_status_cb(state, ts)` is called with 0 (connected), 1
 (disconnected), 11 (no licence left) or 12 (the MAC belongs to another product) and the cloud's time;
 `iot_ota_info_cb(name, version, total, crc16)` when firmware is announced; `iot_ota_upgrade_cb()` when the cloud has
 ordered the upgrade and it is armed. With `restart_when = "now"` the new release is started when that function has
-returned, or after 5 s. `iot_get_onlinetime()` gives the cloud's time in seconds since 1970, 0 before the first
-log-in. The agent does the rest by itself.]]
+returned, or after 5 s. `iot_patches_list_cb(count, list)`, or `iot_patchs_list_cb` as the SDK spells it, is called with
+the patches that the cloud offers: `name`, `version` and `total_len` of each. What policy chooses of them is taken and
+tested without a call; `iot_patch_req(name, version)` asks for another. `iot_patch_end(name, version, state)` tells the
+cloud of one that the script itself took, with `DEV_STA_PATCH_SUCCESS` or `DEV_STA_PATCH_FAILED`.
+`iot_chunk_cb(stat, offset, size, data)` gets the bytes of a package in order, for a script that keeps a copy, and the
+last when every digest is right; if it returns anything but `ACK_OK` the copy ends, and the update goes on.
+`iot_config_info`, `iot_start` and `iot_ota_option_set` check their arguments; the configuration decides.
+`iot_get_onlinetime()` gives the cloud's time in seconds since 1970, 0 before the first log-in. The agent does the rest by itself.]]
   page:section "SYS"
   page:text "Tasks, messages and timers with Luat's names. Times are in milliseconds."
   local functions, seen = ldoc.functions(read(lua .. "/sys.lua"), "sys"), {}

@@ -1,0 +1,69 @@
+--- What a program asks the agent by the calls of the Qinglian device SDK: the verb `qinglian` of the control socket.
+--
+-- Answers are those of the SDK: 0, or -1 for a call that is refused.
+--
+-- @module update.agent.qinglian_calls
+
+local qinglian = require "update.cloud.qinglian"
+
+local M = {}
+
+local calls = {}
+
+function calls.time(self)
+  return { time = self:time() }
+end
+
+function calls.wait(self, request)
+  return self.news:wait(request.after, { copy = request.copy == true, refused = request.refused == true })
+end
+
+local function named(request)
+  return qinglian.named { n = request.name, v = request.version }
+end
+
+local function same(a, b)
+  return a ~= nil and a.name == b.name and a.version == b.version
+end
+
+-- Ask for a patch of the current list. One that policy chose is under way or waits already.
+function calls.patch_req(self, request)
+  local wanted, state = named(request), self.state
+  if not wanted or state.link ~= "authed" then return { value = -1 } end
+  if state.patch and same(state.patch.item, wanted) then return { value = 0 } end
+  for _, item in ipairs(state.wanted or {}) do
+    if same(item, wanted) then return { value = 0 } end
+  end
+  if state.patch or state.firmware then return { value = -1 } end
+  for _, item in ipairs(self.items or {}) do
+    if same(item, wanted) then
+      self:drive { type = "want", items = { item } }
+      return { value = 0 }
+    end
+  end
+  return { value = -1 }
+end
+
+-- How a patch did. Of one that the agent itself takes, the agent tells the cloud.
+function calls.patch_end(self, request)
+  local ended, state = named(request), self.state
+  if not ended or type(request.ok) ~= "boolean" then return { value = -1 } end
+  if not (state.patch and same(state.patch.item, ended)) then
+    self:drive { type = "patch_result", name = ended.name, version = ended.version, ok = request.ok }
+  end
+  return { value = 0 }
+end
+
+--- Answer a request.
+-- @tparam table agent
+-- @tparam table request what ("wait", with after, copy, refused; "time"; "patch_req", with name, version; "patch_end",
+--   with name, version, ok)
+function M.call(agent, request)
+  local self = agent:qinglian()
+  if not self then return nil, "no cloud of kind qinglian is in the configuration", "nothing" end
+  local call = calls[request.what]
+  if not call then return nil, "no such call of the Qinglian cloud", "usage" end
+  return call(self, request)
+end
+
+return M
