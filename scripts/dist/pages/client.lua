@@ -48,7 +48,8 @@ return function(head)
   page:text [[
 Programs that were written against Aliyun's C SDK include `moult/aliyun.h`, those that were written against the device
 SDK of the Qinglian cloud `moult/qinglian.h`, and those that were written against the DM layer of a POS terminal
-`moult/terminal.h`. They are linked with libmoult instead of the vendor's OTA object. Each header says what its calls do here, and what they return.]]
+`moult/terminal.h`. They are linked with libmoult instead of the vendor's OTA object. Each header says
+what its calls do here, and what they return.]]
   page:section "ERRORS"
   page:verbatim((header:match("(enum moult_code {.-};)")))
   page:see_also { { "moult", 1 }, { "moult-control", 7 } }

@@ -33,8 +33,8 @@ local verbs = {
   { "qinglian", "`what` is `time`, `wait`, `patch_req` or `patch_end`. `time` gives the cloud's time. `wait` gives the "
     .. "next event `after` a number: its `number`, its `kind` (status, info, upgrade, list, chunk) and its fields, or "
     .. "an empty object after a minute. Without `after` it gives the last status of the connection. With `copy` it "
-    .. "gives the bytes of packages as chunks, until one is `refused`. The others need `name` and `version` of a patch, "
-    .. "`patch_end` also `ok`, and give a `value`: 0, or -1 if they are refused." },
+    .. "gives the bytes of packages as chunks, until one is `refused`. The others need `name` and `version` of a "
+    .. "patch, `patch_end` also `ok`, and give a `value`: 0, or -1 if they are refused." },
   { "confirm", "Says that the release on trial works. With `force` true, which only the owner may set, it is confirmed "
     .. "at once." },
   { "rollback", "`reason`: a text. Drops the update under way, or goes back from the trial." },

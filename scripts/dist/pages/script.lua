@@ -97,7 +97,8 @@ cloud of one that the script itself took, with `DEV_STA_PATCH_SUCCESS` or `DEV_S
 `iot_chunk_cb(stat, offset, size, data)` gets the bytes of a package in order, for a script that keeps a copy, and the
 last when every digest is right; if it returns anything but `ACK_OK` the copy ends, and the update goes on.
 `iot_config_info`, `iot_start` and `iot_ota_option_set` check their arguments; the configuration decides.
-`iot_get_onlinetime()` gives the cloud's time in seconds since 1970, 0 before the first log-in. The agent does the rest by itself.]]
+`iot_get_onlinetime()` gives the cloud's time in seconds since 1970, 0 before the
+first log-in. The agent does the rest by itself.]]
   page:section "SYS"
   page:text "Tasks, messages and timers with Luat's names. Times are in milliseconds."
   local functions, seen = ldoc.functions(read(lua .. "/sys.lua"), "sys"), {}
