@@ -18,6 +18,7 @@ local pure = {
   "lua/depot/rollout/life.lua", "lua/depot/rollout/place.lua", "lua/depot/rollout/plan.lua",
   "lua/depot/rollout/window.lua",
   "lua/depot/site.lua",
+  "lua/depot/terminal.lua",
   "lua/update/cloud/aliyun.lua",
   "lua/update/cloud/base64.lua",
   "lua/update/cloud/luat.lua",

@@ -11,6 +11,7 @@
 local links = require "depot.links"
 local luat = require "depot.luat"
 local proxy = require "depot.proxy"
+local terminal = require "depot.terminal"
 
 local M = {}
 
@@ -108,6 +109,32 @@ local function firmware_upgrade(site, request)
   return given
 end
 
+-- Host and port of the links, for a client that knows no others than http:// ones; nil: they are others.
+local function plain_address(site, request)
+  local host, port = base_of(site, request):match "^[hH][tT][tT][pP]://([^/:%[%]]+):?(%d*)$"
+  return host, port ~= "" and port or "80"
+end
+
+local function terminal_check(site, request)
+  local asked, problem = terminal.parse(request.query)
+  if not asked then return failure(400, problem) end
+  local host, port = plain_address(site, request)
+  if not host then return failure(501, "terminals fetch over plain HTTP, from the root of a host that has a name") end
+  local entry, project = terminal.choose(asked, site.packages(), site.sha256)
+  local note = ("terminal id=%s version=%s -> %s"):format(asked.id, asked.version, entry and entry.name
+    or project and "it runs the latest" or "no package of this product"):gsub("[^\32-\126]", "?")
+  local text = '{"update":false}'
+  if entry then
+    text = ('{"update":true,"ip":%s,"port":%s,"prover":%s,"downfile":%s}'):format(quote(host), quote(port),
+      quote(terminal.prover(entry.manifest)), quote(terminal.downfile(entry, asked)))
+  end
+  local answer = json(200, text, { ["Cache-Control"] = "no-store" })
+  answer.note = note
+  answer.question = project and { product = project, device = asked.id, release = asked.version,
+    target = entry and terminal.prover(entry.manifest) } or nil
+  return answer
+end
+
 local function line_of(entry)
   if not entry.manifest then
     return ("%s\t%d bytes\tskipped: %s"):format(entry.name, entry.size, entry.reason)
@@ -157,6 +184,8 @@ function M.answer(site, request)
     return listing(site)
   elseif request.path == luat.PATH then
     return firmware_upgrade(site, request)
+  elseif request.path == terminal.PATH then
+    return terminal_check(site, request)
   end
   local name = request.path:match("^/([^/]+)$")
   local entry = name and site.file(name)
@@ -170,7 +199,10 @@ function M.answer(site, request)
     refused.dead_link = who
     return refused
   end
-  return file(entry)
+  local given = file(entry)
+  given.question = entry.manifest and request.method == "GET" and terminal.question(request.query, entry) or nil
+  if given.question then given.note = ("terminal id=%s"):format(given.question.device:gsub("[^\32-\126]", "?")) end
+  return given
 end
 
 return M

@@ -385,6 +385,52 @@ describe("depot.site", function()
     assert.equal("no-store", got.headers["Cache-Control"])
   end)
 
+  local function check(version, more)
+    local fields = { product = KEY, id = "T1", version = version }
+    for name, value in pairs(more or {}) do fields[name] = value ~= "none" and value or nil end
+    local old, new = files_only("080507", 5), files_only("080508", 6)
+    new.devices = { T1 = true }
+    return ask({ path = "/terminal/check", query = fields, headers = { host = "10.1.2.3:8080" } },
+      { packages = function() return { old, new, entry { parts = delta(17), sequence = 7 } } end })
+  end
+
+  it("says what a terminal's update call needs, if there is something higher for it", function()
+    local got = check "080506"
+    assert.same({ 200, "application/json", '{"update":true,"ip":"10.1.2.3","port":"8080","prover":"080508",'
+      .. '"downfile":"/080508.upd?For=T1&Has=080506"}\n' }, { got.status, got.headers["Content-Type"], got.body })
+    assert.equal("terminal id=T1 version=080506 -> 080508.upd", got.note)
+    assert.same({ product = "METER", device = "T1", release = "080506", target = "080508" }, got.question)
+    assert.matches('"prover":"080507".*For=T%%26%%2F2&Has=', check("080506", { id = "T&/2" }).body)
+    for _, row in ipairs { { "080508" }, { "80509" }, { "080507", { id = "T2" } }, { "1", { product = "other" } } } do
+      assert.equal('{"update":false}\n', check(row[1], row[2]).body)
+    end
+    assert.is_nil(check("1", { product = "other" }).question)
+    for _, name in ipairs { "product", "id", "version" } do
+      assert.equal(400, check("1", { [name] = "none" }).status)
+      assert.equal(400, check("1", { [name] = ("9"):rep(65) }).status)
+    end
+  end)
+
+  it("tells terminals only addresses that they can use", function()
+    local fields = { product = KEY, id = "T1", version = "1" }
+    local function port_of(url)
+      local got = ask({ path = "/terminal/check", query = fields }, { url = url })
+      return got.status == 200 and got.body:match '"port":"(%d+)"' or got.status
+    end
+    assert.same({ "80", "8080", 501, 501 }, { port_of "http://updates.example", port_of "http://updates.example:8080/",
+      port_of "https://updates.example", port_of "http://updates.example/fw" })
+  end)
+
+  it("books a download to the terminal that its link names", function()
+    local got = ask { path = '/me ter"1.upd', query = { For = "T1", Has = "080506" } }
+    assert.same({ product = "METER", device = "T1", release = "080506", target = "1.0.1" }, got.question)
+    assert.equal("terminal id=T1", got.note)
+    for _, fields in ipairs { {}, { For = "T1" }, { For = "a\nb", Has = "1" },
+      { For = "T1", Has = "1", Signature = "0" } } do
+      assert.is_nil(ask({ path = '/me ter"1.upd', query = fields }).question)
+    end
+  end)
+
   it("says in the log who asked and what it got, but not the key", function()
     local got = ask { path = luat.PATH, query = query { version = "0.9\n" } }
     assert.equal('imei=866714040000001 core_version=17 version=0.9? -> me ter"1.upd '

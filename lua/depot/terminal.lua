@@ -1,0 +1,86 @@
+--- The server's side of POS terminals: is there a package for one, and what does its update call need?
+--
+-- Pure. A terminal's application asks `GET /terminal/check?product=&id=&version=` and hands the answer to its update
+-- call. `version` is that of its files (prover); a package without files is known by its release. `downfile` says who
+-- fetches it, so that the download is recorded as that terminal's.
+--
+-- @module depot.terminal
+
+local links = require "depot.links"
+local products = require "depot.products"
+local terminal = require "update.cloud.terminal"
+
+local M = {}
+
+--- The path that terminals ask at.
+M.PATH = "/terminal/check"
+
+local LONGEST = 64 -- bytes of an id or a version
+
+local function is_text(text)
+  return text ~= nil and text ~= "" and #text <= LONGEST and not text:find "%c"
+end
+
+-- A delta is for one core, which terminals do not tell.
+local function is_full(manifest)
+  for _, part in ipairs(manifest.parts) do
+    if part.delta then return false end
+  end
+  return true
+end
+
+--- The version that a terminal knows a package by.
+-- @tparam table manifest
+-- @treturn string
+function M.prover(manifest)
+  return manifest.files_version or manifest.release
+end
+
+--- What a query asks for: product, id, version.
+-- @tparam table query name -> value, decoded
+-- @treturn table|nil nil, message
+function M.parse(query)
+  for _, name in ipairs { "product", "id", "version" } do
+    if not is_text(query[name]) then return nil, ("the query has no usable %s"):format(name) end
+  end
+  return { product = query.product, id = query.id, version = query.version }
+end
+
+--- The package for a terminal.
+-- @tparam table asked as from parse()
+-- @tparam {table,...} entries of the catalog; not changed afterwards
+-- @tparam function sha256 text -> lower-case hex
+-- @treturn table|nil entry: the newest that is higher than what it has and that it may have
+-- @treturn string|nil project of the product's packages; nil: there is none
+function M.choose(asked, entries, sha256)
+  local list, project = products.of(entries, sha256(asked.product)).list, nil
+  for _, entry in ipairs(list) do
+    local m = entry.manifest
+    project = project or m.project
+    if is_full(m) and (not entry.devices or entry.devices[asked.id] == true)
+      and terminal.compare(M.prover(m), asked.version) > 0 then
+      return entry, m.project
+    end
+  end
+  return nil, project
+end
+
+--- The path that the terminal's call names.
+-- @tparam table entry
+-- @tparam table asked
+-- @treturn string
+function M.downfile(entry, asked)
+  return ("/%s?For=%s&Has=%s"):format(links.escape(entry.name), links.escape(asked.id), links.escape(asked.version))
+end
+
+--- Which terminal fetches, from the query of `downfile`.
+-- @tparam table query
+-- @tparam table entry that is fetched
+-- @treturn table|nil question for depot.http_devices
+function M.question(query, entry)
+  if query.Signature or not is_text(query.For) or not is_text(query.Has) then return nil end
+  return { product = entry.manifest.project, device = query.For, release = query.Has,
+    target = M.prover(entry.manifest) }
+end
+
+return M
